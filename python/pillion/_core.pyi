@@ -1,0 +1,166 @@
+"""The Rust core. Every function releases the GIL while it works and raises ItemError with a class on failure.
+
+Paths are ``str``, ``bytes`` or ``os.PathLike``; names that are not UTF-8 are kept byte for byte. Long calls poll for
+Ctrl-C about every 50 ms and raise KeyboardInterrupt.
+"""
+
+import os
+from collections.abc import Callable, Sequence
+from typing import TypeAlias, final
+
+import numpy as np
+from numpy.typing import NDArray
+
+AnyPath: TypeAlias = str | bytes | os.PathLike[str] | os.PathLike[bytes]
+
+__version__: str
+ERROR_CLASSES: list[str]
+"""Names of the Rust error classes, checked in a test against :class:`pillion.errors.ErrorClass`."""
+
+# walk -----------------------------------------------------------------------------------------------------------------
+
+@final
+class WalkResult:
+    """What a walk found: parallel columns, sorted by path."""
+
+    @property
+    def entries(self) -> list[tuple[bytes, int, int, int]]:
+        """(path relative to the root, size in bytes, mtime in ns since 1970, inode) of each regular file."""
+    @property
+    def problems(self) -> list[tuple[bytes, str, str]]:
+        """(relative path, error class, message) of what could not be read or was left out with a reason."""
+    @property
+    def folders(self) -> int: ...
+
+def walk(
+    root: AnyPath,
+    *,
+    ignore: Sequence[str] = ...,
+    hidden: bool = False,
+    threads: int = 0,
+    progress: Callable[[int], None] | None = None,
+) -> WalkResult:
+    """Find the regular files below ``root`` in parallel. Symbolic links are not followed.
+
+    ``ignore``: gitignore-style globs. ``progress`` is called about every 50 ms with the number of files found.
+    """
+
+# identify -------------------------------------------------------------------------------------------------------------
+
+@final
+class HashResult:
+    """A content's identity."""
+
+    @property
+    def content_uuid(self) -> str:
+        """Canonical lower-case UUID (version 8, RFC 9562) made from the first 16 bytes of the hash."""
+    @property
+    def hash(self) -> str:
+        """64 hex digits: BLAKE3 of the whole file, or the sampled hash of a large one."""
+    @property
+    def sampled(self) -> bool: ...
+    @property
+    def size(self) -> int: ...
+
+def hash_file(path: AnyPath, *, sample_above: int = 67108864) -> HashResult: ...
+def hash_bytes(data: bytes) -> HashResult: ...
+def identify_files(
+    root: AnyPath,
+    files: Sequence[tuple[bytes, int, int]],
+    *,
+    sample_above: int = 67108864,
+    threads: int = 0,
+    progress: Callable[[int, int], None] | None = None,
+) -> list[tuple[str, str, str] | tuple[str, str]]:
+    """Hash and sniff many files in parallel, each opened once.
+
+    ``files``: (path relative to ``root``, size, mtime_ns) as the walk saw them. Returns, in the same order,
+    (content_uuid, hash, mime) or, on failure, (error class, message); a file whose size or mtime is not what the
+    walk saw, before or after the read, gives ``changed_source``. ``progress``: (files done, bytes read).
+    """
+
+def sniff(head: bytes, name: bytes = b"") -> str:
+    """The mime type from the first bytes of a file (give 4096 or all). ``name`` breaks ties that bytes leave open
+    (text/markdown against text/plain). ``application/x-empty`` for no bytes, ``application/octet-stream`` if unknown."""
+
+def mime_from_name(name: bytes) -> str:
+    """The mime type that the file name's extension claims; ``application/octet-stream`` if it claims none."""
+
+# paths ----------------------------------------------------------------------------------------------------------------
+
+def content_uuid(hash: str) -> str: ...
+def path_hash(path: AnyPath) -> str:
+    """32 hex digits that stand for an absolute path (BLAKE3, domain-separated)."""
+
+def sidecar_path(content_uuid: str, kind_dir: str, variant: str, extension: str) -> str:
+    """``content/{h0}/{h1}/{content_uuid}/{kind_dir}/{variant}.{ext}``, relative to the library's ``sidecars/``.
+
+    Raises ValueError for anything that is not a canonical uuid or would leave the folder.
+    """
+
+def exists_many(root: AnyPath, relative: Sequence[str], *, threads: int = 0) -> NDArray[np.bool_]:
+    """Whether each path below ``root`` is a regular file; shape (n,)."""
+
+def sync_filesystem(path: AnyPath) -> None:
+    """Make all that was written to the file system holding ``path`` durable (syncfs on Linux, sync elsewhere)."""
+
+# schedule -------------------------------------------------------------------------------------------------------------
+
+def plan_batches(
+    jobs: Sequence[tuple[int, int, int, float]], *, max_items: int = 16, max_cost: float = 1.0
+) -> list[list[int]]:
+    """Group jobs (id, priority, kind ordinal, cost in seconds) into batches to hand to workers.
+
+    A batch holds one kind and one priority, at most ``max_items`` jobs and (unless it is a single job) at most
+    ``max_cost``. Batches come in order of priority (lower first), then kind, then the order given.
+    """
+
+# image ----------------------------------------------------------------------------------------------------------------
+
+@final
+class ImageInfo:
+    @property
+    def format(self) -> str:
+        """``jpeg``, ``png``, ``gif``, ``bmp``, ``tiff``, ``webp``..."""
+    @property
+    def width(self) -> int:
+        """Pixels, after orientation."""
+    @property
+    def height(self) -> int: ...
+    @property
+    def orientation(self) -> int:
+        """EXIF orientation, 1 to 8."""
+
+@final
+class Thumbnail:
+    @property
+    def name(self) -> str: ...
+    @property
+    def width(self) -> int: ...
+    @property
+    def height(self) -> int: ...
+    @property
+    def data(self) -> bytes:
+        """A whole WebP file."""
+
+def probe(source: AnyPath | bytes) -> ImageInfo:
+    """Read the header only. NOTE ``bytes`` are file contents for the image functions, never a path."""
+
+def thumbnails(
+    source: str | os.PathLike[str] | bytes,
+    specs: Sequence[tuple[str, int, int]],
+    *,
+    max_pixels: int = 268435456,
+) -> list[Thumbnail]:
+    """Thumbnails of an image file (path) or its bytes: one read, one decode for all ``specs``.
+
+    ``specs``: (name, longest side, WebP quality). Never upscales. Upright by EXIF; no metadata is kept.
+    """
+
+def thumbnails_from_pixels(pixels: NDArray[np.uint8], specs: Sequence[tuple[str, int, int]]) -> list[Thumbnail]:
+    """The same for decoded pixels: uint8, shape (H, W, 3) RGB or (H, W, 4) RGBA, C-contiguous."""
+
+def decode(
+    source: str | os.PathLike[str] | bytes, *, max_side: int | None = None, max_pixels: int = 268435456
+) -> NDArray[np.uint8]:
+    """Upright pixels, shape (H, W, 3) or (H, W, 4) when the picture has alpha; scaled down to ``max_side`` if larger."""

@@ -1,0 +1,77 @@
+"""Every error Pillion raises, and the classes by which it explains a failure.
+
+Two families:
+
+* :class:`ItemError`: one file could not be processed. It carries an :class:`ErrorClass`; the engine records it on
+  that item alone and goes on.
+* :class:`PillionError` (all others): the command as a whole cannot go on. It carries the process exit code, which
+  only the command line turns into an exit.
+"""
+
+from __future__ import annotations
+
+from enum import StrEnum
+
+
+class ErrorClass(StrEnum):
+    """Why one item failed (design, promise 6). The values are what the catalog stores and the CLI prints."""
+
+    CORRUPT = "corrupt"
+    UNSUPPORTED = "unsupported"
+    TOO_LARGE = "too_large"
+    TIMEOUT = "timeout"
+    OOM = "oom"
+    CRASH = "crash"
+    MISSING_TOOL = "missing_tool"
+    MISSING_SOURCE = "missing_source"
+    CHANGED_SOURCE = "changed_source"
+    IO_TRANSIENT = "io_transient"
+    DISK_FULL = "disk_full"
+
+
+class PillionError(Exception):
+    """Base of all errors of this package: one sentence that says what happened and what to do."""
+
+    exit_code = 1
+
+
+class ItemError(PillionError):
+    """One file could not be processed.
+
+    ``message`` is one sentence without the path (the caller knows the path). Raised by the Rust core, the engines
+    and the generators; ``str(error)`` is the message.
+    """
+
+    def __init__(self, error_class: ErrorClass | str, message: str) -> None:
+        super().__init__(message)
+        self.error_class = ErrorClass(error_class)
+        self.message = message
+
+    def __reduce__(self) -> tuple[type[ItemError], tuple[str, str]]:
+        return (type(self), (self.error_class.value, self.message))
+
+
+class UsageError(PillionError):
+    """The request itself is wrong: a path that is not there, an unknown kind, variant or policy."""
+
+    exit_code = 2
+
+
+class ConfigError(UsageError):
+    """config.toml holds an unknown key or a value out of range."""
+
+
+class LibraryError(PillionError):
+    """The library cannot be opened or used."""
+
+
+class LibraryBusyError(LibraryError):
+    """Another process holds the library."""
+
+
+class LibraryVersionError(LibraryError):
+    """The library was written by a newer Pillion, or the SQLite in use is too old to be safe."""
+
+
+class CatalogError(LibraryError):
+    """The catalog database is damaged or cannot be written."""

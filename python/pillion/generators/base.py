@@ -1,0 +1,37 @@
+"""The protocol every generator fulfils.
+
+A generator turns one content into the sidecars of one kind. It reads the source (and nothing else of the user's),
+returns bytes, and writes nothing. It runs in a child process; it may be killed at any moment.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any, Protocol
+
+from pillion.model import Generated, GenerationRequest, Recipe, SidecarKind
+
+
+class Generator(Protocol):
+    """One way to make one kind of sidecar from some types of file."""
+
+    kind: SidecarKind
+    name: str
+    """Stored in the recipe, e.g. ``"thumb-image"``."""
+    version: int
+    """Raised by one whenever the same source and settings would give other bytes."""
+
+    def accepts(self, mime: str) -> bool:
+        """Whether this generator handles files of this type."""
+        ...
+
+    def recipe(self, mime: str, variant: str, settings: Mapping[str, Any]) -> Recipe:
+        """The recipe for one variant. Cheap: called in the parent process, so it loads no engine and no model."""
+        ...
+
+    def generate(self, request: GenerationRequest) -> Generated:
+        """Make all variants of ``request`` from one read of the source.
+
+        Raises :class:`pillion.errors.ItemError` with the class that explains the failure.
+        """
+        ...

@@ -1,0 +1,175 @@
+"""The words of the project as types: enums and frozen records, no behaviour beyond validation and digests.
+
+Every name here is defined in docs/architecture.md, section "Words". Nothing in this module does I/O.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from enum import StrEnum
+from pathlib import Path
+from typing import Any
+
+from pillion.errors import ErrorClass
+
+
+class SidecarKind(StrEnum):
+    """What a sidecar is. The order is the order of work: thumbnails first, embeddings last."""
+
+    THUMB = "thumb"
+    OCR = "ocr"
+    TRANSCRIPT = "transcript"
+    EMBEDDINGS = "embeddings"
+
+    @property
+    def directory(self) -> str:
+        """Folder name under ``sidecars/content/{h0}/{h1}/{content_uuid}/``."""
+        return _KIND_DIRECTORIES[self]
+
+
+_KIND_DIRECTORIES = {
+    SidecarKind.THUMB: "thumbs",
+    SidecarKind.OCR: "ocr",
+    SidecarKind.TRANSCRIPT: "transcript",
+    SidecarKind.EMBEDDINGS: "embeddings",
+}
+
+
+class SidecarFormat(StrEnum):
+    """How a sidecar's bytes are to be read."""
+
+    WEBP = "webp"
+    JSON = "json"
+    MESSAGEPACK = "messagepack"
+
+    @property
+    def extension(self) -> str:
+        """File name extension, without the dot."""
+        return {"webp": "webp", "json": "json", "messagepack": "msgpack"}[self.value]
+
+
+class SidecarStatus(StrEnum):
+    """The state of one wanted sidecar. The last three are final for its recipe; none but READY has a file."""
+
+    PENDING = "pending"
+    READY = "ready"
+    EMPTY = "empty"
+    UNSUPPORTED = "unsupported"
+    FAILED = "failed"
+
+
+class MediaClass(StrEnum):
+    """What sort of thing a content is, found from its bytes."""
+
+    IMAGE = "image"
+    PDF = "pdf"
+    VIDEO = "video"
+    AUDIO = "audio"
+    TEXT = "text"
+    OTHER = "other"
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class ThumbSpec:
+    """One thumbnail variant: the longest side in pixels (never upscaled) and the WebP quality, 0 to 100."""
+
+    name: str
+    max_side: int
+    quality: int
+
+
+THUMB_SPECS: Mapping[str, ThumbSpec] = {
+    spec.name: spec
+    for spec in (
+        ThumbSpec(name="icon", max_side=128, quality=80),
+        ThumbSpec(name="grid@1x", max_side=256, quality=85),
+        ThumbSpec(name="grid@2x", max_side=512, quality=85),
+        ThumbSpec(name="grid@3x", max_side=768, quality=85),
+        ThumbSpec(name="detail@1x", max_side=1024, quality=90),
+        ThumbSpec(name="detail@2x", max_side=2048, quality=90),
+    )
+}
+
+DEFAULT_VARIANT = "default"
+EMBEDDING_MODEL = "all-MiniLM-L6-v2"
+
+KIND_VARIANTS: Mapping[SidecarKind, tuple[str, ...]] = {
+    SidecarKind.THUMB: tuple(THUMB_SPECS),
+    SidecarKind.OCR: (DEFAULT_VARIANT,),
+    SidecarKind.TRANSCRIPT: (DEFAULT_VARIANT,),
+    SidecarKind.EMBEDDINGS: (EMBEDDING_MODEL,),
+}
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Recipe:
+    """All that decides a sidecar's bytes apart from the source's bytes.
+
+    ``settings`` holds JSON values only. Two recipes are the same exactly when their digests are.
+    """
+
+    generator: str
+    version: int
+    model: str = ""
+    settings: Mapping[str, Any] = field(default_factory=dict)
+
+    def canonical(self) -> str:
+        """The recipe as JSON with sorted keys: what the digest is taken over."""
+        return json.dumps(
+            {"generator": self.generator, "version": self.version, "model": self.model, "settings": dict(self.settings)},
+            sort_keys=True,
+            separators=(",", ":"),
+        )
+
+    def digest(self) -> str:
+        """32 lower-case hex digits (BLAKE2b-128 of :meth:`canonical`)."""
+        return hashlib.blake2b(self.canonical().encode(), digest_size=16).hexdigest()
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class GenerationRequest:
+    """What a generator is asked for: one content, one kind, its variants.
+
+    ``source`` is an absolute path that is only read. ``mime`` was found from the bytes. ``settings`` are the kind's
+    own settings (JSON values, from the policy). ``texts`` are ready text sidecars of the same content (kind ->
+    absolute path of its JSON), given to embeddings only.
+    """
+
+    kind: SidecarKind
+    variants: tuple[str, ...]
+    source: Path
+    mime: str
+    settings: Mapping[str, Any] = field(default_factory=dict)
+    texts: Mapping[SidecarKind, Path] = field(default_factory=dict)
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Produced:
+    """The bytes of one finished sidecar."""
+
+    variant: str
+    format: SidecarFormat
+    data: bytes
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Empty:
+    """Processed without error, and there is nothing there: no text on the page, no speech in the sound."""
+
+    note: str
+
+
+Generated = tuple[Produced, ...] | Empty
+"""What a generator returns. It raises :class:`pillion.errors.ItemError` when it cannot."""
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Failure:
+    """Why an item has no sidecar: the class, one sentence, and whether another try can help."""
+
+    error_class: ErrorClass
+    message: str
+    retryable: bool
