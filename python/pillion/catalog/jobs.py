@@ -12,7 +12,7 @@ from pillion.catalog.entries import sources_of
 from pillion.catalog.statements import chunks, upsert
 from pillion.catalog.tables import contents, jobs, recipes, sidecars
 from pillion.jobs.states import JobChange, JobState, Urgency, priority_of
-from pillion.model import SidecarKind, SidecarStatus
+from pillion.model import Failure, SidecarKind, SidecarStatus
 
 LEASE_S = 30.0
 """A claim not renewed for this long belongs to nobody."""
@@ -20,11 +20,12 @@ LEASE_S = 30.0
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Due:
-    """One variant of a claimed job: what to make, and what is there already (a stale sidecar) if anything."""
+    """One variant of a claimed job. ``fresh``: nothing is recorded for it yet, as against a sidecar to be replaced."""
 
     variant: str
     wanted: str
     settings: Mapping[str, object]
+    fresh: bool
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -37,6 +38,7 @@ class ClaimedJob:
     priority: int
     attempts: int
     token: str
+    hash: str | None
     mime: str
     size: int
     sources: tuple[tuple[bytes, int, int], ...]
@@ -86,8 +88,9 @@ def _load(
             priority=row.priority,
             attempts=row.attempts,
             token=token,
-            mime=about[row.content_uuid][0],
-            size=about[row.content_uuid][1],
+            hash=about[row.content_uuid][0],
+            mime=about[row.content_uuid][1],
+            size=about[row.content_uuid][2],
             sources=tuple(sources.get(row.content_uuid, ())),
             due=tuple(due.get(row.content_uuid, ())),
             texts=texts.get(row.content_uuid, {}),
@@ -96,12 +99,12 @@ def _load(
     ]
 
 
-def _contents(connection: sa.Connection, uuids: Sequence[str]) -> dict[str, tuple[str, int]]:
-    result: dict[str, tuple[str, int]] = {}
+def _contents(connection: sa.Connection, uuids: Sequence[str]) -> dict[str, tuple[str | None, str, int]]:
+    result: dict[str, tuple[str | None, str, int]] = {}
     for some in chunks(uuids):
-        query = sa.select(contents.c.content_uuid, contents.c.mime, contents.c.size)
-        for uuid, mime, size in connection.execute(query.where(contents.c.content_uuid.in_(some))):
-            result[uuid] = (mime, size)
+        query = sa.select(contents.c.content_uuid, contents.c.hash, contents.c.mime, contents.c.size)
+        for uuid, digest, mime, size in connection.execute(query.where(contents.c.content_uuid.in_(some))):
+            result[uuid] = (digest, mime, size)
     return result
 
 
@@ -109,14 +112,15 @@ def _due_variants(connection: sa.Connection, kind: SidecarKind, uuids: Sequence[
     result: dict[str, list[Due]] = {}
     for some in chunks(uuids):
         query = (
-            sa.select(sidecars.c.content_uuid, sidecars.c.variant, sidecars.c.wanted, recipes.c.settings)
+            sa.select(sidecars.c.content_uuid, sidecars.c.variant, sidecars.c.wanted, recipes.c.settings, sidecars.c.recipe)
             .join(recipes, recipes.c.digest == sidecars.c.wanted)
             .where(sidecars.c.content_uuid.in_(some), sidecars.c.kind == kind.value)
             .where(is_due(sidecars))
             .order_by(sidecars.c.content_uuid, sidecars.c.variant)
         )
-        for uuid, variant, wanted, settings in connection.execute(query):
-            result.setdefault(uuid, []).append(Due(variant=variant, wanted=wanted, settings=json.loads(settings)))
+        for uuid, variant, wanted, settings, recipe in connection.execute(query):
+            due = Due(variant=variant, wanted=wanted, settings=json.loads(settings), fresh=recipe is None)
+            result.setdefault(uuid, []).append(due)
     return result
 
 
@@ -211,6 +215,31 @@ def wake_waiting(connection: sa.Connection, content_uuids: Sequence[str], now: f
     for some in chunks(content_uuids):
         waiting = sa.and_(jobs.c.state == JobState.WAITING.value, jobs.c.content_uuid.in_(some))
         connection.execute(sa.update(jobs).where(waiting).values(state=JobState.QUEUED.value, updated_at=now))
+
+
+def finish_waiting(
+    connection: sa.Connection, content_uuid: str, status: SidecarStatus, failure: Failure | None, now: float
+) -> int:
+    """The text that a content's embeddings wait for will not come: they end as it did. Returns how many sidecars."""
+    waiting = sa.and_(
+        jobs.c.state == JobState.WAITING.value,
+        jobs.c.content_uuid == content_uuid,
+        jobs.c.kind == SidecarKind.EMBEDDINGS.value,
+    )
+    error = {
+        "error_class": failure.error_class.value if failure else None,
+        "error_message": failure.message if failure else None,
+        "updated_at": now,
+    }
+    state = JobState.FAILED if failure else JobState.DONE
+    if connection.execute(sa.update(jobs).where(waiting).values(state=state.value, **error)).rowcount == 0:
+        return 0
+    mine = sa.and_(
+        sidecars.c.content_uuid == content_uuid, sidecars.c.kind == SidecarKind.EMBEDDINGS.value, is_due(sidecars)
+    )
+    no_file = {name: None for name in ("format", "rel_path", "size", "checksum")}
+    values = {"status": status.value, "recipe": sidecars.c.wanted, **no_file, **error}
+    return connection.execute(sa.update(sidecars).where(mine).values(**values)).rowcount
 
 
 def raise_to_front(connection: sa.Connection, content_uuid: str, kind: SidecarKind, now: float) -> None:

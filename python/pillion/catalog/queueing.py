@@ -14,7 +14,7 @@ import sqlalchemy as sa
 
 from pillion.catalog.jobs import is_due, queue_due
 from pillion.catalog.statements import upsert
-from pillion.catalog.tables import contents, entries, jobs, recipes, sidecars
+from pillion.catalog.tables import contents, entries, jobs, meta, recipes, sidecars
 from pillion.jobs.states import JobState, Urgency
 from pillion.model import Recipe, SidecarKind, SidecarStatus
 
@@ -63,10 +63,35 @@ def queue_slice(
     return looked_at, queued
 
 
-def mark_all_changed(connection: sa.Connection, location_id: int) -> None:
-    """Make the next queueing look at every present entry of a location: its policy or a recipe changed."""
+def has_unqueued(connection: sa.Connection, location_id: int) -> bool:
+    """Whether any entry of a location changed since queueing last looked at it."""
+    query = sa.select(entries.c.id).where(entries.c.location_id == location_id, entries.c.queued == 0).limit(1)
+    return connection.execute(query).first() is not None
+
+
+def present_mimes(connection: sa.Connection) -> list[str]:
+    """Every type that some content has."""
+    return list(connection.scalars(sa.select(contents.c.mime).distinct().order_by(contents.c.mime)))
+
+
+def mark_changed(connection: sa.Connection, location_id: int, mimes: Sequence[str]) -> None:
+    """Make the next queueing look again at a location's present files of these types: what they should have changed."""
+    of_type = sa.select(contents.c.content_uuid).where(contents.c.mime.in_(mimes))
     present = sa.and_(entries.c.location_id == location_id, entries.c.removed_at.is_(None), entries.c.queued == 1)
-    connection.execute(sa.update(entries).where(present).values(queued=0))
+    connection.execute(sa.update(entries).where(present, entries.c.content_uuid.in_(of_type)).values(queued=0))
+
+
+def read_signature(connection: sa.Connection, location_id: int) -> dict[str, str]:
+    """What queueing last wanted in a location: mime -> digest of its wanted sidecars."""
+    value = connection.scalar(sa.select(meta.c.value).where(meta.c.key == f"queueing:{location_id}"))
+    return json.loads(value) if value else {}
+
+
+def write_signature(connection: sa.Connection, location_id: int, signature: Mapping[str, str]) -> None:
+    """Remember what queueing wants in a location."""
+    insert = upsert(connection, meta).values(key=f"queueing:{location_id}", value=json.dumps(signature, sort_keys=True))
+    replaced = {"value": insert.excluded.value}
+    connection.execute(insert.on_conflict_do_update(index_elements=["key"], set_=replaced))
 
 
 def _fill_slice(connection: sa.Connection, location_id: int) -> None:

@@ -65,6 +65,8 @@ def main() -> None:
     function = getattr(importlib.import_module(module), name)
     connection.send("ready")
     serve(connection, function, recycle_bytes)
+    # Engines can take long to unload, and nothing here is left to be saved.
+    os._exit(0)
 
 
 if __name__ == "__main__":
