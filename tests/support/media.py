@@ -219,7 +219,8 @@ def scanned(picture: Image.Image, *, seed: int = 0, tilt: float = 0.4) -> Image.
 
 def write_page(path: Path, text: str = PAGE_TEXT, *, dpi: int = 300, **options: Any) -> Path:
     """A text page as PNG, TIFF or JPEG, by the extension of ``path``."""
-    page(text, dpi=dpi, **options).save(path, dpi=(dpi, dpi))
+    extra = {"compression": "tiff_deflate"} if path.suffix in {".tif", ".tiff"} else {}
+    page(text, dpi=dpi, **options).save(path, dpi=(dpi, dpi), **extra)
     return path
 
 
@@ -350,16 +351,16 @@ def truncated(data: bytes, keep: float = 0.4) -> bytes:
 
 def png_bomb(width: int = 50_000, height: int = 50_000) -> bytes:
     """A small, valid PNG that unpacks to ``width`` x ``height`` pixels (grey, 8 bits)."""
-    packer = zlib.compressobj(9)
-    row = bytes(1 + width)
-    block = row * max(1, 8_000_000 // len(row))
-    data = bytearray()
-    rows_per_block = len(block) // len(row)
-    for _ in range(height // rows_per_block):
-        data += packer.compress(block)
-    data += packer.compress(row * (height % rows_per_block))
-    data += packer.flush()
-    return _png(struct.pack(">IIBBBBB", width, height, 8, 0, 0, 0, 0), bytes(data))
+    # All bytes are zero, so one compressed piece that ends on a full flush can be repeated as it is.
+    total = height * (1 + width)
+    piece = min(total, 16_000_000)
+    packer = zlib.compressobj(9, zlib.DEFLATED, -15)
+    packed = packer.compress(bytes(piece)) + packer.flush(zlib.Z_FULL_FLUSH)
+    packer = zlib.compressobj(9, zlib.DEFLATED, -15)
+    rest = packer.compress(bytes(total % piece)) + packer.flush()
+    checksum = (total % 65521) << 16 | 1  # Adler-32 of that many zeros
+    data = b"\x78\xda" + packed * (total // piece) + rest + struct.pack(">I", checksum)
+    return _png(struct.pack(">IIBBBBB", width, height, 8, 0, 0, 0, 0), data)
 
 
 def _png(header: bytes, data: bytes) -> bytes:

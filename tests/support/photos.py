@@ -54,18 +54,20 @@ def photo(seed: int, size: tuple[int, int] = (1600, 1200)) -> Image.Image:
         near = (ridge + 1) / ridges
         outline = 0.38 + 0.14 * ridge + 0.16 * (_rough(rng, w, 1, octaves=8, first=2)[0] - 0.5)
         inside = (y > outline[None, :])[..., None]
-        texture = _rough(rng, w, h, octaves=8, first=8)[..., None] - 0.5
+        texture = _rough(rng, w, h, octaves=9, first=12, fade=0.75)[..., None] - 0.5
         ground = np.array([70 + 60 * hue, 95, 60], np.float32) * (0.5 + 0.5 * near)
         ground = ground * near + np.array([150, 165, 185], np.float32) * (1 - near)
         picture = np.where(inside, ground + texture * (60 + 120 * near), picture)
 
     small = Image.fromarray(picture.clip(0, 255).astype(np.uint8), "RGB")
     pixels = np.asarray(small.resize((width, height), Image.Resampling.BICUBIC), np.int16)
-    noise = rng.integers(-5, 6, size=(height, width, 1), dtype=np.int16)
+    noise = rng.integers(-9, 10, size=(height, width, 1), dtype=np.int16)
     return Image.fromarray((pixels + noise).clip(0, 255).astype(np.uint8), "RGB")
 
 
-def _rough(rng: np.random.Generator, width: int, height: int, *, octaves: int, first: int) -> NDArray[np.float32]:
+def _rough(
+    rng: np.random.Generator, width: int, height: int, *, octaves: int, first: int, fade: float = 0.6
+) -> NDArray[np.float32]:
     """Fractal noise between 0 and 1, shape (height, width): random grids, each finer and fainter than the one before."""
     total = np.zeros((height, width), np.float32)
     weight, sum_of_weights, cells = 1.0, 0.0, first
@@ -76,7 +78,7 @@ def _rough(rng: np.random.Generator, width: int, height: int, *, octaves: int, f
         layer = Image.fromarray(grid).resize((width, height), Image.Resampling.BICUBIC)
         total += weight * np.asarray(layer, np.float32)
         sum_of_weights += weight
-        weight, cells = weight * 0.6, cells * 2
+        weight, cells = weight * fade, cells * 2
     return total / sum_of_weights
 
 
