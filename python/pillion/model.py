@@ -168,8 +168,7 @@ Generated = tuple[Produced, ...] | Empty
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Failure:
-    """Why an item has no sidecar: the class, one sentence, and whether another try can help."""
+    """Why an item has no sidecar: the class and one sentence."""
 
     error_class: ErrorClass
     message: str
-    retryable: bool

@@ -138,11 +138,17 @@ class Database:
     def _operational(self, error: OperationalError) -> Exception:
         name = getattr(error.orig, "sqlite_errorname", "")
         if name.startswith(("SQLITE_BUSY", "SQLITE_LOCKED")):
-            return LibraryBusyError(f"Another process has been writing to {self.path.parent} for {BUSY_TIMEOUT_S:.0f} s.")
+            return LibraryBusyError(
+                f"Another process has been writing to {self.path.parent} for {BUSY_TIMEOUT_S:.0f} s."
+            )
         if name == "SQLITE_FULL" or name == "SQLITE_IOERR_WRITE":
-            return ItemError(ErrorClass.DISK_FULL, f"No space is left for the catalog {self.path}; free some and run again.")
+            return ItemError(
+                ErrorClass.DISK_FULL, f"No space is left for the catalog {self.path}; free some and run again."
+            )
         if name.startswith(("SQLITE_READONLY", "SQLITE_CANTOPEN")):
-            return CatalogError(f"Cannot write {self.path}: check that the folder is there and that you may write to it.")
+            return CatalogError(
+                f"Cannot write {self.path}: check that the folder is there and that you may write to it."
+            )
         return CatalogError(f"The catalog {self.path} cannot be used: {error.orig}.")
 
     def prepare(self) -> None:

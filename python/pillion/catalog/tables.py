@@ -83,11 +83,22 @@ entries = Table(
     Column("error_class", Text),
     Column("error_message", Text),
     Column("removed_at", Float),
+    Column("queued", Integer, nullable=False, server_default="0"),
     UniqueConstraint("location_id", "path"),
+    CheckConstraint("queued IN (0, 1)"),
     CheckConstraint("removed_at IS NOT NULL OR (content_uuid IS NULL) != (error_class IS NULL)"),
     Index("entries_content", "content_uuid", "location_id"),
 )
-"""``claimed_mime``: what the name says, kept only where the bytes say otherwise. ``removed_at``: gone since."""
+"""``claimed_mime``: what the name says, kept only where the bytes say otherwise. ``removed_at``: gone since.
+``queued``: 0 until intelligence queueing has looked at the row's last change."""
+
+entries_to_queue = Index(
+    "entries_to_queue",
+    entries.c.location_id,
+    entries.c.id,
+    sqlite_where=text("queued = 0"),
+    postgresql_where=text("queued = 0"),
+)
 
 folders = Table(
     "folders",

@@ -61,6 +61,8 @@ def upgrade() -> None:
         sa.Column("error_class", sa.Text(), nullable=True),
         sa.Column("error_message", sa.Text(), nullable=True),
         sa.Column("removed_at", sa.Float(), nullable=True),
+        sa.Column("queued", sa.Integer(), server_default="0", nullable=False),
+        sa.CheckConstraint("queued IN (0, 1)"),
         sa.CheckConstraint("removed_at IS NOT NULL OR (content_uuid IS NULL) != (error_class IS NULL)"),
         sa.ForeignKeyConstraint(
             ["content_uuid"],
@@ -74,6 +76,14 @@ def upgrade() -> None:
         sa.UniqueConstraint("location_id", "path"),
     )
     op.create_index("entries_content", "entries", ["content_uuid", "location_id"], unique=False)
+    op.create_index(
+        "entries_to_queue",
+        "entries",
+        ["location_id", "id"],
+        unique=False,
+        sqlite_where=sa.text("queued = 0"),
+        postgresql_where=sa.text("queued = 0"),
+    )
     op.create_table(
         "folders",
         sa.Column("location_id", sa.BigInteger().with_variant(sa.Integer(), "sqlite"), nullable=False),
