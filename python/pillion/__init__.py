@@ -24,8 +24,9 @@ if TYPE_CHECKING:
     from pillion.library import Library, Status, WorkReport
     from pillion.model import SidecarFormat, SidecarKind, SidecarStatus
     from pillion.parts import file_thumbnail, thumbnail
+    from pillion.results import OcrResult, TranscriptResult
     from pillion.sidecars import Failed, Pending, Ready
-    from pillion.text import OcrResult, TranscriptResult, embed, ocr, transcribe
+    from pillion.text import embed, ocr, transcribe
 
 _HOMES = {
     "pillion._core": ("HashResult", "decode", "hash_bytes", "hash_file", "__version__"),
@@ -35,7 +36,8 @@ _HOMES = {
     "pillion.model": ("SidecarFormat", "SidecarKind", "SidecarStatus"),
     "pillion.parts": ("file_thumbnail", "thumbnail"),
     "pillion.sidecars": ("Failed", "Pending", "Ready"),
-    "pillion.text": ("OcrResult", "TranscriptResult", "embed", "ocr", "transcribe"),
+    "pillion.results": ("OcrResult", "TranscriptResult"),
+    "pillion.text": ("embed", "ocr", "transcribe"),
 }
 _HOME_OF = {name: module for module, names in _HOMES.items() for name in names}
 

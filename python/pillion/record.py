@@ -93,7 +93,11 @@ class Recorder:
         for adopted in planned.adopted:
             entry = adopted.entry
             self._ready(batch, job, entry)
-        result = Failure(error_class=value.error_class, message=value.message) if isinstance(value, ItemError) else value.result
+        result = (
+            Failure(error_class=value.error_class, message=value.message)
+            if isinstance(value, ItemError)
+            else value.result
+        )
         if isinstance(result, Failure):
             change = self._failed(batch, planned, result, now)
         else:

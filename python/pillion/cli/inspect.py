@@ -52,10 +52,14 @@ def status(library: LibraryOption = None, json_: JsonOption = False) -> None:
 
 
 def list_sidecars(
-    content: Annotated[str | None, typer.Argument(help="A file or the beginning of a content uuid (default: all).")] = None,
+    content: Annotated[
+        str | None, typer.Argument(help="A file or the beginning of a content uuid (default: all).")
+    ] = None,
     library: LibraryOption = None,
     kind: KindOption = None,
-    state: Annotated[str | None, typer.Option(help="Only this state: pending, ready, empty, unsupported, failed.")] = None,
+    state: Annotated[
+        str | None, typer.Option(help="Only this state: pending, ready, empty, unsupported, failed.")
+    ] = None,
     json_: JsonOption = False,
 ) -> None:
     """Every sidecar with its state and path; with --json one object a line."""
@@ -96,7 +100,9 @@ def show(
         say(f"  {printable(source)}")
     for item in about["sidecars"]:
         error = item["error"] or {}
-        say(f"{item['kind']:<10} {item['variant']:<16} {item['state']:<11} {item['path'] or error.get('message') or ''}")
+        say(
+            f"{item['kind']:<10} {item['variant']:<16} {item['state']:<11} {item['path'] or error.get('message') or ''}"
+        )
     print_excerpts([(name, text) for name, text in about["texts"].items()])
 
 
@@ -123,7 +129,9 @@ def _about(library: Library, content_uuid: str) -> dict[str, Any]:
 def failed(
     library: LibraryOption = None,
     kind: KindOption = None,
-    error_class: Annotated[str | None, typer.Option("--class", help="Only failures of this class, e.g. corrupt.")] = None,
+    error_class: Annotated[
+        str | None, typer.Option("--class", help="Only failures of this class, e.g. corrupt.")
+    ] = None,
     json_: JsonOption = False,
 ) -> None:
     """What could not be made, and why: one line (or object) for each sidecar, and each file that could not be read."""
@@ -156,6 +164,10 @@ def verify(library: LibraryOption = None, json_: JsonOption = False) -> None:
     else:
         for item in findings:
             say(f"{item.problem}: {printable(item.path)}: {item.message}")
-        say(f"{ready:,} sidecars checked, {len(findings):,} problems." if findings else f"{ready:,} sidecars checked: all is well.")
+        say(
+            f"{ready:,} sidecars checked, {len(findings):,} problems."
+            if findings
+            else f"{ready:,} sidecars checked: all is well."
+        )
     if findings:
         raise typer.Exit(1)

@@ -32,7 +32,9 @@ LibraryOption = Annotated[
     ),
 ]
 JsonOption = Annotated[bool, typer.Option("--json", help="Print JSON on stdout, and nothing else there.")]
-KindOption = Annotated[str | None, typer.Option("--kind", "-k", help="Only this kind: thumb, ocr, transcript, embeddings.")]
+KindOption = Annotated[
+    str | None, typer.Option("--kind", "-k", help="Only this kind: thumb, ocr, transcript, embeddings.")
+]
 KindsOption = Annotated[
     str | None, typer.Option("--kinds", help="Only these kinds, with commas: thumb,ocr,transcript,embeddings.")
 ]

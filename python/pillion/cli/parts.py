@@ -59,7 +59,8 @@ def _free_name(name: str, taken: set[str]) -> str:
 def ocr(
     sources: Sources,
     language: Annotated[
-        list[str] | None, typer.Option("--language", "-L", help="Tesseract language code, e.g. eng; may be given again.")
+        list[str] | None,
+        typer.Option("--language", "-L", help="Tesseract language code, e.g. eng; may be given again."),
     ] = None,
 ) -> None:
     """The text in pictures and PDFs, as one JSON object a line."""

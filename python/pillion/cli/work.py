@@ -8,7 +8,15 @@ from typing import Annotated
 
 import typer
 
-from pillion.cli.options import JsonOption, KindOption, KindsOption, LibraryOption, one_content, open_library, parse_kinds
+from pillion.cli.options import (
+    JsonOption,
+    KindOption,
+    KindsOption,
+    LibraryOption,
+    one_content,
+    open_library,
+    parse_kinds,
+)
 from pillion.cli.output import index_json, note, print_failures, print_index, print_json, say, sidecar_counts
 from pillion.cli.progress import LiveProgress
 from pillion.library import Library, WorkReport
@@ -28,11 +36,13 @@ def index(
     library: LibraryOption = None,
     policy: Annotated[str | None, typer.Option(help="mobile, desktop or server (default: the library's own).")] = None,
     kinds: KindsOption = None,
-    no_wait: Annotated[bool, typer.Option("--no-wait", help="Queue the jobs and leave them to 'pillion work'.")] = False,
+    no_wait: Annotated[
+        bool, typer.Option("--no-wait", help="Queue the jobs and leave them to 'pillion work'.")
+    ] = False,
     strict: Annotated[bool, typer.Option("--strict", help="Exit with 1 if any sidecar failed.")] = False,
     json_: JsonOption = False,
 ) -> None:
-    """Find the files below PATH, identify their contents, and make what is missing. Ctrl-C stops; run it again to go on."""
+    """Find the files below PATH, identify their contents, make what is missing. Ctrl-C stops; run it again to go on."""
     chosen = parse_kinds(kinds)
     with open_library(library, create=True, policy=policy) as opened, LiveProgress(quiet=json_ and no_wait) as live:
         start = time.perf_counter()
@@ -42,7 +52,8 @@ def index(
             worked = None if no_wait else opened.run(kinds=chosen, progress=live.work(opened))
         except KeyboardInterrupt:
             live.__exit__(None, None, None)
-            note(f"\nStopped after {time.perf_counter() - start:.0f} s. Nothing is lost: run the same command again to go on.")
+            seconds = time.perf_counter() - start
+            note(f"\nStopped after {seconds:.0f} s. Nothing is lost: run the same command again to go on.")
             raise
         generation_s = 0.0 if worked is None else time.perf_counter() - indexed
         live.__exit__(None, None, None)
@@ -75,12 +86,12 @@ def _print_worked(library: Library, worked: WorkReport, json_: bool) -> None:
     counts: dict[str, dict[str, int]] = {}
     for (kind, status), number in worked.recorded.items():
         if number:
-            counts.setdefault(kind, {})[status] = number
+            counts.setdefault(kind.value, {})[status.value] = number
     if json_:
         print_json({"library": str(library.root), "recorded": counts, "notices": worked.notices})
         return
-    for kind, numbers in counts.items():
-        say(f"{kind}: " + ", ".join(f"{number:,} {status}" for status, number in numbers.items()))
+    for name, numbers in counts.items():
+        say(f"{name}: " + ", ".join(f"{number:,} {status}" for status, number in numbers.items()))
     if not counts:
         say("Nothing to do.")
     print_failures(library)
@@ -92,10 +103,14 @@ def _print_notices(worked: WorkReport | None) -> None:
 
 
 def retry(
-    content: Annotated[str | None, typer.Argument(help="A file or the beginning of a content uuid (default: all).")] = None,
+    content: Annotated[
+        str | None, typer.Argument(help="A file or the beginning of a content uuid (default: all).")
+    ] = None,
     library: LibraryOption = None,
     kind: KindOption = None,
-    error_class: Annotated[str | None, typer.Option("--class", help="Only failures of this class, e.g. timeout.")] = None,
+    error_class: Annotated[
+        str | None, typer.Option("--class", help="Only failures of this class, e.g. timeout.")
+    ] = None,
     json_: JsonOption = False,
 ) -> None:
     """Queue failed sidecars again; 'pillion work' then makes them."""
@@ -106,7 +121,9 @@ def retry(
 
 
 def regenerate(
-    content: Annotated[str | None, typer.Argument(help="A file or the beginning of a content uuid (default: all).")] = None,
+    content: Annotated[
+        str | None, typer.Argument(help="A file or the beginning of a content uuid (default: all).")
+    ] = None,
     library: LibraryOption = None,
     kind: KindOption = None,
     variant: Annotated[str | None, typer.Option(help="Only this variant, e.g. grid@2x.")] = None,
@@ -123,4 +140,8 @@ def _print_queued(number: int, json_: bool) -> None:
     if json_:
         print_json({"queued": number})
     else:
-        say(f"{number:,} sidecars are queued; run 'pillion work' to make them." if number else "There is nothing to queue.")
+        say(
+            f"{number:,} sidecars are queued; run 'pillion work' to make them."
+            if number
+            else "There is nothing to queue."
+        )
