@@ -1,6 +1,8 @@
 //! `pillion._core`: the only user of pyo3. Each binding extracts its arguments, detaches from the interpreter, calls
 //! one function of the core and wraps what comes back.
 
+mod files;
+
 use std::any::Any;
 use std::cell::RefCell;
 use std::panic::{self, AssertUnwindSafe};
@@ -26,7 +28,7 @@ fn _core(m: &Bound<'_, PyModule>) -> PyResult<()> {
         "ERROR_CLASSES",
         ErrorClass::ALL.map(ErrorClass::as_str).to_vec(),
     )?;
-    Ok(())
+    files::register(m)
 }
 
 impl From<CoreError> for PyErr {
@@ -115,7 +117,7 @@ pub(crate) fn interruptible<T: Send>(
                         return (Err(lost), raised);
                     }
                     Err(RecvTimeoutError::Timeout) if raised.is_none() => {
-                        raised = Python::attach(&tick).err();
+                        raised = Python::attach(tick).err();
                         cancel.store(raised.is_some(), Ordering::Relaxed);
                     }
                     Err(RecvTimeoutError::Timeout) => {}
