@@ -4,6 +4,7 @@
 //! of them for `pillion._core`. The unit tests are built without [`py`], so they link and run without Python.
 
 pub mod error;
+pub mod image;
 
 #[cfg(not(test))]
 mod py;

@@ -1,6 +1,8 @@
 //! `pillion._core`: the only user of pyo3. Each binding extracts its arguments, detaches from the interpreter, calls
 //! one function of the core and wraps what comes back.
 
+mod image;
+
 use std::any::Any;
 use std::cell::RefCell;
 use std::panic::{self, AssertUnwindSafe};
@@ -26,6 +28,7 @@ fn _core(m: &Bound<'_, PyModule>) -> PyResult<()> {
         "ERROR_CLASSES",
         ErrorClass::ALL.map(ErrorClass::as_str).to_vec(),
     )?;
+    image::register(m)?;
     Ok(())
 }
 
