@@ -8,6 +8,7 @@ pub mod exists;
 pub mod hash;
 pub mod identify;
 pub mod ignores;
+pub mod image;
 pub mod parallel;
 pub mod paths;
 pub mod schedule;

@@ -2,6 +2,7 @@
 //! one function of the core and wraps what comes back.
 
 mod files;
+mod image;
 
 use std::any::Any;
 use std::cell::RefCell;
@@ -28,7 +29,9 @@ fn _core(m: &Bound<'_, PyModule>) -> PyResult<()> {
         "ERROR_CLASSES",
         ErrorClass::ALL.map(ErrorClass::as_str).to_vec(),
     )?;
-    files::register(m)
+    files::register(m)?;
+    image::register(m)?;
+    Ok(())
 }
 
 impl From<CoreError> for PyErr {
