@@ -52,11 +52,6 @@ def missing() -> str | None:
     return None
 
 
-def identity() -> str:
-    """What decides the vectors, for recipes."""
-    return models.minilm_identity()
-
-
 @dataclass(frozen=True, slots=True)
 class Token:
     """Where one token stands in its text: character offsets, end excluded."""
@@ -101,7 +96,8 @@ class _Encoder:
         mask = np.arange(hidden.shape[1])[None, :] < np.array([len(row) for row in ids])[:, None]
         mean: NDArray[np.float32] = (hidden * mask[:, :, None]).sum(axis=1) / mask.sum(axis=1, keepdims=True)
         norm = np.maximum(np.linalg.norm(mean, axis=1, keepdims=True), 1e-12)
-        return (mean / norm).astype(np.float32)
+        unit: NDArray[np.float32] = (mean / norm).astype(np.float32)
+        return unit
 
 
 def _shortened(ids: list[int]) -> list[int]:

@@ -60,7 +60,7 @@ class HeardWord:
 
 @dataclass(frozen=True, slots=True)
 class HeardSegment:
-    """What was said in one window. ``dropped`` says why it is not to be believed: ``no_speech``, ``repetition`` or nothing."""
+    """What was said in one window. ``dropped``: why it is not to be believed, ``no_speech`` or ``repetition``."""
 
     text: str
     start: float
@@ -84,11 +84,6 @@ def missing() -> str | None:
     if importlib.util.find_spec("faster_whisper") is None:
         return "the Python package faster-whisper is not installed: run pip install faster-whisper"
     return None
-
-
-def identity(model: str) -> str:
-    """What decides the words, for recipes."""
-    return models.whisper_identity(model)
 
 
 def speech(samples: NDArray[np.float32]) -> list[Span]:
@@ -116,9 +111,7 @@ def _joinable(window: Span, span: Span) -> bool:
     return span.end - window.start <= WINDOW_SECONDS and span.start - window.end <= _MERGE_GAP_SECONDS
 
 
-def recognise(
-    samples: NDArray[np.float32], spans: Sequence[Span], *, model: str, language: str | None = None
-) -> Heard:
+def recognise(samples: NDArray[np.float32], spans: Sequence[Span], *, model: str, language: str | None = None) -> Heard:
     """The words spoken in ``spans`` of ``samples`` (mono, 16 kHz); the language is found unless it is given.
 
     Raises ItemError: missing_tool when engine or model is not there, unsupported for a language it does not know.
