@@ -31,7 +31,8 @@ class DemoError(Exception):
 
 def pillion(*arguments: str, capture: bool = False) -> subprocess.CompletedProcess[str]:
     command = [str(Path(sys.executable).parent / "pillion"), *arguments]
-    return subprocess.run(command, text=True, encoding="utf-8", stdout=subprocess.PIPE if capture else None, check=False)
+    output = subprocess.PIPE if capture else None
+    return subprocess.run(command, text=True, encoding="utf-8", stdout=output, check=False)
 
 
 def choose_folders(given: str) -> tuple[Path, Path]:
@@ -84,6 +85,10 @@ def ready(rows: Iterable[Row], kind: str) -> list[Row]:
     return sorted((r for r in rows if r["kind"] == kind and r["state"] == "ready"), key=lambda r: r["sources"])
 
 
+def _reason(error: dict[str, str]) -> str:
+    return f"{error['class']}: {error['message']}"
+
+
 def show(source: Path, library: Path, rows: list[Row]) -> None:
     print(f"\nThe sidecars are plain files in {short(library / 'sidecars')}. Some of them:\n")
     thumbs = ready(rows, "thumb")
@@ -104,8 +109,8 @@ def show(source: Path, library: Path, rows: list[Row]) -> None:
         print(f"  embeddings of {short(row['sources'][0], source)}")
         print(f"    {short(row['path'])}")
     failed = [row for row in rows if row["state"] == "failed"]
-    for row in sorted({(r["sources"][0] if r["sources"] else "?", *map(str, r["error"].values())) for r in failed}):
-        print(f"  failed: {short(row[0], source)}: {': '.join(row[1:])}")
+    for name, why in sorted({(row["sources"][0], _reason(row["error"])) for row in failed if row["sources"]}):
+        print(f"  failed: {short(name, source)}: {why}")
     counts = Counter(row["kind"] for row in rows if row["state"] == "ready")
     print("\nReady: " + ", ".join(f"{counts[kind]} {kind}" for kind in KINDS) + f", {len(failed)} failed.")
     print(f"Look around with: .venv/bin/pillion ls --library {short(library)}    (also: status, show, failed, verify)")
@@ -127,7 +132,9 @@ def main() -> int:
         show(source, library, rows)
         missing = [kind for kind in KINDS if not ready(rows, kind)]
         if missing and not given:
-            raise DemoError(f"the sample library should give at least one sidecar of each kind, but has no {missing[0]}")
+            raise DemoError(
+                f"the sample library has no ready sidecar of the kind {missing[0]}, and should have one of each"
+            )
     except DemoError as error:
         print(f"error: {error}", file=sys.stderr)
         return 1
