@@ -6,8 +6,9 @@ A benchmark module measures one piece of work, once per tool, in one run::
     @pytest.mark.parametrize("tool", ["pillion", "pytesseract"])
     def test_ocr_page(benchmark, tool, page): ...
 
-Pillion's own row has the parameter ``pillion`` (or ``extra_info["tool"] = "pillion"``). ``benches/thresholds.toml`` names
-groups and what Pillion may need in them; ``tools/bench.py`` (make bench) runs all, prints the table, checks the gates.
+Pillion's own row has the parameter ``pillion`` (or ``extra_info["tool"] = "pillion"``). ``benches/thresholds.toml``
+names groups and what Pillion may need in them; ``tools/bench.py`` (make bench) runs all, prints the table and checks
+the gates.
 """
 
 from __future__ import annotations

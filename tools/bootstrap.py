@@ -16,6 +16,10 @@ import os
 import re
 import subprocess
 import sys
+
+if sys.version_info < (3, 11):  # noqa: UP036 (a clear sentence, where tomllib would be missing)
+    sys.exit(f"error: Pillion needs Python 3.11 or newer and this is {sys.version.split()[0]}: make PYTHON=python3.12")
+
 import tomllib
 from collections.abc import Iterable
 from pathlib import Path
@@ -92,10 +96,6 @@ def save_record(record: dict[str, Any]) -> None:
 
 
 def make_venv() -> None:
-    if sys.version_info < (3, 11):
-        raise SetupError(
-            f"Pillion needs Python 3.11 or newer and this is {sys.version.split()[0]}: make PYTHON=python3.12"
-        )
     version = f"{sys.version_info.major}.{sys.version_info.minor}"
     if python().exists():
         check = [str(python()), "-c", "import sys, pip; print('%d.%d' % sys.version_info[:2])"]

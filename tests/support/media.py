@@ -96,8 +96,8 @@ def pdf_bytes(
             colours = "DeviceGray" if page.mode in "1L" else "DeviceRGB"
             objects.append(
                 (
-                    f"<< /Type /XObject /Subtype /Image /Width {page.width} /Height {page.height} /ColorSpace /{colours} "
-                    f"/BitsPerComponent 8 /Filter /DCTDecode /Length %d >>",
+                    f"<< /Type /XObject /Subtype /Image /Width {page.width} /Height {page.height} "
+                    f"/ColorSpace /{colours} /BitsPerComponent 8 /Filter /DCTDecode /Length %d >>",
                     image.getvalue(),
                 )
             )
@@ -147,7 +147,8 @@ def _write_pdf(objects: list[tuple[str, bytes | None]], password: str | None) ->
     out += f"xref\n0 {len(offsets) + 1}\n0000000000 65535 f \n".encode()
     out += b"".join(f"{offset:010} 00000 n \n".encode() for offset in offsets)
     encrypt = f" /Encrypt {len(offsets)} 0 R" if encryption else ""
-    out += f"trailer\n<< /Size {len(offsets) + 1} /Root 1 0 R{encrypt} /ID [<{file_id.hex()}> <{file_id.hex()}>] >>\n".encode()
+    identity = f"[<{file_id.hex()}> <{file_id.hex()}>]"
+    out += f"trailer\n<< /Size {len(offsets) + 1} /Root 1 0 R{encrypt} /ID {identity} >>\n".encode()
     out += f"startxref\n{start}\n%%EOF\n".encode()
     return bytes(out)
 
@@ -234,7 +235,7 @@ def wrapped(text: str, width: int = 78) -> str:
 
 
 def character_error_rate(expected: str, seen: str) -> float:
-    """Edits (of characters) that turn ``seen`` into ``expected``, per expected character; all white space is one blank."""
+    """Edits (of characters) that turn ``seen`` into ``expected``, per expected character; any white space is a blank."""
     want, got = " ".join(expected.split()), " ".join(seen.split())
     row = list(range(len(got) + 1))
     for i, w in enumerate(want, 1):
