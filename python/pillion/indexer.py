@@ -58,7 +58,9 @@ class IndexReport:
 class Indexer:
     """Indexes Locations of one catalog. ``kinds``: the only kinds whose wants are looked at."""
 
-    def __init__(self, database: Database, config: Config, kinds: Sequence[SidecarKind], progress: PhaseProgress) -> None:
+    def __init__(
+        self, database: Database, config: Config, kinds: Sequence[SidecarKind], progress: PhaseProgress
+    ) -> None:
         self._database = database
         self._config = config
         self._kinds = tuple(kinds)

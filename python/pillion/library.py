@@ -22,7 +22,7 @@ from pillion.catalog.tables import devices
 from pillion.config import TEMPLATE, Config, load_config
 from pillion.device import device_name, device_uuid
 from pillion.errors import LibraryError, UsageError
-from pillion.indexer import IndexReport, Indexer, PhaseProgress
+from pillion.indexer import Indexer, IndexReport, PhaseProgress
 from pillion.jobs.states import Urgency
 from pillion.lock import exclusive
 from pillion.model import KIND_VARIANTS, SidecarKind, SidecarStatus
@@ -81,11 +81,15 @@ class Library:
         is_new = not (root / CATALOG).exists()
         if is_new:
             if not create:
-                raise LibraryError(f"There is no library at {root}; make one with 'pillion index FOLDER --library {root}'.")
+                raise LibraryError(
+                    f"There is no library at {root}; make one with 'pillion index FOLDER --library {root}'."
+                )
             _create_folders(root, policy)
         file_system = network_file_system(root)
         if file_system:
-            raise LibraryError(f"{root} is on a network file system ({file_system}), where SQLite can lose data; use a local disk.")
+            raise LibraryError(
+                f"{root} is on a network file system ({file_system}), where SQLite can lose data; use a local disk."
+            )
         config = load_config(root / "config.toml")
         database = Database(root / CATALOG)
         try:
@@ -307,7 +311,7 @@ class Library:
         """The content uuids that ``what`` means: a path of a file in the library, or the beginning of a uuid."""
         if os.path.exists(what):
             path = os.path.realpath(os.fsencode(what))
-            return [uuid for uuid in self.sidecars.contents_at(path)]
+            return self.sidecars.contents_at(path)
         with self._database.read() as connection:
             return catalog_sidecars.find_content(connection, what.lower())
 

@@ -82,7 +82,9 @@ def named_policy(name: str) -> DeviceGenerationPolicy:
         raise UsageError(f"There is no policy '{name}'; choose one of {', '.join(POLICIES)}.") from None
 
 
-def override(policy: DeviceGenerationPolicy, changes: Mapping[SidecarKind, Mapping[str, Any]]) -> DeviceGenerationPolicy:
+def override(
+    policy: DeviceGenerationPolicy, changes: Mapping[SidecarKind, Mapping[str, Any]]
+) -> DeviceGenerationPolicy:
     """``policy`` with a Location's or library's changes: per kind ``enable``, ``variants``, and settings by name.
 
     A kind the policy lacks is added by naming it, with its first variant where none is given.

@@ -40,12 +40,16 @@ class _Batch:
     about: dict[str, ClaimedJob] = field(default_factory=dict)
     dropped: list[tuple[ClaimedJob, str]] = field(default_factory=list)
     text_ended: list[tuple[str, SidecarStatus, Failure | None]] = field(default_factory=list)
+    ended: list[SidecarKind] = field(default_factory=list)
     pauses: dict[str, str] = field(default_factory=dict)
     zombies: list[Path] = field(default_factory=list)
 
 
 class Recorder:
-    """Records results for one library. ``counts`` adds up what was recorded: (kind, status) -> sidecars."""
+    """Records results for one library, and adds up what it recorded.
+
+    ``counts``: (kind, status) -> sidecars; ``jobs_ended``: kind -> jobs that are done or failed for good.
+    """
 
     def __init__(self, database: Database, store: Store, device_uuid: str, owner: str) -> None:
         self._database = database
@@ -53,7 +57,7 @@ class Recorder:
         self._device_uuid = device_uuid
         self._owner = owner
         self.counts: Counter[tuple[SidecarKind, SidecarStatus]] = Counter()
-        self.failures: list[tuple[ClaimedJob, Failure]] = []
+        self.jobs_ended: Counter[SidecarKind] = Counter()
 
     def record(self, results: Sequence[Result[PlannedJob]], now: float) -> Mapping[str, str]:
         """Write a batch. Returns lane (or "*") -> notice for what a fault of the machine holds up."""
@@ -70,6 +74,7 @@ class Recorder:
                 raise
             return {"*": DISK_FULL_NOTICE}
         self.counts.update((outcome.kind, outcome.status) for outcome in batch.outcomes)
+        self.jobs_ended.update(batch.ended)
         for path in batch.zombies:
             path.unlink(missing_ok=True)
         return batch.pauses
@@ -88,7 +93,11 @@ class Recorder:
         for adopted in planned.adopted:
             entry = adopted.entry
             self._ready(batch, job, entry)
-        result = Failure(error_class=value.error_class, message=value.message) if isinstance(value, ItemError) else value.result
+        result = (
+            Failure(error_class=value.error_class, message=value.message)
+            if isinstance(value, ItemError)
+            else value.result
+        )
         if isinstance(result, Failure):
             change = self._failed(batch, planned, result, now)
         else:
@@ -100,7 +109,10 @@ class Recorder:
             if len(planned.adopted) + len(planned.making) < len(job.due):
                 change = job_released(job.attempts)
         batch.changes.append((job.id, job.token, change))
-        if change.state in (JobState.DONE, JobState.FAILED) and job.kind in (SidecarKind.OCR, SidecarKind.TRANSCRIPT):
+        if change.state not in (JobState.DONE, JobState.FAILED):
+            return
+        batch.ended.append(job.kind)
+        if job.kind in (SidecarKind.OCR, SidecarKind.TRANSCRIPT):
             status = SidecarStatus.EMPTY if isinstance(result, Empty) else SidecarStatus.READY
             failure = result if isinstance(result, Failure) else None
             batch.text_ended.append((job.content_uuid, _status_of(failure) if failure else status, failure))
@@ -114,7 +126,6 @@ class Recorder:
         change = job_failed_once(job.attempts, failure, now)
         if change.state is JobState.FAILED:
             self._ended(batch, planned, _status_of(failure), failure, failure.message)
-            self.failures.append((job, failure))
         return change
 
     def _ended(
@@ -202,6 +213,7 @@ class Recorder:
             if status is not SidecarStatus.READY:
                 number = catalog_jobs.finish_waiting(connection, uuid, status, failure, now)
                 self.counts[SidecarKind.EMBEDDINGS, status] += number
+                self.jobs_ended[SidecarKind.EMBEDDINGS] += bool(number)
 
 
 def _status_of(failure: Failure) -> SidecarStatus:

@@ -1,4 +1,4 @@
-"""From a claimed job to a task for a worker: limits, the place in staging, and whether there is anything to do at all."""
+"""From a claimed job to a task for a worker: its limits, its place in staging, and what is there already."""
 
 from __future__ import annotations
 
@@ -63,7 +63,7 @@ class PlannedJob:
 
 
 def plan(job: ClaimedJob, store: Store, owner: str, max_pixels: int) -> Planned[PlannedJob]:
-    """Make the task of a claimed job. A variant that a crash left finished but unrecorded is adopted, not made again."""
+    """Make the task of a claimed job. What a crash left finished but unrecorded is adopted, not made again."""
     adopted = _adoptable(job, store)
     done = {item.due.variant for item in adopted}
     open_ = [due for due in job.due if due.variant not in done]

@@ -87,7 +87,8 @@ class Sidecars:
         row = self._row(content_uuid, wanted_kind, variant)
         if row is None:
             raise UsageError(
-                f"No {kind} '{variant}' is wanted of content {content_uuid}: it is not in the library, or the policy leaves it out."
+                f"No {kind} '{variant}' is wanted of content {content_uuid}: "
+                "the library does not know it, or nothing of this kind can be made of it."
             )
         if row.status is SidecarStatus.READY and row.rel_path is not None:
             path = self._store.absolute(row.rel_path)
@@ -174,7 +175,7 @@ class Sidecars:
 
     def contents_at(self, path: bytes) -> list[str]:
         """The content uuids of the file at an absolute path, as last indexed (one, or none)."""
-        found = []
+        found: list[str] = []
         with self._database.read() as connection:
             for location_id, root in connection.execute(sa.select(locations.c.id, locations.c.path)):
                 prefix = root.rstrip(b"/") + b"/"

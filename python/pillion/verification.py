@@ -42,13 +42,17 @@ def _check_file(store: Store, row: SidecarRow) -> list[Finding]:
     rel_path = row.rel_path or ""
     path = store.absolute(rel_path)
     if not path.is_file():
-        return [Finding(problem="missing", path=str(path), message="The catalog says ready, but the file is not there.")]
+        return [
+            Finding(problem="missing", path=str(path), message="The catalog says ready, but the file is not there.")
+        ]
     if not store.is_whole(rel_path, row.size or 0, row.checksum or ""):
         return [Finding(problem="damaged", path=str(path), message="The file's bytes are not those that were written.")]
     entry = store.read_manifest(row.content_uuid).get((row.kind, row.variant))
     if entry is None or entry.checksum != row.checksum:
         manifest = str(store.manifest_path(row.content_uuid))
-        return [Finding(problem="manifest", path=manifest, message=f"It does not list {row.kind} {row.variant} as it is.")]
+        return [
+            Finding(problem="manifest", path=manifest, message=f"It does not list {row.kind} {row.variant} as it is.")
+        ]
     return []
 
 

@@ -49,7 +49,14 @@ class CatalogJobs:
     """The engine's JobSource on a library's catalog. Only ``kinds`` are worked."""
 
     def __init__(
-        self, database: Database, store: Store, recorder: Recorder, *, owner: str, kinds: Sequence[SidecarKind], max_pixels: int
+        self,
+        database: Database,
+        store: Store,
+        recorder: Recorder,
+        *,
+        owner: str,
+        kinds: Sequence[SidecarKind],
+        max_pixels: int,
     ) -> None:
         self._database = database
         self._store = store

@@ -27,8 +27,8 @@ SAFE_SQLITE = (3, 51, 3)
 
 BUSY_TIMEOUT_S = 30.0
 _NETWORK_FILE_SYSTEMS = frozenset(
-    "nfs nfs4 cifs smb smb2 smb3 smbfs sshfs fuse.sshfs afs ceph fuse.ceph glusterfs fuse.glusterfs lustre davfs "
-    "fuse.davfs2 fuse.rclone fuse.s3fs".split()
+    {"nfs", "nfs4", "cifs", "smb", "smb2", "smb3", "smbfs", "sshfs", "fuse.sshfs", "afs", "ceph", "fuse.ceph"}
+    | {"glusterfs", "fuse.glusterfs", "lustre", "davfs", "fuse.davfs2", "fuse.rclone", "fuse.s3fs"}
 )
 
 

@@ -128,7 +128,10 @@ def replace_folders(connection: sa.Connection, location_id: int, totals: Mapping
 
 def has_folders(connection: sa.Connection, location_id: int) -> bool:
     """Whether folder totals of this location were stored before."""
-    return connection.execute(sa.select(folders.c.path).where(folders.c.location_id == location_id).limit(1)).first() is not None
+    return (
+        connection.execute(sa.select(folders.c.path).where(folders.c.location_id == location_id).limit(1)).first()
+        is not None
+    )
 
 
 def sources_of(connection: sa.Connection, content_uuids: Iterable[str]) -> dict[str, list[tuple[bytes, int, int]]]:

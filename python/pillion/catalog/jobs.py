@@ -112,7 +112,9 @@ def _due_variants(connection: sa.Connection, kind: SidecarKind, uuids: Sequence[
     result: dict[str, list[Due]] = {}
     for some in chunks(uuids):
         query = (
-            sa.select(sidecars.c.content_uuid, sidecars.c.variant, sidecars.c.wanted, recipes.c.settings, sidecars.c.recipe)
+            sa.select(
+                sidecars.c.content_uuid, sidecars.c.variant, sidecars.c.wanted, recipes.c.settings, sidecars.c.recipe
+            )
             .join(recipes, recipes.c.digest == sidecars.c.wanted)
             .where(sidecars.c.content_uuid.in_(some), sidecars.c.kind == kind.value)
             .where(is_due(sidecars))
@@ -140,7 +142,7 @@ def _texts(connection: sa.Connection, uuids: Sequence[str]) -> dict[str, dict[Si
 def still_held(connection: sa.Connection, claims: Collection[tuple[int, str]]) -> set[int]:
     """Of (job id, lease token) pairs, the ids that are still running under that very token."""
     tokens = dict(claims)
-    held = set()
+    held: set[int] = set()
     for some in chunks(list(tokens)):
         query = sa.select(jobs.c.id, jobs.c.lease_token).where(
             jobs.c.id.in_(some), jobs.c.state == JobState.RUNNING.value
@@ -198,7 +200,7 @@ def owners(connection: sa.Connection) -> dict[str, float]:
     query = sa.select(jobs.c.lease_owner, sa.func.max(jobs.c.lease_deadline)).where(
         jobs.c.state == JobState.RUNNING.value
     )
-    return {owner: deadline for owner, deadline in connection.execute(query.group_by(jobs.c.lease_owner))}
+    return dict(connection.execute(query.group_by(jobs.c.lease_owner)).tuples().all())
 
 
 def rescue(connection: sa.Connection, owner: str, now: float) -> int:
@@ -237,7 +239,7 @@ def finish_waiting(
     mine = sa.and_(
         sidecars.c.content_uuid == content_uuid, sidecars.c.kind == SidecarKind.EMBEDDINGS.value, is_due(sidecars)
     )
-    no_file = {name: None for name in ("format", "rel_path", "size", "checksum")}
+    no_file = dict.fromkeys(("format", "rel_path", "size", "checksum"))
     values = {"status": status.value, "recipe": sidecars.c.wanted, **no_file, **error}
     return connection.execute(sa.update(sidecars).where(mine).values(**values)).rowcount
 
@@ -281,7 +283,8 @@ def front(connection: sa.Connection, kind: SidecarKind, now: float) -> int | Non
 def next_retry(connection: sa.Connection, kind: SidecarKind, now: float) -> float | None:
     """When the earliest queued job of this kind that has to wait may run, or None."""
     later = sa.and_(jobs.c.state == JobState.QUEUED.value, jobs.c.kind == kind.value, jobs.c.not_before > now)
-    return connection.scalar(sa.select(sa.func.min(jobs.c.not_before)).where(later))
+    earliest: float | None = connection.scalar(sa.select(sa.func.min(jobs.c.not_before)).where(later))
+    return earliest
 
 
 def queue_due(
@@ -290,7 +293,7 @@ def queue_due(
     urgency: Urgency,
     now: float,
     *,
-    within: sa.Select[tuple[str]] | None = None,
+    within: sa.Select[str] | None = None,
 ) -> int:
     """Queue a job for every content (of those that ``within`` selects) that has a sidecar of this kind due.
 

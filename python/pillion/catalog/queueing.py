@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import json
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
 
 import sqlalchemy as sa
 
@@ -16,26 +15,17 @@ from pillion.catalog.jobs import is_due, queue_due
 from pillion.catalog.statements import upsert
 from pillion.catalog.tables import contents, entries, jobs, meta, recipes, sidecars
 from pillion.jobs.states import JobState, Urgency
-from pillion.model import Recipe, SidecarKind, SidecarStatus
+from pillion.model import SidecarKind, SidecarStatus, WantedSidecar
 
 SLICE = 20_000
 
-_slice = sa.table("queueing_slice", sa.column("entry_id"), sa.column("content_uuid"), sa.column("mime"), sa.column("claimed"))
+_slice = sa.table(
+    "queueing_slice", sa.column("entry_id"), sa.column("content_uuid"), sa.column("mime"), sa.column("claimed")
+)
 
 
-@dataclass(frozen=True, kw_only=True, slots=True)
-class Want:
-    """One sidecar that files of some type should have. ``settings`` are the kind's, JSON values."""
-
-    kind: SidecarKind
-    variant: str
-    recipe: Recipe
-    settings: Mapping[str, object]
-
-
-WantsOf = Callable[[str, str | None], Sequence[Want]]
+WantsOf = Callable[[str, str | None], Sequence[WantedSidecar]]
 """(mime, claimed mime or None) -> what such a file should have."""
-
 
 
 def queue_slice(
@@ -124,7 +114,7 @@ def _members(location_id: int, mime: str, claimed: str | None) -> sa.ColumnEleme
 
 
 def _want(
-    connection: sa.Connection, location_id: int, mime: str, claimed: str | None, want: Want, now: float
+    connection: sa.Connection, location_id: int, mime: str, claimed: str | None, want: WantedSidecar, now: float
 ) -> None:
     digest = want.recipe.digest()
     settings = json.dumps(dict(want.settings), sort_keys=True)
@@ -160,7 +150,7 @@ def _unwant(
     location_id: int,
     mime: str,
     claimed: str | None,
-    wants: Sequence[Want],
+    wants: Sequence[WantedSidecar],
     kinds: Sequence[SidecarKind],
 ) -> None:
     """Drop pending rows that the policy no longer asks for."""

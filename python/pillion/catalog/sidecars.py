@@ -191,7 +191,7 @@ def ask_again(
     A ready one keeps its file and is served until it is replaced: its recipe becomes "", which is no recipe's digest.
     The others become pending.
     """
-    where = [sidecars.c.status.in_([status.value for status in statuses])]
+    where: list[sa.ColumnElement[bool]] = [sidecars.c.status.in_([status.value for status in statuses])]
     if kind is not None:
         where.append(sidecars.c.kind == kind.value)
     if variant is not None:
@@ -209,7 +209,7 @@ def ask_again(
 
 def mark_lost(connection: sa.Connection, keys: Sequence[tuple[str, str, str]], now: float) -> None:
     """These ready sidecars' files are gone or damaged: pending again. ``keys``: (content_uuid, kind, variant)."""
-    cleared = {name: None for name in ("recipe", "format", "rel_path", "size", "checksum")}
+    cleared = dict.fromkeys(("recipe", "format", "rel_path", "size", "checksum"))
     for content_uuid, kind, variant in keys:
         same = (
             sidecars.c.content_uuid == content_uuid,

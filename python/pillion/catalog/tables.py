@@ -142,7 +142,8 @@ sidecars = Table(
     CheckConstraint(_one_of("status", SidecarStatus)),
     CheckConstraint("status = 'pending' OR recipe IS NOT NULL"),
     CheckConstraint(
-        "(status = 'ready') = (rel_path IS NOT NULL AND size IS NOT NULL AND checksum IS NOT NULL AND format IS NOT NULL)"
+        "(status = 'ready') = "
+        "(rel_path IS NOT NULL AND size IS NOT NULL AND checksum IS NOT NULL AND format IS NOT NULL)"
     ),
     CheckConstraint("status NOT IN ('failed', 'unsupported') OR error_class IS NOT NULL"),
 )

@@ -3,28 +3,17 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
 from typing import Any
 
 from pillion import _core, generators
-from pillion.model import MediaClass, Recipe, SidecarKind
+from pillion.model import MediaClass, Recipe, SidecarKind, WantedSidecar
 from pillion.policy import TEXT_KIND_OF_CLASS, DeviceGenerationPolicy, KindPolicy, wanted_kinds
 
 UNSUPPORTED = Recipe(generator="none", version=1)
 """The recipe of a sidecar that no generator can make; a generator that can gives another, so it is tried again then."""
 
 
-@dataclass(frozen=True, kw_only=True, slots=True)
-class Wanted:
-    """One sidecar that a file should have, and all that decides how it is made."""
-
-    kind: SidecarKind
-    variant: str
-    recipe: Recipe
-    settings: Mapping[str, Any]
-
-
-def wanted_sidecars(policy: DeviceGenerationPolicy, mime: str, claimed: str | None) -> Sequence[Wanted]:
+def wanted_sidecars(policy: DeviceGenerationPolicy, mime: str, claimed: str | None) -> Sequence[WantedSidecar]:
     """What a file of type ``mime`` should have.
 
     One whose name ``claimed`` to be something that its bytes are not gets that kind's sidecars asked for too, so that
@@ -43,7 +32,7 @@ def wanted_sidecars(policy: DeviceGenerationPolicy, mime: str, claimed: str | No
             settings["texts"] = dict(texts)
         for variant in part.variants:
             recipe = _recipe(kind, mime, variant, settings)
-            result.append(Wanted(kind=kind, variant=variant, recipe=recipe, settings=settings))
+            result.append(WantedSidecar(kind=kind, variant=variant, recipe=recipe, settings=settings))
             if kind is text_kind:
                 texts[kind.value] = recipe.digest()
     return result

@@ -1,7 +1,7 @@
 """A worker process: receives batches, runs one item after the other, sends each result back at once.
 
-Started by pool.py as ``python -m pillion.jobs.child FD PARENT MODULE:FUNCTION RECYCLE_BYTES``. It dies with its parent: by the
-kernel's parent-death signal while it works, by the closed pipe while it waits.
+Started by pool.py as ``python -m pillion.jobs.child FD PARENT MODULE:FUNCTION RECYCLE_BYTES``. It dies with its parent:
+by the kernel's parent-death signal while it works, by the closed pipe while it waits.
 """
 
 from __future__ import annotations

@@ -12,6 +12,7 @@ from collections import Counter
 from collections.abc import Callable, Mapping, Sequence
 from concurrent.futures import Future
 from dataclasses import dataclass
+from functools import partial
 from typing import Any, Generic, Protocol, TypeVar
 
 from pillion import _core
@@ -158,9 +159,9 @@ class Engine(Generic[J]):
             left = [len(members)]
             futures = self._pool.submit_batch(members[0].lane, [(item.task, item.deadline_s) for item in members])
             for planned, future in zip(members, futures, strict=True):
-                future.add_done_callback(lambda done, planned=planned, left=left: self._finished(planned, done, left))
+                future.add_done_callback(partial(self._finished, planned, left))
 
-    def _finished(self, planned: Planned[J], future: Future[Any], left: list[int]) -> None:
+    def _finished(self, planned: Planned[J], left: list[int], future: Future[Any]) -> None:
         left[0] -= 1
         if left[0] == 0:
             self._batches -= 1

@@ -258,7 +258,9 @@ class WorkerPool(Executor):
         self._failed_starts += 1
         if self._failed_starts < _MAX_FAILED_STARTS:
             return
-        error = ItemError(ErrorClass.MISSING_TOOL, f"Worker processes do not start (exit code {code}); see the messages above.")
+        error = ItemError(
+            ErrorClass.MISSING_TOOL, f"Worker processes do not start (exit code {code}); see the messages above."
+        )
         for batch in self._waiting:
             for item in batch.items:
                 item.future.set_exception(error)
