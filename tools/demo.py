@@ -85,10 +85,6 @@ def ready(rows: Iterable[Row], kind: str) -> list[Row]:
     return sorted((r for r in rows if r["kind"] == kind and r["state"] == "ready"), key=lambda r: r["sources"])
 
 
-def _reason(error: dict[str, str]) -> str:
-    return f"{error['class']}: {error['message']}"
-
-
 def show(source: Path, library: Path, rows: list[Row]) -> None:
     print(f"\nThe sidecars are plain files in {short(library / 'sidecars')}. Some of them:\n")
     thumbs = ready(rows, "thumb")
@@ -108,11 +104,8 @@ def show(source: Path, library: Path, rows: list[Row]) -> None:
     for row in ready(rows, "embeddings")[:1]:
         print(f"  embeddings of {short(row['sources'][0], source)}")
         print(f"    {short(row['path'])}")
-    failed = [row for row in rows if row["state"] == "failed"]
-    for name, why in sorted({(row["sources"][0], _reason(row["error"])) for row in failed if row["sources"]}):
-        print(f"  failed: {short(name, source)}: {why}")
     counts = Counter(row["kind"] for row in rows if row["state"] == "ready")
-    print("\nReady: " + ", ".join(f"{counts[kind]} {kind}" for kind in KINDS) + f", {len(failed)} failed.")
+    print("\nReady: " + ", ".join(f"{counts[kind]} {kind}" for kind in KINDS) + ".")
     print(f"Look around with: .venv/bin/pillion ls --library {short(library)}    (also: status, show, failed, verify)")
 
 
