@@ -235,7 +235,7 @@ def wrapped(text: str, width: int = 78) -> str:
 
 
 def character_error_rate(expected: str, seen: str) -> float:
-    """Edits (of characters) that turn ``seen`` into ``expected``, per expected character. White space counts as a blank."""
+    """Edits (of characters) that turn ``seen`` into ``expected``, per expected character. White space is one blank."""
     want, got = " ".join(expected.split()), " ".join(seen.split())
     row = list(range(len(got) + 1))
     for i, w in enumerate(want, 1):
