@@ -97,6 +97,7 @@ class Database:
         if not self._read_only:
             connection.execute("PRAGMA journal_mode = WAL")
             connection.execute("PRAGMA synchronous = NORMAL")
+            connection.execute("PRAGMA wal_autocheckpoint = 10000")
         return connection
 
     @contextmanager

@@ -19,10 +19,22 @@ from pillion.model import SidecarKind, SidecarStatus, WantedSidecar
 
 SLICE = 20_000
 
-_slice = sa.table(
-    "queueing_slice", sa.column("entry_id"), sa.column("content_uuid"), sa.column("mime"), sa.column("claimed")
-)
+_looked = sa.table("queueing_looked", sa.column("entry_id"))
+"""The entries of the slice."""
 
+_slice = sa.table("queueing_slice", sa.column("content_uuid"), sa.column("mime"), sa.column("claimed"))
+"""Their contents, each once, but for those that an older location holds too: there that location's policy counts.
+``mime`` is NULL where no file has the content any more."""
+
+_wants = sa.table(
+    "queueing_wants",
+    sa.column("mime"),
+    sa.column("claimed"),
+    sa.column("kind"),
+    sa.column("variant"),
+    sa.column("digest"),
+)
+"""What a content of a type should have. ``claimed`` is "" where the name says nothing else than the bytes."""
 
 WantsOf = Callable[[str, str | None], Sequence[WantedSidecar]]
 """(mime, claimed mime or None) -> what such a file should have."""
@@ -35,20 +47,15 @@ def queue_slice(
 
     Returns (entries looked at, jobs queued); (0, ...) when nothing is left. Call inside a write transaction.
     """
-    _fill_slice(connection, location_id)
-    looked_at = connection.execute(sa.select(sa.func.count()).select_from(_slice)).scalar_one()
+    looked_at = _fill_slice(connection, location_id)
     if looked_at == 0:
         return 0, 0
-    groups = connection.execute(sa.select(_slice.c.mime, _slice.c.claimed).where(_slice.c.mime.is_not(None)).distinct())
-    for mime, claimed in groups.all():
-        wants = wants_of(mime, claimed)
-        for want in wants:
-            _want(connection, location_id, mime, claimed, want, now)
-        _unwant(connection, location_id, mime, claimed, wants, kinds)
-    _forget_orphans(connection)
+    _fill_wants(connection, wants_of)
+    _drop_unwanted(connection, kinds)
+    _want(connection, now)
     present = sa.select(_slice.c.content_uuid).where(_slice.c.mime.is_not(None))
     queued = sum(queue_due(connection, kind, Urgency.NEW, now, within=present) for kind in kinds)
-    done = sa.select(_slice.c.entry_id)
+    done = sa.select(_looked.c.entry_id)
     connection.execute(sa.update(entries).where(entries.c.id.in_(done)).values(queued=1))
     return looked_at, queued
 
@@ -84,54 +91,96 @@ def write_signature(connection: sa.Connection, location_id: int, signature: Mapp
     connection.execute(insert.on_conflict_do_update(index_elements=["key"], set_=replaced))
 
 
-def _fill_slice(connection: sa.Connection, location_id: int) -> None:
-    connection.exec_driver_sql(
-        "CREATE TEMPORARY TABLE IF NOT EXISTS queueing_slice "
-        "(entry_id BIGINT, content_uuid TEXT, mime TEXT, claimed TEXT)"
-    )
-    connection.execute(sa.delete(_slice))
-    here = sa.case((entries.c.removed_at.is_(None), contents.c.mime))
-    source = (
-        sa.select(entries.c.id, entries.c.content_uuid, here, entries.c.claimed_mime)
-        .outerjoin(contents, contents.c.content_uuid == entries.c.content_uuid)
+_TEMPORARY_TABLES = (
+    "queueing_looked (entry_id INTEGER PRIMARY KEY)",
+    "queueing_slice (content_uuid TEXT PRIMARY KEY, mime TEXT, claimed TEXT NOT NULL)",
+    "queueing_wants (mime TEXT, claimed TEXT, kind TEXT, variant TEXT, digest TEXT)",
+)
+
+
+def _fill_slice(connection: sa.Connection, location_id: int) -> int:
+    for table in _TEMPORARY_TABLES:
+        connection.exec_driver_sql(f"CREATE TEMPORARY TABLE IF NOT EXISTS {table}")
+        connection.exec_driver_sql(f"DELETE FROM {table.split()[0]}")
+    changed = (
+        sa.select(entries.c.id)
         .where(entries.c.queued == 0, entries.c.location_id == location_id)
         .order_by(entries.c.id)
         .limit(SLICE)
     )
-    connection.execute(sa.insert(_slice).from_select(["entry_id", "content_uuid", "mime", "claimed"], source))
-
-
-def _members(location_id: int, mime: str, claimed: str | None) -> sa.ColumnElement[bool]:
-    """The slice's rows of one type whose content no older location holds: there that location's policy counts."""
-    other = entries.alias("other")
+    looked_at = connection.execute(sa.insert(_looked).from_select(["entry_id"], changed)).rowcount
+    other, present = entries.alias("other"), entries.alias("present")
     older = sa.exists().where(
-        other.c.content_uuid == _slice.c.content_uuid,
+        other.c.content_uuid == entries.c.content_uuid,
         other.c.location_id < location_id,
         other.c.removed_at.is_(None),
     )
-    same_claim = _slice.c.claimed.is_(None) if claimed is None else _slice.c.claimed == claimed
-    return sa.and_(_slice.c.mime == mime, same_claim, ~older)
+    here = sa.exists().where(present.c.content_uuid == entries.c.content_uuid, present.c.removed_at.is_(None))
+    members = (
+        sa.select(
+            entries.c.content_uuid,
+            sa.case((here, contents.c.mime)),
+            sa.func.coalesce(sa.func.max(entries.c.claimed_mime), ""),
+        )
+        .select_from(_looked)
+        .join(entries, entries.c.id == _looked.c.entry_id)
+        .join(contents, contents.c.content_uuid == entries.c.content_uuid)
+        .where(~older)
+        .group_by(entries.c.content_uuid)
+    )
+    connection.execute(sa.insert(_slice).from_select(["content_uuid", "mime", "claimed"], members))
+    return looked_at
 
 
-def _want(
-    connection: sa.Connection, location_id: int, mime: str, claimed: str | None, want: WantedSidecar, now: float
-) -> None:
-    digest = want.recipe.digest()
-    settings = json.dumps(dict(want.settings), sort_keys=True)
-    known = upsert(connection, recipes).values(digest=digest, recipe=want.recipe.canonical(), settings=settings)
-    connection.execute(known.on_conflict_do_nothing(index_elements=["digest"]))
+def _fill_wants(connection: sa.Connection, wants_of: WantsOf) -> None:
+    groups = connection.execute(sa.select(_slice.c.mime, _slice.c.claimed).where(_slice.c.mime.is_not(None)).distinct())
+    for mime, claimed in groups.all():
+        for want in wants_of(mime, claimed or None):
+            digest = want.recipe.digest()
+            settings = json.dumps(dict(want.settings), sort_keys=True)
+            known = upsert(connection, recipes).values(digest=digest, recipe=want.recipe.canonical(), settings=settings)
+            connection.execute(known.on_conflict_do_nothing(index_elements=["digest"]))
+            row = {"mime": mime, "claimed": claimed, "kind": want.kind.value, "variant": want.variant, "digest": digest}
+            connection.execute(sa.insert(_wants).values(**row))
+
+
+def _drop_unwanted(connection: sa.Connection, kinds: Sequence[SidecarKind]) -> None:
+    """Drop pending rows that nobody asks for any more, and jobs with nothing left to do."""
+    wanted = (
+        sa.exists()
+        .where(_slice.c.content_uuid == sidecars.c.content_uuid)
+        .where(_wants.c.mime == _slice.c.mime, _wants.c.claimed == _slice.c.claimed)
+        .where(_wants.c.kind == sidecars.c.kind, _wants.c.variant == sidecars.c.variant)
+    )
+    gone = sa.exists().where(_slice.c.content_uuid == sidecars.c.content_uuid, _slice.c.mime.is_(None))
+    in_slice = sidecars.c.content_uuid.in_(sa.select(_slice.c.content_uuid))
+    asked = sa.or_(sidecars.c.kind.in_([kind.value for kind in kinds]), gone)
+    pending = sidecars.c.status == SidecarStatus.PENDING.value
+    dropped = connection.execute(sa.delete(sidecars).where(in_slice, pending, asked, ~wanted)).rowcount
+    if dropped == 0:
+        return
+    has_work = sa.exists().where(
+        sidecars.c.content_uuid == jobs.c.content_uuid, sidecars.c.kind == jobs.c.kind, is_due(sidecars)
+    )
+    idle = jobs.c.state.in_([JobState.QUEUED.value, JobState.WAITING.value])
+    here = jobs.c.content_uuid.in_(sa.select(_slice.c.content_uuid))
+    connection.execute(sa.delete(jobs).where(idle, here, ~has_work))
+
+
+def _want(connection: sa.Connection, now: float) -> None:
+    """Add the rows that are missing, in key order, and set what is wanted where it changed."""
     source = (
         sa.select(
             _slice.c.content_uuid,
-            sa.literal(want.kind.value),
-            sa.literal(want.variant),
+            _wants.c.kind,
+            _wants.c.variant,
             sa.literal(SidecarStatus.PENDING.value),
-            sa.literal(digest),
+            _wants.c.digest,
             sa.literal(now),
             sa.literal(now),
         )
-        .where(_members(location_id, mime, claimed))
-        .distinct()
+        .join(_wants, sa.and_(_wants.c.mime == _slice.c.mime, _wants.c.claimed == _slice.c.claimed))
+        .order_by(_slice.c.content_uuid, _wants.c.kind, _wants.c.variant)
     )
     insert = upsert(connection, sidecars).from_select(
         ["content_uuid", "kind", "variant", "status", "wanted", "created_at", "updated_at"], source
@@ -143,38 +192,3 @@ def _want(
             where=sidecars.c.wanted != insert.excluded.wanted,
         )
     )
-
-
-def _unwant(
-    connection: sa.Connection,
-    location_id: int,
-    mime: str,
-    claimed: str | None,
-    wants: Sequence[WantedSidecar],
-    kinds: Sequence[SidecarKind],
-) -> None:
-    """Drop pending rows that the policy no longer asks for."""
-    wanted = [want.kind.value + "/" + want.variant for want in wants]
-    members = sa.select(_slice.c.content_uuid).where(_members(location_id, mime, claimed))
-    connection.execute(
-        sa.delete(sidecars).where(
-            sidecars.c.status == SidecarStatus.PENDING.value,
-            sidecars.c.kind.in_([kind.value for kind in kinds]),
-            (sidecars.c.kind + "/" + sidecars.c.variant).not_in(wanted),
-            sidecars.c.content_uuid.in_(members),
-        )
-    )
-
-
-def _forget_orphans(connection: sa.Connection) -> None:
-    """Drop what is pending for contents of the slice that no present file has, and jobs with nothing left to do."""
-    here = sa.exists().where(entries.c.content_uuid == _slice.c.content_uuid, entries.c.removed_at.is_(None))
-    orphans = sa.select(_slice.c.content_uuid).where(_slice.c.content_uuid.is_not(None), ~here)
-    pending = sa.and_(sidecars.c.status == SidecarStatus.PENDING.value, sidecars.c.content_uuid.in_(orphans))
-    connection.execute(sa.delete(sidecars).where(pending))
-    has_work = sa.exists().where(
-        sidecars.c.content_uuid == jobs.c.content_uuid, sidecars.c.kind == jobs.c.kind, is_due(sidecars)
-    )
-    idle = jobs.c.state.in_([JobState.QUEUED.value, JobState.WAITING.value])
-    here_now = jobs.c.content_uuid.in_(sa.select(_slice.c.content_uuid))
-    connection.execute(sa.delete(jobs).where(idle, here_now, ~has_work))

@@ -67,6 +67,7 @@ contents = Table(
     Column("mime", Text, nullable=False),
     Column("created_at", Float, nullable=False),
     Index("contents_mime", "mime"),
+    sqlite_with_rowid=False,
 )
 
 entries = Table(
@@ -87,7 +88,7 @@ entries = Table(
     UniqueConstraint("location_id", "path"),
     CheckConstraint("queued IN (0, 1)"),
     CheckConstraint("removed_at IS NOT NULL OR (content_uuid IS NULL) != (error_class IS NULL)"),
-    Index("entries_content", "content_uuid", "location_id"),
+    Index("entries_content", "content_uuid"),
 )
 """``claimed_mime``: what the name says, kept only where the bytes say otherwise. ``removed_at``: gone since.
 ``queued``: 0 until intelligence queueing has looked at the row's last change."""
@@ -146,17 +147,10 @@ sidecars = Table(
         "(rel_path IS NOT NULL AND size IS NOT NULL AND checksum IS NOT NULL AND format IS NOT NULL)"
     ),
     CheckConstraint("status NOT IN ('failed', 'unsupported') OR error_class IS NOT NULL"),
+    sqlite_with_rowid=False,
 )
 """One wanted sidecar. ``wanted``: the digest of the recipe it should be made with; ``recipe``: the one that its status
 was reached with. Work is due exactly where the two differ."""
-
-sidecars_due = Index(
-    "sidecars_due",
-    sidecars.c.kind,
-    sidecars.c.content_uuid,
-    sqlite_where=text("recipe IS NULL OR recipe != wanted"),
-    postgresql_where=text("recipe IS NULL OR recipe != wanted"),
-)
 
 sidecar_availability = Table(
     "sidecar_availability",
@@ -171,6 +165,7 @@ sidecar_availability = Table(
     Column("last_seen_at", Float, nullable=False),
     PrimaryKeyConstraint("content_uuid", "kind", "variant", "device_uuid"),
     CheckConstraint("has IN (0, 1)"),
+    sqlite_with_rowid=False,
 )
 
 jobs = Table(
