@@ -333,7 +333,10 @@ def _first_state(kind: SidecarKind) -> sa.ColumnElement[str]:
         return sa.literal(JobState.QUEUED.value)
     text = sidecars.alias("text")
     awaited = sa.exists().where(
-        text.c.content_uuid == sidecars.c.content_uuid, text.c.kind.in_(_TEXT_KINDS), is_due(text)
+        recipes.c.digest == sidecars.c.wanted,
+        text.c.content_uuid == sidecars.c.content_uuid,
+        text.c.kind == recipes.c.awaits,
+        is_due(text),
     )
     return sa.case((awaited, JobState.WAITING.value), else_=JobState.QUEUED.value)
 

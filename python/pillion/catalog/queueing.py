@@ -138,8 +138,9 @@ def _fill_wants(connection: sa.Connection, wants_of: WantsOf) -> None:
         for want in wants_of(mime, claimed or None):
             digest = want.recipe.digest()
             settings = json.dumps(dict(want.settings), sort_keys=True)
-            known = upsert(connection, recipes).values(digest=digest, recipe=want.recipe.canonical(), settings=settings)
-            connection.execute(known.on_conflict_do_nothing(index_elements=["digest"]))
+            known = {"digest": digest, "recipe": want.recipe.canonical(), "settings": settings, "awaits": want.awaits}
+            insert = upsert(connection, recipes).values(**known)
+            connection.execute(insert.on_conflict_do_nothing(index_elements=["digest"]))
             row = {"mime": mime, "claimed": claimed, "kind": want.kind.value, "variant": want.variant, "digest": digest}
             connection.execute(sa.insert(_wants).values(**row))
 

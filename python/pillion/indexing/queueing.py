@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from typing import Any
 
 from pillion import _core, generators
@@ -23,18 +24,13 @@ def wanted_sidecars(policy: DeviceGenerationPolicy, mime: str, claimed: str | No
     kinds = dict(wanted_kinds(policy, media_class))
     if claimed is not None:
         kinds = {**_promised(policy, MediaClass(_core.media_class(claimed))), **kinds}
-    result = []
     text_kind = TEXT_KIND_OF_CLASS.get(media_class)
-    texts: dict[str, str] = {}
-    for kind, part in sorted(kinds.items(), key=lambda item: list(SidecarKind).index(item[0])):
-        settings = dict(part.settings)
-        if kind is SidecarKind.EMBEDDINGS and texts:
-            settings["texts"] = dict(texts)
-        for variant in part.variants:
-            recipe = _recipe(kind, mime, variant, settings)
-            result.append(WantedSidecar(kind=kind, variant=variant, recipe=recipe, settings=settings))
-            if kind is text_kind:
-                texts[kind.value] = recipe.digest()
+    result: list[WantedSidecar] = []
+    for kind in (kind for kind in SidecarKind if kind in kinds):
+        source = next((made for made in result if made.kind is text_kind), None)
+        awaited = source if kind is SidecarKind.EMBEDDINGS else None
+        for variant in kinds[kind].variants:
+            result.append(_wanted(kind, mime, variant, kinds[kind].settings, awaited))
     return result
 
 
@@ -46,16 +42,13 @@ def _promised(policy: DeviceGenerationPolicy, media_class: MediaClass) -> dict[S
     return kinds
 
 
-def _recipe(kind: SidecarKind, mime: str, variant: str, settings: Mapping[str, Any]) -> Recipe:
+def _wanted(
+    kind: SidecarKind, mime: str, variant: str, settings: Mapping[str, Any], awaited: WantedSidecar | None
+) -> WantedSidecar:
+    """One sidecar with its recipe; one that is made from another has that one's recipe in its own."""
     generator = generators.find(kind, mime)
-    if generator is None:
-        return UNSUPPORTED
-    recipe = generator.recipe(mime, variant, settings)
-    if "texts" not in settings:
-        return recipe
-    return Recipe(
-        generator=recipe.generator,
-        version=recipe.version,
-        model=recipe.model,
-        settings={**recipe.settings, "texts": settings["texts"]},
-    )
+    recipe = UNSUPPORTED if generator is None else generator.recipe(mime, variant, settings)
+    if awaited is not None:
+        recipe = replace(recipe, settings={**recipe.settings, "made_from": awaited.recipe.digest()})
+    awaits = awaited.kind if awaited else None
+    return WantedSidecar(kind=kind, variant=variant, recipe=recipe, settings=settings, awaits=awaits)
