@@ -10,7 +10,6 @@ from __future__ import annotations
 import functools
 import importlib.util
 import json
-import os
 import shutil
 import struct
 from collections.abc import Iterator, Sequence
@@ -22,6 +21,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from pillion import models
+from pillion.engines import threads
 from pillion.errors import ErrorClass, ItemError
 from pillion.modelcache import filled_folder
 
@@ -129,8 +129,7 @@ def _loaded(compute: str) -> _Encoder:
     tokenizer = tokenizers.Tokenizer.from_file(str(source.path / "tokenizer.json"))
     tokenizer.no_padding()
     tokenizer.no_truncation()
-    threads = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
-    model = ctranslate2.Encoder(str(folder), device="cpu", compute_type=compute, intra_threads=threads)
+    model = ctranslate2.Encoder(str(folder), device="cpu", compute_type=compute, intra_threads=threads.available())
     return _Encoder(model, tokenizer)
 
 

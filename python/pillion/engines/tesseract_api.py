@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import functools
 import importlib.util
-import os
 import statistics
 from collections.abc import Iterator, Sequence
 from typing import TYPE_CHECKING, Any
@@ -52,8 +51,6 @@ def _reader(languages: str, tessdata: str) -> Reader:
 
 @functools.cache
 def _module() -> Any:
-    # One page, one core: the worker processes share the cores already. Read by OpenMP when the library is loaded.
-    os.environ.setdefault("OMP_THREAD_LIMIT", "1")
     try:
         import tesserocr
     except ImportError as error:

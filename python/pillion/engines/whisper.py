@@ -9,7 +9,6 @@ from __future__ import annotations
 import functools
 import importlib.util
 import logging
-import os
 from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
@@ -18,6 +17,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from pillion import models
+from pillion.engines import threads
 from pillion.errors import ErrorClass, ItemError
 
 if TYPE_CHECKING:
@@ -176,11 +176,7 @@ def _loaded(model: str) -> BatchedInferencePipeline:
         str(folder.path),
         device="cuda" if cuda else "cpu",
         compute_type="float16" if cuda else "int8",
-        cpu_threads=_threads(),
+        cpu_threads=threads.available(),
         local_files_only=True,
     )
     return BatchedInferencePipeline(loaded)
-
-
-def _threads() -> int:
-    return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1

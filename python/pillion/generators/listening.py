@@ -73,7 +73,7 @@ def _windows(blocks: Iterator[NDArray[np.float32]]) -> Iterator[_Window]:
         held = np.concatenate(parts)
         spans = whisper.speech(held)
         cut = cut_at(held, spans)
-        before = [span for span in spans if span.end * _RATE <= cut]
+        before = [whisper.Span(span.start, min(span.end, cut / _RATE)) for span in spans if span.start * _RATE < cut]
         yield _Window(start / _RATE, held[:cut], before)
         parts, size, start = [held[cut:].copy()], size - cut, start + cut
     held = np.concatenate(parts) if parts else held
@@ -81,21 +81,16 @@ def _windows(blocks: Iterator[NDArray[np.float32]]) -> Iterator[_Window]:
 
 
 def cut_at(samples: NDArray[np.float32], spans: Sequence[whisper.Span]) -> int:
-    """The sample at which to end a window: amid the longest pause of its last minute, else before its last span.
+    """The sample at which to end a window: amid the longest pause of its last minute.
 
-    Where one voice fills the whole minute, at its quietest moment; the span that is cut goes to the next window.
+    Where one voice fills the whole minute, at its quietest moment.
     """
-    earliest = len(samples) - _CUT_SECONDS * _RATE
-    edges = [earliest / _RATE, *(span.end for span in spans), len(samples) / _RATE]
-    starts = [*(span.start for span in spans), len(samples) / _RATE]
-    pauses = []
-    for end, start in zip(edges, starts, strict=False):
-        if start * _RATE > earliest and start > max(end, earliest / _RATE):
-            pauses.append((start - max(end, earliest / _RATE), start, max(end, earliest / _RATE)))
-    if pauses:
-        _, start, end = max(pauses)
-        return round((start + end) / 2 * _RATE)
-    return _quietest(samples, max(0, earliest))
+    length = len(samples) / _RATE
+    earliest = max(0.0, length - _CUT_SECONDS)
+    ends = [earliest, *(max(span.end, earliest) for span in spans)]
+    starts = [*(span.start for span in spans), length]
+    longest, middle = max((start - end, (start + end) / 2) for end, start in zip(ends, starts, strict=True))
+    return round(middle * _RATE) if longest > 0 else _quietest(samples, round(earliest * _RATE))
 
 
 def _quietest(samples: NDArray[np.float32], earliest: int) -> int:
