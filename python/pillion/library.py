@@ -23,6 +23,7 @@ from pillion.config import TEMPLATE, Config, load_config
 from pillion.device import device_name, device_uuid
 from pillion.errors import LibraryError, UsageError
 from pillion.indexer import Indexer, IndexReport, PhaseProgress
+from pillion.indexing.queueing import wanted_on_demand
 from pillion.jobs.states import Urgency
 from pillion.lock import exclusive
 from pillion.model import KIND_VARIANTS, SidecarKind, SidecarStatus, WantedSidecar

@@ -103,7 +103,7 @@ class Database:
     def _mode(self) -> str:
         if not self._read_only:
             return "rwc"
-        # Without a write-ahead log nobody writes: then no lock and no shared memory, which cannot be made here, is needed.
+        # Without a write-ahead log nobody writes: no lock and no shared memory, which cannot be made here, is needed.
         return "ro" if Path(f"{self.path}-wal").exists() else "ro&immutable=1"
 
     @contextmanager
