@@ -54,7 +54,10 @@ def test_a_sampled_file_is_hashed_as_its_bytes_are(tmp_path: Path) -> None:
     assert result != _core.hash_bytes(data + b"x", sample_above=1000)
 
 
-@pytest.mark.parametrize(("name", "error_class"), [("nothing", ErrorClass.MISSING_SOURCE), (".", ErrorClass.UNSUPPORTED), ("pipe", ErrorClass.UNSUPPORTED)])
+@pytest.mark.parametrize(
+    ("name", "error_class"),
+    [("nothing", ErrorClass.MISSING_SOURCE), (".", ErrorClass.UNSUPPORTED), ("pipe", ErrorClass.UNSUPPORTED)],
+)
 def test_hash_file_fails_with_a_class(tmp_path: Path, name: str, error_class: ErrorClass) -> None:
     os.mkfifo(tmp_path / "pipe")
     with pytest.raises(ItemError) as caught:

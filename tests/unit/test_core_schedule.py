@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 import math
 
 import pytest
@@ -30,7 +31,7 @@ def test_the_rules(jobs: list[Job], max_items: int, max_cost: float) -> None:
     joined = [job for batch in planned for job in batch]
     assert joined == sorted(jobs, key=lambda job: (job[1], job[2]))
     # No batch ends early: the next one's first job would not have fitted.
-    for batch, following in zip(planned, planned[1:], strict=False):
+    for batch, following in itertools.pairwise(planned):
         if batch[0][1:3] == following[0][1:3]:
             full = len(batch) == max_items
             assert full or math.fsum(cost for *_, cost in batch) + following[0][3] > max_cost - 1e-9

@@ -83,7 +83,12 @@ def test_utf8_is_text_even_when_cut(text: str, cut: int) -> None:
 
 @pytest.mark.parametrize(
     ("name", "want"),
-    [(b"a.JPEG", "image/jpeg"), (b"/x.png/a", "application/octet-stream"), (b".gif", "application/octet-stream"), (b"\xff.pdf", "application/pdf")],
+    [
+        (b"a.JPEG", "image/jpeg"),
+        (b"/x.png/a", "application/octet-stream"),
+        (b".gif", "application/octet-stream"),
+        (b"\xff.pdf", "application/pdf"),
+    ],
 )
 def test_mime_from_name(name: bytes, want: str) -> None:
     assert _core.mime_from_name(name) == want

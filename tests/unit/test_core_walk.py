@@ -164,8 +164,13 @@ def test_a_pending_signal_is_seen(tmp_path: Path) -> None:
 name = st.binary(min_size=1, max_size=12).filter(lambda raw: not set(raw) & {0, ord("/")} and raw[0] != ord("."))
 
 
-@given(tree=st.dictionaries(name, st.dictionaries(name, st.binary(max_size=20), max_size=3), max_size=4), threads=st.integers(0, 3))
-def test_every_file_is_found_once(tmp_path_factory: pytest.TempPathFactory, tree: dict[bytes, dict[bytes, bytes]], threads: int) -> None:
+trees = st.dictionaries(name, st.dictionaries(name, st.binary(max_size=20), max_size=3), max_size=4)
+
+
+@given(tree=trees, threads=st.integers(0, 3))
+def test_every_file_is_found_once(
+    tmp_path_factory: pytest.TempPathFactory, tree: dict[bytes, dict[bytes, bytes]], threads: int
+) -> None:
     root = os.fsencode(tmp_path_factory.mktemp("tree"))
     want = []
     for folder, files in tree.items():
