@@ -226,6 +226,14 @@ class Library:
             self._workers = self._make_workers(kinds, None)
             self._workers.start()
 
+    def wait_until_idle(self, timeout_s: float | None = None) -> bool:
+        """Wait until the background workers have nothing left to do; False if that takes longer than ``timeout_s``."""
+        if self._workers is None:
+            return True
+        # Only an idle moment from now on counts: what was queued since the last one has to be seen.
+        self._workers.engine.idle.clear()
+        return self._workers.engine.idle.wait(timeout_s)
+
     def stop(self) -> None:
         """Stop the background workers; what was in flight goes back to the queue."""
         if self._workers is not None:

@@ -200,7 +200,7 @@ def owners(connection: sa.Connection) -> dict[str, float]:
     query = sa.select(jobs.c.lease_owner, sa.func.max(jobs.c.lease_deadline)).where(
         jobs.c.state == JobState.RUNNING.value
     )
-    return dict(connection.execute(query.group_by(jobs.c.lease_owner)).tuples().all())
+    return {row[0]: row[1] for row in connection.execute(query.group_by(jobs.c.lease_owner))}
 
 
 def rescue(connection: sa.Connection, owner: str, now: float) -> int:

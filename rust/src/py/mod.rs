@@ -16,8 +16,6 @@ use pyo3::types::PyType;
 use crate::error::{CoreError, ErrorClass, Result};
 use crate::guard::{catch, note_panics};
 
-mod files;
-
 /// How often a long call looks for Ctrl-C and reports progress.
 const TICK: Duration = Duration::from_millis(50);
 
