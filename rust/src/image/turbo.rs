@@ -115,6 +115,14 @@ impl Decompressor {
         // SAFETY: pointer and length describe `jpeg`, which is only read during the call.
         let code = unsafe { sys::tj3DecompressHeader(self.raw(), jpeg.as_ptr(), jpeg.len() as _) };
         self.verdict(code)?;
+        let width = self.get_u32(sys::TJPARAM_TJPARAM_JPEGWIDTH as c_int);
+        let height = self.get_u32(sys::TJPARAM_TJPARAM_JPEGHEIGHT as c_int);
+        if width == 0 || height == 0 {
+            return Err(CoreError::new(
+                ErrorClass::Corrupt,
+                "a JPEG without a picture",
+            ));
+        }
         let colour = match self.get(sys::TJPARAM_TJPARAM_COLORSPACE as c_int) {
             value if value == sys::TJCS_TJCS_GRAY as c_int => Colour::Gray,
             value if value == sys::TJCS_TJCS_YCbCr as c_int => Colour::Ycc,
@@ -129,8 +137,8 @@ impl Decompressor {
             }
         };
         Ok(Info {
-            width: self.get_u32(sys::TJPARAM_TJPARAM_JPEGWIDTH as c_int),
-            height: self.get_u32(sys::TJPARAM_TJPARAM_JPEGHEIGHT as c_int),
+            width,
+            height,
             colour,
             sampling: Sampling(self.get(sys::TJPARAM_TJPARAM_SUBSAMP as c_int)),
             precision: self.get_u32(sys::TJPARAM_TJPARAM_PRECISION as c_int),
