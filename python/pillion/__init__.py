@@ -1,0 +1,84 @@
+"""Pillion: thumbnails, OCR text, transcripts and embeddings, made once per unique content and reused by everything.
+
+Open a library::
+
+    import pillion
+    with pillion.Library.open("photos.pillion") as library:
+        library.add_location("~/Pictures")
+        library.index()
+        library.run()
+
+or use the parts alone: :func:`thumbnail`, :func:`hash_file`, :func:`ocr`, :func:`transcribe`, :func:`embed`. Names are
+imported when they are first used, so that ``import pillion`` is quick and needs no engine.
+"""
+
+from __future__ import annotations
+
+from importlib import import_module
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from pillion._core import HashResult, decode, hash_bytes, hash_file
+    from pillion.errors import ErrorClass, ItemError, LibraryError, PillionError, UsageError
+    from pillion.indexer import IndexReport
+    from pillion.library import Library, Status, WorkReport
+    from pillion.model import SidecarFormat, SidecarKind, SidecarStatus
+    from pillion.parts import file_thumbnail, thumbnail
+    from pillion.results import OcrResult, TranscriptResult
+    from pillion.sidecars import Failed, Pending, Ready
+    from pillion.text import embed, ocr, transcribe
+
+_HOMES = {
+    "pillion._core": ("HashResult", "decode", "hash_bytes", "hash_file", "__version__"),
+    "pillion.errors": ("ErrorClass", "ItemError", "LibraryError", "PillionError", "UsageError"),
+    "pillion.indexer": ("IndexReport",),
+    "pillion.library": ("Library", "Status", "WorkReport"),
+    "pillion.model": ("SidecarFormat", "SidecarKind", "SidecarStatus"),
+    "pillion.parts": ("file_thumbnail", "thumbnail"),
+    "pillion.sidecars": ("Failed", "Pending", "Ready"),
+    "pillion.results": ("OcrResult", "TranscriptResult"),
+    "pillion.text": ("embed", "ocr", "transcribe"),
+}
+_HOME_OF = {name: module for module, names in _HOMES.items() for name in names}
+
+__version__: str
+__all__ = [
+    "ErrorClass",
+    "Failed",
+    "HashResult",
+    "IndexReport",
+    "ItemError",
+    "Library",
+    "LibraryError",
+    "OcrResult",
+    "Pending",
+    "PillionError",
+    "Ready",
+    "SidecarFormat",
+    "SidecarKind",
+    "SidecarStatus",
+    "Status",
+    "TranscriptResult",
+    "UsageError",
+    "WorkReport",
+    "decode",
+    "embed",
+    "file_thumbnail",
+    "hash_bytes",
+    "hash_file",
+    "ocr",
+    "thumbnail",
+    "transcribe",
+]
+
+
+def __getattr__(name: str) -> Any:
+    if name not in _HOME_OF:
+        raise AttributeError(f"module 'pillion' has no attribute '{name}'")
+    value = getattr(import_module(_HOME_OF[name]), name)
+    globals()[name] = value
+    return value
+
+
+def __dir__() -> list[str]:
+    return sorted(__all__)

@@ -28,6 +28,20 @@ class ErrorClass(StrEnum):
     IO_TRANSIENT = "io_transient"
     DISK_FULL = "disk_full"
 
+    @property
+    def retryable(self) -> bool:
+        """Whether another try with the same file and recipe can end differently."""
+        return self in _RETRYABLE
+
+    @property
+    def environment(self) -> bool:
+        """A fault of the machine, not of the item: it pauses work and charges no attempt."""
+        return self in _ENVIRONMENT
+
+
+_RETRYABLE = frozenset({ErrorClass.TIMEOUT, ErrorClass.OOM, ErrorClass.CRASH, ErrorClass.IO_TRANSIENT})
+_ENVIRONMENT = frozenset({ErrorClass.MISSING_TOOL, ErrorClass.DISK_FULL})
+
 
 class PillionError(Exception):
     """Base of all errors of this package: one sentence that says what happened and what to do."""

@@ -119,7 +119,12 @@ class Recipe:
     def canonical(self) -> str:
         """The recipe as JSON with sorted keys: what the digest is taken over."""
         return json.dumps(
-            {"generator": self.generator, "version": self.version, "model": self.model, "settings": dict(self.settings)},
+            {
+                "generator": self.generator,
+                "version": self.version,
+                "model": self.model,
+                "settings": dict(self.settings),
+            },
             sort_keys=True,
             separators=(",", ":"),
         )
@@ -127,6 +132,20 @@ class Recipe:
     def digest(self) -> str:
         """32 lower-case hex digits (BLAKE2b-128 of :meth:`canonical`)."""
         return hashlib.blake2b(self.canonical().encode(), digest_size=16).hexdigest()
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class WantedSidecar:
+    """One sidecar that a file should have. ``settings`` are the kind's own, JSON values, for the generator.
+
+    ``awaits``: the kind of the same content that it is made from, if any.
+    """
+
+    kind: SidecarKind
+    variant: str
+    recipe: Recipe
+    settings: Mapping[str, Any]
+    awaits: SidecarKind | None = None
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -168,8 +187,7 @@ Generated = tuple[Produced, ...] | Empty
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Failure:
-    """Why an item has no sidecar: the class, one sentence, and whether another try can help."""
+    """Why an item has no sidecar: the class and one sentence."""
 
     error_class: ErrorClass
     message: str
-    retryable: bool

@@ -115,7 +115,7 @@ impl From<io::Error> for CoreError {
     ///   again right away will not help; the next index run looks anew),
     /// * no space, no quota: `disk_full`,
     /// * no memory: `oom`; file too big: `too_large`,
-    /// * a folder where a file should be, a name too long: `unsupported`,
+    /// * a folder where a file should be, a name too long or with a NUL in it: `unsupported`,
     /// * invalid data or an early end, as decoders report them: `corrupt`,
     /// * all others (EIO, ESTALE, EMFILE, timeouts of network file systems...): `io_transient`.
     fn from(error: io::Error) -> Self {
@@ -127,7 +127,7 @@ impl From<io::Error> for CoreError {
             Kind::StorageFull | Kind::QuotaExceeded => ErrorClass::DiskFull,
             Kind::OutOfMemory => ErrorClass::Oom,
             Kind::FileTooLarge => ErrorClass::TooLarge,
-            Kind::IsADirectory | Kind::InvalidFilename | Kind::Unsupported => {
+            Kind::IsADirectory | Kind::InvalidFilename | Kind::InvalidInput | Kind::Unsupported => {
                 ErrorClass::Unsupported
             }
             Kind::InvalidData | Kind::UnexpectedEof => ErrorClass::Corrupt,
@@ -137,6 +137,25 @@ impl From<io::Error> for CoreError {
         Self::new(class, sentence(&error))
     }
 }
+
+#[cfg(unix)]
+impl From<rustix::io::Errno> for CoreError {
+    fn from(errno: rustix::io::Errno) -> Self {
+        io::Error::from(errno).into()
+    }
+}
+
+/// The caller gave an argument that makes no sense. Becomes `ValueError` in Python.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Invalid(pub String);
+
+impl fmt::Display for Invalid {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(&self.0)
+    }
+}
+
+impl std::error::Error for Invalid {}
 
 /// The error's text without Rust's "(os error 2)", starting in lower case.
 fn sentence(error: &io::Error) -> String {

@@ -161,9 +161,7 @@ def test_decoded_pixels_are_those_of_pillow(name: str) -> None:
     assert pixels.shape == (shows.height, shows.width, 4 if has_alpha else 3)
     assert ssim(over_grey(pixels), over_grey(expected)) >= 0.98
     difference = np.abs(over_grey(pixels) - over_grey(expected))
-    assert difference.mean() < (
-        4 if name.startswith(("jpeg", "webp", "tiff jpeg")) else 1
-    )
+    assert difference.mean() < (4 if name.startswith(("jpeg", "webp", "tiff jpeg")) else 1)
     if has_alpha:
         assert np.abs(pixels[..., 3].astype(int) - expected[..., 3]).max() <= 1
 
@@ -182,23 +180,16 @@ def test_thumbnails_show_the_picture(name: str) -> None:
     expected = rgba(opened(data)) if shows.mode in ("P", "PA") else rgba(shows)
     assert made.mode == ("RGBA" if (expected[..., 3] < 255).any() else "RGB")
     small = np.asarray(
-        Image.fromarray(expected)
-        .convert("RGBa")
-        .resize(made.size, Image.Resampling.LANCZOS)
-        .convert("RGBA")
+        Image.fromarray(expected).convert("RGBa").resize(made.size, Image.Resampling.LANCZOS).convert("RGBA")
     )
-    assert ssim(over_grey(rgba(made)), over_grey(small)) >= (
-        0.9 if "bilevel" in name else 0.95
-    )
+    assert ssim(over_grey(rgba(made)), over_grey(small)) >= (0.9 if "bilevel" in name else 0.95)
 
 
 def _fitted(size: tuple[int, int], side: int) -> tuple[int, int]:
     longest = max(size)
     if longest <= side:
         return size
-    width, height = (
-        max(1, (2 * length * side + longest) // (2 * longest)) for length in size
-    )
+    width, height = (max(1, (2 * length * side + longest) // (2 * longest)) for length in size)
     return width, height
 
 
@@ -246,14 +237,8 @@ def test_tiff_tiles_are_put_together() -> None:
     for y in range(0, height, 32):
         for x in range(0, width, 48):
             tile = picture[y : y + 32, x : x + 48]
-            tiles.append(
-                np.pad(
-                    tile, ((0, 32 - tile.shape[0]), (0, 48 - tile.shape[1]))
-                ).tobytes()
-            )
-    data = _tiff(
-        {256: width, 257: height, 258: 8, 262: 0, 322: 48, 323: 32}, tiles, 324
-    )
+            tiles.append(np.pad(tile, ((0, 32 - tile.shape[0]), (0, 48 - tile.shape[1]))).tobytes())
+    data = _tiff({256: width, 257: height, 258: 8, 262: 0, 322: 48, 323: 32}, tiles, 324)
     assert np.array_equal(_core.decode(data)[..., 0], np.asarray(GREY))
 
 
@@ -261,9 +246,7 @@ def test_tiff_tiles_are_put_together() -> None:
 def test_tiff_planes_are_put_together(order: str) -> None:
     colours = np.asarray(chart()).astype(f"{order}u2") * 257
     height, width, _ = colours.shape
-    planes = [
-        np.ascontiguousarray(colours[..., channel]).tobytes() for channel in range(3)
-    ]
+    planes = [np.ascontiguousarray(colours[..., channel]).tobytes() for channel in range(3)]
     tags = {
         256: width,
         257: height,
@@ -280,9 +263,7 @@ def test_tiff_planes_are_put_together(order: str) -> None:
 def test_tiff_samples_of_twelve_bits_are_read() -> None:
     deep = np.asarray(GREY).astype(np.uint32) * 4095 // 255
     height, width = deep.shape
-    bits = np.unpackbits(
-        deep.astype(">u2").view(np.uint8).reshape(height, width, 2), axis=2
-    )[:, :, 4:]
+    bits = np.unpackbits(deep.astype(">u2").view(np.uint8).reshape(height, width, 2), axis=2)[:, :, 4:]
     packed = np.packbits(bits.reshape(height, width * 12), axis=1).tobytes()
     data = _tiff({256: width, 257: height, 258: 12, 262: 1, 278: height}, [packed], 273)
     assert np.abs(_core.decode(data)[..., 0].astype(int) - np.asarray(GREY)).max() <= 1
@@ -308,8 +289,7 @@ def _tiff(
     body = b"".join(chunks)
     starts = np.cumsum([8, *map(len, chunks)])[:-1]
     entries: dict[int, tuple[int, ...]] = {
-        tag: value if isinstance(value, tuple) else (value,)
-        for tag, value in tags.items()
+        tag: value if isinstance(value, tuple) else (value,) for tag, value in tags.items()
     }
     entries[259] = (1,)
     entries[offsets_tag] = tuple(int(start) for start in starts)
@@ -324,27 +304,13 @@ def _tiff(
             extra += packed
             packed = struct.pack(f"{order}I", offset)
         records += struct.pack(f"{order}HHI", tag, 4, len(values)) + packed
-    head = (b"II*\0" if order == "<" else b"MM\0*") + struct.pack(
-        f"{order}I", directory
-    )
-    return (
-        head
-        + body
-        + struct.pack(f"{order}H", len(entries))
-        + records
-        + b"\0\0\0\0"
-        + extra
-    )
+    head = (b"II*\0" if order == "<" else b"MM\0*") + struct.pack(f"{order}I", directory)
+    return head + body + struct.pack(f"{order}H", len(entries)) + records + b"\0\0\0\0" + extra
 
 
 def png_bomb(width: int, height: int) -> bytes:
     def chunk(name: bytes, data: bytes) -> bytes:
-        return (
-            struct.pack(">I", len(data))
-            + name
-            + data
-            + struct.pack(">I", zlib.crc32(name + data))
-        )
+        return struct.pack(">I", len(data)) + name + data + struct.pack(">I", zlib.crc32(name + data))
 
     header = struct.pack(">IIBBBBB", width, height, 8, 2, 0, 0, 0)
     return (
@@ -357,18 +323,13 @@ def png_bomb(width: int, height: int) -> bytes:
 
 BOMBS = {
     "png": png_bomb(50_000, 50_000),
-    "bmp": b"BM"
-    + struct.pack(
-        "<IHHIIiiHHIIiiII", 100, 0, 0, 54, 40, 60_000, 60_000, 1, 24, 0, 0, 0, 0, 0, 0
-    ),
+    "bmp": b"BM" + struct.pack("<IHHIIiiHHIIiiII", 100, 0, 0, 54, 40, 60_000, 60_000, 1, 24, 0, 0, 0, 0, 0, 0),
     "gif": b"GIF89a"
     + struct.pack("<HHBBB", 65_535, 65_535, 0, 0, 0)
     + b","
     + struct.pack("<HHHHB", 0, 0, 65_535, 65_535, 0)
     + b"\x02\x02\x4c\x01\0;",
-    "tiff": _tiff(
-        {256: 60_000, 257: 60_000, 258: 8, 262: 1, 278: 60_000}, [b"\0" * 100], 273
-    ),
+    "tiff": _tiff({256: 60_000, 257: 60_000, 258: 8, 262: 1, 278: 60_000}, [b"\0" * 100], 273),
     "jpeg": encoded(chart(16, 16), "JPEG").replace(
         struct.pack(">BHH", 8, 16, 16), struct.pack(">BHH", 8, 65_000, 65_000)
     ),

@@ -26,9 +26,7 @@ ALL = [
 
 
 def sizes(thumbnails: list[_core.Thumbnail]) -> dict[str, tuple[int, int]]:
-    return {
-        thumbnail.name: (thumbnail.width, thumbnail.height) for thumbnail in thumbnails
-    }
+    return {thumbnail.name: (thumbnail.width, thumbnail.height) for thumbnail in thumbnails}
 
 
 def test_every_variant_comes_in_the_order_asked_for_and_none_is_upscaled() -> None:
@@ -46,10 +44,7 @@ def test_every_variant_comes_in_the_order_asked_for_and_none_is_upscaled() -> No
 def test_a_path_a_pathlike_and_bytes_give_the_same(tmp_path: Path) -> None:
     path = tmp_path / "picture.jpg"
     path.write_bytes(JPEG)
-    made = [
-        [thumbnail.data for thumbnail in _core.thumbnails(source, ALL)]
-        for source in (JPEG, path, str(path))
-    ]
+    made = [[thumbnail.data for thumbnail in _core.thumbnails(source, ALL)] for source in (JPEG, path, str(path))]
     assert made[0] == made[1] == made[2]
 
 
@@ -61,11 +56,7 @@ def test_names_that_are_not_utf8_are_opened(tmp_path: Path) -> None:
 
 def test_sides_are_rounded_from_the_full_size() -> None:
     # Decoded at half size this picture has 563 rows; from 1125 rows 512 wide is 288.0 high, from 563 288.3.
-    assert sizes(
-        _core.thumbnails(
-            encoded(chart(2000, 1125), "JPEG"), [("a", 512, 80), ("b", 500, 80)]
-        )
-    ) == {
+    assert sizes(_core.thumbnails(encoded(chart(2000, 1125), "JPEG"), [("a", 512, 80), ("b", 500, 80)])) == {
         "a": (512, 288),
         "b": (500, 281),
     }
@@ -76,9 +67,7 @@ def test_scaling_decodes_stay_true(side: int) -> None:
     (made,) = _core.thumbnails(JPEG, [("a", side, 95)])
     assert max(made.width, made.height) == side
     if side >= 64:
-        expected = opened(JPEG).resize(
-            (made.width, made.height), Image.Resampling.LANCZOS
-        )
+        expected = opened(JPEG).resize((made.width, made.height), Image.Resampling.LANCZOS)
         assert ssim(np.asarray(opened(made.data)), np.asarray(expected)) >= 0.97
 
 
@@ -159,17 +148,13 @@ def test_same_input_same_bytes_on_every_thread() -> None:
         encoded(glass(), "WEBP"),
         encoded(chart(333, 77), "TIFF"),
     ]
-    first = [
-        [made.data for made in _core.thumbnails(source, ALL)] for source in sources
-    ]
+    first = [[made.data for made in _core.thumbnails(source, ALL)] for source in sources]
     differing: list[int] = []
 
     def work(offset: int) -> None:
         for turn in range(8):
             index = (turn + offset) % len(sources)
-            if [made.data for made in _core.thumbnails(sources[index], ALL)] != first[
-                index
-            ]:
+            if [made.data for made in _core.thumbnails(sources[index], ALL)] != first[index]:
                 differing.append(index)
 
     threads = [threading.Thread(target=work, args=(offset,)) for offset in range(4)]

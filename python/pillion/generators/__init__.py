@@ -1,0 +1,5 @@
+"""Generators: one content in, the sidecars of one kind out. See :mod:`pillion.generators.base` for the protocol."""
+
+from pillion.generators.registry import ALL, find
+
+__all__ = ["ALL", "find"]

@@ -44,10 +44,6 @@ pub enum Colour {
     Cmyk,
 }
 
-/// How often the chroma is sampled.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct Sampling(c_int);
-
 /// What the headers up to the first scan say.
 #[derive(Clone, Copy, Debug)]
 pub struct Info {
@@ -57,8 +53,6 @@ pub struct Info {
     pub height: u32,
     /// Colour model.
     pub colour: Colour,
-    /// Chroma sampling.
-    pub sampling: Sampling,
     /// Bits of one sample: 8, 12, or 2 to 16 when lossless.
     pub precision: u32,
     /// Whether all coefficients must be held in memory at once.
@@ -140,7 +134,6 @@ impl Decompressor {
             width,
             height,
             colour,
-            sampling: Sampling(self.get(sys::TJPARAM_TJPARAM_SUBSAMP as c_int)),
             precision: self.get_u32(sys::TJPARAM_TJPARAM_PRECISION as c_int),
             progressive: self.get(sys::TJPARAM_TJPARAM_PROGRESSIVE as c_int) == 1,
             lossless: self.get(sys::TJPARAM_TJPARAM_LOSSLESS as c_int) == 1,

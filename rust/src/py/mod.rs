@@ -1,6 +1,7 @@
 //! `pillion._core`: the only user of pyo3. Each binding extracts its arguments, detaches from the interpreter, calls
 //! one function of the core and wraps what comes back.
 
+mod files;
 mod image;
 
 use std::any::Any;
@@ -28,8 +29,8 @@ fn _core(m: &Bound<'_, PyModule>) -> PyResult<()> {
         "ERROR_CLASSES",
         ErrorClass::ALL.map(ErrorClass::as_str).to_vec(),
     )?;
-    image::register(m)?;
-    Ok(())
+    files::register(m)?;
+    image::register(m)
 }
 
 impl From<CoreError> for PyErr {
@@ -118,7 +119,7 @@ pub(crate) fn interruptible<T: Send>(
                         return (Err(lost), raised);
                     }
                     Err(RecvTimeoutError::Timeout) if raised.is_none() => {
-                        raised = Python::attach(&tick).err();
+                        raised = Python::attach(tick).err();
                         cancel.store(raised.is_some(), Ordering::Relaxed);
                     }
                     Err(RecvTimeoutError::Timeout) => {}

@@ -1,0 +1,70 @@
+# Everything a newcomer or CI calls. Each target first sets up .venv with what it needs (tools/bootstrap.py).
+#
+#   make demo              make a sample library, index it, show the result
+#   make demo DIR=PATH     the same on your own files
+#   make test              all tests, Python and Rust
+#   make lint              formatting, linters, types, import contracts
+#   make bench             benchmarks beside other tools, gated by benches/thresholds.toml
+#   make bench-smoke       the same, small and quick: does it run?
+#   make setup             only set up
+#   make wheel             build a wheel into dist/
+#   make clean             remove what the targets above made here
+
+PYTHON ?= python3
+VENV := .venv/bin
+NATIVE := $(VENV)/python tools/native.py run
+
+export DIR
+
+.PHONY: demo test test-python test-rust lint format bench bench-smoke setup setup-dev wheel clean help
+
+help:
+	@sed -n 's/^#  *make /make /p' Makefile
+
+setup:
+	@$(PYTHON) tools/bootstrap.py demo
+
+setup-dev:
+	@$(PYTHON) tools/bootstrap.py test lint
+
+demo: setup
+	@$(VENV)/python tools/demo.py
+
+test: setup-dev test-rust test-python
+
+test-rust: setup-dev
+	@$(NATIVE) cargo test --workspace --quiet
+
+test-python: setup-dev
+	@$(VENV)/python -m pytest
+
+lint: setup-dev
+	$(VENV)/ruff check .
+	$(VENV)/ruff format --check .
+	$(VENV)/mypy
+	$(VENV)/lint-imports
+	$(VENV)/python -m mypy.stubtest --concise --ignore-missing-stub pillion._core
+	$(NATIVE) cargo fmt --all --check
+	$(NATIVE) cargo clippy --workspace --all-targets --quiet -- -D warnings
+
+format: setup-dev
+	$(VENV)/ruff check --fix-only --quiet .
+	$(VENV)/ruff format .
+	$(NATIVE) cargo fmt --all
+
+bench:
+	@$(PYTHON) tools/bootstrap.py test bench
+	@$(VENV)/python tools/bench.py
+
+bench-smoke:
+	@$(PYTHON) tools/bootstrap.py test bench
+	@$(VENV)/python tools/bench.py --smoke
+
+wheel: setup
+	@$(VENV)/python -m pip --disable-pip-version-check wheel --quiet --no-deps --wheel-dir dist .
+	@ls dist/*.whl
+
+clean:
+	rm -rf .venv demo dist .benchmarks .pytest_cache .mypy_cache .ruff_cache .import_linter_cache target
+	find . -name __pycache__ -type d -prune -exec rm -rf {} +
+	rm -f python/pillion/_core.*.so

@@ -1,0 +1,196 @@
+"""Opening the catalog: the SQLite driver, its settings, transactions, and the schema's version.
+
+This is the only module that knows which driver is used; it turns the driver's errors into ours once.
+"""
+
+from __future__ import annotations
+
+import os
+import sqlite3
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from types import ModuleType
+from typing import Any
+
+import sqlalchemy as sa
+from sqlalchemy.exc import DatabaseError, OperationalError
+from sqlalchemy.pool import QueuePool
+
+from pillion.errors import CatalogError, ErrorClass, ItemError, LibraryBusyError, LibraryVersionError
+
+HEAD = "0001"
+"""The newest migration. A test checks it against the migrations folder."""
+
+SAFE_SQLITE = (3, 51, 3)
+"""Older ones can corrupt a WAL database that several connections write (fixed in SQLite 3.51.3)."""
+
+BUSY_TIMEOUT_S = 30.0
+_NETWORK_FILE_SYSTEMS = frozenset(
+    {"nfs", "nfs4", "cifs", "smb", "smb2", "smb3", "smbfs", "sshfs", "fuse.sshfs", "afs", "ceph", "fuse.ceph"}
+    | {"glusterfs", "fuse.glusterfs", "lustre", "davfs", "fuse.davfs2", "fuse.rclone", "fuse.s3fs"}
+)
+
+
+def sqlite_module() -> ModuleType:
+    """The standard sqlite3 where its SQLite is new enough, else pysqlite3. Raises LibraryVersionError."""
+    if sqlite3.sqlite_version_info >= SAFE_SQLITE:
+        return sqlite3
+    try:
+        from pysqlite3 import dbapi2
+    except ImportError:
+        dbapi2 = None
+    if dbapi2 is not None and dbapi2.sqlite_version_info >= SAFE_SQLITE:
+        module: ModuleType = dbapi2
+        return module
+    raise LibraryVersionError(
+        f"SQLite {sqlite3.sqlite_version} can corrupt a database with several writers; "
+        f"Pillion needs {'.'.join(map(str, SAFE_SQLITE))} or newer: run 'pip install pysqlite3'."
+    )
+
+
+def network_file_system(path: Path) -> str | None:
+    """The type of the network file system that holds ``path`` (an existing folder), or None if it is local."""
+    import psutil
+
+    target = os.path.realpath(path)
+    best = ("", "")
+    for part in psutil.disk_partitions(all=True):
+        prefix = part.mountpoint.rstrip("/") + "/"
+        if (target + "/").startswith(prefix) and len(prefix) >= len(best[0]):
+            best = (prefix, part.fstype)
+    return best[1] if best[1].lower() in _NETWORK_FILE_SYSTEMS else None
+
+
+class Database:
+    """A pool of connections to one catalog. Use :meth:`read` and :meth:`write`; close it when done.
+
+    Connections must not cross a fork: a process that is not the one that opened the database gets CatalogError.
+    """
+
+    def __init__(self, path: Path, *, read_only: bool = False) -> None:
+        self.path = path
+        self._pid = os.getpid()
+        self._read_only = read_only
+        module = sqlite_module()
+        self._engine = sa.create_engine(
+            "sqlite://",
+            module=module,
+            creator=lambda: self._connect(module),
+            poolclass=QueuePool,
+            pool_size=4,
+            max_overflow=8,
+        )
+
+    def _connect(self, module: ModuleType) -> Any:
+        mode = "ro" if self._read_only else "rwc"
+        quoted = str(self.path).replace("%", "%25").replace("?", "%3f").replace("#", "%23")
+        connection = module.connect(
+            f"file:{quoted}?mode={mode}",
+            uri=True,
+            timeout=BUSY_TIMEOUT_S,
+            isolation_level=None,
+            check_same_thread=False,
+        )
+        for pragma in ("foreign_keys = ON", "temp_store = MEMORY", "cache_size = -65536", "mmap_size = 268435456"):
+            connection.execute(f"PRAGMA {pragma}")
+        if not self._read_only:
+            connection.execute("PRAGMA journal_mode = WAL")
+            connection.execute("PRAGMA synchronous = NORMAL")
+            connection.execute("PRAGMA wal_autocheckpoint = 10000")
+        return connection
+
+    @contextmanager
+    def read(self) -> Iterator[sa.Connection]:
+        """A connection in a read transaction: all statements see the same state."""
+        with self._transaction("BEGIN") as connection:
+            yield connection
+
+    @contextmanager
+    def write(self) -> Iterator[sa.Connection]:
+        """A connection that holds the write lock from the start; committed at the end, rolled back on any error."""
+        with self._transaction("BEGIN IMMEDIATE") as connection:
+            yield connection
+
+    @contextmanager
+    def _transaction(self, begin: str) -> Iterator[sa.Connection]:
+        if os.getpid() != self._pid:
+            raise CatalogError("The catalog was opened before a fork; open the library again in this process.")
+        with self._errors(), self._engine.connect() as connection:
+            connection.exec_driver_sql(begin)
+            try:
+                yield connection
+            except BaseException:
+                connection.exec_driver_sql("ROLLBACK")
+                raise
+            connection.exec_driver_sql("COMMIT")
+
+    @contextmanager
+    def _errors(self) -> Iterator[None]:
+        try:
+            yield
+        except OperationalError as error:
+            raise self._operational(error) from error
+        except DatabaseError as error:
+            if isinstance(error, sa.exc.IntegrityError):
+                raise
+            raise CatalogError(f"The catalog {self.path} is damaged: {error.orig}.") from error
+
+    def _operational(self, error: OperationalError) -> Exception:
+        name = getattr(error.orig, "sqlite_errorname", "")
+        if name.startswith(("SQLITE_BUSY", "SQLITE_LOCKED")):
+            return LibraryBusyError(
+                f"Another process has been writing to {self.path.parent} for {BUSY_TIMEOUT_S:.0f} s."
+            )
+        if name == "SQLITE_FULL" or name == "SQLITE_IOERR_WRITE":
+            return ItemError(
+                ErrorClass.DISK_FULL, f"No space is left for the catalog {self.path}; free some and run again."
+            )
+        if name.startswith(("SQLITE_READONLY", "SQLITE_CANTOPEN")):
+            return CatalogError(
+                f"Cannot write {self.path}: check that the folder is there and that you may write to it."
+            )
+        return CatalogError(f"The catalog {self.path} cannot be used: {error.orig}.")
+
+    def prepare(self) -> None:
+        """Create the schema or bring it up to date. Raises LibraryVersionError for a newer one."""
+        with self.read() as connection:
+            version = _version(connection)
+        if version == HEAD:
+            return
+        _migrate(self, version)
+
+    def check(self) -> list[str]:
+        """What SQLite's own quick check finds wrong; empty when all is well."""
+        with self.read() as connection:
+            rows = [row[0] for row in connection.exec_driver_sql("PRAGMA quick_check(20)")]
+        return [] if rows == ["ok"] else rows
+
+    def close(self) -> None:
+        """Close every connection."""
+        self._engine.dispose()
+
+
+def _version(connection: sa.Connection) -> str | None:
+    if not sa.inspect(connection).has_table("alembic_version"):
+        return None
+    row = connection.exec_driver_sql("SELECT version_num FROM alembic_version").first()
+    return row[0] if row else None
+
+
+def _migrate(database: Database, version: str | None) -> None:
+    from alembic import command
+    from alembic.config import Config
+    from alembic.script import ScriptDirectory
+
+    config = Config()
+    config.set_main_option("script_location", str(Path(__file__).with_name("migrations")))
+    known = {script.revision for script in ScriptDirectory.from_config(config).walk_revisions()}
+    if version is not None and version not in known:
+        raise LibraryVersionError(
+            f"The library {database.path.parent} was written by a newer Pillion (catalog version {version}, "
+            f"this one knows {HEAD}): update with 'pip install -U pillion'."
+        )
+    with database.write() as connection:
+        config.attributes["connection"] = connection
+        command.upgrade(config, "head")

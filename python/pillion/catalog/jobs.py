@@ -1,0 +1,349 @@
+"""The durable queue: claim, heartbeat, finish, rescue. Every finish is fenced by the claim's lease token."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Collection, Mapping, Sequence
+from dataclasses import dataclass
+
+import sqlalchemy as sa
+
+from pillion.catalog.entries import sources_of
+from pillion.catalog.statements import chunks, upsert
+from pillion.catalog.tables import contents, jobs, recipes, sidecars
+from pillion.jobs.states import JobChange, JobState, Urgency, priority_of
+from pillion.model import Failure, SidecarKind, SidecarStatus
+
+LEASE_S = 30.0
+"""A claim not renewed for this long belongs to nobody."""
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Due:
+    """One variant of a claimed job. ``fresh``: nothing is recorded for it yet, as against a sidecar to be replaced."""
+
+    variant: str
+    wanted: str
+    settings: Mapping[str, object]
+    fresh: bool
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class ClaimedJob:
+    """A job that this process runs now. ``sources``: (absolute path, size, mtime_ns) of its files, best first."""
+
+    id: int
+    content_uuid: str
+    kind: SidecarKind
+    priority: int
+    attempts: int
+    token: str
+    hash: str | None
+    mime: str
+    size: int
+    sources: tuple[tuple[bytes, int, int], ...]
+    due: tuple[Due, ...]
+    texts: Mapping[SidecarKind, str]
+    """Ready text sidecars of the same content: kind -> path relative to the library's sidecars folder."""
+
+
+def claim(
+    connection: sa.Connection, kind: SidecarKind, *, owner: str, token: str, now: float, limit: int
+) -> list[ClaimedJob]:
+    """Take up to ``limit`` queued jobs of one kind, most urgent first, for ``owner``, until ``now + LEASE_S``."""
+    nxt = (
+        sa.select(jobs.c.id)
+        .where(jobs.c.state == JobState.QUEUED.value, jobs.c.kind == kind.value, jobs.c.not_before <= now)
+        .order_by(jobs.c.priority, jobs.c.id)
+        .limit(limit)
+    )
+    taken = connection.execute(
+        sa.update(jobs)
+        .where(jobs.c.id.in_(nxt))
+        .values(
+            state=JobState.RUNNING.value,
+            lease_owner=owner,
+            lease_token=token,
+            lease_deadline=now + LEASE_S,
+            updated_at=now,
+        )
+        .returning(jobs.c.id, jobs.c.content_uuid, jobs.c.priority, jobs.c.attempts)
+    ).all()
+    return _load(connection, kind, token, sorted(taken, key=lambda row: (row.priority, row.id)))
+
+
+def _load(
+    connection: sa.Connection, kind: SidecarKind, token: str, rows: Sequence[sa.Row[tuple[int, str, int, int]]]
+) -> list[ClaimedJob]:
+    uuids = [row.content_uuid for row in rows]
+    due = _due_variants(connection, kind, uuids)
+    about = _contents(connection, uuids)
+    sources = sources_of(connection, uuids)
+    texts = _texts(connection, uuids) if kind is SidecarKind.EMBEDDINGS else {}
+    return [
+        ClaimedJob(
+            id=row.id,
+            content_uuid=row.content_uuid,
+            kind=kind,
+            priority=row.priority,
+            attempts=row.attempts,
+            token=token,
+            hash=about[row.content_uuid][0],
+            mime=about[row.content_uuid][1],
+            size=about[row.content_uuid][2],
+            sources=tuple(sources.get(row.content_uuid, ())),
+            due=tuple(due.get(row.content_uuid, ())),
+            texts=texts.get(row.content_uuid, {}),
+        )
+        for row in rows
+    ]
+
+
+def _contents(connection: sa.Connection, uuids: Sequence[str]) -> dict[str, tuple[str | None, str, int]]:
+    result: dict[str, tuple[str | None, str, int]] = {}
+    for some in chunks(uuids):
+        query = sa.select(contents.c.content_uuid, contents.c.hash, contents.c.mime, contents.c.size)
+        for uuid, digest, mime, size in connection.execute(query.where(contents.c.content_uuid.in_(some))):
+            result[uuid] = (digest, mime, size)
+    return result
+
+
+def _due_variants(connection: sa.Connection, kind: SidecarKind, uuids: Sequence[str]) -> dict[str, list[Due]]:
+    result: dict[str, list[Due]] = {}
+    for some in chunks(uuids):
+        query = (
+            sa.select(
+                sidecars.c.content_uuid, sidecars.c.variant, sidecars.c.wanted, recipes.c.settings, sidecars.c.recipe
+            )
+            .join(recipes, recipes.c.digest == sidecars.c.wanted)
+            .where(sidecars.c.content_uuid.in_(some), sidecars.c.kind == kind.value)
+            .where(is_due(sidecars))
+            .order_by(sidecars.c.content_uuid, sidecars.c.variant)
+        )
+        for uuid, variant, wanted, settings, recipe in connection.execute(query):
+            due = Due(variant=variant, wanted=wanted, settings=json.loads(settings), fresh=recipe is None)
+            result.setdefault(uuid, []).append(due)
+    return result
+
+
+def _texts(connection: sa.Connection, uuids: Sequence[str]) -> dict[str, dict[SidecarKind, str]]:
+    result: dict[str, dict[SidecarKind, str]] = {}
+    for some in chunks(uuids):
+        query = sa.select(sidecars.c.content_uuid, sidecars.c.kind, sidecars.c.rel_path).where(
+            sidecars.c.content_uuid.in_(some),
+            sidecars.c.kind.in_(_TEXT_KINDS),
+            sidecars.c.status == SidecarStatus.READY.value,
+        )
+        for uuid, kind, rel_path in connection.execute(query):
+            result.setdefault(uuid, {})[SidecarKind(kind)] = rel_path
+    return result
+
+
+def still_held(connection: sa.Connection, claims: Collection[tuple[int, str]]) -> set[int]:
+    """Of (job id, lease token) pairs, the ids that are still running under that very token."""
+    tokens = dict(claims)
+    held: set[int] = set()
+    for some in chunks(list(tokens)):
+        query = sa.select(jobs.c.id, jobs.c.lease_token).where(
+            jobs.c.id.in_(some), jobs.c.state == JobState.RUNNING.value
+        )
+        held.update(row.id for row in connection.execute(query) if row.lease_token == tokens[row.id])
+    return held
+
+
+def finish(connection: sa.Connection, changes: Sequence[tuple[int, str, JobChange]], now: float) -> None:
+    """Write (job id, lease token, change); one whose token is no longer the job's changes nothing."""
+    if not changes:
+        return
+    statement = (
+        sa.update(jobs)
+        .where(
+            jobs.c.id == sa.bindparam("job"),
+            jobs.c.lease_token == sa.bindparam("token"),
+            jobs.c.state == JobState.RUNNING.value,
+        )
+        .values(
+            state=sa.bindparam("to"),
+            attempts=sa.bindparam("tried"),
+            not_before=sa.bindparam("later"),
+            error_class=sa.bindparam("cls"),
+            error_message=sa.bindparam("words"),
+            lease_owner=None,
+            lease_token=None,
+            lease_deadline=None,
+            updated_at=now,
+        )
+    )
+    connection.execute(statement, [_finish_row(job, token, change) for job, token, change in changes])
+
+
+def _finish_row(job: int, token: str, change: JobChange) -> dict[str, object]:
+    return {
+        "job": job,
+        "token": token,
+        "to": change.state.value,
+        "tried": change.attempts,
+        "later": change.not_before,
+        "cls": change.failure.error_class.value if change.failure else None,
+        "words": change.failure.message if change.failure else None,
+    }
+
+
+def heartbeat(connection: sa.Connection, owner: str, now: float) -> int:
+    """Renew every lease of ``owner``; returns how many it holds."""
+    mine = sa.and_(jobs.c.state == JobState.RUNNING.value, jobs.c.lease_owner == owner)
+    return connection.execute(sa.update(jobs).where(mine).values(lease_deadline=now + LEASE_S)).rowcount
+
+
+def owners(connection: sa.Connection) -> dict[str, float]:
+    """Who holds running jobs, and until when at the latest."""
+    query = sa.select(jobs.c.lease_owner, sa.func.max(jobs.c.lease_deadline)).where(
+        jobs.c.state == JobState.RUNNING.value
+    )
+    return dict(connection.execute(query.group_by(jobs.c.lease_owner)).tuples().all())
+
+
+def rescue(connection: sa.Connection, owner: str, now: float) -> int:
+    """Queue again, uncharged, what ``owner`` holds. For owners that are gone; returns how many jobs."""
+    mine = sa.and_(jobs.c.state == JobState.RUNNING.value, jobs.c.lease_owner == owner)
+    values = {"lease_owner": None, "lease_token": None, "lease_deadline": None}
+    return connection.execute(
+        sa.update(jobs).where(mine).values(state=JobState.QUEUED.value, updated_at=now, **values)
+    ).rowcount
+
+
+def wake_waiting(connection: sa.Connection, content_uuids: Sequence[str], now: float) -> None:
+    """Queue the embeddings of these contents, whose text has an outcome now."""
+    for some in chunks(content_uuids):
+        waiting = sa.and_(jobs.c.state == JobState.WAITING.value, jobs.c.content_uuid.in_(some))
+        connection.execute(sa.update(jobs).where(waiting).values(state=JobState.QUEUED.value, updated_at=now))
+
+
+def finish_waiting(
+    connection: sa.Connection, content_uuid: str, status: SidecarStatus, failure: Failure | None, now: float
+) -> int:
+    """The text that a content's embeddings wait for will not come: they end as it did. Returns how many sidecars."""
+    waiting = sa.and_(
+        jobs.c.state == JobState.WAITING.value,
+        jobs.c.content_uuid == content_uuid,
+        jobs.c.kind == SidecarKind.EMBEDDINGS.value,
+    )
+    error = {
+        "error_class": failure.error_class.value if failure else None,
+        "error_message": failure.message if failure else None,
+        "updated_at": now,
+    }
+    state = JobState.FAILED if failure else JobState.DONE
+    if connection.execute(sa.update(jobs).where(waiting).values(state=state.value, **error)).rowcount == 0:
+        return 0
+    mine = sa.and_(
+        sidecars.c.content_uuid == content_uuid, sidecars.c.kind == SidecarKind.EMBEDDINGS.value, is_due(sidecars)
+    )
+    no_file = dict.fromkeys(("format", "rel_path", "size", "checksum"))
+    values = {"status": status.value, "recipe": sidecars.c.wanted, **no_file, **error}
+    return connection.execute(sa.update(sidecars).where(mine).values(**values)).rowcount
+
+
+def raise_to_front(connection: sa.Connection, content_uuid: str, kind: SidecarKind, now: float) -> None:
+    """Someone waits for this: ahead of everything, and at once."""
+    job = sa.and_(jobs.c.content_uuid == content_uuid, jobs.c.kind == kind.value)
+    idle = jobs.c.state.in_([JobState.QUEUED.value, JobState.WAITING.value])
+    values = {"priority": priority_of(Urgency.ON_DEMAND, kind), "not_before": 0.0, "updated_at": now}
+    connection.execute(sa.update(jobs).where(job, idle).values(**values))
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class QueueState:
+    """One kind's line in the queue: how many jobs are in each state; ``next_at``: when the next retry is due."""
+
+    counts: Mapping[JobState, int]
+    front: int | None
+    next_at: float | None
+
+
+def queue_states(connection: sa.Connection, now: float) -> dict[SidecarKind, QueueState]:
+    """The queue by kind. ``front`` is the priority of the most urgent job that can be claimed now."""
+    counts: dict[SidecarKind, dict[JobState, int]] = {}
+    query = sa.select(jobs.c.kind, jobs.c.state, sa.func.count()).group_by(jobs.c.kind, jobs.c.state)
+    for kind, state, number in connection.execute(query):
+        counts.setdefault(SidecarKind(kind), {})[JobState(state)] = number
+    return {
+        kind: QueueState(counts=by_state, front=front(connection, kind, now), next_at=next_retry(connection, kind, now))
+        for kind, by_state in counts.items()
+    }
+
+
+def front(connection: sa.Connection, kind: SidecarKind, now: float) -> int | None:
+    """The priority of the job of this kind that would be claimed next, or None."""
+    queued = sa.and_(jobs.c.state == JobState.QUEUED.value, jobs.c.kind == kind.value, jobs.c.not_before <= now)
+    query = sa.select(jobs.c.priority).where(queued).order_by(jobs.c.priority, jobs.c.id).limit(1)
+    return connection.scalars(query).first()
+
+
+def next_retry(connection: sa.Connection, kind: SidecarKind, now: float) -> float | None:
+    """When the earliest queued job of this kind that has to wait may run, or None."""
+    later = sa.and_(jobs.c.state == JobState.QUEUED.value, jobs.c.kind == kind.value, jobs.c.not_before > now)
+    earliest: float | None = connection.scalar(sa.select(sa.func.min(jobs.c.not_before)).where(later))
+    return earliest
+
+
+def queue_due(
+    connection: sa.Connection,
+    kind: SidecarKind,
+    urgency: Urgency,
+    now: float,
+    *,
+    within: sa.Select[str] | None = None,
+) -> int:
+    """Queue a job for every content (of those that ``within`` selects) that has a sidecar of this kind due.
+
+    An ended job is queued again by its own row; one that is queued, waiting or running is left alone. Embeddings wait
+    while a text of the same content is due. Returns how many were queued.
+    """
+    source = (
+        sa.select(
+            sidecars.c.content_uuid,
+            sidecars.c.kind,
+            sa.literal(priority_of(urgency, kind)),
+            _first_state(kind),
+            sa.literal(now),
+            sa.literal(now),
+        )
+        .where(sidecars.c.kind == kind.value, is_due(sidecars))
+        .distinct()
+    )
+    if within is not None:
+        source = source.where(sidecars.c.content_uuid.in_(within))
+    insert = upsert(connection, jobs).from_select(
+        ["content_uuid", "kind", "priority", "state", "created_at", "updated_at"], source
+    )
+    names = ("priority", "state", "updated_at")
+    reset = {"attempts": 0, "not_before": 0.0, "error_class": None, "error_message": None}
+    return connection.execute(
+        insert.on_conflict_do_update(
+            index_elements=["content_uuid", "kind"],
+            set_={**{name: insert.excluded[name] for name in names}, **reset},
+            where=jobs.c.state.in_([JobState.DONE.value, JobState.FAILED.value]),
+        )
+    ).rowcount
+
+
+def _first_state(kind: SidecarKind) -> sa.ColumnElement[str]:
+    if kind is not SidecarKind.EMBEDDINGS:
+        return sa.literal(JobState.QUEUED.value)
+    text = sidecars.alias("text")
+    awaited = sa.exists().where(
+        recipes.c.digest == sidecars.c.wanted,
+        text.c.content_uuid == sidecars.c.content_uuid,
+        text.c.kind == recipes.c.awaits,
+        is_due(text),
+    )
+    return sa.case((awaited, JobState.WAITING.value), else_=JobState.QUEUED.value)
+
+
+def is_due(table: sa.FromClause) -> sa.ColumnElement[bool]:
+    """Whether a row of sidecars (or of an alias) still has to be made with the recipe that is wanted."""
+    return sa.or_(table.c.recipe.is_(None), table.c.recipe != table.c.wanted)
+
+
+_TEXT_KINDS = (SidecarKind.OCR.value, SidecarKind.TRANSCRIPT.value)

@@ -1,0 +1,222 @@
+"""Sidecar rows: recording outcomes, listing, counting, and asking for one again."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+
+import sqlalchemy as sa
+
+from pillion.catalog.statements import chunks, upsert
+from pillion.catalog.tables import contents, sidecar_availability, sidecars
+from pillion.model import SidecarFormat, SidecarKind, SidecarStatus
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class SidecarOutcome:
+    """How one variant ended under one recipe. The file's columns are set exactly when the status is READY."""
+
+    content_uuid: str
+    kind: SidecarKind
+    variant: str
+    status: SidecarStatus
+    recipe: str
+    format: SidecarFormat | None = None
+    rel_path: str | None = None
+    size: int | None = None
+    checksum: str | None = None
+    error_class: str | None = None
+    error_message: str | None = None
+
+
+def record_outcomes(
+    connection: sa.Connection, outcomes: Sequence[SidecarOutcome], device_uuid: str, now: float
+) -> None:
+    """Write outcomes over the rows they belong to, and that this device has the ready ones."""
+    if not outcomes:
+        return
+    table = sidecars.c
+    columns = (
+        "status",
+        "recipe",
+        "format",
+        "rel_path",
+        "size",
+        "checksum",
+        "error_class",
+        "error_message",
+    )
+    statement = (
+        sa.update(sidecars)
+        .where(
+            table.content_uuid == sa.bindparam("b_content"),
+            table.kind == sa.bindparam("b_kind"),
+            table.variant == sa.bindparam("b_variant"),
+        )
+        .values({name: sa.bindparam(f"b_{name}") for name in columns} | {"updated_at": now})
+    )
+    connection.execute(
+        statement,
+        [
+            {
+                "b_content": outcome.content_uuid,
+                "b_kind": outcome.kind.value,
+                "b_variant": outcome.variant,
+                **{f"b_{name}": getattr(outcome, name) for name in columns},
+            }
+            for outcome in outcomes
+        ],
+    )
+    _record_availability(connection, outcomes, device_uuid, now)
+
+
+def _record_availability(
+    connection: sa.Connection, outcomes: Sequence[SidecarOutcome], device_uuid: str, now: float
+) -> None:
+    ready = [outcome for outcome in outcomes if outcome.status is SidecarStatus.READY]
+    if not ready:
+        return
+    insert = upsert(connection, sidecar_availability)
+    replaced = {name: insert.excluded[name] for name in ("has", "size", "checksum", "last_seen_at")}
+    keys = ["content_uuid", "kind", "variant", "device_uuid"]
+    connection.execute(
+        insert.on_conflict_do_update(index_elements=keys, set_=replaced),
+        [
+            {
+                "content_uuid": outcome.content_uuid,
+                "kind": outcome.kind.value,
+                "variant": outcome.variant,
+                "device_uuid": device_uuid,
+                "has": 1,
+                "size": outcome.size,
+                "checksum": outcome.checksum,
+                "last_seen_at": now,
+            }
+            for outcome in ready
+        ],
+    )
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class SidecarRow:
+    """One row of the catalog. ``recipe`` is None while nothing was made; ``stale``: another recipe is wanted now."""
+
+    content_uuid: str
+    kind: SidecarKind
+    variant: str
+    status: SidecarStatus
+    recipe: str | None
+    wanted: str
+    format: SidecarFormat | None
+    rel_path: str | None
+    size: int | None
+    checksum: str | None
+    error_class: str | None
+    error_message: str | None
+
+    @property
+    def stale(self) -> bool:
+        """Whether what is there was made with another recipe than the one wanted now."""
+        return self.status is not SidecarStatus.PENDING and self.recipe != self.wanted
+
+
+_COLUMNS = tuple(sidecars.c[name] for name in SidecarRow.__slots__)
+
+
+def _row(values: sa.Row[tuple[object, ...]]) -> SidecarRow:
+    row = dict(values._mapping)
+    row["kind"] = SidecarKind(row["kind"])
+    row["status"] = SidecarStatus(row["status"])
+    row["format"] = SidecarFormat(row["format"]) if row["format"] else None
+    return SidecarRow(**row)
+
+
+def list_sidecars(
+    connection: sa.Connection,
+    *,
+    content_uuids: Sequence[str] | None = None,
+    kind: SidecarKind | None = None,
+    statuses: Sequence[SidecarStatus] = (),
+    error_class: str | None = None,
+) -> Iterator[SidecarRow]:
+    """Rows in order of content, kind and variant, narrowed by what is given."""
+    query = sa.select(*_COLUMNS).order_by(sidecars.c.content_uuid, sidecars.c.kind, sidecars.c.variant)
+    if kind is not None:
+        query = query.where(sidecars.c.kind == kind.value)
+    if statuses:
+        query = query.where(sidecars.c.status.in_([status.value for status in statuses]))
+    if error_class is not None:
+        query = query.where(sidecars.c.error_class == error_class)
+    if content_uuids is None:
+        yield from map(_row, connection.execute(query))
+        return
+    for some in chunks(sorted(content_uuids)):
+        yield from map(_row, connection.execute(query.where(sidecars.c.content_uuid.in_(some))))
+
+
+def count_by_status(connection: sa.Connection) -> dict[SidecarKind, dict[SidecarStatus, int]]:
+    """How many sidecars of each kind are in each status."""
+    result: dict[SidecarKind, dict[SidecarStatus, int]] = {}
+    query = sa.select(sidecars.c.kind, sidecars.c.status, sa.func.count())
+    for kind, status, number in connection.execute(query.group_by(sidecars.c.kind, sidecars.c.status)):
+        result.setdefault(SidecarKind(kind), {})[SidecarStatus(status)] = number
+    return result
+
+
+def find_content(connection: sa.Connection, prefix: str) -> list[str]:
+    """Content uuids that start with ``prefix`` (at most 10)."""
+    query = sa.select(contents.c.content_uuid).where(contents.c.content_uuid.startswith(prefix, autoescape=True))
+    return list(connection.scalars(query.order_by(contents.c.content_uuid).limit(10)))
+
+
+def content_info(connection: sa.Connection, content_uuid: str) -> tuple[str | None, int, str] | None:
+    """(hash, size in bytes, mime) of a content, or None."""
+    query = sa.select(contents.c.hash, contents.c.size, contents.c.mime).where(contents.c.content_uuid == content_uuid)
+    row = connection.execute(query).first()
+    return (row[0], row[1], row[2]) if row else None
+
+
+def ask_again(
+    connection: sa.Connection,
+    now: float,
+    *,
+    statuses: Sequence[SidecarStatus],
+    kind: SidecarKind | None = None,
+    variant: str | None = None,
+    error_class: str | None = None,
+    content_uuids: Sequence[str] | None = None,
+) -> int:
+    """Make rows in these statuses due again; returns how many.
+
+    A ready one keeps its file and is served until it is replaced: its recipe becomes "", which is no recipe's digest.
+    The others become pending.
+    """
+    where: list[sa.ColumnElement[bool]] = [sidecars.c.status.in_([status.value for status in statuses])]
+    if kind is not None:
+        where.append(sidecars.c.kind == kind.value)
+    if variant is not None:
+        where.append(sidecars.c.variant == variant)
+    if error_class is not None:
+        where.append(sidecars.c.error_class == error_class)
+    if content_uuids is not None:
+        where.append(sidecars.c.content_uuid.in_(content_uuids))
+    ready = sidecars.c.status == SidecarStatus.READY.value
+    served = sa.update(sidecars).where(*where, ready).values(recipe="", updated_at=now)
+    cleared = {"recipe": None, "error_class": None, "error_message": None, "updated_at": now}
+    again = sa.update(sidecars).where(*where, ~ready).values(status=SidecarStatus.PENDING.value, **cleared)
+    return connection.execute(served).rowcount + connection.execute(again).rowcount
+
+
+def mark_lost(connection: sa.Connection, keys: Sequence[tuple[str, str, str]], now: float) -> None:
+    """These ready sidecars' files are gone or damaged: pending again. ``keys``: (content_uuid, kind, variant)."""
+    cleared = dict.fromkeys(("recipe", "format", "rel_path", "size", "checksum"))
+    for content_uuid, kind, variant in keys:
+        same = (
+            sidecars.c.content_uuid == content_uuid,
+            sidecars.c.kind == kind,
+            sidecars.c.variant == variant,
+            sidecars.c.status == SidecarStatus.READY.value,
+        )
+        connection.execute(
+            sa.update(sidecars).where(*same).values(status=SidecarStatus.PENDING.value, updated_at=now, **cleared)
+        )

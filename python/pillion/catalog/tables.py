@@ -1,0 +1,216 @@
+"""The tables of the catalog as it is now. Migrations bring older ones here; state rules are CHECK constraints.
+
+Times are seconds since 1970 as floats, given by the caller. Paths are bytes, because file names are.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+
+from sqlalchemy import (
+    BigInteger,
+    CheckConstraint,
+    Column,
+    Float,
+    ForeignKey,
+    Index,
+    Integer,
+    LargeBinary,
+    MetaData,
+    PrimaryKeyConstraint,
+    Table,
+    Text,
+    UniqueConstraint,
+    text,
+)
+
+from pillion.model import SidecarKind, SidecarStatus
+
+metadata = MetaData()
+
+_BigId = BigInteger().with_variant(Integer, "sqlite")
+
+
+def _one_of(column: str, values: Iterable[str]) -> str:
+    return f"{column} IN ({', '.join(repr(str(value)) for value in values)})"
+
+
+JOB_STATES = ("queued", "running", "waiting", "done", "failed")
+
+meta = Table("meta", metadata, Column("key", Text, primary_key=True), Column("value", Text, nullable=False))
+
+devices = Table(
+    "devices",
+    metadata,
+    Column("device_uuid", Text, primary_key=True),
+    Column("name", Text, nullable=False),
+    Column("created_at", Float, nullable=False),
+)
+
+locations = Table(
+    "locations",
+    metadata,
+    Column("id", _BigId, primary_key=True),
+    Column("path", LargeBinary, nullable=False, unique=True),
+    Column("walked", Integer, nullable=False, server_default="1"),
+    Column("added_at", Float, nullable=False),
+    CheckConstraint("walked IN (0, 1)"),
+)
+"""``walked`` is 0 for the one row that holds the files other indexers hand over; its path is ``/``."""
+
+contents = Table(
+    "contents",
+    metadata,
+    Column("content_uuid", Text, primary_key=True),
+    Column("hash", Text),
+    Column("size", BigInteger, nullable=False),
+    Column("mime", Text, nullable=False),
+    Column("created_at", Float, nullable=False),
+    Index("contents_mime", "mime"),
+    sqlite_with_rowid=False,
+)
+
+entries = Table(
+    "entries",
+    metadata,
+    Column("id", _BigId, primary_key=True),
+    Column("location_id", _BigId, ForeignKey("locations.id"), nullable=False),
+    Column("path", LargeBinary, nullable=False),
+    Column("size", BigInteger, nullable=False),
+    Column("mtime_ns", BigInteger, nullable=False),
+    Column("inode", BigInteger, nullable=False),
+    Column("content_uuid", Text, ForeignKey("contents.content_uuid")),
+    Column("claimed_mime", Text),
+    Column("error_class", Text),
+    Column("error_message", Text),
+    Column("removed_at", Float),
+    Column("queued", Integer, nullable=False, server_default="0"),
+    UniqueConstraint("location_id", "path"),
+    CheckConstraint("queued IN (0, 1)"),
+    CheckConstraint("removed_at IS NOT NULL OR (content_uuid IS NULL) != (error_class IS NULL)"),
+    Index("entries_content", "content_uuid"),
+)
+"""``claimed_mime``: what the name says, kept only where the bytes say otherwise. ``removed_at``: gone since.
+``queued``: 0 until intelligence queueing has looked at the row's last change."""
+
+entries_to_queue = Index(
+    "entries_to_queue",
+    entries.c.location_id,
+    entries.c.id,
+    sqlite_where=text("queued = 0"),
+    postgresql_where=text("queued = 0"),
+)
+
+folders = Table(
+    "folders",
+    metadata,
+    Column("location_id", _BigId, ForeignKey("locations.id"), nullable=False),
+    Column("path", LargeBinary, nullable=False),
+    Column("files", BigInteger, nullable=False),
+    Column("bytes", BigInteger, nullable=False),
+    PrimaryKeyConstraint("location_id", "path"),
+)
+"""Totals of a folder and all below it; the Location itself has the path ``b""``."""
+
+recipes = Table(
+    "recipes",
+    metadata,
+    Column("digest", Text, primary_key=True),
+    Column("recipe", Text, nullable=False),
+    Column("settings", Text, nullable=False),
+    Column("awaits", Text),
+    CheckConstraint(_one_of("awaits", SidecarKind)),
+)
+"""``recipe``: canonical JSON. ``settings``: the kind's settings, as JSON, to hand to the generator. ``awaits``: the kind
+of the same content that it is made from."""
+
+sidecars = Table(
+    "sidecars",
+    metadata,
+    Column("content_uuid", Text, ForeignKey("contents.content_uuid"), nullable=False),
+    Column("kind", Text, nullable=False),
+    Column("variant", Text, nullable=False),
+    Column("status", Text, nullable=False),
+    Column("wanted", Text, nullable=False),
+    Column("recipe", Text),
+    Column("format", Text),
+    Column("rel_path", Text),
+    Column("size", BigInteger),
+    Column("checksum", Text),
+    Column("error_class", Text),
+    Column("error_message", Text),
+    Column("created_at", Float, nullable=False),
+    Column("updated_at", Float, nullable=False),
+    PrimaryKeyConstraint("content_uuid", "kind", "variant"),
+    CheckConstraint(_one_of("kind", SidecarKind)),
+    CheckConstraint(_one_of("status", SidecarStatus)),
+    CheckConstraint("status = 'pending' OR recipe IS NOT NULL"),
+    CheckConstraint(
+        "(status = 'ready') = "
+        "(rel_path IS NOT NULL AND size IS NOT NULL AND checksum IS NOT NULL AND format IS NOT NULL)"
+    ),
+    CheckConstraint("status NOT IN ('failed', 'unsupported') OR error_class IS NOT NULL"),
+    sqlite_with_rowid=False,
+)
+"""One wanted sidecar. ``wanted``: the digest of the recipe it should be made with; ``recipe``: the one that its status
+was reached with. Work is due exactly where the two differ."""
+
+sidecar_availability = Table(
+    "sidecar_availability",
+    metadata,
+    Column("content_uuid", Text, nullable=False),
+    Column("kind", Text, nullable=False),
+    Column("variant", Text, nullable=False),
+    Column("device_uuid", Text, ForeignKey("devices.device_uuid"), nullable=False),
+    Column("has", Integer, nullable=False),
+    Column("size", BigInteger),
+    Column("checksum", Text),
+    Column("last_seen_at", Float, nullable=False),
+    PrimaryKeyConstraint("content_uuid", "kind", "variant", "device_uuid"),
+    CheckConstraint("has IN (0, 1)"),
+    sqlite_with_rowid=False,
+)
+
+jobs = Table(
+    "jobs",
+    metadata,
+    Column("id", _BigId, primary_key=True),
+    Column("content_uuid", Text, ForeignKey("contents.content_uuid"), nullable=False),
+    Column("kind", Text, nullable=False),
+    Column("priority", Integer, nullable=False),
+    Column("state", Text, nullable=False),
+    Column("attempts", Integer, nullable=False, server_default="0"),
+    Column("not_before", Float, nullable=False, server_default="0"),
+    Column("lease_owner", Text),
+    Column("lease_token", Text),
+    Column("lease_deadline", Float),
+    Column("error_class", Text),
+    Column("error_message", Text),
+    Column("created_at", Float, nullable=False),
+    Column("updated_at", Float, nullable=False),
+    UniqueConstraint("content_uuid", "kind"),
+    CheckConstraint(_one_of("kind", SidecarKind)),
+    CheckConstraint(_one_of("state", JOB_STATES)),
+    CheckConstraint(
+        "(state = 'running') = (lease_owner IS NOT NULL AND lease_token IS NOT NULL AND lease_deadline IS NOT NULL)"
+    ),
+    CheckConstraint("state != 'failed' OR error_class IS NOT NULL"),
+    CheckConstraint("attempts >= 0"),
+)
+"""One job per content and kind. Its variants are the sidecar rows that are due; a finished job is queued again by the
+same row."""
+
+jobs_queue = Index(
+    "jobs_queue",
+    jobs.c.kind,
+    jobs.c.priority,
+    jobs.c.id,
+    sqlite_where=text("state = 'queued'"),
+    postgresql_where=text("state = 'queued'"),
+)
+jobs_running = Index(
+    "jobs_running",
+    jobs.c.lease_deadline,
+    sqlite_where=text("state = 'running'"),
+    postgresql_where=text("state = 'running'"),
+)

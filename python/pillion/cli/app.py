@@ -1,0 +1,81 @@
+"""The `pillion` program: its commands are registered here, and every error leaves through :class:`_Program`."""
+
+from __future__ import annotations
+
+import os
+import signal
+import sys
+from types import FrameType
+from typing import Annotated, Any
+
+import typer
+from typer.core import TyperGroup
+
+from pillion import __version__
+from pillion.cli import inspect, parts, work
+from pillion.cli.output import note, say
+from pillion.errors import ItemError, PillionError
+
+EXIT_INTERRUPTED = 130
+
+
+class _Program(TyperGroup):
+    """Turns errors into one sentence on stderr and an exit code: 1 failed, 2 wrong usage, 130 stopped."""
+
+    def invoke(self, ctx: Any) -> Any:
+        """Run the command that was asked for."""
+        try:
+            return super().invoke(ctx)
+        except KeyboardInterrupt:
+            ctx.exit(EXIT_INTERRUPTED)
+        except BrokenPipeError:
+            # The reader (head, less) has seen enough; nothing must be written at exit either.
+            os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+            ctx.exit(0)
+        except ItemError as error:
+            note(f"pillion: {error.error_class}: {error}")
+            ctx.exit(error.exit_code)
+        except PillionError as error:
+            note(f"pillion: {error}")
+            ctx.exit(error.exit_code)
+        except OSError as error:
+            note(f"pillion: {error}")
+            ctx.exit(1)
+
+
+app = typer.Typer(
+    name="pillion",
+    cls=_Program,
+    help="Thumbnails, OCR text, transcripts and embeddings of your files: made once, reused by everything.",
+    no_args_is_help=True,
+    add_completion=False,
+    pretty_exceptions_enable=False,
+    context_settings={"help_option_names": ["-h", "--help"]},
+)
+for module in (work, inspect, parts):
+    module.register(app)
+
+
+def _print_version(wanted: bool) -> None:
+    if wanted:
+        say(f"pillion {__version__}")
+        raise typer.Exit
+
+
+@app.callback()
+def program(
+    version: Annotated[
+        bool, typer.Option("--version", callback=_print_version, is_eager=True, help="Print the version.")
+    ] = False,
+) -> None:
+    """Thumbnails, OCR text, transcripts and embeddings of your files: made once, reused by everything."""
+
+
+def _terminate(_signal: int, _frame: FrameType | None) -> None:
+    raise KeyboardInterrupt
+
+
+def main() -> None:
+    """Entry point. SIGTERM stops as Ctrl-C does."""
+    signal.signal(signal.SIGTERM, _terminate)
+    app()

@@ -1,0 +1,173 @@
+"""Commands that only look: status, ls, show, failed, verify."""
+
+from __future__ import annotations
+
+from typing import Annotated, Any
+
+import typer
+
+from pillion.cli.options import JsonOption, KindOption, LibraryOption, one_content, open_library, printable
+from pillion.cli.output import (
+    failure_line,
+    print_excerpts,
+    print_items,
+    print_json,
+    print_status,
+    say,
+    sidecar_counts,
+)
+from pillion.errors import UsageError
+from pillion.library import Library
+from pillion.model import SidecarKind, SidecarStatus
+from pillion.parts import sidecar_text
+
+
+def register(app: typer.Typer) -> None:
+    """Add this module's commands."""
+    app.command()(status)
+    app.command("ls")(list_sidecars)
+    app.command()(show)
+    app.command()(failed)
+    app.command()(verify)
+
+
+def status(library: LibraryOption = None, json_: JsonOption = False) -> None:
+    """What the library holds, and what is still to be made."""
+    with open_library(library) as opened:
+        now = opened.status()
+    if not json_:
+        print_status(now)
+        return
+    print_json(
+        {
+            "library": str(now.root),
+            "locations": [printable(location.path) for location in now.locations],
+            "files": now.totals.files,
+            "contents": now.totals.contents,
+            "unidentified": now.totals.unidentified,
+            "sidecars": sidecar_counts(now.sidecars),
+            "jobs": {kind: dict(line.counts) for kind, line in now.queue.items()},
+        }
+    )
+
+
+def list_sidecars(
+    content: Annotated[
+        str | None, typer.Argument(help="A file or the beginning of a content uuid (default: all).")
+    ] = None,
+    library: LibraryOption = None,
+    kind: KindOption = None,
+    state: Annotated[
+        str | None, typer.Option(help="Only this state: pending, ready, empty, unsupported, failed.")
+    ] = None,
+    json_: JsonOption = False,
+) -> None:
+    """Every sidecar with its state and path; with --json one object a line."""
+    with open_library(library) as opened:
+        items = opened.ls(
+            kind=kind,
+            statuses=[_status(state)] if state else (),
+            content_uuid=one_content(opened, content) if content else None,
+        )
+        if json_:
+            for item in items:
+                print_json(item.to_json())
+        else:
+            print_items(items)
+
+
+def _status(text: str) -> SidecarStatus:
+    names = [item.value for item in SidecarStatus]
+    if text not in names:
+        raise UsageError(f"There is no state '{text}'; choose from {', '.join(names)}.")
+    return SidecarStatus(text)
+
+
+def show(
+    content: Annotated[str, typer.Argument(help="A file or the beginning of a content uuid.", show_default=False)],
+    library: LibraryOption = None,
+    json_: JsonOption = False,
+) -> None:
+    """All about one content: its files, its sidecars, and the text that was found."""
+    with open_library(library) as opened:
+        about = _about(opened, one_content(opened, content))
+    if json_:
+        print_json(about)
+        return
+    say(f"{about['content_uuid']}  {about['mime']}  {about['bytes']:,} bytes")
+    say(f"BLAKE3 {about['hash']}")
+    for source in about["sources"]:
+        say(f"  {printable(source)}")
+    for item in about["sidecars"]:
+        error = item["error"] or {}
+        say(
+            f"{item['kind']:<10} {item['variant']:<16} {item['state']:<11} {item['path'] or error.get('message') or ''}"
+        )
+    print_excerpts([(name, text) for name, text in about["texts"].items()])
+
+
+def _about(library: Library, content_uuid: str) -> dict[str, Any]:
+    info = library.content_info(content_uuid)
+    items = list(library.ls(content_uuid=content_uuid))
+    digest, size, mime = info or (None, 0, "")
+    texts = {
+        item.kind.value: sidecar_text(item.path)
+        for item in items
+        if item.path is not None and item.kind in (SidecarKind.OCR, SidecarKind.TRANSCRIPT)
+    }
+    return {
+        "content_uuid": content_uuid,
+        "hash": digest,
+        "bytes": size,
+        "mime": mime,
+        "sources": list(items[0].sources) if items else [],
+        "sidecars": [item.to_json() for item in items],
+        "texts": texts,
+    }
+
+
+def failed(
+    library: LibraryOption = None,
+    kind: KindOption = None,
+    error_class: Annotated[
+        str | None, typer.Option("--class", help="Only failures of this class, e.g. corrupt.")
+    ] = None,
+    json_: JsonOption = False,
+) -> None:
+    """What could not be made, and why: one line (or object) for each sidecar, and each file that could not be read."""
+    with open_library(library) as opened:
+        statuses = [SidecarStatus.FAILED, SidecarStatus.UNSUPPORTED]
+        items = list(opened.ls(kind=kind, statuses=statuses, error_class=error_class))
+        unread = [row for row in opened.unidentified() if kind is None and error_class in (None, row[1])]
+    if json_:
+        for item in items:
+            print_json(item.to_json())
+        for path, cls, message in unread:
+            print_json({"source": printable(path), "error": {"class": cls, "message": message}})
+        return
+    for line in dict.fromkeys(failure_line(item) for item in items):
+        say(line)
+    for path, cls, message in unread:
+        say(f"not read: {printable(path)}: {cls}: {message}")
+    if not items and not unread:
+        say("Nothing failed.")
+
+
+def verify(library: LibraryOption = None, json_: JsonOption = False) -> None:
+    """Check catalog and files against each other. Exit code 0 when all is well, else 1."""
+    with open_library(library) as opened:
+        findings = opened.verify()
+        ready = sum(row[SidecarStatus.READY] for row in sidecar_counts(opened.status().sidecars).values())
+    if json_:
+        rows = [{"problem": item.problem, "path": item.path, "message": item.message} for item in findings]
+        print_json({"ok": not findings, "checked": ready, "findings": rows})
+    else:
+        for item in findings:
+            say(f"{item.problem}: {printable(item.path)}: {item.message}")
+        say(
+            f"{ready:,} sidecars checked, {len(findings):,} problems."
+            if findings
+            else f"{ready:,} sidecars checked: all is well."
+        )
+    if findings:
+        raise typer.Exit(1)

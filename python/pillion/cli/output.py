@@ -1,0 +1,142 @@
+"""What the commands print, for people and as JSON."""
+
+from __future__ import annotations
+
+import json
+import sys
+from collections.abc import Iterable, Mapping, Sequence
+from typing import Any
+
+from rich.console import Console
+from rich.table import Table
+
+from pillion.cli.options import printable
+from pillion.indexer import IndexReport
+from pillion.library import Library, Status
+from pillion.model import SidecarKind, SidecarStatus
+from pillion.sidecars import Item
+
+SHOWN_FAILURES = 10
+
+
+def print_json(value: Any) -> None:
+    """One JSON value on a line of stdout."""
+    sys.stdout.write(json.dumps(value, ensure_ascii=True) + "\n")
+
+
+def say(text: str = "") -> None:
+    """A line for people on stdout; paths are not wrapped and brackets are just brackets."""
+    Console(soft_wrap=True, highlight=False).print(text, markup=False)
+
+
+def note(text: str) -> None:
+    """A line for people on stderr."""
+    Console(stderr=True, soft_wrap=True, highlight=False).print(text, markup=False)
+
+
+def sidecar_counts(counts: Mapping[SidecarKind, Mapping[SidecarStatus, int]]) -> dict[str, dict[str, int]]:
+    """Every kind with every status, zeros included."""
+    order = ("ready", "empty", "unsupported", "failed", "pending")
+    return {
+        kind.value: {status: counts.get(kind, {}).get(SidecarStatus(status), 0) for status in order}
+        for kind in SidecarKind
+    }
+
+
+def index_json(library: Library, report: IndexReport, generation_s: float) -> dict[str, Any]:
+    """The object that ``index --json`` ends with."""
+    return {
+        "library": str(library.root),
+        "files": report.files,
+        "contents": report.contents,
+        "new": report.new,
+        "changed": report.changed,
+        "removed": report.removed,
+        "hashed": report.hashed,
+        "queued": report.queued,
+        "sidecars": sidecar_counts(library.status().sidecars),
+        "problems": [
+            {"path": printable(path), "class": error_class, "message": message}
+            for path, error_class, message in report.problems
+        ],
+        "seconds": {
+            **{phase: round(seconds, 4) for phase, seconds in report.seconds.items()},
+            "generation": round(generation_s, 4),
+        },
+    }
+
+
+def counts_table(counts: Mapping[SidecarKind, Mapping[SidecarStatus, int]]) -> Table:
+    """Kinds down, statuses across."""
+    table = Table(box=None, pad_edge=False, header_style="dim")
+    table.add_column("")
+    for status in ("ready", "empty", "unsupported", "failed", "pending"):
+        table.add_column(status, justify="right")
+    for kind, numbers in sidecar_counts(counts).items():
+        table.add_row(kind, *(f"{number:,}" if number else "-" for number in numbers.values()))
+    return table
+
+
+def print_index(library: Library, report: IndexReport, generation_s: float) -> None:
+    """The summary of an index run for people."""
+    indexing = sum(report.seconds.values())
+    say(
+        f"{report.files:,} files, {report.contents:,} contents: {report.new:,} new, {report.changed:,} changed, "
+        f"{report.removed:,} removed; {report.queued:,} jobs queued in {indexing:.2f} s."
+    )
+    if generation_s:
+        say(f"Sidecars made in {generation_s:.1f} s.")
+    Console().print(counts_table(library.status().sidecars))
+    for path, error_class, message in report.problems[:SHOWN_FAILURES]:
+        say(f"left out: {printable(path)}: {error_class}: {message}")
+    print_failures(library)
+    say(f"Library: {library.root}")
+
+
+def print_failures(library: Library) -> None:
+    """The first failures, one line for each content and kind."""
+    bad = library.ls(statuses=[SidecarStatus.FAILED, SidecarStatus.UNSUPPORTED])
+    seen: dict[tuple[str, str], Item] = {}
+    for item in bad:
+        seen.setdefault((item.content_uuid, item.kind), item)
+        if len(seen) > SHOWN_FAILURES:
+            say("... and more: see 'pillion failed'.")
+            return
+        if seen[item.content_uuid, item.kind] is item:
+            say(failure_line(item))
+
+
+def failure_line(item: Item) -> str:
+    """``thumb failed: /a/b.jpg: corrupt: the picture ends early``"""
+    error = item.error or {}
+    name = printable(item.sources[0]) if item.sources else f"content {item.content_uuid} (no file any more)"
+    more = f" (and {len(item.sources) - 1} more)" if len(item.sources) > 1 else ""
+    return f"{item.kind} {item.state}: {name}{more}: {error.get('class')}: {error.get('message')}"
+
+
+def print_status(status: Status) -> None:
+    """The status for people."""
+    say(f"Library {status.root}")
+    for location in status.locations:
+        say(f"  {printable(location.path)}")
+    totals = status.totals
+    say(f"{totals.files:,} files, {totals.contents:,} contents, {totals.unidentified:,} files that could not be read")
+    Console().print(counts_table(status.sidecars))
+    for kind, line in status.queue.items():
+        parts = [f"{number:,} {state}" for state, number in line.counts.items() if state != "done"]
+        if parts:
+            say(f"{kind} jobs: {', '.join(parts)}")
+
+
+def print_items(items: Iterable[Item]) -> None:
+    """One line for each sidecar."""
+    for item in items:
+        where = printable(str(item.path)) if item.path else (item.error or {}).get("message") or ""
+        say(f"{item.content_uuid}  {item.kind:<10} {item.variant:<16} {item.state:<11} {where}")
+
+
+def print_excerpts(texts: Sequence[tuple[str, str]]) -> None:
+    """(name, text): the beginning of each text."""
+    for name, text in texts:
+        short = " ".join(text.split())
+        say(f"{name}: {short[:200]}{'...' if len(short) > 200 else ''}")

@@ -1,0 +1,147 @@
+"""Commands that change a library: index, work, retry, regenerate."""
+
+from __future__ import annotations
+
+import time
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from pillion.cli.options import (
+    JsonOption,
+    KindOption,
+    KindsOption,
+    LibraryOption,
+    one_content,
+    open_library,
+    parse_kinds,
+)
+from pillion.cli.output import index_json, note, print_failures, print_index, print_json, say, sidecar_counts
+from pillion.cli.progress import LiveProgress
+from pillion.library import Library, WorkReport
+from pillion.model import SidecarStatus
+
+
+def register(app: typer.Typer) -> None:
+    """Add this module's commands."""
+    app.command()(index)
+    app.command()(work)
+    app.command()(retry)
+    app.command()(regenerate)
+
+
+def index(
+    paths: Annotated[list[Path], typer.Argument(metavar="PATH...", help="Folders to index.", show_default=False)],
+    library: LibraryOption = None,
+    policy: Annotated[str | None, typer.Option(help="mobile, desktop or server (default: the library's own).")] = None,
+    kinds: KindsOption = None,
+    no_wait: Annotated[
+        bool, typer.Option("--no-wait", help="Queue the jobs and leave them to 'pillion work'.")
+    ] = False,
+    strict: Annotated[bool, typer.Option("--strict", help="Exit with 1 if any sidecar failed.")] = False,
+    json_: JsonOption = False,
+) -> None:
+    """Find the files below PATH, identify their contents, make what is missing. Ctrl-C stops; run it again to go on."""
+    chosen = parse_kinds(kinds)
+    with open_library(library, create=True, policy=policy) as opened, LiveProgress(quiet=json_ and no_wait) as live:
+        start = time.perf_counter()
+        try:
+            report = opened.index(*paths, policy=policy, kinds=chosen, progress=live.phase)
+            indexed = time.perf_counter()
+            worked = None if no_wait else opened.run(kinds=chosen, progress=live.work(opened))
+        except KeyboardInterrupt:
+            live.__exit__(None, None, None)
+            seconds = time.perf_counter() - start
+            note(f"\nStopped after {seconds:.0f} s. Nothing is lost: run the same command again to go on.")
+            raise
+        generation_s = 0.0 if worked is None else time.perf_counter() - indexed
+        live.__exit__(None, None, None)
+        if json_:
+            print_json(index_json(opened, report, generation_s))
+        else:
+            print_index(opened, report, generation_s)
+        _print_notices(worked)
+        failed = any(row[SidecarStatus.FAILED] for row in sidecar_counts(opened.status().sidecars).values())
+    if strict and failed:
+        raise typer.Exit(1)
+
+
+def work(library: LibraryOption = None, kinds: KindsOption = None, json_: JsonOption = False) -> None:
+    """Work the queue until nothing is left to do."""
+    chosen = parse_kinds(kinds)
+    with open_library(library) as opened, LiveProgress() as live:
+        try:
+            worked = opened.run(kinds=chosen, progress=live.work(opened))
+        except KeyboardInterrupt:
+            live.__exit__(None, None, None)
+            note("\nStopped. Nothing is lost: run 'pillion work' again to go on.")
+            raise
+        live.__exit__(None, None, None)
+        _print_worked(opened, worked, json_)
+        _print_notices(worked)
+
+
+def _print_worked(library: Library, worked: WorkReport, json_: bool) -> None:
+    counts: dict[str, dict[str, int]] = {}
+    for (kind, status), number in worked.recorded.items():
+        if number:
+            counts.setdefault(kind.value, {})[status.value] = number
+    if json_:
+        print_json({"library": str(library.root), "recorded": counts, "notices": worked.notices})
+        return
+    for name, numbers in counts.items():
+        say(f"{name}: " + ", ".join(f"{number:,} {status}" for status, number in numbers.items()))
+    if not counts:
+        say("Nothing to do.")
+    print_failures(library)
+
+
+def _print_notices(worked: WorkReport | None) -> None:
+    for lane, text in (worked.notices if worked else {}).items():
+        note(f"{'All work' if lane == '*' else lane} is paused: {text}")
+
+
+def retry(
+    content: Annotated[
+        str | None, typer.Argument(help="A file or the beginning of a content uuid (default: all).")
+    ] = None,
+    library: LibraryOption = None,
+    kind: KindOption = None,
+    error_class: Annotated[
+        str | None, typer.Option("--class", help="Only failures of this class, e.g. timeout.")
+    ] = None,
+    json_: JsonOption = False,
+) -> None:
+    """Queue failed sidecars again; 'pillion work' then makes them."""
+    with open_library(library) as opened:
+        uuid = one_content(opened, content) if content else None
+        number = opened.retry(kind=kind, error_class=error_class, content_uuid=uuid)
+    _print_queued(number, json_)
+
+
+def regenerate(
+    content: Annotated[
+        str | None, typer.Argument(help="A file or the beginning of a content uuid (default: all).")
+    ] = None,
+    library: LibraryOption = None,
+    kind: KindOption = None,
+    variant: Annotated[str | None, typer.Option(help="Only this variant, e.g. grid@2x.")] = None,
+    json_: JsonOption = False,
+) -> None:
+    """Queue sidecars to be made again whatever their state; the old ones are served until then."""
+    with open_library(library) as opened:
+        uuid = one_content(opened, content) if content else None
+        number = opened.regenerate(kind=kind, variant=variant, content_uuid=uuid)
+    _print_queued(number, json_)
+
+
+def _print_queued(number: int, json_: bool) -> None:
+    if json_:
+        print_json({"queued": number})
+    else:
+        say(
+            f"{number:,} sidecars are queued; run 'pillion work' to make them."
+            if number
+            else "There is nothing to queue."
+        )

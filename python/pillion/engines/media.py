@@ -1,0 +1,272 @@
+"""PyAV (FFmpeg in process): audio as a bounded stream, and single frames of a video. The only importer of ``av``."""
+
+from __future__ import annotations
+
+import contextlib
+import errno
+import importlib.util
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import numpy as np
+from numpy.typing import NDArray
+
+from pillion.errors import ErrorClass, ItemError
+
+if TYPE_CHECKING:
+    import av
+    import av.container
+
+NAME = "pyav"
+SAMPLE_RATE = 16_000
+"""Samples per second of the audio handed out: what speech models take."""
+
+_BLOCK_SAMPLES = 16_000
+_MAX_BAD_PACKETS = 1000
+_OPTIONS = {"protocol_whitelist": "pipe"}
+"""A playlist or a concat script may name other files and addresses: nothing but the source itself is opened."""
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class MediaInfo:
+    """What a media file holds."""
+
+    audio: bool
+    video: bool
+    seconds: float | None
+    """As the container says; None when it does not."""
+
+
+def missing() -> str | None:
+    """One sentence that says what lacks and how to get it; None when all is there. Loads nothing."""
+    if importlib.util.find_spec("av") is None:
+        return "the Python package av is not installed: run pip install av"
+    return None
+
+
+def probe(path: Path) -> MediaInfo:
+    """The streams of a file, from its header."""
+    with _opened(path) as container:
+        seconds = container.duration / 1_000_000 if container.duration else None
+        video = any(not _is_cover(stream) for stream in container.streams.video)
+        return MediaInfo(audio=bool(container.streams.audio), video=video, seconds=seconds)
+
+
+# audio ----------------------------------------------------------------------------------------------------------------
+
+
+def audio_blocks(path: Path) -> Iterator[NDArray[np.float32]]:
+    """The first audio track as mono float32 at 16 kHz, in blocks of about a second, shape (n,).
+
+    Never more than a few blocks are in memory. Damaged packets are passed over. Raises ItemError: corrupt when
+    nothing at all can be decoded, unsupported when there is no decoder or no audio track.
+    """
+    with _opened(path) as container:
+        if not container.streams.audio:
+            raise ItemError(ErrorClass.UNSUPPORTED, "the file has no audio track")
+        stream = container.streams.audio[0]
+        any_audio = False
+        pending: list[NDArray[np.float32]] = []
+        for samples in _resampled(container, stream):
+            any_audio = True
+            pending.append(samples)
+            if sum(len(block) for block in pending) >= _BLOCK_SAMPLES:
+                yield np.concatenate(pending)
+                pending = []
+        if pending:
+            yield np.concatenate(pending)
+        if not any_audio:
+            raise ItemError(ErrorClass.CORRUPT, "no sound could be decoded from the audio track")
+
+
+def _resampled(container: av.container.InputContainer, stream: av.AudioStream) -> Iterator[NDArray[np.float32]]:
+    from av.audio.resampler import AudioResampler
+
+    resampler = AudioResampler(format="flt", layout="mono", rate=SAMPLE_RATE)
+    layout: tuple[object, ...] | None = None
+    for frame in _frames(container, stream):
+        current = (frame.format.name, frame.layout.name, frame.sample_rate)
+        if layout is not None and current != layout:
+            # The track changes its form midway (radio recordings do): the resampler takes one form only.
+            yield from _arrays(resampler.resample(None))
+            resampler = AudioResampler(format="flt", layout="mono", rate=SAMPLE_RATE)
+        layout = current
+        frame.pts = None
+        yield from _arrays(resampler.resample(frame))
+    if layout is not None:
+        yield from _arrays(resampler.resample(None))
+
+
+def _arrays(frames: list[av.AudioFrame]) -> Iterator[NDArray[np.float32]]:
+    for frame in frames:
+        yield np.ascontiguousarray(frame.to_ndarray().reshape(-1), dtype=np.float32)
+
+
+def _frames(container: av.container.InputContainer, stream: av.AudioStream) -> Iterator[av.AudioFrame]:
+    """Decoded frames; damaged packets are left out, up to a limit."""
+    import av
+
+    bad = 0
+    packets = container.demux(stream)
+    while True:
+        try:
+            packet = next(packets)
+            frames = packet.decode()
+        except (StopIteration, av.error.EOFError):
+            return
+        except av.error.InvalidDataError:
+            bad += 1
+            if bad > _MAX_BAD_PACKETS:
+                return
+            continue
+        for frame in frames:
+            if isinstance(frame, av.AudioFrame):
+                yield frame
+
+
+# video ----------------------------------------------------------------------------------------------------------------
+
+_PLACES = (0.1, 0.25, 0.4, 0.6, 0.8, 0.02)
+"""Where to look for a frame worth showing, as parts of the length, in order."""
+_GOOD_CONTRAST = 24.0
+"""Standard deviation of luma (0 to 255) above which a frame is taken at once; titles and fades lie below."""
+_SEQUENTIAL_FRAMES = 90
+
+
+def representative_frame(path: Path, *, max_side: int) -> NDArray[np.uint8]:
+    """A frame that shows what the video is about: not black, not one flat colour. RGB, shape (H, W, 3), upright.
+
+    Looks at key frames spread over the length and takes the first with good contrast, else the best one. Raises
+    ItemError: unsupported without a video track or decoder, corrupt when no frame can be decoded.
+    """
+    with _opened(path) as container:
+        streams = [stream for stream in container.streams.video if not _is_cover(stream)]
+        if not streams:
+            raise ItemError(ErrorClass.UNSUPPORTED, "the file has no video track")
+        stream = streams[0]
+        stream.thread_type = "AUTO"
+        best: av.VideoFrame | None = None
+        best_contrast = -1.0
+        for frame in _candidates(container, stream):
+            contrast = _contrast(frame)
+            if contrast > best_contrast:
+                best, best_contrast = frame, contrast
+            if contrast >= _GOOD_CONTRAST:
+                break
+        if best is None:
+            raise ItemError(ErrorClass.CORRUPT, "no picture could be decoded from the video track")
+        return _upright(best, _aspect(stream), max_side)
+
+
+def _candidates(container: av.container.InputContainer, stream: av.VideoStream) -> Iterator[av.VideoFrame]:
+    import av
+
+    seconds = container.duration / 1_000_000 if container.duration else 0.0
+    start = (container.start_time or 0) / 1_000_000
+    seen: set[int | None] = set()
+    stream.codec_context.skip_frame = "NONKEY"
+    for place in _PLACES if seconds > 1.0 else ():
+        try:
+            container.seek(int((start + seconds * place) * 1_000_000))
+            frame = next(container.decode(stream), None)
+        except (av.error.FFmpegError, StopIteration):
+            continue
+        if frame is not None and frame.pts not in seen:
+            seen.add(frame.pts)
+            yield frame
+    # Short, unseekable or with one key frame only: from the start, every frame.
+    stream.codec_context.skip_frame = "DEFAULT"
+    with contextlib.suppress(av.error.FFmpegError):
+        container.seek(int(start * 1_000_000))
+    for number, frame in enumerate(_decodable(container, stream)):
+        yield frame
+        if number >= _SEQUENTIAL_FRAMES:
+            return
+
+
+def _decodable(container: av.container.InputContainer, stream: av.VideoStream) -> Iterator[av.VideoFrame]:
+    import av
+
+    bad = 0
+    for packet in container.demux(stream):
+        try:
+            for frame in packet.decode():
+                if isinstance(frame, av.VideoFrame):
+                    yield frame
+        except av.error.EOFError:
+            return
+        except av.error.InvalidDataError:
+            bad += 1
+            if bad > _MAX_BAD_PACKETS:
+                return
+
+
+def _contrast(frame: av.VideoFrame) -> float:
+    """Standard deviation of luma, 0 to 127, of a small copy."""
+    small = frame.reformat(width=64, height=64, format="gray").to_ndarray()
+    return float(small.std())
+
+
+def _aspect(stream: av.VideoStream) -> float:
+    ratio = stream.sample_aspect_ratio
+    return float(ratio) if ratio and 0.1 < float(ratio) < 10 else 1.0
+
+
+def _upright(frame: av.VideoFrame, aspect: float, max_side: int) -> NDArray[np.uint8]:
+    """RGB pixels with square sides, turned as the file's display matrix says, at most ``max_side`` long."""
+    width, height = frame.width * max(aspect, 1.0), frame.height / min(aspect, 1.0)
+    scale = min(1.0, max_side / max(width, height))
+    size = (max(1, round(width * scale)), max(1, round(height * scale)))
+    pixels = frame.reformat(width=size[0], height=size[1], format="rgb24", interpolation="AREA").to_ndarray()
+    # FFmpeg counts counter-clockwise, and so does numpy.
+    turned: NDArray[np.uint8] = np.ascontiguousarray(np.rot90(pixels, round(frame.rotation / 90) % 4))
+    return turned
+
+
+def _is_cover(stream: av.VideoStream) -> bool:
+    """Whether the stream is an attached picture (the cover of a music file), not a video."""
+    from av.stream import Disposition
+
+    return bool(stream.disposition & Disposition.attached_pic)
+
+
+# opening and errors ---------------------------------------------------------------------------------------------------
+
+
+@contextlib.contextmanager
+def _opened(path: Path) -> Iterator[av.container.InputContainer]:
+    """The open container. Every error of the engine inside leaves as an ItemError."""
+    problem = missing()
+    if problem:
+        raise ItemError(ErrorClass.MISSING_TOOL, problem)
+    import av
+    import av.logging
+
+    av.logging.set_level(av.logging.PANIC)
+    try:
+        # A Python file: names need not be UTF-8, and no name is taken for a protocol.
+        with path.open("rb") as stream, av.open(stream, metadata_errors="ignore", options=_OPTIONS) as container:
+            yield container
+    except av.error.FFmpegError as error:
+        raise _typed(error) from error
+    except FileNotFoundError as error:
+        raise ItemError(ErrorClass.MISSING_SOURCE, "the file is no longer there") from error
+    except MemoryError as error:
+        raise ItemError(ErrorClass.OOM, "not enough memory to decode the media") from error
+    except OSError as error:
+        if error.errno == errno.EINVAL:  # a seek before the start: the file is shorter than its header says
+            raise ItemError(ErrorClass.CORRUPT, "the media is cut short") from error
+        raise ItemError(ErrorClass.IO_TRANSIENT, f"the file cannot be read ({error.strerror})") from error
+
+
+def _typed(error: av.error.FFmpegError) -> ItemError:
+    import av
+
+    unsupported = (av.error.DecoderNotFoundError, av.error.DemuxerNotFoundError, av.error.PatchWelcomeError)
+    if isinstance(error, (*unsupported, av.error.ProtocolNotFoundError, NotImplementedError)):
+        return ItemError(ErrorClass.UNSUPPORTED, f"there is no decoder for this media ({error.strerror})")
+    if isinstance(error, MemoryError):
+        return ItemError(ErrorClass.OOM, "not enough memory to decode the media")
+    return ItemError(ErrorClass.CORRUPT, f"the media is damaged ({error.strerror})")

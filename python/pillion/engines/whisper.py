@@ -1,0 +1,193 @@
+"""faster-whisper (Whisper on CTranslate2) and its voice activity detector. The only importer of ``faster_whisper``.
+
+Speech is found first; only windows that hold speech are recognised, as one batch. Nothing is sampled at random
+(temperature 0), so the same sound gives the same words.
+"""
+
+from __future__ import annotations
+
+import functools
+import importlib.util
+import logging
+import os
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+import numpy as np
+from numpy.typing import NDArray
+
+from pillion import models
+from pillion.errors import ErrorClass, ItemError
+
+if TYPE_CHECKING:
+    from faster_whisper import BatchedInferencePipeline
+    from faster_whisper.transcribe import Segment
+
+NAME = "faster-whisper"
+SAMPLE_RATE = 16_000
+"""Samples per second the model takes."""
+WINDOW_SECONDS = 30.0
+"""The length of sound the model looks at."""
+
+_BATCH_WINDOWS = 4
+"""Eight gain nothing on a few cores and cost 300 MB more."""
+_BEAM = 5
+_MERGE_GAP_SECONDS = 3.0
+"""Pauses up to this stay inside a window; in longer ones the model tends to invent words."""
+_NO_SPEECH = 0.6
+_LOW_LOG_PROBABILITY = -1.0
+_REPETITIVE = 2.4
+
+
+@dataclass(frozen=True, slots=True)
+class Span:
+    """A stretch of sound, in seconds from the start of the samples given."""
+
+    start: float
+    end: float
+
+
+@dataclass(frozen=True, slots=True)
+class HeardWord:
+    """One word; ``probability`` is 0 to 1, times are in seconds."""
+
+    text: str
+    start: float
+    end: float
+    probability: float
+
+
+@dataclass(frozen=True, slots=True)
+class HeardSegment:
+    """What was said in one window. ``dropped`` says why it is not to be believed: ``no_speech``, ``repetition`` or nothing."""
+
+    text: str
+    start: float
+    end: float
+    log_probability: float
+    words: tuple[HeardWord, ...]
+    dropped: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Heard:
+    """What was said in some samples, and in which language (ISO 639-1) with which probability."""
+
+    language: str
+    language_probability: float
+    segments: tuple[HeardSegment, ...]
+
+
+def missing() -> str | None:
+    """One sentence that says what lacks and how to get it; None when all is there. Loads nothing."""
+    if importlib.util.find_spec("faster_whisper") is None:
+        return "the Python package faster-whisper is not installed: run pip install faster-whisper"
+    return None
+
+
+def identity(model: str) -> str:
+    """What decides the words, for recipes."""
+    return models.whisper_identity(model)
+
+
+def speech(samples: NDArray[np.float32]) -> list[Span]:
+    """Where somebody speaks; ``samples`` are mono at 16 kHz, shape (n,). No span is longer than a window."""
+    _require()
+    from faster_whisper.vad import VadOptions, get_speech_timestamps
+
+    options = VadOptions(max_speech_duration_s=WINDOW_SECONDS, min_silence_duration_ms=160)
+    found = get_speech_timestamps(samples, options)
+    return [Span(span["start"] / SAMPLE_RATE, span["end"] / SAMPLE_RATE) for span in found]
+
+
+def windows(spans: Sequence[Span]) -> list[Span]:
+    """Spans of speech joined, in order, into windows the model can take."""
+    joined: list[Span] = []
+    for span in spans:
+        if joined and _joinable(joined[-1], span):
+            joined[-1] = Span(joined[-1].start, span.end)
+        else:
+            joined.append(span)
+    return joined
+
+
+def _joinable(window: Span, span: Span) -> bool:
+    return span.end - window.start <= WINDOW_SECONDS and span.start - window.end <= _MERGE_GAP_SECONDS
+
+
+def recognise(
+    samples: NDArray[np.float32], spans: Sequence[Span], *, model: str, language: str | None = None
+) -> Heard:
+    """The words spoken in ``spans`` of ``samples`` (mono, 16 kHz); the language is found unless it is given.
+
+    Raises ItemError: missing_tool when engine or model is not there, unsupported for a language it does not know.
+    """
+    pipeline = _loaded(model)
+    _check_language(pipeline, language)
+    clips = [{"start": span.start, "end": span.end} for span in windows(spans)]
+    segments, info = pipeline.transcribe(
+        samples,
+        language=language,
+        beam_size=_BEAM,
+        batch_size=_BATCH_WINDOWS,
+        temperature=[0.0],
+        word_timestamps=True,
+        # Word times come from the attention weights; time tokens in the text only cost words and speed.
+        without_timestamps=True,
+        clip_timestamps=clips,
+    )
+    return Heard(info.language, float(info.language_probability), tuple(_heard(segment) for segment in segments))
+
+
+def _heard(segment: Segment) -> HeardSegment:
+    words = tuple(
+        HeardWord(word.word, float(word.start), float(word.end), float(word.probability))
+        for word in segment.words or ()
+    )
+    doubt = _doubt(segment)
+    return HeardSegment(segment.text, float(segment.start), float(segment.end), segment.avg_logprob, words, doubt)
+
+
+def _doubt(segment: Segment) -> str:
+    """Why a segment is taken for a hallucination: the tests faster-whisper makes when it works in sequence."""
+    if segment.no_speech_prob > _NO_SPEECH and segment.avg_logprob < _LOW_LOG_PROBABILITY:
+        return "no_speech"
+    if segment.compression_ratio > _REPETITIVE:
+        return "repetition"
+    return ""
+
+
+def _check_language(pipeline: BatchedInferencePipeline, language: str | None) -> None:
+    if language is not None and language not in pipeline.model.supported_languages:
+        raise ItemError(ErrorClass.UNSUPPORTED, f"the Whisper model does not know the language '{language}'")
+
+
+def _require() -> None:
+    problem = missing()
+    if problem:
+        raise ItemError(ErrorClass.MISSING_TOOL, problem)
+
+
+@functools.cache
+def _loaded(model: str) -> BatchedInferencePipeline:
+    """The model, loaded once per process: int8 on the processor, float16 on a CUDA device if there is one."""
+    _require()
+    folder = models.whisper(model)
+    import ctranslate2
+    from faster_whisper import BatchedInferencePipeline, WhisperModel
+
+    logging.getLogger("faster_whisper").setLevel(logging.WARNING)
+    cuda = ctranslate2.get_cuda_device_count() > 0
+    loaded = WhisperModel(
+        str(folder.path),
+        device="cuda" if cuda else "cpu",
+        compute_type="float16" if cuda else "int8",
+        cpu_threads=_threads(),
+        local_files_only=True,
+    )
+    return BatchedInferencePipeline(loaded)
+
+
+def _threads() -> int:
+    return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1

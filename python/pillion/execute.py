@@ -1,0 +1,139 @@
+"""Run one job in a child process: check the source, call the generator, leave the bytes in staging.
+
+Returns a value for every way it can end; only the parent writes final files and the catalog.
+"""
+
+from __future__ import annotations
+
+import errno
+import os
+import time
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from pillion import _core, generators
+from pillion.errors import ErrorClass, ItemError
+from pillion.model import Empty, Failure, GenerationRequest, Produced, SidecarFormat, SidecarKind
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class ExecutionTask:
+    """One job as it is sent to a worker. ``sources``: (absolute path, size, mtime_ns), tried in order.
+
+    Results are written to ``{staging}-{variant}``.
+    """
+
+    kind: SidecarKind
+    variants: tuple[str, ...]
+    mime: str
+    sources: tuple[tuple[bytes, int, int], ...]
+    settings: Mapping[str, Any]
+    texts: Mapping[SidecarKind, Path]
+    staging: Path
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Staged:
+    """One finished sidecar in staging. ``checksum``: BLAKE3 of its bytes, 64 hex digits."""
+
+    variant: str
+    format: SidecarFormat
+    size: int
+    checksum: str
+    path: Path
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Execution:
+    """How a job ended, and how long it took in seconds."""
+
+    result: tuple[Staged, ...] | Empty | Failure
+    seconds: float
+
+
+def execute(task: ExecutionTask) -> Execution:
+    """Make what ``task`` asks for. Raises nothing."""
+    start = time.perf_counter()
+    result: tuple[Staged, ...] | Empty | Failure
+    try:
+        result = _generate(task)
+    except ItemError as error:
+        result = Failure(error_class=error.error_class, message=error.message)
+    except MemoryError:
+        result = Failure(error_class=ErrorClass.OOM, message="Ran out of memory.")
+    except OSError as error:
+        result = Failure(error_class=_class_of_os_error(error), message=f"{error.strerror or error}.")
+    except Exception as error:
+        result = Failure(error_class=ErrorClass.CRASH, message=f"{type(error).__name__}: {error}"[:500])
+    return Execution(result=result, seconds=time.perf_counter() - start)
+
+
+def _class_of_os_error(error: OSError) -> ErrorClass:
+    if error.errno in (errno.ENOSPC, errno.EDQUOT):
+        return ErrorClass.DISK_FULL
+    if error.errno == errno.ENOMEM:
+        return ErrorClass.OOM
+    return ErrorClass.IO_TRANSIENT
+
+
+def _generate(task: ExecutionTask) -> tuple[Staged, ...] | Empty:
+    generator = generators.find(task.kind, task.mime)
+    if generator is None:
+        return _no_generator(task)
+    source, size, mtime_ns = _present_source(task)
+    request = GenerationRequest(
+        kind=task.kind,
+        variants=task.variants,
+        source=Path(os.fsdecode(source)),
+        mime=task.mime,
+        settings=task.settings,
+        texts=task.texts,
+    )
+    generated = generator.generate(request)
+    if not _unchanged(source, size, mtime_ns):
+        raise ItemError(ErrorClass.CHANGED_SOURCE, "The file changed while it was read; run index again.")
+    if isinstance(generated, Empty):
+        return generated
+    missing = set(task.variants) - {produced.variant for produced in generated}
+    if missing:
+        raise ItemError(ErrorClass.CRASH, f"{generator.name} gave no {', '.join(sorted(missing))}.")
+    return tuple(_stage(task.staging, produced) for produced in generated)
+
+
+def _no_generator(task: ExecutionTask) -> Empty:
+    if task.mime == "application/x-empty":
+        return Empty(note="The file has 0 bytes.")
+    raise ItemError(ErrorClass.UNSUPPORTED, f"No {task.kind} can be made of {task.mime}, which is what the bytes are.")
+
+
+def _present_source(task: ExecutionTask) -> tuple[bytes, int, int]:
+    changed = False
+    for path, size, mtime_ns in task.sources:
+        if _unchanged(path, size, mtime_ns):
+            return path, size, mtime_ns
+        changed = changed or os.path.exists(path)
+    if changed:
+        raise ItemError(ErrorClass.CHANGED_SOURCE, "The file changed since it was indexed; run index again.")
+    raise ItemError(ErrorClass.MISSING_SOURCE, "The file is gone since it was indexed; run index again.")
+
+
+def _unchanged(path: bytes, size: int, mtime_ns: int) -> bool:
+    try:
+        stat = os.stat(path)
+    except OSError:
+        return False
+    return stat.st_size == size and stat.st_mtime_ns == mtime_ns
+
+
+def _stage(staging: Path, produced: Produced) -> Staged:
+    path = staging.with_name(f"{staging.name}-{produced.variant}")
+    path.write_bytes(produced.data)
+    return Staged(
+        variant=produced.variant,
+        format=produced.format,
+        size=len(produced.data),
+        checksum=_core.hash_bytes(produced.data).hash,
+        path=path,
+    )

@@ -1,0 +1,91 @@
+"""Text cut into chunks for an embedding model: whole sentences where they fit, with offsets into the text."""
+
+from __future__ import annotations
+
+import bisect
+import re
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from typing import Protocol
+
+_SENTENCE_END = re.compile(r"[.!?…]+[\"'”’»)\]]*\s+|[。！？]+|\n\s*\n\s*|\f")
+
+
+@dataclass(frozen=True, slots=True)
+class Chunk:
+    """A piece of a text: character offsets, end excluded. ``text`` is ``whole[start:end]``."""
+
+    start: int
+    end: int
+    text: str
+
+
+class TokenLike(Protocol):
+    """One token's place in the text."""
+
+    @property
+    def start(self) -> int: ...
+    @property
+    def end(self) -> int: ...
+
+
+def chunks(text: str, tokens: Sequence[TokenLike], limit: int) -> list[Chunk]:
+    """Sentences joined while they stay within ``limit`` tokens; a longer sentence is cut between words.
+
+    ``tokens`` are those of the whole text, in order. Chunks do not overlap, begin and end with a visible character,
+    and leave out nothing but white space.
+    """
+    starts = [token.start for token in tokens]
+
+    def count(start: int, end: int) -> int:
+        return bisect.bisect_left(starts, end) - bisect.bisect_left(starts, start)
+
+    found: list[Chunk] = []
+    open_start = open_end = -1
+    for start, end in _pieces(text, starts, limit):
+        if open_start >= 0 and count(open_start, end) <= limit:
+            open_end = end
+            continue
+        if open_start >= 0:
+            found.append(Chunk(open_start, open_end, text[open_start:open_end]))
+        open_start, open_end = start, end
+    if open_start >= 0:
+        found.append(Chunk(open_start, open_end, text[open_start:open_end]))
+    return found
+
+
+def _pieces(text: str, starts: Sequence[int], limit: int) -> Iterator[tuple[int, int]]:
+    """Sentences, those beyond the limit cut; trimmed, none empty."""
+    for start, end in sentence_spans(text):
+        first, last = bisect.bisect_left(starts, start), bisect.bisect_left(starts, end)
+        while last - first > limit:
+            cut = _word_boundary(text, starts, first, first + limit)
+            yield from _trimmed(text, start, starts[cut])
+            start, first = starts[cut], cut
+        yield from _trimmed(text, start, end)
+
+
+def _word_boundary(text: str, starts: Sequence[int], first: int, index: int) -> int:
+    """The last token at or before ``index`` that follows white space; ``index`` itself where there is none."""
+    for candidate in range(index, first, -1):
+        if text[starts[candidate] - 1].isspace():
+            return candidate
+    return index
+
+
+def sentence_spans(text: str) -> Iterator[tuple[int, int]]:
+    """The offsets of sentences, by punctuation, empty lines and page breaks."""
+    start = 0
+    for match in _SENTENCE_END.finditer(text):
+        yield start, match.end()
+        start = match.end()
+    if start < len(text):
+        yield start, len(text)
+
+
+def _trimmed(text: str, start: int, end: int) -> Iterator[tuple[int, int]]:
+    piece = text[start:end]
+    stripped = piece.strip()
+    if stripped:
+        begin = start + len(piece) - len(piece.lstrip())
+        yield begin, begin + len(stripped)

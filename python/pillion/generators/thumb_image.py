@@ -1,0 +1,31 @@
+"""Thumbnails of images: the Rust core reads and decodes the file once for all variants."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+from pillion.generators import _thumbs
+from pillion.model import Generated, GenerationRequest, Recipe, SidecarKind
+
+
+class ImageThumbGenerator:
+    """``thumb`` sidecars of raster images."""
+
+    kind = SidecarKind.THUMB
+    name = "thumb-image"
+    version = 1
+
+    def accepts(self, mime: str) -> bool:
+        """All raster images; one the core has no decoder for is unsupported, and says so."""
+        return mime.startswith("image/") and mime != "image/svg+xml"
+
+    def recipe(self, mime: str, variant: str, settings: Mapping[str, Any]) -> Recipe:
+        """The size and the quality."""
+        return _thumbs.recipe(self.name, self.version, variant)
+
+    def generate(self, request: GenerationRequest) -> Generated:
+        """All variants from one decode. Raises ItemError."""
+        from pillion import _core
+
+        return _thumbs.produced(_core.thumbnails(request.source, _thumbs.specs(request)))

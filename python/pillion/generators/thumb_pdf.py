@@ -1,0 +1,36 @@
+"""Thumbnails of a PDF: its first page, on white."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+from pillion.engines import pdfium
+from pillion.generators import _thumbs
+from pillion.model import Generated, GenerationRequest, Recipe, SidecarKind
+
+
+class PdfThumbGenerator:
+    """``thumb`` sidecars of PDFs."""
+
+    kind = SidecarKind.THUMB
+    name = "thumb-pdf"
+    version = 1
+
+    def accepts(self, mime: str) -> bool:
+        """PDFs only."""
+        return mime == "application/pdf"
+
+    def recipe(self, mime: str, variant: str, settings: Mapping[str, Any]) -> Recipe:
+        """The size and the quality."""
+        return _thumbs.recipe(self.name, self.version, variant)
+
+    def generate(self, request: GenerationRequest) -> Generated:
+        """All variants from one rendering, at the size of the largest. Raises ItemError."""
+        from pillion import _core
+
+        wanted = _thumbs.specs(request)
+        with pdfium.opened(request.source) as document, document.page(0) as page:
+            # A page has no pixels of its own: rendering it at the wanted size is not upscaling.
+            pixels = page.render(_thumbs.largest_side(wanted) / max(1.0, *page.size))
+        return _thumbs.produced(_core.thumbnails_from_pixels(pixels, wanted))

@@ -1,0 +1,35 @@
+"""Thumbnails of a video: one frame that shows what it is about."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+from pillion.engines import media
+from pillion.generators import _thumbs
+from pillion.model import Generated, GenerationRequest, Recipe, SidecarKind
+
+
+class VideoThumbGenerator:
+    """``thumb`` sidecars of videos."""
+
+    kind = SidecarKind.THUMB
+    name = "thumb-video"
+    version = 1
+
+    def accepts(self, mime: str) -> bool:
+        """All video containers; one FFmpeg has no decoder for is unsupported, and says so."""
+        return mime.startswith("video/")
+
+    def recipe(self, mime: str, variant: str, settings: Mapping[str, Any]) -> Recipe:
+        """The size and the quality."""
+        return _thumbs.recipe(self.name, self.version, variant)
+
+    def generate(self, request: GenerationRequest) -> Generated:
+        """All variants from one frame. Raises ItemError."""
+        from pillion import _core
+
+        wanted = _thumbs.specs(request)
+        # Twice the size leaves the reduction to the core, whose filter is the better one.
+        frame = media.representative_frame(request.source, max_side=2 * _thumbs.largest_side(wanted))
+        return _thumbs.produced(_core.thumbnails_from_pixels(frame, wanted))

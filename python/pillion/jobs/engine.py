@@ -1,0 +1,227 @@
+"""The loop that works a durable queue: claim, hand to the pool, collect, record in batches, until idle or stopped.
+
+It knows jobs only through :class:`JobSource`; nothing here knows the database or what a job makes.
+"""
+
+from __future__ import annotations
+
+import queue
+import threading
+import time
+from collections import Counter
+from collections.abc import Callable, Mapping, Sequence
+from concurrent.futures import Future
+from dataclasses import dataclass
+from functools import partial
+from typing import Any, Generic, Protocol, TypeVar
+
+from pillion import _core
+from pillion.errors import ErrorClass, ItemError
+from pillion.jobs.pool import WorkerPool
+
+J = TypeVar("J")
+
+_FLUSH_ITEMS = 50
+_FLUSH_AFTER_S = 0.2
+_HEARTBEAT_S = 5.0
+_DEPTH = 2
+"""Batches in the pool per worker: one that runs and one that waits, so that no worker idles for a round trip."""
+
+_BATCH_ITEMS = 16
+_BATCH_COST_S = 0.5
+_PAUSE_S = 30.0
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Planned(Generic[J]):
+    """A claimed job made ready to run. ``cost``: about how many seconds it takes; ``lane``: jobs that share engines."""
+
+    job: J
+    task: Any
+    lane: str
+    priority: int
+    cost: float
+    deadline_s: float
+
+
+Result = tuple[Planned[J], Any]
+"""A planned job and what its task returned, or the ItemError by which its worker ended."""
+
+
+class JobSource(Protocol[J]):
+    """The durable queue as the engine sees it. All times are seconds since 1970."""
+
+    def fronts(self, now: float) -> Mapping[str, int]:
+        """Lane -> priority of its most urgent job that can run now; lanes with nothing to run are left out."""
+        ...
+
+    def claim(self, lane: str, limit: int, now: float) -> Sequence[Planned[J]]:
+        """Take up to ``limit`` jobs of a lane."""
+        ...
+
+    def finish(self, results: Sequence[Result[J]], now: float) -> Mapping[str, str]:
+        """Record results. Returns lanes that cannot go on for a fault of the machine -> the notice; "*" is all."""
+        ...
+
+    def release(self, jobs: Sequence[J], now: float) -> None:
+        """Give claimed jobs back, uncharged."""
+        ...
+
+    def heartbeat(self, now: float) -> None:
+        """Keep the claims, and take back those of owners that are gone."""
+        ...
+
+    def next_retry(self, now: float) -> float | None:
+        """When the earliest job that waits for its next try may run."""
+        ...
+
+
+class Engine(Generic[J]):
+    """Works one JobSource with one pool. ``lane_limits``: most jobs of a lane in flight at a time."""
+
+    def __init__(
+        self,
+        source: JobSource[J],
+        pool: WorkerPool,
+        lane_limits: Mapping[str, int],
+        *,
+        progress: Callable[[], None] | None = None,
+    ) -> None:
+        self._source = source
+        self._pool = pool
+        self._lane_limits = lane_limits
+        self._progress = progress
+        self._done: queue.SimpleQueue[Result[J] | None] = queue.SimpleQueue()
+        self._in_flight: dict[int, Planned[J]] = {}
+        self._batches = 0
+        self._buffer: list[Result[J]] = []
+        self._buffered_at = 0.0
+        self._heartbeat_at = 0.0
+        self._paused: dict[str, float] = {}
+        self._stop = threading.Event()
+        self.notices: dict[str, str] = {}
+
+    @property
+    def running(self) -> Mapping[str, int]:
+        """How many jobs of each lane are in flight."""
+        return Counter(planned.lane for planned in list(self._in_flight.values()))
+
+    def stop(self) -> None:
+        """Make :meth:`run` return soon; what is in flight goes back to the queue."""
+        self._stop.set()
+        self._done.put(None)
+
+    def run(self, *, until_idle: bool = True) -> None:
+        """Work. Returns when nothing can be done any more (or, without ``until_idle``, when stopped).
+
+        On any exception, KeyboardInterrupt included, the workers are killed, finished work is recorded, and the rest
+        is given back.
+        """
+        try:
+            while not self._stop.is_set():
+                self._beat()
+                self._top_up()
+                if not self._in_flight and not self._buffer and not self._wait_for_work(until_idle):
+                    return
+                self._collect()
+                self._flush()
+        finally:
+            self._abandon()
+
+    def _beat(self) -> None:
+        if time.monotonic() >= self._heartbeat_at:
+            self._source.heartbeat(time.time())
+            self._heartbeat_at = time.monotonic() + _HEARTBEAT_S
+
+    def _top_up(self) -> None:
+        if self._batches >= self._pool.size * _DEPTH:
+            return
+        now = time.time()
+        running = self.running
+        for lane, _ in sorted(self._source.fronts(now).items(), key=lambda item: item[1]):
+            room = self._lane_limits[lane] - running.get(lane, 0)
+            slots = self._pool.size * _DEPTH - self._batches
+            if room > 0 and slots > 0 and not self._is_paused(lane):
+                self._submit(self._source.claim(lane, min(room, slots * _BATCH_ITEMS), now))
+
+    def _is_paused(self, lane: str) -> bool:
+        return max(self._paused.get(lane, 0.0), self._paused.get("*", 0.0)) > time.monotonic()
+
+    def _submit(self, claimed: Sequence[Planned[J]]) -> None:
+        if not claimed:
+            return
+        rows = [(index, planned.priority, 0, planned.cost) for index, planned in enumerate(claimed)]
+        for batch in _core.plan_batches(rows, max_items=_BATCH_ITEMS, max_cost=_BATCH_COST_S):
+            members = [claimed[index] for index in batch]
+            for planned in members:
+                self._in_flight[id(planned)] = planned
+            self._batches += 1
+            left = [len(members)]
+            futures = self._pool.submit_batch(members[0].lane, [(item.task, item.deadline_s) for item in members])
+            for planned, future in zip(members, futures, strict=True):
+                future.add_done_callback(partial(self._finished, planned, left))
+
+    def _finished(self, planned: Planned[J], left: list[int], future: Future[Any]) -> None:
+        left[0] -= 1
+        if left[0] == 0:
+            self._batches -= 1
+        if future.cancelled():
+            return
+        error = future.exception()
+        if error is not None and not isinstance(error, ItemError):
+            error = ItemError(ErrorClass.CRASH, f"{type(error).__name__}: {error}")
+        self._done.put((planned, error if error is not None else future.result()))
+
+    def _collect(self) -> None:
+        """Wait a moment for the first result, then take all that are there."""
+        timeout = _FLUSH_AFTER_S
+        while True:
+            try:
+                result = self._done.get(timeout=timeout) if timeout else self._done.get_nowait()
+            except queue.Empty:
+                return
+            if result is None:
+                return
+            if not self._buffer:
+                self._buffered_at = time.monotonic()
+            self._buffer.append(result)
+            del self._in_flight[id(result[0])]
+            timeout = 0.0
+            if self._batches < self._pool.size:
+                self._top_up()
+
+    def _flush(self, *, force: bool = False) -> None:
+        if not self._buffer:
+            return
+        old = time.monotonic() - self._buffered_at >= _FLUSH_AFTER_S
+        if not (force or old or len(self._buffer) >= _FLUSH_ITEMS or not self._in_flight):
+            return
+        results, self._buffer = self._buffer, []
+        pauses = self._source.finish(results, time.time())
+        for lane, notice in pauses.items():
+            self.notices[lane] = notice
+            self._paused[lane] = time.monotonic() + _PAUSE_S
+        if self._progress is not None:
+            self._progress()
+
+    def _wait_for_work(self, until_idle: bool) -> bool:
+        """Nothing is in flight: wait for a retry that is due soon. Returns False to end the run."""
+        now = time.time()
+        if until_idle and self._paused:
+            return any(not self._is_paused(lane) for lane in self._source.fronts(now))
+        if self._source.fronts(now):
+            return True
+        retry = self._source.next_retry(now)
+        if retry is None and until_idle:
+            return False
+        self._stop.wait(min(max((retry or now + 1.0) - now, 0.05), 1.0))
+        return True
+
+    def _abandon(self) -> None:
+        if self._in_flight:
+            self._pool.shutdown(wait=True, cancel_futures=True)
+            while not self._done.empty():
+                self._collect()
+        self._flush(force=True)
+        self._source.release([planned.job for planned in self._in_flight.values()], time.time())
+        self._in_flight.clear()

@@ -1,0 +1,387 @@
+"""The library: the one object through which people and indexers use everything below it."""
+
+from __future__ import annotations
+
+import os
+import time
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+from types import TracebackType
+
+import sqlalchemy as sa
+
+from pillion.catalog import entries as catalog_entries
+from pillion.catalog import jobs as catalog_jobs
+from pillion.catalog import sidecars as catalog_sidecars
+from pillion.catalog.database import Database, network_file_system
+from pillion.catalog.entries import EXTERNAL_ROOT, EntryRow, Location, Totals
+from pillion.catalog.jobs import QueueState
+from pillion.catalog.statements import upsert
+from pillion.catalog.tables import devices
+from pillion.config import TEMPLATE, Config, load_config
+from pillion.device import device_name, device_uuid
+from pillion.errors import LibraryError, UsageError
+from pillion.indexer import Indexer, IndexReport, PhaseProgress
+from pillion.jobs.states import Urgency
+from pillion.lock import exclusive
+from pillion.model import KIND_VARIANTS, SidecarKind, SidecarStatus
+from pillion.policy import DeviceGenerationPolicy, named_policy, override
+from pillion.sidecars import Item, Sidecars
+from pillion.store import Store
+from pillion.verification import Finding, verify
+from pillion.work import Workers
+
+CATALOG = "catalog.sqlite"
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class WorkReport:
+    """What a run of the queue recorded: (kind, status) -> sidecars; and what it could not go on with."""
+
+    recorded: dict[tuple[SidecarKind, SidecarStatus], int]
+    notices: dict[str, str] = field(default_factory=dict)
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Status:
+    """A library at one moment."""
+
+    root: Path
+    totals: Totals
+    locations: Sequence[Location]
+    sidecars: dict[SidecarKind, dict[SidecarStatus, int]]
+    queue: dict[SidecarKind, QueueState]
+
+
+def _ignore_phase(_phase: str, _done: int, _total: int | None) -> None:
+    return
+
+
+class Library:
+    """A folder that Pillion owns: catalog, sidecars and settings. Open it with :meth:`open`, close it when done."""
+
+    def __init__(self, root: Path, database: Database, config: Config) -> None:
+        self.root = root
+        self.config = config
+        self._database = database
+        self._store = Store(root)
+        self._device_uuid = device_uuid()
+        self._workers: Workers | None = None
+        self.sidecars = Sidecars(database, self._store)
+
+    @classmethod
+    def open(cls, path: str | os.PathLike[str], *, create: bool = True, policy: str | None = None) -> Library:
+        """Open the library at ``path``; make it there if it is missing and ``create``.
+
+        ``policy`` is written to a new library's config.toml. Raises LibraryError (it is missing, newer, on a network
+        file system, not writable), ConfigError.
+        """
+        root = Path(os.path.abspath(Path(path).expanduser()))
+        is_new = not (root / CATALOG).exists()
+        if is_new:
+            if not create:
+                raise LibraryError(
+                    f"There is no library at {root}; make one with 'pillion index FOLDER --library {root}'."
+                )
+            _create_folders(root, policy)
+        file_system = network_file_system(root)
+        if file_system:
+            raise LibraryError(
+                f"{root} is on a network file system ({file_system}), where SQLite can lose data; use a local disk."
+            )
+        config = load_config(root / "config.toml")
+        database = Database(root / CATALOG)
+        try:
+            database.prepare()
+            library = cls(root, database, config)
+            library._introduce_device()
+        except BaseException:
+            database.close()
+            raise
+        return library
+
+    def _introduce_device(self) -> None:
+        query = sa.select(devices.c.device_uuid).where(devices.c.device_uuid == self._device_uuid)
+        with self._database.read() as connection:
+            if connection.execute(query).first() is not None:
+                return
+        with self._database.write() as connection:
+            row = {"device_uuid": self._device_uuid, "name": device_name(), "created_at": time.time()}
+            connection.execute(upsert(connection, devices).values(**row).on_conflict_do_nothing())
+
+    def close(self) -> None:
+        """Stop background workers and close the catalog."""
+        self.stop()
+        self._database.close()
+
+    def __enter__(self) -> Library:
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, value: BaseException | None, traceback: TracebackType | None
+    ) -> None:
+        self.close()
+
+    # Locations and indexing -------------------------------------------------------------------------------------------
+
+    def add_location(self, path: str | os.PathLike[str]) -> Location:
+        """Watch a folder. Adding one that is there, or lies in one that is, returns the one that is there."""
+        folder = _folder(path)
+        with self._database.write() as connection:
+            for location in catalog_entries.list_locations(connection):
+                if location.walked and _is_inside(folder, location.path):
+                    return location
+            return catalog_entries.ensure_location(connection, folder, time.time())
+
+    def locations(self) -> list[Location]:
+        """The watched folders, oldest first."""
+        with self._database.read() as connection:
+            return [location for location in catalog_entries.list_locations(connection) if location.walked]
+
+    def policy_for(self, location: Location, policy: str | None = None) -> DeviceGenerationPolicy:
+        """The policy that counts in a Location: the named or configured one with config.toml's changes."""
+        effective = override(named_policy(policy or self.config.policy), self.config.kinds)
+        return override(effective, self.config.locations.get(os.fsdecode(location.path), {}))
+
+    def index(
+        self,
+        *paths: str | os.PathLike[str],
+        policy: str | None = None,
+        kinds: Sequence[SidecarKind | str] | None = None,
+        progress: PhaseProgress = _ignore_phase,
+    ) -> IndexReport:
+        """The five indexing phases over the Locations (or the folders in them given by ``paths``). Queues jobs only.
+
+        Raises LibraryBusyError if another process indexes, ItemError (``missing_source``) if a folder cannot be read.
+        """
+        chosen = _kinds(kinds)
+        targets = [self._target(path) for path in paths] or [(location, b"") for location in self.locations()]
+        report = IndexReport()
+        with exclusive(self.root / "index.lock", "indexing"):
+            indexer = Indexer(self._database, self.config, chosen, progress)
+            for location, prefix in targets:
+                ignore = _ignore_library(self.root, location.path, prefix)
+                indexer.index(location, self.policy_for(location, policy), report, prefix=prefix, ignore=ignore)
+        with self._database.read() as connection:
+            report.contents = catalog_entries.totals(connection).contents
+        return report
+
+    def _target(self, path: str | os.PathLike[str]) -> tuple[Location, bytes]:
+        folder = _folder(path)
+        location = self.add_location(path)
+        inside = os.path.relpath(folder, location.path)
+        return location, b"" if inside == b"." else inside + b"/"
+
+    def queue_intelligence(
+        self,
+        items: Sequence[tuple[str, str | os.PathLike[str], str]],
+        *,
+        policy: str | None = None,
+        kinds: Sequence[SidecarKind | str] | None = None,
+    ) -> int:
+        """For other indexers: queue what the policy wants for (content_uuid, source path, mime) items.
+
+        Returns how many jobs were queued. Raises ItemError (``missing_source``) for a source that is not there.
+        """
+        rows = [_external_row(uuid, path, mime) for uuid, path, mime in items]
+        report = IndexReport()
+        with exclusive(self.root / "index.lock", "indexing"):
+            with self._database.write() as connection:
+                location = catalog_entries.ensure_location(connection, EXTERNAL_ROOT, time.time(), walked=False)
+                catalog_entries.record_entries(connection, location.id, rows, time.time())
+            indexer = Indexer(self._database, self.config, _kinds(kinds), _ignore_phase)
+            indexer.queue(location, self.policy_for(location, policy), report)
+        return report.queued
+
+    # Working the queue ------------------------------------------------------------------------------------------------
+
+    def run(
+        self, *, kinds: Sequence[SidecarKind | str] | None = None, progress: Callable[[Workers], None] | None = None
+    ) -> WorkReport:
+        """Work the queue until it is idle. Ctrl-C stops at once; what was in flight goes back to the queue."""
+        workers = self._make_workers(kinds, progress)
+        workers.run()
+        return WorkReport(recorded=dict(workers.recorder.counts), notices=workers.engine.notices)
+
+    def start(self, *, kinds: Sequence[SidecarKind | str] | None = None) -> None:
+        """Work the queue in the background until :meth:`stop` or :meth:`close`."""
+        if self._workers is None:
+            self._workers = self._make_workers(kinds, None)
+            self._workers.start()
+
+    def stop(self) -> None:
+        """Stop the background workers; what was in flight goes back to the queue."""
+        if self._workers is not None:
+            self._workers.stop()
+            self._workers = None
+
+    def _make_workers(
+        self, kinds: Sequence[SidecarKind | str] | None, progress: Callable[[Workers], None] | None
+    ) -> Workers:
+        made: list[Workers] = []
+
+        def report() -> None:
+            if progress is not None and made:
+                progress(made[0])
+
+        workers = Workers(
+            self._database, self._store, self.config, self._device_uuid, kinds=_kinds(kinds), progress=report
+        )
+        made.append(workers)
+        return workers
+
+    # Looking and asking again -----------------------------------------------------------------------------------------
+
+    def status(self) -> Status:
+        """Counts of everything."""
+        now = time.time()
+        with self._database.read() as connection:
+            return Status(
+                root=self.root,
+                totals=catalog_entries.totals(connection),
+                locations=[item for item in catalog_entries.list_locations(connection) if item.walked],
+                sidecars=catalog_sidecars.count_by_status(connection),
+                queue=catalog_jobs.queue_states(connection, now),
+            )
+
+    def unidentified(self) -> list[tuple[bytes, str, str]]:
+        """Present files that could not be identified: (absolute path, error class, message)."""
+        with self._database.read() as connection:
+            return catalog_entries.unidentified(connection)
+
+    def retry(
+        self, *, kind: SidecarKind | str | None = None, error_class: str | None = None, content_uuid: str | None = None
+    ) -> int:
+        """Queue failed sidecars again, with new tries; returns how many."""
+        return self._again([SidecarStatus.FAILED], Urgency.NEW, kind, None, error_class, content_uuid)
+
+    def regenerate(
+        self, *, kind: SidecarKind | str | None = None, variant: str | None = None, content_uuid: str | None = None
+    ) -> int:
+        """Make sidecars again whatever their state; ready ones are served until they are replaced. Returns how many."""
+        statuses = [status for status in SidecarStatus if status is not SidecarStatus.PENDING]
+        return self._again(statuses, Urgency.REGENERATE, kind, variant, None, content_uuid)
+
+    def _again(
+        self,
+        statuses: Sequence[SidecarStatus],
+        urgency: Urgency,
+        kind: SidecarKind | str | None,
+        variant: str | None,
+        error_class: str | None,
+        content_uuid: str | None,
+    ) -> int:
+        chosen = _kinds([kind] if kind is not None else None)
+        if variant is not None and not any(variant in KIND_VARIANTS[item] for item in chosen):
+            raise UsageError(f"There is no variant '{variant}' of {', '.join(chosen)}.")
+        now = time.time()
+        with self._database.write() as connection:
+            number = catalog_sidecars.ask_again(
+                connection,
+                now,
+                statuses=statuses,
+                kind=chosen[0] if kind is not None else None,
+                variant=variant,
+                error_class=error_class,
+                content_uuids=[content_uuid] if content_uuid is not None else None,
+            )
+            for item in chosen:
+                catalog_jobs.queue_due(connection, item, urgency, now)
+        return number
+
+    def ls(
+        self,
+        *,
+        kind: SidecarKind | str | None = None,
+        statuses: Sequence[SidecarStatus] = (),
+        error_class: str | None = None,
+        content_uuid: str | None = None,
+    ) -> Iterator[Item]:
+        """Every wanted sidecar with its state, file and sources, in order of content, kind and variant."""
+        chosen = _kinds([kind])[0] if kind is not None else None
+        return self.sidecars.items(
+            kind=chosen,
+            statuses=statuses,
+            error_class=error_class,
+            content_uuids=[content_uuid] if content_uuid else None,
+        )
+
+    def find(self, what: str) -> list[str]:
+        """The content uuids that ``what`` means: a path of a file in the library, or the beginning of a uuid."""
+        if os.path.exists(what):
+            path = os.path.realpath(os.fsencode(what))
+            return self.sidecars.contents_at(path)
+        with self._database.read() as connection:
+            return catalog_sidecars.find_content(connection, what.lower())
+
+    def content_info(self, content_uuid: str) -> tuple[str | None, int, str] | None:
+        """(hash, size in bytes, mime) of a content, or None if the library does not know it."""
+        with self._database.read() as connection:
+            return catalog_sidecars.content_info(connection, content_uuid)
+
+    def verify(self, progress: Callable[[int], None] | None = None) -> list[Finding]:
+        """Check the catalog and every file against each other; empty when all is well. Changes nothing."""
+        return verify(self._database, self._store, progress)
+
+
+def _create_folders(root: Path, policy: str | None) -> None:
+    named = named_policy(policy or "desktop")
+    if root.exists() and not root.is_dir():
+        raise LibraryError(f"{root} is a file; a library is a folder: give another --library.")
+    if root.is_dir() and any(root.iterdir()) and not (root / "config.toml").exists():
+        raise LibraryError(f"{root} holds other files; give a folder that is empty or does not exist.")
+    try:
+        root.mkdir(parents=True, exist_ok=True)
+        Store(root).create()
+        if not (root / "config.toml").exists():
+            (root / "config.toml").write_text(TEMPLATE.format(policy=named.name), encoding="utf-8")
+    except OSError as error:
+        raise LibraryError(f"Cannot make a library at {root}: {error.strerror}.") from error
+
+
+def _folder(path: str | os.PathLike[str]) -> bytes:
+    folder = os.path.realpath(os.path.expanduser(os.fsencode(path)))
+    if os.path.isdir(folder):
+        return folder
+    shown = os.fsdecode(folder)
+    if os.path.exists(folder):
+        raise UsageError(f"{shown} is a file; give the folder that holds it, or use 'pillion thumb' or 'pillion ocr'.")
+    raise UsageError(f"{shown} does not exist.")
+
+
+def _is_inside(path: bytes, folder: bytes) -> bool:
+    return path == folder or path.startswith(folder.rstrip(b"/") + b"/")
+
+
+def _ignore_library(root: Path, location: bytes, prefix: bytes) -> list[str]:
+    """Globs that keep a library which lies in the walked folder out of itself."""
+    walked = os.path.join(location, prefix).rstrip(b"/")
+    library = os.path.realpath(os.fsencode(root))
+    return ["/" + os.fsdecode(os.path.relpath(library, walked)) + "/"] if _is_inside(library, walked) else []
+
+
+def _kinds(kinds: Sequence[SidecarKind | str] | None) -> tuple[SidecarKind, ...]:
+    if kinds is None:
+        return tuple(SidecarKind)
+    names = [kind.value for kind in SidecarKind]
+    for kind in kinds:
+        if kind not in names:
+            raise UsageError(f"There is no kind '{kind}'; choose from {', '.join(names)}.")
+    return tuple(kind for kind in SidecarKind if kind in kinds)
+
+
+def _external_row(content_uuid: str, path: str | os.PathLike[str], mime: str) -> EntryRow:
+    absolute = os.path.realpath(os.fsencode(path))
+    try:
+        stat = os.stat(absolute)
+    except OSError as error:
+        raise UsageError(f"Cannot read {os.fsdecode(absolute)}: {error.strerror}.") from error
+    return EntryRow(
+        path=absolute.lstrip(b"/"),
+        size=stat.st_size,
+        mtime_ns=stat.st_mtime_ns,
+        inode=stat.st_ino,
+        content_uuid=content_uuid,
+        mime=mime,
+    )

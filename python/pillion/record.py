@@ -1,0 +1,226 @@
+"""Record what workers made: final files, manifests and catalog rows, in batches, by this process only.
+
+The order that makes promise 2 hold: staged bytes and manifests are synced, then renamed, then the renames are synced,
+and only then the catalog says "ready". A crash in between leaves whole files that the next run adopts.
+"""
+
+from __future__ import annotations
+
+import errno
+from collections import Counter
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+
+import sqlalchemy as sa
+
+from pillion.catalog import jobs as catalog_jobs
+from pillion.catalog.database import Database
+from pillion.catalog.jobs import ClaimedJob
+from pillion.catalog.sidecars import SidecarOutcome, record_outcomes
+from pillion.errors import ErrorClass, ItemError
+from pillion.execute import Execution, Staged
+from pillion.jobs.engine import Result
+from pillion.jobs.states import JobChange, JobState, job_done, job_failed_once, job_released
+from pillion.model import Empty, Failure, SidecarKind, SidecarStatus
+from pillion.schedule import PlannedJob
+from pillion.store import ManifestEntry, Placement, Store
+
+DISK_FULL_NOTICE = "The disk that holds the library is full; free some space and run 'pillion work'. Nothing is lost."
+
+
+@dataclass(slots=True)
+class _Batch:
+    """What one call writes, collected before the first byte moves."""
+
+    outcomes: list[SidecarOutcome] = field(default_factory=list)
+    changes: list[tuple[int, str, JobChange]] = field(default_factory=list)
+    placements: list[Placement] = field(default_factory=list)
+    listed: dict[str, list[ManifestEntry]] = field(default_factory=dict)
+    about: dict[str, ClaimedJob] = field(default_factory=dict)
+    dropped: list[tuple[ClaimedJob, str]] = field(default_factory=list)
+    text_ended: list[tuple[str, SidecarStatus, Failure | None]] = field(default_factory=list)
+    ended: list[SidecarKind] = field(default_factory=list)
+    pauses: dict[str, str] = field(default_factory=dict)
+    zombies: list[Path] = field(default_factory=list)
+
+
+class Recorder:
+    """Records results for one library, and adds up what it recorded.
+
+    ``counts``: (kind, status) -> sidecars; ``jobs_ended``: kind -> jobs that are done or failed for good.
+    """
+
+    def __init__(self, database: Database, store: Store, device_uuid: str, owner: str) -> None:
+        self._database = database
+        self._store = store
+        self._device_uuid = device_uuid
+        self._owner = owner
+        self.counts: Counter[tuple[SidecarKind, SidecarStatus]] = Counter()
+        self.jobs_ended: Counter[SidecarKind] = Counter()
+
+    def record(self, results: Sequence[Result[PlannedJob]], now: float) -> Mapping[str, str]:
+        """Write a batch. Returns lane (or "*") -> notice for what a fault of the machine holds up."""
+        try:
+            with self._database.write() as connection:
+                held = catalog_jobs.still_held(connection, [(r[0].job.job.id, r[0].job.job.token) for r in results])
+                batch = self._collect(results, held, now)
+                self._place(batch)
+                record_outcomes(connection, batch.outcomes, self._device_uuid, now)
+                catalog_jobs.finish(connection, batch.changes, now)
+                self._end_waiting(connection, batch, now)
+        except (OSError, ItemError) as error:
+            if not _is_disk_full(error):
+                raise
+            return {"*": DISK_FULL_NOTICE}
+        self.counts.update((outcome.kind, outcome.status) for outcome in batch.outcomes)
+        self.jobs_ended.update(batch.ended)
+        for path in batch.zombies:
+            path.unlink(missing_ok=True)
+        return batch.pauses
+
+    def _collect(self, results: Sequence[Result[PlannedJob]], held: set[int], now: float) -> _Batch:
+        batch = _Batch()
+        for planned, value in results:
+            if planned.job.job.id in held:
+                self._collect_one(batch, planned.job, value, now)
+            elif isinstance(value, Execution) and isinstance(value.result, tuple):
+                batch.zombies.extend(staged.path for staged in value.result)
+        return batch
+
+    def _collect_one(self, batch: _Batch, planned: PlannedJob, value: Execution | ItemError, now: float) -> None:
+        job = planned.job
+        for adopted in planned.adopted:
+            entry = adopted.entry
+            self._ready(batch, job, entry)
+        result = (
+            Failure(error_class=value.error_class, message=value.message)
+            if isinstance(value, ItemError)
+            else value.result
+        )
+        if isinstance(result, Failure):
+            change = self._failed(batch, planned, result, now)
+        else:
+            change = job_done(job.attempts)
+            if isinstance(result, Empty):
+                self._ended(batch, planned, SidecarStatus.EMPTY, None, result.note)
+            else:
+                self._made(batch, planned, result)
+            if len(planned.adopted) + len(planned.making) < len(job.due):
+                change = job_released(job.attempts)
+        batch.changes.append((job.id, job.token, change))
+        if change.state not in (JobState.DONE, JobState.FAILED):
+            return
+        batch.ended.append(job.kind)
+        if job.kind in (SidecarKind.OCR, SidecarKind.TRANSCRIPT):
+            status = SidecarStatus.EMPTY if isinstance(result, Empty) else SidecarStatus.READY
+            failure = result if isinstance(result, Failure) else None
+            batch.text_ended.append((job.content_uuid, _status_of(failure) if failure else status, failure))
+
+    def _failed(self, batch: _Batch, planned: PlannedJob, failure: Failure, now: float) -> JobChange:
+        job = planned.job
+        if failure.error_class.environment:
+            lane = "*" if failure.error_class is ErrorClass.DISK_FULL else job.kind.value
+            batch.pauses[lane] = DISK_FULL_NOTICE if lane == "*" else failure.message
+            return job_released(job.attempts)
+        change = job_failed_once(job.attempts, failure, now)
+        if change.state is JobState.FAILED:
+            self._ended(batch, planned, _status_of(failure), failure, failure.message)
+        return change
+
+    def _ended(
+        self, batch: _Batch, planned: PlannedJob, status: SidecarStatus, failure: Failure | None, message: str
+    ) -> None:
+        job = planned.job
+        for due in planned.making:
+            batch.outcomes.append(
+                SidecarOutcome(
+                    content_uuid=job.content_uuid,
+                    kind=job.kind,
+                    variant=due.variant,
+                    status=status,
+                    recipe=due.wanted,
+                    error_class=failure.error_class.value if failure else None,
+                    error_message=message,
+                )
+            )
+            if not due.fresh:
+                batch.dropped.append((job, due.variant))
+
+    def _made(self, batch: _Batch, planned: PlannedJob, result: Sequence[Staged]) -> None:
+        job = planned.job
+        wanted = {due.variant: due.wanted for due in planned.making}
+        for staged in result:
+            rel_path = self._store.rel_path(job.content_uuid, job.kind, staged.variant, staged.format)
+            batch.placements.append(Placement(staged=staged.path, rel_path=rel_path))
+            entry = ManifestEntry(
+                kind=job.kind,
+                variant=staged.variant,
+                format=staged.format,
+                rel_path=rel_path,
+                size=staged.size,
+                checksum=staged.checksum,
+                recipe=wanted[staged.variant],
+            )
+            batch.listed.setdefault(job.content_uuid, []).append(entry)
+            batch.about[job.content_uuid] = job
+            self._ready(batch, job, entry)
+
+    def _ready(self, batch: _Batch, job: ClaimedJob, entry: ManifestEntry) -> None:
+        batch.outcomes.append(
+            SidecarOutcome(
+                content_uuid=job.content_uuid,
+                kind=job.kind,
+                variant=entry.variant,
+                status=SidecarStatus.READY,
+                recipe=entry.recipe,
+                format=entry.format,
+                rel_path=entry.rel_path,
+                size=entry.size,
+                checksum=entry.checksum,
+            )
+        )
+
+    def _place(self, batch: _Batch) -> None:
+        """Files first, manifests after them: a manifest never lists what is not there."""
+        dropped: dict[str, list[tuple[SidecarKind, str]]] = {}
+        for job, variant in batch.dropped:
+            dropped.setdefault(job.content_uuid, []).append((job.kind, variant))
+            batch.about[job.content_uuid] = job
+        manifests = []
+        stale = []
+        for uuid, job in batch.about.items():
+            listed = self._store.read_manifest(uuid)
+            for key in dropped.get(uuid, ()):
+                if key in listed:
+                    stale.append(listed.pop(key).rel_path)
+            listed.update({(entry.kind, entry.variant): entry for entry in batch.listed.get(uuid, ())})
+            about = {"hash": job.hash, "size": job.size, "mime": job.mime}
+            manifests.append(self._store.stage_manifest(self._owner, uuid, about, list(listed.values())))
+        if not manifests:
+            return
+        self._store.sync()
+        self._store.place(batch.placements)
+        self._store.place(manifests)
+        for rel_path in stale:
+            self._store.absolute(rel_path).unlink(missing_ok=True)
+        self._store.sync()
+
+    def _end_waiting(self, connection: sa.Connection, batch: _Batch, now: float) -> None:
+        ready = [uuid for uuid, status, _ in batch.text_ended if status is SidecarStatus.READY]
+        catalog_jobs.wake_waiting(connection, ready, now)
+        for uuid, status, failure in batch.text_ended:
+            if status is not SidecarStatus.READY:
+                number = catalog_jobs.finish_waiting(connection, uuid, status, failure, now)
+                self.counts[SidecarKind.EMBEDDINGS, status] += number
+                self.jobs_ended[SidecarKind.EMBEDDINGS] += bool(number)
+
+
+def _status_of(failure: Failure) -> SidecarStatus:
+    return SidecarStatus.UNSUPPORTED if failure.error_class is ErrorClass.UNSUPPORTED else SidecarStatus.FAILED
+
+
+def _is_disk_full(error: Exception) -> bool:
+    if isinstance(error, ItemError):
+        return error.error_class is ErrorClass.DISK_FULL
+    return isinstance(error, OSError) and error.errno in (errno.ENOSPC, errno.EDQUOT)

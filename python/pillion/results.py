@@ -1,0 +1,227 @@
+"""What OCR and transcription answer, and the JSON in which it is stored (schemas/*.json, docs/sidecar-formats.md).
+
+The JSON is deterministic: sorted keys, numbers rounded, one newline at the end.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any
+
+OCR_SCHEMA_VERSION = 1
+TRANSCRIPT_SCHEMA_VERSION = 1
+
+Box = tuple[float, float, float, float]
+"""Left, top, right, bottom; the origin is the upper left corner, right and bottom are outside."""
+
+
+def sidecar_json(document: Mapping[str, Any]) -> str:
+    """The text of a JSON sidecar."""
+    return json.dumps(document, sort_keys=True, ensure_ascii=False, separators=(",", ":"), allow_nan=False) + "\n"
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class OcrWord:
+    """One word. ``confidence`` is 0 to 100; an ``uncertain`` word is more likely wrong than right."""
+
+    text: str
+    confidence: float
+    box: Box
+    uncertain: bool
+
+    def document(self) -> dict[str, Any]:
+        """As stored."""
+        document: dict[str, Any] = {
+            "text": self.text,
+            "confidence": round(self.confidence, 1),
+            "box": _box(self.box),
+        }
+        return document | ({"uncertain": True} if self.uncertain else {})
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class OcrLine:
+    """One line. A line of a PDF's own text layer has neither words nor box. ``paragraph``: one begins here."""
+
+    text: str
+    words: tuple[OcrWord, ...] = ()
+    box: Box | None = None
+    paragraph: bool = False
+
+    def document(self) -> dict[str, Any]:
+        """As stored."""
+        document: dict[str, Any] = {"text": self.text, "words": [word.document() for word in self.words]}
+        if self.box is not None:
+            document["box"] = _box(self.box)
+        return document | ({"paragraph": True} if self.paragraph else {})
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class OcrPage:
+    """One page.
+
+    ``width``, ``height`` and all boxes are in ``unit``: pixels of the upright picture (EXIF honoured) for images,
+    points for PDFs. ``rotation``: degrees clockwise by which to turn the page to read it; boxes are as it is shown.
+    """
+
+    number: int
+    source: str
+    """``ocr`` or ``text_layer``."""
+    width: float
+    height: float
+    unit: str
+    lines: tuple[OcrLine, ...]
+    rotation: int = 0
+    confidence: float | None = None
+
+    @property
+    def text(self) -> str:
+        """Lines parted by newlines, paragraphs by empty lines."""
+        parts = ["\n" + line.text if line.paragraph and index else line.text for index, line in enumerate(self.lines)]
+        return "\n".join(parts)
+
+    def document(self) -> dict[str, Any]:
+        """As stored."""
+        return {
+            "number": self.number,
+            "source": self.source,
+            "width": _round(self.width),
+            "height": _round(self.height),
+            "unit": self.unit,
+            "rotation": self.rotation,
+            "mean_confidence": None if self.confidence is None else round(self.confidence, 1),
+            "text": self.text,
+            "lines": [line.document() for line in self.lines],
+        }
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class OcrResult:
+    """The text of an image or a PDF. ``confidence``: mean over all recognised words, 0 to 100; None without any."""
+
+    engine: str
+    engine_version: str
+    languages: tuple[str, ...]
+    pages: tuple[OcrPage, ...]
+    notes: tuple[str, ...] = ()
+
+    @property
+    def text(self) -> str:
+        """The text of all pages, parted by form feeds."""
+        return "\f".join(page.text for page in self.pages)
+
+    @property
+    def confidence(self) -> float | None:
+        """Mean confidence of the words that were recognised."""
+        found = [word.confidence for page in self.pages for line in page.lines for word in line.words]
+        return sum(found) / len(found) if found else None
+
+    def to_json(self) -> str:
+        """The bytes of the ``ocr`` sidecar, as text."""
+        confidence = self.confidence
+        return sidecar_json(
+            {
+                "schema_version": OCR_SCHEMA_VERSION,
+                "kind": "ocr",
+                "engine": {"name": self.engine, "version": self.engine_version},
+                "languages": list(self.languages),
+                "mean_confidence": None if confidence is None else round(confidence, 1),
+                "text": self.text,
+                "pages": [page.document() for page in self.pages],
+                "notes": list(self.notes),
+            }
+        )
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class TranscriptWord:
+    """One word; times are in seconds from the start, ``probability`` is 0 to 1."""
+
+    text: str
+    start: float
+    end: float
+    probability: float
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class TranscriptSegment:
+    """One sentence or phrase."""
+
+    text: str
+    start: float
+    end: float
+    words: tuple[TranscriptWord, ...]
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class DroppedSegment:
+    """What the model said but is not believed. ``reason``: ``no_speech`` or ``repetition``."""
+
+    text: str
+    start: float
+    end: float
+    reason: str
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class TranscriptResult:
+    """What is said in a sound or video file. ``language``: ISO 639-1; ``duration`` in seconds."""
+
+    engine: str
+    engine_version: str
+    model: str
+    language: str
+    language_probability: float
+    duration: float
+    segments: tuple[TranscriptSegment, ...]
+    dropped: tuple[DroppedSegment, ...] = ()
+    notes: tuple[str, ...] = ()
+
+    @property
+    def text(self) -> str:
+        """All that is said, one line a segment."""
+        return "\n".join(segment.text for segment in self.segments)
+
+    def to_json(self) -> str:
+        """The bytes of the ``transcript`` sidecar, as text."""
+        return sidecar_json(
+            {
+                "schema_version": TRANSCRIPT_SCHEMA_VERSION,
+                "kind": "transcript",
+                "engine": {"name": self.engine, "version": self.engine_version, "model": self.model},
+                "language": self.language,
+                "language_probability": round(self.language_probability, 3),
+                "duration": round(self.duration, 2),
+                "text": self.text,
+                "segments": [_segment(segment) for segment in self.segments],
+                "dropped": [
+                    {**_span(segment.start, segment.end), "text": segment.text, "reason": segment.reason}
+                    for segment in self.dropped
+                ],
+                "notes": list(self.notes),
+            }
+        )
+
+
+def _segment(segment: TranscriptSegment) -> dict[str, Any]:
+    words = [
+        {**_span(word.start, word.end), "text": word.text, "probability": round(word.probability, 3)}
+        for word in segment.words
+    ]
+    return {**_span(segment.start, segment.end), "text": segment.text, "words": words}
+
+
+def _span(start: float, end: float) -> dict[str, float]:
+    return {"start": round(start, 2), "end": round(end, 2)}
+
+
+def _box(box: Box) -> list[float]:
+    return [_round(side) for side in box]
+
+
+def _round(value: float) -> float:
+    """One decimal, and whole numbers without one."""
+    rounded = round(float(value), 1)
+    return int(rounded) if rounded.is_integer() else rounded

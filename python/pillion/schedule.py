@@ -1,0 +1,104 @@
+"""From a claimed job to a task for a worker: its limits, its place in staging, and what is there already."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from pillion.catalog.jobs import ClaimedJob, Due
+from pillion.execute import ExecutionTask
+from pillion.jobs.engine import Planned
+from pillion.model import SidecarKind
+from pillion.store import ManifestEntry, Store
+
+_MIB = 1024 * 1024
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class KindLimits:
+    """How a kind is run. Times are seconds; the deadline grows with the file's size in MiB.
+
+    ``share``: how many jobs run at once, as a share of the workers (0: one at a time, with all cores to itself).
+    """
+
+    cost_s: float
+    deadline_s: float
+    deadline_s_per_mib: float
+    share: float
+
+
+KIND_LIMITS: Mapping[SidecarKind, KindLimits] = {
+    SidecarKind.THUMB: KindLimits(cost_s=0.05, deadline_s=60, deadline_s_per_mib=1, share=1),
+    SidecarKind.OCR: KindLimits(cost_s=1.0, deadline_s=300, deadline_s_per_mib=10, share=1),
+    SidecarKind.TRANSCRIPT: KindLimits(cost_s=10.0, deadline_s=600, deadline_s_per_mib=60, share=0),
+    SidecarKind.EMBEDDINGS: KindLimits(cost_s=0.1, deadline_s=120, deadline_s_per_mib=10, share=0),
+}
+
+
+def lane_limits(workers: int) -> dict[str, int]:
+    """Kind -> most jobs in flight, counting those that wait in the pool for a free worker."""
+    deep = {kind: 32 if limits.cost_s < 1 else 2 for kind, limits in KIND_LIMITS.items()}
+    return {
+        kind.value: max(1, int(workers * limits.share)) * deep[kind] if limits.share else deep[kind] // 2 or 1
+        for kind, limits in KIND_LIMITS.items()
+    }
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Adopted:
+    """A variant that is there already, whole and made with the wanted recipe: it only has to be recorded."""
+
+    due: Due
+    entry: ManifestEntry
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class PlannedJob:
+    """A claimed job, what of it is there already, and which of the wanted recipes the task is about."""
+
+    job: ClaimedJob
+    adopted: Sequence[Adopted]
+    making: Sequence[Due]
+
+
+def plan(job: ClaimedJob, store: Store, owner: str, max_pixels: int) -> Planned[PlannedJob]:
+    """Make the task of a claimed job. What a crash left finished but unrecorded is adopted, not made again."""
+    adopted = _adoptable(job, store)
+    done = {item.due.variant for item in adopted}
+    open_ = [due for due in job.due if due.variant not in done]
+    making = [due for due in open_ if due.settings == open_[0].settings] if open_ else []
+    limits = KIND_LIMITS[job.kind]
+    task = ExecutionTask(
+        kind=job.kind,
+        variants=tuple(due.variant for due in making),
+        mime=job.mime,
+        sources=job.sources,
+        settings=_task_settings(making, max_pixels),
+        texts={kind: store.absolute(rel_path) for kind, rel_path in job.texts.items()},
+        staging=store.new_staging_path(owner),
+    )
+    return Planned(
+        job=PlannedJob(job=job, adopted=adopted, making=making),
+        task=task,
+        lane=job.kind.value,
+        priority=job.priority,
+        cost=limits.cost_s,
+        deadline_s=limits.deadline_s + limits.deadline_s_per_mib * job.size / _MIB,
+    )
+
+
+def _task_settings(making: Sequence[Due], max_pixels: int) -> dict[str, Any]:
+    settings = dict(making[0].settings) if making else {}
+    return {**settings, "max_pixels": max_pixels}
+
+
+def _adoptable(job: ClaimedJob, store: Store) -> list[Adopted]:
+    fresh = [due for due in job.due if due.fresh]
+    manifest = store.read_manifest(job.content_uuid) if fresh else {}
+    result = []
+    for due in fresh:
+        entry = manifest.get((job.kind, due.variant))
+        if entry and entry.recipe == due.wanted and store.is_whole(entry.rel_path, entry.size, entry.checksum):
+            result.append(Adopted(due=due, entry=entry))
+    return result

@@ -1,0 +1,206 @@
+"""Asking for sidecars: what is there, where, and to have it made. "Ready" is answered only with the file in place."""
+
+from __future__ import annotations
+
+import os
+import time
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import sqlalchemy as sa
+
+from pillion import _core
+from pillion.catalog import entries as catalog_entries
+from pillion.catalog import jobs as catalog_jobs
+from pillion.catalog import sidecars as catalog_sidecars
+from pillion.catalog.database import Database
+from pillion.catalog.sidecars import SidecarRow
+from pillion.catalog.tables import entries, locations
+from pillion.errors import UsageError
+from pillion.jobs.states import Urgency
+from pillion.model import KIND_VARIANTS, SidecarFormat, SidecarKind, SidecarStatus
+from pillion.store import Store
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Ready:
+    """The sidecar is there. ``stale``: another recipe is wanted by now, and a newer one is on its way."""
+
+    path: Path
+    stale: bool = False
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Pending:
+    """It is wanted and will be made."""
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Failed:
+    """It will not be made: ``status`` is empty, unsupported or failed, with the reason."""
+
+    status: SidecarStatus
+    error_class: str | None
+    message: str | None
+
+
+Answer = Ready | Pending | Failed
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Item:
+    """One wanted sidecar as ``pillion ls`` shows it. ``sources`` are the user's files, absolute."""
+
+    content_uuid: str
+    kind: SidecarKind
+    variant: str
+    format: SidecarFormat | None
+    state: SidecarStatus
+    path: Path | None
+    bytes: int | None
+    checksum: str | None
+    recipe: str | None
+    sources: Sequence[str]
+    error: Mapping[str, str | None] | None
+
+    def to_json(self) -> dict[str, Any]:
+        """The object that ``pillion ls --json`` prints."""
+        values = {name: getattr(self, name) for name in self.__slots__}
+        return {**values, "path": str(self.path) if self.path else None, "sources": list(self.sources)}
+
+
+class Sidecars:
+    """The sidecars of one library."""
+
+    def __init__(self, database: Database, store: Store) -> None:
+        self._database = database
+        self._store = store
+
+    def get_or_enqueue(self, content_uuid: str, kind: SidecarKind | str, variant: str) -> Answer:
+        """The sidecar's path if it is there; else it is moved to the front of the queue.
+
+        Raises UsageError for a kind, variant or content that the library does not have, or that no policy asks for.
+        """
+        wanted_kind = _check(kind, variant)
+        row = self._row(content_uuid, wanted_kind, variant)
+        if row is None:
+            raise UsageError(
+                f"No {kind} '{variant}' is wanted of content {content_uuid}: "
+                "the library does not know it, or nothing of this kind can be made of it."
+            )
+        if row.status is SidecarStatus.READY and row.rel_path is not None:
+            path = self._store.absolute(row.rel_path)
+            if path.is_file():
+                if row.stale:
+                    self._enqueue(row, lost=False)
+                return Ready(path=path, stale=row.stale)
+            self._enqueue(row, lost=True)
+            return Pending()
+        if row.status is SidecarStatus.PENDING:
+            self._enqueue(row, lost=False)
+            return Pending()
+        return Failed(status=row.status, error_class=row.error_class, message=row.error_message)
+
+    def _row(self, content_uuid: str, kind: SidecarKind, variant: str) -> SidecarRow | None:
+        with self._database.read() as connection:
+            rows = list(catalog_sidecars.list_sidecars(connection, content_uuids=[content_uuid], kind=kind))
+        return next((row for row in rows if row.variant == variant), None)
+
+    def _enqueue(self, row: SidecarRow, *, lost: bool) -> None:
+        now = time.time()
+        with self._database.write() as connection:
+            if lost:
+                catalog_sidecars.mark_lost(connection, [(row.content_uuid, row.kind, row.variant)], now)
+            only = sa.select(sa.literal(row.content_uuid))
+            catalog_jobs.queue_due(connection, row.kind, Urgency.ON_DEMAND, now, within=only)
+            catalog_jobs.raise_to_front(connection, row.content_uuid, row.kind, now)
+
+    def presence(
+        self, content_uuids: Sequence[str], kind: SidecarKind | str, variants: Sequence[str]
+    ) -> dict[str, dict[str, bool]]:
+        """content_uuid -> variant -> whether its file is on disk now. One bulk check for all of them."""
+        for variant in variants:
+            _check(kind, variant)
+        wanted_kind = SidecarKind(kind)
+        known: dict[tuple[str, str], str] = {}
+        with self._database.read() as connection:
+            for row in catalog_sidecars.list_sidecars(
+                connection, content_uuids=content_uuids, kind=wanted_kind, statuses=[SidecarStatus.READY]
+            ):
+                if row.rel_path is not None and row.variant in variants:
+                    known[row.content_uuid, row.variant] = row.rel_path
+        there = _core.exists_many(self._store.sidecars, list(known.values()))
+        present = {key for key, exists in zip(known, there.tolist(), strict=True) if exists}
+        return {uuid: {variant: (uuid, variant) in present for variant in variants} for uuid in content_uuids}
+
+    def items(
+        self,
+        *,
+        kind: SidecarKind | None = None,
+        statuses: Sequence[SidecarStatus] = (),
+        error_class: str | None = None,
+        content_uuids: Sequence[str] | None = None,
+    ) -> Iterator[Item]:
+        """Wanted sidecars with their files and sources, in order, narrowed by what is given."""
+        page: list[SidecarRow] = []
+        with self._database.read() as connection:
+            rows = catalog_sidecars.list_sidecars(
+                connection, kind=kind, statuses=statuses, error_class=error_class, content_uuids=content_uuids
+            )
+            for row in rows:
+                page.append(row)
+                if len(page) == 500:
+                    yield from self._page(connection, page)
+                    page.clear()
+            yield from self._page(connection, page)
+
+    def _page(self, connection: sa.Connection, rows: Sequence[SidecarRow]) -> Iterator[Item]:
+        sources = catalog_entries.sources_of(connection, sorted({row.content_uuid for row in rows}))
+        for row in rows:
+            yield Item(
+                content_uuid=row.content_uuid,
+                kind=row.kind,
+                variant=row.variant,
+                format=row.format,
+                state=row.status,
+                path=self._store.absolute(row.rel_path) if row.rel_path else None,
+                bytes=row.size,
+                checksum=row.checksum,
+                recipe=row.recipe,
+                sources=[os.fsdecode(path) for path, _, _ in sources.get(row.content_uuid, ())],
+                error=_error(row),
+            )
+
+    def contents_at(self, path: bytes) -> list[str]:
+        """The content uuids of the file at an absolute path, as last indexed (one, or none)."""
+        found: list[str] = []
+        with self._database.read() as connection:
+            for location_id, root in connection.execute(sa.select(locations.c.id, locations.c.path)):
+                prefix = root.rstrip(b"/") + b"/"
+                if not path.startswith(prefix):
+                    continue
+                query = sa.select(entries.c.content_uuid).where(
+                    entries.c.location_id == location_id,
+                    entries.c.path == path[len(prefix) :],
+                    entries.c.removed_at.is_(None),
+                )
+                found.extend(uuid for uuid in connection.scalars(query) if uuid is not None)
+        return sorted(set(found))
+
+
+def _error(row: SidecarRow) -> Mapping[str, str | None] | None:
+    if row.error_class is None and row.error_message is None:
+        return None
+    return {"class": row.error_class, "message": row.error_message}
+
+
+def _check(kind: SidecarKind | str, variant: str) -> SidecarKind:
+    names = [item.value for item in SidecarKind]
+    if kind not in names:
+        raise UsageError(f"There is no kind '{kind}'; choose from {', '.join(names)}.")
+    variants = KIND_VARIANTS[SidecarKind(kind)]
+    if variant not in variants:
+        raise UsageError(f"There is no variant '{variant}' of {kind}; choose from {', '.join(variants)}.")
+    return SidecarKind(kind)

@@ -1,0 +1,147 @@
+"""The files of a library: staging, final places, manifests. Knows nothing of the catalog.
+
+A file appears at its final path only by a rename from staging, after its bytes are durable (design, promise 2).
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import uuid
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from pillion import _core
+from pillion.model import SidecarFormat, SidecarKind
+
+MANIFEST = "manifest.json"
+MANIFEST_VERSION = 1
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Placement:
+    """One file on its way from staging to its final place (``rel_path``, relative to ``sidecars/``)."""
+
+    staged: Path
+    rel_path: str
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class ManifestEntry:
+    """What a content's manifest says about one sidecar file."""
+
+    kind: SidecarKind
+    variant: str
+    format: SidecarFormat
+    rel_path: str
+    size: int
+    checksum: str
+    recipe: str
+
+
+class Store:
+    """The ``sidecars/`` and ``staging/`` folders below a library's root."""
+
+    def __init__(self, root: Path) -> None:
+        self.sidecars = root / "sidecars"
+        self.staging = root / "staging"
+
+    def create(self) -> None:
+        """Make the folders."""
+        self.sidecars.mkdir(parents=True, exist_ok=True)
+        self.staging.mkdir(exist_ok=True)
+
+    def new_staging_path(self, owner: str) -> Path:
+        """A path in staging that nobody else uses; its name starts with the owner, so that it can be swept."""
+        return self.staging / f"{owner}.{uuid.uuid4().hex}"
+
+    def sweep(self, owner: str) -> None:
+        """Remove what an owner that is gone left in staging."""
+        for path in self.staging.glob(f"{owner}.*"):
+            path.unlink(missing_ok=True)
+
+    def staging_owners(self) -> set[str]:
+        """The owners of the files in staging now."""
+        return {path.name.rsplit(".", 1)[0] for path in self.staging.iterdir()}
+
+    def rel_path(self, content_uuid: str, kind: SidecarKind, variant: str, file_format: SidecarFormat) -> str:
+        """The deterministic place of a sidecar, relative to ``sidecars/``."""
+        return _core.sidecar_path(content_uuid, kind.directory, variant, file_format.extension)
+
+    def absolute(self, rel_path: str) -> Path:
+        """The absolute path of a file below ``sidecars/``."""
+        return self.sidecars / rel_path
+
+    def sync(self) -> None:
+        """Make everything written so far durable: one call for a whole batch."""
+        _core.sync_filesystem(self.sidecars)
+
+    def place(self, placements: Sequence[Placement]) -> None:
+        """Rename staged files, whose bytes are synced, to their final paths. Call :meth:`sync` afterwards."""
+        for placement in placements:
+            final = self.absolute(placement.rel_path)
+            try:
+                os.replace(placement.staged, final)
+            except FileNotFoundError:
+                final.parent.mkdir(parents=True, exist_ok=True)
+                os.replace(placement.staged, final)
+
+    def manifest_path(self, content_uuid: str) -> Path:
+        """Where a content's manifest is."""
+        return self.sidecars / "content" / content_uuid[:2] / content_uuid[2:4] / content_uuid / MANIFEST
+
+    def read_manifest(self, content_uuid: str) -> dict[tuple[SidecarKind, str], ManifestEntry]:
+        """What the manifest lists, by kind and variant; empty if there is none or it cannot be read."""
+        try:
+            data = json.loads(self.manifest_path(content_uuid).read_bytes())
+            listed = [_entry(item) for item in data["sidecars"]]
+        except (OSError, ValueError, KeyError, TypeError):
+            return {}
+        return {(entry.kind, entry.variant): entry for entry in listed}
+
+    def stage_manifest(
+        self, owner: str, content_uuid: str, about: Mapping[str, Any], listed: Sequence[ManifestEntry]
+    ) -> Placement:
+        """Write a content's manifest to staging. ``about``: hash, size and mime of the content."""
+        data = {
+            "manifest_version": MANIFEST_VERSION,
+            "content_uuid": content_uuid,
+            **about,
+            "sidecars": [_as_dict(entry) for entry in sorted(listed, key=lambda entry: (entry.kind, entry.variant))],
+        }
+        staged = self.new_staging_path(owner)
+        staged.write_text(json.dumps(data, indent=1) + "\n", encoding="utf-8")
+        rel_path = str(self.manifest_path(content_uuid).relative_to(self.sidecars))
+        return Placement(staged=staged, rel_path=rel_path)
+
+    def is_whole(self, rel_path: str, size: int, checksum: str) -> bool:
+        """Whether the file is there with these very bytes."""
+        path = self.absolute(rel_path)
+        try:
+            data = path.read_bytes()
+        except OSError:
+            return False
+        return len(data) == size and _core.hash_bytes(data).hash == checksum
+
+    def walk_files(self) -> Iterator[str]:
+        """Every file below ``sidecars/``, relative to it."""
+        for entry in _core.walk(self.sidecars, hidden=True).entries:
+            yield os.fsdecode(entry[0])
+
+
+def _as_dict(entry: ManifestEntry) -> dict[str, Any]:
+    return {name: getattr(entry, name) for name in ManifestEntry.__slots__}
+
+
+def _entry(item: Mapping[str, Any]) -> ManifestEntry:
+    return ManifestEntry(
+        kind=SidecarKind(item["kind"]),
+        variant=str(item["variant"]),
+        format=SidecarFormat(item["format"]),
+        rel_path=str(item["rel_path"]),
+        size=int(item["size"]),
+        checksum=str(item["checksum"]),
+        recipe=str(item["recipe"]),
+    )

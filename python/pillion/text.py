@@ -1,0 +1,62 @@
+"""Text out of pixels and sound, without a library: ``pillion.ocr``, ``pillion.transcribe``, ``pillion.embed``."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Sequence
+from pathlib import Path
+
+import numpy as np
+from numpy.typing import NDArray
+
+from pillion.errors import ErrorClass, ItemError
+from pillion.results import OcrResult, TranscriptResult
+
+_SNIFFED = 4096
+
+
+def ocr(path: str | os.PathLike[str], *, languages: Sequence[str] = ("eng",)) -> OcrResult:
+    """Read the text in an image or a PDF.
+
+    ``languages`` are Tesseract's codes, the main one first. Raises :class:`pillion.errors.ItemError`.
+    """
+    from pillion.generators import ocr as generator
+
+    source = Path(path)
+    mime = _sniffed(source)
+    if not generator.OcrGenerator().accepts(mime):
+        raise ItemError(ErrorClass.UNSUPPORTED, f"text can be read in images and PDFs, and this is {mime}")
+    return generator.read(source, is_pdf=mime == "application/pdf", languages=languages)
+
+
+def transcribe(path: str | os.PathLike[str], *, model: str = "base", language: str | None = None) -> TranscriptResult:
+    """Write down what is said in an audio or video file.
+
+    ``model`` is a Whisper size or the path of a folder; ``language`` (ISO 639-1) is found when None. Raises
+    :class:`pillion.errors.ItemError`.
+    """
+    from pillion.generators import transcript
+
+    return transcript.transcribe(Path(path), model=model, language=language)
+
+
+def embed(texts: Sequence[str]) -> NDArray[np.float32]:
+    """Unit vectors of texts, shape (n, 384), float32; each text is read up to its 256th token.
+
+    Raises :class:`pillion.errors.ItemError` (missing_tool).
+    """
+    from pillion.engines import minilm
+
+    return minilm.embed(texts)
+
+
+def _sniffed(path: Path) -> str:
+    from pillion import _core
+
+    try:
+        with path.open("rb") as stream:
+            return _core.sniff(stream.read(_SNIFFED), os.fsencode(path.name))
+    except FileNotFoundError as error:
+        raise ItemError(ErrorClass.MISSING_SOURCE, "the file is not there") from error
+    except OSError as error:
+        raise ItemError(ErrorClass.IO_TRANSIENT, f"the file cannot be read ({error.strerror})") from error

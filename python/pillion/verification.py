@@ -1,0 +1,67 @@
+"""Check a library: catalog against files, files against catalog. Finds and reports; changes nothing."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+
+from pillion.catalog.database import Database
+from pillion.catalog.sidecars import SidecarRow, list_sidecars
+from pillion.model import SidecarStatus
+from pillion.store import MANIFEST, Store
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Finding:
+    """One thing that is wrong. ``problem``: ``missing``, ``damaged``, ``stray``, ``manifest`` or ``catalog``."""
+
+    problem: str
+    path: str
+    message: str
+
+
+def verify(database: Database, store: Store, progress: Callable[[int], None] | None = None) -> list[Finding]:
+    """Every ready sidecar is there, whole, and in its content's manifest; no other file lies among them.
+
+    ``progress`` gets the number of sidecars checked, now and then.
+    """
+    findings = [Finding(problem="catalog", path=str(database.path), message=line) for line in database.check()]
+    known: set[str] = set()
+    with database.read() as connection:
+        rows = list_sidecars(connection, statuses=[SidecarStatus.READY])
+        for number, row in enumerate(rows, 1):
+            findings.extend(_check_file(store, row))
+            known.add(row.rel_path or "")
+            if progress is not None and number % 100 == 0:
+                progress(number)
+    findings.extend(_strays(store, known))
+    return findings
+
+
+def _check_file(store: Store, row: SidecarRow) -> list[Finding]:
+    rel_path = row.rel_path or ""
+    path = store.absolute(rel_path)
+    if not path.is_file():
+        return [
+            Finding(problem="missing", path=str(path), message="The catalog says ready, but the file is not there.")
+        ]
+    if not store.is_whole(rel_path, row.size or 0, row.checksum or ""):
+        return [Finding(problem="damaged", path=str(path), message="The file's bytes are not those that were written.")]
+    entry = store.read_manifest(row.content_uuid).get((row.kind, row.variant))
+    if entry is None or entry.checksum != row.checksum:
+        manifest = str(store.manifest_path(row.content_uuid))
+        return [
+            Finding(problem="manifest", path=manifest, message=f"It does not list {row.kind} {row.variant} as it is.")
+        ]
+    return []
+
+
+def _strays(store: Store, known: set[str]) -> list[Finding]:
+    contents = {path.rsplit("/", 2)[0] for path in known}
+    findings = []
+    for path in store.walk_files():
+        is_manifest = path.endswith("/" + MANIFEST) and path.rsplit("/", 1)[0] in contents
+        if path not in known and not is_manifest:
+            message = "No ready sidecar of the catalog has this file."
+            findings.append(Finding(problem="stray", path=str(store.absolute(path)), message=message))
+    return findings

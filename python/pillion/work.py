@@ -1,0 +1,176 @@
+"""Working a library's queue: the catalog as the engine's JobSource, and the engine with its pool put together."""
+
+from __future__ import annotations
+
+import os
+import socket
+import threading
+import uuid
+from collections.abc import Callable, Mapping, Sequence
+
+import psutil
+
+from pillion.catalog import jobs as catalog_jobs
+from pillion.catalog.database import Database
+from pillion.catalog.jobs import ClaimedJob
+from pillion.config import Config
+from pillion.errors import PillionError
+from pillion.execute import Execution
+from pillion.jobs.engine import Engine, Planned, Result
+from pillion.jobs.pool import WorkerPool
+from pillion.jobs.states import job_released
+from pillion.model import SidecarKind
+from pillion.record import Recorder
+from pillion.schedule import PlannedJob, lane_limits, plan
+from pillion.store import Store
+
+_RECYCLE_SHARE = 0.4
+"""A worker that holds more than this share of its memory limit after a batch is replaced."""
+
+
+def this_owner() -> str:
+    """Who holds a claim: host, process, its start time (a process number is used again), and one of its engines."""
+    started = int(psutil.Process().create_time() * 100)
+    return f"{socket.gethostname()}:{os.getpid()}:{started}:{uuid.uuid4().hex[:8]}"
+
+
+def is_gone(owner: str) -> bool:
+    """Whether ``owner`` was a process of this machine that is not running any more."""
+    host, pid, started, _ = owner.rsplit(":", 3)
+    if host != socket.gethostname():
+        return False
+    try:
+        return int(psutil.Process(int(pid)).create_time() * 100) != int(started)
+    except psutil.NoSuchProcess:
+        return True
+
+
+class CatalogJobs:
+    """The engine's JobSource on a library's catalog. Only ``kinds`` are worked."""
+
+    def __init__(
+        self,
+        database: Database,
+        store: Store,
+        recorder: Recorder,
+        *,
+        owner: str,
+        kinds: Sequence[SidecarKind],
+        max_pixels: int,
+    ) -> None:
+        self._database = database
+        self._store = store
+        self._recorder = recorder
+        self._owner = owner
+        self._kinds = tuple(kinds)
+        self._max_pixels = max_pixels
+
+    def fronts(self, now: float) -> Mapping[str, int]:
+        """Kind -> priority of its most urgent job."""
+        with self._database.read() as connection:
+            fronts = {kind.value: catalog_jobs.front(connection, kind, now) for kind in self._kinds}
+        return {lane: priority for lane, priority in fronts.items() if priority is not None}
+
+    def claim(self, lane: str, limit: int, now: float) -> Sequence[Planned[PlannedJob]]:
+        """Claim, plan, and record at once what turns out to be there already."""
+        with self._database.write() as connection:
+            claimed = catalog_jobs.claim(
+                connection, SidecarKind(lane), owner=self._owner, token=uuid.uuid4().hex, now=now, limit=limit
+            )
+        planned = [plan(job, self._store, self._owner, self._max_pixels) for job in claimed]
+        there: list[Result[PlannedJob]] = [
+            (item, Execution(result=(), seconds=0.0)) for item in planned if not item.job.making
+        ]
+        if there:
+            self._recorder.record(there, now)
+        return [item for item in planned if item.job.making]
+
+    def finish(self, results: Sequence[Result[PlannedJob]], now: float) -> Mapping[str, str]:
+        """Record; jobs that a full disk kept from being recorded go back to the queue."""
+        pauses = self._recorder.record(results, now)
+        if "*" in pauses:
+            self.release([planned.job for planned, _ in results], now)
+        return pauses
+
+    def release(self, jobs: Sequence[PlannedJob], now: float) -> None:
+        """Give jobs back, uncharged. If even that cannot be written, the lease's end does it."""
+        held: list[ClaimedJob] = [planned.job for planned in jobs]
+        try:
+            with self._database.write() as connection:
+                catalog_jobs.finish(connection, [(job.id, job.token, job_released(job.attempts)) for job in held], now)
+        except PillionError:
+            return
+
+    def heartbeat(self, now: float) -> None:
+        """Renew this process's leases; queue again what dead or silent owners hold."""
+        with self._database.read() as connection:
+            owners = catalog_jobs.owners(connection)
+        lost = [owner for owner, until in owners.items() if owner != self._owner and (until < now or is_gone(owner))]
+        if not lost and self._owner not in owners:
+            return
+        with self._database.write() as connection:
+            catalog_jobs.heartbeat(connection, self._owner, now)
+            for owner in lost:
+                catalog_jobs.rescue(connection, owner, now)
+
+    def next_retry(self, now: float) -> float | None:
+        """The earliest retry of the kinds that are worked."""
+        with self._database.read() as connection:
+            times = [catalog_jobs.next_retry(connection, kind, now) for kind in self._kinds]
+        return min((time for time in times if time is not None), default=None)
+
+
+class Workers:
+    """An engine with its pool for one library. Use :meth:`run` in this thread, or start and stop it beside yours."""
+
+    def __init__(
+        self,
+        database: Database,
+        store: Store,
+        config: Config,
+        device_uuid: str,
+        *,
+        kinds: Sequence[SidecarKind] = tuple(SidecarKind),
+        progress: Callable[[], None] | None = None,
+    ) -> None:
+        size = config.workers or len(os.sched_getaffinity(0))
+        self._store = store
+        self._owner = this_owner()
+        self.recorder = Recorder(database, store, device_uuid, self._owner)
+        self._pool = WorkerPool(
+            "pillion.execute:execute",
+            size=size,
+            memory_limit=config.memory_limit,
+            recycle_bytes=int(config.memory_limit * _RECYCLE_SHARE),
+        )
+        source = CatalogJobs(
+            database, store, self.recorder, owner=self._owner, kinds=kinds, max_pixels=config.max_pixels
+        )
+        self.engine = Engine(source, self._pool, lane_limits(size), progress=progress)
+        self._thread: threading.Thread | None = None
+
+    def run(self, *, until_idle: bool = True) -> None:
+        """Work the queue in this thread; see Engine.run. Leaves nothing behind in staging."""
+        self._sweep()
+        try:
+            self.engine.run(until_idle=until_idle)
+        finally:
+            self._pool.shutdown(wait=True, cancel_futures=True)
+            self._store.sweep(self._owner)
+
+    def start(self) -> None:
+        """Work in a thread of its own until :meth:`stop`."""
+        self._thread = threading.Thread(target=lambda: self.run(until_idle=False), name="pillion-work", daemon=True)
+        self._thread.start()
+
+    def stop(self) -> None:
+        """Stop the thread; what was in flight goes back to the queue."""
+        self.engine.stop()
+        if self._thread is not None:
+            self._thread.join()
+            self._thread = None
+
+    def _sweep(self) -> None:
+        for owner in self._store.staging_owners():
+            if owner != self._owner and owner.count(":") >= 3 and is_gone(owner):
+                self._store.sweep(owner)

@@ -1,0 +1,1 @@
+"""The tests, and the sample media they are made from (tests.support)."""

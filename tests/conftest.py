@@ -1,0 +1,92 @@
+"""Fixtures every test may use: sample media, made once per run and never written to by tests."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from tests.support import media, photos, speech
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Fast tests first, slow ones last, otherwise in the order found."""
+    items.sort(key=lambda item: item.get_closest_marker("slow") is not None)
+
+
+@pytest.fixture(scope="session")
+def samples(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A folder for the sample files below. Copy a file before you change it."""
+    return tmp_path_factory.mktemp("samples")
+
+
+@pytest.fixture(scope="session")
+def photo(samples: Path) -> Path:
+    """A JPEG photograph, 1600 x 1200."""
+    return photos.write_photo(samples / "photo.jpg", seed=1)
+
+
+@pytest.fixture(scope="session")
+def rotated_photo(samples: Path) -> Path:
+    """The same scene at 1200 x 800, stored turned by 90 degrees with EXIF orientation 6."""
+    return photos.write_photo(samples / "rotated.jpg", seed=1, size=(1200, 800), orientation=6)
+
+
+@pytest.fixture(scope="session")
+def text_page(samples: Path) -> Path:
+    """A page of type (media.PAGE_TEXT) as a PNG, 300 dpi."""
+    return media.write_page(samples / "page.png")
+
+
+@pytest.fixture(scope="session")
+def german_page(samples: Path) -> Path:
+    """A page of German type (media.GERMAN_PAGE_TEXT) as a TIFF, 300 dpi."""
+    return media.write_page(samples / "seite.tif", media.GERMAN_PAGE_TEXT, font="Times-Roman")
+
+
+@pytest.fixture(scope="session")
+def text_pdf(samples: Path) -> Path:
+    """Two pages with a text layer: media.PAGE_TEXT and media.GERMAN_PAGE_TEXT."""
+    return media.write_pdf(samples / "text.pdf", [media.PAGE_TEXT, media.GERMAN_PAGE_TEXT])
+
+
+@pytest.fixture(scope="session")
+def scanned_pdf(samples: Path) -> Path:
+    """One page that is only a picture of media.PAGE_TEXT."""
+    return media.write_pdf(samples / "scan.pdf", [media.scanned(media.page())])
+
+
+@pytest.fixture(scope="session")
+def encrypted_pdf(samples: Path) -> Path:
+    """A PDF that opens only with the password ``secret``."""
+    return media.write_pdf(samples / "encrypted.pdf", [media.PAGE_TEXT], password="secret")
+
+
+@pytest.fixture(scope="session")
+def speech_wav(samples: Path) -> Path:
+    """About 15 seconds of English speech: speech.SENTENCES["en"]."""
+    return speech.say(speech.SENTENCES["en"], "en", samples / "speech.wav")
+
+
+@pytest.fixture(scope="session")
+def german_speech_wav(samples: Path) -> Path:
+    """About 10 seconds of German speech: speech.SENTENCES["de"]."""
+    return speech.say(speech.SENTENCES["de"], "de", samples / "sprache.wav")
+
+
+@pytest.fixture(scope="session")
+def silent_wav(samples: Path) -> Path:
+    """Three seconds in which nobody speaks."""
+    return media.write_wav(samples / "silence.wav", media.silence(3))
+
+
+@pytest.fixture(scope="session")
+def talking_video(samples: Path, speech_wav: Path) -> Path:
+    """An MP4 (H.264, AAC), black for its first second, with the speech of ``speech_wav``."""
+    return media.write_video(samples / "talk.mp4", speech=speech_wav)
+
+
+@pytest.fixture(scope="session")
+def silent_video(samples: Path) -> Path:
+    """A four-second MKV without a sound track, black for its first second."""
+    return media.write_video(samples / "silent.mkv")

