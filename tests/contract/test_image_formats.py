@@ -40,14 +40,15 @@ def _add(
     )
 
 
-for _name, _options in {
+_JPEGS: dict[str, dict[str, Any]] = {
     "420": {"subsampling": 2},
     "422": {"subsampling": 1},
     "444": {"subsampling": 0},
     "progressive": {"progressive": True},
     "restarts": {"restart_marker_rows": 1},
     "rgb": {"keep_rgb": True},
-}.items():
+}
+for _name, _options in _JPEGS.items():
     _add(f"jpeg {_name}", chart(), "JPEG", quality=95, **_options)
 _add("jpeg grey", GREY, "JPEG", quality=95)
 _add("jpeg cmyk", chart().convert("CMYK"), "JPEG", quality=95)
@@ -131,7 +132,7 @@ _add(
     lossless=True,
 )
 
-ORIENTED = {
+ORIENTED: dict[str, dict[str, Any]] = {
     "JPEG": {"quality": 95},
     "PNG": {},
     "TIFF": {"compression": "tiff_lzw"},
@@ -206,7 +207,7 @@ def test_probe_agrees_with_the_pixels(name: str) -> None:
 @pytest.mark.parametrize("file_format", ORIENTED)
 def test_pictures_are_turned_upright(file_format: str, orientation: int) -> None:
     stored = as_stored(chart(), orientation)
-    options: dict[str, Any] = dict(ORIENTED[file_format])
+    options = dict(ORIENTED[file_format])
     if file_format == "TIFF":
         options["tiffinfo"] = {274: orientation}
     else:
@@ -351,17 +352,23 @@ def test_the_pixel_limit_can_be_set() -> None:
     assert _core.decode(data, max_pixels=160 * 120).shape == (120, 160, 3)
 
 
+BLAMELESS = ("ready", "corrupt", "unsupported", "too_large")
+"""What may become of a damaged file: never `crash`, `oom` or an exception of another type."""
+
+
+def outcome(data: bytes) -> str:
+    try:
+        _core.thumbnails(data, [("a", 64, 80)], max_pixels=4_000_000)
+    except ItemError as error:
+        return error.error_class
+    return "ready"
+
+
 @pytest.mark.parametrize("name", FILES)
 def test_cut_files_are_corrupt(name: str) -> None:
     data = FILES[name][0]
     for length in (len(data) // 2, len(data) // 4, 40, 20, 8):
-        try:
-            _core.decode(data[:length])
-        except ItemError as error:
-            assert error.error_class in ("corrupt", "unsupported", "too_large"), (
-                length,
-                error,
-            )
+        assert outcome(data[:length]) in BLAMELESS
 
 
 @pytest.mark.parametrize("name", FILES)
@@ -373,10 +380,7 @@ def test_damaged_bytes_never_crash(name: str) -> None:
         for _ in range(dice.choice((1, 4, 20))):
             limit = len(data) if dice.random() < 0.5 else min(len(data), 200)
             mutated[dice.randrange(limit)] = dice.randrange(256)
-        try:
-            _core.thumbnails(bytes(mutated), [("a", 64, 80)], max_pixels=4_000_000)
-        except ItemError as error:
-            assert error.error_class in ("corrupt", "unsupported", "too_large"), error
+        assert outcome(bytes(mutated)) in BLAMELESS
 
 
 @pytest.mark.parametrize(

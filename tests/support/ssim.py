@@ -10,16 +10,22 @@ _LUMA = np.array([0.299, 0.587, 0.114])
 
 def _gaussian() -> NDArray[np.float64]:
     offsets = np.arange(-5, 6)
-    weights = np.exp(-(offsets**2) / (2 * 1.5**2))
-    return weights / weights.sum()
+    weights: NDArray[np.float64] = np.exp(-(offsets**2) / (2 * 1.5**2))
+    weights /= weights.sum()
+    return weights
 
 
 def _blur(plane: NDArray[np.float64]) -> NDArray[np.float64]:
     """Convolve with an 11 x 11 Gaussian of sigma 1.5; the borders, where it does not fit, are cut off."""
     weights = _gaussian()
     inner = [size - len(weights) + 1 for size in plane.shape]
-    rows = sum(weight * plane[i : i + inner[0]] for i, weight in enumerate(weights))
-    return sum(weight * rows[:, i : i + inner[1]] for i, weight in enumerate(weights))
+    rows = np.zeros((inner[0], plane.shape[1]))
+    for i, weight in enumerate(weights):
+        rows += weight * plane[i : i + inner[0]]
+    both = np.zeros((inner[0], inner[1]))
+    for i, weight in enumerate(weights):
+        both += weight * rows[:, i : i + inner[1]]
+    return both
 
 
 def _luma(picture: NDArray[np.generic]) -> NDArray[np.float64]:
