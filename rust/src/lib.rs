@@ -5,6 +5,7 @@
 
 pub mod error;
 pub mod exists;
+pub mod guard;
 pub mod hash;
 pub mod identify;
 pub mod ignores;
