@@ -185,13 +185,17 @@ def thumbnails(
     specs: Sequence[tuple[str, int, int]],
     *,
     max_pixels: int = 268435456,
+    method: int = 2,
 ) -> list[Thumbnail]:
     """Thumbnails of an image file (path) or its bytes: one read, one decode for all ``specs``.
 
     ``specs``: (name, longest side, WebP quality). Never upscales. Upright by EXIF; no metadata is kept.
+    ``method``: WebP effort, 0 (fast) to 6 (small).
     """
 
-def thumbnails_from_pixels(pixels: NDArray[np.uint8], specs: Sequence[tuple[str, int, int]]) -> list[Thumbnail]:
+def thumbnails_from_pixels(
+    pixels: NDArray[np.uint8], specs: Sequence[tuple[str, int, int]], *, method: int = 2
+) -> list[Thumbnail]:
     """The same for decoded pixels: uint8, shape (H, W, 3) RGB or (H, W, 4) RGBA, C-contiguous."""
 
 def decode(

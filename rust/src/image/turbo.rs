@@ -44,10 +44,6 @@ pub enum Colour {
     Cmyk,
 }
 
-/// How often the chroma is sampled.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct Sampling(c_int);
-
 /// What the headers up to the first scan say.
 #[derive(Clone, Copy, Debug)]
 pub struct Info {
@@ -57,8 +53,6 @@ pub struct Info {
     pub height: u32,
     /// Colour model.
     pub colour: Colour,
-    /// Chroma sampling.
-    pub sampling: Sampling,
     /// Bits of one sample: 8, 12, or 2 to 16 when lossless.
     pub precision: u32,
     /// Whether all coefficients must be held in memory at once.
@@ -115,6 +109,14 @@ impl Decompressor {
         // SAFETY: pointer and length describe `jpeg`, which is only read during the call.
         let code = unsafe { sys::tj3DecompressHeader(self.raw(), jpeg.as_ptr(), jpeg.len() as _) };
         self.verdict(code)?;
+        let width = self.get_u32(sys::TJPARAM_TJPARAM_JPEGWIDTH as c_int);
+        let height = self.get_u32(sys::TJPARAM_TJPARAM_JPEGHEIGHT as c_int);
+        if width == 0 || height == 0 {
+            return Err(CoreError::new(
+                ErrorClass::Corrupt,
+                "a JPEG without a picture",
+            ));
+        }
         let colour = match self.get(sys::TJPARAM_TJPARAM_COLORSPACE as c_int) {
             value if value == sys::TJCS_TJCS_GRAY as c_int => Colour::Gray,
             value if value == sys::TJCS_TJCS_YCbCr as c_int => Colour::Ycc,
@@ -129,10 +131,9 @@ impl Decompressor {
             }
         };
         Ok(Info {
-            width: self.get_u32(sys::TJPARAM_TJPARAM_JPEGWIDTH as c_int),
-            height: self.get_u32(sys::TJPARAM_TJPARAM_JPEGHEIGHT as c_int),
+            width,
+            height,
             colour,
-            sampling: Sampling(self.get(sys::TJPARAM_TJPARAM_SUBSAMP as c_int)),
             precision: self.get_u32(sys::TJPARAM_TJPARAM_PRECISION as c_int),
             progressive: self.get(sys::TJPARAM_TJPARAM_PROGRESSIVE as c_int) == 1,
             lossless: self.get(sys::TJPARAM_TJPARAM_LOSSLESS as c_int) == 1,

@@ -117,8 +117,20 @@ fn still(data: &[u8], full_size: (u32, u32), size: (u32, u32), layout: Layout) -
     let status = unsafe { sys::WebPDecode(data.as_ptr(), data.len(), &raw mut config) };
     // SAFETY: the output is initialised; external memory is not freed.
     unsafe { sys::WebPFreeDecBuffer(&raw mut config.output) };
+    if status == sys::VP8StatusCode::VP8_STATUS_OUT_OF_MEMORY && memory_is_there(full_size) {
+        return Err(damaged());
+    }
     check(status)?;
     Ok(pixels)
+}
+
+/// libwebp also says "out of memory" about streams whose damaged headers ask for absurd tables. Whether it is true:
+/// 16 bytes a pixel and 64 MiB are more than a sound picture needs.
+fn memory_is_there(size: (u32, u32)) -> bool {
+    let need = memory::area(size.0, size.1).saturating_mul(16);
+    Vec::<u8>::new()
+        .try_reserve_exact(need.saturating_add(64 << 20))
+        .is_ok()
 }
 
 /// An animation decoder that is deleted when dropped.

@@ -225,7 +225,7 @@ mod tests {
     #[test]
     fn light_is_coded_as_srgb() {
         assert_eq!(
-            [0.0, 0.214_041, 1.0, 9.0, f32::NAN].map(linear_to_srgb),
+            [0.0, 0.215_861, 1.0, 9.0, f32::NAN].map(linear_to_srgb),
             [0, 128, 255, 255, 0]
         );
     }
