@@ -135,7 +135,8 @@ def _sync(path: Path) -> None:
 
 def _cache_error(error: OSError) -> ItemError:
     if error.errno in (errno.ENOSPC, errno.EDQUOT):
-        return ItemError(ErrorClass.DISK_FULL, f"no space left for models in {cache_folder()}: free some, or set PILLION_CACHE")
+        message = f"no space left for models in {cache_folder()}: free some, or set PILLION_CACHE"
+        return ItemError(ErrorClass.DISK_FULL, message)
     return ItemError(
         ErrorClass.IO_TRANSIENT,
         f"cannot write models to {cache_folder()} ({error.strerror}): make it writable, or set PILLION_CACHE",

@@ -297,12 +297,13 @@ def _package_folders(known: KnownModel) -> list[Path] | None:
 
 
 def _check(known: KnownModel, weights: Path) -> None:
+    remedy = f"run {known.install} --force-reinstall"
     try:
         found = sha256_of(weights)
     except OSError as error:
-        raise _missing(f"{known.title} cannot be read ({error.strerror}): run {known.install} --force-reinstall") from error
+        raise _missing(f"{known.title} cannot be read ({error.strerror}): {remedy}") from error
     if found != known.sha256:
-        raise _missing(f"{known.title} is damaged (its hash is not the known one): run {known.install} --force-reinstall")
+        raise _missing(f"{known.title} is damaged (its hash is not the known one): {remedy}")
 
 
 def offline() -> bool:

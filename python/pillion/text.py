@@ -5,12 +5,15 @@ from __future__ import annotations
 import os
 from collections.abc import Sequence
 from pathlib import Path
-
-import numpy as np
-from numpy.typing import NDArray
+from typing import TYPE_CHECKING
 
 from pillion.errors import ErrorClass, ItemError
-from pillion.results import OcrResult, TranscriptResult
+
+if TYPE_CHECKING:
+    import numpy as np
+    from numpy.typing import NDArray
+
+    from pillion.results import OcrResult, TranscriptResult
 
 _SNIFFED = 4096
 
@@ -20,13 +23,14 @@ def ocr(path: str | os.PathLike[str], *, languages: Sequence[str] = ("eng",)) ->
 
     ``languages`` are Tesseract's codes, the main one first. Raises :class:`pillion.errors.ItemError`.
     """
-    from pillion.generators import ocr as generator
+    from pillion.generators import reading
+    from pillion.generators.ocr import PDF, OcrGenerator
 
     source = Path(path)
     mime = _sniffed(source)
-    if not generator.OcrGenerator().accepts(mime):
+    if not OcrGenerator().accepts(mime):
         raise ItemError(ErrorClass.UNSUPPORTED, f"text can be read in images and PDFs, and this is {mime}")
-    return generator.read(source, is_pdf=mime == "application/pdf", languages=languages)
+    return reading.read(source, is_pdf=mime == PDF, languages=languages)
 
 
 def transcribe(path: str | os.PathLike[str], *, model: str = "base", language: str | None = None) -> TranscriptResult:
@@ -35,9 +39,9 @@ def transcribe(path: str | os.PathLike[str], *, model: str = "base", language: s
     ``model`` is a Whisper size or the path of a folder; ``language`` (ISO 639-1) is found when None. Raises
     :class:`pillion.errors.ItemError`.
     """
-    from pillion.generators import transcript
+    from pillion.generators import listening
 
-    return transcript.transcribe(Path(path), model=model, language=language)
+    return listening.transcribe(Path(path), model=model, language=language)
 
 
 def embed(texts: Sequence[str]) -> NDArray[np.float32]:

@@ -5,9 +5,11 @@
 
 pub mod error;
 pub mod exists;
+pub mod guard;
 pub mod hash;
 pub mod identify;
 pub mod ignores;
+pub mod image;
 pub mod parallel;
 pub mod paths;
 pub mod schedule;

@@ -109,7 +109,7 @@ pub fn walk(
 /// The modification time in nanoseconds since 1970.
 #[must_use]
 pub fn mtime_ns(stat: &Stat) -> i64 {
-    i64::from(stat.st_mtime)
+    stat.st_mtime
         .saturating_mul(1_000_000_000)
         .saturating_add(stat.st_mtime_nsec as i64)
 }

@@ -8,7 +8,7 @@ import importlib.util
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, BinaryIO
 
 import numpy as np
 from numpy.typing import NDArray
@@ -247,7 +247,7 @@ def _opened(path: Path) -> Iterator[av.container.InputContainer]:
     av.logging.set_level(av.logging.PANIC)
     try:
         # A Python file: names need not be UTF-8, and no name is taken for a protocol.
-        with path.open("rb") as stream, av.open(stream, metadata_errors="ignore", options=_OPTIONS) as container:
+        with path.open("rb") as stream, _container(stream) as container:
             yield container
     except av.error.FFmpegError as error:
         raise _typed(error) from error
@@ -259,6 +259,12 @@ def _opened(path: Path) -> Iterator[av.container.InputContainer]:
         if error.errno == errno.EINVAL:  # a seek before the start: the file is shorter than its header says
             raise ItemError(ErrorClass.CORRUPT, "the media is cut short") from error
         raise ItemError(ErrorClass.IO_TRANSIENT, f"the file cannot be read ({error.strerror})") from error
+
+
+def _container(stream: BinaryIO) -> av.container.InputContainer:
+    import av
+
+    return av.open(stream, "r", metadata_errors="ignore", options=_OPTIONS)
 
 
 def _typed(error: av.error.FFmpegError) -> ItemError:

@@ -10,7 +10,6 @@ from __future__ import annotations
 import functools
 import importlib.util
 import json
-import os
 import shutil
 import struct
 from collections.abc import Iterator, Sequence
@@ -22,6 +21,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from pillion import models
+from pillion.engines import threads
 from pillion.errors import ErrorClass, ItemError
 from pillion.modelcache import filled_folder
 
@@ -50,11 +50,6 @@ def missing() -> str | None:
         if importlib.util.find_spec(module) is None:
             return f"the Python package {module} is not installed: run pip install {module}"
     return None
-
-
-def identity() -> str:
-    """What decides the vectors, for recipes."""
-    return models.minilm_identity()
 
 
 @dataclass(frozen=True, slots=True)
@@ -101,7 +96,8 @@ class _Encoder:
         mask = np.arange(hidden.shape[1])[None, :] < np.array([len(row) for row in ids])[:, None]
         mean: NDArray[np.float32] = (hidden * mask[:, :, None]).sum(axis=1) / mask.sum(axis=1, keepdims=True)
         norm = np.maximum(np.linalg.norm(mean, axis=1, keepdims=True), 1e-12)
-        return (mean / norm).astype(np.float32)
+        unit: NDArray[np.float32] = (mean / norm).astype(np.float32)
+        return unit
 
 
 def _shortened(ids: list[int]) -> list[int]:
@@ -133,8 +129,7 @@ def _loaded(compute: str) -> _Encoder:
     tokenizer = tokenizers.Tokenizer.from_file(str(source.path / "tokenizer.json"))
     tokenizer.no_padding()
     tokenizer.no_truncation()
-    threads = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
-    model = ctranslate2.Encoder(str(folder), device="cpu", compute_type=compute, intra_threads=threads)
+    model = ctranslate2.Encoder(str(folder), device="cpu", compute_type=compute, intra_threads=threads.available())
     return _Encoder(model, tokenizer)
 
 

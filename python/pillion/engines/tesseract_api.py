@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import functools
 import importlib.util
-import os
 import statistics
 from collections.abc import Iterator, Sequence
 from typing import TYPE_CHECKING, Any
@@ -52,8 +51,6 @@ def _reader(languages: str, tessdata: str) -> Reader:
 
 @functools.cache
 def _module() -> Any:
-    # One page, one core: the worker processes share the cores already. Read by OpenMP when the library is loaded.
-    os.environ.setdefault("OMP_THREAD_LIMIT", "1")
     try:
         import tesserocr
     except ImportError as error:
@@ -102,8 +99,12 @@ def _line_heights(iterator: Any, module: Any) -> Iterator[float]:
         box = item.BoundingBox(module.RIL.TEXTLINE)
         if box is None or not _is_text(item, module):
             continue
-        sideways = item.Orientation()[0] in (module.Orientation.PAGE_RIGHT, module.Orientation.PAGE_LEFT)
-        yield float(box[2] - box[0] if sideways else box[3] - box[1])
+        yield float(box[2] - box[0] if _sideways(item, module) else box[3] - box[1])
+
+
+def _sideways(item: Any, module: Any) -> bool:
+    """Whether lines run downwards. Latin text that was turned to the right is seen so, like vertical Japanese."""
+    return bool(item.Orientation()[1] == module.WritingDirection.TOP_TO_BOTTOM)
 
 
 def _is_text(item: Any, module: Any) -> bool:
@@ -122,7 +123,7 @@ def _seen(iterator: Any, module: Any) -> Seen:
     if iterator is None:
         return Seen(())
     word_level, line_level, paragraph_level = module.RIL.WORD, module.RIL.TEXTLINE, module.RIL.PARA
-    turns: dict[int, int] = {}
+    upright = sideways = 0
     lines: list[SeenLine] = []
     words: list[SeenWord] = []
     line_box: Box = (0, 0, 0, 0)
@@ -138,15 +139,11 @@ def _seen(iterator: Any, module: Any) -> Seen:
             paragraph = bool(item.IsAtBeginningOf(paragraph_level))
         text = item.GetUTF8Text(word_level).strip()
         if text:
-            turn = int(item.Orientation()[0])
-            turns[turn] = turns.get(turn, 0) + len(text)
+            if _sideways(item, module):
+                sideways += len(text)
+            else:
+                upright += len(text)
             words.append(SeenWord(text, float(item.Confidence(word_level)), item.BoundingBox(word_level)))
     if words:
         lines.append(SeenLine(tuple(words), line_box, paragraph))
-    return Seen(tuple(lines), _rotation(turns))
-
-
-def _rotation(turns: dict[int, int]) -> int:
-    """Tesseract names the side of the page where the text's top is (up, right, down, left), from 0 to 3."""
-    side = max(turns, key=lambda turn: turns[turn]) if turns else 0
-    return (360 - 90 * side) % 360
+    return Seen(tuple(lines), 270 if sideways > upright else 0)

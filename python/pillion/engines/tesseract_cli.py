@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import importlib.util
+import os
 import shutil
 import subprocess
 from collections.abc import Sequence
@@ -55,9 +56,9 @@ class Reader:
 
     def read(self, gray: NDArray[np.uint8]) -> Seen:
         """Words, lines and paragraphs. The program does not say how the text was turned."""
-        import pytesseract
         from PIL import Image
 
+        pytesseract = _on_one_core()
         try:
             table = pytesseract.image_to_data(
                 Image.fromarray(gray),
@@ -73,6 +74,17 @@ class Reader:
         except (RuntimeError, subprocess.TimeoutExpired) as error:  # pytesseract raises RuntimeError on its time limit
             raise ItemError(ErrorClass.TIMEOUT, f"tesseract took longer than {_PAGE_SECONDS} s for a page") from error
         return Seen(tuple(_lines(table)))
+
+
+def _on_one_core() -> Any:
+    """The module, set to start the program with one thread: the worker processes share the cores already.
+
+    Its own copy of the environment is changed, not this process's: other engines would take the limit for theirs.
+    """
+    import pytesseract
+
+    pytesseract.pytesseract.environ = {**os.environ, "OMP_THREAD_LIMIT": "1"}
+    return pytesseract
 
 
 def _lines(table: dict[str, list[Any]]) -> list[SeenLine]:

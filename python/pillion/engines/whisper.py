@@ -9,7 +9,6 @@ from __future__ import annotations
 import functools
 import importlib.util
 import logging
-import os
 from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
@@ -18,6 +17,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from pillion import models
+from pillion.engines import threads
 from pillion.errors import ErrorClass, ItemError
 
 if TYPE_CHECKING:
@@ -60,7 +60,7 @@ class HeardWord:
 
 @dataclass(frozen=True, slots=True)
 class HeardSegment:
-    """What was said in one window. ``dropped`` says why it is not to be believed: ``no_speech``, ``repetition`` or nothing."""
+    """What was said in one window. ``dropped``: why it is not to be believed, ``no_speech`` or ``repetition``."""
 
     text: str
     start: float
@@ -84,11 +84,6 @@ def missing() -> str | None:
     if importlib.util.find_spec("faster_whisper") is None:
         return "the Python package faster-whisper is not installed: run pip install faster-whisper"
     return None
-
-
-def identity(model: str) -> str:
-    """What decides the words, for recipes."""
-    return models.whisper_identity(model)
 
 
 def speech(samples: NDArray[np.float32]) -> list[Span]:
@@ -116,9 +111,7 @@ def _joinable(window: Span, span: Span) -> bool:
     return span.end - window.start <= WINDOW_SECONDS and span.start - window.end <= _MERGE_GAP_SECONDS
 
 
-def recognise(
-    samples: NDArray[np.float32], spans: Sequence[Span], *, model: str, language: str | None = None
-) -> Heard:
+def recognise(samples: NDArray[np.float32], spans: Sequence[Span], *, model: str, language: str | None = None) -> Heard:
     """The words spoken in ``spans`` of ``samples`` (mono, 16 kHz); the language is found unless it is given.
 
     Raises ItemError: missing_tool when engine or model is not there, unsupported for a language it does not know.
@@ -183,11 +176,7 @@ def _loaded(model: str) -> BatchedInferencePipeline:
         str(folder.path),
         device="cuda" if cuda else "cpu",
         compute_type="float16" if cuda else "int8",
-        cpu_threads=_threads(),
+        cpu_threads=threads.available(),
         local_files_only=True,
     )
     return BatchedInferencePipeline(loaded)
-
-
-def _threads() -> int:
-    return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1

@@ -29,10 +29,11 @@ _HIGH_HEIGHT = 60.0
 
 _SURE = 80.0
 _UNREADABLE = 55.0
-_WORD_NOISE = 30.0
+_READABLE = 70.0
 _WORD_UNCERTAIN = 60.0
 _LINE_NOISE = 45.0
 _MIN_CHARACTERS = 3
+_MIN_SHARE = 0.25
 
 
 class PageSource(Protocol):
@@ -68,7 +69,7 @@ class PageReading:
 
 def read_page(source: PageSource, reader: OcrReader) -> PageReading:
     """Read a page; no lines when there is no text to be believed. Raises ItemError."""
-    gray, scale = _at_best_scale(source, reader)
+    gray = _at_best_scale(source, reader)
     if gray is None:
         return PageReading((), 0)
     seen = _upright(gray, reader)
@@ -80,7 +81,8 @@ def read_page(source: PageSource, reader: OcrReader) -> PageReading:
 # scale ----------------------------------------------------------------------------------------------------------------
 
 
-def _at_best_scale(source: PageSource, reader: OcrReader) -> tuple[NDArray[np.uint8] | None, float]:
+def _at_best_scale(source: PageSource, reader: OcrReader) -> NDArray[np.uint8] | None:
+    """The picture at the scale to read it at; None when there is no text on it."""
     scale = source.look_scale
     gray = source.gray(scale)
     look = reader.look(gray)
@@ -90,11 +92,11 @@ def _at_best_scale(source: PageSource, reader: OcrReader) -> tuple[NDArray[np.ui
         gray = source.gray(scale)
         look = reader.look(gray)
     if look is None:
-        return gray, scale
+        return gray
     if look.lines == 0:
-        return None, scale
+        return None
     better = better_scale(scale, look, source.max_scale)
-    return (gray, scale) if better == scale else (source.gray(better), better)
+    return gray if better == scale else source.gray(better)
 
 
 def better_scale(scale: float, look: Look, max_scale: float) -> float:
@@ -112,22 +114,22 @@ def better_scale(scale: float, look: Look, max_scale: float) -> float:
 def _upright(gray: NDArray[np.uint8], reader: OcrReader) -> Seen:
     """Read as it is; when that makes little sense, turned. Text on its side is read by the engine itself."""
     best = reader.read(gray)
-    if not best.lines or confidence(best) >= _SURE:
+    if not best.lines or confidence(best.lines) >= _SURE:
         return best
     for quarter_turns in (2, 1, 3):
-        if quarter_turns != 2 and confidence(best) >= _UNREADABLE:
+        if quarter_turns != 2 and confidence(best.lines) >= _UNREADABLE:
             break
         turned = _turned_back(reader.read(_turned(gray, quarter_turns)), quarter_turns, gray.shape)
         if _worth(turned) > _worth(best):
             best = turned
-        if confidence(best) >= _SURE:
+        if confidence(best.lines) >= _SURE:
             break
     return best
 
 
-def confidence(seen: Seen) -> float:
+def confidence(lines: Sequence[SeenLine]) -> float:
     """Mean over the characters read, 0 to 100."""
-    words = [word for line in seen.lines for word in line.words]
+    words = [word for line in lines for word in line.words]
     characters = sum(len(word.text) for word in words)
     return sum(word.confidence * len(word.text) for word in words) / characters if characters else 0.0
 
@@ -175,26 +177,20 @@ def box_before_turn(box: Box, quarter_turns: int, shape: tuple[int, ...]) -> Box
 def believable(lines: Sequence[SeenLine]) -> list[SeenLine]:
     """The lines that are text: what texture and clutter look like to the engine is left out.
 
-    Nothing is left of a page on which not one word of letters or digits is sure.
+    A page that reads well is kept whole, doubtful words and all. On one that does not, each line must stand for
+    itself, and nothing is left unless some letters or digits are sure.
     """
-    kept = [line for line in (_without_noise(line) for line in lines) if line is not None]
+    kept = [line for line in lines if any(character.isalnum() for word in line.words for character in word.text)]
+    if confidence(lines) < _READABLE:
+        kept = [line for line in kept if confidence([line]) >= _LINE_NOISE]
     sure = sum(
         sum(character.isalnum() for character in word.text)
         for line in kept
         for word in line.words
         if word.confidence >= _WORD_UNCERTAIN
     )
-    all_characters = sum(len(word.text) for line in lines for word in line.words)
-    return kept if sure >= _MIN_CHARACTERS and sure >= 0.25 * all_characters else []
-
-
-def _without_noise(line: SeenLine) -> SeenLine | None:
-    words = tuple(word for word in line.words if word.confidence >= _WORD_NOISE)
-    characters = sum(len(word.text) for word in words)
-    if not any(character.isalnum() for word in words for character in word.text):
-        return None
-    mean = sum(word.confidence * len(word.text) for word in words) / characters
-    return replace(line, words=words) if mean >= _LINE_NOISE else None
+    characters = sum(len(word.text) for line in lines for word in line.words)
+    return kept if sure >= max(_MIN_CHARACTERS, _MIN_SHARE * characters) else []
 
 
 def _line(line: SeenLine, factor: tuple[float, float]) -> OcrLine:

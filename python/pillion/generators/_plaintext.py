@@ -20,8 +20,26 @@ _BOMS = (
     (codecs.BOM_UTF16_BE, "utf-16-be"),
 )
 _MARKUP = ("text/html", "application/xhtml+xml")
-_BLOCKS = frozenset("p div br li tr td th h1 h2 h3 h4 h5 h6 section article header footer pre blockquote title".split())
-_UNSEEN = frozenset("script style template noscript".split())
+_HEADINGS = ("h1", "h2", "h3", "h4", "h5", "h6", "title")
+_BLOCKS = frozenset(
+    (
+        *_HEADINGS,
+        "p",
+        "div",
+        "br",
+        "li",
+        "tr",
+        "td",
+        "th",
+        "section",
+        "article",
+        "header",
+        "footer",
+        "pre",
+        "blockquote",
+    )
+)
+_UNSEEN = frozenset(["script", "style", "template", "noscript"])
 
 
 def read_text(path: Path, mime: str) -> str:

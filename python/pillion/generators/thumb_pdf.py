@@ -5,7 +5,6 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
-from pillion.engines import pdfium
 from pillion.generators import _thumbs
 from pillion.model import Generated, GenerationRequest, Recipe, SidecarKind
 
@@ -28,6 +27,7 @@ class PdfThumbGenerator:
     def generate(self, request: GenerationRequest) -> Generated:
         """All variants from one rendering, at the size of the largest. Raises ItemError."""
         from pillion import _core
+        from pillion.engines import pdfium
 
         wanted = _thumbs.specs(request)
         with pdfium.opened(request.source) as document, document.page(0) as page:

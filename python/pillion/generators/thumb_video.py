@@ -5,7 +5,6 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
-from pillion.engines import media
 from pillion.generators import _thumbs
 from pillion.model import Generated, GenerationRequest, Recipe, SidecarKind
 
@@ -28,6 +27,7 @@ class VideoThumbGenerator:
     def generate(self, request: GenerationRequest) -> Generated:
         """All variants from one frame. Raises ItemError."""
         from pillion import _core
+        from pillion.engines import media
 
         wanted = _thumbs.specs(request)
         # Twice the size leaves the reduction to the core, whose filter is the better one.

@@ -8,7 +8,7 @@ from typing import Any
 
 from pillion import _core, generators
 from pillion.model import MediaClass, Recipe, SidecarKind, WantedSidecar
-from pillion.policy import TEXT_KIND_OF_CLASS, DeviceGenerationPolicy, KindPolicy, wanted_kinds
+from pillion.policy import TEXT_KIND_OF_CLASS, DeviceGenerationPolicy, KindPolicy, override, restrict, wanted_kinds
 
 UNSUPPORTED = Recipe(generator="none", version=1)
 """The recipe of a sidecar that no generator can make; a generator that can gives another, so it is tried again then."""
@@ -32,6 +32,22 @@ def wanted_sidecars(policy: DeviceGenerationPolicy, mime: str, claimed: str | No
         for variant in kinds[kind].variants:
             result.append(_wanted(kind, mime, variant, kinds[kind].settings, awaited))
     return result
+
+
+def wanted_on_demand(
+    policy: DeviceGenerationPolicy, kind: SidecarKind, variant: str, mime: str
+) -> Sequence[WantedSidecar]:
+    """One sidecar that somebody asks for, whatever the policy, with the one that it is made from before it.
+
+    Empty if files of this type have no such sidecar.
+    """
+    media_class = MediaClass(_core.media_class(mime))
+    asked = {kind: {"enable": True, "variants": [variant]}}
+    text_kind = TEXT_KIND_OF_CLASS.get(media_class)
+    if kind is SidecarKind.EMBEDDINGS and text_kind is not None:
+        asked[text_kind] = {"enable": True}
+    wants = wanted_sidecars(restrict(override(policy, asked), asked), mime, None)
+    return wants if any(want.kind is kind for want in wants) else []
 
 
 def _promised(policy: DeviceGenerationPolicy, media_class: MediaClass) -> dict[SidecarKind, KindPolicy]:

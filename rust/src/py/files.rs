@@ -19,6 +19,9 @@ use crate::ignores::Ignores;
 use crate::schedule::Job;
 use crate::{exists, hash, identify, paths, schedule, sniff, sync, walk};
 
+// The signatures below spell the number out, for Python's help() and the check of the stubs.
+const _: () = assert!(SAMPLE_ABOVE == 67_108_864);
+
 pub(super) fn register(m: &Bound<'_, PyModule>) -> PyResult<()> {
     m.add_class::<WalkResult>()?;
     m.add_class::<HashResult>()?;
@@ -185,20 +188,20 @@ impl HashResult {
 }
 
 #[pyfunction]
-#[pyo3(signature = (path, *, sample_above = SAMPLE_ABOVE))]
+#[pyo3(signature = (path, *, sample_above = 67_108_864))]
 fn hash_file(py: Python<'_>, path: AnyPath, sample_above: u64) -> PyResult<HashResult> {
     let work = |cancel: &_| identify::hash_file(&path.0, sample_above, cancel);
     interruptible(py, work, |_| Ok(())).map(HashResult)
 }
 
 #[pyfunction]
-#[pyo3(signature = (data, *, sample_above = SAMPLE_ABOVE))]
+#[pyo3(signature = (data, *, sample_above = 67_108_864))]
 fn hash_bytes(py: Python<'_>, data: &[u8], sample_above: u64) -> PyResult<HashResult> {
     detached(py, || Ok(HashResult(hash::hash_bytes(data, sample_above))))
 }
 
 #[pyfunction]
-#[pyo3(signature = (root, files, *, sample_above = SAMPLE_ABOVE, threads = 0, progress = None))]
+#[pyo3(signature = (root, files, *, sample_above = 67_108_864, threads = 0, progress = None))]
 fn identify_files<'py>(
     py: Python<'py>,
     root: AnyPath,
@@ -233,7 +236,7 @@ fn identify_files<'py>(
 }
 
 #[pyfunction]
-#[pyo3(name = "sniff", signature = (head, name = b"".as_slice()))]
+#[pyo3(name = "sniff", signature = (head, name = b"".as_slice()), text_signature = "(head, name=b'')")]
 fn py_sniff(head: &[u8], name: &[u8]) -> &'static str {
     sniff::sniff(head, name)
 }

@@ -2,10 +2,8 @@
 //! one function of the core and wraps what comes back.
 
 mod files;
+mod image;
 
-use std::any::Any;
-use std::cell::RefCell;
-use std::panic::{self, AssertUnwindSafe};
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::mpsc::{self, RecvTimeoutError};
 use std::thread;
@@ -16,6 +14,9 @@ use pyo3::sync::PyOnceLock;
 use pyo3::types::PyType;
 
 use crate::error::{CoreError, ErrorClass, Result};
+use crate::guard::{catch, note_panics};
+
+mod files;
 
 /// How often a long call looks for Ctrl-C and reports progress.
 const TICK: Duration = Duration::from_millis(50);
@@ -28,7 +29,9 @@ fn _core(m: &Bound<'_, PyModule>) -> PyResult<()> {
         "ERROR_CLASSES",
         ErrorClass::ALL.map(ErrorClass::as_str).to_vec(),
     )?;
-    files::register(m)
+    files::register(m)?;
+    image::register(m)?;
+    Ok(())
 }
 
 impl From<CoreError> for PyErr {
@@ -42,42 +45,6 @@ impl From<CoreError> for PyErr {
             },
         )
     }
-}
-
-thread_local! {
-    /// Where the last panic of this thread happened: the payload that [`catch`] gets does not say.
-    static PANIC_PLACE: RefCell<String> = const { RefCell::new(String::new()) };
-}
-
-/// Keep panics off stderr: they become typed errors that carry their place. Only this library's own code sees the
-/// hook, for it has its own copy of the standard library.
-fn note_panics() {
-    panic::set_hook(Box::new(|info| {
-        let place = info
-            .location()
-            .map(|at| format!(" at {}:{}", at.file(), at.line()));
-        PANIC_PLACE.set(place.unwrap_or_default());
-    }));
-}
-
-/// Run `work`; a panic in it becomes an error of class `crash` that names its place.
-pub(crate) fn catch<T>(work: impl FnOnce() -> Result<T>) -> Result<T> {
-    panic::catch_unwind(AssertUnwindSafe(work)).unwrap_or_else(|payload| {
-        let place = PANIC_PLACE.take();
-        let text = panic_text(payload.as_ref());
-        Err(CoreError::new(
-            ErrorClass::Crash,
-            format!("internal error: {text}{place}"),
-        ))
-    })
-}
-
-fn panic_text(payload: &(dyn Any + Send)) -> &str {
-    payload
-        .downcast_ref::<&str>()
-        .copied()
-        .or_else(|| payload.downcast_ref::<String>().map(String::as_str))
-        .unwrap_or("unknown panic")
 }
 
 /// Run short work detached from the interpreter; panics and errors become Python exceptions.

@@ -1,0 +1,201 @@
+"""What every generator must keep, whatever it makes: see pillion.generators.base."""
+
+from __future__ import annotations
+
+import json
+import subprocess
+import sys
+from collections.abc import Callable
+from importlib import resources
+from pathlib import Path
+from typing import Any
+
+import jsonschema
+import msgpack
+import pytest
+
+from pillion.errors import ErrorClass, ItemError
+from pillion.generators import ALL, find
+from pillion.generators.base import Generator
+from pillion.model import KIND_VARIANTS, Empty, GenerationRequest, Produced, SidecarFormat, SidecarKind
+
+MIMES = {
+    "thumb-image": "image/jpeg",
+    "thumb-pdf": "application/pdf",
+    "thumb-video": "video/mp4",
+    "ocr": "image/png",
+    "transcript": "audio/wav",
+    "embeddings": "text/plain",
+}
+by_name = pytest.mark.parametrize("generator", ALL, ids=lambda generator: generator.name)
+
+
+def request_for(generator: Generator, source: Path, mime: str | None = None, **more: Any) -> GenerationRequest:
+    variants = KIND_VARIANTS[generator.kind]
+    return GenerationRequest(
+        kind=generator.kind, variants=variants, source=source, mime=mime or MIMES[generator.name], **more
+    )
+
+
+@pytest.fixture
+def source_of(request: pytest.FixtureRequest, tmp_path: Path) -> Callable[[Generator], Path]:
+    """A good source for a generator."""
+
+    def source(generator: Generator) -> Path:
+        fixtures = {
+            "thumb-image": "photo",
+            "thumb-pdf": "text_pdf",
+            "thumb-video": "silent_video",
+            "ocr": "text_page",
+            "transcript": "speech_wav",
+        }
+        if generator.name in fixtures:
+            path = request.getfixturevalue(fixtures[generator.name])
+            assert isinstance(path, Path)
+            return path
+        text = tmp_path / "note.txt"
+        text.write_text("The harbour opens at nine. " * 60)
+        return text
+
+    return source
+
+
+def test_names_are_unique() -> None:
+    assert sorted(generator.name for generator in ALL) == sorted(MIMES)
+
+
+@by_name
+def test_is_found_by_kind_and_type(generator: Generator) -> None:
+    assert generator.accepts(MIMES[generator.name])
+    assert find(generator.kind, MIMES[generator.name]) is generator
+    assert not generator.accepts("application/octet-stream")
+
+
+def test_nothing_is_found_for_what_cannot_be() -> None:
+    assert find(SidecarKind.TRANSCRIPT, "image/png") is None
+    assert find(SidecarKind.THUMB, "text/plain") is None
+
+
+@by_name
+def test_recipe_is_stable(generator: Generator) -> None:
+    for variant in KIND_VARIANTS[generator.kind]:
+        first = generator.recipe(MIMES[generator.name], variant, {})
+        assert first.digest() == generator.recipe(MIMES[generator.name], variant, {}).digest()
+        assert first.generator == generator.name
+        assert first.version == generator.version
+        json.loads(first.canonical())
+
+
+@pytest.mark.parametrize(
+    ("name", "settings"),
+    [
+        ("ocr", {"languages": ["deu"]}),
+        ("ocr", {"languages": ["eng", "deu"]}),
+        ("transcript", {"model": "tiny.en"}),
+        ("transcript", {"language": "fr"}),
+        ("embeddings", {"compute": "float32"}),
+    ],
+)
+def test_recipe_tells_settings_apart(name: str, settings: dict[str, Any]) -> None:
+    generator = next(generator for generator in ALL if generator.name == name)
+    variant = KIND_VARIANTS[generator.kind][0]
+    assert generator.recipe("", variant, settings).digest() != generator.recipe("", variant, {}).digest()
+
+
+def test_recipe_needs_no_known_model() -> None:
+    generator = find(SidecarKind.TRANSCRIPT, "audio/wav")
+    assert generator is not None
+    assert "no-such-model" in generator.recipe("audio/wav", "default", {"model": "no-such-model"}).model
+
+
+def test_import_and_recipe_load_no_engine() -> None:
+    code = """
+import sys
+from pillion.generators import ALL
+from pillion.model import KIND_VARIANTS
+for generator in ALL:
+    for variant in KIND_VARIANTS[generator.kind]:
+        generator.recipe("image/png", variant, {})
+engines = "numpy tesserocr pytesseract PIL pypdfium2 av faster_whisper ctranslate2 onnxruntime tokenizers".split()
+print(*[name for name in engines if name in sys.modules])
+"""
+    run = subprocess.run([sys.executable, "-c", code], check=True, capture_output=True, text=True)
+    assert run.stdout.split() == []
+
+
+@by_name
+@pytest.mark.parametrize("content", [b"", b"\x89PNG\r\n\x1a\nrubbish", b"%PDF-1.4 rubbish", bytes(range(256)) * 64])
+def test_rubbish_gives_a_typed_error(generator: Generator, content: bytes, tmp_path: Path) -> None:
+    if generator.kind is SidecarKind.EMBEDDINGS:
+        pytest.skip("any bytes are text to somebody")
+    source = tmp_path / "rubbish"
+    source.write_bytes(content)
+    with pytest.raises(ItemError) as caught:
+        generator.generate(request_for(generator, source))
+    assert caught.value.error_class in (ErrorClass.CORRUPT, ErrorClass.UNSUPPORTED)
+    assert str(source) not in caught.value.message
+
+
+@by_name
+def test_a_file_cut_short_gives_a_typed_error_or_what_is_left(
+    generator: Generator, source_of: Callable[[Generator], Path], tmp_path: Path
+) -> None:
+    data = source_of(generator).read_bytes()
+    for part in (0.02, 0.5, 0.9):
+        source = tmp_path / f"cut{part}"
+        source.write_bytes(data[: int(len(data) * part)])
+        assert outcome(generator, source) in (None, ErrorClass.CORRUPT, ErrorClass.UNSUPPORTED)
+
+
+def outcome(generator: Generator, source: Path) -> ErrorClass | None:
+    try:
+        generator.generate(request_for(generator, source))
+    except ItemError as error:
+        return error.error_class
+    return None
+
+
+@by_name
+def test_a_missing_source_is_said_to_be_missing(generator: Generator, tmp_path: Path) -> None:
+    with pytest.raises(ItemError) as caught:
+        generator.generate(request_for(generator, tmp_path / "gone"))
+    assert caught.value.error_class is ErrorClass.MISSING_SOURCE
+
+
+@by_name
+def test_same_source_same_bytes(generator: Generator, source_of: Callable[[Generator], Path], tmp_path: Path) -> None:
+    source = source_of(generator)
+    before = sorted(source.parent.iterdir()), source.stat().st_mtime_ns
+    first = generator.generate(request_for(generator, source))
+    assert not isinstance(first, Empty)
+    assert first == generator.generate(request_for(generator, source))
+    assert [made.variant for made in first] == list(KIND_VARIANTS[generator.kind])
+    assert (sorted(source.parent.iterdir()), source.stat().st_mtime_ns) == before
+    for made in first:
+        check(generator.kind, made)
+
+
+@by_name
+def test_names_that_are_not_utf8(generator: Generator, source_of: Callable[[Generator], Path], tmp_path: Path) -> None:
+    source = Path(str(tmp_path), b"caf\xe9 http: %d".decode("utf-8", "surrogateescape"))
+    source.write_bytes(source_of(generator).read_bytes())
+    assert generator.generate(request_for(generator, source)) == generator.generate(
+        request_for(generator, source_of(generator))
+    )
+
+
+def check(kind: SidecarKind, made: Produced) -> None:
+    """That a sidecar is what docs/sidecar-formats.md says."""
+    if made.format is SidecarFormat.WEBP:
+        assert made.data[:4] == b"RIFF"
+        assert made.data[8:12] == b"WEBP"
+        return
+    schema = json.loads((resources.files("pillion") / "schemas" / f"{kind.value}-1.json").read_text())
+    jsonschema.Draft202012Validator.check_schema(schema)
+    if made.format is SidecarFormat.JSON:
+        document = json.loads(made.data)
+        assert made.data.endswith(b"}\n")
+    else:
+        document = msgpack.unpackb(made.data)
+        assert len(document.pop("vectors")) == 4 * document["dim"] * len(document["chunks"])
+    jsonschema.validate(document, schema)

@@ -1,0 +1,166 @@
+"""Tesseract on pages and photographs with known words."""
+
+from __future__ import annotations
+
+import json
+import shutil
+from pathlib import Path
+
+import numpy as np
+import pytest
+from PIL import Image
+
+import pillion.engines.tesseract_api
+import pillion.engines.tesseract_cli
+from pillion.errors import ErrorClass, ItemError
+from pillion.generators import find, reading
+from pillion.model import Empty, GenerationRequest, SidecarKind
+from pillion.results import OcrResult
+from tests.support import media, photos
+
+pytestmark = pytest.mark.models
+PARAGRAPH = "\n".join(media.PAGE_TEXT.splitlines()[:8])
+
+
+def read(path: Path, *languages: str) -> OcrResult:
+    return reading.read(path, is_pdf=path.suffix == ".pdf", languages=languages or ("eng",))
+
+
+def error_rate(expected: str, result: OcrResult) -> float:
+    return media.character_error_rate(expected, result.text)
+
+
+def test_a_scanned_page(text_page: Path) -> None:
+    result = read(text_page)
+    assert error_rate(media.PAGE_TEXT, result) <= 0.005
+    (page,) = result.pages
+    assert (page.source, page.unit, page.rotation) == ("ocr", "pixel", 0)
+    assert result.confidence is not None
+    assert result.confidence > 90
+    assert sum(line.paragraph for line in page.lines) >= 3
+
+
+def test_boxes_lie_on_the_words(text_page: Path) -> None:
+    (page,) = read(text_page).pages
+    ink = np.asarray(Image.open(text_page).convert("L")) < 128
+    assert (page.width, page.height) == (ink.shape[1], ink.shape[0])
+    for line in page.lines:
+        for word in line.words:
+            left, top, right, bottom = (round(side) for side in word.box)
+            assert 0 <= left < right <= ink.shape[1]
+            assert ink[top:bottom, left:right].mean() > 0.05, word.text
+
+
+@pytest.mark.parametrize("turn", [90, 180, 270])
+def test_pages_are_read_whichever_way_up(turn: int, tmp_path: Path) -> None:
+    upright = media.page(PARAGRAPH, dpi=150)
+    path = tmp_path / "turned.png"
+    upright.rotate(-turn, expand=True).save(path)
+    result = read(path)
+    (page,) = result.pages
+    assert error_rate(PARAGRAPH, result) <= 0.02
+    assert page.rotation == (360 - turn) % 360
+    ink = np.asarray(Image.open(path).convert("L")) < 128
+    left, top, right, bottom = (round(side) for side in page.lines[0].words[0].box)
+    assert ink[top:bottom, left:right].mean() > 0.05
+
+
+@pytest.mark.parametrize("dpi", [72, 100, 400])
+def test_other_resolutions(dpi: int, tmp_path: Path) -> None:
+    path = media.write_page(tmp_path / "page.png", PARAGRAPH, dpi=dpi)
+    assert error_rate(PARAGRAPH, read(path)) <= (0.03 if dpi == 72 else 0.01)
+
+
+def test_white_on_black(tmp_path: Path) -> None:
+    path = tmp_path / "dark.png"
+    Image.fromarray(255 - np.asarray(media.page(PARAGRAPH, dpi=150))).save(path)
+    assert error_rate(PARAGRAPH, read(path)) <= 0.01
+
+
+def test_transparent_ground(tmp_path: Path) -> None:
+    page = media.page(PARAGRAPH, dpi=150)
+    path = tmp_path / "clear.png"
+    ink = Image.new("RGBA", page.size, (0, 0, 0, 0))
+    ink.putalpha(Image.fromarray(255 - np.asarray(page)))
+    ink.save(path)
+    assert error_rate(PARAGRAPH, read(path)) <= 0.01
+
+
+def test_another_language(german_page: Path) -> None:
+    result = read(german_page, "deu")
+    assert error_rate(media.GERMAN_PAGE_TEXT, result) <= 0.01
+    assert result.languages == ("deu",)
+
+
+def test_a_photograph_has_no_text(tmp_path: Path) -> None:
+    generator = find(SidecarKind.OCR, "image/jpeg")
+    assert generator is not None
+    for seed in range(3):
+        path = photos.write_photo(tmp_path / f"{seed}.jpg", seed=seed)
+        request = GenerationRequest(kind=SidecarKind.OCR, variants=("default",), source=path, mime="image/jpeg")
+        assert generator.generate(request) == Empty(note="no text found")
+
+
+def test_noise_has_no_text(tmp_path: Path) -> None:
+    path = tmp_path / "noise.png"
+    noise = np.random.default_rng(0).integers(0, 255, (600, 800), dtype=np.uint8)
+    Image.fromarray(noise).save(path)
+    assert read(path).text == ""
+
+
+def test_a_notice_in_a_photograph(tmp_path: Path) -> None:
+    photo = photos.photo(1, (1600, 1200)).convert("RGB")
+    words = media.page(PARAGRAPH, dpi=150)
+    rows, columns = np.nonzero(np.asarray(words) < 128)
+    notice = words.crop((columns.min() - 60, rows.min() - 60, columns.max() + 60, rows.max() + 60))
+    photo.paste(notice.convert("RGB"), (100, 300))
+    path = tmp_path / "notice.png"
+    photo.save(path)
+    assert error_rate(PARAGRAPH, read(path)) <= 0.02
+
+
+def test_a_language_without_data(text_page: Path) -> None:
+    with pytest.raises(ItemError, match="xzz") as caught:
+        read(text_page, "xzz")
+    assert caught.value.error_class is ErrorClass.MISSING_TOOL
+
+
+def test_without_any_tesseract(text_page: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(pillion.engines.tesseract_api, "missing", lambda: "it is gone: run pip install tesserocr")
+    monkeypatch.setattr(pillion.engines.tesseract_cli, "missing", lambda: "no binary")
+    with pytest.raises(ItemError, match="pip install tesserocr") as caught:
+        read(text_page)
+    assert caught.value.error_class is ErrorClass.MISSING_TOOL
+
+
+@pytest.mark.skipif(shutil.which("tesseract") is None, reason="the tesseract program is not installed")
+def test_the_program_is_the_fallback(text_page: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(pillion.engines.tesseract_api, "missing", lambda: "gone")
+    assert error_rate(media.PAGE_TEXT, read(text_page)) <= 0.01
+
+
+def test_the_programs_table_becomes_lines() -> None:
+    table = {
+        "level": [1, 5, 5, 5, 5],
+        "block_num": [0, 1, 1, 1, 2],
+        "par_num": [0, 1, 1, 1, 1],
+        "line_num": [0, 1, 1, 2, 1],
+        "left": [0, 10, 30, 10, 10],
+        "top": [0, 5, 6, 20, 60],
+        "width": [100, 15, 20, 30, 5],
+        "height": [100, 10, 8, 10, 10],
+        "conf": [-1, 96.5, 90, 80, 70],
+        "text": ["", "One", "two", "three", " "],
+    }
+    lines = pillion.engines.tesseract_cli._lines(table)
+    assert [[word.text for word in line.words] for line in lines] == [["One", "two"], ["three"]]
+    assert lines[0].box == (10, 5, 50, 15)
+    assert [line.paragraph for line in lines] == [True, False]
+
+
+def test_json_says_the_same(text_page: Path) -> None:
+    result = read(text_page)
+    document = json.loads(result.to_json())
+    assert document["text"] == result.text
+    assert document["engine"]["name"] == "tesseract"
+    assert document["pages"][0]["lines"][0]["words"][0]["text"] == "The"

