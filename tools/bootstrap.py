@@ -143,14 +143,13 @@ def _name(requirement: str) -> str:
 
 
 def install_pillion(record: dict[str, Any]) -> None:
-    digest = core_digest()
     built = list((ROOT / "python" / "pillion").glob("_core.*.so"))
-    if built and record.get("core") == digest:
+    if built and record.get("core") == core_digest():
         return
     say("building and installing Pillion (the first build compiles its image libraries: some minutes)")
     env = {**os.environ, "PATH": os.pathsep.join([str(VENV / "bin"), os.environ.get("PATH", os.defpath)])}
     pip("--no-deps", "--no-build-isolation", "--editable", ".", env=env)
-    record["core"] = digest
+    record["core"] = core_digest()  # now, because cargo may have completed Cargo.lock
     save_record(record)
 
 
