@@ -38,6 +38,9 @@ pub fn webp(raster: &Raster, quality: u8, method: u8) -> Result<Vec<u8>> {
         Raster::Pixels(pixels) if pixels.layout == Layout::Gray => {
             encode_planes(&planes_from_gray(pixels), &config, &mut sink)?;
         }
+        Raster::Pixels(pixels) if pixels.layout == Layout::Cmyk => {
+            return Err(CoreError::new(ErrorClass::Crash, "WebP holds no inks"));
+        }
         Raster::Pixels(pixels) => encode_pixels(pixels, &config, &mut sink)?,
         Raster::Planes(planes) if planes.range == Range::Limited => {
             encode_planes(planes, &config, &mut sink)?;

@@ -3,8 +3,8 @@
 use super::memory::{self, Limits};
 use super::orient::{self, Orientation};
 use super::pixels::{Layout, Pixels, Planes, Raster};
-use super::turbo::{Colour, Decompressor, Info, Scale, Target, Verdict};
-use super::{Format, Header, Picture, Want};
+use super::turbo::{Colour, Decompressor, Info, Scale, Verdict};
+use super::{Format, Header, Picture, Want, colour};
 use crate::error::{CoreError, ErrorClass, Result};
 
 /// Scales worth choosing, in eighths, smallest first: libjpeg-turbo has SIMD inverse transforms for these only.
@@ -41,7 +41,8 @@ pub fn decode(data: &[u8], want: Want, limits: &Limits) -> Result<Picture<Pixels
 /// As [`decode`].
 pub fn decode_raster(data: &[u8], want: Want, limits: &Limits) -> Result<Picture<Raster>> {
     let mut job = Job::new(data, want, limits)?;
-    let raster = if job.info.colour == Colour::Ycc && job.info.sampling.is_known() {
+    let is_srgb = !colour::needs_conversion(profile(data).as_deref(), Layout::Rgb);
+    let raster = if job.info.colour == Colour::Ycc && job.info.sampling.is_known() && is_srgb {
         Raster::Planes(job.planes()?)
     } else {
         Raster::Pixels(job.pixels()?)
@@ -85,9 +86,9 @@ impl<'data> Job<'data> {
 
     fn pixels(&mut self) -> Result<Pixels> {
         let target = match self.info.colour {
-            Colour::Gray => Target::Layout(Layout::Gray),
-            Colour::Ycc | Colour::Rgb => Target::Layout(Layout::Rgb),
-            Colour::Cmyk => Target::Cmyk,
+            Colour::Gray => Layout::Gray,
+            Colour::Ycc | Colour::Rgb => Layout::Rgb,
+            Colour::Cmyk => Layout::Cmyk,
         };
         let (width, height) = self.size;
         let mut samples = memory::zeroed(memory::area(width, height) * target.channels())?;
@@ -95,15 +96,17 @@ impl<'data> Job<'data> {
             .decompressor
             .decompress(self.data, &mut samples, self.size, target)?;
         refuse_damage(verdict)?;
-        let (layout, data) = match target {
-            Target::Layout(layout) => (layout, samples),
-            Target::Cmyk => (Layout::Rgb, rgb_from_inverted_cmyk(&samples)),
-        };
+        if target == Layout::Cmyk {
+            // Adobe stores inks inverted (255 is none), and hardly anything else writes CMYK JPEGs.
+            for ink in &mut samples {
+                *ink = 255 - *ink;
+            }
+        }
         Ok(Pixels {
             width,
             height,
-            layout,
-            data,
+            layout: target,
+            data: samples,
         })
     }
 
@@ -122,6 +125,7 @@ impl<'data> Job<'data> {
             raster,
             orientation: orientation(self.data),
             full_size: (width, height),
+            profile: profile(self.data),
             extent: (self.scale.extent(width), self.scale.extent(height)),
         }
     }
@@ -159,18 +163,6 @@ fn bytes_needed(info: &Info, (width, height): (u32, u32)) -> u64 {
     samples + if info.progressive { coefficients } else { 0 }
 }
 
-/// Adobe's CMYK is stored inverted (255 is no ink), and no other software writes CMYK JPEGs in numbers.
-/// Without a profile, ink multiplies: R = C * K / 255.
-fn rgb_from_inverted_cmyk(samples: &[u8]) -> Vec<u8> {
-    samples
-        .chunks_exact(4)
-        .flat_map(|ink| {
-            let black = u32::from(ink[3]);
-            [ink[0], ink[1], ink[2]].map(|c| ((u32::from(c) * black + 127) / 255) as u8)
-        })
-        .collect()
-}
-
 /// The orientation in the EXIF block, upright without one.
 fn orientation(data: &[u8]) -> Orientation {
     segments(data)
@@ -178,6 +170,22 @@ fn orientation(data: &[u8]) -> Orientation {
         .map_or(Orientation::UPRIGHT, |(_, payload)| {
             orient::from_exif(payload)
         })
+}
+
+/// The ICC profile, put together from its numbered parts (ICC.1, annex B.4).
+fn profile(data: &[u8]) -> Option<Vec<u8>> {
+    let mut parts: Vec<(u8, &[u8])> = segments(data)
+        .filter(|(marker, _)| *marker == 0xe2)
+        .filter_map(
+            |(_, payload)| match payload.strip_prefix(b"ICC_PROFILE\0")? {
+                [number, _, part @ ..] => Some((*number, part)),
+                _ => None,
+            },
+        )
+        .collect();
+    parts.sort_by_key(|(number, _)| *number);
+    let whole: Vec<u8> = parts.iter().flat_map(|(_, part)| *part).copied().collect();
+    (!whole.is_empty()).then_some(whole)
 }
 
 /// Marker segments (marker byte, payload) up to the first scan (T.81, annex B).
@@ -211,10 +219,13 @@ mod tests {
     }
 
     #[test]
-    fn inverted_inks_multiply() {
-        assert_eq!(
-            rgb_from_inverted_cmyk(&[255, 128, 0, 255, 255, 255, 255, 51]),
-            [255, 128, 0, 51, 51, 51]
-        );
+    fn profiles_are_put_together_in_order() {
+        let part = |number: u8, text: &[u8]| {
+            let head = [0xff, 0xe2, 0, 16 + text.len() as u8];
+            [&head, b"ICC_PROFILE\0".as_slice(), &[number, 2], text].concat()
+        };
+        let data = [b"\xff\xd8".as_slice(), &part(2, b"cd"), &part(1, b"ab")].concat();
+        assert_eq!(profile(&data), Some(b"abcd".to_vec()));
+        assert_eq!(profile(b"\xff\xd8"), None);
     }
 }

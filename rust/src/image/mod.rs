@@ -4,6 +4,7 @@
 //! get a memory budget, and every failure has a class.
 
 mod bitmap;
+mod colour;
 mod encode;
 mod format;
 mod gif;
@@ -76,6 +77,8 @@ pub struct Picture<T> {
     pub orientation: Orientation,
     /// Stored width and height before any scaling by the decoder, in pixels.
     pub full_size: (u32, u32),
+    /// The ICC profile of the samples, if the file has one.
+    pub profile: Option<Vec<u8>>,
     /// How much of the raster the picture covers, in its pixels: scaling decoders round sides up.
     pub extent: (f64, f64),
 }
@@ -88,7 +91,13 @@ impl Picture<Pixels> {
             extent: (pixels.width.into(), pixels.height.into()),
             raster: pixels,
             orientation,
+            profile: None,
         }
+    }
+
+    /// The same with an ICC profile.
+    fn with_profile(self, profile: Option<Vec<u8>>) -> Self {
+        Self { profile, ..self }
     }
 
     /// The same with a raster that may be planar.
@@ -97,6 +106,7 @@ impl Picture<Pixels> {
             raster: Raster::Pixels(self.raster.drop_opaque_alpha()),
             orientation: self.orientation,
             full_size: self.full_size,
+            profile: self.profile,
             extent: self.extent,
         }
     }
@@ -153,7 +163,7 @@ pub fn decode_raster(data: &[u8], want: Want, limits: &Limits) -> Result<Picture
     }
 }
 
-/// Decode upright RGB or RGBA pixels whose longest side is at most `max_side`. Alpha is there when some pixel is
+/// Decode upright RGB or RGBA pixels of sRGB whose longest side is at most `max_side`. Alpha is there when some pixel is
 /// not opaque.
 ///
 /// # Errors
@@ -164,6 +174,7 @@ pub fn decode_upright(data: &[u8], max_side: Option<u32>, limits: &Limits) -> Re
     let (width, height) = picture.full_size;
     let size = resize::fit(width, height, max_side.unwrap_or(u32::MAX));
     let pixels = resize::pixels(&picture.raster, picture.extent, size)?;
+    let pixels = colour::to_srgb(pixels, picture.profile.as_deref())?;
     let pixels = orient::upright_pixels(pixels, picture.orientation)?;
     Ok(pixels.drop_opaque_alpha().with_colour())
 }

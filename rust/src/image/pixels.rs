@@ -4,7 +4,7 @@ use super::memory;
 use crate::error::Result;
 
 /// What the samples of one interleaved pixel mean.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub enum Layout {
     /// One luma sample.
     Gray,
@@ -12,6 +12,8 @@ pub enum Layout {
     Rgb,
     /// Red, green, blue and straight (not premultiplied) alpha.
     Rgba,
+    /// Cyan, magenta, yellow, black: 0 is no ink.
+    Cmyk,
 }
 
 impl Layout {
@@ -20,7 +22,7 @@ impl Layout {
         match self {
             Self::Gray => 1,
             Self::Rgb => 3,
-            Self::Rgba => 4,
+            Self::Rgba | Self::Cmyk => 4,
         }
     }
 }

@@ -66,7 +66,9 @@ pub fn decode(data: &[u8], limits: &Limits) -> Result<Picture<Pixels>> {
         layout,
         data: samples,
     };
-    Ok(Picture::unscaled(pixels, orientation(reader.info())))
+    let info = reader.info();
+    let profile = info.icc_profile.as_deref().map(<[u8]>::to_vec);
+    Ok(Picture::unscaled(pixels, orientation(info)).with_profile(profile))
 }
 
 fn decoder<'data>(data: &'data [u8], limits: &Limits) -> Decoder<Cursor<&'data [u8]>> {

@@ -92,14 +92,15 @@ pub fn pixels(source: &Pixels, extent: (f64, f64), size: (u32, u32)) -> Result<P
     let kind = match source.layout {
         Layout::Gray => PixelType::U8,
         Layout::Rgb => PixelType::U8x3,
-        Layout::Rgba => PixelType::U8x4,
+        Layout::Rgba | Layout::Cmyk => PixelType::U8x4,
     };
+    let weighted = source.layout == Layout::Rgba;
     let source_size = (source.width, source.height);
     Ok(Pixels {
         width: size.0,
         height: size.1,
         layout: source.layout,
-        data: samples(&source.data, source_size, kind, extent, size)?,
+        data: samples(&source.data, source_size, kind, weighted, extent, size)?,
     })
 }
 
@@ -128,15 +129,23 @@ fn plane(source: &Plane, extent: (f64, f64), size: (u32, u32)) -> Result<Plane> 
     Ok(Plane {
         width: size.0,
         height: size.1,
-        data: samples(&source.data, source_size, PixelType::U8, extent, size)?,
+        data: samples(
+            &source.data,
+            source_size,
+            PixelType::U8,
+            false,
+            extent,
+            size,
+        )?,
     })
 }
 
-/// Scale interleaved samples of one type; a plain copy when nothing changes.
+/// Scale interleaved samples of one type, `weighted` by the last of four; a plain copy when nothing changes.
 fn samples(
     data: &[u8],
     (width, height): (u32, u32),
     kind: PixelType,
+    weighted: bool,
     extent: (f64, f64),
     size: (u32, u32),
 ) -> Result<Vec<u8>> {
@@ -149,7 +158,7 @@ fn samples(
         Image::from_slice_u8(size.0, size.1, &mut scaled, kind).map_err(|error| bug(&error))?;
     let options = ResizeOptions::new()
         .resize_alg(*FILTER)
-        .use_alpha(kind == PixelType::U8x4)
+        .use_alpha(weighted)
         .crop(0.0, 0.0, extent.0, extent.1);
     RESIZER.with_borrow_mut(|resizer| {
         let outcome = resizer.resize(&source, &mut target, &options);

@@ -4,7 +4,7 @@ use super::encode;
 use super::memory::Limits;
 use super::orient::{self, Orientation};
 use super::pixels::{Pixels, Raster};
-use super::{Picture, Want, resize};
+use super::{Picture, Want, colour, resize};
 use crate::error::Result;
 
 /// A smaller thumbnail is made from a larger one only when that is at least this many times its size: below, the
@@ -101,7 +101,12 @@ fn scaled(picture: &Picture<Raster>, larger: &[Raster], side: u32) -> Result<Ras
         let extent = (source.width().into(), source.height().into());
         return resize::raster(source, extent, upright);
     }
-    let raster = resize::raster(&picture.raster, picture.extent, size)?;
+    let raster = match resize::raster(&picture.raster, picture.extent, size)? {
+        Raster::Pixels(pixels) => {
+            Raster::Pixels(colour::to_srgb(pixels, picture.profile.as_deref())?)
+        }
+        planes => planes,
+    };
     orient::upright(raster, picture.orientation)
 }
 

@@ -196,7 +196,7 @@ impl Decompressor {
         jpeg: &[u8],
         out: &mut [u8],
         (width, height): (u32, u32),
-        target: Target,
+        target: Layout,
     ) -> Result<Verdict> {
         let pitch = width as usize * target.channels();
         if out.len() != pitch * height as usize {
@@ -215,7 +215,7 @@ impl Decompressor {
                 jpeg.len() as _,
                 out.as_mut_ptr(),
                 pitch as c_int,
-                target.code(),
+                code(target),
             )
         };
         self.verdict(code)
@@ -332,33 +332,15 @@ fn is_harmless(message: &str) -> bool {
         || message.starts_with("Warning: unknown JFIF revision number")
 }
 
-/// Interleaved samples libjpeg-turbo can write.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Target {
-    /// One of the layouts of [`Layout`]; alpha is set to 255.
-    Layout(Layout),
-    /// Cyan, magenta, yellow, black as stored.
-    Cmyk,
-}
-
-impl Target {
-    /// Bytes of one pixel.
-    pub const fn channels(self) -> usize {
-        match self {
-            Self::Layout(layout) => layout.channels(),
-            Self::Cmyk => 4,
-        }
-    }
-
-    const fn code(self) -> c_int {
-        let code = match self {
-            Self::Layout(Layout::Gray) => sys::TJPF_TJPF_GRAY,
-            Self::Layout(Layout::Rgb) => sys::TJPF_TJPF_RGB,
-            Self::Layout(Layout::Rgba) => sys::TJPF_TJPF_RGBA,
-            Self::Cmyk => sys::TJPF_TJPF_CMYK,
-        };
-        code as c_int
-    }
+/// TurboJPEG's name for a layout; alpha is set to 255, inks come as stored.
+const fn code(layout: Layout) -> c_int {
+    let code = match layout {
+        Layout::Gray => sys::TJPF_TJPF_GRAY,
+        Layout::Rgb => sys::TJPF_TJPF_RGB,
+        Layout::Rgba => sys::TJPF_TJPF_RGBA,
+        Layout::Cmyk => sys::TJPF_TJPF_CMYK,
+    };
+    code as c_int
 }
 
 /// TurboJPEG knows its factors in lowest terms only.

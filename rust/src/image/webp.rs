@@ -44,7 +44,7 @@ pub fn decode(data: &[u8], want: Want, limits: &Limits) -> Result<Picture<Pixels
         // The animation decoder holds two canvases and a frame.
         limits.check_bytes(memory::area(full_size.0, full_size.1) as u64 * 12)?;
         let pixels = first_frame(data, full_size)?;
-        return Ok(Picture::unscaled(pixels, orientation));
+        return Ok(Picture::unscaled(pixels, orientation).with_profile(profile(data)));
     }
     let layout = match features.has_alpha {
         0 => Layout::Rgb,
@@ -64,6 +64,7 @@ pub fn decode(data: &[u8], want: Want, limits: &Limits) -> Result<Picture<Pixels
         raster: pixels,
         orientation,
         full_size,
+        profile: profile(data),
     })
 }
 
@@ -202,6 +203,13 @@ fn orientation(data: &[u8]) -> Orientation {
         .map_or(Orientation::UPRIGHT, |(_, payload)| {
             orient::from_exif(payload)
         })
+}
+
+/// The ICC profile, if there is one.
+fn profile(data: &[u8]) -> Option<Vec<u8>> {
+    let mut chunks = chunks(data);
+    let (_, payload) = chunks.find(|(name, _)| name == b"ICCP")?;
+    Some(payload.to_vec())
 }
 
 /// The chunks of a RIFF file: four-character name and payload, padded to even lengths.

@@ -31,6 +31,7 @@ pub mod tag {
     pub const JPEG_TABLES: u16 = 347;
     pub const JPEG_INTERCHANGE: u16 = 513;
     pub const JPEG_INTERCHANGE_LENGTH: u16 = 514;
+    pub const ICC_PROFILE: u16 = 34_675;
     pub const YCBCR_SUBSAMPLING: u16 = 530;
 }
 

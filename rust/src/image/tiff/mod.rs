@@ -54,7 +54,11 @@ pub fn decode(data: &[u8], limits: &Limits) -> Result<Picture<Pixels>> {
     if (pixels.width, pixels.height) != (width, height) {
         return Err(corrupt("the TIFF and the picture in it differ in size"));
     }
-    Ok(Picture::unscaled(pixels, orientation))
+    // L*a*b* is absolute: it has been converted already.
+    let is_lab = matches!(directory.number_or(tag::PHOTOMETRIC, 1), 8 | 9);
+    let profile = directory.bytes(tag::ICC_PROFILE).filter(|_| !is_lab);
+    let profile = profile.map(<[u8]>::to_vec);
+    Ok(Picture::unscaled(pixels, orientation).with_profile(profile))
 }
 
 fn corrupt(message: &str) -> CoreError {
