@@ -43,7 +43,10 @@ def test_a_second_index_queues_nothing(folder: Path, library: Path) -> None:
 
 def test_ls_prints_one_whole_object_a_line(library: Path) -> None:
     lines = run("ls", "--library", library, "--json").stdout.splitlines()
-    names = "content_uuid kind variant format state path bytes checksum recipe sources error".split()
+    names = [
+        *("content_uuid", "kind", "variant", "format", "state", "path"),
+        *("bytes", "checksum", "recipe", "sources", "error"),
+    ]
     items = [json.loads(line) for line in lines]
     assert all(list(item) == names for item in items)
     for item in items:

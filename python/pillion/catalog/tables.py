@@ -121,8 +121,8 @@ recipes = Table(
     Column("awaits", Text),
     CheckConstraint(_one_of("awaits", SidecarKind)),
 )
-"""``recipe``: canonical JSON. ``settings``: the kind's settings, as JSON, to hand to the generator. ``awaits``: the kind
-of the same content that it is made from."""
+"""``recipe``: canonical JSON. ``settings``: the kind's settings, as JSON, to hand to the generator.
+``awaits``: the kind of the same content that it is made from."""
 
 sidecars = Table(
     "sidecars",

@@ -180,7 +180,8 @@ def upgrade() -> None:
         sa.Column("created_at", sa.Float(), nullable=False),
         sa.Column("updated_at", sa.Float(), nullable=False),
         sa.CheckConstraint(
-            "(status = 'ready') = (rel_path IS NOT NULL AND size IS NOT NULL AND checksum IS NOT NULL AND format IS NOT NULL)"
+            "(status = 'ready') = "
+            "(rel_path IS NOT NULL AND size IS NOT NULL AND checksum IS NOT NULL AND format IS NOT NULL)"
         ),
         sa.CheckConstraint("kind IN ('thumb', 'ocr', 'transcript', 'embeddings')"),
         sa.CheckConstraint("status = 'pending' OR recipe IS NOT NULL"),
