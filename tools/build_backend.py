@@ -16,6 +16,7 @@ from typing import Any
 sys.path.insert(0, str(Path(__file__).resolve().parent))
 
 import maturin
+
 import native
 
 get_requires_for_build_editable = maturin.get_requires_for_build_editable

@@ -31,7 +31,8 @@ class DemoError(Exception):
 
 def pillion(*arguments: str, capture: bool = False) -> subprocess.CompletedProcess[str]:
     command = [str(Path(sys.executable).parent / "pillion"), *arguments]
-    return subprocess.run(command, text=True, encoding="utf-8", stdout=subprocess.PIPE if capture else None, check=False)
+    output = subprocess.PIPE if capture else None
+    return subprocess.run(command, text=True, encoding="utf-8", stdout=output, check=False)
 
 
 def choose_folders(given: str) -> tuple[Path, Path]:
@@ -103,11 +104,8 @@ def show(source: Path, library: Path, rows: list[Row]) -> None:
     for row in ready(rows, "embeddings")[:1]:
         print(f"  embeddings of {short(row['sources'][0], source)}")
         print(f"    {short(row['path'])}")
-    failed = [row for row in rows if row["state"] == "failed"]
-    for row in sorted({(r["sources"][0] if r["sources"] else "?", *map(str, r["error"].values())) for r in failed}):
-        print(f"  failed: {short(row[0], source)}: {': '.join(row[1:])}")
     counts = Counter(row["kind"] for row in rows if row["state"] == "ready")
-    print("\nReady: " + ", ".join(f"{counts[kind]} {kind}" for kind in KINDS) + f", {len(failed)} failed.")
+    print("\nReady: " + ", ".join(f"{counts[kind]} {kind}" for kind in KINDS) + ".")
     print(f"Look around with: .venv/bin/pillion ls --library {short(library)}    (also: status, show, failed, verify)")
 
 
@@ -127,7 +125,9 @@ def main() -> int:
         show(source, library, rows)
         missing = [kind for kind in KINDS if not ready(rows, kind)]
         if missing and not given:
-            raise DemoError(f"the sample library should give at least one sidecar of each kind, but has no {missing[0]}")
+            raise DemoError(
+                f"the sample library has no ready sidecar of the kind {missing[0]}, and should have one of each"
+            )
     except DemoError as error:
         print(f"error: {error}", file=sys.stderr)
         return 1

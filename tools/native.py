@@ -252,7 +252,7 @@ def exclusive(target: Path | None, environ: Environment) -> Iterator[None]:
 
 
 def build_environment(environ: Environment) -> list[str]:
-    """Complete ``environ`` for cargo: nasm and CMake on PATH, libpython for test programs. Returns cargo's extra flags."""
+    """Complete ``environ`` for cargo: nasm and CMake on PATH, libpython for test programs. Returns flags for cargo."""
     check_compilers(environ)
     flags = [] if add_nasm(environ) else ["--no-default-features"]
     if shutil.which("cmake", path=environ.get("PATH")) is None:

@@ -1,7 +1,8 @@
 """The Rust core. Every function releases the GIL while it works and raises ItemError with a class on failure.
 
 Paths are ``str``, ``bytes`` or ``os.PathLike``; names that are not UTF-8 are kept byte for byte. Long calls poll for
-Ctrl-C about every 50 ms and raise KeyboardInterrupt.
+Ctrl-C about every 50 ms and raise KeyboardInterrupt. ``progress`` functions are called as often, and once more at the
+end; what they raise ends the call. ``threads``: 0 means one per core.
 """
 
 import os
@@ -25,7 +26,10 @@ class WalkResult:
 
     @property
     def entries(self) -> list[tuple[bytes, int, int, int]]:
-        """(path relative to the root, size in bytes, mtime in ns since 1970, inode) of each regular file."""
+        """(path relative to the root, size in bytes, mtime in ns since 1970, inode) of each regular file.
+
+        The list is made anew at each access: keep it.
+        """
     @property
     def problems(self) -> list[tuple[bytes, str, str]]:
         """(relative path, error class, message) of what could not be read or was left out with a reason."""
@@ -40,9 +44,13 @@ def walk(
     threads: int = 0,
     progress: Callable[[int], None] | None = None,
 ) -> WalkResult:
-    """Find the regular files below ``root`` in parallel. Symbolic links are not followed.
+    """Find the regular files below ``root`` in parallel. Symbolic links are left out and not followed.
 
-    ``ignore``: gitignore-style globs. ``progress`` is called about every 50 ms with the number of files found.
+    ``ignore``: gitignore-style globs, relative to ``root``; the last that matches decides. ``hidden``: take names that
+    start with a dot. ``progress``: (files found). Pipes, sockets and devices are problems of class ``unsupported``,
+    unreadable folders of class ``missing_source``.
+
+    Raises ItemError (``missing_source``) when ``root`` is not a readable folder, ValueError for a bad glob.
     """
 
 # identify -------------------------------------------------------------------------------------------------------------
@@ -62,8 +70,15 @@ class HashResult:
     @property
     def size(self) -> int: ...
 
-def hash_file(path: AnyPath, *, sample_above: int = 67108864) -> HashResult: ...
-def hash_bytes(data: bytes) -> HashResult: ...
+def hash_file(path: AnyPath, *, sample_above: int = 67108864) -> HashResult:
+    """Hash one file; a symbolic link is followed. Larger than ``sample_above`` bytes: the sampled hash.
+
+    Raises ItemError: ``missing_source``, ``unsupported`` (not a regular file), ``changed_source``, ``io_transient``.
+    """
+
+def hash_bytes(data: bytes, *, sample_above: int = 67108864) -> HashResult:
+    """The same as :func:`hash_file` of a file with these bytes."""
+
 def identify_files(
     root: AnyPath,
     files: Sequence[tuple[bytes, int, int]],
@@ -77,6 +92,8 @@ def identify_files(
     ``files``: (path relative to ``root``, size, mtime_ns) as the walk saw them. Returns, in the same order,
     (content_uuid, hash, mime) or, on failure, (error class, message); a file whose size or mtime is not what the
     walk saw, before or after the read, gives ``changed_source``. ``progress``: (files done, bytes read).
+
+    Raises ItemError (``missing_source``) when ``root`` is not a readable folder.
     """
 
 def sniff(head: bytes, name: bytes = b"") -> str:
@@ -86,11 +103,19 @@ def sniff(head: bytes, name: bytes = b"") -> str:
 def mime_from_name(name: bytes) -> str:
     """The mime type that the file name's extension claims; ``application/octet-stream`` if it claims none."""
 
+def media_class(mime: str) -> str:
+    """``image``, ``pdf``, ``video``, ``audio``, ``text`` or ``other``: the values of :class:`pillion.model.MediaClass`.
+
+    Parameters (``; charset=utf-8``) and letter case do not matter.
+    """
+
 # paths ----------------------------------------------------------------------------------------------------------------
 
-def content_uuid(hash: str) -> str: ...
+def content_uuid(hash: str) -> str:
+    """The uuid of a content hash given as 64 lower-case hex digits; ValueError for anything else."""
+
 def path_hash(path: AnyPath) -> str:
-    """32 hex digits that stand for an absolute path (BLAKE3, domain-separated)."""
+    """32 hex digits that stand for an absolute path (BLAKE3, domain-separated); ValueError for a relative one."""
 
 def sidecar_path(content_uuid: str, kind_dir: str, variant: str, extension: str) -> str:
     """``content/{h0}/{h1}/{content_uuid}/{kind_dir}/{variant}.{ext}``, relative to the library's ``sidecars/``.
@@ -99,10 +124,17 @@ def sidecar_path(content_uuid: str, kind_dir: str, variant: str, extension: str)
     """
 
 def exists_many(root: AnyPath, relative: Sequence[str], *, threads: int = 0) -> NDArray[np.bool_]:
-    """Whether each path below ``root`` is a regular file; shape (n,)."""
+    """Whether each path below ``root`` is a regular file; shape (n,).
+
+    False for absolute paths and those with ``..``; links are not followed in a path's last part. Nothing exists below
+    a ``root`` that is not there. Raises ItemError when it cannot tell (an I/O error, permission denied).
+    """
 
 def sync_filesystem(path: AnyPath) -> None:
-    """Make all that was written to the file system holding ``path`` durable (syncfs on Linux, sync elsewhere)."""
+    """Make all that was written to the file system holding ``path`` durable (syncfs on Linux, sync elsewhere).
+
+    Raises ItemError: ``missing_source``, ``disk_full``, ``io_transient``.
+    """
 
 # schedule -------------------------------------------------------------------------------------------------------------
 
@@ -113,6 +145,8 @@ def plan_batches(
 
     A batch holds one kind and one priority, at most ``max_items`` jobs and (unless it is a single job) at most
     ``max_cost``. Batches come in order of priority (lower first), then kind, then the order given.
+
+    Raises ValueError for ``max_items`` < 1 and for costs that are negative or not finite (``max_cost`` may be inf).
     """
 
 # image ----------------------------------------------------------------------------------------------------------------
@@ -151,13 +185,17 @@ def thumbnails(
     specs: Sequence[tuple[str, int, int]],
     *,
     max_pixels: int = 268435456,
+    method: int = 2,
 ) -> list[Thumbnail]:
     """Thumbnails of an image file (path) or its bytes: one read, one decode for all ``specs``.
 
     ``specs``: (name, longest side, WebP quality). Never upscales. Upright by EXIF; no metadata is kept.
+    ``method``: WebP effort, 0 (fast) to 6 (small).
     """
 
-def thumbnails_from_pixels(pixels: NDArray[np.uint8], specs: Sequence[tuple[str, int, int]]) -> list[Thumbnail]:
+def thumbnails_from_pixels(
+    pixels: NDArray[np.uint8], specs: Sequence[tuple[str, int, int]], *, method: int = 2
+) -> list[Thumbnail]:
     """The same for decoded pixels: uint8, shape (H, W, 3) RGB or (H, W, 4) RGBA, C-contiguous."""
 
 def decode(

@@ -23,9 +23,10 @@ from pillion.config import TEMPLATE, Config, load_config
 from pillion.device import device_name, device_uuid
 from pillion.errors import LibraryError, UsageError
 from pillion.indexer import Indexer, IndexReport, PhaseProgress
+from pillion.indexing.queueing import wanted_on_demand
 from pillion.jobs.states import Urgency
 from pillion.lock import exclusive
-from pillion.model import KIND_VARIANTS, SidecarKind, SidecarStatus
+from pillion.model import KIND_VARIANTS, SidecarKind, SidecarStatus, WantedSidecar
 from pillion.policy import DeviceGenerationPolicy, named_policy, override
 from pillion.sidecars import Item, Sidecars
 from pillion.store import Store
@@ -61,14 +62,15 @@ def _ignore_phase(_phase: str, _done: int, _total: int | None) -> None:
 class Library:
     """A folder that Pillion owns: catalog, sidecars and settings. Open it with :meth:`open`, close it when done."""
 
-    def __init__(self, root: Path, database: Database, config: Config) -> None:
+    def __init__(self, root: Path, database: Database, config: Config, *, read_only: bool = False) -> None:
         self.root = root
+        self.read_only = read_only
         self.config = config
         self._database = database
         self._store = Store(root)
         self._device_uuid = device_uuid()
         self._workers: Workers | None = None
-        self.sidecars = Sidecars(database, self._store)
+        self.sidecars = Sidecars(database, self._store, self._wants_on_demand)
 
     @classmethod
     def open(cls, path: str | os.PathLike[str], *, create: bool = True, policy: str | None = None) -> Library:
@@ -78,28 +80,33 @@ class Library:
         file system, not writable), ConfigError.
         """
         root = Path(os.path.abspath(Path(path).expanduser()))
-        is_new = not (root / CATALOG).exists()
-        if is_new:
+        if not (root / CATALOG).exists():
             if not create:
                 raise LibraryError(
                     f"There is no library at {root}; make one with 'pillion index FOLDER --library {root}'."
                 )
             _create_folders(root, policy)
+        read_only = not os.access(root, os.W_OK)
         file_system = network_file_system(root)
         if file_system:
             raise LibraryError(
                 f"{root} is on a network file system ({file_system}), where SQLite can lose data; use a local disk."
             )
         config = load_config(root / "config.toml")
-        database = Database(root / CATALOG)
+        database = Database(root / CATALOG, read_only=read_only)
         try:
             database.prepare()
-            library = cls(root, database, config)
-            library._introduce_device()
+            library = cls(root, database, config, read_only=read_only)
+            if not read_only:
+                library._introduce_device()
         except BaseException:
             database.close()
             raise
         return library
+
+    def _wants_on_demand(self, kind: SidecarKind, variant: str, mime: str) -> Sequence[WantedSidecar]:
+        policy = override(named_policy(self.config.policy), self.config.kinds)
+        return wanted_on_demand(policy, kind, variant, mime)
 
     def _introduce_device(self) -> None:
         query = sa.select(devices.c.device_uuid).where(devices.c.device_uuid == self._device_uuid)
@@ -109,6 +116,10 @@ class Library:
         with self._database.write() as connection:
             row = {"device_uuid": self._device_uuid, "name": device_name(), "created_at": time.time()}
             connection.execute(upsert(connection, devices).values(**row).on_conflict_do_nothing())
+
+    def _must_be_writable(self) -> None:
+        if self.read_only:
+            raise LibraryError(f"The library {self.root} is read-only: it can be looked at, but not changed.")
 
     def close(self) -> None:
         """Stop background workers and close the catalog."""
@@ -127,6 +138,7 @@ class Library:
 
     def add_location(self, path: str | os.PathLike[str]) -> Location:
         """Watch a folder. Adding one that is there, or lies in one that is, returns the one that is there."""
+        self._must_be_writable()
         folder = _folder(path)
         with self._database.write() as connection:
             for location in catalog_entries.list_locations(connection):
@@ -153,9 +165,11 @@ class Library:
     ) -> IndexReport:
         """The five indexing phases over the Locations (or the folders in them given by ``paths``). Queues jobs only.
 
+        ``kinds``: only these, and what they are made from (embeddings need ocr and transcript).
         Raises LibraryBusyError if another process indexes, ItemError (``missing_source``) if a folder cannot be read.
         """
-        chosen = _kinds(kinds)
+        self._must_be_writable()
+        chosen = _with_sources(_kinds(kinds))
         targets = [self._target(path) for path in paths] or [(location, b"") for location in self.locations()]
         report = IndexReport()
         with exclusive(self.root / "index.lock", "indexing"):
@@ -184,13 +198,15 @@ class Library:
 
         Returns how many jobs were queued. Raises ItemError (``missing_source``) for a source that is not there.
         """
+        self._must_be_writable()
         rows = [_external_row(uuid, path, mime) for uuid, path, mime in items]
         report = IndexReport()
         with exclusive(self.root / "index.lock", "indexing"):
             with self._database.write() as connection:
                 location = catalog_entries.ensure_location(connection, EXTERNAL_ROOT, time.time(), walked=False)
                 catalog_entries.record_entries(connection, location.id, rows, time.time())
-            indexer = Indexer(self._database, self.config, _kinds(kinds), _ignore_phase)
+            chosen = _with_sources(_kinds(kinds))
+            indexer = Indexer(self._database, self.config, chosen, _ignore_phase)
             indexer.queue(location, self.policy_for(location, policy), report)
         return report.queued
 
@@ -210,6 +226,14 @@ class Library:
             self._workers = self._make_workers(kinds, None)
             self._workers.start()
 
+    def wait_until_idle(self, timeout_s: float | None = None) -> bool:
+        """Wait until the background workers have nothing left to do; False if that takes longer than ``timeout_s``."""
+        if self._workers is None:
+            return True
+        # Only an idle moment from now on counts: what was queued since the last one has to be seen.
+        self._workers.engine.idle.clear()
+        return self._workers.engine.idle.wait(timeout_s)
+
     def stop(self) -> None:
         """Stop the background workers; what was in flight goes back to the queue."""
         if self._workers is not None:
@@ -219,6 +243,7 @@ class Library:
     def _make_workers(
         self, kinds: Sequence[SidecarKind | str] | None, progress: Callable[[Workers], None] | None
     ) -> Workers:
+        self._must_be_writable()
         made: list[Workers] = []
 
         def report() -> None:
@@ -226,7 +251,12 @@ class Library:
                 progress(made[0])
 
         workers = Workers(
-            self._database, self._store, self.config, self._device_uuid, kinds=_kinds(kinds), progress=report
+            self._database,
+            self._store,
+            self.config,
+            self._device_uuid,
+            kinds=_with_sources(_kinds(kinds)),
+            progress=report,
         )
         made.append(workers)
         return workers
@@ -272,6 +302,7 @@ class Library:
         error_class: str | None,
         content_uuid: str | None,
     ) -> int:
+        self._must_be_writable()
         chosen = _kinds([kind] if kind is not None else None)
         if variant is not None and not any(variant in KIND_VARIANTS[item] for item in chosen):
             raise UsageError(f"There is no variant '{variant}' of {', '.join(chosen)}.")
@@ -369,6 +400,12 @@ def _kinds(kinds: Sequence[SidecarKind | str] | None) -> tuple[SidecarKind, ...]
         if kind not in names:
             raise UsageError(f"There is no kind '{kind}'; choose from {', '.join(names)}.")
     return tuple(kind for kind in SidecarKind if kind in kinds)
+
+
+def _with_sources(kinds: Sequence[SidecarKind]) -> tuple[SidecarKind, ...]:
+    """``kinds`` and what they are made from: embeddings need the texts."""
+    texts = (SidecarKind.OCR, SidecarKind.TRANSCRIPT) if SidecarKind.EMBEDDINGS in kinds else ()
+    return tuple(kind for kind in SidecarKind if kind in (*kinds, *texts))
 
 
 def _external_row(content_uuid: str, path: str | os.PathLike[str], mime: str) -> EntryRow:

@@ -136,12 +136,16 @@ class Recipe:
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class WantedSidecar:
-    """One sidecar that a file should have. ``settings`` are the kind's own, JSON values, for the generator."""
+    """One sidecar that a file should have. ``settings`` are the kind's own, JSON values, for the generator.
+
+    ``awaits``: the kind of the same content that it is made from, if any.
+    """
 
     kind: SidecarKind
     variant: str
     recipe: Recipe
     settings: Mapping[str, Any]
+    awaits: SidecarKind | None = None
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)

@@ -90,7 +90,6 @@ def plan(job: ClaimedJob, store: Store, owner: str, max_pixels: int) -> Planned[
 
 def _task_settings(making: Sequence[Due], max_pixels: int) -> dict[str, Any]:
     settings = dict(making[0].settings) if making else {}
-    settings.pop("texts", None)
     return {**settings, "max_pixels": max_pixels}
 
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 import time
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -14,13 +14,14 @@ import sqlalchemy as sa
 from pillion import _core
 from pillion.catalog import entries as catalog_entries
 from pillion.catalog import jobs as catalog_jobs
+from pillion.catalog import queueing as catalog_queueing
 from pillion.catalog import sidecars as catalog_sidecars
 from pillion.catalog.database import Database
 from pillion.catalog.sidecars import SidecarRow
 from pillion.catalog.tables import entries, locations
 from pillion.errors import UsageError
 from pillion.jobs.states import Urgency
-from pillion.model import KIND_VARIANTS, SidecarFormat, SidecarKind, SidecarStatus
+from pillion.model import KIND_VARIANTS, SidecarFormat, SidecarKind, SidecarStatus, WantedSidecar
 from pillion.store import Store
 
 
@@ -71,25 +72,25 @@ class Item:
         return {**values, "path": str(self.path) if self.path else None, "sources": list(self.sources)}
 
 
+OnDemand = Callable[[SidecarKind, str, str], Sequence[WantedSidecar]]
+"""(kind, variant, mime) -> what has to be wanted for it; empty if files of this type have no such sidecar."""
+
+
 class Sidecars:
     """The sidecars of one library."""
 
-    def __init__(self, database: Database, store: Store) -> None:
+    def __init__(self, database: Database, store: Store, wants: OnDemand) -> None:
         self._database = database
         self._store = store
+        self._wants = wants
 
     def get_or_enqueue(self, content_uuid: str, kind: SidecarKind | str, variant: str) -> Answer:
-        """The sidecar's path if it is there; else it is moved to the front of the queue.
+        """The sidecar's path if it is there; else it is queued ahead of all else, also where the policy leaves it out.
 
-        Raises UsageError for a kind, variant or content that the library does not have, or that no policy asks for.
+        Raises UsageError for a kind, variant or content that there is not, or a type of file that has none of it.
         """
         wanted_kind = _check(kind, variant)
-        row = self._row(content_uuid, wanted_kind, variant)
-        if row is None:
-            raise UsageError(
-                f"No {kind} '{variant}' is wanted of content {content_uuid}: "
-                "the library does not know it, or nothing of this kind can be made of it."
-            )
+        row = self._row(content_uuid, wanted_kind, variant) or self._want(content_uuid, wanted_kind, variant)
         if row.status is SidecarStatus.READY and row.rel_path is not None:
             path = self._store.absolute(row.rel_path)
             if path.is_file():
@@ -108,13 +109,29 @@ class Sidecars:
             rows = list(catalog_sidecars.list_sidecars(connection, content_uuids=[content_uuid], kind=kind))
         return next((row for row in rows if row.variant == variant), None)
 
+    def _want(self, content_uuid: str, kind: SidecarKind, variant: str) -> SidecarRow:
+        now = time.time()
+        with self._database.write() as connection:
+            info = catalog_sidecars.content_info(connection, content_uuid)
+            if info is None:
+                raise UsageError(f"The library knows no content {content_uuid}.")
+            wants = self._wants(kind, variant, info[2])
+            if not wants:
+                raise UsageError(f"Files of type {info[2]} have no {kind}.")
+            for want in wants:
+                catalog_queueing.want_one(connection, content_uuid, want, now)
+            for want in wants:
+                catalog_jobs.queue_due(connection, want.kind, Urgency.ON_DEMAND, now, within=_only(content_uuid))
+        row = self._row(content_uuid, kind, variant)
+        assert row is not None
+        return row
+
     def _enqueue(self, row: SidecarRow, *, lost: bool) -> None:
         now = time.time()
         with self._database.write() as connection:
             if lost:
                 catalog_sidecars.mark_lost(connection, [(row.content_uuid, row.kind, row.variant)], now)
-            only = sa.select(sa.literal(row.content_uuid))
-            catalog_jobs.queue_due(connection, row.kind, Urgency.ON_DEMAND, now, within=only)
+            catalog_jobs.queue_due(connection, row.kind, Urgency.ON_DEMAND, now, within=_only(row.content_uuid))
             catalog_jobs.raise_to_front(connection, row.content_uuid, row.kind, now)
 
     def presence(
@@ -188,6 +205,10 @@ class Sidecars:
                 )
                 found.extend(uuid for uuid in connection.scalars(query) if uuid is not None)
         return sorted(set(found))
+
+
+def _only(content_uuid: str) -> sa.Select[str]:
+    return sa.select(sa.literal(content_uuid))
 
 
 def _error(row: SidecarRow) -> Mapping[str, str | None] | None:

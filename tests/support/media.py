@@ -96,8 +96,8 @@ def pdf_bytes(
             colours = "DeviceGray" if page.mode in "1L" else "DeviceRGB"
             objects.append(
                 (
-                    f"<< /Type /XObject /Subtype /Image /Width {page.width} /Height {page.height} /ColorSpace /{colours} "
-                    f"/BitsPerComponent 8 /Filter /DCTDecode /Length %d >>",
+                    f"<< /Type /XObject /Subtype /Image /Width {page.width} /Height {page.height} "
+                    f"/ColorSpace /{colours} /BitsPerComponent 8 /Filter /DCTDecode /Length %d >>",
                     image.getvalue(),
                 )
             )
@@ -147,7 +147,8 @@ def _write_pdf(objects: list[tuple[str, bytes | None]], password: str | None) ->
     out += f"xref\n0 {len(offsets) + 1}\n0000000000 65535 f \n".encode()
     out += b"".join(f"{offset:010} 00000 n \n".encode() for offset in offsets)
     encrypt = f" /Encrypt {len(offsets)} 0 R" if encryption else ""
-    out += f"trailer\n<< /Size {len(offsets) + 1} /Root 1 0 R{encrypt} /ID [<{file_id.hex()}> <{file_id.hex()}>] >>\n".encode()
+    identity = f"[<{file_id.hex()}> <{file_id.hex()}>]"
+    out += f"trailer\n<< /Size {len(offsets) + 1} /Root 1 0 R{encrypt} /ID {identity} >>\n".encode()
     out += f"startxref\n{start}\n%%EOF\n".encode()
     return bytes(out)
 
@@ -174,9 +175,7 @@ def _encryption(password: bytes, file_id: bytes) -> tuple[bytes, str]:
     for i in range(20):
         user = _rc4(bytes(b ^ i for b in key), user)
     user += bytes(16)
-    return key, (
-        f"<< /Filter /Standard /V 2 /R 3 /Length 128 /P {permissions} /O <{owner.hex()}> /U <{user.hex()}> >>"
-    )
+    return key, (f"<< /Filter /Standard /V 2 /R 3 /Length 128 /P {permissions} /O <{owner.hex()}> /U <{user.hex()}> >>")
 
 
 def _rc4(key: bytes, data: bytes) -> bytes:
@@ -202,7 +201,7 @@ def page(text: str = PAGE_TEXT, *, dpi: int = 300, font: str = "Helvetica", font
     """A page of type as a clean scan (greyscale; A4, so 2479 x 3508 pixels at 300 dpi)."""
     document = pypdfium2.PdfDocument(pdf_bytes([text], font=font, font_size=font_size))
     try:
-        rendered = document[0].render(scale=dpi / 72, grayscale=True).to_pil()
+        rendered: Image.Image = document[0].render(scale=dpi / 72, grayscale=True).to_pil()
         return rendered.convert("L")
     finally:
         document.close()
@@ -236,7 +235,7 @@ def wrapped(text: str, width: int = 78) -> str:
 
 
 def character_error_rate(expected: str, seen: str) -> float:
-    """Edits (of characters) that turn ``seen`` into ``expected``, per expected character; all white space is one blank."""
+    """Edits (of characters) that turn ``seen`` into ``expected``, per expected character. White space is one blank."""
     want, got = " ".join(expected.split()), " ".join(seen.split())
     row = list(range(len(got) + 1))
     for i, w in enumerate(want, 1):
@@ -283,7 +282,7 @@ def write_audio(path: Path, samples: NDArray[np.int16], rate: int = 16000) -> Pa
     """Mono sound as FLAC, MP3, M4A, Ogg Opus or WAV, by the extension of ``path``."""
     with av.open(str(path), "w") as container:
         codec = _AUDIO_CODECS[path.suffix]
-        stream = container.add_stream(codec, rate=48000 if codec == "libopus" else rate)
+        stream: Any = container.add_stream(codec, rate=48000 if codec == "libopus" else rate)
         stream.layout = "mono"
         _encode_audio(container, stream, samples, rate)
     return path
@@ -323,7 +322,7 @@ def write_video(
         video = container.add_stream("libx264", rate=fps, options={"preset": "ultrafast", "crf": "28"})
         video.width, video.height, video.pix_fmt = width, height, "yuv420p"
         # The muxer writes its header with the first packet, so every stream must be there before.
-        audio = None
+        audio: Any = None
         if sound is not None:
             audio = container.add_stream("aac", rate=rate)
             audio.layout = "mono"

@@ -68,7 +68,7 @@ def photo(seed: int, size: tuple[int, int] = (1600, 1200)) -> Image.Image:
 def _rough(
     rng: np.random.Generator, width: int, height: int, *, octaves: int, first: int, fade: float = 0.6
 ) -> NDArray[np.float32]:
-    """Fractal noise between 0 and 1, shape (height, width): random grids, each finer and fainter than the one before."""
+    """Fractal noise between 0 and 1, shape (height, width): random grids, each finer and fainter than the last."""
     total = np.zeros((height, width), np.float32)
     weight, sum_of_weights, cells = 1.0, 0.0, first
     for _ in range(octaves):

@@ -90,13 +90,13 @@ def _speak(voice: str, speed: int, path: Path, text: bytes) -> None:
     library.espeak_SetParameter(_PARAMETER_RATE, speed, 0)
     samples = bytearray()
 
-    @ctypes.CFUNCTYPE(ctypes.c_int, ctypes.c_void_p, ctypes.c_int, ctypes.c_void_p)
     def receive(wav: int | None, count: int, events: int | None) -> int:
         if wav and count > 0:
             samples.extend(ctypes.string_at(wav, count * 2))
         return 0
 
-    library.espeak_SetSynthCallback(receive)
+    callback = ctypes.CFUNCTYPE(ctypes.c_int, ctypes.c_void_p, ctypes.c_int, ctypes.c_void_p)(receive)
+    library.espeak_SetSynthCallback(callback)
     data = text + b"\0"
     library.espeak_Synth(data, ctypes.c_size_t(len(data)), 0, _POSITION_CHARACTER, 0, _CHARS_UTF8, None, None)
     library.espeak_Synchronize()

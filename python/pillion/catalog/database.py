@@ -83,7 +83,7 @@ class Database:
         )
 
     def _connect(self, module: ModuleType) -> Any:
-        mode = "ro" if self._read_only else "rwc"
+        mode = self._mode()
         quoted = str(self.path).replace("%", "%25").replace("?", "%3f").replace("#", "%23")
         connection = module.connect(
             f"file:{quoted}?mode={mode}",
@@ -99,6 +99,12 @@ class Database:
             connection.execute("PRAGMA synchronous = NORMAL")
             connection.execute("PRAGMA wal_autocheckpoint = 10000")
         return connection
+
+    def _mode(self) -> str:
+        if not self._read_only:
+            return "rwc"
+        # Without a write-ahead log nobody writes: no lock and no shared memory, which cannot be made here, is needed.
+        return "ro" if Path(f"{self.path}-wal").exists() else "ro&immutable=1"
 
     @contextmanager
     def read(self) -> Iterator[sa.Connection]:

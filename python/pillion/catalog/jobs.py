@@ -200,7 +200,7 @@ def owners(connection: sa.Connection) -> dict[str, float]:
     query = sa.select(jobs.c.lease_owner, sa.func.max(jobs.c.lease_deadline)).where(
         jobs.c.state == JobState.RUNNING.value
     )
-    return dict(connection.execute(query.group_by(jobs.c.lease_owner)).tuples().all())
+    return {row[0]: row[1] for row in connection.execute(query.group_by(jobs.c.lease_owner))}
 
 
 def rescue(connection: sa.Connection, owner: str, now: float) -> int:
@@ -333,7 +333,10 @@ def _first_state(kind: SidecarKind) -> sa.ColumnElement[str]:
         return sa.literal(JobState.QUEUED.value)
     text = sidecars.alias("text")
     awaited = sa.exists().where(
-        text.c.content_uuid == sidecars.c.content_uuid, text.c.kind.in_(_TEXT_KINDS), is_due(text)
+        recipes.c.digest == sidecars.c.wanted,
+        text.c.content_uuid == sidecars.c.content_uuid,
+        text.c.kind == recipes.c.awaits,
+        is_due(text),
     )
     return sa.case((awaited, JobState.WAITING.value), else_=JobState.QUEUED.value)
 

@@ -60,6 +60,21 @@ def queue_slice(
     return looked_at, queued
 
 
+def want_one(connection: sa.Connection, content_uuid: str, want: WantedSidecar, now: float) -> None:
+    """Add the row of one sidecar that somebody asks for and no policy does."""
+    _remember(connection, want)
+    row = {
+        "content_uuid": content_uuid,
+        "kind": want.kind.value,
+        "variant": want.variant,
+        "status": SidecarStatus.PENDING.value,
+        "wanted": want.recipe.digest(),
+        "created_at": now,
+        "updated_at": now,
+    }
+    connection.execute(upsert(connection, sidecars).values(**row).on_conflict_do_nothing())
+
+
 def has_unqueued(connection: sa.Connection, location_id: int) -> bool:
     """Whether any entry of a location changed since queueing last looked at it."""
     query = sa.select(entries.c.id).where(entries.c.location_id == location_id, entries.c.queued == 0).limit(1)
@@ -136,12 +151,18 @@ def _fill_wants(connection: sa.Connection, wants_of: WantsOf) -> None:
     groups = connection.execute(sa.select(_slice.c.mime, _slice.c.claimed).where(_slice.c.mime.is_not(None)).distinct())
     for mime, claimed in groups.all():
         for want in wants_of(mime, claimed or None):
-            digest = want.recipe.digest()
-            settings = json.dumps(dict(want.settings), sort_keys=True)
-            known = upsert(connection, recipes).values(digest=digest, recipe=want.recipe.canonical(), settings=settings)
-            connection.execute(known.on_conflict_do_nothing(index_elements=["digest"]))
+            digest = _remember(connection, want)
             row = {"mime": mime, "claimed": claimed, "kind": want.kind.value, "variant": want.variant, "digest": digest}
             connection.execute(sa.insert(_wants).values(**row))
+
+
+def _remember(connection: sa.Connection, want: WantedSidecar) -> str:
+    """Keep a recipe with its settings, so that a job finds them; returns its digest."""
+    digest = want.recipe.digest()
+    settings = json.dumps(dict(want.settings), sort_keys=True)
+    row = {"digest": digest, "recipe": want.recipe.canonical(), "settings": settings, "awaits": want.awaits}
+    connection.execute(upsert(connection, recipes).values(**row).on_conflict_do_nothing(index_elements=["digest"]))
+    return digest
 
 
 def _drop_unwanted(connection: sa.Connection, kinds: Sequence[SidecarKind]) -> None:

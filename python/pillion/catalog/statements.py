@@ -6,7 +6,6 @@ from collections.abc import Iterator, Sequence
 from typing import Any, TypeVar
 
 import sqlalchemy as sa
-from sqlalchemy.dialects import postgresql, sqlite
 
 T = TypeVar("T")
 
@@ -16,7 +15,13 @@ IN_LIMIT = 500
 
 def upsert(connection: sa.Connection, table: sa.Table) -> Any:
     """An INSERT of the database's own dialect, which has ``on_conflict_do_nothing`` and ``on_conflict_do_update``."""
-    return (sqlite if connection.dialect.name == "sqlite" else postgresql).insert(table)
+    if connection.dialect.name == "sqlite":
+        from sqlalchemy.dialects import sqlite
+
+        return sqlite.insert(table)
+    from sqlalchemy.dialects import postgresql
+
+    return postgresql.insert(table)
 
 
 def chunks(items: Sequence[T], size: int = IN_LIMIT) -> Iterator[Sequence[T]]:

@@ -118,8 +118,11 @@ recipes = Table(
     Column("digest", Text, primary_key=True),
     Column("recipe", Text, nullable=False),
     Column("settings", Text, nullable=False),
+    Column("awaits", Text),
+    CheckConstraint(_one_of("awaits", SidecarKind)),
 )
-"""``recipe``: canonical JSON. ``settings``: the kind's settings, as JSON, to hand to the generator."""
+"""``recipe``: canonical JSON. ``settings``: the kind's settings, as JSON, to hand to the generator.
+``awaits``: the kind of the same content that it is made from."""
 
 sidecars = Table(
     "sidecars",

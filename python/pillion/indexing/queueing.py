@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from typing import Any
 
 from pillion import _core, generators
 from pillion.model import MediaClass, Recipe, SidecarKind, WantedSidecar
-from pillion.policy import TEXT_KIND_OF_CLASS, DeviceGenerationPolicy, KindPolicy, wanted_kinds
+from pillion.policy import TEXT_KIND_OF_CLASS, DeviceGenerationPolicy, KindPolicy, override, restrict, wanted_kinds
 
 UNSUPPORTED = Recipe(generator="none", version=1)
 """The recipe of a sidecar that no generator can make; a generator that can gives another, so it is tried again then."""
@@ -23,19 +24,30 @@ def wanted_sidecars(policy: DeviceGenerationPolicy, mime: str, claimed: str | No
     kinds = dict(wanted_kinds(policy, media_class))
     if claimed is not None:
         kinds = {**_promised(policy, MediaClass(_core.media_class(claimed))), **kinds}
-    result = []
     text_kind = TEXT_KIND_OF_CLASS.get(media_class)
-    texts: dict[str, str] = {}
-    for kind, part in sorted(kinds.items(), key=lambda item: list(SidecarKind).index(item[0])):
-        settings = dict(part.settings)
-        if kind is SidecarKind.EMBEDDINGS and texts:
-            settings["texts"] = dict(texts)
-        for variant in part.variants:
-            recipe = _recipe(kind, mime, variant, settings)
-            result.append(WantedSidecar(kind=kind, variant=variant, recipe=recipe, settings=settings))
-            if kind is text_kind:
-                texts[kind.value] = recipe.digest()
+    result: list[WantedSidecar] = []
+    for kind in (kind for kind in SidecarKind if kind in kinds):
+        source = next((made for made in result if made.kind is text_kind), None)
+        awaited = source if kind is SidecarKind.EMBEDDINGS else None
+        for variant in kinds[kind].variants:
+            result.append(_wanted(kind, mime, variant, kinds[kind].settings, awaited))
     return result
+
+
+def wanted_on_demand(
+    policy: DeviceGenerationPolicy, kind: SidecarKind, variant: str, mime: str
+) -> Sequence[WantedSidecar]:
+    """One sidecar that somebody asks for, whatever the policy, with the one that it is made from before it.
+
+    Empty if files of this type have no such sidecar.
+    """
+    media_class = MediaClass(_core.media_class(mime))
+    asked = {kind: {"enable": True, "variants": [variant]}}
+    text_kind = TEXT_KIND_OF_CLASS.get(media_class)
+    if kind is SidecarKind.EMBEDDINGS and text_kind is not None:
+        asked[text_kind] = {"enable": True}
+    wants = wanted_sidecars(restrict(override(policy, asked), asked), mime, None)
+    return wants if any(want.kind is kind for want in wants) else []
 
 
 def _promised(policy: DeviceGenerationPolicy, media_class: MediaClass) -> dict[SidecarKind, KindPolicy]:
@@ -46,16 +58,13 @@ def _promised(policy: DeviceGenerationPolicy, media_class: MediaClass) -> dict[S
     return kinds
 
 
-def _recipe(kind: SidecarKind, mime: str, variant: str, settings: Mapping[str, Any]) -> Recipe:
+def _wanted(
+    kind: SidecarKind, mime: str, variant: str, settings: Mapping[str, Any], awaited: WantedSidecar | None
+) -> WantedSidecar:
+    """One sidecar with its recipe; one that is made from another has that one's recipe in its own."""
     generator = generators.find(kind, mime)
-    if generator is None:
-        return UNSUPPORTED
-    recipe = generator.recipe(mime, variant, settings)
-    if "texts" not in settings:
-        return recipe
-    return Recipe(
-        generator=recipe.generator,
-        version=recipe.version,
-        model=recipe.model,
-        settings={**recipe.settings, "texts": settings["texts"]},
-    )
+    recipe = UNSUPPORTED if generator is None else generator.recipe(mime, variant, settings)
+    if awaited is not None:
+        recipe = replace(recipe, settings={**recipe.settings, "made_from": awaited.recipe.digest()})
+    awaits = awaited.kind if awaited else None
+    return WantedSidecar(kind=kind, variant=variant, recipe=recipe, settings=settings, awaits=awaits)

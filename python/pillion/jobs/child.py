@@ -20,6 +20,10 @@ NICENESS = 5
 """How far workers stand back for the user's own programs."""
 
 
+READY = "ready"
+STARTED = "started"
+
+
 def _die_with_parent(parent: int) -> None:
     if sys.platform == "linux":
         ctypes.CDLL(None).prctl(_PR_SET_PDEATHSIG, signal.SIGKILL, 0, 0, 0)
@@ -45,6 +49,7 @@ def serve(connection: Connection, function: Callable[[Any], Any], recycle_bytes:
             batch = connection.recv()
         except (EOFError, OSError):
             return
+        connection.send(STARTED)
         for index, item in enumerate(batch):
             result = function(item)
             last = index == len(batch) - 1 and _resident_bytes() > recycle_bytes
@@ -63,7 +68,7 @@ def main() -> None:
     module, _, name = target.partition(":")
     connection = Connection(descriptor)
     function = getattr(importlib.import_module(module), name)
-    connection.send("ready")
+    connection.send(READY)
     serve(connection, function, recycle_bytes)
     # Engines can take long to unload, and nothing here is left to be saved.
     os._exit(0)

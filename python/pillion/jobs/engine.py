@@ -99,6 +99,8 @@ class Engine(Generic[J]):
         self._heartbeat_at = 0.0
         self._paused: dict[str, float] = {}
         self._stop = threading.Event()
+        self.idle = threading.Event()
+        """Set while there is nothing to do; a retry that is due later counts as something."""
         self.notices: dict[str, str] = {}
 
     @property
@@ -210,8 +212,11 @@ class Engine(Generic[J]):
         if until_idle and self._paused:
             return any(not self._is_paused(lane) for lane in self._source.fronts(now))
         if self._source.fronts(now):
+            self.idle.clear()
             return True
         retry = self._source.next_retry(now)
+        if retry is None:
+            self.idle.set()
         if retry is None and until_idle:
             return False
         self._stop.wait(min(max((retry or now + 1.0) - now, 0.05), 1.0))

@@ -21,6 +21,7 @@ from multiprocessing.connection import Connection, wait
 from typing import Any
 
 from pillion.errors import ErrorClass, ItemError
+from pillion.jobs.child import STARTED
 
 _TICK_S = 0.25
 """How often deadlines and memory are looked at."""
@@ -40,6 +41,7 @@ class _Item:
 class _Batch:
     lane: str
     items: deque[_Item]
+    unstarted: int = 0
 
 
 @dataclass(slots=True)
@@ -48,6 +50,7 @@ class _Child:
     connection: Connection
     ready: bool = False
     batch: _Batch | None = None
+    started: bool = False
     lanes: set[str] = field(default_factory=set)
     until: float = 0.0
     verdict: tuple[ErrorClass, str] | None = None
@@ -181,6 +184,7 @@ class WorkerPool(Executor):
         if not batch.items:
             return
         child.batch = batch
+        child.started = False
         child.lanes.add(batch.lane)
         child.until = time.monotonic() + batch.items[0].deadline_s
         try:
@@ -208,6 +212,9 @@ class WorkerPool(Executor):
             if not child.ready:
                 child.ready = True
                 self._failed_starts = 0
+                return
+            if message == STARTED:
+                child.started = True
                 return
             if child.batch is None:
                 return
@@ -247,6 +254,11 @@ class WorkerPool(Executor):
             return
         batch = child.batch
         if batch is None:
+            return
+        if not child.started and batch.unstarted < _MAX_FAILED_STARTS:
+            # It died idle, before it read the batch: nothing in there is to blame.
+            batch.unstarted += 1
+            self._waiting.appendleft(batch)
             return
         blamed = batch.items.popleft()
         if batch.items:

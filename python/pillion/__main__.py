@@ -1,0 +1,5 @@
+"""``python -m pillion`` is the ``pillion`` command."""
+
+from pillion.cli import main
+
+main()

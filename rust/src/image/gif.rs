@@ -1,0 +1,127 @@
+//! GIF: the first frame, on its transparent canvas.
+
+use std::num::NonZeroU64;
+
+use gif::{ColorOutput, DecodeOptions, DecodingError, MemoryLimit};
+
+use super::memory::Limits;
+use super::orient::Orientation;
+use super::pixels::{Layout, Pixels};
+use super::{Format, Header, Picture};
+use crate::error::{CoreError, ErrorClass, Result};
+
+/// Size of the canvas, from the screen descriptor.
+///
+/// # Errors
+/// `corrupt`.
+pub fn header(data: &[u8]) -> Result<Header> {
+    let decoder = DecodeOptions::new().read_info(data).map_err(explain)?;
+    Ok(Header {
+        format: Format::Gif,
+        width: decoder.width().into(),
+        height: decoder.height().into(),
+        orientation: Orientation::UPRIGHT,
+    })
+}
+
+/// Decode the first frame and place it on the canvas, clipped to it.
+///
+/// # Errors
+/// `corrupt`, `too_large` or `oom`.
+pub fn decode(data: &[u8], limits: &Limits) -> Result<Picture<Pixels>> {
+    let mut options = DecodeOptions::new();
+    options.set_color_output(ColorOutput::RGBA);
+    if let Some(bytes) = NonZeroU64::new(limits.max_bytes) {
+        options.set_memory_limit(MemoryLimit::Bytes(bytes));
+    }
+    let mut decoder = options.read_info(data).map_err(explain)?;
+    let (width, height) = (u32::from(decoder.width()), u32::from(decoder.height()));
+    limits.check_size(width, height)?;
+    let info = decoder.next_frame_info().map_err(explain)?;
+    let frame = info.ok_or_else(|| CoreError::new(ErrorClass::Corrupt, "a GIF without a frame"))?;
+    limits.check_size(frame.width.into(), frame.height.into())?;
+    let place = Place {
+        left: frame.left.into(),
+        top: frame.top.into(),
+        width: frame.width.into(),
+    };
+    let mut samples = super::memory::zeroed(decoder.buffer_size())?;
+    decoder.read_into_buffer(&mut samples).map_err(explain)?;
+    let canvas = if place.covers(width) && samples.len() == width as usize * height as usize * 4 {
+        Pixels {
+            width,
+            height,
+            layout: Layout::Rgba,
+            data: samples,
+        }
+    } else {
+        let mut canvas = Pixels::zeroed(width, height, Layout::Rgba)?;
+        place.paste(&samples, &mut canvas);
+        canvas
+    };
+    Ok(Picture::unscaled(canvas, Orientation::UPRIGHT))
+}
+
+/// Where a frame lies on the canvas, in pixels.
+struct Place {
+    left: usize,
+    top: usize,
+    width: usize,
+}
+
+impl Place {
+    fn covers(&self, canvas_width: u32) -> bool {
+        (self.left, self.top, self.width) == (0, 0, canvas_width as usize)
+    }
+
+    /// Copy the frame's RGBA rows onto the canvas; what lies outside is left out.
+    fn paste(&self, frame: &[u8], canvas: &mut Pixels) {
+        let stride = canvas.stride();
+        let visible = self.width * 4;
+        let visible = visible.min(stride.saturating_sub(self.left * 4));
+        let rows = canvas.data.chunks_exact_mut(stride).skip(self.top);
+        for (source, target) in frame.chunks_exact(self.width * 4).zip(rows) {
+            if visible > 0 {
+                target[self.left * 4..][..visible].copy_from_slice(&source[..visible]);
+            }
+        }
+    }
+}
+
+fn explain(error: DecodingError) -> CoreError {
+    match error {
+        DecodingError::MemoryLimit | DecodingError::OutOfMemory => {
+            CoreError::new(ErrorClass::TooLarge, "the GIF needs too much memory")
+        }
+        DecodingError::Io(error) if error.kind() == std::io::ErrorKind::UnexpectedEof => {
+            CoreError::new(ErrorClass::Corrupt, "the GIF ends early")
+        }
+        DecodingError::Io(error) => error.into(),
+        error => CoreError::new(ErrorClass::Corrupt, format!("damaged GIF: {error}")),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn frames_are_clipped_to_the_canvas() {
+        let mut canvas = Pixels::zeroed(3, 2, Layout::Rgba).expect("small");
+        let place = Place {
+            left: 2,
+            top: 1,
+            width: 2,
+        };
+        place.paste(&[9; 16], &mut canvas);
+        assert_eq!(canvas.data[..20], [0; 20]);
+        assert_eq!(canvas.data[20..], [9; 4]);
+        let outside = Place {
+            left: 5,
+            top: 0,
+            width: 1,
+        };
+        outside.paste(&[7; 4], &mut canvas);
+        assert_eq!(canvas.data[..20], [0; 20]);
+    }
+}

@@ -1,0 +1,178 @@
+//! Pictures: probe, decode, orient, resize, encode. One read and one decode serve all thumbnails of a picture.
+//!
+//! Nothing here trusts a file: the size a header announces is checked before anything is allocated for it, decoders
+//! get a memory budget, and every failure has a class.
+
+mod bitmap;
+mod encode;
+mod format;
+mod gif;
+mod jpeg;
+mod memory;
+mod orient;
+mod pixels;
+mod png;
+mod resize;
+mod source;
+mod thumbnail;
+mod tiff;
+mod turbo;
+mod webp;
+
+pub use encode::{DEFAULT_METHOD, MAX_METHOD};
+pub use format::Format;
+pub use memory::Limits;
+pub use orient::Orientation;
+pub use pixels::{Layout, Pixels, Raster};
+pub use source::read_file;
+pub use thumbnail::{Spec, Thumbnail, thumbnails, thumbnails_from_pixels};
+
+use crate::error::{CoreError, ErrorClass, Result};
+
+/// What a file's header says about its (first) picture.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Header {
+    /// The format, by magic bytes.
+    pub format: Format,
+    /// Stored columns.
+    pub width: u32,
+    /// Stored rows.
+    pub height: u32,
+    /// How to turn the stored picture upright.
+    pub orientation: Orientation,
+}
+
+impl Header {
+    /// Width and height of the upright picture.
+    pub fn upright_size(&self) -> (u32, u32) {
+        self.orientation.upright_size(self.width, self.height)
+    }
+}
+
+/// How large a decoded picture has to be.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Want {
+    /// Every pixel.
+    Full,
+    /// A longest side of at least this many pixels; decoders that can yield a smaller picture at less cost may.
+    AtLeast(u32),
+}
+
+impl Want {
+    fn longest_side(self) -> Option<u32> {
+        match self {
+            Self::Full => None,
+            Self::AtLeast(side) => Some(side),
+        }
+    }
+}
+
+/// A decoded picture, as stored, and how to turn it upright.
+#[derive(Clone, Debug)]
+pub struct Picture<T> {
+    /// The samples.
+    pub raster: T,
+    /// How to turn them upright.
+    pub orientation: Orientation,
+    /// Stored width and height before any scaling by the decoder, in pixels.
+    pub full_size: (u32, u32),
+    /// How much of the raster the picture covers, in its pixels: scaling decoders round sides up.
+    pub extent: (f64, f64),
+}
+
+impl Picture<Pixels> {
+    /// A picture that was decoded without scaling.
+    fn unscaled(pixels: Pixels, orientation: Orientation) -> Self {
+        Self {
+            full_size: (pixels.width, pixels.height),
+            extent: (pixels.width.into(), pixels.height.into()),
+            raster: pixels,
+            orientation,
+        }
+    }
+
+    /// The same with a raster that may be planar.
+    fn into_raster(self) -> Picture<Raster> {
+        Picture {
+            raster: Raster::Pixels(self.raster.drop_opaque_alpha()),
+            orientation: self.orientation,
+            full_size: self.full_size,
+            extent: self.extent,
+        }
+    }
+}
+
+/// Read the header only.
+///
+/// # Errors
+/// `unsupported` for a format that is not read here, `corrupt` for a damaged header.
+pub fn probe(data: &[u8]) -> Result<Header> {
+    let limits = Limits::with_max_pixels(u64::MAX);
+    let header = match sniff(data)? {
+        Format::Jpeg => jpeg::header(data, &limits),
+        Format::Png => png::header(data, &limits),
+        Format::Gif => gif::header(data),
+        Format::Bmp => bitmap::header(data, Format::Bmp),
+        Format::Ico => bitmap::header(data, Format::Ico),
+        Format::Tiff => tiff::header(data),
+        Format::Webp => webp::header(data),
+    }?;
+    if header.width == 0 || header.height == 0 {
+        return Err(CoreError::new(
+            ErrorClass::Corrupt,
+            "the header announces an empty picture",
+        ));
+    }
+    Ok(header)
+}
+
+/// Decode the (first) picture as stored, to interleaved samples.
+///
+/// # Errors
+/// Any class of [`ErrorClass`] that a file can cause: `unsupported`, `corrupt`, `too_large`, `oom`.
+pub fn decode(data: &[u8], want: Want, limits: &Limits) -> Result<Picture<Pixels>> {
+    match sniff(data)? {
+        Format::Jpeg => jpeg::decode(data, want, limits),
+        Format::Png => png::decode(data, limits),
+        Format::Gif => gif::decode(data, limits),
+        Format::Bmp => bitmap::decode(data, Format::Bmp, limits),
+        Format::Ico => bitmap::decode(data, Format::Ico, limits),
+        Format::Tiff => tiff::decode(data, limits),
+        Format::Webp => webp::decode(data, want, limits),
+    }
+}
+
+/// Decode the (first) picture as stored, in whichever form is cheapest to make thumbnails of.
+///
+/// # Errors
+/// As [`decode`].
+pub fn decode_raster(data: &[u8], want: Want, limits: &Limits) -> Result<Picture<Raster>> {
+    decode(data, want, limits).map(Picture::into_raster)
+}
+
+/// Decode upright RGB or RGBA pixels whose longest side is at most `max_side`. Alpha is there when some pixel is
+/// not opaque.
+///
+/// # Errors
+/// As [`decode`].
+pub fn decode_upright(data: &[u8], max_side: Option<u32>, limits: &Limits) -> Result<Pixels> {
+    let want = max_side.map_or(Want::Full, Want::AtLeast);
+    let picture = decode(data, want, limits)?;
+    let (width, height) = picture.full_size;
+    let size = resize::fit(width, height, max_side.unwrap_or(u32::MAX));
+    let pixels = resize::pixels(&picture.raster, picture.extent, size)?;
+    let pixels = orient::upright_pixels(pixels, picture.orientation)?;
+    Ok(pixels.drop_opaque_alpha().with_colour())
+}
+
+fn sniff(data: &[u8]) -> Result<Format> {
+    if data.is_empty() {
+        return Err(CoreError::new(ErrorClass::Corrupt, "the file is empty"));
+    }
+    Format::sniff(data).ok_or_else(|| {
+        CoreError::new(
+            ErrorClass::Unsupported,
+            "not a picture of a format that is read here",
+        )
+    })
+}

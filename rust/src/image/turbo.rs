@@ -1,0 +1,328 @@
+//! A safe face for the parts of libjpeg-turbo's TurboJPEG 3 interface that the JPEG decoder needs.
+
+use std::ffi::CStr;
+use std::ptr::NonNull;
+
+use libc::c_int;
+use turbojpeg_sys as sys;
+
+use super::pixels::Layout;
+use crate::error::{CoreError, ErrorClass, Result};
+
+/// Most scans of a progressive picture; real ones have about ten, bombs have many thousands.
+const MAX_SCANS: c_int = 500;
+
+/// The decompression scale in eighths: `ceil(side * eighths / 8)`.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Scale(pub u32);
+
+impl Scale {
+    /// No scaling.
+    pub const FULL: Self = Self(8);
+
+    /// One side after scaling, as libjpeg rounds it.
+    pub fn apply(self, side: u32) -> u32 {
+        (u64::from(side) * u64::from(self.0)).div_ceil(8) as u32
+    }
+
+    /// How much of the scaled side the picture covers, in scaled pixels.
+    pub fn extent(self, side: u32) -> f64 {
+        f64::from(side) * f64::from(self.0) / 8.0
+    }
+}
+
+/// Colour model of the compressed samples.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Colour {
+    /// One component.
+    Gray,
+    /// Luma and two chroma components.
+    Ycc,
+    /// Three components stored as they are.
+    Rgb,
+    /// Four components, directly or as YCCK.
+    Cmyk,
+}
+
+/// What the headers up to the first scan say.
+#[derive(Clone, Copy, Debug)]
+pub struct Info {
+    /// Columns.
+    pub width: u32,
+    /// Rows.
+    pub height: u32,
+    /// Colour model.
+    pub colour: Colour,
+    /// Bits of one sample: 8, 12, or 2 to 16 when lossless.
+    pub precision: u32,
+    /// Whether all coefficients must be held in memory at once.
+    pub progressive: bool,
+    /// Lossless JPEG cannot be scaled while decoding.
+    pub lossless: bool,
+}
+
+/// What the decoder had to say about data it got through to the end of.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Verdict {
+    /// Nothing.
+    Sound,
+    /// The data ends early, or is damaged: the message of libjpeg.
+    Damaged(String),
+}
+
+/// One libjpeg-turbo decompressor, for one picture: a handle keeps tables from the picture before, which would make
+/// the pixels of a damaged file depend on its predecessor.
+pub struct Decompressor {
+    handle: NonNull<libc::c_void>,
+}
+
+impl Drop for Decompressor {
+    fn drop(&mut self) {
+        // SAFETY: the handle came from tj3Init, is owned by this value alone and not used afterwards.
+        unsafe { sys::tj3Destroy(self.handle.as_ptr()) }
+    }
+}
+
+impl Decompressor {
+    /// A decompressor that holds at most `max_bytes` in libjpeg's own buffers.
+    ///
+    /// # Errors
+    /// `oom` when libjpeg-turbo cannot allocate its state.
+    pub fn new(max_bytes: u64) -> Result<Self> {
+        // SAFETY: tj3Init has no preconditions; null means failure.
+        let handle = unsafe { sys::tj3Init(sys::TJINIT_TJINIT_DECOMPRESS as c_int) };
+        let handle = NonNull::new(handle)
+            .ok_or_else(|| CoreError::new(ErrorClass::Oom, "no memory for the JPEG decoder"))?;
+        let decompressor = Self { handle };
+        let megabytes = c_int::try_from(max_bytes >> 20).unwrap_or(c_int::MAX);
+        decompressor.set(sys::TJPARAM_TJPARAM_MAXMEMORY as c_int, megabytes.max(1))?;
+        decompressor.set(sys::TJPARAM_TJPARAM_SCANLIMIT as c_int, MAX_SCANS)?;
+        decompressor.set(sys::TJPARAM_TJPARAM_SAVEMARKERS as c_int, 0)?;
+        Ok(decompressor)
+    }
+
+    /// Parse the headers.
+    ///
+    /// # Errors
+    /// `corrupt` when they are damaged; `unsupported` for colour models libjpeg-turbo does not name.
+    pub fn read_header(&mut self, jpeg: &[u8]) -> Result<Info> {
+        // SAFETY: pointer and length describe `jpeg`, which is only read during the call.
+        let code = unsafe { sys::tj3DecompressHeader(self.raw(), jpeg.as_ptr(), jpeg.len() as _) };
+        self.verdict(code)?;
+        let width = self.get_u32(sys::TJPARAM_TJPARAM_JPEGWIDTH as c_int);
+        let height = self.get_u32(sys::TJPARAM_TJPARAM_JPEGHEIGHT as c_int);
+        if width == 0 || height == 0 {
+            return Err(CoreError::new(
+                ErrorClass::Corrupt,
+                "a JPEG without a picture",
+            ));
+        }
+        let colour = match self.get(sys::TJPARAM_TJPARAM_COLORSPACE as c_int) {
+            value if value == sys::TJCS_TJCS_GRAY as c_int => Colour::Gray,
+            value if value == sys::TJCS_TJCS_YCbCr as c_int => Colour::Ycc,
+            value if value == sys::TJCS_TJCS_RGB as c_int => Colour::Rgb,
+            value if value == sys::TJCS_TJCS_CMYK as c_int => Colour::Cmyk,
+            value if value == sys::TJCS_TJCS_YCCK as c_int => Colour::Cmyk,
+            _ => {
+                return Err(CoreError::new(
+                    ErrorClass::Unsupported,
+                    "a JPEG of an unknown colour model",
+                ));
+            }
+        };
+        Ok(Info {
+            width,
+            height,
+            colour,
+            precision: self.get_u32(sys::TJPARAM_TJPARAM_PRECISION as c_int),
+            progressive: self.get(sys::TJPARAM_TJPARAM_PROGRESSIVE as c_int) == 1,
+            lossless: self.get(sys::TJPARAM_TJPARAM_LOSSLESS as c_int) == 1,
+        })
+    }
+
+    /// Scale what the next decompression yields.
+    ///
+    /// # Errors
+    /// `crash` for a scale libjpeg-turbo does not know: a bug here.
+    pub fn set_scale(&mut self, scale: Scale) -> Result<()> {
+        let factor = sys::tjscalingfactor {
+            num: scale.0 as c_int,
+            denom: 8,
+        };
+        let factor = reduced(factor);
+        // SAFETY: the handle is live; the factor is passed by value.
+        match unsafe { sys::tj3SetScalingFactor(self.raw(), factor) } {
+            0 => Ok(()),
+            _ => Err(CoreError::new(ErrorClass::Crash, self.message())),
+        }
+    }
+
+    /// Decompress 8-bit samples into `out`, which must hold `width * height` pixels of `target` at the scale set,
+    /// `(width, height)` being what [`Scale::apply`] makes of the header's sides.
+    ///
+    /// # Errors
+    /// `corrupt` when nothing can be decoded, `crash` when `out` is of the wrong size: a bug here.
+    pub fn decompress(
+        &mut self,
+        jpeg: &[u8],
+        out: &mut [u8],
+        (width, height): (u32, u32),
+        target: Target,
+    ) -> Result<Verdict> {
+        let pitch = width as usize * target.channels();
+        if out.len() != pitch * height as usize {
+            return Err(CoreError::new(
+                ErrorClass::Crash,
+                "a JPEG buffer of the wrong size",
+            ));
+        }
+        // SAFETY: `jpeg` is read within its length. libjpeg writes `pitch` bytes into each of the scaled height's
+        // rows; the header was read from the same bytes by this handle, so `width` and `height` are what it
+        // computes again, and `out` was just checked to hold them.
+        let code = unsafe {
+            sys::tj3Decompress8(
+                self.raw(),
+                jpeg.as_ptr(),
+                jpeg.len() as _,
+                out.as_mut_ptr(),
+                pitch as c_int,
+                target.code(),
+            )
+        };
+        self.verdict(code)
+    }
+
+    fn raw(&self) -> sys::tjhandle {
+        self.handle.as_ptr()
+    }
+
+    fn get(&self, parameter: c_int) -> c_int {
+        // SAFETY: the handle is live; unknown parameters give -1.
+        unsafe { sys::tj3Get(self.raw(), parameter) }
+    }
+
+    fn get_u32(&self, parameter: c_int) -> u32 {
+        u32::try_from(self.get(parameter)).unwrap_or(0)
+    }
+
+    fn set(&self, parameter: c_int, value: c_int) -> Result<()> {
+        // SAFETY: the handle is live; bad parameters are reported.
+        match unsafe { sys::tj3Set(self.raw(), parameter, value) } {
+            0 => Ok(()),
+            _ => Err(CoreError::new(ErrorClass::Crash, self.message())),
+        }
+    }
+
+    /// The last message of libjpeg, without the name of the function it was raised in.
+    fn message(&self) -> String {
+        // SAFETY: the handle is live; TurboJPEG returns a NUL-terminated string that it owns, copied here at once.
+        let text = unsafe { CStr::from_ptr(sys::tj3GetErrorStr(self.raw())) };
+        let text = text.to_string_lossy();
+        match text.split_once("(): ") {
+            Some((_, message)) => message.to_owned(),
+            None => text.into_owned(),
+        }
+    }
+
+    /// Tell apart success, warnings and failure.
+    fn verdict(&self, code: c_int) -> Result<Verdict> {
+        if code == 0 {
+            return Ok(Verdict::Sound);
+        }
+        let message = self.message();
+        // SAFETY: the handle is live.
+        let severity = unsafe { sys::tj3GetErrorCode(self.raw()) };
+        if severity == sys::TJERR_TJERR_WARNING as c_int {
+            return Ok(if is_harmless(&message) {
+                Verdict::Sound
+            } else {
+                Verdict::Damaged(message)
+            });
+        }
+        let class = match message.as_str() {
+            text if text.starts_with("Insufficient memory") => ErrorClass::TooLarge,
+            text if text.starts_with("Backing store not supported") => ErrorClass::TooLarge,
+            text if text.starts_with("Memory allocation failure") => ErrorClass::Oom,
+            text if text.starts_with("Unsupported") => ErrorClass::Unsupported,
+            _ => ErrorClass::Corrupt,
+        };
+        Err(CoreError::new(class, message))
+    }
+}
+
+/// Warnings that leave the picture whole. TurboJPEG tells its warnings apart by text only; the texts are those of
+/// jerror.h in the copy of libjpeg-turbo that is compiled in.
+fn is_harmless(message: &str) -> bool {
+    message.contains("extraneous bytes before marker")
+        || message.starts_with("Unknown Adobe color transform code")
+        || message.starts_with("Inconsistent progression sequence")
+        || message.starts_with("Warning: unknown JFIF revision number")
+}
+
+/// Interleaved samples libjpeg-turbo can write.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Target {
+    /// One of the layouts of [`Layout`]; alpha is set to 255.
+    Layout(Layout),
+    /// Cyan, magenta, yellow, black as stored.
+    Cmyk,
+}
+
+impl Target {
+    /// Bytes of one pixel.
+    pub const fn channels(self) -> usize {
+        match self {
+            Self::Layout(layout) => layout.channels(),
+            Self::Cmyk => 4,
+        }
+    }
+
+    const fn code(self) -> c_int {
+        let code = match self {
+            Self::Layout(Layout::Gray) => sys::TJPF_TJPF_GRAY,
+            Self::Layout(Layout::Rgb) => sys::TJPF_TJPF_RGB,
+            Self::Layout(Layout::Rgba) => sys::TJPF_TJPF_RGBA,
+            Self::Cmyk => sys::TJPF_TJPF_CMYK,
+        };
+        code as c_int
+    }
+}
+
+/// TurboJPEG knows its factors in lowest terms only.
+fn reduced(factor: sys::tjscalingfactor) -> sys::tjscalingfactor {
+    let mut factor = factor;
+    while factor.num % 2 == 0 && factor.denom % 2 == 0 {
+        factor.num /= 2;
+        factor.denom /= 2;
+    }
+    factor
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn scaled_sides_round_up() {
+        assert_eq!(Scale(4).apply(4032), 2016);
+        assert_eq!(Scale(1).apply(9), 2);
+        assert_eq!(Scale::FULL.apply(7), 7);
+    }
+
+    #[test]
+    fn every_eighth_is_a_scale_of_the_library() {
+        let mut decompressor = Decompressor::new(1 << 20).expect("a handle");
+        for eighths in 1..=8 {
+            decompressor.set_scale(Scale(eighths)).expect("known");
+        }
+    }
+
+    #[test]
+    fn garbage_is_corrupt() {
+        let mut decompressor = Decompressor::new(1 << 20).expect("a handle");
+        let error = decompressor
+            .read_header(b"\xff\xd8\xff\xe0nonsense")
+            .expect_err("not a JPEG");
+        assert_eq!(error.class, ErrorClass::Corrupt);
+    }
+}

@@ -1,0 +1,205 @@
+//! Bindings of the picture functions: `probe`, `thumbnails`, `thumbnails_from_pixels`, `decode`.
+
+use std::path::PathBuf;
+
+use numpy::{PyArray1, PyArray3, PyArrayMethods, PyReadonlyArray3, PyUntypedArrayMethods};
+use pyo3::exceptions::PyValueError;
+use pyo3::prelude::*;
+use pyo3::pybacked::PyBackedBytes;
+use pyo3::types::PyBytes;
+
+use super::detached;
+use crate::error::Result;
+use crate::image::{self, Header, Layout, Limits, Pixels, Spec};
+
+/// Add the functions and classes to the module.
+pub(super) fn register(m: &Bound<'_, PyModule>) -> PyResult<()> {
+    m.add_class::<ImageInfo>()?;
+    m.add_class::<Thumbnail>()?;
+    m.add_function(wrap_pyfunction!(probe, m)?)?;
+    m.add_function(wrap_pyfunction!(thumbnails, m)?)?;
+    m.add_function(wrap_pyfunction!(thumbnails_from_pixels, m)?)?;
+    m.add_function(wrap_pyfunction!(decode, m)?)?;
+    Ok(())
+}
+
+/// What a picture's header says.
+#[pyclass(frozen, module = "pillion._core")]
+struct ImageInfo(Header);
+
+#[pymethods]
+impl ImageInfo {
+    #[getter]
+    fn format(&self) -> &'static str {
+        self.0.format.name()
+    }
+
+    #[getter]
+    fn width(&self) -> u32 {
+        self.0.upright_size().0
+    }
+
+    #[getter]
+    fn height(&self) -> u32 {
+        self.0.upright_size().1
+    }
+
+    #[getter]
+    fn orientation(&self) -> u8 {
+        self.0.orientation.tag()
+    }
+
+    fn __repr__(&self) -> String {
+        let (width, height) = self.0.upright_size();
+        format!("ImageInfo({}, {width} x {height})", self.0.format.name())
+    }
+}
+
+/// One thumbnail: its name, size and WebP file.
+#[pyclass(frozen, module = "pillion._core")]
+struct Thumbnail {
+    #[pyo3(get)]
+    name: String,
+    #[pyo3(get)]
+    width: u32,
+    #[pyo3(get)]
+    height: u32,
+    #[pyo3(get)]
+    data: Py<PyBytes>,
+}
+
+#[pymethods]
+impl Thumbnail {
+    fn __repr__(&self) -> String {
+        format!("Thumbnail({}, {} x {})", self.name, self.width, self.height)
+    }
+}
+
+impl Thumbnail {
+    fn wrap(py: Python<'_>, made: Vec<image::Thumbnail>) -> Vec<Self> {
+        let wrap_one = |thumbnail: image::Thumbnail| Self {
+            name: thumbnail.name,
+            width: thumbnail.width,
+            height: thumbnail.height,
+            data: PyBytes::new(py, &thumbnail.data).unbind(),
+        };
+        made.into_iter().map(wrap_one).collect()
+    }
+}
+
+/// A file's path, or its contents.
+#[derive(FromPyObject)]
+enum Source {
+    Contents(PyBackedBytes),
+    Path(PathBuf),
+}
+
+impl Source {
+    /// Call `work` with the contents, reading the file if there is one to read.
+    fn with<T>(&self, work: impl FnOnce(&[u8]) -> Result<T>) -> Result<T> {
+        match self {
+            Self::Contents(data) => work(data),
+            Self::Path(path) => work(&image::read_file(path)?),
+        }
+    }
+}
+
+fn specs(specs: Vec<(String, u32, u8)>, method: u8) -> PyResult<Vec<Spec>> {
+    let check = |(name, max_side, quality): (String, u32, u8)| {
+        if max_side == 0 || quality > 100 || method > image::MAX_METHOD {
+            let limit = image::MAX_METHOD;
+            return Err(PyValueError::new_err(format!(
+                "{name}: the longest side must be at least 1, the quality at most 100, the method at most {limit}"
+            )));
+        }
+        Ok(Spec {
+            name,
+            max_side,
+            quality,
+            method,
+        })
+    };
+    specs.into_iter().map(check).collect()
+}
+
+#[pyfunction]
+fn probe(py: Python<'_>, source: Source) -> PyResult<ImageInfo> {
+    detached(py, || source.with(image::probe)).map(ImageInfo)
+}
+
+#[pyfunction]
+#[pyo3(name = "thumbnails", signature = (source, specs, *, max_pixels = 268_435_456, method = image::DEFAULT_METHOD))]
+fn thumbnails(
+    py: Python<'_>,
+    source: Source,
+    specs: Vec<(String, u32, u8)>,
+    max_pixels: u64,
+    method: u8,
+) -> PyResult<Vec<Thumbnail>> {
+    let specs = self::specs(specs, method)?;
+    let limits = Limits::with_max_pixels(max_pixels);
+    let made = detached(py, || {
+        source.with(|data| image::thumbnails(data, &specs, &limits))
+    })?;
+    Ok(Thumbnail::wrap(py, made))
+}
+
+#[pyfunction]
+#[pyo3(signature = (pixels, specs, *, method = image::DEFAULT_METHOD))]
+fn thumbnails_from_pixels(
+    py: Python<'_>,
+    pixels: PyReadonlyArray3<'_, u8>,
+    specs: Vec<(String, u32, u8)>,
+    method: u8,
+) -> PyResult<Vec<Thumbnail>> {
+    let specs = self::specs(specs, method)?;
+    let pixels = pixels_of(&pixels)?;
+    let made = detached(py, || image::thumbnails_from_pixels(pixels, &specs))?;
+    Ok(Thumbnail::wrap(py, made))
+}
+
+/// A copy of the array, for another thread may write to it once the interpreter is let go.
+fn pixels_of(array: &PyReadonlyArray3<'_, u8>) -> PyResult<Pixels> {
+    let shape = array.shape();
+    let (height, width, channels) = (shape[0], shape[1], shape[2]);
+    let layout = match channels {
+        3 => Layout::Rgb,
+        4 => Layout::Rgba,
+        _ => return Err(PyValueError::new_err("pixels must have 3 or 4 channels")),
+    };
+    let side = |length: usize| match u32::try_from(length) {
+        Ok(length) if length > 0 => Ok(length),
+        _ => Err(PyValueError::new_err(
+            "pixels must have 1 to 2**32 - 1 rows and columns",
+        )),
+    };
+    Ok(Pixels {
+        width: side(width)?,
+        height: side(height)?,
+        layout,
+        data: array.as_slice()?.to_vec(),
+    })
+}
+
+#[pyfunction]
+#[pyo3(signature = (source, *, max_side = None, max_pixels = 268_435_456))]
+fn decode(
+    py: Python<'_>,
+    source: Source,
+    max_side: Option<u32>,
+    max_pixels: u64,
+) -> PyResult<Bound<'_, PyArray3<u8>>> {
+    if max_side == Some(0) {
+        return Err(PyValueError::new_err("max_side must be at least 1"));
+    }
+    let limits = Limits::with_max_pixels(max_pixels);
+    let pixels = detached(py, || {
+        source.with(|data| image::decode_upright(data, max_side, &limits))
+    })?;
+    let shape = [
+        pixels.height as usize,
+        pixels.width as usize,
+        pixels.layout.channels(),
+    ];
+    PyArray1::from_vec(py, pixels.data).reshape(shape)
+}

@@ -1,0 +1,250 @@
+//! Types that are told apart by what is inside a container.
+
+use super::names::extension;
+use super::{contains, mime_from_name};
+
+/// The type of a container, by what its first bytes say is in it.
+pub(super) fn sniff(head: &[u8], name: &[u8]) -> Option<&'static str> {
+    match head {
+        [b'P', b'K', 3, 4, ..] => Some(zip(head, name)),
+        [b'P', b'K', 5, 6, ..] => Some("application/zip"),
+        [b'R', b'I', b'F', b'F' | b'X', _, _, _, _, form @ ..] => riff(form),
+        [b'F', b'O', b'R', b'M', _, _, _, _, form @ ..] => {
+            (form.starts_with(b"AIFF") || form.starts_with(b"AIFC")).then_some("audio/aiff")
+        }
+        [0x1a, 0x45, 0xdf, 0xa3, ..] => ebml(head, name),
+        [b'O', b'g', b'g', b'S', 0, ..] => Some(ogg(head, name)),
+        [0x30, 0x26, 0xb2, 0x75, 0x8e, 0x66, 0xcf, 0x11, ..] => Some(asf(head, name)),
+        [0xd0, 0xcf, 0x11, 0xe0, 0xa1, 0xb1, 0x1a, 0xe1, ..] => Some(ole(name)),
+        [b'I', b'I', 42, 0, ..] | [b'M', b'M', 0, 42, ..] => Some(tiff(head, name)),
+        [b'I', b'I', 43, 0, ..] | [b'M', b'M', 0, 43, ..] => Some("image/tiff"),
+        [_, _, _, _, kind @ ..] => atoms(head, kind, name),
+        _ => None,
+    }
+}
+
+fn riff(form: &[u8]) -> Option<&'static str> {
+    match form.get(..4)? {
+        b"WEBP" => Some("image/webp"),
+        b"WAVE" => Some("audio/wav"),
+        b"AVI " => Some("video/x-msvideo"),
+        b"RMID" => Some("audio/midi"),
+        b"CDXA" => Some("video/mpeg"),
+        _ => None,
+    }
+}
+
+/// Boxes of MP4, QuickTime and HEIF: a length, then a name.
+fn atoms(head: &[u8], kind: &[u8], name: &[u8]) -> Option<&'static str> {
+    match kind.get(..4)? {
+        b"ftyp" => file_type_box(head, name),
+        // QuickTime before it had file types.
+        b"moov" | b"mdat" | b"wide" | b"pnot" => Some("video/quicktime"),
+        b"free" | b"skip" => {
+            (mime_from_name(name) == "video/quicktime").then_some("video/quicktime")
+        }
+        _ => None,
+    }
+}
+
+fn file_type_box(head: &[u8], name: &[u8]) -> Option<&'static str> {
+    let length = u32::from_be_bytes(head.get(..4)?.try_into().ok()?) as usize;
+    let brands = head.get(8..length.clamp(8, head.len()))?;
+    let (major, rest) = brands.split_at_checked(4)?;
+    let compatible = |brand: &[u8; 4]| {
+        rest.get(4..)
+            .is_some_and(|list| list.chunks_exact(4).any(|other| other == brand))
+    };
+    let mime = match major {
+        b"avif" | b"avis" => "image/avif",
+        b"heic" | b"heix" | b"heim" | b"heis" => "image/heic",
+        b"hevc" | b"hevx" | b"hevm" | b"hevs" => "image/heic-sequence",
+        b"mif1" | b"msf1" | b"miaf" | b"mif2" => {
+            if compatible(b"avif") || compatible(b"avis") {
+                "image/avif"
+            } else if compatible(b"heic") || compatible(b"heix") {
+                "image/heic"
+            } else {
+                "image/heif"
+            }
+        }
+        b"crx " => "image/x-canon-cr3",
+        b"qt  " => "video/quicktime",
+        b"M4A " | b"M4B " | b"M4P " => "audio/mp4",
+        b"M4V " | b"M4VH" | b"M4VP" => "video/x-m4v",
+        b"jp2 " | b"jpx " | b"jpm " => "image/jp2",
+        [b'3', b'g', b'2', _] => "video/3gpp2",
+        [b'3', b'g', ..] => "video/3gpp",
+        // Other brands are MP4, with a picture or without one: the header comes too late to say.
+        _ if mime_from_name(name) == "audio/mp4" => "audio/mp4",
+        _ => "video/mp4",
+    };
+    Some(mime)
+}
+
+/// Matroska and WebM.
+fn ebml(head: &[u8], name: &[u8]) -> Option<&'static str> {
+    let start = &head[..head.len().min(128)];
+    let by_name = mime_from_name(name);
+    if contains(start, b"webm") {
+        Some(if by_name == "audio/webm" {
+            by_name
+        } else {
+            "video/webm"
+        })
+    } else if contains(start, b"matroska") {
+        Some(if by_name == "audio/x-matroska" {
+            by_name
+        } else {
+            "video/x-matroska"
+        })
+    } else {
+        None
+    }
+}
+
+/// The first page says what the first stream is; a video comes first.
+fn ogg(head: &[u8], name: &[u8]) -> &'static str {
+    let start = &head[..head.len().min(512)];
+    if contains(start, b"\x80theora") || mime_from_name(name) == "video/ogg" {
+        "video/ogg"
+    } else {
+        "audio/ogg"
+    }
+}
+
+/// Windows Media: the header lists its streams by type.
+fn asf(head: &[u8], name: &[u8]) -> &'static str {
+    const VIDEO: &[u8] = b"\xc0\xef\x19\xbc\x4d\x5b\xcf\x11\xa8\xfd\x00\x80\x5f\x5c\x44\x2b";
+    const AUDIO: &[u8] = b"\x40\x9e\x69\xf8\x4d\x5b\xcf\x11\xa8\xfd\x00\x80\x5f\x5c\x44\x2b";
+    match mime_from_name(name) {
+        _ if contains(head, VIDEO) => "video/x-ms-wmv",
+        by_name @ ("audio/x-ms-wma" | "video/x-ms-wmv") => by_name,
+        _ if contains(head, AUDIO) => "audio/x-ms-wma",
+        _ => "video/x-ms-asf",
+    }
+}
+
+/// Office documents before 2007 and others: their kind is written too far inside, so the name decides.
+fn ole(name: &[u8]) -> &'static str {
+    match mime_from_name(name) {
+        by_name @ ("application/msword"
+        | "application/vnd.ms-excel"
+        | "application/vnd.ms-powerpoint"
+        | "application/vnd.ms-outlook"
+        | "application/x-msi") => by_name,
+        _ => "application/x-ole-storage",
+    }
+}
+
+/// TIFF, or one of the camera formats that are built on it.
+fn tiff(head: &[u8], name: &[u8]) -> &'static str {
+    if head.get(8..10) == Some(b"CR") {
+        return "image/x-canon-cr2";
+    }
+    if first_directory_has(head, 0xc612) == Some(true) {
+        return "image/x-adobe-dng";
+    }
+    match mime_from_name(name) {
+        by_name @ ("image/x-adobe-dng"
+        | "image/x-nikon-nef"
+        | "image/x-sony-arw"
+        | "image/x-pentax-pef"
+        | "image/x-samsung-srw") => by_name,
+        _ => "image/tiff",
+    }
+}
+
+/// Whether the first directory of a TIFF has this tag; None where the head does not hold it.
+fn first_directory_has(head: &[u8], tag: u16) -> Option<bool> {
+    let little = head[0] == b'I';
+    let short = |at: usize| {
+        let bytes = head.get(at..at.checked_add(2)?)?.try_into().ok()?;
+        Some(if little {
+            u16::from_le_bytes(bytes)
+        } else {
+            u16::from_be_bytes(bytes)
+        })
+    };
+    let offset = head.get(4..8)?.try_into().ok()?;
+    let offset = if little {
+        u32::from_le_bytes(offset)
+    } else {
+        u32::from_be_bytes(offset)
+    } as usize;
+    for index in 0..usize::from(short(offset)?) {
+        if short(offset + 2 + 12 * index)? == tag {
+            return Some(true);
+        }
+    }
+    Some(false)
+}
+
+/// What a zip file holds, by the names of the first entries.
+fn zip(head: &[u8], name: &[u8]) -> &'static str {
+    let mut office = false;
+    for (path, content) in zip_entries(head) {
+        match path {
+            b"mimetype" => {
+                if let Some(mime) = declared(content) {
+                    return mime;
+                }
+            }
+            b"META-INF/MANIFEST.MF" => return "application/java-archive",
+            b"AndroidManifest.xml" => return "application/vnd.android.package-archive",
+            b"[Content_Types].xml" | b"_rels/.rels" => office = true,
+            _ if path.starts_with(b"word/") => return DOCX,
+            _ if path.starts_with(b"xl/") => return XLSX,
+            _ if path.starts_with(b"ppt/") => return PPTX,
+            _ => {}
+        }
+    }
+    match mime_from_name(name) {
+        by_name @ (DOCX | XLSX | PPTX) if office => by_name,
+        _ if matches!(extension(name).as_slice(), b"apk") => {
+            "application/vnd.android.package-archive"
+        }
+        _ => "application/zip",
+    }
+}
+
+const DOCX: &str = "application/vnd.openxmlformats-officedocument.wordprocessingml.document";
+const XLSX: &str = "application/vnd.openxmlformats-officedocument.spreadsheetml.sheet";
+const PPTX: &str = "application/vnd.openxmlformats-officedocument.presentationml.presentation";
+
+/// (name, what follows) of the entries whose local headers are in the head.
+fn zip_entries(head: &[u8]) -> impl Iterator<Item = (&[u8], &[u8])> {
+    head.windows(4)
+        .enumerate()
+        .filter(|(_, mark)| *mark == b"PK\x03\x04")
+        .filter_map(|(at, _)| {
+            let header = head.get(at..at + 30)?;
+            let name_length = usize::from(u16::from_le_bytes([header[26], header[27]]));
+            let extra_length = usize::from(u16::from_le_bytes([header[28], header[29]]));
+            let name = head.get(at + 30..at + 30 + name_length)?;
+            let content = head
+                .get(at + 30 + name_length + extra_length..)
+                .unwrap_or_default();
+            Some((name, content))
+        })
+}
+
+/// OpenDocument and EPUB state their type in their first entry, which is not compressed.
+fn declared(content: &[u8]) -> Option<&'static str> {
+    // Longer ones first: some begin with others.
+    [
+        "application/epub+zip",
+        "application/vnd.oasis.opendocument.text-template",
+        "application/vnd.oasis.opendocument.text",
+        "application/vnd.oasis.opendocument.spreadsheet-template",
+        "application/vnd.oasis.opendocument.spreadsheet",
+        "application/vnd.oasis.opendocument.presentation-template",
+        "application/vnd.oasis.opendocument.presentation",
+        "application/vnd.oasis.opendocument.graphics",
+        "application/vnd.oasis.opendocument.chart",
+        "application/vnd.oasis.opendocument.formula",
+        "image/openraster",
+    ]
+    .into_iter()
+    .find(|mime| content.starts_with(mime.as_bytes()))
+}

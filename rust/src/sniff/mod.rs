@@ -1,0 +1,52 @@
+//! What type a file is, from its first bytes. The name only breaks ties.
+//!
+//! The types that [`sniff`] gives, each under one name (IANA's where there is one, else the one in common use):
+//!
+//! | class | types |
+//! |---|---|
+//! | image | image/ + jpeg png gif bmp tiff webp avif heic heic-sequence heif jxl jp2 svg+xml vnd.adobe.photoshop x-icon qoi x-portable-anymap vnd.ms-photo x-exr vnd.radiance x-xcf x-dds |
+//! | image (camera raw) | image/ + x-adobe-dng x-canon-cr2 x-canon-cr3 x-canon-crw x-nikon-nef x-sony-arw x-fuji-raf x-panasonic-rw2 x-olympus-orf x-pentax-pef x-samsung-srw x-minolta-mrw x-sigma-x3f |
+//! | pdf | application/pdf |
+//! | video | video/ + mp4 quicktime x-m4v 3gpp 3gpp2 webm x-matroska x-msvideo x-ms-wmv x-ms-asf x-flv mp2t mpeg ogg; application/vnd.rn-realmedia, application/mxf |
+//! | audio | audio/ + mpeg mp4 aac wav flac ogg webm x-matroska aiff amr amr-wb x-ms-wma midi basic x-caf x-wavpack x-ape x-dsf |
+//! | text | text/ + plain markdown html css csv tab-separated-values xml vtt calendar vcard javascript x-python x-c x-c++ x-java x-rust x-go x-shellscript ...; message/rfc822; application/ + json x-ndjson geo+json x-ipynb+json toml yaml sql x-subrip x-tex |
+//! | other | application/ + zip and the documents in it, x-ole-storage and those in it, rtf postscript gzip x-bzip2 x-xz zstd x-7z-compressed vnd.rar x-tar vnd.sqlite3 x-elf wasm ...; font/*; application/x-empty, application/octet-stream |
+
+mod containers;
+mod magic;
+mod names;
+mod streams;
+mod text;
+
+pub use names::{media_class, mime_from_name};
+
+/// How many of a file's first bytes [`sniff`] looks at.
+pub const HEAD: usize = 4096;
+
+/// The type of bytes that are none we know.
+pub const UNKNOWN: &str = "application/octet-stream";
+
+/// The mime type of a file that starts with `head` (give [`HEAD`] bytes, or all) and has this `name` (a path will do).
+///
+/// `application/x-empty` for no bytes, [`UNKNOWN`] if they are none we know: a name alone proves nothing.
+#[must_use]
+pub fn sniff(head: &[u8], name: &[u8]) -> &'static str {
+    if head.is_empty() {
+        return "application/x-empty";
+    }
+    let head = &head[..head.len().min(HEAD)];
+    containers::sniff(head, name)
+        .or_else(|| magic::sniff(head))
+        .or_else(|| streams::sniff(head, name))
+        .or_else(|| text::sniff(head, name))
+        .or_else(|| magic::sniff_late(head))
+        .unwrap_or(UNKNOWN)
+}
+
+/// Whether `part` is somewhere in `head`.
+fn contains(head: &[u8], part: &[u8]) -> bool {
+    head.windows(part.len()).any(|window| window == part)
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,346 @@
+//! Find the regular files below a folder, in parallel.
+//!
+//! Folders are opened relative to the root and never through a symbolic link in their last part, so loops of links are
+//! harmless. Names are bytes. What cannot be read becomes a [`Problem`]; the walk goes on.
+
+use std::ffi::CString;
+use std::os::fd::OwnedFd;
+use std::path::Path;
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
+use std::sync::{Condvar, Mutex, PoisonError};
+
+use rustix::fs::{AtFlags, Dir, FileType, Mode, OFlags, Stat, open, openat, statat};
+
+use crate::error::{CoreError, ErrorClass, Result};
+use crate::ignores::Ignores;
+use crate::parallel::{lock, on_threads, thread_count};
+
+/// A folder with more files than this is shared out between the threads.
+const STAT_BATCH: usize = 1024;
+
+const FOLDER: OFlags = OFlags::RDONLY
+    .union(OFlags::DIRECTORY)
+    .union(OFlags::CLOEXEC)
+    .union(OFlags::NONBLOCK);
+
+/// A regular file.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Entry {
+    /// Path relative to the root.
+    pub path: Vec<u8>,
+    /// Bytes.
+    pub size: u64,
+    /// Last change of the bytes, in nanoseconds since 1970.
+    pub mtime_ns: i64,
+    /// Inode number.
+    pub inode: u64,
+}
+
+/// Something that could not be read, or was left out with a reason.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Problem {
+    /// Path relative to the root.
+    pub path: Vec<u8>,
+    /// Why.
+    pub error: CoreError,
+}
+
+/// What a walk found, sorted by path.
+#[derive(Debug, Default)]
+pub struct Walk {
+    /// The regular files.
+    pub entries: Vec<Entry>,
+    /// What could not be read.
+    pub problems: Vec<Problem>,
+    /// How many folders were read, the root among them.
+    pub folders: u64,
+}
+
+/// How to walk.
+#[derive(Clone, Copy, Debug)]
+pub struct Options<'a> {
+    /// What to leave out.
+    pub ignores: &'a Ignores,
+    /// Whether to take files and folders whose name starts with a dot.
+    pub hidden: bool,
+    /// Threads; 0 means one per core.
+    pub threads: usize,
+}
+
+/// Find the regular files below `root` (which may itself be a symbolic link to a folder).
+///
+/// `found` counts them as they are found. When `cancel` is set, it returns soon with what it has.
+///
+/// # Errors
+///
+/// `missing_source` when `root` is not a folder that can be read. Whatever happens below the root is a [`Problem`].
+pub fn walk(
+    root: &Path,
+    options: Options<'_>,
+    cancel: &AtomicBool,
+    found: &AtomicU64,
+) -> Result<Walk> {
+    let walker = Walker {
+        root: open_root(root)?,
+        options,
+        cancel,
+        found,
+        queue: Queue::new(Task::Folder(Vec::new())),
+    };
+    let parts = on_threads(thread_count(options.threads), || {
+        let mut part = Walk::default();
+        while let Some(task) = walker.queue.take(cancel) {
+            let _running = Running(&walker.queue);
+            walker.run(task, &mut part);
+        }
+        part
+    });
+    let mut whole = Walk::default();
+    for mut part in parts {
+        whole.entries.append(&mut part.entries);
+        whole.problems.append(&mut part.problems);
+        whole.folders += part.folders;
+    }
+    whole.entries.sort_unstable_by(|a, b| a.path.cmp(&b.path));
+    whole.problems.sort_by(|a, b| a.path.cmp(&b.path));
+    Ok(whole)
+}
+
+/// The modification time in nanoseconds since 1970.
+#[must_use]
+pub fn mtime_ns(stat: &Stat) -> i64 {
+    stat.st_mtime
+        .saturating_mul(1_000_000_000)
+        .saturating_add(stat.st_mtime_nsec as i64)
+}
+
+enum Task {
+    /// List this folder.
+    Folder(Vec<u8>),
+    /// Look at these files of this folder.
+    Files(Vec<u8>, Vec<CString>),
+}
+
+struct Walker<'a> {
+    root: OwnedFd,
+    options: Options<'a>,
+    cancel: &'a AtomicBool,
+    found: &'a AtomicU64,
+    queue: Queue,
+}
+
+impl Walker<'_> {
+    fn run(&self, task: Task, part: &mut Walk) {
+        let (folder, done) = match task {
+            Task::Folder(folder) => {
+                let done = self.list(&folder, part);
+                (folder, done)
+            }
+            Task::Files(folder, names) => {
+                let done = self
+                    .open(&folder)
+                    .map(|fd| self.stat_all(&fd, &folder, &names, part));
+                (folder, done)
+            }
+        };
+        if let Err(error) = done {
+            part.problems.push(Problem {
+                path: folder,
+                error: error.context("cannot read the folder"),
+            });
+        }
+    }
+
+    fn open(&self, folder: &[u8]) -> Result<OwnedFd> {
+        let folder = if folder.is_empty() { b"." } else { folder };
+        let flags = FOLDER | OFlags::NOFOLLOW;
+        Ok(openat(&self.root, folder, flags, Mode::empty())?)
+    }
+
+    fn list(&self, folder: &[u8], part: &mut Walk) -> Result<()> {
+        let mut dir = Dir::new(self.open(folder)?)?;
+        let mut files = Vec::new();
+        let mut folders = Vec::new();
+        part.folders += 1;
+        while let Some(entry) = dir.read() {
+            if self.cancel.load(Ordering::Relaxed) {
+                return Ok(());
+            }
+            let entry = entry?;
+            let name = entry.file_name();
+            let bytes = name.to_bytes();
+            if matches!(bytes, b"." | b"..") || (bytes[0] == b'.' && !self.options.hidden) {
+                continue;
+            }
+            let kind = match entry.file_type() {
+                // Some file systems do not say.
+                FileType::Unknown => match statat(dir.fd()?, name, AtFlags::SYMLINK_NOFOLLOW) {
+                    Ok(stat) => FileType::from_raw_mode(stat.st_mode),
+                    Err(errno) => {
+                        part.problems.push(Problem {
+                            path: join(folder, bytes),
+                            error: errno.into(),
+                        });
+                        continue;
+                    }
+                },
+                kind => kind,
+            };
+            if kind == FileType::Symlink {
+                continue;
+            }
+            let ignores = self.options.ignores;
+            let is_folder = kind == FileType::Directory;
+            if !ignores.is_empty() && ignores.matches(&join(folder, bytes), is_folder) {
+                continue;
+            }
+            match kind {
+                FileType::Directory => folders.push(Task::Folder(join(folder, bytes))),
+                FileType::RegularFile => files.push(name.to_owned()),
+                special => part.problems.push(Problem {
+                    path: join(folder, bytes),
+                    error: CoreError::new(ErrorClass::Unsupported, special_name(special)),
+                }),
+            }
+        }
+        self.queue.add(folders);
+        if files.len() > STAT_BATCH {
+            let rest = files.split_off(STAT_BATCH);
+            let batches = rest.chunks(STAT_BATCH);
+            self.queue.add(
+                batches
+                    .map(|names| Task::Files(folder.to_vec(), names.to_vec()))
+                    .collect(),
+            );
+        }
+        self.stat_all(dir.fd()?, folder, &files, part);
+        Ok(())
+    }
+
+    fn stat_all(
+        &self,
+        fd: impl std::os::fd::AsFd,
+        folder: &[u8],
+        names: &[CString],
+        part: &mut Walk,
+    ) {
+        let before = part.entries.len();
+        for name in names {
+            if self.cancel.load(Ordering::Relaxed) {
+                break;
+            }
+            let path = join(folder, name.to_bytes());
+            match statat(&fd, name.as_c_str(), AtFlags::SYMLINK_NOFOLLOW) {
+                Ok(stat) if FileType::from_raw_mode(stat.st_mode).is_file() => {
+                    part.entries.push(Entry {
+                        path,
+                        size: stat.st_size as u64,
+                        mtime_ns: mtime_ns(&stat),
+                        inode: stat.st_ino,
+                    });
+                }
+                Ok(_) => part.problems.push(Problem {
+                    path,
+                    error: CoreError::new(
+                        ErrorClass::ChangedSource,
+                        "replaced by something that is not a file during the walk",
+                    ),
+                }),
+                Err(errno) => part.problems.push(Problem {
+                    path,
+                    error: errno.into(),
+                }),
+            }
+        }
+        let count = part.entries.len() - before;
+        self.found.fetch_add(count as u64, Ordering::Relaxed);
+    }
+}
+
+fn join(folder: &[u8], name: &[u8]) -> Vec<u8> {
+    let mut path = Vec::with_capacity(folder.len() + 1 + name.len());
+    if !folder.is_empty() {
+        path.extend_from_slice(folder);
+        path.push(b'/');
+    }
+    path.extend_from_slice(name);
+    path
+}
+
+fn special_name(kind: FileType) -> &'static str {
+    match kind {
+        FileType::Fifo => "a named pipe, not a file",
+        FileType::Socket => "a socket, not a file",
+        FileType::CharacterDevice | FileType::BlockDevice => "a device, not a file",
+        _ => "not a file",
+    }
+}
+
+/// Work that is waiting, and how many threads may still add to it.
+struct Queue {
+    state: Mutex<(Vec<Task>, usize)>,
+    changed: Condvar,
+}
+
+impl Queue {
+    fn new(first: Task) -> Self {
+        Self {
+            state: Mutex::new((vec![first], 0)),
+            changed: Condvar::new(),
+        }
+    }
+
+    /// The newest task (depth first keeps the queue short), or None when all is done. Each task must be ended by
+    /// dropping a [`Running`].
+    fn take(&self, cancel: &AtomicBool) -> Option<Task> {
+        let mut state = lock(&self.state);
+        loop {
+            if cancel.load(Ordering::Relaxed) {
+                return None;
+            }
+            if let Some(task) = state.0.pop() {
+                state.1 += 1;
+                return Some(task);
+            }
+            if state.1 == 0 {
+                return None;
+            }
+            state = self
+                .changed
+                .wait(state)
+                .unwrap_or_else(PoisonError::into_inner);
+        }
+    }
+
+    fn add(&self, mut tasks: Vec<Task>) {
+        if !tasks.is_empty() {
+            lock(&self.state).0.append(&mut tasks);
+            self.changed.notify_all();
+        }
+    }
+}
+
+/// A task being run. Ends it when dropped, in a panic too, so that no thread waits for ever.
+struct Running<'a>(&'a Queue);
+
+impl Drop for Running<'_> {
+    fn drop(&mut self) {
+        lock(&self.0.state).1 -= 1;
+        // Waiters also wake here to see a cancel.
+        self.0.changed.notify_all();
+    }
+}
+
+/// Open a folder to look below it; a symbolic link is followed.
+///
+/// # Errors
+///
+/// `missing_source` when it is not there, not a folder or not readable.
+pub fn open_root(root: &Path) -> Result<OwnedFd> {
+    open(root, FOLDER, Mode::empty())
+        .map_err(|errno| CoreError::from(errno).context("cannot read the folder"))
+}
+
+#[cfg(test)]
+#[path = "walk_tests.rs"]
+mod tests;

@@ -1,0 +1,123 @@
+use std::fs;
+use std::os::unix::fs::symlink;
+use std::os::unix::net::UnixListener;
+
+use super::*;
+use crate::testing::Folder;
+
+fn run(folder: &Folder, globs: &[&str], hidden: bool, threads: usize) -> Walk {
+    let ignores = Ignores::new(globs).unwrap();
+    let options = Options {
+        ignores: &ignores,
+        hidden,
+        threads,
+    };
+    walk(
+        folder.path(),
+        options,
+        &AtomicBool::new(false),
+        &AtomicU64::new(0),
+    )
+    .unwrap()
+}
+
+fn paths(walk: &Walk) -> Vec<&str> {
+    let paths = walk.entries.iter();
+    paths
+        .map(|entry| std::str::from_utf8(&entry.path).unwrap())
+        .collect()
+}
+
+#[test]
+fn files_come_sorted_by_path_with_their_size() {
+    let folder = Folder::new(&[("b/x", "12"), ("a", "1"), ("b.txt", ""), ("b/c/d", "123")]);
+    for threads in [0, 1, 4] {
+        let walk = run(&folder, &[], false, threads);
+        assert_eq!(paths(&walk), ["a", "b.txt", "b/c/d", "b/x"]);
+        assert_eq!(
+            walk.entries
+                .iter()
+                .map(|entry| entry.size)
+                .collect::<Vec<_>>(),
+            [1, 0, 3, 2]
+        );
+        assert_eq!(walk.folders, 3);
+        assert_eq!(walk.problems, []);
+    }
+}
+
+#[test]
+fn hidden_files_and_folders_are_left_out_unless_asked_for() {
+    let folder = Folder::new(&[(".a", ""), (".b/c", ""), ("d", "")]);
+    assert_eq!(paths(&run(&folder, &[], false, 1)), ["d"]);
+    assert_eq!(paths(&run(&folder, &[], true, 1)), [".a", ".b/c", "d"]);
+}
+
+#[test]
+fn ignored_folders_are_not_entered() {
+    let folder = Folder::new(&[("skip/a", ""), ("b/skip/c", ""), ("d.log", ""), ("e", "")]);
+    let walk = run(&folder, &["skip/", "*.log"], false, 2);
+    assert_eq!(paths(&walk), ["e"]);
+    assert_eq!(walk.folders, 2);
+}
+
+#[test]
+fn links_are_not_followed_and_special_files_are_problems() {
+    let folder = Folder::new(&[("a/b", "")]);
+    symlink("..", folder.path().join("a/loop")).unwrap();
+    symlink("b", folder.path().join("a/link")).unwrap();
+    let _socket = UnixListener::bind(folder.path().join("a/socket")).unwrap();
+    let walk = run(&folder, &[], false, 2);
+    assert_eq!(paths(&walk), ["a/b"]);
+    assert_eq!(walk.problems.len(), 1);
+    assert_eq!(walk.problems[0].path, b"a/socket");
+    assert_eq!(walk.problems[0].error.class, ErrorClass::Unsupported);
+}
+
+#[test]
+fn a_large_folder_is_shared_out_and_loses_nothing() {
+    let folder = Folder::new(&[]);
+    let count = STAT_BATCH * 3 + 7;
+    for number in 0..count {
+        fs::write(folder.path().join(format!("{number:05}")), "").unwrap();
+    }
+    let found = AtomicU64::new(0);
+    let ignores = Ignores::new::<&str>(&[]).unwrap();
+    let options = Options {
+        ignores: &ignores,
+        hidden: false,
+        threads: 3,
+    };
+    let walk = walk(folder.path(), options, &AtomicBool::new(false), &found).unwrap();
+    assert_eq!(walk.entries.len(), count);
+    assert_eq!(found.into_inner(), count as u64);
+    assert!(walk.entries.is_sorted_by(|a, b| a.path < b.path));
+}
+
+#[test]
+fn a_cancelled_walk_ends_at_once() {
+    let folder = Folder::new(&[("a", "")]);
+    let ignores = Ignores::new::<&str>(&[]).unwrap();
+    let options = Options {
+        ignores: &ignores,
+        hidden: false,
+        threads: 2,
+    };
+    let walk = walk(
+        folder.path(),
+        options,
+        &AtomicBool::new(true),
+        &AtomicU64::new(0),
+    )
+    .unwrap();
+    assert_eq!(walk.entries, []);
+}
+
+#[test]
+fn a_root_that_is_no_folder_is_missing() {
+    let folder = Folder::new(&[("file", "")]);
+    for name in ["file", "nothing"] {
+        let error = open_root(&folder.path().join(name)).unwrap_err();
+        assert_eq!(error.class, ErrorClass::MissingSource);
+    }
+}

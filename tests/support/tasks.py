@@ -1,0 +1,27 @@
+"""What the pool's children run in tests: items that behave, and items that do not."""
+
+from __future__ import annotations
+
+import ctypes
+import os
+import signal
+import time
+
+
+def run(item: tuple[str, float]) -> tuple[str, float, int]:
+    """Do what the first element says with the second; answers (word, number, process id)."""
+    word, number = item
+    if word == "sleep":
+        time.sleep(number)
+    elif word == "exit":
+        os._exit(int(number))
+    elif word == "segfault":
+        ctypes.string_at(0)
+    elif word == "deaf":
+        signal.signal(signal.SIGTERM, signal.SIG_IGN)
+        time.sleep(number)
+    elif word == "grow":
+        hoard = []
+        while True:
+            hoard.append(bytearray(os.urandom(1 << 20)) * 8)
+    return (word, number, os.getpid())

@@ -1,0 +1,271 @@
+"""The catalog: migrations, the safe SQLite, claims, fencing, waiting."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+import sqlalchemy as sa
+from alembic.autogenerate import compare_metadata
+from alembic.migration import MigrationContext
+from sqlalchemy.exc import IntegrityError
+
+from pillion.catalog import database as catalog_database
+from pillion.catalog import entries as catalog_entries
+from pillion.catalog import jobs as catalog_jobs
+from pillion.catalog import queueing as catalog_queueing
+from pillion.catalog import sidecars as catalog_sidecars
+from pillion.catalog.database import HEAD, SAFE_SQLITE, Database, network_file_system, sqlite_module
+from pillion.catalog.entries import EntryRow
+from pillion.catalog.sidecars import SidecarOutcome
+from pillion.catalog.tables import jobs, metadata, sidecars
+from pillion.errors import CatalogError, ErrorClass, LibraryVersionError
+from pillion.jobs.states import JobState, Urgency, job_done, job_failed_once
+from pillion.model import Failure, Recipe, SidecarKind, SidecarStatus, WantedSidecar
+
+OCR = WantedSidecar(
+    kind=SidecarKind.OCR, variant="default", recipe=Recipe(generator="ocr", version=1), settings={"languages": ["eng"]}
+)
+EMBEDDINGS = WantedSidecar(
+    kind=SidecarKind.EMBEDDINGS,
+    variant="all-MiniLM-L6-v2",
+    recipe=Recipe(generator="embeddings", version=1),
+    settings={},
+    awaits=SidecarKind.OCR,
+)
+KINDS = (SidecarKind.OCR, SidecarKind.EMBEDDINGS)
+
+
+@pytest.fixture
+def database(tmp_path: Path) -> Iterator[Database]:
+    opened = Database(tmp_path / "catalog.sqlite")
+    opened.prepare()
+    yield opened
+    opened.close()
+
+
+def _uuid(number: int) -> str:
+    return f"00000000-0000-8000-8000-{number:012d}"
+
+
+def _fill(database: Database, contents: int, wants: tuple[WantedSidecar, ...] = (OCR, EMBEDDINGS)) -> int:
+    rows = [
+        EntryRow(path=b"%d" % n, size=1, mtime_ns=1, inode=n, content_uuid=_uuid(n), hash="h", mime="image/png")
+        for n in range(contents)
+    ]
+    with database.write() as connection:
+        location = catalog_entries.ensure_location(connection, b"/photos", 0.0)
+        catalog_entries.record_entries(connection, location.id, rows, 0.0)
+        _, queued = catalog_queueing.queue_slice(connection, location.id, lambda *_: wants, 0.0, kinds=KINDS)
+    return queued
+
+
+def _claim(
+    database: Database, kind: SidecarKind = SidecarKind.OCR, *, now: float = 1.0, token: str = "t", limit: int = 50
+) -> list[catalog_jobs.ClaimedJob]:
+    with database.write() as connection:
+        return catalog_jobs.claim(connection, kind, owner="me", token=token, now=now, limit=limit)
+
+
+def _states(database: Database) -> dict[tuple[str, str], str]:
+    with database.read() as connection:
+        rows = connection.execute(sa.select(jobs.c.content_uuid, jobs.c.kind, jobs.c.state))
+        return {(row.content_uuid, row.kind): row.state for row in rows}
+
+
+def test_the_migrations_lead_to_the_tables_in_the_code(database: Database) -> None:
+    with database.read() as connection:
+        assert compare_metadata(MigrationContext.configure(connection), metadata) == []
+        assert connection.exec_driver_sql("SELECT version_num FROM alembic_version").scalar_one() == HEAD
+
+
+def test_the_sqlite_in_use_is_safe_with_several_writers(database: Database) -> None:
+    assert sqlite_module().sqlite_version_info >= SAFE_SQLITE
+    with database.read() as connection:
+        assert connection.exec_driver_sql("PRAGMA journal_mode").scalar_one() == "wal"
+        assert connection.exec_driver_sql("PRAGMA foreign_keys").scalar_one() == 1
+
+
+def test_an_old_sqlite_is_refused(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(catalog_database, "SAFE_SQLITE", (99, 0, 0))
+    with pytest.raises(LibraryVersionError, match=r"needs 99\.0\.0 or newer: run 'pip install pysqlite3'"):
+        sqlite_module()
+
+
+def test_a_newer_catalog_is_refused_in_one_sentence(database: Database) -> None:
+    with database.write() as connection:
+        connection.exec_driver_sql("UPDATE alembic_version SET version_num = '9999'")
+    with pytest.raises(LibraryVersionError, match="written by a newer Pillion"):
+        database.prepare()
+
+
+def test_a_file_that_is_no_database_is_called_damaged(tmp_path: Path) -> None:
+    path = tmp_path / "catalog.sqlite"
+    path.write_bytes(b"no database" * 1000)
+    database = Database(path)
+    with pytest.raises(CatalogError, match="damaged"):
+        database.prepare()
+    database.close()
+
+
+def test_a_connection_does_not_cross_a_fork(database: Database) -> None:
+    pid = os.fork()
+    if pid == 0:
+        try:
+            with database.read():
+                os._exit(1)
+        except CatalogError:
+            os._exit(0)
+    assert os.waitstatus_to_exitcode(os.waitpid(pid, 0)[1]) == 0
+
+
+def test_a_local_folder_is_not_taken_for_a_network_file_system(tmp_path: Path) -> None:
+    assert network_file_system(tmp_path) is None
+
+
+def test_wants_become_sidecar_rows_and_jobs_once(database: Database) -> None:
+    assert _fill(database, 3) == 6
+    assert _fill(database, 3) == 0
+    states = _states(database)
+    assert all(states[_uuid(n), "ocr"] == "queued" and states[_uuid(n), "embeddings"] == "waiting" for n in range(3))
+
+
+def test_a_changed_recipe_makes_just_its_sidecars_due_and_keeps_the_file_served(database: Database) -> None:
+    _fill(database, 1, (OCR,))
+    (job,) = _claim(database)
+    outcome = SidecarOutcome(
+        content_uuid=_uuid(0),
+        kind=SidecarKind.OCR,
+        variant="default",
+        status=SidecarStatus.READY,
+        recipe=job.due[0].wanted,
+        format=None,
+        rel_path="x",
+        size=1,
+        checksum="c",
+    )
+    with pytest.raises(IntegrityError), database.write() as connection:
+        catalog_sidecars.record_outcomes(connection, [outcome], "device", 1.0)
+    newer = WantedSidecar(kind=OCR.kind, variant="default", recipe=Recipe(generator="ocr", version=2), settings={})
+    with database.write() as connection:
+        catalog_jobs.finish(connection, [(job.id, "t", job_done(0))], 1.0)
+        connection.execute(
+            sa.update(sidecars).values(
+                status="ready", recipe=OCR.recipe.digest(), format="json", rel_path="x", size=1, checksum="c"
+            )
+        )
+        catalog_queueing.mark_changed(connection, 1, ["image/png"])
+        assert catalog_queueing.queue_slice(connection, 1, lambda *_: [newer], 2.0, kinds=KINDS) == (1, 1)
+        (row,) = catalog_sidecars.list_sidecars(connection)
+    assert (row.status, row.rel_path, row.stale) == (SidecarStatus.READY, "x", True)
+
+
+def test_pending_rows_that_nobody_wants_any_more_go_with_their_jobs(database: Database) -> None:
+    _fill(database, 2)
+    with database.write() as connection:
+        catalog_queueing.mark_changed(connection, 1, ["image/png"])
+        catalog_queueing.queue_slice(connection, 1, lambda *_: [OCR], 1.0, kinds=KINDS)
+    assert set(_states(database)) == {(_uuid(0), "ocr"), (_uuid(1), "ocr")}
+
+
+def test_what_was_pending_for_a_removed_file_is_forgotten(database: Database) -> None:
+    _fill(database, 2)
+    with database.write() as connection:
+        catalog_entries.mark_removed(connection, [1], 1.0)
+        catalog_queueing.queue_slice(connection, 1, lambda *_: [OCR, EMBEDDINGS], 1.0, kinds=KINDS)
+    assert set(_states(database)) == {(_uuid(1), "ocr"), (_uuid(1), "embeddings")}
+
+
+def test_claims_come_in_order_and_no_job_twice(database: Database) -> None:
+    _fill(database, 5)
+    with database.write() as connection:
+        catalog_jobs.raise_to_front(connection, _uuid(3), SidecarKind.OCR, 1.0)
+    first = _claim(database, limit=2)
+    second = _claim(database, limit=10, token="u")
+    assert [job.content_uuid for job in first] == [_uuid(3), _uuid(0)]
+    assert [job.content_uuid for job in second] == [_uuid(1), _uuid(2), _uuid(4)]
+    assert _claim(database) == []
+
+
+def test_a_claimed_job_carries_its_sources_settings_and_recipe(database: Database) -> None:
+    _fill(database, 1)
+    (job,) = _claim(database)
+    assert job.sources == ((b"/photos/0", 1, 1),)
+    assert job.mime == "image/png"
+    assert [(due.variant, due.settings, due.fresh) for due in job.due] == [("default", {"languages": ["eng"]}, True)]
+
+
+def test_a_finish_under_a_lost_lease_changes_nothing(database: Database) -> None:
+    _fill(database, 1)
+    (job,) = _claim(database, token="old")
+    with database.write() as connection:
+        assert catalog_jobs.rescue(connection, "me", 2.0) == 1
+    _claim(database, token="new", now=3.0)
+    with database.write() as connection:
+        assert catalog_jobs.still_held(connection, [(job.id, "old")]) == set()
+        catalog_jobs.finish(connection, [(job.id, "old", job_done(0))], 4.0)
+    assert _states(database)[_uuid(0), "ocr"] == JobState.RUNNING
+
+
+def test_a_job_that_failed_once_waits_for_its_time(database: Database) -> None:
+    _fill(database, 1)
+    (job,) = _claim(database, now=10.0)
+    change = job_failed_once(0, Failure(error_class=ErrorClass.TIMEOUT, message="slow"), 10.0)
+    with database.write() as connection:
+        catalog_jobs.finish(connection, [(job.id, "t", change)], 10.0)
+        assert catalog_jobs.next_retry(connection, SidecarKind.OCR, 10.0) == change.not_before
+    assert _claim(database, now=change.not_before - 0.1) == []
+    (again,) = _claim(database, now=change.not_before)
+    assert again.attempts == 1
+
+
+def test_embeddings_wake_when_their_text_is_there_and_end_as_it_does_when_it_is_not(database: Database) -> None:
+    _fill(database, 2)
+    failure = Failure(error_class=ErrorClass.CORRUPT, message="broken")
+    with database.write() as connection:
+        catalog_jobs.wake_waiting(connection, [_uuid(0)], 1.0)
+        assert catalog_jobs.finish_waiting(connection, _uuid(1), SidecarStatus.FAILED, failure, 1.0) == 1
+        embeddings = catalog_sidecars.list_sidecars(connection, kind=SidecarKind.EMBEDDINGS)
+        rows = {row.content_uuid: row for row in embeddings}
+    states = _states(database)
+    assert (states[_uuid(0), "embeddings"], states[_uuid(1), "embeddings"]) == ("queued", "failed")
+    assert (rows[_uuid(1)].status, rows[_uuid(1)].error_class) == (SidecarStatus.FAILED, "corrupt")
+
+
+def test_failed_sidecars_are_due_again_only_when_asked_for(database: Database) -> None:
+    _fill(database, 1, (OCR,))
+    (job,) = _claim(database)
+    change = job_failed_once(0, Failure(error_class=ErrorClass.CORRUPT, message="broken"), 1.0)
+    outcome = SidecarOutcome(
+        content_uuid=_uuid(0),
+        kind=SidecarKind.OCR,
+        variant="default",
+        status=SidecarStatus.FAILED,
+        recipe=job.due[0].wanted,
+        error_class="corrupt",
+        error_message="broken",
+    )
+    with database.write() as connection:
+        catalog_jobs.finish(connection, [(job.id, "t", change)], 1.0)
+        catalog_sidecars.record_outcomes(connection, [outcome], "device", 1.0)
+        assert catalog_jobs.queue_due(connection, SidecarKind.OCR, Urgency.NEW, 2.0) == 0
+        assert catalog_sidecars.ask_again(connection, 3.0, statuses=[SidecarStatus.FAILED]) == 1
+        assert catalog_jobs.queue_due(connection, SidecarKind.OCR, Urgency.NEW, 3.0) == 1
+    (again,) = _claim(database, now=4.0)
+    assert again.attempts == 0
+
+
+def test_state_rules_are_held_by_the_database_itself(database: Database) -> None:
+    _fill(database, 1)
+    for statement in (
+        "UPDATE jobs SET state = 'running'",
+        "UPDATE jobs SET state = 'asleep'",
+        "UPDATE jobs SET state = 'failed'",
+        "UPDATE sidecars SET status = 'ready', recipe = 'r'",
+        "UPDATE sidecars SET status = 'failed', recipe = 'r'",
+        "UPDATE entries SET content_uuid = NULL",
+    ):
+        with pytest.raises(IntegrityError), database.write() as connection:
+            connection.exec_driver_sql(statement)
