@@ -5,6 +5,7 @@ from __future__ import annotations
 import hashlib
 import json
 import time
+from collections import Counter
 from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
 from contextlib import contextmanager
@@ -65,6 +66,7 @@ class Indexer:
         self._config = config
         self._kinds = tuple(kinds)
         self._progress = progress
+        self._before: Counter[str] = Counter()
 
     def index(
         self,
@@ -85,8 +87,9 @@ class Indexer:
                 prefix=prefix,
                 ignore=(*self._config.ignore, *ignore),
                 hidden=self._config.hidden,
-                progress=lambda files: self._progress("discovery", files, None),
+                progress=lambda files: self._tell("discovery", files, None),
             )
+            self._tell_end("discovery", len(found.files))
         with report.timed("processing"):
             changes = self._process(location, found)
         with report.timed("aggregation"):
@@ -108,8 +111,17 @@ class Indexer:
         if changes.removed:
             with self._database.write() as connection:
                 catalog_entries.mark_removed(connection, changes.removed, time.time())
-        self._progress("processing", len(found.files), len(found.files))
+        self._tell_end("processing", len(found.files))
         return changes
+
+    def _tell(self, phase: str, done: int, total: int | None) -> None:
+        """Report progress in a phase, counting the Locations before this one."""
+        before = self._before[phase]
+        self._progress(phase, before + done, None if total is None else before + total)
+
+    def _tell_end(self, phase: str, done: int) -> None:
+        self._tell(phase, done, done)
+        self._before[phase] += done
 
     def _aggregate(self, location: Location, found: Discovered, changes: Changes) -> None:
         """Totals are kept for whole Locations, so a part of one leaves them to the next full run."""
@@ -132,8 +144,9 @@ class Indexer:
                 following = executor.submit(self._identify_chunk, location, chunk) if chunk else None
                 if pending is not None:
                     done += self._record(location, pending.result(), report)
-                    self._progress("identification", done, len(files))
+                    self._tell("identification", done, len(files))
                 pending = following
+        self._tell_end("identification", done)
 
     def _identify_chunk(self, location: Location, chunk: Sequence[FoundFile]) -> list[Identified]:
         return identify(location.path, chunk, sample_above=self._config.sample_above)
@@ -166,7 +179,8 @@ class Indexer:
                     )
                 looked_at += count
                 report.queued += queued
-                self._progress("queueing", looked_at, None)
+                self._tell("queueing", looked_at, None)
+        self._tell_end("queueing", looked_at)
 
     def _has_unqueued(self, location: Location) -> bool:
         with self._database.read() as connection:
