@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import json
+import threading
 import time
 from collections import Counter
 from collections.abc import Callable, Iterator, Sequence
@@ -137,21 +138,34 @@ class Indexer:
 
     def _identify(self, location: Location, files: Sequence[FoundFile], report: IndexReport) -> None:
         """Hash chunk after chunk; while one is hashed without the GIL, the one before is written."""
-        done = 0
+        hashed = 0
+        stop = threading.Event()
+
+        def hash_chunk(chunk: Sequence[FoundFile]) -> list[Identified]:
+            def progress(done: int, _bytes: int) -> None:
+                if stop.is_set():
+                    raise KeyboardInterrupt
+                self._tell("identification", hashed + done, len(files))
+
+            nonlocal hashed
+            identified = identify(location.path, chunk, sample_above=self._config.sample_above, progress=progress)
+            hashed += len(chunk)
+            return identified
+
         with report.timed("identification"), ThreadPoolExecutor(1, "pillion-identify") as executor:
-            pending: Future[list[Identified]] | None = None
-            for chunk in [*chunked(files), None]:
-                following = executor.submit(self._identify_chunk, location, chunk) if chunk else None
-                if pending is not None:
-                    done += self._record(location, pending.result(), report)
-                    self._tell("identification", done, len(files))
-                pending = following
-        self._tell_end("identification", done)
+            try:
+                pending: Future[list[Identified]] | None = None
+                for chunk in [*chunked(files), None]:
+                    following = executor.submit(hash_chunk, chunk) if chunk else None
+                    if pending is not None:
+                        self._record(location, pending.result(), report)
+                    pending = following
+            except BaseException:
+                stop.set()
+                raise
+        self._tell_end("identification", hashed)
 
-    def _identify_chunk(self, location: Location, chunk: Sequence[FoundFile]) -> list[Identified]:
-        return identify(location.path, chunk, sample_above=self._config.sample_above)
-
-    def _record(self, location: Location, identified: Sequence[Identified], report: IndexReport) -> int:
+    def _record(self, location: Location, identified: Sequence[Identified], report: IndexReport) -> None:
         rows = [_entry_row(item) for item in identified]
         with self._database.write() as connection:
             catalog_entries.record_entries(connection, location.id, rows, time.time())
@@ -160,7 +174,6 @@ class Indexer:
             if row.error_class is not None:
                 problem = Problem(path=row.path, error_class=row.error_class, message=row.error_message or "")
                 report.problems.append(_absolute(location, problem))
-        return len(rows)
 
     def queue(self, location: Location, policy: DeviceGenerationPolicy, report: IndexReport) -> None:
         """Phase 5 alone: look at the entries that changed, and at the types whose wants changed."""
