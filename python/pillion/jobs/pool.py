@@ -194,7 +194,8 @@ class WorkerPool(Executor):
 
     def _listen(self) -> None:
         watched: dict[object, _Child] = {child.connection: child for child in self._children}
-        for source in wait([*watched, self._wake_read], timeout=_TICK_S):
+        connections = [child.connection for child in self._children]
+        for source in wait([*connections, self._wake_read], timeout=_TICK_S):
             if source == self._wake_read:
                 os.read(self._wake_read, 4096)
                 continue
