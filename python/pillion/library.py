@@ -11,11 +11,12 @@ from types import TracebackType
 
 import sqlalchemy as sa
 
+from pillion.arguments import existing_folder, external_row, globs_of_library, is_inside, parse_kinds, with_sources
 from pillion.catalog import entries as catalog_entries
 from pillion.catalog import jobs as catalog_jobs
 from pillion.catalog import sidecars as catalog_sidecars
 from pillion.catalog.database import Database, network_file_system
-from pillion.catalog.entries import EXTERNAL_ROOT, EntryRow, Location, Totals
+from pillion.catalog.entries import EXTERNAL_ROOT, Location, Totals
 from pillion.catalog.jobs import QueueState
 from pillion.catalog.statements import upsert
 from pillion.catalog.tables import devices
@@ -139,10 +140,10 @@ class Library:
     def add_location(self, path: str | os.PathLike[str]) -> Location:
         """Watch a folder. Adding one that is there, or lies in one that is, returns the one that is there."""
         self._must_be_writable()
-        folder = _folder(path)
+        folder = existing_folder(path)
         with self._database.write() as connection:
             for location in catalog_entries.list_locations(connection):
-                if location.walked and _is_inside(folder, location.path):
+                if location.walked and is_inside(folder, location.path):
                     return location
             return catalog_entries.ensure_location(connection, folder, time.time())
 
@@ -169,20 +170,20 @@ class Library:
         Raises LibraryBusyError if another process indexes, ItemError (``missing_source``) if a folder cannot be read.
         """
         self._must_be_writable()
-        chosen = _with_sources(_kinds(kinds))
+        chosen = with_sources(parse_kinds(kinds))
         targets = [self._target(path) for path in paths] or [(location, b"") for location in self.locations()]
         report = IndexReport()
         with exclusive(self.root / "index.lock", "indexing"):
             indexer = Indexer(self._database, self.config, chosen, progress)
             for location, prefix in targets:
-                ignore = _ignore_library(self.root, location.path, prefix)
+                ignore = globs_of_library(self.root, location.path, prefix)
                 indexer.index(location, self.policy_for(location, policy), report, prefix=prefix, ignore=ignore)
         with self._database.read() as connection:
             report.contents = catalog_entries.totals(connection).contents
         return report
 
     def _target(self, path: str | os.PathLike[str]) -> tuple[Location, bytes]:
-        folder = _folder(path)
+        folder = existing_folder(path)
         location = self.add_location(path)
         inside = os.path.relpath(folder, location.path)
         return location, b"" if inside == b"." else inside + b"/"
@@ -199,13 +200,13 @@ class Library:
         Returns how many jobs were queued. Raises ItemError (``missing_source``) for a source that is not there.
         """
         self._must_be_writable()
-        rows = [_external_row(uuid, path, mime) for uuid, path, mime in items]
+        rows = [external_row(uuid, path, mime) for uuid, path, mime in items]
         report = IndexReport()
         with exclusive(self.root / "index.lock", "indexing"):
             with self._database.write() as connection:
                 location = catalog_entries.ensure_location(connection, EXTERNAL_ROOT, time.time(), walked=False)
                 catalog_entries.record_entries(connection, location.id, rows, time.time())
-            chosen = _with_sources(_kinds(kinds))
+            chosen = with_sources(parse_kinds(kinds))
             indexer = Indexer(self._database, self.config, chosen, _ignore_phase)
             indexer.queue(location, self.policy_for(location, policy), report)
         return report.queued
@@ -255,7 +256,7 @@ class Library:
             self._store,
             self.config,
             self._device_uuid,
-            kinds=_with_sources(_kinds(kinds)),
+            kinds=with_sources(parse_kinds(kinds)),
             progress=report,
         )
         made.append(workers)
@@ -303,7 +304,7 @@ class Library:
         content_uuid: str | None,
     ) -> int:
         self._must_be_writable()
-        chosen = _kinds([kind] if kind is not None else None)
+        chosen = parse_kinds([kind] if kind is not None else None)
         if variant is not None and not any(variant in KIND_VARIANTS[item] for item in chosen):
             raise UsageError(f"There is no variant '{variant}' of {', '.join(chosen)}.")
         now = time.time()
@@ -330,7 +331,7 @@ class Library:
         content_uuid: str | None = None,
     ) -> Iterator[Item]:
         """Every wanted sidecar with its state, file and sources, in order of content, kind and variant."""
-        chosen = _kinds([kind])[0] if kind is not None else None
+        chosen = parse_kinds([kind])[0] if kind is not None else None
         return self.sidecars.items(
             kind=chosen,
             statuses=statuses,
@@ -369,56 +370,3 @@ def _create_folders(root: Path, policy: str | None) -> None:
             (root / "config.toml").write_text(TEMPLATE.format(policy=named.name), encoding="utf-8")
     except OSError as error:
         raise LibraryError(f"Cannot make a library at {root}: {error.strerror}.") from error
-
-
-def _folder(path: str | os.PathLike[str]) -> bytes:
-    folder = os.path.realpath(os.path.expanduser(os.fsencode(path)))
-    if os.path.isdir(folder):
-        return folder
-    shown = os.fsdecode(folder)
-    if os.path.exists(folder):
-        raise UsageError(f"{shown} is a file; give the folder that holds it, or use 'pillion thumb' or 'pillion ocr'.")
-    raise UsageError(f"{shown} does not exist.")
-
-
-def _is_inside(path: bytes, folder: bytes) -> bool:
-    return path == folder or path.startswith(folder.rstrip(b"/") + b"/")
-
-
-def _ignore_library(root: Path, location: bytes, prefix: bytes) -> list[str]:
-    """Globs that keep a library which lies in the walked folder out of itself."""
-    walked = os.path.join(location, prefix).rstrip(b"/")
-    library = os.path.realpath(os.fsencode(root))
-    return ["/" + os.fsdecode(os.path.relpath(library, walked)) + "/"] if _is_inside(library, walked) else []
-
-
-def _kinds(kinds: Sequence[SidecarKind | str] | None) -> tuple[SidecarKind, ...]:
-    if kinds is None:
-        return tuple(SidecarKind)
-    names = [kind.value for kind in SidecarKind]
-    for kind in kinds:
-        if kind not in names:
-            raise UsageError(f"There is no kind '{kind}'; choose from {', '.join(names)}.")
-    return tuple(kind for kind in SidecarKind if kind in kinds)
-
-
-def _with_sources(kinds: Sequence[SidecarKind]) -> tuple[SidecarKind, ...]:
-    """``kinds`` and what they are made from: embeddings need the texts."""
-    texts = (SidecarKind.OCR, SidecarKind.TRANSCRIPT) if SidecarKind.EMBEDDINGS in kinds else ()
-    return tuple(kind for kind in SidecarKind if kind in (*kinds, *texts))
-
-
-def _external_row(content_uuid: str, path: str | os.PathLike[str], mime: str) -> EntryRow:
-    absolute = os.path.realpath(os.fsencode(path))
-    try:
-        stat = os.stat(absolute)
-    except OSError as error:
-        raise UsageError(f"Cannot read {os.fsdecode(absolute)}: {error.strerror}.") from error
-    return EntryRow(
-        path=absolute.lstrip(b"/"),
-        size=stat.st_size,
-        mtime_ns=stat.st_mtime_ns,
-        inode=stat.st_ino,
-        content_uuid=content_uuid,
-        mime=mime,
-    )

@@ -15,7 +15,7 @@ from pillion.cli.options import (
     LibraryOption,
     one_content,
     open_library,
-    parse_kinds,
+    split_kinds,
 )
 from pillion.cli.output import index_json, note, print_failures, print_index, print_json, say, sidecar_counts
 from pillion.cli.progress import LiveProgress
@@ -43,7 +43,7 @@ def index(
     json_: JsonOption = False,
 ) -> None:
     """Find the files below PATH, identify their contents, make what is missing. Ctrl-C stops; run it again to go on."""
-    chosen = parse_kinds(kinds)
+    chosen = split_kinds(kinds)
     with open_library(library, create=True, policy=policy) as opened, LiveProgress(quiet=json_ and no_wait) as live:
         start = time.perf_counter()
         try:
@@ -69,7 +69,7 @@ def index(
 
 def work(library: LibraryOption = None, kinds: KindsOption = None, json_: JsonOption = False) -> None:
     """Work the queue until nothing is left to do."""
-    chosen = parse_kinds(kinds)
+    chosen = split_kinds(kinds)
     with open_library(library) as opened, LiveProgress() as live:
         try:
             worked = opened.run(kinds=chosen, progress=live.work(opened))

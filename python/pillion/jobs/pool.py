@@ -193,12 +193,12 @@ class WorkerPool(Executor):
             return
 
     def _listen(self) -> None:
-        watched = {child.connection: child for child in self._children}
+        watched: dict[object, _Child] = {child.connection: child for child in self._children}
         for source in wait([*watched, self._wake_read], timeout=_TICK_S):
             if source == self._wake_read:
                 os.read(self._wake_read, 4096)
                 continue
-            child = watched[source]  # type: ignore[index]
+            child = watched[source]
             try:
                 message = child.connection.recv()
             except (EOFError, OSError):
