@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import json
 import os
-import resource
 from pathlib import Path
 from typing import Any
 
@@ -12,7 +11,7 @@ import pytest
 
 from tests.support import media, photos
 from tests.support.invariants import check_invariants
-from tests.support.program import run
+from tests.support.program import largest_memory, run
 
 GOOD = 20
 
@@ -93,10 +92,8 @@ def test_a_second_run_tries_none_of_them_again(
     assert "truncated.jpg" not in failed
 
 
-def test_memory_stays_small(outcome: tuple[dict[str, Any], dict[str, Any], Path]) -> None:
-    assert outcome is not None
-    largest = resource.getrusage(resource.RUSAGE_CHILDREN).ru_maxrss * 1024
-    assert largest < 500 * 1024**2
+def test_memory_stays_small(folder: Path, tmp_path: Path) -> None:
+    assert largest_memory("index", folder, "--library", tmp_path / "library") < 500 * 1024**2
 
 
 def test_a_file_nobody_may_read_is_named(tmp_path: Path) -> None:

@@ -33,6 +33,24 @@ def run_json(*arguments: str | Path) -> Any:
     return json.loads(done.stdout)
 
 
+_MEASURED = """
+import resource, subprocess, sys
+subprocess.run(sys.argv[1:], stdout=subprocess.DEVNULL, check=True)
+print(resource.getrusage(resource.RUSAGE_CHILDREN).ru_maxrss)
+"""
+
+
+def largest_memory(*arguments: str | Path) -> int:
+    """Run it, expect success; bytes of its largest process, workers included.
+
+    Measured by a small process in between: a child counts its parent's memory until it runs its own program, and the
+    process of the tests may be large.
+    """
+    command = [sys.executable, "-c", _MEASURED, *COMMAND, *map(os.fspath, arguments)]
+    done = subprocess.run(command, text=True, stdout=subprocess.PIPE, timeout=240, check=True)
+    return int(done.stdout) * 1024
+
+
 def start(*arguments: str | Path) -> subprocess.Popen[bytes]:
     """Start it and go on; its output is thrown away."""
     return subprocess.Popen(
