@@ -55,7 +55,8 @@ def index(
             seconds = time.perf_counter() - start
             note(f"\nStopped after {seconds:.0f} s. Nothing is lost: run the same command again to go on.")
             raise
-        generation_s = 0.0 if worked is None else time.perf_counter() - indexed
+        made = worked is not None and any(worked.recorded.values())
+        generation_s = time.perf_counter() - indexed if made else 0.0
         live.__exit__(None, None, None)
         if json_:
             print_json(index_json(opened, report, generation_s))
