@@ -23,7 +23,7 @@ J = TypeVar("J")
 
 _FLUSH_ITEMS = 50
 _FLUSH_AFTER_S = 0.2
-_HEARTBEAT_S = 5.0
+_HEARTBEAT_S = 2.0
 _DEPTH = 2
 """Batches in the pool per worker: one that runs and one that waits, so that no worker idles for a round trip."""
 
@@ -91,7 +91,7 @@ class Engine(Generic[J]):
         self._pool = pool
         self._lane_limits = lane_limits
         self._progress = progress
-        self._done: queue.SimpleQueue[Result[J] | None] = queue.SimpleQueue()
+        self._done: queue.SimpleQueue[tuple[Planned[J], Any, list[int]] | None] = queue.SimpleQueue()
         self._in_flight: dict[int, Planned[J]] = {}
         self._batches = 0
         self._buffer: list[Result[J]] = []
@@ -164,30 +164,32 @@ class Engine(Generic[J]):
                 future.add_done_callback(partial(self._finished, planned, left))
 
     def _finished(self, planned: Planned[J], left: list[int], future: Future[Any]) -> None:
-        left[0] -= 1
-        if left[0] == 0:
-            self._batches -= 1
+        """Called by the pool's thread: only passes on what the engine's own thread then counts."""
         if future.cancelled():
             return
         error = future.exception()
         if error is not None and not isinstance(error, ItemError):
             error = ItemError(ErrorClass.CRASH, f"{type(error).__name__}: {error}")
-        self._done.put((planned, error if error is not None else future.result()))
+        self._done.put((planned, error if error is not None else future.result(), left))
 
     def _collect(self) -> None:
         """Wait a moment for the first result, then take all that are there."""
         timeout = _FLUSH_AFTER_S
         while True:
             try:
-                result = self._done.get(timeout=timeout) if timeout else self._done.get_nowait()
+                finished = self._done.get(timeout=timeout) if timeout else self._done.get_nowait()
             except queue.Empty:
                 return
-            if result is None:
+            if finished is None:
                 return
+            planned, result, left = finished
             if not self._buffer:
                 self._buffered_at = time.monotonic()
-            self._buffer.append(result)
-            del self._in_flight[id(result[0])]
+            self._buffer.append((planned, result))
+            del self._in_flight[id(planned)]
+            left[0] -= 1
+            if left[0] == 0:
+                self._batches -= 1
             timeout = 0.0
             if self._batches < self._pool.size:
                 self._top_up()
@@ -209,16 +211,14 @@ class Engine(Generic[J]):
     def _wait_for_work(self, until_idle: bool) -> bool:
         """Nothing is in flight: wait for a retry that is due soon. Returns False to end the run."""
         now = time.time()
-        if until_idle and self._paused:
-            return any(not self._is_paused(lane) for lane in self._source.fronts(now))
-        if self._source.fronts(now):
+        if any(not self._is_paused(lane) for lane in self._source.fronts(now)):
             self.idle.clear()
             return True
-        retry = self._source.next_retry(now)
+        retry = None if self._is_paused("*") else self._source.next_retry(now)
         if retry is None:
             self.idle.set()
-        if retry is None and until_idle:
-            return False
+            if until_idle:
+                return False
         self._stop.wait(min(max((retry or now + 1.0) - now, 0.05), 1.0))
         return True
 
