@@ -14,10 +14,12 @@ import sqlalchemy as sa
 from pillion.arguments import existing_folder, external_row, globs_of_library, is_inside, parse_kinds, with_sources
 from pillion.catalog import entries as catalog_entries
 from pillion.catalog import jobs as catalog_jobs
+from pillion.catalog import pauses as catalog_pauses
 from pillion.catalog import sidecars as catalog_sidecars
 from pillion.catalog.database import Database, network_file_system
 from pillion.catalog.entries import EXTERNAL_ROOT, Location, Totals
 from pillion.catalog.jobs import QueueState
+from pillion.catalog.pauses import Pause
 from pillion.catalog.statements import upsert
 from pillion.catalog.tables import devices
 from pillion.config import TEMPLATE, Config, load_config
@@ -54,6 +56,7 @@ class Status:
     locations: Sequence[Location]
     sidecars: dict[SidecarKind, dict[SidecarStatus, int]]
     queue: dict[SidecarKind, QueueState]
+    pauses: Sequence[Pause]
 
 
 def _ignore_phase(_phase: str, _done: int, _total: int | None) -> None:
@@ -262,6 +265,29 @@ class Library:
         made.append(workers)
         return workers
 
+    def pause(self, *, kind: SidecarKind | str | None = None, location: str | os.PathLike[str] | None = None) -> None:
+        """Hold back a kind (default: all) in a Location (default: everywhere) until :meth:`resume`; others go on."""
+        self._must_be_writable()
+        chosen = parse_kinds([kind])[0] if kind is not None else None
+        with self._database.write() as connection:
+            catalog_pauses.pause(connection, chosen, self._location_id(connection, location), time.time())
+
+    def resume(self, *, kind: SidecarKind | str | None = None, location: str | os.PathLike[str] | None = None) -> int:
+        """Lift pauses: those of a kind (default: of every kind) in a Location (default: in all); returns how many."""
+        self._must_be_writable()
+        chosen = parse_kinds([kind])[0] if kind is not None else None
+        with self._database.write() as connection:
+            return catalog_pauses.resume(connection, chosen, self._location_id(connection, location))
+
+    def _location_id(self, connection: sa.Connection, path: str | os.PathLike[str] | None) -> int | None:
+        if path is None:
+            return None
+        folder = existing_folder(path)
+        for location in catalog_entries.list_locations(connection):
+            if location.path == folder:
+                return location.id
+        raise UsageError(f"{os.fsdecode(folder)} is not a Location of this library; 'pillion status' lists them.")
+
     # Looking and asking again -----------------------------------------------------------------------------------------
 
     def status(self) -> Status:
@@ -274,6 +300,7 @@ class Library:
                 locations=[item for item in catalog_entries.list_locations(connection) if item.walked],
                 sidecars=catalog_sidecars.count_by_status(connection),
                 queue=catalog_jobs.queue_states(connection, now),
+                pauses=catalog_pauses.list_pauses(connection),
             )
 
     def unidentified(self) -> list[tuple[bytes, str, str]]:

@@ -13,6 +13,7 @@ import psutil
 from pillion.catalog import jobs as catalog_jobs
 from pillion.catalog.database import Database
 from pillion.catalog.jobs import ClaimedJob
+from pillion.catalog.pauses import is_held
 from pillion.config import Config
 from pillion.errors import PillionError
 from pillion.execute import Execution
@@ -112,6 +113,11 @@ class CatalogJobs:
             catalog_jobs.heartbeat(connection, self._owner, now)
             for owner in lost:
                 catalog_jobs.rescue(connection, owner, now)
+
+    def held(self) -> Sequence[str]:
+        """Kinds that are paused everywhere."""
+        with self._database.read() as connection:
+            return [kind.value for kind in self._kinds if is_held(connection, kind)]
 
     def next_retry(self, now: float) -> float | None:
         """The earliest retry of the kinds that are worked."""

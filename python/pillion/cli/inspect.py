@@ -46,6 +46,10 @@ def status(library: LibraryOption = None, json_: JsonOption = False) -> None:
             "contents": now.totals.contents,
             "unidentified": now.totals.unidentified,
             "sidecars": sidecar_counts(now.sidecars),
+            "paused": [
+                {"kind": held.kind, "location": printable(held.location) if held.location else None}
+                for held in now.pauses
+            ],
             "jobs": {kind: dict(line.counts) for kind, line in now.queue.items()},
         }
     )

@@ -29,6 +29,8 @@ def register(app: typer.Typer) -> None:
     app.command()(work)
     app.command()(retry)
     app.command()(regenerate)
+    app.command()(pause)
+    app.command()(resume)
 
 
 def index(
@@ -135,6 +137,35 @@ def regenerate(
         uuid = one_content(opened, content) if content else None
         number = opened.regenerate(kind=kind, variant=variant, content_uuid=uuid)
     _print_queued(number, json_)
+
+
+LocationOption = Annotated[
+    Path | None, typer.Option("--location", help="Only this folder, as 'pillion status' lists it.", show_default=False)
+]
+
+
+def pause(
+    library: LibraryOption = None, kind: KindOption = None, location: LocationOption = None, json_: JsonOption = False
+) -> None:
+    """Hold back all work, or that of a kind or folder, until 'pillion resume'; also in runs that go on now."""
+    with open_library(library) as opened:
+        opened.pause(kind=kind, location=location)
+    if json_:
+        print_json({"paused": {"kind": kind, "location": str(location) if location else None}})
+    else:
+        say(f"Paused: {kind or 'everything'}{f' in {location}' if location else ''}. 'pillion resume' lifts it.")
+
+
+def resume(
+    library: LibraryOption = None, kind: KindOption = None, location: LocationOption = None, json_: JsonOption = False
+) -> None:
+    """Lift pauses; 'pillion work' then goes on."""
+    with open_library(library) as opened:
+        number = opened.resume(kind=kind, location=location)
+    if json_:
+        print_json({"resumed": number})
+    else:
+        say(f"{number} pauses lifted; run 'pillion work' to go on." if number else "Nothing was paused.")
 
 
 def _print_queued(number: int, json_: bool) -> None:

@@ -23,13 +23,14 @@ J = TypeVar("J")
 
 _FLUSH_ITEMS = 50
 _FLUSH_AFTER_S = 0.2
-_HEARTBEAT_S = 2.0
+_HEARTBEAT_S = 1.0
 _DEPTH = 2
 """Batches in the pool per worker: one that runs and one that waits, so that no worker idles for a round trip."""
 
 _BATCH_ITEMS = 16
 _BATCH_COST_S = 0.5
 _PAUSE_S = 30.0
+_CANCELLED = object()
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -69,6 +70,10 @@ class JobSource(Protocol[J]):
 
     def heartbeat(self, now: float) -> None:
         """Keep the claims, and take back those of owners that are gone."""
+        ...
+
+    def held(self) -> Sequence[str]:
+        """Lanes that the user has paused: what runs of them is stopped and given back."""
         ...
 
     def next_retry(self, now: float) -> float | None:
@@ -134,6 +139,8 @@ class Engine(Generic[J]):
         if time.monotonic() >= self._heartbeat_at:
             self._source.heartbeat(time.time())
             self._heartbeat_at = time.monotonic() + _HEARTBEAT_S
+            for lane in set(self._source.held()) & set(self.running):
+                self._pool.cancel_lane(lane)
 
     def _top_up(self) -> None:
         if self._batches >= self._pool.size * _DEPTH:
@@ -166,6 +173,7 @@ class Engine(Generic[J]):
     def _finished(self, planned: Planned[J], left: list[int], future: Future[Any]) -> None:
         """Called by the pool's thread: only passes on what the engine's own thread then counts."""
         if future.cancelled():
+            self._done.put((planned, _CANCELLED, left))
             return
         error = future.exception()
         if error is not None and not isinstance(error, ItemError):
@@ -183,16 +191,22 @@ class Engine(Generic[J]):
             if finished is None:
                 return
             planned, result, left = finished
-            if not self._buffer:
-                self._buffered_at = time.monotonic()
-            self._buffer.append((planned, result))
             del self._in_flight[id(planned)]
+            self._keep(planned, result)
             left[0] -= 1
             if left[0] == 0:
                 self._batches -= 1
             timeout = 0.0
             if self._batches < self._pool.size:
                 self._top_up()
+
+    def _keep(self, planned: Planned[J], result: Any) -> None:
+        if result is _CANCELLED:
+            self._source.release([planned.job], time.time())
+            return
+        if not self._buffer:
+            self._buffered_at = time.monotonic()
+        self._buffer.append((planned, result))
 
     def _flush(self, *, force: bool = False) -> None:
         if not self._buffer:

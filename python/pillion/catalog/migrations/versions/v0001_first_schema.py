@@ -43,6 +43,13 @@ def upgrade() -> None:
         sa.PrimaryKeyConstraint("key"),
     )
     op.create_table(
+        "pauses",
+        sa.Column("kind", sa.Text(), nullable=False),
+        sa.Column("location_id", sa.BigInteger(), nullable=False),
+        sa.Column("since", sa.Float(), nullable=False),
+        sa.PrimaryKeyConstraint("kind", "location_id"),
+    )
+    op.create_table(
         "recipes",
         sa.Column("digest", sa.Text(), nullable=False),
         sa.Column("recipe", sa.Text(), nullable=False),
