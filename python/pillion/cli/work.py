@@ -34,7 +34,7 @@ def register(app: typer.Typer) -> None:
 
 
 def index(
-    paths: Annotated[list[Path], typer.Argument(metavar="PATH...", help="Folders to index.", show_default=False)],
+    paths: Annotated[list[Path], typer.Argument(metavar="PATH", help="Folders to index.", show_default=False)],
     library: LibraryOption = None,
     policy: Annotated[str | None, typer.Option(help="mobile, desktop or server (default: the library's own).")] = None,
     kinds: KindsOption = None,
