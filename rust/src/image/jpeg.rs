@@ -2,7 +2,7 @@
 
 use super::memory::{self, Limits};
 use super::orient::{self, Orientation};
-use super::pixels::{Layout, Pixels};
+use super::pixels::{Layout, Pixels, Planes, Raster};
 use super::turbo::{Colour, Decompressor, Info, Scale, Target, Verdict};
 use super::{Format, Header, Picture, Want};
 use crate::error::{CoreError, ErrorClass, Result};
@@ -24,49 +24,114 @@ pub fn header(data: &[u8], limits: &Limits) -> Result<Header> {
     })
 }
 
-/// Decode, as stored (not turned upright), at the smallest sufficient scale.
+/// Decode to interleaved samples, as stored (not turned upright), at the smallest sufficient scale.
 ///
 /// # Errors
 /// `corrupt`, `too_large`, `unsupported` or `oom`.
 pub fn decode(data: &[u8], want: Want, limits: &Limits) -> Result<Picture<Pixels>> {
-    let mut decompressor = Decompressor::new(limits.max_bytes)?;
-    let info = decompressor.read_header(data)?;
-    limits.check_size(info.width, info.height)?;
-    if info.precision != 8 {
-        return Err(CoreError::new(
-            ErrorClass::Unsupported,
-            format!("a JPEG of {} bits per sample", info.precision),
-        ));
-    }
-    let scale = choose_scale(&info, want);
-    let size = (scale.apply(info.width), scale.apply(info.height));
-    limits.check_bytes(bytes_needed(&info, size))?;
-    decompressor.set_scale(scale)?;
-    let target = match info.colour {
-        Colour::Gray => Target::Layout(Layout::Gray),
-        Colour::Ycc | Colour::Rgb => Target::Layout(Layout::Rgb),
-        Colour::Cmyk => Target::Cmyk,
+    let mut job = Job::new(data, want, limits)?;
+    let pixels = job.pixels()?;
+    Ok(job.picture(pixels))
+}
+
+/// Decode as [`decode`], but leave YCbCr in its planes: neither upsampling nor conversion is needed to scale them and
+/// to hand them to an encoder that wants planes again.
+///
+/// # Errors
+/// As [`decode`].
+pub fn decode_raster(data: &[u8], want: Want, limits: &Limits) -> Result<Picture<Raster>> {
+    let mut job = Job::new(data, want, limits)?;
+    let raster = if job.info.colour == Colour::Ycc && job.info.sampling.is_known() {
+        Raster::Planes(job.planes()?)
+    } else {
+        Raster::Pixels(job.pixels()?)
     };
-    let mut samples = memory::zeroed(memory::area(size.0, size.1) * target.channels())?;
-    let verdict = decompressor.decompress(data, &mut samples, size, target)?;
-    if let Verdict::Damaged(message) = verdict {
-        return Err(CoreError::new(ErrorClass::Corrupt, message));
+    Ok(job.picture(raster))
+}
+
+/// A decompression whose header has been read and found acceptable.
+struct Job<'data> {
+    data: &'data [u8],
+    decompressor: Decompressor,
+    info: Info,
+    scale: Scale,
+    /// Width and height at that scale.
+    size: (u32, u32),
+}
+
+impl<'data> Job<'data> {
+    fn new(data: &'data [u8], want: Want, limits: &Limits) -> Result<Self> {
+        let mut decompressor = Decompressor::new(limits.max_bytes)?;
+        let info = decompressor.read_header(data)?;
+        limits.check_size(info.width, info.height)?;
+        if info.precision != 8 {
+            return Err(CoreError::new(
+                ErrorClass::Unsupported,
+                format!("a JPEG of {} bits per sample", info.precision),
+            ));
+        }
+        let scale = choose_scale(&info, want);
+        let size = (scale.apply(info.width), scale.apply(info.height));
+        limits.check_bytes(bytes_needed(&info, size))?;
+        decompressor.set_scale(scale)?;
+        Ok(Self {
+            data,
+            decompressor,
+            info,
+            scale,
+            size,
+        })
     }
-    let (layout, samples) = match target {
-        Target::Layout(layout) => (layout, samples),
-        Target::Cmyk => (Layout::Rgb, rgb_from_inverted_cmyk(&samples)),
-    };
-    Ok(Picture {
-        raster: Pixels {
-            width: size.0,
-            height: size.1,
+
+    fn pixels(&mut self) -> Result<Pixels> {
+        let target = match self.info.colour {
+            Colour::Gray => Target::Layout(Layout::Gray),
+            Colour::Ycc | Colour::Rgb => Target::Layout(Layout::Rgb),
+            Colour::Cmyk => Target::Cmyk,
+        };
+        let (width, height) = self.size;
+        let mut samples = memory::zeroed(memory::area(width, height) * target.channels())?;
+        let verdict = self
+            .decompressor
+            .decompress(self.data, &mut samples, self.size, target)?;
+        refuse_damage(verdict)?;
+        let (layout, data) = match target {
+            Target::Layout(layout) => (layout, samples),
+            Target::Cmyk => (Layout::Rgb, rgb_from_inverted_cmyk(&samples)),
+        };
+        Ok(Pixels {
+            width,
+            height,
             layout,
-            data: samples,
-        },
-        orientation: orientation(data),
-        full_size: (info.width, info.height),
-        extent: (scale.extent(info.width), scale.extent(info.height)),
-    })
+            data,
+        })
+    }
+
+    fn planes(&mut self) -> Result<Planes> {
+        let sampling = self.info.sampling;
+        let (planes, verdict) = self
+            .decompressor
+            .decompress_planes(self.data, self.size, sampling)?;
+        refuse_damage(verdict)?;
+        Ok(planes)
+    }
+
+    fn picture<T>(&self, raster: T) -> Picture<T> {
+        let (width, height) = (self.info.width, self.info.height);
+        Picture {
+            raster,
+            orientation: orientation(self.data),
+            full_size: (width, height),
+            extent: (self.scale.extent(width), self.scale.extent(height)),
+        }
+    }
+}
+
+fn refuse_damage(verdict: Verdict) -> Result<()> {
+    match verdict {
+        Verdict::Sound => Ok(()),
+        Verdict::Damaged(message) => Err(CoreError::new(ErrorClass::Corrupt, message)),
+    }
 }
 
 /// The smallest scale whose longest side is at least what is wanted.

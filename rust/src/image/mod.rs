@@ -147,7 +147,10 @@ pub fn decode(data: &[u8], want: Want, limits: &Limits) -> Result<Picture<Pixels
 /// # Errors
 /// As [`decode`].
 pub fn decode_raster(data: &[u8], want: Want, limits: &Limits) -> Result<Picture<Raster>> {
-    decode(data, want, limits).map(Picture::into_raster)
+    match sniff(data)? {
+        Format::Jpeg => jpeg::decode_raster(data, want, limits),
+        _ => decode(data, want, limits).map(Picture::into_raster),
+    }
 }
 
 /// Decode upright RGB or RGBA pixels whose longest side is at most `max_side`. Alpha is there when some pixel is

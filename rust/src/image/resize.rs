@@ -67,9 +67,14 @@ pub fn pixels(source: &Pixels, extent: (f64, f64), size: (u32, u32)) -> Result<P
 /// Luma scaled to `size`, chroma to half of it, rounded up: the sampling that WebP stores.
 fn planes(source: &Planes, extent: (f64, f64), size: (u32, u32)) -> Result<Planes> {
     let half = (size.0.div_ceil(2), size.1.div_ceil(2));
+    let chroma = |extent: f64, chroma: u32, luma: u32| {
+        let covered = extent * f64::from(chroma) / f64::from(luma);
+        // The last chroma sample of an odd side belongs to one luma sample only, but counts as one all the same.
+        covered.ceil().min(chroma.into())
+    };
     let chroma_extent = (
-        extent.0 * f64::from(source.u.width) / f64::from(source.y.width),
-        extent.1 * f64::from(source.u.height) / f64::from(source.y.height),
+        chroma(extent.0, source.u.width, source.y.width),
+        chroma(extent.1, source.u.height, source.y.height),
     );
     Ok(Planes {
         y: plane(&source.y, extent, size)?,

@@ -6,7 +6,7 @@ use std::ptr::NonNull;
 use libc::c_int;
 use turbojpeg_sys as sys;
 
-use super::pixels::Layout;
+use super::pixels::{Layout, Plane, Planes, Range};
 use crate::error::{CoreError, ErrorClass, Result};
 
 /// Most scans of a progressive picture; real ones have about ten, bombs have many thousands.
@@ -44,6 +44,32 @@ pub enum Colour {
     Cmyk,
 }
 
+/// How often the chroma is sampled.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Sampling(c_int);
+
+impl Sampling {
+    /// Whether the planes can be had as they are: not when the factors are none of the usual ones.
+    pub fn is_known(self) -> bool {
+        self.0 >= 0 && self.0 != sys::TJSAMP_TJSAMP_GRAY as c_int
+    }
+
+    /// Columns and rows of component `index`'s plane of a picture of this (scaled) size.
+    fn plane_size(self, index: c_int, (width, height): (u32, u32)) -> (u32, u32) {
+        // SAFETY: both are pure functions of integers; impossible ones give -1 or 0.
+        let (columns, rows) = unsafe {
+            (
+                sys::tj3YUVPlaneWidth(index, width as c_int, self.0),
+                sys::tj3YUVPlaneHeight(index, height as c_int, self.0),
+            )
+        };
+        (
+            u32::try_from(columns).unwrap_or(0),
+            u32::try_from(rows).unwrap_or(0),
+        )
+    }
+}
+
 /// What the headers up to the first scan say.
 #[derive(Clone, Copy, Debug)]
 pub struct Info {
@@ -53,6 +79,8 @@ pub struct Info {
     pub height: u32,
     /// Colour model.
     pub colour: Colour,
+    /// Chroma sampling.
+    pub sampling: Sampling,
     /// Bits of one sample: 8, 12, or 2 to 16 when lossless.
     pub precision: u32,
     /// Whether all coefficients must be held in memory at once.
@@ -134,6 +162,7 @@ impl Decompressor {
             width,
             height,
             colour,
+            sampling: Sampling(self.get(sys::TJPARAM_TJPARAM_SUBSAMP as c_int)),
             precision: self.get_u32(sys::TJPARAM_TJPARAM_PRECISION as c_int),
             progressive: self.get(sys::TJPARAM_TJPARAM_PROGRESSIVE as c_int) == 1,
             lossless: self.get(sys::TJPARAM_TJPARAM_LOSSLESS as c_int) == 1,
@@ -190,6 +219,50 @@ impl Decompressor {
             )
         };
         self.verdict(code)
+    }
+
+    /// Decompress YCbCr without converting it; `(width, height)` is as for [`Self::decompress`]. The planes are as
+    /// large as libjpeg-turbo pads them: the picture may cover a little less.
+    ///
+    /// # Errors
+    /// As [`Self::decompress`], and `oom`.
+    pub fn decompress_planes(
+        &mut self,
+        jpeg: &[u8],
+        size: (u32, u32),
+        sampling: Sampling,
+    ) -> Result<(Planes, Verdict)> {
+        let plane = |index| {
+            let (columns, rows) = sampling.plane_size(index, size);
+            Plane::zeroed(columns, rows)
+        };
+        let (mut y, mut u, mut v) = (plane(0)?, plane(1)?, plane(2)?);
+        if y.data.is_empty() || u.data.is_empty() || (u.width, u.height) != (v.width, v.height) {
+            return Err(CoreError::new(
+                ErrorClass::Crash,
+                "JPEG planes of impossible size",
+            ));
+        }
+        let mut planes = [
+            y.data.as_mut_ptr(),
+            u.data.as_mut_ptr(),
+            v.data.as_mut_ptr(),
+        ];
+        let mut strides = [y.width as c_int, u.width as c_int, v.width as c_int];
+        // SAFETY: `jpeg` is read within its length. libjpeg-turbo computes the planes' sizes by the same functions
+        // as above from the scaled size and the sampling, which this handle read from the same bytes.
+        let code = unsafe {
+            sys::tj3DecompressToYUVPlanes8(
+                self.raw(),
+                jpeg.as_ptr(),
+                jpeg.len() as _,
+                planes.as_mut_ptr(),
+                strides.as_mut_ptr(),
+            )
+        };
+        let verdict = self.verdict(code)?;
+        let range = Range::Full;
+        Ok((Planes { y, u, v, range }, verdict))
     }
 
     fn raw(&self) -> sys::tjhandle {
