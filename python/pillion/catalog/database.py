@@ -26,6 +26,9 @@ SAFE_SQLITE = (3, 51, 3)
 """Older ones can corrupt a WAL database that several connections write (fixed in SQLite 3.51.3)."""
 
 BUSY_TIMEOUT_S = 30.0
+_ROOM = 1024 * 1024
+"""Bytes below which a disk counts as full when SQLite says no more than that a file operation failed."""
+
 _NETWORK_FILE_SYSTEMS = frozenset(
     {"nfs", "nfs4", "cifs", "smb", "smb2", "smb3", "smbfs", "sshfs", "fuse.sshfs", "afs", "ceph", "fuse.ceph"}
     | {"glusterfs", "fuse.glusterfs", "lustre", "davfs", "fuse.davfs2", "fuse.rclone", "fuse.s3fs"}
@@ -175,7 +178,7 @@ class Database:
             return LibraryBusyError(
                 f"Another process has been writing to {self.path.parent} for {BUSY_TIMEOUT_S:.0f} s."
             )
-        if name == "SQLITE_FULL" or name == "SQLITE_IOERR_WRITE":
+        if name in ("SQLITE_FULL", "SQLITE_IOERR_WRITE") or (name.startswith("SQLITE_IOERR") and self._is_disk_full()):
             return ItemError(
                 ErrorClass.DISK_FULL, f"No space is left for the catalog {self.path}; free some and run again."
             )
@@ -187,6 +190,11 @@ class Database:
             f"The catalog {self.path} cannot be used ({error.orig}); if this stays so, "
             f"{reconcile_hint(self.path.parent)}."
         )
+
+    def _is_disk_full(self) -> bool:
+        """Whether a failed read or write is for want of space: also opening needs some, for the shared memory."""
+        state = os.statvfs(self.path.parent)
+        return state.f_bavail * state.f_frsize < _ROOM
 
     def prepare(self, *, may_be_empty: bool = True) -> None:
         """Create the schema or bring it up to date. Raises LibraryVersionError for a newer one.
