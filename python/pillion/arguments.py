@@ -6,7 +6,9 @@ import os
 from collections.abc import Sequence
 from pathlib import Path
 
-from pillion.catalog.entries import EntryRow
+import sqlalchemy as sa
+
+from pillion.catalog.entries import EntryRow, list_locations
 from pillion.errors import UsageError
 from pillion.model import SidecarKind
 
@@ -20,6 +22,17 @@ def existing_folder(path: str | os.PathLike[str]) -> bytes:
     if os.path.exists(folder):
         raise UsageError(f"{shown} is a file; give the folder that holds it, or use 'pillion thumb' or 'pillion ocr'.")
     raise UsageError(f"{shown} does not exist.")
+
+
+def location_id(connection: sa.Connection, path: str | os.PathLike[str] | None) -> int | None:
+    """The id of the Location at a path; None stays None. Raises UsageError if it is no Location."""
+    if path is None:
+        return None
+    folder = existing_folder(path)
+    for location in list_locations(connection):
+        if location.path == folder:
+            return location.id
+    raise UsageError(f"{os.fsdecode(folder)} is not a Location of this library; 'pillion status' lists them.")
 
 
 def is_inside(path: bytes, folder: bytes) -> bool:

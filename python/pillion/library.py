@@ -9,22 +9,28 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from types import TracebackType
 
-import sqlalchemy as sa
-
-from pillion.arguments import existing_folder, external_row, globs_of_library, is_inside, parse_kinds, with_sources
+from pillion.arguments import (
+    existing_folder,
+    external_row,
+    globs_of_library,
+    is_inside,
+    location_id,
+    parse_kinds,
+    with_sources,
+)
+from pillion.care import Care, Reconciled, reconcile
 from pillion.catalog import entries as catalog_entries
 from pillion.catalog import jobs as catalog_jobs
 from pillion.catalog import pauses as catalog_pauses
 from pillion.catalog import sidecars as catalog_sidecars
-from pillion.catalog.database import Database, network_file_system
+from pillion.catalog.database import Database, reconcile_hint, refuse_network_file_system
 from pillion.catalog.entries import EXTERNAL_ROOT, Location, Totals
 from pillion.catalog.jobs import QueueState
 from pillion.catalog.pauses import Pause
-from pillion.catalog.statements import upsert
-from pillion.catalog.tables import devices
+from pillion.catalog.rebuilding import introduce_device, knows_device
 from pillion.config import TEMPLATE, Config, load_config
 from pillion.device import device_name, device_uuid
-from pillion.errors import LibraryError, UsageError
+from pillion.errors import CatalogError, LibraryError, UsageError
 from pillion.indexer import Indexer, IndexReport, PhaseProgress
 from pillion.indexing.queueing import wanted_on_demand
 from pillion.jobs.states import Urgency
@@ -33,7 +39,7 @@ from pillion.model import KIND_VARIANTS, SidecarKind, SidecarStatus, WantedSidec
 from pillion.policy import DeviceGenerationPolicy, named_policy, override
 from pillion.sidecars import Item, Sidecars
 from pillion.store import Store
-from pillion.verification import Finding, verify
+from pillion.verification import Finding
 from pillion.work import Workers
 
 CATALOG = "catalog.sqlite"
@@ -75,6 +81,7 @@ class Library:
         self._device_uuid = device_uuid()
         self._workers: Workers | None = None
         self.sidecars = Sidecars(database, self._store, self._wants_on_demand)
+        self.care = Care(root, database, self._store, self._device_uuid, read_only=read_only)
 
     @classmethod
     def open(cls, path: str | os.PathLike[str], *, create: bool = True, policy: str | None = None) -> Library:
@@ -84,22 +91,23 @@ class Library:
         file system, not writable), ConfigError.
         """
         root = Path(os.path.abspath(Path(path).expanduser()))
+        found = Store(root).holds_contents()
         if not (root / CATALOG).exists():
+            if found:
+                raise CatalogError(
+                    f"The catalog {root / CATALOG} is gone, but its sidecars are there: {reconcile_hint(root)}."
+                )
             if not create:
                 raise LibraryError(
                     f"There is no library at {root}; make one with 'pillion index FOLDER --library {root}'."
                 )
             _create_folders(root, policy)
         read_only = not os.access(root, os.W_OK)
-        file_system = network_file_system(root)
-        if file_system:
-            raise LibraryError(
-                f"{root} is on a network file system ({file_system}), where SQLite can lose data; use a local disk."
-            )
+        refuse_network_file_system(root)
         config = load_config(root / "config.toml")
         database = Database(root / CATALOG, read_only=read_only)
         try:
-            database.prepare()
+            database.prepare(may_be_empty=not found)
             library = cls(root, database, config, read_only=read_only)
             if not read_only:
                 library._introduce_device()
@@ -108,18 +116,22 @@ class Library:
             raise
         return library
 
+    @classmethod
+    def reconcile(cls, path: str | os.PathLike[str], *, rebuild: bool = False) -> Reconciled:
+        """Rebuild the catalog of the library at ``path`` from its manifests; see :func:`pillion.care.reconcile`."""
+        root = Path(os.path.abspath(Path(path).expanduser()))
+        return reconcile(root, root / CATALOG, rebuild=rebuild)
+
     def _wants_on_demand(self, kind: SidecarKind, variant: str, mime: str) -> Sequence[WantedSidecar]:
         policy = override(named_policy(self.config.policy), self.config.kinds)
         return wanted_on_demand(policy, kind, variant, mime)
 
     def _introduce_device(self) -> None:
-        query = sa.select(devices.c.device_uuid).where(devices.c.device_uuid == self._device_uuid)
         with self._database.read() as connection:
-            if connection.execute(query).first() is not None:
+            if knows_device(connection, self._device_uuid):
                 return
         with self._database.write() as connection:
-            row = {"device_uuid": self._device_uuid, "name": device_name(), "created_at": time.time()}
-            connection.execute(upsert(connection, devices).values(**row).on_conflict_do_nothing())
+            introduce_device(connection, self._device_uuid, device_name(), time.time())
 
     def _must_be_writable(self) -> None:
         if self.read_only:
@@ -270,23 +282,14 @@ class Library:
         self._must_be_writable()
         chosen = parse_kinds([kind])[0] if kind is not None else None
         with self._database.write() as connection:
-            catalog_pauses.pause(connection, chosen, self._location_id(connection, location), time.time())
+            catalog_pauses.pause(connection, chosen, location_id(connection, location), time.time())
 
     def resume(self, *, kind: SidecarKind | str | None = None, location: str | os.PathLike[str] | None = None) -> int:
         """Lift pauses: those of a kind (default: of every kind) in a Location (default: in all); returns how many."""
         self._must_be_writable()
         chosen = parse_kinds([kind])[0] if kind is not None else None
         with self._database.write() as connection:
-            return catalog_pauses.resume(connection, chosen, self._location_id(connection, location))
-
-    def _location_id(self, connection: sa.Connection, path: str | os.PathLike[str] | None) -> int | None:
-        if path is None:
-            return None
-        folder = existing_folder(path)
-        for location in catalog_entries.list_locations(connection):
-            if location.path == folder:
-                return location.id
-        raise UsageError(f"{os.fsdecode(folder)} is not a Location of this library; 'pillion status' lists them.")
+            return catalog_pauses.resume(connection, chosen, location_id(connection, location))
 
     # Looking and asking again -----------------------------------------------------------------------------------------
 
@@ -381,7 +384,7 @@ class Library:
 
     def verify(self, progress: Callable[[int], None] | None = None) -> list[Finding]:
         """Check the catalog and every file against each other; empty when all is well. Changes nothing."""
-        return verify(self._database, self._store, progress)
+        return self.care.verify(progress)
 
 
 def _create_folders(root: Path, policy: str | None) -> None:
