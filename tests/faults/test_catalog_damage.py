@@ -19,7 +19,7 @@ from pillion.library import Library
 from tests.support import photos
 from tests.support.invariants import check_invariants
 
-FLIPS = int(os.environ.get("PILLION_SOAK", "30"))
+FLIPS = int(os.environ.get("PILLION_SOAK", "24"))
 FILES = 12
 
 
@@ -60,6 +60,7 @@ def _every_command(made: Path) -> None:
         _run(command, *where, "--json")
     _run("cleanup", "--dry-run", *where)
     _run("index", made / "photos", "--no-wait", "--json", *where)
+    _run("work", "--json", *where)
 
 
 def _sidecars(library: Path) -> dict[str, tuple[int, bytes]]:

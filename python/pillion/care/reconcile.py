@@ -106,7 +106,7 @@ def _refuse_if_open(catalog: Path) -> None:
     paths = {f"{catalog}{part}" for part in _PARTS}
     for process in psutil.process_iter():
         try:
-            held = process.pid != os.getpid() and any(item.path in paths for item in process.open_files())
+            held = any(item.path in paths for item in process.open_files())
         except (psutil.Error, OSError):
             continue
         if held:

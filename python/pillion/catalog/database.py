@@ -29,6 +29,8 @@ BUSY_TIMEOUT_S = 30.0
 _ROOM = 1024 * 1024
 """Bytes below which a disk counts as full when SQLite says no more than that a file operation failed."""
 
+_PRAGMAS = ("foreign_keys = ON", "temp_store = MEMORY", "cache_size = -65536", "mmap_size = 268435456")
+_WRITER_PRAGMAS = ("journal_mode = WAL", "synchronous = NORMAL", "wal_autocheckpoint = 10000")
 _NETWORK_FILE_SYSTEMS = frozenset(
     {"nfs", "nfs4", "cifs", "smb", "smb2", "smb3", "smbfs", "sshfs", "fuse.sshfs", "afs", "ceph", "fuse.ceph"}
     | {"glusterfs", "fuse.glusterfs", "lustre", "davfs", "fuse.davfs2", "fuse.rclone", "fuse.s3fs"}
@@ -109,12 +111,13 @@ class Database:
             isolation_level=None,
             check_same_thread=False,
         )
-        for pragma in ("foreign_keys = ON", "temp_store = MEMORY", "cache_size = -65536", "mmap_size = 268435456"):
-            connection.execute(f"PRAGMA {pragma}")
-        if not self._read_only:
-            connection.execute("PRAGMA journal_mode = WAL")
-            connection.execute("PRAGMA synchronous = NORMAL")
-            connection.execute("PRAGMA wal_autocheckpoint = 10000")
+        try:
+            for pragma in _PRAGMAS if self._read_only else (*_PRAGMAS, *_WRITER_PRAGMAS):
+                connection.execute(f"PRAGMA {pragma}")
+        except BaseException:
+            # Left open, it would hold a damaged file that reconcile is about to move away.
+            connection.close()
+            raise
         return connection
 
     def _mode(self) -> str:
