@@ -180,8 +180,8 @@ class Engine(Generic[J]):
             error = ItemError(ErrorClass.CRASH, f"{type(error).__name__}: {error}")
         self._done.put((planned, error if error is not None else future.result(), left))
 
-    def _collect(self) -> None:
-        """Wait a moment for the first result, then take all that are there."""
+    def _collect(self, *, refill: bool = True) -> None:
+        """Wait a moment for the first result, then take all that are there, and keep the pool busy meanwhile."""
         timeout = _FLUSH_AFTER_S
         while True:
             try:
@@ -197,7 +197,7 @@ class Engine(Generic[J]):
             if left[0] == 0:
                 self._batches -= 1
             timeout = 0.0
-            if self._batches < self._pool.size:
+            if refill and self._batches < self._pool.size:
                 self._top_up()
 
     def _keep(self, planned: Planned[J], result: Any) -> None:
@@ -240,7 +240,7 @@ class Engine(Generic[J]):
         if self._in_flight:
             self._pool.shutdown(wait=True, cancel_futures=True)
             while not self._done.empty():
-                self._collect()
+                self._collect(refill=False)
         self._flush(force=True)
         self._source.release([planned.job for planned in self._in_flight.values()], time.time())
         self._in_flight.clear()
