@@ -147,7 +147,9 @@ class Database:
             try:
                 yield connection
             except BaseException:
-                connection.exec_driver_sql("ROLLBACK")
+                # Ctrl-C inside a statement: SQLAlchemy has closed the connection, which rolls back too.
+                if not connection.invalidated:
+                    connection.exec_driver_sql("ROLLBACK")
                 raise
             connection.exec_driver_sql("COMMIT")
 
