@@ -9,7 +9,7 @@ use crate::error::Result;
 
 /// A smaller thumbnail is made from a larger one only when that is at least this many times its size: below, the
 /// second convolution shows as softness (docs/performance.md).
-const CASCADE: f64 = 1.9;
+const CASCADE: f64 = 1.3;
 
 /// One thumbnail to make.
 #[derive(Clone, Debug, PartialEq, Eq)]
