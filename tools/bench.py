@@ -114,6 +114,8 @@ def main() -> int:
     except (OSError, ValueError):
         print("error: the benchmarks left no results (pytest's own message is above)", file=sys.stderr)
         return code or 1
+    if options.smoke:
+        print("\nA smoke run (small inputs, once, cold): it shows that the benchmarks run, not how fast anything is.")
     print("\nMedian time per tool, and how it compares with Pillion's:")
     print("\n".join(table(results)))
     passed = True

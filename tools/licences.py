@@ -7,16 +7,14 @@ from pathlib import Path
 
 
 def licence_of(distribution: importlib.metadata.Distribution) -> str:
-    metadata = distribution.metadata
-    expression = metadata.get("License-Expression")
+    fields = distribution.metadata.json
+    expression = fields.get("license_expression")
     if expression:
-        return expression
-    classifiers = [
-        line.split(" :: ")[-1] for line in metadata.get_all("Classifier") or [] if line.startswith("License")
-    ]
+        return str(expression)
+    classifiers = [line.split(" :: ")[-1] for line in fields.get("classifier", []) if line.startswith("License")]
     if classifiers:
         return ", ".join(classifiers)
-    return (metadata.get("License") or "not said").splitlines()[0]
+    return (str(fields.get("license") or "") or "not said").splitlines()[0]
 
 
 def size_of(distribution: importlib.metadata.Distribution) -> int:

@@ -48,7 +48,7 @@ Start at the harbour, keep the sea on the left, cross the wooden bridge. The lig
 rest on the sandbank below the lighthouse at low tide.
 """
 
-VIDEO_WORDS = "This is the view from the lighthouse. The sea is calm, and you can see an island behind the boats."
+VIDEO_WORDS = "This is the view from the lighthouse. The sea is calm, and you can see an island far away."
 
 
 def make_sample(folder: Path) -> int:

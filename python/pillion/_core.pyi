@@ -185,7 +185,7 @@ def thumbnails(
     specs: Sequence[tuple[str, int, int]],
     *,
     max_pixels: int = 268435456,
-    method: int = 2,
+    method: int = ...,
 ) -> list[Thumbnail]:
     """Thumbnails of an image file (path) or its bytes: one read, one decode for all ``specs``.
 
@@ -194,7 +194,7 @@ def thumbnails(
     """
 
 def thumbnails_from_pixels(
-    pixels: NDArray[np.uint8], specs: Sequence[tuple[str, int, int]], *, method: int = 2
+    pixels: NDArray[np.uint8], specs: Sequence[tuple[str, int, int]], *, method: int = ...
 ) -> list[Thumbnail]:
     """The same for decoded pixels: uint8, shape (H, W, 3) RGB or (H, W, 4) RGBA, C-contiguous."""
 

@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import hashlib
 import json
+import threading
 import time
+from collections import Counter
 from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
 from contextlib import contextmanager
@@ -65,6 +67,7 @@ class Indexer:
         self._config = config
         self._kinds = tuple(kinds)
         self._progress = progress
+        self._before: Counter[str] = Counter()
 
     def index(
         self,
@@ -85,8 +88,9 @@ class Indexer:
                 prefix=prefix,
                 ignore=(*self._config.ignore, *ignore),
                 hidden=self._config.hidden,
-                progress=lambda files: self._progress("discovery", files, None),
+                progress=lambda files: self._tell("discovery", files, None),
             )
+            self._tell_end("discovery", len(found.files))
         with report.timed("processing"):
             changes = self._process(location, found)
         with report.timed("aggregation"):
@@ -108,8 +112,17 @@ class Indexer:
         if changes.removed:
             with self._database.write() as connection:
                 catalog_entries.mark_removed(connection, changes.removed, time.time())
-        self._progress("processing", len(found.files), len(found.files))
+        self._tell_end("processing", len(found.files))
         return changes
+
+    def _tell(self, phase: str, done: int, total: int | None) -> None:
+        """Report progress in a phase, counting the Locations before this one."""
+        before = self._before[phase]
+        self._progress(phase, before + done, None if total is None else before + total)
+
+    def _tell_end(self, phase: str, done: int) -> None:
+        self._tell(phase, done, done)
+        self._before[phase] += done
 
     def _aggregate(self, location: Location, found: Discovered, changes: Changes) -> None:
         """Totals are kept for whole Locations, so a part of one leaves them to the next full run."""
@@ -125,20 +138,34 @@ class Indexer:
 
     def _identify(self, location: Location, files: Sequence[FoundFile], report: IndexReport) -> None:
         """Hash chunk after chunk; while one is hashed without the GIL, the one before is written."""
-        done = 0
+        hashed = 0
+        stop = threading.Event()
+
+        def hash_chunk(chunk: Sequence[FoundFile]) -> list[Identified]:
+            def progress(done: int, _bytes: int) -> None:
+                if stop.is_set():
+                    raise KeyboardInterrupt
+                self._tell("identification", hashed + done, len(files))
+
+            nonlocal hashed
+            identified = identify(location.path, chunk, sample_above=self._config.sample_above, progress=progress)
+            hashed += len(chunk)
+            return identified
+
         with report.timed("identification"), ThreadPoolExecutor(1, "pillion-identify") as executor:
-            pending: Future[list[Identified]] | None = None
-            for chunk in [*chunked(files), None]:
-                following = executor.submit(self._identify_chunk, location, chunk) if chunk else None
-                if pending is not None:
-                    done += self._record(location, pending.result(), report)
-                    self._progress("identification", done, len(files))
-                pending = following
+            try:
+                pending: Future[list[Identified]] | None = None
+                for chunk in [*chunked(files), None]:
+                    following = executor.submit(hash_chunk, chunk) if chunk else None
+                    if pending is not None:
+                        self._record(location, pending.result(), report)
+                    pending = following
+            except BaseException:
+                stop.set()
+                raise
+        self._tell_end("identification", hashed)
 
-    def _identify_chunk(self, location: Location, chunk: Sequence[FoundFile]) -> list[Identified]:
-        return identify(location.path, chunk, sample_above=self._config.sample_above)
-
-    def _record(self, location: Location, identified: Sequence[Identified], report: IndexReport) -> int:
+    def _record(self, location: Location, identified: Sequence[Identified], report: IndexReport) -> None:
         rows = [_entry_row(item) for item in identified]
         with self._database.write() as connection:
             catalog_entries.record_entries(connection, location.id, rows, time.time())
@@ -147,7 +174,6 @@ class Indexer:
             if row.error_class is not None:
                 problem = Problem(path=row.path, error_class=row.error_class, message=row.error_message or "")
                 report.problems.append(_absolute(location, problem))
-        return len(rows)
 
     def queue(self, location: Location, policy: DeviceGenerationPolicy, report: IndexReport) -> None:
         """Phase 5 alone: look at the entries that changed, and at the types whose wants changed."""
@@ -166,7 +192,8 @@ class Indexer:
                     )
                 looked_at += count
                 report.queued += queued
-                self._progress("queueing", looked_at, None)
+                self._tell("queueing", looked_at, None)
+        self._tell_end("queueing", looked_at)
 
     def _has_unqueued(self, location: Location) -> bool:
         with self._database.read() as connection:

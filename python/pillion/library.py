@@ -9,19 +9,28 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from types import TracebackType
 
-import sqlalchemy as sa
-
+from pillion.arguments import (
+    existing_folder,
+    external_row,
+    globs_of_library,
+    is_inside,
+    location_id,
+    parse_kinds,
+    with_sources,
+)
+from pillion.care import Care, Reconciled, reconcile
 from pillion.catalog import entries as catalog_entries
 from pillion.catalog import jobs as catalog_jobs
+from pillion.catalog import pauses as catalog_pauses
 from pillion.catalog import sidecars as catalog_sidecars
-from pillion.catalog.database import Database, network_file_system
-from pillion.catalog.entries import EXTERNAL_ROOT, EntryRow, Location, Totals
+from pillion.catalog.database import Database, reconcile_hint, refuse_network_file_system
+from pillion.catalog.entries import EXTERNAL_ROOT, Location, Totals
 from pillion.catalog.jobs import QueueState
-from pillion.catalog.statements import upsert
-from pillion.catalog.tables import devices
+from pillion.catalog.pauses import Pause
+from pillion.catalog.rebuilding import introduce_device, knows_device
 from pillion.config import TEMPLATE, Config, load_config
 from pillion.device import device_name, device_uuid
-from pillion.errors import LibraryError, UsageError
+from pillion.errors import CatalogError, LibraryError, UsageError
 from pillion.indexer import Indexer, IndexReport, PhaseProgress
 from pillion.indexing.queueing import wanted_on_demand
 from pillion.jobs.states import Urgency
@@ -30,7 +39,7 @@ from pillion.model import KIND_VARIANTS, SidecarKind, SidecarStatus, WantedSidec
 from pillion.policy import DeviceGenerationPolicy, named_policy, override
 from pillion.sidecars import Item, Sidecars
 from pillion.store import Store
-from pillion.verification import Finding, verify
+from pillion.verification import Finding
 from pillion.work import Workers
 
 CATALOG = "catalog.sqlite"
@@ -53,6 +62,7 @@ class Status:
     locations: Sequence[Location]
     sidecars: dict[SidecarKind, dict[SidecarStatus, int]]
     queue: dict[SidecarKind, QueueState]
+    pauses: Sequence[Pause]
 
 
 def _ignore_phase(_phase: str, _done: int, _total: int | None) -> None:
@@ -71,6 +81,7 @@ class Library:
         self._device_uuid = device_uuid()
         self._workers: Workers | None = None
         self.sidecars = Sidecars(database, self._store, self._wants_on_demand)
+        self.care = Care(root, database, self._store, self._device_uuid, read_only=read_only)
 
     @classmethod
     def open(cls, path: str | os.PathLike[str], *, create: bool = True, policy: str | None = None) -> Library:
@@ -80,22 +91,23 @@ class Library:
         file system, not writable), ConfigError.
         """
         root = Path(os.path.abspath(Path(path).expanduser()))
+        found = Store(root).holds_contents()
         if not (root / CATALOG).exists():
+            if found:
+                raise CatalogError(
+                    f"The catalog {root / CATALOG} is gone, but its sidecars are there: {reconcile_hint(root)}."
+                )
             if not create:
                 raise LibraryError(
                     f"There is no library at {root}; make one with 'pillion index FOLDER --library {root}'."
                 )
             _create_folders(root, policy)
         read_only = not os.access(root, os.W_OK)
-        file_system = network_file_system(root)
-        if file_system:
-            raise LibraryError(
-                f"{root} is on a network file system ({file_system}), where SQLite can lose data; use a local disk."
-            )
+        refuse_network_file_system(root)
         config = load_config(root / "config.toml")
         database = Database(root / CATALOG, read_only=read_only)
         try:
-            database.prepare()
+            database.prepare(may_be_empty=not found)
             library = cls(root, database, config, read_only=read_only)
             if not read_only:
                 library._introduce_device()
@@ -104,18 +116,22 @@ class Library:
             raise
         return library
 
+    @classmethod
+    def reconcile(cls, path: str | os.PathLike[str], *, rebuild: bool = False) -> Reconciled:
+        """Rebuild the catalog of the library at ``path`` from its manifests; see :func:`pillion.care.reconcile`."""
+        root = Path(os.path.abspath(Path(path).expanduser()))
+        return reconcile(root, root / CATALOG, rebuild=rebuild)
+
     def _wants_on_demand(self, kind: SidecarKind, variant: str, mime: str) -> Sequence[WantedSidecar]:
         policy = override(named_policy(self.config.policy), self.config.kinds)
         return wanted_on_demand(policy, kind, variant, mime)
 
     def _introduce_device(self) -> None:
-        query = sa.select(devices.c.device_uuid).where(devices.c.device_uuid == self._device_uuid)
         with self._database.read() as connection:
-            if connection.execute(query).first() is not None:
+            if knows_device(connection, self._device_uuid):
                 return
         with self._database.write() as connection:
-            row = {"device_uuid": self._device_uuid, "name": device_name(), "created_at": time.time()}
-            connection.execute(upsert(connection, devices).values(**row).on_conflict_do_nothing())
+            introduce_device(connection, self._device_uuid, device_name(), time.time())
 
     def _must_be_writable(self) -> None:
         if self.read_only:
@@ -139,10 +155,10 @@ class Library:
     def add_location(self, path: str | os.PathLike[str]) -> Location:
         """Watch a folder. Adding one that is there, or lies in one that is, returns the one that is there."""
         self._must_be_writable()
-        folder = _folder(path)
+        folder = existing_folder(path)
         with self._database.write() as connection:
             for location in catalog_entries.list_locations(connection):
-                if location.walked and _is_inside(folder, location.path):
+                if location.walked and is_inside(folder, location.path):
                     return location
             return catalog_entries.ensure_location(connection, folder, time.time())
 
@@ -169,20 +185,20 @@ class Library:
         Raises LibraryBusyError if another process indexes, ItemError (``missing_source``) if a folder cannot be read.
         """
         self._must_be_writable()
-        chosen = _with_sources(_kinds(kinds))
+        chosen = with_sources(parse_kinds(kinds))
         targets = [self._target(path) for path in paths] or [(location, b"") for location in self.locations()]
         report = IndexReport()
         with exclusive(self.root / "index.lock", "indexing"):
             indexer = Indexer(self._database, self.config, chosen, progress)
             for location, prefix in targets:
-                ignore = _ignore_library(self.root, location.path, prefix)
+                ignore = globs_of_library(self.root, location.path, prefix)
                 indexer.index(location, self.policy_for(location, policy), report, prefix=prefix, ignore=ignore)
         with self._database.read() as connection:
             report.contents = catalog_entries.totals(connection).contents
         return report
 
     def _target(self, path: str | os.PathLike[str]) -> tuple[Location, bytes]:
-        folder = _folder(path)
+        folder = existing_folder(path)
         location = self.add_location(path)
         inside = os.path.relpath(folder, location.path)
         return location, b"" if inside == b"." else inside + b"/"
@@ -199,13 +215,13 @@ class Library:
         Returns how many jobs were queued. Raises ItemError (``missing_source``) for a source that is not there.
         """
         self._must_be_writable()
-        rows = [_external_row(uuid, path, mime) for uuid, path, mime in items]
+        rows = [external_row(uuid, path, mime) for uuid, path, mime in items]
         report = IndexReport()
         with exclusive(self.root / "index.lock", "indexing"):
             with self._database.write() as connection:
                 location = catalog_entries.ensure_location(connection, EXTERNAL_ROOT, time.time(), walked=False)
                 catalog_entries.record_entries(connection, location.id, rows, time.time())
-            chosen = _with_sources(_kinds(kinds))
+            chosen = with_sources(parse_kinds(kinds))
             indexer = Indexer(self._database, self.config, chosen, _ignore_phase)
             indexer.queue(location, self.policy_for(location, policy), report)
         return report.queued
@@ -255,11 +271,25 @@ class Library:
             self._store,
             self.config,
             self._device_uuid,
-            kinds=_with_sources(_kinds(kinds)),
+            kinds=with_sources(parse_kinds(kinds)),
             progress=report,
         )
         made.append(workers)
         return workers
+
+    def pause(self, *, kind: SidecarKind | str | None = None, location: str | os.PathLike[str] | None = None) -> None:
+        """Hold back a kind (default: all) in a Location (default: everywhere) until :meth:`resume`; others go on."""
+        self._must_be_writable()
+        chosen = parse_kinds([kind])[0] if kind is not None else None
+        with self._database.write() as connection:
+            catalog_pauses.pause(connection, chosen, location_id(connection, location), time.time())
+
+    def resume(self, *, kind: SidecarKind | str | None = None, location: str | os.PathLike[str] | None = None) -> int:
+        """Lift pauses: those of a kind (default: of every kind) in a Location (default: in all); returns how many."""
+        self._must_be_writable()
+        chosen = parse_kinds([kind])[0] if kind is not None else None
+        with self._database.write() as connection:
+            return catalog_pauses.resume(connection, chosen, location_id(connection, location))
 
     # Looking and asking again -----------------------------------------------------------------------------------------
 
@@ -273,6 +303,7 @@ class Library:
                 locations=[item for item in catalog_entries.list_locations(connection) if item.walked],
                 sidecars=catalog_sidecars.count_by_status(connection),
                 queue=catalog_jobs.queue_states(connection, now),
+                pauses=catalog_pauses.list_pauses(connection),
             )
 
     def unidentified(self) -> list[tuple[bytes, str, str]]:
@@ -303,7 +334,7 @@ class Library:
         content_uuid: str | None,
     ) -> int:
         self._must_be_writable()
-        chosen = _kinds([kind] if kind is not None else None)
+        chosen = parse_kinds([kind] if kind is not None else None)
         if variant is not None and not any(variant in KIND_VARIANTS[item] for item in chosen):
             raise UsageError(f"There is no variant '{variant}' of {', '.join(chosen)}.")
         now = time.time()
@@ -330,7 +361,7 @@ class Library:
         content_uuid: str | None = None,
     ) -> Iterator[Item]:
         """Every wanted sidecar with its state, file and sources, in order of content, kind and variant."""
-        chosen = _kinds([kind])[0] if kind is not None else None
+        chosen = parse_kinds([kind])[0] if kind is not None else None
         return self.sidecars.items(
             kind=chosen,
             statuses=statuses,
@@ -353,7 +384,7 @@ class Library:
 
     def verify(self, progress: Callable[[int], None] | None = None) -> list[Finding]:
         """Check the catalog and every file against each other; empty when all is well. Changes nothing."""
-        return verify(self._database, self._store, progress)
+        return self.care.verify(progress)
 
 
 def _create_folders(root: Path, policy: str | None) -> None:
@@ -369,56 +400,3 @@ def _create_folders(root: Path, policy: str | None) -> None:
             (root / "config.toml").write_text(TEMPLATE.format(policy=named.name), encoding="utf-8")
     except OSError as error:
         raise LibraryError(f"Cannot make a library at {root}: {error.strerror}.") from error
-
-
-def _folder(path: str | os.PathLike[str]) -> bytes:
-    folder = os.path.realpath(os.path.expanduser(os.fsencode(path)))
-    if os.path.isdir(folder):
-        return folder
-    shown = os.fsdecode(folder)
-    if os.path.exists(folder):
-        raise UsageError(f"{shown} is a file; give the folder that holds it, or use 'pillion thumb' or 'pillion ocr'.")
-    raise UsageError(f"{shown} does not exist.")
-
-
-def _is_inside(path: bytes, folder: bytes) -> bool:
-    return path == folder or path.startswith(folder.rstrip(b"/") + b"/")
-
-
-def _ignore_library(root: Path, location: bytes, prefix: bytes) -> list[str]:
-    """Globs that keep a library which lies in the walked folder out of itself."""
-    walked = os.path.join(location, prefix).rstrip(b"/")
-    library = os.path.realpath(os.fsencode(root))
-    return ["/" + os.fsdecode(os.path.relpath(library, walked)) + "/"] if _is_inside(library, walked) else []
-
-
-def _kinds(kinds: Sequence[SidecarKind | str] | None) -> tuple[SidecarKind, ...]:
-    if kinds is None:
-        return tuple(SidecarKind)
-    names = [kind.value for kind in SidecarKind]
-    for kind in kinds:
-        if kind not in names:
-            raise UsageError(f"There is no kind '{kind}'; choose from {', '.join(names)}.")
-    return tuple(kind for kind in SidecarKind if kind in kinds)
-
-
-def _with_sources(kinds: Sequence[SidecarKind]) -> tuple[SidecarKind, ...]:
-    """``kinds`` and what they are made from: embeddings need the texts."""
-    texts = (SidecarKind.OCR, SidecarKind.TRANSCRIPT) if SidecarKind.EMBEDDINGS in kinds else ()
-    return tuple(kind for kind in SidecarKind if kind in (*kinds, *texts))
-
-
-def _external_row(content_uuid: str, path: str | os.PathLike[str], mime: str) -> EntryRow:
-    absolute = os.path.realpath(os.fsencode(path))
-    try:
-        stat = os.stat(absolute)
-    except OSError as error:
-        raise UsageError(f"Cannot read {os.fsdecode(absolute)}: {error.strerror}.") from error
-    return EntryRow(
-        path=absolute.lstrip(b"/"),
-        size=stat.st_size,
-        mtime_ns=stat.st_mtime_ns,
-        inode=stat.st_ino,
-        content_uuid=content_uuid,
-        mime=mime,
-    )

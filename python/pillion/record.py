@@ -1,7 +1,7 @@
 """Record what workers made: final files, manifests and catalog rows, in batches, by this process only.
 
-The order that makes promise 2 hold: staged bytes and manifests are synced, then renamed, then the renames are synced,
-and only then the catalog says "ready". A crash in between leaves whole files that the next run adopts.
+The order that makes promise 2 hold: staged bytes and manifests are synced, then renamed (manifests first), then the
+renames are synced, and only then the catalog says "ready". What a crash in between leaves, the next run adopts.
 """
 
 from __future__ import annotations
@@ -182,7 +182,10 @@ class Recorder:
         )
 
     def _place(self, batch: _Batch) -> None:
-        """Files first, manifests after them: a manifest never lists what is not there."""
+        """Manifests first: a file that is in place is then listed, so a crash in between leaves nothing to make again.
+
+        A manifest may list what is not there yet; whoever reads it compares the checksum.
+        """
         dropped: dict[str, list[tuple[SidecarKind, str]]] = {}
         for job, variant in batch.dropped:
             dropped.setdefault(job.content_uuid, []).append((job.kind, variant))
@@ -200,8 +203,8 @@ class Recorder:
         if not manifests:
             return
         self._store.sync()
-        self._store.place(batch.placements)
         self._store.place(manifests)
+        self._store.place(batch.placements)
         for rel_path in stale:
             self._store.absolute(rel_path).unlink(missing_ok=True)
         self._store.sync()

@@ -19,30 +19,28 @@ _MIB = 1024 * 1024
 class KindLimits:
     """How a kind is run. Times are seconds; the deadline grows with the file's size in MiB.
 
-    ``share``: how many jobs run at once, as a share of the workers (0: one at a time, with all cores to itself).
+    ``per_worker``: jobs in flight for each worker, counting those that wait in the pool. ``at_most``: in all; 1 for a
+    kind that uses every core by itself.
     """
 
     cost_s: float
     deadline_s: float
     deadline_s_per_mib: float
-    share: float
+    per_worker: int
+    at_most: int | None = None
 
 
 KIND_LIMITS: Mapping[SidecarKind, KindLimits] = {
-    SidecarKind.THUMB: KindLimits(cost_s=0.05, deadline_s=60, deadline_s_per_mib=1, share=1),
-    SidecarKind.OCR: KindLimits(cost_s=1.0, deadline_s=300, deadline_s_per_mib=10, share=1),
-    SidecarKind.TRANSCRIPT: KindLimits(cost_s=10.0, deadline_s=600, deadline_s_per_mib=60, share=0),
-    SidecarKind.EMBEDDINGS: KindLimits(cost_s=0.1, deadline_s=120, deadline_s_per_mib=10, share=0),
+    SidecarKind.THUMB: KindLimits(cost_s=0.05, deadline_s=60, deadline_s_per_mib=1, per_worker=32),
+    SidecarKind.OCR: KindLimits(cost_s=1.0, deadline_s=300, deadline_s_per_mib=10, per_worker=2),
+    SidecarKind.TRANSCRIPT: KindLimits(cost_s=10.0, deadline_s=600, deadline_s_per_mib=60, per_worker=1, at_most=1),
+    SidecarKind.EMBEDDINGS: KindLimits(cost_s=0.1, deadline_s=120, deadline_s_per_mib=10, per_worker=16),
 }
 
 
 def lane_limits(workers: int) -> dict[str, int]:
-    """Kind -> most jobs in flight, counting those that wait in the pool for a free worker."""
-    deep = {kind: 32 if limits.cost_s < 1 else 2 for kind, limits in KIND_LIMITS.items()}
-    return {
-        kind.value: max(1, int(workers * limits.share)) * deep[kind] if limits.share else deep[kind] // 2 or 1
-        for kind, limits in KIND_LIMITS.items()
-    }
+    """Kind -> most jobs in flight."""
+    return {kind.value: limits.at_most or limits.per_worker * workers for kind, limits in KIND_LIMITS.items()}
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)

@@ -41,6 +41,17 @@ class ManifestEntry:
     recipe: str
 
 
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Manifest:
+    """A content's manifest: what the content is (``size`` in bytes), and its sidecar files."""
+
+    content_uuid: str
+    hash: str | None
+    size: int
+    mime: str
+    sidecars: Sequence[ManifestEntry]
+
+
 class Store:
     """The ``sidecars/`` and ``staging/`` folders below a library's root."""
 
@@ -95,11 +106,36 @@ class Store:
     def read_manifest(self, content_uuid: str) -> dict[tuple[SidecarKind, str], ManifestEntry]:
         """What the manifest lists, by kind and variant; empty if there is none or it cannot be read."""
         try:
-            data = json.loads(self.manifest_path(content_uuid).read_bytes())
-            listed = [_entry(item) for item in data["sidecars"]]
-        except (OSError, ValueError, KeyError, TypeError):
+            listed = self.load_manifest(content_uuid).sidecars
+        except (OSError, ValueError):
             return {}
         return {(entry.kind, entry.variant): entry for entry in listed}
+
+    def load_manifest(self, content_uuid: str) -> Manifest:
+        """All that the manifest says. Raises OSError if it cannot be read, ValueError if it makes no sense."""
+        data = json.loads(self.manifest_path(content_uuid).read_bytes())
+        try:
+            return Manifest(
+                content_uuid=str(data["content_uuid"]),
+                hash=None if data["hash"] is None else str(data["hash"]),
+                size=int(data["size"]),
+                mime=str(data["mime"]),
+                sidecars=[_entry(item) for item in data["sidecars"]],
+            )
+        except (KeyError, TypeError) as error:
+            raise ValueError(f"{type(error).__name__}: {error}") from error
+
+    def content_uuids(self) -> Iterator[str]:
+        """Every content that has a folder, in order of the uuid, without holding more than one folder's names."""
+        for first in _folders(self.sidecars / "content", 2):
+            for second in _folders(first, 2):
+                for folder in _folders(second, 36):
+                    if folder.name[:4] == first.name + second.name:
+                        yield folder.name
+
+    def holds_contents(self) -> bool:
+        """Whether any content has a folder: then there once was a catalog that knew it."""
+        return next(self.content_uuids(), None) is not None
 
     def stage_manifest(
         self, owner: str, content_uuid: str, about: Mapping[str, Any], listed: Sequence[ManifestEntry]
@@ -129,6 +165,18 @@ class Store:
         """Every file below ``sidecars/``, relative to it."""
         for entry in _core.walk(self.sidecars, hidden=True).entries:
             yield os.fsdecode(entry[0])
+
+
+def _folders(parent: Path, name_length: int) -> list[Path]:
+    """The real folders (no links) in ``parent`` whose names are that long, in order."""
+    try:
+        with os.scandir(parent) as items:
+            found = [
+                item.path for item in items if len(item.name) == name_length and item.is_dir(follow_symlinks=False)
+            ]
+    except (FileNotFoundError, NotADirectoryError):
+        return []
+    return [Path(path) for path in sorted(found)]
 
 
 def _as_dict(entry: ManifestEntry) -> dict[str, Any]:

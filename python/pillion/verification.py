@@ -13,11 +13,15 @@ from pillion.store import MANIFEST, Store
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Finding:
-    """One thing that is wrong. ``problem``: ``missing``, ``damaged``, ``stray``, ``manifest`` or ``catalog``."""
+    """One thing that is wrong. ``problem``: ``missing``, ``damaged``, ``stray``, ``manifest`` or ``catalog``.
+
+    ``row``: the sidecar that the catalog says is ready; None for what no such sidecar has to do with.
+    """
 
     problem: str
     path: str
     message: str
+    row: SidecarRow | None = None
 
 
 def verify(database: Database, store: Store, progress: Callable[[int], None] | None = None) -> list[Finding]:
@@ -42,17 +46,16 @@ def _check_file(store: Store, row: SidecarRow) -> list[Finding]:
     rel_path = row.rel_path or ""
     path = store.absolute(rel_path)
     if not path.is_file():
-        return [
-            Finding(problem="missing", path=str(path), message="The catalog says ready, but the file is not there.")
-        ]
+        message = "The catalog says ready, but the file is not there."
+        return [Finding(problem="missing", path=str(path), message=message, row=row)]
     if not store.is_whole(rel_path, row.size or 0, row.checksum or ""):
-        return [Finding(problem="damaged", path=str(path), message="The file's bytes are not those that were written.")]
+        message = "The file's bytes are not those that were written."
+        return [Finding(problem="damaged", path=str(path), message=message, row=row)]
     entry = store.read_manifest(row.content_uuid).get((row.kind, row.variant))
     if entry is None or entry.checksum != row.checksum:
         manifest = str(store.manifest_path(row.content_uuid))
-        return [
-            Finding(problem="manifest", path=manifest, message=f"It does not list {row.kind} {row.variant} as it is.")
-        ]
+        message = f"It does not list {row.kind} {row.variant} as it is."
+        return [Finding(problem="manifest", path=manifest, message=message, row=row)]
     return []
 
 

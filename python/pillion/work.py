@@ -3,16 +3,20 @@
 from __future__ import annotations
 
 import os
+import signal
 import socket
 import threading
 import uuid
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from types import FrameType
 
 import psutil
 
 from pillion.catalog import jobs as catalog_jobs
 from pillion.catalog.database import Database
 from pillion.catalog.jobs import ClaimedJob
+from pillion.catalog.pauses import is_held
 from pillion.config import Config
 from pillion.errors import PillionError
 from pillion.execute import Execution
@@ -113,11 +117,42 @@ class CatalogJobs:
             for owner in lost:
                 catalog_jobs.rescue(connection, owner, now)
 
+    def held(self) -> Sequence[str]:
+        """Kinds that are paused everywhere."""
+        with self._database.read() as connection:
+            return [kind.value for kind in self._kinds if is_held(connection, kind)]
+
     def next_retry(self, now: float) -> float | None:
         """The earliest retry of the kinds that are worked."""
         with self._database.read() as connection:
             times = [catalog_jobs.next_retry(connection, kind, now) for kind in self._kinds]
         return min((time for time in times if time is not None), default=None)
+
+
+@contextmanager
+def _interrupts_end(engine: Engine[PlannedJob]) -> Iterator[None]:
+    """While inside, the first SIGINT or SIGTERM stops the engine; a second one acts as it did before."""
+    if threading.current_thread() is not threading.main_thread():
+        yield
+        return
+    before = {number: signal.getsignal(number) for number in (signal.SIGINT, signal.SIGTERM)}
+    caught: list[int] = []
+
+    def stop(number: int, _frame: FrameType | None) -> None:
+        caught.append(number)
+        signal.signal(number, before[signal.Signals(number)])
+        engine.stop()
+
+    for number, handler in before.items():
+        if callable(handler):
+            signal.signal(number, stop)
+    try:
+        yield
+    finally:
+        for number, handler in before.items():
+            signal.signal(number, handler)
+    if caught:
+        signal.raise_signal(caught[0])
 
 
 class Workers:
@@ -150,10 +185,14 @@ class Workers:
         self._thread: threading.Thread | None = None
 
     def run(self, *, until_idle: bool = True) -> None:
-        """Work the queue in this thread; see Engine.run. Leaves nothing behind in staging."""
+        """Work the queue in this thread; see Engine.run. Leaves nothing behind in staging.
+
+        In the main thread, Ctrl-C (or SIGTERM) ends the run in order, and then has its usual effect.
+        """
         self._sweep()
         try:
-            self.engine.run(until_idle=until_idle)
+            with _interrupts_end(self.engine):
+                self.engine.run(until_idle=until_idle)
         finally:
             self._pool.shutdown(wait=True, cancel_futures=True)
             self._store.sweep(self._owner)

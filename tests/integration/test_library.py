@@ -203,7 +203,8 @@ def test_a_location_can_switch_a_kind_off(tmp_path: Path, folder: Path) -> None:
     library_path = tmp_path / "own"
     with pillion.Library.open(library_path):
         pass
-    (library_path / "config.toml").write_text(f'[locations."{folder}"]\nocr.enable = false\nthumb.variants = ["icon"]\n')
+    settings = f'[locations."{folder}"]\nocr.enable = false\nthumb.variants = ["icon"]\n'
+    (library_path / "config.toml").write_text(settings)
     with pillion.Library.open(library_path) as library:
         library.index(folder)
         assert {(item.kind, item.variant) for item in library.ls()} == {(SidecarKind.THUMB, "icon")}

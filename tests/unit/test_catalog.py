@@ -227,7 +227,8 @@ def test_embeddings_wake_when_their_text_is_there_and_end_as_it_does_when_it_is_
     with database.write() as connection:
         catalog_jobs.wake_waiting(connection, [_uuid(0)], 1.0)
         assert catalog_jobs.finish_waiting(connection, _uuid(1), SidecarStatus.FAILED, failure, 1.0) == 1
-        rows = {row.content_uuid: row for row in catalog_sidecars.list_sidecars(connection, kind=SidecarKind.EMBEDDINGS)}
+        embeddings = catalog_sidecars.list_sidecars(connection, kind=SidecarKind.EMBEDDINGS)
+        rows = {row.content_uuid: row for row in embeddings}
     states = _states(database)
     assert (states[_uuid(0), "embeddings"], states[_uuid(1), "embeddings"]) == ("queued", "failed")
     assert (rows[_uuid(1)].status, rows[_uuid(1)].error_class) == (SidecarStatus.FAILED, "corrupt")

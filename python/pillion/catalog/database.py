@@ -17,7 +17,7 @@ import sqlalchemy as sa
 from sqlalchemy.exc import DatabaseError, OperationalError
 from sqlalchemy.pool import QueuePool
 
-from pillion.errors import CatalogError, ErrorClass, ItemError, LibraryBusyError, LibraryVersionError
+from pillion.errors import CatalogError, ErrorClass, ItemError, LibraryBusyError, LibraryError, LibraryVersionError
 
 HEAD = "0001"
 """The newest migration. A test checks it against the migrations folder."""
@@ -26,6 +26,11 @@ SAFE_SQLITE = (3, 51, 3)
 """Older ones can corrupt a WAL database that several connections write (fixed in SQLite 3.51.3)."""
 
 BUSY_TIMEOUT_S = 30.0
+_ROOM = 1024 * 1024
+"""Bytes below which a disk counts as full when SQLite says no more than that a file operation failed."""
+
+_PRAGMAS = ("foreign_keys = ON", "temp_store = MEMORY", "cache_size = -65536", "mmap_size = 268435456")
+_WRITER_PRAGMAS = ("journal_mode = WAL", "synchronous = NORMAL", "wal_autocheckpoint = 10000")
 _NETWORK_FILE_SYSTEMS = frozenset(
     {"nfs", "nfs4", "cifs", "smb", "smb2", "smb3", "smbfs", "sshfs", "fuse.sshfs", "afs", "ceph", "fuse.ceph"}
     | {"glusterfs", "fuse.glusterfs", "lustre", "davfs", "fuse.davfs2", "fuse.rclone", "fuse.s3fs"}
@@ -62,6 +67,20 @@ def network_file_system(path: Path) -> str | None:
     return best[1] if best[1].lower() in _NETWORK_FILE_SYSTEMS else None
 
 
+def refuse_network_file_system(root: Path) -> None:
+    """Raise LibraryError if the folder ``root`` is on a network file system."""
+    file_system = network_file_system(root)
+    if file_system:
+        raise LibraryError(
+            f"{root} is on a network file system ({file_system}), where SQLite can lose data; use a local disk."
+        )
+
+
+def reconcile_hint(root: Path) -> str:
+    """What to do about a catalog that is gone or damaged, as the end of a sentence."""
+    return f"run 'pillion reconcile --library {root}' to rebuild it from the sidecars"
+
+
 class Database:
     """A pool of connections to one catalog. Use :meth:`read` and :meth:`write`; close it when done.
 
@@ -92,12 +111,13 @@ class Database:
             isolation_level=None,
             check_same_thread=False,
         )
-        for pragma in ("foreign_keys = ON", "temp_store = MEMORY", "cache_size = -65536", "mmap_size = 268435456"):
-            connection.execute(f"PRAGMA {pragma}")
-        if not self._read_only:
-            connection.execute("PRAGMA journal_mode = WAL")
-            connection.execute("PRAGMA synchronous = NORMAL")
-            connection.execute("PRAGMA wal_autocheckpoint = 10000")
+        try:
+            for pragma in _PRAGMAS if self._read_only else (*_PRAGMAS, *_WRITER_PRAGMAS):
+                connection.execute(f"PRAGMA {pragma}")
+        except BaseException:
+            # Left open, it would hold a damaged file that reconcile is about to move away.
+            connection.close()
+            raise
         return connection
 
     def _mode(self) -> str:
@@ -127,7 +147,9 @@ class Database:
             try:
                 yield connection
             except BaseException:
-                connection.exec_driver_sql("ROLLBACK")
+                # Ctrl-C inside a statement: SQLAlchemy has closed the connection, which rolls back too.
+                if not connection.invalidated:
+                    connection.exec_driver_sql("ROLLBACK")
                 raise
             connection.exec_driver_sql("COMMIT")
 
@@ -139,8 +161,21 @@ class Database:
             raise self._operational(error) from error
         except DatabaseError as error:
             if isinstance(error, sa.exc.IntegrityError):
+                self._explain(error)
                 raise
-            raise CatalogError(f"The catalog {self.path} is damaged: {error.orig}.") from error
+            raise self._damaged(str(error.orig)) from error
+        except (ValueError, LookupError, TypeError) as error:
+            self._explain(error)
+            raise
+
+    def _damaged(self, what: str) -> CatalogError:
+        return CatalogError(f"The catalog {self.path} is damaged ({what}): {reconcile_hint(self.path.parent)}.")
+
+    def _explain(self, error: Exception) -> None:
+        """Rows that make no sense: raises CatalogError if that is because the file is damaged, else does nothing."""
+        wrong = self.check()
+        if wrong:
+            raise self._damaged(wrong[0].splitlines()[0]) from error
 
     def _operational(self, error: OperationalError) -> Exception:
         name = getattr(error.orig, "sqlite_errorname", "")
@@ -148,7 +183,7 @@ class Database:
             return LibraryBusyError(
                 f"Another process has been writing to {self.path.parent} for {BUSY_TIMEOUT_S:.0f} s."
             )
-        if name == "SQLITE_FULL" or name == "SQLITE_IOERR_WRITE":
+        if name in ("SQLITE_FULL", "SQLITE_IOERR_WRITE") or (name.startswith("SQLITE_IOERR") and self._is_disk_full()):
             return ItemError(
                 ErrorClass.DISK_FULL, f"No space is left for the catalog {self.path}; free some and run again."
             )
@@ -156,21 +191,38 @@ class Database:
             return CatalogError(
                 f"Cannot write {self.path}: check that the folder is there and that you may write to it."
             )
-        return CatalogError(f"The catalog {self.path} cannot be used: {error.orig}.")
+        return CatalogError(
+            f"The catalog {self.path} cannot be used ({error.orig}); if this stays so, "
+            f"{reconcile_hint(self.path.parent)}."
+        )
 
-    def prepare(self) -> None:
-        """Create the schema or bring it up to date. Raises LibraryVersionError for a newer one."""
+    def _is_disk_full(self) -> bool:
+        """Whether a failed read or write is for want of space: also opening needs some, for the shared memory."""
+        state = os.statvfs(self.path.parent)
+        return state.f_bavail * state.f_frsize < _ROOM
+
+    def prepare(self, *, may_be_empty: bool = True) -> None:
+        """Create the schema or bring it up to date. Raises LibraryVersionError for a newer one.
+
+        Raises CatalogError if there is no schema although ``may_be_empty`` is False: the catalog lost its contents.
+        """
         with self.read() as connection:
             version = _version(connection)
         if version == HEAD:
             return
+        if version is None and not may_be_empty:
+            raise CatalogError(
+                f"The catalog {self.path} is empty, but there are sidecars: {reconcile_hint(self.path.parent)}."
+            )
         _migrate(self, version)
 
     def check(self) -> list[str]:
-        """What SQLite's own quick check finds wrong; empty when all is well."""
+        """What SQLite's own checks find wrong: pages, indexes, constraints, references; empty when all is well."""
         with self.read() as connection:
-            rows = [row[0] for row in connection.exec_driver_sql("PRAGMA quick_check(20)")]
-        return [] if rows == ["ok"] else rows
+            rows = [row[0] for row in connection.exec_driver_sql("PRAGMA integrity_check(20)")]
+            lost = connection.exec_driver_sql("PRAGMA foreign_key_check").fetchmany(20)
+        broken = [f"a row of {table} refers to one of {parent} that is not there" for table, _, parent, _ in lost]
+        return ([] if rows == ["ok"] else rows) + list(dict.fromkeys(broken))
 
     def close(self) -> None:
         """Close every connection."""

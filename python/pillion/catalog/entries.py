@@ -4,10 +4,11 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
+from operator import attrgetter
 
 import sqlalchemy as sa
 
-from pillion.catalog.statements import chunks, upsert
+from pillion.catalog.statements import chunks, execute_rows, upsert
 from pillion.catalog.tables import contents, entries, folders, locations
 
 EXTERNAL_ROOT = b"/"
@@ -88,31 +89,19 @@ def record_entries(connection: sa.Connection, location_id: int, rows: Sequence[E
     """Insert or replace entries and add the contents that are new."""
     if not rows:
         return
-    new_contents = [
-        {"content_uuid": row.content_uuid, "hash": row.hash, "size": row.size, "mime": row.mime, "created_at": now}
-        for row in rows
-        if row.content_uuid is not None
-    ]
-    if new_contents:
-        insert_content = upsert(connection, contents)
-        connection.execute(insert_content.on_conflict_do_nothing(index_elements=["content_uuid"]), new_contents)
+    found = [(row.content_uuid, row.hash, row.size, row.mime, now) for row in rows if row.content_uuid is not None]
+    if found:
+        insert_content = upsert(connection, contents).on_conflict_do_nothing(index_elements=["content_uuid"])
+        execute_rows(connection, insert_content, ("content_uuid", "hash", "size", "mime", "created_at"), found)
     insert = upsert(connection, entries)
-    columns = ("size", "mtime_ns", "inode", "content_uuid", "claimed_mime", "error_class", "error_message")
-    replace = {name: insert.excluded[name] for name in (*columns, "removed_at", "queued")}
+    replace = {name: insert.excluded[name] for name in (*_IDENTITY[1:], "removed_at", "queued")}
     statement = insert.on_conflict_do_update(index_elements=["location_id", "path"], set_=replace)
-    connection.execute(
-        statement,
-        [
-            {
-                "location_id": location_id,
-                "path": row.path,
-                "removed_at": None,
-                "queued": 0,
-                **{name: getattr(row, name) for name in columns},
-            }
-            for row in rows
-        ],
-    )
+    columns = ("location_id", *_IDENTITY, "removed_at", "queued")
+    execute_rows(connection, statement, columns, [(location_id, *_identity(row), None, 0) for row in rows])
+
+
+_IDENTITY = ("path", "size", "mtime_ns", "inode", "content_uuid", "claimed_mime", "error_class", "error_message")
+_identity = attrgetter(*_IDENTITY)
 
 
 def replace_folders(connection: sa.Connection, location_id: int, totals: Mapping[bytes, tuple[int, int]]) -> None:

@@ -9,6 +9,7 @@ from dataclasses import dataclass
 import sqlalchemy as sa
 
 from pillion.catalog.entries import sources_of
+from pillion.catalog.pauses import may_run
 from pillion.catalog.statements import chunks, upsert
 from pillion.catalog.tables import contents, jobs, recipes, sidecars
 from pillion.jobs.states import JobChange, JobState, Urgency, priority_of
@@ -54,6 +55,7 @@ def claim(
     nxt = (
         sa.select(jobs.c.id)
         .where(jobs.c.state == JobState.QUEUED.value, jobs.c.kind == kind.value, jobs.c.not_before <= now)
+        .where(may_run(kind))
         .order_by(jobs.c.priority, jobs.c.id)
         .limit(limit)
     )
@@ -276,14 +278,14 @@ def queue_states(connection: sa.Connection, now: float) -> dict[SidecarKind, Que
 def front(connection: sa.Connection, kind: SidecarKind, now: float) -> int | None:
     """The priority of the job of this kind that would be claimed next, or None."""
     queued = sa.and_(jobs.c.state == JobState.QUEUED.value, jobs.c.kind == kind.value, jobs.c.not_before <= now)
-    query = sa.select(jobs.c.priority).where(queued).order_by(jobs.c.priority, jobs.c.id).limit(1)
+    query = sa.select(jobs.c.priority).where(queued, may_run(kind)).order_by(jobs.c.priority, jobs.c.id).limit(1)
     return connection.scalars(query).first()
 
 
 def next_retry(connection: sa.Connection, kind: SidecarKind, now: float) -> float | None:
     """When the earliest queued job of this kind that has to wait may run, or None."""
     later = sa.and_(jobs.c.state == JobState.QUEUED.value, jobs.c.kind == kind.value, jobs.c.not_before > now)
-    earliest: float | None = connection.scalar(sa.select(sa.func.min(jobs.c.not_before)).where(later))
+    earliest: float | None = connection.scalar(sa.select(sa.func.min(jobs.c.not_before)).where(later, may_run(kind)))
     return earliest
 
 

@@ -67,12 +67,13 @@ def record_outcomes(
             for outcome in outcomes
         ],
     )
-    _record_availability(connection, outcomes, device_uuid, now)
+    record_availability(connection, outcomes, device_uuid, now)
 
 
-def _record_availability(
+def record_availability(
     connection: sa.Connection, outcomes: Sequence[SidecarOutcome], device_uuid: str, now: float
 ) -> None:
+    """Note that this device has the files of the ready ones among these outcomes."""
     ready = [outcome for outcome in outcomes if outcome.status is SidecarStatus.READY]
     if not ready:
         return
@@ -220,3 +221,53 @@ def mark_lost(connection: sa.Connection, keys: Sequence[tuple[str, str, str]], n
         connection.execute(
             sa.update(sidecars).where(*same).values(status=SidecarStatus.PENDING.value, updated_at=now, **cleared)
         )
+
+
+def drop_lost(connection: sa.Connection, keys: Sequence[tuple[str, str, str]]) -> None:
+    """Forget ready sidecars whose files are gone and cannot be made again, as no file has their content any more."""
+    for key in keys:
+        for table in (sidecars, sidecar_availability):
+            same = [column == value for column, value in zip(table.primary_key.columns, key, strict=False)]
+            connection.execute(sa.delete(table).where(*same))
+
+
+def has_ready(connection: sa.Connection, content_uuid: str, rel_path: str | None = None) -> bool:
+    """Whether a content has a ready sidecar (at this path)."""
+    where = [sidecars.c.content_uuid == content_uuid, sidecars.c.status == SidecarStatus.READY.value]
+    if rel_path is not None:
+        where.append(sidecars.c.rel_path == rel_path)
+    return connection.execute(sa.select(sidecars.c.variant).where(*where).limit(1)).first() is not None
+
+
+def is_pending(connection: sa.Connection, content_uuid: str, kind: str, variant: str) -> bool:
+    """Whether this sidecar is wanted and not made."""
+    key = (sidecars.c.content_uuid == content_uuid, sidecars.c.kind == kind, sidecars.c.variant == variant)
+    query = sa.select(sidecars.c.status).where(*key)
+    return connection.scalar(query) == SidecarStatus.PENDING.value
+
+
+def has_rows(connection: sa.Connection, content_uuid: str) -> bool:
+    """Whether any sidecar of this content is wanted or there."""
+    query = sa.select(sidecars.c.variant).where(sidecars.c.content_uuid == content_uuid).limit(1)
+    return connection.execute(query).first() is not None
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class UsageRow:
+    """How many sidecars of one kind and variant are in one status, and their bytes (0 but for ready ones)."""
+
+    kind: SidecarKind
+    variant: str
+    status: SidecarStatus
+    number: int
+    bytes: int
+
+
+def usage(connection: sa.Connection) -> list[UsageRow]:
+    """Every combination there is, in order."""
+    keys = (sidecars.c.kind, sidecars.c.variant, sidecars.c.status)
+    query = sa.select(*keys, sa.func.count(), sa.func.coalesce(sa.func.sum(sidecars.c.size), 0))
+    return [
+        UsageRow(kind=SidecarKind(row[0]), variant=row[1], status=SidecarStatus(row[2]), number=row[3], bytes=row[4])
+        for row in connection.execute(query.group_by(*keys).order_by(*keys))
+    ]

@@ -24,6 +24,23 @@ def upsert(connection: sa.Connection, table: sa.Table) -> Any:
     return postgresql.insert(table)
 
 
+def execute_rows(
+    connection: sa.Connection, statement: Any, columns: Sequence[str], rows: Sequence[tuple[Any, ...]]
+) -> None:
+    """Run an INSERT for many rows, each a tuple of ``columns``.
+
+    Where the driver takes positional parameters the rows go to it as they are: SQLAlchemy's own way, a dictionary for
+    each row, costs more than SQLite's insert.
+    """
+    compiled = statement.compile(dialect=connection.dialect, column_keys=list(columns))
+    if compiled.positiontup is None:
+        connection.execute(statement, [dict(zip(columns, row, strict=True)) for row in rows])
+    elif list(compiled.positiontup) == list(columns):
+        connection.exec_driver_sql(str(compiled), list(rows))
+    else:
+        raise ValueError(f"Give the columns in the table's order: {compiled.positiontup}.")
+
+
 def chunks(items: Sequence[T], size: int = IN_LIMIT) -> Iterator[Sequence[T]]:
     """``items`` in pieces of at most ``size``."""
     for start in range(0, len(items), size):

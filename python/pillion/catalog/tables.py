@@ -121,8 +121,8 @@ recipes = Table(
     Column("awaits", Text),
     CheckConstraint(_one_of("awaits", SidecarKind)),
 )
-"""``recipe``: canonical JSON. ``settings``: the kind's settings, as JSON, to hand to the generator. ``awaits``: the kind
-of the same content that it is made from."""
+"""``recipe``: canonical JSON. ``settings``: the kind's settings, as JSON, to hand to the generator.
+``awaits``: the kind of the same content that it is made from."""
 
 sidecars = Table(
     "sidecars",
@@ -199,6 +199,16 @@ jobs = Table(
 )
 """One job per content and kind. Its variants are the sidecar rows that are due; a finished job is queued again by the
 same row."""
+
+pauses = Table(
+    "pauses",
+    metadata,
+    Column("kind", Text, nullable=False),
+    Column("location_id", BigInteger, nullable=False),
+    Column("since", Float, nullable=False),
+    PrimaryKeyConstraint("kind", "location_id"),
+)
+"""What the user has paused. ``kind`` "" is every kind; ``location_id`` 0 is everywhere."""
 
 jobs_queue = Index(
     "jobs_queue",

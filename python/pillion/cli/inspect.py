@@ -1,4 +1,4 @@
-"""Commands that only look: status, ls, show, failed, verify."""
+"""Commands that only look: status, ls, show, failed."""
 
 from __future__ import annotations
 
@@ -28,7 +28,6 @@ def register(app: typer.Typer) -> None:
     app.command("ls")(list_sidecars)
     app.command()(show)
     app.command()(failed)
-    app.command()(verify)
 
 
 def status(library: LibraryOption = None, json_: JsonOption = False) -> None:
@@ -46,6 +45,10 @@ def status(library: LibraryOption = None, json_: JsonOption = False) -> None:
             "contents": now.totals.contents,
             "unidentified": now.totals.unidentified,
             "sidecars": sidecar_counts(now.sidecars),
+            "paused": [
+                {"kind": held.kind, "location": printable(held.location) if held.location else None}
+                for held in now.pauses
+            ],
             "jobs": {kind: dict(line.counts) for kind, line in now.queue.items()},
         }
     )
@@ -151,23 +154,3 @@ def failed(
         say(f"not read: {printable(path)}: {cls}: {message}")
     if not items and not unread:
         say("Nothing failed.")
-
-
-def verify(library: LibraryOption = None, json_: JsonOption = False) -> None:
-    """Check catalog and files against each other. Exit code 0 when all is well, else 1."""
-    with open_library(library) as opened:
-        findings = opened.verify()
-        ready = sum(row[SidecarStatus.READY] for row in sidecar_counts(opened.status().sidecars).values())
-    if json_:
-        rows = [{"problem": item.problem, "path": item.path, "message": item.message} for item in findings]
-        print_json({"ok": not findings, "checked": ready, "findings": rows})
-    else:
-        for item in findings:
-            say(f"{item.problem}: {printable(item.path)}: {item.message}")
-        say(
-            f"{ready:,} sidecars checked, {len(findings):,} problems."
-            if findings
-            else f"{ready:,} sidecars checked: all is well."
-        )
-    if findings:
-        raise typer.Exit(1)

@@ -9,6 +9,7 @@ from typing import Annotated
 import platformdirs
 import typer
 
+from pillion.arguments import parse_kinds
 from pillion.errors import UsageError
 from pillion.library import Library
 from pillion.model import SidecarKind
@@ -45,16 +46,9 @@ def open_library(path: Path | None, *, create: bool = False, policy: str | None 
     return Library.open(path or default_library(), create=create, policy=policy)
 
 
-def parse_kinds(text: str | None) -> list[str] | None:
+def split_kinds(text: str | None) -> list[SidecarKind] | None:
     """``thumb,ocr`` as a list; None stays None. Raises UsageError for a kind there is not."""
-    if text is None:
-        return None
-    names = [kind.value for kind in SidecarKind]
-    chosen = [part.strip() for part in text.split(",") if part.strip()]
-    for kind in chosen:
-        if kind not in names:
-            raise UsageError(f"There is no kind '{kind}'; choose from {', '.join(names)}.")
-    return chosen
+    return None if text is None else list(parse_kinds([part.strip() for part in text.split(",") if part.strip()]))
 
 
 def one_content(library: Library, what: str) -> str:

@@ -122,6 +122,9 @@ def print_status(status: Status) -> None:
     totals = status.totals
     say(f"{totals.files:,} files, {totals.contents:,} contents, {totals.unidentified:,} files that could not be read")
     Console().print(counts_table(status.sidecars))
+    for held in status.pauses:
+        where = f" in {printable(held.location)}" if held.location else ""
+        say(f"Paused by you: {held.kind or 'everything'}{where}; 'pillion resume' lifts it.")
     for kind, line in status.queue.items():
         parts = [f"{number:,} {state}" for state, number in line.counts.items() if state != "done"]
         if parts:

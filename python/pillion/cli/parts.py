@@ -16,7 +16,7 @@ from pillion.cli.output import note, print_json, say
 from pillion.errors import ItemError
 from pillion.parts import check_variants, file_thumbnail
 
-Sources = Annotated[list[Path], typer.Argument(metavar="SRC...", help="Files.", show_default=False)]
+Sources = Annotated[list[Path], typer.Argument(metavar="SRC", help="Files.", show_default=False)]
 
 
 def register(app: typer.Typer) -> None:

@@ -15,7 +15,7 @@ from pillion.cli.options import (
     LibraryOption,
     one_content,
     open_library,
-    parse_kinds,
+    split_kinds,
 )
 from pillion.cli.output import index_json, note, print_failures, print_index, print_json, say, sidecar_counts
 from pillion.cli.progress import LiveProgress
@@ -29,10 +29,12 @@ def register(app: typer.Typer) -> None:
     app.command()(work)
     app.command()(retry)
     app.command()(regenerate)
+    app.command()(pause)
+    app.command()(resume)
 
 
 def index(
-    paths: Annotated[list[Path], typer.Argument(metavar="PATH...", help="Folders to index.", show_default=False)],
+    paths: Annotated[list[Path], typer.Argument(metavar="PATH", help="Folders to index.", show_default=False)],
     library: LibraryOption = None,
     policy: Annotated[str | None, typer.Option(help="mobile, desktop or server (default: the library's own).")] = None,
     kinds: KindsOption = None,
@@ -43,7 +45,7 @@ def index(
     json_: JsonOption = False,
 ) -> None:
     """Find the files below PATH, identify their contents, make what is missing. Ctrl-C stops; run it again to go on."""
-    chosen = parse_kinds(kinds)
+    chosen = split_kinds(kinds)
     with open_library(library, create=True, policy=policy) as opened, LiveProgress(quiet=json_ and no_wait) as live:
         start = time.perf_counter()
         try:
@@ -55,7 +57,8 @@ def index(
             seconds = time.perf_counter() - start
             note(f"\nStopped after {seconds:.0f} s. Nothing is lost: run the same command again to go on.")
             raise
-        generation_s = 0.0 if worked is None else time.perf_counter() - indexed
+        made = worked is not None and any(worked.recorded.values())
+        generation_s = time.perf_counter() - indexed if made else 0.0
         live.__exit__(None, None, None)
         if json_:
             print_json(index_json(opened, report, generation_s))
@@ -69,7 +72,7 @@ def index(
 
 def work(library: LibraryOption = None, kinds: KindsOption = None, json_: JsonOption = False) -> None:
     """Work the queue until nothing is left to do."""
-    chosen = parse_kinds(kinds)
+    chosen = split_kinds(kinds)
     with open_library(library) as opened, LiveProgress() as live:
         try:
             worked = opened.run(kinds=chosen, progress=live.work(opened))
@@ -134,6 +137,35 @@ def regenerate(
         uuid = one_content(opened, content) if content else None
         number = opened.regenerate(kind=kind, variant=variant, content_uuid=uuid)
     _print_queued(number, json_)
+
+
+LocationOption = Annotated[
+    Path | None, typer.Option("--location", help="Only this folder, as 'pillion status' lists it.", show_default=False)
+]
+
+
+def pause(
+    library: LibraryOption = None, kind: KindOption = None, location: LocationOption = None, json_: JsonOption = False
+) -> None:
+    """Hold back all work, or that of a kind or folder, until 'pillion resume'; also in runs that go on now."""
+    with open_library(library) as opened:
+        opened.pause(kind=kind, location=location)
+    if json_:
+        print_json({"paused": {"kind": kind, "location": str(location) if location else None}})
+    else:
+        say(f"Paused: {kind or 'everything'}{f' in {location}' if location else ''}. 'pillion resume' lifts it.")
+
+
+def resume(
+    library: LibraryOption = None, kind: KindOption = None, location: LocationOption = None, json_: JsonOption = False
+) -> None:
+    """Lift pauses; 'pillion work' then goes on."""
+    with open_library(library) as opened:
+        number = opened.resume(kind=kind, location=location)
+    if json_:
+        print_json({"resumed": number})
+    else:
+        say(f"{number} pauses lifted; run 'pillion work' to go on." if number else "Nothing was paused.")
 
 
 def _print_queued(number: int, json_: bool) -> None:

@@ -38,6 +38,9 @@ _MERGE_GAP_SECONDS = 3.0
 _NO_SPEECH = 0.6
 _LOW_LOG_PROBABILITY = -1.0
 _REPETITIVE = 2.4
+"""Compression ratio of the text; faster-whisper takes this, too, for the mark of a loop."""
+_TOKENS_PER_SECOND = 10.0
+"""Fast speech has six, and a loop fills the model's whole output: fifteen and more."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -143,10 +146,15 @@ def _heard(segment: Segment) -> HeardSegment:
 
 
 def _doubt(segment: Segment) -> str:
-    """Why a segment is taken for a hallucination: the tests faster-whisper makes when it works in sequence."""
+    """Why a segment is taken for a hallucination, if it is.
+
+    Repetition alone is none: refrains and drills repeat. A model that is caught in a loop also says far more than
+    anybody could in that time.
+    """
     if segment.no_speech_prob > _NO_SPEECH and segment.avg_logprob < _LOW_LOG_PROBABILITY:
         return "no_speech"
-    if segment.compression_ratio > _REPETITIVE:
+    rate = len(segment.tokens) / max(0.1, segment.end - segment.start)
+    if segment.compression_ratio > _REPETITIVE and rate > _TOKENS_PER_SECOND:
         return "repetition"
     return ""
 

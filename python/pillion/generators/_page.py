@@ -21,6 +21,7 @@ LOOK_PIXELS = 2_500_000
 """About an A4 page at 150 dpi: at this size print of normal size is in the best range already."""
 READ_PIXELS = 9_000_000
 _SMALL_PIXELS = 1_000_000
+_FEW_LINES = 3
 MAX_UPSCALE = 4.0
 
 _BEST_HEIGHT = 26.0
@@ -93,10 +94,18 @@ def _at_best_scale(source: PageSource, reader: OcrReader) -> NDArray[np.uint8] |
         look = reader.look(gray)
     if look is None:
         return gray
-    if look.lines == 0:
+    if look.lines == 0 or (look.lines < _FEW_LINES and gray.size > _SMALL_PIXELS and not _any_word(reader.read(gray))):
         return None
     better = better_scale(scale, look, source.max_scale)
     return gray if better == scale else source.gray(better)
+
+
+def _any_word(seen: Seen) -> bool:
+    """Whether there is one word at all that may be one: twigs and gravel now and then look like a line of text.
+
+    Asked before the picture is enlarged and turned, which costs far more than to read a line or two as they are.
+    """
+    return any(word.confidence >= _LINE_NOISE for line in seen.lines for word in line.words)
 
 
 def better_scale(scale: float, look: Look, max_scale: float) -> float:

@@ -23,13 +23,14 @@ J = TypeVar("J")
 
 _FLUSH_ITEMS = 50
 _FLUSH_AFTER_S = 0.2
-_HEARTBEAT_S = 5.0
+_HEARTBEAT_S = 1.0
 _DEPTH = 2
 """Batches in the pool per worker: one that runs and one that waits, so that no worker idles for a round trip."""
 
 _BATCH_ITEMS = 16
 _BATCH_COST_S = 0.5
 _PAUSE_S = 30.0
+_CANCELLED = object()
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -71,6 +72,10 @@ class JobSource(Protocol[J]):
         """Keep the claims, and take back those of owners that are gone."""
         ...
 
+    def held(self) -> Sequence[str]:
+        """Lanes that the user has paused: what runs of them is stopped and given back."""
+        ...
+
     def next_retry(self, now: float) -> float | None:
         """When the earliest job that waits for its next try may run."""
         ...
@@ -91,7 +96,7 @@ class Engine(Generic[J]):
         self._pool = pool
         self._lane_limits = lane_limits
         self._progress = progress
-        self._done: queue.SimpleQueue[Result[J] | None] = queue.SimpleQueue()
+        self._done: queue.SimpleQueue[tuple[Planned[J], Any, list[int]] | None] = queue.SimpleQueue()
         self._in_flight: dict[int, Planned[J]] = {}
         self._batches = 0
         self._buffer: list[Result[J]] = []
@@ -134,6 +139,8 @@ class Engine(Generic[J]):
         if time.monotonic() >= self._heartbeat_at:
             self._source.heartbeat(time.time())
             self._heartbeat_at = time.monotonic() + _HEARTBEAT_S
+            for lane in set(self._source.held()) & set(self.running):
+                self._pool.cancel_lane(lane)
 
     def _top_up(self) -> None:
         if self._batches >= self._pool.size * _DEPTH:
@@ -164,33 +171,42 @@ class Engine(Generic[J]):
                 future.add_done_callback(partial(self._finished, planned, left))
 
     def _finished(self, planned: Planned[J], left: list[int], future: Future[Any]) -> None:
-        left[0] -= 1
-        if left[0] == 0:
-            self._batches -= 1
+        """Called by the pool's thread: only passes on what the engine's own thread then counts."""
         if future.cancelled():
+            self._done.put((planned, _CANCELLED, left))
             return
         error = future.exception()
         if error is not None and not isinstance(error, ItemError):
             error = ItemError(ErrorClass.CRASH, f"{type(error).__name__}: {error}")
-        self._done.put((planned, error if error is not None else future.result()))
+        self._done.put((planned, error if error is not None else future.result(), left))
 
-    def _collect(self) -> None:
-        """Wait a moment for the first result, then take all that are there."""
+    def _collect(self, *, refill: bool = True) -> None:
+        """Wait a moment for the first result, then take all that are there, and keep the pool busy meanwhile."""
         timeout = _FLUSH_AFTER_S
         while True:
             try:
-                result = self._done.get(timeout=timeout) if timeout else self._done.get_nowait()
+                finished = self._done.get(timeout=timeout) if timeout else self._done.get_nowait()
             except queue.Empty:
                 return
-            if result is None:
+            if finished is None:
                 return
-            if not self._buffer:
-                self._buffered_at = time.monotonic()
-            self._buffer.append(result)
-            del self._in_flight[id(result[0])]
+            planned, result, left = finished
+            del self._in_flight[id(planned)]
+            self._keep(planned, result)
+            left[0] -= 1
+            if left[0] == 0:
+                self._batches -= 1
             timeout = 0.0
-            if self._batches < self._pool.size:
+            if refill and self._batches < self._pool.size:
                 self._top_up()
+
+    def _keep(self, planned: Planned[J], result: Any) -> None:
+        if result is _CANCELLED:
+            self._source.release([planned.job], time.time())
+            return
+        if not self._buffer:
+            self._buffered_at = time.monotonic()
+        self._buffer.append((planned, result))
 
     def _flush(self, *, force: bool = False) -> None:
         if not self._buffer:
@@ -209,16 +225,14 @@ class Engine(Generic[J]):
     def _wait_for_work(self, until_idle: bool) -> bool:
         """Nothing is in flight: wait for a retry that is due soon. Returns False to end the run."""
         now = time.time()
-        if until_idle and self._paused:
-            return any(not self._is_paused(lane) for lane in self._source.fronts(now))
-        if self._source.fronts(now):
+        if any(not self._is_paused(lane) for lane in self._source.fronts(now)):
             self.idle.clear()
             return True
-        retry = self._source.next_retry(now)
+        retry = None if self._is_paused("*") else self._source.next_retry(now)
         if retry is None:
             self.idle.set()
-        if retry is None and until_idle:
-            return False
+            if until_idle:
+                return False
         self._stop.wait(min(max((retry or now + 1.0) - now, 0.05), 1.0))
         return True
 
@@ -226,7 +240,7 @@ class Engine(Generic[J]):
         if self._in_flight:
             self._pool.shutdown(wait=True, cancel_futures=True)
             while not self._done.empty():
-                self._collect()
+                self._collect(refill=False)
         self._flush(force=True)
         self._source.release([planned.job for planned in self._in_flight.values()], time.time())
         self._in_flight.clear()

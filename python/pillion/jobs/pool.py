@@ -51,6 +51,7 @@ class _Child:
     ready: bool = False
     batch: _Batch | None = None
     started: bool = False
+    dismissed: bool = False
     lanes: set[str] = field(default_factory=set)
     until: float = 0.0
     verdict: tuple[ErrorClass, str] | None = None
@@ -105,6 +106,24 @@ class WorkerPool(Executor):
         self._wake()
         return futures
 
+    def cancel_lane(self, lane: str) -> None:
+        """Cancel what waits in a lane, and kill the children that run it; all its futures end cancelled."""
+        with self._lock:
+            for batch in [batch for batch in self._waiting if batch.lane == lane]:
+                self._waiting.remove(batch)
+                self._cancel(batch)
+            for child in self._children:
+                if child.batch is not None and child.batch.lane == lane:
+                    batch, child.batch = child.batch, None
+                    child.dismissed = True
+                    child.process.kill()
+                    self._cancel(batch)
+        self._wake()
+
+    def _cancel(self, batch: _Batch) -> None:
+        for item in batch.items:
+            item.future.cancel()
+
     def shutdown(self, wait: bool = True, *, cancel_futures: bool = False) -> None:
         """Stop. With ``cancel_futures`` children are killed at once and what they had is cancelled."""
         with self._lock:
@@ -122,8 +141,7 @@ class WorkerPool(Executor):
                 self._waiting.append(child.batch)
                 child.batch = None
         for batch in self._waiting:
-            for item in batch.items:
-                item.future.cancel()
+            self._cancel(batch)
         self._waiting.clear()
 
     def _wake(self) -> None:
@@ -172,7 +190,7 @@ class WorkerPool(Executor):
         return child
 
     def _assign(self) -> None:
-        idle = [child for child in self._children if child.ready and child.batch is None]
+        idle = [child for child in self._children if child.ready and child.batch is None and not child.dismissed]
         while idle and self._waiting:
             batch = self._waiting.popleft()
             child = next((child for child in idle if batch.lane in child.lanes), idle[0])
@@ -193,12 +211,13 @@ class WorkerPool(Executor):
             return
 
     def _listen(self) -> None:
-        watched = {child.connection: child for child in self._children}
-        for source in wait([*watched, self._wake_read], timeout=_TICK_S):
+        watched: dict[object, _Child] = {child.connection: child for child in self._children}
+        connections = [child.connection for child in self._children]
+        for source in wait([*connections, self._wake_read], timeout=_TICK_S):
             if source == self._wake_read:
                 os.read(self._wake_read, 4096)
                 continue
-            child = watched[source]  # type: ignore[index]
+            child = watched[source]
             try:
                 message = child.connection.recv()
             except (EOFError, OSError):

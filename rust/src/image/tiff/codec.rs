@@ -102,7 +102,7 @@ fn packbits(data: &[u8], length: usize) -> Option<Vec<u8>> {
             }
             head => {
                 let (&value, tail) = tail.split_first()?;
-                bytes.extend(std::iter::repeat_n(value, 1 - isize::from(head) as usize));
+                bytes.extend(std::iter::repeat_n(value, (1 - isize::from(head)) as usize));
                 rest = tail;
             }
         }

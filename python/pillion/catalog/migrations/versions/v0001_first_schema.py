@@ -43,6 +43,13 @@ def upgrade() -> None:
         sa.PrimaryKeyConstraint("key"),
     )
     op.create_table(
+        "pauses",
+        sa.Column("kind", sa.Text(), nullable=False),
+        sa.Column("location_id", sa.BigInteger(), nullable=False),
+        sa.Column("since", sa.Float(), nullable=False),
+        sa.PrimaryKeyConstraint("kind", "location_id"),
+    )
+    op.create_table(
         "recipes",
         sa.Column("digest", sa.Text(), nullable=False),
         sa.Column("recipe", sa.Text(), nullable=False),
@@ -180,7 +187,8 @@ def upgrade() -> None:
         sa.Column("created_at", sa.Float(), nullable=False),
         sa.Column("updated_at", sa.Float(), nullable=False),
         sa.CheckConstraint(
-            "(status = 'ready') = (rel_path IS NOT NULL AND size IS NOT NULL AND checksum IS NOT NULL AND format IS NOT NULL)"
+            "(status = 'ready') = "
+            "(rel_path IS NOT NULL AND size IS NOT NULL AND checksum IS NOT NULL AND format IS NOT NULL)"
         ),
         sa.CheckConstraint("kind IN ('thumb', 'ocr', 'transcript', 'embeddings')"),
         sa.CheckConstraint("status = 'pending' OR recipe IS NOT NULL"),

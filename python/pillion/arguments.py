@@ -1,0 +1,81 @@
+"""Checking and completing what callers of the library pass in."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Sequence
+from pathlib import Path
+
+import sqlalchemy as sa
+
+from pillion.catalog.entries import EntryRow, list_locations
+from pillion.errors import UsageError
+from pillion.model import SidecarKind
+
+
+def existing_folder(path: str | os.PathLike[str]) -> bytes:
+    """The absolute path of a folder, links resolved. Raises UsageError if it is none."""
+    folder = os.path.realpath(os.path.expanduser(os.fsencode(path)))
+    if os.path.isdir(folder):
+        return folder
+    shown = os.fsdecode(folder)
+    if os.path.exists(folder):
+        raise UsageError(f"{shown} is a file; give the folder that holds it, or use 'pillion thumb' or 'pillion ocr'.")
+    raise UsageError(f"{shown} does not exist.")
+
+
+def location_id(connection: sa.Connection, path: str | os.PathLike[str] | None) -> int | None:
+    """The id of the Location at a path; None stays None. Raises UsageError if it is no Location."""
+    if path is None:
+        return None
+    folder = existing_folder(path)
+    for location in list_locations(connection):
+        if location.path == folder:
+            return location.id
+    raise UsageError(f"{os.fsdecode(folder)} is not a Location of this library; 'pillion status' lists them.")
+
+
+def is_inside(path: bytes, folder: bytes) -> bool:
+    """Whether ``path`` is ``folder`` or lies in it."""
+    return path == folder or path.startswith(folder.rstrip(b"/") + b"/")
+
+
+def globs_of_library(root: Path, location: bytes, prefix: bytes) -> list[str]:
+    """Globs that keep a library which lies in the walked folder out of itself."""
+    walked = os.path.join(location, prefix).rstrip(b"/")
+    library = os.path.realpath(os.fsencode(root))
+    return ["/" + os.fsdecode(os.path.relpath(library, walked)) + "/"] if is_inside(library, walked) else []
+
+
+def parse_kinds(kinds: Sequence[SidecarKind | str] | None) -> tuple[SidecarKind, ...]:
+    """The kinds named, in the order of work; None means all. Raises UsageError for one there is not."""
+    if kinds is None:
+        return tuple(SidecarKind)
+    names = [kind.value for kind in SidecarKind]
+    for kind in kinds:
+        if kind not in names:
+            raise UsageError(f"There is no kind '{kind}'; choose from {', '.join(names)}.")
+    return tuple(kind for kind in SidecarKind if kind in kinds)
+
+
+def with_sources(kinds: Sequence[SidecarKind]) -> tuple[SidecarKind, ...]:
+    """``kinds`` and what they are made from: embeddings need the texts."""
+    texts = (SidecarKind.OCR, SidecarKind.TRANSCRIPT) if SidecarKind.EMBEDDINGS in kinds else ()
+    return tuple(kind for kind in SidecarKind if kind in (*kinds, *texts))
+
+
+def external_row(content_uuid: str, path: str | os.PathLike[str], mime: str) -> EntryRow:
+    """The entry of a file that another indexer hands over. Raises UsageError if it cannot be read."""
+    absolute = os.path.realpath(os.fsencode(path))
+    try:
+        stat = os.stat(absolute)
+    except OSError as error:
+        raise UsageError(f"Cannot read {os.fsdecode(absolute)}: {error.strerror}.") from error
+    return EntryRow(
+        path=absolute.lstrip(b"/"),
+        size=stat.st_size,
+        mtime_ns=stat.st_mtime_ns,
+        inode=stat.st_ino,
+        content_uuid=content_uuid,
+        mime=mime,
+    )

@@ -1,0 +1,54 @@
+"""How much there is of what, from the catalog."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from pillion.catalog.database import Database
+from pillion.catalog.sidecars import UsageRow
+from pillion.catalog.sidecars import usage as usage_rows
+from pillion.model import SidecarStatus
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Usage:
+    """Sidecars by kind, variant and status. Bytes are those of the ready files, manifests not counted."""
+
+    rows: Sequence[UsageRow]
+
+    def to_json(self) -> dict[str, Any]:
+        """``{total: {sidecars, bytes, statuses}, kinds: {KIND: {sidecars, bytes, statuses, variants: {V: {...}}}}}``.
+
+        ``sidecars`` and ``bytes`` count ready ones; ``statuses`` counts all, by status.
+        """
+        kinds: dict[str, dict[str, Any]] = {}
+        for kind in dict.fromkeys(row.kind for row in self.rows):
+            rows = [row for row in self.rows if row.kind is kind]
+            variants = dict.fromkeys(row.variant for row in rows)
+            kinds[kind.value] = {
+                **summary(rows),
+                "variants": {name: summary([row for row in rows if row.variant == name]) for name in variants},
+            }
+        return {"total": summary(self.rows), "kinds": kinds}
+
+
+def summary(rows: Sequence[UsageRow]) -> dict[str, Any]:
+    """``{sidecars, bytes, statuses}`` of some rows."""
+    ready = [row for row in rows if row.status is SidecarStatus.READY]
+    statuses: Counter[str] = Counter()
+    for row in rows:
+        statuses[row.status.value] += row.number
+    return {
+        "sidecars": sum(row.number for row in ready),
+        "bytes": sum(row.bytes for row in ready),
+        "statuses": dict(statuses),
+    }
+
+
+def usage(database: Database) -> Usage:
+    """Count everything."""
+    with database.read() as connection:
+        return Usage(rows=usage_rows(connection))

@@ -1,0 +1,73 @@
+"""What the user has paused: kept until it is resumed, over restarts, for every process that works the queue."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import sqlalchemy as sa
+
+from pillion.catalog.statements import upsert
+from pillion.catalog.tables import entries, jobs, locations, pauses
+from pillion.model import SidecarKind
+
+_EVERY_KIND = ""
+_EVERYWHERE = 0
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Pause:
+    """One pause. ``kind`` None: every kind; ``location`` None: everywhere. ``since``: seconds since 1970."""
+
+    kind: SidecarKind | None
+    location: bytes | None
+    since: float
+
+
+def pause(connection: sa.Connection, kind: SidecarKind | None, location_id: int | None, now: float) -> None:
+    """Hold back a kind (None: all), in a Location (None: everywhere). What is paused already stays so."""
+    values = {"kind": kind or _EVERY_KIND, "location_id": location_id or _EVERYWHERE, "since": now}
+    connection.execute(upsert(connection, pauses).values(**values).on_conflict_do_nothing())
+
+
+def resume(connection: sa.Connection, kind: SidecarKind | None, location_id: int | None) -> int:
+    """Lift the pauses of a kind (None: of all), in a Location (None: all of them); returns how many there were."""
+    where: list[sa.ColumnElement[bool]] = []
+    if kind is not None:
+        where.append(pauses.c.kind == kind.value)
+    if location_id is not None:
+        where.append(pauses.c.location_id == location_id)
+    return connection.execute(sa.delete(pauses).where(*where)).rowcount
+
+
+def list_pauses(connection: sa.Connection) -> Sequence[Pause]:
+    """All pauses, oldest first."""
+    query = (
+        sa.select(pauses.c.kind, locations.c.path, pauses.c.since)
+        .outerjoin(locations, locations.c.id == pauses.c.location_id)
+        .order_by(pauses.c.since)
+    )
+    rows = connection.execute(query)
+    return [Pause(kind=SidecarKind(kind) if kind else None, location=path, since=since) for kind, path, since in rows]
+
+
+def is_held(connection: sa.Connection, kind: SidecarKind) -> bool:
+    """Whether this kind is paused everywhere."""
+    return connection.execute(sa.select(pauses.c.kind).where(_of(kind), pauses.c.location_id == 0)).first() is not None
+
+
+def may_run(kind: SidecarKind) -> sa.ColumnElement[bool]:
+    """A condition on ``jobs``: the kind is not paused, and the content has a file in a Location that is not."""
+    everywhere = sa.exists().where(_of(kind), pauses.c.location_id == _EVERYWHERE)
+    somewhere = sa.exists().where(_of(kind), pauses.c.location_id != _EVERYWHERE)
+    paused_here = sa.select(pauses.c.location_id).where(_of(kind))
+    elsewhere = sa.exists().where(
+        entries.c.content_uuid == jobs.c.content_uuid,
+        entries.c.removed_at.is_(None),
+        entries.c.location_id.not_in(paused_here),
+    )
+    return sa.and_(~everywhere, sa.or_(~somewhere, elsewhere))
+
+
+def _of(kind: SidecarKind) -> sa.ColumnElement[bool]:
+    return pauses.c.kind.in_([_EVERY_KIND, kind.value])

@@ -1,0 +1,73 @@
+"""Putting rows back that files prove: contents and ready sidecars, as their manifests list them."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+
+import sqlalchemy as sa
+
+from pillion.catalog.sidecars import SidecarOutcome, record_availability
+from pillion.catalog.statements import upsert
+from pillion.catalog.tables import contents, devices, meta, sidecars
+from pillion.model import SidecarStatus
+
+_RECONCILED = "reconciled_at"
+
+
+def knows_device(connection: sa.Connection, device_uuid: str) -> bool:
+    """Whether the catalog has a row for this device."""
+    query = sa.select(devices.c.device_uuid).where(devices.c.device_uuid == device_uuid)
+    return connection.execute(query).first() is not None
+
+
+def introduce_device(connection: sa.Connection, device_uuid: str, name: str, now: float) -> None:
+    """Add this device's row if it is not there."""
+    row = {"device_uuid": device_uuid, "name": name, "created_at": now}
+    connection.execute(upsert(connection, devices).values(**row).on_conflict_do_nothing())
+
+
+def record_contents(connection: sa.Connection, rows: Sequence[Mapping[str, object]], now: float) -> None:
+    """Add the contents that are new. ``rows``: content_uuid, hash, size (bytes) and mime of each."""
+    if rows:
+        insert = upsert(connection, contents).on_conflict_do_nothing(index_elements=["content_uuid"])
+        connection.execute(insert, [{**row, "created_at": now} for row in rows])
+
+
+def record_listed(connection: sa.Connection, ready: Sequence[SidecarOutcome], device_uuid: str, now: float) -> int:
+    """Record files that are there and whole as ready; returns how many rows changed.
+
+    A row that is ready with this very file, or ended otherwise, stays as it is. What is wanted is, until the next
+    queueing says otherwise, what the file was made with; so ``recipes`` need not know that recipe.
+    """
+    if not ready:
+        return 0
+    insert = upsert(connection, sidecars)
+    names = ("status", "recipe", "format", "rel_path", "size", "checksum", "error_class", "error_message", "updated_at")
+    table, new = sidecars.c, insert.excluded
+    other = [table[name] != new[name] for name in ("format", "rel_path", "size", "checksum")]
+    unlike = sa.and_(table.status == SidecarStatus.READY.value, sa.or_(*other))
+    statement = insert.on_conflict_do_update(
+        index_elements=["content_uuid", "kind", "variant"],
+        set_={name: new[name] for name in names},
+        where=sa.or_(table.status == SidecarStatus.PENDING.value, unlike),
+    )
+    changed = connection.execute(statement, [_row(outcome, now) for outcome in ready]).rowcount
+    record_availability(connection, ready, device_uuid, now)
+    return changed
+
+
+def _row(outcome: SidecarOutcome, now: float) -> dict[str, object]:
+    values = {name: getattr(outcome, name) for name in SidecarOutcome.__slots__}
+    return {**values, "wanted": outcome.recipe, "created_at": now, "updated_at": now}
+
+
+def note_reconciled(connection: sa.Connection, now: float) -> None:
+    """Remember when contents were last put back: until they are indexed again, no file is known to have them."""
+    insert = upsert(connection, meta).values(key=_RECONCILED, value=repr(now))
+    connection.execute(insert.on_conflict_do_update(index_elements=["key"], set_={"value": insert.excluded.value}))
+
+
+def reconciled_at(connection: sa.Connection) -> float | None:
+    """When contents were last put back, in seconds since 1970; None if never."""
+    value = connection.scalar(sa.select(meta.c.value).where(meta.c.key == _RECONCILED))
+    return None if value is None else float(value)

@@ -1,0 +1,107 @@
+"""A folder of everything that goes wrong: the good files are ready, each bad one has its class, nobody crashes."""
+
+from __future__ import annotations
+
+import json
+import os
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from tests.support import media, photos
+from tests.support.invariants import check_invariants
+from tests.support.program import largest_memory, run
+
+GOOD = 20
+
+
+@pytest.fixture(scope="module")
+def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    root = tmp_path_factory.mktemp("bad")
+    for seed in range(GOOD):
+        photos.write_photo(root / f"good-{seed:02d}.jpg", seed=seed, size=(640, 480))
+    (root / "truncated.jpg").write_bytes(media.truncated((root / "good-00.jpg").read_bytes()))
+    (root / "empty.jpg").touch()
+    (root / "text.jpg").write_text("This is text and not a picture.\n")
+    media.write_pdf(root / "locked.pdf", [media.PAGE_TEXT], password="secret")
+    (root / "bomb.png").write_bytes(media.png_bomb())
+    (root / "loop").symlink_to(root)
+    return root
+
+
+@pytest.fixture(scope="module")
+def outcome(folder: Path, tmp_path_factory: pytest.TempPathFactory) -> tuple[dict[str, Any], dict[str, Any], Path]:
+    library = tmp_path_factory.mktemp("library")
+    done = run("index", folder, "--library", library, "--json")
+    assert done.returncode == 0, done.stderr
+    assert "Traceback" not in done.stderr
+    listed = run("ls", "--library", library, "--json").stdout.splitlines()
+    items: dict[str, Any] = {}
+    for item in map(json.loads, listed):
+        for source in item["sources"]:
+            items[f"{Path(source).name} {item['kind']} {item['variant']}"] = item
+    return json.loads(done.stdout), items, library
+
+
+def test_the_good_ones_are_ready(outcome: tuple[dict[str, Any], dict[str, Any], Path]) -> None:
+    _, items, _ = outcome
+    for seed in range(GOOD):
+        for variant in ("grid@2x", "grid@3x", "detail@1x"):
+            assert items[f"good-{seed:02d}.jpg thumb {variant}"]["state"] == "ready"
+
+
+@pytest.mark.parametrize(
+    ("name", "state", "error_class"),
+    [
+        ("truncated.jpg thumb grid@2x", "failed", "corrupt"),
+        ("empty.jpg thumb grid@2x", "empty", None),
+        ("text.jpg thumb grid@2x", "unsupported", "unsupported"),
+        ("text.jpg embeddings all-MiniLM-L6-v2", "ready", None),
+        ("locked.pdf thumb grid@2x", "unsupported", "unsupported"),
+        ("locked.pdf ocr default", "unsupported", "unsupported"),
+        ("bomb.png thumb grid@2x", "failed", "too_large"),
+        ("bomb.png ocr default", "failed", "too_large"),
+        ("bomb.png embeddings all-MiniLM-L6-v2", "failed", "too_large"),
+    ],
+)
+def test_each_bad_one_has_its_class(
+    outcome: tuple[dict[str, Any], dict[str, Any], Path], name: str, state: str, error_class: str | None
+) -> None:
+    item = outcome[1][name]
+    assert item["state"] == state
+    assert ((item["error"] or {}).get("class")) == error_class
+
+
+def test_the_loop_is_not_followed_and_nothing_is_left_open(
+    outcome: tuple[dict[str, Any], dict[str, Any], Path],
+) -> None:
+    report, _, library = outcome
+    assert report["files"] == GOOD + 5
+    check_invariants(library, finished=True)
+
+
+def test_a_second_run_tries_none_of_them_again(
+    folder: Path, outcome: tuple[dict[str, Any], dict[str, Any], Path]
+) -> None:
+    again = json.loads(run("index", folder, "--library", outcome[2], "--json").stdout)
+    assert (again["hashed"], again["queued"]) == (0, 0)
+    assert run("index", folder, "--library", outcome[2], "--strict").returncode == 1
+    failed = run("failed", "--library", outcome[2], "--class", "too_large").stdout
+    assert "bomb.png" in failed
+    assert "truncated.jpg" not in failed
+
+
+def test_memory_stays_small(folder: Path, tmp_path: Path) -> None:
+    assert largest_memory("index", folder, "--library", tmp_path / "library") < 500 * 1024**2
+
+
+def test_a_file_nobody_may_read_is_named(tmp_path: Path) -> None:
+    folder = tmp_path / "f"
+    folder.mkdir()
+    (folder / "a.txt").write_text("hello")
+    os.mkfifo(folder / "pipe")
+    done = run("index", folder, "--library", tmp_path / "l", "--no-wait", "--json")
+    assert done.returncode == 0
+    problems = json.loads(done.stdout)["problems"]
+    assert [(Path(item["path"]).name, item["class"]) for item in problems] == [("pipe", "unsupported")]

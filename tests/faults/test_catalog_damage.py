@@ -1,0 +1,139 @@
+"""The catalog damaged on purpose: every command works or says in one sentence what is wrong, and reconcile mends it.
+
+``PILLION_SOAK=1000`` tries that many damaged copies instead of a few dozen.
+"""
+
+from __future__ import annotations
+
+import os
+import random
+import shutil
+from pathlib import Path
+
+import pysqlite3
+import pytest
+from typer.testing import CliRunner, Result
+
+from pillion.cli.app import app
+from pillion.library import Library
+from tests.support import photos
+from tests.support.invariants import check_invariants
+
+FLIPS = int(os.environ.get("PILLION_SOAK", "24"))
+FILES = 12
+
+
+@pytest.fixture(scope="module")
+def made(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Photos and their finished library; the catalog's copies are damaged, the sidecars never."""
+    root = tmp_path_factory.mktemp("damage")
+    (root / "photos").mkdir()
+    for seed in range(FILES):
+        photos.write_photo(root / "photos" / f"{seed}.jpg", seed=seed, size=(160, 120))
+    with Library.open(root / "library", policy="mobile") as opened:
+        opened.index(root / "photos")
+        opened.run()
+    shutil.copy(root / "library" / "catalog.sqlite", root / "whole.sqlite")
+    return root
+
+
+@pytest.fixture
+def library(made: Path) -> Path:
+    """The library with its catalog whole again."""
+    for path in (made / "library").glob("catalog.sqlite*"):
+        path.unlink()
+    shutil.copy(made / "whole.sqlite", made / "library" / "catalog.sqlite")
+    return made / "library"
+
+
+def _run(*arguments: str | Path) -> Result:
+    done = CliRunner().invoke(app, [str(item) for item in arguments])
+    assert done.exception is None or isinstance(done.exception, SystemExit), (arguments, done.exc_info)
+    assert done.exit_code in (0, 1), (arguments, done.output)
+    return done
+
+
+def _every_command(made: Path) -> None:
+    where = ("--library", made / "library")
+    for command in ("status", "ls", "failed", "usage", "verify"):
+        _run(command, *where)
+        _run(command, *where, "--json")
+    _run("cleanup", "--dry-run", *where)
+    _run("index", made / "photos", "--no-wait", "--json", *where)
+    _run("work", "--json", *where)
+
+
+def _sidecars(library: Path) -> dict[str, tuple[int, bytes]]:
+    return {str(path): (path.stat().st_ino, path.read_bytes()) for path in (library / "sidecars").rglob("*.webp")}
+
+
+def _brought_back(made: Path, before: dict[str, tuple[int, bytes]], *options: str) -> None:
+    """Reconcile, then index: everything is ready, nothing was made or even queued."""
+    library = made / "library"
+    done = _run("reconcile", "--library", library, *options)
+    assert done.exit_code == 0, done.output
+    with Library.open(library, create=False) as opened:
+        assert opened.index(made / "photos").queued == 0
+        assert opened.verify() == []
+    assert _sidecars(library) == before
+    check_invariants(library, finished=True)
+
+
+def _flip(catalog: Path, chance: random.Random) -> None:
+    data = bytearray(catalog.read_bytes())
+    page = 4096
+    start = chance.randrange(len(data) // page) * page
+    if chance.random() < 0.5:
+        data[start : start + page] = chance.randbytes(page)
+    else:
+        at = start + chance.randrange(page - 64)
+        data[at : at + 64] = chance.randbytes(64)
+    catalog.write_bytes(data)
+
+
+@pytest.mark.parametrize("seed", range(FLIPS))
+def test_a_damaged_page(made: Path, library: Path, seed: int) -> None:
+    before = _sidecars(library)
+    _flip(library / "catalog.sqlite", random.Random(seed))
+    _every_command(made)
+    # Bytes inside a value can change without any structure being wrong, so the catalog is not trusted at all.
+    _brought_back(made, before, "--rebuild")
+
+
+@pytest.mark.parametrize("part", [0.0, 0.1, 0.5, 0.99])
+def test_a_catalog_cut_short(made: Path, library: Path, part: float) -> None:
+    before = _sidecars(library)
+    os.truncate(library / "catalog.sqlite", int((library / "catalog.sqlite").stat().st_size * part))
+    assert "pillion reconcile" in _run("verify", "--library", library).output
+    _every_command(made)
+    _brought_back(made, before)
+    assert (library / "catalog.sqlite.damaged-1").exists()
+
+
+def test_the_log_deleted(made: Path, library: Path) -> None:
+    before = _sidecars(library)
+    connection = pysqlite3.connect(library / "catalog.sqlite", isolation_level=None)
+    connection.execute("PRAGMA wal_autocheckpoint = 0")
+    connection.execute("UPDATE sidecars SET wanted = wanted || 'x', recipe = recipe || 'x'")
+    connection.execute("DELETE FROM sidecars WHERE variant = 'icon'")
+    copy = made / "unfinished.sqlite"
+    # What a kill leaves: the catalog as it was at the last checkpoint, and a log that is then lost.
+    shutil.copy(library / "catalog.sqlite", copy)
+    connection.close()
+    for path in library.glob("catalog.sqlite*"):
+        path.unlink()
+    copy.rename(library / "catalog.sqlite")
+    _every_command(made)
+    _brought_back(made, before)
+
+
+def test_rows_of_another_type(made: Path, library: Path) -> None:
+    before = _sidecars(library)
+    connection = pysqlite3.connect(library / "catalog.sqlite", isolation_level=None)
+    connection.execute("PRAGMA ignore_check_constraints = ON")
+    connection.execute("UPDATE sidecars SET status = 'nearly', size = 'x' WHERE variant = 'icon'")
+    connection.execute("UPDATE recipes SET settings = '{'")
+    connection.close()
+    assert "pillion reconcile" in _run("ls", "--library", library).output
+    _every_command(made)
+    _brought_back(made, before)

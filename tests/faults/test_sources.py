@@ -1,0 +1,135 @@
+"""Sources that vanish or change, results that come too late, and the proof that unchanged files cost nothing."""
+
+from __future__ import annotations
+
+import json
+import os
+import shutil
+import time
+import uuid
+from collections.abc import Sequence
+from pathlib import Path
+
+import pytest
+
+from pillion.catalog import jobs as catalog_jobs
+from pillion.catalog.database import Database
+from pillion.execute import Execution, execute
+from pillion.jobs.engine import Result
+from pillion.library import Library
+from pillion.model import SidecarKind, SidecarStatus
+from pillion.record import Recorder
+from pillion.schedule import PlannedJob, plan
+from pillion.store import Store
+from tests.support import photos
+from tests.support.invariants import check_invariants
+from tests.support.program import run
+
+GOOD = 4
+MAX_PIXELS = 10**8
+
+
+@pytest.fixture
+def folder(tmp_path: Path) -> Path:
+    root = tmp_path / "photos"
+    root.mkdir()
+    for seed in range(GOOD):
+        photos.write_photo(root / f"{seed}.jpg", seed=seed, size=(160, 120))
+    return root
+
+
+def test_a_source_that_vanishes_or_changes_fails_alone(tmp_path: Path, folder: Path) -> None:
+    with Library.open(tmp_path / "library", policy="mobile") as library:
+        library.index(folder)
+        (folder / "0.jpg").unlink()
+        changed = photos.write_photo(folder / "1.jpg", seed=99, size=(200, 160))
+        library.run()
+        classes = {
+            Path(item.sources[0]).name: (item.error or {}).get("class")
+            for item in library.ls(statuses=[SidecarStatus.FAILED])
+        }
+        assert classes == {"0.jpg": "missing_source", "1.jpg": "changed_source"}
+        assert library.status().sidecars[SidecarKind.THUMB][SidecarStatus.READY] == 2 * (GOOD - 2)
+        # The next index sees what there is now: the new picture is made, the others are left alone.
+        report = library.index()
+        assert (report.changed, report.removed, report.queued) == (1, 1, 1)
+        library.run()
+        mine = [item for item in library.ls() if str(changed) in item.sources]
+        assert [item.state for item in mine] == [SidecarStatus.READY] * 2
+    check_invariants(tmp_path / "library", finished=True)
+
+
+def test_the_copy_that_is_left_serves(tmp_path: Path, folder: Path) -> None:
+    shutil.copy(folder / "0.jpg", folder / "copy.jpg")
+    with Library.open(tmp_path / "library", policy="mobile") as library:
+        library.index(folder)
+        (folder / "0.jpg").unlink()
+        library.run()
+        assert library.status().sidecars[SidecarKind.THUMB] == {SidecarStatus.READY: 2 * GOOD}
+
+
+def _made(library: Library, database: Database, owner: str, now: float) -> Sequence[Result[PlannedJob]]:
+    """Claim everything as ``owner`` and do it in this process, without recording it."""
+    store = Store(library.root)
+    with database.write() as connection:
+        claimed = catalog_jobs.claim(
+            connection, SidecarKind.THUMB, owner=owner, token=uuid.uuid4().hex, now=now, limit=100
+        )
+    planned = [plan(job, store, owner, MAX_PIXELS) for job in claimed]
+    results: list[Result[PlannedJob]] = []
+    for item in planned:
+        value = execute(item.task)
+        assert isinstance(value, Execution)
+        results.append((item, value))
+    return results
+
+
+def test_a_result_that_comes_after_the_rescue_changes_nothing(tmp_path: Path, folder: Path) -> None:
+    now = time.time()
+    with Library.open(tmp_path / "library", policy="mobile") as library:
+        library.index(folder)
+        database = Database(library.root / "catalog.sqlite")
+        late = Recorder(database, Store(library.root), library._device_uuid, "late")
+        results = _made(library, database, "late", now)
+        assert len(results) == GOOD
+        with database.write() as connection:
+            assert catalog_jobs.rescue(connection, "late", now + catalog_jobs.LEASE_S) == GOOD
+        library.run()
+        before = _state(library.root, database)
+        assert list((library.root / "staging").iterdir()) != []
+        late.record(results, now)
+        assert list((library.root / "staging").iterdir()) == []
+        assert _state(library.root, database) == before
+        assert not any(late.counts.values())
+        database.close()
+    check_invariants(tmp_path / "library", finished=True)
+
+
+def _state(root: Path, database: Database) -> tuple[object, ...]:
+    """Every row of jobs and sidecars, and every file with its inode."""
+    with database.read() as connection:
+        rows = [
+            [tuple(row) for row in connection.exec_driver_sql(f"SELECT * FROM {table} ORDER BY 1, 2, 3")]
+            for table in ("jobs", "sidecars")
+        ]
+    files = {str(path): path.stat().st_ino for path in (root / "sidecars").rglob("*") if path.is_file()}
+    return (rows, files)
+
+
+def test_nothing_is_done_for_files_whose_bytes_are_the_same(tmp_path: Path, folder: Path) -> None:
+    library = tmp_path / "library"
+    # Each call of the program is a process of its own: the restart.
+    assert run("index", folder, "--library", library, "--policy", "mobile").returncode == 0
+    files = {path: path.stat().st_ino for path in library.rglob("*.webp")}
+    for path in folder.iterdir():
+        path.chmod(0o600)
+        seen = path.stat()
+        os.utime(path, ns=(time.time_ns(), seen.st_mtime_ns))
+    again = json.loads(run("index", folder, "--library", library, "--json").stdout)
+    assert (again["hashed"], again["queued"], again["changed"]) == (0, 0, 0)
+    for path in folder.iterdir():
+        os.utime(path)
+    touched = json.loads(run("index", folder, "--library", library, "--json").stdout)
+    assert (touched["hashed"], touched["queued"]) == (GOOD, 0)
+    assert {path: path.stat().st_ino for path in library.rglob("*.webp")} == files
+    check_invariants(library, finished=True)

@@ -1,0 +1,138 @@
+"""The program as people call it: output, exit codes, and errors in one sentence."""
+
+from __future__ import annotations
+
+import json
+import shutil
+from pathlib import Path
+
+import pytest
+
+from pillion import __version__
+from tests.support import media
+from tests.support.program import run, run_json
+
+KINDS = ("thumb", "ocr", "transcript", "embeddings")
+
+
+@pytest.fixture(scope="module")
+def folder(tmp_path_factory: pytest.TempPathFactory, photo: Path, text_page: Path, speech_wav: Path) -> Path:
+    root = tmp_path_factory.mktemp("files")
+    shutil.copy(photo, root / "photo.jpg")
+    shutil.copy(text_page, root / "page.png")
+    shutil.copy(speech_wav, root / "speech.wav")
+    (root / "note.md").write_text("# A note\n\nBuy milk and bread.\n")
+    return root
+
+
+@pytest.fixture(scope="module")
+def library(tmp_path_factory: pytest.TempPathFactory, folder: Path) -> Path:
+    path = tmp_path_factory.mktemp("library")
+    report = run_json("index", folder, "--library", path)
+    assert set(report["sidecars"]) == set(KINDS)
+    assert all(report["sidecars"][kind]["ready"] >= 1 for kind in KINDS), report
+    assert (report["files"], report["contents"], report["new"], report["removed"]) == (4, 4, 4, 0)
+    assert set(report["seconds"]) >= {"discovery", "processing", "aggregation", "identification", "queueing"}
+    return path
+
+
+def test_a_second_index_queues_nothing(folder: Path, library: Path) -> None:
+    report = run_json("index", folder, "--library", library)
+    assert (report["new"], report["hashed"], report["queued"]) == (0, 0, 0)
+
+
+def test_ls_prints_one_whole_object_a_line(library: Path) -> None:
+    lines = run("ls", "--library", library, "--json").stdout.splitlines()
+    names = [
+        *("content_uuid", "kind", "variant", "format", "state", "path"),
+        *("bytes", "checksum", "recipe", "sources", "error"),
+    ]
+    items = [json.loads(line) for line in lines]
+    assert all(list(item) == names for item in items)
+    for item in items:
+        if item["state"] == "ready":
+            assert Path(item["path"]).stat().st_size == item["bytes"]
+            assert all(Path(source).is_file() for source in item["sources"])
+
+
+def test_show_gives_the_text_of_a_file(folder: Path, library: Path) -> None:
+    about = run_json("show", folder / "page.png", "--library", library)
+    assert media.character_error_rate(media.PAGE_TEXT, about["texts"]["ocr"]) < 0.02
+    assert str(folder / "page.png") in run("show", about["content_uuid"][:8], "--library", library).stdout
+
+
+def test_status_failed_work_and_verify(library: Path) -> None:
+    status = run_json("status", "--library", library)
+    assert (status["files"], status["sidecars"]["thumb"]["pending"]) == (4, 0)
+    assert run("failed", "--library", library).stdout == "Nothing failed.\n"
+    assert run("work", "--library", library).stdout.startswith("Nothing to do.")
+    assert run_json("verify", "--library", library)["ok"] is True
+
+
+def test_verify_finds_a_damaged_file_and_regenerate_mends_it(folder: Path, tmp_path: Path) -> None:
+    library = tmp_path / "library"
+    run_json("index", folder, "--library", library, "--kinds", "thumb")
+    victim = next(library.rglob("*.webp"))
+    victim.write_bytes(b"damaged")
+    done = run("verify", "--library", library)
+    assert done.returncode == 1
+    assert f"damaged: {victim}" in done.stdout
+    assert run_json("regenerate", "--library", library, "--kind", "thumb")["queued"] == 6
+    assert run("work", "--library", library).returncode == 0
+    assert run("verify", "--library", library).returncode == 0
+
+
+def test_no_wait_leaves_the_work_to_work(folder: Path, tmp_path: Path) -> None:
+    report = run_json("index", folder, "--library", tmp_path / "l", "--kinds", "thumb", "--no-wait")
+    assert report["sidecars"]["thumb"] == {"ready": 0, "empty": 0, "unsupported": 0, "failed": 0, "pending": 6}
+    recorded = run_json("work", "--library", tmp_path / "l")["recorded"]
+    assert recorded == {"thumb": {"ready": 6}}
+
+
+def test_parts_without_a_library(folder: Path, tmp_path: Path) -> None:
+    done = run("thumb", folder / "photo.jpg", folder / "page.png", "-o", tmp_path / "t", "-V", "icon", "-V", "grid@2x")
+    assert done.returncode == 0
+    assert sorted(path.name for path in (tmp_path / "t").iterdir()) == [
+        "page.png.grid@2x.webp",
+        "page.png.icon.webp",
+        "photo.jpg.grid@2x.webp",
+        "photo.jpg.icon.webp",
+    ]
+    text = json.loads(run("ocr", folder / "page.png").stdout)
+    assert text["source"] == str(folder / "page.png")
+    assert media.character_error_rate(media.PAGE_TEXT, text["text"]) < 0.02
+
+
+def test_one_bad_source_does_not_stop_the_others(folder: Path, tmp_path: Path) -> None:
+    (tmp_path / "bad.jpg").write_bytes(b"\xff\xd8\xff\xe0 not a picture")
+    done = run("thumb", tmp_path / "bad.jpg", folder / "photo.jpg", "-o", tmp_path / "t")
+    assert done.returncode == 1
+    assert "bad.jpg: corrupt:" in done.stderr
+    assert (tmp_path / "t/photo.jpg.grid@2x.webp").is_file()
+
+
+@pytest.mark.parametrize(
+    ("arguments", "code", "words"),
+    [
+        (("index", "/no/such/folder", "--library", "{tmp}/l"), 2, "/no/such/folder does not exist."),
+        (("index", "{tmp}", "--library", "{tmp}/l", "--kinds", "thumbs"), 2, "There is no kind 'thumbs'"),
+        (("index", "{tmp}", "--library", "{tmp}/l", "--policy", "toaster"), 2, "choose one of mobile, desktop, server"),
+        (("index", "{tmp}", "--no-such-option"), 2, "No such option"),
+        (("status", "--library", "{tmp}/nothing"), 1, "There is no library at"),
+        (("ls", "--library", "{tmp}/nothing"), 1, "There is no library at"),
+        (("thumb", "/no/such.jpg", "-o", "{tmp}/t"), 1, "missing_source"),
+        (("thumb", "/etc/hostname", "-o", "{tmp}/t", "-V", "huge"), 2, "There is no thumbnail variant 'huge'"),
+    ],
+)
+def test_mistakes_get_one_sentence_and_the_right_code(
+    tmp_path: Path, arguments: tuple[str, ...], code: int, words: str
+) -> None:
+    done = run(*(argument.format(tmp=tmp_path) for argument in arguments))
+    assert done.returncode == code, done.stderr
+    assert words in " ".join(done.stderr.replace("│", " ").split())
+    assert "Traceback" not in done.stderr
+    assert done.stdout == ""
+
+
+def test_version() -> None:
+    assert run("--version").stdout.split() == ["pillion", __version__]

@@ -1,0 +1,58 @@
+"""Running the ``pillion`` program as a user does."""
+
+from __future__ import annotations
+
+import json
+import os
+import subprocess
+import sys
+from pathlib import Path
+from typing import Any
+
+COMMAND = (sys.executable, "-m", "pillion")
+
+
+def run(*arguments: str | Path, env: dict[str, str] | None = None) -> subprocess.CompletedProcess[str]:
+    """Run it to its end; stdout and stderr as text."""
+    return subprocess.run(
+        [*COMMAND, *map(os.fspath, arguments)],
+        text=True,
+        encoding="utf-8",
+        errors="surrogateescape",
+        capture_output=True,
+        env={**os.environ, **(env or {})},
+        timeout=240,
+        check=False,
+    )
+
+
+def run_json(*arguments: str | Path) -> Any:
+    """Run it, expect success, and read the one JSON value on stdout."""
+    done = run(*arguments, "--json")
+    assert done.returncode == 0, done.stderr
+    return json.loads(done.stdout)
+
+
+_MEASURED = """
+import resource, subprocess, sys
+subprocess.run(sys.argv[1:], stdout=subprocess.DEVNULL, check=True)
+print(resource.getrusage(resource.RUSAGE_CHILDREN).ru_maxrss)
+"""
+
+
+def largest_memory(*arguments: str | Path) -> int:
+    """Run it, expect success; bytes of its largest process, workers included.
+
+    Measured by a small process in between: a child counts its parent's memory until it runs its own program, and the
+    process of the tests may be large.
+    """
+    command = [sys.executable, "-c", _MEASURED, *COMMAND, *map(os.fspath, arguments)]
+    done = subprocess.run(command, text=True, stdout=subprocess.PIPE, timeout=240, check=True)
+    return int(done.stdout) * 1024
+
+
+def start(*arguments: str | Path) -> subprocess.Popen[bytes]:
+    """Start it and go on; its output is thrown away."""
+    return subprocess.Popen(
+        [*COMMAND, *map(os.fspath, arguments)], stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL
+    )
