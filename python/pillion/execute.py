@@ -15,6 +15,7 @@ from typing import Any
 
 from pillion import _core, generators
 from pillion.errors import ErrorClass, ItemError
+from pillion.failpoints import reach
 from pillion.model import Empty, Failure, GenerationRequest, Produced, SidecarFormat, SidecarKind
 
 
@@ -129,7 +130,9 @@ def _unchanged(path: bytes, size: int, mtime_ns: int) -> bool:
 
 def _stage(staging: Path, produced: Produced) -> Staged:
     path = staging.with_name(f"{staging.name}-{produced.variant}")
+    reach("execute.stage")
     path.write_bytes(produced.data)
+    reach("execute.staged")
     return Staged(
         variant=produced.variant,
         format=produced.format,

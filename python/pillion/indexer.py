@@ -17,6 +17,7 @@ from pillion.catalog import queueing as catalog_queueing
 from pillion.catalog.database import Database
 from pillion.catalog.entries import EntryRow, Location
 from pillion.config import Config
+from pillion.failpoints import reach
 from pillion.indexing.aggregation import aggregate
 from pillion.indexing.discovery import Discovered, FoundFile, Problem, discover
 from pillion.indexing.identification import Identified, chunked, identify
@@ -91,8 +92,10 @@ class Indexer:
                 progress=lambda files: self._tell("discovery", files, None),
             )
             self._tell_end("discovery", len(found.files))
+        reach("indexer.discovered")
         with report.timed("processing"):
             changes = self._process(location, found)
+        reach("indexer.compared")
         with report.timed("aggregation"):
             self._aggregate(location, found, changes)
         self._identify(location, changes.to_identify, report)
@@ -150,6 +153,7 @@ class Indexer:
             nonlocal hashed
             identified = identify(location.path, chunk, sample_above=self._config.sample_above, progress=progress)
             hashed += len(chunk)
+            reach("indexer.hashed")
             return identified
 
         with report.timed("identification"), ThreadPoolExecutor(1, "pillion-identify") as executor:
@@ -169,6 +173,7 @@ class Indexer:
         rows = [_entry_row(item) for item in identified]
         with self._database.write() as connection:
             catalog_entries.record_entries(connection, location.id, rows, time.time())
+        reach("indexer.recorded")
         report.hashed += len(rows)
         for row in rows:
             if row.error_class is not None:
@@ -190,6 +195,7 @@ class Indexer:
                         time.time(),
                         kinds=self._kinds,
                     )
+                reach("indexer.queued")
                 looked_at += count
                 report.queued += queued
                 self._tell("queueing", looked_at, None)

@@ -31,6 +31,7 @@ from pillion.catalog.rebuilding import introduce_device, knows_device
 from pillion.config import TEMPLATE, Config, load_config
 from pillion.device import device_name, device_uuid
 from pillion.errors import CatalogError, LibraryError, UsageError
+from pillion.failpoints import reach
 from pillion.indexer import Indexer, IndexReport, PhaseProgress
 from pillion.indexing.queueing import wanted_on_demand
 from pillion.jobs.states import Urgency
@@ -102,6 +103,7 @@ class Library:
                     f"There is no library at {root}; make one with 'pillion index FOLDER --library {root}'."
                 )
             _create_folders(root, policy)
+            reach("library.created")
         read_only = not os.access(root, os.W_OK)
         refuse_network_file_system(root)
         config = load_config(root / "config.toml")

@@ -20,6 +20,7 @@ from pillion.catalog.jobs import ClaimedJob
 from pillion.catalog.sidecars import SidecarOutcome, record_outcomes
 from pillion.errors import ErrorClass, ItemError
 from pillion.execute import Execution, Staged
+from pillion.failpoints import reach
 from pillion.jobs.engine import Result
 from pillion.jobs.states import JobChange, JobState, job_done, job_failed_once, job_released
 from pillion.model import Empty, Failure, SidecarKind, SidecarStatus
@@ -62,13 +63,16 @@ class Recorder:
     def record(self, results: Sequence[Result[PlannedJob]], now: float) -> Mapping[str, str]:
         """Write a batch. Returns lane (or "*") -> notice for what a fault of the machine holds up."""
         try:
+            reach("record.begin")
             with self._database.write() as connection:
                 held = catalog_jobs.still_held(connection, [(r[0].job.job.id, r[0].job.job.token) for r in results])
                 batch = self._collect(results, held, now)
                 self._place(batch)
+                reach("record.placed")
                 record_outcomes(connection, batch.outcomes, self._device_uuid, now)
                 catalog_jobs.finish(connection, batch.changes, now)
                 self._end_waiting(connection, batch, now)
+                reach("record.written")
         except (OSError, ItemError) as error:
             if not _is_disk_full(error):
                 raise

@@ -14,6 +14,7 @@ from pathlib import Path
 from typing import Any
 
 from pillion import _core
+from pillion.failpoints import reach
 from pillion.model import SidecarFormat, SidecarKind
 
 MANIFEST = "manifest.json"
@@ -87,17 +88,21 @@ class Store:
 
     def sync(self) -> None:
         """Make everything written so far durable: one call for a whole batch."""
+        reach("store.sync")
         _core.sync_filesystem(self.sidecars)
+        reach("store.synced")
 
     def place(self, placements: Sequence[Placement]) -> None:
         """Rename staged files, whose bytes are synced, to their final paths. Call :meth:`sync` afterwards."""
         for placement in placements:
             final = self.absolute(placement.rel_path)
+            reach("store.rename")
             try:
                 os.replace(placement.staged, final)
             except FileNotFoundError:
                 final.parent.mkdir(parents=True, exist_ok=True)
                 os.replace(placement.staged, final)
+            reach("store.renamed")
 
     def manifest_path(self, content_uuid: str) -> Path:
         """Where a content's manifest is."""
@@ -148,6 +153,7 @@ class Store:
             "sidecars": [_as_dict(entry) for entry in sorted(listed, key=lambda entry: (entry.kind, entry.variant))],
         }
         staged = self.new_staging_path(owner)
+        reach("store.manifest")
         staged.write_text(json.dumps(data, indent=1) + "\n", encoding="utf-8")
         rel_path = str(self.manifest_path(content_uuid).relative_to(self.sidecars))
         return Placement(staged=staged, rel_path=rel_path)

@@ -20,6 +20,7 @@ from pillion.catalog.pauses import is_held
 from pillion.config import Config
 from pillion.errors import PillionError
 from pillion.execute import Execution
+from pillion.failpoints import reach
 from pillion.jobs.engine import Engine, Planned, Result
 from pillion.jobs.pool import WorkerPool
 from pillion.jobs.states import job_released
@@ -81,6 +82,8 @@ class CatalogJobs:
             claimed = catalog_jobs.claim(
                 connection, SidecarKind(lane), owner=self._owner, token=uuid.uuid4().hex, now=now, limit=limit
             )
+        if claimed:
+            reach("work.claimed")
         planned = [plan(job, self._store, self._owner, self._max_pixels) for job in claimed]
         there: list[Result[PlannedJob]] = [
             (item, Execution(result=(), seconds=0.0)) for item in planned if not item.job.making
@@ -100,6 +103,7 @@ class CatalogJobs:
         """Give jobs back, uncharged. If even that cannot be written, the lease's end does it."""
         held: list[ClaimedJob] = [planned.job for planned in jobs]
         try:
+            reach("work.release")
             with self._database.write() as connection:
                 catalog_jobs.finish(connection, [(job.id, job.token, job_released(job.attempts)) for job in held], now)
         except PillionError:
@@ -112,6 +116,7 @@ class CatalogJobs:
         lost = [owner for owner, until in owners.items() if owner != self._owner and (until < now or is_gone(owner))]
         if not lost and self._owner not in owners:
             return
+        reach("work.heartbeat")
         with self._database.write() as connection:
             catalog_jobs.heartbeat(connection, self._owner, now)
             for owner in lost:
@@ -210,6 +215,7 @@ class Workers:
             self._thread = None
 
     def _sweep(self) -> None:
+        reach("work.sweep")
         for owner in self._store.staging_owners():
             if owner != self._owner and owner.count(":") >= 3 and is_gone(owner):
                 self._store.sweep(owner)

@@ -18,6 +18,7 @@ from sqlalchemy.exc import DatabaseError, OperationalError
 from sqlalchemy.pool import QueuePool
 
 from pillion.errors import CatalogError, ErrorClass, ItemError, LibraryBusyError, LibraryError, LibraryVersionError
+from pillion.failpoints import reach
 
 HEAD = "0001"
 """The newest migration. A test checks it against the migrations folder."""
@@ -135,8 +136,11 @@ class Database:
     @contextmanager
     def write(self) -> Iterator[sa.Connection]:
         """A connection that holds the write lock from the start; committed at the end, rolled back on any error."""
+        reach("catalog.begin")
         with self._transaction("BEGIN IMMEDIATE") as connection:
             yield connection
+            reach("catalog.commit")
+        reach("catalog.committed")
 
     @contextmanager
     def _transaction(self, begin: str) -> Iterator[sa.Connection]:

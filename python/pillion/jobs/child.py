@@ -15,6 +15,8 @@ from collections.abc import Callable
 from multiprocessing.connection import Connection
 from typing import Any
 
+from pillion.failpoints import reach
+
 _PR_SET_PDEATHSIG = 1
 NICENESS = 5
 """How far workers stand back for the user's own programs."""
@@ -49,11 +51,15 @@ def serve(connection: Connection, function: Callable[[Any], Any], recycle_bytes:
             batch = connection.recv()
         except (EOFError, OSError):
             return
+        reach("child.batch")
         connection.send(STARTED)
         for index, item in enumerate(batch):
+            reach("child.item")
             result = function(item)
+            reach("child.made")
             last = index == len(batch) - 1 and _resident_bytes() > recycle_bytes
             connection.send((result, last))
+            reach("child.sent")
             if last:
                 return
 
@@ -68,6 +74,7 @@ def main() -> None:
     module, _, name = target.partition(":")
     connection = Connection(descriptor)
     function = getattr(importlib.import_module(module), name)
+    reach("child.ready")
     connection.send(READY)
     serve(connection, function, recycle_bytes)
     # Engines can take long to unload, and nothing here is left to be saved.

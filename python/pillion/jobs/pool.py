@@ -21,6 +21,7 @@ from multiprocessing.connection import Connection, wait
 from typing import Any
 
 from pillion.errors import ErrorClass, ItemError
+from pillion.failpoints import reach
 from pillion.jobs.child import STARTED
 
 _TICK_S = 0.25
@@ -175,6 +176,7 @@ class WorkerPool(Executor):
             self._children.append(self._start())
 
     def _start(self) -> _Child:
+        reach("pool.start")
         ours, theirs = socket.socketpair()
         with theirs:
             command = [sys.executable, "-m", "pillion.jobs.child", str(theirs.fileno()), str(os.getpid())]
@@ -201,6 +203,7 @@ class WorkerPool(Executor):
         batch.items = deque(item for item in batch.items if not item.future.cancelled())
         if not batch.items:
             return
+        reach("pool.give")
         child.batch = batch
         child.started = False
         child.lanes.add(batch.lane)
@@ -237,6 +240,7 @@ class WorkerPool(Executor):
                 return
             if child.batch is None:
                 return
+            reach("pool.result")
             result, last = message
             item = child.batch.items.popleft()
             if child.batch.items:
