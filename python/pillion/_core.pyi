@@ -152,10 +152,39 @@ def plan_batches(
 # image ----------------------------------------------------------------------------------------------------------------
 
 @final
+class FormatInfo:
+    """A picture format that the core reads."""
+
+    @property
+    def name(self) -> str:
+        """``jpeg``, ``png``, ``gif``...: what :attr:`ImageInfo.format` says."""
+    @property
+    def mime_types(self) -> list[str]:
+        """Its types, as :func:`sniff` gives them."""
+    @property
+    def extensions(self) -> list[str]:
+        """Usual file name extensions, without the dot."""
+    @property
+    def decoder(self) -> str:
+        """The library compiled in; ``pillion`` where the decoder is the core's own."""
+    @property
+    def alpha(self) -> bool:
+        """Whether transparency is kept."""
+    @property
+    def icc(self) -> bool:
+        """Whether an ICC profile in the file is honoured."""
+    @property
+    def note(self) -> str:
+        """What is read and what is not."""
+
+def formats() -> list[FormatInfo]:
+    """Every picture format that the core reads, one row each."""
+
+@final
 class ImageInfo:
     @property
     def format(self) -> str:
-        """``jpeg``, ``png``, ``gif``, ``bmp``, ``tiff``, ``webp``..."""
+        """A name in :func:`formats`."""
     @property
     def width(self) -> int:
         """Pixels, after orientation."""

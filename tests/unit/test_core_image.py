@@ -170,3 +170,16 @@ def test_no_metadata_is_kept() -> None:
     made = opened(_core.thumbnails(data, [("a", 80, 80)])[0].data)
     assert "exif" not in made.info
     assert "icc_profile" not in made.info
+
+
+def test_the_table_of_formats_agrees_with_the_sniffer() -> None:
+    rows = _core.formats()
+    names = [row.name for row in rows]
+    assert {"jpeg", "png", "gif", "webp", "tiff"} < set(names)
+    assert len(set(names)) == len(names)
+    for row in rows:
+        assert row.decoder
+        assert row.note
+        assert {_core.mime_from_name(f"a.{extension}".encode()) for extension in row.extensions} == set(row.mime_types)
+        assert {_core.media_class(mime) for mime in row.mime_types} == {"image"}
+    assert {row.name: (row.alpha, row.icc) for row in rows}["jpeg"] == (False, True)

@@ -1,4 +1,4 @@
-//! Which decoder a file is for, told from its first bytes and never from its name.
+//! Which decoder a file is for, told from its first bytes and never from its name; and the table of what is read here.
 
 /// A picture format this module decodes.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -19,7 +19,37 @@ pub enum Format {
     Webp,
 }
 
+/// What is known of a format before any file of it is seen.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct About {
+    /// The name Python sees.
+    pub name: &'static str,
+    /// Its types, as `sniff` gives them.
+    pub mime_types: &'static [&'static str],
+    /// Usual file name extensions, without the dot.
+    pub extensions: &'static [&'static str],
+    /// The library that decodes it; `pillion` where the code is in this crate.
+    pub decoder: &'static str,
+    /// Whether transparency is kept.
+    pub alpha: bool,
+    /// Whether an ICC profile in the file is honoured.
+    pub icc: bool,
+    /// What is read and what is not, in a few words.
+    pub note: &'static str,
+}
+
 impl Format {
+    /// Every format, in the order people look for them.
+    pub const ALL: [Self; 7] = [
+        Self::Jpeg,
+        Self::Png,
+        Self::Gif,
+        Self::Webp,
+        Self::Tiff,
+        Self::Bmp,
+        Self::Ico,
+    ];
+
     /// The format of a file that begins with `data`, by its magic bytes.
     pub fn sniff(data: &[u8]) -> Option<Self> {
         match data {
@@ -50,14 +80,75 @@ impl Format {
 
     /// The name Python sees.
     pub const fn name(self) -> &'static str {
+        self.about().name
+    }
+
+    /// The format's row in the table of formats.
+    pub const fn about(self) -> &'static About {
         match self {
-            Self::Jpeg => "jpeg",
-            Self::Png => "png",
-            Self::Gif => "gif",
-            Self::Bmp => "bmp",
-            Self::Ico => "ico",
-            Self::Tiff => "tiff",
-            Self::Webp => "webp",
+            Self::Jpeg => &About {
+                name: "jpeg",
+                mime_types: &["image/jpeg"],
+                extensions: &["jpg", "jpeg", "jpe", "jfif"],
+                decoder: "libjpeg-turbo",
+                alpha: false,
+                icc: true,
+                note: "baseline, progressive, grey, RGB, CMYK and YCCK, 8 bits a sample",
+            },
+            Self::Png => &About {
+                name: "png",
+                mime_types: &["image/png"],
+                extensions: &["png", "apng"],
+                decoder: "png",
+                alpha: true,
+                icc: true,
+                note: "all colour types, 1 to 16 bits, interlaced; of an animation the default image",
+            },
+            Self::Gif => &About {
+                name: "gif",
+                mime_types: &["image/gif"],
+                extensions: &["gif"],
+                decoder: "gif",
+                alpha: true,
+                icc: false,
+                note: "the first frame",
+            },
+            Self::Webp => &About {
+                name: "webp",
+                mime_types: &["image/webp"],
+                extensions: &["webp"],
+                decoder: "libwebp",
+                alpha: true,
+                icc: true,
+                note: "lossy and lossless; of an animation the first frame",
+            },
+            Self::Tiff => &About {
+                name: "tiff",
+                mime_types: &["image/tiff"],
+                extensions: &["tif", "tiff"],
+                decoder: "pillion",
+                alpha: true,
+                icc: true,
+                note: "strips, tiles, planes, 1 to 64 bits, LZW, deflate, PackBits, fax, JPEG; the first page",
+            },
+            Self::Bmp => &About {
+                name: "bmp",
+                mime_types: &["image/bmp"],
+                extensions: &["bmp", "dib"],
+                decoder: "image",
+                alpha: true,
+                icc: false,
+                note: "Windows and OS/2, palette, RLE, 16 to 32 bits",
+            },
+            Self::Ico => &About {
+                name: "ico",
+                mime_types: &["image/x-icon"],
+                extensions: &["ico", "cur"],
+                decoder: "image",
+                alpha: true,
+                icc: false,
+                note: "icons and cursors, BMP or PNG inside; the largest picture",
+            },
         }
     }
 }
@@ -75,6 +166,7 @@ fn bmp_header_size_is_known(data: &[u8]) -> bool {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::sniff::mime_from_name;
 
     #[test]
     fn formats_are_told_by_their_magic() {
@@ -94,6 +186,26 @@ mod tests {
             (b"", None),
         ] {
             assert_eq!(Format::sniff(head), format, "{head:?}");
+        }
+    }
+
+    #[test]
+    fn the_table_agrees_with_the_names_of_files() {
+        for about in Format::ALL.map(Format::about) {
+            for extension in about.extensions {
+                let name = format!("picture.{extension}");
+                let mime = mime_from_name(name.as_bytes());
+                assert!(about.mime_types.contains(&mime), "{extension} is {mime}");
+            }
+        }
+    }
+
+    #[test]
+    fn every_format_has_one_row() {
+        for (index, format) in Format::ALL.into_iter().enumerate() {
+            let name = format.name();
+            let first = Format::ALL.iter().position(|other| other.name() == name);
+            assert_eq!(first, Some(index), "{name}");
         }
     }
 }

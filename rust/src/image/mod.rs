@@ -21,7 +21,7 @@ mod turbo;
 mod webp;
 
 pub use encode::{DEFAULT_METHOD, MAX_METHOD};
-pub use format::Format;
+pub use format::{About, Format};
 pub use memory::Limits;
 pub use orient::Orientation;
 pub use pixels::{Layout, Pixels, Raster};

@@ -1,4 +1,4 @@
-//! Bindings of the picture functions: `probe`, `thumbnails`, `thumbnails_from_pixels`, `decode`.
+//! Bindings of the picture functions: `formats`, `probe`, `thumbnails`, `thumbnails_from_pixels`, `decode`.
 
 use std::path::PathBuf;
 
@@ -10,17 +10,65 @@ use pyo3::types::PyBytes;
 
 use super::detached;
 use crate::error::Result;
-use crate::image::{self, Header, Layout, Limits, Pixels, Spec};
+use crate::image::{self, About, Format, Header, Layout, Limits, Pixels, Spec};
 
 /// Add the functions and classes to the module.
 pub(super) fn register(m: &Bound<'_, PyModule>) -> PyResult<()> {
+    m.add_class::<FormatInfo>()?;
     m.add_class::<ImageInfo>()?;
     m.add_class::<Thumbnail>()?;
+    m.add_function(wrap_pyfunction!(formats, m)?)?;
     m.add_function(wrap_pyfunction!(probe, m)?)?;
     m.add_function(wrap_pyfunction!(thumbnails, m)?)?;
     m.add_function(wrap_pyfunction!(thumbnails_from_pixels, m)?)?;
     m.add_function(wrap_pyfunction!(decode, m)?)?;
     Ok(())
+}
+
+/// A row of the table of formats.
+#[pyclass(frozen, module = "pillion._core")]
+struct FormatInfo(&'static About);
+
+#[pymethods]
+impl FormatInfo {
+    #[getter]
+    fn name(&self) -> &'static str {
+        self.0.name
+    }
+
+    #[getter]
+    fn mime_types(&self) -> Vec<&'static str> {
+        self.0.mime_types.to_vec()
+    }
+
+    #[getter]
+    fn extensions(&self) -> Vec<&'static str> {
+        self.0.extensions.to_vec()
+    }
+
+    #[getter]
+    fn decoder(&self) -> &'static str {
+        self.0.decoder
+    }
+
+    #[getter]
+    fn alpha(&self) -> bool {
+        self.0.alpha
+    }
+
+    #[getter]
+    fn icc(&self) -> bool {
+        self.0.icc
+    }
+
+    #[getter]
+    fn note(&self) -> &'static str {
+        self.0.note
+    }
+
+    fn __repr__(&self) -> String {
+        format!("FormatInfo({}, by {})", self.0.name, self.0.decoder)
+    }
 }
 
 /// What a picture's header says.
@@ -120,6 +168,11 @@ fn specs(specs: Vec<(String, u32, u8)>, method: u8) -> PyResult<Vec<Spec>> {
         })
     };
     specs.into_iter().map(check).collect()
+}
+
+#[pyfunction]
+fn formats() -> Vec<FormatInfo> {
+    Format::ALL.map(|format| FormatInfo(format.about())).into()
 }
 
 #[pyfunction]
