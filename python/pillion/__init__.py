@@ -8,8 +8,8 @@ Open a library::
         library.index()
         library.run()
 
-or use the parts alone: :func:`thumbnail`, :func:`hash_file`, :func:`ocr`, :func:`transcribe`, :func:`embed`. Names are
-imported when they are first used, so that ``import pillion`` is quick and needs no engine.
+or use the parts alone: :func:`thumbnail`, :func:`decode`, :func:`hash_file`, :func:`ocr`, :func:`transcribe`,
+:func:`embed`. Names are imported when they are first used, so that ``import pillion`` is quick and needs no engine.
 """
 
 from __future__ import annotations
@@ -18,23 +18,23 @@ from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
-    from pillion._core import HashResult, decode, hash_bytes, hash_file
+    from pillion._core import HashResult, hash_bytes, hash_file
     from pillion.errors import ErrorClass, ItemError, LibraryError, PillionError, UsageError
     from pillion.indexer import IndexReport
     from pillion.library import Library, Status, WorkReport
     from pillion.model import SidecarFormat, SidecarKind, SidecarStatus
-    from pillion.parts import file_thumbnail, thumbnail
+    from pillion.parts import decode, file_thumbnail, thumbnail
     from pillion.results import OcrResult, TranscriptResult
     from pillion.sidecars import Failed, Pending, Ready
     from pillion.text import embed, ocr, transcribe
 
 _HOMES = {
-    "pillion._core": ("HashResult", "decode", "hash_bytes", "hash_file", "__version__"),
+    "pillion._core": ("HashResult", "hash_bytes", "hash_file", "__version__"),
     "pillion.errors": ("ErrorClass", "ItemError", "LibraryError", "PillionError", "UsageError"),
     "pillion.indexer": ("IndexReport",),
     "pillion.library": ("Library", "Status", "WorkReport"),
     "pillion.model": ("SidecarFormat", "SidecarKind", "SidecarStatus"),
-    "pillion.parts": ("file_thumbnail", "thumbnail"),
+    "pillion.parts": ("decode", "file_thumbnail", "thumbnail"),
     "pillion.sidecars": ("Failed", "Pending", "Ready"),
     "pillion.results": ("OcrResult", "TranscriptResult"),
     "pillion.text": ("embed", "ocr", "transcribe"),

@@ -7,22 +7,49 @@ import os
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 
+import numpy as np
+from numpy.typing import NDArray
+
 from pillion import _core, generators
 from pillion.errors import ErrorClass, ItemError, UsageError
 from pillion.model import THUMB_SPECS, Empty, GenerationRequest, SidecarKind
 
 PathLike = str | os.PathLike[str]
+MAX_PIXELS = 1 << 28
+"""Pictures with more pixels than these 268 million are refused unless the caller says otherwise."""
 
 
-def thumbnail(source: PathLike | bytes, variants: Sequence[str] = ("grid@2x",)) -> dict[str, bytes]:
+def decode(source: PathLike | bytes, *, max_side: int | None = None, max_pixels: int = MAX_PIXELS) -> NDArray[np.uint8]:
+    """The pixels of a picture: upright, in sRGB, uint8, shape (H, W, 3), or (H, W, 4) where it has alpha (straight).
+
+    ``source`` is a path or the file's bytes. A picture with a longer side than ``max_side`` pixels is scaled down to
+    it, which costs far less than decoding all of it. Raises ItemError (``corrupt``, ``unsupported``,
+    ``missing_source``, ``oom``; ``too_large`` above ``max_pixels``), UsageError for a ``max_side`` below 1.
+    """
+    if max_side is not None and max_side < 1:
+        raise UsageError("max_side must be at least 1.")
+    return _core.decode(source, max_side=max_side, max_pixels=max_pixels)
+
+
+def thumbnail(source: PathLike | bytes | NDArray[np.uint8], variants: Sequence[str] = ("grid@2x",)) -> dict[str, bytes]:
     """WebP thumbnails of a picture: variant -> bytes. One read and one decode for all, in Rust, without the GIL.
 
-    ``source`` is a path or the picture's bytes. Raises ItemError (``corrupt``, ``unsupported``, ``too_large``,
-    ``missing_source``), UsageError for an unknown variant.
+    ``source`` is a path, the file's bytes, or pixels as :func:`decode` gives them. Raises ItemError (``corrupt``,
+    ``unsupported``, ``too_large``, ``missing_source``), UsageError for an unknown variant or an array of another shape.
     """
     check_variants(variants)
     specs = [(name, THUMB_SPECS[name].max_side, THUMB_SPECS[name].quality) for name in variants]
-    return {made.name: made.data for made in _core.thumbnails(source, specs)}
+    if isinstance(source, np.ndarray):
+        made = _core.thumbnails_from_pixels(_checked_pixels(source), specs)
+    else:
+        made = _core.thumbnails(source, specs)
+    return {thumb.name: thumb.data for thumb in made}
+
+
+def _checked_pixels(pixels: NDArray[np.uint8]) -> NDArray[np.uint8]:
+    if pixels.dtype != np.uint8 or pixels.ndim != 3 or pixels.shape[2] not in (3, 4) or pixels.size == 0:
+        raise UsageError(f"Pixels must be uint8 of shape (H, W, 3 or 4), not {pixels.dtype} of shape {pixels.shape}.")
+    return np.ascontiguousarray(pixels)
 
 
 def file_thumbnail(path: PathLike, variants: Sequence[str] = ("grid@2x",)) -> dict[str, bytes]:
