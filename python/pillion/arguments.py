@@ -8,12 +8,12 @@ from pathlib import Path
 
 import sqlalchemy as sa
 
-from pillion.catalog.entries import EntryRow, list_locations
+from pillion.catalog.entries import EntryRow, Location, list_locations
 from pillion.errors import UsageError
-from pillion.model import SidecarKind
+from pillion.model import KIND_VARIANTS, SidecarKind
 
 
-def existing_folder(path: str | os.PathLike[str]) -> bytes:
+def existing_folder(path: str | bytes | os.PathLike[str]) -> bytes:
     """The absolute path of a folder, links resolved. Raises UsageError if it is none."""
     folder = os.path.realpath(os.path.expanduser(os.fsencode(path)))
     if os.path.isdir(folder):
@@ -35,6 +35,24 @@ def location_id(connection: sa.Connection, path: str | os.PathLike[str] | None) 
     raise UsageError(f"{os.fsdecode(folder)} is not a Location of this library; 'pillion status' lists them.")
 
 
+def locate(locations: Sequence[Location], path: str | os.PathLike[str]) -> tuple[Location | None, bytes]:
+    """The walked Location that holds a file or folder, and its path in there: a folder's ends with a slash, or is "".
+
+    No Location: None, and the absolute path of the folder. Raises UsageError for a path that is not there, or a file
+    that no Location holds.
+    """
+    absolute = os.path.realpath(os.path.expanduser(os.fsencode(path)))
+    is_file = os.path.isfile(absolute)
+    folder = os.path.dirname(absolute) if is_file else existing_folder(absolute)
+    for location in locations:
+        if location.walked and is_inside(folder, location.path):
+            inside = os.path.relpath(absolute, location.path)
+            return location, inside if is_file else b"" if inside == b"." else inside + b"/"
+    if is_file:
+        raise UsageError(f"{os.fsdecode(absolute)} is in no Location of this library; index its folder first.")
+    return None, folder
+
+
 def is_inside(path: bytes, folder: bytes) -> bool:
     """Whether ``path`` is ``folder`` or lies in it."""
     return path == folder or path.startswith(folder.rstrip(b"/") + b"/")
@@ -45,6 +63,13 @@ def globs_of_library(root: Path, location: bytes, prefix: bytes) -> list[str]:
     walked = os.path.join(location, prefix).rstrip(b"/")
     library = os.path.realpath(os.fsencode(root))
     return ["/" + os.fsdecode(os.path.relpath(library, walked)) + "/"] if is_inside(library, walked) else []
+
+
+def parse_variant(variant: str | None, kinds: Sequence[SidecarKind]) -> str | None:
+    """The variant, if one of ``kinds`` has it; None stays None. Raises UsageError."""
+    if variant is not None and not any(variant in KIND_VARIANTS[kind] for kind in kinds):
+        raise UsageError(f"There is no variant '{variant}' of {', '.join(kinds)}.")
+    return variant
 
 
 def parse_kinds(kinds: Sequence[SidecarKind | str] | None) -> tuple[SidecarKind, ...]:

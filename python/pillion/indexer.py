@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import hashlib
-import json
 import threading
 import time
 from collections import Counter
@@ -22,7 +20,7 @@ from pillion.indexing.aggregation import aggregate
 from pillion.indexing.discovery import Discovered, FoundFile, Problem, discover
 from pillion.indexing.identification import Identified, chunked, identify
 from pillion.indexing.processing import Changes, compare
-from pillion.indexing.queueing import wanted_sidecars
+from pillion.indexing.queueing import signature, wanted_sidecars
 from pillion.model import SidecarKind
 from pillion.policy import DeviceGenerationPolicy, restrict
 
@@ -209,18 +207,13 @@ class Indexer:
         with self._database.read() as connection:
             mimes = catalog_queueing.present_mimes(connection)
             before = catalog_queueing.read_signature(connection, location.id)
-        now = {mime: _signature(policy, mime) for mime in mimes}
+        now = {mime: signature(policy, mime) for mime in mimes}
         if now == before:
             return
         changed = [mime for mime in mimes if mime in before and before[mime] != now[mime]]
         with self._database.write() as connection:
             catalog_queueing.mark_changed(connection, location.id, changed)
             catalog_queueing.write_signature(connection, location.id, now)
-
-
-def _signature(policy: DeviceGenerationPolicy, mime: str) -> str:
-    wants = [(want.kind, want.variant, want.recipe.digest()) for want in wanted_sidecars(policy, mime, None)]
-    return hashlib.blake2b(json.dumps(wants).encode(), digest_size=8).hexdigest()
 
 
 def _entry_row(item: Identified) -> EntryRow:

@@ -30,13 +30,15 @@ from pillion.catalog.pauses import Pause
 from pillion.catalog.rebuilding import introduce_device, knows_device
 from pillion.config import TEMPLATE, Config, load_config
 from pillion.device import device_name, device_uuid
-from pillion.errors import CatalogError, LibraryError, UsageError
+from pillion.errors import CatalogError, LibraryError
 from pillion.failpoints import reach
 from pillion.indexer import Indexer, IndexReport, PhaseProgress
 from pillion.indexing.queueing import wanted_on_demand
 from pillion.jobs.states import Urgency
 from pillion.lock import exclusive
-from pillion.model import KIND_VARIANTS, SidecarKind, SidecarStatus, WantedSidecar
+from pillion.model import SidecarKind, SidecarStatus, WantedSidecar
+from pillion.planning import GenerationPlan
+from pillion.plans import Plans
 from pillion.policy import DeviceGenerationPolicy, named_policy, override
 from pillion.sidecars import Item, Sidecars
 from pillion.store import Store
@@ -82,6 +84,7 @@ class Library:
         self._device_uuid = device_uuid()
         self._workers: Workers | None = None
         self.sidecars = Sidecars(database, self._store, self._wants_on_demand)
+        self.plans = Plans(database, root, config, self.policy_for)
         self.care = Care(root, database, self._store, self._device_uuid, read_only=read_only)
 
     @classmethod
@@ -317,42 +320,50 @@ class Library:
         self, *, kind: SidecarKind | str | None = None, error_class: str | None = None, content_uuid: str | None = None
     ) -> int:
         """Queue failed sidecars again, with new tries; returns how many."""
-        return self._again([SidecarStatus.FAILED], Urgency.NEW, kind, None, error_class, content_uuid)
-
-    def regenerate(
-        self, *, kind: SidecarKind | str | None = None, variant: str | None = None, content_uuid: str | None = None
-    ) -> int:
-        """Make sidecars again whatever their state; ready ones are served until they are replaced. Returns how many."""
-        statuses = [status for status in SidecarStatus if status is not SidecarStatus.PENDING]
-        return self._again(statuses, Urgency.REGENERATE, kind, variant, None, content_uuid)
-
-    def _again(
-        self,
-        statuses: Sequence[SidecarStatus],
-        urgency: Urgency,
-        kind: SidecarKind | str | None,
-        variant: str | None,
-        error_class: str | None,
-        content_uuid: str | None,
-    ) -> int:
         self._must_be_writable()
         chosen = parse_kinds([kind] if kind is not None else None)
-        if variant is not None and not any(variant in KIND_VARIANTS[item] for item in chosen):
-            raise UsageError(f"There is no variant '{variant}' of {', '.join(chosen)}.")
         now = time.time()
         with self._database.write() as connection:
             number = catalog_sidecars.ask_again(
                 connection,
                 now,
-                statuses=statuses,
+                statuses=[SidecarStatus.FAILED],
                 kind=chosen[0] if kind is not None else None,
-                variant=variant,
                 error_class=error_class,
                 content_uuids=[content_uuid] if content_uuid is not None else None,
             )
             for item in chosen:
-                catalog_jobs.queue_due(connection, item, urgency, now)
+                catalog_jobs.queue_due(connection, item, Urgency.NEW, now)
         return number
+
+    def regenerate(
+        self,
+        *,
+        kind: SidecarKind | str | None = None,
+        variant: str | None = None,
+        content_uuid: str | None = None,
+        under: str | os.PathLike[str] | None = None,
+        stale: bool = False,
+    ) -> int:
+        """Make sidecars again whatever their state; ready ones are served until they are replaced. Returns how many.
+
+        ``under``: only of files in this folder. ``stale``: only those that another recipe is wanted for by now.
+        ``library.plans.regeneration`` says before what this would queue.
+        """
+        self._must_be_writable()
+        return self.plans.regenerate(
+            kind=kind, variant=variant, content_uuid=content_uuid, under=under, stale=stale, now=time.time()
+        )
+
+    def plan(
+        self,
+        *paths: str | os.PathLike[str],
+        policy: str | None = None,
+        kinds: Sequence[SidecarKind | str] | None = None,
+        walk: bool = True,
+    ) -> GenerationPlan:
+        """What the next :meth:`index` and :meth:`run` would make and why; see :meth:`pillion.plans.Plans.plan`."""
+        return self.plans.plan(*paths, policy=policy, kinds=kinds, walk=walk)
 
     def ls(
         self,

@@ -23,6 +23,7 @@ from pillion.execute import Execution, Staged
 from pillion.failpoints import reach
 from pillion.jobs.engine import Result
 from pillion.jobs.states import JobChange, JobState, job_done, job_failed_once, job_released
+from pillion.journal import note_results
 from pillion.model import Empty, Failure, SidecarKind, SidecarStatus
 from pillion.schedule import PlannedJob
 from pillion.store import ManifestEntry, Placement, Store
@@ -72,6 +73,7 @@ class Recorder:
                 record_outcomes(connection, batch.outcomes, self._device_uuid, now)
                 catalog_jobs.finish(connection, batch.changes, now)
                 self._end_waiting(connection, batch, now)
+                note_results(connection, results, {job: change for job, _, change in batch.changes}, now)
                 reach("record.written")
         except (OSError, ItemError) as error:
             if not _is_disk_full(error):

@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
 from pillion.catalog.jobs import ClaimedJob, Due
+from pillion.config import Config
 from pillion.execute import ExecutionTask
 from pillion.jobs.engine import Planned
 from pillion.model import SidecarKind
@@ -36,6 +38,11 @@ KIND_LIMITS: Mapping[SidecarKind, KindLimits] = {
     SidecarKind.TRANSCRIPT: KindLimits(cost_s=10.0, deadline_s=600, deadline_s_per_mib=60, per_worker=1, at_most=1),
     SidecarKind.EMBEDDINGS: KindLimits(cost_s=0.1, deadline_s=120, deadline_s_per_mib=10, per_worker=16),
 }
+
+
+def worker_count(config: Config) -> int:
+    """How many worker processes a library uses on this machine."""
+    return config.workers or len(os.sched_getaffinity(0))
 
 
 def lane_limits(workers: int) -> dict[str, int]:

@@ -24,9 +24,10 @@ from pillion.failpoints import reach
 from pillion.jobs.engine import Engine, Planned, Result
 from pillion.jobs.pool import WorkerPool
 from pillion.jobs.states import job_released
+from pillion.journal import note_started
 from pillion.model import SidecarKind
 from pillion.record import Recorder
-from pillion.schedule import PlannedJob, lane_limits, plan
+from pillion.schedule import PlannedJob, lane_limits, plan, worker_count
 from pillion.store import Store
 
 _RECYCLE_SHARE = 0.4
@@ -82,6 +83,7 @@ class CatalogJobs:
             claimed = catalog_jobs.claim(
                 connection, SidecarKind(lane), owner=self._owner, token=uuid.uuid4().hex, now=now, limit=limit
             )
+            note_started(connection, claimed, now)
         if claimed:
             reach("work.claimed")
         planned = [plan(job, self._store, self._owner, self._max_pixels) for job in claimed]
@@ -173,7 +175,7 @@ class Workers:
         kinds: Sequence[SidecarKind] = tuple(SidecarKind),
         progress: Callable[[], None] | None = None,
     ) -> None:
-        size = config.workers or len(os.sched_getaffinity(0))
+        size = worker_count(config)
         self._store = store
         self._owner = this_owner()
         self.recorder = Recorder(database, store, device_uuid, self._owner)

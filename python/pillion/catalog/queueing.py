@@ -62,7 +62,7 @@ def queue_slice(
 
 def want_one(connection: sa.Connection, content_uuid: str, want: WantedSidecar, now: float) -> None:
     """Add the row of one sidecar that somebody asks for and no policy does."""
-    _remember(connection, want)
+    remember_recipe(connection, want)
     row = {
         "content_uuid": content_uuid,
         "kind": want.kind.value,
@@ -151,12 +151,12 @@ def _fill_wants(connection: sa.Connection, wants_of: WantsOf) -> None:
     groups = connection.execute(sa.select(_slice.c.mime, _slice.c.claimed).where(_slice.c.mime.is_not(None)).distinct())
     for mime, claimed in groups.all():
         for want in wants_of(mime, claimed or None):
-            digest = _remember(connection, want)
+            digest = remember_recipe(connection, want)
             row = {"mime": mime, "claimed": claimed, "kind": want.kind.value, "variant": want.variant, "digest": digest}
             connection.execute(sa.insert(_wants).values(**row))
 
 
-def _remember(connection: sa.Connection, want: WantedSidecar) -> str:
+def remember_recipe(connection: sa.Connection, want: WantedSidecar) -> str:
     """Keep a recipe with its settings, so that a job finds them; returns its digest."""
     digest = want.recipe.digest()
     settings = json.dumps(dict(want.settings), sort_keys=True)

@@ -185,7 +185,7 @@ def ask_again(
     kind: SidecarKind | None = None,
     variant: str | None = None,
     error_class: str | None = None,
-    content_uuids: Sequence[str] | None = None,
+    content_uuids: Sequence[str] | sa.Select[str] | None = None,
 ) -> int:
     """Make rows in these statuses due again; returns how many.
 

@@ -24,7 +24,7 @@ from sqlalchemy import (
     text,
 )
 
-from pillion.model import SidecarKind, SidecarStatus
+from pillion.model import MediaClass, SidecarKind, SidecarStatus
 
 metadata = MetaData()
 
@@ -224,3 +224,33 @@ jobs_running = Index(
     sqlite_where=text("state = 'running'"),
     postgresql_where=text("state = 'running'"),
 )
+
+history = Table(
+    "history",
+    metadata,
+    Column("kind", Text, nullable=False),
+    Column("variant", Text, nullable=False),
+    Column("media_class", Text, nullable=False),
+    Column("number", Float, nullable=False),
+    Column("seconds", Float, nullable=False),
+    Column("bytes", Float, nullable=False),
+    Column("source_bytes", Float, nullable=False),
+    PrimaryKeyConstraint("kind", "variant", "media_class"),
+    CheckConstraint(_one_of("kind", SidecarKind)),
+    CheckConstraint(_one_of("media_class", MediaClass)),
+    CheckConstraint("number > 0 AND seconds >= 0 AND bytes >= 0 AND source_bytes >= 0"),
+)
+"""Sums over what was made: ``number`` sidecars took ``seconds`` of a worker, from ``source_bytes`` to ``bytes``. Old
+measurements fade: the sums are halved whenever ``number`` has grown large."""
+
+events = Table(
+    "events",
+    metadata,
+    Column("first_id", _BigId, primary_key=True),
+    Column("number", Integer, nullable=False),
+    Column("at", Float, nullable=False),
+    Column("body", Text, nullable=False),
+    CheckConstraint("number > 0"),
+)
+"""One row for the events of one transaction: ``body`` is a JSON array of ``number`` events, the first of which has the
+id ``first_id``. Only the newest are kept."""

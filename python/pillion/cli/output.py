@@ -143,3 +143,35 @@ def print_excerpts(texts: Sequence[tuple[str, str]]) -> None:
     for name, text in texts:
         short = " ".join(text.split())
         say(f"{name}: {short[:200]}{'...' if len(short) > 200 else ''}")
+
+
+def print_queued(number: int, json_: bool) -> None:
+    """How many sidecars were queued."""
+    if json_:
+        print_json({"queued": number})
+    else:
+        say(
+            f"{number:,} sidecars are queued; run 'pillion work' to make them."
+            if number
+            else "There is nothing to queue."
+        )
+
+
+def duration(seconds: float) -> str:
+    """For people: ``40 s``, ``12 min``, ``3 h 20 min``, ``2 d 5 h``."""
+    minutes = round(seconds / 60)
+    if seconds < 90:
+        return f"{max(1, round(seconds))} s"
+    if minutes < 90:
+        return f"{minutes} min"
+    hours = minutes // 60
+    return f"{hours} h {minutes % 60} min" if hours < 48 else f"{hours // 24} d {hours % 24} h"
+
+
+def size(number: float) -> str:
+    """For people: ``900 bytes``, ``1.5 MB``; powers of 1000."""
+    for unit in ("bytes", "kB", "MB", "GB"):
+        if number < 1000:
+            return f"{number:,.0f} {unit}" if unit == "bytes" or number >= 10 else f"{number:.1f} {unit}"
+        number /= 1000
+    return f"{number:,.1f} TB"

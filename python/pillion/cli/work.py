@@ -1,4 +1,4 @@
-"""Commands that change a library: index, work, retry, regenerate."""
+"""Commands that work a library: index, work, retry, pause, resume."""
 
 from __future__ import annotations
 
@@ -17,7 +17,16 @@ from pillion.cli.options import (
     open_library,
     split_kinds,
 )
-from pillion.cli.output import index_json, note, print_failures, print_index, print_json, say, sidecar_counts
+from pillion.cli.output import (
+    index_json,
+    note,
+    print_failures,
+    print_index,
+    print_json,
+    print_queued,
+    say,
+    sidecar_counts,
+)
 from pillion.cli.progress import LiveProgress
 from pillion.library import Library, WorkReport
 from pillion.model import SidecarStatus
@@ -28,7 +37,6 @@ def register(app: typer.Typer) -> None:
     app.command()(index)
     app.command()(work)
     app.command()(retry)
-    app.command()(regenerate)
     app.command()(pause)
     app.command()(resume)
 
@@ -120,23 +128,7 @@ def retry(
     with open_library(library) as opened:
         uuid = one_content(opened, content) if content else None
         number = opened.retry(kind=kind, error_class=error_class, content_uuid=uuid)
-    _print_queued(number, json_)
-
-
-def regenerate(
-    content: Annotated[
-        str | None, typer.Argument(help="A file or the beginning of a content uuid (default: all).")
-    ] = None,
-    library: LibraryOption = None,
-    kind: KindOption = None,
-    variant: Annotated[str | None, typer.Option(help="Only this variant, e.g. grid@2x.")] = None,
-    json_: JsonOption = False,
-) -> None:
-    """Queue sidecars to be made again whatever their state; the old ones are served until then."""
-    with open_library(library) as opened:
-        uuid = one_content(opened, content) if content else None
-        number = opened.regenerate(kind=kind, variant=variant, content_uuid=uuid)
-    _print_queued(number, json_)
+    print_queued(number, json_)
 
 
 LocationOption = Annotated[
@@ -166,14 +158,3 @@ def resume(
         print_json({"resumed": number})
     else:
         say(f"{number} pauses lifted; run 'pillion work' to go on." if number else "Nothing was paused.")
-
-
-def _print_queued(number: int, json_: bool) -> None:
-    if json_:
-        print_json({"queued": number})
-    else:
-        say(
-            f"{number:,} sidecars are queued; run 'pillion work' to make them."
-            if number
-            else "There is nothing to queue."
-        )

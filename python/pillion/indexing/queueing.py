@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import hashlib
+import json
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from typing import Any
@@ -32,6 +34,12 @@ def wanted_sidecars(policy: DeviceGenerationPolicy, mime: str, claimed: str | No
         for variant in kinds[kind].variants:
             result.append(_wanted(kind, mime, variant, kinds[kind].settings, awaited))
     return result
+
+
+def signature(policy: DeviceGenerationPolicy, mime: str) -> str:
+    """16 hex digits that change when what files of a type should have changes: kinds, variants or recipes."""
+    wants = [(want.kind, want.variant, want.recipe.digest()) for want in wanted_sidecars(policy, mime, None)]
+    return hashlib.blake2b(json.dumps(wants).encode(), digest_size=8).hexdigest()
 
 
 def wanted_on_demand(

@@ -1,0 +1,43 @@
+"""The events of the last while, one row for those of one transaction, so that a batch of results costs one insert.
+
+Written in the transaction of what they tell about, so they are seen exactly when that is, by every process.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator, Sequence
+
+import sqlalchemy as sa
+
+from pillion.catalog.tables import events as table
+from pillion.events import Event, event_of, stored_json
+
+KEPT = 20_000
+"""About how many events are kept; older ones go."""
+
+
+def append_events(connection: sa.Connection, events: Sequence[Event], now: float) -> None:
+    """Add events in this transaction; their ids follow those that are there."""
+    if not events:
+        return
+    first = newest_event(connection) + 1
+    body = json.dumps([stored_json(event) for event in events], separators=(",", ":"))
+    connection.execute(sa.insert(table).values(first_id=first, number=len(events), at=now, body=body))
+    connection.execute(sa.delete(table).where(table.c.first_id <= first - KEPT))
+
+
+def newest_event(connection: sa.Connection) -> int:
+    """The id of the newest event; 0 before the first."""
+    query = sa.select(table.c.first_id + table.c.number - 1).order_by(table.c.first_id.desc()).limit(1)
+    return connection.scalar(query) or 0
+
+
+def events_after(connection: sa.Connection, after: int) -> Iterator[Event]:
+    """Events with a greater id than ``after`` that are still kept, in order."""
+    start = sa.select(sa.func.max(table.c.first_id)).where(table.c.first_id <= after + 1).scalar_subquery()
+    query = sa.select(table.c.first_id, table.c.at, table.c.body).where(table.c.first_id >= sa.func.coalesce(start, 0))
+    for first, at, body in connection.execute(query.order_by(table.c.first_id)):
+        for index, values in enumerate(json.loads(body)):
+            if first + index > after:
+                yield event_of(values, id=first + index, at=at)

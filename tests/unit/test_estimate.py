@@ -1,0 +1,104 @@
+"""Estimates: first guesses, measured history, and what changed between two recipes."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from pillion.catalog import history
+from pillion.catalog.database import Database
+from pillion.catalog.history import FADE_ABOVE, Measured, add_measured, list_measured
+from pillion.estimate import FIRST_BYTES_PER_PIXEL, FIRST_SECONDS_PER_MIB, Estimator
+from pillion.model import MediaClass, Recipe, SidecarKind
+from pillion.recipes import Change, changes
+
+
+@pytest.fixture
+def database(tmp_path: Path) -> Iterator[Database]:
+    opened = Database(tmp_path / "catalog.sqlite")
+    opened.prepare()
+    yield opened
+    opened.close()
+
+
+def _sums(**values: object) -> Measured:
+    base: dict[str, object] = {
+        "kind": SidecarKind.THUMB,
+        "variant": "icon",
+        "media_class": MediaClass.IMAGE,
+        "number": 10.0,
+        "seconds": 1.0,
+        "bytes": 20_000.0,
+        "source_bytes": 1e6,
+    }
+    return Measured(**{**base, **values})  # type: ignore[arg-type]
+
+
+def test_measured_sums_beat_the_first_guess() -> None:
+    estimate = Estimator([_sums()]).estimate(SidecarKind.THUMB, "icon", MediaClass.IMAGE, number=5, source_bytes=1)
+    assert (estimate.seconds, estimate.bytes, estimate.measured) == (0.5, 10_000, True)
+    guess = Estimator([_sums()]).estimate(SidecarKind.THUMB, "icon", MediaClass.PDF, number=5, source_bytes=1)
+    assert guess.bytes == pytest.approx(5 * 128 * 128 * FIRST_BYTES_PER_PIXEL)
+    assert not guess.measured
+
+
+def test_a_transcript_takes_as_long_as_its_source_is_large() -> None:
+    talk = (SidecarKind.TRANSCRIPT, "default", MediaClass.AUDIO)
+    guess = Estimator([]).estimate(*talk, number=1, source_bytes=3 * 1024 * 1024)
+    assert guess.seconds == pytest.approx(3 * FIRST_SECONDS_PER_MIB[MediaClass.AUDIO])
+    sums = _sums(kind=talk[0], variant=talk[1], media_class=talk[2], number=2.0, seconds=60.0, source_bytes=6e6)
+    assert Estimator([sums]).estimate(*talk, number=1, source_bytes=12_000_000).seconds == pytest.approx(120)
+
+
+def test_sums_add_up_and_old_ones_fade(database: Database) -> None:
+    with database.write() as connection:
+        add_measured(connection, [_sums(), _sums(variant="grid@2x")])
+        add_measured(connection, [_sums(number=FADE_ABOVE, seconds=0.0)])
+    with database.read() as connection:
+        icon = next(item for item in list_measured(connection) if item.variant == "icon")
+    assert (icon.number, icon.seconds, icon.bytes) == (FADE_ABOVE + 10, 1.0, 40_000)
+    with database.write() as connection:
+        add_measured(connection, [_sums(number=1.0, seconds=4.0)])
+        icon = next(item for item in list_measured(connection) if item.variant == "icon")
+    assert icon.number == (FADE_ABOVE + 10) / 2 + 1
+    assert icon.seconds == 0.5 + 4.0
+    assert history.FADE_ABOVE > 100
+
+
+def _known(*recipes: Recipe) -> dict[str, str]:
+    return {recipe.digest(): recipe.canonical() for recipe in recipes}
+
+
+def test_the_part_of_a_recipe_that_changed_is_named() -> None:
+    old = Recipe(generator="ocr", version=1, model="m1", settings={"languages": ["eng"], "gone": 1})
+    new = Recipe(generator="ocr", version=2, model="m2", settings={"languages": ["deu"]})
+    assert changes(old.digest(), new.digest(), _known(old, new)) == (
+        Change(part="version", old=1, new=2),
+        Change(part="model", old="m1", new="m2"),
+        Change(part="setting gone", old=1, new=None),
+        Change(part="setting languages", old=["eng"], new=["deu"]),
+    )
+    other = Recipe(generator="rapidocr", version=7, model="m1", settings=old.settings)
+    assert (
+        changes(old.digest(), other.digest(), _known(old, other))
+        == (
+            Change(part="generator", old="ocr", new="rapidocr"),
+            Change(part="version", old=1, new=7),
+        )[:1]
+    )
+
+
+def test_embeddings_name_what_changed_in_their_text() -> None:
+    texts = [Recipe(generator="ocr", version=1, settings={"languages": [name]}) for name in ("eng", "deu")]
+    made = [Recipe(generator="embeddings", version=1, settings={"made_from": text.digest()}) for text in texts]
+    known = _known(*texts, *made)
+    (change,) = changes(made[0].digest(), made[1].digest(), known)
+    assert str(change) == 'text: setting languages ["eng"] -> ["deu"]'
+
+
+def test_a_recipe_that_nobody_knows_any_more_is_said_so() -> None:
+    new = Recipe(generator="ocr", version=1)
+    (change,) = changes("f" * 32, new.digest(), _known(new))
+    assert (change.part, change.old) == ("recipe", "f" * 32)
