@@ -29,17 +29,11 @@ class ErrorClass(StrEnum):
     DISK_FULL = "disk_full"
 
     @property
-    def retryable(self) -> bool:
-        """Whether another try with the same file and recipe can end differently."""
-        return self in _RETRYABLE
-
-    @property
     def environment(self) -> bool:
         """A fault of the machine, not of the item: it pauses work and charges no attempt."""
         return self in _ENVIRONMENT
 
 
-_RETRYABLE = frozenset({ErrorClass.TIMEOUT, ErrorClass.OOM, ErrorClass.CRASH, ErrorClass.IO_TRANSIENT})
 _ENVIRONMENT = frozenset({ErrorClass.MISSING_TOOL, ErrorClass.DISK_FULL})
 
 
@@ -53,16 +47,19 @@ class ItemError(PillionError):
     """One file could not be processed.
 
     ``message`` is one sentence without the path (the caller knows the path). Raised by the Rust core, the engines
-    and the generators; ``str(error)`` is the message.
+    and the generators; ``str(error)`` is the message. ``words``: what the engine itself said. ``exit_status``: how the
+    worker process ended, where it did: a signal's name, or an exit code.
     """
 
-    def __init__(self, error_class: ErrorClass | str, message: str) -> None:
+    def __init__(self, error_class: ErrorClass | str, message: str, words: str = "", exit_status: str = "") -> None:
         super().__init__(message)
         self.error_class = ErrorClass(error_class)
         self.message = message
+        self.words = words
+        self.exit_status = exit_status
 
-    def __reduce__(self) -> tuple[type[ItemError], tuple[str, str]]:
-        return (type(self), (self.error_class.value, self.message))
+    def __reduce__(self) -> tuple[type[ItemError], tuple[str, str, str, str]]:
+        return (type(self), (self.error_class.value, self.message, self.words, self.exit_status))
 
 
 class UsageError(PillionError):

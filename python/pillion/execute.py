@@ -8,15 +8,20 @@ from __future__ import annotations
 import errno
 import os
 import time
+import traceback
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
 from pillion import _core, generators
 from pillion.errors import ErrorClass, ItemError
 from pillion.failpoints import reach
-from pillion.model import Empty, Failure, GenerationRequest, Produced, SidecarFormat, SidecarKind
+from pillion.model import Empty, Failure, GenerationRequest, Produced, SidecarFormat, SidecarKind, failure_of
+
+_FRAMES = 4
+_WORDS_BYTES = 2000
+"""How much of an engine's own words the ledger keeps."""
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -61,14 +66,23 @@ def execute(task: ExecutionTask) -> Execution:
     try:
         result = _generate(task)
     except ItemError as error:
-        result = Failure(error_class=error.error_class, message=error.message)
-    except MemoryError:
-        result = Failure(error_class=ErrorClass.OOM, message="Ran out of memory.")
+        result = replace(failure_of(error), words=error.words or _words(error))
+    except MemoryError as error:
+        result = Failure(error_class=ErrorClass.OOM, message="Ran out of memory.", words=_words(error))
     except OSError as error:
-        result = Failure(error_class=_class_of_os_error(error), message=f"{error.strerror or error}.")
+        message = f"{error.strerror or error}."
+        result = Failure(error_class=_class_of_os_error(error), message=message, words=_words(error))
     except Exception as error:
-        result = Failure(error_class=ErrorClass.CRASH, message=f"{type(error).__name__}: {error}"[:500])
+        message = f"{type(error).__name__}: {error}"[:500]
+        result = Failure(error_class=ErrorClass.CRASH, message=message, words=_words(error))
     return Execution(result=result, seconds=time.perf_counter() - start)
+
+
+def _words(error: BaseException) -> str:
+    """What went wrong in the engine's own words: for an error of ours its cause, for any other where it came from."""
+    if isinstance(error, ItemError):
+        return "" if error.__cause__ is None else _words(error.__cause__)
+    return "".join(traceback.format_exception(error, limit=-_FRAMES))[-_WORDS_BYTES:].strip()
 
 
 def _class_of_os_error(error: OSError) -> ErrorClass:

@@ -11,6 +11,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass, field
 
 from pillion.catalog import entries as catalog_entries
+from pillion.catalog import failures as catalog_failures
 from pillion.catalog import queueing as catalog_queueing
 from pillion.catalog.database import Database
 from pillion.catalog.entries import EntryRow, Location
@@ -184,6 +185,7 @@ class Indexer:
         looked_at = 0
         with report.timed("queueing"):
             self._look_again(location, effective)
+            self._look_again_at_sources(location)
             while self._has_unqueued(location):
                 with self._database.write() as connection:
                     count, queued = catalog_queueing.queue_slice(
@@ -202,6 +204,14 @@ class Indexer:
     def _has_unqueued(self, location: Location) -> bool:
         with self._database.read() as connection:
             return catalog_queueing.has_unqueued(connection, location.id)
+
+    def _look_again_at_sources(self, location: Location) -> None:
+        """Files that were gone or changed when they were to be read, and are there now as the catalog knows them."""
+        with self._database.read() as connection:
+            if not catalog_failures.has_lost_sources(connection, location.id):
+                return
+        with self._database.write() as connection:
+            catalog_failures.look_again_at_sources(connection, location.id)
 
     def _look_again(self, location: Location, policy: DeviceGenerationPolicy) -> None:
         with self._database.read() as connection:

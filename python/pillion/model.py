@@ -13,7 +13,7 @@ from enum import StrEnum
 from pathlib import Path
 from typing import Any
 
-from pillion.errors import ErrorClass
+from pillion.errors import ErrorClass, ItemError
 
 
 class SidecarKind(StrEnum):
@@ -52,13 +52,17 @@ class SidecarFormat(StrEnum):
 
 
 class SidecarStatus(StrEnum):
-    """The state of one wanted sidecar. The last three are final for its recipe; none but READY has a file."""
+    """The state of one wanted sidecar; none but READY has a file.
+
+    EMPTY, UNSUPPORTED and FAILED are final for its recipe, CANCELLED until somebody asks for it.
+    """
 
     PENDING = "pending"
     READY = "ready"
     EMPTY = "empty"
     UNSUPPORTED = "unsupported"
     FAILED = "failed"
+    CANCELLED = "cancelled"
 
 
 class MediaClass(StrEnum):
@@ -187,7 +191,20 @@ Generated = tuple[Produced, ...] | Empty
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Failure:
-    """Why an item has no sidecar: the class and one sentence."""
+    """Why an item has no sidecar: the class and one sentence.
+
+    ``words``: what the engine itself said, for whoever looks into it. ``exit_status``: how the worker process ended,
+    where it did: a signal's name, or an exit code.
+    """
 
     error_class: ErrorClass
     message: str
+    words: str = ""
+    exit_status: str = ""
+
+
+def failure_of(error: ItemError) -> Failure:
+    """The error as a value."""
+    return Failure(
+        error_class=error.error_class, message=error.message, words=error.words, exit_status=error.exit_status
+    )

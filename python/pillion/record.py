@@ -16,7 +16,8 @@ import sqlalchemy as sa
 
 from pillion.catalog import jobs as catalog_jobs
 from pillion.catalog.database import Database
-from pillion.catalog.jobs import ClaimedJob
+from pillion.catalog.failures import FailedTry, record_failures, resolve_made
+from pillion.catalog.jobs import ClaimedJob, Due
 from pillion.catalog.sidecars import SidecarOutcome, record_outcomes
 from pillion.errors import ErrorClass, ItemError
 from pillion.execute import Execution, Staged
@@ -24,11 +25,11 @@ from pillion.failpoints import reach
 from pillion.jobs.engine import Result
 from pillion.jobs.states import JobChange, JobState, job_done, job_failed_once, job_released
 from pillion.journal import note_results
-from pillion.model import Empty, Failure, SidecarKind, SidecarStatus
+from pillion.model import Empty, Failure, SidecarKind, SidecarStatus, failure_of
 from pillion.schedule import PlannedJob
 from pillion.store import ManifestEntry, Placement, Store
 
-DISK_FULL_NOTICE = "The disk that holds the library is full; free some space and run 'pillion work'. Nothing is lost."
+DISK_FULL_NOTICE = "The disk that holds the library is full; free some space, and work goes on. Nothing is lost."
 
 
 @dataclass(slots=True)
@@ -41,6 +42,7 @@ class _Batch:
     listed: dict[str, list[ManifestEntry]] = field(default_factory=dict)
     about: dict[str, ClaimedJob] = field(default_factory=dict)
     dropped: list[tuple[ClaimedJob, str]] = field(default_factory=list)
+    tried: list[FailedTry] = field(default_factory=list)
     text_ended: list[tuple[str, SidecarStatus, Failure | None]] = field(default_factory=list)
     ended: list[SidecarKind] = field(default_factory=list)
     pauses: dict[str, str] = field(default_factory=dict)
@@ -71,6 +73,8 @@ class Recorder:
                 self._place(batch)
                 reach("record.placed")
                 record_outcomes(connection, batch.outcomes, self._device_uuid, now)
+                record_failures(connection, batch.tried, now)
+                resolve_made(connection, _made_of(batch.outcomes), now)
                 catalog_jobs.finish(connection, batch.changes, now)
                 self._end_waiting(connection, batch, now)
                 note_results(connection, results, {job: change for job, _, change in batch.changes}, now)
@@ -99,21 +103,17 @@ class Recorder:
         for adopted in planned.adopted:
             entry = adopted.entry
             self._ready(batch, job, entry)
-        result = (
-            Failure(error_class=value.error_class, message=value.message)
-            if isinstance(value, ItemError)
-            else value.result
-        )
+        result = failure_of(value) if isinstance(value, ItemError) else value.result
         if isinstance(result, Failure):
             change = self._failed(batch, planned, result, now)
         else:
             change = job_done(job.attempts)
             if isinstance(result, Empty):
-                self._ended(batch, planned, SidecarStatus.EMPTY, None, result.note)
+                self._ended(batch, job, planned.making, SidecarStatus.EMPTY, None, result.note)
             else:
                 self._made(batch, planned, result)
             if len(planned.adopted) + len(planned.making) < len(job.due):
-                change = job_released(job.attempts)
+                change = job_released(job.attempts, job.last)
         batch.changes.append((job.id, job.token, change))
         if change.state not in (JobState.DONE, JobState.FAILED):
             return
@@ -128,17 +128,24 @@ class Recorder:
         if failure.error_class.environment:
             lane = "*" if failure.error_class is ErrorClass.DISK_FULL else job.kind.value
             batch.pauses[lane] = DISK_FULL_NOTICE if lane == "*" else failure.message
-            return job_released(job.attempts)
+            return job_released(job.attempts, job.last)
         change = job_failed_once(job.attempts, failure, now)
+        ended = planned.open if change.state is JobState.FAILED else planned.making
+        batch.tried.extend(_tried(job, due, failure, due in planned.making) for due in ended)
         if change.state is JobState.FAILED:
-            self._ended(batch, planned, _status_of(failure), failure, failure.message)
+            self._ended(batch, job, ended, _status_of(failure), failure, failure.message)
         return change
 
     def _ended(
-        self, batch: _Batch, planned: PlannedJob, status: SidecarStatus, failure: Failure | None, message: str
+        self,
+        batch: _Batch,
+        job: ClaimedJob,
+        ended: Sequence[Due],
+        status: SidecarStatus,
+        failure: Failure | None,
+        message: str,
     ) -> None:
-        job = planned.job
-        for due in planned.making:
+        for due in ended:
             batch.outcomes.append(
                 SidecarOutcome(
                     content_uuid=job.content_uuid,
@@ -223,6 +230,24 @@ class Recorder:
                 number = catalog_jobs.finish_waiting(connection, uuid, status, failure, now)
                 self.counts[SidecarKind.EMBEDDINGS, status] += number
                 self.jobs_ended[SidecarKind.EMBEDDINGS] += bool(number)
+
+
+def _made_of(outcomes: Sequence[SidecarOutcome]) -> list[str]:
+    """The contents of which something was made, or found empty."""
+    made = (SidecarStatus.READY, SidecarStatus.EMPTY)
+    return [outcome.content_uuid for outcome in outcomes if outcome.status in made]
+
+
+def _tried(job: ClaimedJob, due: Due, failure: Failure, itself: bool) -> FailedTry:
+    """What goes into the ledger; a variant that was left out of a last, small try is charged no try."""
+    return FailedTry(
+        content_uuid=job.content_uuid,
+        kind=job.kind,
+        variant=due.variant,
+        recipe=due.wanted,
+        failure=failure,
+        tries=int(itself),
+    )
 
 
 def _status_of(failure: Failure) -> SidecarStatus:

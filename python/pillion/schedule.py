@@ -66,6 +66,12 @@ class PlannedJob:
     adopted: Sequence[Adopted]
     making: Sequence[Due]
 
+    @property
+    def open(self) -> Sequence[Due]:
+        """What the job still has to make, in this task or a later one."""
+        adopted = [item.due for item in self.adopted]
+        return [due for due in self.job.due if due not in adopted]
+
 
 def plan(job: ClaimedJob, store: Store, owner: str, max_pixels: int) -> Planned[PlannedJob]:
     """Make the task of a claimed job. What a crash left finished but unrecorded is adopted, not made again."""

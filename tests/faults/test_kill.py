@@ -54,6 +54,7 @@ def test_after_a_kill_the_next_run_completes(tmp_path: Path, folder: Path, made:
         "empty": 0,
         "unsupported": 0,
         "failed": 0,
+        "cancelled": 0,
         "pending": 0,
     }
     check_invariants(library, finished=True)

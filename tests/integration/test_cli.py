@@ -84,7 +84,14 @@ def test_verify_finds_a_damaged_file_and_regenerate_mends_it(folder: Path, tmp_p
 
 def test_no_wait_leaves_the_work_to_work(folder: Path, tmp_path: Path) -> None:
     report = run_json("index", folder, "--library", tmp_path / "l", "--kinds", "thumb", "--no-wait")
-    assert report["sidecars"]["thumb"] == {"ready": 0, "empty": 0, "unsupported": 0, "failed": 0, "pending": 6}
+    assert report["sidecars"]["thumb"] == {
+        "ready": 0,
+        "empty": 0,
+        "unsupported": 0,
+        "failed": 0,
+        "cancelled": 0,
+        "pending": 6,
+    }
     recorded = run_json("work", "--library", tmp_path / "l")["recorded"]
     assert recorded == {"thumb": {"ready": 6}}
 

@@ -8,17 +8,21 @@ from pathlib import Path
 
 import pytest
 import sqlalchemy as sa
+from alembic import command
 from alembic.autogenerate import compare_metadata
+from alembic.config import Config
 from alembic.migration import MigrationContext
 from sqlalchemy.exc import IntegrityError
 
 from pillion.catalog import database as catalog_database
 from pillion.catalog import entries as catalog_entries
+from pillion.catalog import failures as catalog_failures
 from pillion.catalog import jobs as catalog_jobs
 from pillion.catalog import queueing as catalog_queueing
 from pillion.catalog import sidecars as catalog_sidecars
 from pillion.catalog.database import HEAD, SAFE_SQLITE, Database, network_file_system, sqlite_module
 from pillion.catalog.entries import EntryRow
+from pillion.catalog.failures import FailedTry
 from pillion.catalog.sidecars import SidecarOutcome
 from pillion.catalog.tables import jobs, metadata, sidecars
 from pillion.errors import CatalogError, ErrorClass, LibraryVersionError
@@ -269,3 +273,147 @@ def test_state_rules_are_held_by_the_database_itself(database: Database) -> None
     ):
         with pytest.raises(IntegrityError), database.write() as connection:
             connection.exec_driver_sql(statement)
+
+
+def _failed(database: Database, job: catalog_jobs.ClaimedJob, failure: Failure, now: float) -> None:
+    """Record a failed try of a job as the recorder does, final or not."""
+    change = job_failed_once(job.attempts, failure, now)
+    tried = [
+        FailedTry(content_uuid=job.content_uuid, kind=job.kind, variant=due.variant, recipe=due.wanted, failure=failure)
+        for due in job.due
+    ]
+    outcomes = [
+        SidecarOutcome(
+            content_uuid=job.content_uuid,
+            kind=job.kind,
+            variant=due.variant,
+            status=SidecarStatus.FAILED,
+            recipe=due.wanted,
+            error_class=failure.error_class.value,
+            error_message=failure.message,
+        )
+        for due in job.due
+        if change.state is JobState.FAILED
+    ]
+    with database.write() as connection:
+        assert catalog_jobs.finish(connection, [(job.id, job.token, change)], now) == 1
+        catalog_sidecars.record_outcomes(connection, outcomes, "device", now)
+        catalog_failures.record_failures(connection, tried, now)
+
+
+def _ledger(database: Database) -> list[catalog_failures.FailureRow]:
+    with database.read() as connection:
+        return list(catalog_failures.list_failures(connection))
+
+
+CRASH = Failure(error_class=ErrorClass.CRASH, message="died", words="stack smashed", exit_status="SIGABRT")
+
+
+def test_the_ledger_counts_tries_and_keeps_the_engines_words(database: Database) -> None:
+    _fill(database, 1, (OCR,))
+    for attempt, now in enumerate((10.0, 20.0, 40.0)):
+        (job,) = _claim(database, now=now)
+        assert (job.attempts, job.last is None) == (attempt, attempt == 0)
+        _failed(database, job, CRASH, now)
+        (row,) = _ledger(database)
+        assert (row.attempts, row.first_at, row.last_at) == (attempt + 1, 10.0, now)
+        assert (row.state is JobState.FAILED) == (attempt == 2)
+    assert (row.message, row.words, row.exit_status) == ("died", "stack smashed", "SIGABRT")
+    assert _claim(database, now=1e6) == []
+
+
+def test_a_failure_is_settled_when_the_sidecar_is_made_or_fails_under_another_recipe(database: Database) -> None:
+    _fill(database, 1, (OCR,))
+    (job,) = _claim(database, now=10.0)
+    _failed(database, job, Failure(error_class=ErrorClass.CORRUPT, message="broken"), 10.0)
+    newer = WantedSidecar(kind=OCR.kind, variant="default", recipe=Recipe(generator="ocr", version=2), settings={})
+    with database.write() as connection:
+        catalog_queueing.mark_changed(connection, 1, ["image/png"])
+        assert catalog_queueing.queue_slice(connection, 1, lambda *_: [newer], 11.0, kinds=KINDS) == (1, 1)
+    (again,) = _claim(database, now=12.0)
+    assert (again.attempts, again.last) == (0, None)
+    _failed(database, again, CRASH, 12.0)
+    (row,) = _ledger(database)
+    assert (row.recipe, row.attempts) == (newer.recipe.digest(), 1)
+    with database.write() as connection:
+        connection.execute(sa.update(sidecars).values(status="empty", recipe=newer.recipe.digest()))
+        catalog_failures.resolve_made(connection, [_uuid(0)], 13.0)
+    assert _ledger(database) == []
+
+
+def test_a_lost_source_is_due_again_when_the_next_index_finds_it(database: Database) -> None:
+    _fill(database, 2, (OCR,))
+    for job, error_class in zip(_claim(database), (ErrorClass.MISSING_SOURCE, ErrorClass.CORRUPT), strict=True):
+        _failed(database, job, Failure(error_class=error_class, message="gone"), 2.0)
+    with database.write() as connection:
+        assert catalog_failures.has_lost_sources(connection, 1)
+        catalog_failures.look_again_at_sources(connection, 1)
+        assert catalog_queueing.queue_slice(connection, 1, lambda *_: [OCR], 3.0, kinds=KINDS) == (1, 1)
+        assert not catalog_failures.has_lost_sources(connection, 1)
+    assert [job.content_uuid for job in _claim(database, now=4.0)] == [_uuid(0)]
+
+
+def test_what_is_cancelled_stays_so_until_it_is_asked_for(database: Database) -> None:
+    _fill(database, 3)
+    (running,) = _claim(database, limit=1)
+    with database.write() as connection:
+        # The text takes the embeddings that wait for it with it.
+        assert catalog_jobs.cancel(connection, SidecarKind.OCR, sa.select(sa.literal(_uuid(0))), 2.0) == 2
+        assert catalog_jobs.cancel(connection, SidecarKind.OCR, sa.select(sa.literal(_uuid(1))), 2.0) == 2
+        assert catalog_jobs.finish(connection, [(running.id, "t", job_done(0))], 3.0) == 0
+        catalog_queueing.mark_changed(connection, 1, ["image/png"])
+        assert catalog_queueing.queue_slice(connection, 1, lambda *_: [OCR, EMBEDDINGS], 3.0, kinds=KINDS)[1] == 0
+    states = _states(database)
+    cancelled = {(_uuid(n), kind) for n in (0, 1) for kind in ("ocr", "embeddings")}
+    assert {key for key, state in states.items() if state == "cancelled"} == cancelled
+    with database.write() as connection:
+        again = [SidecarStatus.CANCELLED]
+        assert catalog_sidecars.ask_again(connection, 4.0, statuses=again, content_uuids=[_uuid(0)]) == 2
+        assert sum(catalog_jobs.queue_due(connection, kind, Urgency.NEW, 4.0) for kind in KINDS) == 2
+    assert _states(database)[_uuid(0), "embeddings"] == "waiting"
+    assert _states(database)[_uuid(1), "ocr"] == "cancelled"
+
+
+def test_cancelling_what_was_to_be_made_again_keeps_the_old_file_served(database: Database) -> None:
+    _fill(database, 1, (OCR,))
+    digest = OCR.recipe.digest()
+    (job,) = _claim(database)
+    with database.write() as connection:
+        catalog_jobs.finish(connection, [(job.id, "t", job_done(0))], 1.0)
+        ready = {"status": "ready", "recipe": digest, "format": "json", "rel_path": "x", "size": 1, "checksum": "c"}
+        connection.execute(sa.update(sidecars).values(**ready))
+        for asked in (1, 2):
+            assert catalog_sidecars.ask_again(connection, 2.0, statuses=[SidecarStatus.READY]) == 1
+            assert catalog_jobs.queue_due(connection, SidecarKind.OCR, Urgency.REGENERATE, 2.0) == 1
+            assert catalog_jobs.cancel(connection, SidecarKind.OCR, None, 3.0) == 0
+            assert catalog_jobs.queue_due(connection, SidecarKind.OCR, Urgency.NEW, 4.0) == 0, asked
+        (row,) = catalog_sidecars.list_sidecars(connection)
+    assert (row.status, row.rel_path) == (SidecarStatus.READY, "x")
+
+
+def test_a_catalog_of_the_first_schema_is_brought_up_to_date(tmp_path: Path) -> None:
+    path = tmp_path / "catalog.sqlite"
+    database = Database(path)
+    config = Config()
+    config.set_main_option("script_location", str(Path(catalog_database.__file__).with_name("migrations")))
+    with database.write() as connection:
+        config.attributes["connection"] = connection
+        command.upgrade(config, "0001")
+        connection.exec_driver_sql("INSERT INTO contents VALUES ('u', 'h', 1, 'image/png', 0)")
+        connection.exec_driver_sql(
+            "INSERT INTO sidecars VALUES ('u', 'ocr', 'default', 'failed', 'r', 'r', NULL, NULL, NULL, NULL,"
+            " 'crash', 'it died', 1, 2)"
+        )
+        connection.exec_driver_sql(
+            "INSERT INTO jobs (content_uuid, kind, priority, state, attempts, error_class, created_at, updated_at)"
+            " VALUES ('u', 'ocr', 1, 'failed', 3, 'crash', 1, 2)"
+        )
+    database.prepare()
+    with database.write() as connection:
+        assert compare_metadata(MigrationContext.configure(connection), metadata) == []
+        (row,) = catalog_failures.list_failures(connection)
+        assert (row.error_class, row.message, row.attempts, row.last_at) == (ErrorClass.CRASH, "it died", 3, 2.0)
+        connection.exec_driver_sql("UPDATE sidecars SET status = 'cancelled'")
+        connection.exec_driver_sql("UPDATE jobs SET state = 'cancelled'")
+    assert database.check() == []
+    database.close()

@@ -2,17 +2,25 @@
 
 from __future__ import annotations
 
+import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
 from pillion.errors import ErrorClass
 from pillion.jobs.states import (
-    MAX_ATTEMPTS,
+    ENDED,
+    FULL_BUDGET,
+    RETRY_POLICIES,
+    Again,
     JobState,
     Urgency,
+    budget_of,
+    job_cancelled,
     job_done,
+    job_ended_with_text,
     job_failed_once,
     job_released,
+    job_woken,
     priority_of,
 )
 from pillion.model import Failure, SidecarKind
@@ -26,8 +34,10 @@ def test_a_failure_ends_the_job_or_tries_again_later(failure: Failure, attempts:
     assert change.attempts == attempts + 1
     assert change.failure == failure
     if change.state is JobState.QUEUED:
-        assert failure.error_class.retryable
-        assert change.attempts < MAX_ATTEMPTS
+        policy = RETRY_POLICIES[failure.error_class]
+        assert policy.again is Again.LATER
+        assert change.attempts < policy.tries
+        assert change.not_before is not None
         assert change.not_before > now
     else:
         assert change.state is JobState.FAILED
@@ -36,18 +46,61 @@ def test_a_failure_ends_the_job_or_tries_again_later(failure: Failure, attempts:
 @given(failures)
 def test_nothing_is_tried_more_often_than_allowed(failure: Failure) -> None:
     attempts = 0
-    for _ in range(MAX_ATTEMPTS):
+    tries = RETRY_POLICIES[failure.error_class].tries
+    for _ in range(tries):
         change = job_failed_once(attempts, failure, 0.0)
-        attempts = change.attempts
+        attempts = change.attempts or 0
         if change.state is JobState.FAILED:
             break
     assert change.state is JobState.FAILED
-    assert attempts <= MAX_ATTEMPTS
+    assert attempts == tries
 
 
-def test_waits_grow() -> None:
-    failure = Failure(error_class=ErrorClass.TIMEOUT, message="slow")
-    assert job_failed_once(0, failure, 0.0).not_before < job_failed_once(1, failure, 0.0).not_before
+def test_every_class_has_its_policy() -> None:
+    assert set(RETRY_POLICIES) == set(ErrorClass)
+    for error_class, policy in RETRY_POLICIES.items():
+        assert (policy.again is Again.MENDED) == error_class.environment
+        assert (policy.tries > 1) == (policy.again is Again.LATER)
+    never = {ErrorClass.CORRUPT, ErrorClass.UNSUPPORTED, ErrorClass.TOO_LARGE}
+    assert {error_class for error_class, policy in RETRY_POLICIES.items() if policy.again is Again.NEVER} == never
+    for error_class in (ErrorClass.TIMEOUT, ErrorClass.OOM, ErrorClass.CRASH):
+        assert RETRY_POLICIES[error_class].tries == 3
+
+
+@pytest.mark.parametrize("error_class", [ErrorClass.TIMEOUT, ErrorClass.IO_TRANSIENT])
+def test_waits_grow_up_to_minutes(error_class: ErrorClass) -> None:
+    policy = RETRY_POLICIES[error_class]
+    waits = [policy.wait(tried) for tried in range(1, policy.tries)]
+    assert waits == sorted(set(waits))
+    assert policy.wait(1000) == policy.longest_wait_s
+
+
+def test_later_tries_of_what_hurts_are_alone_and_have_less() -> None:
+    crash = Failure(error_class=ErrorClass.CRASH, message="died")
+    read = Failure(error_class=ErrorClass.IO_TRANSIENT, message="read error")
+    first, second, third = budget_of(0, None), budget_of(1, crash), budget_of(2, crash)
+    assert first == FULL_BUDGET
+    assert second.alone
+    assert third.alone
+    assert first.share > second.share > third.share > 0
+    assert third.one_variant
+    assert budget_of(9, crash) == third
+    assert budget_of(1, read) == FULL_BUDGET
+
+
+def test_a_release_keeps_the_last_failure_for_the_next_try() -> None:
+    crash = Failure(error_class=ErrorClass.CRASH, message="died")
+    assert job_released(1, crash).failure == crash
+
+
+def test_changes_name_the_states_they_may_be_made_to() -> None:
+    failure = Failure(error_class=ErrorClass.CORRUPT, message="bad bytes")
+    for change in (job_done(0), job_released(0), job_failed_once(0, failure, 0.0)):
+        assert change.before == {JobState.RUNNING}
+    for change in (job_woken(), job_ended_with_text(None), job_ended_with_text(failure)):
+        assert change.before == {JobState.WAITING}
+    assert job_cancelled().before == {JobState.QUEUED, JobState.WAITING, JobState.RUNNING}
+    assert not job_cancelled().before & ENDED
 
 
 def test_a_corrupt_file_is_not_tried_again() -> None:

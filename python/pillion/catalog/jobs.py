@@ -9,10 +9,21 @@ from dataclasses import dataclass
 import sqlalchemy as sa
 
 from pillion.catalog.entries import sources_of
+from pillion.catalog.failures import FailedTry, record_failures
 from pillion.catalog.pauses import may_run
+from pillion.catalog.sidecars import ASKED, mark_cancelled
 from pillion.catalog.statements import chunks, upsert
 from pillion.catalog.tables import contents, jobs, recipes, sidecars
-from pillion.jobs.states import JobChange, JobState, Urgency, priority_of
+from pillion.errors import ErrorClass
+from pillion.jobs.states import (
+    JobChange,
+    JobState,
+    Urgency,
+    job_cancelled,
+    job_ended_with_text,
+    job_woken,
+    priority_of,
+)
 from pillion.model import Failure, SidecarKind, SidecarStatus
 
 LEASE_S = 30.0
@@ -31,13 +42,17 @@ class Due:
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class ClaimedJob:
-    """A job that this process runs now. ``sources``: (absolute path, size, mtime_ns) of its files, best first."""
+    """A job that this process runs now. ``sources``: (absolute path, size, mtime_ns) of its files, best first.
+
+    ``last``: how the try before this one ended, if it failed and another was left.
+    """
 
     id: int
     content_uuid: str
     kind: SidecarKind
     priority: int
     attempts: int
+    last: Failure | None
     token: str
     hash: str | None
     mime: str
@@ -69,14 +84,23 @@ def claim(
             lease_deadline=now + LEASE_S,
             updated_at=now,
         )
-        .returning(jobs.c.id, jobs.c.content_uuid, jobs.c.priority, jobs.c.attempts)
+        .returning(
+            jobs.c.id,
+            jobs.c.content_uuid,
+            jobs.c.priority,
+            jobs.c.attempts,
+            jobs.c.error_class,
+            jobs.c.error_message,
+        )
     ).all()
     return _load(connection, kind, token, sorted(taken, key=lambda row: (row.priority, row.id)))
 
 
-def _load(
-    connection: sa.Connection, kind: SidecarKind, token: str, rows: Sequence[sa.Row[tuple[int, str, int, int]]]
-) -> list[ClaimedJob]:
+_Taken = tuple[int, str, int, int, str | None, str | None]
+"""(id, content_uuid, priority, attempts, error class and message of the last try)"""
+
+
+def _load(connection: sa.Connection, kind: SidecarKind, token: str, rows: Sequence[sa.Row[_Taken]]) -> list[ClaimedJob]:
     uuids = [row.content_uuid for row in rows]
     due = _due_variants(connection, kind, uuids)
     about = _contents(connection, uuids)
@@ -89,6 +113,7 @@ def _load(
             kind=kind,
             priority=row.priority,
             attempts=row.attempts,
+            last=_failure(row.error_class, row.error_message),
             token=token,
             hash=about[row.content_uuid][0],
             mime=about[row.content_uuid][1],
@@ -99,6 +124,10 @@ def _load(
         )
         for row in rows
     ]
+
+
+def _failure(error_class: str | None, message: str | None) -> Failure | None:
+    return Failure(error_class=ErrorClass(error_class), message=message or "") if error_class else None
 
 
 def _contents(connection: sa.Connection, uuids: Sequence[str]) -> dict[str, tuple[str | None, str, int]]:
@@ -153,10 +182,13 @@ def still_held(connection: sa.Connection, claims: Collection[tuple[int, str]]) -
     return held
 
 
-def finish(connection: sa.Connection, changes: Sequence[tuple[int, str, JobChange]], now: float) -> None:
-    """Write (job id, lease token, change); one whose token is no longer the job's changes nothing."""
+def finish(connection: sa.Connection, changes: Sequence[tuple[int, str, JobChange]], now: float) -> int:
+    """Write (job id, lease token, change), each of a claimed job; returns how many jobs changed.
+
+    One whose token is no longer the job's changes nothing.
+    """
     if not changes:
-        return
+        return 0
     statement = (
         sa.update(jobs)
         .where(
@@ -176,10 +208,12 @@ def finish(connection: sa.Connection, changes: Sequence[tuple[int, str, JobChang
             updated_at=now,
         )
     )
-    connection.execute(statement, [_finish_row(job, token, change) for job, token, change in changes])
+    return connection.execute(statement, [_finish_row(job, token, change) for job, token, change in changes]).rowcount
 
 
 def _finish_row(job: int, token: str, change: JobChange) -> dict[str, object]:
+    if change.before != {JobState.RUNNING}:
+        raise ValueError(f"A claimed job cannot become {change.state} by this change.")
     return {
         "job": job,
         "token": token,
@@ -214,36 +248,76 @@ def rescue(connection: sa.Connection, owner: str, now: float) -> int:
     ).rowcount
 
 
+def _apply(connection: sa.Connection, change: JobChange, now: float, *where: sa.ColumnElement[bool]) -> int:
+    """Make a change to all jobs that a condition selects and that are in a state that it may be made to."""
+    values: dict[str, object] = {
+        "state": change.state.value,
+        "updated_at": now,
+        "error_class": change.failure.error_class.value if change.failure else None,
+        "error_message": change.failure.message if change.failure else None,
+        **dict.fromkeys(("lease_owner", "lease_token", "lease_deadline")),
+    }
+    optional = {"attempts": change.attempts, "not_before": change.not_before}
+    values.update({name: value for name, value in optional.items() if value is not None})
+    before = jobs.c.state.in_(sorted(state.value for state in change.before))
+    return connection.execute(sa.update(jobs).where(before, *where).values(**values)).rowcount
+
+
+def cancel(connection: sa.Connection, kind: SidecarKind, content_uuids: sa.Select[str] | None, now: float) -> int:
+    """Take jobs of a kind (of those contents) out of the queue, running ones too; returns how many sidecars.
+
+    What runs is stopped by whoever runs it, who finds its claim gone. What waits for a cancelled text goes with it.
+    What is ready stays and is served.
+    """
+    mine = [jobs.c.kind == kind.value]
+    if content_uuids is not None:
+        mine.append(jobs.c.content_uuid.in_(content_uuids))
+    _apply(connection, job_cancelled(), now, *mine)
+    if kind.value in _TEXT_KINDS:
+        text = jobs.alias("text")
+        gone = sa.select(text.c.content_uuid).where(text.c.kind == kind.value, text.c.state == JobState.CANCELLED.value)
+        waiting = jobs.c.state == JobState.WAITING.value
+        _apply(connection, job_cancelled(), now, waiting, jobs.c.content_uuid.in_(gone))
+    return mark_cancelled(connection, now)
+
+
 def wake_waiting(connection: sa.Connection, content_uuids: Sequence[str], now: float) -> None:
     """Queue the embeddings of these contents, whose text has an outcome now."""
     for some in chunks(content_uuids):
-        waiting = sa.and_(jobs.c.state == JobState.WAITING.value, jobs.c.content_uuid.in_(some))
-        connection.execute(sa.update(jobs).where(waiting).values(state=JobState.QUEUED.value, updated_at=now))
+        _apply(connection, job_woken(), now, jobs.c.content_uuid.in_(some))
 
 
 def finish_waiting(
     connection: sa.Connection, content_uuid: str, status: SidecarStatus, failure: Failure | None, now: float
 ) -> int:
     """The text that a content's embeddings wait for will not come: they end as it did. Returns how many sidecars."""
-    waiting = sa.and_(
-        jobs.c.state == JobState.WAITING.value,
-        jobs.c.content_uuid == content_uuid,
-        jobs.c.kind == SidecarKind.EMBEDDINGS.value,
-    )
-    error = {
-        "error_class": failure.error_class.value if failure else None,
-        "error_message": failure.message if failure else None,
-        "updated_at": now,
-    }
-    state = JobState.FAILED if failure else JobState.DONE
-    if connection.execute(sa.update(jobs).where(waiting).values(state=state.value, **error)).rowcount == 0:
+    embeddings = jobs.c.kind == SidecarKind.EMBEDDINGS.value
+    if not _apply(connection, job_ended_with_text(failure), now, jobs.c.content_uuid == content_uuid, embeddings):
         return 0
     mine = sa.and_(
         sidecars.c.content_uuid == content_uuid, sidecars.c.kind == SidecarKind.EMBEDDINGS.value, is_due(sidecars)
     )
-    no_file = dict.fromkeys(("format", "rel_path", "size", "checksum"))
-    values = {"status": status.value, "recipe": sidecars.c.wanted, **no_file, **error}
+    if failure is not None:
+        _note_untried(connection, mine, failure, now)
+    values: dict[str, object] = {
+        "status": status.value,
+        "recipe": sidecars.c.wanted,
+        "error_class": failure.error_class.value if failure else None,
+        "error_message": failure.message if failure else None,
+        "updated_at": now,
+        **dict.fromkeys(("format", "rel_path", "size", "checksum")),
+    }
     return connection.execute(sa.update(sidecars).where(mine).values(**values)).rowcount
+
+
+def _note_untried(connection: sa.Connection, rows: sa.ColumnElement[bool], failure: Failure, now: float) -> None:
+    """Enter sidecars that end with their text into the ledger."""
+    query = sa.select(sidecars.c.content_uuid, sidecars.c.kind, sidecars.c.variant, sidecars.c.wanted).where(rows)
+    tried = [
+        FailedTry(content_uuid=uuid, kind=SidecarKind(kind), variant=variant, recipe=wanted, failure=failure, tries=0)
+        for uuid, kind, variant, wanted in connection.execute(query)
+    ]
+    record_failures(connection, tried, now)
 
 
 def raise_to_front(connection: sa.Connection, content_uuid: str, kind: SidecarKind, now: float) -> None:
@@ -299,8 +373,9 @@ def queue_due(
 ) -> int:
     """Queue a job for every content (of those that ``within`` selects) that has a sidecar of this kind due.
 
-    An ended job is queued again by its own row; one that is queued, waiting or running is left alone. Embeddings wait
-    while a text of the same content is due. Returns how many were queued.
+    An ended job is queued again by its own row; one that is queued, waiting or running is left alone, and so is one
+    that was cancelled unless somebody asks for one of its sidecars. Embeddings wait while a text of the same content is
+    due. Returns how many were queued.
     """
     source = (
         sa.select(
@@ -325,9 +400,19 @@ def queue_due(
         insert.on_conflict_do_update(
             index_elements=["content_uuid", "kind"],
             set_={**{name: insert.excluded[name] for name in names}, **reset},
-            where=jobs.c.state.in_([JobState.DONE.value, JobState.FAILED.value]),
+            where=sa.or_(jobs.c.state.in_([JobState.DONE.value, JobState.FAILED.value]), _is_asked_for()),
         )
     ).rowcount
+
+
+def _is_asked_for() -> sa.ColumnElement[bool]:
+    """A job was cancelled, and a sidecar of its is new or was asked for since."""
+    row = sidecars.alias("asked")
+    new = sa.and_(row.c.status == SidecarStatus.PENDING.value, row.c.recipe.is_(None))
+    asked = sa.exists().where(
+        row.c.content_uuid == jobs.c.content_uuid, row.c.kind == jobs.c.kind, sa.or_(new, row.c.recipe == ASKED)
+    )
+    return sa.and_(jobs.c.state == JobState.CANCELLED.value, asked)
 
 
 def _first_state(kind: SidecarKind) -> sa.ColumnElement[str]:
@@ -345,7 +430,8 @@ def _first_state(kind: SidecarKind) -> sa.ColumnElement[str]:
 
 def is_due(table: sa.FromClause) -> sa.ColumnElement[bool]:
     """Whether a row of sidecars (or of an alias) still has to be made with the recipe that is wanted."""
-    return sa.or_(table.c.recipe.is_(None), table.c.recipe != table.c.wanted)
+    other = sa.or_(table.c.recipe.is_(None), table.c.recipe != table.c.wanted)
+    return sa.and_(other, table.c.status != SidecarStatus.CANCELLED.value)
 
 
 _TEXT_KINDS = (SidecarKind.OCR.value, SidecarKind.TRANSCRIPT.value)

@@ -11,6 +11,7 @@ from collections.abc import Callable, Mapping, Sequence
 
 import sqlalchemy as sa
 
+from pillion.catalog.failures import forgive_sources
 from pillion.catalog.jobs import is_due, queue_due
 from pillion.catalog.statements import upsert
 from pillion.catalog.tables import contents, entries, jobs, meta, recipes, sidecars
@@ -54,6 +55,7 @@ def queue_slice(
     _drop_unwanted(connection, kinds)
     _want(connection, now)
     present = sa.select(_slice.c.content_uuid).where(_slice.c.mime.is_not(None))
+    forgive_sources(connection, present, now)
     queued = sum(queue_due(connection, kind, Urgency.NEW, now, within=present) for kind in kinds)
     done = sa.select(_looked.c.entry_id)
     connection.execute(sa.update(entries).where(entries.c.id.in_(done)).values(queued=1))

@@ -12,6 +12,7 @@ from pillion.catalog.tables import contents, devices, meta, sidecars
 from pillion.model import SidecarStatus
 
 _RECONCILED = "reconciled_at"
+_UNMADE = (SidecarStatus.PENDING.value, SidecarStatus.CANCELLED.value)
 
 
 def knows_device(connection: sa.Connection, device_uuid: str) -> bool:
@@ -49,7 +50,7 @@ def record_listed(connection: sa.Connection, ready: Sequence[SidecarOutcome], de
     statement = insert.on_conflict_do_update(
         index_elements=["content_uuid", "kind", "variant"],
         set_={name: new[name] for name in names},
-        where=sa.or_(table.status == SidecarStatus.PENDING.value, unlike),
+        where=sa.or_(*[table.status == status for status in _UNMADE], unlike),
     )
     changed = connection.execute(statement, [_row(outcome, now) for outcome in ready]).rowcount
     record_availability(connection, ready, device_uuid, now)

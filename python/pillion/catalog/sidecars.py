@@ -8,8 +8,15 @@ from dataclasses import dataclass
 import sqlalchemy as sa
 
 from pillion.catalog.statements import chunks, upsert
-from pillion.catalog.tables import contents, sidecar_availability, sidecars
+from pillion.catalog.tables import contents, jobs, sidecar_availability, sidecars
+from pillion.jobs.states import JobState
 from pillion.model import SidecarFormat, SidecarKind, SidecarStatus
+
+ASKED = ""
+"""The recipe of a ready sidecar that somebody asked to have made again: no recipe's digest, so it is due."""
+
+_ASKED_NO_MORE = "-"
+"""The same after that was cancelled: still due, if ever its job is queued, but no reason to queue it."""
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -189,8 +196,8 @@ def ask_again(
 ) -> int:
     """Make rows in these statuses due again; returns how many.
 
-    A ready one keeps its file and is served until it is replaced: its recipe becomes "", which is no recipe's digest.
-    The others become pending.
+    A ready one keeps its file and is served until it is replaced: its recipe becomes ``ASKED``. The others become
+    pending.
     """
     where: list[sa.ColumnElement[bool]] = [sidecars.c.status.in_([status.value for status in statuses])]
     if kind is not None:
@@ -202,10 +209,24 @@ def ask_again(
     if content_uuids is not None:
         where.append(sidecars.c.content_uuid.in_(content_uuids))
     ready = sidecars.c.status == SidecarStatus.READY.value
-    served = sa.update(sidecars).where(*where, ready).values(recipe="", updated_at=now)
+    served = sa.update(sidecars).where(*where, ready).values(recipe=ASKED, updated_at=now)
     cleared = {"recipe": None, "error_class": None, "error_message": None, "updated_at": now}
     again = sa.update(sidecars).where(*where, ~ready).values(status=SidecarStatus.PENDING.value, **cleared)
     return connection.execute(served).rowcount + connection.execute(again).rowcount
+
+
+def mark_cancelled(connection: sa.Connection, now: float) -> int:
+    """Bring the rows of cancelled jobs in line with them; returns how many that were not made are cancelled now."""
+    job = sa.exists().where(
+        jobs.c.content_uuid == sidecars.c.content_uuid,
+        jobs.c.kind == sidecars.c.kind,
+        jobs.c.state == JobState.CANCELLED.value,
+    )
+    asked = sa.and_(sidecars.c.status == SidecarStatus.READY.value, sidecars.c.recipe == ASKED)
+    connection.execute(sa.update(sidecars).where(asked, job).values(recipe=_ASKED_NO_MORE))
+    pending = sidecars.c.status == SidecarStatus.PENDING.value
+    statement = sa.update(sidecars).where(pending, job)
+    return connection.execute(statement.values(status=SidecarStatus.CANCELLED.value, updated_at=now)).rowcount
 
 
 def mark_lost(connection: sa.Connection, keys: Sequence[tuple[str, str, str]], now: float) -> None:

@@ -24,6 +24,8 @@ from sqlalchemy import (
     text,
 )
 
+from pillion.errors import ErrorClass
+from pillion.jobs.states import JobState
 from pillion.model import MediaClass, SidecarKind, SidecarStatus
 
 metadata = MetaData()
@@ -35,7 +37,8 @@ def _one_of(column: str, values: Iterable[str]) -> str:
     return f"{column} IN ({', '.join(repr(str(value)) for value in values)})"
 
 
-JOB_STATES = ("queued", "running", "waiting", "done", "failed")
+JOB_STATES = tuple(state for state in JobState if state is not JobState.PAUSED)
+"""The states that are stored; see JobState for the one that is not."""
 
 meta = Table("meta", metadata, Column("key", Text, primary_key=True), Column("value", Text, nullable=False))
 
@@ -144,7 +147,7 @@ sidecars = Table(
     PrimaryKeyConstraint("content_uuid", "kind", "variant"),
     CheckConstraint(_one_of("kind", SidecarKind)),
     CheckConstraint(_one_of("status", SidecarStatus)),
-    CheckConstraint("status = 'pending' OR recipe IS NOT NULL"),
+    CheckConstraint("status IN ('pending', 'cancelled') OR recipe IS NOT NULL"),
     CheckConstraint(
         "(status = 'ready') = "
         "(rel_path IS NOT NULL AND size IS NOT NULL AND checksum IS NOT NULL AND format IS NOT NULL)"
@@ -153,7 +156,7 @@ sidecars = Table(
     sqlite_with_rowid=False,
 )
 """One wanted sidecar. ``wanted``: the digest of the recipe it should be made with; ``recipe``: the one that its status
-was reached with. Work is due exactly where the two differ."""
+was reached with. Work is due exactly where the two differ and the user has not cancelled it."""
 
 sidecar_availability = Table(
     "sidecar_availability",
@@ -199,6 +202,48 @@ jobs = Table(
 )
 """One job per content and kind. Its variants are the sidecar rows that are due; a finished job is queued again by the
 same row."""
+
+failures = Table(
+    "failures",
+    metadata,
+    Column("content_uuid", Text, ForeignKey("contents.content_uuid"), nullable=False),
+    Column("kind", Text, nullable=False),
+    Column("variant", Text, nullable=False),
+    Column("recipe", Text, nullable=False),
+    Column("error_class", Text, nullable=False),
+    Column("message", Text, nullable=False),
+    Column("words", Text, nullable=False, server_default=""),
+    Column("exit_status", Text, nullable=False, server_default=""),
+    Column("attempts", Integer, nullable=False),
+    Column("first_at", Float, nullable=False),
+    Column("last_at", Float, nullable=False),
+    Column("resolved_at", Float),
+    PrimaryKeyConstraint("content_uuid", "kind", "variant", "recipe"),
+    CheckConstraint(_one_of("kind", SidecarKind)),
+    CheckConstraint(_one_of("error_class", (item for item in ErrorClass if not item.environment))),
+    CheckConstraint("attempts >= 0"),
+    sqlite_with_rowid=False,
+)
+"""The ledger: what went wrong with a sidecar under one recipe, and how often. ``attempts`` 0: it was not tried itself,
+its text failed. ``resolved_at``: when it was made after all, or failed under another recipe; the row is kept."""
+
+failures_open = Index(
+    "failures_open",
+    failures.c.error_class,
+    sqlite_where=text("resolved_at IS NULL"),
+    postgresql_where=text("resolved_at IS NULL"),
+)
+
+holds = Table(
+    "holds",
+    metadata,
+    Column("kind", Text, primary_key=True),
+    Column("error_class", Text, nullable=False),
+    Column("notice", Text, nullable=False),
+    Column("since", Float, nullable=False),
+    CheckConstraint(_one_of("error_class", (item for item in ErrorClass if item.environment))),
+)
+"""Work that a fault of the machine holds back, until it is found to be gone. ``kind`` "" is every kind."""
 
 pauses = Table(
     "pauses",

@@ -61,7 +61,7 @@ def list_sidecars(
     library: LibraryOption = None,
     kind: KindOption = None,
     state: Annotated[
-        str | None, typer.Option(help="Only this state: pending, ready, empty, unsupported, failed.")
+        str | None, typer.Option(help="Only this state: pending, ready, empty, unsupported, failed, cancelled.")
     ] = None,
     json_: JsonOption = False,
 ) -> None:

@@ -17,6 +17,14 @@ from pillion.model import SidecarKind, SidecarStatus
 from pillion.sidecars import Item
 
 SHOWN_FAILURES = 10
+_STATUS_ORDER = (
+    SidecarStatus.READY,
+    SidecarStatus.EMPTY,
+    SidecarStatus.UNSUPPORTED,
+    SidecarStatus.FAILED,
+    SidecarStatus.CANCELLED,
+    SidecarStatus.PENDING,
+)
 
 
 def print_json(value: Any) -> None:
@@ -36,9 +44,8 @@ def note(text: str) -> None:
 
 def sidecar_counts(counts: Mapping[SidecarKind, Mapping[SidecarStatus, int]]) -> dict[str, dict[str, int]]:
     """Every kind with every status, zeros included."""
-    order = ("ready", "empty", "unsupported", "failed", "pending")
     return {
-        kind.value: {status: counts.get(kind, {}).get(SidecarStatus(status), 0) for status in order}
+        kind.value: {status.value: counts.get(kind, {}).get(status, 0) for status in _STATUS_ORDER}
         for kind in SidecarKind
     }
 
@@ -70,10 +77,12 @@ def counts_table(counts: Mapping[SidecarKind, Mapping[SidecarStatus, int]]) -> T
     """Kinds down, statuses across."""
     table = Table(box=None, pad_edge=False, header_style="dim")
     table.add_column("")
-    for status in ("ready", "empty", "unsupported", "failed", "pending"):
-        table.add_column(status, justify="right")
+    any_cancelled = any(numbers.get(SidecarStatus.CANCELLED) for numbers in counts.values())
+    shown = [status for status in _STATUS_ORDER if any_cancelled or status is not SidecarStatus.CANCELLED]
+    for status in shown:
+        table.add_column(status.value, justify="right")
     for kind, numbers in sidecar_counts(counts).items():
-        table.add_row(kind, *(f"{number:,}" if number else "-" for number in numbers.values()))
+        table.add_row(kind, *(f"{numbers[status]:,}" if numbers[status] else "-" for status in shown))
     return table
 
 

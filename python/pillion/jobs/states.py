@@ -1,24 +1,33 @@
 """Job states and every way to change them. Pure: the time is passed in. docs/jobs.md has the diagram.
 
-A change is made only by a named constructor below; catalog/jobs.py writes it, fenced by the lease token.
+A change is made only by a named constructor below, and only to a job in one of the states that it names. It is written
+by catalog/jobs.py, what ends a claim fenced by the lease token.
 """
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 from enum import IntEnum, StrEnum
 
+from pillion.errors import ErrorClass
 from pillion.model import Failure, SidecarKind
 
 
 class JobState(StrEnum):
-    """Where a job is. WAITING: for the text of the same content. DONE and FAILED end it until it is queued again."""
+    """Where a job is.
+
+    WAITING: for the text of the same content. DONE, FAILED and CANCELLED end it until it is queued again. PAUSED is
+    never stored: it is how a listing shows a queued job that a pause or a fault of the machine holds back.
+    """
 
     QUEUED = "queued"
     RUNNING = "running"
     WAITING = "waiting"
+    PAUSED = "paused"
     DONE = "done"
     FAILED = "failed"
+    CANCELLED = "cancelled"
 
 
 class Urgency(IntEnum):
@@ -38,37 +47,145 @@ def priority_of(urgency: Urgency, kind: SidecarKind) -> int:
     return 10 * urgency + _KIND_RANK[kind]
 
 
-MAX_ATTEMPTS = 3
-"""Tries in all for an item that times out, runs out of memory or kills its worker (design, promise 5)."""
+# What each class of failure means for the next try ------------------------------------------------------------------
 
-_BACKOFF_BASE_S = 1.0
-_BACKOFF_FACTOR = 4.0
+
+class Again(StrEnum):
+    """When an item that failed is tried once more with the same recipe."""
+
+    NEVER = "never"
+    LATER = "later"
+    """By itself, after a wait, while it has tries left."""
+    INDEXED = "indexed"
+    """When the next index finds its file."""
+    MENDED = "mended"
+    """When the fault of the machine is gone; nothing is charged."""
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class RetryPolicy:
+    """What follows a failure of one class.
+
+    ``tries``: in all, counting failures of every class. The n-th wait is ``wait_s * growth**(n - 1)`` seconds, at most
+    ``longest_wait_s``. ``alone``: later tries run alone in a fresh worker and with a smaller budget, because this one
+    may have been the fault of what ran before it, or of what it was allowed.
+    """
+
+    again: Again
+    tries: int = 1
+    wait_s: float = 0.0
+    growth: float = 1.0
+    longest_wait_s: float = 0.0
+    alone: bool = False
+
+    def wait(self, tried: int) -> float:
+        """Seconds to wait after the try with this number, 1 being the first."""
+        return float(min(self.wait_s * self.growth ** (tried - 1), self.longest_wait_s))
+
+
+_NEVER = RetryPolicy(again=Again.NEVER)
+_INDEXED = RetryPolicy(again=Again.INDEXED)
+_MENDED = RetryPolicy(again=Again.MENDED)
+_ALONE = RetryPolicy(again=Again.LATER, tries=3, wait_s=1, growth=4, longest_wait_s=60, alone=True)
+_PATIENT = RetryPolicy(again=Again.LATER, tries=6, wait_s=1, growth=3, longest_wait_s=120)
+
+RETRY_POLICIES: Mapping[ErrorClass, RetryPolicy] = {
+    ErrorClass.CORRUPT: _NEVER,
+    ErrorClass.UNSUPPORTED: _NEVER,
+    ErrorClass.TOO_LARGE: _NEVER,
+    ErrorClass.TIMEOUT: _ALONE,
+    ErrorClass.OOM: _ALONE,
+    ErrorClass.CRASH: _ALONE,
+    ErrorClass.IO_TRANSIENT: _PATIENT,
+    ErrorClass.MISSING_SOURCE: _INDEXED,
+    ErrorClass.CHANGED_SOURCE: _INDEXED,
+    ErrorClass.DISK_FULL: _MENDED,
+    ErrorClass.MISSING_TOOL: _MENDED,
+}
+
+
+def classes_tried(again: Again) -> tuple[ErrorClass, ...]:
+    """The classes whose items are tried again at this time."""
+    return tuple(error_class for error_class, policy in RETRY_POLICIES.items() if policy.again is again)
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Budget:
+    """What a try may use. ``alone``: in a fresh worker, with nothing before or after it.
+
+    ``share``: of the threads, and of the sound held at a time, that a first try has. ``one_variant``: one variant at a
+    time, the smallest first.
+    """
+
+    alone: bool = False
+    share: float = 1.0
+    one_variant: bool = False
+
+
+FULL_BUDGET = Budget()
+_LATER_BUDGETS = (Budget(alone=True, share=0.5), Budget(alone=True, share=0.25, one_variant=True))
+
+
+def budget_of(attempts: int, last: Failure | None) -> Budget:
+    """The budget of the try that follows ``attempts`` tries, the last of which ended with ``last`` (None: none did)."""
+    if last is None or attempts == 0 or not RETRY_POLICIES[last.error_class].alone:
+        return FULL_BUDGET
+    return _LATER_BUDGETS[min(attempts, len(_LATER_BUDGETS)) - 1]
+
+
+# Changes --------------------------------------------------------------------------------------------------------------
+
+_CLAIMED = frozenset({JobState.RUNNING})
+_IDLE = frozenset({JobState.QUEUED, JobState.WAITING})
+ENDED = frozenset({JobState.DONE, JobState.FAILED, JobState.CANCELLED})
+"""The states in which nothing more happens to a job by itself."""
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class JobChange:
-    """What to write to a job that is running now. Built by the constructors below only."""
+    """What to write to a job that is in one of the states ``before``. Built by the constructors below only.
 
+    ``attempts`` and ``not_before`` None: they stay. ``failure``: the last one, kept while it matters to the next try.
+    """
+
+    before: frozenset[JobState]
     state: JobState
-    attempts: int
-    not_before: float = 0.0
+    attempts: int | None = None
+    not_before: float | None = 0.0
     failure: Failure | None = None
 
 
 def job_done(attempts: int) -> JobChange:
     """All variants have an outcome."""
-    return JobChange(state=JobState.DONE, attempts=attempts + 1)
+    return JobChange(before=_CLAIMED, state=JobState.DONE, attempts=attempts + 1)
 
 
-def job_released(attempts: int) -> JobChange:
-    """Given back untouched: Ctrl-C, a pause, or a fault of the machine. Charges no attempt."""
-    return JobChange(state=JobState.QUEUED, attempts=attempts)
+def job_released(attempts: int, last: Failure | None = None) -> JobChange:
+    """Given back untouched: Ctrl-C, a pause, or a fault of the machine. Charges no attempt and forgets no failure."""
+    return JobChange(before=_CLAIMED, state=JobState.QUEUED, attempts=attempts, failure=last)
 
 
 def job_failed_once(attempts: int, failure: Failure, now: float) -> JobChange:
-    """One more try after a wait that grows fourfold, or failed for good when the tries are used up or cannot help."""
+    """One more try after a wait that grows, or failed for good when the tries are used up or cannot help."""
     tried = attempts + 1
-    if failure.error_class.retryable and tried < MAX_ATTEMPTS:
-        delay = _BACKOFF_BASE_S * _BACKOFF_FACTOR ** (tried - 1)
-        return JobChange(state=JobState.QUEUED, attempts=tried, not_before=now + delay, failure=failure)
-    return JobChange(state=JobState.FAILED, attempts=tried, failure=failure)
+    policy = RETRY_POLICIES[failure.error_class]
+    if policy.again is Again.LATER and tried < policy.tries:
+        later = now + policy.wait(tried)
+        return JobChange(before=_CLAIMED, state=JobState.QUEUED, attempts=tried, not_before=later, failure=failure)
+    return JobChange(before=_CLAIMED, state=JobState.FAILED, attempts=tried, failure=failure)
+
+
+def job_woken() -> JobChange:
+    """The text that it waited for is there."""
+    return JobChange(before=frozenset({JobState.WAITING}), state=JobState.QUEUED)
+
+
+def job_ended_with_text(failure: Failure | None) -> JobChange:
+    """The text that it waited for will not come: it ends as the text did, without a try of its own."""
+    state = JobState.FAILED if failure else JobState.DONE
+    return JobChange(before=frozenset({JobState.WAITING}), state=state, failure=failure)
+
+
+def job_cancelled() -> JobChange:
+    """The user does not want it: it stays so until it is asked for. A claim of it is void at once."""
+    return JobChange(before=_IDLE | _CLAIMED, state=JobState.CANCELLED)

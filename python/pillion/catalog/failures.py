@@ -1,0 +1,205 @@
+"""The failure ledger: what went wrong with each sidecar under each recipe, how often, and in whose words."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+
+import sqlalchemy as sa
+
+from pillion.catalog.statements import chunks, upsert
+from pillion.catalog.tables import entries, failures, jobs, sidecars
+from pillion.errors import ErrorClass
+from pillion.jobs.states import Again, JobState, classes_tried
+from pillion.model import Failure, SidecarKind, SidecarStatus
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class FailedTry:
+    """One variant that was tried with one recipe and failed. ``tries`` 0: it was not tried, its text failed."""
+
+    content_uuid: str
+    kind: SidecarKind
+    variant: str
+    recipe: str
+    failure: Failure
+    tries: int = 1
+
+
+def record_failures(connection: sa.Connection, tried: Sequence[FailedTry], now: float) -> None:
+    """Add failed tries to the ledger. What failed under an older recipe is settled by failing under this one."""
+    if not tried:
+        return
+    insert = upsert(connection, failures)
+    table, new = failures.c, insert.excluded
+    replaced = {name: new[name] for name in ("error_class", "message", "words", "exit_status")}
+    counted = {"attempts": table.attempts + new.attempts, "last_at": _later(table.last_at, new.last_at)}
+    statement = insert.on_conflict_do_update(
+        index_elements=["content_uuid", "kind", "variant", "recipe"],
+        set_={**replaced, **counted, "resolved_at": None},
+    )
+    connection.execute(statement, [_row(item, now) for item in tried])
+    older = sa.update(failures).where(
+        table.content_uuid == sa.bindparam("of_content"),
+        table.kind == sa.bindparam("of_kind"),
+        table.variant == sa.bindparam("of_variant"),
+        table.recipe != sa.bindparam("of_recipe"),
+        table.resolved_at.is_(None),
+    )
+    connection.execute(
+        older.values(resolved_at=now),
+        [
+            {
+                "of_content": item.content_uuid,
+                "of_kind": item.kind.value,
+                "of_variant": item.variant,
+                "of_recipe": item.recipe,
+            }
+            for item in tried
+        ],
+    )
+
+
+def _later(one: sa.ColumnElement[float], other: sa.ColumnElement[float]) -> sa.ColumnElement[float]:
+    """The clock may have been set back since."""
+    return sa.case((one > other, one), else_=other)
+
+
+def _row(item: FailedTry, now: float) -> dict[str, object]:
+    return {
+        "content_uuid": item.content_uuid,
+        "kind": item.kind.value,
+        "variant": item.variant,
+        "recipe": item.recipe,
+        "error_class": item.failure.error_class.value,
+        "message": item.failure.message,
+        "words": item.failure.words,
+        "exit_status": item.failure.exit_status,
+        "attempts": item.tries,
+        "first_at": now,
+        "last_at": now,
+    }
+
+
+def resolve_made(connection: sa.Connection, content_uuids: Sequence[str], now: float) -> None:
+    """Settle what stands open about sidecars of these contents that are made (or found empty) by now."""
+    table = failures.c
+    made = sa.exists().where(
+        sidecars.c.content_uuid == table.content_uuid,
+        sidecars.c.kind == table.kind,
+        sidecars.c.variant == table.variant,
+        sidecars.c.status.in_([SidecarStatus.READY.value, SidecarStatus.EMPTY.value]),
+        sidecars.c.recipe == sidecars.c.wanted,
+    )
+    for some in chunks(sorted(set(content_uuids))):
+        unsettled = sa.and_(table.content_uuid.in_(some), table.resolved_at.is_(None))
+        connection.execute(sa.update(failures).where(unsettled, made).values(resolved_at=now))
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class FailureRow:
+    """One line of the ledger that stands open. Times are seconds since 1970.
+
+    ``status``: the sidecar's. ``state`` and ``not_before``: its job's; a queued one is tried again then.
+    """
+
+    content_uuid: str
+    kind: SidecarKind
+    variant: str
+    recipe: str
+    error_class: ErrorClass
+    message: str
+    words: str
+    exit_status: str
+    attempts: int
+    first_at: float
+    last_at: float
+    status: SidecarStatus
+    state: JobState | None
+    not_before: float | None
+
+
+def list_failures(
+    connection: sa.Connection,
+    *,
+    kind: SidecarKind | None = None,
+    error_class: str | None = None,
+    content_uuids: Sequence[str] | None = None,
+) -> Iterator[FailureRow]:
+    """What failed and was not made since, in order of content, kind and variant, narrowed by what is given."""
+    table = failures.c
+    ledger = [column for column in failures.c if column is not table.resolved_at]
+    query = (
+        sa.select(*ledger, sidecars.c.status, jobs.c.state, jobs.c.not_before)
+        .join(
+            sidecars,
+            sa.and_(
+                sidecars.c.content_uuid == table.content_uuid,
+                sidecars.c.kind == table.kind,
+                sidecars.c.variant == table.variant,
+            ),
+        )
+        .outerjoin(jobs, sa.and_(jobs.c.content_uuid == table.content_uuid, jobs.c.kind == table.kind))
+        .where(table.resolved_at.is_(None))
+        .order_by(table.content_uuid, table.kind, table.variant, table.recipe)
+    )
+    if kind is not None:
+        query = query.where(table.kind == kind.value)
+    if error_class is not None:
+        query = query.where(table.error_class == error_class)
+    if content_uuids is not None:
+        query = query.where(table.content_uuid.in_(content_uuids))
+    for row in connection.execute(query):
+        values = dict(row._mapping)
+        values["kind"] = SidecarKind(values["kind"])
+        values["error_class"] = ErrorClass(values["error_class"])
+        values["status"] = SidecarStatus(values["status"])
+        values["state"] = JobState(values["state"]) if values["state"] else None
+        yield FailureRow(**values)
+
+
+_SOURCE_CLASSES = [error_class.value for error_class in classes_tried(Again.INDEXED)]
+
+
+def look_again_at_sources(connection: sa.Connection, location_id: int) -> None:
+    """Give queueing another look at a Location's present files whose sidecars failed for want of the file itself."""
+    found = sa.select(failures.c.content_uuid).where(
+        failures.c.error_class.in_(_SOURCE_CLASSES), failures.c.resolved_at.is_(None), _is_final()
+    )
+    here = sa.and_(entries.c.location_id == location_id, entries.c.removed_at.is_(None), entries.c.queued == 1)
+    connection.execute(sa.update(entries).where(here, entries.c.content_uuid.in_(found)).values(queued=0))
+
+
+def has_lost_sources(connection: sa.Connection, location_id: int) -> bool:
+    """Whether :func:`look_again_at_sources` would find anything: asked first, since reading is free and writing not."""
+    query = (
+        sa.select(failures.c.content_uuid)
+        .join(entries, entries.c.content_uuid == failures.c.content_uuid)
+        .where(failures.c.error_class.in_(_SOURCE_CLASSES), failures.c.resolved_at.is_(None), _is_final())
+        .where(entries.c.location_id == location_id, entries.c.removed_at.is_(None))
+        .limit(1)
+    )
+    return connection.execute(query).first() is not None
+
+
+def _is_final() -> sa.ColumnElement[bool]:
+    """The sidecar of a failure ended with it; an unlikely second copy of the file may have served since."""
+    return sa.exists().where(
+        sidecars.c.content_uuid == failures.c.content_uuid,
+        sidecars.c.kind == failures.c.kind,
+        sidecars.c.variant == failures.c.variant,
+        sidecars.c.status == SidecarStatus.FAILED.value,
+    )
+
+
+def forgive_sources(connection: sa.Connection, content_uuids: sa.Select[str], now: float) -> None:
+    """Their files are there: what failed for want of them is due again."""
+    again = sa.and_(
+        sidecars.c.content_uuid.in_(content_uuids),
+        sidecars.c.status == SidecarStatus.FAILED.value,
+        sidecars.c.error_class.in_(_SOURCE_CLASSES),
+    )
+    cleared = {"recipe": None, "error_class": None, "error_message": None}
+    connection.execute(
+        sa.update(sidecars).where(again).values(status=SidecarStatus.PENDING.value, updated_at=now, **cleared)
+    )
