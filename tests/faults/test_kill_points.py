@@ -1,0 +1,53 @@
+"""kill -9 of the program, of a worker and of both, at every named point and at random times.
+
+``PILLION_SOAK=1000`` makes that many random kills instead of a few.
+"""
+
+from __future__ import annotations
+
+import os
+import random
+from pathlib import Path
+
+import pytest
+
+from pillion.failpoints import POINTS
+from tests.support.kills import ONLY_ONCE, WORKER_POINTS, Victim, random_kill
+
+RANDOM_KILLS = int(os.environ.get("PILLION_SOAK", "12"))
+ROUND = 25
+"""Kills of one library, before it has to be finished."""
+
+
+@pytest.mark.slow
+@pytest.mark.timeout(600)
+def test_a_kill_at_every_named_point(tmp_path: Path) -> None:
+    assert len(POINTS) >= 20
+    victim = Victim(tmp_path)
+    missed = []
+    for point in POINTS:
+        # Leases that a killed program left behind are what makes the next one reach the heartbeat's point.
+        if not victim.kill_at(point):
+            missed.append(point)
+    for point in WORKER_POINTS:
+        assert victim.kill_at(point, "killboth", 2), point
+    for point in missed:
+        assert victim.kill_at(point), f"{point} is never reached"
+    victim.finish()
+    assert victim.reached == POINTS.keys()
+    assert victim.kills == len(POINTS) + len(WORKER_POINTS)
+
+
+@pytest.mark.slow
+@pytest.mark.timeout(36000)
+def test_kills_at_random(tmp_path: Path) -> None:
+    chance = random.Random(4)
+    kills = number = 0
+    while kills < RANDOM_KILLS:
+        victim = Victim(tmp_path / str(number))
+        number += 1
+        while victim.runs < ROUND and kills + victim.kills < RANDOM_KILLS:
+            random_kill(victim, chance)
+        victim.finish()
+        kills += victim.kills
+    assert ONLY_ONCE[0] in victim.reached

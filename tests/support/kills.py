@@ -1,0 +1,176 @@
+"""Killing the program on purpose, at named points and at any moment, while it works on a library that grows."""
+
+from __future__ import annotations
+
+import os
+import random
+import shutil
+import signal
+import subprocess
+import time
+from dataclasses import dataclass, field
+from pathlib import Path
+
+import numpy as np
+import psutil
+from PIL import Image
+
+from pillion.failpoints import DIRECTORY_VARIABLE, POINTS, RULES_VARIABLE
+from tests.support.invariants import (
+    FileState,
+    check_invariants,
+    check_not_made_again,
+    check_untouched,
+    source_state,
+    visible_files,
+)
+from tests.support.program import COMMAND
+
+PATIENCE_S = 120.0
+WORKER_POINTS = tuple(name for name in POINTS if name.startswith(("child.", "execute.")))
+ONLY_ONCE = ("library.created",)
+"""Points that only the first run on a library reaches."""
+
+
+def write_picture(path: Path, seed: int) -> None:
+    """A small JPEG like no other."""
+    pixels = np.random.default_rng(seed).integers(0, 255, size=(30, 40, 3), dtype=np.uint8)
+    Image.fromarray(pixels).save(path, quality=80)
+
+
+@dataclass
+class Victim:
+    """A folder of pictures, and a library that is indexed again and again while it is killed.
+
+    After each kill the invariants are checked: all that was visible is still the same file.
+    """
+
+    root: Path
+    per_run: int = 3
+    """New pictures for each run, so that each has something to do."""
+    runs: int = 0
+    kills: int = 0
+    reached: set[str] = field(default_factory=set)
+    before: FileState = field(default_factory=dict)
+
+    @property
+    def photos(self) -> Path:
+        """The user's folder."""
+        return self.root / "photos"
+
+    @property
+    def library(self) -> Path:
+        """The library made of it."""
+        return self.root / "library"
+
+    def kill_at(self, point: str, action: str = "kill", count: int = 1) -> bool:
+        """Run with the point armed and check what is left. Returns whether the point was reached so many times."""
+        process = self._start({RULES_VARIABLE: f"{point}={action}@{count}"})
+        code = process.wait(PATIENCE_S)
+        hit = self._counts().get(point, 0) >= count
+        dies = hit and (action == "killboth" or point not in WORKER_POINTS)
+        assert code == (-signal.SIGKILL if dies else 0), f"{point}: exit code {code}, {self._errors()}"
+        self._after(hit)
+        return hit
+
+    def kill_after(self, seconds: float, whom: str) -> bool:
+        """Kill ``whom`` ("parent", "worker" or "both") when so much time has passed; returns whether it lived yet."""
+        process = self._start({})
+        try:
+            process.wait(seconds)
+        except subprocess.TimeoutExpired:
+            pass
+        hit = self._kill(process, whom)
+        code = process.wait(PATIENCE_S)
+        assert code in (0, -signal.SIGKILL), f"exit code {code}, {self._errors()}"
+        self._after(hit)
+        return hit
+
+    def finish(self) -> None:
+        """Run to the end: everything is ready, nothing was made twice, no source was touched."""
+        code = self._start({}).wait(PATIENCE_S)
+        assert code == 0, self._errors()
+        self._after(False)
+        check_invariants(self.library, finished=True)
+        assert len(visible_files(self.library)) == 2 * len(list(self.photos.glob("*.jpg")))
+
+    def _start(self, rules: dict[str, str]) -> subprocess.Popen[bytes]:
+        self.photos.mkdir(parents=True, exist_ok=True)
+        for _ in range(self.per_run):
+            number = len(list(self.photos.iterdir()))
+            write_picture(self.photos / f"{number:05d}.jpg", number)
+        self._sources = source_state(self.photos)
+        self.before = visible_files(self.library)
+        shutil.rmtree(self.root / "points", ignore_errors=True)
+        (self.root / "points").mkdir()
+        self.runs += 1
+        environment = {**os.environ, DIRECTORY_VARIABLE: str(self.root / "points"), **rules}
+        command = [*COMMAND, "index", str(self.photos), "--library", str(self.library), "--policy", "mobile"]
+        with open(self.root / "stderr", "wb") as errors:
+            return subprocess.Popen(command, stdout=subprocess.DEVNULL, stderr=errors, env=environment)
+
+    def _kill(self, process: subprocess.Popen[bytes], whom: str) -> bool:
+        workers = []
+        try:
+            if whom != "parent":
+                workers = psutil.Process(process.pid).children()
+            if whom == "worker" and not workers:
+                return False
+            if whom != "worker" and process.poll() is None:
+                process.kill()
+            for worker in workers:
+                worker.kill()
+        except psutil.NoSuchProcess:
+            return False
+        return True
+
+    def _counts(self) -> dict[str, int]:
+        return {path.name: path.stat().st_size for path in (self.root / "points").iterdir()}
+
+    def _errors(self) -> str:
+        return (self.root / "stderr").read_text(errors="replace")[-2000:]
+
+    def _after(self, hit: bool) -> None:
+        self.kills += hit
+        self.reached |= self._counts().keys()
+        assert "Traceback" not in self._errors(), self._errors()
+        check_untouched(self._sources, self.photos)
+        if (self.library / "catalog.sqlite").exists():
+            self._wait_for_workers()
+            check_not_made_again(self.before, self.library)
+            if self._has_schema():
+                check_invariants(self.library, finished=False)
+
+    def _has_schema(self) -> bool:
+        """A kill during the first migration leaves an empty catalog."""
+        return "catalog.committed" in self.reached
+
+    def _wait_for_workers(self) -> None:
+        """A killed program's workers are killed by the kernel, a moment later."""
+        deadline = time.monotonic() + PATIENCE_S
+        while list(_workers_in(self.root)) and time.monotonic() < deadline:
+            time.sleep(0.005)
+        assert list(_workers_in(self.root)) == [], "workers outlive their parent"
+
+
+def _workers_in(root: Path) -> list[int]:
+    """Worker processes that were started with this victim's environment and are not dead."""
+    mark = f"{DIRECTORY_VARIABLE}={root / 'points'}".encode()
+    found = []
+    for process in Path("/proc").glob("[0-9]*"):
+        try:
+            is_worker = b"pillion.jobs.child" in (process / "cmdline").read_bytes().split(b"\0")
+            if is_worker and mark in (process / "environ").read_bytes().split(b"\0"):
+                found.append(int(process.name))
+        except OSError:
+            continue
+    return found
+
+
+def random_kill(victim: Victim, chance: random.Random) -> bool:
+    """One kill: at a random named point, or after a random time; returns whether it struck."""
+    if chance.random() < 0.5:
+        point = chance.choice([name for name in POINTS if name not in ONLY_ONCE])
+        action = "killboth" if point in WORKER_POINTS and chance.random() < 0.5 else "kill"
+        return victim.kill_at(point, action, chance.choice([1, 1, 2, 3, 5, 8]))
+    return victim.kill_after(chance.uniform(0.3, 1.6), chance.choice(["parent", "worker", "both"]))
