@@ -9,9 +9,9 @@ from functools import lru_cache
 import sqlalchemy as sa
 
 from pillion import _core
+from pillion.catalog.claims import ClaimedJob
 from pillion.catalog.events import append_events
 from pillion.catalog.history import Measured, add_measured
-from pillion.catalog.jobs import ClaimedJob
 from pillion.errors import ErrorClass, ItemError
 from pillion.events import Event, Failed, Ready, Started
 from pillion.execute import Execution

@@ -14,10 +14,11 @@ from pathlib import Path
 
 import sqlalchemy as sa
 
+from pillion.catalog import claims as catalog_claims
 from pillion.catalog import jobs as catalog_jobs
+from pillion.catalog.claims import ClaimedJob, Due
 from pillion.catalog.database import Database
 from pillion.catalog.failures import FailedTry, record_failures, resolve_made
-from pillion.catalog.jobs import ClaimedJob, Due
 from pillion.catalog.sidecars import SidecarOutcome, record_outcomes
 from pillion.errors import ErrorClass, ItemError
 from pillion.execute import Execution, Staged
@@ -68,14 +69,15 @@ class Recorder:
         try:
             reach("record.begin")
             with self._database.write() as connection:
-                held = catalog_jobs.still_held(connection, [(r[0].job.job.id, r[0].job.job.token) for r in results])
+                claims = [(planned.job.job.id, planned.job.job.token) for planned, _ in results]
+                held = catalog_claims.still_held(connection, self._owner, claims)
                 batch = self._collect(results, held, now)
                 self._place(batch)
                 reach("record.placed")
                 record_outcomes(connection, batch.outcomes, self._device_uuid, now)
                 record_failures(connection, batch.tried, now)
                 resolve_made(connection, _made_of(batch.outcomes), now)
-                catalog_jobs.finish(connection, batch.changes, now)
+                catalog_claims.finish(connection, batch.changes, now)
                 self._end_waiting(connection, batch, now)
                 note_results(connection, results, {job: change for job, _, change in batch.changes}, now)
                 reach("record.written")

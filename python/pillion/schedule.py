@@ -7,7 +7,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from pillion.catalog.jobs import ClaimedJob, Due
+from pillion.catalog.claims import ClaimedJob, Due
 from pillion.config import Config
 from pillion.execute import ExecutionTask
 from pillion.jobs.engine import Planned
@@ -73,9 +73,12 @@ class PlannedJob:
         return [due for due in self.job.due if due not in adopted]
 
 
-def plan(job: ClaimedJob, store: Store, owner: str, max_pixels: int) -> Planned[PlannedJob]:
-    """Make the task of a claimed job. What a crash left finished but unrecorded is adopted, not made again."""
-    adopted = _adoptable(job, store)
+def plan(job: ClaimedJob, store: Store, owner: str, max_pixels: int, *, listed: bool = True) -> Planned[PlannedJob]:
+    """Make the task of a claimed job. What a crash left finished but unrecorded is adopted, not made again.
+
+    ``listed``: whether the content has a manifest, which alone can name such files.
+    """
+    adopted = _adoptable(job, store) if listed else ()
     done = {item.due.variant for item in adopted}
     open_ = [due for due in job.due if due.variant not in done]
     making = [due for due in open_ if due.settings == open_[0].settings] if open_ else []

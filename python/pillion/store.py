@@ -5,9 +5,9 @@ A file appears at its final path only by a rename from staging, after its bytes 
 
 from __future__ import annotations
 
+import itertools
 import json
 import os
-import uuid
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -19,6 +19,8 @@ from pillion.model import SidecarFormat, SidecarKind
 
 MANIFEST = "manifest.json"
 MANIFEST_VERSION = 1
+
+_numbers = itertools.count()
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -66,8 +68,11 @@ class Store:
         self.staging.mkdir(exist_ok=True)
 
     def new_staging_path(self, owner: str) -> Path:
-        """A path in staging that nobody else uses; its name starts with the owner, so that it can be swept."""
-        return self.staging / f"{owner}.{uuid.uuid4().hex}"
+        """A path in staging that nobody else uses; its name starts with the owner, so that it can be swept.
+
+        ``owner`` is a name that one process has to itself.
+        """
+        return self.staging / f"{owner}.{next(_numbers)}"
 
     def sweep(self, owner: str) -> None:
         """Remove what an owner that is gone left in staging."""
@@ -106,7 +111,13 @@ class Store:
 
     def manifest_path(self, content_uuid: str) -> Path:
         """Where a content's manifest is."""
-        return self.sidecars / "content" / content_uuid[:2] / content_uuid[2:4] / content_uuid / MANIFEST
+        return self.sidecars / _manifest_rel_path(content_uuid)
+
+    def listed(self, content_uuids: Sequence[str]) -> set[str]:
+        """Those of the contents that have a manifest: one bulk check for all of them."""
+        paths = [_manifest_rel_path(uuid) for uuid in content_uuids]
+        there = _core.exists_many(self.sidecars, paths).tolist()
+        return {uuid for uuid, exists in zip(content_uuids, there, strict=True) if exists}
 
     def read_manifest(self, content_uuid: str) -> dict[tuple[SidecarKind, str], ManifestEntry]:
         """What the manifest lists, by kind and variant; empty if there is none or it cannot be read."""
@@ -155,8 +166,7 @@ class Store:
         staged = self.new_staging_path(owner)
         reach("store.manifest")
         staged.write_text(json.dumps(data, indent=1) + "\n", encoding="utf-8")
-        rel_path = str(self.manifest_path(content_uuid).relative_to(self.sidecars))
-        return Placement(staged=staged, rel_path=rel_path)
+        return Placement(staged=staged, rel_path=_manifest_rel_path(content_uuid))
 
     def is_whole(self, rel_path: str, size: int, checksum: str) -> bool:
         """Whether the file is there with these very bytes."""
@@ -171,6 +181,10 @@ class Store:
         """Every file below ``sidecars/``, relative to it."""
         for entry in _core.walk(self.sidecars, hidden=True).entries:
             yield os.fsdecode(entry[0])
+
+
+def _manifest_rel_path(content_uuid: str) -> str:
+    return f"content/{content_uuid[:2]}/{content_uuid[2:4]}/{content_uuid}/{MANIFEST}"
 
 
 def _folders(parent: Path, name_length: int) -> list[Path]:

@@ -13,9 +13,10 @@ from types import FrameType
 
 import psutil
 
+from pillion.catalog import claims as catalog_claims
 from pillion.catalog import jobs as catalog_jobs
+from pillion.catalog.claims import ClaimedJob
 from pillion.catalog.database import Database
-from pillion.catalog.jobs import ClaimedJob
 from pillion.catalog.pauses import is_held
 from pillion.config import Config
 from pillion.errors import PillionError
@@ -80,13 +81,16 @@ class CatalogJobs:
     def claim(self, lane: str, limit: int, now: float) -> Sequence[Planned[PlannedJob]]:
         """Claim, plan, and record at once what turns out to be there already."""
         with self._database.write() as connection:
-            claimed = catalog_jobs.claim(
+            claimed = catalog_claims.claim(
                 connection, SidecarKind(lane), owner=self._owner, token=uuid.uuid4().hex, now=now, limit=limit
             )
             note_started(connection, claimed, now)
         if claimed:
             reach("work.claimed")
-        planned = [plan(job, self._store, self._owner, self._max_pixels) for job in claimed]
+        listed = self._store.listed([job.content_uuid for job in claimed])
+        planned = [
+            plan(job, self._store, self._owner, self._max_pixels, listed=job.content_uuid in listed) for job in claimed
+        ]
         there: list[Result[PlannedJob]] = [
             (item, Execution(result=(), seconds=0.0)) for item in planned if not item.job.making
         ]
@@ -107,7 +111,9 @@ class CatalogJobs:
         try:
             reach("work.release")
             with self._database.write() as connection:
-                catalog_jobs.finish(connection, [(job.id, job.token, job_released(job.attempts)) for job in held], now)
+                catalog_claims.finish(
+                    connection, [(job.id, job.token, job_released(job.attempts)) for job in held], now
+                )
         except PillionError:
             return
 

@@ -12,6 +12,7 @@ from pathlib import Path
 
 import pytest
 
+from pillion.catalog import claims as catalog_claims
 from pillion.catalog import jobs as catalog_jobs
 from pillion.catalog.database import Database
 from pillion.execute import Execution, execute
@@ -72,7 +73,7 @@ def _made(library: Library, database: Database, owner: str, now: float) -> Seque
     """Claim everything as ``owner`` and do it in this process, without recording it."""
     store = Store(library.root)
     with database.write() as connection:
-        claimed = catalog_jobs.claim(
+        claimed = catalog_claims.claim(
             connection, SidecarKind.THUMB, owner=owner, token=uuid.uuid4().hex, now=now, limit=100
         )
     planned = [plan(job, store, owner, MAX_PIXELS) for job in claimed]
@@ -93,7 +94,7 @@ def test_a_result_that_comes_after_the_rescue_changes_nothing(tmp_path: Path, fo
         results = _made(library, database, "late", now)
         assert len(results) == GOOD
         with database.write() as connection:
-            assert catalog_jobs.rescue(connection, "late", now + catalog_jobs.LEASE_S) == GOOD
+            assert catalog_jobs.rescue(connection, "late", now + catalog_claims.LEASE_S) == GOOD
         library.run()
         before = _state(library.root, database)
         assert list((library.root / "staging").iterdir()) != []

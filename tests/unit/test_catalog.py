@@ -14,6 +14,7 @@ from alembic.config import Config
 from alembic.migration import MigrationContext
 from sqlalchemy.exc import IntegrityError
 
+from pillion.catalog import claims as catalog_claims
 from pillion.catalog import database as catalog_database
 from pillion.catalog import entries as catalog_entries
 from pillion.catalog import failures as catalog_failures
@@ -68,9 +69,9 @@ def _fill(database: Database, contents: int, wants: tuple[WantedSidecar, ...] = 
 
 def _claim(
     database: Database, kind: SidecarKind = SidecarKind.OCR, *, now: float = 1.0, token: str = "t", limit: int = 50
-) -> list[catalog_jobs.ClaimedJob]:
+) -> list[catalog_claims.ClaimedJob]:
     with database.write() as connection:
-        return catalog_jobs.claim(connection, kind, owner="me", token=token, now=now, limit=limit)
+        return catalog_claims.claim(connection, kind, owner="me", token=token, now=now, limit=limit)
 
 
 def _states(database: Database) -> dict[tuple[str, str], str]:
@@ -154,7 +155,7 @@ def test_a_changed_recipe_makes_just_its_sidecars_due_and_keeps_the_file_served(
         catalog_sidecars.record_outcomes(connection, [outcome], "device", 1.0)
     newer = WantedSidecar(kind=OCR.kind, variant="default", recipe=Recipe(generator="ocr", version=2), settings={})
     with database.write() as connection:
-        catalog_jobs.finish(connection, [(job.id, "t", job_done(0))], 1.0)
+        catalog_claims.finish(connection, [(job.id, "t", job_done(0))], 1.0)
         connection.execute(
             sa.update(sidecars).values(
                 status="ready", recipe=OCR.recipe.digest(), format="json", rel_path="x", size=1, checksum="c"
@@ -208,8 +209,8 @@ def test_a_finish_under_a_lost_lease_changes_nothing(database: Database) -> None
         assert catalog_jobs.rescue(connection, "me", 2.0) == 1
     _claim(database, token="new", now=3.0)
     with database.write() as connection:
-        assert catalog_jobs.still_held(connection, [(job.id, "old")]) == set()
-        catalog_jobs.finish(connection, [(job.id, "old", job_done(0))], 4.0)
+        assert catalog_claims.still_held(connection, "me", [(job.id, "old")]) == set()
+        catalog_claims.finish(connection, [(job.id, "old", job_done(0))], 4.0)
     assert _states(database)[_uuid(0), "ocr"] == JobState.RUNNING
 
 
@@ -218,7 +219,7 @@ def test_a_job_that_failed_once_waits_for_its_time(database: Database) -> None:
     (job,) = _claim(database, now=10.0)
     change = job_failed_once(0, Failure(error_class=ErrorClass.TIMEOUT, message="slow"), 10.0)
     with database.write() as connection:
-        catalog_jobs.finish(connection, [(job.id, "t", change)], 10.0)
+        catalog_claims.finish(connection, [(job.id, "t", change)], 10.0)
         assert catalog_jobs.next_retry(connection, SidecarKind.OCR, 10.0) == change.not_before
     assert _claim(database, now=change.not_before - 0.1) == []
     (again,) = _claim(database, now=change.not_before)
@@ -252,7 +253,7 @@ def test_failed_sidecars_are_due_again_only_when_asked_for(database: Database) -
         error_message="broken",
     )
     with database.write() as connection:
-        catalog_jobs.finish(connection, [(job.id, "t", change)], 1.0)
+        catalog_claims.finish(connection, [(job.id, "t", change)], 1.0)
         catalog_sidecars.record_outcomes(connection, [outcome], "device", 1.0)
         assert catalog_jobs.queue_due(connection, SidecarKind.OCR, Urgency.NEW, 2.0) == 0
         assert catalog_sidecars.ask_again(connection, 3.0, statuses=[SidecarStatus.FAILED]) == 1
@@ -275,7 +276,7 @@ def test_state_rules_are_held_by_the_database_itself(database: Database) -> None
             connection.exec_driver_sql(statement)
 
 
-def _failed(database: Database, job: catalog_jobs.ClaimedJob, failure: Failure, now: float) -> None:
+def _failed(database: Database, job: catalog_claims.ClaimedJob, failure: Failure, now: float) -> None:
     """Record a failed try of a job as the recorder does, final or not."""
     change = job_failed_once(job.attempts, failure, now)
     tried = [
@@ -296,7 +297,7 @@ def _failed(database: Database, job: catalog_jobs.ClaimedJob, failure: Failure, 
         if change.state is JobState.FAILED
     ]
     with database.write() as connection:
-        assert catalog_jobs.finish(connection, [(job.id, job.token, change)], now) == 1
+        assert catalog_claims.finish(connection, [(job.id, job.token, change)], now) == 1
         catalog_sidecars.record_outcomes(connection, outcomes, "device", now)
         catalog_failures.record_failures(connection, tried, now)
 
@@ -360,7 +361,7 @@ def test_what_is_cancelled_stays_so_until_it_is_asked_for(database: Database) ->
         # The text takes the embeddings that wait for it with it.
         assert catalog_jobs.cancel(connection, SidecarKind.OCR, sa.select(sa.literal(_uuid(0))), 2.0) == 2
         assert catalog_jobs.cancel(connection, SidecarKind.OCR, sa.select(sa.literal(_uuid(1))), 2.0) == 2
-        assert catalog_jobs.finish(connection, [(running.id, "t", job_done(0))], 3.0) == 0
+        assert catalog_claims.finish(connection, [(running.id, "t", job_done(0))], 3.0) == 0
         catalog_queueing.mark_changed(connection, 1, ["image/png"])
         assert catalog_queueing.queue_slice(connection, 1, lambda *_: [OCR, EMBEDDINGS], 3.0, kinds=KINDS)[1] == 0
     states = _states(database)
@@ -379,7 +380,7 @@ def test_cancelling_what_was_to_be_made_again_keeps_the_old_file_served(database
     digest = OCR.recipe.digest()
     (job,) = _claim(database)
     with database.write() as connection:
-        catalog_jobs.finish(connection, [(job.id, "t", job_done(0))], 1.0)
+        catalog_claims.finish(connection, [(job.id, "t", job_done(0))], 1.0)
         ready = {"status": "ready", "recipe": digest, "format": "json", "rel_path": "x", "size": 1, "checksum": "c"}
         connection.execute(sa.update(sidecars).values(**ready))
         for asked in (1, 2):

@@ -1,20 +1,18 @@
-"""The durable queue: claim, heartbeat, finish, rescue. Every finish is fenced by the claim's lease token."""
+"""The durable queue apart from its main way (claims.py): heartbeat, rescue, waiting, order, queueing."""
 
 from __future__ import annotations
 
-import json
-from collections.abc import Collection, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 import sqlalchemy as sa
 
-from pillion.catalog.entries import sources_of
+from pillion.catalog.claims import LEASE_S
 from pillion.catalog.failures import FailedTry, record_failures
 from pillion.catalog.pauses import may_run
 from pillion.catalog.sidecars import ASKED, mark_cancelled
 from pillion.catalog.statements import chunks, upsert
-from pillion.catalog.tables import contents, jobs, recipes, sidecars
-from pillion.errors import ErrorClass
+from pillion.catalog.tables import jobs, recipes, sidecars
 from pillion.jobs.states import (
     JobChange,
     JobState,
@@ -25,204 +23,6 @@ from pillion.jobs.states import (
     priority_of,
 )
 from pillion.model import Failure, SidecarKind, SidecarStatus
-
-LEASE_S = 30.0
-"""A claim not renewed for this long belongs to nobody."""
-
-
-@dataclass(frozen=True, kw_only=True, slots=True)
-class Due:
-    """One variant of a claimed job. ``fresh``: nothing is recorded for it yet, as against a sidecar to be replaced."""
-
-    variant: str
-    wanted: str
-    settings: Mapping[str, object]
-    fresh: bool
-
-
-@dataclass(frozen=True, kw_only=True, slots=True)
-class ClaimedJob:
-    """A job that this process runs now. ``sources``: (absolute path, size, mtime_ns) of its files, best first.
-
-    ``last``: how the try before this one ended, if it failed and another was left.
-    """
-
-    id: int
-    content_uuid: str
-    kind: SidecarKind
-    priority: int
-    attempts: int
-    last: Failure | None
-    token: str
-    hash: str | None
-    mime: str
-    size: int
-    sources: tuple[tuple[bytes, int, int], ...]
-    due: tuple[Due, ...]
-    texts: Mapping[SidecarKind, str]
-    """Ready text sidecars of the same content: kind -> path relative to the library's sidecars folder."""
-
-
-def claim(
-    connection: sa.Connection, kind: SidecarKind, *, owner: str, token: str, now: float, limit: int
-) -> list[ClaimedJob]:
-    """Take up to ``limit`` queued jobs of one kind, most urgent first, for ``owner``, until ``now + LEASE_S``."""
-    nxt = (
-        sa.select(jobs.c.id)
-        .where(jobs.c.state == JobState.QUEUED.value, jobs.c.kind == kind.value, jobs.c.not_before <= now)
-        .where(may_run(kind))
-        .order_by(jobs.c.priority, jobs.c.id)
-        .limit(limit)
-    )
-    taken = connection.execute(
-        sa.update(jobs)
-        .where(jobs.c.id.in_(nxt))
-        .values(
-            state=JobState.RUNNING.value,
-            lease_owner=owner,
-            lease_token=token,
-            lease_deadline=now + LEASE_S,
-            updated_at=now,
-        )
-        .returning(
-            jobs.c.id,
-            jobs.c.content_uuid,
-            jobs.c.priority,
-            jobs.c.attempts,
-            jobs.c.error_class,
-            jobs.c.error_message,
-        )
-    ).all()
-    return _load(connection, kind, token, sorted(taken, key=lambda row: (row.priority, row.id)))
-
-
-_Taken = tuple[int, str, int, int, str | None, str | None]
-"""(id, content_uuid, priority, attempts, error class and message of the last try)"""
-
-
-def _load(connection: sa.Connection, kind: SidecarKind, token: str, rows: Sequence[sa.Row[_Taken]]) -> list[ClaimedJob]:
-    uuids = [row.content_uuid for row in rows]
-    due = _due_variants(connection, kind, uuids)
-    about = _contents(connection, uuids)
-    sources = sources_of(connection, uuids)
-    texts = _texts(connection, uuids) if kind is SidecarKind.EMBEDDINGS else {}
-    return [
-        ClaimedJob(
-            id=row.id,
-            content_uuid=row.content_uuid,
-            kind=kind,
-            priority=row.priority,
-            attempts=row.attempts,
-            last=_failure(row.error_class, row.error_message),
-            token=token,
-            hash=about[row.content_uuid][0],
-            mime=about[row.content_uuid][1],
-            size=about[row.content_uuid][2],
-            sources=tuple(sources.get(row.content_uuid, ())),
-            due=tuple(due.get(row.content_uuid, ())),
-            texts=texts.get(row.content_uuid, {}),
-        )
-        for row in rows
-    ]
-
-
-def _failure(error_class: str | None, message: str | None) -> Failure | None:
-    return Failure(error_class=ErrorClass(error_class), message=message or "") if error_class else None
-
-
-def _contents(connection: sa.Connection, uuids: Sequence[str]) -> dict[str, tuple[str | None, str, int]]:
-    result: dict[str, tuple[str | None, str, int]] = {}
-    for some in chunks(uuids):
-        query = sa.select(contents.c.content_uuid, contents.c.hash, contents.c.mime, contents.c.size)
-        for uuid, digest, mime, size in connection.execute(query.where(contents.c.content_uuid.in_(some))):
-            result[uuid] = (digest, mime, size)
-    return result
-
-
-def _due_variants(connection: sa.Connection, kind: SidecarKind, uuids: Sequence[str]) -> dict[str, list[Due]]:
-    result: dict[str, list[Due]] = {}
-    for some in chunks(uuids):
-        query = (
-            sa.select(
-                sidecars.c.content_uuid, sidecars.c.variant, sidecars.c.wanted, recipes.c.settings, sidecars.c.recipe
-            )
-            .join(recipes, recipes.c.digest == sidecars.c.wanted)
-            .where(sidecars.c.content_uuid.in_(some), sidecars.c.kind == kind.value)
-            .where(is_due(sidecars))
-            .order_by(sidecars.c.content_uuid, sidecars.c.variant)
-        )
-        for uuid, variant, wanted, settings, recipe in connection.execute(query):
-            due = Due(variant=variant, wanted=wanted, settings=json.loads(settings), fresh=recipe is None)
-            result.setdefault(uuid, []).append(due)
-    return result
-
-
-def _texts(connection: sa.Connection, uuids: Sequence[str]) -> dict[str, dict[SidecarKind, str]]:
-    result: dict[str, dict[SidecarKind, str]] = {}
-    for some in chunks(uuids):
-        query = sa.select(sidecars.c.content_uuid, sidecars.c.kind, sidecars.c.rel_path).where(
-            sidecars.c.content_uuid.in_(some),
-            sidecars.c.kind.in_(_TEXT_KINDS),
-            sidecars.c.status == SidecarStatus.READY.value,
-        )
-        for uuid, kind, rel_path in connection.execute(query):
-            result.setdefault(uuid, {})[SidecarKind(kind)] = rel_path
-    return result
-
-
-def still_held(connection: sa.Connection, claims: Collection[tuple[int, str]]) -> set[int]:
-    """Of (job id, lease token) pairs, the ids that are still running under that very token."""
-    tokens = dict(claims)
-    held: set[int] = set()
-    for some in chunks(list(tokens)):
-        query = sa.select(jobs.c.id, jobs.c.lease_token).where(
-            jobs.c.id.in_(some), jobs.c.state == JobState.RUNNING.value
-        )
-        held.update(row.id for row in connection.execute(query) if row.lease_token == tokens[row.id])
-    return held
-
-
-def finish(connection: sa.Connection, changes: Sequence[tuple[int, str, JobChange]], now: float) -> int:
-    """Write (job id, lease token, change), each of a claimed job; returns how many jobs changed.
-
-    One whose token is no longer the job's changes nothing.
-    """
-    if not changes:
-        return 0
-    statement = (
-        sa.update(jobs)
-        .where(
-            jobs.c.id == sa.bindparam("job"),
-            jobs.c.lease_token == sa.bindparam("token"),
-            jobs.c.state == JobState.RUNNING.value,
-        )
-        .values(
-            state=sa.bindparam("to"),
-            attempts=sa.bindparam("tried"),
-            not_before=sa.bindparam("later"),
-            error_class=sa.bindparam("cls"),
-            error_message=sa.bindparam("words"),
-            lease_owner=None,
-            lease_token=None,
-            lease_deadline=None,
-            updated_at=now,
-        )
-    )
-    return connection.execute(statement, [_finish_row(job, token, change) for job, token, change in changes]).rowcount
-
-
-def _finish_row(job: int, token: str, change: JobChange) -> dict[str, object]:
-    if change.before != {JobState.RUNNING}:
-        raise ValueError(f"A claimed job cannot become {change.state} by this change.")
-    return {
-        "job": job,
-        "token": token,
-        "to": change.state.value,
-        "tried": change.attempts,
-        "later": change.not_before,
-        "cls": change.failure.error_class.value if change.failure else None,
-        "words": change.failure.message if change.failure else None,
-    }
 
 
 def heartbeat(connection: sa.Connection, owner: str, now: float) -> int:
@@ -358,7 +158,9 @@ def front(connection: sa.Connection, kind: SidecarKind, now: float) -> int | Non
 
 def next_retry(connection: sa.Connection, kind: SidecarKind, now: float) -> float | None:
     """When the earliest queued job of this kind that has to wait may run, or None."""
-    later = sa.and_(jobs.c.state == JobState.QUEUED.value, jobs.c.kind == kind.value, jobs.c.not_before > now)
+    # The constant lets the index of delayed jobs answer; without it every queued job would be looked at.
+    delayed = sa.and_(sa.literal_column("jobs.state = 'queued'"), sa.literal_column("jobs.not_before > 0"))
+    later = sa.and_(delayed, jobs.c.kind == kind.value, jobs.c.not_before > now)
     earliest: float | None = connection.scalar(sa.select(sa.func.min(jobs.c.not_before)).where(later, may_run(kind)))
     return earliest
 

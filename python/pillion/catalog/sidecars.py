@@ -7,7 +7,7 @@ from dataclasses import dataclass
 
 import sqlalchemy as sa
 
-from pillion.catalog.statements import chunks, upsert
+from pillion.catalog.statements import Prepared, chunks
 from pillion.catalog.tables import contents, jobs, sidecar_availability, sidecars
 from pillion.jobs.states import JobState
 from pillion.model import SidecarFormat, SidecarKind, SidecarStatus
@@ -36,45 +36,51 @@ class SidecarOutcome:
     error_message: str | None = None
 
 
+_OUTCOME = Prepared(
+    "UPDATE sidecars SET status = :status, recipe = :recipe, format = :format, rel_path = :rel_path, size = :size,"
+    " checksum = :checksum, error_class = :error_class, error_message = :error_message, updated_at = :now"
+    " WHERE content_uuid = :content_uuid AND kind = :kind AND variant = :variant"
+)
+_OUTCOME_COLUMNS = (
+    *("status", "recipe", "format", "rel_path", "size", "checksum", "error_class", "error_message"),
+    *("now", "content_uuid", "kind", "variant"),
+)
+
+
 def record_outcomes(
     connection: sa.Connection, outcomes: Sequence[SidecarOutcome], device_uuid: str, now: float
 ) -> None:
     """Write outcomes over the rows they belong to, and that this device has the ready ones."""
     if not outcomes:
         return
-    table = sidecars.c
-    columns = (
-        "status",
-        "recipe",
-        "format",
-        "rel_path",
-        "size",
-        "checksum",
-        "error_class",
-        "error_message",
-    )
-    statement = (
-        sa.update(sidecars)
-        .where(
-            table.content_uuid == sa.bindparam("b_content"),
-            table.kind == sa.bindparam("b_kind"),
-            table.variant == sa.bindparam("b_variant"),
+    rows = [
+        (
+            outcome.status.value,
+            outcome.recipe,
+            outcome.format.value if outcome.format else None,
+            outcome.rel_path,
+            outcome.size,
+            outcome.checksum,
+            outcome.error_class,
+            outcome.error_message,
+            now,
+            outcome.content_uuid,
+            outcome.kind.value,
+            outcome.variant,
         )
-        .values({name: sa.bindparam(f"b_{name}") for name in columns} | {"updated_at": now})
-    )
-    connection.execute(
-        statement,
-        [
-            {
-                "b_content": outcome.content_uuid,
-                "b_kind": outcome.kind.value,
-                "b_variant": outcome.variant,
-                **{f"b_{name}": getattr(outcome, name) for name in columns},
-            }
-            for outcome in outcomes
-        ],
-    )
+        for outcome in outcomes
+    ]
+    _OUTCOME.many(connection, _OUTCOME_COLUMNS, rows)
     record_availability(connection, outcomes, device_uuid, now)
+
+
+_AVAILABLE = Prepared(
+    "INSERT INTO sidecar_availability (content_uuid, kind, variant, device_uuid, has, size, checksum, last_seen_at)"
+    " VALUES (:content_uuid, :kind, :variant, :device_uuid, :has, :size, :checksum, :now)"
+    " ON CONFLICT (content_uuid, kind, variant, device_uuid) DO UPDATE SET has = excluded.has, size = excluded.size,"
+    " checksum = excluded.checksum, last_seen_at = excluded.last_seen_at"
+)
+_AVAILABLE_COLUMNS = ("content_uuid", "kind", "variant", "device_uuid", "has", "size", "checksum", "now")
 
 
 def record_availability(
@@ -84,25 +90,10 @@ def record_availability(
     ready = [outcome for outcome in outcomes if outcome.status is SidecarStatus.READY]
     if not ready:
         return
-    insert = upsert(connection, sidecar_availability)
-    replaced = {name: insert.excluded[name] for name in ("has", "size", "checksum", "last_seen_at")}
-    keys = ["content_uuid", "kind", "variant", "device_uuid"]
-    connection.execute(
-        insert.on_conflict_do_update(index_elements=keys, set_=replaced),
-        [
-            {
-                "content_uuid": outcome.content_uuid,
-                "kind": outcome.kind.value,
-                "variant": outcome.variant,
-                "device_uuid": device_uuid,
-                "has": 1,
-                "size": outcome.size,
-                "checksum": outcome.checksum,
-                "last_seen_at": now,
-            }
-            for outcome in ready
-        ],
-    )
+    rows = [
+        (one.content_uuid, one.kind.value, one.variant, device_uuid, 1, one.size, one.checksum, now) for one in ready
+    ]
+    _AVAILABLE.many(connection, _AVAILABLE_COLUMNS, rows)
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)

@@ -265,10 +265,19 @@ jobs_queue = Index(
 )
 jobs_running = Index(
     "jobs_running",
-    jobs.c.lease_deadline,
+    jobs.c.lease_owner,
+    jobs.c.lease_token,
     sqlite_where=text("state = 'running'"),
     postgresql_where=text("state = 'running'"),
 )
+jobs_delayed = Index(
+    "jobs_delayed",
+    jobs.c.kind,
+    jobs.c.not_before,
+    sqlite_where=text("state = 'queued' AND not_before > 0"),
+    postgresql_where=text("state = 'queued' AND not_before > 0"),
+)
+"""Jobs that wait for their next try: a few, among any number that are queued."""
 
 history = Table(
     "history",
