@@ -17,17 +17,17 @@ from pillion.catalog import claims as catalog_claims
 from pillion.catalog import jobs as catalog_jobs
 from pillion.catalog.claims import ClaimedJob
 from pillion.catalog.database import Database
-from pillion.catalog.pauses import is_held
 from pillion.config import Config
-from pillion.errors import PillionError
+from pillion.errors import ErrorClass, ItemError, PillionError
 from pillion.execute import Execution
 from pillion.failpoints import reach
+from pillion.holds import ALL, Holds
 from pillion.jobs.engine import Engine, Planned, Result
 from pillion.jobs.pool import WorkerPool
 from pillion.jobs.states import job_released
 from pillion.journal import note_started
 from pillion.model import SidecarKind
-from pillion.record import Recorder
+from pillion.record import DISK_FULL_NOTICE, Recorder
 from pillion.schedule import PlannedJob, lane_limits, plan, worker_count
 from pillion.store import Store
 
@@ -64,6 +64,7 @@ class CatalogJobs:
         owner: str,
         kinds: Sequence[SidecarKind],
         max_pixels: int,
+        holds: Holds,
     ) -> None:
         self._database = database
         self._store = store
@@ -71,21 +72,24 @@ class CatalogJobs:
         self._owner = owner
         self._kinds = tuple(kinds)
         self._max_pixels = max_pixels
+        self._holds = holds
+        self._unwritten: list[ClaimedJob] = []
 
     def fronts(self, now: float) -> Mapping[str, int]:
-        """Kind -> priority of its most urgent job."""
+        """Kind -> priority of its most urgent job. A kind that is held back has one only when it is time to try."""
+        open_ = [kind for kind in self._kinds if self._holds.room(kind.value) != 0]
+        if not open_:
+            return {}
         with self._database.read() as connection:
-            fronts = {kind.value: catalog_jobs.front(connection, kind, now) for kind in self._kinds}
+            fronts = {kind.value: catalog_jobs.front(connection, kind, now) for kind in open_}
         return {lane: priority for lane, priority in fronts.items() if priority is not None}
 
     def claim(self, lane: str, limit: int, now: float) -> Sequence[Planned[PlannedJob]]:
-        """Claim, plan, and record at once what turns out to be there already."""
-        with self._database.write() as connection:
-            claimed = catalog_claims.claim(
-                connection, SidecarKind(lane), owner=self._owner, token=uuid.uuid4().hex, now=now, limit=limit
-            )
-            note_started(connection, claimed, now)
+        """Claim, plan, and record at once what turns out to be there already. Nothing while the disk is full."""
+        room = self._holds.room(lane)
+        claimed = self._claim(lane, limit if room is None else min(limit, room), now)
         if claimed:
+            self._holds.tries(lane)
             reach("work.claimed")
         listed = self._store.listed([job.content_uuid for job in claimed])
         planned = [
@@ -95,50 +99,87 @@ class CatalogJobs:
             (item, Execution(result=(), seconds=0.0)) for item in planned if not item.job.making
         ]
         if there:
-            self._recorder.record(there, now)
+            self.finish(there, now)
         return [item for item in planned if item.job.making]
+
+    def _claim(self, lane: str, limit: int, now: float) -> Sequence[ClaimedJob]:
+        if limit == 0:
+            return ()
+        with self._full_disk_holds(), self._database.write() as connection:
+            claimed = catalog_claims.claim(
+                connection, SidecarKind(lane), owner=self._owner, token=uuid.uuid4().hex, now=now, limit=limit
+            )
+            note_started(connection, claimed, now)
+            return claimed
+        return ()
 
     def finish(self, results: Sequence[Result[PlannedJob]], now: float) -> Mapping[str, str]:
         """Record; jobs that a full disk kept from being recorded go back to the queue."""
-        pauses = self._recorder.record(results, now)
-        if "*" in pauses:
+        faults = self._recorder.record(results, now)
+        if ALL in faults:
+            self._holds.failed(ALL, ErrorClass.DISK_FULL, faults[ALL])
             self.release([planned.job for planned, _ in results], now)
-        return pauses
+            return faults
+        for planned, _ in results:
+            if planned.lane not in faults:
+                self._holds.worked(planned.lane)
+        for lane, notice in faults.items():
+            self._holds.failed(lane, ErrorClass.MISSING_TOOL, notice)
+        return faults
 
     def release(self, jobs: Sequence[PlannedJob], now: float) -> None:
-        """Give jobs back, uncharged. If even that cannot be written, the lease's end does it."""
-        held: list[ClaimedJob] = [planned.job for planned in jobs]
+        """Give jobs back, uncharged. What cannot be written now is tried again with each heartbeat."""
+        for planned in jobs:
+            self._holds.gave_back(planned.job.kind.value)
+            self._store.discard(planned.staging, [due.variant for due in planned.making])
+        self._unwritten.extend(planned.job for planned in jobs)
+        if not self._unwritten:
+            return
         try:
             reach("work.release")
             with self._database.write() as connection:
-                catalog_claims.finish(
-                    connection, [(job.id, job.token, job_released(job.attempts)) for job in held], now
-                )
+                changes = [(job.id, job.token, job_released(job.attempts, job.last)) for job in self._unwritten]
+                catalog_claims.finish(connection, changes, now)
         except PillionError:
             return
+        self._unwritten.clear()
 
     def heartbeat(self, now: float) -> None:
         """Renew this process's leases; queue again what dead or silent owners hold."""
+        self.release((), now)
         with self._database.read() as connection:
             owners = catalog_jobs.owners(connection)
         lost = [owner for owner, until in owners.items() if owner != self._owner and (until < now or is_gone(owner))]
         if not lost and self._owner not in owners:
             return
         reach("work.heartbeat")
-        with self._database.write() as connection:
+        with self._full_disk_holds(), self._database.write() as connection:
             catalog_jobs.heartbeat(connection, self._owner, now)
             for owner in lost:
                 catalog_jobs.rescue(connection, owner, now)
 
-    def held(self) -> Sequence[str]:
-        """Kinds that are paused everywhere."""
+    @contextmanager
+    def _full_disk_holds(self) -> Iterator[None]:
+        """A disk too full even for the catalog holds everything back; what was to be written is left out."""
+        try:
+            yield
+        except ItemError as error:
+            if error.error_class is not ErrorClass.DISK_FULL:
+                raise
+            self._holds.failed(ALL, ErrorClass.DISK_FULL, DISK_FULL_NOTICE)
+
+    def stopped(self, jobs: Sequence[PlannedJob]) -> Sequence[PlannedJob]:
+        """Jobs of a kind or Location that is paused now, that were cancelled, or whose claim was lost."""
+        claims = [(planned.job.id, planned.job.kind, planned.job.token) for planned in jobs]
         with self._database.read() as connection:
-            return [kind.value for kind in self._kinds if is_held(connection, kind)]
+            going_on = catalog_jobs.may_go_on(connection, claims)
+        return [planned for planned in jobs if planned.job.id not in going_on]
 
     def next_retry(self, now: float) -> float | None:
-        """The earliest retry of the kinds that are worked."""
+        """The earliest retry of the kinds that are worked and not held back."""
+        open_ = [kind for kind in self._kinds if self._holds.room(kind.value) is None]
         with self._database.read() as connection:
-            times = [catalog_jobs.next_retry(connection, kind, now) for kind in self._kinds]
+            times = [catalog_jobs.next_retry(connection, kind, now) for kind in open_]
         return min((time for time in times if time is not None), default=None)
 
 

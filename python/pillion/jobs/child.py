@@ -1,17 +1,21 @@
 """A worker process: receives batches, runs one item after the other, sends each result back at once.
 
-Started by pool.py as ``python -m pillion.jobs.child FD PARENT MODULE:FUNCTION RECYCLE_BYTES``. It dies with its parent:
-by the kernel's parent-death signal while it works, by the closed pipe while it waits.
+Started by worker.py as ``python -m pillion.jobs.child FD PARENT MODULE:FUNCTION LIMITS``. It says which item it is on
+before it starts it, so that a death blames that item alone. It dies with its parent: by the kernel's parent-death
+signal while it works, by the closed pipe while it waits.
 """
 
 from __future__ import annotations
 
 import ctypes
+import faulthandler
 import importlib
 import os
+import resource
 import signal
 import sys
 from collections.abc import Callable
+from dataclasses import dataclass
 from multiprocessing.connection import Connection
 from typing import Any
 
@@ -21,9 +25,70 @@ _PR_SET_PDEATHSIG = 1
 NICENESS = 5
 """How far workers stand back for the user's own programs."""
 
-
 READY = "ready"
 STARTED = "started"
+"""Sent before each item: whatever happens from here on is that item's doing."""
+
+TELL = signal.SIGUSR1
+"""Makes a worker write to stderr where it is, also while it is deep in an engine."""
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Limits:
+    """When a worker is stopped or replaced.
+
+    ``memory_bytes``: resident, above which its item fails (0: never). ``recycle_bytes``, ``recycle_items``: what it may
+    hold after a batch, and the items it may have run, before a new process takes its place.
+    """
+
+    memory_bytes: int
+    recycle_bytes: int
+    recycle_items: int
+
+    def argument(self) -> str:
+        """For the command line; see :meth:`parse`."""
+        return f"{self.memory_bytes}:{self.recycle_bytes}:{self.recycle_items}"
+
+    @classmethod
+    def parse(cls, argument: str) -> Limits:
+        """What :meth:`argument` wrote."""
+        memory, recycled, items = map(int, argument.split(":"))
+        return cls(memory_bytes=memory, recycle_bytes=recycled, recycle_items=items)
+
+
+def resident_bytes(pid: int | str = "self") -> int:
+    """The memory that a process has in RAM; 0 if it is gone."""
+    try:
+        with open(f"/proc/{pid}/statm", "rb") as file:
+            return int(file.read().split()[1]) * os.sysconf("SC_PAGE_SIZE")
+    except (OSError, IndexError):
+        return 0
+
+
+def serve(connection: Connection, function: Callable[[Any], Any], limits: Limits) -> None:
+    """Work until the parent closes the connection, or until this process is due to be replaced after a batch.
+
+    A result that says ``last`` tells the parent that this process takes no more.
+    """
+    ran = 0
+    while True:
+        try:
+            batch = connection.recv()
+        except (EOFError, OSError):
+            return
+        reach("child.batch")
+        for index, item in enumerate(batch):
+            connection.send(STARTED)
+            reach("child.item")
+            result = function(item)
+            reach("child.made")
+            ran += 1
+            is_old = ran >= limits.recycle_items or resident_bytes() > limits.recycle_bytes
+            last = index == len(batch) - 1 and is_old
+            connection.send((result, last))
+            reach("child.sent")
+            if last:
+                return
 
 
 def _die_with_parent(parent: int) -> None:
@@ -33,41 +98,24 @@ def _die_with_parent(parent: int) -> None:
         os._exit(0)
 
 
-def _resident_bytes() -> int:
-    try:
-        with open("/proc/self/statm", "rb") as file:
-            return int(file.read().split()[1]) * os.sysconf("SC_PAGE_SIZE")
-    except OSError:
-        return 0
+def _limit_itself(limits: Limits) -> None:
+    """A wall behind the parent's watch, for what grows faster than it looks; programs started from here inherit it.
 
-
-def serve(connection: Connection, function: Callable[[Any], Any], recycle_bytes: int) -> None:
-    """Work until the parent closes the connection; stop after a batch that left the process larger than allowed.
-
-    A result that says ``last`` tells the parent that this process takes no more.
+    It counts address space, much of which is never used, so it stands well behind the limit.
     """
-    while True:
-        try:
-            batch = connection.recv()
-        except (EOFError, OSError):
-            return
-        reach("child.batch")
-        connection.send(STARTED)
-        for index, item in enumerate(batch):
-            reach("child.item")
-            result = function(item)
-            reach("child.made")
-            last = index == len(batch) - 1 and _resident_bytes() > recycle_bytes
-            connection.send((result, last))
-            reach("child.sent")
-            if last:
-                return
+    resource.setrlimit(resource.RLIMIT_CORE, (0, 0))
+    if limits.memory_bytes:
+        wall = 2 * limits.memory_bytes + (1 << 30)
+        resource.setrlimit(resource.RLIMIT_DATA, (wall, wall))
 
 
 def main() -> None:
     """Entry point; see the module's docstring for the arguments."""
-    descriptor, parent, target, recycle_bytes = int(sys.argv[1]), int(sys.argv[2]), sys.argv[3], int(sys.argv[4])
+    descriptor, parent, target, limits = int(sys.argv[1]), int(sys.argv[2]), sys.argv[3], Limits.parse(sys.argv[4])
     _die_with_parent(parent)
+    _limit_itself(limits)
+    faulthandler.enable()
+    faulthandler.register(TELL)
     signal.signal(signal.SIGINT, signal.SIG_IGN)
     os.set_inheritable(descriptor, False)
     os.nice(NICENESS)
@@ -76,7 +124,7 @@ def main() -> None:
     function = getattr(importlib.import_module(module), name)
     reach("child.ready")
     connection.send(READY)
-    serve(connection, function, recycle_bytes)
+    serve(connection, function, limits)
     # Engines can take long to unload, and nothing here is left to be saved.
     os._exit(0)
 

@@ -29,13 +29,15 @@ _DEPTH = 2
 
 _BATCH_ITEMS = 16
 _BATCH_COST_S = 0.5
-_PAUSE_S = 30.0
 _CANCELLED = object()
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Planned(Generic[J]):
-    """A claimed job made ready to run. ``cost``: about how many seconds it takes; ``lane``: jobs that share engines."""
+    """A claimed job made ready to run. ``cost``: about how many seconds it takes; ``lane``: jobs that share engines.
+
+    ``alone``: in a fresh worker that runs nothing else.
+    """
 
     job: J
     task: Any
@@ -43,6 +45,7 @@ class Planned(Generic[J]):
     priority: int
     cost: float
     deadline_s: float
+    alone: bool = False
 
 
 Result = tuple[Planned[J], Any]
@@ -61,7 +64,10 @@ class JobSource(Protocol[J]):
         ...
 
     def finish(self, results: Sequence[Result[J]], now: float) -> Mapping[str, str]:
-        """Record results. Returns lanes that cannot go on for a fault of the machine -> the notice; "*" is all."""
+        """Record results. Returns lanes that cannot go on for a fault of the machine -> the notice; "*" is all.
+
+        Such lanes have no front until the fault is gone.
+        """
         ...
 
     def release(self, jobs: Sequence[J], now: float) -> None:
@@ -72,8 +78,8 @@ class JobSource(Protocol[J]):
         """Keep the claims, and take back those of owners that are gone."""
         ...
 
-    def held(self) -> Sequence[str]:
-        """Lanes that the user has paused: what runs of them is stopped and given back."""
+    def stopped(self, jobs: Sequence[J]) -> Sequence[J]:
+        """Of these jobs in flight, those that are not to go on: paused or cancelled by the user, or lost to another."""
         ...
 
     def next_retry(self, now: float) -> float | None:
@@ -98,11 +104,12 @@ class Engine(Generic[J]):
         self._progress = progress
         self._done: queue.SimpleQueue[tuple[Planned[J], Any, list[int]] | None] = queue.SimpleQueue()
         self._in_flight: dict[int, Planned[J]] = {}
+        self._futures: dict[int, Future[Any]] = {}
+        self._returned: list[J] = []
         self._batches = 0
         self._buffer: list[Result[J]] = []
         self._buffered_at = 0.0
         self._heartbeat_at = 0.0
-        self._paused: dict[str, float] = {}
         self._stop = threading.Event()
         self.idle = threading.Event()
         """Set while there is nothing to do; a retry that is due later counts as something."""
@@ -139,8 +146,13 @@ class Engine(Generic[J]):
         if time.monotonic() >= self._heartbeat_at:
             self._source.heartbeat(time.time())
             self._heartbeat_at = time.monotonic() + _HEARTBEAT_S
-            for lane in set(self._source.held()) & set(self.running):
-                self._pool.cancel_lane(lane)
+            self._stop_some()
+
+    def _stop_some(self) -> None:
+        in_flight = {id(planned.job): key for key, planned in self._in_flight.items()}
+        stopped = self._source.stopped([planned.job for planned in self._in_flight.values()]) if in_flight else ()
+        if stopped:
+            self._pool.cancel([self._futures[in_flight[id(job)]] for job in stopped])
 
     def _top_up(self) -> None:
         if self._batches >= self._pool.size * _DEPTH:
@@ -150,25 +162,27 @@ class Engine(Generic[J]):
         for lane, _ in sorted(self._source.fronts(now).items(), key=lambda item: item[1]):
             room = self._lane_limits[lane] - running.get(lane, 0)
             slots = self._pool.size * _DEPTH - self._batches
-            if room > 0 and slots > 0 and not self._is_paused(lane):
+            if room > 0 and slots > 0:
                 self._submit(self._source.claim(lane, min(room, slots * _BATCH_ITEMS), now))
 
-    def _is_paused(self, lane: str) -> bool:
-        return max(self._paused.get(lane, 0.0), self._paused.get("*", 0.0)) > time.monotonic()
-
     def _submit(self, claimed: Sequence[Planned[J]]) -> None:
-        if not claimed:
-            return
-        rows = [(index, planned.priority, 0, planned.cost) for index, planned in enumerate(claimed)]
+        for planned in claimed:
+            if planned.alone:
+                self._hand_over([planned])
+        others = [planned for planned in claimed if not planned.alone]
+        rows = [(index, planned.priority, 0, planned.cost) for index, planned in enumerate(others)]
         for batch in _core.plan_batches(rows, max_items=_BATCH_ITEMS, max_cost=_BATCH_COST_S):
-            members = [claimed[index] for index in batch]
-            for planned in members:
-                self._in_flight[id(planned)] = planned
-            self._batches += 1
-            left = [len(members)]
-            futures = self._pool.submit_batch(members[0].lane, [(item.task, item.deadline_s) for item in members])
-            for planned, future in zip(members, futures, strict=True):
-                future.add_done_callback(partial(self._finished, planned, left))
+            self._hand_over([others[index] for index in batch])
+
+    def _hand_over(self, members: Sequence[Planned[J]]) -> None:
+        self._batches += 1
+        left = [len(members)]
+        items = [(item.task, item.deadline_s) for item in members]
+        futures = self._pool.submit_batch(members[0].lane, items, alone=members[0].alone)
+        for planned, future in zip(members, futures, strict=True):
+            self._in_flight[id(planned)] = planned
+            self._futures[id(planned)] = future
+            future.add_done_callback(partial(self._finished, planned, left))
 
     def _finished(self, planned: Planned[J], left: list[int], future: Future[Any]) -> None:
         """Called by the pool's thread: only passes on what the engine's own thread then counts."""
@@ -191,7 +205,7 @@ class Engine(Generic[J]):
             if finished is None:
                 return
             planned, result, left = finished
-            del self._in_flight[id(planned)]
+            del self._in_flight[id(planned)], self._futures[id(planned)]
             self._keep(planned, result)
             left[0] -= 1
             if left[0] == 0:
@@ -202,33 +216,33 @@ class Engine(Generic[J]):
 
     def _keep(self, planned: Planned[J], result: Any) -> None:
         if result is _CANCELLED:
-            self._source.release([planned.job], time.time())
+            self._returned.append(planned.job)
             return
         if not self._buffer:
             self._buffered_at = time.monotonic()
         self._buffer.append((planned, result))
 
     def _flush(self, *, force: bool = False) -> None:
+        if self._returned:
+            returned, self._returned = self._returned, []
+            self._source.release(returned, time.time())
         if not self._buffer:
             return
         old = time.monotonic() - self._buffered_at >= _FLUSH_AFTER_S
         if not (force or old or len(self._buffer) >= _FLUSH_ITEMS or not self._in_flight):
             return
         results, self._buffer = self._buffer, []
-        pauses = self._source.finish(results, time.time())
-        for lane, notice in pauses.items():
-            self.notices[lane] = notice
-            self._paused[lane] = time.monotonic() + _PAUSE_S
+        self.notices.update(self._source.finish(results, time.time()))
         if self._progress is not None:
             self._progress()
 
     def _wait_for_work(self, until_idle: bool) -> bool:
         """Nothing is in flight: wait for a retry that is due soon. Returns False to end the run."""
         now = time.time()
-        if any(not self._is_paused(lane) for lane in self._source.fronts(now)):
+        if self._source.fronts(now):
             self.idle.clear()
             return True
-        retry = None if self._is_paused("*") else self._source.next_retry(now)
+        retry = self._source.next_retry(now)
         if retry is None:
             self.idle.set()
             if until_idle:

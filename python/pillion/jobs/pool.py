@@ -1,34 +1,37 @@
 """A pool of child processes that survives whatever its items do.
 
 An Executor (:mod:`concurrent.futures`) whose items carry a deadline. A child that dies, hangs or grows too large is
-killed and replaced; the item it was on is blamed alone, and the rest of its batch goes to another child.
+killed with all that it started, and replaced; the item it was on is blamed alone, and the rest of its batch goes to
+another child.
 """
 
 from __future__ import annotations
 
 import os
-import signal
-import socket
-import subprocess
-import sys
 import threading
 import time
 from collections import deque
-from collections.abc import Callable, Sequence
-from concurrent.futures import Executor, Future
+from collections.abc import Callable, Collection, Sequence
+from concurrent.futures import Executor, Future, InvalidStateError
 from dataclasses import dataclass, field
 from multiprocessing.connection import Connection, wait
 from typing import Any
 
 from pillion.errors import ErrorClass, ItemError
 from pillion.failpoints import reach
-from pillion.jobs.child import STARTED
+from pillion.jobs.child import STARTED, Limits
+from pillion.jobs.worker import Worker, verdict
 
-_TICK_S = 0.25
+_TICK_S = 0.1
 """How often deadlines and memory are looked at."""
+
+_LAST_WORDS_S = 0.2
+"""How long a child that is out of time may take to say where it is."""
 
 _START_DEADLINE_S = 60.0
 _MAX_FAILED_STARTS = 3
+_RECYCLE_ITEMS = 4000
+"""Starting a child costs about as much as a hundred thumbnails."""
 
 
 @dataclass(slots=True)
@@ -42,34 +45,50 @@ class _Item:
 class _Batch:
     lane: str
     items: deque[_Item]
+    alone: bool = False
     unstarted: int = 0
 
 
 @dataclass(slots=True)
 class _Child:
-    process: subprocess.Popen[bytes]
-    connection: Connection
+    worker: Worker
     ready: bool = False
     batch: _Batch | None = None
     started: bool = False
     dismissed: bool = False
+    deaf: bool = False
     lanes: set[str] = field(default_factory=set)
     until: float = 0.0
     verdict: tuple[ErrorClass, str] | None = None
+
+    @property
+    def idle(self) -> bool:
+        return self.ready and self.batch is None and not self.dismissed
+
+    @property
+    def fresh(self) -> bool:
+        return not self.lanes
 
 
 class WorkerPool(Executor):
     """``size`` child processes that run ``target`` ("module:function", one argument, one result, both picklable).
 
     ``memory_limit`` and ``recycle_bytes`` are bytes of resident memory: above the first a child is killed and its item
-    fails with class ``oom``; above the second it is replaced after its batch.
+    fails with class ``oom``; above the second it is replaced after its batch, as it is after ``recycle_items`` items.
     """
 
-    def __init__(self, target: str, *, size: int, memory_limit: int, recycle_bytes: int) -> None:
+    def __init__(
+        self,
+        target: str,
+        *,
+        size: int,
+        memory_limit: int,
+        recycle_bytes: int,
+        recycle_items: int = _RECYCLE_ITEMS,
+    ) -> None:
         self._target = target
         self._size = size
-        self._memory_limit = memory_limit
-        self._recycle_bytes = recycle_bytes
+        self._limits = Limits(memory_bytes=memory_limit, recycle_bytes=recycle_bytes, recycle_items=recycle_items)
         self._lock = threading.Lock()
         self._waiting: deque[_Batch] = deque()
         self._children: list[_Child] = []
@@ -92,13 +111,15 @@ class WorkerPool(Executor):
             raise ValueError(f"This pool runs {self._target} with one argument.")
         return self.submit_batch("", [(args[0], float("inf"))])[0]
 
-    def submit_batch(self, lane: str, items: Sequence[tuple[Any, float]]) -> list[Future[Any]]:
+    def submit_batch(self, lane: str, items: Sequence[tuple[Any, float]], *, alone: bool = False) -> list[Future[Any]]:
         """Hand (argument, deadline in seconds) pairs to one child, which runs them in order.
 
-        A batch goes to a child that has run its ``lane`` before where one is free: that one has the engines loaded.
-        A future fails with ItemError of class ``timeout``, ``oom`` or ``crash``.
+        A batch goes to a child that has run its ``lane`` before where one is free: that one has the engines loaded. One
+        that is to be ``alone`` gets a child that has run nothing yet and that runs nothing afterwards. A future fails
+        with ItemError of class ``timeout``, ``oom`` or ``crash``, which carries what the child wrote to stderr.
         """
-        batch = _Batch(lane=lane, items=deque(_Item(argument, limit, Future()) for argument, limit in items))
+        waiting = deque(_Item(argument, limit, Future()) for argument, limit in items)
+        batch = _Batch(lane=lane, items=waiting, alone=alone)
         futures = [item.future for item in batch.items]
         with self._lock:
             if self._closing:
@@ -107,43 +128,39 @@ class WorkerPool(Executor):
         self._wake()
         return futures
 
-    def cancel_lane(self, lane: str) -> None:
-        """Cancel what waits in a lane, and kill the children that run it; all its futures end cancelled."""
+    def cancel(self, futures: Collection[Future[Any]]) -> None:
+        """Cancel these items, and kill the children that are on them; what else was in their batches goes on."""
+        for future in futures:
+            future.cancel()
         with self._lock:
-            for batch in [batch for batch in self._waiting if batch.lane == lane]:
-                self._waiting.remove(batch)
-                self._cancel(batch)
             for child in self._children:
-                if child.batch is not None and child.batch.lane == lane:
-                    batch, child.batch = child.batch, None
-                    child.dismissed = True
-                    child.process.kill()
-                    self._cancel(batch)
+                if child.batch is not None and child.batch.items[0].future.cancelled():
+                    self._take_back(child)
+            self._waiting = deque(batch for batch in self._waiting if not _is_cancelled(batch))
         self._wake()
-
-    def _cancel(self, batch: _Batch) -> None:
-        for item in batch.items:
-            item.future.cancel()
 
     def shutdown(self, wait: bool = True, *, cancel_futures: bool = False) -> None:
         """Stop. With ``cancel_futures`` children are killed at once and what they had is cancelled."""
         with self._lock:
             self._closing = True
             if cancel_futures:
-                self._cancel_everything()
+                for child in self._children:
+                    self._take_back(child)
+                for batch in self._waiting:
+                    for item in batch.items:
+                        item.future.cancel()
+                self._waiting.clear()
         self._wake()
         if wait:
             self._thread.join()
 
-    def _cancel_everything(self) -> None:
-        for child in self._children:
-            child.process.kill()
-            if child.batch is not None:
-                self._waiting.append(child.batch)
-                child.batch = None
-        for batch in self._waiting:
-            self._cancel(batch)
-        self._waiting.clear()
+    def _take_back(self, child: _Child) -> None:
+        """Kill a child whose item is not wanted any more; what else it had waits for another."""
+        child.dismissed = True
+        child.worker.kill()
+        if child.batch is not None:
+            self._waiting.appendleft(child.batch)
+            child.batch = None
 
     def _wake(self) -> None:
         try:
@@ -166,38 +183,33 @@ class WorkerPool(Executor):
                     self._watch()
         finally:
             for child in self._children:
-                self._dismiss(child)
+                child.worker.end()
+                child.worker.close()
             os.close(self._wake_read)
             os.close(self._wake_write)
 
     def _hire(self) -> None:
         wanted = min(self._size, len(self._waiting) + sum(child.batch is not None for child in self._children))
-        while len(self._children) < wanted:
-            self._children.append(self._start())
-
-    def _start(self) -> _Child:
-        reach("pool.start")
-        ours, theirs = socket.socketpair()
-        with theirs:
-            command = [sys.executable, "-m", "pillion.jobs.child", str(theirs.fileno()), str(os.getpid())]
-            process = subprocess.Popen(
-                [*command, self._target, str(self._recycle_bytes)],
-                pass_fds=[theirs.fileno()],
-                stdin=subprocess.DEVNULL,
-                stdout=subprocess.DEVNULL,
-                start_new_session=True,
-            )
-        child = _Child(process=process, connection=Connection(ours.detach()))
-        child.until = time.monotonic() + _START_DEADLINE_S
-        return child
+        while sum(not child.dismissed for child in self._children) < wanted:
+            child = _Child(worker=Worker(self._target, self._limits))
+            child.until = time.monotonic() + _START_DEADLINE_S
+            self._children.append(child)
 
     def _assign(self) -> None:
-        idle = [child for child in self._children if child.ready and child.batch is None and not child.dismissed]
-        while idle and self._waiting:
-            batch = self._waiting.popleft()
-            child = next((child for child in idle if batch.lane in child.lanes), idle[0])
-            idle.remove(child)
-            self._give(child, batch)
+        coming = sum(not child.ready and not child.dismissed for child in self._children)
+        for batch in tuple(self._waiting):
+            idle = [child for child in self._children if child.idle]
+            if not idle:
+                return
+            child = _choose(batch, idle)
+            if child is not None:
+                self._waiting.remove(batch)
+                self._give(child, batch)
+            elif coming == 0:
+                # None is fresh and none is on its way: one gives up its place for one that is.
+                idle[0].dismissed = True
+                idle[0].worker.kill()
+                coming += 1
 
     def _give(self, child: _Child, batch: _Batch) -> None:
         batch.items = deque(item for item in batch.items if not item.future.cancelled())
@@ -208,26 +220,27 @@ class WorkerPool(Executor):
         child.started = False
         child.lanes.add(batch.lane)
         child.until = time.monotonic() + batch.items[0].deadline_s
-        try:
-            child.connection.send([item.argument for item in batch.items])
-        except (BrokenPipeError, ConnectionResetError):
-            return
+        child.worker.send([item.argument for item in batch.items])
 
     def _listen(self) -> None:
-        watched: dict[object, _Child] = {child.connection: child for child in self._children}
-        connections = [child.connection for child in self._children]
-        for source in wait([*connections, self._wake_read], timeout=_TICK_S):
-            if source == self._wake_read:
+        talkers = {child.worker.connection: child for child in self._children}
+        writers = {child.worker.stderr: child for child in self._children if not child.deaf}
+        for source in wait([self._wake_read, *writers, *talkers], timeout=_TICK_S):
+            if isinstance(source, Connection):
+                self._read(talkers[source])
+            elif source == self._wake_read:
                 os.read(self._wake_read, 4096)
-                continue
-            child = watched[source]
-            try:
-                message = child.connection.recv()
-            except (EOFError, OSError):
-                with self._lock:
-                    self._bury(child)
-                continue
-            self._receive(child, message)
+            elif isinstance(source, int) and writers[source] in self._children:
+                writers[source].deaf = not writers[source].worker.hear()
+
+    def _read(self, child: _Child) -> None:
+        try:
+            message = child.worker.connection.recv()
+        except (EOFError, OSError):
+            with self._lock:
+                self._bury(child)
+            return
+        self._receive(child, message)
 
     def _receive(self, child: _Child, message: Any) -> None:
         with self._lock:
@@ -235,90 +248,112 @@ class WorkerPool(Executor):
                 child.ready = True
                 self._failed_starts = 0
                 return
-            if message == STARTED:
-                child.started = True
-                return
             if child.batch is None:
+                return
+            if message == STARTED:
+                self._note_start(child, child.batch)
                 return
             reach("pool.result")
             result, last = message
             item = child.batch.items.popleft()
-            if child.batch.items:
-                child.until = time.monotonic() + child.batch.items[0].deadline_s
-            else:
+            child.started = False
+            if not child.batch.items:
+                last = last or child.batch.alone
                 child.batch = None
             if last:
                 self._children.remove(child)
-                self._dismiss(child)
-        if not item.future.cancelled():
-            item.future.set_result(result)
+                child.worker.end()
+                child.worker.close()
+        _settle(item.future, result)
+
+    def _note_start(self, child: _Child, batch: _Batch) -> None:
+        item = batch.items[0]
+        if item.future.cancelled():
+            self._take_back(child)
+            return
+        child.started = True
+        child.worker.forget_words()
+        child.until = time.monotonic() + item.deadline_s
 
     def _watch(self) -> None:
         now = time.monotonic()
-        for child in self._children:
-            if child.verdict is not None or (child.ready and child.batch is None):
+        for child in tuple(self._children):
+            if child.verdict is not None:
+                self._finish_off(child, now)
+            elif child.dismissed or child.idle:
                 continue
-            if now > child.until:
-                self._kill(child, ErrorClass.TIMEOUT, "It took longer than its time limit and was stopped.")
-            elif _resident_bytes(child.process.pid) > self._memory_limit:
-                limit = self._memory_limit // 1024**2
-                self._kill(child, ErrorClass.OOM, f"It used more than {limit} MiB of memory and was stopped.")
+            elif now > child.until:
+                child.verdict = (ErrorClass.TIMEOUT, "It took longer than its time limit and was stopped.")
+                child.until = now + _LAST_WORDS_S
+                if child.ready:
+                    child.worker.ask()
+            elif child.worker.resident_bytes() > self._limits.memory_bytes:
+                limit = self._limits.memory_bytes // 1024**2
+                child.verdict = (ErrorClass.OOM, f"It used more than {limit} MiB of memory and was stopped.")
+                child.until = now
+                child.worker.kill()
 
-    def _kill(self, child: _Child, error_class: ErrorClass, message: str) -> None:
-        child.verdict = (error_class, message)
-        child.process.kill()
+    def _finish_off(self, child: _Child, now: float) -> None:
+        """A child with a verdict has had its last words. One that does not even die is left behind."""
+        if now < child.until:
+            return
+        child.worker.kill()
+        if now > child.until + 1.0:
+            self._bury(child)
 
     def _bury(self, child: _Child) -> None:
         """A child is gone: blame the item it was on, and give the rest of its batch to another."""
         self._children.remove(child)
-        code = self._dismiss(child)
-        if not child.ready:
-            self._start_failed(code)
+        code = child.worker.end()
+        words = child.worker.words
+        child.worker.close()
+        if not child.ready and not child.dismissed:
+            self._start_failed(code, words)
             return
         batch = child.batch
         if batch is None:
             return
-        if not child.started and batch.unstarted < _MAX_FAILED_STARTS:
-            # It died idle, before it read the batch: nothing in there is to blame.
+        if not child.started and child.verdict is None and batch.unstarted < _MAX_FAILED_STARTS:
+            # It died before it came to the next item: nothing in there is to blame.
             batch.unstarted += 1
             self._waiting.appendleft(batch)
             return
         blamed = batch.items.popleft()
         if batch.items:
             self._waiting.appendleft(batch)
-        if not blamed.future.cancelled():
-            blamed.future.set_exception(ItemError(*(child.verdict or _verdict(code))))
+        error = ItemError(*child.verdict, words) if child.verdict else verdict(code, words)
+        _settle(blamed.future, error)
 
-    def _start_failed(self, code: int) -> None:
+    def _start_failed(self, code: int | None, words: str) -> None:
         self._failed_starts += 1
         if self._failed_starts < _MAX_FAILED_STARTS:
             return
-        error = ItemError(
-            ErrorClass.MISSING_TOOL, f"Worker processes do not start (exit code {code}); see the messages above."
-        )
+        reason = words.splitlines()[-1] if words else f"exit code {code}"
+        error = ItemError(ErrorClass.MISSING_TOOL, f"Worker processes do not start ({reason}).", words)
         for batch in self._waiting:
             for item in batch.items:
-                item.future.set_exception(error)
+                _settle(item.future, error)
         self._waiting.clear()
 
-    def _dismiss(self, child: _Child) -> int:
-        child.connection.close()
-        try:
-            return child.process.wait(timeout=2.0)
-        except subprocess.TimeoutExpired:
-            child.process.kill()
-            return child.process.wait()
+
+def _choose(batch: _Batch, idle: Sequence[_Child]) -> _Child | None:
+    """The child for a batch: for one that runs alone a fresh one, else the one that knows its lane best."""
+    if batch.alone:
+        return next((child for child in idle if child.fresh), None)
+    known = next((child for child in idle if batch.lane in child.lanes), None)
+    return known or min(idle, key=lambda child: child.fresh)
 
 
-def _verdict(code: int) -> tuple[ErrorClass, str]:
-    if code < 0:
-        return ErrorClass.CRASH, f"Its worker process died of {signal.Signals(-code).name}."
-    return ErrorClass.CRASH, f"Its worker process ended with exit code {code}."
+def _is_cancelled(batch: _Batch) -> bool:
+    return all(item.future.cancelled() for item in batch.items)
 
 
-def _resident_bytes(pid: int) -> int:
+def _settle(future: Future[Any], result: Any) -> None:
+    """Give a future its end, unless it was cancelled meanwhile."""
     try:
-        with open(f"/proc/{pid}/statm", "rb") as file:
-            return int(file.read().split()[1]) * os.sysconf("SC_PAGE_SIZE")
-    except (OSError, IndexError):
-        return 0
+        if isinstance(result, ItemError):
+            future.set_exception(result)
+        else:
+            future.set_result(result)
+    except InvalidStateError:
+        return
