@@ -15,6 +15,7 @@ from pathlib import Path
 from typing import Any
 
 from pillion import _core, generators
+from pillion.engines import threads
 from pillion.errors import ErrorClass, ItemError
 from pillion.failpoints import reach
 from pillion.model import Empty, Failure, GenerationRequest, Produced, SidecarFormat, SidecarKind, failure_of
@@ -28,7 +29,8 @@ _WORDS_BYTES = 2000
 class ExecutionTask:
     """One job as it is sent to a worker. ``sources``: (absolute path, size, mtime_ns), tried in order.
 
-    Results are written to ``{staging}-{variant}``.
+    Results are written to ``{staging}-{variant}``. ``share``: of the threads that engines may use; less than 1 only in
+    a worker that runs nothing else.
     """
 
     kind: SidecarKind
@@ -38,6 +40,7 @@ class ExecutionTask:
     settings: Mapping[str, Any]
     texts: Mapping[SidecarKind, Path]
     staging: Path
+    share: float = 1.0
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -63,6 +66,8 @@ def execute(task: ExecutionTask) -> Execution:
     """Make what ``task`` asks for. Raises nothing."""
     start = time.perf_counter()
     result: tuple[Staged, ...] | Empty | Failure
+    if task.share < 1:
+        threads.limit_to(task.share)
     try:
         result = _generate(task)
     except ItemError as error:

@@ -44,11 +44,14 @@ def has_room(folder: Path) -> bool:
 
 
 class Holds:
-    """The holds of one library as one process sees them. A lane is a kind's name, or ``ALL``."""
+    """The holds of one library as one process sees them. A lane is a kind's name, or ``ALL``.
 
-    def __init__(self, database: Database, root: Path) -> None:
+    ``folder``: where sidecars are written, whose disk is asked for its room.
+    """
+
+    def __init__(self, database: Database, folder: Path) -> None:
         self._database = database
-        self._root = root
+        self._folder = folder
         self._held: dict[str, _Held] = {}
         self._read_at = 0.0
 
@@ -68,7 +71,7 @@ class Holds:
     def _may_try(self, held: _Held) -> bool:
         if held.trying or time.monotonic() < held.try_at:
             return False
-        return held.error_class is not ErrorClass.DISK_FULL or has_room(self._root)
+        return held.error_class is not ErrorClass.DISK_FULL or has_room(self._folder)
 
     def tries(self, lane: str) -> None:
         """A job of this lane was claimed: where something is held back, it is the one that finds out."""

@@ -34,7 +34,7 @@ from pillion.errors import CatalogError, LibraryError
 from pillion.failpoints import reach
 from pillion.indexer import Indexer, IndexReport, PhaseProgress
 from pillion.indexing.queueing import wanted_on_demand
-from pillion.jobs.states import Urgency
+from pillion.jobs.states import JobState, Urgency
 from pillion.lock import exclusive
 from pillion.model import SidecarKind, SidecarStatus, WantedSidecar
 from pillion.planning import GenerationPlan
@@ -239,7 +239,12 @@ class Library:
         """Work the queue until it is idle. Ctrl-C stops at once; what was in flight goes back to the queue."""
         workers = self._make_workers(kinds, progress)
         workers.run()
-        return WorkReport(recorded=dict(workers.recorder.counts), notices=workers.engine.notices)
+        return WorkReport(recorded=dict(workers.recorder.counts), notices=self._notices(workers))
+
+    def _notices(self, workers: Workers) -> dict[str, str]:
+        """What still keeps jobs from being done: a fault that is gone by now, or keeps nothing, is none."""
+        paused = {kind for kind, line in self.status().queue.items() if line.counts.get(JobState.PAUSED)}
+        return {lane: text for lane, text in workers.holds.notices.items() if lane in ("*", *paused)}
 
     def start(self, *, kinds: Sequence[SidecarKind | str] | None = None) -> None:
         """Work the queue in the background until :meth:`stop` or :meth:`close`."""

@@ -5,13 +5,15 @@ from __future__ import annotations
 import os
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Any
 
 from pillion.catalog.claims import ClaimedJob, Due
 from pillion.config import Config
 from pillion.execute import ExecutionTask
 from pillion.jobs.engine import Planned
-from pillion.model import SidecarKind
+from pillion.jobs.states import Budget, budget_of
+from pillion.model import KIND_VARIANTS, SidecarKind
 from pillion.store import ManifestEntry, Store
 
 _MIB = 1024 * 1024
@@ -65,6 +67,7 @@ class PlannedJob:
     job: ClaimedJob
     adopted: Sequence[Adopted]
     making: Sequence[Due]
+    staging: Path
 
     @property
     def open(self) -> Sequence[Due]:
@@ -82,29 +85,35 @@ def plan(job: ClaimedJob, store: Store, owner: str, max_pixels: int, *, listed: 
     done = {item.due.variant for item in adopted}
     open_ = [due for due in job.due if due.variant not in done]
     making = [due for due in open_ if due.settings == open_[0].settings] if open_ else []
+    budget = budget_of(job.attempts, job.last)
+    if budget.one_variant:
+        making = sorted(making, key=lambda due: KIND_VARIANTS[job.kind].index(due.variant))[:1]
+    staging = store.new_staging_path(owner)
     limits = KIND_LIMITS[job.kind]
     task = ExecutionTask(
         kind=job.kind,
         variants=tuple(due.variant for due in making),
         mime=job.mime,
         sources=job.sources,
-        settings=_task_settings(making, max_pixels),
+        settings=_task_settings(making, max_pixels, budget),
         texts={kind: store.absolute(rel_path) for kind, rel_path in job.texts.items()},
-        staging=store.new_staging_path(owner),
+        staging=staging,
+        share=budget.share,
     )
     return Planned(
-        job=PlannedJob(job=job, adopted=adopted, making=making),
+        job=PlannedJob(job=job, adopted=adopted, making=making, staging=staging),
         task=task,
         lane=job.kind.value,
         priority=job.priority,
         cost=limits.cost_s,
         deadline_s=limits.deadline_s + limits.deadline_s_per_mib * job.size / _MIB,
+        alone=budget.alone,
     )
 
 
-def _task_settings(making: Sequence[Due], max_pixels: int) -> dict[str, Any]:
+def _task_settings(making: Sequence[Due], max_pixels: int, budget: Budget) -> dict[str, Any]:
     settings = dict(making[0].settings) if making else {}
-    return {**settings, "max_pixels": max_pixels}
+    return {**settings, "max_pixels": max_pixels, "share": budget.share}
 
 
 def _adoptable(job: ClaimedJob, store: Store) -> list[Adopted]:

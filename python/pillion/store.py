@@ -55,6 +55,11 @@ class Manifest:
     sidecars: Sequence[ManifestEntry]
 
 
+def staged_path(staging: Path, variant: str) -> Path:
+    """Where a job that was given ``staging`` writes a variant."""
+    return staging.with_name(f"{staging.name}-{variant}")
+
+
 class Store:
     """The ``sidecars/`` and ``staging/`` folders below a library's root."""
 
@@ -73,6 +78,11 @@ class Store:
         ``owner`` is a name that one process has to itself.
         """
         return self.staging / f"{owner}.{next(_numbers)}"
+
+    def discard(self, staging: Path, variants: Sequence[str]) -> None:
+        """Remove what a job that is not recorded may have left: the files of these variants."""
+        for variant in variants:
+            staged_path(staging, variant).unlink(missing_ok=True)
 
     def sweep(self, owner: str) -> None:
         """Remove what an owner that is gone left in staging."""

@@ -17,6 +17,7 @@ from pillion.catalog import claims as catalog_claims
 from pillion.catalog import jobs as catalog_jobs
 from pillion.catalog.claims import ClaimedJob
 from pillion.catalog.database import Database
+from pillion.catalog.pauses import paused_claims
 from pillion.config import Config
 from pillion.errors import ErrorClass, ItemError, PillionError
 from pillion.execute import Execution
@@ -170,10 +171,10 @@ class CatalogJobs:
 
     def stopped(self, jobs: Sequence[PlannedJob]) -> Sequence[PlannedJob]:
         """Jobs of a kind or Location that is paused now, that were cancelled, or whose claim was lost."""
-        claims = [(planned.job.id, planned.job.kind, planned.job.token) for planned in jobs]
+        claims = [(planned.job.id, planned.job.token) for planned in jobs]
         with self._database.read() as connection:
-            going_on = catalog_jobs.may_go_on(connection, claims)
-        return [planned for planned in jobs if planned.job.id not in going_on]
+            mine = catalog_claims.still_held(connection, self._owner, claims) - paused_claims(connection, self._owner)
+        return [planned for planned in jobs if planned.job.id not in mine]
 
     def next_retry(self, now: float) -> float | None:
         """The earliest retry of the kinds that are worked and not held back."""
@@ -232,8 +233,15 @@ class Workers:
             memory_limit=config.memory_limit,
             recycle_bytes=int(config.memory_limit * _RECYCLE_SHARE),
         )
+        self.holds = Holds(database, store.staging)
         source = CatalogJobs(
-            database, store, self.recorder, owner=self._owner, kinds=kinds, max_pixels=config.max_pixels
+            database,
+            store,
+            self.recorder,
+            owner=self._owner,
+            kinds=kinds,
+            max_pixels=config.max_pixels,
+            holds=self.holds,
         )
         self.engine = Engine(source, self._pool, lane_limits(size), progress=progress)
         self._thread: threading.Thread | None = None

@@ -7,6 +7,7 @@ import signal
 import time
 from collections.abc import Iterator
 from concurrent.futures import CancelledError
+from pathlib import Path
 
 import pytest
 
@@ -81,6 +82,78 @@ def test_shutdown_with_cancel_kills_what_runs_at_once(pool: WorkerPool) -> None:
     with pytest.raises(CancelledError):
         running.result(0)
     assert time.monotonic() - start < 30
+
+
+def test_what_a_child_wrote_before_it_died_goes_with_the_blame(
+    pool: WorkerPool, capfd: pytest.CaptureFixture[str]
+) -> None:
+    first, second = pool.submit_batch("lane", [(("complain", 3.0), GENEROUS), (("exit", 4.0), GENEROUS)])
+    with pytest.raises(ItemError) as caught:
+        first.result(GENEROUS)
+    assert (caught.value.words, caught.value.exit_status) == (
+        "the engine says: page 3 is upside down",
+        "exit code 3",
+    )
+    with pytest.raises(ItemError) as caught:
+        second.result(GENEROUS)
+    assert caught.value.words == ""
+    assert capfd.readouterr().err == ""
+
+
+def test_a_child_that_is_out_of_time_says_where_it_was(pool: WorkerPool) -> None:
+    (future,) = pool.submit_batch("lane", [(("deaf", 1000.0), 0.3)])
+    with pytest.raises(ItemError) as caught:
+        future.result(GENEROUS)
+    assert 'tasks.py", line' in caught.value.words
+    assert caught.value.exit_status == ""
+
+
+def test_programs_that_a_child_started_end_with_it(pool: WorkerPool) -> None:
+    (future,) = pool.submit_batch("lane", [(("start a program", 1000.0), 0.5)])
+    with pytest.raises(ItemError) as caught:
+        future.result(GENEROUS)
+    started = int(caught.value.words.split()[1])
+    deadline = time.monotonic() + GENEROUS
+    while _runs(started) and time.monotonic() < deadline:
+        time.sleep(0.01)
+    assert not _runs(started)
+
+
+def _runs(pid: int) -> bool:
+    try:
+        return Path(f"/proc/{pid}/stat").read_text().rsplit(")", 1)[1].split()[0] != "Z"
+    except OSError:
+        return False
+
+
+def test_what_runs_alone_has_a_child_to_itself(pool: WorkerPool) -> None:
+    def child(alone: bool) -> int:
+        (future,) = pool.submit_batch("lane", [(("echo", 1.0), GENEROUS)], alone=alone)
+        return int(future.result(GENEROUS)[2])
+
+    before = {child(False) for _ in range(4)}
+    alone = [child(True) for _ in range(3)]
+    after = {child(False) for _ in range(4)}
+    assert len(set(alone)) == 3
+    assert not set(alone) & (before | after)
+
+
+def test_a_child_is_replaced_after_so_many_items() -> None:
+    pool = WorkerPool(
+        "tests.support.tasks:run", size=1, memory_limit=4000 * MIB, recycle_bytes=4000 * MIB, recycle_items=2
+    )
+    children = [pool.submit(tasks.run, ("echo", float(n))).result(GENEROUS)[2] for n in range(4)]
+    pool.shutdown()
+    assert children[0] == children[1] != children[2] == children[3]
+
+
+def test_a_cancelled_item_is_stopped_and_the_others_go_on(pool: WorkerPool) -> None:
+    good = (("echo", 1.0), GENEROUS)
+    first, hung, last = pool.submit_batch("lane", [good, (("sleep", 1000.0), GENEROUS), good])
+    assert first.result(GENEROUS)[0] == "echo"
+    pool.cancel([hung])
+    assert last.result(GENEROUS)[0] == "echo"
+    assert hung.cancelled()
 
 
 def test_a_target_that_does_not_start_fails_what_waits_for_it() -> None:

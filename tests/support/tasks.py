@@ -5,6 +5,7 @@ from __future__ import annotations
 import ctypes
 import os
 import signal
+import subprocess
 import time
 
 
@@ -15,6 +16,13 @@ def run(item: tuple[str, float]) -> tuple[str, float, int]:
         time.sleep(number)
     elif word == "exit":
         os._exit(int(number))
+    elif word == "complain":
+        os.write(2, b"the engine says: page 3 is upside down\n")
+        os._exit(int(number))
+    elif word == "start a program":
+        program = subprocess.Popen(["sleep", "1000"])
+        os.write(2, b"started %d\n" % program.pid)
+        time.sleep(number)
     elif word == "segfault":
         ctypes.string_at(0)
     elif word == "deaf":

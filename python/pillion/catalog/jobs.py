@@ -9,10 +9,11 @@ import sqlalchemy as sa
 
 from pillion.catalog.claims import LEASE_S
 from pillion.catalog.failures import FailedTry, record_failures
+from pillion.catalog.holds import list_holds
 from pillion.catalog.pauses import may_run
 from pillion.catalog.sidecars import ASKED, mark_cancelled
 from pillion.catalog.statements import chunks, upsert
-from pillion.catalog.tables import jobs, recipes, sidecars
+from pillion.catalog.tables import jobs, pauses, recipes, sidecars
 from pillion.jobs.states import (
     JobChange,
     JobState,
@@ -130,7 +131,10 @@ def raise_to_front(connection: sa.Connection, content_uuid: str, kind: SidecarKi
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class QueueState:
-    """One kind's line in the queue: how many jobs are in each state; ``next_at``: when the next retry is due."""
+    """One kind's line in the queue: how many jobs are in each state; ``next_at``: when the next retry is due.
+
+    Queued jobs that a pause or a fault of the machine holds back are counted as PAUSED.
+    """
 
     counts: Mapping[JobState, int]
     front: int | None
@@ -143,10 +147,23 @@ def queue_states(connection: sa.Connection, now: float) -> dict[SidecarKind, Que
     query = sa.select(jobs.c.kind, jobs.c.state, sa.func.count()).group_by(jobs.c.kind, jobs.c.state)
     for kind, state, number in connection.execute(query):
         counts.setdefault(SidecarKind(kind), {})[JobState(state)] = number
+    held = {hold.kind for hold in list_holds(connection)}
+    for kind, by_state in counts.items():
+        queued = by_state.get(JobState.QUEUED, 0)
+        paused = queued if held & {None, kind} else _count_paused(connection, kind)
+        if paused:
+            by_state.update({JobState.QUEUED: queued - paused, JobState.PAUSED: paused})
     return {
         kind: QueueState(counts=by_state, front=front(connection, kind, now), next_at=next_retry(connection, kind, now))
         for kind, by_state in counts.items()
     }
+
+
+def _count_paused(connection: sa.Connection, kind: SidecarKind) -> int:
+    if connection.execute(sa.select(pauses.c.kind).limit(1)).first() is None:
+        return 0
+    queued = sa.and_(jobs.c.state == JobState.QUEUED.value, jobs.c.kind == kind.value)
+    return connection.execute(sa.select(sa.func.count()).where(queued, ~may_run(kind))).scalar_one()
 
 
 def front(connection: sa.Connection, kind: SidecarKind, now: float) -> int | None:

@@ -9,6 +9,7 @@ import sqlalchemy as sa
 
 from pillion.catalog.statements import upsert
 from pillion.catalog.tables import entries, jobs, locations, pauses
+from pillion.jobs.states import JobState
 from pillion.model import SidecarKind
 
 _EVERY_KIND = ""
@@ -51,9 +52,13 @@ def list_pauses(connection: sa.Connection) -> Sequence[Pause]:
     return [Pause(kind=SidecarKind(kind) if kind else None, location=path, since=since) for kind, path, since in rows]
 
 
-def is_held(connection: sa.Connection, kind: SidecarKind) -> bool:
-    """Whether this kind is paused everywhere."""
-    return connection.execute(sa.select(pauses.c.kind).where(_of(kind), pauses.c.location_id == 0)).first() is not None
+def paused_claims(connection: sa.Connection, owner: str) -> set[int]:
+    """The ids of the jobs that ``owner`` runs and that were paused since it claimed them."""
+    if connection.execute(sa.select(pauses.c.kind).limit(1)).first() is None:
+        return set()
+    mine = sa.and_(jobs.c.state == JobState.RUNNING.value, jobs.c.lease_owner == owner)
+    held = sa.or_(*(sa.and_(jobs.c.kind == kind.value, ~may_run(kind)) for kind in SidecarKind))
+    return set(connection.scalars(sa.select(jobs.c.id).where(mine, held)))
 
 
 def may_run(kind: SidecarKind) -> sa.ColumnElement[bool]:

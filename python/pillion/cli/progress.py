@@ -67,7 +67,7 @@ class LiveProgress:
         """A callback for Library.run that shows each kind's line."""
         queued = {kind: sum(state.counts.values()) for kind, state in library.status().queue.items()}
         ended = {
-            kind: sum(number for state, number in line.counts.items() if state in ("done", "failed"))
+            kind: sum(number for state, number in line.counts.items() if state in ("done", "failed", "cancelled"))
             for kind, line in library.status().queue.items()
         }
         todo = {kind: queued[kind] - ended[kind] for kind in queued}

@@ -14,3 +14,8 @@ def available() -> int:
     cores = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
     limit = os.environ.get("OMP_THREAD_LIMIT", "")
     return max(1, min(cores, int(limit))) if limit.isdecimal() else cores
+
+
+def limit_to(share: float) -> None:
+    """From now on this process has that share of the threads, at least one. Call it before an engine is loaded."""
+    os.environ["OMP_THREAD_LIMIT"] = str(max(1, int(available() * share)))

@@ -114,9 +114,17 @@ def _joinable(window: Span, span: Span) -> bool:
     return span.end - window.start <= WINDOW_SECONDS and span.start - window.end <= _MERGE_GAP_SECONDS
 
 
-def recognise(samples: NDArray[np.float32], spans: Sequence[Span], *, model: str, language: str | None = None) -> Heard:
+def recognise(
+    samples: NDArray[np.float32],
+    spans: Sequence[Span],
+    *,
+    model: str,
+    language: str | None = None,
+    share: float = 1.0,
+) -> Heard:
     """The words spoken in ``spans`` of ``samples`` (mono, 16 kHz); the language is found unless it is given.
 
+    ``share``: of the windows that are worked on at a time; fewer take less memory and give the same words.
     Raises ItemError: missing_tool when engine or model is not there, unsupported for a language it does not know.
     """
     pipeline = _loaded(model)
@@ -126,7 +134,7 @@ def recognise(samples: NDArray[np.float32], spans: Sequence[Span], *, model: str
         samples,
         language=language,
         beam_size=_BEAM,
-        batch_size=_BATCH_WINDOWS,
+        batch_size=max(1, int(_BATCH_WINDOWS * share)),
         temperature=[0.0],
         word_timestamps=True,
         # Word times come from the attention weights; time tokens in the text only cost words and speed.

@@ -28,12 +28,12 @@ _PAUSE_SECONDS = 1.0
 _LONG_SECONDS = 15.0
 
 
-def transcribe(path: Path, *, model: str, language: str | None) -> TranscriptResult:
-    """What is said in a file; no segments where nobody speaks. Raises ItemError."""
+def transcribe(path: Path, *, model: str, language: str | None, share: float = 1.0) -> TranscriptResult:
+    """What is said in a file; no segments where nobody speaks. ``share``: see whisper.recognise. Raises ItemError."""
     problem = whisper.missing()
     if problem:
         raise ItemError(ErrorClass.MISSING_TOOL, problem)
-    heard = _Heard(language=language)
+    heard = _Heard(language=language, share=share)
     for window in _windows(media.audio_blocks(path)):
         heard.add(window, model)
     return TranscriptResult(
@@ -111,6 +111,7 @@ class _Heard:
     """What has been heard so far. The language found in the first window with speech holds for the file."""
 
     language: str | None
+    share: float
     language_probability: float = 1.0
     seconds: float = 0.0
     segments: list[TranscriptSegment] = field(default_factory=list)
@@ -121,7 +122,7 @@ class _Heard:
         self.seconds = window.start + len(window.samples) / _RATE
         if not window.spans:
             return
-        heard = whisper.recognise(window.samples, window.spans, model=model, language=self.language)
+        heard = whisper.recognise(window.samples, window.spans, model=model, language=self.language, share=self.share)
         if self.language is None:
             self.language, self.language_probability = heard.language, heard.language_probability
         for segment in heard.segments:

@@ -50,7 +50,8 @@ class TranscriptGenerator:
         if not info.audio and request.mime.startswith("video/"):
             return Empty(note="no audio track")
         model, language = _model(request.settings), request.settings.get("language")
-        result = listening.transcribe(request.source, model=model, language=language)
+        share = float(request.settings.get("share", 1.0))
+        result = listening.transcribe(request.source, model=model, language=language, share=share)
         if not result.segments:
             return Empty(note="no speech")
         data = result.to_json().encode()

@@ -29,6 +29,9 @@ READY = "ready"
 STARTED = "started"
 """Sent before each item: whatever happens from here on is that item's doing."""
 
+NEXT_ITEM = b"\x1e"
+"""Written to stderr before each item: what follows is said about that one."""
+
 TELL = signal.SIGUSR1
 """Makes a worker write to stderr where it is, also while it is deep in an engine."""
 
@@ -78,6 +81,7 @@ def serve(connection: Connection, function: Callable[[Any], Any], limits: Limits
             return
         reach("child.batch")
         for index, item in enumerate(batch):
+            _mark_words()
             connection.send(STARTED)
             reach("child.item")
             result = function(item)
@@ -89,6 +93,14 @@ def serve(connection: Connection, function: Callable[[Any], Any], limits: Limits
             reach("child.sent")
             if last:
                 return
+
+
+def _mark_words() -> None:
+    try:
+        os.write(2, NEXT_ITEM)
+    except OSError:
+        # An engine may have closed it; then it says nothing more.
+        return
 
 
 def _die_with_parent(parent: int) -> None:

@@ -272,7 +272,6 @@ class WorkerPool(Executor):
             self._take_back(child)
             return
         child.started = True
-        child.worker.forget_words()
         child.until = time.monotonic() + item.deadline_s
 
     def _watch(self) -> None:

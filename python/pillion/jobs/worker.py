@@ -12,7 +12,7 @@ from typing import Any
 
 from pillion.errors import ErrorClass, ItemError
 from pillion.failpoints import reach
-from pillion.jobs.child import TELL, Limits, resident_bytes
+from pillion.jobs.child import NEXT_ITEM, TELL, Limits, resident_bytes
 
 _TAIL_BYTES = 4000
 """How much of what a child writes to stderr is kept."""
@@ -57,12 +57,7 @@ class Worker:
                 return True
             if not data:
                 return False
-            self._tail = (self._tail + data)[-_TAIL_BYTES:]
-
-    def forget_words(self) -> None:
-        """What was written so far belongs to an item that ended well."""
-        self.hear()
-        self._tail = b""
+            self._tail = (self._tail + data).rsplit(NEXT_ITEM, 1)[-1][-_TAIL_BYTES:]
 
     @property
     def words(self) -> str:
