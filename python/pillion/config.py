@@ -6,15 +6,16 @@ name. The file is the user's: Pillion writes it once, when the library is made, 
 
 from __future__ import annotations
 
-import difflib
 import tomllib
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
+from pillion.config_checks import KIND_NAMES, SECTIONS, WHEN_KEYS, Changes, Checker, one_of
 from pillion.errors import ConfigError
-from pillion.model import KIND_VARIANTS, SidecarKind
+from pillion.hours import When, parse_span
+from pillion.model import POLICY_NAMES, SidecarKind
 
 MIB = 1024 * 1024
 
@@ -22,7 +23,7 @@ TEMPLATE = """\
 # Settings of this Pillion library. Everything is optional; what is commented out shows the default.
 # What each key means: docs/configuration.md
 
-policy = "{policy}"            # what this device generates: "mobile", "desktop" or "server"
+policy = "{policy}"            # what this device generates: "mobile", "desktop", "server", or one of your own
 
 [discovery]
 # ignore = []                 # globs, as in .gitignore: ["*.tmp", "/private/"]
@@ -35,6 +36,8 @@ policy = "{policy}"            # what this device generates: "mobile", "desktop"
 # workers = 0                 # child processes; 0: one per core
 # memory_limit = 3221225472   # bytes a worker may use before its item is stopped
 # max_pixels = 268435456      # larger pictures are refused
+# quiet_hours = "22:00-07:00" # local time at which ocr, transcripts and embeddings rest
+# on_battery = true           # false: these also rest while the machine runs on battery
 
 # What is generated, on top of the policy:
 # [thumb]
@@ -44,18 +47,40 @@ policy = "{policy}"            # what this device generates: "mobile", "desktop"
 # [transcript]
 # model = "base"
 # language = "en"             # leave out: detected
+# quiet_hours = ["07:00-12:00", "13:00-23:00"]
 # [embeddings]
 # enable = true
 
 # The same for one folder:
 # [locations."/home/me/Pictures"]
 # transcript.enable = false
+
+# A policy of your own, to be named above:
+# [policies.laptop]
+# base = "desktop"
+# thumb.variants = ["grid@2x"]
 """
+
+
+HEAVY_KINDS = (SidecarKind.OCR, SidecarKind.TRANSCRIPT, SidecarKind.EMBEDDINGS)
+"""The kinds that ``work.quiet_hours``, ``work.on_battery`` and those of a Location are about."""
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class OwnPolicy:
+    """A policy from config.toml: another one with changes, kind -> key -> value."""
+
+    base: str
+    kinds: Mapping[SidecarKind, Mapping[str, Any]]
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Config:
-    """The settings of a library. Sizes are bytes."""
+    """The settings of a library. Sizes are bytes.
+
+    ``kinds`` and ``locations`` (absolute path -> kinds) change the policy. ``when``: when each kind may run, with
+    defaults filled in; ``location_when``: the same for the Locations that have hours of their own.
+    """
 
     policy: str = "desktop"
     ignore: tuple[str, ...] = ()
@@ -66,138 +91,9 @@ class Config:
     max_pixels: int = 1 << 28
     kinds: Mapping[SidecarKind, Mapping[str, Any]] = field(default_factory=dict)
     locations: Mapping[str, Mapping[SidecarKind, Mapping[str, Any]]] = field(default_factory=dict)
-
-
-Check = Callable[[Any], bool]
-
-
-def _is_count(value: Any) -> bool:
-    return isinstance(value, int) and not isinstance(value, bool) and value >= 0
-
-
-def _is_strings(value: Any) -> bool:
-    return isinstance(value, list) and all(isinstance(item, str) and item for item in value)
-
-
-def _one_of(names: Sequence[str]) -> Check:
-    return lambda value: isinstance(value, str) and value in names
-
-
-def _some_of(names: Sequence[str]) -> Check:
-    return lambda value: _is_strings(value) and bool(value) and all(item in names for item in value)
-
-
-def _is_bool(value: Any) -> bool:
-    return isinstance(value, bool)
-
-
-def _is_text(value: Any) -> bool:
-    return isinstance(value, str) and bool(value)
-
-
-_TOP: Mapping[str, tuple[Check, str]] = {
-    "policy": (_one_of(("mobile", "desktop", "server")), '"mobile", "desktop" or "server"'),
-}
-_SECTIONS: Mapping[str, Mapping[str, tuple[Check, str]]] = {
-    "discovery": {"ignore": (_is_strings, "a list of globs"), "hidden": (_is_bool, "true or false")},
-    "identification": {"sample_above": (_is_count, "a number of bytes")},
-    "work": {
-        "workers": (_is_count, "a number of processes, 0 for one per core"),
-        "memory_limit": (_is_count, "a number of bytes"),
-        "max_pixels": (_is_count, "a number of pixels"),
-    },
-}
-_KIND_KEYS: Mapping[SidecarKind, Mapping[str, tuple[Check, str]]] = {
-    SidecarKind.THUMB: {},
-    SidecarKind.OCR: {"languages": (_is_strings, 'a list of Tesseract language codes, e.g. ["eng", "deu"]')},
-    SidecarKind.TRANSCRIPT: {
-        "model": (_is_text, "a model name or the path of a folder that holds one"),
-        "language": (_is_text, 'a language code, e.g. "en"'),
-    },
-    SidecarKind.EMBEDDINGS: {},
-}
-
-
-class _Reader:
-    """Checks one parsed file against the tables above; knows the text so that it can name lines."""
-
-    def __init__(self, path: Path, text: str) -> None:
-        self._path = path
-        self._lines = text.splitlines()
-
-    def fail(self, key: str, message: str) -> ConfigError:
-        leaf = key.rsplit(".", 1)[-1].strip('"')
-        numbers = [n for n, line in enumerate(self._lines, 1) if leaf in line.split("#", 1)[0]]
-        where = f"{self._path}, line {numbers[0]}" if numbers else str(self._path)
-        return ConfigError(f"{where}: {message}")
-
-    def unknown(self, key: str, names: Sequence[str]) -> ConfigError:
-        near = difflib.get_close_matches(key.rsplit(".", 1)[-1], names, n=1)
-        hint = f"did you mean '{near[0]}'?" if near else f"known here: {', '.join(sorted(names))}."
-        return self.fail(key, f"unknown key '{key}'; {hint}")
-
-    def value(self, key: str, value: Any, rule: tuple[Check, str]) -> Any:
-        check, expected = rule
-        if not check(value):
-            raise self.fail(key, f"'{key}' must be {expected}, not {value!r}.")
-        return value
-
-    def table(self, key: str, value: Any) -> Mapping[str, Any]:
-        if not isinstance(value, dict):
-            raise self.fail(key, f"'{key}' must be a table: write [{key}].")
-        return value
-
-    def kind(self, key: str, kind: SidecarKind, value: Any) -> dict[str, Any]:
-        variants = KIND_VARIANTS[kind]
-        rules = {
-            "enable": (_is_bool, "true or false"),
-            "variants": (_some_of(variants), f"a list of {', '.join(variants)}"),
-            **_KIND_KEYS[kind],
-        }
-        result = {}
-        for name, item in self.table(key, value).items():
-            if name not in rules:
-                raise self.unknown(f"{key}.{name}", list(rules))
-            result[name] = self.value(f"{key}.{name}", item, rules[name])
-        return result
-
-    def kinds(self, key: str, value: Any) -> dict[SidecarKind, Mapping[str, Any]]:
-        names = [kind.value for kind in SidecarKind]
-        result: dict[SidecarKind, Mapping[str, Any]] = {}
-        for name, item in self.table(key, value).items():
-            if name not in names:
-                raise self.unknown(f"{key}.{name}", names)
-            result[SidecarKind(name)] = self.kind(f"{key}.{name}", SidecarKind(name), item)
-        return result
-
-    def config(self, data: Mapping[str, Any]) -> Config:
-        values: dict[str, Any] = {}
-        kinds: dict[SidecarKind, Mapping[str, Any]] = {}
-        locations: dict[str, Mapping[SidecarKind, Mapping[str, Any]]] = {}
-        kind_names = [kind.value for kind in SidecarKind]
-        for name, item in data.items():
-            if name in _TOP:
-                values[name] = self.value(name, item, _TOP[name])
-            elif name in _SECTIONS:
-                values.update(self.section(name, item))
-            elif name in kind_names:
-                kinds[SidecarKind(name)] = self.kind(name, SidecarKind(name), item)
-            elif name == "locations":
-                for path, changes in self.table(name, item).items():
-                    locations[str(Path(path).expanduser())] = self.kinds(f'locations."{path}"', changes)
-            else:
-                raise self.unknown(name, [*_TOP, *_SECTIONS, *kind_names, "locations"])
-        return Config(kinds=kinds, locations=locations, **values)
-
-    def section(self, name: str, item: Any) -> dict[str, Any]:
-        rules = _SECTIONS[name]
-        result = {}
-        for key, value in self.table(name, item).items():
-            if key not in rules:
-                raise self.unknown(f"{name}.{key}", list(rules))
-            checked = self.value(f"{name}.{key}", value, rules[key])
-            result[key] = tuple(checked) if isinstance(checked, list) else checked
-        return result
+    policies: Mapping[str, OwnPolicy] = field(default_factory=dict)
+    when: Mapping[SidecarKind, When] = field(default_factory=lambda: {kind: When() for kind in SidecarKind})
+    location_when: Mapping[str, Mapping[SidecarKind, When]] = field(default_factory=dict)
 
 
 def load_config(path: Path) -> Config:
@@ -212,4 +108,89 @@ def load_config(path: Path) -> Config:
         data = tomllib.loads(text)
     except tomllib.TOMLDecodeError as error:
         raise ConfigError(f"{path} is not valid TOML: {error}.") from error
-    return _Reader(path, text).config(data)
+    return _Reading(Checker(path, text), data).config()
+
+
+class _Reading:
+    """One file being turned into a Config."""
+
+    def __init__(self, checker: Checker, data: Mapping[str, Any]) -> None:
+        self._checker = checker
+        self._data = data
+
+    def config(self) -> Config:
+        known = ("policy", *SECTIONS, *KIND_NAMES, "locations", "policies")
+        for name in self._data:
+            if name not in known:
+                raise self._checker.unknown((name,), known)
+        sections = {name: self._section(name) for name in SECTIONS}
+        when = {name: sections["work"].pop(name) for name in WHEN_KEYS if name in sections["work"]}
+        kinds, _ = self._checker.kinds((), {name: self._data[name] for name in KIND_NAMES if name in self._data}, {})
+        policies = self._policies()
+        policy = self._policy([*POLICY_NAMES, *policies])
+        own = policies[policy][1] if policy in policies else {}
+        layers = [_for_heavy(when), _when(own), _when(kinds)]
+        locations = self._locations()
+        return Config(
+            policy=policy,
+            kinds=_without_when(kinds),
+            locations={path: _without_when(changes) for path, (changes, _) in locations.items()},
+            policies={name: policy for name, (policy, _) in policies.items()},
+            when=_resolved(layers),
+            location_when={
+                path: _resolved([*layers, _for_heavy(hours), _when(changes)])
+                for path, (changes, hours) in locations.items()
+                if hours or any(_when(changes).values())
+            },
+            **{name: value for values in sections.values() for name, value in values.items()},
+        )
+
+    def _section(self, name: str) -> dict[str, Any]:
+        values = self._checker.section((name,), self._data.get(name, {}), SECTIONS[name])
+        return {key: tuple(value) if key == "ignore" else value for key, value in values.items()}
+
+    def _policy(self, names: list[str]) -> str:
+        name: str = self._checker.value(("policy",), self._data.get("policy", "desktop"), one_of(names))
+        return name
+
+    def _policies(self) -> dict[str, tuple[OwnPolicy, Changes]]:
+        """Name -> (policy, its kinds' tables). One that has a built-in name changes that one."""
+        result = {}
+        for name, table in self._checker.table(("policies",), self._data.get("policies", {})).items():
+            kinds, rest = self._checker.kinds(("policies", name), table, {"base": one_of(POLICY_NAMES)})
+            base = rest.get("base", name if name in POLICY_NAMES else "desktop")
+            result[name] = (OwnPolicy(base=base, kinds=_without_when(kinds)), kinds)
+        return result
+
+    def _locations(self) -> dict[str, tuple[Changes, dict[str, Any]]]:
+        """Absolute path -> (kinds' tables, hours)."""
+        result = {}
+        for name, table in self._checker.table(("locations",), self._data.get("locations", {})).items():
+            path = Path(name).expanduser()
+            if not path.is_absolute():
+                raise self._checker.fail(("locations", name), f"'{name}' must be an absolute path.")
+            result[str(path)] = self._checker.kinds(("locations", name), table, WHEN_KEYS)
+        return result
+
+
+def _for_heavy(values: dict[str, Any]) -> Changes:
+    return dict.fromkeys(HEAVY_KINDS, values)
+
+
+def _when(kinds: Changes) -> Changes:
+    return {kind: {key: value for key, value in table.items() if key in WHEN_KEYS} for kind, table in kinds.items()}
+
+
+def _without_when(kinds: Changes) -> Changes:
+    return {kind: {key: value for key, value in table.items() if key not in WHEN_KEYS} for kind, table in kinds.items()}
+
+
+def _resolved(layers: list[Changes]) -> dict[SidecarKind, When]:
+    """What counts for each kind: of each key the value in the last layer that has it."""
+    result = {}
+    for kind in SidecarKind:
+        values = {key: value for layer in layers for key, value in layer.get(kind, {}).items()}
+        hours = values.get("quiet_hours", [])
+        spans = tuple(parse_span(span) for span in ([hours] if isinstance(hours, str) else hours))
+        result[kind] = When(quiet=spans, on_battery=values.get("on_battery", True))
+    return result

@@ -25,12 +25,11 @@ class Event:
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Queued(Event):
-    """``jobs`` of a kind came into the queue; ``content_uuid`` only where it is one that somebody asked for."""
+    """So many ``jobs`` of a kind came into the queue."""
 
     name: ClassVar[str] = "queued"
     kind: SidecarKind
     jobs: int
-    content_uuid: str | None = None
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -101,8 +100,8 @@ class Resumed(Event):
 class Progress(Event):
     """How far a run of the queue is, about once a second. ``left``: jobs of all kinds worked.
 
-    ``seconds_left``: from measured history, for all of it and (``kinds``: kind -> {done, left, running, seconds_left})
-    for each kind by itself.
+    ``seconds_left``: from measured history, for all of it and (``kinds``: kind -> {done, left, seconds_left}) for each
+    kind by itself.
     """
 
     name: ClassVar[str] = "progress"

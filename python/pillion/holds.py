@@ -130,7 +130,7 @@ class Holds:
     def _erase(self, lane: str) -> None:
         try:
             with self._database.write() as connection:
-                catalog_holds.lift(connection, _kind(lane))
+                catalog_holds.lift(connection, _kind(lane), time.time())
         except PillionError:
             # Read again, it is tried again, and then lifted.
             return

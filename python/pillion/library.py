@@ -25,12 +25,14 @@ from pillion.catalog import pauses as catalog_pauses
 from pillion.catalog import sidecars as catalog_sidecars
 from pillion.catalog.database import Database, reconcile_hint, refuse_network_file_system
 from pillion.catalog.entries import EXTERNAL_ROOT, Location, Totals
+from pillion.catalog.events import newest_event
 from pillion.catalog.jobs import QueueState
 from pillion.catalog.pauses import Pause
 from pillion.catalog.rebuilding import introduce_device, knows_device
 from pillion.config import TEMPLATE, Config, load_config
 from pillion.device import device_name, device_uuid
 from pillion.errors import CatalogError, LibraryError
+from pillion.events import Event
 from pillion.failpoints import reach
 from pillion.indexer import Indexer, IndexReport, PhaseProgress
 from pillion.indexing.queueing import wanted_on_demand
@@ -40,8 +42,11 @@ from pillion.model import SidecarKind, SidecarStatus, WantedSidecar
 from pillion.planning import GenerationPlan
 from pillion.plans import Plans
 from pillion.policy import DeviceGenerationPolicy, named_policy, override
+from pillion.resting import Resting
+from pillion.rests import Rest
 from pillion.sidecars import Item, Sidecars
 from pillion.store import Store
+from pillion.telling import Listener, events_since
 from pillion.verification import Finding
 from pillion.work import Workers
 
@@ -66,6 +71,7 @@ class Status:
     sidecars: dict[SidecarKind, dict[SidecarStatus, int]]
     queue: dict[SidecarKind, QueueState]
     pauses: Sequence[Pause]
+    rests: Sequence[Rest]
 
 
 def _ignore_phase(_phase: str, _done: int, _total: int | None) -> None:
@@ -84,6 +90,7 @@ class Library:
         self._device_uuid = device_uuid()
         self._workers: Workers | None = None
         self.sidecars = Sidecars(database, self._store, self._wants_on_demand)
+        self._resting = Resting(database, config)
         self.plans = Plans(database, root, config, self.policy_for)
         self.care = Care(root, database, self._store, self._device_uuid, read_only=read_only)
 
@@ -128,7 +135,7 @@ class Library:
         return reconcile(root, root / CATALOG, rebuild=rebuild)
 
     def _wants_on_demand(self, kind: SidecarKind, variant: str, mime: str) -> Sequence[WantedSidecar]:
-        policy = override(named_policy(self.config.policy), self.config.kinds)
+        policy = override(named_policy(self.config.policy, self.config.policies), self.config.kinds)
         return wanted_on_demand(policy, kind, variant, mime)
 
     def _introduce_device(self) -> None:
@@ -174,7 +181,8 @@ class Library:
 
     def policy_for(self, location: Location, policy: str | None = None) -> DeviceGenerationPolicy:
         """The policy that counts in a Location: the named or configured one with config.toml's changes."""
-        effective = override(named_policy(policy or self.config.policy), self.config.kinds)
+        named = named_policy(policy or self.config.policy, self.config.policies)
+        effective = override(named, self.config.kinds)
         return override(effective, self.config.locations.get(os.fsdecode(location.path), {}))
 
     def index(
@@ -234,17 +242,39 @@ class Library:
     # Working the queue ------------------------------------------------------------------------------------------------
 
     def run(
-        self, *, kinds: Sequence[SidecarKind | str] | None = None, progress: Callable[[Workers], None] | None = None
+        self,
+        *,
+        kinds: Sequence[SidecarKind | str] | None = None,
+        progress: Callable[[Workers], None] | None = None,
+        on_event: Callable[[Event], None] | None = None,
     ) -> WorkReport:
-        """Work the queue until it is idle. Ctrl-C stops at once; what was in flight goes back to the queue."""
-        workers = self._make_workers(kinds, progress)
+        """Work the queue until it is idle. Ctrl-C stops at once; what was in flight goes back to the queue.
+
+        ``on_event`` gets what happens in the library meanwhile, in order and from this thread; what it raises ends the
+        run.
+        """
+        listener = None if on_event is None else Listener(self._database, on_event)
+
+        def report(workers: Workers) -> None:
+            if progress is not None:
+                progress(workers)
+            if listener is not None:
+                listener.pass_on()
+
+        workers = self._make_workers(kinds, report)
         workers.run()
+        if listener is not None:
+            listener.pass_on()
         return WorkReport(recorded=dict(workers.recorder.counts), notices=self._notices(workers))
 
     def _notices(self, workers: Workers) -> dict[str, str]:
         """What still keeps jobs from being done: a fault that is gone by now, or keeps nothing, is none."""
-        paused = {kind for kind, line in self.status().queue.items() if line.counts.get(JobState.PAUSED)}
-        return {lane: text for lane, text in workers.holds.notices.items() if lane in ("*", *paused)}
+        status = self.status()
+        paused = {kind for kind, line in status.queue.items() if line.counts.get(JobState.PAUSED)}
+        queued = {kind for kind, line in status.queue.items() if line.counts.get(JobState.QUEUED)}
+        resting = {rest.kind.value: rest.notice for rest in reversed(status.rests) if rest.kind in queued}
+        faults = {lane: text for lane, text in workers.holds.notices.items() if lane in ("*", *paused)}
+        return {**resting, **faults}
 
     def start(self, *, kinds: Sequence[SidecarKind | str] | None = None) -> None:
         """Work the queue in the background until :meth:`stop` or :meth:`close`."""
@@ -299,7 +329,20 @@ class Library:
         self._must_be_writable()
         chosen = parse_kinds([kind])[0] if kind is not None else None
         with self._database.write() as connection:
-            return catalog_pauses.resume(connection, chosen, location_id(connection, location))
+            return catalog_pauses.resume(connection, chosen, location_id(connection, location), time.time())
+
+    def events(self, *, since: int | None = None, follow: bool = False) -> Iterator[Event]:
+        """What happened in the library, by whichever process, in order; with ``follow``, and what happens from now on.
+
+        ``since``: only events with a greater id (default: all that are still kept, about 20,000). The iterator of
+        ``follow`` has no end: leave its loop, or interrupt it.
+        """
+        return events_since(self._database, since or 0, follow=follow)
+
+    def newest_event(self) -> int:
+        """The id of the newest event, for ``since``; 0 before the first."""
+        with self._database.read() as connection:
+            return newest_event(connection)
 
     # Looking and asking again -----------------------------------------------------------------------------------------
 
@@ -314,6 +357,7 @@ class Library:
                 sidecars=catalog_sidecars.count_by_status(connection),
                 queue=catalog_jobs.queue_states(connection, now),
                 pauses=catalog_pauses.list_pauses(connection),
+                rests=self._resting.list(now),
             )
 
     def unidentified(self) -> list[tuple[bytes, str, str]]:

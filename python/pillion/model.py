@@ -100,6 +100,23 @@ THUMB_SPECS: Mapping[str, ThumbSpec] = {
 DEFAULT_VARIANT = "default"
 EMBEDDING_MODEL = "all-MiniLM-L6-v2"
 
+POLICY_NAMES = ("mobile", "desktop", "server")
+
+WHISPER_SIZES = (
+    *("tiny", "tiny.en", "base", "base.en", "small", "small.en", "medium", "medium.en"),
+    *("large-v3", "large-v3-turbo"),
+)
+"""The transcription models that have a name; any other is a path."""
+
+_LANGUAGE_CODES = (
+    "af am ar as az ba be bg bn bo br bs ca cs cy da de el en es et eu fa fi fo fr gl gu ha haw he hi hr "
+    "ht hu hy id is it ja jw ka kk km kn ko la lb ln lo lt lv mg mi mk ml mn mr ms mt my ne nl nn no oc "
+    "pa pl ps pt ro ru sa sd si sk sl sn so sq sr su sv sw ta te tg th tk tl tr tt uk ur uz vi yi yo zh "
+    "yue"
+)
+TRANSCRIPT_LANGUAGES = tuple(_LANGUAGE_CODES.split())
+"""The languages that Whisper knows, by the codes it uses."""
+
 KIND_VARIANTS: Mapping[SidecarKind, tuple[str, ...]] = {
     SidecarKind.THUMB: tuple(THUMB_SPECS),
     SidecarKind.OCR: (DEFAULT_VARIANT,),

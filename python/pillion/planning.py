@@ -23,6 +23,7 @@ from pillion.catalog.database import Database
 from pillion.catalog.entries import Location
 from pillion.catalog.history import list_measured
 from pillion.catalog.queueing import read_signature
+from pillion.catalog.sidecars import ASKED
 from pillion.catalog.wanting import DueGroup, MadeRow, Want, Within
 from pillion.estimate import Estimate, Estimator
 from pillion.indexing.discovery import discover
@@ -31,7 +32,7 @@ from pillion.indexing.queueing import signature, wanted_sidecars
 from pillion.model import MediaClass, SidecarKind, SidecarStatus, WantedSidecar
 from pillion.policy import DeviceGenerationPolicy, restrict
 from pillion.recipes import MADE_FROM, Change, changes
-from pillion.schedule import KIND_LIMITS
+from pillion.schedule import parallel
 
 PolicyOf = Callable[[Location], DeviceGenerationPolicy]
 
@@ -134,11 +135,6 @@ class GenerationPlan:
             "lines": [line.to_json() for line in self.lines],
             "unread": [{"path": path, "message": message} for path, message in self.unread],
         }
-
-
-def parallel(kind: SidecarKind, workers: int) -> int:
-    """How many jobs of a kind really run at a time."""
-    return max(1, min(workers, KIND_LIMITS[kind].at_most or workers))
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -255,7 +251,7 @@ def _line(group: DueGroup, texts: dict[str, str], estimator: Estimator) -> PlanL
 
 
 def _reason(group: DueGroup) -> Reason:
-    if group.recipe == "":
+    if group.recipe == ASKED:
         return Reason.ASKED
     if group.recipe is not None:
         return Reason.STALE

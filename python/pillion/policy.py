@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field, replace
-from typing import Any
+from typing import Any, Protocol
 
 from pillion.errors import UsageError
 from pillion.model import EMBEDDING_MODEL, KIND_VARIANTS, MediaClass, SidecarKind
@@ -74,12 +74,23 @@ POLICIES: Mapping[str, DeviceGenerationPolicy] = {
 }
 
 
-def named_policy(name: str) -> DeviceGenerationPolicy:
-    """The built-in policy of this name. Raises UsageError with the names there are."""
-    try:
-        return POLICIES[name]
-    except KeyError:
-        raise UsageError(f"There is no policy '{name}'; choose one of {', '.join(POLICIES)}.") from None
+class Derived(Protocol):
+    """A policy that is another one with changes; see :func:`override`."""
+
+    @property
+    def base(self) -> str: ...
+    @property
+    def kinds(self) -> Mapping[SidecarKind, Mapping[str, Any]]: ...
+
+
+def named_policy(name: str, own: Mapping[str, Derived] | None = None) -> DeviceGenerationPolicy:
+    """The policy of this name, built in or one of the user's ``own``. Raises UsageError with the names there are."""
+    if own is not None and name in own:
+        return replace(override(POLICIES[own[name].base], own[name].kinds), name=name)
+    if name not in POLICIES:
+        names = dict.fromkeys([*POLICIES, *(own or ())])
+        raise UsageError(f"There is no policy '{name}'; choose one of {', '.join(names)}.")
+    return POLICIES[name]
 
 
 def override(
@@ -95,7 +106,7 @@ def override(
         settings = {key: value for key, value in change.items() if key not in ("enable", "variants")}
         kinds[kind] = replace(
             base,
-            enable=change.get("enable", True),
+            enable=change.get("enable", base.enable),
             variants=tuple(change.get("variants", base.variants)),
             settings={**base.settings, **settings},
         )

@@ -47,6 +47,11 @@ def worker_count(config: Config) -> int:
     return config.workers or len(os.sched_getaffinity(0))
 
 
+def parallel(kind: SidecarKind, workers: int) -> int:
+    """How many jobs of a kind really run at a time."""
+    return max(1, min(workers, KIND_LIMITS[kind].at_most or workers))
+
+
 def lane_limits(workers: int) -> dict[str, int]:
     """Kind -> most jobs in flight."""
     return {kind.value: limits.at_most or limits.per_worker * workers for kind, limits in KIND_LIMITS.items()}

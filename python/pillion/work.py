@@ -6,12 +6,14 @@ import os
 import signal
 import socket
 import threading
+import time
 import uuid
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from types import FrameType
 
 import psutil
+import sqlalchemy as sa
 
 from pillion.catalog import claims as catalog_claims
 from pillion.catalog import jobs as catalog_jobs
@@ -28,7 +30,9 @@ from pillion.jobs.pool import WorkerPool
 from pillion.jobs.states import job_released
 from pillion.journal import note_started
 from pillion.model import SidecarKind
+from pillion.outlook import Outlook
 from pillion.record import DISK_FULL_NOTICE, Recorder
+from pillion.resting import Resting
 from pillion.schedule import PlannedJob, lane_limits, plan, worker_count
 from pillion.store import Store
 
@@ -66,6 +70,8 @@ class CatalogJobs:
         kinds: Sequence[SidecarKind],
         max_pixels: int,
         holds: Holds,
+        resting: Resting,
+        outlook: Outlook,
     ) -> None:
         self._database = database
         self._store = store
@@ -75,6 +81,8 @@ class CatalogJobs:
         self._max_pixels = max_pixels
         self._holds = holds
         self._unwritten: list[ClaimedJob] = []
+        self._resting = resting
+        self._outlook = outlook
 
     def fronts(self, now: float) -> Mapping[str, int]:
         """Kind -> priority of its most urgent job. A kind that is held back has one only when it is time to try."""
@@ -82,7 +90,11 @@ class CatalogJobs:
         if not open_:
             return {}
         with self._database.read() as connection:
-            fronts = {kind.value: catalog_jobs.front(connection, kind, now) for kind in open_}
+            fronts = {
+                kind.value: catalog_jobs.front(connection, kind, now, self._resting.locations(kind, now))
+                for kind in open_
+                if not self._resting.everywhere(kind, now)
+            }
         return {lane: priority for lane, priority in fronts.items() if priority is not None}
 
     def claim(self, lane: str, limit: int, now: float) -> Sequence[Planned[PlannedJob]]:
@@ -106,9 +118,11 @@ class CatalogJobs:
     def _claim(self, lane: str, limit: int, now: float) -> Sequence[ClaimedJob]:
         if limit == 0:
             return ()
+        kind = SidecarKind(lane)
+        resting = self._resting.locations(kind, now)
         with self._full_disk_holds(), self._database.write() as connection:
             claimed = catalog_claims.claim(
-                connection, SidecarKind(lane), owner=self._owner, token=uuid.uuid4().hex, now=now, limit=limit
+                connection, kind, owner=self._owner, token=uuid.uuid4().hex, now=now, limit=limit, resting=resting
             )
             note_started(connection, claimed, now)
             return claimed
@@ -146,8 +160,14 @@ class CatalogJobs:
         self._unwritten.clear()
 
     def heartbeat(self, now: float) -> None:
-        """Renew this process's leases; queue again what dead or silent owners hold."""
+        """Renew this process's leases; queue again what dead or silent owners hold; tell how far the run is."""
         self.release((), now)
+        self._renew(now)
+        with self._full_disk_holds():
+            self._resting.tell(now)
+            self._outlook.tell(now)
+
+    def _renew(self, now: float) -> None:
         with self._database.read() as connection:
             owners = catalog_jobs.owners(connection)
         lost = [owner for owner, until in owners.items() if owner != self._owner and (until < now or is_gone(owner))]
@@ -173,14 +193,24 @@ class CatalogJobs:
         """Jobs of a kind or Location that is paused now, that were cancelled, or whose claim was lost."""
         claims = [(planned.job.id, planned.job.token) for planned in jobs]
         with self._database.read() as connection:
-            mine = catalog_claims.still_held(connection, self._owner, claims) - paused_claims(connection, self._owner)
+            mine = catalog_claims.still_held(connection, self._owner, claims) - self._held_back(connection)
         return [planned for planned in jobs if planned.job.id not in mine]
+
+    def _held_back(self, connection: sa.Connection) -> set[int]:
+        """Jobs of this owner that were paused, or have to rest, since it claimed them."""
+        now = time.time()
+        resting = {kind: where for kind in self._kinds if (where := self._resting.locations(kind, now))}
+        return paused_claims(connection, self._owner, resting)
 
     def next_retry(self, now: float) -> float | None:
         """The earliest retry of the kinds that are worked and not held back."""
         open_ = [kind for kind in self._kinds if self._holds.room(kind.value) is None]
         with self._database.read() as connection:
-            times = [catalog_jobs.next_retry(connection, kind, now) for kind in open_]
+            times = [
+                catalog_jobs.next_retry(connection, kind, now, self._resting.locations(kind, now))
+                for kind in open_
+                if not self._resting.everywhere(kind, now)
+            ]
         return min((time for time in times if time is not None), default=None)
 
 
@@ -227,6 +257,7 @@ class Workers:
         self._store = store
         self._owner = this_owner()
         self.recorder = Recorder(database, store, device_uuid, self._owner)
+        self.outlook = Outlook(database, kinds, size, self.recorder.jobs_ended)
         self._pool = WorkerPool(
             "pillion.execute:execute",
             size=size,
@@ -242,6 +273,8 @@ class Workers:
             kinds=kinds,
             max_pixels=config.max_pixels,
             holds=self.holds,
+            resting=Resting(database, config),
+            outlook=self.outlook,
         )
         self.engine = Engine(source, self._pool, lane_limits(size), progress=progress)
         self._thread: threading.Thread | None = None

@@ -136,15 +136,12 @@ def test_a_sidecar_that_nobody_but_a_caller_wants_is_planned_too(library: pillio
 def test_the_commands(tmp_path: Path, folder: Path) -> None:
     path = tmp_path / "library"
     run_json("index", folder, "--library", path, "--policy", "mobile")
-    nothing = run("plan", "--library", path)
-    assert nothing.stdout == "Nothing is to be made.\n"
+    assert run("plan", "--library", path).stdout == "Nothing is to be made.\n"
     told = run_json("plan", folder, "--library", path, "--policy", "desktop", "--kinds", "thumb")
     assert told["sidecars"] == 4
     assert {line["reason"] for line in told["lines"]} == {"missing"}
-    assert "missing" in run("plan", "--library", path, "--policy", "server").stdout
     dry = run_json("regenerate", "--all", "--dry-run", "--library", path)
     assert (dry["sidecars"], dry["measured"]) == (4, True)
     assert run_json("regenerate", "--under", folder / "trip", "--library", path) == {"queued": 2}
     wrong = run("regenerate", "--library", path)
     assert (wrong.returncode, "--all" in wrong.stderr) == (2, True)
-    assert run("regenerate", "--all", "--stale", "--library", path).returncode == 2

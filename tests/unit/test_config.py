@@ -8,7 +8,10 @@ import pytest
 
 from pillion.config import TEMPLATE, Config, load_config
 from pillion.errors import ConfigError
-from pillion.model import SidecarKind
+from pillion.hours import Span, When
+from pillion.model import TRANSCRIPT_LANGUAGES, WHISPER_SIZES, SidecarKind
+from pillion.models import WHISPER_MODELS
+from pillion.toml_lines import key_lines
 
 
 def _load(tmp_path: Path, text: str) -> Config:
@@ -24,11 +27,15 @@ def test_a_missing_file_and_the_template_mean_the_defaults(tmp_path: Path) -> No
 
 def test_every_line_of_the_template_is_valid_when_it_is_switched_on(tmp_path: Path) -> None:
     lines = TEMPLATE.format(policy="server").splitlines()
-    prose = ("# Settings", "# What", "# The same")
+    prose = ("# Settings", "# What", "# The same", "# A policy")
     switched_on = [line.removeprefix("# ") if not line.startswith(prose) else line for line in lines]
     config = _load(tmp_path, "\n".join(switched_on))
     assert config.policy == "server"
     assert config.kinds[SidecarKind.TRANSCRIPT] == {"model": "base", "language": "en"}
+    assert [str(span) for span in config.when[SidecarKind.OCR].quiet] == ["22:00-07:00"]
+    assert len(config.when[SidecarKind.TRANSCRIPT].quiet) == 2
+    assert config.when[SidecarKind.THUMB] == When()
+    assert config.policies["laptop"].base == "desktop"
     assert config.locations["/home/me/Pictures"] == {SidecarKind.TRANSCRIPT: {"enable": False}}
 
 
@@ -43,7 +50,24 @@ def test_every_line_of_the_template_is_valid_when_it_is_switched_on(tmp_path: Pa
         ("[ocr]\nlangages = ['eng']", r"did you mean 'languages'\?"),
         ("[thumbs]\nenable = true", r"line 1: unknown key 'thumbs'; did you mean 'thumb'\?"),
         ("[locations.'/a']\nocrr.enable = true", r"did you mean 'ocr'\?"),
-        ("ocr = 3", "'ocr' must be a table"),
+        ("ocr = 3", "line 1: 'ocr' must be a table"),
+        ("[thumb]\nvariants = ['grid@9x']", r"did you mean 'grid@1x'\?|did you mean 'grid@\dx'\?"),
+        ("[ocr]\nlanguages = ['en']", r"line 2: 'ocr.languages' must be .*; did you mean 'eng'\?"),
+        ("[transcript]\nmodel = 'bse'", r"must be one of .*; did you mean 'base'\?"),
+        ("[transcript]\nlanguage = 'english'", "'transcript.language' must be a language code"),
+        ("[work]\nquiet_hours = '22-7'", "line 2: 'work.quiet_hours' must be a span of hours"),
+        ("[work]\nquiet_hours = '07:00-07:00'", "write 00:00-24:00 for the whole day"),
+        ("[transcript]\non_batery = true", r"line 2: unknown key 'transcript.on_batery'; did you mean 'on_battery'\?"),
+        ("policy = 'laptp'\n[policies.laptop]\nbase = 'desktop'", r"line 1: .*did you mean 'laptop'\?"),
+        ("[policies.laptop]\nbase = 'desktp'", r"line 2: .*did you mean 'desktop'\?"),
+        ("[locations.'pictures']\nocr.enable = true", "line 1: 'pictures' must be an absolute path"),
+        # The same key in several tables: the line is that of the one that is wrong.
+        ("[ocr]\nenable = true\n[transcript]\nenable = 1", "line 4: 'transcript.enable' must be true or false"),
+        (
+            "[locations.'/a']\nocr.enable = true\n\n# again\n[locations.'/b']\nocr = { enable = 'no' }",
+            "line 6: 'locations.\"/b\".ocr.enable' must be true or false",
+        ),
+        ("[thumb]\nvariants = [\n  'icon',\n]\nenable = 3", "line 5: 'thumb.enable'"),
         ("[work", "is not valid TOML"),
     ],
 )
@@ -51,3 +75,70 @@ def test_a_mistake_is_named_with_its_line_and_the_right_name(tmp_path: Path, tex
     with pytest.raises(ConfigError, match=message) as caught:
         _load(tmp_path, text)
     assert caught.value.exit_code == 2
+
+
+def test_lines_of_keys_are_those_on_which_they_are_named() -> None:
+    text = """# a comment with a = 1
+a = 1
+"b c".d = \"\"\"
+x = 1
+\"\"\"
+[e]
+f = { g = 1, h = 2 }  # a = 3
+
+[e.i."j.k"]
+l.m = [
+  1,  # [n]
+]
+[[o]]
+p = 1
+"""
+    lines = key_lines(text)
+    assert lines[("a",)] == 2
+    assert lines[("b c", "d")] == 3
+    assert lines[("e", "f", "h")] == 7
+    assert lines[("e", "i", "j.k", "l", "m")] == 10
+    assert lines[("o", "p")] == 14
+    assert ("x",) not in lines
+
+
+def test_hours_count_for_heavy_kinds_and_the_narrowest_table_wins(tmp_path: Path) -> None:
+    config = _load(
+        tmp_path,
+        """
+        policy = "desktop"
+        [work]
+        quiet_hours = "22:00-07:00"
+        on_battery = false
+        [transcript]
+        quiet_hours = ["08:00-24:00"]
+        [policies.desktop]
+        embeddings.on_battery = true
+        [locations."/photos"]
+        quiet_hours = []
+        thumb.quiet_hours = "01:00-02:00"
+        transcript.on_battery = true
+        """,
+    )
+    night = (Span(start=22 * 60, end=7 * 60),)
+    day = (Span(start=8 * 60, end=24 * 60),)
+    assert config.when == {
+        SidecarKind.THUMB: When(),
+        SidecarKind.OCR: When(quiet=night, on_battery=False),
+        SidecarKind.TRANSCRIPT: When(quiet=day, on_battery=False),
+        SidecarKind.EMBEDDINGS: When(quiet=night, on_battery=True),
+    }
+    assert config.location_when["/photos"] == {
+        SidecarKind.THUMB: When(quiet=(Span(start=60, end=120),)),
+        SidecarKind.OCR: When(on_battery=False),
+        SidecarKind.TRANSCRIPT: When(on_battery=True),
+        SidecarKind.EMBEDDINGS: When(on_battery=True),
+    }
+    assert config.kinds == {SidecarKind.TRANSCRIPT: {}}
+
+
+def test_the_names_in_settings_are_those_that_the_engines_know() -> None:
+    from faster_whisper.tokenizer import _LANGUAGE_CODES
+
+    assert set(TRANSCRIPT_LANGUAGES) == set(_LANGUAGE_CODES)
+    assert set(WHISPER_SIZES) == set(WHISPER_MODELS)

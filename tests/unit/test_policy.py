@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import pytest
 
+from pillion.config import OwnPolicy
 from pillion.errors import UsageError
 from pillion.model import EMBEDDING_MODEL, MediaClass, SidecarKind
 from pillion.policy import POLICIES, named_policy, override, restrict, wanted_kinds
@@ -60,3 +61,21 @@ def test_restrict_keeps_only_the_kinds_asked_for() -> None:
 def test_an_unknown_policy_names_those_there_are() -> None:
     with pytest.raises(UsageError, match="mobile, desktop, server"):
         named_policy("toaster")
+
+
+def test_a_changed_setting_does_not_switch_a_kind_on_again() -> None:
+    off = override(named_policy("desktop"), {SidecarKind.OCR: {"enable": False}})
+    assert not override(off, {SidecarKind.OCR: {"languages": ["deu"]}}).kinds[SidecarKind.OCR].enable
+
+
+def test_a_policy_of_ones_own_is_another_one_with_changes() -> None:
+    own = {
+        "laptop": OwnPolicy(base="desktop", kinds={SidecarKind.TRANSCRIPT: {"enable": False}}),
+        "mobile": OwnPolicy(base="mobile", kinds={SidecarKind.THUMB: {"variants": ["icon"]}}),
+    }
+    laptop = named_policy("laptop", own)
+    assert laptop.name == "laptop"
+    assert list(wanted_kinds(laptop, MediaClass.AUDIO)) == []
+    assert named_policy("mobile", own).kinds[SidecarKind.THUMB].variants == ("icon",)
+    with pytest.raises(UsageError, match="mobile, desktop, server, laptop"):
+        named_policy("desk", own)

@@ -69,16 +69,17 @@ def claim(
     now: float,
     limit: int,
     before: int = EVERY_PRIORITY,
+    resting: Collection[int] = (),
 ) -> list[ClaimedJob]:
     """Take up to ``limit`` queued jobs of one kind, most urgent first, for ``owner``, until ``now + LEASE_S``.
 
-    ``before``: only jobs whose priority is a lower number. ``token`` must be new.
+    ``before``: only jobs whose priority is a lower number. ``token`` must be new. ``resting``: see may_run.
     """
     queued = (jobs.c.state == JobState.QUEUED.value, jobs.c.kind == kind.value, jobs.c.not_before <= now)
     nxt = (
         sa.select(jobs.c.id)
         .where(*queued, jobs.c.priority < before)
-        .where(may_run(kind))
+        .where(may_run(kind, resting))
         .order_by(jobs.c.priority, jobs.c.id)
         .limit(limit)
     )

@@ -7,9 +7,11 @@ from dataclasses import dataclass
 
 import sqlalchemy as sa
 
+from pillion.catalog.events import append_events
 from pillion.catalog.statements import upsert
 from pillion.catalog.tables import holds
 from pillion.errors import ErrorClass
+from pillion.events import Paused, Resumed
 from pillion.model import SidecarKind
 
 _EVERY_KIND = ""
@@ -27,6 +29,10 @@ class Hold:
 
 def hold(connection: sa.Connection, kind: SidecarKind | None, error_class: ErrorClass, notice: str, now: float) -> None:
     """Hold back a kind (None: all). One that is held back already stays so, with the newer notice."""
+    there = sa.select(holds.c.kind).where(holds.c.kind == (kind or _EVERY_KIND))
+    if connection.execute(there).first() is None:
+        paused = Paused(kind=kind, location=None, reason=error_class.value, message=notice)
+        append_events(connection, [paused], now)
     insert = upsert(connection, holds).values(
         kind=kind or _EVERY_KIND, error_class=error_class.value, notice=notice, since=now
     )
@@ -34,9 +40,11 @@ def hold(connection: sa.Connection, kind: SidecarKind | None, error_class: Error
     connection.execute(insert.on_conflict_do_update(index_elements=["kind"], set_=replaced))
 
 
-def lift(connection: sa.Connection, kind: SidecarKind | None) -> int:
-    """The fault is gone; returns how many holds (1 or 0) that were."""
-    return connection.execute(sa.delete(holds).where(holds.c.kind == (kind or _EVERY_KIND))).rowcount
+def lift(connection: sa.Connection, kind: SidecarKind | None, now: float) -> None:
+    """The fault is gone."""
+    gone = sa.delete(holds).where(holds.c.kind == (kind or _EVERY_KIND)).returning(holds.c.error_class)
+    reasons = connection.scalars(gone).all()
+    append_events(connection, [Resumed(kind=kind, location=None, reason=reason) for reason in reasons], now)
 
 
 def list_holds(connection: sa.Connection) -> Sequence[Hold]:

@@ -2,18 +2,20 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 
 import sqlalchemy as sa
 
 from pillion.catalog.claims import LEASE_S
+from pillion.catalog.events import append_events
 from pillion.catalog.failures import FailedTry, record_failures
 from pillion.catalog.holds import list_holds
 from pillion.catalog.pauses import may_run
 from pillion.catalog.sidecars import ASKED, mark_cancelled
 from pillion.catalog.statements import chunks, upsert
 from pillion.catalog.tables import jobs, pauses, recipes, sidecars
+from pillion.events import Failed, Queued
 from pillion.jobs.states import (
     JobChange,
     JobState,
@@ -23,7 +25,7 @@ from pillion.jobs.states import (
     job_woken,
     priority_of,
 )
-from pillion.model import Failure, SidecarKind, SidecarStatus
+from pillion.model import KIND_VARIANTS, Failure, SidecarKind, SidecarStatus
 
 
 def heartbeat(connection: sa.Connection, owner: str, now: float) -> int:
@@ -100,6 +102,15 @@ def finish_waiting(
     )
     if failure is not None:
         _note_untried(connection, mine, failure, now)
+    ended = Failed(
+        kind=SidecarKind.EMBEDDINGS,
+        content_uuid=content_uuid,
+        variants=KIND_VARIANTS[SidecarKind.EMBEDDINGS],
+        status=status,
+        error_class=failure.error_class if failure else None,
+        message=failure.message if failure else "There is no text.",
+    )
+    append_events(connection, [ended], now)
     values: dict[str, object] = {
         "status": status.value,
         "recipe": sidecars.c.wanted,
@@ -166,19 +177,23 @@ def _count_paused(connection: sa.Connection, kind: SidecarKind) -> int:
     return connection.execute(sa.select(sa.func.count()).where(queued, ~may_run(kind))).scalar_one()
 
 
-def front(connection: sa.Connection, kind: SidecarKind, now: float) -> int | None:
+def front(connection: sa.Connection, kind: SidecarKind, now: float, resting: Collection[int] = ()) -> int | None:
     """The priority of the job of this kind that would be claimed next, or None."""
     queued = sa.and_(jobs.c.state == JobState.QUEUED.value, jobs.c.kind == kind.value, jobs.c.not_before <= now)
-    query = sa.select(jobs.c.priority).where(queued, may_run(kind)).order_by(jobs.c.priority, jobs.c.id).limit(1)
+    query = (
+        sa.select(jobs.c.priority).where(queued, may_run(kind, resting)).order_by(jobs.c.priority, jobs.c.id).limit(1)
+    )
     return connection.scalars(query).first()
 
 
-def next_retry(connection: sa.Connection, kind: SidecarKind, now: float) -> float | None:
+def next_retry(connection: sa.Connection, kind: SidecarKind, now: float, resting: Collection[int] = ()) -> float | None:
     """When the earliest queued job of this kind that has to wait may run, or None."""
     # The constant lets the index of delayed jobs answer; without it every queued job would be looked at.
     delayed = sa.and_(sa.literal_column("jobs.state = 'queued'"), sa.literal_column("jobs.not_before > 0"))
     later = sa.and_(delayed, jobs.c.kind == kind.value, jobs.c.not_before > now)
-    earliest: float | None = connection.scalar(sa.select(sa.func.min(jobs.c.not_before)).where(later, may_run(kind)))
+    earliest: float | None = connection.scalar(
+        sa.select(sa.func.min(jobs.c.not_before)).where(later, may_run(kind, resting))
+    )
     return earliest
 
 
@@ -215,13 +230,16 @@ def queue_due(
     )
     names = ("priority", "state", "updated_at")
     reset = {"attempts": 0, "not_before": 0.0, "error_class": None, "error_message": None}
-    return connection.execute(
+    number = connection.execute(
         insert.on_conflict_do_update(
             index_elements=["content_uuid", "kind"],
             set_={**{name: insert.excluded[name] for name in names}, **reset},
             where=sa.or_(jobs.c.state.in_([JobState.DONE.value, JobState.FAILED.value]), _is_asked_for()),
         )
     ).rowcount
+    if number:
+        append_events(connection, [Queued(kind=kind, jobs=number)], now)
+    return number
 
 
 def _is_asked_for() -> sa.ColumnElement[bool]:

@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+import os
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 
 import sqlalchemy as sa
 
+from pillion.catalog.events import append_events
 from pillion.catalog.statements import upsert
 from pillion.catalog.tables import entries, jobs, locations, pauses
+from pillion.events import Paused, Resumed
 from pillion.jobs.states import JobState
 from pillion.model import SidecarKind
 
@@ -28,41 +31,60 @@ class Pause:
 def pause(connection: sa.Connection, kind: SidecarKind | None, location_id: int | None, now: float) -> None:
     """Hold back a kind (None: all), in a Location (None: everywhere). What is paused already stays so."""
     values = {"kind": kind or _EVERY_KIND, "location_id": location_id or _EVERYWHERE, "since": now}
-    connection.execute(upsert(connection, pauses).values(**values).on_conflict_do_nothing())
+    if connection.execute(upsert(connection, pauses).values(**values).on_conflict_do_nothing()).rowcount:
+        where = _shown(connection.scalar(sa.select(locations.c.path).where(locations.c.id == location_id)))
+        message = "'pillion resume' lifts it."
+        append_events(connection, [Paused(kind=kind, location=where, reason="user", message=message)], now)
 
 
-def resume(connection: sa.Connection, kind: SidecarKind | None, location_id: int | None) -> int:
+def resume(connection: sa.Connection, kind: SidecarKind | None, location_id: int | None, now: float) -> int:
     """Lift the pauses of a kind (None: of all), in a Location (None: all of them); returns how many there were."""
     where: list[sa.ColumnElement[bool]] = []
     if kind is not None:
         where.append(pauses.c.kind == kind.value)
     if location_id is not None:
         where.append(pauses.c.location_id == location_id)
-    return connection.execute(sa.delete(pauses).where(*where)).rowcount
+    lifted = _pauses(connection, *where)
+    connection.execute(sa.delete(pauses).where(*where))
+    told = [Resumed(kind=item.kind, location=_shown(item.location), reason="user") for item in lifted]
+    append_events(connection, told, now)
+    return len(lifted)
 
 
 def list_pauses(connection: sa.Connection) -> Sequence[Pause]:
     """All pauses, oldest first."""
+    return _pauses(connection)
+
+
+def _pauses(connection: sa.Connection, *where: sa.ColumnElement[bool]) -> list[Pause]:
     query = (
         sa.select(pauses.c.kind, locations.c.path, pauses.c.since)
         .outerjoin(locations, locations.c.id == pauses.c.location_id)
+        .where(*where)
         .order_by(pauses.c.since)
     )
     rows = connection.execute(query)
     return [Pause(kind=SidecarKind(kind) if kind else None, location=path, since=since) for kind, path, since in rows]
 
 
-def paused_claims(connection: sa.Connection, owner: str) -> set[int]:
-    """The ids of the jobs that ``owner`` runs and that were paused since it claimed them."""
-    if connection.execute(sa.select(pauses.c.kind).limit(1)).first() is None:
+def paused_claims(connection: sa.Connection, owner: str, resting: Mapping[SidecarKind, Collection[int]]) -> set[int]:
+    """The ids of the jobs that ``owner`` runs and that were paused, or have to rest, since it claimed them."""
+    if not resting and connection.execute(sa.select(pauses.c.kind).limit(1)).first() is None:
         return set()
     mine = sa.and_(jobs.c.state == JobState.RUNNING.value, jobs.c.lease_owner == owner)
-    held = sa.or_(*(sa.and_(jobs.c.kind == kind.value, ~may_run(kind)) for kind in SidecarKind))
-    return set(connection.scalars(sa.select(jobs.c.id).where(mine, held)))
+    held = (sa.and_(jobs.c.kind == kind.value, ~may_run(kind, resting.get(kind, ()))) for kind in SidecarKind)
+    return set(connection.scalars(sa.select(jobs.c.id).where(mine, sa.or_(*held))))
 
 
-def may_run(kind: SidecarKind) -> sa.ColumnElement[bool]:
-    """A condition on ``jobs``: the kind is not paused, and the content has a file in a Location that is not."""
+def _shown(path: bytes | None) -> str | None:
+    return None if path is None else os.fsdecode(path)
+
+
+def may_run(kind: SidecarKind, resting: Collection[int] = ()) -> sa.ColumnElement[bool]:
+    """A condition on ``jobs``: the kind is not paused, and the content has a file in a Location that is not.
+
+    ``resting``: ids of Locations in which it rests for now, as if it were paused there.
+    """
     everywhere = sa.exists().where(_of(kind), pauses.c.location_id == _EVERYWHERE)
     somewhere = sa.exists().where(_of(kind), pauses.c.location_id != _EVERYWHERE)
     paused_here = sa.select(pauses.c.location_id).where(_of(kind))
@@ -70,7 +92,10 @@ def may_run(kind: SidecarKind) -> sa.ColumnElement[bool]:
         entries.c.content_uuid == jobs.c.content_uuid,
         entries.c.removed_at.is_(None),
         entries.c.location_id.not_in(paused_here),
+        entries.c.location_id.not_in(sorted(resting)),
     )
+    if resting:
+        return sa.and_(~everywhere, elsewhere)
     return sa.and_(~everywhere, sa.or_(~somewhere, elsewhere))
 
 

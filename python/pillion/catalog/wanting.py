@@ -13,10 +13,14 @@ from typing import Any
 import sqlalchemy as sa
 
 from pillion.catalog.jobs import is_due
+from pillion.catalog.sidecars import ASKED
 from pillion.catalog.statements import chunks
 from pillion.catalog.tables import contents, entries, jobs, locations, recipes, sidecars
-from pillion.jobs.states import JobState
+from pillion.jobs.states import Again, JobState, classes_tried
 from pillion.model import SidecarKind, SidecarStatus
+
+_SOURCE_CLASSES = [error_class.value for error_class in classes_tried(Again.INDEXED)]
+"""What failed so is due again once an index finds the file."""
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -222,15 +226,20 @@ def _values(wants: Sequence[Want]) -> Any:
 def _wanted(here: sa.Subquery, wants: Any) -> sa.Select[Any]:
     s = sidecars.c
     retried = sa.and_(jobs.c.state == JobState.QUEUED.value, s.wanted == wants.c.digest, s.recipe.is_(None))
+    sourceless = sa.and_(s.status == SidecarStatus.FAILED.value, s.error_class.in_(_SOURCE_CLASSES))
+    cancelled = sa.or_(
+        s.status == SidecarStatus.CANCELLED.value,
+        sa.and_(jobs.c.state == JobState.CANCELLED.value, s.recipe.is_not(None), s.recipe != ASKED),
+    )
     columns = (
         here.c.location_id,
         contents.c.mime,
         wants.c.kind,
         wants.c.variant,
         s.status,
-        s.recipe,
+        sa.case((sourceless, None), else_=s.recipe),
         wants.c.digest,
-        sa.case((retried, jobs.c.error_class)),
+        sa.case((retried, jobs.c.error_class), (sourceless, s.error_class)),
     )
     return (
         sa.select(*columns, sa.func.count(), sa.func.sum(contents.c.size))
@@ -239,7 +248,8 @@ def _wanted(here: sa.Subquery, wants: Any) -> sa.Select[Any]:
         .join(wants, _matches(here, wants))
         .outerjoin(sidecars, _row_of(here, wants))
         .outerjoin(jobs, sa.and_(jobs.c.content_uuid == here.c.content_uuid, jobs.c.kind == wants.c.kind))
-        .where(sa.or_(s.recipe.is_(None), s.recipe != wants.c.digest))
+        .where(sa.or_(s.recipe.is_(None), s.recipe != wants.c.digest, sourceless))
+        .where(sa.func.coalesce(cancelled, sa.false()) == sa.false())
         .group_by(*columns)
     )
 
@@ -263,7 +273,7 @@ def _unwanted(here: sa.Subquery, wants: Any | None) -> sa.Select[Any]:
         .join(contents, contents.c.content_uuid == here.c.content_uuid)
         .join(sidecars, s.content_uuid == here.c.content_uuid)
         .outerjoin(jobs, sa.and_(jobs.c.content_uuid == s.content_uuid, jobs.c.kind == s.kind))
-        .where(is_due(sidecars))
+        .where(is_due(sidecars), sa.func.coalesce(jobs.c.state, "") != JobState.CANCELLED.value)
         .group_by(*columns)
     )
     if wants is None:

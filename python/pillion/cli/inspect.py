@@ -1,7 +1,8 @@
-"""Commands that only look: status, ls, show, failed."""
+"""Commands that only look: status, ls, show, failed, events."""
 
 from __future__ import annotations
 
+import sys
 from typing import Annotated, Any
 
 import typer
@@ -17,6 +18,7 @@ from pillion.cli.output import (
     sidecar_counts,
 )
 from pillion.errors import UsageError
+from pillion.events import event_json
 from pillion.library import Library
 from pillion.model import SidecarKind, SidecarStatus
 from pillion.parts import sidecar_text
@@ -28,6 +30,7 @@ def register(app: typer.Typer) -> None:
     app.command("ls")(list_sidecars)
     app.command()(show)
     app.command()(failed)
+    app.command()(events)
 
 
 def status(library: LibraryOption = None, json_: JsonOption = False) -> None:
@@ -48,6 +51,10 @@ def status(library: LibraryOption = None, json_: JsonOption = False) -> None:
             "paused": [
                 {"kind": held.kind, "location": printable(held.location) if held.location else None}
                 for held in now.pauses
+            ],
+            "resting": [
+                {"kind": rest.kind, "location": rest.location, "reason": rest.reason, "until": rest.until}
+                for rest in now.rests
             ],
             "jobs": {kind: dict(line.counts) for kind, line in now.queue.items()},
         }
@@ -154,3 +161,24 @@ def failed(
         say(f"not read: {printable(path)}: {cls}: {message}")
     if not items and not unread:
         say("Nothing failed.")
+
+
+def events(
+    library: LibraryOption = None,
+    follow: Annotated[bool, typer.Option("--follow", "-f", help="Go on with what happens from now on.")] = False,
+    since: Annotated[
+        int | None,
+        typer.Option(metavar="ID", help="Only after the event with this id (default: all kept; with --follow none)."),
+    ] = None,
+    json_: JsonOption = False,
+) -> None:
+    """What happens in the library, by whichever process: one JSON object a line. Ctrl-C ends --follow.
+
+    docs/events.md says what they hold. The output is JSON with and without --json.
+    """
+    del json_
+    with open_library(library) as opened:
+        start = since if since is not None else opened.newest_event() if follow else 0
+        for event in opened.events(since=start, follow=follow):
+            print_json(event_json(event))
+            sys.stdout.flush()

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+import time
 from types import TracebackType
 
 from rich.console import Console
@@ -18,8 +18,8 @@ from rich.progress import (
 )
 from rich.text import Text
 
-from pillion.library import Library
-from pillion.model import SidecarKind, SidecarStatus
+from pillion.cli.output import duration
+from pillion.model import SidecarStatus
 from pillion.work import Workers
 
 
@@ -30,6 +30,17 @@ class _Rate(ProgressColumn):
         """The rate, or nothing before there is one."""
         speed = task.finished_speed or task.speed
         return Text(f"{speed:,.0f}/s" if speed and speed >= 10 else f"{speed:.1f}/s" if speed else "", style="dim")
+
+
+class _TimeLeft(TimeRemainingColumn):
+    """The time left as measured history has it, where a line knows that; else by the rate so far."""
+
+    def render(self, task: Task) -> Text:
+        """``3 min``, or nothing before there is a guess."""
+        seconds = task.fields.get("seconds_left")
+        if seconds is None:
+            return super().render(task)
+        return Text("" if task.finished else f"~{duration(seconds)}", style="progress.remaining")
 
 
 class LiveProgress:
@@ -43,7 +54,7 @@ class LiveProgress:
             BarColumn(bar_width=24),
             TextColumn("{task.fields[counts]}"),
             _Rate(),
-            TimeRemainingColumn(compact=True),
+            _TimeLeft(compact=True),
             console=console,
             disable=quiet or not console.is_terminal,
         )
@@ -63,32 +74,18 @@ class LiveProgress:
         counts = f"{done:,} files" if total is None else f"{done:,} of {total:,} files"
         self._update(phase, done, total, counts)
 
-    def work(self, library: Library) -> Callable[[Workers], None]:
-        """A callback for Library.run that shows each kind's line."""
-        queued = {kind: sum(state.counts.values()) for kind, state in library.status().queue.items()}
-        ended = {
-            kind: sum(number for state, number in line.counts.items() if state in ("done", "failed", "cancelled"))
-            for kind, line in library.status().queue.items()
-        }
-        todo = {kind: queued[kind] - ended[kind] for kind in queued}
-        for kind in SidecarKind:
-            if todo.get(kind):
-                self._update(kind.value, 0, todo[kind], f"0 of {todo[kind]:,} jobs")
+    def work(self, workers: Workers) -> None:
+        """A run of the queue got this far; for Library.run."""
+        running = workers.engine.running
+        for kind, about in workers.outlook.kinds(time.time()).items():
+            total = about.done + about.left
+            failed = workers.recorder.counts[kind, SidecarStatus.FAILED]
+            counts = f"{about.done:,} of {total:,} jobs, {running.get(kind.value, 0)} running"
+            counts += f", {failed} failed" if failed else ""
+            self._update(kind.value, about.done, total, counts, about.seconds_left)
 
-        def show(workers: Workers) -> None:
-            finished = workers.recorder.jobs_ended
-            running = workers.engine.running
-            for kind in SidecarKind:
-                if not todo.get(kind):
-                    continue
-                done = min(finished[kind], todo[kind])
-                failed = workers.recorder.counts[kind, SidecarStatus.FAILED]
-                counts = f"{done:,} of {todo[kind]:,} jobs, {running.get(kind.value, 0)} running"
-                self._update(kind.value, done, todo[kind], counts + (f", {failed} failed" if failed else ""))
-
-        return show
-
-    def _update(self, name: str, done: int, total: int | None, counts: str) -> None:
+    def _update(self, name: str, done: int, total: int | None, counts: str, seconds_left: float | None = None) -> None:
+        fields = {"counts": counts, "seconds_left": seconds_left}
         if name not in self._tasks:
-            self._tasks[name] = self._progress.add_task(name, total=total, counts=counts)
-        self._progress.update(self._tasks[name], completed=done, total=total, counts=counts)
+            self._tasks[name] = self._progress.add_task(name, total=total, **fields)  # type: ignore[arg-type]
+        self._progress.update(self._tasks[name], completed=done, total=total, **fields)  # type: ignore[arg-type]

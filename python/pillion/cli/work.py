@@ -59,7 +59,7 @@ def index(
         try:
             report = opened.index(*paths, policy=policy, kinds=chosen, progress=live.phase)
             indexed = time.perf_counter()
-            worked = None if no_wait else opened.run(kinds=chosen, progress=live.work(opened))
+            worked = None if no_wait else opened.run(kinds=chosen, progress=live.work)
         except KeyboardInterrupt:
             live.__exit__(None, None, None)
             seconds = time.perf_counter() - start
@@ -83,7 +83,7 @@ def work(library: LibraryOption = None, kinds: KindsOption = None, json_: JsonOp
     chosen = split_kinds(kinds)
     with open_library(library) as opened, LiveProgress() as live:
         try:
-            worked = opened.run(kinds=chosen, progress=live.work(opened))
+            worked = opened.run(kinds=chosen, progress=live.work)
         except KeyboardInterrupt:
             live.__exit__(None, None, None)
             note("\nStopped. Nothing is lost: run 'pillion work' again to go on.")

@@ -147,6 +147,8 @@ class Engine(Generic[J]):
             self._source.heartbeat(time.time())
             self._heartbeat_at = time.monotonic() + _HEARTBEAT_S
             self._stop_some()
+            if self._progress is not None:
+                self._progress()
 
     def _stop_some(self) -> None:
         in_flight = {id(planned.job): key for key, planned in self._in_flight.items()}

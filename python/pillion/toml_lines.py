@@ -1,0 +1,50 @@
+"""On which line of a TOML file each key stands: the standard reader gives values, but no places."""
+
+from __future__ import annotations
+
+import tomllib
+from collections.abc import Iterator, Mapping
+from typing import Any
+
+Path = tuple[str, ...]
+
+
+def key_lines(text: str) -> Mapping[Path, int]:
+    """Key path -> number of the line on which it is first named, from 1. ``text`` must be valid TOML.
+
+    A valid file is a row of statements that are valid by themselves, so each is found by adding lines until the
+    standard reader takes them, and its keys are those that the reader sees in it.
+    """
+    lines: dict[Path, int] = {}
+    table: Path = ()
+    for number, statement in _statements(text):
+        data = tomllib.loads(statement)
+        header = statement.lstrip().startswith("[")
+        for path in _paths(data):
+            lines.setdefault(path if header else table + path, number)
+        if header:
+            table = max(_paths(data), key=len)
+    return lines
+
+
+def _statements(text: str) -> Iterator[tuple[int, str]]:
+    start, kept = 0, ""
+    for number, line in enumerate(text.splitlines(keepends=True), 1):
+        if not kept and (not line.strip() or line.lstrip().startswith("#")):
+            continue
+        start = start if kept else number
+        kept += line
+        try:
+            tomllib.loads(kept)
+        except tomllib.TOMLDecodeError:
+            continue
+        yield start, kept
+        kept = ""
+
+
+def _paths(data: Mapping[str, Any], before: Path = ()) -> Iterator[Path]:
+    for key, value in data.items():
+        yield (*before, key)
+        inner = value[0] if isinstance(value, list) and value and isinstance(value[0], dict) else value
+        if isinstance(inner, dict):
+            yield from _paths(inner, (*before, key))

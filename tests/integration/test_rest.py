@@ -1,0 +1,112 @@
+"""Kinds rest in quiet hours and on battery, everywhere or in a folder, and go on by themselves."""
+
+from __future__ import annotations
+
+import shutil
+import threading
+from datetime import datetime, timedelta
+from pathlib import Path
+
+import pytest
+
+import pillion
+from pillion import power
+from pillion.model import SidecarKind, SidecarStatus
+from tests.support.program import run, run_json
+
+
+@pytest.fixture
+def folders(tmp_path: Path, photo: Path, rotated_photo: Path) -> tuple[Path, Path]:
+    one, two = tmp_path / "one", tmp_path / "two"
+    one.mkdir()
+    two.mkdir()
+    shutil.copy(photo, one / "a.jpg")
+    shutil.copy(rotated_photo, two / "b.jpg")
+    return one, two
+
+
+def _now_quiet() -> str:
+    """A span that has begun and goes on for longer than any test."""
+    now = datetime.now()
+    return f"{now - timedelta(hours=1):%H:%M}-{now + timedelta(hours=6):%H:%M}"
+
+
+def _library(tmp_path: Path, settings: str) -> pillion.Library:
+    root = tmp_path / "library"
+    pillion.Library.open(root, policy="mobile").close()
+    (root / "config.toml").write_text(f'policy = "mobile"\n{settings}')
+    return pillion.Library.open(root)
+
+
+def _ready(library: pillion.Library) -> set[str]:
+    return {Path(item.sources[0]).name for item in library.ls(statuses=[SidecarStatus.READY])}
+
+
+def test_quiet_hours_hold_a_kind_with_a_notice(tmp_path: Path, folders: tuple[Path, Path]) -> None:
+    with _library(tmp_path, f'[thumb]\nquiet_hours = "{_now_quiet()}"\n') as library:
+        library.index(*folders)
+        report = library.run()
+        assert _ready(library) == set()
+        assert "quiet hours until" in report.notices["thumb"]
+        (rest,) = library.status().rests
+        assert (rest.kind, rest.location, rest.reason) == (SidecarKind.THUMB, None, "quiet_hours")
+    path = tmp_path / "library"
+    assert "thumb rests: quiet hours until" in run("status", "--library", path).stdout
+    (told,) = run_json("status", "--library", path)["resting"]
+    assert (told["kind"], told["reason"]) == ("thumb", "quiet_hours")
+    worked = run("work", "--library", path)
+    assert (worked.returncode, "thumb is paused: It rests" in worked.stderr) == (0, True)
+
+
+def test_a_location_rests_by_itself_or_is_left_out(tmp_path: Path, folders: tuple[Path, Path]) -> None:
+    one, two = folders
+    with _library(tmp_path, f'[locations."{one}"]\nthumb.quiet_hours = "{_now_quiet()}"\n') as library:
+        library.index(*folders)
+        library.run()
+        assert _ready(library) == {"b.jpg"}
+        shutil.copy(one / "a.jpg", two / "copy.jpg")
+        library.index()
+        library.run()
+        assert _ready(library) == {"a.jpg", "b.jpg"}
+    text = f'[thumb]\nquiet_hours = "{_now_quiet()}"\n[locations."{two}"]\nthumb.quiet_hours = []\n'
+    shutil.rmtree(tmp_path / "library")
+    (two / "copy.jpg").unlink()
+    with _library(tmp_path, text) as library:
+        library.index(*folders)
+        library.run()
+        assert _ready(library) == {"b.jpg"}
+
+
+def test_what_rests_on_battery_goes_on_by_itself_on_mains(
+    tmp_path: Path, folders: tuple[Path, Path], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    unplugged = threading.Event()
+    unplugged.set()
+    monkeypatch.setattr(power, "on_battery", unplugged.is_set)
+    with _library(tmp_path, "[thumb]\non_battery = false\n") as library:
+        library.index(*folders)
+        library.start()
+        assert library.wait_until_idle(60)
+        assert _ready(library) == set()
+        assert [rest.reason for rest in library.status().rests] == ["battery"]
+        unplugged.clear()
+        made = threading.Event()
+        while not made.wait(0.1):
+            if _ready(library) == {"a.jpg", "b.jpg"}:
+                made.set()
+        names = [event.name for event in library.events() if event.name in ("paused", "resumed", "ready")]
+    assert names[:2] == ["paused", "resumed"]
+    assert names.count("ready") == 2
+
+
+def test_mains_or_no_battery_is_not_on_battery(monkeypatch: pytest.MonkeyPatch) -> None:
+    class Battery:
+        power_plugged: bool | None = None
+
+    battery = Battery()
+    for plugged, expected in ((True, False), (False, True), (None, False)):
+        battery.power_plugged = plugged
+        monkeypatch.setattr(power.psutil, "sensors_battery", lambda: battery, raising=False)
+        assert power.on_battery() is expected
+    monkeypatch.setattr(power.psutil, "sensors_battery", lambda: None, raising=False)
+    assert power.on_battery() is False
