@@ -1,5 +1,7 @@
 //! Which decoder a file is for, told from its first bytes and never from its name; and the table of what is read here.
 
+use super::raw;
+
 /// A picture format this module decodes.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Format {
@@ -17,6 +19,8 @@ pub enum Format {
     Tiff,
     /// WebP: lossy, lossless, extended, animated.
     Webp,
+    /// A camera's raw file, shown by the preview in it.
+    Raw,
 }
 
 /// What is known of a format before any file of it is seen.
@@ -40,7 +44,7 @@ pub struct About {
 
 impl Format {
     /// Every format, in the order people look for them.
-    pub const ALL: [Self; 7] = [
+    pub const ALL: [Self; 8] = [
         Self::Jpeg,
         Self::Png,
         Self::Gif,
@@ -48,11 +52,13 @@ impl Format {
         Self::Tiff,
         Self::Bmp,
         Self::Ico,
+        Self::Raw,
     ];
 
     /// The format of a file that begins with `data`, by its magic bytes.
     pub fn sniff(data: &[u8]) -> Option<Self> {
         match data {
+            _ if raw::is_raw(data) => Some(Self::Raw),
             [0xff, 0xd8, 0xff, ..] => Some(Self::Jpeg),
             [0x89, b'P', b'N', b'G', b'\r', b'\n', 0x1a, b'\n', ..] => Some(Self::Png),
             [b'G', b'I', b'F', b'8', b'7' | b'9', b'a', ..] => Some(Self::Gif),
@@ -148,6 +154,29 @@ impl Format {
                 alpha: true,
                 icc: false,
                 note: "icons and cursors, BMP or PNG inside; the largest picture",
+            },
+            Self::Raw => &About {
+                name: "raw",
+                mime_types: &[
+                    "image/x-adobe-dng",
+                    "image/x-canon-cr2",
+                    "image/x-canon-cr3",
+                    "image/x-fuji-raf",
+                    "image/x-nikon-nef",
+                    "image/x-olympus-orf",
+                    "image/x-panasonic-rw2",
+                    "image/x-pentax-pef",
+                    "image/x-samsung-srw",
+                    "image/x-sony-arw",
+                ],
+                extensions: &[
+                    "dng", "cr2", "cr3", "raf", "nef", "nrw", "orf", "rw2", "pef", "srw", "arw",
+                    "sr2",
+                ],
+                decoder: "libjpeg-turbo",
+                alpha: false,
+                icc: true,
+                note: "camera raw, by the smallest preview in it that is large enough",
             },
         }
     }

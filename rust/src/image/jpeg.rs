@@ -165,11 +165,14 @@ fn bytes_needed(info: &Info, (width, height): (u32, u32)) -> u64 {
 
 /// The orientation in the EXIF block, upright without one.
 fn orientation(data: &[u8]) -> Orientation {
-    segments(data)
-        .find(|(marker, payload)| *marker == 0xe1 && payload.starts_with(b"Exif\0\0"))
-        .map_or(Orientation::UPRIGHT, |(_, payload)| {
-            orient::from_exif(payload)
-        })
+    stated_orientation(data).unwrap_or(Orientation::UPRIGHT)
+}
+
+/// The orientation in the EXIF block, if there is one that states it.
+pub fn stated_orientation(data: &[u8]) -> Option<Orientation> {
+    let (_, payload) = segments(data)
+        .find(|(marker, payload)| *marker == 0xe1 && payload.starts_with(b"Exif\0\0"))?;
+    orient::stated(payload)
 }
 
 /// The ICC profile, put together from its numbered parts (ICC.1, annex B.4).
@@ -189,7 +192,7 @@ fn profile(data: &[u8]) -> Option<Vec<u8>> {
 }
 
 /// Marker segments (marker byte, payload) up to the first scan (T.81, annex B).
-fn segments(data: &[u8]) -> impl Iterator<Item = (u8, &[u8])> {
+pub fn segments(data: &[u8]) -> impl Iterator<Item = (u8, &[u8])> {
     let mut rest = data.get(2..).unwrap_or_default();
     std::iter::from_fn(move || {
         let start = rest.iter().position(|&byte| byte != 0xff)?;

@@ -13,6 +13,7 @@ mod memory;
 mod orient;
 mod pixels;
 mod png;
+mod raw;
 mod resize;
 mod source;
 mod thumbnail;
@@ -126,6 +127,7 @@ pub fn probe(data: &[u8]) -> Result<Header> {
         Format::Ico => bitmap::header(data, Format::Ico),
         Format::Tiff => tiff::header(data),
         Format::Webp => webp::header(data),
+        Format::Raw => raw::header(data),
     }?;
     if header.width == 0 || header.height == 0 {
         return Err(CoreError::new(
@@ -149,6 +151,7 @@ pub fn decode(data: &[u8], want: Want, limits: &Limits) -> Result<Picture<Pixels
         Format::Ico => bitmap::decode(data, Format::Ico, limits),
         Format::Tiff => tiff::decode(data, limits),
         Format::Webp => webp::decode(data, want, limits),
+        Format::Raw => raw::decode(data, want, limits),
     }
 }
 
@@ -159,6 +162,7 @@ pub fn decode(data: &[u8], want: Want, limits: &Limits) -> Result<Picture<Pixels
 pub fn decode_raster(data: &[u8], want: Want, limits: &Limits) -> Result<Picture<Raster>> {
     match sniff(data)? {
         Format::Jpeg => jpeg::decode_raster(data, want, limits),
+        Format::Raw => raw::decode_raster(data, want, limits),
         _ => decode(data, want, limits).map(Picture::into_raster),
     }
 }

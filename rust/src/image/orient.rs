@@ -163,8 +163,15 @@ fn transpose<T: Copy>(source: &[T], target: &mut [T], (columns, rows): (usize, u
 
 /// The orientation in a TIFF structure (the payload of an EXIF block, after `Exif\0\0`); upright if there is none.
 pub fn from_exif(exif: &[u8]) -> Orientation {
+    stated(exif).unwrap_or(Orientation::UPRIGHT)
+}
+
+/// The orientation that a TIFF structure states, if it states a legal one.
+pub fn stated(exif: &[u8]) -> Option<Orientation> {
     let exif = exif.strip_prefix(b"Exif\0\0").unwrap_or(exif);
-    find_tag(exif).map_or(Orientation::UPRIGHT, Orientation::from_tag)
+    find_tag(exif)
+        .filter(|value| (1..=8).contains(value))
+        .map(Orientation::from_tag)
 }
 
 /// Tag 0x0112 of the first directory, as SHORT or LONG, in the byte order of the structure.

@@ -61,6 +61,8 @@ pub struct Directory<'data> {
     /// Byte order of every number in the file.
     pub endian: Endian,
     entries: HashMap<u16, Entry>,
+    /// Where the directory after this one lies, 0 for the last.
+    pub next: u64,
 }
 
 #[derive(Clone, Copy)]
@@ -110,7 +112,19 @@ impl<'data> Directory<'data> {
             43 => (BIG, number(8, 8)?),
             _ => (CLASSIC, number(4, 4)?),
         };
-        let start = usize::try_from(first).ok()?;
+        Self::read(data, endian, &shape, first)
+    }
+
+    /// The directory at an offset of `data`, of a file that is not BigTIFF.
+    pub fn at(data: &'data [u8], endian: Endian, offset: u64) -> Option<Self> {
+        Self::read(data, endian, &CLASSIC, offset)
+    }
+
+    fn read(data: &'data [u8], endian: Endian, shape: &Shape, offset: u64) -> Option<Self> {
+        let number = |at: usize, length: usize| -> Option<u64> {
+            Some(endian.number(data.get(at..at.checked_add(length)?)?))
+        };
+        let start = usize::try_from(offset).ok()?;
         let count = number(start, shape.count_of_entries)?;
         let mut at = start.checked_add(shape.count_of_entries)?;
         let mut entries = HashMap::new();
@@ -138,14 +152,26 @@ impl<'data> Directory<'data> {
             data,
             endian,
             entries,
+            next: number(at, shape.number).unwrap_or(0),
         })
+    }
+
+    /// Whether the directory has a tag.
+    pub fn has(&self, tag: u16) -> bool {
+        self.entries.contains_key(&tag)
+    }
+
+    /// Where the bytes of a tag's values lie: offset and length.
+    pub fn place(&self, tag: u16) -> Option<(u64, u64)> {
+        let entry = self.entries.get(&tag)?;
+        let length = entry.count.checked_mul(size_of_kind(entry.kind))?;
+        Some((entry.offset, length))
     }
 
     /// The bytes of a tag's values.
     pub fn bytes(&self, tag: u16) -> Option<&'data [u8]> {
-        let entry = self.entries.get(&tag)?;
-        let length = entry.count.checked_mul(size_of_kind(entry.kind))?;
-        self.slice(entry.offset, length)
+        let (offset, length) = self.place(tag)?;
+        self.slice(offset, length)
     }
 
     /// A part of the file.

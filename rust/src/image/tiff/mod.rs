@@ -11,9 +11,10 @@ mod jpeg;
 mod samples;
 mod subsampled;
 
+pub use directory::{Directory, Endian, tag};
+
 use codec::{Codec, Extent};
 use colour::{Alpha, Model};
-use directory::{Directory, tag};
 use samples::{Kind, Packing};
 
 use super::memory::{self, Limits};
@@ -28,10 +29,11 @@ use crate::error::{CoreError, ErrorClass, Result};
 /// `corrupt`.
 pub fn header(data: &[u8]) -> Result<Header> {
     let directory = Directory::first(data)?;
+    let (width, height) = size(&directory)?;
     Ok(Header {
         format: Format::Tiff,
-        width: directory.size(tag::WIDTH, "width")?,
-        height: directory.size(tag::HEIGHT, "height")?,
+        width,
+        height,
         orientation: orientation(&directory),
     })
 }
@@ -41,15 +43,21 @@ pub fn header(data: &[u8]) -> Result<Header> {
 /// # Errors
 /// `corrupt`, `unsupported`, `too_large` or `oom`.
 pub fn decode(data: &[u8], limits: &Limits) -> Result<Picture<Pixels>> {
-    let directory = Directory::first(data)?;
-    let width = directory.size(tag::WIDTH, "width")?;
-    let height = directory.size(tag::HEIGHT, "height")?;
+    decode_directory(&Directory::first(data)?, limits)
+}
+
+/// Decode the picture of one directory, as [`decode`].
+///
+/// # Errors
+/// As [`decode`].
+pub fn decode_directory(directory: &Directory<'_>, limits: &Limits) -> Result<Picture<Pixels>> {
+    let (width, height) = size(directory)?;
     limits.check_size(width, height)?;
-    let orientation = orientation(&directory);
+    let orientation = orientation(directory);
     let pixels = match directory.number_or(tag::COMPRESSION, 1) {
-        6 => jpeg::decode_old_style(&directory, limits)?,
-        7 => jpeg::decode(&directory, &Grid::new(&directory, width, height)?, limits)?,
-        compression => decode_samples(&directory, compression, (width, height), limits)?,
+        6 => jpeg::decode_old_style(directory, limits)?,
+        7 => jpeg::decode(directory, &Grid::new(directory, width, height)?, limits)?,
+        compression => decode_samples(directory, compression, (width, height), limits)?,
     };
     if (pixels.width, pixels.height) != (width, height) {
         return Err(corrupt("the TIFF and the picture in it differ in size"));
@@ -59,6 +67,17 @@ pub fn decode(data: &[u8], limits: &Limits) -> Result<Picture<Pixels>> {
     let profile = directory.bytes(tag::ICC_PROFILE).filter(|_| !is_lab);
     let profile = profile.map(<[u8]>::to_vec);
     Ok(Picture::unscaled(pixels, orientation).with_profile(profile))
+}
+
+/// Width and height of the picture of a directory.
+///
+/// # Errors
+/// `corrupt` when it does not say.
+pub fn size(directory: &Directory<'_>) -> Result<(u32, u32)> {
+    Ok((
+        directory.size(tag::WIDTH, "width")?,
+        directory.size(tag::HEIGHT, "height")?,
+    ))
 }
 
 fn corrupt(message: &str) -> CoreError {
