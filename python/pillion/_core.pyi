@@ -205,6 +205,12 @@ class Thumbnail:
     @property
     def data(self) -> bytes:
         """A whole WebP file."""
+    @property
+    def thumbhash(self) -> bytes:
+        """The ThumbHash of the picture: the same for all sizes made in one call."""
+    @property
+    def truncated(self) -> bool:
+        """Whether the file ends early: what is there is shown, and the rest is mid-grey, or transparent."""
 
 def probe(source: AnyPath | bytes) -> ImageInfo:
     """Read the header only. NOTE ``bytes`` are file contents for the image functions, never a path."""
@@ -231,3 +237,12 @@ def decode(
     source: str | os.PathLike[str] | bytes, *, max_side: int | None = None, max_pixels: int = 268435456
 ) -> NDArray[np.uint8]:
     """Upright pixels, shape (H, W, 3) or (H, W, 4) when the picture has alpha; scaled down to ``max_side`` if larger."""
+
+def thumbhash(source: str | os.PathLike[str] | bytes | NDArray[np.uint8], *, max_pixels: int = 268435456) -> bytes:
+    """The ThumbHash (https://evanw.github.io/thumbhash/) of an image file, its bytes, or decoded pixels.
+
+    At most 25 bytes that show roughly what is there. Pixels are upright sRGB, uint8, shape (H, W, 3) or (H, W, 4).
+    """
+
+def thumbhash_pixels(hash: bytes) -> NDArray[np.uint8]:
+    """What a ThumbHash shows: RGBA, shape (H, W, 4), 32 pixels on the longer side. ValueError for other bytes."""

@@ -18,7 +18,16 @@ from pillion import _core, generators
 from pillion.engines import threads
 from pillion.errors import ErrorClass, ItemError
 from pillion.failpoints import reach
-from pillion.model import Empty, Failure, GenerationRequest, Produced, SidecarFormat, SidecarKind, failure_of
+from pillion.model import (
+    Empty,
+    Failure,
+    GenerationRequest,
+    Produced,
+    SidecarFormat,
+    SidecarKind,
+    SidecarMark,
+    failure_of,
+)
 
 _FRAMES = 4
 _WORDS_BYTES = 2000
@@ -45,13 +54,18 @@ class ExecutionTask:
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Staged:
-    """One finished sidecar in staging. ``checksum``: BLAKE3 of its bytes, 64 hex digits."""
+    """One finished sidecar in staging. ``checksum``: BLAKE3 of its bytes, 64 hex digits.
+
+    ``thumbhash``: that of the whole content.
+    """
 
     variant: str
     format: SidecarFormat
     size: int
     checksum: str
     path: Path
+    mark: SidecarMark | None = None
+    thumbhash: bytes | None = None
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -158,4 +172,6 @@ def _stage(staging: Path, produced: Produced) -> Staged:
         size=len(produced.data),
         checksum=_core.hash_bytes(produced.data).hash,
         path=path,
+        mark=produced.mark,
+        thumbhash=produced.thumbhash,
     )

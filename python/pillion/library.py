@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 import time
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from types import TracebackType
@@ -29,6 +29,7 @@ from pillion.catalog.events import newest_event
 from pillion.catalog.jobs import QueueState
 from pillion.catalog.pauses import Pause
 from pillion.catalog.rebuilding import introduce_device, knows_device
+from pillion.catalog.thumbhashes import thumbhashes
 from pillion.config import TEMPLATE, Config, load_config
 from pillion.device import device_name, device_uuid
 from pillion.errors import CatalogError, LibraryError
@@ -38,7 +39,7 @@ from pillion.indexer import Indexer, IndexReport, PhaseProgress
 from pillion.indexing.queueing import wanted_on_demand
 from pillion.jobs.states import JobState, Urgency
 from pillion.lock import exclusive
-from pillion.model import SidecarKind, SidecarStatus, WantedSidecar
+from pillion.model import SidecarKind, SidecarMark, SidecarStatus, WantedSidecar
 from pillion.planning import GenerationPlan
 from pillion.plans import Plans
 from pillion.policy import DeviceGenerationPolicy, named_policy, override
@@ -72,6 +73,7 @@ class Status:
     queue: dict[SidecarKind, QueueState]
     pauses: Sequence[Pause]
     rests: Sequence[Rest]
+    marks: Mapping[SidecarMark, int]
 
 
 def _ignore_phase(_phase: str, _done: int, _total: int | None) -> None:
@@ -263,6 +265,7 @@ class Library:
 
         workers = self._make_workers(kinds, report)
         workers.run()
+        self.care.complete_thumbhashes()
         if listener is not None:
             listener.pass_on()
         return WorkReport(recorded=dict(workers.recorder.counts), notices=self._notices(workers))
@@ -358,6 +361,7 @@ class Library:
                 queue=catalog_jobs.queue_states(connection, now),
                 pauses=catalog_pauses.list_pauses(connection),
                 rests=self._resting.list(now),
+                marks=catalog_sidecars.count_by_mark(connection),
             )
 
     def unidentified(self) -> list[tuple[bytes, str, str]]:
@@ -443,6 +447,11 @@ class Library:
         """(hash, size in bytes, mime) of a content, or None if the library does not know it."""
         with self._database.read() as connection:
             return catalog_sidecars.content_info(connection, content_uuid)
+
+    def thumbhash(self, content_uuid: str) -> bytes | None:
+        """The content's ThumbHash (at most 25 bytes), or None while it has no thumbnail."""
+        with self._database.read() as connection:
+            return thumbhashes(connection, [content_uuid]).get(content_uuid)
 
     def verify(self, progress: Callable[[int], None] | None = None) -> list[Finding]:
         """Check the catalog and every file against each other; empty when all is well. Changes nothing."""

@@ -5,6 +5,7 @@ Every name here is defined in docs/architecture.md, section "Words". Nothing in 
 
 from __future__ import annotations
 
+import base64
 import hashlib
 import json
 from collections.abc import Mapping
@@ -63,6 +64,18 @@ class SidecarStatus(StrEnum):
     UNSUPPORTED = "unsupported"
     FAILED = "failed"
     CANCELLED = "cancelled"
+
+
+class SidecarMark(StrEnum):
+    """What is special about a ready sidecar."""
+
+    TRUNCATED = "truncated"
+    """The file ends early: the sidecar shows what there is of it."""
+
+
+def thumbhash_text(value: bytes | None) -> str | None:
+    """A ThumbHash in base64, as web pages take it."""
+    return None if value is None else base64.b64encode(value).decode()
 
 
 class MediaClass(StrEnum):
@@ -188,11 +201,13 @@ class GenerationRequest:
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Produced:
-    """The bytes of one finished sidecar."""
+    """The bytes of one finished sidecar. ``thumbhash``: of the content, where the generator saw a picture of it."""
 
     variant: str
     format: SidecarFormat
     data: bytes
+    mark: SidecarMark | None = None
+    thumbhash: bytes | None = None
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)

@@ -52,6 +52,14 @@ def _checked_pixels(pixels: NDArray[np.uint8]) -> NDArray[np.uint8]:
     return np.ascontiguousarray(pixels)
 
 
+def thumbhash(source: PathLike | bytes | NDArray[np.uint8]) -> bytes:
+    """The ThumbHash of a picture: at most 25 bytes that show roughly what is there, until a thumbnail is loaded.
+
+    ``source`` and what is raised are as for :func:`thumbnail`.
+    """
+    return _core.thumbhash(_checked_pixels(source) if isinstance(source, np.ndarray) else source)
+
+
 def file_thumbnail(path: PathLike, variants: Sequence[str] = ("grid@2x",)) -> dict[str, bytes]:
     """The same for any file that can have a thumbnail: pictures, PDFs and videos."""
     check_variants(variants)

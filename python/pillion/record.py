@@ -20,13 +20,14 @@ from pillion.catalog.claims import ClaimedJob, Due
 from pillion.catalog.database import Database
 from pillion.catalog.failures import FailedTry, record_failures, resolve_made
 from pillion.catalog.sidecars import SidecarOutcome, record_outcomes
+from pillion.catalog.thumbhashes import record_thumbhashes
 from pillion.errors import ErrorClass, ItemError
 from pillion.execute import Execution, Staged
 from pillion.failpoints import reach
 from pillion.jobs.engine import Result
 from pillion.jobs.states import JobChange, JobState, job_done, job_failed_once, job_released
 from pillion.journal import note_results
-from pillion.model import Empty, Failure, SidecarKind, SidecarStatus, failure_of
+from pillion.model import Empty, Failure, SidecarKind, SidecarStatus, failure_of, thumbhash_text
 from pillion.schedule import PlannedJob
 from pillion.store import ManifestEntry, Placement, Store
 
@@ -48,6 +49,7 @@ class _Batch:
     ended: list[SidecarKind] = field(default_factory=list)
     pauses: dict[str, str] = field(default_factory=dict)
     zombies: list[Path] = field(default_factory=list)
+    thumbhashes: dict[str, bytes] = field(default_factory=dict)
 
 
 class Recorder:
@@ -75,6 +77,7 @@ class Recorder:
                 self._place(batch)
                 reach("record.placed")
                 record_outcomes(connection, batch.outcomes, self._device_uuid, now)
+                record_thumbhashes(connection, batch.thumbhashes)
                 record_failures(connection, batch.tried, now)
                 resolve_made(connection, _made_of(batch.outcomes), now)
                 catalog_claims.finish(connection, batch.changes, now)
@@ -105,6 +108,8 @@ class Recorder:
         for adopted in planned.adopted:
             entry = adopted.entry
             self._ready(batch, job, entry)
+            if adopted.thumbhash is not None:
+                batch.thumbhashes[job.content_uuid] = adopted.thumbhash
         result = failure_of(value) if isinstance(value, ItemError) else value.result
         if isinstance(result, Failure):
             change = self._failed(batch, planned, result, now)
@@ -176,7 +181,10 @@ class Recorder:
                 size=staged.size,
                 checksum=staged.checksum,
                 recipe=wanted[staged.variant],
+                mark=staged.mark,
             )
+            if staged.thumbhash is not None:
+                batch.thumbhashes[job.content_uuid] = staged.thumbhash
             batch.listed.setdefault(job.content_uuid, []).append(entry)
             batch.about[job.content_uuid] = job
             self._ready(batch, job, entry)
@@ -193,6 +201,7 @@ class Recorder:
                 rel_path=entry.rel_path,
                 size=entry.size,
                 checksum=entry.checksum,
+                mark=entry.mark,
             )
         )
 
@@ -208,12 +217,14 @@ class Recorder:
         manifests = []
         stale = []
         for uuid, job in batch.about.items():
-            listed = self._store.read_manifest(uuid)
+            before = self._store.find_manifest(uuid)
+            listed = before.by_key() if before else {}
             for key in dropped.get(uuid, ()):
                 if key in listed:
                     stale.append(listed.pop(key).rel_path)
             listed.update({(entry.kind, entry.variant): entry for entry in batch.listed.get(uuid, ())})
-            about = {"hash": job.hash, "size": job.size, "mime": job.mime}
+            thumbhash = batch.thumbhashes.get(uuid) or (before.thumbhash if before else None)
+            about = {"hash": job.hash, "size": job.size, "mime": job.mime, "thumbhash": thumbhash_text(thumbhash)}
             manifests.append(self._store.stage_manifest(self._owner, uuid, about, list(listed.values())))
         if not manifests:
             return

@@ -63,6 +63,7 @@ class Adopted:
 
     due: Due
     entry: ManifestEntry
+    thumbhash: bytes | None
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -123,10 +124,12 @@ def _task_settings(making: Sequence[Due], max_pixels: int, budget: Budget) -> di
 
 def _adoptable(job: ClaimedJob, store: Store) -> list[Adopted]:
     fresh = [due for due in job.due if due.fresh]
-    manifest = store.read_manifest(job.content_uuid) if fresh else {}
-    result = []
+    manifest = store.find_manifest(job.content_uuid) if fresh else None
+    result: list[Adopted] = []
+    if manifest is None:
+        return result
     for due in fresh:
-        entry = manifest.get((job.kind, due.variant))
+        entry = manifest.by_key().get((job.kind, due.variant))
         if entry and entry.recipe == due.wanted and store.is_whole(entry.rel_path, entry.size, entry.checksum):
-            result.append(Adopted(due=due, entry=entry))
+            result.append(Adopted(due=due, entry=entry, thumbhash=manifest.thumbhash))
     return result

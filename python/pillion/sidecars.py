@@ -19,9 +19,18 @@ from pillion.catalog import sidecars as catalog_sidecars
 from pillion.catalog.database import Database
 from pillion.catalog.sidecars import SidecarRow
 from pillion.catalog.tables import entries, locations
+from pillion.catalog.thumbhashes import thumbhashes
 from pillion.errors import UsageError
 from pillion.jobs.states import Urgency
-from pillion.model import KIND_VARIANTS, SidecarFormat, SidecarKind, SidecarStatus, WantedSidecar
+from pillion.model import (
+    KIND_VARIANTS,
+    SidecarFormat,
+    SidecarKind,
+    SidecarMark,
+    SidecarStatus,
+    WantedSidecar,
+    thumbhash_text,
+)
 from pillion.store import Store
 
 
@@ -52,7 +61,10 @@ Answer = Ready | Pending | Failed
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Item:
-    """One wanted sidecar as ``pillion ls`` shows it. ``sources`` are the user's files, absolute."""
+    """One wanted sidecar as ``pillion ls`` shows it. ``sources`` are the user's files, absolute.
+
+    ``mark``: what is special about a ready one; ``thumbhash``: the content's, in base64.
+    """
 
     content_uuid: str
     kind: SidecarKind
@@ -65,6 +77,8 @@ class Item:
     recipe: str | None
     sources: Sequence[str]
     error: Mapping[str, str | None] | None
+    mark: SidecarMark | None
+    thumbhash: str | None
 
     def to_json(self) -> dict[str, Any]:
         """The object that ``pillion ls --json`` prints."""
@@ -174,7 +188,9 @@ class Sidecars:
             yield from self._page(connection, page)
 
     def _page(self, connection: sa.Connection, rows: Sequence[SidecarRow]) -> Iterator[Item]:
-        sources = catalog_entries.sources_of(connection, sorted({row.content_uuid for row in rows}))
+        uuids = sorted({row.content_uuid for row in rows})
+        sources = catalog_entries.sources_of(connection, uuids)
+        hashes = thumbhashes(connection, uuids)
         for row in rows:
             yield Item(
                 content_uuid=row.content_uuid,
@@ -188,6 +204,8 @@ class Sidecars:
                 recipe=row.recipe,
                 sources=[os.fsdecode(path) for path, _, _ in sources.get(row.content_uuid, ())],
                 error=_error(row),
+                mark=row.mark,
+                thumbhash=thumbhash_text(hashes.get(row.content_uuid)),
             )
 
     def contents_at(self, path: bytes) -> list[str]:

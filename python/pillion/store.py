@@ -5,6 +5,7 @@ A file appears at its final path only by a rename from staging, after its bytes 
 
 from __future__ import annotations
 
+import base64
 import itertools
 import json
 import os
@@ -15,7 +16,7 @@ from typing import Any
 
 from pillion import _core
 from pillion.failpoints import reach
-from pillion.model import SidecarFormat, SidecarKind
+from pillion.model import SidecarFormat, SidecarKind, SidecarMark
 
 MANIFEST = "manifest.json"
 MANIFEST_VERSION = 1
@@ -42,6 +43,7 @@ class ManifestEntry:
     size: int
     checksum: str
     recipe: str
+    mark: SidecarMark | None = None
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -53,6 +55,11 @@ class Manifest:
     size: int
     mime: str
     sidecars: Sequence[ManifestEntry]
+    thumbhash: bytes | None = None
+
+    def by_key(self) -> dict[tuple[SidecarKind, str], ManifestEntry]:
+        """The sidecars by kind and variant."""
+        return {(entry.kind, entry.variant): entry for entry in self.sidecars}
 
 
 def staged_path(staging: Path, variant: str) -> Path:
@@ -131,11 +138,15 @@ class Store:
 
     def read_manifest(self, content_uuid: str) -> dict[tuple[SidecarKind, str], ManifestEntry]:
         """What the manifest lists, by kind and variant; empty if there is none or it cannot be read."""
+        manifest = self.find_manifest(content_uuid)
+        return {} if manifest is None else manifest.by_key()
+
+    def find_manifest(self, content_uuid: str) -> Manifest | None:
+        """All that the manifest says; None if there is none or it cannot be read."""
         try:
-            listed = self.load_manifest(content_uuid).sidecars
+            return self.load_manifest(content_uuid)
         except (OSError, ValueError):
-            return {}
-        return {(entry.kind, entry.variant): entry for entry in listed}
+            return None
 
     def load_manifest(self, content_uuid: str) -> Manifest:
         """All that the manifest says. Raises OSError if it cannot be read, ValueError if it makes no sense."""
@@ -147,6 +158,7 @@ class Store:
                 size=int(data["size"]),
                 mime=str(data["mime"]),
                 sidecars=[_entry(item) for item in data["sidecars"]],
+                thumbhash=base64.b64decode(data["thumbhash"], validate=True) if data.get("thumbhash") else None,
             )
         except (KeyError, TypeError) as error:
             raise ValueError(f"{type(error).__name__}: {error}") from error
@@ -166,7 +178,7 @@ class Store:
     def stage_manifest(
         self, owner: str, content_uuid: str, about: Mapping[str, Any], listed: Sequence[ManifestEntry]
     ) -> Placement:
-        """Write a content's manifest to staging. ``about``: hash, size and mime of the content."""
+        """Write a content's manifest to staging. ``about``: hash, size, mime and ThumbHash of the content."""
         data = {
             "manifest_version": MANIFEST_VERSION,
             "content_uuid": content_uuid,
@@ -222,4 +234,5 @@ def _entry(item: Mapping[str, Any]) -> ManifestEntry:
         size=int(item["size"]),
         checksum=str(item["checksum"]),
         recipe=str(item["recipe"]),
+        mark=SidecarMark(item["mark"]) if item.get("mark") else None,
     )

@@ -52,7 +52,7 @@ def _check_file(store: Store, row: SidecarRow) -> list[Finding]:
         message = "The file's bytes are not those that were written."
         return [Finding(problem="damaged", path=str(path), message=message, row=row)]
     entry = store.read_manifest(row.content_uuid).get((row.kind, row.variant))
-    if entry is None or entry.checksum != row.checksum:
+    if entry is None or (entry.checksum, entry.mark) != (row.checksum, row.mark):
         manifest = str(store.manifest_path(row.content_uuid))
         message = f"It does not list {row.kind} {row.variant} as it is."
         return [Finding(problem="manifest", path=manifest, message=message, row=row)]

@@ -22,6 +22,7 @@ def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
     for seed in range(GOOD):
         photos.write_photo(root / f"good-{seed:02d}.jpg", seed=seed, size=(640, 480))
     (root / "truncated.jpg").write_bytes(media.truncated((root / "good-00.jpg").read_bytes()))
+    (root / "stub.jpg").write_bytes(media.truncated((root / "good-01.jpg").read_bytes(), keep=0.03))
     (root / "empty.jpg").touch()
     (root / "text.jpg").write_text("This is text and not a picture.\n")
     media.write_pdf(root / "locked.pdf", [media.PAGE_TEXT], password="secret")
@@ -54,7 +55,9 @@ def test_the_good_ones_are_ready(outcome: tuple[dict[str, Any], dict[str, Any], 
 @pytest.mark.parametrize(
     ("name", "state", "error_class"),
     [
-        ("truncated.jpg thumb grid@2x", "failed", "corrupt"),
+        ("truncated.jpg thumb grid@2x", "ready", None),
+        ("truncated.jpg ocr default", "failed", "corrupt"),
+        ("stub.jpg thumb grid@2x", "failed", "corrupt"),
         ("empty.jpg thumb grid@2x", "empty", None),
         ("text.jpg thumb grid@2x", "unsupported", "unsupported"),
         ("text.jpg embeddings all-MiniLM-L6-v2", "ready", None),
@@ -73,11 +76,21 @@ def test_each_bad_one_has_its_class(
     assert ((item["error"] or {}).get("class")) == error_class
 
 
+def test_what_is_shown_in_part_is_marked(outcome: tuple[dict[str, Any], dict[str, Any], Path]) -> None:
+    _, items, library = outcome
+    marked = {name for name, item in items.items() if item["mark"] == "truncated"}
+    assert marked == {f"truncated.jpg thumb {variant}" for variant in ("grid@2x", "grid@3x", "detail@1x")}
+    status = json.loads(run("status", "--library", library, "--json").stdout)
+    assert status["marks"] == {"truncated": 3}
+    assert "3 of the ready ones are marked truncated" in run("status", "--library", library).stdout
+    assert run("ls", "--library", library).stdout.count("(truncated)") == 3
+
+
 def test_the_loop_is_not_followed_and_nothing_is_left_open(
     outcome: tuple[dict[str, Any], dict[str, Any], Path],
 ) -> None:
     report, _, library = outcome
-    assert report["files"] == GOOD + 5
+    assert report["files"] == GOOD + 6
     check_invariants(library, finished=True)
 
 

@@ -10,6 +10,7 @@ from pillion.care.cleanup import cleanup as _cleanup
 from pillion.care.reconcile import Reconciled, reconcile
 from pillion.care.repair import Mended
 from pillion.care.repair import repair as _repair
+from pillion.care.thumbhashes import backfill
 from pillion.care.usage import Usage
 from pillion.care.usage import usage as _usage
 from pillion.catalog.database import Database
@@ -45,6 +46,11 @@ class Care:
         """Verify, and mend what is found; see :func:`pillion.care.repair.repair`."""
         self._must_be_writable()
         return _repair(self._database, self._store, self._device_uuid, this_owner())
+
+    def complete_thumbhashes(self) -> int:
+        """Give contents whose thumbnails are older than ThumbHashes theirs; returns how many."""
+        self._must_be_writable()
+        return backfill(self._database, self._store)
 
     def cleanup(
         self, *, older_than_days: float | None = None, quota: int | None = None, dry_run: bool = False

@@ -19,6 +19,7 @@ import psutil
 from pillion.catalog.database import Database, refuse_network_file_system
 from pillion.catalog.rebuilding import introduce_device, note_reconciled, record_contents, record_listed
 from pillion.catalog.sidecars import SidecarOutcome
+from pillion.catalog.thumbhashes import note_lacking
 from pillion.device import device_name, device_uuid
 from pillion.errors import CatalogError, LibraryBusyError, LibraryError
 from pillion.lock import exclusive
@@ -154,7 +155,7 @@ def _batches(store: Store, report: Reconciled) -> Iterator[_Batch]:
         if manifest is None or not whole:
             continue
         about: dict[str, object] = {"content_uuid": uuid, "hash": manifest.hash, "size": manifest.size}
-        about["mime"] = manifest.mime
+        about |= {"mime": manifest.mime, "thumbhash": manifest.thumbhash}
         batch.contents.append(about)
         batch.ready.extend(outcome_of(uuid, item) for item in whole)
         if len(batch.contents) == _BATCH:
@@ -205,6 +206,7 @@ def outcome_of(content_uuid: str, entry: ManifestEntry) -> SidecarOutcome:
         rel_path=entry.rel_path,
         size=entry.size,
         checksum=entry.checksum,
+        mark=entry.mark,
     )
 
 
@@ -214,6 +216,8 @@ def _record(database: Database, batch: _Batch, report: Reconciled, now: float) -
         recorded = record_listed(connection, batch.ready, device_uuid(), now)
         if recorded:
             note_reconciled(connection, now)
+        if any(row["thumbhash"] is None for row in batch.contents):
+            note_lacking(connection, True)
     report.recorded += recorded
     report.contents += len(batch.contents)
     report.sidecars += len(batch.ready)

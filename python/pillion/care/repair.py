@@ -30,8 +30,9 @@ from pillion.catalog.sidecars import (
     mark_lost,
 )
 from pillion.catalog.statements import chunks
+from pillion.catalog.thumbhashes import thumbhashes
 from pillion.jobs.states import Urgency
-from pillion.model import SidecarKind, SidecarStatus
+from pillion.model import SidecarKind, SidecarStatus, thumbhash_text
 from pillion.store import MANIFEST, ManifestEntry, Store
 from pillion.verification import Finding, verify
 
@@ -185,7 +186,8 @@ def _rewrite_manifests(run: _Repair, content_uuids: Sequence[str]) -> None:
                     run, connection, str(run.store.manifest_path(uuid).relative_to(run.store.sidecars))
                 )
                 continue
-            about = {"hash": info[0], "size": info[1], "mime": info[2]}
+            thumbhash = thumbhash_text(thumbhashes(connection, [uuid]).get(uuid))
+            about = {"hash": info[0], "size": info[1], "mime": info[2], "thumbhash": thumbhash}
             listed = [entry for entry in map(_entry, rows) if entry is not None]
             placements.append(run.store.stage_manifest(run.owner, uuid, about, listed))
         run.store.sync()
@@ -207,4 +209,5 @@ def _entry(row: SidecarRow) -> ManifestEntry | None:
         size=row.size,
         checksum=row.checksum,
         recipe=row.recipe or "",
+        mark=row.mark,
     )

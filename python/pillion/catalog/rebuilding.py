@@ -28,10 +28,18 @@ def introduce_device(connection: sa.Connection, device_uuid: str, name: str, now
 
 
 def record_contents(connection: sa.Connection, rows: Sequence[Mapping[str, object]], now: float) -> None:
-    """Add the contents that are new. ``rows``: content_uuid, hash, size (bytes) and mime of each."""
+    """Add the contents that are new, and the ThumbHashes of known ones that lack it.
+
+    ``rows``: content_uuid, hash, size (bytes), mime and thumbhash (or None) of each.
+    """
     if rows:
-        insert = upsert(connection, contents).on_conflict_do_nothing(index_elements=["content_uuid"])
-        connection.execute(insert, [{**row, "created_at": now} for row in rows])
+        insert = upsert(connection, contents)
+        statement = insert.on_conflict_do_update(
+            index_elements=["content_uuid"],
+            set_={"thumbhash": insert.excluded.thumbhash},
+            where=contents.c.thumbhash.is_(None),
+        )
+        connection.execute(statement, [{**row, "created_at": now} for row in rows])
 
 
 def record_listed(connection: sa.Connection, ready: Sequence[SidecarOutcome], device_uuid: str, now: float) -> int:
@@ -43,9 +51,10 @@ def record_listed(connection: sa.Connection, ready: Sequence[SidecarOutcome], de
     if not ready:
         return 0
     insert = upsert(connection, sidecars)
-    names = ("status", "recipe", "format", "rel_path", "size", "checksum", "error_class", "error_message", "updated_at")
+    file = ("format", "rel_path", "size", "checksum", "mark")
+    names = ("status", "recipe", *file, "error_class", "error_message", "updated_at")
     table, new = sidecars.c, insert.excluded
-    other = [table[name] != new[name] for name in ("format", "rel_path", "size", "checksum")]
+    other = [table[name] != new[name] for name in file if name != "mark"]
     unlike = sa.and_(table.status == SidecarStatus.READY.value, sa.or_(*other))
     statement = insert.on_conflict_do_update(
         index_elements=["content_uuid", "kind", "variant"],

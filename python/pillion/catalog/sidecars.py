@@ -10,7 +10,7 @@ import sqlalchemy as sa
 from pillion.catalog.statements import Prepared, chunks
 from pillion.catalog.tables import contents, jobs, sidecar_availability, sidecars
 from pillion.jobs.states import JobState
-from pillion.model import SidecarFormat, SidecarKind, SidecarStatus
+from pillion.model import SidecarFormat, SidecarKind, SidecarMark, SidecarStatus
 
 ASKED = ""
 """The recipe of a ready sidecar that somebody asked to have made again: no recipe's digest, so it is due."""
@@ -34,16 +34,18 @@ class SidecarOutcome:
     checksum: str | None = None
     error_class: str | None = None
     error_message: str | None = None
+    mark: SidecarMark | None = None
 
 
 _OUTCOME = Prepared(
     "UPDATE sidecars SET status = :status, recipe = :recipe, format = :format, rel_path = :rel_path, size = :size,"
-    " checksum = :checksum, error_class = :error_class, error_message = :error_message, updated_at = :now"
+    " checksum = :checksum, error_class = :error_class, error_message = :error_message, mark = :mark,"
+    " updated_at = :now"
     " WHERE content_uuid = :content_uuid AND kind = :kind AND variant = :variant"
 )
 _OUTCOME_COLUMNS = (
     *("status", "recipe", "format", "rel_path", "size", "checksum", "error_class", "error_message"),
-    *("now", "content_uuid", "kind", "variant"),
+    *("mark", "now", "content_uuid", "kind", "variant"),
 )
 
 
@@ -63,6 +65,7 @@ def record_outcomes(
             outcome.checksum,
             outcome.error_class,
             outcome.error_message,
+            outcome.mark.value if outcome.mark else None,
             now,
             outcome.content_uuid,
             outcome.kind.value,
@@ -112,6 +115,7 @@ class SidecarRow:
     checksum: str | None
     error_class: str | None
     error_message: str | None
+    mark: SidecarMark | None
 
     @property
     def stale(self) -> bool:
@@ -127,6 +131,7 @@ def _row(values: sa.Row[tuple[object, ...]]) -> SidecarRow:
     row["kind"] = SidecarKind(row["kind"])
     row["status"] = SidecarStatus(row["status"])
     row["format"] = SidecarFormat(row["format"]) if row["format"] else None
+    row["mark"] = SidecarMark(row["mark"]) if row["mark"] else None
     return SidecarRow(**row)
 
 
@@ -160,6 +165,12 @@ def count_by_status(connection: sa.Connection) -> dict[SidecarKind, dict[Sidecar
     for kind, status, number in connection.execute(query.group_by(sidecars.c.kind, sidecars.c.status)):
         result.setdefault(SidecarKind(kind), {})[SidecarStatus(status)] = number
     return result
+
+
+def count_by_mark(connection: sa.Connection) -> dict[SidecarMark, int]:
+    """How many ready sidecars have each mark."""
+    query = sa.select(sidecars.c.mark, sa.func.count()).where(sidecars.c.mark.is_not(None)).group_by(sidecars.c.mark)
+    return {SidecarMark(mark): number for mark, number in connection.execute(query)}
 
 
 def find_content(connection: sa.Connection, prefix: str) -> list[str]:
@@ -222,7 +233,7 @@ def mark_cancelled(connection: sa.Connection, now: float) -> int:
 
 def mark_lost(connection: sa.Connection, keys: Sequence[tuple[str, str, str]], now: float) -> None:
     """These ready sidecars' files are gone or damaged: pending again. ``keys``: (content_uuid, kind, variant)."""
-    cleared = dict.fromkeys(("recipe", "format", "rel_path", "size", "checksum"))
+    cleared = dict.fromkeys(("recipe", "format", "rel_path", "size", "checksum", "mark"))
     for content_uuid, kind, variant in keys:
         same = (
             sidecars.c.content_uuid == content_uuid,

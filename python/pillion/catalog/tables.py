@@ -26,7 +26,7 @@ from sqlalchemy import (
 
 from pillion.errors import ErrorClass
 from pillion.jobs.states import JobState
-from pillion.model import MediaClass, SidecarKind, SidecarStatus
+from pillion.model import MediaClass, SidecarKind, SidecarMark, SidecarStatus
 
 metadata = MetaData()
 
@@ -69,9 +69,11 @@ contents = Table(
     Column("size", BigInteger, nullable=False),
     Column("mime", Text, nullable=False),
     Column("created_at", Float, nullable=False),
+    Column("thumbhash", LargeBinary),
     Index("contents_mime", "mime"),
     sqlite_with_rowid=False,
 )
+"""``thumbhash``: at most 25 bytes to show until a thumbnail is there, from the job that made the thumbnails."""
 
 entries = Table(
     "entries",
@@ -144,7 +146,9 @@ sidecars = Table(
     Column("error_message", Text),
     Column("created_at", Float, nullable=False),
     Column("updated_at", Float, nullable=False),
+    Column("mark", Text),
     PrimaryKeyConstraint("content_uuid", "kind", "variant"),
+    CheckConstraint(f"mark IS NULL OR ({_one_of('mark', SidecarMark)} AND status = 'ready')"),
     CheckConstraint(_one_of("kind", SidecarKind)),
     CheckConstraint(_one_of("status", SidecarStatus)),
     CheckConstraint("status IN ('pending', 'cancelled') OR recipe IS NOT NULL"),
@@ -156,7 +160,15 @@ sidecars = Table(
     sqlite_with_rowid=False,
 )
 """One wanted sidecar. ``wanted``: the digest of the recipe it should be made with; ``recipe``: the one that its status
-was reached with. Work is due exactly where the two differ and the user has not cancelled it."""
+was reached with. Work is due exactly where the two differ and the user has not cancelled it.
+``mark``: what is special about a ready one."""
+
+sidecars_marked = Index(
+    "sidecars_marked",
+    sidecars.c.mark,
+    sqlite_where=text("mark IS NOT NULL"),
+    postgresql_where=text("mark IS NOT NULL"),
+)
 
 sidecar_availability = Table(
     "sidecar_availability",

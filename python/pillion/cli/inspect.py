@@ -20,7 +20,7 @@ from pillion.cli.output import (
 from pillion.errors import UsageError
 from pillion.events import event_json
 from pillion.library import Library
-from pillion.model import SidecarKind, SidecarStatus
+from pillion.model import SidecarKind, SidecarMark, SidecarStatus, thumbhash_text
 from pillion.parts import sidecar_text
 
 
@@ -48,6 +48,7 @@ def status(library: LibraryOption = None, json_: JsonOption = False) -> None:
             "contents": now.totals.contents,
             "unidentified": now.totals.unidentified,
             "sidecars": sidecar_counts(now.sidecars),
+            "marks": {mark.value: now.marks.get(mark, 0) for mark in SidecarMark},
             "paused": [
                 {"kind": held.kind, "location": printable(held.location) if held.location else None}
                 for held in now.pauses
@@ -106,13 +107,15 @@ def show(
         return
     say(f"{about['content_uuid']}  {about['mime']}  {about['bytes']:,} bytes")
     say(f"BLAKE3 {about['hash']}")
+    if about["thumbhash"]:
+        say(f"ThumbHash {about['thumbhash']}")
     for source in about["sources"]:
         say(f"  {printable(source)}")
     for item in about["sidecars"]:
         error = item["error"] or {}
-        say(
-            f"{item['kind']:<10} {item['variant']:<16} {item['state']:<11} {item['path'] or error.get('message') or ''}"
-        )
+        where = item["path"] or error.get("message") or ""
+        marked = f" ({item['mark']})" if item["mark"] else ""
+        say(f"{item['kind']:<10} {item['variant']:<16} {item['state']:<11} {where}{marked}")
     print_excerpts([(name, text) for name, text in about["texts"].items()])
 
 
@@ -130,6 +133,7 @@ def _about(library: Library, content_uuid: str) -> dict[str, Any]:
         "hash": digest,
         "bytes": size,
         "mime": mime,
+        "thumbhash": thumbhash_text(library.thumbhash(content_uuid)),
         "sources": list(items[0].sources) if items else [],
         "sidecars": [item.to_json() for item in items],
         "texts": texts,

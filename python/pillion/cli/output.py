@@ -131,6 +131,8 @@ def print_status(status: Status) -> None:
     totals = status.totals
     say(f"{totals.files:,} files, {totals.contents:,} contents, {totals.unidentified:,} files that could not be read")
     Console().print(counts_table(status.sidecars))
+    for mark, number in status.marks.items():
+        say(f"{number:,} of the ready ones are marked {mark}: their files end early, and they show what there is")
     for held in status.pauses:
         where = f" in {printable(held.location)}" if held.location else ""
         say(f"Paused by you: {held.kind or 'everything'}{where}; 'pillion resume' lifts it.")
@@ -146,7 +148,8 @@ def print_items(items: Iterable[Item]) -> None:
     """One line for each sidecar."""
     for item in items:
         where = printable(str(item.path)) if item.path else (item.error or {}).get("message") or ""
-        say(f"{item.content_uuid}  {item.kind:<10} {item.variant:<16} {item.state:<11} {where}")
+        marked = f" ({item.mark})" if item.mark else ""
+        say(f"{item.content_uuid}  {item.kind:<10} {item.variant:<16} {item.state:<11} {where}{marked}")
 
 
 def print_excerpts(texts: Sequence[tuple[str, str]]) -> None:

@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
 from pillion.errors import ErrorClass, ItemError
-from pillion.model import THUMB_SPECS, GenerationRequest, Produced, Recipe, SidecarFormat, ThumbSpec
+from pillion.model import THUMB_SPECS, GenerationRequest, Produced, Recipe, SidecarFormat, SidecarMark, ThumbSpec
 
 if TYPE_CHECKING:
     from pillion import _core
@@ -41,4 +41,13 @@ def recipe(generator: str, version: int, variant: str) -> Recipe:
 
 def produced(thumbnails: Sequence[_core.Thumbnail]) -> tuple[Produced, ...]:
     """Sidecars of finished thumbnails."""
-    return tuple(Produced(variant=thumb.name, format=SidecarFormat.WEBP, data=thumb.data) for thumb in thumbnails)
+    return tuple(
+        Produced(
+            variant=thumb.name,
+            format=SidecarFormat.WEBP,
+            data=thumb.data,
+            mark=SidecarMark.TRUNCATED if thumb.truncated else None,
+            thumbhash=thumb.thumbhash,
+        )
+        for thumb in thumbnails
+    )

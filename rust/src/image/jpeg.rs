@@ -2,6 +2,7 @@
 
 use super::memory::{self, Limits};
 use super::orient::{self, Orientation};
+use super::partial;
 use super::pixels::{Layout, Pixels, Planes, Raster};
 use super::turbo::{Colour, Decompressor, Info, Scale, Verdict};
 use super::{Format, Header, Picture, Want, colour};
@@ -30,8 +31,8 @@ pub fn header(data: &[u8], limits: &Limits) -> Result<Header> {
 /// `corrupt`, `too_large`, `unsupported` or `oom`.
 pub fn decode(data: &[u8], want: Want, limits: &Limits) -> Result<Picture<Pixels>> {
     let mut job = Job::new(data, want, limits)?;
-    let pixels = job.pixels()?;
-    Ok(job.picture(pixels))
+    let (pixels, truncated) = job.pixels()?;
+    Ok(job.picture(pixels, truncated))
 }
 
 /// Decode as [`decode`], but leave YCbCr in its planes: neither upsampling nor conversion is needed to scale them and
@@ -42,12 +43,15 @@ pub fn decode(data: &[u8], want: Want, limits: &Limits) -> Result<Picture<Pixels
 pub fn decode_raster(data: &[u8], want: Want, limits: &Limits) -> Result<Picture<Raster>> {
     let mut job = Job::new(data, want, limits)?;
     let is_srgb = !colour::needs_conversion(profile(data).as_deref(), Layout::Rgb);
-    let raster = if job.info.colour == Colour::Ycc && job.info.sampling.is_known() && is_srgb {
-        Raster::Planes(job.planes()?)
-    } else {
-        Raster::Pixels(job.pixels()?)
-    };
-    Ok(job.picture(raster))
+    Ok(
+        if job.info.colour == Colour::Ycc && job.info.sampling.is_known() && is_srgb {
+            let (planes, truncated) = job.planes()?;
+            job.picture(Raster::Planes(planes), truncated)
+        } else {
+            let (pixels, truncated) = job.pixels()?;
+            job.picture(Raster::Pixels(pixels), truncated)
+        },
+    )
 }
 
 /// A decompression whose header has been read and found acceptable.
@@ -84,7 +88,8 @@ impl<'data> Job<'data> {
         })
     }
 
-    fn pixels(&mut self) -> Result<Pixels> {
+    /// The samples, and whether the file ends early.
+    fn pixels(&mut self) -> Result<(Pixels, bool)> {
         let target = match self.info.colour {
             Colour::Gray => Layout::Gray,
             Colour::Ycc | Colour::Rgb => Layout::Rgb,
@@ -95,31 +100,37 @@ impl<'data> Job<'data> {
         let verdict = self
             .decompressor
             .decompress(self.data, &mut samples, self.size, target)?;
-        refuse_damage(verdict)?;
+        let stride = width as usize * target.channels();
+        let truncated = is_truncated(verdict, height, || partial::rows_of_jpeg(&samples, stride))?;
         if target == Layout::Cmyk {
             // Adobe stores inks inverted (255 is none), and hardly anything else writes CMYK JPEGs.
             for ink in &mut samples {
                 *ink = 255 - *ink;
             }
         }
-        Ok(Pixels {
+        let pixels = Pixels {
             width,
             height,
             layout: target,
             data: samples,
-        })
+        };
+        Ok((pixels, truncated))
     }
 
-    fn planes(&mut self) -> Result<Planes> {
+    /// The planes, and whether the file ends early.
+    fn planes(&mut self) -> Result<(Planes, bool)> {
         let sampling = self.info.sampling;
         let (planes, verdict) = self
             .decompressor
             .decompress_planes(self.data, self.size, sampling)?;
-        refuse_damage(verdict)?;
-        Ok(planes)
+        let luma = &planes.y;
+        let truncated = is_truncated(verdict, luma.height, || {
+            partial::rows_of_jpeg(&luma.data, luma.width as usize)
+        })?;
+        Ok((planes, truncated))
     }
 
-    fn picture<T>(&self, raster: T) -> Picture<T> {
+    fn picture<T>(&self, raster: T, truncated: bool) -> Picture<T> {
         let (width, height) = (self.info.width, self.info.height);
         Picture {
             raster,
@@ -127,13 +138,16 @@ impl<'data> Job<'data> {
             full_size: (width, height),
             profile: profile(self.data),
             extent: (self.scale.extent(width), self.scale.extent(height)),
+            truncated,
         }
     }
 }
 
-fn refuse_damage(verdict: Verdict) -> Result<()> {
+/// Whether the file ends early. `rows`: how many of the `height` rows are there.
+fn is_truncated(verdict: Verdict, height: u32, rows: impl FnOnce() -> u32) -> Result<bool> {
     match verdict {
-        Verdict::Sound => Ok(()),
+        Verdict::Sound => Ok(false),
+        Verdict::EndsEarly => partial::check_rows(rows(), height).map(|()| true),
         Verdict::Damaged(message) => Err(CoreError::new(ErrorClass::Corrupt, message)),
     }
 }

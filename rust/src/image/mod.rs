@@ -11,11 +11,13 @@ mod gif;
 mod jpeg;
 mod memory;
 mod orient;
+mod partial;
 mod pixels;
 mod png;
 mod raw;
 mod resize;
 mod source;
+mod thumbhash;
 mod thumbnail;
 mod tiff;
 mod turbo;
@@ -27,7 +29,9 @@ pub use memory::Limits;
 pub use orient::Orientation;
 pub use pixels::{Layout, Pixels, Raster};
 pub use source::read_file;
-pub use thumbnail::{Spec, Thumbnail, thumbnails, thumbnails_from_pixels};
+pub use thumbhash::decode as thumbhash_pixels;
+pub use thumbnail::{Spec, Thumbnail, thumbhash, thumbhash_from_pixels};
+pub use thumbnail::{thumbnails, thumbnails_from_pixels};
 
 use crate::error::{CoreError, ErrorClass, Result};
 
@@ -82,6 +86,8 @@ pub struct Picture<T> {
     pub profile: Option<Vec<u8>>,
     /// How much of the raster the picture covers, in its pixels: scaling decoders round sides up.
     pub extent: (f64, f64),
+    /// Whether the file ends early and only what is there is shown.
+    pub truncated: bool,
 }
 
 impl Picture<Pixels> {
@@ -93,6 +99,7 @@ impl Picture<Pixels> {
             raster: pixels,
             orientation,
             profile: None,
+            truncated: false,
         }
     }
 
@@ -109,6 +116,7 @@ impl Picture<Pixels> {
             full_size: self.full_size,
             profile: self.profile,
             extent: self.extent,
+            truncated: self.truncated,
         }
     }
 }
@@ -171,10 +179,13 @@ pub fn decode_raster(data: &[u8], want: Want, limits: &Limits) -> Result<Picture
 /// not opaque.
 ///
 /// # Errors
-/// As [`decode`].
+/// As [`decode`]; `corrupt` also when only a part is there, for pixels carry no mark.
 pub fn decode_upright(data: &[u8], max_side: Option<u32>, limits: &Limits) -> Result<Pixels> {
     let want = max_side.map_or(Want::Full, Want::AtLeast);
     let picture = decode(data, want, limits)?;
+    if picture.truncated {
+        return Err(CoreError::new(ErrorClass::Corrupt, "the file ends early"));
+    }
     let (width, height) = picture.full_size;
     let size = resize::fit(width, height, max_side.unwrap_or(u32::MAX));
     let pixels = resize::pixels(&picture.raster, picture.extent, size)?;

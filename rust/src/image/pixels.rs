@@ -134,6 +134,17 @@ pub enum Range {
     Limited,
 }
 
+impl Range {
+    /// The luma that is black, and what luma and chroma are to be multiplied with to reach from 0 to 255 and from
+    /// -128 to 127 (ITU-R BT.601).
+    pub fn scales(self) -> (f64, f64, f64) {
+        match self {
+            Self::Full => (0.0, 1.0, 1.0),
+            Self::Limited => (16.0, 255.0 / 219.0, 255.0 / 224.0),
+        }
+    }
+}
+
 /// A picture as luma and two chroma planes; the chroma planes may be smaller.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Planes {

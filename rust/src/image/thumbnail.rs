@@ -4,6 +4,7 @@ use super::encode;
 use super::memory::Limits;
 use super::orient::{self, Orientation};
 use super::pixels::{Pixels, Raster};
+use super::thumbhash as hashing;
 use super::{Picture, Want, colour, resize};
 use crate::error::Result;
 
@@ -35,6 +36,10 @@ pub struct Thumbnail {
     pub height: u32,
     /// A whole WebP file.
     pub data: Vec<u8>,
+    /// The ThumbHash of the picture, the same for all its sizes.
+    pub thumbhash: Vec<u8>,
+    /// Whether the file ends early and only what is there is shown.
+    pub truncated: bool,
 }
 
 /// Upright thumbnails of an encoded picture, in the order of `specs`.
@@ -60,6 +65,29 @@ pub fn thumbnails_from_pixels(pixels: Pixels, specs: &[Spec]) -> Result<Vec<Thum
     )
 }
 
+/// The ThumbHash of an encoded picture, upright.
+///
+/// # Errors
+/// Those of decoding.
+pub fn thumbhash(data: &[u8], limits: &Limits) -> Result<Vec<u8>> {
+    let picture = super::decode_raster(data, Want::AtLeast(hashing::MAX_SIDE), limits)?;
+    hash(&picture, &[])
+}
+
+/// The ThumbHash of pixels that are upright already.
+///
+/// # Errors
+/// `oom`.
+pub fn thumbhash_from_pixels(pixels: Pixels) -> Result<Vec<u8>> {
+    let picture = Picture::unscaled(pixels, Orientation::UPRIGHT).into_raster();
+    hash(&picture, &[])
+}
+
+fn hash(picture: &Picture<Raster>, larger: &[Raster]) -> Result<Vec<u8>> {
+    let raster = scaled(picture, larger, hashing::MAX_SIDE)?;
+    Ok(hashing::encode(&raster))
+}
+
 /// The longest side that can be asked of a WebP file.
 fn side(spec: &Spec) -> u32 {
     spec.max_side.clamp(1, encode::MAX_SIDE)
@@ -78,9 +106,15 @@ fn render(picture: &Picture<Raster>, specs: &[Spec]) -> Result<Vec<Thumbnail>> {
             width: raster.width(),
             height: raster.height(),
             data: encode::webp(&raster, spec.quality, spec.method)?,
+            thumbhash: Vec::new(),
+            truncated: picture.truncated,
         };
         made.push((index, thumbnail));
         rasters.push(raster);
+    }
+    let thumbhash = hash(picture, &rasters)?;
+    for (_, thumbnail) in &mut made {
+        thumbnail.thumbhash.clone_from(&thumbhash);
     }
     made.sort_by_key(|(index, _)| *index);
     Ok(made.into_iter().map(|(_, thumbnail)| thumbnail).collect())

@@ -94,7 +94,9 @@ pub struct Info {
 pub enum Verdict {
     /// Nothing.
     Sound,
-    /// The data ends early, or is damaged: the message of libjpeg.
+    /// The data ends early; what is missing is mid-grey, or less sharp.
+    EndsEarly,
+    /// The data is damaged: the message of libjpeg.
     Damaged(String),
 }
 
@@ -306,8 +308,11 @@ impl Decompressor {
         // SAFETY: the handle is live.
         let severity = unsafe { sys::tj3GetErrorCode(self.raw()) };
         if severity == sys::TJERR_TJERR_WARNING as c_int {
+            // Of several warnings libjpeg keeps the first.
             return Ok(if is_harmless(&message) {
                 Verdict::Sound
+            } else if message.starts_with("Premature end of JPEG file") {
+                Verdict::EndsEarly
             } else {
                 Verdict::Damaged(message)
             });

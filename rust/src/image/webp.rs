@@ -65,6 +65,7 @@ pub fn decode(data: &[u8], want: Want, limits: &Limits) -> Result<Picture<Pixels
         orientation,
         full_size,
         profile: profile(data),
+        truncated: false,
     })
 }
 

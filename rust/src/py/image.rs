@@ -1,4 +1,4 @@
-//! Bindings of the picture functions: `formats`, `probe`, `thumbnails`, `thumbnails_from_pixels`, `decode`.
+//! Bindings of the picture functions: formats, headers, thumbnails, pixels, hashes.
 
 use std::path::PathBuf;
 
@@ -22,6 +22,8 @@ pub(super) fn register(m: &Bound<'_, PyModule>) -> PyResult<()> {
     m.add_function(wrap_pyfunction!(thumbnails, m)?)?;
     m.add_function(wrap_pyfunction!(thumbnails_from_pixels, m)?)?;
     m.add_function(wrap_pyfunction!(decode, m)?)?;
+    m.add_function(wrap_pyfunction!(thumbhash, m)?)?;
+    m.add_function(wrap_pyfunction!(thumbhash_pixels, m)?)?;
     Ok(())
 }
 
@@ -114,6 +116,10 @@ struct Thumbnail {
     height: u32,
     #[pyo3(get)]
     data: Py<PyBytes>,
+    #[pyo3(get)]
+    thumbhash: Py<PyBytes>,
+    #[pyo3(get)]
+    truncated: bool,
 }
 
 #[pymethods]
@@ -130,6 +136,8 @@ impl Thumbnail {
             width: thumbnail.width,
             height: thumbnail.height,
             data: PyBytes::new(py, &thumbnail.data).unbind(),
+            thumbhash: PyBytes::new(py, &thumbnail.thumbhash).unbind(),
+            truncated: thumbnail.truncated,
         };
         made.into_iter().map(wrap_one).collect()
     }
@@ -249,10 +257,49 @@ fn decode(
     let pixels = detached(py, || {
         source.with(|data| image::decode_upright(data, max_side, &limits))
     })?;
+    array_of(py, pixels)
+}
+
+fn array_of(py: Python<'_>, pixels: Pixels) -> PyResult<Bound<'_, PyArray3<u8>>> {
     let shape = [
         pixels.height as usize,
         pixels.width as usize,
         pixels.layout.channels(),
     ];
     PyArray1::from_vec(py, pixels.data).reshape(shape)
+}
+
+/// Decoded pixels, or a file.
+#[derive(FromPyObject)]
+enum HashSource<'py> {
+    Pixels(PyReadonlyArray3<'py, u8>),
+    File(Source),
+}
+
+#[pyfunction]
+#[pyo3(signature = (source, *, max_pixels = 268_435_456))]
+fn thumbhash<'py>(
+    py: Python<'py>,
+    source: HashSource<'py>,
+    max_pixels: u64,
+) -> PyResult<Bound<'py, PyBytes>> {
+    let limits = Limits::with_max_pixels(max_pixels);
+    let hash = match source {
+        HashSource::Pixels(array) => {
+            let pixels = pixels_of(&array)?;
+            detached(py, || image::thumbhash_from_pixels(pixels))
+        }
+        HashSource::File(source) => {
+            detached(py, || source.with(|data| image::thumbhash(data, &limits)))
+        }
+    }?;
+    Ok(PyBytes::new(py, &hash))
+}
+
+#[pyfunction]
+fn thumbhash_pixels<'py>(py: Python<'py>, hash: &[u8]) -> PyResult<Bound<'py, PyArray3<u8>>> {
+    match image::thumbhash_pixels(hash) {
+        Some(pixels) => array_of(py, pixels),
+        None => Err(PyValueError::new_err("these bytes are no ThumbHash")),
+    }
 }
