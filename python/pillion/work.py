@@ -2,9 +2,7 @@
 
 from __future__ import annotations
 
-import os
 import signal
-import socket
 import threading
 import time
 import uuid
@@ -12,7 +10,6 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from types import FrameType
 
-import psutil
 import sqlalchemy as sa
 
 from pillion.catalog import claims as catalog_claims
@@ -31,6 +28,7 @@ from pillion.jobs.states import job_released
 from pillion.journal import note_started
 from pillion.model import SidecarKind
 from pillion.outlook import Outlook
+from pillion.owners import at_work, is_gone, this_owner
 from pillion.record import DISK_FULL_NOTICE, Recorder
 from pillion.resting import Resting
 from pillion.schedule import PlannedJob, lane_limits, plan, worker_count
@@ -40,21 +38,8 @@ _RECYCLE_SHARE = 0.4
 """A worker that holds more than this share of its memory limit after a batch is replaced."""
 
 
-def this_owner() -> str:
-    """Who holds a claim: host, process, its start time (a process number is used again), and one of its engines."""
-    started = int(psutil.Process().create_time() * 100)
-    return f"{socket.gethostname()}:{os.getpid()}:{started}:{uuid.uuid4().hex[:8]}"
-
-
-def is_gone(owner: str) -> bool:
-    """Whether ``owner`` was a process of this machine that is not running any more."""
-    host, pid, started, _ = owner.rsplit(":", 3)
-    if host != socket.gethostname():
-        return False
-    try:
-        return int(psutil.Process(int(pid)).create_time() * 100) != int(started)
-    except psutil.NoSuchProcess:
-        return True
+_SILENCE_S = 3.0
+"""How long an owner whose lease seems to be over has to say otherwise: three heartbeats."""
 
 
 class CatalogJobs:
@@ -83,6 +68,7 @@ class CatalogJobs:
         self._unwritten: list[ClaimedJob] = []
         self._resting = resting
         self._outlook = outlook
+        self._silent: dict[tuple[str, float], float] = {}
 
     def fronts(self, now: float) -> Mapping[str, int]:
         """Kind -> priority of its most urgent job. A kind that is held back has one only when it is time to try."""
@@ -170,14 +156,32 @@ class CatalogJobs:
     def _renew(self, now: float) -> None:
         with self._database.read() as connection:
             owners = catalog_jobs.owners(connection)
-        lost = [owner for owner, until in owners.items() if owner != self._owner and (until < now or is_gone(owner))]
-        if not lost and self._owner not in owners:
+            waits = catalog_jobs.has_overlong_waits(connection, now)
+        lost = self._lost(owners, now)
+        if not lost and not waits and self._owner not in owners:
             return
         reach("work.heartbeat")
         with self._full_disk_holds(), self._database.write() as connection:
             catalog_jobs.heartbeat(connection, self._owner, now)
             for owner in lost:
                 catalog_jobs.rescue(connection, owner, now)
+            if waits:
+                catalog_jobs.end_overlong_waits(connection, now)
+
+    def _lost(self, owners: Mapping[str, float], now: float) -> list[str]:
+        """Owners that are gone, and those that are silent: their lease is over, and they do not renew it either.
+
+        A clock that was set makes leases look over, or endless, that are not: whoever is there renews within a second.
+        """
+        others = {owner: until for owner, until in owners.items() if owner != self._owner}
+        gone = [owner for owner in others if is_gone(owner)]
+        latest = now + catalog_claims.LEASE_S + _SILENCE_S
+        over = {owner: until for owner, until in others.items() if not now <= until <= latest}
+        seen = time.monotonic()
+        self._silent = {
+            (owner, until): self._silent.get((owner, until), seen) for owner, until in over.items() if owner not in gone
+        }
+        return gone + [owner for (owner, _), since in self._silent.items() if seen - since >= _SILENCE_S]
 
     @contextmanager
     def _full_disk_holds(self) -> Iterator[None]:
@@ -203,7 +207,7 @@ class CatalogJobs:
         return paused_claims(connection, self._owner, resting)
 
     def next_retry(self, now: float) -> float | None:
-        """The earliest retry of the kinds that are worked and not held back."""
+        """The earliest retry of the kinds that are worked and not held back, or the next look at a silent owner."""
         open_ = [kind for kind in self._kinds if self._holds.room(kind.value) is None]
         with self._database.read() as connection:
             times = [
@@ -211,7 +215,9 @@ class CatalogJobs:
                 for kind in open_
                 if not self._resting.everywhere(kind, now)
             ]
-        return min((time for time in times if time is not None), default=None)
+        if open_ and self._silent:
+            times.append(now + 1)
+        return min((at for at in times if at is not None), default=None)
 
 
 @contextmanager
@@ -284,13 +290,14 @@ class Workers:
 
         In the main thread, Ctrl-C (or SIGTERM) ends the run in order, and then has its usual effect.
         """
-        self._sweep()
-        try:
-            with _interrupts_end(self.engine):
-                self.engine.run(until_idle=until_idle)
-        finally:
-            self._pool.shutdown(wait=True, cancel_futures=True)
-            self._store.sweep(self._owner)
+        with at_work(self._owner):
+            self._sweep()
+            try:
+                with _interrupts_end(self.engine):
+                    self.engine.run(until_idle=until_idle)
+            finally:
+                self._pool.shutdown(wait=True, cancel_futures=True)
+                self._store.sweep(self._owner)
 
     def start(self) -> None:
         """Work in a thread of its own until :meth:`stop`."""

@@ -99,7 +99,7 @@ HARMS: dict[str, tuple[Callable[[Path], None], str]] = {
     "running": (_sql("UPDATE jobs SET state = 'running'"), "leased"),
     "leased": (_sql("UPDATE jobs SET lease_owner = 'x'"), "leased"),
     "open": (_sql("UPDATE jobs SET state = 'queued'"), "still queued"),
-    "too many tries": (_sql("UPDATE jobs SET attempts = 4"), "4 attempts"),
+    "too many tries": (_sql("UPDATE jobs SET attempts = 7"), "7 attempts"),
     "no reason": (_sql("UPDATE jobs SET state = 'failed'"), "without a reason"),
     "a class that is none": (
         _sql("UPDATE sidecars SET status = 'failed', error_class = 'bad' WHERE variant = 'icon'"),

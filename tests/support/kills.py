@@ -21,6 +21,7 @@ from tests.support.invariants import (
     check_invariants,
     check_not_made_again,
     check_untouched,
+    has_catalog,
     source_state,
     visible_files,
 )
@@ -72,6 +73,14 @@ class Victim:
         assert code == (-signal.SIGKILL if dies else 0), f"{point}: exit code {code}, {self._errors()}"
         self._after(hit)
         return hit
+
+    def fail_at(self, point: str, error: str, *, onwards: bool) -> None:
+        """Run with an error of the machine at the point: the program may give up, with a sentence for the user."""
+        process = self._start({RULES_VARIABLE: f"{point}={error}@1{'+' if onwards else ''}"})
+        assert process.wait(PATIENCE_S) in (0, 1), self._errors()
+        assert point in self._counts(), f"{point} is never reached"
+        assert self._errors() != "", f"{point}: nobody was told"
+        self._after(False)
 
     def kill_after(self, seconds: float, whom: str) -> bool:
         """Kill ``whom`` ("parent", "worker" or "both") when so much time has passed; returns whether it lived yet."""
@@ -135,15 +144,10 @@ class Victim:
         self.reached |= self._counts().keys()
         assert "Traceback" not in self._errors(), self._errors()
         check_untouched(self._sources, self.photos)
-        if (self.library / "catalog.sqlite").exists():
-            self._wait_for_workers()
-            check_not_made_again(self.before, self.library)
-            if self._has_schema():
-                check_invariants(self.library, finished=False)
-
-    def _has_schema(self) -> bool:
-        """A kill during the first migration leaves an empty catalog."""
-        return "catalog.committed" in self.reached
+        self._wait_for_workers()
+        check_not_made_again(self.before, self.library)
+        if has_catalog(self.library):
+            check_invariants(self.library, finished=False)
 
     def _wait_for_workers(self) -> None:
         """A killed program's workers are killed by the kernel, a moment later."""

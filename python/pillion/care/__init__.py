@@ -15,9 +15,9 @@ from pillion.care.usage import Usage
 from pillion.care.usage import usage as _usage
 from pillion.catalog.database import Database
 from pillion.errors import LibraryError, UsageError
+from pillion.owners import at_work, this_owner
 from pillion.store import Store
 from pillion.verification import Finding, verify
-from pillion.work import this_owner
 
 __all__ = ["Care", "CleanupReport", "Mended", "Reconciled", "Usage", "reconcile"]
 
@@ -45,7 +45,9 @@ class Care:
     def repair(self) -> list[Mended]:
         """Verify, and mend what is found; see :func:`pillion.care.repair.repair`."""
         self._must_be_writable()
-        return _repair(self._database, self._store, self._device_uuid, this_owner())
+        owner = this_owner()
+        with at_work(owner):
+            return _repair(self._database, self._store, self._device_uuid, owner)
 
     def complete_thumbhashes(self) -> int:
         """Give contents whose thumbnails are older than ThumbHashes theirs; returns how many."""

@@ -17,6 +17,7 @@ from pillion.catalog.statements import chunks, upsert
 from pillion.catalog.tables import jobs, pauses, recipes, sidecars
 from pillion.events import Failed, Queued
 from pillion.jobs.states import (
+    LONGEST_WAIT_S,
     JobChange,
     JobState,
     Urgency,
@@ -49,6 +50,23 @@ def rescue(connection: sa.Connection, owner: str, now: float) -> int:
     return connection.execute(
         sa.update(jobs).where(mine).values(state=JobState.QUEUED.value, updated_at=now, **values)
     ).rowcount
+
+
+def has_overlong_waits(connection: sa.Connection, now: float) -> bool:
+    """Whether a queued job waits longer than any retry does: then the clock was set back since."""
+    return connection.execute(sa.select(jobs.c.id).where(*_overlong(now)).limit(1)).first() is not None
+
+
+def end_overlong_waits(connection: sa.Connection, now: float) -> None:
+    """Let those jobs run now."""
+    connection.execute(sa.update(jobs).where(*_overlong(now)).values(not_before=0.0, updated_at=now))
+
+
+def _overlong(now: float) -> list[sa.ColumnElement[bool]]:
+    # As in next_retry, the constants and the kinds let the index of delayed jobs answer.
+    delayed = sa.and_(sa.literal_column("jobs.state = 'queued'"), sa.literal_column("jobs.not_before > 0"))
+    kinds = jobs.c.kind.in_([kind.value for kind in SidecarKind])
+    return [delayed, kinds, jobs.c.not_before > now + LONGEST_WAIT_S]
 
 
 def _apply(connection: sa.Connection, change: JobChange, now: float, *where: sa.ColumnElement[bool]) -> int:

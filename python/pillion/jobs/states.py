@@ -104,6 +104,10 @@ RETRY_POLICIES: Mapping[ErrorClass, RetryPolicy] = {
 }
 
 
+LONGEST_WAIT_S = max(policy.longest_wait_s for policy in RETRY_POLICIES.values())
+"""The longest wait between two tries."""
+
+
 def classes_tried(again: Again) -> tuple[ErrorClass, ...]:
     """The classes whose items are tried again at this time."""
     return tuple(error_class for error_class, policy in RETRY_POLICIES.items() if policy.again is again)
