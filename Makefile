@@ -6,6 +6,7 @@
 #   make lint              formatting, linters, types, import contracts
 #   make bench             benchmarks beside other tools, gated by benches/thresholds.toml
 #   make bench-smoke       the same, small and quick: does it run?
+#   make soak              everything broken on purpose, at the large numbers: hours; SOAK="--part kills" for a part
 #   make setup             only set up
 #   make wheel             build a wheel into dist/
 #   make clean             remove what the targets above made here
@@ -15,8 +16,9 @@ VENV := .venv/bin
 NATIVE := $(VENV)/python tools/native.py run
 
 export DIR
+SOAK ?=
 
-.PHONY: demo test test-python test-rust lint format bench bench-smoke setup setup-dev wheel clean help
+.PHONY: demo test test-python test-rust lint format bench bench-smoke soak setup setup-dev wheel clean help
 
 help:
 	@sed -n 's/^#  *make /make /p' Makefile
@@ -59,6 +61,9 @@ bench:
 bench-smoke:
 	@$(PYTHON) tools/bootstrap.py test bench
 	@$(VENV)/python tools/bench.py --smoke
+
+soak: setup-dev
+	@nice -n 10 $(VENV)/python tools/soak.py $(SOAK)
 
 wheel: setup
 	@$(VENV)/python -m pip --disable-pip-version-check wheel --quiet --no-deps --wheel-dir dist .

@@ -127,6 +127,33 @@ def test_the_log_deleted(made: Path, library: Path) -> None:
     _brought_back(made, before)
 
 
+@pytest.mark.parametrize("seed", range(max(FLIPS // 4, 6)))
+def test_a_damaged_log(made: Path, library: Path, seed: int) -> None:
+    """SQLite drops what comes after a damaged frame, without a word: the catalog is then an older one."""
+    before = _sidecars(library)
+    chance = random.Random(seed)
+    connection = pysqlite3.connect(library / "catalog.sqlite", isolation_level=None)
+    connection.execute("PRAGMA wal_autocheckpoint = 0")
+    for row in connection.execute("SELECT DISTINCT content_uuid FROM sidecars").fetchall():
+        connection.execute("DELETE FROM sidecars WHERE variant = 'icon' AND content_uuid = ?", row)
+        connection.execute("UPDATE sidecars SET updated_at = updated_at + 1")
+    # What a kill leaves: the catalog as it was at the last checkpoint, and a log of all that came since.
+    names = ("catalog.sqlite", "catalog.sqlite-wal")
+    for name in names:
+        shutil.copy(library / name, made / f"copy-of-{name}")
+    connection.close()
+    for path in library.glob("catalog.sqlite*"):
+        path.unlink()
+    for name in names:
+        (made / f"copy-of-{name}").rename(library / name)
+    log = bytearray((library / "catalog.sqlite-wal").read_bytes())
+    at = chance.randrange(len(log) - 64)
+    log[at : at + 64] = chance.randbytes(64)
+    (library / "catalog.sqlite-wal").write_bytes(log)
+    _every_command(made)
+    _brought_back(made, before)
+
+
 def test_rows_of_another_type(made: Path, library: Path) -> None:
     before = _sidecars(library)
     connection = pysqlite3.connect(library / "catalog.sqlite", isolation_level=None)

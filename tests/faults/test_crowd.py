@@ -8,7 +8,7 @@ from __future__ import annotations
 import os
 import signal
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from functools import partial
 from pathlib import Path
 
@@ -49,12 +49,15 @@ def _check_made_once(crowd: Crowd) -> None:
 @pytest.mark.slow
 @pytest.mark.timeout(3600)
 @pytest.mark.parametrize("programs", [2, 4, 8])
-def test_programs_share_a_queue(tmp_path: Path, crowds: list[Crowd], programs: int) -> None:
+def test_programs_share_a_queue(
+    tmp_path: Path, crowds: list[Crowd], programs: int, record_property: Callable[[str, object], None]
+) -> None:
     crowd = _crowd(crowds, tmp_path, JOBS)
     for _ in range(programs):
         crowd.start()
     crowd.wait()
     _check_made_once(crowd)
+    record_property("jobs", crowd.number)
 
 
 @pytest.mark.slow

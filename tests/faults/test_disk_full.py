@@ -3,38 +3,30 @@
 from __future__ import annotations
 
 import os
-import subprocess
 from collections.abc import Iterator
 from pathlib import Path
 
+import numpy as np
 import pysqlite3
 import pytest
+from PIL import Image
 
 from pillion.library import Library
 from pillion.model import SidecarKind, SidecarStatus
 from tests.support import photos
+from tests.support.crowd import wait_until
 from tests.support.invariants import check_invariants
+from tests.support.mounts import remount, tmpfs
 from tests.support.program import run
 
 FILES = 12
 
 
-@pytest.fixture
-def small_disk(tmp_path: Path) -> Iterator[Path]:
-    """A tmpfs of 8 MiB. Skips the test where mounting is not permitted."""
-    place = tmp_path / "disk"
-    place.mkdir()
-    command = ["mount", "-t", "tmpfs", "-o", "size=8m", "pillion-test", str(place)]
-    try:
-        done = subprocess.run(command, capture_output=True, text=True, check=False)
-    except FileNotFoundError:
-        pytest.skip("there is no mount program")
-    if done.returncode != 0:
-        pytest.skip(f"mounting is not permitted: {done.stderr.strip()}")
-    try:
+@pytest.fixture(params=[8])
+def small_disk(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[Path]:
+    """A tmpfs of so many MiB. Skips the test where mounting is not permitted."""
+    with tmpfs(tmp_path / "disk", request.param) as place:
         yield place
-    finally:
-        subprocess.run(["umount", str(place)], check=True)
 
 
 def _fill(place: Path, leave: int) -> Path:
@@ -76,5 +68,39 @@ def test_a_full_disk_pauses_and_charges_nothing(tmp_path: Path, small_disk: Path
         library.run()
         assert library.status().sidecars[SidecarKind.THUMB] == {SidecarStatus.READY: 2 * FILES}
         assert library.verify() == []
+    assert _attempts(root) == {1}
+    check_invariants(root, finished=True)
+
+
+def _write_noise(path: Path, seed: int) -> None:
+    """A picture whose thumbnails are large: some 170 KiB."""
+    pixels = np.random.default_rng(seed).integers(0, 255, size=(384, 512, 3), dtype=np.uint8)
+    Image.fromarray(pixels).save(path, quality=90)
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("small_disk", [8, 16, 32], indirect=True)
+def test_a_disk_that_sidecars_fill_goes_on_by_itself_when_space_appears(tmp_path: Path, small_disk: Path) -> None:
+    folder, root = tmp_path / "photos", small_disk / "library"
+    folder.mkdir()
+    state = os.statvfs(small_disk)
+    number = 8 * state.f_blocks * state.f_frsize // 1024**2
+    for seed in range(number):
+        _write_noise(folder / f"{seed}.jpg", seed)
+    full = run("index", folder, "--library", root, "--policy", "mobile")
+    assert "free some" in full.stderr
+    assert "Traceback" not in full.stderr
+    check_invariants(root, finished=False)
+    assert _attempts(root) == {0, 1}
+    with Library.open(root) as library:
+        library.start()
+        assert library._workers is not None
+        notices = library._workers.holds
+        wait_until(lambda: bool(notices.notices))
+        before = library.status().sidecars[SidecarKind.THUMB]
+        assert set(before) == {SidecarStatus.READY, SidecarStatus.PENDING}
+        remount(small_disk, f"size={number // 2 + 32}m")
+        wait_until(lambda: library.status().sidecars[SidecarKind.THUMB] == {SidecarStatus.READY: 2 * number})
+        library.stop()
     assert _attempts(root) == {1}
     check_invariants(root, finished=True)

@@ -11,7 +11,7 @@ import json
 import os
 import subprocess
 import sys
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
@@ -73,17 +73,23 @@ def _case(process: subprocess.Popen[str], at: int, error: str, onwards: bool) ->
 @pytest.mark.slow
 @pytest.mark.timeout(36000)
 @pytest.mark.parametrize("job", JOBS)
-def test_every_call_fails_once_and_for_ever(tmp_path: Path, disk: FaultyDisk, job: str) -> None:
+def test_every_call_fails_once_and_for_ever(
+    tmp_path: Path, disk: FaultyDisk, job: str, record_property: Callable[[str, object], None]
+) -> None:
     _prepare(tmp_path, job)
+    cases = 0
     wrong = {}
     with _jobs(tmp_path, disk, job) as process:
         for at in itertools.count(1, STEPS[job]):
             ways = WAYS if ALL else [WAYS[at % len(WAYS)]]
+            cases += len(ways)
             answers = [(way, _case(process, at, *way)) for way in ways]
             wrong.update({f"{at} {way}: {a['last']}": a["wrong"] for way, a in answers if a["wrong"]})
             if not any(answer["failed"] for _, answer in answers):
                 break
     assert wrong == {}, "\n".join(f"{case}\n{text}" for case, text in wrong.items())
+    record_property("calls of the disk", at - 1)
+    record_property("cases", cases)
     assert at > LEAST_CALLS[job], f"only {at - 1} calls were seen"
 
 

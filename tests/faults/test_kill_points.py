@@ -7,12 +7,15 @@ from __future__ import annotations
 
 import os
 import random
+from collections.abc import Callable
 from pathlib import Path
 
 import pytest
 
 from pillion.failpoints import POINTS
 from tests.support.kills import ONLY_ONCE, WORKER_POINTS, Victim, random_kill
+
+Note = Callable[[str, object], None]
 
 RANDOM_KILLS = int(os.environ.get("PILLION_SOAK", "12"))
 ROUND = 25
@@ -21,7 +24,7 @@ ROUND = 25
 
 @pytest.mark.slow
 @pytest.mark.timeout(600)
-def test_a_kill_at_every_named_point(tmp_path: Path) -> None:
+def test_a_kill_at_every_named_point(tmp_path: Path, record_property: Note) -> None:
     assert len(POINTS) >= 20
     victim = Victim(tmp_path)
     missed = []
@@ -36,13 +39,15 @@ def test_a_kill_at_every_named_point(tmp_path: Path) -> None:
     victim.finish()
     assert victim.reached == POINTS.keys()
     assert victim.kills == len(POINTS) + len(WORKER_POINTS)
+    record_property("named points", len(POINTS))
+    record_property("kills", victim.kills)
 
 
 @pytest.mark.slow
 @pytest.mark.timeout(36000)
-def test_kills_at_random(tmp_path: Path) -> None:
+def test_kills_at_random(tmp_path: Path, record_property: Note) -> None:
     chance = random.Random(4)
-    kills = number = 0
+    kills = runs = number = 0
     while kills < RANDOM_KILLS:
         victim = Victim(tmp_path / str(number))
         number += 1
@@ -50,4 +55,8 @@ def test_kills_at_random(tmp_path: Path) -> None:
             random_kill(victim, chance)
         victim.finish()
         kills += victim.kills
+        runs += victim.runs
     assert ONLY_ONCE[0] in victim.reached
+    record_property("kills", kills)
+    record_property("runs of the program", runs)
+    record_property("libraries", number)

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import errno
 import os
 import signal
+import subprocess
 import time
 from collections.abc import Iterator
 from concurrent.futures import CancelledError
@@ -162,3 +164,35 @@ def test_a_target_that_does_not_start_fails_what_waits_for_it() -> None:
     with pytest.raises(ItemError, match="do not start"):
         future.result(GENEROUS)
     pool.shutdown()
+
+
+@pytest.mark.parametrize("failures", [1, 2])
+def test_no_process_to_be_had_for_a_moment_costs_nothing(
+    pool: WorkerPool, monkeypatch: pytest.MonkeyPatch, failures: int
+) -> None:
+    _processes_fail(monkeypatch, failures)
+    assert pool.submit(tasks.run, ("echo", 1.0)).result(GENEROUS)[0] == "echo"
+
+
+def test_no_process_to_be_had_at_all_is_a_fault_of_the_machine(
+    pool: WorkerPool, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    _processes_fail(monkeypatch, 10_000)
+    with pytest.raises(ItemError, match="Resource temporarily unavailable") as caught:
+        pool.submit(tasks.run, ("echo", 1.0)).result(GENEROUS)
+    assert caught.value.error_class is ErrorClass.MISSING_TOOL
+    monkeypatch.undo()
+    assert pool.submit(tasks.run, ("echo", 2.0)).result(GENEROUS)[1] == 2.0
+
+
+def _processes_fail(monkeypatch: pytest.MonkeyPatch, times: int) -> None:
+    """Let the kernel refuse new processes so many times."""
+    start, left = subprocess.Popen, [times]
+
+    def refuse(*arguments: object, **options: object) -> object:
+        if left[0] > 0:
+            left[0] -= 1
+            raise BlockingIOError(errno.EAGAIN, os.strerror(errno.EAGAIN))
+        return start(*arguments, **options)  # type: ignore[call-overload]
+
+    monkeypatch.setattr("pillion.jobs.worker.subprocess.Popen", refuse)

@@ -7,10 +7,11 @@ import os
 import shutil
 import time
 import uuid
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 
 import pytest
+from blake3 import blake3
 
 from pillion.catalog import claims as catalog_claims
 from pillion.catalog import jobs as catalog_jobs
@@ -23,7 +24,8 @@ from pillion.record import Recorder
 from pillion.schedule import PlannedJob, plan
 from pillion.store import Store
 from tests.support import photos
-from tests.support.invariants import check_invariants
+from tests.support.invariants import check_invariants, check_untouched, source_state
+from tests.support.mounts import remount, tmpfs
 from tests.support.program import run
 
 GOOD = 4
@@ -134,3 +136,54 @@ def test_nothing_is_done_for_files_whose_bytes_are_the_same(tmp_path: Path, fold
     assert (touched["hashed"], touched["queued"]) == (GOOD, 0)
     assert {path: path.stat().st_ino for path in library.rglob("*.webp")} == files
     check_invariants(library, finished=True)
+
+
+@pytest.fixture
+def disk(tmp_path: Path) -> Iterator[Path]:
+    """A file system that can be made read-only: then not even root can write."""
+    with tmpfs(tmp_path / "disk", 32) as place:
+        yield place
+
+
+def test_a_read_only_source_is_as_good_as_any(tmp_path: Path, disk: Path, folder: Path) -> None:
+    shutil.copytree(folder, disk / "photos")
+    remount(disk, "ro")
+    before = source_state(disk / "photos")
+    done = run("index", disk / "photos", "--library", tmp_path / "library", "--policy", "mobile", "--strict")
+    assert done.returncode == 0, done.stderr
+    check_untouched(before, disk / "photos")
+    check_invariants(tmp_path / "library", finished=True)
+
+
+def test_a_read_only_library_is_looked_at_and_never_changed(disk: Path, folder: Path) -> None:
+    library = disk / "library"
+    with Library.open(library, policy="mobile") as opened:
+        opened.index(folder)
+        opened.run()
+    remount(disk, "ro")
+    before = source_state(library)
+    for command in (["status"], ["ls"], ["verify"], ["failed"], ["usage"]):
+        looked = run(*command, "--library", library)
+        assert looked.returncode == 0, (command, looked.stderr)
+    for command in (["work"], ["index", folder], ["cleanup"], ["verify", "--repair"], ["retry"], ["pause"]):
+        refused = run(*command, "--library", library)
+        assert refused.returncode == 1, (command, refused.stdout)
+        assert "read-only" in refused.stderr, (command, refused.stderr)
+    check_untouched(before, library)
+
+
+def test_a_source_that_changes_between_its_hash_and_its_decoding(tmp_path: Path, folder: Path) -> None:
+    """Again and again, while workers run: what is ready is of the bytes that its content names, or is not there."""
+    with Library.open(tmp_path / "library", policy="mobile") as library:
+        for turn in range(4):
+            library.index(folder)
+            for seed in range(turn % 2, GOOD, 2):
+                photos.write_photo(folder / f"{seed}.jpg", seed=100 * (turn + 1) + seed, size=(160, 120))
+            library.run()
+        library.index(folder)
+        library.run()
+        ready = [item for item in library.ls() if item.state is SidecarStatus.READY and item.sources]
+        assert len(ready) == 2 * GOOD
+        for item in ready:
+            assert blake3(Path(item.sources[0]).read_bytes()).hexdigest()[:8] == item.content_uuid[:8]
+    check_invariants(tmp_path / "library", finished=True)

@@ -191,7 +191,12 @@ class WorkerPool(Executor):
     def _hire(self) -> None:
         wanted = min(self._size, len(self._waiting) + sum(child.batch is not None for child in self._children))
         while sum(not child.dismissed for child in self._children) < wanted:
-            child = _Child(worker=Worker(self._target, self._limits))
+            try:
+                child = _Child(worker=Worker(self._target, self._limits))
+            except OSError as error:
+                # No process or descriptor is to be had now: a fault of the machine, which must not end this thread.
+                self._start_failed(None, str(error))
+                return
             child.until = time.monotonic() + _START_DEADLINE_S
             self._children.append(child)
 

@@ -1,0 +1,108 @@
+"""Engines that sleep, spin, ignore SIGTERM, allocate without end, crash, or end without a word, among good ones.
+
+``PILLION_SOAK`` lets 30 of each work among 300 good ones instead of 2 among 20.
+"""
+
+from __future__ import annotations
+
+import os
+import time
+from collections.abc import Callable, Sequence
+from dataclasses import replace
+from pathlib import Path
+
+import pysqlite3
+import pytest
+
+from pillion import schedule, work
+from pillion.jobs.engine import Result
+from pillion.jobs.pool import WorkerPool
+from pillion.library import Library
+from pillion.model import SidecarKind, SidecarStatus
+from pillion.schedule import PlannedJob
+from tests.support.evil import DEEDS, LOG
+from tests.support.invariants import check_invariants
+from tests.support.kills import write_picture
+
+EACH, GOOD = (30, 300) if "PILLION_SOAK" in os.environ else (2, 20)
+DEADLINE_S = 1.5
+SLACK_S = 2.0
+
+
+@pytest.fixture
+def ends(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> dict[str, list[float]]:
+    """Workers run the evil engine, with little time. Holds when the parent knew the end of each try of a bad item."""
+    found: dict[str, list[float]] = {}
+    finish = work.CatalogJobs.finish
+
+    def noted(self: work.CatalogJobs, results: Sequence[Result[PlannedJob]], now: float) -> object:
+        for planned, _ in results:
+            name = Path(os.fsdecode(planned.job.job.sources[0][0])).stem
+            found.setdefault(name, []).append(time.monotonic())
+        return finish(self, results, now)
+
+    def pool(_target: str, **options: object) -> WorkerPool:
+        return WorkerPool("tests.support.evil:execute", **options)  # type: ignore[arg-type]
+
+    limits = replace(schedule.KIND_LIMITS[SidecarKind.THUMB], deadline_s=DEADLINE_S, deadline_s_per_mib=0)
+    monkeypatch.setattr(schedule, "KIND_LIMITS", {**schedule.KIND_LIMITS, SidecarKind.THUMB: limits})
+    monkeypatch.setattr(work, "WorkerPool", pool)
+    monkeypatch.setattr(work.CatalogJobs, "finish", noted)
+    monkeypatch.setenv(LOG, str(tmp_path / "log"))
+    return found
+
+
+def _starts(log: Path) -> dict[str, list[float]]:
+    found: dict[str, list[float]] = {}
+    for line in log.read_text().splitlines():
+        name, _, seconds = line.partition(" ")
+        found.setdefault(name, []).append(float(seconds))
+    return found
+
+
+@pytest.mark.slow
+@pytest.mark.timeout(3600)
+def test_bad_engines_fail_alone_in_time_and_by_class(
+    tmp_path: Path, ends: dict[str, list[float]], record_property: Callable[[str, object], None]
+) -> None:
+    names = [f"{deed}-{number}" for number in range(EACH) for deed in DEEDS]
+    (tmp_path / "photos").mkdir()
+    for seed, name in enumerate([*names, *(f"good-{number}" for number in range(GOOD))]):
+        write_picture(tmp_path / "photos" / f"{name}.jpg", seed)
+    with Library.open(tmp_path / "library", policy="mobile") as library:
+        config = tmp_path / "library" / "config.toml"
+        config.write_text(config.read_text().replace("[work]", f"[work]\nmemory_limit = {400 * 1024**2}"))
+    with Library.open(tmp_path / "library") as library:
+        library.index(tmp_path / "photos")
+        library.run()
+        states = {
+            (Path(item.sources[0]).stem, item.variant): (item.state, (item.error or {}).get("class"))
+            for item in library.ls()
+        }
+    for (name, variant), state in states.items():
+        deed = name.partition("-")[0]
+        wanted = (SidecarStatus.FAILED, DEEDS[deed][1]) if deed in DEEDS else (SidecarStatus.READY, None)
+        assert state == wanted, (name, variant)
+    assert len(states) == 2 * (len(names) + GOOD)
+    check_invariants(tmp_path / "library", finished=True)
+    longest = _check_tries(tmp_path, names, ends)
+    record_property("bad", len(names))
+    record_property("good", GOOD)
+    record_property("seconds past the deadline at most", round(longest - DEADLINE_S, 2))
+
+
+def _check_tries(root: Path, names: Sequence[str], ends: dict[str, list[float]]) -> float:
+    """Returns the longest try in seconds."""
+    starts = _starts(root / "log")
+    longest = 0.0
+    for name in names:
+        assert 1 <= len(starts[name]) <= 3, f"{name} was tried {len(starts[name])} times"
+        assert len(ends[name]) == len(starts[name]), name
+        took = [end - start for start, end in zip(starts[name], ends[name], strict=True)]
+        assert max(took) <= DEADLINE_S + SLACK_S, f"{name} took {took}"
+        longest = max(longest, *took)
+    connection = pysqlite3.connect(root / "library" / "catalog.sqlite")
+    attempts = {row[0] for row in connection.execute("SELECT attempts FROM failures")}
+    connection.close()
+    assert attempts <= {1, 2, 3}
+    return longest
