@@ -1,6 +1,6 @@
 """The catalog damaged on purpose: every command works or says in one sentence what is wrong, and reconcile mends it.
 
-``PILLION_SOAK=1000`` tries that many damaged copies instead of a few dozen.
+``PILLION_SOAK=1000`` tries that many damaged copies instead of a few dozen, others with another ``PILLION_SOAK_SEED``.
 """
 
 from __future__ import annotations
@@ -20,6 +20,7 @@ from tests.support import photos
 from tests.support.invariants import check_invariants
 
 FLIPS = int(os.environ.get("PILLION_SOAK", "24"))
+FIRST = 1_000_000 * int(os.environ.get("PILLION_SOAK_SEED", "0"))
 FILES = 12
 
 
@@ -91,7 +92,7 @@ def _flip(catalog: Path, chance: random.Random) -> None:
     catalog.write_bytes(data)
 
 
-@pytest.mark.parametrize("seed", range(FLIPS))
+@pytest.mark.parametrize("seed", range(FIRST, FIRST + FLIPS))
 def test_a_damaged_page(made: Path, library: Path, seed: int) -> None:
     before = _sidecars(library)
     _flip(library / "catalog.sqlite", random.Random(seed))
@@ -127,7 +128,7 @@ def test_the_log_deleted(made: Path, library: Path) -> None:
     _brought_back(made, before)
 
 
-@pytest.mark.parametrize("seed", range(max(FLIPS // 4, 6)))
+@pytest.mark.parametrize("seed", range(FIRST, FIRST + max(FLIPS // 4, 6)))
 def test_a_damaged_log(made: Path, library: Path, seed: int) -> None:
     """SQLite drops what comes after a damaged frame, without a word: the catalog is then an older one."""
     before = _sidecars(library)

@@ -1,6 +1,6 @@
 """kill -9 of the program, of a worker and of both, at every named point and at random times.
 
-``PILLION_SOAK=1000`` makes that many random kills instead of a few.
+``PILLION_SOAK=1000`` makes that many random kills instead of a few, others with another ``PILLION_SOAK_SEED``.
 """
 
 from __future__ import annotations
@@ -18,6 +18,7 @@ from tests.support.kills import ONLY_ONCE, WORKER_POINTS, Victim, random_kill
 Note = Callable[[str, object], None]
 
 RANDOM_KILLS = int(os.environ.get("PILLION_SOAK", "12"))
+SEED = int(os.environ.get("PILLION_SOAK_SEED", "4"))
 ROUND = 25
 """Kills of one library, before it has to be finished."""
 
@@ -46,7 +47,7 @@ def test_a_kill_at_every_named_point(tmp_path: Path, record_property: Note) -> N
 @pytest.mark.slow
 @pytest.mark.timeout(36000)
 def test_kills_at_random(tmp_path: Path, record_property: Note) -> None:
-    chance = random.Random(4)
+    chance = random.Random(SEED)
     kills = runs = number = 0
     while kills < RANDOM_KILLS:
         victim = Victim(tmp_path / str(number))
