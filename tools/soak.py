@@ -47,7 +47,8 @@ class Outcome:
 def run_part(part: str, number: int, report: Path) -> Outcome:
     """Run a part with its output on the screen."""
     files = [str(ROOT / "tests" / "faults" / name) for name in PARTS[part].split()]
-    command = [sys.executable, "-m", "pytest", "-v", "--tb=short", f"--junitxml={report}", *files]
+    options = ["-v", "--tb=short", "-o", "junit_family=xunit1", f"--junitxml={report}"]
+    command = [sys.executable, "-m", "pytest", *options, *files]
     start = time.monotonic()
     code = subprocess.run(command, cwd=ROOT, env={**os.environ, "PILLION_SOAK": str(number)}, check=False).returncode
     outcome = Outcome(part, code, time.monotonic() - start)

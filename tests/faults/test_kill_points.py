@@ -13,7 +13,7 @@ from pathlib import Path
 import pytest
 
 from pillion.failpoints import POINTS
-from tests.support.kills import ONLY_ONCE, WORKER_POINTS, Victim, random_kill
+from tests.support.kills import CARE_POINTS, INDEX_POINTS, ONLY_ONCE, WORKER_POINTS, Victim, random_kill
 
 Note = Callable[[str, object], None]
 
@@ -29,7 +29,7 @@ def test_a_kill_at_every_named_point(tmp_path: Path, record_property: Note) -> N
     assert len(POINTS) >= 20
     victim = Victim(tmp_path)
     missed = []
-    for point in POINTS:
+    for point in INDEX_POINTS:
         # Leases that a killed program left behind are what makes the next one reach the heartbeat's point.
         if not victim.kill_at(point):
             missed.append(point)
@@ -38,10 +38,51 @@ def test_a_kill_at_every_named_point(tmp_path: Path, record_property: Note) -> N
     for point in missed:
         assert victim.kill_at(point), f"{point} is never reached"
     victim.finish()
-    assert victim.reached == POINTS.keys()
-    assert victim.kills == len(POINTS) + len(WORKER_POINTS)
-    record_property("named points", len(POINTS))
+    assert victim.reached == set(INDEX_POINTS)
+    assert victim.kills == len(INDEX_POINTS) + len(WORKER_POINTS)
+    record_property("named points", len(INDEX_POINTS))
     record_property("kills", victim.kills)
+
+
+@pytest.mark.slow
+def test_a_kill_while_sidecars_are_replaced(tmp_path: Path) -> None:
+    """A stale sidecar is served until the new one is in its place, and is one of the two at every moment."""
+    victim = Victim(tmp_path)
+    victim.finish()
+    victim.do("regenerate", "--kind", "thumb", "--all")
+    for point in ("execute.staged", "store.synced", "store.rename", "store.renamed", "record.placed", "record.written"):
+        if point in WORKER_POINTS:
+            assert victim.kill_at(point, "killboth", command=("work",))
+        else:
+            victim.kill_command(point, "work")
+    victim.do("work")
+    victim.finish()
+
+
+@pytest.mark.slow
+def test_a_kill_at_every_point_of_care(tmp_path: Path) -> None:
+    victim = Victim(tmp_path)
+    victim.finish()
+    for number in range(2):
+        (victim.photos / f"{number:05d}.jpg").unlink()
+    victim.finish()
+    victim.kill_command("cleanup.forgotten", "cleanup", "--older-than", "0")
+    victim.do("verify", "--repair")
+    (victim.photos / "00002.jpg").unlink()
+    victim.do()
+    victim.kill_command("cleanup.removed", "cleanup", "--older-than", "0")
+    next(iter((victim.library / "sidecars").rglob("icon.webp"))).unlink()
+    victim.kill_command("repair.lost", "verify", "--repair")
+    victim.do("work")
+    victim.do("verify", "--repair")
+    victim.finish()
+    victim.kill_command("reconcile.filled", "reconcile", "--rebuild")
+    victim.finish()
+    victim.kill_command("reconcile.aside", "reconcile", "--rebuild")
+    assert not (victim.library / "catalog.sqlite").exists()
+    victim.do("reconcile")
+    victim.finish()
+    assert set(CARE_POINTS) <= victim.reached
 
 
 @pytest.mark.slow

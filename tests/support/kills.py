@@ -8,6 +8,7 @@ import shutil
 import signal
 import subprocess
 import time
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -29,8 +30,16 @@ from tests.support.program import COMMAND
 
 PATIENCE_S = 120.0
 WORKER_POINTS = tuple(name for name in POINTS if name.startswith(("child.", "execute.")))
+CARE_POINTS = tuple(name for name in POINTS if name.startswith(("cleanup.", "reconcile.", "repair.")))
+INDEX_POINTS = tuple(name for name in POINTS if name not in CARE_POINTS)
+"""Those that indexing and working reach."""
+
 ONLY_ONCE = ("library.created",)
 """Points that only the first run on a library reaches."""
+
+
+MAY_CHANGE_FILES = ("work", "cleanup", "verify")
+"""Commands after which files may be gone or new: stale ones are replaced, those of contents that are gone go."""
 
 
 def write_picture(path: Path, seed: int) -> None:
@@ -49,6 +58,7 @@ class Victim:
     root: Path
     per_run: int = 3
     """New pictures for each run, so that each has something to do."""
+    pictures: int = 0
     runs: int = 0
     kills: int = 0
     reached: set[str] = field(default_factory=set)
@@ -64,15 +74,27 @@ class Victim:
         """The library made of it."""
         return self.root / "library"
 
-    def kill_at(self, point: str, action: str = "kill", count: int = 1) -> bool:
+    def kill_at(self, point: str, action: str = "kill", count: int = 1, command: Sequence[str] = ()) -> bool:
         """Run with the point armed and check what is left. Returns whether the point was reached so many times."""
-        process = self._start({RULES_VARIABLE: f"{point}={action}@{count}"})
+        process = self._start({RULES_VARIABLE: f"{point}={action}@{count}"}, *command)
         code = process.wait(PATIENCE_S)
         hit = self._counts().get(point, 0) >= count
         dies = hit and (action == "killboth" or point not in WORKER_POINTS)
         assert code == (-signal.SIGKILL if dies else 0), f"{point}: exit code {code}, {self._errors()}"
         self._after(hit)
         return hit
+
+    def kill_command(self, point: str, *command: str) -> None:
+        """Run another command, which dies at the point, and check what is left."""
+        process = self._start({RULES_VARIABLE: f"{point}=kill@1"}, *command)
+        assert process.wait(PATIENCE_S) == -signal.SIGKILL, f"{point}: {self._errors()}"
+        self._after(True)
+
+    def do(self, *command: str) -> None:
+        """Run another command to its end."""
+        code = self._start({}, *command).wait(PATIENCE_S)
+        assert code == 0, self._errors()
+        self._after(False)
 
     def fail_at(self, point: str, error: str, *, onwards: bool) -> None:
         """Run with an error of the machine at the point: the program may give up, with a sentence for the user."""
@@ -95,28 +117,48 @@ class Victim:
         self._after(hit)
         return hit
 
+    def interrupt_after(self, seconds: float) -> bool:
+        """Press Ctrl-C when so much time has passed since its first step: it ends in order, and leaves no staging."""
+        process = self._start({})
+        deadline = time.monotonic() + PATIENCE_S
+        while not self._counts() and process.poll() is None and time.monotonic() < deadline:
+            time.sleep(0.005)
+        try:
+            process.wait(seconds)
+        except subprocess.TimeoutExpired:
+            process.send_signal(signal.SIGINT)
+        code = process.wait(PATIENCE_S)
+        assert code in (0, 130), f"exit code {code}, {self._errors()}"
+        self._after(code == 130)
+        assert list((self.library / "staging").iterdir()) == []
+        return code == 130
+
     def finish(self) -> None:
         """Run to the end: everything is ready, nothing was made twice, no source was touched."""
-        code = self._start({}).wait(PATIENCE_S)
-        assert code == 0, self._errors()
-        self._after(False)
+        self.do()
         check_invariants(self.library, finished=True)
-        assert len(visible_files(self.library)) == 2 * len(list(self.photos.glob("*.jpg")))
+        assert len(visible_files(self.library)) >= 2 * len(list(self.photos.glob("*.jpg")))
 
-    def _start(self, rules: dict[str, str]) -> subprocess.Popen[bytes]:
-        self.photos.mkdir(parents=True, exist_ok=True)
-        for _ in range(self.per_run):
-            number = len(list(self.photos.iterdir()))
-            write_picture(self.photos / f"{number:05d}.jpg", number)
+    def _start(self, rules: dict[str, str], *command: str) -> subprocess.Popen[bytes]:
+        """Start a command; without one, index with some new pictures."""
+        if not command:
+            self._add_pictures()
+            command = ("index", str(self.photos), "--policy", "mobile")
         self._sources = source_state(self.photos)
-        self.before = visible_files(self.library)
+        self.before = {} if command[0] in MAY_CHANGE_FILES else visible_files(self.library)
         shutil.rmtree(self.root / "points", ignore_errors=True)
         (self.root / "points").mkdir()
         self.runs += 1
         environment = {**os.environ, DIRECTORY_VARIABLE: str(self.root / "points"), **rules}
-        command = [*COMMAND, "index", str(self.photos), "--library", str(self.library), "--policy", "mobile"]
+        whole = [*COMMAND, *command, "--library", str(self.library)]
         with open(self.root / "stderr", "wb") as errors:
-            return subprocess.Popen(command, stdout=subprocess.DEVNULL, stderr=errors, env=environment)
+            return subprocess.Popen(whole, stdout=subprocess.DEVNULL, stderr=errors, env=environment)
+
+    def _add_pictures(self) -> None:
+        self.photos.mkdir(parents=True, exist_ok=True)
+        for _ in range(self.per_run):
+            write_picture(self.photos / f"{self.pictures:05d}.jpg", self.pictures)
+            self.pictures += 1
 
     def _kill(self, process: subprocess.Popen[bytes], whom: str) -> bool:
         workers = []
@@ -174,7 +216,9 @@ def _workers_in(root: Path) -> list[int]:
 def random_kill(victim: Victim, chance: random.Random) -> bool:
     """One kill: at a random named point, or after a random time; returns whether it struck."""
     if chance.random() < 0.5:
-        point = chance.choice([name for name in POINTS if name not in ONLY_ONCE])
+        point = chance.choice([name for name in INDEX_POINTS if name not in ONLY_ONCE])
         action = "killboth" if point in WORKER_POINTS and chance.random() < 0.5 else "kill"
         return victim.kill_at(point, action, chance.choice([1, 1, 2, 3, 5, 8]))
+    if chance.random() < 0.25:
+        return victim.interrupt_after(chance.uniform(0.0, 1.0))
     return victim.kill_after(chance.uniform(0.3, 1.6), chance.choice(["parent", "worker", "both"]))

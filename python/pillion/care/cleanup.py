@@ -22,6 +22,7 @@ from pillion.catalog.database import Database
 from pillion.catalog.orphans import Orphan, forget, list_orphans, note_orphans
 from pillion.catalog.sidecars import UsageRow, has_rows
 from pillion.catalog.sidecars import usage as usage_rows
+from pillion.failpoints import reach
 from pillion.store import Store
 
 _BATCH = 100
@@ -133,6 +134,7 @@ def _remove(
     with database.write() as connection:
         gone = list_orphans(connection, until=until, now=now, within=[orphan.content_uuid for orphan in batch])
         forget(connection, [orphan.content_uuid for orphan in gone])
+    reach("cleanup.forgotten")
     with database.write() as connection:
         for orphan in gone:
             # It came back between the two transactions, and a worker may have found its files there already.
@@ -140,6 +142,7 @@ def _remove(
                 continue
             try:
                 remove_content(store.sidecars, orphan.content_uuid)
+                reach("cleanup.removed")
             except (OSError, ValueError) as error:
                 report.problems.append((str(store.manifest_path(orphan.content_uuid).parent), str(error)))
     _count(report, gone)

@@ -22,6 +22,7 @@ from pillion.catalog.sidecars import SidecarOutcome
 from pillion.catalog.thumbhashes import note_lacking
 from pillion.device import device_name, device_uuid
 from pillion.errors import CatalogError, LibraryBusyError, LibraryError
+from pillion.failpoints import reach
 from pillion.lock import exclusive
 from pillion.model import SidecarStatus
 from pillion.store import Manifest, ManifestEntry, Store
@@ -81,8 +82,10 @@ def reconcile(root: Path, catalog: Path, *, rebuild: bool = False) -> Reconciled
         for part in _PARTS:
             Path(f"{fresh}{part}").unlink(missing_ok=True)
         _fill(fresh, store, report)
+        reach("reconcile.filled")
         report.catalog = "rebuilt"
         report.moved_to = _move_aside(catalog)
+        reach("reconcile.aside")
         os.replace(fresh, catalog)
     return report
 

@@ -31,6 +31,7 @@ from pillion.catalog.sidecars import (
 )
 from pillion.catalog.statements import chunks
 from pillion.catalog.thumbhashes import thumbhashes
+from pillion.failpoints import reach
 from pillion.jobs.states import Urgency
 from pillion.model import SidecarKind, SidecarStatus, thumbhash_text
 from pillion.store import MANIFEST, ManifestEntry, Store
@@ -79,6 +80,7 @@ def repair(database: Database, store: Store, device_uuid: str, owner: str) -> li
     lost = [item for item in findings if item.problem in ("missing", "damaged")]
     for batch in chunks(lost, _BATCH):
         _mend_lost(run, batch)
+    reach("repair.lost")
     # Manifests last: whether one is still needed depends on the files it lists.
     strays = sorted((item for item in findings if item.problem == "stray"), key=_is_manifest)
     for batch in chunks(strays, _BATCH):
