@@ -79,12 +79,13 @@ def table(results: Row) -> list[str]:
     return lines
 
 
-def check(results: Row, thresholds: dict[str, dict[str, float]]) -> tuple[list[str], bool]:
+def check(results: Row, thresholds: dict[str, Row]) -> tuple[list[str], bool]:
     """One line a gate, and whether all are met."""
     ours: dict[str, list[Row]] = defaultdict(list)
     for row in results["benchmarks"]:
         if tool_of(row) == OURS:
             ours[group_of(row)].append(row)
+    peers = {(group_of(row), tool_of(row)): row["stats"]["median"] for row in results["benchmarks"]}
     lines, passed = [], True
     for group, limits in thresholds.items():
         if not ours[group]:
@@ -99,6 +100,12 @@ def check(results: Row, thresholds: dict[str, dict[str, float]]) -> tuple[list[s
             passed = passed and met
             verdict = "met" if met else "MISSED"
             lines.append(f"  {verdict:<8}{group}: {duration(median)}, allowed {duration(limit)}")
+            for peer, factor in limits.get("times_faster_than", {}).items():
+                theirs = peers.get((group, peer))
+                met = theirs is not None and theirs >= factor * median
+                passed = passed and met
+                measured = f"{theirs / median:.1f} x" if theirs is not None else "not measured"
+                lines.append(f"  {'met' if met else 'MISSED':<8}{group}: beside {peer} {measured}, wanted {factor} x")
     return lines, passed
 
 

@@ -115,6 +115,7 @@ _TYPES: Mapping[str, type[Event]] = {
     kind.name: kind for kind in (Queued, Started, Ready, Failed, Paused, Resumed, Progress)
 }
 _FIELDS = {kind: tuple(field.name for field in fields(kind)) for kind in _TYPES.values()}
+_STORED = {kind: tuple(name for name in names if name not in ("id", "at")) for kind, names in _FIELDS.items()}
 _READERS: Mapping[str, Any] = {
     "kind": SidecarKind,
     "status": SidecarStatus,
@@ -131,9 +132,7 @@ def event_json(event: Event) -> dict[str, Any]:
 
 def stored_json(event: Event) -> dict[str, Any]:
     """The same without ``id`` and ``at``, which the catalog keeps beside it."""
-    values = event_json(event)
-    del values["id"], values["at"]
-    return values
+    return {"event": event.name, **{name: getattr(event, name) for name in _STORED[type(event)]}}
 
 
 def event_of(values: Mapping[str, Any], *, id: int, at: float) -> Event:

@@ -48,7 +48,7 @@ class ExecutionTask:
     sources: tuple[tuple[bytes, int, int], ...]
     settings: Mapping[str, Any]
     texts: Mapping[SidecarKind, Path]
-    staging: Path
+    staging: str
     share: float = 1.0
 
 
@@ -161,8 +161,8 @@ def _unchanged(path: bytes, size: int, mtime_ns: int) -> bool:
     return stat.st_size == size and stat.st_mtime_ns == mtime_ns
 
 
-def _stage(staging: Path, produced: Produced) -> Staged:
-    path = staging.with_name(f"{staging.name}-{produced.variant}")
+def _stage(staging: str, produced: Produced) -> Staged:
+    path = Path(f"{staging}-{produced.variant}")
     reach("execute.stage")
     path.write_bytes(produced.data)
     reach("execute.staged")

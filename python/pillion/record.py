@@ -216,8 +216,9 @@ class Recorder:
             batch.about[job.content_uuid] = job
         manifests = []
         stale = []
+        there = self._store.listed(list(batch.about))
         for uuid, job in batch.about.items():
-            before = self._store.find_manifest(uuid)
+            before = self._store.find_manifest(uuid) if uuid in there else None
             listed = before.by_key() if before else {}
             for key in dropped.get(uuid, ()):
                 if key in listed:

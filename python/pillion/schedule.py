@@ -5,7 +5,6 @@ from __future__ import annotations
 import os
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from pathlib import Path
 from typing import Any
 
 from pillion.catalog.claims import ClaimedJob, Due
@@ -73,7 +72,7 @@ class PlannedJob:
     job: ClaimedJob
     adopted: Sequence[Adopted]
     making: Sequence[Due]
-    staging: Path
+    staging: str
 
     @property
     def open(self) -> Sequence[Due]:
@@ -88,9 +87,8 @@ def plan(job: ClaimedJob, store: Store, owner: str, max_pixels: int, *, listed: 
     ``listed``: whether the content has a manifest, which alone can name such files.
     """
     adopted = _adoptable(job, store) if listed else ()
-    done = {item.due.variant for item in adopted}
-    open_ = [due for due in job.due if due.variant not in done]
-    making = [due for due in open_ if due.settings == open_[0].settings] if open_ else []
+    open_ = _left(job.due, adopted)
+    making = [due for due in open_ if due.settings == open_[0].settings]
     budget = budget_of(job.attempts, job.last)
     if budget.one_variant:
         making = sorted(making, key=lambda due: KIND_VARIANTS[job.kind].index(due.variant))[:1]
@@ -120,6 +118,13 @@ def plan(job: ClaimedJob, store: Store, owner: str, max_pixels: int, *, listed: 
 def _task_settings(making: Sequence[Due], max_pixels: int, budget: Budget) -> dict[str, Any]:
     settings = dict(making[0].settings) if making else {}
     return {**settings, "max_pixels": max_pixels, "share": budget.share}
+
+
+def _left(due: Sequence[Due], adopted: Sequence[Adopted]) -> Sequence[Due]:
+    if not adopted:
+        return due
+    done = {item.due.variant for item in adopted}
+    return [one for one in due if one.variant not in done]
 
 
 def _adoptable(job: ClaimedJob, store: Store) -> list[Adopted]:

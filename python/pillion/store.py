@@ -62,9 +62,9 @@ class Manifest:
         return {(entry.kind, entry.variant): entry for entry in self.sidecars}
 
 
-def staged_path(staging: Path, variant: str) -> Path:
+def staged_path(staging: str, variant: str) -> Path:
     """Where a job that was given ``staging`` writes a variant."""
-    return staging.with_name(f"{staging.name}-{variant}")
+    return Path(f"{staging}-{variant}")
 
 
 class Store:
@@ -73,20 +73,22 @@ class Store:
     def __init__(self, root: Path) -> None:
         self.sidecars = root / "sidecars"
         self.staging = root / "staging"
+        self._staging = str(self.staging)
 
     def create(self) -> None:
         """Make the folders."""
         self.sidecars.mkdir(parents=True, exist_ok=True)
         self.staging.mkdir(exist_ok=True)
 
-    def new_staging_path(self, owner: str) -> Path:
+    def new_staging_path(self, owner: str) -> str:
         """A path in staging that nobody else uses; its name starts with the owner, so that it can be swept.
 
-        ``owner`` is a name that one process has to itself.
+        ``owner`` is a name that one process has to itself. As text: a path object costs more than all the rest of a
+        job's plan.
         """
-        return self.staging / f"{owner}.{next(_numbers)}"
+        return f"{self._staging}/{owner}.{next(_numbers)}"
 
-    def discard(self, staging: Path, variants: Sequence[str]) -> None:
+    def discard(self, staging: str, variants: Sequence[str]) -> None:
         """Remove what a job that is not recorded may have left: the files of these variants."""
         for variant in variants:
             staged_path(staging, variant).unlink(missing_ok=True)
@@ -185,7 +187,7 @@ class Store:
             **about,
             "sidecars": [_as_dict(entry) for entry in sorted(listed, key=lambda entry: (entry.kind, entry.variant))],
         }
-        staged = self.new_staging_path(owner)
+        staged = Path(self.new_staging_path(owner))
         reach("store.manifest")
         staged.write_text(json.dumps(data, indent=1) + "\n", encoding="utf-8")
         return Placement(staged=staged, rel_path=_manifest_rel_path(content_uuid))

@@ -9,6 +9,7 @@ from __future__ import annotations
 import json
 from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
+from functools import lru_cache
 from typing import Any
 
 import sqlalchemy as sa
@@ -75,25 +76,36 @@ def claim(
 
     ``before``: only jobs whose priority is a lower number. ``token`` must be new. ``resting``: see may_run.
     """
-    queued = (jobs.c.state == JobState.QUEUED.value, jobs.c.kind == kind.value, jobs.c.not_before <= now)
-    nxt = (
-        sa.select(jobs.c.id)
-        .where(*queued, jobs.c.priority < before)
-        .where(may_run(kind, resting))
-        .order_by(jobs.c.priority, jobs.c.id)
-        .limit(limit)
-    )
-    lease = {"lease_owner": owner, "lease_token": token, "lease_deadline": now + LEASE_S}
-    taken = connection.execute(
-        sa.update(jobs)
-        .where(jobs.c.id.in_(nxt))
-        .values(state=JobState.RUNNING.value, updated_at=now, **lease)
-        .returning(jobs.c.priority, jobs.c.id, *(jobs.c[name] for name in _TAKEN))
-    ).all()
+    values = {"owner": owner, "token": token, "deadline": now + LEASE_S, "now": now, "before": before, "most": limit}
+    taken = connection.execute(_claim_of(kind, tuple(sorted(resting))), values).all()
     return _load(connection, kind, owner, token, sorted(taken, key=lambda row: (row[0], row[1]))) if taken else []
 
 
-_TAKEN = ("content_uuid", "attempts", "error_class", "error_message")
+@lru_cache(maxsize=64)
+def _claim_of(kind: SidecarKind, resting: tuple[int, ...]) -> sa.UpdateBase:
+    """The claim of a kind as one statement. Building it anew costs as much as a few jobs."""
+    now = sa.bindparam("now", type_=sa.Float)
+    nxt = (
+        sa.select(jobs.c.id)
+        .where(jobs.c.state == JobState.QUEUED.value, jobs.c.kind == kind.value, jobs.c.not_before <= now)
+        .where(jobs.c.priority < sa.bindparam("before"), may_run(kind, resting))
+        .order_by(jobs.c.priority, jobs.c.id)
+        .limit(sa.bindparam("most", type_=sa.Integer))
+    )
+    taken = ("priority", "id", "content_uuid", "attempts", "error_class", "error_message")
+    return (
+        sa.update(jobs)
+        .where(jobs.c.id.in_(nxt))
+        .values(
+            state=JobState.RUNNING.value,
+            updated_at=now,
+            lease_owner=sa.bindparam("owner"),
+            lease_token=sa.bindparam("token"),
+            lease_deadline=sa.bindparam("deadline"),
+        )
+        .returning(*(jobs.c[name] for name in taken))
+    )
+
 
 _DUE = Prepared(
     "SELECT jobs.id, contents.hash, contents.mime, contents.size, sidecars.variant, sidecars.wanted, sidecars.recipe"

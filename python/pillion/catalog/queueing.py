@@ -139,11 +139,11 @@ def _fill_slice(connection: sa.Connection, location_id: int) -> int:
             sa.case((here, contents.c.mime)),
             sa.func.coalesce(sa.func.max(entries.c.claimed_mime), ""),
         )
-        .select_from(_looked)
-        .join(entries, entries.c.id == _looked.c.entry_id)
+        .select_from(entries)
         .join(contents, contents.c.content_uuid == entries.c.content_uuid)
-        .where(~older)
-        .group_by(entries.c.content_uuid)
+        .where(entries.c.id.in_(sa.select(_looked.c.entry_id)), ~older)
+        # Grouping by an expression keeps SQLite from walking all entries in the order of the index by content.
+        .group_by(entries.c.content_uuid.concat(""))
     )
     connection.execute(sa.insert(_slice).from_select(["content_uuid", "mime", "claimed"], members))
     return looked_at

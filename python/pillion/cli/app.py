@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gc
 import os
 import signal
 import sys
@@ -77,5 +78,7 @@ def _terminate(_signal: int, _frame: FrameType | None) -> None:
 
 def main() -> None:
     """Entry point. SIGTERM stops as Ctrl-C does."""
+    # What is loaded by now stays: without it a search for garbage takes a tenth of the time that queueing takes.
+    gc.freeze()
     signal.signal(signal.SIGTERM, _terminate)
     app()

@@ -27,6 +27,7 @@ _HEARTBEAT_S = 1.0
 _DEPTH = 2
 """Batches in the pool per worker: one that runs and one that waits, so that no worker idles for a round trip."""
 
+CLAIM_ITEMS = 512
 _BATCH_ITEMS = 16
 _BATCH_COST_S = 0.5
 _CANCELLED = object()

@@ -1,0 +1,227 @@
+"""Speed of the job queue: enqueue, and claim + finish, with 10 thousand to a million rows in its table, beside huey.
+
+Pillion's rows go the way that ``pillion work`` goes: CatalogJobs claims and plans, the Recorder writes sidecar rows,
+availability, measured history, events and the end of the jobs. A job is a text of one page with one sidecar. Left out
+is what is not the queue's: workers, and the files (manifests, renames and their syncs), by a Store without files.
+
+huey (SqliteHuey) does its own of the same, one task a job. ``huey`` keeps the task's result, as Pillion does, and syncs
+each commit, as it does by default and as Pillion does. ``huey, no result``: the task gives nothing that is kept; it is
+taken off the table before it runs, and forgotten when it ends. ``huey, no sync``: that, with its fastest setting, with
+which a power cut can destroy its file.
+"""
+
+from __future__ import annotations
+
+import gc
+import time
+import uuid
+from collections.abc import Callable, Iterator, Sequence
+from pathlib import Path
+from typing import Any
+
+import pytest
+from huey import SqliteHuey
+from pytest_benchmark.fixture import BenchmarkFixture
+
+from pillion import _core
+from pillion.catalog import entries as catalog_entries
+from pillion.catalog import queueing as catalog_queueing
+from pillion.catalog.database import Database
+from pillion.catalog.entries import EntryRow
+from pillion.catalog.rebuilding import introduce_device
+from pillion.config import Config
+from pillion.execute import Execution, Staged
+from pillion.holds import Holds
+from pillion.jobs.engine import CLAIM_ITEMS
+from pillion.model import Recipe, SidecarFormat, SidecarKind, WantedSidecar
+from pillion.outlook import Outlook
+from pillion.record import Recorder
+from pillion.resting import Resting
+from pillion.store import ManifestEntry, Placement, Store
+from pillion.work import CatalogJobs
+
+ROWS = (10_000, 100_000, 1_000_000)
+ROUNDS = 3
+JOBS = 2_000
+"""Jobs in each of the rounds of a measurement."""
+
+
+DEVICE = str(uuid.UUID(int=1))
+WANT = WantedSidecar(
+    kind=SidecarKind.OCR, variant="default", recipe=Recipe(generator="ocr", version=1), settings={"languages": ["eng"]}
+)
+
+MADE = Execution(
+    result=(Staged(variant="default", format=SidecarFormat.JSON, size=100, checksum="0" * 64, path=Path("staged")),),
+    seconds=0.1,
+)
+"""What a worker would have answered."""
+
+
+class StoreWithoutFiles(Store):
+    """The store with everything left out that would write, rename or sync a file."""
+
+    def sync(self) -> None:
+        return
+
+    def place(self, placements: Sequence[Placement]) -> None:
+        return
+
+    def stage_manifest(self, owner: str, content_uuid: str, about: Any, listed: Sequence[ManifestEntry]) -> Placement:
+        return Placement(staged=self.staging, rel_path="")
+
+
+class PillionQueue:
+    """A catalog with as many jobs as asked for."""
+
+    def __init__(self, root: Path) -> None:
+        self._database = Database(root / "catalog.sqlite")
+        self._database.prepare()
+        self.rows = 0
+        store = StoreWithoutFiles(root)
+        store.create()
+        with self._database.write() as connection:
+            self._location = catalog_entries.ensure_location(connection, b"/pages", 0.0)
+            introduce_device(connection, DEVICE, "bench", 0.0)
+        owner = "bench:1:1:1"
+        recorder = Recorder(self._database, store, DEVICE, owner)
+        kinds = [SidecarKind.OCR]
+        self._source = CatalogJobs(
+            self._database,
+            store,
+            recorder,
+            owner=owner,
+            kinds=kinds,
+            max_pixels=1 << 28,
+            holds=Holds(self._database, store.staging),
+            resting=Resting(self._database, Config()),
+            outlook=Outlook(self._database, kinds, 1, recorder.jobs_ended),
+        )
+
+    def fill(self, rows: int) -> None:
+        """Have ``rows`` jobs in the table, waiting or done."""
+        while self.rows < rows:
+            self.add_entries(min(rows - self.rows, catalog_queueing.SLICE))
+            self.enqueue()
+
+    def add_entries(self, number: int) -> None:
+        """Files that are found and identified, and not queued yet."""
+        rows = [_entry(self.rows + index) for index in range(number)]
+        with self._database.write() as connection:
+            catalog_entries.record_entries(connection, self._location.id, rows, 0.0)
+        self.rows += number
+
+    def enqueue(self) -> None:
+        """Intelligence queueing, as indexing does it, of all entries that are not queued yet."""
+        with self._database.write() as connection:
+            catalog_queueing.queue_slice(
+                connection, self._location.id, lambda *_: [WANT], time.time(), kinds=[SidecarKind.OCR]
+            )
+
+    def claim_and_finish(self, number: int) -> None:
+        """Claim and finish so many jobs, in claims as large as the engine's for jobs that take no time."""
+        while number > 0:
+            claimed = self._source.claim("ocr", min(number, CLAIM_ITEMS), time.time())
+            self._source.finish([(planned, MADE) for planned in claimed], time.time())
+            number -= len(claimed)
+
+    def close(self) -> None:
+        self._database.close()
+
+
+def _entry(number: int) -> EntryRow:
+    identity = _core.hash_bytes(number.to_bytes(8))
+    path = b"%d/page %d.png" % (number // 1000, number)
+    return EntryRow(
+        path=path,
+        size=1000,
+        mtime_ns=number,
+        inode=number,
+        content_uuid=identity.content_uuid,
+        hash=identity.hash,
+        mime="image/png",
+    )
+
+
+class HueyQueue:
+    """The same in huey."""
+
+    def __init__(self, root: Path, *, sync: bool, result: str | None) -> None:
+        self._huey = SqliteHuey(filename=str(root / "huey.db"), fsync=sync)
+
+        def work(_content: str, _kind: str) -> str | None:
+            return result
+
+        self._task = self._huey.task()(work)
+        self.rows = 0
+
+    def fill(self, rows: int) -> None:
+        """Have ``rows`` tasks in the table. Not the way of a program: one transaction, to save the benchmark's time."""
+        storage = self._huey.storage
+        message = self._huey.serialize_task(self._task.s(str(uuid.UUID(int=1)), "ocr"))
+        waiting = storage.queue_size()
+        with storage.db(commit=True) as cursor:
+            insert = "INSERT INTO task (queue, data, priority) VALUES (?, ?, 0)"
+            cursor.executemany(insert, ((storage.name, message) for _ in range(rows - waiting)))
+
+    def enqueue(self, number: int) -> None:
+        """As a program does: one call a task."""
+        for index in range(number):
+            self._task(str(uuid.UUID(int=index)), "ocr")
+
+    def claim_and_finish(self, number: int) -> None:
+        """As its consumer's worker does."""
+        for _ in range(number):
+            self._huey.execute(self._huey.dequeue())
+
+    def close(self) -> None:
+        self._huey.storage.close()
+
+
+Queue = PillionQueue | HueyQueue
+TOOLS: dict[str, Callable[[Path], Queue]] = {
+    "pillion": PillionQueue,
+    "huey": lambda root: HueyQueue(root, sync=True, result="ready"),
+    "huey, no result": lambda root: HueyQueue(root, sync=True, result=None),
+    "huey, no sync": lambda root: HueyQueue(root, sync=False, result=None),
+}
+
+
+@pytest.fixture(scope="module")
+def queues(tmp_path_factory: pytest.TempPathFactory) -> Iterator[dict[str, Queue]]:
+    """One queue of each tool; it grows from size to size."""
+    made = {tool: make(tmp_path_factory.mktemp("queue")) for tool, make in TOOLS.items()}
+    gc.collect()
+    gc.freeze()  # as the pillion program does at its start
+    yield made
+    gc.unfreeze()
+    for queue in made.values():
+        queue.close()
+
+
+def _rate(benchmark: BenchmarkFixture) -> None:
+    benchmark.extra_info["note"] = f"{JOBS / benchmark.stats.stats.median:,.0f} a second"
+
+
+# The parameters are in this order, the outermost last, so that each size is filled once: 10,000 before 100,000.
+@pytest.mark.parametrize("tool", list(TOOLS))
+@pytest.mark.parametrize("rows", ROWS)
+def test_queue(benchmark: BenchmarkFixture, queues: dict[str, Queue], smoke: bool, rows: int, tool: str) -> None:
+    benchmark.group = f"jobs: claim and finish {JOBS:,} of {rows:,}"
+    queue = queues[tool]
+    queue.fill(rows // 100 if smoke else rows)
+    number = JOBS // 100 if smoke else JOBS
+    benchmark.pedantic(queue.claim_and_finish, args=(number,), rounds=1 if smoke else ROUNDS)
+    _rate(benchmark)
+
+
+@pytest.mark.parametrize("tool", list(TOOLS))
+def test_enqueue(benchmark: BenchmarkFixture, queues: dict[str, Queue], smoke: bool, tool: str) -> None:
+    benchmark.group = f"jobs: enqueue {JOBS:,} more with {ROWS[-1]:,} there"
+    queue = queues[tool]
+    number = JOBS // 100 if smoke else JOBS
+    if isinstance(queue, PillionQueue):
+        benchmark.pedantic(queue.enqueue, setup=lambda: queue.add_entries(number), rounds=1 if smoke else ROUNDS)
+    else:
+        benchmark.pedantic(queue.enqueue, args=(number,), rounds=1 if smoke else ROUNDS)
+    _rate(benchmark)
