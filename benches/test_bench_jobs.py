@@ -121,7 +121,7 @@ class PillionQueue:
     def claim_and_finish(self, number: int) -> None:
         """Claim and finish so many jobs, in claims as large as the engine's for jobs that take no time."""
         while number > 0:
-            claimed = self._source.claim("ocr", min(number, CLAIM_ITEMS), time.time())
+            claimed = self._source.claim("ocr", min(number, CLAIM_ITEMS), 1e9, time.time())
             self._source.finish([(planned, MADE) for planned in claimed], time.time())
             number -= len(claimed)
 

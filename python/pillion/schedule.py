@@ -22,8 +22,8 @@ _MIB = 1024 * 1024
 class KindLimits:
     """How a kind is run. Times are seconds; the deadline grows with the file's size in MiB.
 
-    ``per_worker``: jobs in flight for each worker, counting those that wait in the pool. ``at_most``: in all; 1 for a
-    kind that uses every core by itself.
+    ``cost_s``: a guess, until some are measured. ``per_worker``: jobs in flight for each worker, counting those that
+    wait in the pool. ``at_most``: in all; 1 for a kind that uses every core by itself.
     """
 
     cost_s: float
@@ -34,10 +34,10 @@ class KindLimits:
 
 
 KIND_LIMITS: Mapping[SidecarKind, KindLimits] = {
-    SidecarKind.THUMB: KindLimits(cost_s=0.05, deadline_s=60, deadline_s_per_mib=1, per_worker=32),
+    SidecarKind.THUMB: KindLimits(cost_s=0.05, deadline_s=60, deadline_s_per_mib=1, per_worker=256),
     SidecarKind.OCR: KindLimits(cost_s=1.0, deadline_s=300, deadline_s_per_mib=10, per_worker=2),
     SidecarKind.TRANSCRIPT: KindLimits(cost_s=10.0, deadline_s=600, deadline_s_per_mib=60, per_worker=1, at_most=1),
-    SidecarKind.EMBEDDINGS: KindLimits(cost_s=0.1, deadline_s=120, deadline_s_per_mib=10, per_worker=16),
+    SidecarKind.EMBEDDINGS: KindLimits(cost_s=0.1, deadline_s=120, deadline_s_per_mib=10, per_worker=256),
 }
 
 
@@ -54,6 +54,25 @@ def parallel(kind: SidecarKind, workers: int) -> int:
 def lane_limits(workers: int) -> dict[str, int]:
     """Kind -> most jobs in flight."""
     return {kind.value: limits.at_most or limits.per_worker * workers for kind, limits in KIND_LIMITS.items()}
+
+
+class Costs:
+    """How many seconds of a worker a job of each kind takes, as learned from those that ended."""
+
+    def __init__(self) -> None:
+        self._seconds = {kind: limits.cost_s for kind, limits in KIND_LIMITS.items()}
+
+    def of(self, kind: SidecarKind) -> float:
+        """Seconds."""
+        return self._seconds[kind]
+
+    def learn(self, kind: SidecarKind, seconds: float) -> None:
+        """One job took so long."""
+        self._seconds[kind] += (seconds - self._seconds[kind]) * _LEARNING
+
+
+_LEARNING = 0.1
+"""How much one job counts, beside all before it."""
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -81,10 +100,12 @@ class PlannedJob:
         return [due for due in self.job.due if due not in adopted]
 
 
-def plan(job: ClaimedJob, store: Store, owner: str, max_pixels: int, *, listed: bool = True) -> Planned[PlannedJob]:
+def plan(
+    job: ClaimedJob, store: Store, owner: str, max_pixels: int, *, listed: bool = True, cost_s: float | None = None
+) -> Planned[PlannedJob]:
     """Make the task of a claimed job. What a crash left finished but unrecorded is adopted, not made again.
 
-    ``listed``: whether the content has a manifest, which alone can name such files.
+    ``listed``: whether the content has a manifest, which alone can name such files. ``cost_s``: what it may take.
     """
     adopted = _adoptable(job, store) if listed else ()
     open_ = _left(job.due, adopted)
@@ -109,7 +130,7 @@ def plan(job: ClaimedJob, store: Store, owner: str, max_pixels: int, *, listed: 
         task=task,
         lane=job.kind.value,
         priority=job.priority,
-        cost=limits.cost_s,
+        cost=limits.cost_s if cost_s is None else cost_s,
         deadline_s=limits.deadline_s + limits.deadline_s_per_mib * job.size / _MIB,
         alone=budget.alone,
     )

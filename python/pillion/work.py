@@ -31,8 +31,10 @@ from pillion.outlook import Outlook
 from pillion.owners import at_work, is_gone, this_owner
 from pillion.record import DISK_FULL_NOTICE, Recorder
 from pillion.resting import Resting
-from pillion.schedule import PlannedJob, lane_limits, plan, worker_count
+from pillion.schedule import Costs, PlannedJob, lane_limits, plan, worker_count
 from pillion.store import Store
+
+_CHEAPEST_S = 0.0001
 
 _RECYCLE_SHARE = 0.4
 """A worker that holds more than this share of its memory limit after a batch is replaced."""
@@ -65,6 +67,7 @@ class CatalogJobs:
         self._kinds = tuple(kinds)
         self._max_pixels = max_pixels
         self._holds = holds
+        self._costs = Costs()
         self._unwritten: list[ClaimedJob] = []
         self._resting = resting
         self._outlook = outlook
@@ -83,16 +86,28 @@ class CatalogJobs:
             }
         return {lane: priority for lane, priority in fronts.items() if priority is not None}
 
-    def claim(self, lane: str, limit: int, now: float) -> Sequence[Planned[PlannedJob]]:
+    def claim(
+        self, lane: str, limit: int, seconds: float, now: float, *, before: int = catalog_claims.EVERY_PRIORITY
+    ) -> Sequence[Planned[PlannedJob]]:
         """Claim, plan, and record at once what turns out to be there already. Nothing while the disk is full."""
+        cost_s = self._costs.of(SidecarKind(lane))
+        limit = max(1, min(limit, int(seconds / max(cost_s, _CHEAPEST_S))))
         room = self._holds.room(lane)
-        claimed = self._claim(lane, limit if room is None else min(limit, room), now)
+        claimed = self._claim(lane, limit if room is None else min(limit, room), now, before)
         if claimed:
             self._holds.tries(lane)
             reach("work.claimed")
         listed = self._store.listed([job.content_uuid for job in claimed])
         planned = [
-            plan(job, self._store, self._owner, self._max_pixels, listed=job.content_uuid in listed) for job in claimed
+            plan(
+                job,
+                self._store,
+                self._owner,
+                self._max_pixels,
+                listed=job.content_uuid in listed,
+                cost_s=cost_s,
+            )
+            for job in claimed
         ]
         there: list[Result[PlannedJob]] = [
             (item, Execution(result=(), seconds=0.0)) for item in planned if not item.job.making
@@ -101,14 +116,21 @@ class CatalogJobs:
             self.finish(there, now)
         return [item for item in planned if item.job.making]
 
-    def _claim(self, lane: str, limit: int, now: float) -> Sequence[ClaimedJob]:
+    def _claim(self, lane: str, limit: int, now: float, before: int) -> Sequence[ClaimedJob]:
         if limit == 0:
             return ()
         kind = SidecarKind(lane)
         resting = self._resting.locations(kind, now)
         with self._full_disk_holds(), self._database.write() as connection:
             claimed = catalog_claims.claim(
-                connection, kind, owner=self._owner, token=uuid.uuid4().hex, now=now, limit=limit, resting=resting
+                connection,
+                kind,
+                owner=self._owner,
+                token=uuid.uuid4().hex,
+                now=now,
+                limit=limit,
+                before=before,
+                resting=resting,
             )
             note_started(connection, claimed, now)
             return claimed
@@ -121,9 +143,11 @@ class CatalogJobs:
             self._holds.failed(ALL, ErrorClass.DISK_FULL, faults[ALL])
             self.release([planned.job for planned, _ in results], now)
             return faults
-        for planned, _ in results:
-            if planned.lane not in faults:
-                self._holds.worked(planned.lane)
+        for lane in {planned.lane for planned, _ in results} - set(faults):
+            self._holds.worked(lane)
+        for planned, value in results:
+            if isinstance(value, Execution) and planned.job.making:
+                self._costs.learn(planned.job.job.kind, value.seconds)
         for lane, notice in faults.items():
             self._holds.failed(lane, ErrorClass.MISSING_TOOL, notice)
         return faults

@@ -14,7 +14,7 @@ from pathlib import Path
 import pytest
 
 from pillion.errors import ErrorClass, ItemError
-from pillion.jobs.pool import WorkerPool
+from pillion.jobs.pool import Turn, WorkerPool
 from tests.support import tasks
 
 GENEROUS = 60.0
@@ -196,3 +196,27 @@ def _processes_fail(monkeypatch: pytest.MonkeyPatch, times: int) -> None:
         return start(*arguments, **options)  # type: ignore[call-overload]
 
     monkeypatch.setattr("pillion.jobs.worker.subprocess.Popen", refuse)
+
+
+def test_what_is_at_once_has_a_child_of_its_own_when_all_are_busy(pool: WorkerPool) -> None:
+    long = [pool.submit_batch("lane", [(("sleep", 1000.0), GENEROUS)])[0] for _ in range(3)]
+    (first,) = pool.submit_batch("lane", [(("echo", 1.0), GENEROUS)], turn=Turn.AT_ONCE)
+    (second,) = pool.submit_batch("lane", [(("echo", 2.0), GENEROUS)], turn=Turn.AT_ONCE)
+    assert first.result(GENEROUS)[2] == second.result(GENEROUS)[2]
+    assert not any(future.done() for future in long)
+
+
+def test_what_is_ahead_comes_before_the_line() -> None:
+    pool = WorkerPool("tests.support.tasks:run", size=1, memory_limit=400 * MIB, recycle_bytes=10_000 * MIB)
+    ended: list[str] = []
+    running = pool.submit_batch("lane", [(("sleep", 1000.0), GENEROUS)])[0]
+    futures = []
+    for name, turn in (("line", Turn.IN_LINE), ("ahead", Turn.AHEAD), ("line too", Turn.IN_LINE)):
+        (future,) = pool.submit_batch("lane", [((name, 0.0), GENEROUS)], turn=turn)
+        future.add_done_callback(lambda done: ended.append(done.result()[0]))
+        futures.append(future)
+    pool.cancel([running])
+    for future in futures:
+        future.result(GENEROUS)
+    pool.shutdown()
+    assert ended == ["ahead", "line", "line too"]

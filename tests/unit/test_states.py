@@ -8,13 +8,16 @@ from hypothesis import strategies as st
 
 from pillion.errors import ErrorClass
 from pillion.jobs.states import (
+    AGING_S,
     ENDED,
     FULL_BUDGET,
     RETRY_POLICIES,
     Again,
     JobState,
     Urgency,
+    aged_priority,
     budget_of,
+    is_on_demand,
     job_cancelled,
     job_done,
     job_ended_with_text,
@@ -118,3 +121,24 @@ def test_order_is_urgency_first_then_kind() -> None:
     order = [priority_of(urgency, kind) for urgency in Urgency for kind in SidecarKind]
     assert order == sorted(order)
     assert len(set(order)) == len(order)
+
+
+def test_a_starving_kind_moves_up_step_by_step_and_never_ahead_of_what_is_on_demand() -> None:
+    backfill = priority_of(Urgency.BACKFILL, SidecarKind.OCR)
+    new = priority_of(Urgency.NEW, SidecarKind.OCR)
+    assert aged_priority(backfill, 0.0) == aged_priority(backfill, AGING_S - 0.1) == backfill
+    assert aged_priority(backfill, AGING_S) == new
+    for kind in SidecarKind:
+        asked = priority_of(Urgency.ON_DEMAND, kind)
+        assert is_on_demand(asked)
+        assert aged_priority(asked, 1e9) == asked
+        assert not is_on_demand(priority_of(Urgency.NEW, kind))
+        assert asked < aged_priority(backfill, 1e9) < priority_of(Urgency.NEW, kind)
+
+
+@given(st.sampled_from(Urgency), st.sampled_from(SidecarKind), st.floats(-1e6, 1e9), st.floats(0, 1e6))
+def test_waiting_longer_never_makes_a_kind_less_urgent(
+    urgency: Urgency, kind: SidecarKind, waited: float, more: float
+) -> None:
+    priority = priority_of(urgency, kind)
+    assert aged_priority(priority, waited + more) <= aged_priority(priority, waited) <= priority

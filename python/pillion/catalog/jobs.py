@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
+from functools import lru_cache
 
 import sqlalchemy as sa
 
@@ -197,11 +198,16 @@ def _count_paused(connection: sa.Connection, kind: SidecarKind) -> int:
 
 def front(connection: sa.Connection, kind: SidecarKind, now: float, resting: Collection[int] = ()) -> int | None:
     """The priority of the job of this kind that would be claimed next, or None."""
-    queued = sa.and_(jobs.c.state == JobState.QUEUED.value, jobs.c.kind == kind.value, jobs.c.not_before <= now)
-    query = (
-        sa.select(jobs.c.priority).where(queued, may_run(kind, resting)).order_by(jobs.c.priority, jobs.c.id).limit(1)
-    )
-    return connection.scalars(query).first()
+    return connection.scalars(_front_of(kind, tuple(sorted(resting))), {"now": now}).first()
+
+
+@lru_cache(maxsize=64)
+def _front_of(kind: SidecarKind, resting: tuple[int, ...]) -> sa.Select[int]:
+    """The statement of :func:`front`, which every engine asks ten times a second: building it costs more than it."""
+    due = jobs.c.not_before <= sa.bindparam("now", type_=sa.Float)
+    queued = sa.and_(jobs.c.state == JobState.QUEUED.value, jobs.c.kind == kind.value, due)
+    query = sa.select(jobs.c.priority).where(queued, may_run(kind, resting))
+    return query.order_by(jobs.c.priority, jobs.c.id).limit(1)
 
 
 def next_retry(connection: sa.Connection, kind: SidecarKind, now: float, resting: Collection[int] = ()) -> float | None:

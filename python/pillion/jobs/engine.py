@@ -17,19 +17,28 @@ from typing import Any, Generic, Protocol, TypeVar
 
 from pillion import _core
 from pillion.errors import ErrorClass, ItemError
-from pillion.jobs.pool import WorkerPool
+from pillion.jobs.pool import Turn, WorkerPool
+from pillion.jobs.states import ON_DEMAND_BEFORE, aged_priority, is_on_demand
 
 J = TypeVar("J")
 
-_FLUSH_ITEMS = 50
+_FLUSH_ITEMS = 512
 _FLUSH_AFTER_S = 0.2
 _HEARTBEAT_S = 1.0
 _DEPTH = 2
 """Batches in the pool per worker: one that runs and one that waits, so that no worker idles for a round trip."""
 
 CLAIM_ITEMS = 512
-_BATCH_ITEMS = 16
+"""Most jobs in one claim: with more, the write lock is held for too long."""
+
+_BATCH_ITEMS = 128
 _BATCH_COST_S = 0.5
+"""A batch is half a second of work. So what is raised to the front while it is in flight is done soon, too."""
+
+_LOOK_S = 0.1
+"""How often the queue is looked at for what somebody waits for, while all workers have enough to do."""
+
+_IDLE_LOOK_S = 0.2
 _CANCELLED = object()
 
 
@@ -60,8 +69,11 @@ class JobSource(Protocol[J]):
         """Lane -> priority of its most urgent job that can run now; lanes with nothing to run are left out."""
         ...
 
-    def claim(self, lane: str, limit: int, now: float) -> Sequence[Planned[J]]:
-        """Take up to ``limit`` jobs of a lane."""
+    def claim(self, lane: str, limit: int, seconds: float, now: float, *, before: int = ...) -> Sequence[Planned[J]]:
+        """Take up to ``limit`` jobs of a lane, about so many ``seconds`` of work, but at least one if there is one.
+
+        ``before``: only those whose priority is a lower number.
+        """
         ...
 
     def finish(self, results: Sequence[Result[J]], now: float) -> Mapping[str, str]:
@@ -110,6 +122,10 @@ class Engine(Generic[J]):
         self._batches = 0
         self._buffer: list[Result[J]] = []
         self._buffered_at = 0.0
+        self._awaited = False
+        self._looked_at = 0.0
+        self._urgent = 0
+        self._served: dict[str, float] = {}
         self._heartbeat_at = 0.0
         self._stop = threading.Event()
         self.idle = threading.Event()
@@ -158,15 +174,33 @@ class Engine(Generic[J]):
             self._pool.cancel([self._futures[in_flight[id(job)]] for job in stopped])
 
     def _top_up(self) -> None:
-        if self._batches >= self._pool.size * _DEPTH:
+        """Claim what somebody waits for in any case, and of the rest as much as the workers have room for."""
+        if self._slots() <= 0 and time.monotonic() - self._looked_at < _LOOK_S:
             return
-        now = time.time()
-        running = self.running
-        for lane, _ in sorted(self._source.fronts(now).items(), key=lambda item: item[1]):
-            room = self._lane_limits[lane] - running.get(lane, 0)
-            slots = self._pool.size * _DEPTH - self._batches
-            if room > 0 and slots > 0:
-                self._submit(self._source.claim(lane, min(room, slots * _BATCH_ITEMS), now))
+        self._looked_at = time.monotonic()
+        fronts = self._source.fronts(time.time())
+        for lane in self._in_order(fronts):
+            if is_on_demand(fronts[lane]):
+                self._claim(lane, self._pool.size * _DEPTH - self._urgent, before=ON_DEMAND_BEFORE)
+            elif self._slots() > 0:
+                self._claim(lane, self._slots())
+
+    def _slots(self) -> int:
+        """How many more batches the line in the pool has room for."""
+        return self._pool.size * _DEPTH - (self._batches - self._urgent)
+
+    def _in_order(self, fronts: Mapping[str, int]) -> list[str]:
+        """The lanes that have work, the most urgent first; one that got no worker for long moves up."""
+        now = time.monotonic()
+        self._served = {lane: self._served.get(lane, now) for lane in fronts}
+        return sorted(fronts, key=lambda lane: aged_priority(fronts[lane], now - self._served[lane]))
+
+    def _claim(self, lane: str, slots: int, **only: int) -> None:
+        room = self._lane_limits[lane] - self.running.get(lane, 0)
+        limit = min(room, slots * _BATCH_ITEMS, CLAIM_ITEMS)
+        if limit > 0:
+            self._served[lane] = time.monotonic()
+            self._submit(self._source.claim(lane, limit, slots * _BATCH_COST_S, time.time(), **only))
 
     def _submit(self, claimed: Sequence[Planned[J]]) -> None:
         for planned in claimed:
@@ -178,10 +212,16 @@ class Engine(Generic[J]):
             self._hand_over([others[index] for index in batch])
 
     def _hand_over(self, members: Sequence[Planned[J]]) -> None:
+        first = members[0]
+        turn = Turn.IN_LINE
+        if is_on_demand(first.priority):
+            # The child that is kept for what is at once must not be in a long job when the next one comes.
+            turn = Turn.AT_ONCE if first.cost <= _BATCH_COST_S else Turn.AHEAD
+            self._urgent += 1
         self._batches += 1
         left = [len(members)]
         items = [(item.task, item.deadline_s) for item in members]
-        futures = self._pool.submit_batch(members[0].lane, items, alone=members[0].alone)
+        futures = self._pool.submit_batch(first.lane, items, alone=first.alone, turn=turn)
         for planned, future in zip(members, futures, strict=True):
             self._in_flight[id(planned)] = planned
             self._futures[id(planned)] = future
@@ -213,6 +253,7 @@ class Engine(Generic[J]):
             left[0] -= 1
             if left[0] == 0:
                 self._batches -= 1
+                self._urgent -= is_on_demand(planned.priority)
             timeout = 0.0
             if refill and self._batches < self._pool.size:
                 self._top_up()
@@ -224,6 +265,7 @@ class Engine(Generic[J]):
         if not self._buffer:
             self._buffered_at = time.monotonic()
         self._buffer.append((planned, result))
+        self._awaited = self._awaited or is_on_demand(planned.priority)
 
     def _flush(self, *, force: bool = False) -> None:
         if self._returned:
@@ -232,9 +274,9 @@ class Engine(Generic[J]):
         if not self._buffer:
             return
         old = time.monotonic() - self._buffered_at >= _FLUSH_AFTER_S
-        if not (force or old or len(self._buffer) >= _FLUSH_ITEMS or not self._in_flight):
+        if not (force or old or self._awaited or len(self._buffer) >= _FLUSH_ITEMS or not self._in_flight):
             return
-        results, self._buffer = self._buffer, []
+        results, self._buffer, self._awaited = self._buffer, [], False
         self.notices.update(self._source.finish(results, time.time()))
         if self._progress is not None:
             self._progress()
@@ -250,7 +292,7 @@ class Engine(Generic[J]):
             self.idle.set()
             if until_idle:
                 return False
-        self._stop.wait(min(max((retry or now + 1.0) - now, 0.05), 1.0))
+        self._stop.wait(min(max((retry or now + 1.0) - now, 0.05), _IDLE_LOOK_S))
         return True
 
     def _abandon(self) -> None:

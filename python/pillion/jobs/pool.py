@@ -14,6 +14,7 @@ from collections import deque
 from collections.abc import Callable, Collection, Sequence
 from concurrent.futures import Executor, Future, InvalidStateError
 from dataclasses import dataclass, field
+from enum import IntEnum
 from multiprocessing.connection import Connection, wait
 from typing import Any
 
@@ -34,6 +35,18 @@ _RECYCLE_ITEMS = 4000
 """Starting a child costs about as much as a hundred thumbnails."""
 
 
+_SPARE_S = 60.0
+"""How long the child that only urgent batches have is kept without one."""
+
+
+class Turn(IntEnum):
+    """When a batch has its turn: in the order of the line, ahead of it, or at once, by a child kept for such."""
+
+    IN_LINE = 0
+    AHEAD = 1
+    AT_ONCE = 2
+
+
 @dataclass(slots=True)
 class _Item:
     argument: Any
@@ -46,6 +59,7 @@ class _Batch:
     lane: str
     items: deque[_Item]
     alone: bool = False
+    turn: Turn = Turn.IN_LINE
     unstarted: int = 0
 
 
@@ -73,6 +87,8 @@ class _Child:
 class WorkerPool(Executor):
     """``size`` child processes that run ``target`` ("module:function", one argument, one result, both picklable).
 
+    When all are busy, a batch whose turn is at once gets one more.
+
     ``memory_limit`` and ``recycle_bytes`` are bytes of resident memory: above the first a child is killed and its item
     fails with class ``oom``; above the second it is replaced after its batch, as it is after ``recycle_items`` items.
     """
@@ -94,6 +110,7 @@ class WorkerPool(Executor):
         self._children: list[_Child] = []
         self._closing = False
         self._failed_starts = 0
+        self._spare_until = 0.0
         self._wake_read, self._wake_write = os.pipe()
         os.set_blocking(self._wake_write, False)
         self._thread = threading.Thread(target=self._supervise, name="pillion-pool", daemon=True)
@@ -111,7 +128,9 @@ class WorkerPool(Executor):
             raise ValueError(f"This pool runs {self._target} with one argument.")
         return self.submit_batch("", [(args[0], float("inf"))])[0]
 
-    def submit_batch(self, lane: str, items: Sequence[tuple[Any, float]], *, alone: bool = False) -> list[Future[Any]]:
+    def submit_batch(
+        self, lane: str, items: Sequence[tuple[Any, float]], *, alone: bool = False, turn: Turn = Turn.IN_LINE
+    ) -> list[Future[Any]]:
         """Hand (argument, deadline in seconds) pairs to one child, which runs them in order.
 
         A batch goes to a child that has run its ``lane`` before where one is free: that one has the engines loaded. One
@@ -119,12 +138,12 @@ class WorkerPool(Executor):
         with ItemError of class ``timeout``, ``oom`` or ``crash``, which carries what the child wrote to stderr.
         """
         waiting = deque(_Item(argument, limit, Future()) for argument, limit in items)
-        batch = _Batch(lane=lane, items=waiting, alone=alone)
+        batch = _Batch(lane=lane, items=waiting, alone=alone, turn=turn)
         futures = [item.future for item in batch.items]
         with self._lock:
             if self._closing:
                 raise RuntimeError("The pool is shut down.")
-            self._waiting.append(batch)
+            self._waiting.insert(sum(other.turn >= turn for other in self._waiting), batch)
         self._wake()
         return futures
 
@@ -189,7 +208,11 @@ class WorkerPool(Executor):
             os.close(self._wake_write)
 
     def _hire(self) -> None:
-        wanted = min(self._size, len(self._waiting) + sum(child.batch is not None for child in self._children))
+        busy = sum(child.batch is not None for child in self._children)
+        wanted = min(self._size, len(self._waiting) + busy)
+        if busy >= self._size and any(batch.turn is Turn.AT_ONCE for batch in self._waiting):
+            wanted = self._size + 1
+            self._spare_until = time.monotonic() + _START_DEADLINE_S + _SPARE_S
         while sum(not child.dismissed for child in self._children) < wanted:
             try:
                 child = _Child(worker=Worker(self._target, self._limits))
@@ -206,6 +229,8 @@ class WorkerPool(Executor):
             idle = [child for child in self._children if child.idle]
             if not idle:
                 return
+            if batch.turn is not Turn.AT_ONCE and self._in_turn() >= self._size:
+                continue
             child = _choose(batch, idle)
             if child is not None:
                 self._waiting.remove(batch)
@@ -216,6 +241,11 @@ class WorkerPool(Executor):
                 idle[0].worker.kill()
                 coming += 1
 
+    def _in_turn(self) -> int:
+        """How many children have a batch that is no more than one of the line."""
+        batches = [child.batch for child in self._children]
+        return sum(batch is not None and batch.turn is not Turn.AT_ONCE for batch in batches)
+
     def _give(self, child: _Child, batch: _Batch) -> None:
         batch.items = deque(item for item in batch.items if not item.future.cancelled())
         if not batch.items:
@@ -223,6 +253,8 @@ class WorkerPool(Executor):
         reach("pool.give")
         child.batch = batch
         child.started = False
+        if batch.turn is Turn.AT_ONCE:
+            self._spare_until = time.monotonic() + _SPARE_S
         child.lanes.add(batch.lane)
         child.until = time.monotonic() + batch.items[0].deadline_s
         child.worker.send([item.argument for item in batch.items])
@@ -281,6 +313,8 @@ class WorkerPool(Executor):
 
     def _watch(self) -> None:
         now = time.monotonic()
+        if now > self._spare_until:
+            self._dismiss_spare()
         for child in tuple(self._children):
             if child.verdict is not None:
                 self._finish_off(child, now)
@@ -296,6 +330,13 @@ class WorkerPool(Executor):
                 child.verdict = (ErrorClass.OOM, f"It used more than {limit} MiB of memory and was stopped.")
                 child.until = now
                 child.worker.kill()
+
+    def _dismiss_spare(self) -> None:
+        here = [child for child in self._children if not child.dismissed]
+        spare = next((child for child in here if child.idle), None) if len(here) > self._size else None
+        if spare is not None:
+            spare.dismissed = True
+            spare.worker.kill()
 
     def _finish_off(self, child: _Child, now: float) -> None:
         """A child with a verdict has had its last words. One that does not even die is left behind."""

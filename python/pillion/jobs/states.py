@@ -42,9 +42,33 @@ class Urgency(IntEnum):
 _KIND_RANK = {kind: rank for rank, kind in enumerate(SidecarKind)}
 
 
+_STEP = 10
+ON_DEMAND_BEFORE = _STEP * Urgency.NEW
+"""The priorities of jobs that are on demand are below this."""
+
+
 def priority_of(urgency: Urgency, kind: SidecarKind) -> int:
     """The number that orders the queue: urgency first, then the kind's place in SidecarKind."""
-    return 10 * urgency + _KIND_RANK[kind]
+    return _STEP * urgency + _KIND_RANK[kind]
+
+
+def is_on_demand(priority: int) -> bool:
+    """Whether somebody waits for a job of this priority."""
+    return priority < ON_DEMAND_BEFORE
+
+
+AGING_S = 30.0
+"""A kind that has work and has got no worker for this long counts as one step more urgent."""
+
+
+def aged_priority(priority: int, waited_s: float) -> int:
+    """The priority of a kind's most urgent job, for a kind that got no worker for ``waited_s`` seconds.
+
+    It rises by a step of urgency every AGING_S, up to the place behind what is on demand and ahead of all else.
+    """
+    if is_on_demand(priority):
+        return priority
+    return max(priority - _STEP * int(max(waited_s, 0.0) // AGING_S), ON_DEMAND_BEFORE - 1)
 
 
 # What each class of failure means for the next try ------------------------------------------------------------------

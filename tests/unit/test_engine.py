@@ -1,0 +1,158 @@
+"""The engine's order: what somebody waits for comes first, and a lane that starves moves up."""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Iterator, Mapping, Sequence
+
+import pytest
+
+from pillion.jobs.engine import Engine, Planned, Result
+from pillion.jobs.pool import WorkerPool
+from pillion.jobs.states import Urgency, priority_of
+from pillion.model import SidecarKind
+
+MIB = 1024 * 1024
+LONG = ("sleep", 1000.0)
+SHORT = ("echo", 0.0)
+
+
+class Jobs:
+    """A queue in memory. ``finished``: the names of ended jobs; ``changed``: notified at each claim and finish."""
+
+    def __init__(self) -> None:
+        self.changed = threading.Condition()
+        self.queued: list[Planned[str]] = []
+        self.claimed: list[str] = []
+        self.finished: list[str] = []
+        self.released: list[str] = []
+
+    def add(self, name: str, kind: SidecarKind, urgency: Urgency, task: tuple[str, float], cost: float) -> None:
+        planned = Planned(
+            job=name, task=task, lane=kind.value, priority=priority_of(urgency, kind), cost=cost, deadline_s=2000.0
+        )
+        with self.changed:
+            self.queued.append(planned)
+
+    def wait_for(self, names: set[str], where: list[str]) -> None:
+        with self.changed:
+            assert self.changed.wait_for(lambda: names <= set(where), timeout=60), (names, where)
+
+    def fronts(self, now: float) -> Mapping[str, int]:
+        with self.changed:
+            fronts: dict[str, int] = {}
+            for item in self.queued:
+                fronts[item.lane] = min(item.priority, fronts.get(item.lane, item.priority))
+            return fronts
+
+    def claim(self, lane: str, limit: int, seconds: float, now: float, *, before: int = 1000) -> Sequence[Planned[str]]:
+        with self.changed:
+            fitting = [item for item in self.queued if item.lane == lane and item.priority < before]
+            fitting = sorted(fitting, key=lambda item: item.priority)[:limit]
+            taken: list[Planned[str]] = []
+            for item in fitting:
+                if taken and sum(one.cost for one in taken) + item.cost > seconds:
+                    break
+                taken.append(item)
+            self.queued = [item for item in self.queued if item not in taken]
+            self.claimed += [item.job for item in taken]
+            self.changed.notify_all()
+            return taken
+
+    def finish(self, results: Sequence[Result[str]], now: float) -> Mapping[str, str]:
+        with self.changed:
+            self.finished += [planned.job for planned, _ in results]
+            self.changed.notify_all()
+        return {}
+
+    def release(self, jobs: Sequence[str], now: float) -> None:
+        with self.changed:
+            self.released += jobs
+
+    def heartbeat(self, now: float) -> None:
+        return
+
+    def stopped(self, jobs: Sequence[str]) -> Sequence[str]:
+        return ()
+
+    def next_retry(self, now: float) -> float | None:
+        return None
+
+
+@pytest.fixture
+def pool() -> Iterator[WorkerPool]:
+    made = WorkerPool("tests.support.tasks:run", size=1, memory_limit=400 * MIB, recycle_bytes=10_000 * MIB)
+    yield made
+    made.shutdown(cancel_futures=True)
+
+
+LIMITS = {kind.value: 100 for kind in SidecarKind}
+
+
+def test_somebody_who_waits_does_not_wait_for_a_long_job(pool: WorkerPool) -> None:
+    jobs = Jobs()
+    for number in range(5):
+        jobs.add(f"talk {number}", SidecarKind.TRANSCRIPT, Urgency.NEW, LONG, 10.0)
+    engine = Engine(jobs, pool, LIMITS)
+    thread = threading.Thread(target=lambda: engine.run(until_idle=False))
+    thread.start()
+    jobs.wait_for({"talk 0"}, jobs.claimed)
+    # A long one that somebody waits for must not take the child that is kept for short ones.
+    jobs.add("talk on demand", SidecarKind.TRANSCRIPT, Urgency.ON_DEMAND, LONG, 10.0)
+    jobs.wait_for({"talk on demand"}, jobs.claimed)
+    for number in range(3):
+        name = f"photo {number}"
+        jobs.add(name, SidecarKind.THUMB, Urgency.ON_DEMAND, SHORT, 0.05)
+        jobs.wait_for({name}, jobs.finished)
+    engine.stop()
+    thread.join(60)
+    assert jobs.finished == ["photo 0", "photo 1", "photo 2"]
+    assert "talk 0" in jobs.released
+
+
+def test_urgent_work_is_first_and_the_kinds_keep_their_order(pool: WorkerPool) -> None:
+    jobs = Jobs()
+    jobs.add("backfill", SidecarKind.THUMB, Urgency.BACKFILL, SHORT, 0.4)
+    jobs.add("text", SidecarKind.OCR, Urgency.NEW, SHORT, 0.4)
+    jobs.add("new", SidecarKind.THUMB, Urgency.NEW, SHORT, 0.4)
+    jobs.add("again", SidecarKind.THUMB, Urgency.REGENERATE, SHORT, 0.4)
+    jobs.add("asked", SidecarKind.EMBEDDINGS, Urgency.ON_DEMAND, SHORT, 0.4)
+    Engine(jobs, pool, LIMITS).run()
+    assert jobs.finished[0] == "asked"
+    assert jobs.finished.index("new") < jobs.finished.index("text") < jobs.finished.index("again")
+    assert jobs.finished.index("backfill") < jobs.finished.index("again")
+    assert set(jobs.finished) == set(jobs.claimed)
+
+
+def test_what_is_in_flight_stays_within_a_second_of_work_for_each_worker(pool: WorkerPool) -> None:
+    jobs = Jobs()
+    for number in range(1000):
+        jobs.add(f"photo {number}", SidecarKind.THUMB, Urgency.BACKFILL, SHORT, 0.05)
+    most = 0
+    engine = Engine(jobs, pool, {**LIMITS, "thumb": 1000}, progress=lambda: None)
+    finish = jobs.finish
+
+    def watched(results: Sequence[Result[str]], now: float) -> Mapping[str, str]:
+        nonlocal most
+        most = max(most, len(jobs.claimed) - len(jobs.finished) - len(results))
+        return finish(results, now)
+
+    jobs.finish = watched  # type: ignore[method-assign]
+    engine.run()
+    assert len(jobs.finished) == 1000
+    assert most <= 2 * 10 + 10
+
+
+def test_a_lane_without_room_leaves_it_to_the_others(pool: WorkerPool) -> None:
+    jobs = Jobs()
+    jobs.add("talk", SidecarKind.TRANSCRIPT, Urgency.NEW, LONG, 10.0)
+    jobs.add("another", SidecarKind.TRANSCRIPT, Urgency.NEW, LONG, 10.0)
+    engine = Engine(jobs, pool, {**LIMITS, "transcript": 1})
+    thread = threading.Thread(target=lambda: engine.run(until_idle=False))
+    thread.start()
+    jobs.wait_for({"talk"}, jobs.claimed)
+    jobs.add("text", SidecarKind.OCR, Urgency.BACKFILL, SHORT, 1.0)
+    jobs.wait_for({"text"}, jobs.claimed)
+    engine.stop()
+    thread.join(60)
+    assert "another" not in jobs.claimed
