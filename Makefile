@@ -6,6 +6,7 @@
 #   make lint              formatting, linters, types, import contracts
 #   make bench             benchmarks beside other tools, gated by benches/thresholds.toml
 #   make bench-smoke       the same, small and quick: does it run?
+#   make bench-peers       thumbnails beside libvips and Pillow-SIMD, each in an environment of its own; checks its goals
 #   make soak              everything broken on purpose, at the large numbers: hours; SOAK="--part kills" for a part
 #   make setup             only set up
 #   make wheel             build a wheel into dist/
@@ -18,7 +19,7 @@ NATIVE := $(VENV)/python tools/native.py run
 export DIR
 SOAK ?=
 
-.PHONY: demo test test-python test-rust lint format bench bench-smoke soak setup setup-dev wheel clean help
+.PHONY: demo test test-python test-rust lint format bench bench-smoke bench-peers soak setup setup-dev wheel clean help
 
 help:
 	@sed -n 's/^#  *make /make /p' Makefile
@@ -64,6 +65,9 @@ bench-smoke:
 
 soak: setup-dev
 	@nice -n 10 $(VENV)/python tools/soak.py $(SOAK)
+
+bench-peers: setup-dev
+	@$(VENV)/python tools/bench_peers.py $(ARGS)
 
 wheel: setup
 	@$(VENV)/python -m pip --disable-pip-version-check wheel --quiet --no-deps --wheel-dir dist .

@@ -23,7 +23,7 @@ if TYPE_CHECKING:
     from pillion.indexer import IndexReport
     from pillion.library import Library, Status, WorkReport
     from pillion.model import SidecarFormat, SidecarKind, SidecarStatus
-    from pillion.parts import decode, file_thumbnail, thumbhash, thumbnail
+    from pillion.parts import decode, file_thumbnail, thumbhash, thumbnail, thumbnail_batch
     from pillion.results import OcrResult, TranscriptResult
     from pillion.sidecars import Failed, Pending, Ready
     from pillion.text import embed, ocr, transcribe
@@ -34,7 +34,7 @@ _HOMES = {
     "pillion.indexer": ("IndexReport",),
     "pillion.library": ("Library", "Status", "WorkReport"),
     "pillion.model": ("SidecarFormat", "SidecarKind", "SidecarStatus"),
-    "pillion.parts": ("decode", "file_thumbnail", "thumbhash", "thumbnail"),
+    "pillion.parts": ("decode", "file_thumbnail", "thumbhash", "thumbnail", "thumbnail_batch"),
     "pillion.sidecars": ("Failed", "Pending", "Ready"),
     "pillion.results": ("OcrResult", "TranscriptResult"),
     "pillion.text": ("embed", "ocr", "transcribe"),
@@ -69,6 +69,7 @@ __all__ = [
     "ocr",
     "thumbhash",
     "thumbnail",
+    "thumbnail_batch",
     "transcribe",
 ]
 

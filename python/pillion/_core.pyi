@@ -6,13 +6,20 @@ end; what they raise ends the call. ``threads``: 0 means one per core.
 """
 
 import os
-from collections.abc import Callable, Sequence
-from typing import TypeAlias, final
+from collections.abc import Callable, Iterable, Sequence
+from typing import Generic, TypeAlias, TypeVar, final
 
 import numpy as np
 from numpy.typing import NDArray
 
+from pillion.errors import ItemError
+
 AnyPath: TypeAlias = str | bytes | os.PathLike[str] | os.PathLike[bytes]
+Spec: TypeAlias = tuple[str, int, int] | tuple[str, int, int, int]
+"""A thumbnail to make: name, longest side in pixels, WebP quality (0 to 100) and WebP effort (0 to 6), which may be left
+out where a ``method`` argument gives it for all."""
+
+_Path = TypeVar("_Path", bound=str | os.PathLike[str])
 
 __version__: str
 ERROR_CLASSES: list[str]
@@ -217,20 +224,40 @@ def probe(source: AnyPath | bytes) -> ImageInfo:
 
 def thumbnails(
     source: str | os.PathLike[str] | bytes,
-    specs: Sequence[tuple[str, int, int]],
+    specs: Sequence[Spec],
     *,
     max_pixels: int = 268435456,
     method: int = ...,
 ) -> list[Thumbnail]:
     """Thumbnails of an image file (path) or its bytes: one read, one decode for all ``specs``.
 
-    ``specs``: (name, longest side, WebP quality). Never upscales. Upright by EXIF; no metadata is kept.
-    ``method``: WebP effort, 0 (fast) to 6 (small).
+    Never upscales. Upright by EXIF; no metadata is kept. ``method``: WebP effort, 0 (fast) to 6 (small).
     """
 
-def thumbnails_from_pixels(
-    pixels: NDArray[np.uint8], specs: Sequence[tuple[str, int, int]], *, method: int = ...
-) -> list[Thumbnail]:
+@final
+class ThumbnailBatch(Generic[_Path]):
+    """The iterator of :func:`thumbnail_batch`. Use it from one thread at a time."""
+
+    def __iter__(self) -> ThumbnailBatch[_Path]: ...
+    def __next__(self) -> tuple[_Path, list[Thumbnail] | ItemError]: ...
+    def close(self) -> None:
+        """Stop: each thread ends the picture it is at; what was not handed out is dropped. Deletion does the same."""
+
+def thumbnail_batch(
+    paths: Iterable[_Path],
+    specs: Sequence[Spec],
+    *,
+    threads: int = 0,
+    max_pixels: int = 268435456,
+    method: int = ...,
+) -> ThumbnailBatch[_Path]:
+    """Thumbnails of many files on ``threads`` threads: (path as given, thumbnails or the error), as they finish.
+
+    Takes paths from ``paths`` only as threads get free: two for each thread are in flight at most. What ``paths`` raises,
+    or TypeError for what is not a path, ends the iteration. Ctrl-C is seen within 50 ms of waiting.
+    """
+
+def thumbnails_from_pixels(pixels: NDArray[np.uint8], specs: Sequence[Spec], *, method: int = ...) -> list[Thumbnail]:
     """The same for decoded pixels: uint8, shape (H, W, 3) RGB or (H, W, 4) RGBA, C-contiguous."""
 
 def decode(

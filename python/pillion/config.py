@@ -42,6 +42,7 @@ policy = "{policy}"            # what this device generates: "mobile", "desktop"
 # What is generated, on top of the policy:
 # [thumb]
 # variants = ["grid@2x", "detail@1x", "grid@3x"]
+# method = 2                  # WebP effort, 0 (fast) to 6 (small); or by variant: {{ "detail@1x" = 4 }}
 # [ocr]
 # languages = ["eng"]
 # [transcript]

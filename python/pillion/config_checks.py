@@ -10,7 +10,7 @@ from typing import Any
 
 from pillion.errors import ConfigError
 from pillion.hours import parse_span
-from pillion.model import KIND_VARIANTS, TRANSCRIPT_LANGUAGES, WHISPER_SIZES, SidecarKind
+from pillion.model import KIND_VARIANTS, THUMB_SPECS, TRANSCRIPT_LANGUAGES, WHISPER_SIZES, SidecarKind
 from pillion.toml_lines import key_lines
 
 Key = tuple[str, ...]
@@ -96,6 +96,15 @@ def _language(value: Any) -> str | None:
     return f'a language code, e.g. "en"{nearest(value, TRANSCRIPT_LANGUAGES)}'
 
 
+def _methods(value: Any) -> str | None:
+    expected = 'a WebP effort from 0 to 6, or a table of them by variant, e.g. { "detail@1x" = 4 }'
+    efforts = value.values() if isinstance(value, dict) else [value]
+    if any(isinstance(effort, bool) or effort not in range(7) for effort in efforts):
+        return expected
+    wrong = next((name for name in value if name not in THUMB_SPECS), None) if isinstance(value, dict) else None
+    return None if wrong is None else expected + nearest(wrong, tuple(THUMB_SPECS))
+
+
 def _hours(value: Any) -> str | None:
     spans = [value] if isinstance(value, str) and value else value
     expected = 'a span of hours such as "22:00-07:00", or a list of them'
@@ -123,7 +132,7 @@ SECTIONS: Mapping[str, Mapping[str, Check]] = {
     },
 }
 _KIND_KEYS: Mapping[SidecarKind, Mapping[str, Check]] = {
-    SidecarKind.THUMB: {},
+    SidecarKind.THUMB: {"method": _methods},
     SidecarKind.OCR: {"languages": _languages},
     SidecarKind.TRANSCRIPT: {"model": _model, "language": _language},
     SidecarKind.EMBEDDINGS: {},

@@ -91,22 +91,26 @@ class MediaClass(StrEnum):
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class ThumbSpec:
-    """One thumbnail variant: the longest side in pixels (never upscaled) and the WebP quality, 0 to 100."""
+    """One thumbnail variant: the longest side in pixels (never upscaled), the WebP quality, 0 to 100, and the effort.
+
+    The effort is libwebp's ``method``, 0 (fast) to 6 (small).
+    """
 
     name: str
     max_side: int
     quality: int
+    method: int
 
 
 THUMB_SPECS: Mapping[str, ThumbSpec] = {
     spec.name: spec
     for spec in (
-        ThumbSpec(name="icon", max_side=128, quality=80),
-        ThumbSpec(name="grid@1x", max_side=256, quality=85),
-        ThumbSpec(name="grid@2x", max_side=512, quality=85),
-        ThumbSpec(name="grid@3x", max_side=768, quality=85),
-        ThumbSpec(name="detail@1x", max_side=1024, quality=90),
-        ThumbSpec(name="detail@2x", max_side=2048, quality=90),
+        ThumbSpec(name="icon", max_side=128, quality=80, method=2),
+        ThumbSpec(name="grid@1x", max_side=256, quality=85, method=2),
+        ThumbSpec(name="grid@2x", max_side=512, quality=85, method=2),
+        ThumbSpec(name="grid@3x", max_side=768, quality=85, method=2),
+        ThumbSpec(name="detail@1x", max_side=1024, quality=90, method=2),
+        ThumbSpec(name="detail@2x", max_side=2048, quality=90, method=2),
     )
 }
 

@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import json
 import os
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from pathlib import Path
+from typing import TypeVar
 
 import numpy as np
 from numpy.typing import NDArray
@@ -15,6 +16,7 @@ from pillion.errors import ErrorClass, ItemError, UsageError
 from pillion.model import THUMB_SPECS, Empty, GenerationRequest, SidecarKind
 
 PathLike = str | os.PathLike[str]
+Path_ = TypeVar("Path_", bound=PathLike)
 MAX_PIXELS = 1 << 28
 """Pictures with more pixels than these 268 million are refused unless the caller says otherwise."""
 
@@ -38,12 +40,41 @@ def thumbnail(source: PathLike | bytes | NDArray[np.uint8], variants: Sequence[s
     ``unsupported``, ``too_large``, ``missing_source``), UsageError for an unknown variant or an array of another shape.
     """
     check_variants(variants)
-    specs = [(name, THUMB_SPECS[name].max_side, THUMB_SPECS[name].quality) for name in variants]
+    specs = _specs(variants)
     if isinstance(source, np.ndarray):
         made = _core.thumbnails_from_pixels(_checked_pixels(source), specs)
     else:
         made = _core.thumbnails(source, specs)
     return {thumb.name: thumb.data for thumb in made}
+
+
+def thumbnail_batch(
+    paths: Iterable[Path_], variants: Sequence[str] = ("grid@2x",), *, threads: int = 0
+) -> Iterator[tuple[Path_, dict[str, bytes] | ItemError]]:
+    """Thumbnails of many pictures, made by ``threads`` threads in Rust without the GIL (0: one for each core).
+
+    Yields (the path as given, variant -> bytes) as each is done, in no fixed order, and (path, ItemError) for a file
+    that cannot be had or decoded: one bad file never stops the rest. ``paths`` is read only as threads get free, so it
+    may be endless; two files for each thread are in flight at most. To stop, leave the loop or close the iterator: the
+    threads end with the picture each is at. Raises UsageError for an unknown variant.
+    """
+    check_variants(variants)
+    return _batch(_core.thumbnail_batch(paths, _specs(variants), threads=threads))
+
+
+def _batch(
+    batch: _core.ThumbnailBatch[Path_],
+) -> Iterator[tuple[Path_, dict[str, bytes] | ItemError]]:
+    try:
+        for path, made in batch:
+            yield path, made if isinstance(made, ItemError) else {thumb.name: thumb.data for thumb in made}
+    finally:
+        batch.close()
+
+
+def _specs(variants: Sequence[str]) -> list[_core.Spec]:
+    wanted = [THUMB_SPECS[name] for name in variants]
+    return [(spec.name, spec.max_side, spec.quality, spec.method) for spec in wanted]
 
 
 def _checked_pixels(pixels: NDArray[np.uint8]) -> NDArray[np.uint8]:
@@ -72,6 +103,54 @@ def file_thumbnail(path: PathLike, variants: Sequence[str] = ("grid@2x",)) -> di
     if isinstance(made, Empty):
         raise ItemError(ErrorClass.UNSUPPORTED, made.note)
     return {produced.variant: produced.data for produced in made}
+
+
+def file_thumbnail_batch(
+    paths: Iterable[Path_], variants: Sequence[str] = ("grid@2x",), *, threads: int = 0
+) -> Iterator[tuple[Path_, dict[str, bytes] | ItemError]]:
+    """:func:`thumbnail_batch` for any files: pictures first, then, one by one, what :func:`file_thumbnail` takes."""
+    check_variants(variants)
+    return _file_batch(paths, variants, threads)
+
+
+def _file_batch(
+    paths: Iterable[Path_], variants: Sequence[str], threads: int
+) -> Iterator[tuple[Path_, dict[str, bytes] | ItemError]]:
+    others: list[Path_] = []
+
+    def pictures() -> Iterator[Path_]:
+        for path in paths:
+            if is_picture(path):
+                yield path
+            else:
+                others.append(path)
+
+    for path, made in thumbnail_batch(pictures(), variants, threads=threads):
+        if isinstance(made, ItemError) and made.error_class is ErrorClass.UNSUPPORTED:
+            others.append(path)  # another decoder may know it
+        else:
+            yield path, made
+    for path in others:
+        try:
+            yield path, file_thumbnail(path, variants)
+        except ItemError as error:
+            yield path, error
+
+
+def is_picture(path: PathLike) -> bool:
+    """Whether the file's first bytes are those of a picture; False too for one that cannot be read."""
+    try:
+        return mime_of(path).startswith("image/")
+    except ItemError:
+        return False
+
+
+def has_thumbnail(path: PathLike) -> bool:
+    """Whether a thumbnail can be made of files of this type; False too for one that cannot be read."""
+    try:
+        return generators.find(SidecarKind.THUMB, mime_of(path)) is not None
+    except ItemError:
+        return False
 
 
 def check_variants(variants: Sequence[str]) -> None:

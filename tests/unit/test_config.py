@@ -47,6 +47,8 @@ def test_every_line_of_the_template_is_valid_when_it_is_switched_on(tmp_path: Pa
         ("\n[work]\nworkers = -1", "line 3: 'work.workers' must be"),
         ("[work]\nworkes = 1", r"line 2: unknown key 'work.workes'; did you mean 'workers'\?"),
         ("[thumb]\nvariants = ['grid@9x']", "line 2: 'thumb.variants' must be a list of icon"),
+        ("[thumb]\nmethod = 7", "line 2: 'thumb.method' must be a WebP effort from 0 to 6"),
+        ("[thumb]\nmethod = { huge = 4 }", "line 2: 'thumb.method' must be"),
         ("[ocr]\nlangages = ['eng']", r"did you mean 'languages'\?"),
         ("[thumbs]\nenable = true", r"line 1: unknown key 'thumbs'; did you mean 'thumb'\?"),
         ("[locations.'/a']\nocrr.enable = true", r"did you mean 'ocr'\?"),

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 import os
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 from typing import Annotated, Any
 
@@ -14,7 +14,7 @@ import pillion
 from pillion.cli.options import printable
 from pillion.cli.output import note, print_json, say
 from pillion.errors import ItemError
-from pillion.parts import check_variants, file_thumbnail
+from pillion.parts import file_thumbnail_batch, has_thumbnail
 
 Sources = Annotated[list[Path], typer.Argument(metavar="SRC", help="Files.", show_default=False)]
 
@@ -27,24 +27,39 @@ def register(app: typer.Typer) -> None:
 
 
 def thumb(
-    sources: Sources,
+    sources: Annotated[
+        list[Path], typer.Argument(metavar="SRC", help="Files, or folders with them.", show_default=False)
+    ],
     output: Annotated[Path, typer.Option("-o", "--output", help="The folder to write to.", show_default=False)],
     variant: Annotated[list[str] | None, typer.Option("--variant", "-V", help="May be given again.")] = None,
 ) -> None:
-    """WebP thumbnails of pictures, PDFs and videos, as NAME.VARIANT.webp in a folder."""
-    variants = variant or ["grid@2x"]
-    check_variants(variants)
-    output.mkdir(parents=True, exist_ok=True)
+    """WebP thumbnails of pictures, PDFs and videos, as NAME.VARIANT.webp in a folder, on all cores."""
     taken: set[str] = set()
-
-    def make(source: Path) -> None:
-        name = _free_name(source.name, taken)
-        for made, data in file_thumbnail(source, variants).items():
-            target = output / f"{name}.{made}.webp"
+    names = {source: _free_name(source.name, taken) for source in dict.fromkeys(_files(sources))}
+    batch = file_thumbnail_batch(names, variant or ["grid@2x"])
+    output.mkdir(parents=True, exist_ok=True)
+    failed = 0
+    for source, made in batch:
+        if isinstance(made, ItemError):
+            failed += 1
+            _say_failed(source, made)
+            continue
+        for name, data in made.items():
+            target = output / f"{names[source]}.{name}.webp"
             target.write_bytes(data)
             say(printable(str(target)))
+    if failed:
+        raise typer.Exit(1)
 
-    _each(sources, make)
+
+def _files(sources: Sequence[Path]) -> Iterator[Path]:
+    """The sources; instead of a folder the files below it that can have a thumbnail, by name."""
+    for source in sources:
+        if source.is_dir():
+            below = sorted(Path(folder, name) for folder, _, names in os.walk(source) for name in names)
+            yield from filter(has_thumbnail, below)
+        else:
+            yield source
 
 
 def _free_name(name: str, taken: set[str]) -> str:
@@ -92,6 +107,10 @@ def _each(sources: Sequence[Path], make: Callable[[Path], None]) -> None:
             make(source)
         except ItemError as error:
             failed += 1
-            note(f"pillion: {printable(str(source))}: {error.error_class}: {error}")
+            _say_failed(source, error)
     if failed:
         raise typer.Exit(1)
+
+
+def _say_failed(source: Path, error: ItemError) -> None:
+    note(f"pillion: {printable(str(source))}: {error.error_class}: {error}")

@@ -14,15 +14,15 @@ class ImageThumbGenerator:
 
     kind = SidecarKind.THUMB
     name = "thumb-image"
-    version = 1
+    version = 2
 
     def accepts(self, mime: str) -> bool:
         """All raster images; one the core has no decoder for is unsupported, and says so."""
         return mime.startswith("image/") and mime != "image/svg+xml"
 
     def recipe(self, mime: str, variant: str, settings: Mapping[str, Any]) -> Recipe:
-        """The size and the quality."""
-        return _thumbs.recipe(self.name, self.version, variant)
+        """The size, the quality and the method."""
+        return _thumbs.recipe(self.name, self.version, variant, settings)
 
     def generate(self, request: GenerationRequest) -> Generated:
         """All variants from one decode. Raises ItemError."""

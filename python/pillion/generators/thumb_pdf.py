@@ -14,15 +14,15 @@ class PdfThumbGenerator:
 
     kind = SidecarKind.THUMB
     name = "thumb-pdf"
-    version = 1
+    version = 2
 
     def accepts(self, mime: str) -> bool:
         """PDFs only."""
         return mime == "application/pdf"
 
     def recipe(self, mime: str, variant: str, settings: Mapping[str, Any]) -> Recipe:
-        """The size and the quality."""
-        return _thumbs.recipe(self.name, self.version, variant)
+        """The size, the quality and the method."""
+        return _thumbs.recipe(self.name, self.version, variant, settings)
 
     def generate(self, request: GenerationRequest) -> Generated:
         """All variants from one rendering, at the size of the largest. Raises ItemError."""

@@ -14,15 +14,15 @@ class VideoThumbGenerator:
 
     kind = SidecarKind.THUMB
     name = "thumb-video"
-    version = 1
+    version = 2
 
     def accepts(self, mime: str) -> bool:
         """All video containers; one FFmpeg has no decoder for is unsupported, and says so."""
         return mime.startswith("video/")
 
     def recipe(self, mime: str, variant: str, settings: Mapping[str, Any]) -> Recipe:
-        """The size and the quality."""
-        return _thumbs.recipe(self.name, self.version, variant)
+        """The size, the quality and the method."""
+        return _thumbs.recipe(self.name, self.version, variant, settings)
 
     def generate(self, request: GenerationRequest) -> Generated:
         """All variants from one frame. Raises ItemError."""

@@ -3,6 +3,7 @@
 //! Nothing here trusts a file: the size a header announces is checked before anything is allocated for it, decoders
 //! get a memory budget, and every failure has a class.
 
+mod batch;
 mod bitmap;
 mod colour;
 mod encode;
@@ -23,6 +24,7 @@ mod tiff;
 mod turbo;
 mod webp;
 
+pub use batch::{Batch, Outcome, Waited};
 pub use encode::{DEFAULT_METHOD, MAX_METHOD};
 pub use format::{About, Format};
 pub use memory::Limits;

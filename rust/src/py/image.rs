@@ -1,4 +1,4 @@
-//! Bindings of the picture functions: formats, headers, thumbnails, pixels, hashes.
+//! Bindings of the picture functions: formats, headers, thumbnails, pixels, hashes. The batch has a file of its own.
 
 use std::path::PathBuf;
 
@@ -107,7 +107,7 @@ impl ImageInfo {
 
 /// One thumbnail: its name, size and WebP file.
 #[pyclass(frozen, module = "pillion._core")]
-struct Thumbnail {
+pub(super) struct Thumbnail {
     #[pyo3(get)]
     name: String,
     #[pyo3(get)]
@@ -130,7 +130,7 @@ impl Thumbnail {
 }
 
 impl Thumbnail {
-    fn wrap(py: Python<'_>, made: Vec<image::Thumbnail>) -> Vec<Self> {
+    pub(super) fn wrap(py: Python<'_>, made: Vec<image::Thumbnail>) -> Vec<Self> {
         let wrap_one = |thumbnail: image::Thumbnail| Self {
             name: thumbnail.name,
             width: thumbnail.width,
@@ -160,8 +160,20 @@ impl Source {
     }
 }
 
-fn specs(specs: Vec<(String, u32, u8)>, method: u8) -> PyResult<Vec<Spec>> {
-    let check = |(name, max_side, quality): (String, u32, u8)| {
+/// (name, longest side, quality) or the same with a method.
+#[derive(FromPyObject)]
+pub(super) enum SpecTuple {
+    WithMethod((String, u32, u8, u8)),
+    Plain((String, u32, u8)),
+}
+
+/// Specs from Python; `method` is for those that name none.
+pub(super) fn specs(specs: Vec<SpecTuple>, method: u8) -> PyResult<Vec<Spec>> {
+    let check = |tuple: SpecTuple| {
+        let (name, max_side, quality, method) = match tuple {
+            SpecTuple::WithMethod(spec) => spec,
+            SpecTuple::Plain((name, max_side, quality)) => (name, max_side, quality, method),
+        };
         if max_side == 0 || quality > 100 || method > image::MAX_METHOD {
             let limit = image::MAX_METHOD;
             return Err(PyValueError::new_err(format!(
@@ -193,7 +205,7 @@ fn probe(py: Python<'_>, source: Source) -> PyResult<ImageInfo> {
 fn thumbnails(
     py: Python<'_>,
     source: Source,
-    specs: Vec<(String, u32, u8)>,
+    specs: Vec<SpecTuple>,
     max_pixels: u64,
     method: u8,
 ) -> PyResult<Vec<Thumbnail>> {
@@ -210,7 +222,7 @@ fn thumbnails(
 fn thumbnails_from_pixels(
     py: Python<'_>,
     pixels: PyReadonlyArray3<'_, u8>,
-    specs: Vec<(String, u32, u8)>,
+    specs: Vec<SpecTuple>,
     method: u8,
 ) -> PyResult<Vec<Thumbnail>> {
     let specs = self::specs(specs, method)?;

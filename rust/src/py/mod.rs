@@ -1,6 +1,7 @@
 //! `pillion._core`: the only user of pyo3. Each binding extracts its arguments, detaches from the interpreter, calls
 //! one function of the core and wraps what comes back.
 
+mod batch;
 mod files;
 mod image;
 
@@ -27,6 +28,7 @@ fn _core(m: &Bound<'_, PyModule>) -> PyResult<()> {
         "ERROR_CLASSES",
         ErrorClass::ALL.map(ErrorClass::as_str).to_vec(),
     )?;
+    batch::register(m)?;
     files::register(m)?;
     image::register(m)?;
     Ok(())
