@@ -34,9 +34,15 @@ WORKER = ROOT / "benches" / "peers" / "worker.py"
 
 ENVIRONMENTS: dict[str, tuple[list[str], dict[str, str]]] = {
     "pyvips": (["pyvips==3.2.0", "pyvips-binary==8.18.7"], {}),
-    "pillow-simd": (["--no-binary=pillow-simd", "pillow-simd==12.1.1.post0"], {"CC": "cc -mavx2"}),
+    "pillow-simd": (
+        ["--no-binary=pillow-simd", "-Cjpeg=enable", "-Cwebp=enable", "-Czlib=enable", "pillow-simd==12.1.1.post0"],
+        {"CC": "cc -mavx2"},
+    ),
 }
 """What pip installs for each peer, and the environment it builds in."""
+
+HEADERS = ("libjpeg-dev", "libwebp-dev", "zlib1g-dev")
+"""Debian packages that Pillow-SIMD is built with."""
 
 HOME_OF = {"pyvips": "pyvips", "pyvips-once": "pyvips", "pillow-simd": "pillow-simd"}
 SIZES = ((1024, 90), (768, 85), (512, 85))
@@ -124,7 +130,7 @@ def ensure_environment(name: str) -> Path:
     install = [str(python), "-m", "pip", "--disable-pip-version-check", "install", "--quiet", *packages]
     done = subprocess.run(install, env={**os.environ, **extra}, capture_output=True, text=True, check=False)
     if done.returncode:
-        hint = " (it is built from source: apt-get install libjpeg-dev libwebp-dev zlib1g-dev)" if extra else ""
+        hint = f" (it is built from source: apt-get install {' '.join(HEADERS)})" if extra else ""
         raise SetupError(f"{name} cannot be installed{hint}: {done.stderr.strip()[-300:]}")
     record.write_text(wanted)
     return python

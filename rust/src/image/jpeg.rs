@@ -1,5 +1,7 @@
-//! JPEG by libjpeg-turbo: header first, then one decode at the smallest scale that is enough.
+//! JPEG: header first, then one decode at the smallest scale that is enough, by libjpeg-turbo or, for the usual sort of
+//! file, by the decoder in `baseline`.
 
+use super::baseline;
 use super::memory::{self, Limits};
 use super::orient::{self, Orientation};
 use super::partial;
@@ -119,6 +121,9 @@ impl<'data> Job<'data> {
 
     /// The planes, and whether the file ends early.
     fn planes(&mut self) -> Result<(Planes, bool)> {
+        if let Some(planes) = self.baseline_planes() {
+            return Ok((planes, false));
+        }
         let sampling = self.info.sampling;
         let (planes, verdict) = self
             .decompressor
@@ -128,6 +133,16 @@ impl<'data> Job<'data> {
             partial::rows_of_jpeg(&luma.data, luma.width as usize)
         })?;
         Ok((planes, truncated))
+    }
+
+    /// The planes by the decoder for the usual sort of file, if this is one and sound.
+    fn baseline_planes(&self) -> Option<Planes> {
+        if self.scale == Scale::FULL {
+            return None;
+        }
+        let size = (self.info.width, self.info.height);
+        let planes = self.info.sampling.plane_sizes(self.size);
+        baseline::planes(self.data, self.scale.0 as usize, size, planes)
     }
 
     fn picture<T>(&self, raster: T, truncated: bool) -> Picture<T> {

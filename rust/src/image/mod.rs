@@ -3,12 +3,15 @@
 //! Nothing here trusts a file: the size a header announces is checked before anything is allocated for it, decoders
 //! get a memory budget, and every failure has a class.
 
+mod baseline;
 mod batch;
 mod bitmap;
 mod colour;
 mod encode;
 mod format;
 mod gif;
+mod huffman;
+mod idct;
 mod jpeg;
 mod memory;
 mod orient;

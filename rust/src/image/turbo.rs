@@ -54,6 +54,11 @@ impl Sampling {
         self.0 >= 0 && self.0 != sys::TJSAMP_TJSAMP_GRAY as c_int
     }
 
+    /// Columns and rows of each plane of a picture of this (scaled) size.
+    pub fn plane_sizes(self, size: (u32, u32)) -> [(u32, u32); 3] {
+        [0, 1, 2].map(|index| self.plane_size(index, size))
+    }
+
     /// Columns and rows of component `index`'s plane of a picture of this (scaled) size.
     fn plane_size(self, index: c_int, (width, height): (u32, u32)) -> (u32, u32) {
         // SAFETY: both are pure functions of integers; impossible ones give -1 or 0.
