@@ -10,15 +10,15 @@ from pillion.model import Generated, GenerationRequest, Recipe, SidecarKind
 
 
 class ImageThumbGenerator:
-    """``thumb`` sidecars of raster images."""
+    """``thumb`` sidecars of images. Drawings (SVG) are drawn at the size wanted, raster images are never enlarged."""
 
     kind = SidecarKind.THUMB
     name = "thumb-image"
     version = 2
 
     def accepts(self, mime: str) -> bool:
-        """All raster images; one the core has no decoder for is unsupported, and says so."""
-        return mime.startswith("image/") and mime != "image/svg+xml"
+        """All images; one the core has no decoder for is unsupported, and says so."""
+        return mime.startswith("image/")
 
     def recipe(self, mime: str, variant: str, settings: Mapping[str, Any]) -> Recipe:
         """The size, the quality and the method."""

@@ -1,6 +1,6 @@
 //! Which decoder a file is for, told from its first bytes and never from its name; and the table of what is read here.
 
-use super::raw;
+use super::{raw, svg};
 
 /// A picture format this module decodes.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -21,6 +21,18 @@ pub enum Format {
     Webp,
     /// A camera's raw file, shown by the preview in it.
     Raw,
+    /// AV1 pictures in a HEIF container.
+    Avif,
+    /// JPEG XL, bare or in a container.
+    Jxl,
+    /// The "Quite OK Image" format.
+    Qoi,
+    /// Netpbm's portable anymaps.
+    Pnm,
+    /// Photoshop documents.
+    Psd,
+    /// Scalable Vector Graphics, also packed by gzip.
+    Svg,
 }
 
 /// What is known of a format before any file of it is seen.
@@ -44,14 +56,20 @@ pub struct About {
 
 impl Format {
     /// Every format, in the order people look for them.
-    pub const ALL: [Self; 8] = [
+    pub const ALL: [Self; 14] = [
         Self::Jpeg,
         Self::Png,
         Self::Gif,
         Self::Webp,
+        Self::Avif,
+        Self::Jxl,
         Self::Tiff,
         Self::Bmp,
         Self::Ico,
+        Self::Svg,
+        Self::Psd,
+        Self::Pnm,
+        Self::Qoi,
         Self::Raw,
     ];
 
@@ -80,6 +98,13 @@ impl Format {
             [b'I', b'I', 42 | 43, 0, ..] | [b'M', b'M', 0, 42 | 43, ..] => Some(Self::Tiff),
             [0, 0, 1 | 2, 0, count, high, ..] if (*count, *high) != (0, 0) => Some(Self::Ico),
             [b'B', b'M', ..] if bmp_header_size_is_known(data) => Some(Self::Bmp),
+            [_, _, _, _, b'f', b't', b'y', b'p', ..] if brands_avif(data) => Some(Self::Avif),
+            [0xff, 0x0a, ..] => Some(Self::Jxl),
+            _ if data.starts_with(b"\0\0\0\x0cJXL \r\n\x87\n") => Some(Self::Jxl),
+            [b'q', b'o', b'i', b'f', ..] => Some(Self::Qoi),
+            [b'P', b'1'..=b'7', next, ..] if next.is_ascii_whitespace() => Some(Self::Pnm),
+            [b'8', b'B', b'P', b'S', 0, 1 | 2, ..] => Some(Self::Psd),
+            _ if svg::is_svg(data) => Some(Self::Svg),
             _ => None,
         }
     }
@@ -99,7 +124,7 @@ impl Format {
                 decoder: "libjpeg-turbo",
                 alpha: false,
                 icc: true,
-                note: "baseline, progressive, grey, RGB, CMYK and YCCK, 8 bits a sample",
+                note: "baseline, progressive, arithmetic and lossless coding, 8 to 16 bits, grey, RGB, CMYK and YCCK",
             },
             Self::Png => &About {
                 name: "png",
@@ -127,6 +152,24 @@ impl Format {
                 alpha: true,
                 icc: true,
                 note: "lossy and lossless; of an animation the first frame",
+            },
+            Self::Avif => &About {
+                name: "avif",
+                mime_types: &["image/avif"],
+                extensions: &["avif"],
+                decoder: "rav1d",
+                alpha: true,
+                icc: true,
+                note: "8 to 12 bits, grids, rotation and mirroring; of a sequence its still picture",
+            },
+            Self::Jxl => &About {
+                name: "jxl",
+                mime_types: &["image/jxl"],
+                extensions: &["jxl"],
+                decoder: "jxl",
+                alpha: true,
+                icc: true,
+                note: "lossy, lossless and recompressed JPEG, grey, RGB and CMYK; of an animation the first frame",
             },
             Self::Tiff => &About {
                 name: "tiff",
@@ -178,7 +221,60 @@ impl Format {
                 icc: true,
                 note: "camera raw, by the smallest preview in it that is large enough",
             },
+            Self::Svg => &About {
+                name: "svg",
+                mime_types: &["image/svg+xml"],
+                extensions: &["svg", "svgz"],
+                decoder: "resvg",
+                alpha: true,
+                icc: false,
+                note: "drawn at the wanted size; nothing outside the file is read; text in installed fonts",
+            },
+            Self::Psd => &About {
+                name: "psd",
+                mime_types: &["image/vnd.adobe.photoshop"],
+                extensions: &["psd", "psb"],
+                decoder: "pillion",
+                alpha: true,
+                icc: true,
+                note: "the merged picture: bilevel, grey, indexed, RGB and CMYK, 8 to 32 bits; no Lab",
+            },
+            Self::Pnm => &About {
+                name: "pnm",
+                mime_types: &["image/x-portable-anymap"],
+                extensions: &["pbm", "pgm", "ppm", "pnm", "pam"],
+                decoder: "pillion",
+                alpha: true,
+                icc: false,
+                note: "P1 to P7, up to 16 bits; the first picture",
+            },
+            Self::Qoi => &About {
+                name: "qoi",
+                mime_types: &["image/qoi"],
+                extensions: &["qoi"],
+                decoder: "pillion",
+                alpha: true,
+                icc: false,
+                note: "RGB and RGBA",
+            },
         }
+    }
+}
+
+/// Whether the brands of a file of ISO media name AVIF: first, or beside a general brand of HEIF.
+fn brands_avif(data: &[u8]) -> bool {
+    let length = data
+        .first_chunk()
+        .map_or(0, |bytes| u32::from_be_bytes(*bytes) as usize);
+    let brands = data.get(8..length.clamp(8, data.len())).unwrap_or_default();
+    let (brands, _) = brands.as_chunks::<4>();
+    let names_it = |brand: &[u8; 4]| matches!(brand, b"avif" | b"avis");
+    match brands {
+        [major, _, rest @ ..] if matches!(major, b"mif1" | b"msf1" | b"miaf" | b"mif2") => {
+            rest.iter().any(names_it)
+        }
+        [major, ..] => names_it(major),
+        [] => false,
     }
 }
 
@@ -209,6 +305,23 @@ mod tests {
             (b"MM\0+\0\x08\0\0", Some(Format::Tiff)),
             (&bmp, Some(Format::Bmp)),
             (b"\0\0\x01\0\x01\0", Some(Format::Ico)),
+            (b"\xff\x0a\x7f", Some(Format::Jxl)),
+            (b"\0\0\0\x14ftypavif\0\0\0\0mif1", Some(Format::Avif)),
+            (b"\0\0\0\x14ftypmif1\0\0\0\0avif", Some(Format::Avif)),
+            (b"\0\0\0\x14ftypmif1\0\0\0\0heic", None),
+            (b"\0\0\0\x10ftypmif1\0\0\0\0avif", None),
+            (b"\0\0\0\x14ftypisom\0\0\0\0avif", None),
+            (b"\0\0\0\x0cJXL \r\n\x87\n", Some(Format::Jxl)),
+            (b"qoif\0\0\0\x01", Some(Format::Qoi)),
+            (b"P6\n# made by", Some(Format::Pnm)),
+            (b"P7\nWIDTH 3", Some(Format::Pnm)),
+            (b"P8\n", None),
+            (b"8BPS\0\x02", Some(Format::Psd)),
+            (b"8BPS\0\x03", None),
+            (
+                b"<svg xmlns='http://www.w3.org/2000/svg'/>",
+                Some(Format::Svg),
+            ),
             (b"BMW is a maker of cars", None),
             (b"RIFF\0\0\0\0WAVEfmt ", None),
             (b"hello", None),

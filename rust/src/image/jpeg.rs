@@ -45,15 +45,14 @@ pub fn decode(data: &[u8], want: Want, limits: &Limits) -> Result<Picture<Pixels
 pub fn decode_raster(data: &[u8], want: Want, limits: &Limits) -> Result<Picture<Raster>> {
     let mut job = Job::new(data, want, limits)?;
     let is_srgb = !colour::needs_conversion(profile(data).as_deref(), Layout::Rgb);
-    Ok(
-        if job.info.colour == Colour::Ycc && job.info.sampling.is_known() && is_srgb {
-            let (planes, truncated) = job.planes()?;
-            job.picture(Raster::Planes(planes), truncated)
-        } else {
-            let (pixels, truncated) = job.pixels()?;
-            job.picture(Raster::Pixels(pixels), truncated)
-        },
-    )
+    let is_plain = job.info.colour == Colour::Ycc && job.info.precision == 8;
+    Ok(if is_plain && job.info.sampling.is_known() && is_srgb {
+        let (planes, truncated) = job.planes()?;
+        job.picture(Raster::Planes(planes), truncated)
+    } else {
+        let (pixels, truncated) = job.pixels()?;
+        job.picture(Raster::Pixels(pixels), truncated)
+    })
 }
 
 /// A decompression whose header has been read and found acceptable.
@@ -71,7 +70,7 @@ impl<'data> Job<'data> {
         let mut decompressor = Decompressor::new(limits.max_bytes)?;
         let info = decompressor.read_header(data)?;
         limits.check_size(info.width, info.height)?;
-        if info.precision != 8 {
+        if !(8..=16).contains(&info.precision) {
             return Err(CoreError::new(
                 ErrorClass::Unsupported,
                 format!("a JPEG of {} bits per sample", info.precision),
@@ -99,9 +98,18 @@ impl<'data> Job<'data> {
         };
         let (width, height) = self.size;
         let mut samples = memory::zeroed(memory::area(width, height) * target.channels())?;
-        let verdict = self
-            .decompressor
-            .decompress(self.data, &mut samples, self.size, target)?;
+        let verdict = match self.info.precision {
+            8 => self
+                .decompressor
+                .decompress(self.data, &mut samples, self.size, target)?,
+            precision => self.decompressor.decompress_deep(
+                self.data,
+                &mut samples,
+                self.size,
+                target,
+                precision,
+            )?,
+        };
         let stride = width as usize * target.channels();
         let truncated = is_truncated(verdict, height, || partial::rows_of_jpeg(&samples, stride))?;
         if target == Layout::Cmyk {
@@ -179,7 +187,7 @@ fn choose_scale(info: &Info, want: Want) -> Scale {
     }
 }
 
-/// Bytes of decoded samples, and of coefficients when they must all be kept: 16 bits for each sample of at most
+/// Bytes of decoded samples, of the same in 16 bits where there are more than 8, and of coefficients when they must all be kept: 16 bits for each sample of at most
 /// three (four for CMYK) full-size components.
 fn bytes_needed(info: &Info, (width, height): (u32, u32)) -> u64 {
     let components = match info.colour {
@@ -189,7 +197,8 @@ fn bytes_needed(info: &Info, (width, height): (u32, u32)) -> u64 {
     };
     let samples = u64::from(width) * u64::from(height) * components;
     let coefficients = u64::from(info.width) * u64::from(info.height) * components * 2;
-    samples + if info.progressive { coefficients } else { 0 }
+    let deep = if info.precision > 8 { samples * 2 } else { 0 };
+    samples + deep + if info.progressive { coefficients } else { 0 }
 }
 
 /// The orientation in the EXIF block, upright without one.

@@ -3,9 +3,12 @@
 //! Nothing here trusts a file: the size a header announces is checked before anything is allocated for it, decoders
 //! get a memory budget, and every failure has a class.
 
+mod avif;
 mod baseline;
 mod batch;
 mod bitmap;
+mod bytes;
+mod cicp;
 mod colour;
 mod encode;
 mod format;
@@ -13,14 +16,19 @@ mod gif;
 mod huffman;
 mod idct;
 mod jpeg;
+mod jxl;
 mod memory;
+mod netpbm;
 mod orient;
 mod partial;
 mod pixels;
 mod png;
+mod psd;
+mod qoi;
 mod raw;
 mod resize;
 mod source;
+mod svg;
 mod thumbhash;
 mod thumbnail;
 mod tiff;
@@ -141,6 +149,12 @@ pub fn probe(data: &[u8]) -> Result<Header> {
         Format::Tiff => tiff::header(data),
         Format::Webp => webp::header(data),
         Format::Raw => raw::header(data),
+        Format::Avif => avif::header(data),
+        Format::Jxl => jxl::header(data, &limits),
+        Format::Svg => svg::header(data),
+        Format::Qoi => qoi::header(data),
+        Format::Pnm => netpbm::header(data),
+        Format::Psd => psd::header(data),
     }?;
     if header.width == 0 || header.height == 0 {
         return Err(CoreError::new(
@@ -165,6 +179,12 @@ pub fn decode(data: &[u8], want: Want, limits: &Limits) -> Result<Picture<Pixels
         Format::Tiff => tiff::decode(data, limits),
         Format::Webp => webp::decode(data, want, limits),
         Format::Raw => raw::decode(data, want, limits),
+        Format::Avif => avif::decode(data, limits),
+        Format::Jxl => jxl::decode(data, limits),
+        Format::Svg => svg::decode(data, want, limits),
+        Format::Qoi => qoi::decode(data, limits),
+        Format::Pnm => netpbm::decode(data, limits),
+        Format::Psd => psd::decode(data, limits),
     }
 }
 
@@ -176,6 +196,7 @@ pub fn decode_raster(data: &[u8], want: Want, limits: &Limits) -> Result<Picture
     match sniff(data)? {
         Format::Jpeg => jpeg::decode_raster(data, want, limits),
         Format::Raw => raw::decode_raster(data, want, limits),
+        Format::Avif => avif::decode_raster(data, limits),
         _ => decode(data, want, limits).map(Picture::into_raster),
     }
 }

@@ -42,6 +42,26 @@ impl Orientation {
         }
     }
 
+    /// This, and then a quarter turn against the clock.
+    pub fn then_turned_left(self) -> Self {
+        self.then_transposed().then_upside_down()
+    }
+
+    /// This, and then an exchange of left and right.
+    pub fn then_mirrored(self) -> Self {
+        Self([2, 1, 4, 3, 6, 5, 8, 7][usize::from(self.0) - 1])
+    }
+
+    /// This, and then an exchange of top and bottom.
+    pub fn then_upside_down(self) -> Self {
+        Self([4, 3, 2, 1, 8, 7, 6, 5][usize::from(self.0) - 1])
+    }
+
+    /// This, and then an exchange of rows and columns.
+    fn then_transposed(self) -> Self {
+        Self([5, 8, 7, 6, 1, 4, 3, 2][usize::from(self.0) - 1])
+    }
+
     /// How upright rows and columns walk through stored ones.
     fn walk(self) -> Walk {
         let (flip_x, flip_y) = match self.0 {
@@ -246,6 +266,29 @@ mod tests {
                 panic!("pixels stay pixels")
             };
             assert_eq!(pixels.data, expected, "tag {tag}");
+        }
+    }
+
+    #[test]
+    fn turns_after_turns_are_one_turn() {
+        let stored = Pixels {
+            width: 3,
+            height: 2,
+            layout: Layout::Gray,
+            data: b"abcdef".to_vec(),
+        };
+        let turned = |pixels: &Pixels, by| upright_pixels(pixels.clone(), by).expect("small");
+        for (tag, _, _) in TURNED {
+            let first = Orientation::from_tag(tag.into());
+            let half = turned(&stored, first);
+            for (second, both) in [
+                (8, first.then_turned_left()),
+                (2, first.then_mirrored()),
+                (4, first.then_upside_down()),
+            ] {
+                let expected = turned(&half, Orientation::from_tag(second));
+                assert_eq!(turned(&stored, both), expected, "{tag} then {second}");
+            }
         }
     }
 

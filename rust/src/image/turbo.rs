@@ -194,7 +194,7 @@ impl Decompressor {
     }
 
     /// Decompress 8-bit samples into `out`, which must hold `width * height` pixels of `target` at the scale set,
-    /// `(width, height)` being what [`Scale::apply`] makes of the header's sides.
+    /// `size` (`width` and `height`) being what [`Scale::apply`] makes of the header's sides.
     ///
     /// # Errors
     /// `corrupt` when nothing can be decoded, `crash` when `out` is of the wrong size: a bug here.
@@ -202,18 +202,12 @@ impl Decompressor {
         &mut self,
         jpeg: &[u8],
         out: &mut [u8],
-        (width, height): (u32, u32),
+        size: (u32, u32),
         target: Layout,
     ) -> Result<Verdict> {
-        let pitch = width as usize * target.channels();
-        if out.len() != pitch * height as usize {
-            return Err(CoreError::new(
-                ErrorClass::Crash,
-                "a JPEG buffer of the wrong size",
-            ));
-        }
+        let pitch = checked_pitch(out, size, target)?;
         // SAFETY: `jpeg` is read within its length. libjpeg writes `pitch` bytes into each of the scaled height's
-        // rows; the header was read from the same bytes by this handle, so `width` and `height` are what it
+        // rows; the header was read from the same bytes by this handle, so `size` is what it
         // computes again, and `out` was just checked to hold them.
         let code = unsafe {
             sys::tj3Decompress8(
@@ -225,6 +219,43 @@ impl Decompressor {
                 code(target),
             )
         };
+        self.verdict(code)
+    }
+
+    /// As [`Self::decompress`] for samples of 9 to 16 bits (`precision`), which are rounded to 8.
+    ///
+    /// # Errors
+    /// As [`Self::decompress`], and `oom`.
+    pub fn decompress_deep(
+        &mut self,
+        jpeg: &[u8],
+        out: &mut [u8],
+        size: (u32, u32),
+        target: Layout,
+        precision: u32,
+    ) -> Result<Verdict> {
+        let pitch = checked_pitch(out, size, target)?;
+        let mut samples: Vec<u16> = Vec::new();
+        samples
+            .try_reserve_exact(out.len())
+            .map_err(|_| CoreError::new(ErrorClass::Oom, "no memory for a deep JPEG"))?;
+        samples.resize(out.len(), 0);
+        let (handle, start, length) = (self.raw(), jpeg.as_ptr(), jpeg.len() as _);
+        let (target, pitch) = (code(target), pitch as c_int);
+        // SAFETY: as for `decompress`; there are as many samples as `out` has, and pitches are counted in samples,
+        // which have 16 bits in both functions.
+        let code = unsafe {
+            if precision <= 12 {
+                let samples = samples.as_mut_ptr().cast();
+                sys::tj3Decompress12(handle, start, length, samples, pitch, target)
+            } else {
+                sys::tj3Decompress16(handle, start, length, samples.as_mut_ptr(), pitch, target)
+            }
+        };
+        let max = (1u32 << precision) - 1;
+        for (target, &sample) in out.iter_mut().zip(&samples) {
+            *target = ((u32::from(sample) * 255 + max / 2) / max) as u8;
+        }
         self.verdict(code)
     }
 
@@ -342,6 +373,18 @@ fn is_harmless(message: &str) -> bool {
         || message.starts_with("Warning: unknown JFIF revision number")
 }
 
+/// Samples of one row, if `out` holds `size` pixels.
+fn checked_pitch(out: &[u8], (width, height): (u32, u32), target: Layout) -> Result<usize> {
+    let pitch = width as usize * target.channels();
+    if out.len() == pitch * height as usize {
+        return Ok(pitch);
+    }
+    Err(CoreError::new(
+        ErrorClass::Crash,
+        "a JPEG buffer of the wrong size",
+    ))
+}
+
 /// TurboJPEG's name for a layout; alpha is set to 255, inks come as stored.
 const fn code(layout: Layout) -> c_int {
     let code = match layout {
@@ -364,30 +407,5 @@ fn reduced(factor: sys::tjscalingfactor) -> sys::tjscalingfactor {
 }
 
 #[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn scaled_sides_round_up() {
-        assert_eq!(Scale(4).apply(4032), 2016);
-        assert_eq!(Scale(1).apply(9), 2);
-        assert_eq!(Scale::FULL.apply(7), 7);
-    }
-
-    #[test]
-    fn every_eighth_is_a_scale_of_the_library() {
-        let mut decompressor = Decompressor::new(1 << 20).expect("a handle");
-        for eighths in 1..=8 {
-            decompressor.set_scale(Scale(eighths)).expect("known");
-        }
-    }
-
-    #[test]
-    fn garbage_is_corrupt() {
-        let mut decompressor = Decompressor::new(1 << 20).expect("a handle");
-        let error = decompressor
-            .read_header(b"\xff\xd8\xff\xe0nonsense")
-            .expect_err("not a JPEG");
-        assert_eq!(error.class, ErrorClass::Corrupt);
-    }
-}
+#[path = "turbo_tests.rs"]
+mod tests;

@@ -7,6 +7,7 @@ use super::{contains, mime_from_name};
 pub(super) fn sniff(head: &[u8], name: &[u8]) -> Option<&'static str> {
     match head {
         [b'P', b'K', 3, 4, ..] => Some(zip(head, name)),
+        [0x1f, 0x8b, 8, ..] => (mime_from_name(name) == "image/svg+xml").then_some("image/svg+xml"),
         [b'P', b'K', 5, 6, ..] => Some("application/zip"),
         [b'R', b'I', b'F', b'F' | b'X', _, _, _, _, form @ ..] => riff(form),
         [b'F', b'O', b'R', b'M', _, _, _, _, form @ ..] => {

@@ -73,7 +73,7 @@ fn picture(ext: &[u8]) -> Option<&'static str> {
         b"heif" | b"hif" => "image/heif",
         b"jxl" => "image/jxl",
         b"jp2" | b"j2k" | b"jpf" | b"jpx" => "image/jp2",
-        b"svg" => "image/svg+xml",
+        b"svg" | b"svgz" => "image/svg+xml",
         b"psd" | b"psb" => "image/vnd.adobe.photoshop",
         b"ico" | b"cur" => "image/x-icon",
         b"qoi" => "image/qoi",

@@ -34,6 +34,7 @@ fn magic_bytes_beat_the_name() {
         (b"P6 640 480 255\n\x01", "", "image/x-portable-anymap"),
         (b"P7\nWIDTH 3\n", "", "image/x-portable-anymap"),
         (b"\x1f\x8b\x08\0", "a.tgz", "application/gzip"),
+        (b"\x1f\x8b\x08\0", "a.svgz", "image/svg+xml"),
         (b"SQLite format 3\0", "a.db", "application/vnd.sqlite3"),
         (b"\x7fELF\x02\x01", "", "application/x-elf"),
         (b"%PDF-1.7\n", "a.txt", "application/pdf"),

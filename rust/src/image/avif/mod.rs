@@ -1,0 +1,350 @@
+//! AVIF: AV1 pictures in a HEIF container, 8 to 12 bits, also put together from a grid of tiles.
+//!
+//! Sources: ISO/IEC 23008-12 (HEIF), "AV1 Image File Format" 1.1. The picture is turned by the `irot` and `imir`
+//! properties alone: an orientation in EXIF data repeats them. A clean aperture (`clap`) is not cut out.
+
+mod av1;
+mod boxes;
+mod frame;
+mod items;
+
+use boxes::damaged;
+use frame::{Frame, Samples};
+use items::{Coded, Items, Property};
+
+use super::bytes::Reader;
+use super::memory::{self, Limits};
+use super::orient::Orientation;
+use super::pixels::{Layout, Pixels, Plane, Planes, Range, Raster};
+use super::{Format, Header, Picture, cicp};
+use crate::error::{CoreError, ErrorClass, Result};
+
+/// Names of alpha as an auxiliary picture.
+const ALPHA: [&[u8]; 2] = [
+    b"urn:mpeg:mpegB:cicp:systems:auxiliary:alpha",
+    b"urn:mpeg:hevc:2015:auxid:1",
+];
+
+/// Bytes held for a pixel: three planes of 16 bits, twice while tiles are copied, and RGBA.
+const WORKING_BYTES: u64 = 16;
+
+/// What the primary item's properties say.
+struct Shown<'data> {
+    width: u32,
+    height: u32,
+    orientation: Orientation,
+    profile: Option<&'data [u8]>,
+    coded: Option<Coded>,
+}
+
+/// Size and orientation.
+///
+/// # Errors
+/// `corrupt` or `unsupported`.
+pub fn header(data: &[u8]) -> Result<Header> {
+    let items = Items::read(data)?;
+    let shown = shown(&items, items.primary)?;
+    Ok(Header {
+        format: Format::Avif,
+        width: shown.width,
+        height: shown.height,
+        orientation: shown.orientation,
+    })
+}
+
+/// Decode to interleaved samples of 8 bits.
+///
+/// # Errors
+/// `corrupt`, `unsupported`, `too_large` or `oom`.
+pub fn decode(data: &[u8], limits: &Limits) -> Result<Picture<Pixels>> {
+    let opened = Opened::new(data, limits)?;
+    let pixels = opened.pixels(limits)?;
+    Ok(opened.picture(pixels))
+}
+
+/// Decode as [`decode`], but leave planes that WebP can take (8 bits, 4:2:0, the matrix of BT.601, sRGB) as they are.
+///
+/// # Errors
+/// As [`decode`].
+pub fn decode_raster(data: &[u8], limits: &Limits) -> Result<Picture<Raster>> {
+    let opened = Opened::new(data, limits)?;
+    if opened.is_plain() {
+        let planes = opened.planes()?;
+        return Ok(opened.picture(Raster::Planes(planes)));
+    }
+    let pixels = opened.pixels(limits)?;
+    Ok(opened.picture(pixels).into_raster())
+}
+
+/// A file whose primary picture has been decoded.
+struct Opened<'data> {
+    items: Items<'data>,
+    shown: Shown<'data>,
+    frame: Frame,
+    /// The file's word on colours, else the stream's.
+    coded: Coded,
+    profile: Option<Vec<u8>>,
+    alpha: Option<u32>,
+}
+
+impl<'data> Opened<'data> {
+    fn new(data: &'data [u8], limits: &Limits) -> Result<Self> {
+        let items = Items::read(data)?;
+        let shown = shown(&items, items.primary)?;
+        limits.check_size(shown.width, shown.height)?;
+        limits.check_bytes(memory::area(shown.width, shown.height) as u64 * WORKING_BYTES)?;
+        let frame = decoded(&items, items.primary, limits)?;
+        let coded = shown.coded.unwrap_or(frame.coded);
+        let profile = match shown.profile {
+            Some(profile) => Some(profile.to_vec()),
+            None => cicp::profile(coded.primaries, coded.transfer),
+        };
+        let alpha = alpha_of(&items, items.primary)?;
+        Ok(Self {
+            items,
+            shown,
+            frame,
+            coded,
+            profile,
+            alpha,
+        })
+    }
+
+    fn picture<T>(self, raster: T) -> Picture<T> {
+        let (width, height) = (self.shown.width, self.shown.height);
+        Picture {
+            raster,
+            orientation: self.shown.orientation,
+            full_size: (width, height),
+            extent: (width.into(), height.into()),
+            profile: self.profile,
+            truncated: false,
+        }
+    }
+
+    /// Whether the planes are what [`Planes`] means.
+    fn is_plain(&self) -> bool {
+        let frame = &self.frame;
+        frame.depth == 8
+            && frame.halves_columns
+            && frame.halves_rows
+            && matches!(self.coded.matrix, 2 | 5 | 6)
+            && self.alpha.is_none()
+            && self.profile.is_none()
+    }
+
+    fn planes(&self) -> Result<Planes> {
+        let plane = |samples: &Samples| -> Result<Plane> {
+            let mut plane = Plane::zeroed(samples.width, samples.height)?;
+            for (target, &sample) in plane.data.iter_mut().zip(&samples.data) {
+                *target = sample as u8;
+            }
+            Ok(plane)
+        };
+        let [y, u, v] = self.frame.planes.as_slice() else {
+            return Err(damaged());
+        };
+        Ok(Planes {
+            y: plane(y)?,
+            u: plane(u)?,
+            v: plane(v)?,
+            range: if self.coded.is_full_range {
+                Range::Full
+            } else {
+                Range::Limited
+            },
+        })
+    }
+
+    fn pixels(&self, limits: &Limits) -> Result<Pixels> {
+        let (layout, samples) = if self.frame.is_grey() {
+            (Layout::Gray, self.frame.luma(self.coded.is_full_range))
+        } else {
+            (Layout::Rgb, self.frame.rgb(self.coded)?)
+        };
+        let pixels = Pixels {
+            width: self.shown.width,
+            height: self.shown.height,
+            layout,
+            data: samples,
+        };
+        let Some(id) = self.alpha else {
+            return Ok(pixels);
+        };
+        let alpha = decoded(&self.items, id, limits)?;
+        if alpha.size() != self.frame.size() {
+            return Err(CoreError::new(
+                ErrorClass::Unsupported,
+                "an AVIF whose alpha has another size than its colours",
+            ));
+        }
+        let is_multiplied = self
+            .items
+            .targets(self.items.primary, *b"prem")
+            .contains(&id);
+        let alpha = alpha.luma(alpha.coded.is_full_range);
+        Ok(with_alpha(pixels, &alpha, is_multiplied))
+    }
+}
+
+fn with_alpha(pixels: Pixels, alpha: &[u8], is_multiplied: bool) -> Pixels {
+    let colours = pixels.with_colour();
+    let (source, _) = colours.data.as_chunks::<3>();
+    let pixel = |(colour, &alpha): (&[u8; 3], &u8)| {
+        let [red, green, blue] = match alpha {
+            1..=254 if is_multiplied => colour.map(|value| {
+                let alpha = u32::from(alpha);
+                ((u32::from(value) * 255 + alpha / 2) / alpha).min(255) as u8
+            }),
+            _ => *colour,
+        };
+        [red, green, blue, alpha]
+    };
+    Pixels {
+        layout: Layout::Rgba,
+        data: source.iter().zip(alpha).flat_map(pixel).collect(),
+        ..colours
+    }
+}
+
+fn shown<'data>(items: &Items<'data>, id: u32) -> Result<Shown<'data>> {
+    let mut shown = Shown {
+        width: 0,
+        height: 0,
+        orientation: Orientation::UPRIGHT,
+        profile: None,
+        coded: None,
+    };
+    for property in items.properties(id)? {
+        match property {
+            Property::Size(width, height) => (shown.width, shown.height) = (width, height),
+            Property::Profile(profile) => shown.profile = Some(profile),
+            Property::Coded(coded) => shown.coded = Some(coded),
+            Property::Turn(quarters) => {
+                for _ in 0..quarters {
+                    shown.orientation = shown.orientation.then_turned_left();
+                }
+            }
+            Property::Mirror(0) => shown.orientation = shown.orientation.then_upside_down(),
+            Property::Mirror(_) => shown.orientation = shown.orientation.then_mirrored(),
+            Property::Auxiliary(_) | Property::Other | Property::Unknown(_) => {}
+        }
+    }
+    Ok(shown)
+}
+
+/// The item that holds the transparency of `id`.
+fn alpha_of(items: &Items<'_>, id: u32) -> Result<Option<u32>> {
+    for auxiliary in items.sources(id, *b"auxl") {
+        let is_alpha = |property: &Property<'_>| match property {
+            Property::Auxiliary(name) => ALPHA.contains(name),
+            _ => false,
+        };
+        if items.properties(auxiliary)?.iter().any(is_alpha) {
+            return Ok(Some(auxiliary));
+        }
+    }
+    Ok(None)
+}
+
+/// The samples of an item: a picture, or a grid of them. Their size is the one its properties announce.
+fn decoded(items: &Items<'_>, id: u32, limits: &Limits) -> Result<Frame> {
+    let frame = match &items.kind(id)? {
+        b"av01" => av1::decode(&items.data(id)?, limits)?,
+        b"grid" => grid(items, id, limits)?,
+        kind => {
+            return Err(CoreError::new(
+                ErrorClass::Unsupported,
+                format!("an AVIF whose picture is of kind {}", kind.escape_ascii()),
+            ));
+        }
+    };
+    let shown = shown(items, id)?;
+    if frame.size() != (shown.width, shown.height) {
+        return Err(CoreError::new(
+            ErrorClass::Corrupt,
+            "an AVIF whose picture has another size than its header announces",
+        ));
+    }
+    Ok(frame)
+}
+
+/// Tiles of one size, row by row, cut at the right and at the bottom.
+fn grid(items: &Items<'_>, id: u32, limits: &Limits) -> Result<Frame> {
+    let data = items.data(id)?;
+    let mut reader = Reader::new(&data);
+    let [_, flags, rows, columns] = reader.array()?;
+    let (rows, columns) = (u32::from(rows) + 1, u32::from(columns) + 1);
+    let mut side = || {
+        if flags & 1 == 1 {
+            reader.u32()
+        } else {
+            reader.u16().map(u32::from)
+        }
+    };
+    let (width, height) = (side()?, side()?);
+    limits.check_size(width, height)?;
+    limits.check_bytes(memory::area(width, height) as u64 * WORKING_BYTES)?;
+    let tiles = items.targets(id, *b"dimg");
+    if tiles.len() as u64 != u64::from(rows) * u64::from(columns) {
+        return Err(damaged());
+    }
+    let mut canvas: Option<Frame> = None;
+    let mut place = (0..rows).flat_map(|row| (0..columns).map(move |column| (column, row)));
+    for &tile in tiles {
+        if items.kind(tile)? != *b"av01" {
+            return Err(damaged());
+        }
+        let tile = av1::decode(&items.data(tile)?, limits)?;
+        let canvas = match &mut canvas {
+            Some(canvas) => canvas,
+            None => canvas.insert(empty_like(&tile, (width, height), (columns, rows))?),
+        };
+        let (column, row) = place.next().ok_or_else(damaged)?;
+        paste(canvas, &tile, (column, row))?;
+    }
+    canvas.ok_or_else(damaged)
+}
+
+/// A frame for a grid of tiles like this one, which must cover it.
+fn empty_like(tile: &Frame, (width, height): (u32, u32), tiles: (u32, u32)) -> Result<Frame> {
+    let (tile_width, tile_height) = tile.size();
+    let covers =
+        |side: u32, tile: u32, count: u32| u64::from(tile) * u64::from(count) >= side.into();
+    if !covers(width, tile_width, tiles.0) || !covers(height, tile_height, tiles.1) {
+        return Err(damaged());
+    }
+    let plane = |index: usize| {
+        let halves = |is_halved: bool, side: u32| match is_halved && index > 0 {
+            true => side.div_ceil(2),
+            false => side,
+        };
+        Samples::zeroed(
+            halves(tile.halves_columns, width),
+            halves(tile.halves_rows, height),
+        )
+    };
+    Ok(Frame {
+        depth: tile.depth,
+        halves_columns: tile.halves_columns,
+        halves_rows: tile.halves_rows,
+        planes: (0..tile.planes.len()).map(plane).collect::<Result<_>>()?,
+        coded: tile.coded,
+    })
+}
+
+/// Put a tile, which must be like the others, at its place: columns and rows counted in tiles.
+fn paste(canvas: &mut Frame, tile: &Frame, (column, row): (u32, u32)) -> Result<()> {
+    let kind = |frame: &Frame| {
+        let halves = (frame.halves_columns, frame.halves_rows);
+        (frame.depth, halves, frame.planes.len())
+    };
+    if kind(canvas) != kind(tile) {
+        return Err(damaged());
+    }
+    for (target, source) in canvas.planes.iter_mut().zip(&tile.planes) {
+        let (left, top) = (column * source.width, row * source.height);
+        target.paste(source, left, top);
+    }
+    Ok(())
+}
