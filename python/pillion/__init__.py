@@ -21,8 +21,9 @@ if TYPE_CHECKING:
     from pillion._core import HashResult, hash_bytes, hash_file
     from pillion.errors import ErrorClass, ItemError, LibraryError, PillionError, UsageError
     from pillion.indexer import IndexReport
-    from pillion.library import Library, Status, WorkReport
+    from pillion.library import Library
     from pillion.model import SidecarFormat, SidecarKind, SidecarStatus
+    from pillion.overview import Status, WorkReport
     from pillion.parts import decode, file_thumbnail, thumbhash, thumbnail, thumbnail_batch
     from pillion.results import OcrResult, TranscriptResult
     from pillion.sidecars import Failed, Pending, Ready
@@ -32,8 +33,9 @@ _HOMES = {
     "pillion._core": ("HashResult", "hash_bytes", "hash_file", "__version__"),
     "pillion.errors": ("ErrorClass", "ItemError", "LibraryError", "PillionError", "UsageError"),
     "pillion.indexer": ("IndexReport",),
-    "pillion.library": ("Library", "Status", "WorkReport"),
+    "pillion.library": ("Library",),
     "pillion.model": ("SidecarFormat", "SidecarKind", "SidecarStatus"),
+    "pillion.overview": ("Status", "WorkReport"),
     "pillion.parts": ("decode", "file_thumbnail", "thumbhash", "thumbnail", "thumbnail_batch"),
     "pillion.sidecars": ("Failed", "Pending", "Ready"),
     "pillion.results": ("OcrResult", "TranscriptResult"),

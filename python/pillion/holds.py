@@ -13,6 +13,7 @@ from pathlib import Path
 
 from pillion.catalog import holds as catalog_holds
 from pillion.catalog.database import Database
+from pillion.catalog.jobs import end_held_waits
 from pillion.errors import ErrorClass, PillionError
 from pillion.model import SidecarKind
 
@@ -113,6 +114,7 @@ class Holds:
         for lane, hold in known.items():
             if lane not in self._held:
                 self._held[lane] = _Held(hold.error_class, hold.notice, time.monotonic())
+                self._end_waits(lane)
         for lane in set(self._held) - set(known):
             # Another process went on, or it could not be written down on a full disk: time to try.
             self._held[lane].wait_s = _FIRST_S
@@ -125,6 +127,15 @@ class Holds:
                 catalog_holds.hold(connection, _kind(lane), held.error_class, held.notice, time.time())
         except PillionError:
             # The catalog itself may be on the full disk. This process knows all the same.
+            return
+
+    def _end_waits(self, lane: str) -> None:
+        """What lacked a tool in another process may not lack it here."""
+        try:
+            with self._database.write() as connection:
+                end_held_waits(connection, _kind(lane), time.time())
+        except PillionError:
+            # Then it waits its time.
             return
 
     def _erase(self, lane: str) -> None:

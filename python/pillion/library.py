@@ -4,8 +4,7 @@ from __future__ import annotations
 
 import os
 import time
-from collections.abc import Callable, Iterator, Mapping, Sequence
-from dataclasses import dataclass, field
+from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 from types import TracebackType
 
@@ -20,14 +19,11 @@ from pillion.arguments import (
 )
 from pillion.care import Care, Reconciled, reconcile
 from pillion.catalog import entries as catalog_entries
-from pillion.catalog import jobs as catalog_jobs
 from pillion.catalog import pauses as catalog_pauses
 from pillion.catalog import sidecars as catalog_sidecars
 from pillion.catalog.database import Database, reconcile_hint, refuse_network_file_system
-from pillion.catalog.entries import EXTERNAL_ROOT, Location, Totals
+from pillion.catalog.entries import EXTERNAL_ROOT, Location
 from pillion.catalog.events import newest_event
-from pillion.catalog.jobs import QueueState
-from pillion.catalog.pauses import Pause
 from pillion.catalog.rebuilding import introduce_device, knows_device
 from pillion.catalog.thumbhashes import thumbhashes
 from pillion.config import TEMPLATE, Config, load_config
@@ -37,14 +33,14 @@ from pillion.events import Event
 from pillion.failpoints import reach
 from pillion.indexer import Indexer, IndexReport, PhaseProgress
 from pillion.indexing.queueing import wanted_on_demand
-from pillion.jobs.states import JobState, Urgency
 from pillion.lock import exclusive
-from pillion.model import SidecarKind, SidecarMark, SidecarStatus, WantedSidecar
+from pillion.model import SidecarKind, SidecarStatus, WantedSidecar
+from pillion.overview import Status, WorkReport, look
 from pillion.planning import GenerationPlan
 from pillion.plans import Plans
 from pillion.policy import DeviceGenerationPolicy, named_policy, override
+from pillion.requests import Requests
 from pillion.resting import Resting
-from pillion.rests import Rest
 from pillion.sidecars import Item, Sidecars
 from pillion.store import Store
 from pillion.telling import Listener, events_since
@@ -52,28 +48,6 @@ from pillion.verification import Finding
 from pillion.work import Workers
 
 CATALOG = "catalog.sqlite"
-
-
-@dataclass(frozen=True, kw_only=True, slots=True)
-class WorkReport:
-    """What a run of the queue recorded: (kind, status) -> sidecars; and what it could not go on with."""
-
-    recorded: dict[tuple[SidecarKind, SidecarStatus], int]
-    notices: dict[str, str] = field(default_factory=dict)
-
-
-@dataclass(frozen=True, kw_only=True, slots=True)
-class Status:
-    """A library at one moment."""
-
-    root: Path
-    totals: Totals
-    locations: Sequence[Location]
-    sidecars: dict[SidecarKind, dict[SidecarStatus, int]]
-    queue: dict[SidecarKind, QueueState]
-    pauses: Sequence[Pause]
-    rests: Sequence[Rest]
-    marks: Mapping[SidecarMark, int]
 
 
 def _ignore_phase(_phase: str, _done: int, _total: int | None) -> None:
@@ -93,6 +67,7 @@ class Library:
         self._workers: Workers | None = None
         self.sidecars = Sidecars(database, self._store, self._wants_on_demand)
         self._resting = Resting(database, config)
+        self.requests = Requests(database)
         self.plans = Plans(database, root, config, self.policy_for)
         self.care = Care(root, database, self._store, self._device_uuid, read_only=read_only)
 
@@ -249,9 +224,11 @@ class Library:
         kinds: Sequence[SidecarKind | str] | None = None,
         progress: Callable[[Workers], None] | None = None,
         on_event: Callable[[Event], None] | None = None,
+        stay: bool = False,
     ) -> WorkReport:
         """Work the queue until it is idle. Ctrl-C stops at once; what was in flight goes back to the queue.
 
+        With ``stay`` only Ctrl-C ends it: it waits for new jobs, and for faults of the machine to be gone.
         ``on_event`` gets what happens in the library meanwhile, in order and from this thread; what it raises ends the
         run.
         """
@@ -264,20 +241,11 @@ class Library:
                 listener.pass_on()
 
         workers = self._make_workers(kinds, report)
-        workers.run()
+        workers.run(until_idle=not stay)
         self.care.complete_thumbhashes()
         if listener is not None:
             listener.pass_on()
-        return WorkReport(recorded=dict(workers.recorder.counts), notices=self._notices(workers))
-
-    def _notices(self, workers: Workers) -> dict[str, str]:
-        """What still keeps jobs from being done: a fault that is gone by now, or keeps nothing, is none."""
-        status = self.status()
-        paused = {kind for kind, line in status.queue.items() if line.counts.get(JobState.PAUSED)}
-        queued = {kind for kind, line in status.queue.items() if line.counts.get(JobState.QUEUED)}
-        resting = {rest.kind.value: rest.notice for rest in reversed(status.rests) if rest.kind in queued}
-        faults = {lane: text for lane, text in workers.holds.notices.items() if lane in ("*", *paused)}
-        return {**resting, **faults}
+        return WorkReport(recorded=dict(workers.recorder.counts), notices=self.status().notices(workers.holds.notices))
 
     def start(self, *, kinds: Sequence[SidecarKind | str] | None = None) -> None:
         """Work the queue in the background until :meth:`stop` or :meth:`close`."""
@@ -351,18 +319,11 @@ class Library:
 
     def status(self) -> Status:
         """Counts of everything."""
-        now = time.time()
-        with self._database.read() as connection:
-            return Status(
-                root=self.root,
-                totals=catalog_entries.totals(connection),
-                locations=[item for item in catalog_entries.list_locations(connection) if item.walked],
-                sidecars=catalog_sidecars.count_by_status(connection),
-                queue=catalog_jobs.queue_states(connection, now),
-                pauses=catalog_pauses.list_pauses(connection),
-                rests=self._resting.list(now),
-                marks=catalog_sidecars.count_by_mark(connection),
-            )
+        return look(self.root, self._database, self._resting, time.time())
+
+    def notices(self) -> dict[str, str]:
+        """Kind (or "*") -> what keeps the background workers from doing its jobs."""
+        return {} if self._workers is None else self.status().notices(self._workers.holds.notices)
 
     def unidentified(self) -> list[tuple[bytes, str, str]]:
         """Present files that could not be identified: (absolute path, error class, message)."""
@@ -370,24 +331,26 @@ class Library:
             return catalog_entries.unidentified(connection)
 
     def retry(
-        self, *, kind: SidecarKind | str | None = None, error_class: str | None = None, content_uuid: str | None = None
+        self,
+        *,
+        kind: SidecarKind | str | None = None,
+        error_class: str | None = None,
+        content_uuids: Sequence[str] | None = None,
     ) -> int:
-        """Queue failed sidecars again, with new tries; returns how many."""
+        """Queue failed and cancelled sidecars again; see :meth:`pillion.requests.Requests.retry`."""
         self._must_be_writable()
-        chosen = parse_kinds([kind] if kind is not None else None)
-        now = time.time()
-        with self._database.write() as connection:
-            number = catalog_sidecars.ask_again(
-                connection,
-                now,
-                statuses=[SidecarStatus.FAILED],
-                kind=chosen[0] if kind is not None else None,
-                error_class=error_class,
-                content_uuids=[content_uuid] if content_uuid is not None else None,
-            )
-            for item in chosen:
-                catalog_jobs.queue_due(connection, item, Urgency.NEW, now)
-        return number
+        return self.requests.retry(kind=kind, error_class=error_class, content_uuids=content_uuids)
+
+    def cancel(
+        self,
+        *,
+        kind: SidecarKind | str | None = None,
+        location: str | os.PathLike[str] | None = None,
+        content_uuids: Sequence[str] | None = None,
+    ) -> int:
+        """Take jobs out of the queue, running ones too; see :meth:`pillion.requests.Requests.cancel`."""
+        self._must_be_writable()
+        return self.requests.cancel(kind=kind, location=location, content_uuids=content_uuids)
 
     def regenerate(
         self,

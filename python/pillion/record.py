@@ -10,7 +10,6 @@ import errno
 from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
-from pathlib import Path
 
 import sqlalchemy as sa
 
@@ -25,7 +24,7 @@ from pillion.errors import ErrorClass, ItemError
 from pillion.execute import Execution, Staged
 from pillion.failpoints import reach
 from pillion.jobs.engine import Result
-from pillion.jobs.states import JobChange, JobState, job_done, job_failed_once, job_released
+from pillion.jobs.states import JobChange, JobState, job_done, job_failed_once, job_held_back, job_released
 from pillion.journal import note_results
 from pillion.model import Empty, Failure, SidecarKind, SidecarStatus, failure_of, thumbhash_text
 from pillion.schedule import PlannedJob
@@ -48,7 +47,8 @@ class _Batch:
     text_ended: list[tuple[str, SidecarStatus, Failure | None]] = field(default_factory=list)
     ended: list[SidecarKind] = field(default_factory=list)
     pauses: dict[str, str] = field(default_factory=dict)
-    zombies: list[Path] = field(default_factory=list)
+    leftovers: list[PlannedJob] = field(default_factory=list)
+    """What may have left files in staging that nobody takes: it failed, or its claim was lost."""
     thumbhashes: dict[str, bytes] = field(default_factory=dict)
 
 
@@ -90,17 +90,18 @@ class Recorder:
             return {"*": DISK_FULL_NOTICE}
         self.counts.update((outcome.kind, outcome.status) for outcome in batch.outcomes)
         self.jobs_ended.update(batch.ended)
-        for path in batch.zombies:
-            path.unlink(missing_ok=True)
+        for planned in batch.leftovers:
+            self._store.discard(planned.staging, [due.variant for due in planned.making])
         return batch.pauses
 
     def _collect(self, results: Sequence[Result[PlannedJob]], held: set[int], now: float) -> _Batch:
         batch = _Batch()
         for planned, value in results:
-            if planned.job.job.id in held:
+            is_held = planned.job.job.id in held
+            if is_held:
                 self._collect_one(batch, planned.job, value, now)
-            elif isinstance(value, Execution) and isinstance(value.result, tuple):
-                batch.zombies.extend(staged.path for staged in value.result)
+            if not is_held or isinstance(value, ItemError) or isinstance(value.result, Failure):
+                batch.leftovers.append(planned.job)
         return batch
 
     def _collect_one(self, batch: _Batch, planned: PlannedJob, value: Execution | ItemError, now: float) -> None:
@@ -135,6 +136,8 @@ class Recorder:
         if failure.error_class.environment:
             lane = "*" if failure.error_class is ErrorClass.DISK_FULL else job.kind.value
             batch.pauses[lane] = DISK_FULL_NOTICE if lane == "*" else failure.message
+            if failure.error_class is ErrorClass.MISSING_TOOL:
+                return job_held_back(job.attempts, job.last, now)
             return job_released(job.attempts, job.last)
         change = job_failed_once(job.attempts, failure, now)
         ended = planned.open if change.state is JobState.FAILED else planned.making

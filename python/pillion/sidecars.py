@@ -12,6 +12,7 @@ from typing import Any
 import sqlalchemy as sa
 
 from pillion import _core
+from pillion.arguments import with_sources
 from pillion.catalog import entries as catalog_entries
 from pillion.catalog import jobs as catalog_jobs
 from pillion.catalog import queueing as catalog_queueing
@@ -113,7 +114,7 @@ class Sidecars:
                 return Ready(path=path, stale=row.stale)
             self._enqueue(row, lost=True)
             return Pending()
-        if row.status is SidecarStatus.PENDING:
+        if row.status in (SidecarStatus.PENDING, SidecarStatus.CANCELLED):
             self._enqueue(row, lost=False)
             return Pending()
         return Failed(status=row.status, error_class=row.error_class, message=row.error_message)
@@ -145,8 +146,10 @@ class Sidecars:
         with self._database.write() as connection:
             if lost:
                 catalog_sidecars.mark_lost(connection, [(row.content_uuid, row.kind, row.variant)], now)
-            catalog_jobs.queue_due(connection, row.kind, Urgency.ON_DEMAND, now, within=_only(row.content_uuid))
-            catalog_jobs.raise_to_front(connection, row.content_uuid, row.kind, now)
+            for kind in with_sources((row.kind,)):
+                if catalog_jobs.uncancel(connection, kind, [row.content_uuid], now) or kind is row.kind:
+                    catalog_jobs.queue_due(connection, kind, Urgency.ON_DEMAND, now, within=_only(row.content_uuid))
+                    catalog_jobs.raise_to_front(connection, row.content_uuid, kind, now)
 
     def presence(
         self, content_uuids: Sequence[str], kind: SidecarKind | str, variants: Sequence[str]

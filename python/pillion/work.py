@@ -36,6 +36,9 @@ from pillion.store import Store
 
 _CHEAPEST_S = 0.0001
 
+TARGET = "pillion.execute:execute"
+"""What a worker process runs for each job."""
+
 _RECYCLE_SHARE = 0.4
 """A worker that holds more than this share of its memory limit after a batch is replaced."""
 
@@ -289,7 +292,7 @@ class Workers:
         self.recorder = Recorder(database, store, device_uuid, self._owner)
         self.outlook = Outlook(database, kinds, size, self.recorder.jobs_ended)
         self._pool = WorkerPool(
-            "pillion.execute:execute",
+            TARGET,
             size=size,
             memory_limit=config.memory_limit,
             recycle_bytes=int(config.memory_limit * _RECYCLE_SHARE),

@@ -22,7 +22,9 @@ from pillion.jobs.states import (
     job_done,
     job_ended_with_text,
     job_failed_once,
+    job_held_back,
     job_released,
+    job_rescued,
     job_woken,
     priority_of,
 )
@@ -91,6 +93,13 @@ def test_later_tries_of_what_hurts_are_alone_and_have_less() -> None:
     assert budget_of(1, read) == FULL_BUDGET
 
 
+def test_a_job_that_lacks_a_tool_is_charged_nothing_and_lets_others_go_first() -> None:
+    change = job_held_back(0, None, 5.0)
+    assert (change.state, change.attempts, change.failure) == (JobState.QUEUED, 0, None)
+    assert change.not_before is not None
+    assert change.not_before > 5.0
+
+
 def test_a_release_keeps_the_last_failure_for_the_next_try() -> None:
     crash = Failure(error_class=ErrorClass.CRASH, message="died")
     assert job_released(1, crash).failure == crash
@@ -98,7 +107,7 @@ def test_a_release_keeps_the_last_failure_for_the_next_try() -> None:
 
 def test_changes_name_the_states_they_may_be_made_to() -> None:
     failure = Failure(error_class=ErrorClass.CORRUPT, message="bad bytes")
-    for change in (job_done(0), job_released(0), job_failed_once(0, failure, 0.0)):
+    for change in (job_done(0), job_released(0), job_rescued(), job_failed_once(0, failure, 0.0)):
         assert change.before == {JobState.RUNNING}
     for change in (job_woken(), job_ended_with_text(None), job_ended_with_text(failure)):
         assert change.before == {JobState.WAITING}

@@ -158,6 +158,29 @@ def list_failures(
         yield FailureRow(**values)
 
 
+def ask_again_with_text(connection: sa.Connection, now: float) -> int:
+    """Embeddings that failed with their text are due again where that text is; returns how many."""
+    text = sidecars.alias("text")
+    awaited = sa.exists().where(
+        text.c.content_uuid == sidecars.c.content_uuid,
+        text.c.kind.in_([SidecarKind.OCR.value, SidecarKind.TRANSCRIPT.value]),
+        text.c.status == SidecarStatus.PENDING.value,
+    )
+    untried = sa.exists().where(
+        failures.c.content_uuid == sidecars.c.content_uuid,
+        failures.c.kind == sidecars.c.kind,
+        failures.c.variant == sidecars.c.variant,
+        failures.c.attempts == 0,
+        failures.c.resolved_at.is_(None),
+    )
+    ended = sidecars.c.status.in_([SidecarStatus.FAILED.value, SidecarStatus.UNSUPPORTED.value])
+    cleared = {"recipe": None, "error_class": None, "error_message": None}
+    again = sa.and_(sidecars.c.kind == SidecarKind.EMBEDDINGS.value, ended, untried, awaited)
+    return connection.execute(
+        sa.update(sidecars).where(again).values(status=SidecarStatus.PENDING.value, updated_at=now, **cleared)
+    ).rowcount
+
+
 _SOURCE_CLASSES = [error_class.value for error_class in classes_tried(Again.INDEXED)]
 
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Mapping, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from functools import lru_cache
 
@@ -24,6 +24,7 @@ from pillion.jobs.states import (
     Urgency,
     job_cancelled,
     job_ended_with_text,
+    job_rescued,
     job_woken,
     priority_of,
 )
@@ -46,11 +47,7 @@ def owners(connection: sa.Connection) -> dict[str, float]:
 
 def rescue(connection: sa.Connection, owner: str, now: float) -> int:
     """Queue again, uncharged, what ``owner`` holds. For owners that are gone; returns how many jobs."""
-    mine = sa.and_(jobs.c.state == JobState.RUNNING.value, jobs.c.lease_owner == owner)
-    values = {"lease_owner": None, "lease_token": None, "lease_deadline": None}
-    return connection.execute(
-        sa.update(jobs).where(mine).values(state=JobState.QUEUED.value, updated_at=now, **values)
-    ).rowcount
+    return _apply(connection, job_rescued(), now, jobs.c.lease_owner == owner)
 
 
 def has_overlong_waits(connection: sa.Connection, now: float) -> bool:
@@ -63,11 +60,22 @@ def end_overlong_waits(connection: sa.Connection, now: float) -> None:
     connection.execute(sa.update(jobs).where(*_overlong(now)).values(not_before=0.0, updated_at=now))
 
 
+def end_held_waits(connection: sa.Connection, kind: SidecarKind | None, now: float) -> None:
+    """Let jobs of a kind (None: of all) that lacked a tool run now: whoever works them next may have it."""
+    held = _delayed(SidecarKind if kind is None else [kind])
+    connection.execute(
+        sa.update(jobs).where(*held, jobs.c.error_class.is_(None)).values(not_before=0.0, updated_at=now)
+    )
+
+
 def _overlong(now: float) -> list[sa.ColumnElement[bool]]:
+    return [*_delayed(SidecarKind), jobs.c.not_before > now + LONGEST_WAIT_S]
+
+
+def _delayed(kinds: Iterable[SidecarKind]) -> list[sa.ColumnElement[bool]]:
     # As in next_retry, the constants and the kinds let the index of delayed jobs answer.
     delayed = sa.and_(sa.literal_column("jobs.state = 'queued'"), sa.literal_column("jobs.not_before > 0"))
-    kinds = jobs.c.kind.in_([kind.value for kind in SidecarKind])
-    return [delayed, kinds, jobs.c.not_before > now + LONGEST_WAIT_S]
+    return [delayed, jobs.c.kind.in_([kind.value for kind in kinds])]
 
 
 def _apply(connection: sa.Connection, change: JobChange, now: float, *where: sa.ColumnElement[bool]) -> int:
@@ -75,10 +83,11 @@ def _apply(connection: sa.Connection, change: JobChange, now: float, *where: sa.
     values: dict[str, object] = {
         "state": change.state.value,
         "updated_at": now,
-        "error_class": change.failure.error_class.value if change.failure else None,
-        "error_message": change.failure.message if change.failure else None,
         **dict.fromkeys(("lease_owner", "lease_token", "lease_deadline")),
     }
+    if not change.keeps_failure:
+        values["error_class"] = change.failure.error_class.value if change.failure else None
+        values["error_message"] = change.failure.message if change.failure else None
     optional = {"attempts": change.attempts, "not_before": change.not_before}
     values.update({name: value for name, value in optional.items() if value is not None})
     before = jobs.c.state.in_(sorted(state.value for state in change.before))
@@ -101,6 +110,28 @@ def cancel(connection: sa.Connection, kind: SidecarKind, content_uuids: sa.Selec
         waiting = jobs.c.state == JobState.WAITING.value
         _apply(connection, job_cancelled(), now, waiting, jobs.c.content_uuid.in_(gone))
     return mark_cancelled(connection, now)
+
+
+def uncancel(connection: sa.Connection, kind: SidecarKind, content_uuids: Sequence[str] | None, now: float) -> int:
+    """Somebody asks for what was cancelled: it is due again. Returns how many sidecars.
+
+    :func:`queue_due` does the rest.
+    """
+    job = sa.exists().where(
+        jobs.c.content_uuid == sidecars.c.content_uuid,
+        jobs.c.kind == sidecars.c.kind,
+        jobs.c.state == JobState.CANCELLED.value,
+    )
+    mine = [sidecars.c.kind == kind.value]
+    if content_uuids is not None:
+        mine.append(sidecars.c.content_uuid.in_(content_uuids))
+    served = sa.and_(sidecars.c.status == SidecarStatus.READY.value, is_due(sidecars), job)
+    asked = sa.update(sidecars).where(*mine, served, sidecars.c.recipe != ASKED).values(recipe=ASKED, updated_at=now)
+    cancelled = sa.and_(*mine, sidecars.c.status == SidecarStatus.CANCELLED.value)
+    pending = (
+        sa.update(sidecars).where(cancelled).values(status=SidecarStatus.PENDING.value, recipe=None, updated_at=now)
+    )
+    return connection.execute(asked).rowcount + connection.execute(pending).rowcount
 
 
 def wake_waiting(connection: sa.Connection, content_uuids: Sequence[str], now: float) -> None:

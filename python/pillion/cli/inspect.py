@@ -1,4 +1,4 @@
-"""Commands that only look: status, ls, show, failed, events."""
+"""Commands that only look: status, ls, show, events."""
 
 from __future__ import annotations
 
@@ -9,7 +9,6 @@ import typer
 
 from pillion.cli.options import JsonOption, KindOption, LibraryOption, one_content, open_library, printable
 from pillion.cli.output import (
-    failure_line,
     print_excerpts,
     print_items,
     print_json,
@@ -29,7 +28,6 @@ def register(app: typer.Typer) -> None:
     app.command()(status)
     app.command("ls")(list_sidecars)
     app.command()(show)
-    app.command()(failed)
     app.command()(events)
 
 
@@ -56,6 +54,10 @@ def status(library: LibraryOption = None, json_: JsonOption = False) -> None:
             "resting": [
                 {"kind": rest.kind, "location": rest.location, "reason": rest.reason, "until": rest.until}
                 for rest in now.rests
+            ],
+            "held": [
+                {"kind": hold.kind, "class": hold.error_class, "notice": hold.notice, "since": hold.since}
+                for hold in now.holds
             ],
             "jobs": {kind: dict(line.counts) for kind, line in now.queue.items()},
         }
@@ -138,33 +140,6 @@ def _about(library: Library, content_uuid: str) -> dict[str, Any]:
         "sidecars": [item.to_json() for item in items],
         "texts": texts,
     }
-
-
-def failed(
-    library: LibraryOption = None,
-    kind: KindOption = None,
-    error_class: Annotated[
-        str | None, typer.Option("--class", help="Only failures of this class, e.g. corrupt.")
-    ] = None,
-    json_: JsonOption = False,
-) -> None:
-    """What could not be made, and why: one line (or object) for each sidecar, and each file that could not be read."""
-    with open_library(library) as opened:
-        statuses = [SidecarStatus.FAILED, SidecarStatus.UNSUPPORTED]
-        items = list(opened.ls(kind=kind, statuses=statuses, error_class=error_class))
-        unread = [row for row in opened.unidentified() if kind is None and error_class in (None, row[1])]
-    if json_:
-        for item in items:
-            print_json(item.to_json())
-        for path, cls, message in unread:
-            print_json({"source": printable(path), "error": {"class": cls, "message": message}})
-        return
-    for line in dict.fromkeys(failure_line(item) for item in items):
-        say(line)
-    for path, cls, message in unread:
-        say(f"not read: {printable(path)}: {cls}: {message}")
-    if not items and not unread:
-        say("Nothing failed.")
 
 
 def events(

@@ -12,8 +12,9 @@ from rich.table import Table
 
 from pillion.cli.options import printable
 from pillion.indexer import IndexReport
-from pillion.library import Library, Status
+from pillion.library import Library
 from pillion.model import SidecarKind, SidecarStatus
+from pillion.overview import Status
 from pillion.sidecars import Item
 
 SHOWN_FAILURES = 10
@@ -118,9 +119,16 @@ def print_failures(library: Library) -> None:
 def failure_line(item: Item) -> str:
     """``thumb failed: /a/b.jpg: corrupt: the picture ends early``"""
     error = item.error or {}
-    name = printable(item.sources[0]) if item.sources else f"content {item.content_uuid} (no file any more)"
-    more = f" (and {len(item.sources) - 1} more)" if len(item.sources) > 1 else ""
-    return f"{item.kind} {item.state}: {name}{more}: {error.get('class')}: {error.get('message')}"
+    name = named(item.content_uuid, item.sources)
+    return f"{item.kind} {item.state}: {name}: {error.get('class')}: {error.get('message')}"
+
+
+def named(content_uuid: str, sources: Sequence[str]) -> str:
+    """A content by its first file."""
+    if not sources:
+        return f"content {content_uuid} (no file any more)"
+    more = f" (and {len(sources) - 1} more)" if len(sources) > 1 else ""
+    return printable(sources[0]) + more
 
 
 def print_status(status: Status) -> None:
@@ -138,6 +146,8 @@ def print_status(status: Status) -> None:
         say(f"Paused by you: {held.kind or 'everything'}{where}; 'pillion resume' lifts it.")
     for rest in status.rests:
         say(f"{rest.kind}{f' in {printable(rest.location)}' if rest.location else ''} {rest}.")
+    for hold in status.holds:
+        say(f"Held back: {hold.kind or 'everything'}: {hold.notice}")
     for kind, line in status.queue.items():
         parts = [f"{number:,} {state}" for state, number in line.counts.items() if state != "done"]
         if parts:

@@ -1,4 +1,4 @@
-"""Commands that work a library: index, work, retry, pause, resume."""
+"""Commands that work a library: index, work."""
 
 from __future__ import annotations
 
@@ -10,10 +10,8 @@ import typer
 
 from pillion.cli.options import (
     JsonOption,
-    KindOption,
     KindsOption,
     LibraryOption,
-    one_content,
     open_library,
     split_kinds,
 )
@@ -23,22 +21,19 @@ from pillion.cli.output import (
     print_failures,
     print_index,
     print_json,
-    print_queued,
     say,
     sidecar_counts,
 )
 from pillion.cli.progress import LiveProgress
-from pillion.library import Library, WorkReport
+from pillion.library import Library
 from pillion.model import SidecarStatus
+from pillion.overview import WorkReport
 
 
 def register(app: typer.Typer) -> None:
     """Add this module's commands."""
     app.command()(index)
     app.command()(work)
-    app.command()(retry)
-    app.command()(pause)
-    app.command()(resume)
 
 
 def index(
@@ -78,12 +73,19 @@ def index(
         raise typer.Exit(1)
 
 
-def work(library: LibraryOption = None, kinds: KindsOption = None, json_: JsonOption = False) -> None:
+def work(
+    library: LibraryOption = None,
+    kinds: KindsOption = None,
+    stay: Annotated[
+        bool, typer.Option("--stay", help="Go on until Ctrl-C: wait for new work, and for a full disk to have room.")
+    ] = False,
+    json_: JsonOption = False,
+) -> None:
     """Work the queue until nothing is left to do."""
     chosen = split_kinds(kinds)
     with open_library(library) as opened, LiveProgress() as live:
         try:
-            worked = opened.run(kinds=chosen, progress=live.work)
+            worked = opened.run(kinds=chosen, progress=live.work, stay=stay)
         except KeyboardInterrupt:
             live.__exit__(None, None, None)
             note("\nStopped. Nothing is lost: run 'pillion work' again to go on.")
@@ -111,50 +113,3 @@ def _print_worked(library: Library, worked: WorkReport, json_: bool) -> None:
 def _print_notices(worked: WorkReport | None) -> None:
     for lane, text in (worked.notices if worked else {}).items():
         note(f"{'All work' if lane == '*' else lane} is paused: {text}")
-
-
-def retry(
-    content: Annotated[
-        str | None, typer.Argument(help="A file or the beginning of a content uuid (default: all).")
-    ] = None,
-    library: LibraryOption = None,
-    kind: KindOption = None,
-    error_class: Annotated[
-        str | None, typer.Option("--class", help="Only failures of this class, e.g. timeout.")
-    ] = None,
-    json_: JsonOption = False,
-) -> None:
-    """Queue failed sidecars again; 'pillion work' then makes them."""
-    with open_library(library) as opened:
-        uuid = one_content(opened, content) if content else None
-        number = opened.retry(kind=kind, error_class=error_class, content_uuid=uuid)
-    print_queued(number, json_)
-
-
-LocationOption = Annotated[
-    Path | None, typer.Option("--location", help="Only this folder, as 'pillion status' lists it.", show_default=False)
-]
-
-
-def pause(
-    library: LibraryOption = None, kind: KindOption = None, location: LocationOption = None, json_: JsonOption = False
-) -> None:
-    """Hold back all work, or that of a kind or folder, until 'pillion resume'; also in runs that go on now."""
-    with open_library(library) as opened:
-        opened.pause(kind=kind, location=location)
-    if json_:
-        print_json({"paused": {"kind": kind, "location": str(location) if location else None}})
-    else:
-        say(f"Paused: {kind or 'everything'}{f' in {location}' if location else ''}. 'pillion resume' lifts it.")
-
-
-def resume(
-    library: LibraryOption = None, kind: KindOption = None, location: LocationOption = None, json_: JsonOption = False
-) -> None:
-    """Lift pauses; 'pillion work' then goes on."""
-    with open_library(library) as opened:
-        number = opened.resume(kind=kind, location=location)
-    if json_:
-        print_json({"resumed": number})
-    else:
-        say(f"{number} pauses lifted; run 'pillion work' to go on." if number else "Nothing was paused.")

@@ -71,6 +71,8 @@ class Reader:
             raise ItemError(ErrorClass.MISSING_TOOL, missing() or "the tesseract program cannot be run") from error
         except pytesseract.TesseractError as error:
             raise ItemError(ErrorClass.CORRUPT, f"tesseract ended with status {error.status}") from error
+        except FileNotFoundError as error:
+            raise ItemError(ErrorClass.CRASH, "tesseract ended well and wrote nothing") from error
         except (RuntimeError, subprocess.TimeoutExpired) as error:  # pytesseract raises RuntimeError on its time limit
             raise ItemError(ErrorClass.TIMEOUT, f"tesseract took longer than {_PAGE_SECONDS} s for a page") from error
         return Seen(tuple(_lines(table)))

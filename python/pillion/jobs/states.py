@@ -173,7 +173,8 @@ ENDED = frozenset({JobState.DONE, JobState.FAILED, JobState.CANCELLED})
 class JobChange:
     """What to write to a job that is in one of the states ``before``. Built by the constructors below only.
 
-    ``attempts`` and ``not_before`` None: they stay. ``failure``: the last one, kept while it matters to the next try.
+    ``attempts`` and ``not_before`` None: they stay. ``failure``: the last one, kept while it matters to the next try;
+    with ``keeps_failure`` the one that is there stays.
     """
 
     before: frozenset[JobState]
@@ -181,6 +182,7 @@ class JobChange:
     attempts: int | None = None
     not_before: float | None = 0.0
     failure: Failure | None = None
+    keeps_failure: bool = False
 
 
 def job_done(attempts: int) -> JobChange:
@@ -189,8 +191,18 @@ def job_done(attempts: int) -> JobChange:
 
 
 def job_released(attempts: int, last: Failure | None = None) -> JobChange:
-    """Given back untouched: Ctrl-C, a pause, or a fault of the machine. Charges no attempt and forgets no failure."""
+    """Given back untouched: Ctrl-C, a pause, or a full disk. Charges no attempt and forgets no failure."""
     return JobChange(before=_CLAIMED, state=JobState.QUEUED, attempts=attempts, failure=last)
+
+
+HELD_BACK_S = 30.0
+"""How long a job that lacks a tool lets others of its kind go first: they may need another model or language."""
+
+
+def job_held_back(attempts: int, last: Failure | None, now: float) -> JobChange:
+    """Given back for want of a tool. Charges no attempt and forgets no failure."""
+    later = now + HELD_BACK_S
+    return JobChange(before=_CLAIMED, state=JobState.QUEUED, attempts=attempts, not_before=later, failure=last)
 
 
 def job_failed_once(attempts: int, failure: Failure, now: float) -> JobChange:
@@ -201,6 +213,11 @@ def job_failed_once(attempts: int, failure: Failure, now: float) -> JobChange:
         later = now + policy.wait(tried)
         return JobChange(before=_CLAIMED, state=JobState.QUEUED, attempts=tried, not_before=later, failure=failure)
     return JobChange(before=_CLAIMED, state=JobState.FAILED, attempts=tried, failure=failure)
+
+
+def job_rescued() -> JobChange:
+    """Its owner is gone or silent: as released, without knowing what the owner knew."""
+    return JobChange(before=_CLAIMED, state=JobState.QUEUED, not_before=None, keeps_failure=True)
 
 
 def job_woken() -> JobChange:

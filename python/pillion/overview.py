@@ -1,0 +1,72 @@
+"""A library at one moment: how much there is, what is queued, and what keeps it from being done."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+
+from pillion.catalog import entries as catalog_entries
+from pillion.catalog import jobs as catalog_jobs
+from pillion.catalog import sidecars as catalog_sidecars
+from pillion.catalog.database import Database
+from pillion.catalog.entries import Location, Totals
+from pillion.catalog.holds import Hold, list_holds
+from pillion.catalog.jobs import QueueState
+from pillion.catalog.pauses import Pause, list_pauses
+from pillion.holds import ALL
+from pillion.jobs.states import JobState
+from pillion.model import SidecarKind, SidecarMark, SidecarStatus
+from pillion.resting import Resting
+from pillion.rests import Rest
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class WorkReport:
+    """What a run of the queue recorded: (kind, status) -> sidecars; and what it could not go on with."""
+
+    recorded: dict[tuple[SidecarKind, SidecarStatus], int]
+    notices: dict[str, str] = field(default_factory=dict)
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Status:
+    """A library at one moment. ``holds``: only those that keep something from being done."""
+
+    root: Path
+    totals: Totals
+    locations: Sequence[Location]
+    sidecars: dict[SidecarKind, dict[SidecarStatus, int]]
+    queue: dict[SidecarKind, QueueState]
+    pauses: Sequence[Pause]
+    rests: Sequence[Rest]
+    holds: Sequence[Hold]
+    marks: Mapping[SidecarMark, int]
+
+    def kinds_in(self, state: JobState) -> set[SidecarKind]:
+        """The kinds that have jobs in this state."""
+        return {kind for kind, line in self.queue.items() if line.counts.get(state)}
+
+    def notices(self, faults: Mapping[str, str]) -> dict[str, str]:
+        """Kind (or "*") -> what keeps its jobs from being done. ``faults``: those that a process met."""
+        queued, paused = self.kinds_in(JobState.QUEUED), self.kinds_in(JobState.PAUSED)
+        resting = {rest.kind.value: rest.notice for rest in reversed(self.rests) if rest.kind in queued}
+        return {**resting, **{lane: text for lane, text in faults.items() if lane in (ALL, *paused)}}
+
+
+def look(root: Path, database: Database, resting: Resting, now: float) -> Status:
+    """Count everything."""
+    with database.read() as connection:
+        queue = catalog_jobs.queue_states(connection, now)
+        paused = {kind for kind, line in queue.items() if line.counts.get(JobState.PAUSED)}
+        return Status(
+            root=root,
+            totals=catalog_entries.totals(connection),
+            locations=[item for item in catalog_entries.list_locations(connection) if item.walked],
+            sidecars=catalog_sidecars.count_by_status(connection),
+            queue=queue,
+            pauses=list_pauses(connection),
+            rests=resting.list(now),
+            marks=catalog_sidecars.count_by_mark(connection),
+            holds=[hold for hold in list_holds(connection) if hold.kind in paused or (hold.kind is None and paused)],
+        )

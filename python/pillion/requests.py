@@ -1,0 +1,173 @@
+"""Asking for what failed, and taking back what was asked for: the failure ledger, retry and cancel."""
+
+from __future__ import annotations
+
+import os
+import time
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import sqlalchemy as sa
+
+from pillion.arguments import location_id, parse_kinds, with_sources
+from pillion.catalog import failures as catalog_failures
+from pillion.catalog import jobs as catalog_jobs
+from pillion.catalog.database import Database
+from pillion.catalog.entries import sources_of
+from pillion.catalog.failures import FailureRow
+from pillion.catalog.sidecars import ask_again
+from pillion.catalog.tables import entries
+from pillion.errors import ErrorClass, UsageError
+from pillion.jobs.states import JobState, Urgency
+from pillion.model import SidecarKind, SidecarStatus
+
+_PAGE = 500
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class FailedSidecar:
+    """A line of the ledger with the user's files (absolute)."""
+
+    failure: FailureRow
+    sources: Sequence[str]
+
+    @property
+    def retry_at(self) -> float | None:
+        """When it is tried again by itself, in seconds since 1970; None if it is not."""
+        return self.failure.not_before if self.failure.state is JobState.QUEUED else None
+
+    def to_json(self) -> dict[str, Any]:
+        """The object that ``pillion failed --json`` prints. Times are seconds since 1970."""
+        row = self.failure
+        error = {"class": row.error_class.value, "message": row.message}
+        return {
+            "content_uuid": row.content_uuid,
+            "kind": row.kind.value,
+            "variant": row.variant,
+            "state": row.status.value,
+            "recipe": row.recipe,
+            "sources": list(self.sources),
+            "error": {**error, "words": row.words, "exit_status": row.exit_status},
+            "attempts": row.attempts,
+            "first_at": row.first_at,
+            "last_at": row.last_at,
+            "retry_at": self.retry_at,
+        }
+
+
+class Requests:
+    """Failures, retries and cancellations of one library."""
+
+    def __init__(self, database: Database) -> None:
+        self._database = database
+
+    def failures(
+        self,
+        *,
+        kind: SidecarKind | str | None = None,
+        error_class: str | None = None,
+        content_uuids: Sequence[str] | None = None,
+    ) -> Iterator[FailedSidecar]:
+        """What failed and was not made since, in order of content, kind and variant."""
+        chosen = _kind(kind)
+        _check_class(error_class)
+        page: list[FailureRow] = []
+        with self._database.read() as connection:
+            rows = catalog_failures.list_failures(
+                connection, kind=chosen, error_class=error_class, content_uuids=content_uuids
+            )
+            for row in rows:
+                page.append(row)
+                if len(page) == _PAGE:
+                    yield from _with_sources(connection, page)
+                    page.clear()
+            yield from _with_sources(connection, page)
+
+    def retry(
+        self,
+        *,
+        kind: SidecarKind | str | None = None,
+        error_class: str | None = None,
+        content_uuids: Sequence[str] | None = None,
+    ) -> int:
+        """Queue what failed or was cancelled again, with new tries; returns how many sidecars.
+
+        Embeddings that failed with their text go with it, and the text of embeddings goes with them. What is
+        unsupported is tried only if ``error_class`` says so.
+        """
+        _check_class(error_class)
+        kinds = with_sources(parse_kinds([kind] if kind is not None else None))
+        statuses = [SidecarStatus.FAILED, SidecarStatus.CANCELLED]
+        if error_class == ErrorClass.UNSUPPORTED:
+            statuses.append(SidecarStatus.UNSUPPORTED)
+        now = time.time()
+        with self._database.write() as connection:
+            number = 0
+            for item in kinds:
+                number += ask_again(
+                    connection,
+                    now,
+                    statuses=statuses,
+                    kind=item,
+                    error_class=error_class,
+                    content_uuids=content_uuids,
+                )
+                number += catalog_jobs.uncancel(connection, item, content_uuids, now) if error_class is None else 0
+            number += catalog_failures.ask_again_with_text(connection, now)
+            for item in SidecarKind:
+                catalog_jobs.queue_due(connection, item, Urgency.NEW, now)
+        return number
+
+    def cancel(
+        self,
+        *,
+        kind: SidecarKind | str | None = None,
+        location: str | os.PathLike[str] | None = None,
+        content_uuids: Sequence[str] | None = None,
+    ) -> int:
+        """Take queued jobs out of the queue and stop running ones; returns how many sidecars will not be made.
+
+        ``location``: only contents all of whose files lie in this Location. It stays so until somebody asks: by
+        retry, regenerate or get_or_enqueue. What is ready stays.
+        """
+        chosen = _kind(kind)
+        with self._database.write() as connection:
+            within = _within(location_id(connection, location), content_uuids)
+            kinds = [chosen] if chosen else list(SidecarKind)
+            return sum(catalog_jobs.cancel(connection, item, within, time.time()) for item in kinds)
+
+
+def _kind(kind: SidecarKind | str | None) -> SidecarKind | None:
+    return parse_kinds([kind])[0] if kind is not None else None
+
+
+def _check_class(error_class: str | None) -> None:
+    names = [item.value for item in ErrorClass]
+    if error_class is not None and error_class not in names:
+        raise UsageError(f"There is no class '{error_class}'; choose from {', '.join(names)}.")
+
+
+def _with_sources(connection: sa.Connection, rows: Sequence[FailureRow]) -> Iterator[FailedSidecar]:
+    sources = sources_of(connection, sorted({row.content_uuid for row in rows}))
+    for row in rows:
+        paths = [os.fsdecode(path) for path, _, _ in sources.get(row.content_uuid, ())]
+        yield FailedSidecar(failure=row, sources=paths)
+
+
+def _within(location: int | None, content_uuids: Sequence[str] | None) -> sa.Select[str] | None:
+    """The contents that are meant; None: all."""
+    if location is None and content_uuids is None:
+        return None
+    other = entries.alias("other")
+    query = sa.select(entries.c.content_uuid).where(entries.c.content_uuid.is_not(None))
+    if content_uuids is not None:
+        query = query.where(entries.c.content_uuid.in_(content_uuids))
+    if location is not None:
+        elsewhere = sa.exists().where(
+            other.c.content_uuid == entries.c.content_uuid,
+            other.c.location_id != location,
+            other.c.removed_at.is_(None),
+        )
+        query = query.where(entries.c.location_id == location, ~elsewhere)
+    return query

@@ -1,0 +1,265 @@
+"""What the queue makes of engines that fail: the ledger, the budgets of later tries, holds, cancel and pause."""
+
+from __future__ import annotations
+
+import json
+import os
+import subprocess
+import sys
+import time
+from collections.abc import Callable, Iterator
+from dataclasses import replace
+from pathlib import Path
+
+import pytest
+from typer.testing import CliRunner, Result
+
+from pillion import schedule, work
+from pillion.cli.app import app
+from pillion.errors import ErrorClass
+from pillion.jobs import states
+from pillion.jobs.states import JobState
+from pillion.library import Library
+from pillion.model import SidecarKind, SidecarStatus
+from tests.support import engines, photos
+from tests.support.evil import DEEDS
+from tests.support.invariants import check_invariants
+
+GOOD = 6
+PATIENCE_S = 60.0
+DEADLINE_S = 1.0
+LOADED = 5
+"""How much longer than promised something may take on a machine that does much else."""
+
+
+@pytest.fixture
+def log(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """Put the misbehaving engines in place, with a short deadline."""
+    folder = tmp_path / "log"
+    folder.mkdir()
+    monkeypatch.setenv(engines.LOG, str(folder))
+    monkeypatch.setattr(work, "TARGET", "tests.support.engines:execute")
+    short = replace(schedule.KIND_LIMITS[SidecarKind.THUMB], deadline_s=DEADLINE_S, deadline_s_per_mib=0)
+    monkeypatch.setattr(schedule, "KIND_LIMITS", {**schedule.KIND_LIMITS, SidecarKind.THUMB: short})
+    return folder
+
+
+@pytest.fixture
+def folder(tmp_path: Path) -> Path:
+    root = tmp_path / "photos"
+    root.mkdir()
+    for seed in range(GOOD):
+        photos.write_photo(root / f"good-{seed}.jpg", seed=seed, size=(160, 120))
+    return root
+
+
+@pytest.fixture
+def library(tmp_path: Path, log: Path) -> Iterator[Library]:
+    made = Library.open(tmp_path / "library", policy="mobile")
+    yield made
+    made.close()
+
+
+def _add(folder: Path, *deeds: str) -> None:
+    for deed in deeds:
+        photos.write_photo(
+            folder / f"{deed}-0.jpg", seed=100 + sorted([*DEEDS, engines.TOOL]).index(deed), size=(160, 120)
+        )
+
+
+def _until(happened: Callable[[], object], what: str) -> float:
+    """Wait for it; returns how long it took."""
+    start = time.monotonic()
+    while not happened():
+        assert time.monotonic() - start < PATIENCE_S, f"it did not happen: {what}"
+        time.sleep(0.01)
+    return time.monotonic() - start
+
+
+@pytest.mark.slow
+def test_later_tries_are_alone_with_less_and_the_ledger_says_what_happened(
+    folder: Path, log: Path, library: Library
+) -> None:
+    deeds = ("spin", "segfault", "exit")
+    _add(folder, *deeds)
+    library.index(folder)
+    library.run()
+    ledger = {Path(item.sources[0]).stem.partition("-")[0]: item.failure for item in library.requests.failures()}
+    assert {deed: row.error_class for deed, row in ledger.items()} == {deed: DEEDS[deed][1] for deed in deeds}
+    assert (ledger["segfault"].exit_status, ledger["exit"].exit_status) == ("SIGSEGV", "exit code 0")
+    assert "Segmentation fault" in ledger["segfault"].words
+    assert "evil.py" in ledger["spin"].words
+    pids = [tried["pid"] for tried in engines.tries(log)]
+    for deed in deeds:
+        mine = engines.tries(log, deed)
+        assert [tried["share"] for tried in mine] == [1.0, 0.5, 0.25]
+        assert [tried["variants"] for tried in mine] == [["grid@2x", "icon"], ["grid@2x", "icon"], ["icon"]]
+        assert all(pids.count(tried["pid"]) == 1 for tried in mine[1:]), "it was not alone"
+    # Nothing tries them again but somebody who asks.
+    assert library.index().queued == 0
+    library.run()
+    assert len(engines.tries(log)) == len(pids)
+    assert library.retry(error_class="crash") == 4
+    assert {line.counts[JobState.QUEUED] for line in library.status().queue.values()} == {2}
+    check_invariants(library.root, finished=False)
+
+
+def test_a_missing_tool_pauses_its_kind_charges_nothing_and_goes_on_in_the_next_run(
+    tmp_path: Path, folder: Path, log: Path, library: Library
+) -> None:
+    _add(folder, "tool")
+    library.index(folder)
+    library.cancel(content_uuids=[uuid for n in range(GOOD) for uuid in library.find(str(folder / f"good-{n}.jpg"))])
+    report = library.run()
+    assert report.notices == {"thumb": "The tool is not installed."}
+    (hold,) = library.status().holds
+    assert (hold.kind, hold.error_class) == (SidecarKind.THUMB, ErrorClass.MISSING_TOOL)
+    assert library.status().queue[SidecarKind.THUMB].counts[JobState.PAUSED] == 1
+    assert list(library.requests.failures()) == []
+    (log / engines.TOOL).touch()
+    with Library.open(tmp_path / "library") as other:
+        assert other.run().notices == {}
+        assert other.status().holds == []
+        assert other.status().sidecars[SidecarKind.THUMB][SidecarStatus.READY] == 2
+    check_invariants(tmp_path / "library", finished=True)
+
+
+def test_a_running_engine_goes_on_by_itself_when_the_tool_is_there(
+    folder: Path, log: Path, library: Library, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(states, "HELD_BACK_S", 0.5)
+    _add(folder, "tool")
+    library.index(folder)
+    library.start()
+    _until(lambda: engines.tries(log, "tool"), "the tool was missed")
+    (log / engines.TOOL).touch()
+    _until(lambda: _ready(library) == 2 * (GOOD + 1), "it went on")
+    assert library.wait_until_idle(PATIENCE_S)
+    assert library.status().holds == []
+
+
+def _ready(library: Library) -> int:
+    return library.status().sidecars[SidecarKind.THUMB].get(SidecarStatus.READY, 0)
+
+
+def test_cancel_stops_what_runs_and_holds_until_it_is_asked_for(
+    tmp_path: Path, folder: Path, log: Path, library: Library, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(schedule, "KIND_LIMITS", {**schedule.KIND_LIMITS, SidecarKind.THUMB: _patient()})
+    _add(folder, "sleep")
+    library.index(folder)
+    (uuid,) = library.find(str(folder / "sleep-0.jpg"))
+    library.start()
+    _until(lambda: engines.tries(log, "sleep"), "it began")
+    (tried,) = engines.tries(log, "sleep")
+    assert library.cancel(content_uuids=[uuid]) == 2
+    assert _until(lambda: not _runs(tried["pid"]), "it was stopped") < LOADED * 2.0
+    assert library.wait_until_idle(PATIENCE_S)
+    library.stop()
+    assert _ready(library) == 2 * GOOD
+    assert list((library.root / "staging").iterdir()) == []
+    with Library.open(tmp_path / "library") as again:
+        assert again.index(folder).queued == 0
+        assert again.status().sidecars[SidecarKind.THUMB][SidecarStatus.CANCELLED] == 2
+        assert again.status().queue[SidecarKind.THUMB].counts[JobState.CANCELLED] == 1
+        again.run()
+        check_invariants(again.root, finished=True)
+        monkeypatch.setattr(work, "TARGET", "pillion.execute:execute")
+        again.sidecars.get_or_enqueue(uuid, "thumb", "icon")
+        again.run()
+        assert _ready(again) == 2 * (GOOD + 1)
+
+
+def _patient() -> schedule.KindLimits:
+    return replace(schedule.KIND_LIMITS[SidecarKind.THUMB], deadline_s=1000.0)
+
+
+def _runs(pid: int) -> bool:
+    try:
+        os.kill(pid, 0)
+    except ProcessLookupError:
+        return False
+    return True
+
+
+def test_a_pause_stops_what_runs_within_two_seconds(
+    folder: Path, log: Path, library: Library, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(schedule, "KIND_LIMITS", {**schedule.KIND_LIMITS, SidecarKind.THUMB: _patient()})
+    _add(folder, "sleep")
+    library.index(folder)
+    library.start()
+    _until(lambda: engines.tries(log, "sleep"), "it began")
+    (tried,) = engines.tries(log, "sleep")
+    library.pause(location=folder)
+    assert _until(lambda: not _runs(tried["pid"]), "it was stopped") < LOADED * 2.0
+    assert library.wait_until_idle(PATIENCE_S)
+    counts = library.status().queue[SidecarKind.THUMB].counts
+    assert counts[JobState.PAUSED] >= 1
+    assert JobState.RUNNING not in counts
+    assert list(library.requests.failures()) == []
+
+
+_HOLD = """
+import sys, time
+from pathlib import Path
+from pillion.catalog import claims
+from pillion.catalog.database import Database
+from pillion.model import SidecarKind
+from pillion.owners import at_work, this_owner
+
+database = Database(Path(sys.argv[1]))
+owner = this_owner()
+with at_work(owner):
+    with database.write() as connection:
+        taken = claims.claim(connection, SidecarKind.THUMB, owner=owner, token="x", now=time.time(), limit=100)
+    print(len(taken), flush=True)
+    time.sleep(1000)
+"""
+
+
+def test_what_a_dead_process_held_is_rescued_within_two_seconds(folder: Path, log: Path, library: Library) -> None:
+    library.index(folder)
+    command = [sys.executable, "-c", _HOLD, str(library.root / "catalog.sqlite")]
+    with subprocess.Popen(command, stdout=subprocess.PIPE, text=True) as holder:
+        assert holder.stdout is not None
+        assert holder.stdout.readline().strip() == str(GOOD)
+        library.start()
+        library.wait_until_idle(2.0)
+        assert engines.tries(log) == []
+        holder.kill()
+        assert _until(lambda: engines.tries(log), "it was rescued") < LOADED * 2.0
+    _until(lambda: _ready(library) == 2 * GOOD, "it was made")
+    attempts = library.status().queue[SidecarKind.THUMB].counts
+    assert attempts == {JobState.DONE: GOOD}
+
+
+def _cli(*arguments: str | Path) -> Result:
+    done = CliRunner().invoke(app, [str(item) for item in arguments])
+    assert done.exception is None or isinstance(done.exception, SystemExit), done.exc_info
+    return done
+
+
+def _json(*arguments: str | Path) -> object:
+    return json.loads(_cli(*arguments, "--json").stdout)
+
+
+def test_the_commands(tmp_path: Path, folder: Path) -> None:
+    root = tmp_path / "library"
+    (folder / "broken.jpg").write_bytes((folder / "good-0.jpg").read_bytes()[:200])
+    _cli("index", folder, "--library", root, "--policy", "mobile", "--no-wait")
+    one = folder / "good-1.jpg"
+    assert _json("cancel", one, "--library", root) == {"cancelled": 2}
+    assert "cancelled" in _cli("status", "--library", root).stdout
+    assert _cli("work", "--library", root).exit_code == 0
+    broken = [json.loads(line) for line in _cli("failed", "--library", root, "--json").stdout.splitlines()]
+    assert {item["error"]["class"] for item in broken} == {"corrupt"}
+    assert {(item["attempts"], item["state"], item["retry_at"]) for item in broken} == {(1, "failed", None)}
+    assert {item["variant"] for item in broken} == {"grid@2x", "icon"}
+    assert _cli("failed", "--library", root, "--class", "timeout").stdout == "Nothing failed.\n"
+    assert "broken.jpg: corrupt: " in _cli("failed", folder / "broken.jpg", "--library", root, "--words").stdout
+    assert _cli("failed", "--library", root, "--class", "tired").exit_code == 2
+    assert _json("retry", "--library", root, "--class", "corrupt") == {"queued": 2}
+    assert _json("retry", one, "--library", root) == {"queued": 2}
+    assert _json("cancel", "--library", root, "--kind", "thumb", "--location", folder) == {"cancelled": 4}
+    assert _cli("cancel", "--library", root).stderr == "Nothing was queued.\n"

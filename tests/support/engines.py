@@ -1,0 +1,41 @@
+"""The evil engine, for tests that want to know what each try was allowed, and one whose tool may be missing."""
+
+from __future__ import annotations
+
+import json
+import os
+from pathlib import Path
+from typing import Any
+
+from pillion.errors import ErrorClass
+from pillion.execute import Execution, ExecutionTask
+from pillion.execute import execute as good
+from pillion.model import Failure
+from tests.support.evil import DEEDS
+
+LOG = "PILLION_TEST_LOG"
+"""Names a folder, in which ``tries`` gets a line for each try."""
+
+TOOL = "tool"
+"""A file ``tool-NUMBER.jpg`` needs a file of this name in that folder."""
+
+
+def tries(folder: Path, deed: str | None = None) -> list[dict[str, Any]]:
+    """What was tried so far (of one deed), in order: deed, process, share and variants."""
+    lines = (folder / "tries").read_text().splitlines() if (folder / "tries").exists() else []
+    return [tried for tried in map(json.loads, lines) if deed in (None, tried["deed"])]
+
+
+def execute(task: ExecutionTask) -> Execution:
+    """The worker's target: a source named ``DEED-NUMBER.jpg`` does the deed."""
+    deed = Path(os.fsdecode(task.sources[0][0])).stem.partition("-")[0]
+    log = Path(os.environ[LOG])
+    with open(log / "tries", "a", encoding="utf-8") as file:
+        about = {"deed": deed, "pid": os.getpid(), "share": task.share, "variants": task.variants}
+        file.write(json.dumps(about) + "\n")
+    if deed == TOOL and not (log / TOOL).exists():
+        failure = Failure(error_class=ErrorClass.MISSING_TOOL, message="The tool is not installed.")
+        return Execution(result=failure, seconds=0.0)
+    if deed in DEEDS:
+        DEEDS[deed][0]()
+    return good(task)

@@ -1,0 +1,29 @@
+"""Tesseract as a program: ending well is not success."""
+
+from __future__ import annotations
+
+import os
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from pillion.engines import tesseract_cli
+from pillion.errors import ErrorClass, ItemError
+
+_SILENT = """#!/bin/sh
+if [ "$1" = --version ]; then echo "tesseract 5.3.0"; fi
+exit 0
+"""
+
+
+def test_a_program_that_ends_well_and_writes_nothing_has_crashed(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    program = tmp_path / "tesseract"
+    program.write_text(_SILENT)
+    program.chmod(0o755)
+    monkeypatch.setenv("PATH", f"{tmp_path}:{os.environ['PATH']}")
+    with pytest.raises(ItemError, match="wrote nothing") as caught:
+        tesseract_cli.Reader("eng", str(tmp_path)).read(np.zeros((40, 40), dtype=np.uint8))
+    assert caught.value.error_class is ErrorClass.CRASH
