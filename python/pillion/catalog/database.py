@@ -5,8 +5,10 @@ This is the only module that knows which driver is used; it turns the driver's e
 
 from __future__ import annotations
 
+import errno
 import os
 import sqlite3
+import tempfile
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -152,7 +154,8 @@ class Database:
                 yield connection
             except BaseException:
                 # Ctrl-C inside a statement: SQLAlchemy has closed the connection, which rolls back too.
-                if not connection.invalidated:
+                # And some errors, such as a full disk, make SQLite itself roll back.
+                if not connection.invalidated and connection.connection.in_transaction:
                     connection.exec_driver_sql("ROLLBACK")
                 raise
             connection.exec_driver_sql("COMMIT")
@@ -187,7 +190,7 @@ class Database:
             return LibraryBusyError(
                 f"Another process has been writing to {self.path.parent} for {BUSY_TIMEOUT_S:.0f} s."
             )
-        if name in ("SQLITE_FULL", "SQLITE_IOERR_WRITE") or (name.startswith("SQLITE_IOERR") and self._is_disk_full()):
+        if name == "SQLITE_FULL" or (name.startswith("SQLITE_IOERR") and self._is_disk_full()):
             return ItemError(
                 ErrorClass.DISK_FULL, f"No space is left for the catalog {self.path}; free some and run again."
             )
@@ -201,9 +204,19 @@ class Database:
         )
 
     def _is_disk_full(self) -> bool:
-        """Whether a failed read or write is for want of space: also opening needs some, for the shared memory."""
+        """Whether a failed read or write is for want of space: also opening needs some, for the shared memory.
+
+        A quota shows only when something is written.
+        """
         state = os.statvfs(self.path.parent)
-        return state.f_bavail * state.f_frsize < _ROOM
+        if state.f_bavail * state.f_frsize < _ROOM:
+            return True
+        try:
+            with tempfile.TemporaryFile(dir=self.path.parent) as file:
+                file.write(bytes(_ROOM))
+        except OSError as error:
+            return error.errno in (errno.ENOSPC, errno.EDQUOT)
+        return False
 
     def prepare(self, *, may_be_empty: bool = True) -> None:
         """Create the schema or bring it up to date. Raises LibraryVersionError for a newer one.
