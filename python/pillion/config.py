@@ -34,6 +34,7 @@ policy = "{policy}"            # what this device generates: "mobile", "desktop"
 
 [work]
 # workers = 0                 # child processes; 0: one per core
+# concurrency = {{ ocr = 1 }}   # how many of them a kind may have at a time
 # memory_limit = 3221225472   # bytes a worker may use before its item is stopped
 # max_pixels = 268435456      # larger pictures are refused
 # quiet_hours = "22:00-07:00" # local time at which ocr, transcripts and embeddings rest
@@ -88,6 +89,7 @@ class Config:
     hidden: bool = False
     sample_above: int = 64 * MIB
     workers: int = 0
+    concurrency: Mapping[str, int] = field(default_factory=dict)
     memory_limit: int = 3072 * MIB
     max_pixels: int = 1 << 28
     kinds: Mapping[SidecarKind, Mapping[str, Any]] = field(default_factory=dict)

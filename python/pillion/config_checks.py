@@ -41,6 +41,19 @@ def _count(of: str) -> Check:
     return check
 
 
+def _concurrency(value: Any) -> str | None:
+    expected = "a table of kinds and the workers that each may have at a time, e.g. { ocr = 1 }"
+    if not isinstance(value, dict):
+        return expected
+    kinds = [kind.value for kind in SidecarKind]
+    for name, number in value.items():
+        if name not in kinds:
+            return expected + nearest(name, kinds)
+        if not isinstance(number, int) or isinstance(number, bool) or number < 1:
+            return f"{expected}: at least 1"
+    return None
+
+
 def _boolean(value: Any) -> str | None:
     return None if isinstance(value, bool) else "true or false"
 
@@ -126,6 +139,7 @@ SECTIONS: Mapping[str, Mapping[str, Check]] = {
     "identification": {"sample_above": _count("bytes")},
     "work": {
         "workers": _count("processes, 0 for one per core"),
+        "concurrency": _concurrency,
         "memory_limit": _count("bytes"),
         "max_pixels": _count("pixels"),
         **WHEN_KEYS,

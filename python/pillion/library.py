@@ -33,7 +33,7 @@ from pillion.events import Event
 from pillion.failpoints import reach
 from pillion.indexer import Indexer, IndexReport, PhaseProgress
 from pillion.indexing.queueing import wanted_on_demand
-from pillion.lock import exclusive
+from pillion.lock import Waiting, exclusive
 from pillion.model import SidecarKind, SidecarStatus, WantedSidecar
 from pillion.overview import Status, WorkReport, look
 from pillion.planning import GenerationPlan
@@ -168,17 +168,19 @@ class Library:
         policy: str | None = None,
         kinds: Sequence[SidecarKind | str] | None = None,
         progress: PhaseProgress = _ignore_phase,
+        waiting: Waiting | None = None,
     ) -> IndexReport:
         """The five indexing phases over the Locations (or the folders in them given by ``paths``). Queues jobs only.
 
         ``kinds``: only these, and what they are made from (embeddings need ocr and transcript).
-        Raises LibraryBusyError if another process indexes, ItemError (``missing_source``) if a folder cannot be read.
+        ``waiting``: if another process indexes, it is told who that is, and then waited for.
+        Raises LibraryBusyError without it, ItemError (``missing_source``) if a folder cannot be read.
         """
         self._must_be_writable()
         chosen = with_sources(parse_kinds(kinds))
         targets = [self._target(path) for path in paths] or [(location, b"") for location in self.locations()]
         report = IndexReport()
-        with exclusive(self.root / "index.lock", "indexing"):
+        with exclusive(self.root / "index.lock", "indexing", waiting=waiting):
             indexer = Indexer(self._database, self.config, chosen, progress)
             for location, prefix in targets:
                 ignore = globs_of_library(self.root, location.path, prefix)

@@ -296,6 +296,7 @@ class Workers:
             size=size,
             memory_limit=config.memory_limit,
             recycle_bytes=int(config.memory_limit * _RECYCLE_SHARE),
+            lane_workers=config.concurrency,
         )
         self.holds = Holds(database, store.staging)
         source = CatalogJobs(
@@ -309,7 +310,7 @@ class Workers:
             resting=Resting(database, config),
             outlook=self.outlook,
         )
-        self.engine = Engine(source, self._pool, lane_limits(size), progress=progress)
+        self.engine = Engine(source, self._pool, lane_limits(size), lane_workers=config.concurrency, progress=progress)
         self._thread: threading.Thread | None = None
 
     def run(self, *, until_idle: bool = True) -> None:

@@ -3,8 +3,13 @@
 from __future__ import annotations
 
 import os
+import queue
+import re
 import shutil
+import subprocess
+import sys
 from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import pytest
@@ -13,6 +18,7 @@ import pillion
 from pillion.errors import LibraryBusyError, LibraryError, UsageError
 from pillion.lock import exclusive
 from pillion.model import SidecarKind, SidecarStatus
+from tests.support.program import run
 
 
 @pytest.fixture
@@ -186,6 +192,40 @@ def test_names_that_are_not_utf8_and_hidden_files(library: pillion.Library, fold
 def test_a_second_indexer_is_told_who_holds_the_library(library: pillion.Library, folder: Path) -> None:
     with exclusive(library.root / "index.lock", "indexing"), pytest.raises(LibraryBusyError, match=str(os.getpid())):
         library.index(folder)
+
+
+def test_a_second_indexer_can_wait_and_is_told_for_whom(library: pillion.Library, folder: Path) -> None:
+    told: queue.SimpleQueue[str] = queue.SimpleQueue()
+    with ThreadPoolExecutor(1) as executor:
+        with exclusive(library.root / "index.lock", "indexing"):
+            second = executor.submit(library.index, folder, waiting=told.put)
+            assert re.fullmatch(
+                rf"Process {os.getpid()} has since \d{{4}}-\d\d-\d\d \d\d:\d\d:\d\d been indexing the library .*",
+                told.get(timeout=60),
+            )
+            assert not second.done()
+        assert second.result(60).contents > 0
+
+
+def test_the_lock_of_a_process_that_was_killed_is_no_obstacle(library: pillion.Library, folder: Path) -> None:
+    script = """
+import sys
+from pathlib import Path
+from pillion.lock import exclusive
+with exclusive(Path(sys.argv[1]), "indexing"):
+    print(flush=True)
+    input()
+"""
+    command = [sys.executable, "-c", script, str(library.root / "index.lock")]
+    with subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE) as holder:
+        assert holder.stdout is not None
+        holder.stdout.readline()
+        with pytest.raises(LibraryBusyError, match=str(holder.pid)):
+            library.index(folder)
+        refused = run("index", folder, "--library", library.root, "--if-busy", "fail")
+        assert (refused.returncode, str(holder.pid) in refused.stderr) == (1, True)
+        holder.kill()
+    assert library.index(folder).contents > 0
 
 
 def test_wrong_paths_are_named(library: pillion.Library, photo: Path, tmp_path: Path) -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import time
+from enum import StrEnum
 from pathlib import Path
 from typing import Annotated
 
@@ -36,6 +37,17 @@ def register(app: typer.Typer) -> None:
     app.command()(work)
 
 
+class IfBusy(StrEnum):
+    """What to do while another process indexes the library."""
+
+    WAIT = "wait"
+    FAIL = "fail"
+
+
+def _note_waiting(holder: str) -> None:
+    note(f"{holder}; waiting for it to end.")
+
+
 def index(
     paths: Annotated[list[Path], typer.Argument(metavar="PATH", help="Folders to index.", show_default=False)],
     library: LibraryOption = None,
@@ -44,6 +56,9 @@ def index(
     no_wait: Annotated[
         bool, typer.Option("--no-wait", help="Queue the jobs and leave them to 'pillion work'.")
     ] = False,
+    if_busy: Annotated[
+        IfBusy, typer.Option("--if-busy", help="While another process indexes: wait for it, or fail.")
+    ] = IfBusy.WAIT,
     strict: Annotated[bool, typer.Option("--strict", help="Exit with 1 if any sidecar failed.")] = False,
     json_: JsonOption = False,
 ) -> None:
@@ -52,7 +67,8 @@ def index(
     with open_library(library, create=True, policy=policy) as opened, LiveProgress(quiet=json_ and no_wait) as live:
         start = time.perf_counter()
         try:
-            report = opened.index(*paths, policy=policy, kinds=chosen, progress=live.phase)
+            waiting = _note_waiting if if_busy is IfBusy.WAIT else None
+            report = opened.index(*paths, policy=policy, kinds=chosen, progress=live.phase, waiting=waiting)
             indexed = time.perf_counter()
             worked = None if no_wait else opened.run(kinds=chosen, progress=live.work)
         except KeyboardInterrupt:

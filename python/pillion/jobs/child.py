@@ -110,6 +110,18 @@ def _die_with_parent(parent: int) -> None:
         os._exit(0)
 
 
+def _stand_back() -> None:
+    """Leave the processor and the disk to the user's own programs; where that cannot be, it is done without."""
+    import psutil
+
+    os.nice(NICENESS)
+    try:
+        psutil.Process().ionice(psutil.IOPRIO_CLASS_IDLE)
+    except (AttributeError, OSError, ValueError, psutil.Error):
+        # Not on this system, or not allowed in this container.
+        return
+
+
 def _limit_itself(limits: Limits) -> None:
     """A wall behind the parent's watch, for what grows faster than it looks; programs started from here inherit it.
 
@@ -130,7 +142,7 @@ def main() -> None:
     faulthandler.register(TELL)
     signal.signal(signal.SIGINT, signal.SIG_IGN)
     os.set_inheritable(descriptor, False)
-    os.nice(NICENESS)
+    _stand_back()
     module, _, name = target.partition(":")
     connection = Connection(descriptor)
     function = getattr(importlib.import_module(module), name)

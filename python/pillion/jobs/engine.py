@@ -13,6 +13,7 @@ from collections.abc import Callable, Mapping, Sequence
 from concurrent.futures import Future
 from dataclasses import dataclass
 from functools import partial
+from types import MappingProxyType
 from typing import Any, Generic, Protocol, TypeVar
 
 from pillion import _core
@@ -101,7 +102,10 @@ class JobSource(Protocol[J]):
 
 
 class Engine(Generic[J]):
-    """Works one JobSource with one pool. ``lane_limits``: most jobs of a lane in flight at a time."""
+    """Works one JobSource with one pool.
+
+    ``lane_limits``: most jobs of a lane in flight at a time. ``lane_workers``: as given to the pool.
+    """
 
     def __init__(
         self,
@@ -109,11 +113,14 @@ class Engine(Generic[J]):
         pool: WorkerPool,
         lane_limits: Mapping[str, int],
         *,
+        lane_workers: Mapping[str, int] = MappingProxyType({}),
         progress: Callable[[], None] | None = None,
     ) -> None:
         self._source = source
         self._pool = pool
         self._lane_limits = lane_limits
+        self._lane_workers = lane_workers
+        self._lane_batches: Counter[str] = Counter()
         self._progress = progress
         self._done: queue.SimpleQueue[tuple[Planned[J], Any, list[int]] | None] = queue.SimpleQueue()
         self._in_flight: dict[int, Planned[J]] = {}
@@ -197,6 +204,9 @@ class Engine(Generic[J]):
 
     def _claim(self, lane: str, slots: int, **only: int) -> None:
         room = self._lane_limits[lane] - self.running.get(lane, 0)
+        if lane in self._lane_workers and not only:
+            # More would only fill the line that other lanes could use.
+            slots = min(slots, self._lane_workers[lane] + 1 - self._lane_batches[lane])
         limit = min(room, slots * _BATCH_ITEMS, CLAIM_ITEMS)
         if limit > 0:
             self._served[lane] = time.monotonic()
@@ -219,6 +229,7 @@ class Engine(Generic[J]):
             turn = Turn.AT_ONCE if first.cost <= _BATCH_COST_S else Turn.AHEAD
             self._urgent += 1
         self._batches += 1
+        self._lane_batches[first.lane] += 1
         left = [len(members)]
         items = [(item.task, item.deadline_s) for item in members]
         futures = self._pool.submit_batch(first.lane, items, alone=first.alone, turn=turn)
@@ -253,6 +264,7 @@ class Engine(Generic[J]):
             left[0] -= 1
             if left[0] == 0:
                 self._batches -= 1
+                self._lane_batches[planned.lane] -= 1
                 self._urgent -= is_on_demand(planned.priority)
             timeout = 0.0
             if refill and self._batches < self._pool.size:

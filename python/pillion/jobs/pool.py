@@ -11,11 +11,12 @@ import os
 import threading
 import time
 from collections import deque
-from collections.abc import Callable, Collection, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from concurrent.futures import Executor, Future, InvalidStateError
 from dataclasses import dataclass, field
 from enum import IntEnum
 from multiprocessing.connection import Connection, wait
+from types import MappingProxyType
 from typing import Any
 
 from pillion.errors import ErrorClass, ItemError
@@ -91,6 +92,7 @@ class WorkerPool(Executor):
 
     ``memory_limit`` and ``recycle_bytes`` are bytes of resident memory: above the first a child is killed and its item
     fails with class ``oom``; above the second it is replaced after its batch, as it is after ``recycle_items`` items.
+    ``lane_workers``: how many children a lane may have at a time, but for what is at once.
     """
 
     def __init__(
@@ -101,8 +103,10 @@ class WorkerPool(Executor):
         memory_limit: int,
         recycle_bytes: int,
         recycle_items: int = _RECYCLE_ITEMS,
+        lane_workers: Mapping[str, int] = MappingProxyType({}),
     ) -> None:
         self._target = target
+        self._lane_workers = lane_workers
         self._size = size
         self._limits = Limits(memory_bytes=memory_limit, recycle_bytes=recycle_bytes, recycle_items=recycle_items)
         self._lock = threading.Lock()
@@ -229,7 +233,7 @@ class WorkerPool(Executor):
             idle = [child for child in self._children if child.idle]
             if not idle:
                 return
-            if batch.turn is not Turn.AT_ONCE and self._in_turn() >= self._size:
+            if batch.turn is not Turn.AT_ONCE and (self._in_turn() >= self._size or self._is_full(batch.lane)):
                 continue
             child = _choose(batch, idle)
             if child is not None:
@@ -240,6 +244,10 @@ class WorkerPool(Executor):
                 idle[0].dismissed = True
                 idle[0].worker.kill()
                 coming += 1
+
+    def _is_full(self, lane: str) -> bool:
+        running = sum(child.batch is not None and child.batch.lane == lane for child in self._children)
+        return running >= self._lane_workers.get(lane, self._size + 1)
 
     def _in_turn(self) -> int:
         """How many children have a batch that is no more than one of the line."""
