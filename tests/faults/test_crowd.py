@@ -16,6 +16,8 @@ import psutil
 import pysqlite3
 import pytest
 
+from pillion.catalog.claims import LEASE_S
+from pillion.library import Library
 from tests.support.crowd import Crowd, wait_until
 from tests.support.invariants import check_invariants, check_not_made_again, visible_files
 from tests.support.preload import Clock
@@ -102,6 +104,30 @@ def test_a_retry_does_not_wait_for_a_clock_that_was_set_back(tmp_path: Path, cro
     assert time.monotonic() - start < 60
     check_invariants(crowd.library, finished=True)
     assert len(visible_files(crowd.library)) == 2 * crowd.number
+
+
+@pytest.mark.slow
+def test_what_a_dead_program_held_is_taken_over_long_before_its_lease_ends(
+    tmp_path: Path, crowds: list[Crowd], record_property: Callable[[str, object], None]
+) -> None:
+    crowd = _crowd(crowds, tmp_path, 6)
+    with Library.open(crowd.library) as other:
+        # One that works other kinds only, and so does nothing but look after the queue.
+        other.start(kinds=["ocr"])
+        dead = crowd.start(rules="work.claimed=kill@1")
+        assert dead.wait(60) == -signal.SIGKILL
+        start = time.monotonic()
+        wait_until(lambda: _running(crowd.library) == 0, LEASE_S / 2)
+        record_property("seconds until they were queued again", round(time.monotonic() - start, 2))
+    check_invariants(crowd.library, finished=False)
+
+
+def _running(library: Path) -> int:
+    connection = pysqlite3.connect(f"file:{library / 'catalog.sqlite'}?mode=ro", uri=True)
+    try:
+        return int(connection.execute("SELECT count(*) FROM jobs WHERE state = 'running'").fetchone()[0])
+    finally:
+        connection.close()
 
 
 @pytest.mark.slow
