@@ -13,6 +13,7 @@ which a power cut can destroy its file.
 from __future__ import annotations
 
 import gc
+import itertools
 import time
 import uuid
 from collections.abc import Callable, Iterator, Sequence
@@ -23,7 +24,7 @@ import pytest
 from huey import SqliteHuey
 from pytest_benchmark.fixture import BenchmarkFixture
 
-from pillion import _core
+from pillion import Library, _core
 from pillion.catalog import entries as catalog_entries
 from pillion.catalog import queueing as catalog_queueing
 from pillion.catalog.database import Database
@@ -33,12 +34,16 @@ from pillion.config import Config
 from pillion.execute import Execution, Staged
 from pillion.holds import Holds
 from pillion.jobs.engine import CLAIM_ITEMS
+from pillion.jobs.states import JobState
 from pillion.model import Recipe, SidecarFormat, SidecarKind, WantedSidecar
 from pillion.outlook import Outlook
 from pillion.record import Recorder
 from pillion.resting import Resting
+from pillion.sidecars import Ready
 from pillion.store import ManifestEntry, Placement, Store
 from pillion.work import CatalogJobs
+from tests.support import photos
+from tests.support.program import start
 
 ROWS = (10_000, 100_000, 1_000_000)
 ROUNDS = 3
@@ -225,3 +230,35 @@ def test_enqueue(benchmark: BenchmarkFixture, queues: dict[str, Queue], smoke: b
     else:
         benchmark.pedantic(queue.enqueue, args=(number,), rounds=1 if smoke else ROUNDS)
     _rate(benchmark)
+
+
+@pytest.mark.benchmark(group="jobs: a new photo's thumbnail on demand, while a backfill of 10,000 runs")
+def test_on_demand(benchmark: BenchmarkFixture, tmp_path: Path, smoke: bool) -> None:
+    """From the call of get_or_enqueue to the answer Ready; another process works the queue."""
+    number = 60 if smoke else 10_000
+    photos.write_many(tmp_path / "backfill", number, (640, 480))
+    new = tmp_path / "new"
+    new.mkdir()
+    with Library.open(tmp_path / "library", policy="server") as library:
+        library.index(tmp_path / "backfill", kinds=["thumb"])
+        process = start("work", "--library", library.root)
+        asked = itertools.count(2)
+
+        def add_photo() -> tuple[tuple[str], dict[str, Any]]:
+            path = photos.write_photo(new / f"{next(asked)}.jpg", seed=next(asked))
+            library.index(new, kinds=["thumb"])
+            (uuid,) = library.find(str(path))
+            return (uuid,), {}
+
+        def ask(uuid: str) -> None:
+            while not isinstance(library.sidecars.get_or_enqueue(uuid, "thumb", "detail@1x"), Ready):
+                time.sleep(0.005)
+
+        try:
+            next(event for event in library.events(follow=True) if event.name == "ready")
+            benchmark.pedantic(ask, setup=add_photo, rounds=1 if smoke else 10)
+            left = library.status().queue[SidecarKind.THUMB].counts.get(JobState.QUEUED, 0)
+        finally:
+            process.kill()
+            process.wait()
+    benchmark.extra_info["note"] = f"at most {benchmark.stats.stats.max:.2f} s; {left:,} of the backfill were left"

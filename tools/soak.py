@@ -25,6 +25,7 @@ PARTS = {
     "sources": "test_sources.py test_bad_files.py",
     "engines": "test_evil_engines.py test_pool.py",
     "programs": "test_crowd.py",
+    "memory": "test_memory.py",
     "catalog": "test_catalog_damage.py",
     "no-work": "test_no_work.py",
 }

@@ -11,7 +11,6 @@ from pillion import Library
 from pillion.jobs.states import JobState
 from pillion.model import SidecarKind
 from pillion.sidecars import Ready
-from tests.faults.test_many_workers import fill
 from tests.support import photos
 from tests.support.program import start
 
@@ -20,7 +19,7 @@ BACKFILL = 400
 
 @pytest.mark.slow
 def test_what_is_asked_for_is_made_by_another_process_amid_its_backfill(tmp_path: Path) -> None:
-    fill(tmp_path / "photos", BACKFILL)
+    photos.write_many(tmp_path / "photos", BACKFILL)
     (tmp_path / "new").mkdir()
     photos.write_photo(tmp_path / "new" / "photo.jpg", seed=2, size=(640, 480))
     with Library.open(tmp_path / "library", policy="server") as library:

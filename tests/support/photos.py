@@ -118,3 +118,11 @@ def write_photo(
     """A JPEG photograph at ``path``."""
     path.write_bytes(jpeg_bytes(photo(seed, size), quality=quality, orientation=orientation))
     return path
+
+
+def write_many(folder: Path, number: int, size: tuple[int, int] = (160, 120)) -> None:
+    """So many JPEG files in a new folder that show the same, each another content: bytes follow the picture's end."""
+    folder.mkdir()
+    jpeg = jpeg_bytes(photo(seed=1, size=size), quality=80)
+    for index in range(number):
+        (folder / f"{index:05d}.jpg").write_bytes(jpeg + index.to_bytes(4))
