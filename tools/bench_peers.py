@@ -35,7 +35,14 @@ WORKER = ROOT / "benches" / "peers" / "worker.py"
 ENVIRONMENTS: dict[str, tuple[list[str], dict[str, str]]] = {
     "pyvips": (["pyvips==3.2.0", "pyvips-binary==8.18.7"], {}),
     "pillow-simd": (
-        ["--no-binary=pillow-simd", "-Cjpeg=enable", "-Cwebp=enable", "-Czlib=enable", "pillow-simd==12.1.1.post0"],
+        [
+            "--no-cache-dir",
+            "--no-binary=pillow-simd",
+            "-Cjpeg=enable",
+            "-Cwebp=enable",
+            "-Czlib=enable",
+            "pillow-simd==12.1.1.post0",
+        ],
         {"CC": "cc -mavx2"},
     ),
 }
