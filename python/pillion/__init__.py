@@ -20,11 +20,12 @@ from typing import TYPE_CHECKING, Any
 if TYPE_CHECKING:
     from pillion._core import HashResult, hash_bytes, hash_file
     from pillion.errors import ErrorClass, ItemError, LibraryError, PillionError, UsageError
+    from pillion.generators.formats import FormatRow
     from pillion.indexer import IndexReport
     from pillion.library import Library
     from pillion.model import SidecarFormat, SidecarKind, SidecarStatus
     from pillion.overview import Status, WorkReport
-    from pillion.parts import decode, file_thumbnail, thumbhash, thumbnail, thumbnail_batch
+    from pillion.parts import decode, file_thumbnail, formats, thumbhash, thumbnail, thumbnail_batch
     from pillion.results import OcrResult, TranscriptResult
     from pillion.sidecars import Failed, Pending, Ready
     from pillion.text import embed, ocr, transcribe
@@ -32,11 +33,12 @@ if TYPE_CHECKING:
 _HOMES = {
     "pillion._core": ("HashResult", "hash_bytes", "hash_file", "__version__"),
     "pillion.errors": ("ErrorClass", "ItemError", "LibraryError", "PillionError", "UsageError"),
+    "pillion.generators.formats": ("FormatRow",),
     "pillion.indexer": ("IndexReport",),
     "pillion.library": ("Library",),
     "pillion.model": ("SidecarFormat", "SidecarKind", "SidecarStatus"),
     "pillion.overview": ("Status", "WorkReport"),
-    "pillion.parts": ("decode", "file_thumbnail", "thumbhash", "thumbnail", "thumbnail_batch"),
+    "pillion.parts": ("decode", "file_thumbnail", "formats", "thumbhash", "thumbnail", "thumbnail_batch"),
     "pillion.sidecars": ("Failed", "Pending", "Ready"),
     "pillion.results": ("OcrResult", "TranscriptResult"),
     "pillion.text": ("embed", "ocr", "transcribe"),
@@ -47,6 +49,7 @@ __version__: str
 __all__ = [
     "ErrorClass",
     "Failed",
+    "FormatRow",
     "HashResult",
     "IndexReport",
     "ItemError",
@@ -66,6 +69,7 @@ __all__ = [
     "decode",
     "embed",
     "file_thumbnail",
+    "formats",
     "hash_bytes",
     "hash_file",
     "ocr",

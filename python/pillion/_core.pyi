@@ -219,6 +219,12 @@ class Thumbnail:
     def truncated(self) -> bool:
         """Whether the file ends early: what is there is shown, and the rest is mid-grey, or transparent."""
 
+def image_format(source: str | os.PathLike[str] | bytes) -> str | None:
+    """The name in :func:`formats` of what a file or its bytes are, from all of it; None for what is not read here.
+
+    Unlike :func:`sniff` this tells a camera raw file that is a TIFF inside from other TIFFs without its name.
+    """
+
 def probe(source: AnyPath | bytes) -> ImageInfo:
     """Read the header only. NOTE ``bytes`` are file contents for the image functions, never a path."""
 
@@ -273,3 +279,17 @@ def thumbhash(source: str | os.PathLike[str] | bytes | NDArray[np.uint8], *, max
 
 def thumbhash_pixels(hash: bytes) -> NDArray[np.uint8]:
     """What a ThumbHash shows: RGBA, shape (H, W, 4), 32 pixels on the longer side. ValueError for other bytes."""
+
+def srgb_from_pixels(
+    pixels: NDArray[np.uint8],
+    *,
+    icc: bytes | None = None,
+    cicp: tuple[int, int] | None = None,
+    max_side: int | None = None,
+) -> NDArray[np.uint8]:
+    """Pixels that another decoder gave, scaled down to ``max_side`` and converted to sRGB.
+
+    Their colours are those of the ICC profile, else of the code points (primaries, transfer) of ITU-T H.273, else sRGB.
+    ``pixels``: uint8, shape (H, W, 3) or (H, W, 4) with straight alpha, C-contiguous, upright. Alpha that is opaque
+    everywhere is dropped. A profile that is damaged or of another colour model is left aside.
+    """

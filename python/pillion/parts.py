@@ -13,12 +13,14 @@ from numpy.typing import NDArray
 
 from pillion import _core, generators
 from pillion.errors import ErrorClass, ItemError, UsageError
+from pillion.generators import formats as table
+from pillion.generators import pictures
+from pillion.generators.formats import FormatRow
+from pillion.generators.pictures import MAX_PIXELS, mime_of
 from pillion.model import THUMB_SPECS, Empty, GenerationRequest, SidecarKind
 
 PathLike = str | os.PathLike[str]
 Path_ = TypeVar("Path_", bound=PathLike)
-MAX_PIXELS = 1 << 28
-"""Pictures with more pixels than these 268 million are refused unless the caller says otherwise."""
 
 
 def decode(source: PathLike | bytes, *, max_side: int | None = None, max_pixels: int = MAX_PIXELS) -> NDArray[np.uint8]:
@@ -30,13 +32,14 @@ def decode(source: PathLike | bytes, *, max_side: int | None = None, max_pixels:
     """
     if max_side is not None and max_side < 1:
         raise UsageError("max_side must be at least 1.")
-    return _core.decode(source, max_side=max_side, max_pixels=max_pixels)
+    return pictures.decode(source, max_side=max_side, max_pixels=max_pixels)
 
 
 def thumbnail(source: PathLike | bytes | NDArray[np.uint8], variants: Sequence[str] = ("grid@2x",)) -> dict[str, bytes]:
     """WebP thumbnails of a picture: variant -> bytes. One read and one decode for all, in Rust, without the GIL.
 
-    ``source`` is a path, the file's bytes, or pixels as :func:`decode` gives them. Raises ItemError (``corrupt``,
+    ``source`` is a path, the file's bytes, or pixels as :func:`decode` gives them. What the core does not read is
+    decoded by an extra that does (``pillion formats``). Raises ItemError (``corrupt``,
     ``unsupported``, ``too_large``, ``missing_source``), UsageError for an unknown variant or an array of another shape.
     """
     check_variants(variants)
@@ -44,7 +47,7 @@ def thumbnail(source: PathLike | bytes | NDArray[np.uint8], variants: Sequence[s
     if isinstance(source, np.ndarray):
         made = _core.thumbnails_from_pixels(_checked_pixels(source), specs)
     else:
-        made = _core.thumbnails(source, specs)
+        made = pictures.thumbnails(source, specs)
     return {thumb.name: thumb.data for thumb in made}
 
 
@@ -118,14 +121,14 @@ def _file_batch(
 ) -> Iterator[tuple[Path_, dict[str, bytes] | ItemError]]:
     others: list[Path_] = []
 
-    def pictures() -> Iterator[Path_]:
+    def only_pictures() -> Iterator[Path_]:
         for path in paths:
             if is_picture(path):
                 yield path
             else:
                 others.append(path)
 
-    for path, made in thumbnail_batch(pictures(), variants, threads=threads):
+    for path, made in thumbnail_batch(only_pictures(), variants, threads=threads):
         if isinstance(made, ItemError) and made.error_class is ErrorClass.UNSUPPORTED:
             others.append(path)  # another decoder may know it
         else:
@@ -160,14 +163,9 @@ def check_variants(variants: Sequence[str]) -> None:
             raise UsageError(f"There is no thumbnail variant '{name}'; choose from {', '.join(THUMB_SPECS)}.")
 
 
-def mime_of(path: PathLike) -> str:
-    """The type of a file by its first bytes. Raises ItemError (``missing_source``)."""
-    try:
-        with open(path, "rb") as file:
-            head = file.read(4096)
-    except OSError as error:
-        raise ItemError(ErrorClass.MISSING_SOURCE, f"Cannot read {os.fspath(path)}: {error.strerror}.") from error
-    return _core.sniff(head, os.path.basename(os.fsencode(path)))
+def formats() -> list[FormatRow]:
+    """The table of picture formats: who reads each, and whether that is installed or which extra it takes."""
+    return table.formats()
 
 
 def sidecar_text(path: Path) -> str:

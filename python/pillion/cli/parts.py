@@ -1,17 +1,18 @@
-"""Commands that need no library: thumb, ocr, transcribe."""
+"""Commands that need no library: thumb, ocr, transcribe, formats."""
 
 from __future__ import annotations
 
 import json
 import os
 from collections.abc import Callable, Iterator, Sequence
+from dataclasses import asdict
 from pathlib import Path
 from typing import Annotated, Any
 
 import typer
 
 import pillion
-from pillion.cli.options import printable
+from pillion.cli.options import JsonOption, printable
 from pillion.cli.output import note, print_json, say
 from pillion.errors import ItemError
 from pillion.parts import file_thumbnail_batch, has_thumbnail
@@ -24,6 +25,7 @@ def register(app: typer.Typer) -> None:
     app.command()(thumb)
     app.command()(ocr)
     app.command()(transcribe)
+    app.command()(formats)
 
 
 def thumb(
@@ -93,6 +95,24 @@ def transcribe(
         sources,
         lambda source: print_json(_with_source(source, pillion.transcribe(source, model=model, language=language))),
     )
+
+
+def formats(as_json: JsonOption = False) -> None:
+    """The picture formats: who reads each, and what is installed or which extra it takes."""
+    rows = pillion.formats()
+    if as_json:
+        print_json([asdict(row) for row in rows])
+        return
+    lines = [("format", "extensions", "decoder", "alpha", "ICC", "installed", "reads"), *map(_format_line, rows)]
+    widths = [max(len(line[column]) for line in lines) for column in range(len(lines[0]))]
+    for line in lines:
+        say("  ".join(cell.ljust(width) for cell, width in zip(line, widths, strict=True)).rstrip())
+
+
+def _format_line(row: pillion.FormatRow) -> tuple[str, ...]:
+    there = "yes" if row.installed else f"pip install 'pillion[{row.extra}]'" if row.extra else "no"
+    alpha, icc = ("yes" if has else "-" for has in (row.alpha, row.icc))
+    return row.format, " ".join(row.extensions), row.decoder, alpha, icc, there, row.reads
 
 
 def _with_source(source: Path, result: Any) -> dict[str, Any]:

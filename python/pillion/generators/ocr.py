@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
+from pillion.generators.pictures import with_decoders
 from pillion.model import (
     DEFAULT_VARIANT,
     Empty,
@@ -32,12 +33,13 @@ class OcrGenerator:
         return mime == PDF or (mime.startswith("image/") and mime != "image/svg+xml")
 
     def recipe(self, mime: str, variant: str, settings: Mapping[str, Any]) -> Recipe:
-        """The languages, in order, and the hashes of their data."""
+        """The languages, in order, the hashes of their data, and the decoders beside the core for the type."""
         languages = _languages(settings)
         from pillion import models
 
         model = models.tessdata_identity(languages, settings.get("tessdata"))
-        return Recipe(generator=self.name, version=self.version, model=model, settings={"languages": list(languages)})
+        settings = {"languages": list(languages)}
+        return with_decoders(Recipe(generator=self.name, version=self.version, model=model, settings=settings), mime)
 
     def generate(self, request: GenerationRequest) -> Generated:
         """One JSON document; Empty when there is no text to be believed. Raises ItemError."""

@@ -16,6 +16,7 @@ from pillion.engines.ocr_base import OcrEngine, OcrReader
 from pillion.errors import ErrorClass, ItemError
 from pillion.generators._page import LOOK_PIXELS, MAX_UPSCALE, READ_PIXELS, read_page
 from pillion.generators._pixels import dark_on_light, enlarged, gray_of
+from pillion.generators.pictures import Picture, opened
 from pillion.results import OcrLine, OcrPage, OcrResult
 
 _PDF_LOOK_SCALE = 150 / pdfium.POINTS_PER_INCH
@@ -59,13 +60,11 @@ def ocr_engine() -> OcrEngine:
 class _ImageSource:
     """An image file, decoded again for each scale: JPEG decodes at a reduced size far faster than in full."""
 
-    path: Path
-    width: int
-    height: int
+    picture: Picture
 
     @property
     def size(self) -> tuple[float, float]:
-        return float(self.width), float(self.height)
+        return float(self.picture.width), float(self.picture.height)
 
     @property
     def look_scale(self) -> float:
@@ -76,13 +75,11 @@ class _ImageSource:
         return max(self.look_scale, min(MAX_UPSCALE, _scale_for(self.size, READ_PIXELS)))
 
     def gray(self, scale: float) -> NDArray[np.uint8]:
-        from pillion import _core
-
         max_side = max(1, round(max(self.size) * scale)) if scale < 1 else None
-        gray = dark_on_light(gray_of(_core.decode(self.path, max_side=max_side)))
+        gray = dark_on_light(gray_of(self.picture.pixels(max_side)))
         if scale <= 1:
             return gray
-        return enlarged(gray, round(self.width * scale), round(self.height * scale))
+        return enlarged(gray, round(self.picture.width * scale), round(self.picture.height * scale))
 
 
 def _scale_for(size: tuple[float, float], pixels: int) -> float:
@@ -90,11 +87,9 @@ def _scale_for(size: tuple[float, float], pixels: int) -> float:
 
 
 def _image_page(path: Path, reader: OcrReader) -> OcrPage:
-    from pillion import _core
-
-    info = _core.probe(path)
-    reading = read_page(_ImageSource(path, info.width, info.height), reader)
-    return _page(1, (info.width, info.height), "pixel", reading.lines, reading.rotation)
+    picture = opened(path)
+    reading = read_page(_ImageSource(picture), reader)
+    return _page(1, (picture.width, picture.height), "pixel", reading.lines, reading.rotation)
 
 
 def _page(number: int, size: tuple[float, float], unit: str, lines: tuple[OcrLine, ...], rotation: int) -> OcrPage:

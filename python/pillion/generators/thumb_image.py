@@ -1,11 +1,11 @@
-"""Thumbnails of images: the Rust core reads and decodes the file once for all variants."""
+"""Thumbnails of images: the file is read and decoded once for all variants, by the Rust core wherever it can."""
 
 from __future__ import annotations
 
 from collections.abc import Mapping
 from typing import Any
 
-from pillion.generators import _thumbs
+from pillion.generators import _thumbs, pictures
 from pillion.model import Generated, GenerationRequest, Recipe, SidecarKind
 
 
@@ -21,11 +21,11 @@ class ImageThumbGenerator:
         return mime.startswith("image/")
 
     def recipe(self, mime: str, variant: str, settings: Mapping[str, Any]) -> Recipe:
-        """The size, the quality and the method."""
-        return _thumbs.recipe(self.name, self.version, variant, settings)
+        """The size, the quality and the method, and the decoders beside the core that are there for the type."""
+        return pictures.with_decoders(_thumbs.recipe(self.name, self.version, variant, settings), mime)
 
     def generate(self, request: GenerationRequest) -> Generated:
         """All variants from one decode. Raises ItemError."""
-        from pillion import _core
-
-        return _thumbs.produced(_core.thumbnails(request.source, _thumbs.specs(request)))
+        max_pixels = request.settings.get("max_pixels", pictures.MAX_PIXELS)
+        specs = _thumbs.specs(request)
+        return _thumbs.produced(pictures.thumbnails(request.source, specs, mime=request.mime, max_pixels=max_pixels))

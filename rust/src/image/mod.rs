@@ -220,6 +220,28 @@ pub fn decode_upright(data: &[u8], max_side: Option<u32>, limits: &Limits) -> Re
     Ok(pixels.drop_opaque_alpha().with_colour())
 }
 
+/// Pixels that another decoder gave, upright already: scaled down to `max_side`, and to sRGB from the colours of an ICC
+/// profile, or else of H.273's code points for primaries and transfer.
+///
+/// # Errors
+/// `oom` when the memory for the result cannot be had.
+pub fn srgb_from_pixels(
+    pixels: Pixels,
+    profile: Option<&[u8]>,
+    code_points: Option<(u8, u8)>,
+    max_side: Option<u32>,
+) -> Result<Pixels> {
+    let extent = (pixels.width.into(), pixels.height.into());
+    let size = resize::fit(pixels.width, pixels.height, max_side.unwrap_or(u32::MAX));
+    let pixels = resize::pixels(&pixels, extent, size)?;
+    let named = match (profile, code_points) {
+        (None, Some((primaries, transfer))) => cicp::profile(primaries, transfer),
+        _ => None,
+    };
+    let pixels = colour::to_srgb(pixels, profile.or(named.as_deref()))?;
+    Ok(pixels.drop_opaque_alpha().with_colour())
+}
+
 fn sniff(data: &[u8]) -> Result<Format> {
     if data.is_empty() {
         return Err(CoreError::new(ErrorClass::Corrupt, "the file is empty"));

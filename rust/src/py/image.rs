@@ -18,10 +18,12 @@ pub(super) fn register(m: &Bound<'_, PyModule>) -> PyResult<()> {
     m.add_class::<ImageInfo>()?;
     m.add_class::<Thumbnail>()?;
     m.add_function(wrap_pyfunction!(formats, m)?)?;
+    m.add_function(wrap_pyfunction!(image_format, m)?)?;
     m.add_function(wrap_pyfunction!(probe, m)?)?;
     m.add_function(wrap_pyfunction!(thumbnails, m)?)?;
     m.add_function(wrap_pyfunction!(thumbnails_from_pixels, m)?)?;
     m.add_function(wrap_pyfunction!(decode, m)?)?;
+    m.add_function(wrap_pyfunction!(srgb_from_pixels, m)?)?;
     m.add_function(wrap_pyfunction!(thumbhash, m)?)?;
     m.add_function(wrap_pyfunction!(thumbhash_pixels, m)?)?;
     Ok(())
@@ -196,6 +198,12 @@ fn formats() -> Vec<FormatInfo> {
 }
 
 #[pyfunction]
+fn image_format(py: Python<'_>, source: Source) -> PyResult<Option<&'static str>> {
+    let found = detached(py, || source.with(|data| Ok(Format::sniff(data))))?;
+    Ok(found.map(Format::name))
+}
+
+#[pyfunction]
 fn probe(py: Python<'_>, source: Source) -> PyResult<ImageInfo> {
     detached(py, || source.with(image::probe)).map(ImageInfo)
 }
@@ -272,6 +280,26 @@ fn decode(
     array_of(py, pixels)
 }
 
+#[pyfunction]
+#[pyo3(signature = (pixels, *, icc = None, cicp = None, max_side = None))]
+fn srgb_from_pixels<'py>(
+    py: Python<'py>,
+    pixels: PyReadonlyArray3<'py, u8>,
+    icc: Option<PyBackedBytes>,
+    cicp: Option<(u8, u8)>,
+    max_side: Option<u32>,
+) -> PyResult<Bound<'py, PyArray3<u8>>> {
+    if max_side == Some(0) {
+        return Err(PyValueError::new_err("max_side must be at least 1"));
+    }
+    let pixels = pixels_of(&pixels)?;
+    let pixels = detached(py, || {
+        image::srgb_from_pixels(pixels, icc.as_deref(), cicp, max_side)
+    })?;
+    array_of(py, pixels)
+}
+
+/// The pixels as an array of rows, columns and channels.
 fn array_of(py: Python<'_>, pixels: Pixels) -> PyResult<Bound<'_, PyArray3<u8>>> {
     let shape = [
         pixels.height as usize,

@@ -1,6 +1,6 @@
 //! Types that fixed bytes at a fixed place give away.
 
-use super::contains;
+use super::{contains, mime_from_name};
 
 /// (offset, bytes, type). The first that fits decides.
 const MAGIC: &[(usize, &[u8], &str)] = &[
@@ -21,6 +21,11 @@ const MAGIC: &[(usize, &[u8], &str)] = &[
     (0, b"gimp xcf ", "image/x-xcf"),
     (0, b"DDS \x7c\0\0\0", "image/x-dds"),
     (0, b"II\xbc\x01", "image/vnd.ms-photo"),
+    (0, b"\x01\xda\0\x01", "image/sgi"),
+    (0, b"\x01\xda\0\x02", "image/sgi"),
+    (0, b"\x01\xda\x01\x01", "image/sgi"),
+    (0, b"\x01\xda\x01\x02", "image/sgi"),
+    (0, b"\x59\xa6\x6a\x95", "image/x-sun-raster"),
     // camera raw with a mark of its own
     (0, b"FUJIFILMCCD-RAW", "image/x-fuji-raf"),
     (0, b"IIU\0", "image/x-panasonic-rw2"),
@@ -92,6 +97,21 @@ const MAGIC: &[(usize, &[u8], &str)] = &[
     (0, b"\0\x01\0\0\0", "font/ttf"),
     (0, b"ttcf\0", "font/collection"),
 ];
+
+/// Pictures whose header has no mark of its own, only numbers of few legal values. Targa has so few that its name has to
+/// claim it too.
+pub(super) fn sniff_pictures(head: &[u8], name: &[u8]) -> Option<&'static str> {
+    match head {
+        // Four letters, and a length of less than 128 MiB.
+        [b'i', b'c', b'n', b's', 0..=7, ..] => Some("image/icns"),
+        [0x0a, 0 | 2..=5, 1, 1 | 2 | 4 | 8, ..] => Some("image/x-pcx"),
+        [_, 0 | 1, 1..=3 | 9..=11, ..] if mime_from_name(name) == "image/x-tga" => {
+            let depth = head.get(16)?;
+            matches!(depth, 8 | 15 | 16 | 24 | 32).then_some("image/x-tga")
+        }
+        _ => None,
+    }
+}
 
 /// The type by fixed bytes, some of them checked further.
 pub(super) fn sniff(head: &[u8]) -> Option<&'static str> {

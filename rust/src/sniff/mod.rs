@@ -4,7 +4,7 @@
 //!
 //! | class | types |
 //! |---|---|
-//! | image | image/ + jpeg png gif bmp tiff webp avif heic heic-sequence heif jxl jp2 svg+xml vnd.adobe.photoshop x-icon qoi x-portable-anymap vnd.ms-photo x-exr vnd.radiance x-xcf x-dds |
+//! | image | image/ + jpeg png gif bmp tiff webp avif heic heic-sequence heif jxl jp2 svg+xml vnd.adobe.photoshop x-icon qoi x-portable-anymap vnd.ms-photo x-exr vnd.radiance x-xcf x-dds icns sgi x-pcx x-sun-raster x-tga |
 //! | image (camera raw) | image/ + x-adobe-dng x-canon-cr2 x-canon-cr3 x-canon-crw x-nikon-nef x-sony-arw x-fuji-raf x-panasonic-rw2 x-olympus-orf x-pentax-pef x-samsung-srw x-minolta-mrw x-sigma-x3f |
 //! | pdf | application/pdf |
 //! | video | video/ + mp4 quicktime x-m4v 3gpp 3gpp2 webm x-matroska x-msvideo x-ms-wmv x-ms-asf x-flv mp2t mpeg ogg; application/vnd.rn-realmedia, application/mxf |
@@ -37,6 +37,7 @@ pub fn sniff(head: &[u8], name: &[u8]) -> &'static str {
     let head = &head[..head.len().min(HEAD)];
     containers::sniff(head, name)
         .or_else(|| magic::sniff(head))
+        .or_else(|| magic::sniff_pictures(head, name))
         .or_else(|| streams::sniff(head, name))
         .or_else(|| text::sniff(head, name))
         .or_else(|| magic::sniff_late(head))

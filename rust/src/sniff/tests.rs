@@ -1,5 +1,8 @@
 use super::*;
 
+/// The header of an uncompressed picture of 16 x 16 pixels of 24 bits.
+const TARGA: &[u8] = b"\0\0\x02\0\0\0\0\0\0\0\0\0\x10\0\x10\0\x18\0";
+
 fn expect(cases: &[(&[u8], &str, &str)]) {
     for (head, name, want) in cases {
         assert_eq!(
@@ -24,6 +27,13 @@ fn magic_bytes_beat_the_name() {
         (b"\xff\xd8\xff\xe0\0\x10JFIF", "a.txt", "image/jpeg"),
         (b"\x89PNG\r\n\x1a\n\0\0", "a.jpg", "image/png"),
         (b"GIF89a\x01\0", "", "image/gif"),
+        (b"icns\0\0\x08\0", "", "image/icns"),
+        (b"icns are icons\n", "", "text/plain"),
+        (b"\x0a\x05\x01\x08\0\0", "", "image/x-pcx"),
+        (b"\x01\xda\x01\x01\0\x03", "", "image/sgi"),
+        (b"\x59\xa6\x6a\x95\0\0", "", "image/x-sun-raster"),
+        (TARGA, "a.tga", "image/x-tga"),
+        (TARGA, "a.bin", UNKNOWN),
         (b"RIFF\0\0\0\0WEBPVP8 ", "", "image/webp"),
         (b"RIFF\0\0\0\0WAVEfmt ", "", "audio/wav"),
         (b"RIFF\0\0\0\0AVI LIST", "", "video/x-msvideo"),
