@@ -32,7 +32,7 @@ _SNIFFED = 4096
 _TIFF = "image/tiff"
 _MAX_FILE_BYTES = 1 << 30
 _SMALL_PREVIEW = 640
-"""A raw file whose largest preview has no longer side is developed where that can be done."""
+"""A raw file whose largest preview has a shorter longest side is developed where that can be done."""
 
 
 def mime_of(source: Source) -> str:
