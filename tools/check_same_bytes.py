@@ -21,7 +21,7 @@ from pillion import thumbnail_batch
 from pillion.errors import ItemError
 
 THREADS = (1, 2, 4)
-VARIANTS = ("icon", "grid@1x", "grid@2x", "grid@3x", "detail@1x")
+VARIANTS = ("icon", "grid@1x", "grid@2x")
 
 
 def picture(number: int) -> tuple[str, bytes]:
@@ -29,7 +29,7 @@ def picture(number: int) -> tuple[str, bytes]:
     from tests.support.photos import jpeg_bytes, photo
     from tests.support.pictures import encoded, glass
 
-    scene = photo(number, (900 + 16 * number, 700))
+    scene = photo(number, (600 + 16 * number, 460))
     match number % 10:
         case 0 | 1 | 2:
             return "jpg", jpeg_bytes(scene, quality=70 + number % 30, orientation=1 + number % 8)
@@ -42,7 +42,7 @@ def picture(number: int) -> tuple[str, bytes]:
         case 6:
             return "png", encoded(scene, "PNG")
         case 7:
-            return "webp", encoded(glass(900, 700), "WEBP")
+            return "webp", encoded(glass(600, 460), "WEBP")
         case 8:
             return "tif", encoded(scene, "TIFF", compression="tiff_lzw")
         case _:

@@ -183,8 +183,8 @@ fn transposed([a, b, c, d]: [Lanes; 4]) -> [Lanes; 4] {
 #[inline(always)]
 fn column(block: &Block, index: usize) -> Lanes {
     let mut lanes = [0; 4];
-    for row in 0..4 {
-        lanes[row] = i32::from(block.0[index * 4 + row]);
+    for (lane, &value) in lanes.iter_mut().zip(&block.0[index * 4..][..4]) {
+        *lane = i32::from(value);
     }
     Lanes(lanes)
 }
@@ -208,8 +208,8 @@ fn four(block: &Block, samples: &mut [u8], stride: usize) -> Option<()> {
         let lanes = lanes.each(|value| ((value + (1 << (SHIFT - 1))) >> SHIFT) + 128);
         let lanes = lanes.each(|value| value.clamp(0, 255));
         let mut line = [0; 4];
-        for lane in 0..4 {
-            line[lane] = lanes.0[lane] as u8;
+        for (sample, value) in line.iter_mut().zip(lanes.0) {
+            *sample = value as u8;
         }
         samples[row * stride..][..4].copy_from_slice(&line);
     }
