@@ -134,8 +134,7 @@ class Requests:
         chosen = _kind(kind)
         with self._database.write() as connection:
             within = _within(location_id(connection, location), content_uuids)
-            kinds = [chosen] if chosen else list(SidecarKind)
-            return sum(catalog_jobs.cancel(connection, item, within, time.time()) for item in kinds)
+            return catalog_jobs.cancel(connection, [chosen] if chosen else list(SidecarKind), within, time.time())
 
 
 def _kind(kind: SidecarKind | str | None) -> SidecarKind | None:

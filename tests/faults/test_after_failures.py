@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import signal
 import subprocess
 import sys
 import time
@@ -11,6 +12,7 @@ from collections.abc import Callable, Iterator
 from dataclasses import replace
 from pathlib import Path
 
+import pysqlite3
 import pytest
 from typer.testing import CliRunner, Result
 
@@ -61,10 +63,9 @@ def library(tmp_path: Path, log: Path) -> Iterator[Library]:
 
 
 def _add(folder: Path, *deeds: str) -> None:
+    known = sorted([*DEEDS, engines.TOOL, engines.GATE])
     for deed in deeds:
-        photos.write_photo(
-            folder / f"{deed}-0.jpg", seed=100 + sorted([*DEEDS, engines.TOOL]).index(deed), size=(160, 120)
-        )
+        photos.write_photo(folder / f"{deed}-0.jpg", seed=100 + known.index(deed), size=(160, 120))
 
 
 def _until(happened: Callable[[], object], what: str) -> float:
@@ -232,6 +233,70 @@ def test_what_a_dead_process_held_is_rescued_within_two_seconds(folder: Path, lo
     _until(lambda: _ready(library) == 2 * GOOD, "it was made")
     attempts = library.status().queue[SidecarKind.THUMB].counts
     assert attempts == {JobState.DONE: GOOD}
+
+
+_WORK = """
+import sys
+from pillion import work
+from pillion.catalog import claims, jobs
+from pillion.library import Library
+
+claims.LEASE_S = jobs.LEASE_S = 2.0
+work.TARGET = "tests.support.engines:execute"
+with Library.open(sys.argv[1]) as library:
+    print(sum(library.run().recorded.values()))
+"""
+
+
+def test_a_worker_that_slept_past_its_lease_changes_nothing(folder: Path, log: Path, library: Library) -> None:
+    _add(folder, engines.GATE)
+    library.index(folder)
+    command = [sys.executable, "-c", _WORK, str(library.root)]
+    sleeper = subprocess.Popen(command, stdout=subprocess.PIPE, text=True)
+    try:
+        _until(lambda: engines.tries(log, engines.GATE), "it began")
+        _put_to_sleep(sleeper, library.root)
+        made = _ready(library)
+        # Its own worker goes on, and finishes what nobody takes now.
+        (log / engines.GATE).touch()
+        library.start()
+        _until(lambda: _ready(library) == 2 * (GOOD + 1), "it was rescued and made")
+        library.stop()
+        assert len(engines.tries(log, engines.GATE)) == 2
+        before = _state(library.root)
+        sleeper.send_signal(signal.SIGCONT)
+        assert sleeper.communicate(timeout=PATIENCE_S)[0].strip() == str(made)
+    finally:
+        sleeper.kill()
+        sleeper.communicate()
+    assert _state(library.root) == before
+    assert list((library.root / "staging").iterdir()) == []
+    check_invariants(library.root, finished=True)
+
+
+def _put_to_sleep(process: subprocess.Popen[str], root: Path) -> None:
+    """Stop a process, but not while it holds the catalog's write lock, for which everybody else would wait."""
+    for _ in range(100):
+        process.send_signal(signal.SIGSTOP)
+        connection = pysqlite3.connect(root / "catalog.sqlite", timeout=0.1, isolation_level=None)
+        try:
+            connection.execute("BEGIN IMMEDIATE")
+            return
+        except pysqlite3.OperationalError:
+            process.send_signal(signal.SIGCONT)
+        finally:
+            connection.close()
+    raise AssertionError("it always holds the write lock")
+
+
+def _state(root: Path) -> tuple[object, ...]:
+    """Every row about jobs and sidecars, and every file with its inode and the time of its last change."""
+    connection = pysqlite3.connect(f"file:{root / 'catalog.sqlite'}?mode=ro", uri=True)
+    tables = ("jobs", "sidecars", "failures", "sidecar_availability")
+    rows = [connection.execute(f"SELECT * FROM {table} ORDER BY 1, 2, 3").fetchall() for table in tables]
+    connection.close()
+    files = [path for path in (root / "sidecars").rglob("*") if path.is_file()]
+    return rows, {str(path): (path.stat().st_ino, path.stat().st_mtime_ns) for path in files}
 
 
 def _cli(*arguments: str | Path) -> Result:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import time
 from pathlib import Path
 from typing import Any
 
@@ -15,6 +16,9 @@ from tests.support.evil import DEEDS
 
 LOG = "PILLION_TEST_LOG"
 """Names a folder, in which ``tries`` gets a line for each try."""
+
+GATE = "gate"
+"""A file ``gate-NUMBER.jpg`` is begun, and not made before a file of this name is in that folder."""
 
 TOOL = "tool"
 """A file ``tool-NUMBER.jpg`` needs a file of this name in that folder."""
@@ -36,6 +40,8 @@ def execute(task: ExecutionTask) -> Execution:
     if deed == TOOL and not (log / TOOL).exists():
         failure = Failure(error_class=ErrorClass.MISSING_TOOL, message="The tool is not installed.")
         return Execution(result=failure, seconds=0.0)
+    while deed == GATE and not (log / GATE).exists():
+        time.sleep(0.01)
     if deed in DEEDS:
         DEEDS[deed][0]()
     return good(task)

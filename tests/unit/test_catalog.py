@@ -359,8 +359,8 @@ def test_what_is_cancelled_stays_so_until_it_is_asked_for(database: Database) ->
     (running,) = _claim(database, limit=1)
     with database.write() as connection:
         # The text takes the embeddings that wait for it with it.
-        assert catalog_jobs.cancel(connection, SidecarKind.OCR, sa.select(sa.literal(_uuid(0))), 2.0) == 2
-        assert catalog_jobs.cancel(connection, SidecarKind.OCR, sa.select(sa.literal(_uuid(1))), 2.0) == 2
+        assert catalog_jobs.cancel(connection, [SidecarKind.OCR], sa.select(sa.literal(_uuid(0))), 2.0) == 2
+        assert catalog_jobs.cancel(connection, [SidecarKind.OCR], sa.select(sa.literal(_uuid(1))), 2.0) == 2
         assert catalog_claims.finish(connection, [(running.id, "t", job_done(0))], 3.0) == 0
         catalog_queueing.mark_changed(connection, 1, ["image/png"])
         assert catalog_queueing.queue_slice(connection, 1, lambda *_: [OCR, EMBEDDINGS], 3.0, kinds=KINDS)[1] == 0
@@ -386,7 +386,7 @@ def test_cancelling_what_was_to_be_made_again_keeps_the_old_file_served(database
         for asked in (1, 2):
             assert catalog_sidecars.ask_again(connection, 2.0, statuses=[SidecarStatus.READY]) == 1
             assert catalog_jobs.queue_due(connection, SidecarKind.OCR, Urgency.REGENERATE, 2.0) == 1
-            assert catalog_jobs.cancel(connection, SidecarKind.OCR, None, 3.0) == 0
+            assert catalog_jobs.cancel(connection, [SidecarKind.OCR], None, 3.0) == 0
             assert catalog_jobs.queue_due(connection, SidecarKind.OCR, Urgency.NEW, 4.0) == 0, asked
         (row,) = catalog_sidecars.list_sidecars(connection)
     assert (row.status, row.rel_path) == (SidecarStatus.READY, "x")

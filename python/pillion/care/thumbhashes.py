@@ -2,13 +2,18 @@
 
 from __future__ import annotations
 
-from pillion import _core
+from collections.abc import Sequence
+from pathlib import Path
+
 from pillion.catalog.database import Database
 from pillion.catalog.thumbhashes import lacking, note_lacking, record_thumbhashes, some_lack
-from pillion.errors import ItemError
+from pillion.jobs.pool import WorkerPool
 from pillion.store import Store
 
 _BATCH = 200
+_TARGET = "pillion.execute:thumbhash"
+_DEADLINE_S = 30.0
+_MEMORY_BYTES = 1 << 30
 
 
 def backfill(database: Database, store: Store) -> int:
@@ -20,11 +25,20 @@ def backfill(database: Database, store: Store) -> int:
     with database.read() as connection:
         if not some_lack(connection):
             return 0
+    # A child decodes them: they are files, and may be damaged in a way that no decoder expects.
+    pool = WorkerPool(_TARGET, size=1, memory_limit=_MEMORY_BYTES, recycle_bytes=_MEMORY_BYTES)
+    try:
+        return _fill(database, store, pool)
+    finally:
+        pool.shutdown(cancel_futures=True)
+
+
+def _fill(database: Database, store: Store, pool: WorkerPool) -> int:
     made, last = 0, ""
     while True:
         with database.read() as connection:
             batch = lacking(connection, last, _BATCH)
-        hashes = {uuid: value for uuid, rel_path in batch if (value := _hash(store, rel_path)) is not None}
+        hashes = _hashes(pool, [(uuid, store.absolute(rel_path)) for uuid, rel_path in batch])
         with database.write() as connection:
             record_thumbhashes(connection, hashes)
             if len(batch) < _BATCH:
@@ -35,8 +49,12 @@ def backfill(database: Database, store: Store) -> int:
         last = batch[-1][0]
 
 
-def _hash(store: Store, rel_path: str) -> bytes | None:
-    try:
-        return _core.thumbhash(store.absolute(rel_path))
-    except ItemError:
-        return None
+def _hashes(pool: WorkerPool, files: Sequence[tuple[str, Path]]) -> dict[str, bytes]:
+    """Content uuid -> hash, of the files that can be read."""
+    futures = pool.submit_batch("", [(path, _DEADLINE_S) for _, path in files])
+    found = {}
+    for (uuid, _), future in zip(files, futures, strict=True):
+        value = None if future.exception() is not None else future.result()
+        if value is not None:
+            found[uuid] = value
+    return found

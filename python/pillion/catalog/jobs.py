@@ -94,21 +94,21 @@ def _apply(connection: sa.Connection, change: JobChange, now: float, *where: sa.
     return connection.execute(sa.update(jobs).where(before, *where).values(**values)).rowcount
 
 
-def cancel(connection: sa.Connection, kind: SidecarKind, content_uuids: sa.Select[str] | None, now: float) -> int:
-    """Take jobs of a kind (of those contents) out of the queue, running ones too; returns how many sidecars.
+def cancel(
+    connection: sa.Connection, kinds: Collection[SidecarKind], content_uuids: sa.Select[str] | None, now: float
+) -> int:
+    """Take jobs of these kinds (of those contents) out of the queue, running ones too; returns how many sidecars.
 
     What runs is stopped by whoever runs it, who finds its claim gone. What waits for a cancelled text goes with it.
     What is ready stays and is served.
     """
-    mine = [jobs.c.kind == kind.value]
+    mine = [jobs.c.kind.in_([kind.value for kind in kinds])]
     if content_uuids is not None:
         mine.append(jobs.c.content_uuid.in_(content_uuids))
     _apply(connection, job_cancelled(), now, *mine)
-    if kind.value in _TEXT_KINDS:
-        text = jobs.alias("text")
-        gone = sa.select(text.c.content_uuid).where(text.c.kind == kind.value, text.c.state == JobState.CANCELLED.value)
-        waiting = jobs.c.state == JobState.WAITING.value
-        _apply(connection, job_cancelled(), now, waiting, jobs.c.content_uuid.in_(gone))
+    text = jobs.alias("text")
+    gone = sa.select(text.c.content_uuid).where(text.c.kind.in_(_TEXT_KINDS), text.c.state == JobState.CANCELLED.value)
+    _apply(connection, job_cancelled(), now, jobs.c.state == JobState.WAITING.value, jobs.c.content_uuid.in_(gone))
     return mark_cancelled(connection, now)
 
 
