@@ -127,8 +127,10 @@ from pillion.generators import ALL
 from pillion.model import KIND_VARIANTS
 for generator in ALL:
     for variant in KIND_VARIANTS[generator.kind]:
-        generator.recipe("image/png", variant, {})
-engines = "numpy tesserocr pytesseract PIL pypdfium2 av faster_whisper ctranslate2 onnxruntime tokenizers".split()
+        for mime in ("image/png", "image/heic", "image/x-adobe-dng"):
+            generator.recipe(mime, variant, {})
+engines = "numpy tesserocr pytesseract PIL pi_heif rawpy pypdfium2 av faster_whisper ctranslate2".split()
+engines += ["onnxruntime", "tokenizers"]
 print(*[name for name in engines if name in sys.modules])
 """
     run = subprocess.run([sys.executable, "-c", code], check=True, capture_output=True, text=True)

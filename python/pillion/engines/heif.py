@@ -10,13 +10,14 @@ import importlib.util
 import io
 import struct
 from importlib import import_module
-from typing import Any
-
-import numpy as np
-from numpy.typing import NDArray
+from typing import TYPE_CHECKING, Any
 
 from pillion.engines.picture_base import DecodedPicture, check_size
 from pillion.errors import ErrorClass, ItemError
+
+if TYPE_CHECKING:
+    import numpy as np
+    from numpy.typing import NDArray
 
 NAME = "libheif"
 EXTRA = "heif"
@@ -44,6 +45,8 @@ def version() -> str:
 
 def decode(data: bytes, mime: str, *, max_side: int | None, max_pixels: int) -> DecodedPicture:
     """The primary picture, at full size: libheif knows no other. Raises ItemError."""
+    import numpy as np
+
     module = _module()
     if _ends_early(data):
         raise ItemError(ErrorClass.CORRUPT, "the file ends early")
@@ -92,6 +95,8 @@ def _ends_early(data: bytes) -> bool:
 
 
 def _as_rgb(pixels: NDArray[Any], mode: str) -> NDArray[np.uint8]:
+    import numpy as np
+
     if pixels.dtype != np.uint8:
         # Grey of more than 8 bits comes in the high bits of 16.
         pixels = (pixels >> 8).astype(np.uint8)
@@ -104,6 +109,8 @@ def _as_rgb(pixels: NDArray[Any], mode: str) -> NDArray[np.uint8]:
 
 def _straight(pixels: NDArray[np.uint8]) -> NDArray[np.uint8]:
     """Colours that are not multiplied by their alpha any more."""
+    import numpy as np
+
     alpha = pixels[:, :, 3:].astype(np.uint32)
     colours = (pixels[:, :, :3].astype(np.uint32) * 255 + alpha // 2) // np.maximum(alpha, 1)
     return np.concatenate([np.minimum(colours, 255).astype(np.uint8), pixels[:, :, 3:]], axis=2)

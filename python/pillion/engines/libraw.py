@@ -5,8 +5,6 @@ from __future__ import annotations
 import importlib.util
 import io
 
-import numpy as np
-
 from pillion.engines.picture_base import DecodedPicture, check_size
 from pillion.errors import ErrorClass, ItemError
 
@@ -57,6 +55,7 @@ def decode(data: bytes, mime: str, *, max_side: int | None, max_pixels: int) -> 
 
     Raises ItemError.
     """
+    import numpy as np
     import rawpy
 
     try:

@@ -10,12 +10,12 @@ import zlib
 from collections.abc import Mapping
 from typing import TYPE_CHECKING
 
-import numpy as np
-
 from pillion.engines.picture_base import DecodedPicture, check_size
 from pillion.errors import ErrorClass, ItemError
 
 if TYPE_CHECKING:
+    import numpy as np
+    from numpy.typing import NDArray
     from PIL import Image
 
 NAME = "pillow"
@@ -106,6 +106,8 @@ _DAMAGE = (
 
 
 def _decoded(picture: Image.Image, profile: bytes | None) -> DecodedPicture:
+    import numpy as np
+
     if picture.mode.startswith("I"):
         return DecodedPicture(_from_deep_grey(picture))
     if picture.mode not in _MODES:
@@ -118,8 +120,10 @@ def _decoded(picture: Image.Image, profile: bytes | None) -> DecodedPicture:
     return DecodedPicture(np.ascontiguousarray(pixels), profile)
 
 
-def _from_deep_grey(picture: Image.Image) -> np.ndarray[tuple[int, ...], np.dtype[np.uint8]]:
+def _from_deep_grey(picture: Image.Image) -> NDArray[np.uint8]:
     """Grey of 16 bits, whichever of Pillow's modes holds it."""
+    import numpy as np
+
     values = np.clip(np.asarray(picture).astype(np.int64), 0, 65535)
     grey = (values >> 8).astype(np.uint8)
     return np.ascontiguousarray(np.repeat(grey[:, :, np.newaxis], 3, axis=2))

@@ -11,16 +11,17 @@ import os
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import cast
-
-import numpy as np
-from numpy.typing import NDArray
+from typing import TYPE_CHECKING, cast
 
 from pillion import _core
 from pillion.engines import heif, libraw, pillow
 from pillion.engines.picture_base import PictureEngine
 from pillion.errors import ErrorClass, ItemError
 from pillion.model import Recipe
+
+if TYPE_CHECKING:
+    import numpy as np
+    from numpy.typing import NDArray
 
 Source = str | os.PathLike[str] | bytes
 MAX_PIXELS = 1 << 28
