@@ -114,8 +114,9 @@ class Progress(Event):
 _TYPES: Mapping[str, type[Event]] = {
     kind.name: kind for kind in (Queued, Started, Ready, Failed, Paused, Resumed, Progress)
 }
-_FIELDS = {kind: tuple(field.name for field in fields(kind)) for kind in _TYPES.values()}
-_STORED = {kind: tuple(name for name in names if name not in ("id", "at")) for kind, names in _FIELDS.items()}
+_FIELDS = {
+    kind: tuple(field.name for field in fields(kind) if field.name not in ("id", "at")) for kind in _TYPES.values()
+}
 _READERS: Mapping[str, Any] = {
     "kind": SidecarKind,
     "status": SidecarStatus,
@@ -124,15 +125,17 @@ _READERS: Mapping[str, Any] = {
 }
 
 
+def stored_json(event: Event) -> dict[str, Any]:
+    """``{"event": NAME, ...}``, without ``id`` and ``at``, which the catalog keeps beside it."""
+    values: dict[str, Any] = {"event": event.name}
+    for name in _FIELDS[type(event)]:
+        values[name] = getattr(event, name)
+    return values
+
+
 def event_json(event: Event) -> dict[str, Any]:
     """``{"id", "at", "event": NAME, ...}``: the object of one line of ``pillion events``."""
-    values = {name: getattr(event, name) for name in _FIELDS[type(event)]}
-    return {"id": values.pop("id"), "at": values.pop("at"), "event": event.name, **values}
-
-
-def stored_json(event: Event) -> dict[str, Any]:
-    """The same without ``id`` and ``at``, which the catalog keeps beside it."""
-    return {"event": event.name, **{name: getattr(event, name) for name in _STORED[type(event)]}}
+    return {"id": event.id, "at": event.at, **stored_json(event)}
 
 
 def event_of(values: Mapping[str, Any], *, id: int, at: float) -> Event:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections import defaultdict
 from collections.abc import Mapping, Sequence
 from functools import lru_cache
 
@@ -47,24 +46,24 @@ def note_results(
 
 def measured(executions: Sequence[tuple[PlannedJob, Execution]]) -> list[Measured]:
     """Sums over the variants that workers tried to make; what one try of several variants took is shared equally."""
-    sums: defaultdict[tuple[SidecarKind, str, MediaClass], list[float]] = defaultdict(lambda: [0.0] * 4)
+    sums: dict[tuple[SidecarKind, str, str], list[float]] = {}
     for planned, execution in executions:
-        result = execution.result
-        if not planned.making or (isinstance(result, Failure) and result.error_class.environment):
+        result, job, making = execution.result, planned.job, planned.making
+        if not making or (isinstance(result, Failure) and result.error_class.environment):
             continue
         made = {staged.variant: staged.size for staged in result} if isinstance(result, tuple) else {}
-        media_class = _media_class(planned.job.mime)
-        for due in planned.making:
-            total = sums[planned.job.kind, due.variant, media_class]
+        media_class, seconds = _media_class(job.mime), execution.seconds / len(making)
+        for due in making:
+            total = sums.setdefault((job.kind, due.variant, media_class), [0.0, 0.0, 0.0, 0.0])
             total[0] += 1
-            total[1] += execution.seconds / len(planned.making)
+            total[1] += seconds
             total[2] += made.get(due.variant, 0)
-            total[3] += planned.job.size
+            total[3] += job.size
     return [
         Measured(
             kind=kind,
             variant=variant,
-            media_class=media_class,
+            media_class=MediaClass(media_class),
             number=number,
             seconds=seconds,
             bytes=size,
@@ -119,5 +118,5 @@ def _failure(error: ItemError) -> Failure:
 
 
 @lru_cache(maxsize=1024)
-def _media_class(mime: str) -> MediaClass:
-    return MediaClass(_core.media_class(mime))
+def _media_class(mime: str) -> str:
+    return _core.media_class(mime)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
@@ -19,7 +20,10 @@ from pillion.schedule import parallel
 
 _TELL_S = 1.0
 _COUNT_S = 15.0
-"""How often the queue itself is looked at; in between, what this run ended is taken off."""
+"""How often the queue itself is looked at, at most; in between, what this run ended is taken off."""
+
+_COUNT_SHARE = 0.005
+"""The share of the time that looking at the queue may take: a long queue is looked at more seldom."""
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -41,17 +45,17 @@ class Outlook:
         self._kinds = tuple(kinds)
         self._workers = workers
         self._ended = ended
-        self._counted_at = float("-inf")
+        self._count_after = float("-inf")
         self._left: dict[SidecarKind, int] = {}
         self._ended_then: dict[SidecarKind, int] = {}
         self._seconds_per_job: dict[SidecarKind, float] = {}
         self._told_at = float("-inf")
         self._told: Mapping[SidecarKind, KindOutlook] = {}
 
-    def kinds(self, now: float) -> Mapping[SidecarKind, KindOutlook]:
+    def kinds(self) -> Mapping[SidecarKind, KindOutlook]:
         """Every kind that has or had something to do."""
-        if not 0 <= now - self._counted_at < _COUNT_S:
-            self._count(now)
+        if time.monotonic() >= self._count_after:
+            self._count()
         found = {}
         for kind in self._kinds:
             done = self._ended.get(kind, 0)
@@ -65,7 +69,7 @@ class Outlook:
         """Add a Progress event, if there is any since the last."""
         if 0 <= now - self._told_at < _TELL_S:
             return
-        kinds = self.kinds(now)
+        kinds = self.kinds()
         self._told_at = now
         if kinds == self._told:
             return
@@ -82,7 +86,8 @@ class Outlook:
         with self._database.write() as connection:
             append_events(connection, [event], now)
 
-    def _count(self, now: float) -> None:
+    def _count(self) -> None:
+        start = time.monotonic()
         with self._database.read() as connection:
             estimator = Estimator(list_measured(connection))
             self._left = {kind: count_left(connection, kind) for kind in self._kinds}
@@ -91,7 +96,8 @@ class Outlook:
                 for kind, left in self._left.items()
             }
         self._ended_then = {kind: self._ended.get(kind, 0) for kind in self._kinds}
-        self._counted_at = now
+        now = time.monotonic()
+        self._count_after = now + max(_COUNT_S, (now - start) / _COUNT_SHARE)
 
 
 def _seconds_per_job(connection: sa.Connection, estimator: Estimator, kind: SidecarKind) -> float:

@@ -10,6 +10,7 @@ from collections.abc import Iterator, Sequence
 
 import sqlalchemy as sa
 
+from pillion.catalog.statements import Prepared
 from pillion.catalog.tables import events as table
 from pillion.events import Event, event_of, stored_json
 
@@ -17,14 +18,24 @@ KEPT = 20_000
 """About how many events are kept; older ones go."""
 
 
+_APPEND = Prepared(
+    "INSERT INTO events (first_id, number, at, body) VALUES ("
+    "coalesce((SELECT first_id + number FROM events ORDER BY first_id DESC LIMIT 1), 1), :number, :at, :body"
+    ") RETURNING first_id"
+)
+_FORGET = Prepared("DELETE FROM events WHERE first_id <= :id")
+_FORGET_EVERY = 256
+_encode = json.JSONEncoder(separators=(",", ":")).encode
+
+
 def append_events(connection: sa.Connection, events: Sequence[Event], now: float) -> None:
     """Add events in this transaction; their ids follow those that are there."""
     if not events:
         return
-    first = newest_event(connection) + 1
-    body = json.dumps([stored_json(event) for event in events], separators=(",", ":"))
-    connection.execute(sa.insert(table).values(first_id=first, number=len(events), at=now, body=body))
-    connection.execute(sa.delete(table).where(table.c.first_id <= first - KEPT))
+    body = _encode([stored_json(event) for event in events])
+    ((first,),) = _APPEND.all(connection, {"number": len(events), "at": now, "body": body})
+    if first // _FORGET_EVERY != (first + len(events)) // _FORGET_EVERY:
+        _FORGET.many(connection, ("id",), [(first - KEPT,)])
 
 
 def newest_event(connection: sa.Connection) -> int:

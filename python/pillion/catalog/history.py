@@ -7,14 +7,21 @@ from dataclasses import dataclass
 
 import sqlalchemy as sa
 
-from pillion.catalog.statements import upsert
+from pillion.catalog.statements import Prepared
 from pillion.catalog.tables import history
 from pillion.model import MediaClass, SidecarKind
 
 FADE_ABOVE = 5000.0
 """Once so many are summed up, the sums are halved before more are added: what happened lately counts for more."""
 
+_KEYS = ("kind", "variant", "media_class")
 _SUMS = ("number", "seconds", "bytes", "source_bytes")
+_SHARE = f"CASE WHEN history.number > {FADE_ABOVE} THEN 0.5 ELSE 1.0 END"
+_ADD = Prepared(
+    f"INSERT INTO history ({', '.join(_KEYS + _SUMS)}) VALUES ({', '.join(':' + name for name in _KEYS + _SUMS)})"
+    f" ON CONFLICT ({', '.join(_KEYS)}) DO UPDATE SET"
+    f" {', '.join(f'{name} = history.{name} * {_SHARE} + excluded.{name}' for name in _SUMS)}"
+)
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -34,22 +41,19 @@ def add_measured(connection: sa.Connection, measured: Sequence[Measured]) -> Non
     """Add to the sums. Give each kind, variant and class at most once."""
     if not measured:
         return
-    insert = upsert(connection, history)
-    share = sa.case((history.c.number > FADE_ABOVE, 0.5), else_=1.0)
-    added = {name: history.c[name] * share + insert.excluded[name] for name in _SUMS}
-    keys = ["kind", "variant", "media_class"]
-    connection.execute(
-        insert.on_conflict_do_update(index_elements=keys, set_=added),
-        [
-            {
-                "kind": item.kind.value,
-                "variant": item.variant,
-                "media_class": item.media_class.value,
-                **{name: getattr(item, name) for name in _SUMS},
-            }
-            for item in measured
-        ],
-    )
+    rows = [
+        (
+            item.kind.value,
+            item.variant,
+            item.media_class.value,
+            item.number,
+            item.seconds,
+            item.bytes,
+            item.source_bytes,
+        )
+        for item in measured
+    ]
+    _ADD.many(connection, _KEYS + _SUMS, rows)
 
 
 def list_measured(connection: sa.Connection) -> list[Measured]:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import time
 from types import TracebackType
 
 from rich.console import Console
@@ -77,7 +76,7 @@ class LiveProgress:
     def work(self, workers: Workers) -> None:
         """A run of the queue got this far; for Library.run."""
         running = workers.engine.running
-        for kind, about in workers.outlook.kinds(time.time()).items():
+        for kind, about in workers.outlook.kinds().items():
             total = about.done + about.left
             failed = workers.recorder.counts[kind, SidecarStatus.FAILED]
             counts = f"{about.done:,} of {total:,} jobs, {running.get(kind.value, 0)} running"
