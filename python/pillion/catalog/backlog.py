@@ -15,8 +15,8 @@ SAMPLE = 5000
 """Jobs of a kind that are looked into; the rest of a longer queue is taken to be like them."""
 
 # Constants in the text let the small indexes of queued and of running jobs answer.
-_QUEUED = sa.literal_column("jobs.state = 'queued'")
-_RUNNING = sa.literal_column("jobs.state = 'running'")
+_QUEUED: sa.ColumnElement[bool] = sa.literal_column("jobs.state = 'queued'")
+_RUNNING: sa.ColumnElement[bool] = sa.literal_column("jobs.state = 'running'")
 _WAITING = jobs.c.state == JobState.WAITING.value
 
 
