@@ -7,12 +7,12 @@ name. The file is the user's: Pillion writes it once, when the library is made, 
 from __future__ import annotations
 
 import tomllib
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-from pillion.config_checks import KIND_NAMES, SECTIONS, WHEN_KEYS, Changes, Checker, one_of
+from pillion.config_checks import KIND_NAMES, SECTIONS, WHEN_KEYS, Changes, Checker, nearest, one_of
 from pillion.errors import ConfigError
 from pillion.hours import When, parse_span
 from pillion.model import POLICY_NAMES, SidecarKind
@@ -97,6 +97,16 @@ class Config:
     policies: Mapping[str, OwnPolicy] = field(default_factory=dict)
     when: Mapping[SidecarKind, When] = field(default_factory=lambda: {kind: When() for kind in SidecarKind})
     location_when: Mapping[str, Mapping[SidecarKind, When]] = field(default_factory=dict)
+
+
+def unknown_locations(config: Config, paths: Iterable[str]) -> list[str]:
+    """A sentence about each path in [locations] that is none of the library's Locations (``paths``)."""
+    known = list(paths)
+    return [
+        f"config.toml has settings for {path}, which is no Location of this library{nearest(path, known) or '.'}"
+        for path in dict.fromkeys([*config.locations, *config.location_when])
+        if path not in known
+    ]
 
 
 def load_config(path: Path) -> Config:

@@ -321,7 +321,7 @@ class Library:
 
     def status(self) -> Status:
         """Counts of everything."""
-        return look(self.root, self._database, self._resting, time.time())
+        return look(self.root, self._database, self.config, self._resting, time.time())
 
     def notices(self) -> dict[str, str]:
         """Kind (or "*") -> what keeps the background workers from doing its jobs."""

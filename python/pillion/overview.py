@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -14,6 +15,7 @@ from pillion.catalog.entries import Location, Totals
 from pillion.catalog.holds import Hold, list_holds
 from pillion.catalog.jobs import QueueState
 from pillion.catalog.pauses import Pause, list_pauses
+from pillion.config import Config, unknown_locations
 from pillion.holds import ALL
 from pillion.jobs.states import JobState
 from pillion.model import SidecarKind, SidecarMark, SidecarStatus
@@ -31,7 +33,10 @@ class WorkReport:
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Status:
-    """A library at one moment. ``holds``: only those that keep something from being done."""
+    """A library at one moment. ``holds``: only those that keep something from being done.
+
+    ``unknown_settings``: a sentence about each part of config.toml that is about no Location of the library.
+    """
 
     root: Path
     totals: Totals
@@ -42,6 +47,7 @@ class Status:
     rests: Sequence[Rest]
     holds: Sequence[Hold]
     marks: Mapping[SidecarMark, int]
+    unknown_settings: Sequence[str]
 
     def kinds_in(self, state: JobState) -> set[SidecarKind]:
         """The kinds that have jobs in this state."""
@@ -54,19 +60,21 @@ class Status:
         return {**resting, **{lane: text for lane, text in faults.items() if lane in (ALL, *paused)}}
 
 
-def look(root: Path, database: Database, resting: Resting, now: float) -> Status:
+def look(root: Path, database: Database, config: Config, resting: Resting, now: float) -> Status:
     """Count everything."""
     with database.read() as connection:
         queue = catalog_jobs.queue_states(connection, now)
         paused = {kind for kind, line in queue.items() if line.counts.get(JobState.PAUSED)}
+        locations = [item for item in catalog_entries.list_locations(connection) if item.walked]
         return Status(
             root=root,
             totals=catalog_entries.totals(connection),
-            locations=[item for item in catalog_entries.list_locations(connection) if item.walked],
+            locations=locations,
             sidecars=catalog_sidecars.count_by_status(connection),
             queue=queue,
             pauses=list_pauses(connection),
             rests=resting.list(now),
             marks=catalog_sidecars.count_by_mark(connection),
+            unknown_settings=unknown_locations(config, [os.fsdecode(item.path) for item in locations]),
             holds=[hold for hold in list_holds(connection) if hold.kind in paused or (hold.kind is None and paused)],
         )

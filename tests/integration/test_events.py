@@ -114,7 +114,8 @@ def test_only_the_newest_events_are_kept(tmp_path: Path, monkeypatch: pytest.Mon
     with database.read() as connection:
         assert newest_event(connection) == 500
         kept = list(events_after(connection, 0))
-        assert (kept[0].id, kept[-1].id) == (401, 500)
+        assert kept[-1].id == 500
+        assert 100 <= len(kept) < 400
         assert [event.id for event in events_after(connection, 455)] == list(range(456, 501))
         assert list(events_after(connection, 500)) == []
     database.close()

@@ -9,9 +9,12 @@ from pathlib import Path
 import pytest
 
 import pillion
-from pillion.errors import UsageError
+from pillion.catalog.claims import claim, finish
+from pillion.catalog.jobs import cancel
+from pillion.errors import ErrorClass, UsageError
 from pillion.generators.thumb_image import ImageThumbGenerator
-from pillion.model import SidecarKind, SidecarStatus
+from pillion.jobs.states import job_failed_once
+from pillion.model import Failure, SidecarKind, SidecarStatus
 from pillion.planning import GenerationPlan, Reason
 from tests.support.program import run, run_json
 
@@ -145,3 +148,38 @@ def test_the_commands(tmp_path: Path, folder: Path) -> None:
     assert run_json("regenerate", "--under", folder / "trip", "--library", path) == {"queued": 2}
     wrong = run("regenerate", "--library", path)
     assert (wrong.returncode, "--all" in wrong.stderr) == (2, True)
+
+
+def test_tries_that_are_due_again_are_planned_with_what_went_wrong(library: pillion.Library, folder: Path) -> None:
+    library.index(folder)
+    database = library._database
+    with database.write() as connection:
+        (job,) = claim(connection, SidecarKind.THUMB, owner="o", token="t", now=1.0, limit=1)
+        failure = Failure(error_class=ErrorClass.TIMEOUT, message="too slow")
+        finish(connection, [(job.id, "t", job_failed_once(0, failure, 1.0))], 1.0)
+    plan = library.plan()
+    retried = [line for line in plan.lines if line.reason is Reason.RETRY]
+    assert [(line.number, line.error_class) for line in retried] == [(1, "timeout"), (1, "timeout")]
+    assert plan.number == 4
+
+
+def test_what_failed_for_want_of_its_file_is_planned_for_the_next_index(library: pillion.Library, folder: Path) -> None:
+    library.index(folder)
+    (folder / "a.jpg").rename(folder / "elsewhere.jpg")
+    library.run()
+    assert {item.state for item in library.ls()} == {SidecarStatus.READY, SidecarStatus.FAILED}
+    (folder / "elsewhere.jpg").rename(folder / "a.jpg")
+    lines = library.plan(walk=False).lines
+    assert {(line.reason, line.error_class, line.number) for line in lines} == {(Reason.RETRY, "missing_source", 1)}
+    library.index()
+    library.run()
+    assert library.plan().lines == []
+
+
+def test_what_was_cancelled_is_not_planned_until_somebody_asks(library: pillion.Library, folder: Path) -> None:
+    library.index(folder)
+    with library._database.write() as connection:
+        cancel(connection, SidecarKind.THUMB, None, 1.0)
+    assert library.plan(walk=False).lines == []
+    assert library.regenerate(variant="icon") == 2
+    assert _summary(library.plan(walk=False)) == {("icon", "missing"): 2}

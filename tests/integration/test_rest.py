@@ -11,6 +11,7 @@ import pytest
 
 import pillion
 from pillion import power
+from pillion.events import Event
 from pillion.model import SidecarKind, SidecarStatus
 from tests.support.program import run, run_json
 
@@ -77,6 +78,26 @@ def test_a_location_rests_by_itself_or_is_left_out(tmp_path: Path, folders: tupl
         assert _ready(library) == {"b.jpg"}
 
 
+class _Enough(Exception):
+    """Ends a run."""
+
+
+class _Plug:
+    """Plugs the machine in when it hears of the rest, and ends the run when both pictures are ready."""
+
+    def __init__(self, unplugged: threading.Event) -> None:
+        self._unplugged = unplugged
+        self._ready = 0
+
+    def __call__(self, event: Event) -> None:
+        if event.name == "paused":
+            assert self._unplugged.is_set()
+            self._unplugged.clear()
+        self._ready += event.name == "ready"
+        if self._ready == 2:
+            raise _Enough
+
+
 def test_what_rests_on_battery_goes_on_by_itself_on_mains(
     tmp_path: Path, folders: tuple[Path, Path], monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -85,18 +106,12 @@ def test_what_rests_on_battery_goes_on_by_itself_on_mains(
     monkeypatch.setattr(power, "on_battery", unplugged.is_set)
     with _library(tmp_path, "[thumb]\non_battery = false\n") as library:
         library.index(*folders)
-        library.start()
-        assert library.wait_until_idle(60)
-        assert _ready(library) == set()
         assert [rest.reason for rest in library.status().rests] == ["battery"]
-        unplugged.clear()
-        made = threading.Event()
-        while not made.wait(0.1):
-            if _ready(library) == {"a.jpg", "b.jpg"}:
-                made.set()
+        with pytest.raises(_Enough):
+            library.run(stay=True, on_event=_Plug(unplugged))
+        assert _ready(library) == {"a.jpg", "b.jpg"}
         names = [event.name for event in library.events() if event.name in ("paused", "resumed", "ready")]
-    assert names[:2] == ["paused", "resumed"]
-    assert names.count("ready") == 2
+    assert names == ["paused", "resumed", "ready", "ready"]
 
 
 def test_mains_or_no_battery_is_not_on_battery(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from pillion.config import TEMPLATE, Config, load_config
+from pillion.config import TEMPLATE, Config, load_config, unknown_locations
 from pillion.errors import ConfigError
 from pillion.hours import Span, When
 from pillion.model import TRANSCRIPT_LANGUAGES, WHISPER_SIZES, SidecarKind
@@ -144,3 +144,10 @@ def test_the_names_in_settings_are_those_that_the_engines_know() -> None:
 
     assert set(TRANSCRIPT_LANGUAGES) == set(_LANGUAGE_CODES)
     assert set(WHISPER_SIZES) == set(WHISPER_MODELS)
+
+
+def test_settings_for_a_folder_that_is_no_location_are_named(tmp_path: Path) -> None:
+    config = _load(tmp_path, "[locations.'/home/me/Pictres']\nocr.enable = false\n")
+    (text,) = unknown_locations(config, ["/home/me/Pictures", "/srv"])
+    assert text.endswith("/home/me/Pictres, which is no Location of this library; did you mean '/home/me/Pictures'?")
+    assert unknown_locations(config, ["/home/me/Pictres"]) == []

@@ -51,6 +51,7 @@ def status(library: LibraryOption = None, json_: JsonOption = False) -> None:
                 {"kind": held.kind, "location": printable(held.location) if held.location else None}
                 for held in now.pauses
             ],
+            "unknown_settings": list(now.unknown_settings),
             "resting": [
                 {"kind": rest.kind, "location": rest.location, "reason": rest.reason, "until": rest.until}
                 for rest in now.rests

@@ -144,6 +144,8 @@ def print_status(status: Status) -> None:
     for held in status.pauses:
         where = f" in {printable(held.location)}" if held.location else ""
         say(f"Paused by you: {held.kind or 'everything'}{where}; 'pillion resume' lifts it.")
+    for text in status.unknown_settings:
+        say(text)
     for rest in status.rests:
         say(f"{rest.kind}{f' in {printable(rest.location)}' if rest.location else ''} {rest}.")
     for hold in status.holds:

@@ -1,0 +1,108 @@
+"""How far a run is, and how long the rest takes."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from pillion import outlook
+from pillion.catalog import backlog, history
+from pillion.catalog import entries as catalog_entries
+from pillion.catalog import queueing as catalog_queueing
+from pillion.catalog.claims import claim
+from pillion.catalog.database import Database
+from pillion.catalog.entries import EntryRow
+from pillion.catalog.events import events_after
+from pillion.catalog.history import Measured
+from pillion.events import Progress
+from pillion.model import MediaClass, Recipe, SidecarKind, WantedSidecar
+from pillion.outlook import KindOutlook, Outlook
+
+KINDS = tuple(SidecarKind)
+
+
+def _want(kind: SidecarKind, variant: str, awaits: SidecarKind | None = None) -> WantedSidecar:
+    recipe = Recipe(generator=kind.value, version=1, settings={"variant": variant})
+    return WantedSidecar(kind=kind, variant=variant, recipe=recipe, settings={}, awaits=awaits)
+
+
+WANTS = (
+    _want(SidecarKind.THUMB, "icon"),
+    _want(SidecarKind.THUMB, "grid@2x"),
+    _want(SidecarKind.OCR, "default"),
+    _want(SidecarKind.EMBEDDINGS, "all-MiniLM-L6-v2", SidecarKind.OCR),
+)
+
+
+@pytest.fixture
+def database(tmp_path: Path) -> Iterator[Database]:
+    opened = Database(tmp_path / "catalog.sqlite")
+    opened.prepare()
+    rows = [
+        EntryRow(path=b"%d" % n, size=1000, mtime_ns=1, inode=n, content_uuid=f"{n:036}", hash="h", mime="image/png")
+        for n in range(10)
+    ]
+    with opened.write() as connection:
+        location = catalog_entries.ensure_location(connection, b"/photos", 0.0)
+        catalog_entries.record_entries(connection, location.id, rows, 0.0)
+        catalog_queueing.queue_slice(connection, location.id, lambda *_: WANTS, 0.0, kinds=KINDS)
+        history.add_measured(
+            connection,
+            [
+                Measured(
+                    kind=SidecarKind.THUMB,
+                    variant=variant,
+                    media_class=MediaClass.IMAGE,
+                    number=10.0,
+                    seconds=seconds,
+                    bytes=1.0,
+                    source_bytes=1.0,
+                )
+                for variant, seconds in (("icon", 10.0), ("grid@2x", 20.0))
+            ],
+        )
+    yield opened
+    opened.close()
+
+
+def test_the_time_left_is_that_of_all_variants_shared_by_all_workers(database: Database) -> None:
+    kinds = Outlook(database, KINDS, 2, {}).kinds()
+    assert kinds[SidecarKind.THUMB] == KindOutlook(done=0, left=10, seconds_left=pytest.approx(15.0))
+    assert set(kinds) == {SidecarKind.THUMB, SidecarKind.OCR, SidecarKind.EMBEDDINGS}
+    assert kinds[SidecarKind.EMBEDDINGS].left == 10
+
+
+def test_a_long_queue_is_judged_by_its_beginning(database: Database, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(backlog, "SAMPLE", 3)
+    assert Outlook(database, KINDS, 1, {}).kinds()[SidecarKind.THUMB].seconds_left == pytest.approx(30.0)
+    with database.read() as connection:
+        looked_at, sorts = backlog.sample(connection, SidecarKind.THUMB)
+    assert (looked_at, {sort.number for sort in sorts}) == (3, {3})
+
+
+def test_jobs_that_run_or_wait_are_left_too(database: Database) -> None:
+    with database.write() as connection:
+        assert len(claim(connection, SidecarKind.THUMB, owner="o", token="t", now=1.0, limit=100)) == 10
+    with database.read() as connection:
+        assert backlog.count_left(connection, SidecarKind.THUMB) == 10
+        looked_at, sorts = backlog.sample(connection, SidecarKind.THUMB)
+    assert (looked_at, {sort.variant for sort in sorts}) == (10, {"icon", "grid@2x"})
+
+
+def test_what_a_run_ends_is_taken_off_between_two_looks_and_told_once(
+    database: Database, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(outlook, "_COUNT_S", 3600.0)
+    ended: Counter[SidecarKind] = Counter()
+    run = Outlook(database, (SidecarKind.THUMB,), 1, ended)
+    for now, done in ((100.0, 0), (100.5, 0), (101.0, 4), (102.0, 4), (103.0, 10)):
+        ended[SidecarKind.THUMB] = done
+        run.tell(now)
+    with database.read() as connection:
+        told = [event for event in events_after(connection, 0) if isinstance(event, Progress)]
+    assert [(event.at, event.done, event.left) for event in told] == [(100.0, 0, 10), (101.0, 4, 6), (103.0, 10, 0)]
+    assert told[1].seconds_left == pytest.approx(18.0)
+    assert told[-1].kinds == {"thumb": {"done": 10, "left": 0, "seconds_left": 0.0}}
