@@ -18,8 +18,9 @@ use crate::error::{CoreError, ErrorClass, Result};
 /// Most channels of one pixel that are decoded, those of colour included.
 const MAX_CHANNELS: usize = 16;
 
-/// Bytes that the decoder holds for a pixel and channel: a float, and coefficients of 32 bits.
-const WORKING_BYTES: u64 = 8;
+/// Bytes that the decoder holds for a pixel and channel where it must keep the whole picture: 32 bits. Mostly it works
+/// on a few rows of groups at a time and needs a fraction of that.
+const WORKING_BYTES: u64 = 4;
 
 /// Size and orientation.
 ///

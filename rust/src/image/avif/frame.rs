@@ -81,46 +81,89 @@ impl Frame {
     /// # Errors
     /// `oom`, or `unsupported` for a matrix that is not known.
     pub fn rgb(&self, coded: Coded) -> Result<Vec<u8>> {
-        let matrix = Matrix::new(coded)?;
+        // One loop for each kind of matrix, so that none has to ask for it at every pixel.
+        match Matrix::new(coded)? {
+            Matrix::Identity => self.converted(coded, true, |y, u, v| [v, y, u]),
+            Matrix::GreenOrange => {
+                self.converted(coded, false, |y, u, v| [y - u + v, y + u, y - u - v])
+            }
+            Matrix::Weights(kr, kb) => {
+                let kg = 1.0 - kr - kb;
+                let (to_red, to_blue) = (2.0 * (1.0 - kr), 2.0 * (1.0 - kb));
+                let (red_in_green, blue_in_green) = (kr * to_red / kg, kb * to_blue / kg);
+                self.converted(coded, false, |y, u, v| {
+                    let green = y - blue_in_green * u - red_in_green * v;
+                    [y + to_red * v, green, y + to_blue * u]
+                })
+            }
+        }
+    }
+
+    /// RGB by a formula for luma, blue difference and red difference; `is_light`: all three have the range of luma.
+    fn converted(
+        &self,
+        coded: Coded,
+        is_light: bool,
+        formula: impl Fn(f32, f32, f32) -> [f32; 3],
+    ) -> Result<Vec<u8>> {
         let (width, height) = self.size();
         let mut target = memory::zeroed(memory::area(width, height) * 3)?;
         let luma = LumaRange::new(self.depth, coded.is_full_range);
-        let chroma = ChromaRange::new(self.depth, coded.is_full_range, matrix == Matrix::Identity);
+        let chroma = ChromaRange::new(self.depth, coded.is_full_range, is_light);
         let columns = width as usize;
         let (mut blue, mut red) = (vec![0.0; columns], vec![0.0; columns]);
+        let mut mixed = Vec::new();
         for (y, row) in target.chunks_exact_mut(columns * 3).enumerate() {
-            self.chroma_row(&self.planes[1], y, chroma, &mut blue);
-            self.chroma_row(&self.planes[2], y, chroma, &mut red);
+            self.chroma_row(&self.planes[1], y, chroma, &mut mixed, &mut blue);
+            self.chroma_row(&self.planes[2], y, chroma, &mut mixed, &mut red);
             let samples = self.planes[0].row(y).iter().zip(blue.iter().zip(&red));
             let (pixels, _) = row.as_chunks_mut::<3>();
             for (pixel, (&sample, (&blue, &red))) in pixels.iter_mut().zip(samples) {
-                *pixel = matrix.rgb(luma.value(sample), blue, red).map(to_byte);
+                *pixel = formula(luma.value(sample), blue, red).map(to_byte);
             }
         }
         Ok(target)
     }
 
     /// Chroma for each column of row `y`. Where it is halved, three quarters come from the nearest sample and one from
-    /// the next nearest.
-    fn chroma_row(&self, plane: &Samples, y: usize, range: ChromaRange, target: &mut [f32]) {
-        let rows = plane.height as usize;
-        let (near, far) = if self.halves_rows {
-            neighbours(y, rows)
-        } else {
-            (y, y)
+    /// the next nearest. `mixed` is scratch space.
+    fn chroma_row(
+        &self,
+        plane: &Samples,
+        y: usize,
+        range: ChromaRange,
+        mixed: &mut Vec<f32>,
+        target: &mut [f32],
+    ) {
+        let (near, far) = match self.halves_rows {
+            true => neighbours(y, plane.height as usize),
+            false => (y, y),
         };
-        let (near, far) = (plane.row(near), plane.row(far));
-        let value = |x: usize| range.value(3.0f32.mul_add(near[x].into(), far[x].into()) / 4.0);
+        let rows = plane.row(near).iter().zip(plane.row(far));
+        let mix = |(&near, &far): (&u16, &u16)| (3.0 * f32::from(near) + f32::from(far)) / 4.0;
+        mixed.clear();
+        mixed.extend(rows.map(|pair| range.value(mix(pair))));
         if self.halves_columns {
-            for (x, target) in target.iter_mut().enumerate() {
-                let (near, far) = neighbours(x, plane.width as usize);
-                *target = (3.0 * value(near) + value(far)) / 4.0;
-            }
+            spread(mixed, target);
         } else {
-            for (x, target) in target.iter_mut().enumerate() {
-                *target = value(x);
-            }
+            target.copy_from_slice(mixed);
         }
+    }
+}
+
+/// Twice as many columns, or one less.
+fn spread(source: &[f32], target: &mut [f32]) {
+    let last = source.len() - 1;
+    let between = |near: usize, far: usize| (3.0 * source[near] + source[far]) / 4.0;
+    let (pairs, rest) = target.as_chunks_mut::<2>();
+    for (x, pair) in pairs.iter_mut().enumerate() {
+        *pair = [
+            between(x, x.saturating_sub(1)),
+            between(x, (x + 1).min(last)),
+        ];
+    }
+    if let [odd] = rest {
+        *odd = between(last, last.saturating_sub(1));
     }
 }
 
@@ -195,7 +238,7 @@ impl ChromaRange {
     }
 }
 
-/// From luma and chroma to red, green and blue. Source: ITU-T H.273, table 4 and equations 11 ff.
+/// How red, green and blue were made luma and chroma. Source: ITU-T H.273, table 4 and equations 11 ff.
 #[derive(Clone, Copy, Debug, PartialEq)]
 enum Matrix {
     /// Green, blue, red.
@@ -229,18 +272,6 @@ impl Matrix {
                 ));
             }
         })
-    }
-
-    fn rgb(self, luma: f32, blue: f32, red: f32) -> [f32; 3] {
-        match self {
-            Self::Identity => [red, luma, blue],
-            Self::GreenOrange => [luma - blue + red, luma + blue, luma - blue - red],
-            Self::Weights(kr, kb) => {
-                let kg = 1.0 - kr - kb;
-                let (red, blue) = (2.0 * (1.0 - kr) * red, 2.0 * (1.0 - kb) * blue);
-                [luma + red, luma - (kr * red + kb * blue) / kg, luma + blue]
-            }
-        }
     }
 }
 
@@ -304,6 +335,11 @@ mod tests {
         assert_eq!(neighbours(1, 3), (0, 1));
         assert_eq!(neighbours(2, 3), (1, 0));
         assert_eq!(neighbours(5, 3), (2, 2));
+        let mut row = [0.0; 5];
+        spread(&[0.0, 4.0, 8.0], &mut row);
+        assert_eq!(row, [0.0, 1.0, 3.0, 5.0, 7.0]);
+        spread(&[7.0], &mut row[..1]);
+        assert_eq!(row[0], 7.0);
     }
 
     #[test]

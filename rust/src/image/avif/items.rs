@@ -24,6 +24,8 @@ pub(super) enum Property<'data> {
     Mirror(u8),
     /// What an auxiliary picture is (`auxC`).
     Auxiliary(&'data [u8]),
+    /// More than 8 bits a sample (`av1C`).
+    Deep,
     /// Known, and of no use here.
     Other,
     /// Not known.
@@ -327,7 +329,15 @@ fn property_of(kind: Kind, content: &[u8]) -> Result<Property<'_>> {
             let name = reader.rest().split(|&byte| byte == 0).next();
             Property::Auxiliary(name.unwrap_or_default())
         }
-        b"av1C" | b"clap" | b"pixi" | b"pasp" | b"clli" | b"mdcv" | b"cclv" | b"a1lx" | b"lsel" => {
+        b"av1C" => {
+            reader.u16()?;
+            // The third byte: tier, high bit depth, twelve bits, grey, sampling.
+            match reader.u8()? >> 6 & 1 {
+                1 => Property::Deep,
+                _ => Property::Other,
+            }
+        }
+        b"clap" | b"pixi" | b"pasp" | b"clli" | b"mdcv" | b"cclv" | b"a1lx" | b"lsel" => {
             Property::Other
         }
         _ => Property::Unknown(kind),

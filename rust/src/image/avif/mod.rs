@@ -25,8 +25,12 @@ const ALPHA: [&[u8]; 2] = [
     b"urn:mpeg:hevc:2015:auxid:1",
 ];
 
-/// Bytes held for a pixel: three planes of 16 bits, twice while tiles are copied, and RGBA.
-const WORKING_BYTES: u64 = 16;
+/// Bytes held for a pixel, by what decoding pictures of 12 megapixels was measured to take: the decoder's own buffers,
+/// planes of 16 bits, and RGBA.
+const WORKING_BYTES: u64 = 12;
+
+/// The same for more than 8 bits a sample.
+const DEEP_WORKING_BYTES: u64 = 28;
 
 /// What the primary item's properties say.
 struct Shown<'data> {
@@ -35,6 +39,8 @@ struct Shown<'data> {
     orientation: Orientation,
     profile: Option<&'data [u8]>,
     coded: Option<Coded>,
+    /// Bytes that decoding holds for each pixel.
+    working_bytes: u64,
 }
 
 /// Size and orientation.
@@ -92,7 +98,7 @@ impl<'data> Opened<'data> {
         let items = Items::read(data)?;
         let shown = shown(&items, items.primary)?;
         limits.check_size(shown.width, shown.height)?;
-        limits.check_bytes(memory::area(shown.width, shown.height) as u64 * WORKING_BYTES)?;
+        limits.check_bytes(memory::area(shown.width, shown.height) as u64 * shown.working_bytes)?;
         let frame = decoded(&items, items.primary, limits)?;
         let coded = shown.coded.unwrap_or(frame.coded);
         let profile = match shown.profile {
@@ -214,6 +220,7 @@ fn shown<'data>(items: &Items<'data>, id: u32) -> Result<Shown<'data>> {
         orientation: Orientation::UPRIGHT,
         profile: None,
         coded: None,
+        working_bytes: WORKING_BYTES,
     };
     for property in items.properties(id)? {
         match property {
@@ -225,6 +232,7 @@ fn shown<'data>(items: &Items<'data>, id: u32) -> Result<Shown<'data>> {
                     shown.orientation = shown.orientation.then_turned_left();
                 }
             }
+            Property::Deep => shown.working_bytes = DEEP_WORKING_BYTES,
             Property::Mirror(0) => shown.orientation = shown.orientation.then_upside_down(),
             Property::Mirror(_) => shown.orientation = shown.orientation.then_mirrored(),
             Property::Auxiliary(_) | Property::Other | Property::Unknown(_) => {}
@@ -284,7 +292,7 @@ fn grid(items: &Items<'_>, id: u32, limits: &Limits) -> Result<Frame> {
     };
     let (width, height) = (side()?, side()?);
     limits.check_size(width, height)?;
-    limits.check_bytes(memory::area(width, height) as u64 * WORKING_BYTES)?;
+    limits.check_bytes(memory::area(width, height) as u64 * DEEP_WORKING_BYTES)?;
     let tiles = items.targets(id, *b"dimg");
     if tiles.len() as u64 != u64::from(rows) * u64::from(columns) {
         return Err(damaged());
