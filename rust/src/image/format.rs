@@ -269,12 +269,13 @@ fn brands_avif(data: &[u8]) -> bool {
     let brands = data.get(8..length.clamp(8, data.len())).unwrap_or_default();
     let (brands, _) = brands.as_chunks::<4>();
     let names_it = |brand: &[u8; 4]| matches!(brand, b"avif" | b"avis");
-    match brands {
-        [major, _, rest @ ..] if matches!(major, b"mif1" | b"msf1" | b"miaf" | b"mif2") => {
-            rest.iter().any(names_it)
-        }
-        [major, ..] => names_it(major),
-        [] => false,
+    let Some((major, rest)) = brands.split_first() else {
+        return false;
+    };
+    match major {
+        // The version comes between them.
+        b"mif1" | b"msf1" | b"miaf" | b"mif2" => rest.iter().skip(1).any(names_it),
+        major => names_it(major),
     }
 }
 
