@@ -375,6 +375,19 @@ def test_what_is_cancelled_stays_so_until_it_is_asked_for(database: Database) ->
     assert _states(database)[_uuid(1), "ocr"] == "cancelled"
 
 
+def test_embeddings_wait_for_a_text_that_was_cancelled_until_it_is_asked_for(database: Database) -> None:
+    _fill(database, 1, (OCR,))
+    with database.write() as connection:
+        catalog_jobs.cancel(connection, [SidecarKind.OCR], None, 1.0)
+        catalog_queueing.mark_changed(connection, 1, ["image/png"])
+        catalog_queueing.queue_slice(connection, 1, lambda *_: [OCR, EMBEDDINGS], 2.0, kinds=KINDS)
+    assert _states(database) == {(_uuid(0), "ocr"): "cancelled", (_uuid(0), "embeddings"): "waiting"}
+    with database.write() as connection:
+        assert catalog_jobs.uncancel(connection, SidecarKind.OCR, [_uuid(0)], 3.0) == 1
+        assert catalog_jobs.queue_due(connection, SidecarKind.OCR, Urgency.NEW, 3.0) == 1
+    assert _states(database) == {(_uuid(0), "ocr"): "queued", (_uuid(0), "embeddings"): "waiting"}
+
+
 def test_cancelling_what_was_to_be_made_again_keeps_the_old_file_served(database: Database) -> None:
     _fill(database, 1, (OCR,))
     digest = OCR.recipe.digest()

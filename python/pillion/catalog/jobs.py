@@ -264,7 +264,7 @@ def queue_due(
 
     An ended job is queued again by its own row; one that is queued, waiting or running is left alone, and so is one
     that was cancelled unless somebody asks for one of its sidecars. Embeddings wait while a text of the same content is
-    due. Returns how many were queued.
+    due, or was cancelled: without it they would end as if there were no text. Returns how many were queued.
     """
     source = (
         sa.select(
@@ -315,7 +315,7 @@ def _first_state(kind: SidecarKind) -> sa.ColumnElement[str]:
         recipes.c.digest == sidecars.c.wanted,
         text.c.content_uuid == sidecars.c.content_uuid,
         text.c.kind == recipes.c.awaits,
-        is_due(text),
+        sa.or_(is_due(text), text.c.status == SidecarStatus.CANCELLED.value),
     )
     return sa.case((awaited, JobState.WAITING.value), else_=JobState.QUEUED.value)
 
