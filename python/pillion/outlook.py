@@ -39,12 +39,18 @@ class Outlook:
     """Of one run. ``ended``: kind -> jobs that this run has ended; the recorder counts on in it."""
 
     def __init__(
-        self, database: Database, kinds: Sequence[SidecarKind], workers: int, ended: Mapping[SidecarKind, int]
+        self,
+        database: Database,
+        kinds: Sequence[SidecarKind],
+        workers: int,
+        ended: Mapping[SidecarKind, int],
+        concurrency: Mapping[str, int],
     ) -> None:
         self._database = database
         self._kinds = tuple(kinds)
         self._workers = workers
         self._ended = ended
+        self._concurrency = concurrency
         self._count_after = float("-inf")
         self._left: dict[SidecarKind, int] = {}
         self._ended_then: dict[SidecarKind, int] = {}
@@ -61,7 +67,7 @@ class Outlook:
             done = self._ended.get(kind, 0)
             left = max(self._left[kind] - (done - self._ended_then[kind]), 0)
             if done or left:
-                seconds = left * self._seconds_per_job[kind] / parallel(kind, self._workers)
+                seconds = left * self._seconds_per_job[kind] / parallel(kind, self._workers, self._concurrency)
                 found[kind] = KindOutlook(done=done, left=left, seconds_left=seconds)
         return found
 

@@ -9,7 +9,7 @@ from __future__ import annotations
 import json
 import os
 from collections import Counter
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from enum import StrEnum
 from typing import Any
@@ -91,10 +91,13 @@ class PlanLine:
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class GenerationPlan:
-    """What would be made. ``workers``: processes that share the work. ``dropped``: pending, but not wanted any more."""
+    """What would be made. ``workers``: processes that share the work, ``concurrency``: kind -> most of them.
+
+    ``dropped``: pending, but not wanted any more."""
 
     lines: Sequence[PlanLine]
     workers: int
+    concurrency: Mapping[str, int] = field(default_factory=dict)
     dropped: int = 0
     unread: Sequence[tuple[str, str]] = field(default_factory=tuple)
     """(path, message) of folders that could not be looked into."""
@@ -116,7 +119,7 @@ class GenerationPlan:
     @property
     def seconds(self) -> float:
         """How long all of it will take, with all workers at work."""
-        return sum(line.seconds / parallel(line.kind, self.workers) for line in self.lines)
+        return sum(line.seconds / parallel(line.kind, self.workers, self.concurrency) for line in self.lines)
 
     @property
     def measured(self) -> bool:
@@ -151,11 +154,19 @@ class Walk:
 class Planner:
     """Plans for one library. ``policy_of``: the policy that counts in a Location now."""
 
-    def __init__(self, database: Database, policy_of: PolicyOf, kinds: Sequence[SidecarKind], workers: int) -> None:
+    def __init__(
+        self,
+        database: Database,
+        policy_of: PolicyOf,
+        kinds: Sequence[SidecarKind],
+        workers: int,
+        concurrency: Mapping[str, int],
+    ) -> None:
         self._database = database
         self._policy_of = policy_of
         self._kinds = tuple(kinds)
         self.workers = workers
+        self.concurrency = concurrency
 
     def plan(self, within: Within, walks: Sequence[Walk] = (), *, hidden: bool = False) -> GenerationPlan:
         """All that is due for the contents ``within``, and what the files in ``walks`` would add."""
@@ -176,7 +187,11 @@ class Planner:
         for walk in walks:
             lines.extend(self._not_indexed(walk, estimator, unread, hidden=hidden))
         return GenerationPlan(
-            lines=_merged(lines), workers=self.workers, dropped=sum(group.number for group in going), unread=unread
+            lines=_merged(lines),
+            workers=self.workers,
+            concurrency=self.concurrency,
+            dropped=sum(group.number for group in going),
+            unread=unread,
         )
 
     def wants(self, connection: sa.Connection, within: Within) -> tuple[list[Want], dict[str, WantedSidecar]]:

@@ -107,7 +107,9 @@ class Plans:
         with self._database.read() as connection:
             rows = wanting.made(connection, kinds=selection.kinds, variant=selection.variant, within=selection.within())
             estimator = Estimator(list_measured(connection))
-        return GenerationPlan(lines=[again_line(estimator, row) for row in rows], workers=planner.workers)
+        return GenerationPlan(
+            lines=[again_line(estimator, row) for row in rows], workers=planner.workers, concurrency=planner.concurrency
+        )
 
     def regenerate(
         self,
@@ -159,7 +161,13 @@ class Plans:
 
     def _planner(self, policy: str | None = None, kinds: Sequence[SidecarKind] = tuple(SidecarKind)) -> Planner:
         workers = worker_count(self._config)
-        return Planner(self._database, lambda location: self._policy_for(location, policy), kinds, workers)
+        return Planner(
+            self._database,
+            lambda location: self._policy_for(location, policy),
+            kinds,
+            workers,
+            self._config.concurrency,
+        )
 
     def _locations(self) -> list[Location]:
         with self._database.read() as connection:

@@ -46,9 +46,10 @@ def worker_count(config: Config) -> int:
     return config.workers or len(os.sched_getaffinity(0))
 
 
-def parallel(kind: SidecarKind, workers: int) -> int:
-    """How many jobs of a kind really run at a time."""
-    return max(1, min(workers, KIND_LIMITS[kind].at_most or workers))
+def parallel(kind: SidecarKind, workers: int, concurrency: Mapping[str, int]) -> int:
+    """How many jobs of a kind really run at a time. ``concurrency``: kind -> most workers, from config.toml."""
+    most = min(workers, KIND_LIMITS[kind].at_most or workers, concurrency.get(kind.value, workers))
+    return max(1, most)
 
 
 def lane_limits(workers: int) -> dict[str, int]:

@@ -290,7 +290,7 @@ class Workers:
         self._store = store
         self._owner = this_owner()
         self.recorder = Recorder(database, store, device_uuid, self._owner)
-        self.outlook = Outlook(database, kinds, size, self.recorder.jobs_ended)
+        self.outlook = Outlook(database, kinds, size, self.recorder.jobs_ended, config.concurrency)
         self._pool = WorkerPool(
             TARGET,
             size=size,

@@ -69,15 +69,17 @@ def database(tmp_path: Path) -> Iterator[Database]:
 
 
 def test_the_time_left_is_that_of_all_variants_shared_by_all_workers(database: Database) -> None:
-    kinds = Outlook(database, KINDS, 2, {}).kinds()
+    kinds = Outlook(database, KINDS, 2, {}, {}).kinds()
     assert kinds[SidecarKind.THUMB] == KindOutlook(done=0, left=10, seconds_left=pytest.approx(15.0))
     assert set(kinds) == {SidecarKind.THUMB, SidecarKind.OCR, SidecarKind.EMBEDDINGS}
     assert kinds[SidecarKind.EMBEDDINGS].left == 10
+    one = Outlook(database, KINDS, 2, {}, {"thumb": 1}).kinds()
+    assert one[SidecarKind.THUMB].seconds_left == pytest.approx(30.0)
 
 
 def test_a_long_queue_is_judged_by_its_beginning(database: Database, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(backlog, "SAMPLE", 3)
-    assert Outlook(database, KINDS, 1, {}).kinds()[SidecarKind.THUMB].seconds_left == pytest.approx(30.0)
+    assert Outlook(database, KINDS, 1, {}, {}).kinds()[SidecarKind.THUMB].seconds_left == pytest.approx(30.0)
     with database.read() as connection:
         looked_at, sorts = backlog.sample(connection, SidecarKind.THUMB)
     assert (looked_at, {sort.number for sort in sorts}) == (3, {3})
@@ -97,7 +99,7 @@ def test_what_a_run_ends_is_taken_off_between_two_looks_and_told_once(
 ) -> None:
     monkeypatch.setattr(outlook, "_COUNT_S", 3600.0)
     ended: Counter[SidecarKind] = Counter()
-    run = Outlook(database, (SidecarKind.THUMB,), 1, ended)
+    run = Outlook(database, (SidecarKind.THUMB,), 1, ended, {})
     for now, done in ((100.0, 0), (100.5, 0), (101.0, 4), (102.0, 4), (103.0, 10)):
         ended[SidecarKind.THUMB] = done
         run.tell(now)
