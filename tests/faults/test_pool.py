@@ -11,6 +11,7 @@ from collections.abc import Iterator
 from concurrent.futures import CancelledError
 from pathlib import Path
 
+import psutil
 import pytest
 
 from pillion.errors import ErrorClass, ItemError
@@ -220,3 +221,24 @@ def test_what_is_ahead_comes_before_the_line() -> None:
         future.result(GENEROUS)
     pool.shutdown()
     assert ended == ["ahead", "line", "line too"]
+
+
+def test_a_lane_has_no_more_children_than_it_may() -> None:
+    pool = WorkerPool(
+        "tests.support.tasks:run",
+        size=2,
+        memory_limit=400 * MIB,
+        recycle_bytes=10_000 * MIB,
+        lane_workers={"narrow": 1},
+    )
+    narrow = [pool.submit_batch("narrow", [(("sleep", 1000.0), GENEROUS)])[0] for _ in range(3)]
+    (other,) = pool.submit_batch("other", [(("echo", 1.0), GENEROUS)])
+    assert other.result(GENEROUS)[0] == "echo"
+    assert not any(future.done() for future in narrow)
+    pool.shutdown(cancel_futures=True)
+
+
+def test_a_child_stands_back_for_the_users_own_programs(pool: WorkerPool) -> None:
+    child = psutil.Process(pool.submit(tasks.run, ("echo", 1.0)).result(GENEROUS)[2])
+    assert child.nice() >= psutil.Process().nice() + 5
+    assert child.ionice().ioclass == psutil.IOPRIO_CLASS_IDLE

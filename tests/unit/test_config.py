@@ -31,6 +31,7 @@ def test_every_line_of_the_template_is_valid_when_it_is_switched_on(tmp_path: Pa
     switched_on = [line.removeprefix("# ") if not line.startswith(prose) else line for line in lines]
     config = _load(tmp_path, "\n".join(switched_on))
     assert config.policy == "server"
+    assert config.concurrency == {"ocr": 1}
     assert config.kinds[SidecarKind.TRANSCRIPT] == {"model": "base", "language": "en"}
     assert [str(span) for span in config.when[SidecarKind.OCR].quiet] == ["22:00-07:00"]
     assert len(config.when[SidecarKind.TRANSCRIPT].quiet) == 2
@@ -45,6 +46,9 @@ def test_every_line_of_the_template_is_valid_when_it_is_switched_on(tmp_path: Pa
         ('polcy = "desktop"', r"line 1: unknown key 'polcy'; did you mean 'policy'\?"),
         ('policy = "toaster"', "line 1: 'policy' must be"),
         ("\n[work]\nworkers = -1", "line 3: 'work.workers' must be"),
+        ("[work]\nconcurrency = { orc = 1 }", r"line 2: 'work.concurrency' must be .*; did you mean 'ocr'\?"),
+        ("[work]\nconcurrency = { ocr = 0 }", "line 2: 'work.concurrency' must be .*: at least 1"),
+        ("[work]\nconcurrency = 2", "line 2: 'work.concurrency' must be a table of kinds"),
         ("[work]\nworkes = 1", r"line 2: unknown key 'work.workes'; did you mean 'workers'\?"),
         ("[thumb]\nvariants = ['grid@9x']", "line 2: 'thumb.variants' must be a list of icon"),
         ("[thumb]\nmethod = 7", "line 2: 'thumb.method' must be a WebP effort from 0 to 6"),
