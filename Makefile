@@ -8,6 +8,8 @@
 #   make bench-smoke       the same, small and quick: does it run?
 #   make bench-peers       thumbnails beside libvips and Pillow-SIMD, each in an environment of its own; checks its goals
 #   make soak              everything broken on purpose, at the large numbers: hours; SOAK="--part kills" for a part
+#   make fuzz-images       Pillow's test images, whole and mutated, through the decoders
+#   make fuzz              every cargo-fuzz target for ten minutes
 #   make setup             only set up
 #   make wheel             build a wheel into dist/
 #   make clean             remove what the targets above made here
@@ -19,7 +21,7 @@ NATIVE := $(VENV)/python tools/native.py run
 export DIR
 SOAK ?=
 
-.PHONY: demo test test-python test-rust lint format bench bench-smoke bench-peers soak setup setup-dev wheel clean help
+.PHONY: demo test test-python test-rust lint format bench bench-smoke bench-peers fuzz fuzz-images soak setup setup-dev wheel clean help
 
 help:
 	@sed -n 's/^#  *make /make /p' Makefile
@@ -68,6 +70,13 @@ soak: setup-dev
 
 bench-peers: setup-dev
 	@$(VENV)/python tools/bench_peers.py $(ARGS)
+
+fuzz: setup-dev
+	@$(NATIVE) $(VENV)/python tools/fuzz.py
+
+fuzz-images:
+	@$(PYTHON) tools/bootstrap.py test
+	@$(VENV)/python tools/fuzz_images.py
 
 wheel: setup
 	@$(VENV)/python -m pip --disable-pip-version-check wheel --quiet --no-deps --wheel-dir dist .

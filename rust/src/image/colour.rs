@@ -2,13 +2,16 @@
 //!
 //! Conversion comes after scaling, when few pixels are left. A profile that is damaged, or not of the picture's
 //! colour model, is left aside, as browsers do: the numbers then count as sRGB, as grey of sRGB's curve, or as inks
-//! that multiply.
+//! that multiply. Profiles of HDR spaces are told by their code points and tone-mapped (`hdr`). Samples of 16 bits are
+//! converted before they are rounded to 8: linear and HDR numbers have too few of those in the dark.
 
 use std::sync::{Arc, Mutex, PoisonError};
 
-use moxcms::{ColorProfile, DataColorSpace, Layout as CmsLayout, Transform8BitExecutor};
+use moxcms::{ColorProfile, DataColorSpace, Layout as CmsLayout};
 use moxcms::{RenderingIntent, TransformOptions};
+use moxcms::{Transform8BitExecutor, Transform16BitExecutor};
 
+use super::hdr::ToneMap;
 use super::memory;
 use super::pixels::{Layout, Pixels};
 use crate::error::{CoreError, ErrorClass, Result};
@@ -28,6 +31,8 @@ enum Conversion {
     Curve(Box<[u8; 256]>),
     /// RGB or RGBA to the same of sRGB, CMYK to RGB.
     Colours(Arc<Transform8BitExecutor>),
+    /// HDR RGB or RGBA to the same of sRGB.
+    Tones(Box<ToneMap>),
 }
 
 type Key = ([u8; 32], Layout);
@@ -55,7 +60,99 @@ pub fn to_srgb(pixels: Pixels, profile: Option<&[u8]>) -> Result<Pixels> {
             Ok(pixels)
         }
         Conversion::Colours(transform) => converted(&pixels, transform.as_ref()),
+        Conversion::Tones(map) => {
+            let mut pixels = pixels;
+            for pixel in pixels.data.chunks_exact_mut(pixels.layout.channels()) {
+                let codes = [0, 1, 2].map(|index| f32::from(pixel[index]) / 255.0);
+                pixel[..3].copy_from_slice(&map.pixel(codes));
+            }
+            Ok(pixels)
+        }
     }
+}
+
+/// The way from 16-bit samples of another colour space to 8 bits of sRGB.
+pub struct Deep {
+    channels: usize,
+    conversion: Arc<Conversion>,
+    transform: Option<Arc<Transform16BitExecutor>>,
+}
+
+impl Deep {
+    /// The conversion of grey, RGB or RGBA; `None` where 16 bits can be rounded at once, for nothing else changes.
+    pub fn new(profile: Option<&[u8]>, layout: Layout) -> Option<Self> {
+        let conversion = conversion(profile, layout);
+        let transform = match &*conversion {
+            Conversion::None => return None,
+            Conversion::Tones(_) => None,
+            Conversion::Curve(_) | Conversion::Colours(_) => {
+                Some(deep_transform(profile?, layout)?)
+            }
+        };
+        Some(Self {
+            channels: layout.channels(),
+            conversion,
+            transform,
+        })
+    }
+
+    /// Convert whole pixels; both slices hold as many samples.
+    pub fn convert(&self, source: &[u16], target: &mut [u8]) {
+        let mut converted = source.to_vec();
+        if let Some(transform) = &self.transform {
+            // It fails for lengths that differ, and these do not.
+            let _ = transform.transform(source, &mut converted);
+        }
+        if let Conversion::Tones(map) = &*self.conversion {
+            for pixel in converted.chunks_exact_mut(self.channels) {
+                let (colour, _) = pixel.split_at_mut(3.min(self.channels));
+                if let &mut [red, green, blue] = colour {
+                    let codes = [red, green, blue].map(|code| f32::from(code) / 65_535.0);
+                    colour.copy_from_slice(&map.pixel(codes).map(|value| u16::from(value) * 257));
+                }
+            }
+        }
+        for (to, from) in target.iter_mut().zip(converted) {
+            *to = byte(from);
+        }
+    }
+}
+
+/// 16 bits to the nearest 8.
+fn byte(value: u16) -> u8 {
+    ((u32::from(value) * 255 + 32_767) / 65_535) as u8
+}
+
+fn deep_transform(profile: &[u8], layout: Layout) -> Option<Arc<Transform16BitExecutor>> {
+    let layout = match layout {
+        Layout::Gray => CmsLayout::Gray,
+        Layout::Rgb => CmsLayout::Rgb,
+        Layout::Rgba => CmsLayout::Rgba,
+        Layout::Cmyk => return None,
+    };
+    let made = guard::catch(|| {
+        let profile = ColorProfile::new_from_slice(profile).ok();
+        let srgb = match layout {
+            CmsLayout::Gray => grey_of_srgb(),
+            _ => ColorProfile::new_srgb(),
+        };
+        // HDR grey is a curve of its own, which this transform does not know.
+        let profile = profile.filter(|profile| ToneMap::new(profile).is_none());
+        Ok(profile.and_then(|profile| {
+            profile
+                .create_transform_16bit(layout, &srgb, layout, options())
+                .ok()
+        }))
+    });
+    made.ok().flatten()
+}
+
+/// Grey of sRGB's curve.
+fn grey_of_srgb() -> ColorProfile {
+    let srgb = ColorProfile::new_srgb();
+    let mut grey = ColorProfile::new_gray_with_gamma(1.0);
+    grey.gray_trc = srgb.green_trc;
+    grey
 }
 
 fn converted(pixels: &Pixels, transform: &Transform8BitExecutor) -> Result<Pixels> {
@@ -124,6 +221,18 @@ fn recall(key: &Key) -> Option<Arc<Conversion>> {
 
 fn make(profile: &[u8], layout: Layout) -> Option<Conversion> {
     let profile = ColorProfile::new_from_slice(profile).ok()?;
+    if let Some(map) = ToneMap::new(&profile) {
+        return match layout {
+            Layout::Gray => {
+                let grey = |value: u8| map.pixel([f32::from(value) / 255.0; 3])[1];
+                Some(Conversion::Curve(Box::new(std::array::from_fn(|value| {
+                    grey(value as u8)
+                }))))
+            }
+            Layout::Rgb | Layout::Rgba => Some(Conversion::Tones(Box::new(map))),
+            Layout::Cmyk => None,
+        };
+    }
     match (layout, profile.color_space) {
         (Layout::Gray, DataColorSpace::Gray) => grey_curve(&profile, CmsLayout::Gray),
         (Layout::Gray, DataColorSpace::Rgb) => grey_curve(&profile, CmsLayout::Rgb),
@@ -136,18 +245,23 @@ fn make(profile: &[u8], layout: Layout) -> Option<Conversion> {
     }
 }
 
+fn options() -> TransformOptions {
+    TransformOptions {
+        rendering_intent: RenderingIntent::Perceptual,
+        prefer_fixed_point: false,
+        ..TransformOptions::default()
+    }
+}
+
 fn transform(
     profile: &ColorProfile,
     from: CmsLayout,
     to: CmsLayout,
 ) -> Option<Arc<Transform8BitExecutor>> {
-    let options = TransformOptions {
-        rendering_intent: RenderingIntent::Perceptual,
-        prefer_fixed_point: false,
-        ..TransformOptions::default()
-    };
     let srgb = ColorProfile::new_srgb();
-    profile.create_transform_8bit(from, &srgb, to, options).ok()
+    profile
+        .create_transform_8bit(from, &srgb, to, options())
+        .ok()
 }
 
 /// What becomes of each grey.

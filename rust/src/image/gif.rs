@@ -6,6 +6,7 @@ use gif::{ColorOutput, DecodeOptions, DecodingError, MemoryLimit};
 
 use super::memory::Limits;
 use super::orient::Orientation;
+use super::partial;
 use super::pixels::{Layout, Pixels};
 use super::{Format, Header, Picture};
 use crate::error::{CoreError, ErrorClass, Result};
@@ -40,13 +41,25 @@ pub fn decode(data: &[u8], limits: &Limits) -> Result<Picture<Pixels>> {
     let info = decoder.next_frame_info().map_err(explain)?;
     let frame = info.ok_or_else(|| CoreError::new(ErrorClass::Corrupt, "a GIF without a frame"))?;
     limits.check_size(frame.width.into(), frame.height.into())?;
+    let frame_height = u32::from(frame.height);
+    let is_interlaced = frame.interlaced;
     let place = Place {
         left: frame.left.into(),
         top: frame.top.into(),
         width: frame.width.into(),
     };
     let mut samples = super::memory::zeroed(decoder.buffer_size())?;
-    decoder.read_into_buffer(&mut samples).map_err(explain)?;
+    let truncated = match decoder.read_into_buffer(&mut samples) {
+        Ok(()) => false,
+        Err(DecodingError::UnexpectedEof) => {
+            if is_interlaced {
+                fill_gaps(&mut samples, place.width);
+            }
+            partial::check_rows(opaque_rows(&samples, place.width), frame_height)?;
+            true
+        }
+        Err(error) => return Err(explain(error)),
+    };
     let canvas = if place.covers(width) && samples.len() == width as usize * height as usize * 4 {
         Pixels {
             width,
@@ -59,7 +72,30 @@ pub fn decode(data: &[u8], limits: &Limits) -> Result<Picture<Pixels>> {
         place.paste(&samples, &mut canvas);
         canvas
     };
-    Ok(Picture::unscaled(canvas, Orientation::UPRIGHT))
+    Ok(Picture::unscaled(canvas, Orientation::UPRIGHT).with_truncated(truncated))
+}
+
+/// Of an interlaced frame that ends early: let the rows that are there stand for those that are missing below them, up to
+/// the next of the first pass.
+fn fill_gaps(samples: &mut [u8], width: usize) {
+    const PASS: usize = 8;
+    let stride = (width * 4).max(4);
+    for block in samples.chunks_mut(stride * PASS) {
+        for start in (stride..block.len()).step_by(stride) {
+            let (above, row) = block.split_at_mut(start);
+            let row = &mut row[..stride];
+            if row.chunks_exact(4).all(|pixel| pixel[3] == 0) {
+                row.copy_from_slice(&above[start - stride..]);
+            }
+        }
+    }
+}
+
+/// Rows of RGBA pixels down to the last one with something in it.
+fn opaque_rows(samples: &[u8], width: usize) -> u32 {
+    let is_shown = |row: &[u8]| row.chunks_exact(4).any(|pixel| pixel[3] > 0);
+    let mut rows = samples.chunks_exact((width * 4).max(4));
+    rows.rposition(is_shown).map_or(0, |last| last as u32 + 1)
 }
 
 /// Where a frame lies on the canvas, in pixels.
@@ -93,9 +129,7 @@ fn explain(error: DecodingError) -> CoreError {
         DecodingError::MemoryLimit | DecodingError::OutOfMemory => {
             CoreError::new(ErrorClass::TooLarge, "the GIF needs too much memory")
         }
-        DecodingError::Io(error) if error.kind() == std::io::ErrorKind::UnexpectedEof => {
-            CoreError::new(ErrorClass::Corrupt, "the GIF ends early")
-        }
+        DecodingError::UnexpectedEof => CoreError::new(ErrorClass::Corrupt, "the GIF ends early"),
         DecodingError::Io(error) => error.into(),
         error => CoreError::new(ErrorClass::Corrupt, format!("damaged GIF: {error}")),
     }
@@ -104,6 +138,18 @@ fn explain(error: DecodingError) -> CoreError {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn rows_stand_for_those_that_are_missing_below_them() {
+        let row = |value: u8| [value, value, value, 255];
+        let mut samples = [row(1), [0; 4], row(2), [0; 4], [0; 4]].concat();
+        samples.extend([[0; 4]; 3].concat());
+        samples.extend([0; 8]);
+        fill_gaps(&mut samples, 1);
+        let expected = [[row(1); 2].concat(), [row(2); 6].concat(), vec![0; 8]].concat();
+        assert_eq!(samples, expected);
+        assert_eq!(opaque_rows(&samples, 1), 8);
+    }
 
     #[test]
     fn frames_are_clipped_to_the_canvas() {

@@ -111,20 +111,23 @@ impl<'data> Job<'data> {
             )?,
         };
         let stride = width as usize * target.channels();
-        let truncated = is_truncated(verdict, height, || partial::rows_of_jpeg(&samples, stride))?;
+        let rows = rows_of_part(verdict, height, || partial::rows_of_jpeg(&samples, stride))?;
         if target == Layout::Cmyk {
             // Adobe stores inks inverted (255 is none), and hardly anything else writes CMYK JPEGs.
             for ink in &mut samples {
                 *ink = 255 - *ink;
             }
         }
-        let pixels = Pixels {
+        let mut pixels = Pixels {
             width,
             height,
             layout: target,
             data: samples,
         };
-        Ok((pixels, truncated))
+        if let Some(rows) = rows {
+            partial::blank_from(&mut pixels, rows);
+        }
+        Ok((pixels, rows.is_some()))
     }
 
     /// The planes, and whether the file ends early.
@@ -137,10 +140,10 @@ impl<'data> Job<'data> {
             .decompressor
             .decompress_planes(self.data, self.size, sampling)?;
         let luma = &planes.y;
-        let truncated = is_truncated(verdict, luma.height, || {
+        let rows = rows_of_part(verdict, luma.height, || {
             partial::rows_of_jpeg(&luma.data, luma.width as usize)
         })?;
-        Ok((planes, truncated))
+        Ok((planes, rows.is_some()))
     }
 
     /// The planes by the decoder for the usual sort of file, if this is one and sound.
@@ -166,11 +169,15 @@ impl<'data> Job<'data> {
     }
 }
 
-/// Whether the file ends early. `rows`: how many of the `height` rows are there.
-fn is_truncated(verdict: Verdict, height: u32, rows: impl FnOnce() -> u32) -> Result<bool> {
+/// How many of the `height` rows are there if the file ends early, `rows` being what finds that out.
+fn rows_of_part(verdict: Verdict, height: u32, rows: impl FnOnce() -> u32) -> Result<Option<u32>> {
     match verdict {
-        Verdict::Sound => Ok(false),
-        Verdict::EndsEarly => partial::check_rows(rows(), height).map(|()| true),
+        Verdict::Sound => Ok(None),
+        Verdict::EndsEarly => {
+            let rows = rows();
+            partial::check_rows(rows, height)?;
+            Ok(Some(rows))
+        }
         Verdict::Damaged(message) => Err(CoreError::new(ErrorClass::Corrupt, message)),
     }
 }

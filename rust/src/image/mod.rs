@@ -12,7 +12,9 @@ mod cicp;
 mod colour;
 mod encode;
 mod format;
+mod gamma;
 mod gif;
+mod hdr;
 mod huffman;
 mod idct;
 mod jpeg;
@@ -114,6 +116,11 @@ impl Picture<Pixels> {
             profile: None,
             truncated: false,
         }
+    }
+
+    /// The same, marked as a part of the picture.
+    fn with_truncated(self, truncated: bool) -> Self {
+        Self { truncated, ..self }
     }
 
     /// The same with an ICC profile.

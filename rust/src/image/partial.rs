@@ -26,15 +26,25 @@ pub fn check_rows(rows: u32, height: u32) -> Result<()> {
     Ok(())
 }
 
+/// The value of every sample of a blank pixel.
+pub fn blank_of(has_alpha: bool) -> u8 {
+    if has_alpha { 0 } else { BLANK }
+}
+
 /// Blank all rows from `rows` on.
 pub fn blank_from(pixels: &mut Pixels, rows: u32) {
     let start = pixels.stride() * rows as usize;
-    let blank = match pixels.layout {
-        Layout::Rgba => 0,
-        _ => BLANK,
+    let Some(rest) = pixels.data.get_mut(start..) else {
+        return;
     };
-    if let Some(rest) = pixels.data.get_mut(start..) {
-        rest.fill(blank);
+    match pixels.layout {
+        // Half of the black ink alone: half of all four would be nearly black.
+        Layout::Cmyk => {
+            for ink in rest.as_chunks_mut().0 {
+                *ink = [0, 0, 0, 255 - BLANK];
+            }
+        }
+        layout => rest.fill(blank_of(layout == Layout::Rgba)),
     }
 }
 

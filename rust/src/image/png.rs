@@ -4,10 +4,12 @@ use std::io::Cursor;
 
 use png::{ColorType, Decoder, DecodingError, Transformations};
 
+use super::colour::Deep;
 use super::memory::{self, Limits};
 use super::orient::{self, Orientation};
+use super::partial;
 use super::pixels::{Layout, Pixels};
-use super::{Format, Header, Picture};
+use super::{Format, Header, Picture, cicp, gamma};
 use crate::error::{CoreError, ErrorClass, Result};
 
 /// Size, from the first chunk, and orientation, if its chunk comes before the picture.
@@ -38,13 +40,32 @@ pub fn decode(data: &[u8], limits: &Limits) -> Result<Picture<Pixels>> {
     let info = decoder.read_header_info().map_err(explain)?;
     let (width, height) = (info.width, info.height);
     limits.check_size(width, height)?;
+    if info.bit_depth == png::BitDepth::Sixteen
+        && let Some(picture) = deep(data, limits)?
+    {
+        return Ok(picture);
+    }
     decoder.set_transformations(Transformations::EXPAND | Transformations::STRIP_16);
     let mut reader = decoder.read_info().map_err(explain)?;
     let (colour, _) = reader.output_color_type();
     let bytes = memory::area(width, height) as u64 * colour.samples() as u64;
     limits.check_bytes(bytes)?;
     let mut samples = memory::zeroed(bytes as usize)?;
-    reader.next_frame(&mut samples).map_err(explain)?;
+    let truncated = match reader.next_frame(&mut samples) {
+        Ok(_) => false,
+        Err(error) if ends_early(&error) => {
+            let rows = rows_there(data, limits, &mut samples, colour.samples())?;
+            partial::check_rows(rows, height)?;
+            let blank = partial::blank_of(matches!(
+                colour,
+                ColorType::Rgba | ColorType::GrayscaleAlpha
+            ));
+            let done = rows as usize * width as usize * colour.samples();
+            samples[done..].fill(blank);
+            true
+        }
+        Err(error) => return Err(explain(error)),
+    };
     let (layout, samples) = match colour {
         ColorType::Grayscale => (Layout::Gray, samples),
         ColorType::Rgb => (Layout::Rgb, samples),
@@ -67,9 +88,109 @@ pub fn decode(data: &[u8], limits: &Limits) -> Result<Picture<Pixels>> {
         data: samples,
     };
     let info = reader.info();
-    let profile = info.icc_profile.as_deref().map(<[u8]>::to_vec);
-    Ok(Picture::unscaled(pixels, orientation(info)).with_profile(profile))
+    let profile = profile(info);
+    Ok(Picture::unscaled(pixels, orientation(info))
+        .with_profile(profile)
+        .with_truncated(truncated))
 }
+
+/// A whole picture of 16 bits in another colour space than sRGB, converted before it is rounded to 8. `None` for others.
+fn deep(data: &[u8], limits: &Limits) -> Result<Option<Picture<Pixels>>> {
+    let mut decoder = decoder(data, limits);
+    decoder.set_transformations(Transformations::EXPAND);
+    let mut reader = decoder.read_info().map_err(explain)?;
+    let (colour, depth) = reader.output_color_type();
+    let layout = match colour {
+        ColorType::Grayscale => Layout::Gray,
+        ColorType::Rgb => Layout::Rgb,
+        ColorType::Rgba => Layout::Rgba,
+        ColorType::GrayscaleAlpha | ColorType::Indexed => return Ok(None),
+    };
+    let profile = profile(reader.info());
+    let conversion = Deep::new(profile.as_deref(), layout);
+    let Some(conversion) = conversion.filter(|_| depth == png::BitDepth::Sixteen) else {
+        return Ok(None);
+    };
+    let size = (reader.info().width, reader.info().height);
+    let count = memory::area(size.0, size.1) * layout.channels();
+    limits.check_bytes(count as u64 * 3)?;
+    let mut bytes = memory::zeroed(count * 2)?;
+    if reader.next_frame(&mut bytes).is_err() {
+        return Ok(None);
+    }
+    let mut pixels = Pixels::zeroed(size.0, size.1, layout)?;
+    let stride = pixels.stride();
+    let mut line = Vec::with_capacity(stride);
+    let (pairs, _) = bytes.as_chunks::<2>();
+    for (row, target) in pairs
+        .chunks_exact(stride)
+        .zip(pixels.data.chunks_exact_mut(stride))
+    {
+        line.clear();
+        line.extend(row.iter().map(|&pair| u16::from_be_bytes(pair)));
+        conversion.convert(&line, target);
+    }
+    Ok(Some(Picture::unscaled(pixels, orientation(reader.info()))))
+}
+
+/// The ICC profile, or one of what other chunks say: by the PNG specification (3rd edition, 4.3) cICP counts before
+/// iCCP, that before sRGB, and gAMA and cHRM last.
+fn profile(info: &png::Info<'_>) -> Option<Vec<u8>> {
+    if let Some(points) = &info.coding_independent_code_points {
+        return cicp::profile(points.color_primaries, points.transfer_function);
+    }
+    if let Some(profile) = info.icc_profile.as_deref() {
+        return Some(profile.to_vec());
+    }
+    if info.srgb.is_some() {
+        return None;
+    }
+    let exponent = info.gama_chunk.map(|gamma| gamma.into_value())?;
+    let place = |(x, y): (png::ScaledFloat, png::ScaledFloat)| (x.into_value(), y.into_value());
+    let primaries = info
+        .chrm_chunk
+        .map(|chrm| [chrm.white, chrm.red, chrm.green, chrm.blue].map(place));
+    let is_grey = matches!(
+        info.color_type,
+        ColorType::Grayscale | ColorType::GrayscaleAlpha
+    );
+    gamma::profile(1.0 / exponent, primaries, is_grey)
+}
+
+fn ends_early(error: &DecodingError) -> bool {
+    matches!(error, DecodingError::IoError(error) if error.kind() == std::io::ErrorKind::UnexpectedEof)
+}
+
+/// Decode again row by row, until the data ends; how many rows of the picture are there. The rows of an interlaced
+/// picture's passes stand for those that are missing between them.
+fn rows_there(data: &[u8], limits: &Limits, samples: &mut [u8], channels: usize) -> Result<u32> {
+    let mut decoder = decoder(data, limits);
+    decoder.set_transformations(Transformations::EXPAND | Transformations::STRIP_16);
+    let mut reader = decoder.read_info().map_err(explain)?;
+    let (width, height) = (reader.info().width, reader.info().height);
+    let stride = width as usize * channels;
+    let mut rows = 0_u32;
+    while let Ok(Some(row)) = reader.next_interlaced_row() {
+        match row.interlace() {
+            png::InterlaceInfo::Null(_) => {
+                let target = samples.chunks_exact_mut(stride).nth(rows as usize);
+                if let Some(target) = target {
+                    target.copy_from_slice(&row.data()[..stride]);
+                }
+                rows += 1;
+            }
+            png::InterlaceInfo::Adam7(info) => {
+                let bits = (8 * channels) as u8;
+                png::splat_interlaced_row(samples, stride, row.data(), info, bits);
+                rows = rows.saturating_add(ADAM7_ROWS);
+            }
+        }
+    }
+    Ok(rows.min(height))
+}
+
+/// Rows that one row of the first pass of an interlaced picture stands for.
+const ADAM7_ROWS: u32 = 8;
 
 fn decoder<'data>(data: &'data [u8], limits: &Limits) -> Decoder<Cursor<&'data [u8]>> {
     let bytes = usize::try_from(limits.max_bytes).unwrap_or(usize::MAX);

@@ -7,6 +7,7 @@ use libwebp_sys as sys;
 
 use super::memory::{self, Limits};
 use super::orient::{self, Orientation};
+use super::partial;
 use super::pixels::{Layout, Pixels};
 use super::{Format, Header, Picture, Want, resize};
 use crate::error::{CoreError, ErrorClass, Result};
@@ -58,14 +59,17 @@ pub fn decode(data: &[u8], want: Want, limits: &Limits) -> Result<Picture<Pixels
         _ => full_size,
     };
     limits.check_bytes(memory::area(size.0, size.1) as u64 * layout.channels() as u64)?;
-    let pixels = still(data, full_size, size, layout)?;
+    let (pixels, truncated) = match still(data, full_size, size, layout)? {
+        Some(pixels) => (pixels, false),
+        None => (beginning(data, full_size, layout, limits)?, true),
+    };
     Ok(Picture {
         extent: (pixels.width.into(), pixels.height.into()),
         raster: pixels,
         orientation,
         full_size,
         profile: profile(data),
-        truncated: false,
+        truncated,
     })
 }
 
@@ -90,21 +94,47 @@ fn features(data: &[u8]) -> Result<sys::WebPBitstreamFeatures> {
     Ok(features)
 }
 
-/// Decode a still picture of `full_size` to `size`.
-fn still(data: &[u8], full_size: (u32, u32), size: (u32, u32), layout: Layout) -> Result<Pixels> {
+/// Decode a still picture of `full_size` to `size`; `None` when the data ends early.
+fn still(
+    data: &[u8],
+    full_size: (u32, u32),
+    size: (u32, u32),
+    layout: Layout,
+) -> Result<Option<Pixels>> {
     let mut pixels = Pixels::zeroed(size.0, size.1, layout)?;
+    let mut config = config_into(&mut pixels)?;
+    if size != full_size {
+        config.options.use_scaling = 1;
+        config.options.scaled_width = size.0 as c_int;
+        config.options.scaled_height = size.1 as c_int;
+    }
+    // SAFETY: `data` is read within its length; libwebp checks that the buffer, whose true size it was given, holds
+    // the (scaled) picture before it writes, and keeps no pointer after the call.
+    let status = unsafe { sys::WebPDecode(data.as_ptr(), data.len(), &raw mut config) };
+    // SAFETY: the output is initialised; external memory is not freed.
+    unsafe { sys::WebPFreeDecBuffer(&raw mut config.output) };
+    if status == sys::VP8StatusCode::VP8_STATUS_OUT_OF_MEMORY && memory_is_there(full_size) {
+        return Err(damaged());
+    }
+    if matches!(
+        status,
+        sys::VP8StatusCode::VP8_STATUS_SUSPENDED | sys::VP8StatusCode::VP8_STATUS_NOT_ENOUGH_DATA
+    ) {
+        return Ok(None);
+    }
+    check(status)?;
+    Ok(Some(pixels))
+}
+
+/// A configuration that decodes into `pixels`, which must stay where they are until it is done with.
+fn config_into(pixels: &mut Pixels) -> Result<sys::WebPDecoderConfig> {
     let mut config = sys::WebPDecoderConfig::new().map_err(|()| {
         CoreError::new(
             ErrorClass::Crash,
             "libwebp and its bindings are of different versions",
         )
     })?;
-    if size != full_size {
-        config.options.use_scaling = 1;
-        config.options.scaled_width = size.0 as c_int;
-        config.options.scaled_height = size.1 as c_int;
-    }
-    config.output.colorspace = match layout {
+    config.output.colorspace = match pixels.layout {
         Layout::Rgba => sys::WEBP_CSP_MODE::MODE_RGBA,
         _ => sys::WEBP_CSP_MODE::MODE_RGB,
     };
@@ -114,15 +144,35 @@ fn still(data: &[u8], full_size: (u32, u32), size: (u32, u32), layout: Layout) -
         stride: pixels.stride() as c_int,
         size: pixels.data.len(),
     };
-    // SAFETY: `data` is read within its length; libwebp checks that the buffer, whose true size it was given, holds
-    // the (scaled) picture before it writes, and keeps no pointer after the call.
-    let status = unsafe { sys::WebPDecode(data.as_ptr(), data.len(), &raw mut config) };
-    // SAFETY: the output is initialised; external memory is not freed.
-    unsafe { sys::WebPFreeDecBuffer(&raw mut config.output) };
-    if status == sys::VP8StatusCode::VP8_STATUS_OUT_OF_MEMORY && memory_is_there(full_size) {
-        return Err(damaged());
+    Ok(config)
+}
+
+/// What is there of a picture whose data ends early, at full size; the rest is blank.
+fn beginning(
+    data: &[u8],
+    (width, height): (u32, u32),
+    layout: Layout,
+    limits: &Limits,
+) -> Result<Pixels> {
+    limits.check_bytes(memory::area(width, height) as u64 * layout.channels() as u64)?;
+    let mut pixels = Pixels::zeroed(width, height, layout)?;
+    let mut config = config_into(&mut pixels)?;
+    let mut rows = 0;
+    // SAFETY: `data` is read within its length. The decoder writes into the buffer whose true size it was given; it,
+    // the configuration and the buffer outlive the decoder, which is deleted before the block ends.
+    unsafe {
+        let decoder = sys::WebPIDecode(data.as_ptr(), data.len(), &raw mut config);
+        if !decoder.is_null() {
+            sys::WebPIUpdate(decoder, data.as_ptr(), data.len());
+            let null = std::ptr::null_mut();
+            sys::WebPIDecGetRGB(decoder, &raw mut rows, null, null, null);
+            sys::WebPIDelete(decoder);
+        }
+        sys::WebPFreeDecBuffer(&raw mut config.output);
     }
-    check(status)?;
+    let rows = u32::try_from(rows).unwrap_or(0).min(height);
+    partial::check_rows(rows, height)?;
+    partial::blank_from(&mut pixels, rows);
     Ok(pixels)
 }
 

@@ -338,7 +338,7 @@ fn thumbhash<'py>(
 
 #[pyfunction]
 fn thumbhash_pixels<'py>(py: Python<'py>, hash: &[u8]) -> PyResult<Bound<'py, PyArray3<u8>>> {
-    match image::thumbhash_pixels(hash) {
+    match detached(py, || Ok(image::thumbhash_pixels(hash)))? {
         Some(pixels) => array_of(py, pixels),
         None => Err(PyValueError::new_err("these bytes are no ThumbHash")),
     }

@@ -32,7 +32,11 @@ pub fn decode(directory: &Directory<'_>, grid: &Grid, limits: &Limits) -> Result
         let body = body.ok_or_else(|| corrupt("a strip of the TIFF is not a JPEG"))?;
         let adobe = if is_rgb { ADOBE_RGB } else { b"" };
         let stream = [SOI, adobe, tables, body].concat();
-        let part = jpeg::decode(&stream, Want::Full, limits)?.raster;
+        let part = jpeg::decode(&stream, Want::Full, limits)?;
+        if part.truncated {
+            return Err(corrupt("a strip of the TIFF ends early"));
+        }
+        let part = part.raster;
         let whole = match &mut whole {
             Some(whole) => whole,
             None => whole.insert(blank(grid, part.layout, limits)?),
@@ -63,13 +67,14 @@ fn paste(part: &Pixels, whole: &mut Pixels, left: usize, top: usize) -> Result<(
     Ok(())
 }
 
-/// Decode the one JPEG stream that most old-style files hold.
-pub fn decode_old_style(directory: &Directory<'_>, limits: &Limits) -> Result<Pixels> {
+/// Decode the one JPEG stream that most old-style files hold; whether it ends early.
+pub fn decode_old_style(directory: &Directory<'_>, limits: &Limits) -> Result<(Pixels, bool)> {
     let offset = directory.number_or(tag::JPEG_INTERCHANGE, 0);
     let length = directory.number_or(tag::JPEG_INTERCHANGE_LENGTH, u64::MAX);
     let stream = directory.slice_up_to(offset, length);
     if offset == 0 || !stream.starts_with(SOI) {
         return Err(unsupported("a TIFF of old-style JPEG compression in parts"));
     }
-    Ok(jpeg::decode(stream, Want::Full, limits)?.raster)
+    let picture = jpeg::decode(stream, Want::Full, limits)?;
+    Ok((picture.raster, picture.truncated))
 }

@@ -17,9 +17,11 @@ use codec::{Codec, Extent};
 use colour::{Alpha, Model};
 use samples::{Kind, Packing};
 
+use super::colour::Deep;
 use super::memory::{self, Limits};
 use super::orient::Orientation;
-use super::pixels::Pixels;
+use super::partial;
+use super::pixels::{Layout, Pixels};
 use super::{Format, Header, Picture};
 use crate::error::{CoreError, ErrorClass, Result};
 
@@ -54,19 +56,31 @@ pub fn decode_directory(directory: &Directory<'_>, limits: &Limits) -> Result<Pi
     let (width, height) = size(directory)?;
     limits.check_size(width, height)?;
     let orientation = orientation(directory);
-    let pixels = match directory.number_or(tag::COMPRESSION, 1) {
+    let mut is_srgb = false;
+    let (pixels, truncated) = match directory.number_or(tag::COMPRESSION, 1) {
         6 => jpeg::decode_old_style(directory, limits)?,
-        7 => jpeg::decode(directory, &Grid::new(directory, width, height)?, limits)?,
-        compression => decode_samples(directory, compression, (width, height), limits)?,
+        7 => {
+            let grid = Grid::new(directory, width, height)?;
+            (jpeg::decode(directory, &grid, limits)?, false)
+        }
+        compression => {
+            let source = Source::new(directory, compression, (width, height), limits)?;
+            is_srgb = source.reader.deep.is_some();
+            source.decode((width, height))?
+        }
     };
     if (pixels.width, pixels.height) != (width, height) {
         return Err(corrupt("the TIFF and the picture in it differ in size"));
     }
     // L*a*b* is absolute: it has been converted already.
     let is_lab = matches!(directory.number_or(tag::PHOTOMETRIC, 1), 8 | 9);
-    let profile = directory.bytes(tag::ICC_PROFILE).filter(|_| !is_lab);
+    let profile = directory
+        .bytes(tag::ICC_PROFILE)
+        .filter(|_| !is_lab && !is_srgb);
     let profile = profile.map(<[u8]>::to_vec);
-    Ok(Picture::unscaled(pixels, orientation).with_profile(profile))
+    Ok(Picture::unscaled(pixels, orientation)
+        .with_profile(profile)
+        .with_truncated(truncated))
 }
 
 /// Width and height of the picture of a directory.
@@ -109,6 +123,8 @@ struct Grid {
 /// Where one chunk lies in the picture.
 struct Chunk<'data> {
     data: &'data [u8],
+    /// The file ends before the chunk does.
+    is_cut: bool,
     left: usize,
     top: usize,
     /// Stored rows.
@@ -178,8 +194,10 @@ impl Grid {
         } else {
             self.chunk_height.min(self.height - top)
         };
+        let data = directory.slice_up_to(offset, length);
         Ok(Chunk {
-            data: directory.slice_up_to(offset, length),
+            is_cut: length != u64::MAX && (data.len() as u64) < length,
+            data,
             left: index % self.across() * self.chunk_width as usize,
             top: top as usize,
             rows,
@@ -187,39 +205,84 @@ impl Grid {
     }
 }
 
-/// Decode chunks of byte-wise compressed samples.
-fn decode_samples(
-    directory: &Directory<'_>,
-    compression: u64,
-    (width, height): (u32, u32),
-    limits: &Limits,
-) -> Result<Pixels> {
-    let codec = codec(directory, compression)?;
-    let grid = Grid::new(directory, width, height)?;
-    let model = model(directory)?;
-    let channels = channels(directory)?;
-    let alpha = alpha(directory, channels, &model);
-    let is_planar = directory.number_or(tag::PLANAR_CONFIGURATION, 1) == 2 && channels > 1;
-    let packing = packing(directory, if is_planar { 1 } else { channels }, &model)?;
-    limits.check_bytes(memory::area(width, height) as u64 * channels as u64)?;
-    let reader = Reader {
-        directory,
-        grid,
-        codec,
-        packing,
-        reversed: directory.number_or(tag::FILL_ORDER, 1) == 2,
-        limits,
-    };
-    let halved = directory.numbers(tag::YCBCR_SUBSAMPLING);
-    let samples = match (&model, halved.as_deref()) {
-        (Model::YCbCr, Some(&[across, down])) if (across, down) != (1, 1) => {
-            subsampled::read(&reader, (across, down), is_planar)?
+/// A picture of byte-wise compressed samples, its directory read.
+struct Source<'a, 'data> {
+    reader: Reader<'a, 'data>,
+    model: Model,
+    channels: usize,
+    alpha: Alpha,
+    is_planar: bool,
+}
+
+impl<'a, 'data> Source<'a, 'data> {
+    fn new(
+        directory: &'a Directory<'data>,
+        compression: u64,
+        (width, height): (u32, u32),
+        limits: &'a Limits,
+    ) -> Result<Self> {
+        let codec = codec(directory, compression)?;
+        let grid = Grid::new(directory, width, height)?;
+        let model = model(directory)?;
+        let channels = channels(directory)?;
+        let alpha = alpha(directory, channels, &model);
+        let is_planar = directory.number_or(tag::PLANAR_CONFIGURATION, 1) == 2 && channels > 1;
+        let packing = packing(directory, if is_planar { 1 } else { channels }, &model)?;
+        limits.check_bytes(memory::area(width, height) as u64 * channels as u64)?;
+        let layout = match (&model, channels) {
+            (Model::Rgb, 3) if !is_planar => Some(Layout::Rgb),
+            (Model::BlackIsZero, 1) => Some(Layout::Gray),
+            _ => None,
+        };
+        let is_deep = packing.bits == 16 && packing.kind == Kind::Unsigned;
+        let profile = directory.bytes(tag::ICC_PROFILE);
+        let deep = layout.filter(|_| is_deep);
+        let reader = Reader {
+            directory,
+            grid,
+            codec,
+            packing,
+            reversed: directory.number_or(tag::FILL_ORDER, 1) == 2,
+            limits,
+            deep: deep.and_then(|layout| Deep::new(profile, layout)),
+        };
+        Ok(Self {
+            reader,
+            model,
+            channels,
+            alpha,
+            is_planar,
+        })
+    }
+
+    /// The pixels, and whether the file ends before the last.
+    fn decode(&self, (width, height): (u32, u32)) -> Result<(Pixels, bool)> {
+        let Self {
+            reader,
+            model,
+            is_planar,
+            ..
+        } = self;
+        let halved = reader.directory.numbers(tag::YCBCR_SUBSAMPLING);
+        let factors = match (model, halved.as_deref()) {
+            (Model::YCbCr, Some(&[across, down])) if (across, down) != (1, 1) => {
+                Some((across, down))
+            }
+            (Model::YCbCr, None) => Some((2, 2)),
+            _ => None,
+        };
+        let (samples, rows) = match factors {
+            Some(factors) => (subsampled::read(reader, factors, *is_planar)?, height),
+            None => reader.read(self.channels, *is_planar)?,
+        };
+        if rows < height {
+            partial::check_rows(rows, height)?;
         }
-        (Model::YCbCr, None) => subsampled::read(&reader, (2, 2), is_planar)?,
-        _ => reader.read(channels, is_planar)?,
-    };
-    let size = (width, height);
-    colour::pixels(samples, size, channels, &model, alpha, limits)
+        let (size, limits) = ((width, height), reader.limits);
+        let mut pixels = colour::pixels(samples, size, self.channels, model, self.alpha, limits)?;
+        partial::blank_from(&mut pixels, rows);
+        Ok((pixels, rows < height))
+    }
 }
 
 /// All that is needed to read the samples of a picture.
@@ -231,32 +294,53 @@ struct Reader<'a, 'data> {
     /// Bits of compressed bytes are in reverse order.
     reversed: bool,
     limits: &'a Limits,
+    /// How to convert rows before they are rounded to 8 bits.
+    deep: Option<Deep>,
 }
 
 impl Reader<'_, '_> {
-    /// Interleaved 8-bit samples of the whole picture.
-    fn read(&self, channels: usize, is_planar: bool) -> Result<Vec<u8>> {
+    /// Interleaved 8-bit samples of the whole picture, and how many of its rows are there.
+    fn read(&self, channels: usize, is_planar: bool) -> Result<(Vec<u8>, u32)> {
         let size = (self.grid.width as usize, self.grid.height as usize);
         let mut samples = memory::zeroed(size.0 * size.1 * channels)?;
         let planes = if is_planar { channels } else { 1 };
         let mut line = Vec::new();
+        let mut rows_there = size.1;
         for plane in 0..planes {
             for index in 0..self.grid.count() {
                 let chunk = self.grid.chunk(self.directory, plane, index)?;
-                let extent = self.extent(chunk.rows)?;
+                let mut extent = self.extent(chunk.rows)?;
+                // Of planes or tiles the parts that are there make no picture.
+                let is_last = chunk.is_cut && !is_planar && !self.grid.is_tiled;
+                if is_last {
+                    extent.rows = match self.codec {
+                        Codec::None => chunk.data.len() / extent.stride,
+                        _ => 0,
+                    };
+                    rows_there = chunk.top + extent.rows;
+                }
+                if extent.rows == 0 {
+                    return Ok((samples, rows_there as u32));
+                }
                 let mut bytes = self.bytes(chunk.data, extent)?;
                 let columns = (size.0 - chunk.left).min(extent.width);
                 let rows = bytes.chunks_exact_mut(extent.stride);
                 for (row, y) in rows.zip(chunk.top..size.1) {
                     line.clear();
-                    self.packing.unpack(row, &mut line);
+                    match &self.deep {
+                        Some(deep) => self.packing.unpack_deep(row, deep, &mut line),
+                        None => self.packing.unpack(row, &mut line),
+                    }
                     let start = (y * size.0 + chunk.left) * channels;
                     let target = &mut samples[start..][..columns * channels];
                     place(&line, target, plane, planes);
                 }
+                if is_last {
+                    return Ok((samples, rows_there as u32));
+                }
             }
         }
-        Ok(samples)
+        Ok((samples, self.grid.height))
     }
 
     /// The stored size of a chunk of `rows` rows.

@@ -1,6 +1,7 @@
 //! From uncompressed rows of any depth to 8-bit samples: byte order, prediction, unpacking, scaling.
 
 use super::directory::Endian;
+use crate::image::colour::Deep;
 
 /// What the bits of a sample mean.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -61,7 +62,20 @@ impl Packing {
         }
     }
 
+    /// Append the samples of a row of unsigned 16-bit ones, converted to sRGB.
+    pub fn unpack_deep(&self, row: &[u8], deep: &Deep, out: &mut Vec<u8>) {
+        let mut numbers = Vec::with_capacity(row.len() / 2);
+        self.numbers(row, |number| numbers.push(number as u16));
+        out.resize(numbers.len(), 0);
+        deep.convert(&numbers, out);
+    }
+
     fn unpack_words(&self, row: &[u8], out: &mut Vec<u8>) {
+        self.numbers(row, |number| out.push(self.scaled(number)));
+    }
+
+    /// The numbers of a row of whole words, without prediction.
+    fn numbers(&self, row: &[u8], mut take: impl FnMut(u64)) {
         let size = self.bits / 8;
         let mut before = vec![0u64; self.channels];
         // Floating-point prediction leaves bytes in big-endian order.
@@ -77,7 +91,7 @@ impl Packing {
                 number = number.wrapping_add(*last) & (u64::MAX >> (64 - self.bits));
                 *last = number;
             }
-            out.push(self.scaled(number));
+            take(number);
         }
     }
 
