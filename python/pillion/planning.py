@@ -93,7 +93,8 @@ class PlanLine:
 class GenerationPlan:
     """What would be made. ``workers``: processes that share the work, ``concurrency``: kind -> most of them.
 
-    ``dropped``: pending, but not wanted any more."""
+    ``dropped``: pending, but not wanted any more.
+    """
 
     lines: Sequence[PlanLine]
     workers: int

@@ -179,7 +179,7 @@ def test_what_failed_for_want_of_its_file_is_planned_for_the_next_index(library:
 def test_what_was_cancelled_is_not_planned_until_somebody_asks(library: pillion.Library, folder: Path) -> None:
     library.index(folder)
     with library._database.write() as connection:
-        cancel(connection, SidecarKind.THUMB, None, 1.0)
+        cancel(connection, [SidecarKind.THUMB], None, 1.0)
     assert library.plan(walk=False).lines == []
     assert library.regenerate(variant="icon") == 2
     assert _summary(library.plan(walk=False)) == {("icon", "missing"): 2}
