@@ -91,7 +91,9 @@ def thumbhash(source: PathLike | bytes | NDArray[np.uint8]) -> bytes:
 
     ``source`` and what is raised are as for :func:`thumbnail`.
     """
-    return _core.thumbhash(_checked_pixels(source) if isinstance(source, np.ndarray) else source)
+    if isinstance(source, np.ndarray):
+        return _core.thumbhash(_checked_pixels(source))
+    return pictures.thumbhash(source)
 
 
 def file_thumbnail(path: PathLike, variants: Sequence[str] = ("grid@2x",)) -> dict[str, bytes]:

@@ -9,7 +9,7 @@ from typing import Any
 
 import numpy as np
 import pytest
-from PIL import Image
+from PIL import Image, features
 
 import pillion
 from pillion import _core
@@ -79,6 +79,7 @@ def test_heic_files_work_by_path_in_every_function(tmp_path: Path, heif_module: 
     assert pillion.decode(path, max_side=200).shape == (150, 200, 3)
     for made in (pillion.thumbnail(path, ("grid@2x", "icon")), pillion.file_thumbnail(path, ("grid@2x", "icon"))):
         assert {name: opened(data).size for name, data in made.items()} == {"grid@2x": (512, 384), "icon": (128, 96)}
+    assert 0 < len(pillion.thumbhash(path)) <= 25
     picture = pictures.opened(path)
     assert (picture.width, picture.height) == (800, 600)
     assert picture.pixels(400).shape == (300, 400, 3)
@@ -162,9 +163,17 @@ RARE: dict[str, tuple[str, Image.Image, dict[str, Any]]] = {
 }
 
 
+def skip_unless_built_in(mime: str) -> None:
+    """Pillow-SIMD is built from source, with the libraries that happen to be there."""
+    problem = pillow.missing(mime)
+    if problem:
+        pytest.skip(problem)
+
+
 @pytest.mark.parametrize("name", RARE)
 def test_rare_formats_are_read(tmp_path: Path, name: str) -> None:
     file_format, picture, options = RARE[name]
+    skip_unless_built_in(_core.mime_from_name(name.encode()))
     path = tmp_path / name
     path.write_bytes(encoded(picture, file_format, **options))
     mime = pictures.mime_of(path)
@@ -183,6 +192,7 @@ def test_rare_formats_are_read(tmp_path: Path, name: str) -> None:
 @pytest.mark.parametrize("name", RARE)
 def test_damaged_rare_files_have_their_class(tmp_path: Path, name: str) -> None:
     file_format, picture, options = RARE[name]
+    skip_unless_built_in(_core.mime_from_name(name.encode()))
     data = encoded(picture, file_format, **options)
     path = tmp_path / name
     limit = Image.MAX_IMAGE_PIXELS
@@ -211,9 +221,17 @@ def _can_write_lzma() -> bool:
 
 
 def test_deep_grey_is_scaled() -> None:
+    skip_unless_built_in("image/jp2")
     grey = np.asarray(chart().convert("L"))
     data = encoded(Image.fromarray(grey.astype(np.uint16) * 257), "JPEG2000", irreversible=False)
     assert np.array_equal(pillion.decode(data)[..., 0], grey)
+
+
+def test_what_pillow_was_built_without_is_unsupported(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(features, "check", lambda name: False)
+    data = b"\0\0\0\x0cjP  \r\n\x87\n" + bytes(100)
+    error = error_of(pillion.decode, data)
+    assert (error.error_class, "without jpg_2000" in error.message) == ("unsupported", True)
 
 
 # the table ------------------------------------------------------------------------------------------------------------

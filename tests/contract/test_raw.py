@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import io
 import random
 
 import numpy as np
@@ -70,6 +71,45 @@ def test_a_picture_that_is_not_jpeg_is_the_last_resort() -> None:
     first = {**raws._camera("NIKON", 6), **raws._rgb(raws.ICON), raws.SUB: [raws._sensor(34713)]}
     pixels = _core.decode(raws.tiff([first]))
     assert np.array_equal(pixels, np.rot90(np.asarray(raws.scene(raws.ICON)), -1))
+
+
+def by_tifffile(orientation: int) -> bytes:
+    """A DNG by another writer: thumbnail, samples and a JPEG strip."""
+    tifffile = pytest.importorskip("tifffile")
+    stored = raws.preview(raws.SIZE, orientation)
+    width, height = opened(stored).size
+    camera = [
+        (271, 2, 0, "Phone", True),
+        (274, 3, 1, orientation, True),
+        (50706, 1, 4, bytes((1, 4, 0, 0)), True),
+    ]
+    buffer = io.BytesIO()
+    with tifffile.TiffWriter(buffer) as file:
+        thumbnail = np.zeros((8, 8, 3), np.uint8)
+        file.write(thumbnail, photometric="rgb", subfiletype=1, subifds=2, extratags=camera, metadata=None)
+        filters = [(33421, 3, 2, (2, 2), True), (33422, 1, 4, bytes((0, 1, 1, 2)), True)]
+        samples = np.zeros((64, 64), np.uint16)
+        file.write(samples, photometric=32803, subfiletype=0, extratags=filters, metadata=None)
+        file.write(
+            iter([stored]),
+            shape=(height, width, 3),
+            dtype=np.uint8,
+            photometric="ycbcr",
+            subsampling=(2, 2),
+            compression="jpeg",
+            subfiletype=1,
+            rowsperstrip=height,
+            metadata=None,
+        )
+    return buffer.getvalue()
+
+
+@pytest.mark.parametrize("orientation", [1, 6])
+def test_raw_files_by_another_writer_are_read(orientation: int) -> None:
+    data = by_tifffile(orientation)
+    shown = raws.scene(raws.SIZE if orientation < 5 else raws.SIZE[::-1])
+    assert _core.probe(data).format == "raw"
+    assert ssim(_core.decode(data), np.asarray(shown)) >= 0.98
 
 
 def outcome(data: bytes) -> str:

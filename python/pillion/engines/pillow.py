@@ -67,6 +67,8 @@ def decode(data: bytes, mime: str, *, max_side: int | None, max_pixels: int) -> 
     """The first picture, at full size. Raises ItemError."""
     from PIL import Image, ImageOps
 
+    if mime == "image/x-dds" and _is_cut_texture(data):
+        raise ItemError(ErrorClass.CORRUPT, "the file ends early")
     try:
         # Pillow's limit is a global, so one picture at a time; and warnings are the process's.
         with _lock, warnings.catch_warnings():
@@ -103,6 +105,16 @@ _DAMAGE = (
     zlib.error,
 )
 """What Pillow's readers raise when bytes are not what they expect."""
+
+
+def _is_cut_texture(data: bytes) -> bool:
+    """Whether a DDS file of plain pixels ends early: Pillow before 13 shows those without a word."""
+    if len(data) < 128:
+        return True
+    height, width = struct.unpack_from("<II", data, 12)
+    flags, four_letters, bits = struct.unpack_from("<I4sI", data, 80)
+    is_plain = not flags & 0x4 and four_letters == bytes(4)
+    return is_plain and len(data) < 128 + height * ((width * bits + 7) // 8)
 
 
 def _decoded(picture: Image.Image, profile: bytes | None) -> DecodedPicture:

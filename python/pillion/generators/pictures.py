@@ -31,6 +31,8 @@ ENGINES = cast("tuple[PictureEngine, ...]", (heif, libraw, pillow))
 """In the order in which they are tried."""
 _SNIFFED = 4096
 _TIFF = "image/tiff"
+_HASHED_SIDE = 128
+"""More than a ThumbHash looks at."""
 _MAX_FILE_BYTES = 1 << 30
 _SMALL_PREVIEW = 640
 """A raw file whose largest preview has a shorter longest side is developed where that can be done."""
@@ -94,6 +96,16 @@ def thumbnails(
     else:
         engine = _first(mime)
     return _core.thumbnails_from_pixels(_by(engine, source, mime, largest, max_pixels), specs)
+
+
+def thumbhash(source: Source) -> bytes:
+    """The ThumbHash of a picture. Raises ItemError."""
+    try:
+        return _core.thumbhash(source)
+    except ItemError as error:
+        if error.error_class is not ErrorClass.UNSUPPORTED:
+            raise
+    return _core.thumbhash(decode(source, max_side=_HASHED_SIDE))
 
 
 @dataclass(frozen=True, slots=True)
