@@ -30,6 +30,9 @@ def test_a_kill_at_every_named_point(tmp_path: Path, record_property: Note) -> N
     victim = Victim(tmp_path)
     missed = []
     for point in INDEX_POINTS:
+        if point == "work.release":
+            victim.kill_while_stopping(point)
+            continue
         # Leases that a killed program left behind are what makes the next one reach the heartbeat's point.
         if not victim.kill_at(point):
             missed.append(point)

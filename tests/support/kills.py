@@ -84,6 +84,16 @@ class Victim:
         self._after(hit)
         return hit
 
+    def kill_while_stopping(self, point: str) -> None:
+        """Press Ctrl-C while a worker is on an item; the program dies at the point, on its way to an orderly end."""
+        process = self._start({RULES_VARIABLE: f"child.item=hang@1 {point}=kill@1"})
+        deadline = time.monotonic() + PATIENCE_S
+        while "child.item" not in self._counts() and time.monotonic() < deadline:
+            time.sleep(0.005)
+        process.send_signal(signal.SIGINT)
+        assert process.wait(PATIENCE_S) == -signal.SIGKILL, f"{point}: {self._errors()}"
+        self._after(True)
+
     def kill_command(self, point: str, *command: str) -> None:
         """Run another command, which dies at the point, and check what is left."""
         process = self._start({RULES_VARIABLE: f"{point}=kill@1"}, *command)
