@@ -100,7 +100,7 @@ class PillionQueue:
             max_pixels=1 << 28,
             holds=Holds(self._database, store.staging),
             resting=Resting(self._database, Config()),
-            outlook=Outlook(self._database, kinds, 1, recorder.jobs_ended),
+            outlook=Outlook(self._database, kinds, 1, recorder.jobs_ended, {}),
         )
 
     def fill(self, rows: int) -> None:
