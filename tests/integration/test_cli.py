@@ -110,6 +110,19 @@ def test_parts_without_a_library(folder: Path, tmp_path: Path) -> None:
     assert media.character_error_rate(media.PAGE_TEXT, text["text"]) < 0.02
 
 
+def test_thumb_takes_folders_and_leaves_out_what_has_no_thumbnail(folder: Path, tmp_path: Path) -> None:
+    for name in ("a", "b"):
+        (tmp_path / "in" / name).mkdir(parents=True)
+        (tmp_path / "in" / name / "photo.jpg").write_bytes((folder / "photo.jpg").read_bytes())
+    (tmp_path / "in" / "notes.txt").write_text("hello")
+    done = run("thumb", tmp_path / "in", "-o", tmp_path / "t")
+    assert (done.returncode, done.stderr) == (0, "")
+    assert sorted(path.name for path in (tmp_path / "t").iterdir()) == [
+        "photo.jpg-2.grid@2x.webp",
+        "photo.jpg.grid@2x.webp",
+    ]
+
+
 def test_one_bad_source_does_not_stop_the_others(folder: Path, tmp_path: Path) -> None:
     (tmp_path / "bad.jpg").write_bytes(b"\xff\xd8\xff\xe0 not a picture")
     done = run("thumb", tmp_path / "bad.jpg", folder / "photo.jpg", "-o", tmp_path / "t")
