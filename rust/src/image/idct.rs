@@ -231,9 +231,9 @@ mod tests {
         for y in 0..side {
             for x in 0..side {
                 let mut sum = 0.0;
-                for v in 0..side {
-                    for u in 0..side {
-                        sum += block[v][u] * basis(y, v) * basis(x, u);
+                for (v, row) in block.iter().take(side).enumerate() {
+                    for (u, value) in row.iter().take(side).enumerate() {
+                        sum += value * basis(y, v) * basis(x, u);
                     }
                 }
                 samples.push((sum / 8.0 + 128.0).clamp(0.0, 255.0));
