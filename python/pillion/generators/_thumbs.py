@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
@@ -13,6 +13,9 @@ if TYPE_CHECKING:
     from pillion import _core
 
 Spec = tuple[str, int, int, int]
+
+_MASTER = 1024
+"""As in the core, which makes all smaller sizes from a raster of this one (rust/src/image/thumbnail.rs)."""
 
 
 def spec_of(variant: str, settings: Mapping[str, Any]) -> ThumbSpec:
@@ -35,9 +38,14 @@ def specs(request: GenerationRequest) -> list[Spec]:
     return [(spec.name, spec.max_side, spec.quality, spec.method) for spec in wanted]
 
 
-def largest_side(wanted: Sequence[Spec]) -> int:
-    """The longest side of the largest variant, pixels."""
-    return max(side for _, side, _, _ in wanted)
+def by_rendering(wanted: Sequence[Spec]) -> Iterator[tuple[int, list[Spec]]]:
+    """(longest side to render, the variants to make from that): one rendering for all that are at most 1024 large.
+
+    A variant's rendering does not depend on which others are asked for, so neither do its bytes.
+    """
+    sides = sorted({max(side, _MASTER) for _, side, _, _ in wanted})
+    for side in sides:
+        yield side, [spec for spec in wanted if max(spec[1], _MASTER) == side]
 
 
 def recipe(generator: str, version: int, variant: str, settings: Mapping[str, Any]) -> Recipe:

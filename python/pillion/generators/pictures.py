@@ -17,6 +17,7 @@ from pillion import _core
 from pillion.engines import heif, libraw, pillow
 from pillion.engines.picture_base import PictureEngine
 from pillion.errors import ErrorClass, ItemError
+from pillion.generators import _thumbs
 from pillion.model import Recipe
 
 if TYPE_CHECKING:
@@ -87,15 +88,17 @@ def thumbnails(
 ) -> list[_core.Thumbnail]:
     """Thumbnails of a picture; ``specs`` are (name, longest side, quality, method). Raises ItemError."""
     mime = mime or mime_of(source)
-    largest = max((spec[1] for spec in specs), default=1)
-    if _is_for_core(source, mime, largest):
+    if _is_for_core(source, mime, _SMALL_PREVIEW):
         try:
             return _core.thumbnails(source, specs, max_pixels=max_pixels)
         except ItemError as error:
             engine, mime = _second(error, source, mime)
     else:
         engine = _first(mime)
-    return _core.thumbnails_from_pixels(_by(engine, source, mime, largest, max_pixels), specs)
+    made: list[_core.Thumbnail] = []
+    for side, wanted in _thumbs.by_rendering(specs):
+        made += _core.thumbnails_from_pixels(_by(engine, source, mime, side, max_pixels), wanted)
+    return made
 
 
 def thumbhash(source: Source) -> bytes:

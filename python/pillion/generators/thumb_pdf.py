@@ -25,12 +25,14 @@ class PdfThumbGenerator:
         return _thumbs.recipe(self.name, self.version, variant, settings)
 
     def generate(self, request: GenerationRequest) -> Generated:
-        """All variants from one rendering, at the size of the largest. Raises ItemError."""
+        """Raises ItemError."""
         from pillion import _core
         from pillion.engines import pdfium
 
-        wanted = _thumbs.specs(request)
+        made: list[_core.Thumbnail] = []
         with pdfium.opened(request.source) as document, document.page(0) as page:
-            # A page has no pixels of its own: rendering it at the wanted size is not upscaling.
-            pixels = page.render(_thumbs.largest_side(wanted) / max(1.0, *page.size))
-        return _thumbs.produced(_core.thumbnails_from_pixels(pixels, wanted))
+            for side, wanted in _thumbs.by_rendering(_thumbs.specs(request)):
+                # A page has no pixels of its own: rendering it at the wanted size is not upscaling.
+                pixels = page.render(side / max(1.0, *page.size))
+                made += _core.thumbnails_from_pixels(pixels, wanted)
+        return _thumbs.produced(made)

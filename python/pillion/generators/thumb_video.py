@@ -8,6 +8,9 @@ from typing import Any
 from pillion.generators import _thumbs
 from pillion.model import Generated, GenerationRequest, Recipe, SidecarKind
 
+_FRAME_SIDE = 4096
+"""Twice the largest variant: the reduction is left to the core, whose filter is the better one."""
+
 
 class VideoThumbGenerator:
     """``thumb`` sidecars of videos."""
@@ -30,6 +33,5 @@ class VideoThumbGenerator:
         from pillion.engines import media
 
         wanted = _thumbs.specs(request)
-        # Twice the size leaves the reduction to the core, whose filter is the better one.
-        frame = media.representative_frame(request.source, max_side=2 * _thumbs.largest_side(wanted))
+        frame = media.representative_frame(request.source, max_side=_FRAME_SIDE)
         return _thumbs.produced(_core.thumbnails_from_pixels(frame, wanted))

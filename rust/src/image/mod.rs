@@ -195,6 +195,14 @@ pub fn decode(data: &[u8], want: Want, limits: &Limits) -> Result<Picture<Pixels
     }
 }
 
+/// Whether the decoder of this picture gives other pixels when less is wanted.
+fn scales_while_decoding(data: &[u8]) -> bool {
+    matches!(
+        Format::sniff(data),
+        Some(Format::Jpeg | Format::Webp | Format::Raw | Format::Svg)
+    )
+}
+
 /// Decode the (first) picture as stored, in whichever form is cheapest to make thumbnails of.
 ///
 /// # Errors

@@ -1,4 +1,11 @@
-//! Thumbnails: one decode, then each size from the smallest raster that is large enough.
+//! Thumbnails: one decode, one raster of 1024 pixels made from it, and the small sizes from that.
+//!
+//! Which sizes are asked for together never changes the bytes of any of them: each is made by a way that only the
+//! picture and its own size decide. So a thumbnail that is asked for alone is the one that a batch would have made.
+
+use std::borrow::Cow;
+use std::cell::OnceCell;
+use std::collections::BTreeMap;
 
 use super::encode;
 use super::memory::Limits;
@@ -8,8 +15,11 @@ use super::thumbhash as hashing;
 use super::{Picture, Want, colour, resize};
 use crate::error::Result;
 
-/// A smaller thumbnail is made from a larger one only when that is at least this many times its size: below, the
-/// second convolution shows as softness (docs/performance.md).
+/// Longest side of the raster that smaller thumbnails are made from, in pixels; pictures are decoded for at least this.
+const MASTER: u32 = 1024;
+
+/// A thumbnail is made from the master only when that is at least this many times its size: below, the second
+/// convolution shows as softness (docs/performance.md).
 const CASCADE: f64 = 1.3;
 
 /// One thumbnail to make.
@@ -42,16 +52,47 @@ pub struct Thumbnail {
     pub truncated: bool,
 }
 
-/// Upright thumbnails of an encoded picture, in the order of `specs`.
+/// Upright thumbnails of an encoded picture, in the order of `specs`. One decode serves all that are at most [`MASTER`]
+/// large; each larger size has a decode of its own where the decoder can scale.
 ///
 /// # Errors
 /// Those of decoding and encoding.
 pub fn thumbnails(data: &[u8], specs: &[Spec], limits: &Limits) -> Result<Vec<Thumbnail>> {
-    let Some(largest) = specs.iter().map(side).max() else {
-        return Ok(Vec::new());
-    };
-    let picture = super::decode_raster(data, Want::AtLeast(largest), limits)?;
-    render(&picture, specs)
+    let mut by_want: BTreeMap<u32, Vec<usize>> = BTreeMap::new();
+    for (index, spec) in specs.iter().enumerate() {
+        by_want.entry(want(side(spec))).or_default().push(index);
+    }
+    if by_want.len() > 1 && !super::scales_while_decoding(data) {
+        by_want = BTreeMap::from([(u32::MAX, (0..specs.len()).collect())]);
+    }
+    let mut made: Vec<(usize, Thumbnail)> = Vec::with_capacity(specs.len());
+    for (side, indices) in by_want {
+        let picture = super::decode_raster(data, Want::AtLeast(side), limits)?;
+        let some: Vec<Spec> = indices.iter().map(|&index| specs[index].clone()).collect();
+        made.extend(indices.into_iter().zip(render(&picture, &some)?));
+    }
+    made.sort_by_key(|(index, _)| *index);
+    let mut made: Vec<Thumbnail> = made.into_iter().map(|(_, thumbnail)| thumbnail).collect();
+    same_hash(&mut made);
+    Ok(made)
+}
+
+/// The longest side to decode for, for a thumbnail of `side`.
+fn want(side: u32) -> u32 {
+    side.max(MASTER)
+}
+
+/// All sizes of a picture carry the ThumbHash of its smallest decode.
+fn same_hash(made: &mut [Thumbnail]) {
+    let smallest = made
+        .iter()
+        .min_by_key(|thumbnail| thumbnail.width.max(thumbnail.height));
+    let hash = smallest.map(|thumbnail| thumbnail.thumbhash.clone());
+    for thumbnail in made {
+        thumbnail
+            .thumbhash
+            .clone_from(hash.as_ref().unwrap_or(&Vec::new()));
+    }
 }
 
 /// Thumbnails of pixels that are upright already.
@@ -70,8 +111,8 @@ pub fn thumbnails_from_pixels(pixels: Pixels, specs: &[Spec]) -> Result<Vec<Thum
 /// # Errors
 /// Those of decoding.
 pub fn thumbhash(data: &[u8], limits: &Limits) -> Result<Vec<u8>> {
-    let picture = super::decode_raster(data, Want::AtLeast(hashing::MAX_SIDE), limits)?;
-    hash(&picture, &[])
+    let picture = super::decode_raster(data, Want::AtLeast(MASTER), limits)?;
+    hash(&Source::new(&picture))
 }
 
 /// The ThumbHash of pixels that are upright already.
@@ -80,12 +121,11 @@ pub fn thumbhash(data: &[u8], limits: &Limits) -> Result<Vec<u8>> {
 /// `oom`.
 pub fn thumbhash_from_pixels(pixels: Pixels) -> Result<Vec<u8>> {
     let picture = Picture::unscaled(pixels, Orientation::UPRIGHT).into_raster();
-    hash(&picture, &[])
+    hash(&Source::new(&picture))
 }
 
-fn hash(picture: &Picture<Raster>, larger: &[Raster]) -> Result<Vec<u8>> {
-    let raster = scaled(picture, larger, hashing::MAX_SIDE)?;
-    Ok(hashing::encode(&raster))
+fn hash(source: &Source<'_>) -> Result<Vec<u8>> {
+    Ok(hashing::encode(&*source.upright(hashing::MAX_SIDE)?))
 }
 
 /// The longest side that can be asked of a WebP file.
@@ -94,54 +134,77 @@ fn side(spec: &Spec) -> u32 {
 }
 
 fn render(picture: &Picture<Raster>, specs: &[Spec]) -> Result<Vec<Thumbnail>> {
-    let mut order: Vec<usize> = (0..specs.len()).collect();
-    order.sort_by_key(|&index| std::cmp::Reverse(side(&specs[index])));
-    let mut rasters: Vec<Raster> = Vec::with_capacity(specs.len());
-    let mut made: Vec<(usize, Thumbnail)> = Vec::with_capacity(specs.len());
-    for index in order {
-        let spec = &specs[index];
-        let raster = scaled(picture, &rasters, side(spec))?;
-        let thumbnail = Thumbnail {
+    if specs.is_empty() {
+        return Ok(Vec::new());
+    }
+    let source = Source::new(picture);
+    let thumbhash = hash(&source)?;
+    let render_one = |spec: &Spec| {
+        let raster = source.upright(side(spec))?;
+        Ok(Thumbnail {
             name: spec.name.clone(),
             width: raster.width(),
             height: raster.height(),
             data: encode::webp(&raster, spec.quality, spec.method)?,
-            thumbhash: Vec::new(),
+            thumbhash: thumbhash.clone(),
             truncated: picture.truncated,
-        };
-        made.push((index, thumbnail));
-        rasters.push(raster);
-    }
-    let thumbhash = hash(picture, &rasters)?;
-    for (_, thumbnail) in &mut made {
-        thumbnail.thumbhash.clone_from(&thumbhash);
-    }
-    made.sort_by_key(|(index, _)| *index);
-    Ok(made.into_iter().map(|(_, thumbnail)| thumbnail).collect())
+        })
+    };
+    specs.iter().map(render_one).collect()
 }
 
-/// The picture upright with a longest side of at most `side`, from the smallest raster that will do. `larger` are
-/// the upright rasters made before, largest first.
-fn scaled(picture: &Picture<Raster>, larger: &[Raster], side: u32) -> Result<Raster> {
-    let (width, height) = picture.full_size;
-    let size = resize::fit(width, height, side);
-    let upright = picture.orientation.upright_size(size.0, size.1);
-    let is_enough = |raster: &&Raster| {
-        let (width, height) = (raster.width(), raster.height());
-        (width, height) == upright
-            || f64::from(width.max(height)) >= CASCADE * f64::from(upright.0.max(upright.1))
-    };
-    if let Some(source) = larger.iter().rev().find(is_enough) {
-        let extent = (source.width().into(), source.height().into());
-        return resize::raster(source, extent, upright);
-    }
-    let raster = match resize::raster(&picture.raster, picture.extent, size)? {
-        Raster::Pixels(pixels) => {
-            Raster::Pixels(colour::to_srgb(pixels, picture.profile.as_deref())?)
+/// A decoded picture and its upright master, which is made when it is first needed.
+struct Source<'picture> {
+    picture: &'picture Picture<Raster>,
+    master: OnceCell<Raster>,
+}
+
+impl<'picture> Source<'picture> {
+    fn new(picture: &'picture Picture<Raster>) -> Self {
+        Self {
+            picture,
+            master: OnceCell::new(),
         }
-        planes => planes,
-    };
-    orient::upright(raster, picture.orientation)
+    }
+
+    /// The picture upright with a longest side of at most `side`.
+    fn upright(&self, side: u32) -> Result<Cow<'_, Raster>> {
+        let (width, height) = self.picture.full_size;
+        let size = resize::fit(width, height, side);
+        let master = resize::fit(width, height, MASTER);
+        if size == master {
+            return self.master().map(Cow::Borrowed);
+        }
+        let longest = |size: (u32, u32)| f64::from(size.0.max(size.1));
+        if longest(master) < CASCADE * longest(size) {
+            return self.from_picture(size).map(Cow::Owned);
+        }
+        let master = self.master()?;
+        let extent = (master.width().into(), master.height().into());
+        let upright = self.picture.orientation.upright_size(size.0, size.1);
+        resize::raster(master, extent, upright).map(Cow::Owned)
+    }
+
+    fn master(&self) -> Result<&Raster> {
+        if let Some(made) = self.master.get() {
+            return Ok(made);
+        }
+        let (width, height) = self.picture.full_size;
+        let made = self.from_picture(resize::fit(width, height, MASTER))?;
+        Ok(self.master.get_or_init(|| made))
+    }
+
+    /// The stored picture scaled to `size`, converted and turned upright.
+    fn from_picture(&self, size: (u32, u32)) -> Result<Raster> {
+        let picture = self.picture;
+        let raster = match resize::raster(&picture.raster, picture.extent, size)? {
+            Raster::Pixels(pixels) => {
+                Raster::Pixels(colour::to_srgb(pixels, picture.profile.as_deref())?)
+            }
+            planes => planes,
+        };
+        orient::upright(raster, picture.orientation)
+    }
 }
 
 #[cfg(test)]
@@ -175,6 +238,20 @@ mod tests {
     fn nothing_asked_for_is_nothing_done() {
         let limits = Limits::with_max_pixels(1);
         assert_eq!(thumbnails(b"not a picture", &[], &limits), Ok(Vec::new()));
+    }
+
+    #[test]
+    fn a_size_has_the_same_bytes_alone_and_among_others() {
+        let mut pixels = Pixels::zeroed(3000, 2000, Layout::Rgb).expect("small");
+        for (index, sample) in pixels.data.iter_mut().enumerate() {
+            *sample = (index % 251) as u8 ^ (index / 9000) as u8;
+        }
+        let specs = [2048, 1024, 768, 512, 256, 128].map(|side| spec("a", side));
+        let together = thumbnails_from_pixels(pixels.clone(), &specs).expect("encodes");
+        for (one, among) in specs.iter().zip(&together) {
+            let alone = thumbnails_from_pixels(pixels.clone(), std::slice::from_ref(one));
+            assert!(alone.expect("encodes")[0] == *among, "{}", one.max_side);
+        }
     }
 
     #[test]
