@@ -41,6 +41,15 @@ def test_every_variant_comes_in_the_order_asked_for_and_none_is_upscaled() -> No
     }
 
 
+@pytest.mark.parametrize("size", [(3000, 2000), (1700, 1300), (700, 900)])
+@pytest.mark.parametrize("file_format", ["JPEG", "PNG", "WEBP"])
+def test_a_size_has_the_same_bytes_alone_and_among_others(size: tuple[int, int], file_format: str) -> None:
+    data = encoded(chart(*size), file_format)
+    for made in _core.thumbnails(data, ALL):
+        spec = next(spec for spec in ALL if spec[0] == made.name)
+        assert _core.thumbnails(data, [spec])[0].data == made.data, made.name
+
+
 def test_a_path_a_pathlike_and_bytes_give_the_same(tmp_path: Path) -> None:
     path = tmp_path / "picture.jpg"
     path.write_bytes(JPEG)
