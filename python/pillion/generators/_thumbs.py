@@ -38,12 +38,12 @@ def specs(request: GenerationRequest) -> list[Spec]:
     return [(spec.name, spec.max_side, spec.quality, spec.method) for spec in wanted]
 
 
-def by_rendering(wanted: Sequence[Spec]) -> Iterator[tuple[int, list[Spec]]]:
+def by_rendering(wanted: Sequence[_core.Spec]) -> Iterator[tuple[int, list[_core.Spec]]]:
     """(longest side to render, the variants to make from that): one rendering for all that are at most 1024 large.
 
     A variant's rendering does not depend on which others are asked for, so neither do its bytes.
     """
-    sides = sorted({max(side, _MASTER) for _, side, _, _ in wanted})
+    sides = sorted({max(spec[1], _MASTER) for spec in wanted})
     for side in sides:
         yield side, [spec for spec in wanted if max(spec[1], _MASTER) == side]
 
