@@ -8,6 +8,7 @@ from pathlib import Path
 
 import pytest
 
+import pillion
 from pillion import __version__
 from tests.support import media
 from tests.support.program import run, run_json
@@ -39,6 +40,15 @@ def library(tmp_path_factory: pytest.TempPathFactory, folder: Path) -> Path:
 def test_a_second_index_queues_nothing(folder: Path, library: Path) -> None:
     report = run_json("index", folder, "--library", library)
     assert (report["new"], report["hashed"], report["queued"]) == (0, 0, 0)
+
+
+def test_index_without_a_folder_takes_those_the_library_knows(library: Path, tmp_path: Path) -> None:
+    report = run_json("index", "--library", library)
+    assert (report["files"], report["new"]) == (4, 0)
+    with pillion.Library.open(tmp_path / "empty"):
+        pass
+    done = run("index", "--library", tmp_path / "empty")
+    assert (done.returncode, "name one" in done.stderr) == (2, True)
 
 
 def test_ls_prints_one_whole_object_a_line(library: Path) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import threading
 from pathlib import Path
 from typing import Any
@@ -55,6 +56,20 @@ def test_a_path_a_pathlike_and_bytes_give_the_same(tmp_path: Path) -> None:
     path.write_bytes(JPEG)
     made = [[thumbnail.data for thumbnail in _core.thumbnails(source, ALL)] for source in (JPEG, path, str(path))]
     assert made[0] == made[1] == made[2]
+
+
+def test_reading_leaves_the_access_time_alone(tmp_path: Path) -> None:
+    path = tmp_path / "picture.jpg"
+    path.write_bytes(JPEG)
+    os.utime(path, ns=(1, 2_000_000_000))
+    _core.thumbnails(path, ALL)
+    assert path.stat().st_atime_ns == 1
+
+
+def test_a_pipe_is_not_waited_for(tmp_path: Path) -> None:
+    os.mkfifo(tmp_path / "picture.jpg")
+    with pytest.raises(ItemError, match="not a regular file"):
+        _core.thumbnails(tmp_path / "picture.jpg", ALL)
 
 
 def test_names_that_are_not_utf8_are_opened(tmp_path: Path) -> None:

@@ -26,6 +26,7 @@ from pillion.cli.output import (
     sidecar_counts,
 )
 from pillion.cli.progress import LiveProgress
+from pillion.errors import UsageError
 from pillion.library import Library
 from pillion.model import SidecarStatus
 from pillion.overview import WorkReport
@@ -49,7 +50,10 @@ def _note_waiting(holder: str) -> None:
 
 
 def index(
-    paths: Annotated[list[Path], typer.Argument(metavar="PATH", help="Folders to index.", show_default=False)],
+    paths: Annotated[
+        list[Path] | None,
+        typer.Argument(metavar="PATH", help="Folders to index (default: all the library knows).", show_default=False),
+    ] = None,
     library: LibraryOption = None,
     policy: Annotated[str | None, typer.Option(help="mobile, desktop or server (default: the library's own).")] = None,
     kinds: KindsOption = None,
@@ -64,11 +68,17 @@ def index(
 ) -> None:
     """Find the files below PATH, identify their contents, make what is missing. Ctrl-C stops; run it again to go on."""
     chosen = split_kinds(kinds)
-    with open_library(library, create=True, policy=policy) as opened, LiveProgress(quiet=json_ and no_wait) as live:
+    folders = paths or []
+    with (
+        open_library(library, create=bool(folders), policy=policy) as opened,
+        LiveProgress(quiet=json_ and no_wait) as live,
+    ):
+        if not folders and not opened.locations():
+            raise UsageError("The library knows no folder yet: name one, 'pillion index FOLDER'.")
         start = time.perf_counter()
         try:
             waiting = _note_waiting if if_busy is IfBusy.WAIT else None
-            report = opened.index(*paths, policy=policy, kinds=chosen, progress=live.phase, waiting=waiting)
+            report = opened.index(*folders, policy=policy, kinds=chosen, progress=live.phase, waiting=waiting)
             indexed = time.perf_counter()
             worked = None if no_wait else opened.run(kinds=chosen, progress=live.work)
         except KeyboardInterrupt:

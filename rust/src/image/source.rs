@@ -1,7 +1,8 @@
 //! Reading a picture's file.
 
-use std::fs::File;
-use std::io::Read;
+use std::fs::{File, OpenOptions};
+use std::io::{self, Read};
+use std::os::unix::fs::OpenOptionsExt;
 use std::path::Path;
 
 use super::memory::MAX_FILE_BYTES;
@@ -13,7 +14,7 @@ use crate::error::{CoreError, ErrorClass, Result};
 /// `missing_source`, `io_transient`, `unsupported` for what is not a regular file, `too_large` above
 /// [`MAX_FILE_BYTES`], `oom`.
 pub fn read_file(path: &Path) -> Result<Vec<u8>> {
-    let mut file = File::open(path)?;
+    let mut file = open(path)?;
     let metadata = file.metadata()?;
     if !metadata.is_file() {
         return Err(CoreError::new(
@@ -38,6 +39,23 @@ pub fn read_file(path: &Path) -> Result<Vec<u8>> {
         .map_err(|_| CoreError::new(ErrorClass::Oom, "no memory to read the file"))?;
     file.by_ref().take(MAX_FILE_BYTES).read_to_end(&mut data)?;
     Ok(data)
+}
+
+/// Open without waiting for a pipe's writer, and without touching the access time where the system lets us (it does for
+/// our own files).
+fn open(path: &Path) -> io::Result<File> {
+    let with = |flags| {
+        OpenOptions::new()
+            .read(true)
+            .custom_flags(flags | libc::O_NONBLOCK)
+            .open(path)
+    };
+    #[cfg(target_os = "linux")]
+    match with(libc::O_NOATIME) {
+        Err(error) if error.raw_os_error() == Some(libc::EPERM) => {}
+        result => return result,
+    }
+    with(0)
 }
 
 #[cfg(test)]
