@@ -177,7 +177,7 @@ impl<'picture> Source<'picture> {
         }
         let longest = |size: (u32, u32)| f64::from(size.0.max(size.1));
         if longest(master) < CASCADE * longest(size) {
-            return self.from_picture(size).map(Cow::Owned);
+            return self.directly(size).map(Cow::Owned);
         }
         let master = self.master()?;
         let extent = (master.width().into(), master.height().into());
@@ -190,12 +190,12 @@ impl<'picture> Source<'picture> {
             return Ok(made);
         }
         let (width, height) = self.picture.full_size;
-        let made = self.from_picture(resize::fit(width, height, MASTER))?;
+        let made = self.directly(resize::fit(width, height, MASTER))?;
         Ok(self.master.get_or_init(|| made))
     }
 
     /// The stored picture scaled to `size`, converted and turned upright.
-    fn from_picture(&self, size: (u32, u32)) -> Result<Raster> {
+    fn directly(&self, size: (u32, u32)) -> Result<Raster> {
         let picture = self.picture;
         let raster = match resize::raster(&picture.raster, picture.extent, size)? {
             Raster::Pixels(pixels) => {
