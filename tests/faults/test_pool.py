@@ -242,3 +242,6 @@ def test_a_child_stands_back_for_the_users_own_programs(pool: WorkerPool) -> Non
     child = psutil.Process(pool.submit(tasks.run, ("echo", 1.0)).result(GENEROUS)[2])
     assert child.nice() >= psutil.Process().nice() + 5
     assert child.ionice().ioclass == psutil.IOPRIO_CLASS_IDLE
+    group = Path(f"/proc/{child.pid}/autogroup")
+    if os.access("/proc/self/autogroup", os.W_OK):
+        assert int(group.read_text().split()[-1]) == child.nice()

@@ -17,6 +17,7 @@ import sys
 from collections.abc import Callable
 from dataclasses import dataclass
 from multiprocessing.connection import Connection
+from pathlib import Path
 from typing import Any
 
 from pillion.failpoints import reach
@@ -114,7 +115,12 @@ def _stand_back() -> None:
     """Leave the processor and the disk to the user's own programs; where that cannot be, it is done without."""
     import psutil
 
-    os.nice(NICENESS)
+    niceness = os.nice(NICENESS)
+    try:
+        # A session of its own is a scheduling group of its own, and then only the group's niceness counts (sched(7)).
+        Path("/proc/self/autogroup").write_text(str(niceness))
+    except OSError:
+        pass
     try:
         psutil.Process().ionice(psutil.IOPRIO_CLASS_IDLE)
     except (AttributeError, OSError, ValueError, psutil.Error):
