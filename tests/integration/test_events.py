@@ -136,5 +136,8 @@ def test_events_follow_what_another_process_does_until_ctrl_c(tmp_path: Path, fo
             if names.count("ready") == 2 and "failed" in names:
                 break
         follower.send_signal(signal.SIGINT)
-        assert follower.wait(30) == 130
+        try:
+            assert follower.wait(30) == 130
+        finally:
+            follower.kill()
     assert names.index("started") < names.index("ready")

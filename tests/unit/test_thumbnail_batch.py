@@ -139,10 +139,13 @@ def test_ctrl_c_ends_the_wait(pictures: list[Path]) -> None:
     )
     process = subprocess.Popen([sys.executable, "-c", program, str(pictures[0])], stdout=subprocess.PIPE, text=True)
     assert process.stdout is not None
-    assert process.stdout.readline() == "running\n"
-    process.send_signal(signal.SIGINT)
-    said, _ = process.communicate(timeout=60)
-    assert (said, process.returncode) == ("stopped\n", 0)
+    try:
+        assert process.stdout.readline() == "running\n"
+        process.send_signal(signal.SIGINT)
+        said, _ = process.communicate(timeout=60)
+        assert (said, process.returncode) == ("stopped\n", 0)
+    finally:
+        process.kill()
 
 
 def test_files_of_all_sorts_come_back(pictures: list[Path], tmp_path: Path) -> None:
