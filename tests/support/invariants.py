@@ -90,10 +90,13 @@ def check_not_made_again(before: FileState, library: Path) -> None:
 
 
 def has_catalog(library: Path) -> bool:
-    """Whether there is a catalog with its tables; a crash before the first migration ends leaves none."""
+    """Whether there is a catalog with its tables; a crash before the first migration ends leaves none.
+
+    Opened for writing: what such a crash leaves in the journal is rolled back by whoever looks first.
+    """
     if not (library / "catalog.sqlite").exists():
         return False
-    connection = pysqlite3.connect(f"file:{library / 'catalog.sqlite'}?mode=ro", uri=True)
+    connection = pysqlite3.connect(f"file:{library / 'catalog.sqlite'}?mode=rw", uri=True)
     try:
         return connection.execute("SELECT 1 FROM sqlite_master WHERE name = 'sidecars'").fetchone() is not None
     finally:
