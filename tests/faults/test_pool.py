@@ -7,7 +7,7 @@ import os
 import signal
 import subprocess
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from concurrent.futures import CancelledError
 from pathlib import Path
 
@@ -199,12 +199,23 @@ def _processes_fail(monkeypatch: pytest.MonkeyPatch, times: int) -> None:
     monkeypatch.setattr("pillion.jobs.worker.subprocess.Popen", refuse)
 
 
-def test_what_is_at_once_has_a_child_of_its_own_when_all_are_busy(pool: WorkerPool) -> None:
-    long = [pool.submit_batch("lane", [(("sleep", 1000.0), GENEROUS)])[0] for _ in range(3)]
+def test_what_is_at_once_has_a_child_of_its_own_when_all_are_busy(pool: WorkerPool, tmp_path: Path) -> None:
+    signs = [tmp_path / str(number) for number in range(2)]
+    names = [*(f"sleep beside {sign}" for sign in signs), "sleep"]
+    long = [pool.submit_batch("lane", [((name, 1000.0), 10 * GENEROUS)])[0] for name in names]
+    _wait_for(signs)
     (first,) = pool.submit_batch("lane", [(("echo", 1.0), GENEROUS)], turn=Turn.AT_ONCE)
     (second,) = pool.submit_batch("lane", [(("echo", 2.0), GENEROUS)], turn=Turn.AT_ONCE)
     assert first.result(GENEROUS)[2] == second.result(GENEROUS)[2]
     assert not any(future.done() for future in long)
+
+
+def _wait_for(signs: Sequence[Path]) -> None:
+    """Until all these files are there."""
+    end = time.monotonic() + GENEROUS
+    while not all(sign.exists() for sign in signs):
+        assert time.monotonic() < end, "the children do not start"
+        time.sleep(0.01)
 
 
 def test_what_is_ahead_comes_before_the_line() -> None:
