@@ -30,6 +30,7 @@ from pillion.catalog import queueing as catalog_queueing
 from pillion.catalog.database import Database
 from pillion.catalog.entries import EntryRow
 from pillion.catalog.rebuilding import introduce_device
+from pillion.cli.app import tune_collector
 from pillion.config import Config
 from pillion.execute import Execution, Staged
 from pillion.holds import Holds
@@ -197,8 +198,10 @@ def queues(tmp_path_factory: pytest.TempPathFactory) -> Iterator[dict[str, Queue
     """One queue of each tool; it grows from size to size."""
     made = {tool: make(tmp_path_factory.mktemp("queue")) for tool, make in TOOLS.items()}
     gc.collect()
-    gc.freeze()  # as the pillion program does at its start
+    before = gc.get_threshold()
+    tune_collector()  # as the pillion program does at its start
     yield made
+    gc.set_threshold(*before)
     gc.unfreeze()
     for queue in made.values():
         queue.close()
