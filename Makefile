@@ -7,6 +7,7 @@
 #   make bench             benchmarks beside other tools, gated by benches/thresholds.toml
 #   make bench-smoke       the same, small and quick: does it run?
 #   make bench-peers       thumbnails beside libvips and Pillow-SIMD, each in an environment of its own; checks its goals
+#   make bench-text        OCR, transcripts and embeddings beside other tools; ARGS="--only ocr-speed" for a section
 #   make soak              everything broken on purpose, at the large numbers: hours; SOAK="--part kills" for a part
 #   make fuzz-images       Pillow's test images, whole and mutated, through the decoders
 #   make fuzz              every cargo-fuzz target for ten minutes
@@ -21,7 +22,7 @@ NATIVE := $(VENV)/python tools/native.py run
 export DIR
 SOAK ?=
 
-.PHONY: demo test test-python test-rust lint format bench bench-smoke bench-peers fuzz fuzz-images soak setup setup-dev wheel clean help
+.PHONY: demo test test-python test-rust lint format bench bench-smoke bench-peers bench-text fuzz fuzz-images soak setup setup-dev wheel clean help
 
 help:
 	@sed -n 's/^#  *make /make /p' Makefile
@@ -70,6 +71,10 @@ soak: setup-dev
 
 bench-peers: setup-dev
 	@$(VENV)/python tools/bench_peers.py $(ARGS)
+
+bench-text:
+	@$(PYTHON) tools/bootstrap.py test bench
+	@$(VENV)/python tools/bench_text.py $(ARGS)
 
 fuzz: setup-dev
 	@$(NATIVE) $(VENV)/python tools/fuzz.py

@@ -17,7 +17,6 @@ import subprocess
 import sys
 import tempfile
 import time
-import venv
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -27,6 +26,9 @@ import native
 
 ROOT = Path(__file__).resolve().parent.parent
 sys.path.insert(0, str(ROOT))
+
+from benches.peers import environments  # noqa: E402 (found by the path above)
+from benches.peers.environments import SetupError  # noqa: E402
 
 RESULTS = ROOT / ".benchmarks"
 CACHE = native.cache_dir() / "peers"
@@ -93,10 +95,6 @@ LESS_SSIM = 0.003
 """What the first row may cost beside pyvips."""
 
 
-class SetupError(Exception):
-    """A peer or its pictures cannot be had. The message says what to do."""
-
-
 @dataclass
 class Measured:
     """What one tool gave in one row. Seconds are those of each picture's rounds, or of the whole folder's."""
@@ -127,20 +125,8 @@ class Measured:
 def ensure_environment(name: str) -> Path:
     """The peer's Python, its environment made if it is not there. Raises SetupError."""
     packages, extra = ENVIRONMENTS[name]
-    home = CACHE / name
-    python, record = home / "bin" / "python", home / "installed"
-    wanted = " ".join(packages)
-    if record.is_file() and record.read_text() == wanted:
-        return python
-    print(f"making an environment for {name} in {home}", flush=True)
-    venv.create(home, with_pip=True, clear=True)
-    install = [str(python), "-m", "pip", "--disable-pip-version-check", "install", "--quiet", *packages]
-    done = subprocess.run(install, env={**os.environ, **extra}, capture_output=True, text=True, check=False)
-    if done.returncode:
-        hint = f" (it is built from source: apt-get install {' '.join(HEADERS)})" if extra else ""
-        raise SetupError(f"{name} cannot be installed{hint}: {done.stderr.strip()[-300:]}")
-    record.write_text(wanted)
-    return python
+    hint = f" (it is built from source: apt-get install {' '.join(HEADERS)})" if extra else ""
+    return environments.ensure(CACHE / name, packages, extra, hint)
 
 
 class Tool:

@@ -1,0 +1,6 @@
+"""Long comparisons of text out of pixels and sound with other tools: ``make bench-text``, one module a section."""
+
+from __future__ import annotations
+
+SECTIONS: dict[str, str] = {}
+"""Section -> its module, which has ``run(options: Options) -> Report`` (benches/text/report.py). In running order."""
