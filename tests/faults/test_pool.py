@@ -15,7 +15,8 @@ import psutil
 import pytest
 
 from pillion.errors import ErrorClass, ItemError
-from pillion.jobs.pool import Turn, WorkerPool
+from pillion.jobs.batches import Turn
+from pillion.jobs.pool import WorkerPool
 from tests.support import tasks
 
 GENEROUS = 60.0

@@ -18,7 +18,8 @@ from typing import Any, Generic, Protocol, TypeVar
 
 from pillion import _core
 from pillion.errors import ErrorClass, ItemError
-from pillion.jobs.pool import Turn, WorkerPool
+from pillion.jobs.batches import Turn
+from pillion.jobs.pool import WorkerPool
 from pillion.jobs.states import ON_DEMAND_BEFORE, aged_priority, is_on_demand
 
 J = TypeVar("J")

@@ -12,15 +12,14 @@ import threading
 import time
 from collections import deque
 from collections.abc import Callable, Collection, Mapping, Sequence
-from concurrent.futures import Executor, Future, InvalidStateError
-from dataclasses import dataclass, field
-from enum import IntEnum
+from concurrent.futures import Executor, Future
 from multiprocessing.connection import Connection, wait
 from types import MappingProxyType
 from typing import Any
 
 from pillion.errors import ErrorClass, ItemError
 from pillion.failpoints import reach
+from pillion.jobs.batches import Batch, Child, Item, Turn, choose, is_cancelled, settle
 from pillion.jobs.child import STARTED, Limits
 from pillion.jobs.worker import Worker, verdict
 
@@ -38,51 +37,6 @@ _RECYCLE_ITEMS = 4000
 
 _SPARE_S = 60.0
 """How long the child that only urgent batches have is kept without one."""
-
-
-class Turn(IntEnum):
-    """When a batch has its turn: in the order of the line, ahead of it, or at once, by a child kept for such."""
-
-    IN_LINE = 0
-    AHEAD = 1
-    AT_ONCE = 2
-
-
-@dataclass(slots=True)
-class _Item:
-    argument: Any
-    deadline_s: float
-    future: Future[Any]
-
-
-@dataclass(slots=True)
-class _Batch:
-    lane: str
-    items: deque[_Item]
-    alone: bool = False
-    turn: Turn = Turn.IN_LINE
-    unstarted: int = 0
-
-
-@dataclass(slots=True)
-class _Child:
-    worker: Worker
-    ready: bool = False
-    batch: _Batch | None = None
-    started: bool = False
-    dismissed: bool = False
-    deaf: bool = False
-    lanes: set[str] = field(default_factory=set)
-    until: float = 0.0
-    verdict: tuple[ErrorClass, str] | None = None
-
-    @property
-    def idle(self) -> bool:
-        return self.ready and self.batch is None and not self.dismissed
-
-    @property
-    def fresh(self) -> bool:
-        return not self.lanes
 
 
 class WorkerPool(Executor):
@@ -110,8 +64,8 @@ class WorkerPool(Executor):
         self._size = size
         self._limits = Limits(memory_bytes=memory_limit, recycle_bytes=recycle_bytes, recycle_items=recycle_items)
         self._lock = threading.Lock()
-        self._waiting: deque[_Batch] = deque()
-        self._children: list[_Child] = []
+        self._waiting: deque[Batch] = deque()
+        self._children: list[Child] = []
         self._closing = False
         self._failed_starts = 0
         self._spare_until = 0.0
@@ -141,8 +95,8 @@ class WorkerPool(Executor):
         that is to be ``alone`` gets a child that has run nothing yet and that runs nothing afterwards. A future fails
         with ItemError of class ``timeout``, ``oom`` or ``crash``, which carries what the child wrote to stderr.
         """
-        waiting = deque(_Item(argument, limit, Future()) for argument, limit in items)
-        batch = _Batch(lane=lane, items=waiting, alone=alone, turn=turn)
+        waiting = deque(Item(argument, limit, Future()) for argument, limit in items)
+        batch = Batch(lane=lane, items=waiting, alone=alone, turn=turn)
         futures = [item.future for item in batch.items]
         with self._lock:
             if self._closing:
@@ -159,7 +113,7 @@ class WorkerPool(Executor):
             for child in self._children:
                 if child.batch is not None and child.batch.items[0].future.cancelled():
                     self._take_back(child)
-            self._waiting = deque(batch for batch in self._waiting if not _is_cancelled(batch))
+            self._waiting = deque(batch for batch in self._waiting if not is_cancelled(batch))
         self._wake()
 
     def shutdown(self, wait: bool = True, *, cancel_futures: bool = False) -> None:
@@ -177,7 +131,7 @@ class WorkerPool(Executor):
         if wait:
             self._thread.join()
 
-    def _take_back(self, child: _Child) -> None:
+    def _take_back(self, child: Child) -> None:
         """Kill a child whose item is not wanted any more; what else it had waits for another."""
         child.dismissed = True
         child.worker.kill()
@@ -219,7 +173,7 @@ class WorkerPool(Executor):
             self._spare_until = time.monotonic() + _START_DEADLINE_S + _SPARE_S
         while sum(not child.dismissed for child in self._children) < wanted:
             try:
-                child = _Child(worker=Worker(self._target, self._limits))
+                child = Child(worker=Worker(self._target, self._limits))
             except OSError as error:
                 # No process or descriptor is to be had now: a fault of the machine, which must not end this thread.
                 self._start_failed(None, str(error))
@@ -235,7 +189,7 @@ class WorkerPool(Executor):
                 return
             if batch.turn is not Turn.AT_ONCE and (self._in_turn() >= self._size or self._is_full(batch.lane)):
                 continue
-            child = _choose(batch, idle)
+            child = choose(batch, idle)
             if child is not None:
                 self._waiting.remove(batch)
                 self._give(child, batch)
@@ -254,7 +208,7 @@ class WorkerPool(Executor):
         batches = [child.batch for child in self._children]
         return sum(batch is not None and batch.turn is not Turn.AT_ONCE for batch in batches)
 
-    def _give(self, child: _Child, batch: _Batch) -> None:
+    def _give(self, child: Child, batch: Batch) -> None:
         batch.items = deque(item for item in batch.items if not item.future.cancelled())
         if not batch.items:
             return
@@ -278,7 +232,7 @@ class WorkerPool(Executor):
             elif isinstance(source, int) and writers[source] in self._children:
                 writers[source].deaf = not writers[source].worker.hear()
 
-    def _read(self, child: _Child) -> None:
+    def _read(self, child: Child) -> None:
         try:
             message = child.worker.connection.recv()
         except (EOFError, OSError):
@@ -287,7 +241,7 @@ class WorkerPool(Executor):
             return
         self._receive(child, message)
 
-    def _receive(self, child: _Child, message: Any) -> None:
+    def _receive(self, child: Child, message: Any) -> None:
         with self._lock:
             if not child.ready:
                 child.ready = True
@@ -309,9 +263,9 @@ class WorkerPool(Executor):
                 self._children.remove(child)
                 child.worker.end()
                 child.worker.close()
-        _settle(item.future, result)
+        settle(item.future, result)
 
-    def _note_start(self, child: _Child, batch: _Batch) -> None:
+    def _note_start(self, child: Child, batch: Batch) -> None:
         item = batch.items[0]
         if item.future.cancelled():
             self._take_back(child)
@@ -346,7 +300,7 @@ class WorkerPool(Executor):
             spare.dismissed = True
             spare.worker.kill()
 
-    def _finish_off(self, child: _Child, now: float) -> None:
+    def _finish_off(self, child: Child, now: float) -> None:
         """A child with a verdict has had its last words. One that does not even die is left behind."""
         if now < child.until:
             return
@@ -354,7 +308,7 @@ class WorkerPool(Executor):
         if now > child.until + 1.0:
             self._bury(child)
 
-    def _bury(self, child: _Child) -> None:
+    def _bury(self, child: Child) -> None:
         """A child is gone: blame the item it was on, and give the rest of its batch to another."""
         self._children.remove(child)
         code = child.worker.end()
@@ -375,7 +329,7 @@ class WorkerPool(Executor):
         if batch.items:
             self._waiting.appendleft(batch)
         error = ItemError(*child.verdict, words) if child.verdict else verdict(code, words)
-        _settle(blamed.future, error)
+        settle(blamed.future, error)
 
     def _start_failed(self, code: int | None, words: str) -> None:
         self._failed_starts += 1
@@ -385,28 +339,5 @@ class WorkerPool(Executor):
         error = ItemError(ErrorClass.MISSING_TOOL, f"Worker processes do not start ({reason}).", words)
         for batch in self._waiting:
             for item in batch.items:
-                _settle(item.future, error)
+                settle(item.future, error)
         self._waiting.clear()
-
-
-def _choose(batch: _Batch, idle: Sequence[_Child]) -> _Child | None:
-    """The child for a batch: for one that runs alone a fresh one, else the one that knows its lane best."""
-    if batch.alone:
-        return next((child for child in idle if child.fresh), None)
-    known = next((child for child in idle if batch.lane in child.lanes), None)
-    return known or min(idle, key=lambda child: child.fresh)
-
-
-def _is_cancelled(batch: _Batch) -> bool:
-    return all(item.future.cancelled() for item in batch.items)
-
-
-def _settle(future: Future[Any], result: Any) -> None:
-    """Give a future its end, unless it was cancelled meanwhile."""
-    try:
-        if isinstance(result, ItemError):
-            future.set_exception(result)
-        else:
-            future.set_result(result)
-    except InvalidStateError:
-        return
