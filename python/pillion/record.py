@@ -193,20 +193,7 @@ class Recorder:
             self._ready(batch, job, entry)
 
     def _ready(self, batch: _Batch, job: ClaimedJob, entry: ManifestEntry) -> None:
-        batch.outcomes.append(
-            SidecarOutcome(
-                content_uuid=job.content_uuid,
-                kind=job.kind,
-                variant=entry.variant,
-                status=SidecarStatus.READY,
-                recipe=entry.recipe,
-                format=entry.format,
-                rel_path=entry.rel_path,
-                size=entry.size,
-                checksum=entry.checksum,
-                mark=entry.mark,
-            )
-        )
+        batch.outcomes.append(ready_outcome(job.content_uuid, entry))
 
     def _place(self, batch: _Batch) -> None:
         """Manifests first: a file that is in place is then listed, so a crash in between leaves nothing to make again.
@@ -247,6 +234,22 @@ class Recorder:
                 number = catalog_jobs.finish_waiting(connection, uuid, status, failure, now)
                 self.counts[SidecarKind.EMBEDDINGS, status] += number
                 self.jobs_ended[SidecarKind.EMBEDDINGS] += bool(number)
+
+
+def ready_outcome(content_uuid: str, entry: ManifestEntry) -> SidecarOutcome:
+    """A manifest's entry as the catalog's ready row."""
+    return SidecarOutcome(
+        content_uuid=content_uuid,
+        kind=entry.kind,
+        variant=entry.variant,
+        status=SidecarStatus.READY,
+        recipe=entry.recipe,
+        format=entry.format,
+        rel_path=entry.rel_path,
+        size=entry.size,
+        checksum=entry.checksum,
+        mark=entry.mark,
+    )
 
 
 def _made_of(outcomes: Sequence[SidecarOutcome]) -> list[str]:

@@ -15,16 +15,6 @@ from tests.support import photos
 from tests.support.program import run, run_json
 
 
-@pytest.fixture
-def folders(tmp_path: Path, photo: Path, rotated_photo: Path) -> tuple[Path, Path]:
-    one, two = tmp_path / "one", tmp_path / "two"
-    one.mkdir()
-    two.mkdir()
-    shutil.copy(photo, one / "a.jpg")
-    shutil.copy(rotated_photo, two / "b.jpg")
-    return one, two
-
-
 def _pending(library: pillion.Library) -> set[str]:
     return {Path(source).name for item in library.ls(statuses=[SidecarStatus.PENDING]) for source in item.sources}
 

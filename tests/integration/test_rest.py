@@ -16,16 +16,6 @@ from pillion.model import SidecarKind, SidecarStatus
 from tests.support.program import run, run_json
 
 
-@pytest.fixture
-def folders(tmp_path: Path, photo: Path, rotated_photo: Path) -> tuple[Path, Path]:
-    one, two = tmp_path / "one", tmp_path / "two"
-    one.mkdir()
-    two.mkdir()
-    shutil.copy(photo, one / "a.jpg")
-    shutil.copy(rotated_photo, two / "b.jpg")
-    return one, two
-
-
 def _now_quiet() -> str:
     """A span that has begun and goes on for longer than any test."""
     now = datetime.now()

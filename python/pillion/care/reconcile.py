@@ -24,7 +24,7 @@ from pillion.device import device_name, device_uuid
 from pillion.errors import CatalogError, LibraryBusyError, LibraryError
 from pillion.failpoints import reach
 from pillion.lock import exclusive
-from pillion.model import SidecarStatus
+from pillion.record import ready_outcome
 from pillion.store import Manifest, ManifestEntry, Store
 
 _BATCH = 200
@@ -160,7 +160,7 @@ def _batches(store: Store, report: Reconciled) -> Iterator[_Batch]:
         about: dict[str, object] = {"content_uuid": uuid, "hash": manifest.hash, "size": manifest.size}
         about |= {"mime": manifest.mime, "thumbhash": manifest.thumbhash}
         batch.contents.append(about)
-        batch.ready.extend(outcome_of(uuid, item) for item in whole)
+        batch.ready.extend(ready_outcome(uuid, item) for item in whole)
         if len(batch.contents) == _BATCH:
             yield batch
             batch = _Batch()
@@ -195,22 +195,6 @@ def is_listed_whole(store: Store, content_uuid: str, entry: ManifestEntry) -> bo
     """Whether a manifest's entry names the place where that sidecar belongs, and the file there is whole."""
     place = store.rel_path(content_uuid, entry.kind, entry.variant, entry.format)
     return entry.rel_path == place and store.is_whole(place, entry.size, entry.checksum)
-
-
-def outcome_of(content_uuid: str, entry: ManifestEntry) -> SidecarOutcome:
-    """A manifest's entry as the catalog's ready row."""
-    return SidecarOutcome(
-        content_uuid=content_uuid,
-        kind=entry.kind,
-        variant=entry.variant,
-        status=SidecarStatus.READY,
-        recipe=entry.recipe,
-        format=entry.format,
-        rel_path=entry.rel_path,
-        size=entry.size,
-        checksum=entry.checksum,
-        mark=entry.mark,
-    )
 
 
 def _record(database: Database, batch: _Batch, report: Reconciled, now: float) -> None:

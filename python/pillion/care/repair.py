@@ -14,7 +14,7 @@ from dataclasses import dataclass, field
 
 import sqlalchemy as sa
 
-from pillion.care.reconcile import is_listed_whole, outcome_of
+from pillion.care.reconcile import is_listed_whole
 from pillion.care.removal import remove_file
 from pillion.catalog.database import Database, reconcile_hint
 from pillion.catalog.jobs import queue_due
@@ -34,6 +34,7 @@ from pillion.catalog.thumbhashes import thumbhashes
 from pillion.failpoints import reach
 from pillion.jobs.states import Urgency
 from pillion.model import SidecarKind, SidecarStatus, thumbhash_text
+from pillion.record import ready_outcome
 from pillion.store import MANIFEST, ManifestEntry, Store
 from pillion.verification import Finding, verify
 
@@ -150,7 +151,7 @@ def _mend_stray(run: _Repair, connection: sa.Connection, rel_path: str) -> str:
     uuid = _content_of(rel_path)
     listed = None if uuid is None else _listed_whole(run.store, uuid, rel_path)
     if uuid is not None and listed is not None and is_pending(connection, uuid, listed.kind, listed.variant):
-        record_listed(connection, [outcome_of(uuid, listed)], run.device_uuid, run.now)
+        record_listed(connection, [ready_outcome(uuid, listed)], run.device_uuid, run.now)
         return "recorded"
     return "removed" if _remove_unless_ready(run, connection, rel_path) else "nothing to do"
 
