@@ -11,7 +11,7 @@ from PIL import Image
 from pillion.engines import pdfium
 from pillion.errors import ErrorClass, ItemError
 from pillion.generators import reading
-from pillion.generators.reading import _is_real_text
+from pillion.generators._pdf import _is_real_text
 from pillion.results import OcrResult
 from tests.support import media
 

@@ -15,7 +15,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from pillion.engines.ocr_base import Box, Look, OcrReader, Seen, SeenLine, SeenWord
-from pillion.results import OcrLine, OcrWord
+from pillion.results import OcrLine, OcrPage, OcrWord
 
 LOOK_PIXELS = 2_500_000
 """About an A4 page at 150 dpi: at this size print of normal size is in the best range already."""
@@ -79,6 +79,23 @@ def read_page(source: PageSource, reader: OcrReader) -> PageReading:
     return PageReading(tuple(_line(line, factor) for line in lines), seen.rotation)
 
 
+def ocr_page(
+    number: int, size: tuple[float, float], unit: str, lines: tuple[OcrLine, ...], rotation: int = 0
+) -> OcrPage:
+    """A page that was read, as it is stored."""
+    found = [word.confidence for line in lines for word in line.words]
+    return OcrPage(
+        number=number,
+        source="ocr",
+        width=size[0],
+        height=size[1],
+        unit=unit,
+        lines=lines,
+        rotation=rotation,
+        confidence=sum(found) / len(found) if found else None,
+    )
+
+
 # scale ----------------------------------------------------------------------------------------------------------------
 
 
@@ -115,6 +132,11 @@ def better_scale(scale: float, look: Look, max_scale: float) -> float:
     wanted = min(scale * _BEST_HEIGHT / max(look.height, 1.0), max_scale)
     # A few large lines (a title) do not decide over small print that the look cannot count.
     return max(wanted, scale / 2)
+
+
+def scale_for(size: tuple[float, float], pixels: int) -> float:
+    """The scale at which a page of ``size`` has so many pixels."""
+    return float((pixels / max(1.0, size[0] * size[1])) ** 0.5)
 
 
 # orientation ----------------------------------------------------------------------------------------------------------
