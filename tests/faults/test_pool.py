@@ -66,6 +66,13 @@ def test_the_item_at_fault_is_blamed_alone(
     assert caught.value.error_class is error_class
 
 
+def test_signs_of_life_renew_the_time_limit(pool: WorkerPool) -> None:
+    (future,) = pool.submit_batch("lane", [(("beat", 80.0), 3.0)])
+    started = time.monotonic()
+    assert future.result(GENEROUS)[0] == "beat"
+    assert time.monotonic() - started > 3.0
+
+
 def test_a_killed_child_is_replaced(pool: WorkerPool) -> None:
     first = pool.submit(tasks.run, ("echo", 1.0)).result(GENEROUS)
     os.kill(first[2], signal.SIGKILL)

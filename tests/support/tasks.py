@@ -9,6 +9,8 @@ import subprocess
 import time
 from pathlib import Path
 
+from pillion import pulse
+
 
 def run(item: tuple[str, float]) -> tuple[str, float, int]:
     """Do what the first element says with the second; answers (word, number, process id)."""
@@ -18,6 +20,11 @@ def run(item: tuple[str, float]) -> tuple[str, float, int]:
     elif word.startswith("sleep beside "):
         Path(word.removeprefix("sleep beside ")).touch()
         time.sleep(number)
+    elif word == "beat":
+        for _ in range(int(number)):
+            pulse._told_at = 0.0  # each beat counts
+            pulse.beat()
+            time.sleep(0.05)
     elif word == "exit":
         os._exit(int(number))
     elif word == "complain":

@@ -1,7 +1,7 @@
 """A worker process: receives batches, runs one item after the other, sends each result back at once.
 
-Started by worker.py as ``python -m pillion.jobs.child FD PARENT MODULE:FUNCTION LIMITS``. It says which item it is on
-before it starts it, so that a death blames that item alone. It dies with its parent: by the kernel's parent-death
+Started by worker.py as ``python -m pillion.jobs.child FD PARENT MODULE:FUNCTION LIMITS CORES``. It says which item it
+is on before it starts it, so that a death blames that item alone. It dies with its parent: by the kernel's parent-death
 signal while it works, by the closed pipe while it waits.
 """
 
@@ -20,6 +20,7 @@ from multiprocessing.connection import Connection
 from pathlib import Path
 from typing import Any
 
+from pillion import cores, pulse
 from pillion.failpoints import reach
 
 _PR_SET_PDEATHSIG = 1
@@ -29,6 +30,9 @@ NICENESS = 5
 READY = "ready"
 STARTED = "started"
 """Sent before each item: whatever happens from here on is that item's doing."""
+
+BEAT = "beat"
+"""Sent amid an item: a piece of it is done, and its time limit begins anew."""
 
 NEXT_ITEM = b"\x1e"
 """Written to stderr before each item: what follows is said about that one."""
@@ -85,7 +89,8 @@ def serve(connection: Connection, function: Callable[[Any], Any], limits: Limits
             _mark_words()
             connection.send(STARTED)
             reach("child.item")
-            result = function(item)
+            with cores.at_work():
+                result = function(item)
             reach("child.made")
             ran += 1
             is_old = ran >= limits.recycle_items or resident_bytes() > limits.recycle_bytes
@@ -142,16 +147,20 @@ def _limit_itself(limits: Limits) -> None:
 def main() -> None:
     """Entry point; see the module's docstring for the arguments."""
     descriptor, parent, target, limits = int(sys.argv[1]), int(sys.argv[2]), sys.argv[3], Limits.parse(sys.argv[4])
+    board = cores.Board.parse(sys.argv[5])
     _die_with_parent(parent)
     _limit_itself(limits)
     faulthandler.enable()
     faulthandler.register(TELL)
     signal.signal(signal.SIGINT, signal.SIG_IGN)
     os.set_inheritable(descriptor, False)
+    os.set_inheritable(board.descriptor, False)
+    cores.join(board)
     _stand_back()
     module, _, name = target.partition(":")
     connection = Connection(descriptor)
     function = getattr(importlib.import_module(module), name)
+    pulse.listen(lambda: connection.send(BEAT))
     reach("child.ready")
     connection.send(READY)
     serve(connection, function, limits)

@@ -17,10 +17,11 @@ from multiprocessing.connection import Connection, wait
 from types import MappingProxyType
 from typing import Any
 
+from pillion.cores import Board
 from pillion.errors import ErrorClass, ItemError
 from pillion.failpoints import reach
 from pillion.jobs.batches import Batch, Child, Item, Turn, choose, is_cancelled, settle
-from pillion.jobs.child import STARTED, Limits
+from pillion.jobs.child import BEAT, STARTED, Limits
 from pillion.jobs.worker import Worker, verdict
 
 _TICK_S = 0.1
@@ -63,6 +64,7 @@ class WorkerPool(Executor):
         self._lane_workers = lane_workers
         self._size = size
         self._limits = Limits(memory_bytes=memory_limit, recycle_bytes=recycle_bytes, recycle_items=recycle_items)
+        self._board = Board.create(min(size, len(os.sched_getaffinity(0))))
         self._lock = threading.Lock()
         self._waiting: deque[Batch] = deque()
         self._children: list[Child] = []
@@ -164,6 +166,7 @@ class WorkerPool(Executor):
                 child.worker.close()
             os.close(self._wake_read)
             os.close(self._wake_write)
+            self._board.close()
 
     def _hire(self) -> None:
         busy = sum(child.batch is not None for child in self._children)
@@ -173,7 +176,7 @@ class WorkerPool(Executor):
             self._spare_until = time.monotonic() + _START_DEADLINE_S + _SPARE_S
         while sum(not child.dismissed for child in self._children) < wanted:
             try:
-                child = Child(worker=Worker(self._target, self._limits))
+                child = Child(worker=Worker(self._target, self._limits, self._board))
             except OSError as error:
                 # No process or descriptor is to be had now: a fault of the machine, which must not end this thread.
                 self._start_failed(None, str(error))
@@ -251,6 +254,10 @@ class WorkerPool(Executor):
                 return
             if message == STARTED:
                 self._note_start(child, child.batch)
+                return
+            if message == BEAT:
+                if child.verdict is None:
+                    child.until = time.monotonic() + child.batch.items[0].deadline_s
                 return
             reach("pool.result")
             result, last = message

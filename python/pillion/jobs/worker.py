@@ -10,6 +10,7 @@ import sys
 from multiprocessing.connection import Connection
 from typing import Any
 
+from pillion.cores import Board
 from pillion.errors import ErrorClass, ItemError
 from pillion.failpoints import reach
 from pillion.jobs.child import NEXT_ITEM, TELL, Limits, resident_bytes
@@ -22,17 +23,20 @@ _REAP_S = 1.0
 
 
 class Worker:
-    """A child process that runs ``target``. It leads a process group, so that what it starts ends with it."""
+    """A child process that runs ``target``. It leads a process group, so that what it starts ends with it.
 
-    def __init__(self, target: str, limits: Limits) -> None:
+    ``board``: where it marks the cores that it uses.
+    """
+
+    def __init__(self, target: str, limits: Limits, board: Board) -> None:
         reach("pool.start")
         ours, theirs = socket.socketpair()
         with theirs:
             command = [sys.executable, "-m", "pillion.jobs.child", str(theirs.fileno()), str(os.getpid())]
             try:
                 self._process = subprocess.Popen(
-                    [*command, target, limits.argument()],
-                    pass_fds=[theirs.fileno()],
+                    [*command, target, limits.argument(), board.argument()],
+                    pass_fds=[theirs.fileno(), board.descriptor],
                     stdin=subprocess.DEVNULL,
                     stdout=subprocess.DEVNULL,
                     stderr=subprocess.PIPE,

@@ -1,0 +1,151 @@
+"""Cores that several processes share: marks, threads that come and go with them, and signs of life."""
+
+from __future__ import annotations
+
+import subprocess
+import sys
+import threading
+from collections.abc import Callable, Iterator
+
+import pytest
+
+from pillion import cores, pulse
+from pillion.cores import Board
+from pillion.engines import threads
+
+GENEROUS = 60.0
+OTHER = """
+import sys
+from pillion.cores import Board
+board = Board.parse(sys.argv[1])
+places = [board.mark() for _ in range(int(sys.argv[2]))]
+print(board.in_use(), flush=True)
+sys.stdin.read()
+"""
+
+
+@pytest.fixture
+def board(monkeypatch: pytest.MonkeyPatch) -> Iterator[Board]:
+    """One for four cores, which this process has joined."""
+    made = Board.create(4)
+    monkeypatch.setattr(cores, "_board", made)
+    monkeypatch.setattr(threads, "available", lambda: 4)
+    yield made
+    made.close()
+
+
+def another(board: Board, marks: int) -> subprocess.Popen[str]:
+    """A process that has made so many marks, until its input ends."""
+    process = subprocess.Popen(
+        [sys.executable, "-c", OTHER, board.argument(), str(marks)],
+        pass_fds=[board.descriptor],
+        stdin=subprocess.PIPE,
+        stdout=subprocess.PIPE,
+        text=True,
+    )
+    assert process.stdout is not None
+    assert int(process.stdout.readline()) >= marks
+    return process
+
+
+def test_marks_of_all_processes_are_counted(board: Board) -> None:
+    with cores.at_work(), another(board, 2) as process:
+        assert board.in_use() == 3
+        extra = cores.take(4)
+        assert extra is not None
+        assert extra.may_keep()
+        assert cores.take(4) is None
+        process.kill()
+        process.wait()
+        assert board.in_use() == 2, "the marks of a dead process are gone"
+        extra.give_back()
+    assert board.in_use() == 0
+
+
+def test_who_starts_is_never_refused_and_the_others_make_room(board: Board) -> None:
+    with cores.at_work():
+        extras = [cores.take(4) for _ in range(3)]
+        assert None not in extras
+        with another(board, 1) as process:
+            assert board.in_use() == 5
+            first = extras.pop()
+            assert first is not None
+            assert not first.may_keep()
+            first.give_back()
+            assert all(extra is not None and extra.may_keep() for extra in extras)
+            process.kill()
+        for extra in extras:
+            assert extra is not None
+            extra.give_back()
+
+
+def test_a_process_takes_no_more_than_it_may(board: Board) -> None:
+    assert cores.take(1) is None
+    extra = cores.take(2)
+    assert extra is not None
+    assert cores.take(2) is None
+    extra.give_back()
+    assert board.in_use() == 0
+
+
+def test_results_come_in_order_from_several_threads(board: Board) -> None:
+    meeting = threading.Barrier(3)
+
+    def task(number: int) -> tuple[int, threading.Thread]:
+        if number < 3:
+            meeting.wait(GENEROUS)  # passes only when three threads are at work at a time
+        return number, threading.current_thread()
+
+    made = list(threads.spread((lambda number=number: task(number)) for number in range(50)))
+    assert [number for number, _ in made] == list(range(50))
+    assert len({thread for _, thread in made}) >= 3
+    assert board.in_use() == 0
+
+
+def test_one_core_is_one_thread(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(threads, "available", lambda: 1)
+    made = list(threads.spread(threading.current_thread for _ in range(5)))
+    assert made == [threading.current_thread()] * 5
+
+
+def test_tasks_are_read_as_they_are_worked(board: Board) -> None:
+    read: list[int] = []
+    gate = threading.Event()
+
+    def tasks() -> Iterator[Callable[[], bool]]:
+        for number in range(1000):
+            read.append(number)
+            yield lambda: gate.wait(GENEROUS)
+
+    results = threads.spread(tasks())
+    threading.Timer(0, gate.set).start()
+    assert next(results)
+    results.close()
+    assert len(read) < 1000
+    assert board.in_use() == 0
+
+
+def test_an_error_comes_in_its_turn(board: Board) -> None:
+    def task(number: int) -> int:
+        return 10 // (number - 3)
+
+    results = threads.spread((lambda number=number: task(number)) for number in range(6))
+    assert [next(results) for _ in range(3)] == [-4, -5, -10]
+    with pytest.raises(ZeroDivisionError):
+        next(results)
+    assert board.in_use() == 0
+
+
+def test_a_beat_is_told_once_a_second(monkeypatch: pytest.MonkeyPatch) -> None:
+    now = [100.0]
+    told: list[float] = []
+    monkeypatch.setattr(pulse.time, "monotonic", lambda: now[0])
+    monkeypatch.setattr(pulse, "_told_at", 0.0)
+    monkeypatch.setattr(pulse, "_tell", lambda: told.append(now[0]))
+    for now[0] in (100.0, 100.5, 101.0, 101.2, 103.0):
+        pulse.beat()
+    assert told == [100.0, 101.0, 103.0]
+
+
+def test_without_a_listener_a_beat_is_nothing() -> None:
+    pulse.beat()
