@@ -1,6 +1,7 @@
 """Run one job in a child process: check the source, call the generator, leave the bytes in staging.
 
-Returns a value for every way it can end; only the parent writes final files and the catalog.
+Where its generator can work on several contents together, that is done for a whole batch before its first job. Returns
+a value for every way it can end; only the parent writes final files and the catalog.
 """
 
 from __future__ import annotations
@@ -9,7 +10,7 @@ import errno
 import os
 import time
 import traceback
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
@@ -76,14 +77,60 @@ class Execution:
     seconds: float
 
 
+@dataclass(frozen=True, slots=True)
+class _Prepared:
+    """What a generator made of one task together with others, and this one's part of the seconds."""
+
+    value: Any
+    seconds: float
+
+
+_prepared: dict[str, _Prepared] = {}
+"""Staging path of a task -> what there is for it. Of the last batch only."""
+
+
+def prepare(tasks: Sequence[ExecutionTask]) -> None:
+    """Work on tasks together where their generator can; :func:`execute` goes on from there. Raises nothing."""
+    _prepared.clear()
+    groups: dict[str, tuple[generators.BatchGenerator, list[ExecutionTask]]] = {}
+    for task in tasks:
+        generator = generators.find(task.kind, task.mime)
+        if isinstance(generator, generators.BatchGenerator):
+            groups.setdefault(generator.name, (generator, []))[1].append(task)
+    for generator, members in groups.values():
+        if len(members) > 1:
+            _prepare(generator, members)
+
+
+def _prepare(generator: generators.BatchGenerator, tasks: Sequence[ExecutionTask]) -> None:
+    start = time.perf_counter()
+    try:
+        present = [(task, request) for task in tasks if (request := _present_request(task)) is not None]
+        made = generator.prepare([request for _, request in present])
+    except Exception:
+        # Whatever it is: each task is then made alone, and the one at fault says so itself.
+        return
+    there = [(task, value) for (task, _), value in zip(present, made, strict=True) if value is not None]
+    seconds = (time.perf_counter() - start) / max(1, len(there))
+    _prepared.update((task.staging, _Prepared(value, seconds)) for task, value in there)
+
+
+def _present_request(task: ExecutionTask) -> GenerationRequest | None:
+    try:
+        return _request(task, _present_source(task)[0])
+    except ItemError:
+        return None
+
+
 def execute(task: ExecutionTask) -> Execution:
     """Make what ``task`` asks for. Raises nothing."""
     start = time.perf_counter()
+    prepared = _prepared.pop(task.staging, _Prepared(None, 0.0))
     result: tuple[Staged, ...] | Empty | Failure
     if task.share < 1:
         threads.limit_to(task.share)
     try:
-        result = _generate(task)
+        result = _generate(task, prepared.value)
     except ItemError as error:
         result = replace(failure_of(error), words=error.words or _words(error))
     except MemoryError as error:
@@ -94,7 +141,7 @@ def execute(task: ExecutionTask) -> Execution:
     except Exception as error:
         message = f"{type(error).__name__}: {error}"[:500]
         result = Failure(error_class=ErrorClass.CRASH, message=message, words=_words(error))
-    return Execution(result=result, seconds=time.perf_counter() - start)
+    return Execution(result=result, seconds=time.perf_counter() - start + prepared.seconds)
 
 
 def thumbhash(path: Path) -> bytes | None:
@@ -120,20 +167,24 @@ def _class_of_os_error(error: OSError) -> ErrorClass:
     return ErrorClass.IO_TRANSIENT
 
 
-def _generate(task: ExecutionTask) -> tuple[Staged, ...] | Empty:
-    generator = generators.find(task.kind, task.mime)
-    if generator is None:
-        return _no_generator(task)
-    source, size, mtime_ns = _present_source(task)
-    request = GenerationRequest(
+def _request(task: ExecutionTask, source: bytes, prepared: Any = None) -> GenerationRequest:
+    return GenerationRequest(
         kind=task.kind,
         variants=task.variants,
         source=Path(os.fsdecode(source)),
         mime=task.mime,
         settings=task.settings,
         texts=task.texts,
+        prepared=prepared,
     )
-    generated = generator.generate(request)
+
+
+def _generate(task: ExecutionTask, prepared: Any) -> tuple[Staged, ...] | Empty:
+    generator = generators.find(task.kind, task.mime)
+    if generator is None:
+        return _no_generator(task)
+    source, size, mtime_ns = _present_source(task)
+    generated = generator.generate(_request(task, source, prepared))
     if not _unchanged(source, size, mtime_ns):
         raise ItemError(ErrorClass.CHANGED_SOURCE, "The file changed while it was read; run index again.")
     if isinstance(generated, Empty):

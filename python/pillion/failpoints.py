@@ -43,6 +43,7 @@ POINTS: Mapping[str, str] = MappingProxyType(
         "pool.result": "a result came from a worker",
         "child.ready": "a worker has started and is about to say so",
         "child.batch": "a worker has a batch and has not begun",
+        "child.prepare": "a worker is about to do something for all items of a batch",
         "child.item": "a worker is about to begin an item",
         "child.made": "an item is made, and its result is not sent",
         "child.sent": "the result of an item is sent",

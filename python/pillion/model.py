@@ -192,7 +192,8 @@ class GenerationRequest:
 
     ``source`` is an absolute path that is only read. ``mime`` was found from the bytes. ``settings`` are the kind's
     own settings (JSON values, from the policy). ``texts`` are ready text sidecars of the same content (kind ->
-    absolute path of its JSON), given to embeddings only.
+    absolute path of its JSON), given to embeddings only. ``prepared``: what the generator's own ``prepare`` made of
+    it, if anything.
     """
 
     kind: SidecarKind
@@ -201,6 +202,7 @@ class GenerationRequest:
     mime: str
     settings: Mapping[str, Any] = field(default_factory=dict)
     texts: Mapping[SidecarKind, Path] = field(default_factory=dict)
+    prepared: Any = None
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)

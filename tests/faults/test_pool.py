@@ -73,6 +73,42 @@ def test_signs_of_life_renew_the_time_limit(pool: WorkerPool) -> None:
     assert time.monotonic() - started > 3.0
 
 
+def test_a_batch_is_prepared_together_and_one_item_is_not(pool: WorkerPool) -> None:
+    futures = pool.submit_batch("lane", [(("mates", 0.0), GENEROUS)] * 3)
+    assert [future.result(GENEROUS)[1] for future in futures] == [3.0, 0.0, 0.0]
+    (alone,) = pool.submit_batch("lane", [(("mates", 0.0), GENEROUS)])
+    assert alone.result(GENEROUS)[1] == 0.0
+
+
+@pytest.mark.parametrize("fault", [("exit", 0.0), ("sleep", 1000.0), ("grow", 0.0)])
+def test_nobody_is_blamed_while_a_batch_is_prepared(pool: WorkerPool, fault: tuple[str, float]) -> None:
+    word, number = fault
+    deadline = 3.0 if word == "sleep" else GENEROUS
+    items = [("mates", 0.0), (f"preparation {word}", number), ("exit", 3.0), ("mates", 0.0)]
+    first, harmless, bad, last = pool.submit_batch("lane", [(item, deadline) for item in items])
+    # It is run again without preparation, and then the items show what they are like.
+    assert first.result(GENEROUS)[1] == 0.0
+    assert harmless.result(GENEROUS)[:2] == (f"preparation {word}", number)
+    with pytest.raises(ItemError, match="exit code 3"):
+        bad.result(GENEROUS)
+    assert last.result(GENEROUS)[1] == 0.0
+
+
+def test_a_batch_that_is_being_prepared_can_be_cancelled(tmp_path: Path) -> None:
+    pool = WorkerPool("tests.support.tasks:run", size=1, memory_limit=400 * MIB, recycle_bytes=10_000 * MIB)
+    begun = tmp_path / "begun"
+    futures = pool.submit_batch(
+        "lane", [(("mates", 0.0), GENEROUS), ((f"preparation sleep beside {begun}", 1000.0), GENEROUS)]
+    )
+    deadline = time.monotonic() + GENEROUS
+    while not begun.exists() and time.monotonic() < deadline:
+        time.sleep(0.01)
+    pool.cancel(futures)
+    assert all(future.cancelled() for future in futures)
+    assert pool.submit(tasks.run, ("echo", 1.0)).result(GENEROUS)[1] == 1.0
+    pool.shutdown(cancel_futures=True)
+
+
 def test_a_killed_child_is_replaced(pool: WorkerPool) -> None:
     first = pool.submit(tasks.run, ("echo", 1.0)).result(GENEROUS)
     os.kill(first[2], signal.SIGKILL)

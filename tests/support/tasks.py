@@ -7,15 +7,30 @@ import os
 import signal
 import subprocess
 import time
+from collections.abc import Sequence
 from pathlib import Path
 
 from pillion import pulse
 
+_mates = 0
+
+
+def prepare(items: Sequence[tuple[str, float]]) -> None:
+    """Count the items of the batch, for ``mates``; and come to grief over those that say so."""
+    global _mates
+    _mates = len(items)
+    for word, number in items:
+        if word.startswith("preparation "):
+            run((word.removeprefix("preparation "), number))
+
 
 def run(item: tuple[str, float]) -> tuple[str, float, int]:
     """Do what the first element says with the second; answers (word, number, process id)."""
+    global _mates
     word, number = item
-    if word == "sleep":
+    if word == "mates":
+        number, _mates = float(_mates), 0
+    elif word == "sleep":
         time.sleep(number)
     elif word.startswith("sleep beside "):
         Path(word.removeprefix("sleep beside ")).touch()

@@ -6,8 +6,8 @@ returns bytes, and writes nothing. It runs in a child process; it may be killed 
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from typing import Any, Protocol
+from collections.abc import Mapping, Sequence
+from typing import Any, Protocol, runtime_checkable
 
 from pillion.model import Generated, GenerationRequest, Recipe, SidecarKind
 
@@ -33,5 +33,18 @@ class Generator(Protocol):
         """Make all variants of ``request`` from one read of the source.
 
         Raises :class:`pillion.errors.ItemError` with the class that explains the failure.
+        """
+        ...
+
+
+@runtime_checkable
+class BatchGenerator(Generator, Protocol):
+    """A generator that gets through several contents together quicker than one by one."""
+
+    def prepare(self, requests: Sequence[GenerationRequest]) -> Sequence[Any]:
+        """Work on contents together: for each request, in order, what ``generate`` then finds in its ``prepared``.
+
+        None for what is to be made alone, such as all that cannot be read: ``generate`` says what is wrong with it.
+        What ``generate`` makes must not depend on whether, or with which others, a request was prepared.
         """
         ...

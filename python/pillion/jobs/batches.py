@@ -34,7 +34,8 @@ class Item:
 class Batch:
     """Items that one child runs in order; those that have ended are taken off at the left.
 
-    ``unstarted``: how often a child died before it came to the first of them.
+    ``unstarted``: how often a child died before it came to the first of them. ``prepares``: the child may do something
+    for all of them first; not again after it died of that.
     """
 
     lane: str
@@ -42,20 +43,22 @@ class Batch:
     alone: bool = False
     turn: Turn = Turn.IN_LINE
     unstarted: int = 0
+    prepares: bool = True
 
 
 @dataclass(slots=True)
 class Child:
     """A worker and what it is at.
 
-    ``started``: it is on the first item of its batch. ``dismissed``: it is killed and gets nothing more. ``deaf``: it
-    closed its stderr. ``lanes``: of what it has run. ``until``: when what it is at must have ended. ``verdict``: why it
-    is being stopped.
+    ``preparing``: it does something for all items of its batch. ``started``: it is on the first of them.
+    ``dismissed``: it is killed and gets nothing more. ``deaf``: it closed its stderr. ``lanes``: of what it has run.
+    ``until``: when what it is at must have ended. ``verdict``: why it is being stopped.
     """
 
     worker: Worker
     ready: bool = False
     batch: Batch | None = None
+    preparing: bool = False
     started: bool = False
     dismissed: bool = False
     deaf: bool = False

@@ -3,6 +3,10 @@
 Started by worker.py as ``python -m pillion.jobs.child FD PARENT MODULE:FUNCTION LIMITS CORES``. It says which item it
 is on before it starts it, so that a death blames that item alone. It dies with its parent: by the kernel's parent-death
 signal while it works, by the closed pipe while it waits.
+
+A module that can do something for several items at once has a function ``prepare`` beside the target: it is called with
+all items of a batch before the first of them, and keeps what it made in the process, where the target finds it. A death
+in there blames nobody: the batch is then run without it.
 """
 
 from __future__ import annotations
@@ -14,7 +18,7 @@ import os
 import resource
 import signal
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from multiprocessing.connection import Connection
 from pathlib import Path
@@ -33,6 +37,9 @@ STARTED = "started"
 
 BEAT = "beat"
 """Sent amid an item: a piece of it is done, and its time limit begins anew."""
+
+PREPARING = "preparing"
+"""Sent before something is done for all items of a batch: no item is to blame until one has started."""
 
 NEXT_ITEM = b"\x1e"
 """Written to stderr before each item: what follows is said about that one."""
@@ -73,18 +80,31 @@ def resident_bytes(pid: int | str = "self") -> int:
         return 0
 
 
-def serve(connection: Connection, function: Callable[[Any], Any], limits: Limits) -> None:
-    """Work until the parent closes the connection, or until this process is due to be replaced after a batch.
+def serve(
+    connection: Connection,
+    function: Callable[[Any], Any],
+    limits: Limits,
+    prepare: Callable[[Sequence[Any]], None] | None = None,
+) -> None:
+    """Work on batches until the parent closes the connection, or until this process is due to be replaced after one.
+
+    A batch comes as (items, whether to prepare them).
 
     A result that says ``last`` tells the parent that this process takes no more.
     """
     ran = 0
     while True:
         try:
-            batch = connection.recv()
+            batch, prepares = connection.recv()
         except (EOFError, OSError):
             return
         reach("child.batch")
+        if prepares and prepare is not None:
+            _mark_words()
+            connection.send(PREPARING)
+            reach("child.prepare")
+            with cores.at_work():
+                prepare(batch)
         for index, item in enumerate(batch):
             _mark_words()
             connection.send(STARTED)
@@ -159,11 +179,12 @@ def main() -> None:
     _stand_back()
     module, _, name = target.partition(":")
     connection = Connection(descriptor)
-    function = getattr(importlib.import_module(module), name)
+    code = importlib.import_module(module)
+    function, prepare = getattr(code, name), getattr(code, "prepare", None)
     pulse.listen(lambda: connection.send(BEAT))
     reach("child.ready")
     connection.send(READY)
-    serve(connection, function, limits)
+    serve(connection, function, limits, prepare)
     # Engines can take long to unload, and nothing here is left to be saved.
     os._exit(0)
 

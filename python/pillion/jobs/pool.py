@@ -21,7 +21,7 @@ from pillion.cores import Board
 from pillion.errors import ErrorClass, ItemError
 from pillion.failpoints import reach
 from pillion.jobs.batches import Batch, Child, Item, Turn, choose, is_cancelled, settle
-from pillion.jobs.child import BEAT, STARTED, Limits
+from pillion.jobs.child import BEAT, PREPARING, STARTED, Limits
 from pillion.jobs.worker import Worker, verdict
 
 _TICK_S = 0.1
@@ -93,6 +93,7 @@ class WorkerPool(Executor):
     ) -> list[Future[Any]]:
         """Hand (argument, deadline in seconds) pairs to one child, which runs them in order.
 
+        It may prepare several of them together first (see child.py), which may take as long as the longest item alone.
         A batch goes to a child that has run its ``lane`` before where one is free: that one has the engines loaded. One
         that is to be ``alone`` gets a child that has run nothing yet and that runs nothing afterwards. A future fails
         with ItemError of class ``timeout``, ``oom`` or ``crash``, which carries what the child wrote to stderr.
@@ -217,12 +218,13 @@ class WorkerPool(Executor):
             return
         reach("pool.give")
         child.batch = batch
-        child.started = False
+        child.started = child.preparing = False
         if batch.turn is Turn.AT_ONCE:
             self._spare_until = time.monotonic() + _SPARE_S
         child.lanes.add(batch.lane)
         child.until = time.monotonic() + batch.items[0].deadline_s
-        child.worker.send([item.argument for item in batch.items])
+        prepares = batch.prepares and len(batch.items) > 1
+        child.worker.send([item.argument for item in batch.items], prepares=prepares)
 
     def _listen(self) -> None:
         talkers = {child.worker.connection: child for child in self._children}
@@ -252,6 +254,10 @@ class WorkerPool(Executor):
                 return
             if child.batch is None:
                 return
+            if message == PREPARING:
+                child.preparing = True
+                child.until = time.monotonic() + max(item.deadline_s for item in child.batch.items)
+                return
             if message == STARTED:
                 self._note_start(child, child.batch)
                 return
@@ -277,6 +283,7 @@ class WorkerPool(Executor):
         if item.future.cancelled():
             self._take_back(child)
             return
+        child.preparing = False
         child.started = True
         child.until = time.monotonic() + item.deadline_s
 
@@ -326,6 +333,11 @@ class WorkerPool(Executor):
             return
         batch = child.batch
         if batch is None:
+            return
+        if child.preparing:
+            # What it was doing for all of them killed it. One by one, the item that is at fault will show.
+            batch.prepares = False
+            self._waiting.appendleft(batch)
             return
         if not child.started and child.verdict is None and batch.unstarted < _MAX_FAILED_STARTS:
             # It died before it came to the next item: nothing in there is to blame.

@@ -73,10 +73,13 @@ class Worker:
         self.hear()
         return self._tail.decode("utf-8", errors="replace").strip()
 
-    def send(self, batch: list[Any]) -> bool:
-        """Hand over arguments; False if the child is gone, which its connection will tell."""
+    def send(self, batch: list[Any], *, prepares: bool) -> bool:
+        """Hand over arguments; False if the child is gone, which its connection will tell.
+
+        ``prepares``: it may do something for all of them before it begins the first.
+        """
         try:
-            self.connection.send(batch)
+            self.connection.send((batch, prepares))
         except (BrokenPipeError, ConnectionResetError):
             return False
         return True

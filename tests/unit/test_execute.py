@@ -1,0 +1,94 @@
+"""Tasks that are worked on together: what one gets from it, and that nothing is lost where it does not work."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from pillion import execute, generators
+from pillion.execute import ExecutionTask
+from pillion.model import DEFAULT_VARIANT, GenerationRequest, Produced, Recipe, SidecarFormat, SidecarKind
+
+
+class Together:
+    """Answers with what it prepared, or with "alone"."""
+
+    kind = SidecarKind.TRANSCRIPT
+    name = "together"
+    version = 1
+    fails = False
+
+    def __init__(self) -> None:
+        self.seen: list[list[str]] = []
+
+    def accepts(self, mime: str) -> bool:
+        return True
+
+    def recipe(self, mime: str, variant: str, settings: Mapping[str, Any]) -> Recipe:
+        return Recipe(generator=self.name, version=self.version)
+
+    def prepare(self, requests: Sequence[GenerationRequest]) -> Sequence[Any]:
+        self.seen.append([request.source.name for request in requests])
+        if self.fails:
+            raise RuntimeError("no")
+        return [None if request.source.name == "left" else request.source.name for request in requests]
+
+    def generate(self, request: GenerationRequest) -> tuple[Produced, ...]:
+        data = (request.prepared or "alone").encode()
+        return (Produced(variant=DEFAULT_VARIANT, format=SidecarFormat.JSON, data=data),)
+
+
+@pytest.fixture
+def together(monkeypatch: pytest.MonkeyPatch) -> Together:
+    made = Together()
+    monkeypatch.setattr(generators, "find", lambda kind, mime: made)
+    return made
+
+
+def task(folder: Path, name: str, *, missing: bool = False) -> ExecutionTask:
+    path = folder / name
+    path.write_text("some sound")
+    stat = path.stat()
+    if missing:
+        path.unlink()
+    return ExecutionTask(
+        kind=SidecarKind.TRANSCRIPT,
+        variants=(DEFAULT_VARIANT,),
+        mime="audio/wav",
+        sources=((os.fsencode(path), stat.st_size, stat.st_mtime_ns),),
+        settings={},
+        texts={},
+        staging=str(folder / f"staged.{name}"),
+    )
+
+
+def made(one: ExecutionTask) -> str:
+    result = execute.execute(one).result
+    assert isinstance(result, tuple), result
+    return result[0].path.read_text()
+
+
+def test_each_task_gets_what_was_prepared_for_it_once(together: Together, tmp_path: Path) -> None:
+    first, left, gone, last = (task(tmp_path, name, missing=name == "gone") for name in ("a", "left", "gone", "b"))
+    execute.prepare([first, left, gone, last])
+    assert together.seen == [["a", "left", "b"]]
+    assert [made(one) for one in (last, left, first, first)] == ["b", "alone", "a", "alone"]
+    assert not isinstance(execute.execute(gone).result, tuple)
+
+
+def test_what_was_prepared_of_a_file_that_changes_is_not_used(together: Together, tmp_path: Path) -> None:
+    first, last = task(tmp_path, "a"), task(tmp_path, "b")
+    execute.prepare([first, last])
+    (tmp_path / "a").write_text("another sound")
+    assert not isinstance(execute.execute(first).result, tuple)
+
+
+def test_tasks_are_made_alone_where_it_fails(together: Together, tmp_path: Path) -> None:
+    together.fails = True
+    first, last = task(tmp_path, "a"), task(tmp_path, "b")
+    execute.prepare([first, last])
+    assert (made(first), made(last)) == ("alone", "alone")
