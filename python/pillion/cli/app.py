@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import gc
+import logging
 import os
 import signal
 import sys
@@ -92,5 +93,7 @@ def tune_collector() -> None:
 def main() -> None:
     """Entry point. SIGTERM stops as Ctrl-C does."""
     tune_collector()
+    # What SQLAlchemy logs when Ctrl-C comes amid the closing of a connection, it raises as well.
+    logging.getLogger("sqlalchemy").addHandler(logging.NullHandler())
     signal.signal(signal.SIGTERM, _terminate)
     app()
