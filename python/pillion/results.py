@@ -5,12 +5,13 @@ The JSON is deterministic: sorted keys, numbers rounded, one newline at the end.
 
 from __future__ import annotations
 
+import functools
 import json
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from typing import Any
 
-OCR_SCHEMA_VERSION = 1
+OCR_SCHEMA_VERSION = 2
 TRANSCRIPT_SCHEMA_VERSION = 1
 
 Box = tuple[float, float, float, float]
@@ -24,26 +25,29 @@ def sidecar_json(document: Mapping[str, Any]) -> str:
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class OcrWord:
-    """One word. ``confidence`` is 0 to 100; an ``uncertain`` word is more likely wrong than right."""
+    """One word. ``confidence`` is 0 to 100; an ``uncertain`` word is more likely wrong than right.
+
+    A word of a PDF's own text has no confidence.
+    """
 
     text: str
-    confidence: float
+    confidence: float | None
     box: Box
-    uncertain: bool
+    uncertain: bool = False
 
     def document(self) -> dict[str, Any]:
         """As stored."""
-        document: dict[str, Any] = {
-            "text": self.text,
-            "confidence": round(self.confidence, 1),
-            "box": _box(self.box),
-        }
-        return document | ({"uncertain": True} if self.uncertain else {})
+        document: dict[str, Any] = {"text": self.text, "box": _box(self.box)}
+        if self.confidence is not None:
+            document["confidence"] = round(self.confidence, 1)
+        if self.uncertain:
+            document["uncertain"] = True
+        return document
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class OcrLine:
-    """One line. A line of a PDF's own text layer has neither words nor box. ``paragraph``: one begins here."""
+    """One line. ``paragraph``: one begins here. In very long PDFs, lines of their own text have no words."""
 
     text: str
     words: tuple[OcrWord, ...] = ()
@@ -58,6 +62,12 @@ class OcrLine:
         return document | ({"paragraph": True} if self.paragraph else {})
 
 
+def mean_confidence(lines: Iterable[OcrLine]) -> float | None:
+    """Over all words that have one; None if none has."""
+    found = [word.confidence for line in lines for word in line.words if word.confidence is not None]
+    return sum(found) / len(found) if found else None
+
+
 @dataclass(frozen=True, kw_only=True, slots=True)
 class OcrPage:
     """One page.
@@ -68,7 +78,7 @@ class OcrPage:
 
     number: int
     source: str
-    """``ocr`` or ``text_layer``."""
+    """``ocr``, ``text_layer``, or ``mixed``: the words of pictures among those of the text layer."""
     width: float
     height: float
     unit: str
@@ -115,8 +125,7 @@ class OcrResult:
     @property
     def confidence(self) -> float | None:
         """Mean confidence of the words that were recognised."""
-        found = [word.confidence for page in self.pages for line in page.lines for word in line.words]
-        return sum(found) / len(found) if found else None
+        return mean_confidence(line for page in self.pages for line in page.lines)
 
     def to_json(self) -> str:
         """The bytes of the ``ocr`` sidecar, as text."""
@@ -221,6 +230,7 @@ def _box(box: Box) -> list[float]:
     return [_round(side) for side in box]
 
 
+@functools.lru_cache(maxsize=1 << 16)  # the boxes of a page share most of their sides
 def _round(value: float) -> float:
     """One decimal, and whole numbers without one."""
     rounded = round(float(value), 1)

@@ -18,6 +18,7 @@ from pillion.errors import ErrorClass, ItemError
 from pillion.generators import ALL, find
 from pillion.generators.base import Generator
 from pillion.model import KIND_VARIANTS, Empty, Generated, GenerationRequest, Produced, SidecarFormat, SidecarKind
+from pillion.results import OCR_SCHEMA_VERSION
 from tests.support import speech
 
 MIMES = {
@@ -28,6 +29,7 @@ MIMES = {
     "transcript": "audio/wav",
     "embeddings": "text/plain",
 }
+SCHEMAS = {SidecarKind.OCR: OCR_SCHEMA_VERSION}
 by_name = pytest.mark.parametrize("generator", ALL, ids=lambda generator: generator.name)
 
 
@@ -212,7 +214,9 @@ def check(kind: SidecarKind, made: Produced) -> None:
         assert made.data[:4] == b"RIFF"
         assert made.data[8:12] == b"WEBP"
         return
-    schema = json.loads((resources.files("pillion") / "schemas" / f"{kind.value}-1.json").read_text())
+    schema = json.loads(
+        (resources.files("pillion") / "schemas" / f"{kind.value}-{SCHEMAS.get(kind, 1)}.json").read_text()
+    )
     jsonschema.Draft202012Validator.check_schema(schema)
     if made.format is SidecarFormat.JSON:
         document = json.loads(made.data)

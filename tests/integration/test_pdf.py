@@ -11,7 +11,7 @@ from PIL import Image
 from pillion.engines import pdfium
 from pillion.errors import ErrorClass, ItemError
 from pillion.generators import reading
-from pillion.generators._pdf import _is_real_text
+from pillion.generators._realtext import is_text
 from pillion.results import OcrResult
 from tests.support import media
 
@@ -24,7 +24,7 @@ def test_the_text_layer_is_used(text_pdf: Path, monkeypatch: pytest.MonkeyPatch)
     def forbidden(*_: object) -> None:
         raise AssertionError("a page with text was rendered")
 
-    monkeypatch.setattr(pdfium.Page, "render", forbidden)
+    monkeypatch.setattr(pdfium.Page, "gray", forbidden)
     result = read(text_pdf)
     assert [page.source for page in result.pages] == ["text_layer", "text_layer"]
     assert media.character_error_rate(media.PAGE_TEXT, result.pages[0].text) == 0
@@ -56,7 +56,7 @@ def test_pages_are_treated_one_by_one(tmp_path: Path) -> None:
 def test_a_page_as_wide_as_a_house_takes_little_memory(tmp_path: Path) -> None:
     path = media.write_pdf(tmp_path / "wide.pdf", [Image.new("L", (400, 600), 255)], page_size=(14_000, 14_000))
     with pdfium.opened(path) as document, document.page(0) as page:
-        assert page.render(300 / 72).size <= 3 * pdfium.MAX_PIXELS * 1.01
+        assert page.gray(300 / 72).size <= pdfium.MAX_PIXELS * 1.01
     assert read(path).text == ""
 
 
@@ -78,7 +78,7 @@ def test_rendering_is_upright_rgb(text_pdf: Path) -> None:
     with pdfium.opened(text_pdf) as document:
         assert len(document) == 2
         with document.page(0) as page:
-            colour, gray = page.render(1.0), page.render(1.0, gray=True)
+            colour, gray = page.render(1.0), page.gray(1.0)
     assert colour.shape == (842, 595, 3)
     assert gray.shape == (842, 595)
     assert colour.flags.c_contiguous
@@ -90,7 +90,7 @@ def test_rendering_is_upright_rgb(text_pdf: Path) -> None:
     ("text", "real"),
     [
         ("The oldest map shows an island.", True),
-        ("Page 3", False),
+        ("Page 3", True),
         ("", False),
         ("\ufffd" * 40, False),
         ("\ue012\ue044" * 20, False),
@@ -98,4 +98,4 @@ def test_rendering_is_upright_rgb(text_pdf: Path) -> None:
     ],
 )
 def test_what_counts_as_real_text(text: str, real: bool) -> None:
-    assert _is_real_text(text) is real
+    assert is_text(text) is real

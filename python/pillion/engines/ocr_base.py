@@ -70,6 +70,9 @@ class OcrEngine(Protocol):
 
     def version(self) -> str: ...
 
-    def reader(self, languages: Sequence[str], tessdata: str | None) -> OcrReader:
-        """The engine with its languages loaded, kept for the next call. Raises ItemError (missing_tool)."""
+    def reader(self, languages: Sequence[str], tessdata: str | None, which: int = 0) -> OcrReader:
+        """The engine with its languages loaded, kept for the next call. Raises ItemError (missing_tool).
+
+        A reader serves one thread at a time; another thread asks for another ``which``.
+        """
         ...

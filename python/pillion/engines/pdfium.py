@@ -1,9 +1,13 @@
-"""PDFium through pypdfium2: pages as pixels and as text. The only importer of ``pypdfium2``."""
+"""PDFium through pypdfium2: pages as pixels and as text. It and ``pdfium_text`` alone import ``pypdfium2``."""
 
 from __future__ import annotations
 
 import contextlib
+import ctypes
 import importlib.util
+import math
+import threading
+import time
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
@@ -12,6 +16,8 @@ from typing import TYPE_CHECKING
 import numpy as np
 from numpy.typing import NDArray
 
+from pillion.engines import pdfium_text
+from pillion.engines.pdfium_text import Box, Drawn, TextLayer
 from pillion.errors import ErrorClass, ItemError
 
 if TYPE_CHECKING:
@@ -21,6 +27,9 @@ NAME = "pdfium"
 POINTS_PER_INCH = 72
 MAX_PIXELS = 16_000_000
 """No page is rendered larger, however wide it is."""
+
+LOCK = threading.RLock()
+"""PDFium works in one thread at a time. Whoever calls it holds this, and for no longer than a call takes."""
 
 
 def missing() -> str | None:
@@ -46,47 +55,73 @@ class Page:
     @property
     def size(self) -> tuple[float, float]:
         """Width and height in points."""
-        width, height = self.page.get_size()
+        with LOCK:
+            width, height = self.page.get_size()
         return float(width), float(height)
 
-    def text(self) -> str:
-        """The text layer in reading order, lines parted by newlines; empty when there is none."""
-        textpage = self.page.get_textpage()
-        try:
-            text: str = textpage.get_text_range()
-        finally:
-            textpage.close()
-        # PDFium marks a hyphen at a line's end with a non-character.
-        return text.replace("\r\n", "\n").replace("\ufffe", "-").replace("\x02", "-").replace("\x00", "")
+    def text(self) -> TextLayer:
+        """The text layer, character by character, in reading order."""
+        with LOCK:
+            return pdfium_text.text_layer(self.page)
 
-    def image_share(self) -> float:
-        """How much of the page raster pictures cover at most, 0 to 1; 1 counts for anything drawn but no text."""
-        import pypdfium2.raw as raw
+    def drawn(self, text: TextLayer) -> Drawn:
+        """What is on the page beside the text that is seen."""
+        with LOCK:
+            return pdfium_text.drawn(self.page, text)
 
-        width, height = self.size
-        covered = 0.0
-        for item in self.page.get_objects(max_depth=3):
-            if item.type == raw.FPDF_PAGEOBJ_IMAGE:
-                left, bottom, right, top = item.get_bounds()
-                covered = max(covered, abs((right - left) * (top - bottom)))
-        return min(1.0, covered / max(1.0, width * height))
+    def render(self, scale: float) -> NDArray[np.uint8]:
+        """RGB pixels, shape (H, W, 3), at ``scale`` pixels per point (less on very large pages)."""
+        scale = _bounded(scale, self.size)
+        with LOCK:
+            bitmap = self.page.render(scale=scale, rev_byteorder=True)
+            try:
+                pixels = np.array(bitmap.to_numpy(), dtype=np.uint8, order="C")
+            finally:
+                bitmap.close()
+        return pixels[:, :, :3]
 
-    def blank(self) -> bool:
-        """Whether nothing at all is drawn on the page."""
-        import pypdfium2.raw as raw
+    def gray(self, scale: float, box: Box | None = None, *, until: float = math.inf) -> NDArray[np.uint8]:
+        """Gray pixels of the page, or of ``box`` in points, shape (H, W); ``scale`` as for :meth:`render`.
 
-        return int(raw.FPDFPage_CountObjects(self.page)) == 0
+        Raises ItemError (timeout) when drawing is not done at ``until``, by the monotonic clock.
+        """
+        size = self.size
+        left, top, right, bottom = box or (0.0, 0.0, *size)
+        scale = _bounded(scale, (right - left, bottom - top))
+        width, height = (max(1, math.ceil(side * scale)) for side in (right - left, bottom - top))
+        pixels = np.full((height, width), 255, dtype=np.uint8)
+        area = (-round(left * scale), -round(top * scale), math.ceil(size[0] * scale), math.ceil(size[1] * scale))
+        with LOCK:
+            _draw(self.page, pixels, area, until)
+        return pixels
 
-    def render(self, scale: float, *, gray: bool = False) -> NDArray[np.uint8]:
-        """Pixels at ``scale`` pixels per point (less on very large pages): (H, W, 3) RGB, or (H, W) gray."""
-        width, height = self.size
-        scale = min(scale, (MAX_PIXELS / max(1.0, width * height)) ** 0.5)
-        bitmap = self.page.render(scale=scale, grayscale=gray, rev_byteorder=not gray)
-        try:
-            pixels = np.array(bitmap.to_numpy(), dtype=np.uint8, order="C")
-        finally:
-            bitmap.close()
-        return pixels.reshape(pixels.shape[:2]) if gray else pixels[:, :, :3]
+
+def _bounded(scale: float, size: tuple[float, float]) -> float:
+    return float(min(scale, (MAX_PIXELS / max(1.0, size[0] * size[1])) ** 0.5))
+
+
+def _draw(page: pypdfium2.PdfPage, pixels: NDArray[np.uint8], area: tuple[int, int, int, int], until: float) -> None:
+    """Draw the page into ``pixels`` (H, W). ``area``: where the whole page lies in them, as x, y, width, height."""
+    import pypdfium2
+    import pypdfium2.raw as raw
+
+    height, width = pixels.shape
+    bitmap = raw.FPDFBitmap_CreateEx(width, height, raw.FPDFBitmap_Gray, pixels.ctypes.data, width)
+    if not bitmap:
+        raise ItemError(ErrorClass.OOM, "there is no memory for the pixels of a page")
+    pause = raw.IFSDK_PAUSE(version=1)
+    pause.NeedToPauseNow = type(pause.NeedToPauseNow)(lambda _: time.monotonic() > until)
+    try:
+        status = raw.FPDF_RenderPageBitmap_Start(
+            bitmap, page, *area, 0, raw.FPDF_ANNOT | raw.FPDF_GRAYSCALE, ctypes.byref(pause)
+        )
+        raw.FPDF_RenderPage_Close(page)
+    finally:
+        raw.FPDFBitmap_Destroy(bitmap)
+    if status == raw.FPDF_RENDER_TOBECONTINUED:
+        raise ItemError(ErrorClass.TIMEOUT, "the page takes too long to draw")
+    if status != raw.FPDF_RENDER_DONE:
+        raise pypdfium2.PdfiumError("the page cannot be drawn")
 
 
 @dataclass(frozen=True, slots=True)
@@ -103,16 +138,18 @@ class Document:
         """The page with this number, from 0. Raises ItemError (corrupt) when it cannot be read."""
         import pypdfium2
 
-        try:
-            page = self.document[number]
-        except pypdfium2.PdfiumError as error:
-            raise ItemError(ErrorClass.CORRUPT, f"page {number + 1} of the PDF is damaged") from error
+        with LOCK:
+            try:
+                page = self.document[number]
+            except pypdfium2.PdfiumError as error:
+                raise ItemError(ErrorClass.CORRUPT, f"page {number + 1} of the PDF is damaged") from error
         try:
             yield Page(page)
         except pypdfium2.PdfiumError as error:
             raise ItemError(ErrorClass.CORRUPT, f"page {number + 1} of the PDF cannot be drawn") from error
         finally:
-            page.close()
+            with LOCK:
+                page.close()
 
 
 @contextlib.contextmanager
@@ -126,16 +163,18 @@ def opened(path: Path) -> Iterator[Document]:
     try:
         # A Python file: the name need not be UTF-8.
         with path.open("rb") as stream:
-            try:
-                document = pypdfium2.PdfDocument(stream)
-            except pypdfium2.PdfiumError as error:
-                raise _typed(error) from error
+            with LOCK:
+                try:
+                    document = pypdfium2.PdfDocument(stream)
+                except pypdfium2.PdfiumError as error:
+                    raise _typed(error) from error
             try:
                 if len(document) == 0:
                     raise ItemError(ErrorClass.CORRUPT, "the PDF has no pages")
                 yield Document(document)
             finally:
-                document.close()
+                with LOCK:
+                    document.close()
     except FileNotFoundError as error:
         raise ItemError(ErrorClass.MISSING_SOURCE, "the file is no longer there") from error
     except OSError as error:

@@ -33,13 +33,16 @@ def version() -> str:
     return str(_module().tesseract_version()).split()[1]
 
 
-def reader(languages: Sequence[str], tessdata: str | None) -> Reader:
-    """Tesseract with ``languages`` loaded from ``tessdata`` (None: found). Raises ItemError (missing_tool)."""
-    return _reader("+".join(languages), str(models.tessdata(languages, tessdata)))
+def reader(languages: Sequence[str], tessdata: str | None, which: int = 0) -> Reader:
+    """Tesseract with ``languages`` loaded from ``tessdata`` (None: found). Raises ItemError (missing_tool).
+
+    For each ``which`` another one, for another thread.
+    """
+    return _reader("+".join(languages), str(models.tessdata(languages, tessdata)), which)
 
 
-@functools.lru_cache(maxsize=2)
-def _reader(languages: str, tessdata: str) -> Reader:
+@functools.lru_cache(maxsize=8)
+def _reader(languages: str, tessdata: str, which: int) -> Reader:
     module = _module()
     try:
         api = module.PyTessBaseAPI(path=tessdata, lang=languages, psm=module.PSM.AUTO, oem=module.OEM.LSTM_ONLY)

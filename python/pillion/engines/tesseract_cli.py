@@ -38,7 +38,7 @@ def version() -> str:
     return str(pytesseract.get_tesseract_version())
 
 
-def reader(languages: Sequence[str], tessdata: str | None) -> Reader:
+def reader(languages: Sequence[str], tessdata: str | None, which: int = 0) -> Reader:
     """Raises ItemError (missing_tool) when a language's data is not installed."""
     return Reader("+".join(languages), str(models.tessdata(languages, tessdata)))
 

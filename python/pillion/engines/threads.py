@@ -30,13 +30,14 @@ def limit_to(share: float) -> None:
     os.environ["OMP_THREAD_LIMIT"] = str(max(1, int(available() * share)))
 
 
-def spread(tasks: Iterable[Callable[[], R]]) -> Iterator[R]:
+def spread(tasks: Iterable[Callable[[], R]], at_most: int = 64) -> Iterator[R]:
     """The results of ``tasks``, in order. They run in this thread, and in one more for each core that is free.
 
+    ``at_most``: threads, this one included.
     ``tasks`` is read in this thread, only a little ahead of the work, so it may make each task at some cost. A task
     that raises does so here, when it is its turn. Worth it for tasks that let go of the GIL for some 10 ms or more.
     """
-    crew: _Crew[R] = _Crew()
+    crew: _Crew[R] = _Crew(at_most)
     futures: deque[Future[R]] = deque()
     try:
         for task in tasks:
@@ -56,7 +57,8 @@ def spread(tasks: Iterable[Callable[[], R]]) -> Iterator[R]:
 class _Crew(Generic[R]):
     """Tasks that wait, and the threads that help with them."""
 
-    def __init__(self) -> None:
+    def __init__(self, at_most: int) -> None:
+        self._at_most = at_most
         self._lock = threading.Lock()
         self._waiting: deque[tuple[Callable[[], R], Future[R]]] = deque()
         self._helpers: set[threading.Thread] = set()
@@ -66,7 +68,7 @@ class _Crew(Generic[R]):
         future: Future[R] = Future()
         with self._lock:
             self._waiting.append((task, future))
-        extra = cores.take(available()) if self.is_behind() else None
+        extra = cores.take(min(self._at_most, available())) if self.is_behind() else None
         if extra is not None:
             helper = threading.Thread(target=self._help, args=(extra,), name="pillion-helper", daemon=True)
             with self._lock:

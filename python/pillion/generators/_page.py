@@ -15,7 +15,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from pillion.engines.ocr_base import Box, Look, OcrReader, Seen, SeenLine, SeenWord
-from pillion.results import OcrLine, OcrPage, OcrWord
+from pillion.results import OcrLine, OcrPage, OcrWord, mean_confidence
 
 LOOK_PIXELS = 2_500_000
 """About an A4 page at 150 dpi: at this size print of normal size is in the best range already."""
@@ -80,19 +80,23 @@ def read_page(source: PageSource, reader: OcrReader) -> PageReading:
 
 
 def ocr_page(
-    number: int, size: tuple[float, float], unit: str, lines: tuple[OcrLine, ...], rotation: int = 0
+    number: int,
+    size: tuple[float, float],
+    unit: str,
+    lines: tuple[OcrLine, ...],
+    rotation: int = 0,
+    source: str = "ocr",
 ) -> OcrPage:
     """A page that was read, as it is stored."""
-    found = [word.confidence for line in lines for word in line.words]
     return OcrPage(
         number=number,
-        source="ocr",
+        source=source,
         width=size[0],
         height=size[1],
         unit=unit,
         lines=lines,
         rotation=rotation,
-        confidence=sum(found) / len(found) if found else None,
+        confidence=mean_confidence(lines),
     )
 
 

@@ -26,7 +26,7 @@ class OcrGenerator:
 
     kind = SidecarKind.OCR
     name = "ocr"
-    version = 1
+    version = 2
 
     def accepts(self, mime: str) -> bool:
         """Raster images and PDFs."""

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import functools
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -11,11 +10,12 @@ import numpy as np
 from numpy.typing import NDArray
 
 from pillion.engines import pdfium, tesseract_api, tesseract_cli
-from pillion.engines.ocr_base import OcrEngine, OcrReader
+from pillion.engines.ocr_base import OcrEngine
 from pillion.errors import ErrorClass, ItemError
 from pillion.generators._page import LOOK_PIXELS, MAX_UPSCALE, READ_PIXELS, ocr_page, read_page, scale_for
 from pillion.generators._pdf import read_pdf
 from pillion.generators._pixels import dark_on_light, enlarged, gray_of
+from pillion.generators._readers import Readers
 from pillion.generators.pictures import Picture, opened
 from pillion.results import OcrPage, OcrResult
 
@@ -24,12 +24,11 @@ def read(path: Path, *, is_pdf: bool, languages: Sequence[str], tessdata: str | 
     """The text of a file; pages without lines where there is none. Raises ItemError."""
     engine = ocr_engine()
     # A PDF with real text on all pages needs no Tesseract, so it is loaded when the first picture comes.
-    reader = functools.cache(lambda: engine.reader(tuple(languages), tessdata))
-    pages, notes = read_pdf(path, reader) if is_pdf else ([_image_page(path, reader())], [])
-    used = any(page.source == "ocr" for page in pages)
+    readers = Readers(engine, languages, tessdata)
+    pages, notes = read_pdf(path, readers) if is_pdf else ([_image_page(path, readers)], [])
     return OcrResult(
-        engine=engine.NAME if used else pdfium.NAME,
-        engine_version=engine.version() if used else pdfium.version(),
+        engine=engine.NAME if readers.lent else pdfium.NAME,
+        engine_version=engine.version() if readers.lent else pdfium.version(),
         languages=tuple(languages),
         pages=tuple(pages),
         notes=tuple(notes),
@@ -75,7 +74,8 @@ class _ImageSource:
         return enlarged(gray, round(self.picture.width * scale), round(self.picture.height * scale))
 
 
-def _image_page(path: Path, reader: OcrReader) -> OcrPage:
+def _image_page(path: Path, readers: Readers) -> OcrPage:
     picture = opened(path)
-    reading = read_page(_ImageSource(picture), reader)
+    with readers() as reader:
+        reading = read_page(_ImageSource(picture), reader)
     return ocr_page(1, (picture.width, picture.height), "pixel", reading.lines, reading.rotation)
