@@ -9,7 +9,8 @@ Open a library::
         library.run()
 
 or use the parts alone: :func:`thumbnail`, :func:`decode`, :func:`hash_file`, :func:`ocr`, :func:`transcribe`,
-:func:`embed`. Names are imported when they are first used, so that ``import pillion`` is quick and needs no engine.
+:func:`embed`, :func:`export`. Names are imported when they are first used, so that ``import pillion`` is quick and
+needs no engine.
 """
 
 from __future__ import annotations
@@ -20,6 +21,7 @@ from typing import TYPE_CHECKING, Any
 if TYPE_CHECKING:
     from pillion._core import HashResult, hash_bytes, hash_file
     from pillion.errors import ErrorClass, ItemError, LibraryError, PillionError, UsageError
+    from pillion.exporting import export
     from pillion.generators.formats import FormatRow
     from pillion.indexer import IndexReport
     from pillion.library import Library
@@ -33,6 +35,7 @@ if TYPE_CHECKING:
 _HOMES = {
     "pillion._core": ("HashResult", "hash_bytes", "hash_file", "__version__"),
     "pillion.errors": ("ErrorClass", "ItemError", "LibraryError", "PillionError", "UsageError"),
+    "pillion.exporting": ("export",),
     "pillion.generators.formats": ("FormatRow",),
     "pillion.indexer": ("IndexReport",),
     "pillion.library": ("Library",),
@@ -68,6 +71,7 @@ __all__ = [
     "WorkReport",
     "decode",
     "embed",
+    "export",
     "file_thumbnail",
     "formats",
     "hash_bytes",

@@ -7,9 +7,12 @@ from __future__ import annotations
 
 import functools
 import json
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Iterator, Mapping
+from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import Any
+
+from pillion.errors import ErrorClass, ItemError
 
 OCR_SCHEMA_VERSION = 2
 TRANSCRIPT_SCHEMA_VERSION = 1
@@ -44,6 +47,16 @@ class OcrWord:
             document["uncertain"] = True
         return document
 
+    @classmethod
+    def parse(cls, document: Mapping[str, Any]) -> OcrWord:
+        """What :meth:`document` gave."""
+        return cls(
+            text=document["text"],
+            confidence=document.get("confidence"),
+            box=_parsed_box(document["box"]),
+            uncertain=document.get("uncertain", False),
+        )
+
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class OcrLine:
@@ -60,6 +73,16 @@ class OcrLine:
         if self.box is not None:
             document["box"] = _box(self.box)
         return document | ({"paragraph": True} if self.paragraph else {})
+
+    @classmethod
+    def parse(cls, document: Mapping[str, Any]) -> OcrLine:
+        """What :meth:`document` gave."""
+        return cls(
+            text=document["text"],
+            words=tuple(map(OcrWord.parse, document["words"])),
+            box=_parsed_box(document["box"]) if "box" in document else None,
+            paragraph=document.get("paragraph", False),
+        )
 
 
 def mean_confidence(lines: Iterable[OcrLine]) -> float | None:
@@ -106,6 +129,15 @@ class OcrPage:
             "lines": [line.document() for line in self.lines],
         }
 
+    @classmethod
+    def parse(cls, document: Mapping[str, Any]) -> OcrPage:
+        """What :meth:`document` gave."""
+        return cls(
+            **{name: document[name] for name in ("number", "source", "width", "height", "unit", "rotation")},
+            lines=tuple(map(OcrLine.parse, document["lines"])),
+            confidence=document["mean_confidence"],
+        )
+
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class OcrResult:
@@ -142,6 +174,18 @@ class OcrResult:
                 "notes": list(self.notes),
             }
         )
+
+    @classmethod
+    def from_json(cls, text: str | bytes) -> OcrResult:
+        """What :meth:`to_json` wrote, in this version or an older one. Raises ItemError (corrupt)."""
+        with _reading("ocr", text) as document:
+            return cls(
+                engine=document["engine"]["name"],
+                engine_version=document["engine"]["version"],
+                languages=tuple(document["languages"]),
+                pages=tuple(map(OcrPage.parse, document["pages"])),
+                notes=tuple(document["notes"]),
+            )
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -213,6 +257,39 @@ class TranscriptResult:
             }
         )
 
+    @classmethod
+    def from_json(cls, text: str | bytes) -> TranscriptResult:
+        """What :meth:`to_json` wrote, in this version or an older one. Raises ItemError (corrupt)."""
+        with _reading("transcript", text) as document:
+            return cls(
+                engine=document["engine"]["name"],
+                engine_version=document["engine"]["version"],
+                model=document["engine"]["model"],
+                language=document["language"],
+                language_probability=document["language_probability"],
+                duration=document["duration"],
+                segments=tuple(map(_parsed_segment, document["segments"])),
+                dropped=tuple(DroppedSegment(**segment) for segment in document["dropped"]),
+                notes=tuple(document["notes"]),
+            )
+
+
+def _parsed_segment(document: Mapping[str, Any]) -> TranscriptSegment:
+    words = tuple(TranscriptWord(**word) for word in document["words"])
+    return TranscriptSegment(text=document["text"], start=document["start"], end=document["end"], words=words)
+
+
+@contextmanager
+def _reading(kind: str, text: str | bytes) -> Iterator[dict[str, Any]]:
+    """The JSON object of a sidecar of ``kind``; what it lacks or has too much of becomes an ItemError."""
+    try:
+        document = json.loads(text)
+        if document["kind"] != kind:
+            raise ItemError(ErrorClass.CORRUPT, f"the sidecar is one of {document['kind']}, not of {kind}")
+        yield document
+    except (ValueError, KeyError, TypeError, AttributeError) as error:
+        raise ItemError(ErrorClass.CORRUPT, f"the sidecar is not whole ({type(error).__name__}: {error})") from error
+
 
 def _segment(segment: TranscriptSegment) -> dict[str, Any]:
     words = [
@@ -224,6 +301,11 @@ def _segment(segment: TranscriptSegment) -> dict[str, Any]:
 
 def _span(start: float, end: float) -> dict[str, float]:
     return {"start": round(start, 2), "end": round(end, 2)}
+
+
+def _parsed_box(sides: list[float]) -> Box:
+    left, top, right, bottom = sides
+    return left, top, right, bottom
 
 
 def _box(box: Box) -> list[float]:

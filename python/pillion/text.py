@@ -27,7 +27,7 @@ def ocr(path: str | os.PathLike[str], *, languages: Sequence[str] = ("eng",)) ->
     from pillion.generators.ocr import PDF, OcrGenerator
 
     source = Path(path)
-    mime = _sniffed(source)
+    mime = sniffed(source)
     if not OcrGenerator().accepts(mime):
         raise ItemError(ErrorClass.UNSUPPORTED, f"text can be read in images and PDFs, and this is {mime}")
     return reading.read(source, is_pdf=mime == PDF, languages=languages)
@@ -54,7 +54,8 @@ def embed(texts: Sequence[str]) -> NDArray[np.float32]:
     return minilm.embed(texts)
 
 
-def _sniffed(path: Path) -> str:
+def sniffed(path: Path) -> str:
+    """The type of a file by its first bytes. Raises ItemError (missing_source, io_transient)."""
     from pillion import _core
 
     try:
