@@ -6,12 +6,13 @@ import contextlib
 import ctypes
 import importlib.util
 import math
+import re
 import threading
 import time
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, BinaryIO
 
 import numpy as np
 from numpy.typing import NDArray
@@ -27,6 +28,9 @@ NAME = "pdfium"
 POINTS_PER_INCH = 72
 MAX_PIXELS = 16_000_000
 """No page is rendered larger, however wide it is."""
+
+_MENDED_BYTES = 256 << 20
+_CATALOG = re.compile(rb"\b(\d+)\s+(\d+)\s+obj\s*<<[^>]{0,200}?/Type\s*/Catalog\b")
 
 LOCK = threading.RLock()
 """PDFium works in one thread at a time. Whoever calls it holds this, and for no longer than a call takes."""
@@ -126,9 +130,10 @@ def _draw(page: pypdfium2.PdfPage, pixels: NDArray[np.uint8], area: tuple[int, i
 
 @dataclass(frozen=True, slots=True)
 class Document:
-    """An open PDF."""
+    """An open PDF. ``mended``: it lacks its end, and was opened by what is left."""
 
     document: pypdfium2.PdfDocument
+    mended: bool = False
 
     def __len__(self) -> int:
         return len(self.document)
@@ -163,15 +168,17 @@ def opened(path: Path) -> Iterator[Document]:
     try:
         # A Python file: the name need not be UTF-8.
         with path.open("rb") as stream:
+            mended = False
             with LOCK:
                 try:
                     document = pypdfium2.PdfDocument(stream)
                 except pypdfium2.PdfiumError as error:
-                    raise _typed(error) from error
+                    document = _mended(stream, error)
+                    mended = True
             try:
                 if len(document) == 0:
                     raise ItemError(ErrorClass.CORRUPT, "the PDF has no pages")
-                yield Document(document)
+                yield Document(document, mended)
             finally:
                 with LOCK:
                     document.close()
@@ -179,6 +186,26 @@ def opened(path: Path) -> Iterator[Document]:
         raise ItemError(ErrorClass.MISSING_SOURCE, "the file is no longer there") from error
     except OSError as error:
         raise ItemError(ErrorClass.IO_TRANSIENT, f"the file cannot be read ({error.strerror})") from error
+
+
+def _mended(stream: BinaryIO, error: pypdfium2.PdfiumError) -> pypdfium2.PdfDocument:
+    """A file that was cut short, up to its last whole object, with a trailer that names its catalog.
+
+    PDFium finds the other objects by itself.
+    """
+    import pypdfium2
+    import pypdfium2.raw as raw
+
+    stream.seek(0)
+    data = stream.read(_MENDED_BYTES + 1) if error.err_code == raw.FPDF_ERR_FORMAT else b""
+    catalogs = _CATALOG.findall(data)
+    if not catalogs or len(data) > _MENDED_BYTES:
+        raise _typed(error) from error
+    whole = data[: data.rfind(b"endobj") + len(b"endobj")]
+    try:
+        return pypdfium2.PdfDocument(whole + b"\ntrailer\n<< /Root %s %s R >>\n%%%%EOF\n" % catalogs[-1])
+    except pypdfium2.PdfiumError:
+        raise _typed(error) from error
 
 
 def _typed(error: pypdfium2.PdfiumError) -> ItemError:

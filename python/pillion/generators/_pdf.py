@@ -68,6 +68,8 @@ def read_pdf(path: Path, readers: Readers) -> tuple[list[OcrPage], list[str]]:
     """The pages that can be read, and notes on what was left out. Raises ItemError when there is no page at all."""
     with pdfium.opened(path) as document:
         notes = _Notes()
+        if document.mended:
+            notes.add("the PDF is cut short or damaged, so pages may be missing")
         drafts = list(_drafts(document, notes))
         open_ = [draft for draft in drafts if draft.read]
         left_out = {draft.number for draft in open_[MAX_OCR_PAGES:]}
@@ -83,7 +85,7 @@ def read_pdf(path: Path, readers: Readers) -> tuple[list[OcrPage], list[str]]:
                 pages.append(_text_page(draft))
             else:
                 pages.append(recognised.get(draft.number) or _text_page(draft))
-        if not pages:
+        if not pages or (document.mended and not any(page.lines for page in pages)):
             raise notes.error()
         return pages, notes.texts()
 
