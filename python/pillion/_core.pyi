@@ -293,3 +293,51 @@ def srgb_from_pixels(
     ``pixels``: uint8, shape (H, W, 3) or (H, W, 4) with straight alpha, C-contiguous, upright. Alpha that is opaque
     everywhere is dropped. A profile that is damaged or of another colour model is left aside.
     """
+
+# pages ----------------------------------------------------------------------------------------------------------------
+# Gray pictures: uint8, shape (H, W), C-contiguous, at most 1,000,000 rows or columns; ValueError for others.
+
+@final
+class Look:
+    """What a look at a gray picture found: print or photograph, and how the print lies."""
+
+    @property
+    def is_paper(self) -> bool:
+        """A scan, a screenshot, or a page in a photograph; also a picture with nothing on it."""
+    @property
+    def print(self) -> float:
+        """The share of the places with something on them that look like print, 0 to 1."""
+    @property
+    def density(self) -> float:
+        """The share of all places that look like print, 0 to 1."""
+    @property
+    def skew(self) -> float:
+        """Degrees clockwise by which lines are turned from the nearest axis, -15 to 15."""
+    @property
+    def sideways(self) -> bool:
+        """Whether lines run downwards or upwards."""
+    @property
+    def uneven(self) -> float:
+        """By how much the brightness of the ground differs between places with print, 0 to 255."""
+    @property
+    def area(self) -> tuple[int, int, int, int]:
+        """Around all print: left, top, right, bottom in pixels; zeros if there is none."""
+
+def look(gray: NDArray[np.uint8]) -> Look:
+    """Look at a picture: a few milliseconds for a megapixel."""
+
+def levelled(gray: NDArray[np.uint8]) -> NDArray[np.uint8]:
+    """Paper in uneven light made evenly white: each pixel divided by the ground around it."""
+
+def warped(
+    gray: NDArray[np.uint8],
+    map: Sequence[float],
+    size: tuple[int, int],
+    *,
+    ground: int = 255,
+) -> NDArray[np.uint8]:
+    """A picture of ``size`` (H, W) seen through a projective map; ``ground`` where the picture has nothing.
+
+    ``map``: (a, b, c, d, e, f, g, h), by which (x, y) of the result shows ((ax + by + c) / w, (dx + ey + f) / w) of the
+    picture, w = gx + hy + 1. The middle of the first pixel is at (0.5, 0.5). Bilinear.
+    """

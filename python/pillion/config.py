@@ -45,7 +45,7 @@ policy = "{policy}"            # what this device generates: "mobile", "desktop"
 # variants = ["grid@2x", "detail@1x", "grid@3x"]
 # method = 2                  # WebP effort, 0 (fast) to 6 (small); or by variant: {{ "detail@1x" = 4 }}
 # [ocr]
-# languages = ["eng"]
+# languages = ["auto"]        # all that are installed, by page; or Tesseract's codes: ["eng", "deu"]
 # [transcript]
 # model = "base"
 # language = "en"             # leave out: detected

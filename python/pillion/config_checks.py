@@ -10,6 +10,7 @@ from typing import Any
 
 from pillion.errors import ConfigError
 from pillion.hours import parse_span
+from pillion.languages import AUTO
 from pillion.model import KIND_VARIANTS, THUMB_SPECS, TRANSCRIPT_LANGUAGES, WHISPER_SIZES, SidecarKind
 from pillion.toml_lines import key_lines
 
@@ -87,10 +88,10 @@ def _some_of(names: Sequence[str]) -> Check:
 
 
 def _languages(value: Any) -> str | None:
-    expected = 'a list of Tesseract\'s language codes, e.g. ["eng", "deu"]'
+    expected = 'a list of "auto" and Tesseract\'s language codes, e.g. ["auto"] or ["eng", "deu"]'
     if not _is_strings(value) or not value:
         return expected
-    wrong = next((item for item in value if not _TESSERACT_CODE.fullmatch(item)), None)
+    wrong = next((item for item in value if item != AUTO and not _TESSERACT_CODE.fullmatch(item)), None)
     return None if wrong is None else expected + nearest(wrong, _TESSERACT_OFTEN)
 
 

@@ -22,6 +22,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from pillion.errors import ErrorClass, ItemError
+from pillion.languages import AUTO
 from pillion.modelcache import cache_folder, filled_folder, sha256_of
 
 _HUB_PROBE_SECONDS = 5.0
@@ -200,8 +201,11 @@ def tessdata(languages: Sequence[str], explicit: str | None = None) -> Path:
 
 
 def tessdata_identity(languages: Sequence[str], explicit: str | None = None) -> str:
-    """``eng@sha256:...+deu@sha256:...`` for recipes."""
+    """``eng@sha256:...+deu@sha256:...`` for recipes; with ``auto`` the named ones first, then all others installed."""
     folders = tessdata_folders(explicit)
+    if AUTO in languages:
+        named = [language for language in languages if language != AUTO]
+        languages = [*named, *(code for code in tessdata_languages(explicit) if code not in named)] or ["eng"]
     return "+".join(f"{language}@sha256:{_traineddata_sha256(language, folders)}" for language in languages)
 
 

@@ -44,7 +44,7 @@ class DeviceGenerationPolicy:
     kinds: Mapping[SidecarKind, KindPolicy]
 
 
-OCR_DEFAULTS: Mapping[str, Any] = {"languages": ["eng"]}
+OCR_DEFAULTS: Mapping[str, Any] = {"languages": ["auto"]}
 TRANSCRIPT_DEFAULTS: Mapping[str, Any] = {"model": "base", "language": None}
 
 

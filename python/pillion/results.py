@@ -108,6 +108,8 @@ class OcrPage:
     lines: tuple[OcrLine, ...]
     rotation: int = 0
     confidence: float | None = None
+    languages: tuple[str, ...] = ()
+    """In which the page was read; none for text that was not recognised."""
 
     @property
     def text(self) -> str:
@@ -117,7 +119,7 @@ class OcrPage:
 
     def document(self) -> dict[str, Any]:
         """As stored."""
-        return {
+        document: dict[str, Any] = {
             "number": self.number,
             "source": self.source,
             "width": _round(self.width),
@@ -128,6 +130,7 @@ class OcrPage:
             "text": self.text,
             "lines": [line.document() for line in self.lines],
         }
+        return document | ({"languages": list(self.languages)} if self.languages else {})
 
     @classmethod
     def parse(cls, document: Mapping[str, Any]) -> OcrPage:
@@ -136,6 +139,7 @@ class OcrPage:
             **{name: document[name] for name in ("number", "source", "width", "height", "unit", "rotation")},
             lines=tuple(map(OcrLine.parse, document["lines"])),
             confidence=document["mean_confidence"],
+            languages=tuple(document.get("languages", ())),
         )
 
 

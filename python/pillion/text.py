@@ -18,10 +18,11 @@ if TYPE_CHECKING:
 _SNIFFED = 4096
 
 
-def ocr(path: str | os.PathLike[str], *, languages: Sequence[str] = ("eng",)) -> OcrResult:
+def ocr(path: str | os.PathLike[str], *, languages: Sequence[str] = ("auto",)) -> OcrResult:
     """Read the text in an image or a PDF.
 
-    ``languages`` are Tesseract's codes, the main one first. Raises :class:`pillion.errors.ItemError`.
+    ``languages`` are Tesseract's codes, the main one first; with ``auto`` among them each page is read in that of the
+    installed languages in which it is. Raises :class:`pillion.errors.ItemError`.
     """
     from pillion.generators import reading
     from pillion.generators.ocr import PDF, OcrGenerator

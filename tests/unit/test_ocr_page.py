@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 
 import numpy as np
@@ -10,8 +11,10 @@ import pytest
 from numpy.typing import NDArray
 
 from pillion.engines.ocr_base import Look, Seen, SeenLine, SeenWord
-from pillion.generators._page import believable, better_scale, box_before_turn, read_page
+from pillion.generators import _page
+from pillion.generators._page import PageReading, believable, better_scale
 from pillion.generators._pixels import dark_on_light, enlarged, gray_of
+from pillion.generators._sheet import box_before_turn
 
 GOOD = "The harbour library"
 
@@ -35,6 +38,29 @@ class Reader:
     def read(self, gray: NDArray[np.uint8]) -> Seen:
         self.reads += 1
         return self.see(gray)
+
+
+@dataclass
+class Lender:
+    """Lends one reader; ``readers``: others by language; ``next``: languages to try after the first reading."""
+
+    reader: Reader
+    readers: dict[str, Reader] = field(default_factory=dict)
+    next: tuple[tuple[str, ...], ...] = ()
+    languages: tuple[str, ...] = ("eng",)
+    asked: list[tuple[str, float]] = field(default_factory=list)
+
+    @contextmanager
+    def __call__(self, languages: tuple[str, ...] | None = None) -> Iterator[Reader]:
+        yield self.readers.get((languages or self.languages)[0], self.reader)
+
+    def others(self, text: str, confidence: float) -> tuple[tuple[str, ...], ...]:
+        self.asked.append((text, confidence))
+        return self.next
+
+
+def read_page(source: Source, reader: Reader) -> PageReading:
+    return _page.read_page(source, Lender(reader))
 
 
 @dataclass
@@ -89,6 +115,24 @@ def test_an_upside_down_page_is_turned() -> None:
     reading = read_page(Source(), reader)
     assert (reading.rotation, reader.reads) == (180, 2)
     assert reading.lines[0].box == (29, 15, 39, 18)
+
+
+def test_a_page_in_another_language_is_read_in_it() -> None:
+    english = Reader(lambda gray: Seen((line("Die Bucherei offnet um neun", 80),)))
+    german = Reader(lambda gray: Seen((line("Die Bücherei öffnet um neun", 95),)))
+    lender = Lender(english, {"deu": german}, next=(("deu",),))
+    reading = _page.read_page(Source(), lender)
+    assert [found.text for found in reading.lines] == ["Die Bücherei öffnet um neun"]
+    assert reading.languages == ("deu",)
+    assert lender.asked == [("Die Bucherei offnet um neun", 80)]
+
+
+def test_a_language_in_which_it_makes_less_sense_is_left() -> None:
+    english = Reader(lambda gray: Seen((line(GOOD, 90),)))
+    japanese = Reader(lambda gray: Seen((line("丁 肯 人", 60),)))
+    reading = _page.read_page(Source(), Lender(english, {"jpn": japanese}, next=(("jpn",),)))
+    assert reading.languages == ("eng",)
+    assert [found.text for found in reading.lines] == [GOOD]
 
 
 def test_an_engine_that_cannot_look_reads() -> None:

@@ -77,11 +77,11 @@ def ocr(
     sources: Sources,
     language: Annotated[
         list[str] | None,
-        typer.Option("--language", "-L", help="Tesseract language code, e.g. eng; may be given again."),
+        typer.Option("--language", "-L", help="Tesseract code, e.g. eng; may be given again (default: found)."),
     ] = None,
 ) -> None:
     """The text in pictures and PDFs, as one JSON object a line."""
-    languages = tuple(language or ["eng"])
+    languages = tuple(language or ["auto"])
     _each(sources, lambda source: print_json(_with_source(source, pillion.ocr(source, languages=languages))))
 
 

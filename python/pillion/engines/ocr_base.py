@@ -41,10 +41,14 @@ class Seen:
 
 @dataclass(frozen=True, slots=True)
 class Look:
-    """What a look at the layout, without recognition, found: how many lines of text, and their median height."""
+    """What a look at the layout, without recognition, found: how many lines of text, and their median height.
+
+    ``boxes``: of these lines in reading order, where the engine tells.
+    """
 
     lines: int
     height: float
+    boxes: tuple[Box, ...] = ()
 
 
 class OcrReader(Protocol):

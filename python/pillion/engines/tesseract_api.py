@@ -41,7 +41,7 @@ def reader(languages: Sequence[str], tessdata: str | None, which: int = 0) -> Re
     return _reader("+".join(languages), str(models.tessdata(languages, tessdata)), which)
 
 
-@functools.lru_cache(maxsize=8)
+@functools.lru_cache(maxsize=16)
 def _reader(languages: str, tessdata: str, which: int) -> Reader:
     module = _module()
     try:
@@ -75,8 +75,9 @@ class Reader:
         self._give(gray)
         module = _module()
         iterator = self._api.AnalyseLayout()
-        heights = list(_line_heights(iterator, module)) if iterator else []
-        return Look(len(heights), statistics.median(heights) if heights else 0.0)
+        lines = list(_lines(iterator, module)) if iterator else []
+        boxes = tuple(box for box, _ in lines)
+        return Look(len(lines), statistics.median(height for _, height in lines) if lines else 0.0, boxes)
 
     def read(self, gray: NDArray[np.uint8]) -> Seen:
         """Words, lines and paragraphs; text that stands on its side within the page is read too."""
@@ -97,12 +98,13 @@ class Reader:
         self._given = gray
 
 
-def _line_heights(iterator: Any, module: Any) -> Iterator[float]:
+def _lines(iterator: Any, module: Any) -> Iterator[tuple[Box, float]]:
+    """Box and height of each line of text."""
     for item in module.iterate_level(iterator, module.RIL.TEXTLINE):
         box = item.BoundingBox(module.RIL.TEXTLINE)
         if box is None or not _is_text(item, module):
             continue
-        yield float(box[2] - box[0] if _sideways(item, module) else box[3] - box[1])
+        yield box, float(box[2] - box[0] if _sideways(item, module) else box[3] - box[1])
 
 
 def _sideways(item: Any, module: Any) -> bool:

@@ -7,14 +7,21 @@ reading), and read at the size that brings its lines into that range.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Generator, Sequence
+from contextlib import AbstractContextManager, closing
 from dataclasses import dataclass, replace
+from functools import partial
 from typing import Protocol
 
 import numpy as np
 from numpy.typing import NDArray
 
+from pillion import _core
 from pillion.engines.ocr_base import Box, Look, OcrReader, Seen, SeenLine, SeenWord
+from pillion.engines.threads import spread
+from pillion.generators._pieces import Piece, pieces_of
+from pillion.generators._readers import MAX_THREADS
+from pillion.generators._sheet import Sheet, sheet_of
 from pillion.results import OcrLine, OcrPage, OcrWord, mean_confidence
 
 LOOK_PIXELS = 2_500_000
@@ -60,23 +67,44 @@ class PageSource(Protocol):
         ...
 
 
+class Lender(Protocol):
+    """Lends readers to threads. ``languages``: those to read with at first. ``choose``: see :class:`Readers`."""
+
+    @property
+    def languages(self) -> tuple[str, ...]: ...
+
+    def __call__(self, languages: tuple[str, ...] | None = None) -> AbstractContextManager[OcrReader]:
+        """A reader for these languages, or for those to begin with. Raises ItemError."""
+        ...
+
+    def others(self, text: str, confidence: float) -> tuple[tuple[str, ...], ...]:
+        """Languages in which to try a page again whose first piece was read so; none when they are right."""
+        ...
+
+
 @dataclass(frozen=True, slots=True)
 class PageReading:
-    """The believable lines of a page, in the page's own unit, and by how much to turn it to read them."""
+    """The believable lines of a page, in the page's own unit, how to turn it to read them, and its languages."""
 
     lines: tuple[OcrLine, ...]
     rotation: int
+    languages: tuple[str, ...] = ()
 
 
-def read_page(source: PageSource, reader: OcrReader) -> PageReading:
-    """Read a page; no lines when there is no text to be believed. Raises ItemError."""
-    gray = _at_best_scale(source, reader)
-    if gray is None:
+def read_page(source: PageSource, readers: Lender) -> PageReading:
+    """Read a page; no lines when there is no text to be believed. Raises ItemError.
+
+    Large pages are cut into pieces, which are read on as many cores as are free.
+    """
+    page = _at_best_scale(source, readers)
+    if page is None:
         return PageReading((), 0)
-    seen = _upright(gray, reader)
-    factor = source.size[0] / gray.shape[1], source.size[1] / gray.shape[0]
-    lines = believable(seen.lines)
-    return PageReading(tuple(_line(line, factor) for line in lines), seen.rotation)
+    read = _upright(page, readers)
+    height, width = read.sheet.shape
+    factor = source.size[0] / width, source.size[1] / height
+    lines = believable([_on_picture(line, read.sheet) for seen in read.seen for line in seen.lines])
+    languages = read.languages if lines else ()
+    return PageReading(tuple(_line(line, factor) for line in lines), read.rotation, languages)
 
 
 def ocr_page(
@@ -86,6 +114,7 @@ def ocr_page(
     lines: tuple[OcrLine, ...],
     rotation: int = 0,
     source: str = "ocr",
+    languages: tuple[str, ...] = (),
 ) -> OcrPage:
     """A page that was read, as it is stored."""
     return OcrPage(
@@ -96,6 +125,7 @@ def ocr_page(
         unit=unit,
         lines=lines,
         rotation=rotation,
+        languages=languages,
         confidence=mean_confidence(lines),
     )
 
@@ -103,29 +133,51 @@ def ocr_page(
 # scale ----------------------------------------------------------------------------------------------------------------
 
 
-def _at_best_scale(source: PageSource, reader: OcrReader) -> NDArray[np.uint8] | None:
-    """The picture at the scale to read it at; None when there is no text on it."""
+@dataclass(frozen=True, slots=True)
+class _Page:
+    """A sheet at the scale to read it at. ``lines``: of text in reading order; none where that is not known."""
+
+    sheet: Sheet
+    lines: tuple[Box, ...]
+
+
+def _at_best_scale(source: PageSource, readers: Lender) -> _Page | None:
+    """The page at the scale to read it at; None when there is no text on it."""
     scale = source.look_scale
     gray = source.gray(scale)
-    look = reader.look(gray)
+    found = _core.look(gray)
+    sheet = sheet_of(gray, found)
+    look = _layout(sheet, readers)
     if look is not None and look.lines == 0 and gray.size < _SMALL_PIXELS:
         # Print too small for the layout analysis to see, as in a low-resolution screenshot.
         scale = min(2 * scale, source.max_scale)
         gray = source.gray(scale)
-        look = reader.look(gray)
+        sheet = sheet_of(gray, found)
+        look = _layout(sheet, readers)
     if look is None:
-        return gray
-    if look.lines == 0 or (look.lines < _FEW_LINES and gray.size > _SMALL_PIXELS and not _any_word(reader.read(gray))):
+        return _Page(sheet, ())
+    if look.lines == 0 or (look.lines < _FEW_LINES and gray.size > _SMALL_PIXELS and not _any_word(sheet, readers)):
         return None
     better = better_scale(scale, look, source.max_scale)
-    return gray if better == scale else source.gray(better)
+    if better == scale:
+        return _Page(sheet, look.boxes)
+    large = sheet_of(source.gray(better), found)
+    across, down = (large.gray.shape[axis] / sheet.gray.shape[axis] for axis in (1, 0))
+    return _Page(large, tuple(_scaled(box, (across, down)) for box in look.boxes))
 
 
-def _any_word(seen: Seen) -> bool:
+def _layout(sheet: Sheet, readers: Lender) -> Look | None:
+    with readers() as reader:
+        return reader.look(sheet.gray)
+
+
+def _any_word(sheet: Sheet, readers: Lender) -> bool:
     """Whether there is one word at all that may be one: twigs and gravel now and then look like a line of text.
 
     Asked before the picture is enlarged and turned, which costs far more than to read a line or two as they are.
     """
+    with readers() as reader:
+        seen = reader.read(sheet.gray)
     return any(word.confidence >= _LINE_NOISE for line in seen.lines for word in line.words)
 
 
@@ -143,23 +195,96 @@ def scale_for(size: tuple[float, float], pixels: int) -> float:
     return float((pixels / max(1.0, size[0] * size[1])) ** 0.5)
 
 
-# orientation ----------------------------------------------------------------------------------------------------------
+# orientation and language ---------------------------------------------------------------------------------------------
 
 
-def _upright(gray: NDArray[np.uint8], reader: OcrReader) -> Seen:
-    """Read as it is; when that makes little sense, turned. Text on its side is read by the engine itself."""
-    best = reader.read(gray)
-    if not best.lines or confidence(best.lines) >= _SURE:
-        return best
+@dataclass(frozen=True, slots=True)
+class _Read:
+    sheet: Sheet
+    seen: tuple[Seen, ...]
+    languages: tuple[str, ...]
+
+    @property
+    def rotation(self) -> int:
+        """Degrees clockwise by which to turn the picture to read it: what most pieces say."""
+        most = max(self.seen, key=_worth).rotation if self.seen else 0
+        return (90 * self.sheet.all_turns + most) % 360
+
+
+def _upright(page: _Page, readers: Lender) -> _Read:
+    """Read in the first language, as it is; what the first piece says decides whether that is right.
+
+    When it makes little sense, it is tried the other ways up, and then in other languages.
+    """
+    sheet, languages = page.sheet, readers.languages
+    pieces = pieces_of(page.lines, sheet.gray.shape)
+    with closing(_pieces_read(sheet, pieces, readers, languages)) as reading:
+        first = next(reading)
+        turns, turned = _better_turns(pieces[0].cut(sheet.gray), first, readers)
+        if turns == 0:
+            languages, first = _better_languages(pieces[0], sheet, first, readers)
+            if languages == readers.languages:
+                return _Read(sheet, (first, *reading), languages)
+    if turns:
+        sheet, pieces, first = _turned(page, turns, turned, readers)
+        languages, first = _better_languages(pieces[0], sheet, first, readers)
+    with closing(_pieces_read(sheet, pieces[1:], readers, languages)) as reading:
+        return _Read(sheet, (first, *reading), languages)
+
+
+def _turned(page: _Page, turns: int, turned: Seen, readers: Lender) -> tuple[Sheet, list[Piece], Seen]:
+    """The page another way up, its pieces, and what the first of them says. ``turned``: the first piece until now."""
+    sheet = page.sheet.turned(turns)
+    look = _layout(sheet, readers) if page.lines else None
+    pieces = pieces_of(look.boxes if look else (), sheet.gray.shape)
+    if pieces[0].whole and pieces_of(page.lines, page.sheet.gray.shape)[0].whole:
+        return sheet, pieces, turned
+    with readers() as reader:
+        return sheet, pieces, pieces[0].placed(reader.read(pieces[0].cut(sheet.gray)))
+
+
+def _pieces_read(
+    sheet: Sheet, pieces: Sequence[Piece], readers: Lender, languages: tuple[str, ...]
+) -> Generator[Seen, None, None]:
+    """What stands in each piece, in order. Closing it starts no more of them."""
+
+    def read(piece: Piece) -> Seen:
+        with readers(languages) as reader:
+            return piece.placed(reader.read(piece.cut(sheet.gray)))
+
+    yield from spread((partial(read, piece) for piece in pieces), MAX_THREADS)
+
+
+def _better_turns(gray: NDArray[np.uint8], first: Seen, readers: Lender) -> tuple[int, Seen]:
+    """By how many quarters to turn a page clockwise whose first piece was read so, and how the piece reads then.
+
+    The engine itself sees text on its side.
+    """
+    best, turns = first, 0
+    if not first.lines or confidence(first.lines) >= _SURE:
+        return 0, first
     for quarter_turns in (2, 1, 3):
         if quarter_turns != 2 and confidence(best.lines) >= _UNREADABLE:
             break
-        turned = _turned_back(reader.read(_turned(gray, quarter_turns)), quarter_turns, gray.shape)
+        with readers() as reader:
+            turned = reader.read(np.ascontiguousarray(np.rot90(gray, -quarter_turns)))
         if _worth(turned) > _worth(best):
-            best = turned
+            best, turns = turned, quarter_turns
         if confidence(best.lines) >= _SURE:
             break
-    return best
+    return turns, best
+
+
+def _better_languages(piece: Piece, sheet: Sheet, first: Seen, readers: Lender) -> tuple[tuple[str, ...], Seen]:
+    """The languages in which the first piece makes most sense, and how it reads in them."""
+    text = "\n".join(" ".join(word.text for word in line.words) for line in first.lines)
+    best, languages = first, readers.languages
+    for others in readers.others(text, confidence(first.lines)):
+        with readers(others) as reader:
+            seen = piece.placed(reader.read(piece.cut(sheet.gray)))
+        if _worth(seen) > _worth(best):
+            best, languages = seen, others
+    return languages, best
 
 
 def confidence(lines: Sequence[SeenLine]) -> float:
@@ -175,35 +300,10 @@ def _worth(seen: Seen) -> float:
     return sum(max(0.0, word.confidence - _UNREADABLE) * len(word.text) for word in words)
 
 
-def _turned(gray: NDArray[np.uint8], quarter_turns: int) -> NDArray[np.uint8]:
-    """Turned clockwise."""
-    return np.ascontiguousarray(np.rot90(gray, -quarter_turns))
-
-
-def _turned_back(seen: Seen, quarter_turns: int, shape: tuple[int, ...]) -> Seen:
-    """What was seen in the turned picture, in coordinates of the picture of ``shape`` (H, W) before it was turned."""
-    lines = tuple(
-        SeenLine(
-            tuple(replace(word, box=box_before_turn(word.box, quarter_turns, shape)) for word in line.words),
-            box_before_turn(line.box, quarter_turns, shape),
-            line.paragraph,
-        )
-        for line in seen.lines
-    )
-    return Seen(lines, (seen.rotation + 90 * quarter_turns) % 360)
-
-
-def box_before_turn(box: Box, quarter_turns: int, shape: tuple[int, ...]) -> Box:
-    """Where a box of the picture turned clockwise lies in the picture before it was turned."""
-    left, top, right, bottom = box
-    height, width = shape
-    if quarter_turns == 1:
-        return top, height - right, bottom, height - left
-    if quarter_turns == 2:
-        return width - right, height - bottom, width - left, height - top
-    if quarter_turns == 3:
-        return width - bottom, left, width - top, right
-    return box
+def _on_picture(line: SeenLine, sheet: Sheet) -> SeenLine:
+    """A line of the sheet where it lies in the picture."""
+    words = tuple(replace(word, box=sheet.before(word.box)) for word in line.words)
+    return SeenLine(words, sheet.before(line.box), line.paragraph)
 
 
 # trust ----------------------------------------------------------------------------------------------------------------

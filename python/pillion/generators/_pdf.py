@@ -19,7 +19,6 @@ from numpy.typing import NDArray
 
 from pillion import pulse
 from pillion.engines import pdfium
-from pillion.engines.ocr_base import OcrReader
 from pillion.engines.pdfium_text import Box
 from pillion.engines.threads import spread
 from pillion.errors import ErrorClass, ItemError
@@ -198,8 +197,8 @@ def _recognised(
 
 def _try(document: pdfium.Document, draft: _Draft, readers: Readers) -> OcrPage | ItemError:
     try:
-        with readers() as reader, document.page(draft.number - 1) as page:
-            return _recognise(page, draft, reader)
+        with document.page(draft.number - 1) as page:
+            return _recognise(page, draft, readers)
     except ItemError as error:
         if error.error_class not in _OF_A_PAGE:
             raise
@@ -210,19 +209,20 @@ def _try(document: pdfium.Document, draft: _Draft, readers: Readers) -> OcrPage 
         return error
 
 
-def _recognise(page: pdfium.Page, draft: _Draft, reader: OcrReader) -> OcrPage:
+def _recognise(page: pdfium.Page, draft: _Draft, readers: Readers) -> OcrPage:
     box = around(draft.read)
     hide = tuple(word.box for line in draft.lines for word in line.words)
     source = _PdfSource(page, box, draft.read, hide, time.monotonic() + PAGE_SECONDS)
-    reading = read_page(source, reader)
+    reading = read_page(source, readers)
     read = tuple(_moved(line, box[0], box[1]) for line in reading.lines)
     if draft.doubted and _says_the_same(draft.doubted, read):
         return _text_page(replace(draft, lines=draft.doubted, rotation=reading.rotation))
     if not draft.lines:
-        return ocr_page(draft.number, draft.size, "point", read, reading.rotation)
+        return ocr_page(draft.number, draft.size, "point", read, reading.rotation, languages=reading.languages)
     lines = merged(draft.lines, read)
     source_of_lines = "mixed" if len(lines) > len(draft.lines) else "text_layer"
-    return ocr_page(draft.number, draft.size, "point", lines, draft.rotation, source_of_lines)
+    languages = reading.languages if source_of_lines == "mixed" else ()
+    return ocr_page(draft.number, draft.size, "point", lines, draft.rotation, source_of_lines, languages)
 
 
 def _says_the_same(doubted: Sequence[OcrLine], read: Sequence[OcrLine]) -> bool:

@@ -6,6 +6,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from pillion.generators.pictures import with_decoders
+from pillion.languages import AUTO
 from pillion.model import (
     DEFAULT_VARIANT,
     Empty,
@@ -17,7 +18,6 @@ from pillion.model import (
     SidecarKind,
 )
 
-DEFAULT_LANGUAGES = ("eng",)
 PDF = "application/pdf"
 
 
@@ -26,14 +26,17 @@ class OcrGenerator:
 
     kind = SidecarKind.OCR
     name = "ocr"
-    version = 2
+    version = 3
 
     def accepts(self, mime: str) -> bool:
         """Raster images and PDFs."""
         return mime == PDF or (mime.startswith("image/") and mime != "image/svg+xml")
 
     def recipe(self, mime: str, variant: str, settings: Mapping[str, Any]) -> Recipe:
-        """The languages, in order, the hashes of their data, and the decoders beside the core for the type."""
+        """The languages, in order, the hashes of their data, and the decoders beside the core for the type.
+
+        With ``auto`` the data of all installed languages counts, so installing another makes sidecars stale.
+        """
         languages = _languages(settings)
         from pillion import models
 
@@ -58,4 +61,4 @@ class OcrGenerator:
 
 
 def _languages(settings: Mapping[str, Any]) -> tuple[str, ...]:
-    return tuple(settings.get("languages") or DEFAULT_LANGUAGES)
+    return tuple(settings.get("languages") or (AUTO,))

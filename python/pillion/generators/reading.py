@@ -29,10 +29,15 @@ def read(path: Path, *, is_pdf: bool, languages: Sequence[str], tessdata: str | 
     return OcrResult(
         engine=engine.NAME if readers.lent else pdfium.NAME,
         engine_version=engine.version() if readers.lent else pdfium.version(),
-        languages=tuple(languages),
+        languages=_languages(pages) or readers.languages,
         pages=tuple(pages),
         notes=tuple(notes),
     )
+
+
+def _languages(pages: Sequence[OcrPage]) -> tuple[str, ...]:
+    """Those of all pages, in the order in which they come."""
+    return tuple(dict.fromkeys(language for page in pages for language in page.languages))
 
 
 def ocr_engine() -> OcrEngine:
@@ -76,6 +81,6 @@ class _ImageSource:
 
 def _image_page(path: Path, readers: Readers) -> OcrPage:
     picture = opened(path)
-    with readers() as reader:
-        reading = read_page(_ImageSource(picture), reader)
-    return ocr_page(1, (picture.width, picture.height), "pixel", reading.lines, reading.rotation)
+    reading = read_page(_ImageSource(picture), readers)
+    size = (picture.width, picture.height)
+    return ocr_page(1, size, "pixel", reading.lines, reading.rotation, languages=reading.languages)

@@ -4,6 +4,7 @@
 mod batch;
 mod files;
 mod image;
+mod page;
 
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::mpsc::{self, RecvTimeoutError};
@@ -31,6 +32,7 @@ fn _core(m: &Bound<'_, PyModule>) -> PyResult<()> {
     batch::register(m)?;
     files::register(m)?;
     image::register(m)?;
+    page::register(m)?;
     Ok(())
 }
 
