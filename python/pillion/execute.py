@@ -40,7 +40,7 @@ class ExecutionTask:
     """One job as it is sent to a worker. ``sources``: (absolute path, size, mtime_ns), tried in order.
 
     Results are written to ``{staging}-{variant}``. ``share``: of the threads that engines may use; less than 1 only in
-    a worker that runs nothing else.
+    a worker that runs nothing else. ``checkpoint``: see GenerationRequest.
     """
 
     kind: SidecarKind
@@ -51,6 +51,7 @@ class ExecutionTask:
     texts: Mapping[SidecarKind, Path]
     staging: str
     share: float = 1.0
+    checkpoint: Path | None = None
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -176,6 +177,7 @@ def _request(task: ExecutionTask, source: bytes, prepared: Any = None) -> Genera
         settings=task.settings,
         texts=task.texts,
         prepared=prepared,
+        checkpoint=task.checkpoint,
     )
 
 

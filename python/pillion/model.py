@@ -193,7 +193,8 @@ class GenerationRequest:
     ``source`` is an absolute path that is only read. ``mime`` was found from the bytes. ``settings`` are the kind's
     own settings (JSON values, from the policy). ``texts`` are ready text sidecars of the same content (kind ->
     absolute path of its JSON), given to embeddings only. ``prepared``: what the generator's own ``prepare`` made of
-    it, if anything.
+    it, if anything. ``checkpoint``: a file of the generator's own, for what it has made so far: it is there again at
+    the next try, until this one has an outcome. None where none is kept.
     """
 
     kind: SidecarKind
@@ -203,6 +204,7 @@ class GenerationRequest:
     settings: Mapping[str, Any] = field(default_factory=dict)
     texts: Mapping[SidecarKind, Path] = field(default_factory=dict)
     prepared: Any = None
+    checkpoint: Path | None = None
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)

@@ -50,6 +50,8 @@ class _Batch:
     leftovers: list[PlannedJob] = field(default_factory=list)
     """What may have left files in staging that nobody takes: it failed, or its claim was lost."""
     thumbhashes: dict[str, bytes] = field(default_factory=dict)
+    over: list[tuple[str, str]] = field(default_factory=list)
+    """(content_uuid, recipe) whose checkpoints nobody goes on from."""
 
 
 class Recorder:
@@ -92,6 +94,8 @@ class Recorder:
         self.jobs_ended.update(batch.ended)
         for planned in batch.leftovers:
             self._store.discard(planned.staging, [due.variant for due in planned.making])
+        for content_uuid, recipe in batch.over:
+            self._store.drop_checkpoint(content_uuid, recipe)
         return batch.pauses
 
     def _collect(self, results: Sequence[Result[PlannedJob]], held: set[int], now: float) -> _Batch:
@@ -126,6 +130,8 @@ class Recorder:
         if change.state not in (JobState.DONE, JobState.FAILED):
             return
         batch.ended.append(job.kind)
+        if planned.checkpoint is not None:
+            batch.over.append((job.content_uuid, planned.checkpoint.recipe))
         if job.kind in (SidecarKind.OCR, SidecarKind.TRANSCRIPT):
             status = SidecarStatus.EMPTY if isinstance(result, Empty) else SidecarStatus.READY
             failure = result if isinstance(result, Failure) else None
@@ -139,12 +145,17 @@ class Recorder:
             if failure.error_class is ErrorClass.MISSING_TOOL:
                 return job_held_back(job.attempts, job.last, now)
             return job_released(job.attempts, job.last)
-        change = job_failed_once(job.attempts, failure, now)
+        # A try that came further than the one before met something new: it counts as the first.
+        change = job_failed_once(0 if self._came_further(planned) else job.attempts, failure, now)
         ended = planned.open if change.state is JobState.FAILED else planned.making
         batch.tried.extend(_tried(job, due, failure, due in planned.making) for due in ended)
         if change.state is JobState.FAILED:
             self._ended(batch, job, ended, _status_of(failure), failure, failure.message)
         return change
+
+    def _came_further(self, planned: PlannedJob) -> bool:
+        kept = planned.checkpoint
+        return kept is not None and self._store.checkpoint_age(planned.job.content_uuid, kept.recipe) > kept.age
 
     def _ended(
         self,

@@ -20,6 +20,8 @@ from pillion.model import SidecarFormat, SidecarKind, SidecarMark
 
 MANIFEST = "manifest.json"
 MANIFEST_VERSION = 1
+_CHECKPOINTS = "checkpoints"
+"""A folder in staging."""
 
 _numbers = itertools.count()
 
@@ -92,6 +94,26 @@ class Store:
         """Remove what a job that is not recorded may have left: the files of these variants."""
         for variant in variants:
             staged_path(staging, variant).unlink(missing_ok=True)
+
+    def checkpoint(self, content_uuid: str, recipe: str) -> Path:
+        """Where a long job keeps what it has made so far, for its next try, whoever makes it."""
+        return self.staging / _CHECKPOINTS / f"{content_uuid}-{recipe}.json"
+
+    def checkpoints(self) -> list[tuple[str, str]]:
+        """(content_uuid, recipe) of all checkpoints."""
+        names = (path.stem for path in (self.staging / _CHECKPOINTS).glob("*-*.json"))
+        return [(uuid, recipe) for uuid, _, recipe in (name.rpartition("-") for name in names)]
+
+    def checkpoint_age(self, content_uuid: str, recipe: str) -> int:
+        """When a checkpoint was written, as a number that grows; 0 if there is none."""
+        try:
+            return self.checkpoint(content_uuid, recipe).stat().st_mtime_ns
+        except OSError:
+            return 0
+
+    def drop_checkpoint(self, content_uuid: str, recipe: str) -> None:
+        """Remove a checkpoint that is not wanted any more, if there is one."""
+        self.checkpoint(content_uuid, recipe).unlink(missing_ok=True)
 
     def sweep(self, owner: str) -> None:
         """Remove what an owner that is gone left in staging."""

@@ -17,6 +17,7 @@ from pillion.catalog import jobs as catalog_jobs
 from pillion.catalog.claims import ClaimedJob
 from pillion.catalog.database import Database
 from pillion.catalog.pauses import paused_claims
+from pillion.checkpoints import drop_stale_checkpoints
 from pillion.config import Config
 from pillion.errors import ErrorClass, ItemError, PillionError
 from pillion.execute import Execution
@@ -31,10 +32,8 @@ from pillion.outlook import Outlook
 from pillion.owners import at_work, is_gone, this_owner
 from pillion.record import DISK_FULL_NOTICE, Recorder
 from pillion.resting import Resting
-from pillion.schedule import Costs, PlannedJob, lane_limits, plan, worker_count
+from pillion.schedule import Costs, PlannedJob, lane_limits, lane_seconds, lane_workers, plan, worker_count
 from pillion.store import Store
-
-_CHEAPEST_S = 0.0001
 
 TARGET = "pillion.execute:execute"
 """What a worker process runs for each job."""
@@ -93,10 +92,10 @@ class CatalogJobs:
         self, lane: str, limit: int, seconds: float, now: float, *, before: int = catalog_claims.EVERY_PRIORITY
     ) -> Sequence[Planned[PlannedJob]]:
         """Claim, plan, and record at once what turns out to be there already. Nothing while the disk is full."""
-        cost_s = self._costs.of(SidecarKind(lane))
-        limit = max(1, min(limit, int(seconds / max(cost_s, _CHEAPEST_S))))
+        kind = SidecarKind(lane)
         room = self._holds.room(lane)
-        claimed = self._claim(lane, limit if room is None else min(limit, room), now, before)
+        most = min(limit, self._costs.fitting(kind, seconds))
+        claimed = self._claim(kind, most if room is None else min(most, room), seconds, now, before)
         if claimed:
             self._holds.tries(lane)
             reach("work.claimed")
@@ -108,7 +107,7 @@ class CatalogJobs:
                 self._owner,
                 self._max_pixels,
                 listed=job.content_uuid in listed,
-                cost_s=cost_s,
+                cost_s=self._costs.of(job),
             )
             for job in claimed
         ]
@@ -119,10 +118,9 @@ class CatalogJobs:
             self.finish(there, now)
         return [item for item in planned if item.job.making]
 
-    def _claim(self, lane: str, limit: int, now: float, before: int) -> Sequence[ClaimedJob]:
+    def _claim(self, kind: SidecarKind, limit: int, seconds: float, now: float, before: int) -> Sequence[ClaimedJob]:
         if limit == 0:
             return ()
-        kind = SidecarKind(lane)
         resting = self._resting.locations(kind, now)
         with self._full_disk_holds(), self._database.write() as connection:
             claimed = catalog_claims.claim(
@@ -135,8 +133,11 @@ class CatalogJobs:
                 before=before,
                 resting=resting,
             )
-            note_started(connection, claimed, now)
-            return claimed
+            kept = self._costs.within(claimed, seconds)
+            surplus = [(job.id, job.token, job_released(job.attempts, job.last)) for job in claimed[len(kept) :]]
+            catalog_claims.finish(connection, surplus, now)
+            note_started(connection, kept, now)
+            return kept
         return ()
 
     def finish(self, results: Sequence[Result[PlannedJob]], now: float) -> Mapping[str, str]:
@@ -150,7 +151,7 @@ class CatalogJobs:
             self._holds.worked(lane)
         for planned, value in results:
             if isinstance(value, Execution) and planned.job.making:
-                self._costs.learn(planned.job.job.kind, value.seconds)
+                self._costs.learn(planned.job.job, value.seconds)
         for lane, notice in faults.items():
             self._holds.failed(lane, ErrorClass.MISSING_TOOL, notice)
         return faults
@@ -287,6 +288,7 @@ class Workers:
         progress: Callable[[], None] | None = None,
     ) -> None:
         size = worker_count(config)
+        self._database = database
         self._store = store
         self._owner = this_owner()
         self.recorder = Recorder(database, store, device_uuid, self._owner)
@@ -296,7 +298,7 @@ class Workers:
             size=size,
             memory_limit=config.memory_limit,
             recycle_bytes=int(config.memory_limit * _RECYCLE_SHARE),
-            lane_workers=config.concurrency,
+            lane_workers=lane_workers(size, config.concurrency),
         )
         self.holds = Holds(database, store.staging)
         source = CatalogJobs(
@@ -310,7 +312,14 @@ class Workers:
             resting=Resting(database, config),
             outlook=self.outlook,
         )
-        self.engine = Engine(source, self._pool, lane_limits(size), lane_workers=config.concurrency, progress=progress)
+        self.engine = Engine(
+            source,
+            self._pool,
+            lane_limits(size),
+            lane_workers=lane_workers(size, config.concurrency),
+            lane_seconds=lane_seconds(),
+            progress=progress,
+        )
         self._thread: threading.Thread | None = None
 
     def run(self, *, until_idle: bool = True) -> None:
@@ -344,3 +353,4 @@ class Workers:
         for owner in self._store.staging_owners():
             if owner != self._owner and owner.count(":") >= 3 and is_gone(owner):
                 self._store.sweep(owner)
+        drop_stale_checkpoints(self._database, self._store)

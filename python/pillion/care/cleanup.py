@@ -22,6 +22,7 @@ from pillion.catalog.database import Database
 from pillion.catalog.orphans import Orphan, forget, list_orphans, note_orphans
 from pillion.catalog.sidecars import UsageRow, has_rows
 from pillion.catalog.sidecars import usage as usage_rows
+from pillion.checkpoints import drop_stale_checkpoints
 from pillion.failpoints import reach
 from pillion.store import Store
 
@@ -82,6 +83,8 @@ def cleanup(
             _count(report, batch)
         else:
             _remove(database, store, report, batch, until, now)
+    if not dry_run:
+        drop_stale_checkpoints(database, store)
     return report
 
 

@@ -269,6 +269,20 @@ def is_pending(connection: sa.Connection, content_uuid: str, kind: str, variant:
     return connection.scalar(query) == SidecarStatus.PENDING.value
 
 
+def still_due(connection: sa.Connection, keys: Sequence[tuple[str, str]]) -> set[tuple[str, str]]:
+    """Of (content_uuid, recipe) pairs, those with a sidecar that is wanted with this recipe and not made with it."""
+    found: set[tuple[str, str]] = set()
+    is_due = sa.or_(sidecars.c.recipe.is_(None), sidecars.c.recipe != sidecars.c.wanted)
+    for some in chunks(keys):
+        query = sa.select(sidecars.c.content_uuid, sidecars.c.wanted).where(
+            sidecars.c.content_uuid.in_([content_uuid for content_uuid, _ in some]),
+            is_due,
+            sidecars.c.status != SidecarStatus.CANCELLED.value,
+        )
+        found.update((row.content_uuid, row.wanted) for row in connection.execute(query))
+    return found.intersection(keys)
+
+
 def has_rows(connection: sa.Connection, content_uuid: str) -> bool:
     """Whether any sidecar of this content is wanted or there."""
     query = sa.select(sidecars.c.variant).where(sidecars.c.content_uuid == content_uuid).limit(1)

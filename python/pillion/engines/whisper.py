@@ -9,9 +9,10 @@ from __future__ import annotations
 import functools
 import importlib.util
 import logging
-from collections.abc import Sequence
+import zlib
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -21,7 +22,8 @@ from pillion.engines import threads
 from pillion.errors import ErrorClass, ItemError
 
 if TYPE_CHECKING:
-    from faster_whisper import BatchedInferencePipeline
+    from faster_whisper import BatchedInferencePipeline, WhisperModel
+    from faster_whisper.tokenizer import Tokenizer
     from faster_whisper.transcribe import Segment
 
 NAME = "faster-whisper"
@@ -32,7 +34,12 @@ WINDOW_SECONDS = 30.0
 
 _BATCH_WINDOWS = 4
 """Eight gain nothing on a few cores and cost 300 MB more."""
-_BEAM = 5
+BEAM = 5
+"""How many wordings are followed at a time."""
+PREPENDED = "\"'“¿([{-"
+APPENDED = "\"'.。,，!！?？:：”)]}、"
+"""Punctuation that belongs to the word after it, and to the word before it: as faster-whisper has it by default."""
+
 _MERGE_GAP_SECONDS = 3.0
 """Pauses up to this stay inside a window; in longer ones the model tends to invent words."""
 _NO_SPEECH = 0.6
@@ -127,13 +134,13 @@ def recognise(
     ``share``: of the windows that are worked on at a time; fewer take less memory and give the same words.
     Raises ItemError: missing_tool when engine or model is not there, unsupported for a language it does not know.
     """
-    pipeline = _loaded(model)
-    _check_language(pipeline, language)
+    pipeline = loaded(model)
+    check_language(pipeline.model, language)
     clips = [{"start": span.start, "end": span.end} for span in windows(spans)]
     segments, info = pipeline.transcribe(
         samples,
         language=language,
-        beam_size=_BEAM,
+        beam_size=BEAM,
         batch_size=max(1, int(_BATCH_WINDOWS * share)),
         temperature=[0.0],
         word_timestamps=True,
@@ -149,26 +156,61 @@ def _heard(segment: Segment) -> HeardSegment:
         HeardWord(word.word, float(word.start), float(word.end), float(word.probability))
         for word in segment.words or ()
     )
-    doubt = _doubt(segment)
-    return HeardSegment(segment.text, float(segment.start), float(segment.end), segment.avg_logprob, words, doubt)
+    why = doubt(
+        text=segment.text,
+        tokens=len(segment.tokens),
+        seconds=segment.end - segment.start,
+        log_probability=segment.avg_logprob,
+        no_speech=segment.no_speech_prob,
+    )
+    return HeardSegment(segment.text, float(segment.start), float(segment.end), segment.avg_logprob, words, why)
 
 
-def _doubt(segment: Segment) -> str:
-    """Why a segment is taken for a hallucination, if it is.
+def words(found: Iterable[Mapping[str, Any]]) -> tuple[HeardWord, ...]:
+    """The words as faster-whisper's ``add_word_timestamps`` gives them."""
+    return tuple(
+        HeardWord(word["word"], float(word["start"]), float(word["end"]), float(word["probability"])) for word in found
+    )
 
-    Repetition alone is none: refrains and drills repeat. A model that is caught in a loop also says far more than
+
+def doubt(*, text: str, tokens: int, seconds: float, log_probability: float, no_speech: float) -> str:
+    """Why what the model said in so many ``seconds`` is taken for a hallucination; empty if it is not.
+
+    ``log_probability``: the mean over its ``tokens``. ``no_speech``: how likely the model finds it that nobody speaks.
+    Repetition alone is no reason: refrains and drills repeat. A model that is caught in a loop also says far more than
     anybody could in that time.
     """
-    if segment.no_speech_prob > _NO_SPEECH and segment.avg_logprob < _LOW_LOG_PROBABILITY:
+    if no_speech > _NO_SPEECH and log_probability < _LOW_LOG_PROBABILITY:
         return "no_speech"
-    rate = len(segment.tokens) / max(0.1, segment.end - segment.start)
-    if segment.compression_ratio > _REPETITIVE and rate > _TOKENS_PER_SECOND:
+    if compression_ratio(text) > _REPETITIVE and tokens / max(0.1, seconds) > _TOKENS_PER_SECOND:
         return "repetition"
     return ""
 
 
-def _check_language(pipeline: BatchedInferencePipeline, language: str | None) -> None:
-    if language is not None and language not in pipeline.model.supported_languages:
+def compression_ratio(text: str) -> float:
+    """How much shorter zlib makes a text, as Whisper counts it; 0 for none."""
+    data = text.encode()
+    return len(data) / len(zlib.compress(data)) if data else 0.0
+
+
+def tokenizer(model: WhisperModel, language: str) -> Tokenizer:
+    """The model's own, for one language."""
+    from faster_whisper.tokenizer import Tokenizer
+
+    return Tokenizer(model.hf_tokenizer, model.model.is_multilingual, task="transcribe", language=language)
+
+
+def suppressed(tokenizer: Tokenizer) -> tuple[int, ...]:
+    """The tokens that are no words, which the model must not say; the same for all languages."""
+    from faster_whisper.transcribe import get_suppressed_tokens
+
+    found: tuple[int, ...] = get_suppressed_tokens(tokenizer, [-1])
+    return found
+
+
+def check_language(model: WhisperModel, language: str | None) -> None:
+    """Raise ItemError (unsupported) for a language that the model does not know."""
+    if language is not None and language not in model.supported_languages:
         raise ItemError(ErrorClass.UNSUPPORTED, f"the Whisper model does not know the language '{language}'")
 
 
@@ -179,7 +221,7 @@ def _require() -> None:
 
 
 @functools.cache
-def _loaded(model: str) -> BatchedInferencePipeline:
+def loaded(model: str) -> BatchedInferencePipeline:
     """The model, loaded once per process: int8 on the processor, float16 on a CUDA device if there is one."""
     _require()
     folder = models.whisper(model)

@@ -1,7 +1,8 @@
 """The protocol every generator fulfils.
 
 A generator turns one content into the sidecars of one kind. It reads the source (and nothing else of the user's),
-returns bytes, and writes nothing. It runs in a child process; it may be killed at any moment.
+returns bytes, and writes nothing but its checkpoint, if it is given one. It runs in a child process; it may be killed
+at any moment.
 """
 
 from __future__ import annotations

@@ -1,51 +1,144 @@
 """Speech in audio and video: Whisper on the parts where somebody speaks.
 
 Sound is taken in as a stream and worked on in windows of some minutes, cut where nobody speaks, so that ten hours
-take no more memory than ten minutes.
+take no more memory than ten minutes. After each window what was heard so far is kept in a checkpoint. A short file with
+few words is recognised as a clip, many of them together.
 """
 
 from __future__ import annotations
 
 import importlib.metadata
-from collections.abc import Iterator, Sequence
-from dataclasses import dataclass, field
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import asdict, dataclass, field
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
-from pillion.engines import media, whisper
+from pillion import pulse
+from pillion.engines import media, whisper, whisper_clips
 from pillion.errors import ErrorClass, ItemError
+from pillion.failpoints import reach
+from pillion.generators import _checkpoint
 from pillion.results import DroppedSegment, TranscriptResult, TranscriptSegment, TranscriptWord
 
 _RATE = whisper.SAMPLE_RATE
-_WINDOW_SECONDS = 600
+_WINDOW_SECONDS = 300
 _CUT_SECONDS = 60
 """A window ends in a pause of its last minute."""
+_SHORT_SECONDS = 30.0
+"""A file up to this long may be a clip, if its speech is no longer than a clip may be."""
 _QUIET_SECONDS = 0.3
 _SENTENCE_ENDS = (".", "!", "?", "…", "。", "！", "？")
 _PAUSE_SECONDS = 1.0
 _LONG_SECONDS = 15.0
 
 
-def transcribe(path: Path, *, model: str, language: str | None, share: float = 1.0) -> TranscriptResult:
-    """What is said in a file; no segments where nobody speaks. ``share``: see whisper.recognise. Raises ItemError."""
+def transcribe(
+    path: Path,
+    *,
+    model: str,
+    language: str | None,
+    share: float = 1.0,
+    sound: ShortSound | None = None,
+    checkpoint: Path | None = None,
+) -> TranscriptResult:
+    """What is said in a file; no segments where nobody speaks. Raises ItemError.
+
+    ``share``: see whisper.recognise. ``sound``: what :func:`together` made of the file. ``checkpoint``: a file in which
+    to keep what was heard so far, and to go on from.
+    """
+    _require()
+    heard = _Heard(language=language)
+    sound = sound or _short_sound(path, language=language, model=model)
+    if sound is not None:
+        heard.add_short(sound)
+        return heard.result(model)
+    kept = _checkpoint.load(checkpoint) if checkpoint else None
+    if kept is not None:
+        heard.restore(kept)
+    for window in _windows(media.audio_blocks(path), heard.samples):
+        heard.add(window, model, share)
+        pulse.beat()
+        if checkpoint and not window.is_last:
+            _checkpoint.save(checkpoint, heard.state())
+            reach("listening.kept")
+    return heard.result(model)
+
+
+def _require() -> None:
     problem = whisper.missing()
     if problem:
         raise ItemError(ErrorClass.MISSING_TOOL, problem)
-    heard = _Heard(language=language, share=share)
-    for window in _windows(media.audio_blocks(path)):
-        heard.add(window, model)
-    return TranscriptResult(
-        engine=whisper.NAME,
-        engine_version=importlib.metadata.version("faster-whisper"),
-        model=model,
-        language=heard.language or "",
-        language_probability=heard.language_probability,
-        duration=heard.seconds,
-        segments=tuple(heard.segments),
-        dropped=tuple(heard.dropped),
-    )
+
+
+# short files ----------------------------------------------------------------------------------------------------------
+
+
+@dataclass(frozen=True, slots=True)
+class ShortSound:
+    """The whole of a short file: its length in seconds, what was heard (None: nobody speaks), and from when on."""
+
+    seconds: float
+    start: float = 0.0
+    heard: whisper.Heard | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class _Clip:
+    seconds: float
+    start: float
+    clip: whisper_clips.Clip | None
+
+
+def together(files: Sequence[tuple[Path, str | None]], *, model: str) -> list[ShortSound | None]:
+    """Recognise short files (path, language or None) together; None for those that are long or cannot be read.
+
+    Raises ItemError as whisper.recognise does.
+    """
+    _require()
+    found = [_clip_of_readable(path, language) for path, language in files]
+    clips = [one.clip for one in found if one is not None and one.clip is not None]
+    heard = iter(whisper_clips.recognise(clips, model=model))
+    return [
+        None if one is None else ShortSound(one.seconds, one.start, next(heard) if one.clip else None) for one in found
+    ]
+
+
+def _short_sound(path: Path, *, language: str | None, model: str) -> ShortSound | None:
+    found = _clip(path, language)
+    if found is None:
+        return None
+    heard = whisper_clips.recognise([found.clip], model=model)[0] if found.clip else None
+    return ShortSound(found.seconds, found.start, heard)
+
+
+def _clip_of_readable(path: Path, language: str | None) -> _Clip | None:
+    try:
+        return _clip(path, language)
+    except ItemError:
+        return None
+
+
+def _clip(path: Path, language: str | None) -> _Clip | None:
+    """The part of a short file in which somebody speaks; None if the file, or that part, is too long for a clip."""
+    blocks: list[NDArray[np.float32]] = []
+    size = 0
+    for block in media.audio_blocks(path):
+        blocks.append(block)
+        size += len(block)
+        if size > _SHORT_SECONDS * _RATE:
+            return None
+    samples = np.concatenate(blocks)
+    windows = whisper.windows(whisper.speech(samples))
+    if not windows:
+        return _Clip(size / _RATE, 0.0, None)
+    if len(windows) > 1 or not whisper_clips.fits(windows[0]):
+        return None
+    start = round(windows[0].start * _RATE)
+    part = samples[start : round(windows[0].end * _RATE)].copy()
+    return _Clip(size / _RATE, start / _RATE, whisper_clips.Clip(part, language))
 
 
 # windows --------------------------------------------------------------------------------------------------------------
@@ -53,31 +146,47 @@ def transcribe(path: Path, *, model: str, language: str | None, share: float = 1
 
 @dataclass(frozen=True, slots=True)
 class _Window:
-    """Some minutes of sound: where they begin in the file (seconds), and where in them somebody speaks."""
+    """Some minutes of sound: the sample of the file they begin with, and where in them somebody speaks."""
 
-    start: float
+    start: int
     samples: NDArray[np.float32]
     spans: Sequence[whisper.Span]
+    is_last: bool = False
 
 
-def _windows(blocks: Iterator[NDArray[np.float32]]) -> Iterator[_Window]:
-    """The stream in windows cut in pauses; one window and one block are in memory at a time."""
-    held = np.zeros(0, dtype=np.float32)
+def _windows(blocks: Iterator[NDArray[np.float32]], skipped: int = 0) -> Iterator[_Window]:
+    """The stream in windows cut in pauses, from sample ``skipped`` on, where an earlier try ended one.
+
+    One window and one block are in memory at a time. A window is looked for in exactly so many samples, however the
+    blocks fall, so that it does not matter where one goes on.
+    """
+    wanted = _WINDOW_SECONDS * _RATE
     parts: list[NDArray[np.float32]] = []
-    size = start = 0
-    for block in blocks:
+    size, start = 0, skipped
+    for block in _after(blocks, skipped):
         parts.append(block)
         size += len(block)
-        if size < _WINDOW_SECONDS * _RATE:
+        if size < wanted:
             continue
         held = np.concatenate(parts)
-        spans = whisper.speech(held)
-        cut = cut_at(held, spans)
+        spans = whisper.speech(held[:wanted])
+        cut = cut_at(held[:wanted], spans)
         before = [whisper.Span(span.start, min(span.end, cut / _RATE)) for span in spans if span.start * _RATE < cut]
-        yield _Window(start / _RATE, held[:cut], before)
+        yield _Window(start, held[:cut], before)
         parts, size, start = [held[cut:].copy()], size - cut, start + cut
-    held = np.concatenate(parts) if parts else held
-    yield _Window(start / _RATE, held, whisper.speech(held) if held.size else [])
+    held = np.concatenate(parts) if parts else np.zeros(0, dtype=np.float32)
+    yield _Window(start, held, whisper.speech(held) if held.size else [], is_last=True)
+
+
+def _after(blocks: Iterator[NDArray[np.float32]], skipped: int) -> Iterator[NDArray[np.float32]]:
+    """The stream without its first samples. They are decoded all the same: no seek is exact in every format."""
+    left = skipped
+    for block in blocks:
+        if left < len(block):
+            yield block[left:]
+        else:
+            pulse.beat()
+        left = max(0, left - len(block))
 
 
 def cut_at(samples: NDArray[np.float32], spans: Sequence[whisper.Span]) -> int:
@@ -108,28 +217,69 @@ def _quietest(samples: NDArray[np.float32], earliest: int) -> int:
 
 @dataclass(slots=True)
 class _Heard:
-    """What has been heard so far. The language found in the first window with speech holds for the file."""
+    """What has been heard in the first ``samples`` of a file.
+
+    The language found in the first window with speech holds for the file.
+    """
 
     language: str | None
-    share: float
     language_probability: float = 1.0
-    seconds: float = 0.0
+    samples: int = 0
     segments: list[TranscriptSegment] = field(default_factory=list)
     dropped: list[DroppedSegment] = field(default_factory=list)
 
-    def add(self, window: _Window, model: str) -> None:
+    def add(self, window: _Window, model: str, share: float) -> None:
         """Recognise one window."""
-        self.seconds = window.start + len(window.samples) / _RATE
-        if not window.spans:
-            return
-        heard = whisper.recognise(window.samples, window.spans, model=model, language=self.language, share=self.share)
+        self.samples = window.start + len(window.samples)
+        if window.spans:
+            self._take(
+                whisper.recognise(window.samples, window.spans, model=model, language=self.language, share=share),
+                window.start / _RATE,
+            )
+
+    def add_short(self, sound: ShortSound) -> None:
+        """Take what was recognised as a clip."""
+        self.samples = round(sound.seconds * _RATE)
+        if sound.heard is not None:
+            self._take(sound.heard, sound.start)
+
+    def _take(self, heard: whisper.Heard, offset: float) -> None:
         if self.language is None:
             self.language, self.language_probability = heard.language, heard.language_probability
         for segment in heard.segments:
             if segment.dropped:
-                self.dropped.append(_dropped(segment, window.start))
+                self.dropped.append(_dropped(segment, offset))
             else:
-                self.segments.extend(sentences(segment.words, window.start))
+                self.segments.extend(sentences(segment.words, offset))
+
+    def state(self) -> dict[str, Any]:
+        """For a checkpoint."""
+        return asdict(self)
+
+    def restore(self, state: Mapping[str, Any]) -> None:
+        """Go on from what :meth:`state` gave."""
+        self.language, self.language_probability = state["language"], state["language_probability"]
+        self.samples = state["samples"]
+        self.segments = [_segment(segment) for segment in state["segments"]]
+        self.dropped = [DroppedSegment(**segment) for segment in state["dropped"]]
+
+    def result(self, model: str) -> TranscriptResult:
+        """All of it."""
+        return TranscriptResult(
+            engine=whisper.NAME,
+            engine_version=importlib.metadata.version("faster-whisper"),
+            model=model,
+            language=self.language or "",
+            language_probability=self.language_probability,
+            duration=self.samples / _RATE,
+            segments=tuple(self.segments),
+            dropped=tuple(self.dropped),
+        )
+
+
+def _segment(state: Mapping[str, Any]) -> TranscriptSegment:
+    words = tuple(TranscriptWord(**word) for word in state["words"])
+    return TranscriptSegment(text=state["text"], start=state["start"], end=state["end"], words=words)
 
 
 def _dropped(segment: whisper.HeardSegment, offset: float) -> DroppedSegment:

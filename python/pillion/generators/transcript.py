@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 from pillion.model import (
@@ -24,7 +24,7 @@ class TranscriptGenerator:
 
     kind = SidecarKind.TRANSCRIPT
     name = "transcript"
-    version = 1
+    version = 2
 
     def accepts(self, mime: str) -> bool:
         """Audio and video."""
@@ -41,6 +41,18 @@ class TranscriptGenerator:
             settings={"language": settings.get("language")},
         )
 
+    def prepare(self, requests: Sequence[GenerationRequest]) -> Sequence[Any]:
+        """Short clips are recognised together. Raises ItemError."""
+        from pillion.generators import listening
+
+        result: list[Any] = [None] * len(requests)
+        for model in {_model(request.settings) for request in requests}:
+            members = [index for index, request in enumerate(requests) if _model(request.settings) == model]
+            files = [(requests[index].source, requests[index].settings.get("language")) for index in members]
+            for index, sound in zip(members, listening.together(files, model=model), strict=True):
+                result[index] = sound
+        return result
+
     def generate(self, request: GenerationRequest) -> Generated:
         """One JSON document; Empty without speech, and for a video without sound. Raises ItemError."""
         from pillion.engines import media
@@ -51,7 +63,14 @@ class TranscriptGenerator:
             return Empty(note="no audio track")
         model, language = _model(request.settings), request.settings.get("language")
         share = float(request.settings.get("share", 1.0))
-        result = listening.transcribe(request.source, model=model, language=language, share=share)
+        result = listening.transcribe(
+            request.source,
+            model=model,
+            language=language,
+            share=share,
+            sound=request.prepared,
+            checkpoint=request.checkpoint,
+        )
         if not result.segments:
             return Empty(note="no speech")
         data = result.to_json().encode()

@@ -105,7 +105,8 @@ class JobSource(Protocol[J]):
 class Engine(Generic[J]):
     """Works one JobSource with one pool.
 
-    ``lane_limits``: most jobs of a lane in flight at a time. ``lane_workers``: as given to the pool.
+    ``lane_limits``: most jobs of a lane in flight at a time. ``lane_workers``: as given to the pool. ``lane_seconds``:
+    seconds of work in a batch of a lane, for those lanes that are to have more than the usual half second.
     """
 
     def __init__(
@@ -115,12 +116,14 @@ class Engine(Generic[J]):
         lane_limits: Mapping[str, int],
         *,
         lane_workers: Mapping[str, int] = MappingProxyType({}),
+        lane_seconds: Mapping[str, float] = MappingProxyType({}),
         progress: Callable[[], None] | None = None,
     ) -> None:
         self._source = source
         self._pool = pool
         self._lane_limits = lane_limits
         self._lane_workers = lane_workers
+        self._lane_seconds = lane_seconds
         self._lane_batches: Counter[str] = Counter()
         self._progress = progress
         self._done: queue.SimpleQueue[tuple[Planned[J], Any, list[int]] | None] = queue.SimpleQueue()
@@ -211,15 +214,16 @@ class Engine(Generic[J]):
         limit = min(room, slots * _BATCH_ITEMS, CLAIM_ITEMS)
         if limit > 0:
             self._served[lane] = time.monotonic()
-            self._submit(self._source.claim(lane, limit, slots * _BATCH_COST_S, time.time(), **only))
+            seconds = self._lane_seconds.get(lane, _BATCH_COST_S)
+            self._submit(self._source.claim(lane, limit, slots * seconds, time.time(), **only), seconds)
 
-    def _submit(self, claimed: Sequence[Planned[J]]) -> None:
+    def _submit(self, claimed: Sequence[Planned[J]], seconds: float) -> None:
         for planned in claimed:
             if planned.alone:
                 self._hand_over([planned])
         others = [planned for planned in claimed if not planned.alone]
         rows = [(index, planned.priority, 0, planned.cost) for index, planned in enumerate(others)]
-        for batch in _core.plan_batches(rows, max_items=_BATCH_ITEMS, max_cost=_BATCH_COST_S):
+        for batch in _core.plan_batches(rows, max_items=_BATCH_ITEMS, max_cost=seconds):
             self._hand_over([others[index] for index in batch])
 
     def _hand_over(self, members: Sequence[Planned[J]]) -> None:
