@@ -1,0 +1,85 @@
+"""A worker's target that hears nothing but numbers: short windows, and a stand-in for Whisper that may be killed.
+
+Everything else (decoding, windows, checkpoints, the worker, the queue) is the real thing. The environment variable
+``PILLION_TEST_LOG`` names a folder, in which ``heard`` gets a line for each window that is begun, and
+``PILLION_TEST_DEATHS`` says at which of these, counted over all processes, the worker dies: ``2 4``, or ``3+`` for
+every one from the third on. Run as a program, it works the queue of the library it is given.
+"""
+
+from __future__ import annotations
+
+import os
+import signal
+import sys
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from pillion import execute as real
+from pillion import work
+from pillion.engines import whisper
+from pillion.execute import Execution, ExecutionTask
+from pillion.generators import listening
+from pillion.library import Library
+
+LOG = "PILLION_TEST_LOG"
+DEATHS = "PILLION_TEST_DEATHS"
+TARGET = "tests.support.hearing:execute"
+WINDOW_SECONDS = 10
+"""Of sound that is worked on at a time, instead of minutes."""
+
+
+def heard(folder: Path) -> list[int]:
+    """The sums of the windows that were begun so far, in order."""
+    path = folder / "heard"
+    return [int(line) for line in path.read_text().split()] if path.exists() else []
+
+
+def speech(samples: NDArray[np.float32]) -> list[whisper.Span]:
+    """All of it."""
+    return [whisper.Span(0.0, len(samples) / whisper.SAMPLE_RATE)]
+
+
+def recognise(samples: NDArray[np.float32], spans: Sequence[whisper.Span], **_: Any) -> whisper.Heard:
+    """One word: a sum over the samples."""
+    number = round(float(np.abs(samples).sum()))
+    _begin(number)
+    word = whisper.HeardWord(f" {number}.", 0.1, 0.9, 0.5)
+    segment = whisper.HeardSegment(word.text, 0.0, 1.0, -0.1, (word,))
+    return whisper.Heard("en", 0.9, (segment,))
+
+
+def _begin(number: int) -> None:
+    if LOG not in os.environ:
+        return
+    folder = Path(os.environ[LOG])
+    with open(folder / "heard", "a", encoding="utf-8") as file:
+        file.write(f"{number}\n")
+    count = len(heard(folder))
+    for death in os.environ.get(DEATHS, "").split():
+        at = int(death.rstrip("+"))
+        if count == at or (death.endswith("+") and count > at):
+            os.kill(os.getpid(), signal.SIGKILL)
+
+
+def stand_in() -> None:
+    """Put the stand-ins in their places, in this process."""
+    listening._WINDOW_SECONDS = WINDOW_SECONDS
+    listening._CUT_SECONDS = 2
+    whisper.speech = speech
+    whisper.recognise = recognise
+
+
+def execute(task: ExecutionTask) -> Execution:
+    """The worker's target."""
+    stand_in()
+    return real.execute(task)
+
+
+if __name__ == "__main__":
+    work.TARGET = TARGET
+    with Library.open(Path(sys.argv[1])) as opened:
+        opened.run()
