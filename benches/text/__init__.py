@@ -2,5 +2,7 @@
 
 from __future__ import annotations
 
-SECTIONS: dict[str, str] = {}
+SECTIONS: dict[str, str] = {
+    "speech": "benches.text.speech",
+}
 """Section -> its module, which has ``run(options: Options) -> Report`` (benches/text/report.py). In running order."""

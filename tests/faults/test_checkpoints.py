@@ -30,10 +30,10 @@ KINDS = (SidecarKind.TRANSCRIPT,)
 def sound(tmp_path: Path) -> Path:
     """A minute in which every window sounds different."""
     rate = whisper.SAMPLE_RATE
-    loudness = np.repeat(np.linspace(0.1, 0.9, SECONDS), rate)
+    loudness = np.repeat(np.linspace(2000, 20_000, SECONDS), rate)
     noise = np.random.default_rng(5).uniform(-1, 1, len(loudness)) * loudness
     (tmp_path / "sounds").mkdir()
-    return media.write_wav(tmp_path / "sounds" / "long.wav", noise.astype(np.float32), rate)
+    return media.write_wav(tmp_path / "sounds" / "long.wav", noise.astype(np.int16), rate)
 
 
 @pytest.fixture

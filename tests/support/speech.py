@@ -33,7 +33,7 @@ SENTENCES = {
 }
 """What to say: no numbers, no names, nothing with two spellings."""
 
-_VOICES = {"en": ("en-us", 150), "de": ("de", 140), "fr": ("fr+f2", 140)}
+_VOICES = {"en": ("en-us", 150), "de": ("de+m3", 120), "fr": ("fr+m3", 120), "es": ("es+m7", 120)}
 """Language: (espeak-ng voice, words a minute). Tried against Whisper base for the lowest word error rate."""
 
 _AUDIO_OUTPUT_SYNCHRONOUS = 2

@@ -1,0 +1,80 @@
+"""Short clips together: each comes out as it does alone, and as the library stores it."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from pathlib import Path
+
+import pytest
+
+from pillion.engines import whisper_clips
+from pillion.errors import ErrorClass, ItemError
+from pillion.generators import find, listening
+from pillion.generators.transcript import TranscriptGenerator
+from pillion.model import GenerationRequest, SidecarKind
+from tests.support import media, speech
+from tests.support.clips import CLIPS
+
+pytestmark = pytest.mark.models
+
+SPOKEN = [("en", 3), ("en", 12), ("de", 8), ("es", 14), ("en", 0)]
+
+
+@pytest.fixture(scope="module")
+def clips(tmp_path_factory: pytest.TempPathFactory) -> list[Path]:
+    folder = tmp_path_factory.mktemp("clips")
+    return [speech.say(CLIPS[lang][number], lang, folder / f"{lang}{number}.wav") for lang, number in SPOKEN]
+
+
+def request(path: Path) -> GenerationRequest:
+    return GenerationRequest(kind=SidecarKind.TRANSCRIPT, variants=("default",), source=path, mime="audio/wav")
+
+
+def test_a_clip_comes_out_as_it_does_alone(clips: Sequence[Path], silent_wav: Path, speech_wav: Path) -> None:
+    generator = find(SidecarKind.TRANSCRIPT, "audio/wav")
+    assert isinstance(generator, TranscriptGenerator)
+    gone = clips[0].with_name("gone.wav")
+    files = [*clips, silent_wav, gone, speech_wav]
+    prepared = generator.prepare([request(path) for path in files])
+    assert [sound is not None for sound in prepared] == [*[True] * 6, False, False]
+    for path, sound in zip(clips, prepared, strict=False):
+        together = listening.transcribe(path, model="base", language=None, sound=sound)
+        assert together == listening.transcribe(path, model="base", language=None)
+    assert listening.transcribe(silent_wav, model="base", language=None, sound=prepared[5]).segments == ()
+    for path, sound, (language, number) in zip(clips, prepared, SPOKEN, strict=False):
+        result = listening.transcribe(path, model="base", language=None, sound=sound)
+        if language == "en":
+            assert result.language == "en"
+            assert speech.word_error_rate(CLIPS["en"][number], result.text) <= 0.15
+        times = [time for segment in result.segments for word in segment.words for time in (word.start, word.end)]
+        assert media.is_ordered(times)
+        assert times[-1] <= result.duration + 0.5
+
+
+def test_words_in_doubt_are_recognised_in_the_full_window(
+    clips: Sequence[Path], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    frames: list[int] = []
+    read = whisper_clips._read
+
+    def noted(*arguments: object) -> object:
+        frames.append(arguments[-1])  # type: ignore[arg-type]
+        return read(*arguments)  # type: ignore[arg-type]
+
+    monkeypatch.setattr(whisper_clips, "_read", noted)
+    (clip,) = [found.clip for found in [listening._clip(clips[0], None)] if found and found.clip]
+    whisper_clips.recognise([clip], model="base")
+    assert len(frames) == 1
+    assert frames[0] < 1500
+    monkeypatch.setattr(whisper_clips, "_DOUBTFUL_LOG_PROBABILITY", 0.0)
+    (heard,) = whisper_clips.recognise([clip], model="base")
+    assert frames[2:] == [3000]
+    assert speech.word_error_rate(CLIPS["en"][3], heard.segments[0].text) <= 0.15
+
+
+def test_a_forced_language_holds_for_clips(clips: Sequence[Path]) -> None:
+    sounds = listening.together([(clips[0], "en"), (clips[0], "de")], model="base")
+    assert [sound.heard.language for sound in sounds if sound and sound.heard] == ["en", "de"]
+    with pytest.raises(ItemError) as caught:
+        listening.together([(clips[0], "xx")], model="base")
+    assert caught.value.error_class is ErrorClass.UNSUPPORTED
