@@ -4,5 +4,6 @@ from __future__ import annotations
 
 SECTIONS: dict[str, str] = {
     "speech": "benches.text.speech",
+    "pdf": "benches.text.pdf",
 }
 """Section -> its module, which has ``run(options: Options) -> Report`` (benches/text/report.py). In running order."""
