@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 from PIL import Image
 
-from pillion.engines import pdfium
+from pillion.engines import pdfium, tesseract_api
 from pillion.errors import ErrorClass, ItemError
 from pillion.execute import ExecutionTask
 from pillion.generators import _pdf, find, reading
@@ -191,11 +191,20 @@ def test_a_page_that_takes_too_long_is_left_out(source: Path, monkeypatch: pytes
     started = time.monotonic()
     result = read(source, pdfs.write([*numbered(1), pdfs.Page(content=ART), *numbered(1)]))
     assert [page.number for page in result.pages] == [1, 3]
-    assert result.notes == ("page 2 took longer than 0 s and was left out",)
-    with pytest.raises(ItemError, match="page 1 took longer") as caught:
+    assert result.notes == ("page 2 took too long and was left out",)
+    with pytest.raises(ItemError, match="page 1 took too long") as caught:
         read(source, pdfs.write([pdfs.Page(content=ART)]))
     assert caught.value.error_class is ErrorClass.TIMEOUT
     assert time.monotonic() - started < 60
+
+
+@pytest.mark.models
+def test_reading_stops_when_its_time_is_up(source: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(tesseract_api, "_READ_SECONDS", 0.001)
+    scan = pdfs.Page(content=pdfs.image("Im", (0, 0, 595, 842)), images={"Im": media.page(dpi=150)})
+    result = read(source, pdfs.write([*numbered(1), scan]))
+    assert [page.number for page in result.pages] == [1]
+    assert result.notes == ("page 2 took too long and was left out",)
 
 
 def test_drawing_stops_when_its_time_is_up(source: Path) -> None:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import functools
 import importlib.util
 import statistics
+import time
 from collections.abc import Iterator, Sequence
 from typing import TYPE_CHECKING, Any
 
@@ -19,6 +20,8 @@ if TYPE_CHECKING:
     import tesserocr
 
 NAME = "tesseract"
+_READ_SECONDS = 120.0
+"""One page, or a part of one, is not read for longer: the engine looks at the clock between words."""
 
 
 def missing() -> str | None:
@@ -82,8 +85,11 @@ class Reader:
     def read(self, gray: NDArray[np.uint8]) -> Seen:
         """Words, lines and paragraphs; text that stands on its side within the page is read too."""
         self._give(gray)
+        started = time.monotonic()
         try:
-            if not self._api.Recognize():
+            if not self._api.Recognize(max(1, round(_READ_SECONDS * 1000))):
+                if time.monotonic() - started >= _READ_SECONDS:
+                    raise ItemError(ErrorClass.TIMEOUT, f"Tesseract took longer than {_READ_SECONDS:.0f} s for a page")
                 raise ItemError(ErrorClass.CORRUPT, "Tesseract could not read the page")
             return _seen(self._api.GetIterator(), _module())
         finally:

@@ -203,9 +203,7 @@ def _try(document: pdfium.Document, draft: _Draft, readers: Readers) -> OcrPage 
         if error.error_class not in _OF_A_PAGE:
             raise
         if error.error_class is ErrorClass.TIMEOUT:
-            return ItemError(
-                ErrorClass.TIMEOUT, f"page {draft.number} took longer than {PAGE_SECONDS:.0f} s and was left out"
-            )
+            return ItemError(ErrorClass.TIMEOUT, f"page {draft.number} took too long and was left out")
         return error
 
 
