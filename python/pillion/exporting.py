@@ -42,7 +42,7 @@ def export(
     to: str = "text",
     *,
     library: Library | None = None,
-    languages: Sequence[str] = ("eng",),
+    languages: Sequence[str] = ("auto",),
     model: str = "base",
 ) -> bytes:
     """``source`` as ``to``: text, hocr, alto, pdf (all of pictures and PDFs); text, srt, vtt (of sound and video).
@@ -62,7 +62,7 @@ def check_format(to: str) -> None:
         raise UsageError(f"There is no format '{to}'; choose from {', '.join(FORMATS)}.")
 
 
-def from_file(path: Path, to: str, languages: Sequence[str] = ("eng",), model: str = "base") -> Exported:
+def from_file(path: Path, to: str, languages: Sequence[str] = ("auto",), model: str = "base") -> Exported:
     """Read or hear a file now. See :func:`export`."""
     mime = text.sniffed(path)
     kinds = [kind for kind in _kinds(to) if find(kind, mime) is not None]

@@ -68,6 +68,7 @@ def test_hocr_has_pages_areas_paragraphs_lines_and_words(plain: OcrResult) -> No
     assert len(names) == len(set(names))
     metas = dict(re.findall(r'<meta name="([^"]+)" content="([^"]*)"', document))
     assert metas["ocr-system"] == "tesseract 5.5.4"
+    assert (metas["ocr-langs"], metas["ocr-scripts"]) == ("en de", "Latn")
     assert set(metas["ocr-capabilities"].split()) >= {kind for kind, _, _ in found}
 
 

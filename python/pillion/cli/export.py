@@ -13,6 +13,7 @@ from pillion.cli.options import JsonOption, LibraryOption, default_library
 from pillion.cli.output import print_json
 from pillion.errors import LibraryError, UsageError
 from pillion.exporting import FORMATS, Exported, check_format, from_file, from_library
+from pillion.languages import AUTO
 from pillion.library import CATALOG, Library
 
 
@@ -33,7 +34,7 @@ def export(
     now: Annotated[bool, typer.Option("--now", help="Read or hear the file now, without a library.")] = False,
     language: Annotated[
         list[str] | None,
-        typer.Option("--language", "-L", help="With a file that is read now: e.g. eng; may be given again."),
+        typer.Option("--language", "-L", help="With a file read now: e.g. eng; may be given again (default: found)."),
     ] = None,
     model: Annotated[str, typer.Option(help="With a file that is heard now: the Whisper model.")] = "base",
     json_: JsonOption = False,
@@ -45,7 +46,7 @@ def export(
     check_format(to)
     if json_ and output is None:
         raise UsageError("With --json, say with -o where the export is to go.")
-    made = _made(source, to, library, now, language or ["eng"], model)
+    made = _made(source, to, library, now, language or [AUTO], model)
     if output is None:
         _to_stdout(made.data, to)
         return

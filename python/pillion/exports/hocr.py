@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 
 from pillion.exports.pages import PDF_DPI, Pixels, around, paragraphs, words, xml_text
+from pillion.languages import LANGUAGES
 from pillion.results import Box, OcrLine, OcrPage, OcrResult, OcrWord
 
 _HEAD = """<?xml version="1.0" encoding="UTF-8"?>
@@ -17,6 +18,7 @@ _HEAD = """<?xml version="1.0" encoding="UTF-8"?>
 <meta name="ocr-capabilities" content="ocr_page ocr_carea ocr_par ocr_line ocrx_word ocrp_wconf"/>
 <meta name="ocr-number-of-pages" content="{pages}"/>
 <meta name="ocr-langs" content="{languages}"/>
+<meta name="ocr-scripts" content="{scripts}"/>
 </head>
 <body>
 """
@@ -24,32 +26,17 @@ _HEAD = """<?xml version="1.0" encoding="UTF-8"?>
 
 def hocr(result: OcrResult, name: str) -> str:
     """The document; ``name`` is that of the file that was read."""
+    known = [LANGUAGES[code] for code in result.languages if code in LANGUAGES]
+    languages = [language.iso or language.code for language in known]
     head = _HEAD.format(
-        language=_html_language(result.languages),
+        language=languages[0] if languages else "und",
         name=xml_text(name),
         engine=xml_text(f"{result.engine} {result.engine_version}"),
         pages=len(result.pages),
-        languages=xml_text(" ".join(result.languages)),
+        languages=" ".join(languages),
+        scripts=" ".join(dict.fromkeys(language.script.title() for language in known)),
     )
     return head + "".join(line + "\n" for page in result.pages for line in _page(page, name)) + "</body>\n</html>\n"
-
-
-_HTML_LANGUAGES = {
-    "eng": "en",
-    "deu": "de",
-    "fra": "fr",
-    "spa": "es",
-    "ita": "it",
-    "nld": "nl",
-    "por": "pt",
-    "pol": "pl",
-}
-
-
-def _html_language(languages: Sequence[str]) -> str:
-    """Tesseract's code of the main language as HTML has it: the two letters of the commonest, else its three."""
-    main = languages[0].split("_")[0] if languages else "und"
-    return _HTML_LANGUAGES.get(main, main if main.isascii() and main.isalpha() else "und")
 
 
 def _page(page: OcrPage, name: str) -> Iterator[str]:
