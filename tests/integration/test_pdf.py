@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from pillion.engines import pdfium
+from pillion.engines import pdfium, tesseract_api, tesseract_cli
 from pillion.errors import ErrorClass, ItemError
 from pillion.generators import reading
 from pillion.generators._realtext import is_text
@@ -30,6 +30,15 @@ def test_the_text_layer_is_used(text_pdf: Path, monkeypatch: pytest.MonkeyPatch)
     assert media.character_error_rate(media.PAGE_TEXT, result.pages[0].text) == 0
     assert media.character_error_rate(media.GERMAN_PAGE_TEXT, result.pages[1].text) == 0
     assert (result.engine, result.confidence) == ("pdfium", None)
+
+
+def test_a_pdf_with_text_needs_no_tesseract(text_pdf: Path, scanned_pdf: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    for engine in (tesseract_api, tesseract_cli):
+        monkeypatch.setattr(engine, "missing", lambda: "Tesseract is gone: run pip install tesserocr")
+    assert len(read(text_pdf).pages) == 2
+    with pytest.raises(ItemError, match="pip install tesserocr") as caught:
+        read(scanned_pdf)
+    assert caught.value.error_class is ErrorClass.MISSING_TOOL
 
 
 @pytest.mark.models

@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+import functools
 import heapq
 import threading
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 
 from pillion import models
@@ -23,14 +24,14 @@ _GARBLED = 65.0
 
 
 class Readers:
-    """Readers of ``engine`` for these languages. A reader is loaded when it is first lent.
+    """Readers of the engine that ``found`` gives, for these languages. A reader is loaded when it is first lent.
 
     ``languages``: Tesseract's codes. With ``auto`` among them each page is read in the others, or in the first that is
     installed, and then, when that is not its language, in the installed one that is.
     """
 
-    def __init__(self, engine: OcrEngine, languages: Sequence[str], tessdata: str | None) -> None:
-        self._engine = engine
+    def __init__(self, found: Callable[[], OcrEngine], languages: Sequence[str], tessdata: str | None) -> None:
+        self._found = found
         self._tessdata = tessdata
         installed = models.tessdata_languages(tessdata) if AUTO in languages else []
         self.languages = first_languages(languages, installed)
@@ -40,6 +41,11 @@ class Readers:
         self.lent = False
         """Whether there was anything to recognise."""
 
+    @functools.cached_property
+    def engine(self) -> OcrEngine:
+        """Raises ItemError (missing_tool)."""
+        return self._found()
+
     @contextmanager
     def __call__(self, languages: tuple[str, ...] | None = None) -> Iterator[OcrReader]:
         """Lend one for these languages, or for the first ones. Raises ItemError (missing_tool)."""
@@ -47,7 +53,7 @@ class Readers:
             which = heapq.heappop(self._free)
             self.lent = True
         try:
-            yield self._engine.reader(languages or self.languages, self._tessdata, which)
+            yield self.engine.reader(languages or self.languages, self._tessdata, which)
         finally:
             with self._lock:
                 heapq.heappush(self._free, which)

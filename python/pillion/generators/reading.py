@@ -22,13 +22,12 @@ from pillion.results import OcrPage, OcrResult
 
 def read(path: Path, *, is_pdf: bool, languages: Sequence[str], tessdata: str | None = None) -> OcrResult:
     """The text of a file; pages without lines where there is none. Raises ItemError."""
-    engine = ocr_engine()
-    # A PDF with real text on all pages needs no Tesseract, so it is loaded when the first picture comes.
-    readers = Readers(engine, languages, tessdata)
+    # A PDF with real text on all pages needs no Tesseract: it is looked for and loaded when the first picture comes.
+    readers = Readers(ocr_engine, languages, tessdata)
     pages, notes = read_pdf(path, readers) if is_pdf else ([_image_page(path, readers)], [])
     return OcrResult(
-        engine=engine.NAME if readers.lent else pdfium.NAME,
-        engine_version=engine.version() if readers.lent else pdfium.version(),
+        engine=readers.engine.NAME if readers.lent else pdfium.NAME,
+        engine_version=readers.engine.version() if readers.lent else pdfium.version(),
         languages=_languages(pages) or readers.languages,
         pages=tuple(pages),
         notes=tuple(notes),
