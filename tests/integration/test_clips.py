@@ -9,8 +9,10 @@ import pytest
 
 from pillion.engines import whisper_clips
 from pillion.errors import ErrorClass, ItemError
+from pillion.failpoints import DIRECTORY_VARIABLE
 from pillion.generators import find, listening
 from pillion.generators.transcript import TranscriptGenerator
+from pillion.library import Library
 from pillion.model import GenerationRequest, SidecarKind
 from tests.support import media, speech
 from tests.support.clips import CLIPS
@@ -78,3 +80,23 @@ def test_a_forced_language_holds_for_clips(clips: Sequence[Path]) -> None:
     with pytest.raises(ItemError) as caught:
         listening.together([(clips[0], "xx")], model="base")
     assert caught.value.error_class is ErrorClass.UNSUPPORTED
+
+
+def test_a_library_recognises_its_clips_together(
+    clips: Sequence[Path], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    points = tmp_path / "points"
+    points.mkdir()
+    # Only worker processes read this, when they start: the point then has a file with a byte for each batch.
+    monkeypatch.setenv(DIRECTORY_VARIABLE, str(points))
+    with Library.open(tmp_path / "library", policy="desktop") as library:
+        library.index(clips[0].parent)
+        library.run(kinds=[SidecarKind.TRANSCRIPT])
+        stored = {Path(item.sources[0]).name: item for item in library.ls(kind=SidecarKind.TRANSCRIPT)}
+        assert {item.state for item in stored.values()} == {"ready"}
+        assert (points / "child.prepare").stat().st_size == 1
+        (path,) = [
+            library.root / "sidecars" / item.path for item in stored.values() if item.sources[0] == str(clips[1])
+        ]
+    alone = listening.transcribe(clips[1], model="base", language=None)
+    assert path.read_text() == alone.to_json()

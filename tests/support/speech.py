@@ -33,7 +33,7 @@ SENTENCES = {
 }
 """What to say: no numbers, no names, nothing with two spellings."""
 
-_VOICES = {"en": ("en-us", 150), "de": ("de+m3", 120), "fr": ("fr+m3", 120), "es": ("es+m7", 120)}
+_VOICES = {"en": ("en-us", 150), "de": ("de+m3", 120), "fr": ("fr+m2", 130), "es": ("es+m3", 130)}
 """Language: (espeak-ng voice, words a minute). Tried against Whisper base for the lowest word error rate."""
 
 _AUDIO_OUTPUT_SYNCHRONOUS = 2
