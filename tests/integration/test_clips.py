@@ -64,7 +64,7 @@ def test_words_in_doubt_are_recognised_in_the_full_window(
         return read(*arguments)  # type: ignore[arg-type]
 
     monkeypatch.setattr(whisper_clips, "_read", noted)
-    (clip,) = [found.clip for found in [listening._clip(clips[0], None)] if found and found.clip]
+    (clip,) = [found.clip for found in [listening._clip(clips[0], 1, None)] if found and found.clip]
     whisper_clips.recognise([clip], model="base")
     assert len(frames) == 1
     assert frames[0] < 1500

@@ -5,15 +5,20 @@ from __future__ import annotations
 import json
 from pathlib import Path
 
+import jsonschema
 import numpy as np
 import pytest
 
+import pillion
+from pillion.engines import media as media_engine
 from pillion.engines import whisper
 from pillion.errors import ErrorClass, ItemError
 from pillion.generators import find, listening
 from pillion.model import Empty, Generated, GenerationRequest, SidecarKind
+from pillion.results import TranscriptResult
 from tests.support import media, speech
 
+SCHEMAS = Path(pillion.__file__).parent / "schemas"
 pytestmark = pytest.mark.models
 
 
@@ -93,3 +98,38 @@ def test_a_model_that_is_not_there(speech_wav: Path, tmp_path: Path) -> None:
     with pytest.raises(ItemError) as caught:
         listening.transcribe(speech_wav, model=str(tmp_path), language=None)
     assert caught.value.error_class is ErrorClass.MISSING_TOOL
+
+
+def test_audio_tracks_in_other_languages(speech_wav: Path, german_speech_wav: Path, tmp_path: Path) -> None:
+    tracks = [(german_speech_wav, "ger"), (speech_wav, "eng"), (german_speech_wav, "ger")]
+    path = media.write_tracks(tmp_path / "tracks.mkv", tracks, default=2)
+    assert [(track.language, track.default) for track in media_engine.audio_tracks(path)] == [
+        ("ger", False),
+        ("eng", True),
+        ("ger", False),
+    ]
+    made = generate(path, "video/x-matroska")
+    assert not isinstance(made, Empty)
+    document = json.loads(made[0].data)
+    jsonschema.validate(document, json.loads((SCHEMAS / "transcript-1.json").read_text()))
+    assert document["language"] == "en"
+    assert speech.word_error_rate(speech.SENTENCES["en"], document["text"]) <= 0.05
+    assert [(track["number"], track["language"]) for track in document["tracks"]] == [(1, "de")]
+    assert TranscriptResult.from_json(made[0].data).to_json().encode() == made[0].data
+    forced = listening.transcribe(path, model="base", language="en")
+    assert (forced.tracks, forced.text) == ((), document["text"])
+
+
+def test_another_language_later_in_the_file(
+    speech_wav: Path, german_speech_wav: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    english, rate = media.read_wav(speech_wav)
+    german, _ = media.read_wav(german_speech_wav)
+    samples = np.concatenate([english, media.silence(3, rate), german, german])
+    path = media.write_wav(tmp_path / "mixed.wav", samples, rate)
+    monkeypatch.setattr(listening, "_WINDOW_SECONDS", 20)
+    monkeypatch.setattr(listening, "_CUT_SECONDS", 8)
+    result = listening.transcribe(path, model="base", language=None)
+    assert result.language == "en"
+    assert {segment.language for segment in result.segments if segment.start < speech.duration(speech_wav)} == {None}
+    assert {segment.language for segment in result.segments if segment.start > speech.duration(speech_wav)} == {"de"}

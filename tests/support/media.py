@@ -21,6 +21,7 @@ from typing import Any
 import av
 import numpy as np
 import pypdfium2
+from av.stream import Disposition
 from numpy.typing import NDArray
 from PIL import Image
 
@@ -273,6 +274,24 @@ def tone(seconds: float, rate: int = 16000, frequency: float = 440) -> NDArray[n
     """Sound without speech."""
     t = np.arange(int(seconds * rate)) / rate
     return (np.sin(2 * np.pi * frequency * t) * 8000).astype(np.int16)
+
+
+def write_tracks(path: Path, tracks: Sequence[tuple[Path, str]], *, default: int) -> Path:
+    """A file with an audio track for each (mono WAV file, ISO 639-2 language); ``default`` counts from 1."""
+    with av.open(str(path), "w") as container:
+        streams = []
+        for number, (source, language) in enumerate(tracks, 1):
+            samples, rate = read_wav(source)
+            stream = container.add_stream("pcm_s16le", rate=rate, layout="mono")
+            stream.metadata["language"] = language
+            stream.disposition = Disposition.default if number == default else Disposition(0)
+            streams.append((stream, samples, rate))
+        for stream, samples, rate in streams:
+            frame = av.AudioFrame.from_ndarray(samples.reshape(1, -1), format="s16", layout="mono")
+            frame.sample_rate = rate
+            container.mux(stream.encode(frame))
+            container.mux(stream.encode(None))
+    return path
 
 
 _AUDIO_CODECS = {".flac": "flac", ".mp3": "libmp3lame", ".m4a": "aac", ".ogg": "libopus", ".wav": "pcm_s16le"}

@@ -39,6 +39,15 @@ class MediaInfo:
     """As the container says; None when it does not."""
 
 
+@dataclass(frozen=True, kw_only=True, slots=True)
+class AudioTrack:
+    """An audio track: its place among them, from 1; its language as the file says ("" if not); the one to be played."""
+
+    number: int
+    language: str
+    default: bool
+
+
 def missing() -> str | None:
     """One sentence that says what lacks and how to get it; None when all is there. Loads nothing."""
     if importlib.util.find_spec("av") is None:
@@ -57,8 +66,23 @@ def probe(path: Path) -> MediaInfo:
 # audio ----------------------------------------------------------------------------------------------------------------
 
 
-def audio_blocks(path: Path) -> Iterator[NDArray[np.float32]]:
-    """The first audio track as mono float32 at 16 kHz, in blocks of about a second, shape (n,).
+def audio_tracks(path: Path) -> list[AudioTrack]:
+    """The audio tracks of a file, in its order. Raises ItemError as :func:`audio_blocks` does."""
+    from av.stream import Disposition
+
+    with _opened(path) as container:
+        return [
+            AudioTrack(
+                number=number,
+                language=(stream.language or "").lower(),
+                default=bool(stream.disposition & Disposition.default),
+            )
+            for number, stream in enumerate(container.streams.audio, 1)
+        ]
+
+
+def audio_blocks(path: Path, track: int = 1) -> Iterator[NDArray[np.float32]]:
+    """An audio track, the first being 1, as mono float32 at 16 kHz, in blocks of about a second, shape (n,).
 
     Never more than a few blocks are in memory. Damaged packets are passed over. Raises ItemError: corrupt when
     nothing at all can be decoded, unsupported when there is no decoder or no audio track.
@@ -66,7 +90,7 @@ def audio_blocks(path: Path) -> Iterator[NDArray[np.float32]]:
     with _opened(path) as container:
         if not container.streams.audio:
             raise ItemError(ErrorClass.UNSUPPORTED, "the file has no audio track")
-        stream = container.streams.audio[0]
+        stream = container.streams.audio[track - 1]
         any_audio = False
         pending: list[NDArray[np.float32]] = []
         for samples in _resampled(container, stream):

@@ -42,6 +42,8 @@ APPENDED = "\"'.。,，!！?？:：”)]}、"
 
 _MERGE_GAP_SECONDS = 3.0
 """Pauses up to this stay inside a window; in longer ones the model tends to invent words."""
+_OTHER_LANGUAGE = 0.8
+"""How likely another language must be than the one so far. Noise and music are often taken for some language."""
 _NO_SPEECH = 0.6
 _LOW_LOG_PROBABILITY = -1.0
 _REPETITIVE = 2.4
@@ -127,27 +129,32 @@ def recognise(
     *,
     model: str,
     language: str | None = None,
+    before: str | None = None,
     share: float = 1.0,
 ) -> Heard:
     """The words spoken in ``spans`` of ``samples`` (mono, 16 kHz); the language is found unless it is given.
 
+    ``before``: the language up to there, which is left only for one that is sure.
     ``share``: of the windows that are worked on at a time; fewer take less memory and give the same words.
     Raises ItemError: missing_tool when engine or model is not there, unsupported for a language it does not know.
     """
     pipeline = loaded(model)
     check_language(pipeline.model, language)
-    clips = [{"start": span.start, "end": span.end} for span in windows(spans)]
-    segments, info = pipeline.transcribe(
+    transcribe = functools.partial(
+        pipeline.transcribe,
         samples,
-        language=language,
         beam_size=BEAM,
         batch_size=max(1, int(_BATCH_WINDOWS * share)),
         temperature=[0.0],
         word_timestamps=True,
         # Word times come from the attention weights; time tokens in the text only cost words and speed.
         without_timestamps=True,
-        clip_timestamps=clips,
+        clip_timestamps=[{"start": span.start, "end": span.end} for span in windows(spans)],
     )
+    segments, info = transcribe(language=language)
+    if language is None and before not in (None, info.language) and info.language_probability < _OTHER_LANGUAGE:
+        # Nothing but the language has been looked at so far: the words are found when they are asked for.
+        segments, info = transcribe(language=before)
     return Heard(info.language, float(info.language_probability), tuple(_heard(segment) for segment in segments))
 
 

@@ -21,7 +21,7 @@ from pillion.engines import media, whisper, whisper_clips
 from pillion.errors import ErrorClass, ItemError
 from pillion.failpoints import reach
 from pillion.generators import _checkpoint
-from pillion.results import DroppedSegment, TranscriptResult, TranscriptSegment, TranscriptWord
+from pillion.results import DroppedSegment, TranscriptResult, TranscriptSegment, TranscriptTrack, TranscriptWord
 
 _RATE = whisper.SAMPLE_RATE
 _WINDOW_SECONDS = 300
@@ -46,25 +46,71 @@ def transcribe(
 ) -> TranscriptResult:
     """What is said in a file; no segments where nobody speaks. Raises ItemError.
 
-    ``share``: see whisper.recognise. ``sound``: what :func:`together` made of the file. ``checkpoint``: a file in which
-    to keep what was heard so far, and to go on from.
+    ``language``: None to find it. ``share``: see whisper.recognise. ``sound``: what :func:`together` made of the file.
+    ``checkpoint``: a file in which to keep what was heard so far, and to go on from.
     """
     _require()
-    heard = _Heard(language=language)
-    sound = sound or _short_sound(path, language=language, model=model)
+    tracks = [1] if sound else _tracks(path, language)
+    if len(tracks) == 1:
+        sound = sound or _short_sound(path, tracks[0], language=language, model=model)
     if sound is not None:
+        heard = _Heard(forced=language, track=tracks[0])
         heard.add_short(sound)
-        return heard.result(model)
+        return _result([heard], model)
+    parts = _restored(checkpoint)
+    for track in tracks[max(0, len(parts) - 1) :]:
+        if not parts or parts[-1].track != track:
+            parts.append(_Heard(forced=language, track=track))
+        for window in _windows(media.audio_blocks(path, track), parts[-1].samples):
+            parts[-1].add(window, model, share)
+            pulse.beat()
+            if checkpoint and not window.is_last:
+                _checkpoint.save(checkpoint, {"parts": [asdict(part) for part in parts]})
+                reach("listening.kept")
+    return _result(parts, model)
+
+
+def _tracks(path: Path, language: str | None) -> list[int]:
+    """The audio track that is played, and those that are said to be in other languages, unless one is forced."""
+    tracks = media.audio_tracks(path)
+    if not tracks:
+        raise ItemError(ErrorClass.UNSUPPORTED, "the file has no audio track")
+    chosen = {(played := next((track for track in tracks if track.default), tracks[0])).language: played.number}
+    for track in tracks:
+        if track.language not in ("", "und", "zxx", "mul") and played.language and language is None:
+            chosen.setdefault(track.language, track.number)
+    return list(chosen.values())
+
+
+def _restored(checkpoint: Path | None) -> list[_Heard]:
     kept = _checkpoint.load(checkpoint) if checkpoint else None
-    if kept is not None:
-        heard.restore(kept)
-    for window in _windows(media.audio_blocks(path), heard.samples):
-        heard.add(window, model, share)
-        pulse.beat()
-        if checkpoint and not window.is_last:
-            _checkpoint.save(checkpoint, heard.state())
-            reach("listening.kept")
-    return heard.result(model)
+    return [_Heard.restored(part) for part in kept["parts"]] if kept else []
+
+
+def _result(parts: Sequence[_Heard], model: str) -> TranscriptResult:
+    """The first track in which somebody speaks, and the others of these."""
+    spoken = [part for part in parts if part.segments] or list(parts[:1])
+    main = spoken[0]
+    return TranscriptResult(
+        engine=whisper.NAME,
+        engine_version=importlib.metadata.version("faster-whisper"),
+        model=model,
+        language=main.language or "",
+        language_probability=main.language_probability,
+        duration=main.samples / _RATE,
+        segments=tuple(main.segments),
+        dropped=tuple(main.dropped),
+        tracks=tuple(
+            TranscriptTrack(
+                number=part.track,
+                language=part.language or "",
+                language_probability=part.language_probability,
+                segments=tuple(part.segments),
+                dropped=tuple(part.dropped),
+            )
+            for part in spoken[1:]
+        ),
+    )
 
 
 def _require() -> None:
@@ -106,8 +152,8 @@ def together(files: Sequence[tuple[Path, str | None]], *, model: str) -> list[Sh
     ]
 
 
-def _short_sound(path: Path, *, language: str | None, model: str) -> ShortSound | None:
-    found = _clip(path, language)
+def _short_sound(path: Path, track: int, *, language: str | None, model: str) -> ShortSound | None:
+    found = _clip(path, track, language)
     if found is None:
         return None
     heard = whisper_clips.recognise([found.clip], model=model)[0] if found.clip else None
@@ -116,16 +162,17 @@ def _short_sound(path: Path, *, language: str | None, model: str) -> ShortSound 
 
 def _clip_of_readable(path: Path, language: str | None) -> _Clip | None:
     try:
-        return _clip(path, language)
+        tracks = _tracks(path, language)
+        return _clip(path, tracks[0], language) if len(tracks) == 1 else None
     except ItemError:
         return None
 
 
-def _clip(path: Path, language: str | None) -> _Clip | None:
+def _clip(path: Path, track: int, language: str | None) -> _Clip | None:
     """The part of a short file in which somebody speaks; None if the file, or that part, is too long for a clip."""
     blocks: list[NDArray[np.float32]] = []
     size = 0
-    for block in media.audio_blocks(path):
+    for block in media.audio_blocks(path, track):
         blocks.append(block)
         size += len(block)
         if size > _SHORT_SECONDS * _RATE:
@@ -217,12 +264,14 @@ def _quietest(samples: NDArray[np.float32], earliest: int) -> int:
 
 @dataclass(slots=True)
 class _Heard:
-    """What has been heard in the first ``samples`` of a file.
+    """What has been heard in the first ``samples`` of an audio track.
 
-    The language found in the first window with speech holds for the file.
+    ``language``: that of the first window with speech, or the one that is ``forced``.
     """
 
-    language: str | None
+    forced: str | None
+    track: int
+    language: str | None = None
     language_probability: float = 1.0
     samples: int = 0
     segments: list[TranscriptSegment] = field(default_factory=list)
@@ -231,11 +280,12 @@ class _Heard:
     def add(self, window: _Window, model: str, share: float) -> None:
         """Recognise one window."""
         self.samples = window.start + len(window.samples)
-        if window.spans:
-            self._take(
-                whisper.recognise(window.samples, window.spans, model=model, language=self.language, share=share),
-                window.start / _RATE,
-            )
+        if not window.spans:
+            return
+        heard = whisper.recognise(
+            window.samples, window.spans, model=model, language=self.forced, before=self.language, share=share
+        )
+        self._take(heard, window.start / _RATE)
 
     def add_short(self, sound: ShortSound) -> None:
         """Take what was recognised as a clip."""
@@ -246,40 +296,23 @@ class _Heard:
     def _take(self, heard: whisper.Heard, offset: float) -> None:
         if self.language is None:
             self.language, self.language_probability = heard.language, heard.language_probability
+        other = heard.language if heard.language != self.language else None
         for segment in heard.segments:
             if segment.dropped:
                 self.dropped.append(_dropped(segment, offset))
             else:
-                self.segments.extend(sentences(segment.words, offset))
+                self.segments.extend(sentences(segment.words, offset, language=other))
 
-    def state(self) -> dict[str, Any]:
-        """For a checkpoint."""
-        return asdict(self)
-
-    def restore(self, state: Mapping[str, Any]) -> None:
-        """Go on from what :meth:`state` gave."""
-        self.language, self.language_probability = state["language"], state["language_probability"]
-        self.samples = state["samples"]
-        self.segments = [_segment(segment) for segment in state["segments"]]
-        self.dropped = [DroppedSegment(**segment) for segment in state["dropped"]]
-
-    def result(self, model: str) -> TranscriptResult:
-        """All of it."""
-        return TranscriptResult(
-            engine=whisper.NAME,
-            engine_version=importlib.metadata.version("faster-whisper"),
-            model=model,
-            language=self.language or "",
-            language_probability=self.language_probability,
-            duration=self.samples / _RATE,
-            segments=tuple(self.segments),
-            dropped=tuple(self.dropped),
-        )
+    @classmethod
+    def restored(cls, state: Mapping[str, Any]) -> _Heard:
+        """From its fields, in the form in which a checkpoint has them."""
+        segments = [_segment(segment) for segment in state["segments"]]
+        return cls(**{**state, "segments": segments, "dropped": [DroppedSegment(**one) for one in state["dropped"]]})
 
 
 def _segment(state: Mapping[str, Any]) -> TranscriptSegment:
     words = tuple(TranscriptWord(**word) for word in state["words"])
-    return TranscriptSegment(text=state["text"], start=state["start"], end=state["end"], words=words)
+    return TranscriptSegment(**{**state, "words": words})
 
 
 def _dropped(segment: whisper.HeardSegment, offset: float) -> DroppedSegment:
@@ -287,8 +320,13 @@ def _dropped(segment: whisper.HeardSegment, offset: float) -> DroppedSegment:
     return DroppedSegment(text=segment.text.strip(), start=start, end=end, reason=segment.dropped)
 
 
-def sentences(words: Sequence[whisper.HeardWord], offset: float) -> list[TranscriptSegment]:
-    """Words grouped into sentences, by punctuation and pauses. ``offset`` (seconds) is added to all times."""
+def sentences(
+    words: Sequence[whisper.HeardWord], offset: float, *, language: str | None = None
+) -> list[TranscriptSegment]:
+    """Words grouped into sentences, by punctuation and pauses. ``offset`` (seconds) is added to all times.
+
+    ``language``: where it is not that of the whole.
+    """
     groups: list[list[whisper.HeardWord]] = []
     for word in words:
         if not word.text.strip():
@@ -297,7 +335,7 @@ def sentences(words: Sequence[whisper.HeardWord], offset: float) -> list[Transcr
             groups[-1].append(word)
         else:
             groups.append([word])
-    return [_sentence(group, offset) for group in groups]
+    return [_sentence(group, offset, language) for group in groups]
 
 
 def _ends(group: Sequence[whisper.HeardWord], following: whisper.HeardWord) -> bool:
@@ -309,7 +347,7 @@ def _ends(group: Sequence[whisper.HeardWord], following: whisper.HeardWord) -> b
     return last.end - group[0].start > _LONG_SECONDS and text.endswith((",", ";", ":", "、", "，"))
 
 
-def _sentence(group: Sequence[whisper.HeardWord], offset: float) -> TranscriptSegment:
+def _sentence(group: Sequence[whisper.HeardWord], offset: float, language: str | None) -> TranscriptSegment:
     words = tuple(
         TranscriptWord(
             text=word.text.strip(), start=word.start + offset, end=word.end + offset, probability=word.probability
@@ -318,4 +356,4 @@ def _sentence(group: Sequence[whisper.HeardWord], offset: float) -> TranscriptSe
     )
     # Whisper puts the space where the language has one, so texts are joined as they are.
     text = "".join(word.text for word in group).strip()
-    return TranscriptSegment(text=text, start=words[0].start, end=words[-1].end, words=words)
+    return TranscriptSegment(text=text, start=words[0].start, end=words[-1].end, words=words, language=language)
