@@ -32,10 +32,10 @@ class Reader:
     looks: list[Look | None] = field(default_factory=lambda: [Look(1, 25)])
     reads: int = 0
 
-    def look(self, gray: NDArray[np.uint8]) -> Look | None:
+    def look(self, gray: NDArray[np.uint8], *, one_column: bool = False) -> Look | None:
         return self.looks.pop(0) if len(self.looks) > 1 else self.looks[0]
 
-    def read(self, gray: NDArray[np.uint8]) -> Seen:
+    def read(self, gray: NDArray[np.uint8], *, one_column: bool = False) -> Seen:
         self.reads += 1
         return self.see(gray)
 

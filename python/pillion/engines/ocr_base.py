@@ -54,12 +54,12 @@ class Look:
 class OcrReader(Protocol):
     """An engine with its languages loaded. Pictures are gray, uint8, shape (H, W), C-contiguous."""
 
-    def look(self, gray: NDArray[np.uint8]) -> Look | None:
+    def look(self, gray: NDArray[np.uint8], *, one_column: bool = False) -> Look | None:
         """The layout, cheaply; None when this engine cannot tell without reading."""
         ...
 
-    def read(self, gray: NDArray[np.uint8]) -> Seen:
-        """Recognise. Cheap to call right after ``look`` at the same array. Raises ItemError."""
+    def read(self, gray: NDArray[np.uint8], *, one_column: bool = False) -> Seen:
+        """Recognise. ``one_column``: all lines stand below each other, as in a column or a table. Raises ItemError."""
         ...
 
 

@@ -50,11 +50,11 @@ class Reader:
     languages: str
     tessdata: str
 
-    def look(self, gray: NDArray[np.uint8]) -> Look | None:
+    def look(self, gray: NDArray[np.uint8], *, one_column: bool = False) -> Look | None:
         """The program cannot tell the layout without reading."""
         return None
 
-    def read(self, gray: NDArray[np.uint8]) -> Seen:
+    def read(self, gray: NDArray[np.uint8], *, one_column: bool = False) -> Seen:
         """Words, lines and paragraphs. The program does not say how the text was turned."""
         from PIL import Image
 
@@ -63,7 +63,7 @@ class Reader:
             table = pytesseract.image_to_data(
                 Image.fromarray(gray),
                 lang=self.languages,
-                config=f"--tessdata-dir '{self.tessdata}' --oem 1 --psm 3",
+                config=f"--tessdata-dir '{self.tessdata}' --oem 1 --psm {4 if one_column else 3}",
                 output_type=pytesseract.Output.DICT,
                 timeout=_PAGE_SECONDS,
             )

@@ -19,7 +19,7 @@ from numpy.typing import NDArray
 from pillion import _core
 from pillion.engines.ocr_base import Box, Look, OcrReader, Seen, SeenLine, SeenWord
 from pillion.engines.threads import spread
-from pillion.generators._pieces import Piece, pieces_of
+from pillion.generators._pieces import Piece, has_columns, is_in_order, pieces_of
 from pillion.generators._readers import MAX_THREADS
 from pillion.generators._sheet import Sheet, sheet_of
 from pillion.results import OcrLine, OcrPage, OcrWord, mean_confidence
@@ -135,10 +135,17 @@ def ocr_page(
 
 @dataclass(frozen=True, slots=True)
 class _Page:
-    """A sheet at the scale to read it at. ``lines``: of text in reading order; none where that is not known."""
+    """A sheet at the scale to read it at. ``lines``: of text in reading order; none where that is not known.
+
+    ``one_column``: whether they all stand below each other.
+    """
 
     sheet: Sheet
     lines: tuple[Box, ...]
+    one_column: bool = False
+
+    def pieces(self) -> list[Piece]:
+        return pieces_of(self.lines, self.sheet.gray.shape, one_column=self.one_column)
 
 
 def _at_best_scale(source: PageSource, readers: Lender) -> _Page | None:
@@ -158,17 +165,26 @@ def _at_best_scale(source: PageSource, readers: Lender) -> _Page | None:
         return _Page(sheet, ())
     if look.lines == 0 or (look.lines < _FEW_LINES and gray.size > _SMALL_PIXELS and not _any_word(sheet, readers)):
         return None
+    page = _laid_out(sheet, look, readers)
     better = better_scale(scale, look, source.max_scale)
     if better == scale:
-        return _Page(sheet, look.boxes)
+        return page
     large = sheet_of(source.gray(better), found)
     across, down = (large.gray.shape[axis] / sheet.gray.shape[axis] for axis in (1, 0))
-    return _Page(large, tuple(_scaled(box, (across, down)) for box in look.boxes))
+    return replace(page, sheet=large, lines=tuple(_scaled(box, (across, down)) for box in page.lines))
 
 
-def _layout(sheet: Sheet, readers: Lender) -> Look | None:
+def _laid_out(sheet: Sheet, look: Look, readers: Lender) -> _Page:
+    """The page with its lines in reading order: looked at again as one column where it only seems to have several."""
+    if is_in_order(look.boxes) or has_columns(look.boxes):
+        return _Page(sheet, look.boxes)
+    again = _layout(sheet, readers, one_column=True)
+    return _Page(sheet, again.boxes if again else (), one_column=True)
+
+
+def _layout(sheet: Sheet, readers: Lender, *, one_column: bool = False) -> Look | None:
     with readers() as reader:
-        return reader.look(sheet.gray)
+        return reader.look(sheet.gray, one_column=one_column)
 
 
 def _any_word(sheet: Sheet, readers: Lender) -> bool:
@@ -217,10 +233,10 @@ def _upright(page: _Page, readers: Lender) -> _Read:
     When it makes little sense, it is tried the other ways up, and then in other languages.
     """
     sheet, languages = page.sheet, readers.languages
-    pieces = pieces_of(page.lines, sheet.gray.shape)
+    pieces = page.pieces()
     with closing(_pieces_read(sheet, pieces, readers, languages)) as reading:
         first = next(reading)
-        turns, turned = _better_turns(pieces[0].cut(sheet.gray), first, readers)
+        turns, turned = _better_turns(pieces[0], sheet, first, readers)
         if turns == 0:
             languages, first = _better_languages(pieces[0], sheet, first, readers)
             if languages == readers.languages:
@@ -236,11 +252,10 @@ def _turned(page: _Page, turns: int, turned: Seen, readers: Lender) -> tuple[She
     """The page another way up, its pieces, and what the first of them says. ``turned``: the first piece until now."""
     sheet = page.sheet.turned(turns)
     look = _layout(sheet, readers) if page.lines else None
-    pieces = pieces_of(look.boxes if look else (), sheet.gray.shape)
-    if pieces[0].whole and pieces_of(page.lines, page.sheet.gray.shape)[0].whole:
+    pieces = _laid_out(sheet, look, readers).pieces() if look else pieces_of((), sheet.gray.shape)
+    if pieces[0].whole and page.pieces()[0].whole:
         return sheet, pieces, turned
-    with readers() as reader:
-        return sheet, pieces, pieces[0].placed(reader.read(pieces[0].cut(sheet.gray)))
+    return sheet, pieces, _piece_read(pieces[0], sheet, readers, readers.languages)
 
 
 def _pieces_read(
@@ -248,14 +263,15 @@ def _pieces_read(
 ) -> Generator[Seen, None, None]:
     """What stands in each piece, in order. Closing it starts no more of them."""
 
-    def read(piece: Piece) -> Seen:
-        with readers(languages) as reader:
-            return piece.placed(reader.read(piece.cut(sheet.gray)))
-
-    yield from spread((partial(read, piece) for piece in pieces), MAX_THREADS)
+    yield from spread((partial(_piece_read, piece, sheet, readers, languages) for piece in pieces), MAX_THREADS)
 
 
-def _better_turns(gray: NDArray[np.uint8], first: Seen, readers: Lender) -> tuple[int, Seen]:
+def _piece_read(piece: Piece, sheet: Sheet, readers: Lender, languages: tuple[str, ...]) -> Seen:
+    with readers(languages) as reader:
+        return piece.placed(reader.read(piece.cut(sheet.gray), one_column=piece.one_column))
+
+
+def _better_turns(piece: Piece, sheet: Sheet, first: Seen, readers: Lender) -> tuple[int, Seen]:
     """By how many quarters to turn a page clockwise whose first piece was read so, and how the piece reads then.
 
     The engine itself sees text on its side.
@@ -263,11 +279,12 @@ def _better_turns(gray: NDArray[np.uint8], first: Seen, readers: Lender) -> tupl
     best, turns = first, 0
     if not first.lines or confidence(first.lines) >= _SURE:
         return 0, first
+    gray = piece.cut(sheet.gray)
     for quarter_turns in (2, 1, 3):
         if quarter_turns != 2 and confidence(best.lines) >= _UNREADABLE:
             break
         with readers() as reader:
-            turned = reader.read(np.ascontiguousarray(np.rot90(gray, -quarter_turns)))
+            turned = reader.read(np.ascontiguousarray(np.rot90(gray, -quarter_turns)), one_column=piece.one_column)
         if _worth(turned) > _worth(best):
             best, turns = turned, quarter_turns
         if confidence(best.lines) >= _SURE:
@@ -280,8 +297,7 @@ def _better_languages(piece: Piece, sheet: Sheet, first: Seen, readers: Lender) 
     text = "\n".join(" ".join(word.text for word in line.words) for line in first.lines)
     best, languages = first, readers.languages
     for others in readers.others(text, confidence(first.lines)):
-        with readers(others) as reader:
-            seen = piece.placed(reader.read(piece.cut(sheet.gray)))
+        seen = _piece_read(piece, sheet, readers, others)
         if _worth(seen) > _worth(best):
             best, languages = seen, others
     return languages, best

@@ -9,6 +9,7 @@ from __future__ import annotations
 import statistics
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
+from itertools import pairwise
 
 import numpy as np
 from numpy.typing import NDArray
@@ -23,19 +24,24 @@ _NEARLY = 0.75
 _APART = 1.0
 """Lines further apart than this, in heights of a line, are of two paragraphs."""
 _MARGIN = 0.6
+_COLUMN_LINES = 4
+_COLUMN_WIDTH = 8.0
+"""A column has so many lines, which are so many times as wide as high: what is less is a table's."""
 
 
 @dataclass(frozen=True, slots=True)
 class Piece:
     """Lines to be read together. ``box``: around them; ``others``: lines of other pieces that reach into its margin.
 
-    ``continues``: whether it begins amid a paragraph. ``whole``: it is all of the page.
+    ``continues``: whether it begins amid a paragraph. ``whole``: it is all of the page. ``one_column``: its lines stand
+    below each other.
     """
 
     box: tuple[int, int, int, int]
     others: tuple[Box, ...] = ()
     continues: bool = False
     whole: bool = False
+    one_column: bool = True
 
     def cut(self, gray: NDArray[np.uint8]) -> NDArray[np.uint8]:
         """What is to be read."""
@@ -60,9 +66,57 @@ class Piece:
         return Seen(tuple(lines), seen.rotation)
 
 
-def pieces_of(lines: Sequence[Box], shape: tuple[int, ...]) -> list[Piece]:
-    """The pieces of a page of ``shape`` (H, W) with these lines in reading order, which are upright."""
-    page = Piece((0, 0, shape[1], shape[0]), whole=True)
+def is_in_order(lines: Sequence[Box]) -> bool:
+    """Whether no line stands above the one before it."""
+    if not lines:
+        return True
+    height = statistics.median(box[3] - box[1] for box in lines)
+    return not any(_jumps_up(before, line, height) for before, line in pairwise(lines))
+
+
+def has_columns(lines: Sequence[Box]) -> bool:
+    """Whether lines in reading order stand in columns of text side by side.
+
+    A layout analysis also makes columns of tables, and of prose in which spaces are below each other by chance.
+    """
+    if len(lines) < 2 * _COLUMN_LINES:
+        return False
+    height = statistics.median(box[3] - box[1] for box in lines)
+    tops = [0, *(i for i in range(1, len(lines)) if _jumps_up(lines[i - 1], lines[i], height)), len(lines)]
+    runs = [lines[start:end] for start, end in pairwise(tops)]
+    return any(_are_columns(one, two, height) for one, two in pairwise(runs))
+
+
+def _are_columns(one: Sequence[Box], two: Sequence[Box], height: float) -> bool:
+    """Whether text stands on both sides of a gap. Lines above or below the other run (a title) do not count."""
+    left = [box for box in one if _beside(box, two)]
+    right = [box for box in two if _beside(box, one)]
+    if min(len(left), len(right)) < _COLUMN_LINES:
+        return False
+    if min(_width(left), _width(right)) < _COLUMN_WIDTH * height:
+        return False
+    a, b = _around(left), _around(right)
+    return a[2] <= b[0] or b[2] <= a[0]
+
+
+def _beside(box: Box, others: Sequence[Box]) -> bool:
+    return box[3] > min(other[1] for other in others) and box[1] < max(other[3] for other in others)
+
+
+def _width(lines: Sequence[Box]) -> float:
+    return statistics.median(box[2] - box[0] for box in lines)
+
+
+def _jumps_up(before: Box, line: Box, height: float) -> bool:
+    return line[1] < before[1] - height / 2
+
+
+def pieces_of(lines: Sequence[Box], shape: tuple[int, ...], *, one_column: bool = False) -> list[Piece]:
+    """The pieces of a page of ``shape`` (H, W) with these lines in reading order, which are upright.
+
+    ``one_column``: whether a page that is not cut is read so.
+    """
+    page = Piece((0, 0, shape[1], shape[0]), whole=True, one_column=one_column)
     if len(lines) < 2:
         return [page]
     height = statistics.median(box[3] - box[1] for box in lines)
@@ -82,7 +136,7 @@ def _runs(lines: Sequence[Box], costs: Sequence[float], share: float, height: fl
     runs: list[list[Box]] = [[lines[0]]]
     held = costs[0]
     for before, line, cost in zip(lines, lines[1:], costs[1:], strict=False):
-        upwards = line[1] < before[1] - height / 2
+        upwards = _jumps_up(before, line, height)
         apart = line[1] - before[3] > _APART * height
         if upwards or held >= share or (held >= _NEARLY * share and apart):
             runs.append([])
