@@ -5,5 +5,7 @@ from __future__ import annotations
 SECTIONS: dict[str, str] = {
     "speech": "benches.text.speech",
     "pdf": "benches.text.pdf",
+    "ocr-accuracy": "benches.text.ocr_accuracy",
+    "ocr-speed": "benches.text.ocr_speed",
 }
 """Section -> its module, which has ``run(options: Options) -> Report`` (benches/text/report.py). In running order."""

@@ -9,6 +9,7 @@ from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
+import numpy as np
 from PIL import Image, ImageDraw, ImageFont
 
 from benches.text.fonts import face
@@ -279,8 +280,10 @@ def _dark(fonts: Fonts) -> Iterator[Made]:
 
 
 def _half_dark(page: Image.Image) -> Image.Image:
-    """The upper third white on black, as a web page with a dark header."""
-    upper = page.crop((0, 0, page.width, page.height * 11 // 40))
+    """The upper part white on black, as a web page with a dark header; no line of type is cut."""
+    rows = np.asarray(page).min(axis=1)
+    height = page.height // 4 + int(np.argmax(rows[page.height // 4 :] == 255)) + 4
+    upper = page.crop((0, 0, page.width, height))
     page.paste(scans.inverted(upper), (0, 0))
     return page
 
