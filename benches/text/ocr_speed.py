@@ -44,5 +44,5 @@ def run(options: Options) -> Report:
 
 def dense_page(faces: dict[str, Path]) -> Page:
     """All English passages, over and over, in small type: about 4,000 characters."""
-    text, picture = set_page(faces, "eng", Setting(size=9.5, passages=(0, 1, 2, 3, 1, 2, 0, 3, 2)))
+    text, picture = set_page(faces, "eng", Setting(size=9, passages=(0, 1, 2, 3, 1, 2, 0, 3, 2)))
     return Page(name="dense", group="dense", language="eng", dpi=300, text=text, picture=picture)

@@ -99,6 +99,8 @@ def set_page(fonts: Fonts, language: str, how: Setting) -> tuple[str, Image.Imag
                 y += leading
             said.extend(lines)
             y += leading
+        if y > page.height:
+            raise ValueError(f"{len(blocks)} passages do not fit on a page")
     return "\n".join(said), page
 
 
