@@ -134,6 +134,8 @@ fn ole(name: &[u8]) -> &'static str {
         | "application/vnd.ms-powerpoint"
         | "application/vnd.ms-outlook"
         | "application/x-msi") => by_name,
+        // Encrypted ones are put into a container of the old sort (MS-OFFCRYPTO, 1.3.3).
+        DOCX | XLSX | PPTX => "application/x-ooxml-protected",
         _ => "application/x-ole-storage",
     }
 }

@@ -9,8 +9,8 @@
 //! | pdf | application/pdf |
 //! | video | video/ + mp4 quicktime x-m4v 3gpp 3gpp2 webm x-matroska x-msvideo x-ms-wmv x-ms-asf x-flv mp2t mpeg ogg; application/vnd.rn-realmedia, application/mxf |
 //! | audio | audio/ + mpeg mp4 aac wav flac ogg webm x-matroska aiff amr amr-wb x-ms-wma midi basic x-caf x-wavpack x-ape x-dsf |
-//! | text | text/ + plain markdown html css csv tab-separated-values xml vtt calendar vcard javascript x-python x-c x-c++ x-java x-rust x-go x-shellscript ...; message/rfc822; application/ + json x-ndjson geo+json x-ipynb+json toml yaml sql x-subrip x-tex |
-//! | other | application/ + zip and the documents in it, x-ole-storage and those in it, rtf postscript gzip x-bzip2 x-xz zstd x-7z-compressed vnd.rar x-tar vnd.sqlite3 x-elf wasm ...; font/*; application/x-empty, application/octet-stream |
+//! | text | text/ + plain markdown html css csv tab-separated-values xml vtt calendar vcard javascript x-python x-c x-c++ x-java x-rust x-go x-shellscript ...; message/rfc822; application/ + json x-ndjson geo+json x-ipynb+json toml yaml sql x-subrip x-tex mbox rtf epub+zip vnd.ms-excel x-ooxml-protected, and the office documents of OOXML and OpenDocument |
+//! | other | application/ + zip, x-ole-storage and the documents in it, postscript gzip x-bzip2 x-xz zstd x-7z-compressed vnd.rar x-tar vnd.sqlite3 x-elf wasm ...; font/*; application/x-empty, application/octet-stream |
 
 mod containers;
 mod magic;

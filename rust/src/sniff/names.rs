@@ -49,7 +49,13 @@ pub fn media_class(mime: &str) -> &'static str {
         | "application/sql"
         | "application/x-subrip"
         | "application/x-tex"
-        | "message/rfc822" => "text",
+        | "message/rfc822"
+        | "application/mbox"
+        | "application/rtf"
+        | "application/epub+zip"
+        | "application/vnd.ms-excel"
+        | "application/x-ooxml-protected" => "text",
+        office if OFFICE.iter().any(|start| office.starts_with(start)) => "text",
         other => match other.split_once('/') {
             Some(("image", _)) => "image",
             Some(("video", _)) => "video",
@@ -59,6 +65,17 @@ pub fn media_class(mime: &str) -> &'static str {
         },
     }
 }
+
+/// How the types of office documents begin whose text Pillion reads; templates have types of their own behind them.
+const OFFICE: [&str; 7] = [
+    "application/vnd.openxmlformats-officedocument.wordprocessingml.",
+    "application/vnd.openxmlformats-officedocument.spreadsheetml.",
+    "application/vnd.openxmlformats-officedocument.presentationml.",
+    "application/vnd.oasis.opendocument.text",
+    "application/vnd.oasis.opendocument.spreadsheet",
+    "application/vnd.oasis.opendocument.presentation",
+    "application/vnd.oasis.opendocument.graphics",
+];
 
 fn picture(ext: &[u8]) -> Option<&'static str> {
     Some(match ext {
@@ -163,6 +180,7 @@ fn text(ext: &[u8]) -> Option<&'static str> {
         b"ics" => "text/calendar",
         b"vcf" => "text/vcard",
         b"eml" => "message/rfc822",
+        b"mbox" => "application/mbox",
         b"json" => "application/json",
         b"jsonl" | b"ndjson" => "application/x-ndjson",
         b"geojson" => "application/geo+json",
@@ -205,13 +223,22 @@ fn other(ext: &[u8]) -> Option<&'static str> {
         b"ppt" => "application/vnd.ms-powerpoint",
         b"msg" => "application/vnd.ms-outlook",
         b"msi" => "application/x-msi",
-        b"docx" => "application/vnd.openxmlformats-officedocument.wordprocessingml.document",
-        b"xlsx" => "application/vnd.openxmlformats-officedocument.spreadsheetml.sheet",
-        b"pptx" => "application/vnd.openxmlformats-officedocument.presentationml.presentation",
+        b"docx" | b"docm" | b"dotx" | b"dotm" => {
+            "application/vnd.openxmlformats-officedocument.wordprocessingml.document"
+        }
+        b"xlsx" | b"xlsm" | b"xlsb" | b"xltx" | b"xltm" => {
+            "application/vnd.openxmlformats-officedocument.spreadsheetml.sheet"
+        }
+        b"pptx" | b"pptm" | b"ppsx" | b"ppsm" | b"potx" | b"potm" => {
+            "application/vnd.openxmlformats-officedocument.presentationml.presentation"
+        }
         b"odt" => "application/vnd.oasis.opendocument.text",
         b"ods" => "application/vnd.oasis.opendocument.spreadsheet",
         b"odp" => "application/vnd.oasis.opendocument.presentation",
         b"odg" => "application/vnd.oasis.opendocument.graphics",
+        b"ott" => "application/vnd.oasis.opendocument.text-template",
+        b"ots" => "application/vnd.oasis.opendocument.spreadsheet-template",
+        b"otp" => "application/vnd.oasis.opendocument.presentation-template",
         b"epub" => "application/epub+zip",
         b"zip" => "application/zip",
         b"jar" => "application/java-archive",

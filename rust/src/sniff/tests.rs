@@ -182,8 +182,13 @@ fn zip_files_by_what_they_hold() {
             &format!("{office}spreadsheetml.sheet"),
         ),
         (
+            &zip(&[types, ("xl/workbook.bin", "")]),
+            "a.xlsb",
+            &format!("{office}spreadsheetml.sheet"),
+        ),
+        (
             &zip(&[("mimetype", "application/epub+zip")]),
-            "",
+            "a.zip",
             "application/epub+zip",
         ),
         (
@@ -191,6 +196,47 @@ fn zip_files_by_what_they_hold() {
             "",
             "application/vnd.oasis.opendocument.text",
         ),
+    ]);
+}
+
+#[test]
+fn office_documents_that_are_no_zip_file() {
+    let ole = with(b"\xd0\xcf\x11\xe0\xa1\xb1\x1a\xe1", 512);
+    expect(&[
+        (&ole, "a.doc", "application/msword"),
+        (&ole, "a.xls", "application/vnd.ms-excel"),
+        (&ole, "a.docx", "application/x-ooxml-protected"),
+        (&ole, "a.xlsm", "application/x-ooxml-protected"),
+        (&ole, "a.bin", "application/x-ole-storage"),
+        (b"{\\rtf1\\ansi x}", "a.doc", "application/rtf"),
+    ]);
+}
+
+#[test]
+fn mailboxes_begin_with_a_dated_line_and_a_header() {
+    let line = "From anna@example.org Wed Nov 25 07:00:00 2026";
+    expect(&[
+        (
+            format!("{line}\nSubject: a\n").as_bytes(),
+            "Inbox",
+            "application/mbox",
+        ),
+        (
+            format!("{line}\r\nX-Mozilla-Status: 1\r\n").as_bytes(),
+            "",
+            "application/mbox",
+        ),
+        (
+            format!("{line}\nand so on: yes\n").as_bytes(),
+            "",
+            "text/plain",
+        ),
+        (
+            b"From here to the year 2026\nThat is far: very\n",
+            "",
+            "text/plain",
+        ),
+        (b"From here\nSubject: a\n", "", "text/plain"),
     ]);
 }
 
@@ -309,6 +355,17 @@ fn types_have_a_class() {
         ("application/json", "text"),
         ("message/rfc822", "text"),
         ("application/zip", "other"),
+        ("application/mbox", "text"),
+        ("application/rtf", "text"),
+        ("application/epub+zip", "text"),
+        ("application/vnd.ms-excel", "text"),
+        ("application/msword", "other"),
+        ("application/vnd.oasis.opendocument.text-template", "text"),
+        ("application/vnd.oasis.opendocument.formula", "other"),
+        (
+            "application/vnd.openxmlformats-officedocument.presentationml.presentation",
+            "text",
+        ),
         (UNKNOWN, "other"),
         ("", "other"),
     ] {

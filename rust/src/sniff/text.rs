@@ -60,10 +60,37 @@ fn by_content(body: &[u8], by_name: &'static str) -> Option<&'static str> {
     if let Some((_, mime)) = known.into_iter().find(|(start, _)| starts(start)) {
         return Some(mime);
     }
+    if is_mailbox(body) {
+        return Some("application/mbox");
+    }
     let json =
         matches!(body, [b'{', rest @ ..] if matches!(rest.trim_ascii_start(), [b'"' | b'}', ..]));
     (json && !by_name.ends_with("json") && media_class(by_name) != "text")
         .then_some("application/json")
+}
+
+/// Messages one after the other (RFC 4155): a line "From ", a sender and a date, which ends with a year or a zone; then
+/// headers.
+fn is_mailbox(body: &[u8]) -> bool {
+    let mut lines = body
+        .split(|&byte| byte == b'\n')
+        .map(<[u8]>::trim_ascii_end);
+    let (Some(first), Some(header)) = (lines.next(), lines.next()) else {
+        return false;
+    };
+    let name = header
+        .split(|&byte| byte == b':')
+        .next()
+        .unwrap_or_default();
+    first.starts_with(b"From ")
+        && first
+            .windows(5)
+            .any(|part| part[0] == b' ' && part[1..].iter().all(u8::is_ascii_digit))
+        && name.len() < header.len()
+        && !name.is_empty()
+        && name
+            .iter()
+            .all(|&byte| byte.is_ascii_alphanumeric() || byte == b'-')
 }
 
 /// What the first element of XML or HTML is, behind declarations and comments.

@@ -1,0 +1,85 @@
+"""Documents that are zip files of XML: opened within limits, before any library sees them.
+
+A library is given a copy in memory that holds the XML only: pictures, fonts, macros and embedded files stay empty. So
+what it may unpack is known beforehand, whatever the pictures weigh and whatever the zip file says of itself (Python's
+zipfile never gives more than the size that it was told, which is counted here).
+"""
+
+from __future__ import annotations
+
+import io
+import re
+import zipfile
+import zlib
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+from pillion.errors import ErrorClass, ItemError
+
+MAX_XML_BYTES = 96 << 20
+"""Of all XML in one document, unpacked. A tree of it takes about ten times as much."""
+_MAX_ENTRIES = 50_000
+_TEXT_ENDINGS = (".xml", ".rels", ".vml", ".rdf", ".opf", ".xhtml", ".html", ".htm", ".ncx")
+_DECLARES = re.compile(rb"<!(DOCTYPE|ENTITY)|<\0!\0(D\0O\0C\0T|E\0N\0T\0I)|\0<\0!\0(D\0O\0C\0T|E\0N\0T\0I)")
+_PROTECTED = "the document is protected with a password"
+
+DAMAGE = (zipfile.BadZipFile, zlib.error, EOFError, NotImplementedError, ValueError, OverflowError)
+"""What reading a broken zip file raises."""
+
+
+@contextmanager
+def opened(path: Path, limit: int = MAX_XML_BYTES) -> Iterator[zipfile.ZipFile]:
+    """A zip file whose text parts unpack to no more than ``limit`` bytes. Raises ItemError, also for what is inside."""
+    try:
+        with zipfile.ZipFile(path) as archive:
+            _check(archive, limit)
+            yield archive
+    except DAMAGE as error:
+        raise ItemError(ErrorClass.CORRUPT, "the document is damaged: its zip file cannot be read") from error
+    except KeyError as error:
+        raise ItemError(ErrorClass.CORRUPT, "the document is damaged: it lacks a part") from error
+    except FileNotFoundError as error:
+        raise ItemError(ErrorClass.MISSING_SOURCE, "the file is no longer there") from error
+    except OSError as error:
+        raise ItemError(ErrorClass.IO_TRANSIENT, f"the file cannot be read ({error.strerror})") from error
+
+
+def slim_copy(path: Path, limit: int = MAX_XML_BYTES) -> io.BytesIO:
+    """The document with its text parts only; all other parts are there and empty. Raises ItemError."""
+    copy = io.BytesIO()
+    with opened(path, limit) as archive, zipfile.ZipFile(copy, "w") as slim:
+        for entry in archive.infolist():
+            if not entry.is_dir():
+                slim.writestr(entry.filename, plain_xml(archive, entry) if _is_text(entry) else b"")
+    copy.seek(0)
+    return copy
+
+
+def plain_xml(archive: zipfile.ZipFile, entry: zipfile.ZipInfo | str) -> bytes:
+    """The bytes of a part, which must declare no entities. Raises ItemError (corrupt) if it does."""
+    data = archive.read(entry)
+    # No office program writes them: they are there to blow up in a reader, or to make it open other files.
+    if _DECLARES.search(data):
+        raise ItemError(ErrorClass.CORRUPT, "the document declares XML entities, which no office program writes")
+    return data
+
+
+def _check(archive: zipfile.ZipFile, limit: int) -> None:
+    entries = archive.infolist()
+    if len(entries) > _MAX_ENTRIES:
+        raise ItemError(ErrorClass.TOO_LARGE, f"the document has {len(entries)} parts, more than {_MAX_ENTRIES}")
+    if any(entry.flag_bits & 1 for entry in entries):
+        raise ItemError(ErrorClass.UNSUPPORTED, _PROTECTED)
+    size = sum(entry.file_size for entry in entries if _is_text(entry))
+    if size > limit:
+        message = f"the document unpacks to {size >> 20} MiB of XML, more than the limit of {limit >> 20} MiB"
+        raise ItemError(ErrorClass.TOO_LARGE, message)
+    if any(entry.filename == "META-INF/manifest.xml" for entry in entries):
+        # OpenDocument 1.2, part 3: each encrypted part has an encryption-data element in the manifest.
+        if b"encryption-data" in archive.read("META-INF/manifest.xml"):
+            raise ItemError(ErrorClass.UNSUPPORTED, _PROTECTED)
+
+
+def _is_text(entry: zipfile.ZipInfo) -> bool:
+    return entry.filename.lower().endswith(_TEXT_ENDINGS) or entry.filename == "mimetype"
