@@ -8,9 +8,9 @@ Open a library::
         library.index()
         library.run()
 
-or use the parts alone: :func:`thumbnail`, :func:`decode`, :func:`hash_file`, :func:`ocr`, :func:`transcribe`,
-:func:`embed`, :func:`export`. Names are imported when they are first used, so that ``import pillion`` is quick and
-needs no engine.
+or use the parts alone: :func:`thumbnail`, :func:`decode`, :func:`hash_file`, :func:`file_text`, :func:`ocr`,
+:func:`transcribe`, :func:`embed`, :func:`export`. Names are imported when they are first used, so that
+``import pillion`` is quick and needs no engine.
 """
 
 from __future__ import annotations
@@ -20,6 +20,7 @@ from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from pillion._core import HashResult, hash_bytes, hash_file
+    from pillion.documents import DocumentPart, DocumentText
     from pillion.errors import ErrorClass, ItemError, LibraryError, PillionError, UsageError
     from pillion.exporting import export
     from pillion.generators.formats import FormatRow
@@ -30,7 +31,7 @@ if TYPE_CHECKING:
     from pillion.parts import decode, file_thumbnail, formats, thumbhash, thumbnail, thumbnail_batch
     from pillion.results import OcrResult, TranscriptResult
     from pillion.sidecars import Failed, Pending, Ready
-    from pillion.text import embed, ocr, transcribe
+    from pillion.text import embed, file_text, ocr, transcribe
 
 _HOMES = {
     "pillion._core": ("HashResult", "hash_bytes", "hash_file", "__version__"),
@@ -44,12 +45,15 @@ _HOMES = {
     "pillion.parts": ("decode", "file_thumbnail", "formats", "thumbhash", "thumbnail", "thumbnail_batch"),
     "pillion.sidecars": ("Failed", "Pending", "Ready"),
     "pillion.results": ("OcrResult", "TranscriptResult"),
-    "pillion.text": ("embed", "ocr", "transcribe"),
+    "pillion.documents": ("DocumentPart", "DocumentText"),
+    "pillion.text": ("file_text", "embed", "ocr", "transcribe"),
 }
 _HOME_OF = {name: module for module, names in _HOMES.items() for name in names}
 
 __version__: str
 __all__ = [
+    "DocumentPart",
+    "DocumentText",
     "ErrorClass",
     "Failed",
     "FormatRow",
@@ -72,6 +76,7 @@ __all__ = [
     "decode",
     "embed",
     "export",
+    "file_text",
     "file_thumbnail",
     "formats",
     "hash_bytes",

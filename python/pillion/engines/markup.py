@@ -12,9 +12,22 @@ _HEADINGS = ("h1", "h2", "h3", "h4", "h5", "h6", "title")
 _BLOCKS = frozenset(
     (
         *_HEADINGS,
-        *("address", "article", "aside", "blockquote", "caption", "center", "dd", "details", "dialog", "div", "dl", "dt"),
+        *(
+            "address",
+            "article",
+            "aside",
+            "blockquote",
+            "caption",
+            "center",
+            "dd",
+            "details",
+            "dialog",
+            "div",
+            "dl",
+            "dt",
+        ),
         *("fieldset", "figcaption", "figure", "footer", "form", "header", "hr", "legend", "li", "main", "nav", "ol"),
-        *("option", "p", "pre", "section", "summary", "table", "tbody", "td", "tfoot", "th", "thead", "tr", "ul"),
+        *("option", "p", "pre", "section", "summary", "table", "tbody", "tfoot", "thead", "ul"),
     )
 )
 _UNSEEN = frozenset(["script", "style", "template", "noscript"])
@@ -103,9 +116,9 @@ class _Visible(HTMLParser):
             self._kept -= 1
         if tag == "tr":
             self.parts.append("\n")
-        elif tag in _BLOCKS and tag not in ("td", "th"):
+        elif tag in _BLOCKS:
             self.parts.append("\n\n")
 
     def handle_data(self, data: str) -> None:
         if not self._unseen:
-            self.parts.append(data if self._kept else data.replace("\r", " ").replace("\n", " "))
+            self.parts.append(data if self._kept else " ".join(re.split(r"\s", data)))

@@ -10,10 +10,10 @@ from __future__ import annotations
 import functools
 import importlib.util
 import json
-import shutil
 import struct
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from importlib import resources
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -36,12 +36,17 @@ MAX_TOKENS = 256
 DEFAULT_COMPUTE = "int8"
 """Its vectors stay within cosine 0.99 of float32's, at a quarter of the memory and about half of the time."""
 
-_CONVERSION = 1
+SHORT_TOKENS = 9
+"""Texts of fewer tokens, the special ones included, are computed in float32 also in ``int8``: rounding errors have too
+few tokens to cancel out over, and the cosine would fall to 0.976."""
+
+_CONVERSION = 2
 """Raised when the conversion changes, so that an older cached model is not used."""
 _LAYERS = 6
 _HEADS = 12
 _LAYER_NORM_EPSILON = 1e-12
-_BATCH_TOKENS = 4096
+_BATCH_TOKENS = 1024
+"""About as much as the processor's caches take; larger batches are slower."""
 
 
 def missing() -> str | None:
@@ -62,42 +67,32 @@ class Token:
 
 def tokens(text: str) -> list[Token]:
     """The text's tokens without the special ones; as long as the text, never truncated."""
-    encoding = _loaded(DEFAULT_COMPUTE).tokenizer.encode(text, add_special_tokens=False)
+    encoding = _tokenizer().encode(text, add_special_tokens=False)
     return [Token(start, end) for start, end in encoding.offsets]
 
 
 def embed(texts: Sequence[str], *, compute: str = DEFAULT_COMPUTE) -> NDArray[np.float32]:
     """Unit vectors of the texts, shape (n, 384). A text is read up to its 256th token.
 
-    ``compute``: ``int8`` or ``float32``. Raises ItemError (missing_tool) when the engine or the model is not there.
+    ``compute``: ``int8`` or ``float32``. A text's vector is the same to the last bit whatever is embedded with it.
+    Raises ItemError (missing_tool) when the engine or the model is not there.
     """
     if not texts:
         return np.zeros((0, DIMENSIONS), dtype=np.float32)
-    encoder = _loaded(compute)
-    encodings = [_shortened(encoding.ids) for encoding in encoder.batch(texts)]
+    encodings = [_shortened(encoding.ids) for encoding in _tokenizer().encode_batch(list(texts))]
     vectors = np.empty((len(texts), DIMENSIONS), dtype=np.float32)
-    for rows in _batches([len(ids) for ids in encodings]):
-        vectors[rows] = encoder.pooled([encodings[row] for row in rows])
+    for arithmetic, rows in _batches([len(ids) for ids in encodings], compute):
+        vectors[rows] = _pooled(_loaded(arithmetic), [encodings[row] for row in rows])
     return vectors
 
 
-@dataclass(frozen=True, slots=True)
-class _Encoder:
-    model: ctranslate2.Encoder
-    tokenizer: tokenizers.Tokenizer
-
-    def batch(self, texts: Sequence[str]) -> Any:
-        return self.tokenizer.encode_batch(list(texts))
-
-    def pooled(self, ids: list[list[int]]) -> NDArray[np.float32]:
-        """Mean of each text's token vectors, unit length; shape (len(ids), 384)."""
-        output = self.model.forward_batch(ids, token_type_ids=[[0] * len(row) for row in ids])
-        hidden = np.asarray(output.last_hidden_state, dtype=np.float32)
-        mask = np.arange(hidden.shape[1])[None, :] < np.array([len(row) for row in ids])[:, None]
-        mean: NDArray[np.float32] = (hidden * mask[:, :, None]).sum(axis=1) / mask.sum(axis=1, keepdims=True)
-        norm = np.maximum(np.linalg.norm(mean, axis=1, keepdims=True), 1e-12)
-        unit: NDArray[np.float32] = (mean / norm).astype(np.float32)
-        return unit
+def _pooled(encoder: ctranslate2.Encoder, ids: list[list[int]]) -> NDArray[np.float32]:
+    """Mean of each text's token vectors, unit length; shape (len(ids), 384). All texts are of one length."""
+    output = encoder.forward_batch(ids, token_type_ids=[[0] * len(row) for row in ids])
+    mean = np.asarray(output.last_hidden_state, dtype=np.float32).mean(axis=1)
+    norm = np.maximum(np.linalg.norm(mean, axis=1, keepdims=True), 1e-12)
+    unit: NDArray[np.float32] = (mean / norm).astype(np.float32)
+    return unit
 
 
 def _shortened(ids: list[int]) -> list[int]:
@@ -105,32 +100,51 @@ def _shortened(ids: list[int]) -> list[int]:
     return ids if len(ids) <= MAX_TOKENS else [*ids[: MAX_TOKENS - 1], ids[-1]]
 
 
-def _batches(lengths: Sequence[int]) -> Iterator[list[int]]:
-    """Rows in groups of like length, so that little of a batch is padding; longest first."""
-    order = sorted(range(len(lengths)), key=lambda row: (-lengths[row], row))
-    while order:
-        size = max(1, _BATCH_TOKENS // max(1, lengths[order[0]]))
-        yield order[:size]
-        order = order[size:]
+def _batches(lengths: Sequence[int], compute: str) -> Iterator[tuple[str, list[int]]]:
+    """(arithmetic, rows) for each pass through the model, longest texts first.
+
+    What stands beside a text must not change a bit of its vector. So a batch holds texts of one length only: padding
+    would change the order in which sums are taken. And in float32 each text goes alone, because the product of a larger
+    matrix is summed in another order; in int8 the products are exact.
+    """
+    by_length: dict[int, list[int]] = {}
+    for row, length in enumerate(lengths):
+        by_length.setdefault(length, []).append(row)
+    for length in sorted(by_length, reverse=True):
+        arithmetic = "float32" if length < SHORT_TOKENS else compute
+        size = 1 if arithmetic == "float32" else max(1, _BATCH_TOKENS // length)
+        rows = by_length[length]
+        for begin in range(0, len(rows), size):
+            yield arithmetic, rows[begin : begin + size]
 
 
 @functools.cache
-def _loaded(compute: str) -> _Encoder:
+def _tokenizer() -> tokenizers.Tokenizer:
+    _check_installed()
+    import tokenizers
+
+    tokenizer = tokenizers.Tokenizer.from_file(str(models.minilm().path / models.MINILM.tokenizer))
+    tokenizer.no_padding()
+    tokenizer.no_truncation()
+    return tokenizer
+
+
+@functools.cache
+def _loaded(arithmetic: str) -> ctranslate2.Encoder:
+    _check_installed()
+    import ctranslate2
+
+    source = models.minilm()
+    storage = "float32" if arithmetic == "float32" else "int8"
+    name = f"{NAME}-{storage}-{_CONVERSION}-{source.sha256[:12]}"
+    folder = filled_folder(name, functools.partial(_convert, source.path, storage))
+    return ctranslate2.Encoder(str(folder), device="cpu", compute_type=arithmetic, intra_threads=threads.available())
+
+
+def _check_installed() -> None:
     problem = missing()
     if problem:
         raise ItemError(ErrorClass.MISSING_TOOL, problem)
-    import ctranslate2
-    import tokenizers
-
-    source = models.minilm()
-    storage = "float32" if compute == "float32" else "int8"
-    name = f"{NAME}-{storage}-{_CONVERSION}-{source.sha256[:12]}"
-    folder = filled_folder(name, functools.partial(_convert, source.path, storage))
-    tokenizer = tokenizers.Tokenizer.from_file(str(source.path / "tokenizer.json"))
-    tokenizer.no_padding()
-    tokenizer.no_truncation()
-    model = ctranslate2.Encoder(str(folder), device="cpu", compute_type=compute, intra_threads=threads.available())
-    return _Encoder(model, tokenizer)
 
 
 # conversion -----------------------------------------------------------------------------------------------------------
@@ -141,6 +155,8 @@ def _convert(source: Path, storage: str, folder: Path) -> None:
     from ctranslate2.specs import common_spec, transformer_spec
 
     weights = _safetensors(source / "model.safetensors")
+    if storage != "float32":
+        weights = centred(weights)
     encoder = transformer_spec.TransformerEncoderSpec(
         _LAYERS,
         _HEADS,
@@ -155,11 +171,47 @@ def _convert(source: Path, storage: str, folder: Path) -> None:
     for number, layer in enumerate(spec.encoder.layer):
         _fill_layer(layer, weights, f"encoder.layer.{number}.")
     spec.config.layer_norm_epsilon = _LAYER_NORM_EPSILON
-    spec.register_vocabulary(_vocabulary(source / "tokenizer.json"))
+    spec.register_vocabulary(_vocabulary(source / models.MINILM.tokenizer))
     spec.validate()
     spec.optimize(quantization=None if storage == "float32" else storage)
     spec.save(str(folder))
-    shutil.copyfile(source / "tokenizer.json", folder / "tokenizer.json")
+
+
+def centred(weights: Mapping[str, NDArray[np.float32]]) -> dict[str, NDArray[np.float32]]:
+    """The same model, whose layers get inputs with their means taken out; exact but for the rounding of float32.
+
+    A few channels of MiniLM lie far from zero in nearly every token, and int8 gives a token's whole range to them. Each
+    normalisation's mean output is taken from its bias; what the products after it then lack goes into their biases, and
+    what the sum beside them lacks into that of the product it is added to.
+    """
+    changed = dict(weights)
+    for number, centres in enumerate(_centres()):
+        before = "embeddings" if number == 0 else f"encoder.layer.{number - 1}.output"
+        layer = f"encoder.layer.{number}."
+        attention = [f"{layer}attention.self.{name}" for name in ("query", "key", "value")]
+        _move(changed, f"{before}.LayerNorm", attention, f"{layer}attention.output.dense", centres[0])
+        feed = f"{layer}attention.output.LayerNorm"
+        _move(changed, feed, [f"{layer}intermediate.dense"], f"{layer}output.dense", centres[1])
+    return changed
+
+
+def _move(
+    weights: dict[str, NDArray[np.float32]], norm: str, products: list[str], sum_: str, centre: NDArray[np.float32]
+) -> None:
+    """Take ``centre`` out of what a normalisation gives, and give it back where it goes."""
+    weights[f"{norm}.bias"] = weights[f"{norm}.bias"] - centre
+    for name in products:
+        weights[f"{name}.bias"] = weights[f"{name}.bias"] + weights[f"{name}.weight"] @ centre
+    weights[f"{sum_}.bias"] = weights[f"{sum_}.bias"] + centre
+
+
+def _centres() -> NDArray[np.float32]:
+    """Mean inputs of the attention and of the feed-forward part of each layer, shape (6, 2, 384).
+
+    Made by tools/minilm_centres.py from the model itself.
+    """
+    data = resources.files("pillion.engines").joinpath("minilm_centres.f2").read_bytes()
+    return np.frombuffer(data, dtype="<f2").astype(np.float32).reshape(_LAYERS, 2, DIMENSIONS)
 
 
 def _fill_embeddings(encoder: Any, weights: dict[str, NDArray[np.float32]]) -> None:

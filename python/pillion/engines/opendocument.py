@@ -1,7 +1,7 @@
 """OpenDocument texts and presentations (odt, odp, odg) through odfdo. The only importer of it.
 
-The library opens the package; the text is taken from its XML (OpenDocument 1.3, part 3, section 6), in which white space
-is written as elements.
+The library opens the package; the text is taken from its XML (OpenDocument 1.3, part 3, section 6), in which white
+space is written as elements.
 """
 
 from __future__ import annotations
@@ -11,9 +11,8 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from pillion.documents import DocumentPart, DocumentText, PartKind
-from pillion.engines.document_base import checked_engine, collected, not_installed, tidy
+from pillion.engines.document_base import checked_engine, collected, damage_is_corrupt, not_installed, tidy
 from pillion.engines.packages import slim_copy
-from pillion.errors import ErrorClass, ItemError
 
 if TYPE_CHECKING:
     from lxml import etree
@@ -41,14 +40,11 @@ def read(path: Path, mime: str) -> DocumentText:
     """The text of the body, in a part for each page where it has slides. Raises ItemError."""
     checked_engine(missing())
     import odfdo
-    from lxml import etree
 
     copy = slim_copy(path)
-    try:
+    with damage_is_corrupt("OpenDocument file"):
         body = odfdo.Document(copy).body._xml_element
         return collected(NAME, _pages(body) if _is_paged(mime) else [DocumentPart(text=tidy("".join(_text(body))))])
-    except (etree.XMLSyntaxError, KeyError, ValueError, TypeError, AttributeError, OSError) as error:
-        raise ItemError(ErrorClass.CORRUPT, "the OpenDocument file is damaged") from error
 
 
 def _is_paged(mime: str) -> bool:

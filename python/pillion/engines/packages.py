@@ -22,6 +22,7 @@ MAX_XML_BYTES = 96 << 20
 _MAX_ENTRIES = 50_000
 _TEXT_ENDINGS = (".xml", ".rels", ".vml", ".rdf", ".opf", ".xhtml", ".html", ".htm", ".ncx")
 _DECLARES = re.compile(rb"<!(DOCTYPE|ENTITY)|<\0!\0(D\0O\0C\0T|E\0N\0T\0I)|\0<\0!\0(D\0O\0C\0T|E\0N\0T\0I)")
+_MANIFEST = "META-INF/manifest.xml"
 _PROTECTED = "the document is protected with a password"
 
 DAMAGE = (zipfile.BadZipFile, zlib.error, EOFError, NotImplementedError, ValueError, OverflowError)
@@ -29,11 +30,14 @@ DAMAGE = (zipfile.BadZipFile, zlib.error, EOFError, NotImplementedError, ValueEr
 
 
 @contextmanager
-def opened(path: Path, limit: int = MAX_XML_BYTES) -> Iterator[zipfile.ZipFile]:
-    """A zip file whose text parts unpack to no more than ``limit`` bytes. Raises ItemError, also for what is inside."""
+def opened(path: Path, limit: int | None = None) -> Iterator[zipfile.ZipFile]:
+    """A zip file whose text parts unpack to no more than ``limit`` bytes (None: MAX_XML_BYTES).
+
+    Raises ItemError, also for what goes wrong with the zip file inside the ``with`` block.
+    """
     try:
         with zipfile.ZipFile(path) as archive:
-            _check(archive, limit)
+            _check(archive, MAX_XML_BYTES if limit is None else limit)
             yield archive
     except DAMAGE as error:
         raise ItemError(ErrorClass.CORRUPT, "the document is damaged: its zip file cannot be read") from error
@@ -45,7 +49,7 @@ def opened(path: Path, limit: int = MAX_XML_BYTES) -> Iterator[zipfile.ZipFile]:
         raise ItemError(ErrorClass.IO_TRANSIENT, f"the file cannot be read ({error.strerror})") from error
 
 
-def slim_copy(path: Path, limit: int = MAX_XML_BYTES) -> io.BytesIO:
+def slim_copy(path: Path, limit: int | None = None) -> io.BytesIO:
     """The document with its text parts only; all other parts are there and empty. Raises ItemError."""
     copy = io.BytesIO()
     with opened(path, limit) as archive, zipfile.ZipFile(copy, "w") as slim:
@@ -75,10 +79,9 @@ def _check(archive: zipfile.ZipFile, limit: int) -> None:
     if size > limit:
         message = f"the document unpacks to {size >> 20} MiB of XML, more than the limit of {limit >> 20} MiB"
         raise ItemError(ErrorClass.TOO_LARGE, message)
-    if any(entry.filename == "META-INF/manifest.xml" for entry in entries):
-        # OpenDocument 1.2, part 3: each encrypted part has an encryption-data element in the manifest.
-        if b"encryption-data" in archive.read("META-INF/manifest.xml"):
-            raise ItemError(ErrorClass.UNSUPPORTED, _PROTECTED)
+    # OpenDocument 1.2, part 3: each encrypted part has an encryption-data element in the manifest.
+    if _MANIFEST in archive.namelist() and b"encryption-data" in archive.read(_MANIFEST):
+        raise ItemError(ErrorClass.UNSUPPORTED, _PROTECTED)
 
 
 def _is_text(entry: zipfile.ZipInfo) -> bool:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 
 from pillion.documents import DocumentPart, DocumentText
-from pillion.engines.document_base import checked_engine, collected, not_installed, read_bytes, tidy
+from pillion.engines.document_base import checked_engine, collected, damage_is_corrupt, not_installed, read_bytes, tidy
 from pillion.errors import ErrorClass, ItemError
 
 NAME = "striprtf"
@@ -30,8 +30,6 @@ def read(path: Path, mime: str) -> DocumentText:
     data, more = read_bytes(path, _MAX_BYTES)
     if not more and not data.rstrip(b"\0 \r\n\t").endswith(b"}"):
         raise ItemError(ErrorClass.CORRUPT, "the rich text ends early")
-    try:
-        text = rtf_to_text(data.decode("latin-1"), errors="ignore")
-    except (ValueError, IndexError, KeyError, AttributeError, LookupError) as error:
-        raise ItemError(ErrorClass.CORRUPT, "the rich text is damaged") from error
+    with damage_is_corrupt("rich text"):
+        text = rtf_to_text(data.decode("latin-1"), errors="ignore")  # type: ignore[no-untyped-call]
     return collected(NAME, [DocumentPart(text=tidy(text))])

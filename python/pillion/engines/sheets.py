@@ -16,6 +16,7 @@ from pillion.engines.document_base import (
     MAX_CHARACTERS,
     checked_engine,
     collected,
+    damage_is_corrupt,
     not_installed,
     read_bytes,
     tidy,
@@ -47,13 +48,12 @@ def read(path: Path, mime: str) -> DocumentText:
     import python_calamine
 
     data = _old_file(path) if mime == _OLD else slim_copy(path, _MAX_XML_BYTES)
-    try:
-        book = python_calamine.CalamineWorkbook.from_filelike(data)
+    with damage_is_corrupt("spreadsheet"):
+        try:
+            book = python_calamine.CalamineWorkbook.from_filelike(data)
+        except python_calamine.PasswordError as error:
+            raise ItemError(ErrorClass.UNSUPPORTED, "the document is protected with a password") from error
         return collected(NAME, _sheets(book))
-    except python_calamine.PasswordError as error:
-        raise ItemError(ErrorClass.UNSUPPORTED, "the document is protected with a password") from error
-    except (python_calamine.CalamineError, OSError, ValueError) as error:
-        raise ItemError(ErrorClass.CORRUPT, "the spreadsheet is damaged") from error
 
 
 def _old_file(path: Path) -> io.BytesIO:

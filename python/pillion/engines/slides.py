@@ -11,9 +11,8 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from pillion.documents import DocumentPart, DocumentText, PartKind
-from pillion.engines.document_base import checked_engine, collected, not_installed, tidy
+from pillion.engines.document_base import checked_engine, collected, damage_is_corrupt, not_installed, tidy
 from pillion.engines.packages import slim_copy
-from pillion.errors import ErrorClass, ItemError
 
 if TYPE_CHECKING:
     from lxml import etree
@@ -38,14 +37,10 @@ def read(path: Path, mime: str) -> DocumentText:
     """A part for each slide: what it shows, its diagrams, then its notes. Raises ItemError."""
     checked_engine(missing())
     import pptx
-    from lxml import etree
-    from pptx.exc import PythonPptxError
 
     copy = slim_copy(path)
-    try:
+    with damage_is_corrupt("presentation"):
         return collected(NAME, _slides(pptx.Presentation(copy)))
-    except (PythonPptxError, etree.XMLSyntaxError, KeyError, ValueError, AttributeError) as error:
-        raise ItemError(ErrorClass.CORRUPT, "the presentation is damaged") from error
 
 
 def _slides(presentation: Any) -> Iterator[DocumentPart]:

@@ -11,9 +11,8 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from pillion.documents import DocumentPart, DocumentText
-from pillion.engines.document_base import checked_engine, collected, not_installed, tidy
+from pillion.engines.document_base import checked_engine, collected, damage_is_corrupt, not_installed, tidy
 from pillion.engines.packages import slim_copy
-from pillion.errors import ErrorClass, ItemError
 
 if TYPE_CHECKING:
     from lxml import etree
@@ -39,16 +38,12 @@ def read(path: Path, mime: str) -> DocumentText:
     """Body, then headers, footers, notes and comments. Raises ItemError."""
     checked_engine(missing())
     import docx
-    from docx.opc.exceptions import OpcError
-    from lxml import etree
 
     copy = slim_copy(path)
-    try:
+    with damage_is_corrupt("Word document"):
         document = docx.Document(copy)
         body = "".join(_text(document.element.body))
         beside = [tidy("".join(_text(element))) for element in _side_elements(document.part.package)]
-    except (OpcError, etree.XMLSyntaxError, KeyError, ValueError, AttributeError) as error:
-        raise ItemError(ErrorClass.CORRUPT, "the Word document is damaged") from error
     # The same header stands in each section.
     text = "\n\n".join([tidy(body), *dict.fromkeys(filter(None, beside))])
     return collected(NAME, [DocumentPart(text=text)])

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from pathlib import Path
+from typing import cast
 
 from pillion.documents import DocumentText
 from pillion.engines import epub, mail, opendocument, plain, richtext, sheets, slides, word
@@ -12,14 +13,14 @@ from pillion.errors import ErrorClass, ItemError
 PROTECTED = "application/x-ooxml-protected"
 """An office document that was encrypted with a password: no zip file any more."""
 
-ENGINES: tuple[DocumentEngine, ...] = (plain, mail, word, slides, sheets, opendocument, epub, richtext)
+ENGINES = cast("tuple[DocumentEngine, ...]", (plain, mail, word, slides, sheets, opendocument, epub, richtext))
 _BY_MIME = {mime: engine for engine in ENGINES for mime in engine.MIMES}
 
 
 def engine_of(mime: str) -> DocumentEngine | None:
     """The engine that reads files of this type; None when there is none."""
     found = _BY_MIME.get(mime)
-    return found or (plain if plain.accepts(mime) else None)
+    return found or (ENGINES[0] if plain.accepts(mime) else None)
 
 
 def has_text(mime: str) -> bool:

@@ -1,8 +1,8 @@
-"""``embeddings`` sidecars: all-MiniLM-L6-v2 over the text of a file, a transcript or a page."""
+"""``embeddings`` sidecars: all-MiniLM-L6-v2 over the text of a file or document, a transcript or a page."""
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 from pillion.model import (
@@ -17,9 +17,6 @@ from pillion.model import (
 )
 
 DEFAULT_COMPUTE = "int8"
-TEXT_TYPES = frozenset(
-    {"application/json", "application/xml", "application/xhtml+xml", "application/x-ndjson", "application/yaml"}
-)
 
 
 class EmbeddingsGenerator:
@@ -27,27 +24,37 @@ class EmbeddingsGenerator:
 
     kind = SidecarKind.EMBEDDINGS
     name = "embeddings"
-    version = 1
+    version = 2
 
     def accepts(self, mime: str) -> bool:
-        """Text files, and whatever OCR or transcription can give text to."""
-        return (
-            mime in TEXT_TYPES or mime == "application/pdf" or mime.startswith(("text/", "image/", "audio/", "video/"))
-        )
+        """Text files and documents, and whatever OCR or transcription can give text to."""
+        from pillion.generators import documents
+
+        return mime == "application/pdf" or mime.startswith(("image/", "audio/", "video/")) or documents.has_text(mime)
 
     def recipe(self, mime: str, variant: str, settings: Mapping[str, Any]) -> Recipe:
-        """The model's hash and the arithmetic."""
+        """The hashes of the model and its tokenizer, and the arithmetic."""
         from pillion import models
 
         settings = {"compute": _compute(settings)}
         return Recipe(generator=self.name, version=self.version, model=models.minilm_identity(), settings=settings)
 
+    def prepare(self, requests: Sequence[GenerationRequest]) -> Sequence[Any]:
+        """The texts of all contents that are computed alike go through the model together."""
+        from pillion.generators import vectors
+
+        computes = [_compute(request.settings) for request in requests]
+        if len(set(computes)) != 1:
+            return [None] * len(requests)
+        return vectors.together(requests, compute=computes[0])
+
     def generate(self, request: GenerationRequest) -> Generated:
         """One MessagePack document; Empty when there is no text. Raises ItemError."""
         from pillion.generators import vectors
 
-        is_text = request.mime.startswith("text/") or request.mime in TEXT_TYPES
-        data = vectors.document(request, is_text=is_text, compute=_compute(request.settings))
+        prepared = request.prepared
+        gathered = prepared if isinstance(prepared, vectors.Gathered) else vectors.gather(request)
+        data = vectors.document(gathered, compute=_compute(request.settings))
         if data is None:
             return Empty(note="no text to embed")
         return (Produced(variant=EMBEDDING_MODEL, format=SidecarFormat.MESSAGEPACK, data=data),)

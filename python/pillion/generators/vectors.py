@@ -1,19 +1,18 @@
-"""From text to vectors: what to embed, in which chunks, and how it is stored."""
+"""From text to vectors: what to embed, in which chunks, several contents at a time, and how it is stored."""
 
 from __future__ import annotations
 
-import json
 from collections.abc import Iterator, Sequence
-from pathlib import Path
+from dataclasses import dataclass, replace
 
 import msgpack
 import numpy as np
 from numpy.typing import NDArray
 
 from pillion.engines import minilm
-from pillion.errors import ErrorClass, ItemError
+from pillion.errors import ItemError
 from pillion.generators._chunks import Chunk, chunks
-from pillion.generators._plaintext import read_text
+from pillion.generators._passages import Place, passages
 from pillion.model import GenerationRequest
 
 SCHEMA_VERSION = 1
@@ -22,25 +21,73 @@ _MAX_CHUNKS = 4096
 """About a million tokens; what follows is left out, and ``truncated`` says so."""
 _STRIDE = 1 << 18
 """Characters given to the tokenizer at a time: its records take a hundred times the room of the text."""
+_CHUNKS_TOGETHER = 512
+"""Of all contents that are embedded at once. More would gain nothing, and a batch has to end within its deadline."""
 
-Piece = tuple[str, Chunk]
-"""A chunk, and where its text is from: ``ocr``, ``transcript`` or ``file``."""
+
+@dataclass(frozen=True, slots=True)
+class Piece:
+    """A chunk, the source whose text it is from (``ocr``, ``transcript`` or ``file``), and where in it that is."""
+
+    source: str
+    chunk: Chunk
+    place: Place
 
 
-def document(request: GenerationRequest, *, is_text: bool, compute: str) -> bytes | None:
-    """The sidecar's bytes; None when there is no text. Raises ItemError."""
+@dataclass(frozen=True, slots=True)
+class Gathered:
+    """What is to be embedded of one content, and its vectors once there are some, shape (len(pieces), 384)."""
+
+    pieces: Sequence[Piece]
+    truncated: bool
+    vectors: NDArray[np.float32] | None = None
+
+    @property
+    def texts(self) -> list[str]:
+        """What goes into the model."""
+        return [piece.chunk.text for piece in self.pieces]
+
+
+def gather(request: GenerationRequest) -> Gathered:
+    """Read the text of a content and cut it into chunks. Raises ItemError."""
     pieces: list[Piece] = []
-    truncated = False
-    for source, text in _texts(request, is_text):
-        for chunk in _chunked(text):
-            if len(pieces) == _MAX_CHUNKS:
-                truncated = True
-                break
-            pieces.append((source, chunk))
-    if not pieces:
+    for piece in _pieces(request):
+        if len(pieces) == _MAX_CHUNKS:
+            return Gathered(pieces, truncated=True)
+        pieces.append(piece)
+    return Gathered(pieces, truncated=False)
+
+
+def together(requests: Sequence[GenerationRequest], *, compute: str) -> list[Gathered | None]:
+    """Texts of several contents in one go through the model, which costs a short text a fraction of what it does alone.
+
+    None for a content that cannot be read, and for all that come after so much text that they are better made alone.
+    Raises ItemError (missing_tool).
+    """
+    gathered: list[Gathered | None] = []
+    left = _CHUNKS_TOGETHER
+    for request in requests:
+        one = _readable(request) if left > 0 else None
+        gathered.append(one)
+        left -= 0 if one is None else len(one.pieces)
+    small = {at: one for at, one in enumerate(gathered) if one is not None and len(one.pieces) <= _CHUNKS_TOGETHER}
+    vectors = minilm.embed([text for one in small.values() for text in one.texts], compute=compute)
+    begin = 0
+    for at, one in small.items():
+        end = begin + len(one.pieces)
+        gathered[at] = replace(one, vectors=vectors[begin:end])
+        begin = end
+    return gathered
+
+
+def document(gathered: Gathered, *, compute: str) -> bytes | None:
+    """The sidecar's bytes; None when there is no text. Raises ItemError."""
+    if not gathered.pieces:
         return None
-    vectors = minilm.embed([chunk.text for _, chunk in pieces], compute=compute)
-    return packed(pieces, vectors, compute=compute, truncated=truncated)
+    vectors = gathered.vectors
+    if vectors is None:
+        vectors = minilm.embed(gathered.texts, compute=compute)
+    return packed(gathered.pieces, vectors, compute=compute, truncated=gathered.truncated)
 
 
 def packed(pieces: Sequence[Piece], vectors: NDArray[np.float32], *, compute: str, truncated: bool) -> bytes:
@@ -53,33 +100,31 @@ def packed(pieces: Sequence[Piece], vectors: NDArray[np.float32], *, compute: st
         "dim": int(vectors.shape[1]),
         "dtype": "float32-le",
         "truncated": truncated,
-        "chunks": [
-            {"source": source, "start": chunk.start, "end": chunk.end, "text": chunk.text} for source, chunk in pieces
-        ],
+        "chunks": [_stored(piece) for piece in pieces],
         "vectors": np.ascontiguousarray(vectors, dtype="<f4").tobytes(),
     }
     data: bytes = msgpack.packb(stored, use_bin_type=True)
     return data
 
 
-def _texts(request: GenerationRequest, is_text: bool) -> Iterator[tuple[str, str]]:
-    """(where the text is from, the text): the ready text sidecars, else the file itself when it is text."""
-    for kind in sorted(request.texts):
-        yield kind.value, _sidecar_text(request.texts[kind])
-    if not request.texts and is_text:
-        yield "file", read_text(request.source, request.mime)
+def _stored(piece: Piece) -> dict[str, object]:
+    chunk = piece.chunk
+    return {"source": piece.source, "start": chunk.start, "end": chunk.end, "text": chunk.text, **piece.place}
 
 
-def _sidecar_text(path: Path) -> str:
+def _readable(request: GenerationRequest) -> Gathered | None:
     try:
-        text = json.loads(path.read_text(encoding="utf-8"))["text"]
-    except FileNotFoundError as error:
-        raise ItemError(ErrorClass.MISSING_SOURCE, "the text sidecar is no longer there") from error
-    except OSError as error:
-        raise ItemError(ErrorClass.IO_TRANSIENT, f"the text sidecar cannot be read ({error.strerror})") from error
-    except (ValueError, KeyError, TypeError) as error:
-        raise ItemError(ErrorClass.CORRUPT, "the text sidecar is damaged") from error
-    return str(text)
+        return gather(request)
+    except ItemError:
+        return None
+
+
+def _pieces(request: GenerationRequest) -> Iterator[Piece]:
+    for passage in passages(request):
+        for chunk in _chunked(passage.text):
+            place = passage.place(chunk.start, chunk.end)
+            whole = Chunk(passage.offset + chunk.start, passage.offset + chunk.end, chunk.text)
+            yield Piece(passage.source, whole, place)
 
 
 def _chunked(text: str) -> Iterator[Chunk]:

@@ -1,0 +1,213 @@
+"""Documents: their text in their order, and no document that does worse than fail with its class."""
+
+from __future__ import annotations
+
+import contextlib
+import random
+import zipfile
+from pathlib import Path
+
+import pytest
+
+from pillion.engines import document_base, packages, sheets
+from pillion.errors import ErrorClass, ItemError
+from pillion.generators import documents
+from tests.support import office
+
+LAUGHS = (
+    '<?xml version="1.0"?><!DOCTYPE d [<!ENTITY a "ha"><!ENTITY b "&a;&a;&a;&a;&a;&a;&a;&a;">'
+    '<!ENTITY c "&b;&b;&b;&b;&b;&b;&b;&b;">]><d>&c;</d>'
+)
+MAIN_PARTS = {
+    "docx": "word/document.xml",
+    "pptx": "ppt/slides/slide1.xml",
+    "xlsx": "xl/worksheets/sheet1.xml",
+    "odt": "content.xml",
+    "ods": "content.xml",
+    "odp": "content.xml",
+    "epub": "OPS/book.opf",
+}
+
+
+@pytest.fixture(scope="module")
+def written(tmp_path_factory: pytest.TempPathFactory) -> dict[str, Path]:
+    """Ending -> a document of that format."""
+    folder = tmp_path_factory.mktemp("documents")
+    return {ending: office.write(folder, ending) for ending in office.MIMES}
+
+
+def failure(path: Path, ending: str) -> ErrorClass:
+    with pytest.raises(ItemError) as caught:
+        documents.read(path, office.MIMES[ending])
+    assert caught.value.message
+    return caught.value.error_class
+
+
+@pytest.mark.parametrize("ending", office.MIMES)
+def test_text_in_its_parts(written: dict[str, Path], ending: str) -> None:
+    result = documents.read(written[ending], office.MIMES[ending])
+    assert [(part.kind, part.number, part.name, part.text) for part in result.parts] == office.TEXTS[ending]
+    assert not result.truncated
+    assert result.text == "\f".join(text for _, _, _, text in office.TEXTS[ending])
+
+
+def test_word_text_beside_the_body(written: dict[str, Path], tmp_path: Path) -> None:
+    w = 'xmlns:w="http://schemas.openxmlformats.org/wordprocessingml/2006/main"'
+    mc = 'xmlns:mc="http://schemas.openxmlformats.org/markup-compatibility/2006"'
+    box = (
+        "<w:p><w:r><mc:AlternateContent><mc:Choice><w:txbxContent><w:p><w:r><w:t>In a box</w:t></w:r></w:p>"
+        "</w:txbxContent></mc:Choice><mc:Fallback><w:p><w:r><w:t>In a box</w:t></w:r></w:p></mc:Fallback>"
+        "</mc:AlternateContent></w:r><w:del><w:r><w:delText>gone</w:delText></w:r></w:del>"
+        "<w:ins><w:r><w:t>added</w:t></w:r></w:ins></w:p>"
+    )
+    body = f"<w:document {w} {mc}><w:body>{box}</w:body></w:document>"
+    path = office.with_part(written["docx"], tmp_path / "box.docx", MAIN_PARTS["docx"], body)
+    assert documents.read(path, office.MIMES["docx"]).text == "In a box\nadded\n\nA header on each page"
+
+
+@pytest.mark.parametrize("ending", office.ZIPPED)
+def test_entities_are_refused(written: dict[str, Path], tmp_path: Path, ending: str) -> None:
+    secret = tmp_path / "secret.txt"
+    secret.write_text("do not read me")
+    outside = f'<?xml version="1.0"?><!DOCTYPE d [<!ENTITY a SYSTEM "{secret.as_uri()}">]><d>&a;</d>'
+    for number, xml in enumerate((LAUGHS, outside, LAUGHS.encode("utf-16"))):
+        path = office.with_part(written[ending], tmp_path / f"{number}.{ending}", MAIN_PARTS[ending], xml)
+        assert failure(path, ending) is ErrorClass.CORRUPT
+
+
+@pytest.mark.parametrize("ending", office.ZIPPED)
+def test_what_unpacks_to_too_much_is_refused(
+    written: dict[str, Path], tmp_path: Path, ending: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    # Small limits, so that the test need not write what they are for.
+    limit = 1 << 20
+    monkeypatch.setattr(packages, "MAX_XML_BYTES", limit)
+    monkeypatch.setattr(sheets, "_MAX_XML_BYTES", limit)
+    assert documents.read(written[ending], office.MIMES[ending]).parts
+    path = office.with_part(written[ending], tmp_path / f"bomb.{ending}", "word/more.xml", b"<a>" + b" " * (limit + 1))
+    assert path.stat().st_size < limit / 2
+    assert failure(path, ending) is ErrorClass.TOO_LARGE
+
+
+def test_pictures_do_not_count(written: dict[str, Path], tmp_path: Path) -> None:
+    path = office.with_part(written["docx"], tmp_path / "photos.docx", "word/media/image1.png", b"\0" * (1 << 20))
+    assert len(packages.slim_copy(path).getvalue()) < 1 << 20
+    assert documents.read(path, office.MIMES["docx"]).text.startswith("Harbour report")
+
+
+def test_a_size_that_lies_gives_no_more_than_it_says(written: dict[str, Path], tmp_path: Path) -> None:
+    path = office.with_part(written["epub"], tmp_path / "lie.epub", "OPS/one.xhtml", "<p>" + "long " * 50_000)
+    data = path.read_bytes()
+    size = len("<p>" + "long " * 50_000).to_bytes(4, "little")
+    assert data.count(size) == 2
+    path.write_bytes(data.replace(size, (64).to_bytes(4, "little")))
+    assert failure(path, "epub") is ErrorClass.CORRUPT
+
+
+@pytest.mark.parametrize("ending", office.ZIPPED)
+def test_protected_documents_are_unsupported(written: dict[str, Path], tmp_path: Path, ending: str) -> None:
+    data = bytearray(written[ending].read_bytes())
+    at = data.index(b"PK\x01\x02")
+    data[at + 8] |= 1
+    path = tmp_path / f"zip.{ending}"
+    path.write_bytes(data)
+    assert failure(path, ending) is ErrorClass.UNSUPPORTED
+    if ending.startswith("od"):
+        manifest = "<manifest><file-entry><encryption-data/></file-entry></manifest>"
+        path = office.with_part(written[ending], tmp_path / f"odf.{ending}", "META-INF/manifest.xml", manifest)
+        assert failure(path, ending) is ErrorClass.UNSUPPORTED
+    if ending == "epub":
+        encryption = "<e><EncryptedData><m Algorithm='aes'/></EncryptedData></e>"
+        path = office.with_part(written[ending], tmp_path / "drm.epub", "META-INF/encryption.xml", encryption)
+        assert failure(path, ending) is ErrorClass.UNSUPPORTED
+
+
+def test_a_book_whose_fonts_are_scrambled_is_read(written: dict[str, Path], tmp_path: Path) -> None:
+    scrambled = "<e><EncryptedData><m Algorithm='http://www.idpf.org/2008/embedding'/></EncryptedData></e>"
+    path = office.with_part(written["epub"], tmp_path / "fonts.epub", "META-INF/encryption.xml", scrambled)
+    assert documents.read(path, office.MIMES["epub"]).parts[1].text.endswith("Then light.")
+
+
+@pytest.mark.parametrize("ending", [ending for ending in office.MIMES if ending not in ("eml", "mbox", "html")])
+def test_damaged_documents_are_corrupt(written: dict[str, Path], tmp_path: Path, ending: str) -> None:
+    data = written[ending].read_bytes()
+    for number, part in enumerate((data[: len(data) // 2], data[:-40], data[:30])):
+        path = tmp_path / f"{number}.{ending}"
+        path.write_bytes(part)
+        assert failure(path, ending) is ErrorClass.CORRUPT
+
+
+@pytest.mark.parametrize("ending", office.MIMES)
+def test_no_damage_raises_anything_else(written: dict[str, Path], tmp_path: Path, ending: str) -> None:
+    rng = random.Random(ending)
+    good = written[ending].read_bytes()
+    main = MAIN_PARTS.get(ending)
+    for _ in range(60):
+        data = bytearray(good)
+        path = tmp_path / f"mutant.{ending}"
+        if main and rng.random() < 0.7:
+            # Behind the checksums of the zip file, where the libraries are.
+            with zipfile.ZipFile(written[ending]) as archive:
+                part = bytearray(archive.read(rng.choice([main, *archive.namelist()])))
+            _mutate(part, rng)
+            office.with_part(written[ending], path, main, bytes(part))
+        else:
+            _mutate(data, rng)
+            path.write_bytes(data)
+        with contextlib.suppress(ItemError):
+            documents.read(path, office.MIMES[ending])
+
+
+def _mutate(data: bytearray, rng: random.Random) -> None:
+    for _ in range(rng.randint(1, 6)):
+        if not data:
+            return
+        at = rng.randrange(len(data))
+        match rng.randrange(3):
+            case 0:
+                data[at] = rng.randrange(256)
+            case 1:
+                del data[at : at + rng.randint(1, 40)]
+            case _:
+                data[at:at] = data[: rng.randint(1, 40)]
+
+
+def test_a_long_text_is_read_in_part(written: dict[str, Path], monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    monkeypatch.setattr(document_base, "MAX_CHARACTERS", 20)
+    result = documents.read(written["pptx"], office.MIMES["pptx"])
+    assert (result.truncated, len(result.parts[0].text)) == (True, 20)
+
+
+def test_what_cannot_be_read_is_said(tmp_path: Path) -> None:
+    assert failure(tmp_path / "gone.docx", "docx") is ErrorClass.MISSING_SOURCE
+    assert failure(tmp_path / "gone.eml", "eml") is ErrorClass.MISSING_SOURCE
+    with pytest.raises(ItemError, match="no text to be read in files of type application/zip"):
+        documents.read(tmp_path, "application/zip")
+    with pytest.raises(ItemError, match="protected with a password"):
+        documents.read(tmp_path, documents.PROTECTED)
+
+
+def test_mail_in_odd_forms(tmp_path: Path) -> None:
+    path = tmp_path / "odd.eml"
+    inner = office.message()
+    outer = office.message()
+    outer.replace_header("Subject", "Outer")
+    outer.add_attachment(inner)
+    path.write_bytes(outer.as_bytes())
+    assert [part.name for part in documents.read(path, office.MIMES["eml"]).parts] == ["Outer", "Rechnung für März"]
+    html = "Subject: H\nContent-Type: text/html; charset=nonsense\n\n<p>Only <b>HTML</b></p>"
+    path.write_text(html)
+    assert documents.read(path, office.MIMES["eml"]).text == "Subject: H\n\nOnly HTML"
+    path.write_bytes(b"From: broken <\nDate: never\nSubject: =?utf-8?b?!!!?=\n\nbody \xe9t\xe9")
+    assert documents.read(path, office.MIMES["eml"]).text.endswith("body été")
+
+
+@pytest.mark.parametrize("name", ["PYTHON-DOCX", "python-pptx", "python-calamine", "odfdo", "striprtf"])
+def test_a_library_that_lacks_is_named_with_the_command(name: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    import importlib.util
+
+    monkeypatch.setattr(importlib.util, "find_spec", lambda _: None)
+    engine = next(engine for engine in documents.ENGINES if name.lower() == engine.PACKAGE)
+    with pytest.raises(ItemError, match=f"run pip install {name.lower()}") as caught:
+        engine.read(Path("any"), next(iter(engine.MIMES)))
+    assert caught.value.error_class is ErrorClass.MISSING_TOOL
