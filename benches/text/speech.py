@@ -190,7 +190,7 @@ def _lecture(folder: Path, seconds: int) -> tuple[Path, str]:
     text = " ".join(CLIPS["en"][2:])
     once = speech.say(text, "en", folder / "lecture.wav")
     samples, rate = media.read_wav(once)
-    times = max(1, round(seconds * rate / len(samples)))
+    times = max(1, seconds * rate // len(samples))
     media.write_wav(path, np.tile(samples, times), rate)
     return path, " ".join([text] * times)
 

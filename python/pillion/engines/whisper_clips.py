@@ -28,16 +28,16 @@ MAX_SECONDS = 10.0
 _HOP = 160
 """Samples per frame of the spectrogram."""
 _FULL_FRAMES = 3000
-_FITTING_FRAMES = (850, 1100)
+_FITTING_FRAMES = (700, 900, 1100)
 """The windows: 100 frames are a second. More sizes would make smaller batches."""
 _TAIL_FRAMES = 80
 """Silence that a window has behind its clip at least. Without some, the last words suffer."""
 _BATCH_FRAMES = 12_000
-"""A batch's windows together: 14 of the smallest, 4 of the full ones."""
+"""A batch's windows together: 17 of the smallest, 4 of the full ones."""
 
-_DOUBTFUL_LOG_PROBABILITY = -0.9
-_DOUBTFUL_LANGUAGE = 0.4
-"""Below these a clip gets the full window. With none of both, one clip in four came out in a wrong language."""
+_DOUBTFUL_LOG_PROBABILITY = -1.1
+_DOUBTFUL_LANGUAGE = 0.25
+"""Below these a clip gets the full window. Measured: docs/performance.md."""
 _TOKENS_PER_SECOND = 20
 """Far more than anybody says in any language: where a fitting window has more, the model is caught in a loop."""
 _EXTRA_TOKENS = 16
@@ -84,7 +84,7 @@ def recognise(clips: Sequence[Clip], *, model: str) -> list[Heard]:
     for frames in _FITTING_FRAMES:
         members = [index for index, clip in enumerate(clips) if _frames_of(clip) == frames]
         _read_all(loaded, clips, members, frames, found)
-    doubtful = [index for index, clip in enumerate(clips) if _is_doubtful(found.get(index), clip)]
+    doubtful = [index for index in range(len(clips)) if index not in found]
     _read_all(loaded, clips, doubtful, _FULL_FRAMES, found)
     return [_heard(found[index], clip) for index, clip in enumerate(clips)]
 
@@ -94,10 +94,9 @@ def _frames_of(clip: Clip) -> int:
     return next(frames for frames in _FITTING_FRAMES if needed <= frames)
 
 
-def _is_doubtful(reading: _Reading | None, clip: Clip) -> bool:
+def _is_doubtful(reading: _Reading, clip: Clip) -> bool:
     return (
-        reading is None
-        or reading.cut
+        reading.cut
         or not reading.text.strip()
         or reading.log_probability < _DOUBTFUL_LOG_PROBABILITY
         or _says_it_twice(reading.text)
@@ -149,7 +148,7 @@ def _read_all(
 
 
 def _read(loaded: WhisperModel, clips: Sequence[Clip], frames: int) -> list[tuple[int, _Reading]]:
-    """(Place in ``clips``, reading). Left out is what is in too much doubt to go on in this window."""
+    """(Place in ``clips``, reading). What is in doubt is left out, unless the window is the full one."""
     encoded = _encoded(loaded, np.stack([_spectrogram(loaded, clip, frames) for clip in clips]))
     languages = _languages(loaded, encoded, clips)
     sure = [
@@ -164,6 +163,7 @@ def _read(loaded: WhisperModel, clips: Sequence[Clip], frames: int) -> list[tupl
     return [
         (place, _with_words(loaded, replace(reading, language_probability=languages[place][1]), part, clips[place]))
         for place, reading, part in zip(sure, said, each, strict=True)
+        if frames == _FULL_FRAMES or not _is_doubtful(reading, clips[place])
     ]
 
 

@@ -213,7 +213,7 @@ def _windows(blocks: Iterator[NDArray[np.float32]], skipped: int = 0) -> Iterato
     for block in _after(blocks, skipped):
         parts.append(block)
         size += len(block)
-        if size < wanted:
+        if size <= wanted:
             continue
         held = np.concatenate(parts)
         spans = whisper.speech(held[:wanted])

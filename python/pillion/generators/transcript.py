@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from pillion.model import (
     DEFAULT_VARIANT,
@@ -15,6 +15,9 @@ from pillion.model import (
     SidecarFormat,
     SidecarKind,
 )
+
+if TYPE_CHECKING:
+    from pillion.results import TranscriptResult
 
 DEFAULT_MODEL = "base"
 
@@ -72,9 +75,14 @@ class TranscriptGenerator:
             checkpoint=request.checkpoint,
         )
         if not result.segments:
-            return Empty(note="no speech")
+            return Empty(note=_why_empty(result))
         data = result.to_json().encode()
         return (Produced(variant=DEFAULT_VARIANT, format=SidecarFormat.JSON, data=data),)
+
+
+def _why_empty(result: TranscriptResult) -> str:
+    reasons = sorted({segment.reason for segment in result.dropped})
+    return f"no speech; not believed: {len(result.dropped)} ({', '.join(reasons)})" if reasons else "no speech"
 
 
 def _model(settings: Mapping[str, Any]) -> str:
