@@ -110,7 +110,7 @@ _TESSDATA_SHA256 = {
 }
 """Of the ``tessdata-fast-*`` packages: stands for a language that is not installed yet, in recipes only."""
 
-_TESSDATA_PACKAGES = ("eng", "deu", "jpn")
+TESSDATA_PACKAGES = ("eng", "deu", "jpn")
 
 
 # whisper --------------------------------------------------------------------------------------------------------------
@@ -207,7 +207,7 @@ def tessdata(languages: Sequence[str], explicit: str | None = None) -> Path:
     files = {language: _traineddata(language, folders) for language in languages}
     lacking = [language for language, file in files.items() if file is None]
     if lacking:
-        raise _missing(f"Tesseract has no data for {', '.join(lacking)}: run {_install_tessdata(lacking)}")
+        raise _missing(f"Tesseract has no data for {', '.join(lacking)}: run {install_tessdata(lacking)}")
     return _gathered({language: file for language, file in files.items() if file is not None})
 
 
@@ -218,6 +218,11 @@ def tessdata_identity(languages: Sequence[str], explicit: str | None = None) -> 
         named = [language for language in languages if language != AUTO]
         languages = [*named, *(code for code in tessdata_languages(explicit) if code not in named)] or ["eng"]
     return "+".join(f"{language}@sha256:{_traineddata_sha256(language, folders)}" for language in languages)
+
+
+def traineddata(language: str, explicit: str | None = None) -> Path | None:
+    """The file with the data of a language; None when there is none."""
+    return _traineddata(language, tessdata_folders(explicit))
 
 
 def tessdata_languages(explicit: str | None = None) -> list[str]:
@@ -245,8 +250,8 @@ def _gathered(files: dict[str, Path]) -> Path:
     return filled_folder(f"tessdata-{name}", link)
 
 
-def _install_tessdata(languages: Sequence[str]) -> str:
-    if all(language in _TESSDATA_PACKAGES for language in languages):
+def install_tessdata(languages: Sequence[str]) -> str:
+    if all(language in TESSDATA_PACKAGES for language in languages):
         return "pip install " + " ".join(f"tessdata.fast-{language}" for language in languages)
     return "apt-get install " + " ".join(f"tesseract-ocr-{language.replace('_', '-')}" for language in languages)
 
@@ -280,14 +285,33 @@ def _identity(known: KnownModel) -> str:
 
 def _local(known: KnownModel) -> Path | None:
     """Explicit folder, then the caches."""
-    candidates: list[Path] = []
+    return next((folder for _, folder in local_places(known) if _holds(folder, known)), None)
+
+
+def local_places(known: KnownModel) -> list[tuple[str, Path]]:
+    """(what it is, folder) of every place where a model is looked for before the packages and the hub, in order."""
+    places: list[tuple[str, Path]] = []
     root = os.environ.get("PILLION_MODELS")
     if root:
         names = dict.fromkeys((known.name, known.hub.rpartition("/")[2], known.name.removeprefix("whisper-")))
-        candidates += [Path(root).expanduser() / name for name in names]
-    candidates.append(cache_folder() / "models" / known.name)
-    candidates += _hub_snapshots(known.hub)
-    return next((folder for folder in candidates if _holds(folder, known)), None)
+        places += [("PILLION_MODELS", Path(root).expanduser() / name) for name in names]
+    places.append(("cache", cache_folder() / "models" / known.name))
+    places += [("hub cache", folder) for folder in _hub_snapshots(known.hub)]
+    return places
+
+
+def found_at(known: KnownModel) -> tuple[str, list[Path]] | None:
+    """Where a model is now, and which files its weights are in; None when it is nowhere. Downloads nothing."""
+    for place, folder in local_places(known):
+        if _holds(folder, known):
+            return place, [folder / known.weights]
+    folders = _package_folders(known)
+    if not folders:
+        return None
+    files = [folder / f"{known.weights}.part{number}" for number, folder in enumerate(folders, start=1)]
+    if len(folders) == 1:
+        files = [folders[0] / known.weights]
+    return ("package", files) if all(file.is_file() for file in files) else None
 
 
 def _holds(folder: Path, known: KnownModel) -> bool:

@@ -18,7 +18,7 @@ from pillion.engines import minilm
 from pillion.generators import BatchGenerator, find, vectors
 from pillion.model import EMBEDDING_MODEL, Empty, Generated, GenerationRequest, SidecarKind
 from pillion.results import OcrLine, OcrPage, OcrResult
-from tests.support import media, sentences
+from tests.support import media, minilm_numpy, sentences
 from tests.support.minilm_numpy import NumpyMiniLM
 
 pytestmark = pytest.mark.models
@@ -55,8 +55,7 @@ def reference() -> tuple[list[str], NDArray[np.float32]]:
     tokenizer = tokenizers.Tokenizer.from_file(str(folder / "tokenizer.json"))
     tokenizer.no_padding()
     tokenizer.enable_truncation(minilm.MAX_TOKENS)
-    model = NumpyMiniLM(folder)
-    return texts, np.array([model.vector(encoding.ids) for encoding in tokenizer.encode_batch(texts)])
+    return texts, minilm_numpy.vectors(folder, [encoding.ids for encoding in tokenizer.encode_batch(texts)])
 
 
 @pytest.mark.slow

@@ -45,7 +45,7 @@ def _number(rng: random.Random) -> str:
 def _text(rng: random.Random, longest: int) -> str:
     words = WORDS[rng.choice(list(WORDS))].split()
     # Most texts are short, as they are in pictures and messages.
-    left = rng.randint(1, round((longest if rng.random() < 0.1 else min(longest, 30)) / 1.4))
+    left = rng.randint(1, round((longest if rng.random() < 0.05 else min(longest, 30)) / 1.4))
     sentences = []
     while left > 0:
         size = min(left, rng.randint(1, 18))

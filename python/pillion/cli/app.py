@@ -14,7 +14,7 @@ import typer
 from typer.core import TyperGroup
 
 from pillion import __version__
-from pillion.cli import care, export, inspect, parts, plan, queue, work
+from pillion.cli import care, export, inspect, models, parts, plan, queue, work
 from pillion.cli.output import note, say
 from pillion.errors import ItemError, PillionError
 
@@ -54,7 +54,7 @@ app = typer.Typer(
     pretty_exceptions_enable=False,
     context_settings={"help_option_names": ["-h", "--help"]},
 )
-for module in (work, queue, plan, inspect, care, parts, export):
+for module in (work, queue, plan, inspect, care, parts, models, export):
     module.register(app)
 
 
