@@ -24,11 +24,12 @@ if TYPE_CHECKING:
     from pillion.errors import ErrorClass, ItemError, LibraryError, PillionError, UsageError
     from pillion.exporting import export
     from pillion.generators.formats import FormatRow
+    from pillion.generators.languages import LanguageRow
     from pillion.indexer import IndexReport
     from pillion.library import Library
     from pillion.model import SidecarFormat, SidecarKind, SidecarStatus
     from pillion.overview import Status, WorkReport
-    from pillion.parts import decode, file_thumbnail, formats, thumbhash, thumbnail, thumbnail_batch
+    from pillion.parts import decode, file_thumbnail, formats, languages, thumbhash, thumbnail, thumbnail_batch
     from pillion.results import OcrResult, TranscriptResult
     from pillion.sidecars import Failed, Pending, Ready
     from pillion.text import embed, file_text, ocr, transcribe
@@ -38,11 +39,12 @@ _HOMES = {
     "pillion.errors": ("ErrorClass", "ItemError", "LibraryError", "PillionError", "UsageError"),
     "pillion.exporting": ("export",),
     "pillion.generators.formats": ("FormatRow",),
+    "pillion.generators.languages": ("LanguageRow",),
     "pillion.indexer": ("IndexReport",),
     "pillion.library": ("Library",),
     "pillion.model": ("SidecarFormat", "SidecarKind", "SidecarStatus"),
     "pillion.overview": ("Status", "WorkReport"),
-    "pillion.parts": ("decode", "file_thumbnail", "formats", "thumbhash", "thumbnail", "thumbnail_batch"),
+    "pillion.parts": ("decode", "file_thumbnail", "formats", "languages", "thumbhash", "thumbnail", "thumbnail_batch"),
     "pillion.sidecars": ("Failed", "Pending", "Ready"),
     "pillion.results": ("OcrResult", "TranscriptResult"),
     "pillion.documents": ("DocumentPart", "DocumentText"),
@@ -60,6 +62,7 @@ __all__ = [
     "HashResult",
     "IndexReport",
     "ItemError",
+    "LanguageRow",
     "Library",
     "LibraryError",
     "OcrResult",
@@ -81,6 +84,7 @@ __all__ = [
     "formats",
     "hash_bytes",
     "hash_file",
+    "languages",
     "ocr",
     "thumbhash",
     "thumbnail",

@@ -10,7 +10,7 @@ from typing import Any
 
 from pillion.errors import ConfigError
 from pillion.hours import parse_span
-from pillion.languages import AUTO
+from pillion.language_codes import AUTO
 from pillion.model import KIND_VARIANTS, THUMB_SPECS, TRANSCRIPT_LANGUAGES, WHISPER_SIZES, SidecarKind
 from pillion.toml_lines import key_lines
 

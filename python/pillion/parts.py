@@ -14,8 +14,10 @@ from numpy.typing import NDArray
 from pillion import _core, generators
 from pillion.errors import ErrorClass, ItemError, UsageError
 from pillion.generators import formats as table
+from pillion.generators import languages as spoken
 from pillion.generators import pictures
 from pillion.generators.formats import FormatRow
+from pillion.generators.languages import LanguageRow
 from pillion.generators.pictures import MAX_PIXELS, mime_of
 from pillion.model import THUMB_SPECS, Empty, GenerationRequest, SidecarKind
 
@@ -168,6 +170,16 @@ def check_variants(variants: Sequence[str]) -> None:
 def formats() -> list[FormatRow]:
     """The table of picture formats: who reads each, and whether that is installed or which extra it takes."""
     return table.formats()
+
+
+def languages() -> list[LanguageRow]:
+    """The languages for OCR: which are installed, where, and the command that gets each of the others."""
+    return spoken.languages()
+
+
+def language_folders() -> Sequence[Path]:
+    """Where data of languages was looked for, best first."""
+    return spoken.searched()
 
 
 def sidecar_text(path: Path) -> str:

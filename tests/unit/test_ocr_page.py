@@ -10,7 +10,7 @@ import numpy as np
 import pytest
 from numpy.typing import NDArray
 
-from pillion.engines.ocr_base import Look, Seen, SeenLine, SeenWord
+from pillion.engines.ocr_base import Layout, Look, Seen, SeenLine, SeenWord
 from pillion.generators import _page
 from pillion.generators._page import PageReading, believable, better_scale
 from pillion.generators._pixels import dark_on_light, enlarged, gray_of
@@ -32,10 +32,10 @@ class Reader:
     looks: list[Look | None] = field(default_factory=lambda: [Look(1, 25)])
     reads: int = 0
 
-    def look(self, gray: NDArray[np.uint8], *, one_column: bool = False) -> Look | None:
+    def look(self, gray: NDArray[np.uint8], *, layout: Layout = Layout.PAGE) -> Look | None:
         return self.looks.pop(0) if len(self.looks) > 1 else self.looks[0]
 
-    def read(self, gray: NDArray[np.uint8], *, one_column: bool = False) -> Seen:
+    def read(self, gray: NDArray[np.uint8], *, layout: Layout = Layout.PAGE) -> Seen:
         self.reads += 1
         return self.see(gray)
 

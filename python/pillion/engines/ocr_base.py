@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from enum import Enum
 from typing import Protocol
 
 import numpy as np
@@ -11,6 +12,17 @@ from numpy.typing import NDArray
 
 Box = tuple[float, float, float, float]
 """Left, top, right, bottom in pixels of the picture given; right and bottom are outside."""
+
+
+class Layout(Enum):
+    """What the lines of a picture are told to be."""
+
+    PAGE = "page"
+    """Anything: columns, titles, pictures."""
+    COLUMN = "column"
+    """Below each other, with titles, rules and gaps."""
+    BLOCK = "block"
+    """Below each other and nothing else, however wide the gaps in a line: a table without rules."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -54,12 +66,12 @@ class Look:
 class OcrReader(Protocol):
     """An engine with its languages loaded. Pictures are gray, uint8, shape (H, W), C-contiguous."""
 
-    def look(self, gray: NDArray[np.uint8], *, one_column: bool = False) -> Look | None:
+    def look(self, gray: NDArray[np.uint8], *, layout: Layout = Layout.PAGE) -> Look | None:
         """The layout, cheaply; None when this engine cannot tell without reading."""
         ...
 
-    def read(self, gray: NDArray[np.uint8], *, one_column: bool = False) -> Seen:
-        """Recognise. ``one_column``: all lines stand below each other, as in a column or a table. Raises ItemError."""
+    def read(self, gray: NDArray[np.uint8], *, layout: Layout = Layout.PAGE) -> Seen:
+        """Recognise. Raises ItemError."""
         ...
 
 

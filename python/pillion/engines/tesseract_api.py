@@ -13,7 +13,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from pillion import models
-from pillion.engines.ocr_base import Box, Look, Seen, SeenLine, SeenWord
+from pillion.engines.ocr_base import Box, Layout, Look, Seen, SeenLine, SeenWord
 from pillion.errors import ErrorClass, ItemError
 
 if TYPE_CHECKING:
@@ -76,20 +76,20 @@ class Reader:
     def __init__(self, api: tesserocr.PyTessBaseAPI) -> None:
         self._api = api
         self._given: NDArray[np.uint8] | None = None
-        self._one_column = False
+        self._layout = Layout.PAGE
 
-    def look(self, gray: NDArray[np.uint8], *, one_column: bool = False) -> Look:
+    def look(self, gray: NDArray[np.uint8], *, layout: Layout = Layout.PAGE) -> Look:
         """Lines of text as the layout analysis sees them; pictures in the page do not count."""
-        self._give(gray, one_column)
+        self._give(gray, layout)
         module = _module()
         iterator = self._api.AnalyseLayout()
         lines = list(_lines(iterator, module)) if iterator else []
         boxes = tuple(box for box, _ in lines)
         return Look(len(lines), statistics.median(height for _, height in lines) if lines else 0.0, boxes)
 
-    def read(self, gray: NDArray[np.uint8], *, one_column: bool = False) -> Seen:
+    def read(self, gray: NDArray[np.uint8], *, layout: Layout = Layout.PAGE) -> Seen:
         """Words, lines and paragraphs; text that stands on its side within the page is read too."""
-        self._give(gray, one_column)
+        self._give(gray, layout)
         started = time.monotonic()
         try:
             if not self._api.Recognize(max(1, round(_READ_SECONDS * 1000))):
@@ -101,15 +101,16 @@ class Reader:
             self._api.Clear()
             self._given = None
 
-    def _give(self, gray: NDArray[np.uint8], one_column: bool) -> None:
-        if self._given is gray and self._one_column == one_column:
+    def _give(self, gray: NDArray[np.uint8], layout: Layout) -> None:
+        if self._given is gray and self._layout is layout:
             return
         modes = _module().PSM
-        self._api.SetPageSegMode(modes.SINGLE_COLUMN if one_column else modes.AUTO)
+        mode = {Layout.PAGE: modes.AUTO, Layout.COLUMN: modes.SINGLE_COLUMN, Layout.BLOCK: modes.SINGLE_BLOCK}[layout]
+        self._api.SetPageSegMode(mode)
         height, width = gray.shape
         self._api.SetImageBytes(gray.tobytes(), width, height, 1, width)
         self._api.SetSourceResolution(_RESOLUTION)
-        self._given, self._one_column = gray, one_column
+        self._given, self._layout = gray, layout
 
 
 def _lines(iterator: Any, module: Any) -> Iterator[tuple[Box, float]]:

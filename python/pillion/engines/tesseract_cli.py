@@ -14,12 +14,13 @@ import numpy as np
 from numpy.typing import NDArray
 
 from pillion import models
-from pillion.engines.ocr_base import Box, Look, Seen, SeenLine, SeenWord
+from pillion.engines.ocr_base import Box, Layout, Look, Seen, SeenLine, SeenWord
 from pillion.errors import ErrorClass, ItemError
 
 NAME = "tesseract"
 _PAGE_SECONDS = 120
 _WORD_LEVEL = 5
+_MODES = {Layout.PAGE: 3, Layout.COLUMN: 4, Layout.BLOCK: 6}
 
 
 def missing() -> str | None:
@@ -50,11 +51,11 @@ class Reader:
     languages: str
     tessdata: str
 
-    def look(self, gray: NDArray[np.uint8], *, one_column: bool = False) -> Look | None:
+    def look(self, gray: NDArray[np.uint8], *, layout: Layout = Layout.PAGE) -> Look | None:
         """The program cannot tell the layout without reading."""
         return None
 
-    def read(self, gray: NDArray[np.uint8], *, one_column: bool = False) -> Seen:
+    def read(self, gray: NDArray[np.uint8], *, layout: Layout = Layout.PAGE) -> Seen:
         """Words, lines and paragraphs. The program does not say how the text was turned."""
         from PIL import Image
 
@@ -63,7 +64,7 @@ class Reader:
             table = pytesseract.image_to_data(
                 Image.fromarray(gray),
                 lang=self.languages,
-                config=f"--tessdata-dir '{self.tessdata}' --oem 1 --psm {4 if one_column else 3}",
+                config=f"--tessdata-dir '{self.tessdata}' --oem 1 --psm {_MODES[layout]}",
                 output_type=pytesseract.Output.DICT,
                 timeout=_PAGE_SECONDS,
             )

@@ -17,7 +17,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from pillion import _core
-from pillion.engines.ocr_base import Box, Look, OcrReader, Seen, SeenLine, SeenWord
+from pillion.engines.ocr_base import Box, Layout, Look, OcrReader, Seen, SeenLine, SeenWord
 from pillion.engines.threads import spread
 from pillion.generators._pieces import Piece, has_columns, is_in_order, pieces_of
 from pillion.generators._readers import MAX_THREADS
@@ -137,15 +137,15 @@ def ocr_page(
 class _Page:
     """A sheet at the scale to read it at. ``lines``: of text in reading order; none where that is not known.
 
-    ``one_column``: whether they all stand below each other.
+    ``layout``: what to tell the engine about them.
     """
 
     sheet: Sheet
     lines: tuple[Box, ...]
-    one_column: bool = False
+    layout: Layout = Layout.PAGE
 
     def pieces(self) -> list[Piece]:
-        return pieces_of(self.lines, self.sheet.gray.shape, one_column=self.one_column)
+        return pieces_of(self.lines, self.sheet.gray.shape, self.layout)
 
 
 def _at_best_scale(source: PageSource, readers: Lender) -> _Page | None:
@@ -175,16 +175,23 @@ def _at_best_scale(source: PageSource, readers: Lender) -> _Page | None:
 
 
 def _laid_out(sheet: Sheet, look: Look, readers: Lender) -> _Page:
-    """The page with its lines in reading order: looked at again as one column where it only seems to have several."""
+    """The page with its lines in reading order.
+
+    Where it only seems to have columns, it is looked at again as one column, and where even that falls apart, as one
+    block: so the rows of tables stay together.
+    """
     if is_in_order(look.boxes) or has_columns(look.boxes):
         return _Page(sheet, look.boxes)
-    again = _layout(sheet, readers, one_column=True)
-    return _Page(sheet, again.boxes if again else (), one_column=True)
+    for layout in (Layout.COLUMN, Layout.BLOCK):
+        again = _layout(sheet, readers, layout)
+        if again is not None and is_in_order(again.boxes):
+            return _Page(sheet, again.boxes, layout)
+    return _Page(sheet, look.boxes)
 
 
-def _layout(sheet: Sheet, readers: Lender, *, one_column: bool = False) -> Look | None:
+def _layout(sheet: Sheet, readers: Lender, layout: Layout = Layout.PAGE) -> Look | None:
     with readers() as reader:
-        return reader.look(sheet.gray, one_column=one_column)
+        return reader.look(sheet.gray, layout=layout)
 
 
 def _any_word(sheet: Sheet, readers: Lender) -> bool:
@@ -268,7 +275,7 @@ def _pieces_read(
 
 def _piece_read(piece: Piece, sheet: Sheet, readers: Lender, languages: tuple[str, ...]) -> Seen:
     with readers(languages) as reader:
-        return piece.placed(reader.read(piece.cut(sheet.gray), one_column=piece.one_column))
+        return piece.placed(reader.read(piece.cut(sheet.gray), layout=piece.layout))
 
 
 def _better_turns(piece: Piece, sheet: Sheet, first: Seen, readers: Lender) -> tuple[int, Seen]:
@@ -284,7 +291,7 @@ def _better_turns(piece: Piece, sheet: Sheet, first: Seen, readers: Lender) -> t
         if quarter_turns != 2 and confidence(best.lines) >= _UNREADABLE:
             break
         with readers() as reader:
-            turned = reader.read(np.ascontiguousarray(np.rot90(gray, -quarter_turns)), one_column=piece.one_column)
+            turned = reader.read(np.ascontiguousarray(np.rot90(gray, -quarter_turns)), layout=piece.layout)
         if _worth(turned) > _worth(best):
             best, turns = turned, quarter_turns
         if confidence(best.lines) >= _SURE:

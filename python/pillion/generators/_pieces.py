@@ -14,7 +14,7 @@ from itertools import pairwise
 import numpy as np
 from numpy.typing import NDArray
 
-from pillion.engines.ocr_base import Box, Seen, SeenLine
+from pillion.engines.ocr_base import Box, Layout, Seen, SeenLine
 
 _PIECE = 320.0
 """How much a piece should hold: widths of its lines in heights of a line. About two characters each."""
@@ -33,15 +33,15 @@ _COLUMN_WIDTH = 8.0
 class Piece:
     """Lines to be read together. ``box``: around them; ``others``: lines of other pieces that reach into its margin.
 
-    ``continues``: whether it begins amid a paragraph. ``whole``: it is all of the page. ``one_column``: its lines stand
-    below each other.
+    ``continues``: whether it begins amid a paragraph. ``whole``: it is all of the page. ``layout``: what to tell
+    the engine about its lines.
     """
 
     box: tuple[int, int, int, int]
     others: tuple[Box, ...] = ()
     continues: bool = False
     whole: bool = False
-    one_column: bool = True
+    layout: Layout = Layout.COLUMN
 
     def cut(self, gray: NDArray[np.uint8]) -> NDArray[np.uint8]:
         """What is to be read."""
@@ -111,12 +111,12 @@ def _jumps_up(before: Box, line: Box, height: float) -> bool:
     return line[1] < before[1] - height / 2
 
 
-def pieces_of(lines: Sequence[Box], shape: tuple[int, ...], *, one_column: bool = False) -> list[Piece]:
+def pieces_of(lines: Sequence[Box], shape: tuple[int, ...], layout: Layout = Layout.PAGE) -> list[Piece]:
     """The pieces of a page of ``shape`` (H, W) with these lines in reading order, which are upright.
 
-    ``one_column``: whether a page that is not cut is read so.
+    ``layout``: of the page as a whole. A piece of it is a column, or the block that it was cut from.
     """
-    page = Piece((0, 0, shape[1], shape[0]), whole=True, one_column=one_column)
+    page = Piece((0, 0, shape[1], shape[0]), whole=True, layout=layout)
     if len(lines) < 2:
         return [page]
     height = statistics.median(box[3] - box[1] for box in lines)
@@ -128,7 +128,8 @@ def pieces_of(lines: Sequence[Box], shape: tuple[int, ...], *, one_column: bool 
     areas = [_around(run) for run in runs]
     if len(runs) > 3 * count or any(_reaches_into(areas[i], runs[:i] + runs[i + 1 :]) for i in range(len(runs))):
         return [page]
-    return [_piece(number, runs, areas[number], height, shape) for number in range(len(runs))]
+    layout = Layout.COLUMN if layout is Layout.PAGE else layout
+    return [replace(_piece(number, runs, areas[number], height, shape), layout=layout) for number in range(len(runs))]
 
 
 def _runs(lines: Sequence[Box], costs: Sequence[float], share: float, height: float) -> list[list[Box]]:

@@ -11,7 +11,7 @@ from contextlib import contextmanager
 from pillion import models
 from pillion.engines import langid
 from pillion.engines.ocr_base import OcrEngine, OcrReader
-from pillion.languages import AUTO, LANGUAGES
+from pillion.language_codes import AUTO, LANGUAGES
 
 MAX_THREADS = 8
 """More would need more memory than a worker may have: a reader takes some 100 MB with its page."""

@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from pillion.generators.pictures import with_decoders
-from pillion.languages import AUTO
+from pillion.language_codes import AUTO
 from pillion.model import (
     DEFAULT_VARIANT,
     Empty,

@@ -1,0 +1,91 @@
+"""Pages as scanners and telephones give them, with bounds on the characters that may be wrong. English and German."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from pathlib import Path
+
+import numpy as np
+import pytest
+from PIL import Image
+
+import pillion
+from pillion.results import OcrResult
+from tests.support import media, scans
+
+pytestmark = pytest.mark.models
+
+Spoil = Callable[[Image.Image], Image.Image]
+
+
+def read(picture: Image.Image, path: Path, **options: list[str]) -> OcrResult:
+    picture.save(path)
+    return pillion.ocr(path, **options)  # type: ignore[arg-type]
+
+
+@pytest.mark.parametrize(
+    ("spoil", "most"),
+    [
+        pytest.param(lambda page: scans.skewed(page, 5), 0.01, id="skew 5"),
+        pytest.param(lambda page: scans.skewed(page, -11), 0.01, id="skew -11"),
+        pytest.param(lambda page: scans.turned(scans.skewed(page, 3), 90), 0.01, id="turned and skewed"),
+        pytest.param(lambda page: scans.turned(scans.skewed(page, -2), 180), 0.01, id="upside down and skewed"),
+        pytest.param(lambda page: scans.noisy(page, 1, 35), 0.02, id="noise"),
+        pytest.param(lambda page: scans.faint(page, 200, 240), 0.01, id="faint"),
+        pytest.param(lambda page: scans.faint(page, 170, 25), 0.01, id="gray on black"),
+        pytest.param(lambda page: scans.photographed(page, 7, size=(1836, 2448)), 0.02, id="telephone"),
+    ],
+)
+def test_german_pages_of_all_sorts(spoil: Spoil, most: float, tmp_path: Path) -> None:
+    """Nobody says that they are German."""
+    page = media.page(media.GERMAN_PAGE_TEXT, dpi=160)
+    result = read(spoil(page), tmp_path / "page.png")
+    assert media.character_error_rate(media.GERMAN_PAGE_TEXT, result.text) <= most
+    assert result.languages == ("deu",)
+    assert result.pages[0].languages == ("deu",)
+
+
+def test_boxes_of_a_skewed_page_lie_on_its_words(tmp_path: Path) -> None:
+    picture = scans.turned(scans.skewed(media.page(dpi=120), 4), 90)
+    (page,) = read(picture, tmp_path / "page.png").pages
+    assert page.rotation == 270
+    ink = np.asarray(picture) < 128
+    assert (page.height, page.width) == ink.shape
+    covered = np.zeros_like(ink)
+    for line in page.lines:
+        for word in line.words:
+            left, top, right, bottom = (round(side) for side in word.box)
+            assert 0 <= left < right <= ink.shape[1]
+            assert 0 <= top < bottom <= ink.shape[0]
+            assert ink[top:bottom, left:right].any(), word.text
+            covered[top:bottom, left:right] = True
+    assert (ink & covered).sum() > 0.98 * ink.sum()
+
+
+def test_a_table_is_read_row_by_row(tmp_path: Path) -> None:
+    rows = [f"{name:<24}{count:>6}{price:>12}" for name, count, price in (
+        ("Garden chairs", "4", "358.00"),
+        ("Watering can", "2", "29.90"),
+        ("Seed potatoes", "25", "20.00"),
+        ("Wheelbarrow", "1", "124.00"),
+        ("Lantern glass", "3", "22.20"),
+        ("Delivery", "1", "18.00"),
+    )]  # fmt: skip
+    page = media.page("\n\n".join(rows), dpi=200, font="Courier")
+    result = read(page, tmp_path / "table.png")
+    assert media.character_error_rate("\n".join(rows), result.text) <= 0.02
+
+
+def test_threads_do_not_change_a_byte(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A page of several pieces, on one core and on all."""
+    page = media.page(media.PAGE_TEXT + media.PAGE_TEXT, dpi=150, font_size=9)
+    many = read(page, tmp_path / "page.png")
+    monkeypatch.setenv("OMP_THREAD_LIMIT", "1")
+    assert read(page, tmp_path / "page.png").to_json() == many.to_json()
+
+
+def test_languages_that_are_set_are_used_together(tmp_path: Path) -> None:
+    text = media.GERMAN_PAGE_TEXT.split("\n\n")[1] + "\n\n" + media.PAGE_TEXT.split("\n\n")[1]
+    result = read(media.page(text, dpi=150), tmp_path / "page.png", languages=["eng", "deu"])
+    assert result.languages == ("eng", "deu")
+    assert media.character_error_rate(text, result.text) <= 0.02

