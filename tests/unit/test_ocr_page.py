@@ -31,12 +31,15 @@ class Reader:
     see: Callable[[NDArray[np.uint8]], Seen]
     looks: list[Look | None] = field(default_factory=lambda: [Look(1, 25)])
     reads: int = 0
+    layouts: list[Layout] = field(default_factory=list)
 
     def look(self, gray: NDArray[np.uint8], *, layout: Layout = Layout.PAGE) -> Look | None:
+        self.layouts.append(layout)
         return self.looks.pop(0) if len(self.looks) > 1 else self.looks[0]
 
     def read(self, gray: NDArray[np.uint8], *, layout: Layout = Layout.PAGE) -> Seen:
         self.reads += 1
+        self.layouts.append(layout)
         return self.see(gray)
 
 
@@ -133,6 +136,14 @@ def test_a_language_in_which_it_makes_less_sense_is_left() -> None:
     reading = _page.read_page(Source(), Lender(english, {"jpn": japanese}, next=(("jpn",),)))
     assert reading.languages == ("eng",)
     assert [found.text for found in reading.lines] == [GOOD]
+
+
+def test_what_falls_apart_is_laid_out_as_one_column_and_then_as_one_block() -> None:
+    apart = Look(8, 25, tuple((x, y, x + 30, y + 20) for x in (0, 200) for y in range(0, 160, 40)))
+    whole = Look(4, 25, tuple((0, y, 230, y + 20) for y in range(0, 160, 40)))
+    reader = Reader(lambda gray: Seen((line(GOOD, 95),)), [apart, apart, whole])
+    assert read_page(Source(), reader).lines
+    assert reader.layouts == [Layout.PAGE, Layout.COLUMN, Layout.BLOCK, Layout.BLOCK]
 
 
 def test_an_engine_that_cannot_look_reads() -> None:

@@ -8,8 +8,8 @@ import numpy as np
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from pillion.engines.ocr_base import Seen, SeenLine, SeenWord
-from pillion.generators._pieces import Piece, pieces_of
+from pillion.engines.ocr_base import Layout, Seen, SeenLine, SeenWord
+from pillion.generators._pieces import Piece, has_columns, is_in_order, pieces_of
 
 SHAPE = (2400, 1700)
 
@@ -89,3 +89,27 @@ def test_any_lines_give_pieces_within_the_page(places: list[tuple[int, int, int,
         left, top, right, bottom = piece.box
         assert 0 <= left < right <= SHAPE[1] + 1
         assert 0 <= top < bottom <= SHAPE[0] + 80
+
+
+def test_columns_are_text_on_both_sides_of_a_gap() -> None:
+    title = [(100.0, 100.0, 1600.0, 140.0)]
+    assert has_columns(title + column(100, 800, 200, 10) + column(900, 1600, 200, 10))
+    assert not has_columns(column(100, 1600, 200, 20))
+    # A table: names on the left, numbers on the right.
+    assert not has_columns(column(100, 500, 200, 8) + column(900, 980, 200, 8))
+    # Too few lines to be sure, and lines that reach into each other.
+    assert not has_columns(column(100, 800, 200, 3) + column(900, 1600, 200, 3))
+    assert not has_columns(column(100, 950, 200, 10) + column(900, 1600, 200, 10))
+
+
+def test_order_is_downwards() -> None:
+    assert is_in_order([])
+    assert is_in_order(column(100, 1600, 200, 20))
+    assert not is_in_order(column(100, 800, 200, 5) + column(900, 1600, 200, 5))
+
+
+def test_pieces_of_a_table_are_read_as_it_was_laid_out() -> None:
+    lines = column(100, 1600, 100, 50)
+    assert {piece.layout for piece in pieces_of(lines, SHAPE)} == {Layout.COLUMN}
+    assert {piece.layout for piece in pieces_of(lines, SHAPE, Layout.BLOCK)} == {Layout.BLOCK}
+    assert pieces_of(lines[:3], SHAPE)[0].layout is Layout.PAGE

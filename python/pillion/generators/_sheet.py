@@ -59,6 +59,9 @@ class Sheet:
 def sheet_of(gray: NDArray[np.uint8], look: _core.Look) -> Sheet:
     """The sheet of a picture that was looked at, at this or another scale."""
     shape = (gray.shape[0], gray.shape[1])
+    if not look.is_paper:
+        # What is taken for print in a photograph lies at any angle.
+        return Sheet(gray, shape)
     if look.uneven >= _UNEVEN:
         gray = _core.levelled(gray)
     turns = _SIDEWAYS_TURNS if look.sideways else 0

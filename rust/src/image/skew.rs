@@ -12,6 +12,8 @@ const FEWEST_POINTS: usize = 200;
 const MOST_POINTS: usize = 40_000;
 /// How much sharper than across the page the projection has to be for lines to run downwards.
 const SIDEWAYS: f64 = 1.3;
+/// How much sharper an angle has to be than none: drawings and scattered words have no angle of their own.
+const CLEARLY: f64 = 1.1;
 
 /// How lines of print lie.
 #[derive(Clone, Copy, Debug, Default, PartialEq)]
@@ -55,7 +57,13 @@ pub fn of_points(points: &[(u16, u16)], size: (usize, usize)) -> Skew {
     } else {
         (&kept, across.0)
     };
-    let (degrees, _) = sharpest(points, near - COARSE, near + COARSE, FINE);
+    let (degrees, found) = sharpest(points, near - COARSE, near + COARSE, FINE);
+    let (_, level) = sharpest(points, 0.0, 0.0, FINE);
+    let degrees = if found > CLEARLY * level {
+        degrees
+    } else {
+        0.0
+    };
     Skew { degrees, sideways }
 }
 
