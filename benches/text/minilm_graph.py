@@ -1,8 +1,8 @@
 """Write all-MiniLM-L6-v2 as an ONNX graph: ``python minilm_graph.py WEIGHTS.safetensors GRAPH.onnx``.
 
 Runs in an environment that has ``onnx`` and nothing of Pillion. The graph takes ``ids`` and ``mask``, both int64 of
-shape (batch, length), and gives ``hidden``, float32 of shape (batch, length, 384). It uses the operators that onnxruntime has
-fast kernels for (LayerNormalization, Gelu), as an exporter would.
+shape (batch, length), and gives ``hidden``, float32 of shape (batch, length, 384). It uses the operators that
+onnxruntime has fast kernels for (LayerNormalization, Gelu), as an exporter would.
 """
 
 from __future__ import annotations

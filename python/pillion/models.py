@@ -17,6 +17,7 @@ import importlib.util
 import os
 import shutil
 import sys
+import time
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -27,6 +28,9 @@ from pillion.modelcache import cache_folder, filled_folder, sha256_of
 
 _HUB_PROBE_SECONDS = 5.0
 """How long the hub may take to say which revision it has; a download that has begun is bounded by stalls instead."""
+
+_HUB_REST_SECONDS = 30.0
+"""For how long a hub that could not be reached is not asked again: a batch of jobs would wait once for each."""
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -365,9 +369,16 @@ def offline() -> bool:
     return any(os.environ.get(name, "").lower() not in no for name in ("PILLION_OFFLINE", "HF_HUB_OFFLINE"))
 
 
+_unreachable: dict[str, tuple[float, str]] = {}
+"""Hub name -> when it was last asked for in vain, and what came of it."""
+
+
 def _from_hub(known: KnownModel) -> ModelFolder:
     if offline():
         raise _nowhere(known, "the hub was not asked (offline is set)")
+    asked, said = _unreachable.get(known.hub, (-_HUB_REST_SECONDS, ""))
+    if time.monotonic() - asked < _HUB_REST_SECONDS:
+        raise _nowhere(known, said)
     try:
         import huggingface_hub
     except ImportError:
@@ -380,7 +391,9 @@ def _from_hub(known: KnownModel) -> ModelFolder:
             )
         )
     except Exception as error:  # the client's own errors, those of its HTTP library, and OSError
-        raise _nowhere(known, f"the hub could not be reached ({type(error).__name__})") from error
+        said = f"the hub could not be reached ({type(error).__name__})"
+        _unreachable[known.hub] = time.monotonic(), said
+        raise _nowhere(known, said) from error
     if not (folder / known.weights).is_file():
         raise _nowhere(known, "the hub does not have it")
     return ModelFolder(folder, sha256_of(folder / known.weights))

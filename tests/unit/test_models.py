@@ -140,6 +140,29 @@ def test_a_hub_model_without_network_says_so() -> None:
     assert models.whisper_identity("small") == "whisper-small@hub:Systran/faster-whisper-small"
 
 
+def test_a_hub_that_cannot_be_reached_is_not_asked_for_each_job(monkeypatch: pytest.MonkeyPatch) -> None:
+    import huggingface_hub
+
+    asked: list[str] = []
+
+    def fail(name: str, **_: object) -> str:
+        asked.append(name)
+        raise ConnectionError("no network")
+
+    monkeypatch.setenv("PILLION_OFFLINE", "0")
+    monkeypatch.delenv("HF_HUB_OFFLINE", raising=False)
+    monkeypatch.setattr(huggingface_hub, "snapshot_download", fail)
+    monkeypatch.setattr(models, "_unreachable", {})
+    for _ in range(3):
+        with pytest.raises(ItemError, match=r"could not be reached \(ConnectionError\)"):
+            models.whisper("small")
+    assert asked == ["Systran/faster-whisper-small"]
+    monkeypatch.setattr(models, "_HUB_REST_SECONDS", 0.0)
+    with pytest.raises(ItemError):
+        models.whisper("small")
+    assert len(asked) == 2
+
+
 def write_traineddata(folder: Path, *languages: str) -> Path:
     folder.mkdir(parents=True)
     for language in languages:
