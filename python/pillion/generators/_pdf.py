@@ -29,7 +29,8 @@ from pillion.generators._realtext import MIN_CHARACTERS, is_text, is_well_read
 from pillion.generators._textlayer import around, lines_of, merged
 from pillion.results import OcrLine, OcrPage
 
-_LOOK_SCALE = 150 / pdfium.POINTS_PER_INCH
+_LOOK_SCALE = 165 / pdfium.POINTS_PER_INCH
+"""At 150 dpi the layout analysis sees a gap between columns where blanks of close-set print are below each other."""
 _MAX_SCALE = 400 / pdfium.POINTS_PER_INCH
 
 MAX_PAGES = 20_000
