@@ -146,6 +146,21 @@ def test_what_falls_apart_is_laid_out_as_one_column_and_then_as_one_block() -> N
     assert reader.layouts == [Layout.PAGE, Layout.COLUMN, Layout.BLOCK, Layout.BLOCK]
 
 
+@pytest.mark.parametrize(
+    ("words", "text"),
+    [
+        ("港 の 図書 館 は 、", "港の図書館は、"),
+        ("九 時 に open します", "九時に open します"),
+        ("한국어 문장", "한국어 문장"),
+        ("two words", "two words"),
+    ],
+)
+def test_japanese_is_joined_without_spaces(words: str, text: str) -> None:
+    reading = read_page(Source(), Reader(lambda gray: Seen((line(words, 95),))))
+    assert [found.text for found in reading.lines] == [text]
+    assert len(reading.lines[0].words) == len(words.split())
+
+
 def test_an_engine_that_cannot_look_reads() -> None:
     reader = Reader(lambda gray: Seen((line(GOOD, 95),)), [None])
     assert read_page(Source(), reader).lines

@@ -43,6 +43,17 @@ _LINE_NOISE = 45.0
 _MIN_CHARACTERS = 3
 _MIN_SHARE = 0.25
 
+_UNSPACED = (
+    ("\u3000", "\u30ff"),
+    ("\u31f0", "\u31ff"),
+    ("\u3400", "\u4dbf"),
+    ("\u4e00", "\u9fff"),
+    ("\uf900", "\ufaff"),
+    ("\uff01", "\uff9f"),
+    ("\U00020000", "\U0003ffff"),
+)
+"""Unicode blocks of Chinese and Japanese."""
+
 
 class PageSource(Protocol):
     """A page that can be had at any scale."""
@@ -237,17 +248,15 @@ class _Read:
 def _upright(page: _Page, readers: Lender) -> _Read:
     """Read in the first language, as it is; what the first piece says decides whether that is right.
 
-    When it makes little sense, it is tried the other ways up, and then in other languages.
+    It is tried in other languages, and when it makes little sense even then, the other ways up.
     """
-    sheet, languages = page.sheet, readers.languages
-    pieces = page.pieces()
-    with closing(_pieces_read(sheet, pieces, readers, languages)) as reading:
+    sheet, pieces = page.sheet, page.pieces()
+    with closing(_pieces_read(sheet, pieces, readers, readers.languages)) as reading:
         first = next(reading)
+        languages, first = _better_languages(pieces[0], sheet, first, readers)
         turns, turned = _better_turns(pieces[0], sheet, first, readers)
-        if turns == 0:
-            languages, first = _better_languages(pieces[0], sheet, first, readers)
-            if languages == readers.languages:
-                return _Read(sheet, (first, *reading), languages)
+        if turns == 0 and languages == readers.languages:
+            return _Read(sheet, (first, *reading), languages)
     if turns:
         sheet, pieces, first = _turned(page, turns, turned, readers)
         languages, first = _better_languages(pieces[0], sheet, first, readers)
@@ -269,7 +278,6 @@ def _pieces_read(
     sheet: Sheet, pieces: Sequence[Piece], readers: Lender, languages: tuple[str, ...]
 ) -> Generator[Seen, None, None]:
     """What stands in each piece, in order. Closing it starts no more of them."""
-
     yield from spread((partial(_piece_read, piece, sheet, readers, languages) for piece in pieces), MAX_THREADS)
 
 
@@ -353,8 +361,22 @@ def believable(lines: Sequence[SeenLine]) -> list[SeenLine]:
 
 def _line(line: SeenLine, factor: tuple[float, float]) -> OcrLine:
     words = tuple(_word(word, factor) for word in line.words)
-    text = " ".join(word.text for word in words)
+    text = _joined([word.text for word in words])
     return OcrLine(text=text, words=words, box=_scaled(line.box, factor), paragraph=line.paragraph)
+
+
+def _joined(words: Sequence[str]) -> str:
+    """Words parted by spaces, but for scripts that are written without them."""
+    text = ""
+    for word in words:
+        closed = text and word and _is_unspaced(text[-1]) and _is_unspaced(word[0])
+        text += word if closed or not text else f" {word}"
+    return text
+
+
+def _is_unspaced(character: str) -> bool:
+    """Whether it is Chinese or Japanese: ideographs, kana, their punctuation, and full-width forms. Not Korean."""
+    return any(first <= character <= last for first, last in _UNSPACED)
 
 
 def _word(word: SeenWord, factor: tuple[float, float]) -> OcrWord:
