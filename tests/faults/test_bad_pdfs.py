@@ -188,14 +188,12 @@ ART = b"".join(b"%d %d m %d %d l S\n" % (n * 7 % 595, n * 13 % 842, n * 11 % 595
 @pytest.mark.models
 def test_a_page_that_takes_too_long_is_left_out(source: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(_pdf, "PAGE_SECONDS", 0.05)
-    started = time.monotonic()
     result = read(source, pdfs.write([*numbered(1), pdfs.Page(content=ART), *numbered(1)]))
     assert [page.number for page in result.pages] == [1, 3]
     assert result.notes == ("page 2 took too long and was left out",)
     with pytest.raises(ItemError, match="page 1 took too long") as caught:
         read(source, pdfs.write([pdfs.Page(content=ART)]))
     assert caught.value.error_class is ErrorClass.TIMEOUT
-    assert time.monotonic() - started < 60
 
 
 @pytest.mark.models
