@@ -61,7 +61,7 @@ def file_text(path: str | os.PathLike[str]) -> DocumentText:
 def any_text(
     path: str | os.PathLike[str],
     *,
-    languages: Sequence[str] = ("eng",),
+    languages: Sequence[str] = ("auto",),
     model: str = "base",
     language: str | None = None,
 ) -> Mapping[str, Any]:

@@ -4,15 +4,19 @@ from __future__ import annotations
 
 import contextlib
 import random
+import shutil
 import zipfile
 from pathlib import Path
 
+import msgpack
 import pytest
 
+from pillion import Library
 from pillion.engines import document_base, packages, sheets
 from pillion.errors import ErrorClass, ItemError
 from pillion.generators import documents
-from tests.support import office
+from pillion.model import SidecarKind
+from tests.support import media, office, program
 
 LAUGHS = (
     '<?xml version="1.0"?><!DOCTYPE d [<!ENTITY a "ha"><!ENTITY b "&a;&a;&a;&a;&a;&a;&a;&a;">'
@@ -211,3 +215,54 @@ def test_a_library_that_lacks_is_named_with_the_command(name: str, monkeypatch: 
     with pytest.raises(ItemError, match=f"run pip install {name.lower()}") as caught:
         engine.read(Path("any"), next(iter(engine.MIMES)))
     assert caught.value.error_class is ErrorClass.MISSING_TOOL
+
+
+@pytest.mark.models
+def test_a_library_embeds_documents_and_says_of_others_why_not(written: dict[str, Path], tmp_path: Path) -> None:
+    folder = tmp_path / "files"
+    folder.mkdir()
+    for path in written.values():
+        shutil.copy(path, folder / path.name)
+    (folder / "locked.docx").write_bytes(b"\xd0\xcf\x11\xe0\xa1\xb1\x1a\xe1" + bytes(1000))
+    (folder / "half.docx").write_bytes(written["docx"].read_bytes()[:20_000])
+    with Library.open(tmp_path / "library") as library:
+        library.index(folder)
+        library.run()
+        items = {Path(item.sources[0]).name: item for item in library.ls()}
+    assert {item.kind for item in items.values()} == {SidecarKind.EMBEDDINGS}
+    for ending, path in written.items():
+        made = items[path.name]
+        assert made.path is not None, made.error
+        chunks = msgpack.unpackb(made.path.read_bytes())["chunks"]
+        whole = "\f".join(text for _, _, _, text in office.TEXTS[ending])
+        assert all(whole[chunk["start"] : chunk["end"]] == chunk["text"] for chunk in chunks)
+        numbered = [(chunk.get("part", "body"), chunk.get("number", 1)) for chunk in chunks]
+        assert numbered == [(kind, number) for kind, number, _, _ in office.TEXTS[ending]]
+    for name, state in (("locked.docx", "unsupported"), ("half.docx", "failed")):
+        assert items[name].state == state
+    assert (items["half.docx"].error or {})["class"] == "corrupt"
+    assert "password" in str((items["locked.docx"].error or {})["message"])
+
+
+def test_the_command_prints_the_text_of_files(written: dict[str, Path], tmp_path: Path) -> None:
+    done = program.run("text", written["pptx"], written["eml"])
+    assert done.returncode == 0, done.stderr
+    texts = ("\f".join(text for _, _, _, text in office.TEXTS[ending]) + "\n" for ending in ("pptx", "eml"))
+    assert done.stdout == "".join(texts)
+    found = program.run_json("text", written["xlsx"])
+    assert (found["kind"], found["mime"], found["truncated"]) == ("file", office.MIMES["xlsx"], False)
+    assert found["parts"][1] == {"part": "sheet", "number": 3, "name": "Notes", "text": "See the annex"}
+    other = tmp_path / "a.zip"
+    office.write_zip(other, {"a.txt": "text"})
+    done = program.run("text", other, written["rtf"])
+    assert done.returncode == 1
+    assert "unsupported: there is no text to be read in files of type application/zip" in done.stderr
+    assert done.stdout == office.TEXTS["rtf"][0][3] + "\n"
+
+
+@pytest.mark.models
+def test_the_command_reads_and_hears_what_holds_no_text(tmp_path: Path) -> None:
+    page = media.write_page(tmp_path / "page.png", "The harbour library opens at nine.", dpi=150)
+    found = program.run_json("text", page)
+    assert found["kind"] == "ocr"
+    assert "harbour library" in found["text"]

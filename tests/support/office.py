@@ -175,7 +175,8 @@ def write_zip(path: Path, parts: Mapping[str, str | bytes]) -> Path:
     """A zip file of these parts, in order."""
     with zipfile.ZipFile(path, "w", zipfile.ZIP_DEFLATED) as archive:
         for name, data in parts.items():
-            archive.writestr(name, data)
+            # The type of the whole is told by a part that is not compressed.
+            archive.writestr(name, data, zipfile.ZIP_STORED if name == "mimetype" else None)
     return path
 
 

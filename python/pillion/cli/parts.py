@@ -91,7 +91,7 @@ def text(
     """
 
     def one(source: Path) -> None:
-        found = any_text(source, languages=tuple(language or ["eng"]))
+        found = any_text(source, languages=tuple(language or ["auto"]))
         if as_json:
             print_json({"source": os.path.abspath(source), **found})
         else:
