@@ -225,6 +225,7 @@ def test_a_library_embeds_documents_and_says_of_others_why_not(written: dict[str
         shutil.copy(path, folder / path.name)
     (folder / "locked.docx").write_bytes(b"\xd0\xcf\x11\xe0\xa1\xb1\x1a\xe1" + bytes(1000))
     (folder / "half.docx").write_bytes(written["docx"].read_bytes()[:20_000])
+    (folder / "noise.docx").write_bytes(random.Random(1).randbytes(5000))
     with Library.open(tmp_path / "library") as library:
         library.index(folder)
         library.run()
@@ -238,7 +239,7 @@ def test_a_library_embeds_documents_and_says_of_others_why_not(written: dict[str
         assert all(whole[chunk["start"] : chunk["end"]] == chunk["text"] for chunk in chunks)
         numbered = [(chunk.get("part", "body"), chunk.get("number", 1)) for chunk in chunks]
         assert numbered == [(kind, number) for kind, number, _, _ in office.TEXTS[ending]]
-    for name, state in (("locked.docx", "unsupported"), ("half.docx", "failed")):
+    for name, state in (("locked.docx", "unsupported"), ("noise.docx", "unsupported"), ("half.docx", "failed")):
         assert items[name].state == state
     assert (items["half.docx"].error or {})["class"] == "corrupt"
     assert "password" in str((items["locked.docx"].error or {})["message"])

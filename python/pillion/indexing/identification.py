@@ -15,6 +15,7 @@ the indexes together."""
 
 _UNSURE = ("text/", "application/octet-stream", "application/x-empty")
 _EMPTY = "application/x-empty"
+_DOCUMENTS = ("application/vnd.", "application/epub+zip")
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -73,6 +74,6 @@ def _claim(path: bytes, mime: str) -> str | None:
         return None
     claimed = _core.mime_from_name(path[path.rfind(b"/") + 1 :])
     promised = _core.media_class(claimed)
-    if promised == "other" or (promised == "text" and mime != _EMPTY):
-        return None
-    return claimed
+    # A name says little about text, which may hold anything; but an office document has a form.
+    loose = promised == "text" and mime != _EMPTY and not claimed.startswith(_DOCUMENTS)
+    return None if promised == "other" or loose else claimed
