@@ -20,6 +20,7 @@ _BLOCK_SECONDS = 60
 def peak_of_hours(speech: Path, hours: float, folder: Path, *, rest: float = 0.0) -> tuple[int, float]:
     """(Bytes of resident memory at most, seconds) for so many hours: ``speech`` over and over, ``rest`` s between."""
     path = _write(speech, hours, rest, folder / f"hours-{hours:g}-{rest:g}.flac")
+    path.with_name(f"{path.name}.checkpoint").unlink(missing_ok=True)
     start = time.perf_counter()
     command = [sys.executable, "-m", "benches.text.memory", str(path)]
     done = subprocess.run(command, check=True, capture_output=True, text=True, cwd=Path(__file__).resolve().parents[2])
