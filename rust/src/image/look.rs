@@ -197,9 +197,9 @@ fn otsu(histogram: &[u32; 256], count: u32) -> Parted {
         light_mean: (sum / total) as f32,
     };
     let (mut below, mut below_sum, mut most) = (0.0, 0.0, 0.0);
-    for value in 0..255_usize {
-        below += f64::from(histogram[value]);
-        below_sum += value as f64 * f64::from(histogram[value]);
+    for (value, &count) in histogram.iter().enumerate().take(255) {
+        below += f64::from(count);
+        below_sum += value as f64 * f64::from(count);
         let above = total - below;
         if below == 0.0 || above == 0.0 {
             continue;

@@ -26,7 +26,7 @@ fn page(degrees: f32, sideways: bool, ink: u8, paper: impl Fn(usize, usize) -> u
             let letter = (u / 9.0).floor();
             // Each letter has its bars somewhere else, so that nothing but the lines is in a row.
             let dice = dice(line as u32, letter as u32);
-            let is_space = dice % 7 == 0;
+            let is_space = dice.is_multiple_of(7);
             let phase = u.rem_euclid(9.0);
             let first = (dice % 5) as f32;
             let bar = (first..first + 2.0).contains(&phase);
