@@ -90,6 +90,12 @@ def is_cancelled(batch: Batch) -> bool:
     return all(item.future.cancelled() for item in batch.items)
 
 
+def is_unwanted(child: Child) -> bool:
+    """Whether a child is on something that was cancelled: its item, or one of those that it prepares together."""
+    items = () if child.batch is None else child.batch.items
+    return any(item.future.cancelled() for item in (items if child.preparing else tuple(items)[:1]))
+
+
 def settle(future: Future[Any], result: Any) -> None:
     """Give a future its end, unless it was cancelled meanwhile."""
     try:

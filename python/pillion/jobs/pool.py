@@ -20,7 +20,7 @@ from typing import Any
 from pillion.cores import Board
 from pillion.errors import ErrorClass, ItemError
 from pillion.failpoints import reach
-from pillion.jobs.batches import Batch, Child, Item, Turn, choose, is_cancelled, settle
+from pillion.jobs.batches import Batch, Child, Item, Turn, choose, is_cancelled, is_unwanted, settle
 from pillion.jobs.child import BEAT, PREPARING, STARTED, Limits
 from pillion.jobs.worker import Worker, verdict
 
@@ -114,7 +114,7 @@ class WorkerPool(Executor):
             future.cancel()
         with self._lock:
             for child in self._children:
-                if child.batch is not None and child.batch.items[0].future.cancelled():
+                if child.batch is not None and is_unwanted(child):
                     self._take_back(child)
             self._waiting = deque(batch for batch in self._waiting if not is_cancelled(batch))
         self._wake()
