@@ -423,11 +423,16 @@ class Library:
         return self.care.verify(progress)
 
 
+def _is_begun(root: Path) -> bool:
+    """Whether a folder is empty, or holds only what an earlier call left that could not make a whole library."""
+    return all(path.name in ("sidecars", "staging") and not any(path.iterdir()) for path in root.iterdir())
+
+
 def _create_folders(root: Path, policy: str | None) -> None:
     named = named_policy(policy or "desktop")
     if root.exists() and not root.is_dir():
         raise LibraryError(f"{root} is a file; a library is a folder: give another --library.")
-    if root.is_dir() and any(root.iterdir()) and not (root / "config.toml").exists():
+    if root.is_dir() and not (root / "config.toml").exists() and not _is_begun(root):
         raise LibraryError(f"{root} holds other files; give a folder that is empty or does not exist.")
     try:
         root.mkdir(parents=True, exist_ok=True)

@@ -84,6 +84,10 @@ def reconcile_hint(root: Path) -> str:
     return f"run 'pillion reconcile --library {root}' to rebuild it from the sidecars"
 
 
+_NONSENSE = (ValueError, LookupError, TypeError, AttributeError)
+"""What comes of rows that make no sense: a name that there is not, a NULL where there can be none."""
+
+
 class Database:
     """A pool of connections to one catalog. Use :meth:`read` and :meth:`write`; close it when done.
 
@@ -171,7 +175,7 @@ class Database:
                 self._explain(error)
                 raise
             raise self._damaged(str(error.orig)) from error
-        except (ValueError, LookupError, TypeError) as error:
+        except _NONSENSE as error:
             self._explain(error)
             raise
 
@@ -180,7 +184,12 @@ class Database:
 
     def _explain(self, error: Exception) -> None:
         """Rows that make no sense: raises CatalogError if that is because the file is damaged, else does nothing."""
-        wrong = self.check()
+        # Not by check(), whose own errors would be explained by it in turn, and so on.
+        try:
+            with self._engine.connect() as connection:
+                wrong = _wrong(connection)
+        except (DatabaseError, *_NONSENSE) as worse:
+            wrong = [f"its checks fail with {type(worse).__name__}"]
         if wrong:
             raise self._damaged(wrong[0].splitlines()[0]) from error
 
@@ -236,14 +245,18 @@ class Database:
     def check(self) -> list[str]:
         """What SQLite's own checks find wrong: pages, indexes, constraints, references; empty when all is well."""
         with self.read() as connection:
-            rows = [row[0] for row in connection.exec_driver_sql("PRAGMA integrity_check(20)")]
-            lost = connection.exec_driver_sql("PRAGMA foreign_key_check").fetchmany(20)
-        broken = [f"a row of {table} refers to one of {parent} that is not there" for table, _, parent, _ in lost]
-        return ([] if rows == ["ok"] else rows) + list(dict.fromkeys(broken))
+            return _wrong(connection)
 
     def close(self) -> None:
         """Close every connection."""
         self._engine.dispose()
+
+
+def _wrong(connection: sa.Connection) -> list[str]:
+    rows = [str(row[0]) for row in connection.exec_driver_sql("PRAGMA integrity_check(20)")]
+    lost = connection.exec_driver_sql("PRAGMA foreign_key_check").fetchmany(20)
+    broken = [f"a row of {table} refers to one of {parent} that is not there" for table, _, parent, _ in lost]
+    return ([] if rows == ["ok"] else rows) + list(dict.fromkeys(broken))
 
 
 def _version(connection: sa.Connection) -> str | None:
