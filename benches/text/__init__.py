@@ -7,6 +7,7 @@ SECTIONS: dict[str, str] = {
     "pdf": "benches.text.pdf",
     "ocr-accuracy": "benches.text.ocr_accuracy",
     "ocr-speed": "benches.text.ocr_speed",
+    "photos": "benches.text.photographs",
     "embeddings": "benches.text.embeddings",
 }
 """Section -> its module, which has ``run(options: Options) -> Report`` (benches/text/report.py). In running order."""

@@ -46,6 +46,7 @@ policy = "{policy}"            # what this device generates: "mobile", "desktop"
 # method = 2                  # WebP effort, 0 (fast) to 6 (small); or by variant: {{ "detail@1x" = 4 }}
 # [ocr]
 # languages = ["auto"]        # all that are installed, by page; or Tesseract's codes: ["eng", "deu"]
+# engine = "auto"             # who reads images: "tesseract", "rapidocr", or what suits each
 # [transcript]
 # model = "base"
 # language = "en"             # leave out: detected

@@ -11,7 +11,7 @@ from typing import Any
 from pillion.errors import ConfigError
 from pillion.hours import parse_span
 from pillion.language_codes import AUTO
-from pillion.model import KIND_VARIANTS, THUMB_SPECS, TRANSCRIPT_LANGUAGES, WHISPER_SIZES, SidecarKind
+from pillion.model import KIND_VARIANTS, OCR_ENGINES, THUMB_SPECS, TRANSCRIPT_LANGUAGES, WHISPER_SIZES, SidecarKind
 from pillion.toml_lines import key_lines
 
 Key = tuple[str, ...]
@@ -95,6 +95,10 @@ def _languages(value: Any) -> str | None:
     return None if wrong is None else expected + nearest(wrong, _TESSERACT_OFTEN)
 
 
+def _engine(value: Any) -> str | None:
+    return None if value in OCR_ENGINES else f"one of {', '.join(OCR_ENGINES)}{nearest(value, OCR_ENGINES)}"
+
+
 def _model(value: Any) -> str | None:
     is_path = isinstance(value, str) and ("/" in value or value.startswith(("~", ".")))
     if is_path or value in WHISPER_SIZES:
@@ -148,7 +152,7 @@ SECTIONS: Mapping[str, Mapping[str, Check]] = {
 }
 _KIND_KEYS: Mapping[SidecarKind, Mapping[str, Check]] = {
     SidecarKind.THUMB: {"method": _methods},
-    SidecarKind.OCR: {"languages": _languages},
+    SidecarKind.OCR: {"languages": _languages, "engine": _engine},
     SidecarKind.TRANSCRIPT: {"model": _model, "language": _language},
     SidecarKind.EMBEDDINGS: {},
 }

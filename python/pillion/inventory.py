@@ -7,8 +7,8 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
-from pillion import models
-from pillion.engines import heif, libraw, media, minilm, pdfium, tesseract_api, tesseract_cli, whisper
+from pillion import models, photo_models
+from pillion.engines import heif, libraw, media, minilm, pdfium, rapid, tesseract_api, tesseract_cli, whisper
 from pillion.generators.documents import ENGINES as DOCUMENT_ENGINES
 from pillion.model import SidecarKind
 from pillion.modelcache import cache_folder, sha256_of
@@ -49,7 +49,7 @@ def model_rows() -> list[ModelRow]:
     known = [*((SidecarKind.TRANSCRIPT, model) for model in models.WHISPER_MODELS.values())]
     rows = [_model_row(kind, model) for kind, model in (*known, (SidecarKind.EMBEDDINGS, models.MINILM))]
     languages = sorted({*models.tessdata_languages(), *models.TESSDATA_PACKAGES})
-    return [*rows, *map(_language_row, languages)]
+    return [*rows, *map(_language_row, languages), *map(_photograph_row, photo_models.SHA256)]
 
 
 def engine_rows() -> list[EngineRow]:
@@ -59,6 +59,7 @@ def engine_rows() -> list[EngineRow]:
         EngineRow(name="pypdfium2", use="PDFs", problem=pdfium.missing()),
         EngineRow(name="tesserocr", use="OCR", problem=tesseract_api.missing()),
         EngineRow(name="tesseract", use="OCR, where tesserocr lacks", problem=tesseract_cli.missing()),
+        EngineRow(name=rapid.NAME, use="OCR of photographs", problem=rapid.missing()),
         EngineRow(name="faster-whisper", use="transcripts", problem=whisper.missing()),
         EngineRow(name="ctranslate2", use="embeddings", problem=minilm.missing()),
         EngineRow(name=heif.NAME, use="HEIC pictures", problem=heif.missing("image/heic")),
@@ -115,6 +116,22 @@ def _language_row(language: str) -> ModelRow:
         looked_in=tuple(f"folder: {folder}" for folder in models.tessdata_folders()),
         online=models.install_tessdata([language]),
         offline=f"copy {language}.traineddata to $PILLION_MODELS/tessdata/",
+    )
+
+
+def _photograph_row(name: str) -> ModelRow:
+    file = next((file for file in photo_models.files() if file.name == name and file.is_file()), None)
+    return ModelRow(
+        name=name.removesuffix(".onnx"),
+        kind=SidecarKind.OCR,
+        installed=file is not None,
+        place="package" if file else "",
+        path=str(file) if file else None,
+        bytes=file.stat().st_size if file else None,
+        sha256=sha256_of(file) if file else None,
+        looked_in=(f"package: rapidocr ({'installed' if photo_models.files() else 'not installed'})",),
+        online=photo_models.INSTALL,
+        offline="pip download rapidocr elsewhere, then pip install --no-index --find-links FOLDER rapidocr",
     )
 
 

@@ -119,6 +119,9 @@ EMBEDDING_MODEL = "all-MiniLM-L6-v2"
 
 POLICY_NAMES = ("mobile", "desktop", "server")
 
+OCR_ENGINES = ("auto", "tesseract", "rapidocr")
+"""What the setting ``engine`` of OCR may be."""
+
 WHISPER_SIZES = (
     *("tiny", "tiny.en", "base", "base.en", "small", "small.en", "medium", "medium.en"),
     *("large-v3", "large-v3-turbo"),

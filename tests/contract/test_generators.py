@@ -132,7 +132,7 @@ for generator in ALL:
         for mime in ("image/png", "image/heic", "image/x-adobe-dng"):
             generator.recipe(mime, variant, {})
 engines = "numpy tesserocr pytesseract PIL pi_heif rawpy pypdfium2 av faster_whisper ctranslate2".split()
-engines += ["onnxruntime", "tokenizers"]
+engines += ["onnxruntime", "tokenizers", "rapidocr", "cv2"]
 print(*[name for name in engines if name in sys.modules])
 """
     run = subprocess.run([sys.executable, "-c", code], check=True, capture_output=True, text=True)

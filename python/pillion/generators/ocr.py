@@ -35,14 +35,16 @@ class OcrGenerator:
     def recipe(self, mime: str, variant: str, settings: Mapping[str, Any]) -> Recipe:
         """The languages, in order, the hashes of their data, and the decoders beside the core for the type.
 
+        For images also the networks for photographs, where they are installed, and the engine, where one is forced.
+
         With ``auto`` the data of all installed languages counts, so installing another makes sidecars stale.
         """
         languages = _languages(settings)
         from pillion import models
 
         model = models.tessdata_identity(languages, settings.get("tessdata"))
-        settings = {"languages": list(languages)}
-        return with_decoders(Recipe(generator=self.name, version=self.version, model=model, settings=settings), mime)
+        chosen = {"languages": list(languages), **({} if mime == PDF else _of_photographs(_engine(settings)))}
+        return with_decoders(Recipe(generator=self.name, version=self.version, model=model, settings=chosen), mime)
 
     def generate(self, request: GenerationRequest) -> Generated:
         """One JSON document; Empty when there is no text to be believed. Raises ItemError."""
@@ -53,6 +55,7 @@ class OcrGenerator:
             is_pdf=request.mime == PDF,
             languages=_languages(request.settings),
             tessdata=request.settings.get("tessdata"),
+            engine=_engine(request.settings),
         )
         if not any(page.lines for page in result.pages):
             return Empty(note="no text found")
@@ -62,3 +65,16 @@ class OcrGenerator:
 
 def _languages(settings: Mapping[str, Any]) -> tuple[str, ...]:
     return tuple(settings.get("languages") or (AUTO,))
+
+
+def _engine(settings: Mapping[str, Any]) -> str:
+    return str(settings.get("engine") or AUTO)
+
+
+def _of_photographs(engine: str) -> dict[str, str]:
+    """What of a recipe says who reads photographs; nothing where that is Tesseract because there is nobody else."""
+    from pillion import photo_models
+
+    forced = {} if engine == AUTO else {"engine": engine}
+    networks = None if engine == "tesseract" else photo_models.identity()
+    return {**forced, **({"photographs": networks} if networks else {})}

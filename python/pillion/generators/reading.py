@@ -1,4 +1,9 @@
-"""Text in images and PDFs: Tesseract for pictures, a PDF's own text where it has real text."""
+"""Text in images and PDFs: a PDF's own text where that is real, Tesseract for paper, PP-OCR for photographs.
+
+Tesseract knows pages, lines below lines on an even ground, and there it is the better reader. PP-OCR finds text
+anywhere in a picture. Which of them reads an image is decided by a look at it; where Tesseract makes little sense of
+something like a page, PP-OCR has its turn.
+"""
 
 from __future__ import annotations
 
@@ -9,25 +14,40 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
-from pillion.engines import pdfium, tesseract_api, tesseract_cli
+from pillion import _core
+from pillion.engines import pdfium, rapid, tesseract_api, tesseract_cli
 from pillion.engines.ocr_base import OcrEngine
 from pillion.errors import ErrorClass, ItemError
 from pillion.generators._page import LOOK_PIXELS, MAX_UPSCALE, READ_PIXELS, ocr_page, read_page, scale_for
 from pillion.generators._pdf import read_pdf
+from pillion.generators._photo import read_photo
 from pillion.generators._pixels import dark_on_light, enlarged, gray_of
 from pillion.generators._readers import Readers
 from pillion.generators.pictures import Picture, opened
+from pillion.language_codes import AUTO
 from pillion.results import OcrPage, OcrResult
 
+_ROUTED_SIDE = 1600
+_UNSURE = 70.0
+"""Mean confidence below which a page may be a photograph that was taken for one."""
 
-def read(path: Path, *, is_pdf: bool, languages: Sequence[str], tessdata: str | None = None) -> OcrResult:
-    """The text of a file; pages without lines where there is none. Raises ItemError."""
+
+def read(
+    path: Path, *, is_pdf: bool, languages: Sequence[str], tessdata: str | None = None, engine: str = AUTO
+) -> OcrResult:
+    """The text of a file; pages without lines where there is none. Raises ItemError.
+
+    ``engine``: which reads images, ``tesseract`` or ``rapidocr``; ``auto``: the one that suits the image.
+    """
     # A PDF with real text on all pages needs no Tesseract: it is looked for and loaded when the first picture comes.
     readers = Readers(ocr_engine, languages, tessdata)
-    pages, notes = read_pdf(path, readers) if is_pdf else ([_image_page(path, readers)], [])
+    if not is_pdf:
+        return _image(opened(path), readers, engine)
+    pages, notes = read_pdf(path, readers)
+    used = readers.engine if readers.lent else pdfium
     return OcrResult(
-        engine=readers.engine.NAME if readers.lent else pdfium.NAME,
-        engine_version=readers.engine.version() if readers.lent else pdfium.version(),
+        engine=used.NAME,
+        engine_version=used.version(),
         languages=_languages(pages) or readers.languages,
         pages=tuple(pages),
         notes=tuple(notes),
@@ -78,8 +98,38 @@ class _ImageSource:
         return enlarged(gray, round(self.picture.width * scale), round(self.picture.height * scale))
 
 
-def _image_page(path: Path, readers: Readers) -> OcrPage:
-    picture = opened(path)
+def _image(picture: Picture, readers: Readers, engine: str) -> OcrResult:
+    has_photo = engine == rapid.NAME or (engine == AUTO and rapid.missing() is None)
+    if has_photo and (engine == rapid.NAME or not _is_paper(picture)):
+        return _photo(picture)
+    page = _paper(picture, readers)
+    if has_photo and (page.confidence or 0.0) < _UNSURE:
+        photo = _photo(picture)
+        if _worth(photo.pages[0]) > _worth(page):
+            return photo
+    languages = page.languages or readers.languages
+    used = readers.engine
+    return OcrResult(engine=used.NAME, engine_version=used.version(), languages=languages, pages=(page,))
+
+
+def _is_paper(picture: Picture) -> bool:
+    return _core.look(gray_of(picture.pixels(_ROUTED_SIDE))).is_paper
+
+
+def _paper(picture: Picture, readers: Readers) -> OcrPage:
     reading = read_page(_ImageSource(picture), readers)
     size = (picture.width, picture.height)
     return ocr_page(1, size, "pixel", reading.lines, reading.rotation, languages=reading.languages)
+
+
+def _photo(picture: Picture) -> OcrResult:
+    """Read as a photograph; PP-OCR does not say in which language."""
+    reading = read_photo(picture, rapid.reader())
+    page = ocr_page(1, (picture.width, picture.height), "pixel", reading.lines, reading.rotation)
+    return OcrResult(engine=rapid.NAME, engine_version=rapid.version(), languages=(), pages=(page,))
+
+
+def _worth(page: OcrPage) -> float:
+    """Orders two readings of one picture: characters, weighted by how sure they are beyond noise."""
+    words = [word for line in page.lines for word in line.words]
+    return sum(max(0.0, (word.confidence or 0.0) - _UNSURE) * len(word.text) for word in words)

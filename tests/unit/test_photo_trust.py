@@ -1,0 +1,96 @@
+"""Which lines of a photograph are believed, which of two readings is kept, and in which order they come."""
+
+from __future__ import annotations
+
+import math
+
+import numpy as np
+import pytest
+
+from pillion.engines.rapid import Part, SpotText, shared
+from pillion.generators import _photo_trust as trust
+
+
+def line(
+    text: str, confidence: float, at: tuple[float, float] = (0, 0), height: float = 20, turned: float = 0
+) -> SpotText:
+    """A line that begins at a place, each character half as wide as high."""
+    words = text.split()
+    length = max(1.0, len(text) * height / 2)
+    angle = math.radians(turned)
+    turn = np.array([[math.cos(angle), -math.sin(angle)], [math.sin(angle), math.cos(angle)]])
+    flat = np.array([[0, 0], [length, 0], [length, height], [0, height]])
+    corners = (flat @ turn.T + np.array(at)).astype(np.float32)
+    parts = tuple(Part(word, confidence, n / len(words), (n + 1) / len(words)) for n, word in enumerate(words))
+    return SpotText(corners, 0.8, confidence, parts)
+
+
+def texts(lines: list[SpotText]) -> list[str]:
+    return [one.text for one in lines]
+
+
+@pytest.mark.parametrize(
+    ("text", "confidence", "is_believed"),
+    [
+        ("BAKERY", 0.99, True),
+        ("BAKERY", 0.73, True),
+        ("BAKERY", 0.6, False),
+        ("Bar", 0.99, True),
+        ("ARV", 0.8, False),
+        ("up", 0.99, True),
+        ("up", 0.9, False),
+        ("7", 1.0, False),
+        ("--- ...", 1.0, False),
+        ("", 0.0, False),
+    ],
+)
+def test_the_shorter_the_surer(text: str, confidence: float, is_believed: bool) -> None:
+    assert bool(trust.believed([line(text, confidence)])) is is_believed
+
+
+def test_a_short_one_is_believed_beside_its_like() -> None:
+    sign = line("Bakery", 0.99)
+    beside, far = line("7", 0.95, at=(80, 0)), line("8", 0.95, at=(900, 700))
+    large, turned = line("9", 0.95, at=(80, 0), height=90), line("6", 0.95, at=(80, 0), turned=70)
+    assert texts(trust.believed([beside, sign])) == ["Bakery", "7"]
+    for other in (far, large, turned):
+        assert texts(trust.believed([other, sign])) == ["Bakery"]
+
+
+def test_lines_on_their_head_keep_each_other_company() -> None:
+    sign, beside = line("Bakery", 0.99, turned=179), line("7", 0.95, at=(-80, 0), turned=-179)
+    assert texts(trust.believed([beside, sign])) == ["Bakery", "7"]
+
+
+def test_of_two_readings_of_a_place_the_better_one_is_kept() -> None:
+    whole, part = line("NEVER ALONE", 0.99), line("ALONE", 0.9, at=(60, 0))
+    assert texts(trust.believed([part, whole])) == ["NEVER ALONE"]
+    garbled = line("NXVFR AIONF", 0.73)
+    assert texts(trust.believed([garbled, line("ALONE", 1.0, at=(60, 0))])) == ["ALONE"]
+
+
+def test_what_two_places_share() -> None:
+    one, half = line("abcd", 1.0), line("abcd", 1.0, at=(20, 0))
+    assert shared(one.corners, one.corners) == pytest.approx(1)
+    assert shared(one.corners, half.corners) == pytest.approx(0.5)
+    assert shared(one.corners, line("abcd", 1.0, at=(0, 100)).corners) == 0
+
+
+@pytest.mark.parametrize(("turned", "rotation"), [(0, 0), (12, 0), (-40, 0), (90, 270), (178, 180), (-178, 180)])
+def test_rotation_is_what_makes_it_upright(turned: float, rotation: int) -> None:
+    assert trust.rotation([line("Harbour", 1.0, at=(500, 500), turned=turned)]) == rotation
+    assert trust.rotation([]) == 0
+
+
+@pytest.mark.parametrize("turned", [0, 7, 90, 180, -83])
+def test_rows_come_in_the_order_in_which_they_are_read(turned: float) -> None:
+    angle = math.radians(turned)
+    turn = np.array([[math.cos(angle), -math.sin(angle)], [math.sin(angle), math.cos(angle)]])
+    flat = {"Bread": (0, 0), "2,40": (200, 3), "Milk": (0, 26), "1,10": (200, 29), "Thanks": (0, 130)}
+    lines = [
+        line(text, 1.0, at=tuple(turn @ np.array(place)), turned=turned + (-1) ** number)
+        for number, (text, place) in enumerate(flat.items())
+    ]
+    ordered = trust.in_reading_order(lines[::-1])
+    assert [one.text for one, _ in ordered] == list(flat)
+    assert [begins for _, begins in ordered] == [True, False, False, False, True]
