@@ -332,7 +332,7 @@ def main() -> int:
             pictures = {name: paths[: 6 if name == "folder" else 1] for name, paths in pictures.items()}
         rows = [row for row in ROWS if options.only in row.name]
         results = run(rows, pictures)
-    except (SetupError, media.NoPhotographs) as error:
+    except SetupError as error:
         print(f"error: {error}", file=sys.stderr)
         return 1
     for result in results:

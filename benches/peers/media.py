@@ -8,12 +8,14 @@ Everything lands in a cache folder, once; nothing of it belongs to this reposito
 from __future__ import annotations
 
 import io
-import subprocess
 from collections.abc import Sequence
 from pathlib import Path
 
 import numpy as np
 from PIL import Image, ImageDraw, ImageFont
+
+from benches.peers.debian import unpack
+from benches.peers.environments import SetupError
 
 PACKAGES = ("plasma-workspace-wallpapers", "mate-backgrounds")
 
@@ -41,38 +43,17 @@ with it the files are about as large as those of a phone."""
 _ORIENTATION = 0x0112
 
 
-class NoPhotographs(Exception):
-    """The packages cannot be had. The message says what to do."""
-
-
 def fetch(cache: Path) -> list[Path]:
-    """The photographs, from the cache folder or by ``apt-get download`` into it. Raises NoPhotographs."""
+    """The photographs, from the cache folder or from their packages. Raises SetupError."""
     shared = cache / "unpacked" / "usr" / "share"
     found = [shared / name for name in PHOTOGRAPHS]
     if all(path.is_file() for path in found):
         return found
-    cache.mkdir(parents=True, exist_ok=True)
-    try:
-        _run(cache, "apt-get", "download", *PACKAGES)
-        for package in PACKAGES:
-            for file in sorted(cache.glob(f"{package}_*.deb")):
-                _run(cache, "dpkg", "-x", str(file), str(cache / "unpacked"))
-                file.unlink()
-    except (OSError, subprocess.CalledProcessError) as error:
-        said = getattr(error, "stderr", b"") or b""
-        raise NoPhotographs(
-            f"the photographs come from the Debian packages {' and '.join(PACKAGES)}, which apt-get could not download "
-            f"({said.decode(errors='replace').strip() or error}); on a Debian or Ubuntu machine with a network, run "
-            "apt-get update and try again"
-        ) from None
+    unpack(PACKAGES, cache / "unpacked")
     missing = [path.name for path in found if not path.is_file()]
     if missing:
-        raise NoPhotographs(f"the packages {' and '.join(PACKAGES)} hold no {', '.join(missing)} any more")
+        raise SetupError(f"the packages {' and '.join(PACKAGES)} hold no {', '.join(missing)} any more")
     return found
-
-
-def _run(cache: Path, *command: str) -> None:
-    subprocess.run(command, cwd=cache, check=True, capture_output=True)
 
 
 def frame(source: Path, size: tuple[int, int], seed: int, zoom: float = 1.0) -> Image.Image:

@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-import subprocess
 from functools import cache as remembered
 from pathlib import Path
 
 from PIL import ImageFont
 
+from benches.peers.debian import unpack
 from benches.peers.environments import SetupError
 
 PACKAGES = ("fonts-dejavu-core", "fonts-dejavu-extra", "fonts-liberation")
@@ -31,7 +31,7 @@ def fetch(cache: Path) -> dict[str, Path]:
     folders = (cache / "fonts" / "usr/share/fonts/truetype", Path("/usr/share/fonts/truetype"))
     found = _found(folders)
     if len(found) < len(FACES):
-        _download(cache / "fonts")
+        unpack(PACKAGES, cache / "fonts")
         found = _found(folders)
     lacking = [name for name in FACES if name not in found]
     if lacking:
@@ -46,20 +46,6 @@ def _found(folders: tuple[Path, ...]) -> dict[str, Path]:
         if files:
             found[name] = files[0]
     return found
-
-
-def _download(folder: Path) -> None:
-    folder.mkdir(parents=True, exist_ok=True)
-    try:
-        subprocess.run(["apt-get", "download", *PACKAGES], cwd=folder, check=True, capture_output=True)
-        for package in sorted(folder.glob("*.deb")):
-            subprocess.run(["dpkg", "-x", package.name, "."], cwd=folder, check=True, capture_output=True)
-            package.unlink()
-    except (OSError, subprocess.CalledProcessError) as error:
-        raise SetupError(
-            f"the fonts come from the Debian packages {' '.join(PACKAGES)}, which apt-get could not download "
-            f"({error}): run apt-get update && apt-get install {' '.join(PACKAGES)}"
-        ) from None
 
 
 @remembered

@@ -11,6 +11,7 @@ import os
 import subprocess
 from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
 from benches.peers import environments
 from benches.peers.environments import SetupError
@@ -50,7 +51,7 @@ class Tesserocr:
 
     def __init__(self, tessdata: Path) -> None:
         self._tessdata = str(tessdata)
-        self._apis: dict[str, object] = {}
+        self._apis: dict[str, Any] = {}
 
     def __call__(self, path: Path, language: str) -> str:
         import tesserocr
@@ -60,8 +61,8 @@ class Tesserocr:
             self._apis[language] = tesserocr.PyTessBaseAPI(path=self._tessdata, lang=language)
         api = self._apis[language]
         with Image.open(path) as picture:
-            api.SetImage(picture)  # type: ignore[attr-defined]
-        return str(api.GetUTF8Text())  # type: ignore[attr-defined]
+            api.SetImage(picture)
+        return str(api.GetUTF8Text())
 
 
 class OcrMyPdf:

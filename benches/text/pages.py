@@ -8,6 +8,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 from PIL import Image, ImageDraw, ImageFont
@@ -171,10 +172,8 @@ def _wrapped(words: Sequence[str], font: ImageFont.FreeTypeFont, width: float) -
 Made = tuple[object, ...]
 
 
-def _prose(
-    fonts: Fonts, language: str, effect: Effect | None = None, **how: object
-) -> tuple[str, int, str, Image.Image]:
-    setting = Setting(**how)  # type: ignore[arg-type]
+def _prose(fonts: Fonts, language: str, effect: Effect | None = None, **how: Any) -> tuple[str, int, str, Image.Image]:
+    setting = Setting(**how)
     text, picture = set_page(fonts, language, setting)
     return language, setting.dpi, text, effect(picture) if effect else picture
 

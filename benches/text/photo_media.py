@@ -2,10 +2,9 @@
 
 from __future__ import annotations
 
-import subprocess
-from collections.abc import Sequence
 from pathlib import Path
 
+from benches.peers.debian import unpack
 from benches.peers.environments import SetupError
 
 PHOTO_PACKAGES = (
@@ -68,7 +67,7 @@ def photographs(cache: Path) -> list[Path]:
     folder = cache / "text-photos"
     found = [folder / "usr/share" / name for name in PHOTOGRAPHS]
     if not all(path.is_file() for path in found):
-        _download(folder, PHOTO_PACKAGES)
+        unpack(PHOTO_PACKAGES, folder)
     lacking = [path.name for path in found if not path.is_file()]
     if lacking:
         raise SetupError(f"the packages {' '.join(PHOTO_PACKAGES)} hold no {', '.join(lacking)} any more")
@@ -80,7 +79,7 @@ def fonts(cache: Path) -> dict[str, Path]:
     folder = cache / "text-photos-fonts"
     found = _fonts(folder)
     if len(found) < len(FONTS):
-        _download(folder, FONT_PACKAGES)
+        unpack(FONT_PACKAGES, folder)
         found = _fonts(folder)
     lacking = [name for name in FONTS if name not in found]
     if lacking:
@@ -91,17 +90,3 @@ def fonts(cache: Path) -> dict[str, Path]:
 def _fonts(folder: Path) -> dict[str, Path]:
     files = {name: sorted((folder / "usr/share/fonts").rglob(pattern)) for name, pattern in FONTS.items()}
     return {name: found[0] for name, found in files.items() if found}
-
-
-def _download(folder: Path, packages: Sequence[str]) -> None:
-    folder.mkdir(parents=True, exist_ok=True)
-    try:
-        subprocess.run(["apt-get", "download", *packages], cwd=folder, check=True, capture_output=True)
-        for package in sorted(folder.glob("*.deb")):
-            subprocess.run(["dpkg", "-x", package.name, "."], cwd=folder, check=True, capture_output=True)
-            package.unlink()
-    except (OSError, subprocess.CalledProcessError) as error:
-        raise SetupError(
-            f"the media are in the Debian packages {' '.join(packages)}, which apt-get could not download ({error}): "
-            "on a Debian or Ubuntu machine with a network, run apt-get update and try again"
-        ) from None

@@ -5,9 +5,9 @@ from __future__ import annotations
 import os
 import shutil
 import subprocess
-from collections.abc import Sequence
 from pathlib import Path
 
+from benches.peers.debian import unpack
 from benches.peers.environments import SetupError
 
 LANGUAGES = ("eng", "deu", "fra", "spa", "osd")
@@ -33,7 +33,7 @@ def prepare(cache: Path) -> Path:
 
 
 def _gather(home: Path, folder: Path) -> None:
-    fetch(home, [f"tesseract-ocr-{language}" for language in LANGUAGES])
+    unpack([f"tesseract-ocr-{language}" for language in LANGUAGES], home / "unpacked")
     folder.mkdir(exist_ok=True)
     for language in LANGUAGES:
         source = home / "unpacked" / _HOME / f"{language}.traineddata"
@@ -53,7 +53,7 @@ def _use_unpacked(home: Path) -> None:
     """The program from its package, with the libraries it needs beside it."""
     program = home / "unpacked" / "usr" / "bin" / "tesseract"
     if not program.is_file():
-        fetch(home, ["tesseract-ocr", "libtesseract5", "liblept5"])
+        unpack(["tesseract-ocr", "libtesseract5", "liblept5"], home / "unpacked")
         shutil.copytree(home / "unpacked" / _HOME, home / "tessdata", dirs_exist_ok=True)
     libraries = sorted({str(file.parent) for file in (home / "unpacked" / "usr" / "lib").rglob("*.so*")})
     os.environ["LD_LIBRARY_PATH"] = os.pathsep.join([*libraries, os.environ.get("LD_LIBRARY_PATH", "")])
@@ -64,20 +64,4 @@ def _use_unpacked(home: Path) -> None:
         raise SetupError(
             f"the tesseract program is not installed and its package does not run from a folder ({error}): "
             f"run apt-get install {' '.join(_PACKAGES)}"
-        ) from None
-
-
-def fetch(home: Path, packages: Sequence[str]) -> None:
-    """Unpack Debian packages into ``home/unpacked``. Raises SetupError."""
-    home.mkdir(parents=True, exist_ok=True)
-    try:
-        subprocess.run(["apt-get", "download", *packages], cwd=home, check=True, capture_output=True)
-        for package in sorted(home.glob("*.deb")):
-            subprocess.run(["dpkg", "-x", package.name, "unpacked"], cwd=home, check=True, capture_output=True)
-            package.unlink()
-    except (OSError, subprocess.CalledProcessError) as error:
-        said = (getattr(error, "stderr", None) or b"").decode(errors="replace").strip()
-        raise SetupError(
-            f"apt-get could not download {' '.join(packages)} ({said or error}): "
-            f"run apt-get update && apt-get install {' '.join(_PACKAGES)}"
         ) from None

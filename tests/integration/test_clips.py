@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -59,9 +60,9 @@ def test_words_in_doubt_are_recognised_in_the_full_window(
     frames: list[int] = []
     read = whisper_clips._read
 
-    def noted(*arguments: object) -> object:
-        frames.append(arguments[-1])  # type: ignore[arg-type]
-        return read(*arguments)  # type: ignore[arg-type]
+    def noted(*arguments: Any) -> Any:
+        frames.append(arguments[-1])
+        return read(*arguments)
 
     monkeypatch.setattr(whisper_clips, "_read", noted)
     (clip,) = [found.clip for found in [listening._clip(clips[0], 1, None)] if found and found.clip]

@@ -23,12 +23,17 @@ from tests.support.program import run, run_json
 WORDS = ["Grüße", "из", "łódź", "漢字", "end."]
 
 
-def placed(size: tuple[float, float], boxes: list[tuple[float, float, float, float]], **more: object) -> OcrResult:
+def placed(
+    size: tuple[float, float], boxes: list[tuple[float, float, float, float]], *, rotation: int = 0
+) -> OcrResult:
     """WORDS at these boxes on one page of a PDF."""
     words = tuple(OcrWord(text=text, confidence=90.0, box=box) for text, box in zip(WORDS, boxes, strict=True))
     line = OcrLine(text=" ".join(WORDS), words=words, box=boxes[0])
     page = OcrPage(
-        **{"number": 1, "source": "ocr", "unit": "point", "rotation": 0, **more},  # type: ignore[arg-type]
+        number=1,
+        source="ocr",
+        unit="point",
+        rotation=rotation,
         width=size[0],
         height=size[1],
         lines=(line,),

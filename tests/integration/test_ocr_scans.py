@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from pathlib import Path
 
 import numpy as np
@@ -18,9 +18,9 @@ pytestmark = pytest.mark.models
 Spoil = Callable[[Image.Image], Image.Image]
 
 
-def read(picture: Image.Image, path: Path, **options: list[str]) -> OcrResult:
+def read(picture: Image.Image, path: Path, languages: Sequence[str] = ("auto",)) -> OcrResult:
     picture.save(path)
-    return pillion.ocr(path, **options)  # type: ignore[arg-type]
+    return pillion.ocr(path, languages=languages)
 
 
 @pytest.mark.parametrize(

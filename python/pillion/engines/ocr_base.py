@@ -84,7 +84,9 @@ class OcrEngine(Protocol):
         """One sentence that says what lacks and how to get it; None when all is there. Loads nothing."""
         ...
 
-    def version(self) -> str: ...
+    def version(self) -> str:
+        """Of the engine, such as ``5.5.4``."""
+        ...
 
     def reader(self, languages: Sequence[str], tessdata: str | None, which: int = 0) -> OcrReader:
         """The engine with its languages loaded, kept for the next call. Raises ItemError (missing_tool).

@@ -82,7 +82,9 @@ class Lender(Protocol):
     """Lends readers to threads. ``languages``: those to read with at first. ``choose``: see :class:`Readers`."""
 
     @property
-    def languages(self) -> tuple[str, ...]: ...
+    def languages(self) -> tuple[str, ...]:
+        """Tesseract's codes to begin with, the main one first."""
+        ...
 
     def __call__(self, languages: tuple[str, ...] | None = None) -> AbstractContextManager[OcrReader]:
         """A reader for these languages, or for those to begin with. Raises ItemError."""

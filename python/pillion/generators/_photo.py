@@ -38,21 +38,31 @@ _UNCERTAIN = 60.0
 class PhotoReader(Protocol):
     """An engine that finds lines in a picture and reads them; pictures are RGB, uint8, shape (H, W, 3)."""
 
-    def find(self, picture: NDArray[np.uint8]) -> list[Spot]: ...
+    def find(self, picture: NDArray[np.uint8]) -> list[Spot]:
+        """Where there may be text, in pixels of the picture."""
+        ...
 
-    def texts(self, picture: NDArray[np.uint8], spots: Sequence[Spot]) -> list[SpotText]: ...
+    def texts(self, picture: NDArray[np.uint8], spots: Sequence[Spot]) -> list[SpotText]:
+        """What stands in each spot, in their order."""
+        ...
 
 
 class PhotoSource(Protocol):
     """A picture to be had in several sizes: :class:`pillion.generators.pictures.Picture`."""
 
     @property
-    def width(self) -> int: ...
+    def width(self) -> int:
+        """In pixels, upright."""
+        ...
 
     @property
-    def height(self) -> int: ...
+    def height(self) -> int:
+        """In pixels, upright."""
+        ...
 
-    def pixels(self, max_side: int | None = None) -> NDArray[np.uint8]: ...
+    def pixels(self, max_side: int | None = None) -> NDArray[np.uint8]:
+        """Upright, shape (H, W, 3 or 4), no side longer than ``max_side``. Raises ItemError."""
+        ...
 
 
 def read_photo(source: PhotoSource, reader: PhotoReader) -> PageReading:
