@@ -27,13 +27,13 @@ from pillion.catalog.events import newest_event
 from pillion.catalog.rebuilding import introduce_device, knows_device
 from pillion.catalog.thumbhashes import thumbhashes
 from pillion.config import TEMPLATE, Config, load_config
-from pillion.device import device_name, device_uuid
 from pillion.errors import CatalogError, LibraryError
 from pillion.events import Event
 from pillion.failpoints import reach
 from pillion.indexer import Indexer, IndexReport, PhaseProgress
 from pillion.indexing.queueing import wanted_on_demand
-from pillion.lock import Waiting, exclusive
+from pillion.machine.device import device_name, device_uuid
+from pillion.machine.lock import Waiting, exclusive
 from pillion.model import SidecarKind, SidecarStatus, WantedSidecar
 from pillion.overview import Status, WorkReport, look
 from pillion.planning import GenerationPlan

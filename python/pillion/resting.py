@@ -6,13 +6,13 @@ import os
 from collections.abc import Mapping, Sequence
 from datetime import datetime
 
-from pillion import power
 from pillion.catalog.database import Database
 from pillion.catalog.entries import list_locations
 from pillion.catalog.events import append_events
 from pillion.config import Config
 from pillion.events import Event, Paused, Resumed
 from pillion.hours import When
+from pillion.machine import power
 from pillion.model import SidecarKind
 from pillion.rests import Rest, rests
 

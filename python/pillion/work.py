@@ -27,9 +27,9 @@ from pillion.jobs.engine import Engine, Planned, Result
 from pillion.jobs.pool import WorkerPool
 from pillion.jobs.states import job_released
 from pillion.journal import note_started
+from pillion.machine.owners import at_work, is_gone, this_owner
 from pillion.model import SidecarKind
 from pillion.outlook import Outlook
-from pillion.owners import at_work, is_gone, this_owner
 from pillion.record import DISK_FULL_NOTICE, Recorder
 from pillion.resting import Resting
 from pillion.schedule import Costs, PlannedJob, lane_limits, lane_seconds, lane_workers, plan, worker_count

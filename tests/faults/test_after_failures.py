@@ -207,7 +207,7 @@ from pathlib import Path
 from pillion.catalog import claims
 from pillion.catalog.database import Database
 from pillion.model import SidecarKind
-from pillion.owners import at_work, this_owner
+from pillion.machine.owners import at_work, this_owner
 
 database = Database(Path(sys.argv[1]))
 owner = this_owner()

@@ -10,7 +10,7 @@ import time
 from collections.abc import Sequence
 from pathlib import Path
 
-from pillion import pulse
+from pillion.machine import pulse
 
 _mates = 0
 

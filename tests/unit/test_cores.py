@@ -9,14 +9,14 @@ from collections.abc import Callable, Iterator
 
 import pytest
 
-from pillion import cores, pulse
-from pillion.cores import Board
 from pillion.engines import threads
+from pillion.machine import cores, pulse
+from pillion.machine.cores import Board
 
 GENEROUS = 60.0
 OTHER = """
 import sys
-from pillion.cores import Board
+from pillion.machine.cores import Board
 board = Board.parse(sys.argv[1])
 places = [board.mark() for _ in range(int(sys.argv[2]))]
 print(board.in_use(), flush=True)

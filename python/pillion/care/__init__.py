@@ -15,7 +15,7 @@ from pillion.care.usage import Usage
 from pillion.care.usage import usage as _usage
 from pillion.catalog.database import Database
 from pillion.errors import LibraryError, UsageError
-from pillion.owners import at_work, this_owner
+from pillion.machine.owners import at_work, this_owner
 from pillion.store import Store
 from pillion.verification import Finding, verify
 

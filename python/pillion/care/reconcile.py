@@ -20,10 +20,10 @@ from pillion.catalog.database import Database, refuse_network_file_system
 from pillion.catalog.rebuilding import introduce_device, note_reconciled, record_contents, record_listed
 from pillion.catalog.sidecars import SidecarOutcome
 from pillion.catalog.thumbhashes import note_lacking
-from pillion.device import device_name, device_uuid
 from pillion.errors import CatalogError, LibraryBusyError, LibraryError
 from pillion.failpoints import reach
-from pillion.lock import exclusive
+from pillion.machine.device import device_name, device_uuid
+from pillion.machine.lock import exclusive
 from pillion.record import ready_outcome
 from pillion.store import Manifest, ManifestEntry, Store
 

@@ -9,7 +9,7 @@ from collections.abc import Callable, Iterable, Iterator
 from concurrent.futures import Future
 from typing import Generic, TypeVar
 
-from pillion import cores
+from pillion.machine import cores
 
 R = TypeVar("R")
 

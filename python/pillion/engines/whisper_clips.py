@@ -14,9 +14,9 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from numpy.typing import NDArray
 
-from pillion import pulse
 from pillion.engines import whisper
 from pillion.engines.whisper import Heard, HeardSegment, HeardWord
+from pillion.machine import pulse
 
 if TYPE_CHECKING:
     from ctranslate2 import StorageView

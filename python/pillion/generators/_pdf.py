@@ -17,7 +17,6 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
-from pillion import pulse
 from pillion.engines import pdfium
 from pillion.engines.pdfium_text import Box
 from pillion.engines.threads import spread
@@ -27,6 +26,7 @@ from pillion.generators._pixels import dark_on_light
 from pillion.generators._readers import MAX_THREADS, Readers
 from pillion.generators._realtext import MIN_CHARACTERS, is_text, is_well_read
 from pillion.generators._textlayer import around, lines_of, merged
+from pillion.machine import pulse
 from pillion.results import OcrLine, OcrPage
 
 _LOOK_SCALE = 165 / pdfium.POINTS_PER_INCH

@@ -16,11 +16,11 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from pillion import pulse
 from pillion.engines import media, whisper, whisper_clips
 from pillion.errors import ErrorClass, ItemError
 from pillion.failpoints import reach
 from pillion.generators import _checkpoint
+from pillion.machine import pulse
 from pillion.results import DroppedSegment, TranscriptResult, TranscriptSegment, TranscriptTrack, TranscriptWord
 
 _RATE = whisper.SAMPLE_RATE

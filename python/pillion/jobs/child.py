@@ -24,8 +24,8 @@ from multiprocessing.connection import Connection
 from pathlib import Path
 from typing import Any
 
-from pillion import cores, pulse
 from pillion.failpoints import reach
+from pillion.machine import cores, pulse
 
 _PR_SET_PDEATHSIG = 1
 NICENESS = 5

@@ -17,12 +17,12 @@ from multiprocessing.connection import Connection, wait
 from types import MappingProxyType
 from typing import Any
 
-from pillion.cores import Board
 from pillion.errors import ErrorClass, ItemError
 from pillion.failpoints import reach
 from pillion.jobs.batches import Batch, Child, Item, Turn, choose, is_cancelled, is_unwanted, settle
 from pillion.jobs.child import BEAT, PREPARING, STARTED, Limits
 from pillion.jobs.worker import Worker, verdict
+from pillion.machine.cores import Board
 
 _TICK_S = 0.1
 """How often deadlines and memory are looked at."""

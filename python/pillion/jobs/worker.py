@@ -10,10 +10,10 @@ import sys
 from multiprocessing.connection import Connection
 from typing import Any
 
-from pillion.cores import Board
 from pillion.errors import ErrorClass, ItemError
 from pillion.failpoints import reach
 from pillion.jobs.child import NEXT_ITEM, TELL, Limits, resident_bytes
+from pillion.machine.cores import Board
 
 _TAIL_BYTES = 4000
 """How much of what a child writes to stderr is kept."""
