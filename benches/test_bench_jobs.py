@@ -31,7 +31,6 @@ from pillion.catalog.database import Database
 from pillion.catalog.entries import EntryRow
 from pillion.catalog.rebuilding import introduce_device
 from pillion.cli.app import tune_collector
-from pillion.config import Config
 from pillion.execute import Execution, Staged
 from pillion.holds import Holds
 from pillion.jobs.engine import CLAIM_ITEMS
@@ -40,6 +39,7 @@ from pillion.model import Recipe, SidecarFormat, SidecarKind, WantedSidecar
 from pillion.outlook import Outlook
 from pillion.record import Recorder
 from pillion.resting import Resting
+from pillion.settings.config import Config
 from pillion.sidecars import Ready
 from pillion.store import ManifestEntry, Placement, Store
 from pillion.work import CatalogJobs

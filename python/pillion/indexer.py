@@ -15,7 +15,6 @@ from pillion.catalog import failures as catalog_failures
 from pillion.catalog import queueing as catalog_queueing
 from pillion.catalog.database import Database
 from pillion.catalog.entries import EntryRow, Location
-from pillion.config import Config
 from pillion.failpoints import reach
 from pillion.indexing.aggregation import aggregate
 from pillion.indexing.discovery import Discovered, FoundFile, Problem, discover
@@ -23,7 +22,8 @@ from pillion.indexing.identification import Identified, chunked, identify
 from pillion.indexing.processing import Changes, compare
 from pillion.indexing.queueing import signature, wanted_sidecars
 from pillion.model import SidecarKind
-from pillion.policy import DeviceGenerationPolicy, restrict
+from pillion.settings.config import Config
+from pillion.settings.policy import DeviceGenerationPolicy, restrict
 
 PHASES = ("discovery", "processing", "aggregation", "identification", "queueing")
 

@@ -26,7 +26,6 @@ from pillion.catalog.entries import EXTERNAL_ROOT, Location
 from pillion.catalog.events import newest_event
 from pillion.catalog.rebuilding import introduce_device, knows_device
 from pillion.catalog.thumbhashes import thumbhashes
-from pillion.config import TEMPLATE, Config, load_config
 from pillion.errors import CatalogError, LibraryError
 from pillion.events import Event
 from pillion.failpoints import reach
@@ -38,9 +37,10 @@ from pillion.model import SidecarKind, SidecarStatus, WantedSidecar
 from pillion.overview import Status, WorkReport, look
 from pillion.planning import GenerationPlan
 from pillion.plans import Plans
-from pillion.policy import DeviceGenerationPolicy, named_policy, override
 from pillion.requests import Requests
 from pillion.resting import Resting
+from pillion.settings.config import TEMPLATE, Config, load_config
+from pillion.settings.policy import DeviceGenerationPolicy, named_policy, override
 from pillion.sidecars import Item, Sidecars
 from pillion.store import Store
 from pillion.telling import Listener, events_since

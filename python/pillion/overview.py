@@ -15,12 +15,12 @@ from pillion.catalog.entries import Location, Totals
 from pillion.catalog.holds import Hold, list_holds
 from pillion.catalog.jobs import QueueState
 from pillion.catalog.pauses import Pause, list_pauses
-from pillion.config import Config, unknown_locations
 from pillion.holds import ALL
 from pillion.jobs.states import JobState
 from pillion.model import SidecarKind, SidecarMark, SidecarStatus
 from pillion.resting import Resting
-from pillion.rests import Rest
+from pillion.settings.config import Config, unknown_locations
+from pillion.settings.rests import Rest
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)

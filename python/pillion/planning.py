@@ -30,9 +30,9 @@ from pillion.indexing.discovery import discover
 from pillion.indexing.processing import compare
 from pillion.indexing.queueing import signature, wanted_sidecars
 from pillion.model import MediaClass, SidecarKind, SidecarStatus, WantedSidecar
-from pillion.policy import DeviceGenerationPolicy, restrict
 from pillion.recipes import MADE_FROM, Change, changes
 from pillion.schedule import parallel
+from pillion.settings.policy import DeviceGenerationPolicy, restrict
 
 PolicyOf = Callable[[Location], DeviceGenerationPolicy]
 

@@ -18,13 +18,13 @@ from pillion.catalog.history import list_measured
 from pillion.catalog.queueing import remember_recipe
 from pillion.catalog.sidecars import ask_again
 from pillion.catalog.wanting import Scope, Within, in_scopes
-from pillion.config import Config
 from pillion.estimate import Estimator
 from pillion.jobs.states import Urgency
 from pillion.model import SidecarKind, SidecarStatus
 from pillion.planning import GenerationPlan, Planner, Reason, Walk, again_line
-from pillion.policy import DeviceGenerationPolicy
 from pillion.schedule import worker_count
+from pillion.settings.config import Config
+from pillion.settings.policy import DeviceGenerationPolicy
 
 PathLike = str | os.PathLike[str]
 

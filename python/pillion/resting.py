@@ -9,12 +9,12 @@ from datetime import datetime
 from pillion.catalog.database import Database
 from pillion.catalog.entries import list_locations
 from pillion.catalog.events import append_events
-from pillion.config import Config
 from pillion.events import Event, Paused, Resumed
-from pillion.hours import When
 from pillion.machine import power
 from pillion.model import SidecarKind
-from pillion.rests import Rest, rests
+from pillion.settings.config import Config
+from pillion.settings.hours import When
+from pillion.settings.rests import Rest, rests
 
 _LOOK_S = 1.0
 """How long an answer counts: quiet hours and battery take effect so soon."""

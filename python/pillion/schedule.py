@@ -8,11 +8,11 @@ from dataclasses import dataclass
 from typing import Any
 
 from pillion.catalog.claims import ClaimedJob, Due
-from pillion.config import Config
 from pillion.execute import ExecutionTask
 from pillion.jobs.engine import Planned
 from pillion.jobs.states import Budget, budget_of
 from pillion.model import KIND_VARIANTS, SidecarKind
+from pillion.settings.config import Config
 from pillion.store import ManifestEntry, Store
 
 _MIB = 1024 * 1024

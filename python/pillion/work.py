@@ -18,7 +18,6 @@ from pillion.catalog.claims import ClaimedJob
 from pillion.catalog.database import Database
 from pillion.catalog.pauses import paused_claims
 from pillion.checkpoints import drop_stale_checkpoints
-from pillion.config import Config
 from pillion.errors import ErrorClass, ItemError, PillionError
 from pillion.execute import Execution
 from pillion.failpoints import reach
@@ -33,6 +32,7 @@ from pillion.outlook import Outlook
 from pillion.record import DISK_FULL_NOTICE, Recorder
 from pillion.resting import Resting
 from pillion.schedule import Costs, PlannedJob, lane_limits, lane_seconds, lane_workers, plan, worker_count
+from pillion.settings.config import Config
 from pillion.store import Store
 
 TARGET = "pillion.execute:execute"

@@ -6,12 +6,12 @@ from pathlib import Path
 
 import pytest
 
-from pillion.config import TEMPLATE, Config, load_config, unknown_locations
 from pillion.errors import ConfigError
-from pillion.hours import Span, When
 from pillion.model import TRANSCRIPT_LANGUAGES, WHISPER_SIZES, SidecarKind
 from pillion.models import WHISPER_MODELS
-from pillion.toml_lines import key_lines
+from pillion.settings.config import TEMPLATE, Config, load_config, unknown_locations
+from pillion.settings.hours import Span, When
+from pillion.settings.lines import key_lines
 
 
 def _load(tmp_path: Path, text: str) -> Config:

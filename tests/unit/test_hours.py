@@ -8,7 +8,7 @@ from zoneinfo import ZoneInfo
 
 import pytest
 
-from pillion.hours import is_quiet, parse_span, quiet_until
+from pillion.settings.hours import is_quiet, parse_span, quiet_until
 
 BERLIN = ZoneInfo("Europe/Berlin")
 

@@ -11,7 +11,7 @@ from pillion.indexing.identification import CHUNK_BYTES, CHUNK_FILES, chunked
 from pillion.indexing.processing import compare
 from pillion.indexing.queueing import wanted_on_demand, wanted_sidecars
 from pillion.model import SidecarKind
-from pillion.policy import named_policy, restrict
+from pillion.settings.policy import named_policy, restrict
 
 names = st.binary(min_size=1, max_size=3).filter(lambda name: b"/" not in name and b"\0" not in name)
 paths = st.lists(names, min_size=1, max_size=4).map(b"/".join)

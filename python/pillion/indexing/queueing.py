@@ -10,7 +10,14 @@ from typing import Any
 
 from pillion import _core, generators
 from pillion.model import MediaClass, Recipe, SidecarKind, WantedSidecar
-from pillion.policy import TEXT_KIND_OF_CLASS, DeviceGenerationPolicy, KindPolicy, override, restrict, wanted_kinds
+from pillion.settings.policy import (
+    TEXT_KIND_OF_CLASS,
+    DeviceGenerationPolicy,
+    KindPolicy,
+    override,
+    restrict,
+    wanted_kinds,
+)
 
 UNSUPPORTED = Recipe(generator="none", version=1)
 """The recipe of a sidecar that no generator can make; a generator that can gives another, so it is tried again then."""

@@ -9,10 +9,10 @@ from pathlib import Path
 from typing import Any
 
 from pillion.errors import ConfigError
-from pillion.hours import parse_span
 from pillion.language_codes import AUTO
 from pillion.model import KIND_VARIANTS, OCR_ENGINES, THUMB_SPECS, TRANSCRIPT_LANGUAGES, WHISPER_SIZES, SidecarKind
-from pillion.toml_lines import key_lines
+from pillion.settings.hours import parse_span
+from pillion.settings.lines import key_lines
 
 Key = tuple[str, ...]
 Check = Callable[[Any], str | None]

@@ -12,10 +12,10 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-from pillion.config_checks import KIND_NAMES, SECTIONS, WHEN_KEYS, Changes, Checker, nearest, one_of
 from pillion.errors import ConfigError
-from pillion.hours import When, parse_span
 from pillion.model import POLICY_NAMES, SidecarKind
+from pillion.settings.checks import KIND_NAMES, SECTIONS, WHEN_KEYS, Changes, Checker, nearest, one_of
+from pillion.settings.hours import When, parse_span
 
 MIB = 1024 * 1024
 

@@ -7,9 +7,9 @@ from dataclasses import dataclass
 from datetime import datetime
 from enum import StrEnum
 
-from pillion.config import Config
-from pillion.hours import When, is_quiet, quiet_until
 from pillion.model import SidecarKind
+from pillion.settings.config import Config
+from pillion.settings.hours import When, is_quiet, quiet_until
 
 
 class RestReason(StrEnum):
