@@ -28,9 +28,9 @@ def test_page(benchmark: Any, tool: str, page_300dpi: Path, tesseract_program: s
         import pytesseract
         from PIL import Image
 
-        from pillion import models
+        from pillion.models import tesseract
 
-        config = f'--tessdata-dir "{models.tessdata(["eng"])}"'
+        config = f'--tessdata-dir "{tesseract.found(["eng"])}"'
 
         def read() -> str:
             with Image.open(page_300dpi) as picture:

@@ -19,7 +19,7 @@ import numpy as np
 ROOT = Path(__file__).resolve().parent.parent
 sys.path.insert(0, str(ROOT))
 
-from pillion import models  # noqa: E402
+from pillion.models import minilm  # noqa: E402
 from tests.support.minilm_numpy import NumpyMiniLM  # noqa: E402 (found by the path above)
 
 FILE = ROOT / "python" / "pillion" / "engines" / "minilm_centres.f2"
@@ -45,7 +45,7 @@ def texts(vocabulary: dict[str, int]) -> list[list[int]]:
 
 def centres() -> np.ndarray:
     """Shape (6, 2, 384): for each layer, of what its attention and its feed-forward part read."""
-    folder = models.minilm().path
+    folder = minilm.found().path
     sums: dict[str, list[np.ndarray]] = defaultdict(list)
     model = NumpyMiniLM(folder, seen=lambda name, output: sums[name].append(output))
     for ids in texts(json.loads((folder / "tokenizer.json").read_text(encoding="utf-8"))["model"]["vocab"]):

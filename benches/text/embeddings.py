@@ -22,8 +22,8 @@ from numpy.typing import NDArray
 
 from benches.peers.environments import SetupError, ensure
 from benches.text.report import Options, Report, at_least, table
-from pillion import models
 from pillion.engines import minilm, threads
+from pillion.models import minilm as weights
 from tests.support import minilm_numpy, sentences
 
 _SENTENCES = 1000
@@ -87,7 +87,7 @@ def run(options: Options) -> Report:
 
 
 def _tools(cache: Path) -> list[Tool]:
-    folder = models.minilm().path
+    folder = weights.found().path
     tokenizer = tokenizers.Tokenizer.from_file(str(folder / "tokenizer.json"))
     tokenizer.no_padding()
     tokenizer.enable_truncation(minilm.MAX_TOKENS)

@@ -19,9 +19,9 @@ import numpy as np
 
 from benches.text.memory import peak_of_hours
 from benches.text.report import Goal, Options, Report, at_least, at_most, table
-from pillion import models
 from pillion.engines import whisper
 from pillion.generators import listening
+from pillion.models import whisper as weights
 from tests.support import media, speech
 from tests.support.clips import CLIPS
 
@@ -102,7 +102,7 @@ def _pipeline(files: Sequence[Path]) -> list[str]:
 
 
 def _turns(tools: Sequence[Tool], files: Sequence[Path], rounds: int) -> None:
-    models.whisper(MODEL)
+    weights.found(MODEL)
     whisper.loaded(MODEL)
     for _ in range(rounds):
         for tool in tools:

@@ -7,12 +7,14 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
-from pillion import models, photo_models
 from pillion.engines import heif, libraw, media, minilm, pdfium, rapid, tesseract_api, tesseract_cli, whisper
 from pillion.generators.documents import ENGINES as DOCUMENT_ENGINES
 from pillion.model import SidecarKind
-from pillion.modelcache import cache_folder, sha256_of
-from pillion.models import KnownModel
+from pillion.models import finding, hub, photographs, tesseract
+from pillion.models import minilm as embedding
+from pillion.models import whisper as speech
+from pillion.models.cache import cache_folder, sha256_of
+from pillion.models.known import KnownModel
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -46,10 +48,10 @@ class EngineRow:
 
 def model_rows() -> list[ModelRow]:
     """All models that have a name, and the languages of OCR: those that are installed and those that pip installs."""
-    known = [*((SidecarKind.TRANSCRIPT, model) for model in models.WHISPER_MODELS.values())]
-    rows = [_model_row(kind, model) for kind, model in (*known, (SidecarKind.EMBEDDINGS, models.MINILM))]
-    languages = sorted({*models.tessdata_languages(), *models.TESSDATA_PACKAGES})
-    return [*rows, *map(_language_row, languages), *map(_photograph_row, photo_models.SHA256)]
+    known = [*((SidecarKind.TRANSCRIPT, model) for model in speech.MODELS.values())]
+    rows = [_model_row(kind, model) for kind, model in (*known, (SidecarKind.EMBEDDINGS, embedding.MODEL))]
+    languages = sorted({*tesseract.installed(), *tesseract.PACKAGES})
+    return [*rows, *map(_language_row, languages), *map(_photograph_row, photographs.SHA256)]
 
 
 def engine_rows() -> list[EngineRow]:
@@ -74,7 +76,7 @@ def engine_rows() -> list[EngineRow]:
 
 
 def _model_row(kind: SidecarKind, known: KnownModel) -> ModelRow:
-    found = models.found_at(known)
+    found = finding.found_at(known)
     place, files = found or ("", [])
     hub = f"the model hub: pillion fetches {known.hub} when it is first needed"
     return ModelRow(
@@ -93,18 +95,18 @@ def _model_row(kind: SidecarKind, known: KnownModel) -> ModelRow:
 
 
 def _looked_in(known: KnownModel) -> Iterator[str]:
-    for place, folder in models.local_places(known):
+    for place, folder in finding.local_places(known):
         yield f"{place}: {folder}"
-    if not any(place == "PILLION_MODELS" for place, _ in models.local_places(known)):
+    if not any(place == "PILLION_MODELS" for place, _ in finding.local_places(known)):
         yield "PILLION_MODELS: not set"
     for module, _ in known.parts:
         there = importlib.util.find_spec(module) is not None
         yield f"package: {module.replace('_', '-')} ({'installed' if there else 'not installed'})"
-    yield f"hub: {known.hub} ({'not asked: offline is set' if models.offline() else 'when first needed'})"
+    yield f"hub: {known.hub} ({'not asked: offline is set' if hub.offline() else 'when first needed'})"
 
 
 def _language_row(language: str) -> ModelRow:
-    file = models.traineddata(language)
+    file = tesseract.data_file(language)
     return ModelRow(
         name=f"tessdata-{language}",
         kind=SidecarKind.OCR,
@@ -113,14 +115,14 @@ def _language_row(language: str) -> ModelRow:
         path=str(file) if file else None,
         bytes=file.stat().st_size if file else None,
         sha256=sha256_of(file) if file else None,
-        looked_in=tuple(f"folder: {folder}" for folder in models.tessdata_folders()),
-        online=models.install_tessdata([language]),
+        looked_in=tuple(f"folder: {folder}" for folder in tesseract.data_folders()),
+        online=tesseract.install([language]),
         offline=f"copy {language}.traineddata to $PILLION_MODELS/tessdata/",
     )
 
 
 def _photograph_row(name: str) -> ModelRow:
-    file = next((file for file in photo_models.files() if file.name == name and file.is_file()), None)
+    file = next((file for file in photographs.files() if file.name == name and file.is_file()), None)
     return ModelRow(
         name=name.removesuffix(".onnx"),
         kind=SidecarKind.OCR,
@@ -129,8 +131,8 @@ def _photograph_row(name: str) -> ModelRow:
         path=str(file) if file else None,
         bytes=file.stat().st_size if file else None,
         sha256=sha256_of(file) if file else None,
-        looked_in=(f"package: rapidocr ({'installed' if photo_models.files() else 'not installed'})",),
-        online=photo_models.INSTALL,
+        looked_in=(f"package: rapidocr ({'installed' if photographs.files() else 'not installed'})",),
+        online=photographs.INSTALL,
         offline="pip download rapidocr elsewhere, then pip install --no-index --find-links FOLDER rapidocr",
     )
 

@@ -10,9 +10,9 @@ import pytest
 from numpy.typing import NDArray
 from PIL import Image
 
-from pillion import photo_models
 from pillion.engines import rapid
 from pillion.errors import ErrorClass, ItemError
+from pillion.models import photographs
 from tests.support import signs
 
 pytestmark = pytest.mark.models
@@ -78,15 +78,15 @@ def test_loading_asks_no_network_and_says_nothing(
 
 
 def test_a_model_that_is_lost_or_damaged_is_named(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
-    names = list(photo_models.SHA256)
-    monkeypatch.setattr(photo_models, "files", lambda: [tmp_path / name for name in names])
+    names = list(photographs.SHA256)
+    monkeypatch.setattr(photographs, "files", lambda: [tmp_path / name for name in names])
     assert "pip install" in (rapid.missing() or "")
-    assert photo_models.identity() is None
+    assert photographs.identity() is None
     for name in names:
         (tmp_path / name).write_bytes(b"not a model")
     assert rapid.missing() is None
     with pytest.raises(ItemError, match="pip install --force-reinstall") as caught:
-        photo_models.found()
+        photographs.found()
     assert caught.value.error_class is ErrorClass.MISSING_TOOL
-    monkeypatch.setattr(photo_models, "files", list)
-    assert "pillion[photos]" in (photo_models.missing() or "")
+    monkeypatch.setattr(photographs, "files", list)
+    assert "pillion[photos]" in (photographs.missing() or "")

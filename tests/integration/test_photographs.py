@@ -12,11 +12,11 @@ import pytest
 from PIL import Image
 
 import pillion
-from pillion import photo_models
 from pillion.engines import rapid
 from pillion.errors import ErrorClass, ItemError
 from pillion.generators import reading
 from pillion.generators.ocr import OcrGenerator
+from pillion.models import photographs
 from pillion.planning import Reason
 from tests.support import media, photos, signs
 
@@ -100,10 +100,10 @@ def test_the_recipe_of_images_names_the_networks(monkeypatch: pytest.MonkeyPatch
     def settings(mime: str, **chosen: str) -> dict[str, object]:
         return dict(generator.recipe(mime, "default", {"languages": ["eng"], **chosen}).settings)
 
-    assert settings("image/jpeg")["photographs"] == photo_models.identity()
+    assert settings("image/jpeg")["photographs"] == photographs.identity()
     assert settings("image/jpeg", engine="tesseract") == {"languages": ["eng"], "engine": "tesseract"}
     assert "photographs" not in settings("application/pdf")
-    monkeypatch.setattr(photo_models, "files", list)
+    monkeypatch.setattr(photographs, "files", list)
     assert settings("image/jpeg") == {"languages": ["eng"]}
 
 
@@ -116,7 +116,7 @@ def test_a_library_reads_photographs_again_when_the_extra_comes(
     with pillion.Library.open(tmp_path / "library", policy="desktop") as library:
         library.add_location(folder)
         with monkeypatch.context() as without:
-            without.setattr(photo_models, "files", list)
+            without.setattr(photographs, "files", list)
             library.index(kinds=["ocr"])
             library.run()
         (line,) = library.plan(kinds=["ocr"]).lines

@@ -8,7 +8,7 @@ import pytest
 
 from pillion.errors import ConfigError
 from pillion.model import TRANSCRIPT_LANGUAGES, WHISPER_SIZES, SidecarKind
-from pillion.models import WHISPER_MODELS
+from pillion.models.whisper import MODELS
 from pillion.settings.config import TEMPLATE, Config, load_config, unknown_locations
 from pillion.settings.hours import Span, When
 from pillion.settings.lines import key_lines
@@ -147,7 +147,7 @@ def test_the_names_in_settings_are_those_that_the_engines_know() -> None:
     from faster_whisper.tokenizer import _LANGUAGE_CODES
 
     assert set(TRANSCRIPT_LANGUAGES) == set(_LANGUAGE_CODES)
-    assert set(WHISPER_SIZES) == set(WHISPER_MODELS)
+    assert set(WHISPER_SIZES) == set(MODELS)
 
 
 def test_settings_for_a_folder_that_is_no_location_are_named(tmp_path: Path) -> None:

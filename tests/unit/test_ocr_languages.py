@@ -6,12 +6,12 @@ from pathlib import Path
 
 import pytest
 
-from pillion import models
 from pillion.engines import langid, tesseract_api
 from pillion.generators import languages as table
 from pillion.generators import ocr
 from pillion.generators._readers import Readers, first_languages
-from pillion.language_codes import LANGUAGES
+from pillion.models import tesseract
+from pillion.models.languages import LANGUAGES
 
 GERMAN = "Die Bibliothek offnet jeden Morgen um neun Uhr und bewahrt alte Karten der Kuste auf."
 ENGLISH = "The library opens at nine every morning and keeps old maps of the coast."
@@ -19,7 +19,7 @@ ENGLISH = "The library opens at nine every morning and keeps old maps of the coa
 
 @pytest.fixture
 def installed(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(models, "tessdata_languages", lambda explicit=None: ["deu", "eng", "jpn", "xyz"])
+    monkeypatch.setattr(tesseract, "installed", lambda explicit=None: ["deu", "eng", "jpn", "xyz"])
 
 
 def readers(*languages: str) -> Readers:
@@ -71,7 +71,7 @@ def data(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     """A folder with data of three languages, the only one there is."""
     for code in ("eng", "fra", "osd", "xyz"):
         (tmp_path / f"{code}.traineddata").write_bytes(code.encode())
-    monkeypatch.setattr(models, "tessdata_folders", lambda explicit=None: [tmp_path])
+    monkeypatch.setattr(tesseract, "data_folders", lambda explicit=None: [tmp_path])
     return tmp_path
 
 

@@ -13,8 +13,8 @@ from pillion.cli.options import JsonOption, LibraryOption, default_library
 from pillion.cli.output import print_json
 from pillion.errors import LibraryError, UsageError
 from pillion.exporting import FORMATS, Exported, check_format, from_file, from_library
-from pillion.language_codes import AUTO
 from pillion.library import CATALOG, Library
+from pillion.models.languages import AUTO
 
 
 def register(app: typer.Typer) -> None:

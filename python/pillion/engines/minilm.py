@@ -20,10 +20,10 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from numpy.typing import NDArray
 
-from pillion import models
 from pillion.engines import threads
 from pillion.errors import ErrorClass, ItemError
-from pillion.modelcache import filled_folder
+from pillion.models import minilm
+from pillion.models.cache import filled_folder
 
 if TYPE_CHECKING:
     import ctranslate2
@@ -123,7 +123,7 @@ def _tokenizer() -> tokenizers.Tokenizer:
     _check_installed()
     import tokenizers
 
-    tokenizer = tokenizers.Tokenizer.from_file(str(models.minilm().path / models.MINILM.tokenizer))
+    tokenizer = tokenizers.Tokenizer.from_file(str(minilm.found().path / minilm.MODEL.tokenizer))
     tokenizer.no_padding()
     tokenizer.no_truncation()
     return tokenizer
@@ -134,7 +134,7 @@ def _loaded(arithmetic: str) -> ctranslate2.Encoder:
     _check_installed()
     import ctranslate2
 
-    source = models.minilm()
+    source = minilm.found()
     storage = "float32" if arithmetic == "float32" else "int8"
     name = f"{NAME}-{storage}-{_CONVERSION}-{source.sha256[:12]}"
     folder = filled_folder(name, functools.partial(_convert, source.path, storage))
@@ -171,7 +171,7 @@ def _convert(source: Path, storage: str, folder: Path) -> None:
     for number, layer in enumerate(spec.encoder.layer):
         _fill_layer(layer, weights, f"encoder.layer.{number}.")
     spec.config.layer_norm_epsilon = _LAYER_NORM_EPSILON
-    spec.register_vocabulary(_vocabulary(source / models.MINILM.tokenizer))
+    spec.register_vocabulary(_vocabulary(source / minilm.MODEL.tokenizer))
     spec.validate()
     spec.optimize(quantization=None if storage == "float32" else storage)
     spec.save(str(folder))

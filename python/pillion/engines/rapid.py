@@ -21,10 +21,10 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from pillion import photo_models
 from pillion.engines import threads
 from pillion.engines.ocr_base import Box, Layout, Look, Seen, SeenLine, SeenWord
 from pillion.errors import ErrorClass, ItemError
+from pillion.models import photographs
 
 NAME = "rapidocr"
 
@@ -96,7 +96,7 @@ def missing() -> str | None:
     lacking = [module for module in _MODULES if importlib.util.find_spec(module) is None]
     if lacking:
         return f"the Python package {lacking[0]} is not installed: run pip install 'pillion[photos]'"
-    return photo_models.missing()
+    return photographs.missing()
 
 
 def version() -> str:
@@ -116,7 +116,7 @@ def _reader(which: int) -> Reader:
     problem = missing()
     if problem is not None:
         raise ItemError(ErrorClass.MISSING_TOOL, problem)
-    detector, recogniser = photo_models.found()
+    detector, recogniser = photographs.found()
     try:
         return Reader(_detector(str(detector)), _recogniser(str(recogniser)))
     except ImportError as error:

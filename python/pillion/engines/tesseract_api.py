@@ -12,9 +12,9 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from numpy.typing import NDArray
 
-from pillion import models
 from pillion.engines.ocr_base import Box, Layout, Look, Seen, SeenLine, SeenWord
 from pillion.errors import ErrorClass, ItemError
+from pillion.models import tesseract
 
 if TYPE_CHECKING:
     import tesserocr
@@ -45,7 +45,7 @@ def reader(languages: Sequence[str], tessdata: str | None, which: int = 0) -> Re
 
     For each ``which`` another one, for another thread.
     """
-    return _reader("+".join(languages), str(models.tessdata(languages, tessdata)), which)
+    return _reader("+".join(languages), str(tesseract.found(languages, tessdata)), which)
 
 
 @functools.lru_cache(maxsize=16)

@@ -13,9 +13,9 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from pillion import models
 from pillion.engines.ocr_base import Box, Layout, Look, Seen, SeenLine, SeenWord
 from pillion.errors import ErrorClass, ItemError
+from pillion.models import tesseract
 
 NAME = "tesseract"
 _PAGE_SECONDS = 120
@@ -41,7 +41,7 @@ def version() -> str:
 
 def reader(languages: Sequence[str], tessdata: str | None, which: int = 0) -> Reader:
     """Raises ItemError (missing_tool) when a language's data is not installed."""
-    return Reader("+".join(languages), str(models.tessdata(languages, tessdata)))
+    return Reader("+".join(languages), str(tesseract.found(languages, tessdata)))
 
 
 @dataclass(frozen=True, slots=True)

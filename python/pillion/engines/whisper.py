@@ -17,9 +17,9 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from numpy.typing import NDArray
 
-from pillion import models
 from pillion.engines import threads
 from pillion.errors import ErrorClass, ItemError
+from pillion.models import whisper
 
 if TYPE_CHECKING:
     from faster_whisper import BatchedInferencePipeline, WhisperModel
@@ -231,7 +231,7 @@ def _require() -> None:
 def loaded(model: str) -> BatchedInferencePipeline:
     """The model, loaded once per process: int8 on the processor, float16 on a CUDA device if there is one."""
     _require()
-    folder = models.whisper(model)
+    folder = whisper.found(model)
     import ctranslate2
     from faster_whisper import BatchedInferencePipeline, WhisperModel
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 
 from pillion.exports.pages import PDF_DPI, Pixels, around, paragraphs, words, xml_text
-from pillion.language_codes import LANGUAGES
+from pillion.models.languages import LANGUAGES
 from pillion.results import Box, OcrLine, OcrPage, OcrResult, OcrWord
 
 _HEAD = """<?xml version="1.0" encoding="UTF-8"?>

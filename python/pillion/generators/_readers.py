@@ -8,10 +8,10 @@ import threading
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 
-from pillion import models
 from pillion.engines import langid
 from pillion.engines.ocr_base import OcrEngine, OcrReader
-from pillion.language_codes import AUTO, LANGUAGES
+from pillion.models import tesseract
+from pillion.models.languages import AUTO, LANGUAGES
 
 MAX_THREADS = 8
 """More would need more memory than a worker may have: a reader takes some 100 MB with its page."""
@@ -33,7 +33,7 @@ class Readers:
     def __init__(self, found: Callable[[], OcrEngine], languages: Sequence[str], tessdata: str | None) -> None:
         self._found = found
         self._tessdata = tessdata
-        installed = models.tessdata_languages(tessdata) if AUTO in languages else []
+        installed = tesseract.installed(tessdata) if AUTO in languages else []
         self.languages = first_languages(languages, installed)
         self._more = tuple(code for code in installed if code not in self.languages)
         self._lock = threading.Lock()

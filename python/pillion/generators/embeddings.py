@@ -34,10 +34,10 @@ class EmbeddingsGenerator:
 
     def recipe(self, mime: str, variant: str, settings: Mapping[str, Any]) -> Recipe:
         """The hashes of the model and its tokenizer, and the arithmetic."""
-        from pillion import models
+        from pillion.models import minilm
 
         settings = {"compute": _compute(settings)}
-        return Recipe(generator=self.name, version=self.version, model=models.minilm_identity(), settings=settings)
+        return Recipe(generator=self.name, version=self.version, model=minilm.identity(), settings=settings)
 
     def prepare(self, requests: Sequence[GenerationRequest]) -> Sequence[Any]:
         """The texts of all contents that are computed alike go through the model together."""

@@ -6,8 +6,8 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from pillion import models
-from pillion.language_codes import LANGUAGES
+from pillion.models import tesseract
+from pillion.models.languages import LANGUAGES
 
 
 @dataclass(frozen=True, slots=True)
@@ -27,14 +27,14 @@ class LanguageRow:
 
 def languages() -> list[LanguageRow]:
     """Installed languages first, each part by code. Loads nothing."""
-    files = models.tessdata_files()
+    files = tesseract.files()
     rows = [_row(code, files.get(code)) for code in sorted({*LANGUAGES, *files})]
     return sorted(rows, key=lambda row: row.file is None)
 
 
 def searched() -> Sequence[Path]:
     """The folders in which data was looked for, best first, those that there are."""
-    return models.tessdata_folders()
+    return tesseract.data_folders()
 
 
 def _row(code: str, file: Path | None) -> LanguageRow:
@@ -45,5 +45,5 @@ def _row(code: str, file: Path | None) -> LanguageRow:
         name=known.name if known else code,
         file=file,
         size=file.stat().st_size if file else 0,
-        install=models.install_tessdata([code]),
+        install=tesseract.install([code]),
     )

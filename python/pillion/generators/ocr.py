@@ -6,7 +6,6 @@ from collections.abc import Mapping
 from typing import Any
 
 from pillion.generators.pictures import with_decoders
-from pillion.language_codes import AUTO
 from pillion.model import (
     DEFAULT_VARIANT,
     Empty,
@@ -17,6 +16,7 @@ from pillion.model import (
     SidecarFormat,
     SidecarKind,
 )
+from pillion.models.languages import AUTO
 
 PDF = "application/pdf"
 
@@ -40,9 +40,9 @@ class OcrGenerator:
         With ``auto`` the data of all installed languages counts, so installing another makes sidecars stale.
         """
         languages = _languages(settings)
-        from pillion import models
+        from pillion.models import tesseract
 
-        model = models.tessdata_identity(languages, settings.get("tessdata"))
+        model = tesseract.identity(languages, settings.get("tessdata"))
         chosen = {"languages": list(languages), **({} if mime == PDF else _of_photographs(_engine(settings)))}
         return with_decoders(Recipe(generator=self.name, version=self.version, model=model, settings=chosen), mime)
 
@@ -73,8 +73,8 @@ def _engine(settings: Mapping[str, Any]) -> str:
 
 def _of_photographs(engine: str) -> dict[str, str]:
     """What of a recipe says who reads photographs; nothing where that is Tesseract because there is nobody else."""
-    from pillion import photo_models
+    from pillion.models import photographs
 
     forced = {} if engine == AUTO else {"engine": engine}
-    networks = None if engine == "tesseract" else photo_models.identity()
+    networks = None if engine == "tesseract" else photographs.identity()
     return {**forced, **({"photographs": networks} if networks else {})}

@@ -24,7 +24,7 @@ from pillion.generators._photo import read_photo
 from pillion.generators._pixels import dark_on_light, enlarged, gray_of
 from pillion.generators._readers import Readers
 from pillion.generators.pictures import Picture, opened
-from pillion.language_codes import AUTO
+from pillion.models.languages import AUTO
 from pillion.results import OcrPage, OcrResult
 
 _ROUTED_SIDE = 1600

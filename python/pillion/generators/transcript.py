@@ -35,12 +35,12 @@ class TranscriptGenerator:
 
     def recipe(self, mime: str, variant: str, settings: Mapping[str, Any]) -> Recipe:
         """The model's hash and the language, if one is forced."""
-        from pillion import models
+        from pillion.models import whisper
 
         return Recipe(
             generator=self.name,
             version=self.version,
-            model=models.whisper_identity(_model(settings)),
+            model=whisper.identity(_model(settings)),
             settings={"language": settings.get("language")},
         )
 

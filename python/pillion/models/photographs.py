@@ -6,7 +6,7 @@ import importlib.util
 from pathlib import Path
 
 from pillion.errors import ErrorClass, ItemError
-from pillion.modelcache import sha256_of
+from pillion.models.cache import sha256_of
 
 SHA256 = {
     "PP-OCRv6_det_small.onnx": "090f04abcd9d9a7498bc4ebf677e4cb9bdce1fe4197ddb7e529f1ef44e1ff94f",

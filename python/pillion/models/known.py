@@ -1,0 +1,40 @@
+"""What Pillion knows of a model before it is found; and a folder in which one was."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from pathlib import Path
+
+from pillion.errors import ErrorClass, ItemError
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class KnownModel:
+    """A model Pillion can find by name. ``sha256`` is that of ``weights`` as the packages carry it."""
+
+    name: str
+    title: str
+    weights: str
+    sha256: str = ""
+    tokenizer: str = ""
+    """A second file that decides what comes out, where the recipe names it."""
+    tokenizer_sha256: str = ""
+    hub: str = ""
+    files: tuple[str, ...] = ()
+    package: str = ""
+    parts: tuple[tuple[str, str], ...] = ()
+    """(import name, folder in the package) of the packages that carry the weights, in order of the parts."""
+    install: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class ModelFolder:
+    """A model ready to load: its folder and the SHA-256 of its weights."""
+
+    path: Path
+    sha256: str
+
+
+def missing(message: str) -> ItemError:
+    """The error that names a model or a file that is not there, and says how to get it."""
+    return ItemError(ErrorClass.MISSING_TOOL, message)
