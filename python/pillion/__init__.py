@@ -22,33 +22,33 @@ if TYPE_CHECKING:
     from pillion._core import HashResult, hash_bytes, hash_file
     from pillion.documents import DocumentPart, DocumentText
     from pillion.errors import ErrorClass, ItemError, LibraryError, PillionError, UsageError
-    from pillion.exporting import export
+    from pillion.exports.export import export
     from pillion.generators.formats import FormatRow
     from pillion.generators.languages import LanguageRow
     from pillion.indexer import IndexReport
     from pillion.library import Library
     from pillion.model import SidecarFormat, SidecarKind, SidecarStatus
     from pillion.overview import Status, WorkReport
-    from pillion.parts import decode, file_thumbnail, formats, languages, thumbhash, thumbnail, thumbnail_batch
+    from pillion.parts.pictures import decode, file_thumbnail, formats, thumbhash, thumbnail, thumbnail_batch
+    from pillion.parts.text import embed, file_text, languages, ocr, transcribe
     from pillion.results import OcrResult, TranscriptResult
     from pillion.sidecars import Failed, Pending, Ready
-    from pillion.text import embed, file_text, ocr, transcribe
 
 _HOMES = {
     "pillion._core": ("HashResult", "hash_bytes", "hash_file", "__version__"),
     "pillion.errors": ("ErrorClass", "ItemError", "LibraryError", "PillionError", "UsageError"),
-    "pillion.exporting": ("export",),
+    "pillion.exports.export": ("export",),
     "pillion.generators.formats": ("FormatRow",),
     "pillion.generators.languages": ("LanguageRow",),
     "pillion.indexer": ("IndexReport",),
     "pillion.library": ("Library",),
     "pillion.model": ("SidecarFormat", "SidecarKind", "SidecarStatus"),
     "pillion.overview": ("Status", "WorkReport"),
-    "pillion.parts": ("decode", "file_thumbnail", "formats", "languages", "thumbhash", "thumbnail", "thumbnail_batch"),
+    "pillion.parts.pictures": ("decode", "file_thumbnail", "formats", "thumbhash", "thumbnail", "thumbnail_batch"),
     "pillion.sidecars": ("Failed", "Pending", "Ready"),
     "pillion.results": ("OcrResult", "TranscriptResult"),
     "pillion.documents": ("DocumentPart", "DocumentText"),
-    "pillion.text": ("file_text", "embed", "ocr", "transcribe"),
+    "pillion.parts.text": ("file_text", "embed", "languages", "ocr", "transcribe"),
 }
 _HOME_OF = {name: module for module, names in _HOMES.items() for name in names}
 

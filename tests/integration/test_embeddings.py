@@ -12,7 +12,7 @@ import pytest
 import tokenizers
 from numpy.typing import NDArray
 
-import pillion.text
+import pillion.parts.text
 from pillion.engines import minilm
 from pillion.generators import BatchGenerator, find, vectors
 from pillion.model import EMBEDDING_MODEL, Empty, Generated, GenerationRequest, SidecarKind
@@ -115,19 +115,19 @@ def test_what_is_too_much_for_one_batch_is_left_alone(tmp_path: Path, monkeypatc
 
 def test_vectors_are_unit_and_in_order() -> None:
     texts = ["one", "a much longer sentence about ships and maps " * 5, "three", ""]
-    together = pillion.text.embed(texts)
+    together = pillion.parts.text.embed(texts)
     assert together.shape == (4, 384)
     assert together.dtype == np.float32
     assert np.linalg.norm(together, axis=1) == pytest.approx(np.ones(4), abs=1e-5)
     alone = np.concatenate([minilm.embed([text], compute="float32") for text in texts])
     assert (minilm.embed(texts, compute="float32") * alone).sum(axis=1).min() > 0.9999
-    assert pillion.text.embed([]).shape == (0, 384)
+    assert pillion.parts.text.embed([]).shape == (0, 384)
 
 
 def test_meaning_is_found() -> None:
     library = ["The stove is lit before dawn.", "Ships follow the coast.", "Children bind a book."]
-    question = pillion.text.embed(["vessels sailing along the shore"])[0]
-    assert int((pillion.text.embed(library) @ question).argmax()) == 1
+    question = pillion.parts.text.embed(["vessels sailing along the shore"])[0]
+    assert int((pillion.parts.text.embed(library) @ question).argmax()) == 1
 
 
 def test_a_text_file(tmp_path: Path) -> None:

@@ -14,7 +14,7 @@ from PIL import Image
 import pillion
 from pillion.engines import pdfium
 from pillion.errors import ErrorClass, ItemError, UsageError
-from pillion.exporting import from_library
+from pillion.exports.export import from_library
 from pillion.exports.searchable import searchable_pdf
 from pillion.results import OcrLine, OcrPage, OcrResult, OcrWord
 from tests.support import media, pdfs, speech

@@ -8,10 +8,10 @@ from pathlib import Path
 
 import pytest
 
-from pillion.inventory import ModelRow, engine_rows, model_rows
 from pillion.model import WHISPER_SIZES
 from pillion.models import minilm as embedding
 from pillion.models import photographs, tesseract
+from pillion.parts.inventory import ModelRow, engine_rows, model_rows
 from tests.support import program
 
 

@@ -14,7 +14,7 @@ import pytest
 import pillion
 from pillion import _core
 from pillion.errors import ErrorClass, ItemError, UsageError
-from pillion.parts import file_thumbnail_batch, thumbnail_batch
+from pillion.parts.pictures import file_thumbnail_batch, thumbnail_batch
 from tests.support.pictures import chart, encoded, glass
 
 VARIANTS = ("grid@1x", "icon")

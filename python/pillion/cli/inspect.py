@@ -20,7 +20,7 @@ from pillion.errors import UsageError
 from pillion.events import event_json
 from pillion.library import Library
 from pillion.model import SidecarKind, SidecarMark, SidecarStatus, thumbhash_text
-from pillion.parts import sidecar_text
+from pillion.parts.text import sidecar_text
 
 
 def register(app: typer.Typer) -> None:

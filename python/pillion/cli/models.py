@@ -9,7 +9,7 @@ import typer
 
 from pillion.cli.options import JsonOption
 from pillion.cli.output import print_json, say, size
-from pillion.inventory import EngineRow, ModelRow, engine_rows, model_rows, models_folder
+from pillion.parts.inventory import EngineRow, ModelRow, engine_rows, model_rows, models_folder
 
 
 def register(app: typer.Typer) -> None:

@@ -16,8 +16,8 @@ import pillion
 from pillion.cli.options import JsonOption, printable
 from pillion.cli.output import note, print_json, say
 from pillion.errors import ItemError
-from pillion.parts import file_thumbnail_batch, has_thumbnail, language_folders
-from pillion.text import any_text
+from pillion.parts.pictures import file_thumbnail_batch, has_thumbnail
+from pillion.parts.text import any_text, language_folders
 
 Sources = Annotated[list[Path], typer.Argument(metavar="SRC", help="Files.", show_default=False)]
 

@@ -10,7 +10,6 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from pillion import text
 from pillion.errors import ErrorClass, ItemError, UsageError
 from pillion.exports.alto import alto
 from pillion.exports.hocr import hocr
@@ -20,6 +19,7 @@ from pillion.generators import find
 from pillion.generators.ocr import PDF
 from pillion.library import Library
 from pillion.model import SidecarKind, SidecarStatus
+from pillion.parts import text
 from pillion.results import OcrResult, TranscriptResult
 from pillion.sidecars import Item
 

@@ -1,10 +1,9 @@
-"""The parts without a library: thumbnails, hash, OCR, transcript, embeddings of one file or text."""
+"""Pictures without a library: pixels, thumbnails and their hashes, and which formats are read."""
 
 from __future__ import annotations
 
-import json
 import os
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from pathlib import Path
 from typing import TypeVar
 
@@ -14,10 +13,8 @@ from numpy.typing import NDArray
 from pillion import _core, generators
 from pillion.errors import ErrorClass, ItemError, UsageError
 from pillion.generators import formats as table
-from pillion.generators import languages as spoken
 from pillion.generators import pictures
 from pillion.generators.formats import FormatRow
-from pillion.generators.languages import LanguageRow
 from pillion.generators.pictures import MAX_PIXELS, mime_of
 from pillion.model import THUMB_SPECS, Empty, GenerationRequest, SidecarKind
 
@@ -170,22 +167,3 @@ def check_variants(variants: Sequence[str]) -> None:
 def formats() -> list[FormatRow]:
     """The table of picture formats: who reads each, and whether that is installed or which extra it takes."""
     return table.formats()
-
-
-def languages() -> list[LanguageRow]:
-    """The languages for OCR: which are installed, where, and the command that gets each of the others."""
-    return spoken.languages()
-
-
-def language_folders() -> Sequence[Path]:
-    """Where data of languages was looked for, best first."""
-    return spoken.searched()
-
-
-def sidecar_text(path: Path) -> str:
-    """The text in an OCR or transcript sidecar; empty if the file is gone."""
-    try:
-        data: Mapping[str, object] = json.loads(path.read_bytes())
-    except FileNotFoundError:
-        return ""
-    return str(data.get("text", ""))

@@ -15,6 +15,7 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
 
     from pillion.documents import DocumentText
+    from pillion.generators.languages import LanguageRow
     from pillion.results import OcrResult, TranscriptResult
 
 _SNIFFED = 4096
@@ -102,3 +103,26 @@ def sniffed(path: Path) -> str:
         raise ItemError(ErrorClass.MISSING_SOURCE, "the file is not there") from error
     except OSError as error:
         raise ItemError(ErrorClass.IO_TRANSIENT, f"the file cannot be read ({error.strerror})") from error
+
+
+def languages() -> list[LanguageRow]:
+    """The languages for OCR: which are installed, where, and the command that gets each of the others."""
+    from pillion.generators import languages as spoken
+
+    return spoken.languages()
+
+
+def language_folders() -> Sequence[Path]:
+    """Where data of languages was looked for, best first."""
+    from pillion.generators import languages as spoken
+
+    return spoken.searched()
+
+
+def sidecar_text(path: Path) -> str:
+    """The text in an OCR or transcript sidecar; empty if the file is gone."""
+    try:
+        data: Mapping[str, object] = json.loads(path.read_bytes())
+    except FileNotFoundError:
+        return ""
+    return str(data.get("text", ""))

@@ -1,0 +1,1 @@
+"""The parts alone, without a library: pictures and text of one file, and what is installed to read it with."""
