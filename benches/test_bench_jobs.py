@@ -90,7 +90,7 @@ class PillionQueue:
             self._location = catalog_entries.ensure_location(connection, b"/pages", 0.0)
             introduce_device(connection, DEVICE, "bench", 0.0)
         owner = "bench:1:1:1"
-        recorder = Recorder(self._database, store, DEVICE, owner)
+        recorder = Recorder(self._database, store, owner)
         kinds = [SidecarKind.OCR]
         self._source = CatalogJobs(
             self._database,

@@ -6,15 +6,17 @@ ids grow by one, ``at`` is seconds since 1970.
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from dataclasses import dataclass, field, fields
+from collections.abc import Mapping, Sequence
+from dataclasses import field, fields
+from operator import attrgetter
 from typing import Any, ClassVar
 
 from pillion.errors import ErrorClass
 from pillion.model import SidecarKind, SidecarStatus
+from pillion.values import value
 
 
-@dataclass(frozen=True, kw_only=True, slots=True)
+@value
 class Event:
     """Base of all events."""
 
@@ -23,7 +25,7 @@ class Event:
     at: float = 0.0
 
 
-@dataclass(frozen=True, kw_only=True, slots=True)
+@value
 class Queued(Event):
     """So many ``jobs`` of a kind came into the queue."""
 
@@ -32,7 +34,7 @@ class Queued(Event):
     jobs: int
 
 
-@dataclass(frozen=True, kw_only=True, slots=True)
+@value
 class Started(Event):
     """A worker has been given a job. ``attempt``: 1 for the first try."""
 
@@ -43,7 +45,7 @@ class Started(Event):
     attempt: int
 
 
-@dataclass(frozen=True, kw_only=True, slots=True)
+@value
 class Ready(Event):
     """Sidecars are at their final paths. ``seconds``: of the worker; 0 where a finished file was found."""
 
@@ -55,7 +57,7 @@ class Ready(Event):
     seconds: float
 
 
-@dataclass(frozen=True, kw_only=True, slots=True)
+@value
 class Failed(Event):
     """No sidecar came of it. ``status``: ``empty``, ``unsupported``, ``failed``; ``pending`` while another try is due.
 
@@ -72,7 +74,7 @@ class Failed(Event):
     retry_at: float | None = None
 
 
-@dataclass(frozen=True, kw_only=True, slots=True)
+@value
 class Paused(Event):
     """Work is held back. ``kind`` None: every kind; ``location`` None: everywhere.
 
@@ -86,7 +88,7 @@ class Paused(Event):
     message: str
 
 
-@dataclass(frozen=True, kw_only=True, slots=True)
+@value
 class Resumed(Event):
     """What was paused goes on."""
 
@@ -96,7 +98,7 @@ class Resumed(Event):
     reason: str
 
 
-@dataclass(frozen=True, kw_only=True, slots=True)
+@value
 class Progress(Event):
     """How far a run of the queue is, about once a second. ``left``: jobs of all kinds worked.
 
@@ -117,6 +119,7 @@ _TYPES: Mapping[str, type[Event]] = {
 _FIELDS = {
     kind: tuple(field.name for field in fields(kind) if field.name not in ("id", "at")) for kind in _TYPES.values()
 }
+_VALUES = {kind: attrgetter(*names) for kind, names in _FIELDS.items()}
 _READERS: Mapping[str, Any] = {
     "kind": SidecarKind,
     "status": SidecarStatus,
@@ -125,25 +128,27 @@ _READERS: Mapping[str, Any] = {
 }
 
 
-def stored_json(event: Event) -> dict[str, Any]:
-    """``{"event": NAME, ...}``, without ``id`` and ``at``, which the catalog keeps beside it."""
-    values: dict[str, Any] = {"event": event.name}
-    for name in _FIELDS[type(event)]:
-        values[name] = getattr(event, name)
-    return values
+def stored_event(event: Event) -> tuple[Any, ...]:
+    """``(NAME, field, ...)`` in the order of the fields, without ``id`` and ``at``, which the catalog keeps beside it.
+
+    Without the fields' names, as every job has two of them: a field that is added goes to the end, with a default.
+    """
+    return (event.name, *_VALUES[type(event)](event))
 
 
 def event_json(event: Event) -> dict[str, Any]:
     """``{"id", "at", "event": NAME, ...}``: the object of one line of ``pillion events``."""
-    return {"id": event.id, "at": event.at, **stored_json(event)}
+    fields_of = zip(_FIELDS[type(event)], _VALUES[type(event)](event), strict=True)
+    return {"id": event.id, "at": event.at, "event": event.name, **dict(fields_of)}
 
 
-def event_of(values: Mapping[str, Any], *, id: int, at: float) -> Event:
-    """The event behind :func:`stored_json`. Raises ValueError for a name that there is not."""
-    kind = _TYPES.get(str(values.get("event")))
+def event_of(stored: Sequence[Any], *, id: int, at: float) -> Event:
+    """The event behind :func:`stored_event`. Raises ValueError for a name that there is not."""
+    name, *values = stored
+    kind = _TYPES.get(name)
     if kind is None:
-        raise ValueError(f"There is no event '{values.get('event')}'.")
-    known = {name: values[name] for name in _FIELDS[kind] if name in values}
+        raise ValueError(f"There is no event '{name}'.")
+    known = dict(zip(_FIELDS[kind], values, strict=False))
     for name, read in _READERS.items():
         if known.get(name) is not None:
             known[name] = read(known[name])

@@ -29,13 +29,14 @@ from pillion.model import (
     SidecarMark,
     failure_of,
 )
+from pillion.values import value
 
 _FRAMES = 4
 _WORDS_BYTES = 2000
 """How much of an engine's own words the ledger keeps."""
 
 
-@dataclass(frozen=True, kw_only=True, slots=True)
+@value
 class ExecutionTask:
     """One job as it is sent to a worker. ``sources``: (absolute path, size, mtime_ns), tried in order.
 

@@ -24,7 +24,7 @@ from pillion.catalog import sidecars as catalog_sidecars
 from pillion.catalog.database import Database, reconcile_hint, refuse_network_file_system
 from pillion.catalog.entries import EXTERNAL_ROOT, Location
 from pillion.catalog.events import newest_event
-from pillion.catalog.rebuilding import introduce_device, knows_device
+from pillion.catalog.rebuilding import introduce_device, this_device
 from pillion.catalog.thumbhashes import thumbhashes
 from pillion.errors import CatalogError, LibraryError
 from pillion.events import Event
@@ -69,7 +69,7 @@ class Library:
         self._resting = Resting(database, config)
         self.requests = Requests(database)
         self.plans = Plans(database, root, config, self.policy_for)
-        self.care = Care(root, database, self._store, self._device_uuid, read_only=read_only)
+        self.care = Care(root, database, self._store, read_only=read_only)
 
     @classmethod
     def open(cls, path: str | os.PathLike[str], *, create: bool = True, policy: str | None = None) -> Library:
@@ -117,7 +117,7 @@ class Library:
 
     def _introduce_device(self) -> None:
         with self._database.read() as connection:
-            if knows_device(connection, self._device_uuid):
+            if this_device(connection) == self._device_uuid:
                 return
         with self._database.write() as connection:
             introduce_device(connection, self._device_uuid, device_name(), time.time())
@@ -283,7 +283,6 @@ class Library:
             self._database,
             self._store,
             self.config,
-            self._device_uuid,
             kinds=with_sources(parse_kinds(kinds)),
             progress=report,
         )

@@ -60,10 +60,9 @@ class Recorder:
     ``counts``: (kind, status) -> sidecars; ``jobs_ended``: kind -> jobs that are done or failed for good.
     """
 
-    def __init__(self, database: Database, store: Store, device_uuid: str, owner: str) -> None:
+    def __init__(self, database: Database, store: Store, owner: str) -> None:
         self._database = database
         self._store = store
-        self._device_uuid = device_uuid
         self._owner = owner
         self.counts: Counter[tuple[SidecarKind, SidecarStatus]] = Counter()
         self.jobs_ended: Counter[SidecarKind] = Counter()
@@ -78,7 +77,7 @@ class Recorder:
                 batch = self._collect(results, held, now)
                 self._place(batch)
                 reach("record.placed")
-                record_outcomes(connection, batch.outcomes, self._device_uuid, now)
+                record_outcomes(connection, batch.outcomes, now)
                 record_thumbhashes(connection, batch.thumbhashes)
                 record_failures(connection, batch.tried, now)
                 resolve_made(connection, _made_of(batch.outcomes), now)

@@ -14,6 +14,7 @@ from pillion.jobs.states import Budget, budget_of
 from pillion.model import KIND_VARIANTS, SidecarKind
 from pillion.settings.config import Config
 from pillion.store import ManifestEntry, Store
+from pillion.values import value
 
 _MIB = 1024 * 1024
 
@@ -154,7 +155,7 @@ class Checkpoint:
     age: int
 
 
-@dataclass(frozen=True, kw_only=True, slots=True)
+@value
 class PlannedJob:
     """A claimed job, what of it is there already, and which of the wanted recipes the task is about."""
 

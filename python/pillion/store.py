@@ -10,13 +10,14 @@ import itertools
 import json
 import os
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, fields
 from pathlib import Path
 from typing import Any
 
 from pillion import _core
 from pillion.failpoints import reach
 from pillion.model import SidecarFormat, SidecarKind, SidecarMark
+from pillion.values import value
 
 MANIFEST = "manifest.json"
 MANIFEST_VERSION = 1
@@ -26,7 +27,7 @@ _CHECKPOINTS = "checkpoints"
 _numbers = itertools.count()
 
 
-@dataclass(frozen=True, kw_only=True, slots=True)
+@value
 class Placement:
     """One file on its way from staging to its final place (``rel_path``, relative to ``sidecars/``)."""
 
@@ -34,7 +35,7 @@ class Placement:
     rel_path: str
 
 
-@dataclass(frozen=True, kw_only=True, slots=True)
+@value
 class ManifestEntry:
     """What a content's manifest says about one sidecar file."""
 
@@ -246,7 +247,7 @@ def _folders(parent: Path, name_length: int) -> list[Path]:
 
 
 def _as_dict(entry: ManifestEntry) -> dict[str, Any]:
-    return {name: getattr(entry, name) for name in ManifestEntry.__slots__}
+    return {one.name: getattr(entry, one.name) for one in fields(entry)}
 
 
 def _entry(item: Mapping[str, Any]) -> ManifestEntry:

@@ -282,7 +282,6 @@ class Workers:
         database: Database,
         store: Store,
         config: Config,
-        device_uuid: str,
         *,
         kinds: Sequence[SidecarKind] = tuple(SidecarKind),
         progress: Callable[[], None] | None = None,
@@ -291,7 +290,7 @@ class Workers:
         self._database = database
         self._store = store
         self._owner = this_owner()
-        self.recorder = Recorder(database, store, device_uuid, self._owner)
+        self.recorder = Recorder(database, store, self._owner)
         self.outlook = Outlook(database, kinds, size, self.recorder.jobs_ended, config.concurrency)
         self._pool = WorkerPool(
             TARGET,

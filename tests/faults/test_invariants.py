@@ -113,11 +113,11 @@ HARMS: dict[str, tuple[Callable[[Path], None], str]] = {
         "not in the ledger",
     ),
     "a wrong place": (_sql("UPDATE sidecars SET rel_path = 'content/x'"), "wrong place"),
-    "no device": (_sql("DELETE FROM sidecar_availability"), "on no device"),
+    "no device": (_sql("DELETE FROM meta WHERE key = 'device'"), "on no device"),
     "not queued": (_sql("UPDATE entries SET queued = 0"), "never looked at"),
     "a row lost": (
-        _sql("DELETE FROM sidecar_availability", "DELETE FROM sidecars WHERE variant = 'icon'"),
-        "on no device|lists what is not there|no ready sidecar",
+        _sql("DELETE FROM sidecars WHERE variant = 'icon'"),
+        "lists what is not there|no ready sidecar",
     ),
     "a content lost": (_sql("PRAGMA foreign_keys = OFF", "DELETE FROM contents"), "refer to one that is not there"),
 }

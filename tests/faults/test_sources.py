@@ -92,7 +92,7 @@ def test_a_result_that_comes_after_the_rescue_changes_nothing(tmp_path: Path, fo
     with Library.open(tmp_path / "library", policy="mobile") as library:
         library.index(folder)
         database = Database(library.root / "catalog.sqlite")
-        late = Recorder(database, Store(library.root), library._device_uuid, "late")
+        late = Recorder(database, Store(library.root), "late")
         results = _made(library, database, "late", now)
         assert len(results) == GOOD
         with database.write() as connection:

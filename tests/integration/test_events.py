@@ -17,7 +17,7 @@ from pillion import events
 from pillion.catalog import events as catalog_events
 from pillion.catalog.database import Database
 from pillion.catalog.events import append_events, events_after, newest_event
-from pillion.events import Event, event_json, event_of, stored_json
+from pillion.events import Event, event_json, event_of, stored_event
 from pillion.model import SidecarKind, SidecarStatus
 from tests.support.program import COMMAND, run, run_json
 
@@ -97,11 +97,11 @@ def test_every_event_comes_back_from_json_as_it_was() -> None:
         events.Progress(done=1, left=2, seconds_left=3.0, kinds={"ocr": {"done": 1, "left": 2, "seconds_left": 3.0}}),
     ]
     for event in some:
-        stored = json.loads(json.dumps(stored_json(event)))
+        stored = json.loads(json.dumps(stored_event(event)))
         assert event_of(stored, id=0, at=0.0) == event
         assert list(event_json(event))[:3] == ["id", "at", "event"]
     with pytest.raises(ValueError, match="no event 'lost'"):
-        event_of({"event": "lost"}, id=1, at=1.0)
+        event_of(["lost"], id=1, at=1.0)
 
 
 def test_only_the_newest_events_are_kept(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

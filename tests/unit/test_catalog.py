@@ -152,7 +152,7 @@ def test_a_changed_recipe_makes_just_its_sidecars_due_and_keeps_the_file_served(
         checksum="c",
     )
     with pytest.raises(IntegrityError), database.write() as connection:
-        catalog_sidecars.record_outcomes(connection, [outcome], "device", 1.0)
+        catalog_sidecars.record_outcomes(connection, [outcome], 1.0)
     newer = WantedSidecar(kind=OCR.kind, variant="default", recipe=Recipe(generator="ocr", version=2), settings={})
     with database.write() as connection:
         catalog_claims.finish(connection, [(job.id, "t", job_done(0))], 1.0)
@@ -254,7 +254,7 @@ def test_failed_sidecars_are_due_again_only_when_asked_for(database: Database) -
     )
     with database.write() as connection:
         catalog_claims.finish(connection, [(job.id, "t", change)], 1.0)
-        catalog_sidecars.record_outcomes(connection, [outcome], "device", 1.0)
+        catalog_sidecars.record_outcomes(connection, [outcome], 1.0)
         assert catalog_jobs.queue_due(connection, SidecarKind.OCR, Urgency.NEW, 2.0) == 0
         assert catalog_sidecars.ask_again(connection, 3.0, statuses=[SidecarStatus.FAILED]) == 1
         assert catalog_jobs.queue_due(connection, SidecarKind.OCR, Urgency.NEW, 3.0) == 1
@@ -298,7 +298,7 @@ def _failed(database: Database, job: catalog_claims.ClaimedJob, failure: Failure
     ]
     with database.write() as connection:
         assert catalog_claims.finish(connection, [(job.id, job.token, change)], now) == 1
-        catalog_sidecars.record_outcomes(connection, outcomes, "device", now)
+        catalog_sidecars.record_outcomes(connection, outcomes, now)
         catalog_failures.record_failures(connection, tried, now)
 
 

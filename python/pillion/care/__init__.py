@@ -27,11 +27,10 @@ DEFAULT_DAYS = 30.0
 class Care:
     """The chores of one open library. Those that change something raise LibraryError where it is read-only."""
 
-    def __init__(self, root: Path, database: Database, store: Store, device_uuid: str, *, read_only: bool) -> None:
+    def __init__(self, root: Path, database: Database, store: Store, *, read_only: bool) -> None:
         self._root = root
         self._database = database
         self._store = store
-        self._device_uuid = device_uuid
         self._read_only = read_only
 
     def _must_be_writable(self) -> None:
@@ -47,7 +46,7 @@ class Care:
         self._must_be_writable()
         owner = this_owner()
         with at_work(owner):
-            return _repair(self._database, self._store, self._device_uuid, owner)
+            return _repair(self._database, self._store, owner)
 
     def complete_thumbhashes(self) -> int:
         """Give contents whose thumbnails are older than ThumbHashes theirs; returns how many."""

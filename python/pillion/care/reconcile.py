@@ -200,7 +200,7 @@ def is_listed_whole(store: Store, content_uuid: str, entry: ManifestEntry) -> bo
 def _record(database: Database, batch: _Batch, report: Reconciled, now: float) -> None:
     with database.write() as connection:
         record_contents(connection, batch.contents, now)
-        recorded = record_listed(connection, batch.ready, device_uuid(), now)
+        recorded = record_listed(connection, batch.ready, now)
         if recorded:
             note_reconciled(connection, now)
         if any(row["thumbhash"] is None for row in batch.contents):

@@ -60,7 +60,6 @@ class _Repair:
 
     database: Database
     store: Store
-    device_uuid: str
     owner: str
     now: float
     mended: list[Mended] = field(default_factory=list)
@@ -71,13 +70,13 @@ class _Repair:
         self.mended.append(Mended(finding=finding, action=action, message=message))
 
 
-def repair(database: Database, store: Store, device_uuid: str, owner: str) -> list[Mended]:
+def repair(database: Database, store: Store, owner: str) -> list[Mended]:
     """Verify and mend; returns every finding with what was done. ``owner`` names what is staged meanwhile.
 
     Raises CatalogError if the catalog is too damaged to be read.
     """
     findings = verify(database, store)
-    run = _Repair(database=database, store=store, device_uuid=device_uuid, owner=owner, now=time.time())
+    run = _Repair(database=database, store=store, owner=owner, now=time.time())
     lost = [item for item in findings if item.problem in ("missing", "damaged")]
     for batch in chunks(lost, _BATCH):
         _mend_lost(run, batch)
@@ -151,7 +150,7 @@ def _mend_stray(run: _Repair, connection: sa.Connection, rel_path: str) -> str:
     uuid = _content_of(rel_path)
     listed = None if uuid is None else _listed_whole(run.store, uuid, rel_path)
     if uuid is not None and listed is not None and is_pending(connection, uuid, listed.kind, listed.variant):
-        record_listed(connection, [ready_outcome(uuid, listed)], run.device_uuid, run.now)
+        record_listed(connection, [ready_outcome(uuid, listed)], run.now)
         return "recorded"
     return "removed" if _remove_unless_ready(run, connection, rel_path) else "nothing to do"
 

@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import json
 from collections.abc import Collection, Mapping, Sequence
-from dataclasses import dataclass
 from functools import lru_cache
 from typing import Any
 
@@ -20,6 +19,7 @@ from pillion.catalog.tables import jobs, recipes
 from pillion.errors import ErrorClass
 from pillion.jobs.states import JobChange, JobState
 from pillion.model import Failure, SidecarKind
+from pillion.values import value
 
 LEASE_S = 30.0
 """A claim not renewed for this long belongs to nobody."""
@@ -28,7 +28,7 @@ EVERY_PRIORITY = 1_000_000
 """More than any job's."""
 
 
-@dataclass(frozen=True, kw_only=True, slots=True)
+@value
 class Due:
     """One variant of a claimed job. ``fresh``: nothing is recorded for it yet, as against a sidecar to be replaced."""
 
@@ -38,7 +38,7 @@ class Due:
     fresh: bool
 
 
-@dataclass(frozen=True, kw_only=True, slots=True)
+@value
 class ClaimedJob:
     """A job that this process runs now. ``sources``: (absolute path, size, mtime_ns) of its files, best first.
 

@@ -22,7 +22,7 @@ from sqlalchemy.pool import QueuePool
 from pillion.errors import CatalogError, ErrorClass, ItemError, LibraryBusyError, LibraryError, LibraryVersionError
 from pillion.failpoints import reach
 
-HEAD = "0002"
+HEAD = "0007"
 """The newest migration. A test checks it against the migrations folder."""
 
 SAFE_SQLITE = (3, 51, 3)

@@ -12,7 +12,7 @@ import sqlalchemy as sa
 
 from pillion.catalog.statements import Prepared
 from pillion.catalog.tables import events as table
-from pillion.events import Event, event_of, stored_json
+from pillion.events import Event, event_of, stored_event
 
 KEPT = 20_000
 """About how many events are kept; older ones go."""
@@ -32,7 +32,7 @@ def append_events(connection: sa.Connection, events: Sequence[Event], now: float
     """Add events in this transaction; their ids follow those that are there."""
     if not events:
         return
-    body = _encode([stored_json(event) for event in events])
+    body = _encode([stored_event(event) for event in events])
     ((first,),) = _APPEND.all(connection, {"number": len(events), "at": now, "body": body})
     if first // _FORGET_EVERY != (first + len(events)) // _FORGET_EVERY:
         _FORGET.many(connection, ("id",), [(first - KEPT,)])

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 
 import sqlalchemy as sa
 
-from pillion.catalog.statements import chunks, upsert
+from pillion.catalog.statements import Prepared, upsert
 from pillion.catalog.tables import entries, failures, jobs, sidecars
 from pillion.errors import ErrorClass
 from pillion.jobs.states import Again, JobState, classes_tried
@@ -81,19 +81,19 @@ def _row(item: FailedTry, now: float) -> dict[str, object]:
     }
 
 
+_RESOLVE = Prepared(
+    "UPDATE failures SET resolved_at = :now WHERE content_uuid = :content_uuid AND resolved_at IS NULL"
+    " AND EXISTS (SELECT 1 FROM sidecars WHERE sidecars.content_uuid = failures.content_uuid"
+    " AND sidecars.kind = failures.kind AND sidecars.variant = failures.variant"
+    " AND sidecars.status IN ('ready', 'empty') AND sidecars.recipe = sidecars.wanted)"
+)
+
+
 def resolve_made(connection: sa.Connection, content_uuids: Sequence[str], now: float) -> None:
     """Settle what stands open about sidecars of these contents that are made (or found empty) by now."""
-    table = failures.c
-    made = sa.exists().where(
-        sidecars.c.content_uuid == table.content_uuid,
-        sidecars.c.kind == table.kind,
-        sidecars.c.variant == table.variant,
-        sidecars.c.status.in_([SidecarStatus.READY.value, SidecarStatus.EMPTY.value]),
-        sidecars.c.recipe == sidecars.c.wanted,
-    )
-    for some in chunks(sorted(set(content_uuids))):
-        unsettled = sa.and_(table.content_uuid.in_(some), table.resolved_at.is_(None))
-        connection.execute(sa.update(failures).where(unsettled, made).values(resolved_at=now))
+    rows = [(now, content_uuid) for content_uuid in dict.fromkeys(content_uuids)]
+    if rows:
+        _RESOLVE.many(connection, ("now", "content_uuid"), rows)
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)

@@ -14,7 +14,7 @@ from pillion.catalog.failures import FailedTry, record_failures
 from pillion.catalog.holds import list_holds
 from pillion.catalog.pauses import may_run
 from pillion.catalog.sidecars import ASKED, mark_cancelled
-from pillion.catalog.statements import chunks, upsert
+from pillion.catalog.statements import Prepared, upsert
 from pillion.catalog.tables import jobs, pauses, recipes, sidecars
 from pillion.events import Failed, Queued
 from pillion.jobs.states import (
@@ -134,10 +134,19 @@ def uncancel(connection: sa.Connection, kind: SidecarKind, content_uuids: Sequen
     return connection.execute(asked).rowcount + connection.execute(pending).rowcount
 
 
+_WAKE = Prepared(
+    "UPDATE jobs SET state = :state, not_before = :not_before, error_class = NULL, error_message = NULL,"
+    " updated_at = :now WHERE content_uuid = :content_uuid AND kind = 'embeddings' AND state = 'waiting'"
+)
+
+
 def wake_waiting(connection: sa.Connection, content_uuids: Sequence[str], now: float) -> None:
     """Queue the embeddings of these contents, whose text has an outcome now."""
-    for some in chunks(content_uuids):
-        _apply(connection, job_woken(), now, jobs.c.content_uuid.in_(some))
+    change = job_woken()
+    columns = ("state", "not_before", "now", "content_uuid")
+    rows = [(change.state.value, change.not_before, now, content_uuid) for content_uuid in content_uuids]
+    if rows:
+        _WAKE.many(connection, columns, rows)
 
 
 def finish_waiting(

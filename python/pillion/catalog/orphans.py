@@ -14,7 +14,7 @@ import sqlalchemy as sa
 
 from pillion.catalog.rebuilding import reconciled_at
 from pillion.catalog.statements import chunks, upsert
-from pillion.catalog.tables import contents, entries, failures, jobs, meta, sidecar_availability, sidecars
+from pillion.catalog.tables import contents, entries, failures, jobs, meta, sidecars
 
 RECONCILED_GRACE_S = 30 * 86400.0
 """After a reconcile nobody knows which files have a content before they are indexed again: so long it is left alone."""
@@ -70,7 +70,7 @@ def list_orphans(
 
 def forget(connection: sa.Connection, content_uuids: Sequence[str]) -> None:
     """Delete all rows about contents that no present entry has."""
-    tables = (sidecar_availability, sidecars, failures, jobs, entries, contents)
+    tables = (sidecars, failures, jobs, entries, contents)
     for some in chunks(content_uuids):
         for table in tables:
             connection.execute(sa.delete(table).where(table.c.content_uuid.in_(some)))

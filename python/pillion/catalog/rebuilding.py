@@ -3,28 +3,30 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from dataclasses import fields
 
 import sqlalchemy as sa
 
-from pillion.catalog.sidecars import SidecarOutcome, record_availability
+from pillion.catalog.sidecars import SidecarOutcome
 from pillion.catalog.statements import upsert
-from pillion.catalog.tables import contents, devices, meta, sidecars
+from pillion.catalog.tables import THIS_DEVICE, contents, devices, meta, sidecars
 from pillion.model import SidecarStatus
 
 _RECONCILED = "reconciled_at"
 _UNMADE = (SidecarStatus.PENDING.value, SidecarStatus.CANCELLED.value)
 
 
-def knows_device(connection: sa.Connection, device_uuid: str) -> bool:
-    """Whether the catalog has a row for this device."""
-    query = sa.select(devices.c.device_uuid).where(devices.c.device_uuid == device_uuid)
-    return connection.execute(query).first() is not None
+def this_device(connection: sa.Connection) -> str | None:
+    """The device that the catalog takes for this one: the last that was introduced."""
+    return connection.scalar(sa.select(meta.c.value).where(meta.c.key == THIS_DEVICE))
 
 
 def introduce_device(connection: sa.Connection, device_uuid: str, name: str, now: float) -> None:
-    """Add this device's row if it is not there."""
+    """Add this device's row if it is not there, and take it for the one that has the library's files."""
     row = {"device_uuid": device_uuid, "name": name, "created_at": now}
     connection.execute(upsert(connection, devices).values(**row).on_conflict_do_nothing())
+    insert = upsert(connection, meta).values(key=THIS_DEVICE, value=device_uuid)
+    connection.execute(insert.on_conflict_do_update(index_elements=["key"], set_={"value": insert.excluded.value}))
 
 
 def record_contents(connection: sa.Connection, rows: Sequence[Mapping[str, object]], now: float) -> None:
@@ -42,7 +44,7 @@ def record_contents(connection: sa.Connection, rows: Sequence[Mapping[str, objec
         connection.execute(statement, [{**row, "created_at": now} for row in rows])
 
 
-def record_listed(connection: sa.Connection, ready: Sequence[SidecarOutcome], device_uuid: str, now: float) -> int:
+def record_listed(connection: sa.Connection, ready: Sequence[SidecarOutcome], now: float) -> int:
     """Record files that are there and whole as ready; returns how many rows changed.
 
     A row that is ready with this very file, or ended otherwise, stays as it is. What is wanted is, until the next
@@ -61,13 +63,11 @@ def record_listed(connection: sa.Connection, ready: Sequence[SidecarOutcome], de
         set_={name: new[name] for name in names},
         where=sa.or_(*[table.status == status for status in _UNMADE], unlike),
     )
-    changed = connection.execute(statement, [_row(outcome, now) for outcome in ready]).rowcount
-    record_availability(connection, ready, device_uuid, now)
-    return changed
+    return connection.execute(statement, [_row(outcome, now) for outcome in ready]).rowcount
 
 
 def _row(outcome: SidecarOutcome, now: float) -> dict[str, object]:
-    values = {name: getattr(outcome, name) for name in SidecarOutcome.__slots__}
+    values = {one.name: getattr(outcome, one.name) for one in fields(outcome)}
     return {**values, "wanted": outcome.recipe, "created_at": now, "updated_at": now}
 
 

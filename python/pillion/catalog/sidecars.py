@@ -8,9 +8,10 @@ from dataclasses import dataclass
 import sqlalchemy as sa
 
 from pillion.catalog.statements import Prepared, chunks
-from pillion.catalog.tables import contents, jobs, sidecar_availability, sidecars
+from pillion.catalog.tables import contents, jobs, sidecars
 from pillion.jobs.states import JobState
 from pillion.model import SidecarFormat, SidecarKind, SidecarMark, SidecarStatus
+from pillion.values import value
 
 ASKED = ""
 """The recipe of a ready sidecar that somebody asked to have made again: no recipe's digest, so it is due."""
@@ -19,7 +20,7 @@ _ASKED_NO_MORE = "-"
 """The same after that was cancelled: still due, if ever its job is queued, but no reason to queue it."""
 
 
-@dataclass(frozen=True, kw_only=True, slots=True)
+@value
 class SidecarOutcome:
     """How one variant ended under one recipe. The file's columns are set exactly when the status is READY."""
 
@@ -49,10 +50,8 @@ _OUTCOME_COLUMNS = (
 )
 
 
-def record_outcomes(
-    connection: sa.Connection, outcomes: Sequence[SidecarOutcome], device_uuid: str, now: float
-) -> None:
-    """Write outcomes over the rows they belong to, and that this device has the ready ones."""
+def record_outcomes(connection: sa.Connection, outcomes: Sequence[SidecarOutcome], now: float) -> None:
+    """Write outcomes over the rows they belong to."""
     if not outcomes:
         return
     rows = [
@@ -74,29 +73,6 @@ def record_outcomes(
         for outcome in outcomes
     ]
     _OUTCOME.many(connection, _OUTCOME_COLUMNS, rows)
-    record_availability(connection, outcomes, device_uuid, now)
-
-
-_AVAILABLE = Prepared(
-    "INSERT INTO sidecar_availability (content_uuid, kind, variant, device_uuid, has, size, checksum, last_seen_at)"
-    " VALUES (:content_uuid, :kind, :variant, :device_uuid, :has, :size, :checksum, :now)"
-    " ON CONFLICT (content_uuid, kind, variant, device_uuid) DO UPDATE SET has = excluded.has, size = excluded.size,"
-    " checksum = excluded.checksum, last_seen_at = excluded.last_seen_at"
-)
-_AVAILABLE_COLUMNS = ("content_uuid", "kind", "variant", "device_uuid", "has", "size", "checksum", "now")
-
-
-def record_availability(
-    connection: sa.Connection, outcomes: Sequence[SidecarOutcome], device_uuid: str, now: float
-) -> None:
-    """Note that this device has the files of the ready ones among these outcomes."""
-    ready = [outcome for outcome in outcomes if outcome.status is SidecarStatus.READY]
-    if not ready:
-        return
-    rows = [
-        (one.content_uuid, one.kind.value, one.variant, device_uuid, 1, one.size, one.checksum, now) for one in ready
-    ]
-    _AVAILABLE.many(connection, _AVAILABLE_COLUMNS, rows)
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -249,9 +225,8 @@ def mark_lost(connection: sa.Connection, keys: Sequence[tuple[str, str, str]], n
 def drop_lost(connection: sa.Connection, keys: Sequence[tuple[str, str, str]]) -> None:
     """Forget ready sidecars whose files are gone and cannot be made again, as no file has their content any more."""
     for key in keys:
-        for table in (sidecars, sidecar_availability):
-            same = [column == value for column, value in zip(table.primary_key.columns, key, strict=False)]
-            connection.execute(sa.delete(table).where(*same))
+        same = [column == value for column, value in zip(sidecars.primary_key.columns, key, strict=True)]
+        connection.execute(sa.delete(sidecars).where(*same))
 
 
 def has_ready(connection: sa.Connection, content_uuid: str, rel_path: str | None = None) -> bool:

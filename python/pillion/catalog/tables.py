@@ -40,6 +40,9 @@ def _one_of(column: str, values: Iterable[str]) -> str:
 JOB_STATES = tuple(state for state in JobState if state is not JobState.PAUSED)
 """The states that are stored; see JobState for the one that is not."""
 
+THIS_DEVICE = "device"
+"""The key in ``meta`` under which the device is that opened the library last for writing."""
+
 meta = Table("meta", metadata, Column("key", Text, primary_key=True), Column("value", Text, nullable=False))
 
 devices = Table(
@@ -161,29 +164,14 @@ sidecars = Table(
 )
 """One wanted sidecar. ``wanted``: the digest of the recipe it should be made with; ``recipe``: the one that its status
 was reached with. Work is due exactly where the two differ and the user has not cancelled it.
-``mark``: what is special about a ready one."""
+``mark``: what is special about a ready one. Which device has a sidecar is the view ``sidecar_availability``: this
+device has those that are ready."""
 
 sidecars_marked = Index(
     "sidecars_marked",
     sidecars.c.mark,
     sqlite_where=text("mark IS NOT NULL"),
     postgresql_where=text("mark IS NOT NULL"),
-)
-
-sidecar_availability = Table(
-    "sidecar_availability",
-    metadata,
-    Column("content_uuid", Text, nullable=False),
-    Column("kind", Text, nullable=False),
-    Column("variant", Text, nullable=False),
-    Column("device_uuid", Text, ForeignKey("devices.device_uuid"), nullable=False),
-    Column("has", Integer, nullable=False),
-    Column("size", BigInteger),
-    Column("checksum", Text),
-    Column("last_seen_at", Float, nullable=False),
-    PrimaryKeyConstraint("content_uuid", "kind", "variant", "device_uuid"),
-    CheckConstraint("has IN (0, 1)"),
-    sqlite_with_rowid=False,
 )
 
 jobs = Table(

@@ -11,7 +11,6 @@ import time
 from collections import Counter
 from collections.abc import Callable, Mapping, Sequence
 from concurrent.futures import Future
-from dataclasses import dataclass
 from functools import partial
 from types import MappingProxyType
 from typing import Any, Generic, Protocol, TypeVar
@@ -21,6 +20,7 @@ from pillion.errors import ErrorClass, ItemError
 from pillion.jobs.batches import Turn
 from pillion.jobs.pool import WorkerPool
 from pillion.jobs.states import ON_DEMAND_BEFORE, aged_priority, is_on_demand
+from pillion.values import value
 
 J = TypeVar("J")
 
@@ -44,7 +44,7 @@ _IDLE_LOOK_S = 0.2
 _CANCELLED = object()
 
 
-@dataclass(frozen=True, kw_only=True, slots=True)
+@value
 class Planned(Generic[J]):
     """A claimed job made ready to run. ``cost``: about how many seconds it takes; ``lane``: jobs that share engines.
 

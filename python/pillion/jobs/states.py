@@ -12,6 +12,7 @@ from enum import IntEnum, StrEnum
 
 from pillion.errors import ErrorClass
 from pillion.model import Failure, SidecarKind
+from pillion.values import value
 
 
 class JobState(StrEnum):
@@ -169,7 +170,7 @@ ENDED = frozenset({JobState.DONE, JobState.FAILED, JobState.CANCELLED})
 """The states in which nothing more happens to a job by itself."""
 
 
-@dataclass(frozen=True, kw_only=True, slots=True)
+@value
 class JobChange:
     """What to write to a job that is in one of the states ``before``. Built by the constructors below only.
 
