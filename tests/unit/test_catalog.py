@@ -23,10 +23,13 @@ from pillion.catalog import queueing as catalog_queueing
 from pillion.catalog import sidecars as catalog_sidecars
 from pillion.catalog.database import HEAD, SAFE_SQLITE, Database, network_file_system, sqlite_module
 from pillion.catalog.entries import EntryRow
+from pillion.catalog.events import events_after
 from pillion.catalog.failures import FailedTry
+from pillion.catalog.rebuilding import introduce_device, this_device
 from pillion.catalog.sidecars import SidecarOutcome
 from pillion.catalog.tables import jobs, metadata, sidecars
 from pillion.errors import CatalogError, ErrorClass, LibraryVersionError
+from pillion.events import Queued, Resumed
 from pillion.jobs.states import JobState, Urgency, job_done, job_failed_once
 from pillion.model import Failure, Recipe, SidecarKind, SidecarStatus, WantedSidecar
 
@@ -431,3 +434,39 @@ def test_a_catalog_of_the_first_schema_is_brought_up_to_date(tmp_path: Path) -> 
         connection.exec_driver_sql("UPDATE jobs SET state = 'cancelled'")
     assert database.check() == []
     database.close()
+
+
+def test_events_and_availability_of_an_older_catalog_are_kept(tmp_path: Path) -> None:
+    database = Database(tmp_path / "catalog.sqlite")
+    config = Config()
+    config.set_main_option("script_location", str(Path(catalog_database.__file__).with_name("migrations")))
+    stored = (
+        '[{"event":"queued","kind":"ocr","jobs":2},{"event":"resumed","kind":null,"location":"/a","reason":"user"}]'
+    )
+    with database.write() as connection:
+        config.attributes["connection"] = connection
+        command.upgrade(config, "0002")
+        connection.exec_driver_sql("INSERT INTO events VALUES (7, 2, 1.0, ?)", (stored,))
+        connection.exec_driver_sql("INSERT INTO devices VALUES ('old', 'box', 1), ('mine', 'box', 2)")
+        connection.exec_driver_sql("INSERT INTO contents VALUES ('u', 'h', 1, 'image/png', 0, NULL)")
+        connection.exec_driver_sql(
+            "INSERT INTO sidecars VALUES ('u', 'ocr', 'default', 'ready', 'r', 'r', 'json', 'p', 5, 'c', NULL, NULL,"
+            " 1, 2, NULL)"
+        )
+    database.prepare()
+    with database.read() as connection:
+        assert list(events_after(connection, 0)) == [
+            Queued(id=7, at=1.0, kind=SidecarKind.OCR, jobs=2),
+            Resumed(id=8, at=1.0, kind=None, location="/a", reason="user"),
+        ]
+        available = connection.exec_driver_sql("SELECT * FROM sidecar_availability").all()
+    assert [tuple(row) for row in available] == [("u", "ocr", "default", "mine", 1, 5, "c", 2.0)]
+    database.close()
+
+
+def test_the_device_that_opened_a_library_last_has_its_sidecars(database: Database) -> None:
+    for device in ("here", "there"):
+        with database.write() as connection:
+            introduce_device(connection, device, "box", 1.0)
+    with database.read() as connection:
+        assert this_device(connection) == "there"
