@@ -96,6 +96,7 @@ impl Decoder {
         let mut picture = Decoded(Dav1dPicture::default());
         let mut result = -libc::EAGAIN;
         for _ in 0..=THREADS {
+            picture.release_messages();
             // SAFETY: the context is open, the picture valid for writes, and empty while there is none.
             result = unsafe { dav1d_get_picture(self.0, Some(NonNull::from(&mut picture.0))) }.0;
             if result != -libc::EAGAIN {
@@ -123,10 +124,20 @@ impl Drop for Decoded {
     fn drop(&mut self) {
         // SAFETY: the picture is valid, and empty if none was decoded.
         unsafe { dav1d_picture_unref(Some(NonNull::from(&mut self.0))) };
+        self.release_messages();
     }
 }
 
 impl Decoded {
+    /// Free the one thing that an empty picture of rav1d 1.1 owns: a list of no ITU-T T.35 messages. Whatever writes
+    /// over the picture, or forgets it, would leak that.
+    fn release_messages(&mut self) {
+        if let Some(list) = self.0.itut_t35_ref.take() {
+            // SAFETY: rav1d made it of an `Arc`, and nothing else in the picture, which is empty, refers to it.
+            drop(unsafe { list.into_arc() });
+        }
+    }
+
     /// A copy of the samples.
     fn frame(&self, limits: &Limits) -> Result<Frame> {
         let parameters = &self.0.p;
