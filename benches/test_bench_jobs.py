@@ -35,12 +35,12 @@ from pillion.execute import Execution, Staged
 from pillion.holds import Holds
 from pillion.jobs.engine import CLAIM_ITEMS
 from pillion.jobs.states import JobState
+from pillion.library.sidecars import Ready
 from pillion.model import Recipe, SidecarFormat, SidecarKind, WantedSidecar
 from pillion.outlook import Outlook
 from pillion.record import Recorder
 from pillion.resting import Resting
 from pillion.settings.config import Config
-from pillion.sidecars import Ready
 from pillion.store import ManifestEntry, Placement, Store
 from pillion.work import CatalogJobs
 from tests.support import photos

@@ -27,12 +27,12 @@ if TYPE_CHECKING:
     from pillion.generators.languages import LanguageRow
     from pillion.indexer import IndexReport
     from pillion.library import Library
+    from pillion.library.overview import Status, WorkReport
+    from pillion.library.sidecars import Failed, Pending, Ready
     from pillion.model import SidecarFormat, SidecarKind, SidecarStatus
-    from pillion.overview import Status, WorkReport
     from pillion.parts.pictures import decode, file_thumbnail, formats, thumbhash, thumbnail, thumbnail_batch
     from pillion.parts.text import embed, file_text, languages, ocr, transcribe
     from pillion.results import OcrResult, TranscriptResult
-    from pillion.sidecars import Failed, Pending, Ready
 
 _HOMES = {
     "pillion._core": ("HashResult", "hash_bytes", "hash_file", "__version__"),
@@ -43,9 +43,9 @@ _HOMES = {
     "pillion.indexer": ("IndexReport",),
     "pillion.library": ("Library",),
     "pillion.model": ("SidecarFormat", "SidecarKind", "SidecarStatus"),
-    "pillion.overview": ("Status", "WorkReport"),
+    "pillion.library.overview": ("Status", "WorkReport"),
     "pillion.parts.pictures": ("decode", "file_thumbnail", "formats", "thumbhash", "thumbnail", "thumbnail_batch"),
-    "pillion.sidecars": ("Failed", "Pending", "Ready"),
+    "pillion.library.sidecars": ("Failed", "Pending", "Ready"),
     "pillion.results": ("OcrResult", "TranscriptResult"),
     "pillion.documents": ("DocumentPart", "DocumentText"),
     "pillion.parts.text": ("file_text", "embed", "languages", "ocr", "transcribe"),

@@ -36,7 +36,7 @@ def library(tmp_path: Path) -> Iterator[pillion.Library]:
         yield opened
 
 
-def _ready(library: pillion.Library) -> dict[tuple[str, str], pillion.sidecars.Item]:
+def _ready(library: pillion.Library) -> dict[tuple[str, str], pillion.library.sidecars.Item]:
     return {(i.content_uuid, i.variant): i for i in library.ls(statuses=[SidecarStatus.READY])}
 
 

@@ -9,8 +9,8 @@ import pytest
 
 from pillion import Library
 from pillion.jobs.states import JobState
+from pillion.library.sidecars import Ready
 from pillion.model import SidecarKind
-from pillion.sidecars import Ready
 from tests.support import photos
 from tests.support.program import start
 

@@ -16,8 +16,8 @@ from pillion.engines import rapid
 from pillion.errors import ErrorClass, ItemError
 from pillion.generators import reading
 from pillion.generators.ocr import OcrGenerator
+from pillion.library.planning import Reason
 from pillion.models import photographs
-from pillion.planning import Reason
 from tests.support import media, photos, signs
 
 pytestmark = pytest.mark.models

@@ -14,8 +14,8 @@ from pillion.catalog.jobs import cancel
 from pillion.errors import ErrorClass, UsageError
 from pillion.generators.thumb_image import ImageThumbGenerator
 from pillion.jobs.states import job_failed_once
+from pillion.library.planning import GenerationPlan, Reason
 from pillion.model import Failure, SidecarKind, SidecarStatus
-from pillion.planning import GenerationPlan, Reason
 from tests.support.program import run, run_json
 
 

@@ -13,11 +13,11 @@ from pillion.care.repair import repair as _repair
 from pillion.care.thumbhashes import backfill
 from pillion.care.usage import Usage
 from pillion.care.usage import usage as _usage
+from pillion.care.verification import Finding, verify
 from pillion.catalog.database import Database
 from pillion.errors import LibraryError, UsageError
 from pillion.machine.owners import at_work, this_owner
 from pillion.store import Store
-from pillion.verification import Finding, verify
 
 __all__ = ["Care", "CleanupReport", "Mended", "Reconciled", "Usage", "reconcile"]
 

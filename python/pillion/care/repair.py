@@ -16,6 +16,7 @@ import sqlalchemy as sa
 
 from pillion.care.reconcile import is_listed_whole
 from pillion.care.removal import remove_file
+from pillion.care.verification import Finding, verify
 from pillion.catalog.database import Database, reconcile_hint
 from pillion.catalog.jobs import queue_due
 from pillion.catalog.orphans import present_contents
@@ -36,7 +37,6 @@ from pillion.jobs.states import Urgency
 from pillion.model import SidecarKind, SidecarStatus, thumbhash_text
 from pillion.record import ready_outcome
 from pillion.store import MANIFEST, ManifestEntry, Store
-from pillion.verification import Finding, verify
 
 _BATCH = 100
 

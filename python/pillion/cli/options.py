@@ -9,9 +9,9 @@ from typing import Annotated
 import platformdirs
 import typer
 
-from pillion.arguments import parse_kinds
 from pillion.errors import UsageError
 from pillion.library import Library
+from pillion.library.arguments import parse_kinds
 from pillion.model import SidecarKind
 
 LIBRARY_VARIABLE = "PILLION_LIBRARY"

@@ -13,9 +13,9 @@ from rich.table import Table
 from pillion.cli.options import printable
 from pillion.indexer import IndexReport
 from pillion.library import Library
+from pillion.library.overview import Status
+from pillion.library.sidecars import Item
 from pillion.model import SidecarKind, SidecarStatus
-from pillion.overview import Status
-from pillion.sidecars import Item
 
 SHOWN_FAILURES = 10
 _STATUS_ORDER = (

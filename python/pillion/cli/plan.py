@@ -21,8 +21,8 @@ from pillion.cli.options import (
 )
 from pillion.cli.output import duration, print_json, print_queued, say, size
 from pillion.errors import UsageError
+from pillion.library.planning import GenerationPlan, PlanLine, Reason
 from pillion.model import SidecarStatus
-from pillion.planning import GenerationPlan, PlanLine, Reason
 
 _WORDS = {
     Reason.MISSING: "missing",

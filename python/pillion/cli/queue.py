@@ -11,7 +11,7 @@ import typer
 from pillion.cli.options import JsonOption, KindOption, LibraryOption, one_content, open_library, printable
 from pillion.cli.output import named, note, print_json, print_queued, say
 from pillion.library import Library
-from pillion.requests import FailedSidecar
+from pillion.library.requests import FailedSidecar
 
 
 def register(app: typer.Typer) -> None:

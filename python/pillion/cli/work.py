@@ -28,8 +28,8 @@ from pillion.cli.output import (
 from pillion.cli.progress import LiveProgress
 from pillion.errors import UsageError
 from pillion.library import Library
+from pillion.library.overview import WorkReport
 from pillion.model import SidecarStatus
-from pillion.overview import WorkReport
 
 
 def register(app: typer.Typer) -> None:

@@ -18,10 +18,10 @@ from pillion.exports.subtitles import srt, vtt
 from pillion.generators import find
 from pillion.generators.ocr import PDF
 from pillion.library import Library
+from pillion.library.sidecars import Item
 from pillion.model import SidecarKind, SidecarStatus
 from pillion.parts import text
 from pillion.results import OcrResult, TranscriptResult
-from pillion.sidecars import Item
 
 _OF_OCR: Mapping[str, Callable[[OcrResult, str], str]] = {"hocr": hocr, "alto": alto}
 _OF_TRANSCRIPT: Mapping[str, Callable[[TranscriptResult], str]] = {"srt": srt, "vtt": vtt}

@@ -8,7 +8,20 @@ from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 from types import TracebackType
 
-from pillion.arguments import (
+from pillion.care import Care, Reconciled, reconcile
+from pillion.care.verification import Finding
+from pillion.catalog import entries as catalog_entries
+from pillion.catalog import pauses as catalog_pauses
+from pillion.catalog import sidecars as catalog_sidecars
+from pillion.catalog.database import Database
+from pillion.catalog.entries import EXTERNAL_ROOT, Location
+from pillion.catalog.events import newest_event
+from pillion.catalog.thumbhashes import thumbhashes
+from pillion.errors import LibraryError
+from pillion.events import Event
+from pillion.indexer import Indexer, IndexReport, PhaseProgress
+from pillion.indexing.queueing import wanted_on_demand
+from pillion.library.arguments import (
     existing_folder,
     external_row,
     globs_of_library,
@@ -17,41 +30,30 @@ from pillion.arguments import (
     parse_kinds,
     with_sources,
 )
-from pillion.care import Care, Reconciled, reconcile
-from pillion.catalog import entries as catalog_entries
-from pillion.catalog import pauses as catalog_pauses
-from pillion.catalog import sidecars as catalog_sidecars
-from pillion.catalog.database import Database, reconcile_hint, refuse_network_file_system
-from pillion.catalog.entries import EXTERNAL_ROOT, Location
-from pillion.catalog.events import newest_event
-from pillion.catalog.rebuilding import introduce_device, this_device
-from pillion.catalog.thumbhashes import thumbhashes
-from pillion.errors import CatalogError, LibraryError
-from pillion.events import Event
-from pillion.failpoints import reach
-from pillion.indexer import Indexer, IndexReport, PhaseProgress
-from pillion.indexing.queueing import wanted_on_demand
-from pillion.machine.device import device_name, device_uuid
+from pillion.library.opening import CATALOG, absolute, closed_on_error, open_catalog
+from pillion.library.overview import Status, WorkReport, look
+from pillion.library.planning import GenerationPlan
+from pillion.library.plans import Plans
+from pillion.library.requests import Requests
+from pillion.library.sidecars import Item, Sidecars
+from pillion.library.working import Working
 from pillion.machine.lock import Waiting, exclusive
 from pillion.model import SidecarKind, SidecarStatus, WantedSidecar
-from pillion.overview import Status, WorkReport, look
-from pillion.planning import GenerationPlan
-from pillion.plans import Plans
-from pillion.requests import Requests
 from pillion.resting import Resting
-from pillion.settings.config import TEMPLATE, Config, load_config
+from pillion.settings.config import Config
 from pillion.settings.policy import DeviceGenerationPolicy, named_policy, override
-from pillion.sidecars import Item, Sidecars
 from pillion.store import Store
-from pillion.telling import Listener, events_since
-from pillion.verification import Finding
+from pillion.telling import events_since
 from pillion.work import Workers
-
-CATALOG = "catalog.sqlite"
 
 
 def _ignore_phase(_phase: str, _done: int, _total: int | None) -> None:
     return
+
+
+def _chosen(kinds: Sequence[SidecarKind | str] | None) -> tuple[SidecarKind, ...]:
+    """These kinds and what they are made from, in the order of work; None means all."""
+    return with_sources(parse_kinds(kinds))
 
 
 class Library:
@@ -63,13 +65,12 @@ class Library:
         self.config = config
         self._database = database
         self._store = Store(root)
-        self._device_uuid = device_uuid()
-        self._workers: Workers | None = None
         self.sidecars = Sidecars(database, self._store, self._wants_on_demand)
         self._resting = Resting(database, config)
         self.requests = Requests(database)
         self.plans = Plans(database, root, config, self.policy_for)
         self.care = Care(root, database, self._store, read_only=read_only)
+        self._working = Working(database, self._store, config, self.care)
 
     @classmethod
     def open(cls, path: str | os.PathLike[str], *, create: bool = True, policy: str | None = None) -> Library:
@@ -78,49 +79,20 @@ class Library:
         ``policy`` is written to a new library's config.toml. Raises LibraryError (it is missing, newer, on a network
         file system, not writable), ConfigError.
         """
-        root = Path(os.path.abspath(Path(path).expanduser()))
-        found = Store(root).holds_contents()
-        if not (root / CATALOG).exists():
-            if found:
-                raise CatalogError(
-                    f"The catalog {root / CATALOG} is gone, but its sidecars are there: {reconcile_hint(root)}."
-                )
-            if not create:
-                raise LibraryError(
-                    f"There is no library at {root}; make one with 'pillion index FOLDER --library {root}'."
-                )
-            _create_folders(root, policy)
-            reach("library.created")
-        read_only = not os.access(root, os.W_OK)
-        refuse_network_file_system(root)
-        config = load_config(root / "config.toml")
-        database = Database(root / CATALOG, read_only=read_only)
-        try:
-            database.prepare(may_be_empty=not found)
-            library = cls(root, database, config, read_only=read_only)
-            if not read_only:
-                library._introduce_device()
-        except BaseException:
-            database.close()
-            raise
-        return library
+        root = absolute(path)
+        opened = open_catalog(root, create=create, policy=policy)
+        with closed_on_error(opened.database):
+            return cls(root, opened.database, opened.config, read_only=opened.read_only)
 
     @classmethod
     def reconcile(cls, path: str | os.PathLike[str], *, rebuild: bool = False) -> Reconciled:
         """Rebuild the catalog of the library at ``path`` from its manifests; see :func:`pillion.care.reconcile`."""
-        root = Path(os.path.abspath(Path(path).expanduser()))
+        root = absolute(path)
         return reconcile(root, root / CATALOG, rebuild=rebuild)
 
     def _wants_on_demand(self, kind: SidecarKind, variant: str, mime: str) -> Sequence[WantedSidecar]:
         policy = override(named_policy(self.config.policy, self.config.policies), self.config.kinds)
         return wanted_on_demand(policy, kind, variant, mime)
-
-    def _introduce_device(self) -> None:
-        with self._database.read() as connection:
-            if this_device(connection) == self._device_uuid:
-                return
-        with self._database.write() as connection:
-            introduce_device(connection, self._device_uuid, device_name(), time.time())
 
     def _must_be_writable(self) -> None:
         if self.read_only:
@@ -177,7 +149,7 @@ class Library:
         Raises LibraryBusyError without it, ItemError (``missing_source``) if a folder cannot be read.
         """
         self._must_be_writable()
-        chosen = with_sources(parse_kinds(kinds))
+        chosen = _chosen(kinds)
         targets = [self._target(path) for path in paths] or [(location, b"") for location in self.locations()]
         report = IndexReport()
         with exclusive(self.root / "index.lock", "indexing", waiting=waiting):
@@ -213,7 +185,7 @@ class Library:
             with self._database.write() as connection:
                 location = catalog_entries.ensure_location(connection, EXTERNAL_ROOT, time.time(), walked=False)
                 catalog_entries.record_entries(connection, location.id, rows, time.time())
-            chosen = with_sources(parse_kinds(kinds))
+            chosen = _chosen(kinds)
             indexer = Indexer(self._database, self.config, chosen, _ignore_phase)
             indexer.queue(location, self.policy_for(location, policy), report)
         return report.queued
@@ -234,60 +206,22 @@ class Library:
         ``on_event`` gets what happens in the library meanwhile, in order and from this thread; what it raises ends the
         run.
         """
-        listener = None if on_event is None else Listener(self._database, on_event)
-
-        def report(workers: Workers) -> None:
-            if progress is not None:
-                progress(workers)
-            if listener is not None:
-                listener.pass_on()
-
-        workers = self._make_workers(kinds, report)
-        workers.run(until_idle=not stay)
-        self.care.complete_thumbhashes()
-        if listener is not None:
-            listener.pass_on()
+        self._must_be_writable()
+        workers = self._working.run(_chosen(kinds), progress, on_event, stay=stay)
         return WorkReport(recorded=dict(workers.recorder.counts), notices=self.status().notices(workers.holds.notices))
 
     def start(self, *, kinds: Sequence[SidecarKind | str] | None = None) -> None:
         """Work the queue in the background until :meth:`stop` or :meth:`close`."""
-        if self._workers is None:
-            self._workers = self._make_workers(kinds, None)
-            self._workers.start()
+        self._must_be_writable()
+        self._working.start(_chosen(kinds))
 
     def wait_until_idle(self, timeout_s: float | None = None) -> bool:
         """Wait until the background workers have nothing left to do; False if that takes longer than ``timeout_s``."""
-        if self._workers is None:
-            return True
-        # Only an idle moment from now on counts: what was queued since the last one has to be seen.
-        self._workers.engine.idle.clear()
-        return self._workers.engine.idle.wait(timeout_s)
+        return self._working.wait_until_idle(timeout_s)
 
     def stop(self) -> None:
         """Stop the background workers; what was in flight goes back to the queue."""
-        if self._workers is not None:
-            self._workers.stop()
-            self._workers = None
-
-    def _make_workers(
-        self, kinds: Sequence[SidecarKind | str] | None, progress: Callable[[Workers], None] | None
-    ) -> Workers:
-        self._must_be_writable()
-        made: list[Workers] = []
-
-        def report() -> None:
-            if progress is not None and made:
-                progress(made[0])
-
-        workers = Workers(
-            self._database,
-            self._store,
-            self.config,
-            kinds=with_sources(parse_kinds(kinds)),
-            progress=report,
-        )
-        made.append(workers)
-        return workers
+        self._working.stop()
 
     def pause(self, *, kind: SidecarKind | str | None = None, location: str | os.PathLike[str] | None = None) -> None:
         """Hold back a kind (default: all) in a Location (default: everywhere) until :meth:`resume`; others go on."""
@@ -324,7 +258,8 @@ class Library:
 
     def notices(self) -> dict[str, str]:
         """Kind (or "*") -> what keeps the background workers from doing its jobs."""
-        return {} if self._workers is None else self.status().notices(self._workers.holds.notices)
+        workers = self._working.background
+        return {} if workers is None else self.status().notices(workers.holds.notices)
 
     def unidentified(self) -> list[tuple[bytes, str, str]]:
         """Present files that could not be identified: (absolute path, error class, message)."""
@@ -338,7 +273,7 @@ class Library:
         error_class: str | None = None,
         content_uuids: Sequence[str] | None = None,
     ) -> int:
-        """Queue failed and cancelled sidecars again; see :meth:`pillion.requests.Requests.retry`."""
+        """Queue failed and cancelled sidecars again; see :meth:`pillion.library.requests.Requests.retry`."""
         self._must_be_writable()
         return self.requests.retry(kind=kind, error_class=error_class, content_uuids=content_uuids)
 
@@ -349,7 +284,7 @@ class Library:
         location: str | os.PathLike[str] | None = None,
         content_uuids: Sequence[str] | None = None,
     ) -> int:
-        """Take jobs out of the queue, running ones too; see :meth:`pillion.requests.Requests.cancel`."""
+        """Take jobs out of the queue, running ones too; see :meth:`pillion.library.requests.Requests.cancel`."""
         self._must_be_writable()
         return self.requests.cancel(kind=kind, location=location, content_uuids=content_uuids)
 
@@ -379,7 +314,7 @@ class Library:
         kinds: Sequence[SidecarKind | str] | None = None,
         walk: bool = True,
     ) -> GenerationPlan:
-        """What the next :meth:`index` and :meth:`run` would make and why; see :meth:`pillion.plans.Plans.plan`."""
+        """What the next :meth:`index` and :meth:`run` would make, and why: :meth:`pillion.library.plans.Plans.plan`."""
         return self.plans.plan(*paths, policy=policy, kinds=kinds, walk=walk)
 
     def ls(
@@ -420,23 +355,3 @@ class Library:
     def verify(self, progress: Callable[[int], None] | None = None) -> list[Finding]:
         """Check the catalog and every file against each other; empty when all is well. Changes nothing."""
         return self.care.verify(progress)
-
-
-def _is_begun(root: Path) -> bool:
-    """Whether a folder is empty, or holds only what an earlier call left that could not make a whole library."""
-    return all(path.name in ("sidecars", "staging") and not any(path.iterdir()) for path in root.iterdir())
-
-
-def _create_folders(root: Path, policy: str | None) -> None:
-    named = named_policy(policy or "desktop")
-    if root.exists() and not root.is_dir():
-        raise LibraryError(f"{root} is a file; a library is a folder: give another --library.")
-    if root.is_dir() and not (root / "config.toml").exists() and not _is_begun(root):
-        raise LibraryError(f"{root} holds other files; give a folder that is empty or does not exist.")
-    try:
-        root.mkdir(parents=True, exist_ok=True)
-        Store(root).create()
-        if not (root / "config.toml").exists():
-            (root / "config.toml").write_text(TEMPLATE.format(policy=named.name), encoding="utf-8")
-    except OSError as error:
-        raise LibraryError(f"Cannot make a library at {root}: {error.strerror}.") from error

@@ -9,7 +9,6 @@ from pathlib import Path
 
 import sqlalchemy as sa
 
-from pillion.arguments import globs_of_library, locate, parse_kinds, parse_variant, with_sources
 from pillion.catalog import jobs as catalog_jobs
 from pillion.catalog import wanting
 from pillion.catalog.database import Database
@@ -20,8 +19,9 @@ from pillion.catalog.sidecars import ask_again
 from pillion.catalog.wanting import Scope, Within, in_scopes
 from pillion.estimate import Estimator
 from pillion.jobs.states import Urgency
+from pillion.library.arguments import globs_of_library, locate, parse_kinds, parse_variant, with_sources
+from pillion.library.planning import GenerationPlan, Planner, Reason, Walk, again_line
 from pillion.model import SidecarKind, SidecarStatus
-from pillion.planning import GenerationPlan, Planner, Reason, Walk, again_line
 from pillion.schedule import worker_count
 from pillion.settings.config import Config
 from pillion.settings.policy import DeviceGenerationPolicy

@@ -12,7 +12,6 @@ from typing import Any
 import sqlalchemy as sa
 
 from pillion import _core
-from pillion.arguments import with_sources
 from pillion.catalog import entries as catalog_entries
 from pillion.catalog import jobs as catalog_jobs
 from pillion.catalog import queueing as catalog_queueing
@@ -23,6 +22,7 @@ from pillion.catalog.tables import entries, locations
 from pillion.catalog.thumbhashes import thumbhashes
 from pillion.errors import UsageError
 from pillion.jobs.states import Urgency
+from pillion.library.arguments import with_sources
 from pillion.model import (
     KIND_VARIANTS,
     SidecarFormat,

@@ -29,8 +29,8 @@ from pillion.estimate import Estimate, Estimator
 from pillion.indexing.discovery import discover
 from pillion.indexing.processing import compare
 from pillion.indexing.queueing import signature, wanted_sidecars
+from pillion.library.recipes import MADE_FROM, Change, changes
 from pillion.model import MediaClass, SidecarKind, SidecarStatus, WantedSidecar
-from pillion.recipes import MADE_FROM, Change, changes
 from pillion.schedule import parallel
 from pillion.settings.policy import DeviceGenerationPolicy, restrict
 

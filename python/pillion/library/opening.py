@@ -1,0 +1,100 @@
+"""Making a library where there is none, and opening the one that is there."""
+
+from __future__ import annotations
+
+import os
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+
+from pillion.catalog.database import Database, reconcile_hint, refuse_network_file_system
+from pillion.catalog.rebuilding import introduce_device, this_device
+from pillion.errors import CatalogError, LibraryError
+from pillion.failpoints import reach
+from pillion.machine.device import device_name, device_uuid
+from pillion.settings.config import TEMPLATE, Config, load_config
+from pillion.settings.policy import named_policy
+from pillion.store import Store
+
+CATALOG = "catalog.sqlite"
+
+
+@dataclass(frozen=True, slots=True)
+class Opened:
+    """The open catalog of a library, and its settings."""
+
+    database: Database
+    config: Config
+    read_only: bool
+
+
+def absolute(path: str | os.PathLike[str]) -> Path:
+    """The folder of a library, as its users may write it."""
+    return Path(os.path.abspath(Path(path).expanduser()))
+
+
+def open_catalog(root: Path, *, create: bool, policy: str | None) -> Opened:
+    """The catalog of the library at ``root``, which is made if it is missing and ``create``.
+
+    Raises LibraryError (it is missing, newer, on a network file system, not writable), ConfigError.
+    """
+    found = Store(root).holds_contents()
+    if not (root / CATALOG).exists():
+        if found:
+            raise CatalogError(
+                f"The catalog {root / CATALOG} is gone, but its sidecars are there: {reconcile_hint(root)}."
+            )
+        if not create:
+            raise LibraryError(f"There is no library at {root}; make one with 'pillion index FOLDER --library {root}'.")
+        _create_folders(root, policy)
+        reach("library.created")
+    read_only = not os.access(root, os.W_OK)
+    refuse_network_file_system(root)
+    config = load_config(root / "config.toml")
+    database = Database(root / CATALOG, read_only=read_only)
+    with closed_on_error(database):
+        database.prepare(may_be_empty=not found)
+        if not read_only:
+            _introduce_device(database)
+    return Opened(database, config, read_only)
+
+
+@contextmanager
+def closed_on_error(database: Database) -> Iterator[None]:
+    """Closes the catalog if what follows does not succeed."""
+    try:
+        yield
+    except BaseException:
+        database.close()
+        raise
+
+
+def _introduce_device(database: Database) -> None:
+    uuid = device_uuid()
+    with database.read() as connection:
+        if this_device(connection) == uuid:
+            return
+    with database.write() as connection:
+        introduce_device(connection, uuid, device_name(), time.time())
+
+
+def _is_begun(root: Path) -> bool:
+    """Whether a folder is empty, or holds only what an earlier call left that could not make a whole library."""
+    return all(path.name in ("sidecars", "staging") and not any(path.iterdir()) for path in root.iterdir())
+
+
+def _create_folders(root: Path, policy: str | None) -> None:
+    named = named_policy(policy or "desktop")
+    if root.exists() and not root.is_dir():
+        raise LibraryError(f"{root} is a file; a library is a folder: give another --library.")
+    if root.is_dir() and not (root / "config.toml").exists() and not _is_begun(root):
+        raise LibraryError(f"{root} holds other files; give a folder that is empty or does not exist.")
+    try:
+        root.mkdir(parents=True, exist_ok=True)
+        Store(root).create()
+        if not (root / "config.toml").exists():
+            (root / "config.toml").write_text(TEMPLATE.format(policy=named.name), encoding="utf-8")
+    except OSError as error:
+        raise LibraryError(f"Cannot make a library at {root}: {error.strerror}.") from error
