@@ -31,18 +31,18 @@ from pillion.catalog.database import Database
 from pillion.catalog.entries import EntryRow
 from pillion.catalog.rebuilding import introduce_device
 from pillion.cli.app import tune_collector
-from pillion.execute import Execution, Staged
-from pillion.holds import Holds
 from pillion.jobs.engine import CLAIM_ITEMS
 from pillion.jobs.states import JobState
 from pillion.library.sidecars import Ready
 from pillion.model import Recipe, SidecarFormat, SidecarKind, WantedSidecar
-from pillion.outlook import Outlook
-from pillion.record import Recorder
-from pillion.resting import Resting
+from pillion.running.execute import Execution, Staged
+from pillion.running.holds import Holds
+from pillion.running.outlook import Outlook
+from pillion.running.record import Recorder
+from pillion.running.resting import Resting
+from pillion.running.work import CatalogJobs
 from pillion.settings.config import Config
 from pillion.store import ManifestEntry, Placement, Store
-from pillion.work import CatalogJobs
 from tests.support import photos
 from tests.support.program import start
 

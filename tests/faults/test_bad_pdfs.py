@@ -12,11 +12,11 @@ from PIL import Image
 
 from pillion.engines import pdfium, tesseract_api
 from pillion.errors import ErrorClass, ItemError
-from pillion.execute import ExecutionTask
 from pillion.generators import _pdf, find, reading
 from pillion.jobs.pool import WorkerPool
 from pillion.model import Empty, GenerationRequest, SidecarKind
 from pillion.results import OcrResult
+from pillion.running.execute import ExecutionTask
 from tests.support import media, pdfs
 
 
@@ -140,7 +140,7 @@ def test_an_endless_page_is_stopped_from_outside(source: Path) -> None:
         texts={},
         staging=str(source.with_name("staged")),
     )
-    pool = WorkerPool("pillion.execute:execute", size=1, memory_limit=2 << 30, recycle_bytes=2 << 30)
+    pool = WorkerPool("pillion.running.execute:execute", size=1, memory_limit=2 << 30, recycle_bytes=2 << 30)
     try:
         (future,) = pool.submit_batch("ocr", [(task, 2.0)])
         with pytest.raises(ItemError) as caught:

@@ -14,12 +14,12 @@ from pathlib import Path
 import pysqlite3
 import pytest
 
-from pillion import schedule, work
 from pillion.jobs.engine import Result
 from pillion.jobs.pool import WorkerPool
 from pillion.library import Library
 from pillion.model import SidecarKind, SidecarStatus
-from pillion.schedule import PlannedJob
+from pillion.running import schedule, work
+from pillion.running.schedule import PlannedJob
 from tests.support.evil import DEEDS, LOG
 from tests.support.invariants import check_invariants
 from tests.support.kills import write_picture

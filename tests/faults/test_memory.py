@@ -12,10 +12,10 @@ from pathlib import Path
 import psutil
 import pytest
 
-from pillion.execute import ExecutionTask
 from pillion.jobs.child import resident_bytes
 from pillion.jobs.pool import WorkerPool
 from pillion.model import SidecarKind
+from pillion.running.execute import ExecutionTask
 from tests.support import photos
 
 SOAK = "PILLION_SOAK" in os.environ
@@ -49,7 +49,11 @@ def test_the_memory_of_a_worker_and_its_parent_stays_flat(
 ) -> None:
     pictures = [photos.write_photo(tmp_path / f"{index}.jpg", seed=1, size=size) for index, size in enumerate(SIZES)]
     pool = WorkerPool(
-        "pillion.execute:execute", size=1, memory_limit=3000 * MIB, recycle_bytes=3000 * MIB, recycle_items=10 * JOBS
+        "pillion.running.execute:execute",
+        size=1,
+        memory_limit=3000 * MIB,
+        recycle_bytes=3000 * MIB,
+        recycle_items=10 * JOBS,
     )
     worker: list[int] = []
     parent: list[int] = []

@@ -16,12 +16,12 @@ from blake3 import blake3
 from pillion.catalog import claims as catalog_claims
 from pillion.catalog import jobs as catalog_jobs
 from pillion.catalog.database import Database
-from pillion.execute import Execution, execute
 from pillion.jobs.engine import Result
 from pillion.library import Library
 from pillion.model import SidecarKind, SidecarStatus
-from pillion.record import Recorder
-from pillion.schedule import PlannedJob, plan
+from pillion.running.execute import Execution, execute
+from pillion.running.record import Recorder
+from pillion.running.schedule import PlannedJob, plan
 from pillion.store import Store
 from tests.support import photos
 from tests.support.invariants import check_invariants, check_untouched, source_state

@@ -18,12 +18,12 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from pillion import execute as real
-from pillion import work
 from pillion.engines import whisper
-from pillion.execute import Execution, ExecutionTask
 from pillion.generators import listening
 from pillion.library import Library
+from pillion.running import execute as real
+from pillion.running import work
+from pillion.running.execute import Execution, ExecutionTask
 
 LOG = "PILLION_TEST_LOG"
 DEATHS = "PILLION_TEST_DEATHS"

@@ -9,9 +9,10 @@ from typing import Any
 
 import pytest
 
-from pillion import execute, generators
-from pillion.execute import ExecutionTask
+from pillion import generators
 from pillion.model import DEFAULT_VARIANT, GenerationRequest, Produced, Recipe, SidecarFormat, SidecarKind
+from pillion.running import execute
+from pillion.running.execute import ExecutionTask
 
 
 class Together:

@@ -8,7 +8,6 @@ from pathlib import Path
 
 import pytest
 
-from pillion import outlook
 from pillion.catalog import backlog, history
 from pillion.catalog import entries as catalog_entries
 from pillion.catalog import queueing as catalog_queueing
@@ -19,7 +18,8 @@ from pillion.catalog.events import events_after
 from pillion.catalog.history import Measured
 from pillion.events import Progress
 from pillion.model import MediaClass, Recipe, SidecarKind, WantedSidecar
-from pillion.outlook import KindOutlook, Outlook
+from pillion.running import outlook
+from pillion.running.outlook import KindOutlook, Outlook
 
 KINDS = tuple(SidecarKind)
 

@@ -22,8 +22,8 @@ from pillion.catalog.database import Database
 from pillion.catalog.orphans import Orphan, forget, list_orphans, note_orphans
 from pillion.catalog.sidecars import UsageRow, has_rows
 from pillion.catalog.sidecars import usage as usage_rows
-from pillion.checkpoints import drop_stale_checkpoints
 from pillion.failpoints import reach
+from pillion.running.checkpoints import drop_stale_checkpoints
 from pillion.store import Store
 
 _BATCH = 100

@@ -24,7 +24,7 @@ from pillion.errors import CatalogError, LibraryBusyError, LibraryError
 from pillion.failpoints import reach
 from pillion.machine.device import device_name, device_uuid
 from pillion.machine.lock import exclusive
-from pillion.record import ready_outcome
+from pillion.running.record import ready_outcome
 from pillion.store import Manifest, ManifestEntry, Store
 
 _BATCH = 200

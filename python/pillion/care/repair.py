@@ -35,7 +35,7 @@ from pillion.catalog.thumbhashes import thumbhashes
 from pillion.failpoints import reach
 from pillion.jobs.states import Urgency
 from pillion.model import SidecarKind, SidecarStatus, thumbhash_text
-from pillion.record import ready_outcome
+from pillion.running.record import ready_outcome
 from pillion.store import MANIFEST, ManifestEntry, Store
 
 _BATCH = 100

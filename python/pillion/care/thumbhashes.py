@@ -11,7 +11,7 @@ from pillion.jobs.pool import WorkerPool
 from pillion.store import Store
 
 _BATCH = 200
-_TARGET = "pillion.execute:thumbhash"
+_TARGET = "pillion.running.execute:thumbhash"
 _DEADLINE_S = 30.0
 _MEMORY_BYTES = 1 << 30
 

@@ -19,7 +19,7 @@ from rich.text import Text
 
 from pillion.cli.output import duration
 from pillion.model import SidecarStatus
-from pillion.work import Workers
+from pillion.running.work import Workers
 
 
 class _Rate(ProgressColumn):

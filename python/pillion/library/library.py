@@ -39,12 +39,12 @@ from pillion.library.sidecars import Item, Sidecars
 from pillion.library.working import Working
 from pillion.machine.lock import Waiting, exclusive
 from pillion.model import SidecarKind, SidecarStatus, WantedSidecar
-from pillion.resting import Resting
+from pillion.running.resting import Resting
+from pillion.running.telling import events_since
+from pillion.running.work import Workers
 from pillion.settings.config import Config
 from pillion.settings.policy import DeviceGenerationPolicy, named_policy, override
 from pillion.store import Store
-from pillion.telling import events_since
-from pillion.work import Workers
 
 
 def _ignore_phase(_phase: str, _done: int, _total: int | None) -> None:

@@ -15,10 +15,10 @@ from pillion.catalog.entries import Location, Totals
 from pillion.catalog.holds import Hold, list_holds
 from pillion.catalog.jobs import QueueState
 from pillion.catalog.pauses import Pause, list_pauses
-from pillion.holds import ALL
 from pillion.jobs.states import JobState
 from pillion.model import SidecarKind, SidecarMark, SidecarStatus
-from pillion.resting import Resting
+from pillion.running.holds import ALL
+from pillion.running.resting import Resting
 from pillion.settings.config import Config, unknown_locations
 from pillion.settings.rests import Rest
 

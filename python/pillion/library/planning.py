@@ -25,13 +25,13 @@ from pillion.catalog.history import list_measured
 from pillion.catalog.queueing import read_signature
 from pillion.catalog.sidecars import ASKED
 from pillion.catalog.wanting import DueGroup, MadeRow, Want, Within
-from pillion.estimate import Estimate, Estimator
 from pillion.indexing.discovery import discover
 from pillion.indexing.processing import compare
 from pillion.indexing.queueing import signature, wanted_sidecars
 from pillion.library.recipes import MADE_FROM, Change, changes
 from pillion.model import MediaClass, SidecarKind, SidecarStatus, WantedSidecar
-from pillion.schedule import parallel
+from pillion.running.estimate import Estimate, Estimator
+from pillion.running.schedule import parallel
 from pillion.settings.policy import DeviceGenerationPolicy, restrict
 
 PolicyOf = Callable[[Location], DeviceGenerationPolicy]

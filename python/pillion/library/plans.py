@@ -17,12 +17,12 @@ from pillion.catalog.history import list_measured
 from pillion.catalog.queueing import remember_recipe
 from pillion.catalog.sidecars import ask_again
 from pillion.catalog.wanting import Scope, Within, in_scopes
-from pillion.estimate import Estimator
 from pillion.jobs.states import Urgency
 from pillion.library.arguments import globs_of_library, locate, parse_kinds, parse_variant, with_sources
 from pillion.library.planning import GenerationPlan, Planner, Reason, Walk, again_line
 from pillion.model import SidecarKind, SidecarStatus
-from pillion.schedule import worker_count
+from pillion.running.estimate import Estimator
+from pillion.running.schedule import worker_count
 from pillion.settings.config import Config
 from pillion.settings.policy import DeviceGenerationPolicy
 

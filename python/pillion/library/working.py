@@ -8,10 +8,10 @@ from pillion.care import Care
 from pillion.catalog.database import Database
 from pillion.events import Event
 from pillion.model import SidecarKind
+from pillion.running.telling import Listener
+from pillion.running.work import Workers
 from pillion.settings.config import Config
 from pillion.store import Store
-from pillion.telling import Listener
-from pillion.work import Workers
 
 
 class Working:

@@ -21,13 +21,13 @@ from pillion.catalog.failures import FailedTry, record_failures, resolve_made
 from pillion.catalog.sidecars import SidecarOutcome, record_outcomes
 from pillion.catalog.thumbhashes import record_thumbhashes
 from pillion.errors import ErrorClass, ItemError
-from pillion.execute import Execution, Staged
 from pillion.failpoints import reach
 from pillion.jobs.engine import Result
 from pillion.jobs.states import JobChange, JobState, job_done, job_failed_once, job_held_back, job_released
-from pillion.journal import note_results
 from pillion.model import Empty, Failure, SidecarKind, SidecarStatus, failure_of, thumbhash_text
-from pillion.schedule import PlannedJob
+from pillion.running.execute import Execution, Staged
+from pillion.running.journal import note_results
+from pillion.running.schedule import PlannedJob
 from pillion.store import ManifestEntry, Placement, Store
 
 DISK_FULL_NOTICE = "The disk that holds the library is full; free some space, and work goes on. Nothing is lost."

@@ -8,10 +8,10 @@ from dataclasses import dataclass
 from typing import Any
 
 from pillion.catalog.claims import ClaimedJob, Due
-from pillion.execute import ExecutionTask
 from pillion.jobs.engine import Planned
 from pillion.jobs.states import Budget, budget_of
 from pillion.model import KIND_VARIANTS, SidecarKind
+from pillion.running.execute import ExecutionTask
 from pillion.settings.config import Config
 from pillion.store import ManifestEntry, Store
 from pillion.values import value

@@ -17,25 +17,25 @@ from pillion.catalog import jobs as catalog_jobs
 from pillion.catalog.claims import ClaimedJob
 from pillion.catalog.database import Database
 from pillion.catalog.pauses import paused_claims
-from pillion.checkpoints import drop_stale_checkpoints
 from pillion.errors import ErrorClass, ItemError, PillionError
-from pillion.execute import Execution
 from pillion.failpoints import reach
-from pillion.holds import ALL, Holds
 from pillion.jobs.engine import Engine, Planned, Result
 from pillion.jobs.pool import WorkerPool
 from pillion.jobs.states import job_released
-from pillion.journal import note_started
 from pillion.machine.owners import at_work, is_gone, this_owner
 from pillion.model import SidecarKind
-from pillion.outlook import Outlook
-from pillion.record import DISK_FULL_NOTICE, Recorder
-from pillion.resting import Resting
-from pillion.schedule import Costs, PlannedJob, lane_limits, lane_seconds, lane_workers, plan, worker_count
+from pillion.running.checkpoints import drop_stale_checkpoints
+from pillion.running.execute import Execution
+from pillion.running.holds import ALL, Holds
+from pillion.running.journal import note_started
+from pillion.running.outlook import Outlook
+from pillion.running.record import DISK_FULL_NOTICE, Recorder
+from pillion.running.resting import Resting
+from pillion.running.schedule import Costs, PlannedJob, lane_limits, lane_seconds, lane_workers, plan, worker_count
 from pillion.settings.config import Config
 from pillion.store import Store
 
-TARGET = "pillion.execute:execute"
+TARGET = "pillion.running.execute:execute"
 """What a worker process runs for each job."""
 
 _RECYCLE_SHARE = 0.4

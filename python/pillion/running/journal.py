@@ -13,11 +13,11 @@ from pillion.catalog.events import append_events
 from pillion.catalog.history import Measured, add_measured
 from pillion.errors import ErrorClass, ItemError
 from pillion.events import Event, Failed, Ready, Started
-from pillion.execute import Execution
 from pillion.jobs.engine import Result
 from pillion.jobs.states import JobChange, JobState
 from pillion.model import Empty, Failure, MediaClass, SidecarKind, SidecarStatus
-from pillion.schedule import PlannedJob
+from pillion.running.execute import Execution
+from pillion.running.schedule import PlannedJob
 
 
 def note_started(connection: sa.Connection, jobs: Sequence[ClaimedJob], now: float) -> None:

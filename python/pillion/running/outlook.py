@@ -13,10 +13,10 @@ from pillion.catalog.backlog import count_left, sample
 from pillion.catalog.database import Database
 from pillion.catalog.events import append_events
 from pillion.catalog.history import list_measured
-from pillion.estimate import Estimator
 from pillion.events import Progress
 from pillion.model import MediaClass, SidecarKind
-from pillion.schedule import parallel
+from pillion.running.estimate import Estimator
+from pillion.running.schedule import parallel
 
 _TELL_S = 1.0
 _COUNT_S = 15.0
