@@ -20,7 +20,6 @@ from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from pillion._core import HashResult, hash_bytes, hash_file
-    from pillion.documents import DocumentPart, DocumentText
     from pillion.errors import ErrorClass, ItemError, LibraryError, PillionError, UsageError
     from pillion.exports.export import export
     from pillion.generators.formats import FormatRow
@@ -32,7 +31,9 @@ if TYPE_CHECKING:
     from pillion.model import SidecarFormat, SidecarKind, SidecarStatus
     from pillion.parts.pictures import decode, file_thumbnail, formats, thumbhash, thumbnail, thumbnail_batch
     from pillion.parts.text import embed, file_text, languages, ocr, transcribe
-    from pillion.results import OcrResult, TranscriptResult
+    from pillion.results.documents import DocumentPart, DocumentText
+    from pillion.results.ocr import OcrResult
+    from pillion.results.transcript import TranscriptResult
 
 _HOMES = {
     "pillion._core": ("HashResult", "hash_bytes", "hash_file", "__version__"),
@@ -46,8 +47,9 @@ _HOMES = {
     "pillion.library.overview": ("Status", "WorkReport"),
     "pillion.parts.pictures": ("decode", "file_thumbnail", "formats", "thumbhash", "thumbnail", "thumbnail_batch"),
     "pillion.library.sidecars": ("Failed", "Pending", "Ready"),
-    "pillion.results": ("OcrResult", "TranscriptResult"),
-    "pillion.documents": ("DocumentPart", "DocumentText"),
+    "pillion.results.ocr": ("OcrResult",),
+    "pillion.results.transcript": ("TranscriptResult",),
+    "pillion.results.documents": ("DocumentPart", "DocumentText"),
     "pillion.parts.text": ("file_text", "embed", "languages", "ocr", "transcribe"),
 }
 _HOME_OF = {name: module for module, names in _HOMES.items() for name in names}

@@ -18,7 +18,7 @@ from pillion.errors import ErrorClass, ItemError
 from pillion.generators import ALL, find
 from pillion.generators.base import Generator
 from pillion.model import KIND_VARIANTS, Empty, Generated, GenerationRequest, Produced, SidecarFormat, SidecarKind
-from pillion.results import OCR_SCHEMA_VERSION
+from pillion.results.ocr import OCR_SCHEMA_VERSION
 from tests.support import speech
 
 MIMES = {

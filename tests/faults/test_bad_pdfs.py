@@ -15,7 +15,7 @@ from pillion.errors import ErrorClass, ItemError
 from pillion.generators import _pdf, find, reading
 from pillion.jobs.pool import WorkerPool
 from pillion.model import Empty, GenerationRequest, SidecarKind
-from pillion.results import OcrResult
+from pillion.results.ocr import OcrResult
 from pillion.running.execute import ExecutionTask
 from tests.support import media, pdfs
 

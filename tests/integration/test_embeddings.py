@@ -17,7 +17,7 @@ from pillion.engines import minilm
 from pillion.generators import BatchGenerator, find, vectors
 from pillion.model import EMBEDDING_MODEL, Empty, Generated, GenerationRequest, SidecarKind
 from pillion.models import minilm as weights
-from pillion.results import OcrLine, OcrPage, OcrResult
+from pillion.results.ocr import OcrLine, OcrPage, OcrResult
 from tests.support import media, minilm_numpy, sentences
 from tests.support.minilm_numpy import NumpyMiniLM
 

@@ -16,7 +16,7 @@ from pillion.engines import pdfium
 from pillion.errors import ErrorClass, ItemError, UsageError
 from pillion.exports.export import from_library
 from pillion.exports.searchable import searchable_pdf
-from pillion.results import OcrLine, OcrPage, OcrResult, OcrWord
+from pillion.results.ocr import OcrLine, OcrPage, OcrResult, OcrWord
 from tests.support import media, pdfs, speech
 from tests.support.program import run, run_json
 

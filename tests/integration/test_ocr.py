@@ -15,7 +15,7 @@ import pillion.engines.tesseract_cli
 from pillion.errors import ErrorClass, ItemError
 from pillion.generators import find, reading
 from pillion.model import Empty, GenerationRequest, SidecarKind
-from pillion.results import OcrResult
+from pillion.results.ocr import OcrResult
 from tests.support import media, photos
 
 pytestmark = pytest.mark.models

@@ -12,7 +12,7 @@ from pillion.engines import pdfium, tesseract_api, tesseract_cli
 from pillion.errors import ErrorClass, ItemError
 from pillion.generators import reading
 from pillion.generators._realtext import is_text
-from pillion.results import OcrResult
+from pillion.results.ocr import OcrResult
 from tests.support import media
 
 

@@ -12,7 +12,7 @@ from PIL import Image
 
 from pillion.engines import pdfium
 from pillion.generators import reading
-from pillion.results import OcrPage, OcrResult
+from pillion.results.ocr import OcrPage, OcrResult
 from tests.support import media, pdfs
 
 PARAGRAPH = "\n".join(media.PAGE_TEXT.splitlines()[2:7])

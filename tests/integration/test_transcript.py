@@ -15,7 +15,7 @@ from pillion.engines import whisper
 from pillion.errors import ErrorClass, ItemError
 from pillion.generators import find, listening
 from pillion.model import Empty, Generated, GenerationRequest, SidecarKind
-from pillion.results import TranscriptResult
+from pillion.results.transcript import TranscriptResult
 from tests.support import media, speech
 
 SCHEMAS = Path(pillion.__file__).parent / "schemas"

@@ -14,7 +14,8 @@ from hypothesis import strategies as st
 from pillion.exports.alto import alto
 from pillion.exports.hocr import hocr
 from pillion.exports.subtitles import LINE_CELLS, MAX_S, broken, cells, cues, srt, vtt
-from pillion.results import OcrLine, OcrPage, OcrResult, OcrWord, TranscriptResult, TranscriptSegment, TranscriptWord
+from pillion.results.ocr import OcrLine, OcrPage, OcrResult, OcrWord
+from pillion.results.transcript import TranscriptResult, TranscriptSegment, TranscriptWord
 
 ODD = 'R&D <"Grüße"> \x00\ud800'
 

@@ -10,7 +10,8 @@ import pytest
 from pillion.errors import ErrorClass, ItemError
 from pillion.generators._passages import Passage, passages
 from pillion.model import GenerationRequest, SidecarKind
-from pillion.results import OcrLine, OcrPage, OcrResult, OcrWord, TranscriptResult, TranscriptSegment, TranscriptWord
+from pillion.results.ocr import OcrLine, OcrPage, OcrResult, OcrWord
+from pillion.results.transcript import TranscriptResult, TranscriptSegment, TranscriptWord
 from tests.support import office
 
 

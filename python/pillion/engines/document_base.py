@@ -9,8 +9,8 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Protocol
 
-from pillion.documents import DocumentPart, DocumentText
 from pillion.errors import ErrorClass, ItemError
+from pillion.results.documents import DocumentPart, DocumentText
 
 MAX_CHARACTERS = 4 << 20
 """A longer text is read this far."""

@@ -9,11 +9,11 @@ from pathlib import Path
 from urllib.parse import unquote
 from xml.etree import ElementTree
 
-from pillion.documents import DocumentPart, DocumentText, PartKind
 from pillion.engines.document_base import collected
 from pillion.engines.markup import decoded_markup, title_of, without_markup
 from pillion.engines.packages import opened, plain_xml
 from pillion.errors import ErrorClass, ItemError
+from pillion.results.documents import DocumentPart, DocumentText, PartKind
 
 NAME = "epub"
 PACKAGE = None

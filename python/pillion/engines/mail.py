@@ -9,9 +9,9 @@ from collections.abc import Iterator
 from email.message import Message
 from pathlib import Path
 
-from pillion.documents import DocumentPart, DocumentText, PartKind
 from pillion.engines.document_base import collected, damage_is_corrupt, read_bytes, tidy
 from pillion.engines.markup import decoded, decoded_markup, without_markup
+from pillion.results.documents import DocumentPart, DocumentText, PartKind
 
 NAME = "email"
 PACKAGE = None

@@ -5,9 +5,9 @@ from __future__ import annotations
 from pathlib import Path
 
 from pillion import _core
-from pillion.documents import DocumentPart, DocumentText
 from pillion.engines.document_base import collected, read_bytes
 from pillion.engines.markup import decoded, decoded_markup, without_markup
+from pillion.results.documents import DocumentPart, DocumentText
 
 NAME = "text"
 PACKAGE = None

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from pillion.documents import DocumentPart, DocumentText
 from pillion.engines.document_base import checked_engine, collected, damage_is_corrupt, not_installed, read_bytes, tidy
 from pillion.errors import ErrorClass, ItemError
+from pillion.results.documents import DocumentPart, DocumentText
 
 NAME = "striprtf"
 PACKAGE = "striprtf"

@@ -11,7 +11,6 @@ from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import Any
 
-from pillion.documents import DocumentPart, DocumentText, PartKind
 from pillion.engines.document_base import (
     MAX_CHARACTERS,
     checked_engine,
@@ -23,6 +22,7 @@ from pillion.engines.document_base import (
 )
 from pillion.engines.packages import slim_copy
 from pillion.errors import ErrorClass, ItemError
+from pillion.results.documents import DocumentPart, DocumentText, PartKind
 
 NAME = "python-calamine"
 PACKAGE = "python-calamine"

@@ -10,9 +10,9 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from pillion.documents import DocumentPart, DocumentText
 from pillion.engines.document_base import checked_engine, collected, damage_is_corrupt, not_installed, tidy
 from pillion.engines.packages import slim_copy
+from pillion.results.documents import DocumentPart, DocumentText
 
 if TYPE_CHECKING:
     from lxml import etree

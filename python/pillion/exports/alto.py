@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from pillion.exports.pages import Pixels, around, paragraphs, words, xml_text
-from pillion.results import Box, OcrLine, OcrPage, OcrResult
+from pillion.results.ocr import Box, OcrLine, OcrPage, OcrResult
 
 _HEAD = """<?xml version="1.0" encoding="UTF-8"?>
 <alto xmlns="http://www.loc.gov/standards/alto/ns-v4#" xmlns:xsi="http://www.w3.org/2001/XMLSchema-instance"

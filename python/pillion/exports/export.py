@@ -21,7 +21,8 @@ from pillion.library import Library
 from pillion.library.sidecars import Item
 from pillion.model import SidecarKind, SidecarStatus
 from pillion.parts import text
-from pillion.results import OcrResult, TranscriptResult
+from pillion.results.ocr import OcrResult
+from pillion.results.transcript import TranscriptResult
 
 _OF_OCR: Mapping[str, Callable[[OcrResult, str], str]] = {"hocr": hocr, "alto": alto}
 _OF_TRANSCRIPT: Mapping[str, Callable[[TranscriptResult], str]] = {"srt": srt, "vtt": vtt}

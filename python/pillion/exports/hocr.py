@@ -6,7 +6,7 @@ from collections.abc import Iterator, Sequence
 
 from pillion.exports.pages import PDF_DPI, Pixels, around, paragraphs, words, xml_text
 from pillion.models.languages import LANGUAGES
-from pillion.results import Box, OcrLine, OcrPage, OcrResult, OcrWord
+from pillion.results.ocr import Box, OcrLine, OcrPage, OcrResult, OcrWord
 
 _HEAD = """<?xml version="1.0" encoding="UTF-8"?>
 <!DOCTYPE html PUBLIC "-//W3C//DTD XHTML 1.0 Transitional//EN" "http://www.w3.org/TR/xhtml1/DTD/xhtml1-transitional.dtd">

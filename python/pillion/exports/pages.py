@@ -6,7 +6,7 @@ import re
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
-from pillion.results import Box, OcrLine, OcrPage, OcrWord
+from pillion.results.ocr import Box, OcrLine, OcrPage, OcrWord
 
 PDF_DPI = 300
 """Pages of a PDF have no pixels: they are given those of a scan at this resolution."""

@@ -11,7 +11,7 @@ from pillion.engines import pdfium_layer
 from pillion.engines.pdfium_layer import Placed
 from pillion.errors import ErrorClass, ItemError
 from pillion.exports.pages import words
-from pillion.results import OcrPage, OcrResult
+from pillion.results.ocr import OcrPage, OcrResult
 
 if TYPE_CHECKING:
     from PIL import Image

@@ -12,7 +12,7 @@ import unicodedata
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
 
-from pillion.results import TranscriptResult, TranscriptSegment
+from pillion.results.transcript import TranscriptResult, TranscriptSegment
 
 LINE_CELLS = 42
 MAX_CELLS = 2 * LINE_CELLS

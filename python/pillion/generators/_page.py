@@ -22,7 +22,7 @@ from pillion.engines.threads import spread
 from pillion.generators._pieces import Piece, has_columns, is_in_order, pieces_of
 from pillion.generators._readers import MAX_THREADS
 from pillion.generators._sheet import Sheet, sheet_of
-from pillion.results import OcrLine, OcrPage, OcrWord, mean_confidence
+from pillion.results.ocr import OcrLine, OcrPage, OcrWord, mean_confidence
 
 LOOK_PIXELS = 2_500_000
 """About an A4 page at 150 dpi: at this size print of normal size is in the best range already."""

@@ -7,11 +7,12 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from pillion.documents import PART_SEPARATOR, DocumentPart, PartKind
 from pillion.errors import ErrorClass, ItemError
 from pillion.generators import documents
 from pillion.model import GenerationRequest, SidecarKind
-from pillion.results import Box, OcrLine, OcrPage, OcrResult, TranscriptResult, TranscriptSegment
+from pillion.results.documents import PART_SEPARATOR, DocumentPart, PartKind
+from pillion.results.ocr import Box, OcrLine, OcrPage, OcrResult
+from pillion.results.transcript import TranscriptResult, TranscriptSegment
 
 Place = Mapping[str, Any]
 """The fields of a chunk that say where it is from: ``part``, ``number``, ``name``, ``box``, ``seconds``."""

@@ -27,7 +27,7 @@ from pillion.generators._readers import MAX_THREADS, Readers
 from pillion.generators._realtext import MIN_CHARACTERS, is_text, is_well_read
 from pillion.generators._textlayer import around, lines_of, merged
 from pillion.machine import pulse
-from pillion.results import OcrLine, OcrPage
+from pillion.results.ocr import OcrLine, OcrPage
 
 _LOOK_SCALE = 165 / pdfium.POINTS_PER_INCH
 """At 150 dpi the layout analysis sees a gap between columns where blanks of close-set print are below each other."""

@@ -16,7 +16,7 @@ from numpy.typing import NDArray
 from pillion.engines.rapid import Spot, SpotText, seen_line, shared, sized
 from pillion.generators import _photo_trust as trust
 from pillion.generators._page import PageReading
-from pillion.results import OcrLine, OcrWord
+from pillion.results.ocr import OcrLine, OcrWord
 
 FIRST_SIDE = 640
 SECOND_SIDE = 960

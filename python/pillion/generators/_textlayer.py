@@ -12,7 +12,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from pillion.engines.pdfium_text import Box, TextLayer
-from pillion.results import OcrLine, OcrWord
+from pillion.results.ocr import OcrLine, OcrWord
 
 _LINE = re.compile(r"[^\r\n]+")
 _WORD = re.compile(r"\S+")

@@ -5,10 +5,10 @@ from __future__ import annotations
 from pathlib import Path
 from typing import cast
 
-from pillion.documents import DocumentText
 from pillion.engines import epub, mail, opendocument, plain, richtext, sheets, slides, word
 from pillion.engines.document_base import DocumentEngine
 from pillion.errors import ErrorClass, ItemError
+from pillion.results.documents import DocumentText
 
 PROTECTED = "application/x-ooxml-protected"
 """An office document that was encrypted with a password: no zip file any more."""

@@ -21,7 +21,13 @@ from pillion.errors import ErrorClass, ItemError
 from pillion.failpoints import reach
 from pillion.generators import _checkpoint
 from pillion.machine import pulse
-from pillion.results import DroppedSegment, TranscriptResult, TranscriptSegment, TranscriptTrack, TranscriptWord
+from pillion.results.transcript import (
+    DroppedSegment,
+    TranscriptResult,
+    TranscriptSegment,
+    TranscriptTrack,
+    TranscriptWord,
+)
 
 _RATE = whisper.SAMPLE_RATE
 _WINDOW_SECONDS = 300

@@ -25,7 +25,7 @@ from pillion.generators._pixels import dark_on_light, enlarged, gray_of
 from pillion.generators._readers import Readers
 from pillion.generators.pictures import Picture, opened
 from pillion.models.languages import AUTO
-from pillion.results import OcrPage, OcrResult
+from pillion.results.ocr import OcrPage, OcrResult
 
 _ROUTED_SIDE = 1600
 _UNSURE = 70.0

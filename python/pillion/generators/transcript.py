@@ -17,7 +17,7 @@ from pillion.model import (
 )
 
 if TYPE_CHECKING:
-    from pillion.results import TranscriptResult
+    from pillion.results.transcript import TranscriptResult
 
 DEFAULT_MODEL = "base"
 

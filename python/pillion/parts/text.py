@@ -14,9 +14,10 @@ if TYPE_CHECKING:
     import numpy as np
     from numpy.typing import NDArray
 
-    from pillion.documents import DocumentText
     from pillion.generators.languages import LanguageRow
-    from pillion.results import OcrResult, TranscriptResult
+    from pillion.results.documents import DocumentText
+    from pillion.results.ocr import OcrResult
+    from pillion.results.transcript import TranscriptResult
 
 _SNIFFED = 4096
 

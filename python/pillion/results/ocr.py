@@ -1,29 +1,18 @@
-"""What OCR and transcription answer, and the JSON in which it is stored (schemas/*.json, docs/sidecar-formats.md).
-
-The JSON is deterministic: sorted keys, numbers rounded, one newline at the end.
-"""
+"""What OCR answers, and its JSON (schemas/ocr-*.json, docs/sidecar-formats.md)."""
 
 from __future__ import annotations
 
 import functools
-import json
-from collections.abc import Iterable, Iterator, Mapping
-from contextlib import contextmanager
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from pillion.errors import ErrorClass, ItemError
+from pillion.results.stored import reading, sidecar_json
 
 OCR_SCHEMA_VERSION = 2
-TRANSCRIPT_SCHEMA_VERSION = 1
 
 Box = tuple[float, float, float, float]
 """Left, top, right, bottom; the origin is the upper left corner, right and bottom are outside."""
-
-
-def sidecar_json(document: Mapping[str, Any]) -> str:
-    """The text of a JSON sidecar."""
-    return json.dumps(document, sort_keys=True, ensure_ascii=False, separators=(",", ":"), allow_nan=False) + "\n"
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -182,7 +171,7 @@ class OcrResult:
     @classmethod
     def from_json(cls, text: str | bytes) -> OcrResult:
         """What :meth:`to_json` wrote, in this version or an older one. Raises ItemError (corrupt)."""
-        with _reading("ocr", text) as document:
+        with reading("ocr", text) as document:
             return cls(
                 engine=document["engine"]["name"],
                 engine_version=document["engine"]["version"],
@@ -190,174 +179,6 @@ class OcrResult:
                 pages=tuple(map(OcrPage.parse, document["pages"])),
                 notes=tuple(document["notes"]),
             )
-
-
-@dataclass(frozen=True, kw_only=True, slots=True)
-class TranscriptWord:
-    """One word; times are in seconds from the start, ``probability`` is 0 to 1."""
-
-    text: str
-    start: float
-    end: float
-    probability: float
-
-
-@dataclass(frozen=True, kw_only=True, slots=True)
-class TranscriptSegment:
-    """One sentence or phrase. ``language``: where it is not that of the whole."""
-
-    text: str
-    start: float
-    end: float
-    words: tuple[TranscriptWord, ...]
-    language: str | None = None
-
-
-@dataclass(frozen=True, kw_only=True, slots=True)
-class DroppedSegment:
-    """What the model said but is not believed. ``reason``: ``no_speech`` or ``repetition``."""
-
-    text: str
-    start: float
-    end: float
-    reason: str
-
-
-@dataclass(frozen=True, kw_only=True, slots=True)
-class TranscriptTrack:
-    """What is said in a further audio track, in another language. ``number``: its place among them, from 1."""
-
-    number: int
-    language: str
-    language_probability: float
-    segments: tuple[TranscriptSegment, ...]
-    dropped: tuple[DroppedSegment, ...] = ()
-
-    @property
-    def text(self) -> str:
-        """All that is said, one line a segment."""
-        return "\n".join(segment.text for segment in self.segments)
-
-    def document(self) -> dict[str, Any]:
-        """As stored."""
-        return {
-            "number": self.number,
-            "language": self.language,
-            "language_probability": round(self.language_probability, 3),
-            "text": self.text,
-            "segments": [_segment(segment) for segment in self.segments],
-            "dropped": [_dropped(segment) for segment in self.dropped],
-        }
-
-
-@dataclass(frozen=True, kw_only=True, slots=True)
-class TranscriptResult:
-    """What is said in a sound or video file. ``language``: ISO 639-1; ``duration`` in seconds.
-
-    ``segments`` are of the track that is played; ``tracks`` are those in other languages.
-    """
-
-    engine: str
-    engine_version: str
-    model: str
-    language: str
-    language_probability: float
-    duration: float
-    segments: tuple[TranscriptSegment, ...]
-    dropped: tuple[DroppedSegment, ...] = ()
-    notes: tuple[str, ...] = ()
-    tracks: tuple[TranscriptTrack, ...] = ()
-
-    @property
-    def text(self) -> str:
-        """All that is said, one line a segment."""
-        return "\n".join(segment.text for segment in self.segments)
-
-    def to_json(self) -> str:
-        """The bytes of the ``transcript`` sidecar, as text."""
-        tracks = {"tracks": [track.document() for track in self.tracks]} if self.tracks else {}
-        return sidecar_json(
-            {
-                **tracks,
-                "schema_version": TRANSCRIPT_SCHEMA_VERSION,
-                "kind": "transcript",
-                "engine": {"name": self.engine, "version": self.engine_version, "model": self.model},
-                "language": self.language,
-                "language_probability": round(self.language_probability, 3),
-                "duration": round(self.duration, 2),
-                "text": self.text,
-                "segments": [_segment(segment) for segment in self.segments],
-                "dropped": [_dropped(segment) for segment in self.dropped],
-                "notes": list(self.notes),
-            }
-        )
-
-    @classmethod
-    def from_json(cls, text: str | bytes) -> TranscriptResult:
-        """What :meth:`to_json` wrote, in this version or an older one. Raises ItemError (corrupt)."""
-        with _reading("transcript", text) as document:
-            return cls(
-                engine=document["engine"]["name"],
-                engine_version=document["engine"]["version"],
-                model=document["engine"]["model"],
-                language=document["language"],
-                language_probability=document["language_probability"],
-                duration=document["duration"],
-                segments=tuple(map(_parsed_segment, document["segments"])),
-                dropped=tuple(DroppedSegment(**segment) for segment in document["dropped"]),
-                notes=tuple(document["notes"]),
-                tracks=tuple(map(_parsed_track, document.get("tracks", ()))),
-            )
-
-
-def _parsed_segment(document: Mapping[str, Any]) -> TranscriptSegment:
-    words = tuple(TranscriptWord(**word) for word in document["words"])
-    return TranscriptSegment(
-        text=document["text"],
-        start=document["start"],
-        end=document["end"],
-        words=words,
-        language=document.get("language"),
-    )
-
-
-def _parsed_track(document: Mapping[str, Any]) -> TranscriptTrack:
-    return TranscriptTrack(
-        number=document["number"],
-        language=document["language"],
-        language_probability=document["language_probability"],
-        segments=tuple(map(_parsed_segment, document["segments"])),
-        dropped=tuple(DroppedSegment(**segment) for segment in document["dropped"]),
-    )
-
-
-@contextmanager
-def _reading(kind: str, text: str | bytes) -> Iterator[dict[str, Any]]:
-    """The JSON object of a sidecar of ``kind``; what it lacks or has too much of becomes an ItemError."""
-    try:
-        document = json.loads(text)
-        if document["kind"] != kind:
-            raise ItemError(ErrorClass.CORRUPT, f"the sidecar is one of {document['kind']}, not of {kind}")
-        yield document
-    except (ValueError, KeyError, TypeError, AttributeError) as error:
-        raise ItemError(ErrorClass.CORRUPT, f"the sidecar is not whole ({type(error).__name__}: {error})") from error
-
-
-def _segment(segment: TranscriptSegment) -> dict[str, Any]:
-    words = [
-        {**_span(word.start, word.end), "text": word.text, "probability": round(word.probability, 3)}
-        for word in segment.words
-    ]
-    language = {"language": segment.language} if segment.language else {}
-    return {**_span(segment.start, segment.end), **language, "text": segment.text, "words": words}
-
-
-def _dropped(segment: DroppedSegment) -> dict[str, Any]:
-    return {**_span(segment.start, segment.end), "text": segment.text, "reason": segment.reason}
-
-
-def _span(start: float, end: float) -> dict[str, float]:
-    return {"start": round(start, 2), "end": round(end, 2)}
 
 
 def _parsed_box(sides: list[float]) -> Box:

@@ -1,0 +1,1 @@
+"""What generators answer: the text of a picture (``ocr``), of sound (``transcript``), of a document (``documents``)."""
