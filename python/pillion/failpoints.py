@@ -38,6 +38,7 @@ POINTS: Mapping[str, str] = MappingProxyType(
         "work.release": "claimed jobs are about to be given back",
         "work.heartbeat": "leases are about to be renewed",
         "work.sweep": "what was left in staging is about to be removed",
+        "work.end": "the queue is worked, or nobody wants it to be, and workers and staged files are about to go",
         "pool.start": "a worker process is about to be started",
         "pool.give": "a batch is about to be sent to a worker",
         "pool.result": "a result came from a worker",

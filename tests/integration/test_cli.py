@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import json
 import shutil
+import subprocess
+import sys
 from pathlib import Path
 
 import pytest
@@ -166,3 +168,28 @@ def test_mistakes_get_one_sentence_and_the_right_code(
 
 def test_version() -> None:
     assert run("--version").stdout.split() == ["pillion", __version__]
+
+
+_INTERRUPTED_WHEN_DONE = """
+import os, signal, sys
+from pillion.cli import main
+sys.argv = ["pillion", "--version"]
+signal.signal(signal.SIGINT, signal.default_int_handler)
+"""
+
+
+def _run_interrupted(code: str) -> tuple[int, str, str]:
+    command = [sys.executable, "-c", _INTERRUPTED_WHEN_DONE + code]
+    done = subprocess.run(command, text=True, capture_output=True, timeout=60, check=False)
+    return done.returncode, done.stdout, done.stderr
+
+
+def test_ctrl_c_while_the_interpreter_ends_changes_nothing() -> None:
+    ended = _run_interrupted("import atexit; atexit.register(os.kill, os.getpid(), signal.SIGINT); main()")
+    assert ended == (0, f"pillion {__version__}\n", "")
+
+
+def test_ctrl_c_after_the_command_prints_no_traceback() -> None:
+    leave = "lambda code: (os.kill(os.getpid(), signal.SIGINT), leave(code))"
+    ended = _run_interrupted(f"leave = sys.exit; sys.exit = {leave}; main()")
+    assert ended == (130, f"pillion {__version__}\n", "")

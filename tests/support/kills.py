@@ -129,7 +129,11 @@ class Victim:
         return hit
 
     def interrupt_after(self, seconds: float) -> bool:
-        """Press Ctrl-C when so much time has passed since its first step: it ends in order, and leaves no staging."""
+        """Press Ctrl-C when so much time has passed since its first step: it ends in order, and leaves no staging.
+
+        What a run that was killed left there may stay, for it can end before it comes to that.
+        """
+        before = self.staged()
         process = self._start({})
         deadline = time.monotonic() + PATIENCE_S
         while not self._counts() and process.poll() is None and time.monotonic() < deadline:
@@ -141,8 +145,22 @@ class Victim:
         code = process.wait(PATIENCE_S)
         assert code in (0, 130), f"exit code {code}, {self._errors()}"
         self._after(code == 130)
-        assert list((self.library / "staging").iterdir()) == []
+        assert self.staged() <= before
         return code == 130
+
+    def interrupt_at(self, point: str, *rules: str) -> None:
+        """Press Ctrl-C at a point that the program itself reaches, with further rules: it ends in order."""
+        process = self._start({RULES_VARIABLE: " ".join([f"{point}=stop@1", *rules])})
+        _, status = os.waitpid(process.pid, os.WUNTRACED)
+        assert os.WIFSTOPPED(status), f"{point} is never reached: {self._errors()}"
+        process.send_signal(signal.SIGINT)
+        process.send_signal(signal.SIGCONT)
+        assert process.wait(PATIENCE_S) == 130, self._errors()
+        self._after(False)
+
+    def staged(self) -> set[str]:
+        """The names of the files in staging."""
+        return {path.name for path in (self.library / "staging").glob("*")}
 
     def finish(self) -> None:
         """Run to the end: everything is ready, nothing was made twice, no source was touched."""

@@ -90,10 +90,24 @@ def tune_collector() -> None:
     gc.set_threshold(_NEW_OBJECTS, 20, 20)
 
 
+def _leave() -> None:
+    """Be stopped no more: all is done but the interpreter's end, amid which it would hide the exit code."""
+    for number in (signal.SIGINT, signal.SIGTERM):
+        signal.signal(number, signal.SIG_IGN)
+
+
 def main() -> None:
     """Entry point. SIGTERM stops as Ctrl-C does."""
     tune_collector()
     # What SQLAlchemy logs when Ctrl-C comes amid the closing of a connection, it raises as well.
     logging.getLogger("sqlalchemy").addHandler(logging.NullHandler())
     signal.signal(signal.SIGTERM, _terminate)
-    app()
+    try:
+        try:
+            app()
+        finally:
+            _leave()
+    except KeyboardInterrupt:
+        # It came after the command's own end, perhaps amid _leave.
+        _leave()
+        sys.exit(EXIT_INTERRUPTED)

@@ -250,7 +250,10 @@ class CatalogJobs:
 
 @contextmanager
 def _interrupts_end(engine: Engine[PlannedJob]) -> Iterator[None]:
-    """While inside, the first SIGINT or SIGTERM stops the engine; a second one acts as it did before."""
+    """While inside, the first SIGINT or SIGTERM stops the engine, and takes effect at the end.
+
+    A second one acts at once, as it did before.
+    """
     if threading.current_thread() is not threading.main_thread():
         yield
         return
@@ -326,12 +329,12 @@ class Workers:
 
         In the main thread, Ctrl-C (or SIGTERM) ends the run in order, and then has its usual effect.
         """
-        with at_work(self._owner):
+        with at_work(self._owner), _interrupts_end(self.engine):
             self._sweep()
             try:
-                with _interrupts_end(self.engine):
-                    self.engine.run(until_idle=until_idle)
+                self.engine.run(until_idle=until_idle)
             finally:
+                reach("work.end")
                 self._pool.shutdown(wait=True, cancel_futures=True)
                 self._store.sweep(self._owner)
 
