@@ -81,7 +81,7 @@ def test_a_model_that_is_lost_or_damaged_is_named(monkeypatch: pytest.MonkeyPatc
     names = list(photographs.SHA256)
     monkeypatch.setattr(photographs, "files", lambda: [tmp_path / name for name in names])
     assert "pip install" in (rapid.missing() or "")
-    assert photographs.identity() is None
+    assert photographs.installed()
     for name in names:
         (tmp_path / name).write_bytes(b"not a model")
     assert rapid.missing() is None
@@ -89,4 +89,5 @@ def test_a_model_that_is_lost_or_damaged_is_named(monkeypatch: pytest.MonkeyPatc
         photographs.found()
     assert caught.value.error_class is ErrorClass.MISSING_TOOL
     monkeypatch.setattr(photographs, "files", list)
+    assert not photographs.installed()
     assert "pillion[photos]" in (photographs.missing() or "")

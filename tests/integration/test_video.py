@@ -125,3 +125,48 @@ def test_a_playlist_opens_nothing_else(tmp_path: Path, speech_wav: Path) -> None
         with pytest.raises(ItemError) as caught:
             list(engine.audio_blocks(path))
         assert caught.value.error_class in (ErrorClass.CORRUPT, ErrorClass.UNSUPPORTED)
+
+
+# codecs ---------------------------------------------------------------------------------------------------------------
+
+
+def test_what_is_called_common_can_be_decoded() -> None:
+    lacking = {name for name in engine._COMMON_CODECS.split() if not _decoded(name)}
+    assert lacking == set()
+
+
+def _decoded(codec: str) -> bool:
+    try:
+        av.codec.Codec({"amr_nb": "amrnb", "amr_wb": "amrwb"}.get(codec, codec), "r")
+    except av.codec.codec.UnknownCodecError:
+        return False
+    return True
+
+
+@pytest.mark.parametrize(
+    ("tag", "said"),
+    [
+        (b"avs3", "there is no decoder for avs3, the codec of the video track"),
+        (b"xyz1", "the video track is in a codec that FFmpeg does not know (xyz1)"),
+    ],
+)
+def test_a_codec_without_a_decoder_is_named(tag: bytes, said: str, talking_video: Path, tmp_path: Path) -> None:
+    path = tmp_path / "odd.mp4"
+    path.write_bytes(talking_video.read_bytes().replace(b"avc1", tag))
+    with pytest.raises(ItemError) as caught:
+        engine.representative_frame(path, max_side=100)
+    assert (caught.value.error_class, caught.value.message) == (ErrorClass.UNSUPPORTED, said)
+    assert sum(map(len, engine.audio_blocks(path))) > 3 * engine.SAMPLE_RATE
+
+
+def test_an_audio_track_that_nobody_decodes_is_passed_over(speech_wav: Path, tmp_path: Path) -> None:
+    path = media.write_tracks(tmp_path / "two.mkv", [(speech_wav, "eng"), (speech_wav, "deu")], default=1)
+    data = path.read_bytes()
+    assert [track.number for track in engine.audio_tracks(path)] == [1, 2]
+    path.write_bytes(data.replace(b"A_PCM/INT/LIT", b"A_XCM/INT/LIT", 1))
+    assert [track.number for track in engine.audio_tracks(path)] == [2]
+    path.write_bytes(data.replace(b"A_PCM/INT/LIT", b"A_XCM/INT/LIT"))
+    assert [track.number for track in engine.audio_tracks(path)] == [1, 2]
+    with pytest.raises(ItemError, match="does not know") as caught:
+        next(engine.audio_blocks(path))
+    assert caught.value.error_class is ErrorClass.UNSUPPORTED

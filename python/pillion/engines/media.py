@@ -5,10 +5,11 @@ from __future__ import annotations
 import contextlib
 import errno
 import importlib.util
+import re
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, BinaryIO
+from typing import TYPE_CHECKING, Any, BinaryIO, cast
 
 import numpy as np
 from numpy.typing import NDArray
@@ -27,6 +28,15 @@ _BLOCK_SAMPLES = 16_000
 _MAX_BAD_PACKETS = 1000
 _OPTIONS = {"protocol_whitelist": "pipe"}
 """A playlist or a concat script may name other files and addresses: nothing but the source itself is opened."""
+_COMMON_CODECS = (
+    "aac ac3 adpcm_ima_wav adpcm_ms alac amr_nb amr_wb ape atrac3 av1 cinepak cook dnxhd dts dvvideo eac3 ffv1 flac"
+    " flv1 gsm gsm_ms h261 h263 h264 hevc huffyuv indeo3 indeo5 mjpeg mp1 mp2 mp3 mpeg1video mpeg2video mpeg4"
+    " msmpeg4v2 msmpeg4v3 opus pcm_alaw pcm_f32le pcm_mulaw pcm_s16be pcm_s16le pcm_s24le pcm_u8 prores qdm2 qtrle"
+    " rawvideo rv10 rv20 rv30 rv40 speex svq1 svq3 theora truehd tta vc1 vorbis vp6f vp8 vp9 vvc wavpack wmapro"
+    " wmav1 wmav2 wmv1 wmv2 wmv3"
+)
+"""What PyAV's wheels decode of what people's files are in: an FFmpeg that lacks one of these can be exchanged."""
+_MEND = "pip install --force-reinstall --only-binary av av"
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -67,30 +77,38 @@ def probe(path: Path) -> MediaInfo:
 
 
 def audio_tracks(path: Path) -> list[AudioTrack]:
-    """The audio tracks of a file, in its order. Raises ItemError as :func:`audio_blocks` does."""
+    """The audio tracks of a file, in its order. Raises ItemError as :func:`audio_blocks` does.
+
+    Those for whose codec no FFmpeg has a decoder are left out where there are others.
+    """
     from av.stream import Disposition
 
     with _opened(path) as container:
-        return [
-            AudioTrack(
+        tracks = {
+            number: AudioTrack(
                 number=number,
                 language=(stream.language or "").lower(),
                 default=bool(stream.disposition & Disposition.default),
             )
             for number, stream in enumerate(container.streams.audio, 1)
-        ]
+        }
+        problems = {number: _undecodable(container, container.streams.audio[number - 1]) for number in tracks}
+    hopeless = {number for number, error in problems.items() if error and error.error_class is ErrorClass.UNSUPPORTED}
+    return [track for number, track in tracks.items() if number not in hopeless or len(hopeless) == len(tracks)]
 
 
 def audio_blocks(path: Path, track: int = 1) -> Iterator[NDArray[np.float32]]:
     """An audio track, the first being 1, as mono float32 at 16 kHz, in blocks of about a second, shape (n,).
 
     Never more than a few blocks are in memory. Damaged packets are passed over. Raises ItemError: corrupt when
-    nothing at all can be decoded, unsupported when there is no decoder or no audio track.
+    nothing at all can be decoded, unsupported when there is no decoder or no audio track, missing_tool when this
+    FFmpeg alone lacks the decoder.
     """
     with _opened(path) as container:
         if not container.streams.audio:
             raise ItemError(ErrorClass.UNSUPPORTED, "the file has no audio track")
         stream = container.streams.audio[track - 1]
+        _require_decoder(container, stream)
         any_audio = False
         pending: list[NDArray[np.float32]] = []
         for samples in _resampled(container, stream):
@@ -163,13 +181,15 @@ def representative_frame(path: Path, *, max_side: int) -> NDArray[np.uint8]:
     """A frame that shows what the video is about: not black, not one flat colour. RGB, shape (H, W, 3), upright.
 
     Looks at key frames spread over the length and takes the first with good contrast, else the best one. Raises
-    ItemError: unsupported without a video track or decoder, corrupt when no frame can be decoded.
+    ItemError: unsupported without a video track or decoder, missing_tool when this FFmpeg alone lacks the decoder,
+    corrupt when no frame can be decoded.
     """
     with _opened(path) as container:
         streams = [stream for stream in container.streams.video if not _is_cover(stream)]
         if not streams:
             raise ItemError(ErrorClass.UNSUPPORTED, "the file has no video track")
         stream = streams[0]
+        _require_decoder(container, stream)
         stream.thread_type = "AUTO"
         best: av.VideoFrame | None = None
         best_contrast = -1.0
@@ -254,6 +274,50 @@ def _is_cover(stream: av.VideoStream) -> bool:
     from av.stream import Disposition
 
     return bool(stream.disposition & Disposition.attached_pic)
+
+
+# codecs ---------------------------------------------------------------------------------------------------------------
+
+
+def _require_decoder(container: av.container.InputContainer, stream: av.VideoStream | av.AudioStream) -> None:
+    """Raises ItemError where this FFmpeg cannot decode the track."""
+    error = _undecodable(container, stream)
+    if error is not None:
+        raise error
+
+
+def _undecodable(container: av.container.InputContainer, stream: av.VideoStream | av.AudioStream) -> ItemError | None:
+    """Why this FFmpeg has no decoder for a track: because nobody has one (unsupported), or it alone (missing_tool)."""
+    if stream.codec_context is not None:
+        return None
+    codec, tag = _codec(container, stream)
+    if codec in _COMMON_CODECS.split():
+        message = f"the FFmpeg that the Python package av uses here cannot decode {codec}: run {_MEND}"
+        return ItemError(ErrorClass.MISSING_TOOL, message)
+    known_as = f" ({tag})" if tag else ""
+    message = f"the {stream.type} track is in a codec that FFmpeg does not know{known_as}"
+    if codec:
+        message = f"there is no decoder for {codec}, the codec of the {stream.type} track"
+    return ItemError(ErrorClass.UNSUPPORTED, message)
+
+
+def _codec(container: av.container.InputContainer, stream: av.VideoStream | av.AudioStream) -> tuple[str, str]:
+    """FFmpeg's name of a track's codec and the file's own ("" each if not known).
+
+    PyAV names the codecs that it can decode; of the others FFmpeg itself tells, in the description that ffprobe prints.
+    """
+    import av.logging
+
+    av.logging.set_level(av.logging.INFO)
+    try:
+        described = str(cast("Any", container).dumps_format())  # not in its type stubs
+    finally:
+        av.logging.set_level(av.logging.PANIC)
+    pattern = rf"^  Stream #0:{stream.index}\b[^\n]*?: (?:Video|Audio): (\w+)(?: \(([^\n/]{{1,16}}) / 0x)?"
+    found = re.search(pattern, described, re.MULTILINE)
+    if found is None:
+        return "", ""
+    return "" if found[1] == "none" else found[1], (found[2] or "").strip()
 
 
 # opening and errors ---------------------------------------------------------------------------------------------------

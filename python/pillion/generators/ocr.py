@@ -35,7 +35,7 @@ class OcrGenerator:
     def recipe(self, mime: str, variant: str, settings: Mapping[str, Any]) -> Recipe:
         """The languages, in order, the hashes of their data, and the decoders beside the core for the type.
 
-        For images also the networks for photographs, where they are installed, and the engine, where one is forced.
+        For images also the networks for photographs, where these read them, and the engine, where one is forced.
 
         With ``auto`` the data of all installed languages counts, so installing another makes sidecars stale.
         """
@@ -75,6 +75,6 @@ def _of_photographs(engine: str) -> dict[str, str]:
     """What of a recipe says who reads photographs; nothing where that is Tesseract because there is nobody else."""
     from pillion.models import photographs
 
-    forced = {} if engine == AUTO else {"engine": engine}
-    networks = None if engine == "tesseract" else photographs.identity()
-    return {**forced, **({"photographs": networks} if networks else {})}
+    if engine == AUTO:
+        return {"photographs": photographs.identity()} if photographs.installed() else {}
+    return {"engine": engine, **({} if engine == "tesseract" else {"photographs": photographs.identity()})}

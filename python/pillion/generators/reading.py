@@ -24,6 +24,7 @@ from pillion.generators._photo import read_photo
 from pillion.generators._pixels import dark_on_light, enlarged, gray_of
 from pillion.generators._readers import Readers
 from pillion.generators.pictures import Picture, opened
+from pillion.models import photographs
 from pillion.models.languages import AUTO
 from pillion.results.ocr import OcrPage, OcrResult
 
@@ -99,7 +100,8 @@ class _ImageSource:
 
 
 def _image(picture: Picture, readers: Readers, engine: str) -> OcrResult:
-    has_photo = engine == rapid.NAME or (engine == AUTO and rapid.missing() is None)
+    # Where the extra is there in part, photographs wait for the rest of it: the recipe says that it reads them.
+    has_photo = engine == rapid.NAME or (engine == AUTO and photographs.installed())
     if has_photo and (engine == rapid.NAME or not _is_paper(picture)):
         return _photo(picture)
     page = _paper(picture, readers)

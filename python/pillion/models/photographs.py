@@ -48,8 +48,11 @@ def missing() -> str | None:
     return f"rapidocr lacks its model {lacking[0]}: run {_AGAIN}" if lacking else None
 
 
-def identity() -> str | None:
-    """``PP-OCRv6_det_small@sha256:...+PP-OCRv6_rec_small@sha256:...`` for recipes; None when they are not there."""
-    if missing() is not None:
-        return None
-    return "+".join(f"{file.stem}@sha256:{sha256_of(file)}" for file in files())
+def installed() -> bool:
+    """Whether the user has the extra. What it then lacks is a fault of the machine, not a choice."""
+    return bool(files())
+
+
+def identity() -> str:
+    """``PP-OCRv6_det_small@sha256:...+PP-OCRv6_rec_small@sha256:...`` for recipes: those that alone are ever used."""
+    return "+".join(f"{name.removesuffix('.onnx')}@sha256:{digest}" for name, digest in SHA256.items())
