@@ -104,8 +104,8 @@ def _works(options: Options) -> list[Work]:
         ),
         Work(
             name="scan of 1 page, 300 dpi",
-            path=_scan(folder / "scan-1.pdf", texts[-1:]),
-            texts=texts[-1:],
+            path=_scan(folder / "scan-first.pdf", texts[:1]),
+            texts=texts[:1],
             tools=("pillion", "ocrmypdf"),
             rounds=rounds,
         ),

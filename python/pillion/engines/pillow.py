@@ -65,7 +65,7 @@ def version() -> str:
 
 def decode(data: bytes, mime: str, *, max_side: int | None, max_pixels: int) -> DecodedPicture:
     """The first picture, at full size. Raises ItemError."""
-    from PIL import Image, ImageOps
+    from PIL import Image, ImageOps, UnidentifiedImageError
 
     if mime == "image/x-dds" and _is_cut_texture(data):
         raise ItemError(ErrorClass.CORRUPT, "the file ends early")
@@ -86,6 +86,9 @@ def decode(data: bytes, mime: str, *, max_side: int | None, max_pixels: int) -> 
         raise ItemError(ErrorClass.TOO_LARGE, f"the picture has more pixels than the limit of {max_pixels}") from error
     except MemoryError as error:
         raise ItemError(ErrorClass.OOM, "no memory to decode the picture") from error
+    except UnidentifiedImageError as error:
+        # Its own words name an object in memory, another one each time.
+        raise ItemError(ErrorClass.CORRUPT, f"Pillow: this is no {_FORMATS[mime]} file") from error
     except _DAMAGE as error:
         raise ItemError(ErrorClass.CORRUPT, f"Pillow: {error}"[:300]) from error
 
