@@ -4,7 +4,6 @@
 //! get a memory budget, and every failure has a class.
 
 mod avif;
-mod baseline;
 mod batch;
 mod bitmap;
 mod bytes;
@@ -16,8 +15,6 @@ mod gamma;
 mod gif;
 mod gray;
 mod hdr;
-mod huffman;
-mod idct;
 mod jpeg;
 mod jxl;
 mod level;
@@ -38,7 +35,6 @@ mod svg;
 mod thumbhash;
 mod thumbnail;
 mod tiff;
-mod turbo;
 mod warp;
 mod webp;
 

@@ -1,7 +1,8 @@
 //! JPEG inside TIFF: technical note 2 (compression 7) and the old style of TIFF 6.0 (compression 6).
 
 use super::directory::{Directory, tag};
-use super::{Grid, corrupt, unsupported};
+use super::grid::Grid;
+use super::{corrupt, unsupported};
 use crate::error::Result;
 use crate::image::memory::Limits;
 use crate::image::pixels::{Layout, Pixels};

@@ -7,15 +7,19 @@ mod codec;
 mod colour;
 mod directory;
 mod fax;
+mod grid;
 mod jpeg;
+mod reader;
 mod samples;
+mod stored;
 mod subsampled;
 
 pub use directory::{Directory, Endian, tag};
 
-use codec::{Codec, Extent};
 use colour::{Alpha, Model};
-use samples::{Kind, Packing};
+use grid::Grid;
+use reader::Reader;
+use samples::Kind;
 
 use super::colour::Deep;
 use super::memory::{self, Limits};
@@ -106,105 +110,6 @@ fn orientation(directory: &Directory<'_>) -> Orientation {
     Orientation::from_tag(directory.number_or(tag::ORIENTATION, 1).min(9) as u16)
 }
 
-/// The strips or tiles of the picture.
-struct Grid {
-    width: u32,
-    height: u32,
-    /// Pixels in a row of a full chunk.
-    chunk_width: u32,
-    /// Rows of a full chunk.
-    chunk_height: u32,
-    /// Tiles are stored whole, strips end with the picture.
-    is_tiled: bool,
-    offsets: Vec<u64>,
-    lengths: Vec<u64>,
-}
-
-/// Where one chunk lies in the picture.
-struct Chunk<'data> {
-    data: &'data [u8],
-    /// The file ends before the chunk does.
-    is_cut: bool,
-    left: usize,
-    top: usize,
-    /// Stored rows.
-    rows: u32,
-}
-
-impl Grid {
-    fn new(directory: &Directory<'_>, width: u32, height: u32) -> Result<Self> {
-        let is_tiled = directory.bytes(tag::TILE_WIDTH).is_some();
-        let (chunk_width, chunk_height, offsets, lengths) = if is_tiled {
-            (
-                directory.size(tag::TILE_WIDTH, "tile width")?,
-                directory.size(tag::TILE_LENGTH, "tile length")?,
-                tag::TILE_OFFSETS,
-                tag::TILE_BYTE_COUNTS,
-            )
-        } else {
-            let rows = directory.number_or(tag::ROWS_PER_STRIP, height.into());
-            let rows = rows.min(height.into()) as u32;
-            (width, rows, tag::STRIP_OFFSETS, tag::STRIP_BYTE_COUNTS)
-        };
-        if chunk_width == 0 || chunk_height == 0 {
-            return Err(corrupt("the TIFF has empty strips or tiles"));
-        }
-        let offsets = directory
-            .numbers(offsets)
-            .ok_or_else(|| corrupt("the TIFF does not say where its pixels are"))?;
-        // Writers of old left the counts out of files with one uncompressed strip.
-        let lengths = directory
-            .numbers(lengths)
-            .unwrap_or_else(|| vec![u64::MAX; offsets.len()]);
-        Ok(Self {
-            width,
-            height,
-            chunk_width,
-            chunk_height,
-            is_tiled,
-            offsets,
-            lengths,
-        })
-    }
-
-    fn across(&self) -> usize {
-        self.width.div_ceil(self.chunk_width) as usize
-    }
-
-    /// Chunks of one plane.
-    fn count(&self) -> usize {
-        self.across() * self.height.div_ceil(self.chunk_height) as usize
-    }
-
-    /// Chunk `index` of plane `plane`.
-    fn chunk<'data>(
-        &self,
-        directory: &Directory<'data>,
-        plane: usize,
-        index: usize,
-    ) -> Result<Chunk<'data>> {
-        let stored = plane * self.count() + index;
-        let (Some(&offset), Some(&length)) = (self.offsets.get(stored), self.lengths.get(stored))
-        else {
-            return Err(corrupt("the TIFF lacks strips or tiles"));
-        };
-        let top = (index / self.across()) as u32 * self.chunk_height;
-        let rows = if self.is_tiled {
-            self.chunk_height
-        } else {
-            self.chunk_height.min(self.height - top)
-        };
-        let data = directory.slice_up_to(offset, length);
-        Ok(Chunk {
-            is_cut: length != u64::MAX && (data.len() as u64) < length,
-            data,
-            left: index % self.across() * self.chunk_width as usize,
-            top: top as usize,
-            rows,
-        })
-    }
-}
-
 /// A picture of byte-wise compressed samples, its directory read.
 struct Source<'a, 'data> {
     reader: Reader<'a, 'data>,
@@ -221,13 +126,13 @@ impl<'a, 'data> Source<'a, 'data> {
         (width, height): (u32, u32),
         limits: &'a Limits,
     ) -> Result<Self> {
-        let codec = codec(directory, compression)?;
+        let codec = stored::codec(directory, compression)?;
         let grid = Grid::new(directory, width, height)?;
-        let model = model(directory)?;
-        let channels = channels(directory)?;
-        let alpha = alpha(directory, channels, &model);
+        let model = stored::model(directory)?;
+        let channels = stored::channels(directory)?;
+        let alpha = stored::alpha(directory, channels, &model);
         let is_planar = directory.number_or(tag::PLANAR_CONFIGURATION, 1) == 2 && channels > 1;
-        let packing = packing(directory, if is_planar { 1 } else { channels }, &model)?;
+        let packing = stored::packing(directory, if is_planar { 1 } else { channels }, &model)?;
         limits.check_bytes(memory::area(width, height) as u64 * channels as u64)?;
         let layout = match (&model, channels) {
             (Model::Rgb, 3) if !is_planar => Some(Layout::Rgb),
@@ -283,187 +188,4 @@ impl<'a, 'data> Source<'a, 'data> {
         partial::blank_from(&mut pixels, rows);
         Ok((pixels, rows < height))
     }
-}
-
-/// All that is needed to read the samples of a picture.
-struct Reader<'a, 'data> {
-    directory: &'a Directory<'data>,
-    grid: Grid,
-    codec: Codec,
-    packing: Packing,
-    /// Bits of compressed bytes are in reverse order.
-    reversed: bool,
-    limits: &'a Limits,
-    /// How to convert rows before they are rounded to 8 bits.
-    deep: Option<Deep>,
-}
-
-impl Reader<'_, '_> {
-    /// Interleaved 8-bit samples of the whole picture, and how many of its rows are there.
-    fn read(&self, channels: usize, is_planar: bool) -> Result<(Vec<u8>, u32)> {
-        let size = (self.grid.width as usize, self.grid.height as usize);
-        let mut samples = memory::zeroed(size.0 * size.1 * channels)?;
-        let planes = if is_planar { channels } else { 1 };
-        let mut line = Vec::new();
-        let mut rows_there = size.1;
-        for plane in 0..planes {
-            for index in 0..self.grid.count() {
-                let chunk = self.grid.chunk(self.directory, plane, index)?;
-                let mut extent = self.extent(chunk.rows)?;
-                // Of planes or tiles the parts that are there make no picture.
-                let is_last = chunk.is_cut && !is_planar && !self.grid.is_tiled;
-                if is_last {
-                    extent.rows = match self.codec {
-                        Codec::None => chunk.data.len() / extent.stride,
-                        _ => 0,
-                    };
-                    rows_there = chunk.top + extent.rows;
-                }
-                if extent.rows == 0 {
-                    return Ok((samples, rows_there as u32));
-                }
-                let mut bytes = self.bytes(chunk.data, extent)?;
-                let columns = (size.0 - chunk.left).min(extent.width);
-                let rows = bytes.chunks_exact_mut(extent.stride);
-                for (row, y) in rows.zip(chunk.top..size.1) {
-                    line.clear();
-                    match &self.deep {
-                        Some(deep) => self.packing.unpack_deep(row, deep, &mut line),
-                        None => self.packing.unpack(row, &mut line),
-                    }
-                    let start = (y * size.0 + chunk.left) * channels;
-                    let target = &mut samples[start..][..columns * channels];
-                    place(&line, target, plane, planes);
-                }
-                if is_last {
-                    return Ok((samples, rows_there as u32));
-                }
-            }
-        }
-        Ok((samples, self.grid.height))
-    }
-
-    /// The stored size of a chunk of `rows` rows.
-    fn extent(&self, rows: u32) -> Result<Extent> {
-        let width = self.grid.chunk_width as usize;
-        let stride = self.packing.stride(width);
-        let bytes = stride.and_then(|stride| stride.checked_mul(rows as usize));
-        let (Some(stride), Some(bytes)) = (stride, bytes) else {
-            return Err(corrupt("the TIFF has strips or tiles of absurd size"));
-        };
-        self.limits.check_bytes(bytes as u64)?;
-        Ok(Extent {
-            width,
-            stride,
-            rows: rows as usize,
-        })
-    }
-
-    /// The uncompressed bytes of a chunk.
-    fn bytes(&self, data: &[u8], extent: Extent) -> Result<Vec<u8>> {
-        if self.reversed {
-            let data: Vec<u8> = data.iter().map(|byte| byte.reverse_bits()).collect();
-            codec::decompress(self.codec, &data, extent)
-        } else {
-            codec::decompress(self.codec, data, extent)
-        }
-    }
-}
-
-/// Copy the samples of one row: all of them, or those of one plane among `planes`.
-fn place(line: &[u8], target: &mut [u8], plane: usize, planes: usize) {
-    if planes == 1 {
-        target.copy_from_slice(&line[..target.len()]);
-        return;
-    }
-    for (pixel, &sample) in target.chunks_exact_mut(planes).zip(line) {
-        pixel[plane] = sample;
-    }
-}
-
-fn codec(directory: &Directory<'_>, compression: u64) -> Result<Codec> {
-    Ok(match compression {
-        1 => Codec::None,
-        2 => Codec::Fax(fax::Fax::ModifiedHuffman),
-        3 => Codec::Fax(fax::Fax::Group3 {
-            two_dimensional: directory.number_or(tag::T4_OPTIONS, 0) & 1 == 1,
-        }),
-        4 => Codec::Fax(fax::Fax::Group4),
-        5 => Codec::Lzw,
-        8 | 32_946 => Codec::Deflate,
-        32_773 => Codec::PackBits,
-        other => return Err(unsupported(format!("a TIFF of compression {other}"))),
-    })
-}
-
-fn channels(directory: &Directory<'_>) -> Result<usize> {
-    match directory.number_or(tag::SAMPLES_PER_PIXEL, 1) {
-        count @ 1..=64 => Ok(count as usize),
-        count => Err(unsupported(format!("a TIFF of {count} samples per pixel"))),
-    }
-}
-
-fn model(directory: &Directory<'_>) -> Result<Model> {
-    Ok(match directory.number_or(tag::PHOTOMETRIC, 1) {
-        0 => Model::WhiteIsZero,
-        1 | 4 => Model::BlackIsZero,
-        2 => Model::Rgb,
-        3 => Model::Palette(palette(directory)?),
-        5 => Model::Cmyk,
-        6 => Model::YCbCr,
-        8 => Model::Lab { offset: 0 },
-        9 => Model::Lab { offset: 128 },
-        other => return Err(unsupported(format!("a TIFF of colour model {other}"))),
-    })
-}
-
-/// The colour map: all reds, all greens, all blues, 16 bits each.
-fn palette(directory: &Directory<'_>) -> Result<Vec<[u8; 3]>> {
-    let map = directory
-        .numbers(tag::COLOR_MAP)
-        .ok_or_else(|| corrupt("the TIFF lacks its palette"))?;
-    let count = map.len() / 3;
-    // Some writers stored 8-bit values.
-    let shift = if map.iter().all(|&value| value < 256) {
-        0
-    } else {
-        8
-    };
-    let colour =
-        |index: usize| [0, count, 2 * count].map(|start| (map[start + index] >> shift) as u8);
-    Ok((0..count).map(colour).collect())
-}
-
-fn alpha(directory: &Directory<'_>, channels: usize, model: &Model) -> Alpha {
-    let extra = directory.numbers(tag::EXTRA_SAMPLES).unwrap_or_default();
-    match extra.first() {
-        Some(1) => Alpha::Associated,
-        Some(2) => Alpha::Straight,
-        // RGB of four samples without a word about the fourth: alpha in practice.
-        None if *model == Model::Rgb && channels == 4 => Alpha::Straight,
-        _ => Alpha::None,
-    }
-}
-
-fn packing(directory: &Directory<'_>, channels: usize, model: &Model) -> Result<Packing> {
-    let depths = directory.numbers(tag::BITS_PER_SAMPLE).unwrap_or_default();
-    let bits = depths.first().copied().unwrap_or(1);
-    if depths.iter().any(|&depth| depth != bits) || !matches!(bits, 1..=16 | 32 | 64) {
-        return Err(unsupported(format!("a TIFF of {depths:?} bits per sample")));
-    }
-    let kind = match directory.number_or(tag::SAMPLE_FORMAT, 1) {
-        2 => Kind::Signed,
-        3 if matches!(bits, 16 | 32 | 64) => Kind::Float,
-        3 => return Err(unsupported(format!("a TIFF of {bits}-bit floats"))),
-        _ => Kind::Unsigned,
-    };
-    let predictor = directory.number_or(tag::PREDICTOR, 1);
-    Ok(Packing {
-        bits: bits as usize,
-        channels,
-        kind,
-        endian: directory.endian,
-        predictor,
-        raw: matches!(model, Model::Palette(_)),
-    })
 }

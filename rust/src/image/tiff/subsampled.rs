@@ -1,6 +1,7 @@
 //! YCbCr with fewer chroma than luma samples (TIFF 6.0, section 21), not compressed as JPEG.
 
-use super::{Reader, corrupt, unsupported};
+use super::reader::Reader;
+use super::{corrupt, unsupported};
 use crate::error::Result;
 use crate::image::memory;
 

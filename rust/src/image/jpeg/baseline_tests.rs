@@ -4,7 +4,8 @@ use libc::c_int;
 use turbojpeg_sys as sys;
 
 use super::*;
-use crate::image::turbo::{Decompressor, Scale, Verdict};
+use crate::image::jpeg::info::{Scale, Verdict};
+use crate::image::jpeg::turbo::Decompressor;
 
 /// How a test picture is encoded.
 #[derive(Clone, Copy)]

@@ -1,12 +1,20 @@
 //! JPEG: header first, then one decode at the smallest scale that is enough, by libjpeg-turbo or, for the usual sort of
 //! file, by the decoder in `baseline`.
 
-use super::baseline;
+mod baseline;
+mod frame;
+mod huffman;
+mod idct;
+mod info;
+mod turbo;
+
+use info::{Colour, Info, Scale, Verdict};
+use turbo::Decompressor;
+
 use super::memory::{self, Limits};
 use super::orient::{self, Orientation};
 use super::partial;
 use super::pixels::{Layout, Pixels, Planes, Raster};
-use super::turbo::{Colour, Decompressor, Info, Scale, Verdict};
 use super::{Format, Header, Picture, Want, colour};
 use crate::error::{CoreError, ErrorClass, Result};
 
