@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import resource
 import subprocess
 import sys
 import time
@@ -51,8 +50,18 @@ def _write(speech: Path, hours: float, rest: float, path: Path) -> Path:
     return path
 
 
+def _peak() -> int:
+    """Bytes of resident memory that this program has had at most.
+
+    Not getrusage's figure: that counts what the parent held when this process was forked off.
+    """
+    status = Path("/proc/self/status").read_text(encoding="ascii")
+    (kib,) = (line.split()[1] for line in status.splitlines() if line.startswith("VmHWM:"))
+    return int(kib) * 1024
+
+
 if __name__ == "__main__":
     from pillion.generators import listening
 
     listening.transcribe(Path(sys.argv[1]), model="base", language=None, checkpoint=Path(sys.argv[1] + ".checkpoint"))
-    print(resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * 1024)
+    print(_peak())
