@@ -117,7 +117,7 @@ def _long(report: Report, folder: Path, quick: bool) -> None:
     tools = [Tool("Pillion", _pillion), Tool("faster-whisper, batched pipeline", _pipeline)]
     if not quick:
         tools.append(Tool("faster-whisper, in sequence", _faster_whisper))
-    _turns(tools[:2], [path], 1 if quick else 3)
+    _turns(tools[:2], [path], 1 if quick else 7)
     for tool in tools[2:]:
         tool.turn([path])
     seconds = speech.duration(path)
