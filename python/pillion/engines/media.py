@@ -308,9 +308,11 @@ def _codec(container: av.container.InputContainer, stream: av.VideoStream | av.A
     """
     import av.logging
 
+    # PyAV's types do not name dumps_format.
+    describe = cast("Any", container).dumps_format
     av.logging.set_level(av.logging.INFO)
     try:
-        described = str(cast("Any", container).dumps_format())  # not in its type stubs
+        described = str(describe())
     finally:
         av.logging.set_level(av.logging.PANIC)
     pattern = rf"^  Stream #0:{stream.index}\b[^\n]*?: (?:Video|Audio): (\w+)(?: \(([^\n/]{{1,16}}) / 0x)?"

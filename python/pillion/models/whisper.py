@@ -14,14 +14,18 @@ from pillion.models.known import KnownModel, ModelFolder, missing
 _FILES = ("model.bin", "config.json", "tokenizer.json", "vocabulary.*", "preprocessor_config.json")
 
 
-def _whisper(size: str, hub: str = "", **known: object) -> KnownModel:
+def _whisper(
+    size: str, *, hub: str = "", sha256: str = "", parts: tuple[tuple[str, str], ...] = (), install: str = ""
+) -> KnownModel:
     return KnownModel(
         name=f"whisper-{size}",
         title=f"the Whisper model '{size}'",
         weights="model.bin",
         hub=hub or f"Systran/faster-whisper-{size}",
         files=_FILES,
-        **known,  # type: ignore[arg-type]
+        sha256=sha256,
+        parts=parts,
+        install=install,
     )
 
 
