@@ -26,21 +26,21 @@ from pytest_benchmark.fixture import BenchmarkFixture
 
 from pillion import Library, _core
 from pillion.catalog import entries as catalog_entries
-from pillion.catalog import queueing as catalog_queueing
+from pillion.catalog import wants as catalog_queueing
 from pillion.catalog.database import Database
 from pillion.catalog.entries import EntryRow
 from pillion.catalog.rebuilding import introduce_device
 from pillion.cli.app import tune_collector
-from pillion.jobs.engine import CLAIM_ITEMS
-from pillion.jobs.states import JobState
+from pillion.job import JobState
+from pillion.kinds.execute import Execution, Staged
 from pillion.library.sidecars import Ready
 from pillion.model import Recipe, SidecarFormat, SidecarKind, WantedSidecar
-from pillion.running.execute import Execution, Staged
-from pillion.running.holds import Holds
-from pillion.running.outlook import Outlook
-from pillion.running.record import Recorder
-from pillion.running.resting import Resting
-from pillion.running.work import CatalogJobs
+from pillion.queue.commit import Recorder
+from pillion.queue.engine import CLAIM_ITEMS
+from pillion.queue.holds import Holds
+from pillion.queue.outlook import Outlook
+from pillion.queue.quiet import Resting
+from pillion.queue.work import CatalogJobs
 from pillion.settings.config import Config
 from pillion.store import ManifestEntry, Placement, Store
 from tests.support import photos

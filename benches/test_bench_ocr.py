@@ -28,7 +28,7 @@ def test_page(benchmark: Any, tool: str, page_300dpi: Path, tesseract_program: s
         import pytesseract
         from PIL import Image
 
-        from pillion.models import tesseract
+        from pillion.kinds.ocr import tessdata as tesseract
 
         config = f'--tessdata-dir "{tesseract.found(["eng"])}"'
 

@@ -28,7 +28,7 @@ def test_speech(benchmark: Any, tool: str, speech_minute: Path, smoke: bool) -> 
     else:
         from faster_whisper import WhisperModel
 
-        from pillion.models import whisper
+        from pillion.kinds.transcript import models as whisper
 
         model = WhisperModel(str(whisper.found("base").path), device="cpu", compute_type="int8")
 

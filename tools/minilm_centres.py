@@ -1,4 +1,4 @@
-"""Make python/pillion/engines/minilm_centres.f2: the mean inputs of the parts of MiniLM's layers.
+"""Make python/pillion/kinds/embedding/minilm_centres.f2: the mean inputs of the parts of MiniLM's layers.
 
 The means are taken over made texts, half of them common words, half any words and pieces of words of the model's own
 vocabulary, with punctuation: nothing but the model decides them. ``python tools/minilm_centres.py`` prints by how much
@@ -19,7 +19,7 @@ import numpy as np
 ROOT = Path(__file__).resolve().parent.parent
 sys.path.insert(0, str(ROOT))
 
-from pillion.models import minilm  # noqa: E402
+from pillion.kinds.embedding import models as minilm  # noqa: E402 (found by the path above)
 from tests.support.minilm_numpy import NumpyMiniLM  # noqa: E402 (found by the path above)
 
 FILE = ROOT / "python" / "pillion" / "engines" / "minilm_centres.f2"

@@ -22,8 +22,9 @@ from numpy.typing import NDArray
 
 from benches.peers.environments import SetupError, ensure
 from benches.text.report import Options, Report, at_least, table
-from pillion.engines import minilm, threads
-from pillion.models import minilm as weights
+from pillion.kinds.embedding import minilm
+from pillion.kinds.embedding import models as weights
+from pillion.pool import threads
 from tests.support import minilm_numpy, sentences
 
 _SENTENCES = 1000

@@ -61,7 +61,7 @@ def _peak() -> int:
 
 
 if __name__ == "__main__":
-    from pillion.generators import listening
+    from pillion.kinds.transcript import transcribe as listening
 
     listening.transcribe(Path(sys.argv[1]), model="base", language=None, checkpoint=Path(sys.argv[1] + ".checkpoint"))
     print(_peak())

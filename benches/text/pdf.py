@@ -42,7 +42,7 @@ seconds = time.perf_counter() - start
 print(seconds, text, sep="\\n")
 """
 _PILLION = _TIMED.format(
-    imports="import pillion, pillion.generators.reading",
+    imports="import pillion, pillion.kinds.ocr.recognise",
     work="result = pillion.ocr(sys.argv[1]); sidecar = result.to_json(); text = result.text",
 )
 _PDFIUM = _TIMED.format(

@@ -19,9 +19,9 @@ import numpy as np
 
 from benches.text.memory import peak_of_hours
 from benches.text.report import Goal, Options, Report, at_least, at_most, table
-from pillion.engines import whisper
-from pillion.generators import listening
-from pillion.models import whisper as weights
+from pillion.kinds.transcript import models as weights
+from pillion.kinds.transcript import transcribe as listening
+from pillion.kinds.transcript import whisper
 from tests.support import media, speech
 from tests.support.clips import CLIPS
 

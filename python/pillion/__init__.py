@@ -20,37 +20,50 @@ from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from pillion._core import HashResult, hash_bytes, hash_file
+    from pillion.api import (
+        decode,
+        embed,
+        file_text,
+        file_thumbnail,
+        formats,
+        languages,
+        ocr,
+        thumbhash,
+        thumbnail,
+        thumbnail_batch,
+        transcribe,
+    )
     from pillion.errors import ErrorClass, ItemError, LibraryError, PillionError, UsageError
-    from pillion.exports.export import export
-    from pillion.generators.formats import FormatRow
-    from pillion.generators.languages import LanguageRow
-    from pillion.indexer import IndexReport
+    from pillion.export import export
+    from pillion.index.indexer import IndexReport
+    from pillion.kinds.ocr.result import OcrResult
+    from pillion.kinds.ocr.tessdata import LanguageRow
+    from pillion.kinds.transcript.result import TranscriptResult
     from pillion.library import Library
-    from pillion.library.overview import Status, WorkReport
     from pillion.library.sidecars import Failed, Pending, Ready
+    from pillion.library.status import Status, WorkReport
     from pillion.model import SidecarFormat, SidecarKind, SidecarStatus
-    from pillion.parts.pictures import decode, file_thumbnail, formats, thumbhash, thumbnail, thumbnail_batch
-    from pillion.parts.text import embed, file_text, languages, ocr, transcribe
-    from pillion.results.documents import DocumentPart, DocumentText
-    from pillion.results.ocr import OcrResult
-    from pillion.results.transcript import TranscriptResult
+    from pillion.readers.documents.result import DocumentPart, DocumentText
+    from pillion.readers.images.formats import FormatRow
 
 _HOMES = {
     "pillion._core": ("HashResult", "hash_bytes", "hash_file", "__version__"),
     "pillion.errors": ("ErrorClass", "ItemError", "LibraryError", "PillionError", "UsageError"),
-    "pillion.exports.export": ("export",),
-    "pillion.generators.formats": ("FormatRow",),
-    "pillion.generators.languages": ("LanguageRow",),
-    "pillion.indexer": ("IndexReport",),
+    "pillion.export": ("export",),
+    "pillion.readers.images.formats": ("FormatRow",),
+    "pillion.kinds.ocr.tessdata": ("LanguageRow",),
+    "pillion.index.indexer": ("IndexReport",),
     "pillion.library": ("Library",),
     "pillion.model": ("SidecarFormat", "SidecarKind", "SidecarStatus"),
-    "pillion.library.overview": ("Status", "WorkReport"),
-    "pillion.parts.pictures": ("decode", "file_thumbnail", "formats", "thumbhash", "thumbnail", "thumbnail_batch"),
+    "pillion.library.status": ("Status", "WorkReport"),
+    "pillion.api": (
+        *("decode", "embed", "file_text", "file_thumbnail", "formats", "languages", "ocr"),
+        *("thumbhash", "thumbnail", "thumbnail_batch", "transcribe"),
+    ),
     "pillion.library.sidecars": ("Failed", "Pending", "Ready"),
-    "pillion.results.ocr": ("OcrResult",),
-    "pillion.results.transcript": ("TranscriptResult",),
-    "pillion.results.documents": ("DocumentPart", "DocumentText"),
-    "pillion.parts.text": ("file_text", "embed", "languages", "ocr", "transcribe"),
+    "pillion.kinds.ocr.result": ("OcrResult",),
+    "pillion.kinds.transcript.result": ("TranscriptResult",),
+    "pillion.readers.documents.result": ("DocumentPart", "DocumentText"),
 }
 _HOME_OF = {name: module for module, names in _HOMES.items() for name in names}
 

@@ -12,8 +12,7 @@ from operator import attrgetter
 from typing import Any, ClassVar
 
 from pillion.errors import ErrorClass
-from pillion.model import SidecarKind, SidecarStatus
-from pillion.values import value
+from pillion.model import SidecarKind, SidecarStatus, value
 
 
 @value

@@ -1,7 +1,4 @@
-"""The words of the project as types: enums and frozen records, no behaviour beyond validation and digests.
-
-Every name here is defined in docs/architecture.md, section "Words". Nothing in this module does I/O.
-"""
+"""Records that the queue makes several of for every job."""
 
 from __future__ import annotations
 
@@ -12,9 +9,24 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from enum import StrEnum
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeVar, dataclass_transform
 
 from pillion.errors import ErrorClass, ItemError
+
+T = TypeVar("T")
+
+
+@dataclass_transform(kw_only_default=True, frozen_default=True, field_specifiers=(field,))
+def value(cls: type[T]) -> type[T]:
+    """``@dataclass(frozen=True, kw_only=True, slots=True)`` that only the type checker holds to being frozen.
+
+    At run time a frozen dataclass sets each field by a call of ``object.__setattr__``: making one costs several times
+    as much, and a job on its way through the queue is a dozen of them.
+    """
+    return dataclass(kw_only=True, slots=True, unsafe_hash=True)(cls)
+
+
+# words ----------------------------------------------------------------------------------------------------------------
 
 
 class SidecarKind(StrEnum):

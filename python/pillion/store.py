@@ -16,8 +16,7 @@ from typing import Any
 
 from pillion import _core
 from pillion.failpoints import reach
-from pillion.model import SidecarFormat, SidecarKind, SidecarMark
-from pillion.values import value
+from pillion.model import SidecarFormat, SidecarKind, SidecarMark, value
 
 MANIFEST = "manifest.json"
 MANIFEST_VERSION = 1

@@ -1,4 +1,4 @@
-"""What every generator must keep, whatever it makes: see pillion.generators.base."""
+"""What every generator must keep, whatever it makes: see pillion.kinds.generator."""
 
 from __future__ import annotations
 
@@ -15,10 +15,18 @@ import msgpack
 import pytest
 
 from pillion.errors import ErrorClass, ItemError
-from pillion.generators import ALL, find
-from pillion.generators.base import Generator
-from pillion.model import KIND_VARIANTS, Empty, Generated, GenerationRequest, Produced, SidecarFormat, SidecarKind
-from pillion.results.ocr import OCR_SCHEMA_VERSION
+from pillion.kinds.generator import Generator
+from pillion.kinds.ocr.result import OCR_SCHEMA_VERSION
+from pillion.kinds.registry import ALL, find
+from pillion.model import (
+    KIND_VARIANTS,
+    Empty,
+    Generated,
+    GenerationRequest,
+    Produced,
+    SidecarFormat,
+    SidecarKind,
+)
 from tests.support import speech
 
 MIMES = {
@@ -125,7 +133,7 @@ def test_recipe_needs_no_known_model() -> None:
 def test_import_and_recipe_load_no_engine() -> None:
     code = """
 import sys
-from pillion.generators import ALL
+from pillion.kinds.registry import ALL
 from pillion.model import KIND_VARIANTS
 for generator in ALL:
     for variant in KIND_VARIANTS[generator.kind]:

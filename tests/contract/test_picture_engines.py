@@ -13,11 +13,11 @@ from PIL import Image, features
 
 import pillion
 from pillion import _core
-from pillion.engines import heif, libraw, pillow
 from pillion.errors import ItemError
-from pillion.generators import pictures
-from pillion.generators.ocr import OcrGenerator
-from pillion.generators.thumb_image import ImageThumbGenerator
+from pillion.kinds.ocr.generator import OcrGenerator
+from pillion.kinds.thumbnail.image import ImageThumbGenerator
+from pillion.readers.images import decode as pictures
+from pillion.readers.images import heif, libraw, pillow
 from tests.support import icc, raws
 from tests.support.heics import deep_heic, heic
 from tests.support.pictures import as_stored, chart, encoded, exif, glass, opened

@@ -10,9 +10,9 @@ import pytest
 from numpy.typing import NDArray
 from PIL import Image
 
-from pillion.engines import rapid
 from pillion.errors import ErrorClass, ItemError
-from pillion.models import photographs
+from pillion.kinds.ocr import ppocr as rapid
+from pillion.kinds.ocr import ppocr_models as photographs
 from tests.support import signs
 
 pytestmark = pytest.mark.models

@@ -16,13 +16,14 @@ import pysqlite3
 import pytest
 from typer.testing import CliRunner, Result
 
+from pillion import job as states
 from pillion.cli.app import app
 from pillion.errors import ErrorClass
-from pillion.jobs import states
-from pillion.jobs.states import JobState
+from pillion.job import JobState
 from pillion.library import Library
 from pillion.model import SidecarKind, SidecarStatus
-from pillion.running import schedule, work
+from pillion.queue import plan as schedule
+from pillion.queue import work
 from tests.support import engines, photos
 from tests.support.evil import DEEDS
 from tests.support.invariants import check_invariants
@@ -165,7 +166,7 @@ def test_cancel_stops_what_runs_and_holds_until_it_is_asked_for(
         assert again.status().queue[SidecarKind.THUMB].counts[JobState.CANCELLED] == 1
         again.run()
         check_invariants(again.root, finished=True)
-        monkeypatch.setattr(work, "TARGET", "pillion.running.execute:execute")
+        monkeypatch.setattr(work, "TARGET", "pillion.kinds.execute:execute")
         again.sidecars.get_or_enqueue(uuid, "thumb", "icon")
         again.run()
         assert _ready(again) == 2 * (GOOD + 1)
@@ -207,7 +208,7 @@ from pathlib import Path
 from pillion.catalog import claims
 from pillion.catalog.database import Database
 from pillion.model import SidecarKind
-from pillion.machine.owners import at_work, this_owner
+from pillion.machine import at_work, this_owner
 
 database = Database(Path(sys.argv[1]))
 owner = this_owner()
@@ -237,7 +238,7 @@ def test_what_a_dead_process_held_is_rescued_within_two_seconds(folder: Path, lo
 
 _WORK = """
 import sys
-from pillion.running import work
+from pillion.queue import work
 from pillion.catalog import claims, jobs
 from pillion.library import Library
 

@@ -10,13 +10,16 @@ from pathlib import Path
 import pytest
 from PIL import Image
 
-from pillion.engines import pdfium, tesseract_api
 from pillion.errors import ErrorClass, ItemError
-from pillion.generators import _pdf, find, reading
-from pillion.jobs.pool import WorkerPool
+from pillion.kinds.execute import ExecutionTask
+from pillion.kinds.ocr import pdf as _pdf
+from pillion.kinds.ocr import recognise as reading
+from pillion.kinds.ocr import tesseract as tesseract_api
+from pillion.kinds.ocr.result import OcrResult
+from pillion.kinds.registry import find
 from pillion.model import Empty, GenerationRequest, SidecarKind
-from pillion.results.ocr import OcrResult
-from pillion.running.execute import ExecutionTask
+from pillion.pool.pool import WorkerPool
+from pillion.readers.pdf import document as pdfium
 from tests.support import media, pdfs
 
 
@@ -140,7 +143,7 @@ def test_an_endless_page_is_stopped_from_outside(source: Path) -> None:
         texts={},
         staging=str(source.with_name("staged")),
     )
-    pool = WorkerPool("pillion.running.execute:execute", size=1, memory_limit=2 << 30, recycle_bytes=2 << 30)
+    pool = WorkerPool("pillion.kinds.execute:execute", size=1, memory_limit=2 << 30, recycle_bytes=2 << 30)
     try:
         (future,) = pool.submit_batch("ocr", [(task, 2.0)])
         with pytest.raises(ItemError) as caught:

@@ -13,12 +13,13 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from pillion.engines import whisper
 from pillion.failpoints import DIRECTORY_VARIABLE, RULES_VARIABLE
-from pillion.generators import _checkpoint, listening
+from pillion.kinds.transcript import checkpoint as _checkpoint
+from pillion.kinds.transcript import transcribe as listening
+from pillion.kinds.transcript import whisper
 from pillion.library import Library
 from pillion.model import SidecarKind
-from pillion.running import work
+from pillion.queue import work
 from tests.support import hearing, media
 from tests.support.invariants import check_invariants
 

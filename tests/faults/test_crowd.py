@@ -16,7 +16,7 @@ import psutil
 import pysqlite3
 import pytest
 
-from pillion.catalog.claims import LEASE_S
+from pillion.catalog.queue import LEASE_S
 from pillion.library import Library
 from tests.support.crowd import Crowd, wait_until
 from tests.support.invariants import check_invariants, check_not_made_again, visible_files

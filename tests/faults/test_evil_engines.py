@@ -14,12 +14,13 @@ from pathlib import Path
 import pysqlite3
 import pytest
 
-from pillion.jobs.engine import Result
-from pillion.jobs.pool import WorkerPool
 from pillion.library import Library
 from pillion.model import SidecarKind, SidecarStatus
-from pillion.running import schedule, work
-from pillion.running.schedule import PlannedJob
+from pillion.pool.pool import WorkerPool
+from pillion.queue import plan as schedule
+from pillion.queue import work
+from pillion.queue.engine import Result
+from pillion.queue.plan import PlannedJob
 from tests.support.evil import DEEDS, LOG
 from tests.support.invariants import check_invariants
 from tests.support.kills import write_picture

@@ -96,6 +96,6 @@ def _workers_of(parent: int) -> list[str]:
             words = path.read_bytes().split(b"\0")
         except OSError:
             continue
-        if b"pillion.jobs.child" in words and str(parent).encode() in words:
+        if b"pillion.pool.child" in words and str(parent).encode() in words:
             found.append(path.parent.name)
     return found

@@ -12,10 +12,10 @@ from pathlib import Path
 import psutil
 import pytest
 
-from pillion.jobs.child import resident_bytes
-from pillion.jobs.pool import WorkerPool
+from pillion.kinds.execute import ExecutionTask
 from pillion.model import SidecarKind
-from pillion.running.execute import ExecutionTask
+from pillion.pool.child import resident_bytes
+from pillion.pool.pool import WorkerPool
 from tests.support import photos
 
 SOAK = "PILLION_SOAK" in os.environ
@@ -38,7 +38,7 @@ def _task(source: Path, staging: Path, number: int) -> ExecutionTask:
 
 
 def _worker() -> int:
-    (child,) = (child.pid for child in psutil.Process().children() if "pillion.jobs.child" in " ".join(child.cmdline()))
+    (child,) = (child.pid for child in psutil.Process().children() if "pillion.pool.child" in " ".join(child.cmdline()))
     return int(child)
 
 
@@ -49,7 +49,7 @@ def test_the_memory_of_a_worker_and_its_parent_stays_flat(
 ) -> None:
     pictures = [photos.write_photo(tmp_path / f"{index}.jpg", seed=1, size=size) for index, size in enumerate(SIZES)]
     pool = WorkerPool(
-        "pillion.running.execute:execute",
+        "pillion.kinds.execute:execute",
         size=1,
         memory_limit=3000 * MIB,
         recycle_bytes=3000 * MIB,

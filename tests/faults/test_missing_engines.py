@@ -15,7 +15,9 @@ from typing import Any
 
 import pytest
 
-from pillion.models import photographs, tesseract, whisper
+from pillion.kinds.ocr import ppocr_models as photographs
+from pillion.kinds.ocr import tessdata as tesseract
+from pillion.kinds.transcript import models as whisper
 from tests.support import media, office, photos, program, shadow, signs, speech
 from tests.support.lesser_ffmpeg import LesserFfmpeg
 

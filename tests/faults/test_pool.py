@@ -15,8 +15,7 @@ import psutil
 import pytest
 
 from pillion.errors import ErrorClass, ItemError
-from pillion.jobs.batches import Turn
-from pillion.jobs.pool import WorkerPool
+from pillion.pool.pool import Turn, WorkerPool
 from tests.support import tasks
 
 GENEROUS = 60.0
@@ -245,7 +244,7 @@ def _processes_fail(monkeypatch: pytest.MonkeyPatch, times: int) -> None:
             raise BlockingIOError(errno.EAGAIN, os.strerror(errno.EAGAIN))
         return start(*arguments, **options)  # type: ignore[call-overload]
 
-    monkeypatch.setattr("pillion.jobs.worker.subprocess.Popen", refuse)
+    monkeypatch.setattr("pillion.pool.process.subprocess.Popen", refuse)
 
 
 def test_what_is_at_once_has_a_child_of_its_own_when_all_are_busy(pool: WorkerPool, tmp_path: Path) -> None:

@@ -13,15 +13,15 @@ from pathlib import Path
 import pytest
 from blake3 import blake3
 
-from pillion.catalog import claims as catalog_claims
-from pillion.catalog import jobs as catalog_jobs
+from pillion.catalog import queue as catalog_claims
+from pillion.catalog import queue as catalog_jobs
 from pillion.catalog.database import Database
-from pillion.jobs.engine import Result
+from pillion.kinds.execute import Execution, execute
 from pillion.library import Library
 from pillion.model import SidecarKind, SidecarStatus
-from pillion.running.execute import Execution, execute
-from pillion.running.record import Recorder
-from pillion.running.schedule import PlannedJob, plan
+from pillion.queue.commit import Recorder
+from pillion.queue.engine import Result
+from pillion.queue.plan import PlannedJob, plan
 from pillion.store import Store
 from tests.support import photos
 from tests.support.invariants import check_invariants, check_untouched, source_state

@@ -8,11 +8,12 @@ from typing import Any
 
 import pytest
 
-from pillion.engines import whisper_clips
 from pillion.errors import ErrorClass, ItemError
 from pillion.failpoints import DIRECTORY_VARIABLE
-from pillion.generators import find, listening
-from pillion.generators.transcript import TranscriptGenerator
+from pillion.kinds.registry import find
+from pillion.kinds.transcript import clips as whisper_clips
+from pillion.kinds.transcript import transcribe as listening
+from pillion.kinds.transcript.generator import TranscriptGenerator
 from pillion.library import Library
 from pillion.model import GenerationRequest, SidecarKind
 from tests.support import media, speech

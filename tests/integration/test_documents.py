@@ -12,10 +12,11 @@ import msgpack
 import pytest
 
 from pillion import Library
-from pillion.engines import document_base, packages, sheets
 from pillion.errors import ErrorClass, ItemError
-from pillion.generators import documents
 from pillion.model import SidecarKind
+from pillion.readers.documents import base as document_base
+from pillion.readers.documents import packages, sheets
+from pillion.readers.documents import table as documents
 from tests.support import media, office, program
 
 LAUGHS = (

@@ -12,12 +12,13 @@ import pytest
 import tokenizers
 from numpy.typing import NDArray
 
-import pillion.parts.text
-from pillion.engines import minilm
-from pillion.generators import BatchGenerator, find, vectors
+import pillion.api
+from pillion.kinds.embedding import minilm, vectors
+from pillion.kinds.embedding import models as weights
+from pillion.kinds.generator import BatchGenerator
+from pillion.kinds.ocr.result import OcrLine, OcrPage, OcrResult
+from pillion.kinds.registry import find
 from pillion.model import EMBEDDING_MODEL, Empty, Generated, GenerationRequest, SidecarKind
-from pillion.models import minilm as weights
-from pillion.results.ocr import OcrLine, OcrPage, OcrResult
 from tests.support import media, minilm_numpy, sentences
 from tests.support.minilm_numpy import NumpyMiniLM
 
@@ -115,19 +116,19 @@ def test_what_is_too_much_for_one_batch_is_left_alone(tmp_path: Path, monkeypatc
 
 def test_vectors_are_unit_and_in_order() -> None:
     texts = ["one", "a much longer sentence about ships and maps " * 5, "three", ""]
-    together = pillion.parts.text.embed(texts)
+    together = pillion.api.embed(texts)
     assert together.shape == (4, 384)
     assert together.dtype == np.float32
     assert np.linalg.norm(together, axis=1) == pytest.approx(np.ones(4), abs=1e-5)
     alone = np.concatenate([minilm.embed([text], compute="float32") for text in texts])
     assert (minilm.embed(texts, compute="float32") * alone).sum(axis=1).min() > 0.9999
-    assert pillion.parts.text.embed([]).shape == (0, 384)
+    assert pillion.api.embed([]).shape == (0, 384)
 
 
 def test_meaning_is_found() -> None:
     library = ["The stove is lit before dawn.", "Ships follow the coast.", "Children bind a book."]
-    question = pillion.parts.text.embed(["vessels sailing along the shore"])[0]
-    assert int((pillion.parts.text.embed(library) @ question).argmax()) == 1
+    question = pillion.api.embed(["vessels sailing along the shore"])[0]
+    assert int((pillion.api.embed(library) @ question).argmax()) == 1
 
 
 def test_a_text_file(tmp_path: Path) -> None:

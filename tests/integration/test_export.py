@@ -12,11 +12,11 @@ from numpy.typing import NDArray
 from PIL import Image
 
 import pillion
-from pillion.engines import pdfium
 from pillion.errors import ErrorClass, ItemError, UsageError
-from pillion.exports.export import from_library
-from pillion.exports.searchable import searchable_pdf
-from pillion.results.ocr import OcrLine, OcrPage, OcrResult, OcrWord
+from pillion.export import from_library
+from pillion.kinds.ocr.exports.searchable import searchable_pdf
+from pillion.kinds.ocr.result import OcrLine, OcrPage, OcrResult, OcrWord
+from pillion.readers.pdf import document as pdfium
 from tests.support import media, pdfs, speech
 from tests.support.program import run, run_json
 

@@ -16,7 +16,7 @@ import pytest
 
 import pillion
 from pillion.errors import LibraryBusyError, LibraryError, UsageError
-from pillion.machine.lock import exclusive
+from pillion.machine import exclusive
 from pillion.model import SidecarKind, SidecarStatus
 from tests.support.program import run
 
@@ -211,7 +211,7 @@ def test_the_lock_of_a_process_that_was_killed_is_no_obstacle(library: pillion.L
     script = """
 import sys
 from pathlib import Path
-from pillion.machine.lock import exclusive
+from pillion.machine import exclusive
 with exclusive(Path(sys.argv[1]), "indexing"):
     print(flush=True)
     input()

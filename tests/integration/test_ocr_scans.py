@@ -10,7 +10,7 @@ import pytest
 from PIL import Image
 
 import pillion
-from pillion.results.ocr import OcrResult
+from pillion.kinds.ocr.result import OcrResult
 from tests.support import media, scans
 
 pytestmark = pytest.mark.models

@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from pillion import Library
-from pillion.jobs.states import JobState
+from pillion.job import JobState
 from pillion.library.sidecars import Ready
 from pillion.model import SidecarKind
 from tests.support import photos

@@ -8,11 +8,13 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from pillion.engines import pdfium, tesseract_api, tesseract_cli
 from pillion.errors import ErrorClass, ItemError
-from pillion.generators import reading
-from pillion.generators._realtext import is_text
-from pillion.results.ocr import OcrResult
+from pillion.kinds.ocr import recognise as reading
+from pillion.kinds.ocr import tesseract as tesseract_api
+from pillion.kinds.ocr import tesseract_program as tesseract_cli
+from pillion.kinds.ocr.result import OcrResult
+from pillion.kinds.ocr.textlayer import is_text
+from pillion.readers.pdf import document as pdfium
 from tests.support import media
 
 

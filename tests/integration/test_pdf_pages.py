@@ -10,9 +10,9 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from pillion.engines import pdfium
-from pillion.generators import reading
-from pillion.results.ocr import OcrPage, OcrResult
+from pillion.kinds.ocr import recognise as reading
+from pillion.kinds.ocr.result import OcrPage, OcrResult
+from pillion.readers.pdf import document as pdfium
 from tests.support import media, pdfs
 
 PARAGRAPH = "\n".join(media.PAGE_TEXT.splitlines()[2:7])

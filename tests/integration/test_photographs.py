@@ -12,12 +12,12 @@ import pytest
 from PIL import Image
 
 import pillion
-from pillion.engines import rapid
 from pillion.errors import ErrorClass, ItemError
-from pillion.generators import reading
-from pillion.generators.ocr import OcrGenerator
-from pillion.library.planning import Reason
-from pillion.models import photographs
+from pillion.kinds.ocr import ppocr as rapid
+from pillion.kinds.ocr import ppocr_models as photographs
+from pillion.kinds.ocr import recognise as reading
+from pillion.kinds.ocr.generator import OcrGenerator
+from pillion.library.plan import Reason
 from tests.support import media, photos, signs
 
 pytestmark = pytest.mark.models

@@ -9,12 +9,11 @@ from pathlib import Path
 import pytest
 
 import pillion
-from pillion.catalog.claims import claim, finish
-from pillion.catalog.jobs import cancel
+from pillion.catalog.queue import cancel, claim, finish
 from pillion.errors import ErrorClass, UsageError
-from pillion.generators.thumb_image import ImageThumbGenerator
-from pillion.jobs.states import job_failed_once
-from pillion.library.planning import GenerationPlan, Reason
+from pillion.job import job_failed_once
+from pillion.kinds.thumbnail.image import ImageThumbGenerator
+from pillion.library.plan import GenerationPlan, Reason
 from pillion.model import Failure, SidecarKind, SidecarStatus
 from tests.support.program import run, run_json
 

@@ -10,8 +10,8 @@ from pathlib import Path
 import pytest
 
 import pillion
+from pillion import machine as power
 from pillion.events import Event
-from pillion.machine import power
 from pillion.model import SidecarKind, SidecarStatus
 from tests.support.program import run, run_json
 

@@ -11,7 +11,7 @@ import sqlalchemy as sa
 
 import pillion
 from pillion import _core
-from pillion.catalog import thumbhashes as catalog_thumbhashes
+from pillion.catalog import contents as catalog_thumbhashes
 from pillion.catalog.database import Database
 from pillion.catalog.tables import contents
 from pillion.model import SidecarMark

@@ -10,12 +10,13 @@ import numpy as np
 import pytest
 
 import pillion
-from pillion.engines import media as media_engine
-from pillion.engines import whisper
 from pillion.errors import ErrorClass, ItemError
-from pillion.generators import find, listening
+from pillion.kinds.registry import find
+from pillion.kinds.transcript import transcribe as listening
+from pillion.kinds.transcript import whisper
+from pillion.kinds.transcript.result import TranscriptResult
 from pillion.model import Empty, Generated, GenerationRequest, SidecarKind
-from pillion.results.transcript import TranscriptResult
+from pillion.readers import media as media_engine
 from tests.support import media, speech
 
 SCHEMAS = Path(pillion.__file__).parent / "schemas"

@@ -10,8 +10,8 @@ import numpy as np
 import pytest
 from numpy.typing import NDArray
 
-from pillion.engines import media as engine
 from pillion.errors import ErrorClass, ItemError
+from pillion.readers import media as engine
 from tests.support import media
 
 IDENTITY = struct.pack(">9i", 0x10000, 0, 0, 0, 0x10000, 0, 0, 0, 0x40000000)

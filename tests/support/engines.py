@@ -9,9 +9,9 @@ from pathlib import Path
 from typing import Any
 
 from pillion.errors import ErrorClass
+from pillion.kinds.execute import Execution, ExecutionTask
+from pillion.kinds.execute import execute as good
 from pillion.model import Failure
-from pillion.running.execute import Execution, ExecutionTask
-from pillion.running.execute import execute as good
 from tests.support.evil import DEEDS
 
 LOG = "PILLION_TEST_LOG"

@@ -9,8 +9,8 @@ import signal
 import time
 from pathlib import Path
 
-from pillion.running.execute import Execution, ExecutionTask
-from pillion.running.execute import execute as good
+from pillion.kinds.execute import Execution, ExecutionTask
+from pillion.kinds.execute import execute as good
 
 LOG = "PILLION_TEST_EVIL_LOG"
 """Names a file that gets a line for each start: "NAME SECONDS", by the clock that nobody can set."""

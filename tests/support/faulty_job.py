@@ -19,8 +19,8 @@ from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
 
+from pillion import job as states
 from pillion.errors import ErrorClass, PillionError
-from pillion.jobs import states
 from pillion.library import Library
 from tests.support.faulty_io import FaultyDisk
 from tests.support.invariants import check_invariants, check_not_made_again, has_catalog, visible_files

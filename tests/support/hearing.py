@@ -18,12 +18,12 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from pillion.engines import whisper
-from pillion.generators import listening
+from pillion.kinds import execute as real
+from pillion.kinds.execute import Execution, ExecutionTask
+from pillion.kinds.transcript import transcribe as listening
+from pillion.kinds.transcript import whisper
 from pillion.library import Library
-from pillion.running import execute as real
-from pillion.running import work
-from pillion.running.execute import Execution, ExecutionTask
+from pillion.queue import work
 
 LOG = "PILLION_TEST_LOG"
 DEATHS = "PILLION_TEST_DEATHS"

@@ -234,7 +234,7 @@ def _workers_in(root: Path) -> list[int]:
     found = []
     for process in Path("/proc").glob("[0-9]*"):
         try:
-            is_worker = b"pillion.jobs.child" in (process / "cmdline").read_bytes().split(b"\0")
+            is_worker = b"pillion.pool.child" in (process / "cmdline").read_bytes().split(b"\0")
             if is_worker and mark in (process / "environ").read_bytes().split(b"\0"):
                 found.append(int(process.name))
         except OSError:

@@ -10,7 +10,7 @@ import time
 from collections.abc import Sequence
 from pathlib import Path
 
-from pillion.machine import pulse
+from pillion.pool import keepalive as pulse
 
 _mates = 0
 

@@ -14,13 +14,13 @@ from alembic.config import Config
 from alembic.migration import MigrationContext
 from sqlalchemy.exc import IntegrityError
 
-from pillion.catalog import claims as catalog_claims
 from pillion.catalog import database as catalog_database
 from pillion.catalog import entries as catalog_entries
 from pillion.catalog import failures as catalog_failures
-from pillion.catalog import jobs as catalog_jobs
-from pillion.catalog import queueing as catalog_queueing
+from pillion.catalog import queue as catalog_claims
+from pillion.catalog import queue as catalog_jobs
 from pillion.catalog import sidecars as catalog_sidecars
+from pillion.catalog import wants as catalog_queueing
 from pillion.catalog.database import HEAD, SAFE_SQLITE, Database, network_file_system, sqlite_module
 from pillion.catalog.entries import EntryRow
 from pillion.catalog.events import events_after
@@ -30,7 +30,7 @@ from pillion.catalog.sidecars import SidecarOutcome
 from pillion.catalog.tables import jobs, metadata, sidecars
 from pillion.errors import CatalogError, ErrorClass, LibraryVersionError
 from pillion.events import Queued, Resumed
-from pillion.jobs.states import JobState, Urgency, job_done, job_failed_once
+from pillion.job import JobState, Urgency, job_done, job_failed_once
 from pillion.model import Failure, Recipe, SidecarKind, SidecarStatus, WantedSidecar
 
 OCR = WantedSidecar(

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from hypothesis import given
 from hypothesis import strategies as st
 
-from pillion.generators._chunks import chunks, sentence_spans
+from pillion.kinds.embedding.chunks import chunks, sentence_spans
 
 
 @dataclass(frozen=True)

@@ -7,8 +7,8 @@ from pathlib import Path
 import pytest
 
 from pillion.errors import ConfigError
+from pillion.kinds.transcript.models import MODELS
 from pillion.model import TRANSCRIPT_LANGUAGES, WHISPER_SIZES, SidecarKind
-from pillion.models.whisper import MODELS
 from pillion.settings.config import TEMPLATE, Config, load_config, unknown_locations
 from pillion.settings.hours import Span, When
 from pillion.settings.lines import key_lines

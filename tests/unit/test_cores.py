@@ -9,14 +9,15 @@ from collections.abc import Callable, Iterator
 
 import pytest
 
-from pillion.engines import threads
-from pillion.machine import cores, pulse
-from pillion.machine.cores import Board
+from pillion.pool import keepalive as pulse
+from pillion.pool import threads
+from pillion.pool import tokens as cores
+from pillion.pool.tokens import Board
 
 GENEROUS = 60.0
 OTHER = """
 import sys
-from pillion.machine.cores import Board
+from pillion.pool.tokens import Board
 board = Board.parse(sys.argv[1])
 places = [board.mark() for _ in range(int(sys.argv[2]))]
 print(board.in_use(), flush=True)

@@ -7,10 +7,10 @@ from collections.abc import Iterator, Mapping, Sequence
 
 import pytest
 
-from pillion.jobs.engine import Engine, Planned, Result
-from pillion.jobs.pool import WorkerPool
-from pillion.jobs.states import Urgency, priority_of
+from pillion.job import Urgency, priority_of
 from pillion.model import SidecarKind
+from pillion.pool.pool import WorkerPool
+from pillion.queue.engine import Engine, Planned, Result
 
 MIB = 1024 * 1024
 LONG = ("sleep", 1000.0)

@@ -7,7 +7,7 @@ import sys
 
 import pytest
 
-from pillion.engines import threads
+from pillion.pool import threads
 
 
 @pytest.mark.parametrize(("limit", "expected"), [("1", 1), ("0", 1), ("", None), ("many", None), ("100000", None)])
@@ -23,7 +23,7 @@ def test_vectors_are_right_under_a_limit(monkeypatch: pytest.MonkeyPatch) -> Non
     """CTranslate2 returns wrong numbers where it gets fewer threads than it asks for: seen, not feared."""
     monkeypatch.setenv("OMP_THREAD_LIMIT", "1")
     code = """
-from pillion.engines import minilm
+from pillion.kinds.embedding import minilm
 one, two = minilm.embed(["A man is eating food.", "A man is eating a piece of bread."], compute="float32")
 print(float(one @ two))
 """

@@ -10,9 +10,9 @@ import pytest
 from pillion.catalog import history
 from pillion.catalog.database import Database
 from pillion.catalog.history import FADE_ABOVE, Measured, add_measured, list_measured
-from pillion.library.recipes import Change, changes
+from pillion.library.recipe_changes import Change, changes
 from pillion.model import MediaClass, Recipe, SidecarKind
-from pillion.running.estimate import FIRST_BYTES_PER_PIXEL, FIRST_SECONDS_PER_MIB, Estimator
+from pillion.queue.estimate import FIRST_BYTES_PER_PIXEL, FIRST_SECONDS_PER_MIB, Estimator
 
 
 @pytest.fixture

@@ -9,10 +9,9 @@ from typing import Any
 
 import pytest
 
-from pillion import generators
+from pillion.kinds import execute, registry
+from pillion.kinds.execute import ExecutionTask
 from pillion.model import DEFAULT_VARIANT, GenerationRequest, Produced, Recipe, SidecarFormat, SidecarKind
-from pillion.running import execute
-from pillion.running.execute import ExecutionTask
 
 
 class Together:
@@ -46,7 +45,7 @@ class Together:
 @pytest.fixture
 def together(monkeypatch: pytest.MonkeyPatch) -> Together:
     made = Together()
-    monkeypatch.setattr(generators, "find", lambda kind, mime: made)
+    monkeypatch.setattr(registry, "find", lambda kind, mime: made)
     return made
 
 

@@ -11,11 +11,11 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from pillion.exports.alto import alto
-from pillion.exports.hocr import hocr
-from pillion.exports.subtitles import LINE_CELLS, MAX_S, broken, cells, cues, srt, vtt
-from pillion.results.ocr import OcrLine, OcrPage, OcrResult, OcrWord
-from pillion.results.transcript import TranscriptResult, TranscriptSegment, TranscriptWord
+from pillion.kinds.ocr.exports.alto import alto
+from pillion.kinds.ocr.exports.hocr import hocr
+from pillion.kinds.ocr.result import OcrLine, OcrPage, OcrResult, OcrWord
+from pillion.kinds.transcript.result import TranscriptResult, TranscriptSegment, TranscriptWord
+from pillion.kinds.transcript.subtitles import LINE_CELLS, MAX_S, broken, cells, cues, srt, vtt
 
 ODD = 'R&D <"Grüße"> \x00\ud800'
 

@@ -5,13 +5,10 @@ from __future__ import annotations
 from hypothesis import given
 from hypothesis import strategies as st
 
-from pillion.indexing.aggregation import aggregate
-from pillion.indexing.discovery import Discovered, FoundFile, Problem
-from pillion.indexing.identification import CHUNK_BYTES, CHUNK_FILES, chunked
-from pillion.indexing.processing import compare
-from pillion.indexing.queueing import wanted_on_demand, wanted_sidecars
+from pillion.index.phases import CHUNK_BYTES, CHUNK_FILES, Discovered, FoundFile, Problem, aggregate, chunked, compare
+from pillion.index.policy import named_policy, restrict
+from pillion.index.wants import wanted_on_demand, wanted_sidecars
 from pillion.model import SidecarKind
-from pillion.settings.policy import named_policy, restrict
 
 names = st.binary(min_size=1, max_size=3).filter(lambda name: b"/" not in name and b"\0" not in name)
 paths = st.lists(names, min_size=1, max_size=4).map(b"/".join)

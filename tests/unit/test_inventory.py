@@ -8,10 +8,11 @@ from pathlib import Path
 
 import pytest
 
+from pillion.api import ModelRow, engine_rows, model_rows
+from pillion.kinds.embedding import models as embedding
+from pillion.kinds.ocr import ppocr_models as photographs
+from pillion.kinds.ocr import tessdata as tesseract
 from pillion.model import WHISPER_SIZES
-from pillion.models import minilm as embedding
-from pillion.models import photographs, tesseract
-from pillion.parts.inventory import ModelRow, engine_rows, model_rows
 from tests.support import program
 
 

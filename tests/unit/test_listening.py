@@ -8,9 +8,9 @@ import numpy as np
 import pytest
 from numpy.typing import NDArray
 
-from pillion.engines.whisper import HeardWord, Span, windows
-from pillion.generators import listening
-from pillion.generators.listening import cut_at, sentences
+from pillion.kinds.transcript import transcribe as listening
+from pillion.kinds.transcript.transcribe import cut_at, sentences
+from pillion.kinds.transcript.whisper import HeardWord, Span, windows
 
 RATE = 16_000
 

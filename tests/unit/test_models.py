@@ -12,8 +12,10 @@ from pathlib import Path
 import pytest
 
 from pillion.errors import ErrorClass, ItemError
-from pillion.models import cache, hub, tesseract, whisper
-from pillion.models.known import KnownModel
+from pillion.kinds.ocr import tessdata as tesseract
+from pillion.kinds.transcript import models as whisper
+from pillion.weights import cache, hub
+from pillion.weights.known import KnownModel
 
 WEIGHTS = b"weights"
 DIGEST = hashlib.sha256(WEIGHTS).hexdigest()

@@ -6,12 +6,13 @@ from pathlib import Path
 
 import pytest
 
-from pillion.engines import langid, tesseract_api
-from pillion.generators import languages as table
-from pillion.generators import ocr
-from pillion.generators._readers import Readers, first_languages
-from pillion.models import tesseract
-from pillion.models.languages import LANGUAGES
+from pillion.kinds.ocr import generator as ocr
+from pillion.kinds.ocr import language as langid
+from pillion.kinds.ocr import tessdata as table
+from pillion.kinds.ocr import tessdata as tesseract
+from pillion.kinds.ocr import tesseract as tesseract_api
+from pillion.kinds.ocr.language_table import LANGUAGES
+from pillion.kinds.ocr.readers import Readers, first_languages
 
 GERMAN = "Die Bibliothek offnet jeden Morgen um neun Uhr und bewahrt alte Karten der Kuste auf."
 ENGLISH = "The library opens at nine every morning and keeps old maps of the coast."

@@ -10,11 +10,11 @@ import numpy as np
 import pytest
 from numpy.typing import NDArray
 
-from pillion.engines.ocr_base import Layout, Look, Seen, SeenLine, SeenWord
-from pillion.generators import _page
-from pillion.generators._page import PageReading, believable, better_scale
-from pillion.generators._pixels import dark_on_light, enlarged, gray_of
-from pillion.generators._sheet import box_before_turn
+from pillion.kinds.ocr import page as _page
+from pillion.kinds.ocr.deskew import box_before_turn
+from pillion.kinds.ocr.layout import Layout, Look, Seen, SeenLine, SeenWord
+from pillion.kinds.ocr.page import PageReading, believable, better_scale
+from pillion.kinds.ocr.pixels import dark_on_light, enlarged, gray_of
 
 GOOD = "The harbour library"
 

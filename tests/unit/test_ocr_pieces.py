@@ -8,8 +8,8 @@ import numpy as np
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from pillion.engines.ocr_base import Layout, Seen, SeenLine, SeenWord
-from pillion.generators._pieces import Piece, has_columns, is_in_order, pieces_of
+from pillion.kinds.ocr.layout import Layout, Seen, SeenLine, SeenWord
+from pillion.kinds.ocr.segments import Piece, has_columns, is_in_order, pieces_of
 
 SHAPE = (2400, 1700)
 

@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 from PIL import Image
 
 from pillion import _core
-from pillion.generators._sheet import sheet_of
+from pillion.kinds.ocr.deskew import sheet_of
 from tests.support import media, photos, scans
 
 

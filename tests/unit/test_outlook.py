@@ -8,18 +8,19 @@ from pathlib import Path
 
 import pytest
 
-from pillion.catalog import backlog, history
 from pillion.catalog import entries as catalog_entries
-from pillion.catalog import queueing as catalog_queueing
-from pillion.catalog.claims import claim
+from pillion.catalog import history
+from pillion.catalog import history as backlog
+from pillion.catalog import wants as catalog_queueing
 from pillion.catalog.database import Database
 from pillion.catalog.entries import EntryRow
 from pillion.catalog.events import events_after
 from pillion.catalog.history import Measured
+from pillion.catalog.queue import claim
 from pillion.events import Progress
 from pillion.model import MediaClass, Recipe, SidecarKind, WantedSidecar
-from pillion.running import outlook
-from pillion.running.outlook import KindOutlook, Outlook
+from pillion.queue import outlook
+from pillion.queue.outlook import KindOutlook, Outlook
 
 KINDS = tuple(SidecarKind)
 

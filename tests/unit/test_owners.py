@@ -9,8 +9,8 @@ import sys
 import psutil
 import pytest
 
-from pillion.machine import owners
-from pillion.machine.owners import at_work, is_gone, this_owner
+from pillion import machine as owners
+from pillion.machine import at_work, is_gone, this_owner
 
 
 def test_one_of_this_process_is_gone_when_its_work_is_over() -> None:

@@ -8,10 +8,10 @@ from pathlib import Path
 import pytest
 
 from pillion.errors import ErrorClass, ItemError
-from pillion.generators._passages import Passage, passages
+from pillion.kinds.embedding.passages import Passage, passages
+from pillion.kinds.ocr.result import OcrLine, OcrPage, OcrResult, OcrWord
+from pillion.kinds.transcript.result import TranscriptResult, TranscriptSegment, TranscriptWord
 from pillion.model import GenerationRequest, SidecarKind
-from pillion.results.ocr import OcrLine, OcrPage, OcrResult, OcrWord
-from pillion.results.transcript import TranscriptResult, TranscriptSegment, TranscriptWord
 from tests.support import office
 
 

@@ -7,8 +7,8 @@ import math
 import numpy as np
 import pytest
 
-from pillion.engines.rapid import Part, SpotText, shared
-from pillion.generators import _photo_trust as trust
+from pillion.kinds.ocr import photo_trust as trust
+from pillion.kinds.ocr.ppocr import Part, SpotText, shared
 
 
 def line(

@@ -6,9 +6,9 @@ from pathlib import Path
 
 import pytest
 
-from pillion.engines import plain
-from pillion.engines.markup import decoded, decoded_markup, title_of, without_markup
 from pillion.errors import ErrorClass, ItemError
+from pillion.readers.documents import plain
+from pillion.readers.documents.markup import decoded, decoded_markup, title_of, without_markup
 
 TEXT = "Grüße aus Köln – €"
 

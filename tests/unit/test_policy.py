@@ -5,9 +5,9 @@ from __future__ import annotations
 import pytest
 
 from pillion.errors import UsageError
+from pillion.index.policy import POLICIES, named_policy, override, restrict, wanted_kinds
 from pillion.model import EMBEDDING_MODEL, MediaClass, SidecarKind
 from pillion.settings.config import OwnPolicy
-from pillion.settings.policy import POLICIES, named_policy, override, restrict, wanted_kinds
 
 
 def test_the_three_policies_are_those_of_the_design() -> None:

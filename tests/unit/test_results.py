@@ -10,8 +10,13 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from pillion.errors import ErrorClass, ItemError
-from pillion.results.ocr import Box, OcrLine, OcrPage, OcrResult, OcrWord, mean_confidence
-from pillion.results.transcript import DroppedSegment, TranscriptResult, TranscriptSegment, TranscriptWord
+from pillion.kinds.ocr.result import Box, OcrLine, OcrPage, OcrResult, OcrWord, mean_confidence
+from pillion.kinds.transcript.result import (
+    DroppedSegment,
+    TranscriptResult,
+    TranscriptSegment,
+    TranscriptWord,
+)
 
 texts = st.text(min_size=1, max_size=12)
 tenths = st.integers(0, 10_000).map(lambda number: number / 10)

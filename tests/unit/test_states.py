@@ -7,7 +7,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from pillion.errors import ErrorClass
-from pillion.jobs.states import (
+from pillion.job import (
     AGING_S,
     ENDED,
     FULL_BUDGET,

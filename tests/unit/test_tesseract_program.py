@@ -8,8 +8,8 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from pillion.engines import tesseract_cli
 from pillion.errors import ErrorClass, ItemError
+from pillion.kinds.ocr import tesseract_program as tesseract_cli
 
 _SILENT = """#!/bin/sh
 if [ "$1" = --version ]; then echo "tesseract 5.3.0"; fi

@@ -13,8 +13,8 @@ import pytest
 
 import pillion
 from pillion import _core
+from pillion.api import file_thumbnail_batch, thumbnail_batch
 from pillion.errors import ErrorClass, ItemError, UsageError
-from pillion.parts.pictures import file_thumbnail_batch, thumbnail_batch
 from tests.support.pictures import chart, encoded, glass
 
 VARIANTS = ("grid@1x", "icon")

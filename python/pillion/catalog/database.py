@@ -19,7 +19,14 @@ import sqlalchemy as sa
 from sqlalchemy.exc import DatabaseError, OperationalError
 from sqlalchemy.pool import QueuePool
 
-from pillion.errors import CatalogError, ErrorClass, ItemError, LibraryBusyError, LibraryError, LibraryVersionError
+from pillion.errors import (
+    CatalogError,
+    ErrorClass,
+    ItemError,
+    LibraryBusyError,
+    LibraryError,
+    LibraryVersionError,
+)
 from pillion.failpoints import reach
 
 HEAD = "0007"

@@ -10,7 +10,7 @@ import sqlalchemy as sa
 from pillion.catalog.statements import Prepared, upsert
 from pillion.catalog.tables import entries, failures, jobs, sidecars
 from pillion.errors import ErrorClass
-from pillion.jobs.states import Again, JobState, classes_tried
+from pillion.job import Again, JobState, classes_tried
 from pillion.model import Failure, SidecarKind, SidecarStatus
 
 

@@ -9,9 +9,8 @@ import sqlalchemy as sa
 
 from pillion.catalog.statements import Prepared, chunks
 from pillion.catalog.tables import contents, jobs, sidecars
-from pillion.jobs.states import JobState
-from pillion.model import SidecarFormat, SidecarKind, SidecarMark, SidecarStatus
-from pillion.values import value
+from pillion.job import JobState
+from pillion.model import SidecarFormat, SidecarKind, SidecarMark, SidecarStatus, value
 
 ASKED = ""
 """The recipe of a ready sidecar that somebody asked to have made again: no recipe's digest, so it is due."""

@@ -25,7 +25,7 @@ from sqlalchemy import (
 )
 
 from pillion.errors import ErrorClass
-from pillion.jobs.states import JobState
+from pillion.job import JobState
 from pillion.model import MediaClass, SidecarKind, SidecarMark, SidecarStatus
 
 metadata = MetaData()

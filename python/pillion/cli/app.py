@@ -14,7 +14,9 @@ import typer
 from typer.core import TyperGroup
 
 from pillion import __version__
-from pillion.cli import care, export, inspect, models, parts, plan, queue, work
+from pillion.cli import direct as parts
+from pillion.cli import export, inspect, models, plan, queue, work
+from pillion.cli import maintenance as care
 from pillion.cli.output import note, say
 from pillion.errors import ItemError, PillionError
 

@@ -12,9 +12,9 @@ import typer
 from pillion.cli.options import JsonOption, LibraryOption, default_library
 from pillion.cli.output import print_json
 from pillion.errors import LibraryError, UsageError
-from pillion.exports.export import FORMATS, Exported, check_format, from_file, from_library
+from pillion.export import FORMATS, Exported, check_format, from_file, from_library
+from pillion.kinds.ocr.language_table import AUTO
 from pillion.library import CATALOG, Library
-from pillion.models.languages import AUTO
 
 
 def register(app: typer.Typer) -> None:

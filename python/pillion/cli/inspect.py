@@ -7,20 +7,13 @@ from typing import Annotated, Any
 
 import typer
 
+from pillion.api import sidecar_text
 from pillion.cli.options import JsonOption, KindOption, LibraryOption, one_content, open_library, printable
-from pillion.cli.output import (
-    print_excerpts,
-    print_items,
-    print_json,
-    print_status,
-    say,
-    sidecar_counts,
-)
+from pillion.cli.output import print_excerpts, print_items, print_json, print_status, say, sidecar_counts
 from pillion.errors import UsageError
 from pillion.events import event_json
 from pillion.library import Library
 from pillion.model import SidecarKind, SidecarMark, SidecarStatus, thumbhash_text
-from pillion.parts.text import sidecar_text
 
 
 def register(app: typer.Typer) -> None:

@@ -7,9 +7,9 @@ from typing import Annotated
 
 import typer
 
+from pillion.api import EngineRow, ModelRow, engine_rows, model_rows, models_folder
 from pillion.cli.options import JsonOption
 from pillion.cli.output import print_json, say, size
-from pillion.parts.inventory import EngineRow, ModelRow, engine_rows, model_rows, models_folder
 
 
 def register(app: typer.Typer) -> None:

@@ -5,17 +5,19 @@ from __future__ import annotations
 import json
 import sys
 from collections.abc import Iterable, Mapping, Sequence
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from rich.console import Console
 from rich.table import Table
 
 from pillion.cli.options import printable
-from pillion.indexer import IndexReport
 from pillion.library import Library
-from pillion.library.overview import Status
 from pillion.library.sidecars import Item
+from pillion.library.status import Status
 from pillion.model import SidecarKind, SidecarStatus
+
+if TYPE_CHECKING:
+    from pillion.index.indexer import IndexReport
 
 SHOWN_FAILURES = 10
 _STATUS_ORDER = (

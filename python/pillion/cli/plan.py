@@ -21,7 +21,7 @@ from pillion.cli.options import (
 )
 from pillion.cli.output import duration, print_json, print_queued, say, size
 from pillion.errors import UsageError
-from pillion.library.planning import GenerationPlan, PlanLine, Reason
+from pillion.library.plan import GenerationPlan, PlanLine, Reason
 from pillion.model import SidecarStatus
 
 _WORDS = {

@@ -19,7 +19,7 @@ from rich.text import Text
 
 from pillion.cli.output import duration
 from pillion.model import SidecarStatus
-from pillion.running.work import Workers
+from pillion.queue.work import Workers
 
 
 class _Rate(ProgressColumn):

@@ -9,26 +9,12 @@ from typing import Annotated
 
 import typer
 
-from pillion.cli.options import (
-    JsonOption,
-    KindsOption,
-    LibraryOption,
-    open_library,
-    split_kinds,
-)
-from pillion.cli.output import (
-    index_json,
-    note,
-    print_failures,
-    print_index,
-    print_json,
-    say,
-    sidecar_counts,
-)
+from pillion.cli.options import JsonOption, KindsOption, LibraryOption, open_library, split_kinds
+from pillion.cli.output import index_json, note, print_failures, print_index, print_json, say, sidecar_counts
 from pillion.cli.progress import LiveProgress
 from pillion.errors import UsageError
 from pillion.library import Library
-from pillion.library.overview import WorkReport
+from pillion.library.status import WorkReport
 from pillion.model import SidecarStatus
 
 

@@ -8,19 +8,18 @@ from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 from types import TracebackType
 
-from pillion.care import Care, Reconciled, reconcile
-from pillion.care.verification import Finding
 from pillion.catalog import entries as catalog_entries
-from pillion.catalog import pauses as catalog_pauses
+from pillion.catalog import gates as catalog_pauses
 from pillion.catalog import sidecars as catalog_sidecars
+from pillion.catalog.contents import thumbhashes
 from pillion.catalog.database import Database
 from pillion.catalog.entries import EXTERNAL_ROOT, Location
 from pillion.catalog.events import newest_event
-from pillion.catalog.thumbhashes import thumbhashes
 from pillion.errors import LibraryError
 from pillion.events import Event
-from pillion.indexer import Indexer, IndexReport, PhaseProgress
-from pillion.indexing.queueing import wanted_on_demand
+from pillion.index.indexer import Indexer, IndexReport, PhaseProgress
+from pillion.index.policy import DeviceGenerationPolicy, named_policy, override
+from pillion.index.wants import wanted_on_demand
 from pillion.library.arguments import (
     existing_folder,
     external_row,
@@ -31,19 +30,19 @@ from pillion.library.arguments import (
     with_sources,
 )
 from pillion.library.opening import CATALOG, absolute, closed_on_error, open_catalog
-from pillion.library.overview import Status, WorkReport, look
-from pillion.library.planning import GenerationPlan
-from pillion.library.plans import Plans
+from pillion.library.plan import GenerationPlan, Plans
 from pillion.library.requests import Requests
 from pillion.library.sidecars import Item, Sidecars
-from pillion.library.working import Working
-from pillion.machine.lock import Waiting, exclusive
+from pillion.library.status import Status, WorkReport, look
+from pillion.library.workers import Working
+from pillion.machine import Waiting, exclusive
+from pillion.maintenance import Care, Reconciled, reconcile
+from pillion.maintenance.verify import Finding
 from pillion.model import SidecarKind, SidecarStatus, WantedSidecar
-from pillion.running.resting import Resting
-from pillion.running.telling import events_since
-from pillion.running.work import Workers
+from pillion.queue.quiet import Resting
+from pillion.queue.subscription import events_since
+from pillion.queue.work import Workers
 from pillion.settings.config import Config
-from pillion.settings.policy import DeviceGenerationPolicy, named_policy, override
 from pillion.store import Store
 
 
@@ -86,7 +85,7 @@ class Library:
 
     @classmethod
     def reconcile(cls, path: str | os.PathLike[str], *, rebuild: bool = False) -> Reconciled:
-        """Rebuild the catalog of the library at ``path`` from its manifests; see :func:`pillion.care.reconcile`."""
+        """Rebuild the catalog of the library at ``path`` from its manifests (maintenance/reconcile.py)."""
         root = absolute(path)
         return reconcile(root, root / CATALOG, rebuild=rebuild)
 
@@ -314,7 +313,7 @@ class Library:
         kinds: Sequence[SidecarKind | str] | None = None,
         walk: bool = True,
     ) -> GenerationPlan:
-        """What the next :meth:`index` and :meth:`run` would make, and why: :meth:`pillion.library.plans.Plans.plan`."""
+        """What the next :meth:`index` and :meth:`run` would make, and why: :meth:`pillion.library.plan.Plans.plan`."""
         return self.plans.plan(*paths, policy=policy, kinds=kinds, walk=walk)
 
     def ls(

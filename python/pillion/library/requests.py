@@ -11,14 +11,14 @@ from typing import Any
 import sqlalchemy as sa
 
 from pillion.catalog import failures as catalog_failures
-from pillion.catalog import jobs as catalog_jobs
+from pillion.catalog import queue as catalog_jobs
 from pillion.catalog.database import Database
 from pillion.catalog.entries import sources_of
 from pillion.catalog.failures import FailureRow
 from pillion.catalog.sidecars import ask_again
 from pillion.catalog.tables import entries
 from pillion.errors import ErrorClass, UsageError
-from pillion.jobs.states import JobState, Urgency
+from pillion.job import JobState, Urgency
 from pillion.library.arguments import location_id, parse_kinds, with_sources
 from pillion.model import SidecarKind, SidecarStatus
 

@@ -13,15 +13,15 @@ import sqlalchemy as sa
 
 from pillion import _core
 from pillion.catalog import entries as catalog_entries
-from pillion.catalog import jobs as catalog_jobs
-from pillion.catalog import queueing as catalog_queueing
+from pillion.catalog import queue as catalog_jobs
 from pillion.catalog import sidecars as catalog_sidecars
+from pillion.catalog import wants as catalog_queueing
+from pillion.catalog.contents import thumbhashes
 from pillion.catalog.database import Database
 from pillion.catalog.sidecars import SidecarRow
 from pillion.catalog.tables import entries, locations
-from pillion.catalog.thumbhashes import thumbhashes
 from pillion.errors import UsageError
-from pillion.jobs.states import Urgency
+from pillion.job import Urgency
 from pillion.library.arguments import with_sources
 from pillion.model import (
     KIND_VARIANTS,

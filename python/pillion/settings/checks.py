@@ -9,8 +9,15 @@ from pathlib import Path
 from typing import Any
 
 from pillion.errors import ConfigError
-from pillion.model import KIND_VARIANTS, OCR_ENGINES, THUMB_SPECS, TRANSCRIPT_LANGUAGES, WHISPER_SIZES, SidecarKind
-from pillion.models.languages import AUTO
+from pillion.kinds.ocr.language_table import AUTO
+from pillion.model import (
+    KIND_VARIANTS,
+    OCR_ENGINES,
+    THUMB_SPECS,
+    TRANSCRIPT_LANGUAGES,
+    WHISPER_SIZES,
+    SidecarKind,
+)
 from pillion.settings.hours import parse_span
 from pillion.settings.lines import key_lines
 

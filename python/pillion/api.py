@@ -1,0 +1,439 @@
+"""What works without a library: thumbnails, pixels and text of files, and what is installed for it."""
+
+from __future__ import annotations
+
+import importlib.util
+import json
+import os
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, TypeVar
+
+import numpy as np
+from numpy.typing import NDArray
+
+from pillion import _core
+from pillion.errors import ErrorClass, ItemError, UsageError
+from pillion.kinds import registry
+from pillion.kinds.embedding import minilm
+from pillion.kinds.embedding import models as embedding
+from pillion.kinds.ocr import ppocr as rapid
+from pillion.kinds.ocr import ppocr_models as photographs
+from pillion.kinds.ocr import tessdata as tesseract
+from pillion.kinds.ocr import tesseract as tesseract_api
+from pillion.kinds.ocr import tesseract_program as tesseract_cli
+from pillion.kinds.transcript import models as speech
+from pillion.kinds.transcript import whisper
+from pillion.model import THUMB_SPECS, Empty, GenerationRequest, SidecarKind
+from pillion.readers import media
+from pillion.readers.documents.table import ENGINES as DOCUMENT_ENGINES
+from pillion.readers.images import decode as pictures
+from pillion.readers.images import formats as table
+from pillion.readers.images import heif, libraw
+from pillion.readers.images.decode import MAX_PIXELS, mime_of
+from pillion.readers.images.formats import FormatRow
+from pillion.readers.pdf import document as pdfium
+from pillion.weights import finding, hub
+from pillion.weights.cache import cache_folder, sha256_of
+from pillion.weights.known import KnownModel
+
+if TYPE_CHECKING:
+    import numpy as np
+    from numpy.typing import NDArray
+
+    from pillion.kinds.ocr.result import OcrResult
+    from pillion.kinds.ocr.tessdata import LanguageRow
+    from pillion.kinds.transcript.result import TranscriptResult
+    from pillion.readers.documents.result import DocumentText
+
+PathLike = str | os.PathLike[str]
+Path_ = TypeVar("Path_", bound=PathLike)
+
+
+def decode(source: PathLike | bytes, *, max_side: int | None = None, max_pixels: int = MAX_PIXELS) -> NDArray[np.uint8]:
+    """The pixels of a picture: upright, in sRGB, uint8, shape (H, W, 3), or (H, W, 4) where it has alpha (straight).
+
+    ``source`` is a path or the file's bytes. A picture with a longer side than ``max_side`` pixels is scaled down to
+    it, which costs far less than decoding all of it. Raises ItemError (``corrupt``, ``unsupported``,
+    ``missing_source``, ``oom``; ``too_large`` above ``max_pixels``), UsageError for a ``max_side`` below 1.
+    """
+    if max_side is not None and max_side < 1:
+        raise UsageError("max_side must be at least 1.")
+    return pictures.decode(source, max_side=max_side, max_pixels=max_pixels)
+
+
+def thumbnail(source: PathLike | bytes | NDArray[np.uint8], variants: Sequence[str] = ("grid@2x",)) -> dict[str, bytes]:
+    """WebP thumbnails of a picture: variant -> bytes. One read and one decode for all, in Rust, without the GIL.
+
+    ``source`` is a path, the file's bytes, or pixels as :func:`decode` gives them. What the core does not read is
+    decoded by an extra that does (``pillion formats``). Raises ItemError (``corrupt``,
+    ``unsupported``, ``too_large``, ``missing_source``), UsageError for an unknown variant or an array of another shape.
+    """
+    check_variants(variants)
+    specs = _specs(variants)
+    if isinstance(source, np.ndarray):
+        made = _core.thumbnails_from_pixels(_checked_pixels(source), specs)
+    else:
+        made = pictures.thumbnails(source, specs)
+    return {thumb.name: thumb.data for thumb in made}
+
+
+def thumbnail_batch(
+    paths: Iterable[Path_], variants: Sequence[str] = ("grid@2x",), *, threads: int = 0
+) -> Iterator[tuple[Path_, dict[str, bytes] | ItemError]]:
+    """Thumbnails of many pictures, made by ``threads`` threads in Rust without the GIL (0: one for each core).
+
+    Yields (the path as given, variant -> bytes) as each is done, in no fixed order, and (path, ItemError) for a file
+    that cannot be had or decoded: one bad file never stops the rest. ``paths`` is read only as threads get free, so it
+    may be endless; two files for each thread are in flight at most. To stop, leave the loop or close the iterator: the
+    threads end with the picture each is at. Raises UsageError for an unknown variant.
+    """
+    check_variants(variants)
+    return _batch(_core.thumbnail_batch(paths, _specs(variants), threads=threads))
+
+
+def _batch(
+    batch: _core.ThumbnailBatch[Path_],
+) -> Iterator[tuple[Path_, dict[str, bytes] | ItemError]]:
+    try:
+        for path, made in batch:
+            yield path, made if isinstance(made, ItemError) else {thumb.name: thumb.data for thumb in made}
+    finally:
+        batch.close()
+
+
+def _specs(variants: Sequence[str]) -> list[_core.Spec]:
+    wanted = [THUMB_SPECS[name] for name in variants]
+    return [(spec.name, spec.max_side, spec.quality, spec.method) for spec in wanted]
+
+
+def _checked_pixels(pixels: NDArray[np.uint8]) -> NDArray[np.uint8]:
+    if pixels.dtype != np.uint8 or pixels.ndim != 3 or pixels.shape[2] not in (3, 4) or pixels.size == 0:
+        raise UsageError(f"Pixels must be uint8 of shape (H, W, 3 or 4), not {pixels.dtype} of shape {pixels.shape}.")
+    return np.ascontiguousarray(pixels)
+
+
+def thumbhash(source: PathLike | bytes | NDArray[np.uint8]) -> bytes:
+    """The ThumbHash of a picture: at most 25 bytes that show roughly what is there, until a thumbnail is loaded.
+
+    ``source`` and what is raised are as for :func:`thumbnail`.
+    """
+    if isinstance(source, np.ndarray):
+        return _core.thumbhash(_checked_pixels(source))
+    return pictures.thumbhash(source)
+
+
+def file_thumbnail(path: PathLike, variants: Sequence[str] = ("grid@2x",)) -> dict[str, bytes]:
+    """The same for any file that can have a thumbnail: pictures, PDFs and videos."""
+    check_variants(variants)
+    mime = mime_of(path)
+    generator = registry.find(SidecarKind.THUMB, mime)
+    if generator is None:
+        raise ItemError(ErrorClass.UNSUPPORTED, f"No thumbnail can be made of {mime}.")
+    request = GenerationRequest(kind=SidecarKind.THUMB, variants=tuple(variants), source=Path(path), mime=mime)
+    made = generator.generate(request)
+    if isinstance(made, Empty):
+        raise ItemError(ErrorClass.UNSUPPORTED, made.note)
+    return {produced.variant: produced.data for produced in made}
+
+
+def file_thumbnail_batch(
+    paths: Iterable[Path_], variants: Sequence[str] = ("grid@2x",), *, threads: int = 0
+) -> Iterator[tuple[Path_, dict[str, bytes] | ItemError]]:
+    """:func:`thumbnail_batch` for any files: pictures first, then, one by one, what :func:`file_thumbnail` takes."""
+    check_variants(variants)
+    return _file_batch(paths, variants, threads)
+
+
+def _file_batch(
+    paths: Iterable[Path_], variants: Sequence[str], threads: int
+) -> Iterator[tuple[Path_, dict[str, bytes] | ItemError]]:
+    others: list[Path_] = []
+
+    def only_pictures() -> Iterator[Path_]:
+        for path in paths:
+            if is_picture(path):
+                yield path
+            else:
+                others.append(path)
+
+    for path, made in thumbnail_batch(only_pictures(), variants, threads=threads):
+        if isinstance(made, ItemError) and made.error_class is ErrorClass.UNSUPPORTED:
+            others.append(path)  # another decoder may know it
+        else:
+            yield path, made
+    for path in others:
+        try:
+            yield path, file_thumbnail(path, variants)
+        except ItemError as error:
+            yield path, error
+
+
+def is_picture(path: PathLike) -> bool:
+    """Whether the file's first bytes are those of a picture; False too for one that cannot be read."""
+    try:
+        return mime_of(path).startswith("image/")
+    except ItemError:
+        return False
+
+
+def has_thumbnail(path: PathLike) -> bool:
+    """Whether a thumbnail can be made of files of this type; False too for one that cannot be read."""
+    try:
+        return registry.find(SidecarKind.THUMB, mime_of(path)) is not None
+    except ItemError:
+        return False
+
+
+def check_variants(variants: Sequence[str]) -> None:
+    """Raises UsageError for a thumbnail variant that there is not."""
+    for name in variants:
+        if name not in THUMB_SPECS:
+            raise UsageError(f"There is no thumbnail variant '{name}'; choose from {', '.join(THUMB_SPECS)}.")
+
+
+def formats() -> list[FormatRow]:
+    """The table of picture formats: who reads each, and whether that is installed or which extra it takes."""
+    return table.formats()
+
+
+# text -----------------------------------------------------------------------------------------------------------------
+
+
+_SNIFFED = 4096
+
+
+def ocr(path: str | os.PathLike[str], *, languages: Sequence[str] = ("auto",)) -> OcrResult:
+    """Read the text in an image or a PDF.
+
+    ``languages`` are Tesseract's codes, the main one first; with ``auto`` among them each page is read in that of the
+    installed languages in which it is. Raises :class:`pillion.errors.ItemError`.
+    """
+    from pillion.kinds.ocr import recognise as reading
+    from pillion.kinds.ocr.generator import PDF, OcrGenerator
+
+    source = Path(path)
+    mime = sniffed(source)
+    if not OcrGenerator().accepts(mime):
+        raise ItemError(ErrorClass.UNSUPPORTED, f"text can be read in images and PDFs, and this is {mime}")
+    return reading.read(source, is_pdf=mime == PDF, languages=languages)
+
+
+def transcribe(path: str | os.PathLike[str], *, model: str = "base", language: str | None = None) -> TranscriptResult:
+    """Write down what is said in an audio or video file.
+
+    ``model`` is a Whisper size or the path of a folder; ``language`` (ISO 639-1) is found when None. Raises
+    :class:`pillion.errors.ItemError`.
+    """
+    from pillion.kinds.transcript import transcribe as listening
+
+    return listening.transcribe(Path(path), model=model, language=language)
+
+
+def file_text(path: str | os.PathLike[str]) -> DocumentText:
+    """The text of a text file, web page, office document, book or e-mail, in its parts.
+
+    Raises :class:`pillion.errors.ItemError`; unsupported for files that hold no text themselves, such as pictures.
+    """
+    from pillion.readers.documents import table as documents
+
+    source = Path(path)
+    return documents.read(source, sniffed(source))
+
+
+def any_text(
+    path: str | os.PathLike[str],
+    *,
+    languages: Sequence[str] = ("auto",),
+    model: str = "base",
+    language: str | None = None,
+) -> Mapping[str, Any]:
+    """The text of any file, as JSON values: that of :func:`file_text`, of OCR, or of a transcript, by its type.
+
+    ``kind`` says which (``file``, ``ocr``, ``transcript``), ``text`` holds the text. Raises ItemError.
+    """
+    from pillion.kinds.ocr.generator import OcrGenerator
+
+    mime = sniffed(Path(path))
+    if OcrGenerator().accepts(mime):
+        document: Mapping[str, Any] = json.loads(ocr(path, languages=languages).to_json())
+    elif mime.startswith(("audio/", "video/")):
+        document = json.loads(transcribe(path, model=model, language=language).to_json())
+    else:
+        document = file_text(path).document()
+    return {"mime": mime, **document}
+
+
+def embed(texts: Sequence[str]) -> NDArray[np.float32]:
+    """Unit vectors of texts, shape (n, 384), float32; each text is read up to its 256th token.
+
+    Raises :class:`pillion.errors.ItemError` (missing_tool).
+    """
+    from pillion.kinds.embedding import minilm
+
+    return minilm.embed(texts)
+
+
+def sniffed(path: Path) -> str:
+    """The type of a file by its first bytes. Raises ItemError (missing_source, io_transient)."""
+    from pillion import _core
+
+    try:
+        with path.open("rb") as stream:
+            return _core.sniff(stream.read(_SNIFFED), os.fsencode(path.name))
+    except FileNotFoundError as error:
+        raise ItemError(ErrorClass.MISSING_SOURCE, "the file is not there") from error
+    except OSError as error:
+        raise ItemError(ErrorClass.IO_TRANSIENT, f"the file cannot be read ({error.strerror})") from error
+
+
+def languages() -> list[LanguageRow]:
+    """The languages for OCR: which are installed, where, and the command that gets each of the others."""
+    from pillion.kinds.ocr import tessdata as spoken
+
+    return spoken.languages()
+
+
+def language_folders() -> Sequence[Path]:
+    """Where data of languages was looked for, best first."""
+    from pillion.kinds.ocr import tessdata as spoken
+
+    return spoken.searched()
+
+
+def sidecar_text(path: Path) -> str:
+    """The text in an OCR or transcript sidecar; empty if the file is gone."""
+    try:
+        data: Mapping[str, object] = json.loads(path.read_bytes())
+    except FileNotFoundError:
+        return ""
+    return str(data.get("text", ""))
+
+
+# what is installed ----------------------------------------------------------------------------------------------------
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class ModelRow:
+    """A model or data file. ``bytes`` and ``sha256`` are those of its weights; ``place`` says how it was found.
+
+    ``looked_in``: every place, in order. ``online``, ``offline``: how to get it with and without a network; with a
+    package index but no model hub the command of ``online`` works too.
+    """
+
+    name: str
+    kind: SidecarKind
+    installed: bool
+    place: str
+    path: str | None
+    bytes: int | None
+    sha256: str | None
+    looked_in: tuple[str, ...]
+    online: str
+    offline: str
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class EngineRow:
+    """A library or program that does a part of the work. ``problem``: what lacks, with the command that mends it."""
+
+    name: str
+    use: str
+    problem: str | None
+
+
+def model_rows() -> list[ModelRow]:
+    """All models that have a name, and the languages of OCR: those that are installed and those that pip installs."""
+    known = [*((SidecarKind.TRANSCRIPT, model) for model in speech.MODELS.values())]
+    rows = [_model_row(kind, model) for kind, model in (*known, (SidecarKind.EMBEDDINGS, embedding.MODEL))]
+    languages = sorted({*tesseract.installed(), *tesseract.PACKAGES})
+    return [*rows, *map(_language_row, languages), *map(_photograph_row, photographs.SHA256)]
+
+
+def engine_rows() -> list[EngineRow]:
+    """All engines, whether they are there or not."""
+    rows = [
+        EngineRow(name="av", use="video and sound", problem=media.missing()),
+        EngineRow(name="pypdfium2", use="PDFs", problem=pdfium.missing()),
+        EngineRow(name="tesserocr", use="OCR", problem=tesseract_api.missing()),
+        EngineRow(name="tesseract", use="OCR, where tesserocr lacks", problem=tesseract_cli.missing()),
+        EngineRow(name=rapid.NAME, use="OCR of photographs", problem=rapid.missing()),
+        EngineRow(name="faster-whisper", use="transcripts", problem=whisper.missing()),
+        EngineRow(name="ctranslate2", use="embeddings", problem=minilm.missing()),
+        EngineRow(name=heif.NAME, use="HEIC pictures", problem=heif.missing("image/heic")),
+        EngineRow(name=libraw.NAME, use="camera raw files", problem=libraw.missing("image/x-adobe-dng")),
+    ]
+    documents = (
+        EngineRow(name=engine.NAME, use=engine.NOTE, problem=engine.missing())
+        for engine in DOCUMENT_ENGINES
+        if engine.PACKAGE
+    )
+    return [*rows, *documents]
+
+
+def _model_row(kind: SidecarKind, known: KnownModel) -> ModelRow:
+    found = finding.found_at(known)
+    place, files = found or ("", [])
+    hub = f"the model hub: pillion fetches {known.hub} when it is first needed"
+    return ModelRow(
+        name=known.name,
+        kind=kind,
+        installed=found is not None,
+        place=place,
+        path=str(files[0].parent) if files else None,
+        bytes=sum(file.stat().st_size for file in files) if files else None,
+        # Parts are joined and checked before they are used.
+        sha256=(sha256_of(files[0]) if len(files) == 1 else known.sha256) if files else None,
+        looked_in=tuple(_looked_in(known)),
+        online=f"{known.install} (or {hub})" if known.install else hub,
+        offline=f"copy {', '.join(known.files)} of {known.hub} to $PILLION_MODELS/{known.name}/",
+    )
+
+
+def _looked_in(known: KnownModel) -> Iterator[str]:
+    for place, folder in finding.local_places(known):
+        yield f"{place}: {folder}"
+    if not any(place == "PILLION_MODELS" for place, _ in finding.local_places(known)):
+        yield "PILLION_MODELS: not set"
+    for module, _ in known.parts:
+        there = importlib.util.find_spec(module) is not None
+        yield f"package: {module.replace('_', '-')} ({'installed' if there else 'not installed'})"
+    yield f"hub: {known.hub} ({'not asked: offline is set' if hub.offline() else 'when first needed'})"
+
+
+def _language_row(language: str) -> ModelRow:
+    file = tesseract.data_file(language)
+    return ModelRow(
+        name=f"tessdata-{language}",
+        kind=SidecarKind.OCR,
+        installed=file is not None,
+        place="folder" if file else "",
+        path=str(file) if file else None,
+        bytes=file.stat().st_size if file else None,
+        sha256=sha256_of(file) if file else None,
+        looked_in=tuple(f"folder: {folder}" for folder in tesseract.data_folders()),
+        online=tesseract.install([language]),
+        offline=f"copy {language}.traineddata to $PILLION_MODELS/tessdata/",
+    )
+
+
+def _photograph_row(name: str) -> ModelRow:
+    file = next((file for file in photographs.files() if file.name == name and file.is_file()), None)
+    return ModelRow(
+        name=name.removesuffix(".onnx"),
+        kind=SidecarKind.OCR,
+        installed=file is not None,
+        place="package" if file else "",
+        path=str(file) if file else None,
+        bytes=file.stat().st_size if file else None,
+        sha256=sha256_of(file) if file else None,
+        looked_in=(f"package: rapidocr ({'installed' if photographs.files() else 'not installed'})",),
+        online=photographs.INSTALL,
+        offline="pip download rapidocr elsewhere, then pip install --no-index --find-links FOLDER rapidocr",
+    )
+
+
+def models_folder() -> Path:
+    """Where Pillion keeps what it has put together from packages or converted."""
+    return cache_folder() / "models"

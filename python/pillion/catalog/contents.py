@@ -1,0 +1,169 @@
+"""Contents: those that no file has any more, and ThumbHashes."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import sqlalchemy as sa
+
+from pillion.catalog.rebuilding import reconciled_at
+from pillion.catalog.statements import chunks, upsert
+from pillion.catalog.tables import contents, entries, failures, jobs, meta, sidecars
+from pillion.model import SidecarKind, SidecarStatus
+
+RECONCILED_GRACE_S = 30 * 86400.0
+"""After a reconcile nobody knows which files have a content before they are indexed again: so long it is left alone."""
+
+_NOTE = "orphan:"
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Orphan:
+    """A content without a file. ``since``: seconds since 1970; ``sidecars``, ``bytes``: its ready files."""
+
+    content_uuid: str
+    since: float
+    sidecars: int
+    bytes: int
+
+
+def note_orphans(connection: sa.Connection, now: float) -> None:
+    """Note contents that lost their last file without a trace, and drop the notes of those that have one again."""
+    key = sa.literal(_NOTE).concat(contents.c.content_uuid)
+    unseen = sa.select(key, sa.literal(repr(now))).where(~_has_entry(present=False))
+    insert = upsert(connection, meta).from_select(["key", "value"], unseen)
+    connection.execute(insert.on_conflict_do_nothing(index_elements=["key"]))
+    back = sa.select(key).where(_has_entry(present=False))
+    connection.execute(sa.delete(meta).where(meta.c.key.startswith(_NOTE), meta.c.key.in_(back)))
+
+
+def list_orphans(
+    connection: sa.Connection,
+    *,
+    until: float,
+    now: float,
+    after: tuple[float, str] | None = None,
+    limit: int | None = None,
+    within: Sequence[str] | None = None,
+) -> list[Orphan]:
+    """Contents without a file since ``until`` or longer, oldest first.
+
+    ``after``: only those behind this (since, uuid). ``within``: only these contents.
+    """
+    since = _since(now)
+    query = _query(since).where(~_has_entry(present=True), since <= until)
+    reconciled = reconciled_at(connection)
+    if reconciled is not None and now - reconciled < RECONCILED_GRACE_S:
+        query = query.where(sa.or_(contents.c.created_at > reconciled, _has_entry(present=False)))
+    if within is not None:
+        query = query.where(contents.c.content_uuid.in_(within))
+    if after is not None:
+        query = query.where(sa.or_(since > after[0], sa.and_(since == after[0], contents.c.content_uuid > after[1])))
+    rows = connection.execute(query.order_by(since, contents.c.content_uuid).limit(limit))
+    return [Orphan(content_uuid=row[0], since=row[1], sidecars=row[2], bytes=row[3]) for row in rows]
+
+
+def forget(connection: sa.Connection, content_uuids: Sequence[str]) -> None:
+    """Delete all rows about contents that no present entry has."""
+    tables = (sidecars, failures, jobs, entries, contents)
+    for some in chunks(content_uuids):
+        for table in tables:
+            connection.execute(sa.delete(table).where(table.c.content_uuid.in_(some)))
+        connection.execute(sa.delete(meta).where(meta.c.key.in_([_NOTE + uuid for uuid in some])))
+
+
+def present_contents(connection: sa.Connection, content_uuids: Sequence[str]) -> set[str]:
+    """Of these contents, the ones that at least one present file has."""
+    found: set[str] = set()
+    for some in chunks(content_uuids):
+        query = sa.select(contents.c.content_uuid).where(contents.c.content_uuid.in_(some), _has_entry(present=True))
+        found.update(connection.scalars(query))
+    return found
+
+
+def _query(since: sa.ColumnElement[float]) -> sa.Select[Any]:
+    mine = sa.and_(sidecars.c.content_uuid == contents.c.content_uuid, sidecars.c.rel_path.is_not(None))
+    number = sa.select(sa.func.count()).where(mine).scalar_subquery()
+    size = sa.select(sa.func.coalesce(sa.func.sum(sidecars.c.size), 0)).where(mine).scalar_subquery()
+    return sa.select(contents.c.content_uuid, since, number, size)
+
+
+def _since(now: float) -> sa.ColumnElement[float]:
+    removed = sa.select(sa.func.max(entries.c.removed_at)).where(entries.c.content_uuid == contents.c.content_uuid)
+    note = sa.select(sa.cast(meta.c.value, sa.Float)).where(
+        meta.c.key == sa.literal(_NOTE).concat(contents.c.content_uuid)
+    )
+    return sa.func.coalesce(removed.scalar_subquery(), note.scalar_subquery(), sa.literal(now))
+
+
+def _has_entry(*, present: bool) -> sa.ColumnElement[bool]:
+    """Whether some entry has the content; with ``present``, one whose file is there."""
+    where = [entries.c.content_uuid == contents.c.content_uuid]
+    if present:
+        where.append(entries.c.removed_at.is_(None))
+    return sa.exists().where(*where)
+
+
+# thumbhashes ----------------------------------------------------------------------------------------------------------
+
+
+_LACKING = "thumbhashes_lacking"
+
+
+def record_thumbhashes(connection: sa.Connection, hashes: Mapping[str, bytes]) -> None:
+    """content_uuid -> its ThumbHash, written over what was there."""
+    if hashes:
+        statement = (
+            sa.update(contents)
+            .where(contents.c.content_uuid == sa.bindparam("b_content"))
+            .values(thumbhash=sa.bindparam("b_hash"))
+        )
+        connection.execute(statement, [{"b_content": uuid, "b_hash": value} for uuid, value in hashes.items()])
+
+
+def thumbhashes(connection: sa.Connection, content_uuids: Sequence[str]) -> dict[str, bytes]:
+    """content_uuid -> ThumbHash, of those that have one."""
+    found: dict[str, bytes] = {}
+    for some in chunks(sorted(content_uuids)):
+        query = sa.select(contents.c.content_uuid, contents.c.thumbhash).where(
+            contents.c.content_uuid.in_(some), contents.c.thumbhash.is_not(None)
+        )
+        found.update({row[0]: bytes(row[1]) for row in connection.execute(query)})
+    return found
+
+
+def some_lack(connection: sa.Connection) -> bool:
+    """Whether thumbnails may be there that were made before hashes were kept."""
+    return connection.scalar(sa.select(meta.c.value).where(meta.c.key == _LACKING)) is not None
+
+
+def note_lacking(connection: sa.Connection, lacking: bool) -> None:
+    """Remember whether :func:`lacking` is worth asking: it looks at every content."""
+    if lacking:
+        connection.execute(upsert(connection, meta).values(key=_LACKING, value="1").on_conflict_do_nothing())
+    else:
+        connection.execute(sa.delete(meta).where(meta.c.key == _LACKING))
+
+
+def lacking(connection: sa.Connection, after: str, limit: int) -> list[tuple[str, str]]:
+    """The next ``limit`` contents after a uuid with a ready thumbnail and no hash: (uuid, path of the smallest one)."""
+    smallest = (
+        sa.select(sidecars.c.rel_path)
+        .where(
+            sidecars.c.content_uuid == contents.c.content_uuid,
+            sidecars.c.kind == SidecarKind.THUMB.value,
+            sidecars.c.status == SidecarStatus.READY.value,
+        )
+        .order_by(sidecars.c.size)
+        .limit(1)
+        .scalar_subquery()
+    )
+    query = (
+        sa.select(contents.c.content_uuid, smallest.label("rel_path"))
+        .where(contents.c.thumbhash.is_(None), contents.c.content_uuid > after, smallest.is_not(None))
+        .order_by(contents.c.content_uuid)
+        .limit(limit)
+    )
+    return [(row[0], row[1]) for row in connection.execute(query)]

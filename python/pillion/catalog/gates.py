@@ -1,0 +1,151 @@
+"""What holds work back, as the catalog keeps it: pauses by the user, and holds by faults of the machine."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Collection, Mapping, Sequence
+from dataclasses import dataclass
+
+import sqlalchemy as sa
+
+from pillion.catalog.events import append_events
+from pillion.catalog.statements import upsert
+from pillion.catalog.tables import entries, holds, jobs, locations, pauses
+from pillion.errors import ErrorClass
+from pillion.events import Paused, Resumed
+from pillion.job import JobState
+from pillion.model import SidecarKind
+
+_EVERY_KIND = ""
+_EVERYWHERE = 0
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Pause:
+    """One pause. ``kind`` None: every kind; ``location`` None: everywhere. ``since``: seconds since 1970."""
+
+    kind: SidecarKind | None
+    location: bytes | None
+    since: float
+
+
+def pause(connection: sa.Connection, kind: SidecarKind | None, location_id: int | None, now: float) -> None:
+    """Hold back a kind (None: all), in a Location (None: everywhere). What is paused already stays so."""
+    values = {"kind": kind or _EVERY_KIND, "location_id": location_id or _EVERYWHERE, "since": now}
+    if connection.execute(upsert(connection, pauses).values(**values).on_conflict_do_nothing()).rowcount:
+        where = _shown(connection.scalar(sa.select(locations.c.path).where(locations.c.id == location_id)))
+        message = "'pillion resume' lifts it."
+        append_events(connection, [Paused(kind=kind, location=where, reason="user", message=message)], now)
+
+
+def resume(connection: sa.Connection, kind: SidecarKind | None, location_id: int | None, now: float) -> int:
+    """Lift the pauses of a kind (None: of all), in a Location (None: all of them); returns how many there were."""
+    where: list[sa.ColumnElement[bool]] = []
+    if kind is not None:
+        where.append(pauses.c.kind == kind.value)
+    if location_id is not None:
+        where.append(pauses.c.location_id == location_id)
+    lifted = _pauses(connection, *where)
+    connection.execute(sa.delete(pauses).where(*where))
+    told = [Resumed(kind=item.kind, location=_shown(item.location), reason="user") for item in lifted]
+    append_events(connection, told, now)
+    return len(lifted)
+
+
+def list_pauses(connection: sa.Connection) -> Sequence[Pause]:
+    """All pauses, oldest first."""
+    return _pauses(connection)
+
+
+def _pauses(connection: sa.Connection, *where: sa.ColumnElement[bool]) -> list[Pause]:
+    query = (
+        sa.select(pauses.c.kind, locations.c.path, pauses.c.since)
+        .outerjoin(locations, locations.c.id == pauses.c.location_id)
+        .where(*where)
+        .order_by(pauses.c.since)
+    )
+    rows = connection.execute(query)
+    return [Pause(kind=SidecarKind(kind) if kind else None, location=path, since=since) for kind, path, since in rows]
+
+
+def paused_claims(connection: sa.Connection, owner: str, resting: Mapping[SidecarKind, Collection[int]]) -> set[int]:
+    """The ids of the jobs that ``owner`` runs and that were paused, or have to rest, since it claimed them."""
+    if not resting and connection.execute(sa.select(pauses.c.kind).limit(1)).first() is None:
+        return set()
+    mine = sa.and_(jobs.c.state == JobState.RUNNING.value, jobs.c.lease_owner == owner)
+    held = (sa.and_(jobs.c.kind == kind.value, ~may_run(kind, resting.get(kind, ()))) for kind in SidecarKind)
+    return set(connection.scalars(sa.select(jobs.c.id).where(mine, sa.or_(*held))))
+
+
+def _shown(path: bytes | None) -> str | None:
+    return None if path is None else os.fsdecode(path)
+
+
+def may_run(kind: SidecarKind, resting: Collection[int] = ()) -> sa.ColumnElement[bool]:
+    """A condition on ``jobs``: the kind is not paused, and the content has a file in a Location that is not.
+
+    ``resting``: ids of Locations in which it rests for now, as if it were paused there.
+    """
+    everywhere = sa.exists().where(_of(kind), pauses.c.location_id == _EVERYWHERE)
+    somewhere = sa.exists().where(_of(kind), pauses.c.location_id != _EVERYWHERE)
+    paused_here = sa.select(pauses.c.location_id).where(_of(kind))
+    elsewhere = sa.exists().where(
+        entries.c.content_uuid == jobs.c.content_uuid,
+        entries.c.removed_at.is_(None),
+        entries.c.location_id.not_in(paused_here),
+        entries.c.location_id.not_in(sorted(resting)),
+    )
+    if resting:
+        return sa.and_(~everywhere, elsewhere)
+    return sa.and_(~everywhere, sa.or_(~somewhere, elsewhere))
+
+
+def _of(kind: SidecarKind) -> sa.ColumnElement[bool]:
+    return pauses.c.kind.in_([_EVERY_KIND, kind.value])
+
+
+# holds by faults of the machine ---------------------------------------------------------------------------------------
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Hold:
+    """One fault. ``kind`` None: it holds back every kind. ``notice`` says what is wrong and what to do about it."""
+
+    kind: SidecarKind | None
+    error_class: ErrorClass
+    notice: str
+    since: float
+
+
+def hold(connection: sa.Connection, kind: SidecarKind | None, error_class: ErrorClass, notice: str, now: float) -> None:
+    """Hold back a kind (None: all). One that is held back already stays so, with the newer notice."""
+    there = sa.select(holds.c.kind).where(holds.c.kind == (kind or _EVERY_KIND))
+    if connection.execute(there).first() is None:
+        paused = Paused(kind=kind, location=None, reason=error_class.value, message=notice)
+        append_events(connection, [paused], now)
+    insert = upsert(connection, holds).values(
+        kind=kind or _EVERY_KIND, error_class=error_class.value, notice=notice, since=now
+    )
+    replaced = {name: insert.excluded[name] for name in ("error_class", "notice")}
+    connection.execute(insert.on_conflict_do_update(index_elements=["kind"], set_=replaced))
+
+
+def lift(connection: sa.Connection, kind: SidecarKind | None, now: float) -> None:
+    """The fault is gone."""
+    gone = sa.delete(holds).where(holds.c.kind == (kind or _EVERY_KIND)).returning(holds.c.error_class)
+    reasons = connection.scalars(gone).all()
+    append_events(connection, [Resumed(kind=kind, location=None, reason=reason) for reason in reasons], now)
+
+
+def list_holds(connection: sa.Connection) -> Sequence[Hold]:
+    """All holds, oldest first."""
+    rows = connection.execute(sa.select(holds).order_by(holds.c.since))
+    return [
+        Hold(
+            kind=SidecarKind(row.kind) if row.kind else None,
+            error_class=ErrorClass(row.error_class),
+            notice=row.notice,
+            since=row.since,
+        )
+        for row in rows
+    ]

@@ -1,0 +1,317 @@
+"""What the present files should have, beside what they have: read only, for plans and for regenerating.
+
+The wants (location x type -> sidecars with recipes) are given as rows, because only the policy knows them; the
+comparison with the catalog is one statement over all contents.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import sqlalchemy as sa
+
+from pillion.catalog.queue import is_due
+from pillion.catalog.sidecars import ASKED
+from pillion.catalog.statements import chunks
+from pillion.catalog.tables import contents, entries, jobs, locations, recipes, sidecars
+from pillion.job import Again, JobState, classes_tried
+from pillion.model import SidecarKind, SidecarStatus
+
+_SOURCE_CLASSES = [error_class.value for error_class in classes_tried(Again.INDEXED)]
+"""What failed so is due again once an index finds the file."""
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Scope:
+    """A part of the library: a folder (``path`` ends with a slash or is empty) or a file of a Location."""
+
+    location_id: int
+    path: bytes
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Group:
+    """Present contents that are wanted the same.
+
+    ``location_id``: the oldest Location that holds them; ``claimed``: what the name says, "" if that is the mime.
+    """
+
+    location_id: int
+    mime: str
+    claimed: str
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Want:
+    """A sidecar that the contents of a group should have."""
+
+    group: Group
+    kind: SidecarKind
+    variant: str
+    digest: str
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class DueGroup:
+    """``number`` sidecars that are due for the same reason.
+
+    ``had``: status they are in now, None without a row; ``recipe``: made with; ``wanted``: to be made with;
+    ``error_class``: of the try that failed and is to be repeated; ``asked``: no policy wants them, somebody asked.
+    """
+
+    location_id: int
+    mime: str
+    kind: SidecarKind
+    variant: str
+    had: SidecarStatus | None
+    recipe: str | None
+    wanted: str
+    error_class: str | None
+    asked: bool
+    number: int
+    source_bytes: int
+
+
+Within = sa.Select[Any] | None
+"""The contents that are looked at, or None for all."""
+
+StaleRow = tuple[str, SidecarKind, str, str]
+"""(content_uuid, kind, variant, digest of the recipe that is wanted now)"""
+
+
+MadeRow = tuple[SidecarKind, str, str, SidecarStatus, int, int]
+"""(kind, variant, mime, status, how many, bytes of their sources)"""
+
+
+def groups(connection: sa.Connection, within: Within) -> list[Group]:
+    """The groups of present contents."""
+    here = _here(connection, within)
+    query = sa.select(here.c.location_id, contents.c.mime, here.c.claimed).join(
+        contents, contents.c.content_uuid == here.c.content_uuid
+    )
+    return [Group(location_id=row[0], mime=row[1], claimed=row[2]) for row in connection.execute(query.distinct())]
+
+
+def due(connection: sa.Connection, wants: Sequence[Want], within: Within) -> list[DueGroup]:
+    """What is due once ``wants`` are wanted, and what is due already although it is not among them."""
+    here = _here(connection, within)
+    if not wants:
+        return _groups(connection, _unwanted(here, None), asked=True)
+    table = _values(wants)
+    found = _groups(connection, _wanted(here, table), asked=False)
+    return found + _groups(connection, _unwanted(here, table), asked=True)
+
+
+def stale(connection: sa.Connection, wants: Sequence[Want], within: Within) -> list[StaleRow]:
+    """(content_uuid, kind, variant, digest wanted now) of sidecars that have an outcome under another recipe."""
+    if not wants:
+        return []
+    here, table, s = _here(connection, within), _values(wants), sidecars.c
+    query = (
+        sa.select(here.c.content_uuid, table.c.kind, table.c.variant, table.c.digest)
+        .select_from(here)
+        .join(contents, contents.c.content_uuid == here.c.content_uuid)
+        .join(table, _matches(here, table))
+        .join(sidecars, _row_of(here, table))
+        .where(s.recipe.is_not(None), s.recipe != table.c.digest)
+    )
+    return [(row[0], SidecarKind(row[1]), row[2], row[3]) for row in connection.execute(query)]
+
+
+def want_now(connection: sa.Connection, rows: Sequence[StaleRow], now: float) -> None:
+    """Let these sidecars be wanted with these recipes; what they have is served until then."""
+    if not rows:
+        return
+    key = (
+        sidecars.c.content_uuid == sa.bindparam("b_content"),
+        sidecars.c.kind == sa.bindparam("b_kind"),
+        sidecars.c.variant == sa.bindparam("b_variant"),
+    )
+    statement = sa.update(sidecars).where(*key).values(wanted=sa.bindparam("b_digest"), updated_at=now)
+    names = ("b_content", "b_kind", "b_variant", "b_digest")
+    connection.execute(statement, [dict(zip(names, row, strict=True)) for row in rows])
+
+
+def made(
+    connection: sa.Connection,
+    *,
+    kinds: Sequence[SidecarKind],
+    variant: str | None,
+    within: Within,
+) -> list[MadeRow]:
+    """How many sidecars that have an outcome there are of each sort."""
+    columns = (sidecars.c.kind, sidecars.c.variant, contents.c.mime, sidecars.c.status)
+    query = (
+        sa.select(*columns, sa.func.count(), sa.func.sum(contents.c.size))
+        .join(contents, contents.c.content_uuid == sidecars.c.content_uuid)
+        .where(sidecars.c.kind.in_([kind.value for kind in kinds]))
+        .where(sidecars.c.status != SidecarStatus.PENDING.value)
+        .group_by(*columns)
+    )
+    if variant is not None:
+        query = query.where(sidecars.c.variant == variant)
+    if within is not None:
+        query = query.where(sidecars.c.content_uuid.in_(within))
+    return [
+        (SidecarKind(row[0]), row[1], row[2], SidecarStatus(row[3]), row[4], row[5])
+        for row in connection.execute(query)
+    ]
+
+
+def recipe_texts(connection: sa.Connection, digests: Collection[str]) -> dict[str, str]:
+    """Digest -> canonical JSON, of those recipes that the catalog knows."""
+    result: dict[str, str] = {}
+    for some in chunks(sorted(digests)):
+        query = sa.select(recipes.c.digest, recipes.c.recipe).where(recipes.c.digest.in_(some))
+        result.update((row.digest, row.recipe) for row in connection.execute(query))
+    return result
+
+
+def in_scopes(scopes: Sequence[Scope]) -> sa.Select[Any]:
+    """The contents that the present files in any of ``scopes`` have."""
+    parts = [sa.and_(entries.c.location_id == scope.location_id, _below(scope.path)) for scope in scopes]
+    return sa.select(entries.c.content_uuid).where(
+        entries.c.removed_at.is_(None), entries.c.content_uuid.is_not(None), sa.or_(sa.false(), *parts)
+    )
+
+
+def _below(path: bytes) -> sa.ColumnElement[bool]:
+    if not path:
+        return sa.true()
+    if not path.endswith(b"/"):
+        return entries.c.path == path
+    return sa.and_(entries.c.path >= path, entries.c.path < path[:-1] + b"0")
+
+
+def _here(connection: sa.Connection, within: Within) -> sa.Subquery:
+    """content_uuid, location_id, claimed of present contents. Queueing lets the oldest Location count, so does this."""
+    where: list[sa.ColumnElement[bool]] = [entries.c.removed_at.is_(None), entries.c.content_uuid.is_not(None)]
+    if (connection.scalar(sa.select(sa.func.count()).select_from(locations)) or 0) > 1:
+        other = entries.alias("other")
+        older = sa.exists().where(
+            other.c.content_uuid == entries.c.content_uuid,
+            other.c.location_id < entries.c.location_id,
+            other.c.removed_at.is_(None),
+        )
+        where.append(~older)
+    if within is not None:
+        where.append(entries.c.content_uuid.in_(within))
+    return (
+        sa.select(
+            entries.c.content_uuid,
+            sa.func.min(entries.c.location_id).label("location_id"),
+            sa.func.coalesce(sa.func.max(entries.c.claimed_mime), "").label("claimed"),
+        )
+        .where(*where)
+        .group_by(entries.c.content_uuid)
+        .subquery("here")
+    )
+
+
+def _values(wants: Sequence[Want]) -> Any:
+    names = ("mime", "claimed", "kind", "variant", "digest")
+    columns: list[sa.ColumnClause[Any]] = [
+        sa.column("location_id", sa.BigInteger),
+        *(sa.column(name, sa.Text) for name in names),
+    ]
+    rows = [
+        (want.group.location_id, want.group.mime, want.group.claimed, want.kind.value, want.variant, want.digest)
+        for want in wants
+    ]
+    return sa.values(*columns, name="wants").data(rows).cte("wants")
+
+
+def _wanted(here: sa.Subquery, wants: Any) -> sa.Select[Any]:
+    s = sidecars.c
+    retried = sa.and_(jobs.c.state == JobState.QUEUED.value, s.wanted == wants.c.digest, s.recipe.is_(None))
+    sourceless = sa.and_(s.status == SidecarStatus.FAILED.value, s.error_class.in_(_SOURCE_CLASSES))
+    cancelled = sa.or_(
+        s.status == SidecarStatus.CANCELLED.value,
+        sa.and_(jobs.c.state == JobState.CANCELLED.value, s.recipe.is_not(None), s.recipe != ASKED),
+    )
+    columns = (
+        here.c.location_id,
+        contents.c.mime,
+        wants.c.kind,
+        wants.c.variant,
+        s.status,
+        sa.case((sourceless, None), else_=s.recipe),
+        wants.c.digest,
+        sa.case((retried, jobs.c.error_class), (sourceless, s.error_class)),
+    )
+    return (
+        sa.select(*columns, sa.func.count(), sa.func.sum(contents.c.size))
+        .select_from(here)
+        .join(contents, contents.c.content_uuid == here.c.content_uuid)
+        .join(wants, _matches(here, wants))
+        .outerjoin(sidecars, _row_of(here, wants))
+        .outerjoin(jobs, sa.and_(jobs.c.content_uuid == here.c.content_uuid, jobs.c.kind == wants.c.kind))
+        .where(sa.or_(s.recipe.is_(None), s.recipe != wants.c.digest, sourceless))
+        .where(sa.func.coalesce(cancelled, sa.false()) == sa.false())
+        .group_by(*columns)
+    )
+
+
+def _unwanted(here: sa.Subquery, wants: Any | None) -> sa.Select[Any]:
+    s = sidecars.c
+    retried = sa.and_(jobs.c.state == JobState.QUEUED.value, s.recipe.is_(None))
+    columns = (
+        here.c.location_id,
+        contents.c.mime,
+        s.kind,
+        s.variant,
+        s.status,
+        s.recipe,
+        s.wanted,
+        sa.case((retried, jobs.c.error_class)),
+    )
+    query = (
+        sa.select(*columns, sa.func.count(), sa.func.sum(contents.c.size))
+        .select_from(here)
+        .join(contents, contents.c.content_uuid == here.c.content_uuid)
+        .join(sidecars, s.content_uuid == here.c.content_uuid)
+        .outerjoin(jobs, sa.and_(jobs.c.content_uuid == s.content_uuid, jobs.c.kind == s.kind))
+        .where(is_due(sidecars), sa.func.coalesce(jobs.c.state, "") != JobState.CANCELLED.value)
+        .group_by(*columns)
+    )
+    if wants is None:
+        return query
+    covered = sa.exists().where(_matches(here, wants), wants.c.kind == s.kind, wants.c.variant == s.variant)
+    return query.where(~covered)
+
+
+def _matches(here: sa.Subquery, wants: Any) -> sa.ColumnElement[bool]:
+    return sa.and_(
+        wants.c.location_id == here.c.location_id,
+        wants.c.mime == contents.c.mime,
+        wants.c.claimed == here.c.claimed,
+    )
+
+
+def _row_of(here: sa.Subquery, wants: Any) -> sa.ColumnElement[bool]:
+    return sa.and_(
+        sidecars.c.content_uuid == here.c.content_uuid,
+        sidecars.c.kind == wants.c.kind,
+        sidecars.c.variant == wants.c.variant,
+    )
+
+
+def _groups(connection: sa.Connection, query: sa.Select[Any], *, asked: bool) -> list[DueGroup]:
+    return [
+        DueGroup(
+            location_id=row[0],
+            mime=row[1],
+            kind=SidecarKind(row[2]),
+            variant=row[3],
+            had=SidecarStatus(row[4]) if row[4] is not None else None,
+            recipe=row[5],
+            wanted=row[6],
+            error_class=row[7],
+            asked=asked,
+            number=row[8],
+            source_bytes=row[9],
+        )
+        for row in connection.execute(query)
+    ]

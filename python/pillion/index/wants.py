@@ -1,0 +1,86 @@
+"""Phase 5, intelligence queueing: policy x type -> the sidecars that a file should have. Never generates anything."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from collections.abc import Mapping, Sequence
+from dataclasses import replace
+from typing import Any
+
+from pillion import _core
+from pillion.index.policy import (
+    TEXT_KIND_OF_CLASS,
+    DeviceGenerationPolicy,
+    KindPolicy,
+    override,
+    restrict,
+    wanted_kinds,
+)
+from pillion.kinds import registry
+from pillion.model import MediaClass, Recipe, SidecarKind, WantedSidecar
+
+UNSUPPORTED = Recipe(generator="none", version=1)
+"""The recipe of a sidecar that no generator can make; a generator that can gives another, so it is tried again then."""
+
+
+def wanted_sidecars(policy: DeviceGenerationPolicy, mime: str, claimed: str | None) -> Sequence[WantedSidecar]:
+    """What a file of type ``mime`` should have.
+
+    One whose name ``claimed`` to be something that its bytes are not gets that kind's sidecars asked for too, so that
+    its state says what is wrong with it.
+    """
+    media_class = MediaClass(_core.media_class(mime))
+    kinds = dict(wanted_kinds(policy, media_class))
+    if claimed is not None:
+        kinds = {**_promised(policy, MediaClass(_core.media_class(claimed))), **kinds}
+    text_kind = TEXT_KIND_OF_CLASS.get(media_class)
+    result: list[WantedSidecar] = []
+    for kind in (kind for kind in SidecarKind if kind in kinds):
+        source = next((made for made in result if made.kind is text_kind), None)
+        awaited = source if kind is SidecarKind.EMBEDDINGS else None
+        for variant in kinds[kind].variants:
+            result.append(_wanted(kind, mime, variant, kinds[kind].settings, awaited))
+    return result
+
+
+def signature(policy: DeviceGenerationPolicy, mime: str) -> str:
+    """16 hex digits that change when what files of a type should have changes: kinds, variants or recipes."""
+    wants = [(want.kind, want.variant, want.recipe.digest()) for want in wanted_sidecars(policy, mime, None)]
+    return hashlib.blake2b(json.dumps(wants).encode(), digest_size=8).hexdigest()
+
+
+def wanted_on_demand(
+    policy: DeviceGenerationPolicy, kind: SidecarKind, variant: str, mime: str
+) -> Sequence[WantedSidecar]:
+    """One sidecar that somebody asks for, whatever the policy, with the one that it is made from before it.
+
+    Empty if files of this type have no such sidecar.
+    """
+    media_class = MediaClass(_core.media_class(mime))
+    asked = {kind: {"enable": True, "variants": [variant]}}
+    text_kind = TEXT_KIND_OF_CLASS.get(media_class)
+    if kind is SidecarKind.EMBEDDINGS and text_kind is not None:
+        asked[text_kind] = {"enable": True}
+    wants = wanted_sidecars(restrict(override(policy, asked), asked), mime, None)
+    return wants if any(want.kind is kind for want in wants) else []
+
+
+def _promised(policy: DeviceGenerationPolicy, media_class: MediaClass) -> dict[SidecarKind, KindPolicy]:
+    """What the name promised. Embeddings are left out where they would wait for a text that cannot come."""
+    kinds = dict(wanted_kinds(policy, media_class))
+    if media_class is not MediaClass.TEXT:
+        kinds.pop(SidecarKind.EMBEDDINGS, None)
+    return kinds
+
+
+def _wanted(
+    kind: SidecarKind, mime: str, variant: str, settings: Mapping[str, Any], awaited: WantedSidecar | None
+) -> WantedSidecar:
+    """One sidecar with its recipe; one that is made from another has that one's recipe in its own."""
+    generator = registry.find(kind, mime)
+    recipe = UNSUPPORTED if generator is None else generator.recipe(mime, variant, settings)
+    if awaited is not None:
+        recipe = replace(recipe, settings={**recipe.settings, "made_from": awaited.recipe.digest()})
+    awaits = awaited.kind if awaited else None
+    return WantedSidecar(kind=kind, variant=variant, recipe=recipe, settings=settings, awaits=awaits)

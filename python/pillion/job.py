@@ -1,0 +1,236 @@
+"""Job states and every way to change them. Pure: the time is passed in. docs/jobs.md has the diagram.
+
+A change is made only by a named constructor below, and only to a job in one of the states that it names. It is written
+by catalog/jobs.py, what ends a claim fenced by the lease token.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from enum import IntEnum, StrEnum
+
+from pillion.errors import ErrorClass
+from pillion.model import Failure, SidecarKind, value
+
+
+class JobState(StrEnum):
+    """Where a job is.
+
+    WAITING: for the text of the same content. DONE, FAILED and CANCELLED end it until it is queued again. PAUSED is
+    never stored: it is how a listing shows a queued job that a pause or a fault of the machine holds back.
+    """
+
+    QUEUED = "queued"
+    RUNNING = "running"
+    WAITING = "waiting"
+    PAUSED = "paused"
+    DONE = "done"
+    FAILED = "failed"
+    CANCELLED = "cancelled"
+
+
+class Urgency(IntEnum):
+    """Why a job was queued; lower is sooner."""
+
+    ON_DEMAND = 0
+    NEW = 1
+    BACKFILL = 2
+    REGENERATE = 3
+
+
+_KIND_RANK = {kind: rank for rank, kind in enumerate(SidecarKind)}
+
+
+_STEP = 10
+ON_DEMAND_BEFORE = _STEP * Urgency.NEW
+"""The priorities of jobs that are on demand are below this."""
+
+
+def priority_of(urgency: Urgency, kind: SidecarKind) -> int:
+    """The number that orders the queue: urgency first, then the kind's place in SidecarKind."""
+    return _STEP * urgency + _KIND_RANK[kind]
+
+
+def is_on_demand(priority: int) -> bool:
+    """Whether somebody waits for a job of this priority."""
+    return priority < ON_DEMAND_BEFORE
+
+
+AGING_S = 30.0
+"""A kind that has work and has got no worker for this long counts as one step more urgent."""
+
+
+def aged_priority(priority: int, waited_s: float) -> int:
+    """The priority of a kind's most urgent job, for a kind that got no worker for ``waited_s`` seconds.
+
+    It rises by a step of urgency every AGING_S, up to the place behind what is on demand and ahead of all else.
+    """
+    if is_on_demand(priority):
+        return priority
+    return max(priority - _STEP * int(max(waited_s, 0.0) // AGING_S), ON_DEMAND_BEFORE - 1)
+
+
+# What each class of failure means for the next try ------------------------------------------------------------------
+
+
+class Again(StrEnum):
+    """When an item that failed is tried once more with the same recipe."""
+
+    NEVER = "never"
+    LATER = "later"
+    """By itself, after a wait, while it has tries left."""
+    INDEXED = "indexed"
+    """When the next index finds its file."""
+    MENDED = "mended"
+    """When the fault of the machine is gone; nothing is charged."""
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class RetryPolicy:
+    """What follows a failure of one class.
+
+    ``tries``: in all, counting failures of every class. The n-th wait is ``wait_s * growth**(n - 1)`` seconds, at most
+    ``longest_wait_s``. ``alone``: later tries run alone in a fresh worker and with a smaller budget, because this one
+    may have been the fault of what ran before it, or of what it was allowed.
+    """
+
+    again: Again
+    tries: int = 1
+    wait_s: float = 0.0
+    growth: float = 1.0
+    longest_wait_s: float = 0.0
+    alone: bool = False
+
+    def wait(self, tried: int) -> float:
+        """Seconds to wait after the try with this number, 1 being the first."""
+        return float(min(self.wait_s * self.growth ** (tried - 1), self.longest_wait_s))
+
+
+_NEVER = RetryPolicy(again=Again.NEVER)
+_INDEXED = RetryPolicy(again=Again.INDEXED)
+_MENDED = RetryPolicy(again=Again.MENDED)
+_ALONE = RetryPolicy(again=Again.LATER, tries=3, wait_s=1, growth=4, longest_wait_s=60, alone=True)
+_PATIENT = RetryPolicy(again=Again.LATER, tries=6, wait_s=1, growth=3, longest_wait_s=120)
+
+RETRY_POLICIES: Mapping[ErrorClass, RetryPolicy] = {
+    ErrorClass.CORRUPT: _NEVER,
+    ErrorClass.UNSUPPORTED: _NEVER,
+    ErrorClass.TOO_LARGE: _NEVER,
+    ErrorClass.TIMEOUT: _ALONE,
+    ErrorClass.OOM: _ALONE,
+    ErrorClass.CRASH: _ALONE,
+    ErrorClass.IO_TRANSIENT: _PATIENT,
+    ErrorClass.MISSING_SOURCE: _INDEXED,
+    ErrorClass.CHANGED_SOURCE: _INDEXED,
+    ErrorClass.DISK_FULL: _MENDED,
+    ErrorClass.MISSING_TOOL: _MENDED,
+}
+
+
+LONGEST_WAIT_S = max(policy.longest_wait_s for policy in RETRY_POLICIES.values())
+"""The longest wait between two tries."""
+
+
+def classes_tried(again: Again) -> tuple[ErrorClass, ...]:
+    """The classes whose items are tried again at this time."""
+    return tuple(error_class for error_class, policy in RETRY_POLICIES.items() if policy.again is again)
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Budget:
+    """What a try may use. ``alone``: in a fresh worker, with nothing before or after it.
+
+    ``share``: of the threads, and of the sound held at a time, that a first try has. ``one_variant``: one variant at a
+    time, the smallest first.
+    """
+
+    alone: bool = False
+    share: float = 1.0
+    one_variant: bool = False
+
+
+FULL_BUDGET = Budget()
+_LATER_BUDGETS = (Budget(alone=True, share=0.5), Budget(alone=True, share=0.25, one_variant=True))
+
+
+def budget_of(attempts: int, last: Failure | None) -> Budget:
+    """The budget of the try that follows ``attempts`` tries, the last of which ended with ``last`` (None: none did)."""
+    if last is None or attempts == 0 or not RETRY_POLICIES[last.error_class].alone:
+        return FULL_BUDGET
+    return _LATER_BUDGETS[min(attempts, len(_LATER_BUDGETS)) - 1]
+
+
+# Changes --------------------------------------------------------------------------------------------------------------
+
+_CLAIMED = frozenset({JobState.RUNNING})
+_IDLE = frozenset({JobState.QUEUED, JobState.WAITING})
+ENDED = frozenset({JobState.DONE, JobState.FAILED, JobState.CANCELLED})
+"""The states in which nothing more happens to a job by itself."""
+
+
+@value
+class JobChange:
+    """What to write to a job that is in one of the states ``before``. Built by the constructors below only.
+
+    ``attempts`` and ``not_before`` None: they stay. ``failure``: the last one, kept while it matters to the next try;
+    with ``keeps_failure`` the one that is there stays.
+    """
+
+    before: frozenset[JobState]
+    state: JobState
+    attempts: int | None = None
+    not_before: float | None = 0.0
+    failure: Failure | None = None
+    keeps_failure: bool = False
+
+
+def job_done(attempts: int) -> JobChange:
+    """All variants have an outcome."""
+    return JobChange(before=_CLAIMED, state=JobState.DONE, attempts=attempts + 1)
+
+
+def job_released(attempts: int, last: Failure | None = None) -> JobChange:
+    """Given back untouched: Ctrl-C, a pause, or a full disk. Charges no attempt and forgets no failure."""
+    return JobChange(before=_CLAIMED, state=JobState.QUEUED, attempts=attempts, failure=last)
+
+
+HELD_BACK_S = 30.0
+"""How long a job that lacks a tool lets others of its kind go first: they may need another model or language."""
+
+
+def job_held_back(attempts: int, last: Failure | None, now: float) -> JobChange:
+    """Given back for want of a tool. Charges no attempt and forgets no failure."""
+    later = now + HELD_BACK_S
+    return JobChange(before=_CLAIMED, state=JobState.QUEUED, attempts=attempts, not_before=later, failure=last)
+
+
+def job_failed_once(attempts: int, failure: Failure, now: float) -> JobChange:
+    """One more try after a wait that grows, or failed for good when the tries are used up or cannot help."""
+    tried = attempts + 1
+    policy = RETRY_POLICIES[failure.error_class]
+    if policy.again is Again.LATER and tried < policy.tries:
+        later = now + policy.wait(tried)
+        return JobChange(before=_CLAIMED, state=JobState.QUEUED, attempts=tried, not_before=later, failure=failure)
+    return JobChange(before=_CLAIMED, state=JobState.FAILED, attempts=tried, failure=failure)
+
+
+def job_rescued() -> JobChange:
+    """Its owner is gone or silent: as released, without knowing what the owner knew."""
+    return JobChange(before=_CLAIMED, state=JobState.QUEUED, not_before=None, keeps_failure=True)
+
+
+def job_woken() -> JobChange:
+    """The text that it waited for is there."""
+    return JobChange(before=frozenset({JobState.WAITING}), state=JobState.QUEUED)
+
+
+def job_ended_with_text(failure: Failure | None) -> JobChange:
+    """The text that it waited for will not come: it ends as the text did, without a try of its own."""
+    state = JobState.FAILED if failure else JobState.DONE
+    return JobChange(before=frozenset({JobState.WAITING}), state=state, failure=failure)
+
+
+def job_cancelled() -> JobChange:
+    """The user does not want it: it stays so until it is asked for. A claim of it is void at once."""
+    return JobChange(before=_IDLE | _CLAIMED, state=JobState.CANCELLED)

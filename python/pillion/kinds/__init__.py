@@ -1,0 +1,1 @@
+"""Kinds of sidecars: one folder each, named in ``registry``. docs/kinds.md says how to add one."""

@@ -1,0 +1,1 @@
+"""``embeddings``: vectors of the text of files, pages and recordings."""

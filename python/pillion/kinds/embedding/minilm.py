@@ -1,0 +1,264 @@
+"""all-MiniLM-L6-v2 on CTranslate2: sentences to vectors, without torch. The only importer of its encoder.
+
+The weights come as safetensors. They are converted once into CTranslate2's own format, in the user's cache folder,
+by filling a ``TransformerEncoderModelSpec`` with numpy: 6 layers, 12 heads, post-norm, GELU, and two source
+embeddings added (word and token type).
+"""
+
+from __future__ import annotations
+
+import functools
+import importlib.util
+import json
+import struct
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from importlib import resources
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from pillion.errors import ErrorClass, ItemError
+from pillion.kinds.embedding import models as minilm
+from pillion.pool import threads
+from pillion.weights.cache import filled_folder
+
+if TYPE_CHECKING:
+    import ctranslate2
+    import tokenizers
+
+NAME = "all-MiniLM-L6-v2"
+DIMENSIONS = 384
+MAX_TOKENS = 256
+"""The model was trained on up to 256 tokens, the two special ones included; what is beyond is not read."""
+DEFAULT_COMPUTE = "int8"
+"""Its vectors stay within cosine 0.99 of float32's, at a quarter of the memory and about half of the time."""
+
+SHORT_TOKENS = 9
+"""Texts of fewer tokens, the special ones included, are computed in float32 also in ``int8``: rounding errors have too
+few tokens to cancel out over, and the cosine would fall to 0.976."""
+
+_CONVERSION = 2
+"""Raised when the conversion changes, so that an older cached model is not used."""
+_LAYERS = 6
+_HEADS = 12
+_LAYER_NORM_EPSILON = 1e-12
+_BATCH_TOKENS = 1024
+"""About as much as the processor's caches take; larger batches are slower."""
+
+
+def missing() -> str | None:
+    """One sentence that says what lacks and how to get it; None when all is there. Loads nothing."""
+    for module in ("ctranslate2", "tokenizers"):
+        if importlib.util.find_spec(module) is None:
+            return f"the Python package {module} is not installed: run pip install {module}"
+    return None
+
+
+@dataclass(frozen=True, slots=True)
+class Token:
+    """Where one token stands in its text: character offsets, end excluded."""
+
+    start: int
+    end: int
+
+
+def tokens(text: str) -> list[Token]:
+    """The text's tokens without the special ones; as long as the text, never truncated."""
+    encoding = _tokenizer().encode(text, add_special_tokens=False)
+    return [Token(start, end) for start, end in encoding.offsets]
+
+
+def embed(texts: Sequence[str], *, compute: str = DEFAULT_COMPUTE) -> NDArray[np.float32]:
+    """Unit vectors of the texts, shape (n, 384). A text is read up to its 256th token.
+
+    ``compute``: ``int8`` or ``float32``. A text's vector is the same to the last bit whatever is embedded with it.
+    Raises ItemError (missing_tool) when the engine or the model is not there.
+    """
+    if not texts:
+        return np.zeros((0, DIMENSIONS), dtype=np.float32)
+    encodings = [_shortened(encoding.ids) for encoding in _tokenizer().encode_batch(list(texts))]
+    vectors = np.empty((len(texts), DIMENSIONS), dtype=np.float32)
+    for arithmetic, rows in _batches([len(ids) for ids in encodings], compute):
+        vectors[rows] = _pooled(_loaded(arithmetic), [encodings[row] for row in rows])
+    return vectors
+
+
+def _pooled(encoder: ctranslate2.Encoder, ids: list[list[int]]) -> NDArray[np.float32]:
+    """Mean of each text's token vectors, unit length; shape (len(ids), 384). All texts are of one length."""
+    output = encoder.forward_batch(ids, token_type_ids=[[0] * len(row) for row in ids])
+    mean = np.asarray(output.last_hidden_state, dtype=np.float32).mean(axis=1)
+    norm = np.maximum(np.linalg.norm(mean, axis=1, keepdims=True), 1e-12)
+    unit: NDArray[np.float32] = (mean / norm).astype(np.float32)
+    return unit
+
+
+def _shortened(ids: list[int]) -> list[int]:
+    """At most MAX_TOKENS ids, the last of them still the separator."""
+    return ids if len(ids) <= MAX_TOKENS else [*ids[: MAX_TOKENS - 1], ids[-1]]
+
+
+def _batches(lengths: Sequence[int], compute: str) -> Iterator[tuple[str, list[int]]]:
+    """(arithmetic, rows) for each pass through the model, longest texts first.
+
+    What stands beside a text must not change a bit of its vector. So a batch holds texts of one length only: padding
+    would change the order in which sums are taken. And in float32 each text goes alone, because the product of a larger
+    matrix is summed in another order; in int8 the products are exact.
+    """
+    by_length: dict[int, list[int]] = {}
+    for row, length in enumerate(lengths):
+        by_length.setdefault(length, []).append(row)
+    for length in sorted(by_length, reverse=True):
+        arithmetic = "float32" if length < SHORT_TOKENS else compute
+        size = 1 if arithmetic == "float32" else max(1, _BATCH_TOKENS // length)
+        rows = by_length[length]
+        for begin in range(0, len(rows), size):
+            yield arithmetic, rows[begin : begin + size]
+
+
+@functools.cache
+def _tokenizer() -> tokenizers.Tokenizer:
+    _check_installed()
+    import tokenizers
+
+    tokenizer = tokenizers.Tokenizer.from_file(str(minilm.found().path / minilm.MODEL.tokenizer))
+    tokenizer.no_padding()
+    tokenizer.no_truncation()
+    return tokenizer
+
+
+@functools.cache
+def _loaded(arithmetic: str) -> ctranslate2.Encoder:
+    _check_installed()
+    import ctranslate2
+
+    source = minilm.found()
+    storage = "float32" if arithmetic == "float32" else "int8"
+    name = f"{NAME}-{storage}-{_CONVERSION}-{source.sha256[:12]}"
+    folder = filled_folder(name, functools.partial(_convert, source.path, storage))
+    return ctranslate2.Encoder(str(folder), device="cpu", compute_type=arithmetic, intra_threads=threads.available())
+
+
+def _check_installed() -> None:
+    problem = missing()
+    if problem:
+        raise ItemError(ErrorClass.MISSING_TOOL, problem)
+
+
+# conversion -----------------------------------------------------------------------------------------------------------
+
+
+def _convert(source: Path, storage: str, folder: Path) -> None:
+    """Write the CTranslate2 model into ``folder``, an empty one."""
+    from ctranslate2.specs import common_spec, transformer_spec
+
+    weights = _safetensors(source / "model.safetensors")
+    if storage != "float32":
+        weights = centred(weights)
+    encoder = transformer_spec.TransformerEncoderSpec(
+        _LAYERS,
+        _HEADS,
+        pre_norm=False,
+        activation=common_spec.Activation.GELU,
+        layernorm_embedding=True,
+        num_source_embeddings=2,
+        embeddings_merge=common_spec.EmbeddingsMerge.ADD,
+    )
+    spec = transformer_spec.TransformerEncoderModelSpec(encoder)
+    _fill_embeddings(spec.encoder, weights)
+    for number, layer in enumerate(spec.encoder.layer):
+        _fill_layer(layer, weights, f"encoder.layer.{number}.")
+    spec.config.layer_norm_epsilon = _LAYER_NORM_EPSILON
+    spec.register_vocabulary(_vocabulary(source / minilm.MODEL.tokenizer))
+    spec.validate()
+    spec.optimize(quantization=None if storage == "float32" else storage)
+    spec.save(str(folder))
+
+
+def centred(weights: Mapping[str, NDArray[np.float32]]) -> dict[str, NDArray[np.float32]]:
+    """The same model, whose layers get inputs with their means taken out; exact but for the rounding of float32.
+
+    A few channels of MiniLM lie far from zero in nearly every token, and int8 gives a token's whole range to them. Each
+    normalisation's mean output is taken from its bias; what the products after it then lack goes into their biases, and
+    what the sum beside them lacks into that of the product it is added to.
+    """
+    changed = dict(weights)
+    for number, centres in enumerate(_centres()):
+        before = "embeddings" if number == 0 else f"encoder.layer.{number - 1}.output"
+        layer = f"encoder.layer.{number}."
+        attention = [f"{layer}attention.self.{name}" for name in ("query", "key", "value")]
+        _move(changed, f"{before}.LayerNorm", attention, f"{layer}attention.output.dense", centres[0])
+        feed = f"{layer}attention.output.LayerNorm"
+        _move(changed, feed, [f"{layer}intermediate.dense"], f"{layer}output.dense", centres[1])
+    return changed
+
+
+def _move(
+    weights: dict[str, NDArray[np.float32]], norm: str, products: list[str], sum_: str, centre: NDArray[np.float32]
+) -> None:
+    """Take ``centre`` out of what a normalisation gives, and give it back where it goes."""
+    weights[f"{norm}.bias"] = weights[f"{norm}.bias"] - centre
+    for name in products:
+        weights[f"{name}.bias"] = weights[f"{name}.bias"] + weights[f"{name}.weight"] @ centre
+    weights[f"{sum_}.bias"] = weights[f"{sum_}.bias"] + centre
+
+
+def _centres() -> NDArray[np.float32]:
+    """Mean inputs of the attention and of the feed-forward part of each layer, shape (6, 2, 384).
+
+    Made by tools/minilm_centres.py from the model itself.
+    """
+    data = resources.files("pillion.kinds.embedding").joinpath("minilm_centres.f2").read_bytes()
+    return np.frombuffer(data, dtype="<f2").astype(np.float32).reshape(_LAYERS, 2, DIMENSIONS)
+
+
+def _fill_embeddings(encoder: Any, weights: dict[str, NDArray[np.float32]]) -> None:
+    encoder.scale_embeddings = False
+    encoder.embeddings[0].weight = weights["embeddings.word_embeddings.weight"]
+    encoder.embeddings[1].weight = weights["embeddings.token_type_embeddings.weight"]
+    encoder.position_encodings.encodings = weights["embeddings.position_embeddings.weight"]
+    _fill_norm(encoder.layernorm_embedding, weights, "embeddings.LayerNorm")
+
+
+def _fill_layer(layer: Any, weights: dict[str, NDArray[np.float32]], prefix: str) -> None:
+    attention = [f"{prefix}attention.self.{name}" for name in ("query", "key", "value")]
+    fused, output = layer.self_attention.linear
+    fused.weight = np.concatenate([weights[f"{name}.weight"] for name in attention])
+    fused.bias = np.concatenate([weights[f"{name}.bias"] for name in attention])
+    _fill_linear(output, weights, f"{prefix}attention.output.dense")
+    _fill_norm(layer.self_attention.layer_norm, weights, f"{prefix}attention.output.LayerNorm")
+    _fill_linear(layer.ffn.linear_0, weights, f"{prefix}intermediate.dense")
+    _fill_linear(layer.ffn.linear_1, weights, f"{prefix}output.dense")
+    _fill_norm(layer.ffn.layer_norm, weights, f"{prefix}output.LayerNorm")
+
+
+def _fill_linear(linear: Any, weights: dict[str, NDArray[np.float32]], name: str) -> None:
+    linear.weight = weights[f"{name}.weight"]
+    linear.bias = weights[f"{name}.bias"]
+
+
+def _fill_norm(norm: Any, weights: dict[str, NDArray[np.float32]], name: str) -> None:
+    norm.gamma = weights[f"{name}.weight"]
+    norm.beta = weights[f"{name}.bias"]
+
+
+def _safetensors(path: Path) -> dict[str, NDArray[np.float32]]:
+    """The float32 tensors of a safetensors file: an 8-byte length, a JSON header, then the data."""
+    with path.open("rb") as stream:
+        (size,) = struct.unpack("<Q", stream.read(8))
+        header = json.loads(stream.read(size))
+        data = bytearray(stream.read())  # writable, since quantising works in place
+    tensors = {}
+    for name, entry in header.items():
+        if name != "__metadata__" and entry["dtype"] == "F32":
+            start, end = entry["data_offsets"]
+            count = (end - start) // 4
+            tensors[name] = np.frombuffer(data, dtype="<f4", count=count, offset=start).reshape(entry["shape"])
+    return tensors
+
+
+def _vocabulary(tokenizer: Path) -> list[str]:
+    vocabulary: dict[str, int] = json.loads(tokenizer.read_text(encoding="utf-8"))["model"]["vocab"]
+    return sorted(vocabulary, key=lambda word: vocabulary[word])

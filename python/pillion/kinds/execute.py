@@ -1,0 +1,241 @@
+"""Run one job in a child process: check the source, call the generator, leave the bytes in staging.
+
+Where its generator can work on several contents together, that is done for a whole batch before its first job. Returns
+a value for every way it can end; only the parent writes final files and the catalog.
+"""
+
+from __future__ import annotations
+
+import errno
+import os
+import time
+import traceback
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import Any
+
+from pillion import _core
+from pillion.errors import ErrorClass, ItemError
+from pillion.failpoints import reach
+from pillion.kinds import registry
+from pillion.kinds.generator import BatchGenerator
+from pillion.model import (
+    Empty,
+    Failure,
+    GenerationRequest,
+    Produced,
+    SidecarFormat,
+    SidecarKind,
+    SidecarMark,
+    failure_of,
+    value,
+)
+from pillion.pool import threads
+
+_FRAMES = 4
+_WORDS_BYTES = 2000
+"""How much of an engine's own words the ledger keeps."""
+
+
+@value
+class ExecutionTask:
+    """One job as it is sent to a worker. ``sources``: (absolute path, size, mtime_ns), tried in order.
+
+    Results are written to ``{staging}-{variant}``. ``share``: of the threads that engines may use; less than 1 only in
+    a worker that runs nothing else. ``checkpoint``: see GenerationRequest.
+    """
+
+    kind: SidecarKind
+    variants: tuple[str, ...]
+    mime: str
+    sources: tuple[tuple[bytes, int, int], ...]
+    settings: Mapping[str, Any]
+    texts: Mapping[SidecarKind, Path]
+    staging: str
+    share: float = 1.0
+    checkpoint: Path | None = None
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Staged:
+    """One finished sidecar in staging. ``checksum``: BLAKE3 of its bytes, 64 hex digits.
+
+    ``thumbhash``: that of the whole content.
+    """
+
+    variant: str
+    format: SidecarFormat
+    size: int
+    checksum: str
+    path: Path
+    mark: SidecarMark | None = None
+    thumbhash: bytes | None = None
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Execution:
+    """How a job ended, and how long it took in seconds."""
+
+    result: tuple[Staged, ...] | Empty | Failure
+    seconds: float
+
+
+@dataclass(frozen=True, slots=True)
+class _Prepared:
+    """What a generator made of one task together with others, and this one's part of the seconds."""
+
+    value: Any
+    seconds: float
+
+
+_prepared: dict[str, _Prepared] = {}
+"""Staging path of a task -> what there is for it. Of the last batch only."""
+
+
+def prepare(tasks: Sequence[ExecutionTask]) -> None:
+    """Work on tasks together where their generator can; :func:`execute` goes on from there. Raises nothing."""
+    _prepared.clear()
+    groups: dict[str, tuple[BatchGenerator, list[ExecutionTask]]] = {}
+    for task in tasks:
+        generator = registry.find(task.kind, task.mime)
+        if isinstance(generator, BatchGenerator):
+            groups.setdefault(generator.name, (generator, []))[1].append(task)
+    for generator, members in groups.values():
+        if len(members) > 1:
+            _prepare(generator, members)
+
+
+def _prepare(generator: BatchGenerator, tasks: Sequence[ExecutionTask]) -> None:
+    start = time.perf_counter()
+    try:
+        present = [(task, request) for task in tasks if (request := _present_request(task)) is not None]
+        made = generator.prepare([request for _, request in present])
+    except Exception:
+        # Whatever it is: each task is then made alone, and the one at fault says so itself.
+        return
+    there = [(task, value) for (task, _), value in zip(present, made, strict=True) if value is not None]
+    seconds = (time.perf_counter() - start) / max(1, len(there))
+    _prepared.update((task.staging, _Prepared(value, seconds)) for task, value in there)
+
+
+def _present_request(task: ExecutionTask) -> GenerationRequest | None:
+    try:
+        return _request(task, _present_source(task)[0])
+    except ItemError:
+        return None
+
+
+def execute(task: ExecutionTask) -> Execution:
+    """Make what ``task`` asks for. Raises nothing."""
+    start = time.perf_counter()
+    prepared = _prepared.pop(task.staging, _Prepared(None, 0.0))
+    result: tuple[Staged, ...] | Empty | Failure
+    if task.share < 1:
+        threads.limit_to(task.share)
+    try:
+        result = _generate(task, prepared.value)
+    except ItemError as error:
+        result = replace(failure_of(error), words=error.words or _words(error))
+    except MemoryError as error:
+        result = Failure(error_class=ErrorClass.OOM, message="Ran out of memory.", words=_words(error))
+    except OSError as error:
+        message = f"{error.strerror or error}."
+        result = Failure(error_class=_class_of_os_error(error), message=message, words=_words(error))
+    except Exception as error:
+        message = f"{type(error).__name__}: {error}"[:500]
+        result = Failure(error_class=ErrorClass.CRASH, message=message, words=_words(error))
+    return Execution(result=result, seconds=time.perf_counter() - start + prepared.seconds)
+
+
+def thumbhash(path: Path) -> bytes | None:
+    """The ThumbHash of a thumbnail; None if the file cannot be read."""
+    try:
+        return _core.thumbhash(path)
+    except ItemError:
+        return None
+
+
+def _words(error: BaseException) -> str:
+    """What went wrong in the engine's own words: for an error of ours its cause, for any other where it came from."""
+    if isinstance(error, ItemError):
+        return "" if error.__cause__ is None else _words(error.__cause__)
+    return "".join(traceback.format_exception(error, limit=-_FRAMES))[-_WORDS_BYTES:].strip()
+
+
+def _class_of_os_error(error: OSError) -> ErrorClass:
+    if error.errno in (errno.ENOSPC, errno.EDQUOT):
+        return ErrorClass.DISK_FULL
+    if error.errno == errno.ENOMEM:
+        return ErrorClass.OOM
+    return ErrorClass.IO_TRANSIENT
+
+
+def _request(task: ExecutionTask, source: bytes, prepared: Any = None) -> GenerationRequest:
+    return GenerationRequest(
+        kind=task.kind,
+        variants=task.variants,
+        source=Path(os.fsdecode(source)),
+        mime=task.mime,
+        settings=task.settings,
+        texts=task.texts,
+        prepared=prepared,
+        checkpoint=task.checkpoint,
+    )
+
+
+def _generate(task: ExecutionTask, prepared: Any) -> tuple[Staged, ...] | Empty:
+    generator = registry.find(task.kind, task.mime)
+    if generator is None:
+        return _no_generator(task)
+    source, size, mtime_ns = _present_source(task)
+    generated = generator.generate(_request(task, source, prepared))
+    if not _unchanged(source, size, mtime_ns):
+        raise ItemError(ErrorClass.CHANGED_SOURCE, "The file changed while it was read; run index again.")
+    if isinstance(generated, Empty):
+        return generated
+    missing = set(task.variants) - {produced.variant for produced in generated}
+    if missing:
+        raise ItemError(ErrorClass.CRASH, f"{generator.name} gave no {', '.join(sorted(missing))}.")
+    return tuple(_stage(task.staging, produced) for produced in generated)
+
+
+def _no_generator(task: ExecutionTask) -> Empty:
+    if task.mime == "application/x-empty":
+        return Empty(note="The file has 0 bytes.")
+    raise ItemError(ErrorClass.UNSUPPORTED, f"No {task.kind} can be made of {task.mime}, which is what the bytes are.")
+
+
+def _present_source(task: ExecutionTask) -> tuple[bytes, int, int]:
+    changed = False
+    for path, size, mtime_ns in task.sources:
+        if _unchanged(path, size, mtime_ns):
+            return path, size, mtime_ns
+        changed = changed or os.path.exists(path)
+    if changed:
+        raise ItemError(ErrorClass.CHANGED_SOURCE, "The file changed since it was indexed; run index again.")
+    raise ItemError(ErrorClass.MISSING_SOURCE, "The file is gone since it was indexed; run index again.")
+
+
+def _unchanged(path: bytes, size: int, mtime_ns: int) -> bool:
+    try:
+        stat = os.stat(path)
+    except OSError:
+        return False
+    return stat.st_size == size and stat.st_mtime_ns == mtime_ns
+
+
+def _stage(staging: str, produced: Produced) -> Staged:
+    path = Path(f"{staging}-{produced.variant}")
+    reach("execute.stage")
+    path.write_bytes(produced.data)
+    reach("execute.staged")
+    return Staged(
+        variant=produced.variant,
+        format=produced.format,
+        size=len(produced.data),
+        checksum=_core.hash_bytes(produced.data).hash,
+        path=path,
+        mark=produced.mark,
+        thumbhash=produced.thumbhash,
+    )

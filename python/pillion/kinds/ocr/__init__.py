@@ -1,0 +1,1 @@
+"""``ocr``: the text of pictures and PDFs."""

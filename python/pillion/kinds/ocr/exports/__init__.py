@@ -1,0 +1,1 @@
+"""OCR results in the forms of other programs: hOCR, ALTO, searchable PDF."""

@@ -1,0 +1,80 @@
+"""``ocr`` sidecars of images and PDFs."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+from pillion.kinds.ocr.language_table import AUTO
+from pillion.model import (
+    DEFAULT_VARIANT,
+    Empty,
+    Generated,
+    GenerationRequest,
+    Produced,
+    Recipe,
+    SidecarFormat,
+    SidecarKind,
+)
+from pillion.readers.images.decode import with_decoders
+
+PDF = "application/pdf"
+
+
+class OcrGenerator:
+    """``ocr`` sidecars of images and PDFs."""
+
+    kind = SidecarKind.OCR
+    name = "ocr"
+    version = 3
+
+    def accepts(self, mime: str) -> bool:
+        """Raster images and PDFs."""
+        return mime == PDF or (mime.startswith("image/") and mime != "image/svg+xml")
+
+    def recipe(self, mime: str, variant: str, settings: Mapping[str, Any]) -> Recipe:
+        """The languages, in order, the hashes of their data, and the decoders beside the core for the type.
+
+        For images also the networks for photographs, where these read them, and the engine, where one is forced.
+
+        With ``auto`` the data of all installed languages counts, so installing another makes sidecars stale.
+        """
+        languages = _languages(settings)
+        from pillion.kinds.ocr import tessdata as tesseract
+
+        model = tesseract.identity(languages, settings.get("tessdata"))
+        chosen = {"languages": list(languages), **({} if mime == PDF else _of_photographs(_engine(settings)))}
+        return with_decoders(Recipe(generator=self.name, version=self.version, model=model, settings=chosen), mime)
+
+    def generate(self, request: GenerationRequest) -> Generated:
+        """One JSON document; Empty when there is no text to be believed. Raises ItemError."""
+        from pillion.kinds.ocr import recognise as reading
+
+        result = reading.read(
+            request.source,
+            is_pdf=request.mime == PDF,
+            languages=_languages(request.settings),
+            tessdata=request.settings.get("tessdata"),
+            engine=_engine(request.settings),
+        )
+        if not any(page.lines for page in result.pages):
+            return Empty(note="no text found")
+        data = result.to_json().encode()
+        return (Produced(variant=DEFAULT_VARIANT, format=SidecarFormat.JSON, data=data),)
+
+
+def _languages(settings: Mapping[str, Any]) -> tuple[str, ...]:
+    return tuple(settings.get("languages") or (AUTO,))
+
+
+def _engine(settings: Mapping[str, Any]) -> str:
+    return str(settings.get("engine") or AUTO)
+
+
+def _of_photographs(engine: str) -> dict[str, str]:
+    """What of a recipe says who reads photographs; nothing where that is Tesseract because there is nobody else."""
+    from pillion.kinds.ocr import ppocr_models as photographs
+
+    if engine == AUTO:
+        return {"photographs": photographs.identity()} if photographs.installed() else {}
+    return {"engine": engine, **({} if engine == "tesseract" else {"photographs": photographs.identity()})}

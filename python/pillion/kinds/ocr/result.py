@@ -1,0 +1,197 @@
+"""What OCR answers, and its JSON (schemas/ocr-*.json, docs/sidecar-formats.md)."""
+
+from __future__ import annotations
+
+import functools
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+from typing import Any
+
+from pillion.kinds.stored import reading, sidecar_json
+
+OCR_SCHEMA_VERSION = 2
+
+Box = tuple[float, float, float, float]
+"""Left, top, right, bottom; the origin is the upper left corner, right and bottom are outside."""
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class OcrWord:
+    """One word. ``confidence`` is 0 to 100; an ``uncertain`` word is more likely wrong than right.
+
+    A word of a PDF's own text has no confidence.
+    """
+
+    text: str
+    confidence: float | None
+    box: Box
+    uncertain: bool = False
+
+    def document(self) -> dict[str, Any]:
+        """As stored."""
+        document: dict[str, Any] = {"text": self.text, "box": _box(self.box)}
+        if self.confidence is not None:
+            document["confidence"] = round(self.confidence, 1)
+        if self.uncertain:
+            document["uncertain"] = True
+        return document
+
+    @classmethod
+    def parse(cls, document: Mapping[str, Any]) -> OcrWord:
+        """What :meth:`document` gave."""
+        return cls(
+            text=document["text"],
+            confidence=document.get("confidence"),
+            box=_parsed_box(document["box"]),
+            uncertain=document.get("uncertain", False),
+        )
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class OcrLine:
+    """One line. ``paragraph``: one begins here. In very long PDFs, lines of their own text have no words."""
+
+    text: str
+    words: tuple[OcrWord, ...] = ()
+    box: Box | None = None
+    paragraph: bool = False
+
+    def document(self) -> dict[str, Any]:
+        """As stored."""
+        document: dict[str, Any] = {"text": self.text, "words": [word.document() for word in self.words]}
+        if self.box is not None:
+            document["box"] = _box(self.box)
+        return document | ({"paragraph": True} if self.paragraph else {})
+
+    @classmethod
+    def parse(cls, document: Mapping[str, Any]) -> OcrLine:
+        """What :meth:`document` gave."""
+        return cls(
+            text=document["text"],
+            words=tuple(map(OcrWord.parse, document["words"])),
+            box=_parsed_box(document["box"]) if "box" in document else None,
+            paragraph=document.get("paragraph", False),
+        )
+
+
+def mean_confidence(lines: Iterable[OcrLine]) -> float | None:
+    """Over all words that have one; None if none has."""
+    found = [word.confidence for line in lines for word in line.words if word.confidence is not None]
+    return sum(found) / len(found) if found else None
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class OcrPage:
+    """One page.
+
+    ``width``, ``height`` and all boxes are in ``unit``: pixels of the upright picture (EXIF honoured) for images,
+    points for PDFs. ``rotation``: degrees clockwise by which to turn the page to read it; boxes are as it is shown.
+    """
+
+    number: int
+    source: str
+    """``ocr``, ``text_layer``, or ``mixed``: the words of pictures among those of the text layer."""
+    width: float
+    height: float
+    unit: str
+    lines: tuple[OcrLine, ...]
+    rotation: int = 0
+    confidence: float | None = None
+    languages: tuple[str, ...] = ()
+    """In which the page was read; none for text that was not recognised."""
+
+    @property
+    def text(self) -> str:
+        """Lines parted by newlines, paragraphs by empty lines."""
+        parts = ["\n" + line.text if line.paragraph and index else line.text for index, line in enumerate(self.lines)]
+        return "\n".join(parts)
+
+    def document(self) -> dict[str, Any]:
+        """As stored."""
+        document: dict[str, Any] = {
+            "number": self.number,
+            "source": self.source,
+            "width": _round(self.width),
+            "height": _round(self.height),
+            "unit": self.unit,
+            "rotation": self.rotation,
+            "mean_confidence": None if self.confidence is None else round(self.confidence, 1),
+            "text": self.text,
+            "lines": [line.document() for line in self.lines],
+        }
+        return document | ({"languages": list(self.languages)} if self.languages else {})
+
+    @classmethod
+    def parse(cls, document: Mapping[str, Any]) -> OcrPage:
+        """What :meth:`document` gave."""
+        return cls(
+            **{name: document[name] for name in ("number", "source", "width", "height", "unit", "rotation")},
+            lines=tuple(map(OcrLine.parse, document["lines"])),
+            confidence=document["mean_confidence"],
+            languages=tuple(document.get("languages", ())),
+        )
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class OcrResult:
+    """The text of an image or a PDF. ``confidence``: mean over all recognised words, 0 to 100; None without any."""
+
+    engine: str
+    engine_version: str
+    languages: tuple[str, ...]
+    pages: tuple[OcrPage, ...]
+    notes: tuple[str, ...] = ()
+
+    @property
+    def text(self) -> str:
+        """The text of all pages, parted by form feeds."""
+        return "\f".join(page.text for page in self.pages)
+
+    @property
+    def confidence(self) -> float | None:
+        """Mean confidence of the words that were recognised."""
+        return mean_confidence(line for page in self.pages for line in page.lines)
+
+    def to_json(self) -> str:
+        """The bytes of the ``ocr`` sidecar, as text."""
+        confidence = self.confidence
+        return sidecar_json(
+            {
+                "schema_version": OCR_SCHEMA_VERSION,
+                "kind": "ocr",
+                "engine": {"name": self.engine, "version": self.engine_version},
+                "languages": list(self.languages),
+                "mean_confidence": None if confidence is None else round(confidence, 1),
+                "text": self.text,
+                "pages": [page.document() for page in self.pages],
+                "notes": list(self.notes),
+            }
+        )
+
+    @classmethod
+    def from_json(cls, text: str | bytes) -> OcrResult:
+        """What :meth:`to_json` wrote, in this version or an older one. Raises ItemError (corrupt)."""
+        with reading("ocr", text) as document:
+            return cls(
+                engine=document["engine"]["name"],
+                engine_version=document["engine"]["version"],
+                languages=tuple(document["languages"]),
+                pages=tuple(map(OcrPage.parse, document["pages"])),
+                notes=tuple(document["notes"]),
+            )
+
+
+def _parsed_box(sides: list[float]) -> Box:
+    left, top, right, bottom = sides
+    return left, top, right, bottom
+
+
+def _box(box: Box) -> list[float]:
+    return [_round(side) for side in box]
+
+
+@functools.lru_cache(maxsize=1 << 16)  # the boxes of a page share most of their sides
+def _round(value: float) -> float:
+    """One decimal, and whole numbers without one."""
+    rounded = round(float(value), 1)
+    return int(rounded) if rounded.is_integer() else rounded

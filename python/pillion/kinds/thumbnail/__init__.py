@@ -1,0 +1,1 @@
+"""``thumb``: thumbnails of pictures, PDFs and videos."""

@@ -1,0 +1,1 @@
+"""``transcript``: what is said in sound and film."""

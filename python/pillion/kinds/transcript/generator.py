@@ -1,0 +1,89 @@
+"""``transcript`` sidecars of audio and video."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import TYPE_CHECKING, Any
+
+from pillion.model import (
+    DEFAULT_VARIANT,
+    Empty,
+    Generated,
+    GenerationRequest,
+    Produced,
+    Recipe,
+    SidecarFormat,
+    SidecarKind,
+)
+
+if TYPE_CHECKING:
+    from pillion.kinds.transcript.result import TranscriptResult
+
+DEFAULT_MODEL = "base"
+
+
+class TranscriptGenerator:
+    """``transcript`` sidecars of audio and video."""
+
+    kind = SidecarKind.TRANSCRIPT
+    name = "transcript"
+    version = 2
+
+    def accepts(self, mime: str) -> bool:
+        """Audio and video."""
+        return mime.startswith(("audio/", "video/"))
+
+    def recipe(self, mime: str, variant: str, settings: Mapping[str, Any]) -> Recipe:
+        """The model's hash and the language, if one is forced."""
+        from pillion.kinds.transcript import models as whisper
+
+        return Recipe(
+            generator=self.name,
+            version=self.version,
+            model=whisper.identity(_model(settings)),
+            settings={"language": settings.get("language")},
+        )
+
+    def prepare(self, requests: Sequence[GenerationRequest]) -> Sequence[Any]:
+        """Short clips are recognised together. Raises ItemError."""
+        from pillion.kinds.transcript import transcribe as listening
+
+        result: list[Any] = [None] * len(requests)
+        for model in {_model(request.settings) for request in requests}:
+            members = [index for index, request in enumerate(requests) if _model(request.settings) == model]
+            files = [(requests[index].source, requests[index].settings.get("language")) for index in members]
+            for index, sound in zip(members, listening.together(files, model=model), strict=True):
+                result[index] = sound
+        return result
+
+    def generate(self, request: GenerationRequest) -> Generated:
+        """One JSON document; Empty without speech, and for a video without sound. Raises ItemError."""
+        from pillion.kinds.transcript import transcribe as listening
+        from pillion.readers import media
+
+        info = media.probe(request.source)
+        if not info.audio and request.mime.startswith("video/"):
+            return Empty(note="no audio track")
+        model, language = _model(request.settings), request.settings.get("language")
+        share = float(request.settings.get("share", 1.0))
+        result = listening.transcribe(
+            request.source,
+            model=model,
+            language=language,
+            share=share,
+            sound=request.prepared,
+            checkpoint=request.checkpoint,
+        )
+        if not result.segments:
+            return Empty(note=_why_empty(result))
+        data = result.to_json().encode()
+        return (Produced(variant=DEFAULT_VARIANT, format=SidecarFormat.JSON, data=data),)
+
+
+def _why_empty(result: TranscriptResult) -> str:
+    reasons = sorted({segment.reason for segment in result.dropped})
+    return f"no speech; not believed: {len(result.dropped)} ({', '.join(reasons)})" if reasons else "no speech"
+
+
+def _model(settings: Mapping[str, Any]) -> str:
+    return str(settings.get("model") or DEFAULT_MODEL)

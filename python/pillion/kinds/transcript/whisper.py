@@ -1,0 +1,247 @@
+"""faster-whisper (Whisper on CTranslate2) and its voice activity detector. The only importer of ``faster_whisper``.
+
+Speech is found first; only windows that hold speech are recognised, as one batch. Nothing is sampled at random
+(temperature 0), so the same sound gives the same words.
+"""
+
+from __future__ import annotations
+
+import functools
+import importlib.util
+import logging
+import zlib
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from pillion.errors import ErrorClass, ItemError
+from pillion.kinds.transcript import models as whisper
+from pillion.pool import threads
+
+if TYPE_CHECKING:
+    from faster_whisper import BatchedInferencePipeline, WhisperModel
+    from faster_whisper.tokenizer import Tokenizer
+    from faster_whisper.transcribe import Segment
+
+NAME = "faster-whisper"
+SAMPLE_RATE = 16_000
+"""Samples per second the model takes."""
+WINDOW_SECONDS = 30.0
+"""The length of sound the model looks at."""
+
+_BATCH_WINDOWS = 4
+"""Eight gain nothing on a few cores and cost 300 MB more."""
+BEAM = 5
+"""How many wordings are followed at a time."""
+PREPENDED = "\"'“¿([{-"
+APPENDED = "\"'.。,，!！?？:：”)]}、"
+"""Punctuation that belongs to the word after it, and to the word before it: as faster-whisper has it by default."""
+
+_MERGE_GAP_SECONDS = 3.0
+"""Pauses up to this stay inside a window; in longer ones the model tends to invent words."""
+_OTHER_LANGUAGE = 0.8
+"""How likely another language must be than the one so far. Noise and music are often taken for some language."""
+_NO_SPEECH = 0.6
+_LOW_LOG_PROBABILITY = -1.0
+_REPETITIVE = 2.4
+"""Compression ratio of the text; faster-whisper takes this, too, for the mark of a loop."""
+_TOKENS_PER_SECOND = 10.0
+"""Fast speech has six, and a loop fills the model's whole output: fifteen and more."""
+
+
+@dataclass(frozen=True, slots=True)
+class Span:
+    """A stretch of sound, in seconds from the start of the samples given."""
+
+    start: float
+    end: float
+
+
+@dataclass(frozen=True, slots=True)
+class HeardWord:
+    """One word; ``probability`` is 0 to 1, times are in seconds."""
+
+    text: str
+    start: float
+    end: float
+    probability: float
+
+
+@dataclass(frozen=True, slots=True)
+class HeardSegment:
+    """What was said in one window. ``dropped``: why it is not to be believed, ``no_speech`` or ``repetition``."""
+
+    text: str
+    start: float
+    end: float
+    log_probability: float
+    words: tuple[HeardWord, ...]
+    dropped: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Heard:
+    """What was said in some samples, and in which language (ISO 639-1) with which probability."""
+
+    language: str
+    language_probability: float
+    segments: tuple[HeardSegment, ...]
+
+
+def missing() -> str | None:
+    """One sentence that says what lacks and how to get it; None when all is there. Loads nothing."""
+    if importlib.util.find_spec("faster_whisper") is None:
+        return "the Python package faster-whisper is not installed: run pip install faster-whisper"
+    return None
+
+
+def speech(samples: NDArray[np.float32]) -> list[Span]:
+    """Where somebody speaks; ``samples`` are mono at 16 kHz, shape (n,). No span is longer than a window."""
+    _require()
+    from faster_whisper.vad import VadOptions, get_speech_timestamps
+
+    options = VadOptions(max_speech_duration_s=WINDOW_SECONDS, min_silence_duration_ms=160)
+    found = get_speech_timestamps(samples, options)
+    return [Span(span["start"] / SAMPLE_RATE, span["end"] / SAMPLE_RATE) for span in found]
+
+
+def windows(spans: Sequence[Span]) -> list[Span]:
+    """Spans of speech joined, in order, into windows the model can take."""
+    joined: list[Span] = []
+    for span in spans:
+        if joined and _joinable(joined[-1], span):
+            joined[-1] = Span(joined[-1].start, span.end)
+        else:
+            joined.append(span)
+    return joined
+
+
+def _joinable(window: Span, span: Span) -> bool:
+    return span.end - window.start <= WINDOW_SECONDS and span.start - window.end <= _MERGE_GAP_SECONDS
+
+
+def recognise(
+    samples: NDArray[np.float32],
+    spans: Sequence[Span],
+    *,
+    model: str,
+    language: str | None = None,
+    before: str | None = None,
+    share: float = 1.0,
+) -> Heard:
+    """The words spoken in ``spans`` of ``samples`` (mono, 16 kHz); the language is found unless it is given.
+
+    ``before``: the language up to there, which is left only for one that is sure.
+    ``share``: of the windows that are worked on at a time; fewer take less memory and give the same words.
+    Raises ItemError: missing_tool when engine or model is not there, unsupported for a language it does not know.
+    """
+    pipeline = loaded(model)
+    check_language(pipeline.model, language)
+    transcribe = functools.partial(
+        pipeline.transcribe,
+        samples,
+        beam_size=BEAM,
+        batch_size=max(1, int(_BATCH_WINDOWS * share)),
+        temperature=[0.0],
+        word_timestamps=True,
+        # Word times come from the attention weights; time tokens in the text only cost words and speed.
+        without_timestamps=True,
+        clip_timestamps=[{"start": span.start, "end": span.end} for span in windows(spans)],
+    )
+    segments, info = transcribe(language=language)
+    if language is None and before not in (None, info.language) and info.language_probability < _OTHER_LANGUAGE:
+        # Nothing but the language has been looked at so far: the words are found when they are asked for.
+        segments, info = transcribe(language=before)
+    return Heard(info.language, float(info.language_probability), tuple(_heard(segment) for segment in segments))
+
+
+def _heard(segment: Segment) -> HeardSegment:
+    words = tuple(
+        HeardWord(word.word, float(word.start), float(word.end), float(word.probability))
+        for word in segment.words or ()
+    )
+    why = doubt(
+        text=segment.text,
+        tokens=len(segment.tokens),
+        seconds=segment.end - segment.start,
+        log_probability=segment.avg_logprob,
+        no_speech=segment.no_speech_prob,
+    )
+    return HeardSegment(segment.text, float(segment.start), float(segment.end), segment.avg_logprob, words, why)
+
+
+def words(found: Iterable[Mapping[str, Any]]) -> tuple[HeardWord, ...]:
+    """The words as faster-whisper's ``add_word_timestamps`` gives them."""
+    return tuple(
+        HeardWord(word["word"], float(word["start"]), float(word["end"]), float(word["probability"])) for word in found
+    )
+
+
+def doubt(*, text: str, tokens: int, seconds: float, log_probability: float, no_speech: float) -> str:
+    """Why what the model said in so many ``seconds`` is taken for a hallucination; empty if it is not.
+
+    ``log_probability``: the mean over its ``tokens``. ``no_speech``: how likely the model finds it that nobody speaks.
+    Repetition alone is no reason: refrains and drills repeat. A model that is caught in a loop also says far more than
+    anybody could in that time.
+    """
+    if no_speech > _NO_SPEECH and log_probability < _LOW_LOG_PROBABILITY:
+        return "no_speech"
+    if compression_ratio(text) > _REPETITIVE and tokens / max(0.1, seconds) > _TOKENS_PER_SECOND:
+        return "repetition"
+    return ""
+
+
+def compression_ratio(text: str) -> float:
+    """How much shorter zlib makes a text, as Whisper counts it; 0 for none."""
+    data = text.encode()
+    return len(data) / len(zlib.compress(data)) if data else 0.0
+
+
+def tokenizer(model: WhisperModel, language: str) -> Tokenizer:
+    """The model's own, for one language."""
+    from faster_whisper.tokenizer import Tokenizer
+
+    return Tokenizer(model.hf_tokenizer, model.model.is_multilingual, task="transcribe", language=language)
+
+
+def suppressed(tokenizer: Tokenizer) -> tuple[int, ...]:
+    """The tokens that are no words, which the model must not say; the same for all languages."""
+    from faster_whisper.transcribe import get_suppressed_tokens
+
+    found: tuple[int, ...] = get_suppressed_tokens(tokenizer, [-1])
+    return found
+
+
+def check_language(model: WhisperModel, language: str | None) -> None:
+    """Raise ItemError (unsupported) for a language that the model does not know."""
+    if language is not None and language not in model.supported_languages:
+        raise ItemError(ErrorClass.UNSUPPORTED, f"the Whisper model does not know the language '{language}'")
+
+
+def _require() -> None:
+    problem = missing()
+    if problem:
+        raise ItemError(ErrorClass.MISSING_TOOL, problem)
+
+
+@functools.cache
+def loaded(model: str) -> BatchedInferencePipeline:
+    """The model, loaded once per process: int8 on the processor, float16 on a CUDA device if there is one."""
+    _require()
+    folder = whisper.found(model)
+    import ctranslate2
+    from faster_whisper import BatchedInferencePipeline, WhisperModel
+
+    logging.getLogger("faster_whisper").setLevel(logging.WARNING)
+    cuda = ctranslate2.get_cuda_device_count() > 0
+    loaded = WhisperModel(
+        str(folder.path),
+        device="cuda" if cuda else "cpu",
+        compute_type="float16" if cuda else "int8",
+        cpu_threads=threads.available(),
+        local_files_only=True,
+    )
+    return BatchedInferencePipeline(loaded)

@@ -1,0 +1,514 @@
+"""What the next index and run would make, and why, how long it will take and how large it will be. Reads only.
+
+What files should have comes from the policy as it is now, so a changed config.toml or a newer Pillion shows here
+before anything is queued.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+from collections import Counter
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from dataclasses import dataclass, field, replace
+from enum import StrEnum
+from pathlib import Path
+from typing import Any
+
+import sqlalchemy as sa
+
+from pillion import _core
+from pillion.catalog import entries as catalog_entries
+from pillion.catalog import plan as wanting
+from pillion.catalog import queue as catalog_jobs
+from pillion.catalog.database import Database
+from pillion.catalog.entries import Location, list_locations
+from pillion.catalog.history import list_measured
+from pillion.catalog.plan import DueGroup, MadeRow, Scope, Want, Within, in_scopes
+from pillion.catalog.sidecars import ASKED, ask_again
+from pillion.catalog.wants import read_signature, remember_recipe
+from pillion.index.phases import compare, discover
+from pillion.index.policy import DeviceGenerationPolicy, restrict
+from pillion.index.wants import signature, wanted_sidecars
+from pillion.job import Urgency
+from pillion.library.arguments import globs_of_library, locate, parse_kinds, parse_variant, with_sources
+from pillion.library.recipe_changes import MADE_FROM, Change, changes
+from pillion.model import MediaClass, SidecarKind, SidecarStatus, WantedSidecar
+from pillion.queue.estimate import Estimate, Estimator
+from pillion.queue.plan import parallel, worker_count
+from pillion.settings.config import Config
+
+PolicyOf = Callable[[Location], DeviceGenerationPolicy]
+
+
+class Reason(StrEnum):
+    """Why a sidecar would be made."""
+
+    MISSING = "missing"
+    """Wanted, and nothing came of it yet."""
+    STALE = "stale"
+    """Another recipe is wanted than the one it was made (or failed) with."""
+    RETRY = "retry"
+    """A try failed in a way that another may not."""
+    ASKED = "asked"
+    """Somebody asked for it to be made again."""
+    NOT_INDEXED = "not_indexed"
+    """The file is new or changed since the last index: counted by its name, not yet by its bytes."""
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class PlanLine:
+    """``number`` sidecars of one kind and variant, to be made for one reason.
+
+    ``had``: the status they are in now, if any. ``changes``: what is another in the recipe, for stale ones.
+    ``seconds``: of one worker. ``measured``: whether seconds and bytes are from this library's history.
+    """
+
+    kind: SidecarKind
+    variant: str
+    media_class: MediaClass
+    reason: Reason
+    number: int
+    seconds: float
+    bytes: float
+    measured: bool
+    had: SidecarStatus | None = None
+    error_class: str | None = None
+    changes: tuple[Change, ...] = ()
+
+    def to_json(self) -> dict[str, Any]:
+        """One element of ``lines`` in ``pillion plan --json``."""
+        return {
+            "kind": self.kind.value,
+            "variant": self.variant,
+            "media_class": self.media_class.value,
+            "reason": self.reason.value,
+            "had": self.had.value if self.had else None,
+            "error_class": self.error_class,
+            "changes": [change.to_json() for change in self.changes],
+            "sidecars": self.number,
+            "seconds": round(self.seconds, 2),
+            "bytes": round(self.bytes),
+            "measured": self.measured,
+        }
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class GenerationPlan:
+    """What would be made. ``workers``: processes that share the work, ``concurrency``: kind -> most of them.
+
+    ``dropped``: pending, but not wanted any more.
+    """
+
+    lines: Sequence[PlanLine]
+    workers: int
+    concurrency: Mapping[str, int] = field(default_factory=dict)
+    dropped: int = 0
+    unread: Sequence[tuple[str, str]] = field(default_factory=tuple)
+    """(path, message) of folders that could not be looked into."""
+
+    def only(self, takes: Callable[[PlanLine], bool]) -> GenerationPlan:
+        """The same with only these lines."""
+        return replace(self, lines=[line for line in self.lines if takes(line)], dropped=0)
+
+    @property
+    def number(self) -> int:
+        """How many sidecars in all."""
+        return sum(line.number for line in self.lines)
+
+    @property
+    def bytes(self) -> float:
+        """How large all of them will be together."""
+        return sum(line.bytes for line in self.lines)
+
+    @property
+    def seconds(self) -> float:
+        """How long all of it will take, with all workers at work."""
+        return sum(line.seconds / parallel(line.kind, self.workers, self.concurrency) for line in self.lines)
+
+    @property
+    def measured(self) -> bool:
+        """Whether all estimates come from history."""
+        return all(line.measured for line in self.lines)
+
+    def to_json(self) -> dict[str, Any]:
+        """The object that ``pillion plan --json`` prints."""
+        return {
+            "sidecars": self.number,
+            "seconds": round(self.seconds, 2),
+            "bytes": round(self.bytes),
+            "measured": self.measured,
+            "workers": self.workers,
+            "dropped": self.dropped,
+            "lines": [line.to_json() for line in self.lines],
+            "unread": [{"path": path, "message": message} for path, message in self.unread],
+        }
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Walk:
+    """A folder to look into for files that are not indexed yet; ``ignore``: globs, as the index uses them."""
+
+    location: Location
+    prefix: bytes
+    ignore: Sequence[str]
+    known: bool
+    """Whether the Location is in the catalog already."""
+
+
+class Planner:
+    """Plans for one library. ``policy_of``: the policy that counts in a Location now."""
+
+    def __init__(
+        self,
+        database: Database,
+        policy_of: PolicyOf,
+        kinds: Sequence[SidecarKind],
+        workers: int,
+        concurrency: Mapping[str, int],
+    ) -> None:
+        self._database = database
+        self._policy_of = policy_of
+        self._kinds = tuple(kinds)
+        self.workers = workers
+        self.concurrency = concurrency
+
+    def plan(self, within: Within, walks: Sequence[Walk] = (), *, hidden: bool = False) -> GenerationPlan:
+        """All that is due for the contents ``within``, and what the files in ``walks`` would add."""
+        with self._database.read() as connection:
+            locations = {location.id: location for location in catalog_entries.list_locations(connection)}
+            wants, examples = self.wants(connection, within)
+            texts = {digest: want.recipe.canonical() for digest, want in examples.items()}
+            found = wanting.due(connection, wants, within)
+            digests = {group.recipe for group in found if group.recipe} | {group.wanted for group in found}
+            texts |= wanting.recipe_texts(connection, digests - texts.keys())
+            texts |= wanting.recipe_texts(connection, _sources_of(texts.values()) - texts.keys())
+            signatures = {id: read_signature(connection, id) for id in {group.location_id for group in found}}
+            estimator = Estimator(list_measured(connection))
+        kept = [group for group in found if group.kind in self._kinds]
+        going = [group for group in kept if self._is_dropped(group, locations, signatures)]
+        lines = [_line(group, texts, estimator) for group in kept if group not in going]
+        unread: list[tuple[str, str]] = []
+        for walk in walks:
+            lines.extend(self._not_indexed(walk, estimator, unread, hidden=hidden))
+        return GenerationPlan(
+            lines=_merged(lines),
+            workers=self.workers,
+            concurrency=self.concurrency,
+            dropped=sum(group.number for group in going),
+            unread=unread,
+        )
+
+    def wants(self, connection: sa.Connection, within: Within) -> tuple[list[Want], dict[str, WantedSidecar]]:
+        """What the present contents should have by the policy of now, and by digest one sidecar that is made so."""
+        locations = {location.id: location for location in catalog_entries.list_locations(connection)}
+        policies = {id: restrict(self._policy_of(location), self._kinds) for id, location in locations.items()}
+        wants: list[Want] = []
+        examples: dict[str, WantedSidecar] = {}
+        for group in wanting.groups(connection, within):
+            for want in wanted_sidecars(policies[group.location_id], group.mime, group.claimed or None):
+                digest = want.recipe.digest()
+                examples[digest] = want
+                wants.append(Want(group=group, kind=want.kind, variant=want.variant, digest=digest))
+        return wants, examples
+
+    def _is_dropped(
+        self, group: DueGroup, locations: dict[int, Location], signatures: dict[int, dict[str, str]]
+    ) -> bool:
+        """Whether the next index would drop this pending work, as the policy wants it no more.
+
+        It looks again only at types whose wants changed; elsewhere such a row is one that somebody asked for.
+        """
+        if not group.asked or group.had is not SidecarStatus.PENDING:
+            return False
+        policy = restrict(self._policy_of(locations[group.location_id]), self._kinds)
+        return signatures[group.location_id].get(group.mime) != signature(policy, group.mime)
+
+    def _not_indexed(
+        self, walk: Walk, estimator: Estimator, unread: list[tuple[str, str]], *, hidden: bool
+    ) -> list[PlanLine]:
+        found = discover(walk.location.path, prefix=walk.prefix, ignore=walk.ignore, hidden=hidden)
+        unread.extend((os.fsdecode(problem.path), problem.message) for problem in found.problems)
+        with self._database.read() as connection:
+            known = catalog_entries.known_entries(connection, walk.location.id, walk.prefix) if walk.known else {}
+            gone = catalog_entries.removed_entry_ids(connection, walk.location.id) if walk.known else set()
+        number: Counter[str] = Counter()
+        size: Counter[str] = Counter()
+        for file in compare(found, known, gone).to_identify:
+            mime = _core.mime_from_name(os.path.basename(file[0]))
+            number[mime] += 1
+            size[mime] += file[1]
+        policy = restrict(self._policy_of(walk.location), self._kinds)
+        return [
+            _new_line(want, mime, number[mime], size[mime], estimator)
+            for mime in number
+            for want in wanted_sidecars(policy, mime, None)
+        ]
+
+
+def _sources_of(texts: Iterable[str]) -> set[str]:
+    """Digests of the recipes that these recipes say they are made from."""
+    return {source for text in texts if (source := json.loads(text)["settings"].get(MADE_FROM)) is not None}
+
+
+def _line(group: DueGroup, texts: dict[str, str], estimator: Estimator) -> PlanLine:
+    media_class = MediaClass(_core.media_class(group.mime))
+    estimate = estimator.estimate(
+        group.kind, group.variant, media_class, number=group.number, source_bytes=group.source_bytes
+    )
+    reason = _reason(group)
+    return PlanLine(
+        kind=group.kind,
+        variant=group.variant,
+        media_class=media_class,
+        reason=reason,
+        number=group.number,
+        had=None if group.had is SidecarStatus.PENDING else group.had,
+        error_class=group.error_class,
+        changes=changes(group.recipe or "", group.wanted, texts) if reason is Reason.STALE else (),
+        **_values(estimate),
+    )
+
+
+def _reason(group: DueGroup) -> Reason:
+    if group.recipe == ASKED:
+        return Reason.ASKED
+    if group.recipe is not None:
+        return Reason.STALE
+    return Reason.RETRY if group.error_class is not None else Reason.MISSING
+
+
+def _new_line(want: WantedSidecar, mime: str, number: int, size: int, estimator: Estimator) -> PlanLine:
+    media_class = MediaClass(_core.media_class(mime))
+    estimate = estimator.estimate(want.kind, want.variant, media_class, number=number, source_bytes=size)
+    return PlanLine(
+        kind=want.kind,
+        variant=want.variant,
+        media_class=media_class,
+        reason=Reason.NOT_INDEXED,
+        number=number,
+        **_values(estimate),
+    )
+
+
+def again_line(estimator: Estimator, row: MadeRow) -> PlanLine:
+    """The line of sidecars that somebody asks for again."""
+    kind, variant, mime, had, number, size = row
+    media_class = MediaClass(_core.media_class(mime))
+    estimate = estimator.estimate(kind, variant, media_class, number=number, source_bytes=size)
+    return PlanLine(
+        kind=kind,
+        variant=variant,
+        media_class=media_class,
+        reason=Reason.ASKED,
+        number=number,
+        had=had,
+        **_values(estimate),
+    )
+
+
+def _values(estimate: Estimate) -> dict[str, Any]:
+    return {"seconds": estimate.seconds, "bytes": estimate.bytes, "measured": estimate.measured}
+
+
+def _merged(lines: Sequence[PlanLine]) -> list[PlanLine]:
+    """Lines that differ in numbers only become one; in the order of work, then of reasons."""
+    kinds, reasons = list(SidecarKind), list(Reason)
+    sums: dict[tuple[Any, ...], list[PlanLine]] = {}
+    for line in lines:
+        key = (line.kind, line.variant, line.media_class, line.reason, line.had, line.error_class, str(line.changes))
+        sums.setdefault(key, []).append(line)
+    merged = [_sum(same) for same in sums.values()]
+    return sorted(
+        merged, key=lambda line: (kinds.index(line.kind), line.variant, reasons.index(line.reason), line.media_class)
+    )
+
+
+def _sum(lines: Sequence[PlanLine]) -> PlanLine:
+    return replace(
+        lines[0],
+        number=sum(line.number for line in lines),
+        seconds=sum(line.seconds for line in lines),
+        bytes=sum(line.bytes for line in lines),
+        measured=all(line.measured for line in lines),
+    )
+
+
+# plans of one library -------------------------------------------------------------------------------------------------
+
+
+PathLike = str | os.PathLike[str]
+
+_ENDED = tuple(status for status in SidecarStatus if status is not SidecarStatus.PENDING)
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Selection:
+    """Which sidecars. None means no limit; ``stale``: only those that another recipe is wanted for now."""
+
+    kinds: tuple[SidecarKind, ...]
+    variant: str | None = None
+    content_uuid: str | None = None
+    scopes: Sequence[Scope] | None = None
+    stale: bool = False
+
+    def within(self) -> Within:
+        """Their contents, or None for all."""
+        if self.content_uuid is not None:
+            return sa.select(sa.literal(self.content_uuid))
+        return None if self.scopes is None else wanting.in_scopes(self.scopes)
+
+    def takes(self, kind: SidecarKind, variant: str) -> bool:
+        """Whether a stale sidecar is meant. What embeddings are made from goes with them."""
+        if kind in self.kinds:
+            return self.variant in (None, variant)
+        return kind in with_sources(self.kinds)
+
+
+class Plans:
+    """What would be generated. ``policy_for``: (Location, policy name or None) -> the policy that counts there."""
+
+    def __init__(
+        self,
+        database: Database,
+        root: Path,
+        config: Config,
+        policy_for: Callable[[Location, str | None], DeviceGenerationPolicy],
+    ) -> None:
+        self._database = database
+        self._root = root
+        self._config = config
+        self._policy_for = policy_for
+
+    def plan(
+        self,
+        *paths: PathLike,
+        policy: str | None = None,
+        kinds: Sequence[SidecarKind | str] | None = None,
+        walk: bool = True,
+    ) -> GenerationPlan:
+        """What the next index and run would make and why, how long that takes and how large it will be.
+
+        ``paths``: only these files and folders, which need not be indexed yet. ``walk``: look into the folders for
+        files that are new or changed. Changes nothing. Raises UsageError for a path that is not there.
+        """
+        locations = self._locations()
+        chosen = paths or [os.fsdecode(location.path) for location in locations]
+        found = [locate(locations, path) for path in chosen]
+        walks = [self._walk(*place) for place in found] if walk else []
+        within = in_scopes(_scopes(found)) if paths else None
+        planner = self._planner(policy, with_sources(parse_kinds(kinds)))
+        return planner.plan(within, [item for item in walks if item is not None], hidden=self._config.hidden)
+
+    def regeneration(
+        self,
+        *,
+        kind: SidecarKind | str | None = None,
+        variant: str | None = None,
+        content_uuid: str | None = None,
+        under: PathLike | None = None,
+        stale: bool = False,
+    ) -> GenerationPlan:
+        """What :meth:`regenerate` would queue. Changes nothing."""
+        selection = self._selection(kind, variant, content_uuid, under, stale)
+        planner = self._planner()
+        if stale:
+            plan = planner.plan(selection.within())
+            return plan.only(lambda line: line.reason is Reason.STALE and selection.takes(line.kind, line.variant))
+        with self._database.read() as connection:
+            rows = wanting.made(connection, kinds=selection.kinds, variant=selection.variant, within=selection.within())
+            estimator = Estimator(list_measured(connection))
+        return GenerationPlan(
+            lines=[again_line(estimator, row) for row in rows], workers=planner.workers, concurrency=planner.concurrency
+        )
+
+    def regenerate(
+        self,
+        *,
+        kind: SidecarKind | str | None = None,
+        variant: str | None = None,
+        content_uuid: str | None = None,
+        under: PathLike | None = None,
+        stale: bool = False,
+        now: float,
+    ) -> int:
+        """Queue sidecars to be made again; ready ones are served until they are replaced. Returns how many.
+
+        With ``stale``, what embeddings are made from goes with them where it is stale too.
+        """
+        selection = self._selection(kind, variant, content_uuid, under, stale)
+        with self._database.write() as connection:
+            number = self._want_stale(connection, selection, now) if stale else _ask(connection, selection, now)
+            for item in with_sources(selection.kinds):
+                catalog_jobs.queue_due(connection, item, Urgency.REGENERATE, now, within=selection.within())
+        return number
+
+    def _want_stale(self, connection: sa.Connection, selection: Selection, now: float) -> int:
+        """Let stale sidecars be wanted as the policy wants them now, without waiting for the next index."""
+        within = selection.within()
+        wants, examples = self._planner().wants(connection, within)
+        rows = [row for row in wanting.stale(connection, wants, within) if selection.takes(row[1], row[2])]
+        for digest in {row[3] for row in rows}:
+            remember_recipe(connection, examples[digest])
+        wanting.want_now(connection, rows, now)
+        return len(rows)
+
+    def _selection(
+        self,
+        kind: SidecarKind | str | None,
+        variant: str | None,
+        content_uuid: str | None,
+        under: PathLike | None,
+        stale: bool,
+    ) -> Selection:
+        kinds = parse_kinds([kind] if kind is not None else None)
+        return Selection(
+            kinds=kinds,
+            variant=parse_variant(variant, kinds),
+            content_uuid=content_uuid,
+            scopes=None if under is None else _scopes([locate(self._locations(), under)]),
+            stale=stale,
+        )
+
+    def _planner(self, policy: str | None = None, kinds: Sequence[SidecarKind] = tuple(SidecarKind)) -> Planner:
+        workers = worker_count(self._config)
+        return Planner(
+            self._database,
+            lambda location: self._policy_for(location, policy),
+            kinds,
+            workers,
+            self._config.concurrency,
+        )
+
+    def _locations(self) -> list[Location]:
+        with self._database.read() as connection:
+            return list_locations(connection)
+
+    def _walk(self, location: Location | None, inside: bytes) -> Walk | None:
+        """Where to look for new files; None for a file."""
+        if location is None:
+            location, inside, known = Location(id=0, path=inside, walked=True), b"", False
+        elif inside and not inside.endswith(b"/"):
+            return None
+        else:
+            known = True
+        globs = (*self._config.ignore, *globs_of_library(self._root, location.path, inside))
+        return Walk(location=location, prefix=inside, ignore=globs, known=known)
+
+
+def _ask(connection: sa.Connection, selection: Selection, now: float) -> int:
+    return sum(
+        ask_again(
+            connection,
+            now,
+            statuses=_ENDED,
+            kind=kind,
+            variant=selection.variant,
+            content_uuids=selection.within(),
+        )
+        for kind in selection.kinds
+    )
+
+
+def _scopes(found: Sequence[tuple[Location | None, bytes]]) -> list[Scope]:
+    return [Scope(location_id=location.id, path=inside) for location, inside in found if location is not None]

@@ -1,0 +1,78 @@
+"""A library at one moment: how much there is, what is queued, and what keeps it from being done."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+
+from pillion.catalog import entries as catalog_entries
+from pillion.catalog import queue as catalog_jobs
+from pillion.catalog import sidecars as catalog_sidecars
+from pillion.catalog.database import Database
+from pillion.catalog.entries import Location, Totals
+from pillion.catalog.gates import Hold, Pause, list_holds, list_pauses
+from pillion.catalog.queue import QueueState
+from pillion.job import JobState
+from pillion.model import SidecarKind, SidecarMark, SidecarStatus
+from pillion.queue.holds import ALL
+from pillion.queue.quiet import Rest, Resting
+from pillion.settings.config import Config, unknown_locations
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class WorkReport:
+    """What a run of the queue recorded: (kind, status) -> sidecars; and what it could not go on with."""
+
+    recorded: dict[tuple[SidecarKind, SidecarStatus], int]
+    notices: dict[str, str] = field(default_factory=dict)
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Status:
+    """A library at one moment. ``holds``: only those that keep something from being done.
+
+    ``unknown_settings``: a sentence about each part of config.toml that is about no Location of the library.
+    """
+
+    root: Path
+    totals: Totals
+    locations: Sequence[Location]
+    sidecars: dict[SidecarKind, dict[SidecarStatus, int]]
+    queue: dict[SidecarKind, QueueState]
+    pauses: Sequence[Pause]
+    rests: Sequence[Rest]
+    holds: Sequence[Hold]
+    marks: Mapping[SidecarMark, int]
+    unknown_settings: Sequence[str]
+
+    def kinds_in(self, state: JobState) -> set[SidecarKind]:
+        """The kinds that have jobs in this state."""
+        return {kind for kind, line in self.queue.items() if line.counts.get(state)}
+
+    def notices(self, faults: Mapping[str, str]) -> dict[str, str]:
+        """Kind (or "*") -> what keeps its jobs from being done. ``faults``: those that a process met."""
+        queued, paused = self.kinds_in(JobState.QUEUED), self.kinds_in(JobState.PAUSED)
+        resting = {rest.kind.value: rest.notice for rest in reversed(self.rests) if rest.kind in queued}
+        return {**resting, **{lane: text for lane, text in faults.items() if lane in (ALL, *paused)}}
+
+
+def look(root: Path, database: Database, config: Config, resting: Resting, now: float) -> Status:
+    """Count everything."""
+    with database.read() as connection:
+        queue = catalog_jobs.queue_states(connection, now)
+        paused = {kind for kind, line in queue.items() if line.counts.get(JobState.PAUSED)}
+        locations = [item for item in catalog_entries.list_locations(connection) if item.walked]
+        return Status(
+            root=root,
+            totals=catalog_entries.totals(connection),
+            locations=locations,
+            sidecars=catalog_sidecars.count_by_status(connection),
+            queue=queue,
+            pauses=list_pauses(connection),
+            rests=resting.list(now),
+            marks=catalog_sidecars.count_by_mark(connection),
+            unknown_settings=unknown_locations(config, [os.fsdecode(item.path) for item in locations]),
+            holds=[hold for hold in list_holds(connection) if hold.kind in paused or (hold.kind is None and paused)],
+        )

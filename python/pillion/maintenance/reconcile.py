@@ -1,0 +1,210 @@
+"""Rebuild a catalog from the manifests beside the sidecars, after it was lost or damaged.
+
+A catalog that is whole is kept, and what it lacks is added. Otherwise a new one is made beside it, the damaged one is
+moved aside, and the new one takes its place: a kill at any point leaves the old one or none, and the next call goes on.
+"""
+
+from __future__ import annotations
+
+import os
+import time
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+from uuid import UUID
+
+import psutil
+
+from pillion.catalog.contents import note_lacking
+from pillion.catalog.database import Database, refuse_network_file_system
+from pillion.catalog.rebuilding import introduce_device, note_reconciled, record_contents, record_listed
+from pillion.catalog.sidecars import SidecarOutcome
+from pillion.errors import CatalogError, LibraryBusyError, LibraryError
+from pillion.failpoints import reach
+from pillion.machine import device_name, device_uuid, exclusive
+from pillion.queue.commit import ready_outcome
+from pillion.store import Manifest, ManifestEntry, Store
+
+_BATCH = 200
+_MAX_PROBLEMS = 1000
+_PARTS = ("", "-wal", "-shm")
+
+
+@dataclass(slots=True)
+class Reconciled:
+    """What was rebuilt. ``contents``, ``sidecars``, ``bytes``: found whole; ``recorded``: rows that changed.
+
+    ``moved_to``: where the damaged catalog is now. ``problems``: the first 1000 (path, message) of what is not whole;
+    the next ``index`` makes it again.
+    """
+
+    catalog: str = "kept"
+    moved_to: str | None = None
+    contents: int = 0
+    sidecars: int = 0
+    bytes: int = 0
+    recorded: int = 0
+    problems: list[tuple[str, str]] = field(default_factory=list)
+
+    def note(self, path: Path, message: str) -> None:
+        """Keep a problem, as far as there is room."""
+        if len(self.problems) < _MAX_PROBLEMS:
+            self.problems.append((str(path), message))
+
+    def to_json(self) -> dict[str, Any]:
+        """The object that ``pillion reconcile --json`` prints. ``catalog``: ``kept`` or ``rebuilt``."""
+        values = {name: getattr(self, name) for name in self.__slots__}
+        return {**values, "problems": [{"path": path, "message": message} for path, message in self.problems]}
+
+
+def reconcile(root: Path, catalog: Path, *, rebuild: bool = False) -> Reconciled:
+    """Bring back every sidecar of the library ``root`` that its manifest lists and that is whole.
+
+    ``rebuild``: set aside also a catalog that looks well. Raises LibraryError (no library there, read-only),
+    LibraryBusyError (another process has it open), LibraryVersionError.
+    """
+    store = Store(root)
+    if not root.is_dir() or not (store.holds_contents() or catalog.exists()):
+        raise LibraryError(f"There is no library at {root}; make one with 'pillion index FOLDER --library {root}'.")
+    if not os.access(root, os.W_OK):
+        raise LibraryError(f"The library {root} is read-only: it can be looked at, but not changed.")
+    refuse_network_file_system(root)
+    store.create()
+    report = Reconciled()
+    with exclusive(root / "index.lock", "indexing"):
+        if not rebuild and _is_well(catalog, may_be_empty=not store.holds_contents()):
+            _fill(catalog, store, report)
+            return report
+        _refuse_if_open(catalog)
+        fresh = catalog.with_name(f"{catalog.name}.new")
+        for part in _PARTS:
+            Path(f"{fresh}{part}").unlink(missing_ok=True)
+        _fill(fresh, store, report)
+        reach("reconcile.filled")
+        report.catalog = "rebuilt"
+        report.moved_to = _move_aside(catalog)
+        reach("reconcile.aside")
+        os.replace(fresh, catalog)
+    return report
+
+
+def _is_well(catalog: Path, *, may_be_empty: bool) -> bool:
+    if not catalog.exists():
+        return False
+    database = Database(catalog)
+    try:
+        if database.check():
+            return False
+        database.prepare(may_be_empty=may_be_empty)
+        return True
+    except CatalogError:
+        return False
+    finally:
+        database.close()
+
+
+def _refuse_if_open(catalog: Path) -> None:
+    """A process that has the old catalog open would, when it ends, delete the new one's write-ahead log."""
+    paths = {f"{catalog}{part}" for part in _PARTS}
+    for process in psutil.process_iter():
+        try:
+            held = any(item.path in paths for item in process.open_files())
+        except (psutil.Error, OSError):
+            continue
+        if held:
+            raise LibraryBusyError(f"Process {process.pid} has the library {catalog.parent} open; stop it first.")
+
+
+def _move_aside(catalog: Path) -> str | None:
+    """Rename catalog, log and shared memory; the log keeps its name's end, so that SQLite still finds it."""
+    if not any(Path(f"{catalog}{part}").exists() for part in _PARTS):
+        return None
+    number = 1
+    while any(Path(f"{catalog}.damaged-{number}{part}").exists() for part in _PARTS):
+        number += 1
+    for part in _PARTS:
+        if Path(f"{catalog}{part}").exists():
+            os.rename(f"{catalog}{part}", f"{catalog}.damaged-{number}{part}")
+    return f"{catalog}.damaged-{number}"
+
+
+def _fill(catalog: Path, store: Store, report: Reconciled) -> None:
+    now = time.time()
+    database = Database(catalog)
+    try:
+        database.prepare()
+        with database.write() as connection:
+            introduce_device(connection, device_uuid(), device_name(), now)
+        for batch in _batches(store, report):
+            _record(database, batch, report, now)
+    finally:
+        database.close()
+
+
+@dataclass(slots=True)
+class _Batch:
+    contents: list[dict[str, object]] = field(default_factory=list)
+    ready: list[SidecarOutcome] = field(default_factory=list)
+
+
+def _batches(store: Store, report: Reconciled) -> Iterator[_Batch]:
+    """Read manifest after manifest and check the files; never more than a batch is held."""
+    batch = _Batch()
+    for uuid in store.content_uuids():
+        manifest = _read(store, uuid, report)
+        whole = [] if manifest is None else [item for item in manifest.sidecars if _check(store, uuid, item, report)]
+        if manifest is None or not whole:
+            continue
+        about: dict[str, object] = {"content_uuid": uuid, "hash": manifest.hash, "size": manifest.size}
+        about |= {"mime": manifest.mime, "thumbhash": manifest.thumbhash}
+        batch.contents.append(about)
+        batch.ready.extend(ready_outcome(uuid, item) for item in whole)
+        if len(batch.contents) == _BATCH:
+            yield batch
+            batch = _Batch()
+    yield batch
+
+
+def _read(store: Store, uuid: str, report: Reconciled) -> Manifest | None:
+    path = store.manifest_path(uuid)
+    try:
+        if str(UUID(uuid)) != uuid:
+            raise ValueError("its folder's name is no content uuid")
+        manifest = store.load_manifest(uuid)
+        if manifest.content_uuid != uuid:
+            raise ValueError(f"it is about {manifest.content_uuid}")
+        return manifest
+    except OSError as error:
+        report.note(path, f"The manifest cannot be read: {error.strerror}.")
+    except ValueError as error:
+        report.note(path, f"The manifest makes no sense: {error}.")
+    return None
+
+
+def _check(store: Store, uuid: str, entry: ManifestEntry, report: Reconciled) -> bool:
+    path = store.absolute(store.rel_path(uuid, entry.kind, entry.variant, entry.format))
+    if is_listed_whole(store, uuid, entry):
+        return True
+    report.note(path, f"The manifest lists {entry.kind} {entry.variant}, but the file is not there or not whole.")
+    return False
+
+
+def is_listed_whole(store: Store, content_uuid: str, entry: ManifestEntry) -> bool:
+    """Whether a manifest's entry names the place where that sidecar belongs, and the file there is whole."""
+    place = store.rel_path(content_uuid, entry.kind, entry.variant, entry.format)
+    return entry.rel_path == place and store.is_whole(place, entry.size, entry.checksum)
+
+
+def _record(database: Database, batch: _Batch, report: Reconciled, now: float) -> None:
+    with database.write() as connection:
+        record_contents(connection, batch.contents, now)
+        recorded = record_listed(connection, batch.ready, now)
+        if recorded:
+            note_reconciled(connection, now)
+        if any(row["thumbhash"] is None for row in batch.contents):
+            note_lacking(connection, True)
+    report.recorded += recorded
+    report.contents += len(batch.contents)
+    report.sidecars += len(batch.ready)
+    report.bytes += sum(outcome.size or 0 for outcome in batch.ready)

@@ -1,0 +1,214 @@
+"""Mend what verify finds. Everything is looked at again under the write lock, under which alone files are placed.
+
+In this order: rows whose file is gone or damaged become due again (committed first, so that a damaged file is then one
+that no row has); files that no row has are recorded where their manifest proves them, else removed; manifests are
+written again from the rows.
+"""
+
+from __future__ import annotations
+
+import os
+import time
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+
+import sqlalchemy as sa
+
+from pillion.catalog.contents import present_contents, thumbhashes
+from pillion.catalog.database import Database, reconcile_hint
+from pillion.catalog.queue import queue_due
+from pillion.catalog.rebuilding import record_listed
+from pillion.catalog.sidecars import (
+    SidecarRow,
+    content_info,
+    drop_lost,
+    has_ready,
+    is_pending,
+    list_sidecars,
+    mark_lost,
+)
+from pillion.catalog.statements import chunks
+from pillion.failpoints import reach
+from pillion.job import Urgency
+from pillion.maintenance.reconcile import is_listed_whole
+from pillion.maintenance.removal import remove_file
+from pillion.maintenance.verify import Finding, verify
+from pillion.model import SidecarKind, SidecarStatus, thumbhash_text
+from pillion.queue.commit import ready_outcome
+from pillion.store import MANIFEST, ManifestEntry, Store
+
+_BATCH = 100
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Mended:
+    """A finding and what was done about it.
+
+    ``action``: ``queued again``, ``dropped`` (no file has the content any more), ``removed``, ``recorded``,
+    ``rewritten``, or ``nothing to do`` (it was well again); None if it could not be mended: ``message`` says more.
+    """
+
+    finding: Finding
+    action: str | None
+    message: str = ""
+
+
+@dataclass(slots=True)
+class _Repair:
+    """One run. ``manifests``: content -> what was found about its manifest; these are written again at the end."""
+
+    database: Database
+    store: Store
+    owner: str
+    now: float
+    mended: list[Mended] = field(default_factory=list)
+    manifests: dict[str, list[Finding]] = field(default_factory=dict)
+
+    def note(self, finding: Finding, action: str | None, message: str = "") -> None:
+        """Add a finding with what was done about it."""
+        self.mended.append(Mended(finding=finding, action=action, message=message))
+
+
+def repair(database: Database, store: Store, owner: str) -> list[Mended]:
+    """Verify and mend; returns every finding with what was done. ``owner`` names what is staged meanwhile.
+
+    Raises CatalogError if the catalog is too damaged to be read.
+    """
+    findings = verify(database, store)
+    run = _Repair(database=database, store=store, owner=owner, now=time.time())
+    lost = [item for item in findings if item.problem in ("missing", "damaged")]
+    for batch in chunks(lost, _BATCH):
+        _mend_lost(run, batch)
+    reach("repair.lost")
+    # Manifests last: whether one is still needed depends on the files it lists.
+    strays = sorted((item for item in findings if item.problem == "stray"), key=_is_manifest)
+    for batch in chunks(strays, _BATCH):
+        _mend_strays(run, batch)
+    for item in findings:
+        if item.problem == "manifest" and item.row is not None:
+            run.manifests.setdefault(item.row.content_uuid, []).append(item)
+        elif item.problem == "catalog":
+            run.note(item, None, f"To mend the catalog itself, {reconcile_hint(database.path.parent)}.")
+    for uuids in chunks(sorted(run.manifests), _BATCH):
+        _rewrite_manifests(run, uuids)
+    return run.mended
+
+
+def _is_manifest(finding: Finding) -> bool:
+    return finding.path.endswith("/" + MANIFEST)
+
+
+def _key(row: SidecarRow) -> tuple[str, str, str]:
+    return (row.content_uuid, row.kind, row.variant)
+
+
+def _mend_lost(run: _Repair, findings: Sequence[Finding]) -> None:
+    """The rows become due again, or go where nothing can be made any more; what lies there damaged is removed."""
+    found = {_key(item.row): item for item in findings if item.row is not None}
+    uuids = sorted({key[0] for key in found})
+    with run.database.write() as connection:
+        present = present_contents(connection, uuids)
+        rows = list_sidecars(connection, content_uuids=uuids, statuses=[SidecarStatus.READY])
+        lost = [_key(row) for row in rows if _key(row) in found and not _is_whole(run.store, row)]
+        mark_lost(connection, [key for key in lost if key[0] in present], run.now)
+        drop_lost(connection, [key for key in lost if key[0] not in present])
+        for uuid, kind in sorted({key[:2] for key in lost if key[0] in present}):
+            queue_due(connection, SidecarKind(kind), Urgency.NEW, run.now, within=sa.select(sa.literal(uuid)))
+    for key, finding in found.items():
+        action = "queued again" if key[0] in present else "dropped"
+        run.note(finding, action if key in lost else "nothing to do")
+        run.manifests.setdefault(key[0], [])
+        if key in lost and finding.problem == "damaged" and finding.row is not None:
+            _remove_damaged(run, finding.row.rel_path or "")
+
+
+def _remove_damaged(run: _Repair, rel_path: str) -> None:
+    """Its row is pending by now. What cannot be removed is replaced when the sidecar is made again."""
+    try:
+        with run.database.write() as connection:
+            _remove_unless_ready(run, connection, rel_path)
+    except (OSError, ValueError):
+        return
+
+
+def _is_whole(store: Store, row: SidecarRow) -> bool:
+    return store.is_whole(row.rel_path or "", row.size or 0, row.checksum or "")
+
+
+def _mend_strays(run: _Repair, findings: Sequence[Finding]) -> None:
+    with run.database.write() as connection:
+        for finding in findings:
+            rel_path = os.path.relpath(finding.path, run.store.sidecars)
+            try:
+                run.note(finding, _mend_stray(run, connection, rel_path))
+            except (OSError, ValueError) as error:
+                run.note(finding, None, f"It cannot be removed: {error}.")
+
+
+def _mend_stray(run: _Repair, connection: sa.Connection, rel_path: str) -> str:
+    uuid = _content_of(rel_path)
+    listed = None if uuid is None else _listed_whole(run.store, uuid, rel_path)
+    if uuid is not None and listed is not None and is_pending(connection, uuid, listed.kind, listed.variant):
+        record_listed(connection, [ready_outcome(uuid, listed)], run.now)
+        return "recorded"
+    return "removed" if _remove_unless_ready(run, connection, rel_path) else "nothing to do"
+
+
+def _content_of(rel_path: str) -> str | None:
+    """The content uuid that a path below ``sidecars/`` names, or None."""
+    parts = rel_path.split("/")
+    return parts[3] if len(parts) > 4 and parts[0] == "content" else None
+
+
+def _listed_whole(store: Store, content_uuid: str, rel_path: str) -> ManifestEntry | None:
+    listed = store.read_manifest(content_uuid).values()
+    entry = next((entry for entry in listed if entry.rel_path == rel_path), None)
+    return entry if entry is not None and is_listed_whole(store, content_uuid, entry) else None
+
+
+def _remove_unless_ready(run: _Repair, connection: sa.Connection, rel_path: str) -> bool:
+    """Remove a file that no ready row has now (a manifest: whose content has no ready row). Call under the lock."""
+    uuid = _content_of(rel_path)
+    is_manifest = rel_path.endswith("/" + MANIFEST)
+    if uuid is not None and has_ready(connection, uuid, None if is_manifest else rel_path):
+        return False
+    return remove_file(run.store.sidecars, rel_path)
+
+
+def _rewrite_manifests(run: _Repair, content_uuids: Sequence[str]) -> None:
+    """Under the lock, so that none is replaced by an older one than a worker's result has just brought."""
+    with run.database.write() as connection:
+        placements = []
+        for uuid in content_uuids:
+            rows = list(list_sidecars(connection, content_uuids=[uuid], statuses=[SidecarStatus.READY]))
+            info = content_info(connection, uuid)
+            if not rows or info is None:
+                _remove_unless_ready(
+                    run, connection, str(run.store.manifest_path(uuid).relative_to(run.store.sidecars))
+                )
+                continue
+            thumbhash = thumbhash_text(thumbhashes(connection, [uuid]).get(uuid))
+            about = {"hash": info[0], "size": info[1], "mime": info[2], "thumbhash": thumbhash}
+            listed = [entry for entry in map(_entry, rows) if entry is not None]
+            placements.append(run.store.stage_manifest(run.owner, uuid, about, listed))
+        run.store.sync()
+        run.store.place(placements)
+        run.store.sync()
+    for uuid in content_uuids:
+        for finding in run.manifests[uuid]:
+            run.note(finding, "rewritten")
+
+
+def _entry(row: SidecarRow) -> ManifestEntry | None:
+    if row.format is None or row.rel_path is None or row.size is None or row.checksum is None:
+        return None
+    return ManifestEntry(
+        kind=row.kind,
+        variant=row.variant,
+        format=row.format,
+        rel_path=row.rel_path,
+        size=row.size,
+        checksum=row.checksum,
+        recipe=row.recipe or "",
+        mark=row.mark,
+    )

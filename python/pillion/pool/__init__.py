@@ -1,0 +1,1 @@
+"""Worker processes: started, watched, fed and ended. Nothing here knows what a picture or a sound is."""

@@ -1,0 +1,461 @@
+"""A pool of child processes that survives whatever its items do.
+
+An Executor (:mod:`concurrent.futures`) whose items carry a deadline. A child that dies, hangs or grows too large is
+killed with all that it started, and replaced; the item it was on is blamed alone, and the rest of its batch goes to
+another child.
+"""
+
+from __future__ import annotations
+
+import os
+import threading
+import time
+from collections import deque
+from collections.abc import Callable, Collection, Mapping, Sequence
+from concurrent.futures import Executor, Future, InvalidStateError
+from dataclasses import dataclass, field
+from enum import IntEnum
+from multiprocessing.connection import Connection, wait
+from types import MappingProxyType
+from typing import Any
+
+from pillion.errors import ErrorClass, ItemError
+from pillion.failpoints import reach
+from pillion.pool.child import BEAT, PREPARING, STARTED, Limits
+from pillion.pool.process import Worker, verdict
+from pillion.pool.tokens import Board
+
+
+class Turn(IntEnum):
+    """When a batch has its turn: in the order of the line, ahead of it, or at once, by a child kept for such."""
+
+    IN_LINE = 0
+    AHEAD = 1
+    AT_ONCE = 2
+
+
+@dataclass(slots=True)
+class Item:
+    """One argument for the target, and the future of its result."""
+
+    argument: Any
+    deadline_s: float
+    future: Future[Any]
+
+
+@dataclass(slots=True)
+class Batch:
+    """Items that one child runs in order; those that have ended are taken off at the left.
+
+    ``unstarted``: how often a child died before it came to the first of them. ``prepares``: the child may do something
+    for all of them first; not again after it died of that.
+    """
+
+    lane: str
+    items: deque[Item]
+    alone: bool = False
+    turn: Turn = Turn.IN_LINE
+    unstarted: int = 0
+    prepares: bool = True
+
+
+@dataclass(slots=True)
+class Child:
+    """A worker and what it is at.
+
+    ``preparing``: it does something for all items of its batch. ``started``: it is on the first of them.
+    ``dismissed``: it is killed and gets nothing more. ``deaf``: it closed its stderr. ``lanes``: of what it has run.
+    ``until``: when what it is at must have ended. ``verdict``: why it is being stopped.
+    """
+
+    worker: Worker
+    ready: bool = False
+    batch: Batch | None = None
+    preparing: bool = False
+    started: bool = False
+    dismissed: bool = False
+    deaf: bool = False
+    lanes: set[str] = field(default_factory=set)
+    until: float = 0.0
+    verdict: tuple[ErrorClass, str] | None = None
+
+    @property
+    def idle(self) -> bool:
+        """Whether it waits for a batch."""
+        return self.ready and self.batch is None and not self.dismissed
+
+    @property
+    def fresh(self) -> bool:
+        """Whether it has run nothing yet."""
+        return not self.lanes
+
+
+def choose(batch: Batch, idle: Sequence[Child]) -> Child | None:
+    """The child for a batch: for one that runs alone a fresh one, else the one that knows its lane best."""
+    if batch.alone:
+        return next((child for child in idle if child.fresh), None)
+    known = next((child for child in idle if batch.lane in child.lanes), None)
+    return known or min(idle, key=lambda child: child.fresh)
+
+
+def is_cancelled(batch: Batch) -> bool:
+    """Whether nobody wants any of it."""
+    return all(item.future.cancelled() for item in batch.items)
+
+
+def is_unwanted(child: Child) -> bool:
+    """Whether a child is on something that was cancelled: its item, or one of those that it prepares together."""
+    items = () if child.batch is None else child.batch.items
+    return any(item.future.cancelled() for item in (items if child.preparing else tuple(items)[:1]))
+
+
+def settle(future: Future[Any], result: Any) -> None:
+    """Give a future its end, unless it was cancelled meanwhile."""
+    try:
+        if isinstance(result, ItemError):
+            future.set_exception(result)
+        else:
+            future.set_result(result)
+    except InvalidStateError:
+        return
+
+
+# the pool -------------------------------------------------------------------------------------------------------------
+
+
+_TICK_S = 0.1
+"""How often deadlines and memory are looked at."""
+
+_LAST_WORDS_S = 0.2
+"""How long a child that is out of time may take to say where it is."""
+
+_START_DEADLINE_S = 60.0
+_MAX_FAILED_STARTS = 3
+_RECYCLE_ITEMS = 4000
+"""Starting a child costs about as much as a hundred thumbnails."""
+
+
+_SPARE_S = 60.0
+"""How long the child that only urgent batches have is kept without one."""
+
+
+class WorkerPool(Executor):
+    """``size`` child processes that run ``target`` ("module:function", one argument, one result, both picklable).
+
+    When all are busy, a batch whose turn is at once gets one more.
+
+    ``memory_limit`` and ``recycle_bytes`` are bytes of resident memory: above the first a child is killed and its item
+    fails with class ``oom``; above the second it is replaced after its batch, as it is after ``recycle_items`` items.
+    ``lane_workers``: how many children a lane may have at a time, but for what is at once.
+    """
+
+    def __init__(
+        self,
+        target: str,
+        *,
+        size: int,
+        memory_limit: int,
+        recycle_bytes: int,
+        recycle_items: int = _RECYCLE_ITEMS,
+        lane_workers: Mapping[str, int] = MappingProxyType({}),
+    ) -> None:
+        self._target = target
+        self._lane_workers = lane_workers
+        self._size = size
+        self._limits = Limits(memory_bytes=memory_limit, recycle_bytes=recycle_bytes, recycle_items=recycle_items)
+        self._board = Board.create(min(size, len(os.sched_getaffinity(0))))
+        self._lock = threading.Lock()
+        self._waiting: deque[Batch] = deque()
+        self._children: list[Child] = []
+        self._closing = False
+        self._failed_starts = 0
+        self._spare_until = 0.0
+        self._wake_read, self._wake_write = os.pipe()
+        os.set_blocking(self._wake_write, False)
+        self._thread = threading.Thread(target=self._supervise, name="pillion-pool", daemon=True)
+        self._thread.start()
+
+    @property
+    def size(self) -> int:
+        """How many children work at the same time."""
+        return self._size
+
+    def submit(self, fn: Callable[..., Any], /, *args: Any, **kwargs: Any) -> Future[Any]:
+        """Executor's own call, for one item without a lane: ``fn`` must be the pool's target, with one argument."""
+        name = f"{fn.__module__}:{fn.__qualname__}"
+        if name != self._target or len(args) != 1 or kwargs:
+            raise ValueError(f"This pool runs {self._target} with one argument.")
+        return self.submit_batch("", [(args[0], float("inf"))])[0]
+
+    def submit_batch(
+        self, lane: str, items: Sequence[tuple[Any, float]], *, alone: bool = False, turn: Turn = Turn.IN_LINE
+    ) -> list[Future[Any]]:
+        """Hand (argument, deadline in seconds) pairs to one child, which runs them in order.
+
+        It may prepare several of them together first (see child.py), which may take as long as the longest item alone.
+        A batch goes to a child that has run its ``lane`` before where one is free: that one has the engines loaded. One
+        that is to be ``alone`` gets a child that has run nothing yet and that runs nothing afterwards. A future fails
+        with ItemError of class ``timeout``, ``oom`` or ``crash``, which carries what the child wrote to stderr.
+        """
+        waiting = deque(Item(argument, limit, Future()) for argument, limit in items)
+        batch = Batch(lane=lane, items=waiting, alone=alone, turn=turn)
+        futures = [item.future for item in batch.items]
+        with self._lock:
+            if self._closing:
+                raise RuntimeError("The pool is shut down.")
+            self._waiting.insert(sum(other.turn >= turn for other in self._waiting), batch)
+        self._wake()
+        return futures
+
+    def cancel(self, futures: Collection[Future[Any]]) -> None:
+        """Cancel these items, and kill the children that are on them; what else was in their batches goes on."""
+        for future in futures:
+            future.cancel()
+        with self._lock:
+            for child in self._children:
+                if child.batch is not None and is_unwanted(child):
+                    self._take_back(child)
+            self._waiting = deque(batch for batch in self._waiting if not is_cancelled(batch))
+        self._wake()
+
+    def shutdown(self, wait: bool = True, *, cancel_futures: bool = False) -> None:
+        """Stop. With ``cancel_futures`` children are killed at once and what they had is cancelled."""
+        with self._lock:
+            self._closing = True
+            if cancel_futures:
+                for child in self._children:
+                    self._take_back(child)
+                for batch in self._waiting:
+                    for item in batch.items:
+                        item.future.cancel()
+                self._waiting.clear()
+        self._wake()
+        if wait:
+            self._thread.join()
+
+    def _take_back(self, child: Child) -> None:
+        """Kill a child whose item is not wanted any more; what else it had waits for another."""
+        child.dismissed = True
+        child.worker.kill()
+        if child.batch is not None:
+            self._waiting.appendleft(child.batch)
+            child.batch = None
+
+    def _wake(self) -> None:
+        try:
+            os.write(self._wake_write, b"x")
+        except (BlockingIOError, OSError):
+            return
+
+    # The supervisor's thread ------------------------------------------------------------------------------------------
+
+    def _supervise(self) -> None:
+        try:
+            while True:
+                with self._lock:
+                    if self._closing and not self._waiting and not any(child.batch for child in self._children):
+                        break
+                    self._hire()
+                    self._assign()
+                self._listen()
+                with self._lock:
+                    self._watch()
+        finally:
+            for child in self._children:
+                child.worker.end()
+                child.worker.close()
+            os.close(self._wake_read)
+            os.close(self._wake_write)
+            self._board.close()
+
+    def _hire(self) -> None:
+        busy = sum(child.batch is not None for child in self._children)
+        wanted = min(self._size, len(self._waiting) + busy)
+        if busy >= self._size and any(batch.turn is Turn.AT_ONCE for batch in self._waiting):
+            wanted = self._size + 1
+            self._spare_until = time.monotonic() + _START_DEADLINE_S + _SPARE_S
+        while sum(not child.dismissed for child in self._children) < wanted:
+            try:
+                child = Child(worker=Worker(self._target, self._limits, self._board))
+            except OSError as error:
+                # No process or descriptor is to be had now: a fault of the machine, which must not end this thread.
+                self._start_failed(None, str(error))
+                return
+            child.until = time.monotonic() + _START_DEADLINE_S
+            self._children.append(child)
+
+    def _assign(self) -> None:
+        coming = sum(not child.ready and not child.dismissed for child in self._children)
+        for batch in tuple(self._waiting):
+            idle = [child for child in self._children if child.idle]
+            if not idle:
+                return
+            if batch.turn is not Turn.AT_ONCE and (self._in_turn() >= self._size or self._is_full(batch.lane)):
+                continue
+            child = choose(batch, idle)
+            if child is not None:
+                self._waiting.remove(batch)
+                self._give(child, batch)
+            elif coming == 0:
+                # None is fresh and none is on its way: one gives up its place for one that is.
+                idle[0].dismissed = True
+                idle[0].worker.kill()
+                coming += 1
+
+    def _is_full(self, lane: str) -> bool:
+        running = sum(child.batch is not None and child.batch.lane == lane for child in self._children)
+        return running >= self._lane_workers.get(lane, self._size + 1)
+
+    def _in_turn(self) -> int:
+        """How many children have a batch that is no more than one of the line."""
+        batches = [child.batch for child in self._children]
+        return sum(batch is not None and batch.turn is not Turn.AT_ONCE for batch in batches)
+
+    def _give(self, child: Child, batch: Batch) -> None:
+        batch.items = deque(item for item in batch.items if not item.future.cancelled())
+        if not batch.items:
+            return
+        reach("pool.give")
+        child.batch = batch
+        child.started = child.preparing = False
+        if batch.turn is Turn.AT_ONCE:
+            self._spare_until = time.monotonic() + _SPARE_S
+        child.lanes.add(batch.lane)
+        child.until = time.monotonic() + batch.items[0].deadline_s
+        prepares = batch.prepares and len(batch.items) > 1
+        child.worker.send([item.argument for item in batch.items], prepares=prepares)
+
+    def _listen(self) -> None:
+        talkers = {child.worker.connection: child for child in self._children}
+        writers = {child.worker.stderr: child for child in self._children if not child.deaf}
+        for source in wait([self._wake_read, *writers, *talkers], timeout=_TICK_S):
+            if isinstance(source, Connection):
+                self._read(talkers[source])
+            elif source == self._wake_read:
+                os.read(self._wake_read, 4096)
+            elif isinstance(source, int) and writers[source] in self._children:
+                writers[source].deaf = not writers[source].worker.hear()
+
+    def _read(self, child: Child) -> None:
+        try:
+            message = child.worker.connection.recv()
+        except (EOFError, OSError):
+            with self._lock:
+                self._bury(child)
+            return
+        self._receive(child, message)
+
+    def _receive(self, child: Child, message: Any) -> None:
+        with self._lock:
+            if not child.ready:
+                child.ready = True
+                self._failed_starts = 0
+                return
+            if child.batch is None:
+                return
+            if message == PREPARING:
+                child.preparing = True
+                child.until = time.monotonic() + max(item.deadline_s for item in child.batch.items)
+                return
+            if message == STARTED:
+                self._note_start(child, child.batch)
+                return
+            if message == BEAT:
+                if child.verdict is None:
+                    child.until = time.monotonic() + child.batch.items[0].deadline_s
+                return
+            reach("pool.result")
+            result, last = message
+            item = child.batch.items.popleft()
+            child.started = False
+            if not child.batch.items:
+                last = last or child.batch.alone
+                child.batch = None
+            if last:
+                self._children.remove(child)
+                child.worker.end()
+                child.worker.close()
+        settle(item.future, result)
+
+    def _note_start(self, child: Child, batch: Batch) -> None:
+        item = batch.items[0]
+        if item.future.cancelled():
+            self._take_back(child)
+            return
+        child.preparing = False
+        child.started = True
+        child.until = time.monotonic() + item.deadline_s
+
+    def _watch(self) -> None:
+        now = time.monotonic()
+        if now > self._spare_until:
+            self._dismiss_spare()
+        for child in tuple(self._children):
+            if child.verdict is not None:
+                self._finish_off(child, now)
+            elif child.dismissed or child.idle:
+                continue
+            elif now > child.until:
+                child.verdict = (ErrorClass.TIMEOUT, "It took longer than its time limit and was stopped.")
+                child.until = now + _LAST_WORDS_S
+                if child.ready:
+                    child.worker.ask()
+            elif child.worker.resident_bytes() > self._limits.memory_bytes:
+                limit = self._limits.memory_bytes // 1024**2
+                child.verdict = (ErrorClass.OOM, f"It used more than {limit} MiB of memory and was stopped.")
+                child.until = now
+                child.worker.kill()
+
+    def _dismiss_spare(self) -> None:
+        here = [child for child in self._children if not child.dismissed]
+        spare = next((child for child in here if child.idle), None) if len(here) > self._size else None
+        if spare is not None:
+            spare.dismissed = True
+            spare.worker.kill()
+
+    def _finish_off(self, child: Child, now: float) -> None:
+        """A child with a verdict has had its last words. One that does not even die is left behind."""
+        if now < child.until:
+            return
+        child.worker.kill()
+        if now > child.until + 1.0:
+            self._bury(child)
+
+    def _bury(self, child: Child) -> None:
+        """A child is gone: blame the item it was on, and give the rest of its batch to another."""
+        self._children.remove(child)
+        code = child.worker.end()
+        words = child.worker.words
+        child.worker.close()
+        if not child.ready and not child.dismissed:
+            self._start_failed(code, words)
+            return
+        batch = child.batch
+        if batch is None:
+            return
+        if child.preparing:
+            # What it was doing for all of them killed it. One by one, the item that is at fault will show.
+            batch.prepares = False
+            self._waiting.appendleft(batch)
+            return
+        if not child.started and child.verdict is None and batch.unstarted < _MAX_FAILED_STARTS:
+            # It died before it came to the next item: nothing in there is to blame.
+            batch.unstarted += 1
+            self._waiting.appendleft(batch)
+            return
+        blamed = batch.items.popleft()
+        if batch.items:
+            self._waiting.appendleft(batch)
+        error = ItemError(*child.verdict, words) if child.verdict else verdict(code, words)
+        settle(blamed.future, error)
+
+    def _start_failed(self, code: int | None, words: str) -> None:
+        self._failed_starts += 1
+        if self._failed_starts < _MAX_FAILED_STARTS:
+            return
+        reason = words.splitlines()[-1] if words else f"exit code {code}"
+        error = ItemError(ErrorClass.MISSING_TOOL, f"Worker processes do not start ({reason}).", words)
+        for batch in self._waiting:
+            for item in batch.items:
+                settle(item.future, error)
+        self._waiting.clear()

@@ -1,0 +1,413 @@
+"""Record what workers made: final files, manifests and catalog rows, in batches, by this process only.
+
+The order that makes promise 2 hold: staged bytes and manifests are synced, then renamed (manifests first), then the
+renames are synced, and only then the catalog says "ready". What a crash in between leaves, the next run adopts.
+"""
+
+from __future__ import annotations
+
+import errno
+from collections import Counter
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from functools import lru_cache
+
+import sqlalchemy as sa
+
+from pillion import _core
+from pillion.catalog import queue as catalog_claims
+from pillion.catalog import queue as catalog_jobs
+from pillion.catalog.contents import record_thumbhashes
+from pillion.catalog.database import Database
+from pillion.catalog.events import append_events
+from pillion.catalog.failures import FailedTry, record_failures, resolve_made
+from pillion.catalog.history import Measured, add_measured
+from pillion.catalog.queue import ClaimedJob, Due
+from pillion.catalog.sidecars import SidecarOutcome, record_outcomes, still_due
+from pillion.errors import ErrorClass, ItemError
+from pillion.events import Event, Failed, Ready, Started
+from pillion.failpoints import reach
+from pillion.job import JobChange, JobState, job_done, job_failed_once, job_held_back, job_released
+from pillion.kinds.execute import Execution, Staged
+from pillion.model import Empty, Failure, MediaClass, SidecarKind, SidecarStatus, failure_of, thumbhash_text
+from pillion.queue.engine import Result
+from pillion.queue.plan import PlannedJob
+from pillion.store import ManifestEntry, Placement, Store
+
+DISK_FULL_NOTICE = "The disk that holds the library is full; free some space, and work goes on. Nothing is lost."
+
+
+@dataclass(slots=True)
+class _Batch:
+    """What one call writes, collected before the first byte moves."""
+
+    outcomes: list[SidecarOutcome] = field(default_factory=list)
+    changes: list[tuple[int, str, JobChange]] = field(default_factory=list)
+    placements: list[Placement] = field(default_factory=list)
+    listed: dict[str, list[ManifestEntry]] = field(default_factory=dict)
+    about: dict[str, ClaimedJob] = field(default_factory=dict)
+    dropped: list[tuple[ClaimedJob, str]] = field(default_factory=list)
+    tried: list[FailedTry] = field(default_factory=list)
+    text_ended: list[tuple[str, SidecarStatus, Failure | None]] = field(default_factory=list)
+    ended: list[SidecarKind] = field(default_factory=list)
+    pauses: dict[str, str] = field(default_factory=dict)
+    leftovers: list[PlannedJob] = field(default_factory=list)
+    """What may have left files in staging that nobody takes: it failed, or its claim was lost."""
+    thumbhashes: dict[str, bytes] = field(default_factory=dict)
+    over: list[tuple[str, str]] = field(default_factory=list)
+    """(content_uuid, recipe) whose checkpoints nobody goes on from."""
+
+
+class Recorder:
+    """Records results for one library, and adds up what it recorded.
+
+    ``counts``: (kind, status) -> sidecars; ``jobs_ended``: kind -> jobs that are done or failed for good.
+    """
+
+    def __init__(self, database: Database, store: Store, owner: str) -> None:
+        self._database = database
+        self._store = store
+        self._owner = owner
+        self.counts: Counter[tuple[SidecarKind, SidecarStatus]] = Counter()
+        self.jobs_ended: Counter[SidecarKind] = Counter()
+
+    def record(self, results: Sequence[Result[PlannedJob]], now: float) -> Mapping[str, str]:
+        """Write a batch. Returns lane (or "*") -> notice for what a fault of the machine holds up."""
+        try:
+            reach("record.begin")
+            with self._database.write() as connection:
+                claims = [(planned.job.job.id, planned.job.job.token) for planned, _ in results]
+                held = catalog_claims.still_held(connection, self._owner, claims)
+                batch = self._collect(results, held, now)
+                self._place(batch)
+                reach("record.placed")
+                record_outcomes(connection, batch.outcomes, now)
+                record_thumbhashes(connection, batch.thumbhashes)
+                record_failures(connection, batch.tried, now)
+                resolve_made(connection, _made_of(batch.outcomes), now)
+                catalog_claims.finish(connection, batch.changes, now)
+                self._end_waiting(connection, batch, now)
+                note_results(connection, results, {job: change for job, _, change in batch.changes}, now)
+                reach("record.written")
+        except (OSError, ItemError) as error:
+            if not _is_disk_full(error):
+                raise
+            return {"*": DISK_FULL_NOTICE}
+        self.counts.update((outcome.kind, outcome.status) for outcome in batch.outcomes)
+        self.jobs_ended.update(batch.ended)
+        for planned in batch.leftovers:
+            self._store.discard(planned.staging, [due.variant for due in planned.making])
+        for content_uuid, recipe in batch.over:
+            self._store.drop_checkpoint(content_uuid, recipe)
+        return batch.pauses
+
+    def _collect(self, results: Sequence[Result[PlannedJob]], held: set[int], now: float) -> _Batch:
+        batch = _Batch()
+        for planned, value in results:
+            is_held = planned.job.job.id in held
+            if is_held:
+                self._collect_one(batch, planned.job, value, now)
+            if not is_held or isinstance(value, ItemError) or isinstance(value.result, Failure):
+                batch.leftovers.append(planned.job)
+        return batch
+
+    def _collect_one(self, batch: _Batch, planned: PlannedJob, value: Execution | ItemError, now: float) -> None:
+        job = planned.job
+        for adopted in planned.adopted:
+            entry = adopted.entry
+            self._ready(batch, job, entry)
+            if adopted.thumbhash is not None:
+                batch.thumbhashes[job.content_uuid] = adopted.thumbhash
+        result = failure_of(value) if isinstance(value, ItemError) else value.result
+        if isinstance(result, Failure):
+            change = self._failed(batch, planned, result, now)
+        else:
+            change = job_done(job.attempts)
+            if isinstance(result, Empty):
+                self._ended(batch, job, planned.making, SidecarStatus.EMPTY, None, result.note)
+            else:
+                self._made(batch, planned, result)
+            if len(planned.adopted) + len(planned.making) < len(job.due):
+                change = job_released(job.attempts, job.last)
+        batch.changes.append((job.id, job.token, change))
+        if change.state not in (JobState.DONE, JobState.FAILED):
+            return
+        batch.ended.append(job.kind)
+        if planned.checkpoint is not None:
+            batch.over.append((job.content_uuid, planned.checkpoint.recipe))
+        if job.kind in (SidecarKind.OCR, SidecarKind.TRANSCRIPT):
+            status = SidecarStatus.EMPTY if isinstance(result, Empty) else SidecarStatus.READY
+            failure = result if isinstance(result, Failure) else None
+            batch.text_ended.append((job.content_uuid, _status_of(failure) if failure else status, failure))
+
+    def _failed(self, batch: _Batch, planned: PlannedJob, failure: Failure, now: float) -> JobChange:
+        job = planned.job
+        if failure.error_class.environment:
+            lane = "*" if failure.error_class is ErrorClass.DISK_FULL else job.kind.value
+            batch.pauses[lane] = DISK_FULL_NOTICE if lane == "*" else failure.message
+            if failure.error_class is ErrorClass.MISSING_TOOL:
+                return job_held_back(job.attempts, job.last, now)
+            return job_released(job.attempts, job.last)
+        # A try that came further than the one before met something new: it counts as the first.
+        change = job_failed_once(0 if self._came_further(planned) else job.attempts, failure, now)
+        ended = planned.open if change.state is JobState.FAILED else planned.making
+        batch.tried.extend(_tried(job, due, failure, due in planned.making) for due in ended)
+        if change.state is JobState.FAILED:
+            self._ended(batch, job, ended, _status_of(failure), failure, failure.message)
+        return change
+
+    def _came_further(self, planned: PlannedJob) -> bool:
+        kept = planned.checkpoint
+        return kept is not None and self._store.checkpoint_age(planned.job.content_uuid, kept.recipe) > kept.age
+
+    def _ended(
+        self,
+        batch: _Batch,
+        job: ClaimedJob,
+        ended: Sequence[Due],
+        status: SidecarStatus,
+        failure: Failure | None,
+        message: str,
+    ) -> None:
+        for due in ended:
+            batch.outcomes.append(
+                SidecarOutcome(
+                    content_uuid=job.content_uuid,
+                    kind=job.kind,
+                    variant=due.variant,
+                    status=status,
+                    recipe=due.wanted,
+                    error_class=failure.error_class.value if failure else None,
+                    error_message=message,
+                )
+            )
+            if not due.fresh:
+                batch.dropped.append((job, due.variant))
+
+    def _made(self, batch: _Batch, planned: PlannedJob, result: Sequence[Staged]) -> None:
+        job = planned.job
+        wanted = {due.variant: due.wanted for due in planned.making}
+        for staged in result:
+            rel_path = self._store.rel_path(job.content_uuid, job.kind, staged.variant, staged.format)
+            batch.placements.append(Placement(staged=staged.path, rel_path=rel_path))
+            entry = ManifestEntry(
+                kind=job.kind,
+                variant=staged.variant,
+                format=staged.format,
+                rel_path=rel_path,
+                size=staged.size,
+                checksum=staged.checksum,
+                recipe=wanted[staged.variant],
+                mark=staged.mark,
+            )
+            if staged.thumbhash is not None:
+                batch.thumbhashes[job.content_uuid] = staged.thumbhash
+            batch.listed.setdefault(job.content_uuid, []).append(entry)
+            batch.about[job.content_uuid] = job
+            self._ready(batch, job, entry)
+
+    def _ready(self, batch: _Batch, job: ClaimedJob, entry: ManifestEntry) -> None:
+        batch.outcomes.append(ready_outcome(job.content_uuid, entry))
+
+    def _place(self, batch: _Batch) -> None:
+        """Manifests first: a file that is in place is then listed, so a crash in between leaves nothing to make again.
+
+        A manifest may list what is not there yet; whoever reads it compares the checksum.
+        """
+        dropped: dict[str, list[tuple[SidecarKind, str]]] = {}
+        for job, variant in batch.dropped:
+            dropped.setdefault(job.content_uuid, []).append((job.kind, variant))
+            batch.about[job.content_uuid] = job
+        manifests = []
+        stale = []
+        there = self._store.listed(list(batch.about))
+        for uuid, job in batch.about.items():
+            before = self._store.find_manifest(uuid) if uuid in there else None
+            listed = before.by_key() if before else {}
+            for key in dropped.get(uuid, ()):
+                if key in listed:
+                    stale.append(listed.pop(key).rel_path)
+            listed.update({(entry.kind, entry.variant): entry for entry in batch.listed.get(uuid, ())})
+            thumbhash = batch.thumbhashes.get(uuid) or (before.thumbhash if before else None)
+            about = {"hash": job.hash, "size": job.size, "mime": job.mime, "thumbhash": thumbhash_text(thumbhash)}
+            manifests.append(self._store.stage_manifest(self._owner, uuid, about, list(listed.values())))
+        if not manifests:
+            return
+        self._store.sync()
+        self._store.place(manifests)
+        self._store.place(batch.placements)
+        for rel_path in stale:
+            self._store.absolute(rel_path).unlink(missing_ok=True)
+        self._store.sync()
+
+    def _end_waiting(self, connection: sa.Connection, batch: _Batch, now: float) -> None:
+        ready = [uuid for uuid, status, _ in batch.text_ended if status is SidecarStatus.READY]
+        catalog_jobs.wake_waiting(connection, ready, now)
+        for uuid, status, failure in batch.text_ended:
+            if status is not SidecarStatus.READY:
+                number = catalog_jobs.finish_waiting(connection, uuid, status, failure, now)
+                self.counts[SidecarKind.EMBEDDINGS, status] += number
+                self.jobs_ended[SidecarKind.EMBEDDINGS] += bool(number)
+
+
+def ready_outcome(content_uuid: str, entry: ManifestEntry) -> SidecarOutcome:
+    """A manifest's entry as the catalog's ready row."""
+    return SidecarOutcome(
+        content_uuid=content_uuid,
+        kind=entry.kind,
+        variant=entry.variant,
+        status=SidecarStatus.READY,
+        recipe=entry.recipe,
+        format=entry.format,
+        rel_path=entry.rel_path,
+        size=entry.size,
+        checksum=entry.checksum,
+        mark=entry.mark,
+    )
+
+
+def _made_of(outcomes: Sequence[SidecarOutcome]) -> list[str]:
+    """The contents of which something was made, or found empty."""
+    made = (SidecarStatus.READY, SidecarStatus.EMPTY)
+    return [outcome.content_uuid for outcome in outcomes if outcome.status in made]
+
+
+def _tried(job: ClaimedJob, due: Due, failure: Failure, itself: bool) -> FailedTry:
+    """What goes into the ledger; a variant that was left out of a last, small try is charged no try."""
+    return FailedTry(
+        content_uuid=job.content_uuid,
+        kind=job.kind,
+        variant=due.variant,
+        recipe=due.wanted,
+        failure=failure,
+        tries=int(itself),
+    )
+
+
+def _status_of(failure: Failure) -> SidecarStatus:
+    return SidecarStatus.UNSUPPORTED if failure.error_class is ErrorClass.UNSUPPORTED else SidecarStatus.FAILED
+
+
+def _is_disk_full(error: Exception) -> bool:
+    if isinstance(error, ItemError):
+        return error.error_class is ErrorClass.DISK_FULL
+    return isinstance(error, OSError) and error.errno in (errno.ENOSPC, errno.EDQUOT)
+
+
+# history and events ---------------------------------------------------------------------------------------------------
+
+
+def note_started(connection: sa.Connection, jobs: Sequence[ClaimedJob], now: float) -> None:
+    """Tell that these claimed jobs are on their way to a worker."""
+    started = [
+        Started(
+            kind=job.kind,
+            content_uuid=job.content_uuid,
+            variants=tuple(due.variant for due in job.due),
+            attempt=job.attempts + 1,
+        )
+        for job in jobs
+    ]
+    append_events(connection, started, now)
+
+
+def note_results(
+    connection: sa.Connection, results: Sequence[Result[PlannedJob]], changes: Mapping[int, JobChange], now: float
+) -> None:
+    """Add what was measured, and tell how each job ended. ``changes``: job id -> change, of those still held."""
+    held = [(planned.job, value) for planned, value in results if planned.job.job.id in changes]
+    add_measured(connection, measured([(job, value) for job, value in held if isinstance(value, Execution)]))
+    told = [_event(job, value, changes[job.job.id]) for job, value in held]
+    append_events(connection, [event for event in told if event is not None], now)
+
+
+def measured(executions: Sequence[tuple[PlannedJob, Execution]]) -> list[Measured]:
+    """Sums over the variants that workers tried to make; what one try of several variants took is shared equally."""
+    sums: dict[tuple[SidecarKind, str, str], list[float]] = {}
+    for planned, execution in executions:
+        result, job, making = execution.result, planned.job, planned.making
+        if not making or (isinstance(result, Failure) and result.error_class.environment):
+            continue
+        made = {staged.variant: staged.size for staged in result} if isinstance(result, tuple) else {}
+        media_class, seconds = _media_class(job.mime), execution.seconds / len(making)
+        for due in making:
+            total = sums.setdefault((job.kind, due.variant, media_class), [0.0, 0.0, 0.0, 0.0])
+            total[0] += 1
+            total[1] += seconds
+            total[2] += made.get(due.variant, 0)
+            total[3] += job.size
+    return [
+        Measured(
+            kind=kind,
+            variant=variant,
+            media_class=MediaClass(media_class),
+            number=number,
+            seconds=seconds,
+            bytes=size,
+            source_bytes=source_bytes,
+        )
+        for (kind, variant, media_class), (number, seconds, size, source_bytes) in sums.items()
+    ]
+
+
+def _event(planned: PlannedJob, value: Execution | ItemError, change: JobChange) -> Event | None:
+    """How a job ended; None where it was given back because the machine, not the file, is at fault."""
+    result = value.result if isinstance(value, Execution) else _failure(value)
+    if isinstance(result, Failure):
+        return None if result.error_class.environment else _failed(planned, result, change)
+    if isinstance(result, Empty):
+        return _ended(planned, SidecarStatus.EMPTY, None, result.note, None)
+    made = [(staged.variant, staged.size) for staged in result]
+    made += [(item.due.variant, item.entry.size) for item in planned.adopted]
+    return Ready(
+        kind=planned.job.kind,
+        content_uuid=planned.job.content_uuid,
+        variants=tuple(variant for variant, _ in made),
+        bytes=sum(size for _, size in made),
+        seconds=round(value.seconds, 4) if isinstance(value, Execution) else 0.0,
+    )
+
+
+def _failed(planned: PlannedJob, failure: Failure, change: JobChange) -> Event:
+    if change.state is not JobState.FAILED:
+        return _ended(planned, SidecarStatus.PENDING, failure.error_class, failure.message, change.not_before)
+    unsupported = failure.error_class is ErrorClass.UNSUPPORTED
+    status = SidecarStatus.UNSUPPORTED if unsupported else SidecarStatus.FAILED
+    return _ended(planned, status, failure.error_class, failure.message, None)
+
+
+def _ended(
+    planned: PlannedJob, status: SidecarStatus, error_class: ErrorClass | None, message: str, retry_at: float | None
+) -> Event:
+    return Failed(
+        kind=planned.job.kind,
+        content_uuid=planned.job.content_uuid,
+        variants=tuple(due.variant for due in planned.making),
+        status=status,
+        error_class=error_class,
+        message=message,
+        retry_at=retry_at,
+    )
+
+
+def _failure(error: ItemError) -> Failure:
+    return Failure(error_class=error.error_class, message=error.message)
+
+
+@lru_cache(maxsize=1024)
+def _media_class(mime: str) -> str:
+    return _core.media_class(mime)
+
+
+# checkpoints ----------------------------------------------------------------------------------------------------------
+
+
+def drop_stale_checkpoints(database: Database, store: Store) -> None:
+    """Remove those whose sidecar is made, is wanted with another recipe, or belongs to a content that is gone."""
+    kept = store.checkpoints()
+    if not kept:
+        return
+    with database.read() as connection:
+        due = still_due(connection, kept)
+    for content_uuid, recipe in set(kept) - due:
+        store.drop_checkpoint(content_uuid, recipe)

@@ -1,0 +1,321 @@
+"""The loop that works a durable queue: claim, hand to the pool, collect, record in batches, until idle or stopped.
+
+It knows jobs only through :class:`JobSource`; nothing here knows the database or what a job makes.
+"""
+
+from __future__ import annotations
+
+import queue
+import threading
+import time
+from collections import Counter
+from collections.abc import Callable, Mapping, Sequence
+from concurrent.futures import Future
+from functools import partial
+from types import MappingProxyType
+from typing import Any, Generic, Protocol, TypeVar
+
+from pillion import _core
+from pillion.errors import ErrorClass, ItemError
+from pillion.job import ON_DEMAND_BEFORE, aged_priority, is_on_demand
+from pillion.model import value
+from pillion.pool.pool import Turn, WorkerPool
+
+J = TypeVar("J")
+
+_FLUSH_ITEMS = 512
+_FLUSH_AFTER_S = 0.2
+_HEARTBEAT_S = 1.0
+_DEPTH = 2
+"""Batches in the pool per worker: one that runs and one that waits, so that no worker idles for a round trip."""
+
+CLAIM_ITEMS = 512
+"""Most jobs in one claim: with more, the write lock is held for too long."""
+
+_BATCH_ITEMS = 128
+_BATCH_COST_S = 0.5
+"""A batch is half a second of work. So what is raised to the front while it is in flight is done soon, too."""
+
+_LOOK_S = 0.1
+"""How often the queue is looked at for what somebody waits for, while all workers have enough to do."""
+
+_IDLE_LOOK_S = 0.2
+_CANCELLED = object()
+
+
+@value
+class Planned(Generic[J]):
+    """A claimed job made ready to run. ``cost``: about how many seconds it takes; ``lane``: jobs that share engines.
+
+    ``alone``: in a fresh worker that runs nothing else.
+    """
+
+    job: J
+    task: Any
+    lane: str
+    priority: int
+    cost: float
+    deadline_s: float
+    alone: bool = False
+
+
+Result = tuple[Planned[J], Any]
+"""A planned job and what its task returned, or the ItemError by which its worker ended."""
+
+
+class JobSource(Protocol[J]):
+    """The durable queue as the engine sees it. All times are seconds since 1970."""
+
+    def fronts(self, now: float) -> Mapping[str, int]:
+        """Lane -> priority of its most urgent job that can run now; lanes with nothing to run are left out."""
+        ...
+
+    def claim(self, lane: str, limit: int, seconds: float, now: float, *, before: int = ...) -> Sequence[Planned[J]]:
+        """Take up to ``limit`` jobs of a lane, about so many ``seconds`` of work, but at least one if there is one.
+
+        ``before``: only those whose priority is a lower number.
+        """
+        ...
+
+    def finish(self, results: Sequence[Result[J]], now: float) -> Mapping[str, str]:
+        """Record results. Returns lanes that cannot go on for a fault of the machine -> the notice; "*" is all.
+
+        Such lanes have no front until the fault is gone.
+        """
+        ...
+
+    def release(self, jobs: Sequence[J], now: float) -> None:
+        """Give claimed jobs back, uncharged."""
+        ...
+
+    def heartbeat(self, now: float) -> None:
+        """Keep the claims, and take back those of owners that are gone."""
+        ...
+
+    def stopped(self, jobs: Sequence[J]) -> Sequence[J]:
+        """Of these jobs in flight, those that are not to go on: paused or cancelled by the user, or lost to another."""
+        ...
+
+    def next_retry(self, now: float) -> float | None:
+        """When the earliest job that waits for its next try may run."""
+        ...
+
+
+class Engine(Generic[J]):
+    """Works one JobSource with one pool.
+
+    ``lane_limits``: most jobs of a lane in flight at a time. ``lane_workers``: as given to the pool. ``lane_seconds``:
+    seconds of work in a batch of a lane, for those lanes that are to have more than the usual half second.
+    """
+
+    def __init__(
+        self,
+        source: JobSource[J],
+        pool: WorkerPool,
+        lane_limits: Mapping[str, int],
+        *,
+        lane_workers: Mapping[str, int] = MappingProxyType({}),
+        lane_seconds: Mapping[str, float] = MappingProxyType({}),
+        progress: Callable[[], None] | None = None,
+    ) -> None:
+        self._source = source
+        self._pool = pool
+        self._lane_limits = lane_limits
+        self._lane_workers = lane_workers
+        self._lane_seconds = lane_seconds
+        self._lane_batches: Counter[str] = Counter()
+        self._progress = progress
+        self._done: queue.SimpleQueue[tuple[Planned[J], Any, list[int]] | None] = queue.SimpleQueue()
+        self._in_flight: dict[int, Planned[J]] = {}
+        self._futures: dict[int, Future[Any]] = {}
+        self._returned: list[J] = []
+        self._batches = 0
+        self._buffer: list[Result[J]] = []
+        self._buffered_at = 0.0
+        self._awaited = False
+        self._looked_at = 0.0
+        self._urgent = 0
+        self._served: dict[str, float] = {}
+        self._heartbeat_at = 0.0
+        self._stop = threading.Event()
+        self.idle = threading.Event()
+        """Set while there is nothing to do; a retry that is due later counts as something."""
+        self.notices: dict[str, str] = {}
+
+    @property
+    def running(self) -> Mapping[str, int]:
+        """How many jobs of each lane are in flight."""
+        return Counter(planned.lane for planned in list(self._in_flight.values()))
+
+    def stop(self) -> None:
+        """Make :meth:`run` return soon; what is in flight goes back to the queue."""
+        self._stop.set()
+        self._done.put(None)
+
+    def run(self, *, until_idle: bool = True) -> None:
+        """Work. Returns when nothing can be done any more (or, without ``until_idle``, when stopped).
+
+        On any exception, KeyboardInterrupt included, the workers are killed, finished work is recorded, and the rest
+        is given back.
+        """
+        try:
+            while not self._stop.is_set():
+                self._beat()
+                self._top_up()
+                if not self._in_flight and not self._buffer and not self._wait_for_work(until_idle):
+                    return
+                self._collect()
+                self._flush()
+        finally:
+            self._abandon()
+
+    def _beat(self) -> None:
+        if time.monotonic() >= self._heartbeat_at:
+            self._source.heartbeat(time.time())
+            self._heartbeat_at = time.monotonic() + _HEARTBEAT_S
+            self._stop_some()
+            if self._progress is not None:
+                self._progress()
+
+    def _stop_some(self) -> None:
+        in_flight = {id(planned.job): key for key, planned in self._in_flight.items()}
+        stopped = self._source.stopped([planned.job for planned in self._in_flight.values()]) if in_flight else ()
+        if stopped:
+            self._pool.cancel([self._futures[in_flight[id(job)]] for job in stopped])
+
+    def _top_up(self) -> None:
+        """Claim what somebody waits for in any case, and of the rest as much as the workers have room for."""
+        if self._slots() <= 0 and time.monotonic() - self._looked_at < _LOOK_S:
+            return
+        self._looked_at = time.monotonic()
+        fronts = self._source.fronts(time.time())
+        for lane in self._in_order(fronts):
+            if is_on_demand(fronts[lane]):
+                self._claim(lane, self._pool.size * _DEPTH - self._urgent, before=ON_DEMAND_BEFORE)
+            elif self._slots() > 0:
+                self._claim(lane, self._slots())
+
+    def _slots(self) -> int:
+        """How many more batches the line in the pool has room for."""
+        return self._pool.size * _DEPTH - (self._batches - self._urgent)
+
+    def _in_order(self, fronts: Mapping[str, int]) -> list[str]:
+        """The lanes that have work, the most urgent first; one that got no worker for long moves up."""
+        now = time.monotonic()
+        self._served = {lane: self._served.get(lane, now) for lane in fronts}
+        return sorted(fronts, key=lambda lane: aged_priority(fronts[lane], now - self._served[lane]))
+
+    def _claim(self, lane: str, slots: int, **only: int) -> None:
+        room = self._lane_limits[lane] - self.running.get(lane, 0)
+        if lane in self._lane_workers and not only:
+            # More would only fill the line that other lanes could use.
+            slots = min(slots, self._lane_workers[lane] + 1 - self._lane_batches[lane])
+        limit = min(room, slots * _BATCH_ITEMS, CLAIM_ITEMS)
+        if limit > 0:
+            self._served[lane] = time.monotonic()
+            seconds = self._lane_seconds.get(lane, _BATCH_COST_S)
+            self._submit(self._source.claim(lane, limit, slots * seconds, time.time(), **only), seconds)
+
+    def _submit(self, claimed: Sequence[Planned[J]], seconds: float) -> None:
+        for planned in claimed:
+            if planned.alone:
+                self._hand_over([planned])
+        others = [planned for planned in claimed if not planned.alone]
+        rows = [(index, planned.priority, 0, planned.cost) for index, planned in enumerate(others)]
+        for batch in _core.plan_batches(rows, max_items=_BATCH_ITEMS, max_cost=seconds):
+            self._hand_over([others[index] for index in batch])
+
+    def _hand_over(self, members: Sequence[Planned[J]]) -> None:
+        first = members[0]
+        turn = Turn.IN_LINE
+        if is_on_demand(first.priority):
+            # The child that is kept for what is at once must not be in a long job when the next one comes.
+            turn = Turn.AT_ONCE if first.cost <= _BATCH_COST_S else Turn.AHEAD
+            self._urgent += 1
+        self._batches += 1
+        self._lane_batches[first.lane] += 1
+        left = [len(members)]
+        items = [(item.task, item.deadline_s) for item in members]
+        futures = self._pool.submit_batch(first.lane, items, alone=first.alone, turn=turn)
+        for planned, future in zip(members, futures, strict=True):
+            self._in_flight[id(planned)] = planned
+            self._futures[id(planned)] = future
+            future.add_done_callback(partial(self._finished, planned, left))
+
+    def _finished(self, planned: Planned[J], left: list[int], future: Future[Any]) -> None:
+        """Called by the pool's thread: only passes on what the engine's own thread then counts."""
+        if future.cancelled():
+            self._done.put((planned, _CANCELLED, left))
+            return
+        error = future.exception()
+        if error is not None and not isinstance(error, ItemError):
+            error = ItemError(ErrorClass.CRASH, f"{type(error).__name__}: {error}")
+        self._done.put((planned, error if error is not None else future.result(), left))
+
+    def _collect(self, *, refill: bool = True) -> None:
+        """Wait a moment for the first result, then take all that are there, and keep the pool busy meanwhile."""
+        timeout = _FLUSH_AFTER_S
+        while True:
+            try:
+                finished = self._done.get(timeout=timeout) if timeout else self._done.get_nowait()
+            except queue.Empty:
+                return
+            if finished is None:
+                return
+            planned, result, left = finished
+            del self._in_flight[id(planned)], self._futures[id(planned)]
+            self._keep(planned, result)
+            left[0] -= 1
+            if left[0] == 0:
+                self._batches -= 1
+                self._lane_batches[planned.lane] -= 1
+                self._urgent -= is_on_demand(planned.priority)
+            timeout = 0.0
+            if refill and self._batches < self._pool.size:
+                self._top_up()
+
+    def _keep(self, planned: Planned[J], result: Any) -> None:
+        if result is _CANCELLED:
+            self._returned.append(planned.job)
+            return
+        if not self._buffer:
+            self._buffered_at = time.monotonic()
+        self._buffer.append((planned, result))
+        self._awaited = self._awaited or is_on_demand(planned.priority)
+
+    def _flush(self, *, force: bool = False) -> None:
+        if self._returned:
+            returned, self._returned = self._returned, []
+            self._source.release(returned, time.time())
+        if not self._buffer:
+            return
+        old = time.monotonic() - self._buffered_at >= _FLUSH_AFTER_S
+        if not (force or old or self._awaited or len(self._buffer) >= _FLUSH_ITEMS or not self._in_flight):
+            return
+        results, self._buffer, self._awaited = self._buffer, [], False
+        self.notices.update(self._source.finish(results, time.time()))
+        if self._progress is not None:
+            self._progress()
+
+    def _wait_for_work(self, until_idle: bool) -> bool:
+        """Nothing is in flight: wait for a retry that is due soon. Returns False to end the run."""
+        now = time.time()
+        if self._source.fronts(now):
+            self.idle.clear()
+            return True
+        retry = self._source.next_retry(now)
+        if retry is None:
+            self.idle.set()
+            if until_idle:
+                return False
+        self._stop.wait(min(max((retry or now + 1.0) - now, 0.05), _IDLE_LOOK_S))
+        return True
+
+    def _abandon(self) -> None:
+        if self._in_flight:
+            self._pool.shutdown(wait=True, cancel_futures=True)
+            while not self._done.empty():
+                self._collect(refill=False)
+        self._flush(force=True)
+        self._source.release([planned.job for planned in self._in_flight.values()], time.time())
+        self._in_flight.clear()

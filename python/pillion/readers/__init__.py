@@ -1,0 +1,1 @@
+"""What opens a format for several kinds: pictures, PDFs, sound and film, documents."""

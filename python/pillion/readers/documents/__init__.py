@@ -1,0 +1,1 @@
+"""Reading the text of documents: ``table`` says which reader takes which type."""

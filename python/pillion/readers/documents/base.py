@@ -1,0 +1,95 @@
+"""What every reader of documents offers, and the limits that all of them keep to."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Collection, Iterable, Iterator
+from contextlib import contextmanager
+from dataclasses import replace
+from pathlib import Path
+from typing import Protocol
+
+from pillion.errors import ErrorClass, ItemError
+from pillion.readers.documents.result import DocumentPart, DocumentText
+
+MAX_CHARACTERS = 4 << 20
+"""A longer text is read this far."""
+MAX_FILE_BYTES = 1 << 30
+
+
+class DocumentEngine(Protocol):
+    """A reader of one family of formats, one module. None of them runs macros or formulas, or follows links."""
+
+    NAME: str
+    PACKAGE: str | None
+    """What ``pip install`` calls it; None for what comes with Python."""
+    NOTE: str
+    """What it reads, in a few words."""
+    MIMES: Collection[str]
+
+    def missing(self) -> str | None:
+        """One sentence that says what lacks and how to get it; None when all is there. Loads nothing."""
+        ...
+
+    def read(self, path: Path, mime: str) -> DocumentText:
+        """The text of a file of one of ``MIMES``. Raises ItemError."""
+        ...
+
+
+def collected(engine: str, parts: Iterable[DocumentPart]) -> DocumentText:
+    """The parts that have text, up to MAX_CHARACTERS; what follows is not asked for."""
+    kept: list[DocumentPart] = []
+    left = MAX_CHARACTERS
+    for part in parts:
+        text = part.text.strip()
+        if not text:
+            continue
+        kept.append(replace(part, text=text[:left].rstrip()))
+        left -= len(text)
+        if left < 0:
+            return DocumentText(engine=engine, parts=tuple(kept), truncated=True)
+    return DocumentText(engine=engine, parts=tuple(kept))
+
+
+def read_bytes(path: Path, limit: int) -> tuple[bytes, bool]:
+    """The first ``limit`` bytes of a file, and whether there are more. Raises ItemError."""
+    try:
+        with path.open("rb") as stream:
+            data = stream.read(limit + 1)
+    except FileNotFoundError as error:
+        raise ItemError(ErrorClass.MISSING_SOURCE, "the file is no longer there") from error
+    except OSError as error:
+        raise ItemError(ErrorClass.IO_TRANSIENT, f"the file cannot be read ({error.strerror})") from error
+    return data[:limit], len(data) > limit
+
+
+def tidy(text: str) -> str:
+    """Lines without space at their ends, one space between words, never more than one empty line between two lines."""
+    lines = (re.sub(r" *\t *", "\t", re.sub(r"[ \r\v\xa0]+", " ", line)).strip() for line in re.split(r"[\n\f]", text))
+    return re.sub(r"\n{3,}", "\n\n", "\n".join(lines)).strip()
+
+
+def not_installed(module: str, package: str, what: str) -> str | None:
+    """The sentence for a Python package that lacks; None when it is there."""
+    import importlib.util
+
+    if importlib.util.find_spec(module) is not None:
+        return None
+    return f"the Python package {package} reads {what} and is not installed: run pip install {package}"
+
+
+@contextmanager
+def damage_is_corrupt(what: str) -> Iterator[None]:
+    """While inside, whatever a library raises means that ``what`` is damaged: none of them checks all that it reads."""
+    try:
+        yield
+    except (ItemError, MemoryError):
+        raise
+    except Exception as error:
+        raise ItemError(ErrorClass.CORRUPT, f"the {what} is damaged") from error
+
+
+def checked_engine(problem: str | None) -> None:
+    """Raise ItemError (missing_tool) for what ``missing`` says."""
+    if problem:
+        raise ItemError(ErrorClass.MISSING_TOOL, problem)

@@ -1,0 +1,37 @@
+"""Text files: decoded, and freed of markup where they are HTML. Needs nothing but Python."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from pillion import _core
+from pillion.readers.documents.base import collected, read_bytes
+from pillion.readers.documents.markup import decoded, decoded_markup, without_markup
+from pillion.readers.documents.result import DocumentPart, DocumentText
+
+NAME = "text"
+PACKAGE = None
+NOTE = "text files, source code, Markdown and HTML"
+MIMES = frozenset({"text/html", "application/xhtml+xml"})
+"""And every other type of the class text that no engine claims."""
+
+MAX_BYTES = 4 << 20
+"""A longer file is read this far."""
+
+
+def missing() -> str | None:
+    """Nothing can lack."""
+    return None
+
+
+def accepts(mime: str) -> bool:
+    """Whether files of this type are text."""
+    return _core.media_class(mime) == "text"
+
+
+def read(path: Path, mime: str) -> DocumentText:
+    """The text of a file, as far as MAX_BYTES. Raises ItemError: missing_source, io_transient."""
+    data, more = read_bytes(path, MAX_BYTES)
+    text = without_markup(decoded_markup(data)) if mime in MIMES else decoded(data).replace("\r\n", "\n")
+    result = collected(NAME, [DocumentPart(text=text)])
+    return DocumentText(engine=NAME, parts=result.parts, truncated=more or result.truncated)

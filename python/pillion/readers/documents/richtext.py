@@ -1,0 +1,42 @@
+"""Rich Text Format (rtf) through striprtf. The only importer of it."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from pillion.errors import ErrorClass, ItemError
+from pillion.readers.documents.base import (
+    checked_engine,
+    collected,
+    damage_is_corrupt,
+    not_installed,
+    read_bytes,
+    tidy,
+)
+from pillion.readers.documents.result import DocumentPart, DocumentText
+
+NAME = "striprtf"
+PACKAGE = "striprtf"
+NOTE = "rich text"
+MIMES = frozenset({"application/rtf"})
+
+_MAX_BYTES = 16 << 20
+"""Most of a longer file is pictures, written as text; it is read this far."""
+
+
+def missing() -> str | None:
+    """One sentence that says what lacks and how to get it; None when all is there. Loads nothing."""
+    return not_installed("striprtf", PACKAGE, NOTE)
+
+
+def read(path: Path, mime: str) -> DocumentText:
+    """Raises ItemError."""
+    checked_engine(missing())
+    from striprtf.striprtf import rtf_to_text
+
+    data, more = read_bytes(path, _MAX_BYTES)
+    if not more and not data.rstrip(b"\0 \r\n\t").endswith(b"}"):
+        raise ItemError(ErrorClass.CORRUPT, "the rich text ends early")
+    with damage_is_corrupt("rich text"):
+        text = rtf_to_text(data.decode("latin-1"), errors="ignore")  # type: ignore[no-untyped-call]
+    return collected(NAME, [DocumentPart(text=tidy(text))])

@@ -1,0 +1,38 @@
+"""The table of document formats: which engine reads files of which type. Importing this loads no library."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import cast
+
+from pillion.errors import ErrorClass, ItemError
+from pillion.readers.documents import epub, mail, opendocument, plain, richtext, sheets, slides, word
+from pillion.readers.documents.base import DocumentEngine
+from pillion.readers.documents.result import DocumentText
+
+PROTECTED = "application/x-ooxml-protected"
+"""An office document that was encrypted with a password: no zip file any more."""
+
+ENGINES = cast("tuple[DocumentEngine, ...]", (plain, mail, word, slides, sheets, opendocument, epub, richtext))
+_BY_MIME = {mime: engine for engine in ENGINES for mime in engine.MIMES}
+
+
+def engine_of(mime: str) -> DocumentEngine | None:
+    """The engine that reads files of this type; None when there is none."""
+    found = _BY_MIME.get(mime)
+    return found or (ENGINES[0] if plain.accepts(mime) else None)
+
+
+def has_text(mime: str) -> bool:
+    """Whether files of this type hold their text themselves, or did before they were encrypted."""
+    return mime == PROTECTED or engine_of(mime) is not None
+
+
+def read(path: Path, mime: str) -> DocumentText:
+    """The text of a file. Raises ItemError; unsupported for a type that no engine reads."""
+    engine = engine_of(mime)
+    if mime == PROTECTED:
+        raise ItemError(ErrorClass.UNSUPPORTED, "the document is protected with a password")
+    if engine is None:
+        raise ItemError(ErrorClass.UNSUPPORTED, f"there is no text to be read in files of type {mime}")
+    return engine.read(path, mime)

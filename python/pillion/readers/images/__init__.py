@@ -1,0 +1,1 @@
+"""Decoding pictures: the Rust core first, then libheif, LibRaw and Pillow."""

@@ -1,0 +1,82 @@
+"""What every decoder of pictures beside the core offers, and the plain record in which it answers."""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Iterator, Sequence
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Protocol
+
+from pillion.errors import ErrorClass, ItemError
+
+if TYPE_CHECKING:
+    import numpy as np
+    from numpy.typing import NDArray
+
+    from pillion import _core
+
+DECODE_BUDGET = 1 << 30
+"""Bytes that one picture may take while it is decoded: the core's limit too."""
+
+
+@dataclass(frozen=True, slots=True)
+class DecodedPicture:
+    """An upright picture: uint8, shape (H, W, 3) or (H, W, 4) with straight alpha, C-contiguous.
+
+    ``profile`` is the ICC profile of its colours. Without one, ``code_points`` may name them: primaries and transfer of
+    ITU-T H.273. With neither they are sRGB's.
+    """
+
+    pixels: NDArray[np.uint8]
+    profile: bytes | None = None
+    code_points: tuple[int, int] | None = None
+
+
+class PictureEngine(Protocol):
+    """A decoder, one module."""
+
+    NAME: str
+    EXTRA: str | None
+    """The extra of Pillion that installs it; None where it always is."""
+    MIMES: Collection[str]
+    NOTE: str
+    """What it is for, in a few words."""
+    ALPHA: bool
+    """Whether transparency is kept."""
+    ICC: bool
+    """Whether the file's profile is honoured."""
+
+    def missing(self, mime: str) -> str | None:
+        """One sentence that says what lacks and how to get it; None when files of this type can be decoded."""
+        ...
+
+    def decode(self, data: bytes, mime: str, *, max_side: int | None, max_pixels: int) -> DecodedPicture:
+        """The picture, or a smaller one whose longest side is still at least ``max_side``. Raises ItemError."""
+        ...
+
+
+def check_size(size: tuple[int, int], max_pixels: int, bytes_per_pixel: float) -> None:
+    """Raise ItemError for the (width, height) of a header: ``too_large`` above the limits, ``corrupt`` for nothing."""
+    width, height = size
+    if width < 1 or height < 1:
+        raise ItemError(ErrorClass.CORRUPT, f"the header announces an empty picture ({width} x {height} pixels)")
+    if width * height > max_pixels:
+        limit = f"more than the limit of {max_pixels} pixels"
+        raise ItemError(ErrorClass.TOO_LARGE, f"the picture has {width} x {height} pixels, {limit}")
+    needed = int(width * height * bytes_per_pixel)
+    if needed > DECODE_BUDGET:
+        budget = f"more than the budget of {DECODE_BUDGET >> 20} MiB"
+        raise ItemError(ErrorClass.TOO_LARGE, f"decoding needs {needed >> 20} MiB, {budget}")
+
+
+_MASTER = 1024
+"""As in the core, which makes all smaller sizes from a raster of this one (rust/src/image/thumbnail.rs)."""
+
+
+def by_rendering(wanted: Sequence[_core.Spec]) -> Iterator[tuple[int, list[_core.Spec]]]:
+    """(longest side to render, the variants to make from that): one rendering for all that are at most 1024 large.
+
+    A variant's rendering does not depend on which others are asked for, so neither do its bytes.
+    """
+    sides = sorted({max(spec[1], _MASTER) for spec in wanted})
+    for side in sides:
+        yield side, [spec for spec in wanted if max(spec[1], _MASTER) == side]

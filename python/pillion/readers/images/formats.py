@@ -1,0 +1,105 @@
+"""The table of picture formats: what is read, by which decoder, and what has to be installed for it."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+from pillion import _core
+from pillion.readers.images.base import PictureEngine
+from pillion.readers.images.decode import ENGINES
+
+_EXTENSIONS: Mapping[str, tuple[str, ...]] = {
+    "image/heic": ("heic",),
+    "image/heif": ("heif", "hif"),
+    "image/icns": ("icns",),
+    "image/jp2": ("jp2", "j2k", "jpf", "jpx"),
+    "image/sgi": ("sgi", "rgb", "rgba", "bw"),
+    "image/tiff": ("tif", "tiff"),
+    "image/x-adobe-dng": ("dng",),
+    "image/x-canon-cr2": ("cr2",),
+    "image/x-canon-cr3": ("cr3",),
+    "image/x-canon-crw": ("crw",),
+    "image/x-dds": ("dds",),
+    "image/x-fuji-raf": ("raf",),
+    "image/x-minolta-mrw": ("mrw",),
+    "image/x-nikon-nef": ("nef", "nrw"),
+    "image/x-olympus-orf": ("orf",),
+    "image/x-panasonic-rw2": ("rw2",),
+    "image/x-pcx": ("pcx",),
+    "image/x-pentax-pef": ("pef",),
+    "image/x-samsung-srw": ("srw",),
+    "image/x-sigma-x3f": ("x3f",),
+    "image/x-sony-arw": ("arw", "sr2", "srf"),
+    "image/x-sun-raster": ("ras", "sun"),
+    "image/x-tga": ("tga", "icb", "vda", "vst"),
+}
+_NAMES: Mapping[str, tuple[str, ...]] = {
+    "heic": ("image/heic", "image/heic-sequence", "image/heif"),
+    "icns": ("image/icns",),
+    "jpeg2000": ("image/jp2",),
+    "sgi": ("image/sgi",),
+    "dds": ("image/x-dds",),
+    "pcx": ("image/x-pcx",),
+    "sun": ("image/x-sun-raster",),
+    "tga": ("image/x-tga",),
+    "tiff": ("image/tiff",),
+}
+"""Format -> its types. All others of an engine are its camera raw files."""
+
+
+@dataclass(frozen=True, slots=True)
+class FormatRow:
+    """One line of the table of formats: who reads it, and whether that is installed or which extra it takes."""
+
+    format: str
+    extensions: tuple[str, ...]
+    mime_types: tuple[str, ...]
+    decoder: str
+    reads: str
+    alpha: bool
+    icc: bool
+    installed: bool
+    extra: str | None
+
+
+def formats() -> list[FormatRow]:
+    """Every format with every decoder that reads it: the core's rows, then those of the engines as they are tried."""
+    rows = [
+        FormatRow(
+            format=info.name,
+            extensions=tuple(info.extensions),
+            mime_types=tuple(info.mime_types),
+            decoder=info.decoder,
+            reads=info.note,
+            alpha=info.alpha,
+            icc=info.icc,
+            installed=True,
+            extra=None,
+        )
+        for info in _core.formats()
+    ]
+    return [*rows, *(row for engine in ENGINES for row in _rows(engine))]
+
+
+def _rows(engine: PictureEngine) -> list[FormatRow]:
+    groups = {name: mimes for name, mimes in _NAMES.items() if set(mimes) <= set(engine.MIMES)}
+    named = {mime for mimes in groups.values() for mime in mimes}
+    rest = tuple(sorted(set(engine.MIMES) - named))
+    if rest:
+        groups["raw"] = rest
+    return [_row(engine, name, mimes) for name, mimes in groups.items()]
+
+
+def _row(engine: PictureEngine, name: str, mimes: tuple[str, ...]) -> FormatRow:
+    return FormatRow(
+        format=name,
+        extensions=tuple(extension for mime in mimes for extension in _EXTENSIONS.get(mime, ())),
+        mime_types=mimes,
+        decoder=engine.NAME,
+        reads=engine.NOTE,
+        alpha=engine.ALPHA,
+        icc=engine.ICC,
+        installed=engine.missing(mimes[0]) is None,
+        extra=engine.EXTRA,
+    )

@@ -1,0 +1,121 @@
+"""HEIC and HEIF through pi-heif, or through pillow-heif, which is the same with an encoder. The only importer of them.
+
+The rotation and mirroring that the file itself states (irot, imir) are applied by libheif. EXIF repeats them for
+readers that do not know HEIF (ISO/IEC 23008-12, annex A), so the orientation there is left alone.
+"""
+
+from __future__ import annotations
+
+import importlib.util
+import io
+import struct
+from importlib import import_module
+from typing import TYPE_CHECKING, Any
+
+from pillion.errors import ErrorClass, ItemError
+from pillion.readers.images.base import DecodedPicture, check_size
+
+if TYPE_CHECKING:
+    import numpy as np
+    from numpy.typing import NDArray
+
+NAME = "libheif"
+EXTRA = "heif"
+MIMES = frozenset({"image/heic", "image/heif", "image/heic-sequence"})
+NOTE = "the primary picture; 8 to 12 bits"
+ALPHA = True
+ICC = True
+
+_MODULES = ("pi_heif", "pillow_heif")
+_BYTES_PER_PIXEL = 4.5
+"""RGB, and the YCbCr 4:2:0 that it is made from."""
+
+
+def missing(mime: str) -> str | None:
+    """One sentence that says what lacks and how to get it; None when all is there. Loads nothing."""
+    if any(importlib.util.find_spec(module) for module in _MODULES):
+        return None
+    return "HEIC pictures need an extra: run pip install 'pillion[heif]'"
+
+
+def version() -> str:
+    """libheif's version, such as ``1.23.0``."""
+    return str(_module().libheif_version())
+
+
+def decode(data: bytes, mime: str, *, max_side: int | None, max_pixels: int) -> DecodedPicture:
+    """The primary picture, at full size: libheif knows no other. Raises ItemError."""
+    import numpy as np
+
+    module = _module()
+    if _ends_early(data):
+        raise ItemError(ErrorClass.CORRUPT, "the file ends early")
+    try:
+        file = module.open_heif(io.BytesIO(data), convert_hdr_to_8bit=True)
+        image = file[file.primary_index]
+        check_size(image.size, max_pixels, _BYTES_PER_PIXEL)
+        # A copy: the buffer belongs to libheif's picture.
+        pixels = _as_rgb(np.array(image), image.mode)
+    except MemoryError as error:
+        raise ItemError(ErrorClass.OOM, "no memory to decode the picture") from error
+    except (ValueError, RuntimeError, EOFError, SyntaxError, OSError, IndexError) as error:
+        raise _typed(error) from error
+    return DecodedPicture(pixels, image.info.get("icc_profile"), _code_points(image.info))
+
+
+def _module() -> Any:
+    name = next((name for name in _MODULES if importlib.util.find_spec(name)), None)
+    if name is None:
+        raise ItemError(ErrorClass.UNSUPPORTED, missing("") or "")
+    return import_module(name)
+
+
+def _typed(error: Exception) -> ItemError:
+    """libheif says what it lacks as it says what is damaged: in words only, of which the first are fixed."""
+    text = " ".join(str(error).split())
+    if text.startswith(("Unsupported", "Security limit")):
+        limit = text.startswith("Security")
+        return ItemError(ErrorClass.TOO_LARGE if limit else ErrorClass.UNSUPPORTED, f"libheif: {text}")
+    return ItemError(ErrorClass.CORRUPT, f"libheif: {text}"[:300])
+
+
+def _ends_early(data: bytes) -> bool:
+    """Whether the last box says it is longer than what is there: libheif shows such files with holes."""
+    at = 0
+    while at + 8 <= len(data):
+        (length,) = struct.unpack_from(">I", data, at)
+        if length == 1 and at + 16 <= len(data):
+            (length,) = struct.unpack_from(">Q", data, at + 8)
+        elif length == 0:
+            return False
+        if length < 8:
+            return False
+        at += length
+    return at > len(data)
+
+
+def _as_rgb(pixels: NDArray[Any], mode: str) -> NDArray[np.uint8]:
+    import numpy as np
+
+    if pixels.dtype != np.uint8:
+        # Grey of more than 8 bits comes in the high bits of 16.
+        pixels = (pixels >> 8).astype(np.uint8)
+    if pixels.ndim == 2:
+        pixels = np.repeat(pixels[:, :, np.newaxis], 3, axis=2)
+    if mode.endswith("a"):
+        pixels = _straight(pixels)
+    return np.ascontiguousarray(pixels)
+
+
+def _straight(pixels: NDArray[np.uint8]) -> NDArray[np.uint8]:
+    """Colours that are not multiplied by their alpha any more."""
+    import numpy as np
+
+    alpha = pixels[:, :, 3:].astype(np.uint32)
+    colours = (pixels[:, :, :3].astype(np.uint32) * 255 + alpha // 2) // np.maximum(alpha, 1)
+    return np.concatenate([np.minimum(colours, 255).astype(np.uint8), pixels[:, :, 3:]], axis=2)
+
+
+def _code_points(info: dict[str, Any]) -> tuple[int, int] | None:
+    named = info.get("nclx_profile")
+    return (int(named["color_primaries"]), int(named["transfer_characteristics"])) if named else None

@@ -1,0 +1,144 @@
+"""Rare formats through Pillow, or Pillow-SIMD in its place: only what the two share is used."""
+
+from __future__ import annotations
+
+import io
+import struct
+import threading
+import warnings
+import zlib
+from collections.abc import Mapping
+from typing import TYPE_CHECKING
+
+from pillion.errors import ErrorClass, ItemError
+from pillion.readers.images.base import DecodedPicture, check_size
+
+if TYPE_CHECKING:
+    import numpy as np
+    from numpy.typing import NDArray
+    from PIL import Image
+
+NAME = "pillow"
+EXTRA = None
+NOTE = "rare formats, and kinds of TIFF that the core has no decoder for"
+ALPHA = True
+ICC = True
+
+_FORMATS: Mapping[str, str] = {
+    "image/jp2": "JPEG2000",
+    "image/tiff": "TIFF",
+    "image/icns": "ICNS",
+    "image/sgi": "SGI",
+    "image/x-dds": "DDS",
+    "image/x-pcx": "PCX",
+    "image/x-sun-raster": "SUN",
+    "image/x-tga": "TGA",
+}
+"""Type -> Pillow's name of the one format that is tried: others would run programs or read other files."""
+MIMES = frozenset(_FORMATS)
+
+_FEATURES: Mapping[str, str] = {"image/jp2": "jpg_2000"}
+"""What a Pillow built from source may lack."""
+_BYTES_PER_PIXEL = 8
+_MODES = {"1", "L", "P", "RGB", "RGBA", "CMYK", "YCbCr", "LAB", "HSV", "LA", "PA", "RGBX", "RGBa", "La"}
+_lock = threading.Lock()
+
+
+def missing(mime: str) -> str | None:
+    """One sentence that says what lacks and how to get it; None when files of this type can be decoded."""
+    feature = _FEATURES.get(mime)
+    if feature is None:
+        return None
+    from PIL import features
+
+    if features.check(feature):
+        return None
+    return f"this Pillow is built without {feature}: run pip install --force-reinstall pillow"
+
+
+def version() -> str:
+    """Pillow's version, such as ``13.0.0``."""
+    import PIL
+
+    return str(PIL.__version__)
+
+
+def decode(data: bytes, mime: str, *, max_side: int | None, max_pixels: int) -> DecodedPicture:
+    """The first picture, at full size. Raises ItemError."""
+    from PIL import Image, ImageOps, UnidentifiedImageError
+
+    if mime == "image/x-dds" and _is_cut_texture(data):
+        raise ItemError(ErrorClass.CORRUPT, "the file ends early")
+    try:
+        # Pillow's limit is a global, so one picture at a time; and warnings are the process's.
+        with _lock, warnings.catch_warnings():
+            warnings.simplefilter("ignore")
+            before, Image.MAX_IMAGE_PIXELS = Image.MAX_IMAGE_PIXELS, max_pixels
+            try:
+                with Image.open(io.BytesIO(data), formats=[_FORMATS[mime]]) as picture:
+                    check_size(picture.size, max_pixels, _BYTES_PER_PIXEL)
+                    profile = picture.info.get("icc_profile")
+                    picture.load()
+                    return _decoded(ImageOps.exif_transpose(picture), profile)
+            finally:
+                Image.MAX_IMAGE_PIXELS = before
+    except Image.DecompressionBombError as error:
+        raise ItemError(ErrorClass.TOO_LARGE, f"the picture has more pixels than the limit of {max_pixels}") from error
+    except MemoryError as error:
+        raise ItemError(ErrorClass.OOM, "no memory to decode the picture") from error
+    except UnidentifiedImageError as error:
+        # Its own words name an object in memory, another one each time.
+        raise ItemError(ErrorClass.CORRUPT, f"Pillow: this is no {_FORMATS[mime]} file") from error
+    except _DAMAGE as error:
+        raise ItemError(ErrorClass.CORRUPT, f"Pillow: {error}"[:300]) from error
+
+
+_DAMAGE = (
+    OSError,
+    SyntaxError,
+    ValueError,
+    EOFError,
+    KeyError,
+    IndexError,
+    TypeError,
+    AttributeError,
+    OverflowError,
+    RuntimeError,
+    struct.error,
+    zlib.error,
+)
+"""What Pillow's readers raise when bytes are not what they expect."""
+
+
+def _is_cut_texture(data: bytes) -> bool:
+    """Whether a DDS file of plain pixels ends early: Pillow before 13 shows those without a word."""
+    if len(data) < 128:
+        return True
+    height, width = struct.unpack_from("<II", data, 12)
+    flags, four_letters, bits = struct.unpack_from("<I4sI", data, 80)
+    is_plain = not flags & 0x4 and four_letters == bytes(4)
+    return is_plain and len(data) < 128 + height * ((width * bits + 7) // 8)
+
+
+def _decoded(picture: Image.Image, profile: bytes | None) -> DecodedPicture:
+    import numpy as np
+
+    if picture.mode.startswith("I"):
+        return DecodedPicture(_from_deep_grey(picture))
+    if picture.mode not in _MODES:
+        raise ItemError(ErrorClass.UNSUPPORTED, f"a picture of Pillow's mode {picture.mode}")
+    has_alpha = picture.mode in ("RGBA", "LA", "PA", "RGBa", "La") or "transparency" in picture.info
+    if picture.mode not in ("RGB", "RGBA", "P", "PA"):
+        # The profile is of inks, of grey or of another model, and the conversion is Pillow's.
+        profile = None
+    pixels = np.asarray(picture.convert("RGBA" if has_alpha else "RGB"), dtype=np.uint8)
+    return DecodedPicture(np.ascontiguousarray(pixels), profile)
+
+
+def _from_deep_grey(picture: Image.Image) -> NDArray[np.uint8]:
+    """Grey of 16 bits, whichever of Pillow's modes holds it."""
+    import numpy as np
+
+    values = np.clip(np.asarray(picture).astype(np.int64), 0, 65535)
+    grey = (values >> 8).astype(np.uint8)
+    return np.ascontiguousarray(np.repeat(grey[:, :, np.newaxis], 3, axis=2))

