@@ -9,6 +9,7 @@
 #   make bench-peers       thumbnails beside libvips and Pillow-SIMD, each in an environment of its own; checks its goals
 #   make bench-text        OCR, transcripts and embeddings beside other tools; ARGS="--only ocr-speed" for a section
 #   make soak              everything broken on purpose, at the large numbers: hours; SOAK="--part kills" for a part
+#   make route             which of our files a photograph, a page and a request pass through, and how often
 #   make fuzz-images       Pillow's test images, whole and mutated, through the decoders
 #   make fuzz              every cargo-fuzz target for ten minutes
 #   make setup             only set up
@@ -22,7 +23,7 @@ NATIVE := $(VENV)/python tools/native.py run
 export DIR
 SOAK ?=
 
-.PHONY: demo test test-python test-rust lint format bench bench-smoke bench-peers bench-text fuzz fuzz-images soak setup setup-dev wheel clean help
+.PHONY: demo test test-python test-rust lint format bench bench-smoke bench-peers bench-text fuzz fuzz-images soak route setup setup-dev wheel clean help
 
 help:
 	@sed -n 's/^#  *make /make /p' Makefile
@@ -75,6 +76,10 @@ bench-peers: setup-dev
 bench-text:
 	@$(PYTHON) tools/bootstrap.py test bench
 	@$(VENV)/python tools/bench_text.py $(ARGS)
+
+route:
+	@$(PYTHON) tools/bootstrap.py test
+	@$(VENV)/python tools/route.py $(ARGS)
 
 fuzz: setup-dev
 	@$(NATIVE) $(VENV)/python tools/fuzz.py
