@@ -5,6 +5,7 @@
 #   make test              all tests, Python and Rust
 #   make lint              formatting, linters, types, import contracts
 #   make bench             benchmarks beside other tools, gated by benches/thresholds.toml
+#   make gates             the few benchmarks that CI gates; ARGS=--record writes new ratios
 #   make bench-smoke       the same, small and quick: does it run?
 #   make bench-peers       thumbnails beside libvips and Pillow-SIMD, each in an environment of its own; checks its goals
 #   make bench-text        OCR, transcripts and embeddings beside other tools; ARGS="--only ocr-speed" for a section
@@ -23,7 +24,7 @@ NATIVE := $(VENV)/python tools/native.py run
 export DIR
 SOAK ?=
 
-.PHONY: demo test test-python test-rust lint format bench bench-smoke bench-peers bench-text fuzz fuzz-images soak route setup setup-dev wheel clean help
+.PHONY: demo test test-python test-rust lint format bench bench-smoke bench-peers bench-text gates fuzz fuzz-images soak route setup setup-dev wheel clean help
 
 help:
 	@sed -n 's/^#  *make /make /p' Makefile
@@ -62,6 +63,10 @@ format: setup-dev
 bench:
 	@$(PYTHON) tools/bootstrap.py test bench
 	@$(VENV)/python tools/bench.py
+
+gates:
+	@$(PYTHON) tools/bootstrap.py test bench
+	@$(VENV)/python tools/gates.py $(ARGS)
 
 bench-smoke:
 	@$(PYTHON) tools/bootstrap.py test bench

@@ -8,7 +8,7 @@ A benchmark module measures one piece of work, once per tool, in one run::
 
 Pillion's own row has the parameter ``pillion`` (or ``extra_info["tool"] = "pillion"``). ``benches/thresholds.toml``
 names groups and what Pillion may need in them; ``tools/bench.py`` (make bench) runs all, prints the table and checks
-the gates.
+the limits. ``benches/gates.py`` is apart: the few that CI gates, each beside one peer.
 """
 
 from __future__ import annotations

@@ -128,7 +128,7 @@ def main() -> int:
     passed = True
     if not options.smoke and not extra:
         with open(ROOT / "benches" / "thresholds.toml", "rb") as file:
-            lines, passed = check(results, tomllib.load(file))
+            lines, passed = check(results, tomllib.load(file)["bench"])
         print("\nGates (benches/thresholds.toml):")
         print("\n".join(lines))
     print(f"\nResults: {path.relative_to(ROOT)}")
