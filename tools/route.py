@@ -31,15 +31,17 @@ import subprocess
 import sys
 import tempfile
 import threading
+from collections import Counter
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
+from itertools import chain
 from pathlib import Path
 from types import FrameType
 from typing import Any
 
-LOG, PACKAGE = "PILLION_ROUTE_LOG", "PILLION_ROUTE_PACKAGE"
-"""Environment variables: the file in which moves are noted, and the folder of the package."""
+LOG, PACKAGE, COUNTED = "PILLION_ROUTE_LOG", "PILLION_ROUTE_PACKAGE", "PILLION_ROUTE_COUNTED"
+"""Environment variables: the file in which moves are noted, the folder of the package, and whether moves count now."""
 
 _HOOK = """\
 import importlib.util, sys
@@ -54,15 +56,15 @@ STORIES = ("photograph", "page", "ready", "request")
 _LOOPS = frozenset({"photograph"})
 """The stories in which threads wait in loops."""
 
-RUNS = 3
+RUNS = 5
 
 
 @dataclass(frozen=True, slots=True)
 class Route:
-    """``visits``: file -> moves into it, in the order of first entry. ``moves``: the moves of all files."""
+    """``visits``: file -> moves into it, in the order of first entry. ``moves``: "file:function", thread by thread."""
 
     visits: dict[str, int]
-    moves: int
+    moves: list[str]
 
 
 # in the process that is watched ---------------------------------------------------------------------------------------
@@ -81,13 +83,14 @@ class _Watch:
         if event != "call" or not frame.f_code.co_filename.startswith(self._package):
             return
         if frame.f_code.co_name == "serve" and frame.f_globals["__name__"] == "__main__":
-            self.counting = True
+            self.counting = COUNTED in os.environ
         if not self.counting:
             return
         file = frame.f_code.co_filename
         caller = self._caller(frame)
         if caller != file:
-            line = f"{os.getpid()}.{threading.get_native_id()}\t{file[len(self._package) :]}\n"
+            name = f"{file[len(self._package) :]}:{frame.f_code.co_qualname}"
+            line = f"{os.getpid()}.{threading.get_native_id()}\t{name}\n"
             os.write(self._descriptor, line.encode())
 
     def _caller(self, frame: FrameType) -> str | None:
@@ -120,14 +123,16 @@ def watch() -> None:
 
 @contextmanager
 def counted() -> Iterator[None]:
-    """The moves made inside count."""
+    """The moves made inside count, also those of worker processes that are started inside."""
     watching: _Watch | None = sys.modules["pillion_route"]._watch
     assert watching is not None
     watching.counting = True
+    os.environ[COUNTED] = "1"
     try:
         yield
     finally:
         watching.counting = False
+        del os.environ[COUNTED]
 
 
 def _photograph(folder: Path) -> None:
@@ -193,11 +198,11 @@ _STORIES: dict[str, Callable[[Path], None]] = {
 def route(story: str, runs: int = RUNS) -> Route:
     """Run a story ``runs`` times in processes of their own; the route with the fewest moves."""
     routes = [_route_of(_run(story), loops=story in _LOOPS) for _ in range(runs)]
-    return min(routes, key=lambda found: found.moves)
+    return min(routes, key=lambda found: len(found.moves))
 
 
 def _run(story: str) -> list[tuple[str, str]]:
-    """(process and thread, file) of each move, in order. Raises CalledProcessError."""
+    """(process and thread, "file:function") of each move, in order. Raises CalledProcessError."""
     package = importlib.util.find_spec("pillion")
     assert package is not None
     assert package.origin is not None
@@ -212,27 +217,30 @@ def _run(story: str) -> list[tuple[str, str]]:
         scratch.mkdir()
         subprocess.run([sys.executable, __file__, "--tell", story, str(scratch)], env=environment, check=True)
         lines = log.read_text().splitlines()
-    return [(thread, file) for thread, _, file in (line.partition("\t") for line in lines)]
+    return [(thread, move) for thread, _, move in (line.partition("\t") for line in lines)]
 
 
 def _route_of(moves: Sequence[tuple[str, str]], *, loops: bool) -> Route:
     threads: dict[str, list[str]] = {}
-    visits = dict.fromkeys((file for _, file in moves), 0)
-    for thread, file in moves:
-        threads.setdefault(thread, []).append(file)
+    for thread, move in moves:
+        threads.setdefault(thread, []).append(move)
         if loops:
             drop_repeated(threads[thread])
-    for files in threads.values():
-        for file in files:
-            visits[file] += 1
-    return Route(visits, sum(visits.values()))
+    kept = list(chain.from_iterable(threads.values()))
+    visits = Counter(_file(move) for move in kept)
+    return Route({file: visits[file] for file in dict.fromkeys(_file(move) for _, move in moves)}, kept)
 
 
-def drop_repeated(files: list[str]) -> None:
-    """Drop the end of a list where it only repeats what is before it."""
+def _file(move: str) -> str:
+    return move.partition(":")[0]
+
+
+def drop_repeated(moves: list[str]) -> None:
+    """Drop the end of a list where it goes into the same files, in the same order, as what is before it."""
+    files = [_file(move) for move in moves]
     for length in range(1, len(files) // 2 + 1):
         if files[-length:] == files[-2 * length : -length]:
-            del files[-length:]
+            del moves[-length:]
             return
 
 
@@ -243,6 +251,7 @@ def main(arguments: Sequence[str]) -> None:
         "stories", nargs="*", metavar="STORY", help=f"one of {', '.join(STORIES)}; all if none is given"
     )
     parser.add_argument("--runs", type=int, default=RUNS, help="the lowest of so many counts (default: %(default)s)")
+    parser.add_argument("--moves", action="store_true", help="print each move, too")
     parser.add_argument("--tell", nargs=2, help=argparse.SUPPRESS)
     options = parser.parse_args(arguments)
     if options.tell:
@@ -254,9 +263,11 @@ def main(arguments: Sequence[str]) -> None:
         parser.error(f"there is no story {', '.join(sorted(unknown))}")
     for story in options.stories or STORIES:
         found = route(story, options.runs)
-        print(f"{story}: {len(found.visits)} files, {found.moves} moves")
+        print(f"{story}: {len(found.visits)} files, {len(found.moves)} moves")
         for file, visits in found.visits.items():
             print(f"{visits:6}  {file}")
+        if options.moves:
+            print("\n".join(found.moves))
         print(flush=True)
 
 
