@@ -5,12 +5,26 @@ from __future__ import annotations
 from pathlib import Path
 
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
 from pillion.errors import ErrorClass, ItemError
 from pillion.readers.documents import plain
-from pillion.readers.documents.markup import decoded, decoded_markup, title_of, without_markup
+from pillion.readers.documents.charset import decoded, decoded_markup
+from pillion.readers.documents.markup import title_of, without_markup
 
 TEXT = "Grüße aus Köln – €"
+GERMAN = (
+    "Die Bücher liegen auf dem großen Tisch, die Schlüssel hängen über der Tür. Wir möchten später nach Köln fahren."
+)
+POLISH = (
+    "Książka leży na stole, a klucze wiszą przy drzwiach. Później chcielibyśmy pojechać do Łodzi; zażółć gęślą jaźń."
+)
+RUSSIAN = "Книга лежит на столе, ключи висят у двери. Позже мы хотели бы поехать в Москву и вернуться вечером домой."
+GREEK = "Το βιβλίο είναι πάνω στο τραπέζι και τα κλειδιά κρέμονται δίπλα στην πόρτα. Αργότερα θα πάμε στην Αθήνα."
+HEBREW = "הספר מונח על השולחן והמפתחות תלויים ליד הדלת. אחר כך היינו רוצים לנסוע לירושלים ולחזור הביתה בערב."
+JAPANESE = "本は机の上にあり、鍵はドアのそばに掛かっています。あとで東京へ行って、夕方に家へ帰りたいと思います。"
+CHINESE = "书放在桌子上，钥匙挂在门边。我们以后想去北京，晚上再回家。请各位提前阅读相关资料，并准备好自己的意见。"
 
 
 @pytest.mark.parametrize("encoding", ["utf-8", "utf-8-sig", "utf-16", "utf-16-le", "utf-16-be", "utf-32"])
@@ -18,10 +32,43 @@ def test_unicode_is_recognised(encoding: str) -> None:
     assert decoded(TEXT.encode(encoding)) == TEXT
 
 
-def test_what_is_not_utf8_is_western() -> None:
+@pytest.mark.parametrize("encoding", ["utf-16-le", "utf-16-be", "utf-32-le", "utf-32-be"])
+@pytest.mark.parametrize("text", [RUSSIAN, JAPANESE, CHINESE, "abc\n"])
+def test_unicode_without_a_mark_is_recognised(text: str, encoding: str) -> None:
+    assert decoded(text.encode(encoding)) == text
+
+
+@pytest.mark.parametrize(
+    ("text", "encodings"),
+    [
+        (GERMAN, "cp1252 iso-8859-1 mac-roman cp850"),
+        (POLISH, "cp1250 iso-8859-2 cp852 mac-latin2"),
+        (RUSSIAN, "cp1251 koi8-r iso-8859-5 cp866 mac-cyrillic"),
+        (GREEK, "cp1253 iso-8859-7 cp737"),
+        (HEBREW, "cp1255 iso-8859-8 cp862"),
+        (JAPANESE, "cp932 euc-jp iso-2022-jp"),
+        (CHINESE, "gb18030 gbk gb2312 hz"),
+    ],
+)
+def test_texts_in_older_encodings_are_recognised(text: str, encodings: str) -> None:
+    for encoding in encodings.split():
+        assert decoded(text.encode(encoding)) == text, encoding
+
+
+def test_a_short_text_is_western_rather_than_from_an_old_machine() -> None:
     assert decoded("Grüße".encode("latin-1")) == "Grüße"
     assert decoded(TEXT.encode("cp1252")) == TEXT
-    assert decoded(b"odd \x81 byte \xe9") == "odd \x81 byte é"
+
+
+def test_a_zero_or_an_escape_in_a_log_changes_nothing() -> None:
+    for log in ("one\0two Grüße\n" * 20, "\x1b[31mred\x1b[0m Grüße\n" * 20, "~{not HZ~} \x1b$ nor ISO-2022\n" * 9):
+        assert decoded(log.encode()) == log
+
+
+@given(st.binary(max_size=300))
+def test_any_bytes_can_be_read(data: bytes) -> None:
+    decoded(data).encode("utf-8")
+    decoded_markup(b"<meta charset=gb2312>" + data).encode("utf-8")
 
 
 def test_a_page_says_its_encoding() -> None:
@@ -30,6 +77,12 @@ def test_a_page_says_its_encoding() -> None:
         assert decoded_markup((tag + text).encode("cp1251")) == tag + text
     xml = '<?xml version="1.0" encoding="shift_jis"?>日本'
     assert decoded_markup(xml.encode("shift_jis")) == xml
+
+
+def test_a_page_that_names_a_smaller_set_is_read_in_the_larger_one() -> None:
+    for name, encoding, text in (("gb2312", "gbk", "镕"), ("shift_jis", "cp932", "①"), ("iso-8859-1", "cp1252", "“€”")):
+        page = f"<meta charset={name}>{text}"
+        assert decoded_markup(page.encode(encoding)) == page
 
 
 def test_a_page_that_is_wrong_about_its_encoding_is_read_all_the_same() -> None:

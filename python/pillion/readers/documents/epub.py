@@ -11,7 +11,8 @@ from xml.etree import ElementTree
 
 from pillion.errors import ErrorClass, ItemError
 from pillion.readers.documents.base import collected
-from pillion.readers.documents.markup import decoded_markup, title_of, without_markup
+from pillion.readers.documents.charset import decoded_markup
+from pillion.readers.documents.markup import title_of, without_markup
 from pillion.readers.documents.packages import opened, plain_xml
 from pillion.readers.documents.result import DocumentPart, DocumentText, PartKind
 

@@ -10,7 +10,8 @@ from email.message import Message
 from pathlib import Path
 
 from pillion.readers.documents.base import collected, damage_is_corrupt, read_bytes, tidy
-from pillion.readers.documents.markup import decoded, decoded_markup, without_markup
+from pillion.readers.documents.charset import decoded, decoded_as, decoded_markup
+from pillion.readers.documents.markup import without_markup
 from pillion.readers.documents.result import DocumentPart, DocumentText, PartKind
 
 NAME = "email"
@@ -113,10 +114,8 @@ def _body(part: Message) -> str:
     payload = part.get_payload(decode=True)
     data = payload if isinstance(payload, bytes) else b""
     charset = part.get_content_charset()
-    try:
-        text = data.decode(charset) if charset and charset != "us-ascii" else decoded(data)
-    except (LookupError, ValueError):
-        text = decoded(data)
+    said = decoded_as(data, charset) if charset and charset != "us-ascii" else None
+    text = decoded(data) if said is None else said
     if part.get_content_subtype() == "html":
         text = without_markup(text if charset else decoded_markup(data))
     return tidy(text)

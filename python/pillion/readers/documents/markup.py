@@ -1,8 +1,7 @@
-"""HTML as its reader sees it, and which encoding it is in: for web pages, e-mail and books alike."""
+"""HTML as its reader sees it: for web pages, e-mail and books alike."""
 
 from __future__ import annotations
 
-import codecs
 import re
 from html.parser import HTMLParser
 
@@ -31,49 +30,6 @@ _BLOCKS = frozenset(
     )
 )
 _UNSEEN = frozenset(["script", "style", "template", "noscript"])
-_CHARSET = re.compile(rb"""<meta[^>]+charset\s*=\s*["']?\s*([\w.:-]+)|<\?xml[^>]+encoding\s*=\s*["']([\w.:-]+)""", re.I)
-_CHARSET_WITHIN = 4096
-
-_BOMS = (
-    (codecs.BOM_UTF8, "utf-8"),
-    (codecs.BOM_UTF32_LE, "utf-32-le"),
-    (codecs.BOM_UTF32_BE, "utf-32-be"),
-    (codecs.BOM_UTF16_LE, "utf-16-le"),
-    (codecs.BOM_UTF16_BE, "utf-16-be"),
-)
-
-
-def decoded(data: bytes) -> str:
-    """By byte order mark, else UTF-8, else UTF-16 where every other byte is zero, else Windows-1252."""
-    for bom, encoding in _BOMS:
-        if data.startswith(bom):
-            return data[len(bom) :].decode(encoding, errors="ignore")
-    if b"\0" in data[:1024]:
-        wide = "utf-16-le" if data[1:1024:2].count(0) > data[0:1024:2].count(0) else "utf-16-be"
-        return data.decode(wide, errors="ignore")
-    try:
-        # A character cut in two at the end of the part that is read is no error.
-        return codecs.getincrementaldecoder("utf-8")().decode(data)
-    except UnicodeDecodeError:
-        pass
-    try:
-        return data.decode("cp1252")
-    except UnicodeDecodeError:
-        return data.decode("latin-1")
-
-
-def decoded_markup(data: bytes) -> str:
-    """By what the markup says of itself, where that is not wrong; else as any text."""
-    said = _CHARSET.search(data[:_CHARSET_WITHIN])
-    name = (said[1] or said[2]).decode("ascii") if said else ""
-    if name and not data.startswith(tuple(bom for bom, _ in _BOMS)):
-        try:
-            # A page in UTF-16 could not have been searched for its name, so that name is wrong (HTML, 13.2.3.2).
-            if not codecs.lookup(name).name.startswith(("utf-16", "utf-32", "utf-7")):
-                return data.decode(name, errors="strict")
-        except (LookupError, ValueError):
-            pass
-    return decoded(data)
 
 
 def without_markup(html: str) -> str:

@@ -1,4 +1,4 @@
-"""Text files: decoded, and freed of markup where they are HTML. Needs nothing but Python."""
+"""Text files: decoded, and freed of markup where they are HTML."""
 
 from __future__ import annotations
 
@@ -6,7 +6,8 @@ from pathlib import Path
 
 from pillion import _core
 from pillion.readers.documents.base import collected, read_bytes
-from pillion.readers.documents.markup import decoded, decoded_markup, without_markup
+from pillion.readers.documents.charset import decoded, decoded_markup
+from pillion.readers.documents.markup import without_markup
 from pillion.readers.documents.result import DocumentPart, DocumentText
 
 NAME = "text"
