@@ -34,7 +34,7 @@ from pillion.cli.app import tune_collector
 from pillion.job import JobState
 from pillion.kinds.execute import Execution, Staged
 from pillion.library.sidecars import Ready
-from pillion.model import Recipe, SidecarFormat, SidecarKind, WantedSidecar
+from pillion.model import Recipe, SidecarFormat, WantedSidecar
 from pillion.queue.commit import Recorder
 from pillion.queue.engine import CLAIM_ITEMS
 from pillion.queue.holds import Holds
@@ -54,7 +54,7 @@ JOBS = 2_000
 
 DEVICE = str(uuid.UUID(int=1))
 WANT = WantedSidecar(
-    kind=SidecarKind.OCR, variant="default", recipe=Recipe(generator="ocr", version=1), settings={"languages": ["eng"]}
+    kind="ocr", variant="default", recipe=Recipe(generator="ocr", version=1), settings={"languages": ["eng"]}
 )
 
 MADE = Execution(
@@ -91,7 +91,7 @@ class PillionQueue:
             introduce_device(connection, DEVICE, "bench", 0.0)
         owner = "bench:1:1:1"
         recorder = Recorder(self._database, store, owner)
-        kinds = [SidecarKind.OCR]
+        kinds = ["ocr"]
         self._source = CatalogJobs(
             self._database,
             store,
@@ -120,9 +120,7 @@ class PillionQueue:
     def enqueue(self) -> None:
         """Intelligence queueing, as indexing does it, of all entries that are not queued yet."""
         with self._database.write() as connection:
-            catalog_queueing.queue_slice(
-                connection, self._location.id, lambda *_: [WANT], time.time(), kinds=[SidecarKind.OCR]
-            )
+            catalog_queueing.queue_slice(connection, self._location.id, lambda *_: [WANT], time.time(), kinds=["ocr"])
 
     def claim_and_finish(self, number: int) -> None:
         """Claim and finish so many jobs, in claims as large as the engine's for jobs that take no time."""
@@ -260,7 +258,7 @@ def test_on_demand(benchmark: BenchmarkFixture, tmp_path: Path, smoke: bool) -> 
         try:
             next(event for event in library.events(follow=True) if event.name == "ready")
             benchmark.pedantic(ask, setup=add_photo, rounds=1 if smoke else 10)
-            left = library.status().queue[SidecarKind.THUMB].counts.get(JobState.QUEUED, 0)
+            left = library.status().queue["thumb"].counts.get(JobState.QUEUED, 0)
         finally:
             process.kill()
             process.wait()

@@ -15,7 +15,7 @@ import pytest
 from PIL import Image, ImageOps
 
 from benches.conftest import absent
-from pillion.model import THUMB_SPECS
+from pillion.kinds.thumbnail.kind import THUMB_SPECS
 
 GROUP = "thumbnail: 12-megapixel JPEG to 3 variants"
 SPECS = [THUMB_SPECS[name] for name in ("detail@1x", "grid@3x", "grid@2x")]

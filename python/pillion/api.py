@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import importlib.util
 import json
 import os
 from collections.abc import Iterable, Iterator, Mapping, Sequence
@@ -17,15 +16,12 @@ from pillion import _core
 from pillion.errors import ErrorClass, ItemError, UsageError
 from pillion.kinds import registry
 from pillion.kinds.embedding import minilm
-from pillion.kinds.embedding import models as embedding
 from pillion.kinds.ocr import ppocr as rapid
-from pillion.kinds.ocr import ppocr_models as photographs
-from pillion.kinds.ocr import tessdata as tesseract
 from pillion.kinds.ocr import tesseract as tesseract_api
 from pillion.kinds.ocr import tesseract_program as tesseract_cli
-from pillion.kinds.transcript import models as speech
+from pillion.kinds.thumbnail.kind import THUMB, THUMB_SPECS
 from pillion.kinds.transcript import whisper
-from pillion.model import THUMB_SPECS, Empty, GenerationRequest, SidecarKind
+from pillion.model import Empty, GenerationRequest
 from pillion.readers import media
 from pillion.readers.documents.table import ENGINES as DOCUMENT_ENGINES
 from pillion.readers.images import decode as pictures
@@ -34,9 +30,8 @@ from pillion.readers.images import heif, libraw
 from pillion.readers.images.decode import MAX_PIXELS, mime_of
 from pillion.readers.images.formats import FormatRow
 from pillion.readers.pdf import document as pdfium
-from pillion.weights import finding, hub
-from pillion.weights.cache import cache_folder, sha256_of
-from pillion.weights.known import KnownModel
+from pillion.weights.cache import cache_folder
+from pillion.weights.rows import ModelRow
 
 if TYPE_CHECKING:
     import numpy as np
@@ -128,10 +123,10 @@ def file_thumbnail(path: PathLike, variants: Sequence[str] = ("grid@2x",)) -> di
     """The same for any file that can have a thumbnail: pictures, PDFs and videos."""
     check_variants(variants)
     mime = mime_of(path)
-    generator = registry.find(SidecarKind.THUMB, mime)
+    generator = registry.find(THUMB, mime)
     if generator is None:
         raise ItemError(ErrorClass.UNSUPPORTED, f"No thumbnail can be made of {mime}.")
-    request = GenerationRequest(kind=SidecarKind.THUMB, variants=tuple(variants), source=Path(path), mime=mime)
+    request = GenerationRequest(kind=THUMB, variants=tuple(variants), source=Path(path), mime=mime)
     made = generator.generate(request)
     if isinstance(made, Empty):
         raise ItemError(ErrorClass.UNSUPPORTED, made.note)
@@ -181,7 +176,7 @@ def is_picture(path: PathLike) -> bool:
 def has_thumbnail(path: PathLike) -> bool:
     """Whether a thumbnail can be made of files of this type; False too for one that cannot be read."""
     try:
-        return registry.find(SidecarKind.THUMB, mime_of(path)) is not None
+        return registry.find(THUMB, mime_of(path)) is not None
     except ItemError:
         return False
 
@@ -315,26 +310,6 @@ def sidecar_text(path: Path) -> str:
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
-class ModelRow:
-    """A model or data file. ``bytes`` and ``sha256`` are those of its weights; ``place`` says how it was found.
-
-    ``looked_in``: every place, in order. ``online``, ``offline``: how to get it with and without a network; with a
-    package index but no model hub the command of ``online`` works too.
-    """
-
-    name: str
-    kind: SidecarKind
-    installed: bool
-    place: str
-    path: str | None
-    bytes: int | None
-    sha256: str | None
-    looked_in: tuple[str, ...]
-    online: str
-    offline: str
-
-
-@dataclass(frozen=True, kw_only=True, slots=True)
 class EngineRow:
     """A library or program that does a part of the work. ``problem``: what lacks, with the command that mends it."""
 
@@ -344,11 +319,8 @@ class EngineRow:
 
 
 def model_rows() -> list[ModelRow]:
-    """All models that have a name, and the languages of OCR: those that are installed and those that pip installs."""
-    known = [*((SidecarKind.TRANSCRIPT, model) for model in speech.MODELS.values())]
-    rows = [_model_row(kind, model) for kind, model in (*known, (SidecarKind.EMBEDDINGS, embedding.MODEL))]
-    languages = sorted({*tesseract.installed(), *tesseract.PACKAGES})
-    return [*rows, *map(_language_row, languages), *map(_photograph_row, photographs.SHA256)]
+    """All models that have a name, of all kinds: those that are installed and those that can be had."""
+    return [row for spec in registry.specs().values() if spec.models for row in registry.loaded(spec.models)()]
 
 
 def engine_rows() -> list[EngineRow]:
@@ -370,68 +342,6 @@ def engine_rows() -> list[EngineRow]:
         if engine.PACKAGE
     )
     return [*rows, *documents]
-
-
-def _model_row(kind: SidecarKind, known: KnownModel) -> ModelRow:
-    found = finding.found_at(known)
-    place, files = found or ("", [])
-    hub = f"the model hub: pillion fetches {known.hub} when it is first needed"
-    return ModelRow(
-        name=known.name,
-        kind=kind,
-        installed=found is not None,
-        place=place,
-        path=str(files[0].parent) if files else None,
-        bytes=sum(file.stat().st_size for file in files) if files else None,
-        # Parts are joined and checked before they are used.
-        sha256=(sha256_of(files[0]) if len(files) == 1 else known.sha256) if files else None,
-        looked_in=tuple(_looked_in(known)),
-        online=f"{known.install} (or {hub})" if known.install else hub,
-        offline=f"copy {', '.join(known.files)} of {known.hub} to $PILLION_MODELS/{known.name}/",
-    )
-
-
-def _looked_in(known: KnownModel) -> Iterator[str]:
-    for place, folder in finding.local_places(known):
-        yield f"{place}: {folder}"
-    if not any(place == "PILLION_MODELS" for place, _ in finding.local_places(known)):
-        yield "PILLION_MODELS: not set"
-    for module, _ in known.parts:
-        there = importlib.util.find_spec(module) is not None
-        yield f"package: {module.replace('_', '-')} ({'installed' if there else 'not installed'})"
-    yield f"hub: {known.hub} ({'not asked: offline is set' if hub.offline() else 'when first needed'})"
-
-
-def _language_row(language: str) -> ModelRow:
-    file = tesseract.data_file(language)
-    return ModelRow(
-        name=f"tessdata-{language}",
-        kind=SidecarKind.OCR,
-        installed=file is not None,
-        place="folder" if file else "",
-        path=str(file) if file else None,
-        bytes=file.stat().st_size if file else None,
-        sha256=sha256_of(file) if file else None,
-        looked_in=tuple(f"folder: {folder}" for folder in tesseract.data_folders()),
-        online=tesseract.install([language]),
-        offline=f"copy {language}.traineddata to $PILLION_MODELS/tessdata/",
-    )
-
-
-def _photograph_row(name: str) -> ModelRow:
-    file = next((file for file in photographs.files() if file.name == name and file.is_file()), None)
-    return ModelRow(
-        name=name.removesuffix(".onnx"),
-        kind=SidecarKind.OCR,
-        installed=file is not None,
-        place="package" if file else "",
-        path=str(file) if file else None,
-        bytes=file.stat().st_size if file else None,
-        sha256=sha256_of(file) if file else None,
-        looked_in=(f"package: rapidocr ({'installed' if photographs.files() else 'not installed'})",),
-        online=photographs.INSTALL,
-        offline="pip download rapidocr elsewhere, then pip install --no-index --find-links FOLDER rapidocr",
-    )
 
 
 def models_folder() -> Path:

@@ -6,27 +6,17 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
 from pillion import api as text
-from pillion.errors import ErrorClass, ItemError, UsageError
-from pillion.kinds.ocr.exports.alto import alto
-from pillion.kinds.ocr.exports.hocr import hocr
-from pillion.kinds.ocr.exports.searchable import searchable_pdf
-from pillion.kinds.ocr.generator import PDF
-from pillion.kinds.ocr.result import OcrResult
-from pillion.kinds.registry import find
-from pillion.kinds.transcript.result import TranscriptResult
-from pillion.kinds.transcript.subtitles import srt, vtt
+from pillion.errors import UsageError
+from pillion.kinds import registry
+from pillion.kinds.spec import Origin
 from pillion.library import Library
 from pillion.library.sidecars import Item
 from pillion.model import SidecarKind, SidecarStatus
-
-_OF_OCR: Mapping[str, Callable[[OcrResult, str], str]] = {"hocr": hocr, "alto": alto}
-_OF_TRANSCRIPT: Mapping[str, Callable[[TranscriptResult], str]] = {"srt": srt, "vtt": vtt}
-FORMATS = ("text", "hocr", "alto", "pdf", "srt", "vtt")
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -57,21 +47,26 @@ def export(
     return made.data
 
 
+def formats() -> tuple[str, ...]:
+    """The forms that some kind can be exported to."""
+    return tuple(dict.fromkeys(form for spec in registry.specs().values() for form in spec.exports))
+
+
 def check_format(to: str) -> None:
     """Raises UsageError for a format that there is not."""
-    if to not in FORMATS:
-        raise UsageError(f"There is no format '{to}'; choose from {', '.join(FORMATS)}.")
+    if to not in formats():
+        raise UsageError(f"There is no format '{to}'; choose from {', '.join(formats())}.")
 
 
 def from_file(path: Path, to: str, languages: Sequence[str] = ("auto",), model: str = "base") -> Exported:
     """Read or hear a file now. See :func:`export`."""
     mime = text.sniffed(path)
-    kinds = [kind for kind in _kinds(to) if find(kind, mime) is not None]
-    if not kinds:
+    kind = next((kind for kind in _kinds(to) if registry.find(kind, mime) is not None), None)
+    read_now = registry.spec(kind).read_now if kind else None
+    if kind is None or read_now is None:
         raise UsageError(f"{path} is {mime}, which cannot be exported as {to}.")
-    if kinds[0] is SidecarKind.OCR:
-        return Exported(data=_of_ocr(text.ocr(path, languages=languages), to, path, mime), source=path)
-    return Exported(data=_of_transcript(text.transcribe(path, model=model), to), source=path)
+    data = registry.loaded(read_now)(path, mime, {"languages": list(languages), "model": model})
+    return Exported(data=_exported(kind, to, data, Origin(source=path, mime=mime)), source=path)
 
 
 def from_library(library: Library, what: str, to: str) -> Exported:
@@ -89,18 +84,18 @@ def from_library(library: Library, what: str, to: str) -> Exported:
     except OSError as error:
         raise UsageError(f"The sidecar {item.path} cannot be read ({error.strerror}): run 'pillion verify'.") from error
     source = next((path for path in map(Path, item.sources) if path.is_file()), None)
-    if item.kind is SidecarKind.TRANSCRIPT:
-        made = _of_transcript(TranscriptResult.from_json(data), to)
-    else:
-        made = _of_ocr(OcrResult.from_json(data), to, source, _mime(library, found[0]))
+    made = _exported(item.kind, to, data, Origin(source=source, mime=_mime(library, found[0])))
     return Exported(data=made, source=source, content_uuid=found[0])
 
 
 def _kinds(to: str) -> tuple[SidecarKind, ...]:
-    """The sidecars that a format can be made of."""
-    if to in _OF_TRANSCRIPT:
-        return (SidecarKind.TRANSCRIPT,)
-    return (SidecarKind.OCR, SidecarKind.TRANSCRIPT) if to == "text" else (SidecarKind.OCR,)
+    """The kinds that can be exported so, in the order of work."""
+    return tuple(kind for kind, spec in registry.specs().items() if to in spec.exports)
+
+
+def _exported(kind: SidecarKind, to: str, data: bytes, origin: Origin) -> bytes:
+    made: bytes = registry.loaded(registry.spec(kind).exports[to])(data, origin)
+    return made
 
 
 def _why_not(what: str, to: str, items: Sequence[Item], library: Library) -> str:
@@ -124,17 +119,3 @@ def _why_not(what: str, to: str, items: Sequence[Item], library: Library) -> str
 def _mime(library: Library, content_uuid: str) -> str:
     info = library.content_info(content_uuid)
     return info[2] if info else ""
-
-
-def _of_ocr(result: OcrResult, to: str, source: Path | None, mime: str) -> bytes:
-    if to == "text":
-        return f"{result.text}\n".encode()
-    if to in _OF_OCR:
-        return _OF_OCR[to](result, source.name if source else "").encode(errors="replace")
-    if source is None:
-        raise ItemError(ErrorClass.MISSING_SOURCE, "no file of this content is there any more to lay the text over")
-    return searchable_pdf(result, source, is_pdf=mime == PDF)
-
-
-def _of_transcript(result: TranscriptResult, to: str) -> bytes:
-    return (f"{result.text}\n" if to == "text" else _OF_TRANSCRIPT[to](result)).encode()

@@ -11,13 +11,13 @@ from dataclasses import dataclass
 from enum import IntEnum, StrEnum
 
 from pillion.errors import ErrorClass
-from pillion.model import Failure, SidecarKind, value
+from pillion.model import Failure, value
 
 
 class JobState(StrEnum):
     """Where a job is.
 
-    WAITING: for the text of the same content. DONE, FAILED and CANCELLED end it until it is queued again. PAUSED is
+    WAITING: for the sidecar that it is made from. DONE, FAILED and CANCELLED end it until it is queued again. PAUSED is
     never stored: it is how a listing shows a queued job that a pause or a fault of the machine holds back.
     """
 
@@ -39,17 +39,16 @@ class Urgency(IntEnum):
     REGENERATE = 3
 
 
-_KIND_RANK = {kind: rank for rank, kind in enumerate(SidecarKind)}
+_STEP = 100
+"""More than there are kinds."""
 
-
-_STEP = 10
 ON_DEMAND_BEFORE = _STEP * Urgency.NEW
 """The priorities of jobs that are on demand are below this."""
 
 
-def priority_of(urgency: Urgency, kind: SidecarKind) -> int:
-    """The number that orders the queue: urgency first, then the kind's place in SidecarKind."""
-    return _STEP * urgency + _KIND_RANK[kind]
+def priority_of(urgency: Urgency, rank: int) -> int:
+    """The number that orders the queue: urgency first, then the kind's place in the order of work."""
+    return _STEP * urgency + min(rank, _STEP - 1)
 
 
 def is_on_demand(priority: int) -> bool:
@@ -221,12 +220,12 @@ def job_rescued() -> JobChange:
 
 
 def job_woken() -> JobChange:
-    """The text that it waited for is there."""
+    """What it waited for is there."""
     return JobChange(before=frozenset({JobState.WAITING}), state=JobState.QUEUED)
 
 
-def job_ended_with_text(failure: Failure | None) -> JobChange:
-    """The text that it waited for will not come: it ends as the text did, without a try of its own."""
+def job_ended_with_source(failure: Failure | None) -> JobChange:
+    """What it waited for will not come: it ends as that did, without a try of its own."""
     state = JobState.FAILED if failure else JobState.DONE
     return JobChange(before=frozenset({JobState.WAITING}), state=state, failure=failure)
 

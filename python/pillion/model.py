@@ -9,7 +9,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from enum import StrEnum
 from pathlib import Path
-from typing import Any, TypeVar, dataclass_transform
+from typing import Any, NewType, TypeVar, dataclass_transform
 
 from pillion.errors import ErrorClass, ItemError
 
@@ -29,26 +29,8 @@ def value(cls: type[T]) -> type[T]:
 # words ----------------------------------------------------------------------------------------------------------------
 
 
-class SidecarKind(StrEnum):
-    """What a sidecar is. The order is the order of work: thumbnails first, embeddings last."""
-
-    THUMB = "thumb"
-    OCR = "ocr"
-    TRANSCRIPT = "transcript"
-    EMBEDDINGS = "embeddings"
-
-    @property
-    def directory(self) -> str:
-        """Folder name under ``sidecars/content/{h0}/{h1}/{content_uuid}/``."""
-        return _KIND_DIRECTORIES[self]
-
-
-_KIND_DIRECTORIES = {
-    SidecarKind.THUMB: "thumbs",
-    SidecarKind.OCR: "ocr",
-    SidecarKind.TRANSCRIPT: "transcript",
-    SidecarKind.EMBEDDINGS: "embeddings",
-}
+SidecarKind = NewType("SidecarKind", str)
+"""What a sidecar is: the name of a kind, such as ``thumb`` or ``ocr``. kinds/registry.py says which there are."""
 
 
 class SidecarFormat(StrEnum):
@@ -101,60 +83,8 @@ class MediaClass(StrEnum):
     OTHER = "other"
 
 
-@dataclass(frozen=True, kw_only=True, slots=True)
-class ThumbSpec:
-    """One thumbnail variant: the longest side in pixels (never upscaled), the WebP quality, 0 to 100, and the effort.
-
-    The effort is libwebp's ``method``, 0 (fast) to 6 (small).
-    """
-
-    name: str
-    max_side: int
-    quality: int
-    method: int
-
-
-THUMB_SPECS: Mapping[str, ThumbSpec] = {
-    spec.name: spec
-    for spec in (
-        ThumbSpec(name="icon", max_side=128, quality=80, method=2),
-        ThumbSpec(name="grid@1x", max_side=256, quality=85, method=2),
-        ThumbSpec(name="grid@2x", max_side=512, quality=85, method=2),
-        ThumbSpec(name="grid@3x", max_side=768, quality=85, method=2),
-        ThumbSpec(name="detail@1x", max_side=1024, quality=90, method=2),
-        ThumbSpec(name="detail@2x", max_side=2048, quality=90, method=2),
-    )
-}
-
 DEFAULT_VARIANT = "default"
-EMBEDDING_MODEL = "all-MiniLM-L6-v2"
-
 POLICY_NAMES = ("mobile", "desktop", "server")
-
-OCR_ENGINES = ("auto", "tesseract", "rapidocr")
-"""What the setting ``engine`` of OCR may be."""
-
-WHISPER_SIZES = (
-    *("tiny", "tiny.en", "base", "base.en", "small", "small.en", "medium", "medium.en"),
-    *("large-v3", "large-v3-turbo"),
-)
-"""The transcription models that have a name; any other is a path."""
-
-_LANGUAGE_CODES = (
-    "af am ar as az ba be bg bn bo br bs ca cs cy da de el en es et eu fa fi fo fr gl gu ha haw he hi hr "
-    "ht hu hy id is it ja jw ka kk km kn ko la lb ln lo lt lv mg mi mk ml mn mr ms mt my ne nl nn no oc "
-    "pa pl ps pt ro ru sa sd si sk sl sn so sq sr su sv sw ta te tg th tk tl tr tt uk ur uz vi yi yo zh "
-    "yue"
-)
-TRANSCRIPT_LANGUAGES = tuple(_LANGUAGE_CODES.split())
-"""The languages that Whisper knows, by the codes it uses."""
-
-KIND_VARIANTS: Mapping[SidecarKind, tuple[str, ...]] = {
-    SidecarKind.THUMB: tuple(THUMB_SPECS),
-    SidecarKind.OCR: (DEFAULT_VARIANT,),
-    SidecarKind.TRANSCRIPT: (DEFAULT_VARIANT,),
-    SidecarKind.EMBEDDINGS: (EMBEDDING_MODEL,),
-}
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)

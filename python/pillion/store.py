@@ -16,6 +16,7 @@ from typing import Any
 
 from pillion import _core
 from pillion.failpoints import reach
+from pillion.kinds import registry
 from pillion.model import SidecarFormat, SidecarKind, SidecarMark, value
 
 MANIFEST = "manifest.json"
@@ -126,7 +127,7 @@ class Store:
 
     def rel_path(self, content_uuid: str, kind: SidecarKind, variant: str, file_format: SidecarFormat) -> str:
         """The deterministic place of a sidecar, relative to ``sidecars/``."""
-        return _core.sidecar_path(content_uuid, kind.directory, variant, file_format.extension)
+        return _core.sidecar_path(content_uuid, registry.spec(kind).directory or kind, variant, file_format.extension)
 
     def absolute(self, rel_path: str) -> Path:
         """The absolute path of a file below ``sidecars/``."""

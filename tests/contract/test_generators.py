@@ -15,18 +15,11 @@ import msgpack
 import pytest
 
 from pillion.errors import ErrorClass, ItemError
+from pillion.kinds import registry
 from pillion.kinds.generator import Generator
 from pillion.kinds.ocr.result import OCR_SCHEMA_VERSION
-from pillion.kinds.registry import ALL, find
-from pillion.model import (
-    KIND_VARIANTS,
-    Empty,
-    Generated,
-    GenerationRequest,
-    Produced,
-    SidecarFormat,
-    SidecarKind,
-)
+from pillion.kinds.registry import find
+from pillion.model import Empty, Generated, GenerationRequest, Produced, SidecarFormat, SidecarKind
 from tests.support import speech
 
 MIMES = {
@@ -37,12 +30,13 @@ MIMES = {
     "transcript": "audio/wav",
     "embeddings": "text/plain",
 }
-SCHEMAS = {SidecarKind.OCR: OCR_SCHEMA_VERSION}
+SCHEMAS = {"ocr": OCR_SCHEMA_VERSION}
+ALL = [generator for kind in registry.names() for generator in registry.generators(kind)]
 by_name = pytest.mark.parametrize("generator", ALL, ids=lambda generator: generator.name)
 
 
 def request_for(generator: Generator, source: Path, mime: str | None = None, **more: Any) -> GenerationRequest:
-    variants = KIND_VARIANTS[generator.kind]
+    variants = registry.spec(generator.kind).variants
     return GenerationRequest(
         kind=generator.kind, variants=variants, source=source, mime=mime or MIMES[generator.name], **more
     )
@@ -94,13 +88,13 @@ def test_is_found_by_kind_and_type(generator: Generator) -> None:
 
 
 def test_nothing_is_found_for_what_cannot_be() -> None:
-    assert find(SidecarKind.TRANSCRIPT, "image/png") is None
-    assert find(SidecarKind.THUMB, "text/plain") is None
+    assert find("transcript", "image/png") is None
+    assert find("thumb", "text/plain") is None
 
 
 @by_name
 def test_recipe_is_stable(generator: Generator) -> None:
-    for variant in KIND_VARIANTS[generator.kind]:
+    for variant in registry.spec(generator.kind).variants:
         first = generator.recipe(MIMES[generator.name], variant, {})
         assert first.digest() == generator.recipe(MIMES[generator.name], variant, {}).digest()
         assert first.generator == generator.name
@@ -120,12 +114,12 @@ def test_recipe_is_stable(generator: Generator) -> None:
 )
 def test_recipe_tells_settings_apart(name: str, settings: dict[str, Any]) -> None:
     generator = next(generator for generator in ALL if generator.name == name)
-    variant = KIND_VARIANTS[generator.kind][0]
+    variant = registry.spec(generator.kind).variants[0]
     assert generator.recipe("", variant, settings).digest() != generator.recipe("", variant, {}).digest()
 
 
 def test_recipe_needs_no_known_model() -> None:
-    generator = find(SidecarKind.TRANSCRIPT, "audio/wav")
+    generator = find("transcript", "audio/wav")
     assert generator is not None
     assert "no-such-model" in generator.recipe("audio/wav", "default", {"model": "no-such-model"}).model
 
@@ -133,10 +127,10 @@ def test_recipe_needs_no_known_model() -> None:
 def test_import_and_recipe_load_no_engine() -> None:
     code = """
 import sys
-from pillion.kinds.registry import ALL
-from pillion.model import KIND_VARIANTS
+from pillion.kinds import registry
+ALL = [each for kind in registry.names() for each in registry.generators(kind)]
 for generator in ALL:
-    for variant in KIND_VARIANTS[generator.kind]:
+    for variant in registry.spec(generator.kind).variants:
         for mime in ("image/png", "image/heic", "image/x-adobe-dng"):
             generator.recipe(mime, variant, {})
 engines = "numpy tesserocr pytesseract PIL pi_heif rawpy pypdfium2 av faster_whisper ctranslate2".split()
@@ -150,7 +144,7 @@ print(*[name for name in engines if name in sys.modules])
 @by_name
 @pytest.mark.parametrize("content", [b"", b"\x89PNG\r\n\x1a\nrubbish", b"%PDF-1.4 rubbish", bytes(range(256)) * 64])
 def test_rubbish_gives_a_typed_error(generator: Generator, content: bytes, tmp_path: Path) -> None:
-    if generator.kind is SidecarKind.EMBEDDINGS:
+    if generator.kind == "embeddings":
         pytest.skip("any bytes are text to somebody")
     source = tmp_path / "rubbish"
     source.write_bytes(content)
@@ -196,7 +190,7 @@ def test_same_source_same_bytes(
     already_made[generator.name] = first
     assert not isinstance(first, Empty)
     assert first == generator.generate(request_for(generator, source))
-    assert [made.variant for made in first] == list(KIND_VARIANTS[generator.kind])
+    assert [made.variant for made in first] == list(registry.spec(generator.kind).variants)
     assert (sorted(source.parent.iterdir()), source.stat().st_mtime_ns) == before
     for made in first:
         check(generator.kind, made)
@@ -222,9 +216,7 @@ def check(kind: SidecarKind, made: Produced) -> None:
         assert made.data[:4] == b"RIFF"
         assert made.data[8:12] == b"WEBP"
         return
-    schema = json.loads(
-        (resources.files("pillion") / "schemas" / f"{kind.value}-{SCHEMAS.get(kind, 1)}.json").read_text()
-    )
+    schema = json.loads((resources.files("pillion") / "schemas" / f"{kind}-{SCHEMAS.get(kind, 1)}.json").read_text())
     jsonschema.Draft202012Validator.check_schema(schema)
     if made.format is SidecarFormat.JSON:
         document = json.loads(made.data)

@@ -9,7 +9,6 @@ import subprocess
 import sys
 import time
 from collections.abc import Callable, Iterator
-from dataclasses import replace
 from pathlib import Path
 
 import pysqlite3
@@ -21,12 +20,12 @@ from pillion.cli.app import app
 from pillion.errors import ErrorClass
 from pillion.job import JobState
 from pillion.library import Library
-from pillion.model import SidecarKind, SidecarStatus
-from pillion.queue import plan as schedule
+from pillion.model import SidecarStatus
 from pillion.queue import work
 from tests.support import engines, photos
 from tests.support.evil import DEEDS
 from tests.support.invariants import check_invariants
+from tests.support.kinds import limit
 
 GOOD = 6
 PATIENCE_S = 60.0
@@ -42,8 +41,7 @@ def log(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     folder.mkdir()
     monkeypatch.setenv(engines.LOG, str(folder))
     monkeypatch.setattr(work, "TARGET", "tests.support.engines:execute")
-    short = replace(schedule.KIND_LIMITS[SidecarKind.THUMB], deadline_s=DEADLINE_S, deadline_s_per_mib=0)
-    monkeypatch.setattr(schedule, "KIND_LIMITS", {**schedule.KIND_LIMITS, SidecarKind.THUMB: short})
+    limit(monkeypatch, "thumb", deadline_s=DEADLINE_S, deadline_s_per_mib=0)
     return folder
 
 
@@ -115,14 +113,14 @@ def test_a_missing_tool_pauses_its_kind_charges_nothing_and_goes_on_in_the_next_
     report = library.run()
     assert report.notices == {"thumb": "The tool is not installed."}
     (hold,) = library.status().holds
-    assert (hold.kind, hold.error_class) == (SidecarKind.THUMB, ErrorClass.MISSING_TOOL)
-    assert library.status().queue[SidecarKind.THUMB].counts[JobState.PAUSED] == 1
+    assert (hold.kind, hold.error_class) == ("thumb", ErrorClass.MISSING_TOOL)
+    assert library.status().queue["thumb"].counts[JobState.PAUSED] == 1
     assert list(library.requests.failures()) == []
     (log / engines.TOOL).touch()
     with Library.open(tmp_path / "library") as other:
         assert other.run().notices == {}
         assert other.status().holds == []
-        assert other.status().sidecars[SidecarKind.THUMB][SidecarStatus.READY] == 2
+        assert other.status().sidecars["thumb"][SidecarStatus.READY] == 2
     check_invariants(tmp_path / "library", finished=True)
 
 
@@ -141,13 +139,13 @@ def test_a_running_engine_goes_on_by_itself_when_the_tool_is_there(
 
 
 def _ready(library: Library) -> int:
-    return library.status().sidecars[SidecarKind.THUMB].get(SidecarStatus.READY, 0)
+    return library.status().sidecars["thumb"].get(SidecarStatus.READY, 0)
 
 
 def test_cancel_stops_what_runs_and_holds_until_it_is_asked_for(
     tmp_path: Path, folder: Path, log: Path, library: Library, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(schedule, "KIND_LIMITS", {**schedule.KIND_LIMITS, SidecarKind.THUMB: _patient()})
+    limit(monkeypatch, "thumb", deadline_s=1000.0)
     _add(folder, "sleep")
     library.index(folder)
     (uuid,) = library.find(str(folder / "sleep-0.jpg"))
@@ -162,18 +160,14 @@ def test_cancel_stops_what_runs_and_holds_until_it_is_asked_for(
     assert list((library.root / "staging").iterdir()) == []
     with Library.open(tmp_path / "library") as again:
         assert again.index(folder).queued == 0
-        assert again.status().sidecars[SidecarKind.THUMB][SidecarStatus.CANCELLED] == 2
-        assert again.status().queue[SidecarKind.THUMB].counts[JobState.CANCELLED] == 1
+        assert again.status().sidecars["thumb"][SidecarStatus.CANCELLED] == 2
+        assert again.status().queue["thumb"].counts[JobState.CANCELLED] == 1
         again.run()
         check_invariants(again.root, finished=True)
         monkeypatch.setattr(work, "TARGET", "pillion.kinds.execute:execute")
         again.sidecars.get_or_enqueue(uuid, "thumb", "icon")
         again.run()
         assert _ready(again) == 2 * (GOOD + 1)
-
-
-def _patient() -> schedule.KindLimits:
-    return replace(schedule.KIND_LIMITS[SidecarKind.THUMB], deadline_s=1000.0)
 
 
 def _runs(pid: int) -> bool:
@@ -187,7 +181,7 @@ def _runs(pid: int) -> bool:
 def test_a_pause_stops_what_runs_within_two_seconds(
     folder: Path, log: Path, library: Library, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(schedule, "KIND_LIMITS", {**schedule.KIND_LIMITS, SidecarKind.THUMB: _patient()})
+    limit(monkeypatch, "thumb", deadline_s=1000.0)
     _add(folder, "sleep")
     library.index(folder)
     library.start()
@@ -196,7 +190,7 @@ def test_a_pause_stops_what_runs_within_two_seconds(
     library.pause(location=folder)
     assert _until(lambda: not _runs(tried["pid"]), "it was stopped") < LOADED * 2.0
     assert library.wait_until_idle(PATIENCE_S)
-    counts = library.status().queue[SidecarKind.THUMB].counts
+    counts = library.status().queue["thumb"].counts
     assert counts[JobState.PAUSED] >= 1
     assert JobState.RUNNING not in counts
     assert list(library.requests.failures()) == []
@@ -214,7 +208,7 @@ database = Database(Path(sys.argv[1]))
 owner = this_owner()
 with at_work(owner):
     with database.write() as connection:
-        taken = claims.claim(connection, SidecarKind.THUMB, owner=owner, token="x", now=time.time(), limit=100)
+        taken = claims.claim(connection, "thumb", owner=owner, token="x", now=time.time(), limit=100)
     print(len(taken), flush=True)
     time.sleep(1000)
 """
@@ -232,7 +226,7 @@ def test_what_a_dead_process_held_is_rescued_within_two_seconds(folder: Path, lo
         holder.kill()
         assert _until(lambda: engines.tries(log), "it was rescued") < LOADED * 2.0
     _until(lambda: _ready(library) == 2 * GOOD, "it was made")
-    attempts = library.status().queue[SidecarKind.THUMB].counts
+    attempts = library.status().queue["thumb"].counts
     assert attempts == {JobState.DONE: GOOD}
 
 

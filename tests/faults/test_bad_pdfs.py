@@ -17,7 +17,7 @@ from pillion.kinds.ocr import recognise as reading
 from pillion.kinds.ocr import tesseract as tesseract_api
 from pillion.kinds.ocr.result import OcrResult
 from pillion.kinds.registry import find
-from pillion.model import Empty, GenerationRequest, SidecarKind
+from pillion.model import Empty, GenerationRequest
 from pillion.pool.pool import WorkerPool
 from pillion.readers.pdf import document as pdfium
 from tests.support import media, pdfs
@@ -135,7 +135,7 @@ def test_an_endless_page_is_stopped_from_outside(source: Path) -> None:
     source.write_bytes(within_itself(50))
     stat = source.stat()
     task = ExecutionTask(
-        kind=SidecarKind.OCR,
+        kind="ocr",
         variants=("default",),
         mime="application/pdf",
         sources=((os.fsencode(source), stat.st_size, stat.st_mtime_ns),),
@@ -243,9 +243,9 @@ def test_a_content_of_a_million_lines(source: Path) -> None:
 
 def test_an_empty_pdf_is_empty(source: Path) -> None:
     source.write_bytes(pdfs.write([pdfs.Page(), pdfs.Page()]))
-    generator = find(SidecarKind.OCR, "application/pdf")
+    generator = find("ocr", "application/pdf")
     assert generator is not None
-    request = GenerationRequest(kind=SidecarKind.OCR, variants=("default",), source=source, mime="application/pdf")
+    request = GenerationRequest(kind="ocr", variants=("default",), source=source, mime="application/pdf")
     assert generator.generate(request) == Empty(note="no text found")
 
 

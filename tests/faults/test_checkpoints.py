@@ -18,13 +18,12 @@ from pillion.kinds.transcript import checkpoint as _checkpoint
 from pillion.kinds.transcript import transcribe as listening
 from pillion.kinds.transcript import whisper
 from pillion.library import Library
-from pillion.model import SidecarKind
 from pillion.queue import work
 from tests.support import hearing, media
 from tests.support.invariants import check_invariants
 
 SECONDS = 62
-KINDS = (SidecarKind.TRANSCRIPT,)
+KINDS = ("transcript",)
 
 
 @pytest.fixture
@@ -86,7 +85,7 @@ def test_a_place_that_always_kills_ends_after_three_tries(
     monkeypatch.setenv(hearing.DEATHS, "3+")
     library.run(kinds=KINDS)
     assert hearing.heard(tmp_path) == [*sums(whole)[:3], sums(whole)[2], sums(whole)[2]]
-    (item,) = library.ls(kind=SidecarKind.TRANSCRIPT)
+    (item,) = library.ls(kind="transcript")
     assert (item.state, (item.error or {}).get("class")) == ("failed", "crash")
     assert not list((library.root / "staging").rglob("*.json"))
 

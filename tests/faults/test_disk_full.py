@@ -12,7 +12,7 @@ import pytest
 from PIL import Image
 
 from pillion.library import Library
-from pillion.model import SidecarKind, SidecarStatus
+from pillion.model import SidecarStatus
 from tests.support import photos
 from tests.support.crowd import wait_until
 from tests.support.invariants import check_invariants
@@ -60,13 +60,13 @@ def test_a_full_disk_pauses_and_charges_nothing(tmp_path: Path, small_disk: Path
     assert "Traceback" not in full.stderr
     ballast.unlink()
     with Library.open(root) as library:
-        counts = library.status().sidecars[SidecarKind.THUMB]
+        counts = library.status().sidecars["thumb"]
         assert set(counts) <= {SidecarStatus.READY, SidecarStatus.PENDING}
         assert counts[SidecarStatus.PENDING] > 0
         # What was made before the disk was full was charged its one try, and nothing else was.
         assert _attempts(root) <= {0, 1}
         library.run()
-        assert library.status().sidecars[SidecarKind.THUMB] == {SidecarStatus.READY: 2 * FILES}
+        assert library.status().sidecars["thumb"] == {SidecarStatus.READY: 2 * FILES}
         assert library.verify() == []
     assert _attempts(root) == {1}
     check_invariants(root, finished=True)
@@ -97,10 +97,10 @@ def test_a_disk_that_sidecars_fill_goes_on_by_itself_when_space_appears(tmp_path
         assert library._working.background is not None
         notices = library._working.background.holds
         wait_until(lambda: bool(notices.notices))
-        before = library.status().sidecars[SidecarKind.THUMB]
+        before = library.status().sidecars["thumb"]
         assert set(before) == {SidecarStatus.READY, SidecarStatus.PENDING}
         remount(small_disk, f"size={number // 2 + 32}m")
-        wait_until(lambda: library.status().sidecars[SidecarKind.THUMB] == {SidecarStatus.READY: 2 * number})
+        wait_until(lambda: library.status().sidecars["thumb"] == {SidecarStatus.READY: 2 * number})
         library.stop()
     assert _attempts(root) == {1}
     check_invariants(root, finished=True)

@@ -8,22 +8,21 @@ from __future__ import annotations
 import os
 import time
 from collections.abc import Callable, Sequence
-from dataclasses import replace
 from pathlib import Path
 
 import pysqlite3
 import pytest
 
 from pillion.library import Library
-from pillion.model import SidecarKind, SidecarStatus
+from pillion.model import SidecarStatus
 from pillion.pool.pool import WorkerPool
-from pillion.queue import plan as schedule
 from pillion.queue import work
 from pillion.queue.engine import Result
 from pillion.queue.plan import PlannedJob
 from tests.support.evil import DEEDS, LOG
 from tests.support.invariants import check_invariants
 from tests.support.kills import write_picture
+from tests.support.kinds import limit
 
 EACH, GOOD = (30, 300) if "PILLION_SOAK" in os.environ else (2, 20)
 DEADLINE_S = 2.0
@@ -45,8 +44,7 @@ def ends(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> dict[str, list[floa
     def pool(_target: str, **options: object) -> WorkerPool:
         return WorkerPool("tests.support.evil:execute", **options)  # type: ignore[arg-type]
 
-    limits = replace(schedule.KIND_LIMITS[SidecarKind.THUMB], deadline_s=DEADLINE_S, deadline_s_per_mib=0)
-    monkeypatch.setattr(schedule, "KIND_LIMITS", {**schedule.KIND_LIMITS, SidecarKind.THUMB: limits})
+    limit(monkeypatch, "thumb", deadline_s=DEADLINE_S, deadline_s_per_mib=0)
     monkeypatch.setattr(work, "WorkerPool", pool)
     monkeypatch.setattr(work.CatalogJobs, "finish", noted)
     monkeypatch.setenv(LOG, str(tmp_path / "log"))

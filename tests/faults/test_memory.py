@@ -13,7 +13,6 @@ import psutil
 import pytest
 
 from pillion.kinds.execute import ExecutionTask
-from pillion.model import SidecarKind
 from pillion.pool.child import resident_bytes
 from pillion.pool.pool import WorkerPool
 from tests.support import photos
@@ -27,7 +26,7 @@ MIB = 1024 * 1024
 def _task(source: Path, staging: Path, number: int) -> ExecutionTask:
     stat = source.stat()
     return ExecutionTask(
-        kind=SidecarKind.THUMB,
+        kind="thumb",
         variants=("icon", "grid@2x"),
         mime="image/jpeg",
         sources=((os.fsencode(source), stat.st_size, stat.st_mtime_ns),),

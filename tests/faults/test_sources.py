@@ -18,7 +18,7 @@ from pillion.catalog import queue as catalog_jobs
 from pillion.catalog.database import Database
 from pillion.kinds.execute import Execution, execute
 from pillion.library import Library
-from pillion.model import SidecarKind, SidecarStatus
+from pillion.model import SidecarStatus
 from pillion.queue.commit import Recorder
 from pillion.queue.engine import Result
 from pillion.queue.plan import PlannedJob, plan
@@ -52,7 +52,7 @@ def test_a_source_that_vanishes_or_changes_fails_alone(tmp_path: Path, folder: P
             for item in library.ls(statuses=[SidecarStatus.FAILED])
         }
         assert classes == {"0.jpg": "missing_source", "1.jpg": "changed_source"}
-        assert library.status().sidecars[SidecarKind.THUMB][SidecarStatus.READY] == 2 * (GOOD - 2)
+        assert library.status().sidecars["thumb"][SidecarStatus.READY] == 2 * (GOOD - 2)
         # The next index sees what there is now: the new picture is made, the others are left alone.
         report = library.index()
         assert (report.changed, report.removed, report.queued) == (1, 1, 1)
@@ -68,16 +68,14 @@ def test_the_copy_that_is_left_serves(tmp_path: Path, folder: Path) -> None:
         library.index(folder)
         (folder / "0.jpg").unlink()
         library.run()
-        assert library.status().sidecars[SidecarKind.THUMB] == {SidecarStatus.READY: 2 * GOOD}
+        assert library.status().sidecars["thumb"] == {SidecarStatus.READY: 2 * GOOD}
 
 
 def _made(library: Library, database: Database, owner: str, now: float) -> Sequence[Result[PlannedJob]]:
     """Claim everything as ``owner`` and do it in this process, without recording it."""
     store = Store(library.root)
     with database.write() as connection:
-        claimed = catalog_claims.claim(
-            connection, SidecarKind.THUMB, owner=owner, token=uuid.uuid4().hex, now=now, limit=100
-        )
+        claimed = catalog_claims.claim(connection, "thumb", owner=owner, token=uuid.uuid4().hex, now=now, limit=100)
     planned = [plan(job, store, owner, MAX_PIXELS) for job in claimed]
     results: list[Result[PlannedJob]] = []
     for item in planned:

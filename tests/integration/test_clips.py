@@ -15,7 +15,7 @@ from pillion.kinds.transcript import clips as whisper_clips
 from pillion.kinds.transcript import transcribe as listening
 from pillion.kinds.transcript.generator import TranscriptGenerator
 from pillion.library import Library
-from pillion.model import GenerationRequest, SidecarKind
+from pillion.model import GenerationRequest
 from tests.support import media, speech
 from tests.support.clips import CLIPS
 
@@ -31,11 +31,11 @@ def clips(tmp_path_factory: pytest.TempPathFactory) -> list[Path]:
 
 
 def request(path: Path) -> GenerationRequest:
-    return GenerationRequest(kind=SidecarKind.TRANSCRIPT, variants=("default",), source=path, mime="audio/wav")
+    return GenerationRequest(kind="transcript", variants=("default",), source=path, mime="audio/wav")
 
 
 def test_a_clip_comes_out_as_it_does_alone(clips: Sequence[Path], silent_wav: Path, speech_wav: Path) -> None:
-    generator = find(SidecarKind.TRANSCRIPT, "audio/wav")
+    generator = find("transcript", "audio/wav")
     assert isinstance(generator, TranscriptGenerator)
     gone = clips[0].with_name("gone.wav")
     files = [*clips, silent_wav, gone, speech_wav]
@@ -93,8 +93,8 @@ def test_a_library_recognises_its_clips_together(
     monkeypatch.setenv(DIRECTORY_VARIABLE, str(points))
     with Library.open(tmp_path / "library", policy="desktop") as library:
         library.index(clips[0].parent)
-        library.run(kinds=[SidecarKind.TRANSCRIPT])
-        stored = {Path(item.sources[0]).name: item for item in library.ls(kind=SidecarKind.TRANSCRIPT)}
+        library.run(kinds=["transcript"])
+        stored = {Path(item.sources[0]).name: item for item in library.ls(kind="transcript")}
         assert {item.state for item in stored.values()} == {"ready"}
         assert (points / "child.prepare").stat().st_size == 1
         (path,) = [

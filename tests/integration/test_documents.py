@@ -13,7 +13,6 @@ import pytest
 
 from pillion import Library
 from pillion.errors import ErrorClass, ItemError
-from pillion.model import SidecarKind
 from pillion.readers.documents import base as document_base
 from pillion.readers.documents import packages, sheets
 from pillion.readers.documents import table as documents
@@ -231,7 +230,7 @@ def test_a_library_embeds_documents_and_says_of_others_why_not(written: dict[str
         library.index(folder)
         library.run()
         items = {Path(item.sources[0]).name: item for item in library.ls()}
-    assert {item.kind for item in items.values()} == {SidecarKind.EMBEDDINGS}
+    assert {item.kind for item in items.values()} == {"embeddings"}
     for ending, path in written.items():
         made = items[path.name]
         assert made.path is not None, made.error

@@ -15,10 +15,11 @@ from numpy.typing import NDArray
 import pillion.api
 from pillion.kinds.embedding import minilm, vectors
 from pillion.kinds.embedding import models as weights
+from pillion.kinds.embedding.kind import EMBEDDING_MODEL
 from pillion.kinds.generator import BatchGenerator
 from pillion.kinds.ocr.result import OcrLine, OcrPage, OcrResult
 from pillion.kinds.registry import find
-from pillion.model import EMBEDDING_MODEL, Empty, Generated, GenerationRequest, SidecarKind
+from pillion.model import Empty, Generated, GenerationRequest, SidecarKind
 from tests.support import media, minilm_numpy, sentences
 from tests.support.minilm_numpy import NumpyMiniLM
 
@@ -26,14 +27,14 @@ pytestmark = pytest.mark.models
 
 
 def generate(source: Path, mime: str = "text/plain", texts: dict[SidecarKind, Path] | None = None) -> Generated:
-    generator = find(SidecarKind.EMBEDDINGS, mime)
+    generator = find("embeddings", mime)
     assert generator is not None
     return generator.generate(request(source, mime, texts))
 
 
 def request(source: Path, mime: str = "text/plain", texts: dict[SidecarKind, Path] | None = None) -> GenerationRequest:
     return GenerationRequest(
-        kind=SidecarKind.EMBEDDINGS, variants=(EMBEDDING_MODEL,), source=source, mime=mime, texts=texts or {}
+        kind="embeddings", variants=(EMBEDDING_MODEL,), source=source, mime=mime, texts=texts or {}
     )
 
 
@@ -88,7 +89,7 @@ def test_a_vector_does_not_depend_on_what_is_beside_it(compute: str) -> None:
 
 
 def test_sidecars_made_together_are_those_made_alone(tmp_path: Path) -> None:
-    generator = find(SidecarKind.EMBEDDINGS, "text/plain")
+    generator = find("embeddings", "text/plain")
     assert isinstance(generator, BatchGenerator)
     requests = []
     for number, text in enumerate(["One.", "Two of a kind.", " ", "Two of a kind.", sentences.made(1, longest=200)[0]]):
@@ -170,7 +171,7 @@ def test_text_comes_from_ready_sidecars(photo: Path, tmp_path: Path) -> None:
     line = OcrLine(text="The harbour library opens at nine.", box=(10, 20, 90, 30.04))
     page = OcrPage(number=1, source="ocr", width=100, height=100, unit="pixel", lines=(line,))
     sidecar.write_text(OcrResult(engine="x", engine_version="1", languages=("eng",), pages=(page,)).to_json())
-    document = unpacked(generate(photo, "image/jpeg", {SidecarKind.OCR: sidecar}))
+    document = unpacked(generate(photo, "image/jpeg", {"ocr": sidecar}))
     assert document["chunks"] == [
         {
             "source": "ocr",

@@ -18,7 +18,7 @@ from pillion.catalog import events as catalog_events
 from pillion.catalog.database import Database
 from pillion.catalog.events import append_events, events_after, newest_event
 from pillion.events import Event, event_json, event_of, stored_event
-from pillion.model import SidecarKind, SidecarStatus
+from pillion.model import SidecarStatus
 from tests.support.program import COMMAND, run, run_json
 
 
@@ -53,7 +53,7 @@ def test_a_run_tells_its_story_to_a_callback_and_to_an_iterator(library: pillion
     assert [event.id for event in told] == list(range(1, len(told) + 1))
     assert heard == told[-len(heard) :]
     (queued,) = _of(told, events.Queued)
-    assert (queued.kind, queued.jobs) == (SidecarKind.THUMB, 3)
+    assert (queued.kind, queued.jobs) == ("thumb", 3)
     assert {event.content_uuid for event in _of(told, events.Started)} == {item.content_uuid for item in library.ls()}
     ready = _of(told, events.Ready)
     assert len(ready) == 2
@@ -80,11 +80,11 @@ def test_pauses_and_what_lifts_them_are_told(library: pillion.Library, folder: P
 
 def test_every_event_comes_back_from_json_as_it_was() -> None:
     some: list[Event] = [
-        events.Queued(kind=SidecarKind.OCR, jobs=2),
-        events.Started(kind=SidecarKind.OCR, content_uuid="u", variants=("default",), attempt=1),
-        events.Ready(kind=SidecarKind.OCR, content_uuid="u", variants=("default",), bytes=1, seconds=0.5),
+        events.Queued(kind="ocr", jobs=2),
+        events.Started(kind="ocr", content_uuid="u", variants=("default",), attempt=1),
+        events.Ready(kind="ocr", content_uuid="u", variants=("default",), bytes=1, seconds=0.5),
         events.Failed(
-            kind=SidecarKind.OCR,
+            kind="ocr",
             content_uuid="u",
             variants=("default",),
             status=SidecarStatus.PENDING,
@@ -93,7 +93,7 @@ def test_every_event_comes_back_from_json_as_it_was() -> None:
             retry_at=5.0,
         ),
         events.Paused(kind=None, location="/a\udcff", reason="user", message=""),
-        events.Resumed(kind=SidecarKind.THUMB, location=None, reason="battery"),
+        events.Resumed(kind="thumb", location=None, reason="battery"),
         events.Progress(done=1, left=2, seconds_left=3.0, kinds={"ocr": {"done": 1, "left": 2, "seconds_left": 3.0}}),
     ]
     for event in some:
@@ -110,7 +110,7 @@ def test_only_the_newest_events_are_kept(tmp_path: Path, monkeypatch: pytest.Mon
     database.prepare()
     for number in range(50):
         with database.write() as connection:
-            append_events(connection, [events.Queued(kind=SidecarKind.OCR, jobs=number)] * 10, float(number))
+            append_events(connection, [events.Queued(kind="ocr", jobs=number)] * 10, float(number))
     with database.read() as connection:
         assert newest_event(connection) == 500
         kept = list(events_after(connection, 0))

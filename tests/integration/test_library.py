@@ -17,7 +17,7 @@ import pytest
 import pillion
 from pillion.errors import LibraryBusyError, LibraryError, UsageError
 from pillion.machine import exclusive
-from pillion.model import SidecarKind, SidecarStatus
+from pillion.model import SidecarStatus
 from tests.support.program import run
 
 
@@ -247,4 +247,4 @@ def test_a_location_can_switch_a_kind_off(tmp_path: Path, folder: Path) -> None:
     (library_path / "config.toml").write_text(settings)
     with pillion.Library.open(library_path) as library:
         library.index(folder)
-        assert {(item.kind, item.variant) for item in library.ls()} == {(SidecarKind.THUMB, "icon")}
+        assert {(item.kind, item.variant) for item in library.ls()} == {("thumb", "icon")}

@@ -16,7 +16,7 @@ from pillion.errors import ErrorClass, ItemError
 from pillion.kinds.ocr import recognise as reading
 from pillion.kinds.ocr.result import OcrResult
 from pillion.kinds.registry import find
-from pillion.model import Empty, GenerationRequest, SidecarKind
+from pillion.model import Empty, GenerationRequest
 from tests.support import media, photos
 
 pytestmark = pytest.mark.models
@@ -94,11 +94,11 @@ def test_another_language(german_page: Path) -> None:
 
 
 def test_a_photograph_has_no_text(tmp_path: Path) -> None:
-    generator = find(SidecarKind.OCR, "image/jpeg")
+    generator = find("ocr", "image/jpeg")
     assert generator is not None
     for seed in range(3):
         path = photos.write_photo(tmp_path / f"{seed}.jpg", seed=seed)
-        request = GenerationRequest(kind=SidecarKind.OCR, variants=("default",), source=path, mime="image/jpeg")
+        request = GenerationRequest(kind="ocr", variants=("default",), source=path, mime="image/jpeg")
         assert generator.generate(request) == Empty(note="no text found")
 
 

@@ -10,7 +10,6 @@ import pytest
 from pillion import Library
 from pillion.job import JobState
 from pillion.library.sidecars import Ready
-from pillion.model import SidecarKind
 from tests.support import photos
 from tests.support.program import start
 
@@ -32,7 +31,7 @@ def test_what_is_asked_for_is_made_by_another_process_amid_its_backfill(tmp_path
             while not isinstance(library.sidecars.get_or_enqueue(uuid, "thumb", "detail@1x"), Ready):
                 assert process.poll() is None
                 time.sleep(0.01)
-            counts = library.status().queue[SidecarKind.THUMB].counts
+            counts = library.status().queue["thumb"].counts
             assert counts[JobState.QUEUED] > BACKFILL / 10
         finally:
             process.kill()

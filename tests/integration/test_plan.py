@@ -14,7 +14,7 @@ from pillion.errors import ErrorClass, UsageError
 from pillion.job import job_failed_once
 from pillion.kinds.thumbnail.image import ImageThumbGenerator
 from pillion.library.plan import GenerationPlan, Reason
-from pillion.model import Failure, SidecarKind, SidecarStatus
+from pillion.model import Failure, SidecarStatus
 from tests.support.program import run, run_json
 
 
@@ -111,7 +111,7 @@ def test_a_newer_generator_makes_just_its_sidecars_stale_and_they_are_served_unt
     assert library.index().queued == 2
     library.run()
     assert library.plan().lines == []
-    assert library.status().sidecars[SidecarKind.THUMB] == {SidecarStatus.READY: 6}
+    assert library.status().sidecars["thumb"] == {SidecarStatus.READY: 6}
 
 
 def test_regenerate_takes_a_folder_a_kind_or_a_variant(library: pillion.Library, folder: Path) -> None:
@@ -153,7 +153,7 @@ def test_tries_that_are_due_again_are_planned_with_what_went_wrong(library: pill
     library.index(folder)
     database = library._database
     with database.write() as connection:
-        (job,) = claim(connection, SidecarKind.THUMB, owner="o", token="t", now=1.0, limit=1)
+        (job,) = claim(connection, "thumb", owner="o", token="t", now=1.0, limit=1)
         failure = Failure(error_class=ErrorClass.TIMEOUT, message="too slow")
         finish(connection, [(job.id, "t", job_failed_once(0, failure, 1.0))], 1.0)
     plan = library.plan()
@@ -178,7 +178,7 @@ def test_what_failed_for_want_of_its_file_is_planned_for_the_next_index(library:
 def test_what_was_cancelled_is_not_planned_until_somebody_asks(library: pillion.Library, folder: Path) -> None:
     library.index(folder)
     with library._database.write() as connection:
-        cancel(connection, [SidecarKind.THUMB], None, 1.0)
+        cancel(connection, ["thumb"], None, 1.0)
     assert library.plan(walk=False).lines == []
     assert library.regenerate(variant="icon") == 2
     assert _summary(library.plan(walk=False)) == {("icon", "missing"): 2}

@@ -12,7 +12,7 @@ import pytest
 import pillion
 from pillion import machine as power
 from pillion.events import Event
-from pillion.model import SidecarKind, SidecarStatus
+from pillion.model import SidecarStatus
 from tests.support.program import run, run_json
 
 
@@ -40,7 +40,7 @@ def test_quiet_hours_hold_a_kind_with_a_notice(tmp_path: Path, folders: tuple[Pa
         assert _ready(library) == set()
         assert "quiet hours until" in report.notices["thumb"]
         (rest,) = library.status().rests
-        assert (rest.kind, rest.location, rest.reason) == (SidecarKind.THUMB, None, "quiet_hours")
+        assert (rest.kind, rest.location, rest.reason) == ("thumb", None, "quiet_hours")
     path = tmp_path / "library"
     assert "thumb rests: quiet hours until" in run("status", "--library", path).stdout
     (told,) = run_json("status", "--library", path)["resting"]

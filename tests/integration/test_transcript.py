@@ -15,7 +15,7 @@ from pillion.kinds.registry import find
 from pillion.kinds.transcript import transcribe as listening
 from pillion.kinds.transcript import whisper
 from pillion.kinds.transcript.result import TranscriptResult
-from pillion.model import Empty, Generated, GenerationRequest, SidecarKind
+from pillion.model import Empty, Generated, GenerationRequest
 from pillion.readers import media as media_engine
 from tests.support import media, speech
 
@@ -24,11 +24,9 @@ pytestmark = pytest.mark.models
 
 
 def generate(path: Path, mime: str) -> Generated:
-    generator = find(SidecarKind.TRANSCRIPT, mime)
+    generator = find("transcript", mime)
     assert generator is not None
-    return generator.generate(
-        GenerationRequest(kind=SidecarKind.TRANSCRIPT, variants=("default",), source=path, mime=mime)
-    )
+    return generator.generate(GenerationRequest(kind="transcript", variants=("default",), source=path, mime=mime))
 
 
 def test_english(speech_wav: Path) -> None:

@@ -34,16 +34,16 @@ from pillion.job import JobState, Urgency, job_done, job_failed_once
 from pillion.model import Failure, Recipe, SidecarKind, SidecarStatus, WantedSidecar
 
 OCR = WantedSidecar(
-    kind=SidecarKind.OCR, variant="default", recipe=Recipe(generator="ocr", version=1), settings={"languages": ["eng"]}
+    kind="ocr", variant="default", recipe=Recipe(generator="ocr", version=1), settings={"languages": ["eng"]}
 )
 EMBEDDINGS = WantedSidecar(
-    kind=SidecarKind.EMBEDDINGS,
+    kind="embeddings",
     variant="all-MiniLM-L6-v2",
     recipe=Recipe(generator="embeddings", version=1),
     settings={},
-    awaits=SidecarKind.OCR,
+    awaits="ocr",
 )
-KINDS = (SidecarKind.OCR, SidecarKind.EMBEDDINGS)
+KINDS = ("ocr", "embeddings")
 
 
 @pytest.fixture
@@ -71,7 +71,7 @@ def _fill(database: Database, contents: int, wants: tuple[WantedSidecar, ...] = 
 
 
 def _claim(
-    database: Database, kind: SidecarKind = SidecarKind.OCR, *, now: float = 1.0, token: str = "t", limit: int = 50
+    database: Database, kind: SidecarKind = "ocr", *, now: float = 1.0, token: str = "t", limit: int = 50
 ) -> list[catalog_claims.ClaimedJob]:
     with database.write() as connection:
         return catalog_claims.claim(connection, kind, owner="me", token=token, now=now, limit=limit)
@@ -145,7 +145,7 @@ def test_a_changed_recipe_makes_just_its_sidecars_due_and_keeps_the_file_served(
     (job,) = _claim(database)
     outcome = SidecarOutcome(
         content_uuid=_uuid(0),
-        kind=SidecarKind.OCR,
+        kind="ocr",
         variant="default",
         status=SidecarStatus.READY,
         recipe=job.due[0].wanted,
@@ -189,7 +189,7 @@ def test_what_was_pending_for_a_removed_file_is_forgotten(database: Database) ->
 def test_claims_come_in_order_and_no_job_twice(database: Database) -> None:
     _fill(database, 5)
     with database.write() as connection:
-        catalog_jobs.raise_to_front(connection, _uuid(3), SidecarKind.OCR, 1.0)
+        catalog_jobs.raise_to_front(connection, _uuid(3), "ocr", 1.0)
     first = _claim(database, limit=2)
     second = _claim(database, limit=10, token="u")
     assert [job.content_uuid for job in first] == [_uuid(3), _uuid(0)]
@@ -223,7 +223,7 @@ def test_a_job_that_failed_once_waits_for_its_time(database: Database) -> None:
     change = job_failed_once(0, Failure(error_class=ErrorClass.TIMEOUT, message="slow"), 10.0)
     with database.write() as connection:
         catalog_claims.finish(connection, [(job.id, "t", change)], 10.0)
-        assert catalog_jobs.next_retry(connection, SidecarKind.OCR, 10.0) == change.not_before
+        assert catalog_jobs.next_retry(connection, "ocr", 10.0) == change.not_before
     assert _claim(database, now=change.not_before - 0.1) == []
     (again,) = _claim(database, now=change.not_before)
     assert again.attempts == 1
@@ -233,9 +233,9 @@ def test_embeddings_wake_when_their_text_is_there_and_end_as_it_does_when_it_is_
     _fill(database, 2)
     failure = Failure(error_class=ErrorClass.CORRUPT, message="broken")
     with database.write() as connection:
-        catalog_jobs.wake_waiting(connection, [_uuid(0)], 1.0)
-        assert catalog_jobs.finish_waiting(connection, _uuid(1), SidecarStatus.FAILED, failure, 1.0) == 1
-        embeddings = catalog_sidecars.list_sidecars(connection, kind=SidecarKind.EMBEDDINGS)
+        catalog_jobs.wake_waiting(connection, [(_uuid(0), "ocr")], 1.0)
+        assert catalog_jobs.finish_waiting(connection, _uuid(1), "embeddings", SidecarStatus.FAILED, failure, 1.0) == 1
+        embeddings = catalog_sidecars.list_sidecars(connection, kind="embeddings")
         rows = {row.content_uuid: row for row in embeddings}
     states = _states(database)
     assert (states[_uuid(0), "embeddings"], states[_uuid(1), "embeddings"]) == ("queued", "failed")
@@ -248,7 +248,7 @@ def test_failed_sidecars_are_due_again_only_when_asked_for(database: Database) -
     change = job_failed_once(0, Failure(error_class=ErrorClass.CORRUPT, message="broken"), 1.0)
     outcome = SidecarOutcome(
         content_uuid=_uuid(0),
-        kind=SidecarKind.OCR,
+        kind="ocr",
         variant="default",
         status=SidecarStatus.FAILED,
         recipe=job.due[0].wanted,
@@ -258,9 +258,9 @@ def test_failed_sidecars_are_due_again_only_when_asked_for(database: Database) -
     with database.write() as connection:
         catalog_claims.finish(connection, [(job.id, "t", change)], 1.0)
         catalog_sidecars.record_outcomes(connection, [outcome], 1.0)
-        assert catalog_jobs.queue_due(connection, SidecarKind.OCR, Urgency.NEW, 2.0) == 0
+        assert catalog_jobs.queue_due(connection, "ocr", Urgency.NEW, 2.0) == 0
         assert catalog_sidecars.ask_again(connection, 3.0, statuses=[SidecarStatus.FAILED]) == 1
-        assert catalog_jobs.queue_due(connection, SidecarKind.OCR, Urgency.NEW, 3.0) == 1
+        assert catalog_jobs.queue_due(connection, "ocr", Urgency.NEW, 3.0) == 1
     (again,) = _claim(database, now=4.0)
     assert again.attempts == 0
 
@@ -362,8 +362,8 @@ def test_what_is_cancelled_stays_so_until_it_is_asked_for(database: Database) ->
     (running,) = _claim(database, limit=1)
     with database.write() as connection:
         # The text takes the embeddings that wait for it with it.
-        assert catalog_jobs.cancel(connection, [SidecarKind.OCR], sa.select(sa.literal(_uuid(0))), 2.0) == 2
-        assert catalog_jobs.cancel(connection, [SidecarKind.OCR], sa.select(sa.literal(_uuid(1))), 2.0) == 2
+        assert catalog_jobs.cancel(connection, ["ocr"], sa.select(sa.literal(_uuid(0))), 2.0) == 2
+        assert catalog_jobs.cancel(connection, ["ocr"], sa.select(sa.literal(_uuid(1))), 2.0) == 2
         assert catalog_claims.finish(connection, [(running.id, "t", job_done(0))], 3.0) == 0
         catalog_queueing.mark_changed(connection, 1, ["image/png"])
         assert catalog_queueing.queue_slice(connection, 1, lambda *_: [OCR, EMBEDDINGS], 3.0, kinds=KINDS)[1] == 0
@@ -381,13 +381,13 @@ def test_what_is_cancelled_stays_so_until_it_is_asked_for(database: Database) ->
 def test_embeddings_wait_for_a_text_that_was_cancelled_until_it_is_asked_for(database: Database) -> None:
     _fill(database, 1, (OCR,))
     with database.write() as connection:
-        catalog_jobs.cancel(connection, [SidecarKind.OCR], None, 1.0)
+        catalog_jobs.cancel(connection, ["ocr"], None, 1.0)
         catalog_queueing.mark_changed(connection, 1, ["image/png"])
         catalog_queueing.queue_slice(connection, 1, lambda *_: [OCR, EMBEDDINGS], 2.0, kinds=KINDS)
     assert _states(database) == {(_uuid(0), "ocr"): "cancelled", (_uuid(0), "embeddings"): "waiting"}
     with database.write() as connection:
-        assert catalog_jobs.uncancel(connection, SidecarKind.OCR, [_uuid(0)], 3.0) == 1
-        assert catalog_jobs.queue_due(connection, SidecarKind.OCR, Urgency.NEW, 3.0) == 1
+        assert catalog_jobs.uncancel(connection, "ocr", [_uuid(0)], 3.0) == 1
+        assert catalog_jobs.queue_due(connection, "ocr", Urgency.NEW, 3.0) == 1
     assert _states(database) == {(_uuid(0), "ocr"): "queued", (_uuid(0), "embeddings"): "waiting"}
 
 
@@ -401,9 +401,9 @@ def test_cancelling_what_was_to_be_made_again_keeps_the_old_file_served(database
         connection.execute(sa.update(sidecars).values(**ready))
         for asked in (1, 2):
             assert catalog_sidecars.ask_again(connection, 2.0, statuses=[SidecarStatus.READY]) == 1
-            assert catalog_jobs.queue_due(connection, SidecarKind.OCR, Urgency.REGENERATE, 2.0) == 1
-            assert catalog_jobs.cancel(connection, [SidecarKind.OCR], None, 3.0) == 0
-            assert catalog_jobs.queue_due(connection, SidecarKind.OCR, Urgency.NEW, 4.0) == 0, asked
+            assert catalog_jobs.queue_due(connection, "ocr", Urgency.REGENERATE, 2.0) == 1
+            assert catalog_jobs.cancel(connection, ["ocr"], None, 3.0) == 0
+            assert catalog_jobs.queue_due(connection, "ocr", Urgency.NEW, 4.0) == 0, asked
         (row,) = catalog_sidecars.list_sidecars(connection)
     assert (row.status, row.rel_path) == (SidecarStatus.READY, "x")
 
@@ -456,7 +456,7 @@ def test_events_and_availability_of_an_older_catalog_are_kept(tmp_path: Path) ->
     database.prepare()
     with database.read() as connection:
         assert list(events_after(connection, 0)) == [
-            Queued(id=7, at=1.0, kind=SidecarKind.OCR, jobs=2),
+            Queued(id=7, at=1.0, kind="ocr", jobs=2),
             Resumed(id=8, at=1.0, kind=None, location="/a", reason="user"),
         ]
         available = connection.exec_driver_sql("SELECT * FROM sidecar_availability").all()

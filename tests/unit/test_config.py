@@ -7,8 +7,8 @@ from pathlib import Path
 import pytest
 
 from pillion.errors import ConfigError
+from pillion.kinds.transcript.kind import TRANSCRIPT_LANGUAGES, WHISPER_SIZES
 from pillion.kinds.transcript.models import MODELS
-from pillion.model import TRANSCRIPT_LANGUAGES, WHISPER_SIZES, SidecarKind
 from pillion.settings.config import TEMPLATE, Config, load_config, unknown_locations
 from pillion.settings.hours import Span, When
 from pillion.settings.lines import key_lines
@@ -32,12 +32,12 @@ def test_every_line_of_the_template_is_valid_when_it_is_switched_on(tmp_path: Pa
     config = _load(tmp_path, "\n".join(switched_on))
     assert config.policy == "server"
     assert config.concurrency == {"ocr": 1}
-    assert config.kinds[SidecarKind.TRANSCRIPT] == {"model": "base", "language": "en"}
-    assert [str(span) for span in config.when[SidecarKind.OCR].quiet] == ["22:00-07:00"]
-    assert len(config.when[SidecarKind.TRANSCRIPT].quiet) == 2
-    assert config.when[SidecarKind.THUMB] == When()
+    assert config.kinds["transcript"] == {"model": "base", "language": "en"}
+    assert [str(span) for span in config.when["ocr"].quiet] == ["22:00-07:00"]
+    assert len(config.when["transcript"].quiet) == 2
+    assert config.when["thumb"] == When()
     assert config.policies["laptop"].base == "desktop"
-    assert config.locations["/home/me/Pictures"] == {SidecarKind.TRANSCRIPT: {"enable": False}}
+    assert config.locations["/home/me/Pictures"] == {"transcript": {"enable": False}}
 
 
 @pytest.mark.parametrize(
@@ -129,18 +129,18 @@ def test_hours_count_for_heavy_kinds_and_the_narrowest_table_wins(tmp_path: Path
     night = (Span(start=22 * 60, end=7 * 60),)
     day = (Span(start=8 * 60, end=24 * 60),)
     assert config.when == {
-        SidecarKind.THUMB: When(),
-        SidecarKind.OCR: When(quiet=night, on_battery=False),
-        SidecarKind.TRANSCRIPT: When(quiet=day, on_battery=False),
-        SidecarKind.EMBEDDINGS: When(quiet=night, on_battery=True),
+        "thumb": When(),
+        "ocr": When(quiet=night, on_battery=False),
+        "transcript": When(quiet=day, on_battery=False),
+        "embeddings": When(quiet=night, on_battery=True),
     }
     assert config.location_when["/photos"] == {
-        SidecarKind.THUMB: When(quiet=(Span(start=60, end=120),)),
-        SidecarKind.OCR: When(on_battery=False),
-        SidecarKind.TRANSCRIPT: When(on_battery=True),
-        SidecarKind.EMBEDDINGS: When(on_battery=True),
+        "thumb": When(quiet=(Span(start=60, end=120),)),
+        "ocr": When(on_battery=False),
+        "transcript": When(on_battery=True),
+        "embeddings": When(on_battery=True),
     }
-    assert config.kinds == {SidecarKind.TRANSCRIPT: {}}
+    assert config.kinds == {"transcript": {}}
 
 
 def test_the_names_in_settings_are_those_that_the_engines_know() -> None:

@@ -8,6 +8,7 @@ from collections.abc import Iterator, Mapping, Sequence
 import pytest
 
 from pillion.job import Urgency, priority_of
+from pillion.kinds import registry
 from pillion.model import SidecarKind
 from pillion.pool.pool import WorkerPool
 from pillion.queue.engine import Engine, Planned, Result
@@ -29,7 +30,12 @@ class Jobs:
 
     def add(self, name: str, kind: SidecarKind, urgency: Urgency, task: tuple[str, float], cost: float) -> None:
         planned = Planned(
-            job=name, task=task, lane=kind.value, priority=priority_of(urgency, kind), cost=cost, deadline_s=2000.0
+            job=name,
+            task=task,
+            lane=kind,
+            priority=priority_of(urgency, registry.rank(kind)),
+            cost=cost,
+            deadline_s=2000.0,
         )
         with self.changed:
             self.queued.append(planned)
@@ -86,23 +92,23 @@ def pool() -> Iterator[WorkerPool]:
     made.shutdown(cancel_futures=True)
 
 
-LIMITS = {kind.value: 100 for kind in SidecarKind}
+LIMITS = dict.fromkeys(registry.names(), 100)
 
 
 def test_somebody_who_waits_does_not_wait_for_a_long_job(pool: WorkerPool) -> None:
     jobs = Jobs()
     for number in range(5):
-        jobs.add(f"talk {number}", SidecarKind.TRANSCRIPT, Urgency.NEW, LONG, 10.0)
+        jobs.add(f"talk {number}", "transcript", Urgency.NEW, LONG, 10.0)
     engine = Engine(jobs, pool, LIMITS)
     thread = threading.Thread(target=lambda: engine.run(until_idle=False))
     thread.start()
     jobs.wait_for({"talk 0"}, jobs.claimed)
     # A long one that somebody waits for must not take the child that is kept for short ones.
-    jobs.add("talk on demand", SidecarKind.TRANSCRIPT, Urgency.ON_DEMAND, LONG, 10.0)
+    jobs.add("talk on demand", "transcript", Urgency.ON_DEMAND, LONG, 10.0)
     jobs.wait_for({"talk on demand"}, jobs.claimed)
     for number in range(3):
         name = f"photo {number}"
-        jobs.add(name, SidecarKind.THUMB, Urgency.ON_DEMAND, SHORT, 0.05)
+        jobs.add(name, "thumb", Urgency.ON_DEMAND, SHORT, 0.05)
         jobs.wait_for({name}, jobs.finished)
     engine.stop()
     thread.join(60)
@@ -112,11 +118,11 @@ def test_somebody_who_waits_does_not_wait_for_a_long_job(pool: WorkerPool) -> No
 
 def test_urgent_work_is_first_and_the_kinds_keep_their_order(pool: WorkerPool) -> None:
     jobs = Jobs()
-    jobs.add("backfill", SidecarKind.THUMB, Urgency.BACKFILL, SHORT, 0.4)
-    jobs.add("text", SidecarKind.OCR, Urgency.NEW, SHORT, 0.4)
-    jobs.add("new", SidecarKind.THUMB, Urgency.NEW, SHORT, 0.4)
-    jobs.add("again", SidecarKind.THUMB, Urgency.REGENERATE, SHORT, 0.4)
-    jobs.add("asked", SidecarKind.EMBEDDINGS, Urgency.ON_DEMAND, SHORT, 0.4)
+    jobs.add("backfill", "thumb", Urgency.BACKFILL, SHORT, 0.4)
+    jobs.add("text", "ocr", Urgency.NEW, SHORT, 0.4)
+    jobs.add("new", "thumb", Urgency.NEW, SHORT, 0.4)
+    jobs.add("again", "thumb", Urgency.REGENERATE, SHORT, 0.4)
+    jobs.add("asked", "embeddings", Urgency.ON_DEMAND, SHORT, 0.4)
     Engine(jobs, pool, LIMITS).run()
     assert jobs.finished[0] == "asked"
     assert jobs.finished.index("new") < jobs.finished.index("text") < jobs.finished.index("again")
@@ -127,7 +133,7 @@ def test_urgent_work_is_first_and_the_kinds_keep_their_order(pool: WorkerPool) -
 def test_what_is_in_flight_stays_within_a_second_of_work_for_each_worker(pool: WorkerPool) -> None:
     jobs = Jobs()
     for number in range(1000):
-        jobs.add(f"photo {number}", SidecarKind.THUMB, Urgency.BACKFILL, SHORT, 0.05)
+        jobs.add(f"photo {number}", "thumb", Urgency.BACKFILL, SHORT, 0.05)
     most = 0
     engine = Engine(jobs, pool, {**LIMITS, "thumb": 1000}, progress=lambda: None)
     finish = jobs.finish
@@ -145,13 +151,13 @@ def test_what_is_in_flight_stays_within_a_second_of_work_for_each_worker(pool: W
 
 def test_a_lane_without_room_leaves_it_to_the_others(pool: WorkerPool) -> None:
     jobs = Jobs()
-    jobs.add("talk", SidecarKind.TRANSCRIPT, Urgency.NEW, LONG, 10.0)
-    jobs.add("another", SidecarKind.TRANSCRIPT, Urgency.NEW, LONG, 10.0)
+    jobs.add("talk", "transcript", Urgency.NEW, LONG, 10.0)
+    jobs.add("another", "transcript", Urgency.NEW, LONG, 10.0)
     engine = Engine(jobs, pool, {**LIMITS, "transcript": 1})
     thread = threading.Thread(target=lambda: engine.run(until_idle=False))
     thread.start()
     jobs.wait_for({"talk"}, jobs.claimed)
-    jobs.add("text", SidecarKind.OCR, Urgency.BACKFILL, SHORT, 1.0)
+    jobs.add("text", "ocr", Urgency.BACKFILL, SHORT, 1.0)
     jobs.wait_for({"text"}, jobs.claimed)
     engine.stop()
     thread.join(60)

@@ -10,9 +10,10 @@ import pytest
 from pillion.catalog import history
 from pillion.catalog.database import Database
 from pillion.catalog.history import FADE_ABOVE, Measured, add_measured, list_measured
+from pillion.kinds import registry
 from pillion.library.recipe_changes import Change, changes
-from pillion.model import MediaClass, Recipe, SidecarKind
-from pillion.queue.estimate import FIRST_BYTES_PER_PIXEL, FIRST_SECONDS_PER_MIB, Estimator
+from pillion.model import MediaClass, Recipe
+from pillion.queue.estimate import Estimator
 
 
 @pytest.fixture
@@ -25,7 +26,7 @@ def database(tmp_path: Path) -> Iterator[Database]:
 
 def _sums(**values: object) -> Measured:
     base: dict[str, object] = {
-        "kind": SidecarKind.THUMB,
+        "kind": "thumb",
         "variant": "icon",
         "media_class": MediaClass.IMAGE,
         "number": 10.0,
@@ -37,17 +38,17 @@ def _sums(**values: object) -> Measured:
 
 
 def test_measured_sums_beat_the_first_guess() -> None:
-    estimate = Estimator([_sums()]).estimate(SidecarKind.THUMB, "icon", MediaClass.IMAGE, number=5, source_bytes=1)
+    estimate = Estimator([_sums()]).estimate("thumb", "icon", MediaClass.IMAGE, number=5, source_bytes=1)
     assert (estimate.seconds, estimate.bytes, estimate.measured) == (0.5, 10_000, True)
-    guess = Estimator([_sums()]).estimate(SidecarKind.THUMB, "icon", MediaClass.PDF, number=5, source_bytes=1)
-    assert guess.bytes == pytest.approx(5 * 128 * 128 * FIRST_BYTES_PER_PIXEL)
+    guess = Estimator([_sums()]).estimate("thumb", "icon", MediaClass.PDF, number=5, source_bytes=1)
+    assert guess.bytes == pytest.approx(5 * 128 * 128 * (registry.spec("thumb").first_guess.bytes["icon"] / 128**2))
     assert not guess.measured
 
 
 def test_a_transcript_takes_as_long_as_its_source_is_large() -> None:
-    talk = (SidecarKind.TRANSCRIPT, "default", MediaClass.AUDIO)
+    talk = ("transcript", "default", MediaClass.AUDIO)
     guess = Estimator([]).estimate(*talk, number=1, source_bytes=3 * 1024 * 1024)
-    assert guess.seconds == pytest.approx(3 * FIRST_SECONDS_PER_MIB[MediaClass.AUDIO])
+    assert guess.seconds == pytest.approx(3 * registry.spec("transcript").first_guess.seconds_of_mib("audio/"))
     sums = _sums(kind=talk[0], variant=talk[1], media_class=talk[2], number=2.0, seconds=60.0, source_bytes=6e6)
     assert Estimator([sums]).estimate(*talk, number=1, source_bytes=12_000_000).seconds == pytest.approx(120)
 

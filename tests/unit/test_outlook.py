@@ -18,23 +18,24 @@ from pillion.catalog.events import events_after
 from pillion.catalog.history import Measured
 from pillion.catalog.queue import claim
 from pillion.events import Progress
+from pillion.kinds import registry
 from pillion.model import MediaClass, Recipe, SidecarKind, WantedSidecar
 from pillion.queue import outlook
 from pillion.queue.outlook import KindOutlook, Outlook
 
-KINDS = tuple(SidecarKind)
+KINDS = registry.names()
 
 
 def _want(kind: SidecarKind, variant: str, awaits: SidecarKind | None = None) -> WantedSidecar:
-    recipe = Recipe(generator=kind.value, version=1, settings={"variant": variant})
+    recipe = Recipe(generator=kind, version=1, settings={"variant": variant})
     return WantedSidecar(kind=kind, variant=variant, recipe=recipe, settings={}, awaits=awaits)
 
 
 WANTS = (
-    _want(SidecarKind.THUMB, "icon"),
-    _want(SidecarKind.THUMB, "grid@2x"),
-    _want(SidecarKind.OCR, "default"),
-    _want(SidecarKind.EMBEDDINGS, "all-MiniLM-L6-v2", SidecarKind.OCR),
+    _want("thumb", "icon"),
+    _want("thumb", "grid@2x"),
+    _want("ocr", "default"),
+    _want("embeddings", "all-MiniLM-L6-v2", "ocr"),
 )
 
 
@@ -54,7 +55,7 @@ def database(tmp_path: Path) -> Iterator[Database]:
             connection,
             [
                 Measured(
-                    kind=SidecarKind.THUMB,
+                    kind="thumb",
                     variant=variant,
                     media_class=MediaClass.IMAGE,
                     number=10.0,
@@ -71,27 +72,27 @@ def database(tmp_path: Path) -> Iterator[Database]:
 
 def test_the_time_left_is_that_of_all_variants_shared_by_all_workers(database: Database) -> None:
     kinds = Outlook(database, KINDS, 2, {}, {}).kinds()
-    assert kinds[SidecarKind.THUMB] == KindOutlook(done=0, left=10, seconds_left=pytest.approx(15.0))
-    assert set(kinds) == {SidecarKind.THUMB, SidecarKind.OCR, SidecarKind.EMBEDDINGS}
-    assert kinds[SidecarKind.EMBEDDINGS].left == 10
+    assert kinds["thumb"] == KindOutlook(done=0, left=10, seconds_left=pytest.approx(15.0))
+    assert set(kinds) == {"thumb", "ocr", "embeddings"}
+    assert kinds["embeddings"].left == 10
     one = Outlook(database, KINDS, 2, {}, {"thumb": 1}).kinds()
-    assert one[SidecarKind.THUMB].seconds_left == pytest.approx(30.0)
+    assert one["thumb"].seconds_left == pytest.approx(30.0)
 
 
 def test_a_long_queue_is_judged_by_its_beginning(database: Database, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(backlog, "SAMPLE", 3)
-    assert Outlook(database, KINDS, 1, {}, {}).kinds()[SidecarKind.THUMB].seconds_left == pytest.approx(30.0)
+    assert Outlook(database, KINDS, 1, {}, {}).kinds()["thumb"].seconds_left == pytest.approx(30.0)
     with database.read() as connection:
-        looked_at, sorts = backlog.sample(connection, SidecarKind.THUMB)
+        looked_at, sorts = backlog.sample(connection, "thumb")
     assert (looked_at, {sort.number for sort in sorts}) == (3, {3})
 
 
 def test_jobs_that_run_or_wait_are_left_too(database: Database) -> None:
     with database.write() as connection:
-        assert len(claim(connection, SidecarKind.THUMB, owner="o", token="t", now=1.0, limit=100)) == 10
+        assert len(claim(connection, "thumb", owner="o", token="t", now=1.0, limit=100)) == 10
     with database.read() as connection:
-        assert backlog.count_left(connection, SidecarKind.THUMB) == 10
-        looked_at, sorts = backlog.sample(connection, SidecarKind.THUMB)
+        assert backlog.count_left(connection, "thumb") == 10
+        looked_at, sorts = backlog.sample(connection, "thumb")
     assert (looked_at, {sort.variant for sort in sorts}) == (10, {"icon", "grid@2x"})
 
 
@@ -100,9 +101,9 @@ def test_what_a_run_ends_is_taken_off_between_two_looks_and_told_once(
 ) -> None:
     monkeypatch.setattr(outlook, "_COUNT_S", 3600.0)
     ended: Counter[SidecarKind] = Counter()
-    run = Outlook(database, (SidecarKind.THUMB,), 1, ended, {})
+    run = Outlook(database, ("thumb",), 1, ended, {})
     for now, done in ((100.0, 0), (100.5, 0), (101.0, 4), (102.0, 4), (103.0, 10)):
-        ended[SidecarKind.THUMB] = done
+        ended["thumb"] = done
         run.tell(now)
     with database.read() as connection:
         told = [event for event in events_after(connection, 0) if isinstance(event, Progress)]

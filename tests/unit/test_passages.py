@@ -19,7 +19,7 @@ def of_sidecar(kind: SidecarKind, text: str, tmp_path: Path) -> list[Passage]:
     sidecar = tmp_path / "default.json"
     sidecar.write_text(text)
     request = GenerationRequest(
-        kind=SidecarKind.EMBEDDINGS, variants=("x",), source=tmp_path / "none", mime="x/y", texts={kind: sidecar}
+        kind="embeddings", variants=("x",), source=tmp_path / "none", mime="x/y", texts={kind: sidecar}
     )
     return list(passages(request))
 
@@ -48,7 +48,7 @@ OCR = OcrResult(
 
 
 def test_pages_and_boxes(tmp_path: Path) -> None:
-    first, second = of_sidecar(SidecarKind.OCR, OCR.to_json(), tmp_path)
+    first, second = of_sidecar("ocr", OCR.to_json(), tmp_path)
     assert first.text == "one one two\n\nthree"
     assert first.place(0, 18) == {"part": "page", "number": 1, "box": [0, 0, 60, 60]}
     assert first.place(4, 7) == {"part": "page", "number": 1, "box": [20, 0, 30, 20]}
@@ -73,7 +73,7 @@ def test_seconds(tmp_path: Path) -> None:
         duration=20,
         segments=segments,
     )
-    (spoken,) = of_sidecar(SidecarKind.TRANSCRIPT, result.to_json(), tmp_path)
+    (spoken,) = of_sidecar("transcript", result.to_json(), tmp_path)
     assert spoken.text == "so so\nthen"
     assert spoken.place(0, 2) == {"seconds": [1, 1.5]}
     assert spoken.place(3, 5) == {"seconds": [2, 2.5]}
@@ -84,7 +84,7 @@ def test_seconds(tmp_path: Path) -> None:
 @pytest.mark.parametrize("ending", office.MIMES)
 def test_documents(ending: str, tmp_path: Path) -> None:
     path = office.write(tmp_path, ending)
-    request = GenerationRequest(kind=SidecarKind.EMBEDDINGS, variants=("x",), source=path, mime=office.MIMES[ending])
+    request = GenerationRequest(kind="embeddings", variants=("x",), source=path, mime=office.MIMES[ending])
     whole = "\f".join(text for _, _, _, text in office.TEXTS[ending])
     for passage, (kind, number, name, text) in zip(passages(request), office.TEXTS[ending], strict=True):
         assert passage.text == text == whole[passage.offset : passage.offset + len(text)]
@@ -93,7 +93,7 @@ def test_documents(ending: str, tmp_path: Path) -> None:
 
 
 def test_damaged_sidecars_are_corrupt(tmp_path: Path) -> None:
-    for kind in (SidecarKind.OCR, SidecarKind.TRANSCRIPT):
+    for kind in ("ocr", "transcript"):
         with pytest.raises(ItemError) as caught:
             of_sidecar(kind, '{"text": "half', tmp_path)
         assert caught.value.error_class is ErrorClass.CORRUPT

@@ -5,18 +5,19 @@ from __future__ import annotations
 import pytest
 
 from pillion.errors import UsageError
-from pillion.index.policy import POLICIES, named_policy, override, restrict, wanted_kinds
-from pillion.model import EMBEDDING_MODEL, MediaClass, SidecarKind
+from pillion.index.policy import built_in_policies, named_policy, override, restrict, wanted_kinds
+from pillion.kinds.embedding.kind import EMBEDDING_MODEL
+from pillion.model import MediaClass
 from pillion.settings.config import OwnPolicy
 
 
 def test_the_three_policies_are_those_of_the_design() -> None:
-    thumbs = {name: policy.kinds[SidecarKind.THUMB].variants for name, policy in POLICIES.items()}
+    thumbs = {name: policy.kinds["thumb"].variants for name, policy in built_in_policies().items()}
     assert set(thumbs["mobile"]) == {"grid@2x", "icon"}
     assert set(thumbs["desktop"]) == {"grid@2x", "detail@1x", "grid@3x"}
     assert set(thumbs["server"]) == {"grid@2x", "detail@1x", "grid@3x", "detail@2x"}
-    assert set(POLICIES["mobile"].kinds) == {SidecarKind.THUMB}
-    assert POLICIES["desktop"].kinds[SidecarKind.EMBEDDINGS].variants == (EMBEDDING_MODEL,)
+    assert set(built_in_policies()["mobile"].kinds) == {"thumb"}
+    assert built_in_policies()["desktop"].kinds["embeddings"].variants == (EMBEDDING_MODEL,)
 
 
 @pytest.mark.parametrize(
@@ -35,27 +36,27 @@ def test_desktop_wants_by_class(media_class: MediaClass, kinds: list[str]) -> No
 
 
 def test_embeddings_are_not_wanted_where_their_text_is_switched_off() -> None:
-    policy = override(named_policy("desktop"), {SidecarKind.OCR: {"enable": False}})
-    assert SidecarKind.EMBEDDINGS not in wanted_kinds(policy, MediaClass.IMAGE)
-    assert SidecarKind.EMBEDDINGS in wanted_kinds(policy, MediaClass.AUDIO)
+    policy = override(named_policy("desktop"), {"ocr": {"enable": False}})
+    assert "embeddings" not in wanted_kinds(policy, MediaClass.IMAGE)
+    assert "embeddings" in wanted_kinds(policy, MediaClass.AUDIO)
 
 
 def test_override_changes_variants_and_settings_and_keeps_the_rest() -> None:
-    changes = {SidecarKind.THUMB: {"variants": ["icon"]}, SidecarKind.OCR: {"languages": ["deu"]}}
+    changes = {"thumb": {"variants": ["icon"]}, "ocr": {"languages": ["deu"]}}
     policy = override(named_policy("desktop"), changes)
-    assert policy.kinds[SidecarKind.THUMB].variants == ("icon",)
-    assert policy.kinds[SidecarKind.OCR].settings == {"languages": ["deu"]}
-    assert policy.kinds[SidecarKind.TRANSCRIPT] == named_policy("desktop").kinds[SidecarKind.TRANSCRIPT]
+    assert policy.kinds["thumb"].variants == ("icon",)
+    assert policy.kinds["ocr"].settings == {"languages": ["deu"]}
+    assert policy.kinds["transcript"] == named_policy("desktop").kinds["transcript"]
 
 
 def test_override_adds_a_kind_that_the_policy_lacks() -> None:
-    policy = override(named_policy("mobile"), {SidecarKind.OCR: {"languages": ["eng"]}})
-    assert SidecarKind.OCR in wanted_kinds(policy, MediaClass.IMAGE)
+    policy = override(named_policy("mobile"), {"ocr": {"languages": ["eng"]}})
+    assert "ocr" in wanted_kinds(policy, MediaClass.IMAGE)
 
 
 def test_restrict_keeps_only_the_kinds_asked_for() -> None:
-    policy = restrict(named_policy("desktop"), [SidecarKind.THUMB])
-    assert list(wanted_kinds(policy, MediaClass.PDF)) == [SidecarKind.THUMB]
+    policy = restrict(named_policy("desktop"), ["thumb"])
+    assert list(wanted_kinds(policy, MediaClass.PDF)) == ["thumb"]
 
 
 def test_an_unknown_policy_names_those_there_are() -> None:
@@ -64,18 +65,18 @@ def test_an_unknown_policy_names_those_there_are() -> None:
 
 
 def test_a_changed_setting_does_not_switch_a_kind_on_again() -> None:
-    off = override(named_policy("desktop"), {SidecarKind.OCR: {"enable": False}})
-    assert not override(off, {SidecarKind.OCR: {"languages": ["deu"]}}).kinds[SidecarKind.OCR].enable
+    off = override(named_policy("desktop"), {"ocr": {"enable": False}})
+    assert not override(off, {"ocr": {"languages": ["deu"]}}).kinds["ocr"].enable
 
 
 def test_a_policy_of_ones_own_is_another_one_with_changes() -> None:
     own = {
-        "laptop": OwnPolicy(base="desktop", kinds={SidecarKind.TRANSCRIPT: {"enable": False}}),
-        "mobile": OwnPolicy(base="mobile", kinds={SidecarKind.THUMB: {"variants": ["icon"]}}),
+        "laptop": OwnPolicy(base="desktop", kinds={"transcript": {"enable": False}}),
+        "mobile": OwnPolicy(base="mobile", kinds={"thumb": {"variants": ["icon"]}}),
     }
     laptop = named_policy("laptop", own)
     assert laptop.name == "laptop"
     assert list(wanted_kinds(laptop, MediaClass.AUDIO)) == []
-    assert named_policy("mobile", own).kinds[SidecarKind.THUMB].variants == ("icon",)
+    assert named_policy("mobile", own).kinds["thumb"].variants == ("icon",)
     with pytest.raises(UsageError, match="mobile, desktop, server, laptop"):
         named_policy("desk", own)

@@ -20,7 +20,7 @@ from pillion.job import (
     is_on_demand,
     job_cancelled,
     job_done,
-    job_ended_with_text,
+    job_ended_with_source,
     job_failed_once,
     job_held_back,
     job_released,
@@ -28,6 +28,7 @@ from pillion.job import (
     job_woken,
     priority_of,
 )
+from pillion.kinds import registry
 from pillion.model import Failure, SidecarKind
 
 failures = st.builds(Failure, error_class=st.sampled_from(ErrorClass), message=st.just("why"))
@@ -109,7 +110,7 @@ def test_changes_name_the_states_they_may_be_made_to() -> None:
     failure = Failure(error_class=ErrorClass.CORRUPT, message="bad bytes")
     for change in (job_done(0), job_released(0), job_rescued(), job_failed_once(0, failure, 0.0)):
         assert change.before == {JobState.RUNNING}
-    for change in (job_woken(), job_ended_with_text(None), job_ended_with_text(failure)):
+    for change in (job_woken(), job_ended_with_source(None), job_ended_with_source(failure)):
         assert change.before == {JobState.WAITING}
     assert job_cancelled().before == {JobState.QUEUED, JobState.WAITING, JobState.RUNNING}
     assert not job_cancelled().before & ENDED
@@ -127,27 +128,27 @@ def test_release_charges_nothing_and_done_charges_one() -> None:
 
 
 def test_order_is_urgency_first_then_kind() -> None:
-    order = [priority_of(urgency, kind) for urgency in Urgency for kind in SidecarKind]
+    order = [priority_of(urgency, registry.rank(kind)) for urgency in Urgency for kind in registry.names()]
     assert order == sorted(order)
     assert len(set(order)) == len(order)
 
 
 def test_a_starving_kind_moves_up_step_by_step_and_never_ahead_of_what_is_on_demand() -> None:
-    backfill = priority_of(Urgency.BACKFILL, SidecarKind.OCR)
-    new = priority_of(Urgency.NEW, SidecarKind.OCR)
+    backfill = priority_of(Urgency.BACKFILL, registry.rank("ocr"))
+    new = priority_of(Urgency.NEW, registry.rank("ocr"))
     assert aged_priority(backfill, 0.0) == aged_priority(backfill, AGING_S - 0.1) == backfill
     assert aged_priority(backfill, AGING_S) == new
-    for kind in SidecarKind:
-        asked = priority_of(Urgency.ON_DEMAND, kind)
+    for kind in registry.names():
+        asked = priority_of(Urgency.ON_DEMAND, registry.rank(kind))
         assert is_on_demand(asked)
         assert aged_priority(asked, 1e9) == asked
-        assert not is_on_demand(priority_of(Urgency.NEW, kind))
-        assert asked < aged_priority(backfill, 1e9) < priority_of(Urgency.NEW, kind)
+        assert not is_on_demand(priority_of(Urgency.NEW, registry.rank(kind)))
+        assert asked < aged_priority(backfill, 1e9) < priority_of(Urgency.NEW, registry.rank(kind))
 
 
-@given(st.sampled_from(Urgency), st.sampled_from(SidecarKind), st.floats(-1e6, 1e9), st.floats(0, 1e6))
+@given(st.sampled_from(Urgency), st.sampled_from(registry.names()), st.floats(-1e6, 1e9), st.floats(0, 1e6))
 def test_waiting_longer_never_makes_a_kind_less_urgent(
     urgency: Urgency, kind: SidecarKind, waited: float, more: float
 ) -> None:
-    priority = priority_of(urgency, kind)
+    priority = priority_of(urgency, registry.rank(kind))
     assert aged_priority(priority, waited + more) <= aged_priority(priority, waited) <= priority

@@ -11,7 +11,7 @@ import sqlalchemy as sa
 from pillion.catalog.rebuilding import reconciled_at
 from pillion.catalog.statements import chunks, upsert
 from pillion.catalog.tables import contents, entries, failures, jobs, meta, sidecars
-from pillion.model import SidecarKind, SidecarStatus
+from pillion.model import SidecarStatus
 
 RECONCILED_GRACE_S = 30 * 86400.0
 """After a reconcile nobody knows which files have a content before they are indexed again: so long it is left alone."""
@@ -153,7 +153,7 @@ def lacking(connection: sa.Connection, after: str, limit: int) -> list[tuple[str
         sa.select(sidecars.c.rel_path)
         .where(
             sidecars.c.content_uuid == contents.c.content_uuid,
-            sidecars.c.kind == SidecarKind.THUMB.value,
+            sidecars.c.kind == "thumb",
             sidecars.c.status == SidecarStatus.READY.value,
         )
         .order_by(sidecars.c.size)

@@ -11,12 +11,13 @@ from pillion.catalog.statements import Prepared, upsert
 from pillion.catalog.tables import entries, failures, jobs, sidecars
 from pillion.errors import ErrorClass
 from pillion.job import Again, JobState, classes_tried
+from pillion.kinds import registry
 from pillion.model import Failure, SidecarKind, SidecarStatus
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class FailedTry:
-    """One variant that was tried with one recipe and failed. ``tries`` 0: it was not tried, its text failed."""
+    """One variant that was tried with one recipe and failed. ``tries`` 0: not tried, as what it is made from failed."""
 
     content_uuid: str
     kind: SidecarKind
@@ -51,7 +52,7 @@ def record_failures(connection: sa.Connection, tried: Sequence[FailedTry], now: 
         [
             {
                 "of_content": item.content_uuid,
-                "of_kind": item.kind.value,
+                "of_kind": item.kind,
                 "of_variant": item.variant,
                 "of_recipe": item.recipe,
             }
@@ -68,7 +69,7 @@ def _later(one: sa.ColumnElement[float], other: sa.ColumnElement[float]) -> sa.C
 def _row(item: FailedTry, now: float) -> dict[str, object]:
     return {
         "content_uuid": item.content_uuid,
-        "kind": item.kind.value,
+        "kind": item.kind,
         "variant": item.variant,
         "recipe": item.recipe,
         "error_class": item.failure.error_class.value,
@@ -144,7 +145,7 @@ def list_failures(
         .order_by(table.content_uuid, table.kind, table.variant, table.recipe)
     )
     if kind is not None:
-        query = query.where(table.kind == kind.value)
+        query = query.where(table.kind == kind)
     if error_class is not None:
         query = query.where(table.error_class == error_class)
     if content_uuids is not None:
@@ -158,12 +159,17 @@ def list_failures(
         yield FailureRow(**values)
 
 
-def ask_again_with_text(connection: sa.Connection, now: float) -> int:
-    """Embeddings that failed with their text are due again where that text is; returns how many."""
-    text = sidecars.alias("text")
+def ask_again_with_source(connection: sa.Connection, now: float) -> int:
+    """What failed with what it is made from is due again where that is; returns how many sidecars."""
+    kinds = [(kind, spec.sources) for kind, spec in registry.specs().items() if spec.sources]
+    return sum(_ask_again_with(connection, kind, sources, now) for kind, sources in kinds)
+
+
+def _ask_again_with(connection: sa.Connection, kind: SidecarKind, sources: Sequence[SidecarKind], now: float) -> int:
+    text = sidecars.alias("source")
     awaited = sa.exists().where(
         text.c.content_uuid == sidecars.c.content_uuid,
-        text.c.kind.in_([SidecarKind.OCR.value, SidecarKind.TRANSCRIPT.value]),
+        text.c.kind.in_(sources),
         text.c.status == SidecarStatus.PENDING.value,
     )
     untried = sa.exists().where(
@@ -175,7 +181,7 @@ def ask_again_with_text(connection: sa.Connection, now: float) -> int:
     )
     ended = sidecars.c.status.in_([SidecarStatus.FAILED.value, SidecarStatus.UNSUPPORTED.value])
     cleared = {"recipe": None, "error_class": None, "error_message": None}
-    again = sa.and_(sidecars.c.kind == SidecarKind.EMBEDDINGS.value, ended, untried, awaited)
+    again = sa.and_(sidecars.c.kind == kind, ended, untried, awaited)
     return connection.execute(
         sa.update(sidecars).where(again).values(status=SidecarStatus.PENDING.value, updated_at=now, **cleared)
     ).rowcount

@@ -14,6 +14,7 @@ from pillion.catalog.tables import entries, holds, jobs, locations, pauses
 from pillion.errors import ErrorClass
 from pillion.events import Paused, Resumed
 from pillion.job import JobState
+from pillion.kinds import registry
 from pillion.model import SidecarKind
 
 _EVERY_KIND = ""
@@ -42,7 +43,7 @@ def resume(connection: sa.Connection, kind: SidecarKind | None, location_id: int
     """Lift the pauses of a kind (None: of all), in a Location (None: all of them); returns how many there were."""
     where: list[sa.ColumnElement[bool]] = []
     if kind is not None:
-        where.append(pauses.c.kind == kind.value)
+        where.append(pauses.c.kind == kind)
     if location_id is not None:
         where.append(pauses.c.location_id == location_id)
     lifted = _pauses(connection, *where)
@@ -73,7 +74,7 @@ def paused_claims(connection: sa.Connection, owner: str, resting: Mapping[Sideca
     if not resting and connection.execute(sa.select(pauses.c.kind).limit(1)).first() is None:
         return set()
     mine = sa.and_(jobs.c.state == JobState.RUNNING.value, jobs.c.lease_owner == owner)
-    held = (sa.and_(jobs.c.kind == kind.value, ~may_run(kind, resting.get(kind, ()))) for kind in SidecarKind)
+    held = (sa.and_(jobs.c.kind == kind, ~may_run(kind, resting.get(kind, ()))) for kind in registry.names())
     return set(connection.scalars(sa.select(jobs.c.id).where(mine, sa.or_(*held))))
 
 
@@ -101,7 +102,7 @@ def may_run(kind: SidecarKind, resting: Collection[int] = ()) -> sa.ColumnElemen
 
 
 def _of(kind: SidecarKind) -> sa.ColumnElement[bool]:
-    return pauses.c.kind.in_([_EVERY_KIND, kind.value])
+    return pauses.c.kind.in_([_EVERY_KIND, kind])
 
 
 # holds by faults of the machine ---------------------------------------------------------------------------------------

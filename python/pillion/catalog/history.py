@@ -11,6 +11,7 @@ from pillion.catalog.queue import is_due
 from pillion.catalog.statements import Prepared
 from pillion.catalog.tables import contents, history, jobs, sidecars
 from pillion.job import JobState
+from pillion.kinds import registry
 from pillion.model import MediaClass, SidecarKind
 
 FADE_ABOVE = 5000.0
@@ -45,7 +46,7 @@ def add_measured(connection: sa.Connection, measured: Sequence[Measured]) -> Non
         return
     rows = [
         (
-            item.kind.value,
+            item.kind,
             item.variant,
             item.media_class.value,
             item.number,
@@ -94,9 +95,9 @@ class DueSort:
 
 
 def count_left(connection: sa.Connection, kind: SidecarKind) -> int:
-    """Jobs of a kind that are not ended. Only embeddings wait."""
-    states = (_QUEUED, _RUNNING, _WAITING) if kind is SidecarKind.EMBEDDINGS else (_QUEUED, _RUNNING)
-    counts = (sa.select(sa.func.count()).select_from(jobs).where(state, jobs.c.kind == kind.value) for state in states)
+    """Jobs of a kind that are not ended. Only those of kinds that are made from others wait."""
+    states = (_QUEUED, _RUNNING, _WAITING) if registry.sources_of(kind) else (_QUEUED, _RUNNING)
+    counts = (sa.select(sa.func.count()).select_from(jobs).where(state, jobs.c.kind == kind) for state in states)
     return sum(connection.scalar(query) or 0 for query in counts)
 
 
@@ -111,7 +112,7 @@ def sample(connection: sa.Connection, kind: SidecarKind) -> tuple[int, list[DueS
         .select_from(some)
         .join(sidecars, sidecars.c.content_uuid == some.c.content_uuid)
         .join(contents, contents.c.content_uuid == some.c.content_uuid)
-        .where(sidecars.c.kind == kind.value, is_due(sidecars))
+        .where(sidecars.c.kind == kind, is_due(sidecars))
         .group_by(*columns)
     )
     if not looked_at:
@@ -121,4 +122,4 @@ def sample(connection: sa.Connection, kind: SidecarKind) -> tuple[int, list[DueS
 
 
 def _some(kind: SidecarKind, state: sa.ColumnElement[bool]) -> sa.Subquery:
-    return sa.select(jobs.c.content_uuid).where(state, jobs.c.kind == kind.value).limit(SAMPLE).subquery("some")
+    return sa.select(jobs.c.content_uuid).where(state, jobs.c.kind == kind).limit(SAMPLE).subquery("some")

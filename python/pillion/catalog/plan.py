@@ -146,7 +146,7 @@ def made(
     query = (
         sa.select(*columns, sa.func.count(), sa.func.sum(contents.c.size))
         .join(contents, contents.c.content_uuid == sidecars.c.content_uuid)
-        .where(sidecars.c.kind.in_([kind.value for kind in kinds]))
+        .where(sidecars.c.kind.in_(list(kinds)))
         .where(sidecars.c.status != SidecarStatus.PENDING.value)
         .group_by(*columns)
     )
@@ -217,7 +217,7 @@ def _values(wants: Sequence[Want]) -> Any:
         *(sa.column(name, sa.Text) for name in names),
     ]
     rows = [
-        (want.group.location_id, want.group.mime, want.group.claimed, want.kind.value, want.variant, want.digest)
+        (want.group.location_id, want.group.mime, want.group.claimed, want.kind, want.variant, want.digest)
         for want in wants
     ]
     return sa.values(*columns, name="wants").data(rows).cte("wants")

@@ -28,12 +28,13 @@ from pillion.job import (
     JobState,
     Urgency,
     job_cancelled,
-    job_ended_with_text,
+    job_ended_with_source,
     job_rescued,
     job_woken,
     priority_of,
 )
-from pillion.model import KIND_VARIANTS, Failure, SidecarKind, SidecarStatus, value
+from pillion.kinds import registry
+from pillion.model import Failure, SidecarKind, SidecarStatus, value
 
 LEASE_S = 30.0
 """A claim not renewed for this long belongs to nobody."""
@@ -101,7 +102,7 @@ def _claim_of(kind: SidecarKind, resting: tuple[int, ...]) -> sa.UpdateBase:
     now = sa.bindparam("now", type_=sa.Float)
     nxt = (
         sa.select(jobs.c.id)
-        .where(jobs.c.state == JobState.QUEUED.value, jobs.c.kind == kind.value, jobs.c.not_before <= now)
+        .where(jobs.c.state == JobState.QUEUED.value, jobs.c.kind == kind, jobs.c.not_before <= now)
         .where(jobs.c.priority < sa.bindparam("before"), may_run(kind, resting))
         .order_by(jobs.c.priority, jobs.c.id)
         .limit(sa.bindparam("most", type_=sa.Integer))
@@ -144,9 +145,9 @@ _TEXTS = Prepared(
     "SELECT jobs.id, sidecars.kind, sidecars.rel_path"
     " FROM jobs JOIN sidecars ON sidecars.content_uuid = jobs.content_uuid"
     " WHERE jobs.state = 'running' AND jobs.lease_owner = :owner AND jobs.lease_token = :token"
-    " AND sidecars.kind IN ('ocr', 'transcript') AND sidecars.status = 'ready'"
+    " AND sidecars.status = 'ready' AND sidecars.kind <> jobs.kind"
 )
-"""The ready texts of the contents of a claim."""
+"""The other ready sidecars of the contents of a claim."""
 
 
 def _load(
@@ -163,7 +164,7 @@ def _load(
             one = Due(variant=variant, wanted=wanted, settings=settings[wanted], fresh=recipe is None)
             due.setdefault(job, []).append(one)
     sources = _sources(connection, mine)
-    texts = _texts(connection, mine) if kind is SidecarKind.EMBEDDINGS else {}
+    texts = _texts(connection, mine, registry.sources_of(kind))
     result = []
     for priority, job, content_uuid, attempts, error_class, message in taken:
         digest, mime, size = about[job]
@@ -209,10 +210,14 @@ def _sources(connection: sa.Connection, mine: Mapping[str, str]) -> dict[int, li
     return found
 
 
-def _texts(connection: sa.Connection, mine: Mapping[str, str]) -> dict[int, dict[SidecarKind, str]]:
+def _texts(
+    connection: sa.Connection, mine: Mapping[str, str], sources: Collection[SidecarKind]
+) -> dict[int, dict[SidecarKind, str]]:
+    """Of each job, the ready sidecars that it is made from."""
     found: dict[int, dict[SidecarKind, str]] = {}
-    for job, kind, rel_path in _TEXTS.all(connection, mine):
-        found.setdefault(job, {})[SidecarKind(kind)] = rel_path
+    for job, kind, rel_path in _TEXTS.all(connection, mine) if sources else ():
+        if kind in sources:
+            found.setdefault(job, {})[SidecarKind(kind)] = rel_path
     return found
 
 
@@ -292,20 +297,20 @@ def end_overlong_waits(connection: sa.Connection, now: float) -> None:
 
 def end_held_waits(connection: sa.Connection, kind: SidecarKind | None, now: float) -> None:
     """Let jobs of a kind (None: of all) that lacked a tool run now: whoever works them next may have it."""
-    held = _delayed(SidecarKind if kind is None else [kind])
+    held = _delayed(registry.names() if kind is None else [kind])
     connection.execute(
         sa.update(jobs).where(*held, jobs.c.error_class.is_(None)).values(not_before=0.0, updated_at=now)
     )
 
 
 def _overlong(now: float) -> list[sa.ColumnElement[bool]]:
-    return [*_delayed(SidecarKind), jobs.c.not_before > now + LONGEST_WAIT_S]
+    return [*_delayed(registry.names()), jobs.c.not_before > now + LONGEST_WAIT_S]
 
 
 def _delayed(kinds: Iterable[SidecarKind]) -> list[sa.ColumnElement[bool]]:
     # As in next_retry, the constants and the kinds let the index of delayed jobs answer.
     delayed = sa.and_(sa.literal_column("jobs.state = 'queued'"), sa.literal_column("jobs.not_before > 0"))
-    return [delayed, jobs.c.kind.in_([kind.value for kind in kinds])]
+    return [delayed, jobs.c.kind.in_(list(kinds))]
 
 
 def _apply(connection: sa.Connection, change: JobChange, now: float, *where: sa.ColumnElement[bool]) -> int:
@@ -329,16 +334,20 @@ def cancel(
 ) -> int:
     """Take jobs of these kinds (of those contents) out of the queue, running ones too; returns how many sidecars.
 
-    What runs is stopped by whoever runs it, who finds its claim gone. What waits for a cancelled text goes with it.
+    What runs is stopped by whoever runs it, who finds its claim gone. What waits for a cancelled job goes with it.
     What is ready stays and is served.
     """
-    mine = [jobs.c.kind.in_([kind.value for kind in kinds])]
+    mine = [jobs.c.kind.in_(list(kinds))]
     if content_uuids is not None:
         mine.append(jobs.c.content_uuid.in_(content_uuids))
     _apply(connection, job_cancelled(), now, *mine)
-    text = jobs.alias("text")
-    gone = sa.select(text.c.content_uuid).where(text.c.kind.in_(_TEXT_KINDS), text.c.state == JobState.CANCELLED.value)
-    _apply(connection, job_cancelled(), now, jobs.c.state == JobState.WAITING.value, jobs.c.content_uuid.in_(gone))
+    waiting = jobs.c.state == JobState.WAITING.value
+    source = jobs.alias("source")
+    for kind, spec in registry.specs().items():
+        if spec.sources:
+            cancelled = sa.and_(source.c.kind.in_(spec.sources), source.c.state == JobState.CANCELLED.value)
+            gone = sa.select(source.c.content_uuid).where(cancelled)
+            _apply(connection, job_cancelled(), now, waiting, jobs.c.kind == kind, jobs.c.content_uuid.in_(gone))
     return mark_cancelled(connection, now)
 
 
@@ -352,7 +361,7 @@ def uncancel(connection: sa.Connection, kind: SidecarKind, content_uuids: Sequen
         jobs.c.kind == sidecars.c.kind,
         jobs.c.state == JobState.CANCELLED.value,
     )
-    mine = [sidecars.c.kind == kind.value]
+    mine = [sidecars.c.kind == kind]
     if content_uuids is not None:
         mine.append(sidecars.c.content_uuid.in_(content_uuids))
     served = sa.and_(sidecars.c.status == SidecarStatus.READY.value, is_due(sidecars), job)
@@ -366,35 +375,42 @@ def uncancel(connection: sa.Connection, kind: SidecarKind, content_uuids: Sequen
 
 _WAKE = Prepared(
     "UPDATE jobs SET state = :state, not_before = :not_before, error_class = NULL, error_message = NULL,"
-    " updated_at = :now WHERE content_uuid = :content_uuid AND kind = 'embeddings' AND state = 'waiting'"
+    " updated_at = :now WHERE content_uuid = :content_uuid AND kind = :kind AND state = 'waiting'"
 )
 
 
-def wake_waiting(connection: sa.Connection, content_uuids: Sequence[str], now: float) -> None:
-    """Queue the embeddings of these contents, whose text has an outcome now."""
+def wake_waiting(connection: sa.Connection, ready: Sequence[tuple[str, SidecarKind]], now: float) -> None:
+    """Queue what waits for these sidecars, given as (content_uuid, kind), which are ready now."""
     change = job_woken()
-    columns = ("state", "not_before", "now", "content_uuid")
-    rows = [(change.state.value, change.not_before, now, content_uuid) for content_uuid in content_uuids]
+    columns = ("state", "not_before", "now", "content_uuid", "kind")
+    rows = [
+        (change.state.value, change.not_before, now, content_uuid, kind)
+        for content_uuid, source in ready
+        for kind in registry.dependents_of(source)
+    ]
     if rows:
         _WAKE.many(connection, columns, rows)
 
 
 def finish_waiting(
-    connection: sa.Connection, content_uuid: str, status: SidecarStatus, failure: Failure | None, now: float
+    connection: sa.Connection,
+    content_uuid: str,
+    kind: SidecarKind,
+    status: SidecarStatus,
+    failure: Failure | None,
+    now: float,
 ) -> int:
-    """The text that a content's embeddings wait for will not come: they end as it did. Returns how many sidecars."""
-    embeddings = jobs.c.kind == SidecarKind.EMBEDDINGS.value
-    if not _apply(connection, job_ended_with_text(failure), now, jobs.c.content_uuid == content_uuid, embeddings):
+    """What a content's sidecars of ``kind`` wait for will not come: they end as it did. Returns how many sidecars."""
+    job = sa.and_(jobs.c.content_uuid == content_uuid, jobs.c.kind == kind)
+    if not _apply(connection, job_ended_with_source(failure), now, job):
         return 0
-    mine = sa.and_(
-        sidecars.c.content_uuid == content_uuid, sidecars.c.kind == SidecarKind.EMBEDDINGS.value, is_due(sidecars)
-    )
+    mine = sa.and_(sidecars.c.content_uuid == content_uuid, sidecars.c.kind == kind, is_due(sidecars))
     if failure is not None:
         _note_untried(connection, mine, failure, now)
     ended = Failed(
-        kind=SidecarKind.EMBEDDINGS,
+        kind=kind,
         content_uuid=content_uuid,
-        variants=KIND_VARIANTS[SidecarKind.EMBEDDINGS],
+        variants=registry.spec(kind).variants,
         status=status,
         error_class=failure.error_class if failure else None,
         message=failure.message if failure else "There is no text.",
@@ -412,7 +428,7 @@ def finish_waiting(
 
 
 def _note_untried(connection: sa.Connection, rows: sa.ColumnElement[bool], failure: Failure, now: float) -> None:
-    """Enter sidecars that end with their text into the ledger."""
+    """Enter sidecars that end with what they are made from into the ledger."""
     query = sa.select(sidecars.c.content_uuid, sidecars.c.kind, sidecars.c.variant, sidecars.c.wanted).where(rows)
     tried = [
         FailedTry(content_uuid=uuid, kind=SidecarKind(kind), variant=variant, recipe=wanted, failure=failure, tries=0)
@@ -423,9 +439,9 @@ def _note_untried(connection: sa.Connection, rows: sa.ColumnElement[bool], failu
 
 def raise_to_front(connection: sa.Connection, content_uuid: str, kind: SidecarKind, now: float) -> None:
     """Someone waits for this: ahead of everything, and at once."""
-    job = sa.and_(jobs.c.content_uuid == content_uuid, jobs.c.kind == kind.value)
+    job = sa.and_(jobs.c.content_uuid == content_uuid, jobs.c.kind == kind)
     idle = jobs.c.state.in_([JobState.QUEUED.value, JobState.WAITING.value])
-    values = {"priority": priority_of(Urgency.ON_DEMAND, kind), "not_before": 0.0, "updated_at": now}
+    values = {"priority": priority_of(Urgency.ON_DEMAND, registry.rank(kind)), "not_before": 0.0, "updated_at": now}
     connection.execute(sa.update(jobs).where(job, idle).values(**values))
 
 
@@ -462,7 +478,7 @@ def queue_states(connection: sa.Connection, now: float) -> dict[SidecarKind, Que
 def _count_paused(connection: sa.Connection, kind: SidecarKind) -> int:
     if connection.execute(sa.select(pauses.c.kind).limit(1)).first() is None:
         return 0
-    queued = sa.and_(jobs.c.state == JobState.QUEUED.value, jobs.c.kind == kind.value)
+    queued = sa.and_(jobs.c.state == JobState.QUEUED.value, jobs.c.kind == kind)
     return connection.execute(sa.select(sa.func.count()).where(queued, ~may_run(kind))).scalar_one()
 
 
@@ -475,7 +491,7 @@ def front(connection: sa.Connection, kind: SidecarKind, now: float, resting: Col
 def _front_of(kind: SidecarKind, resting: tuple[int, ...]) -> sa.Select[int]:
     """The statement of :func:`front`, which every engine asks ten times a second: building it costs more than it."""
     due = jobs.c.not_before <= sa.bindparam("now", type_=sa.Float)
-    queued = sa.and_(jobs.c.state == JobState.QUEUED.value, jobs.c.kind == kind.value, due)
+    queued = sa.and_(jobs.c.state == JobState.QUEUED.value, jobs.c.kind == kind, due)
     query = sa.select(jobs.c.priority).where(queued, may_run(kind, resting))
     return query.order_by(jobs.c.priority, jobs.c.id).limit(1)
 
@@ -484,7 +500,7 @@ def next_retry(connection: sa.Connection, kind: SidecarKind, now: float, resting
     """When the earliest queued job of this kind that has to wait may run, or None."""
     # The constant lets the index of delayed jobs answer; without it every queued job would be looked at.
     delayed = sa.and_(sa.literal_column("jobs.state = 'queued'"), sa.literal_column("jobs.not_before > 0"))
-    later = sa.and_(delayed, jobs.c.kind == kind.value, jobs.c.not_before > now)
+    later = sa.and_(delayed, jobs.c.kind == kind, jobs.c.not_before > now)
     earliest: float | None = connection.scalar(
         sa.select(sa.func.min(jobs.c.not_before)).where(later, may_run(kind, resting))
     )
@@ -502,19 +518,19 @@ def queue_due(
     """Queue a job for every content (of those that ``within`` selects) that has a sidecar of this kind due.
 
     An ended job is queued again by its own row; one that is queued, waiting or running is left alone, and so is one
-    that was cancelled unless somebody asks for one of its sidecars. Embeddings wait while a text of the same content is
-    due, or was cancelled: without it they would end as if there were no text. Returns how many were queued.
+    that was cancelled unless somebody asks for one of its sidecars. What is made from another kind waits while that is
+    due, or was cancelled: without it, it would end as if there were nothing. Returns how many were queued.
     """
     source = (
         sa.select(
             sidecars.c.content_uuid,
             sidecars.c.kind,
-            sa.literal(priority_of(urgency, kind)),
+            sa.literal(priority_of(urgency, registry.rank(kind))),
             _first_state(kind),
             sa.literal(now),
             sa.literal(now),
         )
-        .where(sidecars.c.kind == kind.value, is_due(sidecars))
+        .where(sidecars.c.kind == kind, is_due(sidecars))
         .distinct()
     )
     if within is not None:
@@ -547,7 +563,7 @@ def _is_asked_for() -> sa.ColumnElement[bool]:
 
 
 def _first_state(kind: SidecarKind) -> sa.ColumnElement[str]:
-    if kind is not SidecarKind.EMBEDDINGS:
+    if not registry.sources_of(kind):
         return sa.literal(JobState.QUEUED.value)
     text = sidecars.alias("text")
     awaited = sa.exists().where(
@@ -563,6 +579,3 @@ def is_due(table: sa.FromClause) -> sa.ColumnElement[bool]:
     """Whether a row of sidecars (or of an alias) still has to be made with the recipe that is wanted."""
     other = sa.or_(table.c.recipe.is_(None), table.c.recipe != table.c.wanted)
     return sa.and_(other, table.c.status != SidecarStatus.CANCELLED.value)
-
-
-_TEXT_KINDS = (SidecarKind.OCR.value, SidecarKind.TRANSCRIPT.value)

@@ -66,7 +66,7 @@ def record_outcomes(connection: sa.Connection, outcomes: Sequence[SidecarOutcome
             outcome.mark.value if outcome.mark else None,
             now,
             outcome.content_uuid,
-            outcome.kind.value,
+            outcome.kind,
             outcome.variant,
         )
         for outcome in outcomes
@@ -121,7 +121,7 @@ def list_sidecars(
     """Rows in order of content, kind and variant, narrowed by what is given."""
     query = sa.select(*_COLUMNS).order_by(sidecars.c.content_uuid, sidecars.c.kind, sidecars.c.variant)
     if kind is not None:
-        query = query.where(sidecars.c.kind == kind.value)
+        query = query.where(sidecars.c.kind == kind)
     if statuses:
         query = query.where(sidecars.c.status.in_([status.value for status in statuses]))
     if error_class is not None:
@@ -178,7 +178,7 @@ def ask_again(
     """
     where: list[sa.ColumnElement[bool]] = [sidecars.c.status.in_([status.value for status in statuses])]
     if kind is not None:
-        where.append(sidecars.c.kind == kind.value)
+        where.append(sidecars.c.kind == kind)
     if variant is not None:
         where.append(sidecars.c.variant == variant)
     if error_class is not None:

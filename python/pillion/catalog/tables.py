@@ -26,7 +26,7 @@ from sqlalchemy import (
 
 from pillion.errors import ErrorClass
 from pillion.job import JobState
-from pillion.model import MediaClass, SidecarKind, SidecarMark, SidecarStatus
+from pillion.model import MediaClass, SidecarMark, SidecarStatus
 
 metadata = MetaData()
 
@@ -127,7 +127,6 @@ recipes = Table(
     Column("recipe", Text, nullable=False),
     Column("settings", Text, nullable=False),
     Column("awaits", Text),
-    CheckConstraint(_one_of("awaits", SidecarKind)),
 )
 """``recipe``: canonical JSON. ``settings``: the kind's settings, as JSON, to hand to the generator.
 ``awaits``: the kind of the same content that it is made from."""
@@ -152,7 +151,6 @@ sidecars = Table(
     Column("mark", Text),
     PrimaryKeyConstraint("content_uuid", "kind", "variant"),
     CheckConstraint(f"mark IS NULL OR ({_one_of('mark', SidecarMark)} AND status = 'ready')"),
-    CheckConstraint(_one_of("kind", SidecarKind)),
     CheckConstraint(_one_of("status", SidecarStatus)),
     CheckConstraint("status IN ('pending', 'cancelled') OR recipe IS NOT NULL"),
     CheckConstraint(
@@ -192,7 +190,6 @@ jobs = Table(
     Column("created_at", Float, nullable=False),
     Column("updated_at", Float, nullable=False),
     UniqueConstraint("content_uuid", "kind"),
-    CheckConstraint(_one_of("kind", SidecarKind)),
     CheckConstraint(_one_of("state", JOB_STATES)),
     CheckConstraint(
         "(state = 'running') = (lease_owner IS NOT NULL AND lease_token IS NOT NULL AND lease_deadline IS NOT NULL)"
@@ -219,7 +216,6 @@ failures = Table(
     Column("last_at", Float, nullable=False),
     Column("resolved_at", Float),
     PrimaryKeyConstraint("content_uuid", "kind", "variant", "recipe"),
-    CheckConstraint(_one_of("kind", SidecarKind)),
     CheckConstraint(_one_of("error_class", (item for item in ErrorClass if not item.environment))),
     CheckConstraint("attempts >= 0"),
     sqlite_with_rowid=False,
@@ -290,7 +286,6 @@ history = Table(
     Column("bytes", Float, nullable=False),
     Column("source_bytes", Float, nullable=False),
     PrimaryKeyConstraint("kind", "variant", "media_class"),
-    CheckConstraint(_one_of("kind", SidecarKind)),
     CheckConstraint(_one_of("media_class", MediaClass)),
     CheckConstraint("number > 0 AND seconds >= 0 AND bytes >= 0 AND source_bytes >= 0"),
 )

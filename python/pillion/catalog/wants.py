@@ -67,7 +67,7 @@ def want_one(connection: sa.Connection, content_uuid: str, want: WantedSidecar, 
     remember_recipe(connection, want)
     row = {
         "content_uuid": content_uuid,
-        "kind": want.kind.value,
+        "kind": want.kind,
         "variant": want.variant,
         "status": SidecarStatus.PENDING.value,
         "wanted": want.recipe.digest(),
@@ -154,7 +154,7 @@ def _fill_wants(connection: sa.Connection, wants_of: WantsOf) -> None:
     for mime, claimed in groups.all():
         for want in wants_of(mime, claimed or None):
             digest = remember_recipe(connection, want)
-            row = {"mime": mime, "claimed": claimed, "kind": want.kind.value, "variant": want.variant, "digest": digest}
+            row = {"mime": mime, "claimed": claimed, "kind": want.kind, "variant": want.variant, "digest": digest}
             connection.execute(sa.insert(_wants).values(**row))
 
 
@@ -177,7 +177,7 @@ def _drop_unwanted(connection: sa.Connection, kinds: Sequence[SidecarKind]) -> N
     )
     gone = sa.exists().where(_slice.c.content_uuid == sidecars.c.content_uuid, _slice.c.mime.is_(None))
     in_slice = sidecars.c.content_uuid.in_(sa.select(_slice.c.content_uuid))
-    asked = sa.or_(sidecars.c.kind.in_([kind.value for kind in kinds]), gone)
+    asked = sa.or_(sidecars.c.kind.in_(list(kinds)), gone)
     pending = sidecars.c.status == SidecarStatus.PENDING.value
     dropped = connection.execute(sa.delete(sidecars).where(in_slice, pending, asked, ~wanted)).rowcount
     if dropped == 0:

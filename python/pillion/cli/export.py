@@ -12,7 +12,7 @@ import typer
 from pillion.cli.options import JsonOption, LibraryOption, default_library
 from pillion.cli.output import print_json
 from pillion.errors import LibraryError, UsageError
-from pillion.export import FORMATS, Exported, check_format, from_file, from_library
+from pillion.export import Exported, check_format, from_file, from_library
 from pillion.kinds.ocr.language_table import AUTO
 from pillion.library import CATALOG, Library
 
@@ -26,7 +26,7 @@ def export(
     source: Annotated[
         str, typer.Argument(metavar="SOURCE|CONTENT", help="A file, or the beginning of a content uuid.")
     ],
-    to: Annotated[str, typer.Option("--to", "-t", help=f"{', '.join(FORMATS)}.")] = "text",
+    to: Annotated[str, typer.Option("--to", "-t", help="text, hocr, alto, pdf, srt, vtt.")] = "text",
     output: Annotated[
         Path | None, typer.Option("--output", "-o", help="The file to write (default: stdout).", show_default=False)
     ] = None,

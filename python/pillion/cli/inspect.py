@@ -12,8 +12,9 @@ from pillion.cli.options import JsonOption, KindOption, LibraryOption, one_conte
 from pillion.cli.output import print_excerpts, print_items, print_json, print_status, say, sidecar_counts
 from pillion.errors import UsageError
 from pillion.events import event_json
+from pillion.kinds import registry
 from pillion.library import Library
-from pillion.model import SidecarKind, SidecarMark, SidecarStatus, thumbhash_text
+from pillion.model import SidecarMark, SidecarStatus, thumbhash_text
 
 
 def register(app: typer.Typer) -> None:
@@ -120,9 +121,9 @@ def _about(library: Library, content_uuid: str) -> dict[str, Any]:
     items = list(library.ls(content_uuid=content_uuid))
     digest, size, mime = info or (None, 0, "")
     texts = {
-        item.kind.value: sidecar_text(item.path)
+        item.kind: sidecar_text(item.path)
         for item in items
-        if item.path is not None and item.kind in (SidecarKind.OCR, SidecarKind.TRANSCRIPT)
+        if item.path is not None and "text" in registry.spec(item.kind).exports
     }
     return {
         "content_uuid": content_uuid,

@@ -7,9 +7,10 @@ from typing import Annotated
 
 import typer
 
-from pillion.api import EngineRow, ModelRow, engine_rows, model_rows, models_folder
+from pillion.api import EngineRow, engine_rows, model_rows, models_folder
 from pillion.cli.options import JsonOption
 from pillion.cli.output import print_json, say, size
+from pillion.weights.rows import ModelRow
 
 
 def register(app: typer.Typer) -> None:

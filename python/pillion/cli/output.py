@@ -11,6 +11,7 @@ from rich.console import Console
 from rich.table import Table
 
 from pillion.cli.options import printable
+from pillion.kinds import registry
 from pillion.library import Library
 from pillion.library.sidecars import Item
 from pillion.library.status import Status
@@ -46,10 +47,10 @@ def note(text: str) -> None:
 
 
 def sidecar_counts(counts: Mapping[SidecarKind, Mapping[SidecarStatus, int]]) -> dict[str, dict[str, int]]:
-    """Every kind with every status, zeros included."""
+    """Every kind with every status, zeros included; those that are not known here any more last."""
     return {
-        kind.value: {status.value: counts.get(kind, {}).get(status, 0) for status in _STATUS_ORDER}
-        for kind in SidecarKind
+        kind: {status.value: counts.get(kind, {}).get(status, 0) for status in _STATUS_ORDER}
+        for kind in dict.fromkeys([*registry.names(), *counts])
     }
 
 
@@ -146,7 +147,7 @@ def print_status(status: Status) -> None:
     for held in status.pauses:
         where = f" in {printable(held.location)}" if held.location else ""
         say(f"Paused by you: {held.kind or 'everything'}{where}; 'pillion resume' lifts it.")
-    for text in status.unknown_settings:
+    for text in (*registry.notices().values(), *status.unknown_settings):
         say(text)
     for rest in status.rests:
         say(f"{rest.kind}{f' in {printable(rest.location)}' if rest.location else ''} {rest}.")

@@ -79,9 +79,9 @@ class LiveProgress:
         for kind, about in workers.outlook.kinds().items():
             total = about.done + about.left
             failed = workers.recorder.counts[kind, SidecarStatus.FAILED]
-            counts = f"{about.done:,} of {total:,} jobs, {running.get(kind.value, 0)} running"
+            counts = f"{about.done:,} of {total:,} jobs, {running.get(kind, 0)} running"
             counts += f", {failed} failed" if failed else ""
-            self._update(kind.value, about.done, total, counts, about.seconds_left)
+            self._update(kind, about.done, total, counts, about.seconds_left)
 
     def _update(self, name: str, done: int, total: int | None, counts: str, seconds_left: float | None = None) -> None:
         fields = {"counts": counts, "seconds_left": seconds_left}

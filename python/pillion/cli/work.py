@@ -111,7 +111,7 @@ def _print_worked(library: Library, worked: WorkReport, json_: bool) -> None:
     counts: dict[str, dict[str, int]] = {}
     for (kind, status), number in worked.recorded.items():
         if number:
-            counts.setdefault(kind.value, {})[status.value] = number
+            counts.setdefault(kind, {})[status.value] = number
     if json_:
         print_json({"library": str(library.root), "recorded": counts, "notices": worked.notices})
         return

@@ -2,29 +2,15 @@
 
 from __future__ import annotations
 
+import functools
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field, replace
 from typing import Any, Protocol
 
 from pillion.errors import UsageError
-from pillion.model import EMBEDDING_MODEL, KIND_VARIANTS, MediaClass, SidecarKind
-
-KINDS_OF_CLASS: Mapping[MediaClass, tuple[SidecarKind, ...]] = {
-    MediaClass.IMAGE: (SidecarKind.THUMB, SidecarKind.OCR, SidecarKind.EMBEDDINGS),
-    MediaClass.PDF: (SidecarKind.THUMB, SidecarKind.OCR, SidecarKind.EMBEDDINGS),
-    MediaClass.VIDEO: (SidecarKind.THUMB, SidecarKind.TRANSCRIPT, SidecarKind.EMBEDDINGS),
-    MediaClass.AUDIO: (SidecarKind.TRANSCRIPT, SidecarKind.EMBEDDINGS),
-    MediaClass.TEXT: (SidecarKind.EMBEDDINGS,),
-    MediaClass.OTHER: (),
-}
-
-TEXT_KIND_OF_CLASS: Mapping[MediaClass, SidecarKind] = {
-    MediaClass.IMAGE: SidecarKind.OCR,
-    MediaClass.PDF: SidecarKind.OCR,
-    MediaClass.VIDEO: SidecarKind.TRANSCRIPT,
-    MediaClass.AUDIO: SidecarKind.TRANSCRIPT,
-}
-"""The kind whose text the embeddings of such a file are made from. A text file is its own text."""
+from pillion.kinds import registry
+from pillion.kinds.spec import KindSpec
+from pillion.model import POLICY_NAMES, MediaClass, SidecarKind
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -44,34 +30,20 @@ class DeviceGenerationPolicy:
     kinds: Mapping[SidecarKind, KindPolicy]
 
 
-OCR_DEFAULTS: Mapping[str, Any] = {"languages": ["auto"]}
-TRANSCRIPT_DEFAULTS: Mapping[str, Any] = {"model": "base", "language": None}
-
-
-def _text_kinds() -> dict[SidecarKind, KindPolicy]:
+@functools.cache
+def built_in_policies() -> Mapping[str, DeviceGenerationPolicy]:
+    """The policies that need no settings: each kind says which of its variants each of them wants."""
     return {
-        SidecarKind.OCR: KindPolicy(variants=("default",), settings=OCR_DEFAULTS),
-        SidecarKind.TRANSCRIPT: KindPolicy(variants=("default",), settings=TRANSCRIPT_DEFAULTS),
-        SidecarKind.EMBEDDINGS: KindPolicy(variants=(EMBEDDING_MODEL,)),
+        name: DeviceGenerationPolicy(
+            name=name,
+            kinds={
+                kind: KindPolicy(variants=spec.policies[name], settings=spec.defaults)
+                for kind, spec in registry.specs().items()
+                if name in spec.policies
+            },
+        )
+        for name in POLICY_NAMES
     }
-
-
-_DESKTOP_THUMBS = ("grid@2x", "detail@1x", "grid@3x")
-
-POLICIES: Mapping[str, DeviceGenerationPolicy] = {
-    policy.name: policy
-    for policy in (
-        DeviceGenerationPolicy(name="mobile", kinds={SidecarKind.THUMB: KindPolicy(variants=("grid@2x", "icon"))}),
-        DeviceGenerationPolicy(
-            name="desktop",
-            kinds={SidecarKind.THUMB: KindPolicy(variants=_DESKTOP_THUMBS), **_text_kinds()},
-        ),
-        DeviceGenerationPolicy(
-            name="server",
-            kinds={SidecarKind.THUMB: KindPolicy(variants=(*_DESKTOP_THUMBS, "detail@2x")), **_text_kinds()},
-        ),
-    )
-}
 
 
 class Derived(Protocol):
@@ -85,12 +57,13 @@ class Derived(Protocol):
 
 def named_policy(name: str, own: Mapping[str, Derived] | None = None) -> DeviceGenerationPolicy:
     """The policy of this name, built in or one of the user's ``own``. Raises UsageError with the names there are."""
+    policies = built_in_policies()
     if own is not None and name in own:
-        return replace(override(POLICIES[own[name].base], own[name].kinds), name=name)
-    if name not in POLICIES:
-        names = dict.fromkeys([*POLICIES, *(own or ())])
+        return replace(override(policies[own[name].base], own[name].kinds), name=name)
+    if name not in policies:
+        names = dict.fromkeys([*policies, *(own or ())])
         raise UsageError(f"There is no policy '{name}'; choose one of {', '.join(names)}.")
-    return POLICIES[name]
+    return policies[name]
 
 
 def override(
@@ -102,7 +75,7 @@ def override(
     """
     kinds = dict(policy.kinds)
     for kind, change in changes.items():
-        base = kinds.get(kind, KindPolicy(variants=KIND_VARIANTS[kind][:1], settings=_default_settings(kind)))
+        base = kinds.get(kind, _first_variant(registry.spec(kind)))
         settings = {key: value for key, value in change.items() if key not in ("enable", "variants")}
         kinds[kind] = replace(
             base,
@@ -113,10 +86,8 @@ def override(
     return replace(policy, kinds=kinds)
 
 
-def _default_settings(kind: SidecarKind) -> Mapping[str, Any]:
-    if kind is SidecarKind.OCR:
-        return OCR_DEFAULTS
-    return TRANSCRIPT_DEFAULTS if kind is SidecarKind.TRANSCRIPT else {}
+def _first_variant(spec: KindSpec) -> KindPolicy:
+    return KindPolicy(variants=spec.variants[:1], settings=spec.defaults)
 
 
 def restrict(policy: DeviceGenerationPolicy, kinds: Iterable[SidecarKind]) -> DeviceGenerationPolicy:
@@ -128,14 +99,12 @@ def restrict(policy: DeviceGenerationPolicy, kinds: Iterable[SidecarKind]) -> De
 def wanted_kinds(policy: DeviceGenerationPolicy, media_class: MediaClass) -> Mapping[SidecarKind, KindPolicy]:
     """The kinds to make for a file of this class, in the order of work.
 
-    Embeddings of a picture, sound or film are wanted only where the kind that gives its text is enabled too.
+    One that is made from another kind is wanted only where that one is enabled too.
     """
     enabled = {kind for kind, part in policy.kinds.items() if part.enable and part.variants}
     wanted: dict[SidecarKind, KindPolicy] = {}
-    for kind in KINDS_OF_CLASS[media_class]:
-        text_kind = TEXT_KIND_OF_CLASS.get(media_class)
-        if kind is SidecarKind.EMBEDDINGS and text_kind is not None and text_kind not in enabled:
-            continue
-        if kind in enabled:
+    for kind, spec in registry.specs().items():
+        source = spec.made_from.get(media_class)
+        if kind in enabled and media_class in spec.classes and (source is None or source in enabled):
             wanted[kind] = policy.kinds[kind]
     return wanted

@@ -10,7 +10,6 @@ from typing import Any
 
 from pillion import _core
 from pillion.index.policy import (
-    TEXT_KIND_OF_CLASS,
     DeviceGenerationPolicy,
     KindPolicy,
     override,
@@ -34,11 +33,10 @@ def wanted_sidecars(policy: DeviceGenerationPolicy, mime: str, claimed: str | No
     kinds = dict(wanted_kinds(policy, media_class))
     if claimed is not None:
         kinds = {**_promised(policy, MediaClass(_core.media_class(claimed))), **kinds}
-    text_kind = TEXT_KIND_OF_CLASS.get(media_class)
     result: list[WantedSidecar] = []
-    for kind in (kind for kind in SidecarKind if kind in kinds):
-        source = next((made for made in result if made.kind is text_kind), None)
-        awaited = source if kind is SidecarKind.EMBEDDINGS else None
+    for kind in (kind for kind in registry.names() if kind in kinds):
+        source = registry.spec(kind).made_from.get(media_class)
+        awaited = next((made for made in result if made.kind == source), None)
         for variant in kinds[kind].variants:
             result.append(_wanted(kind, mime, variant, kinds[kind].settings, awaited))
     return result
@@ -59,19 +57,17 @@ def wanted_on_demand(
     """
     media_class = MediaClass(_core.media_class(mime))
     asked = {kind: {"enable": True, "variants": [variant]}}
-    text_kind = TEXT_KIND_OF_CLASS.get(media_class)
-    if kind is SidecarKind.EMBEDDINGS and text_kind is not None:
-        asked[text_kind] = {"enable": True}
+    source = registry.spec(kind).made_from.get(media_class)
+    if source is not None:
+        asked[source] = {"enable": True}
     wants = wanted_sidecars(restrict(override(policy, asked), asked), mime, None)
-    return wants if any(want.kind is kind for want in wants) else []
+    return wants if any(want.kind == kind for want in wants) else []
 
 
 def _promised(policy: DeviceGenerationPolicy, media_class: MediaClass) -> dict[SidecarKind, KindPolicy]:
-    """What the name promised. Embeddings are left out where they would wait for a text that cannot come."""
-    kinds = dict(wanted_kinds(policy, media_class))
-    if media_class is not MediaClass.TEXT:
-        kinds.pop(SidecarKind.EMBEDDINGS, None)
-    return kinds
+    """What the name promised, but for what would wait for another sidecar that cannot come."""
+    kinds = wanted_kinds(policy, media_class)
+    return {kind: part for kind, part in kinds.items() if media_class not in registry.spec(kind).made_from}
 
 
 def _wanted(

@@ -1,26 +1,120 @@
-"""All generators, and which one makes what. Importing this loads no engine."""
+"""The kinds there are: those of this package, one line each, and those of others by entry points.
+
+Importing this loads no engine: a kind's record is light, its generators are imported when one is first needed.
+"""
 
 from __future__ import annotations
 
-from pillion.kinds.embedding.generator import EmbeddingsGenerator
+import functools
+from collections.abc import Mapping
+from importlib import import_module
+from importlib.metadata import EntryPoint, entry_points
+from typing import Any
+
+from pillion.errors import UsageError
 from pillion.kinds.generator import Generator
-from pillion.kinds.ocr.generator import OcrGenerator
-from pillion.kinds.thumbnail.image import ImageThumbGenerator
-from pillion.kinds.thumbnail.pdf import PdfThumbGenerator
-from pillion.kinds.thumbnail.video import VideoThumbGenerator
-from pillion.kinds.transcript.generator import TranscriptGenerator
+from pillion.kinds.spec import KindSpec
 from pillion.model import SidecarKind
 
-ALL: tuple[Generator, ...] = (
-    ImageThumbGenerator(),
-    PdfThumbGenerator(),
-    VideoThumbGenerator(),
-    OcrGenerator(),
-    TranscriptGenerator(),
-    EmbeddingsGenerator(),
+BUILT_IN = (
+    "pillion.kinds.thumbnail.kind:KIND",
+    "pillion.kinds.ocr.kind:KIND",
+    "pillion.kinds.transcript.kind:KIND",
+    "pillion.kinds.embedding.kind:KIND",
 )
+GROUP = "pillion.kinds"
+"""The group of entry points by which other packages add kinds: ``name = "package.module:KIND"``."""
 
 
+class _Kinds:
+    """All kinds by name, in the order of work, and a sentence about each that could not be had."""
+
+    def __init__(self) -> None:
+        found = [loaded(name) for name in BUILT_IN]
+        self.notices: dict[str, str] = {}
+        for entry in sorted(entry_points(group=GROUP), key=lambda entry: entry.name):
+            spec = self._from(entry, {spec.name for spec in found})
+            if spec is not None:
+                found.append(spec)
+        self.specs: dict[SidecarKind, KindSpec] = {
+            spec.name: spec for spec in sorted(found, key=lambda spec: (spec.order, spec.name))
+        }
+
+    def _from(self, entry: EntryPoint, taken: set[SidecarKind]) -> KindSpec | None:
+        """The kind of an entry point, or None and a notice: whatever is wrong with it must not stop the others."""
+        try:
+            spec = entry.load()
+            if not isinstance(spec, KindSpec):
+                raise TypeError(f"{entry.value} is no KindSpec")
+            if spec.name in taken:
+                raise ValueError(f"there is a kind '{spec.name}' already")
+        except Exception as error:
+            package = entry.dist.name if entry.dist else entry.value
+            why = f"{type(error).__name__}: {error}"
+            self.notices[entry.name] = f"The kind '{entry.name}' of the package {package} cannot be used ({why})."
+            return None
+        return spec
+
+
+@functools.cache
+def _kinds() -> _Kinds:
+    return _Kinds()
+
+
+def specs() -> Mapping[SidecarKind, KindSpec]:
+    """All kinds by name, in the order of work."""
+    return _kinds().specs
+
+
+def names() -> tuple[SidecarKind, ...]:
+    """The names of all kinds, in the order of work."""
+    return tuple(_kinds().specs)
+
+
+def notices() -> Mapping[str, str]:
+    """Kind -> one sentence, of kinds of other packages that are installed and cannot be used."""
+    return _kinds().notices
+
+
+def spec(kind: str) -> KindSpec:
+    """The record of a kind. Raises UsageError with the names there are."""
+    found = _kinds().specs.get(SidecarKind(kind))
+    if found is None:
+        raise UsageError(f"There is no kind '{kind}'; choose from {', '.join(names())}.")
+    return found
+
+
+def rank(kind: SidecarKind) -> int:
+    """A kind's place in the order of work, from 0; the last for one that is not known here."""
+    known = names()
+    return known.index(kind) if kind in known else len(known)
+
+
+def sources_of(kind: SidecarKind) -> tuple[SidecarKind, ...]:
+    """The kinds that a kind is made from; none for one that is not known here."""
+    found = _kinds().specs.get(kind)
+    return found.sources if found else ()
+
+
+@functools.cache
+def dependents_of(kind: SidecarKind) -> tuple[SidecarKind, ...]:
+    """The kinds that are made from a kind."""
+    return tuple(name for name, spec in specs().items() if kind in spec.sources)
+
+
+@functools.cache
+def generators(kind: SidecarKind) -> tuple[Generator, ...]:
+    """A kind's generators, in the order in which they are asked."""
+    return tuple(loaded(name)() for name in spec(kind).generators)
+
+
+@functools.lru_cache(maxsize=4096)
 def find(kind: SidecarKind, mime: str) -> Generator | None:
     """The generator that makes ``kind`` from files of type ``mime``; None when there is none."""
-    return next((generator for generator in ALL if generator.kind is kind and generator.accepts(mime)), None)
+    return next((generator for generator in generators(kind) if generator.accepts(mime)), None)
+
+
+def loaded(name: str) -> Any:
+    """What "module:attribute" names."""
+    module, _, attribute = name.partition(":")
+    return getattr(import_module(module), attribute)

@@ -10,7 +10,8 @@ import sqlalchemy as sa
 
 from pillion.catalog.entries import EntryRow, Location, list_locations
 from pillion.errors import UsageError
-from pillion.model import KIND_VARIANTS, SidecarKind
+from pillion.kinds import registry
+from pillion.model import SidecarKind
 
 
 def existing_folder(path: str | bytes | os.PathLike[str]) -> bytes:
@@ -67,7 +68,7 @@ def globs_of_library(root: Path, location: bytes, prefix: bytes) -> list[str]:
 
 def parse_variant(variant: str | None, kinds: Sequence[SidecarKind]) -> str | None:
     """The variant, if one of ``kinds`` has it; None stays None. Raises UsageError."""
-    if variant is not None and not any(variant in KIND_VARIANTS[kind] for kind in kinds):
+    if variant is not None and not any(variant in registry.spec(kind).variants for kind in kinds):
         raise UsageError(f"There is no variant '{variant}' of {', '.join(kinds)}.")
     return variant
 
@@ -75,18 +76,16 @@ def parse_variant(variant: str | None, kinds: Sequence[SidecarKind]) -> str | No
 def parse_kinds(kinds: Sequence[SidecarKind | str] | None) -> tuple[SidecarKind, ...]:
     """The kinds named, in the order of work; None means all. Raises UsageError for one there is not."""
     if kinds is None:
-        return tuple(SidecarKind)
-    names = [kind.value for kind in SidecarKind]
+        return registry.names()
     for kind in kinds:
-        if kind not in names:
-            raise UsageError(f"There is no kind '{kind}'; choose from {', '.join(names)}.")
-    return tuple(kind for kind in SidecarKind if kind in kinds)
+        registry.spec(kind)
+    return tuple(kind for kind in registry.names() if kind in kinds)
 
 
 def with_sources(kinds: Sequence[SidecarKind]) -> tuple[SidecarKind, ...]:
-    """``kinds`` and what they are made from: embeddings need the texts."""
-    texts = (SidecarKind.OCR, SidecarKind.TRANSCRIPT) if SidecarKind.EMBEDDINGS in kinds else ()
-    return tuple(kind for kind in SidecarKind if kind in (*kinds, *texts))
+    """``kinds`` and what they are made from, in the order of work."""
+    wanted = {*kinds, *(source for kind in kinds for source in registry.sources_of(kind))}
+    return tuple(kind for kind in registry.names() if kind in wanted)
 
 
 def external_row(content_uuid: str, path: str | os.PathLike[str], mime: str) -> EntryRow:

@@ -31,6 +31,7 @@ from pillion.index.phases import compare, discover
 from pillion.index.policy import DeviceGenerationPolicy, restrict
 from pillion.index.wants import signature, wanted_sidecars
 from pillion.job import Urgency
+from pillion.kinds import registry
 from pillion.library.arguments import globs_of_library, locate, parse_kinds, parse_variant, with_sources
 from pillion.library.recipe_changes import MADE_FROM, Change, changes
 from pillion.model import MediaClass, SidecarKind, SidecarStatus, WantedSidecar
@@ -79,7 +80,7 @@ class PlanLine:
     def to_json(self) -> dict[str, Any]:
         """One element of ``lines`` in ``pillion plan --json``."""
         return {
-            "kind": self.kind.value,
+            "kind": self.kind,
             "variant": self.variant,
             "media_class": self.media_class.value,
             "reason": self.reason.value,
@@ -313,14 +314,14 @@ def _values(estimate: Estimate) -> dict[str, Any]:
 
 def _merged(lines: Sequence[PlanLine]) -> list[PlanLine]:
     """Lines that differ in numbers only become one; in the order of work, then of reasons."""
-    kinds, reasons = list(SidecarKind), list(Reason)
+    reasons = list(Reason)
     sums: dict[tuple[Any, ...], list[PlanLine]] = {}
     for line in lines:
         key = (line.kind, line.variant, line.media_class, line.reason, line.had, line.error_class, str(line.changes))
         sums.setdefault(key, []).append(line)
     merged = [_sum(same) for same in sums.values()]
     return sorted(
-        merged, key=lambda line: (kinds.index(line.kind), line.variant, reasons.index(line.reason), line.media_class)
+        merged, key=lambda line: (registry.rank(line.kind), line.variant, reasons.index(line.reason), line.media_class)
     )
 
 
@@ -470,12 +471,12 @@ class Plans:
             stale=stale,
         )
 
-    def _planner(self, policy: str | None = None, kinds: Sequence[SidecarKind] = tuple(SidecarKind)) -> Planner:
+    def _planner(self, policy: str | None = None, kinds: Sequence[SidecarKind] | None = None) -> Planner:
         workers = worker_count(self._config)
         return Planner(
             self._database,
             lambda location: self._policy_for(location, policy),
-            kinds,
+            registry.names() if kinds is None else kinds,
             workers,
             self._config.concurrency,
         )

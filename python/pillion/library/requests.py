@@ -19,6 +19,7 @@ from pillion.catalog.sidecars import ask_again
 from pillion.catalog.tables import entries
 from pillion.errors import ErrorClass, UsageError
 from pillion.job import JobState, Urgency
+from pillion.kinds import registry
 from pillion.library.arguments import location_id, parse_kinds, with_sources
 from pillion.model import SidecarKind, SidecarStatus
 
@@ -43,7 +44,7 @@ class FailedSidecar:
         error = {"class": row.error_class.value, "message": row.message}
         return {
             "content_uuid": row.content_uuid,
-            "kind": row.kind.value,
+            "kind": row.kind,
             "variant": row.variant,
             "state": row.status.value,
             "recipe": row.recipe,
@@ -114,8 +115,8 @@ class Requests:
                     content_uuids=content_uuids,
                 )
                 number += catalog_jobs.uncancel(connection, item, content_uuids, now) if error_class is None else 0
-            number += catalog_failures.ask_again_with_text(connection, now)
-            for item in SidecarKind:
+            number += catalog_failures.ask_again_with_source(connection, now)
+            for item in registry.names():
                 catalog_jobs.queue_due(connection, item, Urgency.NEW, now)
         return number
 
@@ -134,7 +135,7 @@ class Requests:
         chosen = _kind(kind)
         with self._database.write() as connection:
             within = _within(location_id(connection, location), content_uuids)
-            return catalog_jobs.cancel(connection, [chosen] if chosen else list(SidecarKind), within, time.time())
+            return catalog_jobs.cancel(connection, [chosen] if chosen else list(registry.names()), within, time.time())
 
 
 def _kind(kind: SidecarKind | str | None) -> SidecarKind | None:

@@ -22,9 +22,9 @@ from pillion.catalog.sidecars import SidecarRow
 from pillion.catalog.tables import entries, locations
 from pillion.errors import UsageError
 from pillion.job import Urgency
+from pillion.kinds import registry
 from pillion.library.arguments import with_sources
 from pillion.model import (
-    KIND_VARIANTS,
     SidecarFormat,
     SidecarKind,
     SidecarMark,
@@ -147,7 +147,7 @@ class Sidecars:
             if lost:
                 catalog_sidecars.mark_lost(connection, [(row.content_uuid, row.kind, row.variant)], now)
             for kind in with_sources((row.kind,)):
-                if catalog_jobs.uncancel(connection, kind, [row.content_uuid], now) or kind is row.kind:
+                if catalog_jobs.uncancel(connection, kind, [row.content_uuid], now) or kind == row.kind:
                     catalog_jobs.queue_due(connection, kind, Urgency.ON_DEMAND, now, within=_only(row.content_uuid))
                     catalog_jobs.raise_to_front(connection, row.content_uuid, kind, now)
 
@@ -239,10 +239,7 @@ def _error(row: SidecarRow) -> Mapping[str, str | None] | None:
 
 
 def _check(kind: SidecarKind | str, variant: str) -> SidecarKind:
-    names = [item.value for item in SidecarKind]
-    if kind not in names:
-        raise UsageError(f"There is no kind '{kind}'; choose from {', '.join(names)}.")
-    variants = KIND_VARIANTS[SidecarKind(kind)]
-    if variant not in variants:
-        raise UsageError(f"There is no variant '{variant}' of {kind}; choose from {', '.join(variants)}.")
-    return SidecarKind(kind)
+    spec = registry.spec(kind)
+    if variant not in spec.variants:
+        raise UsageError(f"There is no variant '{variant}' of {kind}; choose from {', '.join(spec.variants)}.")
+    return spec.name

@@ -15,6 +15,7 @@ from pillion.catalog.entries import Location, Totals
 from pillion.catalog.gates import Hold, Pause, list_holds, list_pauses
 from pillion.catalog.queue import QueueState
 from pillion.job import JobState
+from pillion.kinds import registry
 from pillion.model import SidecarKind, SidecarMark, SidecarStatus
 from pillion.queue.holds import ALL
 from pillion.queue.quiet import Rest, Resting
@@ -54,8 +55,9 @@ class Status:
     def notices(self, faults: Mapping[str, str]) -> dict[str, str]:
         """Kind (or "*") -> what keeps its jobs from being done. ``faults``: those that a process met."""
         queued, paused = self.kinds_in(JobState.QUEUED), self.kinds_in(JobState.PAUSED)
-        resting = {rest.kind.value: rest.notice for rest in reversed(self.rests) if rest.kind in queued}
-        return {**resting, **{lane: text for lane, text in faults.items() if lane in (ALL, *paused)}}
+        resting: dict[str, str] = {rest.kind: rest.notice for rest in reversed(self.rests) if rest.kind in queued}
+        held = {lane: text for lane, text in faults.items() if lane in (ALL, *paused)}
+        return {**registry.notices(), **resting, **held}
 
 
 def look(root: Path, database: Database, config: Config, resting: Resting, now: float) -> Status:

@@ -26,9 +26,9 @@ class Usage:
         """
         kinds: dict[str, dict[str, Any]] = {}
         for kind in dict.fromkeys(row.kind for row in self.rows):
-            rows = [row for row in self.rows if row.kind is kind]
+            rows = [row for row in self.rows if row.kind == kind]
             variants = dict.fromkeys(row.variant for row in rows)
-            kinds[kind.value] = {
+            kinds[kind] = {
                 **summary(rows),
                 "variants": {name: summary([row for row in rows if row.variant == name]) for name in variants},
             }

@@ -28,6 +28,7 @@ from pillion.errors import ErrorClass, ItemError
 from pillion.events import Event, Failed, Ready, Started
 from pillion.failpoints import reach
 from pillion.job import JobChange, JobState, job_done, job_failed_once, job_held_back, job_released
+from pillion.kinds import registry
 from pillion.kinds.execute import Execution, Staged
 from pillion.model import Empty, Failure, MediaClass, SidecarKind, SidecarStatus, failure_of, thumbhash_text
 from pillion.queue.engine import Result
@@ -48,7 +49,7 @@ class _Batch:
     about: dict[str, ClaimedJob] = field(default_factory=dict)
     dropped: list[tuple[ClaimedJob, str]] = field(default_factory=list)
     tried: list[FailedTry] = field(default_factory=list)
-    text_ended: list[tuple[str, SidecarStatus, Failure | None]] = field(default_factory=list)
+    sources_ended: list[tuple[str, SidecarKind, SidecarStatus, Failure | None]] = field(default_factory=list)
     ended: list[SidecarKind] = field(default_factory=list)
     pauses: dict[str, str] = field(default_factory=dict)
     leftovers: list[PlannedJob] = field(default_factory=list)
@@ -135,15 +136,17 @@ class Recorder:
         batch.ended.append(job.kind)
         if planned.checkpoint is not None:
             batch.over.append((job.content_uuid, planned.checkpoint.recipe))
-        if job.kind in (SidecarKind.OCR, SidecarKind.TRANSCRIPT):
+        if registry.dependents_of(job.kind):
             status = SidecarStatus.EMPTY if isinstance(result, Empty) else SidecarStatus.READY
             failure = result if isinstance(result, Failure) else None
-            batch.text_ended.append((job.content_uuid, _status_of(failure) if failure else status, failure))
+            batch.sources_ended.append(
+                (job.content_uuid, job.kind, _status_of(failure) if failure else status, failure)
+            )
 
     def _failed(self, batch: _Batch, planned: PlannedJob, failure: Failure, now: float) -> JobChange:
         job = planned.job
         if failure.error_class.environment:
-            lane = "*" if failure.error_class is ErrorClass.DISK_FULL else job.kind.value
+            lane = "*" if failure.error_class is ErrorClass.DISK_FULL else job.kind
             batch.pauses[lane] = DISK_FULL_NOTICE if lane == "*" else failure.message
             if failure.error_class is ErrorClass.MISSING_TOOL:
                 return job_held_back(job.attempts, job.last, now)
@@ -223,6 +226,9 @@ class Recorder:
         there = self._store.listed(list(batch.about))
         for uuid, job in batch.about.items():
             before = self._store.find_manifest(uuid) if uuid in there else None
+            if before is None and uuid not in batch.listed:
+                # Nothing was there to be dropped: a manifest of nothing would be a stray file.
+                continue
             listed = before.by_key() if before else {}
             for key in dropped.get(uuid, ()):
                 if key in listed:
@@ -241,13 +247,15 @@ class Recorder:
         self._store.sync()
 
     def _end_waiting(self, connection: sa.Connection, batch: _Batch, now: float) -> None:
-        ready = [uuid for uuid, status, _ in batch.text_ended if status is SidecarStatus.READY]
+        ready = [(uuid, kind) for uuid, kind, status, _ in batch.sources_ended if status is SidecarStatus.READY]
         catalog_jobs.wake_waiting(connection, ready, now)
-        for uuid, status, failure in batch.text_ended:
-            if status is not SidecarStatus.READY:
-                number = catalog_jobs.finish_waiting(connection, uuid, status, failure, now)
-                self.counts[SidecarKind.EMBEDDINGS, status] += number
-                self.jobs_ended[SidecarKind.EMBEDDINGS] += bool(number)
+        for uuid, source, status, failure in batch.sources_ended:
+            if status is SidecarStatus.READY:
+                continue
+            for kind in registry.dependents_of(source):
+                number = catalog_jobs.finish_waiting(connection, uuid, kind, status, failure, now)
+                self.counts[kind, status] += number
+                self.jobs_ended[kind] += bool(number)
 
 
 def ready_outcome(content_uuid: str, entry: ManifestEntry) -> SidecarOutcome:

@@ -1,38 +1,17 @@
 """How long sidecars will take and how large they will be, from what was measured before. Pure: no I/O, no clock.
 
-The first guesses below stand in until something of that kind, variant and class of file has been made here.
+The first guesses of the kind stand in until something of that kind, variant and class of file has been made here.
 """
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Protocol
 
-from pillion.model import THUMB_SPECS, MediaClass, SidecarKind
-
-MIB = 1024 * 1024
-
-FIRST_SECONDS: Mapping[tuple[SidecarKind, MediaClass], float] = {
-    (SidecarKind.THUMB, MediaClass.IMAGE): 0.03,
-    (SidecarKind.THUMB, MediaClass.PDF): 0.1,
-    (SidecarKind.THUMB, MediaClass.VIDEO): 0.2,
-    (SidecarKind.OCR, MediaClass.IMAGE): 1.5,
-    (SidecarKind.OCR, MediaClass.PDF): 2.0,
-    (SidecarKind.EMBEDDINGS, MediaClass.TEXT): 0.1,
-}
-"""Seconds of a worker for one sidecar, where nothing is measured; what is not named: 0.1."""
-
-FIRST_SECONDS_PER_MIB: Mapping[MediaClass, float] = {MediaClass.AUDIO: 8.0, MediaClass.VIDEO: 1.0}
-"""The same for transcripts: seconds for each MiB of the source, for how long they take goes with the length."""
-
-FIRST_BYTES: Mapping[SidecarKind, float] = {
-    SidecarKind.OCR: 30_000.0,
-    SidecarKind.TRANSCRIPT: 20_000.0,
-    SidecarKind.EMBEDDINGS: 10_000.0,
-}
-FIRST_BYTES_PER_PIXEL = 0.11
-"""Of a thumbnail that is as large as its variant allows and square."""
+from pillion.kinds import registry
+from pillion.kinds.spec import MIB, FirstGuess
+from pillion.model import MediaClass, SidecarKind
 
 
 class Sums(Protocol):
@@ -74,25 +53,18 @@ class Estimator:
     ) -> Estimate:
         """For ``number`` sidecars of files that have ``source_bytes`` together."""
         sums = self._history.get((kind, variant, media_class))
+        guess = registry.spec(kind).first_guess
         if sums is None:
-            seconds = _first_seconds(kind, media_class, number, source_bytes)
-            return Estimate(seconds=seconds, bytes=number * _first_bytes(kind, variant), measured=False)
-        if kind is SidecarKind.TRANSCRIPT and sums.source_bytes > 0:
+            seconds = _first_seconds(guess, media_class, number, source_bytes)
+            return Estimate(seconds=seconds, bytes=number * guess.bytes_of(variant), measured=False)
+        if guess.by_size and sums.source_bytes > 0:
             seconds = sums.seconds / sums.source_bytes * source_bytes
         else:
             seconds = sums.seconds / sums.number * number
         return Estimate(seconds=seconds, bytes=sums.bytes / sums.number * number, measured=True)
 
 
-def _first_seconds(kind: SidecarKind, media_class: MediaClass, number: int, source_bytes: int) -> float:
-    if kind is SidecarKind.TRANSCRIPT:
-        return FIRST_SECONDS_PER_MIB.get(media_class, 1.0) * source_bytes / MIB
-    return FIRST_SECONDS.get((kind, media_class), 0.1) * number
-
-
-def _first_bytes(kind: SidecarKind, variant: str) -> float:
-    if kind in FIRST_BYTES:
-        return FIRST_BYTES[kind]
-    return (
-        FIRST_BYTES_PER_PIXEL * THUMB_SPECS[variant].max_side ** 2 if variant in THUMB_SPECS else FIRST_BYTES_PER_PIXEL
-    )
+def _first_seconds(guess: FirstGuess, media_class: MediaClass, number: int, source_bytes: int) -> float:
+    if guess.by_size:
+        return guess.seconds_of_mib(f"{media_class}/") * source_bytes / MIB
+    return guess.seconds_of(media_class) * number

@@ -110,7 +110,7 @@ class Holds:
             return
         self._read_at = time.monotonic() + _READ_S
         with self._database.read() as connection:
-            known = {hold.kind.value if hold.kind else ALL: hold for hold in catalog_holds.list_holds(connection)}
+            known = {hold.kind if hold.kind else ALL: hold for hold in catalog_holds.list_holds(connection)}
         for lane, hold in known.items():
             if lane not in self._held:
                 self._held[lane] = _Held(hold.error_class, hold.notice, time.monotonic())

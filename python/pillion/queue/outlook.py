@@ -84,7 +84,7 @@ class Outlook:
             left=sum(kind.left for kind in kinds.values()),
             seconds_left=round(sum(kind.seconds_left for kind in kinds.values()), 1),
             kinds={
-                kind.value: {"done": about.done, "left": about.left, "seconds_left": round(about.seconds_left, 1)}
+                kind: {"done": about.done, "left": about.left, "seconds_left": round(about.seconds_left, 1)}
                 for kind, about in kinds.items()
             },
         )

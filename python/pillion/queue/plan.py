@@ -9,51 +9,13 @@ from typing import Any
 
 from pillion.catalog.queue import ClaimedJob, Due
 from pillion.job import Budget, budget_of
+from pillion.kinds import registry
 from pillion.kinds.execute import ExecutionTask
-from pillion.model import KIND_VARIANTS, SidecarKind, value
+from pillion.kinds.spec import MIB, KindSpec
+from pillion.model import SidecarKind, value
 from pillion.queue.engine import Planned
 from pillion.settings.config import Config
 from pillion.store import ManifestEntry, Store
-
-_MIB = 1024 * 1024
-
-
-@dataclass(frozen=True, kw_only=True, slots=True)
-class KindLimits:
-    """How a kind is run. Times are seconds; the deadline grows with the file's size in MiB.
-
-    ``cost_s``: a guess, until some are measured. ``per_worker``: jobs in flight for each worker, counting those that
-    wait in the pool. ``workers``: most of them at a time; 1 for a kind that uses every core by itself. ``batch_s``:
-    how many seconds of work are handed to a worker at once. ``by_size``: cost goes with the size of the file.
-    ``checkpoints``: its jobs keep what they have made so far for the next try.
-    """
-
-    cost_s: float
-    deadline_s: float
-    deadline_s_per_mib: float
-    per_worker: int
-    workers: int | None = None
-    batch_s: float | None = None
-    by_size: bool = False
-    checkpoints: bool = False
-
-
-KIND_LIMITS: Mapping[SidecarKind, KindLimits] = {
-    SidecarKind.THUMB: KindLimits(cost_s=0.05, deadline_s=60, deadline_s_per_mib=1, per_worker=256),
-    SidecarKind.OCR: KindLimits(cost_s=1.0, deadline_s=300, deadline_s_per_mib=10, per_worker=2),
-    # Short clips are recognised together, which is quicker by far; a long one is alone, as it is more than a batch.
-    SidecarKind.TRANSCRIPT: KindLimits(
-        cost_s=10.0,
-        deadline_s=600,
-        deadline_s_per_mib=60,
-        per_worker=64,
-        workers=1,
-        batch_s=15.0,
-        by_size=True,
-        checkpoints=True,
-    ),
-    SidecarKind.EMBEDDINGS: KindLimits(cost_s=0.1, deadline_s=120, deadline_s_per_mib=10, per_worker=256),
-}
 
 
 def worker_count(config: Config) -> int:
@@ -63,26 +25,28 @@ def worker_count(config: Config) -> int:
 
 def parallel(kind: SidecarKind, workers: int, concurrency: Mapping[str, int]) -> int:
     """How many jobs of a kind really run at a time. ``concurrency``: kind -> most workers, from config.toml."""
-    most = min(workers, KIND_LIMITS[kind].workers or workers, concurrency.get(kind.value, workers))
+    most = min(workers, registry.spec(kind).limits.workers or workers, concurrency.get(kind, workers))
     return max(1, most)
 
 
 def lane_limits(workers: int) -> dict[str, int]:
     """Kind -> most jobs in flight."""
     return {
-        kind.value: limits.per_worker * min(workers, limits.workers or workers) for kind, limits in KIND_LIMITS.items()
+        kind: spec.limits.per_worker * min(workers, spec.limits.workers or workers)
+        for kind, spec in registry.specs().items()
     }
 
 
 def lane_workers(workers: int, concurrency: Mapping[str, int]) -> dict[str, int]:
     """Kind -> most workers at a time, for those kinds that may not have all of them."""
-    most = {kind: parallel(kind, workers, concurrency) for kind, limits in KIND_LIMITS.items()}
-    return {kind.value: number for kind, number in most.items() if number < workers or kind.value in concurrency}
+    most = {kind: parallel(kind, workers, concurrency) for kind in registry.names()}
+    return {kind: number for kind, number in most.items() if number < workers or kind in concurrency}
 
 
 def lane_seconds() -> dict[str, float]:
     """Kind -> seconds of work in a batch, for those kinds that have a number of their own."""
-    return {kind.value: limits.batch_s for kind, limits in KIND_LIMITS.items() if limits.batch_s is not None}
+    batches = {kind: spec.limits.batch_s for kind, spec in registry.specs().items()}
+    return {kind: seconds for kind, seconds in batches.items() if seconds is not None}
 
 
 _LEARNING = 0.1
@@ -90,33 +54,30 @@ _LEARNING = 0.1
 
 _CHEAPEST_S = 0.0001
 
-_GUESSES = (("video/", 4e-7), ("audio/wav", 2e-6), ("audio/x-wav", 2e-6), ("audio/flac", 2e-6), ("", 8e-6))
-"""Start of a type -> seconds of work for a byte of sound or film, until some are measured."""
-
 
 class Costs:
     """How many seconds of a worker a job takes, as learned from those that ended."""
 
     def __init__(self) -> None:
-        self._seconds = {kind: limits.cost_s for kind, limits in KIND_LIMITS.items()}
+        self._seconds = {kind: _typical_seconds(spec) for kind, spec in registry.specs().items()}
         self._rates: dict[str, float] = {}
 
     def of(self, job: ClaimedJob) -> float:
         """Seconds."""
-        if not KIND_LIMITS[job.kind].by_size:
+        if not registry.spec(job.kind).first_guess.by_size:
             return self._seconds[job.kind]
-        return self._rate(job.mime) * job.size
+        return self._rate(job) * job.size
 
     def fitting(self, kind: SidecarKind, seconds: float) -> int:
         """How many jobs of a kind that costs the same for each are about so many seconds of work; at least one."""
-        limits = KIND_LIMITS[kind]
-        if limits.by_size:
-            return limits.per_worker
+        spec = registry.spec(kind)
+        if spec.first_guess.by_size:
+            return spec.limits.per_worker
         return max(1, int(seconds / max(self._seconds[kind], _CHEAPEST_S)))
 
     def within(self, jobs: Sequence[ClaimedJob], seconds: float) -> Sequence[ClaimedJob]:
         """The first of these jobs, of one kind, that are about so many seconds of work together; at least one."""
-        if not jobs or not KIND_LIMITS[jobs[0].kind].by_size:
+        if not jobs or not registry.spec(jobs[0].kind).first_guess.by_size:
             return jobs
         left = seconds
         for number, job in enumerate(jobs):
@@ -128,13 +89,20 @@ class Costs:
     def learn(self, job: ClaimedJob, seconds: float) -> None:
         """This job took so long."""
         self._seconds[job.kind] += (seconds - self._seconds[job.kind]) * _LEARNING
-        if KIND_LIMITS[job.kind].by_size:
-            rate = self._rate(job.mime)
+        if registry.spec(job.kind).first_guess.by_size:
+            rate = self._rate(job)
             self._rates[job.mime] = rate + (seconds / max(job.size, 1) - rate) * _LEARNING
 
-    def _rate(self, mime: str) -> float:
-        guess = next(rate for start, rate in _GUESSES if mime.startswith(start))
-        return self._rates.get(mime, guess)
+    def _rate(self, job: ClaimedJob) -> float:
+        """Seconds for each byte of the source."""
+        found = self._rates.get(job.mime)
+        return registry.spec(job.kind).first_guess.seconds_of_mib(job.mime) / MIB if found is None else found
+
+
+def _typical_seconds(spec: KindSpec) -> float:
+    """For one job, whatever its file: the mean of the first guesses."""
+    guesses = [spec.first_guess.seconds_of(media_class) for media_class in spec.classes]
+    return sum(guesses) / len(guesses)
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -183,9 +151,9 @@ def plan(
     making = [due for due in open_ if due.settings == open_[0].settings]
     budget = budget_of(job.attempts, job.last)
     if budget.one_variant:
-        making = sorted(making, key=lambda due: KIND_VARIANTS[job.kind].index(due.variant))[:1]
+        making = sorted(making, key=lambda due: registry.spec(job.kind).variants.index(due.variant))[:1]
     staging = store.new_staging_path(owner)
-    limits = KIND_LIMITS[job.kind]
+    limits = registry.spec(job.kind).limits
     checkpoint = None
     if limits.checkpoints and making:
         recipe = making[0].wanted
@@ -204,10 +172,10 @@ def plan(
     return Planned(
         job=PlannedJob(job=job, adopted=adopted, making=making, staging=staging, checkpoint=checkpoint),
         task=task,
-        lane=job.kind.value,
+        lane=job.kind,
         priority=job.priority,
-        cost=limits.cost_s if cost_s is None else cost_s,
-        deadline_s=limits.deadline_s + limits.deadline_s_per_mib * job.size / _MIB,
+        cost=_typical_seconds(registry.spec(job.kind)) if cost_s is None else cost_s,
+        deadline_s=limits.deadline_s + limits.deadline_s_per_mib * job.size / MIB,
         alone=budget.alone,
     )
 

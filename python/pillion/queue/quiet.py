@@ -13,6 +13,7 @@ from pillion.catalog.database import Database
 from pillion.catalog.entries import list_locations
 from pillion.catalog.events import append_events
 from pillion.events import Event, Paused, Resumed
+from pillion.kinds import registry
 from pillion.model import SidecarKind
 from pillion.settings.config import Config
 from pillion.settings.hours import When, is_quiet, quiet_until
@@ -146,7 +147,7 @@ class Resting:
         self._locations = frozenset(paths)
         self._where = {
             kind: frozenset(id for id, path in paths.items() if (kind, path if path in own else None) in resting)
-            for kind in SidecarKind
+            for kind in registry.names()
         }
 
 

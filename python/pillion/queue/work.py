@@ -75,12 +75,12 @@ class CatalogJobs:
 
     def fronts(self, now: float) -> Mapping[str, int]:
         """Kind -> priority of its most urgent job. A kind that is held back has one only when it is time to try."""
-        open_ = [kind for kind in self._kinds if self._holds.room(kind.value) != 0]
+        open_ = [kind for kind in self._kinds if self._holds.room(kind) != 0]
         if not open_:
             return {}
         with self._database.read() as connection:
             fronts = {
-                kind.value: catalog_jobs.front(connection, kind, now, self._resting.locations(kind, now))
+                kind: catalog_jobs.front(connection, kind, now, self._resting.locations(kind, now))
                 for kind in open_
                 if not self._resting.everywhere(kind, now)
             }
@@ -157,7 +157,7 @@ class CatalogJobs:
     def release(self, jobs: Sequence[PlannedJob], now: float) -> None:
         """Give jobs back, uncharged. What cannot be written now is tried again with each heartbeat."""
         for planned in jobs:
-            self._holds.gave_back(planned.job.kind.value)
+            self._holds.gave_back(planned.job.kind)
             self._store.discard(planned.staging, [due.variant for due in planned.making])
         self._unwritten.extend(planned.job for planned in jobs)
         if not self._unwritten:
@@ -234,7 +234,7 @@ class CatalogJobs:
 
     def next_retry(self, now: float) -> float | None:
         """The earliest retry of the kinds that are worked and not held back, or the next look at a silent owner."""
-        open_ = [kind for kind in self._kinds if self._holds.room(kind.value) is None]
+        open_ = [kind for kind in self._kinds if self._holds.room(kind) is None]
         with self._database.read() as connection:
             times = [
                 catalog_jobs.next_retry(connection, kind, now, self._resting.locations(kind, now))
@@ -284,7 +284,7 @@ class Workers:
         store: Store,
         config: Config,
         *,
-        kinds: Sequence[SidecarKind] = tuple(SidecarKind),
+        kinds: Sequence[SidecarKind],
         progress: Callable[[], None] | None = None,
     ) -> None:
         size = worker_count(config)

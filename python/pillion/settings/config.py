@@ -13,8 +13,10 @@ from pathlib import Path
 from typing import Any
 
 from pillion.errors import ConfigError
+from pillion.kinds import registry
+from pillion.kinds.settings import nearest, one_of
 from pillion.model import POLICY_NAMES, SidecarKind
-from pillion.settings.checks import KIND_NAMES, SECTIONS, WHEN_KEYS, Changes, Checker, nearest, one_of
+from pillion.settings.checks import SECTIONS, WHEN_KEYS, Changes, Checker
 from pillion.settings.hours import When, parse_span
 
 MIB = 1024 * 1024
@@ -65,10 +67,6 @@ policy = "{policy}"            # what this device generates: "mobile", "desktop"
 """
 
 
-HEAVY_KINDS = (SidecarKind.OCR, SidecarKind.TRANSCRIPT, SidecarKind.EMBEDDINGS)
-"""The kinds that ``work.quiet_hours``, ``work.on_battery`` and those of a Location are about."""
-
-
 @dataclass(frozen=True, kw_only=True, slots=True)
 class OwnPolicy:
     """A policy from config.toml: another one with changes, kind -> key -> value."""
@@ -96,7 +94,7 @@ class Config:
     kinds: Mapping[SidecarKind, Mapping[str, Any]] = field(default_factory=dict)
     locations: Mapping[str, Mapping[SidecarKind, Mapping[str, Any]]] = field(default_factory=dict)
     policies: Mapping[str, OwnPolicy] = field(default_factory=dict)
-    when: Mapping[SidecarKind, When] = field(default_factory=lambda: {kind: When() for kind in SidecarKind})
+    when: Mapping[SidecarKind, When] = field(default_factory=lambda: {kind: When() for kind in registry.names()})
     location_when: Mapping[str, Mapping[SidecarKind, When]] = field(default_factory=dict)
 
 
@@ -133,13 +131,14 @@ class _Reading:
         self._data = data
 
     def config(self) -> Config:
-        known = ("policy", *SECTIONS, *KIND_NAMES, "locations", "policies")
+        kinds_here = (*registry.names(), *registry.notices())
+        known = ("policy", *SECTIONS, *kinds_here, "locations", "policies")
         for name in self._data:
             if name not in known:
                 raise self._checker.unknown((name,), known)
         sections = {name: self._section(name) for name in SECTIONS}
         when = {name: sections["work"].pop(name) for name in WHEN_KEYS if name in sections["work"]}
-        kinds, _ = self._checker.kinds((), {name: self._data[name] for name in KIND_NAMES if name in self._data}, {})
+        kinds, _ = self._checker.kinds((), {name: self._data[name] for name in kinds_here if name in self._data}, {})
         policies = self._policies()
         policy = self._policy([*POLICY_NAMES, *policies])
         own = policies[policy][1] if policy in policies else {}
@@ -188,7 +187,7 @@ class _Reading:
 
 
 def _for_heavy(values: dict[str, Any]) -> Changes:
-    return dict.fromkeys(HEAVY_KINDS, values)
+    return {kind: values for kind, spec in registry.specs().items() if spec.heavy}
 
 
 def _when(kinds: Changes) -> Changes:
@@ -202,7 +201,7 @@ def _without_when(kinds: Changes) -> Changes:
 def _resolved(layers: list[Changes]) -> dict[SidecarKind, When]:
     """What counts for each kind: of each key the value in the last layer that has it."""
     result = {}
-    for kind in SidecarKind:
+    for kind in registry.names():
         values = {key: value for layer in layers for key, value in layer.get(kind, {}).items()}
         hours = values.get("quiet_hours", [])
         spans = tuple(parse_span(span) for span in ([hours] if isinstance(hours, str) else hours))

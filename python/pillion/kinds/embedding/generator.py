@@ -5,15 +5,14 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import Any
 
+from pillion.kinds.embedding.kind import EMBEDDING_MODEL, EMBEDDINGS
 from pillion.model import (
-    EMBEDDING_MODEL,
     Empty,
     Generated,
     GenerationRequest,
     Produced,
     Recipe,
     SidecarFormat,
-    SidecarKind,
 )
 
 DEFAULT_COMPUTE = "int8"
@@ -22,7 +21,7 @@ DEFAULT_COMPUTE = "int8"
 class EmbeddingsGenerator:
     """``embeddings`` sidecars of anything that has text."""
 
-    kind = SidecarKind.EMBEDDINGS
+    kind = EMBEDDINGS
     name = "embeddings"
     version = 2
 

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+from pillion.kinds.embedding.kind import EMBEDDINGS
 from pillion.weights.cache import sha256_of
 from pillion.weights.finding import identity_of, local, package_folders, resolved
 from pillion.weights.known import KnownModel, ModelFolder
+from pillion.weights.rows import ModelRow, model_row
 
 MODEL = KnownModel(
     name="all-MiniLM-L6-v2",
@@ -35,3 +37,8 @@ def identity() -> str:
     there = folder is not None and (folder / MODEL.tokenizer).is_file()
     digest = sha256_of(folder / MODEL.tokenizer) if folder is not None and there else MODEL.tokenizer_sha256
     return f"{identity_of(MODEL)}+tokenizer@sha256:{digest}"
+
+
+def rows() -> list[ModelRow]:
+    """The models that have a name, for ``pillion models``. Loads nothing."""
+    return [model_row(EMBEDDINGS, MODEL)]

@@ -9,8 +9,9 @@ from typing import Any
 
 from pillion.errors import ErrorClass, ItemError
 from pillion.kinds.ocr.result import Box, OcrLine, OcrPage, OcrResult
+from pillion.kinds.transcript.kind import TRANSCRIPT
 from pillion.kinds.transcript.result import TranscriptResult, TranscriptSegment
-from pillion.model import GenerationRequest, SidecarKind
+from pillion.model import GenerationRequest
 from pillion.readers.documents import table as documents
 from pillion.readers.documents.result import PART_SEPARATOR, DocumentPart, PartKind
 
@@ -36,10 +37,10 @@ def passages(request: GenerationRequest) -> Iterator[Passage]:
     """Those of the ready text sidecars, else of the file itself where it holds text. Raises ItemError."""
     for kind in sorted(request.texts):
         data = _sidecar(request.texts[kind])
-        if kind is SidecarKind.TRANSCRIPT:
+        if kind == TRANSCRIPT:
             yield _spoken(TranscriptResult.from_json(data))
         else:
-            yield from _joined(kind.value, ((page.text, _on_page(page)) for page in OcrResult.from_json(data).pages))
+            yield from _joined(kind, ((page.text, _on_page(page)) for page in OcrResult.from_json(data).pages))
     if not request.texts and documents.has_text(request.mime):
         parts = documents.read(request.source, request.mime).parts
         yield from _joined("file", ((part.text, _in_part(part)) for part in parts))
@@ -68,7 +69,7 @@ def _joined(source: str, parts: Iterable[tuple[str, Callable[[int, int], Place]]
 def _in_part(part: DocumentPart) -> Callable[[int, int], Place]:
     place: dict[str, Any] = {}
     if part.kind is not PartKind.BODY:
-        place = {"part": part.kind.value, "number": part.number} | ({"name": part.name} if part.name else {})
+        place = {"part": part.kind, "number": part.number} | ({"name": part.name} if part.name else {})
     return lambda start, end: place
 
 

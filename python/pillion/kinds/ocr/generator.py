@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from pathlib import Path
 from typing import Any
 
+from pillion.kinds.ocr.kind import OCR
 from pillion.kinds.ocr.language_table import AUTO
 from pillion.model import (
     DEFAULT_VARIANT,
@@ -14,7 +16,6 @@ from pillion.model import (
     Produced,
     Recipe,
     SidecarFormat,
-    SidecarKind,
 )
 from pillion.readers.images.decode import with_decoders
 
@@ -24,7 +25,7 @@ PDF = "application/pdf"
 class OcrGenerator:
     """``ocr`` sidecars of images and PDFs."""
 
-    kind = SidecarKind.OCR
+    kind = OCR
     name = "ocr"
     version = 3
 
@@ -78,3 +79,10 @@ def _of_photographs(engine: str) -> dict[str, str]:
     if engine == AUTO:
         return {"photographs": photographs.identity()} if photographs.installed() else {}
     return {"engine": engine, **({} if engine == "tesseract" else {"photographs": photographs.identity()})}
+
+
+def read_now(path: Path, mime: str, settings: Mapping[str, Any]) -> bytes:
+    """The text of a file, as the bytes of a sidecar, also where there is none. Raises ItemError."""
+    from pillion.kinds.ocr import recognise as reading
+
+    return reading.read(path, is_pdf=mime == PDF, languages=_languages(settings)).to_json().encode()

@@ -6,14 +6,15 @@ from collections.abc import Mapping
 from typing import Any
 
 from pillion.kinds.thumbnail import sizes as _thumbs
-from pillion.model import Generated, GenerationRequest, Recipe, SidecarKind
+from pillion.kinds.thumbnail.kind import THUMB
+from pillion.model import Generated, GenerationRequest, Recipe
 from pillion.readers.images import decode as pictures
 
 
 class ImageThumbGenerator:
     """``thumb`` sidecars of images. Drawings (SVG) are drawn at the size wanted, raster images are never enlarged."""
 
-    kind = SidecarKind.THUMB
+    kind = THUMB
     name = "thumb-image"
     version = 2
 

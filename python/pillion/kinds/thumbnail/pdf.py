@@ -6,13 +6,14 @@ from collections.abc import Mapping
 from typing import Any
 
 from pillion.kinds.thumbnail import sizes as _thumbs
-from pillion.model import Generated, GenerationRequest, Recipe, SidecarKind
+from pillion.kinds.thumbnail.kind import THUMB
+from pillion.model import Generated, GenerationRequest, Recipe
 
 
 class PdfThumbGenerator:
     """``thumb`` sidecars of PDFs."""
 
-    kind = SidecarKind.THUMB
+    kind = THUMB
     name = "thumb-pdf"
     version = 2
 

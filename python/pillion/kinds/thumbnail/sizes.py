@@ -7,15 +7,8 @@ from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
 from pillion.errors import ErrorClass, ItemError
-from pillion.model import (
-    THUMB_SPECS,
-    GenerationRequest,
-    Produced,
-    Recipe,
-    SidecarFormat,
-    SidecarMark,
-    ThumbSpec,
-)
+from pillion.kinds.thumbnail.kind import THUMB_SPECS, ThumbSpec
+from pillion.model import GenerationRequest, Produced, Recipe, SidecarFormat, SidecarMark
 
 if TYPE_CHECKING:
     from pillion import _core

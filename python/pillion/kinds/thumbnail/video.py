@@ -6,7 +6,8 @@ from collections.abc import Mapping
 from typing import Any
 
 from pillion.kinds.thumbnail import sizes as _thumbs
-from pillion.model import Generated, GenerationRequest, Recipe, SidecarKind
+from pillion.kinds.thumbnail.kind import THUMB
+from pillion.model import Generated, GenerationRequest, Recipe
 
 _FRAME_SIDE = 4096
 """Twice the largest variant: the reduction is left to the core, whose filter is the better one."""
@@ -15,7 +16,7 @@ _FRAME_SIDE = 4096
 class VideoThumbGenerator:
     """``thumb`` sidecars of videos."""
 
-    kind = SidecarKind.THUMB
+    kind = THUMB
     name = "thumb-video"
     version = 2
 

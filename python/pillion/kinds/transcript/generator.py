@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from pillion.kinds.transcript.kind import TRANSCRIPT
 from pillion.model import (
     DEFAULT_VARIANT,
     Empty,
@@ -13,7 +15,6 @@ from pillion.model import (
     Produced,
     Recipe,
     SidecarFormat,
-    SidecarKind,
 )
 
 if TYPE_CHECKING:
@@ -25,7 +26,7 @@ DEFAULT_MODEL = "base"
 class TranscriptGenerator:
     """``transcript`` sidecars of audio and video."""
 
-    kind = SidecarKind.TRANSCRIPT
+    kind = TRANSCRIPT
     name = "transcript"
     version = 2
 
@@ -87,3 +88,10 @@ def _why_empty(result: TranscriptResult) -> str:
 
 def _model(settings: Mapping[str, Any]) -> str:
     return str(settings.get("model") or DEFAULT_MODEL)
+
+
+def read_now(path: Path, _mime: str, settings: Mapping[str, Any]) -> bytes:
+    """What is said in a file, as the bytes of a sidecar, also where nothing is said. Raises ItemError."""
+    from pillion.kinds.transcript import transcribe as listening
+
+    return listening.transcribe(path, model=_model(settings), language=settings.get("language")).to_json().encode()

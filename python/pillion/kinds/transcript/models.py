@@ -7,9 +7,11 @@ import shutil
 from collections.abc import Sequence
 from pathlib import Path
 
+from pillion.kinds.transcript.kind import TRANSCRIPT
 from pillion.weights.cache import sha256_of
 from pillion.weights.finding import check, identity_of, resolved
 from pillion.weights.known import KnownModel, ModelFolder, missing
+from pillion.weights.rows import ModelRow, model_row
 
 _FILES = ("model.bin", "config.json", "tokenizer.json", "vocabulary.*", "preprocessor_config.json")
 
@@ -92,3 +94,8 @@ def _join(known: KnownModel, sources: Sequence[Path], folder: Path) -> None:
     check(known, folder / known.weights)
     for name in ("config.json", "tokenizer.json", "vocabulary.txt"):
         shutil.copyfile(sources[0] / name, folder / name)
+
+
+def rows() -> list[ModelRow]:
+    """The models that have a name, for ``pillion models``. Loads nothing."""
+    return [model_row(TRANSCRIPT, model) for model in MODELS.values()]

@@ -12,6 +12,7 @@ import unicodedata
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
 
+from pillion.kinds.spec import Origin
 from pillion.kinds.transcript.result import TranscriptResult, TranscriptSegment
 
 LINE_CELLS = 42
@@ -58,6 +59,21 @@ def vtt(result: TranscriptResult) -> str:
         text = "\n".join(cue.lines).replace("&", "&amp;").replace("<", "&lt;").replace(">", "&gt;")
         blocks.append(f"{_time(cue.start, '.')} --> {_time(cue.end, '.')}\n{text}\n")
     return "\n".join(blocks)
+
+
+def text(data: bytes, _origin: Origin) -> bytes:
+    """A sidecar's text in UTF-8. Raises ItemError (corrupt), as the two below."""
+    return f"{TranscriptResult.from_json(data).text}\n".encode()
+
+
+def srt_export(data: bytes, _origin: Origin) -> bytes:
+    """A sidecar as SubRip."""
+    return srt(TranscriptResult.from_json(data)).encode()
+
+
+def vtt_export(data: bytes, _origin: Origin) -> bytes:
+    """A sidecar as WebVTT."""
+    return vtt(TranscriptResult.from_json(data)).encode()
 
 
 def _time(seconds: float, point: str) -> str:

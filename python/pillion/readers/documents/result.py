@@ -35,7 +35,7 @@ class DocumentPart:
     def document(self) -> dict[str, Any]:
         """For JSON."""
         named = {"name": self.name} if self.name else {}
-        return {"part": self.kind.value, "number": self.number, **named, "text": self.text}
+        return {"part": self.kind, "number": self.number, **named, "text": self.text}
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)

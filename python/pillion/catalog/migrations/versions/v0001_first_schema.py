@@ -55,7 +55,6 @@ def upgrade() -> None:
         sa.Column("recipe", sa.Text(), nullable=False),
         sa.Column("settings", sa.Text(), nullable=False),
         sa.Column("awaits", sa.Text(), nullable=True),
-        sa.CheckConstraint("awaits IN ('thumb', 'ocr', 'transcript', 'embeddings')"),
         sa.PrimaryKeyConstraint("digest"),
     )
     op.create_table(
@@ -125,7 +124,6 @@ def upgrade() -> None:
         sa.CheckConstraint(
             "(state = 'running') = (lease_owner IS NOT NULL AND lease_token IS NOT NULL AND lease_deadline IS NOT NULL)"
         ),
-        sa.CheckConstraint("kind IN ('thumb', 'ocr', 'transcript', 'embeddings')"),
         sa.CheckConstraint("state != 'failed' OR error_class IS NOT NULL"),
         sa.CheckConstraint("state IN ('queued', 'running', 'waiting', 'done', 'failed')"),
         sa.CheckConstraint("attempts >= 0"),
@@ -190,7 +188,6 @@ def upgrade() -> None:
             "(status = 'ready') = "
             "(rel_path IS NOT NULL AND size IS NOT NULL AND checksum IS NOT NULL AND format IS NOT NULL)"
         ),
-        sa.CheckConstraint("kind IN ('thumb', 'ocr', 'transcript', 'embeddings')"),
         sa.CheckConstraint("status = 'pending' OR recipe IS NOT NULL"),
         sa.CheckConstraint("status IN ('pending', 'ready', 'empty', 'unsupported', 'failed')"),
         sa.CheckConstraint("status NOT IN ('failed', 'unsupported') OR error_class IS NOT NULL"),

@@ -6,8 +6,6 @@ from alembic import op
 revision = "0003"
 down_revision = "0001"
 
-_KINDS = "kind IN ('thumb', 'ocr', 'transcript', 'embeddings')"
-
 
 def upgrade() -> None:
     op.create_table(
@@ -24,7 +22,6 @@ def upgrade() -> None:
         sa.Column("first_at", sa.Float(), nullable=False),
         sa.Column("last_at", sa.Float(), nullable=False),
         sa.Column("resolved_at", sa.Float(), nullable=True),
-        sa.CheckConstraint(_KINDS),
         sa.CheckConstraint(
             "error_class IN ('corrupt', 'unsupported', 'too_large', 'timeout', 'oom', 'crash', 'missing_source', "
             "'changed_source', 'io_transient')"

@@ -17,7 +17,6 @@ def upgrade() -> None:
         sa.Column("seconds", sa.Float(), nullable=False),
         sa.Column("bytes", sa.Float(), nullable=False),
         sa.Column("source_bytes", sa.Float(), nullable=False),
-        sa.CheckConstraint("kind IN ('thumb', 'ocr', 'transcript', 'embeddings')"),
         sa.CheckConstraint("media_class IN ('image', 'pdf', 'video', 'audio', 'text', 'other')"),
         sa.CheckConstraint("number > 0 AND seconds >= 0 AND bytes >= 0 AND source_bytes >= 0"),
         sa.PrimaryKeyConstraint("kind", "variant", "media_class"),

@@ -1,0 +1,31 @@
+"""The kind ``embeddings``: what it is made from, and how its jobs are run."""
+
+from __future__ import annotations
+
+from pillion.kinds.ocr.kind import OCR
+from pillion.kinds.spec import FirstGuess, KindSpec, Limits
+from pillion.kinds.transcript.kind import TRANSCRIPT
+from pillion.model import MediaClass, SidecarKind
+
+EMBEDDINGS = SidecarKind("embeddings")
+
+EMBEDDING_MODEL = "all-MiniLM-L6-v2"
+
+KIND = KindSpec(
+    name=EMBEDDINGS,
+    order=40,
+    variants=(EMBEDDING_MODEL,),
+    classes=frozenset(set(MediaClass) - {MediaClass.OTHER}),
+    # A text file is its own text.
+    made_from={
+        MediaClass.IMAGE: OCR,
+        MediaClass.PDF: OCR,
+        MediaClass.VIDEO: TRANSCRIPT,
+        MediaClass.AUDIO: TRANSCRIPT,
+    },
+    policies={"desktop": (EMBEDDING_MODEL,), "server": (EMBEDDING_MODEL,)},
+    limits=Limits(deadline_s=120, deadline_s_per_mib=10, per_worker=256),
+    first_guess=FirstGuess(bytes={EMBEDDING_MODEL: 10_000.0}),
+    generators=("pillion.kinds.embedding.generator:EmbeddingsGenerator",),
+    models="pillion.kinds.embedding.models:rows",
+)

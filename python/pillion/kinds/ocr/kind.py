@@ -1,0 +1,55 @@
+"""The kind ``ocr``: its settings, and how its jobs are run."""
+
+from __future__ import annotations
+
+import re
+from typing import Any
+
+from pillion.kinds.settings import is_strings, nearest, one_of
+from pillion.kinds.spec import FirstGuess, KindSpec, Limits
+from pillion.model import DEFAULT_VARIANT, MediaClass, SidecarKind
+
+OCR = SidecarKind("ocr")
+
+OCR_ENGINES = ("auto", "tesseract", "rapidocr")
+"""What the setting ``engine`` may be."""
+
+AUTO = "auto"
+"""Among the languages: each page is read in that of the installed languages in which it is."""
+
+_TESSERACT_CODE = re.compile(r"[a-z]{3}([a-z_]*)|[a-z]+/[A-Za-z_]+")
+_TESSERACT_OFTEN = (
+    *("ara", "ces", "chi_sim", "chi_tra", "dan", "deu", "ell", "eng", "fin", "fra", "heb", "hin", "hun", "ita"),
+    *("jpn", "kor", "nld", "nor", "pol", "por", "ron", "rus", "spa", "swe", "tur", "ukr"),
+)
+
+
+def _languages(value: Any) -> str | None:
+    expected = 'a list of "auto" and Tesseract\'s language codes, e.g. ["auto"] or ["eng", "deu"]'
+    if not is_strings(value) or not value:
+        return expected
+    wrong = next((item for item in value if item != AUTO and not _TESSERACT_CODE.fullmatch(item)), None)
+    return None if wrong is None else expected + nearest(wrong, _TESSERACT_OFTEN)
+
+
+_POLICIES = {"desktop": (DEFAULT_VARIANT,), "server": (DEFAULT_VARIANT,)}
+
+KIND = KindSpec(
+    name=OCR,
+    order=20,
+    classes=frozenset({MediaClass.IMAGE, MediaClass.PDF}),
+    policies=_POLICIES,
+    settings={"languages": _languages, "engine": one_of(OCR_ENGINES)},
+    defaults={"languages": [AUTO]},
+    limits=Limits(deadline_s=300, deadline_s_per_mib=10, per_worker=2),
+    first_guess=FirstGuess(seconds={MediaClass.IMAGE: 1.5, MediaClass.PDF: 2.0}, bytes={DEFAULT_VARIANT: 30_000.0}),
+    generators=("pillion.kinds.ocr.generator:OcrGenerator",),
+    exports={
+        "text": "pillion.kinds.ocr.exports:text",
+        "hocr": "pillion.kinds.ocr.exports:hocr",
+        "alto": "pillion.kinds.ocr.exports:alto",
+        "pdf": "pillion.kinds.ocr.exports:pdf",
+    },
+    read_now="pillion.kinds.ocr.generator:read_now",
+    models="pillion.kinds.ocr.models:rows",
+)

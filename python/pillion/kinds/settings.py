@@ -1,0 +1,58 @@
+"""Checks of the settings that a kind has in config.toml: what a value must be, in words that end "must be ..."."""
+
+from __future__ import annotations
+
+import difflib
+from collections.abc import Callable, Sequence
+from typing import Any
+
+Check = Callable[[Any], str | None]
+"""None if a value is right, else what would be right: the rest of the sentence "'key' must be ..."."""
+
+
+def nearest(word: object, names: Sequence[str]) -> str:
+    """The end of a sentence that names the name nearest to ``word``; nothing where none is near."""
+    near = difflib.get_close_matches(str(word), names, n=1, cutoff=0.5)
+    return f"; did you mean '{near[0]}'?" if near else ""
+
+
+def boolean(value: Any) -> str | None:
+    """``true`` or ``false``."""
+    return None if isinstance(value, bool) else "true or false"
+
+
+def count(of: str) -> Check:
+    """A whole number of something, 0 or more."""
+
+    def check(value: Any) -> str | None:
+        right = isinstance(value, int) and not isinstance(value, bool) and value >= 0
+        return None if right else f"a number of {of}"
+
+    return check
+
+
+def is_strings(value: Any) -> bool:
+    """Whether a value is a list of strings, none of them empty."""
+    return isinstance(value, list) and all(isinstance(item, str) and item for item in value)
+
+
+def one_of(names: Sequence[str]) -> Check:
+    """One of these names."""
+    shown = ", ".join(f'"{name}"' for name in names)
+
+    def check(value: Any) -> str | None:
+        return None if isinstance(value, str) and value in names else f"one of {shown}{nearest(value, names)}"
+
+    return check
+
+
+def some_of(names: Sequence[str]) -> Check:
+    """A list of some of these names, at least one."""
+
+    def check(value: Any) -> str | None:
+        if not is_strings(value) or not value:
+            return f"a list of {', '.join(names)}"
+        wrong = next((item for item in value if item not in names), None)
+        return None if wrong is None else f"a list of {', '.join(names)}{nearest(wrong, names)}"
+
+    return check

@@ -1,0 +1,128 @@
+"""All that Pillion has to know of a kind of sidecar, in one record. docs/kinds.md says how to write one.
+
+Everything outside a kind's folder works from this record: policies, config.toml, queue, limits, estimates, plan,
+status, export and the worker processes. It is light: what loads an engine is named by a string and imported when it is
+needed.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+from pillion.kinds.settings import Check
+from pillion.model import DEFAULT_VARIANT, MediaClass, SidecarKind
+
+MIB = 1024 * 1024
+
+_NAME = re.compile(r"[a-z][a-z0-9_-]{0,31}")
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Origin:
+    """The file that a sidecar was made of, for exports. ``source`` None: no file has the content any more."""
+
+    source: Path | None
+    mime: str
+
+
+FALLBACK_SECONDS = 0.1
+FALLBACK_BYTES = 10_000.0
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Limits:
+    """How jobs of a kind are run. Times are seconds; the deadline grows with the file's size in MiB.
+
+    ``per_worker``: jobs in flight for each worker, counting those that wait in the pool. ``workers``: most of them at a
+    time; 1 for a kind that uses every core by itself. ``batch_s``: how many seconds of work are handed to a worker at
+    once, None for the engine's own measure. ``checkpoints``: its jobs keep what they have made so far for the next try.
+    """
+
+    deadline_s: float
+    deadline_s_per_mib: float
+    per_worker: int
+    workers: int | None = None
+    batch_s: float | None = None
+    checkpoints: bool = False
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class FirstGuess:
+    """What one sidecar takes and how large it is, until some are measured.
+
+    ``seconds``: of a worker, by class of file. ``seconds_per_mib``: for a kind whose work goes with the length of its
+    source: (start of a MIME type, seconds for each MiB), the first that fits counts. ``bytes``: by variant.
+    """
+
+    seconds: Mapping[MediaClass, float] = field(default_factory=dict)
+    seconds_per_mib: tuple[tuple[str, float], ...] = ()
+    bytes: Mapping[str, float] = field(default_factory=dict)
+
+    @property
+    def by_size(self) -> bool:
+        """Whether the time goes with the size of the source, rather than being about the same for each."""
+        return bool(self.seconds_per_mib)
+
+    def seconds_of(self, media_class: MediaClass) -> float:
+        """For one sidecar of a file of this class, where the time does not go with the size."""
+        return self.seconds.get(media_class, FALLBACK_SECONDS)
+
+    def seconds_of_mib(self, mime: str) -> float:
+        """For each MiB of a source of this type."""
+        return next((rate for start, rate in self.seconds_per_mib if mime.startswith(start)), 1.0)
+
+    def bytes_of(self, variant: str) -> float:
+        """Of one sidecar of this variant."""
+        return self.bytes.get(variant, FALLBACK_BYTES)
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class KindSpec:
+    """One kind of sidecar.
+
+    ``name``: lower-case, also its table in config.toml. ``directory``: the folder under the content's own (the name
+    where none is given). ``order``: kinds are worked in this order; thumbnails are 10, embeddings 40.
+    ``variants``: what can be asked for, the cheapest first. ``classes``: the classes of files it is made of.
+    ``made_from``: class of file -> the kind whose sidecar it is made from; its jobs wait for that one.
+    ``policies``: name of a built-in policy -> the variants that it wants.
+    ``settings``: key of config.toml -> check; ``defaults``: values that generators get where nothing is set.
+    ``heavy``: ``work.quiet_hours`` and ``work.on_battery`` hold it back.
+    ``generators``: "module:class" of each :class:`pillion.kinds.generator.Generator`, asked in this order.
+    ``exports``: form -> "module:function", called with (bytes of the sidecar, :class:`Origin`).
+    ``read_now``: "module:function", called with (path, MIME type, settings): the bytes of a sidecar of a file that no
+    library has. ``models``: "module:function" that lists its models for ``pillion models``.
+    Raises ValueError for a name that cannot be one.
+    """
+
+    name: SidecarKind
+    order: int
+    classes: frozenset[MediaClass]
+    generators: tuple[str, ...]
+    limits: Limits
+    directory: str = ""
+    variants: tuple[str, ...] = (DEFAULT_VARIANT,)
+    made_from: Mapping[MediaClass, SidecarKind] = field(default_factory=dict)
+    policies: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
+    settings: Mapping[str, Check] = field(default_factory=dict)
+    defaults: Mapping[str, Any] = field(default_factory=dict)
+    first_guess: FirstGuess = field(default_factory=FirstGuess)
+    heavy: bool = True
+    exports: Mapping[str, str] = field(default_factory=dict)
+    read_now: str | None = None
+    models: str | None = None
+
+    def __post_init__(self) -> None:
+        for text in (self.name, self.directory or self.name):
+            if not _NAME.fullmatch(text):
+                raise ValueError(f"'{text}' cannot name a kind: use lower-case letters, digits, '-' and '_'")
+        if not self.variants or not self.generators:
+            raise ValueError(f"the kind '{self.name}' needs a variant and a generator")
+
+    @property
+    def sources(self) -> tuple[SidecarKind, ...]:
+        """The kinds that it is made from."""
+        return tuple(sorted(set(self.made_from.values())))
