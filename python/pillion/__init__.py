@@ -34,7 +34,7 @@ if TYPE_CHECKING:
         transcribe,
     )
     from pillion.errors import ErrorClass, ItemError, LibraryError, PillionError, UsageError
-    from pillion.export import export
+    from pillion.exports import export
     from pillion.index.indexer import IndexReport
     from pillion.kinds.ocr.result import OcrResult
     from pillion.kinds.ocr.tessdata import LanguageRow
@@ -49,7 +49,7 @@ if TYPE_CHECKING:
 _HOMES = {
     "pillion._core": ("HashResult", "hash_bytes", "hash_file", "__version__"),
     "pillion.errors": ("ErrorClass", "ItemError", "LibraryError", "PillionError", "UsageError"),
-    "pillion.export": ("export",),
+    "pillion.exports": ("export",),
     "pillion.readers.images.formats": ("FormatRow",),
     "pillion.kinds.ocr.tessdata": ("LanguageRow",),
     "pillion.index.indexer": ("IndexReport",),

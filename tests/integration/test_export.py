@@ -13,7 +13,7 @@ from PIL import Image
 
 import pillion
 from pillion.errors import ErrorClass, ItemError, UsageError
-from pillion.export import from_library
+from pillion.exports import from_library
 from pillion.kinds.ocr.exports.searchable import searchable_pdf
 from pillion.kinds.ocr.result import OcrLine, OcrPage, OcrResult, OcrWord
 from pillion.readers.pdf import document as pdfium

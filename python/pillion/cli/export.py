@@ -12,7 +12,7 @@ import typer
 from pillion.cli.options import JsonOption, LibraryOption, default_library
 from pillion.cli.output import print_json
 from pillion.errors import LibraryError, UsageError
-from pillion.export import Exported, check_format, from_file, from_library
+from pillion.exports import Exported, check_format, from_file, from_library
 from pillion.kinds.ocr.language_table import AUTO
 from pillion.library import CATALOG, Library
 
