@@ -128,11 +128,11 @@ def _armed(directory: Path, rules: Mapping[str, _Rule]) -> Callable[[str], None]
     return reach
 
 
-def _unarmed(_name: str) -> None:
-    return
+_unarmed: Callable[[str], object] = frozenset[str]().__contains__
+"""Looks into an empty set, without a Python frame: there are some fifty points on the way of a job."""
 
 
-def _from_environment(environment: Mapping[str, str]) -> Callable[[str], None]:
+def _from_environment(environment: Mapping[str, str]) -> Callable[[str], object]:
     directory = environment.get(DIRECTORY_VARIABLE)
     if not directory:
         return _unarmed
@@ -141,3 +141,5 @@ def _from_environment(environment: Mapping[str, str]) -> Callable[[str], None]:
 
 reach = _from_environment(os.environ)
 """Called with its name at each point: does nothing unless the environment armed it when this module was loaded."""
+
+armed = reach is not _unarmed

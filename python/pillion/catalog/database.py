@@ -8,17 +8,21 @@ from __future__ import annotations
 import errno
 import os
 import sqlite3
+import sys
 import tempfile
-from collections.abc import Iterator
-from contextlib import contextmanager
+from collections.abc import Callable, Iterator
+from contextlib import AbstractContextManager, closing, contextmanager
+from functools import partial
 from pathlib import Path
 from types import ModuleType
 from typing import Any
+from weakref import WeakSet
 
 import sqlalchemy as sa
-from sqlalchemy.exc import DatabaseError, OperationalError
+from sqlalchemy.exc import DatabaseError, IntegrityError, OperationalError
 from sqlalchemy.pool import QueuePool
 
+from pillion import failpoints
 from pillion.errors import (
     CatalogError,
     ErrorClass,
@@ -96,29 +100,57 @@ _NONSENSE = (ValueError, LookupError, TypeError, AttributeError)
 
 
 class Database:
-    """A pool of connections to one catalog. Use :meth:`read` and :meth:`write`; close it when done.
+    """A pool of connections to one catalog; close it when done.
 
-    Connections must not cross a fork: a process that is not the one that opened the database gets CatalogError.
+    ``read()`` is a connection in a read transaction: all statements see the same state. ``write()`` is one that holds
+    the write lock from the start; it is committed at the end, and rolled back on any error. Both are context managers
+    of SQLAlchemy, which calls back here only when something goes wrong: there are a dozen transactions on the way of a
+    job. Connections must not cross a fork: in a process that did not open the database, both raise CatalogError.
     """
+
+    read: Callable[[], AbstractContextManager[sa.Connection]]
+    write: Callable[[], AbstractContextManager[sa.Connection]]
 
     def __init__(self, path: Path, *, read_only: bool = False) -> None:
         self.path = path
-        self._pid = os.getpid()
         self._read_only = read_only
-        module = sqlite_module()
+        self._driver = sqlite_module()
         self._engine = sa.create_engine(
             "sqlite://",
-            module=module,
-            creator=lambda: self._connect(module),
+            module=self._driver,
+            creator=self._connect,
             poolclass=QueuePool,
             pool_size=4,
             max_overflow=8,
         )
+        sa.event.listen(self._engine, "handle_error", self._statement_failed)
+        self.read = self._transactions("BEGIN").begin
+        self._write = self._transactions("BEGIN IMMEDIATE").begin
+        self.write = self._write_with_points if failpoints.armed else self._write
+        _open.add(self)
 
-    def _connect(self, module: ModuleType) -> Any:
+    def _transactions(self, begin: str) -> sa.Engine:
+        engine = self._engine.execution_options()
+        sa.event.listen(engine, "begin", partial(sa.Connection.exec_driver_sql, statement=begin))
+        sa.event.listen(engine, "rollback", self._rolled_back)
+        return engine
+
+    @contextmanager
+    def _write_with_points(self) -> Iterator[sa.Connection]:
+        reach("catalog.begin")
+        with self._write() as connection:
+            yield connection
+            reach("catalog.commit")
+        reach("catalog.committed")
+
+    def refuse(self) -> None:
+        """From now on, in this process, every transaction raises CatalogError."""
+        self.read = self.write = _refused
+
+    def _connect(self) -> Any:
         mode = self._mode()
         quoted = str(self.path).replace("%", "%25").replace("?", "%3f").replace("#", "%23")
-        connection = module.connect(
+        connection = self._driver.connect(
             f"file:{quoted}?mode={mode}",
             uri=True,
             timeout=BUSY_TIMEOUT_S,
@@ -140,65 +172,34 @@ class Database:
         # Without a write-ahead log nobody writes: no lock and no shared memory, which cannot be made here, is needed.
         return "ro" if Path(f"{self.path}-wal").exists() else "ro&immutable=1"
 
-    @contextmanager
-    def read(self) -> Iterator[sa.Connection]:
-        """A connection in a read transaction: all statements see the same state."""
-        with self._transaction("BEGIN") as connection:
-            yield connection
+    def _statement_failed(self, context: sa.engine.ExceptionContext) -> Exception | None:
+        return self._explained(context.sqlalchemy_exception)
 
-    @contextmanager
-    def write(self) -> Iterator[sa.Connection]:
-        """A connection that holds the write lock from the start; committed at the end, rolled back on any error."""
-        reach("catalog.begin")
-        with self._transaction("BEGIN IMMEDIATE") as connection:
-            yield connection
-            reach("catalog.commit")
-        reach("catalog.committed")
+    def _rolled_back(self, _connection: sa.Connection) -> None:
+        error = sys.exc_info()[1]
+        explained = self._explained(error)
+        if explained is not None:
+            raise explained from error
 
-    @contextmanager
-    def _transaction(self, begin: str) -> Iterator[sa.Connection]:
-        if os.getpid() != self._pid:
-            raise CatalogError("The catalog was opened before a fork; open the library again in this process.")
-        with self._errors(), self._engine.connect() as connection:
-            connection.exec_driver_sql(begin)
-            try:
-                yield connection
-            except BaseException:
-                # Ctrl-C inside a statement: SQLAlchemy has closed the connection, which rolls back too.
-                # And some errors, such as a full disk, make SQLite itself roll back.
-                if not connection.invalidated and connection.connection.in_transaction:
-                    connection.exec_driver_sql("ROLLBACK")
-                raise
-            connection.exec_driver_sql("COMMIT")
-
-    @contextmanager
-    def _errors(self) -> Iterator[None]:
-        try:
-            yield
-        except OperationalError as error:
-            raise self._operational(error) from error
-        except DatabaseError as error:
-            if isinstance(error, sa.exc.IntegrityError):
-                self._explain(error)
-                raise
-            raise self._damaged(str(error.orig)) from error
-        except _NONSENSE as error:
-            self._explain(error)
-            raise
+    def _explained(self, error: BaseException | None) -> Exception | None:
+        """The error of ours for one of the driver, or for rows that make no sense; None where the error says it all."""
+        if isinstance(error, OperationalError):
+            return self._operational(error)
+        if isinstance(error, (IntegrityError, *_NONSENSE)):
+            wrong = self._look_for_damage()
+            return self._damaged(wrong[0].splitlines()[0]) if wrong else None
+        return self._damaged(str(error.orig)) if isinstance(error, DatabaseError) else None
 
     def _damaged(self, what: str) -> CatalogError:
         return CatalogError(f"The catalog {self.path} is damaged ({what}): {reconcile_hint(self.path.parent)}.")
 
-    def _explain(self, error: Exception) -> None:
-        """Rows that make no sense: raises CatalogError if that is because the file is damaged, else does nothing."""
-        # Not by check(), whose own errors would be explained by it in turn, and so on.
+    def _look_for_damage(self) -> list[str]:
+        """What :meth:`check` finds, on a connection of its own: errors in there must not be explained by it in turn."""
         try:
-            with self._engine.connect() as connection:
-                wrong = _wrong(connection)
-        except (DatabaseError, *_NONSENSE) as worse:
-            wrong = [f"its checks fail with {type(worse).__name__}"]
-        if wrong:
-            raise self._damaged(wrong[0].splitlines()[0]) from error
+            with closing(self._connect()) as connection:
+                return _wrong(connection.execute)
+        except (self._driver.Error, *_NONSENSE) as worse:
+            return [f"its checks fail with {type(worse).__name__}"]
 
     def _operational(self, error: OperationalError) -> Exception:
         name = getattr(error.orig, "sqlite_errorname", "")
@@ -252,16 +253,31 @@ class Database:
     def check(self) -> list[str]:
         """What SQLite's own checks find wrong: pages, indexes, constraints, references; empty when all is well."""
         with self.read() as connection:
-            return _wrong(connection)
+            return _wrong(connection.exec_driver_sql)
 
     def close(self) -> None:
         """Close every connection."""
         self._engine.dispose()
 
 
-def _wrong(connection: sa.Connection) -> list[str]:
-    rows = [str(row[0]) for row in connection.exec_driver_sql("PRAGMA integrity_check(20)")]
-    lost = connection.exec_driver_sql("PRAGMA foreign_key_check").fetchmany(20)
+def _refused() -> AbstractContextManager[sa.Connection]:
+    raise CatalogError("The catalog was opened before a fork; open the library again in this process.")
+
+
+_open: WeakSet[Database] = WeakSet()
+
+
+def _refuse_all() -> None:
+    for database in _open:
+        database.refuse()
+
+
+os.register_at_fork(after_in_child=_refuse_all)
+
+
+def _wrong(execute: Callable[[str], Any]) -> list[str]:
+    rows = [str(row[0]) for row in execute("PRAGMA integrity_check(20)")]
+    lost = execute("PRAGMA foreign_key_check").fetchmany(20)
     broken = [f"a row of {table} refers to one of {parent} that is not there" for table, _, parent, _ in lost]
     return ([] if rows == ["ok"] else rows) + list(dict.fromkeys(broken))
 
