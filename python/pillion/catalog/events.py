@@ -10,7 +10,7 @@ from collections.abc import Iterator, Sequence
 
 import sqlalchemy as sa
 
-from pillion.catalog.statements import Prepared
+from pillion.catalog.statements import prepared
 from pillion.catalog.tables import events as table
 from pillion.events import Event, event_of, stored_event
 
@@ -18,12 +18,12 @@ KEPT = 20_000
 """About how many events are kept; older ones go."""
 
 
-_APPEND = Prepared(
+_APPEND = prepared(
     "INSERT INTO events (first_id, number, at, body) VALUES ("
     "coalesce((SELECT first_id + number FROM events ORDER BY first_id DESC LIMIT 1), 1), :number, :at, :body"
     ") RETURNING first_id"
 )
-_FORGET = Prepared("DELETE FROM events WHERE first_id <= :id")
+_FORGET = prepared("DELETE FROM events WHERE first_id <= :id")
 _FORGET_EVERY = 256
 _encode = json.JSONEncoder(separators=(",", ":")).encode
 
@@ -33,9 +33,10 @@ def append_events(connection: sa.Connection, events: Sequence[Event], now: float
     if not events:
         return
     body = _encode([stored_event(event) for event in events])
-    ((first,),) = _APPEND.all(connection, {"number": len(events), "at": now, "body": body})
+    values = (len(events), now, body)
+    first: int = connection.exec_driver_sql(_APPEND[connection.dialect.name], values).scalar_one()
     if first // _FORGET_EVERY != (first + len(events)) // _FORGET_EVERY:
-        _FORGET.many(connection, ("id",), [(first - KEPT,)])
+        connection.exec_driver_sql(_FORGET[connection.dialect.name], (first - KEPT,))
 
 
 def newest_event(connection: sa.Connection) -> int:

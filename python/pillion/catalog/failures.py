@@ -7,7 +7,7 @@ from dataclasses import dataclass
 
 import sqlalchemy as sa
 
-from pillion.catalog.statements import Prepared, upsert
+from pillion.catalog.statements import prepared, upsert
 from pillion.catalog.tables import entries, failures, jobs, sidecars
 from pillion.errors import ErrorClass
 from pillion.job import Again, JobState, classes_tried
@@ -82,7 +82,7 @@ def _row(item: FailedTry, now: float) -> dict[str, object]:
     }
 
 
-_RESOLVE = Prepared(
+_RESOLVE = prepared(
     "UPDATE failures SET resolved_at = :now WHERE content_uuid = :content_uuid AND resolved_at IS NULL"
     " AND EXISTS (SELECT 1 FROM sidecars WHERE sidecars.content_uuid = failures.content_uuid"
     " AND sidecars.kind = failures.kind AND sidecars.variant = failures.variant"
@@ -94,7 +94,7 @@ def resolve_made(connection: sa.Connection, content_uuids: Sequence[str], now: f
     """Settle what stands open about sidecars of these contents that are made (or found empty) by now."""
     rows = [(now, content_uuid) for content_uuid in dict.fromkeys(content_uuids)]
     if rows:
-        _RESOLVE.many(connection, ("now", "content_uuid"), rows)
+        connection.exec_driver_sql(_RESOLVE[connection.dialect.name], rows)
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 import sqlalchemy as sa
 
 from pillion.catalog.queue import is_due
-from pillion.catalog.statements import Prepared
+from pillion.catalog.statements import prepared
 from pillion.catalog.tables import contents, history, jobs, sidecars
 from pillion.job import JobState
 from pillion.kinds import registry
@@ -20,7 +20,7 @@ FADE_ABOVE = 5000.0
 _KEYS = ("kind", "variant", "media_class")
 _SUMS = ("number", "seconds", "bytes", "source_bytes")
 _SHARE = f"CASE WHEN history.number > {FADE_ABOVE} THEN 0.5 ELSE 1.0 END"
-_ADD = Prepared(
+_ADD = prepared(
     f"INSERT INTO history ({', '.join(_KEYS + _SUMS)}) VALUES ({', '.join(':' + name for name in _KEYS + _SUMS)})"
     f" ON CONFLICT ({', '.join(_KEYS)}) DO UPDATE SET"
     f" {', '.join(f'{name} = history.{name} * {_SHARE} + excluded.{name}' for name in _SUMS)}"
@@ -56,7 +56,7 @@ def add_measured(connection: sa.Connection, measured: Sequence[Measured]) -> Non
         )
         for item in measured
     ]
-    _ADD.many(connection, _KEYS + _SUMS, rows)
+    connection.exec_driver_sql(_ADD[connection.dialect.name], rows)
 
 
 def list_measured(connection: sa.Connection) -> list[Measured]:

@@ -1,6 +1,6 @@
 """Claiming jobs and finishing them: the queue's main way. Every finish is fenced by the claim's lease token.
 
-The statements that touch every job are written as text (see :class:`pillion.catalog.statements.Prepared`). They find
+The statements that touch every job are written as text (see :func:`pillion.catalog.statements.prepared`). They find
 the jobs of a claim by its token, over the index of running jobs, so that no list of ids goes back and forth.
 """
 
@@ -18,7 +18,7 @@ from pillion.catalog.events import append_events
 from pillion.catalog.failures import FailedTry, record_failures
 from pillion.catalog.gates import list_holds, may_run
 from pillion.catalog.sidecars import ASKED, mark_cancelled
-from pillion.catalog.statements import Prepared, upsert
+from pillion.catalog.statements import prepared, upsert
 from pillion.catalog.tables import jobs, pauses, recipes, sidecars
 from pillion.errors import ErrorClass
 from pillion.events import Failed, Queued
@@ -122,7 +122,7 @@ def _claim_of(kind: SidecarKind, resting: tuple[int, ...]) -> sa.UpdateBase:
     )
 
 
-_DUE = Prepared(
+_DUE = prepared(
     "SELECT jobs.id, contents.hash, contents.mime, contents.size, sidecars.variant, sidecars.wanted, sidecars.recipe"
     " FROM jobs JOIN contents ON contents.content_uuid = jobs.content_uuid"
     " LEFT JOIN sidecars ON sidecars.content_uuid = jobs.content_uuid AND sidecars.kind = jobs.kind"
@@ -132,7 +132,7 @@ _DUE = Prepared(
 )
 """What the contents of a claim are, and which of their sidecars are due: one row for each of these."""
 
-_SOURCES = Prepared(
+_SOURCES = prepared(
     "SELECT jobs.id, locations.path, entries.path, entries.size, entries.mtime_ns"
     " FROM jobs JOIN entries ON entries.content_uuid = jobs.content_uuid AND entries.removed_at IS NULL"
     " JOIN locations ON locations.id = entries.location_id"
@@ -141,7 +141,7 @@ _SOURCES = Prepared(
 )
 """Where the contents of a claim are found now."""
 
-_TEXTS = Prepared(
+_TEXTS = prepared(
     "SELECT jobs.id, sidecars.kind, sidecars.rel_path"
     " FROM jobs JOIN sidecars ON sidecars.content_uuid = jobs.content_uuid"
     " WHERE jobs.state = 'running' AND jobs.lease_owner = :owner AND jobs.lease_token = :token"
@@ -153,10 +153,10 @@ _TEXTS = Prepared(
 def _load(
     connection: sa.Connection, kind: SidecarKind, owner: str, token: str, taken: Sequence[Sequence[Any]]
 ) -> list[ClaimedJob]:
-    mine = {"owner": owner, "token": token}
+    mine = (owner, token)
     due: dict[int, list[Due]] = {}
     about: dict[int, tuple[str | None, str, int]] = {}
-    rows = _DUE.all(connection, mine)
+    rows = connection.exec_driver_sql(_DUE[connection.dialect.name], mine).all()
     settings = _settings(connection, {row[5] for row in rows})
     for job, digest, mime, size, variant, wanted, recipe in rows:
         about[job] = (digest, mime, size)
@@ -198,9 +198,9 @@ def _settings(connection: sa.Connection, digests: Collection[str | None]) -> dic
     return {digest: json.loads(settings) for digest, settings in connection.execute(query).all()}
 
 
-def _sources(connection: sa.Connection, mine: Mapping[str, str]) -> dict[int, list[tuple[bytes, int, int]]]:
+def _sources(connection: sa.Connection, mine: tuple[str, str]) -> dict[int, list[tuple[bytes, int, int]]]:
     found: dict[int, list[tuple[bytes, int, int]]] = {}
-    for job, root, path, size, mtime_ns in _SOURCES.all(connection, mine):
+    for job, root, path, size, mtime_ns in connection.exec_driver_sql(_SOURCES[connection.dialect.name], mine):
         found.setdefault(job, []).append((root.rstrip(b"/") + b"/" + path, size, mtime_ns))
     for job, sources in found.items():
         if len(sources) > 1:
@@ -211,36 +211,35 @@ def _sources(connection: sa.Connection, mine: Mapping[str, str]) -> dict[int, li
 
 
 def _texts(
-    connection: sa.Connection, mine: Mapping[str, str], sources: Collection[SidecarKind]
+    connection: sa.Connection, mine: tuple[str, str], sources: Collection[SidecarKind]
 ) -> dict[int, dict[SidecarKind, str]]:
     """Of each job, the ready sidecars that it is made from."""
     found: dict[int, dict[SidecarKind, str]] = {}
-    for job, kind, rel_path in _TEXTS.all(connection, mine) if sources else ():
+    rows = connection.exec_driver_sql(_TEXTS[connection.dialect.name], mine) if sources else ()
+    for job, kind, rel_path in rows:
         if kind in sources:
             found.setdefault(job, {})[SidecarKind(kind)] = rel_path
     return found
 
 
-_HELD = Prepared("SELECT id, lease_token FROM jobs WHERE state = 'running' AND lease_owner = :owner")
+_HELD = prepared("SELECT id, lease_token FROM jobs WHERE state = 'running' AND lease_owner = :owner")
 """The claims of an owner: as many as it has in flight."""
 
 
 def still_held(connection: sa.Connection, owner: str, claims: Collection[tuple[int, str]]) -> set[int]:
     """Of (job id, lease token) pairs, the ids that are still running for ``owner`` under that very token."""
-    held = {(row[0], row[1]) for row in _HELD.all(connection, {"owner": owner})}
+    held = {(job, token) for job, token in connection.exec_driver_sql(_HELD[connection.dialect.name], (owner,))}
     return {claim[0] for claim in claims if claim in held}
 
 
 _CLAIMED = frozenset({JobState.RUNNING})
 
-_FINISH = Prepared(
+_FINISH = prepared(
     "UPDATE jobs SET state = :state, attempts = :attempts, not_before = :not_before, error_class = :error_class,"
     " error_message = :error_message, lease_owner = NULL, lease_token = NULL, lease_deadline = NULL, updated_at = :now"
     " WHERE id = :id AND lease_token = :token AND state = 'running'"
 )
 """The end of a claim: changes nothing where the token is no longer the job's."""
-
-_FINISH_COLUMNS = ("state", "attempts", "not_before", "error_class", "error_message", "now", "id", "token")
 
 
 def finish(connection: sa.Connection, changes: Sequence[tuple[int, str, JobChange]], now: float) -> int:
@@ -250,9 +249,8 @@ def finish(connection: sa.Connection, changes: Sequence[tuple[int, str, JobChang
     """
     if not changes:
         return 0
-    return _FINISH.many(
-        connection, _FINISH_COLUMNS, [_finish_row(job, token, change, now) for job, token, change in changes]
-    )
+    rows = [_finish_row(job, token, change, now) for job, token, change in changes]
+    return connection.exec_driver_sql(_FINISH[connection.dialect.name], rows).rowcount
 
 
 def _finish_row(job: int, token: str, change: JobChange, now: float) -> tuple[object, ...]:
@@ -373,7 +371,7 @@ def uncancel(connection: sa.Connection, kind: SidecarKind, content_uuids: Sequen
     return connection.execute(asked).rowcount + connection.execute(pending).rowcount
 
 
-_WAKE = Prepared(
+_WAKE = prepared(
     "UPDATE jobs SET state = :state, not_before = :not_before, error_class = NULL, error_message = NULL,"
     " updated_at = :now WHERE content_uuid = :content_uuid AND kind = :kind AND state = 'waiting'"
 )
@@ -382,14 +380,13 @@ _WAKE = Prepared(
 def wake_waiting(connection: sa.Connection, ready: Sequence[tuple[str, SidecarKind]], now: float) -> None:
     """Queue what waits for these sidecars, given as (content_uuid, kind), which are ready now."""
     change = job_woken()
-    columns = ("state", "not_before", "now", "content_uuid", "kind")
     rows = [
         (change.state.value, change.not_before, now, content_uuid, kind)
         for content_uuid, source in ready
         for kind in registry.dependents_of(source)
     ]
     if rows:
-        _WAKE.many(connection, columns, rows)
+        connection.exec_driver_sql(_WAKE[connection.dialect.name], rows)
 
 
 def finish_waiting(

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 
 import sqlalchemy as sa
 
-from pillion.catalog.statements import Prepared, chunks
+from pillion.catalog.statements import chunks, prepared
 from pillion.catalog.tables import contents, jobs, sidecars
 from pillion.job import JobState
 from pillion.model import SidecarFormat, SidecarKind, SidecarMark, SidecarStatus, value
@@ -37,15 +37,11 @@ class SidecarOutcome:
     mark: SidecarMark | None = None
 
 
-_OUTCOME = Prepared(
+_OUTCOME = prepared(
     "UPDATE sidecars SET status = :status, recipe = :recipe, format = :format, rel_path = :rel_path, size = :size,"
     " checksum = :checksum, error_class = :error_class, error_message = :error_message, mark = :mark,"
     " updated_at = :now"
     " WHERE content_uuid = :content_uuid AND kind = :kind AND variant = :variant"
-)
-_OUTCOME_COLUMNS = (
-    *("status", "recipe", "format", "rel_path", "size", "checksum", "error_class", "error_message"),
-    *("mark", "now", "content_uuid", "kind", "variant"),
 )
 
 
@@ -71,7 +67,7 @@ def record_outcomes(connection: sa.Connection, outcomes: Sequence[SidecarOutcome
         )
         for outcome in outcomes
     ]
-    _OUTCOME.many(connection, _OUTCOME_COLUMNS, rows)
+    connection.exec_driver_sql(_OUTCOME[connection.dialect.name], rows)
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator, Mapping, Sequence
-from typing import Any, TypeVar, cast
+from typing import Any, TypeVar
 
 import sqlalchemy as sa
 
@@ -47,42 +48,13 @@ def chunks(items: Sequence[T], size: int = IN_LIMIT) -> Iterator[Sequence[T]]:
         yield items[start : start + size]
 
 
-class Prepared:
-    """A statement written as text with ``:names``, for the queue's main way, where every microsecond a row counts.
+def prepared(text: str) -> Mapping[str, str]:
+    """A statement with ``:names`` for ``connection.exec_driver_sql``: name of a dialect -> text for its driver.
 
-    It is compiled once for each dialect, and its values go to the driver as tuples: SQLAlchemy's own way, a dictionary
-    for each row, costs more than what SQLite does with it.
+    Its values are tuples in the order of the names in the text. For the queue's main way, where every microsecond a row
+    counts: SQLAlchemy's own way, a dictionary for each row, costs more than what SQLite does with it.
     """
+    return {"sqlite": _NAME.sub("?", text), "postgresql": _NAME.sub("%s", text)}
 
-    def __init__(self, text: str) -> None:
-        self._statement = sa.text(text)
-        self._compiled: dict[str, tuple[str, tuple[str, ...] | None]] = {}
 
-    def all(self, connection: sa.Connection, values: Mapping[str, Any]) -> Sequence[tuple[Any, ...]]:
-        """Run it once; returns all rows that it gives."""
-        text, names = self._text(connection)
-        if names is None:
-            result = connection.execute(self._statement, dict(values))
-        else:
-            result = connection.exec_driver_sql(text, tuple(values[name] for name in names))
-        return cast("Sequence[tuple[Any, ...]]", result.all())
-
-    def many(self, connection: sa.Connection, columns: Sequence[str], rows: Sequence[tuple[Any, ...]]) -> int:
-        """Run it for many rows, each a tuple of ``columns``; returns how many rows of the table changed.
-
-        ``columns`` stand in the order of their names in the text, each once, so that the tuples go through as they are.
-        """
-        text, names = self._text(connection)
-        if names is None:
-            return connection.execute(self._statement, [dict(zip(columns, row, strict=True)) for row in rows]).rowcount
-        if names != tuple(columns):
-            raise ValueError(f"Give the columns in the order of the text: {names}.")
-        return connection.exec_driver_sql(text, list(rows)).rowcount
-
-    def _text(self, connection: sa.Connection) -> tuple[str, tuple[str, ...] | None]:
-        found = self._compiled.get(connection.dialect.name)
-        if found is None:
-            compiled = self._statement.compile(dialect=connection.dialect)
-            order = compiled.positiontup
-            found = self._compiled[connection.dialect.name] = (str(compiled), tuple(order) if order else None)
-        return found
+_NAME = re.compile(r":\w+")
