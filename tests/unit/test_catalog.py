@@ -3,15 +3,13 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Iterator
+import shutil
+from collections.abc import Callable, Iterator
 from pathlib import Path
+from textwrap import dedent, indent
 
 import pytest
 import sqlalchemy as sa
-from alembic import command
-from alembic.autogenerate import compare_metadata
-from alembic.config import Config
-from alembic.migration import MigrationContext
 from sqlalchemy.exc import IntegrityError
 
 from pillion.catalog import database as catalog_database
@@ -23,13 +21,11 @@ from pillion.catalog import sidecars as catalog_sidecars
 from pillion.catalog import wants as catalog_queueing
 from pillion.catalog.database import HEAD, SAFE_SQLITE, Database, network_file_system, sqlite_module
 from pillion.catalog.entries import EntryRow
-from pillion.catalog.events import events_after
 from pillion.catalog.failures import FailedTry
 from pillion.catalog.rebuilding import introduce_device, this_device
 from pillion.catalog.sidecars import SidecarOutcome
 from pillion.catalog.tables import jobs, metadata, sidecars
 from pillion.errors import CatalogError, ErrorClass, LibraryVersionError
-from pillion.events import Queued, Resumed
 from pillion.job import JobState, Urgency, job_done, job_failed_once
 from pillion.model import Failure, Recipe, SidecarKind, SidecarStatus, WantedSidecar
 
@@ -83,9 +79,81 @@ def _states(database: Database) -> dict[tuple[str, str], str]:
         return {(row.content_uuid, row.kind): row.state for row in rows}
 
 
+def _definitions(connection: sa.Connection) -> dict[str, list[str]]:
+    """Name of a table or index -> the lines of its definition, sorted: constraints may stand in any order."""
+    query = "SELECT name, sql FROM sqlite_master WHERE type IN ('table', 'index') AND sql IS NOT NULL"
+    rows = connection.exec_driver_sql(query).all()
+    return {name: sorted(line.strip().removesuffix(",") for line in sql.splitlines()) for name, sql in rows}
+
+
 def test_the_migrations_lead_to_the_tables_in_the_code(database: Database) -> None:
+    engine = sa.create_engine("sqlite://")
+    with database.read() as connection, engine.connect() as expected:
+        metadata.create_all(expected)
+        migrated = _definitions(connection)
+        del migrated["alembic_version"]
+        assert migrated == _definitions(expected)
+        assert connection.exec_driver_sql("SELECT version_num FROM alembic_version").scalar_one() == HEAD
+
+
+@pytest.fixture
+def next_release(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Callable[[str], None]:
+    """Lets the program be a later one, which has another migration, "0002", with these statements."""
+
+    def release(statements: str) -> None:
+        folder = tmp_path / "migrations"
+        shutil.copytree(catalog_database.MIGRATIONS, folder)
+        head = f'from alembic import op\n\nrevision = "0002"\ndown_revision = "{HEAD}"\n\n\ndef upgrade() -> None:\n'
+        (folder / "versions" / "v0002_labels.py").write_text(head + indent(dedent(statements), "    "))
+        monkeypatch.setattr(catalog_database, "MIGRATIONS", folder)
+        monkeypatch.setattr(catalog_database, "HEAD", "0002")
+
+    return release
+
+
+def _columns(database: Database, table: str) -> list[str]:
     with database.read() as connection:
-        assert compare_metadata(MigrationContext.configure(connection), metadata) == []
+        return [column["name"] for column in sa.inspect(connection).get_columns(table)]
+
+
+def test_an_older_catalog_is_brought_up_to_date_and_keeps_its_rows(
+    database: Database, next_release: Callable[[str], None], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    _fill(database, 2, (OCR,))
+    before = _states(database)
+    next_release(
+        """
+        op.execute("ALTER TABLE contents ADD COLUMN label TEXT")
+        op.execute("UPDATE contents SET label = 'from before'")
+        """
+    )
+    database.prepare()
+    database.prepare()
+    with database.read() as connection:
+        assert connection.exec_driver_sql("SELECT version_num FROM alembic_version").scalar_one() == "0002"
+        assert set(connection.exec_driver_sql("SELECT label FROM contents").scalars()) == {"from before"}
+    assert _states(database) == before
+    assert database.check() == []
+
+    monkeypatch.undo()
+    with pytest.raises(LibraryVersionError, match=r"newer Pillion \(catalog version 0002, this one knows 0001\)"):
+        database.prepare()
+
+
+def test_a_migration_that_fails_leaves_the_catalog_as_it_was(
+    database: Database, next_release: Callable[[str], None]
+) -> None:
+    _fill(database, 1, (OCR,))
+    next_release(
+        """
+        op.execute("ALTER TABLE contents ADD COLUMN label TEXT")
+        op.execute("INSERT INTO no_such_table VALUES (1)")
+        """
+    )
+    with pytest.raises(CatalogError, match="no such table"):
+        database.prepare()
+    assert "label" not in _columns(database, "contents")
+    with database.read() as connection:
         assert connection.exec_driver_sql("SELECT version_num FROM alembic_version").scalar_one() == HEAD
 
 
@@ -408,60 +476,15 @@ def test_cancelling_what_was_to_be_made_again_keeps_the_old_file_served(database
     assert (row.status, row.rel_path) == (SidecarStatus.READY, "x")
 
 
-def test_a_catalog_of_the_first_schema_is_brought_up_to_date(tmp_path: Path) -> None:
-    path = tmp_path / "catalog.sqlite"
-    database = Database(path)
-    config = Config()
-    config.set_main_option("script_location", str(Path(catalog_database.__file__).with_name("migrations")))
+def test_this_devices_sidecars_are_those_that_are_ready(database: Database) -> None:
+    _fill(database, 2, (OCR,))
     with database.write() as connection:
-        config.attributes["connection"] = connection
-        command.upgrade(config, "0001")
-        connection.exec_driver_sql("INSERT INTO contents VALUES ('u', 'h', 1, 'image/png', 0)")
-        connection.exec_driver_sql(
-            "INSERT INTO sidecars VALUES ('u', 'ocr', 'default', 'failed', 'r', 'r', NULL, NULL, NULL, NULL,"
-            " 'crash', 'it died', 1, 2)"
-        )
-        connection.exec_driver_sql(
-            "INSERT INTO jobs (content_uuid, kind, priority, state, attempts, error_class, created_at, updated_at)"
-            " VALUES ('u', 'ocr', 1, 'failed', 3, 'crash', 1, 2)"
-        )
-    database.prepare()
-    with database.write() as connection:
-        assert compare_metadata(MigrationContext.configure(connection), metadata) == []
-        (row,) = catalog_failures.list_failures(connection)
-        assert (row.error_class, row.message, row.attempts, row.last_at) == (ErrorClass.CRASH, "it died", 3, 2.0)
-        connection.exec_driver_sql("UPDATE sidecars SET status = 'cancelled'")
-        connection.exec_driver_sql("UPDATE jobs SET state = 'cancelled'")
-    assert database.check() == []
-    database.close()
-
-
-def test_events_and_availability_of_an_older_catalog_are_kept(tmp_path: Path) -> None:
-    database = Database(tmp_path / "catalog.sqlite")
-    config = Config()
-    config.set_main_option("script_location", str(Path(catalog_database.__file__).with_name("migrations")))
-    stored = (
-        '[{"event":"queued","kind":"ocr","jobs":2},{"event":"resumed","kind":null,"location":"/a","reason":"user"}]'
-    )
-    with database.write() as connection:
-        config.attributes["connection"] = connection
-        command.upgrade(config, "0002")
-        connection.exec_driver_sql("INSERT INTO events VALUES (7, 2, 1.0, ?)", (stored,))
-        connection.exec_driver_sql("INSERT INTO devices VALUES ('old', 'box', 1), ('mine', 'box', 2)")
-        connection.exec_driver_sql("INSERT INTO contents VALUES ('u', 'h', 1, 'image/png', 0, NULL)")
-        connection.exec_driver_sql(
-            "INSERT INTO sidecars VALUES ('u', 'ocr', 'default', 'ready', 'r', 'r', 'json', 'p', 5, 'c', NULL, NULL,"
-            " 1, 2, NULL)"
-        )
-    database.prepare()
-    with database.read() as connection:
-        assert list(events_after(connection, 0)) == [
-            Queued(id=7, at=1.0, kind="ocr", jobs=2),
-            Resumed(id=8, at=1.0, kind=None, location="/a", reason="user"),
-        ]
+        introduce_device(connection, "mine", "box", 1.0)
+        ready = {"status": "ready", "recipe": "r", "format": "json", "rel_path": "p", "size": 5, "checksum": "c"}
+        statement = sa.update(sidecars).where(sidecars.c.content_uuid == _uuid(1)).values(**ready, updated_at=2.0)
+        connection.execute(statement)
         available = connection.exec_driver_sql("SELECT * FROM sidecar_availability").all()
-    assert [tuple(row) for row in available] == [("u", "ocr", "default", "mine", 1, 5, "c", 2.0)]
-    database.close()
+    assert [tuple(row) for row in available] == [(_uuid(1), "ocr", "default", "mine", 1, 5, "c", 2.0)]
 
 
 def test_the_device_that_opened_a_library_last_has_its_sidecars(database: Database) -> None:

@@ -11,7 +11,6 @@ import sqlalchemy as sa
 from pillion.catalog.rebuilding import reconciled_at
 from pillion.catalog.statements import chunks, upsert
 from pillion.catalog.tables import contents, entries, failures, jobs, meta, sidecars
-from pillion.model import SidecarStatus
 
 RECONCILED_GRACE_S = 30 * 86400.0
 """After a reconcile nobody knows which files have a content before they are indexed again: so long it is left alone."""
@@ -109,9 +108,6 @@ def _has_entry(*, present: bool) -> sa.ColumnElement[bool]:
 # thumbhashes ----------------------------------------------------------------------------------------------------------
 
 
-_LACKING = "thumbhashes_lacking"
-
-
 def record_thumbhashes(connection: sa.Connection, hashes: Mapping[str, bytes]) -> None:
     """content_uuid -> its ThumbHash, written over what was there."""
     if hashes:
@@ -132,38 +128,3 @@ def thumbhashes(connection: sa.Connection, content_uuids: Sequence[str]) -> dict
         )
         found.update({row[0]: bytes(row[1]) for row in connection.execute(query)})
     return found
-
-
-def some_lack(connection: sa.Connection) -> bool:
-    """Whether thumbnails may be there that were made before hashes were kept."""
-    return connection.scalar(sa.select(meta.c.value).where(meta.c.key == _LACKING)) is not None
-
-
-def note_lacking(connection: sa.Connection, lacking: bool) -> None:
-    """Remember whether :func:`lacking` is worth asking: it looks at every content."""
-    if lacking:
-        connection.execute(upsert(connection, meta).values(key=_LACKING, value="1").on_conflict_do_nothing())
-    else:
-        connection.execute(sa.delete(meta).where(meta.c.key == _LACKING))
-
-
-def lacking(connection: sa.Connection, after: str, limit: int) -> list[tuple[str, str]]:
-    """The next ``limit`` contents after a uuid with a ready thumbnail and no hash: (uuid, path of the smallest one)."""
-    smallest = (
-        sa.select(sidecars.c.rel_path)
-        .where(
-            sidecars.c.content_uuid == contents.c.content_uuid,
-            sidecars.c.kind == "thumb",
-            sidecars.c.status == SidecarStatus.READY.value,
-        )
-        .order_by(sidecars.c.size)
-        .limit(1)
-        .scalar_subquery()
-    )
-    query = (
-        sa.select(contents.c.content_uuid, smallest.label("rel_path"))
-        .where(contents.c.thumbhash.is_(None), contents.c.content_uuid > after, smallest.is_not(None))
-        .order_by(contents.c.content_uuid)
-        .limit(limit)
-    )
-    return [(row[0], row[1]) for row in connection.execute(query)]

@@ -33,8 +33,11 @@ from pillion.errors import (
 )
 from pillion.failpoints import reach
 
-HEAD = "0007"
+HEAD = "0001"
 """The newest migration. A test checks it against the migrations folder."""
+
+MIGRATIONS = Path(__file__).with_name("migrations")
+"""Alembic's folder."""
 
 SAFE_SQLITE = (3, 51, 3)
 """Older ones can corrupt a WAL database that several connections write (fixed in SQLite 3.51.3)."""
@@ -295,7 +298,7 @@ def _migrate(database: Database, version: str | None) -> None:
     from alembic.script import ScriptDirectory
 
     config = Config()
-    config.set_main_option("script_location", str(Path(__file__).with_name("migrations")))
+    config.set_main_option("script_location", str(MIGRATIONS))
     known = {script.revision for script in ScriptDirectory.from_config(config).walk_revisions()}
     if version is not None and version not in known:
         raise LibraryVersionError(

@@ -148,14 +148,6 @@ def execute(task: ExecutionTask) -> Execution:
     return Execution(result=result, seconds=time.perf_counter() - start + prepared.seconds)
 
 
-def thumbhash(path: Path) -> bytes | None:
-    """The ThumbHash of a thumbnail; None if the file cannot be read."""
-    try:
-        return _core.thumbhash(path)
-    except ItemError:
-        return None
-
-
 def _words(error: BaseException) -> str:
     """What went wrong in the engine's own words: for an error of ours its cause, for any other where it came from."""
     if isinstance(error, ItemError):

@@ -69,7 +69,7 @@ class Library:
         self.requests = Requests(database)
         self.plans = Plans(database, root, config, self.policy_for)
         self.care = Care(root, database, self._store, read_only=read_only)
-        self._working = Working(database, self._store, config, self.care)
+        self._working = Working(database, self._store, config)
 
     @classmethod
     def open(cls, path: str | os.PathLike[str], *, create: bool = True, policy: str | None = None) -> Library:

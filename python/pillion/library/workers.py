@@ -6,7 +6,6 @@ from collections.abc import Callable, Sequence
 
 from pillion.catalog.database import Database
 from pillion.events import Event
-from pillion.maintenance import Care
 from pillion.model import SidecarKind
 from pillion.queue.subscription import Listener
 from pillion.queue.work import Workers
@@ -17,12 +16,11 @@ from pillion.store import Store
 class Working:
     """Runs workers over the queue. ``background``: those that were started and not stopped yet."""
 
-    def __init__(self, database: Database, store: Store, config: Config, care: Care) -> None:
+    def __init__(self, database: Database, store: Store, config: Config) -> None:
         self.background: Workers | None = None
         self._database = database
         self._store = store
         self._config = config
-        self._care = care
 
     def run(
         self,
@@ -43,7 +41,6 @@ class Working:
 
         workers = self._make(kinds, report)
         workers.run(until_idle=not stay)
-        self._care.complete_thumbhashes()
         if listener is not None:
             listener.pass_on()
         return workers

@@ -13,7 +13,6 @@ from pillion.maintenance.cleanup import cleanup as _cleanup
 from pillion.maintenance.reconcile import Reconciled, reconcile
 from pillion.maintenance.repair import Mended
 from pillion.maintenance.repair import repair as _repair
-from pillion.maintenance.thumbhashes import backfill
 from pillion.maintenance.usage import Usage
 from pillion.maintenance.usage import usage as _usage
 from pillion.maintenance.verify import Finding, verify
@@ -47,11 +46,6 @@ class Care:
         owner = this_owner()
         with at_work(owner):
             return _repair(self._database, self._store, owner)
-
-    def complete_thumbhashes(self) -> int:
-        """Give contents whose thumbnails are older than ThumbHashes theirs; returns how many."""
-        self._must_be_writable()
-        return backfill(self._database, self._store)
 
     def cleanup(
         self, *, older_than_days: float | None = None, quota: int | None = None, dry_run: bool = False

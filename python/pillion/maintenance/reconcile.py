@@ -16,7 +16,6 @@ from uuid import UUID
 
 import psutil
 
-from pillion.catalog.contents import note_lacking
 from pillion.catalog.database import Database, refuse_network_file_system
 from pillion.catalog.rebuilding import introduce_device, note_reconciled, record_contents, record_listed
 from pillion.catalog.sidecars import SidecarOutcome
@@ -202,8 +201,6 @@ def _record(database: Database, batch: _Batch, report: Reconciled, now: float) -
         recorded = record_listed(connection, batch.ready, now)
         if recorded:
             note_reconciled(connection, now)
-        if any(row["thumbhash"] is None for row in batch.contents):
-            note_lacking(connection, True)
     report.recorded += recorded
     report.contents += len(batch.contents)
     report.sidecars += len(batch.ready)

@@ -1,10 +1,12 @@
-"""The first schema: contents, sidecars, jobs."""
+"""The schema that catalog/tables.py describes, written out: a migration stays as it is when the tables change."""
 
 import sqlalchemy as sa
 from alembic import op
 
 revision = "0001"
 down_revision = None
+
+_ID = sa.BigInteger().with_variant(sa.Integer(), "sqlite")
 
 
 def upgrade() -> None:
@@ -15,10 +17,11 @@ def upgrade() -> None:
         sa.Column("size", sa.BigInteger(), nullable=False),
         sa.Column("mime", sa.Text(), nullable=False),
         sa.Column("created_at", sa.Float(), nullable=False),
+        sa.Column("thumbhash", sa.LargeBinary(), nullable=True),
         sa.PrimaryKeyConstraint("content_uuid"),
         sqlite_with_rowid=False,
     )
-    op.create_index("contents_mime", "contents", ["mime"], unique=False)
+    op.create_index("contents_mime", "contents", ["mime"])
     op.create_table(
         "devices",
         sa.Column("device_uuid", sa.Text(), nullable=False),
@@ -27,8 +30,39 @@ def upgrade() -> None:
         sa.PrimaryKeyConstraint("device_uuid"),
     )
     op.create_table(
+        "events",
+        sa.Column("first_id", _ID, nullable=False),
+        sa.Column("number", sa.Integer(), nullable=False),
+        sa.Column("at", sa.Float(), nullable=False),
+        sa.Column("body", sa.Text(), nullable=False),
+        sa.CheckConstraint("number > 0"),
+        sa.PrimaryKeyConstraint("first_id"),
+    )
+    op.create_table(
+        "history",
+        sa.Column("kind", sa.Text(), nullable=False),
+        sa.Column("variant", sa.Text(), nullable=False),
+        sa.Column("media_class", sa.Text(), nullable=False),
+        sa.Column("number", sa.Float(), nullable=False),
+        sa.Column("seconds", sa.Float(), nullable=False),
+        sa.Column("bytes", sa.Float(), nullable=False),
+        sa.Column("source_bytes", sa.Float(), nullable=False),
+        sa.CheckConstraint("media_class IN ('image', 'pdf', 'video', 'audio', 'text', 'other')"),
+        sa.CheckConstraint("number > 0 AND seconds >= 0 AND bytes >= 0 AND source_bytes >= 0"),
+        sa.PrimaryKeyConstraint("kind", "variant", "media_class"),
+    )
+    op.create_table(
+        "holds",
+        sa.Column("kind", sa.Text(), nullable=False),
+        sa.Column("error_class", sa.Text(), nullable=False),
+        sa.Column("notice", sa.Text(), nullable=False),
+        sa.Column("since", sa.Float(), nullable=False),
+        sa.CheckConstraint("error_class IN ('missing_tool', 'disk_full')"),
+        sa.PrimaryKeyConstraint("kind"),
+    )
+    op.create_table(
         "locations",
-        sa.Column("id", sa.BigInteger().with_variant(sa.Integer(), "sqlite"), nullable=False),
+        sa.Column("id", _ID, nullable=False),
         sa.Column("path", sa.LargeBinary(), nullable=False),
         sa.Column("walked", sa.Integer(), server_default="1", nullable=False),
         sa.Column("added_at", sa.Float(), nullable=False),
@@ -59,8 +93,8 @@ def upgrade() -> None:
     )
     op.create_table(
         "entries",
-        sa.Column("id", sa.BigInteger().with_variant(sa.Integer(), "sqlite"), nullable=False),
-        sa.Column("location_id", sa.BigInteger().with_variant(sa.Integer(), "sqlite"), nullable=False),
+        sa.Column("id", _ID, nullable=False),
+        sa.Column("location_id", _ID, nullable=False),
         sa.Column("path", sa.LargeBinary(), nullable=False),
         sa.Column("size", sa.BigInteger(), nullable=False),
         sa.Column("mtime_ns", sa.BigInteger(), nullable=False),
@@ -73,41 +107,61 @@ def upgrade() -> None:
         sa.Column("queued", sa.Integer(), server_default="0", nullable=False),
         sa.CheckConstraint("queued IN (0, 1)"),
         sa.CheckConstraint("removed_at IS NOT NULL OR (content_uuid IS NULL) != (error_class IS NULL)"),
-        sa.ForeignKeyConstraint(
-            ["content_uuid"],
-            ["contents.content_uuid"],
-        ),
-        sa.ForeignKeyConstraint(
-            ["location_id"],
-            ["locations.id"],
-        ),
+        sa.ForeignKeyConstraint(["content_uuid"], ["contents.content_uuid"]),
+        sa.ForeignKeyConstraint(["location_id"], ["locations.id"]),
         sa.PrimaryKeyConstraint("id"),
         sa.UniqueConstraint("location_id", "path"),
     )
-    op.create_index("entries_content", "entries", ["content_uuid"], unique=False)
+    op.create_index("entries_content", "entries", ["content_uuid"])
     op.create_index(
         "entries_to_queue",
         "entries",
         ["location_id", "id"],
-        unique=False,
         sqlite_where=sa.text("queued = 0"),
         postgresql_where=sa.text("queued = 0"),
     )
     op.create_table(
+        "failures",
+        sa.Column("content_uuid", sa.Text(), nullable=False),
+        sa.Column("kind", sa.Text(), nullable=False),
+        sa.Column("variant", sa.Text(), nullable=False),
+        sa.Column("recipe", sa.Text(), nullable=False),
+        sa.Column("error_class", sa.Text(), nullable=False),
+        sa.Column("message", sa.Text(), nullable=False),
+        sa.Column("words", sa.Text(), server_default="", nullable=False),
+        sa.Column("exit_status", sa.Text(), server_default="", nullable=False),
+        sa.Column("attempts", sa.Integer(), nullable=False),
+        sa.Column("first_at", sa.Float(), nullable=False),
+        sa.Column("last_at", sa.Float(), nullable=False),
+        sa.Column("resolved_at", sa.Float(), nullable=True),
+        sa.CheckConstraint(
+            "error_class IN ('corrupt', 'unsupported', 'too_large', 'timeout', 'oom', 'crash', 'missing_source', "
+            "'changed_source', 'io_transient')"
+        ),
+        sa.CheckConstraint("attempts >= 0"),
+        sa.ForeignKeyConstraint(["content_uuid"], ["contents.content_uuid"]),
+        sa.PrimaryKeyConstraint("content_uuid", "kind", "variant", "recipe"),
+        sqlite_with_rowid=False,
+    )
+    op.create_index(
+        "failures_open",
+        "failures",
+        ["error_class"],
+        sqlite_where=sa.text("resolved_at IS NULL"),
+        postgresql_where=sa.text("resolved_at IS NULL"),
+    )
+    op.create_table(
         "folders",
-        sa.Column("location_id", sa.BigInteger().with_variant(sa.Integer(), "sqlite"), nullable=False),
+        sa.Column("location_id", _ID, nullable=False),
         sa.Column("path", sa.LargeBinary(), nullable=False),
         sa.Column("files", sa.BigInteger(), nullable=False),
         sa.Column("bytes", sa.BigInteger(), nullable=False),
-        sa.ForeignKeyConstraint(
-            ["location_id"],
-            ["locations.id"],
-        ),
+        sa.ForeignKeyConstraint(["location_id"], ["locations.id"]),
         sa.PrimaryKeyConstraint("location_id", "path"),
     )
     op.create_table(
         "jobs",
-        sa.Column("id", sa.BigInteger().with_variant(sa.Integer(), "sqlite"), nullable=False),
+        sa.Column("id", _ID, nullable=False),
         sa.Column("content_uuid", sa.Text(), nullable=False),
         sa.Column("kind", sa.Text(), nullable=False),
         sa.Column("priority", sa.Integer(), nullable=False),
@@ -125,48 +179,32 @@ def upgrade() -> None:
             "(state = 'running') = (lease_owner IS NOT NULL AND lease_token IS NOT NULL AND lease_deadline IS NOT NULL)"
         ),
         sa.CheckConstraint("state != 'failed' OR error_class IS NOT NULL"),
-        sa.CheckConstraint("state IN ('queued', 'running', 'waiting', 'done', 'failed')"),
+        sa.CheckConstraint("state IN ('queued', 'running', 'waiting', 'done', 'failed', 'cancelled')"),
         sa.CheckConstraint("attempts >= 0"),
-        sa.ForeignKeyConstraint(
-            ["content_uuid"],
-            ["contents.content_uuid"],
-        ),
+        sa.ForeignKeyConstraint(["content_uuid"], ["contents.content_uuid"]),
         sa.PrimaryKeyConstraint("id"),
         sa.UniqueConstraint("content_uuid", "kind"),
+    )
+    op.create_index(
+        "jobs_delayed",
+        "jobs",
+        ["kind", "not_before"],
+        sqlite_where=sa.text("state = 'queued' AND not_before > 0"),
+        postgresql_where=sa.text("state = 'queued' AND not_before > 0"),
     )
     op.create_index(
         "jobs_queue",
         "jobs",
         ["kind", "priority", "id"],
-        unique=False,
         sqlite_where=sa.text("state = 'queued'"),
         postgresql_where=sa.text("state = 'queued'"),
     )
     op.create_index(
         "jobs_running",
         "jobs",
-        ["lease_deadline"],
-        unique=False,
+        ["lease_owner", "lease_token"],
         sqlite_where=sa.text("state = 'running'"),
         postgresql_where=sa.text("state = 'running'"),
-    )
-    op.create_table(
-        "sidecar_availability",
-        sa.Column("content_uuid", sa.Text(), nullable=False),
-        sa.Column("kind", sa.Text(), nullable=False),
-        sa.Column("variant", sa.Text(), nullable=False),
-        sa.Column("device_uuid", sa.Text(), nullable=False),
-        sa.Column("has", sa.Integer(), nullable=False),
-        sa.Column("size", sa.BigInteger(), nullable=True),
-        sa.Column("checksum", sa.Text(), nullable=True),
-        sa.Column("last_seen_at", sa.Float(), nullable=False),
-        sa.CheckConstraint("has IN (0, 1)"),
-        sa.ForeignKeyConstraint(
-            ["device_uuid"],
-            ["devices.device_uuid"],
-        ),
-        sa.PrimaryKeyConstraint("content_uuid", "kind", "variant", "device_uuid"),
-        sqlite_with_rowid=False,
     )
     op.create_table(
         "sidecars",
@@ -184,17 +222,30 @@ def upgrade() -> None:
         sa.Column("error_message", sa.Text(), nullable=True),
         sa.Column("created_at", sa.Float(), nullable=False),
         sa.Column("updated_at", sa.Float(), nullable=False),
+        sa.Column("mark", sa.Text(), nullable=True),
         sa.CheckConstraint(
             "(status = 'ready') = "
             "(rel_path IS NOT NULL AND size IS NOT NULL AND checksum IS NOT NULL AND format IS NOT NULL)"
         ),
-        sa.CheckConstraint("status = 'pending' OR recipe IS NOT NULL"),
-        sa.CheckConstraint("status IN ('pending', 'ready', 'empty', 'unsupported', 'failed')"),
+        sa.CheckConstraint("mark IS NULL OR (mark IN ('truncated') AND status = 'ready')"),
+        sa.CheckConstraint("status IN ('pending', 'cancelled') OR recipe IS NOT NULL"),
+        sa.CheckConstraint("status IN ('pending', 'ready', 'empty', 'unsupported', 'failed', 'cancelled')"),
         sa.CheckConstraint("status NOT IN ('failed', 'unsupported') OR error_class IS NOT NULL"),
-        sa.ForeignKeyConstraint(
-            ["content_uuid"],
-            ["contents.content_uuid"],
-        ),
+        sa.ForeignKeyConstraint(["content_uuid"], ["contents.content_uuid"]),
         sa.PrimaryKeyConstraint("content_uuid", "kind", "variant"),
         sqlite_with_rowid=False,
+    )
+    op.create_index(
+        "sidecars_marked",
+        "sidecars",
+        ["mark"],
+        sqlite_where=sa.text("mark IS NOT NULL"),
+        postgresql_where=sa.text("mark IS NOT NULL"),
+    )
+    # This device has the sidecars that are ready.
+    op.execute(
+        "CREATE VIEW sidecar_availability AS"
+        " SELECT sidecars.content_uuid, sidecars.kind, sidecars.variant, meta.value AS device_uuid, 1 AS has,"
+        " sidecars.size, sidecars.checksum, sidecars.updated_at AS last_seen_at"
+        " FROM sidecars JOIN meta ON meta.key = 'device' WHERE sidecars.status = 'ready'"
     )
