@@ -216,7 +216,8 @@ def check(kind: SidecarKind, made: Produced) -> None:
         assert made.data[:4] == b"RIFF"
         assert made.data[8:12] == b"WEBP"
         return
-    schema = json.loads((resources.files("pillion") / "schemas" / f"{kind}-{SCHEMAS.get(kind, 1)}.json").read_text())
+    folder = registry.spec(kind).generators[0].rpartition(".")[0]
+    schema = json.loads((resources.files(folder) / f"schema-{SCHEMAS.get(kind, 1)}.json").read_text())
     jsonschema.Draft202012Validator.check_schema(schema)
     if made.format is SidecarFormat.JSON:
         document = json.loads(made.data)

@@ -128,3 +128,8 @@ def test_what_it_made_stays_when_it_is_uninstalled(site: Path, library: Path, te
     assert words(library) == [4]
     pillion(library, environment(site), "index")
     assert words(library) == [4]
+
+
+def test_the_documentation_shows_this_very_package() -> None:
+    root = Path(__file__).resolve().parents[2]
+    assert (root / "tests/packages/wordcount.py").read_text() in (root / "docs/kinds.md").read_text()

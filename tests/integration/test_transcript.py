@@ -19,7 +19,7 @@ from pillion.model import Empty, Generated, GenerationRequest
 from pillion.readers import media as media_engine
 from tests.support import media, speech
 
-SCHEMAS = Path(pillion.__file__).parent / "schemas"
+SCHEMAS = Path(pillion.__file__).parent / "kinds" / "transcript"
 pytestmark = pytest.mark.models
 
 
@@ -110,7 +110,7 @@ def test_audio_tracks_in_other_languages(speech_wav: Path, german_speech_wav: Pa
     made = generate(path, "video/x-matroska")
     assert not isinstance(made, Empty)
     document = json.loads(made[0].data)
-    jsonschema.validate(document, json.loads((SCHEMAS / "transcript-1.json").read_text()))
+    jsonschema.validate(document, json.loads((SCHEMAS / "schema-1.json").read_text()))
     assert document["language"] == "en"
     assert speech.word_error_rate(speech.SENTENCES["en"], document["text"]) <= 0.05
     assert [(track["number"], track["language"]) for track in document["tracks"]] == [(1, "de")]

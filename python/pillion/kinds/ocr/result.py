@@ -1,4 +1,4 @@
-"""What OCR answers, and its JSON (schemas/ocr-*.json, docs/sidecar-formats.md)."""
+"""What OCR answers, and its JSON (schema-2.json beside this, docs/sidecar-formats.md)."""
 
 from __future__ import annotations
 

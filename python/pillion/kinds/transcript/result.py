@@ -1,4 +1,4 @@
-"""What transcription answers, and its JSON (schemas/transcript-*.json, docs/sidecar-formats.md)."""
+"""What transcription answers, and its JSON (schema-1.json beside this, docs/sidecar-formats.md)."""
 
 from __future__ import annotations
 
