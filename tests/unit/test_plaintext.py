@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 from pillion.errors import ErrorClass, ItemError
 from pillion.readers.documents import plain
 from pillion.readers.documents.charset import decoded, decoded_markup
-from pillion.readers.documents.markup import title_of, without_markup
+from pillion.readers.documents.markup import page_of, without_markup
 
 TEXT = "Grüße aus Köln – €"
 GERMAN = (
@@ -110,9 +110,42 @@ def test_html_is_freed_of_what_is_not_seen() -> None:
   y</pre></body>"""
     paragraphs = ["A page", "Heading", "One & two.", "Three\nfour", "a b\nc", "A boat", "x\ny"]
     assert without_markup(html).split("\n\n") == paragraphs
-    assert title_of(html) == "A page"
-    assert title_of("<h2><b>Only this</b></h2>") == ""
-    assert title_of("<h2>Plain &amp; simple</h2>") == "Plain & simple"
+    assert page_of(html).title == "A page"
+    assert page_of("<h2><b>Only this</b></h2><h2>Not this</h2>").title == "Only this"
+    assert page_of("<h2>Plain &amp; simple</h2>").title == "Plain & simple"
+    assert page_of("<title></title><p>x").title == ""
+
+
+@pytest.mark.parametrize(
+    ("html", "text"),
+    [
+        ("<p>1 < 2 & 3 &copy; &#128; &nosuch;", "1 < 2 & 3 © € &nosuch;"),
+        ("<title>a <b> c</title>d", "a <b> c\n\nd"),
+        ("<ul><li>a<li>b</ul><textarea>x<b>y</textarea>", "a\n\nb\n\nx<b>y"),
+        ("<p>x<script>if (a<b) write('</p>')</script>y<!-- no --><style>p{}</style>", "xy"),
+        ("<?xml version='1.0' encoding='shift_jis'?><p>日本", "日本"),
+        ("<meta charset=utf-16><p>日本", "日本"),
+        ("<!doctype html>plain", "plain"),
+        ("", ""),
+        ("<p", ""),
+    ],
+)
+def test_markup_is_read_as_browsers_read_it(html: str, text: str) -> None:
+    assert without_markup(html) == text
+
+
+@given(st.text(alphabet=st.sampled_from("<>/!-&;#x \n'\"=abp[]?\ud800\0é"), max_size=80))
+def test_any_markup_gives_valid_text(html: str) -> None:
+    page_of(html).text.encode()
+    page_of(f"<pre>{html}<title>{html}").title.encode()
+
+
+@pytest.mark.parametrize(
+    "unit", ["<a ", "<title", "<!--", "<p>", "<b><i>", "<table><tr><td>x", "&amp", "<![CDATA[", " \t"]
+)
+def test_no_page_takes_longer_than_its_length_allows(unit: str) -> None:
+    # With a cost that grows with the square of the length this would run into the timeout of the tests.
+    page_of(unit * (1_000_000 // len(unit)))
 
 
 def test_a_missing_file_is_said_to_be_missing(tmp_path: Path) -> None:

@@ -1,4 +1,4 @@
-"""Books (EPUB): the chapters in the order of the spine (EPUB 3.3, section 5). Needs nothing but Python."""
+"""Books (EPUB): the chapters in the order of the spine (EPUB 3.3, section 5)."""
 
 from __future__ import annotations
 
@@ -10,14 +10,14 @@ from urllib.parse import unquote
 from xml.etree import ElementTree
 
 from pillion.errors import ErrorClass, ItemError
+from pillion.readers.documents import markup
 from pillion.readers.documents.base import collected
 from pillion.readers.documents.charset import decoded_markup
-from pillion.readers.documents.markup import title_of, without_markup
 from pillion.readers.documents.packages import opened, plain_xml
 from pillion.readers.documents.result import DocumentPart, DocumentText, PartKind
 
 NAME = "epub"
-PACKAGE = None
+PACKAGE = markup.PACKAGE
 NOTE = "books in EPUB"
 MIMES = frozenset({"application/epub+zip"})
 
@@ -30,9 +30,7 @@ _FONT_ONLY = (b"http://www.idpf.org/2008/embedding", b"http://ns.adobe.com/pdf/e
 """The two ways to scramble fonts, which leave the text readable."""
 
 
-def missing() -> str | None:
-    """Nothing can lack."""
-    return None
+missing = markup.missing
 
 
 def read(path: Path, mime: str) -> DocumentText:
@@ -75,5 +73,5 @@ def _chapters(archive: zipfile.ZipFile, package: str) -> Iterator[DocumentPart]:
         if path not in names:
             continue
         number += 1
-        html = decoded_markup(archive.read(path))
-        yield DocumentPart(text=without_markup(html), kind=PartKind.CHAPTER, number=number, name=title_of(html))
+        page = markup.page_of(decoded_markup(archive.read(path)))
+        yield DocumentPart(text=page.text, kind=PartKind.CHAPTER, number=number, name=page.title)

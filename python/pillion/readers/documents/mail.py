@@ -1,4 +1,4 @@
-"""E-mail (eml, mbox): headers that people read, bodies, the names of what is attached. Needs nothing but Python."""
+"""E-mail (eml, mbox): headers that people read, bodies, the names of what is attached."""
 
 from __future__ import annotations
 
@@ -9,13 +9,13 @@ from collections.abc import Iterator
 from email.message import Message
 from pathlib import Path
 
+from pillion.readers.documents import markup
 from pillion.readers.documents.base import collected, damage_is_corrupt, read_bytes, tidy
 from pillion.readers.documents.charset import decoded, decoded_as, decoded_markup
-from pillion.readers.documents.markup import without_markup
 from pillion.readers.documents.result import DocumentPart, DocumentText, PartKind
 
 NAME = "email"
-PACKAGE = None
+PACKAGE = markup.PACKAGE
 NOTE = "e-mail"
 _MBOX = "application/mbox"
 MIMES = frozenset({"message/rfc822", _MBOX})
@@ -29,9 +29,7 @@ _NEXT_MESSAGE = re.compile(rb"(?:\A|(?<=\n))From [^\r\n]*\d{4}[^\r\n]*\r?\n")
 _POLICY = email.policy.default.clone(utf8=True)
 
 
-def missing() -> str | None:
-    """Nothing can lack."""
-    return None
+missing = markup.missing
 
 
 def read(path: Path, mime: str) -> DocumentText:
@@ -117,5 +115,5 @@ def _body(part: Message) -> str:
     said = decoded_as(data, charset) if charset and charset != "us-ascii" else None
     text = decoded(data) if said is None else said
     if part.get_content_subtype() == "html":
-        text = without_markup(text if charset else decoded_markup(data))
+        text = markup.without_markup(text if charset else decoded_markup(data))
     return tidy(text)

@@ -1,11 +1,19 @@
-"""HTML as its reader sees it: for web pages, e-mail and books alike."""
+"""HTML as its reader sees it: for web pages, e-mail and books alike.
+
+lxml's parser takes the markup apart: it reads tags and character references as the HTML standard says, in a time that
+grows no faster than the length of the page, whatever stands in it. What becomes a line, a paragraph or nothing is said
+here.
+"""
 
 from __future__ import annotations
 
 import re
-from html.parser import HTMLParser
+from dataclasses import dataclass
+from typing import Any, cast
 
-from pillion.readers.documents.base import tidy
+from pillion.readers.documents.base import checked_engine, not_installed, tidy
+
+PACKAGE = "lxml"
 
 _HEADINGS = ("h1", "h2", "h3", "h4", "h5", "h6", "title")
 _BLOCKS = frozenset(
@@ -29,52 +37,86 @@ _BLOCKS = frozenset(
         *("option", "p", "pre", "section", "summary", "table", "tbody", "tfoot", "thead", "ul"),
     )
 )
+_TITLES = ("title", "h1", "h2")
+"""A page calls itself by the first of these that it has."""
 _UNSEEN = frozenset(["script", "style", "template", "noscript"])
+_MAX_TITLE = 300
+
+
+@dataclass(frozen=True)
+class Page:
+    """What a reader of a page sees, and what the page calls itself; empty where it does not."""
+
+    text: str
+    title: str
+
+
+def missing() -> str | None:
+    """One sentence that says what lacks and how to get it; None when all is there. Loads nothing."""
+    return not_installed("lxml", PACKAGE, "web pages")
+
+
+def page_of(html: str) -> Page:
+    """The text of a page. Raises ItemError: missing_tool."""
+    checked_engine(missing())
+    from lxml import etree
+
+    # Without an encoding here, one that the page names would be applied to bytes that are UTF-8 by now.
+    target = cast("etree.ParserTarget[Page]", _Visible())
+    parser: Any = etree.HTMLParser(target=target, encoding="utf-8", recover=True, huge_tree=True)
+    parser.feed(html.encode("utf-8", "replace"))
+    return cast("Page", parser.close())
 
 
 def without_markup(html: str) -> str:
-    """The text a reader of the page would see."""
-    parser = _Visible()
-    parser.feed(html)
-    parser.close()
-    return tidy("".join(parser.parts))
+    """The text a reader of the page would see. Raises ItemError: missing_tool."""
+    return page_of(html).text
 
 
-def title_of(html: str) -> str:
-    """What a page calls itself; empty where it does not."""
-    found = re.search(r"<title[^>]*>([^<]{1,300})</title", html, re.I) or re.search(r"<h[12][^>]*>([^<]{1,300})<", html)
-    return without_markup(found[1]) if found else ""
+class _Visible:
+    """What the parser calls for each tag and each piece of text, in the order of the page; ``close`` gives a Page."""
 
-
-class _Visible(HTMLParser):
     def __init__(self) -> None:
-        super().__init__(convert_charrefs=True)
-        self.parts: list[str] = []
+        self._parts: list[str] = []
         self._unseen = 0
         self._kept = 0
+        self._titles: dict[str, str] = {}
+        self._naming = ""
 
-    def handle_starttag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
+    def start(self, tag: str, attributes: Any) -> None:
         self._unseen += tag in _UNSEEN
         self._kept += tag == "pre"
+        if tag in _TITLES and tag not in self._titles:
+            self._naming = tag
+            self._titles[tag] = ""
         if tag == "br":
-            self.parts.append("\n")
+            self._parts.append("\n")
         elif tag in ("td", "th"):
-            self.parts.append(" ")
+            self._parts.append(" ")
         elif tag in _BLOCKS:
-            self.parts.append("\n\n")
+            self._parts.append("\n\n")
         elif tag == "img":
-            self.parts.append(f" {dict(attrs).get('alt') or ''} ")
+            self._parts.append(f" {attributes.get('alt') or ''} ")
 
-    def handle_endtag(self, tag: str) -> None:
+    def end(self, tag: str) -> None:
         if tag in _UNSEEN and self._unseen:
             self._unseen -= 1
         if tag == "pre" and self._kept:
             self._kept -= 1
+        if tag == self._naming:
+            self._naming = ""
         if tag == "tr":
-            self.parts.append("\n")
+            self._parts.append("\n")
         elif tag in _BLOCKS:
-            self.parts.append("\n\n")
+            self._parts.append("\n\n")
 
-    def handle_data(self, data: str) -> None:
-        if not self._unseen:
-            self.parts.append(data if self._kept else " ".join(re.split(r"\s", data)))
+    def data(self, text: str) -> None:
+        if self._unseen:
+            return
+        if self._naming and len(self._titles[self._naming]) < _MAX_TITLE:
+            self._titles[self._naming] += text[:_MAX_TITLE]
+        self._parts.append(text if self._kept else " ".join(re.split(r"\s", text)))
+
+    def close(self) -> Page:
+        titles = (" ".join(self._titles.get(tag, "").split()) for tag in _TITLES)
+        return Page(tidy("".join(self._parts)), next(filter(None, titles), "")[:_MAX_TITLE])

@@ -1,4 +1,4 @@
-"""Text files: decoded, and freed of markup where they are HTML."""
+"""Text files, decoded. Needs nothing but chardet, which always comes along."""
 
 from __future__ import annotations
 
@@ -6,15 +6,14 @@ from pathlib import Path
 
 from pillion import _core
 from pillion.readers.documents.base import collected, read_bytes
-from pillion.readers.documents.charset import decoded, decoded_markup
-from pillion.readers.documents.markup import without_markup
+from pillion.readers.documents.charset import decoded
 from pillion.readers.documents.result import DocumentPart, DocumentText
 
 NAME = "text"
 PACKAGE = None
-NOTE = "text files, source code, Markdown and HTML"
-MIMES = frozenset({"text/html", "application/xhtml+xml"})
-"""And every other type of the class text that no engine claims."""
+NOTE = "text files, source code and Markdown"
+MIMES: frozenset[str] = frozenset()
+"""None by name: every type of the class text that no other engine claims."""
 
 MAX_BYTES = 4 << 20
 """A longer file is read this far."""
@@ -33,6 +32,5 @@ def accepts(mime: str) -> bool:
 def read(path: Path, mime: str) -> DocumentText:
     """The text of a file, as far as MAX_BYTES. Raises ItemError: missing_source, io_transient."""
     data, more = read_bytes(path, MAX_BYTES)
-    text = without_markup(decoded_markup(data)) if mime in MIMES else decoded(data).replace("\r\n", "\n")
-    result = collected(NAME, [DocumentPart(text=text)])
+    result = collected(NAME, [DocumentPart(text=decoded(data).replace("\r\n", "\n"))])
     return DocumentText(engine=NAME, parts=result.parts, truncated=more or result.truncated)

@@ -6,14 +6,14 @@ from pathlib import Path
 from typing import cast
 
 from pillion.errors import ErrorClass, ItemError
-from pillion.readers.documents import epub, mail, opendocument, plain, richtext, sheets, slides, word
+from pillion.readers.documents import epub, mail, opendocument, plain, richtext, sheets, slides, web, word
 from pillion.readers.documents.base import DocumentEngine
 from pillion.readers.documents.result import DocumentText
 
 PROTECTED = "application/x-ooxml-protected"
 """An office document that was encrypted with a password: no zip file any more."""
 
-ENGINES = cast("tuple[DocumentEngine, ...]", (plain, mail, word, slides, sheets, opendocument, epub, richtext))
+ENGINES = cast("tuple[DocumentEngine, ...]", (plain, web, mail, word, slides, sheets, opendocument, epub, richtext))
 _BY_MIME = {mime: engine for engine in ENGINES for mime in engine.MIMES}
 
 

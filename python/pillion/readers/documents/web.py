@@ -1,0 +1,27 @@
+"""Web pages (HTML, XHTML), freed of their markup."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from pillion.readers.documents import markup
+from pillion.readers.documents.base import collected, read_bytes
+from pillion.readers.documents.charset import decoded_markup
+from pillion.readers.documents.result import DocumentPart, DocumentText
+
+NAME = "html"
+PACKAGE = markup.PACKAGE
+NOTE = "web pages"
+MIMES = frozenset({"text/html", "application/xhtml+xml"})
+
+MAX_BYTES = 4 << 20
+"""A longer file is read this far."""
+
+missing = markup.missing
+
+
+def read(path: Path, mime: str) -> DocumentText:
+    """The text of a page, as far as MAX_BYTES. Raises ItemError: missing_source, io_transient, missing_tool."""
+    data, more = read_bytes(path, MAX_BYTES)
+    result = collected(NAME, [DocumentPart(text=markup.without_markup(decoded_markup(data)))])
+    return DocumentText(engine=NAME, parts=result.parts, truncated=more or result.truncated)
