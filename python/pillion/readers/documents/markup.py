@@ -62,7 +62,7 @@ def page_of(html: str) -> Page:
     from lxml import etree
 
     # Without an encoding here, one that the page names would be applied to bytes that are UTF-8 by now.
-    target = cast("etree.ParserTarget[Page]", _Visible())
+    target = cast("etree.ParserTarget", _Visible())
     parser: Any = etree.HTMLParser(target=target, encoding="utf-8", recover=True, huge_tree=True)
     parser.feed(html.encode("utf-8", "replace"))
     return cast("Page", parser.close())
