@@ -61,7 +61,7 @@ def _peak() -> int:
 
 
 if __name__ == "__main__":
-    from pillion.kinds.transcript import transcribe as listening
+    from pillion.kinds.transcript import transcribe
 
-    listening.transcribe(Path(sys.argv[1]), model="base", language=None, checkpoint=Path(sys.argv[1] + ".checkpoint"))
+    transcribe.transcribe(Path(sys.argv[1]), model="base", language=None, checkpoint=Path(sys.argv[1] + ".checkpoint"))
     print(_peak())

@@ -20,8 +20,7 @@ import numpy as np
 from benches.text.memory import peak_of_hours
 from benches.text.report import Goal, Options, Report, at_least, at_most, table
 from pillion.kinds.transcript import models as weights
-from pillion.kinds.transcript import transcribe as listening
-from pillion.kinds.transcript import whisper
+from pillion.kinds.transcript import transcribe, whisper
 from tests.support import media, speech
 from tests.support.clips import CLIPS
 
@@ -68,16 +67,16 @@ def run(options: Options) -> Report:
 
 
 def _pillion(files: Sequence[Path]) -> list[str]:
-    return [listening.transcribe(path, model=MODEL, language=None).text for path in files]
+    return [transcribe.transcribe(path, model=MODEL, language=None).text for path in files]
 
 
 def _pillion_together(files: Sequence[Path]) -> list[str]:
     texts = []
     for start in range(0, len(files), _BATCH):
         batch = files[start : start + _BATCH]
-        sounds = listening.together([(path, None) for path in batch], model=MODEL)
+        sounds = transcribe.together([(path, None) for path in batch], model=MODEL)
         texts += [
-            listening.transcribe(path, model=MODEL, language=None, sound=sound).text
+            transcribe.transcribe(path, model=MODEL, language=None, sound=sound).text
             for path, sound in zip(batch, sounds, strict=True)
         ]
     return texts

@@ -221,9 +221,9 @@ def transcribe(path: str | os.PathLike[str], *, model: str = "base", language: s
     ``model`` is a Whisper size or the path of a folder; ``language`` (ISO 639-1) is found when None. Raises
     :class:`pillion.errors.ItemError`.
     """
-    from pillion.kinds.transcript import transcribe as listening
+    from pillion.kinds.transcript import transcribe as speech
 
-    return listening.transcribe(Path(path), model=model, language=language)
+    return speech.transcribe(Path(path), model=model, language=language)
 
 
 def file_text(path: str | os.PathLike[str]) -> DocumentText:

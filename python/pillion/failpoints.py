@@ -50,7 +50,7 @@ POINTS: Mapping[str, str] = MappingProxyType(
         "child.sent": "the result of an item is sent",
         "execute.stage": "one sidecar's bytes are about to be written to staging",
         "execute.staged": "one sidecar's bytes are in staging",
-        "listening.kept": "a part of a long sound is heard, and kept for a later try",
+        "transcribe.kept": "a part of a long sound is heard, and kept for a later try",
         "record.begin": "results are about to be recorded",
         "record.placed": "files are in place, and the catalog does not know yet",
         "record.written": "rows are written, and not committed",

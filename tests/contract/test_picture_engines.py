@@ -15,7 +15,7 @@ import pillion
 from pillion import _core
 from pillion.errors import ItemError
 from pillion.kinds.ocr.generator import OcrGenerator
-from pillion.kinds.thumbnail.image import ImageThumbGenerator
+from pillion.kinds.thumbnail.generator import ImageThumbGenerator
 from pillion.readers.images import decode as pictures
 from pillion.readers.images import heif, libraw, pillow
 from tests.support import icc, raws

@@ -15,8 +15,7 @@ import pytest
 
 from pillion.failpoints import DIRECTORY_VARIABLE, RULES_VARIABLE
 from pillion.kinds.transcript import checkpoint as _checkpoint
-from pillion.kinds.transcript import transcribe as listening
-from pillion.kinds.transcript import whisper
+from pillion.kinds.transcript import transcribe, whisper
 from pillion.library import Library
 from pillion.queue import work
 from tests.support import hearing, media
@@ -48,11 +47,11 @@ def library(tmp_path: Path, sound: Path, monkeypatch: pytest.MonkeyPatch) -> Ite
 @pytest.fixture
 def whole(sound: Path, monkeypatch: pytest.MonkeyPatch) -> str:
     """The text of a run that nobody interrupts, one line for each window."""
-    monkeypatch.setattr(listening, "_WINDOW_SECONDS", hearing.WINDOW_SECONDS)
-    monkeypatch.setattr(listening, "_CUT_SECONDS", 2)
+    monkeypatch.setattr(transcribe, "_WINDOW_SECONDS", hearing.WINDOW_SECONDS)
+    monkeypatch.setattr(transcribe, "_CUT_SECONDS", 2)
     monkeypatch.setattr(whisper, "speech", hearing.speech)
     monkeypatch.setattr(whisper, "recognise", hearing.recognise)
-    return listening.transcribe(sound, model="base", language=None).to_json()
+    return transcribe.transcribe(sound, model="base", language=None).to_json()
 
 
 def made(library: Library) -> str:
@@ -93,7 +92,7 @@ def test_a_place_that_always_kills_ends_after_three_tries(
 def test_the_program_is_killed_and_the_next_goes_on(whole: str, library: Library, tmp_path: Path) -> None:
     points = tmp_path / "points"
     points.mkdir()
-    environment = {**os.environ, DIRECTORY_VARIABLE: str(points), RULES_VARIABLE: "listening.kept=killboth@2"}
+    environment = {**os.environ, DIRECTORY_VARIABLE: str(points), RULES_VARIABLE: "transcribe.kept=killboth@2"}
     command = [sys.executable, "-m", "tests.support.hearing", str(library.root)]
     killed = subprocess.run(command, env=environment, capture_output=True, check=False, timeout=250)
     assert killed.returncode == -signal.SIGKILL, killed.stderr

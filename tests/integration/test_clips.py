@@ -12,7 +12,7 @@ from pillion.errors import ErrorClass, ItemError
 from pillion.failpoints import DIRECTORY_VARIABLE
 from pillion.kinds.registry import find
 from pillion.kinds.transcript import clips as whisper_clips
-from pillion.kinds.transcript import transcribe as listening
+from pillion.kinds.transcript import transcribe
 from pillion.kinds.transcript.generator import TranscriptGenerator
 from pillion.library import Library
 from pillion.model import GenerationRequest
@@ -42,11 +42,11 @@ def test_a_clip_comes_out_as_it_does_alone(clips: Sequence[Path], silent_wav: Pa
     prepared = generator.prepare([request(path) for path in files])
     assert [sound is not None for sound in prepared] == [*[True] * 6, False, False]
     for path, sound in zip(clips, prepared, strict=False):
-        together = listening.transcribe(path, model="base", language=None, sound=sound)
-        assert together == listening.transcribe(path, model="base", language=None)
-    assert listening.transcribe(silent_wav, model="base", language=None, sound=prepared[5]).segments == ()
+        together = transcribe.transcribe(path, model="base", language=None, sound=sound)
+        assert together == transcribe.transcribe(path, model="base", language=None)
+    assert transcribe.transcribe(silent_wav, model="base", language=None, sound=prepared[5]).segments == ()
     for path, sound, (language, number) in zip(clips, prepared, SPOKEN, strict=False):
-        result = listening.transcribe(path, model="base", language=None, sound=sound)
+        result = transcribe.transcribe(path, model="base", language=None, sound=sound)
         if language == "en":
             assert result.language == "en"
             assert speech.word_error_rate(CLIPS["en"][number], result.text) <= 0.15
@@ -66,7 +66,7 @@ def test_words_in_doubt_are_recognised_in_the_full_window(
         return read(*arguments)
 
     monkeypatch.setattr(whisper_clips, "_read", noted)
-    (clip,) = [found.clip for found in [listening._clip(clips[0], 1, None)] if found and found.clip]
+    (clip,) = [found.clip for found in [transcribe._clip(clips[0], 1, None)] if found and found.clip]
     whisper_clips.recognise([clip], model="base")
     assert len(frames) == 1
     assert frames[0] < 1500
@@ -77,10 +77,10 @@ def test_words_in_doubt_are_recognised_in_the_full_window(
 
 
 def test_a_forced_language_holds_for_clips(clips: Sequence[Path]) -> None:
-    sounds = listening.together([(clips[0], "en"), (clips[0], "de")], model="base")
+    sounds = transcribe.together([(clips[0], "en"), (clips[0], "de")], model="base")
     assert [sound.heard.language for sound in sounds if sound and sound.heard] == ["en", "de"]
     with pytest.raises(ItemError) as caught:
-        listening.together([(clips[0], "xx")], model="base")
+        transcribe.together([(clips[0], "xx")], model="base")
     assert caught.value.error_class is ErrorClass.UNSUPPORTED
 
 
@@ -100,5 +100,5 @@ def test_a_library_recognises_its_clips_together(
         (path,) = [
             library.root / "sidecars" / item.path for item in stored.values() if item.sources[0] == str(clips[1])
         ]
-    alone = listening.transcribe(clips[1], model="base", language=None)
+    alone = transcribe.transcribe(clips[1], model="base", language=None)
     assert path.read_text() == alone.to_json()

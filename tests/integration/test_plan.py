@@ -12,7 +12,7 @@ import pillion
 from pillion.catalog.queue import cancel, claim, finish
 from pillion.errors import ErrorClass, UsageError
 from pillion.job import job_failed_once
-from pillion.kinds.thumbnail.image import ImageThumbGenerator
+from pillion.kinds.thumbnail.generator import ImageThumbGenerator
 from pillion.library.plan import GenerationPlan, Reason
 from pillion.model import Failure, SidecarStatus
 from tests.support.program import run, run_json
@@ -70,7 +70,7 @@ def test_estimates_come_from_what_was_measured(library: pillion.Library, folder:
     library.index(folder)
     library.run()
     again = library.plans.regeneration(kind="thumb", variant="icon")
-    usage = library.care.usage().to_json()["kinds"]["thumb"]["variants"]["icon"]
+    usage = library.maintenance.usage().to_json()["kinds"]["thumb"]["variants"]["icon"]
     assert again.measured
     assert (again.number, again.lines[0].reason) == (2, Reason.ASKED)
     assert again.bytes == pytest.approx(usage["bytes"])

@@ -12,8 +12,7 @@ import pytest
 import pillion
 from pillion.errors import ErrorClass, ItemError
 from pillion.kinds.registry import find
-from pillion.kinds.transcript import transcribe as listening
-from pillion.kinds.transcript import whisper
+from pillion.kinds.transcript import transcribe, whisper
 from pillion.kinds.transcript.result import TranscriptResult
 from pillion.model import Empty, Generated, GenerationRequest
 from pillion.readers import media as media_engine
@@ -30,7 +29,7 @@ def generate(path: Path, mime: str) -> Generated:
 
 
 def test_english(speech_wav: Path) -> None:
-    result = listening.transcribe(speech_wav, model="base", language=None)
+    result = transcribe.transcribe(speech_wav, model="base", language=None)
     assert result.language == "en"
     assert speech.word_error_rate(speech.SENTENCES["en"], result.text) <= 0.05
     assert len(result.segments) >= 3
@@ -41,7 +40,7 @@ def test_english(speech_wav: Path) -> None:
 
 
 def test_german_is_recognised(german_speech_wav: Path) -> None:
-    assert listening.transcribe(german_speech_wav, model="base", language=None).language == "de"
+    assert transcribe.transcribe(german_speech_wav, model="base", language=None).language == "de"
 
 
 def test_the_sound_track_of_a_video(talking_video: Path) -> None:
@@ -68,8 +67,8 @@ def test_long_sound_goes_through_in_windows(speech_wav: Path, tmp_path: Path, mo
     samples, rate = media.read_wav(speech_wav)
     pause = media.silence(2, rate)
     path = media.write_wav(tmp_path / "long.wav", np.concatenate([samples, pause, samples]), rate)
-    monkeypatch.setattr(listening, "_WINDOW_SECONDS", 22)
-    monkeypatch.setattr(listening, "_CUT_SECONDS", 12)
+    monkeypatch.setattr(transcribe, "_WINDOW_SECONDS", 22)
+    monkeypatch.setattr(transcribe, "_CUT_SECONDS", 12)
     sizes: list[int] = []
     recognise = whisper.recognise
 
@@ -78,7 +77,7 @@ def test_long_sound_goes_through_in_windows(speech_wav: Path, tmp_path: Path, mo
         return recognise(samples, *args, **options)  # type: ignore[arg-type]
 
     monkeypatch.setattr(whisper, "recognise", spied)
-    result = listening.transcribe(path, model="base", language=None)
+    result = transcribe.transcribe(path, model="base", language=None)
     assert len(sizes) >= 2
     assert max(sizes) <= 23 * whisper.SAMPLE_RATE
     assert speech.word_error_rate(" ".join([speech.SENTENCES["en"]] * 2), result.text) <= 0.06
@@ -89,13 +88,13 @@ def test_long_sound_goes_through_in_windows(speech_wav: Path, tmp_path: Path, mo
 
 def test_a_language_it_does_not_know(speech_wav: Path) -> None:
     with pytest.raises(ItemError, match="does not know the language 'xx'") as caught:
-        listening.transcribe(speech_wav, model="base", language="xx")
+        transcribe.transcribe(speech_wav, model="base", language="xx")
     assert caught.value.error_class is ErrorClass.UNSUPPORTED
 
 
 def test_a_model_that_is_not_there(speech_wav: Path, tmp_path: Path) -> None:
     with pytest.raises(ItemError) as caught:
-        listening.transcribe(speech_wav, model=str(tmp_path), language=None)
+        transcribe.transcribe(speech_wav, model=str(tmp_path), language=None)
     assert caught.value.error_class is ErrorClass.MISSING_TOOL
 
 
@@ -115,7 +114,7 @@ def test_audio_tracks_in_other_languages(speech_wav: Path, german_speech_wav: Pa
     assert speech.word_error_rate(speech.SENTENCES["en"], document["text"]) <= 0.05
     assert [(track["number"], track["language"]) for track in document["tracks"]] == [(1, "de")]
     assert TranscriptResult.from_json(made[0].data).to_json().encode() == made[0].data
-    forced = listening.transcribe(path, model="base", language="en")
+    forced = transcribe.transcribe(path, model="base", language="en")
     assert (forced.tracks, forced.text) == ((), document["text"])
 
 
@@ -126,9 +125,9 @@ def test_another_language_later_in_the_file(
     german, _ = media.read_wav(german_speech_wav)
     samples = np.concatenate([english, media.silence(3, rate), german, german])
     path = media.write_wav(tmp_path / "mixed.wav", samples, rate)
-    monkeypatch.setattr(listening, "_WINDOW_SECONDS", 20)
-    monkeypatch.setattr(listening, "_CUT_SECONDS", 8)
-    result = listening.transcribe(path, model="base", language=None)
+    monkeypatch.setattr(transcribe, "_WINDOW_SECONDS", 20)
+    monkeypatch.setattr(transcribe, "_CUT_SECONDS", 8)
+    result = transcribe.transcribe(path, model="base", language=None)
     assert result.language == "en"
     assert {segment.language for segment in result.segments if segment.start < speech.duration(speech_wav)} == {None}
     assert {segment.language for segment in result.segments if segment.start > speech.duration(speech_wav)} == {"de"}

@@ -44,7 +44,7 @@ def cleanup(scratch: Path) -> None:
     """One of the pictures is gone: its sidecars go too."""
     with Library.open(scratch / "library") as library:
         library.index()
-        library.care.cleanup(older_than_days=0)
+        library.maintenance.cleanup(older_than_days=0)
 
 
 JOBS: dict[str, Callable[[Path], None]] = {job.__name__: job for job in (make_library, work, cleanup)}
@@ -61,7 +61,7 @@ def _finish(scratch: Path) -> None:
         opened.run()
         opened.retry()
         opened.run()
-        opened.care.repair()
+        opened.maintenance.repair()
         wrong = opened.verify()
         assert wrong == [], wrong
     number = 2 * len(list((scratch / "photos").iterdir()))

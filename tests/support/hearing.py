@@ -20,8 +20,7 @@ from numpy.typing import NDArray
 
 from pillion.kinds import execute as real
 from pillion.kinds.execute import Execution, ExecutionTask
-from pillion.kinds.transcript import transcribe as listening
-from pillion.kinds.transcript import whisper
+from pillion.kinds.transcript import transcribe, whisper
 from pillion.library import Library
 from pillion.queue import work
 
@@ -43,13 +42,13 @@ def speech(samples: NDArray[np.float32]) -> list[whisper.Span]:
     return [whisper.Span(0.0, len(samples) / whisper.SAMPLE_RATE)]
 
 
-def recognise(samples: NDArray[np.float32], spans: Sequence[whisper.Span], **_: Any) -> whisper.Heard:
+def recognise(samples: NDArray[np.float32], spans: Sequence[whisper.Span], **_: Any) -> whisper.Recognised:
     """One word: a sum over the samples."""
     number = round(float(np.abs(samples).sum()))
     _begin(number)
-    word = whisper.HeardWord(f" {number}.", 0.1, 0.9, 0.5)
-    segment = whisper.HeardSegment(word.text, 0.0, 1.0, -0.1, (word,))
-    return whisper.Heard("en", 0.9, (segment,))
+    word = whisper.RecognisedWord(f" {number}.", 0.1, 0.9, 0.5)
+    segment = whisper.RecognisedSegment(word.text, 0.0, 1.0, -0.1, (word,))
+    return whisper.Recognised("en", 0.9, (segment,))
 
 
 def _begin(number: int) -> None:
@@ -67,8 +66,8 @@ def _begin(number: int) -> None:
 
 def stand_in() -> None:
     """Put the stand-ins in their places, in this process."""
-    listening._WINDOW_SECONDS = WINDOW_SECONDS
-    listening._CUT_SECONDS = 2
+    transcribe._WINDOW_SECONDS = WINDOW_SECONDS
+    transcribe._CUT_SECONDS = 2
     whisper.speech = speech
     whisper.recognise = recognise
 

@@ -31,7 +31,7 @@ from tests.support.program import COMMAND
 PATIENCE_S = 120.0
 WORKER_POINTS = tuple(name for name in POINTS if name.startswith(("child.", "execute.")))
 CARE_POINTS = tuple(name for name in POINTS if name.startswith(("cleanup.", "reconcile.", "repair.")))
-SOUND_POINTS = tuple(name for name in POINTS if name.startswith("listening."))
+SOUND_POINTS = tuple(name for name in POINTS if name.startswith("transcribe."))
 INDEX_POINTS = tuple(name for name in POINTS if name not in (*CARE_POINTS, *SOUND_POINTS))
 """Those that indexing and working reach."""
 

@@ -10,7 +10,7 @@ import time
 from collections.abc import Sequence
 from pathlib import Path
 
-from pillion.pool import keepalive as pulse
+from pillion.pool import keepalive
 
 _mates = 0
 
@@ -37,8 +37,8 @@ def run(item: tuple[str, float]) -> tuple[str, float, int]:
         time.sleep(number)
     elif word == "beat":
         for _ in range(int(number)):
-            pulse._told_at = 0.0  # each beat counts
-            pulse.beat()
+            keepalive._told_at = 0.0  # each beat counts
+            keepalive.beat()
             time.sleep(0.05)
     elif word == "exit":
         os._exit(int(number))

@@ -9,8 +9,7 @@ from collections.abc import Callable, Iterator
 
 import pytest
 
-from pillion.pool import keepalive as pulse
-from pillion.pool import threads
+from pillion.pool import keepalive, threads
 from pillion.pool import tokens as cores
 from pillion.pool.tokens import Board
 
@@ -140,13 +139,13 @@ def test_an_error_comes_in_its_turn(board: Board) -> None:
 def test_a_beat_is_told_once_a_second(monkeypatch: pytest.MonkeyPatch) -> None:
     now = [100.0]
     told: list[float] = []
-    monkeypatch.setattr(pulse.time, "monotonic", lambda: now[0])
-    monkeypatch.setattr(pulse, "_told_at", 0.0)
-    monkeypatch.setattr(pulse, "_tell", lambda: told.append(now[0]))
+    monkeypatch.setattr(keepalive.time, "monotonic", lambda: now[0])
+    monkeypatch.setattr(keepalive, "_told_at", 0.0)
+    monkeypatch.setattr(keepalive, "_tell", lambda: told.append(now[0]))
     for now[0] in (100.0, 100.5, 101.0, 101.2, 103.0):
-        pulse.beat()
+        keepalive.beat()
     assert told == [100.0, 101.0, 103.0]
 
 
 def test_without_a_listener_a_beat_is_nothing() -> None:
-    pulse.beat()
+    keepalive.beat()

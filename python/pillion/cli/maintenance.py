@@ -50,7 +50,7 @@ def verify(
 def _found(library: Library) -> list[dict[str, Any]]:
     return [
         {"problem": item.problem, "path": printable(item.path), "message": item.message}
-        for item in library.care.verify()
+        for item in library.maintenance.verify()
     ]
 
 
@@ -62,7 +62,7 @@ def _repaired(library: Library) -> list[dict[str, Any]]:
             "message": " ".join(filter(None, (item.finding.message, item.message))),
             "action": item.action,
         }
-        for item in library.care.repair()
+        for item in library.maintenance.repair()
     ]
 
 
@@ -115,7 +115,7 @@ def cleanup(
     JSON: {dry_run, contents, sidecars, bytes, left_bytes, quota, over_quota_bytes, problems: [{path, message}]}.
     """
     with open_library(library) as opened:
-        report = opened.care.cleanup(older_than_days=older_than, quota=quota, dry_run=dry_run)
+        report = opened.maintenance.cleanup(older_than_days=older_than, quota=quota, dry_run=dry_run)
     if json_:
         print_json(report.to_json())
     else:
@@ -136,7 +136,7 @@ def usage(library: LibraryOption = None, json_: JsonOption = False) -> None:
     {sidecars, bytes, statuses}}}}}; sidecars and bytes are those that are ready, statuses counts all.
     """
     with open_library(library) as opened:
-        values = opened.care.usage().to_json()
+        values = opened.maintenance.usage().to_json()
     if json_:
         print_json({"library": str(opened.root), **values})
         return

@@ -36,7 +36,7 @@ from pillion.library.sidecars import Item, Sidecars
 from pillion.library.status import Status, WorkReport, look
 from pillion.library.workers import Working
 from pillion.machine import Waiting, exclusive
-from pillion.maintenance import Care, Reconciled, reconcile
+from pillion.maintenance import Maintenance, Reconciled, reconcile
 from pillion.maintenance.verify import Finding
 from pillion.model import SidecarKind, SidecarStatus, WantedSidecar
 from pillion.queue.quiet import Resting
@@ -68,7 +68,7 @@ class Library:
         self._resting = Resting(database, config)
         self.requests = Requests(database)
         self.plans = Plans(database, root, config, self.policy_for)
-        self.care = Care(root, database, self._store, read_only=read_only)
+        self.maintenance = Maintenance(root, database, self._store, read_only=read_only)
         self._working = Working(database, self._store, config)
 
     @classmethod
@@ -353,4 +353,4 @@ class Library:
 
     def verify(self, progress: Callable[[int], None] | None = None) -> list[Finding]:
         """Check the catalog and every file against each other; empty when all is well. Changes nothing."""
-        return self.care.verify(progress)
+        return self.maintenance.verify(progress)

@@ -1,4 +1,4 @@
-"""Taking care of a library: check and mend it, rebuild its catalog, clean it up, say what it holds."""
+"""Maintenance of a library: check and repair it, rebuild its catalog, clean it up, say what it holds."""
 
 from __future__ import annotations
 
@@ -11,19 +11,19 @@ from pillion.machine import at_work, this_owner
 from pillion.maintenance.cleanup import CleanupReport
 from pillion.maintenance.cleanup import cleanup as _cleanup
 from pillion.maintenance.reconcile import Reconciled, reconcile
-from pillion.maintenance.repair import Mended
+from pillion.maintenance.repair import Repaired
 from pillion.maintenance.repair import repair as _repair
 from pillion.maintenance.usage import Usage
 from pillion.maintenance.usage import usage as _usage
 from pillion.maintenance.verify import Finding, verify
 from pillion.store import Store
 
-__all__ = ["Care", "CleanupReport", "Mended", "Reconciled", "Usage", "reconcile"]
+__all__ = ["CleanupReport", "Maintenance", "Reconciled", "Repaired", "Usage", "reconcile"]
 
 DEFAULT_DAYS = 30.0
 
 
-class Care:
+class Maintenance:
     """The chores of one open library. Those that change something raise LibraryError where it is read-only."""
 
     def __init__(self, root: Path, database: Database, store: Store, *, read_only: bool) -> None:
@@ -40,8 +40,8 @@ class Care:
         """What is wrong between catalog and files; empty when all is well. Changes nothing."""
         return verify(self._database, self._store, progress)
 
-    def repair(self) -> list[Mended]:
-        """Verify, and mend what is found; see :func:`pillion.maintenance.repair.repair`."""
+    def repair(self) -> list[Repaired]:
+        """Verify, and repair what is found; see :func:`pillion.maintenance.repair.repair`."""
         self._must_be_writable()
         owner = this_owner()
         with at_work(owner):

@@ -1,4 +1,4 @@
-"""Mend what verify finds. Everything is looked at again under the write lock, under which alone files are placed.
+"""Repair what verify finds. Everything is looked at again under the write lock, under which alone files are placed.
 
 In this order: rows whose file is gone or damaged become due again (committed first, so that a damaged file is then one
 that no row has); files that no row has are recorded where their manifest proves them, else removed; manifests are
@@ -41,11 +41,11 @@ _BATCH = 100
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
-class Mended:
+class Repaired:
     """A finding and what was done about it.
 
     ``action``: ``queued again``, ``dropped`` (no file has the content any more), ``removed``, ``recorded``,
-    ``rewritten``, or ``nothing to do`` (it was well again); None if it could not be mended: ``message`` says more.
+    ``rewritten``, or ``nothing to do`` (it was well again); None if it could not be repaired: ``message`` says more.
     """
 
     finding: Finding
@@ -61,16 +61,16 @@ class _Repair:
     store: Store
     owner: str
     now: float
-    mended: list[Mended] = field(default_factory=list)
+    repaired: list[Repaired] = field(default_factory=list)
     manifests: dict[str, list[Finding]] = field(default_factory=dict)
 
     def note(self, finding: Finding, action: str | None, message: str = "") -> None:
         """Add a finding with what was done about it."""
-        self.mended.append(Mended(finding=finding, action=action, message=message))
+        self.repaired.append(Repaired(finding=finding, action=action, message=message))
 
 
-def repair(database: Database, store: Store, owner: str) -> list[Mended]:
-    """Verify and mend; returns every finding with what was done. ``owner`` names what is staged meanwhile.
+def repair(database: Database, store: Store, owner: str) -> list[Repaired]:
+    """Verify and repair; returns every finding with what was done. ``owner`` names what is staged meanwhile.
 
     Raises CatalogError if the catalog is too damaged to be read.
     """
@@ -78,20 +78,20 @@ def repair(database: Database, store: Store, owner: str) -> list[Mended]:
     run = _Repair(database=database, store=store, owner=owner, now=time.time())
     lost = [item for item in findings if item.problem in ("missing", "damaged")]
     for batch in chunks(lost, _BATCH):
-        _mend_lost(run, batch)
+        _repair_lost(run, batch)
     reach("repair.lost")
     # Manifests last: whether one is still needed depends on the files it lists.
     strays = sorted((item for item in findings if item.problem == "stray"), key=_is_manifest)
     for batch in chunks(strays, _BATCH):
-        _mend_strays(run, batch)
+        _repair_strays(run, batch)
     for item in findings:
         if item.problem == "manifest" and item.row is not None:
             run.manifests.setdefault(item.row.content_uuid, []).append(item)
         elif item.problem == "catalog":
-            run.note(item, None, f"To mend the catalog itself, {reconcile_hint(database.path.parent)}.")
+            run.note(item, None, f"To repair the catalog itself, {reconcile_hint(database.path.parent)}.")
     for uuids in chunks(sorted(run.manifests), _BATCH):
         _rewrite_manifests(run, uuids)
-    return run.mended
+    return run.repaired
 
 
 def _is_manifest(finding: Finding) -> bool:
@@ -102,7 +102,7 @@ def _key(row: SidecarRow) -> tuple[str, str, str]:
     return (row.content_uuid, row.kind, row.variant)
 
 
-def _mend_lost(run: _Repair, findings: Sequence[Finding]) -> None:
+def _repair_lost(run: _Repair, findings: Sequence[Finding]) -> None:
     """The rows become due again, or go where nothing can be made any more; what lies there damaged is removed."""
     found = {_key(item.row): item for item in findings if item.row is not None}
     uuids = sorted({key[0] for key in found})
@@ -135,17 +135,17 @@ def _is_whole(store: Store, row: SidecarRow) -> bool:
     return store.is_whole(row.rel_path or "", row.size or 0, row.checksum or "")
 
 
-def _mend_strays(run: _Repair, findings: Sequence[Finding]) -> None:
+def _repair_strays(run: _Repair, findings: Sequence[Finding]) -> None:
     with run.database.write() as connection:
         for finding in findings:
             rel_path = os.path.relpath(finding.path, run.store.sidecars)
             try:
-                run.note(finding, _mend_stray(run, connection, rel_path))
+                run.note(finding, _repair_stray(run, connection, rel_path))
             except (OSError, ValueError) as error:
                 run.note(finding, None, f"It cannot be removed: {error}.")
 
 
-def _mend_stray(run: _Repair, connection: sa.Connection, rel_path: str) -> str:
+def _repair_stray(run: _Repair, connection: sa.Connection, rel_path: str) -> str:
     uuid = _content_of(rel_path)
     listed = None if uuid is None else _listed_whole(run.store, uuid, rel_path)
     if uuid is not None and listed is not None and is_pending(connection, uuid, listed.kind, listed.variant):

@@ -25,7 +25,7 @@ from pathlib import Path
 from typing import Any
 
 from pillion.failpoints import reach
-from pillion.pool import keepalive as pulse
+from pillion.pool import keepalive
 from pillion.pool import tokens as cores
 
 _PR_SET_PDEATHSIG = 1
@@ -182,7 +182,7 @@ def main() -> None:
     connection = Connection(descriptor)
     code = importlib.import_module(module)
     function, prepare = getattr(code, name), getattr(code, "prepare", None)
-    pulse.listen(lambda: connection.send(BEAT))
+    keepalive.listen(lambda: connection.send(BEAT))
     reach("child.ready")
     connection.send(READY)
     serve(connection, function, limits, prepare)

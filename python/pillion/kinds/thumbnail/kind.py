@@ -68,8 +68,8 @@ KIND = KindSpec(
     ),
     heavy=False,
     generators=(
-        "pillion.kinds.thumbnail.image:ImageThumbGenerator",
-        "pillion.kinds.thumbnail.pdf:PdfThumbGenerator",
-        "pillion.kinds.thumbnail.video:VideoThumbGenerator",
+        "pillion.kinds.thumbnail.generator:ImageThumbGenerator",
+        "pillion.kinds.thumbnail.generator:PdfThumbGenerator",
+        "pillion.kinds.thumbnail.generator:VideoThumbGenerator",
     ),
 )

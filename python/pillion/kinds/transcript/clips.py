@@ -15,8 +15,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from pillion.kinds.transcript import whisper
-from pillion.kinds.transcript.whisper import Heard, HeardSegment, HeardWord
-from pillion.pool import keepalive as pulse
+from pillion.kinds.transcript.whisper import Recognised, RecognisedSegment, RecognisedWord
+from pillion.pool import keepalive
 
 if TYPE_CHECKING:
     from ctranslate2 import StorageView
@@ -57,7 +57,7 @@ class Clip:
 
 
 @dataclass(frozen=True, slots=True)
-class _Reading:
+class _Decoding:
     """What the model made of a clip in one window; ``log_probability`` is the mean over its tokens."""
 
     language: str
@@ -67,7 +67,7 @@ class _Reading:
     log_probability: float
     no_speech: float
     cut: bool
-    words: tuple[HeardWord, ...] = ()
+    words: tuple[RecognisedWord, ...] = ()
 
 
 def fits(span: whisper.Span) -> bool:
@@ -75,18 +75,18 @@ def fits(span: whisper.Span) -> bool:
     return span.end - span.start <= MAX_SECONDS
 
 
-def recognise(clips: Sequence[Clip], *, model: str) -> list[Heard]:
+def recognise(clips: Sequence[Clip], *, model: str) -> list[Recognised]:
     """What is said in each clip, times counted from its start. Raises ItemError as whisper.recognise does."""
     loaded = whisper.loaded(model).model
     for clip in clips:
         whisper.check_language(loaded, clip.language)
-    found: dict[int, _Reading] = {}
+    found: dict[int, _Decoding] = {}
     for frames in _FITTING_FRAMES:
         members = [index for index, clip in enumerate(clips) if _frames_of(clip) == frames]
         _read_all(loaded, clips, members, frames, found)
     doubtful = [index for index in range(len(clips)) if index not in found]
     _read_all(loaded, clips, doubtful, _FULL_FRAMES, found)
-    return [_heard(found[index], clip) for index, clip in enumerate(clips)]
+    return [_recognised(found[index], clip) for index, clip in enumerate(clips)]
 
 
 def _frames_of(clip: Clip) -> int:
@@ -94,7 +94,7 @@ def _frames_of(clip: Clip) -> int:
     return next(frames for frames in _FITTING_FRAMES if needed <= frames)
 
 
-def _is_doubtful(reading: _Reading, clip: Clip) -> bool:
+def _is_doubtful(reading: _Decoding, clip: Clip) -> bool:
     return (
         reading.cut
         or not reading.text.strip()
@@ -110,7 +110,7 @@ def _says_it_twice(text: str) -> bool:
     return any(words[:half] == words[half : 2 * half] for half in range(2, len(words) // 2 + 1))
 
 
-def _doubt(reading: _Reading, clip: Clip) -> str:
+def _doubt(reading: _Decoding, clip: Clip) -> str:
     return whisper.doubt(
         text=reading.text,
         tokens=len(reading.tokens),
@@ -120,8 +120,8 @@ def _doubt(reading: _Reading, clip: Clip) -> str:
     )
 
 
-def _heard(reading: _Reading, clip: Clip) -> Heard:
-    segment = HeardSegment(
+def _recognised(reading: _Decoding, clip: Clip) -> Recognised:
+    segment = RecognisedSegment(
         text=reading.text,
         start=0.0,
         end=len(clip.samples) / whisper.SAMPLE_RATE,
@@ -129,14 +129,14 @@ def _heard(reading: _Reading, clip: Clip) -> Heard:
         words=reading.words,
         dropped=_doubt(reading, clip),
     )
-    return Heard(reading.language, reading.language_probability, (segment,))
+    return Recognised(reading.language, reading.language_probability, (segment,))
 
 
 # one batch ------------------------------------------------------------------------------------------------------------
 
 
 def _read_all(
-    loaded: WhisperModel, clips: Sequence[Clip], members: Sequence[int], frames: int, found: dict[int, _Reading]
+    loaded: WhisperModel, clips: Sequence[Clip], members: Sequence[int], frames: int, found: dict[int, _Decoding]
 ) -> None:
     """Read the clips with these numbers in windows of so many frames, batch by batch, into ``found``."""
     size = _BATCH_FRAMES // frames
@@ -144,10 +144,10 @@ def _read_all(
         batch = members[start : start + size]
         readings = _read(loaded, [clips[index] for index in batch], frames)
         found.update((batch[place], reading) for place, reading in readings)
-        pulse.beat()
+        keepalive.beat()
 
 
-def _read(loaded: WhisperModel, clips: Sequence[Clip], frames: int) -> list[tuple[int, _Reading]]:
+def _read(loaded: WhisperModel, clips: Sequence[Clip], frames: int) -> list[tuple[int, _Decoding]]:
     """(Place in ``clips``, reading). What is in doubt is left out, unless the window is the full one."""
     encoded = _encoded(loaded, np.stack([_spectrogram(loaded, clip, frames) for clip in clips]))
     languages = _languages(loaded, encoded, clips)
@@ -167,7 +167,7 @@ def _read(loaded: WhisperModel, clips: Sequence[Clip], frames: int) -> list[tupl
     ]
 
 
-def _generated(loaded: WhisperModel, encoded: StorageView, languages: Sequence[str], frames: int) -> list[_Reading]:
+def _generated(loaded: WhisperModel, encoded: StorageView, languages: Sequence[str], frames: int) -> list[_Decoding]:
     """What the model says about each part of ``encoded``, of which the language is known."""
     tokenizers = {language: whisper.tokenizer(loaded, language) for language in languages}
     prompts = [loaded.get_prompt(tokenizers[language], [], without_timestamps=True) for language in languages]
@@ -187,7 +187,7 @@ def _generated(loaded: WhisperModel, encoded: StorageView, languages: Sequence[s
     for result, language in zip(results, languages, strict=True):
         tokens = tuple(result.sequences_ids[0])
         readings.append(
-            _Reading(
+            _Decoding(
                 language=language,
                 language_probability=1.0,
                 tokens=tokens,
@@ -232,7 +232,7 @@ def _languages(loaded: WhisperModel, encoded: StorageView, clips: Sequence[Clip]
     ]
 
 
-def _with_words(loaded: WhisperModel, reading: _Reading, encoded: NDArray[np.floating], clip: Clip) -> _Reading:
+def _with_words(loaded: WhisperModel, reading: _Decoding, encoded: NDArray[np.floating], clip: Clip) -> _Decoding:
     """The reading with the times of its words, from the attention of the model. By itself: see the module."""
     if not reading.text.strip():
         return reading

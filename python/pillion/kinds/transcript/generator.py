@@ -47,19 +47,19 @@ class TranscriptGenerator:
 
     def prepare(self, requests: Sequence[GenerationRequest]) -> Sequence[Any]:
         """Short clips are recognised together. Raises ItemError."""
-        from pillion.kinds.transcript import transcribe as listening
+        from pillion.kinds.transcript import transcribe
 
         result: list[Any] = [None] * len(requests)
         for model in {_model(request.settings) for request in requests}:
             members = [index for index, request in enumerate(requests) if _model(request.settings) == model]
             files = [(requests[index].source, requests[index].settings.get("language")) for index in members]
-            for index, sound in zip(members, listening.together(files, model=model), strict=True):
+            for index, sound in zip(members, transcribe.together(files, model=model), strict=True):
                 result[index] = sound
         return result
 
     def generate(self, request: GenerationRequest) -> Generated:
         """One JSON document; Empty without speech, and for a video without sound. Raises ItemError."""
-        from pillion.kinds.transcript import transcribe as listening
+        from pillion.kinds.transcript import transcribe
         from pillion.readers import media
 
         info = media.probe(request.source)
@@ -67,7 +67,7 @@ class TranscriptGenerator:
             return Empty(note="no audio track")
         model, language = _model(request.settings), request.settings.get("language")
         share = float(request.settings.get("share", 1.0))
-        result = listening.transcribe(
+        result = transcribe.transcribe(
             request.source,
             model=model,
             language=language,
@@ -92,6 +92,6 @@ def _model(settings: Mapping[str, Any]) -> str:
 
 def read_now(path: Path, _mime: str, settings: Mapping[str, Any]) -> bytes:
     """What is said in a file, as the bytes of a sidecar, also where nothing is said. Raises ItemError."""
-    from pillion.kinds.transcript import transcribe as listening
+    from pillion.kinds.transcript import transcribe
 
-    return listening.transcribe(path, model=_model(settings), language=settings.get("language")).to_json().encode()
+    return transcribe.transcribe(path, model=_model(settings), language=settings.get("language")).to_json().encode()

@@ -28,7 +28,7 @@ from pillion.kinds.transcript.result import (
     TranscriptTrack,
     TranscriptWord,
 )
-from pillion.pool import keepalive as pulse
+from pillion.pool import keepalive
 from pillion.readers import media
 
 _RATE = whisper.SAMPLE_RATE
@@ -62,19 +62,19 @@ def transcribe(
     if len(tracks) == 1:
         sound = sound or _short_sound(path, tracks[0], language=language, model=model)
     if sound is not None:
-        heard = _Heard(forced=language, track=tracks[0])
+        heard = _Recognised(forced=language, track=tracks[0])
         heard.add_short(sound)
         return _result([heard], model)
     parts = _restored(checkpoint)
     for track in tracks[max(0, len(parts) - 1) :]:
         if not parts or parts[-1].track != track:
-            parts.append(_Heard(forced=language, track=track))
+            parts.append(_Recognised(forced=language, track=track))
         for window in _windows(media.audio_blocks(path, track), parts[-1].samples):
             parts[-1].add(window, model, share)
-            pulse.beat()
+            keepalive.beat()
             if checkpoint and not window.is_last:
                 _checkpoint.save(checkpoint, {"parts": [asdict(part) for part in parts]})
-                reach("listening.kept")
+                reach("transcribe.kept")
     return _result(parts, model)
 
 
@@ -90,12 +90,12 @@ def _tracks(path: Path, language: str | None) -> list[int]:
     return list(chosen.values())
 
 
-def _restored(checkpoint: Path | None) -> list[_Heard]:
+def _restored(checkpoint: Path | None) -> list[_Recognised]:
     kept = _checkpoint.load(checkpoint) if checkpoint else None
-    return [_Heard.restored(part) for part in kept["parts"]] if kept else []
+    return [_Recognised.restored(part) for part in kept["parts"]] if kept else []
 
 
-def _result(parts: Sequence[_Heard], model: str) -> TranscriptResult:
+def _result(parts: Sequence[_Recognised], model: str) -> TranscriptResult:
     """The first track in which somebody speaks, and the others of these."""
     spoken = [part for part in parts if part.segments] or list(parts[:1])
     main = spoken[0]
@@ -136,7 +136,7 @@ class ShortSound:
 
     seconds: float
     start: float = 0.0
-    heard: whisper.Heard | None = None
+    heard: whisper.Recognised | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -240,7 +240,7 @@ def _after(blocks: Iterator[NDArray[np.float32]], skipped: int) -> Iterator[NDAr
         if left < len(block):
             yield block[left:]
         else:
-            pulse.beat()
+            keepalive.beat()
         left = max(0, left - len(block))
 
 
@@ -271,7 +271,7 @@ def _quietest(samples: NDArray[np.float32], earliest: int) -> int:
 
 
 @dataclass(slots=True)
-class _Heard:
+class _Recognised:
     """What has been heard in the first ``samples`` of an audio track.
 
     ``language``: that of the first window with speech, or the one that is ``forced``.
@@ -301,7 +301,7 @@ class _Heard:
         if sound.heard is not None:
             self._take(sound.heard, sound.start)
 
-    def _take(self, heard: whisper.Heard, offset: float) -> None:
+    def _take(self, heard: whisper.Recognised, offset: float) -> None:
         if self.language is None:
             self.language, self.language_probability = heard.language, heard.language_probability
         other = heard.language if heard.language != self.language else None
@@ -312,7 +312,7 @@ class _Heard:
                 self.segments.extend(sentences(segment.words, offset, language=other))
 
     @classmethod
-    def restored(cls, state: Mapping[str, Any]) -> _Heard:
+    def restored(cls, state: Mapping[str, Any]) -> _Recognised:
         """From its fields, in the form in which a checkpoint has them."""
         segments = [_segment(segment) for segment in state["segments"]]
         return cls(**{**state, "segments": segments, "dropped": [DroppedSegment(**one) for one in state["dropped"]]})
@@ -323,19 +323,19 @@ def _segment(state: Mapping[str, Any]) -> TranscriptSegment:
     return TranscriptSegment(**{**state, "words": words})
 
 
-def _dropped(segment: whisper.HeardSegment, offset: float) -> DroppedSegment:
+def _dropped(segment: whisper.RecognisedSegment, offset: float) -> DroppedSegment:
     start, end = segment.start + offset, segment.end + offset
     return DroppedSegment(text=segment.text.strip(), start=start, end=end, reason=segment.dropped)
 
 
 def sentences(
-    words: Sequence[whisper.HeardWord], offset: float, *, language: str | None = None
+    words: Sequence[whisper.RecognisedWord], offset: float, *, language: str | None = None
 ) -> list[TranscriptSegment]:
     """Words grouped into sentences, by punctuation and pauses. ``offset`` (seconds) is added to all times.
 
     ``language``: where it is not that of the whole.
     """
-    groups: list[list[whisper.HeardWord]] = []
+    groups: list[list[whisper.RecognisedWord]] = []
     for word in words:
         if not word.text.strip():
             continue
@@ -346,7 +346,7 @@ def sentences(
     return [_sentence(group, offset, language) for group in groups]
 
 
-def _ends(group: Sequence[whisper.HeardWord], following: whisper.HeardWord) -> bool:
+def _ends(group: Sequence[whisper.RecognisedWord], following: whisper.RecognisedWord) -> bool:
     """Whether the sentence is over before ``following``."""
     last = group[-1]
     text = last.text.rstrip("\"'”’»)")
@@ -355,7 +355,7 @@ def _ends(group: Sequence[whisper.HeardWord], following: whisper.HeardWord) -> b
     return last.end - group[0].start > _LONG_SECONDS and text.endswith((",", ";", ":", "、", "，"))
 
 
-def _sentence(group: Sequence[whisper.HeardWord], offset: float, language: str | None) -> TranscriptSegment:
+def _sentence(group: Sequence[whisper.RecognisedWord], offset: float, language: str | None) -> TranscriptSegment:
     words = tuple(
         TranscriptWord(
             text=word.text.strip(), start=word.start + offset, end=word.end + offset, probability=word.probability

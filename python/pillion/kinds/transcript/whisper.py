@@ -61,7 +61,7 @@ class Span:
 
 
 @dataclass(frozen=True, slots=True)
-class HeardWord:
+class RecognisedWord:
     """One word; ``probability`` is 0 to 1, times are in seconds."""
 
     text: str
@@ -71,24 +71,24 @@ class HeardWord:
 
 
 @dataclass(frozen=True, slots=True)
-class HeardSegment:
+class RecognisedSegment:
     """What was said in one window. ``dropped``: why it is not to be believed, ``no_speech`` or ``repetition``."""
 
     text: str
     start: float
     end: float
     log_probability: float
-    words: tuple[HeardWord, ...]
+    words: tuple[RecognisedWord, ...]
     dropped: str = ""
 
 
 @dataclass(frozen=True, slots=True)
-class Heard:
+class Recognised:
     """What was said in some samples, and in which language (ISO 639-1) with which probability."""
 
     language: str
     language_probability: float
-    segments: tuple[HeardSegment, ...]
+    segments: tuple[RecognisedSegment, ...]
 
 
 def missing() -> str | None:
@@ -131,7 +131,7 @@ def recognise(
     language: str | None = None,
     before: str | None = None,
     share: float = 1.0,
-) -> Heard:
+) -> Recognised:
     """The words spoken in ``spans`` of ``samples`` (mono, 16 kHz); the language is found unless it is given.
 
     ``before``: the language up to there, which is left only for one that is sure.
@@ -155,12 +155,14 @@ def recognise(
     if language is None and before not in (None, info.language) and info.language_probability < _OTHER_LANGUAGE:
         # Nothing but the language has been looked at so far: the words are found when they are asked for.
         segments, info = transcribe(language=before)
-    return Heard(info.language, float(info.language_probability), tuple(_heard(segment) for segment in segments))
+    return Recognised(
+        info.language, float(info.language_probability), tuple(_recognised(segment) for segment in segments)
+    )
 
 
-def _heard(segment: Segment) -> HeardSegment:
+def _recognised(segment: Segment) -> RecognisedSegment:
     words = tuple(
-        HeardWord(word.word, float(word.start), float(word.end), float(word.probability))
+        RecognisedWord(word.word, float(word.start), float(word.end), float(word.probability))
         for word in segment.words or ()
     )
     why = doubt(
@@ -170,13 +172,14 @@ def _heard(segment: Segment) -> HeardSegment:
         log_probability=segment.avg_logprob,
         no_speech=segment.no_speech_prob,
     )
-    return HeardSegment(segment.text, float(segment.start), float(segment.end), segment.avg_logprob, words, why)
+    return RecognisedSegment(segment.text, float(segment.start), float(segment.end), segment.avg_logprob, words, why)
 
 
-def words(found: Iterable[Mapping[str, Any]]) -> tuple[HeardWord, ...]:
+def words(found: Iterable[Mapping[str, Any]]) -> tuple[RecognisedWord, ...]:
     """The words as faster-whisper's ``add_word_timestamps`` gives them."""
     return tuple(
-        HeardWord(word["word"], float(word["start"]), float(word["end"]), float(word["probability"])) for word in found
+        RecognisedWord(word["word"], float(word["start"]), float(word["end"]), float(word["probability"]))
+        for word in found
     )
 
 

@@ -8,15 +8,15 @@ import numpy as np
 import pytest
 from numpy.typing import NDArray
 
-from pillion.kinds.transcript import transcribe as listening
+from pillion.kinds.transcript import transcribe
 from pillion.kinds.transcript.transcribe import cut_at, sentences
-from pillion.kinds.transcript.whisper import HeardWord, Span, windows
+from pillion.kinds.transcript.whisper import RecognisedWord, Span, windows
 
 RATE = 16_000
 
 
-def words(*spoken: tuple[str, float, float]) -> list[HeardWord]:
-    return [HeardWord(text, start, end, 0.9) for text, start, end in spoken]
+def words(*spoken: tuple[str, float, float]) -> list[RecognisedWord]:
+    return [RecognisedWord(text, start, end, 0.9) for text, start, end in spoken]
 
 
 def test_sentences_end_with_punctuation() -> None:
@@ -66,14 +66,14 @@ def test_windows_lose_no_sample_and_no_speech(monkeypatch: pytest.MonkeyPatch) -
         seconds = len(samples) / RATE
         return [Span(start, min(start + 30, seconds)) for start in np.arange(0, seconds, 30)]
 
-    monkeypatch.setattr(listening.whisper, "speech", always)
+    monkeypatch.setattr(transcribe.whisper, "speech", always)
     total = 1500
 
     def blocks() -> Iterator[NDArray[np.float32]]:
         for second in range(total):
             yield np.full(RATE, second, dtype=np.float32)
 
-    found = list(listening._windows(blocks()))
+    found = list(transcribe._windows(blocks()))
     assert len(found) == 6
     assert all(len(window.samples) <= 300 * RATE for window in found)
     heard = np.concatenate([window.samples for window in found])

@@ -87,7 +87,7 @@ def test_repair_mends_everything_verify_finds(library: Library) -> None:
     other = _thumbs(library)[4].parent.parent / MANIFEST
     other.write_text("no JSON")
     assert sorted({item.problem for item in library.verify()}) == ["damaged", "manifest", "missing", "stray"]
-    mended = {item.finding.problem: item.action for item in library.care.repair()}
+    mended = {item.finding.problem: item.action for item in library.maintenance.repair()}
     assert mended == {
         "missing": "queued again",
         "damaged": "queued again",
@@ -100,7 +100,7 @@ def test_repair_mends_everything_verify_finds(library: Library) -> None:
     library.run()
     check_invariants(library.root, finished=True)
     assert _files(library.root) == before
-    assert library.care.repair() == []
+    assert library.maintenance.repair() == []
 
 
 def test_repair_records_a_stray_that_a_job_waits_for(library: Library) -> None:
@@ -113,7 +113,7 @@ def test_repair_records_a_stray_that_a_job_waits_for(library: Library) -> None:
         item.variant,
     )
     assert [found.problem for found in library.verify()] == ["stray"]
-    assert [mended.action for mended in library.care.repair()] == ["recorded"]
+    assert [mended.action for mended in library.maintenance.repair()] == ["recorded"]
     assert library.verify() == []
 
 
@@ -123,7 +123,7 @@ def test_what_cannot_be_made_again_is_dropped(library: Library, home: Path) -> N
     lost = next(item for item in library.ls() if not item.sources)
     assert lost.path is not None
     lost.path.unlink()
-    assert [item.action for item in library.care.repair()] == ["dropped"]
+    assert [item.action for item in library.maintenance.repair()] == ["dropped"]
     assert library.verify() == []
     assert not any(library.run().recorded.values())
     check_invariants(library.root, finished=True)
@@ -139,11 +139,11 @@ def test_links_are_neither_followed_nor_removed(library: Library, home: Path) ->
     shutil.copytree(thumbs, outside / "thumbs")
     shutil.rmtree(thumbs)
     thumbs.symlink_to(outside / "thumbs")
-    library.care.repair()
+    library.maintenance.repair()
     for path in (home / "photos").iterdir():
         path.unlink()
     library.index()
-    library.care.cleanup(older_than_days=0)
+    library.maintenance.cleanup(older_than_days=0)
     assert (outside / "keep.webp").read_bytes() == b"mine"
     assert len(list((outside / "thumbs").iterdir())) == 2
     assert uuid not in {item.content_uuid for item in library.ls()}
@@ -153,7 +153,7 @@ def test_a_path_from_a_broken_catalog_leads_nowhere(library: Library, home: Path
     outside = home / "outside.webp"
     outside.write_bytes(b"mine")
     _sql(library.root, "UPDATE sidecars SET rel_path = '../../outside.webp' WHERE variant = 'icon'")
-    assert {item.action for item in library.care.repair()} <= {"queued again", "recorded", "removed", None}
+    assert {item.action for item in library.maintenance.repair()} <= {"queued again", "recorded", "removed", None}
     assert outside.read_bytes() == b"mine"
 
 
@@ -201,7 +201,7 @@ def test_only_what_is_whole_comes_back(home: Path) -> None:
     with Library.open(library, create=False) as opened:
         assert opened.index(home / "photos").queued == 2
         opened.run()
-        assert opened.care.repair() == []
+        assert opened.maintenance.repair() == []
     check_invariants(library, finished=True)
 
 
@@ -248,11 +248,11 @@ def test_cleanup_removes_what_no_file_has_and_nothing_else(library: Library, hom
     gone = {item.path for item in library.ls() if not item.sources}
     kept = set(_thumbs(library)) - gone
     assert len(gone) == 2
-    assert library.care.cleanup().contents == 0, "gone for less than 30 days"
-    tried = library.care.cleanup(older_than_days=0, dry_run=True)
+    assert library.maintenance.cleanup().contents == 0, "gone for less than 30 days"
+    tried = library.maintenance.cleanup(older_than_days=0, dry_run=True)
     assert (tried.contents, tried.sidecars) == (1, 2)
     assert set(_thumbs(library)) == kept | gone
-    report = library.care.cleanup(older_than_days=0)
+    report = library.maintenance.cleanup(older_than_days=0)
     assert (report.contents, report.sidecars, report.bytes) == (1, 2, tried.bytes)
     assert set(_thumbs(library)) == kept
     assert all(path.is_file() for path in kept)
@@ -267,19 +267,19 @@ def test_the_days_count_from_when_the_file_was_gone(library: Library, home: Path
     (home / "photos" / "1.jpg").unlink()
     library.index()
     _sql(library.root, "UPDATE entries SET removed_at = ? WHERE path = ?", time.time() - 31 * DAY_S, b"1.jpg")
-    assert library.care.cleanup().contents == 1
-    assert library.care.cleanup(older_than_days=0).contents == 1
+    assert library.maintenance.cleanup().contents == 1
+    assert library.maintenance.cleanup(older_than_days=0).contents == 1
 
 
 def test_a_changed_file_leaves_its_old_content_to_cleanup(library: Library, home: Path) -> None:
     photos.write_photo(home / "photos" / "0.jpg", seed=9, size=(320, 240))
     library.index()
     library.run()
-    assert library.care.cleanup().contents == 0
+    assert library.maintenance.cleanup().contents == 0
     _sql(library.root, "UPDATE meta SET value = ? WHERE key LIKE 'orphan:%'", repr(time.time() - 31 * DAY_S))
-    assert library.care.cleanup().contents == 1
+    assert library.maintenance.cleanup().contents == 1
     assert library.verify() == []
-    assert library.care.usage().to_json()["total"]["sidecars"] == 6
+    assert library.maintenance.usage().to_json()["total"]["sidecars"] == 6
 
 
 def test_a_quota_takes_the_oldest_first_and_never_what_is_present(library: Library, home: Path) -> None:
@@ -287,18 +287,18 @@ def test_a_quota_takes_the_oldest_first_and_never_what_is_present(library: Libra
         (home / "photos" / name).unlink()
     library.index()
     _sql(library.root, "UPDATE entries SET removed_at = removed_at - 9 WHERE path = ?", b"1.jpg")
-    before = library.care.usage().to_json()["total"]["bytes"]
-    report = library.care.cleanup(quota=before - 1)
+    before = library.maintenance.usage().to_json()["total"]["bytes"]
+    report = library.maintenance.cleanup(quota=before - 1)
     assert (report.contents, report.over_quota, report.left) == (1, 0, before - report.bytes)
     assert _sql(library.root, "SELECT path FROM entries WHERE removed_at IS NOT NULL") == [(b"0.jpg",)]
-    last = library.care.cleanup(quota=0)
+    last = library.maintenance.cleanup(quota=0)
     assert last.contents == 1
-    assert last.over_quota == last.left == library.care.usage().to_json()["total"]["bytes"]
+    assert last.over_quota == last.left == library.maintenance.usage().to_json()["total"]["bytes"]
     assert library.verify() == []
     with pytest.raises(UsageError):
-        library.care.cleanup(quota=-1)
+        library.maintenance.cleanup(quota=-1)
     with pytest.raises(UsageError):
-        library.care.cleanup(older_than_days=float("nan"))
+        library.maintenance.cleanup(older_than_days=float("nan"))
 
 
 def test_after_reconcile_nothing_is_cleaned_up_before_it_was_indexed(home: Path) -> None:
@@ -306,11 +306,11 @@ def test_after_reconcile_nothing_is_cleaned_up_before_it_was_indexed(home: Path)
     (library / "catalog.sqlite").unlink()
     Library.reconcile(library)
     with Library.open(library, create=False) as opened:
-        assert opened.care.cleanup(older_than_days=0).contents == 0
+        assert opened.maintenance.cleanup(older_than_days=0).contents == 0
         opened.index(home / "photos")
         (home / "photos" / "0.jpg").unlink()
         opened.index()
-        assert opened.care.cleanup(older_than_days=0).contents == 1
+        assert opened.maintenance.cleanup(older_than_days=0).contents == 1
 
 
 def test_a_kill_between_rows_and_files_leaves_only_strays(
@@ -324,10 +324,10 @@ def test_a_kill_between_rows_and_files_leaves_only_strays(
 
     monkeypatch.setattr("pillion.maintenance.cleanup.remove_content", killed)
     with pytest.raises(KeyboardInterrupt):
-        library.care.cleanup(older_than_days=0)
+        library.maintenance.cleanup(older_than_days=0)
     check_invariants(library.root, finished=False)
     assert {item.problem for item in library.verify()} == {"stray"}
-    assert {item.action for item in library.care.repair()} == {"removed"}
+    assert {item.action for item in library.maintenance.repair()} == {"removed"}
     check_invariants(library.root, finished=True)
 
 
