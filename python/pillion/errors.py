@@ -47,19 +47,21 @@ class ItemError(PillionError):
     """One file could not be processed.
 
     ``message`` is one sentence without the path (the caller knows the path). Raised by the Rust core, the engines
-    and the generators; ``str(error)`` is the message. ``words``: what the engine itself said. ``exit_status``: how the
-    worker process ended, where it did: a signal's name, or an exit code.
+    and the generators; ``str(error)`` is the message. ``stderr_tail``: the end of what the engine itself said.
+    ``exit_status``: how the worker process ended, where it did: a signal's name, or an exit code.
     """
 
-    def __init__(self, error_class: ErrorClass | str, message: str, words: str = "", exit_status: str = "") -> None:
+    def __init__(
+        self, error_class: ErrorClass | str, message: str, stderr_tail: str = "", exit_status: str = ""
+    ) -> None:
         super().__init__(message)
         self.error_class = ErrorClass(error_class)
         self.message = message
-        self.words = words
+        self.stderr_tail = stderr_tail
         self.exit_status = exit_status
 
     def __reduce__(self) -> tuple[type[ItemError], tuple[str, str, str, str]]:
-        return (type(self), (self.error_class.value, self.message, self.words, self.exit_status))
+        return (type(self), (self.error_class.value, self.message, self.stderr_tail, self.exit_status))
 
 
 class UsageError(PillionError):

@@ -178,18 +178,21 @@ Generated = tuple[Produced, ...] | Empty
 class Failure:
     """Why an item has no sidecar: the class and one sentence.
 
-    ``words``: what the engine itself said, for whoever looks into it. ``exit_status``: how the worker process ended,
-    where it did: a signal's name, or an exit code.
+    ``stderr_tail``: the end of what the engine itself said, for whoever looks into it. ``exit_status``: how the worker
+    process ended, where it did: a signal's name, or an exit code.
     """
 
     error_class: ErrorClass
     message: str
-    words: str = ""
+    stderr_tail: str = ""
     exit_status: str = ""
 
 
 def failure_of(error: ItemError) -> Failure:
     """The error as a value."""
     return Failure(
-        error_class=error.error_class, message=error.message, words=error.words, exit_status=error.exit_status
+        error_class=error.error_class,
+        message=error.message,
+        stderr_tail=error.stderr_tail,
+        exit_status=error.exit_status,
     )

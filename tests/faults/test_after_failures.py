@@ -87,8 +87,8 @@ def test_later_tries_are_alone_with_less_and_the_ledger_says_what_happened(
     ledger = {Path(item.sources[0]).stem.partition("-")[0]: item.failure for item in library.requests.failures()}
     assert {deed: row.error_class for deed, row in ledger.items()} == {deed: DEEDS[deed][1] for deed in deeds}
     assert (ledger["segfault"].exit_status, ledger["exit"].exit_status) == ("SIGSEGV", "exit code 0")
-    assert "Segmentation fault" in ledger["segfault"].words
-    assert "evil.py" in ledger["spin"].words
+    assert "Segmentation fault" in ledger["segfault"].stderr_tail
+    assert "evil.py" in ledger["spin"].stderr_tail
     pids = [tried["pid"] for tried in engines.tries(log)]
     for deed in deeds:
         mine = engines.tries(log, deed)
@@ -199,7 +199,7 @@ def test_a_pause_stops_what_runs_within_two_seconds(
 _HOLD = """
 import sys, time
 from pathlib import Path
-from pillion.catalog import claims
+from pillion.catalog import queue as jobs
 from pillion.catalog.database import Database
 from pillion.model import SidecarKind
 from pillion.machine import at_work, this_owner
@@ -208,7 +208,7 @@ database = Database(Path(sys.argv[1]))
 owner = this_owner()
 with at_work(owner):
     with database.write() as connection:
-        taken = claims.claim(connection, "thumb", owner=owner, token="x", now=time.time(), limit=100)
+        taken = jobs.claim(connection, "thumb", owner=owner, token="x", now=time.time(), limit=100)
     print(len(taken), flush=True)
     time.sleep(1000)
 """
@@ -233,10 +233,10 @@ def test_what_a_dead_process_held_is_rescued_within_two_seconds(folder: Path, lo
 _WORK = """
 import sys
 from pillion.queue import work
-from pillion.catalog import claims, jobs
+from pillion.catalog import queue as jobs
 from pillion.library import Library
 
-claims.LEASE_S = jobs.LEASE_S = 2.0
+jobs.LEASE_S = 2.0
 work.TARGET = "tests.support.engines:execute"
 with Library.open(sys.argv[1]) as library:
     print(sum(library.run().recorded.values()))

@@ -141,13 +141,13 @@ def test_what_a_child_wrote_before_it_died_goes_with_the_blame(
     first, second = pool.submit_batch("lane", [(("complain", 3.0), GENEROUS), (("exit", 4.0), GENEROUS)])
     with pytest.raises(ItemError) as caught:
         first.result(GENEROUS)
-    assert (caught.value.words, caught.value.exit_status) == (
+    assert (caught.value.stderr_tail, caught.value.exit_status) == (
         "the engine says: page 3 is upside down",
         "exit code 3",
     )
     with pytest.raises(ItemError) as caught:
         second.result(GENEROUS)
-    assert caught.value.words == ""
+    assert caught.value.stderr_tail == ""
     assert capfd.readouterr().err == ""
 
 
@@ -155,7 +155,7 @@ def test_a_child_that_is_out_of_time_says_where_it_was(pool: WorkerPool) -> None
     (future,) = pool.submit_batch("lane", [(("deaf", 1000.0), 0.3)])
     with pytest.raises(ItemError) as caught:
         future.result(GENEROUS)
-    assert 'tasks.py", line' in caught.value.words
+    assert 'tasks.py", line' in caught.value.stderr_tail
     assert caught.value.exit_status == ""
 
 
@@ -163,7 +163,7 @@ def test_programs_that_a_child_started_end_with_it(pool: WorkerPool) -> None:
     (future,) = pool.submit_batch("lane", [(("start a program", 1000.0), 0.5)])
     with pytest.raises(ItemError) as caught:
         future.result(GENEROUS)
-    started = int(caught.value.words.split()[1])
+    started = int(caught.value.stderr_tail.split()[1])
     deadline = time.monotonic() + GENEROUS
     while _runs(started) and time.monotonic() < deadline:
         time.sleep(0.01)
@@ -244,7 +244,7 @@ def _processes_fail(monkeypatch: pytest.MonkeyPatch, times: int) -> None:
             raise BlockingIOError(errno.EAGAIN, os.strerror(errno.EAGAIN))
         return start(*arguments, **options)  # type: ignore[call-overload]
 
-    monkeypatch.setattr("pillion.pool.process.subprocess.Popen", refuse)
+    monkeypatch.setattr("pillion.pool.pool.subprocess.Popen", refuse)
 
 
 def test_what_is_at_once_has_a_child_of_its_own_when_all_are_busy(pool: WorkerPool, tmp_path: Path) -> None:

@@ -378,7 +378,7 @@ def _ledger(database: Database) -> list[catalog_failures.FailureRow]:
         return list(catalog_failures.list_failures(connection))
 
 
-CRASH = Failure(error_class=ErrorClass.CRASH, message="died", words="stack smashed", exit_status="SIGABRT")
+CRASH = Failure(error_class=ErrorClass.CRASH, message="died", stderr_tail="stack smashed", exit_status="SIGABRT")
 
 
 def test_the_ledger_counts_tries_and_keeps_the_engines_words(database: Database) -> None:
@@ -390,7 +390,7 @@ def test_the_ledger_counts_tries_and_keeps_the_engines_words(database: Database)
         (row,) = _ledger(database)
         assert (row.attempts, row.first_at, row.last_at) == (attempt + 1, 10.0, now)
         assert (row.state is JobState.FAILED) == (attempt == 2)
-    assert (row.message, row.words, row.exit_status) == ("died", "stack smashed", "SIGABRT")
+    assert (row.message, row.stderr_tail, row.exit_status) == ("died", "stack smashed", "SIGABRT")
     assert _claim(database, now=1e6) == []
 
 

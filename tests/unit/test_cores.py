@@ -1,7 +1,8 @@
-"""Cores that several processes share: marks, threads that come and go with them, and signs of life."""
+"""Cores that several processes share: tokens, threads that come and go with them, and signs of life."""
 
 from __future__ import annotations
 
+import os
 import subprocess
 import sys
 import threading
@@ -9,86 +10,85 @@ from collections.abc import Callable, Iterator
 
 import pytest
 
-from pillion.pool import keepalive, threads
-from pillion.pool import tokens as cores
-from pillion.pool.tokens import Board
+from pillion.pool import keepalive, threads, tokens
+from pillion.pool.tokens import JobServer
 
 GENEROUS = 60.0
 OTHER = """
 import sys
-from pillion.pool.tokens import Board
-board = Board.parse(sys.argv[1])
-places = [board.mark() for _ in range(int(sys.argv[2]))]
-print(board.in_use(), flush=True)
+from pillion.pool.tokens import JobServer
+server = JobServer(*map(int, sys.argv[1:3]))
+held = [server.acquire() for _ in range(int(sys.argv[3]))]
+print(server.in_use(), flush=True)
 sys.stdin.read()
 """
 
 
 @pytest.fixture
-def board(monkeypatch: pytest.MonkeyPatch) -> Iterator[Board]:
+def server(monkeypatch: pytest.MonkeyPatch) -> Iterator[JobServer]:
     """One for four cores, which this process has joined."""
-    made = Board.create(4)
-    monkeypatch.setattr(cores, "_board", made)
+    made = JobServer.create(4)
+    monkeypatch.setattr(tokens, "_server", made)
     monkeypatch.setattr(threads, "available", lambda: 4)
     yield made
-    made.close()
+    os.close(made.descriptor)
 
 
-def another(board: Board, marks: int) -> subprocess.Popen[str]:
-    """A process that has made so many marks, until its input ends."""
+def another(server: JobServer, number: int) -> subprocess.Popen[str]:
+    """A process that holds so many tokens, until its input ends."""
     process = subprocess.Popen(
-        [sys.executable, "-c", OTHER, board.argument(), str(marks)],
-        pass_fds=[board.descriptor],
+        [sys.executable, "-c", OTHER, *map(str, (server.descriptor, server.cores, number))],
+        pass_fds=[server.descriptor],
         stdin=subprocess.PIPE,
         stdout=subprocess.PIPE,
         text=True,
     )
     assert process.stdout is not None
-    assert int(process.stdout.readline()) >= marks
+    assert int(process.stdout.readline()) >= number
     return process
 
 
-def test_marks_of_all_processes_are_counted(board: Board) -> None:
-    with cores.at_work(), another(board, 2) as process:
-        assert board.in_use() == 3
-        extra = cores.take(4)
+def test_tokens_of_all_processes_are_counted(server: JobServer) -> None:
+    with tokens.at_work(), another(server, 2) as process:
+        assert server.in_use() == 3
+        extra = tokens.acquire_extra(4)
         assert extra is not None
         assert extra.may_keep()
-        assert cores.take(4) is None
+        assert tokens.acquire_extra(4) is None
         process.kill()
         process.wait()
-        assert board.in_use() == 2, "the marks of a dead process are gone"
-        extra.give_back()
-    assert board.in_use() == 0
+        assert server.in_use() == 2, "the tokens of a dead process are gone"
+        extra.release()
+    assert server.in_use() == 0
 
 
-def test_who_starts_is_never_refused_and_the_others_make_room(board: Board) -> None:
-    with cores.at_work():
-        extras = [cores.take(4) for _ in range(3)]
+def test_who_starts_is_never_refused_and_the_others_make_room(server: JobServer) -> None:
+    with tokens.at_work():
+        extras = [tokens.acquire_extra(4) for _ in range(3)]
         assert None not in extras
-        with another(board, 1) as process:
-            assert board.in_use() == 5
+        with another(server, 1) as process:
+            assert server.in_use() == 5
             first = extras.pop()
             assert first is not None
             assert not first.may_keep()
-            first.give_back()
+            first.release()
             assert all(extra is not None and extra.may_keep() for extra in extras)
             process.kill()
         for extra in extras:
             assert extra is not None
-            extra.give_back()
+            extra.release()
 
 
-def test_a_process_takes_no_more_than_it_may(board: Board) -> None:
-    assert cores.take(1) is None
-    extra = cores.take(2)
+def test_a_process_takes_no_more_than_it_may(server: JobServer) -> None:
+    assert tokens.acquire_extra(1) is None
+    extra = tokens.acquire_extra(2)
     assert extra is not None
-    assert cores.take(2) is None
-    extra.give_back()
-    assert board.in_use() == 0
+    assert tokens.acquire_extra(2) is None
+    extra.release()
+    assert server.in_use() == 0
 
 
-def test_results_come_in_order_from_several_threads(board: Board) -> None:
+def test_results_come_in_order_from_several_threads(server: JobServer) -> None:
     meeting = threading.Barrier(3)
 
     def task(number: int) -> tuple[int, threading.Thread]:
@@ -99,7 +99,7 @@ def test_results_come_in_order_from_several_threads(board: Board) -> None:
     made = list(threads.spread((lambda number=number: task(number)) for number in range(50)))
     assert [number for number, _ in made] == list(range(50))
     assert len({thread for _, thread in made}) >= 3
-    assert board.in_use() == 0
+    assert server.in_use() == 0
 
 
 def test_one_core_is_one_thread(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -108,7 +108,7 @@ def test_one_core_is_one_thread(monkeypatch: pytest.MonkeyPatch) -> None:
     assert made == [threading.current_thread()] * 5
 
 
-def test_tasks_are_read_as_they_are_worked(board: Board) -> None:
+def test_tasks_are_read_as_they_are_worked(server: JobServer) -> None:
     read: list[int] = []
     gate = threading.Event()
 
@@ -122,10 +122,10 @@ def test_tasks_are_read_as_they_are_worked(board: Board) -> None:
     assert next(results)
     results.close()
     assert len(read) < 1000
-    assert board.in_use() == 0
+    assert server.in_use() == 0
 
 
-def test_an_error_comes_in_its_turn(board: Board) -> None:
+def test_an_error_comes_in_its_turn(server: JobServer) -> None:
     def task(number: int) -> int:
         return 10 // (number - 3)
 
@@ -133,7 +133,7 @@ def test_an_error_comes_in_its_turn(board: Board) -> None:
     assert [next(results) for _ in range(3)] == [-4, -5, -10]
     with pytest.raises(ZeroDivisionError):
         next(results)
-    assert board.in_use() == 0
+    assert server.in_use() == 0
 
 
 def test_a_beat_is_told_once_a_second(monkeypatch: pytest.MonkeyPatch) -> None:

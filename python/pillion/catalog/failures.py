@@ -1,4 +1,4 @@
-"""The failure ledger: what went wrong with each sidecar under each recipe, how often, and in whose words."""
+"""The failure ledger: what went wrong with each sidecar under each recipe, how often, and what the engine said."""
 
 from __future__ import annotations
 
@@ -33,7 +33,7 @@ def record_failures(connection: sa.Connection, tried: Sequence[FailedTry], now: 
         return
     insert = upsert(connection, failures)
     table, new = failures.c, insert.excluded
-    replaced = {name: new[name] for name in ("error_class", "message", "words", "exit_status")}
+    replaced = {name: new[name] for name in ("error_class", "message", "stderr_tail", "exit_status")}
     counted = {"attempts": table.attempts + new.attempts, "last_at": _later(table.last_at, new.last_at)}
     statement = insert.on_conflict_do_update(
         index_elements=["content_uuid", "kind", "variant", "recipe"],
@@ -74,7 +74,7 @@ def _row(item: FailedTry, now: float) -> dict[str, object]:
         "recipe": item.recipe,
         "error_class": item.failure.error_class.value,
         "message": item.failure.message,
-        "words": item.failure.words,
+        "stderr_tail": item.failure.stderr_tail,
         "exit_status": item.failure.exit_status,
         "attempts": item.tries,
         "first_at": now,
@@ -110,7 +110,7 @@ class FailureRow:
     recipe: str
     error_class: ErrorClass
     message: str
-    words: str
+    stderr_tail: str
     exit_status: str
     attempts: int
     first_at: float

@@ -209,7 +209,7 @@ failures = Table(
     Column("recipe", Text, nullable=False),
     Column("error_class", Text, nullable=False),
     Column("message", Text, nullable=False),
-    Column("words", Text, nullable=False, server_default=""),
+    Column("stderr_tail", Text, nullable=False, server_default=""),
     Column("exit_status", Text, nullable=False, server_default=""),
     Column("attempts", Integer, nullable=False),
     Column("first_at", Float, nullable=False),

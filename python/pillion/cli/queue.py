@@ -74,7 +74,7 @@ def _line(item: FailedSidecar, words: bool) -> str:
     state = "will be tried again" if item.retry_at is not None else row.status.value
     tries = f" ({row.attempts} tries)" if row.attempts > 1 else ""
     line = f"{row.kind} {state}: {named(row.content_uuid, item.sources)}: {row.error_class}: {row.message}{tries}"
-    said = row.words.splitlines() if words else []
+    said = row.stderr_tail.splitlines() if words else []
     return "\n    ".join([line, *said])
 
 

@@ -34,8 +34,8 @@ from pillion.model import (
 from pillion.pool import threads
 
 _FRAMES = 4
-_WORDS_BYTES = 2000
-"""How much of an engine's own words the ledger keeps."""
+_STDERR_BYTES = 2000
+"""How much of what an engine says the ledger keeps."""
 
 
 @value
@@ -136,23 +136,23 @@ def execute(task: ExecutionTask) -> Execution:
     try:
         result = _generate(task, prepared.value)
     except ItemError as error:
-        result = replace(failure_of(error), words=error.words or _words(error))
+        result = replace(failure_of(error), stderr_tail=error.stderr_tail or _told(error))
     except MemoryError as error:
-        result = Failure(error_class=ErrorClass.OOM, message="Ran out of memory.", words=_words(error))
+        result = Failure(error_class=ErrorClass.OOM, message="Ran out of memory.", stderr_tail=_told(error))
     except OSError as error:
         message = f"{error.strerror or error}."
-        result = Failure(error_class=_class_of_os_error(error), message=message, words=_words(error))
+        result = Failure(error_class=_class_of_os_error(error), message=message, stderr_tail=_told(error))
     except Exception as error:
         message = f"{type(error).__name__}: {error}"[:500]
-        result = Failure(error_class=ErrorClass.CRASH, message=message, words=_words(error))
+        result = Failure(error_class=ErrorClass.CRASH, message=message, stderr_tail=_told(error))
     return Execution(result=result, seconds=time.perf_counter() - start + prepared.seconds)
 
 
-def _words(error: BaseException) -> str:
-    """What went wrong in the engine's own words: for an error of ours its cause, for any other where it came from."""
+def _told(error: BaseException) -> str:
+    """What the engine itself said: for an error of ours its cause, for any other where it came from."""
     if isinstance(error, ItemError):
-        return "" if error.__cause__ is None else _words(error.__cause__)
-    return "".join(traceback.format_exception(error, limit=-_FRAMES))[-_WORDS_BYTES:].strip()
+        return "" if error.__cause__ is None else _told(error.__cause__)
+    return "".join(traceback.format_exception(error, limit=-_FRAMES))[-_STDERR_BYTES:].strip()
 
 
 def _class_of_os_error(error: OSError) -> ErrorClass:

@@ -49,7 +49,7 @@ class FailedSidecar:
             "state": row.status.value,
             "recipe": row.recipe,
             "sources": list(self.sources),
-            "error": {**error, "words": row.words, "exit_status": row.exit_status},
+            "error": {**error, "stderr_tail": row.stderr_tail, "exit_status": row.exit_status},
             "attempts": row.attempts,
             "first_at": row.first_at,
             "last_at": row.last_at,

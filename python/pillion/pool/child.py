@@ -1,6 +1,6 @@
 """A worker process: receives batches, runs one item after the other, sends each result back at once.
 
-Started by worker.py as ``python -m pillion.pool.child FD PARENT MODULE:FUNCTION LIMITS CORES``. It says which item it
+Started by pool.py as ``python -m pillion.pool.child FD PARENT MODULE:FUNCTION LIMITS JOBSERVER``. It says which item it
 is on before it starts it, so that a death blames that item alone. It dies with its parent: by the kernel's parent-death
 signal while it works, by the closed pipe while it waits.
 
@@ -19,14 +19,12 @@ import resource
 import signal
 import sys
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
 from multiprocessing.connection import Connection
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 from pillion.failpoints import reach
-from pillion.pool import keepalive
-from pillion.pool import tokens as cores
+from pillion.pool import keepalive, tokens
 
 _PR_SET_PDEATHSIG = 1
 NICENESS = 5
@@ -49,8 +47,7 @@ TELL = signal.SIGUSR1
 """Makes a worker write to stderr where it is, also while it is deep in an engine."""
 
 
-@dataclass(frozen=True, kw_only=True, slots=True)
-class Limits:
+class Limits(NamedTuple):
     """When a worker is stopped or replaced.
 
     ``memory_bytes``: resident, above which its item fails (0: never). ``recycle_bytes``, ``recycle_items``: what it may
@@ -60,16 +57,6 @@ class Limits:
     memory_bytes: int
     recycle_bytes: int
     recycle_items: int
-
-    def argument(self) -> str:
-        """For the command line; see :meth:`parse`."""
-        return f"{self.memory_bytes}:{self.recycle_bytes}:{self.recycle_items}"
-
-    @classmethod
-    def parse(cls, argument: str) -> Limits:
-        """What :meth:`argument` wrote."""
-        memory, recycled, items = map(int, argument.split(":"))
-        return cls(memory_bytes=memory, recycle_bytes=recycled, recycle_items=items)
 
 
 def resident_bytes(pid: int | str = "self") -> int:
@@ -101,16 +88,16 @@ def serve(
             return
         reach("child.batch")
         if prepares and prepare is not None:
-            _mark_words()
+            _mark_item()
             connection.send(PREPARING)
             reach("child.prepare")
-            with cores.at_work():
+            with tokens.at_work():
                 prepare(batch)
         for index, item in enumerate(batch):
-            _mark_words()
+            _mark_item()
             connection.send(STARTED)
             reach("child.item")
-            with cores.at_work():
+            with tokens.at_work():
                 result = function(item)
             reach("child.made")
             ran += 1
@@ -122,7 +109,7 @@ def serve(
                 return
 
 
-def _mark_words() -> None:
+def _mark_item() -> None:
     try:
         os.write(2, NEXT_ITEM)
     except OSError:
@@ -167,16 +154,21 @@ def _limit_itself(limits: Limits) -> None:
 
 def main() -> None:
     """Entry point; see the module's docstring for the arguments."""
-    descriptor, parent, target, limits = int(sys.argv[1]), int(sys.argv[2]), sys.argv[3], Limits.parse(sys.argv[4])
-    board = cores.Board.parse(sys.argv[5])
+    descriptor, parent, target, limits = (
+        int(sys.argv[1]),
+        int(sys.argv[2]),
+        sys.argv[3],
+        Limits(*map(int, sys.argv[4].split(":"))),
+    )
+    server = tokens.JobServer(*map(int, sys.argv[5].split(":")))
     _die_with_parent(parent)
     _limit_itself(limits)
     faulthandler.enable()
     faulthandler.register(TELL)
     signal.signal(signal.SIGINT, signal.SIG_IGN)
     os.set_inheritable(descriptor, False)
-    os.set_inheritable(board.descriptor, False)
-    cores.join(board)
+    os.set_inheritable(server.descriptor, False)
+    tokens.join(server)
     _stand_back()
     module, _, name = target.partition(":")
     connection = Connection(descriptor)

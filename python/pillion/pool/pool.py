@@ -1,4 +1,4 @@
-"""A pool of child processes that survives whatever its items do.
+"""A pool of child processes that survives whatever its items do, and one such process as its parent sees it.
 
 An Executor (:mod:`concurrent.futures`) whose items carry a deadline. A child that dies, hangs or grows too large is
 killed with all that it started, and replaced; the item it was on is blamed alone, and the rest of its batch goes to
@@ -8,6 +8,10 @@ another child.
 from __future__ import annotations
 
 import os
+import signal
+import socket
+import subprocess
+import sys
 import threading
 import time
 from collections import deque
@@ -21,9 +25,8 @@ from typing import Any
 
 from pillion.errors import ErrorClass, ItemError
 from pillion.failpoints import reach
-from pillion.pool.child import BEAT, PREPARING, STARTED, Limits
-from pillion.pool.process import Worker, verdict
-from pillion.pool.tokens import Board
+from pillion.pool.child import BEAT, NEXT_ITEM, PREPARING, STARTED, TELL, Limits, resident_bytes
+from pillion.pool.tokens import JobServer
 
 
 class Turn(IntEnum):
@@ -32,6 +35,128 @@ class Turn(IntEnum):
     IN_LINE = 0
     AHEAD = 1
     AT_ONCE = 2
+
+
+# one process ----------------------------------------------------------------------------------------------------------
+
+
+_TAIL_BYTES = 4000
+"""How much of what a child writes to stderr is kept."""
+
+_REAP_S = 1.0
+"""How long a killed child may take to go. One that waits for a dead disk can take for ever."""
+
+
+class Worker:
+    """A child process that runs ``target``. It leads a process group, so that what it starts ends with it.
+
+    ``server``: from which it has tokens for the cores that it uses.
+    """
+
+    def __init__(self, target: str, limits: Limits, server: JobServer) -> None:
+        reach("pool.start")
+        ours, theirs = socket.socketpair()
+        with theirs:
+            command = [sys.executable, "-m", "pillion.pool.child", str(theirs.fileno()), str(os.getpid())]
+            numbers = (limits, (server.descriptor, server.cores))
+            try:
+                self._process = subprocess.Popen(
+                    [*command, target, *(":".join(map(str, some)) for some in numbers)],
+                    pass_fds=[theirs.fileno(), server.descriptor],
+                    stdin=subprocess.DEVNULL,
+                    stdout=subprocess.DEVNULL,
+                    stderr=subprocess.PIPE,
+                    start_new_session=True,
+                )
+            except BaseException:
+                ours.close()
+                raise
+        assert self._process.stderr is not None
+        self._stderr = self._process.stderr
+        self.stderr = self._stderr.fileno()
+        """The descriptor to wait on; call :meth:`read_stderr` when it can be read."""
+        os.set_blocking(self.stderr, False)
+        self._tail = b""
+        self.connection = Connection(ours.detach())
+
+    def read_stderr(self) -> bool:
+        """Take in what the child wrote to stderr; False if nothing more will come."""
+        while True:
+            try:
+                data = os.read(self.stderr, 65536)
+            except BlockingIOError:
+                return True
+            if not data:
+                return False
+            self._tail = (self._tail + data).rsplit(NEXT_ITEM, 1)[-1][-_TAIL_BYTES:]
+
+    def stderr_tail(self) -> str:
+        """The end of what the child wrote to stderr about the item that it is on."""
+        self.read_stderr()
+        return self._tail.decode("utf-8", errors="replace").strip()
+
+    def send(self, batch: list[Any], *, prepares: bool) -> bool:
+        """Hand over arguments; False if the child is gone, which its connection will tell.
+
+        ``prepares``: it may do something for all of them before it begins the first.
+        """
+        try:
+            self.connection.send((batch, prepares))
+        except (BrokenPipeError, ConnectionResetError):
+            return False
+        return True
+
+    def resident_bytes(self) -> int:
+        """Memory in RAM of the child and of the programs that it started."""
+        pid = self._process.pid
+        total = resident_bytes(pid)
+        try:
+            with open(f"/proc/{pid}/task/{pid}/children", encoding="ascii") as file:
+                return total + sum(resident_bytes(int(started)) for started in file.read().split())
+        except OSError:
+            return total
+
+    def ask(self) -> None:
+        """Make the child write to stderr where it is."""
+        os.kill(self._process.pid, TELL)
+
+    def kill(self) -> None:
+        """End the child and its whole group; no handler and no engine can refuse."""
+        try:
+            os.killpg(self._process.pid, signal.SIGKILL)
+        except ProcessLookupError:
+            return
+
+    def end(self) -> int | None:
+        """Kill what is left, and close everything; its exit code (negative: a signal), or None if it does not go."""
+        if self._process.returncode is None:
+            self.kill()
+        self.connection.close()
+        try:
+            code: int | None = self._process.wait(timeout=_REAP_S)
+        except subprocess.TimeoutExpired:
+            code = None
+        self.read_stderr()
+        return code
+
+    def close(self) -> None:
+        """Close its stderr, when nobody asks for its end any more."""
+        self._stderr.close()
+
+
+def exit_error(code: int | None, stderr_tail: str) -> ItemError:
+    """Why an item has no result whose worker ended by itself. Also with code 0: no result is no success."""
+    if code is None:
+        return ItemError(ErrorClass.CRASH, "Its worker process hangs and cannot be killed.", stderr_tail)
+    if code < 0:
+        name = signal.Signals(-code).name
+        return ItemError(ErrorClass.CRASH, f"Its worker process died of {name}.", stderr_tail, name)
+    return ItemError(
+        ErrorClass.CRASH, f"Its worker process ended with exit code {code}.", stderr_tail, f"exit code {code}"
+    )
+
+
+# batches, and who runs them -------------------------------------------------------------------------------------------
 
 
 @dataclass(slots=True)
@@ -64,8 +189,8 @@ class Child:
     """A worker and what it is at.
 
     ``preparing``: it does something for all items of its batch. ``started``: it is on the first of them.
-    ``dismissed``: it is killed and gets nothing more. ``deaf``: it closed its stderr. ``lanes``: of what it has run.
-    ``until``: when what it is at must have ended. ``verdict``: why it is being stopped.
+    ``dismissed``: it is killed and gets nothing more. ``stderr_closed``: nothing more will come from there.
+    ``lanes``: of what it has run. ``until``: when what it is at must have ended. ``verdict``: why it is being stopped.
     """
 
     worker: Worker
@@ -74,7 +199,7 @@ class Child:
     preparing: bool = False
     started: bool = False
     dismissed: bool = False
-    deaf: bool = False
+    stderr_closed: bool = False
     lanes: set[str] = field(default_factory=set)
     until: float = 0.0
     verdict: tuple[ErrorClass, str] | None = None
@@ -126,7 +251,7 @@ def settle(future: Future[Any], result: Any) -> None:
 _TICK_S = 0.1
 """How often deadlines and memory are looked at."""
 
-_LAST_WORDS_S = 0.2
+_TRACEBACK_S = 0.2
 """How long a child that is out of time may take to say where it is."""
 
 _START_DEADLINE_S = 60.0
@@ -161,9 +286,10 @@ class WorkerPool(Executor):
     ) -> None:
         self._target = target
         self._lane_workers = lane_workers
-        self._size = size
+        self.size = size
+        """How many children work at the same time."""
         self._limits = Limits(memory_bytes=memory_limit, recycle_bytes=recycle_bytes, recycle_items=recycle_items)
-        self._board = Board.create(min(size, len(os.sched_getaffinity(0))))
+        self._server = JobServer.create(min(size, len(os.sched_getaffinity(0))))
         self._lock = threading.Lock()
         self._waiting: deque[Batch] = deque()
         self._children: list[Child] = []
@@ -174,11 +300,6 @@ class WorkerPool(Executor):
         os.set_blocking(self._wake_write, False)
         self._thread = threading.Thread(target=self._supervise, name="pillion-pool", daemon=True)
         self._thread.start()
-
-    @property
-    def size(self) -> int:
-        """How many children work at the same time."""
-        return self._size
 
     def submit(self, fn: Callable[..., Any], /, *args: Any, **kwargs: Any) -> Future[Any]:
         """Executor's own call, for one item without a lane: ``fn`` must be the pool's target, with one argument."""
@@ -255,7 +376,7 @@ class WorkerPool(Executor):
                 with self._lock:
                     if self._closing and not self._waiting and not any(child.batch for child in self._children):
                         break
-                    self._hire()
+                    self._spawn()
                     self._assign()
                 self._listen()
                 with self._lock:
@@ -266,17 +387,17 @@ class WorkerPool(Executor):
                 child.worker.close()
             os.close(self._wake_read)
             os.close(self._wake_write)
-            self._board.close()
+            os.close(self._server.descriptor)
 
-    def _hire(self) -> None:
+    def _spawn(self) -> None:
         busy = sum(child.batch is not None for child in self._children)
-        wanted = min(self._size, len(self._waiting) + busy)
-        if busy >= self._size and any(batch.turn is Turn.AT_ONCE for batch in self._waiting):
-            wanted = self._size + 1
+        wanted = min(self.size, len(self._waiting) + busy)
+        if busy >= self.size and any(batch.turn is Turn.AT_ONCE for batch in self._waiting):
+            wanted = self.size + 1
             self._spare_until = time.monotonic() + _START_DEADLINE_S + _SPARE_S
         while sum(not child.dismissed for child in self._children) < wanted:
             try:
-                child = Child(worker=Worker(self._target, self._limits, self._board))
+                child = Child(worker=Worker(self._target, self._limits, self._server))
             except OSError as error:
                 # No process or descriptor is to be had now: a fault of the machine, which must not end this thread.
                 self._start_failed(None, str(error))
@@ -290,7 +411,7 @@ class WorkerPool(Executor):
             idle = [child for child in self._children if child.idle]
             if not idle:
                 return
-            if batch.turn is not Turn.AT_ONCE and (self._in_turn() >= self._size or self._is_full(batch.lane)):
+            if batch.turn is not Turn.AT_ONCE and (self._in_turn() >= self.size or self._is_full(batch.lane)):
                 continue
             child = choose(batch, idle)
             if child is not None:
@@ -304,7 +425,7 @@ class WorkerPool(Executor):
 
     def _is_full(self, lane: str) -> bool:
         running = sum(child.batch is not None and child.batch.lane == lane for child in self._children)
-        return running >= self._lane_workers.get(lane, self._size + 1)
+        return running >= self._lane_workers.get(lane, self.size + 1)
 
     def _in_turn(self) -> int:
         """How many children have a batch that is no more than one of the line."""
@@ -327,21 +448,21 @@ class WorkerPool(Executor):
 
     def _listen(self) -> None:
         talkers = {child.worker.connection: child for child in self._children}
-        writers = {child.worker.stderr: child for child in self._children if not child.deaf}
+        writers = {child.worker.stderr: child for child in self._children if not child.stderr_closed}
         for source in wait([self._wake_read, *writers, *talkers], timeout=_TICK_S):
             if isinstance(source, Connection):
                 self._read(talkers[source])
             elif source == self._wake_read:
                 os.read(self._wake_read, 4096)
             elif isinstance(source, int) and writers[source] in self._children:
-                writers[source].deaf = not writers[source].worker.hear()
+                writers[source].stderr_closed = not writers[source].worker.read_stderr()
 
     def _read(self, child: Child) -> None:
         try:
             message = child.worker.connection.recv()
         except (EOFError, OSError):
             with self._lock:
-                self._bury(child)
+                self._reap(child)
             return
         self._receive(child, message)
 
@@ -397,7 +518,7 @@ class WorkerPool(Executor):
                 continue
             elif now > child.until:
                 child.verdict = (ErrorClass.TIMEOUT, "It took longer than its time limit and was stopped.")
-                child.until = now + _LAST_WORDS_S
+                child.until = now + _TRACEBACK_S
                 if child.ready:
                     child.worker.ask()
             elif child.worker.resident_bytes() > self._limits.memory_bytes:
@@ -408,27 +529,27 @@ class WorkerPool(Executor):
 
     def _dismiss_spare(self) -> None:
         here = [child for child in self._children if not child.dismissed]
-        spare = next((child for child in here if child.idle), None) if len(here) > self._size else None
+        spare = next((child for child in here if child.idle), None) if len(here) > self.size else None
         if spare is not None:
             spare.dismissed = True
             spare.worker.kill()
 
     def _finish_off(self, child: Child, now: float) -> None:
-        """A child with a verdict has had its last words. One that does not even die is left behind."""
+        """A child with a verdict had its time to say where it is. One that does not even die is left behind."""
         if now < child.until:
             return
         child.worker.kill()
         if now > child.until + 1.0:
-            self._bury(child)
+            self._reap(child)
 
-    def _bury(self, child: Child) -> None:
+    def _reap(self, child: Child) -> None:
         """A child is gone: blame the item it was on, and give the rest of its batch to another."""
         self._children.remove(child)
         code = child.worker.end()
-        words = child.worker.words
+        stderr_tail = child.worker.stderr_tail()
         child.worker.close()
         if not child.ready and not child.dismissed:
-            self._start_failed(code, words)
+            self._start_failed(code, stderr_tail)
             return
         batch = child.batch
         if batch is None:
@@ -446,15 +567,15 @@ class WorkerPool(Executor):
         blamed = batch.items.popleft()
         if batch.items:
             self._waiting.appendleft(batch)
-        error = ItemError(*child.verdict, words) if child.verdict else verdict(code, words)
+        error = ItemError(*child.verdict, stderr_tail) if child.verdict else exit_error(code, stderr_tail)
         settle(blamed.future, error)
 
-    def _start_failed(self, code: int | None, words: str) -> None:
+    def _start_failed(self, code: int | None, stderr_tail: str) -> None:
         self._failed_starts += 1
         if self._failed_starts < _MAX_FAILED_STARTS:
             return
-        reason = words.splitlines()[-1] if words else f"exit code {code}"
-        error = ItemError(ErrorClass.MISSING_TOOL, f"Worker processes do not start ({reason}).", words)
+        reason = stderr_tail.splitlines()[-1] if stderr_tail else f"exit code {code}"
+        error = ItemError(ErrorClass.MISSING_TOOL, f"Worker processes do not start ({reason}).", stderr_tail)
         for batch in self._waiting:
             for item in batch.items:
                 settle(item.future, error)

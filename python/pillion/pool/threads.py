@@ -9,7 +9,7 @@ from collections.abc import Callable, Iterable, Iterator
 from concurrent.futures import Future
 from typing import Generic, TypeVar
 
-from pillion.pool import tokens as cores
+from pillion.pool import tokens
 
 R = TypeVar("R")
 
@@ -68,7 +68,7 @@ class _Crew(Generic[R]):
         future: Future[R] = Future()
         with self._lock:
             self._waiting.append((task, future))
-        extra = cores.take(min(self._at_most, available())) if self.is_behind() else None
+        extra = tokens.acquire_extra(min(self._at_most, available())) if self.is_behind() else None
         if extra is not None:
             helper = threading.Thread(target=self._help, args=(extra,), name="pillion-helper", daemon=True)
             with self._lock:
@@ -103,11 +103,11 @@ class _Crew(Generic[R]):
         for helper in helpers:
             helper.join()
 
-    def _help(self, extra: cores.Extra) -> None:
+    def _help(self, extra: tokens.Extra) -> None:
         try:
             while self.run_one() and extra.may_keep():
                 pass
         finally:
-            extra.give_back()
+            extra.release()
             with self._lock:
                 self._helpers.discard(threading.current_thread())

@@ -128,7 +128,7 @@ def upgrade() -> None:
         sa.Column("recipe", sa.Text(), nullable=False),
         sa.Column("error_class", sa.Text(), nullable=False),
         sa.Column("message", sa.Text(), nullable=False),
-        sa.Column("words", sa.Text(), server_default="", nullable=False),
+        sa.Column("stderr_tail", sa.Text(), server_default="", nullable=False),
         sa.Column("exit_status", sa.Text(), server_default="", nullable=False),
         sa.Column("attempts", sa.Integer(), nullable=False),
         sa.Column("first_at", sa.Float(), nullable=False),
