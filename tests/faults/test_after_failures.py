@@ -13,10 +13,10 @@ from pathlib import Path
 
 import pysqlite3
 import pytest
-from typer.testing import CliRunner, Result
+from click.testing import CliRunner, Result
 
 from pillion import job as states
-from pillion.cli.app import app
+from pillion.cli.app import program
 from pillion.errors import ErrorClass
 from pillion.job import JobState
 from pillion.library import Library
@@ -295,7 +295,7 @@ def _state(root: Path) -> tuple[object, ...]:
 
 
 def _cli(*arguments: str | Path) -> Result:
-    done = CliRunner().invoke(app, [str(item) for item in arguments])
+    done = CliRunner().invoke(program, [str(item) for item in arguments])
     assert done.exception is None or isinstance(done.exception, SystemExit), done.exc_info
     return done
 
@@ -317,7 +317,7 @@ def test_the_commands(tmp_path: Path, folder: Path) -> None:
     assert {(item["attempts"], item["state"], item["retry_at"]) for item in broken} == {(1, "failed", None)}
     assert {item["variant"] for item in broken} == {"grid@2x", "icon"}
     assert _cli("failed", "--library", root, "--class", "timeout").stdout == "Nothing failed.\n"
-    assert "broken.jpg: corrupt: " in _cli("failed", folder / "broken.jpg", "--library", root, "--words").stdout
+    assert "broken.jpg: corrupt: " in _cli("failed", folder / "broken.jpg", "--library", root, "--details").stdout
     assert _cli("failed", "--library", root, "--class", "tired").exit_code == 2
     assert _json("retry", "--library", root, "--class", "corrupt") == {"queued": 2}
     assert _json("retry", one, "--library", root) == {"queued": 2}

@@ -12,9 +12,9 @@ from pathlib import Path
 
 import pysqlite3
 import pytest
-from typer.testing import CliRunner, Result
+from click.testing import CliRunner, Result
 
-from pillion.cli.app import app
+from pillion.cli.app import program
 from pillion.library import Library
 from tests.support import photos
 from tests.support.invariants import check_invariants
@@ -48,7 +48,7 @@ def library(made: Path) -> Path:
 
 
 def _run(*arguments: str | Path) -> Result:
-    done = CliRunner().invoke(app, [str(item) for item in arguments])
+    done = CliRunner().invoke(program, [str(item) for item in arguments])
     assert done.exception is None or isinstance(done.exception, SystemExit), (arguments, done.exc_info)
     assert done.exit_code in (0, 1), (arguments, done.output)
     return done

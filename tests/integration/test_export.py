@@ -177,7 +177,7 @@ def test_mistakes_get_one_sentence(folder: Path, tmp_path: Path) -> None:
     before = (folder / "text.pdf").read_bytes()
     for arguments, words in [
         ((folder / "text.pdf", "--to", "pdf", "-o", folder / "text.pdf", "--now"), "never written"),
-        ((folder / "text.pdf", "--json", "--now"), "say with -o"),
+        ((folder / "text.pdf", "--json", "--now"), "name an output file with -o"),
         ((tmp_path / "other.png", "--now"), "There is no file"),
     ]:
         done = run("export", *arguments)

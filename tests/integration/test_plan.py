@@ -138,7 +138,7 @@ def test_a_sidecar_that_nobody_but_a_caller_wants_is_planned_too(library: pillio
 def test_the_commands(tmp_path: Path, folder: Path) -> None:
     path = tmp_path / "library"
     run_json("index", folder, "--library", path, "--policy", "mobile")
-    assert run("plan", "--library", path).stdout == "Nothing is to be made.\n"
+    assert run("plan", "--library", path).stdout == "There is nothing to make.\n"
     told = run_json("plan", folder, "--library", path, "--policy", "desktop", "--kinds", "thumb")
     assert told["sidecars"] == 4
     assert {line["reason"] for line in told["lines"]} == {"missing"}

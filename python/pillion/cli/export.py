@@ -5,58 +5,64 @@ from __future__ import annotations
 import os
 import sys
 from pathlib import Path
-from typing import Annotated
+from typing import TYPE_CHECKING
 
-import typer
+import click
 
-from pillion.cli.options import JsonOption, LibraryOption, default_library
+from pillion.cli.options import PATH, default_library, json_option, library_option
 from pillion.cli.output import print_json
 from pillion.errors import LibraryError, UsageError
-from pillion.exports import Exported, check_format, from_file, from_library
-from pillion.kinds.ocr.language_table import AUTO
-from pillion.library import CATALOG, Library
+
+if TYPE_CHECKING:
+    from pillion.exports import Exported
 
 
-def register(app: typer.Typer) -> None:
-    """Add this module's command."""
-    app.command()(export)
-
-
+@click.command()
+@click.argument("source", metavar="SOURCE|CONTENT", help="A file, or the beginning of a content uuid.")
+@click.option("--to", "-t", default="text", help="text, hocr, alto, pdf, srt or vtt.")
+@click.option("--output", "-o", type=PATH, help="The file to write (default: stdout).")
+@library_option
+@click.option("--now", is_flag=True, help="Process the file now, without a library.")
+@click.option(
+    *("--language", "-L"),
+    multiple=True,
+    help="If the file is processed now: OCR language, e.g. eng; may be repeated (default: detected).",
+)
+@click.option("--model", default="base", help="If the file is processed now: the Whisper model.")
+@json_option
 def export(
-    source: Annotated[
-        str, typer.Argument(metavar="SOURCE|CONTENT", help="A file, or the beginning of a content uuid.")
-    ],
-    to: Annotated[str, typer.Option("--to", "-t", help="text, hocr, alto, pdf, srt, vtt.")] = "text",
-    output: Annotated[
-        Path | None, typer.Option("--output", "-o", help="The file to write (default: stdout).", show_default=False)
-    ] = None,
-    library: LibraryOption = None,
-    now: Annotated[bool, typer.Option("--now", help="Read or hear the file now, without a library.")] = False,
-    language: Annotated[
-        list[str] | None,
-        typer.Option("--language", "-L", help="With a file read now: e.g. eng; may be given again (default: found)."),
-    ] = None,
-    model: Annotated[str, typer.Option(help="With a file that is heard now: the Whisper model.")] = "base",
-    json_: JsonOption = False,
+    source: str,
+    to: str,
+    output: Path | None,
+    library: Path | None,
+    now: bool,
+    language: tuple[str, ...],
+    model: str,
+    as_json: bool,
 ) -> None:
-    """Text, hOCR, ALTO or a searchable PDF of what was read; text, SRT or WebVTT of what was said.
+    """Write a text, hOCR, ALTO, searchable PDF, SRT or WebVTT file.
 
-    From the sidecar where a library knows the file, else from the file itself.
+    From the sidecar if a library knows the file, else from the file itself.
     """
+    from pillion.exports import check_format
+
     check_format(to)
-    if json_ and output is None:
-        raise UsageError("With --json, say with -o where the export is to go.")
-    made = _made(source, to, library, now, language or [AUTO], model)
+    if as_json and output is None:
+        raise UsageError("With --json, name an output file with -o.")
+    made = _made(source, to, library, now, language, model)
     if output is None:
         _to_stdout(made.data, to)
         return
     _write(made, output)
-    if json_:
+    if as_json:
         described = {"source": source, "to": to, "output": os.path.abspath(output), "bytes": len(made.data)}
         print_json({**described, "content": made.content_uuid})
 
 
-def _made(source: str, to: str, library: Path | None, now: bool, languages: list[str], model: str) -> Exported:
+def _made(source: str, to: str, library: Path | None, now: bool, languages: tuple[str, ...], model: str) -> Exported:
+    from pillion.exports import from_file, from_library
+    from pillion.library import CATALOG, Library
+
     root = library or default_library()
     if now and library is not None:
         raise UsageError("Give either --library or --now.")
@@ -66,12 +72,12 @@ def _made(source: str, to: str, library: Path | None, now: bool, languages: list
                 return from_library(opened, source, to)
     if not Path(source).is_file():
         raise LibraryError(f"There is no file '{source}', and no library that knows it; name one with --library.")
-    return from_file(Path(source), to, languages, model)
+    return from_file(Path(source), to, languages or ("auto",), model)
 
 
 def _to_stdout(data: bytes, to: str) -> None:
     if to == "pdf" and sys.stdout.isatty():
-        raise UsageError("A PDF is nothing for the terminal: say with -o where it is to go.")
+        raise UsageError("A PDF cannot be shown in a terminal: name an output file with -o.")
     sys.stdout.buffer.write(data)
     sys.stdout.buffer.flush()
 

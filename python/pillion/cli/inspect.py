@@ -2,34 +2,32 @@
 
 from __future__ import annotations
 
+import json
 import sys
-from typing import Annotated, Any
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
 
-import typer
+import click
 
-from pillion.api import sidecar_text
-from pillion.cli.options import JsonOption, KindOption, LibraryOption, one_content, open_library, printable
+from pillion.cli.options import json_option, kind_option, library_option, one_content, open_library, printable
 from pillion.cli.output import print_excerpts, print_items, print_json, print_status, say, sidecar_counts
 from pillion.errors import UsageError
-from pillion.events import event_json
-from pillion.kinds import registry
-from pillion.library import Library
-from pillion.model import SidecarMark, SidecarStatus, thumbhash_text
+
+if TYPE_CHECKING:
+    from pillion.library import Library
+    from pillion.model import SidecarStatus
 
 
-def register(app: typer.Typer) -> None:
-    """Add this module's commands."""
-    app.command()(status)
-    app.command("ls")(list_sidecars)
-    app.command()(show)
-    app.command()(events)
+@click.command()
+@library_option
+@json_option
+def status(library: Path | None, as_json: bool) -> None:
+    """Show what the library holds and what is still to be made."""
+    from pillion.model import SidecarMark
 
-
-def status(library: LibraryOption = None, json_: JsonOption = False) -> None:
-    """What the library holds, and what is still to be made."""
     with open_library(library) as opened:
         now = opened.status()
-    if not json_:
+    if not as_json:
         print_status(now)
         return
     print_json(
@@ -59,25 +57,24 @@ def status(library: LibraryOption = None, json_: JsonOption = False) -> None:
     )
 
 
-def list_sidecars(
-    content: Annotated[
-        str | None, typer.Argument(help="A file or the beginning of a content uuid (default: all).")
-    ] = None,
-    library: LibraryOption = None,
-    kind: KindOption = None,
-    state: Annotated[
-        str | None, typer.Option(help="Only this state: pending, ready, empty, unsupported, failed, cancelled.")
-    ] = None,
-    json_: JsonOption = False,
-) -> None:
-    """Every sidecar with its state and path; with --json one object a line."""
+@click.command()
+@click.argument("content", required=False, help="A file, or the beginning of a content uuid (default: all).")
+@library_option
+@kind_option
+@click.option("--state", help="Only this state: pending, ready, empty, unsupported, failed or cancelled.")
+@json_option
+def ls(content: str | None, library: Path | None, kind: str | None, state: str | None, as_json: bool) -> None:
+    """List every sidecar with its state and path.
+
+    With --json one object a line.
+    """
     with open_library(library) as opened:
         items = opened.ls(
             kind=kind,
             statuses=[_status(state)] if state else (),
             content_uuid=one_content(opened, content) if content else None,
         )
-        if json_:
+        if as_json:
             for item in items:
                 print_json(item.to_json())
         else:
@@ -85,21 +82,23 @@ def list_sidecars(
 
 
 def _status(text: str) -> SidecarStatus:
+    from pillion.model import SidecarStatus
+
     names = [item.value for item in SidecarStatus]
     if text not in names:
         raise UsageError(f"There is no state '{text}'; choose from {', '.join(names)}.")
     return SidecarStatus(text)
 
 
-def show(
-    content: Annotated[str, typer.Argument(help="A file or the beginning of a content uuid.", show_default=False)],
-    library: LibraryOption = None,
-    json_: JsonOption = False,
-) -> None:
-    """All about one content: its files, its sidecars, and the text that was found."""
+@click.command()
+@click.argument("content", help="A file, or the beginning of a content uuid.")
+@library_option
+@json_option
+def show(content: str, library: Path | None, as_json: bool) -> None:
+    """Show one content: its files, sidecars and text."""
     with open_library(library) as opened:
         about = _about(opened, one_content(opened, content))
-    if json_:
+    if as_json:
         print_json(about)
         return
     say(f"{about['content_uuid']}  {about['mime']}  {about['bytes']:,} bytes")
@@ -117,11 +116,14 @@ def show(
 
 
 def _about(library: Library, content_uuid: str) -> dict[str, Any]:
+    from pillion.kinds import registry
+    from pillion.model import thumbhash_text
+
     info = library.content_info(content_uuid)
     items = list(library.ls(content_uuid=content_uuid))
     digest, size, mime = info or (None, 0, "")
     texts = {
-        item.kind: sidecar_text(item.path)
+        item.kind: _text_of(item.path)
         for item in items
         if item.path is not None and "text" in registry.spec(item.kind).exports
     }
@@ -137,20 +139,34 @@ def _about(library: Library, content_uuid: str) -> dict[str, Any]:
     }
 
 
-def events(
-    library: LibraryOption = None,
-    follow: Annotated[bool, typer.Option("--follow", "-f", help="Go on with what happens from now on.")] = False,
-    since: Annotated[
-        int | None,
-        typer.Option(metavar="ID", help="Only after the event with this id (default: all kept; with --follow none)."),
-    ] = None,
-    json_: JsonOption = False,
-) -> None:
-    """What happens in the library, by whichever process: one JSON object a line. Ctrl-C ends --follow.
+def _text_of(sidecar: Path) -> str:
+    """The text in an OCR or transcript sidecar; empty if the file is gone."""
+    try:
+        data: dict[str, object] = json.loads(sidecar.read_bytes())
+    except FileNotFoundError:
+        return ""
+    return str(data.get("text", ""))
 
-    docs/events.md says what they hold. The output is JSON with and without --json.
+
+@click.command()
+@library_option
+@click.option("--follow", "-f", is_flag=True, help="Keep printing what happens from now on.")
+@click.option(
+    "--since",
+    type=int,
+    metavar="ID",
+    help="Only after the event with this id (default: all that are kept; with --follow none).",
+)
+@json_option
+def events(library: Path | None, follow: bool, since: int | None, as_json: bool) -> None:
+    """Print what happens in the library as JSON.
+
+    One object a line, for events of all processes that use the library. Ctrl-C ends --follow. docs/events.md describes
+    the objects. The output is JSON with and without --json.
     """
-    del json_
+    from pillion.events import event_json
+
+    del as_json
     with open_library(library) as opened:
         start = since if since is not None else opened.newest_event() if follow else 0
         for event in opened.events(since=start, follow=follow):

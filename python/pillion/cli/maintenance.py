@@ -1,50 +1,44 @@
-"""Commands that take care of a library: verify, reconcile, cleanup, usage."""
+"""Commands that keep a library sound: verify, reconcile, cleanup, usage."""
 
 from __future__ import annotations
 
-from typing import Annotated, Any
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
 
-import typer
+import click
 
-from pillion.cli.options import JsonOption, LibraryOption, default_library, open_library, printable
+from pillion.cli.options import default_library, json_option, library_option, open_library, printable
 from pillion.cli.output import print_json, say, sidecar_counts
-from pillion.library import Library
-from pillion.model import SidecarStatus
+
+if TYPE_CHECKING:
+    from pillion.library import Library
 
 
-def register(app: typer.Typer) -> None:
-    """Add this module's commands."""
-    app.command()(verify)
-    app.command()(reconcile)
-    app.command()(cleanup)
-    app.command()(usage)
+@click.command()
+@library_option
+@click.option("--repair", is_flag=True, help="Repair what is found; 'pillion work' then makes again what was lost.")
+@json_option
+def verify(library: Path | None, repair: bool, as_json: bool) -> None:
+    """Check the catalog and the files against each other.
 
-
-def verify(
-    library: LibraryOption = None,
-    repair: Annotated[
-        bool, typer.Option("--repair", help="Mend what is found; 'pillion work' makes again what was lost.")
-    ] = False,
-    json_: JsonOption = False,
-) -> None:
-    """Check catalog and files against each other. Exit code 0 when all is well (or was mended), else 1.
+    Exit code 0 if there is no problem, or all were repaired; else 1.
 
     JSON: {ok, checked, findings: [{problem, path, message}]}; with --repair each finding has "action" too: "queued
-    again", "dropped", "removed", "recorded", "rewritten", "nothing to do", or null where it could not be mended.
+    again", "dropped", "removed", "recorded", "rewritten", "nothing to do", or null where it could not be repaired.
     """
     with open_library(library) as opened:
-        ready = sum(row[SidecarStatus.READY] for row in sidecar_counts(opened.status().sidecars).values())
+        ready = sum(row["ready"] for row in sidecar_counts(opened.status().sidecars).values())
         rows = _repaired(opened) if repair else _found(opened)
     ok = all(row.get("action") is not None for row in rows)
-    if json_:
+    if as_json:
         print_json({"ok": ok, "checked": ready, "findings": rows})
     else:
         for row in rows:
             say(f"{row['problem']}: {row['path']}: {row['message']}{_action(row)}")
-        verdict = f"{len(rows):,} problems{', all mended' if ok else ''}." if rows else "all is well."
-        say(f"{ready:,} sidecars checked{',' if rows else ':'} {verdict}")
+        verdict = f"{len(rows):,} problems{', all repaired' if ok else ''}." if rows else "no problems."
+        say(f"{ready:,} sidecars checked, {verdict}")
     if not ok:
-        raise typer.Exit(1)
+        raise click.exceptions.Exit(1)
 
 
 def _found(library: Library) -> list[dict[str, Any]]:
@@ -67,22 +61,24 @@ def _repaired(library: Library) -> list[dict[str, Any]]:
 
 
 def _action(row: dict[str, Any]) -> str:
-    return f" -> {row['action'] or 'not mended'}" if "action" in row else ""
+    return f" -> {row['action'] or 'not repaired'}" if "action" in row else ""
 
 
-def reconcile(
-    library: LibraryOption = None,
-    rebuild: Annotated[
-        bool, typer.Option("--rebuild", help="Set aside the catalog even if it looks well, and make a new one.")
-    ] = False,
-    json_: JsonOption = False,
-) -> None:
-    """Rebuild a lost or damaged catalog from the manifests beside the sidecars; then index your folders again.
+@click.command()
+@library_option
+@click.option("--rebuild", is_flag=True, help="Put the catalog aside even if it is sound, and make a new one.")
+@json_option
+def reconcile(library: Path | None, rebuild: bool, as_json: bool) -> None:
+    """Rebuild a lost or damaged catalog from the sidecars.
+
+    The manifests beside the sidecars say what they are. Index your folders again afterwards.
 
     JSON: {catalog: "kept" or "rebuilt", moved_to, contents, sidecars, bytes, recorded, problems: [{path, message}]}.
     """
+    from pillion.library import Library
+
     report = Library.reconcile(library or default_library(), rebuild=rebuild)
-    if json_:
+    if as_json:
         print_json(report.to_json())
         return
     for path, message in report.problems:
@@ -91,53 +87,56 @@ def reconcile(
         say(f"The old catalog is now {printable(report.moved_to)}.")
     say(
         f"Catalog {report.catalog}: {report.contents:,} contents and {report.sidecars:,} sidecars "
-        f"({report.bytes:,} bytes) found, {report.recorded:,} put into the catalog."
+        f"({report.bytes:,} bytes) found, {report.recorded:,} of them added to the catalog."
     )
     if report.catalog == "rebuilt":
         say("Now run 'pillion index' on your folders: what was found is not made again.")
 
 
-def cleanup(
-    library: LibraryOption = None,
-    dry_run: Annotated[bool, typer.Option("--dry-run", help="Only say what would be removed.")] = False,
-    older_than: Annotated[
-        float | None,
-        typer.Option("--older-than", metavar="DAYS", help="Gone for so many days (default: 30; with --quota 0)."),
-    ] = None,
-    quota: Annotated[
-        int | None,
-        typer.Option(metavar="BYTES", help="Only until all sidecars together take no more than this, oldest first."),
-    ] = None,
-    json_: JsonOption = False,
-) -> None:
-    """Remove the sidecars of files that are gone. Nothing of a file that is present is ever removed.
+@click.command()
+@library_option
+@click.option("--dry-run", is_flag=True, help="Only say what would be removed.")
+@click.option(
+    "--older-than", type=float, metavar="DAYS", help="Gone for at least so many days (default: 30; with --quota 0)."
+)
+@click.option(
+    "--quota", type=int, metavar="BYTES", help="Oldest first, until all sidecars together take no more than this."
+)
+@json_option
+def cleanup(library: Path | None, dry_run: bool, older_than: float | None, quota: int | None, as_json: bool) -> None:
+    """Remove the sidecars of files that are gone.
+
+    Those of a file that is there are never removed.
 
     JSON: {dry_run, contents, sidecars, bytes, left_bytes, quota, over_quota_bytes, problems: [{path, message}]}.
     """
     with open_library(library) as opened:
         report = opened.maintenance.cleanup(older_than_days=older_than, quota=quota, dry_run=dry_run)
-    if json_:
+    if as_json:
         print_json(report.to_json())
     else:
         verb = "would be removed" if dry_run else "removed"
         say(f"{report.contents:,} contents with {report.sidecars:,} sidecars ({report.bytes:,} bytes) {verb}.")
         if report.over_quota:
-            say(f"{report.over_quota:,} bytes more than the quota are in use, or were not gone for long enough.")
+            say(f"{report.over_quota:,} bytes above the quota are still in use, or not gone for long enough.")
         for path, message in report.problems:
             say(f"not removed: {printable(path)}: {message}; 'pillion verify --repair' tries again.")
     if report.problems:
-        raise typer.Exit(1)
+        raise click.exceptions.Exit(1)
 
 
-def usage(library: LibraryOption = None, json_: JsonOption = False) -> None:
-    """How many sidecars there are of each kind and variant, and how many bytes they take.
+@click.command()
+@library_option
+@json_option
+def usage(library: Path | None, as_json: bool) -> None:
+    """Show how many sidecars there are and how many bytes they take.
 
     JSON: {library, total: {sidecars, bytes, statuses}, kinds: {KIND: {sidecars, bytes, statuses, variants: {VARIANT:
     {sidecars, bytes, statuses}}}}}; sidecars and bytes are those that are ready, statuses counts all.
     """
     with open_library(library) as opened:
         values = opened.maintenance.usage().to_json()
-    if json_:
+    if as_json:
         print_json({"library": str(opened.root), **values})
         return
     for kind, about in values["kinds"].items():

@@ -4,50 +4,54 @@ from __future__ import annotations
 
 import os
 from pathlib import Path
-from typing import Annotated
+from typing import TYPE_CHECKING
 
-import platformdirs
-import typer
+import click
 
 from pillion.errors import UsageError
-from pillion.library import Library
-from pillion.library.arguments import parse_kinds
-from pillion.model import SidecarKind
+
+if TYPE_CHECKING:
+    from pillion.library import Library
+    from pillion.model import SidecarKind
 
 LIBRARY_VARIABLE = "PILLION_LIBRARY"
+PATH = click.Path(path_type=Path)
 
 
 def default_library() -> Path:
     """Where the library is when nothing says otherwise."""
+    import platformdirs
+
     return Path(platformdirs.user_data_dir("pillion", appauthor=False)) / "library"
 
 
-LibraryOption = Annotated[
-    Path | None,
-    typer.Option(
-        "--library",
-        "-l",
-        envvar=LIBRARY_VARIABLE,
-        help="The library's folder (default: one in your user data folder).",
-        show_default=False,
-    ),
-]
-JsonOption = Annotated[bool, typer.Option("--json", help="Print JSON on stdout, and nothing else there.")]
-KindOption = Annotated[
-    str | None, typer.Option("--kind", "-k", help="Only this kind: thumb, ocr, transcript, embeddings.")
-]
-KindsOption = Annotated[
-    str | None, typer.Option("--kinds", help="Only these kinds, with commas: thumb,ocr,transcript,embeddings.")
-]
+library_option = click.option(
+    *("--library", "-l"),
+    type=PATH,
+    envvar=LIBRARY_VARIABLE,
+    show_envvar=True,
+    help="The library's folder (default: one in your user data folder).",
+)
+json_option = click.option("--json", "as_json", is_flag=True, help="Print JSON on stdout, and nothing else there.")
+kind_option = click.option("--kind", "-k", help="Only this kind: thumb, ocr, transcript or embeddings.")
+kinds_option = click.option("--kinds", help="Only these kinds, separated by commas: thumb,ocr,transcript,embeddings.")
 
 
 def open_library(path: Path | None, *, create: bool = False, policy: str | None = None) -> Library:
     """Open the library that the options name."""
+    import logging
+
+    from pillion.library import Library
+
+    # What SQLAlchemy logs when Ctrl-C comes while a connection is closed, it raises as well.
+    logging.getLogger("sqlalchemy").addHandler(logging.NullHandler())
     return Library.open(path or default_library(), create=create, policy=policy)
 
 
 def split_kinds(text: str | None) -> list[SidecarKind] | None:
-    """``thumb,ocr`` as a list; None stays None. Raises UsageError for a kind there is not."""
+    """``thumb,ocr`` as a list; None stays None. Raises UsageError for an unknown kind."""
+    from pillion.library.arguments import parse_kinds
+
     return None if text is None else list(parse_kinds([part.strip() for part in text.split(",") if part.strip()]))
 
 

@@ -4,31 +4,20 @@ from __future__ import annotations
 
 import json
 import sys
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Container, Iterable, Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
-from rich.console import Console
-from rich.table import Table
-
 from pillion.cli.options import printable
-from pillion.kinds import registry
-from pillion.library import Library
-from pillion.library.sidecars import Item
-from pillion.library.status import Status
-from pillion.model import SidecarKind, SidecarStatus
 
 if TYPE_CHECKING:
     from pillion.index.indexer import IndexReport
+    from pillion.library import Library
+    from pillion.library.sidecars import Item
+    from pillion.library.status import Status
+    from pillion.model import SidecarKind, SidecarStatus
 
 SHOWN_FAILURES = 10
-_STATUS_ORDER = (
-    SidecarStatus.READY,
-    SidecarStatus.EMPTY,
-    SidecarStatus.UNSUPPORTED,
-    SidecarStatus.FAILED,
-    SidecarStatus.CANCELLED,
-    SidecarStatus.PENDING,
-)
+_STATUSES = ("ready", "empty", "unsupported", "failed", "cancelled", "pending")
 
 
 def print_json(value: Any) -> None:
@@ -37,19 +26,33 @@ def print_json(value: Any) -> None:
 
 
 def say(text: str = "") -> None:
-    """A line for people on stdout; paths are not wrapped and brackets are just brackets."""
-    Console(soft_wrap=True, highlight=False).print(text, markup=False)
+    """A line for people on stdout."""
+    print(text)
 
 
 def note(text: str) -> None:
     """A line for people on stderr."""
-    Console(stderr=True, soft_wrap=True, highlight=False).print(text, markup=False)
+    print(text, file=sys.stderr, flush=True)
+
+
+def print_table(rows: Sequence[Sequence[str]], *, right: Container[int] = ()) -> None:
+    """Rows of cells in columns, of which those in ``right`` are set flush right."""
+    widths = [max(map(len, column)) for column in zip(*rows, strict=True)]
+    for row in rows:
+        cells = (
+            cell.rjust(width) if column in right else cell.ljust(width)
+            for column, (cell, width) in enumerate(zip(row, widths, strict=True))
+        )
+        say("  ".join(cells).rstrip())
 
 
 def sidecar_counts(counts: Mapping[SidecarKind, Mapping[SidecarStatus, int]]) -> dict[str, dict[str, int]]:
-    """Every kind with every status, zeros included; those that are not known here any more last."""
+    """Every kind with every status, zeros included; kinds that are not known here come last."""
+    from pillion.kinds import registry
+    from pillion.model import SidecarStatus
+
     return {
-        kind: {status.value: counts.get(kind, {}).get(status, 0) for status in _STATUS_ORDER}
+        kind: {name: counts.get(kind, {}).get(SidecarStatus(name), 0) for name in _STATUSES}
         for kind in dict.fromkeys([*registry.names(), *counts])
     }
 
@@ -77,17 +80,12 @@ def index_json(library: Library, report: IndexReport, generation_s: float) -> di
     }
 
 
-def counts_table(counts: Mapping[SidecarKind, Mapping[SidecarStatus, int]]) -> Table:
+def print_counts(counts: Mapping[SidecarKind, Mapping[SidecarStatus, int]]) -> None:
     """Kinds down, statuses across."""
-    table = Table(box=None, pad_edge=False, header_style="dim")
-    table.add_column("")
-    any_cancelled = any(numbers.get(SidecarStatus.CANCELLED) for numbers in counts.values())
-    shown = [status for status in _STATUS_ORDER if any_cancelled or status is not SidecarStatus.CANCELLED]
-    for status in shown:
-        table.add_column(status.value, justify="right")
-    for kind, numbers in sidecar_counts(counts).items():
-        table.add_row(kind, *(f"{numbers[status]:,}" if numbers[status] else "-" for status in shown))
-    return table
+    rows = sidecar_counts(counts)
+    shown = [name for name in _STATUSES if name != "cancelled" or any(row[name] for row in rows.values())]
+    lines = [(kind, *(f"{row[name]:,}" if row[name] else "-" for name in shown)) for kind, row in rows.items()]
+    print_table([("", *shown), *lines], right=range(1, len(shown) + 1))
 
 
 def print_index(library: Library, report: IndexReport, generation_s: float) -> None:
@@ -99,7 +97,7 @@ def print_index(library: Library, report: IndexReport, generation_s: float) -> N
     )
     if generation_s:
         say(f"Sidecars made in {generation_s:.1f} s.")
-    Console().print(counts_table(library.status().sidecars))
+    print_counts(library.status().sidecars)
     for path, error_class, message in report.problems[:SHOWN_FAILURES]:
         say(f"left out: {printable(path)}: {error_class}: {message}")
     print_failures(library)
@@ -108,6 +106,8 @@ def print_index(library: Library, report: IndexReport, generation_s: float) -> N
 
 def print_failures(library: Library) -> None:
     """The first failures, one line for each content and kind."""
+    from pillion.model import SidecarStatus
+
     bad = library.ls(statuses=[SidecarStatus.FAILED, SidecarStatus.UNSUPPORTED])
     seen: dict[tuple[str, str], Item] = {}
     for item in bad:
@@ -136,23 +136,25 @@ def named(content_uuid: str, sources: Sequence[str]) -> str:
 
 def print_status(status: Status) -> None:
     """The status for people."""
+    from pillion.kinds import registry
+
     say(f"Library {status.root}")
     for location in status.locations:
         say(f"  {printable(location.path)}")
     totals = status.totals
     say(f"{totals.files:,} files, {totals.contents:,} contents, {totals.unidentified:,} files that could not be read")
-    Console().print(counts_table(status.sidecars))
+    print_counts(status.sidecars)
     for mark, number in status.marks.items():
-        say(f"{number:,} of the ready ones are marked {mark}: their files end early, and they show what there is")
+        say(f"{number:,} ready sidecars are marked {mark}: their files end early, so they show only a part")
     for held in status.pauses:
         where = f" in {printable(held.location)}" if held.location else ""
-        say(f"Paused by you: {held.kind or 'everything'}{where}; 'pillion resume' lifts it.")
+        say(f"Paused by you: {held.kind or 'everything'}{where}; 'pillion resume' ends it.")
     for text in (*registry.notices().values(), *status.unknown_settings):
         say(text)
     for rest in status.rests:
         say(f"{rest.kind}{f' in {printable(rest.location)}' if rest.location else ''} {rest}.")
     for hold in status.holds:
-        say(f"Held back: {hold.kind or 'everything'}: {hold.notice}")
+        say(f"On hold: {hold.kind or 'everything'}: {hold.notice}")
     for kind, line in status.queue.items():
         parts = [f"{number:,} {state}" for state, number in line.counts.items() if state != "done"]
         if parts:

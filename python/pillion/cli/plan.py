@@ -1,91 +1,90 @@
-"""Commands about what is to be made: plan, regenerate."""
+"""Commands about what is still to be made: plan, regenerate."""
 
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Annotated, Any
+from typing import TYPE_CHECKING, Any
 
-import typer
-from rich.console import Console
-from rich.table import Table
+import click
 
 from pillion.cli.options import (
-    JsonOption,
-    KindOption,
-    KindsOption,
-    LibraryOption,
+    PATH,
+    json_option,
+    kind_option,
+    kinds_option,
+    library_option,
     one_content,
     open_library,
     printable,
     split_kinds,
 )
-from pillion.cli.output import duration, print_json, print_queued, say, size
+from pillion.cli.output import duration, print_json, print_queued, print_table, say, size
 from pillion.errors import UsageError
-from pillion.library.plan import GenerationPlan, PlanLine, Reason
-from pillion.model import SidecarStatus
 
-_WORDS = {
-    Reason.MISSING: "missing",
-    Reason.STALE: "stale",
-    Reason.RETRY: "to be tried again",
-    Reason.ASKED: "asked for again",
-    Reason.NOT_INDEXED: "not indexed yet",
+if TYPE_CHECKING:
+    from pillion.library.plan import GenerationPlan, PlanLine
+
+_REASONS = {
+    "missing": "missing",
+    "stale": "stale",
+    "retry": "to be tried again",
+    "asked": "asked for again",
+    "not_indexed": "not indexed yet",
 }
 
 
-def register(app: typer.Typer) -> None:
-    """Add this module's commands."""
-    app.command()(plan)
-    app.command()(regenerate)
-
-
+@click.command()
+@click.argument("paths", metavar="[PATH]...", nargs=-1, type=PATH, help="Only these files or folders, indexed or not.")
+@library_option
+@click.option("--policy", help="As if this were the library's policy.")
+@kinds_option
+@click.option("--walk/--no-walk", default=True, help="Look in the folders for files that are not indexed yet.")
+@json_option
 def plan(
-    paths: Annotated[
-        list[Path] | None,
-        typer.Argument(metavar="PATH", help="Only these files or folders, indexed or not.", show_default=False),
-    ] = None,
-    library: LibraryOption = None,
-    policy: Annotated[str | None, typer.Option(help="As if this were the library's policy.")] = None,
-    kinds: KindsOption = None,
-    walk: Annotated[
-        bool, typer.Option("--walk/--no-walk", help="Look into the folders for files that are not indexed yet.")
-    ] = True,
-    json_: JsonOption = False,
+    paths: tuple[Path, ...], library: Path | None, policy: str | None, kinds: str | None, walk: bool, as_json: bool
 ) -> None:
-    """What 'pillion index' would have made, and why, how long it takes and how large it will be. Changes nothing.
+    """Show what 'pillion index' would make, and why.
+
+    Also how long that takes and how large it gets. Changes nothing.
 
     JSON: {library, sidecars, seconds, bytes, measured, workers, dropped, lines: [{kind, variant, media_class, reason,
     had, error_class, changes: [{part, old, new}], sidecars, seconds, bytes, measured}], unread: [{path, message}]}.
-    seconds of a line are those of one worker; in all, of all workers together.
+    The seconds of a line are for one worker; the seconds in all, for all workers together.
     """
     with open_library(library) as opened:
-        found = opened.plan(*(paths or ()), policy=policy, kinds=split_kinds(kinds), walk=walk)
-        _print_plan(str(opened.root), found, json_)
+        found = opened.plan(*paths, policy=policy, kinds=split_kinds(kinds), walk=walk)
+        _print_plan(str(opened.root), found, as_json)
 
 
+@click.command()
+@click.argument("content", required=False, help="A file, or the beginning of a content uuid.")
+@library_option
+@kind_option
+@click.option("--variant", help="Only this variant, e.g. grid@2x.")
+@click.option("--under", metavar="FOLDER", type=PATH, help="Only of files in this folder.")
+@click.option("--stale", is_flag=True, help="Only those made with another version, model or setting than wanted.")
+@click.option("--all", "all_", is_flag=True, help="All of the library, with no other limit.")
+@click.option("--dry-run", is_flag=True, help="Only say what would be queued.")
+@json_option
 def regenerate(
-    content: Annotated[
-        str | None, typer.Argument(help="A file or the beginning of a content uuid.", show_default=False)
-    ] = None,
-    library: LibraryOption = None,
-    kind: KindOption = None,
-    variant: Annotated[str | None, typer.Option(help="Only this variant, e.g. grid@2x.")] = None,
-    under: Annotated[
-        Path | None, typer.Option("--under", metavar="FOLDER", help="Only of files in this folder.", show_default=False)
-    ] = None,
-    stale: Annotated[
-        bool, typer.Option("--stale", help="Only those that another version, model or setting is wanted for now.")
-    ] = False,
-    all_: Annotated[bool, typer.Option("--all", help="All of the library, with no other limit.")] = False,
-    dry_run: Annotated[bool, typer.Option("--dry-run", help="Only say what would be queued.")] = False,
-    json_: JsonOption = False,
+    content: str | None,
+    library: Path | None,
+    kind: str | None,
+    variant: str | None,
+    under: Path | None,
+    stale: bool,
+    all_: bool,
+    dry_run: bool,
+    as_json: bool,
 ) -> None:
-    """Queue sidecars to be made again; the old ones are served until then. 'pillion work' makes them.
+    """Queue sidecars to be made again.
+
+    The old ones are served until the new ones are there. 'pillion work' makes them.
 
     JSON: {queued}; with --dry-run what 'pillion plan --json' prints.
     """
     if all_ and (stale or content or under):
-        raise UsageError("Give --all alone (with --kind or --variant), or what to make again: not both.")
+        raise UsageError("Give either --all (with --kind or --variant, if you like) or what to make again, not both.")
     if not (all_ or stale or content or under or kind or variant):
         raise UsageError("Say what to make again: a file, --under FOLDER, --kind, --variant, --stale or --all.")
     with open_library(library) as opened:
@@ -97,42 +96,40 @@ def regenerate(
             "stale": stale,
         }
         if dry_run:
-            _print_plan(str(opened.root), opened.plans.regeneration(**limits), json_)
+            _print_plan(str(opened.root), opened.plans.regeneration(**limits), as_json)
         else:
-            print_queued(opened.regenerate(**limits), json_)
+            print_queued(opened.regenerate(**limits), as_json)
 
 
-def _print_plan(library: str, found: GenerationPlan, json_: bool) -> None:
-    if json_:
+def _print_plan(library: str, found: GenerationPlan, as_json: bool) -> None:
+    if as_json:
         print_json({"library": library, **found.to_json()})
         return
-    table = Table(box=None, pad_edge=False, show_header=False)
-    for column in range(5):
-        table.add_column(justify="left" if column in (0, 2) else "right", no_wrap=column != 2)
-    for line in found.lines:
-        name = f"{line.kind} {line.variant} ({line.media_class})"
-        table.add_row(name, f"{line.number:,}", _why(line), duration(line.seconds), size(line.bytes))
-    if found.lines:
-        Console().print(table)
+    print_table([_cells(line) for line in found.lines], right=(1, 3, 4))
     say(_total(found))
     if found.dropped:
-        say(f"{found.dropped:,} that are queued are not wanted any more; the next index drops them.")
+        say(f"{found.dropped:,} queued sidecars are no longer wanted; the next index drops them.")
     for path, message in found.unread:
-        say(f"not looked into: {printable(path)}: {message}")
+        say(f"could not be read: {printable(path)}: {message}")
+
+
+def _cells(line: PlanLine) -> tuple[str, ...]:
+    name = f"{line.kind} {line.variant} ({line.media_class})"
+    return name, f"{line.number:,}", _why(line), duration(line.seconds), size(line.bytes)
 
 
 def _why(line: PlanLine) -> str:
-    words = _WORDS[line.reason]
-    details = [str(change) for change in line.changes] + (["failed before"] if line.had is SidecarStatus.FAILED else [])
+    details = [str(change) for change in line.changes] + (["failed before"] if line.had == "failed" else [])
     if line.error_class:
         details.append(f"last time: {line.error_class}")
-    return f"{words}: {', '.join(details)}" if details else words
+    reason = _REASONS[line.reason.value]
+    return f"{reason}: {', '.join(details)}" if details else reason
 
 
 def _total(found: GenerationPlan) -> str:
     if not found.lines:
-        return "Nothing is to be made."
-    basis = "as measured here before" if found.measured else "a first guess where nothing is measured yet"
+        return "There is nothing to make."
+    basis = "as measured on this machine" if found.measured else "partly a guess: not all of it was measured here yet"
     return (
         f"{found.number:,} sidecars, about {duration(found.seconds)} with {found.workers} workers and "
         f"{size(found.bytes)} ({basis})."

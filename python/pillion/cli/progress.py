@@ -1,4 +1,4 @@
-"""Live progress on stderr: the indexing phases, then one line per kind."""
+"""Live progress on a terminal: the indexing phases, then one line per kind. Imported only where there is a terminal."""
 
 from __future__ import annotations
 
@@ -32,7 +32,7 @@ class _Rate(ProgressColumn):
 
 
 class _TimeLeft(TimeRemainingColumn):
-    """The time left as measured history has it, where a line knows that; else by the rate so far."""
+    """The time left: from measured history where a line has that, else from the rate so far."""
 
     def render(self, task: Task) -> Text:
         """``3 min``, or nothing before there is a guess."""
@@ -43,10 +43,9 @@ class _TimeLeft(TimeRemainingColumn):
 
 
 class LiveProgress:
-    """Shows what goes on while it is open. Draws nothing where stderr is no terminal."""
+    """Shows on stderr what goes on while it is open."""
 
-    def __init__(self, *, quiet: bool = False) -> None:
-        console = Console(stderr=True)
+    def __init__(self) -> None:
         self._progress = Progress(
             SpinnerColumn(),
             TextColumn("{task.description:<15}"),
@@ -54,8 +53,7 @@ class LiveProgress:
             TextColumn("{task.fields[counts]}"),
             _Rate(),
             _TimeLeft(compact=True),
-            console=console,
-            disable=quiet or not console.is_terminal,
+            console=Console(stderr=True),
         )
         self._tasks: dict[str, TaskID] = {}
 
@@ -66,6 +64,10 @@ class LiveProgress:
     def __exit__(
         self, kind: type[BaseException] | None, value: BaseException | None, traceback: TracebackType | None
     ) -> None:
+        self.stop()
+
+    def stop(self) -> None:
+        """End the display; what was shown stays."""
         self._progress.stop()
 
     def phase(self, phase: str, done: int, total: int | None) -> None:

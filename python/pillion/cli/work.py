@@ -2,117 +2,147 @@
 
 from __future__ import annotations
 
+import sys
 import time
-from enum import StrEnum
 from pathlib import Path
-from typing import Annotated
+from types import TracebackType
+from typing import TYPE_CHECKING
 
-import typer
+import click
 
-from pillion.cli.options import JsonOption, KindsOption, LibraryOption, open_library, split_kinds
+from pillion.cli.options import PATH, json_option, kinds_option, library_option, open_library, split_kinds
 from pillion.cli.output import index_json, note, print_failures, print_index, print_json, say, sidecar_counts
-from pillion.cli.progress import LiveProgress
 from pillion.errors import UsageError
-from pillion.library import Library
-from pillion.library.status import WorkReport
-from pillion.model import SidecarStatus
+
+if TYPE_CHECKING:
+    from pillion.cli.progress import LiveProgress
+    from pillion.library import Library
+    from pillion.library.status import WorkReport
+    from pillion.queue.work import Workers
 
 
-def register(app: typer.Typer) -> None:
-    """Add this module's commands."""
-    app.command()(index)
-    app.command()(work)
+class _NoProgress:
+    """Stands for LiveProgress where no terminal would show it."""
+
+    def __enter__(self) -> _NoProgress:
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, value: BaseException | None, traceback: TracebackType | None
+    ) -> None:
+        self.stop()
+
+    def stop(self) -> None:
+        """Nothing was shown."""
+
+    def phase(self, phase: str, done: int, total: int | None) -> None:
+        """An indexing phase got this far."""
+
+    def work(self, workers: Workers) -> None:
+        """A run of the queue got this far."""
 
 
-class IfBusy(StrEnum):
-    """What to do while another process indexes the library."""
+def _progress(*, quiet: bool = False) -> LiveProgress | _NoProgress:
+    if quiet or not sys.stderr.isatty():
+        return _NoProgress()
+    from pillion.cli.progress import LiveProgress
 
-    WAIT = "wait"
-    FAIL = "fail"
+    return LiveProgress()
 
 
 def _note_waiting(holder: str) -> None:
     note(f"{holder}; waiting for it to end.")
 
 
+@click.command()
+@click.argument(
+    "paths", metavar="[PATH]...", nargs=-1, type=PATH, help="Folders to index (default: all the library knows)."
+)
+@library_option
+@click.option("--policy", help="mobile, desktop or server (default: the library's own).")
+@kinds_option
+@click.option("--no-wait", is_flag=True, help="Queue the jobs and leave them to 'pillion work'.")
+@click.option(
+    "--if-busy",
+    type=click.Choice(["wait", "fail"]),
+    default="wait",
+    help="While another process indexes: wait for it, or fail.",
+)
+@click.option("--strict", is_flag=True, help="Exit with 1 if any sidecar failed.")
+@json_option
 def index(
-    paths: Annotated[
-        list[Path] | None,
-        typer.Argument(metavar="PATH", help="Folders to index (default: all the library knows).", show_default=False),
-    ] = None,
-    library: LibraryOption = None,
-    policy: Annotated[str | None, typer.Option(help="mobile, desktop or server (default: the library's own).")] = None,
-    kinds: KindsOption = None,
-    no_wait: Annotated[
-        bool, typer.Option("--no-wait", help="Queue the jobs and leave them to 'pillion work'.")
-    ] = False,
-    if_busy: Annotated[
-        IfBusy, typer.Option("--if-busy", help="While another process indexes: wait for it, or fail.")
-    ] = IfBusy.WAIT,
-    strict: Annotated[bool, typer.Option("--strict", help="Exit with 1 if any sidecar failed.")] = False,
-    json_: JsonOption = False,
+    paths: tuple[Path, ...],
+    library: Path | None,
+    policy: str | None,
+    kinds: str | None,
+    no_wait: bool,
+    if_busy: str,
+    strict: bool,
+    as_json: bool,
 ) -> None:
-    """Find the files below PATH, identify their contents, make what is missing. Ctrl-C stops; run it again to go on."""
+    """Find files, identify them and make the missing sidecars.
+
+    Ctrl-C stops; run it again to go on.
+    """
     chosen = split_kinds(kinds)
-    folders = paths or []
     with (
-        open_library(library, create=bool(folders), policy=policy) as opened,
-        LiveProgress(quiet=json_ and no_wait) as live,
+        open_library(library, create=bool(paths), policy=policy) as opened,
+        _progress(quiet=as_json and no_wait) as live,
     ):
-        if not folders and not opened.locations():
+        if not paths and not opened.locations():
             raise UsageError("The library knows no folder yet: name one, 'pillion index FOLDER'.")
         start = time.perf_counter()
         try:
-            waiting = _note_waiting if if_busy is IfBusy.WAIT else None
-            report = opened.index(*folders, policy=policy, kinds=chosen, progress=live.phase, waiting=waiting)
+            waiting = _note_waiting if if_busy == "wait" else None
+            report = opened.index(*paths, policy=policy, kinds=chosen, progress=live.phase, waiting=waiting)
             indexed = time.perf_counter()
             worked = None if no_wait else opened.run(kinds=chosen, progress=live.work)
         except KeyboardInterrupt:
-            live.__exit__(None, None, None)
+            live.stop()
             seconds = time.perf_counter() - start
             note(f"\nStopped after {seconds:.0f} s. Nothing is lost: run the same command again to go on.")
             raise
         made = worked is not None and any(worked.recorded.values())
         generation_s = time.perf_counter() - indexed if made else 0.0
-        live.__exit__(None, None, None)
-        if json_:
+        live.stop()
+        if as_json:
             print_json(index_json(opened, report, generation_s))
         else:
             print_index(opened, report, generation_s)
         _print_notices(worked)
-        failed = any(row[SidecarStatus.FAILED] for row in sidecar_counts(opened.status().sidecars).values())
+        failed = any(row["failed"] for row in sidecar_counts(opened.status().sidecars).values())
     if strict and failed:
-        raise typer.Exit(1)
+        raise click.exceptions.Exit(1)
 
 
-def work(
-    library: LibraryOption = None,
-    kinds: KindsOption = None,
-    stay: Annotated[
-        bool, typer.Option("--stay", help="Go on until Ctrl-C: wait for new work, and for a full disk to have room.")
-    ] = False,
-    json_: JsonOption = False,
-) -> None:
-    """Work the queue until nothing is left to do."""
+@click.command()
+@library_option
+@kinds_option
+@click.option(
+    "--stay", is_flag=True, help="Keep running until Ctrl-C: wait for new work, and for a full disk to have room again."
+)
+@json_option
+def work(library: Path | None, kinds: str | None, stay: bool, as_json: bool) -> None:
+    """Work through the queue until nothing is left to do."""
     chosen = split_kinds(kinds)
-    with open_library(library) as opened, LiveProgress() as live:
+    with open_library(library) as opened, _progress() as live:
         try:
             worked = opened.run(kinds=chosen, progress=live.work, stay=stay)
         except KeyboardInterrupt:
-            live.__exit__(None, None, None)
+            live.stop()
             note("\nStopped. Nothing is lost: run 'pillion work' again to go on.")
             raise
-        live.__exit__(None, None, None)
-        _print_worked(opened, worked, json_)
+        live.stop()
+        _print_worked(opened, worked, as_json)
         _print_notices(worked)
 
 
-def _print_worked(library: Library, worked: WorkReport, json_: bool) -> None:
+def _print_worked(library: Library, worked: WorkReport, as_json: bool) -> None:
     counts: dict[str, dict[str, int]] = {}
     for (kind, status), number in worked.recorded.items():
         if number:
             counts.setdefault(kind, {})[status.value] = number
-    if json_:
+    if as_json:
         print_json({"library": str(library.root), "recorded": counts, "notices": worked.notices})
         return
     for name, numbers in counts.items():
