@@ -3,15 +3,18 @@
 from __future__ import annotations
 
 import json
+import os
 import shutil
 import subprocess
 import sys
 from pathlib import Path
 
+import click
 import pytest
 
 import pillion
 from pillion import __version__
+from pillion.cli.app import COMMANDS, program
 from tests.support import media
 from tests.support.program import run, run_json
 
@@ -168,6 +171,59 @@ def test_mistakes_get_one_sentence_and_the_right_code(
 
 def test_version() -> None:
     assert run("--version").stdout.split() == ["pillion", __version__]
+
+
+@pytest.mark.parametrize("name", COMMANDS)
+def test_the_list_of_commands_says_what_their_own_help_says(name: str) -> None:
+    command = program.get_command(click.Context(program), name)
+    assert command is not None
+    assert (command.name, (command.help or "").partition("\n")[0]) == (name, COMMANDS[name].help)
+    for parameter in command.params:
+        assert isinstance(parameter, click.Argument | click.Option)
+        assert parameter.help
+
+
+def test_help_lists_every_command_with_its_line() -> None:
+    shown = " ".join(run("--help").stdout.split())
+    assert all(f" {name} {entry.help}" in shown for name, entry in COMMANDS.items())
+
+
+def test_a_mistyped_command_gets_a_suggestion() -> None:
+    done = run("statu")
+    assert (done.returncode, done.stdout) == (2, "")
+    assert "No such command 'statu'. Did you mean 'status'?" in done.stderr
+
+
+_LOADED = """
+import sys
+from pillion.cli.app import program
+program.main(sys.argv[1:], standalone_mode=False)
+print(*sorted(name for name in sys.modules), file=sys.stderr)
+"""
+
+
+def loaded_by(*arguments: str | Path) -> set[str]:
+    """The modules that the program has loaded when it ends."""
+    command = [sys.executable, "-c", _LOADED, *map(os.fspath, arguments)]
+    done = subprocess.run(command, text=True, capture_output=True, timeout=60, check=True)
+    return set(done.stderr.split())
+
+
+ENGINES = {
+    *("PIL", "av", "ctranslate2", "cv2", "docx", "faster_whisper", "lxml", "numpy", "odfdo", "onnxruntime"),
+    *("pi_heif", "pptx", "py3langid", "pypdfium2", "pytesseract", "python_calamine", "rapidocr", "rawpy"),
+    *("striprtf", "tesserocr", "tokenizers"),
+}
+
+
+@pytest.mark.parametrize("arguments", [["--help"], ["--version"], *([name, "--help"] for name in COMMANDS)])
+def test_help_loads_neither_the_library_nor_an_engine(arguments: list[str]) -> None:
+    loaded = loaded_by(*arguments)
+    assert not loaded & {*ENGINES, "alembic", "asyncio", "platformdirs", "psutil", "rich", "sqlalchemy"}
+    assert not loaded & {"pillion.api", "pillion.library", "pillion.catalog", "pillion.kinds", "pillion.readers"}
+    modules = {entry.module for entry in COMMANDS.values()}
+    mine = {COMMANDS[name].module for name in arguments if name in COMMANDS}
+    assert loaded & {f"pillion.cli.{module}" for module in modules} == {f"pillion.cli.{module}" for module in mine}
 
 
 _INTERRUPTED_WHEN_DONE = """

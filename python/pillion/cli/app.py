@@ -182,10 +182,9 @@ def main() -> None:
     signal.signal(signal.SIGTERM, _terminate)
     try:
         try:
-            code = _exit_code()
+            sys.exit(_exit_code())
         finally:
             _leave()
-        sys.exit(code)
     except KeyboardInterrupt:
         # It came after the command's own end, perhaps amid _leave.
         _leave()
