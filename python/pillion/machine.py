@@ -10,7 +10,6 @@ import functools
 import json
 import os
 import socket
-import tempfile
 import time
 import uuid
 from collections.abc import Callable, Iterator
@@ -18,14 +17,13 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import BinaryIO
 
-import platformdirs
-import psutil
-
 from pillion.errors import LibraryBusyError
 
 
 def data_folder() -> Path:
     """Where Pillion keeps what belongs to the user and not to one library (made if missing)."""
+    import platformdirs
+
     return Path(platformdirs.user_data_dir("pillion", appauthor=False))
 
 
@@ -39,6 +37,8 @@ def device_uuid() -> str:
 
 
 def _make(path: Path) -> str:
+    import tempfile
+
     path.parent.mkdir(parents=True, exist_ok=True)
     handle, name = tempfile.mkstemp(dir=path.parent)
     with os.fdopen(handle, "w", encoding="ascii") as file:
@@ -153,6 +153,8 @@ def _boot() -> str:
 
 
 def _time_of_birth(pid: int) -> str | None:
+    import psutil
+
     try:
         return str(int(psutil.Process(pid).create_time() * 100))
     except psutil.NoSuchProcess:
@@ -164,5 +166,7 @@ def _time_of_birth(pid: int) -> str | None:
 
 def on_battery() -> bool:
     """False for a machine that has none, or does not tell."""
+    import psutil
+
     battery = psutil.sensors_battery() if hasattr(psutil, "sensors_battery") else None
     return battery is not None and battery.power_plugged is False

@@ -7,9 +7,9 @@ from __future__ import annotations
 
 import errno
 import os
+import re
 import sqlite3
 import sys
-import tempfile
 from collections.abc import Callable, Iterator
 from contextlib import AbstractContextManager, closing, contextmanager
 from functools import partial
@@ -73,15 +73,30 @@ def sqlite_module() -> ModuleType:
 
 def network_file_system(path: Path) -> str | None:
     """The type of the network file system that holds ``path`` (an existing folder), or None if it is local."""
-    import psutil
-
     target = os.path.realpath(path)
     best = ("", "")
-    for part in psutil.disk_partitions(all=True):
-        prefix = part.mountpoint.rstrip("/") + "/"
+    for folder, file_system in _mounts():
+        prefix = folder.rstrip("/") + "/"
         if (target + "/").startswith(prefix) and len(prefix) >= len(best[0]):
-            best = (prefix, part.fstype)
+            best = (prefix, file_system)
     return best[1] if best[1].lower() in _NETWORK_FILE_SYSTEMS else None
+
+
+def _mounts() -> list[tuple[str, str]]:
+    """(folder, type of the file system) of all that is mounted."""
+    try:
+        lines = Path("/proc/self/mounts").read_bytes().splitlines()
+    except OSError:  # not Linux
+        import psutil
+
+        return [(part.mountpoint, part.fstype) for part in psutil.disk_partitions(all=True)]
+    fields = [line.split(b" ") for line in lines]
+    return [(os.fsdecode(_unescaped(mounted[1])), os.fsdecode(mounted[2])) for mounted in fields]
+
+
+def _unescaped(name: bytes) -> bytes:
+    """The kernel writes blanks and backslashes of a mount's folder as three octal digits."""
+    return re.sub(rb"\\([0-7]{3})", lambda found: bytes([int(found[1], 8)]), name)
 
 
 def refuse_network_file_system(root: Path) -> None:
@@ -228,6 +243,8 @@ class Database:
 
         A quota shows only when something is written.
         """
+        import tempfile
+
         state = os.statvfs(self.path.parent)
         if state.f_bavail * state.f_frsize < _ROOM:
             return True

@@ -1,6 +1,8 @@
 """The tables of the catalog as it is now. Migrations bring older ones here; state rules are CHECK constraints.
 
-Times are seconds since 1970 as floats, given by the caller. Paths are bytes, because file names are.
+Times are seconds since 1970 as floats, given by the caller. Paths are bytes, because file names are. Conditions of
+indexes are named for SQLite alone here, because naming those for PostgreSQL loads its dialect in every process; the
+migrations, which make the indexes, name both.
 """
 
 from __future__ import annotations
@@ -106,7 +108,6 @@ entries_to_queue = Index(
     entries.c.location_id,
     entries.c.id,
     sqlite_where=text("queued = 0"),
-    postgresql_where=text("queued = 0"),
 )
 
 folders = Table(
@@ -169,7 +170,6 @@ sidecars_marked = Index(
     "sidecars_marked",
     sidecars.c.mark,
     sqlite_where=text("mark IS NOT NULL"),
-    postgresql_where=text("mark IS NOT NULL"),
 )
 
 jobs = Table(
@@ -227,7 +227,6 @@ failures_open = Index(
     "failures_open",
     failures.c.error_class,
     sqlite_where=text("resolved_at IS NULL"),
-    postgresql_where=text("resolved_at IS NULL"),
 )
 
 holds = Table(
@@ -257,21 +256,18 @@ jobs_queue = Index(
     jobs.c.priority,
     jobs.c.id,
     sqlite_where=text("state = 'queued'"),
-    postgresql_where=text("state = 'queued'"),
 )
 jobs_running = Index(
     "jobs_running",
     jobs.c.lease_owner,
     jobs.c.lease_token,
     sqlite_where=text("state = 'running'"),
-    postgresql_where=text("state = 'running'"),
 )
 jobs_delayed = Index(
     "jobs_delayed",
     jobs.c.kind,
     jobs.c.not_before,
     sqlite_where=text("state = 'queued' AND not_before > 0"),
-    postgresql_where=text("state = 'queued' AND not_before > 0"),
 )
 """Jobs that wait for their next try: a few, among any number that are queued."""
 

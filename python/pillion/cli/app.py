@@ -159,7 +159,11 @@ def tune_collector() -> None:
 
 
 def _leave() -> None:
-    """Ignore signals from here on: the work is done, and one at the interpreter's end would hide the exit code."""
+    """The work is done: ignore signals, which would hide the exit code, and end without a last search for garbage.
+
+    That search takes a third of the time of a short command.
+    """
+    gc.freeze()
     for number in (signal.SIGINT, signal.SIGTERM):
         signal.signal(number, signal.SIG_IGN)
 

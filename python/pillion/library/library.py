@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import functools
 import os
 import time
 from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 from types import TracebackType
+from typing import TYPE_CHECKING
 
 from pillion.catalog import entries as catalog_entries
 from pillion.catalog import gates as catalog_pauses
@@ -17,9 +19,7 @@ from pillion.catalog.entries import EXTERNAL_ROOT, Location
 from pillion.catalog.events import newest_event
 from pillion.errors import LibraryError
 from pillion.events import Event
-from pillion.index.indexer import Indexer, IndexReport, PhaseProgress
 from pillion.index.policy import DeviceGenerationPolicy, named_policy, override
-from pillion.index.wants import wanted_on_demand
 from pillion.library.arguments import (
     existing_folder,
     external_row,
@@ -30,20 +30,23 @@ from pillion.library.arguments import (
     with_sources,
 )
 from pillion.library.opening import CATALOG, absolute, closed_on_error, open_catalog
-from pillion.library.plan import GenerationPlan, Plans
-from pillion.library.requests import Requests
 from pillion.library.sidecars import Item, Sidecars
 from pillion.library.status import Status, WorkReport, look
-from pillion.library.workers import Working
 from pillion.machine import Waiting, exclusive
-from pillion.maintenance import Maintenance, Reconciled, reconcile
-from pillion.maintenance.verify import Finding
 from pillion.model import SidecarKind, SidecarStatus, WantedSidecar
 from pillion.queue.quiet import Resting
-from pillion.queue.subscription import events_since
-from pillion.queue.work import Workers
 from pillion.settings.config import Config
 from pillion.store import Store
+
+# What only some calls need is imported by them: a program that asks for the status loads neither kinds nor workers.
+if TYPE_CHECKING:
+    from pillion.index.indexer import IndexReport, PhaseProgress
+    from pillion.library.plan import GenerationPlan, Plans
+    from pillion.library.requests import Requests
+    from pillion.library.workers import Working
+    from pillion.maintenance import Maintenance, Reconciled
+    from pillion.maintenance.verify import Finding
+    from pillion.queue.work import Workers
 
 
 def _ignore_phase(_phase: str, _done: int, _total: int | None) -> None:
@@ -66,10 +69,35 @@ class Library:
         self._store = Store(root)
         self.sidecars = Sidecars(database, self._store, self._wants_on_demand)
         self._resting = Resting(database, config)
-        self.requests = Requests(database)
-        self.plans = Plans(database, root, config, self.policy_for)
-        self.maintenance = Maintenance(root, database, self._store, read_only=read_only)
-        self._working = Working(database, self._store, config)
+        self._working: Working | None = None
+
+    @functools.cached_property
+    def requests(self) -> Requests:
+        """What failed, and asking for it again."""
+        from pillion.library.requests import Requests
+
+        return Requests(self._database)
+
+    @functools.cached_property
+    def plans(self) -> Plans:
+        """What would be made, and why."""
+        from pillion.library.plan import Plans
+
+        return Plans(self._database, self.root, self.config, self.policy_for)
+
+    @functools.cached_property
+    def maintenance(self) -> Maintenance:
+        """Verify, repair, cleanup and usage."""
+        from pillion.maintenance import Maintenance
+
+        return Maintenance(self.root, self._database, self._store, read_only=self.read_only)
+
+    def _workers(self) -> Working:
+        if self._working is None:
+            from pillion.library.workers import Working
+
+            self._working = Working(self._database, self._store, self.config)
+        return self._working
 
     @classmethod
     def open(cls, path: str | os.PathLike[str], *, create: bool = True, policy: str | None = None) -> Library:
@@ -86,10 +114,14 @@ class Library:
     @classmethod
     def reconcile(cls, path: str | os.PathLike[str], *, rebuild: bool = False) -> Reconciled:
         """Rebuild the catalog of the library at ``path`` from its manifests (maintenance/reconcile.py)."""
+        from pillion.maintenance import reconcile
+
         root = absolute(path)
         return reconcile(root, root / CATALOG, rebuild=rebuild)
 
     def _wants_on_demand(self, kind: SidecarKind, variant: str, mime: str) -> Sequence[WantedSidecar]:
+        from pillion.index.wants import wanted_on_demand
+
         policy = override(named_policy(self.config.policy, self.config.policies), self.config.kinds)
         return wanted_on_demand(policy, kind, variant, mime)
 
@@ -147,6 +179,8 @@ class Library:
         ``waiting``: if another process indexes, it is told who that is, and then waited for.
         Raises LibraryBusyError without it, ItemError (``missing_source``) if a folder cannot be read.
         """
+        from pillion.index.indexer import Indexer, IndexReport
+
         self._must_be_writable()
         chosen = _chosen(kinds)
         targets = [self._target(path) for path in paths] or [(location, b"") for location in self.locations()]
@@ -177,6 +211,8 @@ class Library:
 
         Returns how many jobs were queued. Raises ItemError (``missing_source``) for a source that is not there.
         """
+        from pillion.index.indexer import Indexer, IndexReport
+
         self._must_be_writable()
         rows = [external_row(uuid, path, mime) for uuid, path, mime in items]
         report = IndexReport()
@@ -206,21 +242,22 @@ class Library:
         run.
         """
         self._must_be_writable()
-        workers = self._working.run(_chosen(kinds), progress, on_event, stay=stay)
+        workers = self._workers().run(_chosen(kinds), progress, on_event, stay=stay)
         return WorkReport(recorded=dict(workers.recorder.counts), notices=self.status().notices(workers.holds.notices))
 
     def start(self, *, kinds: Sequence[SidecarKind | str] | None = None) -> None:
         """Work the queue in the background until :meth:`stop` or :meth:`close`."""
         self._must_be_writable()
-        self._working.start(_chosen(kinds))
+        self._workers().start(_chosen(kinds))
 
     def wait_until_idle(self, timeout_s: float | None = None) -> bool:
         """Wait until the background workers have nothing left to do; False if that takes longer than ``timeout_s``."""
-        return self._working.wait_until_idle(timeout_s)
+        return self._working is None or self._working.wait_until_idle(timeout_s)
 
     def stop(self) -> None:
         """Stop the background workers; what was in flight goes back to the queue."""
-        self._working.stop()
+        if self._working is not None:
+            self._working.stop()
 
     def pause(self, *, kind: SidecarKind | str | None = None, location: str | os.PathLike[str] | None = None) -> None:
         """Hold back a kind (default: all) in a Location (default: everywhere) until :meth:`resume`; others go on."""
@@ -242,6 +279,8 @@ class Library:
         ``since``: only events with a greater id (default: all that are still kept, about 20,000). The iterator of
         ``follow`` has no end: leave its loop, or interrupt it.
         """
+        from pillion.queue.subscription import events_since
+
         return events_since(self._database, since or 0, follow=follow)
 
     def newest_event(self) -> int:
@@ -257,7 +296,7 @@ class Library:
 
     def notices(self) -> dict[str, str]:
         """Kind (or "*") -> what keeps the background workers from doing its jobs."""
-        workers = self._working.background
+        workers = None if self._working is None else self._working.background
         return {} if workers is None else self.status().notices(workers.holds.notices)
 
     def unidentified(self) -> list[tuple[bytes, str, str]]:
