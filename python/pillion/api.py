@@ -9,29 +9,14 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, TypeVar
 
-import numpy as np
-from numpy.typing import NDArray
-
 from pillion import _core
 from pillion.errors import ErrorClass, ItemError, UsageError
 from pillion.kinds import registry
-from pillion.kinds.embedding import minilm
-from pillion.kinds.ocr import ppocr as rapid
-from pillion.kinds.ocr import tesseract as tesseract_api
-from pillion.kinds.ocr import tesseract_program as tesseract_cli
 from pillion.kinds.thumbnail.kind import THUMB, THUMB_SPECS
-from pillion.kinds.transcript import whisper
 from pillion.model import Empty, GenerationRequest
-from pillion.readers import media
-from pillion.readers.documents.table import ENGINES as DOCUMENT_ENGINES
 from pillion.readers.images import decode as pictures
-from pillion.readers.images import formats as table
-from pillion.readers.images import heif, libraw
 from pillion.readers.images.decode import MAX_PIXELS, mime_of
-from pillion.readers.images.formats import FormatRow
-from pillion.readers.pdf import document as pdfium
 from pillion.weights.cache import cache_folder
-from pillion.weights.rows import ModelRow
 
 if TYPE_CHECKING:
     import numpy as np
@@ -41,6 +26,8 @@ if TYPE_CHECKING:
     from pillion.kinds.ocr.tessdata import LanguageRow
     from pillion.kinds.transcript.result import TranscriptResult
     from pillion.readers.documents.result import DocumentText
+    from pillion.readers.images.formats import FormatRow
+    from pillion.weights.rows import ModelRow
 
 PathLike = str | os.PathLike[str]
 Path_ = TypeVar("Path_", bound=PathLike)
@@ -67,10 +54,10 @@ def thumbnail(source: PathLike | bytes | NDArray[np.uint8], variants: Sequence[s
     """
     check_variants(variants)
     specs = _specs(variants)
-    if isinstance(source, np.ndarray):
-        made = _core.thumbnails_from_pixels(_checked_pixels(source), specs)
-    else:
+    if isinstance(source, bytes | str | os.PathLike):
         made = pictures.thumbnails(source, specs)
+    else:
+        made = _core.thumbnails_from_pixels(_checked_pixels(source), specs)
     return {thumb.name: thumb.data for thumb in made}
 
 
@@ -104,6 +91,8 @@ def _specs(variants: Sequence[str]) -> list[_core.Spec]:
 
 
 def _checked_pixels(pixels: NDArray[np.uint8]) -> NDArray[np.uint8]:
+    import numpy as np
+
     if pixels.dtype != np.uint8 or pixels.ndim != 3 or pixels.shape[2] not in (3, 4) or pixels.size == 0:
         raise UsageError(f"Pixels must be uint8 of shape (H, W, 3 or 4), not {pixels.dtype} of shape {pixels.shape}.")
     return np.ascontiguousarray(pixels)
@@ -114,9 +103,9 @@ def thumbhash(source: PathLike | bytes | NDArray[np.uint8]) -> bytes:
 
     ``source`` and what is raised are as for :func:`thumbnail`.
     """
-    if isinstance(source, np.ndarray):
-        return _core.thumbhash(_checked_pixels(source))
-    return pictures.thumbhash(source)
+    if isinstance(source, bytes | str | os.PathLike):
+        return pictures.thumbhash(source)
+    return _core.thumbhash(_checked_pixels(source))
 
 
 def file_thumbnail(path: PathLike, variants: Sequence[str] = ("grid@2x",)) -> dict[str, bytes]:
@@ -190,6 +179,8 @@ def check_variants(variants: Sequence[str]) -> None:
 
 def formats() -> list[FormatRow]:
     """The table of picture formats: who reads each, and whether that is installed or which extra it takes."""
+    from pillion.readers.images import formats as table
+
     return table.formats()
 
 
@@ -205,14 +196,14 @@ def ocr(path: str | os.PathLike[str], *, languages: Sequence[str] = ("auto",)) -
     ``languages`` are Tesseract's codes, the main one first; with ``auto`` among them each page is read in that of the
     installed languages in which it is. Raises :class:`pillion.errors.ItemError`.
     """
-    from pillion.kinds.ocr import recognise as reading
+    from pillion.kinds.ocr import recognise
     from pillion.kinds.ocr.generator import PDF, OcrGenerator
 
     source = Path(path)
     mime = sniffed(source)
     if not OcrGenerator().accepts(mime):
         raise ItemError(ErrorClass.UNSUPPORTED, f"text can be read in images and PDFs, and this is {mime}")
-    return reading.read(source, is_pdf=mime == PDF, languages=languages)
+    return recognise.read(source, is_pdf=mime == PDF, languages=languages)
 
 
 def transcribe(path: str | os.PathLike[str], *, model: str = "base", language: str | None = None) -> TranscriptResult:
@@ -285,25 +276,16 @@ def sniffed(path: Path) -> str:
 
 def languages() -> list[LanguageRow]:
     """The languages for OCR: which are installed, where, and the command that gets each of the others."""
-    from pillion.kinds.ocr import tessdata as spoken
+    from pillion.kinds.ocr import tessdata
 
-    return spoken.languages()
+    return tessdata.languages()
 
 
 def language_folders() -> Sequence[Path]:
     """Where data of languages was looked for, best first."""
-    from pillion.kinds.ocr import tessdata as spoken
+    from pillion.kinds.ocr import tessdata
 
-    return spoken.searched()
-
-
-def sidecar_text(path: Path) -> str:
-    """The text in an OCR or transcript sidecar; empty if the file is gone."""
-    try:
-        data: Mapping[str, object] = json.loads(path.read_bytes())
-    except FileNotFoundError:
-        return ""
-    return str(data.get("text", ""))
+    return tessdata.searched()
 
 
 # what is installed ----------------------------------------------------------------------------------------------------
@@ -325,12 +307,20 @@ def model_rows() -> list[ModelRow]:
 
 def engine_rows() -> list[EngineRow]:
     """All engines, whether they are there or not."""
+    from pillion.kinds.embedding import minilm
+    from pillion.kinds.ocr import ppocr, tesseract, tesseract_program
+    from pillion.kinds.transcript import whisper
+    from pillion.readers import media
+    from pillion.readers.documents.table import ENGINES as DOCUMENT_ENGINES
+    from pillion.readers.images import heif, libraw
+    from pillion.readers.pdf import document as pdfium
+
     rows = [
         EngineRow(name="av", use="video and sound", problem=media.missing()),
         EngineRow(name="pypdfium2", use="PDFs", problem=pdfium.missing()),
-        EngineRow(name="tesserocr", use="OCR", problem=tesseract_api.missing()),
-        EngineRow(name="tesseract", use="OCR, where tesserocr lacks", problem=tesseract_cli.missing()),
-        EngineRow(name=rapid.NAME, use="OCR of photographs", problem=rapid.missing()),
+        EngineRow(name="tesserocr", use="OCR", problem=tesseract.missing()),
+        EngineRow(name="tesseract", use="OCR, where tesserocr lacks", problem=tesseract_program.missing()),
+        EngineRow(name=ppocr.NAME, use="OCR of photographs", problem=ppocr.missing()),
         EngineRow(name="faster-whisper", use="transcripts", problem=whisper.missing()),
         EngineRow(name="ctranslate2", use="embeddings", problem=minilm.missing()),
         EngineRow(name=heif.NAME, use="HEIC pictures", problem=heif.missing("image/heic")),

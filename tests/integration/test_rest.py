@@ -7,6 +7,7 @@ import threading
 from datetime import datetime, timedelta
 from pathlib import Path
 
+import psutil
 import pytest
 
 import pillion
@@ -111,7 +112,7 @@ def test_mains_or_no_battery_is_not_on_battery(monkeypatch: pytest.MonkeyPatch) 
     battery = Battery()
     for plugged, expected in ((True, False), (False, True), (None, False)):
         battery.power_plugged = plugged
-        monkeypatch.setattr(power.psutil, "sensors_battery", lambda: battery, raising=False)
+        monkeypatch.setattr(psutil, "sensors_battery", lambda: battery, raising=False)
         assert power.on_battery() is expected
-    monkeypatch.setattr(power.psutil, "sensors_battery", lambda: None, raising=False)
+    monkeypatch.setattr(psutil, "sensors_battery", lambda: None, raising=False)
     assert power.on_battery() is False

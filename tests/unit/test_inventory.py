@@ -8,11 +8,12 @@ from pathlib import Path
 
 import pytest
 
-from pillion.api import ModelRow, engine_rows, model_rows
+from pillion.api import engine_rows, model_rows
 from pillion.kinds.embedding import models as embedding
 from pillion.kinds.ocr import ppocr_models as photographs
 from pillion.kinds.ocr import tessdata as tesseract
 from pillion.kinds.transcript.kind import WHISPER_SIZES
+from pillion.weights.rows import ModelRow
 from tests.support import program
 
 
