@@ -22,7 +22,7 @@ from benches.test_bench_thumbnail import with_pillion, with_pyvips
 from benches.text.ocr_tools import Tesserocr
 from pillion.kinds.ocr import tessdata
 from pillion.kinds.transcript import models
-from tests.support import media, speech
+from tests.support import media, photos, speech
 
 REPEATS_OF_SPEECH = 2
 """Half a minute: the length of one of Whisper's windows."""
@@ -86,13 +86,37 @@ def test_transcript(benchmark: Any, inputs: Path) -> None:
     benchmark.extra_info["input_seconds"] = len(samples) * REPEATS_OF_SPEECH / rate
 
 
+@pytest.fixture(scope="session")
+def small_library(inputs: Path) -> Path:
+    """A library of eight photographs with their thumbnails."""
+    photos.write_many(inputs / "photos", 8, (640, 480))
+    with pillion.Library.open(inputs / "library") as library:
+        library.index(inputs / "photos", kinds=["thumb"])
+        library.run()
+        return library.root
+
+
 def _runs(*arguments: str) -> Callable[[], object]:
     """Start this Python with these arguments and wait for its end. Raises CalledProcessError if it fails."""
     command = [sys.executable, *arguments]
     return lambda: subprocess.run(command, check=True, stdin=subprocess.DEVNULL, stdout=subprocess.DEVNULL)
 
 
-@pytest.mark.benchmark(group="start: import pillion")
-def test_import(benchmark: Any) -> None:
+START = {
+    "start: pillion --help": ("-m", "pillion", "--help"),
+    "start: pillion --version": ("-m", "pillion", "--version"),
+    "start: import pillion": ("-c", "import pillion"),
+}
+
+
+@pytest.mark.parametrize("name", [pytest.param(name, marks=pytest.mark.benchmark(group=name)) for name in START])
+def test_start(benchmark: Any, name: str) -> None:
     """From the start of the interpreter to its end; the peer is an interpreter that does nothing."""
-    compare(benchmark, _runs("-c", "import pillion"), _runs("-c", "pass"), rounds=15)
+    compare(benchmark, _runs(*START[name]), _runs("-c", "pass"), rounds=15)
+
+
+@pytest.mark.benchmark(group="start: pillion status")
+def test_status(benchmark: Any, small_library: Path) -> None:
+    """``pillion status`` on a small library; the peer is an interpreter that does nothing."""
+    status = _runs("-m", "pillion", "status", "--library", str(small_library))
+    compare(benchmark, status, _runs("-c", "pass"), rounds=15)
