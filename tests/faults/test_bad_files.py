@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -11,9 +12,20 @@ import pytest
 
 from tests.support import media, photos
 from tests.support.invariants import check_invariants
-from tests.support.program import largest_memory, run
+from tests.support.program import run, run_measured
 
 GOOD = 20
+
+
+@dataclass(frozen=True)
+class Outcome:
+    report: dict[str, Any]
+    """Of ``index --json``."""
+    items: dict[str, Any]
+    """"NAME KIND VARIANT" -> what ``ls`` says of it."""
+    library: Path
+    largest_process: int
+    """Bytes of memory, at most, of any process of ``index``."""
 
 
 @pytest.fixture(scope="module")
@@ -32,9 +44,9 @@ def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 @pytest.fixture(scope="module")
-def outcome(folder: Path, tmp_path_factory: pytest.TempPathFactory) -> tuple[dict[str, Any], dict[str, Any], Path]:
+def outcome(folder: Path, tmp_path_factory: pytest.TempPathFactory) -> Outcome:
     library = tmp_path_factory.mktemp("library")
-    done = run("index", folder, "--library", library, "--json")
+    done, largest = run_measured("index", folder, "--library", library, "--json")
     assert done.returncode == 0, done.stderr
     assert "Traceback" not in done.stderr
     listed = run("ls", "--library", library, "--json").stdout.splitlines()
@@ -42,14 +54,13 @@ def outcome(folder: Path, tmp_path_factory: pytest.TempPathFactory) -> tuple[dic
     for item in map(json.loads, listed):
         for source in item["sources"]:
             items[f"{Path(source).name} {item['kind']} {item['variant']}"] = item
-    return json.loads(done.stdout), items, library
+    return Outcome(report=json.loads(done.stdout), items=items, library=library, largest_process=largest)
 
 
-def test_the_good_ones_are_ready(outcome: tuple[dict[str, Any], dict[str, Any], Path]) -> None:
-    _, items, _ = outcome
+def test_the_good_ones_are_ready(outcome: Outcome) -> None:
     for seed in range(GOOD):
         for variant in ("grid@2x", "grid@3x", "detail@1x"):
-            assert items[f"good-{seed:02d}.jpg thumb {variant}"]["state"] == "ready"
+            assert outcome.items[f"good-{seed:02d}.jpg thumb {variant}"]["state"] == "ready"
 
 
 @pytest.mark.parametrize(
@@ -68,45 +79,39 @@ def test_the_good_ones_are_ready(outcome: tuple[dict[str, Any], dict[str, Any], 
         ("bomb.png embeddings all-MiniLM-L6-v2", "failed", "too_large"),
     ],
 )
-def test_each_bad_one_has_its_class(
-    outcome: tuple[dict[str, Any], dict[str, Any], Path], name: str, state: str, error_class: str | None
-) -> None:
-    item = outcome[1][name]
+def test_each_bad_one_has_its_class(outcome: Outcome, name: str, state: str, error_class: str | None) -> None:
+    item = outcome.items[name]
     assert item["state"] == state
     assert ((item["error"] or {}).get("class")) == error_class
 
 
-def test_what_is_shown_in_part_is_marked(outcome: tuple[dict[str, Any], dict[str, Any], Path]) -> None:
-    _, items, library = outcome
-    marked = {name for name, item in items.items() if item["mark"] == "truncated"}
+def test_what_is_shown_in_part_is_marked(outcome: Outcome) -> None:
+    marked = {name for name, item in outcome.items.items() if item["mark"] == "truncated"}
     assert marked == {f"truncated.jpg thumb {variant}" for variant in ("grid@2x", "grid@3x", "detail@1x")}
-    status = json.loads(run("status", "--library", library, "--json").stdout)
+    status = json.loads(run("status", "--library", outcome.library, "--json").stdout)
     assert status["marks"] == {"truncated": 3}
-    assert "3 of the ready ones are marked truncated" in run("status", "--library", library).stdout
-    assert run("ls", "--library", library).stdout.count("(truncated)") == 3
+    assert "3 ready sidecars are marked truncated" in run("status", "--library", outcome.library).stdout
+    assert run("ls", "--library", outcome.library).stdout.count("(truncated)") == 3
 
 
 def test_the_loop_is_not_followed_and_nothing_is_left_open(
-    outcome: tuple[dict[str, Any], dict[str, Any], Path],
+    outcome: Outcome,
 ) -> None:
-    report, _, library = outcome
-    assert report["files"] == GOOD + 6
-    check_invariants(library, finished=True)
+    assert outcome.report["files"] == GOOD + 6
+    check_invariants(outcome.library, finished=True)
 
 
-def test_a_second_run_tries_none_of_them_again(
-    folder: Path, outcome: tuple[dict[str, Any], dict[str, Any], Path]
-) -> None:
-    again = json.loads(run("index", folder, "--library", outcome[2], "--json").stdout)
+def test_a_second_run_tries_none_of_them_again(folder: Path, outcome: Outcome) -> None:
+    again = json.loads(run("index", folder, "--library", outcome.library, "--json").stdout)
     assert (again["hashed"], again["queued"]) == (0, 0)
-    assert run("index", folder, "--library", outcome[2], "--strict").returncode == 1
-    failed = run("failed", "--library", outcome[2], "--class", "too_large").stdout
+    assert run("index", folder, "--library", outcome.library, "--strict").returncode == 1
+    failed = run("failed", "--library", outcome.library, "--class", "too_large").stdout
     assert "bomb.png" in failed
     assert "truncated.jpg" not in failed
 
 
-def test_memory_stays_small(folder: Path, tmp_path: Path) -> None:
-    assert largest_memory("index", folder, "--library", tmp_path / "library") < 500 * 1024**2
+def test_memory_stays_small(outcome: Outcome) -> None:
+    assert outcome.largest_process < 500 * 1024**2
 
 
 def test_a_file_nobody_may_read_is_named(tmp_path: Path) -> None:

@@ -35,20 +35,22 @@ def run_json(*arguments: str | Path) -> Any:
 
 _MEASURED = """
 import resource, subprocess, sys
-subprocess.run(sys.argv[1:], stdout=subprocess.DEVNULL, check=True)
-print(resource.getrusage(resource.RUSAGE_CHILDREN).ru_maxrss)
+done = subprocess.run(sys.argv[1:])
+print("\\n%d" % resource.getrusage(resource.RUSAGE_CHILDREN).ru_maxrss)
+sys.exit(done.returncode)
 """
 
 
-def largest_memory(*arguments: str | Path) -> int:
-    """Run it, expect success; bytes of its largest process, workers included.
+def run_measured(*arguments: str | Path) -> tuple[subprocess.CompletedProcess[str], int]:
+    """Run it to its end; also the bytes of its largest process, workers included.
 
     Measured by a small process in between: a child counts its parent's memory until it runs its own program, and the
     process of the tests may be large.
     """
     command = [sys.executable, "-c", _MEASURED, *COMMAND, *map(os.fspath, arguments)]
-    done = subprocess.run(command, text=True, stdout=subprocess.PIPE, timeout=240, check=True)
-    return int(done.stdout) * 1024
+    done = subprocess.run(command, text=True, capture_output=True, timeout=240, check=False)
+    done.stdout, _, kibibytes = done.stdout.rstrip("\n").rpartition("\n")
+    return done, int(kibibytes) * 1024
 
 
 def start(*arguments: str | Path) -> subprocess.Popen[bytes]:
