@@ -1,4 +1,4 @@
-"""What works without a library: thumbnails, pixels and text of files, and what is installed for it."""
+"""What works without a library: thumbnails, pixels and text of files, and which engines are installed."""
 
 from __future__ import annotations
 
@@ -34,10 +34,10 @@ Path_ = TypeVar("Path_", bound=PathLike)
 
 
 def decode(source: PathLike | bytes, *, max_side: int | None = None, max_pixels: int = MAX_PIXELS) -> NDArray[np.uint8]:
-    """The pixels of a picture: upright, in sRGB, uint8, shape (H, W, 3), or (H, W, 4) where it has alpha (straight).
+    """The pixels of a picture: upright, in sRGB, uint8, shape (H, W, 3), or (H, W, 4) if it has (straight) alpha.
 
-    ``source`` is a path or the file's bytes. A picture with a longer side than ``max_side`` pixels is scaled down to
-    it, which costs far less than decoding all of it. Raises ItemError (``corrupt``, ``unsupported``,
+    ``source`` is a path or the file's bytes. A picture whose longer side exceeds ``max_side`` pixels is scaled down to
+    it, which takes far less time than a full decode. Raises ItemError (``corrupt``, ``unsupported``,
     ``missing_source``, ``oom``; ``too_large`` above ``max_pixels``), UsageError for a ``max_side`` below 1.
     """
     if max_side is not None and max_side < 1:
@@ -46,11 +46,11 @@ def decode(source: PathLike | bytes, *, max_side: int | None = None, max_pixels:
 
 
 def thumbnail(source: PathLike | bytes | NDArray[np.uint8], variants: Sequence[str] = ("grid@2x",)) -> dict[str, bytes]:
-    """WebP thumbnails of a picture: variant -> bytes. One read and one decode for all, in Rust, without the GIL.
+    """WebP thumbnails of a picture: variant -> bytes. Read and decoded once for all, in Rust, without the GIL.
 
-    ``source`` is a path, the file's bytes, or pixels as :func:`decode` gives them. What the core does not read is
-    decoded by an extra that does (``pillion formats``). Raises ItemError (``corrupt``,
-    ``unsupported``, ``too_large``, ``missing_source``), UsageError for an unknown variant or an array of another shape.
+    ``source`` is a path, the file's bytes, or pixels as :func:`decode` returns them. Formats that the core does not
+    read need an extra (see ``pillion formats``). Raises ItemError (``corrupt``, ``unsupported``, ``too_large``,
+    ``missing_source``), UsageError for an unknown variant or an array of another shape.
     """
     check_variants(variants)
     specs = _specs(variants)
@@ -67,9 +67,9 @@ def thumbnail_batch(
     """Thumbnails of many pictures, made by ``threads`` threads in Rust without the GIL (0: one for each core).
 
     Yields (the path as given, variant -> bytes) as each is done, in no fixed order, and (path, ItemError) for a file
-    that cannot be had or decoded: one bad file never stops the rest. ``paths`` is read only as threads get free, so it
-    may be endless; two files for each thread are in flight at most. To stop, leave the loop or close the iterator: the
-    threads end with the picture each is at. Raises UsageError for an unknown variant.
+    that cannot be read or decoded: a bad file never stops the others. ``paths`` is read only as threads become free,
+    so it may be endless; at most two files for each thread are in flight. To stop, leave the loop or close the
+    iterator: each thread ends after its current picture. Raises UsageError for an unknown variant.
     """
     check_variants(variants)
     return _batch(_core.thumbnail_batch(paths, _specs(variants), threads=threads))
@@ -99,9 +99,9 @@ def _checked_pixels(pixels: NDArray[np.uint8]) -> NDArray[np.uint8]:
 
 
 def thumbhash(source: PathLike | bytes | NDArray[np.uint8]) -> bytes:
-    """The ThumbHash of a picture: at most 25 bytes that show roughly what is there, until a thumbnail is loaded.
+    """The ThumbHash of a picture: at most 25 bytes, a rough preview to show until a thumbnail is loaded.
 
-    ``source`` and what is raised are as for :func:`thumbnail`.
+    ``source`` and errors are as for :func:`thumbnail`.
     """
     if isinstance(source, bytes | str | os.PathLike):
         return pictures.thumbhash(source)
@@ -109,7 +109,7 @@ def thumbhash(source: PathLike | bytes | NDArray[np.uint8]) -> bytes:
 
 
 def file_thumbnail(path: PathLike, variants: Sequence[str] = ("grid@2x",)) -> dict[str, bytes]:
-    """The same for any file that can have a thumbnail: pictures, PDFs and videos."""
+    """Like :func:`thumbnail`, for any file that can have one: pictures, PDFs and videos."""
     check_variants(variants)
     mime = mime_of(path)
     generator = registry.find(THUMB, mime)
@@ -125,7 +125,7 @@ def file_thumbnail(path: PathLike, variants: Sequence[str] = ("grid@2x",)) -> di
 def file_thumbnail_batch(
     paths: Iterable[Path_], variants: Sequence[str] = ("grid@2x",), *, threads: int = 0
 ) -> Iterator[tuple[Path_, dict[str, bytes] | ItemError]]:
-    """:func:`thumbnail_batch` for any files: pictures first, then, one by one, what :func:`file_thumbnail` takes."""
+    """Like :func:`thumbnail_batch`, for any files: pictures first, then the others one by one."""
     check_variants(variants)
     return _file_batch(paths, variants, threads)
 
@@ -155,7 +155,7 @@ def _file_batch(
 
 
 def is_picture(path: PathLike) -> bool:
-    """Whether the file's first bytes are those of a picture; False too for one that cannot be read."""
+    """Whether the file's first bytes are those of a picture; also False if it cannot be read."""
     try:
         return mime_of(path).startswith("image/")
     except ItemError:
@@ -163,7 +163,7 @@ def is_picture(path: PathLike) -> bool:
 
 
 def has_thumbnail(path: PathLike) -> bool:
-    """Whether a thumbnail can be made of files of this type; False too for one that cannot be read."""
+    """Whether a thumbnail can be made of files of this type; also False if the file cannot be read."""
     try:
         return registry.find(THUMB, mime_of(path)) is not None
     except ItemError:
@@ -171,14 +171,14 @@ def has_thumbnail(path: PathLike) -> bool:
 
 
 def check_variants(variants: Sequence[str]) -> None:
-    """Raises UsageError for a thumbnail variant that there is not."""
+    """Raises UsageError for an unknown thumbnail variant."""
     for name in variants:
         if name not in THUMB_SPECS:
             raise UsageError(f"There is no thumbnail variant '{name}'; choose from {', '.join(THUMB_SPECS)}.")
 
 
 def formats() -> list[FormatRow]:
-    """The table of picture formats: who reads each, and whether that is installed or which extra it takes."""
+    """The table of picture formats: what reads each, and whether it is installed or which extra it needs."""
     from pillion.readers.images import formats as table
 
     return table.formats()
@@ -193,23 +193,23 @@ _SNIFFED = 4096
 def ocr(path: str | os.PathLike[str], *, languages: Sequence[str] = ("auto",)) -> OcrResult:
     """Read the text in an image or a PDF.
 
-    ``languages`` are Tesseract's codes, the main one first; with ``auto`` among them each page is read in that of the
-    installed languages in which it is. Raises :class:`pillion.errors.ItemError`.
+    ``languages`` are Tesseract's codes, the main one first; with ``auto`` among them, the language of each page is
+    detected, among those installed. Raises :class:`pillion.errors.ItemError`.
     """
     from pillion.kinds.ocr import recognise
     from pillion.kinds.ocr.generator import PDF, OcrGenerator
 
     source = Path(path)
-    mime = sniffed(source)
+    mime = sniff(source)
     if not OcrGenerator().accepts(mime):
-        raise ItemError(ErrorClass.UNSUPPORTED, f"text can be read in images and PDFs, and this is {mime}")
+        raise ItemError(ErrorClass.UNSUPPORTED, f"OCR reads images and PDFs, but this is {mime}")
     return recognise.read(source, is_pdf=mime == PDF, languages=languages)
 
 
 def transcribe(path: str | os.PathLike[str], *, model: str = "base", language: str | None = None) -> TranscriptResult:
-    """Write down what is said in an audio or video file.
+    """Transcribe the speech in an audio or video file.
 
-    ``model`` is a Whisper size or the path of a folder; ``language`` (ISO 639-1) is found when None. Raises
+    ``model`` is a Whisper size or the path of a model folder; ``language`` (ISO 639-1) is detected if None. Raises
     :class:`pillion.errors.ItemError`.
     """
     from pillion.kinds.transcript import transcribe as speech
@@ -218,14 +218,14 @@ def transcribe(path: str | os.PathLike[str], *, model: str = "base", language: s
 
 
 def file_text(path: str | os.PathLike[str]) -> DocumentText:
-    """The text of a text file, web page, office document, book or e-mail, in its parts.
+    """The text of a text file, web page, office document, book or e-mail, in parts.
 
-    Raises :class:`pillion.errors.ItemError`; unsupported for files that hold no text themselves, such as pictures.
+    Raises :class:`pillion.errors.ItemError`; ``unsupported`` for files without text of their own, such as pictures.
     """
     from pillion.readers.documents import table as documents
 
     source = Path(path)
-    return documents.read(source, sniffed(source))
+    return documents.read(source, sniff(source))
 
 
 def any_text(
@@ -235,13 +235,13 @@ def any_text(
     model: str = "base",
     language: str | None = None,
 ) -> Mapping[str, Any]:
-    """The text of any file, as JSON values: that of :func:`file_text`, of OCR, or of a transcript, by its type.
+    """The text of any file, as JSON values: from :func:`file_text`, OCR or a transcript, depending on its type.
 
-    ``kind`` says which (``file``, ``ocr``, ``transcript``), ``text`` holds the text. Raises ItemError.
+    ``kind`` says which (``file``, ``ocr``, ``transcript``), ``text`` is the text. Raises ItemError.
     """
     from pillion.kinds.ocr.generator import OcrGenerator
 
-    mime = sniffed(Path(path))
+    mime = sniff(Path(path))
     if OcrGenerator().accepts(mime):
         document: Mapping[str, Any] = json.loads(ocr(path, languages=languages).to_json())
     elif mime.startswith(("audio/", "video/")):
@@ -252,7 +252,7 @@ def any_text(
 
 
 def embed(texts: Sequence[str]) -> NDArray[np.float32]:
-    """Unit vectors of texts, shape (n, 384), float32; each text is read up to its 256th token.
+    """Embeddings of texts: unit vectors, shape (n, 384), float32; each text is read up to its 256th token.
 
     Raises :class:`pillion.errors.ItemError` (missing_tool).
     """
@@ -261,8 +261,8 @@ def embed(texts: Sequence[str]) -> NDArray[np.float32]:
     return minilm.embed(texts)
 
 
-def sniffed(path: Path) -> str:
-    """The type of a file by its first bytes. Raises ItemError (missing_source, io_transient)."""
+def sniff(path: Path) -> str:
+    """The MIME type of a file, from its first bytes. Raises ItemError (missing_source, io_transient)."""
     from pillion import _core
 
     try:
@@ -275,14 +275,14 @@ def sniffed(path: Path) -> str:
 
 
 def languages() -> list[LanguageRow]:
-    """The languages for OCR: which are installed, where, and the command that gets each of the others."""
+    """The languages for OCR: which are installed and where, and the command that installs each of the others."""
     from pillion.kinds.ocr import tessdata
 
     return tessdata.languages()
 
 
 def language_folders() -> Sequence[Path]:
-    """Where data of languages was looked for, best first."""
+    """The folders that are searched for language data, best first."""
     from pillion.kinds.ocr import tessdata
 
     return tessdata.searched()
@@ -293,7 +293,7 @@ def language_folders() -> Sequence[Path]:
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class EngineRow:
-    """A library or program that does a part of the work. ``problem``: what lacks, with the command that mends it."""
+    """A library or program that does part of the work. ``problem``: what is missing, with the command to install it."""
 
     name: str
     use: str
@@ -301,12 +301,12 @@ class EngineRow:
 
 
 def model_rows() -> list[ModelRow]:
-    """All models that have a name, of all kinds: those that are installed and those that can be had."""
+    """All models that have a name, of all kinds: installed ones and others that can be installed."""
     return [row for spec in registry.specs().values() if spec.models for row in registry.loaded(spec.models)()]
 
 
 def engine_rows() -> list[EngineRow]:
-    """All engines, whether they are there or not."""
+    """All engines, installed or not."""
     from pillion.kinds.embedding import minilm
     from pillion.kinds.ocr import ppocr, tesseract, tesseract_program
     from pillion.kinds.transcript import whisper
@@ -319,7 +319,7 @@ def engine_rows() -> list[EngineRow]:
         EngineRow(name="av", use="video and sound", problem=media.missing()),
         EngineRow(name="pypdfium2", use="PDFs", problem=pdfium.missing()),
         EngineRow(name="tesserocr", use="OCR", problem=tesseract.missing()),
-        EngineRow(name="tesseract", use="OCR, where tesserocr lacks", problem=tesseract_program.missing()),
+        EngineRow(name="tesseract", use="OCR, if tesserocr is missing", problem=tesseract_program.missing()),
         EngineRow(name=ppocr.NAME, use="OCR of photographs", problem=ppocr.missing()),
         EngineRow(name="faster-whisper", use="transcripts", problem=whisper.missing()),
         EngineRow(name="ctranslate2", use="embeddings", problem=minilm.missing()),
@@ -335,5 +335,5 @@ def engine_rows() -> list[EngineRow]:
 
 
 def models_folder() -> Path:
-    """Where Pillion keeps what it has put together from packages or converted."""
+    """Where Pillion keeps models that it converted or put together from packages."""
     return cache_folder() / "models"

@@ -1,11 +1,11 @@
-"""Every error Pillion raises, and the classes by which it explains a failure.
+"""Every error that Pillion raises, and the classes that say why an item failed.
 
 Two families:
 
-* :class:`ItemError`: one file could not be processed. It carries an :class:`ErrorClass`; the engine records it on
-  that item alone and goes on.
-* :class:`PillionError` (all others): the command as a whole cannot go on. It carries the process exit code, which
-  only the command line turns into an exit.
+* :class:`ItemError`: one file could not be processed. It has an :class:`ErrorClass`; the engine records it for that
+  item alone and goes on.
+* :class:`PillionError` (all others): the whole command cannot go on. It has the exit code for the process; only the
+  command line exits with it.
 """
 
 from __future__ import annotations
@@ -14,7 +14,7 @@ from enum import StrEnum
 
 
 class ErrorClass(StrEnum):
-    """Why one item failed (design, promise 6). The values are what the catalog stores and the CLI prints."""
+    """Why one item failed (architecture, promise 6). The values are what the catalog stores and the CLI prints."""
 
     CORRUPT = "corrupt"
     UNSUPPORTED = "unsupported"
@@ -30,7 +30,7 @@ class ErrorClass(StrEnum):
 
     @property
     def environment(self) -> bool:
-        """A fault of the machine, not of the item: it pauses work and charges no attempt."""
+        """Whether it is a fault of the machine, not of the item: it pauses work and does not count as an attempt."""
         return self in _ENVIRONMENT
 
 
@@ -38,7 +38,7 @@ _ENVIRONMENT = frozenset({ErrorClass.MISSING_TOOL, ErrorClass.DISK_FULL})
 
 
 class PillionError(Exception):
-    """Base of all errors of this package: one sentence that says what happened and what to do."""
+    """Base class of all errors of this package: one sentence that says what happened and what to do."""
 
     exit_code = 1
 
@@ -47,8 +47,8 @@ class ItemError(PillionError):
     """One file could not be processed.
 
     ``message`` is one sentence without the path (the caller knows the path). Raised by the Rust core, the engines
-    and the generators; ``str(error)`` is the message. ``stderr_tail``: the end of what the engine itself said.
-    ``exit_status``: how the worker process ended, where it did: a signal's name, or an exit code.
+    and the generators; ``str(error)`` is the message. ``stderr_tail``: the end of what the engine itself printed.
+    ``exit_status``: if the worker process ended, the name of its signal or its exit code.
     """
 
     def __init__(
@@ -65,13 +65,13 @@ class ItemError(PillionError):
 
 
 class UsageError(PillionError):
-    """The request itself is wrong: a path that is not there, an unknown kind, variant or policy."""
+    """The request itself is wrong: a path that does not exist, an unknown kind, variant or policy."""
 
     exit_code = 2
 
 
 class ConfigError(UsageError):
-    """config.toml holds an unknown key or a value out of range."""
+    """config.toml has an unknown key or a value out of range."""
 
 
 class LibraryError(PillionError):

@@ -1,7 +1,7 @@
-"""What happens in a library, as typed events: for callbacks, iterators and ``pillion events``. docs/events.md.
+"""What happens in a library, as typed events for callbacks, iterators and ``pillion events``. See docs/events.md.
 
-An event says what has been committed to the catalog. ``id`` and ``at`` are given by the catalog when it is read back:
-ids grow by one, ``at`` is seconds since 1970.
+An event says what was committed to the catalog. The catalog sets ``id`` and ``at`` when the event is read back: ids
+grow by one, ``at`` is in seconds since 1970.
 """
 
 from __future__ import annotations
@@ -17,7 +17,7 @@ from pillion.model import SidecarKind, SidecarStatus, value
 
 @value
 class Event:
-    """Base of all events."""
+    """Base class of all events."""
 
     name: ClassVar[str] = ""
     id: int = 0
@@ -26,7 +26,7 @@ class Event:
 
 @value
 class Queued(Event):
-    """So many ``jobs`` of a kind came into the queue."""
+    """Jobs of a kind were added to the queue. ``jobs``: how many."""
 
     name: ClassVar[str] = "queued"
     kind: SidecarKind
@@ -35,7 +35,7 @@ class Queued(Event):
 
 @value
 class Started(Event):
-    """A worker has been given a job. ``attempt``: 1 for the first try."""
+    """A worker was given a job. ``attempt``: 1 for the first try."""
 
     name: ClassVar[str] = "started"
     kind: SidecarKind
@@ -46,7 +46,7 @@ class Started(Event):
 
 @value
 class Ready(Event):
-    """Sidecars are at their final paths. ``seconds``: of the worker; 0 where a finished file was found."""
+    """Sidecars are at their final paths. ``seconds``: the worker's time; 0 if a finished file was found."""
 
     name: ClassVar[str] = "ready"
     kind: SidecarKind
@@ -58,7 +58,7 @@ class Ready(Event):
 
 @value
 class Failed(Event):
-    """No sidecar came of it. ``status``: ``empty``, ``unsupported``, ``failed``; ``pending`` while another try is due.
+    """No sidecar was made. ``status``: ``empty``, ``unsupported``, ``failed``; ``pending`` if another try will follow.
 
     ``retry_at``: seconds since 1970, only with ``pending``.
     """
@@ -75,7 +75,7 @@ class Failed(Event):
 
 @value
 class Paused(Event):
-    """Work is held back. ``kind`` None: every kind; ``location`` None: everywhere.
+    """Work is paused. ``kind`` None: every kind; ``location`` None: everywhere.
 
     ``reason``: ``user``, ``quiet_hours``, ``battery``, or the error class of a fault of the machine.
     """
@@ -89,7 +89,7 @@ class Paused(Event):
 
 @value
 class Resumed(Event):
-    """What was paused goes on."""
+    """Paused work goes on."""
 
     name: ClassVar[str] = "resumed"
     kind: SidecarKind | None
@@ -99,10 +99,10 @@ class Resumed(Event):
 
 @value
 class Progress(Event):
-    """How far a run of the queue is, about once a second. ``left``: jobs of all kinds worked.
+    """How far a run of the queue is, about once a second. ``left``: jobs of all the kinds it works on.
 
-    ``seconds_left``: from measured history, for all of it and (``kinds``: kind -> {done, left, seconds_left}) for each
-    kind by itself.
+    ``seconds_left``: estimated from history, in all and, in ``kinds`` (kind -> {done, left, seconds_left}), for each
+    kind alone.
     """
 
     name: ClassVar[str] = "progress"
@@ -128,9 +128,9 @@ _READERS: Mapping[str, Any] = {
 
 
 def stored_event(event: Event) -> tuple[Any, ...]:
-    """``(NAME, field, ...)`` in the order of the fields, without ``id`` and ``at``, which the catalog keeps beside it.
+    """``(NAME, field, ...)`` in the order of the fields, without ``id`` and ``at``, which the catalog stores itself.
 
-    Without the fields' names, as every job has two of them: a field that is added goes to the end, with a default.
+    Field names are left out because every job has two events. So a new field must come last and have a default.
     """
     return (event.name, *_VALUES[type(event)](event))
 
@@ -142,7 +142,7 @@ def event_json(event: Event) -> dict[str, Any]:
 
 
 def event_of(stored: Sequence[Any], *, id: int, at: float) -> Event:
-    """The event behind :func:`stored_event`. Raises ValueError for a name that there is not."""
+    """The event that :func:`stored_event` was given. Raises ValueError for an unknown name."""
     name, *values = stored
     kind = _TYPES.get(name)
     if kind is None:

@@ -1,6 +1,6 @@
-"""What was read or heard, in the forms of others: from a library's sidecars, or straight from a file.
+"""OCR text and transcripts in the formats of other programs, from a library's sidecars or straight from a file.
 
-``pillion.export`` and ``pillion export``.
+Behind ``pillion.export`` and ``pillion export``.
 """
 
 from __future__ import annotations
@@ -10,7 +10,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from pillion import api as text
+from pillion import api
 from pillion.errors import UsageError
 from pillion.kinds import registry
 from pillion.kinds.spec import Origin
@@ -21,7 +21,7 @@ from pillion.model import SidecarKind, SidecarStatus
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Exported:
-    """``data`` is UTF-8, or a PDF. ``content_uuid``: where it comes from a library's sidecar."""
+    """``data`` is UTF-8 or a PDF. ``content_uuid``: set if it was made from a library's sidecar."""
 
     data: bytes
     source: Path | None
@@ -36,11 +36,11 @@ def export(
     languages: Sequence[str] = ("auto",),
     model: str = "base",
 ) -> bytes:
-    """``source`` as ``to``: text, hocr, alto, pdf (all of pictures and PDFs); text, srt, vtt (of sound and video).
+    """``source`` in the format ``to``: text, hocr, alto, pdf (pictures and PDFs); text, srt, vtt (sound and video).
 
-    With a ``library``, ``source`` is a file it knows or (the beginning of) a content uuid, and its sidecar is taken.
-    Without, the file is read or heard now, with ``languages`` or the Whisper ``model``. Raises UsageError for what
-    cannot be had, with what to do; ItemError where the file itself is at fault.
+    With a ``library``, ``source`` is a file in it or (the start of) a content uuid, and its sidecar is exported.
+    Without, the file is read or transcribed now, with ``languages`` or the Whisper ``model``. Raises UsageError, which
+    says what to do, if that is not possible; ItemError if the file itself is the cause.
     """
     check_format(to)
     made = from_library(library, os.fspath(source), to) if library else from_file(Path(source), to, languages, model)
@@ -48,19 +48,19 @@ def export(
 
 
 def formats() -> tuple[str, ...]:
-    """The forms that some kind can be exported to."""
+    """The formats that at least one kind can be exported to."""
     return tuple(dict.fromkeys(form for spec in registry.specs().values() for form in spec.exports))
 
 
 def check_format(to: str) -> None:
-    """Raises UsageError for a format that there is not."""
+    """Raises UsageError for an unknown format."""
     if to not in formats():
         raise UsageError(f"There is no format '{to}'; choose from {', '.join(formats())}.")
 
 
 def from_file(path: Path, to: str, languages: Sequence[str] = ("auto",), model: str = "base") -> Exported:
-    """Read or hear a file now. See :func:`export`."""
-    mime = text.sniffed(path)
+    """Read or transcribe a file now. See :func:`export`."""
+    mime = api.sniff(path)
     kind = next((kind for kind in _kinds(to) if registry.find(kind, mime) is not None), None)
     read_now = registry.spec(kind).read_now if kind else None
     if kind is None or read_now is None:
@@ -70,7 +70,7 @@ def from_file(path: Path, to: str, languages: Sequence[str] = ("auto",), model: 
 
 
 def from_library(library: Library, what: str, to: str) -> Exported:
-    """Take what the library has. See :func:`export`."""
+    """Export a library's sidecar. See :func:`export`."""
     found = library.find(what)
     if len(found) != 1:
         known = f"may mean {len(found)} contents" if found else "is not known"
@@ -89,7 +89,7 @@ def from_library(library: Library, what: str, to: str) -> Exported:
 
 
 def _kinds(to: str) -> tuple[SidecarKind, ...]:
-    """The kinds that can be exported so, in the order of work."""
+    """The kinds that can be exported to this format, in the order of work."""
     return tuple(kind for kind, spec in registry.specs().items() if to in spec.exports)
 
 
@@ -103,14 +103,14 @@ def _why_not(what: str, to: str, items: Sequence[Item], library: Library) -> str
     if not items:
         return (
             f"The library wants no {' or '.join(_kinds(to))} of '{what}', so there is nothing to export as {to}; "
-            "with --now the file itself is read."
+            "use --now to read the file itself."
         )
     item = items[0]
     if item.state in (SidecarStatus.PENDING, SidecarStatus.CANCELLED):
         queue = f"pillion retry '{what}' and then " if item.state is SidecarStatus.CANCELLED else ""
         return (
-            f"The {item.kind} of '{what}' is not made yet: run '{queue}pillion work --library {library.root}'; "
-            "with --now the file itself is read."
+            f"The {item.kind} of '{what}' is not made yet: run '{queue}pillion work --library {library.root}', "
+            "or use --now to read the file itself."
         )
     why = (item.error or {}).get("message") or "nothing was found"
     return f"The {item.kind} of '{what}' is {item.state}: {why}"

@@ -1,8 +1,8 @@
-"""Named points at which a test can make this program fail: be killed, hang, or get an error from the machine.
+"""Named points at which a test can make this program fail: kill it, hang it, or raise an error of the machine.
 
-Unarmed (the normal case) :func:`reach` does nothing. The environment variable ``PILLION_FAILPOINTS_DIR`` arms it: it
-names a folder in which every point has a file with one byte for each time that any process reached it; so a test sees
-which points were reached, and can wait for one. ``PILLION_FAILPOINTS`` then says what happens where:
+Normally :func:`reach` does nothing. The environment variable ``PILLION_FAILPOINTS_DIR`` arms it: it names a folder in
+which every point has a file with one byte for each time that any process reached it. So a test sees which points were
+reached, and can wait for one. ``PILLION_FAILPOINTS`` then says what happens where:
 ``POINT=ACTION@N`` (the N-th time, counted over all processes) or ``POINT=ACTION@N+`` (from then on), separated by
 spaces. An ACTION is ``kill`` (this process, by SIGKILL), ``killboth`` (its parent too), ``stop`` (by SIGSTOP: it goes
 on after a SIGCONT), ``hang``, or the name of an errno such as ``ENOSPC``, which is raised as OSError.
@@ -25,43 +25,43 @@ RULES_VARIABLE = "PILLION_FAILPOINTS"
 
 POINTS: Mapping[str, str] = MappingProxyType(
     {
-        "library.created": "a new library has its folders and settings, and no catalog yet",
+        "library.created": "a new library has its folders and settings, but no catalog yet",
         "catalog.begin": "a transaction that writes is about to begin",
-        "catalog.commit": "its statements are done, and it is about to be committed",
-        "catalog.committed": "it is committed",
+        "catalog.commit": "its statements are done and it is about to be committed",
+        "catalog.committed": "the transaction is committed",
         "indexer.discovered": "a Location was walked",
         "indexer.compared": "files that are gone were marked",
         "indexer.hashed": "a chunk of files was hashed",
         "indexer.recorded": "a chunk of files is in the catalog, not yet queued",
         "indexer.queued": "a slice of changed entries was queued",
-        "work.claimed": "jobs are claimed, and nobody works on them yet",
+        "work.claimed": "jobs are claimed, but nobody works on them yet",
         "work.release": "claimed jobs are about to be given back",
         "work.heartbeat": "leases are about to be renewed",
-        "work.sweep": "what was left in staging is about to be removed",
-        "work.end": "the queue is worked, or nobody wants it to be, and workers and staged files are about to go",
+        "work.sweep": "files left over in staging are about to be removed",
+        "work.end": "a run of the queue is over, and workers and staged files are about to be removed",
         "pool.start": "a worker process is about to be started",
         "pool.give": "a batch is about to be sent to a worker",
         "pool.result": "a result came from a worker",
         "child.ready": "a worker has started and is about to say so",
-        "child.batch": "a worker has a batch and has not begun",
+        "child.batch": "a worker has a batch but has not begun",
         "child.prepare": "a worker is about to do something for all items of a batch",
         "child.item": "a worker is about to begin an item",
-        "child.made": "an item is made, and its result is not sent",
+        "child.made": "an item is made, but its result is not sent yet",
         "child.sent": "the result of an item is sent",
         "execute.stage": "one sidecar's bytes are about to be written to staging",
         "execute.staged": "one sidecar's bytes are in staging",
-        "transcribe.kept": "a part of a long sound is heard, and kept for a later try",
+        "transcribe.kept": "a part of a long recording is transcribed and saved for a later try",
         "record.begin": "results are about to be recorded",
-        "record.placed": "files are in place, and the catalog does not know yet",
-        "record.written": "rows are written, and not committed",
-        "cleanup.forgotten": "the rows of contents that are gone are removed, and their files are not",
+        "record.placed": "files are in place, but not recorded in the catalog yet",
+        "record.written": "rows are written but not committed",
+        "cleanup.forgotten": "the rows of contents that are gone are removed, but their files are not",
         "cleanup.removed": "the files of one such content are removed too",
         "reconcile.filled": "a new catalog is filled, beside the old one",
-        "reconcile.aside": "the old catalog is set aside, and the new one is not in its place",
-        "repair.lost": "rows whose files are gone are due again, and nothing else is mended yet",
+        "reconcile.aside": "the old catalog is moved aside, but the new one is not in its place yet",
+        "repair.lost": "rows whose files are gone are due again, but nothing else is repaired yet",
         "store.manifest": "a manifest is about to be written to staging",
         "store.sync": "written bytes or renames are about to be made durable",
-        "store.synced": "they are durable",
+        "store.synced": "written bytes or renames are durable",
         "store.rename": "one file is about to be renamed to its final path",
         "store.renamed": "one file is at its final path",
     }
@@ -92,11 +92,11 @@ def _parse(text: str) -> dict[str, _Rule]:
 
 
 def _count(directory: Path, name: str) -> int:
-    """Note that ``name`` is reached; returns how many times it was by now, over all processes."""
+    """Note that ``name`` was reached; returns how many times so far, over all processes."""
     descriptor = os.open(directory / name, os.O_WRONLY | os.O_CREAT | os.O_APPEND, 0o600)
     try:
         os.write(descriptor, b".")
-        # An appending write leaves the position after its own byte, whoever appends meanwhile.
+        # After an appending write the position is just behind its own byte, even if others append meanwhile.
         return os.lseek(descriptor, 0, os.SEEK_CUR)
     finally:
         os.close(descriptor)
@@ -129,7 +129,7 @@ def _armed(directory: Path, rules: Mapping[str, _Rule]) -> Callable[[str], None]
 
 
 _unarmed: Callable[[str], object] = frozenset[str]().__contains__
-"""Looks into an empty set, without a Python frame: there are some fifty points on the way of a job."""
+"""A lookup in an empty set, which needs no Python frame: a job passes about fifty points."""
 
 
 def _from_environment(environment: Mapping[str, str]) -> Callable[[str], object]:

@@ -1,7 +1,7 @@
-"""Job states and every way to change them. Pure: the time is passed in. docs/jobs.md has the diagram.
+"""Job states and every change from one to another. Pure: the time is passed in. docs/jobs.md has the diagram.
 
-A change is made only by a named constructor below, and only to a job in one of the states that it names. It is written
-by catalog/jobs.py, what ends a claim fenced by the lease token.
+A change is built only by a named constructor below, and applies only to jobs in the states that it names.
+catalog/queue.py writes it; a change that ends a claim is fenced by the lease token.
 """
 
 from __future__ import annotations
@@ -15,10 +15,10 @@ from pillion.model import Failure, value
 
 
 class JobState(StrEnum):
-    """Where a job is.
+    """The state of a job.
 
-    WAITING: for the sidecar that it is made from. DONE, FAILED and CANCELLED end it until it is queued again. PAUSED is
-    never stored: it is how a listing shows a queued job that a pause or a fault of the machine holds back.
+    WAITING: for the sidecar that it is made from. DONE, FAILED and CANCELLED last until it is queued again. PAUSED is
+    never stored: listings show it for a queued job that a pause or a fault of the machine holds back.
     """
 
     QUEUED = "queued"
@@ -31,7 +31,7 @@ class JobState(StrEnum):
 
 
 class Urgency(IntEnum):
-    """Why a job was queued; lower is sooner."""
+    """Why a job was queued; lower runs sooner."""
 
     ON_DEMAND = 0
     NEW = 1
@@ -40,10 +40,10 @@ class Urgency(IntEnum):
 
 
 _STEP = 100
-"""More than there are kinds."""
+"""More than the number of kinds."""
 
 ON_DEMAND_BEFORE = _STEP * Urgency.NEW
-"""The priorities of jobs that are on demand are below this."""
+"""On-demand jobs have priorities below this."""
 
 
 def priority_of(urgency: Urgency, rank: int) -> int:
@@ -52,25 +52,25 @@ def priority_of(urgency: Urgency, rank: int) -> int:
 
 
 def is_on_demand(priority: int) -> bool:
-    """Whether somebody waits for a job of this priority."""
+    """Whether somebody is waiting for a job of this priority."""
     return priority < ON_DEMAND_BEFORE
 
 
 AGING_S = 30.0
-"""A kind that has work and has got no worker for this long counts as one step more urgent."""
+"""A kind that has work but got no worker for this long counts as one step more urgent."""
 
 
 def aged_priority(priority: int, waited_s: float) -> int:
-    """The priority of a kind's most urgent job, for a kind that got no worker for ``waited_s`` seconds.
+    """The priority of a kind's most urgent job, when the kind got no worker for ``waited_s`` seconds.
 
-    It rises by a step of urgency every AGING_S, up to the place behind what is on demand and ahead of all else.
+    It rises by one step of urgency every AGING_S, until it is just behind on-demand jobs and ahead of all others.
     """
     if is_on_demand(priority):
         return priority
     return max(priority - _STEP * int(max(waited_s, 0.0) // AGING_S), ON_DEMAND_BEFORE - 1)
 
 
-# What each class of failure means for the next try ------------------------------------------------------------------
+# What each error class means for the next try -----------------------------------------------------------------------
 
 
 class Again(StrEnum):
@@ -87,11 +87,11 @@ class Again(StrEnum):
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class RetryPolicy:
-    """What follows a failure of one class.
+    """What happens after a failure of one class.
 
     ``tries``: in all, counting failures of every class. The n-th wait is ``wait_s * growth**(n - 1)`` seconds, at most
-    ``longest_wait_s``. ``alone``: later tries run alone in a fresh worker and with a smaller budget, because this one
-    may have been the fault of what ran before it, or of what it was allowed.
+    ``longest_wait_s``. ``alone``: later tries run alone in a fresh worker with a smaller budget, because the cause may
+    have been an item that ran before, or too large a budget.
     """
 
     again: Again
@@ -102,7 +102,7 @@ class RetryPolicy:
     alone: bool = False
 
     def wait(self, tried: int) -> float:
-        """Seconds to wait after the try with this number, 1 being the first."""
+        """Seconds to wait after try number ``tried``, where 1 is the first."""
         return float(min(self.wait_s * self.growth ** (tried - 1), self.longest_wait_s))
 
 
@@ -138,10 +138,10 @@ def classes_tried(again: Again) -> tuple[ErrorClass, ...]:
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Budget:
-    """What a try may use. ``alone``: in a fresh worker, with nothing before or after it.
+    """What a try may use. ``alone``: in a fresh worker that runs nothing else.
 
-    ``share``: of the threads, and of the sound held at a time, that a first try has. ``one_variant``: one variant at a
-    time, the smallest first.
+    ``share``: the part of a first try's threads, and of the sound that it holds at a time. ``one_variant``: one
+    variant at a time, the smallest first.
     """
 
     alone: bool = False
@@ -154,7 +154,7 @@ _LATER_BUDGETS = (Budget(alone=True, share=0.5), Budget(alone=True, share=0.25, 
 
 
 def budget_of(attempts: int, last: Failure | None) -> Budget:
-    """The budget of the try that follows ``attempts`` tries, the last of which ended with ``last`` (None: none did)."""
+    """The budget of the next try after ``attempts`` tries; ``last`` is the last failure (None: there was none)."""
     if last is None or attempts == 0 or not RETRY_POLICIES[last.error_class].alone:
         return FULL_BUDGET
     return _LATER_BUDGETS[min(attempts, len(_LATER_BUDGETS)) - 1]
@@ -165,15 +165,15 @@ def budget_of(attempts: int, last: Failure | None) -> Budget:
 _CLAIMED = frozenset({JobState.RUNNING})
 _IDLE = frozenset({JobState.QUEUED, JobState.WAITING})
 ENDED = frozenset({JobState.DONE, JobState.FAILED, JobState.CANCELLED})
-"""The states in which nothing more happens to a job by itself."""
+"""A job in one of these states does not change until it is queued again."""
 
 
 @value
 class JobChange:
-    """What to write to a job that is in one of the states ``before``. Built by the constructors below only.
+    """What to write to a job that is in one of the states ``before``. Built only by the constructors below.
 
-    ``attempts`` and ``not_before`` None: they stay. ``failure``: the last one, kept while it matters to the next try;
-    with ``keeps_failure`` the one that is there stays.
+    ``attempts`` and ``not_before`` None: unchanged. ``failure``: the last one, kept while it matters to the next try;
+    with ``keeps_failure`` the stored one stays.
     """
 
     before: frozenset[JobState]
@@ -190,22 +190,22 @@ def job_done(attempts: int) -> JobChange:
 
 
 def job_released(attempts: int, last: Failure | None = None) -> JobChange:
-    """Given back untouched: Ctrl-C, a pause, or a full disk. Charges no attempt and forgets no failure."""
+    """Given back unfinished: Ctrl-C, a pause, or a full disk. Counts no attempt and keeps the last failure."""
     return JobChange(before=_CLAIMED, state=JobState.QUEUED, attempts=attempts, failure=last)
 
 
 HELD_BACK_S = 30.0
-"""How long a job that lacks a tool lets others of its kind go first: they may need another model or language."""
+"""How long a job with a missing tool lets others of its kind go first: they may need another model or language."""
 
 
 def job_held_back(attempts: int, last: Failure | None, now: float) -> JobChange:
-    """Given back for want of a tool. Charges no attempt and forgets no failure."""
+    """Given back because a tool is missing. Counts no attempt and keeps the last failure."""
     later = now + HELD_BACK_S
     return JobChange(before=_CLAIMED, state=JobState.QUEUED, attempts=attempts, not_before=later, failure=last)
 
 
 def job_failed_once(attempts: int, failure: Failure, now: float) -> JobChange:
-    """One more try after a wait that grows, or failed for good when the tries are used up or cannot help."""
+    """One more try after a growing wait, or failed for good if no try is left or another cannot help."""
     tried = attempts + 1
     policy = RETRY_POLICIES[failure.error_class]
     if policy.again is Again.LATER and tried < policy.tries:
@@ -215,21 +215,21 @@ def job_failed_once(attempts: int, failure: Failure, now: float) -> JobChange:
 
 
 def job_rescued() -> JobChange:
-    """Its owner is gone or silent: as released, without knowing what the owner knew."""
+    """Its owner is gone or no longer renews its lease: like released, but without what the owner knew."""
     return JobChange(before=_CLAIMED, state=JobState.QUEUED, not_before=None, keeps_failure=True)
 
 
 def job_woken() -> JobChange:
-    """What it waited for is there."""
+    """The sidecar that it waited for is there."""
     return JobChange(before=frozenset({JobState.WAITING}), state=JobState.QUEUED)
 
 
 def job_ended_with_source(failure: Failure | None) -> JobChange:
-    """What it waited for will not come: it ends as that did, without a try of its own."""
+    """The sidecar that it waited for will not come: the job ends the same way, without a try of its own."""
     state = JobState.FAILED if failure else JobState.DONE
     return JobChange(before=frozenset({JobState.WAITING}), state=state, failure=failure)
 
 
 def job_cancelled() -> JobChange:
-    """The user does not want it: it stays so until it is asked for. A claim of it is void at once."""
+    """The user does not want it; it stays cancelled until somebody asks for it. A claim on it is void at once."""
     return JobChange(before=_IDLE | _CLAIMED, state=JobState.CANCELLED)

@@ -1,6 +1,6 @@
-"""This machine: its name among devices, locks and the processes that hold them, battery.
+"""This machine: its device name, locks and the processes that hold them, battery.
 
-Knows nothing of libraries or media: it imports :mod:`pillion.errors` and nothing else of Pillion.
+Knows nothing of libraries or media: of Pillion it imports only :mod:`pillion.errors`.
 """
 
 from __future__ import annotations
@@ -21,14 +21,14 @@ from pillion.errors import LibraryBusyError
 
 
 def data_folder() -> Path:
-    """Where Pillion keeps what belongs to the user and not to one library (made if missing)."""
+    """Where Pillion keeps what belongs to the user and not to one library."""
     import platformdirs
 
     return Path(platformdirs.user_data_dir("pillion", appauthor=False))
 
 
 def device_uuid() -> str:
-    """This device's uuid. Two processes that make it at the same time agree on one."""
+    """This device's uuid, made at the first call. Two processes that make it at the same time get the same one."""
     path = data_folder() / "device-uuid"
     try:
         return str(uuid.UUID(path.read_text(encoding="ascii").strip()))
@@ -53,28 +53,28 @@ def _make(path: Path) -> str:
 
 
 def device_name() -> str:
-    """What to call this device."""
+    """The name of this device."""
     return socket.gethostname()
 
 
 # locks ----------------------------------------------------------------------------------------------------------------
 
 
-Waiting = Callable[[str], None]
-"""Is told, once, whom it is waited for."""
+OnWait = Callable[[str], None]
+"""Called once with a sentence that says which process holds the lock."""
 
 
 @contextmanager
-def exclusive(path: Path, what: str, *, waiting: Waiting | None = None) -> Iterator[None]:
-    """Hold ``path`` as a lock; ``what`` says what for. If another process holds it, wait for it and tell ``waiting``.
+def exclusive(path: Path, what: str, *, waiting: OnWait | None = None) -> Iterator[None]:
+    """Hold the lock ``path`` in order to do ``what``. If another process holds it, call ``waiting``, then wait.
 
-    Without ``waiting`` it raises LibraryBusyError instead, which names that process, what it does and since when.
+    Without ``waiting`` raise LibraryBusyError instead, which names that process, what it does and since when.
     """
     with open(path, "a+b") as file:
         try:
             fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
         except BlockingIOError:
-            holder = f"{_holder(file)} the library {path.parent}"
+            holder = _holder(file, path.parent)
             if waiting is None:
                 raise LibraryBusyError(f"{holder}; wait for it or stop it.") from None
             waiting(holder)
@@ -85,32 +85,32 @@ def exclusive(path: Path, what: str, *, waiting: Waiting | None = None) -> Itera
         yield
 
 
-def _holder(file: BinaryIO) -> str:
-    """Who holds the lock. What an older Pillion or a half-written note says is no reason to fail."""
+def _holder(file: BinaryIO, library: Path) -> str:
+    """Who holds the lock. A note that cannot be read, such as a half-written one, is no reason to fail."""
     file.seek(0)
     try:
         note = json.loads(file.read(1000))
         since = time.strftime("%Y-%m-%d %H:%M:%S", time.localtime(float(note["since"])))
-        return f"Process {int(note['pid'])} has since {since} been {note['what']}"
+        return f"Process {int(note['pid'])} has been {note['what']} the library {library} since {since}"
     except (ValueError, TypeError, KeyError, OverflowError):
-        return "Another process is indexing"
+        return f"Another process is indexing the library {library}"
 
 
 # owners ---------------------------------------------------------------------------------------------------------------
 
 
 _alive: set[str] = set()
-"""The owners in this process that are at work now."""
+"""The owners in this process that are working now."""
 
 
 def this_owner() -> str:
-    """A new name, ``host:process:birth:random``; it counts as somebody while :func:`at_work`."""
-    return f"{socket.gethostname()}:{os.getpid()}:{_birth(os.getpid())}:{uuid.uuid4().hex[:8]}"
+    """A new owner name, ``host:process:start:random``; the owner counts as alive inside :func:`at_work`."""
+    return f"{socket.gethostname()}:{os.getpid()}:{_process_start(os.getpid())}:{uuid.uuid4().hex[:8]}"
 
 
 @contextmanager
 def at_work(owner: str) -> Iterator[None]:
-    """While inside, ``owner`` is there. Afterwards others of this process may take what it could not give back."""
+    """Inside, ``owner`` counts as alive. Afterwards others in this process may take over what it did not give back."""
     _alive.add(owner)
     try:
         yield
@@ -119,25 +119,25 @@ def at_work(owner: str) -> Iterator[None]:
 
 
 def is_gone(owner: str) -> bool:
-    """Whether ``owner`` was in a process of this machine that runs no more, or in this one and is done."""
-    host, pid, birth, _ = owner.rsplit(":", 3)
+    """Whether ``owner`` was in a process of this machine that has ended, or in this process and has finished."""
+    host, pid, start, _ = owner.rsplit(":", 3)
     if host != socket.gethostname():
         return False
-    if int(pid) == os.getpid() and birth == _birth(os.getpid()):
+    if int(pid) == os.getpid() and start == _process_start(os.getpid()):
         return owner not in _alive
-    return _birth(int(pid)) != birth
+    return _process_start(int(pid)) != start
 
 
-def _birth(pid: int) -> str | None:
-    """What tells a process from another that had or will have its number; None if it is dead.
+def _process_start(pid: int) -> str | None:
+    """When a process started, to tell it from earlier and later ones with the same number; None if it is dead.
 
-    Not the time of day at which it started: that one changes when the clock is set.
+    Not a time of day, because that changes when the clock is set.
     """
     stat = Path(f"/proc/{pid}/stat")
     if not Path("/proc/self/stat").exists():
-        return _time_of_birth(pid)
+        return _start_time(pid)
     try:
-        # The name in brackets may hold anything, brackets and spaces too.
+        # The name in brackets may contain anything, even brackets and spaces.
         state, *numbers = stat.read_text(errors="replace").rpartition(")")[2].split()
     except OSError:
         return None
@@ -152,7 +152,7 @@ def _boot() -> str:
         return ""
 
 
-def _time_of_birth(pid: int) -> str | None:
+def _start_time(pid: int) -> str | None:
     import psutil
 
     try:
@@ -165,7 +165,7 @@ def _time_of_birth(pid: int) -> str | None:
 
 
 def on_battery() -> bool:
-    """False for a machine that has none, or does not tell."""
+    """Whether this machine runs on battery; False if it has none or the system does not say."""
     import psutil
 
     battery = psutil.sensors_battery() if hasattr(psutil, "sensors_battery") else None

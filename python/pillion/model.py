@@ -1,4 +1,4 @@
-"""Records that the queue makes several of for every job."""
+"""The terms of the project as types: kinds, formats, statuses, recipes, and what generators are given and return."""
 
 from __future__ import annotations
 
@@ -18,23 +18,23 @@ T = TypeVar("T")
 
 @dataclass_transform(kw_only_default=True, frozen_default=True, field_specifiers=(field,))
 def value(cls: type[T]) -> type[T]:
-    """``@dataclass(frozen=True, kw_only=True, slots=True)`` that only the type checker holds to being frozen.
+    """``@dataclass(frozen=True, kw_only=True, slots=True)``, but only the type checker enforces ``frozen``.
 
-    At run time a frozen dataclass sets each field by a call of ``object.__setattr__``: making one costs several times
-    as much, and a job on its way through the queue is a dozen of them.
+    A dataclass frozen at run time sets each field with ``object.__setattr__``: creating one takes several times as
+    long, and each job in the queue creates a dozen.
     """
     return dataclass(kw_only=True, slots=True, unsafe_hash=True)(cls)
 
 
-# words ----------------------------------------------------------------------------------------------------------------
+# terms ----------------------------------------------------------------------------------------------------------------
 
 
 SidecarKind = NewType("SidecarKind", str)
-"""What a sidecar is: the name of a kind, such as ``thumb`` or ``ocr``. kinds/registry.py says which there are."""
+"""The name of a kind of sidecar, such as ``thumb`` or ``ocr``. kinds/registry.py lists the kinds."""
 
 
 class SidecarFormat(StrEnum):
-    """How a sidecar's bytes are to be read."""
+    """How a sidecar's bytes are encoded."""
 
     WEBP = "webp"
     JSON = "json"
@@ -47,9 +47,9 @@ class SidecarFormat(StrEnum):
 
 
 class SidecarStatus(StrEnum):
-    """The state of one wanted sidecar; none but READY has a file.
+    """The state of one wanted sidecar; only READY has a file.
 
-    EMPTY, UNSUPPORTED and FAILED are final for its recipe, CANCELLED until somebody asks for it.
+    EMPTY, UNSUPPORTED and FAILED are final for its recipe; CANCELLED lasts until somebody asks for it.
     """
 
     PENDING = "pending"
@@ -64,16 +64,16 @@ class SidecarMark(StrEnum):
     """What is special about a ready sidecar."""
 
     TRUNCATED = "truncated"
-    """The file ends early: the sidecar shows what there is of it."""
+    """The source file ends early: the sidecar shows the part that is there."""
 
 
 def thumbhash_text(value: bytes | None) -> str | None:
-    """A ThumbHash in base64, as web pages take it."""
+    """A ThumbHash in base64, the form that web pages use."""
     return None if value is None else base64.b64encode(value).decode()
 
 
 class MediaClass(StrEnum):
-    """What sort of thing a content is, found from its bytes."""
+    """The broad type of a content, found from its bytes."""
 
     IMAGE = "image"
     PDF = "pdf"
@@ -89,9 +89,9 @@ POLICY_NAMES = ("mobile", "desktop", "server")
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Recipe:
-    """All that decides a sidecar's bytes apart from the source's bytes.
+    """Everything that decides a sidecar's bytes, apart from the source's bytes.
 
-    ``settings`` holds JSON values only. Two recipes are the same exactly when their digests are.
+    ``settings`` holds JSON values only. Two recipes are equal exactly when their digests are.
     """
 
     generator: str
@@ -100,7 +100,7 @@ class Recipe:
     settings: Mapping[str, Any] = field(default_factory=dict)
 
     def canonical(self) -> str:
-        """The recipe as JSON with sorted keys: what the digest is taken over."""
+        """The recipe as JSON with sorted keys; the digest is computed from it."""
         return json.dumps(
             {
                 "generator": self.generator,
@@ -119,7 +119,7 @@ class Recipe:
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class WantedSidecar:
-    """One sidecar that a file should have. ``settings`` are the kind's own, JSON values, for the generator.
+    """One sidecar that a file should have. ``settings``: the kind's own, for the generator (JSON values).
 
     ``awaits``: the kind of the same content that it is made from, if any.
     """
@@ -133,13 +133,13 @@ class WantedSidecar:
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class GenerationRequest:
-    """What a generator is asked for: one content, one kind, its variants.
+    """What a generator is asked to make: one content, one kind, its variants.
 
-    ``source`` is an absolute path that is only read. ``mime`` was found from the bytes. ``settings`` are the kind's
-    own settings (JSON values, from the policy). ``texts`` are ready text sidecars of the same content (kind ->
-    absolute path of its JSON), given to embeddings only. ``prepared``: what the generator's own ``prepare`` made of
-    it, if anything. ``checkpoint``: a file of the generator's own, for what it has made so far: it is there again at
-    the next try, until this one has an outcome. None where none is kept.
+    ``source`` is an absolute path; the file is only read. ``mime`` was found from the bytes. ``settings``: the kind's
+    own settings (JSON values, from the policy). ``texts``: ready text sidecars of the same content (kind -> absolute
+    path of its JSON), given only to kinds made from them. ``prepared``: what the generator's own ``prepare`` returned
+    for it, if anything. ``checkpoint``: a file where the generator may save what it has made so far; the next try
+    finds it again, until a try has an outcome. None if no checkpoint is kept.
     """
 
     kind: SidecarKind
@@ -154,7 +154,7 @@ class GenerationRequest:
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Produced:
-    """The bytes of one finished sidecar. ``thumbhash``: of the content, where the generator saw a picture of it."""
+    """The bytes of one finished sidecar. ``thumbhash``: the content's, if the generator saw a picture of it."""
 
     variant: str
     format: SidecarFormat
@@ -165,7 +165,7 @@ class Produced:
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Empty:
-    """Processed without error, and there is nothing there: no text on the page, no speech in the sound."""
+    """Processed without error, but there is nothing in it: no text on the page, no speech in the sound."""
 
     note: str
 
@@ -176,10 +176,10 @@ Generated = tuple[Produced, ...] | Empty
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Failure:
-    """Why an item has no sidecar: the class and one sentence.
+    """Why an item has no sidecar: the error class and one sentence.
 
-    ``stderr_tail``: the end of what the engine itself said, for whoever looks into it. ``exit_status``: how the worker
-    process ended, where it did: a signal's name, or an exit code.
+    ``stderr_tail``: the end of what the engine itself printed, for debugging. ``exit_status``: if the worker process
+    ended, the name of its signal or its exit code.
     """
 
     error_class: ErrorClass

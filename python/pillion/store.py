@@ -1,6 +1,6 @@
-"""The files of a library: staging, final places, manifests. Knows nothing of the catalog.
+"""The files of a library: staging, final paths, manifests. Knows nothing of the catalog.
 
-A file appears at its final path only by a rename from staging, after its bytes are durable (design, promise 2).
+A file appears at its final path only by a rename from staging, after its bytes are durable (architecture, promise 2).
 """
 
 from __future__ import annotations
@@ -22,14 +22,14 @@ from pillion.model import SidecarFormat, SidecarKind, SidecarMark, value
 MANIFEST = "manifest.json"
 MANIFEST_VERSION = 1
 _CHECKPOINTS = "checkpoints"
-"""A folder in staging."""
+"""The name of a folder in staging."""
 
 _numbers = itertools.count()
 
 
 @value
 class Placement:
-    """One file on its way from staging to its final place (``rel_path``, relative to ``sidecars/``)."""
+    """A file to move from staging to its final path (``rel_path``, relative to ``sidecars/``)."""
 
     staged: Path
     rel_path: str
@@ -37,7 +37,7 @@ class Placement:
 
 @value
 class ManifestEntry:
-    """What a content's manifest says about one sidecar file."""
+    """One sidecar file, as its content's manifest lists it."""
 
     kind: SidecarKind
     variant: str
@@ -51,7 +51,7 @@ class ManifestEntry:
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Manifest:
-    """A content's manifest: what the content is (``size`` in bytes), and its sidecar files."""
+    """A content's manifest: hash, size in bytes and type of the content, and its sidecar files."""
 
     content_uuid: str
     hash: str | None
@@ -66,7 +66,7 @@ class Manifest:
 
 
 def staged_path(staging: str, variant: str) -> Path:
-    """Where a job that was given ``staging`` writes a variant."""
+    """The file to which a job with the staging path ``staging`` writes a variant."""
     return Path(f"{staging}-{variant}")
 
 
@@ -84,20 +84,20 @@ class Store:
         self.staging.mkdir(exist_ok=True)
 
     def new_staging_path(self, owner: str) -> str:
-        """A path in staging that nobody else uses; its name starts with the owner, so that it can be swept.
+        """A path in staging that nobody else uses; its name starts with ``owner``, so that :meth:`sweep` finds it.
 
-        ``owner`` is a name that one process has to itself. As text: a path object costs more than all the rest of a
-        job's plan.
+        Only one process uses the name ``owner``. The path is text, because making a path object takes longer than the
+        rest of planning a job.
         """
         return f"{self._staging}/{owner}.{next(_numbers)}"
 
     def discard(self, staging: str, variants: Sequence[str]) -> None:
-        """Remove what a job that is not recorded may have left: the files of these variants."""
+        """Remove the staged files of these variants, which a job that is not recorded may have left."""
         for variant in variants:
             staged_path(staging, variant).unlink(missing_ok=True)
 
     def checkpoint(self, content_uuid: str, recipe: str) -> Path:
-        """Where a long job keeps what it has made so far, for its next try, whoever makes it."""
+        """The file where a long job saves what it has made so far, for the next try by any process."""
         return self.staging / _CHECKPOINTS / f"{content_uuid}-{recipe}.json"
 
     def checkpoints(self) -> list[tuple[str, str]]:
@@ -106,18 +106,18 @@ class Store:
         return [(uuid, recipe) for uuid, _, recipe in (name.rpartition("-") for name in names)]
 
     def checkpoint_age(self, content_uuid: str, recipe: str) -> int:
-        """When a checkpoint was written, as a number that grows; 0 if there is none."""
+        """When a checkpoint was written (its mtime in ns); 0 if there is none."""
         try:
             return self.checkpoint(content_uuid, recipe).stat().st_mtime_ns
         except OSError:
             return 0
 
     def drop_checkpoint(self, content_uuid: str, recipe: str) -> None:
-        """Remove a checkpoint that is not wanted any more, if there is one."""
+        """Remove a checkpoint that is not needed any more, if there is one."""
         self.checkpoint(content_uuid, recipe).unlink(missing_ok=True)
 
     def sweep(self, owner: str) -> None:
-        """Remove what an owner that is gone left in staging."""
+        """Remove the files in staging of an owner that is gone."""
         for path in self.staging.glob(f"{owner}.*"):
             path.unlink(missing_ok=True)
 
@@ -126,7 +126,7 @@ class Store:
         return {path.name.rsplit(".", 1)[0] for path in self.staging.iterdir()}
 
     def rel_path(self, content_uuid: str, kind: SidecarKind, variant: str, file_format: SidecarFormat) -> str:
-        """The deterministic place of a sidecar, relative to ``sidecars/``."""
+        """The path of a sidecar relative to ``sidecars/``; the same arguments always give the same path."""
         return _core.sidecar_path(content_uuid, registry.spec(kind).directory or kind, variant, file_format.extension)
 
     def absolute(self, rel_path: str) -> Path:
@@ -134,13 +134,13 @@ class Store:
         return self.sidecars / rel_path
 
     def sync(self) -> None:
-        """Make everything written so far durable: one call for a whole batch."""
+        """Make everything written so far durable; one call for a whole batch."""
         reach("store.sync")
         _core.sync_filesystem(self.sidecars)
         reach("store.synced")
 
     def place(self, placements: Sequence[Placement]) -> None:
-        """Rename staged files, whose bytes are synced, to their final paths. Call :meth:`sync` afterwards."""
+        """Rename staged files to their final paths. Call :meth:`sync` before and after."""
         for placement in placements:
             final = self.absolute(placement.rel_path)
             reach("store.rename")
@@ -152,29 +152,29 @@ class Store:
             reach("store.renamed")
 
     def manifest_path(self, content_uuid: str) -> Path:
-        """Where a content's manifest is."""
+        """The path of a content's manifest."""
         return self.sidecars / _manifest_rel_path(content_uuid)
 
     def listed(self, content_uuids: Sequence[str]) -> set[str]:
-        """Those of the contents that have a manifest: one bulk check for all of them."""
+        """The contents among these that have a manifest; one bulk check for all."""
         paths = [_manifest_rel_path(uuid) for uuid in content_uuids]
         there = _core.exists_many(self.sidecars, paths).tolist()
         return {uuid for uuid, exists in zip(content_uuids, there, strict=True) if exists}
 
     def read_manifest(self, content_uuid: str) -> dict[tuple[SidecarKind, str], ManifestEntry]:
-        """What the manifest lists, by kind and variant; empty if there is none or it cannot be read."""
+        """The manifest's entries by kind and variant; empty if there is no manifest or it cannot be read."""
         manifest = self.find_manifest(content_uuid)
         return {} if manifest is None else manifest.by_key()
 
     def find_manifest(self, content_uuid: str) -> Manifest | None:
-        """All that the manifest says; None if there is none or it cannot be read."""
+        """The manifest; None if there is none or it cannot be read."""
         try:
             return self.load_manifest(content_uuid)
         except (OSError, ValueError):
             return None
 
     def load_manifest(self, content_uuid: str) -> Manifest:
-        """All that the manifest says. Raises OSError if it cannot be read, ValueError if it makes no sense."""
+        """The manifest. Raises OSError if it cannot be read, ValueError if its contents are not valid."""
         data = json.loads(self.manifest_path(content_uuid).read_bytes())
         try:
             return Manifest(
@@ -189,21 +189,21 @@ class Store:
             raise ValueError(f"{type(error).__name__}: {error}") from error
 
     def content_uuids(self) -> Iterator[str]:
-        """Every content that has a folder, in order of the uuid, without holding more than one folder's names."""
+        """Every content that has a folder, ordered by uuid; holds the names of only one folder at a time."""
         for first in _folders(self.sidecars / "content", 2):
             for second in _folders(first, 2):
                 for folder in _folders(second, 36):
                     if folder.name[:4] == first.name + second.name:
                         yield folder.name
 
-    def holds_contents(self) -> bool:
-        """Whether any content has a folder: then there once was a catalog that knew it."""
+    def has_contents(self) -> bool:
+        """Whether any content has a folder: then there was once a catalog that knew it."""
         return next(self.content_uuids(), None) is not None
 
     def stage_manifest(
         self, owner: str, content_uuid: str, about: Mapping[str, Any], listed: Sequence[ManifestEntry]
     ) -> Placement:
-        """Write a content's manifest to staging. ``about``: hash, size, mime and ThumbHash of the content."""
+        """Write a content's manifest to staging. ``about``: the content's hash, size, mime and ThumbHash."""
         data = {
             "manifest_version": MANIFEST_VERSION,
             "content_uuid": content_uuid,
@@ -216,7 +216,7 @@ class Store:
         return Placement(staged=staged, rel_path=_manifest_rel_path(content_uuid))
 
     def is_whole(self, rel_path: str, size: int, checksum: str) -> bool:
-        """Whether the file is there with these very bytes."""
+        """Whether the file exists and has this size and checksum."""
         path = self.absolute(rel_path)
         try:
             data = path.read_bytes()
@@ -235,7 +235,7 @@ def _manifest_rel_path(content_uuid: str) -> str:
 
 
 def _folders(parent: Path, name_length: int) -> list[Path]:
-    """The real folders (no links) in ``parent`` whose names are that long, in order."""
+    """The folders in ``parent``, without links, whose names are ``name_length`` long, in order."""
     try:
         with os.scandir(parent) as items:
             found = [

@@ -200,7 +200,7 @@ def test_a_second_indexer_can_wait_and_is_told_for_whom(library: pillion.Library
         with exclusive(library.root / "index.lock", "indexing"):
             second = executor.submit(library.index, folder, waiting=told.put)
             assert re.fullmatch(
-                rf"Process {os.getpid()} has since \d{{4}}-\d\d-\d\d \d\d:\d\d:\d\d been indexing the library .*",
+                rf"Process {os.getpid()} has been indexing the library .* since \d{{4}}-\d\d-\d\d \d\d:\d\d:\d\d",
                 told.get(timeout=60),
             )
             assert not second.done()

@@ -22,7 +22,7 @@ def test_one_of_this_process_is_gone_when_its_work_is_over() -> None:
 
 def _owner_of(process: subprocess.Popen[bytes]) -> str:
     host, _, _, last = this_owner().rsplit(":", 3)
-    return f"{host}:{process.pid}:{owners._birth(process.pid)}:{last}"
+    return f"{host}:{process.pid}:{owners._process_start(process.pid)}:{last}"
 
 
 def test_another_process_is_gone_when_it_is_dead_and_before_it_is_buried() -> None:
@@ -47,6 +47,6 @@ def test_another_machine_is_not_judged() -> None:
 
 
 def test_a_clock_that_is_set_changes_no_name(monkeypatch: pytest.MonkeyPatch) -> None:
-    before = owners._birth(os.getpid())
+    before = owners._process_start(os.getpid())
     monkeypatch.setattr(psutil, "boot_time", lambda: psutil.boot_time() + 3600)
-    assert owners._birth(os.getpid()) == before
+    assert owners._process_start(os.getpid()) == before

@@ -32,7 +32,7 @@ from pillion.library.arguments import (
 from pillion.library.opening import CATALOG, absolute, closed_on_error, open_catalog
 from pillion.library.sidecars import Item, Sidecars
 from pillion.library.status import Status, WorkReport, look
-from pillion.machine import Waiting, exclusive
+from pillion.machine import OnWait, exclusive
 from pillion.model import SidecarKind, SidecarStatus, WantedSidecar
 from pillion.queue.quiet import Resting
 from pillion.settings.config import Config
@@ -171,7 +171,7 @@ class Library:
         policy: str | None = None,
         kinds: Sequence[SidecarKind | str] | None = None,
         progress: PhaseProgress = _ignore_phase,
-        waiting: Waiting | None = None,
+        waiting: OnWait | None = None,
     ) -> IndexReport:
         """The five indexing phases over the Locations (or the folders in them given by ``paths``). Queues jobs only.
 

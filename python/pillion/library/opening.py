@@ -40,7 +40,7 @@ def open_catalog(root: Path, *, create: bool, policy: str | None) -> Opened:
 
     Raises LibraryError (it is missing, newer, on a network file system, not writable), ConfigError.
     """
-    found = Store(root).holds_contents()
+    found = Store(root).has_contents()
     if not (root / CATALOG).exists():
         if found:
             raise CatalogError(

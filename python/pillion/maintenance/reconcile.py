@@ -64,7 +64,7 @@ def reconcile(root: Path, catalog: Path, *, rebuild: bool = False) -> Reconciled
     LibraryBusyError (another process has it open), LibraryVersionError.
     """
     store = Store(root)
-    if not root.is_dir() or not (store.holds_contents() or catalog.exists()):
+    if not root.is_dir() or not (store.has_contents() or catalog.exists()):
         raise LibraryError(f"There is no library at {root}; make one with 'pillion index FOLDER --library {root}'.")
     if not os.access(root, os.W_OK):
         raise LibraryError(f"The library {root} is read-only: it can be looked at, but not changed.")
@@ -72,7 +72,7 @@ def reconcile(root: Path, catalog: Path, *, rebuild: bool = False) -> Reconciled
     store.create()
     report = Reconciled()
     with exclusive(root / "index.lock", "indexing"):
-        if not rebuild and _is_well(catalog, may_be_empty=not store.holds_contents()):
+        if not rebuild and _is_well(catalog, may_be_empty=not store.has_contents()):
             _fill(catalog, store, report)
             return report
         _refuse_if_open(catalog)
