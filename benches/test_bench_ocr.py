@@ -28,9 +28,9 @@ def test_page(benchmark: Any, tool: str, page_300dpi: Path, tesseract_program: s
         import pytesseract
         from PIL import Image
 
-        from pillion.kinds.ocr import tessdata as tesseract
+        from pillion.kinds.ocr import models
 
-        config = f'--tessdata-dir "{tesseract.found(["eng"])}"'
+        config = f'--tessdata-dir "{models.language_folder(["eng"])}"'
 
         def read() -> str:
             with Image.open(page_300dpi) as picture:

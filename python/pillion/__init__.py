@@ -36,8 +36,8 @@ if TYPE_CHECKING:
     from pillion.errors import ErrorClass, ItemError, LibraryError, PillionError, UsageError
     from pillion.exports import export
     from pillion.index.indexer import IndexReport
+    from pillion.kinds.ocr.models import LanguageRow
     from pillion.kinds.ocr.result import OcrResult
-    from pillion.kinds.ocr.tessdata import LanguageRow
     from pillion.kinds.transcript.result import TranscriptResult
     from pillion.library import Library
     from pillion.library.sidecars import Failed, Pending, Ready
@@ -51,7 +51,7 @@ _HOMES = {
     "pillion.errors": ("ErrorClass", "ItemError", "LibraryError", "PillionError", "UsageError"),
     "pillion.exports": ("export",),
     "pillion.readers.images.formats": ("FormatRow",),
-    "pillion.kinds.ocr.tessdata": ("LanguageRow",),
+    "pillion.kinds.ocr.models": ("LanguageRow",),
     "pillion.index.indexer": ("IndexReport",),
     "pillion.library": ("Library",),
     "pillion.model": ("SidecarFormat", "SidecarKind", "SidecarStatus"),

@@ -23,7 +23,7 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
 
     from pillion.kinds.ocr.result import OcrResult
-    from pillion.kinds.ocr.tessdata import LanguageRow
+    from pillion.kinds.ocr.models import LanguageRow
     from pillion.kinds.transcript.result import TranscriptResult
     from pillion.readers.documents.result import DocumentText
     from pillion.readers.images.formats import FormatRow
@@ -196,14 +196,14 @@ def ocr(path: str | os.PathLike[str], *, languages: Sequence[str] = ("auto",)) -
     ``languages`` are Tesseract's codes, the main one first; with ``auto`` among them, the language of each page is
     detected, among those installed. Raises :class:`pillion.errors.ItemError`.
     """
-    from pillion.kinds.ocr import recognise
     from pillion.kinds.ocr.generator import PDF, OcrGenerator
+    from pillion.kinds.ocr.recognise import recognise
 
     source = Path(path)
     mime = sniff(source)
     if not OcrGenerator().accepts(mime):
         raise ItemError(ErrorClass.UNSUPPORTED, f"OCR reads images and PDFs, but this is {mime}")
-    return recognise.read(source, is_pdf=mime == PDF, languages=languages)
+    return recognise(source, is_pdf=mime == PDF, languages=languages)
 
 
 def transcribe(path: str | os.PathLike[str], *, model: str = "base", language: str | None = None) -> TranscriptResult:
@@ -276,16 +276,16 @@ def sniff(path: Path) -> str:
 
 def languages() -> list[LanguageRow]:
     """The languages for OCR: which are installed and where, and the command that installs each of the others."""
-    from pillion.kinds.ocr import tessdata
+    from pillion.kinds.ocr import models
 
-    return tessdata.languages()
+    return models.language_rows()
 
 
 def language_folders() -> Sequence[Path]:
     """The folders that are searched for language data, best first."""
-    from pillion.kinds.ocr import tessdata
+    from pillion.kinds.ocr import models
 
-    return tessdata.searched()
+    return models.data_folders()
 
 
 # what is installed ----------------------------------------------------------------------------------------------------
@@ -308,7 +308,7 @@ def model_rows() -> list[ModelRow]:
 def engine_rows() -> list[EngineRow]:
     """All engines, installed or not."""
     from pillion.kinds.embedding import minilm
-    from pillion.kinds.ocr import ppocr, tesseract, tesseract_program
+    from pillion.kinds.ocr import ppocr, tesseract
     from pillion.kinds.transcript import whisper
     from pillion.readers import media
     from pillion.readers.documents.table import ENGINES as DOCUMENT_ENGINES
@@ -318,9 +318,9 @@ def engine_rows() -> list[EngineRow]:
     rows = [
         EngineRow(name="av", use="video and sound", problem=media.missing()),
         EngineRow(name="pypdfium2", use="PDFs", problem=pdfium.missing()),
-        EngineRow(name="tesserocr", use="OCR", problem=tesseract.missing()),
-        EngineRow(name="tesseract", use="OCR, if tesserocr is missing", problem=tesseract_program.missing()),
-        EngineRow(name=ppocr.NAME, use="OCR of photographs", problem=ppocr.missing()),
+        EngineRow(name="tesserocr", use="OCR", problem=tesseract.LIBRARY.problem()),
+        EngineRow(name="tesseract", use="OCR, if tesserocr is missing", problem=tesseract.PROGRAM.problem()),
+        EngineRow(name=ppocr.NAME, use="OCR of photographs", problem=ppocr.problem()),
         EngineRow(name="faster-whisper", use="transcripts", problem=whisper.missing()),
         EngineRow(name="ctranslate2", use="embeddings", problem=minilm.missing()),
         EngineRow(name=heif.NAME, use="HEIC pictures", problem=heif.missing("image/heic")),

@@ -11,8 +11,8 @@ from numpy.typing import NDArray
 from PIL import Image
 
 from pillion.errors import ErrorClass, ItemError
-from pillion.kinds.ocr import ppocr as rapid
-from pillion.kinds.ocr import ppocr_models as photographs
+from pillion.kinds.ocr import models, ppocr
+from pillion.kinds.ocr.ppocr import RegionText
 from tests.support import signs
 
 pytestmark = pytest.mark.models
@@ -26,43 +26,48 @@ def sign() -> NDArray[np.uint8]:
     return np.array(picture)
 
 
+def recognised(picture: NDArray[np.uint8]) -> list[RegionText]:
+    return ppocr.loaded().recognise(picture, ppocr.loaded().detect(picture))
+
+
 def test_lines_are_found_and_read_with_boxes_on_their_words(sign: NDArray[np.uint8]) -> None:
-    reader = rapid.reader()
-    spots = reader.find(sign)
-    assert len(spots) == 2
-    texts = reader.texts(sign, spots)
+    engine = ppocr.loaded()
+    regions = engine.detect(sign)
+    assert len(regions) == 2
+    texts = engine.recognise(sign, regions)
     assert [text.text for text in texts] == ["Harbour Shed", "open 9-17"]
-    line = rapid.seen_line(texts[0])
-    assert [word.text for word in line.words] == ["Harbour", "Shed"]
-    first, second = line.words
-    assert first.box[2] <= second.box[0] + 4
-    for word in line.words:
-        left, top, right, bottom = (round(side) for side in word.box)
+    words = texts[0].words
+    assert [word.text for word in words] == ["Harbour", "Shed"]
+    boxes = ppocr.upright_boxes(ppocr.word_corners(texts))
+    assert len(boxes) == 4
+    assert boxes[0][2] <= boxes[1][0] + 4
+    for word, box in zip(words, boxes, strict=False):
+        left, top, right, bottom = (round(side) for side in box)
         assert (sign[top:bottom, left:right].min(axis=2) < 90).mean() > 0.05
-        assert 90 < word.confidence <= 100
+        assert 0.9 < word.confidence <= 1
 
 
 @pytest.mark.parametrize("quarters", [1, 2, 3])
 def test_text_on_its_side_and_on_its_head(quarters: int, sign: NDArray[np.uint8]) -> None:
     turned = np.ascontiguousarray(np.rot90(sign, quarters))
-    texts = rapid.reader().texts(turned, rapid.reader().find(turned))
-    assert {text.text for text in texts} == {"Harbour Shed", "open 9-17"}
+    assert {text.text for text in recognised(turned)} == {"Harbour Shed", "open 9-17"}
 
 
 def test_the_same_picture_gives_the_same(sign: NDArray[np.uint8]) -> None:
-    first, again = (rapid.reader().read(sign) for _ in range(2))
-    assert first == again
+    first, again = (recognised(sign) for _ in range(2))
+    assert [text.words for text in first] == [text.words for text in again]
+    assert np.array_equal([text.corners for text in first], [text.corners for text in again])
 
 
 def test_nothing_is_found_in_nothing() -> None:
-    assert rapid.reader().find(np.full((480, 640, 3), 200, np.uint8)) == []
-    assert rapid.reader().texts(np.zeros((64, 64, 3), np.uint8), []) == []
-    assert rapid.reader().read(np.zeros((40, 3), np.uint8)).lines == ()
+    assert ppocr.loaded().detect(np.full((480, 640, 3), 200, np.uint8)) == []
+    assert ppocr.loaded().recognise(np.zeros((64, 64, 3), np.uint8), []) == []
+    assert recognised(np.zeros((40, 3, 3), np.uint8)) == []
 
 
-def test_a_gray_page_is_read_too(sign: NDArray[np.uint8]) -> None:
-    seen = rapid.reader().read(np.ascontiguousarray(sign[:, :, 1]))
-    assert [" ".join(word.text for word in line.words) for line in seen.lines] == ["Harbour Shed", "open 9-17"]
+def test_a_gray_picture_is_recognised_too(sign: NDArray[np.uint8]) -> None:
+    gray = np.repeat(sign[:, :, 1:2], 3, axis=2)
+    assert [text.text for text in recognised(gray)] == ["Harbour Shed", "open 9-17"]
 
 
 def test_loading_asks_no_network_and_says_nothing(
@@ -72,22 +77,22 @@ def test_loading_asks_no_network_and_says_nothing(
         raise AssertionError("the network was asked")
 
     monkeypatch.setattr(socket.socket, "connect", refuse)
-    rapid._reader.cache_clear()
-    assert rapid.reader().read(sign).lines
+    ppocr.loaded.cache_clear()
+    assert recognised(sign)
     assert capfd.readouterr() == ("", "")
 
 
 def test_a_model_that_is_lost_or_damaged_is_named(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
-    names = list(photographs.SHA256)
-    monkeypatch.setattr(photographs, "files", lambda: [tmp_path / name for name in names])
-    assert "pip install" in (rapid.missing() or "")
-    assert photographs.installed()
+    names = list(models.NETWORKS)
+    monkeypatch.setattr(models, "network_files", lambda: [tmp_path / name for name in names])
+    assert "pip install" in (ppocr.problem() or "")
+    assert models.has_networks()
     for name in names:
         (tmp_path / name).write_bytes(b"not a model")
-    assert rapid.missing() is None
+    assert ppocr.problem() is None
     with pytest.raises(ItemError, match="pip install --force-reinstall") as caught:
-        photographs.found()
+        models.verified_networks()
     assert caught.value.error_class is ErrorClass.MISSING_TOOL
-    monkeypatch.setattr(photographs, "files", list)
-    assert not photographs.installed()
-    assert "pillion[photos]" in (photographs.missing() or "")
+    monkeypatch.setattr(models, "network_files", list)
+    assert not models.has_networks()
+    assert "pillion[photos]" in (models.networks_problem() or "")

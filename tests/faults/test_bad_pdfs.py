@@ -12,9 +12,9 @@ from PIL import Image
 
 from pillion.errors import ErrorClass, ItemError
 from pillion.kinds.execute import ExecutionTask
-from pillion.kinds.ocr import pdf as _pdf
-from pillion.kinds.ocr import recognise as reading
-from pillion.kinds.ocr import tesseract as tesseract_api
+from pillion.kinds.ocr import pdf as ocr_pdf
+from pillion.kinds.ocr import tesseract
+from pillion.kinds.ocr.recognise import recognise
 from pillion.kinds.ocr.result import OcrResult
 from pillion.kinds.registry import find
 from pillion.model import Empty, GenerationRequest
@@ -25,7 +25,7 @@ from tests.support import media, pdfs
 
 def read(path: Path, data: bytes) -> OcrResult:
     path.write_bytes(data)
-    return reading.read(path, is_pdf=True, languages=("eng",))
+    return recognise(path, is_pdf=True, languages=("eng",))
 
 
 @pytest.fixture
@@ -169,7 +169,7 @@ def test_pages_that_share_everything_are_read_by_the_thousand(source: Path) -> N
 
 
 def test_more_pages_than_are_looked_at_are_said(source: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(_pdf, "MAX_PAGES", 3)
+    monkeypatch.setattr(ocr_pdf, "MAX_PAGES", 3)
     result = read(source, pdfs.write(numbered(5)))
     assert len(result.pages) == 3
     assert result.notes == ("only the first 3 pages were looked at",)
@@ -177,7 +177,7 @@ def test_more_pages_than_are_looked_at_are_said(source: Path, monkeypatch: pytes
 
 @pytest.mark.models
 def test_more_scans_than_are_read_are_said(source: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(_pdf, "MAX_OCR_PAGES", 1)
+    monkeypatch.setattr(ocr_pdf, "MAX_OCR_PAGES", 1)
     picture = media.page("The harbour wall", dpi=100, font_size=20)
     scan = pdfs.Page(content=pdfs.image("Im", (0, 0, 595, 842)), images={"Im": picture})
     result = read(source, pdfs.write([scan, *numbered(1), scan]))
@@ -190,7 +190,7 @@ ART = b"".join(b"%d %d m %d %d l S\n" % (n * 7 % 595, n * 13 % 842, n * 11 % 595
 
 @pytest.mark.models
 def test_a_page_that_takes_too_long_is_left_out(source: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(_pdf, "PAGE_SECONDS", 0.05)
+    monkeypatch.setattr(ocr_pdf, "PAGE_SECONDS", 0.05)
     result = read(source, pdfs.write([*numbered(1), pdfs.Page(content=ART), *numbered(1)]))
     assert [page.number for page in result.pages] == [1, 3]
     assert result.notes == ("page 2 took too long and was left out",)
@@ -201,7 +201,7 @@ def test_a_page_that_takes_too_long_is_left_out(source: Path, monkeypatch: pytes
 
 @pytest.mark.models
 def test_reading_stops_when_its_time_is_up(source: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(tesseract_api, "_READ_SECONDS", 0.001)
+    monkeypatch.setattr(tesseract, "_MAX_SECONDS", 0.001)
     scan = pdfs.Page(content=pdfs.image("Im", (0, 0, 595, 842)), images={"Im": media.page(dpi=150)})
     result = read(source, pdfs.write([*numbered(1), scan]))
     assert [page.number for page in result.pages] == [1]

@@ -15,8 +15,7 @@ from typing import Any
 
 import pytest
 
-from pillion.kinds.ocr import ppocr_models as photographs
-from pillion.kinds.ocr import tessdata as tesseract
+from pillion.kinds.ocr import models
 from pillion.kinds.transcript import models as whisper
 from tests.support import media, office, photos, program, shadow, signs, speech
 from tests.support.lesser_ffmpeg import LesserFfmpeg
@@ -206,7 +205,7 @@ def test_the_data_of_a_language_is_missing(machine: Machine, sources: Path) -> N
     machine.run("index", files)
     waits = frozenset({("page.png", "ocr"), ("page.png", "embeddings")})
     check_waiting(machine, waits, "apt-get install tesseract-ocr-xaa")
-    english = tesseract.data_file("eng")
+    english = models.language_file("eng")
     assert english is not None
     (machine.root / "models" / "tessdata").mkdir(parents=True)
     shutil.copy(english, machine.root / "models" / "tessdata" / "xaa.traineddata")
@@ -244,13 +243,13 @@ def test_a_model_for_photographs_is_missing_or_damaged(machine: Machine, sources
     command = "pip install --force-reinstall --no-deps 'rapidocr>=3.10,<3.11'"
     check_waiting(machine, SHOP_WAITS, command)
     model.unlink(missing_ok=True)
-    model.symlink_to(next(file for file in photographs.files() if file.name == model.name))
+    model.symlink_to(next(file for file in models.network_files() if file.name == model.name))
     machine.mended()
 
 
 def package_without_model(folder: Path) -> Path:
     """A rapidocr in front of the installed one, made of links, that lacks a model; where that should be."""
-    first = photographs.files()[0]
+    first = models.network_files()[0]
 
     def link(source: str, target: str) -> None:
         Path(target).symlink_to(source)

@@ -10,10 +10,9 @@ import numpy as np
 import pytest
 from PIL import Image
 
-import pillion.kinds.ocr.tesseract
-import pillion.kinds.ocr.tesseract_program
 from pillion.errors import ErrorClass, ItemError
-from pillion.kinds.ocr import recognise as reading
+from pillion.kinds.ocr import tesseract
+from pillion.kinds.ocr.recognise import recognise
 from pillion.kinds.ocr.result import OcrResult
 from pillion.kinds.registry import find
 from pillion.model import Empty, GenerationRequest
@@ -24,7 +23,7 @@ PARAGRAPH = "\n".join(media.PAGE_TEXT.splitlines()[:8])
 
 
 def read(path: Path, *languages: str) -> OcrResult:
-    return reading.read(path, is_pdf=path.suffix == ".pdf", languages=languages or ("eng",))
+    return recognise(path, is_pdf=path.suffix == ".pdf", languages=languages or ("eng",))
 
 
 def error_rate(expected: str, result: OcrResult) -> float:
@@ -127,8 +126,8 @@ def test_a_language_without_data(text_page: Path) -> None:
 
 
 def test_without_any_tesseract(text_page: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(pillion.kinds.ocr.tesseract, "missing", lambda: "it is gone: run pip install tesserocr")
-    monkeypatch.setattr(pillion.kinds.ocr.tesseract_program, "missing", lambda: "no binary")
+    monkeypatch.setattr(tesseract.LIBRARY, "problem", lambda: "it is gone: run pip install tesserocr")
+    monkeypatch.setattr(tesseract.PROGRAM, "problem", lambda: "no binary")
     with pytest.raises(ItemError, match="pip install tesserocr") as caught:
         read(text_page)
     assert caught.value.error_class is ErrorClass.MISSING_TOOL
@@ -136,7 +135,7 @@ def test_without_any_tesseract(text_page: Path, monkeypatch: pytest.MonkeyPatch)
 
 @pytest.mark.skipif(shutil.which("tesseract") is None, reason="the tesseract program is not installed")
 def test_the_program_is_the_fallback(text_page: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(pillion.kinds.ocr.tesseract, "missing", lambda: "gone")
+    monkeypatch.setattr(tesseract.LIBRARY, "problem", lambda: "gone")
     assert error_rate(media.PAGE_TEXT, read(text_page)) <= 0.01
 
 
@@ -153,7 +152,7 @@ def test_the_programs_table_becomes_lines() -> None:
         "conf": [-1, 96.5, 90, 80, 70],
         "text": ["", "One", "two", "three", " "],
     }
-    lines = pillion.kinds.ocr.tesseract_program._lines(table)
+    lines = tesseract.lines_of_table(table)
     assert [[word.text for word in line.words] for line in lines] == [["One", "two"], ["three"]]
     assert lines[0].box == (10, 5, 50, 15)
     assert [line.paragraph for line in lines] == [True, False]

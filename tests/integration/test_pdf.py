@@ -9,9 +9,8 @@ import pytest
 from PIL import Image
 
 from pillion.errors import ErrorClass, ItemError
-from pillion.kinds.ocr import recognise as reading
-from pillion.kinds.ocr import tesseract as tesseract_api
-from pillion.kinds.ocr import tesseract_program as tesseract_cli
+from pillion.kinds.ocr import tesseract
+from pillion.kinds.ocr.recognise import recognise
 from pillion.kinds.ocr.result import OcrResult
 from pillion.kinds.ocr.textlayer import is_text
 from pillion.readers.pdf import document as pdfium
@@ -19,7 +18,7 @@ from tests.support import media
 
 
 def read(path: Path) -> OcrResult:
-    return reading.read(path, is_pdf=True, languages=("eng",))
+    return recognise(path, is_pdf=True, languages=("eng",))
 
 
 def test_the_text_layer_is_used(text_pdf: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -35,8 +34,8 @@ def test_the_text_layer_is_used(text_pdf: Path, monkeypatch: pytest.MonkeyPatch)
 
 
 def test_a_pdf_with_text_needs_no_tesseract(text_pdf: Path, scanned_pdf: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    for engine in (tesseract_api, tesseract_cli):
-        monkeypatch.setattr(engine, "missing", lambda: "Tesseract is gone: run pip install tesserocr")
+    for engine in (tesseract.LIBRARY, tesseract.PROGRAM):
+        monkeypatch.setattr(engine, "problem", lambda: "Tesseract is gone: run pip install tesserocr")
     assert len(read(text_pdf).pages) == 2
     with pytest.raises(ItemError, match="pip install tesserocr") as caught:
         read(scanned_pdf)

@@ -10,7 +10,7 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from pillion.kinds.ocr import recognise as reading
+from pillion.kinds.ocr.recognise import recognise
 from pillion.kinds.ocr.result import OcrPage, OcrResult
 from pillion.readers.pdf import document as pdfium
 from tests.support import media, pdfs
@@ -21,7 +21,7 @@ FIGURE_WORDS = "Depth of the harbour basin\nmeasured in fathoms\nbetween pier an
 
 def read(path: Path, pages: list[pdfs.Page], **fonts: tuple[str, str | None]) -> OcrResult:
     path.write_bytes(pdfs.write(pages, fonts))
-    return reading.read(path, is_pdf=True, languages=("eng",))
+    return recognise(path, is_pdf=True, languages=("eng",))
 
 
 @pytest.fixture
@@ -208,4 +208,4 @@ def test_pages_come_in_order_however_many_threads_read_them(source: Path, figure
     result = read(source, pages)
     assert [page.number for page in result.pages] == [1, 2, 3, 4, 5, 6]
     assert [page.source for page in result.pages] == ["text_layer", "ocr"] * 3
-    assert result.to_json() == reading.read(source, is_pdf=True, languages=("eng",)).to_json()
+    assert result.to_json() == recognise(source, is_pdf=True, languages=("eng",)).to_json()

@@ -13,10 +13,9 @@ from PIL import Image
 
 import pillion
 from pillion.errors import ErrorClass, ItemError
-from pillion.kinds.ocr import ppocr as rapid
-from pillion.kinds.ocr import ppocr_models as photographs
-from pillion.kinds.ocr import recognise as reading
+from pillion.kinds.ocr import models, ppocr
 from pillion.kinds.ocr.generator import OcrGenerator
+from pillion.kinds.ocr.recognise import recognise
 from pillion.library.plan import Reason
 from tests.support import media, photos, signs
 
@@ -79,18 +78,18 @@ def test_a_setting_forces_either(shop: Path, tmp_path: Path) -> None:
     media.page("The quick brown fox", dpi=150).save(page)
 
     def engine(path: Path, name: str) -> str:
-        return reading.read(path, is_pdf=False, languages=["eng"], engine=name).engine
+        return recognise(path, is_pdf=False, languages=["eng"], engine=name).engine
 
     assert engine(shop, "tesseract") == "tesseract"
     assert engine(page, "rapidocr") == "rapidocr"
 
 
 def test_without_rapidocr_tesseract_reads_photographs(shop: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(photographs, "files", list)
-    rapid._reader.cache_clear()
+    monkeypatch.setattr(models, "network_files", list)
+    ppocr.loaded.cache_clear()
     assert pillion.ocr(shop).engine == "tesseract"
     with pytest.raises(ItemError, match=r"pillion\[photos\]") as caught:
-        reading.read(shop, is_pdf=False, languages=["eng"], engine="rapidocr")
+        recognise(shop, is_pdf=False, languages=["eng"], engine="rapidocr")
     assert caught.value.error_class is ErrorClass.MISSING_TOOL
 
 
@@ -100,13 +99,13 @@ def test_the_recipe_of_images_names_the_networks(monkeypatch: pytest.MonkeyPatch
     def settings(mime: str, **chosen: str) -> dict[str, object]:
         return dict(generator.recipe(mime, "default", {"languages": ["eng"], **chosen}).settings)
 
-    assert settings("image/jpeg")["photographs"] == photographs.identity()
+    assert settings("image/jpeg")["photographs"] == models.networks_identity()
     assert settings("image/jpeg", engine="tesseract") == {"languages": ["eng"], "engine": "tesseract"}
     assert "photographs" not in settings("application/pdf")
-    monkeypatch.setattr(photographs, "files", list)
+    monkeypatch.setattr(models, "network_files", list)
     assert settings("image/jpeg") == {"languages": ["eng"]}
     # Asked for and not installed: it waits for it, and is not made again when it has been made.
-    assert settings("image/jpeg", engine="rapidocr")["photographs"] == photographs.identity()
+    assert settings("image/jpeg", engine="rapidocr")["photographs"] == models.networks_identity()
 
 
 def test_a_library_reads_photographs_again_when_the_extra_comes(
@@ -118,7 +117,7 @@ def test_a_library_reads_photographs_again_when_the_extra_comes(
     with pillion.Library.open(tmp_path / "library", policy="desktop") as library:
         library.add_location(folder)
         with monkeypatch.context() as without:
-            without.setattr(photographs, "files", list)
+            without.setattr(models, "network_files", list)
             library.index(kinds=["ocr"])
             library.run()
         (line,) = library.plan(kinds=["ocr"]).lines

@@ -10,8 +10,7 @@ import pytest
 
 from pillion.api import engine_rows, model_rows
 from pillion.kinds.embedding import models as embedding
-from pillion.kinds.ocr import ppocr_models as photographs
-from pillion.kinds.ocr import tessdata as tesseract
+from pillion.kinds.ocr import models
 from pillion.kinds.transcript.kind import WHISPER_SIZES
 from pillion.weights.rows import ModelRow
 from tests.support import program
@@ -25,8 +24,8 @@ def empty(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Path:
     monkeypatch.setenv("PILLION_OFFLINE", "1")
     monkeypatch.setenv("PILLION_MODELS", str(tmp_path / "models"))
     monkeypatch.setattr(importlib.util, "find_spec", lambda _: None)
-    monkeypatch.setattr(tesseract, "data_folders", lambda _=None: [tmp_path / "tessdata"])
-    monkeypatch.setattr(photographs, "files", list)
+    monkeypatch.setattr(models, "data_folders", lambda _=None: [tmp_path / "tessdata"])
+    monkeypatch.setattr(models, "network_files", list)
     return tmp_path / "models"
 
 

@@ -12,7 +12,7 @@ from pathlib import Path
 import pytest
 
 from pillion.errors import ErrorClass, ItemError
-from pillion.kinds.ocr import tessdata as tesseract
+from pillion.kinds.ocr import models as ocr_models
 from pillion.kinds.transcript import models as whisper
 from pillion.weights import cache, hub
 from pillion.weights.known import KnownModel
@@ -171,15 +171,15 @@ def write_traineddata(folder: Path, *languages: str) -> Path:
 
 def test_tesseract_data_from_one_folder(tmp_path: Path) -> None:
     folder = write_traineddata(tmp_path / "data", "xaa", "xbb")
-    assert tesseract.found(["xbb", "xaa"], str(folder)) == folder
-    assert {"xaa", "xbb"} <= set(tesseract.installed(str(folder)))
+    assert ocr_models.language_folder(["xbb", "xaa"], str(folder)) == folder
+    assert {"xaa", "xbb"} <= set(ocr_models.installed_languages(str(folder)))
 
 
 def test_tesseract_data_is_gathered_from_several(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     one = write_traineddata(tmp_path / "one", "xaa")
     two = write_traineddata(tmp_path / "two", "xbb")
     monkeypatch.setenv("TESSDATA_PREFIX", str(two))
-    folder = tesseract.found(["xaa", "xbb"], str(one))
+    folder = ocr_models.language_folder(["xaa", "xbb"], str(one))
     assert {path.name: path.read_text() for path in folder.iterdir()} == {
         "xaa.traineddata": "xaa",
         "xbb.traineddata": "xbb",
@@ -188,9 +188,9 @@ def test_tesseract_data_is_gathered_from_several(tmp_path: Path, monkeypatch: py
 
 def test_missing_languages_are_named_with_the_command() -> None:
     with pytest.raises(ItemError, match="no data for xzz: run apt-get install tesseract-ocr-xzz") as caught:
-        tesseract.found(["xzz"])
+        ocr_models.language_folder(["xzz"])
     assert caught.value.error_class is ErrorClass.MISSING_TOOL
-    assert tesseract.identity(["xzz"]) == "xzz@sha256:missing"
+    assert ocr_models.languages_identity(["xzz"]) == "xzz@sha256:missing"
 
 
 def test_a_hash_is_remembered_until_the_file_changes(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -6,13 +6,18 @@ from pathlib import Path
 
 import pytest
 
-from pillion.kinds.ocr import generator as ocr
-from pillion.kinds.ocr import language as langid
-from pillion.kinds.ocr import tessdata as table
-from pillion.kinds.ocr import tessdata as tesseract
-from pillion.kinds.ocr import tesseract as tesseract_api
-from pillion.kinds.ocr.language_table import LANGUAGES
-from pillion.kinds.ocr.readers import Readers, first_languages
+from pillion.kinds.ocr import models
+from pillion.kinds.ocr.generator import OcrGenerator
+from pillion.kinds.ocr.models import LANGUAGES
+from pillion.kinds.ocr.tesseract import (
+    RecognisedLine,
+    RecognisedText,
+    RecognisedWord,
+    Recognisers,
+    first_languages,
+    identifiable_languages,
+    identify_language,
+)
 
 GERMAN = "Die Bibliothek offnet jeden Morgen um neun Uhr und bewahrt alte Karten der Kuste auf."
 ENGLISH = "The library opens at nine every morning and keeps old maps of the coast."
@@ -20,11 +25,14 @@ ENGLISH = "The library opens at nine every morning and keeps old maps of the coa
 
 @pytest.fixture
 def installed(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(tesseract, "installed", lambda explicit=None: ["deu", "eng", "jpn", "xyz"])
+    monkeypatch.setattr(models, "installed_languages", lambda explicit=None: ["deu", "eng", "jpn", "xyz"])
 
 
-def readers(*languages: str) -> Readers:
-    return Readers(tesseract_api, languages, None)
+def to_try(text: str, confidence: float, *languages: str) -> tuple[tuple[str, ...], ...]:
+    """The languages to try on a page that begins so, when it was told to use ``languages``."""
+    words = tuple(RecognisedWord(word, confidence, (0, 0, 1, 1)) for word in text.split())
+    beginning = RecognisedText((RecognisedLine(words, (0, 0, 1, 1), False),))
+    return Recognisers(languages, None).languages_to_try(beginning)
 
 
 @pytest.mark.parametrize(
@@ -43,26 +51,26 @@ def test_the_first_languages(languages: list[str], installed: list[str], first: 
 
 @pytest.mark.usefixtures("installed")
 def test_text_in_another_installed_language() -> None:
-    assert readers("auto").others(GERMAN, 88.0) == (("deu",),)
-    assert readers("auto").others(ENGLISH, 88.0) == ()
-    assert readers("deu", "auto").others(ENGLISH, 88.0) == (("eng",),)
+    assert to_try(GERMAN, 88.0, "auto") == (("deu",),)
+    assert to_try(ENGLISH, 88.0, "auto") == ()
+    assert to_try(ENGLISH, 88.0, "deu", "auto") == (("eng",),)
 
 
 @pytest.mark.usefixtures("installed")
 def test_languages_that_are_set_are_kept_to() -> None:
-    assert readers("eng").others(GERMAN, 30.0) == ()
+    assert to_try(GERMAN, 30.0, "eng") == ()
 
 
 @pytest.mark.usefixtures("installed")
 def test_what_reads_badly_may_be_in_another_script() -> None:
-    assert readers("auto").others("x ; o", 30.0) == (("jpn",), ("xyz",))
-    assert readers("auto").others("x ; o", 90.0) == ()
+    assert to_try("x ; o", 30.0, "auto") == (("jpn",), ("xyz",))
+    assert to_try("x ; o", 90.0, "auto") == ()
 
 
 def test_fewer_than_two_known_languages_cannot_be_told_apart() -> None:
-    assert langid.identified(GERMAN, ["de"]) == ("", 0.0)
-    assert langid.identified(GERMAN, ["de", "no such"]) == ("", 0.0)
-    code, probability = langid.identified(GERMAN, ["de", "en", "fr"])
+    assert identify_language(GERMAN, ["de"]) == ("", 0.0)
+    assert identify_language(GERMAN, ["de", "no such"]) == ("", 0.0)
+    code, probability = identify_language(GERMAN, ["de", "en", "fr"])
     assert code == "de"
     assert probability > 0.9
 
@@ -72,13 +80,13 @@ def data(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     """A folder with data of three languages, the only one there is."""
     for code in ("eng", "fra", "osd", "xyz"):
         (tmp_path / f"{code}.traineddata").write_bytes(code.encode())
-    monkeypatch.setattr(tesseract, "data_folders", lambda explicit=None: [tmp_path])
+    monkeypatch.setattr(models, "data_folders", lambda explicit=None: [tmp_path])
     return tmp_path
 
 
 @pytest.mark.usefixtures("data")
 def test_the_recipe_names_all_data_that_could_be_used() -> None:
-    generator = ocr.OcrGenerator()
+    generator = OcrGenerator()
     recipe = generator.recipe("image/png", "default", {"languages": ["auto"]})
     assert [part.partition("@")[0] for part in recipe.model.split("+")] == ["eng", "fra", "xyz"]
     forced = generator.recipe("image/png", "default", {"languages": ["fra"]})
@@ -87,18 +95,18 @@ def test_the_recipe_names_all_data_that_could_be_used() -> None:
 
 
 def test_another_language_makes_sidecars_stale(data: Path) -> None:
-    generator = ocr.OcrGenerator()
+    generator = OcrGenerator()
     before = generator.recipe("image/png", "default", {"languages": ["auto"]})
     (data / "spa.traineddata").write_bytes(b"spa")
     assert generator.recipe("image/png", "default", {"languages": ["auto"]}).digest() != before.digest()
 
 
 def test_the_table_of_languages(data: Path) -> None:
-    rows = table.languages()
+    rows = models.language_rows()
     here = [row for row in rows if row.file is not None]
     assert [row.code for row in here] == ["eng", "fra", "xyz"]
     assert rows[: len(here)] == here
-    assert here[1] == table.LanguageRow(
+    assert here[1] == models.LanguageRow(
         "fra", "fr", "French", data / "fra.traineddata", 3, "apt-get install tesseract-ocr-fra"
     )
     by_code = {row.code: row for row in rows}
@@ -108,7 +116,23 @@ def test_the_table_of_languages(data: Path) -> None:
 
 
 def test_iso_codes_are_those_that_can_be_told_apart() -> None:
-    unknown = {language.iso for language in LANGUAGES.values() if language.iso} - langid.known()
+    unknown = {language.iso for language in LANGUAGES.values() if language.iso} - identifiable_languages()
     # Small languages for which py3langid has no model: pages in them are read when they are named.
     assert len(unknown) <= 25, unknown
-    assert {"en", "de", "fr", "es", "it", "pt", "nl", "pl", "ru", "uk", "ja", "zh", "ko", "ar", "he"} <= langid.known()
+    assert {
+        "en",
+        "de",
+        "fr",
+        "es",
+        "it",
+        "pt",
+        "nl",
+        "pl",
+        "ru",
+        "uk",
+        "ja",
+        "zh",
+        "ko",
+        "ar",
+        "he",
+    } <= identifiable_languages()

@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 
 from pillion.errors import ErrorClass, ItemError
-from pillion.kinds.ocr import tesseract_program as tesseract_cli
+from pillion.kinds.ocr.tesseract import Layout, ProgramRecogniser
 
 _SILENT = """#!/bin/sh
 if [ "$1" = --version ]; then echo "tesseract 5.3.0"; fi
@@ -25,5 +25,5 @@ def test_a_program_that_ends_well_and_writes_nothing_has_crashed(
     program.chmod(0o755)
     monkeypatch.setenv("PATH", f"{tmp_path}:{os.environ['PATH']}")
     with pytest.raises(ItemError, match="wrote nothing") as caught:
-        tesseract_cli.Reader("eng", str(tmp_path)).read(np.zeros((40, 40), dtype=np.uint8))
+        ProgramRecogniser("eng", str(tmp_path)).recognise(np.zeros((40, 40), dtype=np.uint8), Layout.PAGE)
     assert caught.value.error_class is ErrorClass.CRASH

@@ -6,8 +6,8 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
-from pillion.kinds.ocr.kind import OCR
-from pillion.kinds.ocr.language_table import AUTO
+from pillion.kinds.ocr import models
+from pillion.kinds.ocr.kind import AUTO, OCR
 from pillion.model import (
     DEFAULT_VARIANT,
     Empty,
@@ -41,17 +41,15 @@ class OcrGenerator:
         With ``auto`` the data of all installed languages counts, so installing another makes sidecars stale.
         """
         languages = _languages(settings)
-        from pillion.kinds.ocr import tessdata as tesseract
-
-        model = tesseract.identity(languages, settings.get("tessdata"))
+        model = models.languages_identity(languages, settings.get("tessdata"))
         chosen = {"languages": list(languages), **({} if mime == PDF else _of_photographs(_engine(settings)))}
         return with_decoders(Recipe(generator=self.name, version=self.version, model=model, settings=chosen), mime)
 
     def generate(self, request: GenerationRequest) -> Generated:
         """One JSON document; Empty when there is no text to be believed. Raises ItemError."""
-        from pillion.kinds.ocr import recognise as reading
+        from pillion.kinds.ocr.recognise import recognise
 
-        result = reading.read(
+        result = recognise(
             request.source,
             is_pdf=request.mime == PDF,
             languages=_languages(request.settings),
@@ -73,16 +71,14 @@ def _engine(settings: Mapping[str, Any]) -> str:
 
 
 def _of_photographs(engine: str) -> dict[str, str]:
-    """What of a recipe says who reads photographs; nothing where that is Tesseract because there is nobody else."""
-    from pillion.kinds.ocr import ppocr_models as photographs
-
+    """The part of a recipe that says who recognises photographs; nothing where only Tesseract is installed."""
     if engine == AUTO:
-        return {"photographs": photographs.identity()} if photographs.installed() else {}
-    return {"engine": engine, **({} if engine == "tesseract" else {"photographs": photographs.identity()})}
+        return {"photographs": models.networks_identity()} if models.has_networks() else {}
+    return {"engine": engine, **({} if engine == "tesseract" else {"photographs": models.networks_identity()})}
 
 
 def read_now(path: Path, mime: str, settings: Mapping[str, Any]) -> bytes:
     """The text of a file, as the bytes of a sidecar, also where there is none. Raises ItemError."""
-    from pillion.kinds.ocr import recognise as reading
+    from pillion.kinds.ocr.recognise import recognise
 
-    return reading.read(path, is_pdf=mime == PDF, languages=_languages(settings)).to_json().encode()
+    return recognise(path, is_pdf=mime == PDF, languages=_languages(settings)).to_json().encode()

@@ -1,22 +1,342 @@
-"""The language data and networks of OCR as ``pillion models`` lists them."""
+"""What OCR recognises with: Tesseract's data for each language, and the networks of PP-OCR.
+
+Which there are, which are installed and where, their hashes for recipes, and the commands that install more. Loads no
+engine.
+"""
 
 from __future__ import annotations
 
-from pillion.kinds.ocr import ppocr_models as photographs
-from pillion.kinds.ocr import tessdata as tesseract
-from pillion.kinds.ocr.kind import OCR
-from pillion.weights.cache import sha256_of
+import importlib.util
+import os
+import sys
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+from pillion.kinds.ocr.kind import AUTO, OCR
+from pillion.weights.cache import filled_folder, sha256_of
+from pillion.weights.known import missing
 from pillion.weights.rows import ModelRow
+
+# Tesseract's languages ------------------------------------------------------------------------------------------------
+
+
+@dataclass(frozen=True, slots=True)
+class Language:
+    """``code``: Tesseract's; ``iso``: ISO 639-1, empty where there is none; ``script``: ISO 15924 in lower case."""
+
+    code: str
+    iso: str
+    script: str
+    name: str
+
+
+# Code, ISO 639-1, script, name; from Tesseract's list of data files (https://tesseract-ocr.github.io/tessdoc/Data-Files).
+_TABLE = """
+afr af latn Afrikaans
+amh am ethi Amharic
+ara ar arab Arabic
+asm as beng Assamese
+aze az latn Azerbaijani
+bel be cyrl Belarusian
+ben bn beng Bengali
+bos bs latn Bosnian
+bre br latn Breton
+bul bg cyrl Bulgarian
+cat ca latn Catalan
+ceb - latn Cebuano
+ces cs latn Czech
+chi_sim zh hans Chinese (simplified)
+chi_tra zh hant Chinese (traditional)
+cos co latn Corsican
+cym cy latn Welsh
+dan da latn Danish
+deu de latn German
+div dv thaa Dhivehi
+ell el grek Greek
+eng en latn English
+epo eo latn Esperanto
+est et latn Estonian
+eus eu latn Basque
+fao fo latn Faroese
+fas fa arab Persian
+fil tl latn Filipino
+fin fi latn Finnish
+fra fr latn French
+fry fy latn Western Frisian
+gla gd latn Scottish Gaelic
+gle ga latn Irish
+glg gl latn Galician
+guj gu gujr Gujarati
+hat ht latn Haitian
+heb he hebr Hebrew
+hin hi deva Hindi
+hrv hr latn Croatian
+hun hu latn Hungarian
+hye hy armn Armenian
+ind id latn Indonesian
+isl is latn Icelandic
+ita it latn Italian
+jav jv latn Javanese
+jpn ja jpan Japanese
+kan kn knda Kannada
+kat ka geor Georgian
+kaz kk cyrl Kazakh
+khm km khmr Khmer
+kir ky cyrl Kyrgyz
+kmr ku latn Kurdish (Kurmanji)
+kor ko kore Korean
+lao lo laoo Lao
+lat la latn Latin
+lav lv latn Latvian
+lit lt latn Lithuanian
+ltz lb latn Luxembourgish
+mal ml mlym Malayalam
+mar mr deva Marathi
+mkd mk cyrl Macedonian
+mlt mt latn Maltese
+mon mn cyrl Mongolian
+mri mi latn Maori
+msa ms latn Malay
+mya my mymr Burmese
+nep ne deva Nepali
+nld nl latn Dutch
+nor no latn Norwegian
+oci oc latn Occitan
+ori or orya Odia
+pan pa guru Punjabi
+pol pl latn Polish
+por pt latn Portuguese
+pus ps arab Pashto
+que qu latn Quechua
+ron ro latn Romanian
+rus ru cyrl Russian
+san sa deva Sanskrit
+sin si sinh Sinhala
+slk sk latn Slovak
+slv sl latn Slovenian
+snd sd arab Sindhi
+spa es latn Spanish
+sqi sq latn Albanian
+srp sr cyrl Serbian
+sun su latn Sundanese
+swa sw latn Swahili
+swe sv latn Swedish
+tam ta taml Tamil
+tat tt cyrl Tatar
+tel te telu Telugu
+tgk tg cyrl Tajik
+tha th thai Thai
+tir ti ethi Tigrinya
+tur tr latn Turkish
+uig ug arab Uyghur
+ukr uk cyrl Ukrainian
+urd ur arab Urdu
+uzb uz latn Uzbek
+vie vi latn Vietnamese
+yid yi hebr Yiddish
+yor yo latn Yoruba
+"""
+
+
+def _languages() -> dict[str, Language]:
+    rows = (line.split(" ", 3) for line in _TABLE.strip().splitlines())
+    return {code: Language(code, iso.strip("-"), script, name) for code, iso, script, name in rows}
+
+
+LANGUAGES = _languages()
+"""The languages that Tesseract has data for, by its code."""
+
+PACKAGES = ("eng", "deu", "jpn")
+"""Languages whose data is on the Python package index."""
+_SHA256 = {
+    "eng": "7d4322bd2a7749724879683fc3912cb542f19906c83bcc1a52132556427170b2",
+    "deu": "19d219bbb6672c869d20a9636c6816a81eb9a71796cb93ebe0cb1530e2cdb22d",
+}
+"""Of the ``tessdata-fast-*`` packages: stands in recipes for a language that is not installed yet."""
+
+
+def data_folders(explicit: str | None = None) -> list[Path]:
+    """The existing folders that may hold ``*.traineddata``, best first."""
+    named = [explicit, os.environ.get("PILLION_MODELS") and f"{os.environ['PILLION_MODELS']}/tessdata"]
+    named.append(os.environ.get("TESSDATA_PREFIX"))
+    found = [Path(name).expanduser() for name in named if name]
+    # TESSDATA_PREFIX named the folder above in older versions of Tesseract.
+    found += [folder / "tessdata" for folder in found]
+    found += [Path(prefix) / "share" / "tessdata" for prefix in dict.fromkeys((sys.prefix, sys.base_prefix))]
+    found += sorted(Path("/usr/share/tesseract-ocr").glob("*/tessdata"), reverse=True)
+    found += [Path("/usr/share/tessdata"), Path("/usr/local/share/tessdata"), Path("/opt/homebrew/share/tessdata")]
+    return [folder for folder in dict.fromkeys(found) if folder.is_dir()]
+
+
+def language_folder(languages: Sequence[str], explicit: str | None = None) -> Path:
+    """A folder with the data of all ``languages``. Raises ItemError (missing_tool) naming those without data.
+
+    Tesseract opens one folder only, so languages spread over several are gathered by links in the cache folder.
+    """
+    folders = data_folders(explicit)
+    for folder in folders:
+        if all((folder / f"{language}.traineddata").is_file() for language in languages):
+            return folder
+    files = {language: _file_in(language, folders) for language in languages}
+    without = [language for language, file in files.items() if file is None]
+    if without:
+        raise missing(f"Tesseract has no data for {', '.join(without)}: run {install_command(without)}")
+    return _gathered({language: file for language, file in files.items() if file is not None})
+
+
+def _gathered(files: dict[str, Path]) -> Path:
+    def link(folder: Path) -> None:
+        for language, file in files.items():
+            (folder / f"{language}.traineddata").symlink_to(file.resolve())
+
+    name = "-".join(f"{language}.{sha256_of(file)[:8]}" for language, file in sorted(files.items()))
+    return filled_folder(f"tessdata-{name}", link)
+
+
+def languages_identity(languages: Sequence[str], explicit: str | None = None) -> str:
+    """``eng@sha256:...+deu@sha256:...`` for recipes; with ``auto`` the named ones first, then all others installed."""
+    folders = data_folders(explicit)
+    if AUTO in languages:
+        named = [language for language in languages if language != AUTO]
+        languages = [*named, *(code for code in installed_languages(explicit) if code not in named)] or ["eng"]
+    return "+".join(f"{language}@sha256:{_sha256(language, folders)}" for language in languages)
+
+
+def _sha256(language: str, folders: Sequence[Path]) -> str:
+    file = _file_in(language, folders)
+    return sha256_of(file) if file else _SHA256.get(language, "missing")
+
+
+def language_file(language: str, explicit: str | None = None) -> Path | None:
+    """The file with the data of a language; None when there is none."""
+    return _file_in(language, data_folders(explicit))
+
+
+def _file_in(language: str, folders: Sequence[Path]) -> Path | None:
+    paths = (folder / f"{language}.traineddata" for folder in folders)
+    return next((path for path in paths if path.is_file()), None)
+
+
+def installed_languages(explicit: str | None = None) -> list[str]:
+    """The languages whose data is installed, sorted."""
+    return sorted(_language_files(explicit))
+
+
+def _language_files(explicit: str | None = None) -> dict[str, Path]:
+    """Language -> the file of its data in the best folder that has one, for the installed ones."""
+    files: dict[str, Path] = {}
+    for folder in data_folders(explicit):
+        for file in folder.glob("*.traineddata"):
+            files.setdefault(file.stem, file)
+    return {code: file for code, file in files.items() if code not in ("osd", "equ")}
+
+
+def install_command(languages: Sequence[str]) -> str:
+    """The command that installs the data of these languages."""
+    if all(language in PACKAGES for language in languages):
+        return "pip install " + " ".join(f"tessdata.fast-{language}" for language in languages)
+    return "apt-get install " + " ".join(f"tesseract-ocr-{language.replace('_', '-')}" for language in languages)
+
+
+@dataclass(frozen=True, slots=True)
+class LanguageRow:
+    """One language. ``code``: Tesseract's; ``iso``: ISO 639-1, empty where there is none or it is not known.
+
+    ``file``: its data, None where it is not installed; ``size`` in bytes. ``install``: the command that installs it.
+    """
+
+    code: str
+    iso: str
+    name: str
+    file: Path | None
+    size: int
+    install: str
+
+
+def language_rows() -> list[LanguageRow]:
+    """All languages, the installed ones first, each part sorted by code."""
+    files = _language_files()
+    rows = [_row(code, files.get(code)) for code in sorted({*LANGUAGES, *files})]
+    return sorted(rows, key=lambda row: row.file is None)
+
+
+def _row(code: str, file: Path | None) -> LanguageRow:
+    known = LANGUAGES.get(code)
+    return LanguageRow(
+        code=code,
+        iso=known.iso if known else "",
+        name=known.name if known else code,
+        file=file,
+        size=file.stat().st_size if file else 0,
+        install=install_command([code]),
+    )
+
+
+# PP-OCR's networks ----------------------------------------------------------------------------------------------------
+
+NETWORKS = {
+    "PP-OCRv6_det_small.onnx": "090f04abcd9d9a7498bc4ebf677e4cb9bdce1fe4197ddb7e529f1ef44e1ff94f",
+    "PP-OCRv6_rec_small.onnx": "6f327246b50388f3c176ae304bd95767ea6dc0c9ae92153ef8cbe210b3c14884",
+}
+"""File name -> SHA-256: the detector and the recogniser, in that order. They are in the package rapidocr."""
+INSTALL_NETWORKS = "pip install 'pillion[photos]'"
+_REINSTALL_NETWORKS = "pip install --force-reinstall --no-deps 'rapidocr>=3.10,<3.11'"
+
+
+def verified_networks() -> tuple[Path, Path]:
+    """The files of the detector and of the recogniser, their hashes checked. Raises ItemError (missing_tool)."""
+    problem = networks_problem()
+    if problem is not None:
+        raise missing(problem)
+    detector, recogniser = network_files()
+    for file in (detector, recogniser):
+        if sha256_of(file) != NETWORKS[file.name]:
+            raise missing(
+                f"the text model {file.name} is damaged (its hash is not the known one): run {_REINSTALL_NETWORKS}"
+            )
+    return detector, recogniser
+
+
+def network_files() -> list[Path]:
+    """Where the files should be; empty when the package is not installed. The package is not imported."""
+    spec = importlib.util.find_spec("rapidocr")
+    if spec is None or not spec.submodule_search_locations:
+        return []
+    folder = Path(next(iter(spec.submodule_search_locations))) / "models"
+    return [folder / name for name in NETWORKS]
+
+
+def networks_problem() -> str | None:
+    """One sentence that says which file is missing and how to get it; None when all are there."""
+    files = network_files()
+    if not files:
+        return f"what reads text in photographs is not installed: run {INSTALL_NETWORKS}"
+    absent = [file.name for file in files if not file.is_file()]
+    return f"rapidocr lacks its model {absent[0]}: run {_REINSTALL_NETWORKS}" if absent else None
+
+
+def has_networks() -> bool:
+    """Whether the user has installed the extra. A part of it that is missing is a fault of the machine, no choice."""
+    return bool(network_files())
+
+
+def networks_identity() -> str:
+    """``PP-OCRv6_det_small@sha256:...+PP-OCRv6_rec_small@sha256:...`` for recipes: no others are ever used."""
+    return "+".join(f"{name.removesuffix('.onnx')}@sha256:{digest}" for name, digest in NETWORKS.items())
+
+
+# the table of models --------------------------------------------------------------------------------------------------
 
 
 def rows() -> list[ModelRow]:
-    """The languages that are installed or that pip installs, and the networks for photographs. Loads nothing."""
-    languages = sorted({*tesseract.installed(), *tesseract.PACKAGES})
-    return [*map(_language_row, languages), *map(_photograph_row, photographs.SHA256)]
+    """For ``pillion models``: the languages that are installed or that pip installs, and the networks."""
+    languages = sorted({*installed_languages(), *PACKAGES})
+    return [*map(_row_of_language, languages), *map(_row_of_network, NETWORKS)]
 
 
-def _language_row(language: str) -> ModelRow:
-    file = tesseract.data_file(language)
+def _row_of_language(language: str) -> ModelRow:
+    file = language_file(language)
     return ModelRow(
         name=f"tessdata-{language}",
         kind=OCR,
@@ -25,14 +345,14 @@ def _language_row(language: str) -> ModelRow:
         path=str(file) if file else None,
         bytes=file.stat().st_size if file else None,
         sha256=sha256_of(file) if file else None,
-        looked_in=tuple(f"folder: {folder}" for folder in tesseract.data_folders()),
-        online=tesseract.install([language]),
+        looked_in=tuple(f"folder: {folder}" for folder in data_folders()),
+        online=install_command([language]),
         offline=f"copy {language}.traineddata to $PILLION_MODELS/tessdata/",
     )
 
 
-def _photograph_row(name: str) -> ModelRow:
-    file = next((file for file in photographs.files() if file.name == name and file.is_file()), None)
+def _row_of_network(name: str) -> ModelRow:
+    file = next((file for file in network_files() if file.name == name and file.is_file()), None)
     return ModelRow(
         name=name.removesuffix(".onnx"),
         kind=OCR,
@@ -41,7 +361,7 @@ def _photograph_row(name: str) -> ModelRow:
         path=str(file) if file else None,
         bytes=file.stat().st_size if file else None,
         sha256=sha256_of(file) if file else None,
-        looked_in=(f"package: rapidocr ({'installed' if photographs.files() else 'not installed'})",),
-        online=photographs.INSTALL,
+        looked_in=(f"package: rapidocr ({'installed' if network_files() else 'not installed'})",),
+        online=INSTALL_NETWORKS,
         offline="pip download rapidocr elsewhere, then pip install --no-index --find-links FOLDER rapidocr",
     )

@@ -1,62 +1,41 @@
-"""Reading one page: at which scale, which way up, and which words to believe.
+"""The steps of recognising a page, each a function; their order is in recognise.py.
 
-The scale matters most. Tesseract reads best, and fastest, where a line of text is 20 to 30 pixels high, whatever the
-resolution of the picture. So a page is looked at first at a middling size (a layout analysis, a tenth of the cost of
-reading), and read at the size that brings its lines into that range.
+In this order: the picture as gray pixels, prepared (evenly lit, upright, level); the scale at which to recognise it;
+its lines in reading order, cut into segments; which of the recognised lines to believe; and their boxes, carried back
+to the page, all at once.
 """
 
 from __future__ import annotations
 
-from collections.abc import Generator, Sequence
-from contextlib import AbstractContextManager, closing
+import itertools
+import math
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
-from functools import partial
 from typing import Protocol
 
 import numpy as np
 from numpy.typing import NDArray
 
 from pillion import _core
-from pillion.kinds.ocr.deskew import Sheet, sheet_of
-from pillion.kinds.ocr.layout import Box, Layout, Look, OcrReader, Seen, SeenLine, SeenWord
-from pillion.kinds.ocr.readers import MAX_THREADS
-from pillion.kinds.ocr.result import OcrLine, OcrPage, OcrWord, mean_confidence
-from pillion.kinds.ocr.segments import Piece, has_columns, is_in_order, pieces_of
-from pillion.pool.threads import spread
-
-LOOK_PIXELS = 2_500_000
-"""About an A4 page at 150 dpi: at this size print of normal size is in the best range already."""
-READ_PIXELS = 9_000_000
-_SMALL_PIXELS = 1_000_000
-_FEW_LINES = 3
-MAX_UPSCALE = 4.0
-
-_BEST_HEIGHT = 26.0
-_LOW_HEIGHT = 17.0
-_HIGH_HEIGHT = 60.0
-
-_SURE = 80.0
-_UNREADABLE = 55.0
-_READABLE = 70.0
-_WORD_UNCERTAIN = 60.0
-_LINE_NOISE = 45.0
-_MIN_CHARACTERS = 3
-_MIN_SHARE = 0.25
-
-_UNSPACED = (
-    ("\u3000", "\u30ff"),
-    ("\u31f0", "\u31ff"),
-    ("\u3400", "\u4dbf"),
-    ("\u4e00", "\u9fff"),
-    ("\uf900", "\ufaff"),
-    ("\uff01", "\uff9f"),
-    ("\U00020000", "\U0003ffff"),
+from pillion.kinds.ocr.result import Box, OcrLine, OcrPage, OcrWord, mean_confidence
+from pillion.kinds.ocr.tesseract import (
+    Layout,
+    LayoutAnalysis,
+    RecognisedLine,
+    RecognisedText,
+    RecognisedWord,
+    confidence,
 )
-"""Unicode blocks of Chinese and Japanese."""
+from pillion.readers.images.decode import Picture
+
+Boxes = NDArray[np.float64]
+"""Shape (n, 4): left, top, right, bottom; right and bottom are outside."""
+Gray = NDArray[np.uint8]
+"""Shape (H, W), C-contiguous."""
 
 
 class PageSource(Protocol):
-    """A page that can be had at any scale."""
+    """A page, or a part of one, that can be drawn at any scale."""
 
     @property
     def size(self) -> tuple[float, float]:
@@ -64,60 +43,57 @@ class PageSource(Protocol):
         ...
 
     @property
-    def look_scale(self) -> float:
-        """The scale for the first look."""
+    def origin(self) -> tuple[float, float]:
+        """Where its upper left corner is on the page, in the page's own unit; (0, 0) for a whole page."""
+        ...
+
+    @property
+    def first_scale(self) -> float:
+        """The scale for the layout analysis."""
         ...
 
     @property
     def max_scale(self) -> float:
-        """Above it, no detail is gained or too much memory is taken."""
+        """A larger one gains no detail or takes too much memory."""
         ...
 
-    def gray(self, scale: float) -> NDArray[np.uint8]:
-        """Dark text on light ground, as far as one can tell; shape (H, W), C-contiguous."""
+    def gray(self, scale: float) -> Gray:
+        """Dark text on a light background, as far as one can tell. Raises ItemError."""
         ...
 
 
-class Lender(Protocol):
-    """Lends readers to threads. ``languages``: those to read with at first. ``choose``: see :class:`Readers`."""
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ImageSource:
+    """An image file, decoded again for each scale: JPEG decodes at a reduced size far faster than in full."""
 
-    @property
-    def languages(self) -> tuple[str, ...]:
-        """Tesseract's codes to begin with, the main one first."""
-        ...
+    picture: Picture
+    size: tuple[float, float]
+    origin: tuple[float, float]
+    first_scale: float
+    max_scale: float
 
-    def __call__(self, languages: tuple[str, ...] | None = None) -> AbstractContextManager[OcrReader]:
-        """A reader for these languages, or for those to begin with. Raises ItemError."""
-        ...
+    @classmethod
+    def of(cls, picture: Picture) -> ImageSource:
+        """The whole picture; its unit is the pixel."""
+        size = float(picture.width), float(picture.height)
+        first = min(1.0, scale_for(size, FIRST_PIXELS))
+        most = max(first, min(MAX_UPSCALE, scale_for(size, MAX_PIXELS)))
+        return cls(picture=picture, size=size, origin=(0.0, 0.0), first_scale=first, max_scale=most)
 
-    def others(self, text: str, confidence: float) -> tuple[tuple[str, ...], ...]:
-        """Languages in which to try a page again whose first piece was read so; none when they are right."""
-        ...
+    def gray(self, scale: float) -> Gray:
+        """See :class:`PageSource`."""
+        max_side = max(1, round(max(self.size) * scale)) if scale < 1 else None
+        gray = dark_on_light(gray_of(self.picture.pixels(max_side)))
+        return gray if scale <= 1 else enlarged(gray, round(self.size[0] * scale), round(self.size[1] * scale))
 
 
 @dataclass(frozen=True, slots=True)
-class PageReading:
-    """The believable lines of a page, in the page's own unit, how to turn it to read them, and its languages."""
+class RecognisedPage:
+    """The believable lines of a page in its own unit, how to turn it to read them, and the languages used."""
 
-    lines: tuple[OcrLine, ...]
-    rotation: int
+    lines: tuple[OcrLine, ...] = ()
+    rotation: int = 0
     languages: tuple[str, ...] = ()
-
-
-def read_page(source: PageSource, readers: Lender) -> PageReading:
-    """Read a page; no lines when there is no text to be believed. Raises ItemError.
-
-    Large pages are cut into pieces, which are read on as many cores as are free.
-    """
-    page = _at_best_scale(source, readers)
-    if page is None:
-        return PageReading((), 0)
-    read = _upright(page, readers)
-    height, width = read.sheet.shape
-    factor = source.size[0] / width, source.size[1] / height
-    lines = believable([_on_picture(line, read.sheet) for seen in read.seen for line in seen.lines])
-    languages = read.languages if lines else ()
-    return PageReading(tuple(_line(line, factor) for line in lines), read.rotation, languages)
 
 
 def ocr_page(
@@ -129,7 +105,7 @@ def ocr_page(
     source: str = "ocr",
     languages: tuple[str, ...] = (),
 ) -> OcrPage:
-    """A page that was read, as it is stored."""
+    """A page as it is stored."""
     return OcrPage(
         number=number,
         source=source,
@@ -143,87 +119,173 @@ def ocr_page(
     )
 
 
+# pixels ---------------------------------------------------------------------------------------------------------------
+
+_LUMA = (77, 150, 29)
+"""ITU-R BT.601 in 256ths: the sum stays below 65,536."""
+_DARK = 100
+_LIGHT = 170
+
+
+def gray_of(pixels: NDArray[np.uint8]) -> Gray:
+    """Gray pixels of RGB or RGBA, shape (H, W, 3 or 4); transparent parts become a background to read against."""
+    height, width, channels = pixels.shape
+    gray = np.empty((height, width), dtype=np.uint8)
+    # In strips: the intermediate numbers of a whole picture would take several times its memory.
+    for top in range(0, height, 64):
+        strip = pixels[top : top + 64]
+        luma = strip[:, :, 0].astype(np.uint16) * _LUMA[0]
+        luma += strip[:, :, 1].astype(np.uint16) * _LUMA[1]
+        luma += strip[:, :, 2].astype(np.uint16) * _LUMA[2]
+        gray[top : top + 64] = luma >> 8
+    return gray if channels == 3 else _on_background(gray, pixels[:, :, 3])
+
+
+def _on_background(gray: Gray, alpha: NDArray[np.uint8]) -> Gray:
+    """White behind dark drawings, black behind light ones."""
+    weight = int(alpha.sum(dtype=np.int64))
+    mean = float((gray.astype(np.uint32) * alpha).sum(dtype=np.int64)) / weight if weight else 0.0
+    background = 0 if mean > _LIGHT else 255
+    mixed = (gray.astype(np.uint16) * alpha + background * (255 - alpha.astype(np.uint16))) // 255
+    return mixed.astype(np.uint8)
+
+
+def dark_on_light(gray: Gray) -> Gray:
+    """The picture, inverted if most of it is dark: white text on black is recognised better and faster so."""
+    return 255 - gray if float(np.median(gray[::4, ::4])) < _DARK else gray
+
+
+def enlarged(gray: Gray, width: int, height: int) -> Gray:
+    """Bilinear, to ``(height, width)``."""
+    rows, row_part = _positions(gray.shape[0], height)
+    columns, column_part = _positions(gray.shape[1], width)
+    source = gray.astype(np.float32)
+    next_column = np.minimum(columns + 1, gray.shape[1] - 1)
+    wide = source[:, columns] * (1 - column_part) + source[:, next_column] * column_part
+    next_row = np.minimum(rows + 1, gray.shape[0] - 1)
+    tall = wide[rows] * (1 - row_part[:, None]) + wide[next_row] * row_part[:, None]
+    return np.ascontiguousarray(np.rint(tall), dtype=np.uint8)
+
+
+def _positions(old: int, new: int) -> tuple[NDArray[np.intp], NDArray[np.float32]]:
+    """For each new pixel the old one at or before its centre, and how far it is on the way to the next."""
+    centres = np.clip((np.arange(new, dtype=np.float32) + 0.5) * (old / new) - 0.5, 0, old - 1)
+    first = np.floor(centres).astype(np.intp)
+    return first, (centres - first).astype(np.float32)
+
+
+# the prepared picture, and the way back for boxes ---------------------------------------------------------------------
+
+_UNEVEN = 16.0
+"""Where the brightness of the background differs more between places with print, it is made even."""
+_LEVEL = 0.25
+"""Degrees: lines with less skew are left as they are. Tesseract follows them, and turning costs sharpness."""
+_SIDEWAYS_TURNS = 3
+"""Quarter turns clockwise that set lines upright which run downwards."""
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class PreparedImage:
+    """The source's picture, shape ``source_shape`` (H, W): first turned clockwise by ``turns`` quarters, then back by
+    ``skew`` degrees, then clockwise by ``more`` quarters.
+    """
+
+    gray: Gray
+    source_shape: tuple[int, int]
+    turns: int = 0
+    skew: float = 0.0
+    more: int = 0
+
+    @property
+    def all_turns(self) -> int:
+        """Quarter turns clockwise, 0 to 3."""
+        return (self.turns + self.more) % 4
+
+    def turned(self, turns: int) -> PreparedImage:
+        """Turned clockwise by more quarters."""
+        return replace(self, gray=turned(self.gray, turns), more=(self.more + turns) % 4)
+
+    def to_source(self, boxes: Boxes) -> Boxes:
+        """Where these boxes lie in the source's picture: for each the smallest upright box around it."""
+        height, width = self.gray.shape
+        level = (width, height) if self.more % 2 else (height, width)
+        boxes = turned_back(boxes, self.more, level)
+        if self.skew:
+            before = self.source_shape[::-1] if self.turns % 2 else self.source_shape
+            boxes = _skewed_back(boxes, self.skew, level, before)
+            boxes[:, :2] = np.maximum(boxes[:, :2], 0)
+            boxes[:, 2:] = np.minimum(boxes[:, 2:], before[::-1])
+        return turned_back(boxes, self.turns, self.source_shape)
+
+
+def prepared(gray: Gray, profile: _core.Look) -> PreparedImage:
+    """A picture made ready to be recognised. ``profile``: of the same picture at this or another scale."""
+    shape = (gray.shape[0], gray.shape[1])
+    if not profile.is_paper:
+        # What looks like print in a photograph lies at any angle.
+        return PreparedImage(gray, shape)
+    if profile.uneven >= _UNEVEN:
+        gray = _core.levelled(gray)
+    turns = _SIDEWAYS_TURNS if profile.sideways else 0
+    if turns:
+        gray = turned(gray, turns)
+    if abs(profile.skew) < _LEVEL:
+        return PreparedImage(gray, shape, turns)
+    return PreparedImage(_deskewed(gray, profile.skew), shape, turns, profile.skew)
+
+
+def turned(gray: Gray, quarter_turns: int) -> Gray:
+    """Turned clockwise."""
+    return np.ascontiguousarray(np.rot90(gray, -quarter_turns))
+
+
+def _deskewed(gray: Gray, degrees: float) -> Gray:
+    """Turned back by ``degrees`` about its middle; larger, so that nothing is cut off."""
+    height, width = gray.shape
+    sin, cos = math.sin(math.radians(degrees)), math.cos(math.radians(degrees))
+    size = math.ceil(abs(height * cos) + abs(width * sin)), math.ceil(abs(width * cos) + abs(height * sin))
+    x, y = size[1] / 2, size[0] / 2
+    # A place of the result, seen from its middle, lies in the picture turned clockwise by the angle.
+    place = (cos, -sin, width / 2 - cos * x + sin * y, sin, cos, height / 2 - sin * x - cos * y, 0.0, 0.0)
+    return _core.warped(gray, place, size, ground=int(np.median(gray[::8, ::8])))
+
+
+def _skewed_back(boxes: Boxes, degrees: float, shape: tuple[int, int], before: tuple[int, int]) -> Boxes:
+    """Around boxes of a deskewed picture of ``shape``, in the picture of shape ``before`` it was; both (H, W)."""
+    sin, cos = math.sin(math.radians(degrees)), math.cos(math.radians(degrees))
+    across = boxes[:, [0, 0, 2, 2]] - shape[1] / 2
+    down = boxes[:, [1, 3, 1, 3]] - shape[0] / 2
+    xs = across * cos - down * sin + before[1] / 2
+    ys = across * sin + down * cos + before[0] / 2
+    return np.stack([xs.min(axis=1), ys.min(axis=1), xs.max(axis=1), ys.max(axis=1)], axis=1)
+
+
+def turned_back(boxes: Boxes, quarter_turns: int, shape: tuple[int, int]) -> Boxes:
+    """Where boxes of the picture turned clockwise lie in the picture of ``shape`` (H, W) before it was turned."""
+    left, top, right, bottom = boxes.T
+    height, width = shape
+    if quarter_turns == 1:
+        return np.stack([top, height - right, bottom, height - left], axis=1)
+    if quarter_turns == 2:
+        return np.stack([width - right, height - bottom, width - left, height - top], axis=1)
+    if quarter_turns == 3:
+        return np.stack([width - bottom, left, width - top, right], axis=1)
+    return boxes
+
+
 # scale ----------------------------------------------------------------------------------------------------------------
 
+FIRST_PIXELS = 2_500_000
+"""About an A4 page at 150 dpi: at this size print of normal size is in the best range already."""
+MAX_PIXELS = 9_000_000
+MAX_UPSCALE = 4.0
+SMALL_PIXELS = 1_000_000
+FEW_LINES = 3
 
-@dataclass(frozen=True, slots=True)
-class _Page:
-    """A sheet at the scale to read it at. ``lines``: of text in reading order; none where that is not known.
-
-    ``layout``: what to tell the engine about them.
-    """
-
-    sheet: Sheet
-    lines: tuple[Box, ...]
-    layout: Layout = Layout.PAGE
-
-    def pieces(self) -> list[Piece]:
-        return pieces_of(self.lines, self.sheet.gray.shape, self.layout)
-
-
-def _at_best_scale(source: PageSource, readers: Lender) -> _Page | None:
-    """The page at the scale to read it at; None when there is no text on it."""
-    scale = source.look_scale
-    gray = source.gray(scale)
-    found = _core.look(gray)
-    sheet = sheet_of(gray, found)
-    look = _layout(sheet, readers)
-    if look is not None and look.lines == 0 and gray.size < _SMALL_PIXELS:
-        # Print too small for the layout analysis to see, as in a low-resolution screenshot.
-        scale = min(2 * scale, source.max_scale)
-        gray = source.gray(scale)
-        sheet = sheet_of(gray, found)
-        look = _layout(sheet, readers)
-    if look is None:
-        return _Page(sheet, ())
-    if look.lines == 0 or (look.lines < _FEW_LINES and gray.size > _SMALL_PIXELS and not _any_word(sheet, readers)):
-        return None
-    page = _laid_out(sheet, look, readers)
-    better = better_scale(scale, look, source.max_scale)
-    if better == scale:
-        return page
-    large = sheet_of(source.gray(better), found)
-    across, down = (large.gray.shape[axis] / sheet.gray.shape[axis] for axis in (1, 0))
-    return replace(page, sheet=large, lines=tuple(_scaled(box, (across, down)) for box in page.lines))
-
-
-def _laid_out(sheet: Sheet, look: Look, readers: Lender) -> _Page:
-    """The page with its lines in reading order.
-
-    Where it only seems to have columns, it is looked at again as one column, and where even that falls apart, as one
-    block: so the rows of tables stay together.
-    """
-    if is_in_order(look.boxes) or has_columns(look.boxes):
-        return _Page(sheet, look.boxes)
-    for layout in (Layout.COLUMN, Layout.BLOCK):
-        again = _layout(sheet, readers, layout)
-        if again is not None and is_in_order(again.boxes):
-            return _Page(sheet, again.boxes, layout)
-    return _Page(sheet, look.boxes)
-
-
-def _layout(sheet: Sheet, readers: Lender, layout: Layout = Layout.PAGE) -> Look | None:
-    with readers() as reader:
-        return reader.look(sheet.gray, layout=layout)
-
-
-def _any_word(sheet: Sheet, readers: Lender) -> bool:
-    """Whether there is one word at all that may be one: twigs and gravel now and then look like a line of text.
-
-    Asked before the picture is enlarged and turned, which costs far more than to read a line or two as they are.
-    """
-    with readers() as reader:
-        seen = reader.read(sheet.gray)
-    return any(word.confidence >= _LINE_NOISE for line in seen.lines for word in line.words)
-
-
-def better_scale(scale: float, look: Look, max_scale: float) -> float:
-    """The scale at which lines are of the best height; ``scale`` itself when they are near enough."""
-    if _LOW_HEIGHT <= look.height <= _HIGH_HEIGHT:
-        return scale
-    wanted = min(scale * _BEST_HEIGHT / max(look.height, 1.0), max_scale)
-    # A few large lines (a title) do not decide over small print that the look cannot count.
-    return max(wanted, scale / 2)
+_BEST_HEIGHT = 26.0
+_LOW_HEIGHT = 17.0
+_HIGH_HEIGHT = 60.0
+"""Heights of lines in pixels. Tesseract is best, and fastest, between 20 and 30, whatever the picture's resolution."""
 
 
 def scale_for(size: tuple[float, float], pixels: int) -> float:
@@ -231,144 +293,305 @@ def scale_for(size: tuple[float, float], pixels: int) -> float:
     return float((pixels / max(1.0, size[0] * size[1])) ** 0.5)
 
 
-# orientation and language ---------------------------------------------------------------------------------------------
+def better_scale(scale: float, line_height: float, max_scale: float) -> float:
+    """The scale at which lines have the best height; ``scale`` itself when they are near enough."""
+    if _LOW_HEIGHT <= line_height <= _HIGH_HEIGHT:
+        return scale
+    wanted = min(scale * _BEST_HEIGHT / max(line_height, 1.0), max_scale)
+    # A few large lines (a title) do not decide over small print that the layout analysis cannot count.
+    return max(wanted, scale / 2)
 
 
-@dataclass(frozen=True, slots=True)
-class _Read:
-    sheet: Sheet
-    seen: tuple[Seen, ...]
-    languages: tuple[str, ...]
+# lines in reading order -----------------------------------------------------------------------------------------------
 
-    @property
-    def rotation(self) -> int:
-        """Degrees clockwise by which to turn the picture to read it: what most pieces say."""
-        most = max(self.seen, key=_worth).rotation if self.seen else 0
-        return (90 * self.sheet.all_turns + most) % 360
+_COLUMN_LINES = 4
+_COLUMN_WIDTH = 8.0
+"""A column has so many lines, which are so many times as wide as high: what is less belongs to a table."""
 
 
-def _upright(page: _Page, readers: Lender) -> _Read:
-    """Read in the first language, as it is; what the first piece says decides whether that is right.
+@dataclass(frozen=True, slots=True, eq=False)
+class PageLines:
+    """A picture and its lines of text in reading order, none where these are not known. ``layout``: of the whole."""
 
-    It is tried in other languages, and when it makes little sense even then, the other ways up.
+    image: PreparedImage
+    lines: Boxes
+    layout: Layout = Layout.PAGE
+
+    def scaled_to(self, image: PreparedImage) -> PageLines:
+        """The same lines in a larger or smaller picture of the page."""
+        height, width = (new / old for new, old in zip(image.gray.shape, self.image.gray.shape, strict=True))
+        return replace(self, image=image, lines=self.lines * [width, height, width, height])
+
+
+def no_lines() -> Boxes:
+    """No boxes at all."""
+    return np.empty((0, 4))
+
+
+def has_reading_order(analysis: LayoutAnalysis) -> bool:
+    """Whether the lines go down the page, or stand in real columns."""
+    return is_in_order(analysis.boxes) or has_columns(analysis.boxes)
+
+
+def is_in_order(lines: Boxes) -> bool:
+    """Whether no line stands above the one before it."""
+    return not _jumps_up(lines, _median_height(lines)).any()
+
+
+def has_columns(lines: Boxes) -> bool:
+    """Whether lines in reading order stand in columns of text side by side.
+
+    A layout analysis also makes columns of tables, and of prose in which spaces are below each other by chance.
     """
-    sheet, pieces = page.sheet, page.pieces()
-    with closing(_pieces_read(sheet, pieces, readers, readers.languages)) as reading:
-        first = next(reading)
-        languages, first = _better_languages(pieces[0], sheet, first, readers)
-        turns, turned = _better_turns(pieces[0], sheet, first, readers)
-        if turns == 0 and languages == readers.languages:
-            return _Read(sheet, (first, *reading), languages)
-    if turns:
-        sheet, pieces, first = _turned(page, turns, turned, readers)
-        languages, first = _better_languages(pieces[0], sheet, first, readers)
-    with closing(_pieces_read(sheet, pieces[1:], readers, languages)) as reading:
-        return _Read(sheet, (first, *reading), languages)
+    if len(lines) < 2 * _COLUMN_LINES:
+        return False
+    height = _median_height(lines)
+    runs = np.split(lines, np.flatnonzero(_jumps_up(lines, height)) + 1)
+    return any(_are_columns(one, two, height) for one, two in itertools.pairwise(runs))
 
 
-def _turned(page: _Page, turns: int, turned: Seen, readers: Lender) -> tuple[Sheet, list[Piece], Seen]:
-    """The page another way up, its pieces, and what the first of them says. ``turned``: the first piece until now."""
-    sheet = page.sheet.turned(turns)
-    look = _layout(sheet, readers) if page.lines else None
-    pieces = _laid_out(sheet, look, readers).pieces() if look else pieces_of((), sheet.gray.shape)
-    if pieces[0].whole and page.pieces()[0].whole:
-        return sheet, pieces, turned
-    return sheet, pieces, _piece_read(pieces[0], sheet, readers, readers.languages)
+def _are_columns(one: Boxes, two: Boxes, height: float) -> bool:
+    """Whether text stands on both sides of a gap. Lines above or below the other run (a title) do not count."""
+    left, right = _beside(one, two), _beside(two, one)
+    if min(len(left), len(right)) < _COLUMN_LINES:
+        return False
+    if min(_median_width(left), _median_width(right)) < _COLUMN_WIDTH * height:
+        return False
+    return bool(left[:, 2].max() <= right[:, 0].min() or right[:, 2].max() <= left[:, 0].min())
 
 
-def _pieces_read(
-    sheet: Sheet, pieces: Sequence[Piece], readers: Lender, languages: tuple[str, ...]
-) -> Generator[Seen, None, None]:
-    """What stands in each piece, in order. Closing it starts no more of them."""
-    yield from spread((partial(_piece_read, piece, sheet, readers, languages) for piece in pieces), MAX_THREADS)
+def _beside(lines: Boxes, others: Boxes) -> Boxes:
+    beside: Boxes = lines[(lines[:, 3] > others[:, 1].min()) & (lines[:, 1] < others[:, 3].max())]
+    return beside
 
 
-def _piece_read(piece: Piece, sheet: Sheet, readers: Lender, languages: tuple[str, ...]) -> Seen:
-    with readers(languages) as reader:
-        return piece.placed(reader.read(piece.cut(sheet.gray), layout=piece.layout))
+def _jumps_up(lines: Boxes, height: float) -> NDArray[np.bool_]:
+    """For each line but the first, whether it stands above the one before it."""
+    jumps: NDArray[np.bool_] = lines[1:, 1] < lines[:-1, 1] - height / 2
+    return jumps
 
 
-def _better_turns(piece: Piece, sheet: Sheet, first: Seen, readers: Lender) -> tuple[int, Seen]:
-    """By how many quarters to turn a page clockwise whose first piece was read so, and how the piece reads then.
+def _median_height(lines: Boxes) -> float:
+    return float(np.median(lines[:, 3] - lines[:, 1])) if len(lines) else 0.0
 
-    The engine itself sees text on its side.
+
+def _median_width(lines: Boxes) -> float:
+    return float(np.median(lines[:, 2] - lines[:, 0]))
+
+
+# segments -------------------------------------------------------------------------------------------------------------
+
+_SEGMENT = 320.0
+"""How much text a segment should hold: widths of its lines in heights of a line. About two characters each."""
+_MAX_SEGMENTS = 8
+_NEARLY_FULL = 0.75
+"""A segment that holds so much of its share ends where a paragraph does."""
+_APART = 1.0
+"""Lines further apart than this, in heights of a line, belong to two paragraphs."""
+_MARGIN = 0.6
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Segment:
+    """Lines to be recognised together. ``gray``: the part of the page around them, other segments' lines painted over.
+
+    ``corner``: left and top of that part. ``continues``: whether it begins within a paragraph. ``whole``: it is the
+    whole page. ``layout``: of its lines.
     """
-    best, turns = first, 0
-    if not first.lines or confidence(first.lines) >= _SURE:
-        return 0, first
-    gray = piece.cut(sheet.gray)
-    for quarter_turns in (2, 1, 3):
-        if quarter_turns != 2 and confidence(best.lines) >= _UNREADABLE:
-            break
-        with readers() as reader:
-            turned = reader.read(np.ascontiguousarray(np.rot90(gray, -quarter_turns)), layout=piece.layout)
-        if _worth(turned) > _worth(best):
-            best, turns = turned, quarter_turns
-        if confidence(best.lines) >= _SURE:
-            break
-    return turns, best
+
+    gray: Gray
+    corner: tuple[int, int] = (0, 0)
+    continues: bool = False
+    whole: bool = False
+    layout: Layout = Layout.COLUMN
 
 
-def _better_languages(piece: Piece, sheet: Sheet, first: Seen, readers: Lender) -> tuple[tuple[str, ...], Seen]:
-    """The languages in which the first piece makes most sense, and how it reads in them."""
-    text = "\n".join(" ".join(word.text for word in line.words) for line in first.lines)
-    best, languages = first, readers.languages
-    for others in readers.others(text, confidence(first.lines)):
-        seen = _piece_read(piece, sheet, readers, others)
-        if _worth(seen) > _worth(best):
-            best, languages = seen, others
-    return languages, best
+def segments_of(page: PageLines) -> list[Segment]:
+    """The page cut between its lines, so that several cores can recognise it; these lines run across.
+
+    The text of the segments, joined, is that of the page. The cuts depend on the page alone, never on the number of
+    cores: the same page always gives the same text.
+    """
+    gray, lines = page.image.gray, page.lines
+    whole = Segment(gray, whole=True, layout=page.layout)
+    if len(lines) < 2:
+        return [whole]
+    height = _median_height(lines)
+    costs = ((lines[:, 2] - lines[:, 0]) / max(height, 1.0)).tolist()
+    count = min(_MAX_SEGMENTS, round(sum(costs) / _SEGMENT))
+    if count < 2:
+        return [whole]
+    starts = _starts(lines, costs, sum(costs) / count, height)
+    segment_of = np.repeat(np.arange(len(starts)), np.diff([*starts, len(lines)]))
+    areas = _around_each(lines, starts)
+    if len(starts) > 3 * count or _reach_into_each_other(lines, segment_of, areas):
+        return [whole]
+    layout = Layout.COLUMN if page.layout is Layout.PAGE else page.layout
+    gaps = lines[starts, 1] - lines[np.array(starts) - 1, 3]
+    return [
+        Segment(
+            gray=_cut(gray, box, lines[segment_of != number]),
+            corner=(box[0], box[1]),
+            continues=number > 0 and bool(-height / 2 <= gaps[number] <= _APART * height),
+            layout=layout,
+        )
+        for number, box in enumerate(_with_margin(areas, height, gray.shape))
+    ]
 
 
-def confidence(lines: Sequence[SeenLine]) -> float:
-    """Mean over the characters read, 0 to 100."""
-    words = [word for line in lines for word in line.words]
-    characters = sum(len(word.text) for word in words)
-    return sum(word.confidence * len(word.text) for word in words) / characters if characters else 0.0
+def _starts(lines: Boxes, costs: Sequence[float], share: float, height: float) -> list[int]:
+    """The first line of each segment: where another column begins, and where one segment is full."""
+    upwards = _jumps_up(lines, height).tolist()
+    apart = (lines[1:, 1] - lines[:-1, 3] > _APART * height).tolist()
+    starts, held = [0], costs[0]
+    for number in range(1, len(lines)):
+        if upwards[number - 1] or held >= share or (held >= _NEARLY_FULL * share and apart[number - 1]):
+            starts.append(number)
+            held = 0.0
+        held += costs[number]
+    return starts
 
 
-def _worth(seen: Seen) -> float:
-    """Orders readings of one page: characters weighted by how sure they are beyond noise."""
-    words = [word for line in seen.lines for word in line.words]
-    return sum(max(0.0, word.confidence - _UNREADABLE) * len(word.text) for word in words)
+def _around_each(lines: Boxes, starts: Sequence[int]) -> Boxes:
+    """The smallest box around the lines of each segment."""
+    low, high = np.minimum.reduceat(lines[:, :2], starts), np.maximum.reduceat(lines[:, 2:], starts)
+    return np.concatenate([low, high], axis=1)
 
 
-def _on_picture(line: SeenLine, sheet: Sheet) -> SeenLine:
-    """A line of the sheet where it lies in the picture."""
-    words = tuple(replace(word, box=sheet.before(word.box)) for word in line.words)
-    return SeenLine(words, sheet.before(line.box), line.paragraph)
+def _reach_into_each_other(lines: Boxes, segment_of: NDArray[np.intp], areas: Boxes) -> bool:
+    """Whether the middle of a line lies in the area of a segment that is not its own: then they cannot be parted."""
+    middles = (lines[:, :2] + lines[:, 2:]) / 2
+    inside = (areas[:, None, :2] < middles).all(axis=2) & (middles < areas[:, None, 2:]).all(axis=2)
+    return bool((inside & (np.arange(len(areas))[:, None] != segment_of)).any())
+
+
+def _with_margin(areas: Boxes, height: float, shape: tuple[int, ...]) -> list[tuple[int, int, int, int]]:
+    """Whole pixels of a picture of ``shape`` (H, W)."""
+    margin = _MARGIN * height + 4
+    low = np.maximum(np.rint(areas[:, :2] - [2 * margin, margin]), 0)
+    high = np.minimum(np.rint(areas[:, 2:] + [2 * margin, margin]), [shape[1], shape[0]])
+    left, top, right, bottom = np.concatenate([low, high], axis=1).astype(int).T.tolist()
+    return list(zip(left, top, right, bottom, strict=True))
+
+
+def _cut(gray: Gray, box: tuple[int, int, int, int], others: Boxes) -> Gray:
+    """A copy of a part of the picture, without the lines of others that reach into it."""
+    left, top, right, bottom = box
+    part = gray[top:bottom, left:right].copy()
+    background = int(np.median(part[::4, ::4]))
+    inside = (others[:, :2] < [right, bottom]).all(axis=1) & (others[:, 2:] > [left, top]).all(axis=1)
+    sides = np.add(np.rint(others[inside]), [-1 - left, -1 - top, 1 - left, 1 - top])
+    for x0, y0, x1, y1 in np.maximum(sides, 0).astype(int).tolist():
+        part[y0:y1, x0:x1] = background
+    return part
 
 
 # trust ----------------------------------------------------------------------------------------------------------------
 
+SURE = 80.0
+"""A page recognised with this mean confidence is the right way up."""
+UNREADABLE = 55.0
+WORD_NOISE = 45.0
+_READABLE = 70.0
+_WORD_UNCERTAIN = 60.0
+_MIN_CHARACTERS = 3
+_MIN_SHARE = 0.25
 
-def believable(lines: Sequence[SeenLine]) -> list[SeenLine]:
-    """The lines that are text: what texture and clutter look like to the engine is left out.
 
-    A page that reads well is kept whole, doubtful words and all. On one that does not, each line must stand for
-    itself, and nothing is left unless some letters or digits are sure.
+def score(text: RecognisedText) -> float:
+    """Orders results for one picture: characters weighted by their confidence above that of noise."""
+    words = [word for line in text.lines for word in line.words]
+    return sum([max(0.0, word.confidence - UNREADABLE) * len(word.text) for word in words])
+
+
+def has_word(text: RecognisedText) -> bool:
+    """Whether there is one word at all that may be one: twigs and gravel now and then look like a line of text."""
+    return any(word.confidence >= WORD_NOISE for line in text.lines for word in line.words)
+
+
+def believable(lines: Sequence[RecognisedLine]) -> list[bool]:
+    """Which lines are text, and not what the engine makes of texture and clutter.
+
+    A page recognised with confidence is kept whole, doubtful words and all. On another one each line must be good
+    enough by itself, and nothing is left unless some letters or digits are sure.
     """
-    kept = [line for line in lines if any(character.isalnum() for word in line.words for character in word.text)]
+    kept = [any(character.isalnum() for word in line.words for character in word.text) for line in lines]
     if confidence(lines) < _READABLE:
-        kept = [line for line in kept if confidence([line]) >= _LINE_NOISE]
+        kept = [keep and confidence([line]) >= WORD_NOISE for keep, line in zip(kept, lines, strict=True)]
     sure = sum(
         sum(character.isalnum() for character in word.text)
-        for line in kept
+        for line in itertools.compress(lines, kept)
         for word in line.words
         if word.confidence >= _WORD_UNCERTAIN
     )
     characters = sum(len(word.text) for line in lines for word in line.words)
-    return kept if sure >= max(_MIN_CHARACTERS, _MIN_SHARE * characters) else []
+    return kept if sure >= max(_MIN_CHARACTERS, _MIN_SHARE * characters) else [False] * len(lines)
 
 
-def _line(line: SeenLine, factor: tuple[float, float]) -> OcrLine:
-    words = tuple(_word(word, factor) for word in line.words)
-    text = _joined([word.text for word in words])
-    return OcrLine(text=text, words=words, box=_scaled(line.box, factor), paragraph=line.paragraph)
+# back to the page -----------------------------------------------------------------------------------------------------
+
+_UNSPACED = (
+    ("\u3000", "\u30ff"),
+    ("\u31f0", "\u31ff"),
+    ("\u3400", "\u4dbf"),
+    ("\u4e00", "\u9fff"),
+    ("\uf900", "\ufaff"),
+    ("\uff01", "\uff9f"),
+    ("\U00020000", "\U0003ffff"),
+)
+"""Unicode blocks of Chinese and Japanese."""
+
+
+def recognised_page(
+    source: PageSource,
+    image: PreparedImage,
+    segments: Sequence[Segment],
+    texts: Sequence[RecognisedText],
+    languages: tuple[str, ...],
+) -> RecognisedPage:
+    """The page that the texts of its segments make together."""
+    most = max(texts, key=score)
+    rotation = (90 * image.all_turns + most.rotation) % 360
+    kept = believable([line for text in texts for line in text.lines])
+    if not any(kept):
+        return RecognisedPage(rotation=rotation)
+    lines = _lines_on_page(segments, texts, _boxes_on_page(source, image, segments, texts))
+    return RecognisedPage(tuple(itertools.compress(lines, kept)), rotation, languages)
+
+
+def _boxes_on_page(
+    source: PageSource, image: PreparedImage, segments: Sequence[Segment], texts: Sequence[RecognisedText]
+) -> list[Box]:
+    """The box of each line, followed by those of its words: from pixels of its segment to the page's own unit."""
+    boxes = [[box for line in text.lines for box in (line.box, *(word.box for word in line.words))] for text in texts]
+    corners = np.array([2 * segment.corner for segment in segments], np.float64)
+    in_image = np.array([*itertools.chain(*boxes)], np.float64) + np.repeat(corners, [*map(len, boxes)], axis=0)
+    height, width = image.source_shape
+    across, down = source.size[0] / width, source.size[1] / height
+    on_page = image.to_source(in_image) * [across, down, across, down] + [*source.origin, *source.origin]
+    left, top, right, bottom = on_page.T.tolist()
+    return list(zip(left, top, right, bottom, strict=True))
+
+
+def _lines_on_page(
+    segments: Sequence[Segment], texts: Sequence[RecognisedText], boxes: Sequence[Box]
+) -> Iterator[OcrLine]:
+    rest = iter(boxes)
+    for segment, text in zip(segments, texts, strict=True):
+        for number, line in enumerate(text.lines):
+            box = next(rest)
+            words = tuple([_word(word, next(rest)) for word in line.words])
+            paragraph = line.paragraph and not (segment.continues and number == 0)
+            yield OcrLine(text=_joined([word.text for word in words]), words=words, box=box, paragraph=paragraph)
+
+
+def _word(word: RecognisedWord, box: Box) -> OcrWord:
+    uncertain = word.confidence < _WORD_UNCERTAIN
+    return OcrWord(text=word.text, confidence=word.confidence, box=box, uncertain=uncertain)
 
 
 def _joined(words: Sequence[str]) -> str:
-    """Words parted by spaces, but for scripts that are written without them."""
+    """Words separated by spaces, except in scripts that are written without them."""
     text = ""
     for word in words:
         closed = text and word and _is_unspaced(text[-1]) and _is_unspaced(word[0])
@@ -379,12 +602,3 @@ def _joined(words: Sequence[str]) -> str:
 def _is_unspaced(character: str) -> bool:
     """Whether it is Chinese or Japanese: ideographs, kana, their punctuation, and full-width forms. Not Korean."""
     return any(first <= character <= last for first, last in _UNSPACED)
-
-
-def _word(word: SeenWord, factor: tuple[float, float]) -> OcrWord:
-    uncertain = word.confidence < _WORD_UNCERTAIN
-    return OcrWord(text=word.text, confidence=word.confidence, box=_scaled(word.box, factor), uncertain=uncertain)
-
-
-def _scaled(box: Box, factor: tuple[float, float]) -> Box:
-    return box[0] * factor[0], box[1] * factor[1], box[2] * factor[0], box[3] * factor[1]

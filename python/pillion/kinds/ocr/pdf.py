@@ -1,7 +1,7 @@
-"""Text in PDFs, page by page: the text layer where it is real text, recognition where there are pictures of text.
+"""The steps of recognising a PDF, page by page; their order is in recognise.py.
 
-First all pages are looked at, one after the other: that takes some milliseconds each. Then those that have something to
-be recognised are spread over the free cores.
+A page's text layer is taken where it is real text; what is drawn or pictured beside it is recognised, and put in its
+place among the lines of the layer.
 """
 
 from __future__ import annotations
@@ -9,87 +9,46 @@ from __future__ import annotations
 import itertools
 import time
 from collections import Counter
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
-from functools import partial
-from pathlib import Path
 
 import numpy as np
-from numpy.typing import NDArray
 
 from pillion.errors import ErrorClass, ItemError
-from pillion.kinds.ocr.page import READ_PIXELS, ocr_page, read_page, scale_for
-from pillion.kinds.ocr.pixels import dark_on_light
-from pillion.kinds.ocr.readers import MAX_THREADS, Readers
+from pillion.kinds.ocr.page import MAX_PIXELS, Boxes, Gray, RecognisedPage, dark_on_light, ocr_page, scale_for
 from pillion.kinds.ocr.result import OcrLine, OcrPage
-from pillion.kinds.ocr.textlayer import MIN_CHARACTERS, around, is_text, is_well_read, lines_of, merged
-from pillion.pool import keepalive as pulse
-from pillion.pool.threads import spread
+from pillion.kinds.ocr.textlayer import MIN_CHARACTERS, around, is_text, is_well_read, lines_of, merged_lines
+from pillion.pool import keepalive
 from pillion.readers.pdf import document as pdfium
 from pillion.readers.pdf.text import Box
 
-_LOOK_SCALE = 165 / pdfium.POINTS_PER_INCH
-"""At 150 dpi the layout analysis sees a gap between columns where blanks of close-set print are below each other."""
-_MAX_SCALE = 400 / pdfium.POINTS_PER_INCH
-
 MAX_PAGES = 20_000
 MAX_OCR_PAGES = 500
-"""A scan with more pages is read this far, and a note says so."""
+"""Of a scan with more pages only the first are recognised, and a note says so."""
 _MAX_WORDS = 100_000
 """In a longer document the lines of later pages have no words with boxes: a sidecar has some 60 bytes for each."""
-PAGE_SECONDS = 60.0
-"""A page that takes longer to draw and read is left out; it is asked between one step and the next."""
-_NOTES = 20
+_MAX_NOTES = 20
 
-_PICTURE_SHARE = 0.01
-"""A smaller picture (of the page) is a mark, and not looked at for text."""
-_PICTURE_POINTS = 12.0
-_HIDDEN = 0.8
-_SAME_PAIRS = 0.6
+_OF_A_PAGE = (ErrorClass.CORRUPT, ErrorClass.TIMEOUT, ErrorClass.TOO_LARGE, ErrorClass.UNSUPPORTED)
+"""Errors that are one page's own, so that the others can go on."""
 
 
 @dataclass(frozen=True, slots=True)
-class _Draft:
-    """A page after the first look. ``read``: where to look for text in pixels; empty where there is nothing to do.
+class Draft:
+    """A page after inspection. ``regions``: where to look for text in pixels; none where there is nothing to recognise.
 
-    ``doubted``: lines of a text layer that may be rubbish; what is read off the page decides.
+    ``doubted``: lines of a text layer that may be rubbish; what is recognised on the page decides.
     """
 
     number: int
     size: tuple[float, float]
     lines: tuple[OcrLine, ...]
-    read: tuple[Box, ...] = ()
+    regions: tuple[Box, ...] = ()
     doubted: tuple[OcrLine, ...] = ()
     rotation: int = 0
 
 
-def read_pdf(path: Path, readers: Readers) -> tuple[list[OcrPage], list[str]]:
-    """The pages that can be read, and notes on what was left out. Raises ItemError when there is no page at all."""
-    with pdfium.opened(path) as document:
-        notes = _Notes()
-        if document.mended:
-            notes.add("the PDF is cut short or damaged, so pages may be missing")
-        drafts = list(_drafts(document, notes))
-        open_ = [draft for draft in drafts if draft.read]
-        left_out = {draft.number for draft in open_[MAX_OCR_PAGES:]}
-        if left_out:
-            notes.add(f"only the first {MAX_OCR_PAGES} pages that are pictures were read")
-        recognised = _recognised(document, open_[:MAX_OCR_PAGES], readers, notes)
-        pages = []
-        for draft in drafts:
-            if draft.number in left_out or (draft.read and draft.number not in recognised):
-                # What its pictures say is not known; what its own text says is.
-                if not draft.lines:
-                    continue
-                pages.append(_text_page(draft))
-            else:
-                pages.append(recognised.get(draft.number) or _text_page(draft))
-        if not pages or (document.mended and not any(page.lines for page in pages)):
-            raise notes.error()
-        return pages, notes.texts()
-
-
-class _Notes:
+class Notes:
     """What a reader of the result should know; only the first few of a long list of bad pages."""
 
     def __init__(self) -> None:
@@ -97,35 +56,46 @@ class _Notes:
         self._texts: list[str] = []
 
     def add(self, text: str) -> None:
+        """A note on the whole document."""
         self._texts.append(text)
 
     def left_out(self, error: ItemError) -> None:
+        """A page was left out because of ``error``."""
         self._errors.append(error)
 
-    def texts(self) -> list[str]:
-        said = [error.message for error in self._errors[:_NOTES]]
-        more = len(self._errors) - len(said)
-        return [*said, *([f"{more} more pages were left out"] if more else []), *self._texts]
+    def texts(self) -> tuple[str, ...]:
+        """All notes."""
+        first = [error.message for error in self._errors[:_MAX_NOTES]]
+        more = len(self._errors) - len(first)
+        return *first, *([f"{more} more pages were left out"] if more else []), *self._texts
 
     def error(self) -> ItemError:
-        """Why there is no page: the first one's reason where all have the same, and else that it is damaged."""
+        """Why there is no page: their reason where all have the same, and else that the document is damaged."""
         classes = {error.error_class for error in self._errors}
         if len(classes) == 1 and (one := classes.pop()) is not ErrorClass.CORRUPT:
             return ItemError(one, f"no page of the PDF can be read: {self._errors[0].message}")
         return ItemError(ErrorClass.CORRUPT, "no page of the PDF can be read")
 
 
-_OF_A_PAGE = (ErrorClass.CORRUPT, ErrorClass.TIMEOUT, ErrorClass.TOO_LARGE, ErrorClass.UNSUPPORTED)
-"""Errors that are one page's own, so that the others can go on."""
+# inspection -----------------------------------------------------------------------------------------------------------
+
+_PICTURE_SHARE = 0.01
+"""A picture smaller than this share of the page is a mark, and not searched for text."""
+_PICTURE_POINTS = 12.0
+_HIDDEN = 0.8
 
 
-# the first look -------------------------------------------------------------------------------------------------------
+def inspected(document: pdfium.Document, notes: Notes) -> list[Draft]:
+    """The text layers of all pages, and what there is to recognise. Raises ItemError."""
+    if document.mended:
+        notes.add("the PDF is cut short or damaged, so pages may be missing")
+    return list(_drafts(document, notes))
 
 
-def _drafts(document: pdfium.Document, notes: _Notes) -> Iterator[_Draft]:
+def _drafts(document: pdfium.Document, notes: Notes) -> Iterator[Draft]:
     words = 0
     for number in range(min(len(document), MAX_PAGES)):
-        pulse.beat()
+        keepalive.beat()
         try:
             with document.page(number) as page:
                 draft = _draft(number + 1, page)
@@ -140,7 +110,7 @@ def _drafts(document: pdfium.Document, notes: _Notes) -> Iterator[_Draft]:
         notes.add(f"only the first {MAX_PAGES} pages were looked at")
 
 
-def _draft(number: int, page: pdfium.Page) -> _Draft:
+def _draft(number: int, page: pdfium.Page) -> Draft:
     size = page.size
     if min(size) <= 0:
         raise ItemError(ErrorClass.CORRUPT, f"page {number} of the PDF has no size")
@@ -149,17 +119,17 @@ def _draft(number: int, page: pdfium.Page) -> _Draft:
     lines, rotation = lines_of(layer, size)
     whole: Box = (0.0, 0.0, *size)
     if not drawn.pictures and not drawn.lines and not lines:
-        return _Draft(number, size, ())
+        return Draft(number, size, ())
     text = "\n".join(line.text for line in lines)
     if not is_text(text):
-        return _Draft(number, size, (), (whole,), lines)
+        return Draft(number, size, (), (whole,), lines)
     pictures = tuple(box for box in drawn.pictures if _may_hold_text(box, size))
     if drawn.hidden_text >= _HIDDEN and pictures:
-        # Another program has read this scan before: its text is kept if it reads well.
-        return _Draft(number, size, lines) if is_well_read(text) else _Draft(number, size, (), (whole,), lines)
+        # Another program has recognised this scan before: its text is kept if it reads well.
+        return Draft(number, size, lines) if is_well_read(text) else Draft(number, size, (), (whole,), lines)
     if len("".join(text.split())) < MIN_CHARACTERS and (drawn.lines or pictures):
-        return _Draft(number, size, lines, (whole,))
-    return _Draft(number, size, lines, pictures, rotation=rotation)
+        return Draft(number, size, lines, (whole,))
+    return Draft(number, size, lines, pictures, rotation=rotation)
 
 
 def _may_hold_text(box: Box, size: tuple[float, float]) -> bool:
@@ -167,131 +137,145 @@ def _may_hold_text(box: Box, size: tuple[float, float]) -> bool:
     return min(width, height) >= _PICTURE_POINTS and width * height >= _PICTURE_SHARE * size[0] * size[1]
 
 
-def _without_words(draft: _Draft) -> _Draft:
-    """To put what is read off pictures among the lines, their words are needed: such pages keep them."""
-    return draft if draft.read else replace(draft, lines=tuple(replace(line, words=()) for line in draft.lines))
+def _without_words(draft: Draft) -> Draft:
+    """Pages with something to recognise keep their words: recognised lines are put among them by these."""
+    return draft if draft.regions else replace(draft, lines=tuple(replace(line, words=()) for line in draft.lines))
 
 
-def _text_page(draft: _Draft) -> OcrPage:
-    source = "text_layer" if draft.lines else "ocr"
-    return ocr_page(draft.number, draft.size, "point", draft.lines, draft.rotation, source)
+def to_recognise(drafts: Sequence[Draft], notes: Notes) -> list[Draft]:
+    """The pages with something to recognise, as far as the limit on their number allows."""
+    wanted = [draft for draft in drafts if draft.regions]
+    if len(wanted) > MAX_OCR_PAGES:
+        notes.add(f"only the first {MAX_OCR_PAGES} pages that are pictures were read")
+    return wanted[:MAX_OCR_PAGES]
 
 
-# recognition ----------------------------------------------------------------------------------------------------------
+# a page to recognise --------------------------------------------------------------------------------------------------
+
+PAGE_SECONDS = 60.0
+"""A page that takes longer to draw and recognise is left out; the clock is read between one step and the next."""
+_FIRST_SCALE = 165 / pdfium.POINTS_PER_INCH
+"""At 150 dpi the layout analysis sees a gap between columns where blanks of close-set print are below each other."""
+_MAX_SCALE = 400 / pdfium.POINTS_PER_INCH
 
 
-def _recognised(
-    document: pdfium.Document, drafts: Sequence[_Draft], readers: Readers, notes: _Notes
-) -> dict[int, OcrPage]:
-    """Page number -> the page, for those that could be read."""
-    pages: dict[int, OcrPage] = {}
-    tasks = (partial(_try, document, draft, readers) for draft in drafts)
-    for draft, page in zip(drafts, spread(tasks, MAX_THREADS), strict=True):
-        pulse.beat()
-        if isinstance(page, ItemError):
-            notes.left_out(page)
-        else:
-            pages[draft.number] = page
-    return pages
+@dataclass(frozen=True, slots=True, kw_only=True, eq=False)
+class PdfPageSource:
+    """A part of a page of a PDF; its unit is the point, and scale 1 is one pixel per point.
 
-
-def _try(document: pdfium.Document, draft: _Draft, readers: Readers) -> OcrPage | ItemError:
-    try:
-        with document.page(draft.number - 1) as page:
-            return _recognise(page, draft, readers)
-    except ItemError as error:
-        if error.error_class not in _OF_A_PAGE:
-            raise
-        if error.error_class is ErrorClass.TIMEOUT:
-            return ItemError(ErrorClass.TIMEOUT, f"page {draft.number} took too long and was left out")
-        return error
-
-
-def _recognise(page: pdfium.Page, draft: _Draft, readers: Readers) -> OcrPage:
-    box = around(draft.read)
-    hide = tuple(word.box for line in draft.lines for word in line.words)
-    source = _PdfSource(page, box, draft.read, hide, time.monotonic() + PAGE_SECONDS)
-    reading = read_page(source, readers)
-    read = tuple(_moved(line, box[0], box[1]) for line in reading.lines)
-    if draft.doubted and _says_the_same(draft.doubted, read):
-        return _text_page(replace(draft, lines=draft.doubted, rotation=reading.rotation))
-    if not draft.lines:
-        return ocr_page(draft.number, draft.size, "point", read, reading.rotation, languages=reading.languages)
-    lines = merged(draft.lines, read)
-    source_of_lines = "mixed" if len(lines) > len(draft.lines) else "text_layer"
-    languages = reading.languages if source_of_lines == "mixed" else ()
-    return ocr_page(draft.number, draft.size, "point", lines, draft.rotation, source_of_lines, languages)
-
-
-def _says_the_same(doubted: Sequence[OcrLine], read: Sequence[OcrLine]) -> bool:
-    """Whether a text layer that looked like rubbish has the letters that the page shows after all, two by two."""
-    texts = ("".join(line.text for line in lines).replace(" ", "") for lines in (doubted, read))
-    layer, seen = (Counter(itertools.pairwise(text)) for text in texts)
-    return (layer & seen).total() >= _SAME_PAIRS * max(layer.total(), seen.total(), MIN_CHARACTERS)
-
-
-def _moved(line: OcrLine, x: float, y: float) -> OcrLine:
-    """By so many points to the right and downwards."""
-
-    def moved(box: Box) -> Box:
-        return box[0] + x, box[1] + y, box[2] + x, box[3] + y
-
-    words = tuple(replace(word, box=moved(word.box)) for word in line.words)
-    return replace(line, words=words, box=None if line.box is None else moved(line.box))
-
-
-@dataclass(frozen=True, slots=True)
-class _PdfSource:
-    """A part of a page of a PDF, ``box``; scale 1 is one pixel per point.
-
-    Only what lies in ``seen`` is shown, and the words in ``hidden`` are not. ``until``: when to give up.
+    ``box``: that part. Only ``regions`` are shown, and the words in ``hidden`` are not. ``until``: when to give up, in
+    seconds of the monotonic clock.
     """
 
     page: pdfium.Page
     box: Box
-    seen: tuple[Box, ...]
-    hidden: tuple[Box, ...]
+    regions: Boxes
+    hidden: Boxes
     until: float
+    size: tuple[float, float]
+    origin: tuple[float, float]
+    first_scale: float
+    max_scale: float
 
-    @property
-    def size(self) -> tuple[float, float]:
-        return self.box[2] - self.box[0], self.box[3] - self.box[1]
+    @classmethod
+    def of(cls, page: pdfium.Page, draft: Draft) -> PdfPageSource:
+        """What there is to recognise on a page, to be drawn and recognised within :data:`PAGE_SECONDS` from now."""
+        box = around(draft.regions)
+        size = box[2] - box[0], box[3] - box[1]
+        first = min(_FIRST_SCALE, scale_for(size, MAX_PIXELS))
+        return cls(
+            page=page,
+            box=box,
+            regions=np.array(draft.regions, np.float64),
+            hidden=np.array([word.box for line in draft.lines for word in line.words], np.float64).reshape(-1, 4),
+            until=time.monotonic() + PAGE_SECONDS,
+            size=size,
+            origin=box[:2],
+            first_scale=first,
+            max_scale=max(first, min(_MAX_SCALE, scale_for(size, MAX_PIXELS))),
+        )
 
-    @property
-    def look_scale(self) -> float:
-        return min(_LOOK_SCALE, scale_for(self.size, READ_PIXELS))
-
-    @property
-    def max_scale(self) -> float:
-        return max(self.look_scale, min(_MAX_SCALE, scale_for(self.size, READ_PIXELS)))
-
-    def gray(self, scale: float) -> NDArray[np.uint8]:
+    def gray(self, scale: float) -> Gray:
+        """See :class:`PageSource`. Raises ItemError (timeout, corrupt)."""
         if time.monotonic() > self.until:
             raise ItemError(ErrorClass.TIMEOUT, "the page takes too long to read")
         gray = dark_on_light(self.page.gray(scale, self.box, until=self.until))
-        if self.seen != (self.box,):
-            gray = self._only_seen(gray)
-        for box in self.hidden:
-            rows, columns = self._pixels(box, gray)
+        if self.regions.tolist() != [[*self.box]]:
+            gray = self._regions_of(gray)
+        for rows, columns in self._slices(self.hidden, gray):
             if gray[rows, columns].size:
-                gray[rows, columns] = _ground(gray[rows, columns])
+                gray[rows, columns] = _background(gray[rows, columns])
         return gray
 
-    def _only_seen(self, gray: NDArray[np.uint8]) -> NDArray[np.uint8]:
+    def _regions_of(self, gray: Gray) -> Gray:
         shown = np.full_like(gray, 255)
-        for box in self.seen:
-            rows, columns = self._pixels(box, gray)
+        for rows, columns in self._slices(self.regions, gray):
             shown[rows, columns] = gray[rows, columns]
         return shown
 
-    def _pixels(self, box: Box, gray: NDArray[np.uint8]) -> tuple[slice, slice]:
+    def _slices(self, boxes: Boxes, gray: Gray) -> list[tuple[slice, slice]]:
+        """Rows and columns of boxes of the page in a picture of this part of it."""
         across, down = gray.shape[1] / self.size[0], gray.shape[0] / self.size[1]
-        left, right = (max(0, round((side - self.box[0]) * across)) for side in (box[0], box[2]))
-        top, bottom = (max(0, round((side - self.box[1]) * down)) for side in (box[1], box[3]))
-        return slice(top, bottom), slice(left, right)
+        pixels = np.rint((boxes - [*self.origin, *self.origin]) * [across, down, across, down])
+        sides = np.maximum(pixels, 0).astype(int).tolist()
+        return [(slice(top, bottom), slice(left, right)) for left, top, right, bottom in sides]
 
 
-def _ground(pixels: NDArray[np.uint8]) -> int:
+def _background(pixels: Gray) -> int:
     """The paper around a word: what most of the rim of its box is."""
     rim = np.concatenate([pixels[0], pixels[-1], pixels[:, 0], pixels[:, -1]])
     return int(np.median(rim))
+
+
+# the document ---------------------------------------------------------------------------------------------------------
+
+_SAME_PAIRS = 0.6
+
+
+def merged(draft: Draft, found: RecognisedPage) -> OcrPage:
+    """A page with what was recognised on it, nothing twice."""
+    if draft.doubted and _say_the_same(draft.doubted, found.lines):
+        return _text_page(replace(draft, lines=draft.doubted, rotation=found.rotation))
+    if not draft.lines:
+        return ocr_page(draft.number, draft.size, "point", found.lines, found.rotation, languages=found.languages)
+    lines = merged_lines(draft.lines, found.lines)
+    if len(lines) == len(draft.lines):
+        return ocr_page(draft.number, draft.size, "point", lines, draft.rotation, "text_layer")
+    return ocr_page(draft.number, draft.size, "point", lines, draft.rotation, "mixed", found.languages)
+
+
+def _say_the_same(doubted: Sequence[OcrLine], found: Sequence[OcrLine]) -> bool:
+    """Whether a text layer that looked like rubbish has the letters that the page shows after all, two by two."""
+    texts = ("".join(line.text for line in lines).replace(" ", "") for lines in (doubted, found))
+    layer, seen = (Counter(itertools.pairwise(text)) for text in texts)
+    return (layer & seen).total() >= _SAME_PAIRS * max(layer.total(), seen.total(), MIN_CHARACTERS)
+
+
+def _text_page(draft: Draft) -> OcrPage:
+    source = "text_layer" if draft.lines else "ocr"
+    return ocr_page(draft.number, draft.size, "point", draft.lines, draft.rotation, source)
+
+
+def left_out(draft: Draft, error: ItemError) -> ItemError:
+    """Why the page is left out. Raises ``error`` where it is not the page's own."""
+    if error.error_class not in _OF_A_PAGE:
+        raise error
+    if error.error_class is ErrorClass.TIMEOUT:
+        return ItemError(ErrorClass.TIMEOUT, f"page {draft.number} took too long and was left out")
+    return error
+
+
+def assembled(
+    document: pdfium.Document, drafts: Sequence[Draft], recognised: Mapping[int, OcrPage], notes: Notes
+) -> list[OcrPage]:
+    """All pages that can be read, in order. ``recognised``: by page number. Raises ItemError when there is none."""
+    pages = []
+    for draft in drafts:
+        if draft.number in recognised:
+            pages.append(recognised[draft.number])
+        elif draft.lines or not draft.regions:
+            pages.append(_text_page(draft))
+        # Else nothing is known of it: what its pictures say was not recognised, and it has no text of its own.
+    if not pages or (document.mended and not any(page.lines for page in pages)):
+        raise notes.error()
+    return pages

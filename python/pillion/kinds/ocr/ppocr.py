@@ -1,11 +1,11 @@
-"""PP-OCR through rapidocr and onnxruntime: finds and reads text in photographs. The only importer of rapidocr.
+"""PP-OCR through rapidocr and onnxruntime: detects and recognises text in photographs. The only importer of rapidocr.
 
-Two networks. The detector says for each pixel whether text covers it; around what it marks, turned rectangles are laid.
-The recogniser reads what lies in a rectangle as one line, characters of all Latin languages, Chinese and Japanese, by
-connectionist temporal classification: for each column the likeliest character, or none.
+Two networks. The detector says for each pixel whether text covers it; around the marked ones, turned rectangles are
+laid: regions. The recogniser takes what lies in a region as one line, with the characters of all Latin languages,
+Chinese and Japanese, by connectionist temporal classification: for each column the likeliest character, or none.
 
-rapidocr would fetch models that it lacks; here its classes are given sessions made from the files in its package, so
-nothing is fetched, and its messages are not shown.
+rapidocr downloads models that are missing; here its classes are given sessions made from the files in its package, so
+nothing is downloaded, and its messages are not shown.
 """
 
 from __future__ import annotations
@@ -14,7 +14,7 @@ import functools
 import importlib.util
 import itertools
 import logging
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -22,8 +22,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from pillion.errors import ErrorClass, ItemError
-from pillion.kinds.ocr import ppocr_models as photographs
-from pillion.kinds.ocr.layout import Box, Layout, Look, Seen, SeenLine, SeenWord
+from pillion.kinds.ocr import models
+from pillion.kinds.ocr.result import Box
 from pillion.pool import threads
 
 NAME = "rapidocr"
@@ -32,23 +32,23 @@ Corners = NDArray[np.float32]
 """Shape (4, 2): x, y of the corners of a line in reading order, clockwise from where the text begins, on top."""
 
 _MODULES = ("rapidocr", "onnxruntime", "cv2")
-_LEAST_PIXEL = 0.3
-_LEAST_BOX = 0.5
-_GROWN = 1.6
-_MOST_SPOTS = 1000
-"""Thresholds of the marks and of a box, by how much a box is larger than its marks, and their number: PP-OCR's own."""
+_PIXEL_THRESHOLD = 0.3
+_BOX_THRESHOLD = 0.5
+_UNCLIP_RATIO = 1.6
+_MAX_REGIONS = 1000
+"""PP-OCR's own values."""
 
 _TALL = 1.5
 """What is this many times as high as wide is a line that runs up or down."""
 _DOUBTFUL = 0.85
 """A line that reads worse than this is read the other way up too."""
-_MOST_RATIO = 60.0
+_MAX_RATIO = 60.0
 _BATCH_RATIO = 60.0
 """Longest line, and lines at a time, in heights: each takes 450 kB in the answer of the recogniser."""
 
 
-@dataclass(frozen=True, slots=True)
-class Spot:
+@dataclass(frozen=True, slots=True, eq=False)
+class Region:
     """Where there may be a line of text. ``score``: how sure the detector is, 0 to 1."""
 
     corners: Corners
@@ -67,7 +67,7 @@ class Spot:
 
 
 @dataclass(frozen=True, slots=True)
-class Part:
+class Word:
     """A word of a line. ``confidence``: 0 to 1; ``start`` and ``end``: shares of the line's length."""
 
     text: str
@@ -76,27 +76,27 @@ class Part:
     end: float
 
 
-@dataclass(frozen=True, slots=True)
-class SpotText:
-    """What stands in a spot, in reading direction. ``confidence``: mean over the characters, 0 to 1."""
+@dataclass(frozen=True, slots=True, eq=False)
+class RegionText:
+    """The text in a region, in reading direction. ``confidence``: mean over the characters, 0 to 1."""
 
     corners: Corners
     score: float
     confidence: float
-    parts: tuple[Part, ...]
+    words: tuple[Word, ...]
 
     @property
     def text(self) -> str:
-        """The words, parted by spaces."""
-        return " ".join(part.text for part in self.parts)
+        """The words, separated by spaces."""
+        return " ".join(word.text for word in self.words)
 
 
-def missing() -> str | None:
-    """One sentence that says what lacks and how to get it; None when all is there. Loads nothing."""
-    lacking = [module for module in _MODULES if importlib.util.find_spec(module) is None]
-    if lacking:
-        return f"the Python package {lacking[0]} is not installed: run pip install 'pillion[photos]'"
-    return photographs.missing()
+def problem() -> str | None:
+    """One sentence that says what is missing and how to get it; None when all is there. Loads nothing."""
+    absent = [module for module in _MODULES if importlib.util.find_spec(module) is None]
+    if absent:
+        return f"the Python package {absent[0]} is not installed: run {models.INSTALL_NETWORKS}"
+    return models.networks_problem()
 
 
 def version() -> str:
@@ -106,19 +106,15 @@ def version() -> str:
     return installed("rapidocr")
 
 
-def reader(languages: Sequence[str] = (), tessdata: str | None = None, which: int = 0) -> Reader:
-    """PP-OCR, loaded, kept for the next call. It reads all its languages at once. Raises ItemError (missing_tool)."""
-    return _reader(which)
-
-
-@functools.lru_cache(maxsize=8)
-def _reader(which: int) -> Reader:
-    problem = missing()
-    if problem is not None:
-        raise ItemError(ErrorClass.MISSING_TOOL, problem)
-    detector, recogniser = photographs.found()
+@functools.cache
+def loaded() -> PpOcr:
+    """PP-OCR with its networks, kept for the next call. Raises ItemError (missing_tool)."""
+    why = problem()
+    if why is not None:
+        raise ItemError(ErrorClass.MISSING_TOOL, why)
+    detector, recogniser = models.verified_networks()
     try:
-        return Reader(_detector(str(detector)), _recogniser(str(recogniser)))
+        return PpOcr(_detector(str(detector)), _recogniser(str(recogniser)))
     except ImportError as error:
         message = f"rapidocr cannot be loaded ({error}): run pip install --force-reinstall 'pillion[photos]'"
         raise ItemError(ErrorClass.MISSING_TOOL, message) from error
@@ -164,10 +160,10 @@ def _detector(path: str) -> Any:
         limit_side_len=1 << 20,
         mean=half,
         std=half,
-        thresh=_LEAST_PIXEL,
-        box_thresh=_LEAST_BOX,
-        unclip_ratio=_GROWN,
-        max_candidates=_MOST_SPOTS,
+        thresh=_PIXEL_THRESHOLD,
+        box_thresh=_BOX_THRESHOLD,
+        unclip_ratio=_UNCLIP_RATIO,
+        max_candidates=_MAX_REGIONS,
         use_dilation=True,
         score_mode="fast",
     )
@@ -184,65 +180,51 @@ def _recogniser(path: str) -> Any:
     return TextRecognizer(settings)
 
 
-class Reader:
+class PpOcr:
     """The two networks. Not for several threads at once."""
 
     def __init__(self, detector: Any, recogniser: Any) -> None:
         self._detector = detector
         self._recogniser = recogniser
 
-    # for photographs
-
-    def find(self, picture: NDArray[np.uint8]) -> list[Spot]:
+    def detect(self, picture: NDArray[np.uint8]) -> list[Region]:
         """Where there may be text in an RGB picture, shape (H, W, 3), top to bottom. About 0.5 s per million pixels."""
         found = self._detector(_bgr(picture))
         if found.boxes is None:
             return []
         return [
-            Spot(np.asarray(box, np.float32), float(score))
+            Region(np.asarray(box, np.float32), float(score))
             for box, score in zip(found.boxes, found.scores, strict=True)
         ]
 
-    def texts(self, picture: NDArray[np.uint8], spots: Sequence[Spot]) -> list[SpotText]:
-        """What stands in each spot of the picture, which may be larger than the one in which they were found.
+    def recognise(self, picture: NDArray[np.uint8], regions: Sequence[Region]) -> list[RegionText]:
+        """The text in each region of the RGB picture, which may be larger than the one in which they were detected.
 
-        The corners of a spot are those of the picture given. Doubtful lines are read from both ends, and what reads
-        better is taken, so text may stand on its head or on its side.
+        The corners of a region are those in the picture given. Doubtful lines are recognised from both ends, and the
+        better result is taken, so text may stand on its head or on its side.
         """
         bgr = _bgr(picture)
-        first = [_from_corner(spot, 1 if _is_tall(spot) else 0) for spot in spots]
-        read = self._read(bgr, first)
-        doubtful = [number for number, text in enumerate(read) if text.confidence < _DOUBTFUL]
-        other = self._read(bgr, [_from_corner(first[number], 2) for number in doubtful])
+        first = [_from_corner(region, 1 if _is_tall(region) else 0) for region in regions]
+        texts = self._recognise(bgr, first)
+        doubtful = [number for number, text in enumerate(texts) if text.confidence < _DOUBTFUL]
+        other = self._recognise(bgr, [_from_corner(first[number], 2) for number in doubtful])
         for number, text in zip(doubtful, other, strict=True):
-            if text.confidence > read[number].confidence:
-                read[number] = text
-        return read
+            if text.confidence > texts[number].confidence:
+                texts[number] = text
+        return texts
 
-    def _read(self, bgr: NDArray[np.uint8], spots: Sequence[Spot]) -> list[SpotText]:
+    def _recognise(self, bgr: NDArray[np.uint8], regions: Sequence[Region]) -> list[RegionText]:
         from rapidocr.ch_ppocr_rec import TextRecInput
 
-        read: dict[int, SpotText] = {}
-        for batch in _batches(spots):
-            crops = [_crop(bgr, spots[number]) for number in batch]
+        texts: dict[int, RegionText] = {}
+        for batch in _batches(regions):
+            crops = [_crop(bgr, regions[number]) for number in batch]
             found = self._recogniser(TextRecInput(img=crops, return_word_box=True))
             for number, text, marks in zip(batch, found.txts, found.word_results, strict=True):
-                spot = spots[number]
-                parts = tuple(_parts(text, marks))
-                read[number] = SpotText(spot.corners, spot.score, _mean(parts), parts)
-        return [read[number] for number in range(len(spots))]
-
-    # for pages
-
-    def look(self, gray: NDArray[np.uint8], *, layout: Layout = Layout.PAGE) -> Look | None:
-        """None: what it costs to find the lines is most of what it costs to read them."""
-        return None
-
-    def read(self, gray: NDArray[np.uint8], *, layout: Layout = Layout.PAGE) -> Seen:
-        """All that stands in the picture, gray or RGB, each line as one that stands for itself."""
-        picture = np.repeat(gray[:, :, np.newaxis], 3, axis=2) if gray.ndim == 2 else gray
-        texts = self.texts(picture, self.find(picture))
-        return Seen(tuple(seen_line(text) for text in texts if text.parts))
+                region = regions[number]
+                words = tuple(_words(text, marks))
+                texts[number] = RegionText(region.corners, region.score, _mean(words), words)
+        return [texts[number] for number in range(len(regions))]
 
 
 # geometry -------------------------------------------------------------------------------------------------------------
@@ -252,34 +234,34 @@ def _bgr(picture: NDArray[np.uint8]) -> NDArray[np.uint8]:
     return np.ascontiguousarray(picture[:, :, 2::-1])
 
 
-def _is_tall(spot: Spot) -> bool:
-    across, down = spot.sides
+def _is_tall(region: Region) -> bool:
+    across, down = region.sides
     return down >= _TALL * max(across, 1.0)
 
 
-def _from_corner(spot: Spot, corner: int) -> Spot:
-    """The same spot, read from another of its corners."""
-    return Spot(np.roll(spot.corners, -corner, axis=0), spot.score)
+def _from_corner(region: Region, corner: int) -> Region:
+    """The same region, beginning at another of its corners."""
+    return Region(np.roll(region.corners, -corner, axis=0), region.score)
 
 
-def _crop(bgr: NDArray[np.uint8], spot: Spot) -> NDArray[np.uint8]:
+def _crop(bgr: NDArray[np.uint8], region: Region) -> NDArray[np.uint8]:
     """The line, upright, from the corner at which it begins."""
     import cv2
 
-    across, down = spot.sides
+    across, down = region.sides
     width, height = max(4, round(across)), max(4, round(down))
     target = np.array([[0, 0], [width, 0], [width, height], [0, height]], np.float32)
-    projection = cv2.getPerspectiveTransform(np.ascontiguousarray(spot.corners), target)
-    width = min(width, round(height * _MOST_RATIO))
+    projection = cv2.getPerspectiveTransform(np.ascontiguousarray(region.corners), target)
+    width = min(width, round(height * _MAX_RATIO))
     crop = cv2.warpPerspective(bgr, projection, (width, height), borderMode=cv2.BORDER_REPLICATE, flags=cv2.INTER_CUBIC)
     return np.asarray(crop, np.uint8)
 
 
-def _batches(spots: Sequence[Spot]) -> Iterator[list[int]]:
-    """Numbers of spots of about the same length, which are read together."""
-    ratios = [min(_MOST_RATIO, max(7.0, spot.sides[0] / max(1.0, spot.sides[1]))) for spot in spots]
+def _batches(regions: Sequence[Region]) -> Iterator[list[int]]:
+    """Numbers of regions of about the same length, which are recognised together."""
+    ratios = [min(_MAX_RATIO, max(7.0, region.sides[0] / max(1.0, region.sides[1]))) for region in regions]
     batch: list[int] = []
-    for number in sorted(range(len(spots)), key=lambda number: (ratios[number], number)):
+    for number in sorted(range(len(regions)), key=lambda number: (ratios[number], number)):
         if batch and ratios[number] * (len(batch) + 1) > _BATCH_RATIO:
             yield batch
             batch = []
@@ -288,10 +270,10 @@ def _batches(spots: Sequence[Spot]) -> Iterator[list[int]]:
         yield batch
 
 
-def _parts(text: str, marks: Any) -> Iterator[Part]:
-    """The words of a line; ``marks`` says at which column each character was seen, and how surely."""
+def _words(text: str, marks: Any) -> Iterator[Word]:
+    """The words of a line; ``marks`` says at which column each character was found, and how surely."""
     columns = [column for group in marks.word_cols for column in group]
-    seen = [confidence for character, confidence in zip(text, marks.confs, strict=False) if not character.isspace()]
+    sure = [confidence for character, confidence in zip(text, marks.confs, strict=False) if not character.isspace()]
     length = max(1.0, float(marks.line_txt_len))
     half = _half_pitch(columns)
     at = 0
@@ -301,37 +283,36 @@ def _parts(text: str, marks: Any) -> Iterator[Part]:
         if not columns[mine]:
             return
         start, end = (columns[mine][0] + 0.5 - half) / length, (columns[mine][-1] + 0.5 + half) / length
-        yield Part(word, sum(seen[mine]) / len(word), max(0.0, start), min(1.0, end))
+        yield Word(word, sum(sure[mine]) / len(word), max(0.0, start), min(1.0, end))
 
 
 def _half_pitch(columns: Sequence[int]) -> float:
-    """Half of the distance of one character to the next, in columns."""
+    """Half of the distance from one character to the next, in columns."""
     steps = [after - before for before, after in itertools.pairwise(columns)]
     return float(np.median(steps)) / 2 if steps else 2.0
 
 
-def _mean(parts: Sequence[Part]) -> float:
-    characters = sum(len(part.text) for part in parts)
-    return sum(part.confidence * len(part.text) for part in parts) / characters if characters else 0.0
+def _mean(words: Sequence[Word]) -> float:
+    characters = sum(len(word.text) for word in words)
+    return sum(word.confidence * len(word.text) for word in words) / characters if characters else 0.0
 
 
-def seen_line(text: SpotText) -> SeenLine:
-    """As other engines give it: words with upright boxes around them."""
-    words = tuple(
-        SeenWord(part.text, 100 * part.confidence, _box_around(_slice(text.corners, part.start, part.end)))
-        for part in text.parts
-    )
-    return SeenLine(words, _box_around(text.corners), False)
+def upright_boxes(corners: NDArray[np.float32]) -> list[Box]:
+    """The smallest upright box around each of several regions, shape (n, 4, 2)."""
+    left, top = corners.min(axis=1).T.tolist()
+    right, bottom = corners.max(axis=1).T.tolist()
+    return list(zip(left, top, right, bottom, strict=True))
 
 
-def _slice(corners: Corners, start: float, end: float) -> Corners:
-    """The corners of a part of a line."""
-    top_left, top_right, bottom_right, bottom_left = corners
+def word_corners(texts: Sequence[RegionText]) -> NDArray[np.float32]:
+    """The corners of each word of these lines, shape (n, 4, 2)."""
+    lines = np.repeat([text.corners for text in texts], [len(text.words) for text in texts], axis=0)
+    spans = np.array([(word.start, word.end) for text in texts for word in text.words], np.float32)
+    start, end = spans[:, :1], spans[:, 1:]
+    top_left, top_right, bottom_right, bottom_left = lines.transpose(1, 0, 2)
     top, bottom = top_right - top_left, bottom_right - bottom_left
-    return np.array(
-        [top_left + start * top, top_left + end * top, bottom_left + end * bottom, bottom_left + start * bottom],
-        np.float32,
-    )
+    ends = [top_left + start * top, top_left + end * top, bottom_left + end * bottom, bottom_left + start * bottom]
+    return np.stack(ends, axis=1)
 
 
 def shared(one: Corners, other: Corners) -> float:
@@ -349,17 +330,10 @@ def _area(corners: Corners) -> float:
 
 
 def sized(part: NDArray[np.uint8], side: int) -> NDArray[np.uint8]:
-    """A piece of a picture, scaled to a longest side, up or down."""
+    """A part of a picture, scaled up or down to a longest side, in pixels."""
     import cv2
 
     factor = side / max(part.shape[:2])
     size = max(1, round(part.shape[1] * factor)), max(1, round(part.shape[0] * factor))
     how = cv2.INTER_AREA if factor < 1 else cv2.INTER_CUBIC
     return np.asarray(cv2.resize(np.ascontiguousarray(part), size, interpolation=how), np.uint8)
-
-
-def _box_around(corners: Iterable[NDArray[np.float32]]) -> Box:
-    points = np.array(list(corners))
-    left, top = points.min(axis=0)
-    right, bottom = points.max(axis=0)
-    return float(left), float(top), float(right), float(bottom)

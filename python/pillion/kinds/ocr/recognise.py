@@ -1,140 +1,274 @@
-"""Text in images and PDFs: a PDF's own text where that is real, Tesseract for paper, PP-OCR for photographs.
+"""The text of a file, step by step: an image or the pages of a PDF, and each page. The steps are in other files.
 
-Tesseract knows pages, lines below lines on an even ground, and there it is the better reader. PP-OCR finds text
-anywhere in a picture. Which of them reads an image is decided by a look at it; where Tesseract makes little sense of
-something like a page, PP-OCR has its turn.
+A PDF's own text is taken where that is real text. Pages are recognised by Tesseract: lines below lines on an even
+background, where it is the better engine. Photographs are recognised by PP-OCR, which finds text anywhere in a picture.
+The profile of an image decides between the two; where Tesseract makes little sense of something like a page, PP-OCR has
+its turn.
 """
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from dataclasses import dataclass
+from collections.abc import Generator, Sequence
+from contextlib import closing
+from functools import partial
 from pathlib import Path
-
-import numpy as np
-from numpy.typing import NDArray
+from typing import Protocol
 
 from pillion import _core
-from pillion.errors import ErrorClass, ItemError
-from pillion.kinds.ocr import ppocr as rapid
-from pillion.kinds.ocr import ppocr_models as photographs
-from pillion.kinds.ocr import tesseract as tesseract_api
-from pillion.kinds.ocr import tesseract_program as tesseract_cli
-from pillion.kinds.ocr.language_table import AUTO
-from pillion.kinds.ocr.layout import OcrEngine
-from pillion.kinds.ocr.page import LOOK_PIXELS, MAX_UPSCALE, READ_PIXELS, ocr_page, read_page, scale_for
-from pillion.kinds.ocr.pdf import read_pdf
-from pillion.kinds.ocr.photograph import read_photo
-from pillion.kinds.ocr.pixels import dark_on_light, enlarged, gray_of
-from pillion.kinds.ocr.readers import Readers
+from pillion.errors import ItemError
+from pillion.kinds.ocr import models, page, pdf, ppocr, tesseract
+from pillion.kinds.ocr.kind import AUTO
+from pillion.kinds.ocr.page import (
+    Gray,
+    ImageSource,
+    PageLines,
+    PageSource,
+    PreparedImage,
+    RecognisedPage,
+    Segment,
+    ocr_page,
+)
+from pillion.kinds.ocr.photograph import recognise_photograph
 from pillion.kinds.ocr.result import OcrPage, OcrResult
+from pillion.kinds.ocr.tesseract import Layout, LayoutAnalysis, RecognisedText, Recognisers, confidence
+from pillion.pool import keepalive
+from pillion.pool.threads import spread
 from pillion.readers.images.decode import Picture, opened
 from pillion.readers.pdf import document as pdfium
 
-_ROUTED_SIDE = 1600
-_UNSURE = 70.0
-"""Mean confidence below which a page may be a photograph that was taken for one."""
 
-
-def read(
+def recognise(
     path: Path, *, is_pdf: bool, languages: Sequence[str], tessdata: str | None = None, engine: str = AUTO
 ) -> OcrResult:
     """The text of a file; pages without lines where there is none. Raises ItemError.
 
-    ``engine``: which reads images, ``tesseract`` or ``rapidocr``; ``auto``: the one that suits the image.
+    ``engine``: the one for images, ``tesseract`` or ``rapidocr``; ``auto``: the one that suits the image.
     """
-    # A PDF with real text on all pages needs no Tesseract: it is looked for and loaded when the first picture comes.
-    readers = Readers(ocr_engine, languages, tessdata)
-    if not is_pdf:
-        return _image(opened(path), readers, engine)
-    pages, notes = read_pdf(path, readers)
-    used = readers.engine if readers.lent else pdfium
+    recognisers = Recognisers(languages, tessdata)
+    if is_pdf:
+        return _recognise_pdf(path, recognisers)
+    return _recognise_image(opened(path), recognisers, engine)
+
+
+# an image -------------------------------------------------------------------------------------------------------------
+
+_PROFILE_SIDE = 1600
+_UNSURE = 70.0
+"""Mean confidence below which a page may be a photograph that was taken for one."""
+
+
+def _recognise_image(picture: Picture, recognisers: Recognisers, engine: str) -> OcrResult:
+    # Where only a part of the extra is installed, photographs wait for the rest of it: the recipe names the networks.
+    has_ppocr = engine == ppocr.NAME or (engine == AUTO and models.has_networks())
+    if has_ppocr and (engine == ppocr.NAME or not _is_paper(picture)):
+        return _by_ppocr(picture)
+    found = recognise_page(ImageSource.of(picture), recognisers)
+    size = picture.width, picture.height
+    only = ocr_page(1, size, "pixel", found.lines, found.rotation, languages=found.languages)
+    if has_ppocr and (only.confidence or 0.0) < _UNSURE:
+        other = _by_ppocr(picture)
+        if _score(other.pages[0]) > _score(only):
+            return other
     return OcrResult(
-        engine=used.NAME,
-        engine_version=used.version(),
-        languages=_languages(pages) or readers.languages,
-        pages=tuple(pages),
-        notes=tuple(notes),
+        engine=tesseract.NAME,
+        engine_version=recognisers.engine.version(),
+        languages=only.languages or recognisers.languages,
+        pages=(only,),
     )
 
 
-def _languages(pages: Sequence[OcrPage]) -> tuple[str, ...]:
-    """Those of all pages, in the order in which they come."""
-    return tuple(dict.fromkeys(language for page in pages for language in page.languages))
-
-
-def ocr_engine() -> OcrEngine:
-    """Tesseract in this process, else the program. Raises ItemError (missing_tool) when neither is there."""
-    problem = tesseract_api.missing()
-    if problem is None:
-        return tesseract_api
-    if tesseract_cli.missing() is None:
-        return tesseract_cli
-    raise ItemError(ErrorClass.MISSING_TOOL, problem)
-
-
-# images ---------------------------------------------------------------------------------------------------------------
-
-
-@dataclass(frozen=True, slots=True)
-class _ImageSource:
-    """An image file, decoded again for each scale: JPEG decodes at a reduced size far faster than in full."""
-
-    picture: Picture
-
-    @property
-    def size(self) -> tuple[float, float]:
-        return float(self.picture.width), float(self.picture.height)
-
-    @property
-    def look_scale(self) -> float:
-        return min(1.0, scale_for(self.size, LOOK_PIXELS))
-
-    @property
-    def max_scale(self) -> float:
-        return max(self.look_scale, min(MAX_UPSCALE, scale_for(self.size, READ_PIXELS)))
-
-    def gray(self, scale: float) -> NDArray[np.uint8]:
-        max_side = max(1, round(max(self.size) * scale)) if scale < 1 else None
-        gray = dark_on_light(gray_of(self.picture.pixels(max_side)))
-        if scale <= 1:
-            return gray
-        return enlarged(gray, round(self.picture.width * scale), round(self.picture.height * scale))
-
-
-def _image(picture: Picture, readers: Readers, engine: str) -> OcrResult:
-    # Where the extra is there in part, photographs wait for the rest of it: the recipe says that it reads them.
-    has_photo = engine == rapid.NAME or (engine == AUTO and photographs.installed())
-    if has_photo and (engine == rapid.NAME or not _is_paper(picture)):
-        return _photo(picture)
-    page = _paper(picture, readers)
-    if has_photo and (page.confidence or 0.0) < _UNSURE:
-        photo = _photo(picture)
-        if _worth(photo.pages[0]) > _worth(page):
-            return photo
-    languages = page.languages or readers.languages
-    used = readers.engine
-    return OcrResult(engine=used.NAME, engine_version=used.version(), languages=languages, pages=(page,))
-
-
 def _is_paper(picture: Picture) -> bool:
-    return _core.look(gray_of(picture.pixels(_ROUTED_SIDE))).is_paper
+    return _core.look(page.gray_of(picture.pixels(_PROFILE_SIDE))).is_paper
 
 
-def _paper(picture: Picture, readers: Readers) -> OcrPage:
-    reading = read_page(_ImageSource(picture), readers)
-    size = (picture.width, picture.height)
-    return ocr_page(1, size, "pixel", reading.lines, reading.rotation, languages=reading.languages)
+def _by_ppocr(picture: Picture) -> OcrResult:
+    """As a photograph. PP-OCR does not say in which language the text is."""
+    found = recognise_photograph(picture, ppocr.loaded())
+    only = ocr_page(1, (picture.width, picture.height), "pixel", found.lines, found.rotation)
+    return OcrResult(engine=ppocr.NAME, engine_version=ppocr.version(), languages=(), pages=(only,))
 
 
-def _photo(picture: Picture) -> OcrResult:
-    """Read as a photograph; PP-OCR does not say in which language."""
-    reading = read_photo(picture, rapid.reader())
-    page = ocr_page(1, (picture.width, picture.height), "pixel", reading.lines, reading.rotation)
-    return OcrResult(engine=rapid.NAME, engine_version=rapid.version(), languages=(), pages=(page,))
-
-
-def _worth(page: OcrPage) -> float:
-    """Orders two readings of one picture: characters, weighted by how sure they are beyond noise."""
-    words = [word for line in page.lines for word in line.words]
+def _score(only: OcrPage) -> float:
+    """Orders two results for one picture: characters, weighted by their confidence above that of noise."""
+    words = [word for line in only.lines for word in line.words]
     return sum(max(0.0, (word.confidence or 0.0) - _UNSURE) * len(word.text) for word in words)
+
+
+# a PDF ----------------------------------------------------------------------------------------------------------------
+
+
+def _recognise_pdf(path: Path, recognisers: Recognisers) -> OcrResult:
+    """First all pages are inspected, one after the other, which takes milliseconds each. Then those with something to
+    recognise are spread over the free cores.
+    """
+    with pdfium.opened(path) as document:
+        notes = pdf.Notes()
+        drafts = pdf.inspected(document, notes)
+        chosen = pdf.to_recognise(drafts, notes)
+        recognised: dict[int, OcrPage] = {}
+        tasks = (partial(_recognise_pdf_page, document, draft, recognisers) for draft in chosen)
+        for draft, outcome in zip(chosen, spread(tasks, tesseract.MAX_THREADS), strict=True):
+            keepalive.beat()
+            if isinstance(outcome, ItemError):
+                notes.left_out(outcome)
+            else:
+                recognised[draft.number] = outcome
+        pages = pdf.assembled(document, drafts, recognised, notes)
+    # A PDF with real text on all pages needs no Tesseract: it is looked for and loaded for the first picture.
+    engine = (tesseract.NAME, recognisers.engine.version()) if recognisers.used else (pdfium.NAME, pdfium.version())
+    languages = tuple(dict.fromkeys(language for one in pages for language in one.languages))
+    return OcrResult(
+        engine=engine[0],
+        engine_version=engine[1],
+        languages=languages or recognisers.languages,
+        pages=tuple(pages),
+        notes=notes.texts(),
+    )
+
+
+def _recognise_pdf_page(document: pdfium.Document, draft: pdf.Draft, recognisers: Recognisers) -> OcrPage | ItemError:
+    """The page, or why it is left out. Raises ItemError where that is not the page's own fault."""
+    try:
+        with document.page(draft.number - 1) as drawn:
+            return pdf.merged(draft, recognise_page(pdf.PdfPageSource.of(drawn, draft), recognisers))
+    except ItemError as error:
+        return pdf.left_out(draft, error)
+
+
+# a page ---------------------------------------------------------------------------------------------------------------
+
+
+class PageRecogniser(Protocol):
+    """What a page needs of :class:`Recognisers`, from several threads at once."""
+
+    @property
+    def languages(self) -> tuple[str, ...]:
+        """Tesseract's codes to begin with, the main one first."""
+        ...
+
+    def analyse_layout(self, gray: Gray, layout: Layout = ...) -> LayoutAnalysis | None:
+        """See :class:`Recognisers`."""
+        ...
+
+    def recognise(self, gray: Gray, layout: Layout = ..., languages: tuple[str, ...] | None = None) -> RecognisedText:
+        """See :class:`Recognisers`."""
+        ...
+
+    def languages_to_try(self, beginning: RecognisedText) -> tuple[tuple[str, ...], ...]:
+        """See :class:`Recognisers`."""
+        ...
+
+
+def recognise_page(source: PageSource, recognisers: PageRecogniser) -> RecognisedPage:
+    """The text of a page; no lines when there is none to be believed. Raises ItemError.
+
+    Large pages are cut into segments, which are recognised on as many cores as are free. The first one decides in which
+    language and which way up the page is.
+    """
+    lines = _at_best_scale(source, recognisers)
+    if lines is None:
+        return RecognisedPage()
+    segments = page.segments_of(lines)
+    begin_with = recognisers.languages
+    with closing(_texts(segments, recognisers, begin_with)) as texts:
+        first = next(texts)
+        languages, first = _better_languages(segments[0], first, recognisers)
+        turns, first_turned = _better_turns(segments[0], first, recognisers)
+        if turns == 0 and languages == begin_with:
+            return page.recognised_page(source, lines.image, segments, [first, *texts], languages)
+    if turns:
+        was_whole = segments[0].whole
+        lines = _turned(lines, turns, recognisers)
+        segments = page.segments_of(lines)
+        same = was_whole and segments[0].whole
+        first = first_turned if same else recognisers.recognise(segments[0].gray, segments[0].layout)
+        languages, first = _better_languages(segments[0], first, recognisers)
+    with closing(_texts(segments[1:], recognisers, languages)) as texts:
+        return page.recognised_page(source, lines.image, segments, [first, *texts], languages)
+
+
+def _at_best_scale(source: PageSource, recognisers: PageRecogniser) -> PageLines | None:
+    """The page prepared, at the scale at which to recognise it, with its lines; None when there is no text on it."""
+    scale = source.first_scale
+    gray = source.gray(scale)
+    profile = _core.look(gray)
+    image = page.prepared(gray, profile)
+    analysis = recognisers.analyse_layout(image.gray)
+    if analysis is not None and analysis.lines == 0 and gray.size < page.SMALL_PIXELS:
+        # Print too small for the layout analysis, as in a low-resolution screenshot.
+        scale = min(2 * scale, source.max_scale)
+        gray = source.gray(scale)
+        image = page.prepared(gray, profile)
+        analysis = recognisers.analyse_layout(image.gray)
+    if analysis is None:
+        return PageLines(image, page.no_lines())
+    if analysis.lines == 0:
+        return None
+    # Asked before the picture is enlarged and turned, which costs far more than to recognise a line or two as is.
+    few = analysis.lines < page.FEW_LINES and gray.size > page.SMALL_PIXELS
+    if few and not page.has_word(recognisers.recognise(image.gray)):
+        return None
+    lines = _in_reading_order(image, analysis, recognisers)
+    better = page.better_scale(scale, analysis.height, source.max_scale)
+    return lines if better == scale else lines.scaled_to(page.prepared(source.gray(better), profile))
+
+
+def _in_reading_order(image: PreparedImage, analysis: LayoutAnalysis, recognisers: PageRecogniser) -> PageLines:
+    """The page with its lines in reading order.
+
+    Where it only seems to have columns, it is analysed again as one column, and where even that falls apart, as one
+    block: so the rows of tables stay together.
+    """
+    if page.has_reading_order(analysis):
+        return PageLines(image, analysis.boxes)
+    for layout in (Layout.COLUMN, Layout.BLOCK):
+        again = recognisers.analyse_layout(image.gray, layout)
+        if again is not None and page.is_in_order(again.boxes):
+            return PageLines(image, again.boxes, layout)
+    return PageLines(image, analysis.boxes)
+
+
+def _turned(lines: PageLines, turns: int, recognisers: PageRecogniser) -> PageLines:
+    """The page turned clockwise by quarters, with its lines, unless they were not known before."""
+    image = lines.image.turned(turns)
+    analysis = recognisers.analyse_layout(image.gray) if len(lines.lines) else None
+    return _in_reading_order(image, analysis, recognisers) if analysis else PageLines(image, page.no_lines())
+
+
+def _texts(
+    segments: Sequence[Segment], recognisers: PageRecogniser, languages: tuple[str, ...]
+) -> Generator[RecognisedText, None, None]:
+    """The text of each segment, in order. Closing it starts no more of them."""
+    tasks = [partial(recognisers.recognise, segment.gray, segment.layout, languages) for segment in segments]
+    yield from spread(tasks, tesseract.MAX_THREADS)
+
+
+def _better_languages(
+    segment: Segment, first: RecognisedText, recognisers: PageRecogniser
+) -> tuple[tuple[str, ...], RecognisedText]:
+    """The languages in which the first segment makes most sense, and its text in them."""
+    best, languages = first, recognisers.languages
+    for others in recognisers.languages_to_try(first):
+        text = recognisers.recognise(segment.gray, segment.layout, others)
+        if page.score(text) > page.score(best):
+            best, languages = text, others
+    return languages, best
+
+
+def _better_turns(segment: Segment, first: RecognisedText, recognisers: PageRecogniser) -> tuple[int, RecognisedText]:
+    """By how many quarters to turn the page clockwise so that its first segment makes most sense, and its text then.
+
+    Tesseract itself recognises text on its side.
+    """
+    best, turns = first, 0
+    if not first.lines or confidence(first.lines) >= page.SURE:
+        return 0, first
+    for quarters in (2, 1, 3):
+        if quarters != 2 and confidence(best.lines) >= page.UNREADABLE:
+            break
+        text = recognisers.recognise(page.turned(segment.gray, quarters), segment.layout)
+        if page.score(text) > page.score(best):
+            best, turns = text, quarters
+        if confidence(best.lines) >= page.SURE:
+            break
+    return turns, best

