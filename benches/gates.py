@@ -20,7 +20,7 @@ import pytest
 import pillion
 from benches.test_bench_thumbnail import with_pillion, with_pyvips
 from benches.text.ocr_tools import Tesserocr
-from pillion.kinds.ocr import models
+from pillion.kinds.ocr import models as ocr_models
 from pillion.kinds.transcript import models
 from tests.support import media, photos, speech
 
@@ -56,7 +56,7 @@ def test_thumbnail(benchmark: Any, photo_12mp: Path) -> None:
 @pytest.mark.benchmark(group="ocr")
 def test_ocr(benchmark: Any, page_300dpi: Path) -> None:
     """An A4 page of type at 300 dpi, a PNG file, to text; the peer is tesserocr with the same data, loaded once."""
-    tesserocr = Tesserocr(models.language_folder(["eng"]))
+    tesserocr = Tesserocr(ocr_models.language_folder(["eng"]))
     text = pillion.ocr(page_300dpi, languages=["eng"]).text
     assert media.character_error_rate(media.PAGE_TEXT, text) < 0.05
     compare(

@@ -22,8 +22,8 @@ if TYPE_CHECKING:
     import numpy as np
     from numpy.typing import NDArray
 
-    from pillion.kinds.ocr.result import OcrResult
     from pillion.kinds.ocr.models import LanguageRow
+    from pillion.kinds.ocr.result import OcrResult
     from pillion.kinds.transcript.result import TranscriptResult
     from pillion.readers.documents.result import DocumentText
     from pillion.readers.images.formats import FormatRow
