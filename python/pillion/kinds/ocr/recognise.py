@@ -232,7 +232,7 @@ def _turned(lines: PageLines, turns: int, recognisers: PageRecogniser) -> PageLi
     """The page turned clockwise by quarters, with its lines, unless they were not known before."""
     image = lines.image.turned(turns)
     analysis = recognisers.analyse_layout(image.gray) if len(lines.lines) else None
-    return _in_reading_order(image, analysis, recognisers) if analysis else PageLines(image, page.no_lines())
+    return PageLines(image, page.no_lines()) if analysis is None else _in_reading_order(image, analysis, recognisers)
 
 
 def _texts(
