@@ -153,5 +153,5 @@ def test_the_names_in_settings_are_those_that_the_engines_know() -> None:
 def test_settings_for_a_folder_that_is_no_location_are_named(tmp_path: Path) -> None:
     config = _load(tmp_path, "[locations.'/home/me/Pictres']\nocr.enable = false\n")
     (text,) = unknown_locations(config, ["/home/me/Pictures", "/srv"])
-    assert text.endswith("/home/me/Pictres, which is no Location of this library; did you mean '/home/me/Pictures'?")
+    assert text.endswith("/home/me/Pictres, which is not a Location of this library; did you mean '/home/me/Pictures'?")
     assert unknown_locations(config, ["/home/me/Pictres"]) == []

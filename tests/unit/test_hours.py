@@ -38,7 +38,7 @@ def test_a_span_holds_its_begin_and_not_its_end(span: str, time: str, quiet: boo
 
 @pytest.mark.parametrize("text", ["", "22:00", "22-07", "25:00-07:00", "22:60-07:00", "07:00-07:00", "24:00-07:00"])
 def test_what_is_no_span_is_refused(text: str) -> None:
-    with pytest.raises(ValueError, match=r"hours|begins when it ends"):
+    with pytest.raises(ValueError, match=r"hours|starts when it ends"):
         parse_span(text)
 
 

@@ -1,1 +1,1 @@
-"""Finding files and deciding what they should have: the five phases, joined to the catalog by ``indexer``."""
+"""Finding files and deciding which sidecars they should have: five phases, connected to the catalog by ``indexer``."""

@@ -1,4 +1,4 @@
-"""The five indexing phases over one Location, joined to the catalog. Queues jobs and never generates anything."""
+"""The five indexing phases over one Location, connected to the catalog. Queues jobs and never generates anything."""
 
 from __future__ import annotations
 
@@ -36,12 +36,12 @@ from pillion.settings.config import Config
 PHASES = ("discovery", "processing", "aggregation", "identification", "queueing")
 
 PhaseProgress = Callable[[str, int, int | None], None]
-"""(phase, files done, files in all or None while unknown)"""
+"""(phase, files done, files in all or None if not known yet)"""
 
 
 @dataclass(slots=True)
 class IndexReport:
-    """What indexing found and did. ``seconds``: phase -> time; ``hashed``: files whose bytes were read."""
+    """What indexing found and did. ``seconds``: phase -> seconds; ``hashed``: files whose bytes were read."""
 
     files: int = 0
     contents: int = 0
@@ -66,7 +66,7 @@ class IndexReport:
 
 
 class Indexer:
-    """Indexes Locations of one catalog. ``kinds``: the only kinds whose wants are looked at."""
+    """Indexes Locations of one catalog. ``kinds``: the only kinds for which anything is queued."""
 
     def __init__(
         self, database: Database, config: Config, kinds: Sequence[SidecarKind], progress: PhaseProgress
@@ -88,7 +88,7 @@ class Indexer:
     ) -> None:
         """Run the phases over a Location (or the folder ``prefix`` in it) and add what happened to ``report``.
 
-        Raises ItemError if the folder itself cannot be read; then nothing of it is changed.
+        Raises ItemError if the folder itself cannot be read; then nothing is changed.
         """
         with report.timed("discovery"):
             found = discover(
@@ -96,9 +96,9 @@ class Indexer:
                 prefix=prefix,
                 ignore=(*self._config.ignore, *ignore),
                 hidden=self._config.hidden,
-                progress=lambda files: self._tell("discovery", files, None),
+                progress=lambda files: self._show_progress("discovery", files, None),
             )
-            self._tell_end("discovery", len(found.files))
+            self._show_end("discovery", len(found.files))
         reach("indexer.discovered")
         with report.timed("processing"):
             changes = self._process(location, found)
@@ -122,20 +122,20 @@ class Indexer:
         if changes.removed:
             with self._database.write() as connection:
                 catalog_entries.mark_removed(connection, changes.removed, time.time())
-        self._tell_end("processing", len(found.files))
+        self._show_end("processing", len(found.files))
         return changes
 
-    def _tell(self, phase: str, done: int, total: int | None) -> None:
-        """Report progress in a phase, counting the Locations before this one."""
+    def _show_progress(self, phase: str, done: int, total: int | None) -> None:
+        """Report progress in a phase, including the Locations before this one."""
         before = self._before[phase]
         self._progress(phase, before + done, None if total is None else before + total)
 
-    def _tell_end(self, phase: str, done: int) -> None:
-        self._tell(phase, done, done)
+    def _show_end(self, phase: str, done: int) -> None:
+        self._show_progress(phase, done, done)
         self._before[phase] += done
 
     def _aggregate(self, location: Location, found: Discovered, changes: Changes) -> None:
-        """Totals are kept for whole Locations, so a part of one leaves them to the next full run."""
+        """Totals are for whole Locations, so a run over a part of one leaves them to the next full run."""
         if found.prefix:
             return
         with self._database.read() as connection:
@@ -147,7 +147,7 @@ class Indexer:
             catalog_entries.replace_folders(connection, location.id, totals)
 
     def _identify(self, location: Location, files: Sequence[FoundFile], report: IndexReport) -> None:
-        """Hash chunk after chunk; while one is hashed without the GIL, the one before is written."""
+        """Hash chunk after chunk. While one is hashed without the GIL, the one before is written to the catalog."""
         hashed = 0
         stop = threading.Event()
 
@@ -155,7 +155,7 @@ class Indexer:
             def progress(done: int, _bytes: int) -> None:
                 if stop.is_set():
                     raise KeyboardInterrupt
-                self._tell("identification", hashed + done, len(files))
+                self._show_progress("identification", hashed + done, len(files))
 
             nonlocal hashed
             identified = identify(location.path, chunk, sample_above=self._config.sample_above, progress=progress)
@@ -174,7 +174,7 @@ class Indexer:
             except BaseException:
                 stop.set()
                 raise
-        self._tell_end("identification", hashed)
+        self._show_end("identification", hashed)
 
     def _record(self, location: Location, identified: Sequence[Identified], report: IndexReport) -> None:
         rows = [_entry_row(item) for item in identified]
@@ -188,12 +188,12 @@ class Indexer:
                 report.problems.append(_absolute(location, problem))
 
     def queue(self, location: Location, policy: DeviceGenerationPolicy, report: IndexReport) -> None:
-        """Phase 5 alone: look at the entries that changed, and at the types whose wants changed."""
+        """Phase 5 alone, for entries that changed and for file types whose wanted sidecars changed."""
         effective = restrict(policy, self._kinds)
         looked_at = 0
         with report.timed("queueing"):
-            self._look_again(location, effective)
-            self._look_again_at_sources(location)
+            self._mark_changed_types(location, effective)
+            self._mark_lost_sources(location)
             while self._has_unqueued(location):
                 with self._database.write() as connection:
                     count, queued = catalog_queueing.queue_slice(
@@ -206,22 +206,22 @@ class Indexer:
                 reach("indexer.queued")
                 looked_at += count
                 report.queued += queued
-                self._tell("queueing", looked_at, None)
-        self._tell_end("queueing", looked_at)
+                self._show_progress("queueing", looked_at, None)
+        self._show_end("queueing", looked_at)
 
     def _has_unqueued(self, location: Location) -> bool:
         with self._database.read() as connection:
             return catalog_queueing.has_unqueued(connection, location.id)
 
-    def _look_again_at_sources(self, location: Location) -> None:
-        """Files that were gone or changed when they were to be read, and are there now as the catalog knows them."""
+    def _mark_lost_sources(self, location: Location) -> None:
+        """Queue files again that were missing or changed when a job read them, and are as in the catalog now."""
         with self._database.read() as connection:
             if not catalog_failures.has_lost_sources(connection, location.id):
                 return
         with self._database.write() as connection:
             catalog_failures.look_again_at_sources(connection, location.id)
 
-    def _look_again(self, location: Location, policy: DeviceGenerationPolicy) -> None:
+    def _mark_changed_types(self, location: Location, policy: DeviceGenerationPolicy) -> None:
         with self._database.read() as connection:
             mimes = catalog_queueing.present_mimes(connection)
             before = catalog_queueing.read_signature(connection, location.id)

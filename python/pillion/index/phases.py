@@ -1,4 +1,4 @@
-"""The first four indexing phases: discovery, processing, aggregation, identification. Data to data, without SQL."""
+"""The first four indexing phases: discovery, processing, aggregation, identification. No SQL."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ FoundFile = tuple[bytes, int, int, int]
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Problem:
-    """Something that was left out, and why. ``path`` is relative to the Location."""
+    """A file or folder that was left out, and why. ``path`` is relative to the Location."""
 
     path: bytes
     error_class: str
@@ -23,7 +23,7 @@ class Problem:
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Discovered:
-    """What discovery found below ``prefix`` (a folder path with a trailing slash, or b"" for the whole Location)."""
+    """What discovery found below ``prefix`` (a folder with a trailing slash, or b"" for the whole Location)."""
 
     root: bytes
     prefix: bytes
@@ -53,12 +53,12 @@ def discover(
 
 
 Known = tuple[int, int, int, int, int]
-"""(entry id, size, mtime_ns, inode, 1 if it must be looked at again in any case)"""
+"""(entry id, size, mtime_ns, inode, 1 if it must be identified again in any case)"""
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Changes:
-    """The difference. ``again``: unchanged by stat, but not identified last time, or back after removal."""
+    """The differences. ``again``: same stat values, but not identified last time, or back after removal."""
 
     new: Sequence[FoundFile]
     changed: Sequence[FoundFile]
@@ -68,19 +68,19 @@ class Changes:
 
     @property
     def to_identify(self) -> list[FoundFile]:
-        """Everything that goes on to identification."""
+        """All files to identify."""
         return [*self.new, *self.changed, *self.again]
 
     @property
     def any(self) -> bool:
-        """Whether anything at all differs."""
+        """Whether there is any difference."""
         return bool(self.new or self.changed or self.removed)
 
 
 def compare(found: Discovered, known: Mapping[bytes, Known], already_removed: Set[int] = frozenset()) -> Changes:
     """Compare by path, size, mtime and inode.
 
-    What lies below a folder that could not be read is not taken for removed.
+    Files below a folder that could not be read do not count as removed.
     """
     new: list[FoundFile] = []
     changed: list[FoundFile] = []
@@ -120,7 +120,7 @@ def _removed(found: Discovered, known: Mapping[bytes, Known], already_removed: S
 
 
 def aggregate(files: Iterable[tuple[bytes, int]]) -> dict[bytes, tuple[int, int]]:
-    """From (relative path, size in bytes): folder -> (files, bytes). The Location itself is ``b""``."""
+    """(relative path, size in bytes) of each file -> folder: (files, bytes). The Location itself is ``b""``."""
     direct: dict[bytes, list[int]] = {b"": [0, 0]}
     for path, size in files:
         folder = path[: max(path.rfind(b"/"), 0)]
@@ -147,8 +147,8 @@ def aggregate(files: Iterable[tuple[bytes, int]]) -> dict[bytes, tuple[int, int]
 
 CHUNK_FILES = 8192
 CHUNK_BYTES = 1024 * 1024 * 1024
-"""A chunk ends at either: it is what a crash or Ctrl-C can cost. Larger ones are written faster: their rows go into
-the indexes together."""
+"""A chunk ends at the first limit it reaches. A crash or Ctrl-C loses at most one chunk. Larger chunks are written
+faster, because their rows go into the indexes together."""
 
 _UNSURE = ("text/", "application/octet-stream", "application/x-empty")
 _EMPTY = "application/x-empty"
@@ -159,7 +159,8 @@ _DOCUMENTS = ("application/vnd.", "application/epub+zip")
 class Identified:
     """A file with its content's identity, or with the reason why it has none.
 
-    ``claimed_mime`` is set only where the name promises a picture, document, sound or film and the bytes are none.
+    ``claimed_mime``: the type that the name claims, set only if that is a picture, document, sound or video and the
+    bytes are not.
     """
 
     file: FoundFile
@@ -190,9 +191,9 @@ def identify(
     sample_above: int,
     progress: Callable[[int, int], None] | None = None,
 ) -> list[Identified]:
-    """Identify one chunk. A file that changed or vanished meanwhile gets its error class; it stops nothing.
+    """Identify one chunk. A file that changed or vanished meanwhile gets an error class and does not stop the others.
 
-    ``progress``: (files done, bytes read), about every 50 ms; what it raises ends the call.
+    ``progress``: (files done, bytes read), about every 50 ms; if it raises an error, the call ends with it.
     """
     rows = [file[:3] for file in files]
     results = _core.identify_files(root, rows, sample_above=sample_above, progress=progress)
@@ -203,14 +204,15 @@ def _identified(file: FoundFile, result: tuple[str, ...]) -> Identified:
     if len(result) == 2:
         return Identified(file=file, error_class=result[0], error_message=result[1])
     content_uuid, digest, mime = result
-    return Identified(file=file, content_uuid=content_uuid, hash=digest, mime=mime, claimed_mime=_claim(file[0], mime))
+    claimed = _claimed_mime(file[0], mime)
+    return Identified(file=file, content_uuid=content_uuid, hash=digest, mime=mime, claimed_mime=claimed)
 
 
-def _claim(path: bytes, mime: str) -> str | None:
+def _claimed_mime(path: bytes, mime: str) -> str | None:
     if not mime.startswith(_UNSURE):
         return None
     claimed = _core.mime_from_name(path[path.rfind(b"/") + 1 :])
-    promised = _core.media_class(claimed)
-    # A name says little about text, which may hold anything; but an office document has a form.
-    loose = promised == "text" and mime != _EMPTY and not claimed.startswith(_DOCUMENTS)
-    return None if promised == "other" or loose else claimed
+    media_class = _core.media_class(claimed)
+    # A text file may contain anything, so its name claims little; an office document has a fixed format.
+    loose = media_class == "text" and mime != _EMPTY and not claimed.startswith(_DOCUMENTS)
+    return None if media_class == "other" or loose else claimed

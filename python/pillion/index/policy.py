@@ -1,4 +1,4 @@
-"""What is to be made for a file: device policy x media class -> wanted kinds and variants. Pure: no I/O, no clock."""
+"""What to make for a file: device policy x media class -> wanted kinds and variants. Pure: no I/O, no clock."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from pillion.model import POLICY_NAMES, MediaClass, SidecarKind
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class KindPolicy:
-    """One kind's share of a policy. ``settings`` are handed to the generator and belong to the recipe."""
+    """The part of a policy for one kind. ``settings`` go to the generator and into the recipe."""
 
     variants: tuple[str, ...]
     enable: bool = True
@@ -32,7 +32,7 @@ class DeviceGenerationPolicy:
 
 @functools.cache
 def built_in_policies() -> Mapping[str, DeviceGenerationPolicy]:
-    """The policies that need no settings: each kind says which of its variants each of them wants."""
+    """The built-in policies: each kind defines which of its variants each policy wants."""
     return {
         name: DeviceGenerationPolicy(
             name=name,
@@ -47,7 +47,7 @@ def built_in_policies() -> Mapping[str, DeviceGenerationPolicy]:
 
 
 class Derived(Protocol):
-    """A policy that is another one with changes; see :func:`override`."""
+    """A policy defined as changes to another; see :func:`override`."""
 
     @property
     def base(self) -> str: ...
@@ -56,7 +56,7 @@ class Derived(Protocol):
 
 
 def named_policy(name: str, own: Mapping[str, Derived] | None = None) -> DeviceGenerationPolicy:
-    """The policy of this name, built in or one of the user's ``own``. Raises UsageError with the names there are."""
+    """The policy with this name, built-in or one of the user's ``own``. Raises UsageError with the known names."""
     policies = built_in_policies()
     if own is not None and name in own:
         return replace(override(policies[own[name].base], own[name].kinds), name=name)
@@ -69,9 +69,9 @@ def named_policy(name: str, own: Mapping[str, Derived] | None = None) -> DeviceG
 def override(
     policy: DeviceGenerationPolicy, changes: Mapping[SidecarKind, Mapping[str, Any]]
 ) -> DeviceGenerationPolicy:
-    """``policy`` with a Location's or library's changes: per kind ``enable``, ``variants``, and settings by name.
+    """``policy`` with a Location's or library's changes: for each kind ``enable``, ``variants`` and settings by name.
 
-    A kind the policy lacks is added by naming it, with its first variant where none is given.
+    A kind that is named but not in the policy is added, with its first variant if none is given.
     """
     kinds = dict(policy.kinds)
     for kind, change in changes.items():
@@ -99,7 +99,7 @@ def restrict(policy: DeviceGenerationPolicy, kinds: Iterable[SidecarKind]) -> De
 def wanted_kinds(policy: DeviceGenerationPolicy, media_class: MediaClass) -> Mapping[SidecarKind, KindPolicy]:
     """The kinds to make for a file of this class, in the order of work.
 
-    One that is made from another kind is wanted only where that one is enabled too.
+    A kind made from another is wanted only if that one is enabled too.
     """
     enabled = {kind for kind, part in policy.kinds.items() if part.enable and part.variants}
     wanted: dict[SidecarKind, KindPolicy] = {}

@@ -1,4 +1,4 @@
-"""Phase 5, intelligence queueing: policy x type -> the sidecars that a file should have. Never generates anything."""
+"""Phase 5, queueing: policy x type -> the sidecars that a file should have. Never generates anything."""
 
 from __future__ import annotations
 
@@ -20,19 +20,20 @@ from pillion.kinds import registry
 from pillion.model import MediaClass, Recipe, SidecarKind, WantedSidecar
 
 UNSUPPORTED = Recipe(generator="none", version=1)
-"""The recipe of a sidecar that no generator can make; a generator that can gives another, so it is tried again then."""
+"""The recipe of a sidecar that no generator can make. A generator that can make it has another recipe, so it is tried
+then."""
 
 
 def wanted_sidecars(policy: DeviceGenerationPolicy, mime: str, claimed: str | None) -> Sequence[WantedSidecar]:
-    """What a file of type ``mime`` should have.
+    """The sidecars that a file of type ``mime`` should have.
 
-    One whose name ``claimed`` to be something that its bytes are not gets that kind's sidecars asked for too, so that
-    its state says what is wrong with it.
+    ``claimed``: another type that the file's name claims. The sidecars of that type are wanted too, so that their state
+    says what is wrong with the file.
     """
     media_class = MediaClass(_core.media_class(mime))
     kinds = dict(wanted_kinds(policy, media_class))
     if claimed is not None:
-        kinds = {**_promised(policy, MediaClass(_core.media_class(claimed))), **kinds}
+        kinds = {**_claimed_kinds(policy, MediaClass(_core.media_class(claimed))), **kinds}
     result: list[WantedSidecar] = []
     for kind in (kind for kind in registry.names() if kind in kinds):
         source = registry.spec(kind).made_from.get(media_class)
@@ -43,7 +44,7 @@ def wanted_sidecars(policy: DeviceGenerationPolicy, mime: str, claimed: str | No
 
 
 def signature(policy: DeviceGenerationPolicy, mime: str) -> str:
-    """16 hex digits that change when what files of a type should have changes: kinds, variants or recipes."""
+    """16 hex digits that change with the sidecars that files of this type should have: kinds, variants or recipes."""
     wants = [(want.kind, want.variant, want.recipe.digest()) for want in wanted_sidecars(policy, mime, None)]
     return hashlib.blake2b(json.dumps(wants).encode(), digest_size=8).hexdigest()
 
@@ -51,7 +52,7 @@ def signature(policy: DeviceGenerationPolicy, mime: str) -> str:
 def wanted_on_demand(
     policy: DeviceGenerationPolicy, kind: SidecarKind, variant: str, mime: str
 ) -> Sequence[WantedSidecar]:
-    """One sidecar that somebody asks for, whatever the policy, with the one that it is made from before it.
+    """A sidecar that somebody asks for, even if the policy does not want it, after the one that it is made from.
 
     Empty if files of this type have no such sidecar.
     """
@@ -64,8 +65,8 @@ def wanted_on_demand(
     return wants if any(want.kind == kind for want in wants) else []
 
 
-def _promised(policy: DeviceGenerationPolicy, media_class: MediaClass) -> dict[SidecarKind, KindPolicy]:
-    """What the name promised, but for what would wait for another sidecar that cannot come."""
+def _claimed_kinds(policy: DeviceGenerationPolicy, media_class: MediaClass) -> dict[SidecarKind, KindPolicy]:
+    """The kinds for the claimed type, except those that would wait for another sidecar, which cannot be made."""
     kinds = wanted_kinds(policy, media_class)
     return {kind: part for kind, part in kinds.items() if media_class not in registry.spec(kind).made_from}
 
@@ -73,7 +74,7 @@ def _promised(policy: DeviceGenerationPolicy, media_class: MediaClass) -> dict[S
 def _wanted(
     kind: SidecarKind, mime: str, variant: str, settings: Mapping[str, Any], awaited: WantedSidecar | None
 ) -> WantedSidecar:
-    """One sidecar with its recipe; one that is made from another has that one's recipe in its own."""
+    """One sidecar with its recipe, which contains the recipe of the sidecar that it is made from, if any."""
     generator = registry.find(kind, mime)
     recipe = UNSUPPORTED if generator is None else generator.recipe(mime, variant, settings)
     if awaited is not None:

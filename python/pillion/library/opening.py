@@ -63,7 +63,7 @@ def open_catalog(root: Path, *, create: bool, policy: str | None) -> Opened:
 
 @contextmanager
 def closed_on_error(database: Database) -> Iterator[None]:
-    """Closes the catalog if what follows does not succeed."""
+    """Close the catalog if an error is raised inside."""
     try:
         yield
     except BaseException:

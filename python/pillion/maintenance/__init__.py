@@ -1,4 +1,4 @@
-"""Maintenance of a library: check and repair it, rebuild its catalog, clean it up, say what it holds."""
+"""Maintenance of a library: check and repair it, rebuild its catalog, clean it up, report its size."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ DEFAULT_DAYS = 30.0
 
 
 class Maintenance:
-    """The chores of one open library. Those that change something raise LibraryError where it is read-only."""
+    """The maintenance of one open library. Methods that change something raise LibraryError if it is read-only."""
 
     def __init__(self, root: Path, database: Database, store: Store, *, read_only: bool) -> None:
         self._root = root
@@ -34,14 +34,14 @@ class Maintenance:
 
     def _must_be_writable(self) -> None:
         if self._read_only:
-            raise LibraryError(f"The library {self._root} is read-only: it can be looked at, but not changed.")
+            raise LibraryError(f"The library {self._root} is read-only: it can be read, but not changed.")
 
     def verify(self, progress: Callable[[int], None] | None = None) -> list[Finding]:
-        """What is wrong between catalog and files; empty when all is well. Changes nothing."""
+        """What does not match between catalog and files; empty if everything matches. Changes nothing."""
         return verify(self._database, self._store, progress)
 
     def repair(self) -> list[Repaired]:
-        """Verify, and repair what is found; see :func:`pillion.maintenance.repair.repair`."""
+        """Verify, then repair what was found; see :func:`pillion.maintenance.repair.repair`."""
         self._must_be_writable()
         owner = this_owner()
         with at_work(owner):
@@ -52,16 +52,16 @@ class Maintenance:
     ) -> CleanupReport:
         """Remove sidecars of contents that no file has any more; see :func:`pillion.maintenance.cleanup.cleanup`.
 
-        ``older_than_days``: by default 30, with a ``quota`` (bytes) 0. Raises UsageError if either is negative.
+        ``older_than_days``: by default 30, or 0 with a ``quota`` (bytes). Raises UsageError if either is negative.
         """
         days = older_than_days if older_than_days is not None else (DEFAULT_DAYS if quota is None else 0.0)
-        # Written so that NaN is refused too.
+        # Written like this so that NaN is refused too.
         if not days >= 0 or (quota is not None and quota < 0):
-            raise UsageError("Give a number of days and a quota that are not below 0.")
+            raise UsageError("The number of days and the quota must not be below 0.")
         if not dry_run:
             self._must_be_writable()
         return _cleanup(self._database, self._store, days=days, quota=quota, dry_run=dry_run)
 
     def usage(self) -> Usage:
-        """How many sidecars there are and how much room they take."""
+        """How many sidecars there are and how much space they use."""
         return _usage(self._database)

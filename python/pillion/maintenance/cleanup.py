@@ -1,13 +1,12 @@
 """Remove the sidecars of contents that no file has any more.
 
-Two steps for each batch, each in a write transaction of its own, because recording places files only under the same
-lock:
+Each batch takes two steps, each in its own write transaction, because results are recorded under the same lock:
 
-1. what is still without a file, looked at again now, loses its rows; commit;
-2. the files of those that have not come back since are removed.
+1. check again which contents have no file, and delete their rows; commit;
+2. remove the sidecars of those that have not come back since.
 
-So a kill at any point leaves no row that says "ready" without its file; at worst it leaves files without rows, which
-``verify --repair`` removes. The other order (files first) could leave rows whose files are gone.
+So a kill at any point leaves no row that says "ready" without its sidecar; at worst it leaves sidecars without rows,
+which ``verify --repair`` removes. The other order could leave rows whose sidecars are gone.
 """
 
 from __future__ import annotations
@@ -33,9 +32,9 @@ _DAY_S = 86400.0
 
 @dataclass(slots=True)
 class CleanupReport:
-    """What was removed, or with ``dry_run`` would be. ``bytes``: of the sidecars; ``left``: bytes of those that stay.
+    """What was removed, or would be with ``dry_run``. ``bytes``: of these sidecars; ``left``: of those that stay.
 
-    ``problems``: (path, message) of files that could not be removed; their rows are gone all the same.
+    ``problems``: (path, message) of files that could not be removed; their rows are gone anyway.
     """
 
     dry_run: bool
@@ -48,7 +47,7 @@ class CleanupReport:
 
     @property
     def over_quota(self) -> int:
-        """Bytes above the quota that could not be freed, as all that is left is in use or too young."""
+        """Bytes above the quota that could not be freed, because all that is left is in use or too young."""
         return 0 if self.quota is None else max(self.left - self.quota, 0)
 
     def to_json(self) -> dict[str, Any]:
@@ -68,9 +67,9 @@ class CleanupReport:
 def cleanup(
     database: Database, store: Store, *, days: float, quota: int | None = None, dry_run: bool = False
 ) -> CleanupReport:
-    """Remove what belongs to contents that have had no file for ``days`` or longer, oldest first.
+    """Remove the sidecars of contents that have had no file for ``days`` or longer, oldest first.
 
-    With ``quota`` (bytes), only until all sidecars together are not above it.
+    With ``quota`` (bytes), stop as soon as all sidecars together are not above it.
     """
     now = time.time()
     until = now - days * _DAY_S
@@ -95,7 +94,7 @@ def _total(database: Database) -> int:
 
 
 def _chosen(database: Database, report: CleanupReport, until: float, now: float) -> Iterator[Sequence[Orphan]]:
-    """Batches of what is to go; each is asked for when the one before is gone, so ``report.left`` is up to date."""
+    """Batches to remove; each is read after the one before was removed, so ``report.left`` is up to date."""
     after: tuple[float, str] | None = None
     while True:
         with database.read() as connection:
@@ -140,7 +139,7 @@ def _remove(
     reach("cleanup.forgotten")
     with database.write() as connection:
         for orphan in gone:
-            # It came back between the two transactions, and a worker may have found its files there already.
+            # It came back between the two transactions, and a worker may already have found its files.
             if has_rows(connection, orphan.content_uuid):
                 continue
             try:

@@ -1,7 +1,7 @@
 """Rebuild a catalog from the manifests beside the sidecars, after it was lost or damaged.
 
-A catalog that is whole is kept, and what it lacks is added. Otherwise a new one is made beside it, the damaged one is
-moved aside, and the new one takes its place: a kill at any point leaves the old one or none, and the next call goes on.
+An undamaged catalog is kept, and what is missing in it is added. Otherwise a new one is made beside it, the damaged one
+is moved aside, and the new one takes its place. A kill at any point leaves the old one or none; the next call goes on.
 """
 
 from __future__ import annotations
@@ -32,10 +32,10 @@ _PARTS = ("", "-wal", "-shm")
 
 @dataclass(slots=True)
 class Reconciled:
-    """What was rebuilt. ``contents``, ``sidecars``, ``bytes``: found whole; ``recorded``: rows that changed.
+    """What was rebuilt. ``contents``, ``sidecars``, ``bytes``: found undamaged; ``recorded``: rows that changed.
 
-    ``moved_to``: where the damaged catalog is now. ``problems``: the first 1000 (path, message) of what is not whole;
-    the next ``index`` makes it again.
+    ``moved_to``: where the damaged catalog is now. ``problems``: the first 1000 (path, message) of what is missing or
+    damaged; the next ``index`` makes it again.
     """
 
     catalog: str = "kept"
@@ -47,7 +47,7 @@ class Reconciled:
     problems: list[tuple[str, str]] = field(default_factory=list)
 
     def note(self, path: Path, message: str) -> None:
-        """Keep a problem, as far as there is room."""
+        """Add a problem, unless there are too many already."""
         if len(self.problems) < _MAX_PROBLEMS:
             self.problems.append((str(path), message))
 
@@ -58,21 +58,21 @@ class Reconciled:
 
 
 def reconcile(root: Path, catalog: Path, *, rebuild: bool = False) -> Reconciled:
-    """Bring back every sidecar of the library ``root`` that its manifest lists and that is whole.
+    """Record every sidecar of the library ``root`` that its manifest lists and that is undamaged.
 
-    ``rebuild``: set aside also a catalog that looks well. Raises LibraryError (no library there, read-only),
+    ``rebuild``: replace the catalog even if it seems undamaged. Raises LibraryError (no library there, read-only),
     LibraryBusyError (another process has it open), LibraryVersionError.
     """
     store = Store(root)
     if not root.is_dir() or not (store.has_contents() or catalog.exists()):
         raise LibraryError(f"There is no library at {root}; make one with 'pillion index FOLDER --library {root}'.")
     if not os.access(root, os.W_OK):
-        raise LibraryError(f"The library {root} is read-only: it can be looked at, but not changed.")
+        raise LibraryError(f"The library {root} is read-only: it can be read, but not changed.")
     refuse_network_file_system(root)
     store.create()
     report = Reconciled()
     with exclusive(root / "index.lock", "indexing"):
-        if not rebuild and _is_well(catalog, may_be_empty=not store.has_contents()):
+        if not rebuild and _is_sound(catalog, may_be_empty=not store.has_contents()):
             _fill(catalog, store, report)
             return report
         _refuse_if_open(catalog)
@@ -88,7 +88,7 @@ def reconcile(root: Path, catalog: Path, *, rebuild: bool = False) -> Reconciled
     return report
 
 
-def _is_well(catalog: Path, *, may_be_empty: bool) -> bool:
+def _is_sound(catalog: Path, *, may_be_empty: bool) -> bool:
     if not catalog.exists():
         return False
     database = Database(catalog)
@@ -104,7 +104,7 @@ def _is_well(catalog: Path, *, may_be_empty: bool) -> bool:
 
 
 def _refuse_if_open(catalog: Path) -> None:
-    """A process that has the old catalog open would, when it ends, delete the new one's write-ahead log."""
+    """A process with the old catalog open would delete the new one's write-ahead log when it ends."""
     paths = {f"{catalog}{part}" for part in _PARTS}
     for process in psutil.process_iter():
         try:
@@ -116,7 +116,7 @@ def _refuse_if_open(catalog: Path) -> None:
 
 
 def _move_aside(catalog: Path) -> str | None:
-    """Rename catalog, log and shared memory; the log keeps its name's end, so that SQLite still finds it."""
+    """Rename catalog, log and shared memory. The log keeps its suffix, so that SQLite still finds it."""
     if not any(Path(f"{catalog}{part}").exists() for part in _PARTS):
         return None
     number = 1
@@ -148,7 +148,7 @@ class _Batch:
 
 
 def _batches(store: Store, report: Reconciled) -> Iterator[_Batch]:
-    """Read manifest after manifest and check the files; never more than a batch is held."""
+    """Read manifest after manifest and check the files; holds at most one batch in memory."""
     batch = _Batch()
     for uuid in store.content_uuids():
         manifest = _read(store, uuid, report)
@@ -169,7 +169,7 @@ def _read(store: Store, uuid: str, report: Reconciled) -> Manifest | None:
     path = store.manifest_path(uuid)
     try:
         if str(UUID(uuid)) != uuid:
-            raise ValueError("its folder's name is no content uuid")
+            raise ValueError("the name of its folder is not a content uuid")
         manifest = store.load_manifest(uuid)
         if manifest.content_uuid != uuid:
             raise ValueError(f"it is about {manifest.content_uuid}")
@@ -177,7 +177,7 @@ def _read(store: Store, uuid: str, report: Reconciled) -> Manifest | None:
     except OSError as error:
         report.note(path, f"The manifest cannot be read: {error.strerror}.")
     except ValueError as error:
-        report.note(path, f"The manifest makes no sense: {error}.")
+        report.note(path, f"The manifest is not valid: {error}.")
     return None
 
 
@@ -185,12 +185,12 @@ def _check(store: Store, uuid: str, entry: ManifestEntry, report: Reconciled) ->
     path = store.absolute(store.rel_path(uuid, entry.kind, entry.variant, entry.format))
     if is_listed_whole(store, uuid, entry):
         return True
-    report.note(path, f"The manifest lists {entry.kind} {entry.variant}, but the file is not there or not whole.")
+    report.note(path, f"The manifest lists {entry.kind} {entry.variant}, but the file is missing or damaged.")
     return False
 
 
 def is_listed_whole(store: Store, content_uuid: str, entry: ManifestEntry) -> bool:
-    """Whether a manifest's entry names the place where that sidecar belongs, and the file there is whole."""
+    """Whether a manifest's entry has the right path for that sidecar, and the file there is undamaged."""
     place = store.rel_path(content_uuid, entry.kind, entry.variant, entry.format)
     return entry.rel_path == place and store.is_whole(place, entry.size, entry.checksum)
 

@@ -1,7 +1,7 @@
-"""Removing files below ``sidecars/``, and nothing else: no link is followed, only regular files are removed.
+"""Removes files below ``sidecars/``, and nothing else: no link is followed, and only regular files are removed.
 
-Every folder on the way is opened by its name in the one before, with O_NOFOLLOW, and the file is removed by its name in
-the last: no link that somebody puts there meanwhile can lead out of the library.
+Each folder of the path is opened by name inside the folder before it, with O_NOFOLLOW, and the file is removed by name
+inside the last. So a link that somebody puts there meanwhile cannot lead out of the library.
 """
 
 from __future__ import annotations
@@ -17,9 +17,9 @@ _FOLDER = os.O_RDONLY | os.O_DIRECTORY | os.O_NOFOLLOW | os.O_CLOEXEC
 
 
 def remove_file(sidecars: Path, rel_path: str) -> bool:
-    """Remove one regular file and the folders that it leaves empty. False if there is no such file.
+    """Remove one regular file and the folders that are empty then. False if there is no such file.
 
-    Raises OSError if it cannot be removed, and ValueError for a path that does not lie below ``sidecars``.
+    Raises OSError if it cannot be removed, and ValueError for a path that is not below ``sidecars``.
     """
     *folders, name = _parts(rel_path)
     try:
@@ -34,7 +34,7 @@ def remove_file(sidecars: Path, rel_path: str) -> bool:
 
 
 def remove_content(sidecars: Path, content_uuid: str) -> int:
-    """Remove every regular file of a content and the empty folders; returns how many files.
+    """Remove every regular file of a content and the empty folders; returns the number of files.
 
     Raises OSError if one cannot be removed.
     """
@@ -64,7 +64,7 @@ def _parts(rel_path: str) -> list[str]:
 
 @contextmanager
 def _opened(root: Path, folders: list[str]) -> Iterator[int]:
-    """A descriptor of the folder at ``folders`` below ``root``; a link on the way raises NotADirectoryError."""
+    """A descriptor of the folder at ``folders`` below ``root``. Raises NotADirectoryError for a link in the path."""
     at = os.open(root, _FOLDER)
     try:
         for name in folders:
@@ -90,7 +90,7 @@ def _is_regular(name: str, at: int) -> bool:
 
 
 def _prune(root: Path, folders: list[str]) -> None:
-    """Remove the folders, innermost first, as far as they are empty; ``content`` itself stays."""
+    """Remove these folders, innermost first, until one is not empty; ``content`` itself stays."""
     for depth in range(len(folders), 1, -1):
         try:
             with _opened(root, folders[: depth - 1]) as parent:
@@ -100,7 +100,7 @@ def _prune(root: Path, folders: list[str]) -> None:
 
 
 def _remove_empty(name: str, at: int) -> None:
-    """Remove a folder if it is empty; a link to one, or a full one, stays."""
+    """Remove a folder if it is empty. A link to a folder, or one that is not empty, stays."""
     try:
         os.rmdir(name, dir_fd=at)
     except OSError:

@@ -1,8 +1,8 @@
-"""Repair what verify finds. Everything is looked at again under the write lock, under which alone files are placed.
+"""Repair what verify finds. Each finding is checked again under the write lock, without which no file is placed.
 
-In this order: rows whose file is gone or damaged become due again (committed first, so that a damaged file is then one
-that no row has); files that no row has are recorded where their manifest proves them, else removed; manifests are
-written again from the rows.
+In this order: rows whose file is gone or damaged become due again (committed first, so that no row has the damaged file
+any more); files that no row has are recorded if their manifest proves them, else removed; manifests are written again
+from the rows.
 """
 
 from __future__ import annotations
@@ -45,7 +45,7 @@ class Repaired:
     """A finding and what was done about it.
 
     ``action``: ``queued again``, ``dropped`` (no file has the content any more), ``removed``, ``recorded``,
-    ``rewritten``, or ``nothing to do`` (it was well again); None if it could not be repaired: ``message`` says more.
+    ``rewritten``, or ``nothing to do`` (it was in order by then); None if it could not be repaired, see ``message``.
     """
 
     finding: Finding
@@ -55,7 +55,7 @@ class Repaired:
 
 @dataclass(slots=True)
 class _Repair:
-    """One run. ``manifests``: content -> what was found about its manifest; these are written again at the end."""
+    """One run. ``manifests``: content -> findings about its manifest; these manifests are written again at the end."""
 
     database: Database
     store: Store
@@ -70,9 +70,9 @@ class _Repair:
 
 
 def repair(database: Database, store: Store, owner: str) -> list[Repaired]:
-    """Verify and repair; returns every finding with what was done. ``owner`` names what is staged meanwhile.
+    """Verify and repair; returns every finding with what was done. ``owner``: of the files in staging meanwhile.
 
-    Raises CatalogError if the catalog is too damaged to be read.
+    Raises CatalogError if the catalog is too damaged to read.
     """
     findings = verify(database, store)
     run = _Repair(database=database, store=store, owner=owner, now=time.time())
@@ -103,7 +103,7 @@ def _key(row: SidecarRow) -> tuple[str, str, str]:
 
 
 def _repair_lost(run: _Repair, findings: Sequence[Finding]) -> None:
-    """The rows become due again, or go where nothing can be made any more; what lies there damaged is removed."""
+    """Make the rows due again, or delete them if nothing can be made any more; remove the damaged files."""
     found = {_key(item.row): item for item in findings if item.row is not None}
     uuids = sorted({key[0] for key in found})
     with run.database.write() as connection:
@@ -123,7 +123,7 @@ def _repair_lost(run: _Repair, findings: Sequence[Finding]) -> None:
 
 
 def _remove_damaged(run: _Repair, rel_path: str) -> None:
-    """Its row is pending by now. What cannot be removed is replaced when the sidecar is made again."""
+    """Its row is pending by now. A file that cannot be removed is replaced when the sidecar is made again."""
     try:
         with run.database.write() as connection:
             _remove_unless_ready(run, connection, rel_path)
@@ -155,7 +155,7 @@ def _repair_stray(run: _Repair, connection: sa.Connection, rel_path: str) -> str
 
 
 def _content_of(rel_path: str) -> str | None:
-    """The content uuid that a path below ``sidecars/`` names, or None."""
+    """The content uuid in a path below ``sidecars/``, or None."""
     parts = rel_path.split("/")
     return parts[3] if len(parts) > 4 and parts[0] == "content" else None
 
@@ -167,7 +167,7 @@ def _listed_whole(store: Store, content_uuid: str, rel_path: str) -> ManifestEnt
 
 
 def _remove_unless_ready(run: _Repair, connection: sa.Connection, rel_path: str) -> bool:
-    """Remove a file that no ready row has now (a manifest: whose content has no ready row). Call under the lock."""
+    """Remove a file unless a ready row has it (a manifest: unless its content has a ready row). Call under the lock."""
     uuid = _content_of(rel_path)
     is_manifest = rel_path.endswith("/" + MANIFEST)
     if uuid is not None and has_ready(connection, uuid, None if is_manifest else rel_path):
@@ -176,7 +176,7 @@ def _remove_unless_ready(run: _Repair, connection: sa.Connection, rel_path: str)
 
 
 def _rewrite_manifests(run: _Repair, content_uuids: Sequence[str]) -> None:
-    """Under the lock, so that none is replaced by an older one than a worker's result has just brought."""
+    """Under the lock, so that no manifest replaces a newer one that a worker's result has just written."""
     with run.database.write() as connection:
         placements = []
         for uuid in content_uuids:

@@ -1,4 +1,4 @@
-"""How much there is of what, from the catalog."""
+"""How many sidecars there are and how much space they use, from the catalog."""
 
 from __future__ import annotations
 
@@ -15,14 +15,14 @@ from pillion.model import SidecarStatus
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Usage:
-    """Sidecars by kind, variant and status. Bytes are those of the ready files, manifests not counted."""
+    """Sidecars by kind, variant and status. Bytes are of the ready files, without manifests."""
 
     rows: Sequence[UsageRow]
 
     def to_json(self) -> dict[str, Any]:
         """``{total: {sidecars, bytes, statuses}, kinds: {KIND: {sidecars, bytes, statuses, variants: {V: {...}}}}}``.
 
-        ``sidecars`` and ``bytes`` count ready ones; ``statuses`` counts all, by status.
+        ``sidecars`` and ``bytes`` count only ready ones; ``statuses`` counts all, by status.
         """
         kinds: dict[str, dict[str, Any]] = {}
         for kind in dict.fromkeys(row.kind for row in self.rows):
@@ -36,7 +36,7 @@ class Usage:
 
 
 def summary(rows: Sequence[UsageRow]) -> dict[str, Any]:
-    """``{sidecars, bytes, statuses}`` of some rows."""
+    """``{sidecars, bytes, statuses}`` of these rows."""
     ready = [row for row in rows if row.status is SidecarStatus.READY]
     statuses: Counter[str] = Counter()
     for row in rows:

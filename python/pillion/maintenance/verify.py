@@ -1,4 +1,4 @@
-"""Check a library: catalog against files, files against catalog. Finds and reports; changes nothing."""
+"""Check a library: catalog against files, files against catalog. Reports what does not match; changes nothing."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from pillion.store import MANIFEST, Store
 class Finding:
     """One thing that is wrong. ``problem``: ``missing``, ``damaged``, ``stray``, ``manifest`` or ``catalog``.
 
-    ``row``: the sidecar that the catalog says is ready; None for what no such sidecar has to do with.
+    ``row``: the ready sidecar in the catalog that it is about; None if it is about no such sidecar.
     """
 
     problem: str
@@ -25,9 +25,9 @@ class Finding:
 
 
 def verify(database: Database, store: Store, progress: Callable[[int], None] | None = None) -> list[Finding]:
-    """Every ready sidecar is there, whole, and in its content's manifest; no other file lies among them.
+    """Check that every ready sidecar exists, is undamaged and in its content's manifest, and that there are no others.
 
-    ``progress`` gets the number of sidecars checked, now and then.
+    ``progress`` gets the number of sidecars checked so far, after every 100.
     """
     findings = [Finding(problem="catalog", path=str(database.path), message=line) for line in database.check()]
     known: set[str] = set()
@@ -46,10 +46,10 @@ def _check_file(store: Store, row: SidecarRow) -> list[Finding]:
     rel_path = row.rel_path or ""
     path = store.absolute(rel_path)
     if not path.is_file():
-        message = "The catalog says ready, but the file is not there."
+        message = "The catalog says ready, but the file is missing."
         return [Finding(problem="missing", path=str(path), message=message, row=row)]
     if not store.is_whole(rel_path, row.size or 0, row.checksum or ""):
-        message = "The file's bytes are not those that were written."
+        message = "The file's bytes are not the ones that were written."
         return [Finding(problem="damaged", path=str(path), message=message, row=row)]
     entry = store.read_manifest(row.content_uuid).get((row.kind, row.variant))
     if entry is None or (entry.checksum, entry.mark) != (row.checksum, row.mark):
@@ -65,6 +65,6 @@ def _strays(store: Store, known: set[str]) -> list[Finding]:
     for path in store.walk_files():
         is_manifest = path.endswith("/" + MANIFEST) and path.rsplit("/", 1)[0] in contents
         if path not in known and not is_manifest:
-            message = "No ready sidecar of the catalog has this file."
+            message = "No ready sidecar in the catalog has this file."
             findings.append(Finding(problem="stray", path=str(store.absolute(path)), message=message))
     return findings

@@ -1,4 +1,4 @@
-"""What config.toml may hold: every key with what its value must be, and errors that name line and nearest right one."""
+"""What config.toml may contain: every key and its valid values, and errors that give the line and the nearest name."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ Changes = dict[SidecarKind, dict[str, Any]]
 
 
 def _concurrency(value: Any) -> str | None:
-    expected = "a table of kinds and the workers that each may have at a time, e.g. { ocr = 1 }"
+    expected = "a table of kinds and how many workers each may use at a time, e.g. { ocr = 1 }"
     if not isinstance(value, dict):
         return expected
     for name, number in value.items():
@@ -51,7 +51,7 @@ def _hours(value: Any) -> str | None:
 
 
 WHEN_KEYS: Mapping[str, Check] = {"quiet_hours": _hours, "on_battery": boolean}
-"""When work may run: keys of [work], of a kind and of a Location."""
+"""The keys that say when work may run: in [work], for a kind and for a Location."""
 
 SECTIONS: Mapping[str, Mapping[str, Check]] = {
     "discovery": {"ignore": _globs, "hidden": boolean},
@@ -66,62 +66,62 @@ SECTIONS: Mapping[str, Mapping[str, Check]] = {
 }
 
 
-def shown(key: Key) -> str:
-    """A key as one writes it."""
+def key_text(key: Key) -> str:
+    """A key as it is written in the file."""
     return ".".join(part if re.fullmatch(r"[A-Za-z0-9_-]+", part) else f'"{part}"' for part in key)
 
 
 class Checker:
-    """Checks values of one parsed file; knows its text, so that every error names its line."""
+    """Checks the values of one parsed file; has its text too, so that every error names the line."""
 
     def __init__(self, path: Path, text: str) -> None:
         self._path = path
         self._lines = key_lines(text)
 
-    def fail(self, key: Key, message: str) -> ConfigError:
-        """An error about ``key``."""
+    def error(self, key: Key, message: str) -> ConfigError:
+        """An error about ``key``, with its line."""
         while key and key not in self._lines:
             key = key[:-1]
         where = f"{self._path}, line {self._lines[key]}" if key else str(self._path)
         return ConfigError(f"{where}: {message}")
 
-    def unknown(self, key: Key, names: Sequence[str]) -> ConfigError:
-        """An error about a key that there is not."""
+    def unknown_key(self, key: Key, names: Sequence[str]) -> ConfigError:
+        """An error about an unknown key; ``names`` are the known ones."""
         hint = nearest(key[-1], names) or f"; known here: {', '.join(sorted(names))}."
-        return self.fail(key, f"unknown key '{shown(key)}'{hint}")
+        return self.error(key, f"unknown key '{key_text(key)}'{hint}")
 
     def value(self, key: Key, value: Any, check: Check) -> Any:
-        """The value, if it is right."""
+        """The value, if ``check`` finds no fault in it. Raises ConfigError."""
         expected = check(value)
         if expected is not None:
             mark = "" if expected.endswith("?") else "."
             asked, _, hint = expected.partition(";")
-            raise self.fail(key, f"'{shown(key)}' must be {asked}, not {value!r}{f';{hint}' if hint else mark}")
+            raise self.error(key, f"'{key_text(key)}' must be {asked}, not {value!r}{f';{hint}' if hint else mark}")
         return value
 
     def table(self, key: Key, value: Any) -> Mapping[str, Any]:
-        """The value, if it is a table."""
+        """The value, if it is a table. Raises ConfigError."""
         if not isinstance(value, dict):
-            raise self.fail(key, f"'{shown(key)}' must be a table: write [{shown(key)}].")
+            raise self.error(key, f"'{key_text(key)}' must be a table: write [{key_text(key)}].")
         return value
 
     def section(self, key: Key, value: Any, rules: Mapping[str, Check]) -> dict[str, Any]:
-        """A table of these keys and no others."""
+        """The values of a table that may have only the keys in ``rules``. Raises ConfigError."""
         result = {}
         for name, item in self.table(key, value).items():
             if name not in rules:
-                raise self.unknown((*key, name), list(rules))
+                raise self.unknown_key((*key, name), list(rules))
             result[name] = self.value((*key, name), item, rules[name])
         return result
 
     def kind(self, key: Key, kind: SidecarKind, value: Any) -> dict[str, Any]:
-        """The table of one kind."""
+        """The checked table of one kind."""
         spec = registry.spec(kind)
         rules = {"enable": boolean, "variants": some_of(spec.variants), **spec.settings, **WHEN_KEYS}
         return self.section(key, value, rules)
 
     def kinds(self, key: Key, value: Any, others: Mapping[str, Check]) -> tuple[Changes, dict[str, Any]]:
-        """A table of kinds' tables and of ``others``: (kinds, others)."""
+        """Check a table that has a table for each kind, and the keys in ``others``: (kinds, others)."""
         found: Changes = {}
         rest: dict[str, Any] = {}
         for name, item in self.table(key, value).items():
@@ -132,5 +132,5 @@ class Checker:
             elif name in registry.names():
                 found[SidecarKind(name)] = self.kind((*key, name), SidecarKind(name), item)
             else:
-                raise self.unknown((*key, name), [*registry.names(), *others])
+                raise self.unknown_key((*key, name), [*registry.names(), *others])
         return found, rest

@@ -1,7 +1,7 @@
 """A library's config.toml: read, checked, and turned into typed settings.
 
-Every unknown key and every value out of range raises ConfigError with the line it stands on and the nearest right
-name. The file is the user's: Pillion writes it once, when the library is made, and only reads it afterwards.
+An unknown key or a value out of range raises ConfigError with its line and the nearest valid name. The file belongs to
+the user: Pillion writes it once, when the library is made, and only reads it afterwards.
 """
 
 from __future__ import annotations
@@ -22,36 +22,36 @@ from pillion.settings.hours import When, parse_span
 MIB = 1024 * 1024
 
 TEMPLATE = """\
-# Settings of this Pillion library. Everything is optional; what is commented out shows the default.
+# Settings of this Pillion library. Everything is optional; lines that are commented out show the defaults.
 # What each key means: docs/configuration.md
 
-policy = "{policy}"            # what this device generates: "mobile", "desktop", "server", or one of your own
+policy = "{policy}"            # what this device generates: "mobile", "desktop", "server", or your own policy
 
 [discovery]
 # ignore = []                 # globs, as in .gitignore: ["*.tmp", "/private/"]
-# hidden = false              # also files and folders whose name starts with a dot
+# hidden = false              # true: also files and folders whose name starts with a dot
 
 [identification]
 # sample_above = 67108864     # bytes; larger files are identified by a sampled hash
 
 [work]
 # workers = 0                 # child processes; 0: one per core
-# concurrency = {{ ocr = 1 }}   # how many of them a kind may have at a time
-# memory_limit = 3221225472   # bytes a worker may use before its item is stopped
+# concurrency = {{ ocr = 1 }}   # how many of them a kind may use at a time
+# memory_limit = 3221225472   # bytes that a worker may use before its item is stopped
 # max_pixels = 268435456      # larger pictures are refused
-# quiet_hours = "22:00-07:00" # local time at which ocr, transcripts and embeddings rest
-# on_battery = true           # false: these also rest while the machine runs on battery
+# quiet_hours = "22:00-07:00" # local time in which ocr, transcripts and embeddings do not run
+# on_battery = true           # false: they also do not run while the machine is on battery
 
 # What is generated, on top of the policy:
 # [thumb]
 # variants = ["grid@2x", "detail@1x", "grid@3x"]
 # method = 2                  # WebP effort, 0 (fast) to 6 (small); or by variant: {{ "detail@1x" = 4 }}
 # [ocr]
-# languages = ["auto"]        # all that are installed, by page; or Tesseract's codes: ["eng", "deu"]
-# engine = "auto"             # who reads images: "tesseract", "rapidocr", or what suits each
+# languages = ["auto"]        # detect it for each page, among those installed; or Tesseract's codes: ["eng", "deu"]
+# engine = "auto"             # what reads images: "tesseract", "rapidocr", or the one that suits each image
 # [transcript]
 # model = "base"
-# language = "en"             # leave out: detected
+# language = "en"             # without this line: detected
 # quiet_hours = ["07:00-12:00", "13:00-23:00"]
 # [embeddings]
 # enable = true
@@ -60,7 +60,7 @@ policy = "{policy}"            # what this device generates: "mobile", "desktop"
 # [locations."/home/me/Pictures"]
 # transcript.enable = false
 
-# A policy of your own, to be named above:
+# A policy of your own, to name above:
 # [policies.laptop]
 # base = "desktop"
 # thumb.variants = ["grid@2x"]
@@ -69,7 +69,7 @@ policy = "{policy}"            # what this device generates: "mobile", "desktop"
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class OwnPolicy:
-    """A policy from config.toml: another one with changes, kind -> key -> value."""
+    """A policy from config.toml: the policy ``base`` with changes, kind -> key -> value."""
 
     base: str
     kinds: Mapping[SidecarKind, Mapping[str, Any]]
@@ -77,10 +77,10 @@ class OwnPolicy:
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Config:
-    """The settings of a library. Sizes are bytes.
+    """The settings of a library. Sizes are in bytes.
 
     ``kinds`` and ``locations`` (absolute path -> kinds) change the policy. ``when``: when each kind may run, with
-    defaults filled in; ``location_when``: the same for the Locations that have hours of their own.
+    defaults filled in; ``location_when``: the same for Locations with hours of their own.
     """
 
     policy: str = "desktop"
@@ -99,17 +99,17 @@ class Config:
 
 
 def unknown_locations(config: Config, paths: Iterable[str]) -> list[str]:
-    """A sentence about each path in [locations] that is none of the library's Locations (``paths``)."""
+    """A sentence about each path in [locations] that is not among the library's Locations (``paths``)."""
     known = list(paths)
     return [
-        f"config.toml has settings for {path}, which is no Location of this library{nearest(path, known) or '.'}"
+        f"config.toml has settings for {path}, which is not a Location of this library{nearest(path, known) or '.'}"
         for path in dict.fromkeys([*config.locations, *config.location_when])
         if path not in known
     ]
 
 
 def load_config(path: Path) -> Config:
-    """Read and check ``path``; a file that is not there means all defaults. Raises ConfigError."""
+    """Read and check ``path``; if there is no file, all settings are the defaults. Raises ConfigError."""
     try:
         text = path.read_text(encoding="utf-8")
     except FileNotFoundError:
@@ -120,11 +120,11 @@ def load_config(path: Path) -> Config:
         data = tomllib.loads(text)
     except tomllib.TOMLDecodeError as error:
         raise ConfigError(f"{path} is not valid TOML: {error}.") from error
-    return _Reading(Checker(path, text), data).config()
+    return _Reader(Checker(path, text), data).config()
 
 
-class _Reading:
-    """One file being turned into a Config."""
+class _Reader:
+    """Turns the data of one file into a Config."""
 
     def __init__(self, checker: Checker, data: Mapping[str, Any]) -> None:
         self._checker = checker
@@ -135,7 +135,7 @@ class _Reading:
         known = ("policy", *SECTIONS, *kinds_here, "locations", "policies")
         for name in self._data:
             if name not in known:
-                raise self._checker.unknown((name,), known)
+                raise self._checker.unknown_key((name,), known)
         sections = {name: self._section(name) for name in SECTIONS}
         when = {name: sections["work"].pop(name) for name in WHEN_KEYS if name in sections["work"]}
         kinds, _ = self._checker.kinds((), {name: self._data[name] for name in kinds_here if name in self._data}, {})
@@ -167,7 +167,7 @@ class _Reading:
         return name
 
     def _policies(self) -> dict[str, tuple[OwnPolicy, Changes]]:
-        """Name -> (policy, its kinds' tables). One that has a built-in name changes that one."""
+        """Name -> (policy, its kinds' tables). One with the name of a built-in policy changes that policy."""
         result = {}
         for name, table in self._checker.table(("policies",), self._data.get("policies", {})).items():
             kinds, rest = self._checker.kinds(("policies", name), table, {"base": one_of(POLICY_NAMES)})
@@ -181,7 +181,7 @@ class _Reading:
         for name, table in self._checker.table(("locations",), self._data.get("locations", {})).items():
             path = Path(name).expanduser()
             if not path.is_absolute():
-                raise self._checker.fail(("locations", name), f"'{name}' must be an absolute path.")
+                raise self._checker.error(("locations", name), f"'{name}' must be an absolute path.")
             result[str(path)] = self._checker.kinds(("locations", name), table, WHEN_KEYS)
         return result
 
@@ -199,7 +199,7 @@ def _without_when(kinds: Changes) -> Changes:
 
 
 def _resolved(layers: list[Changes]) -> dict[SidecarKind, When]:
-    """What counts for each kind: of each key the value in the last layer that has it."""
+    """When each kind may run: each key has the value of the last layer that sets it."""
     result = {}
     for kind in registry.names():
         values = {key: value for layer in layers for key, value in layer.get(kind, {}).items()}

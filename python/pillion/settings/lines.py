@@ -1,4 +1,4 @@
-"""On which line of a TOML file each key stands: the standard reader gives values, but no places."""
+"""The line of each key in a TOML file, since the standard parser returns only values."""
 
 from __future__ import annotations
 
@@ -10,10 +10,10 @@ Path = tuple[str, ...]
 
 
 def key_lines(text: str) -> Mapping[Path, int]:
-    """Key path -> number of the line on which it is first named, from 1. ``text`` must be valid TOML.
+    """Key path -> number of the line where it first appears, from 1. ``text`` must be valid TOML.
 
-    A valid file is a row of statements that are valid by themselves, so each is found by adding lines until the
-    standard reader takes them, and its keys are those that the reader sees in it.
+    A valid file is a sequence of statements that are each valid alone. So each is found by adding lines until the
+    standard parser accepts them, and its keys are those that the parser returns.
     """
     lines: dict[Path, int] = {}
     table: Path = ()
