@@ -21,7 +21,7 @@ if sys.version_info < (3, 11):  # noqa: UP036 (a clear sentence, where tomllib w
     sys.exit(f"error: Pillion needs Python 3.11 or newer and this is {sys.version.split()[0]}: make PYTHON=python3.12")
 
 import tomllib
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 from pathlib import Path
 from typing import Any
 
@@ -60,13 +60,22 @@ def read_pyproject() -> dict[str, Any]:
 
 def requirements(project: dict[str, Any], groups: Iterable[str]) -> list[str]:
     """What to install from the index, sorted, each once."""
-    wanted = [*project["project"]["dependencies"], *project["project"]["optional-dependencies"]["models"]]
+    wanted = [*project["project"]["dependencies"], *of_extras(project, ["all", "models"])]
     for group in ("build", *groups):
         try:
             wanted += project["dependency-groups"][group]
         except KeyError:
             raise SetupError(f"there is no dependency group {group!r} in pyproject.toml") from None
     return sorted(set(wanted))
+
+
+def of_extras(project: dict[str, Any], extras: Iterable[str]) -> Iterator[str]:
+    """What the package's extras bring, those that they name themselves included."""
+    own = re.compile(rf"{re.escape(project['project']['name'])}\[([^\]]+)\]")
+    for extra in extras:
+        for requirement in project["project"]["optional-dependencies"][extra]:
+            inner = own.fullmatch(requirement)
+            yield from of_extras(project, inner[1].split(",")) if inner else [requirement]
 
 
 def core_digest() -> str:

@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, TypeVar
 
-from pillion import _core
+from pillion import _core, extras
 from pillion.errors import ErrorClass, ItemError, UsageError
 from pillion.kinds import registry
 from pillion.kinds.thumbnail.kind import THUMB, THUMB_SPECS
@@ -33,6 +33,7 @@ PathLike = str | os.PathLike[str]
 Path_ = TypeVar("Path_", bound=PathLike)
 
 
+@extras.needed()
 def decode(source: PathLike | bytes, *, max_side: int | None = None, max_pixels: int = MAX_PIXELS) -> NDArray[np.uint8]:
     """The pixels of a picture: upright, in sRGB, uint8, shape (H, W, 3), or (H, W, 4) if it has (straight) alpha.
 
@@ -45,6 +46,7 @@ def decode(source: PathLike | bytes, *, max_side: int | None = None, max_pixels:
     return pictures.decode(source, max_side=max_side, max_pixels=max_pixels)
 
 
+@extras.needed()
 def thumbnail(source: PathLike | bytes | NDArray[np.uint8], variants: Sequence[str] = ("grid@2x",)) -> dict[str, bytes]:
     """WebP thumbnails of a picture: variant -> bytes. Read and decoded once for all, in Rust, without the GIL.
 
@@ -108,6 +110,7 @@ def thumbhash(source: PathLike | bytes | NDArray[np.uint8]) -> bytes:
     return _core.thumbhash(_checked_pixels(source))
 
 
+@extras.needed()
 def file_thumbnail(path: PathLike, variants: Sequence[str] = ("grid@2x",)) -> dict[str, bytes]:
     """Like :func:`thumbnail`, for any file that can have one: pictures, PDFs and videos."""
     check_variants(variants)
@@ -190,6 +193,7 @@ def formats() -> list[FormatRow]:
 _SNIFFED = 4096
 
 
+@extras.needed()
 def ocr(path: str | os.PathLike[str], *, languages: Sequence[str] = ("auto",)) -> OcrResult:
     """Read the text in an image or a PDF.
 
@@ -206,17 +210,20 @@ def ocr(path: str | os.PathLike[str], *, languages: Sequence[str] = ("auto",)) -
     return recognise(source, is_pdf=mime == PDF, languages=languages)
 
 
+@extras.needed()
 def transcribe(path: str | os.PathLike[str], *, model: str = "base", language: str | None = None) -> TranscriptResult:
     """Transcribe the speech in an audio or video file.
 
     ``model`` is a Whisper size or the path of a model folder; ``language`` (ISO 639-1) is detected if None. Raises
     :class:`pillion.errors.ItemError`.
     """
+    extras.require("speech", "transcripts")
     from pillion.kinds.transcript import transcribe as speech
 
     return speech.transcribe(Path(path), model=model, language=language)
 
 
+@extras.needed()
 def file_text(path: str | os.PathLike[str]) -> DocumentText:
     """The text of a text file, web page, office document, book or e-mail, in parts.
 
@@ -251,11 +258,13 @@ def any_text(
     return {"mime": mime, **document}
 
 
+@extras.needed()
 def embed(texts: Sequence[str]) -> NDArray[np.float32]:
     """Embeddings of texts: unit vectors, shape (n, 384), float32; each text is read up to its 256th token.
 
     Raises :class:`pillion.errors.ItemError` (missing_tool).
     """
+    extras.require("embeddings", "embeddings")
     from pillion.kinds.embedding import minilm
 
     return minilm.embed(texts)

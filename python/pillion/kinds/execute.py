@@ -15,7 +15,7 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
-from pillion import _core
+from pillion import _core, extras
 from pillion.errors import ErrorClass, ItemError
 from pillion.failpoints import reach
 from pillion.kinds import registry
@@ -137,6 +137,8 @@ def execute(task: ExecutionTask) -> Execution:
         result = _generate(task, prepared.value)
     except ItemError as error:
         result = replace(failure_of(error), stderr_tail=error.stderr_tail or _told(error))
+    except ImportError as error:
+        result = replace(failure_of(extras.not_importable(error)), stderr_tail=_told(error))
     except MemoryError as error:
         result = Failure(error_class=ErrorClass.OOM, message="Ran out of memory.", stderr_tail=_told(error))
     except OSError as error:

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import contextlib
 import errno
-import importlib.util
 import re
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -14,6 +13,7 @@ from typing import TYPE_CHECKING, Any, BinaryIO, cast
 import numpy as np
 from numpy.typing import NDArray
 
+from pillion import extras
 from pillion.errors import ErrorClass, ItemError
 
 if TYPE_CHECKING:
@@ -59,10 +59,8 @@ class AudioTrack:
 
 
 def missing() -> str | None:
-    """One sentence that says what lacks and how to get it; None when all is there. Loads nothing."""
-    if importlib.util.find_spec("av") is None:
-        return "the Python package av is not installed: run pip install av"
-    return None
+    """One sentence that says what is missing and how to get it; None when all is there. Loads nothing."""
+    return extras.missing("speech", "video and sound", "av")
 
 
 def probe(path: Path) -> MediaInfo:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import Any
 
+from pillion import extras
 from pillion.kinds.embedding.kind import EMBEDDING_MODEL, EMBEDDINGS
 from pillion.model import (
     Empty,
@@ -39,7 +40,8 @@ class EmbeddingsGenerator:
         return Recipe(generator=self.name, version=self.version, model=minilm.identity(), settings=settings)
 
     def prepare(self, requests: Sequence[GenerationRequest]) -> Sequence[Any]:
-        """The texts of all contents that are computed alike go through the model together."""
+        """The texts of all contents that are computed alike go through the model together. Raises ItemError."""
+        extras.require("embeddings", "embeddings")
         from pillion.kinds.embedding import vectors
 
         computes = [_compute(request.settings) for request in requests]
@@ -49,6 +51,7 @@ class EmbeddingsGenerator:
 
     def generate(self, request: GenerationRequest) -> Generated:
         """One MessagePack document; Empty when there is no text. Raises ItemError."""
+        extras.require("embeddings", "embeddings")
         from pillion.kinds.embedding import vectors
 
         prepared = request.prepared

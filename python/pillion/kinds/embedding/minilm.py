@@ -8,7 +8,6 @@ embeddings added (word and token type).
 from __future__ import annotations
 
 import functools
-import importlib.util
 import json
 import struct
 from collections.abc import Iterator, Mapping, Sequence
@@ -20,6 +19,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from numpy.typing import NDArray
 
+from pillion import extras
 from pillion.errors import ErrorClass, ItemError
 from pillion.kinds.embedding import models as minilm
 from pillion.pool import threads
@@ -51,10 +51,7 @@ _BATCH_TOKENS = 1024
 
 def missing() -> str | None:
     """One sentence that says what lacks and how to get it; None when all is there. Loads nothing."""
-    for module in ("ctranslate2", "tokenizers"):
-        if importlib.util.find_spec(module) is None:
-            return f"the Python package {module} is not installed: run pip install {module}"
-    return None
+    return extras.missing("embeddings", "embeddings")
 
 
 @dataclass(frozen=True, slots=True)

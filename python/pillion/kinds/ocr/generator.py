@@ -6,6 +6,7 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
+from pillion import extras
 from pillion.kinds.ocr import models
 from pillion.kinds.ocr.kind import AUTO, OCR
 from pillion.model import (
@@ -77,6 +78,7 @@ def _of_photographs(engine: str) -> dict[str, str]:
     return {"engine": engine, **({} if engine == "tesseract" else {"photographs": models.networks_identity()})}
 
 
+@extras.needed()
 def read_now(path: Path, mime: str, settings: Mapping[str, Any]) -> bytes:
     """The text of a file, as the bytes of a sidecar, also where there is none. Raises ItemError."""
     from pillion.kinds.ocr.recognise import recognise

@@ -9,7 +9,6 @@ from __future__ import annotations
 import copy
 import functools
 import heapq
-import importlib.util
 import os
 import shutil
 import statistics
@@ -25,6 +24,7 @@ from typing import TYPE_CHECKING, Any, Protocol
 import numpy as np
 from numpy.typing import NDArray
 
+from pillion import extras
 from pillion.errors import ErrorClass, ItemError
 from pillion.kinds.ocr import models
 from pillion.kinds.ocr.kind import AUTO
@@ -149,9 +149,7 @@ class LibraryEngine:
 
     def problem(self) -> str | None:
         """See :class:`Engine`."""
-        if importlib.util.find_spec("tesserocr") is None:
-            return "the Python package tesserocr is not installed: run pip install tesserocr"
-        return None
+        return extras.missing("ocr", "pictures of text", "tesserocr", "numpy", "py3langid")
 
     def version(self) -> str:
         """See :class:`Engine`."""
@@ -295,11 +293,9 @@ class ProgramEngine:
 
     def problem(self) -> str | None:
         """See :class:`Engine`."""
-        if importlib.util.find_spec("pytesseract") is None:
-            return "the Python package pytesseract is not installed: run pip install pytesseract"
         if shutil.which("tesseract") is None:
-            return "Tesseract is not installed: run pip install tesserocr"
-        return None
+            return f"Tesseract is not installed: run {extras.command('ocr')}"
+        return extras.missing("ocr", "pictures of text", "pytesseract", "numpy", "py3langid")
 
     def version(self) -> str:
         """See :class:`Engine`."""

@@ -9,6 +9,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
+from pillion import extras
 from pillion.errors import ErrorClass, ItemError
 from pillion.kinds.thumbnail.kind import THUMB, THUMB_SPECS, ThumbSpec
 from pillion.model import Generated, GenerationRequest, Produced, Recipe, SidecarFormat, SidecarMark
@@ -91,6 +92,8 @@ class VideoThumbGenerator:
     def generate(self, request: GenerationRequest) -> Generated:
         """All variants from one frame. Raises ItemError."""
         from pillion import _core
+
+        extras.require("video", "thumbnails of videos")
         from pillion.readers import media
 
         wanted = _specs(request)

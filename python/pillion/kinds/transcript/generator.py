@@ -6,6 +6,7 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from pillion import extras
 from pillion.kinds.transcript.kind import TRANSCRIPT
 from pillion.model import (
     DEFAULT_VARIANT,
@@ -47,6 +48,7 @@ class TranscriptGenerator:
 
     def prepare(self, requests: Sequence[GenerationRequest]) -> Sequence[Any]:
         """Short clips are recognised together. Raises ItemError."""
+        extras.require("speech", "transcripts")
         from pillion.kinds.transcript import transcribe
 
         result: list[Any] = [None] * len(requests)
@@ -59,6 +61,7 @@ class TranscriptGenerator:
 
     def generate(self, request: GenerationRequest) -> Generated:
         """One JSON document; Empty without speech, and for a video without sound. Raises ItemError."""
+        extras.require("speech", "transcripts", "av", "numpy")
         from pillion.kinds.transcript import transcribe
         from pillion.readers import media
 
@@ -90,8 +93,10 @@ def _model(settings: Mapping[str, Any]) -> str:
     return str(settings.get("model") or DEFAULT_MODEL)
 
 
+@extras.needed()
 def read_now(path: Path, _mime: str, settings: Mapping[str, Any]) -> bytes:
     """What is said in a file, as the bytes of a sidecar, also where nothing is said. Raises ItemError."""
+    extras.require("speech", "transcripts")
     from pillion.kinds.transcript import transcribe
 
     return transcribe.transcribe(path, model=_model(settings), language=settings.get("language")).to_json().encode()

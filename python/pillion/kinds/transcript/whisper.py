@@ -7,7 +7,6 @@ Speech is found first; only windows that hold speech are recognised, as one batc
 from __future__ import annotations
 
 import functools
-import importlib.util
 import logging
 import zlib
 from collections.abc import Iterable, Mapping, Sequence
@@ -17,6 +16,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from numpy.typing import NDArray
 
+from pillion import extras
 from pillion.errors import ErrorClass, ItemError
 from pillion.kinds.transcript import models as whisper
 from pillion.pool import threads
@@ -93,9 +93,7 @@ class Recognised:
 
 def missing() -> str | None:
     """One sentence that says what lacks and how to get it; None when all is there. Loads nothing."""
-    if importlib.util.find_spec("faster_whisper") is None:
-        return "the Python package faster-whisper is not installed: run pip install faster-whisper"
-    return None
+    return extras.missing("speech", "transcripts", "faster_whisper", "ctranslate2")
 
 
 def speech(samples: NDArray[np.float32]) -> list[Span]:

@@ -22,7 +22,7 @@ class DocumentEngine(Protocol):
 
     NAME: str
     PACKAGE: str | None
-    """What ``pip install`` calls it; None for what comes with Python."""
+    """The import name of its library, one of the extra ``documents``; None for what comes with Python."""
     NOTE: str
     """What it reads, in a few words."""
     MIMES: Collection[str]
@@ -67,15 +67,6 @@ def tidy(text: str) -> str:
     """Lines without space at their ends, one space between words, never more than one empty line between two lines."""
     lines = (re.sub(r" *\t *", "\t", re.sub(r"[ \r\v\xa0]+", " ", line)).strip() for line in re.split(r"[\n\f]", text))
     return re.sub(r"\n{3,}", "\n\n", "\n".join(lines)).strip()
-
-
-def not_installed(module: str, package: str, what: str) -> str | None:
-    """The sentence for a Python package that lacks; None when it is there."""
-    import importlib.util
-
-    if importlib.util.find_spec(module) is not None:
-        return None
-    return f"the Python package {package} reads {what} and is not installed: run pip install {package}"
 
 
 @contextmanager

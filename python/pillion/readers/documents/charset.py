@@ -8,6 +8,8 @@ from __future__ import annotations
 import codecs
 import re
 
+from pillion import extras
+
 _BOMS = (
     (codecs.BOM_UTF8, "utf-8"),
     (codecs.BOM_UTF32_LE, "utf-32-le"),
@@ -132,7 +134,8 @@ def _is_utf8(data: bytes) -> bool:
 
 def _guessed(head: bytes) -> str:
     """Python's name of the likeliest encoding; Windows-1252 where there is none."""
-    # chardet takes 0.2 s to load, and most texts are UTF-8.
+    extras.require("documents", "texts in older encodings", "chardet")
+    # It takes 0.2 s to load, and most texts are UTF-8.
     from chardet import EncodingEra, detect
 
     era = EncodingEra.MODERN_WEB if len(head) < _SHORT else EncodingEra.ALL & ~EncodingEra.MAINFRAME

@@ -11,7 +11,8 @@ import re
 from dataclasses import dataclass
 from typing import Any, cast
 
-from pillion.readers.documents.base import checked_engine, not_installed, tidy
+from pillion import extras
+from pillion.readers.documents.base import checked_engine, tidy
 
 PACKAGE = "lxml"
 
@@ -53,7 +54,7 @@ class Page:
 
 def missing() -> str | None:
     """One sentence that says what lacks and how to get it; None when all is there. Loads nothing."""
-    return not_installed("lxml", PACKAGE, "web pages")
+    return extras.missing("documents", "web pages, e-mail and EPUB books", PACKAGE)
 
 
 def page_of(html: str) -> Page:

@@ -10,7 +10,8 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from pillion.readers.documents.base import checked_engine, collected, damage_is_corrupt, not_installed, tidy
+from pillion import extras
+from pillion.readers.documents.base import checked_engine, collected, damage_is_corrupt, tidy
 from pillion.readers.documents.packages import slim_copy
 from pillion.readers.documents.result import DocumentPart, DocumentText, PartKind
 
@@ -33,7 +34,7 @@ _MAX_SPACES = 100
 
 def missing() -> str | None:
     """One sentence that says what lacks and how to get it; None when all is there. Loads nothing."""
-    return not_installed("odfdo", PACKAGE, NOTE)
+    return extras.missing("documents", NOTE, PACKAGE)
 
 
 def read(path: Path, mime: str) -> DocumentText:

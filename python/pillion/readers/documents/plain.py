@@ -1,4 +1,4 @@
-"""Text files, decoded. Needs nothing but chardet, which always comes along."""
+"""Text files, decoded. Needs chardet for those that are not Unicode."""
 
 from __future__ import annotations
 
@@ -30,7 +30,7 @@ def accepts(mime: str) -> bool:
 
 
 def read(path: Path, mime: str) -> DocumentText:
-    """The text of a file, as far as MAX_BYTES. Raises ItemError: missing_source, io_transient."""
+    """The text of a file, as far as MAX_BYTES. Raises ItemError: missing_source, io_transient, missing_tool."""
     data, more = read_bytes(path, MAX_BYTES)
     result = collected(NAME, [DocumentPart(text=decoded(data).replace("\r\n", "\n"))])
     return DocumentText(engine=NAME, parts=result.parts, truncated=more or result.truncated)

@@ -4,12 +4,12 @@ from __future__ import annotations
 
 from pathlib import Path
 
+from pillion import extras
 from pillion.errors import ErrorClass, ItemError
 from pillion.readers.documents.base import (
     checked_engine,
     collected,
     damage_is_corrupt,
-    not_installed,
     read_bytes,
     tidy,
 )
@@ -17,7 +17,7 @@ from pillion.readers.documents.result import DocumentPart, DocumentText
 
 NAME = "striprtf"
 PACKAGE = "striprtf"
-NOTE = "rich text"
+NOTE = "rich text files"
 MIMES = frozenset({"application/rtf"})
 
 _MAX_BYTES = 16 << 20
@@ -26,7 +26,7 @@ _MAX_BYTES = 16 << 20
 
 def missing() -> str | None:
     """One sentence that says what lacks and how to get it; None when all is there. Loads nothing."""
-    return not_installed("striprtf", PACKAGE, NOTE)
+    return extras.missing("documents", NOTE, PACKAGE)
 
 
 def read(path: Path, mime: str) -> DocumentText:

@@ -11,13 +11,13 @@ from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import Any
 
+from pillion import extras
 from pillion.errors import ErrorClass, ItemError
 from pillion.readers.documents.base import (
     MAX_CHARACTERS,
     checked_engine,
     collected,
     damage_is_corrupt,
-    not_installed,
     read_bytes,
     tidy,
 )
@@ -25,7 +25,7 @@ from pillion.readers.documents.packages import slim_copy
 from pillion.readers.documents.result import DocumentPart, DocumentText, PartKind
 
 NAME = "python-calamine"
-PACKAGE = "python-calamine"
+PACKAGE = "python_calamine"
 NOTE = "spreadsheets"
 _OLD = "application/vnd.ms-excel"
 _OOXML = "application/vnd.openxmlformats-officedocument.spreadsheetml."
@@ -39,7 +39,7 @@ _MAX_XML_BYTES = 192 << 20
 
 def missing() -> str | None:
     """One sentence that says what lacks and how to get it; None when all is there. Loads nothing."""
-    return not_installed("python_calamine", PACKAGE, NOTE)
+    return extras.missing("documents", NOTE, PACKAGE)
 
 
 def read(path: Path, mime: str) -> DocumentText:

@@ -10,7 +10,8 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from pillion.readers.documents.base import checked_engine, collected, damage_is_corrupt, not_installed, tidy
+from pillion import extras
+from pillion.readers.documents.base import checked_engine, collected, damage_is_corrupt, tidy
 from pillion.readers.documents.packages import slim_copy
 from pillion.readers.documents.result import DocumentPart, DocumentText, PartKind
 
@@ -18,7 +19,7 @@ if TYPE_CHECKING:
     from lxml import etree
 
 NAME = "python-pptx"
-PACKAGE = "python-pptx"
+PACKAGE = "pptx"
 NOTE = "PowerPoint presentations"
 _OOXML = "application/vnd.openxmlformats-officedocument.presentationml."
 MIMES = frozenset({f"{_OOXML}presentation", f"{_OOXML}slideshow", f"{_OOXML}template"})
@@ -30,7 +31,7 @@ _DIAGRAM = "diagramData"
 
 def missing() -> str | None:
     """One sentence that says what lacks and how to get it; None when all is there. Loads nothing."""
-    return not_installed("pptx", PACKAGE, NOTE)
+    return extras.missing("documents", NOTE, PACKAGE)
 
 
 def read(path: Path, mime: str) -> DocumentText:

@@ -10,7 +10,8 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from pillion.readers.documents.base import checked_engine, collected, damage_is_corrupt, not_installed, tidy
+from pillion import extras
+from pillion.readers.documents.base import checked_engine, collected, damage_is_corrupt, tidy
 from pillion.readers.documents.packages import slim_copy
 from pillion.readers.documents.result import DocumentPart, DocumentText
 
@@ -18,7 +19,7 @@ if TYPE_CHECKING:
     from lxml import etree
 
 NAME = "python-docx"
-PACKAGE = "python-docx"
+PACKAGE = "docx"
 NOTE = "Word documents"
 _OOXML = "application/vnd.openxmlformats-officedocument.wordprocessingml."
 MIMES = frozenset({f"{_OOXML}document", f"{_OOXML}template"})
@@ -31,7 +32,7 @@ _SIDE_PARTS = ("header", "footer", "footnotes", "endnotes", "comments")
 
 def missing() -> str | None:
     """One sentence that says what lacks and how to get it; None when all is there. Loads nothing."""
-    return not_installed("docx", PACKAGE, NOTE)
+    return extras.missing("documents", NOTE, PACKAGE)
 
 
 def read(path: Path, mime: str) -> DocumentText:

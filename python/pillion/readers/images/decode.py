@@ -53,11 +53,15 @@ def mime_of(source: Source) -> str:
 
 
 def decoders(mime: str) -> list[str]:
-    """The installed decoders that a recipe has to name, because which of them there are decides what can be made.
+    """The decoders beside the core that a recipe has to name. Empty for what the core reads alone.
 
-    So an extra that is installed later gives the files that it reads a new chance. Empty for what the core reads alone.
+    Where the core reads the type too, only those that are installed: so an extra that is installed later gives files a
+    new chance that were made without it.
     """
-    engines = [engine for engine in _engines(mime) if engine.EXTRA is not None or mime not in _core_mimes()]
+    if mime not in _core_mimes():
+        # Its files wait for the one engine that reads them, and are then made once.
+        return [engine.NAME for engine in _engines(mime)]
+    engines = [engine for engine in _engines(mime) if engine.EXTRA is not None]
     return [engine.NAME for engine in engines if engine.missing(mime) is None]
 
 
@@ -166,13 +170,13 @@ def _is_for_core(source: Source, mime: str, side: int | None) -> bool:
 
 
 def _first(mime: str) -> PictureEngine:
-    """The engine for a type that the core does not read. Raises ItemError (``unsupported``) with what to install."""
+    """The engine for a type that the core does not read. Raises ItemError (``missing_tool``) with what to install."""
     engines = _engines(mime)
     for engine in engines:
         if engine.missing(mime) is None:
             return engine
     lacking = [problem for engine in engines if (problem := engine.missing(mime)) is not None]
-    raise ItemError(ErrorClass.UNSUPPORTED, lacking[0])
+    raise ItemError(ErrorClass.MISSING_TOOL, lacking[0])
 
 
 def _second(error: ItemError, source: Source, mime: str) -> tuple[PictureEngine, str]:

@@ -12,6 +12,7 @@ import struct
 from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
+from pillion import extras
 from pillion.errors import ErrorClass, ItemError
 from pillion.readers.images.base import DecodedPicture, check_size
 
@@ -35,7 +36,7 @@ def missing(mime: str) -> str | None:
     """One sentence that says what lacks and how to get it; None when all is there. Loads nothing."""
     if any(importlib.util.find_spec(module) for module in _MODULES):
         return None
-    return "HEIC pictures need an extra: run pip install 'pillion[heif]'"
+    return f"HEIC pictures need the Python package pi-heif, which is not installed: run {extras.command(EXTRA)}"
 
 
 def version() -> str:
@@ -66,7 +67,7 @@ def decode(data: bytes, mime: str, *, max_side: int | None, max_pixels: int) -> 
 def _module() -> Any:
     name = next((name for name in _MODULES if importlib.util.find_spec(name)), None)
     if name is None:
-        raise ItemError(ErrorClass.UNSUPPORTED, missing("") or "")
+        raise ItemError(ErrorClass.MISSING_TOOL, missing("") or "")
     return import_module(name)
 
 

@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-import importlib.util
 import io
 
+from pillion import extras
 from pillion.errors import ErrorClass, ItemError
 from pillion.readers.images.base import DecodedPicture, check_size
 
@@ -38,9 +38,7 @@ _BYTES_PER_PIXEL = 13
 
 def missing(mime: str) -> str | None:
     """One sentence that says what lacks and how to get it; None when all is there. Loads nothing."""
-    if importlib.util.find_spec(_MODULE) is None:
-        return "camera raw files without a preview need an extra: run pip install 'pillion[raw]'"
-    return None
+    return extras.missing(EXTRA, "camera raw files without a preview", _MODULE)
 
 
 def version() -> str:

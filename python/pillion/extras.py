@@ -1,0 +1,80 @@
+"""The extras of the package: which Python packages each brings, and the one command that installs what is missing.
+
+Only the core, the catalog, thumbnails and the text of PDFs come with ``pip install pillion``. Imports nothing but
+:mod:`pillion.errors`, and loads no package that it looks for.
+"""
+
+from __future__ import annotations
+
+import importlib.util
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+
+from pillion.errors import ErrorClass, ItemError
+
+EXTRAS: Mapping[str, Mapping[str, str]] = {
+    "documents": {
+        "chardet": "chardet",
+        "docx": "python-docx",
+        "lxml": "lxml",
+        "odfdo": "odfdo",
+        "pptx": "python-pptx",
+        "python_calamine": "python-calamine",
+        "striprtf": "striprtf",
+    },
+    "embeddings": {
+        "chardet": "chardet",
+        "ctranslate2": "ctranslate2",
+        "msgpack": "msgpack",
+        "numpy": "numpy",
+        "tokenizers": "tokenizers",
+    },
+    "heif": {"pi_heif": "pi-heif"},
+    "ocr": {"numpy": "numpy", "py3langid": "py3langid", "pytesseract": "pytesseract", "tesserocr": "tesserocr"},
+    "photos": {"onnxruntime": "onnxruntime", "rapidocr": "rapidocr"},
+    "raw": {"numpy": "numpy", "rawpy": "rawpy"},
+    "speech": {"av": "av", "ctranslate2": "ctranslate2", "faster_whisper": "faster-whisper", "numpy": "numpy"},
+    "video": {"av": "av", "numpy": "numpy"},
+}
+"""Extra -> import name -> package. A test compares it with pyproject.toml."""
+
+
+def command(extra: str) -> str:
+    """What installs an extra."""
+    return f"pip install 'pillion[{extra}]'"
+
+
+def missing(extra: str, use: str, *modules: str) -> str | None:
+    """One sentence on what ``use`` needs and does not find, with the command; None when all is there. Loads nothing.
+
+    ``use`` is a plural. ``modules``: import names of those packages of the extra that are needed (default: all).
+    """
+    packages = EXTRAS[extra]
+    for module in modules or packages:
+        if importlib.util.find_spec(module) is None:
+            package = packages.get(module, module)
+            return f"{use} need the Python package {package}, which is not installed: run {command(extra)}"
+    return None
+
+
+def require(extra: str, use: str, *modules: str) -> None:
+    """Raises ItemError (missing_tool) with what :func:`missing` says."""
+    problem = missing(extra, use, *modules)
+    if problem:
+        raise ItemError(ErrorClass.MISSING_TOOL, problem)
+
+
+@contextmanager
+def needed() -> Iterator[None]:
+    """While inside, a package that cannot be imported is an ItemError (missing_tool)."""
+    try:
+        yield
+    except ImportError as error:
+        raise not_importable(error) from error
+
+
+def not_importable(error: ImportError) -> ItemError:
+    """What a package that cannot be imported means: a tool is missing, whichever extra it belongs to."""
+    module = (error.name or "").partition(".")[0]
+    extra = next((extra for extra, packages in EXTRAS.items() if module in packages), "all")
+    return ItemError(ErrorClass.MISSING_TOOL, f"a Python package cannot be imported ({error}): run {command(extra)}")
