@@ -23,7 +23,6 @@ EXTRAS: Mapping[str, Mapping[str, str]] = {
         "striprtf": "striprtf",
     },
     "embeddings": {
-        "chardet": "chardet",
         "ctranslate2": "ctranslate2",
         "msgpack": "msgpack",
         "numpy": "numpy",
