@@ -11,7 +11,7 @@ from pathlib import Path
 import msgpack
 import pytest
 
-from pillion import Library
+from pillion import Library, extras
 from pillion.errors import ErrorClass, ItemError
 from pillion.readers.documents import base as document_base
 from pillion.readers.documents import packages, sheets
@@ -206,14 +206,17 @@ def test_mail_in_odd_forms(tmp_path: Path) -> None:
     assert documents.read(path, office.MIMES["eml"]).text.endswith("body été")
 
 
-@pytest.mark.parametrize("name", ["PYTHON-DOCX", "python-pptx", "python-calamine", "odfdo", "striprtf"])
-def test_a_library_that_lacks_is_named_with_the_command(name: str, monkeypatch: pytest.MonkeyPatch) -> None:
+@pytest.mark.parametrize("module", ["docx", "pptx", "python_calamine", "odfdo", "striprtf"])
+def test_a_missing_library_is_named_with_the_command(module: str, monkeypatch: pytest.MonkeyPatch) -> None:
     import importlib.util
 
     monkeypatch.setattr(importlib.util, "find_spec", lambda _: None)
-    engine = next(engine for engine in documents.ENGINES if name.lower() == engine.PACKAGE)
-    with pytest.raises(ItemError, match=f"run pip install {name.lower()}") as caught:
+    engine = next(engine for engine in documents.ENGINES if module == engine.PACKAGE)
+    package = extras.EXTRAS["documents"][module]
+    with pytest.raises(ItemError) as caught:
         engine.read(Path("any"), next(iter(engine.MIMES)))
+    assert f"need the Python package {package}, " in caught.value.message
+    assert caught.value.message.endswith("run pip install 'pillion[documents]'")
     assert caught.value.error_class is ErrorClass.MISSING_TOOL
 
 
