@@ -4,8 +4,8 @@
 //! a header in the note; makers changed their minds. So an offset is tried from each, and only what is a JPEG counts.
 //! Source: the tables of ExifTool (Phil Harvey) for the numbers of the tags.
 
-use super::{Preview, tree};
-use crate::image::tiff::{Directory, Endian, tag};
+use super::Preview;
+use crate::image::tiff::{self, Directory, Endian, tag};
 
 /// Nikon's and Samsung's directory of the preview.
 const PREVIEW_DIRECTORIES: [u16; 2] = [0x0011, 0x0035];
@@ -122,7 +122,7 @@ fn tree_places<'data>(
 ) -> Option<Preview<'data>> {
     let tags = (tag::JPEG_INTERCHANGE, tag::JPEG_INTERCHANGE_LENGTH);
     let preview = at_place(data, directory, tags, bases)?;
-    Some(preview.or_turned(tree::orientation(directory)))
+    Some(preview.or_turned(tiff::stated_orientation(directory)))
 }
 
 /// The JPEG at the offset and of the length that two tags name, counted from one of `bases`.

@@ -3,7 +3,6 @@
 use std::collections::{HashSet, VecDeque};
 
 use super::{Contents, Preview, notes};
-use crate::image::orient::Orientation;
 use crate::image::tiff::{self, Directory, Endian, tag};
 
 const SUB_DIRECTORIES: u16 = 330;
@@ -77,13 +76,13 @@ fn has_raw_samples(directory: &Directory<'_>) -> bool {
 pub fn contents(data: &[u8]) -> Contents<'_> {
     let directories = directories(data);
     let mut contents = Contents {
-        orientation: directories.first().and_then(orientation),
+        orientation: directories.first().and_then(tiff::stated_orientation),
         ..Contents::default()
     };
     for directory in directories {
         let found = jpegs(&directory);
         let is_picture = found.is_empty() && is_shown(&directory);
-        let stated = orientation(&directory);
+        let stated = tiff::stated_orientation(&directory);
         contents
             .previews
             .extend(found.into_iter().map(|preview| preview.or_turned(stated)));
@@ -97,13 +96,6 @@ pub fn contents(data: &[u8]) -> Contents<'_> {
         }
     }
     contents
-}
-
-pub fn orientation(directory: &Directory<'_>) -> Option<Orientation> {
-    match directory.number_or(tag::ORIENTATION, 0) {
-        value @ 1..=8 => Some(Orientation::from_tag(value as u16)),
-        _ => None,
-    }
 }
 
 /// The JPEGs that a directory points to.

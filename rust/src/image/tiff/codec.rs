@@ -6,6 +6,7 @@ use flate2::read::ZlibDecoder;
 use weezl::{BitOrder, LzwStatus};
 
 use super::fax::{self, Fax};
+use super::grid::Extent;
 use crate::error::{CoreError, ErrorClass, Result};
 
 /// Byte-wise compression schemes; JPEG is not among them for it yields pixels.
@@ -21,24 +22,6 @@ pub enum Codec {
     Deflate,
     /// Runs of bytes.
     PackBits,
-}
-
-/// Size of the uncompressed rows of one strip or tile.
-#[derive(Clone, Copy, Debug)]
-pub struct Extent {
-    /// Pixels in a row.
-    pub width: usize,
-    /// Bytes in a row.
-    pub stride: usize,
-    /// Rows.
-    pub rows: usize,
-}
-
-impl Extent {
-    /// Bytes of all rows.
-    pub fn bytes(&self) -> usize {
-        self.stride * self.rows
-    }
 }
 
 /// The bytes of `extent`.

@@ -8,7 +8,7 @@ use std::convert::Infallible;
 use fax::BitReader;
 use fax::maps::{Mode, black, mode, white};
 
-use super::codec::Extent;
+use super::grid::Extent;
 
 /// The variants that TIFF names.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

@@ -29,6 +29,24 @@ pub struct Chunk<'data> {
     pub rows: u32,
 }
 
+/// Size of the uncompressed rows of one strip or tile.
+#[derive(Clone, Copy, Debug)]
+pub struct Extent {
+    /// Pixels in a row.
+    pub width: usize,
+    /// Bytes in a row.
+    pub stride: usize,
+    /// Rows.
+    pub rows: usize,
+}
+
+impl Extent {
+    /// Bytes of all rows.
+    pub fn bytes(&self) -> usize {
+        self.stride * self.rows
+    }
+}
+
 impl Grid {
     /// The strips or tiles of a picture of this size, by its directory.
     pub fn new(directory: &Directory<'_>, width: u32, height: u32) -> Result<Self> {

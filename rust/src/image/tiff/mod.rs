@@ -106,8 +106,16 @@ fn unsupported(message: impl Into<String>) -> CoreError {
     CoreError::new(ErrorClass::Unsupported, message)
 }
 
+/// The orientation that a directory states, if it is one of the eight.
+pub fn stated_orientation(directory: &Directory<'_>) -> Option<Orientation> {
+    match directory.number_or(tag::ORIENTATION, 0) {
+        value @ 1..=8 => Some(Orientation::from_tag(value as u16)),
+        _ => None,
+    }
+}
+
 fn orientation(directory: &Directory<'_>) -> Orientation {
-    Orientation::from_tag(directory.number_or(tag::ORIENTATION, 1).min(9) as u16)
+    stated_orientation(directory).unwrap_or(Orientation::UPRIGHT)
 }
 
 /// A picture of byte-wise compressed samples, its directory read.

@@ -1,9 +1,9 @@
 //! Reading the samples of a picture, strip by strip or tile by tile.
 
-use super::codec::{self, Codec, Extent};
+use super::codec::{self, Codec};
 use super::corrupt;
 use super::directory::Directory;
-use super::grid::Grid;
+use super::grid::{Extent, Grid};
 use super::samples::Packing;
 use crate::error::Result;
 use crate::image::colour::Deep;
