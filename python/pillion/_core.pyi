@@ -121,9 +121,6 @@ def media_class(mime: str) -> str:
 def content_uuid(hash: str) -> str:
     """The uuid of a content hash given as 64 lower-case hex digits; ValueError for anything else."""
 
-def path_hash(path: AnyPath) -> str:
-    """32 hex digits that stand for an absolute path (BLAKE3, domain-separated); ValueError for a relative one."""
-
 def sidecar_path(content_uuid: str, kind_dir: str, variant: str, extension: str) -> str:
     """``content/{h0}/{h1}/{content_uuid}/{kind_dir}/{variant}.{ext}``, relative to the library's ``sidecars/``.
 

@@ -1,8 +1,6 @@
-//! Names that are computed: content uuids, path hashes and where sidecars lie.
+//! Names that are computed: content uuids and where sidecars lie.
 
 use crate::error::Invalid;
-
-const PATH_CONTEXT: &str = "pillion 2026-11-22 path hash v1";
 
 /// Lower-case hex digits.
 #[must_use]
@@ -56,23 +54,6 @@ pub fn content_uuid(hash: &str) -> Result<String, Invalid> {
         *byte = digit(pair[0])? << 4 | digit(pair[1])?;
     }
     Ok(uuid_of(&bytes))
-}
-
-/// 32 hex digits that stand for an absolute path: the first 16 bytes of a BLAKE3 hash of its bytes as they are,
-/// domain-separated from content hashes.
-///
-/// # Errors
-///
-/// A path that is not absolute.
-pub fn path_hash(path: &[u8]) -> Result<String, Invalid> {
-    if path.first() != Some(&b'/') {
-        let path = String::from_utf8_lossy(path);
-        return Err(Invalid(format!(
-            "a path hash is taken of an absolute path, not {path:?}"
-        )));
-    }
-    let hash = blake3::derive_key(PATH_CONTEXT, path);
-    Ok(hex(&hash[..16]))
 }
 
 /// `content/{h0}/{h1}/{content_uuid}/{kind_dir}/{variant}.{ext}`; h0 and h1 are the first two byte pairs of the uuid.
@@ -151,14 +132,6 @@ mod tests {
         for wrong in ["", "af", &"A".repeat(64), &"g".repeat(64), &"é".repeat(32)] {
             assert!(content_uuid(wrong).is_err(), "{wrong}");
         }
-    }
-
-    #[test]
-    fn path_hashes_are_of_absolute_paths() {
-        let hash = path_hash(b"/a/\xff").unwrap();
-        assert_eq!(hash.len(), 32);
-        assert_ne!(hash, path_hash(b"/a/\xfe").unwrap());
-        assert!(path_hash(b"a").is_err() && path_hash(b"").is_err());
     }
 
     #[test]

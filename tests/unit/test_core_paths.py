@@ -1,8 +1,7 @@
-"""Content uuids, path hashes and sidecar paths."""
+"""Content uuids and sidecar paths."""
 
 from __future__ import annotations
 
-import re
 import uuid
 from pathlib import Path
 
@@ -28,16 +27,6 @@ def test_a_content_uuid_keeps_122_bits_of_the_hash(raw: bytes) -> None:
 def test_other_hashes_are_refused(wrong: str) -> None:
     with pytest.raises(ValueError, match="64 lower-case hex digits"):
         _core.content_uuid(wrong)
-
-
-def test_path_hashes(tmp_path: Path) -> None:
-    hashed = _core.path_hash(tmp_path)
-    assert re.fullmatch("[0-9a-f]{32}", hashed)
-    assert hashed == _core.path_hash(str(tmp_path)) == _core.path_hash(bytes(tmp_path))
-    assert hashed != _core.path_hash(tmp_path / "a")
-    assert _core.path_hash(b"/\xff") == _core.path_hash("/\udcff")
-    with pytest.raises(ValueError, match="absolute"):
-        _core.path_hash("a")
 
 
 @pytest.mark.parametrize(

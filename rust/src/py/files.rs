@@ -33,7 +33,6 @@ pub(super) fn register(m: &Bound<'_, PyModule>) -> PyResult<()> {
     m.add_function(wrap_pyfunction!(mime_from_name, m)?)?;
     m.add_function(wrap_pyfunction!(media_class, m)?)?;
     m.add_function(wrap_pyfunction!(content_uuid, m)?)?;
-    m.add_function(wrap_pyfunction!(path_hash, m)?)?;
     m.add_function(wrap_pyfunction!(sidecar_path, m)?)?;
     m.add_function(wrap_pyfunction!(exists_many, m)?)?;
     m.add_function(wrap_pyfunction!(sync_filesystem, m)?)?;
@@ -254,11 +253,6 @@ fn media_class(mime: &str) -> &'static str {
 #[pyfunction]
 fn content_uuid(hash: &str) -> PyResult<String> {
     Ok(paths::content_uuid(hash)?)
-}
-
-#[pyfunction]
-fn path_hash(path: AnyPath) -> PyResult<String> {
-    Ok(paths::path_hash(path.0.as_os_str().as_encoded_bytes())?)
 }
 
 #[pyfunction]
