@@ -1,6 +1,7 @@
-//! Which decoder a file is for, told from its first bytes and never from its name; and the table of what is read here.
+//! Which decoder a file is for, told from its bytes and never from its name; and the table of what is read here.
 
 use super::{raw, svg};
+use crate::sniff::sniff;
 
 /// A picture format this module decodes.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -73,39 +74,17 @@ impl Format {
         Self::Raw,
     ];
 
-    /// The format of a file that begins with `data`, by its magic bytes.
+    /// The format of a file that begins with `data`: by its type, and where a type may be two formats by what is inside.
     pub fn sniff(data: &[u8]) -> Option<Self> {
-        match data {
-            _ if raw::is_raw(data) => Some(Self::Raw),
-            [0xff, 0xd8, 0xff, ..] => Some(Self::Jpeg),
-            [0x89, b'P', b'N', b'G', b'\r', b'\n', 0x1a, b'\n', ..] => Some(Self::Png),
-            [b'G', b'I', b'F', b'8', b'7' | b'9', b'a', ..] => Some(Self::Gif),
-            [
-                b'R',
-                b'I',
-                b'F',
-                b'F',
-                _,
-                _,
-                _,
-                _,
-                b'W',
-                b'E',
-                b'B',
-                b'P',
-                ..,
-            ] => Some(Self::Webp),
-            [b'I', b'I', 42 | 43, 0, ..] | [b'M', b'M', 0, 42 | 43, ..] => Some(Self::Tiff),
-            [0, 0, 1 | 2, 0, count, high, ..] if (*count, *high) != (0, 0) => Some(Self::Ico),
-            [b'B', b'M', ..] if bmp_header_size_is_known(data) => Some(Self::Bmp),
-            [_, _, _, _, b'f', b't', b'y', b'p', ..] if brands_avif(data) => Some(Self::Avif),
-            [0xff, 0x0a, ..] => Some(Self::Jxl),
-            _ if data.starts_with(b"\0\0\0\x0cJXL \r\n\x87\n") => Some(Self::Jxl),
-            [b'q', b'o', b'i', b'f', ..] => Some(Self::Qoi),
-            [b'P', b'1'..=b'7', next, ..] if next.is_ascii_whitespace() => Some(Self::Pnm),
-            [b'8', b'B', b'P', b'S', 0, 1 | 2, ..] => Some(Self::Psd),
-            _ if svg::is_svg(data) => Some(Self::Svg),
-            _ => None,
+        let mime = sniff(data, b"");
+        match mime {
+            "application/gzip" => svg::is_svg(data).then_some(Self::Svg),
+            // Most raw formats are TIFF; only the directories tell.
+            "image/tiff" | "image/x-adobe-dng" if raw::is_raw_tiff(data) => Some(Self::Raw),
+            "image/tiff" | "image/x-adobe-dng" => Some(Self::Tiff),
+            _ => Self::ALL
+                .into_iter()
+                .find(|format| format.about().mime_types.contains(&mime)),
         }
     }
 
@@ -261,34 +240,6 @@ impl Format {
     }
 }
 
-/// Whether the brands of a file of ISO media name AVIF: first, or beside a general brand of HEIF.
-fn brands_avif(data: &[u8]) -> bool {
-    let length = data
-        .first_chunk()
-        .map_or(0, |bytes| u32::from_be_bytes(*bytes) as usize);
-    let brands = data.get(8..length.clamp(8, data.len())).unwrap_or_default();
-    let (brands, _) = brands.as_chunks::<4>();
-    let names_it = |brand: &[u8; 4]| matches!(brand, b"avif" | b"avis");
-    let Some((major, rest)) = brands.split_first() else {
-        return false;
-    };
-    match major {
-        // The version comes between them.
-        b"mif1" | b"msf1" | b"miaf" | b"mif2" => rest.iter().skip(1).any(names_it),
-        major => names_it(major),
-    }
-}
-
-/// `BM` alone also begins ordinary text; the size of the info header that follows has few legal values.
-fn bmp_header_size_is_known(data: &[u8]) -> bool {
-    data.get(14..18).is_some_and(|size| {
-        matches!(
-            u32::from_le_bytes([size[0], size[1], size[2], size[3]]),
-            12 | 16 | 40 | 52 | 56 | 64 | 108 | 124
-        )
-    })
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -297,6 +248,9 @@ mod tests {
     #[test]
     fn formats_are_told_by_their_magic() {
         let bmp = [b"BM".as_slice(), &[0; 12], &[40, 0, 0, 0]].concat();
+        let mut icon = b"\0\0\x01\0\x01\0".to_vec();
+        icon.resize(22, 0);
+        icon[18] = 22;
         for (head, format) in [
             (b"\xff\xd8\xff\xe0".as_slice(), Some(Format::Jpeg)),
             (b"\x89PNG\r\n\x1a\n", Some(Format::Png)),
@@ -305,7 +259,8 @@ mod tests {
             (b"II*\0", Some(Format::Tiff)),
             (b"MM\0+\0\x08\0\0", Some(Format::Tiff)),
             (&bmp, Some(Format::Bmp)),
-            (b"\0\0\x01\0\x01\0", Some(Format::Ico)),
+            (&icon, Some(Format::Ico)),
+            (&icon[..21], None),
             (b"\xff\x0a\x7f", Some(Format::Jxl)),
             (b"\0\0\0\x14ftypavif\0\0\0\0mif1", Some(Format::Avif)),
             (b"\0\0\0\x14ftypmif1\0\0\0\0avif", Some(Format::Avif)),
@@ -339,6 +294,18 @@ mod tests {
                 let name = format!("picture.{extension}");
                 let mime = mime_from_name(name.as_bytes());
                 assert!(about.mime_types.contains(&mime), "{extension} is {mime}");
+            }
+        }
+    }
+
+    /// Some types are told apart by the name alone (`image/x-nikon-nef`), so not all of them come from bytes.
+    #[test]
+    fn no_type_belongs_to_two_formats() {
+        for about in Format::ALL.map(Format::about) {
+            for mime in about.mime_types {
+                let owners = Format::ALL.map(Format::about);
+                let owners = owners.iter().filter(|row| row.mime_types.contains(mime));
+                assert_eq!(owners.count(), 1, "{mime}");
             }
         }
     }

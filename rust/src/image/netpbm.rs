@@ -277,6 +277,18 @@ mod tests {
         assert_eq!(decoded(&data), Ok((Layout::Rgba, vec![7, 7, 7, 9])));
     }
 
+    /// Netpbm's own readers take these; the image crate's does not.
+    #[test]
+    fn unusual_files_are_read() {
+        let comments = b"P2\n2 1\n# one\n255\n# two\n7 # three\n8\n";
+        assert_eq!(decoded(comments), Ok((Layout::Gray, vec![7, 8])));
+        let bits = b"P1\n2 1\n# one\n10";
+        assert_eq!(decoded(bits), Ok((Layout::Gray, vec![0, 255])));
+        let head = "P7\nWIDTH 1\n\nHEIGHT 1\nDEPTH 4\nMAXVAL 255\nTUPLTYPE frame\nENDHDR\n";
+        let data = [head.as_bytes(), &[1, 2, 3, 4]].concat();
+        assert_eq!(decoded(&data), Ok((Layout::Rgba, vec![1, 2, 3, 4])));
+    }
+
     #[test]
     fn damaged_headers_have_their_class() {
         let class = |data: &[u8]| decoded(data).map_err(|error| error.class);

@@ -118,14 +118,13 @@ mod tests {
     use super::*;
 
     fn decoded(operations: &[u8], pixels: u32) -> Result<Vec<u8>> {
-        let head = [
-            b"qoif",
-            pixels.to_be_bytes().as_slice(),
-            &[0, 0, 0, 1, 4, 0],
-        ]
-        .concat();
-        let data = [head.as_slice(), operations].concat();
+        let data = [&head(pixels, 1, 0), operations].concat();
         decode(&data, &Limits::with_max_pixels(1000)).map(|picture| picture.raster.data)
+    }
+
+    fn head(width: u32, height: u32, colours: u8) -> Vec<u8> {
+        let (width, height) = (width.to_be_bytes(), height.to_be_bytes());
+        [b"qoif", width.as_slice(), &height, &[4, colours]].concat()
     }
 
     #[test]
@@ -156,6 +155,19 @@ mod tests {
             [10, 20, 30, 40],
         ];
         assert_eq!(decoded(&operations, 7), Ok(expected.concat()));
+    }
+
+    /// Where the image crate says `corrupt`: a file cut in its end mark (none is there in the other tests), a byte
+    /// about colours that the specification calls informative, and more pixels than anybody has.
+    #[test]
+    fn what_does_not_matter_is_left_aside() {
+        let pixel = [0xff, 1, 2, 3, 4];
+        let data = [&head(1, 1, 2), pixel.as_slice(), &[0, 0, 0]].concat();
+        let limits = Limits::with_max_pixels(1000);
+        let picture = decode(&data, &limits).expect("one pixel");
+        assert_eq!(picture.raster.data, [1, 2, 3, 4]);
+        let error = decode(&head(60_000, 60_000, 0), &limits).expect_err("a bomb");
+        assert_eq!(error.class, ErrorClass::TooLarge);
     }
 
     #[test]

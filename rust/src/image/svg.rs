@@ -39,17 +39,18 @@ static FONTS: LazyLock<Arc<fontdb::Database>> = LazyLock::new(|| {
 
 /// Whether a file that begins with `data` is a drawing, packed or not.
 pub fn is_svg(data: &[u8]) -> bool {
-    let head = &data[..data.len().min(sniff::HEAD)];
-    match data {
-        [0x1f, 0x8b, 8, ..] => {
-            let mut unpacked = Vec::new();
-            let mut reader = MultiGzDecoder::new(data).take(sniff::HEAD as u64);
-            // A damaged end does not matter here.
-            let _ = reader.read_to_end(&mut unpacked);
-            sniff::sniff(&unpacked, b"") == SVG
-        }
-        _ => head.contains(&b'<') && sniff::sniff(head, b"") == SVG,
+    if !is_packed(data) {
+        return sniff::sniff(data, b"") == SVG;
     }
+    let mut unpacked = Vec::new();
+    let mut reader = MultiGzDecoder::new(data).take(sniff::HEAD as u64);
+    // A damaged end does not matter here.
+    let _ = reader.read_to_end(&mut unpacked);
+    sniff::sniff(&unpacked, b"") == SVG
+}
+
+fn is_packed(data: &[u8]) -> bool {
+    sniff::sniff(data, b"") == "application/gzip"
 }
 
 const SVG: &str = "image/svg+xml";
@@ -141,7 +142,7 @@ fn unpacked(data: &[u8]) -> Result<Cow<'_, [u8]>> {
             format!("an SVG of more than {} MiB of text", MAX_TEXT >> 20),
         )
     };
-    if !data.starts_with(&[0x1f, 0x8b]) {
+    if !is_packed(data) {
         return match data.len() as u64 <= MAX_TEXT {
             true => Ok(Cow::Borrowed(data)),
             false => Err(too_large()),

@@ -3,29 +3,16 @@
 use super::names::extension;
 use super::{contains, mime_from_name};
 
-/// The type of a container, by what its first bytes say is in it.
-pub(super) fn sniff(head: &[u8], name: &[u8]) -> Option<&'static str> {
-    match head {
-        [b'P', b'K', 3, 4, ..] => Some(zip(head, name)),
-        [0x1f, 0x8b, 8, ..] => (mime_from_name(name) == "image/svg+xml").then_some("image/svg+xml"),
-        [b'P', b'K', 5, 6, ..] => Some("application/zip"),
-        [b'R', b'I', b'F', b'F' | b'X', _, _, _, _, form @ ..] => riff(form),
-        [b'F', b'O', b'R', b'M', _, _, _, _, form @ ..] => {
-            (form.starts_with(b"AIFF") || form.starts_with(b"AIFC")).then_some("audio/aiff")
-        }
-        [0x1a, 0x45, 0xdf, 0xa3, ..] => ebml(head, name),
-        [b'O', b'g', b'g', b'S', 0, ..] => Some(ogg(head, name)),
-        [0x30, 0x26, 0xb2, 0x75, 0x8e, 0x66, 0xcf, 0x11, ..] => Some(asf(head, name)),
-        [0xd0, 0xcf, 0x11, 0xe0, 0xa1, 0xb1, 0x1a, 0xe1, ..] => Some(ole(name)),
-        [b'I', b'I', 42, 0, ..] | [b'M', b'M', 0, 42, ..] => Some(tiff(head, name)),
-        [b'I', b'I', 43, 0, ..] | [b'M', b'M', 0, 43, ..] => Some("image/tiff"),
-        [_, _, _, _, kind @ ..] => atoms(head, kind, name),
-        _ => None,
-    }
+/// Packed by gzip: a drawing if the name says so, for what is inside is not looked at.
+pub(super) fn gzip(_: &[u8], name: &[u8]) -> Option<&'static str> {
+    Some(match mime_from_name(name) {
+        "image/svg+xml" => "image/svg+xml",
+        _ => "application/gzip",
+    })
 }
 
-fn riff(form: &[u8]) -> Option<&'static str> {
-    match form.get(..4)? {
+pub(super) fn riff(head: &[u8], _: &[u8]) -> Option<&'static str> {
+    match head.get(8..12)? {
         b"WEBP" => Some("image/webp"),
         b"WAVE" => Some("audio/wav"),
         b"AVI " => Some("video/x-msvideo"),
@@ -35,20 +22,17 @@ fn riff(form: &[u8]) -> Option<&'static str> {
     }
 }
 
-/// Boxes of MP4, QuickTime and HEIF: a length, then a name.
-fn atoms(head: &[u8], kind: &[u8], name: &[u8]) -> Option<&'static str> {
-    match kind.get(..4)? {
-        b"ftyp" => file_type_box(head, name),
-        // QuickTime before it had file types.
-        b"moov" | b"mdat" | b"wide" | b"pnot" => Some("video/quicktime"),
-        b"free" | b"skip" => {
-            (mime_from_name(name) == "video/quicktime").then_some("video/quicktime")
-        }
-        _ => None,
-    }
+pub(super) fn aiff(head: &[u8], _: &[u8]) -> Option<&'static str> {
+    matches!(head.get(8..12)?, b"AIFF" | b"AIFC").then_some("audio/aiff")
 }
 
-fn file_type_box(head: &[u8], name: &[u8]) -> Option<&'static str> {
+/// Free space at the start, which old versions of QuickTime left.
+pub(super) fn space_box(_: &[u8], name: &[u8]) -> Option<&'static str> {
+    (mime_from_name(name) == "video/quicktime").then_some("video/quicktime")
+}
+
+/// The brands of MP4, QuickTime, HEIF and their like.
+pub(super) fn file_type_box(head: &[u8], name: &[u8]) -> Option<&'static str> {
     let length = u32::from_be_bytes(head.get(..4)?.try_into().ok()?) as usize;
     let brands = head.get(8..length.clamp(8, head.len()))?;
     let (major, rest) = brands.split_at_checked(4)?;
@@ -84,7 +68,7 @@ fn file_type_box(head: &[u8], name: &[u8]) -> Option<&'static str> {
 }
 
 /// Matroska and WebM.
-fn ebml(head: &[u8], name: &[u8]) -> Option<&'static str> {
+pub(super) fn ebml(head: &[u8], name: &[u8]) -> Option<&'static str> {
     let start = &head[..head.len().min(128)];
     let by_name = mime_from_name(name);
     if contains(start, b"webm") {
@@ -105,30 +89,27 @@ fn ebml(head: &[u8], name: &[u8]) -> Option<&'static str> {
 }
 
 /// The first page says what the first stream is; a video comes first.
-fn ogg(head: &[u8], name: &[u8]) -> &'static str {
+pub(super) fn ogg(head: &[u8], name: &[u8]) -> Option<&'static str> {
     let start = &head[..head.len().min(512)];
-    if contains(start, b"\x80theora") || mime_from_name(name) == "video/ogg" {
-        "video/ogg"
-    } else {
-        "audio/ogg"
-    }
+    let is_video = contains(start, b"\x80theora") || mime_from_name(name) == "video/ogg";
+    Some(if is_video { "video/ogg" } else { "audio/ogg" })
 }
 
 /// Windows Media: the header lists its streams by type.
-fn asf(head: &[u8], name: &[u8]) -> &'static str {
+pub(super) fn asf(head: &[u8], name: &[u8]) -> Option<&'static str> {
     const VIDEO: &[u8] = b"\xc0\xef\x19\xbc\x4d\x5b\xcf\x11\xa8\xfd\x00\x80\x5f\x5c\x44\x2b";
     const AUDIO: &[u8] = b"\x40\x9e\x69\xf8\x4d\x5b\xcf\x11\xa8\xfd\x00\x80\x5f\x5c\x44\x2b";
-    match mime_from_name(name) {
+    Some(match mime_from_name(name) {
         _ if contains(head, VIDEO) => "video/x-ms-wmv",
         by_name @ ("audio/x-ms-wma" | "video/x-ms-wmv") => by_name,
         _ if contains(head, AUDIO) => "audio/x-ms-wma",
         _ => "video/x-ms-asf",
-    }
+    })
 }
 
 /// Office documents before 2007 and others: their kind is written too far inside, so the name decides.
-fn ole(name: &[u8]) -> &'static str {
-    match mime_from_name(name) {
+pub(super) fn ole(_: &[u8], name: &[u8]) -> Option<&'static str> {
+    Some(match mime_from_name(name) {
         by_name @ ("application/msword"
         | "application/vnd.ms-excel"
         | "application/vnd.ms-powerpoint"
@@ -137,25 +118,25 @@ fn ole(name: &[u8]) -> &'static str {
         // Encrypted ones are put into a container of the old sort (MS-OFFCRYPTO, 1.3.3).
         DOCX | XLSX | PPTX => "application/x-ooxml-protected",
         _ => "application/x-ole-storage",
-    }
+    })
 }
 
 /// TIFF, or one of the camera formats that are built on it.
-fn tiff(head: &[u8], name: &[u8]) -> &'static str {
+pub(super) fn tiff(head: &[u8], name: &[u8]) -> Option<&'static str> {
     if head.get(8..10) == Some(b"CR") {
-        return "image/x-canon-cr2";
+        return Some("image/x-canon-cr2");
     }
     if first_directory_has(head, 0xc612) == Some(true) {
-        return "image/x-adobe-dng";
+        return Some("image/x-adobe-dng");
     }
-    match mime_from_name(name) {
+    Some(match mime_from_name(name) {
         by_name @ ("image/x-adobe-dng"
         | "image/x-nikon-nef"
         | "image/x-sony-arw"
         | "image/x-pentax-pef"
         | "image/x-samsung-srw") => by_name,
         _ => "image/tiff",
-    }
+    })
 }
 
 /// Whether the first directory of a TIFF has this tag; None where the head does not hold it.
@@ -184,31 +165,31 @@ fn first_directory_has(head: &[u8], tag: u16) -> Option<bool> {
 }
 
 /// What a zip file holds, by the names of the first entries.
-fn zip(head: &[u8], name: &[u8]) -> &'static str {
+pub(super) fn zip(head: &[u8], name: &[u8]) -> Option<&'static str> {
     let mut office = false;
     for (path, content) in zip_entries(head) {
         match path {
             b"mimetype" => {
                 if let Some(mime) = declared(content) {
-                    return mime;
+                    return Some(mime);
                 }
             }
-            b"META-INF/MANIFEST.MF" => return "application/java-archive",
-            b"AndroidManifest.xml" => return "application/vnd.android.package-archive",
+            b"META-INF/MANIFEST.MF" => return Some("application/java-archive"),
+            b"AndroidManifest.xml" => return Some("application/vnd.android.package-archive"),
             b"[Content_Types].xml" | b"_rels/.rels" => office = true,
-            _ if path.starts_with(b"word/") => return DOCX,
-            _ if path.starts_with(b"xl/") => return XLSX,
-            _ if path.starts_with(b"ppt/") => return PPTX,
+            _ if path.starts_with(b"word/") => return Some(DOCX),
+            _ if path.starts_with(b"xl/") => return Some(XLSX),
+            _ if path.starts_with(b"ppt/") => return Some(PPTX),
             _ => {}
         }
     }
-    match mime_from_name(name) {
+    Some(match mime_from_name(name) {
         by_name @ (DOCX | XLSX | PPTX) if office => by_name,
         _ if matches!(extension(name).as_slice(), b"apk") => {
             "application/vnd.android.package-archive"
         }
         _ => "application/zip",
-    }
+    })
 }
 
 const DOCX: &str = "application/vnd.openxmlformats-officedocument.wordprocessingml.document";

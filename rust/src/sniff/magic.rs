@@ -1,109 +1,169 @@
-//! Types that fixed bytes at a fixed place give away.
+//! The core's one table of magic bytes: types that fixed bytes at a fixed place give away.
 
-use super::{contains, mime_from_name};
+use super::{containers, contains, mime_from_name};
 
-/// (offset, bytes, type). The first that fits decides.
-const MAGIC: &[(usize, &[u8], &str)] = &[
+/// What follows from a mark.
+#[derive(Clone, Copy)]
+pub(super) enum Means {
+    /// This type.
+    Type(&'static str),
+    /// A look further into the head, and at the name, decides: a type, or none if the mark is there by chance.
+    Look(fn(&[u8], &[u8]) -> Option<&'static str>),
+}
+
+use Means::{Look, Type};
+
+/// (offset, bytes, what they mean). The first whose bytes are there and which gives a type decides.
+pub(super) const MARKS: &[(usize, &[u8], Means)] = &[
     // images
-    (0, b"\xff\xd8\xff", "image/jpeg"),
-    (0, b"\x89PNG\r\n\x1a\n", "image/png"),
-    (0, b"GIF87a", "image/gif"),
-    (0, b"GIF89a", "image/gif"),
-    (0, b"\xff\x0a", "image/jxl"),
-    (0, b"\0\0\0\x0cJXL \r\n\x87\n", "image/jxl"),
-    (0, b"\0\0\0\x0cjP  \r\n\x87\n", "image/jp2"),
-    (0, b"\xff\x4f\xff\x51", "image/jp2"),
-    (0, b"8BPS\0\x01", "image/vnd.adobe.photoshop"),
-    (0, b"8BPS\0\x02", "image/vnd.adobe.photoshop"),
-    (0, b"qoif", "image/qoi"),
-    (0, b"\x76\x2f\x31\x01", "image/x-exr"),
-    (0, b"#?RADIANCE\n", "image/vnd.radiance"),
-    (0, b"gimp xcf ", "image/x-xcf"),
-    (0, b"DDS \x7c\0\0\0", "image/x-dds"),
-    (0, b"II\xbc\x01", "image/vnd.ms-photo"),
-    (0, b"\x01\xda\0\x01", "image/sgi"),
-    (0, b"\x01\xda\0\x02", "image/sgi"),
-    (0, b"\x01\xda\x01\x01", "image/sgi"),
-    (0, b"\x01\xda\x01\x02", "image/sgi"),
-    (0, b"\x59\xa6\x6a\x95", "image/x-sun-raster"),
+    (0, b"\xff\xd8\xff", Type("image/jpeg")),
+    (0, b"\x89PNG\r\n\x1a\n", Type("image/png")),
+    (0, b"GIF87a", Type("image/gif")),
+    (0, b"GIF89a", Type("image/gif")),
+    (0, b"\xff\x0a", Type("image/jxl")),
+    (0, b"\0\0\0\x0cJXL \r\n\x87\n", Type("image/jxl")),
+    (0, b"\0\0\0\x0cjP  \r\n\x87\n", Type("image/jp2")),
+    (0, b"\xff\x4f\xff\x51", Type("image/jp2")),
+    (0, b"8BPS\0\x01", Type("image/vnd.adobe.photoshop")),
+    (0, b"8BPS\0\x02", Type("image/vnd.adobe.photoshop")),
+    (0, b"qoif", Type("image/qoi")),
+    (0, b"\x76\x2f\x31\x01", Type("image/x-exr")),
+    (0, b"#?RADIANCE\n", Type("image/vnd.radiance")),
+    (0, b"gimp xcf ", Type("image/x-xcf")),
+    (0, b"DDS \x7c\0\0\0", Type("image/x-dds")),
+    (0, b"II\xbc\x01", Type("image/vnd.ms-photo")),
+    (0, b"\x01\xda\0\x01", Type("image/sgi")),
+    (0, b"\x01\xda\0\x02", Type("image/sgi")),
+    (0, b"\x01\xda\x01\x01", Type("image/sgi")),
+    (0, b"\x01\xda\x01\x02", Type("image/sgi")),
+    (0, b"\x59\xa6\x6a\x95", Type("image/x-sun-raster")),
+    (0, b"II\x2a\0", Look(containers::tiff)),
+    (0, b"MM\0\x2a", Look(containers::tiff)),
+    (0, b"II\x2b\0", Type("image/tiff")),
+    (0, b"MM\0\x2b", Type("image/tiff")),
+    (0, b"icns", Look(icns)),
     // camera raw with a mark of its own
-    (0, b"FUJIFILMCCD-RAW", "image/x-fuji-raf"),
-    (0, b"IIU\0", "image/x-panasonic-rw2"),
-    (0, b"IIRO", "image/x-olympus-orf"),
-    (0, b"IIRS", "image/x-olympus-orf"),
-    (0, b"MMOR", "image/x-olympus-orf"),
-    (6, b"HEAPCCDR", "image/x-canon-crw"),
-    (0, b"\0MRM", "image/x-minolta-mrw"),
-    (0, b"FOVb", "image/x-sigma-x3f"),
+    (0, b"FUJIFILMCCD-RAW", Type("image/x-fuji-raf")),
+    (0, b"IIU\0", Type("image/x-panasonic-rw2")),
+    (0, b"IIRO", Type("image/x-olympus-orf")),
+    (0, b"IIRS", Type("image/x-olympus-orf")),
+    (0, b"MMOR", Type("image/x-olympus-orf")),
+    (6, b"HEAPCCDR", Type("image/x-canon-crw")),
+    (0, b"\0MRM", Type("image/x-minolta-mrw")),
+    (0, b"FOVb", Type("image/x-sigma-x3f")),
     // documents
-    (0, b"%PDF-", "application/pdf"),
-    (0, b"%!PS", "application/postscript"),
-    (0, b"\xc5\xd0\xd3\xc6", "application/postscript"),
-    (0, b"{\\rtf", "application/rtf"),
-    (0, b"AT&TFORM", "image/vnd.djvu"),
+    (0, b"%PDF-", Type("application/pdf")),
+    (0, b"%!PS", Type("application/postscript")),
+    (0, b"\xc5\xd0\xd3\xc6", Type("application/postscript")),
+    (0, b"{\\rtf", Type("application/rtf")),
+    (0, b"AT&TFORM", Type("image/vnd.djvu")),
+    (
+        0,
+        b"\xd0\xcf\x11\xe0\xa1\xb1\x1a\xe1",
+        Look(containers::ole),
+    ),
+    // audio, video and pictures in containers
+    (0, b"RIFF", Look(containers::riff)),
+    (0, b"RIFX", Look(containers::riff)),
+    (0, b"FORM", Look(containers::aiff)),
+    (0, b"\x1a\x45\xdf\xa3", Look(containers::ebml)),
+    (0, b"OggS\0", Look(containers::ogg)),
+    (
+        0,
+        b"\x30\x26\xb2\x75\x8e\x66\xcf\x11",
+        Look(containers::asf),
+    ),
+    // boxes of MP4, QuickTime and HEIF: a length, which may look like a mark of MPEG, then a name
+    (4, b"ftyp", Look(containers::file_type_box)),
+    (4, b"moov", Type("video/quicktime")),
+    (4, b"mdat", Type("video/quicktime")),
+    (4, b"wide", Type("video/quicktime")),
+    (4, b"pnot", Type("video/quicktime")),
+    (4, b"free", Look(containers::space_box)),
+    (4, b"skip", Look(containers::space_box)),
     // audio
-    (0, b"fLaC", "audio/flac"),
-    (0, b"#!AMR-WB\n", "audio/amr-wb"),
-    (0, b"#!AMR\n", "audio/amr"),
-    (0, b"MThd\0\0\0\x06", "audio/midi"),
-    (0, b".snd\0\0\0", "audio/basic"),
-    (0, b"caff\0\x01", "audio/x-caf"),
-    (0, b"wvpk", "audio/x-wavpack"),
-    (0, b"MAC \x96\x0f", "audio/x-ape"),
-    (0, b"DSD \x1c\0\0\0", "audio/x-dsf"),
+    (0, b"fLaC", Type("audio/flac")),
+    (0, b"#!AMR-WB\n", Type("audio/amr-wb")),
+    (0, b"#!AMR\n", Type("audio/amr")),
+    (0, b"MThd\0\0\0\x06", Type("audio/midi")),
+    (0, b".snd\0\0\0", Type("audio/basic")),
+    (0, b"caff\0\x01", Type("audio/x-caf")),
+    (0, b"wvpk", Type("audio/x-wavpack")),
+    (0, b"MAC \x96\x0f", Type("audio/x-ape")),
+    (0, b"DSD \x1c\0\0\0", Type("audio/x-dsf")),
     // video
-    (0, b"FLV\x01", "video/x-flv"),
-    (0, b"\0\0\x01\xba", "video/mpeg"),
-    (0, b"\0\0\x01\xb3", "video/mpeg"),
-    (0, b".RMF\0\0\0", "application/vnd.rn-realmedia"),
+    (0, b"FLV\x01", Type("video/x-flv")),
+    (0, b"\0\0\x01\xba", Type("video/mpeg")),
+    (0, b"\0\0\x01\xb3", Type("video/mpeg")),
+    (0, b".RMF\0\0\0", Type("application/vnd.rn-realmedia")),
     (
         0,
         b"\x06\x0e\x2b\x34\x02\x05\x01\x01\x0d\x01\x02\x01\x01\x02",
-        "application/mxf",
+        Type("application/mxf"),
     ),
     // archives and the like
-    (0, b"\x1f\x8b\x08", "application/gzip"),
-    (0, b"BZh", "application/x-bzip2"),
-    (0, b"\xfd7zXZ\0", "application/x-xz"),
-    (0, b"\x28\xb5\x2f\xfd", "application/zstd"),
-    (0, b"\x04\x22\x4d\x18", "application/x-lz4"),
-    (0, b"7z\xbc\xaf\x27\x1c", "application/x-7z-compressed"),
-    (0, b"Rar!\x1a\x07", "application/vnd.rar"),
-    (257, b"ustar\0", "application/x-tar"),
-    (257, b"ustar  \0", "application/x-tar"),
-    (0, b"MSCF\0\0\0\0", "application/vnd.ms-cab-compressed"),
+    (0, b"PK\x03\x04", Look(containers::zip)),
+    (0, b"PK\x05\x06", Type("application/zip")),
+    (0, b"\x1f\x8b\x08", Look(containers::gzip)),
+    (0, b"BZh", Look(bzip2)),
+    (0, b"\xfd7zXZ\0", Type("application/x-xz")),
+    (0, b"\x28\xb5\x2f\xfd", Type("application/zstd")),
+    (0, b"\x04\x22\x4d\x18", Type("application/x-lz4")),
+    (
+        0,
+        b"7z\xbc\xaf\x27\x1c",
+        Type("application/x-7z-compressed"),
+    ),
+    (0, b"Rar!\x1a\x07", Type("application/vnd.rar")),
+    (257, b"ustar\0", Type("application/x-tar")),
+    (257, b"ustar  \0", Type("application/x-tar")),
+    (
+        0,
+        b"MSCF\0\0\0\0",
+        Type("application/vnd.ms-cab-compressed"),
+    ),
     (
         0,
         b"!<arch>\ndebian",
-        "application/vnd.debian.binary-package",
+        Type("application/vnd.debian.binary-package"),
     ),
-    (0, b"!<arch>\n", "application/x-archive"),
-    (0, b"\xed\xab\xee\xdb", "application/x-rpm"),
+    (0, b"!<arch>\n", Type("application/x-archive")),
+    (0, b"\xed\xab\xee\xdb", Type("application/x-rpm")),
     // programs and data
-    (0, b"SQLite format 3\0", "application/vnd.sqlite3"),
-    (0, b"\x7fELF", "application/x-elf"),
-    (0, b"\xca\xfe\xba\xbe\0\0\0", "application/java-vm"),
-    (0, b"\xcf\xfa\xed\xfe", "application/x-mach-binary"),
-    (0, b"\xce\xfa\xed\xfe", "application/x-mach-binary"),
-    (0, b"\0asm\x01\0\0\0", "application/wasm"),
-    (0, b"\x93NUMPY", "application/x-npy"),
-    (0, b"\x89HDF\r\n\x1a\n", "application/x-hdf5"),
-    (0, b"PAR1", "application/vnd.apache.parquet"),
-    (0, b"GGUF", "application/x-gguf"),
-    (0, b"bplist00", "application/x-bplist"),
-    (0, b"wOFF", "font/woff"),
-    (0, b"wOF2", "font/woff2"),
-    (0, b"OTTO\0", "font/otf"),
-    (0, b"\0\x01\0\0\0", "font/ttf"),
-    (0, b"ttcf\0", "font/collection"),
+    (0, b"SQLite format 3\0", Type("application/vnd.sqlite3")),
+    (0, b"\x7fELF", Type("application/x-elf")),
+    (0, b"\xca\xfe\xba\xbe\0\0\0", Type("application/java-vm")),
+    (0, b"\xcf\xfa\xed\xfe", Type("application/x-mach-binary")),
+    (0, b"\xce\xfa\xed\xfe", Type("application/x-mach-binary")),
+    (0, b"\0asm\x01\0\0\0", Type("application/wasm")),
+    (0, b"\x93NUMPY", Type("application/x-npy")),
+    (0, b"\x89HDF\r\n\x1a\n", Type("application/x-hdf5")),
+    (0, b"PAR1", Type("application/vnd.apache.parquet")),
+    (0, b"GGUF", Type("application/x-gguf")),
+    (0, b"bplist00", Type("application/x-bplist")),
+    (0, b"wOFF", Type("font/woff")),
+    (0, b"wOF2", Type("font/woff2")),
+    (0, b"OTTO\0", Type("font/otf")),
+    (0, b"\0\x01\0\0\0", Type("font/ttf")),
+    (0, b"ttcf\0", Type("font/collection")),
+    // marks of two letters or of small numbers, after all that say more
+    (0, b"BM", Look(bmp)),
+    (0, b"\0\0\x01\0", Look(icon)),
+    (0, b"\0\0\x02\0", Look(icon)),
+    (0, b"P1", Look(portable_anymap)),
+    (0, b"P2", Look(portable_anymap)),
+    (0, b"P3", Look(portable_anymap)),
+    (0, b"P4", Look(portable_anymap)),
+    (0, b"P5", Look(portable_anymap)),
+    (0, b"P6", Look(portable_anymap)),
+    (0, b"P7", Look(portable_anymap)),
+    (0, b"MZ", Look(program)),
 ];
 
 /// Pictures whose header has no mark of its own, only numbers of few legal values. Targa has so few that its name has to
 /// claim it too.
 pub(super) fn sniff_pictures(head: &[u8], name: &[u8]) -> Option<&'static str> {
     match head {
-        // Four letters, and a length of less than 128 MiB.
-        [b'i', b'c', b'n', b's', 0..=7, ..] => Some("image/icns"),
         [0x0a, 0 | 2..=5, 1, 1 | 2 | 4 | 8, ..] => Some("image/x-pcx"),
         [_, 0 | 1, 1..=3 | 9..=11, ..] if mime_from_name(name) == "image/x-tga" => {
             let depth = head.get(16)?;
@@ -113,23 +173,19 @@ pub(super) fn sniff_pictures(head: &[u8], name: &[u8]) -> Option<&'static str> {
     }
 }
 
-/// The type by fixed bytes, some of them checked further.
-pub(super) fn sniff(head: &[u8]) -> Option<&'static str> {
-    let known = MAGIC
+/// The type by the table.
+pub(super) fn sniff(head: &[u8], name: &[u8]) -> Option<&'static str> {
+    let there = |offset: usize, bytes: &[u8]| {
+        head.get(offset..)
+            .is_some_and(|rest| rest.starts_with(bytes))
+    };
+    MARKS
         .iter()
-        .find(|(offset, bytes, _)| {
-            head.get(*offset..)
-                .is_some_and(|rest| rest.starts_with(bytes))
+        .filter(|(offset, bytes, _)| there(*offset, bytes))
+        .find_map(|(_, _, means)| match means {
+            Type(mime) => Some(*mime),
+            Look(look) => look(head, name),
         })
-        .map(|&(_, _, mime)| mime);
-    match known {
-        Some("application/x-bzip2") if !head.get(3).is_some_and(u8::is_ascii_digit) => None,
-        Some(mime) => Some(mime),
-        None => bmp(head)
-            .or_else(|| icon(head))
-            .or_else(|| portable_anymap(head))
-            .or_else(|| program(head)),
-    }
 }
 
 /// A PDF may start with up to 1024 bytes of anything (ISO 32000, implementation note 13).
@@ -142,43 +198,56 @@ pub(super) fn late_pdf(head: &[u8]) -> bool {
     contains(&head[..head.len().min(1024 + 5)], b"%PDF-")
 }
 
-/// "BM" is not much: the header's own size must be one that exists.
-fn bmp(head: &[u8]) -> Option<&'static str> {
-    let header = head.get(14..18)?;
-    let size = u32::from_le_bytes(header.try_into().ok()?);
-    let known = matches!(size, 12 | 16 | 40 | 52 | 56 | 64 | 108 | 124);
-    (head.starts_with(b"BM") && known).then_some("image/bmp")
+/// Four letters, and a length of less than 128 MiB.
+fn icns(head: &[u8], _: &[u8]) -> Option<&'static str> {
+    head.get(4)
+        .is_some_and(|&length| length <= 7)
+        .then_some("image/icns")
 }
 
-/// An icon or cursor: reserved 0, type 1 or 2, a count, and a first entry whose reserved byte is 0 and whose data lie
+/// The block size, a digit, comes next.
+fn bzip2(head: &[u8], _: &[u8]) -> Option<&'static str> {
+    head.get(3)
+        .is_some_and(u8::is_ascii_digit)
+        .then_some("application/x-bzip2")
+}
+
+/// "BM" also begins ordinary text: the header's own size must be one that exists.
+fn bmp(head: &[u8], _: &[u8]) -> Option<&'static str> {
+    let size = head.get(14..18)?.try_into().ok()?;
+    matches!(
+        u32::from_le_bytes(size),
+        12 | 16 | 40 | 52 | 56 | 64 | 108 | 124
+    )
+    .then_some("image/bmp")
+}
+
+/// An icon or cursor: a count, and a first entry whose reserved byte is 0 (255 where .NET wrote it) and whose data lie
 /// behind the directory.
-fn icon(head: &[u8]) -> Option<&'static str> {
+fn icon(head: &[u8], _: &[u8]) -> Option<&'static str> {
     let entry = head.get(..22)?;
     let count = u32::from(u16::from_le_bytes([entry[4], entry[5]]));
     let offset = u32::from_le_bytes(entry[18..22].try_into().ok()?);
-    let kind = entry.starts_with(&[0, 0, 1, 0]) || entry.starts_with(&[0, 0, 2, 0]);
-    (kind && (1..=256).contains(&count) && entry[9] == 0 && offset >= 6 + 16 * count)
+    ((1..=256).contains(&count) && matches!(entry[9], 0 | 255) && offset >= 6 + 16 * count)
         .then_some("image/x-icon")
 }
 
-/// P1 to P7, a space, then a number or a comment.
-fn portable_anymap(head: &[u8]) -> Option<&'static str> {
-    let [b'P', b'1'..=b'7', space, next, ..] = head else {
-        return None;
+/// After P1 to P6 space and then a number or a comment, after P7 a line of PAM's header.
+fn portable_anymap(head: &[u8], _: &[u8]) -> Option<&'static str> {
+    const LINES: [&[u8]; 6] = [b"WIDTH", b"HEIGHT", b"DEPTH", b"MAXVAL", b"TUPLTYPE", b"#"];
+    let rest = head[2..].trim_ascii_start();
+    let is_next = match head[1] {
+        b'7' => LINES.iter().any(|line| rest.starts_with(line)),
+        _ => matches!(rest, [b'0'..=b'9' | b'#', ..]),
     };
-    let number = if head[1] == b'7' {
-        head[3..].starts_with(b"WIDTH") || *next == b'#'
-    } else {
-        next.is_ascii_digit() || *next == b'#'
-    };
-    (space.is_ascii_whitespace() && number).then_some("image/x-portable-anymap")
+    (is_next && head[2].is_ascii_whitespace()).then_some("image/x-portable-anymap")
 }
 
-/// A DOS or Windows program: "MZ" and a pointer to "PE" where the head holds it.
-fn program(head: &[u8]) -> Option<&'static str> {
+/// A DOS or Windows program: a pointer to "PE" where the head holds it.
+fn program(head: &[u8], _: &[u8]) -> Option<&'static str> {
     let at = u32::from_le_bytes(head.get(60..64)?.try_into().ok()?) as usize;
     let is_pe = head
         .get(at..)
         .is_none_or(|rest| rest.is_empty() || rest.starts_with(b"PE\0\0"));
-    (head.starts_with(b"MZ") && is_pe).then_some("application/vnd.microsoft.portable-executable")
+    is_pe.then_some("application/vnd.microsoft.portable-executable")
 }

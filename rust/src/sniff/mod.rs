@@ -35,8 +35,7 @@ pub fn sniff(head: &[u8], name: &[u8]) -> &'static str {
         return "application/x-empty";
     }
     let head = &head[..head.len().min(HEAD)];
-    containers::sniff(head, name)
-        .or_else(|| magic::sniff(head))
+    magic::sniff(head, name)
         .or_else(|| magic::sniff_pictures(head, name))
         .or_else(|| streams::sniff(head, name))
         .or_else(|| text::sniff(head, name))
@@ -49,5 +48,7 @@ fn contains(head: &[u8], part: &[u8]) -> bool {
     head.windows(part.len()).any(|window| window == part)
 }
 
+#[cfg(test)]
+mod magic_tests;
 #[cfg(test)]
 mod tests;

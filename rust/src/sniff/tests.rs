@@ -60,6 +60,15 @@ fn magic_bytes_beat_the_name() {
         "",
         "image/bmp",
     )]);
+    // As .NET writes icons: the reserved byte is 255.
+    let icon = b"\0\0\x01\0\x01\0\x10\x10\0\xff\x01\0\x20\0\0\x04\0\0\x16\0\0\0";
+    expect(&[
+        (icon, "", "image/x-icon"),
+        (b"P6  640\n480 255\n", "", "image/x-portable-anymap"),
+        (b"P7\nHEIGHT 3\n", "", "image/x-portable-anymap"),
+        (b"P1 is urgent", "", "text/plain"),
+        (b"P7\nis next", "", "text/plain"),
+    ]);
     let mut tar = with(b"folder/", 512);
     tar[257..263].copy_from_slice(b"ustar\0");
     expect(&[(&tar, "", "application/x-tar")]);

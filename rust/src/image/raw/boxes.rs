@@ -18,11 +18,6 @@ const PREVIEW: &[u8] = b"\xea\xf4\x2b\x5e\x1c\x98\x4b\x88\xb9\xfb\xb7\xdc\x40\x6
 /// Bytes of `THMB` and `PRVW` before the JPEG.
 const JPEG_HEADER: usize = 16;
 
-/// Whether the file's first box names Canon's brand.
-pub fn is_cr3(data: &[u8]) -> bool {
-    data.get(4..12) == Some(b"ftypcrx ")
-}
-
 /// The previews of a CR3 file.
 pub fn contents(data: &[u8]) -> Contents<'_> {
     let mut contents = Contents::default();

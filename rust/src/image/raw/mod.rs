@@ -9,6 +9,8 @@ mod notes;
 mod preview;
 mod tree;
 
+pub use tree::is_raw as is_raw_tiff;
+
 use preview::Preview;
 
 use super::jpeg;
@@ -18,6 +20,7 @@ use super::pixels::{Pixels, Raster};
 use super::tiff;
 use super::{Format, Header, Picture, Want};
 use crate::error::{CoreError, ErrorClass, Result};
+use crate::sniff::sniff;
 
 /// What the directories of a raw file lead to.
 #[derive(Default)]
@@ -27,16 +30,6 @@ struct Contents<'data> {
     orientation: Option<Orientation>,
     /// Small pictures that are not JPEG.
     others: Vec<tiff::Directory<'data>>,
-}
-
-/// Whether these are the bytes of a camera's raw file.
-pub fn is_raw(data: &[u8]) -> bool {
-    match data {
-        [b'I', b'I', b'U', 0, ..] | [b'I', b'I', b'R', b'O' | b'S', ..] => true,
-        [b'M', b'M', b'O', b'R', ..] => true,
-        [b'I', b'I', 42, 0, ..] | [b'M', b'M', 0, 42, ..] => tree::is_raw(data),
-        _ => data.starts_with(RAF) || boxes::is_cr3(data),
-    }
 }
 
 /// Size and orientation of the largest preview.
@@ -127,16 +120,12 @@ fn other<'a, 'data>(contents: &'a Contents<'data>) -> Result<&'a tiff::Directory
 }
 
 fn contents(data: &[u8]) -> Contents<'_> {
-    if data.starts_with(RAF) {
-        fuji(data)
-    } else if boxes::is_cr3(data) {
-        boxes::contents(data)
-    } else {
-        tree::contents(data)
+    match sniff(data, b"") {
+        "image/x-fuji-raf" => fuji(data),
+        "image/x-canon-cr3" => boxes::contents(data),
+        _ => tree::contents(data),
     }
 }
-
-const RAF: &[u8] = b"FUJIFILMCCD-RAW";
 
 /// Where a RAF file says where its JPEG is: offset and length, big-endian.
 const RAF_PREVIEW: usize = 84;

@@ -3,6 +3,7 @@
 use crate::image::Want;
 use crate::image::jpeg;
 use crate::image::orient::Orientation;
+use crate::sniff::sniff;
 
 /// Sides in proportions that differ by more than this are those of a thumbnail with black bars.
 const SAME_SHAPE: f64 = 0.02;
@@ -22,7 +23,7 @@ impl<'data> Preview<'data> {
     /// A preview, if these bytes are a JPEG that viewers show: 8 bits, grey or colour. Raw samples are often JPEG of the
     /// lossless sort.
     pub fn new(data: &'data [u8]) -> Option<Self> {
-        if !data.starts_with(b"\xff\xd8\xff") {
+        if sniff(data, b"") != "image/jpeg" {
             return None;
         }
         let (marker, frame) = jpeg::segments(data).find(|(marker, _)| is_frame_header(*marker))?;

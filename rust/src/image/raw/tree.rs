@@ -22,12 +22,16 @@ const PHOTOMETRIC_RAW: [u64; 2] = [32_803, 34_892];
 /// Compressions that only raw samples have: Sony, Samsung, Nikon, Pentax.
 const COMPRESSION_RAW: [u64; 6] = [32_767, 32_769, 32_770, 34_713, 34_892, 65_535];
 
-/// All directories of a TIFF, each once, the first one first.
-fn directories(data: &[u8]) -> Vec<Directory<'_>> {
-    let endian = match data.first() {
+fn endian(data: &[u8]) -> Endian {
+    match data.first() {
         Some(b'I') => Endian::Little,
         _ => Endian::Big,
-    };
+    }
+}
+
+/// All directories of a TIFF, each once, the first one first.
+fn directories(data: &[u8]) -> Vec<Directory<'_>> {
+    let endian = endian(data);
     let first = data.get(4..8).map_or(0, |bytes| endian.number(bytes));
     let mut waiting = VecDeque::from([first]);
     let mut seen = HashSet::from([0]);
@@ -59,12 +63,12 @@ fn offsets(directory: &Directory<'_>, tag: u16) -> Vec<u64> {
         .collect()
 }
 
-/// Whether a TIFF holds raw samples.
+/// Whether a TIFF holds raw samples. BigTIFF, which no camera writes, is laid out otherwise and does not.
 pub fn is_raw(data: &[u8]) -> bool {
-    data.get(8..10) == Some(b"CR")
-        || directories(data)
-            .iter()
-            .any(|directory| directory.has(DNG_VERSION) || has_raw_samples(directory))
+    let version = data.get(2..4).map(|bytes| endian(data).number(bytes));
+    let is_camera =
+        |directory: &Directory<'_>| directory.has(DNG_VERSION) || has_raw_samples(directory);
+    version == Some(42) && directories(data).iter().any(is_camera)
 }
 
 fn has_raw_samples(directory: &Directory<'_>) -> bool {
