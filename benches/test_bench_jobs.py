@@ -25,21 +25,20 @@ from huey import SqliteHuey
 from pytest_benchmark.fixture import BenchmarkFixture
 
 from pillion import Library, _core
-from pillion.catalog import entries as catalog_entries
-from pillion.catalog import wants as catalog_queueing
+from pillion.catalog import indexing as catalog_indexing
 from pillion.catalog.database import Database
-from pillion.catalog.entries import EntryRow
+from pillion.catalog.indexing import EntryRow
 from pillion.catalog.rebuilding import introduce_device
 from pillion.cli.app import tune_collector
 from pillion.job import JobState
 from pillion.kinds.execute import Execution, Staged
 from pillion.library.sidecars import Ready
 from pillion.model import Recipe, SidecarFormat, WantedSidecar
+from pillion.queue.checkpoints import FOLDER, Checkpoints
 from pillion.queue.commit import Recorder
 from pillion.queue.engine import CLAIM_ITEMS
-from pillion.queue.holds import Holds
-from pillion.queue.outlook import Outlook
-from pillion.queue.quiet import Resting
+from pillion.queue.estimate import Estimates, Eta
+from pillion.queue.gates import Gates
 from pillion.queue.work import CatalogJobs
 from pillion.settings.config import Config
 from pillion.store import ManifestEntry, Placement, Store
@@ -87,10 +86,12 @@ class PillionQueue:
         store = StoreWithoutFiles(root)
         store.create()
         with self._database.write() as connection:
-            self._location = catalog_entries.ensure_location(connection, b"/pages", 0.0)
+            self._location = catalog_indexing.ensure_location(connection, b"/pages", 0.0)
             introduce_device(connection, DEVICE, "bench", 0.0)
         owner = "bench:1:1:1"
-        recorder = Recorder(self._database, store, owner)
+        checkpoints = Checkpoints(store.staging / FOLDER)
+        recorder = Recorder(self._database, store, checkpoints, owner)
+        estimates = Estimates()
         kinds = ["ocr"]
         self._source = CatalogJobs(
             self._database,
@@ -99,28 +100,29 @@ class PillionQueue:
             owner=owner,
             kinds=kinds,
             max_pixels=1 << 28,
-            holds=Holds(self._database, store.staging),
-            resting=Resting(self._database, Config()),
-            outlook=Outlook(self._database, kinds, 1, recorder.jobs_ended, {}),
+            gates=Gates(self._database, Config(), store.staging, watching=False),
+            estimates=estimates,
+            eta=Eta(self._database, estimates, kinds, 1, recorder.jobs_ended, {}),
+            checkpoints=checkpoints,
         )
 
     def fill(self, rows: int) -> None:
         """Have ``rows`` jobs in the table, waiting or done."""
         while self.rows < rows:
-            self.add_entries(min(rows - self.rows, catalog_queueing.SLICE))
+            self.add_entries(min(rows - self.rows, catalog_indexing.SLICE))
             self.enqueue()
 
     def add_entries(self, number: int) -> None:
         """Files that are found and identified, and not queued yet."""
         rows = [_entry(self.rows + index) for index in range(number)]
         with self._database.write() as connection:
-            catalog_entries.record_entries(connection, self._location.id, rows, 0.0)
+            catalog_indexing.record_entries(connection, self._location.id, rows, 0.0)
         self.rows += number
 
     def enqueue(self) -> None:
         """Intelligence queueing, as indexing does it, of all entries that are not queued yet."""
         with self._database.write() as connection:
-            catalog_queueing.queue_slice(connection, self._location.id, lambda *_: [WANT], time.time(), kinds=["ocr"])
+            catalog_indexing.queue_slice(connection, self._location.id, lambda *_: [WANT], time.time(), kinds=["ocr"])
 
     def claim_and_finish(self, number: int) -> None:
         """Claim and finish so many jobs, in claims as large as the engine's for jobs that take no time."""

@@ -82,13 +82,13 @@ class _Watch:
         """For ``sys.setprofile``."""
         if event != "call" or not frame.f_code.co_filename.startswith(self._package):
             return
-        if frame.f_code.co_name == "serve" and frame.f_globals["__name__"] == "__main__":
+        begins = frame.f_code.co_name == "serve" and frame.f_globals["__name__"] == "__main__"
+        if begins:
             self.counting = COUNTED in os.environ
         if not self.counting:
             return
         file = frame.f_code.co_filename
-        caller = self._caller(frame)
-        if caller != file:
+        if begins or self._caller(frame) != file:
             name = f"{file[len(self._package) :]}:{frame.f_code.co_qualname}"
             line = f"{os.getpid()}.{threading.get_native_id()}\t{name}\n"
             os.write(self._descriptor, line.encode())

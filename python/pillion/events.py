@@ -6,7 +6,7 @@ grow by one, ``at`` is in seconds since 1970.
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from dataclasses import field, fields
 from operator import attrgetter
 from typing import Any, ClassVar
@@ -112,43 +112,16 @@ class Progress(Event):
     kinds: Mapping[str, Mapping[str, float]] = field(default_factory=dict)
 
 
-_TYPES: Mapping[str, type[Event]] = {
+TYPES: Mapping[str, type[Event]] = {
     kind.name: kind for kind in (Queued, Started, Ready, Failed, Paused, Resumed, Progress)
 }
-_FIELDS = {
-    kind: tuple(field.name for field in fields(kind) if field.name not in ("id", "at")) for kind in _TYPES.values()
+FIELDS = {
+    kind: tuple(field.name for field in fields(kind) if field.name not in ("id", "at")) for kind in TYPES.values()
 }
-_VALUES = {kind: attrgetter(*names) for kind, names in _FIELDS.items()}
-_READERS: Mapping[str, Any] = {
-    "kind": SidecarKind,
-    "status": SidecarStatus,
-    "error_class": ErrorClass,
-    "variants": tuple,
-}
-
-
-def stored_event(event: Event) -> tuple[Any, ...]:
-    """``(NAME, field, ...)`` in the order of the fields, without ``id`` and ``at``, which the catalog stores itself.
-
-    Field names are left out because every job has two events. So a new field must come last and have a default.
-    """
-    return (event.name, *_VALUES[type(event)](event))
+VALUES = {kind: attrgetter(*names) for kind, names in FIELDS.items()}
 
 
 def event_json(event: Event) -> dict[str, Any]:
     """``{"id", "at", "event": NAME, ...}``: the object of one line of ``pillion events``."""
-    fields_of = zip(_FIELDS[type(event)], _VALUES[type(event)](event), strict=True)
+    fields_of = zip(FIELDS[type(event)], VALUES[type(event)](event), strict=True)
     return {"id": event.id, "at": event.at, "event": event.name, **dict(fields_of)}
-
-
-def event_of(stored: Sequence[Any], *, id: int, at: float) -> Event:
-    """The event that :func:`stored_event` was given. Raises ValueError for an unknown name."""
-    name, *values = stored
-    kind = _TYPES.get(name)
-    if kind is None:
-        raise ValueError(f"There is no event '{name}'.")
-    known = dict(zip(_FIELDS[kind], values, strict=False))
-    for name, read in _READERS.items():
-        if known.get(name) is not None:
-            known[name] = read(known[name])
-    return kind(id=id, at=at, **known)

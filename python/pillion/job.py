@@ -9,6 +9,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass
 from enum import IntEnum, StrEnum
+from functools import lru_cache
 
 from pillion.errors import ErrorClass
 from pillion.model import Failure, value
@@ -46,6 +47,7 @@ ON_DEMAND_BEFORE = _STEP * Urgency.NEW
 """On-demand jobs have priorities below this."""
 
 
+@lru_cache(maxsize=1024)
 def priority_of(urgency: Urgency, rank: int) -> int:
     """The number that orders the queue: urgency first, then the kind's place in the order of work."""
     return _STEP * urgency + min(rank, _STEP - 1)
@@ -79,9 +81,9 @@ class Again(StrEnum):
     NEVER = "never"
     LATER = "later"
     """By itself, after a wait, while it has tries left."""
-    INDEXED = "indexed"
+    WHEN_INDEXED = "when_indexed"
     """When the next index finds its file."""
-    MENDED = "mended"
+    WHEN_REPAIRED = "when_repaired"
     """When the fault of the machine is gone; nothing is charged."""
 
 
@@ -107,8 +109,8 @@ class RetryPolicy:
 
 
 _NEVER = RetryPolicy(again=Again.NEVER)
-_INDEXED = RetryPolicy(again=Again.INDEXED)
-_MENDED = RetryPolicy(again=Again.MENDED)
+_WHEN_INDEXED = RetryPolicy(again=Again.WHEN_INDEXED)
+_WHEN_REPAIRED = RetryPolicy(again=Again.WHEN_REPAIRED)
 _ALONE = RetryPolicy(again=Again.LATER, tries=3, wait_s=1, growth=4, longest_wait_s=60, alone=True)
 _PATIENT = RetryPolicy(again=Again.LATER, tries=6, wait_s=1, growth=3, longest_wait_s=120)
 
@@ -120,10 +122,10 @@ RETRY_POLICIES: Mapping[ErrorClass, RetryPolicy] = {
     ErrorClass.OOM: _ALONE,
     ErrorClass.CRASH: _ALONE,
     ErrorClass.IO_TRANSIENT: _PATIENT,
-    ErrorClass.MISSING_SOURCE: _INDEXED,
-    ErrorClass.CHANGED_SOURCE: _INDEXED,
-    ErrorClass.DISK_FULL: _MENDED,
-    ErrorClass.MISSING_TOOL: _MENDED,
+    ErrorClass.MISSING_SOURCE: _WHEN_INDEXED,
+    ErrorClass.CHANGED_SOURCE: _WHEN_INDEXED,
+    ErrorClass.DISK_FULL: _WHEN_REPAIRED,
+    ErrorClass.MISSING_TOOL: _WHEN_REPAIRED,
 }
 
 
@@ -184,6 +186,7 @@ class JobChange:
     keeps_failure: bool = False
 
 
+@lru_cache(maxsize=64)
 def job_done(attempts: int) -> JobChange:
     """All variants have an outcome."""
     return JobChange(before=_CLAIMED, state=JobState.DONE, attempts=attempts + 1)

@@ -40,10 +40,13 @@ class SidecarFormat(StrEnum):
     JSON = "json"
     MESSAGEPACK = "messagepack"
 
-    @property
-    def extension(self) -> str:
-        """File name extension, without the dot."""
-        return {"webp": "webp", "json": "json", "messagepack": "msgpack"}[self.value]
+
+EXTENSIONS: Mapping[SidecarFormat, str] = {
+    SidecarFormat.WEBP: "webp",
+    SidecarFormat.JSON: "json",
+    SidecarFormat.MESSAGEPACK: "msgpack",
+}
+"""File name extensions, without the dot."""
 
 
 class SidecarStatus(StrEnum):

@@ -17,13 +17,10 @@ from typing import Any
 from pillion import _core
 from pillion.failpoints import reach
 from pillion.kinds import registry
-from pillion.model import SidecarFormat, SidecarKind, SidecarMark, value
+from pillion.model import EXTENSIONS, SidecarFormat, SidecarKind, SidecarMark, value
 
 MANIFEST = "manifest.json"
 MANIFEST_VERSION = 1
-_CHECKPOINTS = "checkpoints"
-"""The name of a folder in staging."""
-
 _numbers = itertools.count()
 
 
@@ -96,26 +93,6 @@ class Store:
         for variant in variants:
             staged_path(staging, variant).unlink(missing_ok=True)
 
-    def checkpoint(self, content_uuid: str, recipe: str) -> Path:
-        """The file where a long job saves what it has made so far, for the next try by any process."""
-        return self.staging / _CHECKPOINTS / f"{content_uuid}-{recipe}.json"
-
-    def checkpoints(self) -> list[tuple[str, str]]:
-        """(content_uuid, recipe) of all checkpoints."""
-        names = (path.stem for path in (self.staging / _CHECKPOINTS).glob("*-*.json"))
-        return [(uuid, recipe) for uuid, _, recipe in (name.rpartition("-") for name in names)]
-
-    def checkpoint_age(self, content_uuid: str, recipe: str) -> int:
-        """When a checkpoint was written (its mtime in ns); 0 if there is none."""
-        try:
-            return self.checkpoint(content_uuid, recipe).stat().st_mtime_ns
-        except OSError:
-            return 0
-
-    def drop_checkpoint(self, content_uuid: str, recipe: str) -> None:
-        """Remove a checkpoint that is not needed any more, if there is one."""
-        self.checkpoint(content_uuid, recipe).unlink(missing_ok=True)
-
     def sweep(self, owner: str) -> None:
         """Remove the files in staging of an owner that is gone."""
         for path in self.staging.glob(f"{owner}.*"):
@@ -127,7 +104,9 @@ class Store:
 
     def rel_path(self, content_uuid: str, kind: SidecarKind, variant: str, file_format: SidecarFormat) -> str:
         """The path of a sidecar relative to ``sidecars/``; the same arguments always give the same path."""
-        return _core.sidecar_path(content_uuid, registry.spec(kind).directory or kind, variant, file_format.extension)
+        return _core.sidecar_path(
+            content_uuid, registry.specs()[kind].directory or kind, variant, EXTENSIONS[file_format]
+        )
 
     def absolute(self, rel_path: str) -> Path:
         """The absolute path of a file below ``sidecars/``."""

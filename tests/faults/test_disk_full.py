@@ -94,8 +94,8 @@ def test_a_disk_that_sidecars_fill_goes_on_by_itself_when_space_appears(tmp_path
     assert _attempts(root) == {0, 1}
     with Library.open(root) as library:
         library.start()
-        assert library._working.background is not None
-        notices = library._working.background.holds
+        assert library._background is not None
+        notices = library._background.gates
         wait_until(lambda: bool(notices.notices))
         before = library.status().sidecars["thumb"]
         assert set(before) == {SidecarStatus.READY, SidecarStatus.PENDING}

@@ -17,8 +17,8 @@ from pillion.library import Library
 from pillion.model import SidecarStatus
 from pillion.pool.pool import WorkerPool
 from pillion.queue import work
+from pillion.queue.commit import PlannedJob
 from pillion.queue.engine import Result
-from pillion.queue.plan import PlannedJob
 from tests.support.evil import DEEDS, LOG
 from tests.support.invariants import check_invariants
 from tests.support.kills import write_picture

@@ -19,9 +19,10 @@ from pillion.catalog.database import Database
 from pillion.kinds.execute import Execution, execute
 from pillion.library import Library
 from pillion.model import SidecarStatus
-from pillion.queue.commit import Recorder
+from pillion.queue.checkpoints import FOLDER, Checkpoints
+from pillion.queue.commit import PlannedJob, Recorder
 from pillion.queue.engine import Result
-from pillion.queue.plan import PlannedJob, plan
+from pillion.queue.work import plan
 from pillion.store import Store
 from tests.support import photos
 from tests.support.invariants import check_invariants, check_untouched, source_state
@@ -76,7 +77,9 @@ def _made(library: Library, database: Database, owner: str, now: float) -> Seque
     store = Store(library.root)
     with database.write() as connection:
         claimed = catalog_claims.claim(connection, "thumb", owner=owner, token=uuid.uuid4().hex, now=now, limit=100)
-    planned = [plan(job, store, owner, MAX_PIXELS) for job in claimed]
+    planned = [
+        plan(job, store, Checkpoints(store.staging / FOLDER), owner=owner, max_pixels=MAX_PIXELS) for job in claimed
+    ]
     results: list[Result[PlannedJob]] = []
     for item in planned:
         value = execute(item.task)

@@ -16,8 +16,8 @@ import pillion
 from pillion import events
 from pillion.catalog import events as catalog_events
 from pillion.catalog.database import Database
-from pillion.catalog.events import append_events, events_after, newest_event
-from pillion.events import Event, event_json, event_of, stored_event
+from pillion.catalog.events import append_events, event_of, events_after, newest_event, stored_event
+from pillion.events import Event, event_json
 from pillion.model import SidecarStatus
 from tests.support.program import COMMAND, run, run_json
 

@@ -9,7 +9,8 @@ from pathlib import Path
 import pytest
 
 import pillion
-from pillion.catalog.queue import cancel, claim, finish
+from pillion.catalog.queue import claim, finish
+from pillion.catalog.requests import cancel
 from pillion.errors import ErrorClass, UsageError
 from pillion.job import job_failed_once
 from pillion.kinds.thumbnail.generator import ImageThumbGenerator

@@ -13,17 +13,16 @@ import sqlalchemy as sa
 from sqlalchemy.exc import IntegrityError
 
 from pillion.catalog import database as catalog_database
-from pillion.catalog import entries as catalog_entries
 from pillion.catalog import failures as catalog_failures
-from pillion.catalog import queue as catalog_claims
-from pillion.catalog import queue as catalog_jobs
+from pillion.catalog import indexing as catalog_indexing
+from pillion.catalog import queue as catalog_queue
+from pillion.catalog import requests as catalog_requests
 from pillion.catalog import sidecars as catalog_sidecars
-from pillion.catalog import wants as catalog_queueing
 from pillion.catalog.database import HEAD, SAFE_SQLITE, Database, network_file_system, sqlite_module
-from pillion.catalog.entries import EntryRow
 from pillion.catalog.failures import FailedTry
+from pillion.catalog.indexing import EntryRow
+from pillion.catalog.queue import SidecarOutcome
 from pillion.catalog.rebuilding import introduce_device, this_device
-from pillion.catalog.sidecars import SidecarOutcome
 from pillion.catalog.tables import jobs, metadata, sidecars
 from pillion.errors import CatalogError, ErrorClass, LibraryVersionError
 from pillion.job import JobState, Urgency, job_done, job_failed_once
@@ -60,17 +59,17 @@ def _fill(database: Database, contents: int, wants: tuple[WantedSidecar, ...] = 
         for n in range(contents)
     ]
     with database.write() as connection:
-        location = catalog_entries.ensure_location(connection, b"/photos", 0.0)
-        catalog_entries.record_entries(connection, location.id, rows, 0.0)
-        _, queued = catalog_queueing.queue_slice(connection, location.id, lambda *_: wants, 0.0, kinds=KINDS)
+        location = catalog_indexing.ensure_location(connection, b"/photos", 0.0)
+        catalog_indexing.record_entries(connection, location.id, rows, 0.0)
+        _, queued = catalog_indexing.queue_slice(connection, location.id, lambda *_: wants, 0.0, kinds=KINDS)
     return queued
 
 
 def _claim(
     database: Database, kind: SidecarKind = "ocr", *, now: float = 1.0, token: str = "t", limit: int = 50
-) -> list[catalog_claims.ClaimedJob]:
+) -> list[catalog_queue.ClaimedJob]:
     with database.write() as connection:
-        return catalog_claims.claim(connection, kind, owner="me", token=token, now=now, limit=limit)
+        return catalog_queue.claim(connection, kind, owner="me", token=token, now=now, limit=limit)
 
 
 def _states(database: Database) -> dict[tuple[str, str], str]:
@@ -223,41 +222,41 @@ def test_a_changed_recipe_makes_just_its_sidecars_due_and_keeps_the_file_served(
         checksum="c",
     )
     with pytest.raises(IntegrityError), database.write() as connection:
-        catalog_sidecars.record_outcomes(connection, [outcome], 1.0)
+        catalog_queue.record_outcomes(connection, [outcome], 1.0)
     newer = WantedSidecar(kind=OCR.kind, variant="default", recipe=Recipe(generator="ocr", version=2), settings={})
     with database.write() as connection:
-        catalog_claims.finish(connection, [(job.id, "t", job_done(0))], 1.0)
+        catalog_queue.finish(connection, [(job.id, "t", job_done(0))], 1.0)
         connection.execute(
             sa.update(sidecars).values(
                 status="ready", recipe=OCR.recipe.digest(), format="json", rel_path="x", size=1, checksum="c"
             )
         )
-        catalog_queueing.mark_changed(connection, 1, ["image/png"])
-        assert catalog_queueing.queue_slice(connection, 1, lambda *_: [newer], 2.0, kinds=KINDS) == (1, 1)
+        catalog_indexing.mark_changed(connection, 1, ["image/png"])
+        assert catalog_indexing.queue_slice(connection, 1, lambda *_: [newer], 2.0, kinds=KINDS) == (1, 1)
         (row,) = catalog_sidecars.list_sidecars(connection)
-    assert (row.status, row.rel_path, row.stale) == (SidecarStatus.READY, "x", True)
+    assert (row.status, row.rel_path, row.due) == (SidecarStatus.READY, "x", True)
 
 
 def test_pending_rows_that_nobody_wants_any_more_go_with_their_jobs(database: Database) -> None:
     _fill(database, 2)
     with database.write() as connection:
-        catalog_queueing.mark_changed(connection, 1, ["image/png"])
-        catalog_queueing.queue_slice(connection, 1, lambda *_: [OCR], 1.0, kinds=KINDS)
+        catalog_indexing.mark_changed(connection, 1, ["image/png"])
+        catalog_indexing.queue_slice(connection, 1, lambda *_: [OCR], 1.0, kinds=KINDS)
     assert set(_states(database)) == {(_uuid(0), "ocr"), (_uuid(1), "ocr")}
 
 
 def test_what_was_pending_for_a_removed_file_is_forgotten(database: Database) -> None:
     _fill(database, 2)
     with database.write() as connection:
-        catalog_entries.mark_removed(connection, [1], 1.0)
-        catalog_queueing.queue_slice(connection, 1, lambda *_: [OCR, EMBEDDINGS], 1.0, kinds=KINDS)
+        catalog_indexing.mark_removed(connection, [1], 1.0)
+        catalog_indexing.queue_slice(connection, 1, lambda *_: [OCR, EMBEDDINGS], 1.0, kinds=KINDS)
     assert set(_states(database)) == {(_uuid(1), "ocr"), (_uuid(1), "embeddings")}
 
 
 def test_claims_come_in_order_and_no_job_twice(database: Database) -> None:
     _fill(database, 5)
     with database.write() as connection:
-        catalog_jobs.raise_to_front(connection, _uuid(3), "ocr", 1.0)
+        catalog_requests.raise_to_front(connection, _uuid(3), "ocr", 1.0)
     first = _claim(database, limit=2)
     second = _claim(database, limit=10, token="u")
     assert [job.content_uuid for job in first] == [_uuid(3), _uuid(0)]
@@ -277,11 +276,11 @@ def test_a_finish_under_a_lost_lease_changes_nothing(database: Database) -> None
     _fill(database, 1)
     (job,) = _claim(database, token="old")
     with database.write() as connection:
-        assert catalog_jobs.rescue(connection, "me", 2.0) == 1
+        assert catalog_queue.rescue(connection, "me", 2.0) == 1
     _claim(database, token="new", now=3.0)
     with database.write() as connection:
-        assert catalog_claims.still_held(connection, "me", [(job.id, "old")]) == set()
-        catalog_claims.finish(connection, [(job.id, "old", job_done(0))], 4.0)
+        assert catalog_queue.still_held(connection, "me", [(job.id, "old")]) == set()
+        catalog_queue.finish(connection, [(job.id, "old", job_done(0))], 4.0)
     assert _states(database)[_uuid(0), "ocr"] == JobState.RUNNING
 
 
@@ -290,8 +289,8 @@ def test_a_job_that_failed_once_waits_for_its_time(database: Database) -> None:
     (job,) = _claim(database, now=10.0)
     change = job_failed_once(0, Failure(error_class=ErrorClass.TIMEOUT, message="slow"), 10.0)
     with database.write() as connection:
-        catalog_claims.finish(connection, [(job.id, "t", change)], 10.0)
-        assert catalog_jobs.next_retry(connection, "ocr", 10.0) == change.not_before
+        catalog_queue.finish(connection, [(job.id, "t", change)], 10.0)
+        assert catalog_queue.next_retry(connection, "ocr", 10.0) == change.not_before
     assert _claim(database, now=change.not_before - 0.1) == []
     (again,) = _claim(database, now=change.not_before)
     assert again.attempts == 1
@@ -301,8 +300,8 @@ def test_embeddings_wake_when_their_text_is_there_and_end_as_it_does_when_it_is_
     _fill(database, 2)
     failure = Failure(error_class=ErrorClass.CORRUPT, message="broken")
     with database.write() as connection:
-        catalog_jobs.wake_waiting(connection, [(_uuid(0), "ocr")], 1.0)
-        assert catalog_jobs.finish_waiting(connection, _uuid(1), "embeddings", SidecarStatus.FAILED, failure, 1.0) == 1
+        catalog_queue.wake_waiting(connection, [(_uuid(0), "ocr")], 1.0)
+        assert catalog_queue.finish_waiting(connection, _uuid(1), "embeddings", SidecarStatus.FAILED, failure, 1.0) == 1
         embeddings = catalog_sidecars.list_sidecars(connection, kind="embeddings")
         rows = {row.content_uuid: row for row in embeddings}
     states = _states(database)
@@ -324,11 +323,11 @@ def test_failed_sidecars_are_due_again_only_when_asked_for(database: Database) -
         error_message="broken",
     )
     with database.write() as connection:
-        catalog_claims.finish(connection, [(job.id, "t", change)], 1.0)
-        catalog_sidecars.record_outcomes(connection, [outcome], 1.0)
-        assert catalog_jobs.queue_due(connection, "ocr", Urgency.NEW, 2.0) == 0
+        catalog_queue.finish(connection, [(job.id, "t", change)], 1.0)
+        catalog_queue.record_outcomes(connection, [outcome], 1.0)
+        assert catalog_indexing.queue_due(connection, "ocr", Urgency.NEW, 2.0) == 0
         assert catalog_sidecars.ask_again(connection, 3.0, statuses=[SidecarStatus.FAILED]) == 1
-        assert catalog_jobs.queue_due(connection, "ocr", Urgency.NEW, 3.0) == 1
+        assert catalog_indexing.queue_due(connection, "ocr", Urgency.NEW, 3.0) == 1
     (again,) = _claim(database, now=4.0)
     assert again.attempts == 0
 
@@ -347,7 +346,7 @@ def test_state_rules_are_held_by_the_database_itself(database: Database) -> None
             connection.exec_driver_sql(statement)
 
 
-def _failed(database: Database, job: catalog_claims.ClaimedJob, failure: Failure, now: float) -> None:
+def _failed(database: Database, job: catalog_queue.ClaimedJob, failure: Failure, now: float) -> None:
     """Record a failed try of a job as the recorder does, final or not."""
     change = job_failed_once(job.attempts, failure, now)
     tried = [
@@ -368,8 +367,8 @@ def _failed(database: Database, job: catalog_claims.ClaimedJob, failure: Failure
         if change.state is JobState.FAILED
     ]
     with database.write() as connection:
-        assert catalog_claims.finish(connection, [(job.id, job.token, change)], now) == 1
-        catalog_sidecars.record_outcomes(connection, outcomes, now)
+        assert catalog_queue.finish(connection, [(job.id, job.token, change)], now) == 1
+        catalog_queue.record_outcomes(connection, outcomes, now)
         catalog_failures.record_failures(connection, tried, now)
 
 
@@ -400,8 +399,8 @@ def test_a_failure_is_settled_when_the_sidecar_is_made_or_fails_under_another_re
     _failed(database, job, Failure(error_class=ErrorClass.CORRUPT, message="broken"), 10.0)
     newer = WantedSidecar(kind=OCR.kind, variant="default", recipe=Recipe(generator="ocr", version=2), settings={})
     with database.write() as connection:
-        catalog_queueing.mark_changed(connection, 1, ["image/png"])
-        assert catalog_queueing.queue_slice(connection, 1, lambda *_: [newer], 11.0, kinds=KINDS) == (1, 1)
+        catalog_indexing.mark_changed(connection, 1, ["image/png"])
+        assert catalog_indexing.queue_slice(connection, 1, lambda *_: [newer], 11.0, kinds=KINDS) == (1, 1)
     (again,) = _claim(database, now=12.0)
     assert (again.attempts, again.last) == (0, None)
     _failed(database, again, CRASH, 12.0)
@@ -409,7 +408,7 @@ def test_a_failure_is_settled_when_the_sidecar_is_made_or_fails_under_another_re
     assert (row.recipe, row.attempts) == (newer.recipe.digest(), 1)
     with database.write() as connection:
         connection.execute(sa.update(sidecars).values(status="empty", recipe=newer.recipe.digest()))
-        catalog_failures.resolve_made(connection, [_uuid(0)], 13.0)
+        catalog_queue.resolve_made(connection, [_uuid(0)], 13.0)
     assert _ledger(database) == []
 
 
@@ -418,10 +417,10 @@ def test_a_lost_source_is_due_again_when_the_next_index_finds_it(database: Datab
     for job, error_class in zip(_claim(database), (ErrorClass.MISSING_SOURCE, ErrorClass.CORRUPT), strict=True):
         _failed(database, job, Failure(error_class=error_class, message="gone"), 2.0)
     with database.write() as connection:
-        assert catalog_failures.has_lost_sources(connection, 1)
-        catalog_failures.look_again_at_sources(connection, 1)
-        assert catalog_queueing.queue_slice(connection, 1, lambda *_: [OCR], 3.0, kinds=KINDS) == (1, 1)
-        assert not catalog_failures.has_lost_sources(connection, 1)
+        assert catalog_indexing.has_lost_sources(connection, 1)
+        catalog_indexing.look_again_at_sources(connection, 1)
+        assert catalog_indexing.queue_slice(connection, 1, lambda *_: [OCR], 3.0, kinds=KINDS) == (1, 1)
+        assert not catalog_indexing.has_lost_sources(connection, 1)
     assert [job.content_uuid for job in _claim(database, now=4.0)] == [_uuid(0)]
 
 
@@ -430,18 +429,18 @@ def test_what_is_cancelled_stays_so_until_it_is_asked_for(database: Database) ->
     (running,) = _claim(database, limit=1)
     with database.write() as connection:
         # The text takes the embeddings that wait for it with it.
-        assert catalog_jobs.cancel(connection, ["ocr"], sa.select(sa.literal(_uuid(0))), 2.0) == 2
-        assert catalog_jobs.cancel(connection, ["ocr"], sa.select(sa.literal(_uuid(1))), 2.0) == 2
-        assert catalog_claims.finish(connection, [(running.id, "t", job_done(0))], 3.0) == 0
-        catalog_queueing.mark_changed(connection, 1, ["image/png"])
-        assert catalog_queueing.queue_slice(connection, 1, lambda *_: [OCR, EMBEDDINGS], 3.0, kinds=KINDS)[1] == 0
+        assert catalog_requests.cancel(connection, ["ocr"], sa.select(sa.literal(_uuid(0))), 2.0) == 2
+        assert catalog_requests.cancel(connection, ["ocr"], sa.select(sa.literal(_uuid(1))), 2.0) == 2
+        assert catalog_queue.finish(connection, [(running.id, "t", job_done(0))], 3.0) == 0
+        catalog_indexing.mark_changed(connection, 1, ["image/png"])
+        assert catalog_indexing.queue_slice(connection, 1, lambda *_: [OCR, EMBEDDINGS], 3.0, kinds=KINDS)[1] == 0
     states = _states(database)
     cancelled = {(_uuid(n), kind) for n in (0, 1) for kind in ("ocr", "embeddings")}
     assert {key for key, state in states.items() if state == "cancelled"} == cancelled
     with database.write() as connection:
         again = [SidecarStatus.CANCELLED]
         assert catalog_sidecars.ask_again(connection, 4.0, statuses=again, content_uuids=[_uuid(0)]) == 2
-        assert sum(catalog_jobs.queue_due(connection, kind, Urgency.NEW, 4.0) for kind in KINDS) == 2
+        assert sum(catalog_indexing.queue_due(connection, kind, Urgency.NEW, 4.0) for kind in KINDS) == 2
     assert _states(database)[_uuid(0), "embeddings"] == "waiting"
     assert _states(database)[_uuid(1), "ocr"] == "cancelled"
 
@@ -449,13 +448,13 @@ def test_what_is_cancelled_stays_so_until_it_is_asked_for(database: Database) ->
 def test_embeddings_wait_for_a_text_that_was_cancelled_until_it_is_asked_for(database: Database) -> None:
     _fill(database, 1, (OCR,))
     with database.write() as connection:
-        catalog_jobs.cancel(connection, ["ocr"], None, 1.0)
-        catalog_queueing.mark_changed(connection, 1, ["image/png"])
-        catalog_queueing.queue_slice(connection, 1, lambda *_: [OCR, EMBEDDINGS], 2.0, kinds=KINDS)
+        catalog_requests.cancel(connection, ["ocr"], None, 1.0)
+        catalog_indexing.mark_changed(connection, 1, ["image/png"])
+        catalog_indexing.queue_slice(connection, 1, lambda *_: [OCR, EMBEDDINGS], 2.0, kinds=KINDS)
     assert _states(database) == {(_uuid(0), "ocr"): "cancelled", (_uuid(0), "embeddings"): "waiting"}
     with database.write() as connection:
-        assert catalog_jobs.uncancel(connection, "ocr", [_uuid(0)], 3.0) == 1
-        assert catalog_jobs.queue_due(connection, "ocr", Urgency.NEW, 3.0) == 1
+        assert catalog_requests.uncancel(connection, "ocr", [_uuid(0)], 3.0) == 1
+        assert catalog_indexing.queue_due(connection, "ocr", Urgency.NEW, 3.0) == 1
     assert _states(database) == {(_uuid(0), "ocr"): "queued", (_uuid(0), "embeddings"): "waiting"}
 
 
@@ -464,14 +463,14 @@ def test_cancelling_what_was_to_be_made_again_keeps_the_old_file_served(database
     digest = OCR.recipe.digest()
     (job,) = _claim(database)
     with database.write() as connection:
-        catalog_claims.finish(connection, [(job.id, "t", job_done(0))], 1.0)
+        catalog_queue.finish(connection, [(job.id, "t", job_done(0))], 1.0)
         ready = {"status": "ready", "recipe": digest, "format": "json", "rel_path": "x", "size": 1, "checksum": "c"}
         connection.execute(sa.update(sidecars).values(**ready))
         for asked in (1, 2):
             assert catalog_sidecars.ask_again(connection, 2.0, statuses=[SidecarStatus.READY]) == 1
-            assert catalog_jobs.queue_due(connection, "ocr", Urgency.REGENERATE, 2.0) == 1
-            assert catalog_jobs.cancel(connection, ["ocr"], None, 3.0) == 0
-            assert catalog_jobs.queue_due(connection, "ocr", Urgency.NEW, 4.0) == 0, asked
+            assert catalog_indexing.queue_due(connection, "ocr", Urgency.REGENERATE, 2.0) == 1
+            assert catalog_requests.cancel(connection, ["ocr"], None, 3.0) == 0
+            assert catalog_indexing.queue_due(connection, "ocr", Urgency.NEW, 4.0) == 0, asked
         (row,) = catalog_sidecars.list_sidecars(connection)
     assert (row.status, row.rel_path) == (SidecarStatus.READY, "x")
 

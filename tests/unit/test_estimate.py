@@ -3,17 +3,18 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from dataclasses import dataclass
 from pathlib import Path
 
 import pytest
 
-from pillion.catalog import history
+from pillion.catalog import queue as history
 from pillion.catalog.database import Database
-from pillion.catalog.history import FADE_ABOVE, Measured, add_measured, list_measured
+from pillion.catalog.queue import FADE_ABOVE, Measured, add_measured, list_measured
 from pillion.kinds import registry
 from pillion.library.recipe_changes import Change, changes
 from pillion.model import MediaClass, Recipe
-from pillion.queue.estimate import Estimator
+from pillion.queue.estimate import Estimates
 
 
 @pytest.fixture
@@ -38,19 +39,62 @@ def _sums(**values: object) -> Measured:
 
 
 def test_measured_sums_beat_the_first_guess() -> None:
-    estimate = Estimator([_sums()]).estimate("thumb", "icon", MediaClass.IMAGE, number=5, source_bytes=1)
+    estimate = Estimates([_sums()]).estimate("thumb", "icon", "image/jpeg", number=5, source_bytes=1)
     assert (estimate.seconds, estimate.bytes, estimate.measured) == (0.5, 10_000, True)
-    guess = Estimator([_sums()]).estimate("thumb", "icon", MediaClass.PDF, number=5, source_bytes=1)
+    guess = Estimates([_sums()]).estimate("thumb", "icon", "application/pdf", number=5, source_bytes=1)
     assert guess.bytes == pytest.approx(5 * 128 * 128 * (registry.spec("thumb").first_guess.bytes["icon"] / 128**2))
     assert not guess.measured
 
 
 def test_a_transcript_takes_as_long_as_its_source_is_large() -> None:
-    talk = ("transcript", "default", MediaClass.AUDIO)
-    guess = Estimator([]).estimate(*talk, number=1, source_bytes=3 * 1024 * 1024)
-    assert guess.seconds == pytest.approx(3 * registry.spec("transcript").first_guess.seconds_of_mib("audio/"))
-    sums = _sums(kind=talk[0], variant=talk[1], media_class=talk[2], number=2.0, seconds=60.0, source_bytes=6e6)
-    assert Estimator([sums]).estimate(*talk, number=1, source_bytes=12_000_000).seconds == pytest.approx(120)
+    talk = ("transcript", "default", "audio/mpeg")
+    guess = Estimates([]).estimate(*talk, number=1, source_bytes=3 * 1024 * 1024)
+    assert guess.seconds == pytest.approx(3 * registry.spec("transcript").first_guess.seconds_of_mib("audio/mpeg"))
+    sums = _sums(
+        kind=talk[0], variant=talk[1], media_class=MediaClass.AUDIO, number=2.0, seconds=60.0, source_bytes=6e6
+    )
+    assert Estimates([sums]).estimate(*talk, number=1, source_bytes=12_000_000).seconds == pytest.approx(120)
+
+
+@dataclass(frozen=True)
+class _Job:
+    kind: str
+    mime: str
+    size: int
+    variants: tuple[str, ...] = ("default",)
+
+
+def test_the_first_guess_of_sound_is_one_for_batches_and_for_plans() -> None:
+    """Uncompressed sound is read at another rate than compressed sound, wherever it is asked for."""
+    estimates = Estimates()
+    for mime in ("audio/wav", "audio/mpeg", "video/mp4"):
+        (cost,) = estimates.costs([_Job("transcript", mime, 10_000_000)])
+        assert cost == estimates.estimate("transcript", "default", mime, number=1, source_bytes=10_000_000).seconds
+    wav, mpeg = estimates.costs([_Job("transcript", mime, 10_000_000) for mime in ("audio/wav", "audio/mpeg")])
+    assert wav < mpeg
+
+
+def test_what_was_measured_lately_beats_history_and_is_learned_step_by_step() -> None:
+    estimates = Estimates([_sums()])
+    job = _Job("thumb", "image/jpeg", 1000, ("icon",))
+    before = estimates.fitting("thumb", 1.0)
+    for _ in range(100):
+        estimates.learn(job, ("icon",), 0.5)
+    assert estimates.costs([job]) == [pytest.approx(0.5, rel=0.01)]
+    assert estimates.estimate("thumb", "icon", "image/jpeg", number=2, source_bytes=1).seconds == pytest.approx(
+        1, rel=0.01
+    )
+    assert (before, estimates.fitting("thumb", 1.0)) == (10, 2)
+    # Other types are not concerned.
+    assert estimates.estimate("thumb", "icon", "image/png", number=1, source_bytes=1).seconds == pytest.approx(0.1)
+
+
+def test_jobs_are_taken_until_their_work_fills_the_time() -> None:
+    estimates = Estimates()
+    clips = [_Job("transcript", "audio/wav", 1024 * 1024) for _ in range(10)]
+    (each, *_) = estimates.costs(clips)
+    assert len(estimates.within(clips, each * 3.5)) == 3
+    assert len(estimates.within(clips, each / 2)) == 1
 
 
 def test_sums_add_up_and_old_ones_fade(database: Database) -> None:

@@ -5,9 +5,8 @@ from __future__ import annotations
 from hypothesis import given
 from hypothesis import strategies as st
 
-from pillion.index.phases import CHUNK_BYTES, CHUNK_FILES, Discovered, FoundFile, Problem, aggregate, chunked, compare
-from pillion.index.policy import named_policy, restrict
-from pillion.index.wants import wanted_on_demand, wanted_sidecars
+from pillion.index.indexer import CHUNK_BYTES, CHUNK_FILES, Discovered, FoundFile, Problem, aggregate, chunked, compare
+from pillion.index.wants import named_policy, restrict, wanted_on_demand, wanted_sidecars
 
 names = st.binary(min_size=1, max_size=3).filter(lambda name: b"/" not in name and b"\0" not in name)
 paths = st.lists(names, min_size=1, max_size=4).map(b"/".join)

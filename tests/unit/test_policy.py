@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from pillion.errors import UsageError
-from pillion.index.policy import built_in_policies, named_policy, override, restrict, wanted_kinds
+from pillion.index.wants import built_in_policies, named_policy, override, restrict, wanted_kinds
 from pillion.kinds.embedding.kind import EMBEDDING_MODEL
 from pillion.model import MediaClass
 from pillion.settings.config import OwnPolicy

@@ -65,7 +65,7 @@ def test_nothing_is_tried_more_often_than_allowed(failure: Failure) -> None:
 def test_every_class_has_its_policy() -> None:
     assert set(RETRY_POLICIES) == set(ErrorClass)
     for error_class, policy in RETRY_POLICIES.items():
-        assert (policy.again is Again.MENDED) == error_class.environment
+        assert (policy.again is Again.WHEN_REPAIRED) == error_class.environment
         assert (policy.tries > 1) == (policy.again is Again.LATER)
     never = {ErrorClass.CORRUPT, ErrorClass.UNSUPPORTED, ErrorClass.TOO_LARGE}
     assert {error_class for error_class, policy in RETRY_POLICIES.items() if policy.again is Again.NEVER} == never

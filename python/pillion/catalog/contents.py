@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
 import sqlalchemy as sa
 
 from pillion.catalog.rebuilding import reconciled_at
-from pillion.catalog.statements import chunks, upsert
+from pillion.catalog.statements import INSERTS, chunks
 from pillion.catalog.tables import contents, entries, failures, jobs, meta, sidecars
 
 RECONCILED_GRACE_S = 30 * 86400.0
@@ -32,7 +32,7 @@ def note_orphans(connection: sa.Connection, now: float) -> None:
     """Note contents that lost their last file without a trace, and drop the notes of those that have one again."""
     key = sa.literal(_NOTE).concat(contents.c.content_uuid)
     unseen = sa.select(key, sa.literal(repr(now))).where(~_has_entry(present=False))
-    insert = upsert(connection, meta).from_select(["key", "value"], unseen)
+    insert = INSERTS[connection.dialect.name](meta).from_select(["key", "value"], unseen)
     connection.execute(insert.on_conflict_do_nothing(index_elements=["key"]))
     back = sa.select(key).where(_has_entry(present=False))
     connection.execute(sa.delete(meta).where(meta.c.key.startswith(_NOTE), meta.c.key.in_(back)))
@@ -106,17 +106,6 @@ def _has_entry(*, present: bool) -> sa.ColumnElement[bool]:
 
 
 # thumbhashes ----------------------------------------------------------------------------------------------------------
-
-
-def record_thumbhashes(connection: sa.Connection, hashes: Mapping[str, bytes]) -> None:
-    """content_uuid -> its ThumbHash, written over what was there."""
-    if hashes:
-        statement = (
-            sa.update(contents)
-            .where(contents.c.content_uuid == sa.bindparam("b_content"))
-            .values(thumbhash=sa.bindparam("b_hash"))
-        )
-        connection.execute(statement, [{"b_content": uuid, "b_hash": value} for uuid, value in hashes.items()])
 
 
 def thumbhashes(connection: sa.Connection, content_uuids: Sequence[str]) -> dict[str, bytes]:

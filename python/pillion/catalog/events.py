@@ -6,13 +6,16 @@ Written in the transaction of what they tell about, so they are seen exactly whe
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
+from typing import Any
 
 import sqlalchemy as sa
 
 from pillion.catalog.statements import prepared
 from pillion.catalog.tables import events as table
-from pillion.events import Event, event_of, stored_event
+from pillion.errors import ErrorClass
+from pillion.events import FIELDS, TYPES, VALUES, Event
+from pillion.model import SidecarKind, SidecarStatus
 
 KEPT = 20_000
 """About how many events are kept; older ones go."""
@@ -53,3 +56,35 @@ def events_after(connection: sa.Connection, after: int) -> Iterator[Event]:
         for index, values in enumerate(json.loads(body)):
             if first + index > after:
                 yield event_of(values, id=first + index, at=at)
+
+
+# events as they are stored --------------------------------------------------------------------------------------------
+
+
+def stored_event(event: Event) -> tuple[Any, ...]:
+    """``(NAME, field, ...)`` in the order of the fields, without ``id`` and ``at``, which the catalog stores itself.
+
+    Field names are left out because every job has two events. So a new field must come last and have a default.
+    """
+    return (event.name, *VALUES[type(event)](event))
+
+
+_READERS: Mapping[str, Any] = {
+    "kind": SidecarKind,
+    "status": SidecarStatus,
+    "error_class": ErrorClass,
+    "variants": tuple,
+}
+
+
+def event_of(stored: Sequence[Any], *, id: int, at: float) -> Event:
+    """The event that :func:`stored_event` was given. Raises ValueError for an unknown name."""
+    name, *values = stored
+    kind = TYPES.get(name)
+    if kind is None:
+        raise ValueError(f"There is no event '{name}'.")
+    known = dict(zip(FIELDS[kind], values, strict=False))
+    for name, read in _READERS.items():
+        if known.get(name) is not None:
+            known[name] = read(known[name])
+    return kind(id=id, at=at, **known)

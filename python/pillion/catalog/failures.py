@@ -7,10 +7,10 @@ from dataclasses import dataclass
 
 import sqlalchemy as sa
 
-from pillion.catalog.statements import prepared, upsert
-from pillion.catalog.tables import entries, failures, jobs, sidecars
+from pillion.catalog.statements import INSERTS
+from pillion.catalog.tables import failures, jobs, sidecars
 from pillion.errors import ErrorClass
-from pillion.job import Again, JobState, classes_tried
+from pillion.job import JobState
 from pillion.kinds import registry
 from pillion.model import Failure, SidecarKind, SidecarStatus
 
@@ -31,7 +31,7 @@ def record_failures(connection: sa.Connection, tried: Sequence[FailedTry], now: 
     """Add failed tries to the ledger. What failed under an older recipe is settled by failing under this one."""
     if not tried:
         return
-    insert = upsert(connection, failures)
+    insert = INSERTS[connection.dialect.name](failures)
     table, new = failures.c, insert.excluded
     replaced = {name: new[name] for name in ("error_class", "message", "stderr_tail", "exit_status")}
     counted = {"attempts": table.attempts + new.attempts, "last_at": _later(table.last_at, new.last_at)}
@@ -80,21 +80,6 @@ def _row(item: FailedTry, now: float) -> dict[str, object]:
         "first_at": now,
         "last_at": now,
     }
-
-
-_RESOLVE = prepared(
-    "UPDATE failures SET resolved_at = :now WHERE content_uuid = :content_uuid AND resolved_at IS NULL"
-    " AND EXISTS (SELECT 1 FROM sidecars WHERE sidecars.content_uuid = failures.content_uuid"
-    " AND sidecars.kind = failures.kind AND sidecars.variant = failures.variant"
-    " AND sidecars.status IN ('ready', 'empty') AND sidecars.recipe = sidecars.wanted)"
-)
-
-
-def resolve_made(connection: sa.Connection, content_uuids: Sequence[str], now: float) -> None:
-    """Settle what stands open about sidecars of these contents that are made (or found empty) by now."""
-    rows = [(now, content_uuid) for content_uuid in dict.fromkeys(content_uuids)]
-    if rows:
-        connection.exec_driver_sql(_RESOLVE[connection.dialect.name], rows)
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -185,50 +170,3 @@ def _ask_again_with(connection: sa.Connection, kind: SidecarKind, sources: Seque
     return connection.execute(
         sa.update(sidecars).where(again).values(status=SidecarStatus.PENDING.value, updated_at=now, **cleared)
     ).rowcount
-
-
-_SOURCE_CLASSES = [error_class.value for error_class in classes_tried(Again.INDEXED)]
-
-
-def look_again_at_sources(connection: sa.Connection, location_id: int) -> None:
-    """Give queueing another look at a Location's present files whose sidecars failed for want of the file itself."""
-    found = sa.select(failures.c.content_uuid).where(
-        failures.c.error_class.in_(_SOURCE_CLASSES), failures.c.resolved_at.is_(None), _is_final()
-    )
-    here = sa.and_(entries.c.location_id == location_id, entries.c.removed_at.is_(None), entries.c.queued == 1)
-    connection.execute(sa.update(entries).where(here, entries.c.content_uuid.in_(found)).values(queued=0))
-
-
-def has_lost_sources(connection: sa.Connection, location_id: int) -> bool:
-    """Whether :func:`look_again_at_sources` would find anything: asked first, since reading is free and writing not."""
-    query = (
-        sa.select(failures.c.content_uuid)
-        .join(entries, entries.c.content_uuid == failures.c.content_uuid)
-        .where(failures.c.error_class.in_(_SOURCE_CLASSES), failures.c.resolved_at.is_(None), _is_final())
-        .where(entries.c.location_id == location_id, entries.c.removed_at.is_(None))
-        .limit(1)
-    )
-    return connection.execute(query).first() is not None
-
-
-def _is_final() -> sa.ColumnElement[bool]:
-    """The sidecar of a failure ended with it; an unlikely second copy of the file may have served since."""
-    return sa.exists().where(
-        sidecars.c.content_uuid == failures.c.content_uuid,
-        sidecars.c.kind == failures.c.kind,
-        sidecars.c.variant == failures.c.variant,
-        sidecars.c.status == SidecarStatus.FAILED.value,
-    )
-
-
-def forgive_sources(connection: sa.Connection, content_uuids: sa.Select[str], now: float) -> None:
-    """Their files are there: what failed for want of them is due again."""
-    again = sa.and_(
-        sidecars.c.content_uuid.in_(content_uuids),
-        sidecars.c.status == SidecarStatus.FAILED.value,
-        sidecars.c.error_class.in_(_SOURCE_CLASSES),
-    )
-    cleared = {"recipe": None, "error_class": None, "error_message": None}
-    connection.execute(
-        sa.update(sidecars).where(again).values(status=SidecarStatus.PENDING.value, updated_at=now, **cleared)
-    )

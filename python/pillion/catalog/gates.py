@@ -3,18 +3,17 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Collection, Mapping, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 
 import sqlalchemy as sa
 
 from pillion.catalog.events import append_events
-from pillion.catalog.statements import upsert
+from pillion.catalog.statements import INSERTS
 from pillion.catalog.tables import entries, holds, jobs, locations, pauses
 from pillion.errors import ErrorClass
 from pillion.events import Paused, Resumed
 from pillion.job import JobState
-from pillion.kinds import registry
 from pillion.model import SidecarKind
 
 _EVERY_KIND = ""
@@ -33,7 +32,7 @@ class Pause:
 def pause(connection: sa.Connection, kind: SidecarKind | None, location_id: int | None, now: float) -> None:
     """Hold back a kind (None: all), in a Location (None: everywhere). What is paused already stays so."""
     values = {"kind": kind or _EVERY_KIND, "location_id": location_id or _EVERYWHERE, "since": now}
-    if connection.execute(upsert(connection, pauses).values(**values).on_conflict_do_nothing()).rowcount:
+    if connection.execute(INSERTS[connection.dialect.name](pauses).values(**values).on_conflict_do_nothing()).rowcount:
         where = _shown(connection.scalar(sa.select(locations.c.path).where(locations.c.id == location_id)))
         message = "'pillion resume' lifts it."
         append_events(connection, [Paused(kind=kind, location=where, reason="user", message=message)], now)
@@ -69,40 +68,47 @@ def _pauses(connection: sa.Connection, *where: sa.ColumnElement[bool]) -> list[P
     return [Pause(kind=SidecarKind(kind) if kind else None, location=path, since=since) for kind, path, since in rows]
 
 
-def paused_claims(connection: sa.Connection, owner: str, resting: Mapping[SidecarKind, Collection[int]]) -> set[int]:
-    """The ids of the jobs that ``owner`` runs and that were paused, or have to rest, since it claimed them."""
-    if not resting and connection.execute(sa.select(pauses.c.kind).limit(1)).first() is None:
-        return set()
-    mine = sa.and_(jobs.c.state == JobState.RUNNING.value, jobs.c.lease_owner == owner)
-    held = (sa.and_(jobs.c.kind == kind, ~may_run(kind, resting.get(kind, ()))) for kind in registry.names())
-    return set(connection.scalars(sa.select(jobs.c.id).where(mine, sa.or_(*held))))
-
-
 def _shown(path: bytes | None) -> str | None:
     return None if path is None else os.fsdecode(path)
 
 
-def may_run(kind: SidecarKind, resting: Collection[int] = ()) -> sa.ColumnElement[bool]:
-    """A condition on ``jobs``: the kind is not paused, and the content has a file in a Location that is not.
-
-    ``resting``: ids of Locations in which it rests for now, as if it were paused there.
-    """
-    everywhere = sa.exists().where(_of(kind), pauses.c.location_id == _EVERYWHERE)
-    somewhere = sa.exists().where(_of(kind), pauses.c.location_id != _EVERYWHERE)
-    paused_here = sa.select(pauses.c.location_id).where(_of(kind))
-    elsewhere = sa.exists().where(
+def may_run(closed: Collection[int]) -> sa.ColumnElement[bool]:
+    """A condition on ``jobs``: the content has a file in a Location other than these (ids)."""
+    return sa.exists().where(
         entries.c.content_uuid == jobs.c.content_uuid,
         entries.c.removed_at.is_(None),
-        entries.c.location_id.not_in(paused_here),
-        entries.c.location_id.not_in(sorted(resting)),
+        entries.c.location_id.not_in(sorted(closed)),
     )
-    if resting:
-        return sa.and_(~everywhere, elsewhere)
-    return sa.and_(~everywhere, sa.or_(~somewhere, elsewhere))
 
 
-def _of(kind: SidecarKind) -> sa.ColumnElement[bool]:
-    return pauses.c.kind.in_([_EVERY_KIND, kind])
+EVERY_LOCATION = None
+"""Instead of ids of Locations: a kind is held back in all of them."""
+
+Closed = frozenset[int] | None
+"""The ids of the Locations in which a kind is held back, or EVERY_LOCATION."""
+
+
+def closed_by_pauses(connection: sa.Connection, kinds: Iterable[SidecarKind]) -> dict[SidecarKind, Closed]:
+    """For each of the kinds, where the user paused it."""
+    rows = connection.execute(sa.select(pauses.c.kind, pauses.c.location_id)).all()
+    found: dict[SidecarKind, Closed] = {}
+    for kind in kinds:
+        where = {location for paused, location in rows if paused in (_EVERY_KIND, kind)}
+        found[kind] = EVERY_LOCATION if _EVERYWHERE in where else frozenset(where)
+    return found
+
+
+def claims_held_back(connection: sa.Connection, owner: str, closed: Mapping[SidecarKind, Closed]) -> set[int]:
+    """The ids of the jobs that ``owner`` runs, and whose kinds were held back since it claimed them."""
+    held = [
+        sa.and_(jobs.c.kind == kind, sa.true() if where is EVERY_LOCATION else ~may_run(where))
+        for kind, where in closed.items()
+        if where != frozenset()
+    ]
+    if not held:
+        return set()
+    mine = sa.and_(jobs.c.state == JobState.RUNNING.value, jobs.c.lease_owner == owner)
+    return set(connection.scalars(sa.select(jobs.c.id).where(mine, sa.or_(*held))))
 
 
 # holds by faults of the machine ---------------------------------------------------------------------------------------
@@ -124,7 +130,7 @@ def hold(connection: sa.Connection, kind: SidecarKind | None, error_class: Error
     if connection.execute(there).first() is None:
         paused = Paused(kind=kind, location=None, reason=error_class.value, message=notice)
         append_events(connection, [paused], now)
-    insert = upsert(connection, holds).values(
+    insert = INSERTS[connection.dialect.name](holds).values(
         kind=kind or _EVERY_KIND, error_class=error_class.value, notice=notice, since=now
     )
     replaced = {name: insert.excluded[name] for name in ("error_class", "notice")}

@@ -12,14 +12,13 @@ from typing import Any
 
 import sqlalchemy as sa
 
-from pillion.catalog.queue import is_due
 from pillion.catalog.sidecars import ASKED
 from pillion.catalog.statements import chunks
-from pillion.catalog.tables import contents, entries, jobs, locations, recipes, sidecars
+from pillion.catalog.tables import DUE, contents, entries, jobs, locations, recipes, sidecars
 from pillion.job import Again, JobState, classes_tried
 from pillion.model import SidecarKind, SidecarStatus
 
-_SOURCE_CLASSES = [error_class.value for error_class in classes_tried(Again.INDEXED)]
+_SOURCE_CLASSES = [error_class.value for error_class in classes_tried(Again.WHEN_INDEXED)]
 """What failed so is due again once an index finds the file."""
 
 
@@ -273,7 +272,7 @@ def _unwanted(here: sa.Subquery, wants: Any | None) -> sa.Select[Any]:
         .join(contents, contents.c.content_uuid == here.c.content_uuid)
         .join(sidecars, s.content_uuid == here.c.content_uuid)
         .outerjoin(jobs, sa.and_(jobs.c.content_uuid == s.content_uuid, jobs.c.kind == s.kind))
-        .where(is_due(sidecars), sa.func.coalesce(jobs.c.state, "") != JobState.CANCELLED.value)
+        .where(DUE, sa.func.coalesce(jobs.c.state, "") != JobState.CANCELLED.value)
         .group_by(*columns)
     )
     if wants is None:

@@ -1,4 +1,4 @@
-"""Claiming jobs and finishing them: the queue's main way. Every finish is fenced by the claim's lease token.
+"""Claiming jobs and finishing them: the queue's main way, and leases. A finish is fenced by the claim's lease token.
 
 The statements that touch every job are written as text (see :func:`pillion.catalog.statements.prepared`). They find
 the jobs of a claim by its token, over the index of running jobs, so that no list of ids goes back and forth.
@@ -16,25 +16,21 @@ import sqlalchemy as sa
 
 from pillion.catalog.events import append_events
 from pillion.catalog.failures import FailedTry, record_failures
-from pillion.catalog.gates import list_holds, may_run
-from pillion.catalog.sidecars import ASKED, mark_cancelled
-from pillion.catalog.statements import prepared, upsert
-from pillion.catalog.tables import jobs, pauses, recipes, sidecars
+from pillion.catalog.gates import may_run
+from pillion.catalog.statements import prepared
+from pillion.catalog.tables import DUE, DUE_TEXT, contents, history, jobs, recipes, sidecars
 from pillion.errors import ErrorClass
-from pillion.events import Failed, Queued
+from pillion.events import Failed
 from pillion.job import (
     LONGEST_WAIT_S,
     JobChange,
     JobState,
-    Urgency,
-    job_cancelled,
     job_ended_with_source,
     job_rescued,
     job_woken,
-    priority_of,
 )
 from pillion.kinds import registry
-from pillion.model import Failure, SidecarKind, SidecarStatus, value
+from pillion.model import Failure, MediaClass, SidecarFormat, SidecarKind, SidecarMark, SidecarStatus, value
 
 LEASE_S = 30.0
 """A claim not renewed for this long belongs to nobody."""
@@ -72,8 +68,61 @@ class ClaimedJob:
     size: int
     sources: tuple[tuple[bytes, int, int], ...]
     due: tuple[Due, ...]
+    variants: tuple[str, ...]
+    """Those of ``due``."""
     texts: Mapping[SidecarKind, str]
     """Ready text sidecars of the same content: kind -> path relative to the library's sidecars folder."""
+
+
+# what can be claimed --------------------------------------------------------------------------------------------------
+
+
+_GATED = prepared("SELECT EXISTS (SELECT 1 FROM pauses) OR EXISTS (SELECT 1 FROM holds)")
+
+
+def has_gates(connection: sa.Connection) -> bool:
+    """Whether anything at all is paused or held back."""
+    return bool(connection.exec_driver_sql(_GATED[connection.dialect.name]).scalar())
+
+
+_FRONT = prepared(
+    "SELECT priority FROM jobs WHERE state = 'queued' AND kind = :kind AND not_before <= :now"
+    " ORDER BY priority, id LIMIT 1"
+)
+
+
+def front(connection: sa.Connection, kind: SidecarKind, now: float, closed: Collection[int] = ()) -> int | None:
+    """The priority of the job of this kind that would be claimed next, or None. ``closed``: see :func:`claim`."""
+    if not closed:
+        found = connection.exec_driver_sql(_FRONT[connection.dialect.name], (kind, now)).scalar()
+    else:
+        found = connection.scalar(_next_of(jobs.c.priority, kind, tuple(sorted(closed))), {"now": now, "most": 1})
+    return found
+
+
+def fronts(connection: sa.Connection, closed: Mapping[SidecarKind, Collection[int]], now: float) -> dict[str, int]:
+    """The :func:`front` of each kind that has one. ``closed``: kind -> Locations, of the kinds that are asked about."""
+    found = ((kind, front(connection, kind, now, where)) for kind, where in closed.items())
+    return {kind: priority for kind, priority in found if priority is not None}
+
+
+_NEXT_RETRY = prepared(
+    # The constants let the index of delayed jobs answer; without them every queued job would be looked at.
+    "SELECT min(not_before) FROM jobs WHERE state = 'queued' AND not_before > 0 AND kind = :kind AND not_before > :now"
+)
+
+
+def next_retry(connection: sa.Connection, kind: SidecarKind, now: float, closed: Collection[int] = ()) -> float | None:
+    """When the earliest queued job of this kind that has to wait may run, or None. ``closed``: see :func:`claim`."""
+    if not closed:
+        earliest = connection.exec_driver_sql(_NEXT_RETRY[connection.dialect.name], (kind, now)).scalar()
+    else:
+        later = sa.and_(*_delayed([kind]), jobs.c.not_before > now, may_run(closed))
+        earliest = connection.scalar(sa.select(sa.func.min(jobs.c.not_before)).where(later))
+    return earliest
+
+
+# a claim --------------------------------------------------------------------------------------------------------------
 
 
 def claim(
@@ -85,35 +134,29 @@ def claim(
     now: float,
     limit: int,
     before: int = EVERY_PRIORITY,
-    resting: Collection[int] = (),
+    closed: Collection[int] = (),
 ) -> list[ClaimedJob]:
     """Take up to ``limit`` queued jobs of one kind, most urgent first, for ``owner``, until ``now + LEASE_S``.
 
-    ``before``: only jobs whose priority is a lower number. ``token`` must be new. ``resting``: see may_run.
+    ``before``: only jobs whose priority is a lower number. ``token`` must be new. ``closed``: ids of Locations; only
+    contents that have a file in another one.
     """
     values = {"owner": owner, "token": token, "deadline": now + LEASE_S, "now": now, "before": before, "most": limit}
-    taken = connection.execute(_claim_of(kind, tuple(sorted(resting))), values).all()
+    taken = connection.execute(_claim_of(kind, tuple(sorted(closed))), values).all()
     return _load(connection, kind, owner, token, sorted(taken, key=lambda row: (row[0], row[1]))) if taken else []
 
 
 @lru_cache(maxsize=64)
-def _claim_of(kind: SidecarKind, resting: tuple[int, ...]) -> sa.UpdateBase:
+def _claim_of(kind: SidecarKind, closed: tuple[int, ...]) -> sa.UpdateBase:
     """The claim of a kind as one statement. Building it anew costs as much as a few jobs."""
-    now = sa.bindparam("now", type_=sa.Float)
-    nxt = (
-        sa.select(jobs.c.id)
-        .where(jobs.c.state == JobState.QUEUED.value, jobs.c.kind == kind, jobs.c.not_before <= now)
-        .where(jobs.c.priority < sa.bindparam("before"), may_run(kind, resting))
-        .order_by(jobs.c.priority, jobs.c.id)
-        .limit(sa.bindparam("most", type_=sa.Integer))
-    )
     taken = ("priority", "id", "content_uuid", "attempts", "error_class", "error_message")
+    following = _next_of(jobs.c.id, kind, closed).where(jobs.c.priority < sa.bindparam("before"))
     return (
         sa.update(jobs)
-        .where(jobs.c.id.in_(nxt))
+        .where(jobs.c.id.in_(following))
         .values(
             state=JobState.RUNNING.value,
-            updated_at=now,
+            updated_at=sa.bindparam("now", type_=sa.Float),
             lease_owner=sa.bindparam("owner"),
             lease_token=sa.bindparam("token"),
             lease_deadline=sa.bindparam("deadline"),
@@ -122,11 +165,23 @@ def _claim_of(kind: SidecarKind, resting: tuple[int, ...]) -> sa.UpdateBase:
     )
 
 
+@lru_cache(maxsize=64)
+def _next_of(column: sa.Column[int], kind: SidecarKind, closed: tuple[int, ...]) -> sa.Select[int]:
+    """This column of the ``most`` jobs of a kind that would be claimed next, at ``now``."""
+    query = sa.select(column).where(
+        jobs.c.state == JobState.QUEUED.value,
+        jobs.c.kind == kind,
+        jobs.c.not_before <= sa.bindparam("now", type_=sa.Float),
+    )
+    if closed:
+        query = query.where(may_run(closed))
+    return query.order_by(jobs.c.priority, jobs.c.id).limit(sa.bindparam("most", type_=sa.Integer))
+
+
 _DUE = prepared(
     "SELECT jobs.id, contents.hash, contents.mime, contents.size, sidecars.variant, sidecars.wanted, sidecars.recipe"
     " FROM jobs JOIN contents ON contents.content_uuid = jobs.content_uuid"
-    " LEFT JOIN sidecars ON sidecars.content_uuid = jobs.content_uuid AND sidecars.kind = jobs.kind"
-    " AND (sidecars.recipe IS NULL OR sidecars.recipe <> sidecars.wanted) AND sidecars.status <> 'cancelled'"
+    f" LEFT JOIN sidecars ON sidecars.content_uuid = jobs.content_uuid AND sidecars.kind = jobs.kind AND {DUE_TEXT}"
     " WHERE jobs.state = 'running' AND jobs.lease_owner = :owner AND jobs.lease_token = :token"
     " ORDER BY jobs.id, sidecars.variant"
 )
@@ -182,6 +237,7 @@ def _load(
                 size=size,
                 sources=tuple(sources.get(job, ())),
                 due=tuple(due.get(job, ())),
+                variants=tuple(one.variant for one in due.get(job, ())),
                 texts=texts.get(job, {}),
             )
         )
@@ -220,6 +276,9 @@ def _texts(
         if kind in sources:
             found.setdefault(job, {})[SidecarKind(kind)] = rel_path
     return found
+
+
+# the end of a claim ---------------------------------------------------------------------------------------------------
 
 
 _HELD = prepared("SELECT id, lease_token FROM jobs WHERE state = 'running' AND lease_owner = :owner")
@@ -261,114 +320,103 @@ def _finish_row(job: int, token: str, change: JobChange, now: float) -> tuple[ob
     return (change.state.value, change.attempts, change.not_before, *error, now, job, token)
 
 
-# apart from claim and finish ------------------------------------------------------------------------------------------
+@value
+class SidecarOutcome:
+    """How one variant ended under one recipe. The file's columns are set exactly when the status is READY."""
+
+    content_uuid: str
+    kind: SidecarKind
+    variant: str
+    status: SidecarStatus
+    recipe: str
+    format: SidecarFormat | None = None
+    rel_path: str | None = None
+    size: int | None = None
+    checksum: str | None = None
+    error_class: str | None = None
+    error_message: str | None = None
+    mark: SidecarMark | None = None
 
 
-def heartbeat(connection: sa.Connection, owner: str, now: float) -> int:
-    """Renew every lease of ``owner``; returns how many it holds."""
-    mine = sa.and_(jobs.c.state == JobState.RUNNING.value, jobs.c.lease_owner == owner)
-    return connection.execute(sa.update(jobs).where(mine).values(lease_deadline=now + LEASE_S)).rowcount
+_OUTCOME = prepared(
+    "UPDATE sidecars SET status = :status, recipe = :recipe, format = :format, rel_path = :rel_path, size = :size,"
+    " checksum = :checksum, error_class = :error_class, error_message = :error_message, mark = :mark,"
+    " updated_at = :now"
+    " WHERE content_uuid = :content_uuid AND kind = :kind AND variant = :variant"
+)
 
 
-def owners(connection: sa.Connection) -> dict[str, float]:
-    """Who holds running jobs, and until when at the latest."""
-    query = sa.select(jobs.c.lease_owner, sa.func.max(jobs.c.lease_deadline)).where(
-        jobs.c.state == JobState.RUNNING.value
-    )
-    return {row[0]: row[1] for row in connection.execute(query.group_by(jobs.c.lease_owner))}
+def record_outcomes(connection: sa.Connection, outcomes: Sequence[SidecarOutcome], now: float) -> None:
+    """Write outcomes over the rows they belong to."""
+    if not outcomes:
+        return
+    rows = [
+        (
+            outcome.status.value,
+            outcome.recipe,
+            outcome.format.value if outcome.format else None,
+            outcome.rel_path,
+            outcome.size,
+            outcome.checksum,
+            outcome.error_class,
+            outcome.error_message,
+            outcome.mark.value if outcome.mark else None,
+            now,
+            outcome.content_uuid,
+            outcome.kind,
+            outcome.variant,
+        )
+        for outcome in outcomes
+    ]
+    connection.exec_driver_sql(_OUTCOME[connection.dialect.name], rows)
 
 
-def rescue(connection: sa.Connection, owner: str, now: float) -> int:
-    """Queue again, uncharged, what ``owner`` holds. For owners that are gone; returns how many jobs."""
-    return _apply(connection, job_rescued(), now, jobs.c.lease_owner == owner)
+def record_thumbhashes(connection: sa.Connection, hashes: Mapping[str, bytes]) -> None:
+    """content_uuid -> its ThumbHash, written over what was there."""
+    if hashes:
+        statement = (
+            sa.update(contents)
+            .where(contents.c.content_uuid == sa.bindparam("b_content"))
+            .values(thumbhash=sa.bindparam("b_hash"))
+        )
+        connection.execute(statement, [{"b_content": uuid, "b_hash": value} for uuid, value in hashes.items()])
 
 
-def has_overlong_waits(connection: sa.Connection, now: float) -> bool:
-    """Whether a queued job waits longer than any retry does: then the clock was set back since."""
-    return connection.execute(sa.select(jobs.c.id).where(*_overlong(now)).limit(1)).first() is not None
+_RESOLVE = prepared(
+    "UPDATE failures SET resolved_at = :now WHERE content_uuid = :content_uuid AND resolved_at IS NULL"
+    " AND EXISTS (SELECT 1 FROM sidecars WHERE sidecars.content_uuid = failures.content_uuid"
+    " AND sidecars.kind = failures.kind AND sidecars.variant = failures.variant"
+    f" AND sidecars.status IN ('ready', 'empty') AND NOT {DUE_TEXT})"
+)
 
 
-def end_overlong_waits(connection: sa.Connection, now: float) -> None:
-    """Let those jobs run now."""
-    connection.execute(sa.update(jobs).where(*_overlong(now)).values(not_before=0.0, updated_at=now))
+def resolve_made(connection: sa.Connection, content_uuids: Sequence[str], now: float) -> None:
+    """Settle what stands open about sidecars of these contents that are made (or found empty) by now."""
+    rows = [(now, content_uuid) for content_uuid in dict.fromkeys(content_uuids)]
+    if rows:
+        connection.exec_driver_sql(_RESOLVE[connection.dialect.name], rows)
 
 
-def end_held_waits(connection: sa.Connection, kind: SidecarKind | None, now: float) -> None:
-    """Let jobs of a kind (None: of all) that lacked a tool run now: whoever works them next may have it."""
-    held = _delayed(registry.names() if kind is None else [kind])
-    connection.execute(
-        sa.update(jobs).where(*held, jobs.c.error_class.is_(None)).values(not_before=0.0, updated_at=now)
-    )
+def add_measured(connection: sa.Connection, measured: Sequence[Measured]) -> None:
+    """Add to the sums. Give each kind, variant and class at most once."""
+    if not measured:
+        return
+    rows = [
+        (
+            item.kind,
+            item.variant,
+            item.media_class.value,
+            item.number,
+            item.seconds,
+            item.bytes,
+            item.source_bytes,
+        )
+        for item in measured
+    ]
+    connection.exec_driver_sql(_ADD_MEASURED[connection.dialect.name], rows)
 
 
-def _overlong(now: float) -> list[sa.ColumnElement[bool]]:
-    return [*_delayed(registry.names()), jobs.c.not_before > now + LONGEST_WAIT_S]
-
-
-def _delayed(kinds: Iterable[SidecarKind]) -> list[sa.ColumnElement[bool]]:
-    # As in next_retry, the constants and the kinds let the index of delayed jobs answer.
-    delayed = sa.and_(sa.literal_column("jobs.state = 'queued'"), sa.literal_column("jobs.not_before > 0"))
-    return [delayed, jobs.c.kind.in_(list(kinds))]
-
-
-def _apply(connection: sa.Connection, change: JobChange, now: float, *where: sa.ColumnElement[bool]) -> int:
-    """Make a change to all jobs that a condition selects and that are in a state that it may be made to."""
-    values: dict[str, object] = {
-        "state": change.state.value,
-        "updated_at": now,
-        **dict.fromkeys(("lease_owner", "lease_token", "lease_deadline")),
-    }
-    if not change.keeps_failure:
-        values["error_class"] = change.failure.error_class.value if change.failure else None
-        values["error_message"] = change.failure.message if change.failure else None
-    optional = {"attempts": change.attempts, "not_before": change.not_before}
-    values.update({name: value for name, value in optional.items() if value is not None})
-    before = jobs.c.state.in_(sorted(state.value for state in change.before))
-    return connection.execute(sa.update(jobs).where(before, *where).values(**values)).rowcount
-
-
-def cancel(
-    connection: sa.Connection, kinds: Collection[SidecarKind], content_uuids: sa.Select[str] | None, now: float
-) -> int:
-    """Take jobs of these kinds (of those contents) out of the queue, running ones too; returns how many sidecars.
-
-    What runs is stopped by whoever runs it, who finds its claim gone. What waits for a cancelled job goes with it.
-    What is ready stays and is served.
-    """
-    mine = [jobs.c.kind.in_(list(kinds))]
-    if content_uuids is not None:
-        mine.append(jobs.c.content_uuid.in_(content_uuids))
-    _apply(connection, job_cancelled(), now, *mine)
-    waiting = jobs.c.state == JobState.WAITING.value
-    source = jobs.alias("source")
-    for kind, spec in registry.specs().items():
-        if spec.sources:
-            cancelled = sa.and_(source.c.kind.in_(spec.sources), source.c.state == JobState.CANCELLED.value)
-            gone = sa.select(source.c.content_uuid).where(cancelled)
-            _apply(connection, job_cancelled(), now, waiting, jobs.c.kind == kind, jobs.c.content_uuid.in_(gone))
-    return mark_cancelled(connection, now)
-
-
-def uncancel(connection: sa.Connection, kind: SidecarKind, content_uuids: Sequence[str] | None, now: float) -> int:
-    """Somebody asks for what was cancelled: it is due again. Returns how many sidecars.
-
-    :func:`queue_due` does the rest.
-    """
-    job = sa.exists().where(
-        jobs.c.content_uuid == sidecars.c.content_uuid,
-        jobs.c.kind == sidecars.c.kind,
-        jobs.c.state == JobState.CANCELLED.value,
-    )
-    mine = [sidecars.c.kind == kind]
-    if content_uuids is not None:
-        mine.append(sidecars.c.content_uuid.in_(content_uuids))
-    served = sa.and_(sidecars.c.status == SidecarStatus.READY.value, is_due(sidecars), job)
-    asked = sa.update(sidecars).where(*mine, served, sidecars.c.recipe != ASKED).values(recipe=ASKED, updated_at=now)
-    cancelled = sa.and_(*mine, sidecars.c.status == SidecarStatus.CANCELLED.value)
-    pending = (
-        sa.update(sidecars).where(cancelled).values(status=SidecarStatus.PENDING.value, recipe=None, updated_at=now)
-    )
-    return connection.execute(asked).rowcount + connection.execute(pending).rowcount
+# what waits for it ----------------------------------------------------------------------------------------------------
 
 
 _WAKE = prepared(
@@ -379,6 +427,8 @@ _WAKE = prepared(
 
 def wake_waiting(connection: sa.Connection, ready: Sequence[tuple[str, SidecarKind]], now: float) -> None:
     """Queue what waits for these sidecars, given as (content_uuid, kind), which are ready now."""
+    if not ready:
+        return
     change = job_woken()
     rows = [
         (change.state.value, change.not_before, now, content_uuid, kind)
@@ -399,9 +449,9 @@ def finish_waiting(
 ) -> int:
     """What a content's sidecars of ``kind`` wait for will not come: they end as it did. Returns how many sidecars."""
     job = sa.and_(jobs.c.content_uuid == content_uuid, jobs.c.kind == kind)
-    if not _apply(connection, job_ended_with_source(failure), now, job):
+    if not change_jobs(connection, job_ended_with_source(failure), now, job):
         return 0
-    mine = sa.and_(sidecars.c.content_uuid == content_uuid, sidecars.c.kind == kind, is_due(sidecars))
+    mine = sa.and_(sidecars.c.content_uuid == content_uuid, sidecars.c.kind == kind, DUE)
     if failure is not None:
         _note_untried(connection, mine, failure, now)
     ended = Failed(
@@ -434,145 +484,162 @@ def _note_untried(connection: sa.Connection, rows: sa.ColumnElement[bool], failu
     record_failures(connection, tried, now)
 
 
-def raise_to_front(connection: sa.Connection, content_uuid: str, kind: SidecarKind, now: float) -> None:
-    """Someone waits for this: ahead of everything, and at once."""
-    job = sa.and_(jobs.c.content_uuid == content_uuid, jobs.c.kind == kind)
-    idle = jobs.c.state.in_([JobState.QUEUED.value, JobState.WAITING.value])
-    values = {"priority": priority_of(Urgency.ON_DEMAND, registry.rank(kind)), "not_before": 0.0, "updated_at": now}
-    connection.execute(sa.update(jobs).where(job, idle).values(**values))
+# leases, and changes of many jobs -------------------------------------------------------------------------------------
+
+
+def heartbeat(connection: sa.Connection, owner: str, now: float) -> int:
+    """Renew every lease of ``owner``; returns how many it holds."""
+    mine = sa.and_(jobs.c.state == JobState.RUNNING.value, jobs.c.lease_owner == owner)
+    return connection.execute(sa.update(jobs).where(mine).values(lease_deadline=now + LEASE_S)).rowcount
+
+
+def owners(connection: sa.Connection) -> dict[str, float]:
+    """Who holds running jobs, and until when at the latest."""
+    query = sa.select(jobs.c.lease_owner, sa.func.max(jobs.c.lease_deadline)).where(
+        jobs.c.state == JobState.RUNNING.value
+    )
+    return {row[0]: row[1] for row in connection.execute(query.group_by(jobs.c.lease_owner))}
+
+
+def rescue(connection: sa.Connection, owner: str, now: float) -> int:
+    """Queue again, uncharged, what ``owner`` holds. For owners that are gone; returns how many jobs."""
+    return change_jobs(connection, job_rescued(), now, jobs.c.lease_owner == owner)
+
+
+def has_overlong_waits(connection: sa.Connection, now: float) -> bool:
+    """Whether a queued job waits longer than any retry does: then the clock was set back since."""
+    return connection.execute(sa.select(jobs.c.id).where(*_overlong(now)).limit(1)).first() is not None
+
+
+def end_overlong_waits(connection: sa.Connection, now: float) -> None:
+    """Let those jobs run now."""
+    connection.execute(sa.update(jobs).where(*_overlong(now)).values(not_before=0.0, updated_at=now))
+
+
+def end_held_waits(connection: sa.Connection, kind: SidecarKind | None, now: float) -> None:
+    """Let jobs of a kind (None: of all) that lacked a tool run now: whoever works them next may have it."""
+    held = _delayed(registry.names() if kind is None else [kind])
+    connection.execute(
+        sa.update(jobs).where(*held, jobs.c.error_class.is_(None)).values(not_before=0.0, updated_at=now)
+    )
+
+
+def _overlong(now: float) -> list[sa.ColumnElement[bool]]:
+    return [*_delayed(registry.names()), jobs.c.not_before > now + LONGEST_WAIT_S]
+
+
+def _delayed(kinds: Iterable[SidecarKind]) -> list[sa.ColumnElement[bool]]:
+    # As in next_retry, the constants and the kinds let the index of delayed jobs answer.
+    delayed = sa.and_(sa.literal_column("jobs.state = 'queued'"), sa.literal_column("jobs.not_before > 0"))
+    return [delayed, jobs.c.kind.in_(list(kinds))]
+
+
+def change_jobs(connection: sa.Connection, change: JobChange, now: float, *where: sa.ColumnElement[bool]) -> int:
+    """Make a change to all jobs that a condition selects and that are in a state that it may be made to."""
+    values: dict[str, object] = {
+        "state": change.state.value,
+        "updated_at": now,
+        **dict.fromkeys(("lease_owner", "lease_token", "lease_deadline")),
+    }
+    if not change.keeps_failure:
+        values["error_class"] = change.failure.error_class.value if change.failure else None
+        values["error_message"] = change.failure.message if change.failure else None
+    optional = {"attempts": change.attempts, "not_before": change.not_before}
+    values.update({name: value for name, value in optional.items() if value is not None})
+    before = jobs.c.state.in_(sorted(state.value for state in change.before))
+    return connection.execute(sa.update(jobs).where(before, *where).values(**values)).rowcount
+
+
+# what was measured, and what is left ----------------------------------------------------------------------------------
+
+
+FADE_ABOVE = 5000.0
+"""Once so many are summed up, the sums are halved before more are added: what happened lately counts for more."""
+
+_KEYS = ("kind", "variant", "media_class")
+_SUMS = ("number", "seconds", "bytes", "source_bytes")
+_SHARE = f"CASE WHEN history.number > {FADE_ABOVE} THEN 0.5 ELSE 1.0 END"
+_ADD_MEASURED = prepared(
+    f"INSERT INTO history ({', '.join(_KEYS + _SUMS)}) VALUES ({', '.join(':' + name for name in _KEYS + _SUMS)})"
+    f" ON CONFLICT ({', '.join(_KEYS)}) DO UPDATE SET"
+    f" {', '.join(f'{name} = history.{name} * {_SHARE} + excluded.{name}' for name in _SUMS)}"
+)
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
-class QueueState:
-    """One kind's line in the queue: how many jobs are in each state; ``next_at``: when the next retry is due.
+class Measured:
+    """Sums over ``number`` sidecars: seconds of a worker, their bytes, and the bytes of their sources."""
 
-    Queued jobs that a pause or a fault of the machine holds back are counted as PAUSED.
-    """
-
-    counts: Mapping[JobState, int]
-    front: int | None
-    next_at: float | None
-
-
-def queue_states(connection: sa.Connection, now: float) -> dict[SidecarKind, QueueState]:
-    """The queue by kind. ``front`` is the priority of the most urgent job that can be claimed now."""
-    counts: dict[SidecarKind, dict[JobState, int]] = {}
-    query = sa.select(jobs.c.kind, jobs.c.state, sa.func.count()).group_by(jobs.c.kind, jobs.c.state)
-    for kind, state, number in connection.execute(query):
-        counts.setdefault(SidecarKind(kind), {})[JobState(state)] = number
-    held = {hold.kind for hold in list_holds(connection)}
-    for kind, by_state in counts.items():
-        queued = by_state.get(JobState.QUEUED, 0)
-        paused = queued if held & {None, kind} else _count_paused(connection, kind)
-        if paused:
-            by_state.update({JobState.QUEUED: queued - paused, JobState.PAUSED: paused})
-    return {
-        kind: QueueState(counts=by_state, front=front(connection, kind, now), next_at=next_retry(connection, kind, now))
-        for kind, by_state in counts.items()
-    }
+    kind: SidecarKind
+    variant: str
+    media_class: MediaClass
+    number: float
+    seconds: float
+    bytes: float
+    source_bytes: float
 
 
-def _count_paused(connection: sa.Connection, kind: SidecarKind) -> int:
-    if connection.execute(sa.select(pauses.c.kind).limit(1)).first() is None:
-        return 0
-    queued = sa.and_(jobs.c.state == JobState.QUEUED.value, jobs.c.kind == kind)
-    return connection.execute(sa.select(sa.func.count()).where(queued, ~may_run(kind))).scalar_one()
-
-
-def front(connection: sa.Connection, kind: SidecarKind, now: float, resting: Collection[int] = ()) -> int | None:
-    """The priority of the job of this kind that would be claimed next, or None."""
-    return connection.scalars(_front_of(kind, tuple(sorted(resting))), {"now": now}).first()
-
-
-@lru_cache(maxsize=64)
-def _front_of(kind: SidecarKind, resting: tuple[int, ...]) -> sa.Select[int]:
-    """The statement of :func:`front`, which every engine asks ten times a second: building it costs more than it."""
-    due = jobs.c.not_before <= sa.bindparam("now", type_=sa.Float)
-    queued = sa.and_(jobs.c.state == JobState.QUEUED.value, jobs.c.kind == kind, due)
-    query = sa.select(jobs.c.priority).where(queued, may_run(kind, resting))
-    return query.order_by(jobs.c.priority, jobs.c.id).limit(1)
-
-
-def next_retry(connection: sa.Connection, kind: SidecarKind, now: float, resting: Collection[int] = ()) -> float | None:
-    """When the earliest queued job of this kind that has to wait may run, or None."""
-    # The constant lets the index of delayed jobs answer; without it every queued job would be looked at.
-    delayed = sa.and_(sa.literal_column("jobs.state = 'queued'"), sa.literal_column("jobs.not_before > 0"))
-    later = sa.and_(delayed, jobs.c.kind == kind, jobs.c.not_before > now)
-    earliest: float | None = connection.scalar(
-        sa.select(sa.func.min(jobs.c.not_before)).where(later, may_run(kind, resting))
-    )
-    return earliest
-
-
-def queue_due(
-    connection: sa.Connection,
-    kind: SidecarKind,
-    urgency: Urgency,
-    now: float,
-    *,
-    within: sa.Select[str] | None = None,
-) -> int:
-    """Queue a job for every content (of those that ``within`` selects) that has a sidecar of this kind due.
-
-    An ended job is queued again by its own row; one that is queued, waiting or running is left alone, and so is one
-    that was cancelled unless somebody asks for one of its sidecars. What is made from another kind waits while that is
-    due, or was cancelled: without it, it would end as if there were nothing. Returns how many were queued.
-    """
-    source = (
-        sa.select(
-            sidecars.c.content_uuid,
-            sidecars.c.kind,
-            sa.literal(priority_of(urgency, registry.rank(kind))),
-            _first_state(kind),
-            sa.literal(now),
-            sa.literal(now),
+def list_measured(connection: sa.Connection) -> list[Measured]:
+    """All sums."""
+    return [
+        Measured(
+            kind=SidecarKind(row.kind),
+            variant=row.variant,
+            media_class=MediaClass(row.media_class),
+            **{name: getattr(row, name) for name in _SUMS},
         )
-        .where(sidecars.c.kind == kind, is_due(sidecars))
-        .distinct()
+        for row in connection.execute(sa.select(history))
+    ]
+
+
+# what is left in the queue --------------------------------------------------------------------------------------------
+
+
+SAMPLE = 5000
+"""Jobs of a kind that are looked into; the rest of a longer queue is taken to be like them."""
+
+# Constants in the text let the small indexes of queued and of running jobs answer.
+_QUEUED: sa.ColumnElement[bool] = sa.literal_column("jobs.state = 'queued'")
+_RUNNING: sa.ColumnElement[bool] = sa.literal_column("jobs.state = 'running'")
+_WAITING = jobs.c.state == JobState.WAITING.value
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class DueSort:
+    """``number`` sidecars of one variant and type that sampled jobs are to make."""
+
+    variant: str
+    mime: str
+    number: int
+    source_bytes: int
+
+
+def count_left(connection: sa.Connection, kind: SidecarKind) -> int:
+    """Jobs of a kind that are not ended. Only those of kinds that are made from others wait."""
+    states = (_QUEUED, _RUNNING, _WAITING) if registry.sources_of(kind) else (_QUEUED, _RUNNING)
+    counts = (sa.select(sa.func.count()).select_from(jobs).where(state, jobs.c.kind == kind) for state in states)
+    return sum(connection.scalar(query) or 0 for query in counts)
+
+
+def sample(connection: sa.Connection, kind: SidecarKind) -> tuple[int, list[DueSort]]:
+    """(jobs looked at, what they are to make): of queued ones, or where there is none, of those that run or wait."""
+    looked_at = connection.scalar(sa.select(sa.func.count()).select_from(_some(kind, _QUEUED))) or 0
+    state = _QUEUED if looked_at else sa.or_(_RUNNING, _WAITING)
+    some = _some(kind, state)
+    columns = (sidecars.c.variant, contents.c.mime)
+    query = (
+        sa.select(*columns, sa.func.count(), sa.func.sum(contents.c.size))
+        .select_from(some)
+        .join(sidecars, sidecars.c.content_uuid == some.c.content_uuid)
+        .join(contents, contents.c.content_uuid == some.c.content_uuid)
+        .where(sidecars.c.kind == kind, DUE)
+        .group_by(*columns)
     )
-    if within is not None:
-        source = source.where(sidecars.c.content_uuid.in_(within))
-    insert = upsert(connection, jobs).from_select(
-        ["content_uuid", "kind", "priority", "state", "created_at", "updated_at"], source
-    )
-    names = ("priority", "state", "updated_at")
-    reset = {"attempts": 0, "not_before": 0.0, "error_class": None, "error_message": None}
-    number = connection.execute(
-        insert.on_conflict_do_update(
-            index_elements=["content_uuid", "kind"],
-            set_={**{name: insert.excluded[name] for name in names}, **reset},
-            where=sa.or_(jobs.c.state.in_([JobState.DONE.value, JobState.FAILED.value]), _is_asked_for()),
-        )
-    ).rowcount
-    if number:
-        append_events(connection, [Queued(kind=kind, jobs=number)], now)
-    return number
+    if not looked_at:
+        looked_at = connection.scalar(sa.select(sa.func.count()).select_from(some)) or 0
+    rows = connection.execute(query)
+    return looked_at, [DueSort(variant=row[0], mime=row[1], number=row[2], source_bytes=row[3]) for row in rows]
 
 
-def _is_asked_for() -> sa.ColumnElement[bool]:
-    """A job was cancelled, and a sidecar of its is new or was asked for since."""
-    row = sidecars.alias("asked")
-    new = sa.and_(row.c.status == SidecarStatus.PENDING.value, row.c.recipe.is_(None))
-    asked = sa.exists().where(
-        row.c.content_uuid == jobs.c.content_uuid, row.c.kind == jobs.c.kind, sa.or_(new, row.c.recipe == ASKED)
-    )
-    return sa.and_(jobs.c.state == JobState.CANCELLED.value, asked)
-
-
-def _first_state(kind: SidecarKind) -> sa.ColumnElement[str]:
-    if not registry.sources_of(kind):
-        return sa.literal(JobState.QUEUED.value)
-    text = sidecars.alias("text")
-    awaited = sa.exists().where(
-        recipes.c.digest == sidecars.c.wanted,
-        text.c.content_uuid == sidecars.c.content_uuid,
-        text.c.kind == recipes.c.awaits,
-        sa.or_(is_due(text), text.c.status == SidecarStatus.CANCELLED.value),
-    )
-    return sa.case((awaited, JobState.WAITING.value), else_=JobState.QUEUED.value)
-
-
-def is_due(table: sa.FromClause) -> sa.ColumnElement[bool]:
-    """Whether a row of sidecars (or of an alias) still has to be made with the recipe that is wanted."""
-    other = sa.or_(table.c.recipe.is_(None), table.c.recipe != table.c.wanted)
-    return sa.and_(other, table.c.status != SidecarStatus.CANCELLED.value)
+def _some(kind: SidecarKind, state: sa.ColumnElement[bool]) -> sa.Subquery:
+    return sa.select(jobs.c.content_uuid).where(state, jobs.c.kind == kind).limit(SAMPLE).subquery("some")

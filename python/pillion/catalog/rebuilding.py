@@ -7,8 +7,8 @@ from dataclasses import fields
 
 import sqlalchemy as sa
 
-from pillion.catalog.sidecars import SidecarOutcome
-from pillion.catalog.statements import upsert
+from pillion.catalog.queue import SidecarOutcome
+from pillion.catalog.statements import INSERTS
 from pillion.catalog.tables import THIS_DEVICE, contents, devices, meta, sidecars
 from pillion.model import SidecarStatus
 
@@ -24,8 +24,8 @@ def this_device(connection: sa.Connection) -> str | None:
 def introduce_device(connection: sa.Connection, device_uuid: str, name: str, now: float) -> None:
     """Add this device's row if it is not there, and take it for the one that has the library's files."""
     row = {"device_uuid": device_uuid, "name": name, "created_at": now}
-    connection.execute(upsert(connection, devices).values(**row).on_conflict_do_nothing())
-    insert = upsert(connection, meta).values(key=THIS_DEVICE, value=device_uuid)
+    connection.execute(INSERTS[connection.dialect.name](devices).values(**row).on_conflict_do_nothing())
+    insert = INSERTS[connection.dialect.name](meta).values(key=THIS_DEVICE, value=device_uuid)
     connection.execute(insert.on_conflict_do_update(index_elements=["key"], set_={"value": insert.excluded.value}))
 
 
@@ -35,7 +35,7 @@ def record_contents(connection: sa.Connection, rows: Sequence[Mapping[str, objec
     ``rows``: content_uuid, hash, size (bytes), mime and thumbhash (or None) of each.
     """
     if rows:
-        insert = upsert(connection, contents)
+        insert = INSERTS[connection.dialect.name](contents)
         statement = insert.on_conflict_do_update(
             index_elements=["content_uuid"],
             set_={"thumbhash": insert.excluded.thumbhash},
@@ -52,7 +52,7 @@ def record_listed(connection: sa.Connection, ready: Sequence[SidecarOutcome], no
     """
     if not ready:
         return 0
-    insert = upsert(connection, sidecars)
+    insert = INSERTS[connection.dialect.name](sidecars)
     file = ("format", "rel_path", "size", "checksum", "mark")
     names = ("status", "recipe", *file, "error_class", "error_message", "updated_at")
     table, new = sidecars.c, insert.excluded
@@ -73,7 +73,7 @@ def _row(outcome: SidecarOutcome, now: float) -> dict[str, object]:
 
 def note_reconciled(connection: sa.Connection, now: float) -> None:
     """Remember when contents were last put back: until they are indexed again, no file is known to have them."""
-    insert = upsert(connection, meta).values(key=_RECONCILED, value=repr(now))
+    insert = INSERTS[connection.dialect.name](meta).values(key=_RECONCILED, value=repr(now))
     connection.execute(insert.on_conflict_do_update(index_elements=["key"], set_={"value": insert.excluded.value}))
 
 

@@ -7,10 +7,10 @@ from dataclasses import dataclass
 
 import sqlalchemy as sa
 
-from pillion.catalog.statements import chunks, prepared
-from pillion.catalog.tables import contents, jobs, sidecars
+from pillion.catalog.statements import chunks
+from pillion.catalog.tables import DUE, contents, jobs, sidecars
 from pillion.job import JobState
-from pillion.model import SidecarFormat, SidecarKind, SidecarMark, SidecarStatus, value
+from pillion.model import SidecarFormat, SidecarKind, SidecarMark, SidecarStatus
 
 ASKED = ""
 """The recipe of a ready sidecar that somebody asked to have made again: no recipe's digest, so it is due."""
@@ -19,60 +19,9 @@ _ASKED_NO_MORE = "-"
 """The same after that was cancelled: still due, if ever its job is queued, but no reason to queue it."""
 
 
-@value
-class SidecarOutcome:
-    """How one variant ended under one recipe. The file's columns are set exactly when the status is READY."""
-
-    content_uuid: str
-    kind: SidecarKind
-    variant: str
-    status: SidecarStatus
-    recipe: str
-    format: SidecarFormat | None = None
-    rel_path: str | None = None
-    size: int | None = None
-    checksum: str | None = None
-    error_class: str | None = None
-    error_message: str | None = None
-    mark: SidecarMark | None = None
-
-
-_OUTCOME = prepared(
-    "UPDATE sidecars SET status = :status, recipe = :recipe, format = :format, rel_path = :rel_path, size = :size,"
-    " checksum = :checksum, error_class = :error_class, error_message = :error_message, mark = :mark,"
-    " updated_at = :now"
-    " WHERE content_uuid = :content_uuid AND kind = :kind AND variant = :variant"
-)
-
-
-def record_outcomes(connection: sa.Connection, outcomes: Sequence[SidecarOutcome], now: float) -> None:
-    """Write outcomes over the rows they belong to."""
-    if not outcomes:
-        return
-    rows = [
-        (
-            outcome.status.value,
-            outcome.recipe,
-            outcome.format.value if outcome.format else None,
-            outcome.rel_path,
-            outcome.size,
-            outcome.checksum,
-            outcome.error_class,
-            outcome.error_message,
-            outcome.mark.value if outcome.mark else None,
-            now,
-            outcome.content_uuid,
-            outcome.kind,
-            outcome.variant,
-        )
-        for outcome in outcomes
-    ]
-    connection.exec_driver_sql(_OUTCOME[connection.dialect.name], rows)
-
-
 @dataclass(frozen=True, kw_only=True, slots=True)
 class SidecarRow:
-    """One row of the catalog. ``recipe`` is None while nothing was made; ``stale``: another recipe is wanted now."""
+    """One row of the catalog. ``recipe`` is None while nothing was made; ``due``: it is to be made (again)."""
 
     content_uuid: str
     kind: SidecarKind
@@ -87,14 +36,10 @@ class SidecarRow:
     error_class: str | None
     error_message: str | None
     mark: SidecarMark | None
-
-    @property
-    def stale(self) -> bool:
-        """Whether what is there was made with another recipe than the one wanted now."""
-        return self.status is not SidecarStatus.PENDING and self.recipe != self.wanted
+    due: bool
 
 
-_COLUMNS = tuple(sidecars.c[name] for name in SidecarRow.__slots__)
+_COLUMNS = (*(sidecars.c[name] for name in SidecarRow.__slots__ if name != "due"), DUE.label("due"))
 
 
 def _row(values: sa.Row[tuple[object, ...]]) -> SidecarRow:
@@ -242,12 +187,10 @@ def is_pending(connection: sa.Connection, content_uuid: str, kind: str, variant:
 def still_due(connection: sa.Connection, keys: Sequence[tuple[str, str]]) -> set[tuple[str, str]]:
     """Of (content_uuid, recipe) pairs, those with a sidecar that is wanted with this recipe and not made with it."""
     found: set[tuple[str, str]] = set()
-    is_due = sa.or_(sidecars.c.recipe.is_(None), sidecars.c.recipe != sidecars.c.wanted)
     for some in chunks(keys):
         query = sa.select(sidecars.c.content_uuid, sidecars.c.wanted).where(
             sidecars.c.content_uuid.in_([content_uuid for content_uuid, _ in some]),
-            is_due,
-            sidecars.c.status != SidecarStatus.CANCELLED.value,
+            DUE,
         )
         found.update((row.content_uuid, row.wanted) for row in connection.execute(query))
     return found.intersection(keys)

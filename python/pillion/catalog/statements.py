@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from importlib import import_module
 from typing import Any, TypeVar
 
 import sqlalchemy as sa
@@ -14,32 +15,14 @@ IN_LIMIT = 500
 """How many values go into one IN list: well under every database's parameter limit."""
 
 
-def upsert(connection: sa.Connection, table: sa.Table) -> Any:
-    """An INSERT of the database's own dialect, which has ``on_conflict_do_nothing`` and ``on_conflict_do_update``."""
-    if connection.dialect.name == "sqlite":
-        from sqlalchemy.dialects import sqlite
-
-        return sqlite.insert(table)
-    from sqlalchemy.dialects import postgresql
-
-    return postgresql.insert(table)
+class _Inserts(dict[str, Callable[[sa.Table], Any]]):
+    def __missing__(self, dialect: str) -> Callable[[sa.Table], Any]:
+        module = import_module(f"sqlalchemy.dialects.{dialect}")
+        return self.setdefault(dialect, module.insert)
 
 
-def execute_rows(
-    connection: sa.Connection, statement: Any, columns: Sequence[str], rows: Sequence[tuple[Any, ...]]
-) -> None:
-    """Run an INSERT for many rows, each a tuple of ``columns``.
-
-    Where the driver takes positional parameters the rows go to it as they are: SQLAlchemy's own way, a dictionary for
-    each row, costs more than SQLite's insert.
-    """
-    compiled = statement.compile(dialect=connection.dialect, column_keys=list(columns))
-    if compiled.positiontup is None:
-        connection.execute(statement, [dict(zip(columns, row, strict=True)) for row in rows])
-    elif list(compiled.positiontup) == list(columns):
-        connection.exec_driver_sql(str(compiled), list(rows))
-    else:
-        raise ValueError(f"Give the columns in the table's order: {compiled.positiontup}.")
+INSERTS = _Inserts()
+"""Name of a dialect -> its own ``insert``, which has ``on_conflict_do_nothing`` and ``on_conflict_do_update``."""
 
 
 def chunks(items: Sequence[T], size: int = IN_LIMIT) -> Iterator[Sequence[T]]:

@@ -13,8 +13,10 @@ from sqlalchemy import (
     BigInteger,
     CheckConstraint,
     Column,
+    ColumnElement,
     Float,
     ForeignKey,
+    FromClause,
     Index,
     Integer,
     LargeBinary,
@@ -23,6 +25,8 @@ from sqlalchemy import (
     Table,
     Text,
     UniqueConstraint,
+    and_,
+    or_,
     text,
 )
 
@@ -299,3 +303,20 @@ events = Table(
 )
 """One row for the events of one transaction: ``body`` is a JSON array of ``number`` events, the first of which has the
 id ``first_id``. Only the newest are kept."""
+
+
+# the rule of what is due ----------------------------------------------------------------------------------------------
+
+
+def is_due(rows: FromClause) -> ColumnElement[bool]:
+    """Whether rows of ``sidecars`` (or of an alias of it) still have to be made with the recipe that is wanted.
+
+    This is the only place that says so: statements, whether built or written as text, take it from here.
+    """
+    other = or_(rows.c.recipe.is_(None), rows.c.recipe != rows.c.wanted)
+    return and_(other, rows.c.status != SidecarStatus.CANCELLED.value)
+
+
+DUE = is_due(sidecars)
+DUE_TEXT = f"({DUE.compile(compile_kwargs={'literal_binds': True})})"
+"""The rule for statements that are written as text."""

@@ -44,9 +44,9 @@ def status(library: Path | None, as_json: bool) -> None:
                 for held in now.pauses
             ],
             "unknown_settings": list(now.unknown_settings),
-            "resting": [
-                {"kind": rest.kind, "location": rest.location, "reason": rest.reason, "until": rest.until}
-                for rest in now.rests
+            "quiet": [
+                {"kind": item.kind, "location": item.location, "reason": item.reason, "until": item.until}
+                for item in now.quiet
             ],
             "held": [
                 {"kind": hold.kind, "class": hold.error_class, "notice": hold.notice, "since": hold.since}

@@ -50,7 +50,7 @@ def open_library(path: Path | None, *, create: bool = False, policy: str | None 
 
 def split_kinds(text: str | None) -> list[SidecarKind] | None:
     """``thumb,ocr`` as a list; None stays None. Raises UsageError for an unknown kind."""
-    from pillion.library.arguments import parse_kinds
+    from pillion.kinds.registry import parse_kinds
 
     return None if text is None else list(parse_kinds([part.strip() for part in text.split(",") if part.strip()]))
 

@@ -151,8 +151,8 @@ def print_status(status: Status) -> None:
         say(f"Paused by you: {held.kind or 'everything'}{where}; 'pillion resume' ends it.")
     for text in (*registry.notices().values(), *status.unknown_settings):
         say(text)
-    for rest in status.rests:
-        say(f"{rest.kind}{f' in {printable(rest.location)}' if rest.location else ''} {rest}.")
+    for item in status.quiet:
+        say(f"{item.kind}{f' in {printable(item.location)}' if item.location else ''} {item}.")
     for hold in status.holds:
         say(f"On hold: {hold.kind or 'everything'}: {hold.notice}")
     for kind, line in status.queue.items():

@@ -78,7 +78,7 @@ class LiveProgress:
     def work(self, workers: Workers) -> None:
         """A run of the queue got this far; for Library.run."""
         running = workers.engine.running
-        for kind, about in workers.outlook.kinds().items():
+        for kind, about in workers.eta.kinds().items():
             total = about.done + about.left
             failed = workers.recorder.counts[kind, SidecarStatus.FAILED]
             counts = f"{about.done:,} of {total:,} jobs, {running.get(kind, 0)} running"

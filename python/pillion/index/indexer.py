@@ -1,35 +1,27 @@
-"""The five indexing phases over one Location, connected to the catalog. Queues jobs and never generates anything."""
+"""The five indexing phases over one Location, connected to the catalog. Queues jobs and never generates anything.
+
+The first four are functions below, without SQL; the fifth is :mod:`pillion.index.wants`.
+"""
 
 from __future__ import annotations
 
+import os
 import threading
 import time
 from collections import Counter
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence, Set
 from concurrent.futures import Future, ThreadPoolExecutor
 from contextlib import contextmanager
 from dataclasses import dataclass, field
+from functools import cache, partial
+from pathlib import Path
 
-from pillion.catalog import entries as catalog_entries
-from pillion.catalog import failures as catalog_failures
-from pillion.catalog import wants as catalog_queueing
+from pillion import _core
+from pillion.catalog import indexing as catalog_indexing
 from pillion.catalog.database import Database
-from pillion.catalog.entries import EntryRow, Location
+from pillion.catalog.indexing import EntryRow, Location
 from pillion.failpoints import reach
-from pillion.index.phases import (
-    Changes,
-    Discovered,
-    FoundFile,
-    Identified,
-    Problem,
-    aggregate,
-    chunked,
-    compare,
-    discover,
-    identify,
-)
-from pillion.index.policy import DeviceGenerationPolicy, restrict
-from pillion.index.wants import signature, wanted_sidecars
+from pillion.index.wants import DeviceGenerationPolicy, restrict, signature, wanted_sidecars
 from pillion.model import SidecarKind
 from pillion.settings.config import Config
 
@@ -51,7 +43,7 @@ class IndexReport:
     removed: int = 0
     hashed: int = 0
     queued: int = 0
-    seconds: dict[str, float] = field(default_factory=lambda: dict.fromkeys(PHASES, 0.0))
+    seconds: dict[str, float] = field(default_factory=dict.fromkeys(PHASES, 0.0).copy)
     problems: list[tuple[bytes, str, str]] = field(default_factory=list)
     """(absolute path, error class, message) of files and folders that were left out"""
 
@@ -66,11 +58,17 @@ class IndexReport:
 
 
 class Indexer:
-    """Indexes Locations of one catalog. ``kinds``: the only kinds for which anything is queued."""
+    """Indexes Locations of the library at ``root``. ``kinds``: the only kinds for which anything is queued."""
 
     def __init__(
-        self, database: Database, config: Config, kinds: Sequence[SidecarKind], progress: PhaseProgress
+        self,
+        root: Path,
+        database: Database,
+        config: Config,
+        kinds: Sequence[SidecarKind],
+        progress: PhaseProgress | None = None,
     ) -> None:
+        self._root = root
         self._database = database
         self._config = config
         self._kinds = tuple(kinds)
@@ -84,7 +82,6 @@ class Indexer:
         report: IndexReport,
         *,
         prefix: bytes = b"",
-        ignore: Sequence[str] = (),
     ) -> None:
         """Run the phases over a Location (or the folder ``prefix`` in it) and add what happened to ``report``.
 
@@ -94,9 +91,9 @@ class Indexer:
             found = discover(
                 location.path,
                 prefix=prefix,
-                ignore=(*self._config.ignore, *ignore),
+                ignore=(*self._config.ignore, *globs_of_library(self._root, location.path, prefix)),
                 hidden=self._config.hidden,
-                progress=lambda files: self._show_progress("discovery", files, None),
+                progress=self._show_found if self._progress else None,
             )
             self._show_end("discovery", len(found.files))
         reach("indexer.discovered")
@@ -116,17 +113,22 @@ class Indexer:
 
     def _process(self, location: Location, found: Discovered) -> Changes:
         with self._database.read() as connection:
-            known = catalog_entries.known_entries(connection, location.id, found.prefix)
-            gone = catalog_entries.removed_entry_ids(connection, location.id)
+            known = catalog_indexing.known_entries(connection, location.id, found.prefix)
+            gone = catalog_indexing.removed_entry_ids(connection, location.id)
         changes = compare(found, known, gone)
         if changes.removed:
             with self._database.write() as connection:
-                catalog_entries.mark_removed(connection, changes.removed, time.time())
+                catalog_indexing.mark_removed(connection, changes.removed, time.time())
         self._show_end("processing", len(found.files))
         return changes
 
+    def _show_found(self, files: int) -> None:
+        self._show_progress("discovery", files, None)
+
     def _show_progress(self, phase: str, done: int, total: int | None) -> None:
         """Report progress in a phase, including the Locations before this one."""
+        if self._progress is None:
+            return
         before = self._before[phase]
         self._progress(phase, before + done, None if total is None else before + total)
 
@@ -139,12 +141,12 @@ class Indexer:
         if found.prefix:
             return
         with self._database.read() as connection:
-            there = catalog_entries.has_folders(connection, location.id)
+            there = catalog_indexing.has_folders(connection, location.id)
         if there and not changes.any:
             return
         totals = aggregate((file[0], file[1]) for file in found.files)
         with self._database.write() as connection:
-            catalog_entries.replace_folders(connection, location.id, totals)
+            catalog_indexing.replace_folders(connection, location.id, totals)
 
     def _identify(self, location: Location, files: Sequence[FoundFile], report: IndexReport) -> None:
         """Hash chunk after chunk. While one is hashed without the GIL, the one before is written to the catalog."""
@@ -179,7 +181,7 @@ class Indexer:
     def _record(self, location: Location, identified: Sequence[Identified], report: IndexReport) -> None:
         rows = [_entry_row(item) for item in identified]
         with self._database.write() as connection:
-            catalog_entries.record_entries(connection, location.id, rows, time.time())
+            catalog_indexing.record_entries(connection, location.id, rows, time.time())
         reach("indexer.recorded")
         report.hashed += len(rows)
         for row in rows:
@@ -189,17 +191,17 @@ class Indexer:
 
     def queue(self, location: Location, policy: DeviceGenerationPolicy, report: IndexReport) -> None:
         """Phase 5 alone, for entries that changed and for file types whose wanted sidecars changed."""
-        effective = restrict(policy, self._kinds)
+        wants_of = cache(partial(wanted_sidecars, restrict(policy, self._kinds)))
         looked_at = 0
         with report.timed("queueing"):
-            self._mark_changed_types(location, effective)
+            self._mark_changed_types(location, wants_of)
             self._mark_lost_sources(location)
             while self._has_unqueued(location):
                 with self._database.write() as connection:
-                    count, queued = catalog_queueing.queue_slice(
+                    count, queued = catalog_indexing.queue_slice(
                         connection,
                         location.id,
-                        lambda mime, claimed: wanted_sidecars(effective, mime, claimed),
+                        wants_of,
                         time.time(),
                         kinds=self._kinds,
                     )
@@ -211,27 +213,36 @@ class Indexer:
 
     def _has_unqueued(self, location: Location) -> bool:
         with self._database.read() as connection:
-            return catalog_queueing.has_unqueued(connection, location.id)
+            return catalog_indexing.has_unqueued(connection, location.id)
 
     def _mark_lost_sources(self, location: Location) -> None:
         """Queue files again that were missing or changed when a job read them, and are as in the catalog now."""
         with self._database.read() as connection:
-            if not catalog_failures.has_lost_sources(connection, location.id):
+            if not catalog_indexing.has_lost_sources(connection, location.id):
                 return
         with self._database.write() as connection:
-            catalog_failures.look_again_at_sources(connection, location.id)
+            catalog_indexing.look_again_at_sources(connection, location.id)
 
-    def _mark_changed_types(self, location: Location, policy: DeviceGenerationPolicy) -> None:
+    def _mark_changed_types(self, location: Location, wants_of: catalog_indexing.WantsOf) -> None:
         with self._database.read() as connection:
-            mimes = catalog_queueing.present_mimes(connection)
-            before = catalog_queueing.read_signature(connection, location.id)
-        now = {mime: signature(policy, mime) for mime in mimes}
+            mimes = catalog_indexing.present_mimes(connection)
+            before = catalog_indexing.read_signature(connection, location.id)
+        now = {mime: signature(wants_of(mime, None)) for mime in mimes}
         if now == before:
             return
         changed = [mime for mime in mimes if mime in before and before[mime] != now[mime]]
         with self._database.write() as connection:
-            catalog_queueing.mark_changed(connection, location.id, changed)
-            catalog_queueing.write_signature(connection, location.id, now)
+            catalog_indexing.mark_changed(connection, location.id, changed)
+            catalog_indexing.write_signature(connection, location.id, now)
+
+
+def globs_of_library(root: Path, location: bytes, prefix: bytes) -> list[str]:
+    """Globs that keep a library which lies in the walked folder out of itself."""
+    walked = os.path.join(location, prefix).rstrip(b"/")
+    library = os.path.realpath(os.fsencode(root))
+    if library != walked and not library.startswith(walked.rstrip(b"/") + b"/"):
+        return []
+    return ["/" + os.fsdecode(os.path.relpath(library, walked)) + "/"]
 
 
 def _entry_row(item: Identified) -> EntryRow:
@@ -252,3 +263,216 @@ def _entry_row(item: Identified) -> EntryRow:
 
 def _absolute(location: Location, problem: Problem) -> tuple[bytes, str, str]:
     return (location.path.rstrip(b"/") + b"/" + problem.path, problem.error_class, problem.message)
+
+
+# phase 1: discovery --------------------------------------------------------------------------------------------------
+
+
+FoundFile = tuple[bytes, int, int, int]
+"""(path relative to the Location, size in bytes, mtime in ns, inode)"""
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Problem:
+    """A file or folder that was left out, and why. ``path`` is relative to the Location."""
+
+    path: bytes
+    error_class: str
+    message: str
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Discovered:
+    """What discovery found below ``prefix`` (a folder with a trailing slash, or b"" for the whole Location)."""
+
+    root: bytes
+    prefix: bytes
+    files: Sequence[FoundFile]
+    folders: int
+    problems: Sequence[Problem]
+
+
+def discover(
+    root: bytes,
+    *,
+    prefix: bytes = b"",
+    ignore: Sequence[str] = (),
+    hidden: bool = False,
+    progress: Callable[[int], None] | None = None,
+) -> Discovered:
+    """Walk ``root`` (or the folder ``prefix`` in it). Raises ItemError if the folder itself cannot be read."""
+    result = _core.walk(os.path.join(root, prefix), ignore=ignore, hidden=hidden, progress=progress)
+    files = result.entries
+    if prefix:
+        files = [(prefix + path, size, mtime, inode) for path, size, mtime, inode in files]
+    problems = [Problem(path=prefix + path, error_class=cls, message=text) for path, cls, text in result.problems]
+    return Discovered(root=root, prefix=prefix, files=files, folders=result.folders, problems=problems)
+
+
+# phase 2: processing --------------------------------------------------------------------------------------------------
+
+
+Known = tuple[int, int, int, int, int]
+"""(entry id, size, mtime_ns, inode, 1 if it must be identified again in any case)"""
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Changes:
+    """The differences. ``again``: same stat values, but not identified last time, or back after removal."""
+
+    new: Sequence[FoundFile]
+    changed: Sequence[FoundFile]
+    again: Sequence[FoundFile]
+    removed: Sequence[int]
+    unchanged: int
+
+    @property
+    def to_identify(self) -> list[FoundFile]:
+        """All files to identify."""
+        return [*self.new, *self.changed, *self.again]
+
+    @property
+    def any(self) -> bool:
+        """Whether there is any difference."""
+        return bool(self.new or self.changed or self.removed)
+
+
+def compare(found: Discovered, known: Mapping[bytes, Known], already_removed: Set[int] = frozenset()) -> Changes:
+    """Compare by path, size, mtime and inode.
+
+    Files below a folder that could not be read do not count as removed.
+    """
+    new: list[FoundFile] = []
+    changed: list[FoundFile] = []
+    again: list[FoundFile] = []
+    unchanged = 0
+    for file in found.files:
+        before = known.get(file[0])
+        if before is None:
+            new.append(file)
+        elif before[1:] == (file[1], file[2], file[3], 0):
+            unchanged += 1
+        elif before[0] in already_removed:
+            new.append(file)
+        elif before[1:4] == file[1:4]:
+            again.append(file)
+        else:
+            changed.append(file)
+    removed = _removed(found, known, already_removed) if unchanged + len(again) + len(changed) < len(known) else []
+    return Changes(new=new, changed=changed, again=again, removed=removed, unchanged=unchanged)
+
+
+def _removed(found: Discovered, known: Mapping[bytes, Known], already_removed: Set[int]) -> list[int]:
+    present = {file[0] for file in found.files}
+    unreadable = tuple(problem.path.rstrip(b"/") for problem in found.problems if problem.error_class != "unsupported")
+    below = tuple(path + b"/" for path in unreadable)
+    return [
+        before[0]
+        for path, before in known.items()
+        if path not in present
+        and before[0] not in already_removed
+        and path not in unreadable
+        and not path.startswith(below)
+    ]
+
+
+# phase 3: aggregation -------------------------------------------------------------------------------------------------
+
+
+def aggregate(files: Iterable[tuple[bytes, int]]) -> dict[bytes, tuple[int, int]]:
+    """(relative path, size in bytes) of each file -> folder: (files, bytes). The Location itself is ``b""``."""
+    direct: dict[bytes, list[int]] = {b"": [0, 0]}
+    for path, size in files:
+        folder = path[: max(path.rfind(b"/"), 0)]
+        total = direct.get(folder)
+        if total is None:
+            direct[folder] = [1, size]
+        else:
+            total[0] += 1
+            total[1] += size
+    totals: dict[bytes, list[int]] = {}
+    for folder, (count, size) in direct.items():
+        while True:
+            total = totals.setdefault(folder, [0, 0])
+            total[0] += count
+            total[1] += size
+            if not folder:
+                break
+            folder = folder[: max(folder.rfind(b"/"), 0)]
+    return {folder: (count, size) for folder, (count, size) in totals.items()}
+
+
+# phase 4: identification ----------------------------------------------------------------------------------------------
+
+
+CHUNK_FILES = 8192
+CHUNK_BYTES = 1024 * 1024 * 1024
+"""A chunk ends at the first limit it reaches. A crash or Ctrl-C loses at most one chunk. Larger chunks are written
+faster, because their rows go into the indexes together."""
+
+_UNSURE = ("text/", "application/octet-stream", "application/x-empty")
+_EMPTY = "application/x-empty"
+_DOCUMENTS = ("application/vnd.", "application/epub+zip")
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Identified:
+    """A file with its content's identity, or with the reason why it has none.
+
+    ``claimed_mime``: the type that the name claims, set only if that is a picture, document, sound or video and the
+    bytes are not.
+    """
+
+    file: FoundFile
+    content_uuid: str | None = None
+    hash: str | None = None
+    mime: str | None = None
+    claimed_mime: str | None = None
+    error_class: str | None = None
+    error_message: str | None = None
+
+
+def chunked(files: Sequence[FoundFile]) -> Iterator[Sequence[FoundFile]]:
+    """``files`` in chunks of at most CHUNK_FILES files and about CHUNK_BYTES bytes."""
+    start = size = 0
+    for index, file in enumerate(files):
+        if index > start and (index - start >= CHUNK_FILES or size + file[1] > CHUNK_BYTES):
+            yield files[start:index]
+            start, size = index, 0
+        size += file[1]
+    if start < len(files):
+        yield files[start:]
+
+
+def identify(
+    root: bytes,
+    files: Sequence[FoundFile],
+    *,
+    sample_above: int,
+    progress: Callable[[int, int], None] | None = None,
+) -> list[Identified]:
+    """Identify one chunk. A file that changed or vanished meanwhile gets an error class and does not stop the others.
+
+    ``progress``: (files done, bytes read), about every 50 ms; if it raises an error, the call ends with it.
+    """
+    rows = [file[:3] for file in files]
+    results = _core.identify_files(root, rows, sample_above=sample_above, progress=progress)
+    return [_identified(file, result) for file, result in zip(files, results, strict=True)]
+
+
+def _identified(file: FoundFile, result: tuple[str, ...]) -> Identified:
+    if len(result) == 2:
+        return Identified(file=file, error_class=result[0], error_message=result[1])
+    content_uuid, digest, mime = result
+    claimed = _claimed_mime(file[0], mime)
+    return Identified(file=file, content_uuid=content_uuid, hash=digest, mime=mime, claimed_mime=claimed)
+
+
+def _claimed_mime(path: bytes, mime: str) -> str | None:
+    if not mime.startswith(_UNSURE):
+        return None
+    claimed = _core.mime_from_name(path[path.rfind(b"/") + 1 :])
+    media_class = _core.media_class(claimed)
+    # A text file may contain anything, so its name claims little; an office document has a fixed format.
+    loose = media_class == "text" and mime != _EMPTY and not claimed.startswith(_DOCUMENTS)
+    return None if media_class == "other" or loose else claimed

@@ -6,7 +6,7 @@ Importing this loads no engine: a kind's record is light, its generators are imp
 from __future__ import annotations
 
 import functools
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from importlib import import_module
 from importlib.metadata import EntryPoint, entry_points
 from typing import Any
@@ -61,16 +61,19 @@ def _kinds() -> _Kinds:
     return _Kinds()
 
 
+@functools.cache
 def specs() -> Mapping[SidecarKind, KindSpec]:
     """All kinds by name, in the order of work."""
     return _kinds().specs
 
 
+@functools.cache
 def names() -> tuple[SidecarKind, ...]:
     """The names of all kinds, in the order of work."""
     return tuple(_kinds().specs)
 
 
+@functools.cache
 def notices() -> Mapping[str, str]:
     """Kind -> one sentence, of kinds of other packages that are installed and cannot be used."""
     return _kinds().notices
@@ -84,12 +87,29 @@ def spec(kind: str) -> KindSpec:
     return found
 
 
+def parse_kinds(kinds: Sequence[SidecarKind | str] | None) -> tuple[SidecarKind, ...]:
+    """The kinds named, in the order of work; None means all. Raises UsageError for one there is not."""
+    if kinds is None:
+        return names()
+    for kind in kinds:
+        spec(kind)
+    return tuple(kind for kind in names() if kind in kinds)
+
+
+def with_sources(kinds: Sequence[SidecarKind]) -> tuple[SidecarKind, ...]:
+    """``kinds`` and what they are made from, in the order of work."""
+    wanted = {*kinds, *(source for kind in kinds for source in sources_of(kind))}
+    return tuple(kind for kind in names() if kind in wanted)
+
+
+@functools.cache
 def rank(kind: SidecarKind) -> int:
     """A kind's place in the order of work, from 0; the last for one that is not known here."""
     known = names()
     return known.index(kind) if kind in known else len(known)
 
 
+@functools.cache
 def sources_of(kind: SidecarKind) -> tuple[SidecarKind, ...]:
     """The kinds that a kind is made from; none for one that is not known here."""
     found = _kinds().specs.get(kind)

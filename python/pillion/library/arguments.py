@@ -4,11 +4,10 @@ from __future__ import annotations
 
 import os
 from collections.abc import Sequence
-from pathlib import Path
 
 import sqlalchemy as sa
 
-from pillion.catalog.entries import EntryRow, Location, list_locations
+from pillion.catalog.indexing import EntryRow, Location, list_locations
 from pillion.errors import UsageError
 from pillion.kinds import registry
 from pillion.model import SidecarKind
@@ -59,33 +58,11 @@ def is_inside(path: bytes, folder: bytes) -> bool:
     return path == folder or path.startswith(folder.rstrip(b"/") + b"/")
 
 
-def globs_of_library(root: Path, location: bytes, prefix: bytes) -> list[str]:
-    """Globs that keep a library which lies in the walked folder out of itself."""
-    walked = os.path.join(location, prefix).rstrip(b"/")
-    library = os.path.realpath(os.fsencode(root))
-    return ["/" + os.fsdecode(os.path.relpath(library, walked)) + "/"] if is_inside(library, walked) else []
-
-
 def parse_variant(variant: str | None, kinds: Sequence[SidecarKind]) -> str | None:
     """The variant, if one of ``kinds`` has it; None stays None. Raises UsageError."""
     if variant is not None and not any(variant in registry.spec(kind).variants for kind in kinds):
         raise UsageError(f"There is no variant '{variant}' of {', '.join(kinds)}.")
     return variant
-
-
-def parse_kinds(kinds: Sequence[SidecarKind | str] | None) -> tuple[SidecarKind, ...]:
-    """The kinds named, in the order of work; None means all. Raises UsageError for one there is not."""
-    if kinds is None:
-        return registry.names()
-    for kind in kinds:
-        registry.spec(kind)
-    return tuple(kind for kind in registry.names() if kind in kinds)
-
-
-def with_sources(kinds: Sequence[SidecarKind]) -> tuple[SidecarKind, ...]:
-    """``kinds`` and what they are made from, in the order of work."""
-    wanted = {*kinds, *(source for kind in kinds for source in registry.sources_of(kind))}
-    return tuple(kind for kind in registry.names() if kind in wanted)
 
 
 def external_row(content_uuid: str, path: str | os.PathLike[str], mime: str) -> EntryRow:

@@ -10,31 +10,28 @@ from pathlib import Path
 from types import TracebackType
 from typing import TYPE_CHECKING
 
-from pillion.catalog import entries as catalog_entries
 from pillion.catalog import gates as catalog_pauses
+from pillion.catalog import indexing as catalog_indexing
 from pillion.catalog import sidecars as catalog_sidecars
 from pillion.catalog.contents import thumbhashes
 from pillion.catalog.database import Database
-from pillion.catalog.entries import EXTERNAL_ROOT, Location
 from pillion.catalog.events import newest_event
+from pillion.catalog.indexing import EXTERNAL_ROOT, Location
 from pillion.errors import LibraryError
 from pillion.events import Event
-from pillion.index.policy import DeviceGenerationPolicy, named_policy, override
+from pillion.index.wants import DeviceGenerationPolicy, named_policy, override
+from pillion.kinds import registry
 from pillion.library.arguments import (
     existing_folder,
     external_row,
-    globs_of_library,
     is_inside,
     location_id,
-    parse_kinds,
-    with_sources,
 )
 from pillion.library.opening import CATALOG, absolute, closed_on_error, open_catalog
 from pillion.library.sidecars import Item, Sidecars
 from pillion.library.status import Status, WorkReport, look
 from pillion.machine import OnWait, exclusive
 from pillion.model import SidecarKind, SidecarStatus, WantedSidecar
-from pillion.queue.quiet import Resting
 from pillion.settings.config import Config
 from pillion.store import Store
 
@@ -43,19 +40,15 @@ if TYPE_CHECKING:
     from pillion.index.indexer import IndexReport, PhaseProgress
     from pillion.library.plan import GenerationPlan, Plans
     from pillion.library.requests import Requests
-    from pillion.library.workers import Working
     from pillion.maintenance import Maintenance, Reconciled
     from pillion.maintenance.verify import Finding
+    from pillion.queue.subscription import Subscription
     from pillion.queue.work import Workers
-
-
-def _ignore_phase(_phase: str, _done: int, _total: int | None) -> None:
-    return
 
 
 def _chosen(kinds: Sequence[SidecarKind | str] | None) -> tuple[SidecarKind, ...]:
     """These kinds and what they are made from, in the order of work; None means all."""
-    return with_sources(parse_kinds(kinds))
+    return registry.with_sources(registry.parse_kinds(kinds))
 
 
 class Library:
@@ -68,8 +61,7 @@ class Library:
         self._database = database
         self._store = Store(root)
         self.sidecars = Sidecars(database, self._store, self._wants_on_demand)
-        self._resting = Resting(database, config)
-        self._working: Working | None = None
+        self._background: Workers | None = None
 
     @functools.cached_property
     def requests(self) -> Requests:
@@ -91,13 +83,6 @@ class Library:
         from pillion.maintenance import Maintenance
 
         return Maintenance(self.root, self._database, self._store, read_only=self.read_only)
-
-    def _workers(self) -> Working:
-        if self._working is None:
-            from pillion.library.workers import Working
-
-            self._working = Working(self._database, self._store, self.config)
-        return self._working
 
     @classmethod
     def open(cls, path: str | os.PathLike[str], *, create: bool = True, policy: str | None = None) -> Library:
@@ -149,15 +134,15 @@ class Library:
         self._must_be_writable()
         folder = existing_folder(path)
         with self._database.write() as connection:
-            for location in catalog_entries.list_locations(connection):
+            for location in catalog_indexing.list_locations(connection):
                 if location.walked and is_inside(folder, location.path):
                     return location
-            return catalog_entries.ensure_location(connection, folder, time.time())
+            return catalog_indexing.ensure_location(connection, folder, time.time())
 
     def locations(self) -> list[Location]:
         """The watched folders, oldest first."""
         with self._database.read() as connection:
-            return [location for location in catalog_entries.list_locations(connection) if location.walked]
+            return [location for location in catalog_indexing.list_locations(connection) if location.walked]
 
     def policy_for(self, location: Location, policy: str | None = None) -> DeviceGenerationPolicy:
         """The policy that counts in a Location: the named or configured one with config.toml's changes."""
@@ -170,7 +155,7 @@ class Library:
         *paths: str | os.PathLike[str],
         policy: str | None = None,
         kinds: Sequence[SidecarKind | str] | None = None,
-        progress: PhaseProgress = _ignore_phase,
+        progress: PhaseProgress | None = None,
         waiting: OnWait | None = None,
     ) -> IndexReport:
         """The five indexing phases over the Locations (or the folders in them given by ``paths``). Queues jobs only.
@@ -184,14 +169,14 @@ class Library:
         self._must_be_writable()
         chosen = _chosen(kinds)
         targets = [self._target(path) for path in paths] or [(location, b"") for location in self.locations()]
+        policies = [self.policy_for(location, policy) for location, _ in targets]
         report = IndexReport()
         with exclusive(self.root / "index.lock", "indexing", waiting=waiting):
-            indexer = Indexer(self._database, self.config, chosen, progress)
-            for location, prefix in targets:
-                ignore = globs_of_library(self.root, location.path, prefix)
-                indexer.index(location, self.policy_for(location, policy), report, prefix=prefix, ignore=ignore)
+            indexer = Indexer(self.root, self._database, self.config, chosen, progress)
+            for (location, prefix), effective in zip(targets, policies, strict=True):
+                indexer.index(location, effective, report, prefix=prefix)
         with self._database.read() as connection:
-            report.contents = catalog_entries.totals(connection).contents
+            report.contents = catalog_indexing.totals(connection).contents
         return report
 
     def _target(self, path: str | os.PathLike[str]) -> tuple[Location, bytes]:
@@ -218,10 +203,10 @@ class Library:
         report = IndexReport()
         with exclusive(self.root / "index.lock", "indexing"):
             with self._database.write() as connection:
-                location = catalog_entries.ensure_location(connection, EXTERNAL_ROOT, time.time(), walked=False)
-                catalog_entries.record_entries(connection, location.id, rows, time.time())
+                location = catalog_indexing.ensure_location(connection, EXTERNAL_ROOT, time.time(), walked=False)
+                catalog_indexing.record_entries(connection, location.id, rows, time.time())
             chosen = _chosen(kinds)
-            indexer = Indexer(self._database, self.config, chosen, _ignore_phase)
+            indexer = Indexer(self.root, self._database, self.config, chosen)
             indexer.queue(location, self.policy_for(location, policy), report)
         return report.queued
 
@@ -242,34 +227,69 @@ class Library:
         run.
         """
         self._must_be_writable()
-        workers = self._workers().run(_chosen(kinds), progress, on_event, stay=stay)
-        return WorkReport(recorded=dict(workers.recorder.counts), notices=self.status().notices(workers.holds.notices))
+        from pillion.queue.work import Workers
+
+        subscription = None if on_event is None else self._subscription(on_event)
+
+        def report(workers: Workers) -> None:
+            if progress is not None:
+                progress(workers)
+            if subscription is not None:
+                subscription.deliver()
+
+        asked = progress is not None or subscription is not None
+        chosen = _chosen(kinds)
+        workers = Workers(self._database, self._store, self.config, kinds=chosen, progress=report if asked else None)
+        workers.run(until_idle=not stay)
+        if subscription is not None:
+            subscription.deliver()
+        return WorkReport(recorded=dict(workers.recorder.counts), notices=self._notices(workers))
+
+    def _subscription(self, on_event: Callable[[Event], None]) -> Subscription:
+        from pillion.queue.subscription import Subscription
+
+        return Subscription(self._database, on_event)
+
+    def _notices(self, workers: Workers) -> dict[str, str]:
+        """Kind (or "*") -> what keeps these workers from doing its jobs. Where nothing can, nothing is counted."""
+        if not (workers.gates.watching or registry.notices()):
+            return {}
+        return self.status().notices(workers.gates.notices)
 
     def start(self, *, kinds: Sequence[SidecarKind | str] | None = None) -> None:
         """Work the queue in the background until :meth:`stop` or :meth:`close`."""
+        from pillion.queue.work import Workers
+
         self._must_be_writable()
-        self._workers().start(_chosen(kinds))
+        if self._background is None:
+            self._background = Workers(self._database, self._store, self.config, kinds=_chosen(kinds))
+            self._background.start()
 
     def wait_until_idle(self, timeout_s: float | None = None) -> bool:
         """Wait until the background workers have nothing left to do; False if that takes longer than ``timeout_s``."""
-        return self._working is None or self._working.wait_until_idle(timeout_s)
+        if self._background is None:
+            return True
+        # Only an idle moment from now on counts: what was queued since the last one has to be seen.
+        self._background.engine.idle.clear()
+        return self._background.engine.idle.wait(timeout_s)
 
     def stop(self) -> None:
         """Stop the background workers; what was in flight goes back to the queue."""
-        if self._working is not None:
-            self._working.stop()
+        if self._background is not None:
+            self._background.stop()
+            self._background = None
 
     def pause(self, *, kind: SidecarKind | str | None = None, location: str | os.PathLike[str] | None = None) -> None:
         """Hold back a kind (default: all) in a Location (default: everywhere) until :meth:`resume`; others go on."""
         self._must_be_writable()
-        chosen = parse_kinds([kind])[0] if kind is not None else None
+        chosen = registry.parse_kinds([kind])[0] if kind is not None else None
         with self._database.write() as connection:
             catalog_pauses.pause(connection, chosen, location_id(connection, location), time.time())
 
     def resume(self, *, kind: SidecarKind | str | None = None, location: str | os.PathLike[str] | None = None) -> int:
         """Lift pauses: those of a kind (default: of every kind) in a Location (default: in all); returns how many."""
         self._must_be_writable()
-        chosen = parse_kinds([kind])[0] if kind is not None else None
+        chosen = registry.parse_kinds([kind])[0] if kind is not None else None
         with self._database.write() as connection:
             return catalog_pauses.resume(connection, chosen, location_id(connection, location), time.time())
 
@@ -292,17 +312,16 @@ class Library:
 
     def status(self) -> Status:
         """Counts of everything."""
-        return look(self.root, self._database, self.config, self._resting, time.time())
+        return look(self.root, self._database, self.config, time.time())
 
     def notices(self) -> dict[str, str]:
         """Kind (or "*") -> what keeps the background workers from doing its jobs."""
-        workers = None if self._working is None else self._working.background
-        return {} if workers is None else self.status().notices(workers.holds.notices)
+        return {} if self._background is None else self._notices(self._background)
 
     def unidentified(self) -> list[tuple[bytes, str, str]]:
         """Present files that could not be identified: (absolute path, error class, message)."""
         with self._database.read() as connection:
-            return catalog_entries.unidentified(connection)
+            return catalog_indexing.unidentified(connection)
 
     def retry(
         self,
@@ -364,7 +383,7 @@ class Library:
         content_uuid: str | None = None,
     ) -> Iterator[Item]:
         """Every wanted sidecar with its state, file and sources, in order of content, kind and variant."""
-        chosen = parse_kinds([kind])[0] if kind is not None else None
+        chosen = registry.parse_kinds([kind])[0] if kind is not None else None
         return self.sidecars.items(
             kind=chosen,
             statuses=statuses,

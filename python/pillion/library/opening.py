@@ -13,7 +13,7 @@ from pillion.catalog.database import Database, reconcile_hint, refuse_network_fi
 from pillion.catalog.rebuilding import introduce_device, this_device
 from pillion.errors import CatalogError, LibraryError
 from pillion.failpoints import reach
-from pillion.index.policy import named_policy
+from pillion.index.wants import named_policy
 from pillion.machine import device_name, device_uuid
 from pillion.settings.config import TEMPLATE, Config, load_config
 from pillion.store import Store

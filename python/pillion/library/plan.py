@@ -18,25 +18,21 @@ from typing import Any
 import sqlalchemy as sa
 
 from pillion import _core
-from pillion.catalog import entries as catalog_entries
+from pillion.catalog import indexing as catalog_indexing
 from pillion.catalog import plan as wanting
-from pillion.catalog import queue as catalog_jobs
 from pillion.catalog.database import Database
-from pillion.catalog.entries import Location, list_locations
-from pillion.catalog.history import list_measured
+from pillion.catalog.indexing import Location, list_locations, queue_due, read_signature, remember_recipe
 from pillion.catalog.plan import DueGroup, MadeRow, Scope, Want, Within, in_scopes
+from pillion.catalog.queue import list_measured
 from pillion.catalog.sidecars import ASKED, ask_again
-from pillion.catalog.wants import read_signature, remember_recipe
-from pillion.index.phases import compare, discover
-from pillion.index.policy import DeviceGenerationPolicy, restrict
-from pillion.index.wants import signature, wanted_sidecars
+from pillion.index.indexer import compare, discover, globs_of_library
+from pillion.index.wants import DeviceGenerationPolicy, restrict, signature, wanted_sidecars
 from pillion.job import Urgency
 from pillion.kinds import registry
-from pillion.library.arguments import globs_of_library, locate, parse_kinds, parse_variant, with_sources
+from pillion.library.arguments import locate, parse_variant
 from pillion.library.recipe_changes import MADE_FROM, Change, changes
 from pillion.model import MediaClass, SidecarKind, SidecarStatus, WantedSidecar
-from pillion.queue.estimate import Estimate, Estimator
-from pillion.queue.plan import parallel, worker_count
+from pillion.queue.estimate import Estimate, Estimates, parallel, worker_count
 from pillion.settings.config import Config
 
 PolicyOf = Callable[[Location], DeviceGenerationPolicy]
@@ -177,7 +173,7 @@ class Planner:
     def plan(self, within: Within, walks: Sequence[Walk] = (), *, hidden: bool = False) -> GenerationPlan:
         """All that is due for the contents ``within``, and what the files in ``walks`` would add."""
         with self._database.read() as connection:
-            locations = {location.id: location for location in catalog_entries.list_locations(connection)}
+            locations = {location.id: location for location in catalog_indexing.list_locations(connection)}
             wants, examples = self.wants(connection, within)
             texts = {digest: want.recipe.canonical() for digest, want in examples.items()}
             found = wanting.due(connection, wants, within)
@@ -185,13 +181,13 @@ class Planner:
             texts |= wanting.recipe_texts(connection, digests - texts.keys())
             texts |= wanting.recipe_texts(connection, _sources_of(texts.values()) - texts.keys())
             signatures = {id: read_signature(connection, id) for id in {group.location_id for group in found}}
-            estimator = Estimator(list_measured(connection))
+            estimates = Estimates(list_measured(connection))
         kept = [group for group in found if group.kind in self._kinds]
         going = [group for group in kept if self._is_dropped(group, locations, signatures)]
-        lines = [_line(group, texts, estimator) for group in kept if group not in going]
+        lines = [_line(group, texts, estimates) for group in kept if group not in going]
         unread: list[tuple[str, str]] = []
         for walk in walks:
-            lines.extend(self._not_indexed(walk, estimator, unread, hidden=hidden))
+            lines.extend(self._not_indexed(walk, estimates, unread, hidden=hidden))
         return GenerationPlan(
             lines=_merged(lines),
             workers=self.workers,
@@ -202,7 +198,7 @@ class Planner:
 
     def wants(self, connection: sa.Connection, within: Within) -> tuple[list[Want], dict[str, WantedSidecar]]:
         """What the present contents should have by the policy of now, and by digest one sidecar that is made so."""
-        locations = {location.id: location for location in catalog_entries.list_locations(connection)}
+        locations = {location.id: location for location in catalog_indexing.list_locations(connection)}
         policies = {id: restrict(self._policy_of(location), self._kinds) for id, location in locations.items()}
         wants: list[Want] = []
         examples: dict[str, WantedSidecar] = {}
@@ -223,16 +219,16 @@ class Planner:
         if not group.asked or group.had is not SidecarStatus.PENDING:
             return False
         policy = restrict(self._policy_of(locations[group.location_id]), self._kinds)
-        return signatures[group.location_id].get(group.mime) != signature(policy, group.mime)
+        return signatures[group.location_id].get(group.mime) != signature(wanted_sidecars(policy, group.mime, None))
 
     def _not_indexed(
-        self, walk: Walk, estimator: Estimator, unread: list[tuple[str, str]], *, hidden: bool
+        self, walk: Walk, estimates: Estimates, unread: list[tuple[str, str]], *, hidden: bool
     ) -> list[PlanLine]:
         found = discover(walk.location.path, prefix=walk.prefix, ignore=walk.ignore, hidden=hidden)
         unread.extend((os.fsdecode(problem.path), problem.message) for problem in found.problems)
         with self._database.read() as connection:
-            known = catalog_entries.known_entries(connection, walk.location.id, walk.prefix) if walk.known else {}
-            gone = catalog_entries.removed_entry_ids(connection, walk.location.id) if walk.known else set()
+            known = catalog_indexing.known_entries(connection, walk.location.id, walk.prefix) if walk.known else {}
+            gone = catalog_indexing.removed_entry_ids(connection, walk.location.id) if walk.known else set()
         number: Counter[str] = Counter()
         size: Counter[str] = Counter()
         for file in compare(found, known, gone).to_identify:
@@ -241,7 +237,7 @@ class Planner:
             size[mime] += file[1]
         policy = restrict(self._policy_of(walk.location), self._kinds)
         return [
-            _new_line(want, mime, number[mime], size[mime], estimator)
+            _new_line(want, mime, number[mime], size[mime], estimates)
             for mime in number
             for want in wanted_sidecars(policy, mime, None)
         ]
@@ -252,10 +248,10 @@ def _sources_of(texts: Iterable[str]) -> set[str]:
     return {source for text in texts if (source := json.loads(text)["settings"].get(MADE_FROM)) is not None}
 
 
-def _line(group: DueGroup, texts: dict[str, str], estimator: Estimator) -> PlanLine:
+def _line(group: DueGroup, texts: dict[str, str], estimates: Estimates) -> PlanLine:
     media_class = MediaClass(_core.media_class(group.mime))
-    estimate = estimator.estimate(
-        group.kind, group.variant, media_class, number=group.number, source_bytes=group.source_bytes
+    estimate = estimates.estimate(
+        group.kind, group.variant, group.mime, number=group.number, source_bytes=group.source_bytes
     )
     reason = _reason(group)
     return PlanLine(
@@ -279,9 +275,9 @@ def _reason(group: DueGroup) -> Reason:
     return Reason.RETRY if group.error_class is not None else Reason.MISSING
 
 
-def _new_line(want: WantedSidecar, mime: str, number: int, size: int, estimator: Estimator) -> PlanLine:
+def _new_line(want: WantedSidecar, mime: str, number: int, size: int, estimates: Estimates) -> PlanLine:
     media_class = MediaClass(_core.media_class(mime))
-    estimate = estimator.estimate(want.kind, want.variant, media_class, number=number, source_bytes=size)
+    estimate = estimates.estimate(want.kind, want.variant, mime, number=number, source_bytes=size)
     return PlanLine(
         kind=want.kind,
         variant=want.variant,
@@ -292,11 +288,11 @@ def _new_line(want: WantedSidecar, mime: str, number: int, size: int, estimator:
     )
 
 
-def again_line(estimator: Estimator, row: MadeRow) -> PlanLine:
+def again_line(estimates: Estimates, row: MadeRow) -> PlanLine:
     """The line of sidecars that somebody asks for again."""
     kind, variant, mime, had, number, size = row
     media_class = MediaClass(_core.media_class(mime))
-    estimate = estimator.estimate(kind, variant, media_class, number=number, source_bytes=size)
+    estimate = estimates.estimate(kind, variant, mime, number=number, source_bytes=size)
     return PlanLine(
         kind=kind,
         variant=variant,
@@ -363,7 +359,7 @@ class Selection:
         """Whether a stale sidecar is meant. What embeddings are made from goes with them."""
         if kind in self.kinds:
             return self.variant in (None, variant)
-        return kind in with_sources(self.kinds)
+        return kind in registry.with_sources(self.kinds)
 
 
 class Plans:
@@ -398,7 +394,7 @@ class Plans:
         found = [locate(locations, path) for path in chosen]
         walks = [self._walk(*place) for place in found] if walk else []
         within = in_scopes(_scopes(found)) if paths else None
-        planner = self._planner(policy, with_sources(parse_kinds(kinds)))
+        planner = self._planner(policy, registry.with_sources(registry.parse_kinds(kinds)))
         return planner.plan(within, [item for item in walks if item is not None], hidden=self._config.hidden)
 
     def regeneration(
@@ -418,9 +414,9 @@ class Plans:
             return plan.only(lambda line: line.reason is Reason.STALE and selection.takes(line.kind, line.variant))
         with self._database.read() as connection:
             rows = wanting.made(connection, kinds=selection.kinds, variant=selection.variant, within=selection.within())
-            estimator = Estimator(list_measured(connection))
+            estimates = Estimates(list_measured(connection))
         return GenerationPlan(
-            lines=[again_line(estimator, row) for row in rows], workers=planner.workers, concurrency=planner.concurrency
+            lines=[again_line(estimates, row) for row in rows], workers=planner.workers, concurrency=planner.concurrency
         )
 
     def regenerate(
@@ -440,8 +436,8 @@ class Plans:
         selection = self._selection(kind, variant, content_uuid, under, stale)
         with self._database.write() as connection:
             number = self._want_stale(connection, selection, now) if stale else _ask(connection, selection, now)
-            for item in with_sources(selection.kinds):
-                catalog_jobs.queue_due(connection, item, Urgency.REGENERATE, now, within=selection.within())
+            for item in registry.with_sources(selection.kinds):
+                queue_due(connection, item, Urgency.REGENERATE, now, within=selection.within())
         return number
 
     def _want_stale(self, connection: sa.Connection, selection: Selection, now: float) -> int:
@@ -462,7 +458,7 @@ class Plans:
         under: PathLike | None,
         stale: bool,
     ) -> Selection:
-        kinds = parse_kinds([kind] if kind is not None else None)
+        kinds = registry.parse_kinds([kind] if kind is not None else None)
         return Selection(
             kinds=kinds,
             variant=parse_variant(variant, kinds),

@@ -11,16 +11,16 @@ from typing import Any
 import sqlalchemy as sa
 
 from pillion.catalog import failures as catalog_failures
-from pillion.catalog import queue as catalog_jobs
+from pillion.catalog import requests as catalog_requests
 from pillion.catalog.database import Database
-from pillion.catalog.entries import sources_of
 from pillion.catalog.failures import FailureRow
+from pillion.catalog.indexing import queue_due, sources_of
 from pillion.catalog.sidecars import ask_again
 from pillion.catalog.tables import entries
 from pillion.errors import ErrorClass, UsageError
 from pillion.job import JobState, Urgency
 from pillion.kinds import registry
-from pillion.library.arguments import location_id, parse_kinds, with_sources
+from pillion.library.arguments import location_id
 from pillion.model import SidecarKind, SidecarStatus
 
 _PAGE = 500
@@ -98,7 +98,7 @@ class Requests:
         unsupported is tried only if ``error_class`` says so.
         """
         _check_class(error_class)
-        kinds = with_sources(parse_kinds([kind] if kind is not None else None))
+        kinds = registry.with_sources(registry.parse_kinds([kind] if kind is not None else None))
         statuses = [SidecarStatus.FAILED, SidecarStatus.CANCELLED]
         if error_class == ErrorClass.UNSUPPORTED:
             statuses.append(SidecarStatus.UNSUPPORTED)
@@ -114,10 +114,10 @@ class Requests:
                     error_class=error_class,
                     content_uuids=content_uuids,
                 )
-                number += catalog_jobs.uncancel(connection, item, content_uuids, now) if error_class is None else 0
+                number += catalog_requests.uncancel(connection, item, content_uuids, now) if error_class is None else 0
             number += catalog_failures.ask_again_with_source(connection, now)
             for item in registry.names():
-                catalog_jobs.queue_due(connection, item, Urgency.NEW, now)
+                queue_due(connection, item, Urgency.NEW, now)
         return number
 
     def cancel(
@@ -135,11 +135,13 @@ class Requests:
         chosen = _kind(kind)
         with self._database.write() as connection:
             within = _within(location_id(connection, location), content_uuids)
-            return catalog_jobs.cancel(connection, [chosen] if chosen else list(registry.names()), within, time.time())
+            return catalog_requests.cancel(
+                connection, [chosen] if chosen else list(registry.names()), within, time.time()
+            )
 
 
 def _kind(kind: SidecarKind | str | None) -> SidecarKind | None:
-    return parse_kinds([kind])[0] if kind is not None else None
+    return registry.parse_kinds([kind])[0] if kind is not None else None
 
 
 def _check_class(error_class: str | None) -> None:

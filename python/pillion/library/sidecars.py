@@ -12,10 +12,9 @@ from typing import Any
 import sqlalchemy as sa
 
 from pillion import _core
-from pillion.catalog import entries as catalog_entries
-from pillion.catalog import queue as catalog_jobs
+from pillion.catalog import indexing as catalog_indexing
+from pillion.catalog import requests as catalog_requests
 from pillion.catalog import sidecars as catalog_sidecars
-from pillion.catalog import wants as catalog_queueing
 from pillion.catalog.contents import thumbhashes
 from pillion.catalog.database import Database
 from pillion.catalog.sidecars import SidecarRow
@@ -23,7 +22,6 @@ from pillion.catalog.tables import entries, locations
 from pillion.errors import UsageError
 from pillion.job import Urgency
 from pillion.kinds import registry
-from pillion.library.arguments import with_sources
 from pillion.model import (
     SidecarFormat,
     SidecarKind,
@@ -109,9 +107,9 @@ class Sidecars:
         if row.status is SidecarStatus.READY and row.rel_path is not None:
             path = self._store.absolute(row.rel_path)
             if path.is_file():
-                if row.stale:
+                if row.due:
                     self._enqueue(row, lost=False)
-                return Ready(path=path, stale=row.stale)
+                return Ready(path=path, stale=row.due)
             self._enqueue(row, lost=True)
             return Pending()
         if row.status in (SidecarStatus.PENDING, SidecarStatus.CANCELLED):
@@ -134,9 +132,9 @@ class Sidecars:
             if not wants:
                 raise UsageError(f"Files of type {info[2]} have no {kind}.")
             for want in wants:
-                catalog_queueing.want_one(connection, content_uuid, want, now)
+                catalog_indexing.want_one(connection, content_uuid, want, now)
             for want in wants:
-                catalog_jobs.queue_due(connection, want.kind, Urgency.ON_DEMAND, now, within=_only(content_uuid))
+                catalog_indexing.queue_due(connection, want.kind, Urgency.ON_DEMAND, now, within=_only(content_uuid))
         row = self._row(content_uuid, kind, variant)
         assert row is not None
         return row
@@ -146,10 +144,10 @@ class Sidecars:
         with self._database.write() as connection:
             if lost:
                 catalog_sidecars.mark_lost(connection, [(row.content_uuid, row.kind, row.variant)], now)
-            for kind in with_sources((row.kind,)):
-                if catalog_jobs.uncancel(connection, kind, [row.content_uuid], now) or kind == row.kind:
-                    catalog_jobs.queue_due(connection, kind, Urgency.ON_DEMAND, now, within=_only(row.content_uuid))
-                    catalog_jobs.raise_to_front(connection, row.content_uuid, kind, now)
+            for kind in registry.with_sources((row.kind,)):
+                if catalog_requests.uncancel(connection, kind, [row.content_uuid], now) or kind == row.kind:
+                    catalog_indexing.queue_due(connection, kind, Urgency.ON_DEMAND, now, within=_only(row.content_uuid))
+                    catalog_requests.raise_to_front(connection, row.content_uuid, kind, now)
 
     def presence(
         self, content_uuids: Sequence[str], kind: SidecarKind | str, variants: Sequence[str]
@@ -192,7 +190,7 @@ class Sidecars:
 
     def _page(self, connection: sa.Connection, rows: Sequence[SidecarRow]) -> Iterator[Item]:
         uuids = sorted({row.content_uuid for row in rows})
-        sources = catalog_entries.sources_of(connection, uuids)
+        sources = catalog_indexing.sources_of(connection, uuids)
         hashes = thumbhashes(connection, uuids)
         for row in rows:
             yield Item(

@@ -7,18 +7,16 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from pillion.catalog import entries as catalog_entries
-from pillion.catalog import queue as catalog_jobs
+from pillion.catalog import indexing as catalog_indexing
 from pillion.catalog import sidecars as catalog_sidecars
 from pillion.catalog.database import Database
-from pillion.catalog.entries import Location, Totals
 from pillion.catalog.gates import Hold, Pause, list_holds, list_pauses
-from pillion.catalog.queue import QueueState
+from pillion.catalog.indexing import Location, Totals
+from pillion.catalog.requests import QueueState, queue_states
 from pillion.job import JobState
 from pillion.kinds import registry
 from pillion.model import SidecarKind, SidecarMark, SidecarStatus
-from pillion.queue.holds import ALL
-from pillion.queue.quiet import Rest, Resting
+from pillion.queue.gates import ALL, Quiet, quiet_now
 from pillion.settings.config import Config, unknown_locations
 
 
@@ -43,7 +41,7 @@ class Status:
     sidecars: dict[SidecarKind, dict[SidecarStatus, int]]
     queue: dict[SidecarKind, QueueState]
     pauses: Sequence[Pause]
-    rests: Sequence[Rest]
+    quiet: Sequence[Quiet]
     holds: Sequence[Hold]
     marks: Mapping[SidecarMark, int]
     unknown_settings: Sequence[str]
@@ -55,25 +53,25 @@ class Status:
     def notices(self, faults: Mapping[str, str]) -> dict[str, str]:
         """Kind (or "*") -> what keeps its jobs from being done. ``faults``: those that a process met."""
         queued, paused = self.kinds_in(JobState.QUEUED), self.kinds_in(JobState.PAUSED)
-        resting: dict[str, str] = {rest.kind: rest.notice for rest in reversed(self.rests) if rest.kind in queued}
+        quiet: dict[str, str] = {item.kind: item.notice for item in reversed(self.quiet) if item.kind in queued}
         held = {lane: text for lane, text in faults.items() if lane in (ALL, *paused)}
-        return {**registry.notices(), **resting, **held}
+        return {**registry.notices(), **quiet, **held}
 
 
-def look(root: Path, database: Database, config: Config, resting: Resting, now: float) -> Status:
+def look(root: Path, database: Database, config: Config, now: float) -> Status:
     """Count everything."""
     with database.read() as connection:
-        queue = catalog_jobs.queue_states(connection, now)
+        queue = queue_states(connection, now)
         paused = {kind for kind, line in queue.items() if line.counts.get(JobState.PAUSED)}
-        locations = [item for item in catalog_entries.list_locations(connection) if item.walked]
+        locations = [item for item in catalog_indexing.list_locations(connection) if item.walked]
         return Status(
             root=root,
-            totals=catalog_entries.totals(connection),
+            totals=catalog_indexing.totals(connection),
             locations=locations,
             sidecars=catalog_sidecars.count_by_status(connection),
             queue=queue,
             pauses=list_pauses(connection),
-            rests=resting.list(now),
+            quiet=quiet_now(config, now),
             marks=catalog_sidecars.count_by_mark(connection),
             unknown_settings=unknown_locations(config, [os.fsdecode(item.path) for item in locations]),
             holds=[hold for hold in list_holds(connection) if hold.kind in paused or (hold.kind is None and paused)],

@@ -22,7 +22,7 @@ from pillion.catalog.sidecars import UsageRow, has_rows
 from pillion.catalog.sidecars import usage as usage_rows
 from pillion.failpoints import reach
 from pillion.maintenance.removal import remove_content
-from pillion.queue.commit import drop_stale_checkpoints
+from pillion.queue.checkpoints import FOLDER, Checkpoints
 from pillion.store import Store
 
 _BATCH = 100
@@ -83,7 +83,7 @@ def cleanup(
         else:
             _remove(database, store, report, batch, until, now)
     if not dry_run:
-        drop_stale_checkpoints(database, store)
+        Checkpoints(store.staging / FOLDER).drop_stale(database)
     return report
 
 

@@ -17,8 +17,8 @@ from uuid import UUID
 import psutil
 
 from pillion.catalog.database import Database, refuse_network_file_system
+from pillion.catalog.queue import SidecarOutcome
 from pillion.catalog.rebuilding import introduce_device, note_reconciled, record_contents, record_listed
-from pillion.catalog.sidecars import SidecarOutcome
 from pillion.errors import CatalogError, LibraryBusyError, LibraryError
 from pillion.failpoints import reach
 from pillion.machine import device_name, device_uuid, exclusive

@@ -16,7 +16,7 @@ import sqlalchemy as sa
 
 from pillion.catalog.contents import present_contents, thumbhashes
 from pillion.catalog.database import Database, reconcile_hint
-from pillion.catalog.queue import queue_due
+from pillion.catalog.indexing import queue_due
 from pillion.catalog.rebuilding import record_listed
 from pillion.catalog.sidecars import (
     SidecarRow,

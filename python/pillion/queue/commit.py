@@ -15,27 +15,49 @@ from functools import lru_cache
 import sqlalchemy as sa
 
 from pillion import _core
-from pillion.catalog import queue as catalog_claims
-from pillion.catalog import queue as catalog_jobs
-from pillion.catalog.contents import record_thumbhashes
+from pillion.catalog import queue as catalog_queue
 from pillion.catalog.database import Database
 from pillion.catalog.events import append_events
-from pillion.catalog.failures import FailedTry, record_failures, resolve_made
-from pillion.catalog.history import Measured, add_measured
-from pillion.catalog.queue import ClaimedJob, Due
-from pillion.catalog.sidecars import SidecarOutcome, record_outcomes, still_due
+from pillion.catalog.failures import FailedTry, record_failures
+from pillion.catalog.queue import ClaimedJob, Due, Measured, SidecarOutcome
 from pillion.errors import ErrorClass, ItemError
-from pillion.events import Event, Failed, Ready, Started
+from pillion.events import Event, Failed, Ready
 from pillion.failpoints import reach
 from pillion.job import JobChange, JobState, job_done, job_failed_once, job_held_back, job_released
 from pillion.kinds import registry
 from pillion.kinds.execute import Execution, Staged
-from pillion.model import Empty, Failure, MediaClass, SidecarKind, SidecarStatus, failure_of, thumbhash_text
+from pillion.model import Empty, Failure, MediaClass, SidecarKind, SidecarStatus, failure_of, thumbhash_text, value
+from pillion.queue.checkpoints import Checkpoint, Checkpoints
 from pillion.queue.engine import Result
-from pillion.queue.plan import PlannedJob
 from pillion.store import ManifestEntry, Placement, Store
 
 DISK_FULL_NOTICE = "The disk that holds the library is full; free some space, and work goes on. Nothing is lost."
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Adopted:
+    """A variant that is there already, whole and made with the wanted recipe: it only has to be recorded."""
+
+    due: Due
+    entry: ManifestEntry
+    thumbhash: bytes | None
+
+
+@value
+class PlannedJob:
+    """A claimed job, what of it is there already, and which of the wanted recipes the task is about."""
+
+    job: ClaimedJob
+    adopted: Sequence[Adopted]
+    making: Sequence[Due]
+    staging: str
+    checkpoint: Checkpoint | None = None
+
+    @property
+    def open(self) -> Sequence[Due]:
+        """What the job still has to make, in this task or a later one."""
+        adopted = [item.due for item in self.adopted]
+        return [due for due in self.job.due if due not in adopted]
 
 
 @dataclass(slots=True)
@@ -55,8 +77,8 @@ class _Batch:
     leftovers: list[PlannedJob] = field(default_factory=list)
     """What may have left files in staging that nobody takes: it failed, or its claim was lost."""
     thumbhashes: dict[str, bytes] = field(default_factory=dict)
-    over: list[tuple[str, str]] = field(default_factory=list)
-    """(content_uuid, recipe) whose checkpoints nobody goes on from."""
+    over: list[Checkpoint] = field(default_factory=list)
+    """Those that nobody goes on from."""
 
 
 class Recorder:
@@ -65,9 +87,10 @@ class Recorder:
     ``counts``: (kind, status) -> sidecars; ``jobs_ended``: kind -> jobs that are done or failed for good.
     """
 
-    def __init__(self, database: Database, store: Store, owner: str) -> None:
+    def __init__(self, database: Database, store: Store, checkpoints: Checkpoints, owner: str) -> None:
         self._database = database
         self._store = store
+        self._checkpoints = checkpoints
         self._owner = owner
         self.counts: Counter[tuple[SidecarKind, SidecarStatus]] = Counter()
         self.jobs_ended: Counter[SidecarKind] = Counter()
@@ -78,15 +101,16 @@ class Recorder:
             reach("record.begin")
             with self._database.write() as connection:
                 claims = [(planned.job.job.id, planned.job.job.token) for planned, _ in results]
-                held = catalog_claims.still_held(connection, self._owner, claims)
+                held = catalog_queue.still_held(connection, self._owner, claims)
                 batch = self._collect(results, held, now)
                 self._place(batch)
                 reach("record.placed")
-                record_outcomes(connection, batch.outcomes, now)
-                record_thumbhashes(connection, batch.thumbhashes)
-                record_failures(connection, batch.tried, now)
-                resolve_made(connection, _made_of(batch.outcomes), now)
-                catalog_claims.finish(connection, batch.changes, now)
+                catalog_queue.record_outcomes(connection, batch.outcomes, now)
+                catalog_queue.record_thumbhashes(connection, batch.thumbhashes)
+                if batch.tried:
+                    record_failures(connection, batch.tried, now)
+                catalog_queue.resolve_made(connection, _made_of(batch.outcomes), now)
+                catalog_queue.finish(connection, batch.changes, now)
                 self._end_waiting(connection, batch, now)
                 note_results(connection, results, {job: change for job, _, change in batch.changes}, now)
                 reach("record.written")
@@ -98,28 +122,28 @@ class Recorder:
         self.jobs_ended.update(batch.ended)
         for planned in batch.leftovers:
             self._store.discard(planned.staging, [due.variant for due in planned.making])
-        for content_uuid, recipe in batch.over:
-            self._store.drop_checkpoint(content_uuid, recipe)
+        for checkpoint in batch.over:
+            self._checkpoints.drop(checkpoint)
         return batch.pauses
 
     def _collect(self, results: Sequence[Result[PlannedJob]], held: set[int], now: float) -> _Batch:
         batch = _Batch()
-        for planned, value in results:
+        for planned, returned in results:
             is_held = planned.job.job.id in held
             if is_held:
-                self._collect_one(batch, planned.job, value, now)
-            if not is_held or isinstance(value, ItemError) or isinstance(value.result, Failure):
+                self._collect_one(batch, planned.job, returned, now)
+            if not is_held or isinstance(returned, ItemError) or isinstance(returned.result, Failure):
                 batch.leftovers.append(planned.job)
         return batch
 
-    def _collect_one(self, batch: _Batch, planned: PlannedJob, value: Execution | ItemError, now: float) -> None:
+    def _collect_one(self, batch: _Batch, planned: PlannedJob, returned: Execution | ItemError, now: float) -> None:
         job = planned.job
         for adopted in planned.adopted:
             entry = adopted.entry
             self._ready(batch, job, entry)
             if adopted.thumbhash is not None:
                 batch.thumbhashes[job.content_uuid] = adopted.thumbhash
-        result = failure_of(value) if isinstance(value, ItemError) else value.result
+        result = failure_of(returned) if isinstance(returned, ItemError) else returned.result
         if isinstance(result, Failure):
             change = self._failed(batch, planned, result, now)
         else:
@@ -135,7 +159,7 @@ class Recorder:
             return
         batch.ended.append(job.kind)
         if planned.checkpoint is not None:
-            batch.over.append((job.content_uuid, planned.checkpoint.recipe))
+            batch.over.append(planned.checkpoint)
         if registry.dependents_of(job.kind):
             status = SidecarStatus.EMPTY if isinstance(result, Empty) else SidecarStatus.READY
             failure = result if isinstance(result, Failure) else None
@@ -160,8 +184,7 @@ class Recorder:
         return change
 
     def _came_further(self, planned: PlannedJob) -> bool:
-        kept = planned.checkpoint
-        return kept is not None and self._store.checkpoint_age(planned.job.content_uuid, kept.recipe) > kept.age
+        return planned.checkpoint is not None and self._checkpoints.came_further(planned.checkpoint)
 
     def _ended(
         self,
@@ -248,12 +271,12 @@ class Recorder:
 
     def _end_waiting(self, connection: sa.Connection, batch: _Batch, now: float) -> None:
         ready = [(uuid, kind) for uuid, kind, status, _ in batch.sources_ended if status is SidecarStatus.READY]
-        catalog_jobs.wake_waiting(connection, ready, now)
+        catalog_queue.wake_waiting(connection, ready, now)
         for uuid, source, status, failure in batch.sources_ended:
             if status is SidecarStatus.READY:
                 continue
             for kind in registry.dependents_of(source):
-                number = catalog_jobs.finish_waiting(connection, uuid, kind, status, failure, now)
+                number = catalog_queue.finish_waiting(connection, uuid, kind, status, failure, now)
                 self.counts[kind, status] += number
                 self.jobs_ended[kind] += bool(number)
 
@@ -302,30 +325,18 @@ def _is_disk_full(error: Exception) -> bool:
     return isinstance(error, OSError) and error.errno in (errno.ENOSPC, errno.EDQUOT)
 
 
-# history and events ---------------------------------------------------------------------------------------------------
-
-
-def note_started(connection: sa.Connection, jobs: Sequence[ClaimedJob], now: float) -> None:
-    """Tell that these claimed jobs are on their way to a worker."""
-    started = [
-        Started(
-            kind=job.kind,
-            content_uuid=job.content_uuid,
-            variants=tuple(due.variant for due in job.due),
-            attempt=job.attempts + 1,
-        )
-        for job in jobs
-    ]
-    append_events(connection, started, now)
+# history and job events -----------------------------------------------------------------------------------------------
 
 
 def note_results(
     connection: sa.Connection, results: Sequence[Result[PlannedJob]], changes: Mapping[int, JobChange], now: float
 ) -> None:
     """Add what was measured, and tell how each job ended. ``changes``: job id -> change, of those still held."""
-    held = [(planned.job, value) for planned, value in results if planned.job.job.id in changes]
-    add_measured(connection, measured([(job, value) for job, value in held if isinstance(value, Execution)]))
-    told = [_event(job, value, changes[job.job.id]) for job, value in held]
+    held = [(planned.job, returned) for planned, returned in results if planned.job.job.id in changes]
+    catalog_queue.add_measured(
+        connection, measured([(job, returned) for job, returned in held if isinstance(returned, Execution)])
+    )
+    told = [_event(job, returned, changes[job.job.id]) for job, returned in held]
     append_events(connection, [event for event in told if event is not None], now)
 
 
@@ -358,9 +369,9 @@ def measured(executions: Sequence[tuple[PlannedJob, Execution]]) -> list[Measure
     ]
 
 
-def _event(planned: PlannedJob, value: Execution | ItemError, change: JobChange) -> Event | None:
+def _event(planned: PlannedJob, returned: Execution | ItemError, change: JobChange) -> Event | None:
     """How a job ended; None where it was given back because the machine, not the file, is at fault."""
-    result = value.result if isinstance(value, Execution) else _failure(value)
+    result = returned.result if isinstance(returned, Execution) else _failure(returned)
     if isinstance(result, Failure):
         return None if result.error_class.environment else _failed(planned, result, change)
     if isinstance(result, Empty):
@@ -372,7 +383,7 @@ def _event(planned: PlannedJob, value: Execution | ItemError, change: JobChange)
         content_uuid=planned.job.content_uuid,
         variants=tuple(variant for variant, _ in made),
         bytes=sum(size for _, size in made),
-        seconds=round(value.seconds, 4) if isinstance(value, Execution) else 0.0,
+        seconds=round(returned.seconds, 4) if isinstance(returned, Execution) else 0.0,
     )
 
 
@@ -405,17 +416,3 @@ def _failure(error: ItemError) -> Failure:
 @lru_cache(maxsize=1024)
 def _media_class(mime: str) -> str:
     return _core.media_class(mime)
-
-
-# checkpoints ----------------------------------------------------------------------------------------------------------
-
-
-def drop_stale_checkpoints(database: Database, store: Store) -> None:
-    """Remove those whose sidecar is made, is wanted with another recipe, or belongs to a content that is gone."""
-    kept = store.checkpoints()
-    if not kept:
-        return
-    with database.read() as connection:
-        due = still_due(connection, kept)
-    for content_uuid, recipe in set(kept) - due:
-        store.drop_checkpoint(content_uuid, recipe)

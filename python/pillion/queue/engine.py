@@ -17,7 +17,7 @@ from typing import Any, Generic, Protocol, TypeVar
 
 from pillion import _core
 from pillion.errors import ErrorClass, ItemError
-from pillion.job import ON_DEMAND_BEFORE, aged_priority, is_on_demand
+from pillion.job import AGING_S, ON_DEMAND_BEFORE, aged_priority
 from pillion.model import value
 from pillion.pool.pool import Turn, WorkerPool
 
@@ -190,7 +190,7 @@ class Engine(Generic[J]):
         self._looked_at = time.monotonic()
         fronts = self._source.fronts(time.time())
         for lane in self._in_order(fronts):
-            if is_on_demand(fronts[lane]):
+            if fronts[lane] < ON_DEMAND_BEFORE:
                 self._claim(lane, self._pool.size * _DEPTH - self._urgent, before=ON_DEMAND_BEFORE)
             elif self._slots() > 0:
                 self._claim(lane, self._slots())
@@ -203,7 +203,10 @@ class Engine(Generic[J]):
         """The lanes that have work, the most urgent first; one that got no worker for long moves up."""
         now = time.monotonic()
         self._served = {lane: self._served.get(lane, now) for lane in fronts}
-        return sorted(fronts, key=lambda lane: aged_priority(fronts[lane], now - self._served[lane]))
+        waited = {lane: now - since for lane, since in self._served.items()}
+        if all(seconds < AGING_S for seconds in waited.values()):
+            return sorted(fronts, key=fronts.__getitem__)
+        return sorted(fronts, key=lambda lane: aged_priority(fronts[lane], waited[lane]))
 
     def _claim(self, lane: str, slots: int, **only: int) -> None:
         room = self._lane_limits[lane] - self.running.get(lane, 0)
@@ -228,7 +231,7 @@ class Engine(Generic[J]):
     def _hand_over(self, members: Sequence[Planned[J]]) -> None:
         first = members[0]
         turn = Turn.IN_LINE
-        if is_on_demand(first.priority):
+        if first.priority < ON_DEMAND_BEFORE:
             # The child that is kept for what is at once must not be in a long job when the next one comes.
             turn = Turn.AT_ONCE if first.cost <= _BATCH_COST_S else Turn.AHEAD
             self._urgent += 1
@@ -269,7 +272,7 @@ class Engine(Generic[J]):
             if left[0] == 0:
                 self._batches -= 1
                 self._lane_batches[planned.lane] -= 1
-                self._urgent -= is_on_demand(planned.priority)
+                self._urgent -= planned.priority < ON_DEMAND_BEFORE
             timeout = 0.0
             if refill and self._batches < self._pool.size:
                 self._top_up()
@@ -281,7 +284,7 @@ class Engine(Generic[J]):
         if not self._buffer:
             self._buffered_at = time.monotonic()
         self._buffer.append((planned, result))
-        self._awaited = self._awaited or is_on_demand(planned.priority)
+        self._awaited = self._awaited or planned.priority < ON_DEMAND_BEFORE
 
     def _flush(self, *, force: bool = False) -> None:
         if self._returned:

@@ -1,21 +1,38 @@
-"""How long sidecars will take and how large they will be, from what was measured before. Pure: no I/O, no clock.
+"""How long sidecars take and how large they are: one model, for the batches of workers, for plans and for the ETA.
 
-The first guesses of the kind stand in until something of that kind, variant and class of file has been made here.
+An answer comes from what this process made lately, else from what was ever measured here (the history in the catalog),
+else from the first guess of the kind. :class:`Estimates` is pure: no I/O, no clock.
 """
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+import os
+import time
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
-from typing import Protocol
+from functools import lru_cache
+from typing import Protocol, TypeVar
 
+import sqlalchemy as sa
+
+from pillion import _core
+from pillion.catalog.database import Database
+from pillion.catalog.events import append_events
+from pillion.catalog.queue import count_left, list_measured, sample
+from pillion.events import Progress
 from pillion.kinds import registry
-from pillion.kinds.spec import MIB, FirstGuess
+from pillion.kinds.spec import MIB, KindSpec
 from pillion.model import MediaClass, SidecarKind
+from pillion.settings.config import Config
+
+_LEARNING = 0.1
+"""How much one job counts, beside all before it."""
+
+_CHEAPEST_S = 0.0001
 
 
 class Sums(Protocol):
-    """What was measured for a kind, variant and class; see :class:`pillion.catalog.history.Measured`."""
+    """What was measured for a kind, variant and class; see :class:`pillion.catalog.queue.Measured`."""
 
     @property
     def kind(self) -> SidecarKind: ...
@@ -33,38 +50,240 @@ class Sums(Protocol):
     def source_bytes(self) -> float: ...
 
 
+class Job(Protocol):
+    """What a job makes, of what. ``size``: of its source, in bytes; ``variants``: to be made in it."""
+
+    @property
+    def kind(self) -> SidecarKind: ...
+    @property
+    def mime(self) -> str: ...
+    @property
+    def size(self) -> int: ...
+    @property
+    def variants(self) -> tuple[str, ...]: ...
+
+
+J = TypeVar("J", bound=Job)
+
+
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Estimate:
-    """``seconds``: of one worker. ``measured``: from history, not a first guess."""
+    """``seconds``: of one worker. ``measured``: not a first guess."""
 
     seconds: float
     bytes: float
     measured: bool
 
 
-class Estimator:
-    """Answers from the sums that it is given."""
+class Estimates:
+    """The model. ``history``: sums of what was measured before."""
 
-    def __init__(self, history: Sequence[Sums]) -> None:
+    def __init__(self, history: Iterable[Sums] = ()) -> None:
+        self._rates: dict[tuple[SidecarKind, str, str], float] = {}
+        """(kind, variant, MIME type) -> seconds lately, for a sidecar, or for a byte of the source."""
+        self._per_job: dict[SidecarKind, float] = {}
+        self._history: Mapping[tuple[SidecarKind, str, MediaClass], Sums] = {}
+        self.remember(history)
+
+    def remember(self, history: Iterable[Sums]) -> None:
+        """Take these sums instead of those that were given before."""
         self._history = {(sums.kind, sums.variant, sums.media_class): sums for sums in history if sums.number > 0}
 
-    def estimate(
-        self, kind: SidecarKind, variant: str, media_class: MediaClass, *, number: int, source_bytes: int
-    ) -> Estimate:
-        """For ``number`` sidecars of files that have ``source_bytes`` together."""
-        sums = self._history.get((kind, variant, media_class))
-        guess = registry.spec(kind).first_guess
-        if sums is None:
-            seconds = _first_seconds(guess, media_class, number, source_bytes)
-            return Estimate(seconds=seconds, bytes=number * guess.bytes_of(variant), measured=False)
-        if guess.by_size and sums.source_bytes > 0:
-            seconds = sums.seconds / sums.source_bytes * source_bytes
-        else:
-            seconds = sums.seconds / sums.number * number
-        return Estimate(seconds=seconds, bytes=sums.bytes / sums.number * number, measured=True)
+    def estimate(self, kind: SidecarKind, variant: str, mime: str, *, number: int, source_bytes: int) -> Estimate:
+        """For ``number`` sidecars of files of one type that have ``source_bytes`` together."""
+        guess = registry.specs()[kind].first_guess
+        rate, measured = self._rate(kind, variant, mime)
+        sums = self._history.get((kind, variant, _class_of(mime)))
+        size = sums.bytes / sums.number if sums else guess.bytes_of(variant)
+        amount = source_bytes if guess.seconds_per_mib else number
+        return Estimate(seconds=rate * amount, bytes=size * number, measured=measured)
+
+    def _rate(self, kind: SidecarKind, variant: str, mime: str) -> tuple[float, bool]:
+        """Seconds for a sidecar (for a byte of the source where time goes with its size), and whether measured."""
+        lately = self._rates.get((kind, variant, mime))
+        if lately is not None:
+            return lately, True
+        guess = registry.specs()[kind].first_guess
+        sums = self._history.get((kind, variant, _class_of(mime)))
+        if guess.seconds_per_mib:
+            if sums is not None and sums.source_bytes > 0:
+                return sums.seconds / sums.source_bytes, True
+            return guess.seconds_of_mib(mime) / MIB, False
+        return (guess.seconds_of(_class_of(mime)), False) if sums is None else (sums.seconds / sums.number, True)
+
+    # of jobs ----------------------------------------------------------------------------------------------------------
+
+    def costs(self, jobs: Sequence[Job]) -> list[float]:
+        """Seconds of a worker for each job."""
+        known: dict[tuple[SidecarKind, tuple[str, ...], str], float] = {}
+        costs = []
+        for job in jobs:
+            sort = (job.kind, job.variants, job.mime)
+            if sort not in known:
+                known[sort] = sum(self._rate(job.kind, variant, job.mime)[0] for variant in job.variants)
+            by_size = registry.specs()[job.kind].first_guess.seconds_per_mib
+            costs.append(known[sort] * job.size if by_size else known[sort])
+        return costs
+
+    def fitting(self, kind: SidecarKind, seconds: float) -> int:
+        """How many jobs of a kind are about so many seconds of work; at least one. More than that where size counts."""
+        spec = registry.specs()[kind]
+        if spec.first_guess.seconds_per_mib:
+            return spec.limits.per_worker
+        return max(1, int(seconds / max(self._seconds_of_job(spec), _CHEAPEST_S)))
+
+    def within(self, jobs: Sequence[J], seconds: float) -> Sequence[J]:
+        """The first of these jobs, of one kind, that are about so many seconds of work together; at least one."""
+        if not jobs or not registry.specs()[jobs[0].kind].first_guess.seconds_per_mib:
+            return jobs
+        left = seconds
+        for number, cost in enumerate(self.costs(jobs)):
+            left -= cost
+            if left < 0:
+                return jobs[: max(1, number)]
+        return jobs
+
+    def learn(self, job: Job, variants: Sequence[str], seconds: float) -> None:
+        """A try of these variants of a job took so long."""
+        spec = registry.specs()[job.kind]
+        typical = self._seconds_of_job(spec)
+        self._per_job[job.kind] = typical + (seconds - typical) * _LEARNING
+        each = seconds / len(variants) / (max(job.size, 1) if spec.first_guess.seconds_per_mib else 1)
+        for variant in variants:
+            before = self._rate(job.kind, variant, job.mime)[0]
+            self._rates[job.kind, variant, job.mime] = before + (each - before) * _LEARNING
+
+    def _seconds_of_job(self, spec: KindSpec) -> float:
+        """Whatever its file."""
+        lately = self._per_job.get(spec.name)
+        if lately is not None:
+            return lately
+        sums = [sums for (kind, _, _), sums in self._history.items() if kind == spec.name]
+        if sums:
+            by_variant: dict[str, float] = {}
+            for item in sums:
+                by_variant[item.variant] = by_variant.get(item.variant, 0.0) + item.number
+            # Each job makes the variants that are made most often.
+            return sum(item.seconds for item in sums) / max(by_variant.values())
+        guesses = [spec.first_guess.seconds_of(media_class) for media_class in spec.classes]
+        return sum(guesses) / len(guesses)
 
 
-def _first_seconds(guess: FirstGuess, media_class: MediaClass, number: int, source_bytes: int) -> float:
-    if guess.by_size:
-        return guess.seconds_of_mib(f"{media_class}/") * source_bytes / MIB
-    return guess.seconds_of(media_class) * number
+@lru_cache(maxsize=1024)
+def _class_of(mime: str) -> MediaClass:
+    return MediaClass(_core.media_class(mime))
+
+
+# how many at a time ---------------------------------------------------------------------------------------------------
+
+
+def worker_count(config: Config) -> int:
+    """How many worker processes a library uses on this machine."""
+    return config.workers or len(os.sched_getaffinity(0))
+
+
+def parallel(kind: SidecarKind, workers: int, concurrency: Mapping[str, int]) -> int:
+    """How many jobs of a kind really run at a time. ``concurrency``: kind -> most workers, from config.toml."""
+    most = min(workers, registry.specs()[kind].limits.workers or workers, concurrency.get(kind, workers))
+    return max(1, most)
+
+
+# the time left (ETA) --------------------------------------------------------------------------------------------------
+
+
+_TELL_S = 1.0
+_COUNT_S = 15.0
+"""How often the queue itself is looked at, at most; in between, what this run ended is taken off."""
+
+_COUNT_SHARE = 0.005
+"""The share of the time that looking at the queue may take: a long queue is looked at more seldom."""
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class KindEta:
+    """One kind: jobs ended in this run, jobs left, and how many seconds these take with all workers."""
+
+    done: int
+    left: int
+    seconds_left: float
+
+
+class Eta:
+    """How far a run is and how long the rest takes. ``ended``: kind -> jobs that it has ended, counted on by others."""
+
+    def __init__(
+        self,
+        database: Database,
+        estimates: Estimates,
+        kinds: Sequence[SidecarKind],
+        workers: int,
+        ended: Mapping[SidecarKind, int],
+        concurrency: Mapping[str, int],
+    ) -> None:
+        self._database = database
+        self._estimates = estimates
+        self._kinds = tuple(kinds)
+        self._workers = workers
+        self._ended = ended
+        self._concurrency = concurrency
+        self._count_after = float("-inf")
+        self._left: dict[SidecarKind, int] = {}
+        self._ended_then: dict[SidecarKind, int] = {}
+        self._seconds_per_job: dict[SidecarKind, float] = {}
+        self._told_at = float("-inf")
+        self._told: Mapping[SidecarKind, KindEta] = {}
+
+    def kinds(self) -> Mapping[SidecarKind, KindEta]:
+        """Every kind that has or had something to do."""
+        if time.monotonic() >= self._count_after:
+            self._count()
+        found = {}
+        for kind in self._kinds:
+            done = self._ended.get(kind, 0)
+            left = max(self._left[kind] - (done - self._ended_then[kind]), 0)
+            if done or left:
+                seconds = left * self._seconds_per_job[kind] / parallel(kind, self._workers, self._concurrency)
+                found[kind] = KindEta(done=done, left=left, seconds_left=seconds)
+        return found
+
+    def tell(self, now: float) -> None:
+        """Add a Progress event, about once a second, if there is any since the last."""
+        if 0 <= now - self._told_at < _TELL_S:
+            return
+        kinds = self.kinds()
+        self._told_at = now
+        if kinds == self._told:
+            return
+        self._told = kinds
+        event = Progress(
+            done=sum(kind.done for kind in kinds.values()),
+            left=sum(kind.left for kind in kinds.values()),
+            seconds_left=round(sum(kind.seconds_left for kind in kinds.values()), 1),
+            kinds={
+                kind: {"done": about.done, "left": about.left, "seconds_left": round(about.seconds_left, 1)}
+                for kind, about in kinds.items()
+            },
+        )
+        with self._database.write() as connection:
+            append_events(connection, [event], now)
+
+    def _count(self) -> None:
+        start = time.monotonic()
+        with self._database.read() as connection:
+            self._estimates.remember(list_measured(connection))
+            self._left = {kind: count_left(connection, kind) for kind in self._kinds}
+            self._seconds_per_job = {
+                kind: self._seconds_of_one(connection, kind) if left else 0.0 for kind, left in self._left.items()
+            }
+        self._ended_then = {kind: self._ended.get(kind, 0) for kind in self._kinds}
+        now = time.monotonic()
+        self._count_after = now + max(_COUNT_S, (now - start) / _COUNT_SHARE)
+
+    def _seconds_of_one(self, connection: sa.Connection, kind: SidecarKind) -> float:
+        """Of one worker."""
+        jobs, sorts = sample(connection, kind)
+        found = (
+            self._estimates.estimate(kind, sort.variant, sort.mime, number=sort.number, source_bytes=sort.source_bytes)
+            for sort in sorts
+        )
+        return sum(estimate.seconds for estimate in found) / jobs if jobs else 0.0

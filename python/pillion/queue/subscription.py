@@ -1,4 +1,4 @@
-"""Passing events on to whoever listens: to a callback during a run, or as an iterator that may follow what goes on."""
+"""Subscriptions to job events: a callback during a run, or an iterator that may follow what goes on."""
 
 from __future__ import annotations
 
@@ -13,8 +13,8 @@ _LOOK_S = 0.2
 """How often a follower looks for new events: one look is a lookup of the newest id."""
 
 
-class Listener:
-    """Gives a callback every event from now on, whenever :meth:`pass_on` is called."""
+class Subscription:
+    """Gives a callback every event from now on, whenever :meth:`deliver` is called."""
 
     def __init__(self, database: Database, callback: Callable[[Event], None]) -> None:
         self._database = database
@@ -22,7 +22,7 @@ class Listener:
         with database.read() as connection:
             self._seen = newest_event(connection)
 
-    def pass_on(self) -> None:
+    def deliver(self) -> None:
         """Call it with the events since the last time."""
         for event in _new(self._database, self._seen):
             self._seen = event.id

@@ -1,4 +1,4 @@
-"""Working a library's queue: the catalog as the engine's JobSource, and the engine with its pool put together."""
+"""Working a library's queue: its catalog as the engine's JobSource, and the engine with its pool put together."""
 
 from __future__ import annotations
 
@@ -8,28 +8,30 @@ import time
 import uuid
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
+from functools import partial
 from types import FrameType
 
 import sqlalchemy as sa
 
-from pillion.catalog import queue as catalog_claims
-from pillion.catalog import queue as catalog_jobs
+from pillion.catalog import queue as catalog_queue
 from pillion.catalog.database import Database
-from pillion.catalog.gates import paused_claims
-from pillion.catalog.queue import ClaimedJob
+from pillion.catalog.events import append_events
+from pillion.catalog.queue import EVERY_PRIORITY, LEASE_S, ClaimedJob, Due
 from pillion.errors import ErrorClass, ItemError, PillionError
+from pillion.events import Started
 from pillion.failpoints import reach
-from pillion.job import job_released
-from pillion.kinds.execute import Execution
+from pillion.job import FULL_BUDGET, Budget, budget_of, job_released
+from pillion.kinds import registry
+from pillion.kinds.execute import Execution, ExecutionTask
+from pillion.kinds.spec import MIB, KindSpec
 from pillion.machine import at_work, is_gone, this_owner
 from pillion.model import SidecarKind
 from pillion.pool.pool import WorkerPool
-from pillion.queue.commit import DISK_FULL_NOTICE, Recorder, drop_stale_checkpoints, note_started
+from pillion.queue.checkpoints import FOLDER, Checkpoints
+from pillion.queue.commit import DISK_FULL_NOTICE, Adopted, PlannedJob, Recorder
 from pillion.queue.engine import Engine, Planned, Result
-from pillion.queue.holds import ALL, Holds
-from pillion.queue.outlook import Outlook
-from pillion.queue.plan import Costs, PlannedJob, lane_limits, lane_seconds, lane_workers, plan, worker_count
-from pillion.queue.quiet import Resting
+from pillion.queue.estimate import Estimates, Eta, parallel, worker_count
+from pillion.queue.gates import ALL, OPEN, Gate, Gates
 from pillion.settings.config import Config
 from pillion.store import Store
 
@@ -38,10 +40,6 @@ TARGET = "pillion.kinds.execute:execute"
 
 _RECYCLE_SHARE = 0.4
 """A worker that holds more than this share of its memory limit after a batch is replaced."""
-
-
-_SILENCE_S = 3.0
-"""How long an owner whose lease seems to be over has to say otherwise: three heartbeats."""
 
 
 class CatalogJobs:
@@ -56,9 +54,10 @@ class CatalogJobs:
         owner: str,
         kinds: Sequence[SidecarKind],
         max_pixels: int,
-        holds: Holds,
-        resting: Resting,
-        outlook: Outlook,
+        gates: Gates,
+        estimates: Estimates,
+        eta: Eta,
+        checkpoints: Checkpoints,
     ) -> None:
         self._database = database
         self._store = store
@@ -66,48 +65,47 @@ class CatalogJobs:
         self._owner = owner
         self._kinds = tuple(kinds)
         self._max_pixels = max_pixels
-        self._holds = holds
-        self._costs = Costs()
+        self._gates = gates
+        self._estimates = estimates
+        self._eta = eta
+        self._checkpoints = checkpoints
+        self._leases = Leases(database, owner)
         self._unwritten: list[ClaimedJob] = []
-        self._resting = resting
-        self._outlook = outlook
-        self._silent: dict[tuple[str, float], float] = {}
+        self._all_open: Mapping[SidecarKind, Gate] = dict.fromkeys(self._kinds, OPEN)
+        self._seen: Mapping[SidecarKind, Gate] = self._all_open
+
+    def _look(self, connection: sa.Connection, now: float) -> Mapping[SidecarKind, Gate]:
+        """What holds back each kind. Where nothing does, the gates are not asked."""
+        if self._gates.watching or catalog_queue.has_gates(connection):
+            return self._gates.look(connection, self._kinds, now)
+        return self._all_open
 
     def fronts(self, now: float) -> Mapping[str, int]:
         """Kind -> priority of its most urgent job. A kind that is held back has one only when it is time to try."""
-        open_ = [kind for kind in self._kinds if self._holds.room(kind) != 0]
-        if not open_:
-            return {}
         with self._database.read() as connection:
-            fronts = {
-                kind: catalog_jobs.front(connection, kind, now, self._resting.locations(kind, now))
-                for kind in open_
-                if not self._resting.everywhere(kind, now)
-            }
-        return {lane: priority for lane, priority in fronts.items() if priority is not None}
+            self._seen = self._look(connection, now)
+            asked = {kind: gate.closed or () for kind, gate in self._seen.items() if gate.limit != 0}
+            return catalog_queue.fronts(connection, asked, now)
 
     def claim(
-        self, lane: str, limit: int, seconds: float, now: float, *, before: int = catalog_claims.EVERY_PRIORITY
+        self, lane: str, limit: int, seconds: float, now: float, *, before: int = EVERY_PRIORITY
     ) -> Sequence[Planned[PlannedJob]]:
         """Claim, plan, and record at once what turns out to be there already. Nothing while the disk is full."""
         kind = SidecarKind(lane)
-        room = self._holds.room(lane)
-        most = min(limit, self._costs.fitting(kind, seconds))
-        claimed = self._claim(kind, most if room is None else min(most, room), seconds, now, before)
-        if claimed:
-            self._holds.tries(lane)
-            reach("work.claimed")
+        most = min(limit, self._estimates.fitting(kind, seconds))
+        if self._gates.watching:
+            most = self._gates.at_most(lane, most)
+        claimed = self._claim(kind, most, seconds, now, before)
+        if not claimed:
+            return []
+        if self._gates.watching:
+            self._gates.tries(lane)
+        reach("work.claimed")
         listed = self._store.listed([job.content_uuid for job in claimed])
+        costs = self._estimates.costs(claimed)
         planned = [
-            plan(
-                job,
-                self._store,
-                self._owner,
-                self._max_pixels,
-                listed=job.content_uuid in listed,
-                cost_s=self._costs.of(job),
-            )
-            for job in claimed
+            self._plan(job, listed=job.content_uuid in listed, cost_s=cost)
+            for job, cost in zip(claimed, costs, strict=True)
         ]
         there: list[Result[PlannedJob]] = [
             (item, Execution(result=(), seconds=0.0)) for item in planned if not item.job.making
@@ -119,9 +117,8 @@ class CatalogJobs:
     def _claim(self, kind: SidecarKind, limit: int, seconds: float, now: float, before: int) -> Sequence[ClaimedJob]:
         if limit == 0:
             return ()
-        resting = self._resting.locations(kind, now)
         with self._full_disk_holds(), self._database.write() as connection:
-            claimed = catalog_claims.claim(
+            claimed = catalog_queue.claim(
                 connection,
                 kind,
                 owner=self._owner,
@@ -129,12 +126,16 @@ class CatalogJobs:
                 now=now,
                 limit=limit,
                 before=before,
-                resting=resting,
+                closed=self._seen[kind].closed or (),
             )
-            kept = self._costs.within(claimed, seconds)
+            kept = self._estimates.within(claimed, seconds)
             surplus = [(job.id, job.token, job_released(job.attempts, job.last)) for job in claimed[len(kept) :]]
-            catalog_claims.finish(connection, surplus, now)
-            note_started(connection, kept, now)
+            catalog_queue.finish(connection, surplus, now)
+            started = [
+                Started(kind=kind, content_uuid=job.content_uuid, variants=job.variants, attempt=job.attempts + 1)
+                for job in kept
+            ]
+            append_events(connection, started, now)
             return kept
         return ()
 
@@ -142,22 +143,25 @@ class CatalogJobs:
         """Record; jobs that a full disk kept from being recorded go back to the queue."""
         faults = self._recorder.record(results, now)
         if ALL in faults:
-            self._holds.failed(ALL, ErrorClass.DISK_FULL, faults[ALL])
+            self._gates.failed(ALL, ErrorClass.DISK_FULL, faults[ALL])
             self.release([planned.job for planned, _ in results], now)
             return faults
-        for lane in {planned.lane for planned, _ in results} - set(faults):
-            self._holds.worked(lane)
+        if self._gates.watching:
+            for lane in {planned.lane for planned, _ in results} - set(faults):
+                self._gates.worked(lane)
         for planned, value in results:
             if isinstance(value, Execution) and planned.job.making:
-                self._costs.learn(planned.job.job, value.seconds)
+                variants = [due.variant for due in planned.job.making]
+                self._estimates.learn(planned.job.job, variants, value.seconds)
         for lane, notice in faults.items():
-            self._holds.failed(lane, ErrorClass.MISSING_TOOL, notice)
+            self._gates.failed(lane, ErrorClass.MISSING_TOOL, notice)
         return faults
 
     def release(self, jobs: Sequence[PlannedJob], now: float) -> None:
         """Give jobs back, uncharged. What cannot be written now is tried again with each heartbeat."""
         for planned in jobs:
-            self._holds.gave_back(planned.job.kind)
+            if self._gates.watching:
+                self._gates.gave_back(planned.job.kind)
             self._store.discard(planned.staging, [due.variant for due in planned.making])
         self._unwritten.extend(planned.job for planned in jobs)
         if not self._unwritten:
@@ -166,7 +170,7 @@ class CatalogJobs:
             reach("work.release")
             with self._database.write() as connection:
                 changes = [(job.id, job.token, job_released(job.attempts, job.last)) for job in self._unwritten]
-                catalog_claims.finish(connection, changes, now)
+                catalog_queue.finish(connection, changes, now)
         except PillionError:
             return
         self._unwritten.clear()
@@ -174,40 +178,12 @@ class CatalogJobs:
     def heartbeat(self, now: float) -> None:
         """Renew this process's leases; queue again what dead or silent owners hold; tell how far the run is."""
         self.release((), now)
-        self._renew(now)
         with self._full_disk_holds():
-            self._resting.tell(now)
-            self._outlook.tell(now)
-
-    def _renew(self, now: float) -> None:
-        with self._database.read() as connection:
-            owners = catalog_jobs.owners(connection)
-            waits = catalog_jobs.has_overlong_waits(connection, now)
-        lost = self._lost(owners, now)
-        if not lost and not waits and self._owner not in owners:
-            return
-        reach("work.heartbeat")
-        with self._full_disk_holds(), self._database.write() as connection:
-            catalog_jobs.heartbeat(connection, self._owner, now)
-            for owner in lost:
-                catalog_jobs.rescue(connection, owner, now)
-            if waits:
-                catalog_jobs.end_overlong_waits(connection, now)
-
-    def _lost(self, owners: Mapping[str, float], now: float) -> list[str]:
-        """Owners that are gone, and those that are silent: their lease is over, and they do not renew it either.
-
-        A clock that was set makes leases look over, or endless, that are not: whoever is there renews within a second.
-        """
-        others = {owner: until for owner, until in owners.items() if owner != self._owner}
-        gone = [owner for owner in others if is_gone(owner)]
-        latest = now + catalog_claims.LEASE_S + _SILENCE_S
-        over = {owner: until for owner, until in others.items() if not now <= until <= latest}
-        seen = time.monotonic()
-        self._silent = {
-            (owner, until): self._silent.get((owner, until), seen) for owner, until in over.items() if owner not in gone
-        }
-        return gone + [owner for (owner, _), since in self._silent.items() if seen - since >= _SILENCE_S]
+            self._leases.renew(now)
+        with self._full_disk_holds():
+            if self._gates.watching:
+                self._gates.tell(now)
+            self._eta.tell(now)
 
     @contextmanager
     def _full_disk_holds(self) -> Iterator[None]:
@@ -217,33 +193,161 @@ class CatalogJobs:
         except ItemError as error:
             if error.error_class is not ErrorClass.DISK_FULL:
                 raise
-            self._holds.failed(ALL, ErrorClass.DISK_FULL, DISK_FULL_NOTICE)
+            self._gates.failed(ALL, ErrorClass.DISK_FULL, DISK_FULL_NOTICE)
 
     def stopped(self, jobs: Sequence[PlannedJob]) -> Sequence[PlannedJob]:
         """Jobs of a kind or Location that is paused now, that were cancelled, or whose claim was lost."""
         claims = [(planned.job.id, planned.job.token) for planned in jobs]
         with self._database.read() as connection:
-            mine = catalog_claims.still_held(connection, self._owner, claims) - self._held_back(connection)
+            mine = catalog_queue.still_held(connection, self._owner, claims)
+            if self._gates.watching or catalog_queue.has_gates(connection):
+                mine -= self._gates.held_back(connection, self._owner, self._kinds, time.time())
         return [planned for planned in jobs if planned.job.id not in mine]
-
-    def _held_back(self, connection: sa.Connection) -> set[int]:
-        """Jobs of this owner that were paused, or have to rest, since it claimed them."""
-        now = time.time()
-        resting = {kind: where for kind in self._kinds if (where := self._resting.locations(kind, now))}
-        return paused_claims(connection, self._owner, resting)
 
     def next_retry(self, now: float) -> float | None:
         """The earliest retry of the kinds that are worked and not held back, or the next look at a silent owner."""
-        open_ = [kind for kind in self._kinds if self._holds.room(kind) is None]
         with self._database.read() as connection:
-            times = [
-                catalog_jobs.next_retry(connection, kind, now, self._resting.locations(kind, now))
-                for kind in open_
-                if not self._resting.everywhere(kind, now)
-            ]
-        if open_ and self._silent:
+            open_ = {
+                kind: gate.closed or () for kind, gate in self._look(connection, now).items() if gate.limit is None
+            }
+            times = [catalog_queue.next_retry(connection, kind, now, closed) for kind, closed in open_.items()]
+        if open_ and self._leases.silent:
             times.append(now + 1)
         return min((at for at in times if at is not None), default=None)
+
+    # from a claimed job to a task -------------------------------------------------------------------------------------
+
+    def _plan(self, job: ClaimedJob, *, listed: bool, cost_s: float) -> Planned[PlannedJob]:
+        return plan(
+            job,
+            self._store,
+            self._checkpoints,
+            owner=self._owner,
+            max_pixels=self._max_pixels,
+            listed=listed,
+            cost_s=cost_s,
+        )
+
+
+def plan(
+    job: ClaimedJob,
+    store: Store,
+    checkpoints: Checkpoints,
+    *,
+    owner: str,
+    max_pixels: int,
+    listed: bool = True,
+    cost_s: float = 0.0,
+) -> Planned[PlannedJob]:
+    """Make the task of a claimed job. What a crash left finished but unrecorded is adopted, not made again.
+
+    ``listed``: whether the content has a manifest, which alone can name such files. ``cost_s``: what it may take.
+    """
+    spec = registry.specs()[job.kind]
+    adopted = _adoptable(job, store) if listed else ()
+    budget = budget_of(job.attempts, job.last) if job.attempts else FULL_BUDGET
+    making = _making(job, adopted, budget, spec)
+    staging = store.new_staging_path(owner)
+    keeps = spec.limits.checkpoints and making
+    checkpoint = checkpoints.before_try(job.content_uuid, making[0].wanted) if keeps else None
+    settings = making[0].settings if making else {}
+    task = ExecutionTask(
+        kind=job.kind,
+        variants=tuple(due.variant for due in making),
+        mime=job.mime,
+        sources=job.sources,
+        settings={**settings, "max_pixels": max_pixels, "share": budget.share},
+        texts={kind: store.absolute(rel_path) for kind, rel_path in job.texts.items()},
+        staging=staging,
+        share=budget.share,
+        checkpoint=checkpoint.path if checkpoint else None,
+    )
+    return Planned(
+        job=PlannedJob(job=job, adopted=adopted, making=making, staging=staging, checkpoint=checkpoint),
+        task=task,
+        lane=job.kind,
+        priority=job.priority,
+        cost=cost_s,
+        deadline_s=spec.limits.deadline_s + spec.limits.deadline_s_per_mib * job.size / MIB,
+        alone=budget.alone,
+    )
+
+
+def _making(job: ClaimedJob, adopted: Sequence[Adopted], budget: Budget, spec: KindSpec) -> Sequence[Due]:
+    """The variants that one task makes: those with the same settings, or the smallest alone on a small budget."""
+    done = {item.due.variant for item in adopted}
+    open_ = [due for due in job.due if due.variant not in done]
+    making = [due for due in open_ if due.settings == open_[0].settings]
+    if budget.one_variant:
+        making = sorted(making, key=lambda due: spec.variants.index(due.variant))[:1]
+    return making
+
+
+def _adoptable(job: ClaimedJob, store: Store) -> list[Adopted]:
+    fresh = [due for due in job.due if due.fresh]
+    manifest = store.find_manifest(job.content_uuid) if fresh else None
+    result: list[Adopted] = []
+    if manifest is None:
+        return result
+    for due in fresh:
+        entry = manifest.by_key().get((job.kind, due.variant))
+        if entry and entry.recipe == due.wanted and store.is_whole(entry.rel_path, entry.size, entry.checksum):
+            result.append(Adopted(due=due, entry=entry, thumbhash=manifest.thumbhash))
+    return result
+
+
+# leases ---------------------------------------------------------------------------------------------------------------
+
+
+_SILENCE_S = 3.0
+"""How long an owner whose lease seems to be over has to say otherwise: three heartbeats."""
+
+
+class Leases:
+    """The leases of one owner, and what becomes of those of others that are gone."""
+
+    def __init__(self, database: Database, owner: str) -> None:
+        self._database = database
+        self._owner = owner
+        self.silent: dict[tuple[str, float], float] = {}
+        """(owner, deadline) of others whose lease seems to be over -> since when, by the monotonic clock."""
+
+    def renew(self, now: float) -> None:
+        """Renew this owner's leases, and queue again what dead or silent owners hold. Call it once a second.
+
+        The clock may be set at any time: a job that would wait longer than any retry does runs at once.
+        """
+        with self._database.read() as connection:
+            owners = catalog_queue.owners(connection)
+            waits = catalog_queue.has_overlong_waits(connection, now)
+        lost = self._lost(owners, now)
+        if not lost and not waits and self._owner not in owners:
+            return
+        reach("work.heartbeat")
+        with self._database.write() as connection:
+            catalog_queue.heartbeat(connection, self._owner, now)
+            for owner in lost:
+                catalog_queue.rescue(connection, owner, now)
+            if waits:
+                catalog_queue.end_overlong_waits(connection, now)
+
+    def _lost(self, owners: Mapping[str, float], now: float) -> list[str]:
+        """Owners that are gone, and those that are silent: their lease is over, and they do not renew it either.
+
+        A clock that was set makes leases look over, or endless, that are not: whoever is there renews within a second.
+        """
+        others = {owner: until for owner, until in owners.items() if owner != self._owner}
+        gone = [owner for owner in others if is_gone(owner)]
+        latest = now + LEASE_S + _SILENCE_S
+        over = {owner: until for owner, until in others.items() if not now <= until <= latest}
+        seen = time.monotonic()
+        self.silent = {
+            (owner, until): self.silent.get((owner, until), seen) for owner, until in over.items() if owner not in gone
+        }
+        return gone + [owner for (owner, _), since in self.silent.items() if seen - since >= _SILENCE_S]
+
+
+# the engine with its pool ---------------------------------------------------------------------------------------------
 
 
 @contextmanager
@@ -276,7 +380,10 @@ def _interrupts_end(engine: Engine[PlannedJob]) -> Iterator[None]:
 
 
 class Workers:
-    """An engine with its pool for one library. Use :meth:`run` in this thread, or start and stop it beside yours."""
+    """An engine with its pool for one library. Use :meth:`run` in this thread, or start and stop it beside yours.
+
+    ``progress`` is called with these workers once a second, and whenever results were recorded.
+    """
 
     def __init__(
         self,
@@ -284,23 +391,29 @@ class Workers:
         store: Store,
         config: Config,
         *,
-        kinds: Sequence[SidecarKind],
-        progress: Callable[[], None] | None = None,
+        kinds: Sequence[SidecarKind] | None = None,
+        progress: Callable[[Workers], None] | None = None,
     ) -> None:
-        size = worker_count(config)
+        kinds = tuple(registry.specs()) if kinds is None else kinds
         self._database = database
         self._store = store
         self._owner = this_owner()
-        self.recorder = Recorder(database, store, self._owner)
-        self.outlook = Outlook(database, kinds, size, self.recorder.jobs_ended, config.concurrency)
+        self._checkpoints = Checkpoints(store.staging / FOLDER)
+        self.recorder = Recorder(database, store, self._checkpoints, self._owner)
+        self.gates = Gates(database, config, store.staging, config.has_hours)
+        size = worker_count(config)
+        estimates = Estimates()
+        self.eta = Eta(database, estimates, kinds, size, self.recorder.jobs_ended, config.concurrency)
+        limits = {kind: spec.limits for kind, spec in registry.specs().items()}
+        at_once: dict[str, int] = {kind: parallel(kind, size, config.concurrency) for kind in limits}
+        lane_workers = {kind: number for kind, number in at_once.items() if number < size or kind in config.concurrency}
         self._pool = WorkerPool(
             TARGET,
             size=size,
             memory_limit=config.memory_limit,
             recycle_bytes=int(config.memory_limit * _RECYCLE_SHARE),
-            lane_workers=lane_workers(size, config.concurrency),
+            lane_workers=lane_workers,
         )
-        self.holds = Holds(database, store.staging)
         source = CatalogJobs(
             database,
             store,
@@ -308,17 +421,18 @@ class Workers:
             owner=self._owner,
             kinds=kinds,
             max_pixels=config.max_pixels,
-            holds=self.holds,
-            resting=Resting(database, config),
-            outlook=self.outlook,
+            gates=self.gates,
+            estimates=estimates,
+            eta=self.eta,
+            checkpoints=self._checkpoints,
         )
         self.engine = Engine(
             source,
             self._pool,
-            lane_limits(size),
-            lane_workers=lane_workers(size, config.concurrency),
-            lane_seconds=lane_seconds(),
-            progress=progress,
+            {kind: limit.per_worker * min(size, limit.workers or size) for kind, limit in limits.items()},
+            lane_workers=lane_workers,
+            lane_seconds={kind: limit.batch_s for kind, limit in limits.items() if limit.batch_s is not None},
+            progress=None if progress is None else partial(progress, self),
         )
         self._thread: threading.Thread | None = None
 
@@ -353,4 +467,5 @@ class Workers:
         for owner in self._store.staging_owners():
             if owner != self._owner and owner.count(":") >= 3 and is_gone(owner):
                 self._store.sweep(owner)
-        drop_stale_checkpoints(self._database, self._store)
+        if self._checkpoints.folder.exists():
+            self._checkpoints.drop_stale(self._database)

@@ -80,7 +80,8 @@ class Config:
     """The settings of a library. Sizes are in bytes.
 
     ``kinds`` and ``locations`` (absolute path -> kinds) change the policy. ``when``: when each kind may run, with
-    defaults filled in; ``location_when``: the same for Locations with hours of their own.
+    defaults filled in; ``location_when``: the same for Locations with hours of their own; ``has_hours``:
+    whether any of them ever holds anything back.
     """
 
     policy: str = "desktop"
@@ -96,6 +97,7 @@ class Config:
     policies: Mapping[str, OwnPolicy] = field(default_factory=dict)
     when: Mapping[SidecarKind, When] = field(default_factory=lambda: {kind: When() for kind in registry.names()})
     location_when: Mapping[str, Mapping[SidecarKind, When]] = field(default_factory=dict)
+    has_hours: bool = False
 
 
 def unknown_locations(config: Config, paths: Iterable[str]) -> list[str]:
@@ -144,17 +146,20 @@ class _Reader:
         own = policies[policy][1] if policy in policies else {}
         layers = [_for_heavy(when), _when(own), _when(kinds)]
         locations = self._locations()
+        location_when = {
+            path: _resolved([*layers, _for_heavy(hours), _when(changes)])
+            for path, (changes, hours) in locations.items()
+            if hours or any(_when(changes).values())
+        }
+        tables = [_resolved(layers), *location_when.values()]
         return Config(
             policy=policy,
             kinds=_without_when(kinds),
             locations={path: _without_when(changes) for path, (changes, _) in locations.items()},
             policies={name: policy for name, (policy, _) in policies.items()},
-            when=_resolved(layers),
-            location_when={
-                path: _resolved([*layers, _for_heavy(hours), _when(changes)])
-                for path, (changes, hours) in locations.items()
-                if hours or any(_when(changes).values())
-            },
+            when=tables[0],
+            location_when=location_when,
+            has_hours=any(when != When() for table in tables for when in table.values()),
             **{name: value for values in sections.values() for name, value in values.items()},
         )
 

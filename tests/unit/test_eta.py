@@ -8,20 +8,17 @@ from pathlib import Path
 
 import pytest
 
-from pillion.catalog import entries as catalog_entries
-from pillion.catalog import history
-from pillion.catalog import history as backlog
-from pillion.catalog import wants as catalog_queueing
+from pillion.catalog import indexing as catalog_indexing
+from pillion.catalog import queue as backlog
 from pillion.catalog.database import Database
-from pillion.catalog.entries import EntryRow
 from pillion.catalog.events import events_after
-from pillion.catalog.history import Measured
-from pillion.catalog.queue import claim
+from pillion.catalog.indexing import EntryRow
+from pillion.catalog.queue import Measured, add_measured, claim
 from pillion.events import Progress
 from pillion.kinds import registry
 from pillion.model import MediaClass, Recipe, SidecarKind, WantedSidecar
-from pillion.queue import outlook
-from pillion.queue.outlook import KindOutlook, Outlook
+from pillion.queue import estimate
+from pillion.queue.estimate import Estimates, Eta, KindEta
 
 KINDS = registry.names()
 
@@ -48,10 +45,10 @@ def database(tmp_path: Path) -> Iterator[Database]:
         for n in range(10)
     ]
     with opened.write() as connection:
-        location = catalog_entries.ensure_location(connection, b"/photos", 0.0)
-        catalog_entries.record_entries(connection, location.id, rows, 0.0)
-        catalog_queueing.queue_slice(connection, location.id, lambda *_: WANTS, 0.0, kinds=KINDS)
-        history.add_measured(
+        location = catalog_indexing.ensure_location(connection, b"/photos", 0.0)
+        catalog_indexing.record_entries(connection, location.id, rows, 0.0)
+        catalog_indexing.queue_slice(connection, location.id, lambda *_: WANTS, 0.0, kinds=KINDS)
+        add_measured(
             connection,
             [
                 Measured(
@@ -71,17 +68,17 @@ def database(tmp_path: Path) -> Iterator[Database]:
 
 
 def test_the_time_left_is_that_of_all_variants_shared_by_all_workers(database: Database) -> None:
-    kinds = Outlook(database, KINDS, 2, {}, {}).kinds()
-    assert kinds["thumb"] == KindOutlook(done=0, left=10, seconds_left=pytest.approx(15.0))
+    kinds = Eta(database, Estimates(), KINDS, 2, {}, {}).kinds()
+    assert kinds["thumb"] == KindEta(done=0, left=10, seconds_left=pytest.approx(15.0))
     assert set(kinds) == {"thumb", "ocr", "embeddings"}
     assert kinds["embeddings"].left == 10
-    one = Outlook(database, KINDS, 2, {}, {"thumb": 1}).kinds()
+    one = Eta(database, Estimates(), KINDS, 2, {}, {"thumb": 1}).kinds()
     assert one["thumb"].seconds_left == pytest.approx(30.0)
 
 
 def test_a_long_queue_is_judged_by_its_beginning(database: Database, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(backlog, "SAMPLE", 3)
-    assert Outlook(database, KINDS, 1, {}, {}).kinds()["thumb"].seconds_left == pytest.approx(30.0)
+    assert Eta(database, Estimates(), KINDS, 1, {}, {}).kinds()["thumb"].seconds_left == pytest.approx(30.0)
     with database.read() as connection:
         looked_at, sorts = backlog.sample(connection, "thumb")
     assert (looked_at, {sort.number for sort in sorts}) == (3, {3})
@@ -99,9 +96,9 @@ def test_jobs_that_run_or_wait_are_left_too(database: Database) -> None:
 def test_what_a_run_ends_is_taken_off_between_two_looks_and_told_once(
     database: Database, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(outlook, "_COUNT_S", 3600.0)
+    monkeypatch.setattr(estimate, "_COUNT_S", 3600.0)
     ended: Counter[SidecarKind] = Counter()
-    run = Outlook(database, ("thumb",), 1, ended, {})
+    run = Eta(database, Estimates(), ("thumb",), 1, ended, {})
     for now, done in ((100.0, 0), (100.5, 0), (101.0, 4), (102.0, 4), (103.0, 10)):
         ended["thumb"] = done
         run.tell(now)

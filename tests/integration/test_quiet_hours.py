@@ -1,4 +1,4 @@
-"""Kinds rest in quiet hours and on battery, everywhere or in a folder, and go on by themselves."""
+"""Kinds wait in quiet hours and on battery, everywhere or in a folder, and go on by themselves."""
 
 from __future__ import annotations
 
@@ -40,17 +40,17 @@ def test_quiet_hours_hold_a_kind_with_a_notice(tmp_path: Path, folders: tuple[Pa
         report = library.run()
         assert _ready(library) == set()
         assert "quiet hours until" in report.notices["thumb"]
-        (rest,) = library.status().rests
-        assert (rest.kind, rest.location, rest.reason) == ("thumb", None, "quiet_hours")
+        (quiet,) = library.status().quiet
+        assert (quiet.kind, quiet.location, quiet.reason) == ("thumb", None, "quiet_hours")
     path = tmp_path / "library"
-    assert "thumb rests: quiet hours until" in run("status", "--library", path).stdout
-    (told,) = run_json("status", "--library", path)["resting"]
+    assert "thumb waits: quiet hours until" in run("status", "--library", path).stdout
+    (told,) = run_json("status", "--library", path)["quiet"]
     assert (told["kind"], told["reason"]) == ("thumb", "quiet_hours")
     worked = run("work", "--library", path)
-    assert (worked.returncode, "thumb is paused: It rests" in worked.stderr) == (0, True)
+    assert (worked.returncode, "thumb is paused: It waits" in worked.stderr) == (0, True)
 
 
-def test_a_location_rests_by_itself_or_is_left_out(tmp_path: Path, folders: tuple[Path, Path]) -> None:
+def test_a_location_is_quiet_by_itself_or_is_left_out(tmp_path: Path, folders: tuple[Path, Path]) -> None:
     one, two = folders
     with _library(tmp_path, f'[locations."{one}"]\nthumb.quiet_hours = "{_now_quiet()}"\n') as library:
         library.index(*folders)
@@ -74,7 +74,7 @@ class _Enough(Exception):
 
 
 class _Plug:
-    """Plugs the machine in when it hears of the rest, and ends the run when both pictures are ready."""
+    """Plugs the machine in when it hears of the pause, and ends the run when both pictures are ready."""
 
     def __init__(self, unplugged: threading.Event) -> None:
         self._unplugged = unplugged
@@ -89,7 +89,7 @@ class _Plug:
             raise _Enough
 
 
-def test_what_rests_on_battery_goes_on_by_itself_on_mains(
+def test_what_waits_on_battery_goes_on_by_itself_on_mains(
     tmp_path: Path, folders: tuple[Path, Path], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     unplugged = threading.Event()
@@ -97,7 +97,7 @@ def test_what_rests_on_battery_goes_on_by_itself_on_mains(
     monkeypatch.setattr(power, "on_battery", unplugged.is_set)
     with _library(tmp_path, "[thumb]\non_battery = false\n") as library:
         library.index(*folders)
-        assert [rest.reason for rest in library.status().rests] == ["battery"]
+        assert [item.reason for item in library.status().quiet] == ["battery"]
         with pytest.raises(_Enough):
             library.run(stay=True, on_event=_Plug(unplugged))
         assert _ready(library) == {"a.jpg", "b.jpg"}

@@ -1,0 +1,538 @@
+"""What indexing reads and writes: Locations and their entries, contents, wanted sidecars, and jobs for what is due.
+
+Queueing works on slices of the entries that changed (``entries.queued = 0``), each slice in one transaction, by
+statements over whole sets: the cost does not depend on how large the library is.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from operator import attrgetter
+from typing import Any
+
+import sqlalchemy as sa
+
+from pillion.catalog.events import append_events
+from pillion.catalog.sidecars import ASKED
+from pillion.catalog.statements import INSERTS, chunks
+from pillion.catalog.tables import (
+    DUE,
+    contents,
+    entries,
+    failures,
+    folders,
+    is_due,
+    jobs,
+    locations,
+    meta,
+    recipes,
+    sidecars,
+)
+from pillion.events import Queued
+from pillion.job import Again, JobState, Urgency, classes_tried, priority_of
+from pillion.kinds import registry
+from pillion.model import SidecarKind, SidecarStatus, WantedSidecar
+
+EXTERNAL_ROOT = b"/"
+"""The path of the one location that is not walked: files that other indexers hand over live below it."""
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Location:
+    """A watched folder. ``path`` is absolute, as the file system gave it."""
+
+    id: int
+    path: bytes
+    walked: bool
+
+
+def list_locations(connection: sa.Connection) -> list[Location]:
+    """All locations, oldest first: where two hold the same content, the older one's policy counts."""
+    rows = connection.execute(sa.select(locations.c.id, locations.c.path, locations.c.walked).order_by(locations.c.id))
+    return [Location(id=row.id, path=row.path, walked=bool(row.walked)) for row in rows]
+
+
+def ensure_location(connection: sa.Connection, path: bytes, now: float, *, walked: bool = True) -> Location:
+    """The location at ``path``, added if it is not there."""
+    insert = INSERTS[connection.dialect.name](locations).values(path=path, walked=int(walked), added_at=now)
+    connection.execute(insert.on_conflict_do_nothing(index_elements=["path"]))
+    row = connection.execute(sa.select(locations.c.id).where(locations.c.path == path)).one()
+    return Location(id=row.id, path=path, walked=walked)
+
+
+KnownEntry = tuple[int, int, int, int, int]
+"""(entry id, size, mtime_ns, inode, 1 if it must be looked at again in any case)"""
+
+
+def known_entries(connection: sa.Connection, location_id: int, prefix: bytes = b"") -> dict[bytes, KnownEntry]:
+    """The entries of a location (below ``prefix``, a folder path with a trailing slash) by path.
+
+    One that was removed, or could not be identified last time, is to be looked at again.
+    """
+    table = entries.c
+    again = sa.or_(table.removed_at.is_not(None), table.error_class.is_not(None))
+    query = sa.select(table.path, table.id, table.size, table.mtime_ns, table.inode, again).where(
+        table.location_id == location_id
+    )
+    if prefix:
+        query = query.where(table.path >= prefix, table.path < prefix[:-1] + b"0")
+    return {row[0]: (row[1], row[2], row[3], row[4], int(row[5])) for row in connection.execute(query)}
+
+
+def removed_entry_ids(connection: sa.Connection, location_id: int) -> set[int]:
+    """Ids of the entries already marked as removed."""
+    query = sa.select(entries.c.id).where(entries.c.location_id == location_id, entries.c.removed_at.is_not(None))
+    return set(connection.scalars(query))
+
+
+def mark_removed(connection: sa.Connection, ids: Sequence[int], now: float) -> None:
+    """Note that these files are gone. Their sidecars stay."""
+    for some in chunks(ids):
+        connection.execute(sa.update(entries).where(entries.c.id.in_(some)).values(removed_at=now, queued=0))
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class EntryRow:
+    """One identified (or, with ``error_class``, not identifiable) file, as it goes into the catalog."""
+
+    path: bytes
+    size: int
+    mtime_ns: int
+    inode: int
+    content_uuid: str | None = None
+    hash: str | None = None
+    mime: str | None = None
+    claimed_mime: str | None = None
+    error_class: str | None = None
+    error_message: str | None = None
+
+
+def record_entries(connection: sa.Connection, location_id: int, rows: Sequence[EntryRow], now: float) -> None:
+    """Insert or replace entries and add the contents that are new."""
+    if not rows:
+        return
+    found = [(row.content_uuid, row.hash, row.size, row.mime, now) for row in rows if row.content_uuid is not None]
+    if found:
+        insert_content = INSERTS[connection.dialect.name](contents).on_conflict_do_nothing(
+            index_elements=["content_uuid"]
+        )
+        _insert_rows(connection, insert_content, ("content_uuid", "hash", "size", "mime", "created_at"), found)
+    insert = INSERTS[connection.dialect.name](entries)
+    replace = {name: insert.excluded[name] for name in (*_IDENTITY[1:], "removed_at", "queued")}
+    statement = insert.on_conflict_do_update(index_elements=["location_id", "path"], set_=replace)
+    columns = ("location_id", *_IDENTITY, "removed_at", "queued")
+    _insert_rows(connection, statement, columns, [(location_id, *_identity(row), None, 0) for row in rows])
+
+
+_IDENTITY = ("path", "size", "mtime_ns", "inode", "content_uuid", "claimed_mime", "error_class", "error_message")
+_identity = attrgetter(*_IDENTITY)
+
+
+def replace_folders(connection: sa.Connection, location_id: int, totals: Mapping[bytes, tuple[int, int]]) -> None:
+    """Store the (files, bytes) totals of every folder of a location, replacing what was there."""
+    connection.execute(sa.delete(folders).where(folders.c.location_id == location_id))
+    rows = [
+        {"location_id": location_id, "path": path, "files": files, "bytes": size}
+        for path, (files, size) in totals.items()
+    ]
+    if rows:
+        connection.execute(sa.insert(folders), rows)
+
+
+def has_folders(connection: sa.Connection, location_id: int) -> bool:
+    """Whether folder totals of this location were stored before."""
+    return (
+        connection.execute(sa.select(folders.c.path).where(folders.c.location_id == location_id).limit(1)).first()
+        is not None
+    )
+
+
+def sources_of(connection: sa.Connection, content_uuids: Iterable[str]) -> dict[str, list[tuple[bytes, int, int]]]:
+    """Where each content is found now: absolute path, size, mtime_ns; each path once, in order."""
+    found: dict[str, dict[bytes, tuple[int, int]]] = {}
+    for some in chunks(list(content_uuids)):
+        query = (
+            sa.select(entries.c.content_uuid, locations.c.path, entries.c.path, entries.c.size, entries.c.mtime_ns)
+            .join(locations, locations.c.id == entries.c.location_id)
+            .where(entries.c.content_uuid.in_(some), entries.c.removed_at.is_(None))
+            .order_by(entries.c.content_uuid, locations.c.id, entries.c.path)
+        )
+        for uuid, root, path, size, mtime_ns in connection.execute(query):
+            absolute = root.rstrip(b"/") + b"/" + path
+            found.setdefault(uuid, {})[absolute] = (size, mtime_ns)
+    return {uuid: [(path, *stat) for path, stat in paths.items()] for uuid, paths in found.items()}
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Totals:
+    """How much a library holds now: present files, and contents that at least one of them has."""
+
+    files: int
+    contents: int
+    unidentified: int
+
+
+def totals(connection: sa.Connection) -> Totals:
+    """Count what is present."""
+    here = entries.c.removed_at.is_(None)
+    row = connection.execute(
+        sa.select(
+            sa.func.count(), sa.func.count(entries.c.content_uuid.distinct()), sa.func.count(entries.c.error_class)
+        ).where(here)
+    ).one()
+    return Totals(files=row[0], contents=row[1], unidentified=row[2])
+
+
+def unidentified(connection: sa.Connection) -> list[tuple[bytes, str, str]]:
+    """Present files that could not be identified: absolute path, error class, message."""
+    query = (
+        sa.select(locations.c.path, entries.c.path, entries.c.error_class, entries.c.error_message)
+        .join(locations, locations.c.id == entries.c.location_id)
+        .where(entries.c.removed_at.is_(None), entries.c.error_class.is_not(None))
+        .order_by(locations.c.id, entries.c.path)
+    )
+    return [(root.rstrip(b"/") + b"/" + path, cls, text) for root, path, cls, text in connection.execute(query)]
+
+
+# queueing: wanted sidecars and jobs -----------------------------------------------------------------------------------
+
+
+def _insert_rows(
+    connection: sa.Connection, statement: Any, columns: Sequence[str], rows: Sequence[tuple[Any, ...]]
+) -> None:
+    """Run an INSERT for many rows, each a tuple of ``columns``.
+
+    Where the driver takes positional parameters the rows go to it as they are: SQLAlchemy's own way, a dictionary for
+    each row, costs more than SQLite's insert.
+    """
+    compiled = statement.compile(dialect=connection.dialect, column_keys=list(columns))
+    if compiled.positiontup is None:
+        connection.execute(statement, [dict(zip(columns, row, strict=True)) for row in rows])
+    elif list(compiled.positiontup) == list(columns):
+        connection.exec_driver_sql(str(compiled), list(rows))
+    else:
+        raise ValueError(f"Give the columns in the table's order: {compiled.positiontup}.")
+
+
+SLICE = 20_000
+
+_looked = sa.table("queueing_looked", sa.column("entry_id"))
+"""The entries of the slice."""
+
+_slice = sa.table("queueing_slice", sa.column("content_uuid"), sa.column("mime"), sa.column("claimed"))
+"""Their contents, each once, but for those that an older location holds too: there that location's policy counts.
+``mime`` is NULL where no file has the content any more."""
+
+_wants = sa.table(
+    "queueing_wants",
+    sa.column("mime"),
+    sa.column("claimed"),
+    sa.column("kind"),
+    sa.column("variant"),
+    sa.column("digest"),
+)
+"""What a content of a type should have. ``claimed`` is "" where the name says nothing else than the bytes."""
+
+WantsOf = Callable[[str, str | None], Sequence[WantedSidecar]]
+"""(mime, claimed mime or None) -> what such a file should have."""
+
+
+def queue_slice(
+    connection: sa.Connection, location_id: int, wants_of: WantsOf, now: float, *, kinds: Sequence[SidecarKind]
+) -> tuple[int, int]:
+    """Queue what the next changed entries of a location need; only ``kinds`` are touched.
+
+    Returns (entries looked at, jobs queued); (0, ...) when nothing is left. Call inside a write transaction.
+    """
+    looked_at = _fill_slice(connection, location_id)
+    if looked_at == 0:
+        return 0, 0
+    _fill_wants(connection, wants_of)
+    _drop_unwanted(connection, kinds)
+    _want(connection, now)
+    present = sa.select(_slice.c.content_uuid).where(_slice.c.mime.is_not(None))
+    _forgive_sources(connection, present, now)
+    queued = sum(queue_due(connection, kind, Urgency.NEW, now, within=present) for kind in kinds)
+    done = sa.select(_looked.c.entry_id)
+    connection.execute(sa.update(entries).where(entries.c.id.in_(done)).values(queued=1))
+    return looked_at, queued
+
+
+def want_one(connection: sa.Connection, content_uuid: str, want: WantedSidecar, now: float) -> None:
+    """Add the row of one sidecar that somebody asks for and no policy does."""
+    remember_recipe(connection, want)
+    row = {
+        "content_uuid": content_uuid,
+        "kind": want.kind,
+        "variant": want.variant,
+        "status": SidecarStatus.PENDING.value,
+        "wanted": want.recipe.digest(),
+        "created_at": now,
+        "updated_at": now,
+    }
+    connection.execute(INSERTS[connection.dialect.name](sidecars).values(**row).on_conflict_do_nothing())
+
+
+def has_unqueued(connection: sa.Connection, location_id: int) -> bool:
+    """Whether any entry of a location changed since queueing last looked at it."""
+    query = sa.select(entries.c.id).where(entries.c.location_id == location_id, entries.c.queued == 0).limit(1)
+    return connection.execute(query).first() is not None
+
+
+def present_mimes(connection: sa.Connection) -> list[str]:
+    """Every type that some content has."""
+    return list(connection.scalars(sa.select(contents.c.mime).distinct().order_by(contents.c.mime)))
+
+
+def mark_changed(connection: sa.Connection, location_id: int, mimes: Sequence[str]) -> None:
+    """Make the next queueing look again at a location's present files of these types: what they should have changed."""
+    of_type = sa.select(contents.c.content_uuid).where(contents.c.mime.in_(mimes))
+    present = sa.and_(entries.c.location_id == location_id, entries.c.removed_at.is_(None), entries.c.queued == 1)
+    connection.execute(sa.update(entries).where(present, entries.c.content_uuid.in_(of_type)).values(queued=0))
+
+
+def read_signature(connection: sa.Connection, location_id: int) -> dict[str, str]:
+    """What queueing last wanted in a location: mime -> digest of its wanted sidecars."""
+    value = connection.scalar(sa.select(meta.c.value).where(meta.c.key == f"queueing:{location_id}"))
+    return json.loads(value) if value else {}
+
+
+def write_signature(connection: sa.Connection, location_id: int, signature: Mapping[str, str]) -> None:
+    """Remember what queueing wants in a location."""
+    insert = INSERTS[connection.dialect.name](meta).values(
+        key=f"queueing:{location_id}", value=json.dumps(signature, sort_keys=True)
+    )
+    replaced = {"value": insert.excluded.value}
+    connection.execute(insert.on_conflict_do_update(index_elements=["key"], set_=replaced))
+
+
+_TEMPORARY_TABLES = (
+    "queueing_looked (entry_id INTEGER PRIMARY KEY)",
+    "queueing_slice (content_uuid TEXT PRIMARY KEY, mime TEXT, claimed TEXT NOT NULL)",
+    "queueing_wants (mime TEXT, claimed TEXT, kind TEXT, variant TEXT, digest TEXT)",
+)
+
+
+def _fill_slice(connection: sa.Connection, location_id: int) -> int:
+    for table in _TEMPORARY_TABLES:
+        connection.exec_driver_sql(f"CREATE TEMPORARY TABLE IF NOT EXISTS {table}")
+        connection.exec_driver_sql(f"DELETE FROM {table.split()[0]}")
+    changed = (
+        sa.select(entries.c.id)
+        .where(entries.c.queued == 0, entries.c.location_id == location_id)
+        .order_by(entries.c.id)
+        .limit(SLICE)
+    )
+    looked_at = connection.execute(sa.insert(_looked).from_select(["entry_id"], changed)).rowcount
+    other, present = entries.alias("other"), entries.alias("present")
+    older = sa.exists().where(
+        other.c.content_uuid == entries.c.content_uuid,
+        other.c.location_id < location_id,
+        other.c.removed_at.is_(None),
+    )
+    here = sa.exists().where(present.c.content_uuid == entries.c.content_uuid, present.c.removed_at.is_(None))
+    members = (
+        sa.select(
+            entries.c.content_uuid,
+            sa.case((here, contents.c.mime)),
+            sa.func.coalesce(sa.func.max(entries.c.claimed_mime), ""),
+        )
+        .select_from(entries)
+        .join(contents, contents.c.content_uuid == entries.c.content_uuid)
+        .where(entries.c.id.in_(sa.select(_looked.c.entry_id)), ~older)
+        # Grouping by an expression keeps SQLite from walking all entries in the order of the index by content.
+        .group_by(entries.c.content_uuid.concat(""))
+    )
+    connection.execute(sa.insert(_slice).from_select(["content_uuid", "mime", "claimed"], members))
+    return looked_at
+
+
+def _fill_wants(connection: sa.Connection, wants_of: WantsOf) -> None:
+    groups = connection.execute(sa.select(_slice.c.mime, _slice.c.claimed).where(_slice.c.mime.is_not(None)).distinct())
+    for mime, claimed in groups.all():
+        for want in wants_of(mime, claimed or None):
+            digest = remember_recipe(connection, want)
+            row = {"mime": mime, "claimed": claimed, "kind": want.kind, "variant": want.variant, "digest": digest}
+            connection.execute(sa.insert(_wants).values(**row))
+
+
+def remember_recipe(connection: sa.Connection, want: WantedSidecar) -> str:
+    """Keep a recipe with its settings, so that a job finds them; returns its digest."""
+    digest = want.recipe.digest()
+    settings = json.dumps(dict(want.settings), sort_keys=True)
+    row = {"digest": digest, "recipe": want.recipe.canonical(), "settings": settings, "awaits": want.awaits}
+    connection.execute(
+        INSERTS[connection.dialect.name](recipes).values(**row).on_conflict_do_nothing(index_elements=["digest"])
+    )
+    return digest
+
+
+def _drop_unwanted(connection: sa.Connection, kinds: Sequence[SidecarKind]) -> None:
+    """Drop pending rows that nobody asks for any more, and jobs with nothing left to do."""
+    wanted = (
+        sa.exists()
+        .where(_slice.c.content_uuid == sidecars.c.content_uuid)
+        .where(_wants.c.mime == _slice.c.mime, _wants.c.claimed == _slice.c.claimed)
+        .where(_wants.c.kind == sidecars.c.kind, _wants.c.variant == sidecars.c.variant)
+    )
+    gone = sa.exists().where(_slice.c.content_uuid == sidecars.c.content_uuid, _slice.c.mime.is_(None))
+    in_slice = sidecars.c.content_uuid.in_(sa.select(_slice.c.content_uuid))
+    asked = sa.or_(sidecars.c.kind.in_(list(kinds)), gone)
+    pending = sidecars.c.status == SidecarStatus.PENDING.value
+    dropped = connection.execute(sa.delete(sidecars).where(in_slice, pending, asked, ~wanted)).rowcount
+    if dropped == 0:
+        return
+    has_work = sa.exists().where(sidecars.c.content_uuid == jobs.c.content_uuid, sidecars.c.kind == jobs.c.kind, DUE)
+    idle = jobs.c.state.in_([JobState.QUEUED.value, JobState.WAITING.value])
+    here = jobs.c.content_uuid.in_(sa.select(_slice.c.content_uuid))
+    connection.execute(sa.delete(jobs).where(idle, here, ~has_work))
+
+
+def _want(connection: sa.Connection, now: float) -> None:
+    """Add the rows that are missing, in key order, and set what is wanted where it changed."""
+    source = (
+        sa.select(
+            _slice.c.content_uuid,
+            _wants.c.kind,
+            _wants.c.variant,
+            sa.literal(SidecarStatus.PENDING.value),
+            _wants.c.digest,
+            sa.literal(now),
+            sa.literal(now),
+        )
+        .join(_wants, sa.and_(_wants.c.mime == _slice.c.mime, _wants.c.claimed == _slice.c.claimed))
+        .order_by(_slice.c.content_uuid, _wants.c.kind, _wants.c.variant)
+    )
+    insert = INSERTS[connection.dialect.name](sidecars).from_select(
+        ["content_uuid", "kind", "variant", "status", "wanted", "created_at", "updated_at"], source
+    )
+    connection.execute(
+        insert.on_conflict_do_update(
+            index_elements=["content_uuid", "kind", "variant"],
+            set_={"wanted": insert.excluded.wanted, "updated_at": insert.excluded.updated_at},
+            where=sidecars.c.wanted != insert.excluded.wanted,
+        )
+    )
+
+
+# jobs for what is due -------------------------------------------------------------------------------------------------
+
+
+def queue_due(
+    connection: sa.Connection,
+    kind: SidecarKind,
+    urgency: Urgency,
+    now: float,
+    *,
+    within: sa.Select[str] | None = None,
+) -> int:
+    """Queue a job for every content (of those that ``within`` selects) that has a sidecar of this kind due.
+
+    An ended job is queued again by its own row; one that is queued, waiting or running is left alone, and so is one
+    that was cancelled unless somebody asks for one of its sidecars. What is made from another kind waits while that is
+    due, or was cancelled: without it, it would end as if there were nothing. Returns how many were queued.
+    """
+    source = (
+        sa.select(
+            sidecars.c.content_uuid,
+            sidecars.c.kind,
+            sa.literal(priority_of(urgency, registry.rank(kind))),
+            _first_state(kind),
+            sa.literal(now),
+            sa.literal(now),
+        )
+        .where(sidecars.c.kind == kind, DUE)
+        .distinct()
+    )
+    if within is not None:
+        source = source.where(sidecars.c.content_uuid.in_(within))
+    insert = INSERTS[connection.dialect.name](jobs).from_select(
+        ["content_uuid", "kind", "priority", "state", "created_at", "updated_at"], source
+    )
+    names = ("priority", "state", "updated_at")
+    reset = {"attempts": 0, "not_before": 0.0, "error_class": None, "error_message": None}
+    number = connection.execute(
+        insert.on_conflict_do_update(
+            index_elements=["content_uuid", "kind"],
+            set_={**{name: insert.excluded[name] for name in names}, **reset},
+            where=sa.or_(jobs.c.state.in_([JobState.DONE.value, JobState.FAILED.value]), _is_asked_for()),
+        )
+    ).rowcount
+    if number:
+        append_events(connection, [Queued(kind=kind, jobs=number)], now)
+    return number
+
+
+def _is_asked_for() -> sa.ColumnElement[bool]:
+    """A job was cancelled, and a sidecar of its is new or was asked for since."""
+    row = sidecars.alias("asked")
+    new = sa.and_(row.c.status == SidecarStatus.PENDING.value, row.c.recipe.is_(None))
+    asked = sa.exists().where(
+        row.c.content_uuid == jobs.c.content_uuid, row.c.kind == jobs.c.kind, sa.or_(new, row.c.recipe == ASKED)
+    )
+    return sa.and_(jobs.c.state == JobState.CANCELLED.value, asked)
+
+
+def _first_state(kind: SidecarKind) -> sa.ColumnElement[str]:
+    if not registry.sources_of(kind):
+        return sa.literal(JobState.QUEUED.value)
+    text = sidecars.alias("text")
+    awaited = sa.exists().where(
+        recipes.c.digest == sidecars.c.wanted,
+        text.c.content_uuid == sidecars.c.content_uuid,
+        text.c.kind == recipes.c.awaits,
+        sa.or_(is_due(text), text.c.status == SidecarStatus.CANCELLED.value),
+    )
+    return sa.case((awaited, JobState.WAITING.value), else_=JobState.QUEUED.value)
+
+
+# sources that were gone -----------------------------------------------------------------------------------------------
+
+
+_SOURCE_CLASSES = [error_class.value for error_class in classes_tried(Again.WHEN_INDEXED)]
+
+
+def look_again_at_sources(connection: sa.Connection, location_id: int) -> None:
+    """Give queueing another look at a Location's present files whose sidecars failed for want of the file itself."""
+    found = sa.select(failures.c.content_uuid).where(
+        failures.c.error_class.in_(_SOURCE_CLASSES), failures.c.resolved_at.is_(None), _is_final()
+    )
+    here = sa.and_(entries.c.location_id == location_id, entries.c.removed_at.is_(None), entries.c.queued == 1)
+    connection.execute(sa.update(entries).where(here, entries.c.content_uuid.in_(found)).values(queued=0))
+
+
+def has_lost_sources(connection: sa.Connection, location_id: int) -> bool:
+    """Whether :func:`look_again_at_sources` would find anything: asked first, since reading is free and writing not."""
+    query = (
+        sa.select(failures.c.content_uuid)
+        .join(entries, entries.c.content_uuid == failures.c.content_uuid)
+        .where(failures.c.error_class.in_(_SOURCE_CLASSES), failures.c.resolved_at.is_(None), _is_final())
+        .where(entries.c.location_id == location_id, entries.c.removed_at.is_(None))
+        .limit(1)
+    )
+    return connection.execute(query).first() is not None
+
+
+def _is_final() -> sa.ColumnElement[bool]:
+    """The sidecar of a failure ended with it; an unlikely second copy of the file may have served since."""
+    return sa.exists().where(
+        sidecars.c.content_uuid == failures.c.content_uuid,
+        sidecars.c.kind == failures.c.kind,
+        sidecars.c.variant == failures.c.variant,
+        sidecars.c.status == SidecarStatus.FAILED.value,
+    )
+
+
+def _forgive_sources(connection: sa.Connection, content_uuids: sa.Select[str], now: float) -> None:
+    """Their files are there: what failed for want of them is due again."""
+    again = sa.and_(
+        sidecars.c.content_uuid.in_(content_uuids),
+        sidecars.c.status == SidecarStatus.FAILED.value,
+        sidecars.c.error_class.in_(_SOURCE_CLASSES),
+    )
+    cleared = {"recipe": None, "error_class": None, "error_message": None}
+    connection.execute(
+        sa.update(sidecars).where(again).values(status=SidecarStatus.PENDING.value, updated_at=now, **cleared)
+    )

@@ -1,0 +1,112 @@
+"""What people ask of the queue: how it stands, to cancel, to have something at once."""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Mapping, Sequence
+from dataclasses import dataclass
+
+import sqlalchemy as sa
+
+from pillion.catalog.gates import EVERY_LOCATION, Closed, closed_by_pauses, list_holds, may_run
+from pillion.catalog.queue import change_jobs, front, next_retry
+from pillion.catalog.sidecars import ASKED, mark_cancelled
+from pillion.catalog.tables import DUE, jobs, sidecars
+from pillion.job import JobState, Urgency, job_cancelled, priority_of
+from pillion.kinds import registry
+from pillion.model import SidecarKind, SidecarStatus
+
+
+def cancel(
+    connection: sa.Connection, kinds: Collection[SidecarKind], content_uuids: sa.Select[str] | None, now: float
+) -> int:
+    """Take jobs of these kinds (of those contents) out of the queue, running ones too; returns how many sidecars.
+
+    What runs is stopped by whoever runs it, who finds its claim gone. What waits for a cancelled job goes with it.
+    What is ready stays and is served.
+    """
+    mine = [jobs.c.kind.in_(list(kinds))]
+    if content_uuids is not None:
+        mine.append(jobs.c.content_uuid.in_(content_uuids))
+    change_jobs(connection, job_cancelled(), now, *mine)
+    waiting = jobs.c.state == JobState.WAITING.value
+    source = jobs.alias("source")
+    for kind, spec in registry.specs().items():
+        if spec.sources:
+            cancelled = sa.and_(source.c.kind.in_(spec.sources), source.c.state == JobState.CANCELLED.value)
+            gone = sa.select(source.c.content_uuid).where(cancelled)
+            change_jobs(connection, job_cancelled(), now, waiting, jobs.c.kind == kind, jobs.c.content_uuid.in_(gone))
+    return mark_cancelled(connection, now)
+
+
+def uncancel(connection: sa.Connection, kind: SidecarKind, content_uuids: Sequence[str] | None, now: float) -> int:
+    """Somebody asks for what was cancelled: it is due again. Returns how many sidecars.
+
+    :func:`queue_due` does the rest.
+    """
+    job = sa.exists().where(
+        jobs.c.content_uuid == sidecars.c.content_uuid,
+        jobs.c.kind == sidecars.c.kind,
+        jobs.c.state == JobState.CANCELLED.value,
+    )
+    mine = [sidecars.c.kind == kind]
+    if content_uuids is not None:
+        mine.append(sidecars.c.content_uuid.in_(content_uuids))
+    served = sa.and_(sidecars.c.status == SidecarStatus.READY.value, DUE, job)
+    asked = sa.update(sidecars).where(*mine, served, sidecars.c.recipe != ASKED).values(recipe=ASKED, updated_at=now)
+    cancelled = sa.and_(*mine, sidecars.c.status == SidecarStatus.CANCELLED.value)
+    pending = (
+        sa.update(sidecars).where(cancelled).values(status=SidecarStatus.PENDING.value, recipe=None, updated_at=now)
+    )
+    return connection.execute(asked).rowcount + connection.execute(pending).rowcount
+
+
+def raise_to_front(connection: sa.Connection, content_uuid: str, kind: SidecarKind, now: float) -> None:
+    """Someone waits for this: ahead of everything, and at once."""
+    job = sa.and_(jobs.c.content_uuid == content_uuid, jobs.c.kind == kind)
+    idle = jobs.c.state.in_([JobState.QUEUED.value, JobState.WAITING.value])
+    values = {"priority": priority_of(Urgency.ON_DEMAND, registry.rank(kind)), "not_before": 0.0, "updated_at": now}
+    connection.execute(sa.update(jobs).where(job, idle).values(**values))
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class QueueState:
+    """One kind's line in the queue: how many jobs are in each state; ``next_at``: when the next retry is due.
+
+    Queued jobs that a pause or a fault of the machine holds back are counted as PAUSED.
+    """
+
+    counts: Mapping[JobState, int]
+    front: int | None
+    next_at: float | None
+
+
+def queue_states(connection: sa.Connection, now: float) -> dict[SidecarKind, QueueState]:
+    """The queue by kind. ``front`` is the priority of the most urgent job that can be claimed now."""
+    counts: dict[SidecarKind, dict[JobState, int]] = {}
+    query = sa.select(jobs.c.kind, jobs.c.state, sa.func.count()).group_by(jobs.c.kind, jobs.c.state)
+    for kind, state, number in connection.execute(query):
+        counts.setdefault(SidecarKind(kind), {})[JobState(state)] = number
+    held = {hold.kind for hold in list_holds(connection)}
+    closed = closed_by_pauses(connection, counts)
+    states = {}
+    for kind, by_state in counts.items():
+        queued = by_state.get(JobState.QUEUED, 0)
+        paused = queued if held & {None, kind} else _count_paused(connection, kind, closed[kind], queued)
+        if paused:
+            by_state.update({JobState.QUEUED: queued - paused, JobState.PAUSED: paused})
+        where = closed[kind]
+        states[kind] = QueueState(
+            counts=by_state,
+            front=None if where is EVERY_LOCATION else front(connection, kind, now, where),
+            next_at=None if where is EVERY_LOCATION else next_retry(connection, kind, now, where),
+        )
+    return states
+
+
+def _count_paused(connection: sa.Connection, kind: SidecarKind, closed: Closed, queued: int) -> int:
+    if closed is EVERY_LOCATION:
+        return queued
+    if not closed:
+        return 0
+    mine = sa.and_(jobs.c.state == JobState.QUEUED.value, jobs.c.kind == kind)
+    return connection.execute(sa.select(sa.func.count()).where(mine, ~may_run(closed))).scalar_one()
