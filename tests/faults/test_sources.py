@@ -93,7 +93,8 @@ def test_a_result_that_comes_after_the_rescue_changes_nothing(tmp_path: Path, fo
     with Library.open(tmp_path / "library", policy="mobile") as library:
         library.index(folder)
         database = Database(library.root / "catalog.sqlite")
-        late = Recorder(database, Store(library.root), "late")
+        store = Store(library.root)
+        late = Recorder(database, store, Checkpoints(store.staging / FOLDER), "late")
         results = _made(library, database, "late", now)
         assert len(results) == GOOD
         with database.write() as connection:

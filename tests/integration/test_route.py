@@ -1,0 +1,51 @@
+"""How many files of ours a job passes through: limits with some room over what tools/route.py measures today."""
+
+from __future__ import annotations
+
+import importlib.util
+import sys
+from pathlib import Path
+from types import ModuleType
+
+import pytest
+
+TOOL = Path(__file__).resolve().parents[2] / "tools" / "route.py"
+ATTEMPTS = 5
+"""A heartbeat in a slow run adds moves; the way of the job itself is the lowest of several."""
+
+
+@pytest.fixture(scope="module")
+def tool() -> ModuleType:
+    spec = importlib.util.spec_from_file_location("route_under_test", TOOL)
+    assert spec is not None
+    assert spec.loader is not None
+    module = sys.modules["route_under_test"] = importlib.util.module_from_spec(spec)
+    spec.loader.exec_module(module)
+    return module
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize(
+    ("story", "files", "moves"),
+    [
+        ("photograph", 24, 100),
+        pytest.param("page", 13, 75, marks=pytest.mark.models),
+        ("ready", 8, 15),
+        ("request", 16, 45),
+    ],
+)
+def test_a_job_passes_through_few_files(tool: ModuleType, story: str, files: int, moves: int) -> None:
+    for _ in range(ATTEMPTS):
+        route = tool.route(story, runs=1)
+        if len(route.moves) <= moves:
+            break
+    assert len(route.visits) <= files, route.visits
+    assert len(route.moves) <= moves, route.visits
+
+
+def test_a_series_of_moves_that_repeats_at_once_counts_once(tool: ModuleType) -> None:
+    moves: list[str] = []
+    for file in "abcbcbcabcda":
+        moves.append(file)
+        tool.drop_repeated(moves)
+    assert "".join(moves) == "abcda"
