@@ -28,9 +28,9 @@ def test_speech(benchmark: Any, tool: str, speech_minute: Path, smoke: bool) -> 
     else:
         from faster_whisper import WhisperModel
 
-        from pillion.kinds.transcript import models as whisper
+        from pillion.kinds.transcript import models
 
-        model = WhisperModel(str(whisper.found("base").path), device="cpu", compute_type="int8")
+        model = WhisperModel(str(models.found("base").path), device="cpu", compute_type="int8")
 
         def hear() -> str:
             segments, _ = model.transcribe(str(speech_minute), word_timestamps=True)

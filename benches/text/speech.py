@@ -74,7 +74,7 @@ def _pillion_together(files: Sequence[Path]) -> list[str]:
     texts = []
     for start in range(0, len(files), _BATCH):
         batch = files[start : start + _BATCH]
-        sounds = transcribe.together([(path, None) for path in batch], model=MODEL)
+        sounds = transcribe.transcribe_short([(path, None) for path in batch], model=MODEL)
         texts += [
             transcribe.transcribe(path, model=MODEL, language=None, sound=sound).text
             for path, sound in zip(batch, sounds, strict=True)

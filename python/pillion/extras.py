@@ -44,7 +44,7 @@ def command(extra: str) -> str:
 
 
 def missing(extra: str, use: str, *modules: str) -> str | None:
-    """One sentence on what ``use`` needs and does not find, with the command; None when all is there. Loads nothing.
+    """What ``use`` needs and does not find, with the command, in one sentence; None if nothing. Loads nothing.
 
     ``use`` is a plural. ``modules``: import names of those packages of the extra that are needed (default: all).
     """

@@ -11,7 +11,7 @@ import pytest
 from pillion.errors import ErrorClass, ItemError
 from pillion.failpoints import DIRECTORY_VARIABLE
 from pillion.kinds.registry import find
-from pillion.kinds.transcript import clips as whisper_clips
+from pillion.kinds.transcript import clips as clips_module
 from pillion.kinds.transcript import transcribe
 from pillion.kinds.transcript.generator import TranscriptGenerator
 from pillion.library import Library
@@ -59,28 +59,28 @@ def test_words_in_doubt_are_recognised_in_the_full_window(
     clips: Sequence[Path], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     frames: list[int] = []
-    read = whisper_clips._read
+    read = clips_module._decode
 
     def noted(*arguments: Any) -> Any:
         frames.append(arguments[-1])
         return read(*arguments)
 
-    monkeypatch.setattr(whisper_clips, "_read", noted)
+    monkeypatch.setattr(clips_module, "_decode", noted)
     (clip,) = [found.clip for found in [transcribe._clip(clips[0], 1, None)] if found and found.clip]
-    whisper_clips.recognise([clip], model="base")
+    clips_module.recognise([clip], model="base")
     assert len(frames) == 1
     assert frames[0] < 1500
-    monkeypatch.setattr(whisper_clips, "_DOUBTFUL_LOG_PROBABILITY", 0.0)
-    (heard,) = whisper_clips.recognise([clip], model="base")
+    monkeypatch.setattr(clips_module, "_DOUBTFUL_LOG_PROBABILITY", 0.0)
+    (heard,) = clips_module.recognise([clip], model="base")
     assert frames[2:] == [3000]
     assert speech.word_error_rate(CLIPS["en"][3], heard.segments[0].text) <= 0.15
 
 
 def test_a_forced_language_holds_for_clips(clips: Sequence[Path]) -> None:
-    sounds = transcribe.together([(clips[0], "en"), (clips[0], "de")], model="base")
-    assert [sound.heard.language for sound in sounds if sound and sound.heard] == ["en", "de"]
+    sounds = transcribe.transcribe_short([(clips[0], "en"), (clips[0], "de")], model="base")
+    assert [sound.recognised.language for sound in sounds if sound and sound.recognised] == ["en", "de"]
     with pytest.raises(ItemError) as caught:
-        transcribe.together([(clips[0], "xx")], model="base")
+        transcribe.transcribe_short([(clips[0], "xx")], model="base")
     assert caught.value.error_class is ErrorClass.UNSUPPORTED
 
 

@@ -109,7 +109,7 @@ def test_what_is_too_much_for_one_batch_is_left_alone(tmp_path: Path, monkeypatc
     path = tmp_path / "page.txt"
     path.write_text(media.PAGE_TEXT * 5)
     (tmp_path / "short.txt").write_text("Short.")
-    long, after = vectors.together([request(path), request(tmp_path / "short.txt")], compute="int8")
+    long, after = vectors.embed_batch([request(path), request(tmp_path / "short.txt")], compute="int8")
     assert long is not None
     assert long.vectors is None
     assert after is None

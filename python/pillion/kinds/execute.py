@@ -1,7 +1,7 @@
-"""Run one job in a child process: check the source, call the generator, leave the bytes in staging.
+"""Run one job in a child process: check the source, call the generator, write the bytes to staging.
 
-Where its generator can work on several contents together, that is done for a whole batch before its first job. Returns
-a value for every way it can end; only the parent writes final files and the catalog.
+If a generator can work on several contents together, it does so for a whole batch before the batch's first job.
+Every outcome, failures included, is returned as a value; only the parent writes final files and the catalog.
 """
 
 from __future__ import annotations
@@ -35,7 +35,7 @@ from pillion.pool import threads
 
 _FRAMES = 4
 _STDERR_BYTES = 2000
-"""How much of what an engine says the ledger keeps."""
+"""How much of an engine's error output the failure ledger keeps."""
 
 
 @value
@@ -83,18 +83,18 @@ class Execution:
 
 @dataclass(frozen=True, slots=True)
 class _Prepared:
-    """What a generator made of one task together with others, and this one's part of the seconds."""
+    """What a generator prepared for one task of a batch, and this task's part of the seconds."""
 
     value: Any
     seconds: float
 
 
 _prepared: dict[str, _Prepared] = {}
-"""Staging path of a task -> what there is for it. Of the last batch only."""
+"""Staging path of a task -> what was prepared for it, in the last batch only."""
 
 
 def prepare(tasks: Sequence[ExecutionTask]) -> None:
-    """Work on tasks together where their generator can; :func:`execute` goes on from there. Raises nothing."""
+    """Prepare tasks together if their generator can; :func:`execute` uses the results. Raises nothing."""
     _prepared.clear()
     groups: dict[str, tuple[BatchGenerator, list[ExecutionTask]]] = {}
     for task in tasks:
@@ -112,7 +112,7 @@ def _prepare(generator: BatchGenerator, tasks: Sequence[ExecutionTask]) -> None:
         present = [(task, request) for task in tasks if (request := _present_request(task)) is not None]
         made = generator.prepare([request for _, request in present])
     except Exception:
-        # Whatever it is: each task is then made alone, and the one at fault says so itself.
+        # Whatever it is: each task then runs alone, and the faulty one reports its own error.
         return
     there = [(task, value) for (task, _), value in zip(present, made, strict=True) if value is not None]
     seconds = (time.perf_counter() - start) / max(1, len(there))
@@ -127,7 +127,7 @@ def _present_request(task: ExecutionTask) -> GenerationRequest | None:
 
 
 def execute(task: ExecutionTask) -> Execution:
-    """Make what ``task`` asks for. Raises nothing."""
+    """Run ``task``. Raises nothing."""
     start = time.perf_counter()
     prepared = _prepared.pop(task.staging, _Prepared(None, 0.0))
     result: tuple[Staged, ...] | Empty | Failure
@@ -136,24 +136,24 @@ def execute(task: ExecutionTask) -> Execution:
     try:
         result = _generate(task, prepared.value)
     except ItemError as error:
-        result = replace(failure_of(error), stderr_tail=error.stderr_tail or _told(error))
+        result = replace(failure_of(error), stderr_tail=error.stderr_tail or _stderr_tail(error))
     except ImportError as error:
-        result = replace(failure_of(extras.not_importable(error)), stderr_tail=_told(error))
+        result = replace(failure_of(extras.not_importable(error)), stderr_tail=_stderr_tail(error))
     except MemoryError as error:
-        result = Failure(error_class=ErrorClass.OOM, message="Ran out of memory.", stderr_tail=_told(error))
+        result = Failure(error_class=ErrorClass.OOM, message="Ran out of memory.", stderr_tail=_stderr_tail(error))
     except OSError as error:
         message = f"{error.strerror or error}."
-        result = Failure(error_class=_class_of_os_error(error), message=message, stderr_tail=_told(error))
+        result = Failure(error_class=_class_of_os_error(error), message=message, stderr_tail=_stderr_tail(error))
     except Exception as error:
         message = f"{type(error).__name__}: {error}"[:500]
-        result = Failure(error_class=ErrorClass.CRASH, message=message, stderr_tail=_told(error))
+        result = Failure(error_class=ErrorClass.CRASH, message=message, stderr_tail=_stderr_tail(error))
     return Execution(result=result, seconds=time.perf_counter() - start + prepared.seconds)
 
 
-def _told(error: BaseException) -> str:
-    """What the engine itself said: for an error of ours its cause, for any other where it came from."""
+def _stderr_tail(error: BaseException) -> str:
+    """The end of the traceback: for an ItemError that of its cause, if it has one."""
     if isinstance(error, ItemError):
-        return "" if error.__cause__ is None else _told(error.__cause__)
+        return "" if error.__cause__ is None else _stderr_tail(error.__cause__)
     return "".join(traceback.format_exception(error, limit=-_FRAMES))[-_STDERR_BYTES:].strip()
 
 

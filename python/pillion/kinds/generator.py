@@ -1,8 +1,7 @@
-"""The protocol every generator fulfils.
+"""The protocol of all generators.
 
-A generator turns one content into the sidecars of one kind. It reads the source (and nothing else of the user's),
-returns bytes, and writes nothing but its checkpoint, if it is given one. It runs in a child process; it may be killed
-at any moment.
+A generator turns one content into the sidecars of one kind. Of the user's files it reads only the source; it returns
+bytes, and writes only its checkpoint, if it has one. It runs in a child process and may be killed at any moment.
 """
 
 from __future__ import annotations
@@ -40,12 +39,11 @@ class Generator(Protocol):
 
 @runtime_checkable
 class BatchGenerator(Generator, Protocol):
-    """A generator that gets through several contents together quicker than one by one."""
+    """A generator that is faster with several contents together than one by one."""
 
     def prepare(self, requests: Sequence[GenerationRequest]) -> Sequence[Any]:
-        """Work on contents together: for each request, in order, what ``generate`` then finds in its ``prepared``.
-
-        None for what is to be made alone, such as all that cannot be read: ``generate`` says what is wrong with it.
-        What ``generate`` makes must not depend on whether, or with which others, a request was prepared.
+        """Work on contents together: for each request, in order, the value that ``generate`` gets as ``prepared``.
+        None for a content to be done alone, such as one that cannot be read: ``generate`` reports the error. The result
+        of ``generate`` must not depend on whether, or with which others, a request was prepared.
         """
         ...

@@ -1,6 +1,6 @@
-"""The kinds there are: those of this package, one line each, and those of others by entry points.
+"""All kinds: those of this package, one line each, and those of other packages, by entry points.
 
-Importing this loads no engine: a kind's record is light, its generators are imported when one is first needed.
+Importing this loads no engine: a kind's record is light, and its generators are imported when first needed.
 """
 
 from __future__ import annotations
@@ -27,7 +27,7 @@ GROUP = "pillion.kinds"
 
 
 class _Kinds:
-    """All kinds by name, in the order of work, and a sentence about each that could not be had."""
+    """All kinds by name, in the order of work, and a notice about each that could not be loaded."""
 
     def __init__(self) -> None:
         found = [loaded(name) for name in BUILT_IN]
@@ -41,7 +41,7 @@ class _Kinds:
         }
 
     def _from(self, entry: EntryPoint, taken: set[SidecarKind]) -> KindSpec | None:
-        """The kind of an entry point, or None and a notice: whatever is wrong with it must not stop the others."""
+        """The kind of an entry point, or None and a notice, so that a broken kind does not stop the others."""
         try:
             spec = entry.load()
             if not isinstance(spec, KindSpec):
@@ -75,12 +75,12 @@ def names() -> tuple[SidecarKind, ...]:
 
 @functools.cache
 def notices() -> Mapping[str, str]:
-    """Kind -> one sentence, of kinds of other packages that are installed and cannot be used."""
+    """Kind -> one sentence, for installed kinds of other packages that cannot be used."""
     return _kinds().notices
 
 
 def spec(kind: str) -> KindSpec:
-    """The record of a kind. Raises UsageError with the names there are."""
+    """The record of a kind. Raises UsageError, with the known names."""
     found = _kinds().specs.get(SidecarKind(kind))
     if found is None:
         raise UsageError(f"There is no kind '{kind}'; choose from {', '.join(names())}.")
@@ -104,14 +104,14 @@ def with_sources(kinds: Sequence[SidecarKind]) -> tuple[SidecarKind, ...]:
 
 @functools.cache
 def rank(kind: SidecarKind) -> int:
-    """A kind's place in the order of work, from 0; the last for one that is not known here."""
+    """A kind's place in the order of work, from 0; the last for an unknown one."""
     known = names()
     return known.index(kind) if kind in known else len(known)
 
 
 @functools.cache
 def sources_of(kind: SidecarKind) -> tuple[SidecarKind, ...]:
-    """The kinds that a kind is made from; none for one that is not known here."""
+    """The kinds that a kind is made from; none for an unknown one."""
     found = _kinds().specs.get(kind)
     return found.sources if found else ()
 
@@ -130,11 +130,11 @@ def generators(kind: SidecarKind) -> tuple[Generator, ...]:
 
 @functools.lru_cache(maxsize=4096)
 def find(kind: SidecarKind, mime: str) -> Generator | None:
-    """The generator that makes ``kind`` from files of type ``mime``; None when there is none."""
+    """The generator that makes ``kind`` from files of type ``mime``; None if there is none."""
     return next((generator for generator in generators(kind) if generator.accepts(mime)), None)
 
 
 def loaded(name: str) -> Any:
-    """What "module:attribute" names."""
+    """The object named by "module:attribute"."""
     module, _, attribute = name.partition(":")
     return getattr(import_module(module), attribute)

@@ -1,4 +1,4 @@
-"""Checks of the settings that a kind has in config.toml: what a value must be, in words that end "must be ..."."""
+"""Checks of a kind's settings in config.toml. A message is the rest of the sentence "'key' must be ..."."""
 
 from __future__ import annotations
 
@@ -7,11 +7,11 @@ from collections.abc import Callable, Sequence
 from typing import Any
 
 Check = Callable[[Any], str | None]
-"""None if a value is right, else what would be right: the rest of the sentence "'key' must be ..."."""
+"""None if a value is right, else what it must be: the rest of the sentence "'key' must be ..."."""
 
 
 def nearest(word: object, names: Sequence[str]) -> str:
-    """The end of a sentence that names the name nearest to ``word``; nothing where none is near."""
+    """The end of a sentence, with the name most similar to ``word``; empty if none is similar."""
     near = difflib.get_close_matches(str(word), names, n=1, cutoff=0.5)
     return f"; did you mean '{near[0]}'?" if near else ""
 

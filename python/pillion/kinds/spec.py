@@ -1,8 +1,7 @@
-"""All that Pillion has to know of a kind of sidecar, in one record. docs/kinds.md says how to write one.
+"""All that Pillion needs to know about a kind of sidecar, in one record. docs/kinds.md says how to write one.
 
-Everything outside a kind's folder works from this record: policies, config.toml, queue, limits, estimates, plan,
-status, export and the worker processes. It is light: what loads an engine is named by a string and imported when it is
-needed.
+All code outside a kind's folder uses this record: policies, config.toml, queue, limits, estimates, plan, status,
+export and the worker processes. It is light: code that loads an engine is named by a string and imported when needed.
 """
 
 from __future__ import annotations
@@ -23,7 +22,7 @@ _NAME = re.compile(r"[a-z][a-z0-9_-]{0,31}")
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Origin:
-    """The file that a sidecar was made of, for exports. ``source`` None: no file has the content any more."""
+    """The file that a sidecar was made from, for exports. ``source`` None: no file has the content any more."""
 
     source: Path | None
     mime: str
@@ -35,11 +34,11 @@ FALLBACK_BYTES = 10_000.0
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Limits:
-    """How jobs of a kind are run. Times are seconds; the deadline grows with the file's size in MiB.
+    """The limits of a kind's jobs. Times are seconds; the deadline grows with the file's size in MiB.
 
-    ``per_worker``: jobs in flight for each worker, counting those that wait in the pool. ``workers``: most of them at a
-    time; 1 for a kind that uses every core by itself. ``batch_s``: how many seconds of work are handed to a worker at
-    once, None for the engine's own measure. ``checkpoints``: its jobs keep what they have made so far for the next try.
+    ``per_worker``: jobs in flight for each worker, including those that wait in the pool. ``workers``: the most workers
+    at a time; 1 for a kind that uses every core by itself. ``batch_s``: how many seconds of work are handed to a worker
+    at once, None for the queue's default. ``checkpoints``: its jobs save partial results for the next attempt.
     """
 
     deadline_s: float
@@ -52,10 +51,10 @@ class Limits:
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class FirstGuess:
-    """What one sidecar takes and how large it is, until some are measured.
+    """The time and size of one sidecar, until some are measured.
 
-    ``seconds``: of a worker, by class of file. ``seconds_per_mib``: for a kind whose work goes with the length of its
-    source: (start of a MIME type, seconds for each MiB), the first that fits counts. ``bytes``: by variant.
+    ``seconds``: of a worker, by class of file. ``seconds_per_mib``: for a kind whose time grows with the length of its
+    source: (start of a MIME type, seconds for each MiB); the first match is used. ``bytes``: by variant.
     """
 
     seconds: Mapping[MediaClass, float] = field(default_factory=dict)
@@ -64,11 +63,11 @@ class FirstGuess:
 
     @property
     def by_size(self) -> bool:
-        """Whether the time goes with the size of the source, rather than being about the same for each."""
+        """Whether the time grows with the size of the source, rather than being about the same for each."""
         return bool(self.seconds_per_mib)
 
     def seconds_of(self, media_class: MediaClass) -> float:
-        """For one sidecar of a file of this class, where the time does not go with the size."""
+        """For one sidecar of a file of this class, if the time does not grow with the size."""
         return self.seconds.get(media_class, FALLBACK_SECONDS)
 
     def seconds_of_mib(self, mime: str) -> float:
@@ -84,18 +83,18 @@ class FirstGuess:
 class KindSpec:
     """One kind of sidecar.
 
-    ``name``: lower-case, also its table in config.toml. ``directory``: the folder under the content's own (the name
-    where none is given). ``order``: kinds are worked in this order; thumbnails are 10, embeddings 40.
-    ``variants``: what can be asked for, the cheapest first. ``classes``: the classes of files it is made of.
+    ``name``: lower-case, also its table in config.toml. ``directory``: the folder in the content's own folder (default:
+    the name). ``order``: kinds are processed in this order; thumbnails are 10, embeddings 40.
+    ``variants``: all that can be requested, the cheapest first. ``classes``: the classes of files it is made from.
     ``made_from``: class of file -> the kind whose sidecar it is made from; its jobs wait for that one.
     ``policies``: name of a built-in policy -> the variants that it wants.
-    ``settings``: key of config.toml -> check; ``defaults``: values that generators get where nothing is set.
-    ``heavy``: ``work.quiet_hours`` and ``work.on_battery`` hold it back.
-    ``generators``: "module:class" of each :class:`pillion.kinds.generator.Generator`, asked in this order.
-    ``exports``: form -> "module:function", called with (bytes of the sidecar, :class:`Origin`).
-    ``read_now``: "module:function", called with (path, MIME type, settings): the bytes of a sidecar of a file that no
-    library has. ``models``: "module:function" that lists its models for ``pillion models``.
-    Raises ValueError for a name that cannot be one.
+    ``settings``: key of config.toml -> check; ``defaults``: values that generators get if nothing is set.
+    ``heavy``: ``work.quiet_hours`` and ``work.on_battery`` pause it.
+    ``generators``: "module:class" of each :class:`pillion.kinds.generator.Generator`; the first that accepts is used.
+    ``exports``: format -> "module:function", called with (bytes of the sidecar, :class:`Origin`).
+    ``read_now``: "module:function", called with (path, MIME type, settings): the bytes of a sidecar for a file that is
+    in no library. ``models``: "module:function" that lists its models for ``pillion models``.
+    Raises ValueError for an invalid name.
     """
 
     name: SidecarKind

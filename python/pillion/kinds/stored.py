@@ -17,7 +17,7 @@ def sidecar_json(document: Mapping[str, Any]) -> str:
 
 @contextmanager
 def reading(kind: str, text: str | bytes) -> Iterator[dict[str, Any]]:
-    """The JSON object of a sidecar of ``kind``; what it lacks or has too much of becomes an ItemError."""
+    """The JSON object of a sidecar of ``kind``. Errors inside, such as a missing field, become ItemError (corrupt)."""
     try:
         document = json.loads(text)
         if document["kind"] != kind:

@@ -59,7 +59,7 @@ class AudioTrack:
 
 
 def missing() -> str | None:
-    """One sentence that says what is missing and how to get it; None when all is there. Loads nothing."""
+    """What is missing and how to install it, in one sentence; None if nothing is. Loads nothing."""
     return extras.missing("speech", "video and sound", "av")
 
 

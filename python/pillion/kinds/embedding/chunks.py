@@ -1,4 +1,4 @@
-"""Text cut into chunks for an embedding model: whole sentences where they fit, with offsets into the text."""
+"""Text cut into chunks for an embedding model: whole sentences if they fit, with offsets into the text."""
 
 from __future__ import annotations
 
@@ -33,7 +33,7 @@ def chunks(text: str, tokens: Sequence[TokenLike], limit: int) -> list[Chunk]:
     """Sentences joined while they stay within ``limit`` tokens; a longer sentence is cut between words.
 
     ``tokens`` are those of the whole text, in order. Chunks do not overlap, begin and end with a visible character,
-    and leave out nothing but white space.
+    and leave out only white space.
     """
     starts = [token.start for token in tokens]
 
@@ -55,7 +55,7 @@ def chunks(text: str, tokens: Sequence[TokenLike], limit: int) -> list[Chunk]:
 
 
 def _pieces(text: str, starts: Sequence[int], limit: int) -> Iterator[tuple[int, int]]:
-    """Sentences, those beyond the limit cut; trimmed, none empty."""
+    """Sentences, longer ones cut at the limit; trimmed, none empty."""
     for start, end in sentence_spans(text):
         first, last = bisect.bisect_left(starts, start), bisect.bisect_left(starts, end)
         while last - first > limit:
@@ -66,7 +66,7 @@ def _pieces(text: str, starts: Sequence[int], limit: int) -> Iterator[tuple[int,
 
 
 def _word_boundary(text: str, starts: Sequence[int], first: int, index: int) -> int:
-    """The last token at or before ``index`` that follows white space; ``index`` itself where there is none."""
+    """The last token at or before ``index`` that follows white space; ``index`` itself if there is none."""
     for candidate in range(index, first, -1):
         if text[starts[candidate] - 1].isspace():
             return candidate

@@ -20,37 +20,37 @@ DEFAULT_COMPUTE = "int8"
 
 
 class EmbeddingsGenerator:
-    """``embeddings`` sidecars of anything that has text."""
+    """``embeddings`` sidecars of any content that has text."""
 
     kind = EMBEDDINGS
     name = "embeddings"
     version = 2
 
     def accepts(self, mime: str) -> bool:
-        """Text files and documents, and whatever OCR or transcription can give text to."""
-        from pillion.readers.documents import table as documents
+        """Text files and documents, and all that OCR or transcription can get text from."""
+        from pillion.readers.documents.table import has_text
 
-        return mime == "application/pdf" or mime.startswith(("image/", "audio/", "video/")) or documents.has_text(mime)
+        return mime == "application/pdf" or mime.startswith(("image/", "audio/", "video/")) or has_text(mime)
 
     def recipe(self, mime: str, variant: str, settings: Mapping[str, Any]) -> Recipe:
         """The hashes of the model and its tokenizer, and the arithmetic."""
-        from pillion.kinds.embedding import models as minilm
+        from pillion.kinds.embedding import models
 
         settings = {"compute": _compute(settings)}
-        return Recipe(generator=self.name, version=self.version, model=minilm.identity(), settings=settings)
+        return Recipe(generator=self.name, version=self.version, model=models.identity(), settings=settings)
 
     def prepare(self, requests: Sequence[GenerationRequest]) -> Sequence[Any]:
-        """The texts of all contents that are computed alike go through the model together. Raises ItemError."""
+        """Embed the texts of several contents in one batch, if their ``compute`` is the same. Raises ItemError."""
         extras.require("embeddings", "embeddings")
         from pillion.kinds.embedding import vectors
 
         computes = [_compute(request.settings) for request in requests]
         if len(set(computes)) != 1:
             return [None] * len(requests)
-        return vectors.together(requests, compute=computes[0])
+        return vectors.embed_batch(requests, compute=computes[0])
 
     def generate(self, request: GenerationRequest) -> Generated:
-        """One MessagePack document; Empty when there is no text. Raises ItemError."""
+        """One MessagePack document; Empty if there is no text. Raises ItemError."""
         extras.require("embeddings", "embeddings")
         from pillion.kinds.embedding import vectors
 

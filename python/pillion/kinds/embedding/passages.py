@@ -1,4 +1,4 @@
-"""What is embedded of a content: passages of its text, and where in a page or recording each stretch is from."""
+"""The text of a content to embed, as passages, and the place in a page or recording of each part of them."""
 
 from __future__ import annotations
 
@@ -12,19 +12,19 @@ from pillion.kinds.ocr.result import Box, OcrLine, OcrPage, OcrResult
 from pillion.kinds.transcript.kind import TRANSCRIPT
 from pillion.kinds.transcript.result import TranscriptResult, TranscriptSegment
 from pillion.model import GenerationRequest
-from pillion.readers.documents import table as documents
+from pillion.readers.documents import table
 from pillion.readers.documents.result import PART_SEPARATOR, DocumentPart, PartKind
 
 Place = Mapping[str, Any]
-"""The fields of a chunk that say where it is from: ``part``, ``number``, ``name``, ``box``, ``seconds``."""
+"""The fields of a chunk that give its place: ``part``, ``number``, ``name``, ``box``, ``seconds``."""
 
 
 @dataclass(frozen=True, slots=True)
 class Passage:
     """A stretch of text that no chunk crosses: a page, a slide, a whole recording.
 
-    ``source``: ``ocr``, ``transcript`` or ``file``; ``offset``: where in the text of that source it begins;
-    ``place(start, end)``: where these characters of it are from.
+    ``source``: ``ocr``, ``transcript`` or ``file``; ``offset``: where it starts in the text of that source;
+    ``place(start, end)``: the place of these characters of it.
     """
 
     source: str
@@ -34,15 +34,15 @@ class Passage:
 
 
 def passages(request: GenerationRequest) -> Iterator[Passage]:
-    """Those of the ready text sidecars, else of the file itself where it holds text. Raises ItemError."""
+    """The passages of the ready text sidecars, else of the file itself if it contains text. Raises ItemError."""
     for kind in sorted(request.texts):
         data = _sidecar(request.texts[kind])
         if kind == TRANSCRIPT:
             yield _spoken(TranscriptResult.from_json(data))
         else:
             yield from _joined(kind, ((page.text, _on_page(page)) for page in OcrResult.from_json(data).pages))
-    if not request.texts and documents.has_text(request.mime):
-        parts = documents.read(request.source, request.mime).parts
+    if not request.texts and table.has_text(request.mime):
+        parts = table.read(request.source, request.mime).parts
         yield from _joined("file", ((part.text, _in_part(part)) for part in parts))
 
 
@@ -56,7 +56,7 @@ def _sidecar(path: Path) -> bytes:
 
 
 def _joined(source: str, parts: Iterable[tuple[str, Callable[[int, int], Place]]]) -> Iterator[Passage]:
-    """Parts as they stand in the whole text, in which separators stand between them."""
+    """Parts with their offsets in the whole text, which has separators between them."""
     offset = 0
     for text, place in parts:
         yield Passage(source, text, offset, place)
@@ -88,7 +88,7 @@ def _on_page(page: OcrPage) -> Callable[[int, int], Place]:
 
 
 def _boxes(line: OcrLine, start: int, end: int) -> Iterator[Box]:
-    """Around what of a line lies between two offsets into it: its words, where only some of them do."""
+    """The boxes of a line's words between two offsets into the line; the line's box if no word is there."""
     if end <= 0 or start >= len(line.text):
         return
     within = [word.box for word, at in _spans(line.text, line.words, lambda word: word.text) if start <= at < end]
@@ -120,7 +120,7 @@ def _spoken(result: TranscriptResult) -> Passage:
 
 
 def _times(segment: TranscriptSegment, start: int, end: int) -> Iterator[float]:
-    """When what lies between two offsets into a segment begins and ends."""
+    """The start and end times of a segment's words between two offsets into it."""
     if end <= 0 or start >= len(segment.text):
         return
     within = [word for word, at in _spans(segment.text, segment.words, lambda word: word.text) if start <= at < end]
@@ -130,7 +130,7 @@ def _times(segment: TranscriptSegment, start: int, end: int) -> Iterator[float]:
 
 
 def _spans(text: str, parts: Iterable[Any], text_of: Callable[[Any], str]) -> Iterator[tuple[Any, int]]:
-    """Each part with the offset in ``text`` at which it stands, in order; what does not stand there is left out."""
+    """Each part with its offset in ``text``, in order; parts that are not in it are left out."""
     begin = 0
     for part in parts:
         wanted = text_of(part).strip()

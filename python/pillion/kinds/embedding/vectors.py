@@ -1,4 +1,4 @@
-"""From text to vectors: what to embed, in which chunks, several contents at a time, and how it is stored."""
+"""From text to vectors: collect a content's chunks, embed several contents at a time, and pack the sidecar."""
 
 from __future__ import annotations
 
@@ -18,16 +18,16 @@ from pillion.model import GenerationRequest
 SCHEMA_VERSION = 1
 _SPECIAL_TOKENS = 2
 _MAX_CHUNKS = 4096
-"""About a million tokens; what follows is left out, and ``truncated`` says so."""
+"""About a million tokens; the rest is left out, and ``truncated`` is set."""
 _STRIDE = 1 << 18
-"""Characters given to the tokenizer at a time: its records take a hundred times the room of the text."""
+"""Characters given to the tokenizer at a time: its output takes a hundred times the memory of the text."""
 _CHUNKS_TOGETHER = 512
-"""Of all contents that are embedded at once. More would gain nothing, and a batch has to end within its deadline."""
+"""Of all contents of a batch. More would not be faster, and a batch must end within its deadline."""
 
 
 @dataclass(frozen=True, slots=True)
 class Piece:
-    """A chunk, the source whose text it is from (``ocr``, ``transcript`` or ``file``), and where in it that is."""
+    """A chunk, the source of its text (``ocr``, ``transcript`` or ``file``), and its place there."""
 
     source: str
     chunk: Chunk
@@ -36,7 +36,7 @@ class Piece:
 
 @dataclass(frozen=True, slots=True)
 class Gathered:
-    """What is to be embedded of one content, and its vectors once there are some, shape (len(pieces), 384)."""
+    """The chunks of one content, and their vectors, shape (len(pieces), 384), once computed."""
 
     pieces: Sequence[Piece]
     truncated: bool
@@ -44,7 +44,7 @@ class Gathered:
 
     @property
     def texts(self) -> list[str]:
-        """What goes into the model."""
+        """The input of the model."""
         return [piece.chunk.text for piece in self.pieces]
 
 
@@ -58,11 +58,11 @@ def gather(request: GenerationRequest) -> Gathered:
     return Gathered(pieces, truncated=False)
 
 
-def together(requests: Sequence[GenerationRequest], *, compute: str) -> list[Gathered | None]:
-    """Texts of several contents in one go through the model, which costs a short text a fraction of what it does alone.
+def embed_batch(requests: Sequence[GenerationRequest], *, compute: str) -> list[Gathered | None]:
+    """Embed the texts of several contents together, which for short texts costs a fraction of one by one.
 
-    None for a content that cannot be read, and for all that come after so much text that they are better made alone.
-    Raises ItemError (missing_tool).
+    None for a content that cannot be read, and for all after the batch's limit of chunks. Raises ItemError
+    (missing_tool).
     """
     gathered: list[Gathered | None] = []
     left = _CHUNKS_TOGETHER
@@ -81,7 +81,7 @@ def together(requests: Sequence[GenerationRequest], *, compute: str) -> list[Gat
 
 
 def document(gathered: Gathered, *, compute: str) -> bytes | None:
-    """The sidecar's bytes; None when there is no text. Raises ItemError."""
+    """The sidecar's bytes; None if there is no text. Raises ItemError."""
     if not gathered.pieces:
         return None
     vectors = gathered.vectors
@@ -91,7 +91,7 @@ def document(gathered: Gathered, *, compute: str) -> bytes | None:
 
 
 def packed(pieces: Sequence[Piece], vectors: NDArray[np.float32], *, compute: str, truncated: bool) -> bytes:
-    """MessagePack, as docs/sidecar-formats.md says. ``vectors``: shape (len(pieces), 384), unit length."""
+    """MessagePack, see docs/sidecar-formats.md. ``vectors``: shape (len(pieces), 384), unit length."""
     stored = {
         "schema_version": SCHEMA_VERSION,
         "kind": "embeddings",

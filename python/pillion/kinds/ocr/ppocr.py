@@ -92,7 +92,7 @@ class RegionText:
 
 
 def problem() -> str | None:
-    """One sentence that says what is missing and how to get it; None when all is there. Loads nothing."""
+    """What is missing and how to install it, in one sentence; None if nothing is. Loads nothing."""
     absent = [module for module in _MODULES if importlib.util.find_spec(module) is None]
     if absent:
         return f"the Python package {absent[0]} is not installed: run {models.INSTALL_NETWORKS}"

@@ -122,7 +122,7 @@ class Engine(Protocol):
     """A way to run Tesseract."""
 
     def problem(self) -> str | None:
-        """One sentence that says what is missing and how to get it; None when all is there. Loads nothing."""
+        """What is missing and how to install it, in one sentence; None if nothing is. Loads nothing."""
         ...
 
     def version(self) -> str:

@@ -1,4 +1,4 @@
-"""``thumb`` sidecars: of pictures (by the Rust core wherever it can), of a PDF's first page, of a frame of a video.
+"""``thumb`` sidecars: of pictures (by the Rust core if it can), of a PDF's first page, of a frame of a video.
 
 The source is read and decoded once for all variants.
 """
@@ -13,35 +13,35 @@ from pillion import extras
 from pillion.errors import ErrorClass, ItemError
 from pillion.kinds.thumbnail.kind import THUMB, THUMB_SPECS, ThumbSpec
 from pillion.model import Generated, GenerationRequest, Produced, Recipe, SidecarFormat, SidecarMark
-from pillion.readers.images import decode as pictures
+from pillion.readers.images import decode
 
 if TYPE_CHECKING:
     from pillion import _core
 
 _FRAME_SIDE = 4096
-"""Twice the largest variant: the reduction is left to the core, whose filter is the better one."""
+"""Twice the largest variant, so that the core, whose filter is better, scales it down."""
 
 
 class ImageThumbGenerator:
-    """``thumb`` sidecars of images. Drawings (SVG) are drawn at the size wanted, raster images are never enlarged."""
+    """``thumb`` sidecars of images. SVG is rendered at the requested size; raster images are never enlarged."""
 
     kind = THUMB
     name = "thumb-image"
     version = 2
 
     def accepts(self, mime: str) -> bool:
-        """All images; one the core has no decoder for is unsupported, and says so."""
+        """All images; :meth:`generate` raises unsupported for those without a decoder."""
         return mime.startswith("image/")
 
     def recipe(self, mime: str, variant: str, settings: Mapping[str, Any]) -> Recipe:
-        """The size, the quality and the method, and the decoders beside the core that are there for the type."""
-        return pictures.with_decoders(_recipe(self.name, self.version, variant, settings), mime)
+        """The size, the quality and the method, and the installed decoders for the type besides the core."""
+        return decode.with_decoders(_recipe(self.name, self.version, variant, settings), mime)
 
     def generate(self, request: GenerationRequest) -> Generated:
         """All variants from one decode. Raises ItemError."""
-        max_pixels = request.settings.get("max_pixels", pictures.MAX_PIXELS)
+        max_pixels = request.settings.get("max_pixels", decode.MAX_PIXELS)
         specs = _specs(request)
-        return _produced(pictures.thumbnails(request.source, specs, mime=request.mime, max_pixels=max_pixels))
+        return _produced(decode.thumbnails(request.source, specs, mime=request.mime, max_pixels=max_pixels))
 
 
 class PdfThumbGenerator:
@@ -63,10 +63,10 @@ class PdfThumbGenerator:
         """Raises ItemError."""
         from pillion import _core
         from pillion.readers.images.base import by_rendering
-        from pillion.readers.pdf import document as pdfium
+        from pillion.readers.pdf.document import opened
 
         made: list[_core.Thumbnail] = []
-        with pdfium.opened(request.source) as document, document.page(0) as page:
+        with opened(request.source) as document, document.page(0) as page:
             for side, wanted in by_rendering(_specs(request)):
                 # A page has no pixels of its own: rendering it at the wanted size is not upscaling.
                 pixels = page.render(side / max(1.0, *page.size))
@@ -82,7 +82,7 @@ class VideoThumbGenerator:
     version = 2
 
     def accepts(self, mime: str) -> bool:
-        """All video containers; one FFmpeg has no decoder for is unsupported, and says so."""
+        """All videos; :meth:`generate` raises unsupported for those without a decoder."""
         return mime.startswith("video/")
 
     def recipe(self, mime: str, variant: str, settings: Mapping[str, Any]) -> Recipe:
@@ -108,7 +108,7 @@ Spec = tuple[str, int, int, int]
 
 
 def _spec_of(variant: str, settings: Mapping[str, Any]) -> ThumbSpec:
-    """What a variant's name stands for. ``settings`` may hold another ``method``: one for all, or a table by variant.
+    """The spec of a variant. ``settings`` may hold another ``method``: one for all, or a table by variant.
 
     Raises ItemError (unsupported) for an unknown variant.
     """
@@ -122,13 +122,13 @@ def _spec_of(variant: str, settings: Mapping[str, Any]) -> ThumbSpec:
 
 
 def _specs(request: GenerationRequest) -> list[Spec]:
-    """(name, longest side, quality, method) of all variants asked for."""
+    """(name, longest side, quality, method) of all requested variants."""
     wanted = [_spec_of(variant, request.settings) for variant in request.variants]
     return [(spec.name, spec.max_side, spec.quality, spec.method) for spec in wanted]
 
 
 def _recipe(generator: str, version: int, variant: str, settings: Mapping[str, Any]) -> Recipe:
-    """Size, quality and method decide a thumbnail, whatever its variant is called."""
+    """The recipe of a thumbnail: its size, quality and method, but not its variant's name."""
     spec = _spec_of(variant, settings)
     used = {"max_side": spec.max_side, "quality": spec.quality, "method": spec.method}
     return Recipe(generator=generator, version=version, settings=used)

@@ -17,7 +17,7 @@ THUMB = SidecarKind("thumb")
 class ThumbSpec:
     """One thumbnail variant: the longest side in pixels (never upscaled), the WebP quality, 0 to 100, and the effort.
 
-    The effort is libwebp's ``method``, 0 (fast) to 6 (small).
+    The effort is libwebp's ``method``, 0 (fastest) to 6 (smallest).
     """
 
     name: str
@@ -39,7 +39,7 @@ THUMB_SPECS: Mapping[str, ThumbSpec] = {
 }
 
 _BYTES_PER_PIXEL = 0.11
-"""Of a thumbnail that is as large as its variant allows and square."""
+"""Of a square thumbnail of the largest size that its variant allows."""
 
 _DESKTOP = ("grid@2x", "detail@1x", "grid@3x")
 

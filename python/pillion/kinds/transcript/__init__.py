@@ -1,1 +1,1 @@
-"""``transcript``: what is said in sound and film."""
+"""``transcript``: the speech in audio and video."""

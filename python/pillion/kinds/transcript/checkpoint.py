@@ -1,7 +1,7 @@
-"""What a long job has made so far, kept in a file, so that a kill costs a part of the work and not all of it.
+"""The partial result of a long job, kept in a file, so that a kill loses only a part of the work.
 
-A checkpoint is written to a new file that then takes the name of the old one, with a checksum inside: one that is
-damaged counts as none. Whoever reads one knows that its file's name says for which content and recipe it is.
+A checkpoint is written to a new file, with a checksum inside, which then replaces the old one; a damaged checkpoint
+counts as none. The file's name says for which content and recipe it is.
 """
 
 from __future__ import annotations
@@ -18,7 +18,7 @@ _VERSION = 1
 
 
 def load(path: Path) -> Mapping[str, Any] | None:
-    """What :func:`save` was given; None if there is nothing, or it is not whole."""
+    """The state given to :func:`save`; None if there is none, or it is damaged."""
     try:
         document = json.loads(path.read_text(encoding="utf-8"))
         state: Mapping[str, Any] = json.loads(document["state"])
@@ -29,7 +29,7 @@ def load(path: Path) -> Mapping[str, Any] | None:
 
 
 def save(path: Path, state: Mapping[str, Any]) -> None:
-    """Keep ``state`` (JSON values). Where it cannot be written, the work goes on without."""
+    """Write ``state`` (JSON values). If it cannot be written, the work continues without a checkpoint."""
     text = json.dumps(state, ensure_ascii=False)
     document = {"version": _VERSION, "checksum": _checksum(text), "state": text}
     new = path.with_suffix(".new")

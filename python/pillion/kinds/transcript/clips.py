@@ -1,8 +1,8 @@
-"""Short clips recognised together, in windows that fit them instead of Whisper's 30 seconds.
+"""Short clips transcribed in batches, in windows that fit them instead of Whisper's 30 seconds.
 
-The encoder's work grows with its window, and most of a short clip's window would be silence. What a clip comes out as
-does not depend on the others: its window follows from its own length, and every clip in a batch is computed by itself.
-A clip whose words are in doubt is done again in the full window.
+The encoder's work grows with its window, and most of a short clip's window would be silence. A clip's result does not
+depend on the others: its window depends on its own length, and every clip in a batch is computed by itself.
+A clip with a doubtful result is transcribed again in the full window.
 """
 
 from __future__ import annotations
@@ -31,25 +31,25 @@ _FULL_FRAMES = 3000
 _FITTING_FRAMES = (700, 900, 1100)
 """The windows: 100 frames are a second. More sizes would make smaller batches."""
 _TAIL_FRAMES = 80
-"""Silence that a window has behind its clip at least. Without some, the last words suffer."""
+"""The least silence after the clip in its window. Without it the last words are often wrong."""
 _BATCH_FRAMES = 12_000
-"""A batch's windows together: 17 of the smallest, 4 of the full ones."""
+"""Total length of the windows of a batch: 17 of the smallest, 4 of the full ones."""
 
 _DOUBTFUL_LOG_PROBABILITY = -1.1
 _DOUBTFUL_LANGUAGE = 0.25
 """Below these a clip gets the full window. Measured: docs/performance.md."""
 _TOKENS_PER_SECOND = 20
-"""Far more than anybody says in any language: where a fitting window has more, the model is caught in a loop."""
+"""Far more than can be spoken in any language: with more, the model is caught in a loop."""
 _EXTRA_TOKENS = 16
 _MAX_TOKENS = 448
-"""Of the model's output, prompt included."""
+"""The limit of the model's output, prompt included."""
 
 
 @dataclass(frozen=True, slots=True)
 class Clip:
-    """Sound in which somebody speaks from about its first to its last moment.
+    """Sound that is speech from about its start to its end.
 
-    ``samples``: mono at 16 kHz, shape (n,), at most MAX_SECONDS long. ``language``: None to find it.
+    ``samples``: mono at 16 kHz, shape (n,), at most MAX_SECONDS long. ``language``: None to detect it.
     """
 
     samples: NDArray[np.float32]
@@ -58,7 +58,7 @@ class Clip:
 
 @dataclass(frozen=True, slots=True)
 class _Decoding:
-    """What the model made of a clip in one window; ``log_probability`` is the mean over its tokens."""
+    """The model's output for a clip in one window; ``log_probability`` is the mean over its tokens."""
 
     language: str
     language_probability: float
@@ -71,21 +71,21 @@ class _Decoding:
 
 
 def fits(span: whisper.Span) -> bool:
-    """Whether a stretch of speech is short enough for this."""
+    """Whether a stretch of speech is short enough to be a clip."""
     return span.end - span.start <= MAX_SECONDS
 
 
 def recognise(clips: Sequence[Clip], *, model: str) -> list[Recognised]:
-    """What is said in each clip, times counted from its start. Raises ItemError as whisper.recognise does."""
+    """The words of each clip, with times from its start. Raises ItemError as whisper.recognise does."""
     loaded = whisper.loaded(model).model
     for clip in clips:
         whisper.check_language(loaded, clip.language)
     found: dict[int, _Decoding] = {}
     for frames in _FITTING_FRAMES:
         members = [index for index, clip in enumerate(clips) if _frames_of(clip) == frames]
-        _read_all(loaded, clips, members, frames, found)
+        _decode_all(loaded, clips, members, frames, found)
     doubtful = [index for index in range(len(clips)) if index not in found]
-    _read_all(loaded, clips, doubtful, _FULL_FRAMES, found)
+    _decode_all(loaded, clips, doubtful, _FULL_FRAMES, found)
     return [_recognised(found[index], clip) for index, clip in enumerate(clips)]
 
 
@@ -94,61 +94,61 @@ def _frames_of(clip: Clip) -> int:
     return next(frames for frames in _FITTING_FRAMES if needed <= frames)
 
 
-def _is_doubtful(reading: _Decoding, clip: Clip) -> bool:
+def _is_doubtful(decoding: _Decoding, clip: Clip) -> bool:
     return (
-        reading.cut
-        or not reading.text.strip()
-        or reading.log_probability < _DOUBTFUL_LOG_PROBABILITY
-        or _says_it_twice(reading.text)
-        or bool(_doubt(reading, clip))
+        decoding.cut
+        or not decoding.text.strip()
+        or decoding.log_probability < _DOUBTFUL_LOG_PROBABILITY
+        or _repeats_itself(decoding.text)
+        or bool(_drop_reason(decoding, clip))
     )
 
 
-def _says_it_twice(text: str) -> bool:
-    """Whether it begins with the same words twice, which the model tends to say in a window that is too small."""
+def _repeats_itself(text: str) -> bool:
+    """Whether the text begins with the same words twice, which happens in a window that is too small."""
     words = text.lower().split()
     return any(words[:half] == words[half : 2 * half] for half in range(2, len(words) // 2 + 1))
 
 
-def _doubt(reading: _Decoding, clip: Clip) -> str:
-    return whisper.doubt(
-        text=reading.text,
-        tokens=len(reading.tokens),
+def _drop_reason(decoding: _Decoding, clip: Clip) -> str:
+    return whisper.drop_reason(
+        text=decoding.text,
+        tokens=len(decoding.tokens),
         seconds=len(clip.samples) / whisper.SAMPLE_RATE,
-        log_probability=reading.log_probability,
-        no_speech=reading.no_speech,
+        log_probability=decoding.log_probability,
+        no_speech=decoding.no_speech,
     )
 
 
-def _recognised(reading: _Decoding, clip: Clip) -> Recognised:
+def _recognised(decoding: _Decoding, clip: Clip) -> Recognised:
     segment = RecognisedSegment(
-        text=reading.text,
+        text=decoding.text,
         start=0.0,
         end=len(clip.samples) / whisper.SAMPLE_RATE,
-        log_probability=reading.log_probability,
-        words=reading.words,
-        dropped=_doubt(reading, clip),
+        log_probability=decoding.log_probability,
+        words=decoding.words,
+        dropped=_drop_reason(decoding, clip),
     )
-    return Recognised(reading.language, reading.language_probability, (segment,))
+    return Recognised(decoding.language, decoding.language_probability, (segment,))
 
 
 # one batch ------------------------------------------------------------------------------------------------------------
 
 
-def _read_all(
+def _decode_all(
     loaded: WhisperModel, clips: Sequence[Clip], members: Sequence[int], frames: int, found: dict[int, _Decoding]
 ) -> None:
-    """Read the clips with these numbers in windows of so many frames, batch by batch, into ``found``."""
+    """Decode the clips ``members`` (indices) in windows of ``frames`` frames, batch by batch, into ``found``."""
     size = _BATCH_FRAMES // frames
     for start in range(0, len(members), size):
         batch = members[start : start + size]
-        readings = _read(loaded, [clips[index] for index in batch], frames)
-        found.update((batch[place], reading) for place, reading in readings)
+        decodings = _decode(loaded, [clips[index] for index in batch], frames)
+        found.update((batch[place], decoding) for place, decoding in decodings)
         keepalive.beat()
 
 
-def _read(loaded: WhisperModel, clips: Sequence[Clip], frames: int) -> list[tuple[int, _Decoding]]:
-    """(Place in ``clips``, reading). What is in doubt is left out, unless the window is the full one."""
+def _decode(loaded: WhisperModel, clips: Sequence[Clip], frames: int) -> list[tuple[int, _Decoding]]:
+    """(Index in ``clips``, decoding). Doubtful results are left out, unless the window is the full one."""
     encoded = _encoded(loaded, np.stack([_spectrogram(loaded, clip, frames) for clip in clips]))
     languages = _languages(loaded, encoded, clips)
     sure = [
@@ -159,16 +159,16 @@ def _read(loaded: WhisperModel, clips: Sequence[Clip], frames: int) -> list[tupl
     if not sure:
         return []
     each = np.asarray(encoded)[sure]
-    said = _generated(loaded, _storage(each), [languages[place][0] for place in sure], frames)
+    decoded = _generated(loaded, _storage(each), [languages[place][0] for place in sure], frames)
     return [
-        (place, _with_words(loaded, replace(reading, language_probability=languages[place][1]), part, clips[place]))
-        for place, reading, part in zip(sure, said, each, strict=True)
-        if frames == _FULL_FRAMES or not _is_doubtful(reading, clips[place])
+        (place, _with_words(loaded, replace(decoding, language_probability=languages[place][1]), part, clips[place]))
+        for place, decoding, part in zip(sure, decoded, each, strict=True)
+        if frames == _FULL_FRAMES or not _is_doubtful(decoding, clips[place])
     ]
 
 
 def _generated(loaded: WhisperModel, encoded: StorageView, languages: Sequence[str], frames: int) -> list[_Decoding]:
-    """What the model says about each part of ``encoded``, of which the language is known."""
+    """The model's output for each part of ``encoded``, whose language is known."""
     tokenizers = {language: whisper.tokenizer(loaded, language) for language in languages}
     prompts = [loaded.get_prompt(tokenizers[language], [], without_timestamps=True) for language in languages]
     longest = min(_MAX_TOKENS, len(prompts[0]) + _EXTRA_TOKENS + _TOKENS_PER_SECOND * frames // 100)
@@ -183,10 +183,10 @@ def _generated(loaded: WhisperModel, encoded: StorageView, languages: Sequence[s
         return_no_speech_prob=True,
         sampling_temperature=0.0,
     )
-    readings = []
+    decodings = []
     for result, language in zip(results, languages, strict=True):
         tokens = tuple(result.sequences_ids[0])
-        readings.append(
+        decodings.append(
             _Decoding(
                 language=language,
                 language_probability=1.0,
@@ -198,7 +198,7 @@ def _generated(loaded: WhisperModel, encoded: StorageView, languages: Sequence[s
                 cut=len(prompts[0]) + len(tokens) >= longest,
             )
         )
-    return readings
+    return decodings
 
 
 def _storage(array: NDArray[Any]) -> StorageView:
@@ -208,7 +208,7 @@ def _storage(array: NDArray[Any]) -> StorageView:
 
 
 def _encoded(loaded: WhisperModel, features: NDArray[np.float32]) -> StorageView:
-    # In the computer's memory also where a graphics card does the work: each clip's part is taken out of it.
+    # In main memory even if a GPU does the work: each clip's part is taken out of it.
     return loaded.model.encode(_storage(features), to_cpu=True)
 
 
@@ -220,7 +220,7 @@ def _spectrogram(loaded: WhisperModel, clip: Clip, frames: int) -> NDArray[np.fl
 
 
 def _languages(loaded: WhisperModel, encoded: StorageView, clips: Sequence[Clip]) -> list[tuple[str, float]]:
-    """(Language, probability) of each clip: the one that is asked for, else the likeliest."""
+    """(Language, probability) of each clip: the requested language, else the likeliest."""
     if not loaded.model.is_multilingual:
         return [("en", 1.0)] * len(clips)
     if all(clip.language is not None for clip in clips):
@@ -232,15 +232,15 @@ def _languages(loaded: WhisperModel, encoded: StorageView, clips: Sequence[Clip]
     ]
 
 
-def _with_words(loaded: WhisperModel, reading: _Decoding, encoded: NDArray[np.floating], clip: Clip) -> _Decoding:
-    """The reading with the times of its words, from the attention of the model. By itself: see the module."""
-    if not reading.text.strip():
-        return reading
+def _with_words(loaded: WhisperModel, decoding: _Decoding, encoded: NDArray[np.floating], clip: Clip) -> _Decoding:
+    """The decoding with the times of its words, from the model's attention. One clip at a time: see the module."""
+    if not decoding.text.strip():
+        return decoding
     frames = len(clip.samples) // _HOP
-    segment: dict[str, Any] = {"seek": 0, "start": 0.0, "end": frames / 100, "tokens": list(reading.tokens)}
-    tokenizer = whisper.tokenizer(loaded, reading.language)
+    segment: dict[str, Any] = {"seek": 0, "start": 0.0, "end": frames / 100, "tokens": list(decoding.tokens)}
+    tokenizer = whisper.tokenizer(loaded, decoding.language)
     attended = _storage(encoded[np.newaxis])
     loaded.add_word_timestamps(
         [[segment]], tokenizer, attended, [frames], whisper.PREPENDED, whisper.APPENDED, last_speech_timestamp=0.0
     )
-    return replace(reading, words=whisper.words(segment.get("words", ())))
+    return replace(decoding, words=whisper.words(segment.get("words", ())))

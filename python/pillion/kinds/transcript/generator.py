@@ -37,17 +37,17 @@ class TranscriptGenerator:
 
     def recipe(self, mime: str, variant: str, settings: Mapping[str, Any]) -> Recipe:
         """The model's hash and the language, if one is forced."""
-        from pillion.kinds.transcript import models as whisper
+        from pillion.kinds.transcript import models
 
         return Recipe(
             generator=self.name,
             version=self.version,
-            model=whisper.identity(_model(settings)),
+            model=models.identity(_model(settings)),
             settings={"language": settings.get("language")},
         )
 
     def prepare(self, requests: Sequence[GenerationRequest]) -> Sequence[Any]:
-        """Short clips are recognised together. Raises ItemError."""
+        """Transcribe short clips in batches. Raises ItemError."""
         extras.require("speech", "transcripts")
         from pillion.kinds.transcript import transcribe
 
@@ -55,7 +55,7 @@ class TranscriptGenerator:
         for model in {_model(request.settings) for request in requests}:
             members = [index for index, request in enumerate(requests) if _model(request.settings) == model]
             files = [(requests[index].source, requests[index].settings.get("language")) for index in members]
-            for index, sound in zip(members, transcribe.together(files, model=model), strict=True):
+            for index, sound in zip(members, transcribe.transcribe_short(files, model=model), strict=True):
                 result[index] = sound
         return result
 
@@ -86,7 +86,7 @@ class TranscriptGenerator:
 
 def _why_empty(result: TranscriptResult) -> str:
     reasons = sorted({segment.reason for segment in result.dropped})
-    return f"no speech; not believed: {len(result.dropped)} ({', '.join(reasons)})" if reasons else "no speech"
+    return f"no speech; dropped: {len(result.dropped)} ({', '.join(reasons)})" if reasons else "no speech"
 
 
 def _model(settings: Mapping[str, Any]) -> str:
@@ -95,7 +95,7 @@ def _model(settings: Mapping[str, Any]) -> str:
 
 @extras.needed()
 def read_now(path: Path, _mime: str, settings: Mapping[str, Any]) -> bytes:
-    """What is said in a file, as the bytes of a sidecar, also where nothing is said. Raises ItemError."""
+    """A file's transcript, as the bytes of a sidecar, even if there is no speech. Raises ItemError."""
     extras.require("speech", "transcripts")
     from pillion.kinds.transcript import transcribe
 

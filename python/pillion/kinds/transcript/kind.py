@@ -14,7 +14,7 @@ WHISPER_SIZES = (
     *("tiny", "tiny.en", "base", "base.en", "small", "small.en", "medium", "medium.en"),
     *("large-v3", "large-v3-turbo"),
 )
-"""The models that have a name; any other is a path."""
+"""The models known by name; any other is a path."""
 
 _LANGUAGE_CODES = (
     "af am ar as az ba be bg bn bo br bs ca cs cy da de el en es et eu fa fi fo fr gl gu ha haw he hi hr "
@@ -23,7 +23,7 @@ _LANGUAGE_CODES = (
     "yue"
 )
 TRANSCRIPT_LANGUAGES = tuple(_LANGUAGE_CODES.split())
-"""The languages that Whisper knows, by the codes it uses."""
+"""Whisper's languages, by its own codes."""
 
 
 def _model(value: Any) -> str | None:
@@ -48,7 +48,7 @@ KIND = KindSpec(
     policies={"desktop": (DEFAULT_VARIANT,), "server": (DEFAULT_VARIANT,)},
     settings={"model": _model, "language": _language},
     defaults={"model": "base", "language": None},
-    # Short clips are recognised together, which is quicker by far; a long one is alone, as it is more than a batch.
+    # Short clips are transcribed in batches, which is much faster; a long file is more than a batch by itself.
     limits=Limits(deadline_s=600, deadline_s_per_mib=60, per_worker=64, workers=1, batch_s=15.0, checkpoints=True),
     first_guess=FirstGuess(
         seconds_per_mib=(("video/", 0.5), ("audio/wav", 2.0), ("audio/x-wav", 2.0), ("audio/flac", 2.0), ("", 8.0)),

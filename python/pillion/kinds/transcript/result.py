@@ -1,4 +1,4 @@
-"""What transcription answers, and its JSON (schema-1.json beside this, docs/sidecar-formats.md)."""
+"""The result of a transcription, and its JSON (schema-1.json beside this, docs/sidecar-formats.md)."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ class TranscriptWord:
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class TranscriptSegment:
-    """One sentence or phrase. ``language``: where it is not that of the whole."""
+    """One sentence or phrase. ``language``: only if it differs from that of the file."""
 
     text: str
     start: float
@@ -34,7 +34,7 @@ class TranscriptSegment:
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class DroppedSegment:
-    """What the model said but is not believed. ``reason``: ``no_speech`` or ``repetition``."""
+    """Text from the model that is taken for a hallucination. ``reason``: ``no_speech`` or ``repetition``."""
 
     text: str
     start: float
@@ -44,7 +44,7 @@ class DroppedSegment:
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class TranscriptTrack:
-    """What is said in a further audio track, in another language. ``number``: its place among them, from 1."""
+    """The speech of a further audio track, in another language. ``number``: its place among the tracks, from 1."""
 
     number: int
     language: str
@@ -54,11 +54,11 @@ class TranscriptTrack:
 
     @property
     def text(self) -> str:
-        """All that is said, one line a segment."""
+        """All text, one line per segment."""
         return "\n".join(segment.text for segment in self.segments)
 
     def document(self) -> dict[str, Any]:
-        """As stored."""
+        """Its JSON, as stored."""
         return {
             "number": self.number,
             "language": self.language,
@@ -71,9 +71,9 @@ class TranscriptTrack:
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class TranscriptResult:
-    """What is said in a sound or video file. ``language``: ISO 639-1; ``duration`` in seconds.
+    """The speech of an audio or video file. ``language``: ISO 639-1; ``duration`` in seconds.
 
-    ``segments`` are of the track that is played; ``tracks`` are those in other languages.
+    ``segments`` are those of the default track; ``tracks`` are those in other languages.
     """
 
     engine: str
@@ -89,7 +89,7 @@ class TranscriptResult:
 
     @property
     def text(self) -> str:
-        """All that is said, one line a segment."""
+        """All text, one line per segment."""
         return "\n".join(segment.text for segment in self.segments)
 
     def to_json(self) -> str:

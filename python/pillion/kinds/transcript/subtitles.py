@@ -1,7 +1,7 @@
-"""SRT and WebVTT: what is said, cut into pieces that can be read while it is said.
+"""SRT and WebVTT: a transcript cut into cues that can be read in time.
 
-The measures are those that broadcasters share: two lines of 42 characters, one to seven seconds, and no piece reaches
-into the next (EBU-TT-D guidelines, BBC and Netflix subtitle guides).
+The limits are those common among broadcasters: two lines of 42 characters, one to seven seconds, and no overlap
+(EBU-TT-D guidelines, BBC and Netflix subtitle guides).
 """
 
 from __future__ import annotations
@@ -20,7 +20,7 @@ MAX_CELLS = 2 * LINE_CELLS
 MAX_S = 7.0
 MIN_S = 1.0
 GAP_S = 0.08
-"""Between two pieces, where the first is made longer than it is said: two frames at 25 a second."""
+"""Between two cues, if the first is shown longer than it is spoken: two frames at 25 a second."""
 _PAUSE_S = 1.0
 
 _ENDS = re.compile(r"[.!?…。！？]['\"”’»)]*$")
@@ -29,7 +29,7 @@ _CLAUSE_ENDS = re.compile(r"[,;:–—、，；：]['\"”’»)]*$")
 
 @dataclass(frozen=True, slots=True)
 class Cue:
-    """One piece: seconds from the start, and one or two lines."""
+    """One cue: seconds from the start, and one or two lines."""
 
     start: float
     end: float
@@ -44,7 +44,7 @@ class _Piece:
 
 
 def srt(result: TranscriptResult) -> str:
-    """SubRip: it has no escapes, so an arrow in the text, which would be taken for a time, is written as another."""
+    """SubRip. It has no escapes, so ``-->`` in the text, which would be parsed as a time, is written as ``→``."""
     blocks = []
     for number, cue in enumerate(cues(result), 1):
         text = "\n".join(cue.lines).replace("-->", "→")
@@ -62,7 +62,7 @@ def vtt(result: TranscriptResult) -> str:
 
 
 def text(data: bytes, _origin: Origin) -> bytes:
-    """A sidecar's text in UTF-8. Raises ItemError (corrupt), as the two below."""
+    """A sidecar's text in UTF-8. Raises ItemError (corrupt), like the two below."""
     return f"{TranscriptResult.from_json(data).text}\n".encode()
 
 
@@ -86,7 +86,7 @@ def _time(seconds: float, point: str) -> str:
 
 
 def cues(result: TranscriptResult) -> list[Cue]:
-    """All pieces, in order of time, none reaching into the next."""
+    """All cues, in order of time, without overlap."""
     found = [
         Cue(piece.start, piece.end, broken(piece.text))
         for segment in result.segments
@@ -98,7 +98,7 @@ def cues(result: TranscriptResult) -> list[Cue]:
 
 
 def _timed(cue: Cue, after: Cue | None) -> Cue:
-    """Long enough to be read if there is room, and over before the next begins."""
+    """Long enough to be read if there is time, and ended before the next one starts."""
     end = max(cue.end, cue.start + MIN_S)
     if after is not None and end > after.start - GAP_S:
         end = min(max(cue.end, after.start - GAP_S), after.start)
@@ -106,7 +106,7 @@ def _timed(cue: Cue, after: Cue | None) -> Cue:
 
 
 def _words(segment: TranscriptSegment) -> list[_Piece]:
-    """The words as they stand in the segment's text, with the blank before them; guessed where it has none."""
+    """The words as in the segment's text, each with the space before it; times are guessed if there are no words."""
     pieces: list[_Piece] = []
     at = 0
     for word in segment.words:
@@ -123,10 +123,10 @@ def _words(segment: TranscriptSegment) -> list[_Piece]:
 
 
 def _guessed(segment: TranscriptSegment) -> list[_Piece]:
-    """Words at times by their length, as if all were said at one speed."""
+    """The words with times in proportion to their length."""
     parts = re.findall(r"\s*\S+", segment.text)
     if cells(segment.text) > LINE_CELLS * len(parts):
-        parts = list(segment.text)  # written without blanks
+        parts = list(segment.text)  # written without spaces
     second = (segment.end - segment.start) / max(1, len("".join(parts)))
     pieces, start = [], segment.start
     for part in parts:
@@ -136,7 +136,7 @@ def _guessed(segment: TranscriptSegment) -> list[_Piece]:
 
 
 def _pieces(words: Sequence[_Piece]) -> Iterator[_Piece]:
-    """Words put together until there is no more room or time, or a pause; cut where a sentence ends, if it is near."""
+    """Words joined up to the limits of length and time, or a pause; cut at the end of a sentence, if one is near."""
     waiting = list(words)
     while waiting:
         count = _fitting(waiting)
@@ -148,7 +148,7 @@ def _pieces(words: Sequence[_Piece]) -> Iterator[_Piece]:
 
 
 def _fitting(words: Sequence[_Piece]) -> int:
-    """How many of the first words go together; at least one."""
+    """How many of the first words fit into one cue; at least one."""
     text = ""
     for count, word in enumerate(words):
         text += word.text
@@ -164,7 +164,7 @@ def _fits(text: str) -> bool:
 
 
 def _best_cut(words: Sequence[_Piece], most: int) -> int:
-    """The last end of a sentence in the second half of what fits, else of a clause, else all that fits."""
+    """The last end of a sentence in the second half of the words that fit, else of a clause, else all that fit."""
     for ends in (_ENDS, _CLAUSE_ENDS):
         for count in range(most, max(0, most // 2), -1):
             if ends.search(words[count - 1].text.rstrip()):
@@ -176,7 +176,7 @@ def _best_cut(words: Sequence[_Piece], most: int) -> int:
 
 
 def cells(text: str) -> int:
-    """How wide a text is: East Asian characters count twice."""
+    """The width of a text: East Asian characters count twice."""
     return sum(
         0 if unicodedata.combining(character) else 1 + (unicodedata.east_asian_width(character) in "WF")
         for character in text
@@ -184,7 +184,7 @@ def cells(text: str) -> int:
 
 
 def broken(text: str) -> tuple[str, ...]:
-    """In one line if it fits, else in two as equal as the words allow; without blanks, between characters."""
+    """One line if the text fits, else two of similar length, broken between words (or characters, without spaces)."""
     if cells(text) <= LINE_CELLS:
         return (text,)
     breaks = [index for index, character in enumerate(text) if character == " "]

@@ -1,8 +1,8 @@
-"""Speech in audio and video: Whisper on the parts where somebody speaks.
+"""Transcription of audio and video: Whisper on the parts with speech.
 
-Sound is taken in as a stream and worked on in windows of some minutes, cut where nobody speaks, so that ten hours
-take no more memory than ten minutes. After each window what was heard so far is kept in a checkpoint. A short file with
-few words is recognised as a clip, many of them together.
+Sound is read as a stream and transcribed in windows of some minutes, cut at pauses, so that ten hours take no more
+memory than ten minutes. After each window the result so far is saved in a checkpoint. A short file with few words is
+transcribed as a clip, in batches.
 """
 
 from __future__ import annotations
@@ -18,9 +18,8 @@ from numpy.typing import NDArray
 
 from pillion.errors import ErrorClass, ItemError
 from pillion.failpoints import reach
-from pillion.kinds.transcript import checkpoint as _checkpoint
-from pillion.kinds.transcript import clips as whisper_clips
-from pillion.kinds.transcript import whisper
+from pillion.kinds.transcript import checkpoint as checkpoints
+from pillion.kinds.transcript import clips, whisper
 from pillion.kinds.transcript.result import (
     DroppedSegment,
     TranscriptResult,
@@ -34,9 +33,9 @@ from pillion.readers import media
 _RATE = whisper.SAMPLE_RATE
 _WINDOW_SECONDS = 300
 _CUT_SECONDS = 60
-"""A window ends in a pause of its last minute."""
+"""A window ends at a pause in its last minute."""
 _SHORT_SECONDS = 30.0
-"""A file up to this long may be a clip, if its speech is no longer than a clip may be."""
+"""A file up to this long may be a clip, if its speech is short enough for one."""
 _QUIET_SECONDS = 0.3
 _SENTENCE_ENDS = (".", "!", "?", "…", "。", "！", "？")
 _PAUSE_SECONDS = 1.0
@@ -52,19 +51,19 @@ def transcribe(
     sound: ShortSound | None = None,
     checkpoint: Path | None = None,
 ) -> TranscriptResult:
-    """What is said in a file; no segments where nobody speaks. Raises ItemError.
+    """The transcript of a file; no segments if there is no speech. Raises ItemError.
 
-    ``language``: None to find it. ``share``: see whisper.recognise. ``sound``: what :func:`together` made of the file.
-    ``checkpoint``: a file in which to keep what was heard so far, and to go on from.
+    ``language``: None to detect it. ``share``: see whisper.recognise. ``sound``: the file's result of
+    :func:`transcribe_short`. ``checkpoint``: a file in which the result so far is saved, and from which to continue.
     """
     _require()
     tracks = [1] if sound else _tracks(path, language)
     if len(tracks) == 1:
         sound = sound or _short_sound(path, tracks[0], language=language, model=model)
     if sound is not None:
-        heard = _Recognised(forced=language, track=tracks[0])
-        heard.add_short(sound)
-        return _result([heard], model)
+        recognised = _Recognised(forced=language, track=tracks[0])
+        recognised.add_short(sound)
+        return _result([recognised], model)
     parts = _restored(checkpoint)
     for track in tracks[max(0, len(parts) - 1) :]:
         if not parts or parts[-1].track != track:
@@ -73,13 +72,13 @@ def transcribe(
             parts[-1].add(window, model, share)
             keepalive.beat()
             if checkpoint and not window.is_last:
-                _checkpoint.save(checkpoint, {"parts": [asdict(part) for part in parts]})
+                checkpoints.save(checkpoint, {"parts": [asdict(part) for part in parts]})
                 reach("transcribe.kept")
     return _result(parts, model)
 
 
 def _tracks(path: Path, language: str | None) -> list[int]:
-    """The audio track that is played, and those that are said to be in other languages, unless one is forced."""
+    """The default audio track, and those marked as other languages, unless a language is forced."""
     tracks = media.audio_tracks(path)
     if not tracks:
         raise ItemError(ErrorClass.UNSUPPORTED, "the file has no audio track")
@@ -91,12 +90,12 @@ def _tracks(path: Path, language: str | None) -> list[int]:
 
 
 def _restored(checkpoint: Path | None) -> list[_Recognised]:
-    kept = _checkpoint.load(checkpoint) if checkpoint else None
+    kept = checkpoints.load(checkpoint) if checkpoint else None
     return [_Recognised.restored(part) for part in kept["parts"]] if kept else []
 
 
 def _result(parts: Sequence[_Recognised], model: str) -> TranscriptResult:
-    """The first track in which somebody speaks, and the others of these."""
+    """The first track with speech as the main one, then the other tracks with speech."""
     spoken = [part for part in parts if part.segments] or list(parts[:1])
     main = spoken[0]
     return TranscriptResult(
@@ -132,31 +131,32 @@ def _require() -> None:
 
 @dataclass(frozen=True, slots=True)
 class ShortSound:
-    """The whole of a short file: its length in seconds, what was heard (None: nobody speaks), and from when on."""
+    """A whole short file: its length in seconds, where its speech starts, and the speech (None: there is none)."""
 
     seconds: float
     start: float = 0.0
-    heard: whisper.Recognised | None = None
+    recognised: whisper.Recognised | None = None
 
 
 @dataclass(frozen=True, slots=True)
 class _Clip:
     seconds: float
     start: float
-    clip: whisper_clips.Clip | None
+    clip: clips.Clip | None
 
 
-def together(files: Sequence[tuple[Path, str | None]], *, model: str) -> list[ShortSound | None]:
-    """Recognise short files (path, language or None) together; None for those that are long or cannot be read.
+def transcribe_short(files: Sequence[tuple[Path, str | None]], *, model: str) -> list[ShortSound | None]:
+    """Transcribe short files (path, language or None) in batches; None for those that are long or cannot be read.
 
     Raises ItemError as whisper.recognise does.
     """
     _require()
     found = [_clip_of_readable(path, language) for path, language in files]
-    clips = [one.clip for one in found if one is not None and one.clip is not None]
-    heard = iter(whisper_clips.recognise(clips, model=model))
+    speech = [one.clip for one in found if one is not None and one.clip is not None]
+    results = iter(clips.recognise(speech, model=model))
     return [
-        None if one is None else ShortSound(one.seconds, one.start, next(heard) if one.clip else None) for one in found
+        None if one is None else ShortSound(one.seconds, one.start, next(results) if one.clip else None)
+        for one in found
     ]
 
 
@@ -164,8 +164,8 @@ def _short_sound(path: Path, track: int, *, language: str | None, model: str) ->
     found = _clip(path, track, language)
     if found is None:
         return None
-    heard = whisper_clips.recognise([found.clip], model=model)[0] if found.clip else None
-    return ShortSound(found.seconds, found.start, heard)
+    recognised = clips.recognise([found.clip], model=model)[0] if found.clip else None
+    return ShortSound(found.seconds, found.start, recognised)
 
 
 def _clip_of_readable(path: Path, language: str | None) -> _Clip | None:
@@ -177,7 +177,7 @@ def _clip_of_readable(path: Path, language: str | None) -> _Clip | None:
 
 
 def _clip(path: Path, track: int, language: str | None) -> _Clip | None:
-    """The part of a short file in which somebody speaks; None if the file, or that part, is too long for a clip."""
+    """The part of a short file that is speech; None if the file, or that part, is too long for a clip."""
     blocks: list[NDArray[np.float32]] = []
     size = 0
     for block in media.audio_blocks(path, track):
@@ -189,11 +189,11 @@ def _clip(path: Path, track: int, language: str | None) -> _Clip | None:
     windows = whisper.windows(whisper.speech(samples))
     if not windows:
         return _Clip(size / _RATE, 0.0, None)
-    if len(windows) > 1 or not whisper_clips.fits(windows[0]):
+    if len(windows) > 1 or not clips.fits(windows[0]):
         return None
     start = round(windows[0].start * _RATE)
     part = samples[start : round(windows[0].end * _RATE)].copy()
-    return _Clip(size / _RATE, start / _RATE, whisper_clips.Clip(part, language))
+    return _Clip(size / _RATE, start / _RATE, clips.Clip(part, language))
 
 
 # windows --------------------------------------------------------------------------------------------------------------
@@ -201,7 +201,7 @@ def _clip(path: Path, track: int, language: str | None) -> _Clip | None:
 
 @dataclass(frozen=True, slots=True)
 class _Window:
-    """Some minutes of sound: the sample of the file they begin with, and where in them somebody speaks."""
+    """Some minutes of sound: the sample of the file at which they start, and the spans of speech in them."""
 
     start: int
     samples: NDArray[np.float32]
@@ -210,10 +210,10 @@ class _Window:
 
 
 def _windows(blocks: Iterator[NDArray[np.float32]], skipped: int = 0) -> Iterator[_Window]:
-    """The stream in windows cut in pauses, from sample ``skipped`` on, where an earlier try ended one.
+    """The stream in windows cut at pauses, from sample ``skipped`` on, where an earlier attempt ended one.
 
-    One window and one block are in memory at a time. A window is looked for in exactly so many samples, however the
-    blocks fall, so that it does not matter where one goes on.
+    One window and one block are in memory at a time. A window is always cut from the same number of samples, whatever
+    the size of the blocks, so that the result does not depend on where an attempt continues.
     """
     wanted = _WINDOW_SECONDS * _RATE
     parts: list[NDArray[np.float32]] = []
@@ -234,7 +234,7 @@ def _windows(blocks: Iterator[NDArray[np.float32]], skipped: int = 0) -> Iterato
 
 
 def _after(blocks: Iterator[NDArray[np.float32]], skipped: int) -> Iterator[NDArray[np.float32]]:
-    """The stream without its first samples. They are decoded all the same: no seek is exact in every format."""
+    """The stream without its first samples. They are still decoded, because no seek is exact in every format."""
     left = skipped
     for block in blocks:
         if left < len(block):
@@ -245,9 +245,9 @@ def _after(blocks: Iterator[NDArray[np.float32]], skipped: int) -> Iterator[NDAr
 
 
 def cut_at(samples: NDArray[np.float32], spans: Sequence[whisper.Span]) -> int:
-    """The sample at which to end a window: amid the longest pause of its last minute.
+    """The sample at which to end a window: the middle of the longest pause of its last minute.
 
-    Where one voice fills the whole minute, at its quietest moment.
+    If there is no pause, the quietest moment of that minute.
     """
     length = len(samples) / _RATE
     earliest = max(0.0, length - _CUT_SECONDS)
@@ -272,7 +272,7 @@ def _quietest(samples: NDArray[np.float32], earliest: int) -> int:
 
 @dataclass(slots=True)
 class _Recognised:
-    """What has been heard in the first ``samples`` of an audio track.
+    """The result for the first ``samples`` of an audio track.
 
     ``language``: that of the first window with speech, or the one that is ``forced``.
     """
@@ -286,26 +286,26 @@ class _Recognised:
     dropped: list[DroppedSegment] = field(default_factory=list)
 
     def add(self, window: _Window, model: str, share: float) -> None:
-        """Recognise one window."""
+        """Transcribe one window."""
         self.samples = window.start + len(window.samples)
         if not window.spans:
             return
-        heard = whisper.recognise(
+        recognised = whisper.recognise(
             window.samples, window.spans, model=model, language=self.forced, before=self.language, share=share
         )
-        self._take(heard, window.start / _RATE)
+        self._take(recognised, window.start / _RATE)
 
     def add_short(self, sound: ShortSound) -> None:
-        """Take what was recognised as a clip."""
+        """Add the result of a clip."""
         self.samples = round(sound.seconds * _RATE)
-        if sound.heard is not None:
-            self._take(sound.heard, sound.start)
+        if sound.recognised is not None:
+            self._take(sound.recognised, sound.start)
 
-    def _take(self, heard: whisper.Recognised, offset: float) -> None:
+    def _take(self, recognised: whisper.Recognised, offset: float) -> None:
         if self.language is None:
-            self.language, self.language_probability = heard.language, heard.language_probability
-        other = heard.language if heard.language != self.language else None
-        for segment in heard.segments:
+            self.language, self.language_probability = recognised.language, recognised.language_probability
+        other = recognised.language if recognised.language != self.language else None
+        for segment in recognised.segments:
             if segment.dropped:
                 self.dropped.append(_dropped(segment, offset))
             else:
@@ -313,7 +313,7 @@ class _Recognised:
 
     @classmethod
     def restored(cls, state: Mapping[str, Any]) -> _Recognised:
-        """From its fields, in the form in which a checkpoint has them."""
+        """From its fields as they are in a checkpoint."""
         segments = [_segment(segment) for segment in state["segments"]]
         return cls(**{**state, "segments": segments, "dropped": [DroppedSegment(**one) for one in state["dropped"]]})
 
@@ -333,7 +333,7 @@ def sentences(
 ) -> list[TranscriptSegment]:
     """Words grouped into sentences, by punctuation and pauses. ``offset`` (seconds) is added to all times.
 
-    ``language``: where it is not that of the whole.
+    ``language``: only if it differs from that of the file.
     """
     groups: list[list[whisper.RecognisedWord]] = []
     for word in words:
@@ -347,7 +347,7 @@ def sentences(
 
 
 def _ends(group: Sequence[whisper.RecognisedWord], following: whisper.RecognisedWord) -> bool:
-    """Whether the sentence is over before ``following``."""
+    """Whether the sentence ends before ``following``."""
     last = group[-1]
     text = last.text.rstrip("\"'”’»)")
     if text.endswith(_SENTENCE_ENDS) or following.start - last.end > _PAUSE_SECONDS:
@@ -362,6 +362,6 @@ def _sentence(group: Sequence[whisper.RecognisedWord], offset: float, language: 
         )
         for word in group
     )
-    # Whisper puts the space where the language has one, so texts are joined as they are.
+    # Whisper includes spaces where the language has them, so texts are joined as they are.
     text = "".join(word.text for word in group).strip()
     return TranscriptSegment(text=text, start=words[0].start, end=words[-1].end, words=words, language=language)

@@ -1,6 +1,6 @@
 """faster-whisper (Whisper on CTranslate2) and its voice activity detector. The only importer of ``faster_whisper``.
 
-Speech is found first; only windows that hold speech are recognised, as one batch. Nothing is sampled at random
+Speech is detected first; only windows with speech are transcribed, as one batch. There is no random sampling
 (temperature 0), so the same sound gives the same words.
 """
 
@@ -18,7 +18,7 @@ from numpy.typing import NDArray
 
 from pillion import extras
 from pillion.errors import ErrorClass, ItemError
-from pillion.kinds.transcript import models as whisper
+from pillion.kinds.transcript import models
 from pillion.pool import threads
 
 if TYPE_CHECKING:
@@ -28,28 +28,28 @@ if TYPE_CHECKING:
 
 NAME = "faster-whisper"
 SAMPLE_RATE = 16_000
-"""Samples per second the model takes."""
+"""Samples per second that the model expects."""
 WINDOW_SECONDS = 30.0
-"""The length of sound the model looks at."""
+"""The length of sound that the model processes."""
 
 _BATCH_WINDOWS = 4
 """Eight gain nothing on a few cores and cost 300 MB more."""
 BEAM = 5
-"""How many wordings are followed at a time."""
+"""Beam size: how many hypotheses are kept."""
 PREPENDED = "\"'“¿([{-"
 APPENDED = "\"'.。,，!！?？:：”)]}、"
-"""Punctuation that belongs to the word after it, and to the word before it: as faster-whisper has it by default."""
+"""Punctuation that belongs to the word after it, and to the word before it: faster-whisper's defaults."""
 
 _MERGE_GAP_SECONDS = 3.0
 """Pauses up to this stay inside a window; in longer ones the model tends to invent words."""
 _OTHER_LANGUAGE = 0.8
-"""How likely another language must be than the one so far. Noise and music are often taken for some language."""
+"""The probability that a change of language needs. Noise and music are often mistaken for some language."""
 _NO_SPEECH = 0.6
 _LOW_LOG_PROBABILITY = -1.0
 _REPETITIVE = 2.4
-"""Compression ratio of the text; faster-whisper takes this, too, for the mark of a loop."""
+"""Compression ratio of the text; faster-whisper also uses this value to detect a loop."""
 _TOKENS_PER_SECOND = 10.0
-"""Fast speech has six, and a loop fills the model's whole output: fifteen and more."""
+"""Fast speech has six; a loop fills the model's whole output, with fifteen or more."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -72,7 +72,7 @@ class RecognisedWord:
 
 @dataclass(frozen=True, slots=True)
 class RecognisedSegment:
-    """What was said in one window. ``dropped``: why it is not to be believed, ``no_speech`` or ``repetition``."""
+    """The text of one window. ``dropped``: why it is dropped, ``no_speech`` or ``repetition``; empty if it is kept."""
 
     text: str
     start: float
@@ -84,7 +84,7 @@ class RecognisedSegment:
 
 @dataclass(frozen=True, slots=True)
 class Recognised:
-    """What was said in some samples, and in which language (ISO 639-1) with which probability."""
+    """The speech in some samples, with its language (ISO 639-1) and that language's probability."""
 
     language: str
     language_probability: float
@@ -92,12 +92,12 @@ class Recognised:
 
 
 def missing() -> str | None:
-    """One sentence that says what lacks and how to get it; None when all is there. Loads nothing."""
+    """What is missing and how to install it, in one sentence; None if nothing is. Loads nothing."""
     return extras.missing("speech", "transcripts", "faster_whisper", "ctranslate2")
 
 
 def speech(samples: NDArray[np.float32]) -> list[Span]:
-    """Where somebody speaks; ``samples`` are mono at 16 kHz, shape (n,). No span is longer than a window."""
+    """Where there is speech; ``samples`` are mono at 16 kHz, shape (n,). No span is longer than a window."""
     _require()
     from faster_whisper.vad import VadOptions, get_speech_timestamps
 
@@ -107,7 +107,7 @@ def speech(samples: NDArray[np.float32]) -> list[Span]:
 
 
 def windows(spans: Sequence[Span]) -> list[Span]:
-    """Spans of speech joined, in order, into windows the model can take."""
+    """Spans of speech joined, in order, into windows that fit the model."""
     joined: list[Span] = []
     for span in spans:
         if joined and _joinable(joined[-1], span):
@@ -130,11 +130,11 @@ def recognise(
     before: str | None = None,
     share: float = 1.0,
 ) -> Recognised:
-    """The words spoken in ``spans`` of ``samples`` (mono, 16 kHz); the language is found unless it is given.
+    """The words spoken in ``spans`` of ``samples`` (mono, 16 kHz); the language is detected unless it is given.
 
-    ``before``: the language up to there, which is left only for one that is sure.
-    ``share``: of the windows that are worked on at a time; fewer take less memory and give the same words.
-    Raises ItemError: missing_tool when engine or model is not there, unsupported for a language it does not know.
+    ``before``: the language so far; another one is used only if it is certain.
+    ``share``: the part of a full batch computed at a time; less takes less memory and gives the same words.
+    Raises ItemError: missing_tool if engine or model is missing, unsupported for a language it does not know.
     """
     pipeline = loaded(model)
     check_language(pipeline.model, language)
@@ -151,7 +151,7 @@ def recognise(
     )
     segments, info = transcribe(language=language)
     if language is None and before not in (None, info.language) and info.language_probability < _OTHER_LANGUAGE:
-        # Nothing but the language has been looked at so far: the words are found when they are asked for.
+        # Only the language has been computed so far: segments are decoded when they are iterated over.
         segments, info = transcribe(language=before)
     return Recognised(
         info.language, float(info.language_probability), tuple(_recognised(segment) for segment in segments)
@@ -163,7 +163,7 @@ def _recognised(segment: Segment) -> RecognisedSegment:
         RecognisedWord(word.word, float(word.start), float(word.end), float(word.probability))
         for word in segment.words or ()
     )
-    why = doubt(
+    why = drop_reason(
         text=segment.text,
         tokens=len(segment.tokens),
         seconds=segment.end - segment.start,
@@ -181,12 +181,12 @@ def words(found: Iterable[Mapping[str, Any]]) -> tuple[RecognisedWord, ...]:
     )
 
 
-def doubt(*, text: str, tokens: int, seconds: float, log_probability: float, no_speech: float) -> str:
-    """Why what the model said in so many ``seconds`` is taken for a hallucination; empty if it is not.
+def drop_reason(*, text: str, tokens: int, seconds: float, log_probability: float, no_speech: float) -> str:
+    """Why the model's text for so many ``seconds`` is taken for a hallucination; empty if it is not.
 
-    ``log_probability``: the mean over its ``tokens``. ``no_speech``: how likely the model finds it that nobody speaks.
-    Repetition alone is no reason: refrains and drills repeat. A model that is caught in a loop also says far more than
-    anybody could in that time.
+    ``log_probability``: the mean over its ``tokens``. ``no_speech``: the model's probability that nobody speaks.
+    Repetition alone is no reason: refrains and drills repeat. A model caught in a loop also returns far more text than
+    can be spoken in that time.
     """
     if no_speech > _NO_SPEECH and log_probability < _LOW_LOG_PROBABILITY:
         return "no_speech"
@@ -202,14 +202,14 @@ def compression_ratio(text: str) -> float:
 
 
 def tokenizer(model: WhisperModel, language: str) -> Tokenizer:
-    """The model's own, for one language."""
+    """The model's tokenizer, for one language."""
     from faster_whisper.tokenizer import Tokenizer
 
     return Tokenizer(model.hf_tokenizer, model.model.is_multilingual, task="transcribe", language=language)
 
 
 def suppressed(tokenizer: Tokenizer) -> tuple[int, ...]:
-    """The tokens that are no words, which the model must not say; the same for all languages."""
+    """The tokens that are not words, which the model must not produce; the same for all languages."""
     from faster_whisper.transcribe import get_suppressed_tokens
 
     found: tuple[int, ...] = get_suppressed_tokens(tokenizer, [-1])
@@ -230,9 +230,9 @@ def _require() -> None:
 
 @functools.cache
 def loaded(model: str) -> BatchedInferencePipeline:
-    """The model, loaded once per process: int8 on the processor, float16 on a CUDA device if there is one."""
+    """The model, loaded once per process: int8 on the CPU, float16 on a CUDA device if there is one."""
     _require()
-    folder = whisper.found(model)
+    folder = models.found(model)
     import ctranslate2
     from faster_whisper import BatchedInferencePipeline, WhisperModel
 

@@ -28,7 +28,7 @@ class DocumentEngine(Protocol):
     MIMES: Collection[str]
 
     def missing(self) -> str | None:
-        """One sentence that says what lacks and how to get it; None when all is there. Loads nothing."""
+        """What is missing and how to install it, in one sentence; None if nothing is. Loads nothing."""
         ...
 
     def read(self, path: Path, mime: str) -> DocumentText:

@@ -53,7 +53,7 @@ class Page:
 
 
 def missing() -> str | None:
-    """One sentence that says what lacks and how to get it; None when all is there. Loads nothing."""
+    """What is missing and how to install it, in one sentence; None if nothing is. Loads nothing."""
     return extras.missing("documents", "web pages, e-mail and EPUB books", PACKAGE)
 
 

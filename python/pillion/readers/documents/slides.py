@@ -30,7 +30,7 @@ _DIAGRAM = "diagramData"
 
 
 def missing() -> str | None:
-    """One sentence that says what lacks and how to get it; None when all is there. Loads nothing."""
+    """What is missing and how to install it, in one sentence; None if nothing is. Loads nothing."""
     return extras.missing("documents", NOTE, PACKAGE)
 
 

@@ -31,7 +31,7 @@ _SIDE_PARTS = ("header", "footer", "footnotes", "endnotes", "comments")
 
 
 def missing() -> str | None:
-    """One sentence that says what lacks and how to get it; None when all is there. Loads nothing."""
+    """What is missing and how to install it, in one sentence; None if nothing is. Loads nothing."""
     return extras.missing("documents", NOTE, PACKAGE)
 
 

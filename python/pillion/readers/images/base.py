@@ -46,7 +46,7 @@ class PictureEngine(Protocol):
     """Whether the file's profile is honoured."""
 
     def missing(self, mime: str) -> str | None:
-        """One sentence that says what lacks and how to get it; None when files of this type can be decoded."""
+        """What is missing and how to install it, in one sentence; None if files of this type can be decoded."""
         ...
 
     def decode(self, data: bytes, mime: str, *, max_side: int | None, max_pixels: int) -> DecodedPicture:

@@ -37,7 +37,7 @@ _BYTES_PER_PIXEL = 13
 
 
 def missing(mime: str) -> str | None:
-    """One sentence that says what lacks and how to get it; None when all is there. Loads nothing."""
+    """What is missing and how to install it, in one sentence; None if nothing is. Loads nothing."""
     return extras.missing(EXTRA, "camera raw files without a preview", _MODULE)
 
 

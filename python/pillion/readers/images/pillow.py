@@ -45,7 +45,7 @@ _lock = threading.Lock()
 
 
 def missing(mime: str) -> str | None:
-    """One sentence that says what lacks and how to get it; None when files of this type can be decoded."""
+    """What is missing and how to install it, in one sentence; None if files of this type can be decoded."""
     feature = _FEATURES.get(mime)
     if feature is None:
         return None

@@ -37,7 +37,7 @@ LOCK = threading.RLock()
 
 
 def missing() -> str | None:
-    """One sentence that says what lacks and how to get it; None when all is there. Loads nothing."""
+    """What is missing and how to install it, in one sentence; None if nothing is. Loads nothing."""
     if importlib.util.find_spec("pypdfium2") is None:
         return "the Python package pypdfium2 is not installed: run pip install pypdfium2"
     return None
