@@ -28,7 +28,7 @@ from pillion import Library, _core
 from pillion.catalog import indexing as catalog_indexing
 from pillion.catalog.database import Database
 from pillion.catalog.indexing import EntryRow
-from pillion.catalog.rebuilding import introduce_device
+from pillion.catalog.rebuilding import register_device
 from pillion.cli.app import tune_collector
 from pillion.job import JobState
 from pillion.kinds.execute import Execution, Staged
@@ -87,7 +87,7 @@ class PillionQueue:
         store.create()
         with self._database.write() as connection:
             self._location = catalog_indexing.ensure_location(connection, b"/pages", 0.0)
-            introduce_device(connection, DEVICE, "bench", 0.0)
+            register_device(connection, DEVICE, "bench", 0.0)
         owner = "bench:1:1:1"
         checkpoints = Checkpoints(store.staging / FOLDER)
         recorder = Recorder(self._database, store, checkpoints, owner)

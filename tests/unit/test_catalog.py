@@ -22,7 +22,7 @@ from pillion.catalog.database import HEAD, SAFE_SQLITE, Database, network_file_s
 from pillion.catalog.failures import FailedTry
 from pillion.catalog.indexing import EntryRow
 from pillion.catalog.queue import SidecarOutcome
-from pillion.catalog.rebuilding import introduce_device, this_device
+from pillion.catalog.rebuilding import register_device, this_device
 from pillion.catalog.tables import jobs, metadata, sidecars
 from pillion.errors import CatalogError, ErrorClass, LibraryVersionError
 from pillion.job import JobState, Urgency, job_done, job_failed_once
@@ -418,7 +418,7 @@ def test_a_lost_source_is_due_again_when_the_next_index_finds_it(database: Datab
         _failed(database, job, Failure(error_class=error_class, message="gone"), 2.0)
     with database.write() as connection:
         assert catalog_indexing.has_lost_sources(connection, 1)
-        catalog_indexing.look_again_at_sources(connection, 1)
+        catalog_indexing.mark_lost_sources(connection, 1)
         assert catalog_indexing.queue_slice(connection, 1, lambda *_: [OCR], 3.0, kinds=KINDS) == (1, 1)
         assert not catalog_indexing.has_lost_sources(connection, 1)
     assert [job.content_uuid for job in _claim(database, now=4.0)] == [_uuid(0)]
@@ -478,7 +478,7 @@ def test_cancelling_what_was_to_be_made_again_keeps_the_old_file_served(database
 def test_this_devices_sidecars_are_those_that_are_ready(database: Database) -> None:
     _fill(database, 2, (OCR,))
     with database.write() as connection:
-        introduce_device(connection, "mine", "box", 1.0)
+        register_device(connection, "mine", "box", 1.0)
         ready = {"status": "ready", "recipe": "r", "format": "json", "rel_path": "p", "size": 5, "checksum": "c"}
         statement = sa.update(sidecars).where(sidecars.c.content_uuid == _uuid(1)).values(**ready, updated_at=2.0)
         connection.execute(statement)
@@ -489,6 +489,6 @@ def test_this_devices_sidecars_are_those_that_are_ready(database: Database) -> N
 def test_the_device_that_opened_a_library_last_has_its_sidecars(database: Database) -> None:
     for device in ("here", "there"):
         with database.write() as connection:
-            introduce_device(connection, device, "box", 1.0)
+            register_device(connection, device, "box", 1.0)
     with database.read() as connection:
         assert this_device(connection) == "there"

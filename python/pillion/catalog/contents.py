@@ -1,4 +1,4 @@
-"""Contents: those that no file has any more, and ThumbHashes."""
+"""Contents: orphans, which no file has any more, and ThumbHashes."""
 
 from __future__ import annotations
 
@@ -13,14 +13,15 @@ from pillion.catalog.statements import INSERTS, chunks
 from pillion.catalog.tables import contents, entries, failures, jobs, meta, sidecars
 
 RECONCILED_GRACE_S = 30 * 86400.0
-"""After a reconcile nobody knows which files have a content before they are indexed again: so long it is left alone."""
+"""After a reconcile it is not known which files have a content until they are indexed again. For this long none counts
+as an orphan."""
 
 _NOTE = "orphan:"
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Orphan:
-    """A content without a file. ``since``: seconds since 1970; ``sidecars``, ``bytes``: its ready files."""
+    """A content without a file. ``since``: seconds since 1970; ``sidecars``, ``bytes``: of its ready sidecars."""
 
     content_uuid: str
     since: float
@@ -29,7 +30,7 @@ class Orphan:
 
 
 def note_orphans(connection: sa.Connection, now: float) -> None:
-    """Note contents that lost their last file without a trace, and drop the notes of those that have one again."""
+    """Note when contents without any entry were first seen, and delete the notes of those that have one again."""
     key = sa.literal(_NOTE).concat(contents.c.content_uuid)
     unseen = sa.select(key, sa.literal(repr(now))).where(~_has_entry(present=False))
     insert = INSERTS[connection.dialect.name](meta).from_select(["key", "value"], unseen)
@@ -47,9 +48,9 @@ def list_orphans(
     limit: int | None = None,
     within: Sequence[str] | None = None,
 ) -> list[Orphan]:
-    """Contents without a file since ``until`` or longer, oldest first.
+    """Contents that have had no file since ``until`` or earlier, oldest first.
 
-    ``after``: only those behind this (since, uuid). ``within``: only these contents.
+    ``after``: only those after this (since, uuid). ``within``: only these contents.
     """
     since = _since(now)
     query = _query(since).where(~_has_entry(present=True), since <= until)
@@ -64,8 +65,8 @@ def list_orphans(
     return [Orphan(content_uuid=row[0], since=row[1], sidecars=row[2], bytes=row[3]) for row in rows]
 
 
-def forget(connection: sa.Connection, content_uuids: Sequence[str]) -> None:
-    """Delete all rows about contents that no present entry has."""
+def delete_contents(connection: sa.Connection, content_uuids: Sequence[str]) -> None:
+    """Delete all rows about these contents, which no file has any more."""
     tables = (sidecars, failures, jobs, entries, contents)
     for some in chunks(content_uuids):
         for table in tables:
@@ -74,7 +75,7 @@ def forget(connection: sa.Connection, content_uuids: Sequence[str]) -> None:
 
 
 def present_contents(connection: sa.Connection, content_uuids: Sequence[str]) -> set[str]:
-    """Of these contents, the ones that at least one present file has."""
+    """The contents among these that at least one present file has."""
     found: set[str] = set()
     for some in chunks(content_uuids):
         query = sa.select(contents.c.content_uuid).where(contents.c.content_uuid.in_(some), _has_entry(present=True))
@@ -98,7 +99,7 @@ def _since(now: float) -> sa.ColumnElement[float]:
 
 
 def _has_entry(*, present: bool) -> sa.ColumnElement[bool]:
-    """Whether some entry has the content; with ``present``, one whose file is there."""
+    """Whether some entry has the content; with ``present``, only entries whose file is there count."""
     where = [entries.c.content_uuid == contents.c.content_uuid]
     if present:
         where.append(entries.c.removed_at.is_(None))

@@ -1,6 +1,6 @@
 """Opening the catalog: the SQLite driver, its settings, transactions, and the schema's version.
 
-This is the only module that knows which driver is used; it turns the driver's errors into ours once.
+Only this module knows which driver is used. It turns the driver's errors into ours.
 """
 
 from __future__ import annotations
@@ -37,14 +37,15 @@ HEAD = "0001"
 """The newest migration. A test checks it against the migrations folder."""
 
 MIGRATIONS = Path(__file__).with_name("migrations")
-"""Alembic's folder."""
+"""The folder of Alembic's migrations."""
 
 SAFE_SQLITE = (3, 51, 3)
-"""Older ones can corrupt a WAL database that several connections write (fixed in SQLite 3.51.3)."""
+"""Older versions can corrupt a WAL database that several connections write to (fixed in SQLite 3.51.3)."""
 
 BUSY_TIMEOUT_S = 30.0
 _ROOM = 1024 * 1024
-"""Bytes below which a disk counts as full when SQLite says no more than that a file operation failed."""
+"""With less free space than this, in bytes, the disk counts as full when SQLite says only that a file operation failed.
+"""
 
 _PRAGMAS = ("foreign_keys = ON", "temp_store = MEMORY", "cache_size = -65536", "mmap_size = 268435456")
 _WRITER_PRAGMAS = ("journal_mode = WAL", "synchronous = FULL", "wal_autocheckpoint = 10000")
@@ -55,7 +56,7 @@ _NETWORK_FILE_SYSTEMS = frozenset(
 
 
 def sqlite_module() -> ModuleType:
-    """The standard sqlite3 where its SQLite is new enough, else pysqlite3. Raises LibraryVersionError."""
+    """The standard sqlite3 if its SQLite is new enough, else pysqlite3. Raises LibraryVersionError."""
     if sqlite3.sqlite_version_info >= SAFE_SQLITE:
         return sqlite3
     try:
@@ -83,7 +84,7 @@ def network_file_system(path: Path) -> str | None:
 
 
 def _mounts() -> list[tuple[str, str]]:
-    """(folder, type of the file system) of all that is mounted."""
+    """(folder, type) of every mounted file system."""
     try:
         lines = Path("/proc/self/mounts").read_bytes().splitlines()
     except OSError:  # not Linux
@@ -95,7 +96,7 @@ def _mounts() -> list[tuple[str, str]]:
 
 
 def _unescaped(name: bytes) -> bytes:
-    """The kernel writes blanks and backslashes of a mount's folder as three octal digits."""
+    """The kernel writes spaces and backslashes in a folder's name as three octal digits."""
     return re.sub(rb"\\([0-7]{3})", lambda found: bytes([int(found[1], 8)]), name)
 
 
@@ -109,12 +110,12 @@ def refuse_network_file_system(root: Path) -> None:
 
 
 def reconcile_hint(root: Path) -> str:
-    """What to do about a catalog that is gone or damaged, as the end of a sentence."""
+    """What to do about a lost or damaged catalog, as the end of a sentence."""
     return f"run 'pillion reconcile --library {root}' to rebuild it from the sidecars"
 
 
-_NONSENSE = (ValueError, LookupError, TypeError, AttributeError)
-"""What comes of rows that make no sense: a name that there is not, a NULL where there can be none."""
+_INVALID_ROW = (ValueError, LookupError, TypeError, AttributeError)
+"""Errors that come from invalid rows, such as an unknown name, or a NULL where none is allowed."""
 
 
 class Database:
@@ -122,8 +123,8 @@ class Database:
 
     ``read()`` is a connection in a read transaction: all statements see the same state. ``write()`` is one that holds
     the write lock from the start; it is committed at the end, and rolled back on any error. Both are context managers
-    of SQLAlchemy, which calls back here only when something goes wrong: there are a dozen transactions on the way of a
-    job. Connections must not cross a fork: in a process that did not open the database, both raise CatalogError.
+    of SQLAlchemy, which calls this class only on errors, because a job takes a dozen transactions. Connections must
+    not cross a fork: in a process that did not open the database, both raise CatalogError.
     """
 
     read: Callable[[], AbstractContextManager[sa.Connection]]
@@ -162,7 +163,7 @@ class Database:
         reach("catalog.committed")
 
     def refuse(self) -> None:
-        """From now on, in this process, every transaction raises CatalogError."""
+        """Make every later transaction in this process raise CatalogError."""
         self.read = self.write = _refused
 
     def _connect(self) -> Any:
@@ -179,7 +180,7 @@ class Database:
             for pragma in _PRAGMAS if self._read_only else (*_PRAGMAS, *_WRITER_PRAGMAS):
                 connection.execute(f"PRAGMA {pragma}")
         except BaseException:
-            # Left open, it would hold a damaged file that reconcile is about to move away.
+            # If it stayed open, it would keep a damaged file open that reconcile is about to move.
             connection.close()
             raise
         return connection
@@ -187,7 +188,7 @@ class Database:
     def _mode(self) -> str:
         if not self._read_only:
             return "rwc"
-        # Without a write-ahead log nobody writes: no lock and no shared memory, which cannot be made here, is needed.
+        # Without a write-ahead log nobody writes, so no lock and no shared memory is needed. Neither can be made here.
         return "ro" if Path(f"{self.path}-wal").exists() else "ro&immutable=1"
 
     def _statement_failed(self, context: sa.engine.ExceptionContext) -> Exception | None:
@@ -200,10 +201,10 @@ class Database:
             raise explained from error
 
     def _explained(self, error: BaseException | None) -> Exception | None:
-        """The error of ours for one of the driver, or for rows that make no sense; None where the error says it all."""
+        """Our error for an error of the driver or one from invalid rows; None if the error needs no explanation."""
         if isinstance(error, OperationalError):
             return self._operational(error)
-        if isinstance(error, (IntegrityError, *_NONSENSE)):
+        if isinstance(error, (IntegrityError, *_INVALID_ROW)):
             wrong = self._look_for_damage()
             return self._damaged(wrong[0].splitlines()[0]) if wrong else None
         return self._damaged(str(error.orig)) if isinstance(error, DatabaseError) else None
@@ -212,11 +213,11 @@ class Database:
         return CatalogError(f"The catalog {self.path} is damaged ({what}): {reconcile_hint(self.path.parent)}.")
 
     def _look_for_damage(self) -> list[str]:
-        """What :meth:`check` finds, on a connection of its own: errors in there must not be explained by it in turn."""
+        """What :meth:`check` finds, on a separate connection, so that an error in the check does not start another."""
         try:
             with closing(self._connect()) as connection:
                 return _wrong(connection.execute)
-        except (self._driver.Error, *_NONSENSE) as worse:
+        except (self._driver.Error, *_INVALID_ROW) as worse:
             return [f"its checks fail with {type(worse).__name__}"]
 
     def _operational(self, error: OperationalError) -> Exception:
@@ -239,9 +240,9 @@ class Database:
         )
 
     def _is_disk_full(self) -> bool:
-        """Whether a failed read or write is for want of space: also opening needs some, for the shared memory.
+        """Whether an operation failed because space ran out. Even opening needs some, for the shared memory.
 
-        A quota shows only when something is written.
+        A quota is noticed only by writing, so this writes a temporary file.
         """
         import tempfile
 
@@ -258,7 +259,7 @@ class Database:
     def prepare(self, *, may_be_empty: bool = True) -> None:
         """Create the schema or bring it up to date. Raises LibraryVersionError for a newer one.
 
-        Raises CatalogError if there is no schema although ``may_be_empty`` is False: the catalog lost its contents.
+        Raises CatalogError if there is no schema and ``may_be_empty`` is False: then the catalog lost its contents.
         """
         with self.read() as connection:
             version = _version(connection)
@@ -271,7 +272,7 @@ class Database:
         _migrate(self, version)
 
     def check(self) -> list[str]:
-        """What SQLite's own checks find wrong: pages, indexes, constraints, references; empty when all is well."""
+        """What SQLite's checks find wrong with pages, indexes, constraints and references; empty if all is in order."""
         with self.read() as connection:
             return _wrong(connection.exec_driver_sql)
 
@@ -298,7 +299,7 @@ os.register_at_fork(after_in_child=_refuse_all)
 def _wrong(execute: Callable[[str], Any]) -> list[str]:
     rows = [str(row[0]) for row in execute("PRAGMA integrity_check(20)")]
     lost = execute("PRAGMA foreign_key_check").fetchmany(20)
-    broken = [f"a row of {table} refers to one of {parent} that is not there" for table, _, parent, _ in lost]
+    broken = [f"a row of {table} refers to a row of {parent} that does not exist" for table, _, parent, _ in lost]
     return ([] if rows == ["ok"] else rows) + list(dict.fromkeys(broken))
 
 

@@ -1,6 +1,7 @@
-"""The events of the last while, one row for those of one transaction, so that a batch of results costs one insert.
+"""The latest events. The events of one transaction are one row, so a batch of results takes one insert.
 
-Written in the transaction of what they tell about, so they are seen exactly when that is, by every process.
+They are written in the transaction of the change that they describe. So every process sees them exactly when it sees
+the change.
 """
 
 from __future__ import annotations
@@ -18,7 +19,7 @@ from pillion.events import FIELDS, TYPES, VALUES, Event
 from pillion.model import SidecarKind, SidecarStatus
 
 KEPT = 20_000
-"""About how many events are kept; older ones go."""
+"""About how many events are kept; older ones are deleted."""
 
 
 _APPEND = prepared(
@@ -32,7 +33,7 @@ _encode = json.JSONEncoder(separators=(",", ":")).encode
 
 
 def append_events(connection: sa.Connection, events: Sequence[Event], now: float) -> None:
-    """Add events in this transaction; their ids follow those that are there."""
+    """Add events in this transaction; their ids follow the existing ones."""
     if not events:
         return
     body = _encode([stored_event(event) for event in events])
@@ -49,7 +50,7 @@ def newest_event(connection: sa.Connection) -> int:
 
 
 def events_after(connection: sa.Connection, after: int) -> Iterator[Event]:
-    """Events with a greater id than ``after`` that are still kept, in order."""
+    """The events with ids greater than ``after`` that are still kept, in order."""
     start = sa.select(sa.func.max(table.c.first_id)).where(table.c.first_id <= after + 1).scalar_subquery()
     query = sa.select(table.c.first_id, table.c.at, table.c.body).where(table.c.first_id >= sa.func.coalesce(start, 0))
     for first, at, body in connection.execute(query.order_by(table.c.first_id)):

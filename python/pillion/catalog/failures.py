@@ -17,7 +17,7 @@ from pillion.model import Failure, SidecarKind, SidecarStatus
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class FailedTry:
-    """One variant that was tried with one recipe and failed. ``tries`` 0: not tried, as what it is made from failed."""
+    """One variant that failed with one recipe. ``tries`` 0: it was not tried, because what it is made from failed."""
 
     content_uuid: str
     kind: SidecarKind
@@ -28,7 +28,7 @@ class FailedTry:
 
 
 def record_failures(connection: sa.Connection, tried: Sequence[FailedTry], now: float) -> None:
-    """Add failed tries to the ledger. What failed under an older recipe is settled by failing under this one."""
+    """Add failed tries to the ledger. Failures of the same sidecar with an older recipe count as resolved then."""
     if not tried:
         return
     insert = INSERTS[connection.dialect.name](failures)
@@ -62,7 +62,7 @@ def record_failures(connection: sa.Connection, tried: Sequence[FailedTry], now: 
 
 
 def _later(one: sa.ColumnElement[float], other: sa.ColumnElement[float]) -> sa.ColumnElement[float]:
-    """The clock may have been set back since."""
+    """The later of two times; the clock may have been set back in between."""
     return sa.case((one > other, one), else_=other)
 
 
@@ -84,9 +84,9 @@ def _row(item: FailedTry, now: float) -> dict[str, object]:
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class FailureRow:
-    """One line of the ledger that stands open. Times are seconds since 1970.
+    """One unresolved line of the ledger. Times are in seconds since 1970.
 
-    ``status``: the sidecar's. ``state`` and ``not_before``: its job's; a queued one is tried again then.
+    ``status``: the sidecar's. ``state`` and ``not_before``: its job's; a queued job is tried again at ``not_before``.
     """
 
     content_uuid: str
@@ -112,7 +112,7 @@ def list_failures(
     error_class: str | None = None,
     content_uuids: Sequence[str] | None = None,
 ) -> Iterator[FailureRow]:
-    """What failed and was not made since, in order of content, kind and variant, narrowed by what is given."""
+    """What failed and has not been made since, in order of content, kind and variant; the arguments select some."""
     table = failures.c
     ledger = [column for column in failures.c if column is not table.resolved_at]
     query = (
@@ -145,7 +145,7 @@ def list_failures(
 
 
 def ask_again_with_source(connection: sa.Connection, now: float) -> int:
-    """What failed with what it is made from is due again where that is; returns how many sidecars."""
+    """Make sidecars due again that failed because what they are made from failed, if that is due; returns how many."""
     kinds = [(kind, spec.sources) for kind, spec in registry.specs().items() if spec.sources]
     return sum(_ask_again_with(connection, kind, sources, now) for kind, sources in kinds)
 

@@ -1,7 +1,7 @@
 """What indexing reads and writes: Locations and their entries, contents, wanted sidecars, and jobs for what is due.
 
-Queueing works on slices of the entries that changed (``entries.queued = 0``), each slice in one transaction, by
-statements over whole sets: the cost does not depend on how large the library is.
+Queueing takes one slice after another of the entries that changed (``entries.queued = 0``), each in one transaction
+with statements over whole sets. So its cost does not depend on the size of the library.
 """
 
 from __future__ import annotations
@@ -36,12 +36,12 @@ from pillion.kinds import registry
 from pillion.model import SidecarKind, SidecarStatus, WantedSidecar
 
 EXTERNAL_ROOT = b"/"
-"""The path of the one location that is not walked: files that other indexers hand over live below it."""
+"""The path of the one Location that is not walked: it holds the files from other indexers."""
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Location:
-    """A watched folder. ``path`` is absolute, as the file system gave it."""
+    """A watched folder. ``path`` is absolute, in the bytes of the file system."""
 
     id: int
     path: bytes
@@ -49,13 +49,13 @@ class Location:
 
 
 def list_locations(connection: sa.Connection) -> list[Location]:
-    """All locations, oldest first: where two hold the same content, the older one's policy counts."""
+    """All locations, oldest first: if two hold the same content, the policy of the older one applies."""
     rows = connection.execute(sa.select(locations.c.id, locations.c.path, locations.c.walked).order_by(locations.c.id))
     return [Location(id=row.id, path=row.path, walked=bool(row.walked)) for row in rows]
 
 
 def ensure_location(connection: sa.Connection, path: bytes, now: float, *, walked: bool = True) -> Location:
-    """The location at ``path``, added if it is not there."""
+    """The location at ``path``, added if there is none."""
     insert = INSERTS[connection.dialect.name](locations).values(path=path, walked=int(walked), added_at=now)
     connection.execute(insert.on_conflict_do_nothing(index_elements=["path"]))
     row = connection.execute(sa.select(locations.c.id).where(locations.c.path == path)).one()
@@ -63,13 +63,13 @@ def ensure_location(connection: sa.Connection, path: bytes, now: float, *, walke
 
 
 KnownEntry = tuple[int, int, int, int, int]
-"""(entry id, size, mtime_ns, inode, 1 if it must be looked at again in any case)"""
+"""(entry id, size, mtime_ns, inode, 1 if it must be identified again in any case)"""
 
 
 def known_entries(connection: sa.Connection, location_id: int, prefix: bytes = b"") -> dict[bytes, KnownEntry]:
-    """The entries of a location (below ``prefix``, a folder path with a trailing slash) by path.
+    """The entries of a location (below ``prefix``, a folder with a trailing slash) by path.
 
-    One that was removed, or could not be identified last time, is to be looked at again.
+    Entries that were removed, or could not be identified last time, must be identified again.
     """
     table = entries.c
     again = sa.or_(table.removed_at.is_not(None), table.error_class.is_not(None))
@@ -82,20 +82,20 @@ def known_entries(connection: sa.Connection, location_id: int, prefix: bytes = b
 
 
 def removed_entry_ids(connection: sa.Connection, location_id: int) -> set[int]:
-    """Ids of the entries already marked as removed."""
+    """Ids of the entries that are already marked as removed."""
     query = sa.select(entries.c.id).where(entries.c.location_id == location_id, entries.c.removed_at.is_not(None))
     return set(connection.scalars(query))
 
 
 def mark_removed(connection: sa.Connection, ids: Sequence[int], now: float) -> None:
-    """Note that these files are gone. Their sidecars stay."""
+    """Mark these files as removed. Their sidecars stay."""
     for some in chunks(ids):
         connection.execute(sa.update(entries).where(entries.c.id.in_(some)).values(removed_at=now, queued=0))
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class EntryRow:
-    """One identified (or, with ``error_class``, not identifiable) file, as it goes into the catalog."""
+    """The values of an entry: a file that was identified, or with ``error_class`` one that could not be."""
 
     path: bytes
     size: int
@@ -110,7 +110,7 @@ class EntryRow:
 
 
 def record_entries(connection: sa.Connection, location_id: int, rows: Sequence[EntryRow], now: float) -> None:
-    """Insert or replace entries and add the contents that are new."""
+    """Insert or replace entries, and add new contents."""
     if not rows:
         return
     found = [(row.content_uuid, row.hash, row.size, row.mime, now) for row in rows if row.content_uuid is not None]
@@ -131,7 +131,7 @@ _identity = attrgetter(*_IDENTITY)
 
 
 def replace_folders(connection: sa.Connection, location_id: int, totals: Mapping[bytes, tuple[int, int]]) -> None:
-    """Store the (files, bytes) totals of every folder of a location, replacing what was there."""
+    """Store the (files, bytes) totals of every folder of a location, in place of the old ones."""
     connection.execute(sa.delete(folders).where(folders.c.location_id == location_id))
     rows = [
         {"location_id": location_id, "path": path, "files": files, "bytes": size}
@@ -150,7 +150,7 @@ def has_folders(connection: sa.Connection, location_id: int) -> bool:
 
 
 def sources_of(connection: sa.Connection, content_uuids: Iterable[str]) -> dict[str, list[tuple[bytes, int, int]]]:
-    """Where each content is found now: absolute path, size, mtime_ns; each path once, in order."""
+    """The files that have each content now: absolute path, size, mtime_ns; each path once, in order."""
     found: dict[str, dict[bytes, tuple[int, int]]] = {}
     for some in chunks(list(content_uuids)):
         query = (
@@ -167,7 +167,7 @@ def sources_of(connection: sa.Connection, content_uuids: Iterable[str]) -> dict[
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Totals:
-    """How much a library holds now: present files, and contents that at least one of them has."""
+    """How much a library holds now: present files, and the contents that they have."""
 
     files: int
     contents: int
@@ -175,7 +175,7 @@ class Totals:
 
 
 def totals(connection: sa.Connection) -> Totals:
-    """Count what is present."""
+    """Count files and contents."""
     here = entries.c.removed_at.is_(None)
     row = connection.execute(
         sa.select(
@@ -204,8 +204,8 @@ def _insert_rows(
 ) -> None:
     """Run an INSERT for many rows, each a tuple of ``columns``.
 
-    Where the driver takes positional parameters the rows go to it as they are: SQLAlchemy's own way, a dictionary for
-    each row, costs more than SQLite's insert.
+    If the driver takes positional parameters, it gets the rows as they are: SQLAlchemy's own way, a dictionary for each
+    row, takes longer than the insert in SQLite.
     """
     compiled = statement.compile(dialect=connection.dialect, column_keys=list(columns))
     if compiled.positiontup is None:
@@ -222,8 +222,8 @@ _looked = sa.table("queueing_looked", sa.column("entry_id"))
 """The entries of the slice."""
 
 _slice = sa.table("queueing_slice", sa.column("content_uuid"), sa.column("mime"), sa.column("claimed"))
-"""Their contents, each once, but for those that an older location holds too: there that location's policy counts.
-``mime`` is NULL where no file has the content any more."""
+"""Their contents, each once, except those that an older location has too: its policy applies to them. ``mime`` is NULL
+if no file has the content any more."""
 
 _wants = sa.table(
     "queueing_wants",
@@ -233,18 +233,18 @@ _wants = sa.table(
     sa.column("variant"),
     sa.column("digest"),
 )
-"""What a content of a type should have. ``claimed`` is "" where the name says nothing else than the bytes."""
+"""The sidecars that a content of a type should have. ``claimed`` is "" if the name claims no other type."""
 
 WantsOf = Callable[[str, str | None], Sequence[WantedSidecar]]
-"""(mime, claimed mime or None) -> what such a file should have."""
+"""(mime, claimed mime or None) -> the sidecars that such a file should have."""
 
 
 def queue_slice(
     connection: sa.Connection, location_id: int, wants_of: WantsOf, now: float, *, kinds: Sequence[SidecarKind]
 ) -> tuple[int, int]:
-    """Queue what the next changed entries of a location need; only ``kinds`` are touched.
+    """Queue the jobs for the next changed entries of a location; changes only ``kinds``.
 
-    Returns (entries looked at, jobs queued); (0, ...) when nothing is left. Call inside a write transaction.
+    Returns (number of entries, jobs queued); (0, ...) if nothing is left. Call inside a write transaction.
     """
     looked_at = _fill_slice(connection, location_id)
     if looked_at == 0:
@@ -253,7 +253,7 @@ def queue_slice(
     _drop_unwanted(connection, kinds)
     _want(connection, now)
     present = sa.select(_slice.c.content_uuid).where(_slice.c.mime.is_not(None))
-    _forgive_sources(connection, present, now)
+    _retry_lost_sources(connection, present, now)
     queued = sum(queue_due(connection, kind, Urgency.NEW, now, within=present) for kind in kinds)
     done = sa.select(_looked.c.entry_id)
     connection.execute(sa.update(entries).where(entries.c.id.in_(done)).values(queued=1))
@@ -261,8 +261,8 @@ def queue_slice(
 
 
 def want_one(connection: sa.Connection, content_uuid: str, want: WantedSidecar, now: float) -> None:
-    """Add the row of one sidecar that somebody asks for and no policy does."""
-    remember_recipe(connection, want)
+    """Add the row of one sidecar that somebody asks for and no policy wants."""
+    record_recipe(connection, want)
     row = {
         "content_uuid": content_uuid,
         "kind": want.kind,
@@ -276,31 +276,31 @@ def want_one(connection: sa.Connection, content_uuid: str, want: WantedSidecar, 
 
 
 def has_unqueued(connection: sa.Connection, location_id: int) -> bool:
-    """Whether any entry of a location changed since queueing last looked at it."""
+    """Whether any entry of a location changed since it was last queued."""
     query = sa.select(entries.c.id).where(entries.c.location_id == location_id, entries.c.queued == 0).limit(1)
     return connection.execute(query).first() is not None
 
 
 def present_mimes(connection: sa.Connection) -> list[str]:
-    """Every type that some content has."""
+    """The types of all contents."""
     return list(connection.scalars(sa.select(contents.c.mime).distinct().order_by(contents.c.mime)))
 
 
 def mark_changed(connection: sa.Connection, location_id: int, mimes: Sequence[str]) -> None:
-    """Make the next queueing look again at a location's present files of these types: what they should have changed."""
+    """Let the next queueing include a location's files of these types, because their wanted sidecars changed."""
     of_type = sa.select(contents.c.content_uuid).where(contents.c.mime.in_(mimes))
     present = sa.and_(entries.c.location_id == location_id, entries.c.removed_at.is_(None), entries.c.queued == 1)
     connection.execute(sa.update(entries).where(present, entries.c.content_uuid.in_(of_type)).values(queued=0))
 
 
 def read_signature(connection: sa.Connection, location_id: int) -> dict[str, str]:
-    """What queueing last wanted in a location: mime -> digest of its wanted sidecars."""
+    """What was wanted in a location at the last queueing: mime -> digest of its wanted sidecars."""
     value = connection.scalar(sa.select(meta.c.value).where(meta.c.key == f"queueing:{location_id}"))
     return json.loads(value) if value else {}
 
 
 def write_signature(connection: sa.Connection, location_id: int, signature: Mapping[str, str]) -> None:
-    """Remember what queueing wants in a location."""
+    """Store what is wanted in a location now."""
     insert = INSERTS[connection.dialect.name](meta).values(
         key=f"queueing:{location_id}", value=json.dumps(signature, sort_keys=True)
     )
@@ -342,7 +342,7 @@ def _fill_slice(connection: sa.Connection, location_id: int) -> int:
         .select_from(entries)
         .join(contents, contents.c.content_uuid == entries.c.content_uuid)
         .where(entries.c.id.in_(sa.select(_looked.c.entry_id)), ~older)
-        # Grouping by an expression keeps SQLite from walking all entries in the order of the index by content.
+        # Grouped by an expression, so that SQLite does not scan all entries in the order of the index by content.
         .group_by(entries.c.content_uuid.concat(""))
     )
     connection.execute(sa.insert(_slice).from_select(["content_uuid", "mime", "claimed"], members))
@@ -353,13 +353,13 @@ def _fill_wants(connection: sa.Connection, wants_of: WantsOf) -> None:
     groups = connection.execute(sa.select(_slice.c.mime, _slice.c.claimed).where(_slice.c.mime.is_not(None)).distinct())
     for mime, claimed in groups.all():
         for want in wants_of(mime, claimed or None):
-            digest = remember_recipe(connection, want)
+            digest = record_recipe(connection, want)
             row = {"mime": mime, "claimed": claimed, "kind": want.kind, "variant": want.variant, "digest": digest}
             connection.execute(sa.insert(_wants).values(**row))
 
 
-def remember_recipe(connection: sa.Connection, want: WantedSidecar) -> str:
-    """Keep a recipe with its settings, so that a job finds them; returns its digest."""
+def record_recipe(connection: sa.Connection, want: WantedSidecar) -> str:
+    """Store a recipe with its settings, for the jobs that use it; returns its digest."""
     digest = want.recipe.digest()
     settings = json.dumps(dict(want.settings), sort_keys=True)
     row = {"digest": digest, "recipe": want.recipe.canonical(), "settings": settings, "awaits": want.awaits}
@@ -370,7 +370,7 @@ def remember_recipe(connection: sa.Connection, want: WantedSidecar) -> str:
 
 
 def _drop_unwanted(connection: sa.Connection, kinds: Sequence[SidecarKind]) -> None:
-    """Drop pending rows that nobody asks for any more, and jobs with nothing left to do."""
+    """Delete pending rows that are not wanted any more, and jobs with nothing left to do."""
     wanted = (
         sa.exists()
         .where(_slice.c.content_uuid == sidecars.c.content_uuid)
@@ -391,7 +391,7 @@ def _drop_unwanted(connection: sa.Connection, kinds: Sequence[SidecarKind]) -> N
 
 
 def _want(connection: sa.Connection, now: float) -> None:
-    """Add the rows that are missing, in key order, and set what is wanted where it changed."""
+    """Add missing rows, in key order, and update ``wanted`` in rows where it changed."""
     source = (
         sa.select(
             _slice.c.content_uuid,
@@ -428,11 +428,11 @@ def queue_due(
     *,
     within: sa.Select[str] | None = None,
 ) -> int:
-    """Queue a job for every content (of those that ``within`` selects) that has a sidecar of this kind due.
+    """Queue a job for every content (among those that ``within`` selects) with a sidecar of this kind that is due.
 
-    An ended job is queued again by its own row; one that is queued, waiting or running is left alone, and so is one
-    that was cancelled unless somebody asks for one of its sidecars. What is made from another kind waits while that is
-    due, or was cancelled: without it, it would end as if there were nothing. Returns how many were queued.
+    A job that ended is queued again in the same row. One that is queued, waiting or running stays as it is, and so does
+    a cancelled one, unless somebody asks for one of its sidecars. A kind made from another waits while the other is due
+    or cancelled: without it, it would end as if it were empty. Returns how many were queued.
     """
     source = (
         sa.select(
@@ -466,7 +466,7 @@ def queue_due(
 
 
 def _is_asked_for() -> sa.ColumnElement[bool]:
-    """A job was cancelled, and a sidecar of its is new or was asked for since."""
+    """Whether a cancelled job has a sidecar that is new or that somebody asked for since."""
     row = sidecars.alias("asked")
     new = sa.and_(row.c.status == SidecarStatus.PENDING.value, row.c.recipe.is_(None))
     asked = sa.exists().where(
@@ -494,8 +494,8 @@ def _first_state(kind: SidecarKind) -> sa.ColumnElement[str]:
 _SOURCE_CLASSES = [error_class.value for error_class in classes_tried(Again.WHEN_INDEXED)]
 
 
-def look_again_at_sources(connection: sa.Connection, location_id: int) -> None:
-    """Give queueing another look at a Location's present files whose sidecars failed for want of the file itself."""
+def mark_lost_sources(connection: sa.Connection, location_id: int) -> None:
+    """Let the next queueing include a Location's files whose sidecars failed because the file was gone or changed."""
     found = sa.select(failures.c.content_uuid).where(
         failures.c.error_class.in_(_SOURCE_CLASSES), failures.c.resolved_at.is_(None), _is_final()
     )
@@ -504,7 +504,7 @@ def look_again_at_sources(connection: sa.Connection, location_id: int) -> None:
 
 
 def has_lost_sources(connection: sa.Connection, location_id: int) -> bool:
-    """Whether :func:`look_again_at_sources` would find anything: asked first, since reading is free and writing not."""
+    """Whether :func:`mark_lost_sources` would mark any file. Ask this first: reading takes no write lock."""
     query = (
         sa.select(failures.c.content_uuid)
         .join(entries, entries.c.content_uuid == failures.c.content_uuid)
@@ -516,7 +516,7 @@ def has_lost_sources(connection: sa.Connection, location_id: int) -> bool:
 
 
 def _is_final() -> sa.ColumnElement[bool]:
-    """The sidecar of a failure ended with it; an unlikely second copy of the file may have served since."""
+    """Whether the sidecar of a failure is still failed; it may have been made from a second copy of the file."""
     return sa.exists().where(
         sidecars.c.content_uuid == failures.c.content_uuid,
         sidecars.c.kind == failures.c.kind,
@@ -525,8 +525,8 @@ def _is_final() -> sa.ColumnElement[bool]:
     )
 
 
-def _forgive_sources(connection: sa.Connection, content_uuids: sa.Select[str], now: float) -> None:
-    """Their files are there: what failed for want of them is due again."""
+def _retry_lost_sources(connection: sa.Connection, content_uuids: sa.Select[str], now: float) -> None:
+    """Make sidecars due again that failed because the file was gone or changed; these contents have a file now."""
     again = sa.and_(
         sidecars.c.content_uuid.in_(content_uuids),
         sidecars.c.status == SidecarStatus.FAILED.value,

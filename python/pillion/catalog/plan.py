@@ -1,6 +1,6 @@
-"""What the present files should have, beside what they have: read only, for plans and for regenerating.
+"""Compares the sidecars that the present files should have with those they have, for plans and regeneration.
 
-The wants (location x type -> sidecars with recipes) are given as rows, because only the policy knows them; the
+What is wanted (location x type -> sidecars with recipes) is given as rows, because only the policy knows it. The
 comparison with the catalog is one statement over all contents.
 """
 
@@ -19,12 +19,12 @@ from pillion.job import Again, JobState, classes_tried
 from pillion.model import SidecarKind, SidecarStatus
 
 _SOURCE_CLASSES = [error_class.value for error_class in classes_tried(Again.WHEN_INDEXED)]
-"""What failed so is due again once an index finds the file."""
+"""Sidecars that failed with these classes are due again when an index finds the file."""
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Scope:
-    """A part of the library: a folder (``path`` ends with a slash or is empty) or a file of a Location."""
+    """A part of the library: a folder (``path`` ends with a slash or is empty) or a file in a Location."""
 
     location_id: int
     path: bytes
@@ -32,9 +32,10 @@ class Scope:
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Group:
-    """Present contents that are wanted the same.
+    """Present contents for which the same sidecars are wanted.
 
-    ``location_id``: the oldest Location that holds them; ``claimed``: what the name says, "" if that is the mime.
+    ``location_id``: the oldest Location that has them; ``claimed``: the type that the name claims, "" if that is the
+    mime.
     """
 
     location_id: int
@@ -56,8 +57,9 @@ class Want:
 class DueGroup:
     """``number`` sidecars that are due for the same reason.
 
-    ``had``: status they are in now, None without a row; ``recipe``: made with; ``wanted``: to be made with;
-    ``error_class``: of the try that failed and is to be repeated; ``asked``: no policy wants them, somebody asked.
+    ``had``: their status now, None without a row; ``recipe``: the one they were made with; ``wanted``: the one to make
+    them with; ``error_class``: of the failed try that will be repeated; ``asked``: somebody asked for them and no
+    policy wants them.
     """
 
     location_id: int
@@ -74,7 +76,7 @@ class DueGroup:
 
 
 Within = sa.Select[Any] | None
-"""The contents that are looked at, or None for all."""
+"""A query for the contents to include, or None for all."""
 
 StaleRow = tuple[str, SidecarKind, str, str]
 """(content_uuid, kind, variant, digest of the recipe that is wanted now)"""
@@ -94,7 +96,7 @@ def groups(connection: sa.Connection, within: Within) -> list[Group]:
 
 
 def due(connection: sa.Connection, wants: Sequence[Want], within: Within) -> list[DueGroup]:
-    """What is due once ``wants`` are wanted, and what is due already although it is not among them."""
+    """What is due if ``wants`` are wanted, and what else is due already."""
     here = _here(connection, within)
     if not wants:
         return _groups(connection, _unwanted(here, None), asked=True)
@@ -104,7 +106,7 @@ def due(connection: sa.Connection, wants: Sequence[Want], within: Within) -> lis
 
 
 def stale(connection: sa.Connection, wants: Sequence[Want], within: Within) -> list[StaleRow]:
-    """(content_uuid, kind, variant, digest wanted now) of sidecars that have an outcome under another recipe."""
+    """The sidecars that have an outcome with another recipe than the one in ``wants``."""
     if not wants:
         return []
     here, table, s = _here(connection, within), _values(wants), sidecars.c
@@ -119,8 +121,8 @@ def stale(connection: sa.Connection, wants: Sequence[Want], within: Within) -> l
     return [(row[0], SidecarKind(row[1]), row[2], row[3]) for row in connection.execute(query)]
 
 
-def want_now(connection: sa.Connection, rows: Sequence[StaleRow], now: float) -> None:
-    """Let these sidecars be wanted with these recipes; what they have is served until then."""
+def set_wanted(connection: sa.Connection, rows: Sequence[StaleRow], now: float) -> None:
+    """Set the wanted recipes of these sidecars; the existing files are served until they are replaced."""
     if not rows:
         return
     key = (
@@ -133,14 +135,14 @@ def want_now(connection: sa.Connection, rows: Sequence[StaleRow], now: float) ->
     connection.execute(statement, [dict(zip(names, row, strict=True)) for row in rows])
 
 
-def made(
+def count_made(
     connection: sa.Connection,
     *,
     kinds: Sequence[SidecarKind],
     variant: str | None,
     within: Within,
 ) -> list[MadeRow]:
-    """How many sidecars that have an outcome there are of each sort."""
+    """Count the sidecars that have an outcome, by kind, variant, type and status."""
     columns = (sidecars.c.kind, sidecars.c.variant, contents.c.mime, sidecars.c.status)
     query = (
         sa.select(*columns, sa.func.count(), sa.func.sum(contents.c.size))
@@ -160,7 +162,7 @@ def made(
 
 
 def recipe_texts(connection: sa.Connection, digests: Collection[str]) -> dict[str, str]:
-    """Digest -> canonical JSON, of those recipes that the catalog knows."""
+    """Digest -> canonical JSON, for the recipes that are in the catalog."""
     result: dict[str, str] = {}
     for some in chunks(sorted(digests)):
         query = sa.select(recipes.c.digest, recipes.c.recipe).where(recipes.c.digest.in_(some))
@@ -169,7 +171,7 @@ def recipe_texts(connection: sa.Connection, digests: Collection[str]) -> dict[st
 
 
 def in_scopes(scopes: Sequence[Scope]) -> sa.Select[Any]:
-    """The contents that the present files in any of ``scopes`` have."""
+    """A query for the contents of the present files in any of ``scopes``."""
     parts = [sa.and_(entries.c.location_id == scope.location_id, _below(scope.path)) for scope in scopes]
     return sa.select(entries.c.content_uuid).where(
         entries.c.removed_at.is_(None), entries.c.content_uuid.is_not(None), sa.or_(sa.false(), *parts)
@@ -185,7 +187,7 @@ def _below(path: bytes) -> sa.ColumnElement[bool]:
 
 
 def _here(connection: sa.Connection, within: Within) -> sa.Subquery:
-    """content_uuid, location_id, claimed of present contents. Queueing lets the oldest Location count, so does this."""
+    """content_uuid, location_id, claimed of present contents. As in queueing, the oldest Location's policy applies."""
     where: list[sa.ColumnElement[bool]] = [entries.c.removed_at.is_(None), entries.c.content_uuid.is_not(None)]
     if (connection.scalar(sa.select(sa.func.count()).select_from(locations)) or 0) > 1:
         other = entries.alias("other")

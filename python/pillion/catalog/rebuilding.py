@@ -1,4 +1,4 @@
-"""Putting rows back that files prove: contents and ready sidecars, as their manifests list them."""
+"""Rebuilds rows from files: contents and ready sidecars, as manifests list them."""
 
 from __future__ import annotations
 
@@ -17,12 +17,12 @@ _UNMADE = (SidecarStatus.PENDING.value, SidecarStatus.CANCELLED.value)
 
 
 def this_device(connection: sa.Connection) -> str | None:
-    """The device that the catalog takes for this one: the last that was introduced."""
+    """The device that the catalog takes for this one: the last that was registered."""
     return connection.scalar(sa.select(meta.c.value).where(meta.c.key == THIS_DEVICE))
 
 
-def introduce_device(connection: sa.Connection, device_uuid: str, name: str, now: float) -> None:
-    """Add this device's row if it is not there, and take it for the one that has the library's files."""
+def register_device(connection: sa.Connection, device_uuid: str, name: str, now: float) -> None:
+    """Add this device's row if there is none, and record it as the one that has the library's files."""
     row = {"device_uuid": device_uuid, "name": name, "created_at": now}
     connection.execute(INSERTS[connection.dialect.name](devices).values(**row).on_conflict_do_nothing())
     insert = INSERTS[connection.dialect.name](meta).values(key=THIS_DEVICE, value=device_uuid)
@@ -30,7 +30,7 @@ def introduce_device(connection: sa.Connection, device_uuid: str, name: str, now
 
 
 def record_contents(connection: sa.Connection, rows: Sequence[Mapping[str, object]], now: float) -> None:
-    """Add the contents that are new, and the ThumbHashes of known ones that lack it.
+    """Add new contents, and the ThumbHash to known contents that have none.
 
     ``rows``: content_uuid, hash, size (bytes), mime and thumbhash (or None) of each.
     """
@@ -45,10 +45,10 @@ def record_contents(connection: sa.Connection, rows: Sequence[Mapping[str, objec
 
 
 def record_listed(connection: sa.Connection, ready: Sequence[SidecarOutcome], now: float) -> int:
-    """Record files that are there and whole as ready; returns how many rows changed.
+    """Record undamaged files as ready; returns how many rows changed.
 
-    A row that is ready with this very file, or ended otherwise, stays as it is. What is wanted is, until the next
-    queueing says otherwise, what the file was made with; so ``recipes`` need not know that recipe.
+    A row that is ready with the same file, or has another outcome, stays as it is. Until the next queueing the wanted
+    recipe of a new row is the one its file was made with, so that recipe need not be in ``recipes``.
     """
     if not ready:
         return 0
@@ -72,12 +72,12 @@ def _row(outcome: SidecarOutcome, now: float) -> dict[str, object]:
 
 
 def note_reconciled(connection: sa.Connection, now: float) -> None:
-    """Remember when contents were last put back: until they are indexed again, no file is known to have them."""
+    """Store when contents were last rebuilt: until they are indexed again, no file is known to have them."""
     insert = INSERTS[connection.dialect.name](meta).values(key=_RECONCILED, value=repr(now))
     connection.execute(insert.on_conflict_do_update(index_elements=["key"], set_={"value": insert.excluded.value}))
 
 
 def reconciled_at(connection: sa.Connection) -> float | None:
-    """When contents were last put back, in seconds since 1970; None if never."""
+    """When contents were last rebuilt, in seconds since 1970; None if never."""
     value = connection.scalar(sa.select(meta.c.value).where(meta.c.key == _RECONCILED))
     return None if value is None else float(value)

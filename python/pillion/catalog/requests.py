@@ -1,4 +1,4 @@
-"""What people ask of the queue: how it stands, to cancel, to have something at once."""
+"""Requests of users to the queue: its state, cancelling jobs, moving a job to the front."""
 
 from __future__ import annotations
 
@@ -19,10 +19,10 @@ from pillion.model import SidecarKind, SidecarStatus
 def cancel(
     connection: sa.Connection, kinds: Collection[SidecarKind], content_uuids: sa.Select[str] | None, now: float
 ) -> int:
-    """Take jobs of these kinds (of those contents) out of the queue, running ones too; returns how many sidecars.
+    """Cancel jobs of these kinds (and of these contents), even running ones; returns how many sidecars.
 
-    What runs is stopped by whoever runs it, who finds its claim gone. What waits for a cancelled job goes with it.
-    What is ready stays and is served.
+    A running job is stopped by its worker, which notices that its claim is gone. Jobs that wait for a cancelled job are
+    cancelled too. Ready sidecars stay and are served.
     """
     mine = [jobs.c.kind.in_(list(kinds))]
     if content_uuids is not None:
@@ -39,9 +39,9 @@ def cancel(
 
 
 def uncancel(connection: sa.Connection, kind: SidecarKind, content_uuids: Sequence[str] | None, now: float) -> int:
-    """Somebody asks for what was cancelled: it is due again. Returns how many sidecars.
+    """Make cancelled sidecars due again, because somebody asks for them; returns how many.
 
-    :func:`queue_due` does the rest.
+    Call :func:`~pillion.catalog.indexing.queue_due` afterwards to queue their jobs.
     """
     job = sa.exists().where(
         jobs.c.content_uuid == sidecars.c.content_uuid,
@@ -61,7 +61,7 @@ def uncancel(connection: sa.Connection, kind: SidecarKind, content_uuids: Sequen
 
 
 def raise_to_front(connection: sa.Connection, content_uuid: str, kind: SidecarKind, now: float) -> None:
-    """Someone waits for this: ahead of everything, and at once."""
+    """Move a job to the front of the queue, without a wait, because somebody is waiting for it."""
     job = sa.and_(jobs.c.content_uuid == content_uuid, jobs.c.kind == kind)
     idle = jobs.c.state.in_([JobState.QUEUED.value, JobState.WAITING.value])
     values = {"priority": priority_of(Urgency.ON_DEMAND, registry.rank(kind)), "not_before": 0.0, "updated_at": now}
@@ -70,9 +70,10 @@ def raise_to_front(connection: sa.Connection, content_uuid: str, kind: SidecarKi
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class QueueState:
-    """One kind's line in the queue: how many jobs are in each state; ``next_at``: when the next retry is due.
+    """The queue of one kind. ``counts``: jobs in each state; ``next_at``: when the next retry is due.
 
-    Queued jobs that a pause or a fault of the machine holds back are counted as PAUSED.
+    ``front``: the priority of the most urgent job that can be claimed now. Queued jobs that a pause or a fault of the
+    machine holds back are counted as PAUSED.
     """
 
     counts: Mapping[JobState, int]
@@ -81,7 +82,7 @@ class QueueState:
 
 
 def queue_states(connection: sa.Connection, now: float) -> dict[SidecarKind, QueueState]:
-    """The queue by kind. ``front`` is the priority of the most urgent job that can be claimed now."""
+    """The queue of each kind."""
     counts: dict[SidecarKind, dict[JobState, int]] = {}
     query = sa.select(jobs.c.kind, jobs.c.state, sa.func.count()).group_by(jobs.c.kind, jobs.c.state)
     for kind, state, number in connection.execute(query):

@@ -1,4 +1,4 @@
-"""Sidecar rows: recording outcomes, listing, counting, and asking for one again."""
+"""Sidecar rows: listing, counting, and asking for one again."""
 
 from __future__ import annotations
 
@@ -13,15 +13,15 @@ from pillion.job import JobState
 from pillion.model import SidecarFormat, SidecarKind, SidecarMark, SidecarStatus
 
 ASKED = ""
-"""The recipe of a ready sidecar that somebody asked to have made again: no recipe's digest, so it is due."""
+"""The recipe of a ready sidecar that somebody asked to have made again. No recipe has this digest, so it is due."""
 
-_ASKED_NO_MORE = "-"
-"""The same after that was cancelled: still due, if ever its job is queued, but no reason to queue it."""
+_ASK_CANCELLED = "-"
+"""The same after that was cancelled: still due if its job is ever queued, but no reason to queue it."""
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class SidecarRow:
-    """One row of the catalog. ``recipe`` is None while nothing was made; ``due``: it is to be made (again)."""
+    """One row of the catalog. ``recipe`` is None until it has an outcome; ``due``: it must be made (again)."""
 
     content_uuid: str
     kind: SidecarKind
@@ -59,7 +59,7 @@ def list_sidecars(
     statuses: Sequence[SidecarStatus] = (),
     error_class: str | None = None,
 ) -> Iterator[SidecarRow]:
-    """Rows in order of content, kind and variant, narrowed by what is given."""
+    """Rows in order of content, kind and variant; the arguments select some of them."""
     query = sa.select(*_COLUMNS).order_by(sidecars.c.content_uuid, sidecars.c.kind, sidecars.c.variant)
     if kind is not None:
         query = query.where(sidecars.c.kind == kind)
@@ -114,7 +114,7 @@ def ask_again(
 ) -> int:
     """Make rows in these statuses due again; returns how many.
 
-    A ready one keeps its file and is served until it is replaced: its recipe becomes ``ASKED``. The others become
+    A ready one keeps its file, which is served until it is replaced, and its recipe becomes ``ASKED``. Others become
     pending.
     """
     where: list[sa.ColumnElement[bool]] = [sidecars.c.status.in_([status.value for status in statuses])]
@@ -134,21 +134,21 @@ def ask_again(
 
 
 def mark_cancelled(connection: sa.Connection, now: float) -> int:
-    """Bring the rows of cancelled jobs in line with them; returns how many that were not made are cancelled now."""
+    """Update the rows of cancelled jobs; returns how many pending ones became cancelled."""
     job = sa.exists().where(
         jobs.c.content_uuid == sidecars.c.content_uuid,
         jobs.c.kind == sidecars.c.kind,
         jobs.c.state == JobState.CANCELLED.value,
     )
     asked = sa.and_(sidecars.c.status == SidecarStatus.READY.value, sidecars.c.recipe == ASKED)
-    connection.execute(sa.update(sidecars).where(asked, job).values(recipe=_ASKED_NO_MORE))
+    connection.execute(sa.update(sidecars).where(asked, job).values(recipe=_ASK_CANCELLED))
     pending = sidecars.c.status == SidecarStatus.PENDING.value
     statement = sa.update(sidecars).where(pending, job)
     return connection.execute(statement.values(status=SidecarStatus.CANCELLED.value, updated_at=now)).rowcount
 
 
 def mark_lost(connection: sa.Connection, keys: Sequence[tuple[str, str, str]], now: float) -> None:
-    """These ready sidecars' files are gone or damaged: pending again. ``keys``: (content_uuid, kind, variant)."""
+    """Make ready sidecars pending, as their files are gone or damaged. ``keys``: (content_uuid, kind, variant)."""
     cleared = dict.fromkeys(("recipe", "format", "rel_path", "size", "checksum", "mark"))
     for content_uuid, kind, variant in keys:
         same = (
@@ -163,14 +163,14 @@ def mark_lost(connection: sa.Connection, keys: Sequence[tuple[str, str, str]], n
 
 
 def drop_lost(connection: sa.Connection, keys: Sequence[tuple[str, str, str]]) -> None:
-    """Forget ready sidecars whose files are gone and cannot be made again, as no file has their content any more."""
+    """Delete the rows of lost sidecars that cannot be made again, because no file has their content any more."""
     for key in keys:
         same = [column == value for column, value in zip(sidecars.primary_key.columns, key, strict=True)]
         connection.execute(sa.delete(sidecars).where(*same))
 
 
 def has_ready(connection: sa.Connection, content_uuid: str, rel_path: str | None = None) -> bool:
-    """Whether a content has a ready sidecar (at this path)."""
+    """Whether a content has a ready sidecar (with ``rel_path``: one at this path)."""
     where = [sidecars.c.content_uuid == content_uuid, sidecars.c.status == SidecarStatus.READY.value]
     if rel_path is not None:
         where.append(sidecars.c.rel_path == rel_path)
@@ -178,14 +178,14 @@ def has_ready(connection: sa.Connection, content_uuid: str, rel_path: str | None
 
 
 def is_pending(connection: sa.Connection, content_uuid: str, kind: str, variant: str) -> bool:
-    """Whether this sidecar is wanted and not made."""
+    """Whether this sidecar is wanted and has no outcome yet."""
     key = (sidecars.c.content_uuid == content_uuid, sidecars.c.kind == kind, sidecars.c.variant == variant)
     query = sa.select(sidecars.c.status).where(*key)
     return connection.scalar(query) == SidecarStatus.PENDING.value
 
 
 def still_due(connection: sa.Connection, keys: Sequence[tuple[str, str]]) -> set[tuple[str, str]]:
-    """Of (content_uuid, recipe) pairs, those with a sidecar that is wanted with this recipe and not made with it."""
+    """The (content_uuid, recipe) pairs with a sidecar that is wanted with this recipe and not made with it yet."""
     found: set[tuple[str, str]] = set()
     for some in chunks(keys):
         query = sa.select(sidecars.c.content_uuid, sidecars.c.wanted).where(
@@ -197,14 +197,14 @@ def still_due(connection: sa.Connection, keys: Sequence[tuple[str, str]]) -> set
 
 
 def has_rows(connection: sa.Connection, content_uuid: str) -> bool:
-    """Whether any sidecar of this content is wanted or there."""
+    """Whether the content has any sidecar rows."""
     query = sa.select(sidecars.c.variant).where(sidecars.c.content_uuid == content_uuid).limit(1)
     return connection.execute(query).first() is not None
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class UsageRow:
-    """How many sidecars of one kind and variant are in one status, and their bytes (0 but for ready ones)."""
+    """How many sidecars of one kind and variant are in one status, and their bytes (0 unless they are ready)."""
 
     kind: SidecarKind
     variant: str
@@ -214,7 +214,7 @@ class UsageRow:
 
 
 def usage(connection: sa.Connection) -> list[UsageRow]:
-    """Every combination there is, in order."""
+    """One row for each kind, variant and status that occurs, in order."""
     keys = (sidecars.c.kind, sidecars.c.variant, sidecars.c.status)
     query = sa.select(*keys, sa.func.count(), sa.func.coalesce(sa.func.sum(sidecars.c.size), 0))
     return [

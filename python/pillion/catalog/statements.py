@@ -1,4 +1,4 @@
-"""Small helpers shared by the query modules."""
+"""Small helpers for the modules with queries."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ import sqlalchemy as sa
 T = TypeVar("T")
 
 IN_LIMIT = 500
-"""How many values go into one IN list: well under every database's parameter limit."""
+"""The maximum number of values in one IN list: well below every database's limit of parameters."""
 
 
 class _Inserts(dict[str, Callable[[sa.Table], Any]]):
@@ -26,7 +26,7 @@ INSERTS = _Inserts()
 
 
 def chunks(items: Sequence[T], size: int = IN_LIMIT) -> Iterator[Sequence[T]]:
-    """``items`` in pieces of at most ``size``."""
+    """``items`` in chunks of at most ``size``."""
     for start in range(0, len(items), size):
         yield items[start : start + size]
 
@@ -34,8 +34,8 @@ def chunks(items: Sequence[T], size: int = IN_LIMIT) -> Iterator[Sequence[T]]:
 def prepared(text: str) -> Mapping[str, str]:
     """A statement with ``:names`` for ``connection.exec_driver_sql``: name of a dialect -> text for its driver.
 
-    Its values are tuples in the order of the names in the text. For the queue's main way, where every microsecond a row
-    counts: SQLAlchemy's own way, a dictionary for each row, costs more than what SQLite does with it.
+    Its values are tuples in the order of the names in the text. This is for statements that run for every job:
+    SQLAlchemy's own way, a dictionary for each row, takes longer than the statement in SQLite.
     """
     return {"sqlite": _NAME.sub("?", text), "postgresql": _NAME.sub("%s", text)}
 

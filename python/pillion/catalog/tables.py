@@ -1,8 +1,8 @@
-"""The tables of the catalog as it is now. Migrations bring older ones here; state rules are CHECK constraints.
+"""The current tables of the catalog. Migrations bring older catalogs to this state; CHECK constraints hold the rules.
 
 Times are seconds since 1970 as floats, given by the caller. Paths are bytes, because file names are. Conditions of
-indexes are named for SQLite alone here, because naming those for PostgreSQL loads its dialect in every process; the
-migrations, which make the indexes, name both.
+indexes are given only for SQLite here, because those for PostgreSQL would load its dialect in every process; the
+migrations, which create the indexes, give both.
 """
 
 from __future__ import annotations
@@ -44,10 +44,10 @@ def _one_of(column: str, values: Iterable[str]) -> str:
 
 
 JOB_STATES = tuple(state for state in JobState if state is not JobState.PAUSED)
-"""The states that are stored; see JobState for the one that is not."""
+"""The states that are stored: all but PAUSED."""
 
 THIS_DEVICE = "device"
-"""The key in ``meta`` under which the device is that opened the library last for writing."""
+"""The key in ``meta`` of the device that last opened the library for writing."""
 
 meta = Table("meta", metadata, Column("key", Text, primary_key=True), Column("value", Text, nullable=False))
 
@@ -68,7 +68,7 @@ locations = Table(
     Column("added_at", Float, nullable=False),
     CheckConstraint("walked IN (0, 1)"),
 )
-"""``walked`` is 0 for the one row that holds the files other indexers hand over; its path is ``/``."""
+"""``walked`` is 0 for the one row that holds the files from other indexers; its path is ``/``."""
 
 contents = Table(
     "contents",
@@ -82,7 +82,7 @@ contents = Table(
     Index("contents_mime", "mime"),
     sqlite_with_rowid=False,
 )
-"""``thumbhash``: at most 25 bytes to show until a thumbnail is there, from the job that made the thumbnails."""
+"""``thumbhash``: at most 25 bytes, a preview to show until a thumbnail is loaded; from the job that made thumbnails."""
 
 entries = Table(
     "entries",
@@ -104,8 +104,8 @@ entries = Table(
     CheckConstraint("removed_at IS NOT NULL OR (content_uuid IS NULL) != (error_class IS NULL)"),
     Index("entries_content", "content_uuid"),
 )
-"""``claimed_mime``: what the name says, kept only where the bytes say otherwise. ``removed_at``: gone since.
-``queued``: 0 until intelligence queueing has looked at the row's last change."""
+"""``claimed_mime``: the type that the name claims, set only if the bytes are of another. ``removed_at``: when the file
+was found to be gone. ``queued``: 0 from a change of the row until it has been queued."""
 
 entries_to_queue = Index(
     "entries_to_queue",
@@ -123,7 +123,7 @@ folders = Table(
     Column("bytes", BigInteger, nullable=False),
     PrimaryKeyConstraint("location_id", "path"),
 )
-"""Totals of a folder and all below it; the Location itself has the path ``b""``."""
+"""Totals of a folder with all its subfolders; the Location itself has the path ``b""``."""
 
 recipes = Table(
     "recipes",
@@ -133,7 +133,7 @@ recipes = Table(
     Column("settings", Text, nullable=False),
     Column("awaits", Text),
 )
-"""``recipe``: canonical JSON. ``settings``: the kind's settings, as JSON, to hand to the generator.
+"""``recipe``: canonical JSON. ``settings``: the kind's settings for the generator, as JSON.
 ``awaits``: the kind of the same content that it is made from."""
 
 sidecars = Table(
@@ -165,10 +165,9 @@ sidecars = Table(
     CheckConstraint("status NOT IN ('failed', 'unsupported') OR error_class IS NOT NULL"),
     sqlite_with_rowid=False,
 )
-"""One wanted sidecar. ``wanted``: the digest of the recipe it should be made with; ``recipe``: the one that its status
-was reached with. Work is due exactly where the two differ and the user has not cancelled it.
-``mark``: what is special about a ready one. Which device has a sidecar is the view ``sidecar_availability``: this
-device has those that are ready."""
+"""One wanted sidecar. ``wanted``: the digest of the recipe to make it with; ``recipe``: the digest of the one that led
+to its status; :func:`is_due` compares the two. ``mark``: what is special about a ready one. The view
+``sidecar_availability`` says which device has a sidecar: this device has the ready ones."""
 
 sidecars_marked = Index(
     "sidecars_marked",
@@ -201,7 +200,7 @@ jobs = Table(
     CheckConstraint("state != 'failed' OR error_class IS NOT NULL"),
     CheckConstraint("attempts >= 0"),
 )
-"""One job per content and kind. Its variants are the sidecar rows that are due; a finished job is queued again by the
+"""One job per content and kind. Its variants are the sidecar rows that are due. A finished job is queued again in the
 same row."""
 
 failures = Table(
@@ -224,8 +223,9 @@ failures = Table(
     CheckConstraint("attempts >= 0"),
     sqlite_with_rowid=False,
 )
-"""The ledger: what went wrong with a sidecar under one recipe, and how often. ``attempts`` 0: it was not tried itself,
-its text failed. ``resolved_at``: when it was made after all, or failed under another recipe; the row is kept."""
+"""The failure ledger: why a sidecar failed with one recipe, and how often. ``attempts`` 0: it was not tried, because
+what it is made from failed. ``resolved_at``: when it was made after all, or failed with another recipe; the row stays.
+"""
 
 failures_open = Index(
     "failures_open",
@@ -242,7 +242,7 @@ holds = Table(
     Column("since", Float, nullable=False),
     CheckConstraint(_one_of("error_class", (item for item in ErrorClass if item.environment))),
 )
-"""Work that a fault of the machine holds back, until it is found to be gone. ``kind`` "" is every kind."""
+"""Kinds whose work is held back until a fault of the machine is fixed. ``kind`` "" is every kind."""
 
 pauses = Table(
     "pauses",
@@ -273,7 +273,7 @@ jobs_delayed = Index(
     jobs.c.not_before,
     sqlite_where=text("state = 'queued' AND not_before > 0"),
 )
-"""Jobs that wait for their next try: a few, among any number that are queued."""
+"""Jobs that wait for their next try: usually few of the queued jobs."""
 
 history = Table(
     "history",
@@ -289,8 +289,8 @@ history = Table(
     CheckConstraint(_one_of("media_class", MediaClass)),
     CheckConstraint("number > 0 AND seconds >= 0 AND bytes >= 0 AND source_bytes >= 0"),
 )
-"""Sums over what was made: ``number`` sidecars took ``seconds`` of a worker, from ``source_bytes`` to ``bytes``. Old
-measurements fade: the sums are halved whenever ``number`` has grown large."""
+"""Sums of measurements: ``number`` sidecars took a worker ``seconds``, and ``source_bytes`` became ``bytes``. The sums
+are halved whenever ``number`` is large, so older measurements count less."""
 
 events = Table(
     "events",
@@ -301,17 +301,17 @@ events = Table(
     Column("body", Text, nullable=False),
     CheckConstraint("number > 0"),
 )
-"""One row for the events of one transaction: ``body`` is a JSON array of ``number`` events, the first of which has the
-id ``first_id``. Only the newest are kept."""
+"""One row for the events of one transaction: ``body`` is a JSON array of ``number`` events, and ``first_id`` is the id
+of the first. Only the newest are kept."""
 
 
 # the rule of what is due ----------------------------------------------------------------------------------------------
 
 
 def is_due(rows: FromClause) -> ColumnElement[bool]:
-    """Whether rows of ``sidecars`` (or of an alias of it) still have to be made with the recipe that is wanted.
+    """Whether rows of ``sidecars`` (or of an alias of it) must be made with the wanted recipe.
 
-    This is the only place that says so: statements, whether built or written as text, take it from here.
+    This is the only place with this rule: all statements, built or written as text, take it from here.
     """
     other = or_(rows.c.recipe.is_(None), rows.c.recipe != rows.c.wanted)
     return and_(other, rows.c.status != SidecarStatus.CANCELLED.value)

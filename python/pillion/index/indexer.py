@@ -221,7 +221,7 @@ class Indexer:
             if not catalog_indexing.has_lost_sources(connection, location.id):
                 return
         with self._database.write() as connection:
-            catalog_indexing.look_again_at_sources(connection, location.id)
+            catalog_indexing.mark_lost_sources(connection, location.id)
 
     def _mark_changed_types(self, location: Location, wants_of: catalog_indexing.WantsOf) -> None:
         with self._database.read() as connection:
@@ -237,7 +237,7 @@ class Indexer:
 
 
 def globs_of_library(root: Path, location: bytes, prefix: bytes) -> list[str]:
-    """Globs that keep a library which lies in the walked folder out of itself."""
+    """Globs that exclude the library from its own index, if it is inside the walked folder."""
     walked = os.path.join(location, prefix).rstrip(b"/")
     library = os.path.realpath(os.fsencode(root))
     if library != walked and not library.startswith(walked.rstrip(b"/") + b"/"):

@@ -1,4 +1,4 @@
-"""What a file should have: policy x type -> wanted sidecars with their recipes. Pure: no I/O, no clock.
+"""The sidecars that a file should have: policy x type -> wanted sidecars with recipes. Pure: no I/O, no clock.
 
 This is the fifth indexing phase without its SQL. It never generates anything.
 """
@@ -147,8 +147,8 @@ def wanted_sidecars(policy: DeviceGenerationPolicy, mime: str, claimed: str | No
 
 def signature(wants: Sequence[WantedSidecar]) -> str:
     """16 hex digits that change with the sidecars that files of a type should have: kinds, variants or recipes."""
-    told = [(want.kind, want.variant, want.recipe.digest()) for want in wants]
-    return hashlib.blake2b(json.dumps(told).encode(), digest_size=8).hexdigest()
+    rows = [(want.kind, want.variant, want.recipe.digest()) for want in wants]
+    return hashlib.blake2b(json.dumps(rows).encode(), digest_size=8).hexdigest()
 
 
 def wanted_on_demand(

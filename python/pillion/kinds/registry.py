@@ -88,7 +88,7 @@ def spec(kind: str) -> KindSpec:
 
 
 def parse_kinds(kinds: Sequence[SidecarKind | str] | None) -> tuple[SidecarKind, ...]:
-    """The kinds named, in the order of work; None means all. Raises UsageError for one there is not."""
+    """These kinds in the order of work; None means all. Raises UsageError for an unknown kind."""
     if kinds is None:
         return names()
     for kind in kinds:
@@ -97,7 +97,7 @@ def parse_kinds(kinds: Sequence[SidecarKind | str] | None) -> tuple[SidecarKind,
 
 
 def with_sources(kinds: Sequence[SidecarKind]) -> tuple[SidecarKind, ...]:
-    """``kinds`` and what they are made from, in the order of work."""
+    """``kinds`` and the kinds that they are made from, in the order of work."""
     wanted = {*kinds, *(source for kind in kinds for source in sources_of(kind))}
     return tuple(kind for kind in names() if kind in wanted)
 

@@ -1,6 +1,6 @@
-"""The library, and what one may ask it: sidecars, requests, plans, how things stand.
+"""The library and what it can be asked: sidecars, requests, plans, status.
 
-``library`` is the object that people and indexers use; ``opening`` makes and opens it, ``working`` runs its workers.
+``library`` is the object that people and indexers use; ``opening`` creates and opens it;
 ``arguments`` checks what callers pass in.
 """
 

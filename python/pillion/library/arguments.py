@@ -1,4 +1,4 @@
-"""Checking and completing what callers of the library pass in."""
+"""Checks and completes the arguments that callers of the library pass in."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from pillion.model import SidecarKind
 
 
 def existing_folder(path: str | bytes | os.PathLike[str]) -> bytes:
-    """The absolute path of a folder, links resolved. Raises UsageError if it is none."""
+    """The absolute path of a folder, links resolved. Raises UsageError if it is not a folder."""
     folder = os.path.realpath(os.path.expanduser(os.fsencode(path)))
     if os.path.isdir(folder):
         return folder
@@ -25,7 +25,7 @@ def existing_folder(path: str | bytes | os.PathLike[str]) -> bytes:
 
 
 def location_id(connection: sa.Connection, path: str | os.PathLike[str] | None) -> int | None:
-    """The id of the Location at a path; None stays None. Raises UsageError if it is no Location."""
+    """The id of the Location at a path; None stays None. Raises UsageError if there is no Location."""
     if path is None:
         return None
     folder = existing_folder(path)
@@ -36,10 +36,10 @@ def location_id(connection: sa.Connection, path: str | os.PathLike[str] | None) 
 
 
 def locate(locations: Sequence[Location], path: str | os.PathLike[str]) -> tuple[Location | None, bytes]:
-    """The walked Location that holds a file or folder, and its path in there: a folder's ends with a slash, or is "".
+    """The walked Location that contains a file or folder, and its path in it: a folder's ends with a slash or is "".
 
-    No Location: None, and the absolute path of the folder. Raises UsageError for a path that is not there, or a file
-    that no Location holds.
+    Without such a Location: None, and the absolute path of the folder. Raises UsageError for a path that does not
+    exist, or a file in no Location.
     """
     absolute = os.path.realpath(os.path.expanduser(os.fsencode(path)))
     is_file = os.path.isfile(absolute)
@@ -54,19 +54,19 @@ def locate(locations: Sequence[Location], path: str | os.PathLike[str]) -> tuple
 
 
 def is_inside(path: bytes, folder: bytes) -> bool:
-    """Whether ``path`` is ``folder`` or lies in it."""
+    """Whether ``path`` is ``folder`` or inside it."""
     return path == folder or path.startswith(folder.rstrip(b"/") + b"/")
 
 
 def parse_variant(variant: str | None, kinds: Sequence[SidecarKind]) -> str | None:
-    """The variant, if one of ``kinds`` has it; None stays None. Raises UsageError."""
+    """The variant, if at least one of ``kinds`` has it; None stays None. Raises UsageError."""
     if variant is not None and not any(variant in registry.spec(kind).variants for kind in kinds):
         raise UsageError(f"There is no variant '{variant}' of {', '.join(kinds)}.")
     return variant
 
 
 def external_row(content_uuid: str, path: str | os.PathLike[str], mime: str) -> EntryRow:
-    """The entry of a file that another indexer hands over. Raises UsageError if it cannot be read."""
+    """The entry for a file from another indexer. Raises UsageError if it cannot be read."""
     absolute = os.path.realpath(os.fsencode(path))
     try:
         stat = os.stat(absolute)

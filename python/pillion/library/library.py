@@ -1,4 +1,4 @@
-"""The library: the one object through which people and indexers use everything below it."""
+"""The library: the object through which people and indexers use everything below it."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from pathlib import Path
 from types import TracebackType
 from typing import TYPE_CHECKING
 
-from pillion.catalog import gates as catalog_pauses
+from pillion.catalog import gates as catalog_gates
 from pillion.catalog import indexing as catalog_indexing
 from pillion.catalog import sidecars as catalog_sidecars
 from pillion.catalog.contents import thumbhashes
@@ -29,7 +29,7 @@ from pillion.library.arguments import (
 )
 from pillion.library.opening import CATALOG, absolute, closed_on_error, open_catalog
 from pillion.library.sidecars import Item, Sidecars
-from pillion.library.status import Status, WorkReport, look
+from pillion.library.status import Status, WorkReport, collect_status
 from pillion.machine import OnWait, exclusive
 from pillion.model import SidecarKind, SidecarStatus, WantedSidecar
 from pillion.settings.config import Config
@@ -47,7 +47,7 @@ if TYPE_CHECKING:
 
 
 def _chosen(kinds: Sequence[SidecarKind | str] | None) -> tuple[SidecarKind, ...]:
-    """These kinds and what they are made from, in the order of work; None means all."""
+    """These kinds and the kinds that they are made from, in the order of work; None means all."""
     return registry.with_sources(registry.parse_kinds(kinds))
 
 
@@ -65,14 +65,14 @@ class Library:
 
     @functools.cached_property
     def requests(self) -> Requests:
-        """What failed, and asking for it again."""
+        """The failure ledger, retry and cancel."""
         from pillion.library.requests import Requests
 
         return Requests(self._database)
 
     @functools.cached_property
     def plans(self) -> Plans:
-        """What would be made, and why."""
+        """Plans: what would be made, and why."""
         from pillion.library.plan import Plans
 
         return Plans(self._database, self.root, self.config, self.policy_for)
@@ -86,10 +86,10 @@ class Library:
 
     @classmethod
     def open(cls, path: str | os.PathLike[str], *, create: bool = True, policy: str | None = None) -> Library:
-        """Open the library at ``path``; make it there if it is missing and ``create``.
+        """Open the library at ``path``; with ``create``, make one there if it does not exist.
 
-        ``policy`` is written to a new library's config.toml. Raises LibraryError (it is missing, newer, on a network
-        file system, not writable), ConfigError.
+        ``policy`` is written to a new library's config.toml. Raises LibraryError (it does not exist, is newer, on a
+        network file system, not writable), ConfigError.
         """
         root = absolute(path)
         opened = open_catalog(root, create=create, policy=policy)
@@ -112,7 +112,7 @@ class Library:
 
     def _must_be_writable(self) -> None:
         if self.read_only:
-            raise LibraryError(f"The library {self.root} is read-only: it can be looked at, but not changed.")
+            raise LibraryError(f"The library {self.root} is read-only: it can be read, but not changed.")
 
     def close(self) -> None:
         """Stop background workers and close the catalog."""
@@ -130,7 +130,7 @@ class Library:
     # Locations and indexing -------------------------------------------------------------------------------------------
 
     def add_location(self, path: str | os.PathLike[str]) -> Location:
-        """Watch a folder. Adding one that is there, or lies in one that is, returns the one that is there."""
+        """Watch a folder. If it is a Location already, or inside one, that Location is returned."""
         self._must_be_writable()
         folder = existing_folder(path)
         with self._database.write() as connection:
@@ -145,7 +145,7 @@ class Library:
             return [location for location in catalog_indexing.list_locations(connection) if location.walked]
 
     def policy_for(self, location: Location, policy: str | None = None) -> DeviceGenerationPolicy:
-        """The policy that counts in a Location: the named or configured one with config.toml's changes."""
+        """The policy for a Location: ``policy``, or else the configured one, with the changes in config.toml."""
         named = named_policy(policy or self.config.policy, self.config.policies)
         effective = override(named, self.config.kinds)
         return override(effective, self.config.locations.get(os.fsdecode(location.path), {}))
@@ -158,11 +158,12 @@ class Library:
         progress: PhaseProgress | None = None,
         waiting: OnWait | None = None,
     ) -> IndexReport:
-        """The five indexing phases over the Locations (or the folders in them given by ``paths``). Queues jobs only.
+        """Run the five indexing phases over all Locations, or only over ``paths``. Queues jobs but does not run them.
 
-        ``kinds``: only these, and what they are made from (embeddings need ocr and transcript).
-        ``waiting``: if another process indexes, it is told who that is, and then waited for.
-        Raises LibraryBusyError without it, ItemError (``missing_source``) if a folder cannot be read.
+        ``paths``: folders; each becomes a Location, unless it is one or inside one. ``kinds``: only these and the kinds
+        that they are made from (embeddings need ocr and transcript). ``waiting``: if another process is indexing, this
+        is called with a sentence that names it, and then the call waits for it. Raises LibraryBusyError instead if
+        ``waiting`` is None; ItemError (``missing_source``) if a folder cannot be read.
         """
         from pillion.index.indexer import Indexer, IndexReport
 
@@ -194,7 +195,7 @@ class Library:
     ) -> int:
         """For other indexers: queue what the policy wants for (content_uuid, source path, mime) items.
 
-        Returns how many jobs were queued. Raises ItemError (``missing_source``) for a source that is not there.
+        Returns how many jobs were queued. Raises UsageError for a source that cannot be read.
         """
         from pillion.index.indexer import Indexer, IndexReport
 
@@ -220,11 +221,11 @@ class Library:
         on_event: Callable[[Event], None] | None = None,
         stay: bool = False,
     ) -> WorkReport:
-        """Work the queue until it is idle. Ctrl-C stops at once; what was in flight goes back to the queue.
+        """Work the queue until it is idle. Ctrl-C stops at once; jobs in flight go back to the queue.
 
-        With ``stay`` only Ctrl-C ends it: it waits for new jobs, and for faults of the machine to be gone.
-        ``on_event`` gets what happens in the library meanwhile, in order and from this thread; what it raises ends the
-        run.
+        With ``stay`` only Ctrl-C ends it: it waits for new jobs, and for faults of the machine to be fixed.
+        ``on_event`` gets the library's events meanwhile, in order and in this thread; if it raises an error, the run
+        ends with it.
         """
         self._must_be_writable()
         from pillion.queue.work import Workers
@@ -274,30 +275,30 @@ class Library:
         return self._background.engine.idle.wait(timeout_s)
 
     def stop(self) -> None:
-        """Stop the background workers; what was in flight goes back to the queue."""
+        """Stop the background workers; jobs in flight go back to the queue."""
         if self._background is not None:
             self._background.stop()
             self._background = None
 
     def pause(self, *, kind: SidecarKind | str | None = None, location: str | os.PathLike[str] | None = None) -> None:
-        """Hold back a kind (default: all) in a Location (default: everywhere) until :meth:`resume`; others go on."""
+        """Pause a kind (default: all) in a Location (default: everywhere) until :meth:`resume`; others go on."""
         self._must_be_writable()
         chosen = registry.parse_kinds([kind])[0] if kind is not None else None
         with self._database.write() as connection:
-            catalog_pauses.pause(connection, chosen, location_id(connection, location), time.time())
+            catalog_gates.pause(connection, chosen, location_id(connection, location), time.time())
 
     def resume(self, *, kind: SidecarKind | str | None = None, location: str | os.PathLike[str] | None = None) -> int:
-        """Lift pauses: those of a kind (default: of every kind) in a Location (default: in all); returns how many."""
+        """End pauses: those of a kind (default: of every kind) in a Location (default: in all); returns how many."""
         self._must_be_writable()
         chosen = registry.parse_kinds([kind])[0] if kind is not None else None
         with self._database.write() as connection:
-            return catalog_pauses.resume(connection, chosen, location_id(connection, location), time.time())
+            return catalog_gates.resume(connection, chosen, location_id(connection, location), time.time())
 
     def events(self, *, since: int | None = None, follow: bool = False) -> Iterator[Event]:
-        """What happened in the library, by whichever process, in order; with ``follow``, and what happens from now on.
+        """The events of the library, by any process, in order; with ``follow`` also those from now on.
 
-        ``since``: only events with a greater id (default: all that are still kept, about 20,000). The iterator of
-        ``follow`` has no end: leave its loop, or interrupt it.
+        ``since``: only events with a greater id (default: all that are still kept, about 20,000). With ``follow`` the
+        iterator never ends: leave the loop, or interrupt it.
         """
         from pillion.queue.subscription import events_since
 
@@ -311,15 +312,15 @@ class Library:
     # Looking and asking again -----------------------------------------------------------------------------------------
 
     def status(self) -> Status:
-        """Counts of everything."""
-        return look(self.root, self._database, self.config, time.time())
+        """How much there is, what is queued, and what holds work back."""
+        return collect_status(self.root, self._database, self.config, time.time())
 
     def notices(self) -> dict[str, str]:
-        """Kind (or "*") -> what keeps the background workers from doing its jobs."""
+        """Kind (or "*") -> why the background workers cannot do its jobs."""
         return {} if self._background is None else self._notices(self._background)
 
     def unidentified(self) -> list[tuple[bytes, str, str]]:
-        """Present files that could not be identified: (absolute path, error class, message)."""
+        """Files that could not be identified: (absolute path, error class, message)."""
         with self._database.read() as connection:
             return catalog_indexing.unidentified(connection)
 
@@ -354,10 +355,10 @@ class Library:
         under: str | os.PathLike[str] | None = None,
         stale: bool = False,
     ) -> int:
-        """Make sidecars again whatever their state; ready ones are served until they are replaced. Returns how many.
+        """Queue sidecars to be made again, in any state; ready ones are served until replaced. Returns how many.
 
-        ``under``: only of files in this folder. ``stale``: only those that another recipe is wanted for by now.
-        ``library.plans.regeneration`` says before what this would queue.
+        ``under``: only of files in this folder. ``stale``: only those whose recipe has changed since.
+        ``library.plans.regeneration`` says in advance what this would queue.
         """
         self._must_be_writable()
         return self.plans.regenerate(
@@ -392,7 +393,7 @@ class Library:
         )
 
     def find(self, what: str) -> list[str]:
-        """The content uuids that ``what`` means: a path of a file in the library, or the beginning of a uuid."""
+        """The content uuids for ``what``: the path of a file in the library, or the start of a uuid."""
         if os.path.exists(what):
             path = os.path.realpath(os.fsencode(what))
             return self.sidecars.contents_at(path)
@@ -400,15 +401,15 @@ class Library:
             return catalog_sidecars.find_content(connection, what.lower())
 
     def content_info(self, content_uuid: str) -> tuple[str | None, int, str] | None:
-        """(hash, size in bytes, mime) of a content, or None if the library does not know it."""
+        """(hash, size in bytes, mime) of a content, or None if it is not in the library."""
         with self._database.read() as connection:
             return catalog_sidecars.content_info(connection, content_uuid)
 
     def thumbhash(self, content_uuid: str) -> bytes | None:
-        """The content's ThumbHash (at most 25 bytes), or None while it has no thumbnail."""
+        """The content's ThumbHash (at most 25 bytes), or None if it has no thumbnail yet."""
         with self._database.read() as connection:
             return thumbhashes(connection, [content_uuid]).get(content_uuid)
 
     def verify(self, progress: Callable[[int], None] | None = None) -> list[Finding]:
-        """Check the catalog and every file against each other; empty when all is well. Changes nothing."""
+        """Check the catalog and every file against each other; empty if all is in order. Changes nothing."""
         return self.maintenance.verify(progress)

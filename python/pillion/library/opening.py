@@ -1,4 +1,4 @@
-"""Making a library where there is none, and opening the one that is there."""
+"""Creates and opens libraries."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from pillion.catalog.database import Database, reconcile_hint, refuse_network_file_system
-from pillion.catalog.rebuilding import introduce_device, this_device
+from pillion.catalog.rebuilding import register_device, this_device
 from pillion.errors import CatalogError, LibraryError
 from pillion.failpoints import reach
 from pillion.index.wants import named_policy
@@ -31,14 +31,14 @@ class Opened:
 
 
 def absolute(path: str | os.PathLike[str]) -> Path:
-    """The folder of a library, as its users may write it."""
+    """The absolute path of a library's folder; ``~`` is expanded."""
     return Path(os.path.abspath(Path(path).expanduser()))
 
 
 def open_catalog(root: Path, *, create: bool, policy: str | None) -> Opened:
-    """The catalog of the library at ``root``, which is made if it is missing and ``create``.
+    """The catalog of the library at ``root``; with ``create``, the library is made if it does not exist.
 
-    Raises LibraryError (it is missing, newer, on a network file system, not writable), ConfigError.
+    Raises LibraryError (it does not exist, is newer, on a network file system, not writable), ConfigError.
     """
     found = Store(root).has_contents()
     if not (root / CATALOG).exists():
@@ -57,7 +57,7 @@ def open_catalog(root: Path, *, create: bool, policy: str | None) -> Opened:
     with closed_on_error(database):
         database.prepare(may_be_empty=not found)
         if not read_only:
-            _introduce_device(database)
+            _register_device(database)
     return Opened(database, config, read_only)
 
 
@@ -71,17 +71,17 @@ def closed_on_error(database: Database) -> Iterator[None]:
         raise
 
 
-def _introduce_device(database: Database) -> None:
+def _register_device(database: Database) -> None:
     uuid = device_uuid()
     with database.read() as connection:
         if this_device(connection) == uuid:
             return
     with database.write() as connection:
-        introduce_device(connection, uuid, device_name(), time.time())
+        register_device(connection, uuid, device_name(), time.time())
 
 
-def _is_begun(root: Path) -> bool:
-    """Whether a folder is empty, or holds only what an earlier call left that could not make a whole library."""
+def _is_unfinished(root: Path) -> bool:
+    """Whether a folder is empty, or holds only what an earlier call left that failed to create the library."""
     return all(path.name in ("sidecars", "staging") and not any(path.iterdir()) for path in root.iterdir())
 
 
@@ -89,7 +89,7 @@ def _create_folders(root: Path, policy: str | None) -> None:
     named = named_policy(policy or "desktop")
     if root.exists() and not root.is_dir():
         raise LibraryError(f"{root} is a file; a library is a folder: give another --library.")
-    if root.is_dir() and not (root / "config.toml").exists() and not _is_begun(root):
+    if root.is_dir() and not (root / "config.toml").exists() and not _is_unfinished(root):
         raise LibraryError(f"{root} holds other files; give a folder that is empty or does not exist.")
     try:
         root.mkdir(parents=True, exist_ok=True)

@@ -1,7 +1,7 @@
-"""What the next index and run would make, and why, how long it will take and how large it will be. Reads only.
+"""What the next index and run would make and why, how long it will take and how large it will be. Only reads.
 
-What files should have comes from the policy as it is now, so a changed config.toml or a newer Pillion shows here
-before anything is queued.
+What files should have comes from the current policy, so a changed config.toml or a newer Pillion shows here before
+anything is queued.
 """
 
 from __future__ import annotations
@@ -19,9 +19,9 @@ import sqlalchemy as sa
 
 from pillion import _core
 from pillion.catalog import indexing as catalog_indexing
-from pillion.catalog import plan as wanting
+from pillion.catalog import plan as catalog_plan
 from pillion.catalog.database import Database
-from pillion.catalog.indexing import Location, list_locations, queue_due, read_signature, remember_recipe
+from pillion.catalog.indexing import Location, list_locations, queue_due, read_signature, record_recipe
 from pillion.catalog.plan import DueGroup, MadeRow, Scope, Want, Within, in_scopes
 from pillion.catalog.queue import list_measured
 from pillion.catalog.sidecars import ASKED, ask_again
@@ -42,23 +42,23 @@ class Reason(StrEnum):
     """Why a sidecar would be made."""
 
     MISSING = "missing"
-    """Wanted, and nothing came of it yet."""
+    """It is wanted and has no outcome yet."""
     STALE = "stale"
-    """Another recipe is wanted than the one it was made (or failed) with."""
+    """It was made (or failed) with another recipe than the one wanted now."""
     RETRY = "retry"
-    """A try failed in a way that another may not."""
+    """A try failed, but another may succeed."""
     ASKED = "asked"
     """Somebody asked for it to be made again."""
     NOT_INDEXED = "not_indexed"
-    """The file is new or changed since the last index: counted by its name, not yet by its bytes."""
+    """The file is new or changed since the last index; its type comes from its name, not from its bytes."""
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class PlanLine:
     """``number`` sidecars of one kind and variant, to be made for one reason.
 
-    ``had``: the status they are in now, if any. ``changes``: what is another in the recipe, for stale ones.
-    ``seconds``: of one worker. ``measured``: whether seconds and bytes are from this library's history.
+    ``had``: their status now, if any. ``changes``: what changed in the recipe, for stale ones. ``seconds``: of one
+    worker. ``measured``: whether seconds and bytes come from this library's history.
     """
 
     kind: SidecarKind
@@ -92,9 +92,9 @@ class PlanLine:
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class GenerationPlan:
-    """What would be made. ``workers``: processes that share the work, ``concurrency``: kind -> most of them.
+    """What would be made. ``workers``: processes that share the work; ``concurrency``: kind -> its maximum of these.
 
-    ``dropped``: pending, but not wanted any more.
+    ``dropped``: sidecars that are pending but not wanted any more.
     """
 
     lines: Sequence[PlanLine]
@@ -102,30 +102,30 @@ class GenerationPlan:
     concurrency: Mapping[str, int] = field(default_factory=dict)
     dropped: int = 0
     unread: Sequence[tuple[str, str]] = field(default_factory=tuple)
-    """(path, message) of folders that could not be looked into."""
+    """(path, message) of folders that could not be read."""
 
-    def only(self, takes: Callable[[PlanLine], bool]) -> GenerationPlan:
-        """The same with only these lines."""
-        return replace(self, lines=[line for line in self.lines if takes(line)], dropped=0)
+    def filtered(self, keep: Callable[[PlanLine], bool]) -> GenerationPlan:
+        """The same plan with only the lines to ``keep``."""
+        return replace(self, lines=[line for line in self.lines if keep(line)], dropped=0)
 
     @property
     def number(self) -> int:
-        """How many sidecars in all."""
+        """The number of sidecars in all."""
         return sum(line.number for line in self.lines)
 
     @property
     def bytes(self) -> float:
-        """How large all of them will be together."""
+        """The size of all of them together."""
         return sum(line.bytes for line in self.lines)
 
     @property
     def seconds(self) -> float:
-        """How long all of it will take, with all workers at work."""
+        """How long everything will take with all workers."""
         return sum(line.seconds / parallel(line.kind, self.workers, self.concurrency) for line in self.lines)
 
     @property
     def measured(self) -> bool:
-        """Whether all estimates come from history."""
+        """Whether all estimates come from this library's history."""
         return all(line.measured for line in self.lines)
 
     def to_json(self) -> dict[str, Any]:
@@ -144,17 +144,17 @@ class GenerationPlan:
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Walk:
-    """A folder to look into for files that are not indexed yet; ``ignore``: globs, as the index uses them."""
+    """A folder to search for files that are not indexed yet; ``ignore``: globs, as the index uses them."""
 
     location: Location
     prefix: bytes
     ignore: Sequence[str]
     known: bool
-    """Whether the Location is in the catalog already."""
+    """Whether the Location is in the catalog."""
 
 
 class Planner:
-    """Plans for one library. ``policy_of``: the policy that counts in a Location now."""
+    """Makes plans for one library. ``policy_of``: Location -> its current policy."""
 
     def __init__(
         self,
@@ -171,15 +171,15 @@ class Planner:
         self.concurrency = concurrency
 
     def plan(self, within: Within, walks: Sequence[Walk] = (), *, hidden: bool = False) -> GenerationPlan:
-        """All that is due for the contents ``within``, and what the files in ``walks`` would add."""
+        """Everything that is due for the contents ``within``, and what the files in ``walks`` would add."""
         with self._database.read() as connection:
             locations = {location.id: location for location in catalog_indexing.list_locations(connection)}
             wants, examples = self.wants(connection, within)
             texts = {digest: want.recipe.canonical() for digest, want in examples.items()}
-            found = wanting.due(connection, wants, within)
+            found = catalog_plan.due(connection, wants, within)
             digests = {group.recipe for group in found if group.recipe} | {group.wanted for group in found}
-            texts |= wanting.recipe_texts(connection, digests - texts.keys())
-            texts |= wanting.recipe_texts(connection, _sources_of(texts.values()) - texts.keys())
+            texts |= catalog_plan.recipe_texts(connection, digests - texts.keys())
+            texts |= catalog_plan.recipe_texts(connection, _sources_of(texts.values()) - texts.keys())
             signatures = {id: read_signature(connection, id) for id in {group.location_id for group in found}}
             estimates = Estimates(list_measured(connection))
         kept = [group for group in found if group.kind in self._kinds]
@@ -197,12 +197,12 @@ class Planner:
         )
 
     def wants(self, connection: sa.Connection, within: Within) -> tuple[list[Want], dict[str, WantedSidecar]]:
-        """What the present contents should have by the policy of now, and by digest one sidecar that is made so."""
+        """The sidecars that contents should have by the current policy, and one example for each recipe's digest."""
         locations = {location.id: location for location in catalog_indexing.list_locations(connection)}
         policies = {id: restrict(self._policy_of(location), self._kinds) for id, location in locations.items()}
         wants: list[Want] = []
         examples: dict[str, WantedSidecar] = {}
-        for group in wanting.groups(connection, within):
+        for group in catalog_plan.groups(connection, within):
             for want in wanted_sidecars(policies[group.location_id], group.mime, group.claimed or None):
                 digest = want.recipe.digest()
                 examples[digest] = want
@@ -212,9 +212,9 @@ class Planner:
     def _is_dropped(
         self, group: DueGroup, locations: dict[int, Location], signatures: dict[int, dict[str, str]]
     ) -> bool:
-        """Whether the next index would drop this pending work, as the policy wants it no more.
+        """Whether the next index would drop this pending work because the policy does not want it any more.
 
-        It looks again only at types whose wants changed; elsewhere such a row is one that somebody asked for.
+        The index checks only types whose wanted sidecars changed; for other types such a row was asked for by somebody.
         """
         if not group.asked or group.had is not SidecarStatus.PENDING:
             return False
@@ -244,7 +244,7 @@ class Planner:
 
 
 def _sources_of(texts: Iterable[str]) -> set[str]:
-    """Digests of the recipes that these recipes say they are made from."""
+    """Digests of the recipes that these recipes are made from."""
     return {source for text in texts if (source := json.loads(text)["settings"].get(MADE_FROM)) is not None}
 
 
@@ -288,8 +288,8 @@ def _new_line(want: WantedSidecar, mime: str, number: int, size: int, estimates:
     )
 
 
-def again_line(estimates: Estimates, row: MadeRow) -> PlanLine:
-    """The line of sidecars that somebody asks for again."""
+def _regenerated_line(estimates: Estimates, row: MadeRow) -> PlanLine:
+    """The line for sidecars that somebody asks to have made again."""
     kind, variant, mime, had, number, size = row
     media_class = MediaClass(_core.media_class(mime))
     estimate = estimates.estimate(kind, variant, mime, number=number, source_bytes=size)
@@ -309,7 +309,7 @@ def _values(estimate: Estimate) -> dict[str, Any]:
 
 
 def _merged(lines: Sequence[PlanLine]) -> list[PlanLine]:
-    """Lines that differ in numbers only become one; in the order of work, then of reasons."""
+    """Lines that differ only in numbers become one; sorted in the order of work, then by reason."""
     reasons = list(Reason)
     sums: dict[tuple[Any, ...], list[PlanLine]] = {}
     for line in lines:
@@ -341,7 +341,7 @@ _ENDED = tuple(status for status in SidecarStatus if status is not SidecarStatus
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Selection:
-    """Which sidecars. None means no limit; ``stale``: only those that another recipe is wanted for now."""
+    """Which sidecars. None means no limit; ``stale``: only those whose recipe has changed since."""
 
     kinds: tuple[SidecarKind, ...]
     variant: str | None = None
@@ -350,20 +350,20 @@ class Selection:
     stale: bool = False
 
     def within(self) -> Within:
-        """Their contents, or None for all."""
+        """A query for their contents, or None for all."""
         if self.content_uuid is not None:
             return sa.select(sa.literal(self.content_uuid))
-        return None if self.scopes is None else wanting.in_scopes(self.scopes)
+        return None if self.scopes is None else catalog_plan.in_scopes(self.scopes)
 
-    def takes(self, kind: SidecarKind, variant: str) -> bool:
-        """Whether a stale sidecar is meant. What embeddings are made from goes with them."""
+    def includes(self, kind: SidecarKind, variant: str) -> bool:
+        """Whether a stale sidecar is selected. What a selected kind is made from is selected too."""
         if kind in self.kinds:
             return self.variant in (None, variant)
         return kind in registry.with_sources(self.kinds)
 
 
 class Plans:
-    """What would be generated. ``policy_for``: (Location, policy name or None) -> the policy that counts there."""
+    """Plans and regeneration. ``policy_for``: (Location, policy name or None) -> the Location's policy."""
 
     def __init__(
         self,
@@ -386,8 +386,8 @@ class Plans:
     ) -> GenerationPlan:
         """What the next index and run would make and why, how long that takes and how large it will be.
 
-        ``paths``: only these files and folders, which need not be indexed yet. ``walk``: look into the folders for
-        files that are new or changed. Changes nothing. Raises UsageError for a path that is not there.
+        ``paths``: only these files and folders, which need not be indexed yet. ``walk``: search the folders for files
+        that are new or changed. Changes nothing. Raises UsageError for a path that does not exist.
         """
         locations = self._locations()
         chosen = paths or [os.fsdecode(location.path) for location in locations]
@@ -411,12 +411,18 @@ class Plans:
         planner = self._planner()
         if stale:
             plan = planner.plan(selection.within())
-            return plan.only(lambda line: line.reason is Reason.STALE and selection.takes(line.kind, line.variant))
+            return plan.filtered(
+                lambda line: line.reason is Reason.STALE and selection.includes(line.kind, line.variant)
+            )
         with self._database.read() as connection:
-            rows = wanting.made(connection, kinds=selection.kinds, variant=selection.variant, within=selection.within())
+            rows = catalog_plan.count_made(
+                connection, kinds=selection.kinds, variant=selection.variant, within=selection.within()
+            )
             estimates = Estimates(list_measured(connection))
         return GenerationPlan(
-            lines=[again_line(estimates, row) for row in rows], workers=planner.workers, concurrency=planner.concurrency
+            lines=[_regenerated_line(estimates, row) for row in rows],
+            workers=planner.workers,
+            concurrency=planner.concurrency,
         )
 
     def regenerate(
@@ -429,9 +435,9 @@ class Plans:
         stale: bool = False,
         now: float,
     ) -> int:
-        """Queue sidecars to be made again; ready ones are served until they are replaced. Returns how many.
+        """Queue sidecars to be made again; ready ones are served until replaced. Returns how many.
 
-        With ``stale``, what embeddings are made from goes with them where it is stale too.
+        With ``stale``, sidecars that a selected kind is made from are queued too if they are stale.
         """
         selection = self._selection(kind, variant, content_uuid, under, stale)
         with self._database.write() as connection:
@@ -441,13 +447,13 @@ class Plans:
         return number
 
     def _want_stale(self, connection: sa.Connection, selection: Selection, now: float) -> int:
-        """Let stale sidecars be wanted as the policy wants them now, without waiting for the next index."""
+        """Set the wanted recipe of stale sidecars to that of the current policy, without waiting for the next index."""
         within = selection.within()
         wants, examples = self._planner().wants(connection, within)
-        rows = [row for row in wanting.stale(connection, wants, within) if selection.takes(row[1], row[2])]
+        rows = [row for row in catalog_plan.stale(connection, wants, within) if selection.includes(row[1], row[2])]
         for digest in {row[3] for row in rows}:
-            remember_recipe(connection, examples[digest])
-        wanting.want_now(connection, rows, now)
+            record_recipe(connection, examples[digest])
+        catalog_plan.set_wanted(connection, rows, now)
         return len(rows)
 
     def _selection(
@@ -482,7 +488,7 @@ class Plans:
             return list_locations(connection)
 
     def _walk(self, location: Location | None, inside: bytes) -> Walk | None:
-        """Where to look for new files; None for a file."""
+        """The folder to search for new files; None if the path is a file."""
         if location is None:
             location, inside, known = Location(id=0, path=inside, walked=True), b"", False
         elif inside and not inside.endswith(b"/"):

@@ -1,4 +1,4 @@
-"""Which parts of a recipe changed, from the canonical JSON of the old and the new one. Pure."""
+"""Which parts of a recipe changed, found from the canonical JSON of the old and the new one. Pure."""
 
 from __future__ import annotations
 
@@ -8,17 +8,17 @@ from dataclasses import dataclass
 from typing import Any
 
 MADE_FROM = "made_from"
-"""The setting that holds the digest of the recipe of the text that a sidecar is made from."""
+"""The setting with the digest of the recipe of the sidecar that this one is made from."""
 
 UNKNOWN = "recipe"
-"""The part that is named when the old recipe is not known any more."""
+"""The part of a change when the old recipe is not known any more."""
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Change:
-    """One part that differs. ``part``: generator, version, model, "setting NAME"; "text: ..." for that of the text.
+    """One part that differs. ``part``: generator, version, model, "setting NAME"; "text: ..." for the source's recipe.
 
-    ``old`` and ``new`` are JSON values; None where a setting was not there.
+    ``old`` and ``new`` are JSON values; None if there was no such setting.
     """
 
     part: str
@@ -34,7 +34,7 @@ class Change:
 
 
 def changes(old: str, new: str, known: Mapping[str, str]) -> tuple[Change, ...]:
-    """What differs between two recipes, given by digest. ``known``: digest -> canonical JSON."""
+    """The differences between two recipes, given by digest. ``known``: digest -> canonical JSON."""
     if old not in known or new not in known:
         return (Change(part=UNKNOWN, old=old or None, new=new),)
     before, after = json.loads(known[old]), json.loads(known[new])
@@ -59,6 +59,6 @@ def _setting(name: str, old: Any, new: Any, known: Mapping[str, str]) -> list[Ch
 
 
 def _short(value: Any) -> str:
-    """A value on a line: hashes of models are cut to what tells them apart."""
+    """A value for one line of output; long ones, such as hashes of models, are shortened."""
     text = value if isinstance(value, str) else json.dumps(value)
     return f"{text[:20]}..." if len(text) > 40 else text or '""'

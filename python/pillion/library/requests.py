@@ -1,4 +1,4 @@
-"""Asking for what failed, and taking back what was asked for: the failure ledger, retry and cancel."""
+"""The failure ledger, retry and cancel."""
 
 from __future__ import annotations
 
@@ -28,14 +28,14 @@ _PAGE = 500
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class FailedSidecar:
-    """A line of the ledger with the user's files (absolute)."""
+    """A line of the ledger. ``sources``: the user's files (absolute paths)."""
 
     failure: FailureRow
     sources: Sequence[str]
 
     @property
     def retry_at(self) -> float | None:
-        """When it is tried again by itself, in seconds since 1970; None if it is not."""
+        """When it is tried again automatically, in seconds since 1970; None if it is not."""
         return self.failure.not_before if self.failure.state is JobState.QUEUED else None
 
     def to_json(self) -> dict[str, Any]:
@@ -70,7 +70,7 @@ class Requests:
         error_class: str | None = None,
         content_uuids: Sequence[str] | None = None,
     ) -> Iterator[FailedSidecar]:
-        """What failed and was not made since, in order of content, kind and variant."""
+        """What failed and has not been made since, in order of content, kind and variant."""
         chosen = _kind(kind)
         _check_class(error_class)
         page: list[FailureRow] = []
@@ -92,10 +92,10 @@ class Requests:
         error_class: str | None = None,
         content_uuids: Sequence[str] | None = None,
     ) -> int:
-        """Queue what failed or was cancelled again, with new tries; returns how many sidecars.
+        """Queue failed and cancelled sidecars again, with all their tries; returns how many sidecars.
 
-        Embeddings that failed with their text go with it, and the text of embeddings goes with them. What is
-        unsupported is tried only if ``error_class`` says so.
+        Embeddings that failed because their text did are queued with it, and the text of embeddings with them.
+        Unsupported ones are queued only if ``error_class`` is ``unsupported``.
         """
         _check_class(error_class)
         kinds = registry.with_sources(registry.parse_kinds([kind] if kind is not None else None))
@@ -129,8 +129,8 @@ class Requests:
     ) -> int:
         """Take queued jobs out of the queue and stop running ones; returns how many sidecars will not be made.
 
-        ``location``: only contents all of whose files lie in this Location. It stays so until somebody asks: by
-        retry, regenerate or get_or_enqueue. What is ready stays.
+        ``location``: only contents with all their files in this Location. They stay cancelled until somebody asks for
+        them by retry, regenerate or get_or_enqueue. Ready sidecars stay.
         """
         chosen = _kind(kind)
         with self._database.write() as connection:
@@ -158,7 +158,7 @@ def _with_sources(connection: sa.Connection, rows: Sequence[FailureRow]) -> Iter
 
 
 def _within(location: int | None, content_uuids: Sequence[str] | None) -> sa.Select[str] | None:
-    """The contents that are meant; None: all."""
+    """A query for the selected contents; None for all."""
     if location is None and content_uuids is None:
         return None
     other = entries.alias("other")

@@ -1,4 +1,4 @@
-"""Asking for sidecars: what is there, where, and to have it made. "Ready" is answered only with the file in place."""
+"""Asking for sidecars: which exist and where, and to have one made. "Ready" always means that the file is there."""
 
 from __future__ import annotations
 
@@ -35,7 +35,7 @@ from pillion.store import Store
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Ready:
-    """The sidecar is there. ``stale``: another recipe is wanted by now, and a newer one is on its way."""
+    """The sidecar is there. ``stale``: its recipe has changed since, and a new one is queued."""
 
     path: Path
     stale: bool = False
@@ -48,7 +48,7 @@ class Pending:
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Failed:
-    """It will not be made: ``status`` is empty, unsupported or failed, with the reason."""
+    """It will not be made: ``status`` is empty, unsupported or failed; the other fields say why."""
 
     status: SidecarStatus
     error_class: str | None
@@ -60,7 +60,7 @@ Answer = Ready | Pending | Failed
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Item:
-    """One wanted sidecar as ``pillion ls`` shows it. ``sources`` are the user's files, absolute.
+    """One wanted sidecar as ``pillion ls`` shows it. ``sources``: the user's files, absolute paths.
 
     ``mark``: what is special about a ready one; ``thumbhash``: the content's, in base64.
     """
@@ -86,7 +86,7 @@ class Item:
 
 
 OnDemand = Callable[[SidecarKind, str, str], Sequence[WantedSidecar]]
-"""(kind, variant, mime) -> what has to be wanted for it; empty if files of this type have no such sidecar."""
+"""(kind, variant, mime) -> the sidecars to want for it; empty if files of this type have no such sidecar."""
 
 
 class Sidecars:
@@ -98,9 +98,9 @@ class Sidecars:
         self._wants = wants
 
     def get_or_enqueue(self, content_uuid: str, kind: SidecarKind | str, variant: str) -> Answer:
-        """The sidecar's path if it is there; else it is queued ahead of all else, also where the policy leaves it out.
+        """The sidecar's path if it exists. If not, it is queued ahead of all others, even if no policy wants it.
 
-        Raises UsageError for a kind, variant or content that there is not, or a type of file that has none of it.
+        Raises UsageError for an unknown kind, variant or content, or for a type of file that has no such sidecar.
         """
         wanted_kind = _check(kind, variant)
         row = self._row(content_uuid, wanted_kind, variant) or self._want(content_uuid, wanted_kind, variant)
@@ -127,7 +127,7 @@ class Sidecars:
         with self._database.write() as connection:
             info = catalog_sidecars.content_info(connection, content_uuid)
             if info is None:
-                raise UsageError(f"The library knows no content {content_uuid}.")
+                raise UsageError(f"There is no content {content_uuid} in the library.")
             wants = self._wants(kind, variant, info[2])
             if not wants:
                 raise UsageError(f"Files of type {info[2]} have no {kind}.")
@@ -152,7 +152,7 @@ class Sidecars:
     def presence(
         self, content_uuids: Sequence[str], kind: SidecarKind | str, variants: Sequence[str]
     ) -> dict[str, dict[str, bool]]:
-        """content_uuid -> variant -> whether its file is on disk now. One bulk check for all of them."""
+        """content_uuid -> variant -> whether its file is on disk now. One bulk check for all."""
         for variant in variants:
             _check(kind, variant)
         wanted_kind = SidecarKind(kind)
@@ -175,7 +175,7 @@ class Sidecars:
         error_class: str | None = None,
         content_uuids: Sequence[str] | None = None,
     ) -> Iterator[Item]:
-        """Wanted sidecars with their files and sources, in order, narrowed by what is given."""
+        """Wanted sidecars with their files and sources, in order; the arguments select some of them."""
         page: list[SidecarRow] = []
         with self._database.read() as connection:
             rows = catalog_sidecars.list_sidecars(

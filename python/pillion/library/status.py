@@ -1,4 +1,4 @@
-"""A library at one moment: how much there is, what is queued, and what keeps it from being done."""
+"""The status of a library: how much there is, what is queued, and what holds work back."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ from pillion.settings.config import Config, unknown_locations
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class WorkReport:
-    """What a run of the queue recorded: (kind, status) -> sidecars; and what it could not go on with."""
+    """What a run of the queue recorded: (kind, status) -> sidecars. ``notices``: what it could not do, and why."""
 
     recorded: dict[tuple[SidecarKind, SidecarStatus], int]
     notices: dict[str, str] = field(default_factory=dict)
@@ -30,9 +30,9 @@ class WorkReport:
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Status:
-    """A library at one moment. ``holds``: only those that keep something from being done.
+    """The status of a library. ``holds``: only those that hold back some job.
 
-    ``unknown_settings``: a sentence about each part of config.toml that is about no Location of the library.
+    ``unknown_settings``: a sentence about each Location in config.toml that the library does not have.
     """
 
     root: Path
@@ -51,14 +51,14 @@ class Status:
         return {kind for kind, line in self.queue.items() if line.counts.get(state)}
 
     def notices(self, faults: Mapping[str, str]) -> dict[str, str]:
-        """Kind (or "*") -> what keeps its jobs from being done. ``faults``: those that a process met."""
+        """Kind (or "*") -> why its jobs cannot be done. ``faults``: those that this process met."""
         queued, paused = self.kinds_in(JobState.QUEUED), self.kinds_in(JobState.PAUSED)
         quiet: dict[str, str] = {item.kind: item.notice for item in reversed(self.quiet) if item.kind in queued}
         held = {lane: text for lane, text in faults.items() if lane in (ALL, *paused)}
         return {**registry.notices(), **quiet, **held}
 
 
-def look(root: Path, database: Database, config: Config, now: float) -> Status:
+def collect_status(root: Path, database: Database, config: Config, now: float) -> Status:
     """Count everything."""
     with database.read() as connection:
         queue = queue_states(connection, now)

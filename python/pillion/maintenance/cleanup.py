@@ -16,7 +16,7 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
-from pillion.catalog.contents import Orphan, forget, list_orphans, note_orphans
+from pillion.catalog.contents import Orphan, delete_contents, list_orphans, note_orphans
 from pillion.catalog.database import Database
 from pillion.catalog.sidecars import UsageRow, has_rows
 from pillion.catalog.sidecars import usage as usage_rows
@@ -135,7 +135,7 @@ def _remove(
 ) -> None:
     with database.write() as connection:
         gone = list_orphans(connection, until=until, now=now, within=[orphan.content_uuid for orphan in batch])
-        forget(connection, [orphan.content_uuid for orphan in gone])
+        delete_contents(connection, [orphan.content_uuid for orphan in gone])
     reach("cleanup.forgotten")
     with database.write() as connection:
         for orphan in gone:

@@ -18,7 +18,7 @@ import psutil
 
 from pillion.catalog.database import Database, refuse_network_file_system
 from pillion.catalog.queue import SidecarOutcome
-from pillion.catalog.rebuilding import introduce_device, note_reconciled, record_contents, record_listed
+from pillion.catalog.rebuilding import note_reconciled, record_contents, record_listed, register_device
 from pillion.errors import CatalogError, LibraryBusyError, LibraryError
 from pillion.failpoints import reach
 from pillion.machine import device_name, device_uuid, exclusive
@@ -134,7 +134,7 @@ def _fill(catalog: Path, store: Store, report: Reconciled) -> None:
     try:
         database.prepare()
         with database.write() as connection:
-            introduce_device(connection, device_uuid(), device_name(), now)
+            register_device(connection, device_uuid(), device_name(), now)
         for batch in _batches(store, report):
             _record(database, batch, report, now)
     finally:

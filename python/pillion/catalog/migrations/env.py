@@ -1,4 +1,4 @@
-"""Runs the migrations on the connection that catalog/database.py hands over, inside its transaction."""
+"""Runs the migrations on the connection that catalog/database.py provides, inside its transaction."""
 
 from alembic import context
 

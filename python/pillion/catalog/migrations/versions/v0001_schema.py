@@ -1,4 +1,4 @@
-"""The schema that catalog/tables.py describes, written out: a migration stays as it is when the tables change."""
+"""The schema of catalog/tables.py, written out in full, because a migration stays the same when the tables change."""
 
 import sqlalchemy as sa
 from alembic import op
@@ -242,7 +242,7 @@ def upgrade() -> None:
         sqlite_where=sa.text("mark IS NOT NULL"),
         postgresql_where=sa.text("mark IS NOT NULL"),
     )
-    # This device has the sidecars that are ready.
+    # This device has the ready sidecars.
     op.execute(
         "CREATE VIEW sidecar_availability AS"
         " SELECT sidecars.content_uuid, sidecars.kind, sidecars.variant, meta.value AS device_uuid, 1 AS has,"
