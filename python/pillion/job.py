@@ -49,7 +49,7 @@ ON_DEMAND_BEFORE = _STEP * Urgency.NEW
 
 @lru_cache(maxsize=1024)
 def priority_of(urgency: Urgency, rank: int) -> int:
-    """The number that orders the queue: urgency first, then the kind's place in the order of work."""
+    """The number by which the queue is sorted: urgency first, then the kind's rank in the order of work."""
     return _STEP * urgency + min(rank, _STEP - 1)
 
 
@@ -76,15 +76,15 @@ def aged_priority(priority: int, waited_s: float) -> int:
 
 
 class Again(StrEnum):
-    """When an item that failed is tried once more with the same recipe."""
+    """When a failed item is tried again with the same recipe."""
 
     NEVER = "never"
     LATER = "later"
-    """By itself, after a wait, while it has tries left."""
+    """Automatically after a wait, while it has tries left."""
     WHEN_INDEXED = "when_indexed"
     """When the next index finds its file."""
     WHEN_REPAIRED = "when_repaired"
-    """When the fault of the machine is gone; nothing is charged."""
+    """When the fault of the machine is fixed; the failed try does not count."""
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -134,7 +134,7 @@ LONGEST_WAIT_S = max(policy.longest_wait_s for policy in RETRY_POLICIES.values()
 
 
 def classes_tried(again: Again) -> tuple[ErrorClass, ...]:
-    """The classes whose items are tried again at this time."""
+    """The error classes whose items are tried again at this time."""
     return tuple(error_class for error_class, policy in RETRY_POLICIES.items() if policy.again is again)
 
 

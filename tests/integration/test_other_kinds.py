@@ -71,7 +71,7 @@ def test_it_has_all_that_ours_have(site: Path, library: Path, texts: Path) -> No
     assert plan["sidecars"] == 0
     (library / "config.toml").write_text("embeddings.enable = false\n[wordcount]\nminimum = 5\n")
     (plan,) = pillion(library, env, "plan", "--kinds", "wordcount")
-    stale = [line for line in plan["lines"] if line["reason"] == "stale" and line["had"] == "ready"]
+    stale = [line for line in plan["lines"] if line["reason"] == "stale" and line["status"] == "ready"]
     assert [line["kind"] for line in stale] == ["wordcount"]
     assert stale[0]["changes"] == [{"part": "setting minimum", "old": 1, "new": 5}]
     pillion(library, env, "index")

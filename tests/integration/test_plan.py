@@ -99,7 +99,7 @@ def test_a_newer_generator_makes_just_its_sidecars_stale_and_they_are_served_unt
     assert _summary(plan) == {("grid@2x", "stale"): 2, ("icon", "stale"): 2}
     (change,) = plan.lines[0].changes
     assert (change.part, change.new) == ("version", 99)
-    assert plan.lines[0].had is SidecarStatus.READY
+    assert plan.lines[0].status is SidecarStatus.READY
 
     assert library.plans.regeneration(stale=True, under=folder / "trip").number == 2
     assert library.regenerate(stale=True, variant="icon") == 2

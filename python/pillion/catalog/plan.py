@@ -57,16 +57,16 @@ class Want:
 class DueGroup:
     """``number`` sidecars that are due for the same reason.
 
-    ``had``: their status now, None without a row; ``recipe``: the one they were made with; ``wanted``: the one to make
-    them with; ``error_class``: of the failed try that will be repeated; ``asked``: somebody asked for them and no
-    policy wants them.
+    ``status``: now, None without a row; ``recipe``: the one they were made with; ``wanted``: the one to make them with;
+    ``error_class``: of the failed try that will be repeated; ``asked``: somebody asked for them and no policy wants
+    them.
     """
 
     location_id: int
     mime: str
     kind: SidecarKind
     variant: str
-    had: SidecarStatus | None
+    status: SidecarStatus | None
     recipe: str | None
     wanted: str
     error_class: str | None
@@ -306,7 +306,7 @@ def _groups(connection: sa.Connection, query: sa.Select[Any], *, asked: bool) ->
             mime=row[1],
             kind=SidecarKind(row[2]),
             variant=row[3],
-            had=SidecarStatus(row[4]) if row[4] is not None else None,
+            status=SidecarStatus(row[4]) if row[4] is not None else None,
             recipe=row[5],
             wanted=row[6],
             error_class=row[7],

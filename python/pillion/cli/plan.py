@@ -48,8 +48,8 @@ def plan(
     Also how long that takes and how large it gets. Changes nothing.
 
     JSON: {library, sidecars, seconds, bytes, measured, workers, dropped, lines: [{kind, variant, media_class, reason,
-    had, error_class, changes: [{part, old, new}], sidecars, seconds, bytes, measured}], unread: [{path, message}]}.
-    The seconds of a line are for one worker; the seconds in all, for all workers together.
+    status, error_class, changes: [{part, old, new}], sidecars, seconds, bytes, measured}], unreadable: [{path,
+    message}]}. The seconds of a line are for one worker; the seconds in all, for all workers together.
     """
     with open_library(library) as opened:
         found = opened.plan(*paths, policy=policy, kinds=split_kinds(kinds), walk=walk)
@@ -109,7 +109,7 @@ def _print_plan(library: str, found: GenerationPlan, as_json: bool) -> None:
     say(_total(found))
     if found.dropped:
         say(f"{found.dropped:,} queued sidecars are no longer wanted; the next index drops them.")
-    for path, message in found.unread:
+    for path, message in found.unreadable:
         say(f"could not be read: {printable(path)}: {message}")
 
 
@@ -119,7 +119,7 @@ def _cells(line: PlanLine) -> tuple[str, ...]:
 
 
 def _why(line: PlanLine) -> str:
-    details = [str(change) for change in line.changes] + (["failed before"] if line.had == "failed" else [])
+    details = [str(change) for change in line.changes] + (["failed before"] if line.status == "failed" else [])
     if line.error_class:
         details.append(f"last time: {line.error_class}")
     reason = _REASONS[line.reason.value]

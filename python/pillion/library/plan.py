@@ -57,7 +57,7 @@ class Reason(StrEnum):
 class PlanLine:
     """``number`` sidecars of one kind and variant, to be made for one reason.
 
-    ``had``: their status now, if any. ``changes``: what changed in the recipe, for stale ones. ``seconds``: of one
+    ``status``: their status now, if any. ``changes``: what changed in the recipe, for stale ones. ``seconds``: of one
     worker. ``measured``: whether seconds and bytes come from this library's history.
     """
 
@@ -69,7 +69,7 @@ class PlanLine:
     seconds: float
     bytes: float
     measured: bool
-    had: SidecarStatus | None = None
+    status: SidecarStatus | None = None
     error_class: str | None = None
     changes: tuple[Change, ...] = ()
 
@@ -80,7 +80,7 @@ class PlanLine:
             "variant": self.variant,
             "media_class": self.media_class.value,
             "reason": self.reason.value,
-            "had": self.had.value if self.had else None,
+            "status": self.status.value if self.status else None,
             "error_class": self.error_class,
             "changes": [change.to_json() for change in self.changes],
             "sidecars": self.number,
@@ -101,7 +101,7 @@ class GenerationPlan:
     workers: int
     concurrency: Mapping[str, int] = field(default_factory=dict)
     dropped: int = 0
-    unread: Sequence[tuple[str, str]] = field(default_factory=tuple)
+    unreadable: Sequence[tuple[str, str]] = field(default_factory=tuple)
     """(path, message) of folders that could not be read."""
 
     def filtered(self, keep: Callable[[PlanLine], bool]) -> GenerationPlan:
@@ -138,7 +138,7 @@ class GenerationPlan:
             "workers": self.workers,
             "dropped": self.dropped,
             "lines": [line.to_json() for line in self.lines],
-            "unread": [{"path": path, "message": message} for path, message in self.unread],
+            "unreadable": [{"path": path, "message": message} for path, message in self.unreadable],
         }
 
 
@@ -185,15 +185,15 @@ class Planner:
         kept = [group for group in found if group.kind in self._kinds]
         going = [group for group in kept if self._is_dropped(group, locations, signatures)]
         lines = [_line(group, texts, estimates) for group in kept if group not in going]
-        unread: list[tuple[str, str]] = []
+        unreadable: list[tuple[str, str]] = []
         for walk in walks:
-            lines.extend(self._not_indexed(walk, estimates, unread, hidden=hidden))
+            lines.extend(self._not_indexed(walk, estimates, unreadable, hidden=hidden))
         return GenerationPlan(
             lines=_merged(lines),
             workers=self.workers,
             concurrency=self.concurrency,
             dropped=sum(group.number for group in going),
-            unread=unread,
+            unreadable=unreadable,
         )
 
     def wants(self, connection: sa.Connection, within: Within) -> tuple[list[Want], dict[str, WantedSidecar]]:
@@ -216,16 +216,16 @@ class Planner:
 
         The index checks only types whose wanted sidecars changed; for other types such a row was asked for by somebody.
         """
-        if not group.asked or group.had is not SidecarStatus.PENDING:
+        if not group.asked or group.status is not SidecarStatus.PENDING:
             return False
         policy = restrict(self._policy_of(locations[group.location_id]), self._kinds)
         return signatures[group.location_id].get(group.mime) != signature(wanted_sidecars(policy, group.mime, None))
 
     def _not_indexed(
-        self, walk: Walk, estimates: Estimates, unread: list[tuple[str, str]], *, hidden: bool
+        self, walk: Walk, estimates: Estimates, unreadable: list[tuple[str, str]], *, hidden: bool
     ) -> list[PlanLine]:
         found = discover(walk.location.path, prefix=walk.prefix, ignore=walk.ignore, hidden=hidden)
-        unread.extend((os.fsdecode(problem.path), problem.message) for problem in found.problems)
+        unreadable.extend((os.fsdecode(problem.path), problem.message) for problem in found.problems)
         with self._database.read() as connection:
             known = catalog_indexing.known_entries(connection, walk.location.id, walk.prefix) if walk.known else {}
             gone = catalog_indexing.removed_entry_ids(connection, walk.location.id) if walk.known else set()
@@ -260,7 +260,7 @@ def _line(group: DueGroup, texts: dict[str, str], estimates: Estimates) -> PlanL
         media_class=media_class,
         reason=reason,
         number=group.number,
-        had=None if group.had is SidecarStatus.PENDING else group.had,
+        status=None if group.status is SidecarStatus.PENDING else group.status,
         error_class=group.error_class,
         changes=changes(group.recipe or "", group.wanted, texts) if reason is Reason.STALE else (),
         **_values(estimate),
@@ -290,7 +290,7 @@ def _new_line(want: WantedSidecar, mime: str, number: int, size: int, estimates:
 
 def _regenerated_line(estimates: Estimates, row: MadeRow) -> PlanLine:
     """The line for sidecars that somebody asks to have made again."""
-    kind, variant, mime, had, number, size = row
+    kind, variant, mime, status, number, size = row
     media_class = MediaClass(_core.media_class(mime))
     estimate = estimates.estimate(kind, variant, mime, number=number, source_bytes=size)
     return PlanLine(
@@ -299,7 +299,7 @@ def _regenerated_line(estimates: Estimates, row: MadeRow) -> PlanLine:
         media_class=media_class,
         reason=Reason.ASKED,
         number=number,
-        had=had,
+        status=status,
         **_values(estimate),
     )
 
@@ -313,7 +313,7 @@ def _merged(lines: Sequence[PlanLine]) -> list[PlanLine]:
     reasons = list(Reason)
     sums: dict[tuple[Any, ...], list[PlanLine]] = {}
     for line in lines:
-        key = (line.kind, line.variant, line.media_class, line.reason, line.had, line.error_class, str(line.changes))
+        key = (line.kind, line.variant, line.media_class, line.reason, line.status, line.error_class, str(line.changes))
         sums.setdefault(key, []).append(line)
     merged = [_sum(same) for same in sums.values()]
     return sorted(
