@@ -1,4 +1,4 @@
-"""PyAV (FFmpeg in process): audio as a bounded stream, and single frames of a video. The only importer of ``av``."""
+"""PyAV (FFmpeg in process): audio as a bounded stream, and single video frames. The only importer of ``av``."""
 
 from __future__ import annotations
 
@@ -22,12 +22,12 @@ if TYPE_CHECKING:
 
 NAME = "pyav"
 SAMPLE_RATE = 16_000
-"""Samples per second of the audio handed out: what speech models take."""
+"""Samples per second of the audio: what speech models expect."""
 
 _BLOCK_SAMPLES = 16_000
 _MAX_BAD_PACKETS = 1000
 _OPTIONS = {"protocol_whitelist": "pipe"}
-"""A playlist or a concat script may name other files and addresses: nothing but the source itself is opened."""
+"""Only the source itself is opened: a playlist or concat script may name other files and addresses."""
 _COMMON_CODECS = (
     "aac ac3 adpcm_ima_wav adpcm_ms alac amr_nb amr_wb ape atrac3 av1 cinepak cook dnxhd dts dvvideo eac3 ffv1 flac"
     " flv1 gsm gsm_ms h261 h263 h264 hevc huffyuv indeo3 indeo5 mjpeg mp1 mp2 mp3 mpeg1video mpeg2video mpeg4"
@@ -35,23 +35,23 @@ _COMMON_CODECS = (
     " rawvideo rv10 rv20 rv30 rv40 speex svq1 svq3 theora truehd tta vc1 vorbis vp6f vp8 vp9 vvc wavpack wmapro"
     " wmav1 wmav2 wmv1 wmv2 wmv3"
 )
-"""What PyAV's wheels decode of what people's files are in: an FFmpeg that lacks one of these can be exchanged."""
-_MEND = "pip install --force-reinstall --only-binary av av"
+"""Common codecs that PyAV's wheels decode: if this FFmpeg lacks one, reinstalling PyAV helps."""
+_REINSTALL = "pip install --force-reinstall --only-binary av av"
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class MediaInfo:
-    """What a media file holds."""
+    """What a media file contains."""
 
     audio: bool
     video: bool
     seconds: float | None
-    """As the container says; None when it does not."""
+    """The length according to the container; None if it gives none."""
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class AudioTrack:
-    """An audio track: its place among them, from 1; its language as the file says ("" if not); the one to be played."""
+    """An audio track: its number, from 1; its language according to the file ("" if unknown); whether it is played."""
 
     number: int
     language: str
@@ -77,7 +77,7 @@ def probe(path: Path) -> MediaInfo:
 def audio_tracks(path: Path) -> list[AudioTrack]:
     """The audio tracks of a file, in its order. Raises ItemError as :func:`audio_blocks` does.
 
-    Those for whose codec no FFmpeg has a decoder are left out where there are others.
+    Tracks in a codec that no FFmpeg decodes are left out if there are others.
     """
     from av.stream import Disposition
 
@@ -98,9 +98,9 @@ def audio_tracks(path: Path) -> list[AudioTrack]:
 def audio_blocks(path: Path, track: int = 1) -> Iterator[NDArray[np.float32]]:
     """An audio track, the first being 1, as mono float32 at 16 kHz, in blocks of about a second, shape (n,).
 
-    Never more than a few blocks are in memory. Damaged packets are passed over. Raises ItemError: corrupt when
-    nothing at all can be decoded, unsupported when there is no decoder or no audio track, missing_tool when this
-    FFmpeg alone lacks the decoder.
+    Only a few blocks are in memory at a time. Damaged packets are skipped. Raises ItemError: corrupt if nothing at all
+    can be decoded, unsupported if there is no decoder or no audio track, missing_tool if only this FFmpeg lacks the
+    decoder.
     """
     with _opened(path) as container:
         if not container.streams.audio:
@@ -129,7 +129,7 @@ def _resampled(container: av.container.InputContainer, stream: av.AudioStream) -
     for frame in _frames(container, stream):
         current = (frame.format.name, frame.layout.name, frame.sample_rate)
         if layout is not None and current != layout:
-            # The track changes its form midway (radio recordings do): the resampler takes one form only.
+            # The track changes its format midway (radio recordings do): a resampler takes only one.
             yield from _arrays(resampler.resample(None))
             resampler = AudioResampler(format="flt", layout="mono", rate=SAMPLE_RATE)
         layout = current
@@ -145,7 +145,7 @@ def _arrays(frames: list[av.AudioFrame]) -> Iterator[NDArray[np.float32]]:
 
 
 def _frames(container: av.container.InputContainer, stream: av.AudioStream) -> Iterator[av.AudioFrame]:
-    """Decoded frames; damaged packets are left out, up to a limit."""
+    """Decoded frames; damaged packets are skipped, up to a limit."""
     import av
 
     bad = 0
@@ -169,18 +169,18 @@ def _frames(container: av.container.InputContainer, stream: av.AudioStream) -> I
 # video ----------------------------------------------------------------------------------------------------------------
 
 _PLACES = (0.1, 0.25, 0.4, 0.6, 0.8, 0.02)
-"""Where to look for a frame worth showing, as parts of the length, in order."""
+"""Where to look for a good frame, as parts of the length, in order."""
 _GOOD_CONTRAST = 24.0
-"""Standard deviation of luma (0 to 255) above which a frame is taken at once; titles and fades lie below."""
+"""Standard deviation of luma (0 to 255) above which a frame is used at once; titles and fades are below."""
 _SEQUENTIAL_FRAMES = 90
 
 
 def representative_frame(path: Path, *, max_side: int) -> NDArray[np.uint8]:
-    """A frame that shows what the video is about: not black, not one flat colour. RGB, shape (H, W, 3), upright.
+    """A representative frame: not black, not one flat colour. RGB, shape (H, W, 3), upright.
 
-    Looks at key frames spread over the length and takes the first with good contrast, else the best one. Raises
-    ItemError: unsupported without a video track or decoder, missing_tool when this FFmpeg alone lacks the decoder,
-    corrupt when no frame can be decoded.
+    Tries key frames spread over the length and takes the first with good contrast, else the best one. Raises
+    ItemError: unsupported without a video track or decoder, missing_tool if only this FFmpeg lacks the decoder,
+    corrupt if no frame can be decoded.
     """
     with _opened(path) as container:
         streams = [stream for stream in container.streams.video if not _is_cover(stream)]
@@ -218,7 +218,7 @@ def _candidates(container: av.container.InputContainer, stream: av.VideoStream) 
         if frame is not None and frame.pts not in seen:
             seen.add(frame.pts)
             yield frame
-    # Short, unseekable or with one key frame only: from the start, every frame.
+    # If the video is short, not seekable or has only one key frame: every frame from the start.
     stream.codec_context.skip_frame = "DEFAULT"
     with contextlib.suppress(av.error.FFmpegError):
         container.seek(int(start * 1_000_000))
@@ -257,7 +257,7 @@ def _aspect(stream: av.VideoStream) -> float:
 
 
 def _upright(frame: av.VideoFrame, aspect: float, max_side: int) -> NDArray[np.uint8]:
-    """RGB pixels with square sides, turned as the file's display matrix says, at most ``max_side`` long."""
+    """RGB with square pixels, rotated by the file's display matrix, at most ``max_side`` on the longest side."""
     width, height = frame.width * max(aspect, 1.0), frame.height / min(aspect, 1.0)
     scale = min(1.0, max_side / max(width, height))
     size = (max(1, round(width * scale)), max(1, round(height * scale)))
@@ -278,19 +278,19 @@ def _is_cover(stream: av.VideoStream) -> bool:
 
 
 def _require_decoder(container: av.container.InputContainer, stream: av.VideoStream | av.AudioStream) -> None:
-    """Raises ItemError where this FFmpeg cannot decode the track."""
+    """Raises ItemError if this FFmpeg cannot decode the track."""
     error = _undecodable(container, stream)
     if error is not None:
         raise error
 
 
 def _undecodable(container: av.container.InputContainer, stream: av.VideoStream | av.AudioStream) -> ItemError | None:
-    """Why this FFmpeg has no decoder for a track: because nobody has one (unsupported), or it alone (missing_tool)."""
+    """Why a track cannot be decoded: no FFmpeg can (unsupported), or only this one cannot (missing_tool)."""
     if stream.codec_context is not None:
         return None
     codec, tag = _codec(container, stream)
     if codec in _COMMON_CODECS.split():
-        message = f"the FFmpeg that the Python package av uses here cannot decode {codec}: run {_MEND}"
+        message = f"the FFmpeg that the Python package av uses here cannot decode {codec}: run {_REINSTALL}"
         return ItemError(ErrorClass.MISSING_TOOL, message)
     known_as = f" ({tag})" if tag else ""
     message = f"the {stream.type} track is in a codec that FFmpeg does not know{known_as}"
@@ -300,9 +300,9 @@ def _undecodable(container: av.container.InputContainer, stream: av.VideoStream 
 
 
 def _codec(container: av.container.InputContainer, stream: av.VideoStream | av.AudioStream) -> tuple[str, str]:
-    """FFmpeg's name of a track's codec and the file's own ("" each if not known).
+    """FFmpeg's name of a track's codec and the file's own name ("" each if unknown).
 
-    PyAV names the codecs that it can decode; of the others FFmpeg itself tells, in the description that ffprobe prints.
+    PyAV names only the codecs that it can decode; the others are in FFmpeg's description, which ffprobe prints.
     """
     import av.logging
 
@@ -325,7 +325,7 @@ def _codec(container: av.container.InputContainer, stream: av.VideoStream | av.A
 
 @contextlib.contextmanager
 def _opened(path: Path) -> Iterator[av.container.InputContainer]:
-    """The open container. Every error of the engine inside leaves as an ItemError."""
+    """The open container. Errors of the engine inside the block become ItemErrors."""
     problem = missing()
     if problem:
         raise ItemError(ErrorClass.MISSING_TOOL, problem)
@@ -334,7 +334,7 @@ def _opened(path: Path) -> Iterator[av.container.InputContainer]:
 
     av.logging.set_level(av.logging.PANIC)
     try:
-        # A Python file: names need not be UTF-8, and no name is taken for a protocol.
+        # A Python file, because names may not be UTF-8, and no name must be taken for a protocol.
         with path.open("rb") as stream, _container(stream) as container:
             yield container
     except av.error.FFmpegError as error:
@@ -345,7 +345,7 @@ def _opened(path: Path) -> Iterator[av.container.InputContainer]:
         raise ItemError(ErrorClass.OOM, "not enough memory to decode the media") from error
     except OSError as error:
         if error.errno == errno.EINVAL:  # a seek before the start: the file is shorter than its header says
-            raise ItemError(ErrorClass.CORRUPT, "the media is cut short") from error
+            raise ItemError(ErrorClass.CORRUPT, "the media is truncated") from error
         raise ItemError(ErrorClass.IO_TRANSIENT, f"the file cannot be read ({error.strerror})") from error
 
 

@@ -1,7 +1,7 @@
-"""The user's cache folder: files Pillion can make again, safe against several processes at once.
+"""The user's cache folder: files that Pillion can make again, safe with several processes at once.
 
-Holds what was assembled or converted from model weights, and the hashes of files already checked. Anything here may
-be deleted at any time. Imports only :mod:`pillion.errors` and loads no engine.
+It holds assembled and converted model weights, and the hashes of files already checked. Anything in it may be deleted
+at any time. Imports only :mod:`pillion.errors` and loads no engine.
 """
 
 from __future__ import annotations
@@ -60,11 +60,11 @@ def sha256_of(path: Path) -> str:
 
 
 def filled_folder(name: str, fill: Callable[[Path], None]) -> Path:
-    """The cache folder ``models/<name>``; made by ``fill(empty_folder)`` if it is not there yet.
+    """The cache folder ``models/<name>``; made by ``fill(empty_folder)`` if it does not exist yet.
 
-    ``fill`` works in a folder of its own that is renamed into place when whole, so a reader never sees half of it
-    and a killed process leaves nothing but rubbish, which the next one clears. One process fills, others wait.
-    Raises ItemError (disk_full, io_transient) when the cache cannot be written.
+    ``fill`` works in a temporary folder that is renamed when complete, so no reader sees a partial one, and what a
+    killed process leaves is removed later. One process fills, others wait.
+    Raises ItemError (disk_full, io_transient) if the cache cannot be written.
     """
     final = cache_folder() / "models" / name
     if final.is_dir():
@@ -106,7 +106,7 @@ def _clear_stale(final: Path) -> None:
 
 @contextlib.contextmanager
 def _locked(path: Path) -> Iterator[None]:
-    """Hold an advisory lock; the kernel drops it when the process dies. Where there is none, the rename decides."""
+    """Hold an advisory lock, which the kernel releases when the process dies. Without locks, the rename decides."""
     try:
         import fcntl
     except ImportError:

@@ -13,11 +13,11 @@ from pillion.weights.hub import downloaded
 from pillion.weights.known import KnownModel, ModelFolder, missing
 
 Join = Callable[[KnownModel, Sequence[Path], Path], None]
-"""Puts the weights of several packages together in a folder."""
+"""Joins the weights of several packages in a folder."""
 
 
 def resolved(known: KnownModel, join: Join | None) -> ModelFolder:
-    """A model, ready to load; ``join`` puts it together from several packages. Raises ItemError (missing_tool)."""
+    """A model, ready to load; ``join`` assembles it from several packages. Raises ItemError (missing_tool)."""
     folder = local(known)
     if folder is not None:
         return ModelFolder(folder, sha256_of(folder / known.weights))
@@ -32,21 +32,21 @@ def resolved(known: KnownModel, join: Join | None) -> ModelFolder:
 
 
 def identity_of(known: KnownModel) -> str:
-    """``<name>@sha256:...`` for recipes, or ``<name>@hub:...`` for what only the hub knows."""
+    """``<name>@sha256:...`` for recipes, or ``<name>@hub:...`` for a model that only the hub has."""
     folder = local(known)
     if folder is not None:
         return f"{known.name}@sha256:{sha256_of(folder / known.weights)}"
-    # A model of the hub alone has no hash that could be known before it is here.
+    # The hash of a model that only the hub has is unknown until it is downloaded.
     return f"{known.name}@sha256:{known.sha256}" if known.sha256 else f"{known.name}@hub:{known.hub}"
 
 
 def local(known: KnownModel) -> Path | None:
-    """The folder of a model in an explicit place or a cache; None where neither has it."""
+    """The folder of a model in an explicit place or a cache; None if neither has it."""
     return next((folder for _, folder in local_places(known) if _holds(folder, known)), None)
 
 
 def local_places(known: KnownModel) -> list[tuple[str, Path]]:
-    """(what it is, folder) of every place where a model is looked for before the packages and the hub, in order."""
+    """(name of the place, folder) of all places that are searched before the packages and the hub, in order."""
     places: list[tuple[str, Path]] = []
     root = os.environ.get("PILLION_MODELS")
     if root:
@@ -58,7 +58,7 @@ def local_places(known: KnownModel) -> list[tuple[str, Path]]:
 
 
 def found_at(known: KnownModel) -> tuple[str, list[Path]] | None:
-    """Where a model is now, and which files its weights are in; None when it is nowhere. Downloads nothing."""
+    """Where a model is, and the files of its weights; None if it is not found. Downloads nothing."""
     for place, folder in local_places(known):
         if _holds(folder, known):
             return place, [folder / known.weights]
@@ -72,21 +72,21 @@ def found_at(known: KnownModel) -> tuple[str, list[Path]] | None:
 
 
 def _holds(folder: Path, known: KnownModel) -> bool:
-    """Whether the files are there without which the model cannot be loaded."""
+    """Whether the folder has the files that the model needs."""
     return all((folder / name).is_file() for name in (known.weights, known.tokenizer) if name)
 
 
 def _hub_snapshots(repository: str) -> list[Path]:
-    """Where the hub's own client keeps what it downloaded, by its documented folder layout."""
+    """The folders where the hub's client stores downloads, by its documented layout."""
     home = Path(os.environ.get("HF_HOME") or Path(os.environ.get("XDG_CACHE_HOME") or "~/.cache") / "huggingface")
     hub = Path(os.environ.get("HF_HUB_CACHE") or home / "hub").expanduser()
     return sorted(hub.glob(f"models--{repository.replace('/', '--')}/snapshots/*"))
 
 
 def package_folders(known: KnownModel) -> list[Path] | None:
-    """The data folders of the installed packages that carry the model, or None unless all are there.
+    """The data folders of the installed packages that contain the model; None unless all are installed.
 
-    The packages are found, never imported: they are data, and one of them would import torch.
+    The packages are located, never imported: they are data, and one of them would import torch.
     """
     folders: list[Path] = []
     for package, folder in known.parts:

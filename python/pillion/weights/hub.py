@@ -1,4 +1,4 @@
-"""The model hub: asked last, unless the user says that it is not to be asked at all."""
+"""The model hub: tried last, unless the user has disabled it."""
 
 from __future__ import annotations
 
@@ -11,24 +11,24 @@ from pillion.weights.cache import sha256_of
 from pillion.weights.known import KnownModel, ModelFolder, missing
 
 _HUB_PROBE_SECONDS = 5.0
-"""How long the hub may take to say which revision it has; a download that has begun is bounded by stalls instead."""
+"""How long the hub may take to answer which revision it has; a running download is limited by stalls instead."""
 
 _HUB_REST_SECONDS = 30.0
-"""For how long a hub that could not be reached is not asked again: a batch of jobs would wait once for each."""
+"""How long to wait before an unreachable hub is tried again; otherwise each job of a batch would wait for it."""
 
 
 def offline() -> bool:
-    """Whether the user said not to ask the hub."""
+    """Whether the user has disabled the hub."""
     no = ("", "0", "false", "no", "off")
     return any(os.environ.get(name, "").lower() not in no for name in ("PILLION_OFFLINE", "HF_HUB_OFFLINE"))
 
 
 _unreachable: dict[str, tuple[float, str]] = {}
-"""Hub name -> when it was last asked for in vain, and what came of it."""
+"""Hub name -> the time of the last failed attempt, and its error message."""
 
 
 def downloaded(known: KnownModel) -> ModelFolder:
-    """A model from the hub, or from what its client keeps. Raises ItemError (missing_tool) with a remedy."""
+    """A model from the hub, or from its client's cache. Raises ItemError (missing_tool) with a remedy."""
     if offline():
         raise _nowhere(known, "the hub was not asked (offline is set)")
     asked, said = _unreachable.get(known.hub, (-_HUB_REST_SECONDS, ""))

@@ -1,4 +1,4 @@
-"""What Pillion knows of a model before it is found; and a folder in which one was."""
+"""The description of a known model, and the folder of one that was found."""
 
 from __future__ import annotations
 
@@ -10,20 +10,20 @@ from pillion.errors import ErrorClass, ItemError
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class KnownModel:
-    """A model Pillion can find by name. ``sha256`` is that of ``weights`` as the packages carry it."""
+    """A model that Pillion can find by name. ``sha256`` is that of ``weights`` in the packages."""
 
     name: str
     title: str
     weights: str
     sha256: str = ""
     tokenizer: str = ""
-    """A second file that decides what comes out, where the recipe names it."""
+    """A second file that decides the result, if the recipe names it."""
     tokenizer_sha256: str = ""
     hub: str = ""
     files: tuple[str, ...] = ()
     package: str = ""
     parts: tuple[tuple[str, str], ...] = ()
-    """(import name, folder in the package) of the packages that carry the weights, in order of the parts."""
+    """(import name, folder in the package) of the packages that contain the weights, in order of the parts."""
     install: str = ""
 
 
@@ -36,5 +36,5 @@ class ModelFolder:
 
 
 def missing(message: str) -> ItemError:
-    """The error that names a model or a file that is not there, and says how to get it."""
+    """The error for a missing model or file, with a message that says how to get it."""
     return ItemError(ErrorClass.MISSING_TOOL, message)

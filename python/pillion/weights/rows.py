@@ -1,4 +1,4 @@
-"""Models as ``pillion models`` lists them: which are there, where they were found, and how to get the others."""
+"""The rows of ``pillion models``: which models are installed, where they were found, and how to get the others."""
 
 from __future__ import annotations
 
@@ -33,7 +33,7 @@ class ModelRow:
 
 
 def model_row(kind: SidecarKind, known: KnownModel) -> ModelRow:
-    """The row of a model that packages or the hub carry. Loads nothing."""
+    """The row of a model from packages or the hub. Loads nothing."""
     found = finding.found_at(known)
     place, files = found or ("", [])
     hub = f"the model hub: pillion fetches {known.hub} when it is first needed"

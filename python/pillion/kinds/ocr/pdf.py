@@ -87,7 +87,7 @@ _HIDDEN = 0.8
 
 def inspected(document: pdfium.Document, notes: Notes) -> list[Draft]:
     """The text layers of all pages, and what there is to recognise. Raises ItemError."""
-    if document.mended:
+    if document.repaired:
         notes.add("the PDF is cut short or damaged, so pages may be missing")
     return list(_drafts(document, notes))
 
@@ -276,6 +276,6 @@ def assembled(
         elif draft.lines or not draft.regions:
             pages.append(_text_page(draft))
         # Else nothing is known of it: what its pictures say was not recognised, and it has no text of its own.
-    if not pages or (document.mended and not any(page.lines for page in pages)):
+    if not pages or (document.repaired and not any(page.lines for page in pages)):
         raise notes.error()
     return pages

@@ -1,4 +1,4 @@
-"""What every decoder of pictures beside the core offers, and the plain record in which it answers."""
+"""The interface of picture decoders besides the core, and their result."""
 
 from __future__ import annotations
 
@@ -15,15 +15,15 @@ if TYPE_CHECKING:
     from pillion import _core
 
 DECODE_BUDGET = 1 << 30
-"""Bytes that one picture may take while it is decoded: the core's limit too."""
+"""The most bytes that decoding one picture may take, as in the core."""
 
 
 @dataclass(frozen=True, slots=True)
 class DecodedPicture:
     """An upright picture: uint8, shape (H, W, 3) or (H, W, 4) with straight alpha, C-contiguous.
 
-    ``profile`` is the ICC profile of its colours. Without one, ``code_points`` may name them: primaries and transfer of
-    ITU-T H.273. With neither they are sRGB's.
+    ``profile`` is the ICC profile of its colours. Without one, ``code_points`` may give the colour space: primaries and
+    transfer of ITU-T H.273. With neither it is sRGB.
     """
 
     pixels: NDArray[np.uint8]
@@ -36,14 +36,14 @@ class PictureEngine(Protocol):
 
     NAME: str
     EXTRA: str | None
-    """The extra of Pillion that installs it; None where it always is."""
+    """The extra of Pillion that installs it; None if it is always installed."""
     MIMES: Collection[str]
     NOTE: str
     """What it is for, in a few words."""
     ALPHA: bool
     """Whether transparency is kept."""
     ICC: bool
-    """Whether the file's profile is honoured."""
+    """Whether the file's profile is applied."""
 
     def missing(self, mime: str) -> str | None:
         """What is missing and how to install it, in one sentence; None if files of this type can be decoded."""
@@ -55,7 +55,7 @@ class PictureEngine(Protocol):
 
 
 def check_size(size: tuple[int, int], max_pixels: int, bytes_per_pixel: float) -> None:
-    """Raise ItemError for the (width, height) of a header: ``too_large`` above the limits, ``corrupt`` for nothing."""
+    """Check the (width, height) of a header. Raises ItemError: ``too_large`` above the limits, ``corrupt`` for 0."""
     width, height = size
     if width < 1 or height < 1:
         raise ItemError(ErrorClass.CORRUPT, f"the header announces an empty picture ({width} x {height} pixels)")
@@ -69,13 +69,13 @@ def check_size(size: tuple[int, int], max_pixels: int, bytes_per_pixel: float) -
 
 
 _MASTER = 1024
-"""As in the core, which makes all smaller sizes from a raster of this one (rust/src/image/thumbnail.rs)."""
+"""As in the core, which makes all smaller sizes from a raster of this size (rust/src/image/thumbnail.rs)."""
 
 
 def by_rendering(wanted: Sequence[_core.Spec]) -> Iterator[tuple[int, list[_core.Spec]]]:
-    """(longest side to render, the variants to make from that): one rendering for all that are at most 1024 large.
+    """(longest side to render, the variants to make from that): one rendering for all variants of at most 1024.
 
-    A variant's rendering does not depend on which others are asked for, so neither do its bytes.
+    A variant's rendering does not depend on the other requested variants, so its bytes do not either.
     """
     sides = sorted({max(spec[1], _MASTER) for spec in wanted})
     for side in sides:

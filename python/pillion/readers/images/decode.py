@@ -1,7 +1,7 @@
 """Pictures to pixels and thumbnails: the one place that decides which decoder reads a type.
 
-The Rust core comes first. What it does not read goes to the first engine that is installed and reads the type: HEIC to
-libheif, camera raw files without a preview to LibRaw, rare formats to Pillow.
+The Rust core comes first. Other types go to the first installed engine that reads them: HEIC to libheif, camera raw
+files without a preview to LibRaw, rare formats to Pillow.
 """
 
 from __future__ import annotations
@@ -25,21 +25,21 @@ if TYPE_CHECKING:
 
 Source = str | os.PathLike[str] | bytes
 MAX_PIXELS = 1 << 28
-"""Pictures with more pixels than these 268 million are refused unless the caller says otherwise."""
+"""Pictures with more than these 268 million pixels are refused, unless the caller sets another limit."""
 
 ENGINES = cast("tuple[PictureEngine, ...]", (heif, libraw, pillow))
 """In the order in which they are tried."""
 _SNIFFED = 4096
 _TIFF = "image/tiff"
 _HASHED_SIDE = 128
-"""More than a ThumbHash looks at."""
+"""More than a ThumbHash uses."""
 _MAX_FILE_BYTES = 1 << 30
 _SMALL_PREVIEW = 640
-"""A raw file whose largest preview has a shorter longest side is developed where that can be done."""
+"""A raw file whose largest preview is smaller than this (longest side) is developed, if LibRaw is installed."""
 
 
 def mime_of(source: Source) -> str:
-    """The type of a file or of its bytes, by the first of them. Raises ItemError (``missing_source``)."""
+    """The type of a file or of its bytes, from the first bytes. Raises ItemError (``missing_source``)."""
     if isinstance(source, bytes):
         return _core.sniff(source[:_SNIFFED])
     try:
@@ -53,20 +53,20 @@ def mime_of(source: Source) -> str:
 
 
 def decoders(mime: str) -> list[str]:
-    """The decoders beside the core that a recipe has to name. Empty for what the core reads alone.
+    """The decoders besides the core that a recipe must name. Empty for types that only the core reads.
 
-    Where the core reads the type too, only those that are installed: so an extra that is installed later gives files a
-    new chance that were made without it.
+    If the core reads the type too, only installed ones are named: so files that were processed without an extra are
+    tried again once it is installed.
     """
     if mime not in _core_mimes():
-        # Its files wait for the one engine that reads them, and are then made once.
+        # Its files wait for the only engine that reads them, and are processed once.
         return [engine.NAME for engine in _engines(mime)]
     engines = [engine for engine in _engines(mime) if engine.EXTRA is not None]
     return [engine.NAME for engine in engines if engine.missing(mime) is None]
 
 
 def with_decoders(recipe: Recipe, mime: str) -> Recipe:
-    """The recipe with the :func:`decoders` of the type among its settings, where there are any."""
+    """The recipe with the :func:`decoders` of the type in its settings, if there are any."""
     names = decoders(mime)
     return replace(recipe, settings={**recipe.settings, "decoders": names}) if names else recipe
 
@@ -116,7 +116,7 @@ def thumbhash(source: Source) -> bytes:
 
 @dataclass(frozen=True, slots=True)
 class Picture:
-    """A picture to be looked at in several sizes. What only an engine reads is decoded once and kept."""
+    """A picture to be decoded at several sizes. If only an engine reads it, its pixels are decoded once and kept."""
 
     source: Source
     width: int
@@ -125,14 +125,14 @@ class Picture:
     kept: NDArray[np.uint8] | None
 
     def pixels(self, max_side: int | None = None) -> NDArray[np.uint8]:
-        """As :func:`decode` gives them. Raises ItemError."""
+        """The result of :func:`decode`. Raises ItemError."""
         if self.kept is None:
             return _core.decode(self.source, max_side=max_side, max_pixels=self.max_pixels)
         return _core.srgb_from_pixels(self.kept, max_side=max_side)
 
 
 def opened(source: Source, *, mime: str | None = None, max_pixels: int = MAX_PIXELS) -> Picture:
-    """The picture of a file or of its bytes, its size known. Raises ItemError."""
+    """The picture of a file or of its bytes, with its size. Raises ItemError."""
     mime = mime or mime_of(source)
     if _is_for_core(source, mime, None):
         try:
@@ -144,7 +144,7 @@ def opened(source: Source, *, mime: str | None = None, max_pixels: int = MAX_PIX
     return Picture(source, pixels.shape[1], pixels.shape[0], max_pixels, pixels)
 
 
-# who decodes ----------------------------------------------------------------------------------------------------------
+# choosing the decoder -------------------------------------------------------------------------------------------------
 
 
 @functools.cache
@@ -157,7 +157,7 @@ def _engines(mime: str) -> list[PictureEngine]:
 
 
 def _is_for_core(source: Source, mime: str, side: int | None) -> bool:
-    """Whether the core is to be tried. It is asked about types that nobody reads too: it says what they are not."""
+    """Whether to try the core; also for types that no decoder reads, because its error explains why."""
     if mime not in _core_mimes():
         return not _engines(mime)
     if mime not in libraw.MIMES or libraw.missing(mime) is not None:
@@ -180,11 +180,11 @@ def _first(mime: str) -> PictureEngine:
 
 
 def _second(error: ItemError, source: Source, mime: str) -> tuple[PictureEngine, str]:
-    """The engine that may read what the core could not, and as which type. Raises ``error`` where there is none."""
+    """The engine that may read what the core could not, and as which type. Raises ``error`` if there is none."""
     if error.error_class is not ErrorClass.UNSUPPORTED:
         raise error
     if mime == _TIFF and _core.image_format(source) == "raw":
-        # Without its name a camera raw file looks like any TIFF; LibRaw needs no name.
+        # Without its file name a camera raw file looks like any TIFF; LibRaw needs no name.
         mime = "image/x-adobe-dng"
     if not _engines(mime):
         raise error

@@ -1,4 +1,4 @@
-"""The table of picture formats: what is read, by which decoder, and what has to be installed for it."""
+"""The table of picture formats: which are read, by which decoder, and what must be installed for it."""
 
 from __future__ import annotations
 
@@ -50,7 +50,7 @@ _NAMES: Mapping[str, tuple[str, ...]] = {
 
 @dataclass(frozen=True, slots=True)
 class FormatRow:
-    """One line of the table of formats: who reads it, and whether that is installed or which extra it takes."""
+    """One row of the table of formats: its decoder, whether that is installed, and the extra that installs it."""
 
     format: str
     extensions: tuple[str, ...]
@@ -64,7 +64,7 @@ class FormatRow:
 
 
 def formats() -> list[FormatRow]:
-    """Every format with every decoder that reads it: the core's rows, then those of the engines as they are tried."""
+    """Every format with every decoder that reads it: the core's rows, then those of the engines, in order of trial."""
     rows = [
         FormatRow(
             format=info.name,

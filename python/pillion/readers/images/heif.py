@@ -1,7 +1,7 @@
-"""HEIC and HEIF through pi-heif, or through pillow-heif, which is the same with an encoder. The only importer of them.
+"""HEIC and HEIF by pi-heif, or by pillow-heif, which is the same with an encoder. The only importer of them.
 
-The rotation and mirroring that the file itself states (irot, imir) are applied by libheif. EXIF repeats them for
-readers that do not know HEIF (ISO/IEC 23008-12, annex A), so the orientation there is left alone.
+libheif applies the file's own rotation and mirroring (irot, imir). EXIF repeats them for readers that do not know HEIF
+(ISO/IEC 23008-12, annex A), so its orientation is ignored.
 """
 
 from __future__ import annotations
@@ -45,7 +45,7 @@ def version() -> str:
 
 
 def decode(data: bytes, mime: str, *, max_side: int | None, max_pixels: int) -> DecodedPicture:
-    """The primary picture, at full size: libheif knows no other. Raises ItemError."""
+    """The primary picture, at full size: libheif decodes no other. Raises ItemError."""
     import numpy as np
 
     module = _module()
@@ -55,7 +55,7 @@ def decode(data: bytes, mime: str, *, max_side: int | None, max_pixels: int) -> 
         file = module.open_heif(io.BytesIO(data), convert_hdr_to_8bit=True)
         image = file[file.primary_index]
         check_size(image.size, max_pixels, _BYTES_PER_PIXEL)
-        # A copy: the buffer belongs to libheif's picture.
+        # A copy, because the buffer belongs to libheif's picture.
         pixels = _as_rgb(np.array(image), image.mode)
     except MemoryError as error:
         raise ItemError(ErrorClass.OOM, "no memory to decode the picture") from error
@@ -72,7 +72,7 @@ def _module() -> Any:
 
 
 def _typed(error: Exception) -> ItemError:
-    """libheif says what it lacks as it says what is damaged: in words only, of which the first are fixed."""
+    """libheif's errors differ only by their text, whose first words are fixed."""
     text = " ".join(str(error).split())
     if text.startswith(("Unsupported", "Security limit")):
         limit = text.startswith("Security")
@@ -81,7 +81,7 @@ def _typed(error: Exception) -> ItemError:
 
 
 def _ends_early(data: bytes) -> bool:
-    """Whether the last box says it is longer than what is there: libheif shows such files with holes."""
+    """Whether the last box is longer than the rest of the file: libheif shows such files with gaps."""
     at = 0
     while at + 8 <= len(data):
         (length,) = struct.unpack_from(">I", data, at)
@@ -99,7 +99,7 @@ def _as_rgb(pixels: NDArray[Any], mode: str) -> NDArray[np.uint8]:
     import numpy as np
 
     if pixels.dtype != np.uint8:
-        # Grey of more than 8 bits comes in the high bits of 16.
+        # Grey of more than 8 bits is in the high bits of 16.
         pixels = (pixels >> 8).astype(np.uint8)
     if pixels.ndim == 2:
         pixels = np.repeat(pixels[:, :, np.newaxis], 3, axis=2)
@@ -109,7 +109,7 @@ def _as_rgb(pixels: NDArray[Any], mode: str) -> NDArray[np.uint8]:
 
 
 def _straight(pixels: NDArray[np.uint8]) -> NDArray[np.uint8]:
-    """Colours that are not multiplied by their alpha any more."""
+    """Straight alpha: colours divided by their alpha."""
     import numpy as np
 
     alpha = pixels[:, :, 3:].astype(np.uint32)

@@ -1,4 +1,4 @@
-"""LibRaw through rawpy: camera raw files are developed here, where they have no preview. The only importer of rawpy."""
+"""LibRaw (by rawpy): develops camera raw files that have no preview. The only importer of rawpy."""
 
 from __future__ import annotations
 
@@ -33,7 +33,7 @@ ICC = False
 
 _MODULE = "rawpy"
 _BYTES_PER_PIXEL = 13
-"""Samples, four channels of 16 bits while they are interpolated, and RGB."""
+"""The samples, four channels of 16 bits during interpolation, and RGB."""
 
 
 def missing(mime: str) -> str | None:
@@ -49,7 +49,7 @@ def version() -> str:
 
 
 def decode(data: bytes, mime: str, *, max_side: int | None, max_pixels: int) -> DecodedPicture:
-    """Developed with the camera's white balance; at half size, which is far quicker, where that is enough.
+    """Developed with the camera's white balance; at half size if that is enough, which is much faster.
 
     Raises ItemError.
     """
@@ -61,7 +61,7 @@ def decode(data: bytes, mime: str, *, max_side: int | None, max_pixels: int) -> 
             width, height = raw.sizes.width, raw.sizes.height
             is_half_enough = max_side is not None and max(width, height) // 2 >= max_side
             check_size((width, height), max_pixels, _BYTES_PER_PIXEL / (4 if is_half_enough else 1))
-            # LibRaw turns the picture upright by the file's own word.
+            # LibRaw applies the file's orientation.
             pixels = raw.postprocess(half_size=is_half_enough, use_camera_wb=True, output_bps=8)
     except (rawpy.LibRawFileUnsupportedError, rawpy.NotSupportedError) as error:
         raise ItemError(ErrorClass.UNSUPPORTED, "LibRaw does not know this camera raw file") from error
@@ -70,10 +70,10 @@ def decode(data: bytes, mime: str, *, max_side: int | None, max_pixels: int) -> 
     except rawpy.LibRawTooBigError as error:
         raise ItemError(ErrorClass.TOO_LARGE, "the picture is larger than LibRaw's limit") from error
     except (rawpy.LibRawError, ValueError) as error:
-        raise ItemError(ErrorClass.CORRUPT, f"LibRaw: {_words(error)}") from error
+        raise ItemError(ErrorClass.CORRUPT, f"LibRaw: {_message(error)}") from error
     return DecodedPicture(np.ascontiguousarray(pixels))
 
 
-def _words(error: Exception) -> str:
+def _message(error: Exception) -> str:
     word = error.args[0] if error.args else error
     return word.decode(errors="replace") if isinstance(word, bytes) else str(word)

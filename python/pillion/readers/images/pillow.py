@@ -1,4 +1,4 @@
-"""Rare formats through Pillow, or Pillow-SIMD in its place: only what the two share is used."""
+"""Rare formats by Pillow, or Pillow-SIMD in its place: only features of both are used."""
 
 from __future__ import annotations
 
@@ -34,11 +34,11 @@ _FORMATS: Mapping[str, str] = {
     "image/x-sun-raster": "SUN",
     "image/x-tga": "TGA",
 }
-"""Type -> Pillow's name of the one format that is tried: others would run programs or read other files."""
+"""Type -> Pillow's name of the only format that is tried: others would run programs or read other files."""
 MIMES = frozenset(_FORMATS)
 
 _FEATURES: Mapping[str, str] = {"image/jp2": "jpg_2000"}
-"""What a Pillow built from source may lack."""
+"""Features that a Pillow built from source may lack."""
 _BYTES_PER_PIXEL = 8
 _MODES = {"1", "L", "P", "RGB", "RGBA", "CMYK", "YCbCr", "LAB", "HSV", "LA", "PA", "RGBX", "RGBa", "La"}
 _lock = threading.Lock()
@@ -70,7 +70,7 @@ def decode(data: bytes, mime: str, *, max_side: int | None, max_pixels: int) -> 
     if mime == "image/x-dds" and _is_cut_texture(data):
         raise ItemError(ErrorClass.CORRUPT, "the file ends early")
     try:
-        # Pillow's limit is a global, so one picture at a time; and warnings are the process's.
+        # Pillow's limit and the warnings are global, so one picture at a time.
         with _lock, warnings.catch_warnings():
             warnings.simplefilter("ignore")
             before, Image.MAX_IMAGE_PIXELS = Image.MAX_IMAGE_PIXELS, max_pixels
@@ -87,7 +87,7 @@ def decode(data: bytes, mime: str, *, max_side: int | None, max_pixels: int) -> 
     except MemoryError as error:
         raise ItemError(ErrorClass.OOM, "no memory to decode the picture") from error
     except UnidentifiedImageError as error:
-        # Its own words name an object in memory, another one each time.
+        # Pillow's message names an object in memory, so it differs each time.
         raise ItemError(ErrorClass.CORRUPT, f"Pillow: this is no {_FORMATS[mime]} file") from error
     except _DAMAGE as error:
         raise ItemError(ErrorClass.CORRUPT, f"Pillow: {error}"[:300]) from error
@@ -107,11 +107,11 @@ _DAMAGE = (
     struct.error,
     zlib.error,
 )
-"""What Pillow's readers raise when bytes are not what they expect."""
+"""What Pillow's readers raise for unexpected bytes."""
 
 
 def _is_cut_texture(data: bytes) -> bool:
-    """Whether a DDS file of plain pixels ends early: Pillow before 13 shows those without a word."""
+    """Whether a DDS file of plain pixels ends early: Pillow before 13 shows it without an error."""
     if len(data) < 128:
         return True
     height, width = struct.unpack_from("<II", data, 12)
@@ -129,14 +129,14 @@ def _decoded(picture: Image.Image, profile: bytes | None) -> DecodedPicture:
         raise ItemError(ErrorClass.UNSUPPORTED, f"a picture of Pillow's mode {picture.mode}")
     has_alpha = picture.mode in ("RGBA", "LA", "PA", "RGBa", "La") or "transparency" in picture.info
     if picture.mode not in ("RGB", "RGBA", "P", "PA"):
-        # The profile is of inks, of grey or of another model, and the conversion is Pillow's.
+        # The profile is for CMYK, grey or another model, which Pillow has converted.
         profile = None
     pixels = np.asarray(picture.convert("RGBA" if has_alpha else "RGB"), dtype=np.uint8)
     return DecodedPicture(np.ascontiguousarray(pixels), profile)
 
 
 def _from_deep_grey(picture: Image.Image) -> NDArray[np.uint8]:
-    """Grey of 16 bits, whichever of Pillow's modes holds it."""
+    """16-bit grey, from any of Pillow's modes for it."""
     import numpy as np
 
     values = np.clip(np.asarray(picture).astype(np.int64), 0, 65535)

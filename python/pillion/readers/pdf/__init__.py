@@ -1,1 +1,1 @@
-"""Reading PDFs with PDFium: pages as pixels, their text, and text layers to write."""
+"""PDFs by PDFium: pages as pixels, their text, and writing text layers."""

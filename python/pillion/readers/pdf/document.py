@@ -1,4 +1,4 @@
-"""PDFium through pypdfium2: pages as pixels and as text. It and ``pdfium_text`` alone import ``pypdfium2``."""
+"""PDFium by pypdfium2: pages as pixels and as text. Only the modules of this folder import ``pypdfium2``."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from pillion.errors import ErrorClass, ItemError
-from pillion.readers.pdf import text as pdfium_text
+from pillion.readers.pdf import text as page_text
 from pillion.readers.pdf.text import Box, Drawn, TextLayer
 
 if TYPE_CHECKING:
@@ -29,11 +29,11 @@ POINTS_PER_INCH = 72
 MAX_PIXELS = 16_000_000
 """No page is rendered larger, however wide it is."""
 
-_MENDED_BYTES = 256 << 20
+_REPAIR_BYTES = 256 << 20
 _CATALOG = re.compile(rb"\b(\d+)\s+(\d+)\s+obj\s*<<[^>]{0,200}?/Type\s*/Catalog\b")
 
 LOCK = threading.RLock()
-"""PDFium works in one thread at a time. Whoever calls it holds this, and for no longer than a call takes."""
+"""PDFium works in one thread at a time. Callers hold this lock, for no longer than one call."""
 
 
 def missing() -> str | None:
@@ -52,7 +52,7 @@ def version() -> str:
 
 @dataclass(frozen=True, slots=True)
 class Page:
-    """One page, valid while its document is open. Sizes are in points, as the page is shown (turned by /Rotate)."""
+    """One page, valid while its document is open. Sizes are in points, as the page is shown (rotated by /Rotate)."""
 
     page: pypdfium2.PdfPage
 
@@ -66,12 +66,12 @@ class Page:
     def text(self) -> TextLayer:
         """The text layer, character by character, in reading order."""
         with LOCK:
-            return pdfium_text.text_layer(self.page)
+            return page_text.text_layer(self.page)
 
     def drawn(self, text: TextLayer) -> Drawn:
-        """What is on the page beside the text that is seen."""
+        """What is on the page besides visible text."""
         with LOCK:
-            return pdfium_text.drawn(self.page, text)
+            return page_text.drawn(self.page, text)
 
     def render(self, scale: float) -> NDArray[np.uint8]:
         """RGB pixels, shape (H, W, 3), at ``scale`` pixels per point (less on very large pages)."""
@@ -87,7 +87,7 @@ class Page:
     def gray(self, scale: float, box: Box | None = None, *, until: float = math.inf) -> NDArray[np.uint8]:
         """Gray pixels of the page, or of ``box`` in points, shape (H, W); ``scale`` as for :meth:`render`.
 
-        Raises ItemError (timeout) when drawing is not done at ``until``, by the monotonic clock.
+        Raises ItemError (timeout) if rendering is not done at ``until``, by the monotonic clock.
         """
         size = self.size
         left, top, right, bottom = box or (0.0, 0.0, *size)
@@ -105,7 +105,7 @@ def _bounded(scale: float, size: tuple[float, float]) -> float:
 
 
 def _draw(page: pypdfium2.PdfPage, pixels: NDArray[np.uint8], area: tuple[int, int, int, int], until: float) -> None:
-    """Draw the page into ``pixels`` (H, W). ``area``: where the whole page lies in them, as x, y, width, height."""
+    """Render the page into ``pixels`` (H, W). ``area``: the whole page's place in them, as x, y, width, height."""
     import pypdfium2
     import pypdfium2.raw as raw
 
@@ -130,17 +130,17 @@ def _draw(page: pypdfium2.PdfPage, pixels: NDArray[np.uint8], area: tuple[int, i
 
 @dataclass(frozen=True, slots=True)
 class Document:
-    """An open PDF. ``mended``: it lacks its end, and was opened by what is left."""
+    """An open PDF. ``repaired``: the file is truncated, and what is left of it was opened."""
 
     document: pypdfium2.PdfDocument
-    mended: bool = False
+    repaired: bool = False
 
     def __len__(self) -> int:
         return len(self.document)
 
     @contextlib.contextmanager
     def page(self, number: int) -> Iterator[Page]:
-        """The page with this number, from 0. Raises ItemError (corrupt) when it cannot be read."""
+        """The page with this number, from 0. Raises ItemError (corrupt) if it cannot be read."""
         import pypdfium2
 
         with LOCK:
@@ -159,26 +159,26 @@ class Document:
 
 @contextlib.contextmanager
 def opened(path: Path) -> Iterator[Document]:
-    """The open document. Raises ItemError: unsupported when it needs a password, corrupt when it is damaged."""
+    """The open document. Raises ItemError: unsupported if it needs a password, corrupt if it is damaged."""
     problem = missing()
     if problem:
         raise ItemError(ErrorClass.MISSING_TOOL, problem)
     import pypdfium2
 
     try:
-        # A Python file: the name need not be UTF-8.
+        # A Python file, because its name may not be UTF-8.
         with path.open("rb") as stream:
-            mended = False
+            repaired = False
             with LOCK:
                 try:
                     document = pypdfium2.PdfDocument(stream)
                 except pypdfium2.PdfiumError as error:
-                    document = _mended(stream, error)
-                    mended = True
+                    document = _repaired(stream, error)
+                    repaired = True
             try:
                 if len(document) == 0:
                     raise ItemError(ErrorClass.CORRUPT, "the PDF has no pages")
-                yield Document(document, mended)
+                yield Document(document, repaired)
             finally:
                 with LOCK:
                     document.close()
@@ -188,8 +188,8 @@ def opened(path: Path) -> Iterator[Document]:
         raise ItemError(ErrorClass.IO_TRANSIENT, f"the file cannot be read ({error.strerror})") from error
 
 
-def _mended(stream: BinaryIO, error: pypdfium2.PdfiumError) -> pypdfium2.PdfDocument:
-    """A file that was cut short, up to its last whole object, with a trailer that names its catalog.
+def _repaired(stream: BinaryIO, error: pypdfium2.PdfiumError) -> pypdfium2.PdfDocument:
+    """A truncated file, up to its last complete object, with a new trailer that names its catalog.
 
     PDFium finds the other objects by itself.
     """
@@ -197,9 +197,9 @@ def _mended(stream: BinaryIO, error: pypdfium2.PdfiumError) -> pypdfium2.PdfDocu
     import pypdfium2.raw as raw
 
     stream.seek(0)
-    data = stream.read(_MENDED_BYTES + 1) if error.err_code == raw.FPDF_ERR_FORMAT else b""
+    data = stream.read(_REPAIR_BYTES + 1) if error.err_code == raw.FPDF_ERR_FORMAT else b""
     catalogs = _CATALOG.findall(data)
-    if not catalogs or len(data) > _MENDED_BYTES:
+    if not catalogs or len(data) > _REPAIR_BYTES:
         raise _typed(error) from error
     whole = data[: data.rfind(b"endobj") + len(b"endobj")]
     try:

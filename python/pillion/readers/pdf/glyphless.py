@@ -1,4 +1,4 @@
-"""A font in which every character is an empty box of the same width: for text that is there to be found, not seen."""
+"""A font in which every character is an empty box of the same width: for text to be searched, not seen."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ import struct
 
 UNITS_PER_EM = 1000
 ADVANCE = 500
-"""Of every character, in units; an em is the height of a line, all of it above the base line."""
+"""The width of every character, in units; an em is the height of a line, all of it above the base line."""
 
 TO_UNICODE = """/CIDInit /ProcSet findresource begin
 12 dict begin
@@ -29,7 +29,7 @@ end
 """Each code of two bytes means the UTF-16 unit of the same number."""
 
 CID_TO_GID = b"\0\1" * 0x10000
-"""Every code is drawn by the second glyph; the first one stands for what is missing."""
+"""Every code uses the second glyph; the first one is for missing characters."""
 
 
 _GLYPH = struct.pack(
@@ -53,7 +53,7 @@ def font() -> bytes:
                 ">IIIIHHqqhhhhHHhhh",
                 0x00010000,  # version
                 0x00010000,  # revision
-                0,  # checksum of the file: checked by nobody
+                0,  # checksum of the file: not checked by readers
                 0x5F0F3CF5,
                 0,  # flags
                 UNITS_PER_EM,

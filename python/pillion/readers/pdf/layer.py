@@ -1,6 +1,6 @@
-"""Text laid over the pages of a PDF in no ink, so that they can be searched and copied from. Uses PDFium.
+"""Invisible text over the pages of a PDF, so that they can be searched and copied from. Uses PDFium.
 
-What is on a page stays as it is: the text is a content stream of its own after the others.
+The contents of a page stay unchanged: the text is a separate content stream after the others.
 """
 
 from __future__ import annotations
@@ -13,8 +13,8 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from pillion.errors import ErrorClass, ItemError
-from pillion.readers.pdf import document as pdfium
 from pillion.readers.pdf import glyphless
+from pillion.readers.pdf.document import LOCK, opened
 from pillion.readers.pdf.text import Box
 
 if TYPE_CHECKING:
@@ -25,7 +25,7 @@ Point = tuple[float, float]
 
 @dataclass(frozen=True, slots=True)
 class Placed:
-    """A word. ``box`` in points of the page as it is shown; ``rotation``: turn the page so far clockwise to read it."""
+    """A word. ``box`` in points of the page as shown; ``rotation``: the clockwise degrees that make it readable."""
 
     text: str
     box: Box
@@ -33,20 +33,20 @@ class Placed:
 
 
 def with_text(path: Path, pages: Mapping[int, Sequence[Placed]]) -> bytes:
-    """The PDF with words over its pages: page number, from 1 -> words. Pages that cannot be read are left as they are.
+    """The PDF with words over its pages: page number, from 1 -> words. Unreadable pages are left unchanged.
 
     Raises ItemError: unsupported for a PDF that is protected; and as :func:`pillion.readers.pdf.document.opened`.
     """
     import pypdfium2.raw as raw
 
-    with pdfium.opened(path) as opened, pdfium.LOCK:
-        document = opened.document
+    with opened(path) as source, LOCK:
+        document = source.document
         if raw.FPDF_GetSecurityHandlerRevision(document) != -1:
             raise ItemError(ErrorClass.UNSUPPORTED, "the PDF is protected, so no text can be added to it")
         writer = _Writer(document)
         for number, words in pages.items():
             if words:
-                with opened.page(number - 1) as page:
+                with source.page(number - 1) as page:
                     writer.write(page.page, words)
         return _saved(document)
 
@@ -55,7 +55,7 @@ def picture_with_text(jpeg: bytes, size: tuple[float, float], words: Sequence[Pl
     """A PDF of one page of ``size`` points that a JPEG fills, with words over it. Raises ItemError (corrupt)."""
     import pypdfium2
 
-    with pdfium.LOCK:
+    with LOCK:
         document = pypdfium2.PdfDocument.new()
         try:
             page = document.new_page(*size)
@@ -126,7 +126,7 @@ def _utf16(text: str) -> list[int]:
 
 
 def _corners(word: Placed) -> tuple[Point, Point, Point]:
-    """On the page as it is shown: where the word's base line starts and ends, and the corner above its start."""
+    """On the page as shown: the start and end of the word's base line, and the corner above its start."""
     left, top, right, bottom = word.box
     return {
         0: ((left, bottom), (right, bottom), (left, top)),
@@ -137,7 +137,7 @@ def _corners(word: Placed) -> tuple[Point, Point, Point]:
 
 
 def _in_file(page: pypdfium2.PdfPage, point: Point) -> Point:
-    """From the page as it is shown to the coordinates of the file: the other way than in ``pdfium_text``."""
+    """From the page as shown to the file's coordinates: the inverse of ``_shown`` in ``text``."""
     import pypdfium2.raw as raw
 
     rect = raw.FS_RECTF()
@@ -152,7 +152,7 @@ def _in_file(page: pypdfium2.PdfPage, point: Point) -> Point:
 
 
 def _matrix(start: Point, end: Point, above: Point, count: int) -> tuple[float, ...] | None:
-    """For text of size 1: so long that its characters reach from start to end. None where the box is empty."""
+    """For text of size 1, scaled so that its characters reach from start to end. None if the box is empty."""
     em = glyphless.ADVANCE / glyphless.UNITS_PER_EM * count
     along = end[0] - start[0], end[1] - start[1]
     up = above[0] - start[0], above[1] - start[1]

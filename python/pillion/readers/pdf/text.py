@@ -1,7 +1,7 @@
-"""The text layer of a PDF's page, and what else is drawn there. Called with ``pdfium.LOCK`` held.
+"""The text layer of a PDF page, and what else is drawn there. Callers hold ``document.LOCK``.
 
-PDFium is called for each word's ends: by address and without letting go of the GIL, at half of what a call through
-pypdfium2 costs. A microsecond each matters on a page of 500 words.
+PDFium is called for the ends of each word, by function address and without releasing the GIL, which takes half the time
+of a call by pypdfium2. A microsecond each matters on a page of 500 words.
 """
 
 from __future__ import annotations
@@ -23,11 +23,11 @@ Box = tuple[float, float, float, float]
 """Left, top, right, bottom in points of the page as it is shown, from its upper left corner."""
 
 _MAX_CHARACTERS = 100_000
-"""A page has some 3,000; of one with more the beginning is taken."""
+"""A page has about 3,000; of a longer one only the beginning is used."""
 _MAX_OBJECTS = 20_000
 _MAX_DEPTH = 4
-_ASKED = 200
-"""Of how many characters it is asked whether they are seen."""
+_CHECKED = 200
+"""The number of characters that are checked for being visible."""
 _BOX_BYTES = 16
 _WORD = re.compile(r"\S+")
 
@@ -36,10 +36,10 @@ _WORD = re.compile(r"\S+")
 class TextLayer:
     """``text``: one character for each row of ``boxes``, which has shape (n, 4), float32, each row a :data:`Box`.
 
-    Lines are parted by ``\\r\\n``. Only the first and last characters of words have boxes (of the height of their
-    font, which all in the word share); the others' are empty. ``objects``: for some characters, evenly spread, the
-    number that PDFium has for the text object they are part of; and of these, ``unseen`` those that are drawn in no ink
-    (render mode 3, as OCR programs write them).
+    Lines are separated by ``\\r\\n``. Only the first and last characters of words have boxes (as high as their font,
+    which is the same in a word); the others are empty. ``objects``: for some evenly spread characters, PDFium's handle
+    of the text object that they belong to; ``unseen``: those of the handles whose text is invisible (render mode 3, as
+    OCR programs write it).
     """
 
     text: str
@@ -50,9 +50,9 @@ class TextLayer:
 
 @dataclass(frozen=True, slots=True)
 class Drawn:
-    """``pictures``: where raster pictures lie; ``lines``: whether anything is drawn that is neither text nor picture.
+    """``pictures``: the boxes of raster pictures; ``lines``: whether anything else than text and pictures is drawn.
 
-    ``hidden_text``: the share of the text, 0 to 1, that is not seen, or that a picture is drawn over.
+    ``hidden_text``: the share of the text, 0 to 1, that is invisible or covered by a picture.
     """
 
     pictures: tuple[Box, ...]
@@ -80,13 +80,13 @@ def text_layer(page: pypdfium2.PdfPage) -> TextLayer:
             calls.box(handle, start, first + _BOX_BYTES * start)
             if last != start:
                 calls.box(handle, last, first + _BOX_BYTES * last)
-        objects = [calls.object(handle, index) or 0 for index in range(0, count, max(1, count // _ASKED))]
+        objects = [calls.object(handle, index) or 0 for index in range(0, count, max(1, count // _CHECKED))]
         unseen = frozenset(
             item for item in set(objects) if item and calls.mode(item) == raw.FPDF_TEXTRENDERMODE_INVISIBLE
         )
     finally:
         textpage.close()
-    # PDFium gives left, top, right, bottom, with the origin below.
+    # PDFium gives left, top, right, bottom, with the origin at the bottom.
     shown = _shown(page, bounds[:, 0], bounds[:, 3], bounds[:, 2], bounds[:, 1])
     shown[bounds[:, 0] == bounds[:, 2]] = 0
     return TextLayer(text, shown, tuple(item for item in objects if item), unseen)
@@ -101,7 +101,7 @@ def _text(textpage: Any, handle: int, count: int) -> str:
     text = bytes(memoryview(buffer)[: max(0, written - 1)]).decode("utf-16-le", errors="replace")
     if len(text) == count:
         return text
-    # It leaves out what has no code, so that places no longer agree.
+    # PDFium leaves out characters without a code, so indices no longer match.
     return "".join([_character(_calls().unicode(handle, index)) for index in range(count)])
 
 
@@ -172,7 +172,7 @@ _AS_IT_IS: _Matrix = (1, 0, 0, 1, 0, 0)
 
 
 def _objects(page: pypdfium2.PdfPage) -> Iterator[tuple[int, Any, _Matrix]]:
-    """Kind, handle and the matrix of the forms around it, of the first objects of the page, in the order of drawing."""
+    """Kind, handle and matrix of the forms around it, for the first objects of the page, in drawing order."""
     import pypdfium2.raw as raw
 
     left = _MAX_OBJECTS
@@ -208,7 +208,7 @@ def _matrix(item: Any) -> _Matrix:
 
 
 def _after(first: _Matrix, then: _Matrix) -> _Matrix:
-    """One matrix for both, the way PDF has it (row vectors)."""
+    """The product of two matrices, with row vectors as in PDF."""
     a, b, c, d, e, f = first
     g, h, i, j, k, m = then
     return a * g + b * i, a * h + b * j, c * g + d * i, c * h + d * j, e * g + f * i + k, e * h + f * j + m
@@ -242,7 +242,7 @@ def _shown(
     right: NDArray[np.float32],
     top: NDArray[np.float32],
 ) -> NDArray[np.float32]:
-    """From coordinates of the file to boxes on the page as it is shown: cut to its crop box and turned by /Rotate."""
+    """From the file's coordinates to boxes on the page as shown: relative to its crop box, rotated by /Rotate."""
     import pypdfium2.raw as raw
 
     rect = raw.FS_RECTF()
