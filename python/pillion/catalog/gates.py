@@ -1,4 +1,4 @@
-"""What holds work back, as the catalog keeps it: pauses by the user, and holds by faults of the machine."""
+"""What holds work back, as stored in the catalog: pauses by the user, and holds by faults of the machine."""
 
 from __future__ import annotations
 
@@ -30,7 +30,7 @@ class Pause:
 
 
 def pause(connection: sa.Connection, kind: SidecarKind | None, location_id: int | None, now: float) -> None:
-    """Hold back a kind (None: all), in a Location (None: everywhere). What is paused already stays so."""
+    """Pause a kind (None: all), in a Location (None: everywhere). Does nothing if it is paused already."""
     values = {"kind": kind or _EVERY_KIND, "location_id": location_id or _EVERYWHERE, "since": now}
     if connection.execute(INSERTS[connection.dialect.name](pauses).values(**values).on_conflict_do_nothing()).rowcount:
         where = _shown(connection.scalar(sa.select(locations.c.path).where(locations.c.id == location_id)))
@@ -82,14 +82,14 @@ def may_run(closed: Collection[int]) -> sa.ColumnElement[bool]:
 
 
 EVERY_LOCATION = None
-"""Instead of ids of Locations: a kind is held back in all of them."""
+"""In place of Location ids: the kind is held back in all of them."""
 
 Closed = frozenset[int] | None
 """The ids of the Locations in which a kind is held back, or EVERY_LOCATION."""
 
 
 def closed_by_pauses(connection: sa.Connection, kinds: Iterable[SidecarKind]) -> dict[SidecarKind, Closed]:
-    """For each of the kinds, where the user paused it."""
+    """Where the user paused each of these kinds."""
     rows = connection.execute(sa.select(pauses.c.kind, pauses.c.location_id)).all()
     found: dict[SidecarKind, Closed] = {}
     for kind in kinds:
@@ -99,7 +99,7 @@ def closed_by_pauses(connection: sa.Connection, kinds: Iterable[SidecarKind]) ->
 
 
 def claims_held_back(connection: sa.Connection, owner: str, closed: Mapping[SidecarKind, Closed]) -> set[int]:
-    """The ids of the jobs that ``owner`` runs, and whose kinds were held back since it claimed them."""
+    """The ids of running jobs of ``owner`` that are held back now."""
     held = [
         sa.and_(jobs.c.kind == kind, sa.true() if where is EVERY_LOCATION else ~may_run(where))
         for kind, where in closed.items()
@@ -125,7 +125,7 @@ class Hold:
 
 
 def hold(connection: sa.Connection, kind: SidecarKind | None, error_class: ErrorClass, notice: str, now: float) -> None:
-    """Hold back a kind (None: all). One that is held back already stays so, with the newer notice."""
+    """Hold back a kind (None: all). If it is held back already, replace the notice."""
     there = sa.select(holds.c.kind).where(holds.c.kind == (kind or _EVERY_KIND))
     if connection.execute(there).first() is None:
         paused = Paused(kind=kind, location=None, reason=error_class.value, message=notice)
@@ -138,7 +138,7 @@ def hold(connection: sa.Connection, kind: SidecarKind | None, error_class: Error
 
 
 def lift(connection: sa.Connection, kind: SidecarKind | None, now: float) -> None:
-    """The fault is gone."""
+    """Remove a hold, as the fault is gone."""
     gone = sa.delete(holds).where(holds.c.kind == (kind or _EVERY_KIND)).returning(holds.c.error_class)
     reasons = connection.scalars(gone).all()
     append_events(connection, [Resumed(kind=kind, location=None, reason=reason) for reason in reasons], now)

@@ -1,4 +1,4 @@
-"""Claiming jobs and finishing them: the queue's main way, and leases. A finish is fenced by the claim's lease token.
+"""The jobs table: claim jobs, finish them, keep leases, and measure. A finish is fenced by the claim's lease token.
 
 The statements that touch every job are written as text (see :func:`pillion.catalog.statements.prepared`). They find
 the jobs of a claim by its token, over the index of running jobs, so that no list of ids goes back and forth.
@@ -33,7 +33,7 @@ from pillion.kinds import registry
 from pillion.model import Failure, MediaClass, SidecarFormat, SidecarKind, SidecarMark, SidecarStatus, value
 
 LEASE_S = 30.0
-"""A claim not renewed for this long belongs to nobody."""
+"""A claim that is not renewed for this long is void."""
 
 EVERY_PRIORITY = 1_000_000
 """More than any job's."""
@@ -41,7 +41,7 @@ EVERY_PRIORITY = 1_000_000
 
 @value
 class Due:
-    """One variant of a claimed job. ``fresh``: nothing is recorded for it yet, as against a sidecar to be replaced."""
+    """One variant of a claimed job. ``fresh``: it does not replace a recorded sidecar."""
 
     variant: str
     wanted: str
@@ -51,7 +51,7 @@ class Due:
 
 @value
 class ClaimedJob:
-    """A job that this process runs now. ``sources``: (absolute path, size, mtime_ns) of its files, best first.
+    """A job claimed by this process. ``sources``: (absolute path, size, mtime_ns) of its files, best first.
 
     ``last``: how the try before this one ended, if it failed and another was left.
     """
@@ -71,7 +71,7 @@ class ClaimedJob:
     variants: tuple[str, ...]
     """Those of ``due``."""
     texts: Mapping[SidecarKind, str]
-    """Ready text sidecars of the same content: kind -> path relative to the library's sidecars folder."""
+    """The ready sidecars that it is made from: kind -> path relative to the library's sidecars folder."""
 
 
 # what can be claimed --------------------------------------------------------------------------------------------------
@@ -81,7 +81,7 @@ _GATED = prepared("SELECT EXISTS (SELECT 1 FROM pauses) OR EXISTS (SELECT 1 FROM
 
 
 def has_gates(connection: sa.Connection) -> bool:
-    """Whether anything at all is paused or held back."""
+    """Whether anything is paused or held back."""
     return bool(connection.exec_driver_sql(_GATED[connection.dialect.name]).scalar())
 
 
@@ -148,7 +148,7 @@ def claim(
 
 @lru_cache(maxsize=64)
 def _claim_of(kind: SidecarKind, closed: tuple[int, ...]) -> sa.UpdateBase:
-    """The claim of a kind as one statement. Building it anew costs as much as a few jobs."""
+    """The claim of a kind as one statement. It is cached because building it takes as long as a few jobs."""
     taken = ("priority", "id", "content_uuid", "attempts", "error_class", "error_message")
     following = _next_of(jobs.c.id, kind, closed).where(jobs.c.priority < sa.bindparam("before"))
     return (
@@ -185,7 +185,7 @@ _DUE = prepared(
     " WHERE jobs.state = 'running' AND jobs.lease_owner = :owner AND jobs.lease_token = :token"
     " ORDER BY jobs.id, sidecars.variant"
 )
-"""What the contents of a claim are, and which of their sidecars are due: one row for each of these."""
+"""The contents of a claim and their sidecars that are due, one row for each of these."""
 
 _SOURCES = prepared(
     "SELECT jobs.id, locations.path, entries.path, entries.size, entries.mtime_ns"
@@ -194,7 +194,7 @@ _SOURCES = prepared(
     " WHERE jobs.state = 'running' AND jobs.lease_owner = :owner AND jobs.lease_token = :token"
     " ORDER BY jobs.id, locations.id, entries.path"
 )
-"""Where the contents of a claim are found now."""
+"""The files of the contents of a claim."""
 
 _TEXTS = prepared(
     "SELECT jobs.id, sidecars.kind, sidecars.rel_path"
@@ -249,7 +249,7 @@ def _failure(error_class: str, message: str | None) -> Failure:
 
 
 def _settings(connection: sa.Connection, digests: Collection[str | None]) -> dict[str, Mapping[str, object]]:
-    """The settings that go with recipes. A claim has few different ones."""
+    """The settings of recipes. A claim has few different ones."""
     query = sa.select(recipes.c.digest, recipes.c.settings).where(recipes.c.digest.in_(sorted(filter(None, digests))))
     return {digest: json.loads(settings) for digest, settings in connection.execute(query).all()}
 
@@ -298,7 +298,7 @@ _FINISH = prepared(
     " error_message = :error_message, lease_owner = NULL, lease_token = NULL, lease_deadline = NULL, updated_at = :now"
     " WHERE id = :id AND lease_token = :token AND state = 'running'"
 )
-"""The end of a claim: changes nothing where the token is no longer the job's."""
+"""The end of a claim. It changes nothing if the job's token is another one by now."""
 
 
 def finish(connection: sa.Connection, changes: Sequence[tuple[int, str, JobChange]], now: float) -> int:
@@ -347,7 +347,7 @@ _OUTCOME = prepared(
 
 
 def record_outcomes(connection: sa.Connection, outcomes: Sequence[SidecarOutcome], now: float) -> None:
-    """Write outcomes over the rows they belong to."""
+    """Update the rows of these sidecars."""
     if not outcomes:
         return
     rows = [
@@ -372,7 +372,7 @@ def record_outcomes(connection: sa.Connection, outcomes: Sequence[SidecarOutcome
 
 
 def record_thumbhashes(connection: sa.Connection, hashes: Mapping[str, bytes]) -> None:
-    """content_uuid -> its ThumbHash, written over what was there."""
+    """Store ThumbHashes by content_uuid."""
     if hashes:
         statement = (
             sa.update(contents)
@@ -391,7 +391,7 @@ _RESOLVE = prepared(
 
 
 def resolve_made(connection: sa.Connection, content_uuids: Sequence[str], now: float) -> None:
-    """Settle what stands open about sidecars of these contents that are made (or found empty) by now."""
+    """Mark failures as resolved whose sidecars, of these contents, are made or found empty now."""
     rows = [(now, content_uuid) for content_uuid in dict.fromkeys(content_uuids)]
     if rows:
         connection.exec_driver_sql(_RESOLVE[connection.dialect.name], rows)
@@ -426,7 +426,7 @@ _WAKE = prepared(
 
 
 def wake_waiting(connection: sa.Connection, ready: Sequence[tuple[str, SidecarKind]], now: float) -> None:
-    """Queue what waits for these sidecars, given as (content_uuid, kind), which are ready now."""
+    """Queue the jobs that wait for these sidecars, given as (content_uuid, kind), which are ready now."""
     if not ready:
         return
     change = job_woken()
@@ -447,7 +447,7 @@ def finish_waiting(
     failure: Failure | None,
     now: float,
 ) -> int:
-    """What a content's sidecars of ``kind`` wait for will not come: they end as it did. Returns how many sidecars."""
+    """End a content's sidecars of ``kind`` like the one they were to be made from. Returns how many."""
     job = sa.and_(jobs.c.content_uuid == content_uuid, jobs.c.kind == kind)
     if not change_jobs(connection, job_ended_with_source(failure), now, job):
         return 0
@@ -475,7 +475,7 @@ def finish_waiting(
 
 
 def _note_untried(connection: sa.Connection, rows: sa.ColumnElement[bool], failure: Failure, now: float) -> None:
-    """Enter sidecars that end with what they are made from into the ledger."""
+    """Add sidecars that end in this way to the ledger."""
     query = sa.select(sidecars.c.content_uuid, sidecars.c.kind, sidecars.c.variant, sidecars.c.wanted).where(rows)
     tried = [
         FailedTry(content_uuid=uuid, kind=SidecarKind(kind), variant=variant, recipe=wanted, failure=failure, tries=0)
@@ -494,7 +494,7 @@ def heartbeat(connection: sa.Connection, owner: str, now: float) -> int:
 
 
 def owners(connection: sa.Connection) -> dict[str, float]:
-    """Who holds running jobs, and until when at the latest."""
+    """Owners of running jobs, and the latest deadline of each."""
     query = sa.select(jobs.c.lease_owner, sa.func.max(jobs.c.lease_deadline)).where(
         jobs.c.state == JobState.RUNNING.value
     )
@@ -502,12 +502,12 @@ def owners(connection: sa.Connection) -> dict[str, float]:
 
 
 def rescue(connection: sa.Connection, owner: str, now: float) -> int:
-    """Queue again, uncharged, what ``owner`` holds. For owners that are gone; returns how many jobs."""
+    """Queue the jobs of an owner that is gone again, without charging a try. Returns how many."""
     return change_jobs(connection, job_rescued(), now, jobs.c.lease_owner == owner)
 
 
 def has_overlong_waits(connection: sa.Connection, now: float) -> bool:
-    """Whether a queued job waits longer than any retry does: then the clock was set back since."""
+    """Whether a queued job waits longer than any retry does, because the clock was set back."""
     return connection.execute(sa.select(jobs.c.id).where(*_overlong(now)).limit(1)).first() is not None
 
 
@@ -517,7 +517,7 @@ def end_overlong_waits(connection: sa.Connection, now: float) -> None:
 
 
 def end_held_waits(connection: sa.Connection, kind: SidecarKind | None, now: float) -> None:
-    """Let jobs of a kind (None: of all) that lacked a tool run now: whoever works them next may have it."""
+    """Let jobs of a kind (None: of all) that lacked a tool run now: another process may have it."""
     held = _delayed(registry.names() if kind is None else [kind])
     connection.execute(
         sa.update(jobs).where(*held, jobs.c.error_class.is_(None)).values(not_before=0.0, updated_at=now)
@@ -535,7 +535,7 @@ def _delayed(kinds: Iterable[SidecarKind]) -> list[sa.ColumnElement[bool]]:
 
 
 def change_jobs(connection: sa.Connection, change: JobChange, now: float, *where: sa.ColumnElement[bool]) -> int:
-    """Make a change to all jobs that a condition selects and that are in a state that it may be made to."""
+    """Apply a change to the jobs that a condition selects and that are in a state it applies to."""
     values: dict[str, object] = {
         "state": change.state.value,
         "updated_at": now,
@@ -554,7 +554,7 @@ def change_jobs(connection: sa.Connection, change: JobChange, now: float, *where
 
 
 FADE_ABOVE = 5000.0
-"""Once so many are summed up, the sums are halved before more are added: what happened lately counts for more."""
+"""Above this number the sums are halved before more is added, so that recent work counts more."""
 
 _KEYS = ("kind", "variant", "media_class")
 _SUMS = ("number", "seconds", "bytes", "source_bytes")
@@ -596,7 +596,7 @@ def list_measured(connection: sa.Connection) -> list[Measured]:
 
 
 SAMPLE = 5000
-"""Jobs of a kind that are looked into; the rest of a longer queue is taken to be like them."""
+"""How many jobs of a kind are looked at; the rest of a longer queue is assumed to be like them."""
 
 # Constants in the text let the small indexes of queued and of running jobs answer.
 _QUEUED: sa.ColumnElement[bool] = sa.literal_column("jobs.state = 'queued'")
@@ -622,7 +622,7 @@ def count_left(connection: sa.Connection, kind: SidecarKind) -> int:
 
 
 def sample(connection: sa.Connection, kind: SidecarKind) -> tuple[int, list[DueSort]]:
-    """(jobs looked at, what they are to make): of queued ones, or where there is none, of those that run or wait."""
+    """(jobs looked at, what they are to make): of queued jobs, or if there are none, of running and waiting ones."""
     looked_at = connection.scalar(sa.select(sa.func.count()).select_from(_some(kind, _QUEUED))) or 0
     state = _QUEUED if looked_at else sa.or_(_RUNNING, _WAITING)
     some = _some(kind, state)

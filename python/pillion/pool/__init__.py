@@ -1,1 +1,1 @@
-"""Worker processes: started, watched, fed and ended. Nothing here knows what a picture or a sound is."""
+"""Worker processes: started, watched, given work and stopped. Nothing here knows about media."""

@@ -1,12 +1,12 @@
 """A worker process: receives batches, runs one item after the other, sends each result back at once.
 
-Started by pool.py as ``python -m pillion.pool.child FD PARENT MODULE:FUNCTION LIMITS JOBSERVER``. It says which item it
-is on before it starts it, so that a death blames that item alone. It dies with its parent: by the kernel's parent-death
-signal while it works, by the closed pipe while it waits.
+Started by pool.py as ``python -m pillion.pool.child FD PARENT MODULE:FUNCTION LIMITS JOBSERVER``. It reports each item
+before it starts it, so that if it dies only that item fails. It dies with its parent: by the kernel's parent-death
+signal while it works, by the closed connection while it waits.
 
-A module that can do something for several items at once has a function ``prepare`` beside the target: it is called with
-all items of a batch before the first of them, and keeps what it made in the process, where the target finds it. A death
-in there blames nobody: the batch is then run without it.
+A module that can work on several items together has a function ``prepare`` beside the target. It is called with all
+items of a batch before the first one, and keeps its results in the process, where the target finds them. If the process
+dies in there, no item fails: the batch is run again without it.
 """
 
 from __future__ import annotations
@@ -28,30 +28,30 @@ from pillion.pool import keepalive, tokens
 
 _PR_SET_PDEATHSIG = 1
 NICENESS = 5
-"""How far workers stand back for the user's own programs."""
+"""The niceness of workers, so that the user's own programs come first."""
 
 READY = "ready"
 STARTED = "started"
-"""Sent before each item: whatever happens from here on is that item's doing."""
+"""Sent before each item: if the process dies from here on, that item is at fault."""
 
 BEAT = "beat"
-"""Sent amid an item: a piece of it is done, and its time limit begins anew."""
+"""Sent during an item: a part of it is done, and its deadline starts again."""
 
 PREPARING = "preparing"
-"""Sent before something is done for all items of a batch: no item is to blame until one has started."""
+"""Sent before all items of a batch are prepared together: no item is at fault until one has started."""
 
 NEXT_ITEM = b"\x1e"
-"""Written to stderr before each item: what follows is said about that one."""
+"""Written to stderr before each item: what follows belongs to that item."""
 
 TELL = signal.SIGUSR1
-"""Makes a worker write to stderr where it is, also while it is deep in an engine."""
+"""Makes a worker write a traceback to stderr, even while it is inside an engine."""
 
 
 class Limits(NamedTuple):
     """When a worker is stopped or replaced.
 
-    ``memory_bytes``: resident, above which its item fails (0: never). ``recycle_bytes``, ``recycle_items``: what it may
-    hold after a batch, and the items it may have run, before a new process takes its place.
+    ``memory_bytes``: of resident memory, above which its item fails (0: never). ``recycle_bytes``,
+    ``recycle_items``: it is replaced after a batch if it uses more memory or has run more items.
     """
 
     memory_bytes: int
@@ -60,7 +60,7 @@ class Limits(NamedTuple):
 
 
 def resident_bytes(pid: int | str = "self") -> int:
-    """The memory that a process has in RAM; 0 if it is gone."""
+    """The resident memory of a process; 0 if it is gone."""
     try:
         with open(f"/proc/{pid}/statm", "rb") as file:
             return int(file.read().split()[1]) * os.sysconf("SC_PAGE_SIZE")
@@ -74,7 +74,7 @@ def serve(
     limits: Limits,
     prepare: Callable[[Sequence[Any]], None] | None = None,
 ) -> None:
-    """Work on batches until the parent closes the connection, or until this process is due to be replaced after one.
+    """Run batches until the parent closes the connection, or until this process has to be replaced.
 
     A batch comes as (items, whether to prepare them).
 
@@ -113,7 +113,7 @@ def _mark_item() -> None:
     try:
         os.write(2, NEXT_ITEM)
     except OSError:
-        # An engine may have closed it; then it says nothing more.
+        # An engine may have closed it.
         return
 
 
@@ -125,12 +125,12 @@ def _die_with_parent(parent: int) -> None:
 
 
 def _stand_back() -> None:
-    """Leave the processor and the disk to the user's own programs; where that cannot be, it is done without."""
+    """Give the user's own programs precedence for processor and disk, where the system can do that."""
     import psutil
 
     niceness = os.nice(NICENESS)
     try:
-        # A session of its own is a scheduling group of its own, and then only the group's niceness counts (sched(7)).
+        # A new session is a new scheduling group, and then only the group's niceness counts (sched(7)).
         Path("/proc/self/autogroup").write_text(str(niceness))
     except OSError:
         pass
@@ -142,7 +142,7 @@ def _stand_back() -> None:
 
 
 def _limit_itself(limits: Limits) -> None:
-    """A wall behind the parent's watch, for what grows faster than it looks; programs started from here inherit it.
+    """A hard limit behind the parent's checks, for memory that grows faster than these; child processes inherit it.
 
     It counts address space, much of which is never used, so it stands well behind the limit.
     """
@@ -178,7 +178,7 @@ def main() -> None:
     reach("child.ready")
     connection.send(READY)
     serve(connection, function, limits, prepare)
-    # Engines can take long to unload, and nothing here is left to be saved.
+    # Engines can take long to unload, and nothing is left to save.
     os._exit(0)
 
 

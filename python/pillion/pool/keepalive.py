@@ -1,4 +1,4 @@
-"""Signs of life from a long job: each one gives the item that its worker is on its whole time limit again.
+"""Keep-alive from a long job: each beat starts the deadline of the worker's current item again.
 
 So a limit that is generous for one page or one minute of sound stops an engine that hangs, and not a long document.
 """
@@ -14,13 +14,13 @@ _told_at = 0.0
 
 
 def listen(tell: Callable[[], None]) -> None:
-    """``tell`` is called at a beat, at most once a second, by the thread that beats."""
+    """Have ``tell`` called at each beat, at most once a second, in the thread that beats."""
     global _tell
     _tell = tell
 
 
 def beat() -> None:
-    """A piece of the work is done. Call it in the thread that runs the job; outside a worker nobody listens."""
+    """Say that a part of the work is done. Call it in the job's thread; outside a worker it does nothing."""
     global _told_at
     now = time.monotonic()
     if _tell is not None and now - _told_at >= _EVERY_S:

@@ -1,8 +1,8 @@
 """A pool of child processes that survives whatever its items do, and one such process as its parent sees it.
 
-An Executor (:mod:`concurrent.futures`) whose items carry a deadline. A child that dies, hangs or grows too large is
-killed with all that it started, and replaced; the item it was on is blamed alone, and the rest of its batch goes to
-another child.
+An Executor (:mod:`concurrent.futures`) whose items have deadlines. A child that dies, hangs or uses too much memory is
+killed together with its own child processes, and replaced. Only the item it was running fails; the rest of its batch
+goes to another child.
 """
 
 from __future__ import annotations
@@ -30,7 +30,7 @@ from pillion.pool.tokens import JobServer
 
 
 class Turn(IntEnum):
-    """When a batch has its turn: in the order of the line, ahead of it, or at once, by a child kept for such."""
+    """When a batch runs: in the order of the queue, ahead of it, or at once, by an extra child kept for that."""
 
     IN_LINE = 0
     AHEAD = 1
@@ -41,16 +41,16 @@ class Turn(IntEnum):
 
 
 _TAIL_BYTES = 4000
-"""How much of what a child writes to stderr is kept."""
+"""How many bytes of a child's stderr are kept."""
 
 _REAP_S = 1.0
-"""How long a killed child may take to go. One that waits for a dead disk can take for ever."""
+"""How long to wait for a killed child to exit. One that waits for a dead disk may never exit."""
 
 
 class Worker:
-    """A child process that runs ``target``. It leads a process group, so that what it starts ends with it.
+    """A child process that runs ``target``. It leads a process group, so that the processes it starts end with it.
 
-    ``server``: from which it has tokens for the cores that it uses.
+    ``server``: gives it tokens for the cores that it uses.
     """
 
     def __init__(self, target: str, limits: Limits, server: JobServer) -> None:
@@ -80,7 +80,7 @@ class Worker:
         self.connection = Connection(ours.detach())
 
     def read_stderr(self) -> bool:
-        """Take in what the child wrote to stderr; False if nothing more will come."""
+        """Read what the child wrote to stderr; False at its end."""
         while True:
             try:
                 data = os.read(self.stderr, 65536)
@@ -91,14 +91,14 @@ class Worker:
             self._tail = (self._tail + data).rsplit(NEXT_ITEM, 1)[-1][-_TAIL_BYTES:]
 
     def stderr_tail(self) -> str:
-        """The end of what the child wrote to stderr about the item that it is on."""
+        """The end of what the child wrote to stderr during its current item."""
         self.read_stderr()
         return self._tail.decode("utf-8", errors="replace").strip()
 
     def send(self, batch: list[Any], *, prepares: bool) -> bool:
-        """Hand over arguments; False if the child is gone, which its connection will tell.
+        """Send the arguments of a batch; False if the child is gone, which reading from it will also show.
 
-        ``prepares``: it may do something for all of them before it begins the first.
+        ``prepares``: it may prepare all of them together before it starts the first.
         """
         try:
             self.connection.send((batch, prepares))
@@ -107,7 +107,7 @@ class Worker:
         return True
 
     def resident_bytes(self) -> int:
-        """Memory in RAM of the child and of the programs that it started."""
+        """Resident memory of the child and of the programs that it started."""
         pid = self._process.pid
         total = resident_bytes(pid)
         try:
@@ -117,18 +117,18 @@ class Worker:
             return total
 
     def ask(self) -> None:
-        """Make the child write to stderr where it is."""
+        """Make the child write a traceback to stderr."""
         os.kill(self._process.pid, TELL)
 
     def kill(self) -> None:
-        """End the child and its whole group; no handler and no engine can refuse."""
+        """Kill the child and its process group by SIGKILL, which nothing can ignore."""
         try:
             os.killpg(self._process.pid, signal.SIGKILL)
         except ProcessLookupError:
             return
 
     def end(self) -> int | None:
-        """Kill what is left, and close everything; its exit code (negative: a signal), or None if it does not go."""
+        """Kill the child and close the connection; its exit code (negative: a signal), or None if it does not exit."""
         if self._process.returncode is None:
             self.kill()
         self.connection.close()
@@ -140,12 +140,12 @@ class Worker:
         return code
 
     def close(self) -> None:
-        """Close its stderr, when nobody asks for its end any more."""
+        """Close its stderr. Call it after the last :meth:`stderr_tail`."""
         self._stderr.close()
 
 
 def exit_error(code: int | None, stderr_tail: str) -> ItemError:
-    """Why an item has no result whose worker ended by itself. Also with code 0: no result is no success."""
+    """The error of an item whose worker exited without a result, also with exit code 0."""
     if code is None:
         return ItemError(ErrorClass.CRASH, "Its worker process hangs and cannot be killed.", stderr_tail)
     if code < 0:
@@ -170,10 +170,10 @@ class Item:
 
 @dataclass(slots=True)
 class Batch:
-    """Items that one child runs in order; those that have ended are taken off at the left.
+    """Items that one child runs in order; finished ones are removed from the left.
 
-    ``unstarted``: how often a child died before it came to the first of them. ``prepares``: the child may do something
-    for all of them first; not again after it died of that.
+    ``unstarted``: how often a child died before it started the first of them. ``prepares``: the child may prepare all
+    of them together first; not again after it died while doing so.
     """
 
     lane: str
@@ -186,11 +186,11 @@ class Batch:
 
 @dataclass(slots=True)
 class Child:
-    """A worker and what it is at.
+    """A worker and its state.
 
-    ``preparing``: it does something for all items of its batch. ``started``: it is on the first of them.
-    ``dismissed``: it is killed and gets nothing more. ``stderr_closed``: nothing more will come from there.
-    ``lanes``: of what it has run. ``until``: when what it is at must have ended. ``verdict``: why it is being stopped.
+    ``preparing``: it prepares all items of its batch. ``started``: it runs the first of them. ``dismissed``: it is
+    killed and gets no more work. ``stderr_closed``: its stderr is at its end. ``lanes``: those it has run. ``until``:
+    the deadline of what it does now. ``verdict``: why it is being stopped.
     """
 
     worker: Worker
@@ -216,7 +216,7 @@ class Child:
 
 
 def choose(batch: Batch, idle: Sequence[Child]) -> Child | None:
-    """The child for a batch: for one that runs alone a fresh one, else the one that knows its lane best."""
+    """The child for a batch: a fresh one if it runs alone, else preferably one that has run its lane before."""
     if batch.alone:
         return next((child for child in idle if child.fresh), None)
     known = next((child for child in idle if batch.lane in child.lanes), None)
@@ -224,18 +224,18 @@ def choose(batch: Batch, idle: Sequence[Child]) -> Child | None:
 
 
 def is_cancelled(batch: Batch) -> bool:
-    """Whether nobody wants any of it."""
+    """Whether all of its items are cancelled."""
     return all(item.future.cancelled() for item in batch.items)
 
 
 def is_unwanted(child: Child) -> bool:
-    """Whether a child is on something that was cancelled: its item, or one of those that it prepares together."""
+    """Whether a child works on a cancelled item: the one it runs, or one of those it prepares together."""
     items = () if child.batch is None else child.batch.items
     return any(item.future.cancelled() for item in (items if child.preparing else tuple(items)[:1]))
 
 
 def settle(future: Future[Any], result: Any) -> None:
-    """Give a future its end, unless it was cancelled meanwhile."""
+    """Set a future's result or exception, unless it was cancelled meanwhile."""
     try:
         if isinstance(result, ItemError):
             future.set_exception(result)
@@ -249,10 +249,10 @@ def settle(future: Future[Any], result: Any) -> None:
 
 
 _TICK_S = 0.1
-"""How often deadlines and memory are looked at."""
+"""How often deadlines and memory are checked."""
 
 _TRACEBACK_S = 0.2
-"""How long a child that is out of time may take to say where it is."""
+"""How long a child that missed its deadline may take to write its traceback."""
 
 _START_DEADLINE_S = 60.0
 _MAX_FAILED_STARTS = 3
@@ -261,17 +261,17 @@ _RECYCLE_ITEMS = 4000
 
 
 _SPARE_S = 60.0
-"""How long the child that only urgent batches have is kept without one."""
+"""How long the extra child for urgent batches is kept when it has none."""
 
 
 class WorkerPool(Executor):
     """``size`` child processes that run ``target`` ("module:function", one argument, one result, both picklable).
 
-    When all are busy, a batch whose turn is at once gets one more.
+    When all are busy, a batch with turn ``AT_ONCE`` gets an extra child.
 
     ``memory_limit`` and ``recycle_bytes`` are bytes of resident memory: above the first a child is killed and its item
     fails with class ``oom``; above the second it is replaced after its batch, as it is after ``recycle_items`` items.
-    ``lane_workers``: how many children a lane may have at a time, but for what is at once.
+    ``lane_workers``: how many children may run a lane at a time, not counting batches with turn ``AT_ONCE``.
     """
 
     def __init__(
@@ -302,7 +302,7 @@ class WorkerPool(Executor):
         self._thread.start()
 
     def submit(self, fn: Callable[..., Any], /, *args: Any, **kwargs: Any) -> Future[Any]:
-        """Executor's own call, for one item without a lane: ``fn`` must be the pool's target, with one argument."""
+        """Executor's own method, for one item without a lane: ``fn`` must be the pool's target, with one argument."""
         name = f"{fn.__module__}:{fn.__qualname__}"
         if name != self._target or len(args) != 1 or kwargs:
             raise ValueError(f"This pool runs {self._target} with one argument.")
@@ -311,12 +311,12 @@ class WorkerPool(Executor):
     def submit_batch(
         self, lane: str, items: Sequence[tuple[Any, float]], *, alone: bool = False, turn: Turn = Turn.IN_LINE
     ) -> list[Future[Any]]:
-        """Hand (argument, deadline in seconds) pairs to one child, which runs them in order.
+        """Give (argument, deadline in seconds) pairs to one child, which runs them in order.
 
-        It may prepare several of them together first (see child.py), which may take as long as the longest item alone.
-        A batch goes to a child that has run its ``lane`` before where one is free: that one has the engines loaded. One
-        that is to be ``alone`` gets a child that has run nothing yet and that runs nothing afterwards. A future fails
-        with ItemError of class ``timeout``, ``oom`` or ``crash``, which carries what the child wrote to stderr.
+        It may prepare several of them together first (see child.py), within the longest deadline of these items. A
+        batch preferably goes to a free child that has run its ``lane`` before, because that one has the engines loaded.
+        With ``alone`` it gets a child that has run nothing before and runs nothing after. A future fails with ItemError
+        of class ``timeout``, ``oom`` or ``crash``, with the end of what the child wrote to stderr.
         """
         waiting = deque(Item(argument, limit, Future()) for argument, limit in items)
         batch = Batch(lane=lane, items=waiting, alone=alone, turn=turn)
@@ -329,7 +329,7 @@ class WorkerPool(Executor):
         return futures
 
     def cancel(self, futures: Collection[Future[Any]]) -> None:
-        """Cancel these items, and kill the children that are on them; what else was in their batches goes on."""
+        """Cancel these items and kill the children that run them; other items of their batches go on."""
         for future in futures:
             future.cancel()
         with self._lock:
@@ -340,7 +340,7 @@ class WorkerPool(Executor):
         self._wake()
 
     def shutdown(self, wait: bool = True, *, cancel_futures: bool = False) -> None:
-        """Stop. With ``cancel_futures`` children are killed at once and what they had is cancelled."""
+        """Stop. With ``cancel_futures``, kill the children at once and cancel their items."""
         with self._lock:
             self._closing = True
             if cancel_futures:
@@ -355,7 +355,7 @@ class WorkerPool(Executor):
             self._thread.join()
 
     def _take_back(self, child: Child) -> None:
-        """Kill a child whose item is not wanted any more; what else it had waits for another."""
+        """Kill a child whose item was cancelled; the rest of its batch waits for another child."""
         child.dismissed = True
         child.worker.kill()
         if child.batch is not None:
@@ -399,7 +399,7 @@ class WorkerPool(Executor):
             try:
                 child = Child(worker=Worker(self._target, self._limits, self._server))
             except OSError as error:
-                # No process or descriptor is to be had now: a fault of the machine, which must not end this thread.
+                # Out of processes or descriptors: a fault of the machine, which must not end this thread.
                 self._start_failed(None, str(error))
                 return
             child.until = time.monotonic() + _START_DEADLINE_S
@@ -418,7 +418,7 @@ class WorkerPool(Executor):
                 self._waiting.remove(batch)
                 self._give(child, batch)
             elif coming == 0:
-                # None is fresh and none is on its way: one gives up its place for one that is.
+                # None is fresh and none is starting: replace one by a fresh one.
                 idle[0].dismissed = True
                 idle[0].worker.kill()
                 coming += 1
@@ -428,7 +428,7 @@ class WorkerPool(Executor):
         return running >= self._lane_workers.get(lane, self.size + 1)
 
     def _in_turn(self) -> int:
-        """How many children have a batch that is no more than one of the line."""
+        """How many children run batches whose turn is not ``AT_ONCE``."""
         batches = [child.batch for child in self._children]
         return sum(batch is not None and batch.turn is not Turn.AT_ONCE for batch in batches)
 
@@ -535,7 +535,7 @@ class WorkerPool(Executor):
             spare.worker.kill()
 
     def _finish_off(self, child: Child, now: float) -> None:
-        """A child with a verdict had its time to say where it is. One that does not even die is left behind."""
+        """Kill a child with a verdict, after its time for the traceback. One that does not die is left behind."""
         if now < child.until:
             return
         child.worker.kill()
@@ -543,7 +543,7 @@ class WorkerPool(Executor):
             self._reap(child)
 
     def _reap(self, child: Child) -> None:
-        """A child is gone: blame the item it was on, and give the rest of its batch to another."""
+        """A child is gone: fail the item it was running, and give the rest of its batch to another child."""
         self._children.remove(child)
         code = child.worker.end()
         stderr_tail = child.worker.stderr_tail()
@@ -555,12 +555,12 @@ class WorkerPool(Executor):
         if batch is None:
             return
         if child.preparing:
-            # What it was doing for all of them killed it. One by one, the item that is at fault will show.
+            # It died while preparing all of them. One by one, the item at fault will show.
             batch.prepares = False
             self._waiting.appendleft(batch)
             return
         if not child.started and child.verdict is None and batch.unstarted < _MAX_FAILED_STARTS:
-            # It died before it came to the next item: nothing in there is to blame.
+            # It died before it started the next item: no item is at fault.
             batch.unstarted += 1
             self._waiting.appendleft(batch)
             return

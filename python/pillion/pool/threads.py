@@ -1,4 +1,4 @@
-"""How many threads an engine may use, and work spread over the cores that are free."""
+"""How many threads an engine may use, and how to spread work over free cores."""
 
 from __future__ import annotations
 
@@ -26,12 +26,12 @@ def available() -> int:
 
 
 def limit_to(share: float) -> None:
-    """From now on this process has that share of the threads, at least one. Call it before an engine is loaded."""
+    """Limit this process to a share of the threads, at least one. Call it before an engine is loaded."""
     os.environ["OMP_THREAD_LIMIT"] = str(max(1, int(available() * share)))
 
 
 def spread(tasks: Iterable[Callable[[], R]], at_most: int = 64) -> Iterator[R]:
-    """The results of ``tasks``, in order. They run in this thread, and in one more for each core that is free.
+    """The results of ``tasks``, in order. They run in this thread and in one more for each free core.
 
     ``at_most``: threads, this one included.
     ``tasks`` is read in this thread, only a little ahead of the work, so it may make each task at some cost. A task
@@ -55,7 +55,7 @@ def spread(tasks: Iterable[Callable[[], R]], at_most: int = 64) -> Iterator[R]:
 
 
 class _Crew(Generic[R]):
-    """Tasks that wait, and the threads that help with them."""
+    """Waiting tasks, and the threads that help with them."""
 
     def __init__(self, at_most: int) -> None:
         self._at_most = at_most
@@ -64,7 +64,7 @@ class _Crew(Generic[R]):
         self._helpers: set[threading.Thread] = set()
 
     def add(self, task: Callable[[], R]) -> Future[R]:
-        """Let a task wait, and get a helper for it if a core is free."""
+        """Add a task, and start a helper if a core is free."""
         future: Future[R] = Future()
         with self._lock:
             self._waiting.append((task, future))
@@ -82,7 +82,7 @@ class _Crew(Generic[R]):
             return len(self._waiting) > len(self._helpers)
 
     def run_one(self) -> bool:
-        """Run the task that waits longest, in the calling thread; False if none waits."""
+        """Run the oldest waiting task in the calling thread; False if there is none."""
         with self._lock:
             if not self._waiting:
                 return False
@@ -96,7 +96,7 @@ class _Crew(Generic[R]):
         return True
 
     def dismiss(self) -> None:
-        """Start nothing more, and wait for what the helpers are at."""
+        """Drop the waiting tasks, and wait for the helpers to finish theirs."""
         with self._lock:
             self._waiting.clear()
             helpers = tuple(self._helpers)

@@ -1,9 +1,8 @@
 """Jobserver tokens: the workers of one pool share its cores. A lone job may use all of them, many jobs have one each.
 
-A token stands for a core in use: each worker has one while it is at an item, and one more for each thread beside its
-first. It is a lock on one byte of a file that all workers have open, so the kernel releases it when a worker dies.
-Nobody waits for a token: an item always starts, and a worker with more than one core asks between two pieces of work
-whether it may keep the others.
+A token stands for a core in use: each worker holds one while it runs an item, and one more for each extra thread. It is
+a lock on one byte of a file that all workers have open, so the kernel releases it when a worker dies. Nobody waits for
+a token: an item always starts, and a worker with several checks between two parts of its work whether it may keep them.
 """
 
 from __future__ import annotations

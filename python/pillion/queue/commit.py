@@ -36,7 +36,7 @@ DISK_FULL_NOTICE = "The disk that holds the library is full; free some space, an
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Adopted:
-    """A variant that is there already, whole and made with the wanted recipe: it only has to be recorded."""
+    """A variant whose file is there already, complete and made with the wanted recipe: it only has to be recorded."""
 
     due: Due
     entry: ManifestEntry
@@ -45,7 +45,7 @@ class Adopted:
 
 @value
 class PlannedJob:
-    """A claimed job, what of it is there already, and which of the wanted recipes the task is about."""
+    """A claimed job, what of it is there already, and the variants that its task makes."""
 
     job: ClaimedJob
     adopted: Sequence[Adopted]
@@ -55,14 +55,14 @@ class PlannedJob:
 
     @property
     def open(self) -> Sequence[Due]:
-        """What the job still has to make, in this task or a later one."""
+        """The variants that the job still has to make, in this task or a later one."""
         adopted = [item.due for item in self.adopted]
         return [due for due in self.job.due if due not in adopted]
 
 
 @dataclass(slots=True)
 class _Batch:
-    """What one call writes, collected before the first byte moves."""
+    """All that one call writes, collected before anything is written."""
 
     outcomes: list[SidecarOutcome] = field(default_factory=list)
     changes: list[tuple[int, str, JobChange]] = field(default_factory=list)
@@ -73,16 +73,16 @@ class _Batch:
     tried: list[FailedTry] = field(default_factory=list)
     sources_ended: list[tuple[str, SidecarKind, SidecarStatus, Failure | None]] = field(default_factory=list)
     ended: list[SidecarKind] = field(default_factory=list)
-    pauses: dict[str, str] = field(default_factory=dict)
+    faults: dict[str, str] = field(default_factory=dict)
     leftovers: list[PlannedJob] = field(default_factory=list)
-    """What may have left files in staging that nobody takes: it failed, or its claim was lost."""
+    """Jobs that may have left files in staging: they failed, or their claim was lost."""
     thumbhashes: dict[str, bytes] = field(default_factory=dict)
     over: list[Checkpoint] = field(default_factory=list)
-    """Those that nobody goes on from."""
+    """Checkpoints that are not needed any more."""
 
 
 class Recorder:
-    """Records results for one library, and adds up what it recorded.
+    """Records results for one library, and counts them.
 
     ``counts``: (kind, status) -> sidecars; ``jobs_ended``: kind -> jobs that are done or failed for good.
     """
@@ -96,7 +96,7 @@ class Recorder:
         self.jobs_ended: Counter[SidecarKind] = Counter()
 
     def record(self, results: Sequence[Result[PlannedJob]], now: float) -> Mapping[str, str]:
-        """Write a batch. Returns lane (or "*") -> notice for what a fault of the machine holds up."""
+        """Write a batch. Returns a notice for each lane (or "*") that a fault of the machine holds back."""
         try:
             reach("record.begin")
             with self._database.write() as connection:
@@ -124,7 +124,7 @@ class Recorder:
             self._store.discard(planned.staging, [due.variant for due in planned.making])
         for checkpoint in batch.over:
             self._checkpoints.drop(checkpoint)
-        return batch.pauses
+        return batch.faults
 
     def _collect(self, results: Sequence[Result[PlannedJob]], held: set[int], now: float) -> _Batch:
         batch = _Batch()
@@ -171,7 +171,7 @@ class Recorder:
         job = planned.job
         if failure.error_class.environment:
             lane = "*" if failure.error_class is ErrorClass.DISK_FULL else job.kind
-            batch.pauses[lane] = DISK_FULL_NOTICE if lane == "*" else failure.message
+            batch.faults[lane] = DISK_FULL_NOTICE if lane == "*" else failure.message
             if failure.error_class is ErrorClass.MISSING_TOOL:
                 return job_held_back(job.attempts, job.last, now)
             return job_released(job.attempts, job.last)
@@ -236,7 +236,7 @@ class Recorder:
         batch.outcomes.append(ready_outcome(job.content_uuid, entry))
 
     def _place(self, batch: _Batch) -> None:
-        """Manifests first: a file that is in place is then listed, so a crash in between leaves nothing to make again.
+        """Manifests first: then a file in place is always listed, and after a crash nothing is made again.
 
         A manifest may list what is not there yet; whoever reads it compares the checksum.
         """
@@ -298,13 +298,13 @@ def ready_outcome(content_uuid: str, entry: ManifestEntry) -> SidecarOutcome:
 
 
 def _made_of(outcomes: Sequence[SidecarOutcome]) -> list[str]:
-    """The contents of which something was made, or found empty."""
+    """The contents with a sidecar that was made, or found empty."""
     made = (SidecarStatus.READY, SidecarStatus.EMPTY)
     return [outcome.content_uuid for outcome in outcomes if outcome.status in made]
 
 
 def _tried(job: ClaimedJob, due: Due, failure: Failure, itself: bool) -> FailedTry:
-    """What goes into the ledger; a variant that was left out of a last, small try is charged no try."""
+    """The line for the ledger; a variant that was left out of a last, small try is charged no try."""
     return FailedTry(
         content_uuid=job.content_uuid,
         kind=job.kind,
@@ -331,7 +331,7 @@ def _is_disk_full(error: Exception) -> bool:
 def note_results(
     connection: sa.Connection, results: Sequence[Result[PlannedJob]], changes: Mapping[int, JobChange], now: float
 ) -> None:
-    """Add what was measured, and tell how each job ended. ``changes``: job id -> change, of those still held."""
+    """Add what was measured, and append an event for each job. ``changes``: job id -> change, of jobs still held."""
     held = [(planned.job, returned) for planned, returned in results if planned.job.job.id in changes]
     catalog_queue.add_measured(
         connection, measured([(job, returned) for job, returned in held if isinstance(returned, Execution)])
@@ -341,7 +341,7 @@ def note_results(
 
 
 def measured(executions: Sequence[tuple[PlannedJob, Execution]]) -> list[Measured]:
-    """Sums over the variants that workers tried to make; what one try of several variants took is shared equally."""
+    """Sums over the variants that workers tried to make; the seconds of one try are shared equally by its variants."""
     sums: dict[tuple[SidecarKind, str, str], list[float]] = {}
     for planned, execution in executions:
         result, job, making = execution.result, planned.job, planned.making
@@ -370,7 +370,7 @@ def measured(executions: Sequence[tuple[PlannedJob, Execution]]) -> list[Measure
 
 
 def _event(planned: PlannedJob, returned: Execution | ItemError, change: JobChange) -> Event | None:
-    """How a job ended; None where it was given back because the machine, not the file, is at fault."""
+    """The event of a job's end; None if it was given back because the machine, not the file, is at fault."""
     result = returned.result if isinstance(returned, Execution) else _failure(returned)
     if isinstance(result, Failure):
         return None if result.error_class.environment else _failed(planned, result, change)

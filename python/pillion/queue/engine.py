@@ -1,4 +1,4 @@
-"""The loop that works a durable queue: claim, hand to the pool, collect, record in batches, until idle or stopped.
+"""The loop that works a durable queue: claim jobs, give them to the pool, record results in batches.
 
 It knows jobs only through :class:`JobSource`; nothing here knows the database or what a job makes.
 """
@@ -27,17 +27,17 @@ _FLUSH_ITEMS = 512
 _FLUSH_AFTER_S = 0.2
 _HEARTBEAT_S = 1.0
 _DEPTH = 2
-"""Batches in the pool per worker: one that runs and one that waits, so that no worker idles for a round trip."""
+"""Batches in the pool for each worker: one running and one waiting, so that no worker has to wait for the next."""
 
 CLAIM_ITEMS = 512
-"""Most jobs in one claim: with more, the write lock is held for too long."""
+"""Most jobs in one claim; more would hold the write lock too long."""
 
 _BATCH_ITEMS = 128
 _BATCH_COST_S = 0.5
-"""A batch is half a second of work. So what is raised to the front while it is in flight is done soon, too."""
+"""A batch is half a second of work, so a job that becomes urgent while its batch is in flight is done soon, too."""
 
 _LOOK_S = 0.1
-"""How often the queue is looked at for what somebody waits for, while all workers have enough to do."""
+"""How often to look for on-demand jobs while all workers have enough to do."""
 
 _IDLE_LOOK_S = 0.2
 _CANCELLED = object()
@@ -45,7 +45,7 @@ _CANCELLED = object()
 
 @value
 class Planned(Generic[J]):
-    """A claimed job made ready to run. ``cost``: about how many seconds it takes; ``lane``: jobs that share engines.
+    """A claimed job, ready to run. ``cost``: its estimated seconds; ``lane``: the name of jobs that share engines.
 
     ``alone``: in a fresh worker that runs nothing else.
     """
@@ -60,44 +60,44 @@ class Planned(Generic[J]):
 
 
 Result = tuple[Planned[J], Any]
-"""A planned job and what its task returned, or the ItemError by which its worker ended."""
+"""A planned job and what its task returned, or the ItemError that ended it."""
 
 
 class JobSource(Protocol[J]):
     """The durable queue as the engine sees it. All times are seconds since 1970."""
 
     def fronts(self, now: float) -> Mapping[str, int]:
-        """Lane -> priority of its most urgent job that can run now; lanes with nothing to run are left out."""
+        """Lane -> priority of its most urgent job that can run now, without lanes that have none."""
         ...
 
     def claim(self, lane: str, limit: int, seconds: float, now: float, *, before: int = ...) -> Sequence[Planned[J]]:
-        """Take up to ``limit`` jobs of a lane, about so many ``seconds`` of work, but at least one if there is one.
+        """Claim up to ``limit`` jobs of a lane, about ``seconds`` of work, but at least one if there is one.
 
         ``before``: only those whose priority is a lower number.
         """
         ...
 
     def finish(self, results: Sequence[Result[J]], now: float) -> Mapping[str, str]:
-        """Record results. Returns lanes that cannot go on for a fault of the machine -> the notice; "*" is all.
+        """Record results. Returns a notice for each lane that a fault of the machine holds back; "*" is all lanes.
 
         Such lanes have no front until the fault is gone.
         """
         ...
 
     def release(self, jobs: Sequence[J], now: float) -> None:
-        """Give claimed jobs back, uncharged."""
+        """Give claimed jobs back without charging a try."""
         ...
 
     def heartbeat(self, now: float) -> None:
-        """Keep the claims, and take back those of owners that are gone."""
+        """Renew the claims, and take back those of owners that are gone."""
         ...
 
     def stopped(self, jobs: Sequence[J]) -> Sequence[J]:
-        """Of these jobs in flight, those that are not to go on: paused or cancelled by the user, or lost to another."""
+        """Those of these jobs in flight that must stop: paused, cancelled, or claimed by another process."""
         ...
 
     def next_retry(self, now: float) -> float | None:
-        """When the earliest job that waits for its next try may run."""
+        """When the earliest job that waits for a retry may run."""
         ...
 
 
@@ -139,7 +139,7 @@ class Engine(Generic[J]):
         self._heartbeat_at = 0.0
         self._stop = threading.Event()
         self.idle = threading.Event()
-        """Set while there is nothing to do; a retry that is due later counts as something."""
+        """Set while there is nothing to do, not even a retry later."""
         self.notices: dict[str, str] = {}
 
     @property
@@ -148,12 +148,12 @@ class Engine(Generic[J]):
         return Counter(planned.lane for planned in list(self._in_flight.values()))
 
     def stop(self) -> None:
-        """Make :meth:`run` return soon; what is in flight goes back to the queue."""
+        """Make :meth:`run` return soon; jobs in flight go back to the queue."""
         self._stop.set()
         self._done.put(None)
 
     def run(self, *, until_idle: bool = True) -> None:
-        """Work. Returns when nothing can be done any more (or, without ``until_idle``, when stopped).
+        """Work until nothing is left to do (without ``until_idle``: until stopped).
 
         On any exception, KeyboardInterrupt included, the workers are killed, finished work is recorded, and the rest
         is given back.
@@ -184,7 +184,7 @@ class Engine(Generic[J]):
             self._pool.cancel([self._futures[in_flight[id(job)]] for job in stopped])
 
     def _top_up(self) -> None:
-        """Claim what somebody waits for in any case, and of the rest as much as the workers have room for."""
+        """Claim on-demand jobs in any case, and others as far as the workers have room for."""
         if self._slots() <= 0 and time.monotonic() - self._looked_at < _LOOK_S:
             return
         self._looked_at = time.monotonic()
@@ -196,11 +196,11 @@ class Engine(Generic[J]):
                 self._claim(lane, self._slots())
 
     def _slots(self) -> int:
-        """How many more batches the line in the pool has room for."""
+        """How many more batches the pool's queue has room for."""
         return self._pool.size * _DEPTH - (self._batches - self._urgent)
 
     def _in_order(self, fronts: Mapping[str, int]) -> list[str]:
-        """The lanes that have work, the most urgent first; one that got no worker for long moves up."""
+        """The lanes that have work, the most urgent first; one that got no worker for a long time moves up."""
         now = time.monotonic()
         self._served = {lane: self._served.get(lane, now) for lane in fronts}
         waited = {lane: now - since for lane, since in self._served.items()}
@@ -246,7 +246,7 @@ class Engine(Generic[J]):
             future.add_done_callback(partial(self._finished, planned, left))
 
     def _finished(self, planned: Planned[J], left: list[int], future: Future[Any]) -> None:
-        """Called by the pool's thread: only passes on what the engine's own thread then counts."""
+        """Called in the pool's thread: passes the result to the engine's thread."""
         if future.cancelled():
             self._done.put((planned, _CANCELLED, left))
             return
@@ -256,7 +256,7 @@ class Engine(Generic[J]):
         self._done.put((planned, error if error is not None else future.result(), left))
 
     def _collect(self, *, refill: bool = True) -> None:
-        """Wait a moment for the first result, then take all that are there, and keep the pool busy meanwhile."""
+        """Wait a moment for the first result, then take all there are, and keep the pool busy meanwhile."""
         timeout = _FLUSH_AFTER_S
         while True:
             try:
@@ -301,7 +301,7 @@ class Engine(Generic[J]):
             self._progress()
 
     def _wait_for_work(self, until_idle: bool) -> bool:
-        """Nothing is in flight: wait for a retry that is due soon. Returns False to end the run."""
+        """Nothing is in flight: wait for new jobs or the next retry. Returns False to end the run."""
         now = time.time()
         if self._source.fronts(now):
             self.idle.clear()

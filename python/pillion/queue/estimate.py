@@ -80,13 +80,13 @@ class Estimates:
 
     def __init__(self, history: Iterable[Sums] = ()) -> None:
         self._rates: dict[tuple[SidecarKind, str, str], float] = {}
-        """(kind, variant, MIME type) -> seconds lately, for a sidecar, or for a byte of the source."""
+        """(kind, variant, MIME type) -> recent seconds for a sidecar, or for a byte of the source."""
         self._per_job: dict[SidecarKind, float] = {}
         self._history: Mapping[tuple[SidecarKind, str, MediaClass], Sums] = {}
         self.remember(history)
 
     def remember(self, history: Iterable[Sums]) -> None:
-        """Take these sums instead of those that were given before."""
+        """Replace the history."""
         self._history = {(sums.kind, sums.variant, sums.media_class): sums for sums in history if sums.number > 0}
 
     def estimate(self, kind: SidecarKind, variant: str, mime: str, *, number: int, source_bytes: int) -> Estimate:
@@ -126,14 +126,14 @@ class Estimates:
         return costs
 
     def fitting(self, kind: SidecarKind, seconds: float) -> int:
-        """How many jobs of a kind are about so many seconds of work; at least one. More than that where size counts."""
+        """About how many jobs of a kind take so many seconds; more for kinds whose time goes with size."""
         spec = registry.specs()[kind]
         if spec.first_guess.seconds_per_mib:
             return spec.limits.per_worker
         return max(1, int(seconds / max(self._seconds_of_job(spec), _CHEAPEST_S)))
 
     def within(self, jobs: Sequence[J], seconds: float) -> Sequence[J]:
-        """The first of these jobs, of one kind, that are about so many seconds of work together; at least one."""
+        """The first of these jobs, of one kind, that take about so many seconds together; at least one."""
         if not jobs or not registry.specs()[jobs[0].kind].first_guess.seconds_per_mib:
             return jobs
         left = seconds
@@ -144,7 +144,7 @@ class Estimates:
         return jobs
 
     def learn(self, job: Job, variants: Sequence[str], seconds: float) -> None:
-        """A try of these variants of a job took so long."""
+        """Record how long a try of these variants of a job took."""
         spec = registry.specs()[job.kind]
         typical = self._seconds_of_job(spec)
         self._per_job[job.kind] = typical + (seconds - typical) * _LEARNING
@@ -154,7 +154,7 @@ class Estimates:
             self._rates[job.kind, variant, job.mime] = before + (each - before) * _LEARNING
 
     def _seconds_of_job(self, spec: KindSpec) -> float:
-        """Whatever its file."""
+        """The average over all its files."""
         lately = self._per_job.get(spec.name)
         if lately is not None:
             return lately
@@ -163,7 +163,7 @@ class Estimates:
             by_variant: dict[str, float] = {}
             for item in sums:
                 by_variant[item.variant] = by_variant.get(item.variant, 0.0) + item.number
-            # Each job makes the variants that are made most often.
+            # As many jobs as the most frequent variant was made.
             return sum(item.seconds for item in sums) / max(by_variant.values())
         guesses = [spec.first_guess.seconds_of(media_class) for media_class in spec.classes]
         return sum(guesses) / len(guesses)
@@ -183,7 +183,7 @@ def worker_count(config: Config) -> int:
 
 
 def parallel(kind: SidecarKind, workers: int, concurrency: Mapping[str, int]) -> int:
-    """How many jobs of a kind really run at a time. ``concurrency``: kind -> most workers, from config.toml."""
+    """How many jobs of a kind run at the same time. ``concurrency``: kind -> most workers, from config.toml."""
     most = min(workers, registry.specs()[kind].limits.workers or workers, concurrency.get(kind, workers))
     return max(1, most)
 
@@ -193,10 +193,10 @@ def parallel(kind: SidecarKind, workers: int, concurrency: Mapping[str, int]) ->
 
 _TELL_S = 1.0
 _COUNT_S = 15.0
-"""How often the queue itself is looked at, at most; in between, what this run ended is taken off."""
+"""The queue itself is counted at most this often; in between, jobs that this run ended are subtracted."""
 
 _COUNT_SHARE = 0.005
-"""The share of the time that looking at the queue may take: a long queue is looked at more seldom."""
+"""The share of time that counting may take: a long queue is counted less often."""
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -209,7 +209,7 @@ class KindEta:
 
 
 class Eta:
-    """How far a run is and how long the rest takes. ``ended``: kind -> jobs that it has ended, counted on by others."""
+    """How far a run is and how long the rest takes. ``ended``: kind -> jobs ended, kept by the recorder."""
 
     def __init__(
         self,
@@ -234,7 +234,7 @@ class Eta:
         self._told: Mapping[SidecarKind, KindEta] = {}
 
     def kinds(self) -> Mapping[SidecarKind, KindEta]:
-        """Every kind that has or had something to do."""
+        """Each kind that has or had jobs in this run."""
         if time.monotonic() >= self._count_after:
             self._count()
         found = {}
@@ -247,7 +247,7 @@ class Eta:
         return found
 
     def tell(self, now: float) -> None:
-        """Add a Progress event, about once a second, if there is any since the last."""
+        """Append a Progress event, at most once a second, if anything changed since the last."""
         if 0 <= now - self._told_at < _TELL_S:
             return
         kinds = self.kinds()
@@ -280,7 +280,7 @@ class Eta:
         self._count_after = now + max(_COUNT_S, (now - start) / _COUNT_SHARE)
 
     def _seconds_of_one(self, connection: sa.Connection, kind: SidecarKind) -> float:
-        """Of one worker."""
+        """Seconds of one worker for a job."""
         jobs, sorts = sample(connection, kind)
         found = (
             self._estimates.estimate(kind, sort.variant, sort.mime, number=sort.number, source_bytes=sort.source_bytes)

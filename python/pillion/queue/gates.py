@@ -49,7 +49,7 @@ class QuietReason(StrEnum):
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Quiet:
-    """A kind that quiet hours or the battery hold back; it goes on by itself.
+    """A kind that quiet hours or the battery hold back for now.
 
     ``location``: the absolute path of the Location where it is; None for all that have no hours of their own.
     ``until``: seconds since 1970; None where nobody knows.
@@ -79,7 +79,7 @@ def quiet_now(
     local: Callable[[float], datetime] = datetime.fromtimestamp,
     on_battery: Callable[[], bool] | None = None,
 ) -> list[Quiet]:
-    """What is quiet. ``local``: the local time of a moment; ``on_battery`` is asked only if it matters."""
+    """The kinds that are quiet. ``local``: gives the local time; ``on_battery``: called only if it matters."""
     tables = _tables(config)
     careful = any(not when.on_battery for _, table in tables for when in table.values())
     battery = careful and (on_battery or machine.on_battery)()
@@ -104,7 +104,7 @@ def _tables(config: Config) -> list[tuple[str | None, Mapping[SidecarKind, When]
 
 
 ROOM = 1024 * 1024
-"""Bytes below which a disk is called full: some of it is always needed for the catalog."""
+"""A disk with less free space than this is called full: the catalog always needs some."""
 
 _FIRST_S = 1.0
 _GROWTH = 2.0
@@ -113,7 +113,7 @@ _LONGEST_S = 30.0
 
 @dataclass(slots=True)
 class _Breaker:
-    """An open circuit breaker. ``try_at``: when one job may find out, by the monotonic clock; ``trying``: it does."""
+    """An open circuit breaker. ``try_at``: when one job may try, on the monotonic clock; ``trying``: one does."""
 
     error_class: ErrorClass
     notice: str
@@ -132,7 +132,7 @@ def has_room(folder: Path) -> bool:
 
 
 _LOOK_S = 1.0
-"""How long an answer of the clock and the battery counts: they take effect so soon."""
+"""How often the clock and the battery are checked."""
 
 
 class Gate(NamedTuple):
@@ -169,7 +169,7 @@ class Gates:
 
     @property
     def notices(self) -> dict[str, str]:
-        """Lane, or ``ALL`` -> which fault of the machine holds it back, and what to do about it."""
+        """Lane, or ``ALL`` -> the fault of the machine that holds it back, and what to do about it."""
         return {lane: breaker.notice for lane, breaker in self._breakers.items()}
 
     def look(self, connection: sa.Connection, kinds: Iterable[SidecarKind], now: float) -> Mapping[SidecarKind, Gate]:
@@ -209,7 +209,7 @@ class Gates:
         return self._quiet
 
     def tell(self, now: float) -> None:
-        """Add an event for each kind that became quiet, or is no longer, since the last call."""
+        """Append an event for each kind that became quiet, or stopped being so, since the last call."""
         after = {(item.kind, item.location, item.reason.value): item for item in self._quiet_at_most_a_second_old(now)}
         before, self._told = self._told, after
         if before.keys() == after.keys():
@@ -234,7 +234,7 @@ class Gates:
         return int(all(self._may_try(breaker) for breaker in breakers)) if breakers else None
 
     def at_most(self, lane: str, number: int) -> int:
-        """How many jobs of a lane may be claimed now, of so many. Asked again before each claim: one may be trying."""
+        """How many jobs of a lane may be claimed now, at most ``number``. Ask before each claim: one may be trying."""
         limit = self._limit(lane)
         return number if limit is None else min(number, limit)
 
@@ -247,12 +247,12 @@ class Gates:
         return breaker.error_class is not ErrorClass.DISK_FULL or has_room(self.folder)
 
     def tries(self, lane: str) -> None:
-        """A job of this lane was claimed: where a fault holds it back, this job finds out whether it is gone."""
+        """A job of this lane was claimed; if a fault holds the lane back, this job tries whether it is gone."""
         for breaker in self._of(lane):
             breaker.trying = True
 
     def failed(self, lane: str, error_class: ErrorClass, notice: str) -> None:
-        """A fault of the machine showed: hold the lane back, longer each time."""
+        """A job met a fault of the machine: hold the lane back, longer each time."""
         before = self._breakers.get(lane)
         wait_s = _FIRST_S
         if before is not None:
@@ -263,19 +263,19 @@ class Gates:
             self._write(lambda connection, now: catalog_gates.hold(connection, _kind(lane), error_class, notice, now))
 
     def worked(self, lane: str) -> None:
-        """A job of this lane was done and recorded: no fault holds it back any more."""
+        """A job of this lane was done and recorded, so no fault holds it back any more."""
         for name in (ALL, lane):
             if self._breakers.pop(name, None) is not None:
                 self._lift(_kind(name))
         self.watching = self.config.has_hours or bool(self._breakers)
 
     def gave_back(self, lane: str) -> None:
-        """A job of this lane came back undone, and says nothing."""
+        """A job of this lane came back undone, which says nothing about the fault."""
         for breaker in self._of(lane):
             breaker.trying = False
 
     def _look_for_faults(self, connection: sa.Connection) -> None:
-        """Learn what other processes found out; they may have other tools, so a new fault is tried at once."""
+        """Read the holds of other processes. They may have other tools, so a new one is tried at once."""
         known = {hold.kind or ALL: hold for hold in catalog_gates.list_holds(connection)}
         for lane, hold in known.items():
             if lane not in self._breakers:
@@ -289,7 +289,7 @@ class Gates:
             breaker.try_at = min(breaker.try_at, time.monotonic() + _FIRST_S)
 
     def _end_waits(self, kind: SidecarKind | None) -> None:
-        """What lacked a tool in another process may not lack it here."""
+        """Let jobs run now that lacked a tool in another process: it may be installed here."""
         self._write(lambda connection, now: end_held_waits(connection, kind, now))
 
     def _lift(self, kind: SidecarKind | None) -> None:

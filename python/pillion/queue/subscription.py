@@ -23,7 +23,7 @@ class Subscription:
             self._seen = newest_event(connection)
 
     def deliver(self) -> None:
-        """Call it with the events since the last time."""
+        """Call the callback with the events since the last time."""
         for event in _new(self._database, self._seen):
             self._seen = event.id
             self._callback(event)

@@ -1,4 +1,4 @@
-"""Working a library's queue: its catalog as the engine's JobSource, and the engine with its pool put together."""
+"""Work a library's queue: its catalog as the engine's JobSource, leases, and the engine together with its pool."""
 
 from __future__ import annotations
 
@@ -39,11 +39,11 @@ TARGET = "pillion.kinds.execute:execute"
 """What a worker process runs for each job."""
 
 _RECYCLE_SHARE = 0.4
-"""A worker that holds more than this share of its memory limit after a batch is replaced."""
+"""A worker that uses more than this share of its memory limit after a batch is replaced."""
 
 
 class CatalogJobs:
-    """The engine's JobSource on a library's catalog. Only ``kinds`` are worked."""
+    """The engine's JobSource for a library's catalog. It works on ``kinds`` only."""
 
     def __init__(
         self,
@@ -75,13 +75,13 @@ class CatalogJobs:
         self._seen: Mapping[SidecarKind, Gate] = self._all_open
 
     def _look(self, connection: sa.Connection, now: float) -> Mapping[SidecarKind, Gate]:
-        """What holds back each kind. Where nothing does, the gates are not asked."""
+        """The gate of each kind. Where nothing is held back, the gates are not asked."""
         if self._gates.watching or catalog_queue.has_gates(connection):
             return self._gates.look(connection, self._kinds, now)
         return self._all_open
 
     def fronts(self, now: float) -> Mapping[str, int]:
-        """Kind -> priority of its most urgent job. A kind that is held back has one only when it is time to try."""
+        """Kind -> priority of its most urgent job; for a kind that a fault holds back only when it is time to try."""
         with self._database.read() as connection:
             self._seen = self._look(connection, now)
             asked = {kind: gate.closed or () for kind, gate in self._seen.items() if gate.limit != 0}
@@ -90,7 +90,7 @@ class CatalogJobs:
     def claim(
         self, lane: str, limit: int, seconds: float, now: float, *, before: int = EVERY_PRIORITY
     ) -> Sequence[Planned[PlannedJob]]:
-        """Claim, plan, and record at once what turns out to be there already. Nothing while the disk is full."""
+        """Claim and plan jobs, and record at once those whose files are there already. None while the disk is full."""
         kind = SidecarKind(lane)
         most = min(limit, self._estimates.fitting(kind, seconds))
         if self._gates.watching:
@@ -140,7 +140,7 @@ class CatalogJobs:
         return ()
 
     def finish(self, results: Sequence[Result[PlannedJob]], now: float) -> Mapping[str, str]:
-        """Record; jobs that a full disk kept from being recorded go back to the queue."""
+        """Record results; jobs that cannot be recorded because the disk is full go back to the queue."""
         faults = self._recorder.record(results, now)
         if ALL in faults:
             self._gates.failed(ALL, ErrorClass.DISK_FULL, faults[ALL])
@@ -158,7 +158,7 @@ class CatalogJobs:
         return faults
 
     def release(self, jobs: Sequence[PlannedJob], now: float) -> None:
-        """Give jobs back, uncharged. What cannot be written now is tried again with each heartbeat."""
+        """Give jobs back without charging a try. If that cannot be written now, each heartbeat tries again."""
         for planned in jobs:
             if self._gates.watching:
                 self._gates.gave_back(planned.job.kind)
@@ -176,7 +176,7 @@ class CatalogJobs:
         self._unwritten.clear()
 
     def heartbeat(self, now: float) -> None:
-        """Renew this process's leases; queue again what dead or silent owners hold; tell how far the run is."""
+        """Renew this process's leases, rescue the jobs of dead or silent owners, and tell how far the run is."""
         self.release((), now)
         with self._full_disk_holds():
             self._leases.renew(now)
@@ -187,7 +187,7 @@ class CatalogJobs:
 
     @contextmanager
     def _full_disk_holds(self) -> Iterator[None]:
-        """A disk too full even for the catalog holds everything back; what was to be written is left out."""
+        """A disk that is full even for the catalog holds everything back; what was to be written is left out."""
         try:
             yield
         except ItemError as error:
@@ -196,7 +196,7 @@ class CatalogJobs:
             self._gates.failed(ALL, ErrorClass.DISK_FULL, DISK_FULL_NOTICE)
 
     def stopped(self, jobs: Sequence[PlannedJob]) -> Sequence[PlannedJob]:
-        """Jobs of a kind or Location that is paused now, that were cancelled, or whose claim was lost."""
+        """Jobs that are paused or quiet now, that were cancelled, or whose claim was lost."""
         claims = [(planned.job.id, planned.job.token) for planned in jobs]
         with self._database.read() as connection:
             mine = catalog_queue.still_held(connection, self._owner, claims)
@@ -205,7 +205,7 @@ class CatalogJobs:
         return [planned for planned in jobs if planned.job.id not in mine]
 
     def next_retry(self, now: float) -> float | None:
-        """The earliest retry of the kinds that are worked and not held back, or the next look at a silent owner."""
+        """When the earliest retry of a kind that is not held back is due, or when to look at a silent owner again."""
         with self._database.read() as connection:
             open_ = {
                 kind: gate.closed or () for kind, gate in self._look(connection, now).items() if gate.limit is None
@@ -239,7 +239,7 @@ def plan(
     listed: bool = True,
     cost_s: float = 0.0,
 ) -> Planned[PlannedJob]:
-    """Make the task of a claimed job. What a crash left finished but unrecorded is adopted, not made again.
+    """Make the task of a claimed job. Files that a crash left finished but unrecorded are adopted, not made again.
 
     ``listed``: whether the content has a manifest, which alone can name such files. ``cost_s``: what it may take.
     """
@@ -274,7 +274,7 @@ def plan(
 
 
 def _making(job: ClaimedJob, adopted: Sequence[Adopted], budget: Budget, spec: KindSpec) -> Sequence[Due]:
-    """The variants that one task makes: those with the same settings, or the smallest alone on a small budget."""
+    """The variants for one task: those with the same settings, or on a small budget only the smallest."""
     done = {item.due.variant for item in adopted}
     open_ = [due for due in job.due if due.variant not in done]
     making = [due for due in open_ if due.settings == open_[0].settings]
@@ -300,20 +300,20 @@ def _adoptable(job: ClaimedJob, store: Store) -> list[Adopted]:
 
 
 _SILENCE_S = 3.0
-"""How long an owner whose lease seems to be over has to say otherwise: three heartbeats."""
+"""How long an owner whose lease seems to be over has to renew it: three heartbeats."""
 
 
 class Leases:
-    """The leases of one owner, and what becomes of those of others that are gone."""
+    """The leases of one owner, and the rescue of jobs of owners that are gone."""
 
     def __init__(self, database: Database, owner: str) -> None:
         self._database = database
         self._owner = owner
         self.silent: dict[tuple[str, float], float] = {}
-        """(owner, deadline) of others whose lease seems to be over -> since when, by the monotonic clock."""
+        """(owner, deadline) of others whose leases seem to be over -> since when, on the monotonic clock."""
 
     def renew(self, now: float) -> None:
-        """Renew this owner's leases, and queue again what dead or silent owners hold. Call it once a second.
+        """Renew this owner's leases, and queue the jobs of dead or silent owners again. Call it once a second.
 
         The clock may be set at any time: a job that would wait longer than any retry does runs at once.
         """
@@ -332,7 +332,7 @@ class Leases:
                 catalog_queue.end_overlong_waits(connection, now)
 
     def _lost(self, owners: Mapping[str, float], now: float) -> list[str]:
-        """Owners that are gone, and those that are silent: their lease is over, and they do not renew it either.
+        """Owners that are gone or silent. Silent: the lease is over, and they do not renew it.
 
         A clock that was set makes leases look over, or endless, that are not: whoever is there renews within a second.
         """
@@ -352,7 +352,7 @@ class Leases:
 
 @contextmanager
 def _interrupts_end(engine: Engine[PlannedJob]) -> Iterator[None]:
-    """While inside, the first SIGINT or SIGTERM stops the engine, and takes effect at the end.
+    """While inside, the first SIGINT or SIGTERM stops the engine, and has its usual effect at the end.
 
     A second one acts at once, as it did before.
     """
@@ -380,7 +380,9 @@ def _interrupts_end(engine: Engine[PlannedJob]) -> Iterator[None]:
 
 
 class Workers:
-    """An engine with its pool for one library. Use :meth:`run` in this thread, or start and stop it beside yours.
+    """An engine with its pool for one library.
+
+    Use :meth:`run` to work in this thread, or :meth:`start` and :meth:`stop` for a separate one.
 
     ``progress`` is called with these workers once a second, and whenever results were recorded.
     """
@@ -451,12 +453,12 @@ class Workers:
                 self._store.sweep(self._owner)
 
     def start(self) -> None:
-        """Work in a thread of its own until :meth:`stop`."""
+        """Work in a separate thread until :meth:`stop`."""
         self._thread = threading.Thread(target=lambda: self.run(until_idle=False), name="pillion-work", daemon=True)
         self._thread.start()
 
     def stop(self) -> None:
-        """Stop the thread; what was in flight goes back to the queue."""
+        """Stop the thread; jobs in flight go back to the queue."""
         self.engine.stop()
         if self._thread is not None:
             self._thread.join()
