@@ -1,1 +1,1 @@
-"""Reading the text of documents: ``table`` says which reader takes which type."""
+"""Reading the text of documents: ``table`` maps each type to its reader."""

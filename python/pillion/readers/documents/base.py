@@ -1,4 +1,4 @@
-"""What every reader of documents offers, and the limits that all of them keep to."""
+"""The interface of document readers, and their common limits and helpers."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from pillion.errors import ErrorClass, ItemError
 from pillion.readers.documents.result import DocumentPart, DocumentText
 
 MAX_CHARACTERS = 4 << 20
-"""A longer text is read this far."""
+"""Only so much of a longer text is read."""
 MAX_FILE_BYTES = 1 << 30
 
 
@@ -22,7 +22,7 @@ class DocumentEngine(Protocol):
 
     NAME: str
     PACKAGE: str | None
-    """The import name of its library, one of the extra ``documents``; None for what comes with Python."""
+    """The import name of its library, one of the extra ``documents``; None if it needs none."""
     NOTE: str
     """What it reads, in a few words."""
     MIMES: Collection[str]
@@ -37,7 +37,7 @@ class DocumentEngine(Protocol):
 
 
 def collected(engine: str, parts: Iterable[DocumentPart]) -> DocumentText:
-    """The parts that have text, up to MAX_CHARACTERS; what follows is not asked for."""
+    """The parts that have text, up to MAX_CHARACTERS; later parts are not read."""
     kept: list[DocumentPart] = []
     left = MAX_CHARACTERS
     for part in parts:
@@ -64,14 +64,14 @@ def read_bytes(path: Path, limit: int) -> tuple[bytes, bool]:
 
 
 def tidy(text: str) -> str:
-    """Lines without space at their ends, one space between words, never more than one empty line between two lines."""
+    """The text with lines stripped, one space between words, and at most one empty line between two lines."""
     lines = (re.sub(r" *\t *", "\t", re.sub(r"[ \r\v\xa0]+", " ", line)).strip() for line in re.split(r"[\n\f]", text))
     return re.sub(r"\n{3,}", "\n\n", "\n".join(lines)).strip()
 
 
 @contextmanager
 def damage_is_corrupt(what: str) -> Iterator[None]:
-    """While inside, whatever a library raises means that ``what`` is damaged: none of them checks all that it reads."""
+    """Turn any exception of a library inside the block into ItemError (corrupt): libraries do not check all input."""
     try:
         yield
     except (ItemError, MemoryError):
@@ -81,6 +81,6 @@ def damage_is_corrupt(what: str) -> Iterator[None]:
 
 
 def checked_engine(problem: str | None) -> None:
-    """Raise ItemError (missing_tool) for what ``missing`` says."""
+    """Raise ItemError (missing_tool) if ``missing`` returned a problem."""
     if problem:
         raise ItemError(ErrorClass.MISSING_TOOL, problem)

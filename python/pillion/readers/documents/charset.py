@@ -1,4 +1,4 @@
-"""Which encoding a text is in: what it says of itself, Unicode by its form, everything else by chardet's statistics.
+"""The encoding of a text: what the text declares, Unicode if the bytes are valid, else by chardet's statistics.
 
 tools/measure_charsets.py measures the share of right answers; docs/text.md has the figures.
 """
@@ -18,13 +18,13 @@ _BOMS = (
     (codecs.BOM_UTF16_BE, "utf-16-be"),
 )
 _LOOKED_AT = 1 << 16
-"""Bytes that are enough to tell the encoding by."""
+"""Bytes that are enough to detect the encoding."""
 _SHORT = 40
-"""With fewer bytes the encodings of DOS and old Macintoshes are too seldom right to be guessed."""
+"""With fewer bytes the encodings of DOS and old Macintoshes are rarely right, so they are not guessed."""
 _CONTROL = bytes(range(0x09)) + bytes(range(0x0E, 0x1B)) + bytes(range(0x1C, 0x20))
-"""What plain text does not have; UTF-16 and UTF-32 are full of it."""
+"""Bytes that plain text does not contain, but UTF-16 and UTF-32 do."""
 _FAMILIAR = re.compile("[\n\r -~、。，]")
-"""Characters that most texts have: in the wrong order of bytes none of them is left."""
+"""Characters that most texts contain, but not if decoded in the wrong byte order."""
 _SUPERSETS = {
     "ascii": "utf-8",
     "iso8859-1": "cp1252",
@@ -36,7 +36,7 @@ _SUPERSETS = {
     "tis-620": "cp874",
     "iso8859-11": "cp874",
 }
-"""Python's name of an encoding -> what browsers read in its place: texts that claim the smaller set use the larger one
+"""Python's name of an encoding -> what browsers use in its place: texts that name the smaller set use the larger one
 (https://encoding.spec.whatwg.org/#names-and-labels)."""
 
 _DECLARED = re.compile(
@@ -46,9 +46,9 @@ _DECLARED_WITHIN = 4096
 
 
 def decoded(data: bytes) -> str:
-    """A text of unknown encoding: by byte order mark, else Unicode by its form, else by statistics.
+    """Decode a text of unknown encoding: by byte order mark, else as Unicode if valid, else by statistics.
 
-    Never fails: what no encoding fits is read as Windows-1252 or Latin-1. A character that is cut in two at the end is
+    Never fails: if no encoding fits, the text is read as Windows-1252 or Latin-1. An incomplete character at the end is
     left out.
     """
     for bom, encoding in _BOMS:
@@ -59,7 +59,7 @@ def decoded(data: bytes) -> str:
     if form:
         return data.decode(form, errors="ignore")
     try:
-        # A character cut in two at the end of the part that is read is no error.
+        # An incomplete character at the end of the part that is read is no error.
         return codecs.getincrementaldecoder("utf-8")().decode(data)
     except UnicodeDecodeError:
         pass
@@ -71,7 +71,7 @@ def decoded(data: bytes) -> str:
 
 
 def decoded_as(data: bytes, label: str) -> str | None:
-    """By the encoding that the text itself names; None if that name is unknown or wrong."""
+    """Decode by the encoding that the text itself names; None if that name is unknown or wrong."""
     try:
         return data.decode(_superset(label), errors="strict")
     except (LookupError, ValueError):
@@ -79,7 +79,7 @@ def decoded_as(data: bytes, label: str) -> str | None:
 
 
 def decoded_markup(data: bytes) -> str:
-    """By what the markup says of itself, where that is not wrong; else as any text."""
+    """Decode by the encoding that the markup declares, unless it is wrong; else as any text."""
     said = _DECLARED.search(data[:_DECLARED_WITHIN])
     name = (said[1] or said[2]).decode("ascii", "ignore") if said else ""
     # A page in UTF-16 could not have been searched for its name, so that name is wrong (HTML, 13.2.3.2).
@@ -97,7 +97,7 @@ def _superset(label: str) -> str:
 
 
 def _wide(head: bytes) -> str | None:
-    """The form of Unicode with two or four bytes a character, without a mark; None for anything else."""
+    """UTF-16 or UTF-32 without a byte order mark; None for anything else."""
     controls = len(head) - len(head.translate(None, _CONTROL))
     wild = controls * 4 >= len(head)
     if not controls or (_is_utf8(head) and not (wild and head.isascii())):
@@ -117,7 +117,7 @@ def _wide(head: bytes) -> str | None:
 
 
 def _seven_bit(head: bytes) -> str | None:
-    """ISO-2022 and HZ, which write other scripts with bytes of ASCII behind escapes; None for anything else."""
+    """ISO-2022 or HZ, which write other scripts as ASCII bytes after escapes; None for anything else."""
     if not head.isascii() or not (b"\x1b$" in head or b"~{" in head):
         return None
     guess = _guessed(head)
@@ -133,7 +133,7 @@ def _is_utf8(data: bytes) -> bool:
 
 
 def _guessed(head: bytes) -> str:
-    """Python's name of the likeliest encoding; Windows-1252 where there is none."""
+    """Python's name of the likeliest encoding; Windows-1252 if there is none."""
     extras.require("documents", "texts in older encodings", "chardet")
     # It takes 0.2 s to load, and most texts are UTF-8.
     from chardet import EncodingEra, detect

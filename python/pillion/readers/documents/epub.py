@@ -27,7 +27,7 @@ _CONTAINER_NS = "{urn:oasis:names:tc:opendocument:xmlns:container}"
 _OPF = "{http://www.idpf.org/2007/opf}"
 _CHAPTERS = ("application/xhtml+xml", "text/html", "application/xml")
 _FONT_ONLY = (b"http://www.idpf.org/2008/embedding", b"http://ns.adobe.com/pdf/enc#RC")
-"""The two ways to scramble fonts, which leave the text readable."""
+"""The two ways to obfuscate fonts, which leave the text readable."""
 
 
 missing = markup.missing

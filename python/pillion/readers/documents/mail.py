@@ -1,4 +1,4 @@
-"""E-mail (eml, mbox): headers that people read, bodies, the names of what is attached."""
+"""E-mail (eml, mbox): the usual headers, bodies, and the names of attachments."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ _MBOX = "application/mbox"
 MIMES = frozenset({"message/rfc822", _MBOX})
 
 _MAX_BYTES = 64 << 20
-"""Most of a longer file is attachments; it is read this far."""
+"""Only so much of a longer file is read: most of it is attachments."""
 _MAX_PARTS = 1000
 _SHOWN = ("Subject", "From", "To", "Cc", "Date")
 _NEXT_MESSAGE = re.compile(rb"(?:\A|(?<=\n))From [^\r\n]*\d{4}[^\r\n]*\r?\n")
@@ -33,7 +33,7 @@ missing = markup.missing
 
 
 def read(path: Path, mime: str) -> DocumentText:
-    """A part for each message, those that are attached to another one included. Raises ItemError."""
+    """A part for each message, including attached ones. Raises ItemError."""
     data, more = read_bytes(path, _MAX_BYTES)
     raw = _messages(data) if mime == _MBOX else iter((data,))
     result = collected(NAME, _parts(raw))
@@ -58,7 +58,7 @@ def _parts(raw: Iterator[bytes]) -> Iterator[DocumentPart]:
 
 
 def _texts(message: Message) -> Iterator[tuple[str, str]]:
-    """(subject, text) of a message and of those that are attached to it, outermost first."""
+    """(subject, text) of a message and of messages attached to it, outermost first."""
     inner: list[Message] = []
     pieces = [_headers(message)]
     attached: list[str] = []
@@ -80,7 +80,7 @@ def _texts(message: Message) -> Iterator[tuple[str, str]]:
 
 
 def _leaves(message: Message) -> Iterator[tuple[Message, bool]]:
-    """The parts that are no containers, and whether each is read as body: of alternatives the plainest is."""
+    """The parts that are not containers, and whether each is body text; of alternatives, only the plain-text one."""
     if message.get_content_type() == "message/rfc822" or not message.is_multipart():
         is_text = message.get_content_maintype() == "text"
         yield message, is_text and message.get_content_disposition() != "attachment"
@@ -102,7 +102,7 @@ def _header(message: Message, name: str) -> str:
     try:
         value = message.get(name)
     except (ValueError, LookupError, AttributeError, IndexError, TypeError):
-        # A header that the standard library cannot take apart does not spoil the message.
+        # A header that the standard library cannot parse is left out.
         return ""
     return " ".join(str(value).split()) if value else ""
 

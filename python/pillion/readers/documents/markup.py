@@ -1,8 +1,7 @@
-"""HTML as its reader sees it: for web pages, e-mail and books alike.
+"""The visible text of HTML, for web pages, e-mail and books.
 
-lxml's parser takes the markup apart: it reads tags and character references as the HTML standard says, in a time that
-grows no faster than the length of the page, whatever stands in it. What becomes a line, a paragraph or nothing is said
-here.
+lxml's parser reads tags and character references by the HTML standard, in time linear in the length of the page. This
+module decides what becomes a line, a paragraph or nothing.
 """
 
 from __future__ import annotations
@@ -39,14 +38,14 @@ _BLOCKS = frozenset(
     )
 )
 _TITLES = ("title", "h1", "h2")
-"""A page calls itself by the first of these that it has."""
+"""The title of a page is the first of these that it has."""
 _UNSEEN = frozenset(["script", "style", "template", "noscript"])
 _MAX_TITLE = 300
 
 
 @dataclass(frozen=True)
 class Page:
-    """What a reader of a page sees, and what the page calls itself; empty where it does not."""
+    """The visible text of a page, and its title (empty if it has none)."""
 
     text: str
     title: str
@@ -62,7 +61,7 @@ def page_of(html: str) -> Page:
     checked_engine(missing())
     from lxml import etree
 
-    # Without an encoding here, one that the page names would be applied to bytes that are UTF-8 by now.
+    # The encoding is given because the parser would otherwise use the page's own, but the bytes are UTF-8 here.
     target = cast("etree.ParserTarget", _Visible())
     parser: Any = etree.HTMLParser(target=target, encoding="utf-8", recover=True, huge_tree=True)
     parser.feed(html.encode("utf-8", "replace"))
@@ -70,12 +69,12 @@ def page_of(html: str) -> Page:
 
 
 def without_markup(html: str) -> str:
-    """The text a reader of the page would see. Raises ItemError: missing_tool."""
+    """The visible text of a page. Raises ItemError: missing_tool."""
     return page_of(html).text
 
 
 class _Visible:
-    """What the parser calls for each tag and each piece of text, in the order of the page; ``close`` gives a Page."""
+    """The parser's target, called for each tag and piece of text, in the order of the page; ``close`` gives a Page."""
 
     def __init__(self) -> None:
         self._parts: list[str] = []

@@ -59,7 +59,7 @@ def _pages(body: etree._Element) -> Iterator[DocumentPart]:
 
 
 def _text(element: etree._Element) -> Iterator[str]:
-    """The text below an element: paragraphs and rows end lines, cells are parted by tabs."""
+    """The text below an element: paragraphs and rows end lines, cells are separated by tabs."""
     yield _plain(element.text)
     for child in element:
         tag = child.tag

@@ -1,8 +1,8 @@
 """Documents that are zip files of XML: opened within limits, before any library sees them.
 
-A library is given a copy in memory that holds the XML only: pictures, fonts, macros and embedded files stay empty. So
-what it may unpack is known beforehand, whatever the pictures weigh and whatever the zip file says of itself (Python's
-zipfile never gives more than the size that it was told, which is counted here).
+Libraries get a copy in memory with only the XML: pictures, fonts, macros and embedded files are empty. So the most that
+can be unpacked is known beforehand, however large the pictures are and whatever sizes the zip file states (Python's
+zipfile never returns more than the stated size, which is checked here).
 """
 
 from __future__ import annotations
@@ -18,7 +18,7 @@ from pathlib import Path
 from pillion.errors import ErrorClass, ItemError
 
 MAX_XML_BYTES = 96 << 20
-"""Of all XML in one document, unpacked. A tree of it takes about ten times as much."""
+"""Of all XML in one document, unpacked. The parsed tree takes about ten times as much."""
 _MAX_ENTRIES = 50_000
 _TEXT_ENDINGS = (".xml", ".rels", ".vml", ".rdf", ".opf", ".xhtml", ".html", ".htm", ".ncx")
 _DECLARES = re.compile(rb"<!(DOCTYPE|ENTITY)|<\0!\0(D\0O\0C\0T|E\0N\0T\0I)|\0<\0!\0(D\0O\0C\0T|E\0N\0T\0I)")
@@ -50,7 +50,7 @@ def opened(path: Path, limit: int | None = None) -> Iterator[zipfile.ZipFile]:
 
 
 def slim_copy(path: Path, limit: int | None = None) -> io.BytesIO:
-    """The document with its text parts only; all other parts are there and empty. Raises ItemError."""
+    """The document with only its text parts; all other parts are present but empty. Raises ItemError."""
     copy = io.BytesIO()
     with opened(path, limit) as archive, zipfile.ZipFile(copy, "w") as slim:
         for entry in archive.infolist():
@@ -63,7 +63,7 @@ def slim_copy(path: Path, limit: int | None = None) -> io.BytesIO:
 def plain_xml(archive: zipfile.ZipFile, entry: zipfile.ZipInfo | str) -> bytes:
     """The bytes of a part, which must declare no entities. Raises ItemError (corrupt) if it does."""
     data = archive.read(entry)
-    # No office program writes them: they are there to blow up in a reader, or to make it open other files.
+    # No office program writes them: they can exhaust a parser's memory, or make it open other files.
     if _DECLARES.search(data):
         raise ItemError(ErrorClass.CORRUPT, "the document declares XML entities, which no office program writes")
     return data

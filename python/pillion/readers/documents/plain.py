@@ -13,14 +13,14 @@ NAME = "text"
 PACKAGE = None
 NOTE = "text files, source code and Markdown"
 MIMES: frozenset[str] = frozenset()
-"""None by name: every type of the class text that no other engine claims."""
+"""None by name: it reads all types of the class text that no other engine reads."""
 
 MAX_BYTES = 4 << 20
-"""A longer file is read this far."""
+"""Only so much of a longer file is read."""
 
 
 def missing() -> str | None:
-    """Nothing can lack."""
+    """None: it needs no library."""
     return None
 
 
@@ -30,7 +30,7 @@ def accepts(mime: str) -> bool:
 
 
 def read(path: Path, mime: str) -> DocumentText:
-    """The text of a file, as far as MAX_BYTES. Raises ItemError: missing_source, io_transient, missing_tool."""
+    """The text of a file, up to MAX_BYTES. Raises ItemError: missing_source, io_transient, missing_tool."""
     data, more = read_bytes(path, MAX_BYTES)
     result = collected(NAME, [DocumentPart(text=decoded(data).replace("\r\n", "\n"))])
     return DocumentText(engine=NAME, parts=result.parts, truncated=more or result.truncated)

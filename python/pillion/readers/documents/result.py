@@ -1,4 +1,4 @@
-"""The text of a document as the engines answer it: parts such as slides, sheets or chapters, in reading order."""
+"""The text of a document, as the engines return it: parts such as slides, sheets or chapters, in reading order."""
 
 from __future__ import annotations
 
@@ -8,14 +8,14 @@ from enum import StrEnum
 from typing import Any
 
 PART_SEPARATOR = "\f"
-"""Stands between the texts of two parts, as between the pages of OCR."""
+"""Separates the texts of two parts, like the pages of OCR."""
 
 
 class PartKind(StrEnum):
-    """What a part of a text is."""
+    """The type of a part."""
 
     BODY = "body"
-    """The one part of a text that has no parts a reader would number."""
+    """The only part of a text without numbered parts."""
     PAGE = "page"
     SLIDE = "slide"
     SHEET = "sheet"
@@ -25,7 +25,7 @@ class PartKind(StrEnum):
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class DocumentPart:
-    """One part. ``number``: from 1, in reading order. ``name``: what the document calls it, such as a sheet's name."""
+    """One part. ``number``: from 1, in reading order. ``name``: its name in the document, such as a sheet's name."""
 
     text: str
     kind: PartKind = PartKind.BODY
@@ -40,7 +40,7 @@ class DocumentPart:
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class DocumentText:
-    """The text of a file that has text. ``truncated``: there was more than is read. ``engine``: what read it."""
+    """The text of a file. ``truncated``: the file has more text than was read. ``engine``: what read it."""
 
     engine: str
     parts: tuple[DocumentPart, ...]
@@ -48,7 +48,7 @@ class DocumentText:
 
     @property
     def text(self) -> str:
-        """The text of all parts, parted by form feeds."""
+        """The text of all parts, separated by form feeds."""
         return PART_SEPARATOR.join(part.text for part in self.parts)
 
     def document(self) -> Mapping[str, Any]:

@@ -1,4 +1,4 @@
-"""Rich Text Format (rtf) through striprtf. The only importer of it."""
+"""Rich Text Format (rtf) by striprtf, which only this module imports."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ NOTE = "rich text files"
 MIMES = frozenset({"application/rtf"})
 
 _MAX_BYTES = 16 << 20
-"""Most of a longer file is pictures, written as text; it is read this far."""
+"""Only so much of a longer file is read: most of it is pictures, written as text."""
 
 
 def missing() -> str | None:

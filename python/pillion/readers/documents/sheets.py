@@ -43,7 +43,7 @@ def missing() -> str | None:
 
 
 def read(path: Path, mime: str) -> DocumentText:
-    """A part for each sheet: rows as lines, cells parted by tabs. Raises ItemError."""
+    """A part for each sheet: rows as lines, cells separated by tabs. Raises ItemError."""
     checked_engine(missing())
     import python_calamine
 
@@ -83,7 +83,7 @@ def _rows(rows: Iterator[Sequence[Any]]) -> str:
 
 
 def _shown(value: Any) -> str:
-    """A cell as a reader of the sheet would write it down."""
+    """A cell as it is usually written."""
     if isinstance(value, bool):
         return str(value).upper()
     if isinstance(value, float):

@@ -1,7 +1,7 @@
 """PowerPoint presentations (pptx) through python-pptx. The only importer of it.
 
 The library finds the slides in their order; their text is taken from the XML (ISO/IEC 29500-1, 21.1.2), because shapes
-may hold text that the library has no object for: groups in groups, tables, diagrams.
+may contain text for which the library has no object: nested groups, tables, diagrams.
 """
 
 from __future__ import annotations
@@ -58,7 +58,7 @@ def _title(slide: Any) -> str:
 
 
 def _notes(slide: Any) -> str:
-    """What the speaker wrote below the slide; its other placeholders hold numbers and dates."""
+    """The speaker's notes; the other placeholders of the notes page hold numbers and dates."""
     frame = slide.notes_slide.notes_text_frame if slide.has_notes_slide else None
     return "" if frame is None else str(frame.text)
 
@@ -72,7 +72,7 @@ def _diagrams(part: Any) -> Iterator[str]:
 
 
 def _text(element: etree._Element) -> Iterator[str]:
-    """The text below an element: paragraphs and rows end lines, cells are parted by tabs."""
+    """The text below an element: paragraphs and rows end lines, cells are separated by tabs."""
     for child in element:
         tag = child.tag
         if tag == f"{_A}t":

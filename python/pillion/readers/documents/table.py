@@ -11,7 +11,7 @@ from pillion.readers.documents.base import DocumentEngine
 from pillion.readers.documents.result import DocumentText
 
 PROTECTED = "application/x-ooxml-protected"
-"""An office document that was encrypted with a password: no zip file any more."""
+"""An office document encrypted with a password, which is no longer a zip file."""
 
 ENGINES = cast("tuple[DocumentEngine, ...]", (plain, web, mail, word, slides, sheets, opendocument, epub, richtext))
 _BY_MIME = {mime: engine for engine in ENGINES for mime in engine.MIMES}
@@ -24,7 +24,7 @@ def engine_of(mime: str) -> DocumentEngine | None:
 
 
 def has_text(mime: str) -> bool:
-    """Whether files of this type hold their text themselves, or did before they were encrypted."""
+    """Whether files of this type contain text, including encrypted ones."""
     return mime == PROTECTED or engine_of(mime) is not None
 
 

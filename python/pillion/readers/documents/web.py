@@ -1,4 +1,4 @@
-"""Web pages (HTML, XHTML), freed of their markup."""
+"""Web pages (HTML, XHTML): their visible text."""
 
 from __future__ import annotations
 
@@ -15,13 +15,13 @@ NOTE = "web pages"
 MIMES = frozenset({"text/html", "application/xhtml+xml"})
 
 MAX_BYTES = 4 << 20
-"""A longer file is read this far."""
+"""Only so much of a longer file is read."""
 
 missing = markup.missing
 
 
 def read(path: Path, mime: str) -> DocumentText:
-    """The text of a page, as far as MAX_BYTES. Raises ItemError: missing_source, io_transient, missing_tool."""
+    """The text of a page, up to MAX_BYTES. Raises ItemError: missing_source, io_transient, missing_tool."""
     data, more = read_bytes(path, MAX_BYTES)
     result = collected(NAME, [DocumentPart(text=markup.without_markup(decoded_markup(data)))])
     return DocumentText(engine=NAME, parts=result.parts, truncated=more or result.truncated)

@@ -27,7 +27,7 @@ MIMES = frozenset({f"{_OOXML}document", f"{_OOXML}template"})
 _W = "{http://schemas.openxmlformats.org/wordprocessingml/2006/main}"
 _FALLBACK = "{http://schemas.openxmlformats.org/markup-compatibility/2006}Fallback"
 _SIDE_PARTS = ("header", "footer", "footnotes", "endnotes", "comments")
-"""The ends of the content types of parts that stand beside the body."""
+"""The ends of the content types of parts besides the body."""
 
 
 def missing() -> str | None:
@@ -45,7 +45,7 @@ def read(path: Path, mime: str) -> DocumentText:
         document = docx.Document(copy)
         body = "".join(_text(document.element.body))
         beside = [tidy("".join(_text(element))) for element in _side_elements(document.part.package)]
-    # The same header stands in each section.
+    # Each section repeats the same header.
     text = "\n\n".join([tidy(body), *dict.fromkeys(filter(None, beside))])
     return collected(NAME, [DocumentPart(text=text)])
 
@@ -59,7 +59,7 @@ def _side_elements(package: Any) -> Iterator[etree._Element]:
 
 
 def _text(element: etree._Element) -> Iterator[str]:
-    """The text below an element: paragraphs and rows end lines, cells are parted by tabs."""
+    """The text below an element: paragraphs and rows end lines, cells are separated by tabs."""
     for child in element:
         tag = child.tag
         if tag == f"{_W}t":
@@ -71,7 +71,7 @@ def _text(element: etree._Element) -> Iterator[str]:
         elif tag == f"{_W}noBreakHyphen":
             yield "-"
         elif tag in (_FALLBACK, f"{_W}del", f"{_W}moveFrom"):
-            # Said in another way already, or taken out of the text.
+            # A repetition in another form, or deleted text.
             continue
         elif tag == f"{_W}tc":
             yield " ".join("".join(_text(child)).split()) + "\t"
