@@ -1,8 +1,8 @@
-"""The few measurements that CI gates: the three promises of speed, and how fast the program starts.
+"""The few measurements that CI gates: the three speed promises, and the start time of the program.
 
-Each measures Pillion and one peer turn by turn, a round of the peer before each of ours, so that a machine that is
-slow for a while is slow for both; what is compared is the median of the ratios of the rounds. ``tools/gates.py`` (make
-gates) runs this file, compares with ``benches/thresholds.toml`` and decides. pytest collects it only where it is named.
+Each alternates between Pillion and one peer, a round of the peer before each of ours, so that a temporarily slow
+machine slows both; the result is the median of the rounds' ratios. ``tools/gates.py`` (make gates) runs this file and
+compares with ``benches/thresholds.toml``. pytest collects it only if it is named.
 """
 
 from __future__ import annotations

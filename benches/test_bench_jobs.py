@@ -1,13 +1,12 @@
 """Speed of the job queue: enqueue, and claim + finish, with 10 thousand to a million rows in its table, beside huey.
 
-Pillion's rows go the way that ``pillion work`` goes: CatalogJobs claims and plans, the Recorder writes sidecar rows,
-availability, measured history, events and the end of the jobs. A job is a text of one page with one sidecar. Left out
-is what is not the queue's: workers, and the files (manifests, renames and their syncs), by a Store without files.
+Pillion's jobs take the same path as in ``pillion work``: claim, plan, and write sidecar rows, availability, measured
+history, events and the end of the jobs. A job is a text of one page with one sidecar. What is not part of the queue is
+left out: workers, and the files (manifests, renames and their syncs), by a Store without files.
 
-huey (SqliteHuey) does its own of the same, one task a job. ``huey`` keeps the task's result, as Pillion does, and syncs
-each commit, as it does by default and as Pillion does. ``huey, no result``: the task gives nothing that is kept; it is
-taken off the table before it runs, and forgotten when it ends. ``huey, no sync``: that, with its fastest setting, with
-which a power cut can destroy its file.
+huey (SqliteHuey) does the same in its own way, one task a job. ``huey`` stores the task's result and syncs each commit
+(its default), as Pillion does. ``huey, no result``: the task's result is not stored; the task is deleted before it
+runs. ``huey, no sync``: the same with its fastest setting, with which a power cut can destroy its file.
 """
 
 from __future__ import annotations
@@ -64,7 +63,7 @@ MADE = Execution(
 
 
 class StoreWithoutFiles(Store):
-    """The store with everything left out that would write, rename or sync a file."""
+    """A store that does not write, rename or sync files."""
 
     def sync(self) -> None:
         return
@@ -107,20 +106,20 @@ class PillionQueue:
         )
 
     def fill(self, rows: int) -> None:
-        """Have ``rows`` jobs in the table, waiting or done."""
+        """Fill the table up to ``rows`` jobs, waiting or done."""
         while self.rows < rows:
             self.add_entries(min(rows - self.rows, catalog_indexing.SLICE))
             self.enqueue()
 
     def add_entries(self, number: int) -> None:
-        """Files that are found and identified, and not queued yet."""
+        """Add files that are found and identified, but not queued yet."""
         rows = [_entry(self.rows + index) for index in range(number)]
         with self._database.write() as connection:
             catalog_indexing.record_entries(connection, self._location.id, rows, 0.0)
         self.rows += number
 
     def enqueue(self) -> None:
-        """Intelligence queueing, as indexing does it, of all entries that are not queued yet."""
+        """Queue all entries that are not queued yet, as indexing does."""
         with self._database.write() as connection:
             catalog_indexing.queue_slice(connection, self._location.id, lambda *_: [WANT], time.time(), kinds=["ocr"])
 
@@ -162,7 +161,7 @@ class HueyQueue:
         self.rows = 0
 
     def fill(self, rows: int) -> None:
-        """Have ``rows`` tasks in the table. Not the way of a program: one transaction, to save the benchmark's time."""
+        """Fill the table up to ``rows`` tasks. In one transaction, unlike a program, to save the benchmark's time."""
         storage = self._huey.storage
         message = self._huey.serialize_task(self._task.s(str(uuid.UUID(int=1)), "ocr"))
         waiting = storage.queue_size()
@@ -171,12 +170,12 @@ class HueyQueue:
             cursor.executemany(insert, ((storage.name, message) for _ in range(rows - waiting)))
 
     def enqueue(self, number: int) -> None:
-        """As a program does: one call a task."""
+        """As a program does it: one call per task."""
         for index in range(number):
             self._task(str(uuid.UUID(int=index)), "ocr")
 
     def claim_and_finish(self, number: int) -> None:
-        """As its consumer's worker does."""
+        """As the worker of its consumer does it."""
         for _ in range(number):
             self._huey.execute(self._huey.dequeue())
 

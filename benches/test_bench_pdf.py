@@ -1,4 +1,4 @@
-"""A born-digital PDF: its text with boxes and the sidecar's JSON, beside the text alone through pypdfium2."""
+"""A born-digital PDF: its text with boxes and the sidecar's JSON, beside the text alone by pypdfium2."""
 
 from __future__ import annotations
 

@@ -1,7 +1,7 @@
 """A 12-megapixel JPEG file to the three WebP thumbnails of the desktop policy, read and decoded once.
 
-Each tool gets the way its makers advise for this: shrink on load, then the smaller ones from the largest. All encode
-with libwebp at the same quality and at the effort Pillion uses.
+Each tool is used as its documentation advises: shrink on load, then the smaller ones from the largest. All encode with
+libwebp at the same quality and at Pillion's effort.
 """
 
 from __future__ import annotations

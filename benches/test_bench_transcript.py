@@ -22,7 +22,7 @@ def test_speech(benchmark: Any, tool: str, speech_minute: Path, smoke: bool) -> 
     if tool == "pillion":
         import pillion
 
-        def hear() -> str:
+        def transcribe() -> str:
             return pillion.transcribe(speech_minute).text
 
     else:
@@ -32,11 +32,11 @@ def test_speech(benchmark: Any, tool: str, speech_minute: Path, smoke: bool) -> 
 
         model = WhisperModel(str(models.found("base").path), device="cpu", compute_type="int8")
 
-        def hear() -> str:
+        def transcribe() -> str:
             segments, _ = model.transcribe(str(speech_minute), word_timestamps=True)
             return " ".join(segment.text.strip() for segment in segments)
 
-    text = benchmark.pedantic(hear, rounds=1 if smoke else 3, warmup_rounds=0 if smoke else 1)
+    text = benchmark.pedantic(transcribe, rounds=1 if smoke else 3, warmup_rounds=0 if smoke else 1)
     repeats = max(round(seconds / 15), 1)
     error = speech.word_error_rate(" ".join([speech.SENTENCES["en"]] * repeats), text)
     benchmark.extra_info.update(tool=tool, input_seconds=seconds, note=f"word errors {error:.1%}")

@@ -1,6 +1,6 @@
 """``make bench-peers``: Pillion's thumbnails beside libvips and Pillow-SIMD, in one run, interleaved.
 
-Each tool works in a process and a virtual environment of its own (in the user's cache folder, made once; Pillow-SIMD
+Each tool has its own process and virtual environment (in the user's cache folder, made once; Pillow-SIMD
 is built for AVX2). Prints milliseconds, bytes and SSIM against a float reference, keeps them as JSON in .benchmarks/,
 and checks the goals below: exit code 1 if one is missed. ``--quick``: few pictures, once, no goals. ``--prepare``: only
 make the environments and pictures.
@@ -88,11 +88,11 @@ GOALS: dict[str, float] = {
     "the same, all at method 4": 1.8,
     "folder of photographs, 2 cores": 3.0,
 }
-"""How many times as fast as pyvips, thumbnail by thumbnail. For the other rows: not behind either way of pyvips."""
+"""The goal as a multiple of pyvips's speed, by thumbnail. For the other rows: not slower than either use of pyvips."""
 
 MORE_BYTES = 1.04
 LESS_SSIM = 0.003
-"""What the first row may cost beside pyvips."""
+"""Limits of the first row against pyvips."""
 
 
 @dataclass
@@ -238,7 +238,7 @@ def add_quality(row: Row, measured: dict[str, Measured], paths: Sequence[Path], 
             result.ssim[side] = statistics.mean(values)
 
 
-# telling --------------------------------------------------------------------------------------------------------------
+# reporting ------------------------------------------------------------------------------------------------------------
 
 
 def summary(row: Row, measured: dict[str, Measured], pictures: int) -> dict[str, Any]:
@@ -288,7 +288,7 @@ def check(rows: Sequence[dict[str, Any]]) -> tuple[list[str], bool]:
 
 
 def run(rows: Sequence[Row], pictures: dict[str, list[Path]]) -> list[dict[str, Any]]:
-    """Measure all rows, then judge the thumbnails, so that the slow comparison stands beside no measurement."""
+    """Measure all rows, then compare the thumbnails, so that the slow comparison does not disturb a measurement."""
     tools = {name: Tool(name) for name in SINGLE}
     print("\n".join(f"{name}: {tool.version}" for name, tool in tools.items()), flush=True)
     done: list[tuple[Row, dict[str, Measured], list[Path], Path]] = []

@@ -1,9 +1,9 @@
-"""``make bench-text``: text out of pixels and sound beside other tools, in one run; section by section.
+"""``make bench-text``: OCR, transcription and embeddings beside other tools, in one run, section by section.
 
 The sections are listed in ``benches/text/__init__.py``. Each sets up its peers in the user's cache folder, prints a
-table with medians, and says of each goal whether it is met or MISSED, and by how much. All figures go into a JSON file
+table with medians, and says for each goal whether it is met or MISSED, and by how much. All figures go into a JSON file
 in .benchmarks/. Exit code 1 if a goal is missed. ``--only``: sections whose name contains this. ``--quick``: little of
-everything, once; goals are printed and do not count.
+everything, once; goals are printed but not enforced.
 """
 
 from __future__ import annotations

@@ -1,8 +1,8 @@
-"""Promise 10, at length: the same pictures give the same bytes on every run and every number of threads.
+"""A long test of promise 10: the same pictures give the same bytes on every run with any number of threads.
 
-``.venv/bin/python tools/check_same_bytes.py [--runs 100] [--count 50] [FILE ...]``: makes thumbnails of the files (of
-50 pictures of many sorts where none are given) so many times with 1, 2 and 4 threads each, and compares the bytes of
-all. Exit code 1 if any differ.
+``.venv/bin/python tools/check_same_bytes.py [--runs 100] [--count 50] [FILE ...]``: makes thumbnails of the files (by
+default of 50 pictures of many types) ``--runs`` times with 1, 2 and 4 threads each, and compares all bytes. Exit code 1
+if any differ.
 """
 
 from __future__ import annotations
@@ -25,7 +25,7 @@ VARIANTS = ("icon", "grid@1x", "grid@2x")
 
 
 def picture(number: int) -> tuple[str, bytes]:
-    """File name extension and bytes of one of many sorts: turned, progressive, grey, inks, alpha, six formats."""
+    """File name extension and bytes of one of many types: rotated, progressive, grey, CMYK, alpha, six formats."""
     from tests.support.photos import jpeg_bytes, photo
     from tests.support.pictures import encoded, glass
 

@@ -1,6 +1,6 @@
-"""``make demo``: index a sample library, or the folder named by DIR, and show what came out.
+"""``make demo``: index a sample library, or the folder named by DIR, and show the results.
 
-Run again, it finds everything in place and queues nothing.
+A second run finds everything done and queues nothing.
 """
 
 from __future__ import annotations
@@ -26,7 +26,7 @@ Row = dict[str, Any]
 
 
 class DemoError(Exception):
-    """The demo cannot go on. The message is one sentence that says what to do."""
+    """The demo cannot continue. The message is one sentence that says what to do."""
 
 
 def pillion(*arguments: str, capture: bool = False) -> subprocess.CompletedProcess[str]:
@@ -56,7 +56,7 @@ def choose_folders(given: str) -> tuple[Path, Path]:
 
 
 def short(path: Path | str, base: Path | None = None) -> str:
-    """A path as a person would write it: below ``base``, below the working folder, or whole."""
+    """A path in its shortest form: relative to ``base`` or to the working folder, or absolute."""
     path = Path(path)
     for top in (base, Path.cwd()):
         if top is not None and path.is_relative_to(top):

@@ -27,16 +27,16 @@ SEED_SUFFIXES = {
     "icc": {".icc", ".icm"},
     "thumbhash": set(),
 }
-"""Which seeds a target gets that is about one format; the others get all."""
+"""The seeds of targets for one format; the others get all."""
 
 
 def targets() -> list[str]:
-    """All there are."""
+    """All targets."""
     return sorted(path.stem for path in (FUZZ / "fuzz_targets").glob("*.rs"))
 
 
 def plant_seeds(target: str) -> Path:
-    """Fill the target's corpus with small files of the right sort; returns its folder."""
+    """Fill the target's corpus with small files of its format; returns its folder."""
     corpus = FUZZ / "corpus" / target
     corpus.mkdir(parents=True, exist_ok=True)
     wanted = SEED_SUFFIXES.get(target)
@@ -61,7 +61,7 @@ def main() -> int:
     parser.add_argument("--seconds", type=int, default=600)
     parser.add_argument("targets", nargs="*")
     options = parser.parse_args()
-    # cargo-fuzz needs flags that the stable compiler only takes when told to act as its own bootstrap.
+    # cargo-fuzz needs flags that the stable compiler accepts only with RUSTC_BOOTSTRAP.
     environ = {**os.environ, "RUSTC_BOOTSTRAP": "1", "CARGO_TARGET_DIR": str(FUZZ / "target")}
     failed = []
     for target in options.targets or targets():

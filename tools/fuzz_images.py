@@ -1,9 +1,9 @@
 #!/usr/bin/env python3
-"""Hold the picture decoders to their promise: a result or a typed error for any bytes, in bounded time and memory.
+"""Fuzz the picture decoders: any bytes must give a result or a typed error, in bounded time and memory.
 
 Every file of Pillow's source distribution ``Tests/images``, and files made from them by flipping bits, cutting and
 overwriting, goes through probe, decode, thumbnails and ThumbHash in a child process. The archive is fetched from PyPI
-into the user's cache and is no part of this repository. Exits with 1 if the child ever dies, takes more than 10 s for a
+into the user's cache (not this repository). Exits with 1 if the child ever dies, takes more than 10 s for a
 file, or holds more than 1 GB.
 
     python tools/fuzz_images.py [--mutations 2000] [--seed 1] [--only NAME]
@@ -100,9 +100,9 @@ def mutated(data: bytes, dice: random.Random) -> bytes:
 
 @dataclass
 class Report:
-    """What was seen. ``faults``: what breaks the promise; ``panics``: bugs that became typed errors.
+    """The results. ``faults``: violations; ``panics``: bugs that became typed errors.
 
-    ``read``: the files that some decoder is for.
+    ``read``: the files for which there is a decoder.
     """
 
     ends: Counter[tuple[str, str]] = field(default_factory=Counter)
@@ -114,7 +114,7 @@ class Report:
     read: list[Path] = field(default_factory=list)
 
     def note(self, name: str, answer: dict[str, object]) -> None:
-        """Take in the child's answer about one file."""
+        """Add the child's answer about one file."""
         ends, seconds, peak = answer["ends"], float(str(answer["seconds"])), int(str(answer["peak"]))
         assert isinstance(ends, dict)
         for step, (error_class, message) in ends.items():
@@ -176,7 +176,7 @@ class Child:
 
 
 def run(title: str, files: Iterator[tuple[str, Path]], keep: Path) -> Report:
-    """Work through files, and print what was seen. What broke the promise, or panicked, is copied to ``keep``."""
+    """Process files and print the results. Files that caused a violation or a panic are copied to ``keep``."""
     report, child = Report(), Child()
     for name, path in files:
         report.files += 1
@@ -196,7 +196,7 @@ def run(title: str, files: Iterator[tuple[str, Path]], keep: Path) -> Report:
 
 
 def is_read(answer: dict[str, object]) -> bool:
-    """Whether some decoder is for the file."""
+    """Whether there is a decoder for the file."""
     ends = answer["ends"]
     assert isinstance(ends, dict)
     return bool(ends["probe"][0] != "unsupported")
@@ -223,7 +223,7 @@ def main() -> int:
     keep = cache_dir() / "fuzz-images-found"
     with tempfile.TemporaryDirectory() as folder:
         whole = run("Pillow's images", ((path.name, path) for path in sources), keep)
-        # Mutations of what no decoder is for would test none.
+        # Mutations of files without a decoder would test nothing.
         changed = mutations(whole.read, options.mutations, options.seed, Path(folder))
         broken = run(f"Mutated, seed {options.seed}", changed, keep)
     return 1 if whole.faults or broken.faults else 0

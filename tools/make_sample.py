@@ -1,7 +1,7 @@
 """Make the demo's sample library: ``make_sample.py FOLDER``. The same files with the same bytes each time.
 
-About 25 files as a small household has them: photographs (some of them twice), a scanned letter, PDFs, notes, speech, a
-video, and a picture that a broken copy has cut short.
+About 25 typical files of a household: photographs (some of them twice), a scanned letter, PDFs, notes, speech, a video,
+and a truncated picture.
 """
 
 from __future__ import annotations
@@ -52,7 +52,7 @@ VIDEO_WORDS = "This is the view from the lighthouse. The sea is calm, and you ca
 
 
 def make_sample(folder: Path) -> int:
-    """Fill ``folder`` (must not exist) and return the number of files. Nothing is left behind when it fails."""
+    """Fill ``folder`` (must not exist) and return the number of files. Leaves nothing behind if it fails."""
     folder.parent.mkdir(parents=True, exist_ok=True)
     with tempfile.TemporaryDirectory(dir=folder.parent, prefix=".sample-") as work:
         top = Path(work) / "sample"

@@ -1,9 +1,9 @@
-"""How often the character set of a text is found: real texts of 37 languages in the encodings each was written in.
+"""Measure how often the encoding of a text is detected: real texts in 37 languages, in the encodings used for each.
 
-The texts are Debian packages: manual pages, the installation guide, and the messages of Firefox, so apt-get and dpkg
-must be there. They are fetched once into the user's cache folder (about 90 MB); nothing of them is in this repository.
-A text counts as right when it is read as it was written, to the last character: the name of the encoding does not
-matter where two encodings have the same bytes for it. Passages of ASCII alone are left out: every detector reads them.
+The texts are from Debian packages: manual pages, the installation guide, and the messages of Firefox, so apt-get and
+dpkg are needed. They are fetched once into the user's cache folder (about 90 MB), not this repository.
+A text is right if every character is: the name of the encoding does not matter if two encodings have the same bytes for
+it. Passages in pure ASCII are left out: every detector reads them.
 
 ``--peers``: also the libraries charset-normalizer, chardet, chardetng-py and cchardet, those that are installed.
 ``--only``: languages or encodings, separated by commas. ``--wrong N``: print N passages that were read wrongly.
@@ -36,7 +36,7 @@ from benches.peers.debian import unpack  # noqa: E402 (found by the path above)
 from benches.peers.environments import SetupError  # noqa: E402
 
 SIZES = (200, 500, 2000)
-"""Bytes that a passage has at least."""
+"""The least number of bytes of a passage."""
 
 
 def _names(text: str) -> list[str]:
@@ -100,7 +100,7 @@ REPLACED = str.maketrans(
         "ک": "ك",
     }
 )
-"""What people write instead of a character that their encoding lacks."""
+"""Replacements for characters that an encoding lacks, as people write them."""
 CEDILLA = str.maketrans("șțȘȚ", "şţŞŢ")
 """Romanian letters with a comma below, and with the cedilla that most encodings have in their place."""
 COMMA = str.maketrans("şţŞŢ", "șțȘȚ")
@@ -108,7 +108,7 @@ COMMA = str.maketrans("şţŞŢ", "șțȘȚ")
 
 @dataclass
 class Score:
-    """What one detector made of the passages. ``cells``: (language, encoding) -> [right, all]."""
+    """The results of one detector. ``cells``: (language, encoding) -> [right, all]."""
 
     cells: dict[tuple[str, str], list[int]] = field(default_factory=lambda: defaultdict(lambda: [0, 0]))
     sizes: dict[int, list[int]] = field(default_factory=lambda: defaultdict(lambda: [0, 0]))

@@ -1,8 +1,8 @@
 """Make python/pillion/kinds/embedding/minilm_centres.f2: the mean inputs of the parts of MiniLM's layers.
 
-The means are taken over made texts, half of them common words, half any words and pieces of words of the model's own
-vocabulary, with punctuation: nothing but the model decides them. ``python tools/minilm_centres.py`` prints by how much
-the file that is there differs; ``--write`` replaces it.
+The means are taken over synthetic texts, half of common words, half of any words and word pieces of the model's own
+vocabulary, with punctuation, so they depend only on the model. ``python tools/minilm_centres.py`` prints by how much
+the existing file differs; ``--write`` replaces it.
 """
 
 from __future__ import annotations
@@ -19,7 +19,7 @@ import numpy as np
 ROOT = Path(__file__).resolve().parent.parent
 sys.path.insert(0, str(ROOT))
 
-from pillion.kinds.embedding import models as minilm  # noqa: E402 (found by the path above)
+from pillion.kinds.embedding import models  # noqa: E402 (found by the path above)
 from tests.support.minilm_numpy import NumpyMiniLM  # noqa: E402 (found by the path above)
 
 FILE = ROOT / "python" / "pillion" / "engines" / "minilm_centres.f2"
@@ -30,7 +30,7 @@ _COMMON = 600
 
 
 def texts(vocabulary: dict[str, int]) -> list[list[int]]:
-    """Token ids of made texts, the special ones included."""
+    """Token ids of synthetic texts, the special ones included."""
     rng = random.Random(SEED)
     words = [number for word, number in sorted(vocabulary.items(), key=lambda item: item[1]) if word.isalpha()]
     pieces = [number for word, number in vocabulary.items() if word.startswith("##") and word[2:].isalpha()]
@@ -44,8 +44,8 @@ def texts(vocabulary: dict[str, int]) -> list[list[int]]:
 
 
 def centres() -> np.ndarray:
-    """Shape (6, 2, 384): for each layer, of what its attention and its feed-forward part read."""
-    folder = minilm.found().path
+    """Shape (6, 2, 384): for each layer, the mean inputs of its attention and its feed-forward part."""
+    folder = models.found().path
     sums: dict[str, list[np.ndarray]] = defaultdict(list)
     model = NumpyMiniLM(folder, seen=lambda name, output: sums[name].append(output))
     for ids in texts(json.loads((folder / "tokenizer.json").read_text(encoding="utf-8"))["model"]["vocab"]):

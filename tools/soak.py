@@ -1,7 +1,7 @@
-"""``make soak``: everything is broken on purpose, at the large numbers, for hours, by the tests of ``make test``.
+"""``make soak``: the fault tests of ``make test`` in large numbers, for hours.
 
-Each part is a run of its own, so that one that fails does not keep the others from running. ``--part NAME`` runs some
-of them only; ``--number N`` is how many random kills and damaged catalogs there are (1,000).
+Each part is a separate run, so that a failure does not stop the others. ``--part NAME`` runs only some of them;
+``--number N`` sets how many random kills and damaged catalogs there are (1,000).
 """
 
 from __future__ import annotations

@@ -1,8 +1,8 @@
-"""The pictures of the comparison: real photographs of two Debian packages, made into what phones and screens give.
+"""The pictures of the comparison: photographs of two Debian packages, made similar to those of phones and screens.
 
-A wallpaper has no sensor noise and a wide frame; phones store 4:3 with noise in every block, which is what an entropy
-decoder spends its time on. So each photograph is cut, scaled and given a little noise before it is encoded again.
-Everything lands in a cache folder, once; nothing of it belongs to this repository.
+A wallpaper is wide and has no sensor noise; phones store 4:3 with noise in every block, on which an entropy decoder
+spends its time. So each photograph is cropped, scaled and given a little noise before it is encoded again.
+All files are stored in a cache folder, once; none is in this repository.
 """
 
 from __future__ import annotations
@@ -190,7 +190,7 @@ def prepare(cache: Path, originals: Sequence[Path], folder_of: int) -> dict[str,
 
 
 def _put(path: Path, data: bytes) -> None:
-    """Write whole or not at all: a run that is stopped leaves no half picture for the next."""
+    """Write the file completely or not at all: an interrupted run leaves no partial picture."""
     part = path.with_suffix(".part")
     part.write_bytes(data)
     part.replace(path)

@@ -1,9 +1,9 @@
-"""One tool in a process of its own, in its own environment: ``worker.py TOOL``. Standard library and the tool only.
+"""One tool in its own process and environment: ``worker.py TOOL``. Uses only the standard library and the tool.
 
-Reads one JSON job a line and answers each with one line. A job: ``paths``, ``specs`` ([longest side, quality] each,
+Reads one JSON job per line and answers each with one line. A job: ``paths``, ``specs`` ([longest side, quality] each,
 largest first), ``method`` (WebP effort, null for the tool's default), ``threads`` (Pillion's batch; 0: one picture
 after the other in this thread), ``keep`` (a folder for the thumbnails, or null). The answer: ``seconds`` and ``cpu``
-for all paths together, ``bytes`` of all thumbnails. The first line out says which versions are at work.
+for all paths together, ``bytes`` of all thumbnails. The first line of output gives the versions in use.
 """
 
 from __future__ import annotations

@@ -1,4 +1,4 @@
-"""Long comparisons of text out of pixels and sound with other tools: ``make bench-text``, one module a section."""
+"""Long comparisons of OCR, transcription and embeddings with other tools: ``make bench-text``, a module per section."""
 
 from __future__ import annotations
 

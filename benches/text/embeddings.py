@@ -1,6 +1,6 @@
 """Embeddings: sentences a second beside onnxruntime and plain numpy, and how far the vectors are from numpy's.
 
-The same weights, tokens and cores, turn by turn, in one run. sentence-transformers is left out: it needs torch, which
+The same weights, tokens and cores, alternating, in one run. sentence-transformers is left out: it needs torch, which
 the package index has for Linux only with CUDA (gigabytes). onnxruntime runs the same model in float32, and quantised to
 int8 by its own tool, in batches of 32 sorted by length, as sentence-transformers makes them. plain numpy has one thread
 and takes a tenth of the sentences.

@@ -1,4 +1,4 @@
-"""Typefaces for the made pages: DejaVu and Liberation, from the machine or from their Debian packages."""
+"""Typefaces for the synthetic pages: DejaVu and Liberation, from the machine or from their Debian packages."""
 
 from __future__ import annotations
 

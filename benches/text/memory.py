@@ -1,4 +1,4 @@
-"""The most memory that hours of sound take: a long FLAC is written, and transcribed in a process of its own."""
+"""The peak memory for hours of sound: a long FLAC is written, and transcribed in a separate process."""
 
 from __future__ import annotations
 
@@ -51,9 +51,9 @@ def _write(speech: Path, hours: float, rest: float, path: Path) -> Path:
 
 
 def _peak() -> int:
-    """Bytes of resident memory that this program has had at most.
+    """Peak resident memory of this program, in bytes.
 
-    Not getrusage's figure: that counts what the parent held when this process was forked off.
+    Not getrusage's figure, which includes the parent's memory at the time of the fork.
     """
     status = Path("/proc/self/status").read_text(encoding="ascii")
     (kib,) = (line.split()[1] for line in status.splitlines() if line.startswith("VmHWM:"))

@@ -1,4 +1,4 @@
-"""Section ``ocr-accuracy``: sixty made pages, character errors by group, beside pytesseract and OCRmyPDF."""
+"""Section ``ocr-accuracy``: sixty synthetic pages, character errors by group, beside pytesseract and OCRmyPDF."""
 
 from __future__ import annotations
 

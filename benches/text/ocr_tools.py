@@ -1,8 +1,8 @@
-"""The OCR tools of the comparisons: each reads one picture file and gives its text.
+"""The OCR tools of the comparisons: each turns one picture file into text.
 
-pytesseract and tesserocr are called as their documentation shows, with the page's language. OCRmyPDF runs as a program
-in an environment of its own, told to turn and straighten pages, because that is what it is known for. All use the same
-data (benches/text/tesseract.py).
+pytesseract and tesserocr are called as in their documentation, with the page's language. OCRmyPDF runs as a program in
+its own environment, with rotation and deskewing on, because it is known for them. All use the same data
+(benches/text/tesseract.py).
 """
 
 from __future__ import annotations

@@ -1,6 +1,6 @@
-"""Sixty made pages with known text: twelve groups of five, drawn with real fonts and then scanned, turned and spoilt.
+"""Sixty synthetic pages with known text: twelve groups of five, drawn with real fonts, then distorted like scans.
 
-What a page says is drawn here and nowhere else, so the truth is exact. The same call gives the same pages.
+The text is drawn here, so the reference is exact. The same call gives the same pages.
 """
 
 from __future__ import annotations
@@ -311,7 +311,7 @@ def _phone(fonts: Fonts) -> Iterator[Made]:
 
 
 def _screens(fonts: Fonts) -> Iterator[Made]:
-    """As a screen shows it: small type, sharp or smoothed, some of it gray."""
+    """Like a screenshot: small type, sharp or smoothed, some of it gray."""
     yield _prose(fonts, "eng", font="wide", bold="sans-bold", dpi=96, size=10)
     yield _prose(
         fonts, "deu", lambda page: scans.faint(page, 70, 250), font="sans", bold="sans-bold", dpi=96, size=10.5

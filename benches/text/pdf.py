@@ -1,7 +1,7 @@
 """Section ``pdf``: scans and born-digital PDFs beside OCRmyPDF and plain pypdfium2, interleaved.
 
-Scans: whole processes, their start included. Born digital: Pillion and pypdfium2 without the start of Python, which
-takes longer than the reading.
+Scans: whole processes, including their start. Born digital: Pillion and pypdfium2 without the start of Python, which
+takes longer than the extraction.
 """
 
 from __future__ import annotations
@@ -210,7 +210,7 @@ def _report(works: Sequence[Work], found: dict[str, dict[str, Measured]]) -> Rep
 
 
 def _character_errors(texts: Sequence[str], read: Sequence[str]) -> float:
-    """Edits per character of the known text, page by page; white space is one blank. Pages that lack count whole."""
+    """Edits per character of the known text, by page. White space counts as one space; missing pages count fully."""
     plain = [" ".join(text.split()) for text in texts]
     seen = [" ".join(text.split()) for text in read]
     edits = sum(Levenshtein.distance(a, b) for a, b in itertools.zip_longest(plain, seen, fillvalue=""))

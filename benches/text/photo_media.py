@@ -1,4 +1,4 @@
-"""Photographs and typefaces for the made photographs with text, from Debian packages, fetched once into the cache."""
+"""Photographs and typefaces for the synthetic photographs, from Debian packages, fetched once into the cache."""
 
 from __future__ import annotations
 

@@ -1,7 +1,7 @@
-"""Photographs with known text: rendered signs, labels, notes and receipts in photographs, and photographs bare.
+"""Photographs with known text (rendered signs, labels, notes and receipts), and photographs without text.
 
-Each thing with text is drawn flat, at the size it will have, then seen in perspective, lit like the place it stands at,
-blurred as by a lens and given noise. The words are the truth; nothing else in the picture is text.
+Each object with text is drawn flat at its final size, then put into perspective, lit like its surroundings, blurred as
+by a lens and given noise. Its words are the reference; nothing else in the picture is text.
 """
 
 from __future__ import annotations

@@ -1,9 +1,8 @@
-"""Section ``photos``: photographs with known text and photographs bare, beside Tesseract and rapidocr as it comes.
+"""Section ``photos``: photographs with known text and without text, beside Tesseract and rapidocr with its defaults.
 
-Each picture goes through every tool, one after the other, in this process, its engine loaded before. A word is found
-when a word of the answer is like it (a ratio of 80 or more, letter case aside). Invented: any answer at all, letters or
-digits, where there is no text; for a peer too. pytesseract and rapidocr are called with their defaults, on the whole
-picture.
+Each picture goes through every tool in turn, in this process, with its engine already loaded. A word is found if a word
+of the result is similar (a ratio of 80 or more, ignoring case). Invented: any letters or digits in the result where
+there is no text. pytesseract and rapidocr are called with their defaults, on the whole picture.
 """
 
 from __future__ import annotations

@@ -1,4 +1,4 @@
-"""Prose for the made pages, written for this repository: four languages, four passages each, and rows for tables."""
+"""Prose for the synthetic pages, written for this repository: four passages in each of four languages, and tables."""
 
 from __future__ import annotations
 

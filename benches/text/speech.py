@@ -1,9 +1,9 @@
 """Speech: long sound beside faster-whisper's batched pipeline, short clips beside faster-whisper one by one, and
-sound in which nobody speaks. The same weights (Whisper base, int8), beam 5, the same cores; turn by turn, in one run.
+sound without speech. The same weights (Whisper base, int8), beam 5, the same cores; alternating, in one run.
 
-Both have their model loaded before anything is timed. Pillion's clips go the way of a worker: ``prepare`` for a whole
-batch, then one after the other; sidecar JSON out. The voice is espeak-ng's, which Whisper understands well in English
-only: what counts is the difference. Where ``../shared/corpus`` is there, its recordings are read by both as well.
+Both load their model before the timing starts. Pillion's clips are handled as in a worker: ``prepare`` for a whole
+batch, then one by one, to sidecar JSON. The voice is espeak-ng's, which Whisper understands well in English only, so
+only the difference counts. If ``../shared/corpus`` exists, both transcribe its recordings as well.
 """
 
 from __future__ import annotations
