@@ -14,7 +14,7 @@
 #   make fuzz-images       Pillow's test images, whole and mutated, through the decoders
 #   make fuzz              every cargo-fuzz target for ten minutes
 #   make setup             only set up
-#   make wheel             build a wheel into dist/
+#   make wheel             a wheel and a source archive into dist/, checked and tried in the Pythons found here
 #   make clean             remove what the targets above made here
 
 PYTHON ?= python3
@@ -41,7 +41,7 @@ demo: setup
 test: setup-dev test-rust test-python
 
 test-rust: setup-dev
-	@$(NATIVE) cargo test --workspace --quiet
+	@$(NATIVE) cargo test --workspace --profile bench --quiet
 
 test-python: setup-dev
 	@$(VENV)/python -m pytest
@@ -53,7 +53,7 @@ lint: setup-dev
 	$(VENV)/lint-imports
 	$(VENV)/python -m mypy.stubtest --concise --ignore-missing-stub --allowlist tools/stubtest-allowlist.txt pillion._core
 	$(NATIVE) cargo fmt --all --check
-	$(NATIVE) cargo clippy --workspace --all-targets --quiet -- -D warnings
+	$(NATIVE) cargo clippy --workspace --profile bench --all-targets --quiet -- -D warnings
 
 format: setup-dev
 	$(VENV)/ruff check --fix-only --quiet .
@@ -93,9 +93,9 @@ fuzz-images:
 	@$(PYTHON) tools/bootstrap.py test
 	@$(VENV)/python tools/fuzz_images.py
 
-wheel: setup
-	@$(VENV)/python -m pip --disable-pip-version-check wheel --quiet --no-deps --wheel-dir dist .
-	@ls dist/*.whl
+wheel:
+	@$(PYTHON) tools/bootstrap.py wheel
+	@$(VENV)/python tools/wheel.py
 
 clean:
 	rm -rf .venv demo dist .benchmarks .pytest_cache .mypy_cache .ruff_cache .import_linter_cache target

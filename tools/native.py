@@ -166,6 +166,13 @@ def add_nasm(environ: Environment) -> bool:
     )
 
 
+def leave_out_jpeg_programs(environ: Environment) -> None:
+    """Tell CMake to build only the library of libjpeg-turbo, unless the caller brings a toolchain file."""
+    toolchain = ROOT / "tools" / "jpeg.cmake"
+    if toolchain.exists():
+        environ.setdefault("CMAKE_TOOLCHAIN_FILE", str(toolchain))
+
+
 def _prepend_path(environ: Environment, folder: Path) -> None:
     parts = environ.get("PATH", os.defpath).split(os.pathsep)
     if str(folder) not in parts:
@@ -254,6 +261,7 @@ def exclusive(target: Path | None, environ: Environment) -> Iterator[None]:
 def build_environment(environ: Environment) -> list[str]:
     """Complete ``environ`` for cargo: nasm and CMake on PATH, libpython for test programs. Returns flags for cargo."""
     check_compilers(environ)
+    leave_out_jpeg_programs(environ)
     flags = [] if add_nasm(environ) else ["--no-default-features"]
     if shutil.which("cmake", path=environ.get("PATH")) is None:
         _prepend_path(environ, Path(sysconfig.get_path("scripts")))
@@ -268,12 +276,26 @@ def build_environment(environ: Environment) -> list[str]:
     return flags
 
 
+def match_maturin(environ: Environment, target: Path | None) -> None:
+    """Set what maturin sets for pyo3, so that cargo takes pyo3 as maturin has compiled it for the editable install.
+
+    Where maturin has not built here yet, or names the file in another way one day, pyo3 is only compiled once more.
+    """
+    version = f"{sys.version_info.major}.{sys.version_info.minor}"
+    configs = list(target.glob(f"maturin/pyo3-config-*-{version}-abi3.txt")) if target is not None else []
+    if len(configs) == 1:
+        bits = 64 if sys.maxsize > 2**32 else 32
+        environ.setdefault("PYO3_CONFIG_FILE", str(configs[0]))
+        environ.setdefault("PYO3_ENVIRONMENT_SIGNATURE", f"{sys.implementation.name}-{version}-{bits}bit")
+
+
 def run(command: list[str]) -> int:
     environ = dict(os.environ)
     flags = build_environment(environ)
     if flags and command[:1] == ["cargo"] and command[1:2] != ["fmt"]:
         command = [*command[:2], *flags, *command[2:]]
     target = set_target_dir(environ)
+    match_maturin(environ, target)
     with exclusive(target, environ):
         return subprocess.run(command, env=environ, check=False).returncode
 
