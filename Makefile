@@ -51,6 +51,7 @@ lint: setup-dev
 	$(VENV)/ruff format --check .
 	$(VENV)/mypy
 	$(VENV)/lint-imports
+	$(VENV)/actionlint
 	$(VENV)/python -m mypy.stubtest --concise --ignore-missing-stub --allowlist tools/stubtest-allowlist.txt pillion._core
 	$(NATIVE) cargo fmt --all --check
 	$(NATIVE) cargo clippy --workspace --profile bench --all-targets --quiet -- -D warnings
