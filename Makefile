@@ -44,7 +44,8 @@ test-rust: setup-dev
 	@$(NATIVE) cargo test --workspace --profile bench --quiet
 
 test-python: setup-dev
-	@$(VENV)/python -m pytest
+	@$(VENV)/python -m pytest -m "not alone" --numprocesses logical --maxprocesses 4 --dist worksteal --benchmark-disable
+	@$(VENV)/python -m pytest -m alone
 
 lint: setup-dev
 	$(VENV)/ruff check .

@@ -22,6 +22,8 @@ from tests.support.crowd import Crowd, wait_until
 from tests.support.invariants import check_invariants, check_not_made_again, visible_files
 from tests.support.preload import Clock
 
+pytestmark = pytest.mark.alone
+
 SOAK = "PILLION_SOAK" in os.environ
 JOBS = 10_000 if SOAK else 240
 HOUR, DAY = 3600, 86400
