@@ -71,6 +71,26 @@ pub fn to_srgb(pixels: Pixels, profile: Option<&[u8]>) -> Result<Pixels> {
     }
 }
 
+/// The profile with sRGB's curve in place of its own, for samples of linear light that were coded with that curve.
+/// `None` for a profile that is not made of three primaries and curves.
+pub fn with_srgb_curve(profile: &[u8]) -> Option<Vec<u8>> {
+    let made = guard::catch(|| {
+        let profile = ColorProfile::new_from_slice(profile).ok();
+        let plain = profile.filter(|profile| {
+            profile.color_space == DataColorSpace::Rgb && profile.lut_a_to_b_perceptual.is_none()
+        });
+        Ok(plain.and_then(|mut profile| {
+            let srgb = ColorProfile::new_srgb();
+            profile.red_trc = srgb.red_trc;
+            profile.green_trc = srgb.green_trc;
+            profile.blue_trc = srgb.blue_trc;
+            profile.cicp = None;
+            profile.encode().ok()
+        }))
+    });
+    made.ok().flatten()
+}
+
 /// The way from 16-bit samples of another colour space to 8 bits of sRGB.
 pub struct Deep {
     channels: usize,

@@ -102,7 +102,11 @@ pub fn decode(data: &[u8], limits: &Limits) -> Result<Picture<Pixels>> {
     for channel in 0..wanted {
         planes.next_into(&mut samples[channel..], wanted)?;
     }
-    let profile = between.profile.map(<[u8]>::to_vec);
+    let profile = match start.depth {
+        // Samples of linear light have been coded as sRGB, so that the curve of the profile, a straight line, is done.
+        32 => between.profile.and_then(colour::with_srgb_curve),
+        _ => between.profile.map(<[u8]>::to_vec),
+    };
     let (pixels, profile) = assemble(&start, &between, samples, profile)?;
     Ok(Picture::unscaled(pixels, between.upright_by()).with_profile(profile))
 }
