@@ -42,19 +42,28 @@ class WalkResult:
         """(relative path, error class, message) of what could not be read or was left out with a reason."""
     @property
     def folders(self) -> int: ...
+    @property
+    def libraries(self) -> list[bytes]:
+        """Relative paths of folders that are Pillion libraries; ``b""`` is the root. They were not entered."""
+    @property
+    def system(self) -> list[bytes]:
+        """Relative paths of folders that a system or a NAS keeps for itself. They were not entered."""
 
 def walk(
     root: AnyPath,
     *,
     ignore: Sequence[str] = ...,
+    exclude: Sequence[bytes] = ...,
     hidden: bool = False,
+    system: bool = False,
     threads: int = 0,
     progress: Callable[[int], None] | None = None,
 ) -> WalkResult:
     """Find the regular files below ``root`` in parallel. Symbolic links are left out and not followed.
 
-    ``ignore``: gitignore-style globs, relative to ``root``; the last that matches decides. ``hidden``: take names that
-    start with a dot. ``progress``: (files found). Pipes, sockets and devices are problems of class ``unsupported``,
+    ``ignore``: gitignore-style globs, relative to ``root``; the last that matches decides. ``exclude``: folders not to
+    enter, by their exact relative paths. ``hidden``: take names that start with a dot. ``system``: enter folders such as
+    ``@eaDir`` and ``$RECYCLE.BIN``. A Pillion library is never entered. ``progress``: (files found). Pipes, sockets and devices are problems of class ``unsupported``,
     unreadable folders of class ``missing_source``.
 
     Raises ItemError (``missing_source``) when ``root`` is not a readable folder, ValueError for a bad glob.

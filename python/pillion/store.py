@@ -19,6 +19,12 @@ from pillion.failpoints import reach
 from pillion.kinds import registry
 from pillion.model import EXTENSIONS, SidecarFormat, SidecarKind, SidecarMark, value
 
+MARK = ".pillion-library"
+"""In the folder of every library: no walk enters a folder that has it (rust/src/walk.rs)."""
+
+_SIGNS = (os.fsencode(MARK), b"catalog.sqlite", b"sidecars")
+_MARK_TEXT = "This folder is a Pillion library: what it holds is not indexed.\n"
+
 MANIFEST = "manifest.json"
 MANIFEST_VERSION = 1
 _numbers = itertools.count()
@@ -67,18 +73,26 @@ def staged_path(staging: str, variant: str) -> Path:
     return Path(f"{staging}-{variant}")
 
 
+def is_library(folder: bytes) -> bool:
+    """Whether a folder is that of a library: it has the mark, or what every library has."""
+    mark, catalog, sidecars = (os.path.lexists(os.path.join(folder, name)) for name in _SIGNS)
+    return mark or (catalog and sidecars)
+
+
 class Store:
     """The ``sidecars/`` and ``staging/`` folders below a library's root."""
 
     def __init__(self, root: Path) -> None:
+        self.root = root
         self.sidecars = root / "sidecars"
         self.staging = root / "staging"
         self._staging = str(self.staging)
 
     def create(self) -> None:
-        """Make the folders."""
+        """Make the folders, and the mark by which every walk knows them for a library's."""
         self.sidecars.mkdir(parents=True, exist_ok=True)
         self.staging.mkdir(exist_ok=True)
+        (self.root / MARK).write_text(_MARK_TEXT, encoding="utf-8")
 
     def new_staging_path(self, owner: str) -> str:
         """A path in staging that nobody else uses; its name starts with ``owner``, so that :meth:`sweep` finds it.

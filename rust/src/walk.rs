@@ -18,6 +18,23 @@ use crate::parallel::{lock, on_threads, thread_count};
 /// A folder with more files than this is shared out between the threads.
 const STAT_BATCH: usize = 1024;
 
+/// A file in the folder of a library: no walk enters a folder that has it.
+pub const LIBRARY_MARK: &[u8] = b".pillion-library";
+
+/// Folders that a system or a NAS keeps for itself: thumbnails, deleted files, snapshots of everything else.
+const SYSTEM_FOLDERS: [&[u8]; 10] = [
+    b"@eaDir",
+    b"@Recycle",
+    b"@Recently-Snapshot",
+    b"#recycle",
+    b"#snapshot",
+    b"$RECYCLE.BIN",
+    b"System Volume Information",
+    b"lost+found",
+    b".Trashes",
+    b".@__thumb",
+];
+
 const FOLDER: OFlags = OFlags::RDONLY
     .union(OFlags::DIRECTORY)
     .union(OFlags::CLOEXEC)
@@ -54,6 +71,10 @@ pub struct Walk {
     pub problems: Vec<Problem>,
     /// How many folders were read, the root among them.
     pub folders: u64,
+    /// Folders of libraries, which were not entered; the root's own path is empty.
+    pub libraries: Vec<Vec<u8>>,
+    /// Folders that the system keeps for itself, which were not entered.
+    pub system: Vec<Vec<u8>>,
 }
 
 /// How to walk.
@@ -63,6 +84,10 @@ pub struct Options<'a> {
     pub ignores: &'a Ignores,
     /// Whether to take files and folders whose name starts with a dot.
     pub hidden: bool,
+    /// Whether to enter the folders that a system or a NAS keeps for itself.
+    pub system: bool,
+    /// Folders not to enter, by their exact paths relative to the root, sorted.
+    pub exclude: &'a [Vec<u8>],
     /// Threads; 0 means one per core.
     pub threads: usize,
 }
@@ -100,7 +125,11 @@ pub fn walk(
         whole.entries.append(&mut part.entries);
         whole.problems.append(&mut part.problems);
         whole.folders += part.folders;
+        whole.libraries.append(&mut part.libraries);
+        whole.system.append(&mut part.system);
     }
+    whole.libraries.sort_unstable();
+    whole.system.sort_unstable();
     whole.entries.sort_unstable_by(|a, b| a.path.cmp(&b.path));
     whole.problems.sort_by(|a, b| a.path.cmp(&b.path));
     Ok(whole)
@@ -161,6 +190,8 @@ impl Walker<'_> {
         let mut dir = Dir::new(self.open(folder)?)?;
         let mut files = Vec::new();
         let mut folders = Vec::new();
+        let mut system = Vec::new();
+        let mut library = LibrarySigns::default();
         part.folders += 1;
         while let Some(entry) = dir.read() {
             if self.cancel.load(Ordering::Relaxed) {
@@ -169,6 +200,7 @@ impl Walker<'_> {
             let entry = entry?;
             let name = entry.file_name();
             let bytes = name.to_bytes();
+            library.see(bytes);
             if matches!(bytes, b"." | b"..") || (bytes[0] == b'.' && !self.options.hidden) {
                 continue;
             }
@@ -195,7 +227,15 @@ impl Walker<'_> {
                 continue;
             }
             match kind {
-                FileType::Directory => folders.push(Task::Folder(join(folder, bytes))),
+                FileType::Directory if !self.options.system && is_system_folder(bytes) => {
+                    system.push(join(folder, bytes));
+                }
+                FileType::Directory => {
+                    let path = join(folder, bytes);
+                    if self.options.exclude.binary_search(&path).is_err() {
+                        folders.push(Task::Folder(path));
+                    }
+                }
                 FileType::RegularFile => files.push(name.to_owned()),
                 special => part.problems.push(Problem {
                     path: join(folder, bytes),
@@ -203,6 +243,11 @@ impl Walker<'_> {
                 }),
             }
         }
+        if library.are_there() {
+            part.libraries.push(folder.to_vec());
+            return Ok(());
+        }
+        part.system.append(&mut system);
         self.queue.add(folders);
         if files.len() > STAT_BATCH {
             let rest = files.split_off(STAT_BATCH);
@@ -255,6 +300,33 @@ impl Walker<'_> {
         let count = part.entries.len() - before;
         self.found.fetch_add(count as u64, Ordering::Relaxed);
     }
+}
+
+/// What tells that a folder is a library: its mark, or what every library has, marked or not.
+#[derive(Default)]
+struct LibrarySigns {
+    mark: bool,
+    catalog: bool,
+    sidecars: bool,
+}
+
+impl LibrarySigns {
+    fn see(&mut self, name: &[u8]) {
+        self.mark |= name == LIBRARY_MARK;
+        self.catalog |= name == b"catalog.sqlite";
+        self.sidecars |= name == b"sidecars";
+    }
+
+    fn are_there(&self) -> bool {
+        self.mark || (self.catalog && self.sidecars)
+    }
+}
+
+fn is_system_folder(name: &[u8]) -> bool {
+    name.starts_with(b".Trash-")
+        || SYSTEM_FOLDERS
+            .iter()
+            .any(|known| known.eq_ignore_ascii_case(name))
 }
 
 fn join(folder: &[u8], name: &[u8]) -> Vec<u8> {

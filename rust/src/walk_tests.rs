@@ -10,6 +10,8 @@ fn run(folder: &Folder, globs: &[&str], hidden: bool, threads: usize) -> Walk {
     let options = Options {
         ignores: &ignores,
         hidden,
+        system: false,
+        exclude: &[],
         threads,
     };
     walk(
@@ -86,6 +88,8 @@ fn a_large_folder_is_shared_out_and_loses_nothing() {
     let options = Options {
         ignores: &ignores,
         hidden: false,
+        system: false,
+        exclude: &[],
         threads: 3,
     };
     let walk = walk(folder.path(), options, &AtomicBool::new(false), &found).unwrap();
@@ -101,6 +105,8 @@ fn a_cancelled_walk_ends_at_once() {
     let options = Options {
         ignores: &ignores,
         hidden: false,
+        system: false,
+        exclude: &[],
         threads: 2,
     };
     let walk = walk(
@@ -120,4 +126,50 @@ fn a_root_that_is_no_folder_is_missing() {
         let error = open_root(&folder.path().join(name)).unwrap_err();
         assert_eq!(error.class, ErrorClass::MissingSource);
     }
+}
+
+#[test]
+fn a_library_is_never_entered_whoever_owns_it() {
+    let folder = Folder::new(&[
+        ("a.txt", "1"),
+        ("marked/.pillion-library", ""),
+        ("marked/sidecars/x.webp", "1"),
+        ("[old] {one}/catalog.sqlite", "1"),
+        ("[old] {one}/sidecars/y.webp", "1"),
+        ("almost/catalog.sqlite", "1"),
+    ]);
+    for hidden in [false, true] {
+        let walk = run(&folder, &[], hidden, 2);
+        assert_eq!(paths(&walk), ["a.txt", "almost/catalog.sqlite"]);
+        assert_eq!(walk.libraries, [&b"[old] {one}"[..], b"marked"]);
+    }
+}
+
+#[test]
+fn folders_of_the_system_are_left_out_and_named() {
+    let folder = Folder::new(&[
+        ("a", "1"),
+        ("@eaDir/a/thumb", "1"),
+        ("b/#recycle/old", "1"),
+        ("$Recycle.Bin/x", "1"),
+        (".Trash-1000/y", "1"),
+    ]);
+    let walk = run(&folder, &[], true, 2);
+    assert_eq!(paths(&walk), ["a"]);
+    assert_eq!(walk.system.len(), 4);
+}
+
+#[test]
+fn folders_are_excluded_by_their_exact_path() {
+    let folder = Folder::new(&[("x*y/a", "1"), ("xzy/a", "1"), ("deep/x*y/a", "1")]);
+    let ignores = Ignores::new::<&str>(&[]).unwrap();
+    let options = Options {
+        ignores: &ignores,
+        hidden: false,
+        system: false,
+        exclude: &[b"x*y".to_vec()],
+        threads: 1,
+    };
+    let walk = walk(folder.path(), options, &AtomicBool::new(false), &AtomicU64::new(0)).unwrap();
+    assert_eq!(paths(&walk), ["deep/x*y/a", "xzy/a"]);
 }

@@ -142,7 +142,7 @@ def test_links_are_neither_followed_nor_removed(library: Library, home: Path) ->
     library.maintenance.repair()
     for path in (home / "photos").iterdir():
         path.unlink()
-    library.index()
+    library.index(accept_removals=True)
     library.maintenance.cleanup(older_than_days=0)
     assert (outside / "keep.webp").read_bytes() == b"mine"
     assert len(list((outside / "thumbs").iterdir())) == 2

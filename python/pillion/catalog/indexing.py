@@ -27,6 +27,7 @@ from pillion.catalog.tables import (
     jobs,
     locations,
     meta,
+    pauses,
     recipes,
     sidecars,
 )
@@ -41,17 +42,25 @@ EXTERNAL_ROOT = b"/"
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Location:
-    """A watched folder. ``path`` is absolute, in the bytes of the file system."""
+    """A watched folder. ``path`` is absolute, in the bytes of the file system.
+
+    ``identity``: of the file system and the folder when files were last found there. ``offline``: why its files cannot
+    be seen now, None while they can; ``offline_since``: seconds since 1970.
+    """
 
     id: int
     path: bytes
     walked: bool
+    identity: str | None = None
+    offline: str | None = None
+    offline_since: float | None = None
 
 
 def list_locations(connection: sa.Connection) -> list[Location]:
     """All locations, oldest first: if two hold the same content, the policy of the older one applies."""
-    rows = connection.execute(sa.select(locations.c.id, locations.c.path, locations.c.walked).order_by(locations.c.id))
-    return [Location(id=row.id, path=row.path, walked=bool(row.walked)) for row in rows]
+    columns = (locations.c[name] for name in Location.__slots__)
+    rows = connection.execute(sa.select(*columns).order_by(locations.c.id))
+    return [Location(**{**row._mapping, "walked": bool(row.walked)}) for row in rows]
 
 
 def ensure_location(connection: sa.Connection, path: bytes, now: float, *, walked: bool = True) -> Location:
@@ -60,6 +69,75 @@ def ensure_location(connection: sa.Connection, path: bytes, now: float, *, walke
     connection.execute(insert.on_conflict_do_nothing(index_elements=["path"]))
     row = connection.execute(sa.select(locations.c.id).where(locations.c.path == path)).one()
     return Location(id=row.id, path=path, walked=walked)
+
+
+def set_offline(connection: sa.Connection, location_id: int, reason: str, now: float) -> None:
+    """Note that the files of a location cannot be seen, and why. Its entries stay as they are."""
+    since = sa.func.coalesce(locations.c.offline_since, now)
+    values = {"offline": reason, "offline_since": since}
+    connection.execute(sa.update(locations).where(locations.c.id == location_id).values(**values))
+
+
+def set_online(connection: sa.Connection, location_id: int, identity: str) -> None:
+    """Note that the files of a location were found, in the file system and folder with this identity."""
+    values = {"identity": identity, "offline": None, "offline_since": None}
+    connection.execute(sa.update(locations).where(locations.c.id == location_id).values(**values))
+
+
+def move_location(connection: sa.Connection, location_id: int, path: bytes) -> None:
+    """Give a location another path; its entries, which are relative to it, stay."""
+    values = {"path": path, "offline": None, "offline_since": None}
+    connection.execute(sa.update(locations).where(locations.c.id == location_id).values(**values))
+
+
+def forget_location(connection: sa.Connection, location_id: int) -> int:
+    """Remove a location with its entries, pauses and folder totals; returns how many present files it had.
+
+    The sidecars of contents that no other file has stay until a cleanup.
+    """
+    here = entries.c.location_id == location_id
+    query = sa.select(sa.func.count()).select_from(entries).where(here, entries.c.removed_at.is_(None))
+    number = connection.execute(query).scalar_one()
+    for table in (entries, folders, pauses):
+        connection.execute(sa.delete(table).where(table.c.location_id == location_id))
+    connection.execute(sa.delete(meta).where(meta.c.key == f"queueing:{location_id}"))
+    connection.execute(sa.delete(locations).where(locations.c.id == location_id))
+    return number
+
+
+def count_present(connection: sa.Connection, location_id: int) -> int:
+    """How many files of a location are there, as last indexed."""
+    here = sa.and_(entries.c.location_id == location_id, entries.c.removed_at.is_(None))
+    return connection.execute(sa.select(sa.func.count()).select_from(entries).where(here)).scalar_one()
+
+
+def contents_of(connection: sa.Connection, ids: Sequence[int]) -> dict[int, str]:
+    """Entry id -> content_uuid, of entries that have one."""
+    found: dict[int, str] = {}
+    for some in chunks(ids):
+        query = sa.select(entries.c.id, entries.c.content_uuid).where(entries.c.id.in_(some))
+        found.update((row[0], row[1]) for row in connection.execute(query) if row[1] is not None)
+    return found
+
+
+def set_inodes(connection: sa.Connection, rows: Sequence[tuple[int, int]]) -> None:
+    """Entry id -> inode, of files that are the same and lie elsewhere on a disk."""
+    if rows:
+        statement = sa.update(entries).where(entries.c.id == sa.bindparam("b_id")).values(inode=sa.bindparam("b_inode"))
+        connection.execute(statement, [{"b_id": id, "b_inode": inode} for id, inode in rows])
+
+
+def move_entries(connection: sa.Connection, location_id: int, rows: Sequence[tuple[int, bytes]]) -> None:
+    """Entry id -> new path, of files that were renamed or moved in their location.
+
+    A row of a removed file that has the path gives way.
+    """
+    for some in chunks([path for _, path in rows]):
+        stale = sa.and_(entries.c.location_id == location_id, entries.c.path.in_(some))
+        connection.execute(sa.delete(entries).where(stale, entries.c.removed_at.is_not(None)))
+    if rows:
+        statement = sa.update(entries).where(entries.c.id == sa.bindparam("b_id")).values(path=sa.bindparam("b_path"))
+        connection.execute(statement, [{"b_id": id, "b_path": path} for id, path in rows])
 
 
 KnownEntry = tuple[int, int, int, int, int]

@@ -66,9 +66,15 @@ locations = Table(
     Column("path", LargeBinary, nullable=False, unique=True),
     Column("walked", Integer, nullable=False, server_default="1"),
     Column("added_at", Float, nullable=False),
+    Column("identity", Text),
+    Column("offline", Text),
+    Column("offline_since", Float),
     CheckConstraint("walked IN (0, 1)"),
+    CheckConstraint("(offline IS NULL) = (offline_since IS NULL)"),
 )
-"""``walked`` is 0 for the one row that holds the files from other indexers; its path is ``/``."""
+"""``identity``: of the file system and the folder's own place in it, as they were when files were last found there.
+``offline``: why its files cannot be seen now; NULL while they can.
+``walked`` is 0 for the one row that holds the files other indexers hand over; its path is ``/``."""
 
 contents = Table(
     "contents",

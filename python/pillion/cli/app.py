@@ -32,6 +32,7 @@ COMMANDS: Mapping[str, Entry] = {
     "index": Entry("work", "Find files, identify them and make the missing sidecars."),
     "work": Entry("work", "Work through the queue until nothing is left to do."),
     "status": Entry("inspect", "Show what the library holds and what is still to be made."),
+    "locations": Entry("locations", "List, add, remove and move the watched folders."),
     "ls": Entry("inspect", "List every sidecar with its state and path."),
     "show": Entry("inspect", "Show one content: its files, sidecars and text."),
     "events": Entry("inspect", "Print what happens in the library as JSON."),

@@ -34,6 +34,11 @@ def status(library: Path | None, as_json: bool) -> None:
         {
             "library": str(now.root),
             "locations": [printable(location.path) for location in now.locations],
+            "offline": [
+                {"path": printable(location.path), "why": location.offline, "since": location.offline_since}
+                for location in now.locations
+                if location.offline
+            ],
             "files": now.totals.files,
             "contents": now.totals.contents,
             "unidentified": now.totals.unidentified,

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import click
 
@@ -15,7 +15,19 @@ if TYPE_CHECKING:
     from pillion.model import SidecarKind
 
 LIBRARY_VARIABLE = "PILLION_LIBRARY"
-PATH = click.Path(path_type=Path)
+
+
+class _FilePath(click.Path):
+    """A path, but not an empty one, which would mean the current folder: it comes from a variable that is not set."""
+
+    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> Any:
+        """The path. Ends with a usage error for an empty one."""
+        if value == "":
+            self.fail("the path is empty", param, ctx)
+        return super().convert(value, param, ctx)
+
+
+PATH = _FilePath(path_type=Path)
 
 
 def default_library() -> Path:

@@ -66,6 +66,8 @@ def index_json(library: Library, report: IndexReport, generation_s: float) -> di
         "new": report.new,
         "changed": report.changed,
         "removed": report.removed,
+        "moved": report.moved,
+        "offline": [{"path": printable(path), "why": why} for path, why in report.offline],
         "hashed": report.hashed,
         "queued": report.queued,
         "sidecars": sidecar_counts(library.status().sidecars),
@@ -100,8 +102,23 @@ def print_index(library: Library, report: IndexReport, generation_s: float) -> N
     print_counts(library.status().sidecars)
     for path, error_class, message in report.problems[:SHOWN_FAILURES]:
         say(f"left out: {printable(path)}: {error_class}: {message}")
+    if len(report.problems) > SHOWN_FAILURES:
+        say(f"... and {len(report.problems) - SHOWN_FAILURES:,} more; --json lists all.")
+    if report.system:
+        names = ", ".join(sorted({printable(path.rpartition(b"/")[2]) for path in report.system})[:SHOWN_FAILURES])
+        say(f"{len(report.system):,} folders of the system were left out ({names}); see discovery.system_folders.")
     print_failures(library)
     say(f"Library: {library.root}")
+
+
+def note_offline(report: IndexReport) -> None:
+    """What to do about each Location whose files cannot be seen."""
+    for path, why in report.offline:
+        shown = printable(path)
+        note(
+            f"Warning: {shown} is offline: {why}. Is its disk mounted? Its entries and sidecars are kept as they are. "
+            f"If the files are really gone: pillion index '{shown}' --accept-removals"
+        )
 
 
 def print_failures(library: Library) -> None:
@@ -140,7 +157,7 @@ def print_status(status: Status) -> None:
 
     say(f"Library {status.root}")
     for location in status.locations:
-        say(f"  {printable(location.path)}")
+        say(f"  {printable(location.path)}{f'  offline: {location.offline}' if location.offline else ''}")
     totals = status.totals
     say(f"{totals.files:,} files, {totals.contents:,} contents, {totals.unidentified:,} files that could not be read")
     print_counts(status.sidecars)

@@ -11,7 +11,16 @@ from typing import TYPE_CHECKING
 import click
 
 from pillion.cli.options import PATH, json_option, kinds_option, library_option, open_library, split_kinds
-from pillion.cli.output import index_json, note, print_failures, print_index, print_json, say, sidecar_counts
+from pillion.cli.output import (
+    index_json,
+    note,
+    note_offline,
+    print_failures,
+    print_index,
+    print_json,
+    say,
+    sidecar_counts,
+)
 from pillion.errors import UsageError
 
 if TYPE_CHECKING:
@@ -68,6 +77,9 @@ def _note_waiting(holder: str) -> None:
     default="wait",
     help="While another process indexes: wait for it, or fail.",
 )
+@click.option(
+    "--accept-removals", is_flag=True, help="Take the files of a folder that is offline for deleted, and go on."
+)
 @click.option("--strict", is_flag=True, help="Exit with 1 if any sidecar failed.")
 @json_option
 def index(
@@ -77,6 +89,7 @@ def index(
     kinds: str | None,
     no_wait: bool,
     if_busy: str,
+    accept_removals: bool,
     strict: bool,
     as_json: bool,
 ) -> None:
@@ -94,7 +107,14 @@ def index(
         start = time.perf_counter()
         try:
             waiting = _note_waiting if if_busy == "wait" else None
-            report = opened.index(*paths, policy=policy, kinds=chosen, progress=live.phase, waiting=waiting)
+            report = opened.index(
+                *paths,
+                policy=policy,
+                kinds=chosen,
+                progress=live.phase,
+                waiting=waiting,
+                accept_removals=accept_removals,
+            )
             indexed = time.perf_counter()
             worked = None if no_wait else opened.run(kinds=chosen, progress=live.work)
         except KeyboardInterrupt:
@@ -109,6 +129,7 @@ def index(
             print_json(index_json(opened, report, generation_s))
         else:
             print_index(opened, report, generation_s)
+        note_offline(report)
         _print_notices(worked)
         failed = any(row["failed"] for row in sidecar_counts(opened.status().sidecars).values())
     if strict and failed:

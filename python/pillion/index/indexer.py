@@ -12,18 +12,25 @@ from collections import Counter
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence, Set
 from concurrent.futures import Future, ThreadPoolExecutor
 from contextlib import contextmanager
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from functools import cache, partial
-from pathlib import Path
 
 from pillion import _core
 from pillion.catalog import indexing as catalog_indexing
 from pillion.catalog.database import Database
 from pillion.catalog.indexing import EntryRow, Location
+from pillion.errors import ItemError
 from pillion.failpoints import reach
+from pillion.index.presence import identity_of, why_offline
 from pillion.index.wants import DeviceGenerationPolicy, restrict, signature, wanted_sidecars
 from pillion.model import SidecarKind
 from pillion.settings.config import Config
+
+_SAMPLE = 8
+"""Files that are read to see whether a restored or moved disk holds what it held."""
+
+_WHOLE = 1 << 62
+"""A threshold that no file reaches."""
 
 PHASES = ("discovery", "processing", "aggregation", "identification", "queueing")
 
@@ -46,6 +53,12 @@ class IndexReport:
     seconds: dict[str, float] = field(default_factory=dict.fromkeys(PHASES, 0.0).copy)
     problems: list[tuple[bytes, str, str]] = field(default_factory=list)
     """(absolute path, error class, message) of files and folders that were left out"""
+    moved: int = 0
+    """Files that were renamed or moved: known without being read."""
+    offline: list[tuple[bytes, str]] = field(default_factory=list)
+    """(absolute path, why) of Locations whose files cannot be seen; nothing of them was changed"""
+    system: list[bytes] = field(default_factory=list)
+    """Absolute paths of folders that a system or a NAS keeps for itself; they were left out"""
 
     @contextmanager
     def timed(self, phase: str) -> Iterator[None]:
@@ -58,17 +71,15 @@ class IndexReport:
 
 
 class Indexer:
-    """Indexes Locations of the library at ``root``. ``kinds``: the only kinds for which anything is queued."""
+    """Indexes Locations of one catalog. ``kinds``: the only kinds for which anything is queued."""
 
     def __init__(
         self,
-        root: Path,
         database: Database,
         config: Config,
         kinds: Sequence[SidecarKind],
         progress: PhaseProgress | None = None,
     ) -> None:
-        self._root = root
         self._database = database
         self._config = config
         self._kinds = tuple(kinds)
@@ -82,28 +93,37 @@ class Indexer:
         report: IndexReport,
         *,
         prefix: bytes = b"",
+        exclude: Sequence[bytes] = (),
+        accept_removals: bool = False,
     ) -> None:
         """Run the phases over a Location (or the folder ``prefix`` in it) and add what happened to ``report``.
 
-        Raises ItemError if the folder itself cannot be read; then nothing is changed.
+        ``exclude``: folders not to enter, by their paths in the Location. A Location whose folder cannot be read, or
+        most of whose files are not there, is offline: nothing of it is changed. ``accept_removals``: they are gone.
         """
-        with report.timed("discovery"):
-            found = discover(
-                location.path,
-                prefix=prefix,
-                ignore=(*self._config.ignore, *globs_of_library(self._root, location.path, prefix)),
-                hidden=self._config.hidden,
-                progress=self._show_found if self._progress else None,
-            )
-            self._show_end("discovery", len(found.files))
+        identity = identity_of(location.path)
+        try:
+            with report.timed("discovery"):
+                found = self._discover(location, prefix, exclude)
+        except ItemError as error:
+            self._note_offline(location, f"{error}", report)
+            return
         reach("indexer.discovered")
         with report.timed("processing"):
-            changes = self._process(location, found)
+            changes = self._compare(location, found, identity)
+            why = None if accept_removals else self._why_offline(location, found, changes, identity)
+            if why is None:
+                changes = self._process(location, found, changes, identity, report)
+        if why is not None:
+            self._note_offline(location, why, report)
+            return
         reach("indexer.compared")
         with report.timed("aggregation"):
             self._aggregate(location, found, changes)
-        self._identify(location, changes.to_identify, report)
+        self._identify_changed(location, changes, report)
         self.queue(location, policy, report)
+        report.moved += len(changes.moved)
+        report.system.extend(location.path.rstrip(b"/") + b"/" + path for path in found.system)
         report.files += len(found.files)
         report.folders += found.folders
         report.new += len(changes.new)
@@ -111,16 +131,84 @@ class Indexer:
         report.removed += len(changes.removed)
         report.problems.extend(_absolute(location, problem) for problem in found.problems)
 
-    def _process(self, location: Location, found: Discovered) -> Changes:
+    def _discover(self, location: Location, prefix: bytes, exclude: Sequence[bytes]) -> Discovered:
+        found = discover(
+            location.path,
+            prefix=prefix,
+            ignore=self._config.ignore,
+            exclude=exclude,
+            hidden=self._config.hidden,
+            system=self._config.system_folders,
+            progress=self._show_found if self._progress else None,
+        )
+        self._show_end("discovery", len(found.files))
+        return found
+
+    def _compare(self, location: Location, found: Discovered, identity: str | None) -> Changes:
         with self._database.read() as connection:
             known = catalog_indexing.known_entries(connection, location.id, found.prefix)
             gone = catalog_indexing.removed_entry_ids(connection, location.id)
-        changes = compare(found, known, gone)
-        if changes.removed:
+        return compare(found, known, gone, same_disk=location.identity in (None, identity))
+
+    def _why_offline(self, location: Location, found: Discovered, changes: Changes, identity: str | None) -> str | None:
+        """Judged by the whole Location, also where only a folder in it is indexed."""
+        if not changes.removed:
+            return None
+        with self._database.read() as connection:
+            known = catalog_indexing.count_present(connection, location.id)
+        files = len(found.files) + known - changes.known
+        return why_offline(len(changes.removed), known, files=files, identity=identity, before=location.identity)
+
+    def _note_offline(self, location: Location, why: str, report: IndexReport) -> None:
+        report.offline.append((location.path, why))
+        with self._database.write() as connection:
+            catalog_indexing.set_offline(connection, location.id, why, time.time())
+
+    def _process(
+        self, location: Location, found: Discovered, changes: Changes, identity: str | None, report: IndexReport
+    ) -> Changes:
+        """Write down what is gone and what moved; returns the changes that are left to be identified."""
+        changes = self._trusted(location, changes, report)
+        back = location.offline is not None or (identity is not None and identity != location.identity)
+        if changes.removed or changes.moved or changes.elsewhere or back:
             with self._database.write() as connection:
                 catalog_indexing.mark_removed(connection, changes.removed, time.time())
+                catalog_indexing.move_entries(connection, location.id, [(id, file[0]) for id, file in changes.moved])
+                catalog_indexing.set_inodes(connection, [(id, file[3]) for id, file in changes.elsewhere])
+                if identity is not None:
+                    catalog_indexing.set_online(connection, location.id, identity)
         self._show_end("processing", len(found.files))
         return changes
+
+    def _trusted(self, location: Location, changes: Changes, report: IndexReport) -> Changes:
+        """Files that differ in nothing but their inode are the same where a sample of them is; else all are read."""
+        if not changes.elsewhere:
+            return changes
+        step = max(1, len(changes.elsewhere) // _SAMPLE)
+        sample = changes.elsewhere[::step][:_SAMPLE]
+        files = [file for _, file in sample]
+        with self._database.read() as connection:
+            known = catalog_indexing.contents_of(connection, [id for id, _ in sample])
+        identified = identify(location.path, files, sample_above=self._config.sample_above)
+        report.hashed += len(files)
+        uuids = {item.file[0]: item.content_uuid for item in identified}
+        if all(uuids.get(file[0]) == known.get(id) for id, file in sample):
+            return changes
+        others = [file for _, file in changes.elsewhere]
+        return replace(changes, changed=[*changes.changed, *others], elsewhere=())
+
+    def _identify_changed(self, location: Location, changes: Changes, report: IndexReport) -> None:
+        """Identify what is new or changed. A large file that changed is hashed whole: a sample can miss the change."""
+        above = self._config.sample_above
+        large = [file for file in changes.changed if file[1] > above]
+        self._identify(
+            location,
+            [file for file in changes.to_identify if file not in large] if large else changes.to_identify,
+            report,
+            above,
+        )
+        if large:
+            self._identify(location, large, report, _WHOLE)
 
     def _show_found(self, files: int) -> None:
         self._show_progress("discovery", files, None)
@@ -148,7 +236,7 @@ class Indexer:
         with self._database.write() as connection:
             catalog_indexing.replace_folders(connection, location.id, totals)
 
-    def _identify(self, location: Location, files: Sequence[FoundFile], report: IndexReport) -> None:
+    def _identify(self, location: Location, files: Sequence[FoundFile], report: IndexReport, sample_above: int) -> None:
         """Hash chunk after chunk. While one is hashed without the GIL, the one before is written to the catalog."""
         hashed = 0
         stop = threading.Event()
@@ -160,7 +248,7 @@ class Indexer:
                 self._show_progress("identification", hashed + done, len(files))
 
             nonlocal hashed
-            identified = identify(location.path, chunk, sample_above=self._config.sample_above, progress=progress)
+            identified = identify(location.path, chunk, sample_above=sample_above, progress=progress)
             hashed += len(chunk)
             reach("indexer.hashed")
             return identified
@@ -236,15 +324,6 @@ class Indexer:
             catalog_indexing.write_signature(connection, location.id, now)
 
 
-def globs_of_library(root: Path, location: bytes, prefix: bytes) -> list[str]:
-    """Globs that exclude the library from its own index, if it is inside the walked folder."""
-    walked = os.path.join(location, prefix).rstrip(b"/")
-    library = os.path.realpath(os.fsencode(root))
-    if library != walked and not library.startswith(walked.rstrip(b"/") + b"/"):
-        return []
-    return ["/" + os.fsdecode(os.path.relpath(library, walked)) + "/"]
-
-
 def _entry_row(item: Identified) -> EntryRow:
     path, size, mtime_ns, inode = item.file
     return EntryRow(
@@ -290,6 +369,10 @@ class Discovered:
     files: Sequence[FoundFile]
     folders: int
     problems: Sequence[Problem]
+    libraries: Sequence[bytes] = ()
+    """Relative paths of Pillion libraries; what they made is not indexed."""
+    system: Sequence[bytes] = ()
+    """Relative paths of folders that a system or a NAS keeps for itself."""
 
 
 def discover(
@@ -297,16 +380,29 @@ def discover(
     *,
     prefix: bytes = b"",
     ignore: Sequence[str] = (),
+    exclude: Sequence[bytes] = (),
     hidden: bool = False,
+    system: bool = False,
     progress: Callable[[int], None] | None = None,
 ) -> Discovered:
     """Walk ``root`` (or the folder ``prefix`` in it). Raises ItemError if the folder itself cannot be read."""
-    result = _core.walk(os.path.join(root, prefix), ignore=ignore, hidden=hidden, progress=progress)
+    below = [path[len(prefix) :] for path in exclude if path.startswith(prefix)]
+    result = _core.walk(
+        os.path.join(root, prefix), ignore=ignore, exclude=below, hidden=hidden, system=system, progress=progress
+    )
     files = result.entries
     if prefix:
         files = [(prefix + path, size, mtime, inode) for path, size, mtime, inode in files]
     problems = [Problem(path=prefix + path, error_class=cls, message=text) for path, cls, text in result.problems]
-    return Discovered(root=root, prefix=prefix, files=files, folders=result.folders, problems=problems)
+    return Discovered(
+        root=root,
+        prefix=prefix,
+        files=files,
+        folders=result.folders,
+        problems=problems,
+        libraries=[prefix + path for path in result.libraries],
+        system=[prefix + path for path in result.system],
+    )
 
 
 # phase 2: processing --------------------------------------------------------------------------------------------------
@@ -318,13 +414,20 @@ Known = tuple[int, int, int, int, int]
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Changes:
-    """The differences. ``again``: same stat values, but not identified last time, or back after removal."""
+    """The difference. ``again``: unchanged by stat, but not identified last time, or back after removal.
+
+    ``moved``: (entry id, file) of files that were renamed or moved in the Location. ``elsewhere``: (entry id, file) of
+    files that differ in nothing but their inode. ``known``: how many entries of present files there were.
+    """
 
     new: Sequence[FoundFile]
     changed: Sequence[FoundFile]
     again: Sequence[FoundFile]
     removed: Sequence[int]
     unchanged: int
+    moved: Sequence[tuple[int, FoundFile]] = ()
+    elsewhere: Sequence[tuple[int, FoundFile]] = ()
+    known: int = 0
 
     @property
     def to_identify(self) -> list[FoundFile]:
@@ -333,47 +436,97 @@ class Changes:
 
     @property
     def any(self) -> bool:
-        """Whether there is any difference."""
-        return bool(self.new or self.changed or self.removed)
+        """Whether anything at all differs."""
+        return bool(self.new or self.changed or self.removed or self.moved)
 
 
-def compare(found: Discovered, known: Mapping[bytes, Known], already_removed: Set[int] = frozenset()) -> Changes:
+def compare(
+    found: Discovered,
+    known: Mapping[bytes, Known],
+    already_removed: Set[int] = frozenset(),
+    *,
+    same_disk: bool = True,
+) -> Changes:
     """Compare by path, size, mtime and inode.
 
-    Files below a folder that could not be read do not count as removed.
+    What lies below a folder that could not be read is not taken for removed. ``same_disk``: whether inodes mean
+    anything: on another disk, or after a restore, files with the same path, size and mtime are ``elsewhere``.
     """
     new: list[FoundFile] = []
     changed: list[FoundFile] = []
     again: list[FoundFile] = []
+    elsewhere: list[tuple[int, FoundFile]] = []
     unchanged = 0
     for file in found.files:
         before = known.get(file[0])
-        if before is None:
+        if before is None or before[0] in already_removed:
             new.append(file)
         elif before[1:] == (file[1], file[2], file[3], 0):
             unchanged += 1
-        elif before[0] in already_removed:
-            new.append(file)
         elif before[1:4] == file[1:4]:
             again.append(file)
+        elif not same_disk and before[1:3] == file[1:3] and not before[4]:
+            elsewhere.append((before[0], file))
         else:
             changed.append(file)
-    removed = _removed(found, known, already_removed) if unchanged + len(again) + len(changed) < len(known) else []
-    return Changes(new=new, changed=changed, again=again, removed=removed, unchanged=unchanged)
+    present = len(known) - sum(before[0] in already_removed for before in known.values())
+    seen = unchanged + len(again) + len(changed) + len(elsewhere)
+    gone = _gone(found, known, already_removed) if seen < present else {}
+    moved, new = _moved(gone, known, new) if same_disk else ([], new)
+    went = {id for id, _ in moved}
+    return Changes(
+        new=new,
+        changed=changed,
+        again=again,
+        removed=[id for id in gone.values() if id not in went],
+        unchanged=unchanged,
+        moved=moved,
+        elsewhere=elsewhere,
+        known=present,
+    )
 
 
-def _removed(found: Discovered, known: Mapping[bytes, Known], already_removed: Set[int]) -> list[int]:
+def _gone(found: Discovered, known: Mapping[bytes, Known], already_removed: Set[int]) -> dict[bytes, int]:
+    """Path -> entry id of what was there and is not."""
     present = {file[0] for file in found.files}
     unreadable = tuple(problem.path.rstrip(b"/") for problem in found.problems if problem.error_class != "unsupported")
     below = tuple(path + b"/" for path in unreadable)
-    return [
-        before[0]
+    return {
+        path: before[0]
         for path, before in known.items()
         if path not in present
         and before[0] not in already_removed
         and path not in unreadable
         and not path.startswith(below)
-    ]
+    }
+
+
+def _moved(
+    gone: Mapping[bytes, int], known: Mapping[bytes, Known], new: Sequence[FoundFile]
+) -> tuple[list[tuple[int, FoundFile]], list[FoundFile]]:
+    """New files that are files which are gone, under another name: (entry id, file); and those that are not.
+
+    A file keeps its inode, size and mtime when it is renamed. What a name promises is told by its ending, so only a
+    file that keeps its ending is known without another look.
+    """
+    by_stat: dict[tuple[int, int, int, bytes], int] = {}
+    for path, id in gone.items():
+        _, size, mtime_ns, inode, again = known[path]
+        if not again:
+            by_stat[size, mtime_ns, inode, _ending(path)] = id
+    moved: list[tuple[int, FoundFile]] = []
+    rest: list[FoundFile] = []
+    for file in new:
+        id_ = by_stat.pop((file[1], file[2], file[3], _ending(file[0])), None) if by_stat else None
+        if id_ is None:
+            rest.append(file)
+        else:
+            moved.append((id_, file))
+    return moved, rest
+
+
+def _ending(path: bytes) -> bytes:
+    return os.path.splitext(path)[1].lower()
 
 
 # phase 3: aggregation -------------------------------------------------------------------------------------------------

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 from collections.abc import Sequence
+from pathlib import Path
 
 import sqlalchemy as sa
 
@@ -13,9 +14,16 @@ from pillion.kinds import registry
 from pillion.model import SidecarKind
 
 
+def absolute_folder(path: str | bytes | os.PathLike[str]) -> bytes:
+    """A path made absolute, links resolved, whether it is there or not. Raises UsageError for an empty one."""
+    if not os.fsencode(path):
+        raise UsageError("The path is empty; name a folder.")
+    return os.path.realpath(os.path.expanduser(os.fsencode(path)))
+
+
 def existing_folder(path: str | bytes | os.PathLike[str]) -> bytes:
-    """The absolute path of a folder, links resolved. Raises UsageError if it is not a folder."""
-    folder = os.path.realpath(os.path.expanduser(os.fsencode(path)))
+    """The absolute path of a folder, links resolved. Raises UsageError if it is none."""
+    folder = absolute_folder(path)
     if os.path.isdir(folder):
         return folder
     shown = os.fsdecode(folder)
@@ -56,6 +64,16 @@ def locate(locations: Sequence[Location], path: str | os.PathLike[str]) -> tuple
 def is_inside(path: bytes, folder: bytes) -> bool:
     """Whether ``path`` is ``folder`` or inside it."""
     return path == folder or path.startswith(folder.rstrip(b"/") + b"/")
+
+
+def excluded_folders(root: Path, location: Location, locations: Sequence[Location]) -> list[bytes]:
+    """Folders in a Location that are not its own: the library itself, and other Locations, which have their files.
+
+    By their paths in the Location.
+    """
+    others = [item.path for item in locations if item.walked and item.id != location.id]
+    inner = [path for path in (os.path.realpath(os.fsencode(root)), *others) if path != location.path]
+    return [os.path.relpath(path, location.path) for path in inner if is_inside(path, location.path)]
 
 
 def parse_variant(variant: str | None, kinds: Sequence[SidecarKind]) -> str | None:

@@ -17,11 +17,13 @@ from pillion.catalog.contents import thumbhashes
 from pillion.catalog.database import Database
 from pillion.catalog.events import newest_event
 from pillion.catalog.indexing import EXTERNAL_ROOT, Location
-from pillion.errors import LibraryError
+from pillion.errors import LibraryError, UsageError
 from pillion.events import Event
 from pillion.index.wants import DeviceGenerationPolicy, named_policy, override
 from pillion.kinds import registry
 from pillion.library.arguments import (
+    absolute_folder,
+    excluded_folders,
     existing_folder,
     external_row,
     is_inside,
@@ -33,7 +35,7 @@ from pillion.library.status import Status, WorkReport, collect_status
 from pillion.machine import OnWait, exclusive
 from pillion.model import SidecarKind, SidecarStatus, WantedSidecar
 from pillion.settings.config import Config
-from pillion.store import Store
+from pillion.store import Store, is_library
 
 # What only some calls need is imported by them: a program that asks for the status loads neither kinds nor workers.
 if TYPE_CHECKING:
@@ -133,11 +135,57 @@ class Library:
         """Watch a folder. If it is a Location already, or inside one, that Location is returned."""
         self._must_be_writable()
         folder = existing_folder(path)
+        if is_library(folder):
+            raise UsageError(f"{os.fsdecode(folder)} is a Pillion library itself; name the folder of your own files.")
         with self._database.write() as connection:
             for location in catalog_indexing.list_locations(connection):
                 if location.walked and is_inside(folder, location.path):
                     return location
             return catalog_indexing.ensure_location(connection, folder, time.time())
+
+    def count_files(self, location: Location) -> int:
+        """How many files of a Location are there, as last indexed."""
+        with self._database.read() as connection:
+            return catalog_indexing.count_present(connection, location.id)
+
+    def _holder_of_missing(self, path: str | os.PathLike[str]) -> Location | None:
+        """The Location that holds a path which is not there: whether its disk is missing shows in the whole of it."""
+        folder = absolute_folder(path)
+        if os.path.lexists(folder):
+            return None
+        return next((item for item in self.locations() if is_inside(folder, item.path)), None)
+
+    def location(self, path: str | os.PathLike[str]) -> Location:
+        """The Location at a path, which need not be there now. Raises UsageError if it is none."""
+        folder = absolute_folder(path)
+        for location in self.locations():
+            if location.path in (folder, os.path.abspath(os.fsencode(path))):
+                return location
+        raise UsageError(f"{os.fsdecode(folder)} is not a Location of this library; 'pillion locations' lists them.")
+
+    def remove_location(self, path: str | os.PathLike[str]) -> int:
+        """Stop watching a folder; returns how many files it had. Its files are not touched.
+
+        Sidecars that no other file needs stay until a cleanup. Raises UsageError if it is no Location.
+        """
+        self._must_be_writable()
+        location = self.location(path)
+        with exclusive(self.root / "index.lock", "indexing"), self._database.write() as connection:
+            return catalog_indexing.forget_location(connection, location.id)
+
+    def move_location(self, old: str | os.PathLike[str], new: str | os.PathLike[str]) -> Location:
+        """A watched folder lies elsewhere now: its entries stay, and nothing is hashed or made again.
+
+        Raises UsageError if ``old`` is no Location, or ``new`` is no folder, lies in another Location or holds one.
+        """
+        self._must_be_writable()
+        location, folder = self.location(old), existing_folder(new)
+        for other in self.locations():
+            if other.id != location.id and (is_inside(folder, other.path) or is_inside(other.path, folder)):
+                raise UsageError(f"{os.fsdecode(folder)} overlaps the Location {os.fsdecode(other.path)}.")
+        with exclusive(self.root / "index.lock", "indexing"), self._database.write() as connection:
+            catalog_indexing.move_location(connection, location.id, folder)
+        return self.location(os.fsdecode(folder))
 
     def locations(self) -> list[Location]:
         """The watched folders, oldest first."""
@@ -157,13 +205,14 @@ class Library:
         kinds: Sequence[SidecarKind | str] | None = None,
         progress: PhaseProgress | None = None,
         waiting: OnWait | None = None,
+        accept_removals: bool = False,
     ) -> IndexReport:
         """Run the five indexing phases over all Locations, or only over ``paths``. Queues jobs but does not run them.
 
-        ``paths``: folders; each becomes a Location, unless it is one or inside one. ``kinds``: only these and the kinds
-        that they are made from (embeddings need ocr and transcript). ``waiting``: if another process is indexing, this
-        is called with a sentence that names it, and then the call waits for it. Raises LibraryBusyError instead if
-        ``waiting`` is None; ItemError (``missing_source``) if a folder cannot be read.
+        ``kinds``: only these, and what they are made from (embeddings need ocr and transcript).
+        ``waiting``: if another process indexes, it is told who that is, and then waited for. A Location most of whose
+        files are not there is offline (``report.offline``) and left as it is; with ``accept_removals`` they are gone.
+        Raises LibraryBusyError without ``waiting``, UsageError for a path that is no folder and no Location.
         """
         from pillion.index.indexer import Indexer, IndexReport
 
@@ -173,14 +222,21 @@ class Library:
         policies = [self.policy_for(location, policy) for location, _ in targets]
         report = IndexReport()
         with exclusive(self.root / "index.lock", "indexing", waiting=waiting):
-            indexer = Indexer(self.root, self._database, self.config, chosen, progress)
+            indexer = Indexer(self._database, self.config, chosen, progress)
+            locations = self.locations()
             for (location, prefix), effective in zip(targets, policies, strict=True):
-                indexer.index(location, effective, report, prefix=prefix)
+                exclude = excluded_folders(self.root, location, locations)
+                indexer.index(
+                    location, effective, report, prefix=prefix, exclude=exclude, accept_removals=accept_removals
+                )
         with self._database.read() as connection:
             report.contents = catalog_indexing.totals(connection).contents
         return report
 
     def _target(self, path: str | os.PathLike[str]) -> tuple[Location, bytes]:
+        holder = self._holder_of_missing(path)
+        if holder is not None:
+            return holder, b""
         folder = existing_folder(path)
         location = self.add_location(path)
         inside = os.path.relpath(folder, location.path)
@@ -207,7 +263,7 @@ class Library:
                 location = catalog_indexing.ensure_location(connection, EXTERNAL_ROOT, time.time(), walked=False)
                 catalog_indexing.record_entries(connection, location.id, rows, time.time())
             chosen = _chosen(kinds)
-            indexer = Indexer(self.root, self._database, self.config, chosen)
+            indexer = Indexer(self._database, self.config, chosen)
             indexer.queue(location, self.policy_for(location, policy), report)
         return report.queued
 

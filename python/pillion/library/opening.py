@@ -16,7 +16,7 @@ from pillion.failpoints import reach
 from pillion.index.wants import named_policy
 from pillion.machine import device_name, device_uuid
 from pillion.settings.config import TEMPLATE, Config, load_config
-from pillion.store import Store
+from pillion.store import MARK, Store
 
 CATALOG = "catalog.sqlite"
 
@@ -81,8 +81,9 @@ def _register_device(database: Database) -> None:
 
 
 def _is_unfinished(root: Path) -> bool:
-    """Whether a folder is empty, or holds only what an earlier call left that failed to create the library."""
-    return all(path.name in ("sidecars", "staging") and not any(path.iterdir()) for path in root.iterdir())
+    """Whether a folder is empty, or holds only what an earlier call left that could not make a whole library."""
+    begun = [path for path in root.iterdir() if path.name != MARK]
+    return all(path.name in ("sidecars", "staging") and not any(path.iterdir()) for path in begun)
 
 
 def _create_folders(root: Path, policy: str | None) -> None:

@@ -25,11 +25,11 @@ from pillion.catalog.indexing import Location, list_locations, queue_due, read_s
 from pillion.catalog.plan import DueGroup, MadeRow, Scope, Want, Within, in_scopes
 from pillion.catalog.queue import list_measured
 from pillion.catalog.sidecars import ASKED, ask_again
-from pillion.index.indexer import compare, discover, globs_of_library
+from pillion.index.indexer import compare, discover
 from pillion.index.wants import DeviceGenerationPolicy, restrict, signature, wanted_sidecars
 from pillion.job import Urgency
 from pillion.kinds import registry
-from pillion.library.arguments import locate, parse_variant
+from pillion.library.arguments import excluded_folders, locate, parse_variant
 from pillion.library.recipe_changes import MADE_FROM, Change, changes
 from pillion.model import MediaClass, SidecarKind, SidecarStatus, WantedSidecar
 from pillion.queue.estimate import Estimate, Estimates, parallel, worker_count
@@ -144,11 +144,11 @@ class GenerationPlan:
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Walk:
-    """A folder to search for files that are not indexed yet; ``ignore``: globs, as the index uses them."""
+    """A folder to look into for files that are not indexed yet; ``exclude``: folders in it that are not its own."""
 
     location: Location
     prefix: bytes
-    ignore: Sequence[str]
+    exclude: Sequence[bytes]
     known: bool
     """Whether the Location is in the catalog."""
 
@@ -170,8 +170,8 @@ class Planner:
         self.workers = workers
         self.concurrency = concurrency
 
-    def plan(self, within: Within, walks: Sequence[Walk] = (), *, hidden: bool = False) -> GenerationPlan:
-        """Everything that is due for the contents ``within``, and what the files in ``walks`` would add."""
+    def plan(self, within: Within, walks: Sequence[Walk] = (), *, config: Config | None = None) -> GenerationPlan:
+        """All that is due for the contents ``within``, and what the files in ``walks`` would add."""
         with self._database.read() as connection:
             locations = {location.id: location for location in catalog_indexing.list_locations(connection)}
             wants, examples = self.wants(connection, within)
@@ -187,7 +187,7 @@ class Planner:
         lines = [_line(group, texts, estimates) for group in kept if group not in going]
         unreadable: list[tuple[str, str]] = []
         for walk in walks:
-            lines.extend(self._not_indexed(walk, estimates, unreadable, hidden=hidden))
+            lines.extend(self._not_indexed(walk, estimates, unreadable, config or Config()))
         return GenerationPlan(
             lines=_merged(lines),
             workers=self.workers,
@@ -222,9 +222,16 @@ class Planner:
         return signatures[group.location_id].get(group.mime) != signature(wanted_sidecars(policy, group.mime, None))
 
     def _not_indexed(
-        self, walk: Walk, estimates: Estimates, unreadable: list[tuple[str, str]], *, hidden: bool
+        self, walk: Walk, estimates: Estimates, unreadable: list[tuple[str, str]], config: Config
     ) -> list[PlanLine]:
-        found = discover(walk.location.path, prefix=walk.prefix, ignore=walk.ignore, hidden=hidden)
+        found = discover(
+            walk.location.path,
+            prefix=walk.prefix,
+            ignore=config.ignore,
+            exclude=walk.exclude,
+            hidden=config.hidden,
+            system=config.system_folders,
+        )
         unreadable.extend((os.fsdecode(problem.path), problem.message) for problem in found.problems)
         with self._database.read() as connection:
             known = catalog_indexing.known_entries(connection, walk.location.id, walk.prefix) if walk.known else {}
@@ -395,7 +402,7 @@ class Plans:
         walks = [self._walk(*place) for place in found] if walk else []
         within = in_scopes(_scopes(found)) if paths else None
         planner = self._planner(policy, registry.with_sources(registry.parse_kinds(kinds)))
-        return planner.plan(within, [item for item in walks if item is not None], hidden=self._config.hidden)
+        return planner.plan(within, [item for item in walks if item is not None], config=self._config)
 
     def regeneration(
         self,
@@ -495,8 +502,8 @@ class Plans:
             return None
         else:
             known = True
-        globs = (*self._config.ignore, *globs_of_library(self._root, location.path, inside))
-        return Walk(location=location, prefix=inside, ignore=globs, known=known)
+        exclude = excluded_folders(self._root, location, self._locations())
+        return Walk(location=location, prefix=inside, exclude=exclude, known=known)
 
 
 def _ask(connection: sa.Connection, selection: Selection, now: float) -> int:

@@ -54,7 +54,7 @@ WHEN_KEYS: Mapping[str, Check] = {"quiet_hours": _hours, "on_battery": boolean}
 """The keys that say when work may run: in [work], for a kind and for a Location."""
 
 SECTIONS: Mapping[str, Mapping[str, Check]] = {
-    "discovery": {"ignore": _globs, "hidden": boolean},
+    "discovery": {"ignore": _globs, "hidden": boolean, "system_folders": boolean},
     "identification": {"sample_above": count("bytes")},
     "work": {
         "workers": count("processes, 0 for one per core"),

@@ -30,6 +30,7 @@ policy = "{policy}"            # what this device generates: "mobile", "desktop"
 [discovery]
 # ignore = []                 # globs, as in .gitignore: ["*.tmp", "/private/"]
 # hidden = false              # true: also files and folders whose name starts with a dot
+# system_folders = false      # also @eaDir, #recycle, $RECYCLE.BIN, lost+found and the like
 
 [identification]
 # sample_above = 67108864     # bytes; larger files are identified by a sampled hash
@@ -87,6 +88,7 @@ class Config:
     policy: str = "desktop"
     ignore: tuple[str, ...] = ()
     hidden: bool = False
+    system_folders: bool = False
     sample_above: int = 64 * MIB
     workers: int = 0
     concurrency: Mapping[str, int] = field(default_factory=dict)

@@ -109,6 +109,16 @@ impl WalkResult {
     }
 
     #[getter]
+    fn libraries<'py>(&self, py: Python<'py>) -> PyResult<Bound<'py, PyList>> {
+        PyList::new(py, self.0.libraries.iter().map(|path| PyBytes::new(py, path)))
+    }
+
+    #[getter]
+    fn system<'py>(&self, py: Python<'py>) -> PyResult<Bound<'py, PyList>> {
+        PyList::new(py, self.0.system.iter().map(|path| PyBytes::new(py, path)))
+    }
+
+    #[getter]
     fn folders(&self) -> u64 {
         self.0.folders
     }
@@ -118,6 +128,7 @@ impl WalkResult {
             entries,
             problems,
             folders,
+            ..
         } = &self.0;
         let (files, problems) = (entries.len(), problems.len());
         format!("WalkResult({files} files, {folders} folders, {problems} problems)")
@@ -125,20 +136,26 @@ impl WalkResult {
 }
 
 #[pyfunction]
-#[pyo3(name = "walk", signature = (root, *, ignore = Vec::new(), hidden = false, threads = 0, progress = None))]
+#[pyo3(name = "walk", signature = (root, *, ignore = Vec::new(), exclude = Vec::new(), hidden = false, system = false, threads = 0, progress = None))]
+#[allow(clippy::too_many_arguments)]
 fn py_walk(
     py: Python<'_>,
     root: AnyPath,
     ignore: Vec<String>,
+    mut exclude: Vec<Vec<u8>>,
     hidden: bool,
+    system: bool,
     threads: usize,
     progress: Option<Py<PyAny>>,
 ) -> PyResult<WalkResult> {
+    exclude.sort_unstable();
     let ignores = Ignores::new(&ignore)?;
     let found = AtomicU64::new(0);
     let options = walk::Options {
         ignores: &ignores,
         hidden,
+        system,
+        exclude: &exclude,
         threads,
     };
     let result = interruptible(

@@ -66,7 +66,11 @@ def upgrade() -> None:
         sa.Column("path", sa.LargeBinary(), nullable=False),
         sa.Column("walked", sa.Integer(), server_default="1", nullable=False),
         sa.Column("added_at", sa.Float(), nullable=False),
+        sa.Column("identity", sa.Text(), nullable=True),
+        sa.Column("offline", sa.Text(), nullable=True),
+        sa.Column("offline_since", sa.Float(), nullable=True),
         sa.CheckConstraint("walked IN (0, 1)"),
+        sa.CheckConstraint("(offline IS NULL) = (offline_since IS NULL)"),
         sa.PrimaryKeyConstraint("id"),
         sa.UniqueConstraint("path"),
     )

@@ -1,0 +1,92 @@
+"""The watched folders: `pillion locations`, with add, remove and move."""
+
+from __future__ import annotations
+
+import time
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import click
+
+from pillion.cli.options import PATH, json_option, library_option, open_library, printable
+from pillion.cli.output import print_json, print_table, say
+
+if TYPE_CHECKING:
+    from pillion.catalog.indexing import Location
+
+
+@click.group(invoke_without_command=True)
+@library_option
+@json_option
+@click.pass_context
+def locations(ctx: click.Context, library: Path | None, as_json: bool) -> None:
+    """List, add, remove and move the watched folders.
+
+    With --json one object a line: path, state (online, offline), why and since when it is offline, files.
+    """
+    ctx.obj = library
+    if ctx.invoked_subcommand is not None:
+        return
+    with open_library(library) as opened:
+        rows = [_row(location, opened.count_files(location)) for location in opened.locations()]
+    if as_json:
+        for row in rows:
+            print_json(row)
+    elif not rows:
+        say("The library watches no folder yet: 'pillion index FOLDER' or 'pillion locations add FOLDER'.")
+    else:
+        lines = [(row["state"], f"{row['files']:,}", row["path"], _why(row)) for row in rows]
+        print_table([("state", "files", "path", ""), *lines], right=[1])
+
+
+@locations.command()
+@click.argument("path", type=PATH)
+@click.pass_obj
+def add(library: Path | None, path: Path) -> None:
+    """Watch a folder. 'pillion index' then finds its files."""
+    with open_library(library, create=True) as opened:
+        location = opened.add_location(path)
+    say(f"{printable(location.path)} is watched; 'pillion index' finds its files.")
+
+
+@locations.command()
+@click.argument("path", type=PATH)
+@click.pass_obj
+def remove(library: Path | None, path: Path) -> None:
+    """Stop watching a folder. Its files are not touched."""
+    with open_library(library) as opened:
+        number = opened.remove_location(path)
+    say(
+        f"{printable(str(path))} with {number:,} files is not watched any more; 'pillion cleanup' removes its sidecars."
+    )
+
+
+@locations.command()
+@click.argument("old", type=PATH)
+@click.argument("new", type=PATH)
+@click.pass_obj
+def move(library: Path | None, old: Path, new: Path) -> None:
+    """Say that a watched folder lies elsewhere now. Nothing is read or made again."""
+    with open_library(library) as opened:
+        location = opened.move_location(old, new)
+        settings = str(old) in opened.config.locations
+    say(f"{printable(str(old))} is {printable(location.path)} now.")
+    if settings:
+        say(f'config.toml still has [locations."{printable(str(old))}"]: change its path there.')
+
+
+def _row(location: Location, files: int) -> dict[str, Any]:
+    return {
+        "path": printable(location.path),
+        "state": "offline" if location.offline else "online",
+        "why": location.offline,
+        "since": location.offline_since,
+        "files": files,
+    }
+
+
+def _why(row: dict[str, Any]) -> str:
+    if row["why"] is None:
+        return ""
+    since = time.strftime("%Y-%m-%d %H:%M", time.localtime(row["since"]))
+    return f"since {since}: {row['why']}"
