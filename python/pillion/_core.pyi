@@ -19,6 +19,9 @@ Spec: TypeAlias = tuple[str, int, int] | tuple[str, int, int, int]
 """A thumbnail to make: name, longest side in pixels, WebP quality (0 to 100) and WebP effort (0 to 6), which may be left
 out where a ``method`` argument gives it for all."""
 
+Pixels: TypeAlias = NDArray[np.uint8] | memoryview
+"""Decoded pixels: an array, or a buffer of rows, columns and channels."""
+
 _Path = TypeVar("_Path", bound=str | os.PathLike[str])
 
 __version__: str
@@ -136,8 +139,8 @@ def sidecar_path(content_uuid: str, kind_dir: str, variant: str, extension: str)
     Raises ValueError for anything that is not a canonical uuid or would leave the folder.
     """
 
-def exists_many(root: AnyPath, relative: Sequence[str], *, threads: int = 0) -> NDArray[np.bool_]:
-    """Whether each path below ``root`` is a regular file; shape (n,).
+def exists_many(root: AnyPath, relative: Sequence[str], *, threads: int = 0) -> list[bool]:
+    """Whether each path below ``root`` is a regular file, in their order.
 
     False for absolute paths and those with ``..``; links are not followed in a path's last part. Nothing exists below
     a ``root`` that is not there. Raises ItemError when it cannot tell (an I/O error, permission denied).
@@ -269,15 +272,29 @@ def thumbnail_batch(
     or TypeError for what is not a path, ends the iteration. Ctrl-C is seen within 50 ms of waiting.
     """
 
-def thumbnails_from_pixels(pixels: NDArray[np.uint8], specs: Sequence[Spec], *, method: int = ...) -> list[Thumbnail]:
-    """The same for decoded pixels: uint8, shape (H, W, 3) RGB or (H, W, 4) RGBA, C-contiguous."""
+def thumbnails_from_pixels(pixels: Pixels, specs: Sequence[Spec], *, method: int = ...) -> list[Thumbnail]:
+    """The same for decoded pixels: uint8, shape (H, W, 3) RGB or (H, W, 4) RGBA, C-contiguous.
+
+    TypeError or ValueError for an array or buffer of another sort.
+    """
+
+def thumbnails_from_decoded(
+    pixels: Pixels,
+    specs: Sequence[Spec],
+    *,
+    icc: bytes | None = None,
+    cicp: tuple[int, int] | None = None,
+    max_side: int | None = None,
+    method: int = ...,
+) -> list[Thumbnail]:
+    """:func:`thumbnails_from_pixels` of what :func:`srgb_from_pixels` gives, which takes the same."""
 
 def decode(
     source: str | os.PathLike[str] | bytes, *, max_side: int | None = None, max_pixels: int = 268435456
 ) -> NDArray[np.uint8]:
     """Upright pixels, shape (H, W, 3) or (H, W, 4) when the picture has alpha; scaled down to ``max_side`` if larger."""
 
-def thumbhash(source: str | os.PathLike[str] | bytes | NDArray[np.uint8], *, max_pixels: int = 268435456) -> bytes:
+def thumbhash(source: str | os.PathLike[str] | bytes | Pixels, *, max_pixels: int = 268435456) -> bytes:
     """The ThumbHash (https://evanw.github.io/thumbhash/) of an image file, its bytes, or decoded pixels.
 
     At most 25 bytes that show roughly what is there. Pixels are upright sRGB, uint8, shape (H, W, 3) or (H, W, 4).
@@ -287,7 +304,7 @@ def thumbhash_pixels(hash: bytes) -> NDArray[np.uint8]:
     """What a ThumbHash shows: RGBA, shape (H, W, 4), 32 pixels on the longer side. ValueError for other bytes."""
 
 def srgb_from_pixels(
-    pixels: NDArray[np.uint8],
+    pixels: Pixels,
     *,
     icc: bytes | None = None,
     cicp: tuple[int, int] | None = None,

@@ -316,22 +316,19 @@ def model_rows() -> list[ModelRow]:
 
 def engine_rows() -> list[EngineRow]:
     """All engines, installed or not."""
-    from pillion.kinds.embedding import minilm
     from pillion.kinds.ocr import ppocr, tesseract
-    from pillion.kinds.transcript import whisper
-    from pillion.readers import media
     from pillion.readers.documents.table import ENGINES as DOCUMENT_ENGINES
     from pillion.readers.images import heif, libraw
     from pillion.readers.pdf import document as pdfium
 
     rows = [
-        EngineRow(name="av", use="video and sound", problem=media.missing()),
+        EngineRow(name="av", use="video and sound", problem=extras.missing("video", "video and sound")),
         EngineRow(name="pypdfium2", use="PDFs", problem=pdfium.missing()),
         EngineRow(name="tesserocr", use="OCR", problem=tesseract.LIBRARY.problem()),
         EngineRow(name="tesseract", use="OCR, if tesserocr is missing", problem=tesseract.PROGRAM.problem()),
         EngineRow(name=ppocr.NAME, use="OCR of photographs", problem=ppocr.problem()),
-        EngineRow(name="faster-whisper", use="transcripts", problem=whisper.missing()),
-        EngineRow(name="ctranslate2", use="embeddings", problem=minilm.missing()),
+        EngineRow(name="faster-whisper", use="transcripts", problem=extras.missing("speech", "transcripts")),
+        EngineRow(name="ctranslate2", use="embeddings", problem=extras.missing("embeddings", "embeddings")),
         EngineRow(name=heif.NAME, use="HEIC pictures", problem=heif.missing("image/heic")),
         EngineRow(name=libraw.NAME, use="camera raw files", problem=libraw.missing("image/x-adobe-dng")),
     ]

@@ -9,6 +9,7 @@ from __future__ import annotations
 import importlib.util
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
+from typing import Any
 
 from pillion.errors import ErrorClass, ItemError
 
@@ -28,7 +29,7 @@ EXTRAS: Mapping[str, Mapping[str, str]] = {
         "numpy": "numpy",
         "tokenizers": "tokenizers",
     },
-    "heif": {"pi_heif": "pi-heif"},
+    "heif": {"numpy": "numpy", "pi_heif": "pi-heif"},
     "ocr": {"numpy": "numpy", "py3langid": "py3langid", "pytesseract": "pytesseract", "tesserocr": "tesserocr"},
     "photos": {"onnxruntime": "onnxruntime", "rapidocr": "rapidocr"},
     "raw": {"numpy": "numpy", "rawpy": "rawpy"},
@@ -61,6 +62,31 @@ def require(extra: str, use: str, *modules: str) -> None:
     problem = missing(extra, use, *modules)
     if problem:
         raise ItemError(ErrorClass.MISSING_TOOL, problem)
+
+
+def require_numpy(use: str) -> None:
+    """Raises ItemError (missing_tool) where numpy is missing, which several extras bring and which can be had alone."""
+    if importlib.util.find_spec("numpy") is None:
+        problem = f"{use} need the Python package numpy, which is not installed: run pip install numpy"
+        raise ItemError(ErrorClass.MISSING_TOOL, problem)
+
+
+class _LazyNumpy:
+    """numpy for text recognition, imported when something of it is first used.
+
+    The steps of recognition can so be imported where only the text of PDFs is read, which needs none of it.
+    """
+
+    def __getattr__(self, name: str) -> Any:
+        require("ocr", "pictures of text", "numpy")
+        import numpy
+
+        value = getattr(numpy, name)
+        setattr(self, name, value)
+        return value
+
+
+lazy_numpy = _LazyNumpy()
 
 
 @contextmanager

@@ -151,7 +151,7 @@ class Store:
     def listed(self, content_uuids: Sequence[str]) -> set[str]:
         """The contents among these that have a manifest; one bulk check for all."""
         paths = [_manifest_rel_path(uuid) for uuid in content_uuids]
-        there = _core.exists_many(self.sidecars, paths).tolist()
+        there = _core.exists_many(self.sidecars, paths)
         return {uuid for uuid, exists in zip(content_uuids, there, strict=True) if exists}
 
     def read_manifest(self, content_uuid: str) -> dict[tuple[SidecarKind, str], ManifestEntry]:

@@ -17,6 +17,7 @@ from typing import Any
 import pytest
 from PIL import Image
 
+from pillion import extras
 from pillion.kinds.ocr import models
 from pillion.kinds.transcript import models as whisper
 from tests.support import heics, media, office, photos, program, raws, shadow, signs, speech
@@ -97,6 +98,7 @@ def sources(tmp_path_factory: pytest.TempPathFactory) -> Path:
     (folder / "latin.txt").write_bytes("Über Seile und Anker, geschrieben am frühen Morgen im Hafen.".encode("latin-1"))
     (folder / "photo.heic").write_bytes(heics.heic(Image.open(folder / "photo.jpg")))
     (folder / "photo.dng").write_bytes(raws.undeveloped())
+    Image.open(folder / "photo.jpg").save(folder / "photo.tga")
     return folder
 
 
@@ -225,6 +227,32 @@ def test_a_package_is_missing(machine: Machine, sources: Path, name: str) -> Non
     check_waiting(machine, missing.waits, missing.command)
     machine.hide()
     machine.mended()
+
+
+EVERY_MODULE = sorted({*(module for packages in extras.EXTRAS.values() for module in packages), "pillow_heif"})
+
+
+def test_without_any_extra_pictures_and_pdfs_get_all_that_needs_none(machine: Machine, sources: Path) -> None:
+    files = copied(sources, machine.root / "files", ("page.png", "text.pdf", "note.txt", "photo.jpg", "photo.tga"))
+    machine.hide(*EVERY_MODULE)
+    machine.run("index", files)
+    waits = {(name, kind) for name in ("page.png", "photo.jpg", "photo.tga") for kind in ("ocr", "embeddings")}
+    assert machine.pending() == {*waits, ("text.pdf", "embeddings"), ("note.txt", "embeddings")}
+    held = machine.held()
+    assert {kind: notice.rpartition(" run ")[2] for kind, notice in held.items()} == {
+        "ocr": "pip install 'pillion[ocr]'",
+        "embeddings": "pip install 'pillion[embeddings]'",
+    }
+    done = program.run("ocr", files / "text.pdf", env=machine.env)
+    assert media.character_error_rate(media.PAGE_TEXT[:300], json.loads(done.stdout)["text"]) == 0
+    target = machine.root / "thumbs"
+    done = program.run("thumb", files, "-o", target, env=machine.env)
+    assert (done.returncode, done.stderr, len(list(target.iterdir()))) == (0, "", 4)
+    for name in ("models", "formats", "languages"):
+        done = program.run(name, env=machine.env)
+        assert (done.returncode, done.stderr) == (0, "")
+    machine.hide()
+    machine.worked()
 
 
 def test_the_extra_for_camera_raw_is_missing(machine: Machine, sources: Path) -> None:

@@ -88,7 +88,7 @@ def test_rendering_is_upright_rgb(text_pdf: Path) -> None:
     with pdfium.opened(text_pdf) as document:
         assert len(document) == 2
         with document.page(0) as page:
-            colour, gray = page.render(1.0), page.gray(1.0)
+            colour, gray = np.asarray(page.render(1.0)), page.gray(1.0)
     assert colour.shape == (842, 595, 3)
     assert gray.shape == (842, 595)
     assert colour.flags.c_contiguous

@@ -119,6 +119,25 @@ def test_pixels_are_taken_as_they_are() -> None:
     assert opened(made.data).mode == "RGBA"
 
 
+def test_pixels_in_a_buffer_are_as_good_as_in_an_array() -> None:
+    array = np.asarray(glass())
+    buffer = memoryview(array.tobytes()).cast("B", array.shape)
+    spec = [("a", 60, 80)]
+    assert _core.thumbnails_from_pixels(buffer, spec)[0].data == _core.thumbnails_from_pixels(array, spec)[0].data
+    assert _core.thumbhash(buffer) == _core.thumbhash(array)
+    assert (_core.srgb_from_pixels(buffer) == _core.srgb_from_pixels(array)).all()
+
+
+@pytest.mark.parametrize("cicp", [None, (12, 13)])
+def test_decoded_pixels_are_converted_on_the_way(cicp: tuple[int, int] | None) -> None:
+    array, spec = np.asarray(glass()), [("a", 60, 80)]
+    (made,) = _core.thumbnails_from_decoded(array, spec, cicp=cicp, max_side=64)
+    (expected,) = _core.thumbnails_from_pixels(_core.srgb_from_pixels(array, cicp=cicp, max_side=64), spec)
+    assert (made.data, made.thumbhash) == (expected.data, expected.thumbhash)
+    with pytest.raises(ValueError, match="max_side"):
+        _core.thumbnails_from_decoded(array, spec, max_side=0)
+
+
 @pytest.mark.parametrize(
     "array",
     [

@@ -164,7 +164,7 @@ class Sidecars:
                 if row.rel_path is not None and row.variant in variants:
                     known[row.content_uuid, row.variant] = row.rel_path
         there = _core.exists_many(self._store.sidecars, list(known.values()))
-        present = {key for key, exists in zip(known, there.tolist(), strict=True) if exists}
+        present = {key for key, exists in zip(known, there, strict=True) if exists}
         return {uuid: {variant: (uuid, variant) in present for variant in variants} for uuid in content_uuids}
 
     def items(

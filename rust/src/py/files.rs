@@ -5,7 +5,6 @@ use std::os::unix::ffi::OsStringExt;
 use std::path::PathBuf;
 use std::sync::atomic::{AtomicU64, Ordering};
 
-use numpy::PyArray1;
 use pyo3::exceptions::PyValueError;
 use pyo3::prelude::*;
 use pyo3::pybacked::{PyBackedBytes, PyBackedStr};
@@ -289,15 +288,14 @@ fn sidecar_path(
 
 #[pyfunction]
 #[pyo3(signature = (root, relative, *, threads = 0))]
-fn exists_many<'py>(
-    py: Python<'py>,
+fn exists_many(
+    py: Python<'_>,
     root: AnyPath,
     relative: Vec<PyBackedStr>,
     threads: usize,
-) -> PyResult<Bound<'py, PyArray1<bool>>> {
+) -> PyResult<Vec<bool>> {
     let work = |cancel: &_| exists::exists_many(&root.0, &relative, threads, cancel);
-    let found = interruptible(py, work, |_| Ok(()))?;
-    Ok(PyArray1::from_vec(py, found))
+    interruptible(py, work, |_| Ok(()))
 }
 
 #[pyfunction]

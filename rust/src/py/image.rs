@@ -2,8 +2,9 @@
 
 use std::path::PathBuf;
 
-use numpy::{PyArray1, PyArray3, PyArrayMethods, PyReadonlyArray3, PyUntypedArrayMethods};
-use pyo3::exceptions::PyValueError;
+use numpy::{PyArray1, PyArray3, PyArrayMethods};
+use pyo3::buffer::PyBuffer;
+use pyo3::exceptions::{PyTypeError, PyValueError};
 use pyo3::prelude::*;
 use pyo3::pybacked::PyBackedBytes;
 use pyo3::types::PyBytes;
@@ -22,6 +23,7 @@ pub(super) fn register(m: &Bound<'_, PyModule>) -> PyResult<()> {
     m.add_function(wrap_pyfunction!(probe, m)?)?;
     m.add_function(wrap_pyfunction!(thumbnails, m)?)?;
     m.add_function(wrap_pyfunction!(thumbnails_from_pixels, m)?)?;
+    m.add_function(wrap_pyfunction!(thumbnails_from_decoded, m)?)?;
     m.add_function(wrap_pyfunction!(decode, m)?)?;
     m.add_function(wrap_pyfunction!(srgb_from_pixels, m)?)?;
     m.add_function(wrap_pyfunction!(thumbhash, m)?)?;
@@ -229,20 +231,60 @@ fn thumbnails(
 #[pyo3(signature = (pixels, specs, *, method = image::DEFAULT_METHOD))]
 fn thumbnails_from_pixels(
     py: Python<'_>,
-    pixels: PyReadonlyArray3<'_, u8>,
+    pixels: &Bound<'_, PyAny>,
     specs: Vec<SpecTuple>,
     method: u8,
 ) -> PyResult<Vec<Thumbnail>> {
     let specs = self::specs(specs, method)?;
-    let pixels = pixels_of(&pixels)?;
+    let pixels = pixels_of(pixels)?;
     let made = detached(py, || image::thumbnails_from_pixels(pixels, &specs))?;
     Ok(Thumbnail::wrap(py, made))
 }
 
-/// A copy of the array, for another thread may write to it once the interpreter is let go.
-fn pixels_of(array: &PyReadonlyArray3<'_, u8>) -> PyResult<Pixels> {
-    let shape = array.shape();
-    let (height, width, channels) = (shape[0], shape[1], shape[2]);
+#[pyfunction]
+#[pyo3(signature = (
+    pixels, specs, *, icc = None, cicp = None, max_side = None, method = image::DEFAULT_METHOD
+))]
+fn thumbnails_from_decoded(
+    py: Python<'_>,
+    pixels: &Bound<'_, PyAny>,
+    specs: Vec<SpecTuple>,
+    icc: Option<PyBackedBytes>,
+    cicp: Option<(u8, u8)>,
+    max_side: Option<u32>,
+    method: u8,
+) -> PyResult<Vec<Thumbnail>> {
+    let specs = self::specs(specs, method)?;
+    let max_side = checked_side(max_side)?;
+    let pixels = pixels_of(pixels)?;
+    let made = detached(py, || {
+        let pixels = image::srgb_from_pixels(pixels, icc.as_deref(), cicp, max_side)?;
+        image::thumbnails_from_pixels(pixels, &specs)
+    })?;
+    Ok(Thumbnail::wrap(py, made))
+}
+
+fn checked_side(max_side: Option<u32>) -> PyResult<Option<u32>> {
+    match max_side {
+        Some(0) => Err(PyValueError::new_err("max_side must be at least 1")),
+        _ => Ok(max_side),
+    }
+}
+
+/// A copy of the array or other buffer: another thread may write to it once the interpreter is let go.
+fn pixels_of(source: &Bound<'_, PyAny>) -> PyResult<Pixels> {
+    let buffer: PyBuffer<u8> = PyBuffer::get(source)
+        .map_err(|_| PyTypeError::new_err("pixels must be an array or buffer of unsigned bytes"))?;
+    let &[height, width, channels] = buffer.shape() else {
+        return Err(PyValueError::new_err(
+            "pixels must have rows, columns and channels",
+        ));
+    };
+    if !buffer.is_c_contiguous() {
+        return Err(PyValueError::new_err(
+            "pixels must be contiguous, row by row",
+        ));
+    }
     let layout = match channels {
         3 => Layout::Rgb,
         4 => Layout::Rgba,
@@ -258,7 +300,7 @@ fn pixels_of(array: &PyReadonlyArray3<'_, u8>) -> PyResult<Pixels> {
         width: side(width)?,
         height: side(height)?,
         layout,
-        data: array.as_slice()?.to_vec(),
+        data: buffer.to_vec(source.py())?,
     })
 }
 
@@ -270,9 +312,7 @@ fn decode(
     max_side: Option<u32>,
     max_pixels: u64,
 ) -> PyResult<Bound<'_, PyArray3<u8>>> {
-    if max_side == Some(0) {
-        return Err(PyValueError::new_err("max_side must be at least 1"));
-    }
+    let max_side = checked_side(max_side)?;
     let limits = Limits::with_max_pixels(max_pixels);
     let pixels = detached(py, || {
         source.with(|data| image::decode_upright(data, max_side, &limits))
@@ -284,15 +324,13 @@ fn decode(
 #[pyo3(signature = (pixels, *, icc = None, cicp = None, max_side = None))]
 fn srgb_from_pixels<'py>(
     py: Python<'py>,
-    pixels: PyReadonlyArray3<'py, u8>,
+    pixels: &Bound<'py, PyAny>,
     icc: Option<PyBackedBytes>,
     cicp: Option<(u8, u8)>,
     max_side: Option<u32>,
 ) -> PyResult<Bound<'py, PyArray3<u8>>> {
-    if max_side == Some(0) {
-        return Err(PyValueError::new_err("max_side must be at least 1"));
-    }
-    let pixels = pixels_of(&pixels)?;
+    let max_side = checked_side(max_side)?;
+    let pixels = pixels_of(pixels)?;
     let pixels = detached(py, || {
         image::srgb_from_pixels(pixels, icc.as_deref(), cicp, max_side)
     })?;
@@ -309,28 +347,19 @@ fn array_of(py: Python<'_>, pixels: Pixels) -> PyResult<Bound<'_, PyArray3<u8>>>
     PyArray1::from_vec(py, pixels.data).reshape(shape)
 }
 
-/// Decoded pixels, or a file.
-#[derive(FromPyObject)]
-enum HashSource<'py> {
-    Pixels(PyReadonlyArray3<'py, u8>),
-    File(Source),
-}
-
 #[pyfunction]
 #[pyo3(signature = (source, *, max_pixels = 268_435_456))]
 fn thumbhash<'py>(
     py: Python<'py>,
-    source: HashSource<'py>,
+    source: &Bound<'py, PyAny>,
     max_pixels: u64,
 ) -> PyResult<Bound<'py, PyBytes>> {
     let limits = Limits::with_max_pixels(max_pixels);
-    let hash = match source {
-        HashSource::Pixels(array) => {
-            let pixels = pixels_of(&array)?;
+    let hash = match source.extract::<Source>() {
+        Ok(file) => detached(py, || file.with(|data| image::thumbhash(data, &limits))),
+        Err(_) => {
+            let pixels = pixels_of(source)?;
             detached(py, || image::thumbhash_from_pixels(pixels))
-        }
-        HashSource::File(source) => {
-            detached(py, || source.with(|data| image::thumbhash(data, &limits)))
         }
     }?;
     Ok(PyBytes::new(py, &hash))

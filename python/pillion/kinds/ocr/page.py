@@ -11,10 +11,7 @@ import itertools
 import math
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
-from typing import Protocol
-
-import numpy as np
-from numpy.typing import NDArray
+from typing import TYPE_CHECKING, Protocol
 
 from pillion import _core
 from pillion.kinds.ocr.result import Box, OcrLine, OcrPage, OcrWord, mean_confidence
@@ -28,10 +25,18 @@ from pillion.kinds.ocr.tesseract import (
 )
 from pillion.readers.images.decode import Picture
 
-Boxes = NDArray[np.float64]
-"""Shape (n, 4): left, top, right, bottom; right and bottom are outside."""
-Gray = NDArray[np.uint8]
-"""Shape (H, W), C-contiguous."""
+if TYPE_CHECKING:
+    import numpy as np
+    from numpy.typing import NDArray
+
+    Boxes = NDArray[np.float64]
+    """Shape (n, 4): left, top, right, bottom; right and bottom are outside."""
+    Gray = NDArray[np.uint8]
+    """Shape (H, W), C-contiguous."""
+else:
+    from pillion.extras import lazy_numpy as np
+
+    Boxes = Gray = object
 
 
 class PageSource(Protocol):

@@ -11,8 +11,7 @@ import time
 from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
-
-import numpy as np
+from typing import TYPE_CHECKING
 
 from pillion.errors import ErrorClass, ItemError
 from pillion.kinds.ocr.page import MAX_PIXELS, Boxes, Gray, RecognisedPage, dark_on_light, ocr_page, scale_for
@@ -21,6 +20,11 @@ from pillion.kinds.ocr.textlayer import MIN_CHARACTERS, around, is_text, is_well
 from pillion.pool import keepalive
 from pillion.readers.pdf import document as pdfium
 from pillion.readers.pdf.text import Box
+
+if TYPE_CHECKING:
+    import numpy as np
+else:
+    from pillion.extras import lazy_numpy as np
 
 MAX_PAGES = 20_000
 MAX_OCR_PAGES = 500

@@ -13,14 +13,17 @@ from __future__ import annotations
 
 import math
 from collections.abc import Sequence
-from typing import Protocol
-
-import numpy as np
-from numpy.typing import NDArray
+from typing import TYPE_CHECKING, Protocol
 
 from pillion.kinds.ocr.page import RecognisedPage
 from pillion.kinds.ocr.ppocr import Region, RegionText, shared, sized, upright_boxes, word_corners
 from pillion.kinds.ocr.result import OcrLine, OcrWord
+
+if TYPE_CHECKING:
+    import numpy as np
+    from numpy.typing import NDArray
+else:
+    from pillion.extras import lazy_numpy as np
 
 _FIRST_SIDE = 640
 _SECOND_SIDE = 960

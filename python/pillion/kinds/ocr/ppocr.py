@@ -16,20 +16,26 @@ import itertools
 import logging
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
-from typing import Any
-
-import numpy as np
-from numpy.typing import NDArray
+from typing import TYPE_CHECKING, Any
 
 from pillion.errors import ErrorClass, ItemError
 from pillion.kinds.ocr import models
 from pillion.kinds.ocr.result import Box
 from pillion.pool import threads
 
+if TYPE_CHECKING:
+    import numpy as np
+    from numpy.typing import NDArray
+
+    Corners = NDArray[np.float32]
+    """Shape (4, 2): x, y of the corners of a line in reading order, clockwise from where the text begins, on top."""
+else:
+    from pillion.extras import lazy_numpy as np
+
+    Corners = object
+
 NAME = "rapidocr"
 
-Corners = NDArray[np.float32]
-"""Shape (4, 2): x, y of the corners of a line in reading order, clockwise from where the text begins, on top."""
 
 _MODULES = ("rapidocr", "onnxruntime", "cv2")
 _PIXEL_THRESHOLD = 0.3

@@ -21,9 +21,6 @@ from dataclasses import dataclass
 from enum import Enum
 from typing import TYPE_CHECKING, Any, Protocol
 
-import numpy as np
-from numpy.typing import NDArray
-
 from pillion import extras
 from pillion.errors import ErrorClass, ItemError
 from pillion.kinds.ocr import models
@@ -32,7 +29,11 @@ from pillion.kinds.ocr.models import LANGUAGES
 from pillion.kinds.ocr.result import Box
 
 if TYPE_CHECKING:
+    import numpy as np
     import tesserocr
+    from numpy.typing import NDArray
+else:
+    from pillion.extras import lazy_numpy as np
 
 NAME = "tesseract"
 MAX_THREADS = 8

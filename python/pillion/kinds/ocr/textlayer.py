@@ -10,12 +10,16 @@ import unicodedata
 from collections import Counter
 from collections.abc import Sequence
 from dataclasses import replace
-
-import numpy as np
-from numpy.typing import NDArray
+from typing import TYPE_CHECKING
 
 from pillion.kinds.ocr.result import OcrLine, OcrWord
 from pillion.readers.pdf.text import Box, TextLayer
+
+if TYPE_CHECKING:
+    import numpy as np
+    from numpy.typing import NDArray
+else:
+    from pillion.extras import lazy_numpy as np
 
 MIN_CHARACTERS = 16
 """With fewer there is a stamp or a page number, not the page's text."""
@@ -164,12 +168,12 @@ def lines_of(layer: TextLayer, size: tuple[float, float]) -> tuple[tuple[OcrLine
         [(line.start() + word.start(), line.start() + word.end()) for word in _WORD.finditer(line.group())]
         for line in _LINE.finditer(layer.text)
     ]
-    boxes = iter(_boxes_around(layer.boxes, [span for line in spans for span in line]))
     lines = []
     for line in spans:
         words = []
         for start, end in line:
-            box = next(boxes)
+            ends = [layer.boxes[index] for index in (start, end - 1) if index in layer.boxes]
+            box = around(ends) if ends else None
             text = layer.text[start:end].translate(_PLAIN)
             if text and box is not None and _is_within(box, size):
                 words.append(OcrWord(text=text, confidence=None, box=box))
@@ -177,27 +181,6 @@ def lines_of(layer: TextLayer, size: tuple[float, float]) -> tuple[tuple[OcrLine
             lines.append(_line(words))
     turned = _turned(lines)
     return _with_paragraphs(_from_the_top(lines, turned), turned), (360 - turned) % 360
-
-
-def _boxes_around(boxes: NDArray[np.float32], spans: Sequence[tuple[int, int]]) -> list[Box | None]:
-    """For each range of characters the smallest box around them; None where none of them has one."""
-    if not spans:
-        return []
-    empty = boxes[:, 0] >= boxes[:, 2]
-    # One more row, for a range that ends with the text.
-    low = np.full((len(boxes) + 1, 2), np.inf, dtype=np.float32)
-    high = np.full((len(boxes) + 1, 2), -np.inf, dtype=np.float32)
-    low[:-1][~empty] = boxes[~empty, :2]
-    high[:-1][~empty] = boxes[~empty, 2:]
-    bounds = np.asarray(spans).reshape(-1)
-    around = np.concatenate(
-        [np.minimum.reduceat(low, bounds, axis=0)[::2], np.maximum.reduceat(high, bounds, axis=0)[::2]], axis=1
-    )
-    there = np.isfinite(around).all(axis=1).tolist()
-    return [
-        (box[0], box[1], box[2], box[3]) if is_there else None
-        for box, is_there in zip(around.tolist(), there, strict=True)
-    ]
 
 
 def _is_within(box: Box, size: tuple[float, float]) -> bool:

@@ -9,10 +9,8 @@ from typing import TYPE_CHECKING, Protocol
 from pillion.errors import ErrorClass, ItemError
 
 if TYPE_CHECKING:
-    import numpy as np
-    from numpy.typing import NDArray
-
     from pillion import _core
+    from pillion._core import Pixels
 
 DECODE_BUDGET = 1 << 30
 """The most bytes that decoding one picture may take, as in the core."""
@@ -20,13 +18,13 @@ DECODE_BUDGET = 1 << 30
 
 @dataclass(frozen=True, slots=True)
 class DecodedPicture:
-    """An upright picture: uint8, shape (H, W, 3) or (H, W, 4) with straight alpha, C-contiguous.
+    """An upright picture: uint8, shape (H, W, 3) or (H, W, 4) with straight alpha, C-contiguous; an array or a buffer.
 
     ``profile`` is the ICC profile of its colours. Without one, ``code_points`` may give the colour space: primaries and
     transfer of ITU-T H.273. With neither it is sRGB.
     """
 
-    pixels: NDArray[np.uint8]
+    pixels: Pixels
     profile: bytes | None = None
     code_points: tuple[int, int] | None = None
 

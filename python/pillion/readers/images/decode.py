@@ -13,7 +13,7 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, cast
 
-from pillion import _core
+from pillion import _core, extras
 from pillion.errors import ErrorClass, ItemError
 from pillion.model import Recipe
 from pillion.readers.images import heif, libraw, pillow
@@ -75,6 +75,7 @@ def decode(
     source: Source, *, mime: str | None = None, max_side: int | None = None, max_pixels: int = MAX_PIXELS
 ) -> NDArray[np.uint8]:
     """Upright pixels in sRGB, shape (H, W, 3) or (H, W, 4), of at most ``max_side``. Raises ItemError."""
+    extras.require_numpy("pixels in arrays")
     mime = mime or mime_of(source)
     if _is_for_core(source, mime, max_side):
         try:
@@ -100,7 +101,10 @@ def thumbnails(
         engine = _first(mime)
     made: list[_core.Thumbnail] = []
     for side, wanted in by_rendering(specs):
-        made += _core.thumbnails_from_pixels(_by(engine, source, mime, side, max_pixels), wanted)
+        decoded = engine.decode(_contents(source), mime, max_side=side, max_pixels=max_pixels)
+        made += _core.thumbnails_from_decoded(
+            decoded.pixels, wanted, icc=decoded.profile, cicp=decoded.code_points, max_side=side
+        )
     return made
 
 
@@ -126,6 +130,7 @@ class Picture:
 
     def pixels(self, max_side: int | None = None) -> NDArray[np.uint8]:
         """The result of :func:`decode`. Raises ItemError."""
+        extras.require_numpy("pixels in arrays")
         if self.kept is None:
             return _core.decode(self.source, max_side=max_side, max_pixels=self.max_pixels)
         return _core.srgb_from_pixels(self.kept, max_side=max_side)

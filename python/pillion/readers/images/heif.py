@@ -35,7 +35,7 @@ _BYTES_PER_PIXEL = 4.5
 def missing(mime: str) -> str | None:
     """What is missing and how to install it, in one sentence; None if nothing is. Loads nothing."""
     if any(importlib.util.find_spec(module) for module in _MODULES):
-        return None
+        return extras.missing(EXTRA, "HEIC pictures", "numpy")
     return f"HEIC pictures need the Python package pi-heif, which is not installed: run {extras.command(EXTRA)}"
 
 

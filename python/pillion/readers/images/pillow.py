@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import array
 import io
 import struct
+import sys
 import threading
 import warnings
 import zlib
@@ -14,8 +16,6 @@ from pillion.errors import ErrorClass, ItemError
 from pillion.readers.images.base import DecodedPicture, check_size
 
 if TYPE_CHECKING:
-    import numpy as np
-    from numpy.typing import NDArray
     from PIL import Image
 
 NAME = "pillow"
@@ -40,6 +40,7 @@ MIMES = frozenset(_FORMATS)
 _FEATURES: Mapping[str, str] = {"image/jp2": "jpg_2000"}
 """Features that a Pillow built from source may lack."""
 _BYTES_PER_PIXEL = 8
+_DEEPEST = 65535
 _MODES = {"1", "L", "P", "RGB", "RGBA", "CMYK", "YCbCr", "LAB", "HSV", "LA", "PA", "RGBX", "RGBa", "La"}
 _lock = threading.Lock()
 
@@ -121,24 +122,29 @@ def _is_cut_texture(data: bytes) -> bool:
 
 
 def _decoded(picture: Image.Image, profile: bytes | None) -> DecodedPicture:
-    import numpy as np
-
     if picture.mode.startswith("I"):
-        return DecodedPicture(_from_deep_grey(picture))
+        return DecodedPicture(_pixels(_from_deep_grey(picture)))
     if picture.mode not in _MODES:
         raise ItemError(ErrorClass.UNSUPPORTED, f"a picture of Pillow's mode {picture.mode}")
     has_alpha = picture.mode in ("RGBA", "LA", "PA", "RGBa", "La") or "transparency" in picture.info
     if picture.mode not in ("RGB", "RGBA", "P", "PA"):
         # The profile is for CMYK, grey or another model, which Pillow has converted.
         profile = None
-    pixels = np.asarray(picture.convert("RGBA" if has_alpha else "RGB"), dtype=np.uint8)
-    return DecodedPicture(np.ascontiguousarray(pixels), profile)
+    return DecodedPicture(_pixels(picture.convert("RGBA" if has_alpha else "RGB")), profile)
 
 
-def _from_deep_grey(picture: Image.Image) -> NDArray[np.uint8]:
-    """16-bit grey, from any of Pillow's modes for it."""
-    import numpy as np
+def _pixels(picture: Image.Image) -> memoryview:
+    """Rows, columns and channels."""
+    return memoryview(picture.tobytes()).cast("B", (picture.height, picture.width, len(picture.getbands())))
 
-    values = np.clip(np.asarray(picture).astype(np.int64), 0, 65535)
-    grey = (values >> 8).astype(np.uint8)
-    return np.ascontiguousarray(np.repeat(grey[:, :, np.newaxis], 3, axis=2))
+
+def _from_deep_grey(picture: Image.Image) -> Image.Image:
+    """Grey of 16 bits, whichever of Pillow's modes holds it: the upper byte of each value, cut to the range."""
+    from PIL import Image
+
+    values = array.array("i", picture.convert("I").tobytes())
+    if values and not 0 <= min(values) <= max(values) <= _DEEPEST:
+        values = array.array("i", (min(max(value, 0), _DEEPEST) for value in values))
+    second = 1 if sys.byteorder == "little" else values.itemsize - 2
+    upper = values.tobytes()[second :: values.itemsize]
+    return Image.frombytes("L", picture.size, upper).convert("RGB")

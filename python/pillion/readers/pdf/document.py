@@ -14,15 +14,15 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, BinaryIO
 
-import numpy as np
-from numpy.typing import NDArray
-
+from pillion import extras
 from pillion.errors import ErrorClass, ItemError
 from pillion.readers.pdf import text as page_text
 from pillion.readers.pdf.text import Box, Drawn, TextLayer
 
 if TYPE_CHECKING:
+    import numpy as np
     import pypdfium2
+    from numpy.typing import NDArray
 
 NAME = "pdfium"
 POINTS_PER_INCH = 72
@@ -73,22 +73,24 @@ class Page:
         with LOCK:
             return page_text.drawn(self.page, text)
 
-    def render(self, scale: float) -> NDArray[np.uint8]:
+    def render(self, scale: float) -> memoryview:
         """RGB pixels, shape (H, W, 3), at ``scale`` pixels per point (less on very large pages)."""
         scale = _bounded(scale, self.size)
         with LOCK:
             bitmap = self.page.render(scale=scale, rev_byteorder=True)
             try:
-                pixels = np.array(bitmap.to_numpy(), dtype=np.uint8, order="C")
+                return _rgb(bitmap)
             finally:
                 bitmap.close()
-        return pixels[:, :, :3]
 
     def gray(self, scale: float, box: Box | None = None, *, until: float = math.inf) -> NDArray[np.uint8]:
         """Gray pixels of the page, or of ``box`` in points, shape (H, W); ``scale`` as for :meth:`render`.
 
         Raises ItemError (timeout) if rendering is not done at ``until``, by the monotonic clock.
         """
+        extras.require("ocr", "pictures of text", "numpy")
+        import numpy as np
+
         size = self.size
         left, top, right, bottom = box or (0.0, 0.0, *size)
         scale = _bounded(scale, (right - left, bottom - top))
@@ -98,6 +100,17 @@ class Page:
         with LOCK:
             _draw(self.page, pixels, area, until)
         return pixels
+
+
+def _rgb(bitmap: pypdfium2.PdfBitmap) -> memoryview:
+    """A copy without what pads the rows."""
+    if bitmap.n_channels != 3:
+        raise ItemError(ErrorClass.CRASH, f"PDFium drew {bitmap.n_channels} channels instead of 3")
+    length, data = 3 * bitmap.width, bytes(bitmap.buffer)
+    if bitmap.stride != length:
+        starts = range(0, bitmap.height * bitmap.stride, bitmap.stride)
+        data = b"".join([data[start : start + length] for start in starts])
+    return memoryview(data[: length * bitmap.height]).cast("B", (bitmap.height, bitmap.width, 3))
 
 
 def _bounded(scale: float, size: tuple[float, float]) -> float:

@@ -8,13 +8,12 @@ from __future__ import annotations
 
 import ctypes
 import functools
+import math
 import re
-from collections.abc import Callable, Iterator
+from array import array
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
-
-import numpy as np
-from numpy.typing import NDArray
 
 if TYPE_CHECKING:
     import pypdfium2
@@ -29,21 +28,21 @@ _MAX_DEPTH = 4
 _CHECKED = 200
 """The number of characters that are checked for being visible."""
 _BOX_BYTES = 16
+"""Four C floats."""
 _WORD = re.compile(r"\S+")
 
 
 @dataclass(frozen=True, slots=True)
 class TextLayer:
-    """``text``: one character for each row of ``boxes``, which has shape (n, 4), float32, each row a :data:`Box`.
+    """``boxes``: index of a character in ``text`` -> its box. Lines are separated by ``\\r\\n``.
 
-    Lines are separated by ``\\r\\n``. Only the first and last characters of words have boxes (as high as their font,
-    which is the same in a word); the others are empty. ``objects``: for some evenly spread characters, PDFium's handle
-    of the text object that they belong to; ``unseen``: those of the handles whose text is invisible (render mode 3, as
-    OCR programs write it).
+    Only the first and last characters of words have boxes (as high as their font, which is the same in a word), and
+    only if they have a width. ``objects``: for some evenly spread characters, PDFium's handle of the text object that
+    they belong to; ``unseen``: those of the handles whose text is invisible (render mode 3, as OCR programs write it).
     """
 
     text: str
-    boxes: NDArray[np.float32]
+    boxes: Mapping[int, Box]
     objects: tuple[int, ...]
     unseen: frozenset[int]
 
@@ -73,13 +72,14 @@ def text_layer(page: pypdfium2.PdfPage) -> TextLayer:
         handle = _address(textpage.raw)
         count = min(max(0, raw.FPDFText_CountChars(textpage.raw)), _MAX_CHARACTERS)
         text = _text(textpage.raw, handle, count)
-        bounds = np.zeros((count, 4), dtype=np.float32)
-        first = bounds.ctypes.data
+        ends: list[int] = []
         for word in _WORD.finditer(text):
             start, last = word.start(), word.end() - 1
-            calls.box(handle, start, first + _BOX_BYTES * start)
-            if last != start:
-                calls.box(handle, last, first + _BOX_BYTES * last)
+            ends += [start] if start == last else [start, last]
+        bounds = array("f", bytes(_BOX_BYTES * len(ends)))
+        first = bounds.buffer_info()[0]
+        for row, index in enumerate(ends):
+            calls.box(handle, index, first + _BOX_BYTES * row)
         objects = [calls.object(handle, index) or 0 for index in range(0, count, max(1, count // _CHECKED))]
         unseen = frozenset(
             item for item in set(objects) if item and calls.mode(item) == raw.FPDF_TEXTRENDERMODE_INVISIBLE
@@ -87,9 +87,14 @@ def text_layer(page: pypdfium2.PdfPage) -> TextLayer:
     finally:
         textpage.close()
     # PDFium gives left, top, right, bottom, with the origin at the bottom.
-    shown = _shown(page, bounds[:, 0], bounds[:, 3], bounds[:, 2], bounds[:, 1])
-    shown[bounds[:, 0] == bounds[:, 2]] = 0
-    return TextLayer(text, shown, tuple(item for item in objects if item), unseen)
+    left, top, right, bottom = (bounds[side::4] for side in range(4))
+    shown = _shown(page, left, bottom, right, top)
+    boxes = {
+        index: box
+        for index, box, begin, end in zip(ends, shown, left, right, strict=True)
+        if begin != end and box[0] < box[2] and all(map(math.isfinite, box))
+    }
+    return TextLayer(text, boxes, tuple(item for item in objects if item), unseen)
 
 
 def _text(textpage: Any, handle: int, count: int) -> str:
@@ -218,9 +223,8 @@ def _picture_box(page: pypdfium2.PdfPage, item: Any, matrix: _Matrix) -> Box:
     """A picture fills the unit square of its matrix."""
     a, b, c, d, e, f = _after(_matrix(item), matrix)
     xs, ys = (e, e + a, e + c, e + a + c), (f, f + b, f + d, f + b + d)
-    sides = (np.array([side], dtype=np.float32) for side in (min(xs), min(ys), max(xs), max(ys)))
-    left, top, right, bottom = _shown(page, *sides)[0].tolist()
-    return left, top, right, bottom
+    sides = (array("f", [side]) for side in (min(xs), min(ys), max(xs), max(ys)))
+    return _shown(page, *sides)[0]
 
 
 def _clipped(box: Box, width: float, height: float) -> Box | None:
@@ -236,24 +240,22 @@ def _area(box: Box) -> float:
 
 
 def _shown(
-    page: pypdfium2.PdfPage,
-    left: NDArray[np.float32],
-    bottom: NDArray[np.float32],
-    right: NDArray[np.float32],
-    top: NDArray[np.float32],
-) -> NDArray[np.float32]:
-    """From the file's coordinates to boxes on the page as shown: relative to its crop box, rotated by /Rotate."""
+    page: pypdfium2.PdfPage, left: array[float], bottom: array[float], right: array[float], top: array[float]
+) -> list[Box]:
+    """From the file's coordinates to boxes on the page as shown: relative to its crop box, rotated by /Rotate.
+
+    They are C floats, as PDFium's are, and so is each step on the way.
+    """
     import pypdfium2.raw as raw
 
     rect = raw.FS_RECTF()
     raw.FPDF_GetPageBoundingBox(page, rect)
-    x1, x2, y1, y2 = left - rect.left, right - rect.left, rect.top - top, rect.top - bottom
-    width, height = rect.right - rect.left, rect.top - rect.bottom
-    turn = raw.FPDFPage_GetRotation(page)
-    sides = {
-        0: (x1, y1, x2, y2),
-        1: (height - y2, x1, height - y1, x2),
-        2: (width - x2, height - y2, width - x1, height - y1),
-        3: (y1, width - x2, y2, width - x1),
-    }[turn % 4]
-    return np.stack(sides, axis=1).astype(np.float32)
+    width, height = array("f", [rect.right - rect.left, rect.top - rect.bottom])
+    x1, x2 = (array("f", [x - rect.left for x in side]) for side in (left, right))
+    y1, y2 = (array("f", [rect.top - y for y in side]) for side in (top, bottom))
+    turn = raw.FPDFPage_GetRotation(page) % 4
+    if turn in (1, 2):
+        y1, y2 = (array("f", [height - y for y in side]) for side in (y2, y1))
+    if turn in (2, 3):
+        x1, x2 = (array("f", [width - x for x in side]) for side in (x2, x1))
+    return list(zip(y1, x1, y2, x2, strict=True) if turn in (1, 3) else zip(x1, y1, x2, y2, strict=True))
