@@ -28,8 +28,9 @@ DOCUMENTS = [ROOT / "README.md", ROOT / "CONTRIBUTING.md", *sorted((ROOT / "docs
 NOT_RUN = {
     ("README.md", "make demo"),
     ("README.md", "make demo DIR=~/Pictures"),
-    ("README.md", "pip install '.[models]'"),
+    ("README.md", "pip install '.[all,models]'"),
     ("building.md", "make setup        # .venv with everything, Pillion built in release mode"),
+    ("installing.md", "pip install pillion                       # thumbnails and the text of PDFs"),
     ("events.md", "pillion events --follow            # from now on, until Ctrl-C (exit code 130)"),
 }
 """(document, first line of the block)."""
