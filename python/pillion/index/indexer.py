@@ -14,6 +14,7 @@ from concurrent.futures import Future, ThreadPoolExecutor
 from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
 from functools import cache, partial
+from pathlib import Path
 
 from pillion import _core
 from pillion.catalog import indexing as catalog_indexing
@@ -21,7 +22,6 @@ from pillion.catalog.database import Database
 from pillion.catalog.indexing import EntryRow, Location
 from pillion.errors import ItemError
 from pillion.failpoints import reach
-from pillion.index.presence import identity_of, why_offline
 from pillion.index.wants import DeviceGenerationPolicy, restrict, signature, wanted_sidecars
 from pillion.model import SidecarKind
 from pillion.settings.config import Config
@@ -324,6 +324,17 @@ class Indexer:
             catalog_indexing.write_signature(connection, location.id, now)
 
 
+def excluded_folders(root: Path, location: Location, locations: Sequence[Location]) -> list[bytes]:
+    """Folders in a Location that are not its own: the library itself, and other Locations, which have their files.
+
+    By their paths in the Location.
+    """
+    others = [item.path for item in locations if item.walked and item.id != location.id]
+    inner = [path for path in (os.path.realpath(os.fsencode(root)), *others) if path != location.path]
+    below = location.path.rstrip(b"/") + b"/"
+    return [os.path.relpath(path, location.path) for path in inner if path.startswith(below)]
+
+
 def _entry_row(item: Identified) -> EntryRow:
     path, size, mtime_ns, inode = item.file
     return EntryRow(
@@ -527,6 +538,52 @@ def _moved(
 
 def _ending(path: bytes) -> bytes:
     return os.path.splitext(path)[1].lower()
+
+
+# is it there at all? --------------------------------------------------------------------------------------------------
+
+# What cannot be seen is not removed: an unmounted disk leaves an empty folder, or none, or another file system's. Then
+# the Location is offline: nothing of it changes until its files are there again, or the user says that they are gone.
+
+SHARE = 0.5
+"""More than this share of a Location's files gone at once looks like a lost disk, not like tidying up."""
+
+FEWEST = 5
+"""A Location that lost fewer files than this is believed."""
+
+
+def identity_of(folder: bytes) -> str | None:
+    """What tells a file system and a folder in it from others; None where the folder is not there or cannot be read.
+
+    The file system's own id where it has one (it survives a remount), and the folder's inode number.
+    """
+    try:
+        system, stat = os.statvfs(folder), os.stat(folder)
+    except OSError:
+        return None
+    return f"{system.f_fsid or stat.st_dev:x}:{stat.st_ino:x}"
+
+
+def why_offline(lost: int, known: int, *, files: int, identity: str | None, before: str | None) -> str | None:
+    """Why a Location counts as offline, in words that follow "is offline:"; None where it does not.
+
+    ``lost``: of ``known`` files, how many are not there. ``files``: how many are there now. ``identity``: of the folder
+    now, ``before``: when files were last found there.
+    """
+    if not lost:
+        return None
+    if files == 0:
+        return f"the folder is empty, and {_files(known)} in it"
+    many = lost > known * SHARE
+    if many and before is not None and identity != before:
+        return f"another file system is there, without {lost:,} of its {known:,} files"
+    if many and lost >= FEWEST:
+        return f"{lost:,} of its {known:,} files are gone at once"
+    return None
+
+
+def _files(number: int) -> str:
+    return "1 file was" if number == 1 else f"{number:,} files were"
 
 
 # phase 3: aggregation -------------------------------------------------------------------------------------------------

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import os
 from collections.abc import Sequence
-from pathlib import Path
 
 import sqlalchemy as sa
 
@@ -64,16 +63,6 @@ def locate(locations: Sequence[Location], path: str | os.PathLike[str]) -> tuple
 def is_inside(path: bytes, folder: bytes) -> bool:
     """Whether ``path`` is ``folder`` or inside it."""
     return path == folder or path.startswith(folder.rstrip(b"/") + b"/")
-
-
-def excluded_folders(root: Path, location: Location, locations: Sequence[Location]) -> list[bytes]:
-    """Folders in a Location that are not its own: the library itself, and other Locations, which have their files.
-
-    By their paths in the Location.
-    """
-    others = [item.path for item in locations if item.walked and item.id != location.id]
-    inner = [path for path in (os.path.realpath(os.fsencode(root)), *others) if path != location.path]
-    return [os.path.relpath(path, location.path) for path in inner if is_inside(path, location.path)]
 
 
 def parse_variant(variant: str | None, kinds: Sequence[SidecarKind]) -> str | None:

@@ -23,7 +23,6 @@ from pillion.index.wants import DeviceGenerationPolicy, named_policy, override
 from pillion.kinds import registry
 from pillion.library.arguments import (
     absolute_folder,
-    excluded_folders,
     existing_folder,
     external_row,
     is_inside,
@@ -214,7 +213,7 @@ class Library:
         files are not there is offline (``report.offline``) and left as it is; with ``accept_removals`` they are gone.
         Raises LibraryBusyError without ``waiting``, UsageError for a path that is no folder and no Location.
         """
-        from pillion.index.indexer import Indexer, IndexReport
+        from pillion.index.indexer import Indexer, IndexReport, excluded_folders
 
         self._must_be_writable()
         chosen = _chosen(kinds)

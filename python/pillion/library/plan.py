@@ -25,11 +25,11 @@ from pillion.catalog.indexing import Location, list_locations, queue_due, read_s
 from pillion.catalog.plan import DueGroup, MadeRow, Scope, Want, Within, in_scopes
 from pillion.catalog.queue import list_measured
 from pillion.catalog.sidecars import ASKED, ask_again
-from pillion.index.indexer import compare, discover
+from pillion.index.indexer import compare, discover, excluded_folders
 from pillion.index.wants import DeviceGenerationPolicy, restrict, signature, wanted_sidecars
 from pillion.job import Urgency
 from pillion.kinds import registry
-from pillion.library.arguments import excluded_folders, locate, parse_variant
+from pillion.library.arguments import locate, parse_variant
 from pillion.library.recipe_changes import MADE_FROM, Change, changes
 from pillion.model import MediaClass, SidecarKind, SidecarStatus, WantedSidecar
 from pillion.queue.estimate import Estimate, Estimates, parallel, worker_count
