@@ -46,6 +46,9 @@ _TAIL_BYTES = 4000
 _REAP_S = 1.0
 """How long to wait for a killed child to exit. One that waits for a dead disk may never exit."""
 
+_unreaped: list[subprocess.Popen[bytes]] = []
+"""Killed children that did not exit in that time. They are reaped when the next one is spawned."""
+
 
 class Worker:
     """A child process that runs ``target``. It leads a process group, so that the processes it starts end with it.
@@ -55,6 +58,7 @@ class Worker:
 
     def __init__(self, target: str, limits: Limits, server: JobServer) -> None:
         reach("pool.start")
+        _unreaped[:] = [process for process in _unreaped if process.poll() is None]
         ours, theirs = socket.socketpair()
         with theirs:
             command = [sys.executable, "-m", "pillion.pool.child", str(theirs.fileno()), str(os.getpid())]
@@ -136,6 +140,7 @@ class Worker:
             code: int | None = self._process.wait(timeout=_REAP_S)
         except subprocess.TimeoutExpired:
             code = None
+            _unreaped.append(self._process)
         self.read_stderr()
         return code
 
