@@ -216,6 +216,12 @@ ENGINES = {
 }
 
 
+def test_status_loads_no_engine_and_nothing_that_works_the_queue(library: Path) -> None:
+    loaded = loaded_by("status", "--library", library)
+    assert not loaded & {*ENGINES, "alembic", "psutil", "rich"}
+    assert not loaded & {f"pillion.{name}" for name in ("api", "index.indexer", "maintenance", "pool", "queue.work")}
+
+
 @pytest.mark.parametrize("arguments", [["--help"], ["--version"], *([name, "--help"] for name in COMMANDS)])
 def test_help_loads_neither_the_library_nor_an_engine(arguments: list[str]) -> None:
     loaded = loaded_by(*arguments)
