@@ -170,6 +170,12 @@ fn folders_are_excluded_by_their_exact_path() {
         exclude: &[b"x*y".to_vec()],
         threads: 1,
     };
-    let walk = walk(folder.path(), options, &AtomicBool::new(false), &AtomicU64::new(0)).unwrap();
+    let walk = walk(
+        folder.path(),
+        options,
+        &AtomicBool::new(false),
+        &AtomicU64::new(0),
+    )
+    .unwrap();
     assert_eq!(paths(&walk), ["deep/x*y/a", "xzy/a"]);
 }

@@ -109,7 +109,10 @@ impl WalkResult {
 
     #[getter]
     fn libraries<'py>(&self, py: Python<'py>) -> PyResult<Bound<'py, PyList>> {
-        PyList::new(py, self.0.libraries.iter().map(|path| PyBytes::new(py, path)))
+        PyList::new(
+            py,
+            self.0.libraries.iter().map(|path| PyBytes::new(py, path)),
+        )
     }
 
     #[getter]
