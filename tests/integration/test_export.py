@@ -51,8 +51,8 @@ def found_in(data: bytes, tmp_path: Path) -> tuple[pdfium.TextLayer, list[tuple[
     for text in layer.text.split():
         start = layer.text.index(text, at)
         at = start + len(text)
-        boxes = layer.boxes[[start, at - 1]]
-        words.append((text, [*boxes[:, :2].min(axis=0).tolist(), *boxes[:, 2:].max(axis=0).tolist()]))
+        left, top, right, bottom = zip(layer.boxes[start], layer.boxes[at - 1], strict=True)
+        words.append((text, [min(left), min(top), max(right), max(bottom)]))
     return layer, words, drawn
 
 
