@@ -25,7 +25,9 @@ import zipfile
 from collections import Counter, defaultdict
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
+from functools import partial
 from pathlib import Path
+from typing import Any
 
 import native
 
@@ -228,12 +230,17 @@ def passages(sources: list[list[str]], encoding: str, number: int) -> Iterator[t
                     yield size, data
 
 
+def _decoded(ask: Callable[[Any, bytes], str], module: Any, data: bytes) -> str:
+    """A text in the encoding that a library finds."""
+    return data.decode(ask(module, data))
+
+
 def detectors(peers: bool) -> dict[str, Callable[[bytes], str]]:
     """Name -> bytes to text. Peers that are not installed are left out."""
     from pillion.readers.documents.charset import decoded
 
     found: dict[str, Callable[[bytes], str]] = {"pillion": decoded}
-    names = {
+    names: dict[str, tuple[str, Callable[[Any, bytes], str]]] = {
         "charset-normalizer": ("charset_normalizer", lambda module, data: module.from_bytes(data).best().encoding),
         "chardet": ("chardet", lambda module, data: module.detect(data, compat_names=False)["encoding"]),
         "chardetng": ("chardetng_py", lambda module, data: module.detect(data)),
@@ -245,7 +252,7 @@ def detectors(peers: bool) -> dict[str, Callable[[bytes], str]]:
         except ImportError:
             print(f"{name} is not installed: left out")
             continue
-        found[name] = lambda data, ask=ask, module=module: data.decode(ask(module, data))  # type: ignore[misc]
+        found[name] = partial(_decoded, ask, module)
     return found
 
 

@@ -22,7 +22,7 @@ sys.path.insert(0, str(ROOT))
 from pillion.kinds.embedding import models  # noqa: E402 (found by the path above)
 from tests.support.minilm_numpy import NumpyMiniLM  # noqa: E402 (found by the path above)
 
-FILE = ROOT / "python" / "pillion" / "engines" / "minilm_centres.f2"
+FILE = ROOT / "python" / "pillion" / "kinds" / "embedding" / "minilm_centres.f2"
 TEXTS = 400
 LENGTHS = (1, 2, 3, 5, 8, 13, 21, 34, 55, 89)
 SEED = 20261125

@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 from dataclasses import replace
-from typing import Any
+from typing import Any, cast
 
 import pytest
 
 from pillion.kinds import registry
+from pillion.kinds.spec import KindSpec
 from pillion.model import SidecarKind
 
 
@@ -15,4 +16,5 @@ def limit(monkeypatch: pytest.MonkeyPatch, kind: str, **changes: Any) -> None:
     """Let the jobs of a kind run under other limits in this process (see :class:`pillion.kinds.spec.Limits`)."""
     name = SidecarKind(kind)
     spec = registry.spec(name)
-    monkeypatch.setitem(registry.specs(), name, replace(spec, limits=replace(spec.limits, **changes)))  # type: ignore[arg-type]
+    specs = cast("dict[SidecarKind, KindSpec]", registry.specs())
+    monkeypatch.setitem(specs, name, replace(spec, limits=replace(spec.limits, **changes)))

@@ -139,6 +139,7 @@ impl WalkResult {
 
 #[pyfunction]
 #[pyo3(name = "walk", signature = (root, *, ignore = Vec::new(), exclude = Vec::new(), hidden = false, system = false, threads = 0, progress = None))]
+// One argument for each keyword of the Python function.
 #[allow(clippy::too_many_arguments)]
 fn py_walk(
     py: Python<'_>,
