@@ -33,7 +33,7 @@ def pillion() -> tuple[str, Maker]:
 
 def pillion_specs(specs: Specs, method: int | None) -> list[tuple[str, int, int, int]]:
     """The core's specs; without a method that of the variant of this size."""
-    from pillion.model import THUMB_SPECS
+    from pillion.kinds.thumbnail.kind import THUMB_SPECS
 
     own = {spec.max_side: spec.method for spec in THUMB_SPECS.values()}
     return [(str(side), side, quality, own[side] if method is None else method) for side, quality in specs]
