@@ -31,6 +31,8 @@ from pillion.catalog.rebuilding import register_device
 from pillion.cli.app import tune_collector
 from pillion.job import JobState
 from pillion.kinds.execute import Execution, Staged
+from pillion.kinds.ocr.kind import OCR
+from pillion.kinds.thumbnail.kind import THUMB
 from pillion.library.sidecars import Ready
 from pillion.model import Recipe, SidecarFormat, WantedSidecar
 from pillion.queue.checkpoints import FOLDER, Checkpoints
@@ -52,7 +54,7 @@ JOBS = 2_000
 
 DEVICE = str(uuid.UUID(int=1))
 WANT = WantedSidecar(
-    kind="ocr", variant="default", recipe=Recipe(generator="ocr", version=1), settings={"languages": ["eng"]}
+    kind=OCR, variant="default", recipe=Recipe(generator="ocr", version=1), settings={"languages": ["eng"]}
 )
 
 MADE = Execution(
@@ -91,7 +93,7 @@ class PillionQueue:
         checkpoints = Checkpoints(store.staging / FOLDER)
         recorder = Recorder(self._database, store, checkpoints, owner)
         estimates = Estimates()
-        kinds = ["ocr"]
+        kinds = [OCR]
         self._source = CatalogJobs(
             self._database,
             store,
@@ -121,12 +123,12 @@ class PillionQueue:
     def enqueue(self) -> None:
         """Queue all entries that are not queued yet, as indexing does."""
         with self._database.write() as connection:
-            catalog_indexing.queue_slice(connection, self._location.id, lambda *_: [WANT], time.time(), kinds=["ocr"])
+            catalog_indexing.queue_slice(connection, self._location.id, lambda *_: [WANT], time.time(), kinds=[OCR])
 
     def claim_and_finish(self, number: int) -> None:
         """Claim and finish so many jobs, in claims as large as the engine's for jobs that take no time."""
         while number > 0:
-            claimed = self._source.claim("ocr", min(number, CLAIM_ITEMS), 1e9, time.time())
+            claimed = self._source.claim(OCR, min(number, CLAIM_ITEMS), 1e9, time.time())
             self._source.finish([(planned, MADE) for planned in claimed], time.time())
             number -= len(claimed)
 
@@ -259,7 +261,7 @@ def test_on_demand(benchmark: BenchmarkFixture, tmp_path: Path, smoke: bool) -> 
         try:
             next(event for event in library.events(follow=True) if event.name == "ready")
             benchmark.pedantic(ask, setup=add_photo, rounds=1 if smoke else 10)
-            left = library.status().queue["thumb"].counts.get(JobState.QUEUED, 0)
+            left = library.status().queue[THUMB].counts.get(JobState.QUEUED, 0)
         finally:
             process.kill()
             process.wait()

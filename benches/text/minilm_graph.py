@@ -11,6 +11,7 @@ import json
 import math
 import sys
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 from onnx import TensorProto, helper, numpy_helper, save
@@ -23,7 +24,7 @@ class Graph:
 
     def __init__(self, weights: dict[str, np.ndarray]) -> None:
         self.weights = weights
-        self.nodes: list[object] = []
+        self.nodes: list[Any] = []
         self.constants: dict[str, np.ndarray] = {}
 
     def add(self, kind: str, *inputs: str, **attributes: object) -> str:
@@ -61,8 +62,8 @@ def build(weights: dict[str, np.ndarray]) -> Graph:
     kind = graph.constant("kind", weights["embeddings.token_type_embeddings.weight"][0])
     x = graph.norm(graph.add("Add", graph.add("Add", words, places), kind), "embeddings")
     mask = graph.add("Cast", "mask", to=TensorProto.FLOAT)
-    away = graph.add("Sub", mask, graph.constant("kept", np.float32(1)))
-    away = graph.add("Mul", away, graph.constant("far", np.float32(1e9)))
+    away = graph.add("Sub", mask, graph.constant("kept", np.array(1, np.float32)))
+    away = graph.add("Mul", away, graph.constant("far", np.array(1e9, np.float32)))
     away = graph.add("Unsqueeze", away, graph.constant("axes", np.array([1, 2])))
     for layer in range(LAYERS):
         x = _layer(graph, x, away, f"encoder.layer.{layer}.")
@@ -74,7 +75,7 @@ def _layer(graph: Graph, x: str, away: str, at: str) -> str:
     query = graph.heads(x, f"{at}attention.self.query", [0, 2, 1, 3])
     key = graph.heads(x, f"{at}attention.self.key", [0, 2, 3, 1])
     value = graph.heads(x, f"{at}attention.self.value", [0, 2, 1, 3])
-    scale = graph.constant("scale", np.float32(1 / math.sqrt(WIDTH // HEADS)))
+    scale = graph.constant("scale", np.array(1 / math.sqrt(WIDTH // HEADS), np.float32))
     scores = graph.add("Add", graph.add("Mul", graph.add("MatMul", query, key), scale), away)
     mixed = graph.add("Transpose", graph.add("MatMul", graph.add("Softmax", scores, axis=-1), value), perm=[0, 2, 1, 3])
     joined = graph.add("Reshape", mixed, graph.constant("joined", np.array([0, 0, WIDTH])))

@@ -40,7 +40,7 @@ class Page:
     def write(self, folder: Path) -> Path:
         """Store the picture, with its resolution, as a scanner would."""
         path = folder / f"{self.name}{self.suffix}"
-        options = {"quality": self.quality} if self.suffix == ".jpg" else {}
+        options: dict[str, Any] = {"quality": self.quality} if self.suffix == ".jpg" else {}
         self.picture.save(path, dpi=(self.dpi, self.dpi), **options)
         return path
 
@@ -169,7 +169,7 @@ def _wrapped(words: Sequence[str], font: ImageFont.FreeTypeFont, width: float) -
 
 # groups ---------------------------------------------------------------------------------------------------------------
 
-Made = tuple[object, ...]
+Made = tuple[Any, ...]
 
 
 def _prose(fonts: Fonts, language: str, effect: Effect | None = None, **how: Any) -> tuple[str, int, str, Image.Image]:

@@ -107,7 +107,7 @@ def _rapidocr() -> Read:
     engine = RapidOCR(params={"Global.log_level": "error"})
 
     def read(path: Path) -> str:
-        return "\n".join(engine(str(path)).txts or ())
+        return "\n".join(getattr(engine(str(path)), "txts", None) or ())
 
     return read
 

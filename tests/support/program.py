@@ -15,7 +15,7 @@ COMMAND = (sys.executable, "-m", "pillion")
 def run(*arguments: str | Path, env: dict[str, str] | None = None) -> subprocess.CompletedProcess[str]:
     """Run it to its end; stdout and stderr as text."""
     return subprocess.run(
-        [*COMMAND, *map(os.fspath, arguments)],
+        [*COMMAND, *map(str, arguments)],
         text=True,
         encoding="utf-8",
         errors="surrogateescape",
@@ -47,7 +47,7 @@ def run_measured(*arguments: str | Path) -> tuple[subprocess.CompletedProcess[st
     Measured by a small process in between: a child counts its parent's memory until it runs its own program, and the
     process of the tests may be large.
     """
-    command = [sys.executable, "-c", _MEASURED, *COMMAND, *map(os.fspath, arguments)]
+    command = [sys.executable, "-c", _MEASURED, *COMMAND, *map(str, arguments)]
     done = subprocess.run(command, text=True, capture_output=True, timeout=240, check=False)
     done.stdout, _, kibibytes = done.stdout.rstrip("\n").rpartition("\n")
     return done, int(kibibytes) * 1024
@@ -55,6 +55,4 @@ def run_measured(*arguments: str | Path) -> tuple[subprocess.CompletedProcess[st
 
 def start(*arguments: str | Path) -> subprocess.Popen[bytes]:
     """Start it and go on; its output is thrown away."""
-    return subprocess.Popen(
-        [*COMMAND, *map(os.fspath, arguments)], stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL
-    )
+    return subprocess.Popen([*COMMAND, *map(str, arguments)], stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)

@@ -86,7 +86,7 @@ def photographed(
     paper = np.asarray(sheet, np.float32)[:, :, None] * np.array([0.97, 0.95, 0.9], np.float32)
     lit = (paper * opaque + _desk(size, rng) * (1 - opaque)) * _light(size, rng, shadow)[:, :, None]
     lit = lit + rng.normal(0, 3, lit.shape).astype(np.float32)
-    return _image(lit).filter(ImageFilter.GaussianBlur(0.7))
+    return _image(lit.astype(np.float32, copy=False)).filter(ImageFilter.GaussianBlur(0.7))
 
 
 def perspective(corners: Sequence[tuple[float, float]], source: Sequence[tuple[float, float]]) -> list[float]:
