@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+import functools
 import json
 import os
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, TypeVar
+from typing import TYPE_CHECKING, Any, ParamSpec, TypeVar
 
 from pillion import _core, extras
 from pillion.errors import ErrorClass, ItemError, UsageError
@@ -31,9 +32,24 @@ if TYPE_CHECKING:
 
 PathLike = str | os.PathLike[str]
 Path_ = TypeVar("Path_", bound=PathLike)
+Arguments = ParamSpec("Arguments")
+Result = TypeVar("Result")
 
 
-@extras.needed()
+def _typed(function: Callable[Arguments, Result]) -> Callable[Arguments, Result]:
+    """A package that an engine cannot import is an ItemError (missing_tool) that says what to install."""
+
+    @functools.wraps(function)
+    def call(*args: Arguments.args, **options: Arguments.kwargs) -> Result:
+        try:
+            return function(*args, **options)
+        except ImportError as error:
+            raise extras.not_importable(error) from error
+
+    return call
+
+
+@_typed
 def decode(source: PathLike | bytes, *, max_side: int | None = None, max_pixels: int = MAX_PIXELS) -> NDArray[np.uint8]:
     """The pixels of a picture: upright, in sRGB, uint8, shape (H, W, 3), or (H, W, 4) if it has (straight) alpha.
 
@@ -46,7 +62,7 @@ def decode(source: PathLike | bytes, *, max_side: int | None = None, max_pixels:
     return pictures.decode(source, max_side=max_side, max_pixels=max_pixels)
 
 
-@extras.needed()
+@_typed
 def thumbnail(source: PathLike | bytes | NDArray[np.uint8], variants: Sequence[str] = ("grid@2x",)) -> dict[str, bytes]:
     """WebP thumbnails of a picture: variant -> bytes. Read and decoded once for all, in Rust, without the GIL.
 
@@ -110,7 +126,7 @@ def thumbhash(source: PathLike | bytes | NDArray[np.uint8]) -> bytes:
     return _core.thumbhash(_checked_pixels(source))
 
 
-@extras.needed()
+@_typed
 def file_thumbnail(path: PathLike, variants: Sequence[str] = ("grid@2x",)) -> dict[str, bytes]:
     """Like :func:`thumbnail`, for any file that can have one: pictures, PDFs and videos."""
     check_variants(variants)
@@ -193,7 +209,7 @@ def formats() -> list[FormatRow]:
 _SNIFFED = 4096
 
 
-@extras.needed()
+@_typed
 def ocr(path: str | os.PathLike[str], *, languages: Sequence[str] = ("auto",)) -> OcrResult:
     """Read the text in an image or a PDF.
 
@@ -210,7 +226,7 @@ def ocr(path: str | os.PathLike[str], *, languages: Sequence[str] = ("auto",)) -
     return recognise(source, is_pdf=mime == PDF, languages=languages)
 
 
-@extras.needed()
+@_typed
 def transcribe(path: str | os.PathLike[str], *, model: str = "base", language: str | None = None) -> TranscriptResult:
     """Transcribe the speech in an audio or video file.
 
@@ -223,7 +239,7 @@ def transcribe(path: str | os.PathLike[str], *, model: str = "base", language: s
     return speech.transcribe(Path(path), model=model, language=language)
 
 
-@extras.needed()
+@_typed
 def file_text(path: str | os.PathLike[str]) -> DocumentText:
     """The text of a text file, web page, office document, book or e-mail, in parts.
 
@@ -258,7 +274,7 @@ def any_text(
     return {"mime": mime, **document}
 
 
-@extras.needed()
+@_typed
 def embed(texts: Sequence[str]) -> NDArray[np.float32]:
     """Embeddings of texts: unit vectors, shape (n, 384), float32; each text is read up to its 256th token.
 

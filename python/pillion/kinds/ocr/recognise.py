@@ -14,7 +14,7 @@ from functools import partial
 from pathlib import Path
 from typing import Protocol
 
-from pillion import _core, extras
+from pillion import _core
 from pillion.errors import ItemError
 from pillion.kinds.ocr import models, page, pdf, ppocr, tesseract
 from pillion.kinds.ocr.kind import AUTO
@@ -47,7 +47,6 @@ def recognise(
     recognisers = Recognisers(languages, tessdata)
     if is_pdf:
         return _recognise_pdf(path, recognisers)
-    extras.require("ocr", "pictures of text", "numpy")
     return _recognise_image(opened(path), recognisers, engine)
 
 

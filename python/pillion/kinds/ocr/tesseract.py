@@ -13,6 +13,7 @@ import os
 import shutil
 import statistics
 import subprocess
+import sys
 import threading
 import time
 from collections.abc import Iterable, Iterator, Sequence
@@ -150,6 +151,9 @@ class LibraryEngine:
 
     def problem(self) -> str | None:
         """See :class:`Engine`."""
+        # It is loaded only after this check, so where it is loaded nothing was missing.
+        if "tesserocr" in sys.modules:
+            return None
         return extras.missing("ocr", "pictures of text", "tesserocr", "numpy", "py3langid")
 
     def version(self) -> str:

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import functools
 import os
+import sys
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -75,7 +76,7 @@ def decode(
     source: Source, *, mime: str | None = None, max_side: int | None = None, max_pixels: int = MAX_PIXELS
 ) -> NDArray[np.uint8]:
     """Upright pixels in sRGB, shape (H, W, 3) or (H, W, 4), of at most ``max_side``. Raises ItemError."""
-    extras.require_numpy("pixels in arrays")
+    _need_numpy()
     mime = mime or mime_of(source)
     if _is_for_core(source, mime, max_side):
         try:
@@ -118,6 +119,11 @@ def thumbhash(source: Source) -> bytes:
     return _core.thumbhash(decode(source, max_side=_HASHED_SIDE))
 
 
+def _need_numpy() -> None:
+    if "numpy" not in sys.modules:
+        extras.require_numpy("pixels in arrays")
+
+
 @dataclass(frozen=True, slots=True)
 class Picture:
     """A picture to be decoded at several sizes. If only an engine reads it, its pixels are decoded once and kept."""
@@ -130,7 +136,7 @@ class Picture:
 
     def pixels(self, max_side: int | None = None) -> NDArray[np.uint8]:
         """The result of :func:`decode`. Raises ItemError."""
-        extras.require_numpy("pixels in arrays")
+        _need_numpy()
         if self.kept is None:
             return _core.decode(self.source, max_side=max_side, max_pixels=self.max_pixels)
         return _core.srgb_from_pixels(self.kept, max_side=max_side)
