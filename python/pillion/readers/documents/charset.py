@@ -9,6 +9,7 @@ import codecs
 import re
 
 from pillion import extras
+from pillion.readers.documents.labels import label_codec, text_in
 
 _BOMS = (
     (codecs.BOM_UTF8, "utf-8"),
@@ -17,6 +18,9 @@ _BOMS = (
     (codecs.BOM_UTF16_LE, "utf-16-le"),
     (codecs.BOM_UTF16_BE, "utf-16-be"),
 )
+_MARKS = tuple(bom for bom, _ in _BOMS)
+_EBCDIC_XML = b"\x4c\x6f\xa7\x94\x93"
+"""``<?xml`` as mainframes write it."""
 _LOOKED_AT = 1 << 16
 """Bytes that are enough to detect the encoding."""
 _SHORT = 40
@@ -25,31 +29,27 @@ _CONTROL = bytes(range(0x09)) + bytes(range(0x0E, 0x1B)) + bytes(range(0x1C, 0x2
 """Bytes that plain text does not contain, but UTF-16 and UTF-32 do."""
 _FAMILIAR = re.compile("[\n\r -~、。，]")
 """Characters that most texts contain, but not if decoded in the wrong byte order."""
-_SUPERSETS = {
-    "ascii": "utf-8",
-    "iso8859-1": "cp1252",
-    "gb2312": "gb18030",
-    "gbk": "gb18030",
-    "euc_kr": "cp949",
-    "shift_jis": "cp932",
-    "big5": "cp950",
-    "tis-620": "cp874",
-    "iso8859-11": "cp874",
-}
-"""Python's name of an encoding -> what browsers use in its place: texts that name the smaller set use the larger one
-(https://encoding.spec.whatwg.org/#names-and-labels)."""
-
-_DECLARED = re.compile(
-    rb"""<meta[^>]+charset\s*=\s*["']?\s*([\w.:-]+)|<\?xml[^>]+encoding\s*=\s*["']([\w.:-]+)""", re.I
-)
 _DECLARED_WITHIN = 4096
+_COMMENTS = re.compile(rb"<!--.*?(?:-->|\Z)", re.S)
+_XML = re.compile(rb"""\s*<\?xml\b[^>]*?\bencoding\s*=\s*["']\s*([\w.:-]+)""")
+_META = re.compile(rb"<meta\b[^>]*>", re.I)
+_META_CHARSET = re.compile(rb"""[\s/"']charset\s*=\s*["']?\s*([\w.:-]+)""", re.I)
+_META_CONTENT = re.compile(rb"""\bcontent\s*=\s*(?:"[^"]*|'[^']*|[^\s"'>]*)""", re.I)
+_META_TYPE = re.compile(rb"""\bhttp-equiv\s*=\s*["']?\s*content-type\b""", re.I)
+_NAMED = re.compile(
+    rb"""\A@charset\s+["']([\w.:-]+)"""  # CSS
+    rb"""|\A(?:[^\n]*\n)?[ \t\f]*(?:\#|"|%|;|//|/?\*)[^\n]*?\b(?:file)?(?:en)?coding\s*[:=]\s*([\w.:-]+)"""  # PEP 263
+    rb"""|^"Content-Type:\s*text/plain;\s*charset=([\w.:-]+)\\n"$""",  # gettext
+    re.M,
+)
+_MANY = 3
+"""So many characters of UTF-8 are no chance."""
 
 
 def decoded(data: bytes) -> str:
     """Decode a text of unknown encoding: by byte order mark, else as Unicode if valid, else by statistics.
 
-    Never fails: if no encoding fits, the text is read as Windows-1252 or Latin-1. An incomplete character at the end is
-    left out.
+    Never fails: if no encoding fits, the text is read as Windows-1252. An incomplete character at the end is left out.
     """
     for bom, encoding in _BOMS:
         if data.startswith(bom):
@@ -57,43 +57,98 @@ def decoded(data: bytes) -> str:
     head = data[:_LOOKED_AT]
     form = _wide(head) or _seven_bit(head)
     if form:
-        return data.decode(form, errors="ignore")
-    try:
-        # An incomplete character at the end of the part that is read is no error.
-        return codecs.getincrementaldecoder("utf-8")().decode(data)
-    except UnicodeDecodeError:
-        pass
-    encoding = _guessed(head)
-    try:
-        return codecs.getincrementaldecoder(encoding)("strict" if encoding == "cp1252" else "replace").decode(data)
-    except UnicodeDecodeError:
-        return data.decode("latin-1")
+        return text_in(data, form)
+    text = _as_utf8(data)
+    # Single control characters, as a crash leaves in a log, say nothing of the encoding but mislead the statistics.
+    return text_in(data, _guessed(head.translate(None, _CONTROL))) if text is None else text
 
 
 def decoded_as(data: bytes, label: str) -> str | None:
-    """Decode by the encoding that the text itself names; None if that name is unknown or wrong."""
-    try:
-        return data.decode(_superset(label), errors="strict")
-    except (LookupError, ValueError):
+    """Decode by the encoding that the text itself names; None if that name is unknown or wrong.
+
+    A byte order mark counts more than a name, and so does UTF-8 where the bytes can hardly be anything else. Single
+    errors do not make a name wrong. ``label``: any name, see :func:`pillion.readers.documents.labels.label_codec`.
+    """
+    codec = label_codec(label)
+    if codec is None:
         return None
+    if data.startswith(_MARKS):
+        return decoded(data)
+    if codec == "utf-8":
+        return _as_utf8(data)
+    try:
+        text = text_in(data, codec, strict=True)
+    except UnicodeDecodeError:
+        text = text_in(data, codec)
+        if text.count("\ufffd") * 50 > len(text):
+            return None
+    utf8 = None if data.isascii() else _as_utf8(data, strict=True)
+    return text if utf8 is None or sum(character > "\x7f" for character in utf8[:_LOOKED_AT]) < _MANY else utf8
 
 
 def decoded_markup(data: bytes) -> str:
-    """Decode by the encoding that the markup declares, unless it is wrong; else as any text."""
-    said = _DECLARED.search(data[:_DECLARED_WITHIN])
-    name = (said[1] or said[2]).decode("ascii", "ignore") if said else ""
-    # A page in UTF-16 could not have been searched for its name, so that name is wrong (HTML, 13.2.3.2).
-    wrong = name.lower().startswith(("utf-16", "utf-32", "utf-7", "utf7")) or data.startswith(
-        tuple(bom for bom, _ in _BOMS)
-    )
-    text = decoded_as(data, name) if name and not wrong else None
+    """Decode HTML or XML: by byte order mark, else by the encoding that it declares, if right, else as any text."""
+    label = None if data.startswith(_MARKS) else declared_in_markup(data)
+    text = decoded_as(data, label) if label else None
+    if text is not None and data.startswith(_EBCDIC_XML):
+        return text.replace("\x85", "\n")
     return decoded(data) if text is None else text
 
 
-def _superset(label: str) -> str:
-    """Raises LookupError for a name that Python does not know."""
-    name = codecs.lookup(label).name
-    return _SUPERSETS.get(name, name)
+def decoded_text(data: bytes) -> str:
+    """Decode a text file: by byte order mark, else by the encoding that it names, else as any text.
+
+    Names are those of XML, CSS, source code (PEP 263, Vim, Emacs) and message catalogs (gettext).
+    """
+    head = data[:_DECLARED_WITHIN]
+    if data.startswith(_MARKS):
+        return decoded(data)
+    if head.lstrip()[:5] == b"<?xml" or head.startswith(_EBCDIC_XML):
+        return decoded_markup(data)
+    found = _NAMED.search(head)
+    label = next((name for name in found.groups() if name), b"").decode("ascii", "ignore") if found else ""
+    text = decoded_as(data, label) if label else None
+    return decoded(data) if text is None else text
+
+
+def declared_in_markup(data: bytes) -> str | None:
+    """The name of the encoding that XML or HTML declares near its start; None if it declares none.
+
+    As browsers look for it (HTML, 13.2.3.2): comments do not count, nor does the text of other attributes.
+    """
+    head = data[:_DECLARED_WITHIN]
+    if head.startswith(_EBCDIC_XML):
+        found = _XML.match(head.decode("cp037").encode("latin-1", "ignore"))
+        return found[1].decode() if found else "cp037"
+    head = _COMMENTS.sub(b"", head)
+    found = _XML.match(head) or next(filter(None, map(_meta_charset, _META.finditer(head))), None)
+    label = found[1].decode("ascii", "ignore").lower() if found else None
+    # A page in these could not have been searched for its name, so that name is wrong.
+    return None if label and re.match(r"utf-?(?:16|32|7)|ucs|iso-10646|x-user-defined", label) else label
+
+
+def _meta_charset(found: re.Match[bytes]) -> re.Match[bytes] | None:
+    tag = found[0]
+    content = _META_CONTENT.search(tag)
+    rest = tag.replace(content[0], b"") if content else tag
+    inside = re.search(rb"""charset\s*=\s*["']?\s*([\w.:-]+)""", content[0], re.I) if content else None
+    return _META_CHARSET.search(rest) or (inside if _META_TYPE.search(tag) else None)
+
+
+def _as_utf8(data: bytes, *, strict: bool = False) -> str | None:
+    """UTF-8, also with a few errors unless ``strict``, as a cut or overwritten character leaves them; None for others.
+
+    An incomplete character at the end is left out.
+    """
+    try:
+        return codecs.getincrementaldecoder("utf-8")().decode(data)
+    except UnicodeDecodeError:
+        if strict:
+            return None
+    text = data.decode("utf-8", "replace")
+    errors = text.count("\ufffd") - data.count(b"\xef\xbf\xbd")
+    good = sum(character > "\x7f" for character in text) - text.count("\ufffd")
+    return text if good >= errors * 10 else None
 
 
 def _wide(head: bytes) -> str | None:
@@ -140,7 +195,4 @@ def _guessed(head: bytes) -> str:
 
     era = EncodingEra.MODERN_WEB if len(head) < _SHORT else EncodingEra.ALL & ~EncodingEra.MAINFRAME
     found = detect(head, encoding_era=era, prefer_superset=False, compat_names=False)["encoding"]
-    try:
-        return _superset(found or "cp1252")
-    except LookupError:
-        return "cp1252"
+    return label_codec(found or "cp1252") or "cp1252"

@@ -6,7 +6,7 @@ from pathlib import Path
 
 from pillion import _core
 from pillion.readers.documents.base import collected, read_bytes
-from pillion.readers.documents.charset import decoded
+from pillion.readers.documents.charset import decoded_text
 from pillion.readers.documents.result import DocumentPart, DocumentText
 
 NAME = "text"
@@ -32,5 +32,5 @@ def accepts(mime: str) -> bool:
 def read(path: Path, mime: str) -> DocumentText:
     """The text of a file, up to MAX_BYTES. Raises ItemError: missing_source, io_transient, missing_tool."""
     data, more = read_bytes(path, MAX_BYTES)
-    result = collected(NAME, [DocumentPart(text=decoded(data).replace("\r\n", "\n"))])
+    result = collected(NAME, [DocumentPart(text=decoded_text(data).replace("\r\n", "\n"))])
     return DocumentText(engine=NAME, parts=result.parts, truncated=more or result.truncated)
