@@ -12,6 +12,7 @@ from numpy.typing import NDArray
 
 from pillion.errors import ErrorClass, ItemError
 from pillion.readers import media as engine
+from pillion.readers.media import opening
 from tests.support import media
 
 IDENTITY = struct.pack(">9i", 0x10000, 0, 0, 0, 0x10000, 0, 0, 0, 0x40000000)
@@ -50,20 +51,20 @@ def is_white(pixel: NDArray[np.uint8]) -> bool:
 
 
 def test_black_and_flat_frames_are_passed_over(silent_video: Path, tmp_path: Path) -> None:
-    assert engine.representative_frame(silent_video, max_side=4096).std() > 10
+    assert engine.representative_frame(silent_video, max_side=4096).pixels.std() > 10
     path = write(tmp_path / "flat.mp4", [flat(0)] * 20 + [flat(128)] * 20 + [marked()] * 10)
-    frame = engine.representative_frame(path, max_side=4096)
+    frame = engine.representative_frame(path, max_side=4096).pixels
     assert frame.shape == (120, 160, 3)
     assert is_white(frame[10, 10])
 
 
 def test_a_video_that_is_all_black_still_has_a_frame(tmp_path: Path) -> None:
     path = write(tmp_path / "black.mp4", [flat(0)] * 15)
-    assert engine.representative_frame(path, max_side=4096).max() < 20
+    assert engine.representative_frame(path, max_side=4096).pixels.max() < 20
 
 
 def test_a_video_of_one_frame(tmp_path: Path) -> None:
-    assert is_white(engine.representative_frame(write(tmp_path / "one.mp4", [marked()]), max_side=4096)[5, 5])
+    assert is_white(engine.representative_frame(write(tmp_path / "one.mp4", [marked()]), max_side=4096).pixels[5, 5])
 
 
 def test_the_display_matrix_is_honoured(tmp_path: Path) -> None:
@@ -71,7 +72,7 @@ def test_the_display_matrix_is_honoured(tmp_path: Path) -> None:
     header = data.index(IDENTITY, data.index(b"tkhd"))
     turned = tmp_path / "turned.mp4"
     turned.write_bytes(data[:header] + CLOCKWISE + data[header + len(IDENTITY) :])
-    frame = engine.representative_frame(turned, max_side=4096)
+    frame = engine.representative_frame(turned, max_side=4096).pixels
     assert frame.shape == (160, 120, 3)
     assert is_white(frame[10, 110])
     assert not is_white(frame[10, 10])
@@ -79,12 +80,12 @@ def test_the_display_matrix_is_honoured(tmp_path: Path) -> None:
 
 def test_pixels_that_are_not_square_are_stretched(tmp_path: Path) -> None:
     path = write(tmp_path / "wide.mkv", [marked()] * 15, sample_aspect_ratio=2)
-    assert engine.representative_frame(path, max_side=4096).shape == (120, 320, 3)
+    assert engine.representative_frame(path, max_side=4096).pixels.shape == (120, 320, 3)
 
 
 def test_large_frames_are_made_smaller(tmp_path: Path) -> None:
     path = write(tmp_path / "a.mp4", [marked()] * 3)
-    assert engine.representative_frame(path, max_side=80).shape == (60, 80, 3)
+    assert engine.representative_frame(path, max_side=80).pixels.shape == (60, 80, 3)
 
 
 def test_sound_without_a_picture_has_no_frame(speech_wav: Path) -> None:
@@ -131,7 +132,7 @@ def test_a_playlist_opens_nothing_else(tmp_path: Path, speech_wav: Path) -> None
 
 
 def test_what_is_called_common_can_be_decoded() -> None:
-    lacking = {name for name in engine._COMMON_CODECS.split() if not _decoded(name)}
+    lacking = {name for name in opening._COMMON_CODECS.split() if not _decoded(name)}
     assert lacking == set()
 
 

@@ -18,8 +18,8 @@ from pillion.readers.images import decode
 if TYPE_CHECKING:
     from pillion import _core
 
-_FRAME_SIDE = 4096
-"""Twice the largest variant, so that the core, whose filter is better, scales it down."""
+_FRAME_SIDES = (4096, 1 << 16)
+"""Twice the largest variant, so that the core, whose filter is better, scales it down; the whole for larger ones."""
 
 
 class ImageThumbGenerator:
@@ -79,7 +79,7 @@ class VideoThumbGenerator:
 
     kind = THUMB
     name = "thumb-video"
-    version = 2
+    version = 3
 
     def accepts(self, mime: str) -> bool:
         """All videos; :meth:`generate` raises unsupported for those without a decoder."""
@@ -96,9 +96,15 @@ class VideoThumbGenerator:
         extras.require("video", "thumbnails of videos")
         from pillion.readers import media
 
-        wanted = _specs(request)
-        frame = media.representative_frame(request.source, max_side=_FRAME_SIDE)
-        return _produced(_core.thumbnails_from_pixels(frame, wanted))
+        made: list[_core.Thumbnail] = []
+        left = _specs(request)
+        for side in _FRAME_SIDES:
+            wanted = [spec for spec in left if 2 * spec[1] <= side]
+            left = [spec for spec in left if 2 * spec[1] > side]
+            if wanted:
+                frame = media.representative_frame(request.source, max_side=side)
+                made += _core.thumbnails_from_decoded(frame.pixels, wanted, cicp=frame.code_points)
+        return _produced(made)
 
 
 # variants to sizes, thumbnails to sidecars ----------------------------------------------------------------------------

@@ -29,7 +29,7 @@ class TranscriptGenerator:
 
     kind = TRANSCRIPT
     name = "transcript"
-    version = 2
+    version = 3
 
     def accepts(self, mime: str) -> bool:
         """Audio and video."""

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import importlib.metadata
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import asdict, dataclass, field
+from dataclasses import asdict, dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
@@ -68,8 +68,9 @@ def transcribe(
     for track in tracks[max(0, len(parts) - 1) :]:
         if not parts or parts[-1].track != track:
             parts.append(_Recognised(forced=language, track=track))
-        for window in _windows(media.audio_blocks(path, track), parts[-1].samples):
-            parts[-1].add(window, model, share)
+        clock = media.Clock()
+        for window in _windows(media.audio_blocks(path, track, clock), parts[-1].samples):
+            parts[-1].add(window, model, share, clock)
             keepalive.beat()
             if checkpoint and not window.is_last:
                 checkpoints.save(checkpoint, {"parts": [asdict(part) for part in parts]})
@@ -78,10 +79,14 @@ def transcribe(
 
 
 def _tracks(path: Path, language: str | None) -> list[int]:
-    """The default audio track, and those marked as other languages, unless a language is forced."""
-    tracks = media.audio_tracks(path)
-    if not tracks:
+    """The default audio track, and those marked as other languages, unless a language is forced.
+
+    Commentaries and descriptions count only if there is nothing else.
+    """
+    found = media.audio_tracks(path)
+    if not found:
         raise ItemError(ErrorClass.UNSUPPORTED, "the file has no audio track")
+    tracks = [track for track in found if not track.aside] or found
     chosen = {(played := next((track for track in tracks if track.default), tracks[0])).language: played.number}
     for track in tracks:
         if track.language not in ("", "und", "zxx", "mul") and played.language and language is None:
@@ -104,20 +109,25 @@ def _result(parts: Sequence[_Recognised], model: str) -> TranscriptResult:
         model=model,
         language=main.language or "",
         language_probability=main.language_probability,
-        duration=main.samples / _RATE,
-        segments=tuple(main.segments),
+        duration=main.seconds,
+        segments=_in_order(main.segments),
         dropped=tuple(main.dropped),
         tracks=tuple(
             TranscriptTrack(
                 number=part.track,
                 language=part.language or "",
                 language_probability=part.language_probability,
-                segments=tuple(part.segments),
+                segments=_in_order(part.segments),
                 dropped=tuple(part.dropped),
             )
             for part in spoken[1:]
         ),
     )
+
+
+def _in_order(segments: Sequence[TranscriptSegment]) -> tuple[TranscriptSegment, ...]:
+    """By time: where a file's time stamps overlap, they are not in the order of the stream."""
+    return tuple(sorted(segments, key=lambda segment: segment.start))
 
 
 def _require() -> None:
@@ -131,11 +141,15 @@ def _require() -> None:
 
 @dataclass(frozen=True, slots=True)
 class ShortSound:
-    """A whole short file: its length in seconds, where its speech starts, and the speech (None: there is none)."""
+    """A whole short file: its length in seconds, where its speech starts, and the speech (None: there is none).
+
+    Both are counted in samples; ``clock`` says when they are played.
+    """
 
     seconds: float
     start: float = 0.0
     recognised: whisper.Recognised | None = None
+    clock: media.Clock = field(default_factory=media.Clock)
 
 
 @dataclass(frozen=True, slots=True)
@@ -143,6 +157,7 @@ class _Clip:
     seconds: float
     start: float
     clip: clips.Clip | None
+    clock: media.Clock
 
 
 def transcribe_short(files: Sequence[tuple[Path, str | None]], *, model: str) -> list[ShortSound | None]:
@@ -155,7 +170,7 @@ def transcribe_short(files: Sequence[tuple[Path, str | None]], *, model: str) ->
     speech = [one.clip for one in found if one is not None and one.clip is not None]
     results = iter(clips.recognise(speech, model=model))
     return [
-        None if one is None else ShortSound(one.seconds, one.start, next(results) if one.clip else None)
+        None if one is None else ShortSound(one.seconds, one.start, next(results) if one.clip else None, one.clock)
         for one in found
     ]
 
@@ -165,7 +180,7 @@ def _short_sound(path: Path, track: int, *, language: str | None, model: str) ->
     if found is None:
         return None
     recognised = clips.recognise([found.clip], model=model)[0] if found.clip else None
-    return ShortSound(found.seconds, found.start, recognised)
+    return ShortSound(found.seconds, found.start, recognised, found.clock)
 
 
 def _clip_of_readable(path: Path, language: str | None) -> _Clip | None:
@@ -180,7 +195,8 @@ def _clip(path: Path, track: int, language: str | None) -> _Clip | None:
     """The part of a short file that is speech; None if the file, or that part, is too long for a clip."""
     blocks: list[NDArray[np.float32]] = []
     size = 0
-    for block in media.audio_blocks(path, track):
+    clock = media.Clock()
+    for block in media.audio_blocks(path, track, clock):
         blocks.append(block)
         size += len(block)
         if size > _SHORT_SECONDS * _RATE:
@@ -188,12 +204,12 @@ def _clip(path: Path, track: int, language: str | None) -> _Clip | None:
     samples = np.concatenate(blocks)
     windows = whisper.windows(whisper.speech(samples))
     if not windows:
-        return _Clip(size / _RATE, 0.0, None)
+        return _Clip(size / _RATE, 0.0, None, clock)
     if len(windows) > 1 or not clips.fits(windows[0]):
         return None
     start = round(windows[0].start * _RATE)
     part = samples[start : round(windows[0].end * _RATE)].copy()
-    return _Clip(size / _RATE, start / _RATE, clips.Clip(part, language))
+    return _Clip(size / _RATE, start / _RATE, clips.Clip(part, language), clock)
 
 
 # windows --------------------------------------------------------------------------------------------------------------
@@ -272,7 +288,7 @@ def _quietest(samples: NDArray[np.float32], earliest: int) -> int:
 
 @dataclass(slots=True)
 class _Recognised:
-    """The result for the first ``samples`` of an audio track.
+    """The result for the first ``samples`` of an audio track, which end at ``seconds`` of the file's clock.
 
     ``language``: that of the first window with speech, or the one that is ``forced``.
     """
@@ -282,34 +298,38 @@ class _Recognised:
     language: str | None = None
     language_probability: float = 1.0
     samples: int = 0
+    seconds: float = 0.0
     segments: list[TranscriptSegment] = field(default_factory=list)
     dropped: list[DroppedSegment] = field(default_factory=list)
 
-    def add(self, window: _Window, model: str, share: float) -> None:
+    def add(self, window: _Window, model: str, share: float, clock: media.Clock) -> None:
         """Transcribe one window."""
         self.samples = window.start + len(window.samples)
+        self.seconds = clock.time(self.samples / _RATE)
         if not window.spans:
             return
         recognised = whisper.recognise(
             window.samples, window.spans, model=model, language=self.forced, before=self.language, share=share
         )
-        self._take(recognised, window.start / _RATE)
+        self._take(recognised, window.start / _RATE, clock)
 
     def add_short(self, sound: ShortSound) -> None:
         """Add the result of a clip."""
         self.samples = round(sound.seconds * _RATE)
+        self.seconds = sound.clock.time(sound.seconds)
         if sound.recognised is not None:
-            self._take(sound.recognised, sound.start)
+            self._take(sound.recognised, sound.start, sound.clock)
 
-    def _take(self, recognised: whisper.Recognised, offset: float) -> None:
+    def _take(self, recognised: whisper.Recognised, offset: float, clock: media.Clock) -> None:
         if self.language is None:
             self.language, self.language_probability = recognised.language, recognised.language_probability
         other = recognised.language if recognised.language != self.language else None
         for segment in recognised.segments:
             if segment.dropped:
-                self.dropped.append(_dropped(segment, offset))
+                self.dropped.append(_dropped(segment, offset, clock))
             else:
-                self.segments.extend(sentences(segment.words, offset, language=other))
+                found = sentences(segment.words, offset, language=other)
+                self.segments.extend(_on_clock(sentence, clock) for sentence in found)
 
     @classmethod
     def restored(cls, state: Mapping[str, Any]) -> _Recognised:
@@ -323,9 +343,25 @@ def _segment(state: Mapping[str, Any]) -> TranscriptSegment:
     return TranscriptSegment(**{**state, "words": words})
 
 
-def _dropped(segment: whisper.RecognisedSegment, offset: float) -> DroppedSegment:
-    start, end = segment.start + offset, segment.end + offset
+def _dropped(segment: whisper.RecognisedSegment, offset: float, clock: media.Clock) -> DroppedSegment:
+    start, end = _span(segment.start + offset, segment.end + offset, clock)
     return DroppedSegment(text=segment.text.strip(), start=start, end=end, reason=segment.dropped)
+
+
+def _on_clock(segment: TranscriptSegment, clock: media.Clock) -> TranscriptSegment:
+    """A sentence at the times at which the file plays it."""
+    start, end = _span(segment.start, segment.end, clock)
+    words = []
+    for word in segment.words:
+        first, last = _span(word.start, word.end, clock)
+        words.append(replace(word, start=first, end=last))
+    return replace(segment, start=start, end=end, words=tuple(words))
+
+
+def _span(start: float, end: float, clock: media.Clock) -> tuple[float, float]:
+    """Start and end by the clock. Where it goes back in between, the end is the start."""
+    first = clock.time(start)
+    return first, max(first, clock.time(end))
 
 
 def sentences(

@@ -1,0 +1,192 @@
+"""Media files opened by PyAV (FFmpeg in process): what is in them, who decodes it, and errors."""
+
+from __future__ import annotations
+
+import contextlib
+import errno
+import re
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, BinaryIO, TypeVar, cast
+
+from pillion import extras
+from pillion.errors import ErrorClass, ItemError
+
+if TYPE_CHECKING:
+    import av
+    import av.container
+
+NAME = "pyav"
+_MAX_BAD_PACKETS = 1000
+_OPTIONS = {"protocol_whitelist": "pipe"}
+"""Only the source itself is opened: a playlist or concat script may name other files and addresses."""
+_COMMON_CODECS = (
+    "aac ac3 adpcm_ima_wav adpcm_ms alac amr_nb amr_wb ape atrac3 av1 cinepak cook dnxhd dts dvvideo eac3 ffv1 flac"
+    " flv1 gsm gsm_ms h261 h263 h264 hevc huffyuv indeo3 indeo5 mjpeg mp1 mp2 mp3 mpeg1video mpeg2video mpeg4"
+    " msmpeg4v2 msmpeg4v3 opus pcm_alaw pcm_f32le pcm_mulaw pcm_s16be pcm_s16le pcm_s24le pcm_u8 prores qdm2 qtrle"
+    " rawvideo rv10 rv20 rv30 rv40 speex svq1 svq3 theora truehd tta vc1 vorbis vp6f vp8 vp9 vvc wavpack wmapro"
+    " wmav1 wmav2 wmv1 wmv2 wmv3"
+)
+"""Common codecs that PyAV's wheels decode: if this FFmpeg lacks one, reinstalling PyAV helps."""
+_REINSTALL = "pip install --force-reinstall --only-binary av av"
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class MediaInfo:
+    """What a media file contains."""
+
+    audio: bool
+    video: bool
+    seconds: float | None
+    """The length according to the container; None if it gives none."""
+
+
+def missing() -> str | None:
+    """What is missing and how to install it, in one sentence; None if nothing is. Loads nothing."""
+    return extras.missing("speech", "video and sound", "av")
+
+
+def probe(path: Path) -> MediaInfo:
+    """The streams of a file, from its header."""
+    with opened(path) as container:
+        seconds = container.duration / 1_000_000 if container.duration else None
+        video = any(not is_cover(stream) for stream in container.streams.video)
+        return MediaInfo(audio=bool(container.streams.audio), video=video, seconds=seconds)
+
+
+def is_cover(stream: av.VideoStream) -> bool:
+    """Whether the stream is an attached picture (the cover of a music file), not a video."""
+    from av.stream import Disposition
+
+    return bool(stream.disposition & Disposition.attached_pic)
+
+
+# frames ---------------------------------------------------------------------------------------------------------------
+
+
+_Frame = TypeVar("_Frame", "av.AudioFrame", "av.VideoFrame")
+
+
+def decoded(
+    container: av.container.InputContainer,
+    stream: av.AudioStream | av.VideoStream,
+    decoder: av.AudioCodecContext | av.VideoCodecContext,
+    sort: type[_Frame],
+) -> Iterator[_Frame]:
+    """The frames of a stream from where the container stands; damaged packets are skipped, up to a limit."""
+    import av
+
+    bad = 0
+    packets = container.demux(stream)
+    while True:
+        try:
+            packet = next(packets)
+            frames = decoder.decode(packet)
+        except (StopIteration, av.error.EOFError):
+            return
+        except av.error.InvalidDataError:
+            bad += 1
+            if bad > _MAX_BAD_PACKETS:
+                return
+            continue
+        for frame in frames:
+            if isinstance(frame, sort):
+                yield frame
+
+
+# codecs ---------------------------------------------------------------------------------------------------------------
+
+
+def can_be_decoded(stream: av.VideoStream | av.AudioStream) -> bool:
+    """Whether this FFmpeg has a decoder for the track. PyAV's types know nothing of tracks without one."""
+    return cast("Any", stream).codec_context is not None
+
+
+def require_decoder(container: av.container.InputContainer, stream: av.VideoStream | av.AudioStream) -> None:
+    """Raises ItemError if this FFmpeg cannot decode the track."""
+    error = undecodable(container, stream)
+    if error is not None:
+        raise error
+
+
+def undecodable(container: av.container.InputContainer, stream: av.VideoStream | av.AudioStream) -> ItemError | None:
+    """Why a track cannot be decoded: no FFmpeg can (unsupported), or only this one cannot (missing_tool)."""
+    if can_be_decoded(stream):
+        return None
+    codec, tag = _codec(container, stream)
+    if codec in _COMMON_CODECS.split():
+        message = f"the FFmpeg that the Python package av uses here cannot decode {codec}: run {_REINSTALL}"
+        return ItemError(ErrorClass.MISSING_TOOL, message)
+    known_as = f" ({tag})" if tag else ""
+    message = f"the {stream.type} track is in a codec that FFmpeg does not know{known_as}"
+    if codec:
+        message = f"there is no decoder for {codec}, the codec of the {stream.type} track"
+    return ItemError(ErrorClass.UNSUPPORTED, message)
+
+
+def _codec(container: av.container.InputContainer, stream: av.VideoStream | av.AudioStream) -> tuple[str, str]:
+    """FFmpeg's name of a track's codec and the file's own name ("" each if unknown).
+
+    PyAV names only the codecs that it can decode; the others are in FFmpeg's description, which ffprobe prints.
+    """
+    import av.logging
+
+    # PyAV's types do not name dumps_format.
+    describe = cast("Any", container).dumps_format
+    av.logging.set_level(av.logging.INFO)
+    try:
+        described = str(describe())
+    finally:
+        av.logging.set_level(av.logging.PANIC)
+    pattern = rf"^  Stream #0:{stream.index}\b[^\n]*?: (?:Video|Audio): (\w+)(?: \(([^\n/]{{1,16}}) / 0x)?"
+    found = re.search(pattern, described, re.MULTILINE)
+    if found is None:
+        return "", ""
+    return "" if found[1] == "none" else found[1], (found[2] or "").strip()
+
+
+# opening and errors ---------------------------------------------------------------------------------------------------
+
+
+@contextlib.contextmanager
+def opened(path: Path) -> Iterator[av.container.InputContainer]:
+    """The open container. Errors of the engine inside the block become ItemErrors."""
+    problem = missing()
+    if problem:
+        raise ItemError(ErrorClass.MISSING_TOOL, problem)
+    import av
+    import av.logging
+
+    av.logging.set_level(av.logging.PANIC)
+    try:
+        # A Python file, because names may not be UTF-8, and no name must be taken for a protocol.
+        with path.open("rb") as stream, _container(stream) as container:
+            yield container
+    except av.error.FFmpegError as error:
+        raise _typed(error) from error
+    except FileNotFoundError as error:
+        raise ItemError(ErrorClass.MISSING_SOURCE, "the file is no longer there") from error
+    except MemoryError as error:
+        raise ItemError(ErrorClass.OOM, "not enough memory to decode the media") from error
+    except OSError as error:
+        if error.errno == errno.EINVAL:  # a seek before the start: the file is shorter than its header says
+            raise ItemError(ErrorClass.CORRUPT, "the media is truncated") from error
+        raise ItemError(ErrorClass.IO_TRANSIENT, f"the file cannot be read ({error.strerror})") from error
+
+
+def _container(stream: BinaryIO) -> av.container.InputContainer:
+    import av
+
+    return av.open(stream, "r", metadata_errors="ignore", options=_OPTIONS)
+
+
+def _typed(error: av.error.FFmpegError) -> ItemError:
+    import av
+
+    unsupported = (av.error.DecoderNotFoundError, av.error.DemuxerNotFoundError, av.error.PatchWelcomeError)
+    if isinstance(error, (*unsupported, av.error.ProtocolNotFoundError, NotImplementedError)):
+        return ItemError(ErrorClass.UNSUPPORTED, f"there is no decoder for this media ({error.strerror})")
+    if isinstance(error, MemoryError):
+        return ItemError(ErrorClass.OOM, "not enough memory to decode the media")
+    return ItemError(ErrorClass.CORRUPT, f"the media is damaged ({error.strerror})")

@@ -1,0 +1,140 @@
+"""Films and sounds with marks that ordinary ones do not have: colours, holes in time, channels, several tracks."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from fractions import Fraction
+from pathlib import Path
+from typing import Any
+
+import av
+import numpy as np
+from av.stream import Disposition
+from numpy.typing import NDArray
+
+RATE = 16_000
+_CURVES = {"pq": 16, "hlg": 18}
+
+
+def patches() -> NDArray[np.uint8]:
+    """Dark, with patches of red, white and grey in its left half, from top to bottom; (480, 640, 3)."""
+    frame = np.full((480, 640, 3), 40, dtype=np.uint8)
+    frame[:160, :320], frame[160:320, :320], frame[320:, :320] = (255, 0, 0), (255, 255, 255), (128, 128, 128)
+    return frame
+
+
+def hdr_codes(srgb: NDArray[np.uint8], curve: str) -> NDArray[np.uint16]:
+    """The picture as BT.2020 in PQ or HLG, with sRGB's white at 203 cd/m²: full-range code values of 16 bits."""
+    coded = srgb / 255.0
+    linear = np.where(coded <= 0.04045, coded / 12.92, ((coded + 0.055) / 1.055) ** 2.4)
+    # ITU-R BT.2087, table 2.
+    matrix = np.array([[0.6274, 0.3293, 0.0433], [0.0691, 0.9195, 0.0114], [0.0164, 0.0880, 0.8956]])
+    light = np.clip(linear @ matrix.T, 0, 1) * 203
+    if curve == "pq":
+        power = (light / 10_000) ** (2610 / 16384)
+        codes = ((3424 / 4096 + 2413 / 128 * power) / (1 + 2392 / 128 * power)) ** (2523 / 32)
+    else:
+        luminance = light @ np.array([0.2627, 0.6780, 0.0593]) / 1000
+        scene = light / 1000 * (np.maximum(luminance, 1e-9) ** (1 / 1.2 - 1))[..., np.newaxis]
+        high = 0.17883277 * np.log(np.maximum(12 * scene - 0.28466892, 1e-9)) + 0.55991073
+        codes = np.where(scene <= 1 / 12, np.sqrt(3 * scene), high)
+    return (codes * 65535 + 0.5).astype(np.uint16)
+
+
+def write_hdr(path: Path, srgb: NDArray[np.uint8], curve: str) -> Path:
+    """A short film of one picture in high dynamic range, as an iPhone (``hlg``) or a disc (``pq``) has it."""
+    frame = av.VideoFrame.from_ndarray(hdr_codes(srgb, curve), format="rgb48le")
+    marks = {"color_trc": _CURVES[curve], "color_primaries": 9, "colorspace": 9, "color_range": 1}
+    return write_frames(path, [frame] * 3, pixel_format="yuv420p10le", matrix="BT2020", marks=marks)
+
+
+def write_frames(
+    path: Path,
+    frames: Sequence[av.VideoFrame],
+    *,
+    codec: str = "ffv1",
+    pixel_format: str = "yuv420p",
+    matrix: str | None = None,
+    marks: Mapping[str, Any] | None = None,
+    rate: int = 10,
+) -> Path:
+    """A lossless film. ``matrix``: that by which RGB frames become YCbCr. ``marks``: attributes of the encoder."""
+    with av.open(str(path), "w") as container:
+        stream: Any = container.add_stream(codec, rate=rate)
+        stream.width, stream.height, stream.pix_fmt = frames[0].width, frames[0].height, pixel_format
+        for name, value in (marks or {}).items():
+            setattr(stream.codec_context, name, value)
+        for number, frame in enumerate(frames):
+            made = frame.reformat(format=pixel_format, dst_colorspace=matrix, dst_color_range="MPEG")
+            for name in ("color_trc", "color_primaries", "colorspace", "color_range"):
+                if marks and name in marks:
+                    setattr(made, name, marks[name])
+            made.pts = number
+            made.time_base = Fraction(1, rate)
+            container.mux(stream.encode(made))
+        container.mux(stream.encode(None))
+    return path
+
+
+def write_two_films(path: Path, frames: Sequence[NDArray[np.uint8]], *, default: int) -> Path:
+    """One video track for each picture, of its size; ``default`` counts from 0."""
+    with av.open(str(path), "w") as container:
+        streams: list[Any] = []
+        for number, picture in enumerate(frames):
+            stream: Any = container.add_stream("mpeg4", rate=10)
+            stream.height, stream.width = picture.shape[:2]
+            stream.pix_fmt = "yuv420p"
+            stream.disposition = Disposition.default if number == default else Disposition(0)
+            streams.append(stream)
+        for stream, picture in zip(streams, frames, strict=True):
+            for number in range(3):
+                frame = av.VideoFrame.from_ndarray(picture, format="rgb24")
+                frame.pts = number
+                container.mux(stream.encode(frame))
+            container.mux(stream.encode(None))
+    return path
+
+
+def write_stamped(
+    path: Path,
+    pieces: Sequence[tuple[float, NDArray[np.int16]]],
+    *,
+    film_s: float = 0.0,
+    start: float = 0.0,
+) -> Path:
+    """Sound whose pieces start at the given seconds, mono, or of shape (2, n).
+
+    ``film_s``: a video track of so many seconds from the start. ``start``: is added to all time stamps.
+    """
+    channels = 2 if pieces[0][1].ndim == 2 else 1
+    with av.open(str(path), "w") as container:
+        video: Any = container.add_stream("mpeg4", rate=10) if film_s else None
+        if video is not None:
+            video.width, video.height, video.pix_fmt = 64, 48, "yuv420p"
+        transport = path.suffix == ".ts"
+        audio: Any = container.add_stream("mp2" if transport else "pcm_s16le", rate=RATE)
+        audio.layout = "mono" if channels == 1 else "stereo"
+        packets = []
+        for number in range(int(film_s * 10)):
+            frame = av.VideoFrame.from_ndarray(np.full((48, 64, 3), number % 200, np.uint8), format="rgb24")
+            frame.pts, frame.time_base = number, Fraction(1, 10)
+            packets += video.encode(frame)
+        packets += video.encode(None) if video is not None else []
+        size = audio.codec_context.frame_size or RATE // 50
+        for begins, samples in pieces:
+            whole = samples.reshape(channels, -1)
+            for at in range(0, whole.shape[1] - size + 1, size):
+                packed = np.ascontiguousarray(whole[:, at : at + size].T.reshape(1, -1))
+                frame_ = av.AudioFrame.from_ndarray(packed, format="s16", layout=audio.layout.name)
+                frame_.sample_rate = RATE
+                frame_.pts, frame_.time_base = round(begins * RATE) + at, Fraction(1, RATE)
+                packets += audio.encode(frame_)
+        packets += audio.encode(None)
+        for packet in packets:
+            for name in ("pts", "dts"):
+                value = getattr(packet, name)
+                if value is not None:
+                    setattr(packet, name, value + round(start / packet.time_base))
+        for packet in sorted(packets, key=lambda packet: float((packet.dts or 0) * packet.time_base)):
+            container.mux(packet)
+    return path
