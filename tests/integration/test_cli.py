@@ -60,7 +60,7 @@ def test_ls_prints_one_whole_object_a_line(library: Path) -> None:
     lines = run("ls", "--library", library, "--json").stdout.splitlines()
     names = [
         *("content_uuid", "kind", "variant", "format", "state", "path"),
-        *("bytes", "checksum", "recipe", "sources", "error", "mark", "thumbhash"),
+        *("bytes", "checksum", "recipe", "sources", "error", "mark", "thumbhash", "stale"),
     ]
     items = [json.loads(line) for line in lines]
     assert all(list(item) == names for item in items)

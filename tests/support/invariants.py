@@ -161,7 +161,11 @@ class _Check:
         assert job["state"] in OPEN_STATES, f"{name}: due, but its job is {job['state']}"
 
     def _ready(self, name: str, row: sqlite3.Row) -> None:
-        assert row["error_class"] is None, f"{name}: ready, with an error"
+        if row["error_class"] is not None:
+            # It could not be made again, and is kept as it was.
+            assert row["error_message"], f"{name}: no words"
+            assert row["recipe"] != row["wanted"], f"{name}: ready as wanted, with an error"
+            self._in_ledger(name, {**row, "recipe": row["wanted"]})
         assert row["rel_path"] == _path_of(row), f"{name}: at the wrong place"
         due = _is_due(row)
         data = (self.library / "sidecars" / row["rel_path"]).read_bytes()
@@ -175,7 +179,7 @@ class _Check:
         ).fetchall()
         assert (1, row["size"], row["checksum"]) in [tuple(item) for item in here], f"{name}: on no device"
 
-    def _in_ledger(self, name: str, row: sqlite3.Row) -> None:
+    def _in_ledger(self, name: str, row: Mapping[str, Any] | sqlite3.Row) -> None:
         """The ledger knows the failure, with its class, and knows of no end to it."""
         entry = self.connection.execute(
             "SELECT * FROM failures WHERE content_uuid = ? AND kind = ? AND variant = ? AND recipe = ?",
@@ -230,7 +234,7 @@ class _Check:
             listed = _listed(self.library, uuid)
             for rel_path, row in rows.items():
                 assert rel_path in listed, f"{rel_path}: not in its manifest"
-                if not _is_due(row):
+                if row["recipe"] == row["wanted"]:
                     wrong = [name for name in _LISTED if row[name] != listed[rel_path][name]]
                     assert wrong == [], f"{rel_path}: its manifest says another {wrong}"
             if self.finished:
@@ -261,7 +265,8 @@ class _Check:
 
 
 def _is_due(row: sqlite3.Row) -> bool:
-    return row["recipe"] != row["wanted"] and row["status"] != "cancelled"
+    kept = row["status"] == "ready" and row["error_class"] is not None
+    return row["recipe"] != row["wanted"] and row["status"] != "cancelled" and not kept
 
 
 _LISTED = ("kind", "variant", "format", "size", "checksum", "recipe")

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 import sqlalchemy as sa
 
 from pillion.catalog.statements import INSERTS
-from pillion.catalog.tables import failures, jobs, sidecars
+from pillion.catalog.tables import KEPT, failures, is_due, jobs, sidecars
 from pillion.errors import ErrorClass
 from pillion.job import JobState
 from pillion.kinds import registry
@@ -152,11 +152,7 @@ def ask_again_with_source(connection: sa.Connection, now: float) -> int:
 
 def _ask_again_with(connection: sa.Connection, kind: SidecarKind, sources: Sequence[SidecarKind], now: float) -> int:
     text = sidecars.alias("source")
-    awaited = sa.exists().where(
-        text.c.content_uuid == sidecars.c.content_uuid,
-        text.c.kind.in_(sources),
-        text.c.status == SidecarStatus.PENDING.value,
-    )
+    awaited = sa.exists().where(text.c.content_uuid == sidecars.c.content_uuid, text.c.kind.in_(sources), is_due(text))
     untried = sa.exists().where(
         failures.c.content_uuid == sidecars.c.content_uuid,
         failures.c.kind == sidecars.c.kind,
@@ -164,9 +160,9 @@ def _ask_again_with(connection: sa.Connection, kind: SidecarKind, sources: Seque
         failures.c.attempts == 0,
         failures.c.resolved_at.is_(None),
     )
+    mine = sa.and_(sidecars.c.kind == kind, untried, awaited)
+    cleared = {"error_class": None, "error_message": None, "updated_at": now}
+    kept = connection.execute(sa.update(sidecars).where(mine, KEPT).values(**cleared)).rowcount
     ended = sidecars.c.status.in_([SidecarStatus.FAILED.value, SidecarStatus.UNSUPPORTED.value])
-    cleared = {"recipe": None, "error_class": None, "error_message": None}
-    again = sa.and_(sidecars.c.kind == kind, ended, untried, awaited)
-    return connection.execute(
-        sa.update(sidecars).where(again).values(status=SidecarStatus.PENDING.value, updated_at=now, **cleared)
-    ).rowcount
+    again = sa.update(sidecars).where(mine, ended)
+    return kept + connection.execute(again.values(status=SidecarStatus.PENDING.value, recipe=None, **cleared)).rowcount

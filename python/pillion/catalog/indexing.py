@@ -19,6 +19,7 @@ from pillion.catalog.sidecars import ASKED
 from pillion.catalog.statements import INSERTS, chunks
 from pillion.catalog.tables import (
     DUE,
+    KEPT,
     contents,
     entries,
     failures,
@@ -329,7 +330,8 @@ def queue_slice(
         return 0, 0
     _fill_wants(connection, wants_of)
     _drop_unwanted(connection, kinds)
-    _want(connection, now)
+    if _want(connection, now):
+        _resolve_unwanted(connection, now)
     present = sa.select(_slice.c.content_uuid).where(_slice.c.mime.is_not(None))
     _retry_lost_sources(connection, present, now)
     queued = sum(queue_due(connection, kind, Urgency.NEW, now, within=present) for kind in kinds)
@@ -468,8 +470,8 @@ def _drop_unwanted(connection: sa.Connection, kinds: Sequence[SidecarKind]) -> N
     connection.execute(sa.delete(jobs).where(idle, here, ~has_work))
 
 
-def _want(connection: sa.Connection, now: float) -> None:
-    """Add missing rows, in key order, and update ``wanted`` in rows where it changed."""
+def _want(connection: sa.Connection, now: float) -> int:
+    """Add missing rows, in key order, and update ``wanted`` in rows where it changed; returns how many."""
     source = (
         sa.select(
             _slice.c.content_uuid,
@@ -486,13 +488,31 @@ def _want(connection: sa.Connection, now: float) -> None:
     insert = INSERTS[connection.dialect.name](sidecars).from_select(
         ["content_uuid", "kind", "variant", "status", "wanted", "created_at", "updated_at"], source
     )
-    connection.execute(
+    return connection.execute(
         insert.on_conflict_do_update(
             index_elements=["content_uuid", "kind", "variant"],
-            set_={"wanted": insert.excluded.wanted, "updated_at": insert.excluded.updated_at},
+            set_={
+                **{name: insert.excluded[name] for name in ("wanted", "updated_at")},
+                # What could not be made again is tried again with another recipe.
+                **{name: sa.case((KEPT, None), else_=sidecars.c[name]) for name in ("error_class", "error_message")},
+            },
             where=sidecars.c.wanted != insert.excluded.wanted,
         )
+    ).rowcount
+
+
+def _resolve_unwanted(connection: sa.Connection, now: float) -> None:
+    """Failures count as resolved where the recipe that is wanted now is again the one the sidecar was made with."""
+    made = sa.exists().where(
+        sidecars.c.content_uuid == failures.c.content_uuid,
+        sidecars.c.kind == failures.c.kind,
+        sidecars.c.variant == failures.c.variant,
+        sidecars.c.status == SidecarStatus.READY.value,
+        ~KEPT,
+        ~DUE,
     )
+    here = failures.c.content_uuid.in_(sa.select(_slice.c.content_uuid))
+    connection.execute(sa.update(failures).where(here, failures.c.resolved_at.is_(None), made).values(resolved_at=now))
 
 
 # jobs for what is due -------------------------------------------------------------------------------------------------
@@ -594,23 +614,20 @@ def has_lost_sources(connection: sa.Connection, location_id: int) -> bool:
 
 
 def _is_final() -> sa.ColumnElement[bool]:
-    """Whether the sidecar of a failure is still failed; it may have been made from a second copy of the file."""
+    """Whether the sidecar of a failure is still failed, or kept from before; a second copy may have made it."""
     return sa.exists().where(
         sidecars.c.content_uuid == failures.c.content_uuid,
         sidecars.c.kind == failures.c.kind,
         sidecars.c.variant == failures.c.variant,
-        sidecars.c.status == SidecarStatus.FAILED.value,
+        sa.or_(sidecars.c.status == SidecarStatus.FAILED.value, KEPT),
     )
 
 
 def _retry_lost_sources(connection: sa.Connection, content_uuids: sa.Select[str], now: float) -> None:
     """Make sidecars due again that failed because the file was gone or changed; these contents have a file now."""
-    again = sa.and_(
-        sidecars.c.content_uuid.in_(content_uuids),
-        sidecars.c.status == SidecarStatus.FAILED.value,
-        sidecars.c.error_class.in_(_SOURCE_CLASSES),
-    )
-    cleared = {"recipe": None, "error_class": None, "error_message": None}
-    connection.execute(
-        sa.update(sidecars).where(again).values(status=SidecarStatus.PENDING.value, updated_at=now, **cleared)
-    )
+    lost = sa.and_(sidecars.c.content_uuid.in_(content_uuids), sidecars.c.error_class.in_(_SOURCE_CLASSES))
+    cleared = {"error_class": None, "error_message": None, "updated_at": now}
+    connection.execute(sa.update(sidecars).where(lost, KEPT).values(**cleared))
+    failed = sidecars.c.status == SidecarStatus.FAILED.value
+    again = sa.update(sidecars).where(lost, failed)
+    connection.execute(again.values(status=SidecarStatus.PENDING.value, recipe=None, **cleared))

@@ -14,7 +14,7 @@ import sqlalchemy as sa
 
 from pillion.catalog.sidecars import ASKED
 from pillion.catalog.statements import chunks
-from pillion.catalog.tables import DUE, contents, entries, jobs, locations, recipes, sidecars
+from pillion.catalog.tables import DUE, KEPT, contents, entries, jobs, locations, recipes, sidecars
 from pillion.job import Again, JobState, classes_tried
 from pillion.model import SidecarKind, SidecarStatus
 
@@ -122,7 +122,7 @@ def stale(connection: sa.Connection, wants: Sequence[Want], within: Within) -> l
 
 
 def set_wanted(connection: sa.Connection, rows: Sequence[StaleRow], now: float) -> None:
-    """Set the wanted recipes of these sidecars; the existing files are served until they are replaced."""
+    """Set the wanted recipes of these sidecars, due again even if that failed; files are served until replaced."""
     if not rows:
         return
     key = (
@@ -130,7 +130,8 @@ def set_wanted(connection: sa.Connection, rows: Sequence[StaleRow], now: float) 
         sidecars.c.kind == sa.bindparam("b_kind"),
         sidecars.c.variant == sa.bindparam("b_variant"),
     )
-    statement = sa.update(sidecars).where(*key).values(wanted=sa.bindparam("b_digest"), updated_at=now)
+    cleared = {name: sa.case((KEPT, None), else_=sidecars.c[name]) for name in ("error_class", "error_message")}
+    statement = sa.update(sidecars).where(*key).values(wanted=sa.bindparam("b_digest"), updated_at=now, **cleared)
     names = ("b_content", "b_kind", "b_variant", "b_digest")
     connection.execute(statement, [dict(zip(names, row, strict=True)) for row in rows])
 
@@ -227,7 +228,9 @@ def _values(wants: Sequence[Want]) -> Any:
 def _wanted(here: sa.Subquery, wants: Any) -> sa.Select[Any]:
     s = sidecars.c
     retried = sa.and_(jobs.c.state == JobState.QUEUED.value, s.wanted == wants.c.digest, s.recipe.is_(None))
-    sourceless = sa.and_(s.status == SidecarStatus.FAILED.value, s.error_class.in_(_SOURCE_CLASSES))
+    failed = sa.or_(s.status == SidecarStatus.FAILED.value, KEPT)
+    sourceless = sa.and_(failed, s.error_class.in_(_SOURCE_CLASSES))
+    kept = sa.and_(KEPT, s.wanted == wants.c.digest)
     cancelled = sa.or_(
         s.status == SidecarStatus.CANCELLED.value,
         sa.and_(jobs.c.state == JobState.CANCELLED.value, s.recipe.is_not(None), s.recipe != ASKED),
@@ -249,7 +252,7 @@ def _wanted(here: sa.Subquery, wants: Any) -> sa.Select[Any]:
         .join(wants, _matches(here, wants))
         .outerjoin(sidecars, _row_of(here, wants))
         .outerjoin(jobs, sa.and_(jobs.c.content_uuid == here.c.content_uuid, jobs.c.kind == wants.c.kind))
-        .where(sa.or_(s.recipe.is_(None), s.recipe != wants.c.digest, sourceless))
+        .where(sa.or_(s.recipe.is_(None), sa.and_(s.recipe != wants.c.digest, ~kept), sourceless))
         .where(sa.func.coalesce(cancelled, sa.false()) == sa.false())
         .group_by(*columns)
     )

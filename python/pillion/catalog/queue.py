@@ -17,7 +17,7 @@ import sqlalchemy as sa
 from pillion.catalog.events import append_events
 from pillion.catalog.failures import FailedTry, record_failures
 from pillion.catalog.gates import may_run
-from pillion.catalog.statements import prepared
+from pillion.catalog.statements import chunks, prepared
 from pillion.catalog.tables import DUE, DUE_TEXT, contents, history, jobs, recipes, sidecars
 from pillion.errors import ErrorClass
 from pillion.events import Failed
@@ -338,37 +338,55 @@ class SidecarOutcome:
     mark: SidecarMark | None = None
 
 
-_OUTCOME = prepared(
+_OUTCOME_TEXT = (
     "UPDATE sidecars SET status = :status, recipe = :recipe, format = :format, rel_path = :rel_path, size = :size,"
     " checksum = :checksum, error_class = :error_class, error_message = :error_message, mark = :mark,"
     " updated_at = :now"
     " WHERE content_uuid = :content_uuid AND kind = :kind AND variant = :variant"
 )
+_OUTCOME = prepared(_OUTCOME_TEXT)
+_FAILED = prepared(f"{_OUTCOME_TEXT} AND status <> 'ready'")
+_KEPT = prepared(
+    "UPDATE sidecars SET error_class = :error_class, error_message = :error_message, updated_at = :now"
+    " WHERE content_uuid = :content_uuid AND kind = :kind AND variant = :variant AND status = 'ready'"
+    " AND wanted = :recipe"
+)
+"""What a failure does to a ready sidecar: the error is noted beside it, unless another recipe is wanted by now."""
 
 
 def record_outcomes(connection: sa.Connection, outcomes: Sequence[SidecarOutcome], now: float) -> None:
-    """Update the rows of these sidecars."""
-    if not outcomes:
-        return
-    rows = [
-        (
-            outcome.status.value,
-            outcome.recipe,
-            outcome.format.value if outcome.format else None,
-            outcome.rel_path,
-            outcome.size,
-            outcome.checksum,
-            outcome.error_class,
-            outcome.error_message,
-            outcome.mark.value if outcome.mark else None,
-            now,
-            outcome.content_uuid,
-            outcome.kind,
-            outcome.variant,
-        )
-        for outcome in outcomes
-    ]
-    connection.exec_driver_sql(_OUTCOME[connection.dialect.name], rows)
+    """Update the rows of these sidecars. A ready one never ends by a failure: it is kept (tables.is_kept)."""
+    ended = [_outcome_row(outcome, now) for outcome in outcomes if outcome.error_class is None]
+    if ended:
+        connection.exec_driver_sql(_OUTCOME[connection.dialect.name], ended)
+    failed = [outcome for outcome in outcomes if outcome.error_class is not None]
+    if failed:
+        rows = [_outcome_row(outcome, now) for outcome in failed]
+        connection.exec_driver_sql(_FAILED[connection.dialect.name], rows)
+        connection.exec_driver_sql(_KEPT[connection.dialect.name], [_kept_row(outcome, now) for outcome in failed])
+
+
+def _outcome_row(outcome: SidecarOutcome, now: float) -> tuple[object, ...]:
+    return (
+        outcome.status.value,
+        outcome.recipe,
+        outcome.format.value if outcome.format else None,
+        outcome.rel_path,
+        outcome.size,
+        outcome.checksum,
+        outcome.error_class,
+        outcome.error_message,
+        outcome.mark.value if outcome.mark else None,
+        now,
+        outcome.content_uuid,
+        outcome.kind,
+        outcome.variant,
+    )
+
+
+def _kept_row(outcome: SidecarOutcome, now: float) -> tuple[object, ...]:
+    key = (outcome.content_uuid, outcome.kind, outcome.variant)
+    return (outcome.error_class, outcome.error_message, now, *key, outcome.recipe)
 
 
 def record_thumbhashes(connection: sa.Connection, hashes: Mapping[str, bytes]) -> None:
@@ -386,7 +404,8 @@ _RESOLVE = prepared(
     "UPDATE failures SET resolved_at = :now WHERE content_uuid = :content_uuid AND resolved_at IS NULL"
     " AND EXISTS (SELECT 1 FROM sidecars WHERE sidecars.content_uuid = failures.content_uuid"
     " AND sidecars.kind = failures.kind AND sidecars.variant = failures.variant"
-    f" AND sidecars.status IN ('ready', 'empty') AND NOT {DUE_TEXT})"
+    " AND (sidecars.status = 'empty' OR sidecars.status = 'ready' AND sidecars.error_class IS NULL)"
+    f" AND NOT {DUE_TEXT})"
 )
 
 
@@ -447,7 +466,10 @@ def finish_waiting(
     failure: Failure | None,
     now: float,
 ) -> int:
-    """End a content's sidecars of ``kind`` like the one they were to be made from. Returns how many."""
+    """End a content's sidecars of ``kind`` like the one they were to be made from. Returns how many.
+
+    A failure keeps the ready ones; where there is no text, they are ready no more, and the caller removes their files.
+    """
     job = sa.and_(jobs.c.content_uuid == content_uuid, jobs.c.kind == kind)
     if not change_jobs(connection, job_ended_with_source(failure), now, job):
         return 0
@@ -463,15 +485,33 @@ def finish_waiting(
         message=failure.message if failure else "There is no text.",
     )
     append_events(connection, [ended], now)
-    values: dict[str, object] = {
-        "status": status.value,
-        "recipe": sidecars.c.wanted,
+    error = {
         "error_class": failure.error_class.value if failure else None,
         "error_message": failure.message if failure else None,
         "updated_at": now,
-        **dict.fromkeys(("format", "rel_path", "size", "checksum")),
     }
-    return connection.execute(sa.update(sidecars).where(mine).values(**values)).rowcount
+    number = 0
+    if failure is not None:
+        kept = sa.and_(mine, sidecars.c.status == SidecarStatus.READY.value)
+        number = connection.execute(sa.update(sidecars).where(kept).values(**error)).rowcount
+    file = dict.fromkeys(("format", "rel_path", "size", "checksum", "mark"))
+    values = {"status": status.value, "recipe": sidecars.c.wanted, **error, **file}
+    return number + connection.execute(sa.update(sidecars).where(mine).values(**values)).rowcount
+
+
+def ready_and_waiting(connection: sa.Connection, content_uuids: Sequence[str]) -> list[tuple[str, SidecarKind, str]]:
+    """(content_uuid, kind, variant) of ready sidecars that are to be made again from a text that is awaited."""
+    found: list[tuple[str, SidecarKind, str]] = []
+    same = sa.and_(jobs.c.content_uuid == sidecars.c.content_uuid, jobs.c.kind == sidecars.c.kind)
+    for some in chunks(content_uuids):
+        query = (
+            sa.select(sidecars.c.content_uuid, sidecars.c.kind, sidecars.c.variant)
+            .join(jobs, same)
+            .where(jobs.c.state == JobState.WAITING.value, jobs.c.content_uuid.in_(some))
+            .where(sidecars.c.status == SidecarStatus.READY.value, DUE)
+        )
+        found.extend((row[0], SidecarKind(row[1]), row[2]) for row in connection.execute(query))
+    return found
 
 
 def _note_untried(connection: sa.Connection, rows: sa.ColumnElement[bool], failure: Failure, now: float) -> None:

@@ -8,7 +8,8 @@ from dataclasses import dataclass
 import sqlalchemy as sa
 
 from pillion.catalog.statements import chunks
-from pillion.catalog.tables import DUE, contents, jobs, sidecars
+from pillion.catalog.tables import DUE, KEPT, contents, jobs, sidecars
+from pillion.errors import ErrorClass
 from pillion.job import JobState
 from pillion.model import SidecarFormat, SidecarKind, SidecarMark, SidecarStatus
 
@@ -18,10 +19,16 @@ ASKED = ""
 _ASK_CANCELLED = "-"
 """The same after that was cancelled: still due if its job is ever queued, but no reason to queue it."""
 
+UNKNOWN_RECIPES = (ASKED, _ASK_CANCELLED)
+"""Stands in a ready row for the recipe that its file was made with, which its manifest still knows."""
+
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class SidecarRow:
-    """One row of the catalog. ``recipe`` is None until it has an outcome; ``due``: it must be made (again)."""
+    """One row of the catalog. ``recipe`` is None until it has an outcome; ``due``: it must be made (again).
+
+    A ready one with an ``error_class`` could not be made again: its file is from before.
+    """
 
     content_uuid: str
     kind: SidecarKind
@@ -37,6 +44,11 @@ class SidecarRow:
     error_message: str | None
     mark: SidecarMark | None
     due: bool
+
+    @property
+    def stale(self) -> bool:
+        """Whether its file was made with an older recipe than the one wanted, or than somebody asked for."""
+        return self.status is SidecarStatus.READY and (self.due or self.error_class is not None)
 
 
 _COLUMNS = (*(sidecars.c[name] for name in SidecarRow.__slots__ if name != "due"), DUE.label("due"))
@@ -58,13 +70,18 @@ def list_sidecars(
     kind: SidecarKind | None = None,
     statuses: Sequence[SidecarStatus] = (),
     error_class: str | None = None,
+    kept: bool = False,
 ) -> Iterator[SidecarRow]:
-    """Rows in order of content, kind and variant; the arguments select some of them."""
+    """Rows in order of content, kind and variant; the arguments select some of them.
+
+    ``kept``: beside those in ``statuses``, also ready ones that could not be made again.
+    """
     query = sa.select(*_COLUMNS).order_by(sidecars.c.content_uuid, sidecars.c.kind, sidecars.c.variant)
     if kind is not None:
         query = query.where(sidecars.c.kind == kind)
     if statuses:
-        query = query.where(sidecars.c.status.in_([status.value for status in statuses]))
+        chosen = sidecars.c.status.in_([status.value for status in statuses])
+        query = query.where(sa.or_(chosen, KEPT) if kept else chosen)
     if error_class is not None:
         query = query.where(sidecars.c.error_class == error_class)
     if content_uuids is None:
@@ -81,6 +98,12 @@ def count_by_status(connection: sa.Connection) -> dict[SidecarKind, dict[Sidecar
     for kind, status, number in connection.execute(query.group_by(sidecars.c.kind, sidecars.c.status)):
         result.setdefault(SidecarKind(kind), {})[SidecarStatus(status)] = number
     return result
+
+
+def count_kept(connection: sa.Connection) -> dict[SidecarKind, int]:
+    """How many ready sidecars of each kind could not be made again; kinds without any are left out."""
+    query = sa.select(sidecars.c.kind, sa.func.count()).where(KEPT).group_by(sidecars.c.kind)
+    return {SidecarKind(kind): number for kind, number in connection.execute(query)}
 
 
 def count_by_mark(connection: sa.Connection) -> dict[SidecarMark, int]:
@@ -111,13 +134,21 @@ def ask_again(
     variant: str | None = None,
     error_class: str | None = None,
     content_uuids: Sequence[str] | sa.Select[str] | None = None,
+    kept: bool = False,
 ) -> int:
     """Make rows in these statuses due again; returns how many.
 
+    ``kept``: also ready ones that could not be made again, except unsupported ones if those are not asked for.
     A ready one keeps its file, which is served until it is replaced, and its recipe becomes ``ASKED``. Others become
     pending.
     """
-    where: list[sa.ColumnElement[bool]] = [sidecars.c.status.in_([status.value for status in statuses])]
+    chosen: sa.ColumnElement[bool] = sidecars.c.status.in_([status.value for status in statuses])
+    if kept:
+        final = SidecarStatus.UNSUPPORTED not in statuses
+        chosen = sa.or_(
+            chosen, sa.and_(KEPT, sidecars.c.error_class != ErrorClass.UNSUPPORTED.value) if final else KEPT
+        )
+    where: list[sa.ColumnElement[bool]] = [chosen]
     if kind is not None:
         where.append(sidecars.c.kind == kind)
     if variant is not None:
@@ -127,8 +158,8 @@ def ask_again(
     if content_uuids is not None:
         where.append(sidecars.c.content_uuid.in_(content_uuids))
     ready = sidecars.c.status == SidecarStatus.READY.value
-    served = sa.update(sidecars).where(*where, ready).values(recipe=ASKED, updated_at=now)
     cleared = {"recipe": None, "error_class": None, "error_message": None, "updated_at": now}
+    served = sa.update(sidecars).where(*where, ready).values(**{**cleared, "recipe": ASKED})
     again = sa.update(sidecars).where(*where, ~ready).values(status=SidecarStatus.PENDING.value, **cleared)
     return connection.execute(served).rowcount + connection.execute(again).rowcount
 
@@ -149,7 +180,8 @@ def mark_cancelled(connection: sa.Connection, now: float) -> int:
 
 def mark_lost(connection: sa.Connection, keys: Sequence[tuple[str, str, str]], now: float) -> None:
     """Make ready sidecars pending, as their files are gone or damaged. ``keys``: (content_uuid, kind, variant)."""
-    cleared = dict.fromkeys(("recipe", "format", "rel_path", "size", "checksum", "mark"))
+    file = ("format", "rel_path", "size", "checksum", "mark")
+    cleared = dict.fromkeys(("recipe", *file, "error_class", "error_message"))
     for content_uuid, kind, variant in keys:
         same = (
             sidecars.c.content_uuid == content_uuid,

@@ -26,6 +26,7 @@ from sqlalchemy import (
     Text,
     UniqueConstraint,
     and_,
+    not_,
     or_,
     text,
 )
@@ -172,7 +173,8 @@ sidecars = Table(
     sqlite_with_rowid=False,
 )
 """One wanted sidecar. ``wanted``: the digest of the recipe to make it with; ``recipe``: the digest of the one that led
-to its status; :func:`is_due` compares the two. ``mark``: what is special about a ready one. The view
+to its status; :func:`is_due` compares the two. ``mark``: what is special about a ready one. A ready one with an
+``error_class`` is kept (:func:`is_kept`): it could not be made again with the wanted recipe. The view
 ``sidecar_availability`` says which device has a sidecar: this device has the ready ones."""
 
 sidecars_marked = Index(
@@ -320,9 +322,18 @@ def is_due(rows: FromClause) -> ColumnElement[bool]:
     This is the only place with this rule: all statements, built or written as text, take it from here.
     """
     other = or_(rows.c.recipe.is_(None), rows.c.recipe != rows.c.wanted)
-    return and_(other, rows.c.status != SidecarStatus.CANCELLED.value)
+    return and_(other, rows.c.status != SidecarStatus.CANCELLED.value, not_(is_kept(rows)))
+
+
+def is_kept(rows: FromClause) -> ColumnElement[bool]:
+    """Whether rows are ready with an older recipe, because making them with the wanted one failed for good.
+
+    Whoever changes ``wanted``, or asks for the sidecar again, clears the error: then it is due.
+    """
+    return and_(rows.c.status == SidecarStatus.READY.value, rows.c.error_class.is_not(None))
 
 
 DUE = is_due(sidecars)
+KEPT = is_kept(sidecars)
 DUE_TEXT = f"({DUE.compile(compile_kwargs={'literal_binds': True})})"
 """The rule for statements that are written as text."""

@@ -43,6 +43,7 @@ def status(library: Path | None, as_json: bool) -> None:
             "contents": now.totals.contents,
             "unidentified": now.totals.unidentified,
             "sidecars": sidecar_counts(now.sidecars),
+            "kept": dict(now.kept),
             "marks": {mark.value: now.marks.get(mark, 0) for mark in SidecarMark},
             "paused": [
                 {"kind": held.kind, "location": printable(held.location) if held.location else None}
@@ -116,6 +117,8 @@ def show(content: str, library: Path | None, as_json: bool) -> None:
         error = item["error"] or {}
         where = item["path"] or error.get("message") or ""
         marked = f" ({item['mark']})" if item["mark"] else ""
+        if item["stale"]:
+            marked += f" (stale: {error['class']}: {error['message']})" if error else " (stale)"
         say(f"{item['kind']:<10} {item['variant']:<16} {item['state']:<11} {where}{marked}")
     print_excerpts([(name, text) for name, text in about["texts"].items()])
 

@@ -17,6 +17,8 @@ if TYPE_CHECKING:
     from pillion.model import SidecarKind, SidecarStatus
 
 SHOWN_FAILURES = 10
+KEPT = "the old one is kept"
+"""What is said of a ready sidecar that could not be made again."""
 _STATUSES = ("ready", "empty", "unsupported", "failed", "cancelled", "pending")
 
 
@@ -125,7 +127,7 @@ def print_failures(library: Library) -> None:
     """The first failures, one line for each content and kind."""
     from pillion.model import SidecarStatus
 
-    bad = library.ls(statuses=[SidecarStatus.FAILED, SidecarStatus.UNSUPPORTED])
+    bad = library.sidecars.items(statuses=[SidecarStatus.FAILED, SidecarStatus.UNSUPPORTED], kept=True)
     seen: dict[tuple[str, str], Item] = {}
     for item in bad:
         seen.setdefault((item.content_uuid, item.kind), item)
@@ -140,7 +142,8 @@ def failure_line(item: Item) -> str:
     """``thumb failed: /a/b.jpg: corrupt: the picture ends early``"""
     error = item.error or {}
     name = named(item.content_uuid, item.sources)
-    return f"{item.kind} {item.state}: {name}: {error.get('class')}: {error.get('message')}"
+    state = f"failed, {KEPT}" if item.path else item.state
+    return f"{item.kind} {state}: {name}: {error.get('class')}: {error.get('message')}"
 
 
 def named(content_uuid: str, sources: Sequence[str]) -> str:
@@ -161,6 +164,10 @@ def print_status(status: Status) -> None:
     totals = status.totals
     say(f"{totals.files:,} files, {totals.contents:,} contents, {totals.unidentified:,} files that could not be read")
     print_counts(status.sidecars)
+    for kind, number in status.kept.items():
+        say(
+            f"{number:,} ready {kind} sidecars could not be made again, and are kept as they were: see 'pillion failed'"
+        )
     for mark, number in status.marks.items():
         say(f"{number:,} ready sidecars are marked {mark}: their files end early, so they show only a part")
     for held in status.pauses:
@@ -183,7 +190,14 @@ def print_items(items: Iterable[Item]) -> None:
     for item in items:
         where = printable(str(item.path)) if item.path else (item.error or {}).get("message") or ""
         marked = f" ({item.mark})" if item.mark else ""
-        say(f"{item.content_uuid}  {item.kind:<10} {item.variant:<16} {item.state:<11} {where}{marked}")
+        say(f"{item.content_uuid}  {item.kind:<10} {item.variant:<16} {item.state:<11} {where}{marked}{_stale(item)}")
+
+
+def _stale(item: Item) -> str:
+    """What ``ls`` adds to a sidecar that was made with an older recipe."""
+    if not item.stale:
+        return ""
+    return f" (stale: {item.error['class']}: {item.error['message']})" if item.error else " (stale)"
 
 
 def print_excerpts(texts: Sequence[tuple[str, str]]) -> None:

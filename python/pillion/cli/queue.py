@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any, TypeVar
 import click
 
 from pillion.cli.options import PATH, json_option, kind_option, library_option, one_content, open_library, printable
-from pillion.cli.output import named, note, print_json, print_queued, say
+from pillion.cli.output import KEPT, named, note, print_json, print_queued, say
 
 if TYPE_CHECKING:
     from pillion.library import Library
@@ -74,7 +74,8 @@ def failed(
 def _line(item: FailedSidecar, details: bool) -> str:
     """``thumb failed: /a/b.jpg: crash: its worker process died of SIGSEGV (3 tries)``"""
     row = item.failure
-    state = "will be tried again" if item.retry_at is not None else row.status.value
+    kept = row.status.value == "ready"
+    state = "will be tried again" if item.retry_at is not None else f"failed, {KEPT}" if kept else row.status.value
     tries = f" ({row.attempts} tries)" if row.attempts > 1 else ""
     line = f"{row.kind} {state}: {named(row.content_uuid, item.sources)}: {row.error_class}: {row.message}{tries}"
     said = row.stderr_tail.splitlines() if details else []

@@ -131,7 +131,8 @@ def index(
             print_index(opened, report, generation_s)
         note_offline(report)
         _print_notices(worked)
-        failed = any(row["failed"] for row in sidecar_counts(opened.status().sidecars).values())
+        now = opened.status()
+        failed = bool(now.kept) or any(row["failed"] for row in sidecar_counts(now.sidecars).values())
     if strict and failed:
         raise click.exceptions.Exit(1)
 

@@ -113,6 +113,7 @@ class Requests:
                     kind=item,
                     error_class=error_class,
                     content_uuids=content_uuids,
+                    kept=True,
                 )
                 number += catalog_requests.uncancel(connection, item, content_uuids, now) if error_class is None else 0
             number += catalog_failures.ask_again_with_source(connection, now)

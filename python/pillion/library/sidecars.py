@@ -35,10 +35,15 @@ from pillion.store import Store
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Ready:
-    """The sidecar is there. ``stale``: its recipe has changed since, and a new one is queued."""
+    """The sidecar is there. ``stale``: its recipe has changed since, and a new one is queued.
+
+    If it could not be made again it is stale too, and ``error_class`` and ``message`` say why there is no new one.
+    """
 
     path: Path
     stale: bool = False
+    error_class: str | None = None
+    message: str | None = None
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -62,7 +67,8 @@ Answer = Ready | Pending | Failed
 class Item:
     """One wanted sidecar as ``pillion ls`` shows it. ``sources``: the user's files, absolute paths.
 
-    ``mark``: what is special about a ready one; ``thumbhash``: the content's, in base64.
+    ``mark``: what is special about a ready one; ``thumbhash``: the content's, in base64. ``stale``: ready, but with an
+    older recipe than the one wanted; with an ``error`` it could not be made again.
     """
 
     content_uuid: str
@@ -78,6 +84,7 @@ class Item:
     error: Mapping[str, str | None] | None
     mark: SidecarMark | None
     thumbhash: str | None
+    stale: bool = False
 
     def to_json(self) -> dict[str, Any]:
         """The object that ``pillion ls --json`` prints."""
@@ -109,7 +116,7 @@ class Sidecars:
             if path.is_file():
                 if row.due:
                     self._enqueue(row, lost=False)
-                return Ready(path=path, stale=row.due)
+                return Ready(path=path, stale=row.stale, error_class=row.error_class, message=row.error_message)
             self._enqueue(row, lost=True)
             return Pending()
         if row.status in (SidecarStatus.PENDING, SidecarStatus.CANCELLED):
@@ -174,12 +181,21 @@ class Sidecars:
         statuses: Sequence[SidecarStatus] = (),
         error_class: str | None = None,
         content_uuids: Sequence[str] | None = None,
+        kept: bool = False,
     ) -> Iterator[Item]:
-        """Wanted sidecars with their files and sources, in order; the arguments select some of them."""
+        """Wanted sidecars with their files and sources, in order; the arguments select some of them.
+
+        ``kept``: beside those in ``statuses``, also ready ones that could not be made again.
+        """
         page: list[SidecarRow] = []
         with self._database.read() as connection:
             rows = catalog_sidecars.list_sidecars(
-                connection, kind=kind, statuses=statuses, error_class=error_class, content_uuids=content_uuids
+                connection,
+                kind=kind,
+                statuses=statuses,
+                error_class=error_class,
+                content_uuids=content_uuids,
+                kept=kept,
             )
             for row in rows:
                 page.append(row)
@@ -207,6 +223,7 @@ class Sidecars:
                 error=_error(row),
                 mark=row.mark,
                 thumbhash=thumbhash_text(hashes.get(row.content_uuid)),
+                stale=row.stale,
             )
 
     def contents_at(self, path: bytes) -> list[str]:

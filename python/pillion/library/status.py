@@ -32,6 +32,7 @@ class WorkReport:
 class Status:
     """The status of a library. ``holds``: only those that hold back some job.
 
+    ``kept``: how many ready sidecars of a kind could not be made again, and are served as they were.
     ``unknown_settings``: a sentence about each Location in config.toml that the library does not have.
     """
 
@@ -45,6 +46,7 @@ class Status:
     holds: Sequence[Hold]
     marks: Mapping[SidecarMark, int]
     unknown_settings: Sequence[str]
+    kept: Mapping[SidecarKind, int] = field(default_factory=dict)
 
     def kinds_in(self, state: JobState) -> set[SidecarKind]:
         """The kinds that have jobs in this state."""
@@ -73,6 +75,7 @@ def collect_status(root: Path, database: Database, config: Config, now: float) -
             pauses=list_pauses(connection),
             quiet=quiet_now(config, now),
             marks=catalog_sidecars.count_by_mark(connection),
+            kept=catalog_sidecars.count_kept(connection),
             unknown_settings=unknown_locations(config, [os.fsdecode(item.path) for item in locations]),
             holds=[hold for hold in list_holds(connection) if hold.kind in paused or (hold.kind is None and paused)],
         )

@@ -19,6 +19,7 @@ from pillion.catalog.database import Database, reconcile_hint
 from pillion.catalog.indexing import queue_due
 from pillion.catalog.rebuilding import record_listed
 from pillion.catalog.sidecars import (
+    UNKNOWN_RECIPES,
     SidecarRow,
     content_info,
     drop_lost,
@@ -189,7 +190,8 @@ def _rewrite_manifests(run: _Repair, content_uuids: Sequence[str]) -> None:
                 continue
             thumbhash = thumbhash_text(thumbhashes(connection, [uuid]).get(uuid))
             about = {"hash": info[0], "size": info[1], "mime": info[2], "thumbhash": thumbhash}
-            listed = [entry for entry in map(_entry, rows) if entry is not None]
+            before = run.store.read_manifest(uuid)
+            listed = [entry for row in rows if (entry := _entry(row, before.get((row.kind, row.variant)))) is not None]
             placements.append(run.store.stage_manifest(run.owner, uuid, about, listed))
         run.store.sync()
         run.store.place(placements)
@@ -199,9 +201,12 @@ def _rewrite_manifests(run: _Repair, content_uuids: Sequence[str]) -> None:
             run.note(finding, "rewritten")
 
 
-def _entry(row: SidecarRow) -> ManifestEntry | None:
+def _entry(row: SidecarRow, before: ManifestEntry | None) -> ManifestEntry | None:
+    """The row as an entry. Of one that somebody asked to have made again, only the manifest knows the recipe."""
     if row.format is None or row.rel_path is None or row.size is None or row.checksum is None:
         return None
+    known = before is not None and before.checksum == row.checksum
+    recipe = before.recipe if before is not None and known and row.recipe in UNKNOWN_RECIPES else row.recipe
     return ManifestEntry(
         kind=row.kind,
         variant=row.variant,
@@ -209,6 +214,6 @@ def _entry(row: SidecarRow) -> ManifestEntry | None:
         rel_path=row.rel_path,
         size=row.size,
         checksum=row.checksum,
-        recipe=row.recipe or "",
+        recipe=recipe or "",
         mark=row.mark,
     )

@@ -69,9 +69,10 @@ class _Batch:
     placements: list[Placement] = field(default_factory=list)
     listed: dict[str, list[ManifestEntry]] = field(default_factory=dict)
     about: dict[str, ClaimedJob] = field(default_factory=dict)
-    dropped: list[tuple[ClaimedJob, str]] = field(default_factory=list)
+    dropped: list[tuple[ClaimedJob, SidecarKind, str]] = field(default_factory=list)
+    """Variants that were ready, and of which there is nothing any more: their files go."""
     tried: list[FailedTry] = field(default_factory=list)
-    sources_ended: list[tuple[str, SidecarKind, SidecarStatus, Failure | None]] = field(default_factory=list)
+    sources_ended: list[tuple[ClaimedJob, SidecarStatus, Failure | None]] = field(default_factory=list)
     ended: list[SidecarKind] = field(default_factory=list)
     faults: dict[str, str] = field(default_factory=dict)
     leftovers: list[PlannedJob] = field(default_factory=list)
@@ -103,6 +104,7 @@ class Recorder:
                 claims = [(planned.job.job.id, planned.job.job.token) for planned, _ in results]
                 held = catalog_queue.still_held(connection, self._owner, claims)
                 batch = self._collect(results, held, now)
+                self._drop_with_source(connection, batch)
                 self._place(batch)
                 reach("record.placed")
                 catalog_queue.record_outcomes(connection, batch.outcomes, now)
@@ -163,9 +165,7 @@ class Recorder:
         if registry.dependents_of(job.kind):
             status = SidecarStatus.EMPTY if isinstance(result, Empty) else SidecarStatus.READY
             failure = result if isinstance(result, Failure) else None
-            batch.sources_ended.append(
-                (job.content_uuid, job.kind, _status_of(failure) if failure else status, failure)
-            )
+            batch.sources_ended.append((job, _status_of(failure) if failure else status, failure))
 
     def _failed(self, batch: _Batch, planned: PlannedJob, failure: Failure, now: float) -> JobChange:
         job = planned.job
@@ -207,8 +207,8 @@ class Recorder:
                     error_message=message,
                 )
             )
-            if not due.fresh:
-                batch.dropped.append((job, due.variant))
+            if failure is None and not due.fresh:
+                batch.dropped.append((job, job.kind, due.variant))
 
     def _made(self, batch: _Batch, planned: PlannedJob, result: Sequence[Staged]) -> None:
         job = planned.job
@@ -235,14 +235,21 @@ class Recorder:
     def _ready(self, batch: _Batch, job: ClaimedJob, entry: ManifestEntry) -> None:
         batch.outcomes.append(ready_outcome(job.content_uuid, entry))
 
+    def _drop_with_source(self, connection: sa.Connection, batch: _Batch) -> None:
+        """What was made from a text that turned out to be empty goes with it."""
+        empty = {job.content_uuid: job for job, status, _ in batch.sources_ended if status is SidecarStatus.EMPTY}
+        if empty:
+            dropped = catalog_queue.ready_and_waiting(connection, list(empty))
+            batch.dropped.extend((empty[uuid], kind, variant) for uuid, kind, variant in dropped)
+
     def _place(self, batch: _Batch) -> None:
         """Manifests first: then a file in place is always listed, and after a crash nothing is made again.
 
         A manifest may list what is not there yet; whoever reads it compares the checksum.
         """
         dropped: dict[str, list[tuple[SidecarKind, str]]] = {}
-        for job, variant in batch.dropped:
-            dropped.setdefault(job.content_uuid, []).append((job.kind, variant))
+        for job, kind, variant in batch.dropped:
+            dropped.setdefault(job.content_uuid, []).append((kind, variant))
             batch.about[job.content_uuid] = job
         manifests = []
         stale = []
@@ -259,8 +266,11 @@ class Recorder:
             listed.update({(entry.kind, entry.variant): entry for entry in batch.listed.get(uuid, ())})
             thumbhash = batch.thumbhashes.get(uuid) or (before.thumbhash if before else None)
             about = {"hash": job.hash, "size": job.size, "mime": job.mime, "thumbhash": thumbhash_text(thumbhash)}
-            manifests.append(self._store.stage_manifest(self._owner, uuid, about, list(listed.values())))
-        if not manifests:
+            if listed:
+                manifests.append(self._store.stage_manifest(self._owner, uuid, about, list(listed.values())))
+            else:
+                stale.append(str(self._store.manifest_path(uuid).relative_to(self._store.sidecars)))
+        if not manifests and not stale:
             return
         self._store.sync()
         self._store.place(manifests)
@@ -270,13 +280,14 @@ class Recorder:
         self._store.sync()
 
     def _end_waiting(self, connection: sa.Connection, batch: _Batch, now: float) -> None:
-        ready = [(uuid, kind) for uuid, kind, status, _ in batch.sources_ended if status is SidecarStatus.READY]
+        ended = batch.sources_ended
+        ready = [(job.content_uuid, job.kind) for job, status, _ in ended if status is SidecarStatus.READY]
         catalog_queue.wake_waiting(connection, ready, now)
-        for uuid, source, status, failure in batch.sources_ended:
+        for job, status, failure in ended:
             if status is SidecarStatus.READY:
                 continue
-            for kind in registry.dependents_of(source):
-                number = catalog_queue.finish_waiting(connection, uuid, kind, status, failure, now)
+            for kind in registry.dependents_of(job.kind):
+                number = catalog_queue.finish_waiting(connection, job.content_uuid, kind, status, failure, now)
                 self.counts[kind, status] += number
                 self.jobs_ended[kind] += bool(number)
 
