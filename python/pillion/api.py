@@ -13,8 +13,10 @@ from typing import TYPE_CHECKING, Any, ParamSpec, TypeVar
 from pillion import _core, extras
 from pillion.errors import ErrorClass, ItemError, UsageError
 from pillion.kinds import registry
-from pillion.kinds.thumbnail.kind import THUMB, THUMB_SPECS
-from pillion.model import Empty, GenerationRequest
+from pillion.kinds.settings import nearest
+from pillion.kinds.thumbnail.kind import KIND as THUMB_KIND
+from pillion.kinds.thumbnail.kind import THUMB, THUMB_SPECS, ThumbSpec, spec_of
+from pillion.model import Empty, GenerationRequest, SidecarFormat
 from pillion.readers.images import decode as pictures
 from pillion.readers.images.decode import MAX_PIXELS, mime_of
 from pillion.weights.cache import cache_folder
@@ -70,8 +72,7 @@ def thumbnail(source: PathLike | bytes | NDArray[np.uint8], variants: Sequence[s
     read need an extra (see ``pillion formats``). Raises ItemError (``corrupt``, ``unsupported``, ``too_large``,
     ``missing_source``), UsageError for an unknown variant or an array of another shape.
     """
-    check_variants(variants)
-    specs = _specs(variants)
+    specs = _for_core(check_variants(variants))
     if isinstance(source, bytes | str | os.PathLike):
         made = pictures.thumbnails(source, specs)
     else:
@@ -89,8 +90,7 @@ def thumbnail_batch(
     so it may be endless; at most two files for each thread are in flight. To stop, leave the loop or close the
     iterator: each thread ends after its current picture. Raises UsageError for an unknown variant.
     """
-    check_variants(variants)
-    return _batch(_core.thumbnail_batch(paths, _specs(variants), threads=threads))
+    return _batch(_core.thumbnail_batch(paths, _for_core(check_variants(variants)), threads=threads))
 
 
 def _batch(
@@ -103,9 +103,8 @@ def _batch(
         batch.close()
 
 
-def _specs(variants: Sequence[str]) -> list[_core.Spec]:
-    wanted = [THUMB_SPECS[name] for name in variants]
-    return [(spec.name, spec.max_side, spec.quality, spec.method) for spec in wanted]
+def _for_core(specs: Sequence[ThumbSpec]) -> list[_core.Spec]:
+    return [(spec.name, spec.max_side, spec.quality, spec.method) for spec in specs]
 
 
 def _checked_pixels(pixels: NDArray[np.uint8]) -> NDArray[np.uint8]:
@@ -127,14 +126,22 @@ def thumbhash(source: PathLike | bytes | NDArray[np.uint8]) -> bytes:
 
 
 @_typed
-def file_thumbnail(path: PathLike, variants: Sequence[str] = ("grid@2x",)) -> dict[str, bytes]:
-    """Like :func:`thumbnail`, for any file that can have one: pictures, PDFs and videos."""
-    check_variants(variants)
+def file_thumbnail(
+    path: PathLike, variants: Sequence[str] = ("grid@2x",), *, settings: Mapping[str, Any] | None = None
+) -> dict[str, bytes]:
+    """Like :func:`thumbnail`, for any file that can have one: pictures, PDFs and videos.
+
+    ``settings``: those of the kind, as in config.toml: ``{"quality": 80, "defined": {"wall": {"side": 4096, "format":
+    "jpeg"}}}`` for variants of one's own. Raises UsageError for a value that config.toml could not have.
+    """
+    check_variants(variants, settings)
     mime = mime_of(path)
     generator = registry.find(THUMB, mime)
     if generator is None:
         raise ItemError(ErrorClass.UNSUPPORTED, f"No thumbnail can be made of {mime}.")
-    request = GenerationRequest(kind=THUMB, variants=tuple(variants), source=Path(path), mime=mime)
+    request = GenerationRequest(
+        kind=THUMB, variants=tuple(variants), source=Path(path), mime=mime, settings=settings or {}
+    )
     made = generator.generate(request)
     if isinstance(made, Empty):
         raise ItemError(ErrorClass.UNSUPPORTED, made.note)
@@ -142,33 +149,41 @@ def file_thumbnail(path: PathLike, variants: Sequence[str] = ("grid@2x",)) -> di
 
 
 def file_thumbnail_batch(
-    paths: Iterable[Path_], variants: Sequence[str] = ("grid@2x",), *, threads: int = 0
+    paths: Iterable[Path_],
+    variants: Sequence[str] = ("grid@2x",),
+    *,
+    threads: int = 0,
+    settings: Mapping[str, Any] | None = None,
 ) -> Iterator[tuple[Path_, dict[str, bytes] | ItemError]]:
-    """Like :func:`thumbnail_batch`, for any files: pictures first, then the others one by one."""
-    check_variants(variants)
-    return _file_batch(paths, variants, threads)
+    """Like :func:`thumbnail_batch`, for any files: pictures first, then the others one by one.
+
+    ``settings``: see :func:`file_thumbnail`. With a variant in another format than WebP all are made one by one.
+    """
+    specs = check_variants(variants, settings)
+    return _file_batch(paths, specs, threads, settings or {})
 
 
 def _file_batch(
-    paths: Iterable[Path_], variants: Sequence[str], threads: int
+    paths: Iterable[Path_], specs: Sequence[ThumbSpec], threads: int, settings: Mapping[str, Any]
 ) -> Iterator[tuple[Path_, dict[str, bytes] | ItemError]]:
     others: list[Path_] = []
+    is_webp = all(spec.format is SidecarFormat.WEBP for spec in specs)
 
     def only_pictures() -> Iterator[Path_]:
         for path in paths:
-            if is_picture(path):
+            if is_webp and is_picture(path):
                 yield path
             else:
                 others.append(path)
 
-    for path, made in thumbnail_batch(only_pictures(), variants, threads=threads):
+    for path, made in _batch(_core.thumbnail_batch(only_pictures(), _for_core(specs), threads=threads)):
         if isinstance(made, ItemError) and made.error_class is ErrorClass.UNSUPPORTED:
             others.append(path)  # another decoder may know it
         else:
             yield path, made
     for path in others:
         try:
-            yield path, file_thumbnail(path, variants)
+            yield path, file_thumbnail(path, [spec.name for spec in specs], settings=settings)
         except ItemError as error:
             yield path, error
 
@@ -189,11 +204,32 @@ def has_thumbnail(path: PathLike) -> bool:
         return False
 
 
-def check_variants(variants: Sequence[str]) -> None:
-    """Raises UsageError for an unknown thumbnail variant."""
+def check_variants(variants: Sequence[str], settings: Mapping[str, Any] | None = None) -> list[ThumbSpec]:
+    """What these thumbnail variants are. Raises UsageError for an unknown one, and for settings out of range."""
+    given = settings or {}
+    _check_settings(given)
+    result = []
     for name in variants:
-        if name not in THUMB_SPECS:
-            raise UsageError(f"There is no thumbnail variant '{name}'; choose from {', '.join(THUMB_SPECS)}.")
+        spec = spec_of(name, given)
+        if spec is None:
+            known = [*THUMB_SPECS, *given.get("defined", {})]
+            hint = nearest(name, known) or f"; choose from {', '.join(known)}."
+            raise UsageError(f"There is no thumbnail variant '{name}'{hint}")
+        result.append(spec)
+    return result
+
+
+def _check_settings(settings: Mapping[str, Any]) -> None:
+    """Check what config.toml would have had checked."""
+    rules = THUMB_KIND.own_variants.rules if THUMB_KIND.own_variants else {}
+    tables = [("", {key: value for key, value in settings.items() if key not in ("defined", "variants")})]
+    tables += [(f"{name}.", table) for name, table in settings.get("defined", {}).items()]
+    for prefix, table in tables:
+        for key, value in table.items():
+            for each in value.values() if isinstance(value, Mapping) else [value]:
+                expected = rules[key](each) if key in rules else f"left out: known are {', '.join(rules)}"
+                if expected is not None:
+                    raise UsageError(f"'{prefix}{key}' must be {expected}, not {each!r}.")
 
 
 def formats() -> list[FormatRow]:

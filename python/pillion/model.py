@@ -37,12 +37,16 @@ class SidecarFormat(StrEnum):
     """How a sidecar's bytes are encoded."""
 
     WEBP = "webp"
+    JPEG = "jpeg"
+    AVIF = "avif"
     JSON = "json"
     MESSAGEPACK = "messagepack"
 
 
 EXTENSIONS: Mapping[SidecarFormat, str] = {
     SidecarFormat.WEBP: "webp",
+    SidecarFormat.JPEG: "jpg",
+    SidecarFormat.AVIF: "avif",
     SidecarFormat.JSON: "json",
     SidecarFormat.MESSAGEPACK: "msgpack",
 }

@@ -50,6 +50,8 @@ class ManifestEntry:
     checksum: str
     recipe: str
     mark: SidecarMark | None = None
+    own: bool = False
+    """Whether the user defined the variant: its size and format are known to that library's settings alone."""
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -240,7 +242,10 @@ def _folders(parent: Path, name_length: int) -> list[Path]:
 
 
 def _as_dict(entry: ManifestEntry) -> dict[str, Any]:
-    return {one.name: getattr(entry, one.name) for one in fields(entry)}
+    values = {one.name: getattr(entry, one.name) for one in fields(entry)}
+    if not entry.own:
+        del values["own"]
+    return values
 
 
 def _entry(item: Mapping[str, Any]) -> ManifestEntry:
@@ -253,4 +258,5 @@ def _entry(item: Mapping[str, Any]) -> ManifestEntry:
         checksum=str(item["checksum"]),
         recipe=str(item["recipe"]),
         mark=SidecarMark(item["mark"]) if item.get("mark") else None,
+        own=item.get("own") is True,
     )

@@ -439,12 +439,18 @@ def _fill_wants(connection: sa.Connection, wants_of: WantsOf) -> None:
 
 
 def record_recipe(connection: sa.Connection, want: WantedSidecar) -> str:
-    """Store a recipe with its settings, for the jobs that use it; returns its digest."""
+    """Store a recipe with its settings, for the jobs that use it; returns its digest.
+
+    Settings that changed without the recipe are stored anew: a job makes the variants with equal settings together.
+    """
     digest = want.recipe.digest()
     settings = json.dumps(dict(want.settings), sort_keys=True)
     row = {"digest": digest, "recipe": want.recipe.canonical(), "settings": settings, "awaits": want.awaits}
+    insert = INSERTS[connection.dialect.name](recipes).values(**row)
     connection.execute(
-        INSERTS[connection.dialect.name](recipes).values(**row).on_conflict_do_nothing(index_elements=["digest"])
+        insert.on_conflict_do_update(
+            index_elements=["digest"], set_={"settings": settings}, where=recipes.c.settings != settings
+        )
     )
     return digest
 

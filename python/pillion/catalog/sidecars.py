@@ -118,6 +118,12 @@ def find_content(connection: sa.Connection, prefix: str) -> list[str]:
     return list(connection.scalars(query.order_by(contents.c.content_uuid).limit(10)))
 
 
+def has_variant(connection: sa.Connection, kind: SidecarKind, variant: str) -> bool:
+    """Whether any content has a sidecar of this variant."""
+    query = sa.select(sidecars.c.variant).where(sidecars.c.kind == kind, sidecars.c.variant == variant).limit(1)
+    return connection.scalar(query) is not None
+
+
 def content_info(connection: sa.Connection, content_uuid: str) -> tuple[str | None, int, str] | None:
     """(hash, size in bytes, mime) of a content, or None."""
     query = sa.select(contents.c.hash, contents.c.size, contents.c.mime).where(contents.c.content_uuid == content_uuid)

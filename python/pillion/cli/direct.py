@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any, TypeVar
 
 import click
 
-from pillion.cli.options import PATH, json_option, printable
+from pillion.cli.options import PATH, default_library, json_option, library_option, printable
 from pillion.cli.output import note, print_json, print_table, say
 from pillion.errors import ItemError
 
@@ -36,29 +36,63 @@ _language_option = click.option(
 @_sources("Files, or folders of files.")
 @click.option("--output", "-o", required=True, type=PATH, help="The folder to write to.")
 @click.option("--variant", "-V", multiple=True, default=["grid@2x"], help="Size, e.g. icon; may be repeated.")
-def thumb(sources: tuple[Path, ...], output: Path, variant: tuple[str, ...]) -> None:
+@click.option("--quality", type=click.IntRange(0, 100), help="0 to 100 (default: by variant).")
+@library_option
+@json_option
+def thumb(
+    sources: tuple[Path, ...],
+    output: Path,
+    variant: tuple[str, ...],
+    quality: int | None,
+    library: Path | None,
+    as_json: bool,
+) -> None:
     """Make WebP thumbnails of files, without a library.
 
-    Of pictures, PDFs and videos, as NAME.VARIANT.webp in one folder, on all cores.
+    Of pictures, PDFs and videos, as NAME.VARIANT.webp in one folder, on all cores. If a library is named, or there is
+    one at the usual place, its config.toml says which other sizes and formats there are.
+
+    JSON: one object a line for each file: {source, thumbnails: {variant: path}}, or {source, error: {class, message}}.
     """
-    from pillion.api import file_thumbnail_batch
+    from pillion.api import check_variants, file_thumbnail_batch
+    from pillion.model import EXTENSIONS
+
+    settings = _thumb_settings(library, variant)
+    if quality is not None:
+        settings["quality"] = dict.fromkeys(variant, quality)
+    endings = {spec.name: EXTENSIONS[spec.format] for spec in check_variants(variant, settings)}
 
     taken: set[str] = set()
     names = {source: _free_name(source.name, taken) for source in dict.fromkeys(_files(sources))}
-    batch = file_thumbnail_batch(names, variant)
+    batch = file_thumbnail_batch(names, variant, settings=settings)
     output.mkdir(parents=True, exist_ok=True)
     failed = 0
     for source, made in batch:
         if isinstance(made, ItemError):
             failed += 1
-            _say_failed(source, made)
+            _say_failed(source, made, as_json)
             continue
+        targets = {name: output / f"{names[source]}.{name}.{endings[name]}" for name in made}
         for name, data in made.items():
-            target = output / f"{names[source]}.{name}.webp"
-            target.write_bytes(data)
-            say(printable(str(target)))
+            targets[name].write_bytes(data)
+            if not as_json:
+                say(printable(str(targets[name])))
+        if as_json:
+            paths = {name: os.path.abspath(target) for name, target in targets.items()}
+            print_json({"source": os.path.abspath(source), "thumbnails": paths})
     if failed:
         raise click.exceptions.Exit(1)
+
+
+def _thumb_settings(library: Path | None, variants: Sequence[str]) -> dict[str, Any]:
+    """The settings of a library's thumbnails, if one is named, or if it must be what knows a variant."""
+    from pillion.kinds.thumbnail.kind import THUMB, THUMB_SPECS
+    from pillion.settings.config import load_config
+
+    if library is None and all(name in THUMB_SPECS for name in variants):
+        return {}
+    settings = load_config((library or default_library()) / "config.toml").kinds.get(THUMB, {})
+    return {key: value for key, value in settings.items() if key in ("defined", "quality", "method")}
 
 
 def _files(sources: Sequence[Path]) -> Iterator[Path]:
@@ -199,5 +233,8 @@ def _each(sources: Sequence[Path], make: Callable[[Path], None]) -> None:
         raise click.exceptions.Exit(1)
 
 
-def _say_failed(source: Path, error: ItemError) -> None:
+def _say_failed(source: Path, error: ItemError, as_json: bool = False) -> None:
+    if as_json:
+        about = {"class": error.error_class.value, "message": error.message}
+        print_json({"source": os.path.abspath(source), "error": about})
     note(f"pillion: {printable(str(source))}: {error.error_class}: {error}")

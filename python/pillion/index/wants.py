@@ -88,10 +88,20 @@ def override(
         kinds[kind] = replace(
             base,
             enable=change.get("enable", base.enable),
-            variants=tuple(change.get("variants", base.variants)),
+            variants=_variants(base.variants, change.get("variants")),
             settings={**base.settings, **settings},
         )
     return replace(policy, kinds=kinds)
+
+
+def _variants(base: tuple[str, ...], change: Sequence[str] | Mapping[str, bool] | None) -> tuple[str, ...]:
+    """A list replaces the variants; a table (name -> whether it is made) adds some and takes some out."""
+    if change is None:
+        return base
+    if not isinstance(change, Mapping):
+        return tuple(change)
+    kept = [name for name in base if change.get(name, True)]
+    return (*kept, *(name for name, made in change.items() if made and name not in base))
 
 
 def _first_variant(spec: KindSpec) -> KindPolicy:

@@ -122,6 +122,12 @@ def dependents_of(kind: SidecarKind) -> tuple[SidecarKind, ...]:
     return tuple(name for name, spec in specs().items() if kind in spec.sources)
 
 
+def is_own(kind: SidecarKind, variant: str) -> bool:
+    """Whether a variant is one that a user defined, not one of the kind itself."""
+    found = _kinds().specs.get(kind)
+    return found is not None and variant not in found.variants
+
+
 @functools.cache
 def generators(kind: SidecarKind) -> tuple[Generator, ...]:
     """A kind's generators, in the order in which they are asked."""

@@ -31,6 +31,31 @@ def count(of: str) -> Check:
     return check
 
 
+def between(least: int, most: int, of: str) -> Check:
+    """A whole number of something, within limits."""
+
+    def check(value: Any) -> str | None:
+        right = isinstance(value, int) and not isinstance(value, bool) and least <= value <= most
+        return None if right else f"{of} from {least} to {most}"
+
+    return check
+
+
+def all_or_by_variant(check: Check, names: Sequence[str], example: str) -> Check:
+    """A value for all variants, or a table of values by variant, whose ``names`` are known."""
+
+    def checked(value: Any) -> str | None:
+        values = value.values() if isinstance(value, dict) else [value]
+        wrong = next((found for one in values if (found := check(one)) is not None), None)
+        expected = f"{check(None)}, or a table of them by variant, e.g. {example}"
+        if wrong is not None:
+            return expected
+        unknown = next((name for name in value if name not in names), None) if isinstance(value, dict) else None
+        return None if unknown is None else expected + nearest(unknown, names)
+
+    return checked
+
+
 def is_strings(value: Any) -> bool:
     """Whether a value is a list of strings, none of them empty."""
     return isinstance(value, list) and all(isinstance(item, str) and item for item in value)

@@ -80,6 +80,18 @@ class FirstGuess:
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
+class OwnVariants:
+    """That users may define variants of a kind, in ``[KIND.variants."NAME"]`` of config.toml.
+
+    ``rules``: key -> check; ``required``: those that a definition needs. Generators find the definitions in their
+    settings, as ``defined``: name -> table.
+    """
+
+    rules: Mapping[str, Check]
+    required: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
 class KindSpec:
     """One kind of sidecar.
 
@@ -89,6 +101,7 @@ class KindSpec:
     ``made_from``: class of file -> the kind whose sidecar it is made from; its jobs wait for that one.
     ``policies``: name of a built-in policy -> the variants that it wants.
     ``settings``: key of config.toml -> check; ``defaults``: values that generators get if nothing is set.
+    ``by_variant``: the same for settings that may also be a table of values by variant. ``own_variants``: see there.
     ``heavy``: ``work.quiet_hours`` and ``work.on_battery`` pause it.
     ``generators``: "module:class" of each :class:`pillion.kinds.generator.Generator`; the first that accepts is used.
     ``exports``: format -> "module:function", called with (bytes of the sidecar, :class:`Origin`).
@@ -108,6 +121,8 @@ class KindSpec:
     policies: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
     settings: Mapping[str, Check] = field(default_factory=dict)
     defaults: Mapping[str, Any] = field(default_factory=dict)
+    by_variant: Mapping[str, Check] = field(default_factory=dict)
+    own_variants: OwnVariants | None = None
     first_guess: FirstGuess = field(default_factory=FirstGuess)
     heavy: bool = True
     exports: Mapping[str, str] = field(default_factory=dict)

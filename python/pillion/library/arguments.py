@@ -9,8 +9,7 @@ import sqlalchemy as sa
 
 from pillion.catalog.indexing import EntryRow, Location, list_locations
 from pillion.errors import UsageError
-from pillion.kinds import registry
-from pillion.model import SidecarKind
+from pillion.kinds.settings import nearest
 
 
 def absolute_folder(path: str | bytes | os.PathLike[str]) -> bytes:
@@ -65,11 +64,11 @@ def is_inside(path: bytes, folder: bytes) -> bool:
     return path == folder or path.startswith(folder.rstrip(b"/") + b"/")
 
 
-def parse_variant(variant: str | None, kinds: Sequence[SidecarKind]) -> str | None:
-    """The variant, if at least one of ``kinds`` has it; None stays None. Raises UsageError."""
-    if variant is not None and not any(variant in registry.spec(kind).variants for kind in kinds):
-        raise UsageError(f"There is no variant '{variant}' of {', '.join(kinds)}.")
-    return variant
+def check_variant(variant: str, kinds: str, known: Sequence[str]) -> None:
+    """Raises UsageError, with the nearest name, for a variant of ``kinds`` that is not ``known``."""
+    if variant not in known:
+        hint = nearest(variant, known) or f"; choose from {', '.join(known)}."
+        raise UsageError(f"There is no variant '{variant}' of {kinds}{hint}")
 
 
 def external_row(content_uuid: str, path: str | os.PathLike[str], mime: str) -> EntryRow:

@@ -33,7 +33,7 @@ from pillion.library.sidecars import Item, Sidecars
 from pillion.library.status import Status, WorkReport, collect_status
 from pillion.machine import OnWait, exclusive
 from pillion.model import SidecarKind, SidecarStatus, WantedSidecar
-from pillion.settings.config import Config
+from pillion.settings.config import Config, variants_of
 from pillion.store import Store, is_library
 
 # What only some calls need is imported by them: a program that asks for the status loads neither kinds nor workers.
@@ -61,7 +61,7 @@ class Library:
         self.config = config
         self._database = database
         self._store = Store(root)
-        self.sidecars = Sidecars(database, self._store, self._wants_on_demand)
+        self.sidecars = Sidecars(database, self._store, self._wants_on_demand, self._variants_of)
         self._background: Workers | None = None
 
     @functools.cached_property
@@ -110,6 +110,9 @@ class Library:
 
         policy = override(named_policy(self.config.policy, self.config.policies), self.config.kinds)
         return wanted_on_demand(policy, kind, variant, mime)
+
+    def _variants_of(self, kind: SidecarKind) -> Sequence[str]:
+        return variants_of(self.config, kind)
 
     def _must_be_writable(self) -> None:
         if self.read_only:

@@ -29,11 +29,11 @@ from pillion.index.indexer import compare, discover, excluded_folders
 from pillion.index.wants import DeviceGenerationPolicy, restrict, signature, wanted_sidecars
 from pillion.job import Urgency
 from pillion.kinds import registry
-from pillion.library.arguments import locate, parse_variant
+from pillion.library.arguments import check_variant, locate
 from pillion.library.recipe_changes import MADE_FROM, Change, changes
 from pillion.model import MediaClass, SidecarKind, SidecarStatus, WantedSidecar
 from pillion.queue.estimate import Estimate, Estimates, parallel, worker_count
-from pillion.settings.config import Config
+from pillion.settings.config import Config, variants_of
 
 PolicyOf = Callable[[Location], DeviceGenerationPolicy]
 
@@ -472,9 +472,12 @@ class Plans:
         stale: bool,
     ) -> Selection:
         kinds = registry.parse_kinds([kind] if kind is not None else None)
+        if variant is not None:
+            known = [name for each in kinds for name in variants_of(self._config, each)]
+            check_variant(variant, ", ".join(kinds), known)
         return Selection(
             kinds=kinds,
-            variant=parse_variant(variant, kinds),
+            variant=variant,
             content_uuid=content_uuid,
             scopes=None if under is None else _scopes([locate(self._locations(), under)]),
             stale=stale,

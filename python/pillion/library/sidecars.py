@@ -22,6 +22,7 @@ from pillion.catalog.tables import entries, locations
 from pillion.errors import UsageError
 from pillion.job import Urgency
 from pillion.kinds import registry
+from pillion.library.arguments import check_variant
 from pillion.model import (
     SidecarFormat,
     SidecarKind,
@@ -96,20 +97,25 @@ OnDemand = Callable[[SidecarKind, str, str], Sequence[WantedSidecar]]
 """(kind, variant, mime) -> the sidecars to want for it; empty if files of this type have no such sidecar."""
 
 
+Variants = Callable[[SidecarKind], Sequence[str]]
+"""Kind -> the variants that can be asked for, those of config.toml too."""
+
+
 class Sidecars:
     """The sidecars of one library."""
 
-    def __init__(self, database: Database, store: Store, wants: OnDemand) -> None:
+    def __init__(self, database: Database, store: Store, wants: OnDemand, variants: Variants) -> None:
         self._database = database
         self._store = store
         self._wants = wants
+        self._variants = variants
 
     def get_or_enqueue(self, content_uuid: str, kind: SidecarKind | str, variant: str) -> Answer:
         """The sidecar's path if it exists. If not, it is queued ahead of all others, even if no policy wants it.
 
         Raises UsageError for an unknown kind, variant or content, or for a type of file that has no such sidecar.
         """
-        wanted_kind = _check(kind, variant)
+        wanted_kind = self._check(kind, variant)
         row = self._row(content_uuid, wanted_kind, variant) or self._want(content_uuid, wanted_kind, variant)
         if row.status is SidecarStatus.READY and row.rel_path is not None:
             path = self._store.absolute(row.rel_path)
@@ -124,6 +130,15 @@ class Sidecars:
             return Pending()
         return Failed(status=row.status, error_class=row.error_class, message=row.error_message)
 
+    def _check(self, kind: SidecarKind | str, variant: str) -> SidecarKind:
+        """The kind. Raises UsageError, unless it has the variant, or some sidecar was made as one once defined."""
+        known = registry.spec(kind).name
+        if variant not in self._variants(known):
+            with self._database.read() as connection:
+                if not catalog_sidecars.has_variant(connection, known, variant):
+                    check_variant(variant, known, self._variants(known))
+        return known
+
     def _row(self, content_uuid: str, kind: SidecarKind, variant: str) -> SidecarRow | None:
         with self._database.read() as connection:
             rows = list(catalog_sidecars.list_sidecars(connection, content_uuids=[content_uuid], kind=kind))
@@ -135,6 +150,7 @@ class Sidecars:
             info = catalog_sidecars.content_info(connection, content_uuid)
             if info is None:
                 raise UsageError(f"There is no content {content_uuid} in the library.")
+            check_variant(variant, kind, self._variants(kind))
             wants = self._wants(kind, variant, info[2])
             if not wants:
                 raise UsageError(f"Files of type {info[2]} have no {kind}.")
@@ -161,7 +177,7 @@ class Sidecars:
     ) -> dict[str, dict[str, bool]]:
         """content_uuid -> variant -> whether its file is on disk now. One bulk check for all."""
         for variant in variants:
-            _check(kind, variant)
+            self._check(kind, variant)
         wanted_kind = SidecarKind(kind)
         known: dict[tuple[str, str], str] = {}
         with self._database.read() as connection:
@@ -251,10 +267,3 @@ def _error(row: SidecarRow) -> Mapping[str, str | None] | None:
     if row.error_class is None and row.error_message is None:
         return None
     return {"class": row.error_class, "message": row.error_message}
-
-
-def _check(kind: SidecarKind | str, variant: str) -> SidecarKind:
-    spec = registry.spec(kind)
-    if variant not in spec.variants:
-        raise UsageError(f"There is no variant '{variant}' of {kind}; choose from {', '.join(spec.variants)}.")
-    return spec.name

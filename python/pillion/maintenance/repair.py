@@ -31,6 +31,7 @@ from pillion.catalog.sidecars import (
 from pillion.catalog.statements import chunks
 from pillion.failpoints import reach
 from pillion.job import Urgency
+from pillion.kinds import registry
 from pillion.maintenance.reconcile import is_listed_whole
 from pillion.maintenance.removal import remove_file
 from pillion.maintenance.verify import Finding, verify
@@ -216,4 +217,5 @@ def _entry(row: SidecarRow, before: ManifestEntry | None) -> ManifestEntry | Non
         checksum=row.checksum,
         recipe=recipe or "",
         mark=row.mark,
+        own=registry.is_own(row.kind, row.variant),
     )

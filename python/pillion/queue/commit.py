@@ -225,6 +225,7 @@ class Recorder:
                 checksum=staged.checksum,
                 recipe=wanted[staged.variant],
                 mark=staged.mark,
+                own=registry.is_own(job.kind, staged.variant),
             )
             if staged.thumbhash is not None:
                 batch.thumbhashes[job.content_uuid] = staged.thumbhash
@@ -263,6 +264,10 @@ class Recorder:
             for key in dropped.get(uuid, ()):
                 if key in listed:
                     stale.append(listed.pop(key).rel_path)
+            for entry in batch.listed.get(uuid, ()):
+                replaced = listed.get((entry.kind, entry.variant))
+                if replaced is not None and replaced.rel_path != entry.rel_path:
+                    stale.append(replaced.rel_path)
             listed.update({(entry.kind, entry.variant): entry for entry in batch.listed.get(uuid, ())})
             thumbhash = batch.thumbhashes.get(uuid) or (before.thumbhash if before else None)
             about = {"hash": job.hash, "size": job.size, "mime": job.mime, "thumbhash": thumbhash_text(thumbhash)}

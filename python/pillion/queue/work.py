@@ -279,8 +279,13 @@ def _making(job: ClaimedJob, adopted: Sequence[Adopted], budget: Budget, spec: K
     open_ = [due for due in job.due if due.variant not in done]
     making = [due for due in open_ if due.settings == open_[0].settings]
     if budget.one_variant:
-        making = sorted(making, key=lambda due: spec.variants.index(due.variant))[:1]
+        making = sorted(making, key=lambda due: _rank(due.variant, spec))[:1]
     return making
+
+
+def _rank(variant: str, spec: KindSpec) -> int:
+    """Variants of the user's own come last: nothing is known of their cost."""
+    return spec.variants.index(variant) if variant in spec.variants else len(spec.variants)
 
 
 def _adoptable(job: ClaimedJob, store: Store) -> list[Adopted]:

@@ -9,7 +9,8 @@ from typing import Any
 
 from pillion.errors import ConfigError
 from pillion.kinds import registry
-from pillion.kinds.settings import Check, boolean, count, is_strings, nearest, some_of
+from pillion.kinds.settings import Check, all_or_by_variant, boolean, count, is_strings, nearest, some_of
+from pillion.kinds.spec import KindSpec
 from pillion.model import (
     SidecarKind,
 )
@@ -17,6 +18,10 @@ from pillion.settings.hours import parse_span
 from pillion.settings.lines import key_lines
 
 Key = tuple[str, ...]
+MAKE = "make"
+"""The key that says whether a variant is made for every file, or only where it is named or asked for."""
+
+_NAME = re.compile(r"(?=.{1,64}$)[A-Za-z0-9][A-Za-z0-9@_-]*(?:\.[A-Za-z0-9@_-]+)*")
 Changes = dict[SidecarKind, dict[str, Any]]
 """Kind -> key -> checked value."""
 
@@ -77,6 +82,9 @@ class Checker:
     def __init__(self, path: Path, text: str) -> None:
         self._path = path
         self._lines = key_lines(text)
+        self._names: list[str] = []
+        self._own: dict[SidecarKind, tuple[str, ...]] = {}
+        self._defined: dict[SidecarKind, dict[str, Any]] = {}
 
     def error(self, key: Key, message: str) -> ConfigError:
         """An error about ``key``, with its line."""
@@ -117,8 +125,57 @@ class Checker:
     def kind(self, key: Key, kind: SidecarKind, value: Any) -> dict[str, Any]:
         """The checked table of one kind."""
         spec = registry.spec(kind)
-        rules = {"enable": boolean, "variants": some_of(spec.variants), **spec.settings, **WHEN_KEYS}
+        names = (*spec.variants, *self._own.get(kind, ()))
+        example = f'{{ "{spec.variants[-1]}" = 4 }}'
+        by_variant = {name: all_or_by_variant(check, names, example) for name, check in spec.by_variant.items()}
+        rules = {"enable": boolean, "variants": some_of(names), **spec.settings, **by_variant, **WHEN_KEYS}
+        if len(key) == 1 and kind in self._defined:
+            rest = {name: item for name, item in value.items() if name != "variants"}
+            return {**self.section(key, rest, rules), **self._defined[kind]}
         return self.section(key, value, rules)
+
+    def define(self, data: Mapping[str, Any]) -> None:
+        """Check the variants that the file defines; from then on their names are known. Raises ConfigError."""
+        for kind, spec in registry.specs().items():
+            table = data.get(kind)
+            variants = table.get("variants") if isinstance(table, dict) else None
+            if isinstance(variants, dict) and spec.own_variants is not None:
+                defined = {
+                    name: self._definition((kind, "variants", name), spec, item) for name, item in variants.items()
+                }
+                self._own[kind] = tuple(name for name in defined if name not in spec.variants)
+                self._defined[kind] = {
+                    "variants": {name: table.pop(MAKE, True) for name, table in defined.items()},
+                    "defined": {name: table for name, table in defined.items() if table},
+                }
+
+    def _definition(self, key: Key, spec: KindSpec, value: Any) -> dict[str, Any]:
+        """One variant: of the user's own, or a change to one of the kind's."""
+        assert spec.own_variants is not None
+        name = key[-1]
+        rules = {**spec.own_variants.rules, MAKE: boolean}
+        if name in spec.variants:
+            changeable = {part: rules[part] for part in (*spec.by_variant, MAKE)}
+            for part in self.table(key, value):
+                if part in rules and part not in changeable:
+                    message = f"'{name}' has a fixed {part}: give a variant of your own another name."
+                    raise self.error((*key, part), message)
+            return self.section(key, value, changeable)
+        alike = next((other for other in (*spec.variants, *self._names) if other.lower() == name.lower()), None)
+        if not _NAME.fullmatch(name) or alike is not None:
+            why = (
+                f"differs from '{alike}' by its case only"
+                if alike
+                else "may have letters, digits and '-', '_', '.', '@'"
+            )
+            raise self.error(key, f"'{name}' cannot name a variant: its file's name {why}.")
+        self._names.append(name)
+        table = self.section(key, value, rules)
+        missing = next((part for part in spec.own_variants.required if part not in table), None)
+        if missing is not None:
+            near = nearest(name, spec.variants)
+            raise self.error(key, f"'{key_text(key)}' needs '{missing}'{near or '.'}")
+        return table
 
     def kinds(self, key: Key, value: Any, others: Mapping[str, Check]) -> tuple[Changes, dict[str, Any]]:
         """Check a table that has a table for each kind, and the keys in ``others``: (kinds, others)."""

@@ -45,7 +45,8 @@ policy = "{policy}"            # what this device generates: "mobile", "desktop"
 
 # What is generated, on top of the policy:
 # [thumb]
-# variants = ["grid@2x", "detail@1x", "grid@3x"]
+# variants = ["grid@2x", "detail@1x", "grid@3x"] # or a table of sizes of your own, see docs/configuration.md
+# quality = 85                # 0 to 100; or by variant: {{ "icon" = 75 }} (default: 80 to 90, by variant)
 # method = 2                  # WebP effort, 0 (fast) to 6 (small); or by variant: {{ "detail@1x" = 4 }}
 # [ocr]
 # languages = ["auto"]        # detect it for each page, among those installed; or Tesseract's codes: ["eng", "deu"]
@@ -102,6 +103,12 @@ class Config:
     has_hours: bool = False
 
 
+def variants_of(config: Config, kind: SidecarKind) -> tuple[str, ...]:
+    """All variants of a kind that can be asked for: its own, and those that config.toml defines."""
+    own = config.kinds.get(kind, {}).get("defined", {})
+    return tuple(dict.fromkeys([*registry.spec(kind).variants, *own]))
+
+
 def unknown_locations(config: Config, paths: Iterable[str]) -> list[str]:
     """A sentence about each path in [locations] that is not among the library's Locations (``paths``)."""
     known = list(paths)
@@ -140,6 +147,7 @@ class _Reader:
         for name in self._data:
             if name not in known:
                 raise self._checker.unknown_key((name,), known)
+        self._checker.define(self._data)
         sections = {name: self._section(name) for name in SECTIONS}
         when = {name: sections["work"].pop(name) for name in WHEN_KEYS if name in sections["work"]}
         kinds, _ = self._checker.kinds((), {name: self._data[name] for name in kinds_here if name in self._data}, {})

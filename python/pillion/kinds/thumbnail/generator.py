@@ -5,15 +5,14 @@ The source is read and decoded once for all variants.
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
-from dataclasses import replace
+from collections.abc import Callable, Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
 from pillion import extras
 from pillion.errors import ErrorClass, ItemError
-from pillion.kinds.thumbnail.kind import THUMB, THUMB_SPECS, ThumbSpec
+from pillion.kinds.thumbnail.kind import THUMB, THUMB_SPECS, ThumbSpec, spec_of
 from pillion.model import Generated, GenerationRequest, Produced, Recipe, SidecarFormat, SidecarMark
-from pillion.readers.images import decode
+from pillion.readers.images import decode, encode
 
 if TYPE_CHECKING:
     from pillion import _core
@@ -40,8 +39,9 @@ class ImageThumbGenerator:
     def generate(self, request: GenerationRequest) -> Generated:
         """All variants from one decode. Raises ItemError."""
         max_pixels = request.settings.get("max_pixels", decode.MAX_PIXELS)
-        specs = _specs(request)
-        return _produced(decode.thumbnails(request.source, specs, mime=request.mime, max_pixels=max_pixels))
+        return _made(
+            request, lambda specs: decode.thumbnails(request.source, specs, mime=request.mime, max_pixels=max_pixels)
+        )
 
 
 class PdfThumbGenerator:
@@ -65,13 +65,16 @@ class PdfThumbGenerator:
         from pillion.readers.images.base import by_rendering
         from pillion.readers.pdf.document import opened
 
-        made: list[_core.Thumbnail] = []
-        with opened(request.source) as document, document.page(0) as page:
-            for side, wanted in by_rendering(_specs(request)):
-                # A page has no pixels of its own: rendering it at the wanted size is not upscaling.
-                pixels = page.render(side / max(1.0, *page.size))
-                made += _core.thumbnails_from_pixels(pixels, wanted)
-        return _produced(made)
+        def thumbnails(specs: Sequence[Spec]) -> list[_core.Thumbnail]:
+            made: list[_core.Thumbnail] = []
+            with opened(request.source) as document, document.page(0) as page:
+                for side, wanted in by_rendering(specs):
+                    # A page has no pixels of its own: rendering it at the wanted size is not upscaling.
+                    pixels = page.render(side / max(1.0, *page.size))
+                    made += _core.thumbnails_from_pixels(pixels, wanted)
+            return made
+
+        return _made(request, thumbnails)
 
 
 class VideoThumbGenerator:
@@ -96,59 +99,75 @@ class VideoThumbGenerator:
         extras.require("video", "thumbnails of videos")
         from pillion.readers import media
 
-        made: list[_core.Thumbnail] = []
-        left = _specs(request)
-        for side in _FRAME_SIDES:
-            wanted = [spec for spec in left if 2 * spec[1] <= side]
-            left = [spec for spec in left if 2 * spec[1] > side]
-            if wanted:
-                frame = media.representative_frame(request.source, max_side=side)
-                made += _core.thumbnails_from_decoded(frame.pixels, wanted, cicp=frame.code_points)
-        return _produced(made)
+        def thumbnails(specs: Sequence[Spec]) -> list[_core.Thumbnail]:
+            made: list[_core.Thumbnail] = []
+            left = list(specs)
+            for side in _FRAME_SIDES:
+                wanted = [spec for spec in left if 2 * spec[1] <= side]
+                left = [spec for spec in left if 2 * spec[1] > side]
+                if wanted:
+                    frame = media.representative_frame(request.source, max_side=side)
+                    made += _core.thumbnails_from_decoded(frame.pixels, wanted, cicp=frame.code_points)
+            return made
+
+        return _made(request, thumbnails)
 
 
 # variants to sizes, thumbnails to sidecars ----------------------------------------------------------------------------
 
 
 Spec = tuple[str, int, int, int]
+"""Name, longest side, WebP quality, method: what the core takes."""
+
+_BEST = 100
+"""The WebP quality of a thumbnail that becomes a JPEG or AVIF file."""
 
 
 def _spec_of(variant: str, settings: Mapping[str, Any]) -> ThumbSpec:
-    """The spec of a variant. ``settings`` may hold another ``method``: one for all, or a table by variant.
-
-    Raises ItemError (unsupported) for an unknown variant.
-    """
-    if variant not in THUMB_SPECS:
+    """The spec of a variant. Raises ItemError (unsupported) for an unknown one."""
+    spec = spec_of(variant, settings)
+    if spec is None:
         raise ItemError(ErrorClass.UNSUPPORTED, f"there is no thumbnail variant '{variant}'")
-    spec = THUMB_SPECS[variant]
-    method = settings.get("method", spec.method)
-    if isinstance(method, Mapping):
-        method = method.get(variant, spec.method)
-    return replace(spec, method=method)
-
-
-def _specs(request: GenerationRequest) -> list[Spec]:
-    """(name, longest side, quality, method) of all requested variants."""
-    wanted = [_spec_of(variant, request.settings) for variant in request.variants]
-    return [(spec.name, spec.max_side, spec.quality, spec.method) for spec in wanted]
+    return spec
 
 
 def _recipe(generator: str, version: int, variant: str, settings: Mapping[str, Any]) -> Recipe:
-    """The recipe of a thumbnail: its size, quality and method, but not its variant's name."""
+    """The recipe of a thumbnail: its size, quality and method, but not its variant's name.
+
+    A variant of the user's own has its name and format in it too: jobs find their settings by the recipe, and these
+    must hold its definition.
+    """
     spec = _spec_of(variant, settings)
-    used = {"max_side": spec.max_side, "quality": spec.quality, "method": spec.method}
+    used: dict[str, Any] = {"max_side": spec.max_side, "quality": spec.quality, "method": spec.method}
+    if variant not in THUMB_SPECS:
+        used |= {"variant": variant, "format": spec.format.value}
     return Recipe(generator=generator, version=version, settings=used)
 
 
-def _produced(thumbnails: Sequence[_core.Thumbnail]) -> tuple[Produced, ...]:
-    """Sidecars of finished thumbnails."""
-    return tuple(
-        Produced(
-            variant=thumb.name,
-            format=SidecarFormat.WEBP,
-            data=thumb.data,
-            mark=SidecarMark.TRUNCATED if thumb.truncated else None,
-            thumbhash=thumb.thumbhash,
-        )
-        for thumb in thumbnails
+def _made(
+    request: GenerationRequest, thumbnails: Callable[[Sequence[Spec]], Sequence[_core.Thumbnail]]
+) -> tuple[Produced, ...]:
+    """All requested variants by one call of ``thumbnails``, which the core makes as WebP.
+
+    Those in another format are made at the best quality and encoded again: so they are scaled, marked and cut off as
+    all others are.
+    """
+    specs = {variant: _spec_of(variant, request.settings) for variant in request.variants}
+    wanted = [
+        (name, spec.max_side, spec.quality if spec.format is SidecarFormat.WEBP else _BEST, spec.method)
+        for name, spec in specs.items()
+    ]
+    return tuple(_produced(thumb, specs[thumb.name]) for thumb in thumbnails(wanted))
+
+
+def _produced(thumb: _core.Thumbnail, spec: ThumbSpec) -> Produced:
+    data = thumb.data
+    if spec.format is not SidecarFormat.WEBP:
+        data = encode.encoded(decode.decode(data, mime="image/webp"), spec.format.value, spec.quality)
+    return Produced(
+        variant=thumb.name,
+        format=spec.format,
+        data=data,
+        mark=SidecarMark.TRUNCATED if thumb.truncated else None,
+        thumbhash=thumb.thumbhash,
     )

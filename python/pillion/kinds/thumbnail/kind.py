@@ -3,27 +3,28 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
-from pillion.kinds.settings import nearest
-from pillion.kinds.spec import FirstGuess, KindSpec, Limits
-from pillion.model import MediaClass, SidecarKind
+from pillion.kinds.settings import between, one_of
+from pillion.kinds.spec import FirstGuess, KindSpec, Limits, OwnVariants
+from pillion.model import MediaClass, SidecarFormat, SidecarKind
 
 THUMB = SidecarKind("thumb")
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class ThumbSpec:
-    """One thumbnail variant: the longest side in pixels (never upscaled), the WebP quality, 0 to 100, and the effort.
+    """One thumbnail variant: the longest side in pixels (never upscaled), the quality, 0 to 100, and the effort.
 
-    The effort is libwebp's ``method``, 0 (fastest) to 6 (smallest).
+    The effort is libwebp's ``method``, 0 (fastest) to 6 (smallest). ``format``: webp, jpeg or avif.
     """
 
     name: str
     max_side: int
     quality: int
     method: int
+    format: SidecarFormat = SidecarFormat.WEBP
 
 
 THUMB_SPECS: Mapping[str, ThumbSpec] = {
@@ -44,13 +45,37 @@ _BYTES_PER_PIXEL = 0.11
 _DESKTOP = ("grid@2x", "detail@1x", "grid@3x")
 
 
-def _method(value: Any) -> str | None:
-    expected = 'a WebP effort from 0 to 6, or a table of them by variant, e.g. { "detail@1x" = 4 }'
-    efforts = value.values() if isinstance(value, dict) else [value]
-    if any(isinstance(effort, bool) or effort not in range(7) for effort in efforts):
-        return expected
-    wrong = next((name for name in value if name not in THUMB_SPECS), None) if isinstance(value, dict) else None
-    return None if wrong is None else expected + nearest(wrong, tuple(THUMB_SPECS))
+_DEFAULT = ThumbSpec(name="", max_side=0, quality=85, method=2)
+"""What a variant of one's own has if its definition does not say."""
+_FORMATS = ("webp", "jpeg", "avif")
+_LONGEST_SIDE = 16_383
+"""What a WebP file can hold."""
+
+_quality = between(0, 100, "a quality")
+_method = between(0, 6, "a WebP effort")
+
+
+def spec_of(variant: str, settings: Mapping[str, Any]) -> ThumbSpec | None:
+    """What a variant is under some settings; None if there is no such variant.
+
+    ``defined`` holds the user's own variants and changes to others, ``quality`` and ``method`` a value for all or a
+    table by variant. The most specific counts: that table, then the definition, then the value for all.
+    """
+    own = settings.get("defined", {}).get(variant, {})
+    spec = THUMB_SPECS.get(variant)
+    if spec is None:
+        if "side" not in own:
+            return None
+        spec = replace(
+            _DEFAULT, name=variant, max_side=own["side"], format=SidecarFormat(own.get("format", SidecarFormat.WEBP))
+        )
+    changes = {}
+    for key in ("quality", "method"):
+        value = settings.get(key)
+        by_variant = value.get(variant) if isinstance(value, Mapping) else None
+        for_all = None if isinstance(value, Mapping) else value
+        changes[key] = next((one for one in (by_variant, own.get(key), for_all) if one is not None), getattr(spec, key))
+    return replace(spec, **changes)
 
 
 KIND = KindSpec(
@@ -60,7 +85,16 @@ KIND = KindSpec(
     variants=tuple(THUMB_SPECS),
     classes=frozenset({MediaClass.IMAGE, MediaClass.PDF, MediaClass.VIDEO}),
     policies={"mobile": ("grid@2x", "icon"), "desktop": _DESKTOP, "server": (*_DESKTOP, "detail@2x")},
-    settings={"method": _method},
+    by_variant={"quality": _quality, "method": _method},
+    own_variants=OwnVariants(
+        rules={
+            "side": between(16, _LONGEST_SIDE, "the longest side in pixels"),
+            "quality": _quality,
+            "method": _method,
+            "format": one_of(_FORMATS),
+        },
+        required=("side",),
+    ),
     limits=Limits(deadline_s=60, deadline_s_per_mib=1, per_worker=256),
     first_guess=FirstGuess(
         seconds={MediaClass.IMAGE: 0.03, MediaClass.PDF: 0.1, MediaClass.VIDEO: 0.2},
