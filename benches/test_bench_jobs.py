@@ -58,7 +58,7 @@ WANT = WantedSidecar(
 )
 
 MADE = Execution(
-    result=(Staged(variant="default", format=SidecarFormat.JSON, size=100, checksum="0" * 64, path=Path("staged")),),
+    staged=(Staged(variant="default", format=SidecarFormat.JSON, size=100, checksum="0" * 64),),
     seconds=0.1,
 )
 """What a worker would have answered."""
@@ -72,6 +72,9 @@ class StoreWithoutFiles(Store):
 
     def place(self, placements: Sequence[Placement]) -> None:
         return
+
+    def is_staged(self, staging: str, variant: str, size: int) -> bool:
+        return True
 
     def stage_manifest(self, owner: str, content_uuid: str, about: Any, listed: Sequence[ManifestEntry]) -> Placement:
         return Placement(staged=self.staging, rel_path="")

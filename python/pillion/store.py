@@ -9,6 +9,7 @@ import base64
 import itertools
 import json
 import os
+import stat
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, fields
 from pathlib import Path
@@ -17,7 +18,7 @@ from typing import Any
 from pillion import _core
 from pillion.failpoints import reach
 from pillion.kinds import registry
-from pillion.model import EXTENSIONS, SidecarFormat, SidecarKind, SidecarMark, value
+from pillion.model import EXTENSIONS, SidecarFormat, SidecarKind, SidecarMark, staged_path, value
 
 MARK = ".pillion-library"
 """In the folder of every library: no walk enters a folder that has it (rust/src/walk.rs)."""
@@ -70,11 +71,6 @@ class Manifest:
         return {(entry.kind, entry.variant): entry for entry in self.sidecars}
 
 
-def staged_path(staging: str, variant: str) -> Path:
-    """The file to which a job with the staging path ``staging`` writes a variant."""
-    return Path(f"{staging}-{variant}")
-
-
 def is_library(folder: bytes) -> bool:
     """Whether a folder is that of a library: it has the mark, or what every library has."""
     mark, catalog, sidecars = (os.path.lexists(os.path.join(folder, name)) for name in _SIGNS)
@@ -108,6 +104,14 @@ class Store:
         """Remove the staged files of these variants, which a job that is not recorded may have left."""
         for variant in variants:
             staged_path(staging, variant).unlink(missing_ok=True)
+
+    def is_staged(self, staging: str, variant: str, size: int) -> bool:
+        """Whether a job has written this variant: a plain file of this size, and of no other name."""
+        try:
+            found = os.lstat(staged_path(staging, variant))
+        except OSError:
+            return False
+        return stat.S_ISREG(found.st_mode) and found.st_size == size and found.st_nlink == 1
 
     def sweep(self, owner: str) -> None:
         """Remove the files in staging of an owner that is gone."""

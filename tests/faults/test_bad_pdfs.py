@@ -141,7 +141,7 @@ def test_an_endless_page_is_stopped_from_outside(source: Path) -> None:
         sources=((os.fsencode(source), stat.st_size, stat.st_mtime_ns),),
         settings={},
         texts={},
-        staging=str(source.with_name("staged")),
+        staging=bytes(source.with_name("staged")),
     )
     pool = WorkerPool("pillion.kinds.execute:execute", size=1, memory_limit=2 << 30, recycle_bytes=2 << 30)
     try:

@@ -34,7 +34,7 @@ def _task(source: Path, staging: Path, number: int) -> ExecutionTask:
         sources=((os.fsencode(source), stat.st_size, stat.st_mtime_ns),),
         settings={"max_pixels": 1 << 28},
         texts={},
-        staging=str(staging / f"test.{number % 50}"),
+        staging=bytes(staging / f"test.{number % 50}"),
     )
 
 

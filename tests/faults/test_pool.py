@@ -208,7 +208,7 @@ def test_a_cancelled_item_is_stopped_and_the_others_go_on(pool: WorkerPool) -> N
 
 
 def test_a_target_that_does_not_start_fails_what_waits_for_it() -> None:
-    pool = WorkerPool("tests.support.tasks:no_such_function", size=1, memory_limit=400 * MIB, recycle_bytes=400 * MIB)
+    pool = WorkerPool("tests.support.unstartable:run", size=1, memory_limit=400 * MIB, recycle_bytes=400 * MIB)
     (future,) = pool.submit_batch("", [(("echo", 1.0), GENEROUS)])
     with pytest.raises(ItemError, match="do not start"):
         future.result(GENEROUS)
@@ -244,7 +244,7 @@ def _processes_fail(monkeypatch: pytest.MonkeyPatch, times: int) -> None:
             raise BlockingIOError(errno.EAGAIN, os.strerror(errno.EAGAIN))
         return start(*arguments, **options)  # type: ignore[call-overload]
 
-    monkeypatch.setattr("pillion.pool.pool.subprocess.Popen", refuse)
+    monkeypatch.setattr("pillion.pool.worker.subprocess.Popen", refuse)
 
 
 def test_what_is_at_once_has_a_child_of_its_own_when_all_are_busy(pool: WorkerPool, tmp_path: Path) -> None:

@@ -39,7 +39,7 @@ def execute(task: ExecutionTask) -> Execution:
         file.write(json.dumps(about) + "\n")
     if deed == TOOL and not (log / TOOL).exists():
         failure = Failure(error_class=ErrorClass.MISSING_TOOL, message="The tool is not installed.")
-        return Execution(result=failure, seconds=0.0)
+        return Execution.of(failure)
     while deed == GATE and not (log / GATE).exists():
         time.sleep(0.01)
     if deed in DEEDS:

@@ -11,7 +11,7 @@ import pytest
 
 from pillion.kinds import execute, registry
 from pillion.kinds.execute import ExecutionTask
-from pillion.model import DEFAULT_VARIANT, GenerationRequest, Produced, Recipe, SidecarFormat
+from pillion.model import DEFAULT_VARIANT, GenerationRequest, Produced, Recipe, SidecarFormat, staged_path
 
 
 class Together:
@@ -62,14 +62,14 @@ def task(folder: Path, name: str, *, missing: bool = False) -> ExecutionTask:
         sources=((os.fsencode(path), stat.st_size, stat.st_mtime_ns),),
         settings={},
         texts={},
-        staging=str(folder / f"staged.{name}"),
+        staging=bytes(folder / f"staged.{name}"),
     )
 
 
 def made(one: ExecutionTask) -> str:
     result = execute.execute(one).result
     assert isinstance(result, tuple), result
-    return result[0].path.read_text()
+    return staged_path(os.fsdecode(one.staging), result[0].variant).read_text()
 
 
 def test_each_task_gets_what_was_prepared_for_it_once(together: Together, tmp_path: Path) -> None:

@@ -13,7 +13,9 @@ import traceback
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import Any
+from typing import Annotated, Any
+
+import msgspec
 
 from pillion import _core, extras
 from pillion.errors import ErrorClass, ItemError
@@ -29,9 +31,13 @@ from pillion.model import (
     SidecarKind,
     SidecarMark,
     failure_of,
+    staged_path,
     value,
 )
 from pillion.pool import threads
+
+Checksum = Annotated[str, msgspec.Meta(pattern="^[0-9a-f]{64}$")]
+Seconds = Annotated[float, msgspec.Meta(ge=0, le=1e9)]
 
 _FRAMES = 4
 _STDERR_BYTES = 2000
@@ -52,14 +58,14 @@ class ExecutionTask:
     sources: tuple[tuple[bytes, int, int], ...]
     settings: Mapping[str, Any]
     texts: Mapping[SidecarKind, Path]
-    staging: str
+    staging: bytes
     share: float = 1.0
     checkpoint: Path | None = None
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Staged:
-    """One finished sidecar in staging. ``checksum``: BLAKE3 of its bytes, 64 hex digits.
+    """One finished sidecar, in staging at the task's path for its variant. ``checksum``: BLAKE3 of its bytes.
 
     ``thumbhash``: that of the whole content.
     """
@@ -67,18 +73,31 @@ class Staged:
     variant: str
     format: SidecarFormat
     size: int
-    checksum: str
-    path: Path
+    checksum: Checksum
     mark: SidecarMark | None = None
-    thumbhash: bytes | None = None
+    thumbhash: Annotated[bytes, msgspec.Meta(max_length=25)] | None = None
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Execution:
-    """How a job ended, and how long it took in seconds."""
+    """How a job ended, and how long it took in seconds. At most one of the first three is set."""
 
-    result: tuple[Staged, ...] | Empty | Failure
-    seconds: float
+    staged: tuple[Staged, ...] = ()
+    empty: Empty | None = None
+    failure: Failure | None = None
+    seconds: Seconds
+
+    @property
+    def result(self) -> tuple[Staged, ...] | Empty | Failure:
+        """The one that is set."""
+        return self.failure or self.empty or self.staged
+
+    @classmethod
+    def of(cls, result: tuple[Staged, ...] | Empty | Failure, seconds: float = 0.0) -> Execution:
+        """With this result."""
+        if isinstance(result, Failure):
+            return cls(failure=result, seconds=seconds)
+        return cls(empty=result, seconds=seconds) if isinstance(result, Empty) else cls(staged=result, seconds=seconds)
 
 
 @dataclass(frozen=True, slots=True)
@@ -89,7 +108,7 @@ class _Prepared:
     seconds: float
 
 
-_prepared: dict[str, _Prepared] = {}
+_prepared: dict[bytes, _Prepared] = {}
 """Staging path of a task -> what was prepared for it, in the last batch only."""
 
 
@@ -147,7 +166,7 @@ def execute(task: ExecutionTask) -> Execution:
     except Exception as error:
         message = f"{type(error).__name__}: {error}"[:500]
         result = Failure(error_class=ErrorClass.CRASH, message=message, stderr_tail=_stderr_tail(error))
-    return Execution(result=result, seconds=time.perf_counter() - start + prepared.seconds)
+    return Execution.of(result, time.perf_counter() - start + prepared.seconds)
 
 
 def _stderr_tail(error: BaseException) -> str:
@@ -219,17 +238,15 @@ def _unchanged(path: bytes, size: int, mtime_ns: int) -> bool:
     return stat.st_size == size and stat.st_mtime_ns == mtime_ns
 
 
-def _stage(staging: str, produced: Produced) -> Staged:
-    path = Path(f"{staging}-{produced.variant}")
+def _stage(staging: bytes, produced: Produced) -> Staged:
     reach("execute.stage")
-    path.write_bytes(produced.data)
+    staged_path(os.fsdecode(staging), produced.variant).write_bytes(produced.data)
     reach("execute.staged")
     return Staged(
         variant=produced.variant,
         format=produced.format,
         size=len(produced.data),
         checksum=_core.hash_bytes(produced.data).hash,
-        path=path,
         mark=produced.mark,
         thumbhash=produced.thumbhash,
     )

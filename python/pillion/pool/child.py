@@ -13,32 +13,20 @@ from __future__ import annotations
 
 import ctypes
 import faulthandler
-import importlib
 import os
 import resource
 import signal
 import sys
-from collections.abc import Callable, Sequence
-from multiprocessing.connection import Connection
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import NamedTuple
 
 from pillion.failpoints import reach
 from pillion.pool import keepalive, tokens
+from pillion.pool.wire import Channel, Codec, Sign, frame
 
 _PR_SET_PDEATHSIG = 1
 NICENESS = 5
 """The niceness of workers, so that the user's own programs come first."""
-
-READY = "ready"
-STARTED = "started"
-"""Sent before each item: if the process dies from here on, that item is at fault."""
-
-BEAT = "beat"
-"""Sent during an item: a part of it is done, and its deadline starts again."""
-
-PREPARING = "preparing"
-"""Sent before all items of a batch are prepared together: no item is at fault until one has started."""
 
 NEXT_ITEM = b"\x1e"
 """Written to stderr before each item: what follows belongs to that item."""
@@ -68,42 +56,31 @@ def resident_bytes(pid: int | str = "self") -> int:
         return 0
 
 
-def serve(
-    connection: Connection,
-    function: Callable[[Any], Any],
-    limits: Limits,
-    prepare: Callable[[Sequence[Any]], None] | None = None,
-) -> None:
-    """Run batches until the parent closes the connection, or until this process has to be replaced.
-
-    A batch comes as (items, whether to prepare them).
-
-    A result that says ``last`` tells the parent that this process takes no more.
-    """
+def serve(channel: Channel, codec: Codec, limits: Limits) -> None:
+    """Run batches until the parent closes the connection, or until this process has to be replaced."""
+    prepare = getattr(codec.module, "prepare", None)
     ran = 0
-    while True:
-        try:
-            batch, prepares = connection.recv()
-        except (EOFError, OSError):
-            return
+    while (message := channel.receive()) is not None:
+        sign, data = message
+        batch = codec.items(data)
         reach("child.batch")
-        if prepares and prepare is not None:
+        if sign is Sign.PREPARED_BATCH and prepare is not None:
             _mark_item()
-            connection.send(PREPARING)
+            channel.send(frame(Sign.PREPARING))
             reach("child.prepare")
             with tokens.at_work():
                 prepare(batch)
         for index, item in enumerate(batch):
             _mark_item()
-            connection.send(STARTED)
+            channel.send(frame(Sign.STARTED))
             reach("child.item")
             with tokens.at_work():
-                result = function(item)
+                result = codec.function(item)
             reach("child.made")
             ran += 1
             is_old = ran >= limits.recycle_items or resident_bytes() > limits.recycle_bytes
             last = index == len(batch) - 1 and is_old
-            connection.send((result, last))
+            channel.send(codec.result_frame(result, last=last))
             reach("child.sent")
             if last:
                 return
@@ -170,14 +147,12 @@ def main() -> None:
     os.set_inheritable(server.descriptor, False)
     tokens.join(server)
     _stand_back()
-    module, _, name = target.partition(":")
-    connection = Connection(descriptor)
-    code = importlib.import_module(module)
-    function, prepare = getattr(code, name), getattr(code, "prepare", None)
-    keepalive.listen(lambda: connection.send(BEAT))
+    channel = Channel(descriptor)
+    codec = Codec(target)
+    keepalive.listen(lambda: channel.send(frame(Sign.BEAT)))
     reach("child.ready")
-    connection.send(READY)
-    serve(connection, function, limits, prepare)
+    channel.send(frame(Sign.READY))
+    serve(channel, codec, limits)
     # Engines can take long to unload, and nothing is left to save.
     os._exit(0)
 

@@ -1,4 +1,4 @@
-"""A pool of child processes that survives whatever its items do, and one such process as its parent sees it.
+"""A pool of child processes that survives whatever its items do.
 
 An Executor (:mod:`concurrent.futures`) whose items have deadlines. A child that dies, hangs or uses too much memory is
 killed together with its own child processes, and replaced. Only the item it was running fails; the rest of its batch
@@ -7,11 +7,9 @@ goes to another child.
 
 from __future__ import annotations
 
+import math
 import os
-import signal
-import socket
-import subprocess
-import sys
+import select
 import threading
 import time
 from collections import deque
@@ -19,14 +17,15 @@ from collections.abc import Callable, Collection, Mapping, Sequence
 from concurrent.futures import Executor, Future, InvalidStateError
 from dataclasses import dataclass, field
 from enum import IntEnum
-from multiprocessing.connection import Connection, wait
 from types import MappingProxyType
 from typing import Any
 
 from pillion.errors import ErrorClass, ItemError
 from pillion.failpoints import reach
-from pillion.pool.child import BEAT, NEXT_ITEM, PREPARING, STARTED, TELL, Limits, resident_bytes
+from pillion.pool.child import Limits
 from pillion.pool.tokens import JobServer
+from pillion.pool.wire import Codec, Sign, WireError
+from pillion.pool.worker import Worker, exit_error
 
 
 class Turn(IntEnum):
@@ -37,139 +36,19 @@ class Turn(IntEnum):
     AT_ONCE = 2
 
 
-# one process ----------------------------------------------------------------------------------------------------------
-
-
-_TAIL_BYTES = 4000
-"""How many bytes of a child's stderr are kept."""
-
-_REAP_S = 1.0
-"""How long to wait for a killed child to exit. One that waits for a dead disk may never exit."""
-
-_unreaped: list[subprocess.Popen[bytes]] = []
-"""Killed children that did not exit in that time. They are reaped when the next one is spawned."""
-
-
-class Worker:
-    """A child process that runs ``target``. It leads a process group, so that the processes it starts end with it.
-
-    ``server``: gives it tokens for the cores that it uses.
-    """
-
-    def __init__(self, target: str, limits: Limits, server: JobServer) -> None:
-        reach("pool.start")
-        _unreaped[:] = [process for process in _unreaped if process.poll() is None]
-        ours, theirs = socket.socketpair()
-        with theirs:
-            command = [sys.executable, "-m", "pillion.pool.child", str(theirs.fileno()), str(os.getpid())]
-            numbers = (limits, (server.descriptor, server.cores))
-            try:
-                self._process = subprocess.Popen(
-                    [*command, target, *(":".join(map(str, some)) for some in numbers)],
-                    pass_fds=[theirs.fileno(), server.descriptor],
-                    stdin=subprocess.DEVNULL,
-                    stdout=subprocess.DEVNULL,
-                    stderr=subprocess.PIPE,
-                    start_new_session=True,
-                )
-            except BaseException:
-                ours.close()
-                raise
-        assert self._process.stderr is not None
-        self._stderr = self._process.stderr
-        self.stderr = self._stderr.fileno()
-        """The descriptor to wait on; call :meth:`read_stderr` when it can be read."""
-        os.set_blocking(self.stderr, False)
-        self._tail = b""
-        self.connection = Connection(ours.detach())
-
-    def read_stderr(self) -> bool:
-        """Read what the child wrote to stderr; False at its end."""
-        while True:
-            try:
-                data = os.read(self.stderr, 65536)
-            except BlockingIOError:
-                return True
-            if not data:
-                return False
-            self._tail = (self._tail + data).rsplit(NEXT_ITEM, 1)[-1][-_TAIL_BYTES:]
-
-    def stderr_tail(self) -> str:
-        """The end of what the child wrote to stderr during its current item."""
-        self.read_stderr()
-        return self._tail.decode("utf-8", errors="replace").strip()
-
-    def send(self, batch: list[Any], *, prepares: bool) -> bool:
-        """Send the arguments of a batch; False if the child is gone, which reading from it will also show.
-
-        ``prepares``: it may prepare all of them together before it starts the first.
-        """
-        try:
-            self.connection.send((batch, prepares))
-        except (BrokenPipeError, ConnectionResetError):
-            return False
-        return True
-
-    def resident_bytes(self) -> int:
-        """Resident memory of the child and of the programs that it started."""
-        pid = self._process.pid
-        total = resident_bytes(pid)
-        try:
-            with open(f"/proc/{pid}/task/{pid}/children", encoding="ascii") as file:
-                return total + sum(resident_bytes(int(started)) for started in file.read().split())
-        except OSError:
-            return total
-
-    def ask(self) -> None:
-        """Make the child write a traceback to stderr."""
-        os.kill(self._process.pid, TELL)
-
-    def kill(self) -> None:
-        """Kill the child and its process group by SIGKILL, which nothing can ignore."""
-        try:
-            os.killpg(self._process.pid, signal.SIGKILL)
-        except ProcessLookupError:
-            return
-
-    def end(self) -> int | None:
-        """Kill the child and close the connection; its exit code (negative: a signal), or None if it does not exit."""
-        if self._process.returncode is None:
-            self.kill()
-        self.connection.close()
-        try:
-            code: int | None = self._process.wait(timeout=_REAP_S)
-        except subprocess.TimeoutExpired:
-            code = None
-            _unreaped.append(self._process)
-        self.read_stderr()
-        return code
-
-    def close(self) -> None:
-        """Close its stderr. Call it after the last :meth:`stderr_tail`."""
-        self._stderr.close()
-
-
-def exit_error(code: int | None, stderr_tail: str) -> ItemError:
-    """The error of an item whose worker exited without a result, also with exit code 0."""
-    if code is None:
-        return ItemError(ErrorClass.CRASH, "Its worker process hangs and cannot be killed.", stderr_tail)
-    if code < 0:
-        name = signal.Signals(-code).name
-        return ItemError(ErrorClass.CRASH, f"Its worker process died of {name}.", stderr_tail, name)
-    return ItemError(
-        ErrorClass.CRASH, f"Its worker process ended with exit code {code}.", stderr_tail, f"exit code {code}"
-    )
-
-
 # batches, and who runs them -------------------------------------------------------------------------------------------
 
 
 @dataclass(slots=True)
 class Item:
-    """One argument for the target, and the future of its result."""
+    """One argument for the target, and the future of its result.
+
+    ``deadline_s``: for each step up to a sign of life (pool/keepalive.py); ``budget_s``: for all of it.
+    """
 
     argument: Any
     deadline_s: float
+    budget_s: float
     future: Future[Any]
 
 
@@ -195,7 +74,8 @@ class Child:
 
     ``preparing``: it prepares all items of its batch. ``started``: it runs the first of them. ``dismissed``: it is
     killed and gets no more work. ``stderr_closed``: its stderr is at its end. ``lanes``: those it has run. ``until``:
-    the deadline of what it does now. ``verdict``: why it is being stopped.
+    the deadline of what it does now, ``step_s`` after each sign of life, but never after ``ends``. ``verdict``: why it
+    is being stopped.
     """
 
     worker: Worker
@@ -207,6 +87,8 @@ class Child:
     stderr_closed: bool = False
     lanes: set[str] = field(default_factory=set)
     until: float = 0.0
+    step_s: float = 0.0
+    ends: float = math.inf
     verdict: tuple[ErrorClass, str] | None = None
 
     @property
@@ -270,7 +152,7 @@ _SPARE_S = 60.0
 
 
 class WorkerPool(Executor):
-    """``size`` child processes that run ``target`` ("module:function", one argument, one result, both picklable).
+    """``size`` child processes that run ``target`` ("module:function"; wire.py says of which types).
 
     When all are busy, a batch with turn ``AT_ONCE`` gets an extra child.
 
@@ -290,6 +172,7 @@ class WorkerPool(Executor):
         lane_workers: Mapping[str, int] = MappingProxyType({}),
     ) -> None:
         self._target = target
+        self._codec = Codec(target)
         self._lane_workers = lane_workers
         self.size = size
         """How many children work at the same time."""
@@ -314,16 +197,22 @@ class WorkerPool(Executor):
         return self.submit_batch("", [(args[0], float("inf"))])[0]
 
     def submit_batch(
-        self, lane: str, items: Sequence[tuple[Any, float]], *, alone: bool = False, turn: Turn = Turn.IN_LINE
+        self,
+        lane: str,
+        items: Sequence[tuple[Any, float] | tuple[Any, float, float]],
+        *,
+        alone: bool = False,
+        turn: Turn = Turn.IN_LINE,
     ) -> list[Future[Any]]:
-        """Give (argument, deadline in seconds) pairs to one child, which runs them in order.
+        """Give (argument, deadline in seconds, budget in seconds) to one child, which runs them in order.
 
-        It may prepare several of them together first (see child.py), within the longest deadline of these items. A
-        batch preferably goes to a free child that has run its ``lane`` before, because that one has the engines loaded.
-        With ``alone`` it gets a child that has run nothing before and runs nothing after. A future fails with ItemError
-        of class ``timeout``, ``oom`` or ``crash``, with the end of what the child wrote to stderr.
+        A sign of life (pool/keepalive.py) starts the deadline again, and nothing the budget, which may be left out.
+        The child may prepare several items together first (see child.py), within the longest deadline of these. A batch
+        preferably goes to a free child that has run its ``lane`` before, because that one has the engines loaded. With
+        ``alone`` it gets a child that has run nothing before and runs nothing after. A future fails with ItemError of
+        class ``timeout``, ``oom`` or ``crash``, with the end of what the child wrote to stderr.
         """
-        waiting = deque(Item(argument, limit, Future()) for argument, limit in items)
+        waiting = deque(Item(item[0], item[1], item[2] if len(item) > 2 else math.inf, Future()) for item in items)
         batch = Batch(lane=lane, items=waiting, alone=alone, turn=turn)
         futures = [item.future for item in batch.items]
         with self._lock:
@@ -402,7 +291,7 @@ class WorkerPool(Executor):
             self._spare_until = time.monotonic() + _START_DEADLINE_S + _SPARE_S
         while sum(not child.dismissed for child in self._children) < wanted:
             try:
-                child = Child(worker=Worker(self._target, self._limits, self._server))
+                child = Child(worker=Worker(self._target, self._codec, self._limits, self._server))
             except OSError as error:
                 # Out of processes or descriptors: a fault of the machine, which must not end this thread.
                 self._start_failed(None, str(error))
@@ -447,61 +336,94 @@ class WorkerPool(Executor):
         if batch.turn is Turn.AT_ONCE:
             self._spare_until = time.monotonic() + _SPARE_S
         child.lanes.add(batch.lane)
-        child.until = time.monotonic() + batch.items[0].deadline_s
+        self._set_clock(child, [batch.items[0]])
         prepares = batch.prepares and len(batch.items) > 1
         child.worker.send([item.argument for item in batch.items], prepares=prepares)
 
     def _listen(self) -> None:
-        talkers = {child.worker.connection: child for child in self._children}
+        talkers = {child.worker.link.fileno(): child for child in self._children}
         writers = {child.worker.stderr: child for child in self._children if not child.stderr_closed}
-        for source in wait([self._wake_read, *writers, *talkers], timeout=_TICK_S):
-            if isinstance(source, Connection):
-                self._read(talkers[source])
-            elif source == self._wake_read:
+        poll = select.poll()
+        for source in (self._wake_read, *writers):
+            poll.register(source, select.POLLIN)
+        for source, child in talkers.items():
+            poll.register(source, select.POLLIN | (select.POLLOUT if child.worker.link.has_more else 0))
+        for source, events in poll.poll(_TICK_S * 1000):
+            if source == self._wake_read:
                 os.read(self._wake_read, 4096)
-            elif isinstance(source, int) and writers[source] in self._children:
+            elif source in talkers:
+                child = talkers[source]
+                if events & select.POLLOUT:
+                    child.worker.link.flush()
+                if events & ~select.POLLOUT and child in self._children:
+                    self._read(child)
+            elif writers[source] in self._children:
                 writers[source].stderr_closed = not writers[source].worker.read_stderr()
 
     def _read(self, child: Child) -> None:
         try:
-            message = child.worker.connection.recv()
-        except (EOFError, OSError):
+            frames = child.worker.link.receive()
+            for sign, data in frames or ():
+                with self._lock:
+                    done = self._receive(child, sign, data)
+                if done is not None:
+                    settle(*done)
+        except WireError as error:
+            with self._lock:
+                self._cut_off(child, str(error))
+            return
+        if frames is None:
             with self._lock:
                 self._reap(child)
-            return
-        self._receive(child, message)
 
-    def _receive(self, child: Child, message: Any) -> None:
-        with self._lock:
-            if not child.ready:
-                child.ready = True
-                self._failed_starts = 0
-                return
-            if child.batch is None:
-                return
-            if message == PREPARING:
-                child.preparing = True
-                child.until = time.monotonic() + max(item.deadline_s for item in child.batch.items)
-                return
-            if message == STARTED:
-                self._note_start(child, child.batch)
-                return
-            if message == BEAT:
-                if child.verdict is None:
-                    child.until = time.monotonic() + child.batch.items[0].deadline_s
-                return
-            reach("pool.result")
-            result, last = message
-            item = child.batch.items.popleft()
-            child.started = False
-            if not child.batch.items:
-                last = last or child.batch.alone
+    def _receive(self, child: Child, sign: Sign, data: bytes) -> tuple[Future[Any], Any] | None:
+        """Take one message; a result comes back with its future. Raises WireError for what has no place here."""
+        batch = child.batch
+        if not child.ready:
+            if sign is not Sign.READY:
+                raise WireError(f"{sign.name} before it was ready")
+            child.ready = True
+            self._failed_starts = 0
+        elif batch is None or child.dismissed or child.verdict is not None:
+            # Cancelled or condemned: what it still says is about nothing any more.
+            return None
+        elif sign is Sign.PREPARING and not child.started:
+            child.preparing = True
+            self._set_clock(child, batch.items)
+        elif sign is Sign.STARTED and not child.started:
+            self._note_start(child, batch)
+        elif sign is Sign.BEAT and (child.started or child.preparing):
+            child.until = min(time.monotonic() + child.step_s, child.ends)
+        elif sign in (Sign.RESULT, Sign.LAST_RESULT) and child.started:
+            result = self._codec.result(data)
+            return self._take(child, batch, is_last=sign is Sign.LAST_RESULT).future, result
+        else:
+            raise WireError(f"{sign.name} at the wrong time")
+        return None
+
+    def _set_clock(self, child: Child, items: Collection[Item]) -> None:
+        """Start the time limits of what the child does now, for the slowest of ``items``."""
+        now = time.monotonic()
+        child.step_s = max(item.deadline_s for item in items)
+        child.ends = now + max(item.budget_s for item in items)
+        child.until = min(now + child.step_s, child.ends)
+
+    def _take(self, child: Child, batch: Batch, *, is_last: bool) -> Item:
+        """The item that is done. ``is_last``: the child takes no more."""
+        reach("pool.result")
+        item = batch.items.popleft()
+        child.started = False
+        if not batch.items:
+            is_last = is_last or batch.alone
+            child.batch = None
+        if is_last:
+            self._children.remove(child)
+            child.worker.end()
+            child.worker.close()
+            if child.batch is not None:
+                self._waiting.appendleft(child.batch)
                 child.batch = None
-            if last:
-                self._children.remove(child)
-                child.worker.end()
-                child.worker.close()
-        settle(item.future, result)
+        return item
 
     def _note_start(self, child: Child, batch: Batch) -> None:
         item = batch.items[0]
@@ -510,7 +432,7 @@ class WorkerPool(Executor):
             return
         child.preparing = False
         child.started = True
-        child.until = time.monotonic() + item.deadline_s
+        self._set_clock(child, [item])
 
     def _watch(self) -> None:
         now = time.monotonic()
@@ -528,9 +450,19 @@ class WorkerPool(Executor):
                     child.worker.ask()
             elif child.worker.resident_bytes() > self._limits.memory_bytes:
                 limit = self._limits.memory_bytes // 1024**2
-                child.verdict = (ErrorClass.OOM, f"It used more than {limit} MiB of memory and was stopped.")
-                child.until = now
-                child.worker.kill()
+                self._condemn(child, ErrorClass.OOM, f"It used more than {limit} MiB of memory and was stopped.")
+
+    def _cut_off(self, child: Child, message: str) -> None:
+        """Stop a child that sent what it may not send. Between two items none is at fault."""
+        if child.started or child.preparing or not child.ready:
+            self._condemn(child, ErrorClass.CRASH, f"Its worker process sent {message} and was stopped.")
+        else:
+            self._take_back(child)
+
+    def _condemn(self, child: Child, error_class: ErrorClass, message: str) -> None:
+        child.verdict = (error_class, message)
+        child.until = time.monotonic()
+        child.worker.kill()
 
     def _dismiss_spare(self) -> None:
         here = [child for child in self._children if not child.dismissed]

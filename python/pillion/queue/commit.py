@@ -26,7 +26,17 @@ from pillion.failpoints import reach
 from pillion.job import JobChange, JobState, job_done, job_failed_once, job_held_back, job_released
 from pillion.kinds import registry
 from pillion.kinds.execute import Execution, Staged
-from pillion.model import Empty, Failure, MediaClass, SidecarKind, SidecarStatus, failure_of, thumbhash_text, value
+from pillion.model import (
+    Empty,
+    Failure,
+    MediaClass,
+    SidecarKind,
+    SidecarStatus,
+    failure_of,
+    staged_path,
+    thumbhash_text,
+    value,
+)
 from pillion.queue.checkpoints import Checkpoint, Checkpoints
 from pillion.queue.engine import Result
 from pillion.store import ManifestEntry, Placement, Store
@@ -98,6 +108,7 @@ class Recorder:
 
     def record(self, results: Sequence[Result[PlannedJob]], now: float) -> Mapping[str, str]:
         """Write a batch. Returns a notice for each lane (or "*") that a fault of the machine holds back."""
+        results = [(planned, believed(planned.job, returned, self._store)) for planned, returned in results]
         try:
             reach("record.begin")
             with self._database.write() as connection:
@@ -215,7 +226,7 @@ class Recorder:
         wanted = {due.variant: due.wanted for due in planned.making}
         for staged in result:
             rel_path = self._store.rel_path(job.content_uuid, job.kind, staged.variant, staged.format)
-            batch.placements.append(Placement(staged=staged.path, rel_path=rel_path))
+            batch.placements.append(Placement(staged=staged_path(planned.staging, staged.variant), rel_path=rel_path))
             entry = ManifestEntry(
                 kind=job.kind,
                 variant=staged.variant,
@@ -295,6 +306,21 @@ class Recorder:
                 number = catalog_queue.finish_waiting(connection, job.content_uuid, kind, status, failure, now)
                 self.counts[kind, status] += number
                 self.jobs_ended[kind] += bool(number)
+
+
+def believed(planned: PlannedJob, returned: Execution | ItemError, store: Store) -> Execution | ItemError:
+    """What a worker says, if it can be true; else the crash that it amounts to.
+
+    A file may have taken the worker over. What it says of the bytes themselves is compared by ``verify``.
+    """
+    if isinstance(returned, ItemError) or not isinstance(returned.result, tuple):
+        return returned
+    named = [staged.variant for staged in returned.staged]
+    if sorted(named) != sorted(due.variant for due in planned.making):
+        return ItemError(ErrorClass.CRASH, "Its worker process reported other variants than were asked for.")
+    if not all(store.is_staged(planned.staging, staged.variant, staged.size) for staged in returned.staged):
+        return ItemError(ErrorClass.CRASH, "Its worker process reported a file that it did not write.")
+    return returned
 
 
 def ready_outcome(content_uuid: str, entry: ManifestEntry) -> SidecarOutcome:

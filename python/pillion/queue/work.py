@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import signal
 import threading
 import time
@@ -107,9 +108,7 @@ class CatalogJobs:
             self._plan(job, listed=job.content_uuid in listed, cost_s=cost)
             for job, cost in zip(claimed, costs, strict=True)
         ]
-        there: list[Result[PlannedJob]] = [
-            (item, Execution(result=(), seconds=0.0)) for item in planned if not item.job.making
-        ]
+        there: list[Result[PlannedJob]] = [(item, Execution.of(())) for item in planned if not item.job.making]
         if there:
             self.finish(there, now)
         return [item for item in planned if item.job.making]
@@ -258,7 +257,7 @@ def plan(
         sources=job.sources,
         settings={**settings, "max_pixels": max_pixels, "share": budget.share},
         texts={kind: store.absolute(rel_path) for kind, rel_path in job.texts.items()},
-        staging=staging,
+        staging=os.fsencode(staging),
         share=budget.share,
         checkpoint=checkpoint.path if checkpoint else None,
     )
