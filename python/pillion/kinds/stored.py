@@ -8,11 +8,13 @@ from contextlib import contextmanager
 from typing import Any
 
 from pillion.errors import ErrorClass, ItemError
+from pillion.unicode import well_formed
 
 
 def sidecar_json(document: Mapping[str, Any]) -> str:
-    """The text of a JSON sidecar."""
-    return json.dumps(document, sort_keys=True, ensure_ascii=False, separators=(",", ":"), allow_nan=False) + "\n"
+    """The text of a JSON sidecar, which is valid Unicode whatever is in the document."""
+    text = json.dumps(document, sort_keys=True, ensure_ascii=False, separators=(",", ":"), allow_nan=False)
+    return well_formed(text) + "\n"
 
 
 @contextmanager

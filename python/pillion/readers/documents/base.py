@@ -11,10 +11,12 @@ from typing import Protocol
 
 from pillion.errors import ErrorClass, ItemError
 from pillion.readers.documents.result import DocumentPart, DocumentText
+from pillion.unicode import well_formed
 
 MAX_CHARACTERS = 4 << 20
 """Only so much of a longer text is read."""
 MAX_FILE_BYTES = 1 << 30
+MAX_NOTES = 20
 
 
 class DocumentEngine(Protocol):
@@ -36,19 +38,40 @@ class DocumentEngine(Protocol):
         ...
 
 
-def collected(engine: str, parts: Iterable[DocumentPart]) -> DocumentText:
-    """The parts that have text, up to MAX_CHARACTERS; later parts are not read."""
+class Notes:
+    """What a reader of the result should know; only the first few of many parts that could not be read."""
+
+    def __init__(self) -> None:
+        self._texts: dict[str, None] = {}
+
+    def add(self, text: str) -> None:
+        """One sentence, in lower case and without its full stop; the same sentence counts once."""
+        self._texts[well_formed(text)] = None
+
+    def texts(self) -> tuple[str, ...]:
+        """All notes, at most MAX_NOTES."""
+        texts = tuple(self._texts)
+        more = len(texts) - MAX_NOTES
+        return (*texts[:MAX_NOTES], *([f"{more} more notes are left out"] if more > 0 else []))
+
+
+def collected(engine: str, parts: Iterable[DocumentPart], notes: Notes | None = None) -> DocumentText:
+    """The parts that have text, up to MAX_CHARACTERS; later parts are not read. All text becomes valid Unicode.
+
+    ``notes``: those that reading the parts adds are in the result, too.
+    """
     kept: list[DocumentPart] = []
     left = MAX_CHARACTERS
     for part in parts:
-        text = part.text.strip()
+        text = well_formed(part.text).strip()
         if not text:
             continue
-        kept.append(replace(part, text=text[:left].rstrip()))
+        kept.append(replace(part, text=text[:left].rstrip(), name=well_formed(part.name)))
         left -= len(text)
         if left < 0:
-            return DocumentText(engine=engine, parts=tuple(kept), truncated=True)
-    return DocumentText(engine=engine, parts=tuple(kept))
+            break
+    said = notes.texts() if notes else ()
+    return DocumentText(engine=engine, parts=tuple(kept), truncated=left < 0, notes=said)
 
 
 def read_bytes(path: Path, limit: int) -> tuple[bytes, bool]:

@@ -6,6 +6,7 @@ import email
 import email.policy
 import re
 from collections.abc import Iterator
+from dataclasses import replace
 from email.message import Message
 from pathlib import Path
 
@@ -37,7 +38,7 @@ def read(path: Path, mime: str) -> DocumentText:
     data, more = read_bytes(path, _MAX_BYTES)
     raw = _messages(data) if mime == _MBOX else iter((data,))
     result = collected(NAME, _parts(raw))
-    return DocumentText(engine=NAME, parts=result.parts, truncated=more or result.truncated)
+    return replace(result, truncated=more or result.truncated)
 
 
 def _messages(data: bytes) -> Iterator[bytes]:

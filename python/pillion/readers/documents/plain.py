@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from pathlib import Path
 
 from pillion import _core
@@ -33,4 +34,4 @@ def read(path: Path, mime: str) -> DocumentText:
     """The text of a file, up to MAX_BYTES. Raises ItemError: missing_source, io_transient, missing_tool."""
     data, more = read_bytes(path, MAX_BYTES)
     result = collected(NAME, [DocumentPart(text=decoded_text(data).replace("\r\n", "\n"))])
-    return DocumentText(engine=NAME, parts=result.parts, truncated=more or result.truncated)
+    return replace(result, truncated=more or result.truncated)

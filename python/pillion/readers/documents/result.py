@@ -40,11 +40,15 @@ class DocumentPart:
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class DocumentText:
-    """The text of a file. ``truncated``: the file has more text than was read. ``engine``: what read it."""
+    """The text of a file. ``engine``: what read it. ``truncated``: the file has more text than was read.
+
+    ``notes``: what a reader should know, such as the parts that could not be read, each in one sentence.
+    """
 
     engine: str
     parts: tuple[DocumentPart, ...]
     truncated: bool = False
+    notes: tuple[str, ...] = ()
 
     @property
     def text(self) -> str:
@@ -59,4 +63,5 @@ class DocumentText:
             "text": self.text,
             "parts": [part.document() for part in self.parts],
             "truncated": self.truncated,
+            "notes": list(self.notes),
         }
