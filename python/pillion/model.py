@@ -72,6 +72,8 @@ class SidecarMark(StrEnum):
 
     TRUNCATED = "truncated"
     """The source file ends early: the sidecar shows the part that is there."""
+    PARTIAL = "partial"
+    """Parts of the source were left out, such as pages that are damaged, take too long, or are too many."""
 
 
 def thumbhash_text(value: bytes | None) -> str | None:
@@ -91,6 +93,10 @@ class MediaClass(StrEnum):
 
 
 DEFAULT_VARIANT = "default"
+PDF_PASSWORDS = "pdf_passwords"
+"""The setting by which generators are given a file of passwords. It is in no recipe."""
+NEEDS_PASSWORD = "the PDF needs a password"
+"""How the message of that error begins."""
 POLICY_NAMES = ("mobile", "desktop", "server")
 
 

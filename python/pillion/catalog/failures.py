@@ -8,7 +8,7 @@ from dataclasses import dataclass
 import sqlalchemy as sa
 
 from pillion.catalog.statements import INSERTS
-from pillion.catalog.tables import KEPT, failures, is_due, jobs, sidecars
+from pillion.catalog.tables import KEPT, entries, failures, is_due, jobs, locations, sidecars
 from pillion.errors import ErrorClass
 from pillion.job import JobState
 from pillion.kinds import registry
@@ -142,6 +142,27 @@ def list_failures(
         values["status"] = SidecarStatus(values["status"])
         values["state"] = JobState(values["state"]) if values["state"] else None
         yield FailureRow(**values)
+
+
+def failed_before(before: float, message: str | None = None) -> sa.Select[str]:
+    """A query for contents with a file that is there, which failed last before a time.
+
+    ``message``: only with an error that begins like this.
+    """
+    query = sa.select(failures.c.content_uuid).where(
+        failures.c.resolved_at.is_(None), failures.c.last_at < before, failures.c.content_uuid.in_(_visible_contents())
+    )
+    return query if message is None else query.where(failures.c.message.startswith(message, autoescape=True))
+
+
+def _visible_contents() -> sa.Select[str]:
+    """A query for the contents of all files that are there, in Locations that can be seen."""
+    seen = sa.and_(locations.c.id == entries.c.location_id, locations.c.offline.is_(None))
+    return (
+        sa.select(entries.c.content_uuid)
+        .join(locations, seen)
+        .where(entries.c.removed_at.is_(None), entries.c.content_uuid.is_not(None))
+    )
 
 
 def ask_again_with_source(connection: sa.Connection, now: float) -> int:

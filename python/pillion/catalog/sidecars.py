@@ -141,10 +141,13 @@ def ask_again(
     error_class: str | None = None,
     content_uuids: Sequence[str] | sa.Select[str] | None = None,
     kept: bool = False,
+    before: float | None = None,
+    message: str | None = None,
 ) -> int:
     """Make rows in these statuses due again; returns how many.
 
     ``kept``: also ready ones that could not be made again, except unsupported ones if those are not asked for.
+    ``before``: only those with an outcome before this time. ``message``: only those whose error begins like this.
     A ready one keeps its file, which is served until it is replaced, and its recipe becomes ``ASKED``. Others become
     pending.
     """
@@ -163,6 +166,10 @@ def ask_again(
         where.append(sidecars.c.error_class == error_class)
     if content_uuids is not None:
         where.append(sidecars.c.content_uuid.in_(content_uuids))
+    if before is not None:
+        where.append(sidecars.c.updated_at < before)
+    if message is not None:
+        where.append(sidecars.c.error_message.startswith(message, autoescape=True))
     ready = sidecars.c.status == SidecarStatus.READY.value
     cleared = {"recipe": None, "error_class": None, "error_message": None, "updated_at": now}
     served = sa.update(sidecars).where(*where, ready).values(**{**cleared, "recipe": ASKED})

@@ -19,6 +19,10 @@ if TYPE_CHECKING:
 SHOWN_FAILURES = 10
 KEPT = "the old one is kept"
 """What is said of a ready sidecar that could not be made again."""
+_MARKS = {
+    "truncated": "their files end early, so they show only a part",
+    "partial": "parts of their files were left out; the notes in them say which and why",
+}
 _STATUSES = ("ready", "empty", "unsupported", "failed", "cancelled", "pending")
 
 
@@ -169,7 +173,7 @@ def print_status(status: Status) -> None:
             f"{number:,} ready {kind} sidecars could not be made again, and are kept as they were: see 'pillion failed'"
         )
     for mark, number in status.marks.items():
-        say(f"{number:,} ready sidecars are marked {mark}: their files end early, so they show only a part")
+        say(f"{number:,} ready sidecars are marked {mark}: {_MARKS[mark]}")
     for held in status.pauses:
         where = f" in {printable(held.location)}" if held.location else ""
         say(f"Paused by you: {held.kind or 'everything'}{where}; 'pillion resume' ends it.")

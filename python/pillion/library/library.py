@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import functools
 import os
 import time
@@ -231,9 +232,21 @@ class Library:
                 indexer.index(
                     location, effective, report, prefix=prefix, exclude=exclude, accept_removals=accept_removals
                 )
+            report.queued += self._try_expired(chosen)
         with self._database.read() as connection:
             report.contents = catalog_indexing.totals(connection).contents
         return report
+
+    def _try_expired(self, kinds: Sequence[SidecarKind]) -> int:
+        """Queue what failed long ago, and PDFs for which there may be a password now; returns how many sidecars."""
+        days, locked_before = self.config.retry_after_days, None
+        if self.config.passwords_file is not None:
+            with contextlib.suppress(OSError):
+                locked_before = os.stat(self.config.passwords_file).st_mtime
+        failed_before = time.time() - days * 86400 if days else None
+        if failed_before is None and locked_before is None:
+            return 0
+        return self.requests.try_expired(kinds, failed_before=failed_before, locked_before=locked_before)
 
     def _target(self, path: str | os.PathLike[str]) -> tuple[Location, bytes]:
         holder = self._holder_of_missing(path)

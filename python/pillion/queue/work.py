@@ -26,7 +26,7 @@ from pillion.kinds import registry
 from pillion.kinds.execute import Execution, ExecutionTask
 from pillion.kinds.spec import MIB, KindSpec
 from pillion.machine import at_work, is_gone, this_owner
-from pillion.model import SidecarKind
+from pillion.model import PDF_PASSWORDS, SidecarKind
 from pillion.pool.pool import WorkerPool
 from pillion.queue.checkpoints import FOLDER, Checkpoints
 from pillion.queue.commit import DISK_FULL_NOTICE, Adopted, PlannedJob, Recorder
@@ -59,6 +59,7 @@ class CatalogJobs:
         estimates: Estimates,
         eta: Eta,
         checkpoints: Checkpoints,
+        passwords: str | None = None,
     ) -> None:
         self._database = database
         self._store = store
@@ -66,6 +67,7 @@ class CatalogJobs:
         self._owner = owner
         self._kinds = tuple(kinds)
         self._max_pixels = max_pixels
+        self._passwords = passwords
         self._gates = gates
         self._estimates = estimates
         self._eta = eta
@@ -225,6 +227,7 @@ class CatalogJobs:
             max_pixels=self._max_pixels,
             listed=listed,
             cost_s=cost_s,
+            passwords=self._passwords,
         )
 
 
@@ -237,10 +240,12 @@ def plan(
     max_pixels: int,
     listed: bool = True,
     cost_s: float = 0.0,
+    passwords: str | None = None,
 ) -> Planned[PlannedJob]:
     """Make the task of a claimed job. Files that a crash left finished but unrecorded are adopted, not made again.
 
     ``listed``: whether the content has a manifest, which alone can name such files. ``cost_s``: what it may take.
+    ``passwords``: a file of passwords for PDFs.
     """
     spec = registry.specs()[job.kind]
     adopted = _adoptable(job, store) if listed else ()
@@ -255,7 +260,12 @@ def plan(
         variants=tuple(due.variant for due in making),
         mime=job.mime,
         sources=job.sources,
-        settings={**settings, "max_pixels": max_pixels, "share": budget.share},
+        settings={
+            **settings,
+            **({PDF_PASSWORDS: passwords} if passwords and job.mime == "application/pdf" else {}),
+            "max_pixels": max_pixels,
+            "share": budget.share,
+        },
         texts={kind: store.absolute(rel_path) for kind, rel_path in job.texts.items()},
         staging=os.fsencode(staging),
         share=budget.share,
@@ -427,6 +437,7 @@ class Workers:
             owner=self._owner,
             kinds=kinds,
             max_pixels=config.max_pixels,
+            passwords=config.passwords_file,
             gates=self.gates,
             estimates=estimates,
             eta=self.eta,

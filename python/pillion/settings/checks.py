@@ -38,6 +38,10 @@ def _concurrency(value: Any) -> str | None:
     return None
 
 
+def _path(value: Any) -> str | None:
+    return None if isinstance(value, str) and value and "\0" not in value else "the path of a file"
+
+
 def _globs(value: Any) -> str | None:
     return None if is_strings(value) else "a list of globs"
 
@@ -61,6 +65,8 @@ WHEN_KEYS: Mapping[str, Check] = {"quiet_hours": _hours, "on_battery": boolean}
 SECTIONS: Mapping[str, Mapping[str, Check]] = {
     "discovery": {"ignore": _globs, "hidden": boolean, "system_folders": boolean},
     "identification": {"sample_above": count("bytes")},
+    "pdf": {"passwords_file": _path},
+    "failures": {"retry_after_days": count("days, 0 for never")},
     "work": {
         "workers": count("processes, 0 for one per core"),
         "concurrency": _concurrency,
@@ -80,7 +86,7 @@ class Checker:
     """Checks the values of one parsed file; has its text too, so that every error names the line."""
 
     def __init__(self, path: Path, text: str) -> None:
-        self._path = path
+        self.path = path
         self._lines = key_lines(text)
         self._names: list[str] = []
         self._own: dict[SidecarKind, tuple[str, ...]] = {}
@@ -90,7 +96,7 @@ class Checker:
         """An error about ``key``, with its line."""
         while key and key not in self._lines:
             key = key[:-1]
-        where = f"{self._path}, line {self._lines[key]}" if key else str(self._path)
+        where = f"{self.path}, line {self._lines[key]}" if key else str(self.path)
         return ConfigError(f"{where}: {message}")
 
     def unknown_key(self, key: Key, names: Sequence[str]) -> ConfigError:

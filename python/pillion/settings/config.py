@@ -43,6 +43,12 @@ policy = "{policy}"            # what this device generates: "mobile", "desktop"
 # quiet_hours = "22:00-07:00" # local time in which ocr, transcripts and embeddings do not run
 # on_battery = true           # false: they also do not run while the machine is on battery
 
+[failures]
+# retry_after_days = 365      # what failed is tried again by an index after so many days; 0: never
+
+[pdf]
+# passwords_file = "pdf-passwords.txt" # a password on each line, tried in order
+
 # What is generated, on top of the policy:
 # [thumb]
 # variants = ["grid@2x", "detail@1x", "grid@3x"] # or a table of sizes of your own, see docs/configuration.md
@@ -79,7 +85,7 @@ class OwnPolicy:
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Config:
-    """The settings of a library. Sizes are in bytes.
+    """The settings of a library. Sizes are in bytes, ``passwords_file`` is an absolute path.
 
     ``kinds`` and ``locations`` (absolute path -> kinds) change the policy. ``when``: when each kind may run, with
     defaults filled in; ``location_when``: the same for Locations with hours of their own; ``has_hours``:
@@ -91,6 +97,8 @@ class Config:
     hidden: bool = False
     system_folders: bool = False
     sample_above: int = 64 * MIB
+    passwords_file: str | None = None
+    retry_after_days: int = 365
     workers: int = 0
     concurrency: Mapping[str, int] = field(default_factory=dict)
     memory_limit: int = 3072 * MIB
@@ -175,6 +183,9 @@ class _Reader:
 
     def _section(self, name: str) -> dict[str, Any]:
         values = self._checker.section((name,), self._data.get(name, {}), SECTIONS[name])
+        if "passwords_file" in values:
+            folder = self._checker.path.absolute().parent
+            values["passwords_file"] = str(folder / Path(values["passwords_file"]).expanduser())
         return {key: tuple(value) if key == "ignore" else value for key, value in values.items()}
 
     def _policy(self, names: list[str]) -> str:

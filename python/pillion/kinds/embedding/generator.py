@@ -14,6 +14,7 @@ from pillion.model import (
     Produced,
     Recipe,
     SidecarFormat,
+    SidecarMark,
 )
 
 DEFAULT_COMPUTE = "int8"
@@ -59,7 +60,8 @@ class EmbeddingsGenerator:
         data = vectors.document(gathered, compute=_compute(request.settings))
         if data is None:
             return Empty(note="no text to embed")
-        return (Produced(variant=EMBEDDING_MODEL, format=SidecarFormat.MESSAGEPACK, data=data),)
+        mark = SidecarMark.PARTIAL if gathered.truncated else None
+        return (Produced(variant=EMBEDDING_MODEL, format=SidecarFormat.MESSAGEPACK, data=data, mark=mark),)
 
 
 def _compute(settings: Mapping[str, Any]) -> str:

@@ -11,12 +11,14 @@ from pillion.kinds.ocr import models
 from pillion.kinds.ocr.kind import AUTO, OCR
 from pillion.model import (
     DEFAULT_VARIANT,
+    PDF_PASSWORDS,
     Empty,
     Generated,
     GenerationRequest,
     Produced,
     Recipe,
     SidecarFormat,
+    SidecarMark,
 )
 from pillion.readers.images.decode import with_decoders
 
@@ -28,7 +30,7 @@ class OcrGenerator:
 
     kind = OCR
     name = "ocr"
-    version = 3
+    version = 4
 
     def accepts(self, mime: str) -> bool:
         """Raster images and PDFs."""
@@ -56,11 +58,13 @@ class OcrGenerator:
             languages=_languages(request.settings),
             tessdata=request.settings.get("tessdata"),
             engine=_engine(request.settings),
+            passwords=request.settings.get(PDF_PASSWORDS),
         )
         if not any(page.lines for page in result.pages):
-            return Empty(note="no text found")
+            return Empty(note="; ".join(["no text found", *(result.notes if result.partial else ())]))
         data = result.to_json().encode()
-        return (Produced(variant=DEFAULT_VARIANT, format=SidecarFormat.JSON, data=data),)
+        mark = SidecarMark.PARTIAL if result.partial else None
+        return (Produced(variant=DEFAULT_VARIANT, format=SidecarFormat.JSON, data=data, mark=mark),)
 
 
 def _languages(settings: Mapping[str, Any]) -> tuple[str, ...]:

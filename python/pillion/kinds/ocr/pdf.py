@@ -58,6 +58,13 @@ class Notes:
     def __init__(self) -> None:
         self._errors: list[ItemError] = []
         self._texts: list[str] = []
+        self.partial = False
+        """Whether pages were left out, or may be missing."""
+
+    def missing(self, text: str) -> None:
+        """Pages are missing, or may be, as ``text`` says."""
+        self.partial = True
+        self.add(text)
 
     def add(self, text: str) -> None:
         """A note on the whole document."""
@@ -65,6 +72,7 @@ class Notes:
 
     def left_out(self, error: ItemError) -> None:
         """A page was left out because of ``error``."""
+        self.partial = True
         self._errors.append(error)
 
     def texts(self) -> tuple[str, ...]:
@@ -92,7 +100,7 @@ _HIDDEN = 0.8
 def inspected(document: pdfium.Document, notes: Notes) -> list[Draft]:
     """The text layers of all pages, and what there is to recognise. Raises ItemError."""
     if document.repaired:
-        notes.add("the PDF is cut short or damaged, so pages may be missing")
+        notes.missing("the PDF is cut short or damaged, so pages may be missing")
     return list(_drafts(document, notes))
 
 
@@ -111,7 +119,7 @@ def _drafts(document: pdfium.Document, notes: Notes) -> Iterator[Draft]:
         words += sum(len(line.words) for line in draft.lines)
         yield draft if words <= _MAX_WORDS else _without_words(draft)
     if len(document) > MAX_PAGES:
-        notes.add(f"only the first {MAX_PAGES} pages were looked at")
+        notes.missing(f"only the first {MAX_PAGES} pages were looked at")
 
 
 def _draft(number: int, page: pdfium.Page) -> Draft:
@@ -150,7 +158,7 @@ def to_recognise(drafts: Sequence[Draft], notes: Notes) -> list[Draft]:
     """The pages with something to recognise, as far as the limit on their number allows."""
     wanted = [draft for draft in drafts if draft.regions]
     if len(wanted) > MAX_OCR_PAGES:
-        notes.add(f"only the first {MAX_OCR_PAGES} pages that are pictures were read")
+        notes.missing(f"only the first {MAX_OCR_PAGES} pages that are pictures were read")
     return wanted[:MAX_OCR_PAGES]
 
 

@@ -38,15 +38,22 @@ from pillion.readers.pdf import document as pdfium
 
 
 def recognise(
-    path: Path, *, is_pdf: bool, languages: Sequence[str], tessdata: str | None = None, engine: str = AUTO
+    path: Path,
+    *,
+    is_pdf: bool,
+    languages: Sequence[str],
+    tessdata: str | None = None,
+    engine: str = AUTO,
+    passwords: str | None = None,
 ) -> OcrResult:
     """The text of a file; pages without lines where there is none. Raises ItemError.
 
     ``engine``: the one for images, ``tesseract`` or ``rapidocr``; ``auto``: the one that suits the image.
+    ``passwords``: a file of passwords for PDFs, see :func:`pillion.readers.pdf.document.opened`.
     """
     recognisers = Recognisers(languages, tessdata)
     if is_pdf:
-        return _recognise_pdf(path, recognisers)
+        return _recognise_pdf(path, recognisers, passwords)
     return _recognise_image(opened(path), recognisers, engine)
 
 
@@ -97,11 +104,11 @@ def _score(only: OcrPage) -> float:
 # a PDF ----------------------------------------------------------------------------------------------------------------
 
 
-def _recognise_pdf(path: Path, recognisers: Recognisers) -> OcrResult:
+def _recognise_pdf(path: Path, recognisers: Recognisers, passwords: str | None) -> OcrResult:
     """First all pages are inspected, one after the other, which takes milliseconds each. Then those with something to
     recognise are spread over the free cores.
     """
-    with pdfium.opened(path) as document:
+    with pdfium.opened(path, passwords) as document:
         notes = pdf.Notes()
         drafts = pdf.inspected(document, notes)
         chosen = pdf.to_recognise(drafts, notes)
@@ -123,6 +130,7 @@ def _recognise_pdf(path: Path, recognisers: Recognisers) -> OcrResult:
         languages=languages or recognisers.languages,
         pages=tuple(pages),
         notes=notes.texts(),
+        partial=notes.partial,
     )
 
 

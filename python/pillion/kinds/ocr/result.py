@@ -134,13 +134,17 @@ class OcrPage:
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class OcrResult:
-    """The text of an image or a PDF. ``confidence``: mean over all recognised words, 0 to 100; None without any."""
+    """The text of an image or a PDF. ``confidence``: mean over all recognised words, 0 to 100; None without any.
+
+    ``partial``: pages were left out, or may be missing; ``notes`` say which and why.
+    """
 
     engine: str
     engine_version: str
     languages: tuple[str, ...]
     pages: tuple[OcrPage, ...]
     notes: tuple[str, ...] = ()
+    partial: bool = False
 
     @property
     def text(self) -> str:
@@ -165,6 +169,7 @@ class OcrResult:
                 "text": self.text,
                 "pages": [page.document() for page in self.pages],
                 "notes": list(self.notes),
+                **({"partial": True} if self.partial else {}),
             }
         )
 
@@ -178,6 +183,7 @@ class OcrResult:
                 languages=tuple(document["languages"]),
                 pages=tuple(map(OcrPage.parse, document["pages"])),
                 notes=tuple(document["notes"]),
+                partial=document.get("partial", False),
             )
 
 

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 from pillion import extras
 from pillion.errors import ErrorClass, ItemError
 from pillion.kinds.thumbnail.kind import THUMB, THUMB_SPECS, ThumbSpec, spec_of
-from pillion.model import Generated, GenerationRequest, Produced, Recipe, SidecarFormat, SidecarMark
+from pillion.model import PDF_PASSWORDS, Generated, GenerationRequest, Produced, Recipe, SidecarFormat, SidecarMark
 from pillion.readers.images import decode, encode
 
 if TYPE_CHECKING:
@@ -65,9 +65,11 @@ class PdfThumbGenerator:
         from pillion.readers.images.base import by_rendering
         from pillion.readers.pdf.document import opened
 
+        passwords = request.settings.get(PDF_PASSWORDS)
+
         def thumbnails(specs: Sequence[Spec]) -> list[_core.Thumbnail]:
             made: list[_core.Thumbnail] = []
-            with opened(request.source) as document, document.page(0) as page:
+            with opened(request.source, passwords) as document, document.page(0) as page:
                 for side, wanted in by_rendering(specs):
                     # A page has no pixels of its own: rendering it at the wanted size is not upscaling.
                     pixels = page.render(side / max(1.0, *page.size))

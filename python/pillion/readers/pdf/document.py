@@ -6,6 +6,7 @@ import contextlib
 import ctypes
 import importlib.util
 import math
+import os
 import re
 import threading
 import time
@@ -16,6 +17,7 @@ from typing import TYPE_CHECKING, BinaryIO
 
 from pillion import extras
 from pillion.errors import ErrorClass, ItemError
+from pillion.model import NEEDS_PASSWORD
 from pillion.readers.pdf import text as page_text
 from pillion.readers.pdf.text import Box, Drawn, TextLayer
 
@@ -170,9 +172,17 @@ class Document:
                 page.close()
 
 
+PASSWORDS_VARIABLE = "PILLION_PDF_PASSWORDS"
+"""Names the password file where nothing else does."""
+_MAX_PASSWORD_BYTES = 1 << 16
+
+
 @contextlib.contextmanager
-def opened(path: Path) -> Iterator[Document]:
-    """The open document. Raises ItemError: unsupported if it needs a password, corrupt if it is damaged."""
+def opened(path: Path, passwords: str | None = None) -> Iterator[Document]:
+    """The open document. Raises ItemError: unsupported if it needs a password, corrupt if it is damaged.
+
+    ``passwords``: a file with a password on each line, tried in order where one is needed.
+    """
     problem = missing()
     if problem:
         raise ItemError(ErrorClass.MISSING_TOOL, problem)
@@ -186,8 +196,7 @@ def opened(path: Path) -> Iterator[Document]:
                 try:
                     document = pypdfium2.PdfDocument(stream)
                 except pypdfium2.PdfiumError as error:
-                    document = _repaired(stream, error)
-                    repaired = True
+                    document, repaired = _opened_otherwise(stream, error, passwords)
             try:
                 if len(document) == 0:
                     raise ItemError(ErrorClass.CORRUPT, "the PDF has no pages")
@@ -199,6 +208,42 @@ def opened(path: Path) -> Iterator[Document]:
         raise ItemError(ErrorClass.MISSING_SOURCE, "the file is no longer there") from error
     except OSError as error:
         raise ItemError(ErrorClass.IO_TRANSIENT, f"the file cannot be read ({error.strerror})") from error
+
+
+def _opened_otherwise(
+    stream: BinaryIO, error: pypdfium2.PdfiumError, passwords: str | None
+) -> tuple[pypdfium2.PdfDocument, bool]:
+    """With a password or mended, and which of them it was. Raises ItemError."""
+    import pypdfium2.raw as raw
+
+    if error.err_code != raw.FPDF_ERR_PASSWORD:
+        return _repaired(stream, error), True
+    return _unlocked(stream, passwords or os.environ.get(PASSWORDS_VARIABLE)), False
+
+
+def _unlocked(stream: BinaryIO, passwords: str | None) -> pypdfium2.PdfDocument:
+    """Opened with one of the passwords, which no message ever has."""
+    import pypdfium2
+    import pypdfium2.raw as raw
+
+    if passwords is None:
+        raise ItemError(ErrorClass.UNSUPPORTED, NEEDS_PASSWORD)
+    try:
+        with open(passwords, "rb") as file:
+            lines = file.read(_MAX_PASSWORD_BYTES).splitlines()
+    except OSError as error:
+        why = f"{NEEDS_PASSWORD}, and the password file cannot be read ({error.strerror})"
+        raise ItemError(ErrorClass.UNSUPPORTED, why) from None
+    for line in filter(None, lines):
+        try:
+            stream.seek(0)
+            return pypdfium2.PdfDocument(stream, password=line.decode("utf-8", "surrogateescape"))
+        except UnicodeEncodeError:
+            continue
+        except pypdfium2.PdfiumError as error:
+            if error.err_code != raw.FPDF_ERR_PASSWORD:
+                raise _typed(error) from None
+    raise ItemError(ErrorClass.UNSUPPORTED, f"{NEEDS_PASSWORD}, and no line of the password file opens it")
 
 
 def _repaired(stream: BinaryIO, error: pypdfium2.PdfiumError) -> pypdfium2.PdfDocument:
@@ -225,7 +270,7 @@ def _typed(error: pypdfium2.PdfiumError) -> ItemError:
     import pypdfium2.raw as raw
 
     if error.err_code == raw.FPDF_ERR_PASSWORD:
-        return ItemError(ErrorClass.UNSUPPORTED, "the PDF needs a password")
+        return ItemError(ErrorClass.UNSUPPORTED, NEEDS_PASSWORD)
     if error.err_code == raw.FPDF_ERR_SECURITY:
         return ItemError(ErrorClass.UNSUPPORTED, "the PDF is protected in a way that is not supported")
     return ItemError(ErrorClass.CORRUPT, "the PDF is damaged")
