@@ -16,11 +16,8 @@ from pillion.errors import ErrorClass, ItemError
 EXTRAS: Mapping[str, Mapping[str, str]] = {
     "documents": {
         "chardet": "chardet",
-        "docx": "python-docx",
         "lxml": "lxml",
-        "odfdo": "odfdo",
-        "pptx": "python-pptx",
-        "python_calamine": "python-calamine",
+        "olefile": "olefile",
         "striprtf": "striprtf",
     },
     "embeddings": {

@@ -146,7 +146,7 @@ CASES = {
         "pip install pypdfium2",
     ),
     "the extra for documents": case(
-        "chardet docx lxml odfdo pptx python_calamine striprtf",
+        "chardet lxml olefile striprtf",
         "sample.docx page.html note.txt",
         "sample.docx:embeddings page.html:embeddings",
         "pip install 'pillion[documents]'",
@@ -196,7 +196,7 @@ CASES = {
     "a part of the extra for photographs": case(
         "onnxruntime", "shop.jpg page.png note.txt", "shop.jpg:ocr shop.jpg:embeddings", "pip install 'pillion[photos]'"
     ),
-    "python-docx": case("docx", "sample.docx note.txt", "sample.docx:embeddings", "pip install 'pillion[documents]'"),
+    "lxml": case("lxml", "sample.docx note.txt", "sample.docx:embeddings", "pip install 'pillion[documents]'"),
 }
 
 

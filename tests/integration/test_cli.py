@@ -210,8 +210,8 @@ def loaded_by(*arguments: str | Path) -> set[str]:
 
 
 ENGINES = {
-    *("PIL", "av", "ctranslate2", "cv2", "docx", "faster_whisper", "lxml", "numpy", "odfdo", "onnxruntime"),
-    *("pi_heif", "pptx", "py3langid", "pypdfium2", "pytesseract", "python_calamine", "rapidocr", "rawpy"),
+    *("PIL", "av", "ctranslate2", "cv2", "faster_whisper", "lxml", "numpy", "olefile", "onnxruntime"),
+    *("pi_heif", "py3langid", "pypdfium2", "pytesseract", "rapidocr", "rawpy"),
     *("striprtf", "tesserocr", "tokenizers"),
 }
 

@@ -42,8 +42,6 @@ INTERNALS = {
         "faster_whisper.vad:VadOptions",
     ),
     "pypdfium2": tuple(sorted(f"pypdfium2.raw:{name}" for name in _pdfium_names())),
-    "python-docx": ("docx.oxml.parser:parse_xml",),
-    "python-pptx": ("pptx.oxml:parse_xml",),
     "rapidocr": (
         "rapidocr.ch_ppocr_det:TextDetector",
         "rapidocr.ch_ppocr_rec:TextRecognizer",

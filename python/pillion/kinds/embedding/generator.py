@@ -25,7 +25,7 @@ class EmbeddingsGenerator:
 
     kind = EMBEDDINGS
     name = "embeddings"
-    version = 2
+    version = 3
 
     def accepts(self, mime: str) -> bool:
         """Text files and documents, and all that OCR or transcription can get text from."""

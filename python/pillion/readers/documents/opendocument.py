@@ -1,35 +1,75 @@
-"""OpenDocument texts and presentations (odt, odp, odg) through odfdo. The only importer of it.
+"""OpenDocument texts, presentations, drawings and spreadsheets (OpenDocument 1.3, part 3). Read with lxml.
 
-The library opens the package; the text is taken from its XML (OpenDocument 1.3, part 3, section 6), in which white
-space is written as elements.
+White space is written as elements (6.1.3), deleted text stands apart from the rest (5.5), and each cell holds the text
+that it shows beside its value (9.1.4).
 """
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from pillion import extras
-from pillion.readers.documents.base import checked_engine, collected, damage_is_corrupt, tidy
-from pillion.readers.documents.packages import slim_copy
+from pillion.errors import ErrorClass, ItemError
+from pillion.readers.documents.base import (
+    MAX_CHARACTERS,
+    checked_engine,
+    collected,
+    damage_is_corrupt,
+    read_bytes,
+    tidy,
+)
+from pillion.readers.documents.packages import Package, opened_package, parsed
 from pillion.readers.documents.result import DocumentPart, DocumentText, PartKind
 
 if TYPE_CHECKING:
     from lxml import etree
 
-NAME = "odfdo"
-PACKAGE = "odfdo"
-NOTE = "OpenDocument texts and presentations"
+NAME = "opendocument"
+PACKAGE = "lxml"
+NOTE = "OpenDocument texts, presentations and spreadsheets"
 _ODF = "application/vnd.oasis.opendocument."
-_PAGED = ("presentation", "graphics")
-_KINDS = ("text", *_PAGED)
-MIMES = frozenset(f"{_ODF}{kind}{template}" for kind in _KINDS for template in ("", "-template"))
+_KINDS = ("text", "presentation", "graphics", "spreadsheet")
+MIMES = frozenset(
+    {
+        *(f"{_ODF}{kind}{template}" for kind in _KINDS for template in ("", "-template")),
+        *(f"{_ODF}text-master", f"{_ODF}text-web", f"{_ODF}chart", f"{_ODF}formula"),
+    }
+)
+_XML_BYTES = 192 << 20
+"""For spreadsheets: more than for others, since repeated cells and rows are written out in full by some programs."""
 
-_TEXT = "{urn:oasis:names:tc:opendocument:xmlns:text:1.0}"
-_TABLE = "{urn:oasis:names:tc:opendocument:xmlns:table:1.0}"
-_DRAW = "{urn:oasis:names:tc:opendocument:xmlns:drawing:1.0}"
+_NAMES = re.compile(
+    r"\{(?:urn:oasis:names:tc:opendocument:xmlns:|http://openoffice\.org/\d+/)([\w-]+)(?::[\d.]+)?\}(.+)"
+)
+_shorts: dict[str, str] = {}
+_NOT_TEXT = frozenset(
+    (
+        "text:tracked-changes",
+        "text:sequence-decls",
+        "text:variable-decls",
+        "text:user-field-decls",
+        "office:forms",
+        "office:scripts",
+        "office:event-listeners",
+        "table:content-validations",
+        "table:dde-links",
+        "svg:title",
+        "svg:desc",
+        "text:index-title-template",
+    )
+)
+_FILLED_IN = frozenset(
+    f"text:{field}" for field in ("page-number", "page-count", "sheet-name", "date", "time", "title", "file-name")
+)
+_WORDS_AROUND_FIELDS = 2
+"""A line of a header with a field in it and no more words than these ("Page 1 of 3") says nothing."""
+_SOURCES = ("-source",)
 _MAX_SPACES = 100
+_MAX_REPEATED = 64
+"""Times that a cell or row is written when it is there more often: more is a filled column, not text."""
 
 
 def missing() -> str | None:
@@ -38,44 +78,334 @@ def missing() -> str | None:
 
 
 def read(path: Path, mime: str) -> DocumentText:
-    """The text of the body, in a part for each page where it has slides. Raises ItemError."""
+    """The body, then headers and footers; a part for each slide or sheet. Raises ItemError."""
     checked_engine(missing())
-    import odfdo
-
-    copy = slim_copy(path)
-    with damage_is_corrupt("OpenDocument file"):
-        body = odfdo.Document(copy).body._xml_element
-        return collected(NAME, _pages(body) if _is_paged(mime) else [DocumentPart(text=tidy("".join(_text(body))))])
-
-
-def _is_paged(mime: str) -> bool:
-    return mime.removeprefix(_ODF).removesuffix("-template") in _PAGED
+    if read_bytes(path, 5)[0] == b"<?xml":
+        return _flat(path)
+    with (
+        damage_is_corrupt("OpenDocument file"),
+        opened_package(path, _XML_BYTES if "spreadsheet" in mime else None) as package,
+    ):
+        return _of_package(package)
 
 
-def _pages(body: etree._Element) -> Iterator[DocumentPart]:
-    for number, page in enumerate(body.iter(f"{_DRAW}page"), start=1):
-        name = page.get(f"{_DRAW}name") or ""
-        yield DocumentPart(text=tidy("".join(_text(page))), kind=PartKind.SLIDE, number=number, name=name)
+def _of_package(package: Package) -> DocumentText:
+    root = package.xml("content.xml")
+    styles = None
+    if "styles.xml" in package:
+        with package.part("styles.xml"):
+            styles = package.xml("styles.xml")
+    return collected(NAME, _parts(package, root, styles), package.notes)
 
 
-def _text(element: etree._Element) -> Iterator[str]:
-    """The text below an element: paragraphs and rows end lines, cells are separated by tabs."""
-    yield _plain(element.text)
-    for child in element:
-        tag = child.tag
-        if tag == f"{_TEXT}s":
-            yield " " * min(_MAX_SPACES, int(child.get(f"{_TEXT}c") or 1))
-        elif tag == f"{_TEXT}tab":
+def _flat(path: Path) -> DocumentText:
+    """A document that is one XML file instead of a package (3.1.2)."""
+    data, more = read_bytes(path, 96 << 20)
+    if more:
+        raise ItemError(ErrorClass.TOO_LARGE, "the document has more than 96 MiB of XML, the limit")
+    root, _ = parsed(data)
+    if root is None:
+        raise ItemError(ErrorClass.CORRUPT, "the OpenDocument file is damaged")
+    return collected(NAME, _parts(None, root, root))
+
+
+def _parts(package: Package | None, root: etree._Element, styles: etree._Element | None) -> Iterator[DocumentPart]:
+    body = next((below for below in root if short(below) == "office:body"), None)
+    if body is None or not short(root).startswith("office:document"):
+        raise ItemError(ErrorClass.CORRUPT, "the OpenDocument file is damaged: it has no body")
+    reader = _Reader(package)
+    content = body[0] if len(body) else body
+    beside = "\n\n".join(_beside(styles, reader)) if styles is not None else ""
+    match short(content):
+        case "office:spreadsheet":
+            yield from _sheets(content, root, beside, reader)
+        case "office:presentation" | "office:drawing":
+            yield from _pages(content, root, beside, reader)
+        case _:
+            yield DocumentPart(text="\n\n".join(filter(None, (tidy(reader.text(content)), beside))))
+
+
+def _beside(styles: etree._Element, reader: _Reader) -> Iterator[str]:
+    """Headers and footers of pages, and what stands on the master of slides; not the placeholders of masters."""
+    found: dict[str, None] = {}
+    reader.on_master = True
+    for master in styles.iter():
+        if short(master) == "style:master-page":
+            for below in master:
+                name = short(below)
+                if name.startswith(("style:header", "style:footer")) or (
+                    name.startswith("draw:") and not _value(below, "presentation:class")
+                ):
+                    found[tidy(reader.text_of(below))] = None
+    reader.on_master = False
+    found.pop("", None)
+    yield from found
+
+
+# pages ----------------------------------------------------------------------------------------------------------------
+
+
+def _pages(content: etree._Element, root: etree._Element, beside: str, reader: _Reader) -> Iterator[DocumentPart]:
+    hidden = _styles_with(root, "drawing-page-properties", "presentation:visibility", "hidden")
+    number = 0
+    for page in content:
+        if short(page) != "draw:page":
+            continue
+        number += 1
+        text = tidy(reader.text(page))
+        if number == 1 and beside:
+            text = f"{text}\n\n{beside}"
+        yield DocumentPart(
+            text=text,
+            kind=PartKind.SLIDE,
+            number=number,
+            name=_value(page, "draw:name"),
+            hidden=_value(page, "draw:style-name") in hidden,
+        )
+
+
+def _sheets(content: etree._Element, root: etree._Element, beside: str, reader: _Reader) -> Iterator[DocumentPart]:
+    hidden = _styles_with(root, "table-properties", "table:display", "false")
+    number = 0
+    for sheet in content:
+        if short(sheet) != "table:table":
+            continue
+        number += 1
+        text = reader.sheet(sheet)
+        if number == 1 and beside and text:
+            text = f"{text}\n\n{beside}"
+        yield DocumentPart(
+            text=text,
+            kind=PartKind.SHEET,
+            number=number,
+            name=_value(sheet, "table:name"),
+            hidden=_value(sheet, "table:style-name") in hidden,
+        )
+
+
+def _styles_with(root: etree._Element, properties: str, name: str, value: str) -> set[str]:
+    found = set()
+    for style in root.iter():
+        if short(style) == "style:style":
+            for below in style:
+                if short(below) == f"style:{properties}" and _value(below, name) == value:
+                    found.add(_value(style, "style:name"))
+    return found
+
+
+# text -----------------------------------------------------------------------------------------------------------------
+
+
+class _Reader:
+    """Walks the content. What is not in the line of the text, such as a note, is put behind its paragraph."""
+
+    def __init__(self, package: Package | None) -> None:
+        self.on_master = False
+        """Whether what is read stands on each page, where fields have no value yet."""
+        self._package = package
+        self._fields = 0
+        self._aside: list[str] = []
+        self._depth = 0
+        self._left = MAX_CHARACTERS * 2
+
+    def text(self, element: etree._Element) -> str:
+        """The text below an element: paragraphs and rows end lines, cells are separated by tabs."""
+        return "".join(self._below(element))
+
+    def text_of(self, element: etree._Element) -> str:
+        """The text of an element that may itself be a frame."""
+        return "".join(self._of(element, short(element)))
+
+    def _below(self, element: etree._Element) -> Iterator[str]:
+        yield _plain(element.text)
+        for below in element:
+            yield from self._of(below, short(below))
+            yield _plain(below.tail)
+
+    def _of(self, element: etree._Element, name: str) -> Iterator[str]:
+        if name == "text:s":
+            yield " " * _count(_value(element, "text:c"), _MAX_SPACES)
+        elif name == "text:tab":
             yield "\t"
-        elif tag == f"{_TEXT}line-break":
+        elif name == "text:line-break":
             yield "\n"
-        elif tag == f"{_TABLE}table-cell":
-            yield " ".join("".join(_text(child)).split()) + "\t"
-        elif tag != f"{_TEXT}tracked-changes" and isinstance(tag, str):
-            yield from _text(child)
-            if tag in (f"{_TEXT}p", f"{_TEXT}h", f"{_TABLE}table-row"):
+        elif name in ("text:p", "text:h"):
+            yield from self._paragraph(element)
+        elif name == "table:table-cell":
+            yield " ".join(self.text(element).split()) + "\t"
+        elif name == "table:table-row":
+            yield from self._below(element)
+            yield "\n"
+        elif name == "text:note-citation":
+            return
+        elif name in _FILLED_IN and self.on_master:
+            self._fields += 1
+        elif name in ("text:note", "office:annotation"):
+            self._aside.append("".join(self._note(element)))
+        elif name in ("draw:frame", "draw:custom-shape", "draw:g") and self._depth:
+            # A frame that hangs on a paragraph stands beside it.
+            self._aside.append(self._apart(element))
+        elif name == "draw:object":
+            yield self._object(element)
+        elif name == "text:ruby-text":
+            above = self.text(element)
+            yield f"({above})" if above.strip() else ""
+        elif name == "presentation:notes":
+            yield "\n\n"
+            yield from (self.text_of(below) for below in element if not _is_page_number(below))
+        elif name not in _NOT_TEXT and not name.endswith(_SOURCES):
+            yield from self._below(element)
+            if name in ("draw:frame", "draw:custom-shape", "chart:title"):
                 yield "\n"
-        yield _plain(child.tail)
+
+    def _paragraph(self, element: etree._Element) -> Iterator[str]:
+        outer, self._aside = self._aside, []
+        self._depth += 1
+        fields, self._fields = self._fields, 0
+        text = self.text(element)
+        if self._fields and len(re.findall(r"[^\W\d]+", text)) <= _WORDS_AROUND_FIELDS:
+            text = ""
+        self._fields = fields
+        self._depth -= 1
+        aside, self._aside = self._aside, outer
+        yield text + "\n"
+        for one in aside:
+            if self._depth:
+                self._aside.append(one)
+            else:
+                yield one.strip("\n") + "\n"
+
+    def _apart(self, element: etree._Element) -> str:
+        depth, self._depth = self._depth, 0
+        text = "".join(self._below(element))
+        self._depth = depth
+        return text
+
+    def _note(self, element: etree._Element) -> Iterator[str]:
+        for below in element:
+            if short(below) not in ("dc:creator", "dc:date", "text:note-citation", ":creator", ":date"):
+                depth, self._depth = self._depth, 0
+                yield self.text_of(below)
+                self._depth = depth
+
+    def _object(self, element: etree._Element) -> str:
+        """A chart or formula that is a package of its own within this one."""
+        place = (_value(element, "xlink:href") or "").removeprefix("./").strip("/")
+        part = f"{place}/content.xml"
+        if not place or self._package is None or part not in self._package:
+            return ""
+        with self._package.part(part):
+            return _object_text(self._package.xml(part))
+        return ""
+
+    # sheets -----------------------------------------------------------------------------------------------------------
+
+    def sheet(self, sheet: etree._Element) -> str:
+        """Rows as lines, cells separated by tabs; comments and what is drawn on the sheet below."""
+        lines: list[str] = []
+        left = MAX_CHARACTERS + 1
+        outer, self._aside = self._aside, []
+        for row in _rows(sheet):
+            line = "\t".join(self._cells(row)).rstrip()
+            times = _count(_value(row, "table:number-rows-repeated"), _MAX_REPEATED) if line else 1
+            lines += [line] * times
+            left -= (len(line) + 1) * times
+            if left <= 0:
+                break
+        aside, self._aside = self._aside, outer
+        for below in sheet:
+            if short(below) == "table:shapes":
+                aside.append(self.text(below))
+        return "\n\n".join(filter(None, map(tidy, ("\n".join(lines), *aside))))
+
+    def _cells(self, row: etree._Element) -> Iterator[str]:
+        for cell in row:
+            if short(cell) not in ("table:table-cell", "table:covered-table-cell"):
+                continue
+            text = " ".join(self._cell(cell).split())
+            repeated = _value(cell, "table:number-columns-repeated")
+            # Many empty cells in a row are only the rest of the sheet.
+            yield from [text] * _count(repeated, _MAX_REPEATED if text else 1)
+
+    def _cell(self, cell: etree._Element) -> str:
+        shown = []
+        for below in cell:
+            name = short(below)
+            if name in ("text:p", "text:h"):
+                shown.append("".join(self._paragraph(below)))
+            else:
+                self._aside.append("".join(self._note(below)) if name == "office:annotation" else self.text_of(below))
+        if shown:
+            return "\n".join(shown)
+        # Programs that write no text leave its form to the reader.
+        for name in ("string-value", "date-value", "time-value", "boolean-value", "value"):
+            value = _value(cell, f"office:{name}")
+            if value:
+                return value.upper() if name == "boolean-value" else value
+        return ""
+
+
+def _rows(element: etree._Element) -> Iterator[etree._Element]:
+    for below in element:
+        name = short(below)
+        if name == "table:table-row":
+            yield below
+        elif name in ("table:table-header-rows", "table:table-rows", "table:table-row-group"):
+            yield from _rows(below)
+
+
+def _object_text(root: etree._Element) -> str:
+    """Titles, categories and names of a chart, or a formula as it was typed; not the numbers."""
+    found: dict[str, None] = {}
+    for element in root.iter():
+        name = short(element)
+        number = any(_value(above, "office:value-type") == "float" for above in element.iterancestors())
+        if name == "text:p" and not number:
+            found[" ".join("".join(str(text) for text in element.itertext()).split())] = None
+        elif str(element.tag).endswith("}annotation") and name != "office:annotation":
+            found[" ".join((element.text or "").split())] = None
+    found.pop("", None)
+    return "\n" + "\n".join(found) + "\n"
+
+
+def _is_page_number(element: etree._Element) -> bool:
+    return _value(element, "presentation:class") in ("page", "page-number", "date-time", "header", "footer")
+
+
+def short(element: etree._Element) -> str:
+    """The name of an element with the usual prefix of its namespace: ``text:p``."""
+    tag = element.tag
+    if not isinstance(tag, str):
+        return ""
+    found = _shorts.get(tag)
+    if found is None:
+        if len(_shorts) > 10_000:
+            _shorts.clear()
+        matched = _NAMES.match(tag)
+        prefix = "" if matched is None else {"drawing": "draw", "svg-compatible": "svg"}.get(matched[1], matched[1])
+        found = _shorts[tag] = f"{prefix}:{tag.rpartition('}')[2]}"
+    return found
+
+
+_PREFIXES = {
+    "text": "urn:oasis:names:tc:opendocument:xmlns:text:1.0",
+    "table": "urn:oasis:names:tc:opendocument:xmlns:table:1.0",
+    "draw": "urn:oasis:names:tc:opendocument:xmlns:drawing:1.0",
+    "style": "urn:oasis:names:tc:opendocument:xmlns:style:1.0",
+    "office": "urn:oasis:names:tc:opendocument:xmlns:office:1.0",
+    "presentation": "urn:oasis:names:tc:opendocument:xmlns:presentation:1.0",
+    "xlink": "http://www.w3.org/1999/xlink",
+}
+
+
+def _value(element: etree._Element, name: str) -> str:
+    prefix, _, local = name.partition(":")
+    return element.get(f"{{{_PREFIXES[prefix]}}}{local}") or ""
+
+
+def _count(text: str, most: int) -> int:
+    """How often something is repeated: once where it does not say."""
+    return min(most, max(1, int(text))) if re.fullmatch(r"\d{1,9}", text) else 1
 
 
 def _plain(text: str | None) -> str:

@@ -25,17 +25,22 @@ class PartKind(StrEnum):
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class DocumentPart:
-    """One part. ``number``: from 1, in reading order. ``name``: its name in the document, such as a sheet's name."""
+    """One part. ``number``: from 1, in reading order. ``name``: its name in the document, such as a sheet's name.
+
+    ``hidden``: whether the program that made the document shows it only when asked to: a hidden sheet or slide.
+    """
 
     text: str
     kind: PartKind = PartKind.BODY
     number: int = 1
     name: str = ""
+    hidden: bool = False
 
     def document(self) -> dict[str, Any]:
         """For JSON."""
         named = {"name": self.name} if self.name else {}
-        return {"part": self.kind, "number": self.number, **named, "text": self.text}
+        hidden = {"hidden": True} if self.hidden else {}
+        return {"part": self.kind, "number": self.number, **named, **hidden, "text": self.text}
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)

@@ -6,14 +6,15 @@ from pathlib import Path
 from typing import cast
 
 from pillion.errors import ErrorClass, ItemError
-from pillion.readers.documents import epub, mail, opendocument, plain, richtext, sheets, slides, web, word
+from pillion.readers.documents import compound, epub, mail, opendocument, plain, richtext, sheets, slides, web, word
 from pillion.readers.documents.base import DocumentEngine
 from pillion.readers.documents.result import DocumentText
 
-PROTECTED = "application/x-ooxml-protected"
-"""An office document encrypted with a password, which is no longer a zip file."""
+PROTECTED = compound.PROTECTED
 
-ENGINES = cast("tuple[DocumentEngine, ...]", (plain, web, mail, word, slides, sheets, opendocument, epub, richtext))
+ENGINES = cast(
+    "tuple[DocumentEngine, ...]", (plain, web, mail, word, slides, sheets, opendocument, epub, richtext, compound)
+)
 _BY_MIME = {mime: engine for engine in ENGINES for mime in engine.MIMES}
 
 
@@ -25,14 +26,12 @@ def engine_of(mime: str) -> DocumentEngine | None:
 
 def has_text(mime: str) -> bool:
     """Whether files of this type contain text, including encrypted ones."""
-    return mime == PROTECTED or engine_of(mime) is not None
+    return engine_of(mime) is not None
 
 
 def read(path: Path, mime: str) -> DocumentText:
     """The text of a file. Raises ItemError; unsupported for a type that no engine reads."""
     engine = engine_of(mime)
-    if mime == PROTECTED:
-        raise ItemError(ErrorClass.UNSUPPORTED, "the document is protected with a password")
     if engine is None:
         raise ItemError(ErrorClass.UNSUPPORTED, f"there is no text to be read in files of type {mime}")
     return engine.read(path, mime)
