@@ -82,6 +82,27 @@ def joined(objects: Sequence[bytes]) -> bytes:
     return bytes(out)
 
 
+def with_annotations(content: bytes, annotations: Sequence[str], catalog: str, xfa: str = "") -> bytes:
+    """A page with annotations, of which the widgets are the fields of a form. ``xfa``: the data of an XFA form."""
+    first = 7
+    fields = [f"{first + index} 0 R" for index, item in enumerate(annotations) if "/Widget" in item]
+    kids = " ".join(f"{first + index} 0 R" for index in range(len(annotations)))
+    data = "/XFA [(datasets) 6 0 R]" if xfa else ""
+    resources = "<< /Font << /F1 5 0 R >> >>"
+    fill = f"<< /Fields [{' '.join(fields)}] /DR {resources} /DA (/F1 12 Tf 0 g) /NeedAppearances true {data} >>"
+    objects = [
+        f"<< /Type /Catalog /Pages 2 0 R /AcroForm {fill} {catalog} >>",
+        "<< /Type /Pages /Kids [3 0 R] /Count 1 >>",
+        f"<< /Type /Page /Parent 2 0 R /MediaBox [0 0 {A4[0]} {A4[1]}] /Resources {resources} /Contents 4 0 R"
+        f" /Annots [{kids}] >>",
+        _stream(content),
+        HELVETICA,
+        _stream(xfa.encode()),
+        *annotations,
+    ]
+    return joined([item if isinstance(item, bytes) else item.encode() for item in objects])
+
+
 def _stream(data: bytes) -> bytes:
     packed = zlib.compress(data)
     return b"<< /Length %d /Filter /FlateDecode >>\nstream\n%s\nendstream" % (len(packed), packed)

@@ -16,9 +16,21 @@ from typing import TYPE_CHECKING
 from pillion.errors import ErrorClass, ItemError
 from pillion.kinds.ocr.page import MAX_PIXELS, Boxes, Gray, RecognisedPage, dark_on_light, ocr_page, scale_for
 from pillion.kinds.ocr.result import OcrLine, OcrPage
-from pillion.kinds.ocr.textlayer import MIN_CHARACTERS, around, is_text, is_well_read, lines_of, merged_lines
+from pillion.kinds.ocr.textlayer import (
+    MIN_CHARACTERS,
+    around,
+    closed_up,
+    is_text,
+    is_well_read,
+    lines_of,
+    merged_lines,
+    new_lines,
+    remark_lines,
+    with_lines,
+)
 from pillion.pool import keepalive
 from pillion.readers.pdf import document as pdfium
+from pillion.readers.pdf.annotations import Xfa, is_placeholder
 from pillion.readers.pdf.text import Box
 
 if TYPE_CHECKING:
@@ -41,7 +53,8 @@ _OF_A_PAGE = (ErrorClass.CORRUPT, ErrorClass.TIMEOUT, ErrorClass.TOO_LARGE, Erro
 class Draft:
     """A page after inspection. ``regions``: where to look for text in pixels; none where there is nothing to recognise.
 
-    ``doubted``: lines of a text layer that may be rubbish; what is recognised on the page decides.
+    ``doubted``: lines of a text layer that may be rubbish; what is recognised on the page decides. ``has_fields``:
+    whether fields of a form are on it.
     """
 
     number: int
@@ -50,6 +63,7 @@ class Draft:
     regions: tuple[Box, ...] = ()
     doubted: tuple[OcrLine, ...] = ()
     rotation: int = 0
+    has_fields: bool = False
 
 
 class Notes:
@@ -101,7 +115,8 @@ def inspected(document: pdfium.Document, notes: Notes) -> list[Draft]:
     """The text layers of all pages, and what there is to recognise. Raises ItemError."""
     if document.repaired:
         notes.missing("the PDF is cut short or damaged, so pages may be missing")
-    return list(_drafts(document, notes))
+    drafts = list(_drafts(document, notes))
+    return drafts if document.xfa is Xfa.NONE else _with_xfa(document, drafts, notes)
 
 
 def _drafts(document: pdfium.Document, notes: Notes) -> Iterator[Draft]:
@@ -109,8 +124,7 @@ def _drafts(document: pdfium.Document, notes: Notes) -> Iterator[Draft]:
     for number in range(min(len(document), MAX_PAGES)):
         keepalive.beat()
         try:
-            with document.page(number) as page:
-                draft = _draft(number + 1, page)
+            draft = _annotated_draft(document, number)
         except ItemError as error:
             if error.error_class not in _OF_A_PAGE:
                 raise
@@ -120,6 +134,41 @@ def _drafts(document: pdfium.Document, notes: Notes) -> Iterator[Draft]:
         yield draft if words <= _MAX_WORDS else _without_words(draft)
     if len(document) > MAX_PAGES:
         notes.missing(f"only the first {MAX_PAGES} pages were looked at")
+
+
+def _annotated_draft(document: pdfium.Document, index: int) -> Draft:
+    """A page with what was typed onto it among its lines."""
+    with document.page(index) as page:
+        draft = _draft(index + 1, page)
+        found = page.annotations()
+        if not found.shown:
+            return draft
+        before = lines_of(page.text(), draft.size)[0] if page.flatten() else None
+    typed: list[OcrLine] = []
+    if before is not None:
+        with document.page(index) as flat:
+            typed += closed_up(new_lines(before, lines_of(flat.text(), draft.size)[0]), found.combs)
+    known = "".join(line.text for line in (*(draft.lines or draft.doubted), *typed))
+    typed += remark_lines(found.remarks, known)
+    return replace(draft, lines=with_lines(draft.lines, typed), has_fields=found.fields)
+
+
+def _with_xfa(document: pdfium.Document, drafts: list[Draft], notes: Notes) -> list[Draft]:
+    """The pages without those that say only that another program is needed; the values of the form are on the first."""
+    replaced = document.xfa is Xfa.REPLACES
+    held = (is_placeholder(_text_of(draft)) and (replaced or not draft.has_fields) for draft in drafts)
+    if not drafts or not all(held):
+        return drafts
+    values = document.xfa_values()
+    found = "only the values of its fields are here" if values else "nothing of it could be read"
+    notes.missing(f"the PDF is an XFA form, which only Adobe's programs show: {found}")
+    lines = tuple(OcrLine(text=f"{name}: {value}") for name, value in values)
+    blank = [Draft(draft.number, draft.size, ()) for draft in drafts]
+    return [replace(blank[0], lines=lines), *blank[1:]]
+
+
+def _text_of(draft: Draft) -> str:
+    return "\n".join(line.text for line in draft.lines or draft.doubted)
 
 
 def _draft(number: int, page: pdfium.Page) -> Draft:
@@ -247,7 +296,8 @@ _SAME_PAIRS = 0.6
 def merged(draft: Draft, found: RecognisedPage) -> OcrPage:
     """A page with what was recognised on it, nothing twice."""
     if draft.doubted and _say_the_same(draft.doubted, found.lines):
-        return _text_page(replace(draft, lines=draft.doubted, rotation=found.rotation))
+        # Lines that are not doubted were typed onto the page.
+        return _text_page(replace(draft, lines=with_lines(draft.doubted, draft.lines), rotation=found.rotation))
     if not draft.lines:
         return ocr_page(draft.number, draft.size, "point", found.lines, found.rotation, languages=found.languages)
     lines = merged_lines(draft.lines, found.lines)

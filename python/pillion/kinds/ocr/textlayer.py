@@ -13,6 +13,7 @@ from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from pillion.kinds.ocr.result import OcrLine, OcrWord
+from pillion.readers.pdf.annotations import Remark
 from pillion.readers.pdf.text import Box, TextLayer
 
 if TYPE_CHECKING:
@@ -252,6 +253,103 @@ def merged_lines(layer: Sequence[OcrLine], recognised: Sequence[OcrLine]) -> tup
         result += here
         result += layer[index : index + 1]
     return tuple(result)
+
+
+def new_lines(before: Sequence[OcrLine], after: Sequence[OcrLine]) -> list[OcrLine]:
+    """The lines of words that were not on the page before; each is a paragraph."""
+    old = Counter(_spot(word) for line in before for word in line.words)
+    found: list[OcrLine] = []
+    for line in after:
+        words: list[OcrWord] = []
+        for word in line.words:
+            if old[_spot(word)]:
+                old[_spot(word)] -= 1
+            else:
+                words.append(word)
+        # PDFium joins what annotations far from each other say.
+        start = 0
+        for index in range(1, len(words) + 1):
+            if index == len(words) or not _side_by_side(words[index - 1], words[index]):
+                found += [_line(words[start:index], paragraph=line.paragraph)] if index > start else []
+                start = index
+    return found
+
+
+def _side_by_side(first: OcrWord, second: OcrWord) -> bool:
+    """Whether two words are neighbours in a line, upright or on its side."""
+    boxes = [_upright(word.box, 90 if _on_its_side(first) and _on_its_side(second) else 0) for word in (first, second)]
+    high = max(box[3] - box[1] for box in boxes)
+    level = abs(boxes[0][1] + boxes[0][3] - boxes[1][1] - boxes[1][3]) < high
+    return level and max(boxes[0][0], boxes[1][0]) - min(boxes[0][2], boxes[1][2]) < 2 * high
+
+
+def _on_its_side(word: OcrWord) -> bool:
+    return len(word.text) > 1 and word.box[3] - word.box[1] > word.box[2] - word.box[0]
+
+
+def closed_up(lines: Sequence[OcrLine], combs: Sequence[Remark]) -> list[OcrLine]:
+    """The lines with the values of fields that give each letter a space of its own written as one word."""
+    result = list(lines)
+    for comb in combs:
+        inside = [word for line in result for word in line.words if _is_inside(word.box, comb.box)]
+        if len(inside) > 1 and _squeezed("".join(word.text for word in inside)) == _squeezed(comb.text):
+            kept = ([word for word in line.words if word not in inside] for line in result)
+            value = OcrWord(text=comb.text, confidence=None, box=around([word.box for word in inside]))
+            result = [*(_line(words) for words in kept if words), _line([value])]
+    return result
+
+
+def _is_inside(box: Box, outer: Box) -> bool:
+    middle = (box[0] + box[2]) / 2, (box[1] + box[3]) / 2
+    return outer[0] <= middle[0] <= outer[2] and outer[1] <= middle[1] <= outer[3]
+
+
+def _spot(word: OcrWord) -> tuple[object, ...]:
+    return word.text, *(round(side) for side in word.box)
+
+
+def remark_lines(remarks: Sequence[Remark], known: str) -> list[OcrLine]:
+    """The lines of remarks whose text is not yet known; their words have the box of the remark."""
+    seen = _squeezed(known)
+    found: list[OcrLine] = []
+    for remark in remarks:
+        text = _squeezed(remark.text)
+        if text and text not in seen:
+            seen += text
+            for line in remark.text.splitlines():
+                if line.strip():
+                    words = [OcrWord(text=word, confidence=None, box=remark.box) for word in line.split()]
+                    found.append(_line(words))
+    return found
+
+
+def _squeezed(text: str) -> str:
+    return "".join(text.split()).casefold()
+
+
+def with_lines(lines: Sequence[OcrLine], typed: Sequence[OcrLine]) -> tuple[OcrLine, ...]:
+    """The lines of a page with what was typed onto it, at its place: after what stands left of it, or above it."""
+    result = list(lines)
+    for line in sorted(typed, key=lambda line: line.box[0] if line.box else 0.0):
+        beside = _beside(result, line)
+        if beside is None:
+            result.insert(_place(result, line), line)
+        else:
+            result.insert(beside + 1, replace(line, paragraph=False))
+    return tuple(result)
+
+
+def _beside(lines: Sequence[OcrLine], line: OcrLine) -> int | None:
+    """The line that begins nearest before this one in its row, such as the label of a field."""
+    assert line.box is not None
+    left, top, _, bottom = line.box
+    middle = (top + bottom) / 2
+    found = [
+        (other.box[0], index)
+        for index, other in enumerate(lines)
+        if other.box is not None and other.box[1] <= middle <= other.box[3] and other.box[0] < left
+    ]
+    return max(found)[1] if found else None
 
 
 def _word_boxes(lines: Sequence[OcrLine]) -> NDArray[np.float64]:

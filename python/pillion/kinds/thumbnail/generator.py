@@ -49,7 +49,7 @@ class PdfThumbGenerator:
 
     kind = THUMB
     name = "thumb-pdf"
-    version = 2
+    version = 3
 
     def accepts(self, mime: str) -> bool:
         """PDFs only."""

@@ -18,7 +18,9 @@ from typing import TYPE_CHECKING, BinaryIO
 from pillion import extras
 from pillion.errors import ErrorClass, ItemError
 from pillion.model import NEEDS_PASSWORD
+from pillion.readers.pdf import annotations as typed
 from pillion.readers.pdf import text as page_text
+from pillion.readers.pdf.annotations import Annotations, Xfa
 from pillion.readers.pdf.text import Box, Drawn, TextLayer
 
 if TYPE_CHECKING:
@@ -74,6 +76,16 @@ class Page:
         """What is on the page besides visible text."""
         with LOCK:
             return page_text.drawn(self.page, text)
+
+    def annotations(self) -> Annotations:
+        """What is drawn and written over the page."""
+        with LOCK:
+            return typed.seen(self.page)
+
+    def flatten(self) -> bool:
+        """Make what is drawn over the page a part of it, for whoever opens it next; whether there was anything."""
+        with LOCK:
+            return typed.flatten(self.page)
 
     def render(self, scale: float) -> memoryview:
         """RGB pixels, shape (H, W, 3), at ``scale`` pixels per point (less on very large pages)."""
@@ -153,6 +165,17 @@ class Document:
     def __len__(self) -> int:
         return len(self.document)
 
+    @property
+    def xfa(self) -> Xfa:
+        """Whether it has a form in XFA."""
+        with LOCK:
+            return typed.xfa(self.document)
+
+    def xfa_values(self) -> list[tuple[str, str]]:
+        """Name and value of the filled fields of its XFA form."""
+        with LOCK:
+            return typed.xfa_values(self.document)
+
     @contextlib.contextmanager
     def page(self, number: int) -> Iterator[Page]:
         """The page with this number, from 0. Raises ItemError (corrupt) if it cannot be read."""
@@ -178,10 +201,11 @@ _MAX_PASSWORD_BYTES = 1 << 16
 
 
 @contextlib.contextmanager
-def opened(path: Path, passwords: str | None = None) -> Iterator[Document]:
+def opened(path: Path, passwords: str | None = None, *, forms: bool = True) -> Iterator[Document]:
     """The open document. Raises ItemError: unsupported if it needs a password, corrupt if it is damaged.
 
-    ``passwords``: a file with a password on each line, tried in order where one is needed.
+    ``passwords``: a file with a password on each line, tried in order where one is needed. ``forms``: whether the
+    values of forms are drawn.
     """
     problem = missing()
     if problem:
@@ -198,6 +222,9 @@ def opened(path: Path, passwords: str | None = None) -> Iterator[Document]:
                 except pypdfium2.PdfiumError as error:
                     document, repaired = _opened_otherwise(stream, error, passwords)
             try:
+                if forms:
+                    with LOCK:
+                        typed.fill_forms(document)
                 if len(document) == 0:
                     raise ItemError(ErrorClass.CORRUPT, "the PDF has no pages")
                 yield Document(document, repaired)

@@ -39,7 +39,7 @@ def with_text(path: Path, pages: Mapping[int, Sequence[Placed]]) -> bytes:
     """
     import pypdfium2.raw as raw
 
-    with opened(path) as source, LOCK:
+    with opened(path, forms=False) as source, LOCK:
         document = source.document
         if raw.FPDF_GetSecurityHandlerRevision(document) != -1:
             raise ItemError(ErrorClass.UNSUPPORTED, "the PDF is protected, so no text can be added to it")

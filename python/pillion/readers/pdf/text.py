@@ -11,7 +11,7 @@ import functools
 import math
 import re
 from array import array
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
@@ -237,6 +237,12 @@ def _area(box: Box) -> float:
 
 
 # coordinates ----------------------------------------------------------------------------------------------------------
+
+
+def shown_boxes(page: pypdfium2.PdfPage, boxes: Sequence[Box]) -> list[Box]:
+    """Boxes in the file's coordinates (left, bottom, right, top) as boxes on the page as it is shown."""
+    sides = (array("f", [box[side] for box in boxes]) for side in range(4))
+    return _shown(page, *sides)
 
 
 def _shown(
