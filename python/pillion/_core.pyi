@@ -116,8 +116,20 @@ def identify_files(
     """
 
 def sniff(head: bytes, name: bytes = b"") -> str:
-    """The mime type from the first bytes of a file (give 4096 or all). ``name`` breaks ties that bytes leave open
+    """The mime type from the first bytes of a file (give 65536 or all). ``name`` breaks ties that bytes leave open
     (text/markdown against text/plain). ``application/x-empty`` for no bytes, ``application/octet-stream`` if unknown."""
+
+def sniff_file(path: AnyPath) -> str:
+    """The mime type of a file, from its first bytes; of zip files and old office documents also from their directories.
+
+    Raises ItemError (``missing_source``, ``io_transient``; ``unsupported`` for what is no regular file).
+    """
+
+def claimed_type(name: bytes) -> str | None:
+    """What a file is taken for whose bytes are unknown: the picture, sound or film that its name claims.
+
+    None if it claims none of these. Whether it is one, the engine that reads the type decides.
+    """
 
 def mime_from_name(name: bytes) -> str:
     """The mime type that the file name's extension claims; ``application/octet-stream`` if it claims none."""

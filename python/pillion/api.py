@@ -16,7 +16,7 @@ from pillion.kinds import registry
 from pillion.kinds.settings import nearest
 from pillion.kinds.thumbnail.kind import KIND as THUMB_KIND
 from pillion.kinds.thumbnail.kind import THUMB, THUMB_SPECS, ThumbSpec, spec_of
-from pillion.model import Empty, GenerationRequest, SidecarFormat
+from pillion.model import UNKNOWN, Empty, GenerationRequest, SidecarFormat
 from pillion.readers.images import decode as pictures
 from pillion.readers.images.decode import MAX_PIXELS, mime_of
 from pillion.weights.cache import cache_folder
@@ -242,9 +242,6 @@ def formats() -> list[FormatRow]:
 # text -----------------------------------------------------------------------------------------------------------------
 
 
-_SNIFFED = 4096
-
-
 @_typed
 def ocr(path: str | os.PathLike[str], *, languages: Sequence[str] = ("auto",)) -> OcrResult:
     """Read the text in an image or a PDF.
@@ -303,7 +300,7 @@ def any_text(
     mime = sniff(Path(path))
     if OcrGenerator().accepts(mime):
         document: Mapping[str, Any] = json.loads(ocr(path, languages=languages).to_json())
-    elif mime.startswith(("audio/", "video/")):
+    elif _core.media_class(mime) in ("audio", "video"):
         document = json.loads(transcribe(path, model=model, language=language).to_json())
     else:
         document = file_text(path).document()
@@ -323,16 +320,12 @@ def embed(texts: Sequence[str]) -> NDArray[np.float32]:
 
 
 def sniff(path: Path) -> str:
-    """The MIME type of a file, from its first bytes. Raises ItemError (missing_source, io_transient)."""
-    from pillion import _core
+    """The MIME type of a file, from its bytes; where they say nothing, the one that its name claims.
 
-    try:
-        with path.open("rb") as stream:
-            return _core.sniff(stream.read(_SNIFFED), os.fsencode(path.name))
-    except FileNotFoundError as error:
-        raise ItemError(ErrorClass.MISSING_SOURCE, "the file is not there") from error
-    except OSError as error:
-        raise ItemError(ErrorClass.IO_TRANSIENT, f"the file cannot be read ({error.strerror})") from error
+    Raises ItemError (missing_source, io_transient; unsupported for what is no regular file).
+    """
+    mime = _core.sniff_file(path)
+    return _core.claimed_type(os.fsencode(path.name)) or mime if mime == UNKNOWN else mime
 
 
 def languages() -> list[LanguageRow]:

@@ -97,6 +97,10 @@ PDF_PASSWORDS = "pdf_passwords"
 """The setting by which generators are given a file of passwords. It is in no recipe."""
 NEEDS_PASSWORD = "the PDF needs a password"
 """How the message of that error begins."""
+UNKNOWN = "application/octet-stream"
+"""The type of bytes that are of no type that Pillion knows."""
+DOCUMENTS = "application/"
+"""How the types of documents begin. All of them have marks, so that a name alone makes no document."""
 POLICY_NAMES = ("mobile", "desktop", "server")
 
 

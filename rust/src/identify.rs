@@ -11,7 +11,7 @@ use rustix::path::Arg;
 use crate::error::{CoreError, ErrorClass, Result};
 use crate::hash::{BUFFER, ContentHash, hash_reader};
 use crate::parallel::{fill, thread_count};
-use crate::sniff::{HEAD, sniff};
+use crate::sniff::{HEAD, Rest, sniff_file};
 use crate::walk::{mtime_ns, open_root};
 
 /// Files that a thread takes at a time.
@@ -132,15 +132,7 @@ fn identify<P: AsRef<[u8]>>(
 /// `missing_source` when it cannot be opened, `unsupported` when it is not a regular file, `changed_source` when it
 /// changes during the read.
 pub fn hash_file(path: &Path, sample_above: u64, cancel: &AtomicBool) -> Result<ContentHash> {
-    let file = open_file(CWD, path, OFlags::empty())
-        .map_err(|errno| CoreError::from(errno).context("cannot open"))?;
-    let stat = fstat(&file)?;
-    if !is_file(&stat) {
-        return Err(CoreError::new(
-            ErrorClass::Unsupported,
-            "not a regular file",
-        ));
-    }
+    let (file, stat) = open_regular(path)?;
     let mut buffer = vec![0; BUFFER];
     let (content, _) = read(
         &file,
@@ -178,13 +170,63 @@ fn read(
                 Ok(count) => return Ok(count),
             }
         },
-        |head| mime = sniff(&head[..head.len().min(HEAD)], name),
+        |head| mime = sniffed(file, before.st_size as u64, head, name),
     )?;
     let after = fstat(file)?;
     if after.st_size != before.st_size || mtime_ns(&after) != mtime_ns(before) {
         return Err(changed());
     }
     Ok((content, mime))
+}
+
+/// The type of an open file of which `head` has been read.
+fn sniffed(file: &OwnedFd, size: u64, head: &[u8], name: &[u8]) -> &'static str {
+    let read = &mut |offset, buffer: &mut [u8]| read_at(file, offset, buffer);
+    sniff_file(&head[..head.len().min(HEAD)], name, Rest { size, read })
+}
+
+/// As many bytes as there are; fewer where the file cannot be read.
+fn read_at(file: &OwnedFd, offset: u64, buffer: &mut [u8]) -> usize {
+    let mut got = 0;
+    while got < buffer.len() {
+        match pread(file, &mut buffer[got..], offset + got as u64) {
+            Ok(0) => break,
+            Ok(count) => got += count,
+            Err(Errno::INTR) => {}
+            Err(_) => break,
+        }
+    }
+    got
+}
+
+/// The type of one file; a symbolic link is followed.
+///
+/// # Errors
+///
+/// `missing_source` when it cannot be opened, `unsupported` when it is not a regular file.
+pub fn sniff_path(path: &Path) -> Result<&'static str> {
+    let (file, stat) = open_regular(path)?;
+    let mut head = vec![0; HEAD.min(stat.st_size as usize)];
+    let got = read_at(&file, 0, &mut head);
+    if got == 0 && stat.st_size > 0 {
+        return Err(CoreError::new(ErrorClass::IoTransient, "cannot read"));
+    }
+    let name = path.file_name().unwrap_or_default().as_encoded_bytes();
+    Ok(sniffed(&file, stat.st_size as u64, &head[..got], name))
+}
+
+fn open_regular(path: &Path) -> Result<(OwnedFd, Stat)> {
+    let file = open_file(CWD, path, OFlags::empty())
+        .map_err(|errno| CoreError::from(errno).context("cannot open"))?;
+    let stat = fstat(&file)?;
+    if is_file(&stat) {
+        Ok((file, stat))
+    } else {
+        Err(CoreError::new(
+            ErrorClass::Unsupported,
+            "not a regular file",
+        ))
+    }
 }
 
 /// Open without touching the access time where the system lets us (it does for our own files), else as usual.

@@ -7,7 +7,9 @@ with statements over whole sets. So its cost does not depend on the size of the 
 from __future__ import annotations
 
 import json
-from collections.abc import Callable, Iterable, Mapping, Sequence
+import os
+from collections import Counter
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from operator import attrgetter
 from typing import Any
@@ -20,6 +22,7 @@ from pillion.catalog.statements import INSERTS, chunks
 from pillion.catalog.tables import (
     DUE,
     KEPT,
+    TAKEN_FOR,
     contents,
     entries,
     failures,
@@ -35,7 +38,7 @@ from pillion.catalog.tables import (
 from pillion.events import Queued
 from pillion.job import Again, JobState, Urgency, classes_tried, priority_of
 from pillion.kinds import registry
-from pillion.model import SidecarKind, SidecarStatus, WantedSidecar
+from pillion.model import UNKNOWN, SidecarKind, SidecarStatus, WantedSidecar
 
 EXTERNAL_ROOT = b"/"
 """The path of the one Location that is not walked: it holds the files from other indexers."""
@@ -275,6 +278,41 @@ def unidentified(connection: sa.Connection) -> list[tuple[bytes, str, str]]:
     return [(root.rstrip(b"/") + b"/" + path, cls, text) for root, path, cls, text in connection.execute(query)]
 
 
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Unmade:
+    """A present content for which no sidecar is wanted. ``mime``: what it is taken for. ``sources``: absolute paths."""
+
+    content_uuid: str
+    mime: str
+    size: int
+    sources: Sequence[bytes]
+
+
+def unmade(connection: sa.Connection, *, unknown: bool = False) -> Iterator[Unmade]:
+    """The present contents without any sidecar row, in order; with ``unknown``, those of no known type."""
+    has_rows = sa.exists().where(sidecars.c.content_uuid == contents.c.content_uuid)
+    present = sa.exists().where(entries.c.content_uuid == contents.c.content_uuid, entries.c.removed_at.is_(None))
+    which = sa.and_(contents.c.mime == UNKNOWN, TAKEN_FOR == UNKNOWN) if unknown else ~has_rows
+    query = sa.select(contents.c.content_uuid, TAKEN_FOR, contents.c.size).where(which, present)
+    rows = connection.execute(query.order_by(contents.c.content_uuid)).all()
+    for some in chunks(rows):
+        sources = sources_of(connection, [row[0] for row in some])
+        for uuid, mime, size in some:
+            paths = [path for path, _, _ in sources.get(uuid, ())]
+            yield Unmade(content_uuid=uuid, mime=mime, size=size, sources=paths)
+
+
+def unknown_endings(connection: sa.Connection) -> dict[str, int]:
+    """How many present files are of no known type: by the ending of their names ("" without one), most first."""
+    query = (
+        sa.select(entries.c.path)
+        .join(contents, contents.c.content_uuid == entries.c.content_uuid)
+        .where(contents.c.mime == UNKNOWN, TAKEN_FOR == UNKNOWN, entries.c.removed_at.is_(None))
+    )
+    counts = Counter(os.path.splitext(os.fsdecode(path))[1].lower() for path in connection.scalars(query))
+    return dict(sorted(counts.items(), key=lambda item: (-item[1], item[0])))
+
+
 # queueing: wanted sidecars and jobs -----------------------------------------------------------------------------------
 
 
@@ -362,15 +400,23 @@ def has_unqueued(connection: sa.Connection, location_id: int) -> bool:
 
 
 def present_mimes(connection: sa.Connection) -> list[str]:
-    """The types of all contents."""
-    return list(connection.scalars(sa.select(contents.c.mime).distinct().order_by(contents.c.mime)))
+    """The types of all contents, also those that contents of unknown type are taken for."""
+    known = sa.select(contents.c.mime).distinct()
+    claimed = sa.select(entries.c.claimed_mime).distinct().where(_of_unknown(), entries.c.claimed_mime.is_not(None))
+    return sorted({*connection.scalars(known), *filter(None, connection.scalars(claimed))})
+
+
+def _of_unknown() -> sa.ColumnElement[bool]:
+    return entries.c.content_uuid.in_(sa.select(contents.c.content_uuid).where(contents.c.mime == UNKNOWN))
 
 
 def mark_changed(connection: sa.Connection, location_id: int, mimes: Sequence[str]) -> None:
     """Let the next queueing include a location's files of these types, because their wanted sidecars changed."""
     of_type = sa.select(contents.c.content_uuid).where(contents.c.mime.in_(mimes))
+    taken_for = sa.and_(entries.c.claimed_mime.in_(mimes), _of_unknown())
     present = sa.and_(entries.c.location_id == location_id, entries.c.removed_at.is_(None), entries.c.queued == 1)
-    connection.execute(sa.update(entries).where(present, entries.c.content_uuid.in_(of_type)).values(queued=0))
+    changed = sa.or_(entries.c.content_uuid.in_(of_type), taken_for)
+    connection.execute(sa.update(entries).where(present, changed).values(queued=0))
 
 
 def read_signature(connection: sa.Connection, location_id: int) -> dict[str, str]:
@@ -416,7 +462,7 @@ def _fill_slice(connection: sa.Connection, location_id: int) -> int:
     members = (
         sa.select(
             entries.c.content_uuid,
-            sa.case((here, contents.c.mime)),
+            sa.case((here, TAKEN_FOR)),
             sa.func.coalesce(sa.func.max(entries.c.claimed_mime), ""),
         )
         .select_from(entries)

@@ -18,7 +18,7 @@ from pillion.catalog.events import append_events
 from pillion.catalog.failures import FailedTry, record_failures
 from pillion.catalog.gates import may_run
 from pillion.catalog.statements import chunks, prepared
-from pillion.catalog.tables import DUE, DUE_TEXT, contents, history, jobs, recipes, sidecars
+from pillion.catalog.tables import DUE, DUE_TEXT, TAKEN_FOR_TEXT, contents, history, jobs, recipes, sidecars
 from pillion.errors import ErrorClass
 from pillion.events import Failed
 from pillion.job import (
@@ -179,7 +179,8 @@ def _next_of(column: sa.Column[int], kind: SidecarKind, closed: tuple[int, ...])
 
 
 _DUE = prepared(
-    "SELECT jobs.id, contents.hash, contents.mime, contents.size, sidecars.variant, sidecars.wanted, sidecars.recipe"
+    f"SELECT jobs.id, contents.hash, {TAKEN_FOR_TEXT}, contents.size, sidecars.variant, sidecars.wanted,"
+    " sidecars.recipe"
     " FROM jobs JOIN contents ON contents.content_uuid = jobs.content_uuid"
     f" LEFT JOIN sidecars ON sidecars.content_uuid = jobs.content_uuid AND sidecars.kind = jobs.kind AND {DUE_TEXT}"
     " WHERE jobs.state = 'running' AND jobs.lease_owner = :owner AND jobs.lease_token = :token"

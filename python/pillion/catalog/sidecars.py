@@ -8,7 +8,7 @@ from dataclasses import dataclass
 import sqlalchemy as sa
 
 from pillion.catalog.statements import chunks
-from pillion.catalog.tables import DUE, KEPT, contents, jobs, sidecars
+from pillion.catalog.tables import DUE, KEPT, TAKEN_FOR, contents, jobs, sidecars
 from pillion.errors import ErrorClass
 from pillion.job import JobState
 from pillion.model import SidecarFormat, SidecarKind, SidecarMark, SidecarStatus
@@ -125,8 +125,8 @@ def has_variant(connection: sa.Connection, kind: SidecarKind, variant: str) -> b
 
 
 def content_info(connection: sa.Connection, content_uuid: str) -> tuple[str | None, int, str] | None:
-    """(hash, size in bytes, mime) of a content, or None."""
-    query = sa.select(contents.c.hash, contents.c.size, contents.c.mime).where(contents.c.content_uuid == content_uuid)
+    """(hash, size in bytes, the type it is taken for) of a content, or None."""
+    query = sa.select(contents.c.hash, contents.c.size, TAKEN_FOR).where(contents.c.content_uuid == content_uuid)
     row = connection.execute(query).first()
     return (row[0], row[1], row[2]) if row else None
 

@@ -26,14 +26,17 @@ from sqlalchemy import (
     Text,
     UniqueConstraint,
     and_,
+    case,
+    func,
     not_,
     or_,
+    select,
     text,
 )
 
 from pillion.errors import ErrorClass
 from pillion.job import JobState
-from pillion.model import MediaClass, SidecarMark, SidecarStatus
+from pillion.model import DOCUMENTS, UNKNOWN, MediaClass, SidecarMark, SidecarStatus
 
 metadata = MetaData()
 
@@ -111,8 +114,9 @@ entries = Table(
     CheckConstraint("removed_at IS NOT NULL OR (content_uuid IS NULL) != (error_class IS NULL)"),
     Index("entries_content", "content_uuid"),
 )
-"""``claimed_mime``: the type that the name claims, set only if the bytes are of another. ``removed_at``: when the file
-was found to be gone. ``queued``: 0 from a change of the row until it has been queued."""
+"""``claimed_mime``: the type that the name claims, set only if the bytes are of another, or of none that is known: then
+it is what the file is taken for, and the engine that reads that type decides (:data:`TAKEN_FOR`). ``removed_at``: when
+the file was found to be gone. ``queued``: 0 from a change of the row until it has been queued."""
 
 entries_to_queue = Index(
     "entries_to_queue",
@@ -337,3 +341,30 @@ DUE = is_due(sidecars)
 KEPT = is_kept(sidecars)
 DUE_TEXT = f"({DUE.compile(compile_kwargs={'literal_binds': True})})"
 """The rule for statements that are written as text."""
+
+
+# what a content is taken for ------------------------------------------------------------------------------------------
+
+
+def _taken_for() -> ColumnElement[str]:
+    named = entries.alias("named")
+    claimed = (
+        select(func.max(named.c.claimed_mime))
+        .where(named.c.content_uuid == contents.c.content_uuid, named.c.removed_at.is_(None))
+        .where(func.substr(named.c.claimed_mime, 1, len(DOCUMENTS)) != DOCUMENTS)
+        .correlate(contents)
+        .scalar_subquery()
+    )
+    return case((contents.c.mime == UNKNOWN, func.coalesce(claimed, contents.c.mime)), else_=contents.c.mime)
+
+
+TAKEN_FOR = _taken_for()
+"""The type of a row of ``contents``: that of its bytes, or where these say nothing, that of the picture, sound or film
+that a file's name claims."""
+TAKEN_FOR_TEXT = (
+    f"CASE WHEN contents.mime = '{UNKNOWN}' THEN coalesce((SELECT max(named.claimed_mime) FROM entries AS named"
+    " WHERE named.content_uuid = contents.content_uuid AND named.removed_at IS NULL"
+    f" AND substr(named.claimed_mime, 1, {len(DOCUMENTS)}) <> '{DOCUMENTS}'), contents.mime)"
+    " ELSE contents.mime END"
+)
+"""The same for statements that are written as text."""

@@ -10,7 +10,16 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from pillion.cli.options import json_option, kind_option, library_option, one_content, open_library, printable
-from pillion.cli.output import print_excerpts, print_items, print_json, print_status, say, sidecar_counts
+from pillion.cli.output import (
+    print_excerpts,
+    print_items,
+    print_json,
+    print_status,
+    print_unmade,
+    print_unread,
+    say,
+    sidecar_counts,
+)
 from pillion.errors import UsageError
 
 if TYPE_CHECKING:
@@ -42,6 +51,7 @@ def status(library: Path | None, as_json: bool) -> None:
             "files": now.totals.files,
             "contents": now.totals.contents,
             "unidentified": now.totals.unidentified,
+            "unknown": {"files": sum(now.unknown.values()), "endings": dict(now.unknown)},
             "sidecars": sidecar_counts(now.sidecars),
             "kept": dict(now.kept),
             "marks": {mark.value: now.marks.get(mark, 0) for mark in SidecarMark},
@@ -68,13 +78,22 @@ def status(library: Path | None, as_json: bool) -> None:
 @library_option
 @kind_option
 @click.option("--state", help="Only this state: pending, ready, empty, unsupported, failed or cancelled.")
+@click.option("--unknown", is_flag=True, help="Only files of no known type, of which nothing is made.")
 @json_option
-def ls(content: str | None, library: Path | None, kind: str | None, state: str | None, as_json: bool) -> None:
+def ls(
+    content: str | None, library: Path | None, kind: str | None, state: str | None, unknown: bool, as_json: bool
+) -> None:
     """List every sidecar with its state and path.
 
-    With --json one object a line.
+    Then the files of which none is made: "unknown" are those of no known type, "none" those of a type of which nothing
+    is made here, "unread" those that could not be read. With --json one object a line; those of the files have no kind.
     """
+    if unknown and (content or kind or state):
+        raise UsageError("--unknown goes with no other choice.")
     with open_library(library) as opened:
+        if unknown:
+            print_unmade(opened.unmade(unknown=True), as_json)
+            return
         items = opened.ls(
             kind=kind,
             statuses=[_status(state)] if state else (),
@@ -85,6 +104,9 @@ def ls(content: str | None, library: Path | None, kind: str | None, state: str |
                 print_json(item.to_json())
         else:
             print_items(items)
+        if not (content or kind or state):
+            print_unmade(opened.unmade(), as_json)
+            print_unread(opened.unidentified(), as_json)
 
 
 def _status(text: str) -> SidecarStatus:

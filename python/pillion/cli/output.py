@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 import sys
 from collections.abc import Container, Iterable, Mapping, Sequence
 from typing import TYPE_CHECKING, Any
@@ -10,6 +11,7 @@ from typing import TYPE_CHECKING, Any
 from pillion.cli.options import printable
 
 if TYPE_CHECKING:
+    from pillion.catalog.indexing import Unmade
     from pillion.index.indexer import IndexReport
     from pillion.library import Library
     from pillion.library.sidecars import Item
@@ -105,7 +107,10 @@ def print_index(library: Library, report: IndexReport, generation_s: float) -> N
     )
     if generation_s:
         say(f"Sidecars made in {generation_s:.1f} s.")
-    print_counts(library.status().sidecars)
+    now = library.status()
+    print_counts(now.sidecars)
+    if now.unknown:
+        say(unknown_line(now.unknown))
     for path, error_class, message in report.problems[:SHOWN_FAILURES]:
         say(f"left out: {printable(path)}: {error_class}: {message}")
     if len(report.problems) > SHOWN_FAILURES:
@@ -167,6 +172,8 @@ def print_status(status: Status) -> None:
         say(f"  {printable(location.path)}{f'  offline: {location.offline}' if location.offline else ''}")
     totals = status.totals
     say(f"{totals.files:,} files, {totals.contents:,} contents, {totals.unidentified:,} files that could not be read")
+    if status.unknown:
+        say(unknown_line(status.unknown))
     print_counts(status.sidecars)
     for kind, number in status.kept.items():
         say(
@@ -195,6 +202,44 @@ def print_items(items: Iterable[Item]) -> None:
         where = printable(str(item.path)) if item.path else (item.error or {}).get("message") or ""
         marked = f" ({item.mark})" if item.mark else ""
         say(f"{item.content_uuid}  {item.kind:<10} {item.variant:<16} {item.state:<11} {where}{marked}{_stale(item)}")
+
+
+def print_unmade(files: Iterable[Unmade], as_json: bool) -> None:
+    """One line for each content of which nothing is made."""
+    from pillion.model import UNKNOWN
+
+    for item in files:
+        state = "unknown" if item.mime == UNKNOWN else "none"
+        sources = [os.fsdecode(path) for path in item.sources]
+        if as_json:
+            about = {"content_uuid": item.content_uuid, "kind": None, "variant": None, "state": state}
+            print_json({**about, "mime": item.mime, "bytes": item.size, "sources": sources})
+        else:
+            kind = "no known type" if state == "unknown" else item.mime
+            say(f"{item.content_uuid}  {'-':<10} {'-':<16} {state:<11} {named(item.content_uuid, sources)} ({kind})")
+
+
+def print_unread(files: Iterable[tuple[bytes, str, str]], as_json: bool) -> None:
+    """One line for each file that could not be identified: (path, error class, message)."""
+    for path, error_class, message in files:
+        error = {"class": error_class, "message": message}
+        if as_json:
+            about = {"content_uuid": None, "kind": None, "variant": None, "state": "unread"}
+            print_json({**about, "sources": [os.fsdecode(path)], "error": error})
+        else:
+            say(f"{'-':<36}  {'-':<10} {'-':<16} {'unread':<11} {printable(path)} ({error_class}: {message})")
+
+
+def unknown_line(unknown: Mapping[str, int]) -> str:
+    """How many files are of no known type, by ending; empty if there are none."""
+    if not unknown:
+        return ""
+    number = sum(unknown.values())
+    shown = [f"{count:,} {printable(ending) or 'without an ending'}" for ending, count in unknown.items()]
+    more = [f"{len(shown) - SHOWN_FAILURES:,} other endings"] if len(shown) > SHOWN_FAILURES else []
+    names = ", ".join([*shown[:SHOWN_FAILURES], *more])
+    files, are = ("file", "is") if number == 1 else ("files", "are")
+    return f"{number:,} {files} {are} of no known type, so nothing is made ({names}): see 'pillion ls --unknown'"
 
 
 def _stale(item: Item) -> str:

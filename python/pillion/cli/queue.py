@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any, TypeVar
 import click
 
 from pillion.cli.options import PATH, json_option, kind_option, library_option, one_content, open_library, printable
-from pillion.cli.output import KEPT, named, note, print_json, print_queued, say
+from pillion.cli.output import KEPT, named, note, print_json, print_queued, say, unknown_line
 
 if TYPE_CHECKING:
     from pillion.library import Library
@@ -56,6 +56,7 @@ def failed(
         uuids = _contents(opened, which)
         items = list(opened.requests.failures(kind=kind, error_class=error_class, content_uuids=uuids))
         all_files = kind is None and uuids is None
+        unknown = {} if as_json else opened.unknown()
         unread = [row for row in opened.unidentified() if all_files and error_class in (None, row[1])]
     if as_json:
         for item in items:
@@ -69,6 +70,8 @@ def failed(
         say(f"could not be read: {printable(path)}: {cls}: {message}")
     if not items and not unread:
         say("Nothing failed.")
+    if all_files and error_class is None and unknown:
+        say(unknown_line(unknown))
 
 
 def _line(item: FailedSidecar, details: bool) -> str:

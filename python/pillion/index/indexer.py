@@ -23,7 +23,7 @@ from pillion.catalog.indexing import EntryRow, Location
 from pillion.errors import ItemError
 from pillion.failpoints import reach
 from pillion.index.wants import DeviceGenerationPolicy, restrict, signature, wanted_sidecars
-from pillion.model import SidecarKind
+from pillion.model import UNKNOWN, SidecarKind
 from pillion.settings.config import Config
 
 _SAMPLE = 8
@@ -620,7 +620,7 @@ CHUNK_BYTES = 1024 * 1024 * 1024
 """A chunk ends at the first limit it reaches. A crash or Ctrl-C loses at most one chunk. Larger chunks are written
 faster, because their rows go into the indexes together."""
 
-_UNSURE = ("text/", "application/octet-stream", "application/x-empty")
+_UNSURE = ("text/", UNKNOWN, "application/x-empty")
 _EMPTY = "application/x-empty"
 _DOCUMENTS = ("application/vnd.", "application/epub+zip")
 
@@ -630,7 +630,7 @@ class Identified:
     """A file with its content's identity, or with the reason why it has none.
 
     ``claimed_mime``: the type that the name claims, set only if that is a picture, document, sound or video and the
-    bytes are not.
+    bytes are not, or are unknown.
     """
 
     file: FoundFile
@@ -679,8 +679,9 @@ def _identified(file: FoundFile, result: tuple[str, ...]) -> Identified:
 
 
 def _claimed_mime(path: bytes, mime: str) -> str | None:
-    if not mime.startswith(_UNSURE):
-        return None
+    taken_for = _core.claimed_type(path) if mime == UNKNOWN else None
+    if taken_for is not None or not mime.startswith(_UNSURE):
+        return taken_for
     claimed = _core.mime_from_name(path[path.rfind(b"/") + 1 :])
     media_class = _core.media_class(claimed)
     # A text file may contain anything, so its name claims little; an office document has a fixed format.

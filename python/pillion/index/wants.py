@@ -16,7 +16,7 @@ from pillion import _core
 from pillion.errors import UsageError
 from pillion.kinds import registry
 from pillion.kinds.spec import KindSpec
-from pillion.model import POLICY_NAMES, MediaClass, Recipe, SidecarKind, WantedSidecar
+from pillion.model import DOCUMENTS, POLICY_NAMES, UNKNOWN, MediaClass, Recipe, SidecarKind, WantedSidecar
 
 # policies -------------------------------------------------------------------------------------------------------------
 
@@ -140,8 +140,11 @@ def wanted_sidecars(policy: DeviceGenerationPolicy, mime: str, claimed: str | No
     """The sidecars that a file of type ``mime`` should have.
 
     ``claimed``: another type that the file's name claims. The sidecars of that type are wanted too, so that their state
-    says what is wrong with the file.
+    says what is wrong with the file. Where the bytes say nothing (``mime`` is UNKNOWN) and it is a picture, sound or
+    film, it counts as the type: whether it is right, the engine that reads it decides.
     """
+    if mime == UNKNOWN and claimed is not None and not claimed.startswith(DOCUMENTS):
+        mime, claimed = claimed, None
     media_class = MediaClass(_core.media_class(mime))
     kinds = dict(wanted_kinds(policy, media_class))
     if claimed is not None:

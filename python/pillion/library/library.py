@@ -17,7 +17,7 @@ from pillion.catalog import sidecars as catalog_sidecars
 from pillion.catalog.contents import thumbhashes
 from pillion.catalog.database import Database
 from pillion.catalog.events import newest_event
-from pillion.catalog.indexing import EXTERNAL_ROOT, Location
+from pillion.catalog.indexing import EXTERNAL_ROOT, Location, Unmade
 from pillion.errors import LibraryError, UsageError
 from pillion.events import Event
 from pillion.index.wants import DeviceGenerationPolicy, named_policy, override
@@ -462,6 +462,16 @@ class Library:
             error_class=error_class,
             content_uuids=[content_uuid] if content_uuid else None,
         )
+
+    def unmade(self, *, unknown: bool = False) -> Iterator[Unmade]:
+        """Contents for which no sidecar is wanted, with their files; with ``unknown``, only those of no known type."""
+        with self._database.read() as connection:
+            yield from catalog_indexing.unmade(connection, unknown=unknown)
+
+    def unknown(self) -> dict[str, int]:
+        """How many files are of no known type, by the ending of their names ("" without one), most first."""
+        with self._database.read() as connection:
+            return catalog_indexing.unknown_endings(connection)
 
     def find(self, what: str) -> list[str]:
         """The content uuids for ``what``: the path of a file in the library, or the start of a uuid."""

@@ -46,6 +46,8 @@ class Status:
     holds: Sequence[Hold]
     marks: Mapping[SidecarMark, int]
     unknown_settings: Sequence[str]
+    unknown: Mapping[str, int]
+    """Files of no known type, by the ending of their names ("" without one), most first."""
     kept: Mapping[SidecarKind, int] = field(default_factory=dict)
 
     def kinds_in(self, state: JobState) -> set[SidecarKind]:
@@ -76,6 +78,7 @@ def collect_status(root: Path, database: Database, config: Config, now: float) -
             quiet=quiet_now(config, now),
             marks=catalog_sidecars.count_by_mark(connection),
             kept=catalog_sidecars.count_kept(connection),
+            unknown=catalog_indexing.unknown_endings(connection),
             unknown_settings=unknown_locations(config, [os.fsdecode(item.path) for item in locations]),
             holds=[hold for hold in list_holds(connection) if hold.kind in paused or (hold.kind is None and paused)],
         )

@@ -29,6 +29,8 @@ pub(super) fn register(m: &Bound<'_, PyModule>) -> PyResult<()> {
     m.add_function(wrap_pyfunction!(hash_bytes, m)?)?;
     m.add_function(wrap_pyfunction!(identify_files, m)?)?;
     m.add_function(wrap_pyfunction!(py_sniff, m)?)?;
+    m.add_function(wrap_pyfunction!(sniff_file, m)?)?;
+    m.add_function(wrap_pyfunction!(claimed_type, m)?)?;
     m.add_function(wrap_pyfunction!(mime_from_name, m)?)?;
     m.add_function(wrap_pyfunction!(media_class, m)?)?;
     m.add_function(wrap_pyfunction!(content_uuid, m)?)?;
@@ -258,6 +260,16 @@ fn identify_files<'py>(
 #[pyo3(name = "sniff", signature = (head, name = b"".as_slice()), text_signature = "(head, name=b'')")]
 fn py_sniff(head: &[u8], name: &[u8]) -> &'static str {
     sniff::sniff(head, name)
+}
+
+#[pyfunction]
+fn sniff_file(py: Python<'_>, path: AnyPath) -> PyResult<&'static str> {
+    detached(py, || identify::sniff_path(&path.0))
+}
+
+#[pyfunction]
+fn claimed_type(name: &[u8]) -> Option<&'static str> {
+    sniff::claimed(name)
 }
 
 #[pyfunction]

@@ -15,7 +15,9 @@ pub(super) fn riff(head: &[u8], _: &[u8]) -> Option<&'static str> {
     match head.get(8..12)? {
         b"WEBP" => Some("image/webp"),
         b"WAVE" => Some("audio/wav"),
-        b"AVI " => Some("video/x-msvideo"),
+        b"AVI " | b"AVIX" | b"AMV " | b"ON2 " | b"4XMV" => Some("video/x-msvideo"),
+        b"QLCM" => Some("audio/qcelp"),
+        b"XWMA" => Some("audio/x-xwma"),
         b"RMID" => Some("audio/midi"),
         b"CDXA" => Some("video/mpeg"),
         _ => None,
@@ -23,12 +25,48 @@ pub(super) fn riff(head: &[u8], _: &[u8]) -> Option<&'static str> {
 }
 
 pub(super) fn aiff(head: &[u8], _: &[u8]) -> Option<&'static str> {
-    matches!(head.get(8..12)?, b"AIFF" | b"AIFC").then_some("audio/aiff")
+    match head.get(8..12)? {
+        b"AIFF" | b"AIFC" => Some("audio/aiff"),
+        b"8SVX" | b"16SV" | b"MAUD" => Some("audio/x-8svx"),
+        b"ILBM" | b"PBM " | b"ACBM" | b"DEEP" | b"RGB8" | b"RGBN" => Some("image/x-ilbm"),
+        b"ANIM" => Some("video/x-anim"),
+        b"MOVE" => Some("video/x-wc3"),
+        _ => None,
+    }
 }
 
-/// Free space at the start, which old versions of QuickTime left.
-pub(super) fn space_box(_: &[u8], name: &[u8]) -> Option<&'static str> {
-    (mime_from_name(name) == "video/quicktime").then_some("video/quicktime")
+/// RF64 and BW64 (EBU Tech 3306, ITU-R BS.2088): WAVE of more than 4 GB.
+pub(super) fn long_wave(head: &[u8], _: &[u8]) -> Option<&'static str> {
+    (head.get(8..12)? == b"WAVE").then_some("audio/wav")
+}
+
+/// DSDIFF.
+pub(super) fn dsdiff(head: &[u8], _: &[u8]) -> Option<&'static str> {
+    (head.get(12..16)? == b"DSD ").then_some("audio/x-dff")
+}
+
+/// Free space at the start: the box behind it says what the file is, else the name.
+pub(super) fn space_box(head: &[u8], name: &[u8]) -> Option<&'static str> {
+    let length = u32::from_be_bytes(head.get(..4)?.try_into().ok()?) as usize;
+    let next = head
+        .get(length..)
+        .filter(|_| length >= 8)
+        .unwrap_or_default();
+    match next.get(4..8) {
+        Some(b"ftyp") => file_type_box(next, name),
+        Some(b"moov" | b"mdat" | b"wide") => Some("video/quicktime"),
+        Some(b"free" | b"skip") => space_box(next, name),
+        _ => (mime_from_name(name) == "video/quicktime").then_some("video/quicktime"),
+    }
+}
+
+/// A fragment of MP4, as streaming servers keep them.
+pub(super) fn fragment(head: &[u8], name: &[u8]) -> Option<&'static str> {
+    let length = u32::from_be_bytes(head.get(..4)?.try_into().ok()?);
+    (length >= 8).then_some(match mime_from_name(name) {
+        "audio/mp4" => "audio/mp4",
+        _ => "video/mp4",
+    })
 }
 
 /// The brands of MP4, QuickTime, HEIF and their like.
@@ -69,7 +107,7 @@ pub(super) fn file_type_box(head: &[u8], name: &[u8]) -> Option<&'static str> {
 
 /// Matroska and WebM.
 pub(super) fn ebml(head: &[u8], name: &[u8]) -> Option<&'static str> {
-    let start = &head[..head.len().min(128)];
+    let start = &head[..head.len().min(256)];
     let by_name = mime_from_name(name);
     if contains(start, b"webm") {
         Some(if by_name == "audio/webm" {
@@ -116,7 +154,7 @@ pub(super) fn ole(_: &[u8], name: &[u8]) -> Option<&'static str> {
         | "application/vnd.ms-outlook"
         | "application/x-msi") => by_name,
         // Encrypted ones are put into a container of the old sort (MS-OFFCRYPTO, 1.3.3).
-        DOCX | XLSX | PPTX => "application/x-ooxml-protected",
+        DOCX | XLSX | PPTX => PROTECTED,
         _ => "application/x-ole-storage",
     })
 }
@@ -192,29 +230,36 @@ pub(super) fn zip(head: &[u8], name: &[u8]) -> Option<&'static str> {
     })
 }
 
-const DOCX: &str = "application/vnd.openxmlformats-officedocument.wordprocessingml.document";
-const XLSX: &str = "application/vnd.openxmlformats-officedocument.spreadsheetml.sheet";
-const PPTX: &str = "application/vnd.openxmlformats-officedocument.presentationml.presentation";
+pub(super) const DOCX: &str =
+    "application/vnd.openxmlformats-officedocument.wordprocessingml.document";
+pub(super) const XLSX: &str = "application/vnd.openxmlformats-officedocument.spreadsheetml.sheet";
+pub(super) const PROTECTED: &str = "application/x-ooxml-protected";
+pub(super) const PPTX: &str =
+    "application/vnd.openxmlformats-officedocument.presentationml.presentation";
 
-/// (name, what follows) of the entries whose local headers are in the head.
+/// (name, what follows) of the entries whose local headers are in the head, one behind the other: the parts of a zip
+/// file that is an entry of this one are none of them, where its size is known.
 fn zip_entries(head: &[u8]) -> impl Iterator<Item = (&[u8], &[u8])> {
-    head.windows(4)
-        .enumerate()
-        .filter(|(_, mark)| *mark == b"PK\x03\x04")
-        .filter_map(|(at, _)| {
-            let header = head.get(at..at + 30)?;
-            let name_length = usize::from(u16::from_le_bytes([header[26], header[27]]));
-            let extra_length = usize::from(u16::from_le_bytes([header[28], header[29]]));
-            let name = head.get(at + 30..at + 30 + name_length)?;
-            let content = head
-                .get(at + 30 + name_length + extra_length..)
-                .unwrap_or_default();
-            Some((name, content))
-        })
+    let mut at = 0;
+    std::iter::from_fn(move || {
+        at += memchr::memmem::find(head.get(at..)?, b"PK\x03\x04")?;
+        let header = head.get(at..at + 30)?;
+        let short = |at: usize| usize::from(u16::from_le_bytes([header[at], header[at + 1]]));
+        let size = u32::from_le_bytes([header[18], header[19], header[20], header[21]]) as usize;
+        let start = at + 30 + short(26);
+        let name = head.get(at + 30..start)?;
+        let content = start + short(28);
+        at = if short(6) & 8 == 0 {
+            content.saturating_add(size)
+        } else {
+            content
+        };
+        Some((name, head.get(content..).unwrap_or_default()))
+    })
 }
 
 /// OpenDocument and EPUB state their type in their first entry, which is not compressed.
-fn declared(content: &[u8]) -> Option<&'static str> {
+pub(super) fn declared(content: &[u8]) -> Option<&'static str> {
     // Longer ones first: some begin with others.
     [
         "application/epub+zip",

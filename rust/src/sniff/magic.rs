@@ -65,7 +65,15 @@ pub(super) const MARKS: &[(usize, &[u8], Means)] = &[
     // audio, video and pictures in containers
     (0, b"RIFF", Look(containers::riff)),
     (0, b"RIFX", Look(containers::riff)),
+    (0, b"RF64", Look(containers::long_wave)),
+    (0, b"BW64", Look(containers::long_wave)),
+    (
+        0,
+        b"riff\x2e\x91\xcf\x11\xa5\xd6\x28\xdb\x04\xc1\0\0",
+        Type("audio/x-w64"),
+    ),
     (0, b"FORM", Look(containers::aiff)),
+    (0, b"FRM8", Look(containers::dsdiff)),
     (0, b"\x1a\x45\xdf\xa3", Look(containers::ebml)),
     (0, b"OggS\0", Look(containers::ogg)),
     (
@@ -81,6 +89,9 @@ pub(super) const MARKS: &[(usize, &[u8], Means)] = &[
     (4, b"pnot", Type("video/quicktime")),
     (4, b"free", Look(containers::space_box)),
     (4, b"skip", Look(containers::space_box)),
+    (4, b"styp", Look(containers::fragment)),
+    (4, b"moof", Look(containers::fragment)),
+    (4, b"sidx", Look(containers::fragment)),
     // audio
     (0, b"fLaC", Type("audio/flac")),
     (0, b"#!AMR-WB\n", Type("audio/amr-wb")),
@@ -91,11 +102,25 @@ pub(super) const MARKS: &[(usize, &[u8], Means)] = &[
     (0, b"wvpk", Type("audio/x-wavpack")),
     (0, b"MAC \x96\x0f", Type("audio/x-ape")),
     (0, b"DSD \x1c\0\0\0", Type("audio/x-dsf")),
+    (0, b".ra\xfd\0", Type("audio/vnd.rn-realaudio")),
+    (0, b"DTSHDHDR", Type("audio/vnd.dts.hd")),
+    (0, b"Creative Voice File\x1a", Type("audio/x-voc")),
+    (0, b"NIST_1A\n", Type("audio/x-nist")),
+    (0, b"ALawSoundFile**\0", Type("audio/x-wve")),
     // video
     (0, b"FLV\x01", Type("video/x-flv")),
     (0, b"\0\0\x01\xba", Type("video/mpeg")),
     (0, b"\0\0\x01\xb3", Type("video/mpeg")),
     (0, b".RMF\0\0\0", Type("application/vnd.rn-realmedia")),
+    (0, b"YUV4MPEG2 ", Type("video/x-yuv4mpeg")),
+    (0, b"nut/multimedia container\0", Type("video/x-nut")),
+    (0, b"NuppelVideo\0", Type("video/x-nuv")),
+    (0, b"MythTVVideo\0", Type("video/x-nuv")),
+    (
+        0,
+        b"\xb7\xd8\0\x20\x37\x49\xda\x11\xa6\x4e\0\x07\xe9\x5e\xad\x8d",
+        Type("video/x-wtv"),
+    ),
     (
         0,
         b"\x06\x0e\x2b\x34\x02\x05\x01\x01\x0d\x01\x02\x01\x01\x02",

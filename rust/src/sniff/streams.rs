@@ -2,17 +2,73 @@
 
 use super::mime_from_name;
 
-/// MPEG audio, AAC and MPEG transport streams.
+/// How many frames in a row prove a stream that starts somewhere in the head, and how many where the name says so.
+const PROOF: (usize, usize) = (10, 4);
+
+/// MPEG audio, AAC, Dolby, DTS, MPEG transport streams and DV that start with the file.
 pub(super) fn sniff(head: &[u8], name: &[u8]) -> Option<&'static str> {
-    if head.starts_with(b"ID3") && head.get(3).is_some_and(|version| (2..=4).contains(version)) {
-        return Some(match mime_from_name(name) {
-            by_name @ ("audio/aac" | "audio/flac" | "audio/aiff") => by_name,
-            _ => "audio/mpeg",
-        });
+    if let Some(size) = id3_length(head) {
+        return Some(tagged(head, name, size));
     }
-    frames(head, name, "audio/mpeg", mpeg_audio_length)
-        .or_else(|| frames(head, name, "audio/aac", aac_length))
+    KINDS
+        .iter()
+        .find_map(|(mime, length)| frames(head, name, mime, *length))
         .or_else(|| transport(head))
+        .or_else(|| digital_video(head))
+        .or_else(|| dts(head))
+}
+
+/// The same behind junk, or cut in the middle; asked last, as it looks at all of the head.
+pub(super) fn sniff_within(head: &[u8], name: &[u8]) -> Option<&'static str> {
+    elementary(head)
+        .or_else(|| transport_within(head))
+        .or_else(|| frames_within(head, name))
+        .or_else(|| mxf_within(head))
+        .or_else(|| program_within(head, name))
+}
+
+/// A sort of frame: its type, and a function that gives the length of the frame that starts the bytes.
+type Kind = (&'static str, fn(&[u8]) -> Option<usize>);
+
+const KINDS: [Kind; 5] = [
+    ("audio/mpeg", mpeg_audio_length),
+    ("audio/aac", aac_length),
+    ("audio/x-latm", latm_length),
+    ("audio/ac3", ac3_length),
+    ("audio/eac3", eac3_length),
+];
+
+/// Bytes in the ID3v2 tag that starts here.
+fn id3_length(head: &[u8]) -> Option<usize> {
+    let tag = head.get(..10)?;
+    let is_tag = tag.starts_with(b"ID3")
+        && (2..=4).contains(&tag[3])
+        && tag[6..].iter().all(|&byte| byte < 0x80);
+    is_tag.then(|| {
+        let size = tag[6..]
+            .iter()
+            .fold(0, |sum, &byte| sum << 7 | usize::from(byte));
+        10 + size + if tag[5] & 0x10 == 0 { 0 } else { 10 }
+    })
+}
+
+/// What comes behind a tag, where the head holds it and says; else what the name says; else MPEG audio.
+fn tagged(head: &[u8], name: &[u8], size: usize) -> &'static str {
+    let rest = head.get(size..).unwrap_or_default();
+    let rest = &rest[rest.iter().take_while(|&&byte| byte == 0).count()..];
+    let by_name = mime_from_name(name);
+    let inside = super::magic::sniff(rest, name)
+        .or_else(|| super::late::sniff(rest, name))
+        .or_else(|| {
+            KINDS
+                .iter()
+                .find_map(|(mime, length)| frames(rest, name, mime, *length))
+        });
+    match inside {
+        Some(mime) if mime.starts_with("audio/") => mime,
+        _ if by_name.starts_with("audio/") => by_name,
+        _ => "audio/mpeg",
+    }
 }
 
 /// `mime` if the head is frames in a row: at least two, or one and a name that says the same where the head ends.
@@ -27,6 +83,38 @@ fn frames(
         Some(rest) if rest.len() >= 7 => length(rest).map(|_| mime),
         _ => (mime_from_name(name) == mime).then_some(mime),
     }
+}
+
+/// Frames in a row that start somewhere. Zeros and a name that says sound prove as much as more frames do.
+fn frames_within(head: &[u8], name: &[u8]) -> Option<&'static str> {
+    let zeros = head.iter().take_while(|&&byte| byte == 0).count();
+    let sounds = super::media_class(mime_from_name(name)) == "audio";
+    let starts = memchr::memchr3_iter(0xff, 0x0b, 0x56, head);
+    for at in starts {
+        let proof = if sounds || at == zeros {
+            PROOF.1
+        } else {
+            PROOF.0
+        };
+        for (mime, length) in KINDS {
+            if length(&head[at..]).is_some() && run(&head[at..], length, proof) {
+                return Some(mime);
+            }
+        }
+    }
+    None
+}
+
+/// Whether so many frames follow each other, or fewer to the end of the head.
+fn run(mut rest: &[u8], length: fn(&[u8]) -> Option<usize>, proof: usize) -> bool {
+    for number in 0..proof {
+        match (length(rest), rest.len()) {
+            (Some(length), left) if length < left => rest = &rest[length..],
+            (Some(_), _) => return number >= 2,
+            (None, left) => return left < 7 && number >= 3,
+        }
+    }
+    true
 }
 
 /// Bytes in the MPEG audio frame (layer I to III) that starts here.
@@ -87,10 +175,163 @@ fn aac_length(head: &[u8]) -> Option<usize> {
     (flags & 0xf6 == 0xf0 && rate >> 2 & 15 < 13 && length > 7).then_some(length)
 }
 
+/// Bytes in the LOAS frame (AAC in LATM) that starts here.
+fn latm_length(head: &[u8]) -> Option<usize> {
+    let [0x56, b, c, ..] = *head else {
+        return None;
+    };
+    let length = usize::from(b & 0x1f) << 8 | usize::from(c);
+    (b & 0xe0 == 0xe0 && length > 7).then_some(length + 3)
+}
+
+/// Bytes in the AC-3 frame that starts here (ETSI TS 102 366, 4.3 and 4.4).
+fn ac3_length(head: &[u8]) -> Option<usize> {
+    const KBITS: [usize; 19] = [
+        32, 40, 48, 56, 64, 80, 96, 112, 128, 160, 192, 224, 256, 320, 384, 448, 512, 576, 640,
+    ];
+    let [0x0b, 0x77, _, _, sizes, mode, ..] = *head else {
+        return None;
+    };
+    let kbits = *KBITS.get(usize::from(sizes & 0x3f) / 2)?;
+    let words = match sizes >> 6 {
+        0 => kbits * 2,
+        1 => kbits * 96_000 / 44_100 + usize::from(sizes & 1),
+        2 => kbits * 3,
+        _ => return None,
+    };
+    (mode >> 3 <= 10).then_some(words * 2)
+}
+
+/// Bytes in the Enhanced AC-3 frame that starts here (the same, annex E).
+fn eac3_length(head: &[u8]) -> Option<usize> {
+    let [0x0b, 0x77, a, b, c, mode, ..] = *head else {
+        return None;
+    };
+    let length = ((usize::from(a & 7) << 8 | usize::from(b)) + 1) * 2;
+    ((11..=16).contains(&(mode >> 3))
+        && a >> 6 != 3
+        && (c >> 6 != 3 || c >> 4 & 3 != 3)
+        && length > 64)
+        .then_some(length)
+}
+
+/// DTS: its word of synchronisation at the start and where the next frame should be, in 16 or 14 bits and both orders.
+fn dts(head: &[u8]) -> Option<&'static str> {
+    const SYNC: [&[u8]; 4] = [
+        b"\x7f\xfe\x80\x01",
+        b"\xfe\x7f\x01\x80",
+        b"\x1f\xff\xe8\x00",
+        b"\xff\x1f\x00\xe8",
+    ];
+    let sync = SYNC.into_iter().find(|sync| head.starts_with(sync))?;
+    let again = memchr::memmem::find_iter(head, sync).filter(|at| *at >= 92);
+    let gaps: Vec<usize> = again.take(3).collect();
+    let even = gaps.len() >= 2 && gaps.windows(2).all(|pair| pair[1] - pair[0] == gaps[0]);
+    even.then_some("audio/vnd.dts")
+}
+
 /// MPEG transport streams: packets of 188 bytes, or of 192 with a time before each, that start with 0x47.
 fn transport(head: &[u8]) -> Option<&'static str> {
-    [(0, 188), (4, 192)]
+    [(0, 188), (4, 192), (0, 204)]
         .into_iter()
         .any(|(start, packet)| (0..3).all(|index| head.get(start + index * packet) == Some(&0x47)))
         .then_some("video/mp2t")
+}
+
+/// Transport streams that start amid a packet, or behind a little junk: many packets to the end of the head.
+fn transport_within(head: &[u8]) -> Option<&'static str> {
+    const FIRST: usize = 2048;
+    const ENOUGH: usize = 24;
+    let starts = memchr::memchr_iter(0x47, &head[..head.len().min(FIRST)]);
+    let found = starts.into_iter().any(|start| {
+        [188, 192, 204].into_iter().any(|packet| {
+            let at = (start..head.len().saturating_sub(3))
+                .step_by(packet)
+                .take(ENOUGH);
+            let (mut right, mut all) = (0, 0);
+            for at in at {
+                all += 1;
+                // No error flag, and something in the packet.
+                right += usize::from(
+                    head[at] == 0x47 && head[at + 1] < 0x80 && head[at + 3] & 0x30 != 0,
+                );
+            }
+            all >= 5 && right == all
+        })
+    });
+    found.then_some("video/mp2t")
+}
+
+/// DV: blocks of 80 bytes, of which the first is a header, then two of subcode (IEC 61834-2).
+fn digital_video(head: &[u8]) -> Option<&'static str> {
+    let is_header = matches!(head, [0x1f, 7, 0, 0x3f | 0xbf, ..]);
+    let subcode = head.get(80).is_some_and(|byte| byte >> 5 == 1);
+    (is_header && subcode).then_some("video/dv")
+}
+
+/// A key of an MXF header partition within the first 64 KiB (SMPTE 377, 6.5: the run-in).
+fn mxf_within(head: &[u8]) -> Option<&'static str> {
+    const KEY: &[u8] = b"\x06\x0e\x2b\x34\x02\x05\x01\x01\x0d\x01\x02\x01\x01\x02";
+    memchr::memmem::find(head, KEY).map(|_| "application/mxf")
+}
+
+/// MPEG video without a container: start codes in the order that each codec demands.
+fn elementary(head: &[u8]) -> Option<&'static str> {
+    let start = head.iter().take_while(|&&byte| byte == 0).count();
+    if !(2..=64).contains(&start) || head.get(start) != Some(&1) {
+        return None;
+    }
+    let codes: Vec<(u8, u8)> = memchr::memmem::find_iter(head, b"\0\0\x01")
+        .filter_map(|at| Some((*head.get(at + 3)?, *head.get(at + 4)?)))
+        .take(64)
+        .collect();
+    let (first, _) = *codes.first()?;
+    let count = |is: &dyn Fn(u8, u8) -> bool| codes.iter().filter(|(a, b)| is(*a, *b)).count();
+    // H.264 (annex B): parameter sets before pictures; the first bit is always 0.
+    let of_264 = |kind: u8| count(&|a, _| a & 0x9f == kind);
+    if of_264(7) > 0 && of_264(8) > 0 && of_264(1) + of_264(5) > 0 && count(&|a, _| a >= 0x80) == 0
+    {
+        return Some("video/h264");
+    }
+    // H.265: layer 0 and a temporal id in the second byte.
+    let of_265 = |kind: u8| count(&|a, b| a == kind << 1 && b == 1);
+    if of_265(32) > 0 && of_265(33) > 0 && of_265(34) > 0 {
+        return Some("video/h265");
+    }
+    let of_266 = |kind: u8| count(&|a, b| a == 0 && b >> 3 == kind && b & 7 > 0);
+    if of_266(15) > 0 && of_266(16) > 0 {
+        return Some("video/h266");
+    }
+    // MPEG-4 part 2: a visual object sequence or an object layer, then a picture.
+    if matches!(first, 0..=0x2f | 0xb0)
+        && count(&|a, _| a == 0xb6) > 0
+        && count(&|a, _| a & 0xf0 == 0x20) > 0
+    {
+        return Some("video/x-mpeg4-visual");
+    }
+    // VC-1: a sequence header, an entry point, a frame.
+    if first == 0x0f && count(&|a, _| a == 0x0e) > 0 {
+        return Some("video/x-vc1");
+    }
+    // Packets of a program stream without its packs.
+    let packets = count(&|a, _| (0xbd..=0xef).contains(&a));
+    (matches!(first, 0xc0..=0xef) && packets >= 3 && packets * 2 > codes.len())
+        .then_some("video/mpeg")
+}
+
+/// MPEG program streams that start amid a pack: two packs, and a stream in one.
+fn program_within(head: &[u8], name: &[u8]) -> Option<&'static str> {
+    let is_pack = |at: &usize| {
+        head.get(at + 4)
+            .is_some_and(|byte| byte & 0xc0 == 0x40 || byte & 0xf0 == 0x20)
+    };
+    let packs = memchr::memmem::find_iter(head, b"\0\0\x01\xba")
+        .filter(is_pack)
+        .take(3)
+        .count();
+    let streams = [b"\0\0\x01\xe0", b"\0\0\x01\xc0", b"\0\0\x01\xbd"]
+        .into_iter()
+        .any(|code| memchr::memmem::find(head, code).is_some());
+    let by_name = usize::from(mime_from_name(name) == "video/mpeg");
+    (streams && packs + by_name >= 3).then_some("video/mpeg")
 }

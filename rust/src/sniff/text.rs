@@ -1,19 +1,26 @@
-//! Whether bytes are text, and which sort.
+//! Which sort of text bytes are, if they are text.
 
+use super::coding::{Coding, beginning, coding};
 use super::magic::late_pdf;
 use super::{media_class, mime_from_name};
 
+/// How much is looked at to find out which sort of text it is, and how much of messages, which may hold anything behind.
+const START: usize = 4096;
+
 /// The type of text, or None if these bytes are not text.
 pub(super) fn sniff(head: &[u8], name: &[u8]) -> Option<&'static str> {
-    if !is_text(head) {
-        return None;
-    }
-    let body = head
-        .strip_prefix(b"\xef\xbb\xbf")
-        .unwrap_or(head)
-        .trim_ascii_start();
     let by_name = mime_from_name(name);
-    if let Some(mime) = by_content(body, by_name) {
+    let named =
+        media_class(by_name) == "text" && !PACKED.iter().any(|start| by_name.starts_with(start));
+    let start = &head[..head.len().min(START)];
+    let Some(written) = coding(head, named) else {
+        // A message may have an attachment in 8-bit bytes.
+        let message = coding(start, named).filter(|_| head.len() > start.len())?;
+        return known(start, message, by_name)
+            .or(named.then_some(by_name))
+            .filter(|mime| matches!(*mime, "message/rfc822" | "application/mbox"));
+    };
+    if let Some(mime) = known(start, written, by_name) {
         return Some(mime);
     }
     if late_pdf(head) && by_name == "application/pdf" {
@@ -25,6 +32,20 @@ pub(super) fn sniff(head: &[u8], name: &[u8]) -> Option<&'static str> {
     } else {
         "text/plain"
     })
+}
+
+/// Types with text in them that are no plain text, so that a name of theirs does not make bytes text.
+const PACKED: [&str; 4] = [
+    "application/vnd.",
+    "application/epub",
+    "application/x-ooxml",
+    "application/rtf",
+];
+
+fn known(start: &[u8], written: Coding, by_name: &'static str) -> Option<&'static str> {
+    let text = beginning(start, written, START);
+    let body = text.strip_prefix(b"\xef\xbb\xbf").unwrap_or(&text);
+    by_content(body.trim_ascii_start(), by_name)
 }
 
 /// Text that says itself what it is.
@@ -48,6 +69,8 @@ fn by_content(body: &[u8], by_name: &'static str) -> Option<&'static str> {
     }
     let known = [
         ("WEBVTT", "text/vtt"),
+        ("#EXTM3U", "text/x-playlist"),
+        ("[Script Info]", "text/x-ssa"),
         ("BEGIN:VCALENDAR", "text/calendar"),
         ("BEGIN:VCARD", "text/vcard"),
         ("Return-Path: ", "message/rfc822"),
@@ -129,52 +152,4 @@ fn interpreter(line: &str) -> Option<&'static str> {
         "node" | "deno" => Some("text/javascript"),
         _ => None,
     })
-}
-
-/// UTF-8, UTF-16 with a byte order mark, or bytes that look like Latin-1.
-fn is_text(head: &[u8]) -> bool {
-    if let [0xff, 0xfe, rest @ ..] = head {
-        return is_utf16(rest, u16::from_le_bytes);
-    }
-    if let [0xfe, 0xff, rest @ ..] = head {
-        return is_utf16(rest, u16::from_be_bytes);
-    }
-    if head.iter().copied().any(is_control) {
-        return false;
-    }
-    match std::str::from_utf8(head) {
-        Ok(_) => true,
-        // The head may end within a character.
-        Err(error) => error.error_len().is_none() && error.valid_up_to() > 0 || is_latin1(head),
-    }
-}
-
-/// Bytes that no text has: the control characters but those that terminals know, and DEL.
-fn is_control(byte: u8) -> bool {
-    matches!(byte, 0..=0x07 | 0x0e..=0x1a | 0x1c..=0x1f | 0x7f)
-}
-
-fn is_utf16(bytes: &[u8], unit: impl Fn([u8; 2]) -> u16) -> bool {
-    let units = bytes.chunks_exact(2).map(|pair| unit([pair[0], pair[1]]));
-    let mut characters = char::decode_utf16(units).peekable();
-    while let Some(character) = characters.next() {
-        match character {
-            Ok(character) if u8::try_from(character).is_ok_and(is_control) => return false,
-            // The head may end between two halves of a character.
-            Err(_) if characters.peek().is_some() => return false,
-            _ => {}
-        }
-    }
-    true
-}
-
-/// Western text in one byte per character: few letters beyond ASCII, hardly any in the range that Latin-1 leaves to
-/// control characters and Windows-1252 fills with quotation marks.
-fn is_latin1(head: &[u8]) -> bool {
-    let high = head.iter().filter(|&&byte| byte >= 0x80).count();
-    let marks = head
-        .iter()
-        .filter(|&&byte| (0x80..0xa0).contains(&byte))
-        .count();
-    high * 10 <= head.len() * 4 && marks * 20 <= head.len()
 }

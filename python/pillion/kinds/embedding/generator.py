@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from pillion import extras
+from pillion import _core, extras
 from pillion.kinds.embedding.kind import EMBEDDING_MODEL, EMBEDDINGS
 from pillion.model import (
     Empty,
@@ -31,7 +31,7 @@ class EmbeddingsGenerator:
         """Text files and documents, and all that OCR or transcription can get text from."""
         from pillion.readers.documents.table import has_text
 
-        return mime == "application/pdf" or mime.startswith(("image/", "audio/", "video/")) or has_text(mime)
+        return _core.media_class(mime) in ("image", "pdf", "audio", "video") or has_text(mime)
 
     def recipe(self, mime: str, variant: str, settings: Mapping[str, Any]) -> Recipe:
         """The hashes of the model and its tokenizer, and the arithmetic."""

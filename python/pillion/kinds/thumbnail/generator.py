@@ -8,7 +8,7 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
-from pillion import extras
+from pillion import _core, extras
 from pillion.errors import ErrorClass, ItemError
 from pillion.kinds.thumbnail.kind import THUMB, THUMB_SPECS, ThumbSpec, spec_of
 from pillion.model import PDF_PASSWORDS, Generated, GenerationRequest, Produced, Recipe, SidecarFormat, SidecarMark
@@ -61,7 +61,6 @@ class PdfThumbGenerator:
 
     def generate(self, request: GenerationRequest) -> Generated:
         """Raises ItemError."""
-        from pillion import _core
         from pillion.readers.images.base import by_rendering
         from pillion.readers.pdf.document import opened
 
@@ -88,7 +87,7 @@ class VideoThumbGenerator:
 
     def accepts(self, mime: str) -> bool:
         """All videos; :meth:`generate` raises unsupported for those without a decoder."""
-        return mime.startswith("video/")
+        return _core.media_class(mime) == "video"
 
     def recipe(self, mime: str, variant: str, settings: Mapping[str, Any]) -> Recipe:
         """The size, the quality and the method."""
@@ -96,8 +95,6 @@ class VideoThumbGenerator:
 
     def generate(self, request: GenerationRequest) -> Generated:
         """All variants from one frame. Raises ItemError."""
-        from pillion import _core
-
         extras.require("video", "thumbnails of videos")
         from pillion.readers import media
 

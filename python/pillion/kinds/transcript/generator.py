@@ -6,7 +6,7 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from pillion import extras
+from pillion import _core, extras
 from pillion.kinds.transcript.kind import TRANSCRIPT
 from pillion.model import (
     DEFAULT_VARIANT,
@@ -33,7 +33,7 @@ class TranscriptGenerator:
 
     def accepts(self, mime: str) -> bool:
         """Audio and video."""
-        return mime.startswith(("audio/", "video/"))
+        return _core.media_class(mime) in ("audio", "video")
 
     def recipe(self, mime: str, variant: str, settings: Mapping[str, Any]) -> Recipe:
         """The model's hash and the language, if one is forced."""
@@ -66,7 +66,7 @@ class TranscriptGenerator:
         from pillion.readers import media
 
         info = media.probe(request.source)
-        if not info.audio and request.mime.startswith("video/"):
+        if not info.audio and _core.media_class(request.mime) == "video":
             return Empty(note="no audio track")
         model, language = _model(request.settings), request.settings.get("language")
         share = float(request.settings.get("share", 1.0))

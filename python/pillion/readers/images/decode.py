@@ -16,7 +16,7 @@ from typing import TYPE_CHECKING, cast
 
 from pillion import _core, extras
 from pillion.errors import ErrorClass, ItemError
-from pillion.model import Recipe
+from pillion.model import UNKNOWN, Recipe
 from pillion.readers.images import heif, libraw, pillow
 from pillion.readers.images.base import PictureEngine, by_rendering
 
@@ -30,7 +30,7 @@ MAX_PIXELS = 1 << 28
 
 ENGINES = cast("tuple[PictureEngine, ...]", (heif, libraw, pillow))
 """In the order in which they are tried."""
-_SNIFFED = 4096
+_SNIFFED = 1 << 16
 _TIFF = "image/tiff"
 _HASHED_SIDE = 128
 """More than a ThumbHash uses."""
@@ -40,17 +40,11 @@ _SMALL_PREVIEW = 640
 
 
 def mime_of(source: Source) -> str:
-    """The type of a file or of its bytes, from the first bytes. Raises ItemError (``missing_source``)."""
+    """The type of a file or of its bytes, from the bytes or else the name. Raises ItemError (``missing_source``)."""
     if isinstance(source, bytes):
         return _core.sniff(source[:_SNIFFED])
-    try:
-        with open(source, "rb") as file:
-            head = file.read(_SNIFFED)
-    except FileNotFoundError as error:
-        raise ItemError(ErrorClass.MISSING_SOURCE, "the file is not there") from error
-    except OSError as error:
-        raise ItemError(ErrorClass.MISSING_SOURCE, f"the file cannot be read ({error.strerror})") from error
-    return _core.sniff(head, os.path.basename(os.fsencode(source)))
+    mime = _core.sniff_file(source)
+    return _core.claimed_type(os.path.basename(os.fsencode(source))) or mime if mime == UNKNOWN else mime
 
 
 def decoders(mime: str) -> list[str]:

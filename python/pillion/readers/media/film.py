@@ -118,7 +118,8 @@ def _candidates(container: av.container.InputContainer, stream: av.VideoStream) 
     # If the video is short, not seekable or has only one key frame: every frame from the start.
     decoder.skip_frame = "DEFAULT"
     with contextlib.suppress(av.error.FFmpegError):
-        container.seek(int(start * 1_000_000))
+        # Not to the start time: a stream that is cut amid a packet has its key frame before that.
+        container.seek(min(0, int(start * 1_000_000)))
         decoder.flush_buffers()
     for number, frame in enumerate(decoded(container, stream, decoder, av.VideoFrame)):
         yield frame
