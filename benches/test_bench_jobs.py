@@ -34,6 +34,7 @@ from pillion.kinds.execute import Execution, Staged
 from pillion.kinds.ocr.kind import OCR
 from pillion.kinds.thumbnail.kind import THUMB
 from pillion.library.sidecars import Ready
+from pillion.manifest import ManifestEntry
 from pillion.model import Recipe, SidecarFormat, WantedSidecar
 from pillion.queue.checkpoints import FOLDER, Checkpoints
 from pillion.queue.commit import Recorder
@@ -42,7 +43,7 @@ from pillion.queue.estimate import Estimates, Eta
 from pillion.queue.gates import Gates
 from pillion.queue.work import CatalogJobs
 from pillion.settings.config import Config
-from pillion.store import ManifestEntry, Placement, Store
+from pillion.store import Placement, Store
 from tests.support import photos
 from tests.support.program import start
 

@@ -5,20 +5,19 @@ A file appears at its final path only by a rename from staging, after its bytes 
 
 from __future__ import annotations
 
-import base64
 import itertools
-import json
 import os
 import stat
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass, fields
 from pathlib import Path
 from typing import Any
 
-from pillion import _core
+from pillion import _core, beneath
+from pillion.errors import CatalogError, LibraryError
 from pillion.failpoints import reach
 from pillion.kinds import registry
-from pillion.model import EXTENSIONS, SidecarFormat, SidecarKind, SidecarMark, staged_path, value
+from pillion.manifest import MANIFEST, MAX_BYTES, Manifest, ManifestEntry, parsed, written
+from pillion.model import EXTENSIONS, SidecarFormat, SidecarKind, staged_path, value
 
 MARK = ".pillion-library"
 """In the folder of every library: no walk enters a folder that has it (rust/src/walk.rs)."""
@@ -26,8 +25,6 @@ MARK = ".pillion-library"
 _SIGNS = (os.fsencode(MARK), b"catalog.sqlite", b"sidecars")
 _MARK_TEXT = "This folder is a Pillion library: what it holds is not indexed.\n"
 
-MANIFEST = "manifest.json"
-MANIFEST_VERSION = 1
 _numbers = itertools.count()
 
 
@@ -37,38 +34,6 @@ class Placement:
 
     staged: Path
     rel_path: str
-
-
-@value
-class ManifestEntry:
-    """One sidecar file, as its content's manifest lists it."""
-
-    kind: SidecarKind
-    variant: str
-    format: SidecarFormat
-    rel_path: str
-    size: int
-    checksum: str
-    recipe: str
-    mark: SidecarMark | None = None
-    own: bool = False
-    """Whether the user defined the variant: its size and format are known to that library's settings alone."""
-
-
-@dataclass(frozen=True, kw_only=True, slots=True)
-class Manifest:
-    """A content's manifest: hash, size in bytes and type of the content, and its sidecar files."""
-
-    content_uuid: str
-    hash: str | None
-    size: int
-    mime: str
-    sidecars: Sequence[ManifestEntry]
-    thumbhash: bytes | None = None
-
-    def by_key(self) -> dict[tuple[SidecarKind, str], ManifestEntry]:
-        """The sidecars by kind and variant."""
-        return {(entry.kind, entry.variant): entry for entry in self.sidecars}
 
 
 def is_library(folder: bytes) -> bool:
@@ -90,7 +55,8 @@ class Store:
         """Make the folders, and the mark by which every walk knows them for a library's."""
         self.sidecars.mkdir(parents=True, exist_ok=True)
         self.staging.mkdir(exist_ok=True)
-        (self.root / MARK).write_text(_MARK_TEXT, encoding="utf-8")
+        if not (self.root / MARK).exists():
+            (self.root / MARK).write_text(_MARK_TEXT, encoding="utf-8")
 
     def new_staging_path(self, owner: str) -> str:
         """A path in staging that nobody else uses; its name starts with ``owner``, so that :meth:`sweep` finds it.
@@ -129,8 +95,16 @@ class Store:
         )
 
     def absolute(self, rel_path: str) -> Path:
-        """The absolute path of a file below ``sidecars/``."""
-        return self.sidecars / rel_path
+        """The absolute path of a file below ``sidecars/``. Raises CatalogError for a path that leads elsewhere."""
+        try:
+            return self.sidecars.joinpath(*beneath.parts(rel_path))
+        except ValueError as error:
+            message = f"The catalog of {self.root} names a file outside of it; run 'pillion verify'."
+            raise CatalogError(message) from error
+
+    def remove(self, rel_path: str) -> bool:
+        """Remove a file below ``sidecars/``, and the folders that are empty then. False if there is none."""
+        return beneath.remove_file(self.sidecars, rel_path)
 
     def sync(self) -> None:
         """Make everything written so far durable; one call for a whole batch."""
@@ -139,15 +113,16 @@ class Store:
         reach("store.synced")
 
     def place(self, placements: Sequence[Placement]) -> None:
-        """Rename staged files to their final paths. Call :meth:`sync` before and after."""
+        """Rename staged files to their final paths. Call :meth:`sync` before and after.
+
+        Raises LibraryError if a folder of the library is gone, or a link stands in its place.
+        """
         for placement in placements:
-            final = self.absolute(placement.rel_path)
             reach("store.rename")
             try:
-                os.replace(placement.staged, final)
-            except FileNotFoundError:
-                final.parent.mkdir(parents=True, exist_ok=True)
-                os.replace(placement.staged, final)
+                beneath.place_file(placement.staged, self.sidecars, placement.rel_path)
+            except (FileNotFoundError, NotADirectoryError) as error:
+                raise LibraryError(f"A folder of the library {self.root} was removed or replaced: {error}.") from error
             reach("store.renamed")
 
     def manifest_path(self, content_uuid: str) -> Path:
@@ -174,18 +149,7 @@ class Store:
 
     def load_manifest(self, content_uuid: str) -> Manifest:
         """The manifest. Raises OSError if it cannot be read, ValueError if its contents are not valid."""
-        data = json.loads(self.manifest_path(content_uuid).read_bytes())
-        try:
-            return Manifest(
-                content_uuid=str(data["content_uuid"]),
-                hash=None if data["hash"] is None else str(data["hash"]),
-                size=int(data["size"]),
-                mime=str(data["mime"]),
-                sidecars=[_entry(item) for item in data["sidecars"]],
-                thumbhash=base64.b64decode(data["thumbhash"], validate=True) if data.get("thumbhash") else None,
-            )
-        except (KeyError, TypeError) as error:
-            raise ValueError(f"{type(error).__name__}: {error}") from error
+        return parsed(beneath.read_file(self.sidecars, _manifest_rel_path(content_uuid), MAX_BYTES), content_uuid)
 
     def content_uuids(self) -> Iterator[str]:
         """Every content that has a folder, ordered by uuid; holds the names of only one folder at a time."""
@@ -203,23 +167,22 @@ class Store:
         self, owner: str, content_uuid: str, about: Mapping[str, Any], listed: Sequence[ManifestEntry]
     ) -> Placement:
         """Write a content's manifest to staging. ``about``: the content's hash, size, mime and ThumbHash."""
-        data = {
-            "manifest_version": MANIFEST_VERSION,
-            "content_uuid": content_uuid,
-            **about,
-            "sidecars": [_as_dict(entry) for entry in sorted(listed, key=lambda entry: (entry.kind, entry.variant))],
-        }
         staged = Path(self.new_staging_path(owner))
         reach("store.manifest")
-        staged.write_text(json.dumps(data, indent=1) + "\n", encoding="utf-8")
+        staged.write_text(written(content_uuid, about, listed), encoding="utf-8")
         return Placement(staged=staged, rel_path=_manifest_rel_path(content_uuid))
+
+    def size_of(self, rel_path: str) -> int | None:
+        """The size of a regular file below ``sidecars/``; None if there is none."""
+        return beneath.size_of(self.sidecars, rel_path)
 
     def is_whole(self, rel_path: str, size: int, checksum: str) -> bool:
         """Whether the file exists and has this size and checksum."""
-        path = self.absolute(rel_path)
+        if self.size_of(rel_path) != size:
+            return False
         try:
-            data = path.read_bytes()
-        except OSError:
+            data = beneath.read_file(self.sidecars, rel_path, size)
+        except (OSError, ValueError):
             return False
         return len(data) == size and _core.hash_bytes(data).hash == checksum
 
@@ -243,24 +206,3 @@ def _folders(parent: Path, name_length: int) -> list[Path]:
     except (FileNotFoundError, NotADirectoryError):
         return []
     return [Path(path) for path in sorted(found)]
-
-
-def _as_dict(entry: ManifestEntry) -> dict[str, Any]:
-    values = {one.name: getattr(entry, one.name) for one in fields(entry)}
-    if not entry.own:
-        del values["own"]
-    return values
-
-
-def _entry(item: Mapping[str, Any]) -> ManifestEntry:
-    return ManifestEntry(
-        kind=SidecarKind(item["kind"]),
-        variant=str(item["variant"]),
-        format=SidecarFormat(item["format"]),
-        rel_path=str(item["rel_path"]),
-        size=int(item["size"]),
-        checksum=str(item["checksum"]),
-        recipe=str(item["recipe"]),
-        mark=SidecarMark(item["mark"]) if item.get("mark") else None,
-        own=item.get("own") is True,
-    )

@@ -57,6 +57,7 @@ def open_catalog(root: Path, *, create: bool, policy: str | None) -> Opened:
     with closed_on_error(database):
         database.prepare(may_be_empty=not found)
         if not read_only:
+            _make_folders(root)
             _register_device(database)
     return Opened(database, config, read_only)
 
@@ -84,6 +85,14 @@ def _is_unfinished(root: Path) -> bool:
     """Whether a folder is empty, or holds only what an earlier call left that could not make a whole library."""
     begun = [path for path in root.iterdir() if path.name != MARK]
     return all(path.name in ("sidecars", "staging") and not any(path.iterdir()) for path in begun)
+
+
+def _make_folders(root: Path) -> None:
+    """Make the folders of a library that a backup or a synchronisation left out because they were empty."""
+    try:
+        Store(root).create()
+    except OSError as error:
+        raise LibraryError(f"Cannot use the library at {root}: {error.strerror or error}.") from error
 
 
 def _create_folders(root: Path, policy: str | None) -> None:

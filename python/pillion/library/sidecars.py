@@ -119,7 +119,7 @@ class Sidecars:
         row = self._row(content_uuid, wanted_kind, variant) or self._want(content_uuid, wanted_kind, variant)
         if row.status is SidecarStatus.READY and row.rel_path is not None:
             path = self._store.absolute(row.rel_path)
-            if path.is_file():
+            if self._store.size_of(row.rel_path) is not None:
                 if row.due:
                     self._enqueue(row, lost=False)
                 return Ready(path=path, stale=row.stale, error_class=row.error_class, message=row.error_message)

@@ -16,12 +16,12 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
+from pillion.beneath import remove_content
 from pillion.catalog.contents import Orphan, delete_contents, list_orphans, note_orphans
 from pillion.catalog.database import Database
 from pillion.catalog.sidecars import UsageRow, has_rows
 from pillion.catalog.sidecars import usage as usage_rows
 from pillion.failpoints import reach
-from pillion.maintenance.removal import remove_content
 from pillion.queue.checkpoints import FOLDER, Checkpoints
 from pillion.store import Store
 

@@ -22,8 +22,9 @@ from pillion.catalog.rebuilding import note_reconciled, record_contents, record_
 from pillion.errors import CatalogError, LibraryBusyError, LibraryError
 from pillion.failpoints import reach
 from pillion.machine import device_name, device_uuid, exclusive
+from pillion.manifest import Manifest, ManifestEntry
 from pillion.queue.commit import ready_outcome
-from pillion.store import Manifest, ManifestEntry, Store
+from pillion.store import Store
 
 _BATCH = 200
 _MAX_PROBLEMS = 1000

@@ -33,11 +33,11 @@ from pillion.failpoints import reach
 from pillion.job import Urgency
 from pillion.kinds import registry
 from pillion.maintenance.reconcile import is_listed_whole
-from pillion.maintenance.removal import remove_file
 from pillion.maintenance.verify import Finding, verify
+from pillion.manifest import MANIFEST, ManifestEntry
 from pillion.model import SidecarKind, SidecarStatus, thumbhash_text
 from pillion.queue.commit import ready_outcome
-from pillion.store import MANIFEST, ManifestEntry, Store
+from pillion.store import Store
 
 _BATCH = 100
 
@@ -174,7 +174,7 @@ def _remove_unless_ready(run: _Repair, connection: sa.Connection, rel_path: str)
     is_manifest = rel_path.endswith("/" + MANIFEST)
     if uuid is not None and has_ready(connection, uuid, None if is_manifest else rel_path):
         return False
-    return remove_file(run.store.sidecars, rel_path)
+    return run.store.remove(rel_path)
 
 
 def _rewrite_manifests(run: _Repair, content_uuids: Sequence[str]) -> None:

@@ -7,8 +7,10 @@ from dataclasses import dataclass
 
 from pillion.catalog.database import Database
 from pillion.catalog.sidecars import SidecarRow, list_sidecars
+from pillion.errors import CatalogError
+from pillion.manifest import MANIFEST
 from pillion.model import SidecarStatus
-from pillion.store import MANIFEST, Store
+from pillion.store import Store
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -44,8 +46,12 @@ def verify(database: Database, store: Store, progress: Callable[[int], None] | N
 
 def _check_file(store: Store, row: SidecarRow) -> list[Finding]:
     rel_path = row.rel_path or ""
-    path = store.absolute(rel_path)
-    if not path.is_file():
+    try:
+        path = store.absolute(rel_path)
+    except CatalogError:
+        message = "The catalog says ready, but the file that it names is not in the library."
+        return [Finding(problem="missing", path=rel_path[:200], message=message, row=row)]
+    if store.size_of(rel_path) is None:
         message = "The catalog says ready, but the file is missing."
         return [Finding(problem="missing", path=str(path), message=message, row=row)]
     if not store.is_whole(rel_path, row.size or 0, row.checksum or ""):

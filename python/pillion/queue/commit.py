@@ -26,6 +26,7 @@ from pillion.failpoints import reach
 from pillion.job import JobChange, JobState, job_done, job_failed_once, job_held_back, job_released
 from pillion.kinds import registry
 from pillion.kinds.execute import Execution, Staged
+from pillion.manifest import ManifestEntry
 from pillion.model import (
     Empty,
     Failure,
@@ -39,7 +40,7 @@ from pillion.model import (
 )
 from pillion.queue.checkpoints import Checkpoint, Checkpoints
 from pillion.queue.engine import Result
-from pillion.store import ManifestEntry, Placement, Store
+from pillion.store import Placement, Store
 
 DISK_FULL_NOTICE = "The disk that holds the library is full; free some space, and work goes on. Nothing is lost."
 
@@ -292,7 +293,7 @@ class Recorder:
         self._store.place(manifests)
         self._store.place(batch.placements)
         for rel_path in stale:
-            self._store.absolute(rel_path).unlink(missing_ok=True)
+            self._store.remove(rel_path)
         self._store.sync()
 
     def _end_waiting(self, connection: sa.Connection, batch: _Batch, now: float) -> None:
