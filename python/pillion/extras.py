@@ -18,7 +18,6 @@ EXTRAS: Mapping[str, Mapping[str, str]] = {
         "chardet": "chardet",
         "lxml": "lxml",
         "olefile": "olefile",
-        "striprtf": "striprtf",
     },
     "embeddings": {
         "ctranslate2": "ctranslate2",

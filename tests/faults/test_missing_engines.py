@@ -146,7 +146,7 @@ CASES = {
         "pip install pypdfium2",
     ),
     "the extra for documents": case(
-        "chardet lxml olefile striprtf",
+        "chardet lxml olefile",
         "sample.docx page.html note.txt",
         "sample.docx:embeddings page.html:embeddings",
         "pip install 'pillion[documents]'",

@@ -212,7 +212,7 @@ def loaded_by(*arguments: str | Path) -> set[str]:
 ENGINES = {
     *("PIL", "av", "ctranslate2", "cv2", "faster_whisper", "lxml", "numpy", "olefile", "onnxruntime"),
     *("pi_heif", "py3langid", "pypdfium2", "pytesseract", "rapidocr", "rawpy"),
-    *("striprtf", "tesserocr", "tokenizers"),
+    *("tesserocr", "tokenizers"),
 }
 
 

@@ -215,7 +215,7 @@ def test_mail_in_odd_forms(tmp_path: Path) -> None:
     assert documents.read(path, office.MIMES["eml"]).text.endswith("body été")
 
 
-@pytest.mark.parametrize("name", ["word", "presentation", "workbook", "opendocument", "compound", "striprtf"])
+@pytest.mark.parametrize("name", ["word", "presentation", "workbook", "opendocument", "compound"])
 def test_a_missing_library_is_named_with_the_command(name: str, monkeypatch: pytest.MonkeyPatch) -> None:
     import importlib.util
 
