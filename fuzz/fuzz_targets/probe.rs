@@ -4,5 +4,5 @@
 use libfuzzer_sys::fuzz_target;
 
 fuzz_target!(|data: &[u8]| {
-    let _ = _core::image::probe(data);
+    let _ = _core::image::probe(data, 0);
 });

@@ -239,6 +239,9 @@ class Thumbnail:
     @property
     def truncated(self) -> bool:
         """Whether the file ends early: what is there is shown, and the rest is mid-grey, or transparent."""
+    @property
+    def damaged(self) -> bool:
+        """Whether the file is damaged, and what can be read of it is shown."""
 
 def image_format(source: str | os.PathLike[str] | bytes) -> str | None:
     """The name in :func:`formats` of what a file or its bytes are, from all of it; None for what is not read here.
@@ -246,8 +249,16 @@ def image_format(source: str | os.PathLike[str] | bytes) -> str | None:
     Unlike :func:`sniff` this tells a camera raw file that is a TIFF inside from other TIFFs without its name.
     """
 
-def probe(source: AnyPath | bytes) -> ImageInfo:
-    """Read the header only. NOTE ``bytes`` are file contents for the image functions, never a path."""
+def probe(source: AnyPath | bytes, *, page: int = 0) -> ImageInfo:
+    """Read the header only, of a page of :func:`pages`; 0 is the first. NOTE ``bytes`` are file contents for the image functions, never a path."""
+
+def pages(source: AnyPath | bytes) -> list[int]:
+    """The numbers of the pages of a file: several in a TIFF, one in all others. Thumbnails, masks and smaller copies in a
+    TIFF are no pages, so numbers may be left out.
+    """
+
+def damage(source: AnyPath | bytes, *, page: int = 0, max_pixels: int = 268435456) -> str | None:
+    """What is damaged in a page that :func:`decode` reads all the same: lines of a fax. None where nothing is."""
 
 def thumbnails(
     source: str | os.PathLike[str] | bytes,
@@ -298,13 +309,21 @@ def thumbnails_from_decoded(
     cicp: tuple[int, int] | None = None,
     max_side: int | None = None,
     method: int = ...,
+    damaged: bool = False,
 ) -> list[Thumbnail]:
-    """:func:`thumbnails_from_pixels` of what :func:`srgb_from_pixels` gives, which takes the same."""
+    """:func:`thumbnails_from_pixels` of what :func:`srgb_from_pixels` gives, which takes the same; marked ``damaged``."""
 
 def decode(
-    source: str | os.PathLike[str] | bytes, *, max_side: int | None = None, max_pixels: int = 268435456
+    source: str | os.PathLike[str] | bytes,
+    *,
+    max_side: int | None = None,
+    max_pixels: int = 268435456,
+    page: int = 0,
 ) -> NDArray[np.uint8]:
-    """Upright pixels, shape (H, W, 3) or (H, W, 4) when the picture has alpha; scaled down to ``max_side`` if larger."""
+    """Upright pixels, shape (H, W, 3) or (H, W, 4) when the picture has alpha; scaled down to ``max_side`` if larger.
+
+    ``page``: one of :func:`pages`.
+    """
 
 def thumbhash(source: str | os.PathLike[str] | bytes | Pixels, *, max_pixels: int = 268435456) -> bytes:
     """The ThumbHash (https://evanw.github.io/thumbhash/) of an image file, its bytes, or decoded pixels.

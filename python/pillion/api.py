@@ -90,14 +90,17 @@ def thumbnail_batch(
     so it may be endless; at most two files for each thread are in flight. To stop, leave the loop or close the
     iterator: each thread ends after its current picture. Raises UsageError for an unknown variant.
     """
-    return _batch(_core.thumbnail_batch(paths, _for_core(check_variants(variants)), threads=threads))
+    specs = _for_core(check_variants(variants))
+    return _batch(_core.thumbnail_batch(paths, specs, threads=threads), specs)
 
 
 def _batch(
-    batch: _core.ThumbnailBatch[Path_],
+    batch: _core.ThumbnailBatch[Path_], specs: Sequence[_core.Spec]
 ) -> Iterator[tuple[Path_, dict[str, bytes] | ItemError]]:
     try:
         for path, made in batch:
+            if isinstance(made, ItemError):
+                made = pictures.second_opinion(path, specs, made)
             yield path, made if isinstance(made, ItemError) else {thumb.name: thumb.data for thumb in made}
     finally:
         batch.close()
@@ -176,7 +179,8 @@ def _file_batch(
             else:
                 others.append(path)
 
-    for path, made in _batch(_core.thumbnail_batch(only_pictures(), _for_core(specs), threads=threads)):
+    wanted = _for_core(specs)
+    for path, made in _batch(_core.thumbnail_batch(only_pictures(), wanted, threads=threads), wanted):
         if isinstance(made, ItemError) and made.error_class is ErrorClass.UNSUPPORTED:
             others.append(path)  # another decoder may know it
         else:

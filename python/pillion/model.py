@@ -72,6 +72,8 @@ class SidecarMark(StrEnum):
 
     TRUNCATED = "truncated"
     """The source file ends early: the sidecar shows the part that is there."""
+    DAMAGED = "damaged"
+    """The source file is damaged: the sidecar shows what a decoder makes of it."""
     PARTIAL = "partial"
     """Parts of the source were left out, such as pages that are damaged, take too long, or are too many."""
 

@@ -89,7 +89,7 @@ def test_what_is_shown_in_part_is_marked(outcome: Outcome) -> None:
     marked = {name for name, item in outcome.items.items() if item["mark"] == "truncated"}
     assert marked == {f"truncated.jpg thumb {variant}" for variant in ("grid@2x", "grid@3x", "detail@1x")}
     status = json.loads(run("status", "--library", outcome.library, "--json").stdout)
-    assert status["marks"] == {"truncated": 3}
+    assert status["marks"] == {"damaged": 0, "partial": 0, "truncated": 3}
     assert "3 ready sidecars are marked truncated" in run("status", "--library", outcome.library).stdout
     assert run("ls", "--library", outcome.library).stdout.count("(truncated)") == 3
 

@@ -12,11 +12,13 @@ from PIL import Image
 
 from pillion.errors import ErrorClass, ItemError
 from pillion.kinds.ocr import tesseract
+from pillion.kinds.ocr.exports.searchable import searchable_pdf
 from pillion.kinds.ocr.recognise import recognise
 from pillion.kinds.ocr.result import OcrResult
 from pillion.kinds.registry import find
 from pillion.model import Empty, GenerationRequest
 from tests.support import media, photos
+from tests.support.tiffs import Value, tiff
 
 pytestmark = pytest.mark.models
 PARAGRAPH = "\n".join(media.PAGE_TEXT.splitlines()[:8])
@@ -164,3 +166,32 @@ def test_json_says_the_same(text_page: Path) -> None:
     assert document["text"] == result.text
     assert document["engine"]["name"] == "tesseract"
     assert document["pages"][0]["lines"][0]["words"][0]["text"] == "The"
+
+
+def test_all_pages_of_a_tiff_are_read(tmp_path: Path) -> None:
+    words = ["quince jelly", "walnut bread", "cherry stones"]
+    pages = [media.page(f"{text}\n" * 6, dpi=150).convert("1") for text in words]
+    path = tmp_path / "scan.tif"
+    pages[0].save(path, save_all=True, append_images=pages[1:], compression="group4")
+    result = read(path)
+    assert [page.number for page in result.pages] == [1, 2, 3]
+    for page, text in zip(result.pages, words, strict=True):
+        assert page.text.splitlines() == [text] * 6
+    assert not result.partial
+    exported = tmp_path / "scan.pdf"
+    exported.write_bytes(searchable_pdf(result, path, is_pdf=False))
+    assert [words[0] in page.text for page in read(exported).pages] == [True, False, False]
+    assert [words[2] in page.text for page in read(exported).pages] == [False, False, True]
+
+
+def test_a_page_of_a_tiff_that_nobody_reads_is_left_out_with_a_note(tmp_path: Path) -> None:
+    good = np.asarray(media.page("quince jelly\n" * 6, dpi=150).convert("L"))
+    tags: dict[int, Value] = {256: good.shape[1], 257: good.shape[0], 258: 8, 259: 1, 262: 1, 277: 1}
+    tags[278] = good.shape[0]
+    path = tmp_path / "scan.tif"
+    path.write_bytes(tiff(({**tags, 259: 8}, [b"no deflate"]), (tags, [good.tobytes()])))
+    result = read(path)
+    assert [page.number for page in result.pages] == [2]
+    assert "quince jelly" in result.text
+    assert result.partial
+    assert result.notes[0].startswith("page 1 was left out: ")

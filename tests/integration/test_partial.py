@@ -68,7 +68,7 @@ def test_the_mark_is_seen_everywhere(tmp_path: Path) -> None:
         assert manifest["sidecars"][0]["mark"] == "partial"
     assert "(partial)" in program.run("ls", "-l", root).stdout
     assert "1 ready sidecars are marked partial" in program.run("status", "-l", root).stdout
-    assert program.run_json("status", "-l", root, "--json")["marks"] == {"partial": 1, "truncated": 0}
+    assert program.run_json("status", "-l", root, "--json")["marks"] == {"damaged": 0, "partial": 1, "truncated": 0}
     Library.reconcile(root, rebuild=True)
     with Library.open(root) as library:
         assert next(iter(library.ls())).mark is SidecarMark.PARTIAL

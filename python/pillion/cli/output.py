@@ -23,6 +23,7 @@ KEPT = "the old one is kept"
 """What is said of a ready sidecar that could not be made again."""
 _MARKS = {
     "truncated": "their files end early, so they show only a part",
+    "damaged": "their files are damaged, and they show what a decoder makes of them",
     "partial": "parts of their files were left out; the notes in them say which and why",
 }
 _STATUSES = ("ready", "empty", "unsupported", "failed", "cancelled", "pending")

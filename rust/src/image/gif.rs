@@ -11,21 +11,37 @@ use super::pixels::{Layout, Pixels};
 use super::{Format, Header, Picture};
 use crate::error::{CoreError, ErrorClass, Result};
 
-/// Size of the canvas, from the screen descriptor.
+/// Size of the canvas, from the screen descriptor and the first frame.
 ///
 /// # Errors
 /// `corrupt`.
 pub fn header(data: &[u8]) -> Result<Header> {
-    let decoder = DecodeOptions::new().read_info(data).map_err(explain)?;
+    let mut decoder = DecodeOptions::new().read_info(data).map_err(explain)?;
+    let screen = (decoder.width(), decoder.height());
+    let (width, height) = match decoder.next_frame_info() {
+        Ok(Some(frame)) => canvas_size(screen, frame),
+        _ => (screen.0.into(), screen.1.into()),
+    };
     Ok(Header {
         format: Format::Gif,
-        width: decoder.width().into(),
-        height: decoder.height().into(),
+        width,
+        height,
         orientation: Orientation::UPRIGHT,
     })
 }
 
-/// Decode the first frame and place it on the canvas, clipped to it.
+/// The size of the screen, or, as browsers have it, of what the first frame needs: some writers make the screen too small.
+fn canvas_size(screen: (u16, u16), frame: &gif::Frame<'_>) -> (u32, u32) {
+    let side = |screen: u16, start: u16, length: u16| {
+        u32::from(screen).max(u32::from(start) + u32::from(length))
+    };
+    (
+        side(screen.0, frame.left, frame.width),
+        side(screen.1, frame.top, frame.height),
+    )
+}
+
+/// Decode the first frame and place it on the canvas.
 ///
 /// # Errors
 /// `corrupt`, `too_large` or `oom`.
@@ -36,11 +52,13 @@ pub fn decode(data: &[u8], limits: &Limits) -> Result<Picture<Pixels>> {
         options.set_memory_limit(MemoryLimit::Bytes(bytes));
     }
     let mut decoder = options.read_info(data).map_err(explain)?;
-    let (width, height) = (u32::from(decoder.width()), u32::from(decoder.height()));
-    limits.check_size(width, height)?;
+    let screen = (decoder.width(), decoder.height());
+    limits.check_size(screen.0.max(1).into(), screen.1.max(1).into())?;
     let info = decoder.next_frame_info().map_err(explain)?;
     let frame = info.ok_or_else(|| CoreError::new(ErrorClass::Corrupt, "a GIF without a frame"))?;
     limits.check_size(frame.width.into(), frame.height.into())?;
+    let (width, height) = canvas_size(screen, frame);
+    limits.check_size(width, height)?;
     let frame_height = u32::from(frame.height);
     let is_interlaced = frame.interlaced;
     let place = Place {

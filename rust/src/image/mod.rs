@@ -5,7 +5,7 @@
 
 mod avif;
 mod batch;
-mod bitmap;
+mod bmp;
 mod bytes;
 mod cicp;
 mod colour;
@@ -15,6 +15,7 @@ mod gamma;
 mod gif;
 mod gray;
 mod hdr;
+mod icon;
 mod jpeg;
 mod jxl;
 mod level;
@@ -108,6 +109,8 @@ pub struct Picture<T> {
     pub extent: (f64, f64),
     /// Whether the file ends early and only what is there is shown.
     pub truncated: bool,
+    /// What is damaged, in words, where the picture is worth showing all the same.
+    pub damage: Option<String>,
 }
 
 impl Picture<Pixels> {
@@ -120,6 +123,7 @@ impl Picture<Pixels> {
             orientation,
             profile: None,
             truncated: false,
+            damage: None,
         }
     }
 
@@ -142,23 +146,24 @@ impl Picture<Pixels> {
             profile: self.profile,
             extent: self.extent,
             truncated: self.truncated,
+            damage: self.damage,
         }
     }
 }
 
-/// Read the header only.
+/// Read the header only, of a page of the file: 0 for the first, and for formats without pages.
 ///
 /// # Errors
 /// `unsupported` for a format that is not read here, `corrupt` for a damaged header.
-pub fn probe(data: &[u8]) -> Result<Header> {
+pub fn probe(data: &[u8], page: usize) -> Result<Header> {
     let limits = Limits::with_max_pixels(u64::MAX);
     let header = match sniff(data)? {
         Format::Jpeg => jpeg::header(data, &limits),
         Format::Png => png::header(data, &limits),
         Format::Gif => gif::header(data),
-        Format::Bmp => bitmap::header(data, Format::Bmp),
-        Format::Ico => bitmap::header(data, Format::Ico),
-        Format::Tiff => tiff::header(data),
+        Format::Bmp => bmp::header(data),
+        Format::Ico => icon::header(data, &limits),
+        Format::Tiff => tiff::header(data, page),
         Format::Webp => webp::header(data),
         Format::Raw => raw::header(data),
         Format::Avif => avif::header(data),
@@ -186,9 +191,9 @@ pub fn decode(data: &[u8], want: Want, limits: &Limits) -> Result<Picture<Pixels
         Format::Jpeg => jpeg::decode(data, want, limits),
         Format::Png => png::decode(data, limits),
         Format::Gif => gif::decode(data, limits),
-        Format::Bmp => bitmap::decode(data, Format::Bmp, limits),
-        Format::Ico => bitmap::decode(data, Format::Ico, limits),
-        Format::Tiff => tiff::decode(data, limits),
+        Format::Bmp => bmp::decode(data, limits),
+        Format::Ico => icon::decode(data, limits),
+        Format::Tiff => tiff::decode(data, 0, limits),
         Format::Webp => webp::decode(data, want, limits),
         Format::Raw => raw::decode(data, want, limits),
         Format::Avif => avif::decode(data, limits),
@@ -227,8 +232,24 @@ pub fn decode_raster(data: &[u8], want: Want, limits: &Limits) -> Result<Picture
 /// # Errors
 /// As [`decode`]; `corrupt` also when only a part is there, for pixels carry no mark.
 pub fn decode_upright(data: &[u8], max_side: Option<u32>, limits: &Limits) -> Result<Pixels> {
+    decode_page(data, 0, max_side, limits)
+}
+
+/// Decode a page as [`decode_upright`]: 0 for the first, and for formats without pages.
+///
+/// # Errors
+/// As [`decode_upright`].
+pub fn decode_page(
+    data: &[u8],
+    page: usize,
+    max_side: Option<u32>,
+    limits: &Limits,
+) -> Result<Pixels> {
     let want = max_side.map_or(Want::Full, Want::AtLeast);
-    let picture = decode(data, want, limits)?;
+    let picture = match page {
+        0 => decode(data, want, limits)?,
+        page => tiff::decode(data, page, limits)?,
+    };
     if picture.truncated {
         return Err(CoreError::new(ErrorClass::Corrupt, "the file ends early"));
     }
@@ -260,6 +281,28 @@ pub fn srgb_from_pixels(
     };
     let pixels = colour::to_srgb(pixels, profile.or(named.as_deref()))?;
     Ok(pixels.drop_opaque_alpha().with_colour())
+}
+
+/// The pages of a file, by the numbers that [`decode_page`] takes: several in a TIFF, one in all others.
+///
+/// # Errors
+/// As [`probe`].
+pub fn pages(data: &[u8]) -> Result<Vec<usize>> {
+    match sniff(data)? {
+        Format::Tiff => tiff::pages(data),
+        _ => Ok(vec![0]),
+    }
+}
+
+/// What is damaged in a page that is decoded all the same, in words.
+///
+/// # Errors
+/// As [`decode`].
+pub fn damage(data: &[u8], page: usize, limits: &Limits) -> Result<Option<String>> {
+    match sniff(data)? {
+        Format::Tiff => tiff::damage(data, page, limits),
+        _ => Ok(None),
+    }
 }
 
 fn sniff(data: &[u8]) -> Result<Format> {

@@ -1,5 +1,6 @@
 //! PNG: all colour types and depths, interlaced or not; of an animation the default image.
 
+use std::borrow::Cow;
 use std::io::Cursor;
 
 use png::{ColorType, Decoder, DecodingError, Transformations};
@@ -17,7 +18,11 @@ use crate::error::{CoreError, ErrorClass, Result};
 /// # Errors
 /// `corrupt` or `too_large`.
 pub fn header(data: &[u8], limits: &Limits) -> Result<Header> {
-    let mut decoder = decoder(data, limits);
+    let reading = Reading {
+        limits,
+        ignores_checksums: true,
+    };
+    let mut decoder = reading.decoder(data);
     let info = decoder.read_header_info().map_err(explain)?;
     let (width, height) = (info.width, info.height);
     let orientation = decoder
@@ -36,12 +41,77 @@ pub fn header(data: &[u8], limits: &Limits) -> Result<Header> {
 /// # Errors
 /// `corrupt`, `too_large` or `oom`.
 pub fn decode(data: &[u8], limits: &Limits) -> Result<Picture<Pixels>> {
-    let mut decoder = decoder(data, limits);
+    let data = &*masked_transparency(data);
+    let strict = Reading {
+        limits,
+        ignores_checksums: false,
+    };
+    match decode_by(data, strict) {
+        Err(error) if error.class == ErrorClass::Corrupt && error.message.contains("CRC") => {
+            let lenient = Reading {
+                ignores_checksums: true,
+                ..strict
+            };
+            let picture = decode_by(data, lenient).map_err(|_| error)?;
+            Ok(Picture {
+                damage: Some("a checksum of the PNG is wrong".to_owned()),
+                ..picture
+            })
+        }
+        result => result,
+    }
+}
+
+/// How to read a file.
+#[derive(Clone, Copy)]
+struct Reading<'a> {
+    limits: &'a Limits,
+    /// A picture whose checksums are wrong may be right in all that shows.
+    ignores_checksums: bool,
+}
+
+/// The file, its transparent grey cut to the bits that pixels have: writers let more of them stand, which mean nothing
+/// (PNG specification, 11.3.1.1).
+fn masked_transparency(data: &[u8]) -> Cow<'_, [u8]> {
+    const HEADER: usize = 8 + 8 + 13;
+    let Some(&[depth @ (1 | 2 | 4), 0]) = data.get(HEADER - 5..HEADER - 3) else {
+        return Cow::Borrowed(data);
+    };
+    let mut at = HEADER + 4;
+    while let Some(&[a, b, c, d, ref name @ ..]) = data.get(at..at + 8) {
+        match name {
+            b"tRNS" if [a, b, c, d] == [0, 0, 0, 2] && data.len() >= at + 14 => {
+                let value = [0, data[at + 9] & ((1 << depth) - 1)];
+                if data[at + 8..at + 10] == value {
+                    return Cow::Borrowed(data);
+                }
+                let mut changed = data.to_vec();
+                changed[at + 8..at + 10].copy_from_slice(&value);
+                let mut checksum = flate2::Crc::new();
+                checksum.update(&changed[at + 4..at + 10]);
+                changed[at + 10..at + 14].copy_from_slice(&checksum.sum().to_be_bytes());
+                return Cow::Owned(changed);
+            }
+            b"IDAT" => break,
+            _ => {}
+        }
+        let length = u32::from_be_bytes([a, b, c, d]) as usize;
+        at = match at.checked_add(length).and_then(|end| end.checked_add(12)) {
+            Some(next) => next,
+            None => break,
+        };
+    }
+    Cow::Borrowed(data)
+}
+
+fn decode_by(data: &[u8], reading: Reading<'_>) -> Result<Picture<Pixels>> {
+    let limits = reading.limits;
+    let mut decoder = reading.decoder(data);
     let info = decoder.read_header_info().map_err(explain)?;
     let (width, height) = (info.width, info.height);
     limits.check_size(width, height)?;
     if info.bit_depth == png::BitDepth::Sixteen
-        && let Some(picture) = deep(data, limits)?
+        && let Some(picture) = deep(data, reading)?
     {
         return Ok(picture);
     }
@@ -54,7 +124,7 @@ pub fn decode(data: &[u8], limits: &Limits) -> Result<Picture<Pixels>> {
     let truncated = match reader.next_frame(&mut samples) {
         Ok(_) => false,
         Err(error) if ends_early(&error) => {
-            let rows = rows_there(data, limits, &mut samples, colour.samples())?;
+            let rows = rows_there(data, reading, &mut samples, colour.samples())?;
             partial::check_rows(rows, height)?;
             let blank = partial::blank_of(matches!(
                 colour,
@@ -95,8 +165,9 @@ pub fn decode(data: &[u8], limits: &Limits) -> Result<Picture<Pixels>> {
 }
 
 /// A whole picture of 16 bits in another colour space than sRGB, converted before it is rounded to 8. `None` for others.
-fn deep(data: &[u8], limits: &Limits) -> Result<Option<Picture<Pixels>>> {
-    let mut decoder = decoder(data, limits);
+fn deep(data: &[u8], reading: Reading<'_>) -> Result<Option<Picture<Pixels>>> {
+    let limits = reading.limits;
+    let mut decoder = reading.decoder(data);
     decoder.set_transformations(Transformations::EXPAND);
     let mut reader = decoder.read_info().map_err(explain)?;
     let (colour, depth) = reader.output_color_type();
@@ -157,14 +228,24 @@ fn profile(info: &png::Info<'_>) -> Option<Vec<u8>> {
     gamma::profile(1.0 / exponent, primaries, is_grey)
 }
 
+/// The file ends, or its compressed data does.
 fn ends_early(error: &DecodingError) -> bool {
-    matches!(error, DecodingError::IoError(error) if error.kind() == std::io::ErrorKind::UnexpectedEof)
+    match error {
+        DecodingError::IoError(error) => error.kind() == std::io::ErrorKind::UnexpectedEof,
+        DecodingError::Format(error) => error.to_string().contains("InsufficientInput"),
+        _ => false,
+    }
 }
 
 /// Decode again row by row, until the data ends; how many rows of the picture are there. The rows of an interlaced
 /// picture's passes stand for those that are missing between them.
-fn rows_there(data: &[u8], limits: &Limits, samples: &mut [u8], channels: usize) -> Result<u32> {
-    let mut decoder = decoder(data, limits);
+fn rows_there(
+    data: &[u8],
+    reading: Reading<'_>,
+    samples: &mut [u8],
+    channels: usize,
+) -> Result<u32> {
+    let mut decoder = reading.decoder(data);
     decoder.set_transformations(Transformations::EXPAND | Transformations::STRIP_16);
     let mut reader = decoder.read_info().map_err(explain)?;
     let (width, height) = (reader.info().width, reader.info().height);
@@ -192,11 +273,14 @@ fn rows_there(data: &[u8], limits: &Limits, samples: &mut [u8], channels: usize)
 /// Rows that one row of the first pass of an interlaced picture stands for.
 const ADAM7_ROWS: u32 = 8;
 
-fn decoder<'data>(data: &'data [u8], limits: &Limits) -> Decoder<Cursor<&'data [u8]>> {
-    let bytes = usize::try_from(limits.max_bytes).unwrap_or(usize::MAX);
-    let mut decoder = Decoder::new_with_limits(Cursor::new(data), png::Limits { bytes });
-    decoder.set_ignore_text_chunk(true);
-    decoder
+impl Reading<'_> {
+    fn decoder<'data>(&self, data: &'data [u8]) -> Decoder<Cursor<&'data [u8]>> {
+        let bytes = usize::try_from(self.limits.max_bytes).unwrap_or(usize::MAX);
+        let mut decoder = Decoder::new_with_limits(Cursor::new(data), png::Limits { bytes });
+        decoder.set_ignore_text_chunk(true);
+        decoder.ignore_checksums(self.ignores_checksums);
+        decoder
+    }
 }
 
 fn orientation(info: &png::Info<'_>) -> Orientation {

@@ -127,7 +127,7 @@ fn picture_inside(
         let data = Arc::new(text.into_owned());
         return ImageHrefResolver::default_data_resolver()(SVG, data, options);
     }
-    let header = probe(&data).ok()?;
+    let header = probe(&data, 0).ok()?;
     limits.check_size(header.width, header.height).ok()?;
     let pixels = memory::area(header.width, header.height) as u64;
     limits.check_bytes(pixels * 8).ok()?;

@@ -50,6 +50,8 @@ pub struct Thumbnail {
     pub thumbhash: Vec<u8>,
     /// Whether the file ends early and only what is there is shown.
     pub truncated: bool,
+    /// Whether the file is damaged, and what can be read of it is shown.
+    pub damaged: bool,
 }
 
 /// Upright thumbnails of an encoded picture, in the order of `specs`. One decode serves all that are at most [`MASTER`]
@@ -148,6 +150,7 @@ fn render(picture: &Picture<Raster>, specs: &[Spec]) -> Result<Vec<Thumbnail>> {
             data: encode::webp(&raster, spec.quality, spec.method)?,
             thumbhash: thumbhash.clone(),
             truncated: picture.truncated,
+            damaged: picture.damage.is_some(),
         })
     };
     specs.iter().map(render_one).collect()

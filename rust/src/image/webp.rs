@@ -70,6 +70,7 @@ pub fn decode(data: &[u8], want: Want, limits: &Limits) -> Result<Picture<Pixels
         full_size,
         profile: profile(data),
         truncated,
+        damage: None,
     })
 }
 

@@ -21,6 +21,8 @@ pub(super) fn register(m: &Bound<'_, PyModule>) -> PyResult<()> {
     m.add_function(wrap_pyfunction!(formats, m)?)?;
     m.add_function(wrap_pyfunction!(image_format, m)?)?;
     m.add_function(wrap_pyfunction!(probe, m)?)?;
+    m.add_function(wrap_pyfunction!(pages, m)?)?;
+    m.add_function(wrap_pyfunction!(damage, m)?)?;
     m.add_function(wrap_pyfunction!(thumbnails, m)?)?;
     m.add_function(wrap_pyfunction!(thumbnails_from_pixels, m)?)?;
     m.add_function(wrap_pyfunction!(thumbnails_from_decoded, m)?)?;
@@ -124,6 +126,8 @@ pub(super) struct Thumbnail {
     thumbhash: Py<PyBytes>,
     #[pyo3(get)]
     truncated: bool,
+    #[pyo3(get)]
+    damaged: bool,
 }
 
 #[pymethods]
@@ -142,6 +146,7 @@ impl Thumbnail {
             data: PyBytes::new(py, &thumbnail.data).unbind(),
             thumbhash: PyBytes::new(py, &thumbnail.thumbhash).unbind(),
             truncated: thumbnail.truncated,
+            damaged: thumbnail.damaged,
         };
         made.into_iter().map(wrap_one).collect()
     }
@@ -206,8 +211,28 @@ fn image_format(py: Python<'_>, source: Source) -> PyResult<Option<&'static str>
 }
 
 #[pyfunction]
-fn probe(py: Python<'_>, source: Source) -> PyResult<ImageInfo> {
-    detached(py, || source.with(image::probe)).map(ImageInfo)
+#[pyo3(signature = (source, *, page = 0))]
+fn probe(py: Python<'_>, source: Source, page: usize) -> PyResult<ImageInfo> {
+    detached(py, || source.with(|data| image::probe(data, page))).map(ImageInfo)
+}
+
+#[pyfunction]
+fn pages(py: Python<'_>, source: Source) -> PyResult<Vec<usize>> {
+    detached(py, || source.with(image::pages))
+}
+
+#[pyfunction]
+#[pyo3(signature = (source, *, page = 0, max_pixels = 268_435_456))]
+fn damage(
+    py: Python<'_>,
+    source: Source,
+    page: usize,
+    max_pixels: u64,
+) -> PyResult<Option<String>> {
+    let limits = Limits::with_max_pixels(max_pixels);
+    detached(py, || {
+        source.with(|data| image::damage(data, page, &limits))
+    })
 }
 
 #[pyfunction]
@@ -243,8 +268,9 @@ fn thumbnails_from_pixels(
 
 #[pyfunction]
 #[pyo3(signature = (
-    pixels, specs, *, icc = None, cicp = None, max_side = None, method = image::DEFAULT_METHOD
+    pixels, specs, *, icc = None, cicp = None, max_side = None, method = image::DEFAULT_METHOD, damaged = false
 ))]
+#[allow(clippy::too_many_arguments)] // keywords in Python
 fn thumbnails_from_decoded(
     py: Python<'_>,
     pixels: &Bound<'_, PyAny>,
@@ -253,6 +279,7 @@ fn thumbnails_from_decoded(
     cicp: Option<(u8, u8)>,
     max_side: Option<u32>,
     method: u8,
+    damaged: bool,
 ) -> PyResult<Vec<Thumbnail>> {
     let specs = self::specs(specs, method)?;
     let max_side = checked_side(max_side)?;
@@ -261,7 +288,11 @@ fn thumbnails_from_decoded(
         let pixels = image::srgb_from_pixels(pixels, icc.as_deref(), cicp, max_side)?;
         image::thumbnails_from_pixels(pixels, &specs)
     })?;
-    Ok(Thumbnail::wrap(py, made))
+    let mark = |thumbnail| image::Thumbnail {
+        damaged,
+        ..thumbnail
+    };
+    Ok(Thumbnail::wrap(py, made.into_iter().map(mark).collect()))
 }
 
 fn checked_side(max_side: Option<u32>) -> PyResult<Option<u32>> {
@@ -305,17 +336,18 @@ fn pixels_of(source: &Bound<'_, PyAny>) -> PyResult<Pixels> {
 }
 
 #[pyfunction]
-#[pyo3(signature = (source, *, max_side = None, max_pixels = 268_435_456))]
+#[pyo3(signature = (source, *, max_side = None, max_pixels = 268_435_456, page = 0))]
 fn decode(
     py: Python<'_>,
     source: Source,
     max_side: Option<u32>,
     max_pixels: u64,
+    page: usize,
 ) -> PyResult<Bound<'_, PyArray3<u8>>> {
     let max_side = checked_side(max_side)?;
     let limits = Limits::with_max_pixels(max_pixels);
     let pixels = detached(py, || {
-        source.with(|data| image::decode_upright(data, max_side, &limits))
+        source.with(|data| image::decode_page(data, page, max_side, &limits))
     })?;
     array_of(py, pixels)
 }

@@ -327,6 +327,13 @@ def left_out(draft: Draft, error: ItemError) -> ItemError:
     return error
 
 
+def of_page(number: int, error: ItemError) -> ItemError:
+    """The error of a page that is left out. Raises ``error`` where it is not the page's own."""
+    if error.error_class not in _OF_A_PAGE:
+        raise error
+    return ItemError(error.error_class, f"page {number} was left out: {error.message}")
+
+
 def assembled(
     document: pdfium.Document, drafts: Sequence[Draft], recognised: Mapping[int, OcrPage], notes: Notes
 ) -> list[OcrPage]:

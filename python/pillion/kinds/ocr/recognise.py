@@ -8,14 +8,16 @@ its turn.
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Generator, Sequence
 from contextlib import closing
+from dataclasses import replace
 from functools import partial
 from pathlib import Path
 from typing import Protocol
 
 from pillion import _core
-from pillion.errors import ItemError
+from pillion.errors import ErrorClass, ItemError
 from pillion.kinds.ocr import models, page, pdf, ppocr, tesseract
 from pillion.kinds.ocr.kind import AUTO
 from pillion.kinds.ocr.page import (
@@ -33,7 +35,7 @@ from pillion.kinds.ocr.result import OcrPage, OcrResult
 from pillion.kinds.ocr.tesseract import Layout, LayoutAnalysis, RecognisedText, Recognisers, confidence
 from pillion.pool import keepalive
 from pillion.pool.threads import spread
-from pillion.readers.images.decode import Picture, opened
+from pillion.readers.images.decode import Picture, opened, pages
 from pillion.readers.pdf import document as pdfium
 
 
@@ -54,14 +56,54 @@ def recognise(
     recognisers = Recognisers(languages, tessdata)
     if is_pdf:
         return _recognise_pdf(path, recognisers, passwords)
-    return _recognise_image(opened(path), recognisers, engine)
+    return _recognise_images(path, recognisers, engine)
 
 
-# an image -------------------------------------------------------------------------------------------------------------
+# an image, or several in a file ---------------------------------------------------------------------------------------
 
 _PROFILE_SIDE = 1600
 _UNSURE = 70.0
 """Mean confidence below which a page may be a photograph that was taken for one."""
+
+
+def _recognise_images(path: Path, recognisers: Recognisers, engine: str) -> OcrResult:
+    """All pages of a TIFF, the one of others. A page that cannot be read is left out with a note, unless all are."""
+    numbers = pages(path)
+    notes = pdf.Notes()
+    done: list[tuple[int, OcrResult]] = []
+    first: ItemError | None = None
+    for place, number in enumerate(numbers[: pdf.MAX_OCR_PAGES], 1):
+        keepalive.beat()
+        try:
+            picture = opened(path, page=number)
+            done.append((place, _recognise_image(picture, recognisers, engine)))
+        except ItemError as error:
+            if len(numbers) == 1:
+                raise
+            notes.left_out(pdf.of_page(place, error))
+            first = first or error
+            continue
+        for note in picture.notes:
+            notes.missing(note if len(numbers) == 1 else f"page {place}: {note}")
+    if not done:
+        raise first or ItemError(ErrorClass.CORRUPT, "the file has no page")
+    if len(numbers) > pdf.MAX_OCR_PAGES:
+        notes.missing(f"only the first {pdf.MAX_OCR_PAGES} of {len(numbers)} pages were read")
+    return _joined(done, notes)
+
+
+def _joined(results: Sequence[tuple[int, OcrResult]], notes: pdf.Notes) -> OcrResult:
+    """One result of those of the pages, which may differ in their engine: that of most of them is named."""
+    engines = Counter((result.engine, result.engine_version) for _, result in results)
+    ((engine, version), _), *_ = engines.most_common(1)
+    return OcrResult(
+        engine=engine,
+        engine_version=version,
+        languages=tuple(dict.fromkeys(language for _, result in results for language in result.languages)),
+        pages=tuple(replace(page, number=number) for number, result in results for page in result.pages),
+        notes=notes.texts(),
+        partial=notes.partial,
+    )
 
 
 def _recognise_image(picture: Picture, recognisers: Recognisers, engine: str) -> OcrResult:

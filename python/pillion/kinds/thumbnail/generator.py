@@ -159,6 +159,12 @@ def _made(
     return tuple(_produced(thumb, specs[thumb.name]) for thumb in thumbnails(wanted))
 
 
+def _mark_of(thumb: _core.Thumbnail) -> SidecarMark | None:
+    if thumb.truncated:
+        return SidecarMark.TRUNCATED
+    return SidecarMark.DAMAGED if thumb.damaged else None
+
+
 def _produced(thumb: _core.Thumbnail, spec: ThumbSpec) -> Produced:
     data = thumb.data
     if spec.format is not SidecarFormat.WEBP:
@@ -167,6 +173,6 @@ def _produced(thumb: _core.Thumbnail, spec: ThumbSpec) -> Produced:
         variant=thumb.name,
         format=spec.format,
         data=data,
-        mark=SidecarMark.TRUNCATED if thumb.truncated else None,
+        mark=_mark_of(thumb),
         thumbhash=thumb.thumbhash,
     )

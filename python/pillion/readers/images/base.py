@@ -47,8 +47,11 @@ class PictureEngine(Protocol):
         """What is missing and how to install it, in one sentence; None if files of this type can be decoded."""
         ...
 
-    def decode(self, data: bytes, mime: str, *, max_side: int | None, max_pixels: int) -> DecodedPicture:
-        """The picture, or a smaller one whose longest side is still at least ``max_side``. Raises ItemError."""
+    def decode(self, data: bytes, mime: str, *, max_side: int | None, max_pixels: int, page: int = 0) -> DecodedPicture:
+        """The picture, or a smaller one whose longest side is still at least ``max_side``. Raises ItemError.
+
+        ``page``: which of several, for formats that have pages; engines of others leave it aside.
+        """
         ...
 
 

@@ -9,13 +9,13 @@ from pillion import _core
 from pillion.readers.images.base import PictureEngine
 from pillion.readers.images.decode import ENGINES
 
+_CORE: Mapping[str, _core.FormatInfo] = {mime: info for info in _core.formats() for mime in info.mime_types}
 _EXTENSIONS: Mapping[str, tuple[str, ...]] = {
     "image/heic": ("heic",),
     "image/heif": ("heif", "hif"),
     "image/icns": ("icns",),
     "image/jp2": ("jp2", "j2k", "jpf", "jpx"),
     "image/sgi": ("sgi", "rgb", "rgba", "bw"),
-    "image/tiff": ("tif", "tiff"),
     "image/x-adobe-dng": ("dng",),
     "image/x-canon-cr2": ("cr2",),
     "image/x-canon-cr3": ("cr3",),
@@ -43,9 +43,8 @@ _NAMES: Mapping[str, tuple[str, ...]] = {
     "pcx": ("image/x-pcx",),
     "sun": ("image/x-sun-raster",),
     "tga": ("image/x-tga",),
-    "tiff": ("image/tiff",),
 }
-"""Format -> its types. All others of an engine are its camera raw files."""
+"""Format -> its types, for those that the core does not read. All others of an engine are its camera raw files."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -84,6 +83,7 @@ def formats() -> list[FormatRow]:
 
 def _rows(engine: PictureEngine) -> list[FormatRow]:
     groups = {name: mimes for name, mimes in _NAMES.items() if set(mimes) <= set(engine.MIMES)}
+    groups |= {info.name: (mime,) for mime, info in _CORE.items() if mime in engine.MIMES and len(info.mime_types) == 1}
     named = {mime for mimes in groups.values() for mime in mimes}
     rest = tuple(sorted(set(engine.MIMES) - named))
     if rest:
@@ -91,10 +91,15 @@ def _rows(engine: PictureEngine) -> list[FormatRow]:
     return [_row(engine, name, mimes) for name, mimes in groups.items()]
 
 
+def _extensions(mime: str) -> tuple[str, ...]:
+    info = _CORE.get(mime)
+    return tuple(info.extensions) if info and len(info.mime_types) == 1 else _EXTENSIONS.get(mime, ())
+
+
 def _row(engine: PictureEngine, name: str, mimes: tuple[str, ...]) -> FormatRow:
     return FormatRow(
         format=name,
-        extensions=tuple(extension for mime in mimes for extension in _EXTENSIONS.get(mime, ())),
+        extensions=tuple(extension for mime in mimes for extension in _extensions(mime)),
         mime_types=mimes,
         decoder=engine.NAME,
         reads=engine.NOTE,

@@ -44,7 +44,7 @@ def version() -> str:
     return str(_module().libheif_version())
 
 
-def decode(data: bytes, mime: str, *, max_side: int | None, max_pixels: int) -> DecodedPicture:
+def decode(data: bytes, mime: str, *, max_side: int | None, max_pixels: int, page: int = 0) -> DecodedPicture:
     """The primary picture, at full size: libheif decodes no other. Raises ItemError."""
     import numpy as np
 

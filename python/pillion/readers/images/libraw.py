@@ -48,7 +48,7 @@ def version() -> str:
     return ".".join(map(str, rawpy.libraw_version))
 
 
-def decode(data: bytes, mime: str, *, max_side: int | None, max_pixels: int) -> DecodedPicture:
+def decode(data: bytes, mime: str, *, max_side: int | None, max_pixels: int, page: int = 0) -> DecodedPicture:
     """Developed with the camera's white balance; at half size if that is enough, which is much faster.
 
     Raises ItemError.

@@ -1,4 +1,7 @@
-"""Rare formats by Pillow, or Pillow-SIMD in its place: only features of both are used."""
+"""Rare formats by Pillow, or Pillow-SIMD in its place: only features of both are used.
+
+Also a second opinion on all common formats, for files that the core refuses.
+"""
 
 from __future__ import annotations
 
@@ -20,13 +23,23 @@ if TYPE_CHECKING:
 
 NAME = "pillow"
 EXTRA = None
-NOTE = "rare formats, and kinds of TIFF that the core has no decoder for"
+NOTE = "rare formats, and what the core refuses of the common ones"
 ALPHA = True
 ICC = True
 
 _FORMATS: Mapping[str, str] = {
+    "image/avif": "AVIF",
+    "image/bmp": "BMP",
+    "image/gif": "GIF",
+    "image/jpeg": "JPEG",
     "image/jp2": "JPEG2000",
+    "image/png": "PNG",
+    "image/qoi": "QOI",
     "image/tiff": "TIFF",
+    "image/vnd.adobe.photoshop": "PSD",
+    "image/webp": "WEBP",
+    "image/x-icon": "ICO",
+    "image/x-portable-anymap": "PPM",
     "image/icns": "ICNS",
     "image/sgi": "SGI",
     "image/x-dds": "DDS",
@@ -37,7 +50,7 @@ _FORMATS: Mapping[str, str] = {
 """Type -> Pillow's name of the only format that is tried: others would run programs or read other files."""
 MIMES = frozenset(_FORMATS)
 
-_FEATURES: Mapping[str, str] = {"image/jp2": "jpg_2000"}
+_FEATURES: Mapping[str, str] = {"image/avif": "avif", "image/jp2": "jpg_2000", "image/webp": "webp"}
 """Features that a Pillow built from source may lack."""
 _BYTES_PER_PIXEL = 8
 _DEEPEST = 65535
@@ -52,8 +65,10 @@ def missing(mime: str) -> str | None:
         return None
     from PIL import features
 
-    if features.check(feature):
-        return None
+    # An older Pillow warns of a feature whose name it does not know.
+    with warnings.catch_warnings(action="ignore"):
+        if features.check(feature):
+            return None
     return f"this Pillow is built without {feature}: run pip install --force-reinstall pillow"
 
 
@@ -64,8 +79,8 @@ def version() -> str:
     return str(PIL.__version__)
 
 
-def decode(data: bytes, mime: str, *, max_side: int | None, max_pixels: int) -> DecodedPicture:
-    """The first picture, at full size. Raises ItemError."""
+def decode(data: bytes, mime: str, *, max_side: int | None, max_pixels: int, page: int = 0) -> DecodedPicture:
+    """The first picture, or the ``page`` of a TIFF, at full size. Raises ItemError."""
     from PIL import Image, ImageOps, UnidentifiedImageError
 
     if mime == "image/x-dds" and _is_cut_texture(data):
@@ -77,6 +92,8 @@ def decode(data: bytes, mime: str, *, max_side: int | None, max_pixels: int) -> 
             before, Image.MAX_IMAGE_PIXELS = Image.MAX_IMAGE_PIXELS, max_pixels
             try:
                 with Image.open(io.BytesIO(data), formats=[_FORMATS[mime]]) as picture:
+                    if page:
+                        picture.seek(page)
                     check_size(picture.size, max_pixels, _BYTES_PER_PIXEL)
                     profile = picture.info.get("icc_profile")
                     picture.load()
@@ -117,7 +134,8 @@ def _is_cut_texture(data: bytes) -> bool:
         return True
     height, width = struct.unpack_from("<II", data, 12)
     flags, four_letters, bits = struct.unpack_from("<I4sI", data, 80)
-    is_plain = not flags & 0x4 and four_letters == bytes(4)
+    # Indices have a byte, whatever the header says of their colours.
+    is_plain = not flags & 0x4 and four_letters == bytes(4) and not flags & 0x20
     return is_plain and len(data) < 128 + height * ((width * bits + 7) // 8)
 
 
@@ -126,7 +144,11 @@ def _decoded(picture: Image.Image, profile: bytes | None) -> DecodedPicture:
         return DecodedPicture(_pixels(_from_deep_grey(picture)))
     if picture.mode not in _MODES:
         raise ItemError(ErrorClass.UNSUPPORTED, f"a picture of Pillow's mode {picture.mode}")
+    if picture.mode == "LAB":
+        return DecodedPicture(_pixels(_from_lab(picture)))
     has_alpha = picture.mode in ("RGBA", "LA", "PA", "RGBa", "La") or "transparency" in picture.info
+    # A palette with alpha, as in DDS.
+    has_alpha |= picture.palette is not None and picture.palette.mode == "RGBA"
     if picture.mode not in ("RGB", "RGBA", "P", "PA"):
         # The profile is for CMYK, grey or another model, which Pillow has converted.
         profile = None
@@ -136,6 +158,15 @@ def _decoded(picture: Image.Image, profile: bytes | None) -> DecodedPicture:
 def _pixels(picture: Image.Image) -> memoryview:
     """Rows, columns and channels."""
     return memoryview(picture.tobytes()).cast("B", (picture.height, picture.width, len(picture.getbands())))
+
+
+def _from_lab(picture: Image.Image) -> Image.Image:
+    from PIL import ImageCms
+
+    lab, srgb = ImageCms.createProfile("LAB"), ImageCms.createProfile("sRGB")
+    converted = ImageCms.profileToProfile(picture, lab, srgb, outputMode="RGB")
+    assert converted is not None
+    return converted
 
 
 def _from_deep_grey(picture: Image.Image) -> Image.Image:

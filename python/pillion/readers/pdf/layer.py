@@ -51,20 +51,26 @@ def with_text(path: Path, pages: Mapping[int, Sequence[Placed]]) -> bytes:
         return _saved(document)
 
 
-def picture_with_text(jpeg: bytes, size: tuple[float, float], words: Sequence[Placed]) -> bytes:
-    """A PDF of one page of ``size`` points that a JPEG fills, with words over it. Raises ItemError (corrupt)."""
+Sheet = tuple[bytes, tuple[float, float], Sequence[Placed]]
+"""A JPEG, the size of the page that it fills in points, and the words over it."""
+
+
+def pictures_with_text(sheets: Sequence[Sheet]) -> bytes:
+    """A PDF of pictures with words over them, one a page. Raises ItemError (corrupt)."""
     import pypdfium2
 
     with LOCK:
         document = pypdfium2.PdfDocument.new()
         try:
-            page = document.new_page(*size)
-            picture = pypdfium2.PdfImage.new(document)
-            picture.load_jpeg(io.BytesIO(jpeg), inline=True)
-            picture.set_matrix(pypdfium2.PdfMatrix().scale(*size))
-            page.insert_obj(picture)
-            _Writer(document).write(page, words)
-            page.close()
+            writer = _Writer(document)
+            for jpeg, size, words in sheets:
+                page = document.new_page(*size)
+                picture = pypdfium2.PdfImage.new(document)
+                picture.load_jpeg(io.BytesIO(jpeg), inline=True)
+                picture.set_matrix(pypdfium2.PdfMatrix().scale(*size))
+                page.insert_obj(picture)
+                writer.write(page, words)
+                page.close()
             return _saved(document)
         except pypdfium2.PdfiumError as error:
             raise ItemError(ErrorClass.CORRUPT, "the picture cannot be put into a PDF") from error

@@ -90,7 +90,15 @@ struct Opened<'data> {
     /// The file's word on colours, else the stream's.
     coded: Coded,
     profile: Option<Vec<u8>>,
-    alpha: Option<u32>,
+    alpha: Option<Alpha>,
+}
+
+/// The items that hold the transparency.
+enum Alpha {
+    /// One of the size of the picture, which may be a grid itself.
+    Whole(u32),
+    /// One for each tile of the picture's grid.
+    Tiles(Vec<u32>),
 }
 
 impl<'data> Opened<'data> {
@@ -125,6 +133,7 @@ impl<'data> Opened<'data> {
             extent: (width.into(), height.into()),
             profile: self.profile,
             truncated: false,
+            damage: None,
         }
     }
 
@@ -174,20 +183,27 @@ impl<'data> Opened<'data> {
             layout,
             data: samples,
         };
-        let Some(id) = self.alpha else {
-            return Ok(pixels);
+        let primary = self.items.primary;
+        let (alpha, is_multiplied) = match &self.alpha {
+            None => return Ok(pixels),
+            Some(Alpha::Whole(id)) => (
+                decoded(&self.items, *id, limits)?,
+                self.items.targets(primary, *b"prem").contains(id),
+            ),
+            Some(Alpha::Tiles(ids)) => {
+                let tile = self.items.targets(primary, *b"dimg").first();
+                let is_multiplied = tile.zip(ids.first()).is_some_and(|(&tile, alpha)| {
+                    self.items.targets(tile, *b"prem").contains(alpha)
+                });
+                (grid(&self.items, primary, ids, limits)?, is_multiplied)
+            }
         };
-        let alpha = decoded(&self.items, id, limits)?;
         if alpha.size() != self.frame.size() {
             return Err(CoreError::new(
                 ErrorClass::Unsupported,
                 "an AVIF whose alpha has another size than its colours",
             ));
         }
-        let is_multiplied = self
-            .items
-            .targets(self.items.primary, *b"prem")
-            .contains(&id);
         let alpha = alpha.luma(alpha.coded.is_full_range);
         Ok(with_alpha(pixels, &alpha, is_multiplied))
     }
@@ -241,8 +257,25 @@ fn shown<'data>(items: &Items<'data>, id: u32) -> Result<Shown<'data>> {
     Ok(shown)
 }
 
-/// The item that holds the transparency of `id`.
-fn alpha_of(items: &Items<'_>, id: u32) -> Result<Option<u32>> {
+/// The items that hold the transparency of `id`, a picture or a grid of them.
+fn alpha_of(items: &Items<'_>, id: u32) -> Result<Option<Alpha>> {
+    if let Some(alpha) = alpha_item(items, id)? {
+        return Ok(Some(Alpha::Whole(alpha)));
+    }
+    if items.kind(id)? != *b"grid" {
+        return Ok(None);
+    }
+    let mut tiles = Vec::new();
+    for &tile in items.targets(id, *b"dimg") {
+        match alpha_item(items, tile)? {
+            Some(alpha) => tiles.push(alpha),
+            None => return Ok(None),
+        }
+    }
+    Ok((!tiles.is_empty()).then_some(Alpha::Tiles(tiles)))
+}
+
+fn alpha_item(items: &Items<'_>, id: u32) -> Result<Option<u32>> {
     for auxiliary in items.sources(id, *b"auxl") {
         let is_alpha = |property: &Property<'_>| match property {
             Property::Auxiliary(name) => ALPHA.contains(name),
@@ -259,7 +292,7 @@ fn alpha_of(items: &Items<'_>, id: u32) -> Result<Option<u32>> {
 fn decoded(items: &Items<'_>, id: u32, limits: &Limits) -> Result<Frame> {
     let frame = match &items.kind(id)? {
         b"av01" => av1::decode(&items.data(id)?, limits)?,
-        b"grid" => grid(items, id, limits)?,
+        b"grid" => grid(items, id, items.targets(id, *b"dimg"), limits)?,
         kind => {
             return Err(CoreError::new(
                 ErrorClass::Unsupported,
@@ -268,7 +301,9 @@ fn decoded(items: &Items<'_>, id: u32, limits: &Limits) -> Result<Frame> {
         }
     };
     let shown = shown(items, id)?;
-    if frame.size() != (shown.width, shown.height) {
+    let stated = (shown.width, shown.height);
+    // Some writers leave out the size of what holds the transparency.
+    if frame.size() != stated && stated != (0, 0) {
         return Err(CoreError::new(
             ErrorClass::Corrupt,
             "an AVIF whose picture has another size than its header announces",
@@ -278,7 +313,7 @@ fn decoded(items: &Items<'_>, id: u32, limits: &Limits) -> Result<Frame> {
 }
 
 /// Tiles of one size, row by row, cut at the right and at the bottom.
-fn grid(items: &Items<'_>, id: u32, limits: &Limits) -> Result<Frame> {
+fn grid(items: &Items<'_>, id: u32, tiles: &[u32], limits: &Limits) -> Result<Frame> {
     let data = items.data(id)?;
     let mut reader = Reader::new(&data);
     let [_, flags, rows, columns] = reader.array()?;
@@ -293,7 +328,6 @@ fn grid(items: &Items<'_>, id: u32, limits: &Limits) -> Result<Frame> {
     let (width, height) = (side()?, side()?);
     limits.check_size(width, height)?;
     limits.check_bytes(memory::area(width, height) as u64 * DEEP_WORKING_BYTES)?;
-    let tiles = items.targets(id, *b"dimg");
     if tiles.len() as u64 != u64::from(rows) * u64::from(columns) {
         return Err(damaged());
     }

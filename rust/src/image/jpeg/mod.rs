@@ -173,6 +173,7 @@ impl<'data> Job<'data> {
             profile: profile(self.data),
             extent: (self.scale.extent(width), self.scale.extent(height)),
             truncated,
+            damage: None,
         }
     }
 }

@@ -7,6 +7,7 @@ use weezl::{BitOrder, LzwStatus};
 
 use super::fax::{self, Fax};
 use super::grid::Extent;
+use super::logluv;
 use crate::error::{CoreError, ErrorClass, Result};
 
 /// Byte-wise compression schemes; JPEG is not among them for it yields pixels.
@@ -22,22 +23,35 @@ pub enum Codec {
     Deflate,
     /// Runs of bytes.
     PackBits,
+    /// Differences of grey samples of 4 bits.
+    ThunderScan,
+    /// Runs of the bytes of equal weight of a row's logarithmic samples, which have this many bytes.
+    LogPlanes(usize),
 }
 
-/// The bytes of `extent`.
+/// The bytes of `extent`, and how many of its lines are damaged and shown by others.
 ///
 /// # Errors
 /// `corrupt` when the data is damaged or ends early.
-pub fn decompress(codec: Codec, data: &[u8], extent: Extent) -> Result<Vec<u8>> {
+pub fn decompress(codec: Codec, data: &[u8], extent: Extent) -> Result<(Vec<u8>, usize)> {
     let length = extent.bytes();
+    let mut damaged = 0;
     let bytes = match codec {
         Codec::None => data.get(..length).map(<[u8]>::to_vec),
-        Codec::Fax(variant) => fax::decode(variant, data, extent),
+        Codec::Fax(variant) => fax::decode(variant, data, extent).map(|decoded| {
+            damaged = decoded.damaged;
+            decoded.rows
+        }),
+        Codec::LogPlanes(planes) => logluv::planes(planes, data, extent),
         Codec::Lzw => lzw(data, length),
         Codec::Deflate => deflate(data, length),
         Codec::PackBits => packbits(data, length),
+        Codec::ThunderScan => thunder_scan(data, extent).map(|(rows, missing)| {
+            damaged = missing;
+            rows
+        }),
     };
-    bytes.ok_or_else(|| {
+    bytes.map(|bytes| (bytes, damaged)).ok_or_else(|| {
         CoreError::new(
             ErrorClass::Corrupt,
             "the TIFF's compressed data is damaged or ends early",
@@ -94,6 +108,60 @@ fn packbits(data: &[u8], length: usize) -> Option<Vec<u8>> {
     Some(bytes)
 }
 
+/// Samples of 4 bits, each row by itself: the two highest bits of a byte say what the others are. 0: how often the last
+/// sample comes again. 1 and 2: three differences of two bits, two of three, of which one value means none. 3: a sample.
+/// Nothing without a whole row; also how many rows are missing at the end.
+fn thunder_scan(data: &[u8], extent: Extent) -> Option<(Vec<u8>, usize)> {
+    const TWO: [u8; 4] = [0, 1, 0, 15];
+    const THREE: [u8; 8] = [0, 1, 2, 3, 0, 13, 14, 15];
+    let mut bytes = vec![0; extent.bytes()];
+    let mut codes = data.iter();
+    for (index, row) in bytes.chunks_exact_mut(extent.stride).enumerate() {
+        let (mut column, mut last) = (0, 0u8);
+        let mut put = |sample: u8, times: usize| {
+            for _ in 0..times {
+                if let Some(byte) = row.get_mut(column / 2) {
+                    *byte |= if column % 2 == 0 { sample << 4 } else { sample };
+                }
+                column += 1;
+            }
+            column
+        };
+        let mut reached = 0;
+        while reached < extent.width {
+            let Some(&code) = codes.next() else {
+                return (index > 0).then_some((bytes, extent.rows - index));
+            };
+            match code >> 6 {
+                0 => reached = put(last, usize::from(code & 63)),
+                1 => {
+                    for shift in [4, 2, 0] {
+                        let index = usize::from(code >> shift & 3);
+                        if index != 2 {
+                            last = (last + TWO[index]) & 15;
+                            reached = put(last, 1);
+                        }
+                    }
+                }
+                2 => {
+                    for shift in [3, 0] {
+                        let index = usize::from(code >> shift & 7);
+                        if index != 4 {
+                            last = (last + THREE[index]) & 15;
+                            reached = put(last, 1);
+                        }
+                    }
+                }
+                _ => {
+                    last = code & 15;
+                    reached = put(last, 1);
+                }
+            }
+        }
+    }
+    Some((bytes, 0))
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -111,6 +179,20 @@ mod tests {
         plain.extend([0xaa; 10]);
         assert_eq!(packbits(&packed, 24), Some(plain));
         assert_eq!(packbits(&packed[..5], 24), None);
+    }
+
+    #[test]
+    fn thunder_scan_adds_differences() {
+        let extent = Extent {
+            width: 5,
+            stride: 3,
+            rows: 1,
+        };
+        // 9; twice again; one more, none, one less.
+        let packed = [0b1100_1001, 2, 0b0101_1011];
+        let bytes = thunder_scan(&packed, extent);
+        assert_eq!(bytes, Some((vec![0x99, 0x9a, 0x90], 0)));
+        assert_eq!(thunder_scan(&packed[..2], extent), None);
     }
 
     #[test]

@@ -1,12 +1,14 @@
 //! The container: byte order and the tags of the first image file directory, of TIFF 6.0 and BigTIFF.
 
-use std::collections::HashMap;
+use std::collections::{HashMap, HashSet};
 
 use crate::error::{CoreError, ErrorClass, Result};
 
 /// Tags that are read, by their numbers in TIFF 6.0 and its supplements.
 pub mod tag {
     #![allow(missing_docs)]
+    pub const NEW_SUBFILE_TYPE: u16 = 254;
+    pub const SUBFILE_TYPE: u16 = 255;
     pub const WIDTH: u16 = 256;
     pub const HEIGHT: u16 = 257;
     pub const BITS_PER_SAMPLE: u16 = 258;
@@ -18,6 +20,8 @@ pub mod tag {
     pub const SAMPLES_PER_PIXEL: u16 = 277;
     pub const ROWS_PER_STRIP: u16 = 278;
     pub const STRIP_BYTE_COUNTS: u16 = 279;
+    pub const X_RESOLUTION: u16 = 282;
+    pub const Y_RESOLUTION: u16 = 283;
     pub const PLANAR_CONFIGURATION: u16 = 284;
     pub const T4_OPTIONS: u16 = 292;
     pub const PREDICTOR: u16 = 317;
@@ -31,8 +35,13 @@ pub mod tag {
     pub const JPEG_TABLES: u16 = 347;
     pub const JPEG_INTERCHANGE: u16 = 513;
     pub const JPEG_INTERCHANGE_LENGTH: u16 = 514;
+    pub const JPEG_RESTART_INTERVAL: u16 = 515;
+    pub const JPEG_QUANTISERS: u16 = 519;
+    pub const JPEG_DC_TABLES: u16 = 520;
+    pub const JPEG_AC_TABLES: u16 = 521;
     pub const ICC_PROFILE: u16 = 34_675;
     pub const YCBCR_SUBSAMPLING: u16 = 530;
+    pub const REFERENCE_BLACK_WHITE: u16 = 532;
 }
 
 /// Order of the bytes of a number.
@@ -54,6 +63,9 @@ impl Endian {
         }
     }
 }
+
+/// Most directories that are followed; a scan has a few hundred pages, a damaged file could say it has millions.
+const MAX_DIRECTORIES: usize = 10_000;
 
 /// One directory: for each tag its type and where its values lie in the file.
 pub struct Directory<'data> {
@@ -100,6 +112,31 @@ impl<'data> Directory<'data> {
             .ok_or_else(|| CoreError::new(ErrorClass::Corrupt, "the TIFF's directory is damaged"))
     }
 
+    /// All directories of the chain, each once, in their order.
+    ///
+    /// # Errors
+    /// `corrupt` when the first lies outside the file.
+    pub fn chain(data: &'data [u8]) -> Result<Vec<Self>> {
+        let mut found = vec![Self::first(data)?];
+        let mut seen = HashSet::new();
+        while let Some(last) = found.last() {
+            let next = last.next;
+            if next == 0 || !seen.insert(next) || found.len() == MAX_DIRECTORIES {
+                break;
+            }
+            let shape = if is_big(data, last.endian) {
+                &BIG
+            } else {
+                &CLASSIC
+            };
+            match Self::read(data, last.endian, shape, next) {
+                Some(directory) => found.push(directory),
+                None => break,
+            }
+        }
+        Ok(found)
+    }
+
     fn parse(data: &'data [u8]) -> Option<Self> {
         let endian = match data.get(..2)? {
             b"II" => Endian::Little,
@@ -108,9 +145,10 @@ impl<'data> Directory<'data> {
         let number = |at: usize, length: usize| -> Option<u64> {
             Some(endian.number(data.get(at..at.checked_add(length)?)?))
         };
-        let (shape, first) = match number(2, 2)? {
-            43 => (BIG, number(8, 8)?),
-            _ => (CLASSIC, number(4, 4)?),
+        let (shape, first) = if is_big(data, endian) {
+            (BIG, number(8, 8)?)
+        } else {
+            (CLASSIC, number(4, 4)?)
         };
         Self::read(data, endian, &shape, first)
     }
@@ -130,16 +168,19 @@ impl<'data> Directory<'data> {
         let mut entries = HashMap::new();
         for _ in 0..count {
             let value = at.checked_add(4 + shape.number)?;
-            let kind = number(at + 2, 2)? as u16;
-            let count = number(at + 4, shape.number)?;
+            // A directory that the end of the file cuts off may have all that matters.
+            let (Some(kind), Some(count)) = (number(at + 2, 2), number(at + 4, shape.number))
+            else {
+                break;
+            };
+            let kind = kind as u16;
             let inline = count
                 .checked_mul(size_of_kind(kind))
                 .is_some_and(|bytes| bytes <= shape.number as u64);
-            let offset = if inline {
-                value as u64
-            } else {
-                number(value, shape.number)?
+            let Some(there) = number(value, shape.number) else {
+                break;
             };
+            let offset = if inline { value as u64 } else { there };
             let entry = Entry {
                 kind,
                 count,
@@ -207,6 +248,37 @@ impl<'data> Directory<'data> {
             .unwrap_or(default)
     }
 
+    /// A tag's value as a positive fraction, or float.
+    pub fn fraction(&self, tag: u16) -> Option<f64> {
+        let bytes = self.bytes(tag)?;
+        let value = match self.entries.get(&tag)?.kind {
+            5 => {
+                let part = |range| Some(self.endian.number(bytes.get(range)?) as f64);
+                part(0..4)? / part(4..8)?
+            }
+            11 => f32::from_bits(self.endian.number(bytes.get(..4)?) as u32).into(),
+            12 => f64::from_bits(self.endian.number(bytes.get(..8)?)),
+            _ => *self.numbers(tag)?.first()? as f64,
+        };
+        (value.is_finite() && value > 0.0).then_some(value)
+    }
+
+    /// A tag's values as fractions, of which one may be without a denominator.
+    pub fn fractions(&self, tag: u16) -> Option<Vec<f64>> {
+        let bytes = self.bytes(tag)?;
+        if self.entries.get(&tag)?.kind != 5 {
+            let numbers = self.numbers(tag)?;
+            return Some(numbers.into_iter().map(|number| number as f64).collect());
+        }
+        let number = |part: &[u8]| self.endian.number(part) as f64;
+        let pairs = bytes.chunks_exact(8);
+        Some(
+            pairs
+                .map(|pair| number(&pair[..4]) / number(&pair[4..]))
+                .collect(),
+        )
+    }
+
     /// A tag's first value as a size.
     ///
     /// # Errors
@@ -216,6 +288,11 @@ impl<'data> Directory<'data> {
             .and_then(|values| u32::try_from(*values.first()?).ok())
             .ok_or_else(|| CoreError::new(ErrorClass::Corrupt, format!("the TIFF has no {name}")))
     }
+}
+
+fn is_big(data: &[u8], endian: Endian) -> bool {
+    data.get(2..4)
+        .is_some_and(|bytes| endian.number(bytes) == 43)
 }
 
 /// Bytes of one value of a TIFF type; unknown types are taken as bytes.

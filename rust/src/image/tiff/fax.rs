@@ -24,30 +24,153 @@ pub enum Fax {
     Group4,
 }
 
-/// Rows of packed bits, 1 for black, or nothing when the very first line is damaged. A later damaged line ends the
-/// picture; what follows stays white, as fax machines have it.
-pub fn decode(variant: Fax, data: &[u8], extent: Extent) -> Option<Vec<u8>> {
-    let mut reader = Bits { data, at: 0 };
+/// What is there of the rows.
+#[derive(Debug, PartialEq, Eq)]
+pub struct Decoded {
+    /// Rows of packed bits, 1 for black.
+    pub rows: Vec<u8>,
+    /// Lines that are damaged or missing. Those amid the picture show what is above them, those behind the last are white.
+    pub damaged: usize,
+}
+
+/// The rows, or nothing when not one line is sound.
+///
+/// Group 3 goes on at the next end-of-line code (two-dimensional: at the next line that is coded alone), as fax machines
+/// do (T.4, 4.1.4). The others have no place to go on at.
+pub fn decode(variant: Fax, data: &[u8], extent: Extent) -> Option<Decoded> {
     let width = u32::try_from(extent.width).ok()?;
-    let mut above: Vec<u32> = Vec::new();
+    let mut lines = Lines {
+        variant,
+        reader: Bits { data, at: 0 },
+        above: Vec::new(),
+        width,
+        has_ends: matches!(variant, Fax::Group3 { .. }) && has_end_of_line(data),
+        is_lost: false,
+    };
     let mut rows = vec![0; extent.bytes()];
-    for (index, row) in rows.chunks_exact_mut(extent.stride).enumerate() {
-        let line = match variant {
-            Fax::ModifiedHuffman => {
-                reader.align();
-                one_dimensional(&mut reader, width)
+    let (mut sound, mut damaged, mut seen) = (0, 0, 0);
+    for row in rows.chunks_exact_mut(extent.stride) {
+        match lines.next() {
+            Line::Sound => sound += 1,
+            Line::Damaged => damaged += 1,
+            Line::Lost => {
+                damaged += extent.rows - seen;
+                break;
             }
-            Fax::Group3 { two_dimensional } => group3(&mut reader, two_dimensional, &above, width),
-            Fax::Group4 => against(&mut reader, &above, width),
+            Line::End => break,
+        }
+        seen += 1;
+        paint(&lines.above, row, extent.width);
+    }
+    (sound > 0 || extent.rows == 0).then_some(Decoded { rows, damaged })
+}
+
+/// What came of reading a line.
+enum Line {
+    /// It is the line above the next one now.
+    Sound,
+    /// The line above stands for it.
+    Damaged,
+    /// It is damaged, and there is no place to go on at.
+    Lost,
+    /// The data says that the picture ends here.
+    End,
+}
+
+/// Consecutive end-of-line codes that end a page; six by T.4, but some may be damaged.
+const ENDS_OF_PAGE: usize = 3;
+
+struct Lines<'data> {
+    variant: Fax,
+    reader: Bits<'data>,
+    /// The changes of the last line.
+    above: Vec<u32>,
+    width: u32,
+    /// The lines of Group 3 begin with codes, as they should.
+    has_ends: bool,
+    /// Two-dimensional lines mean nothing until one is coded alone again.
+    is_lost: bool,
+}
+
+impl Lines<'_> {
+    fn next(&mut self) -> Line {
+        let line = match self.variant {
+            Fax::ModifiedHuffman => {
+                self.reader.align();
+                one_dimensional(&mut self.reader, self.width)
+            }
+            Fax::Group3 { two_dimensional } if self.has_ends => {
+                return self.marked(two_dimensional);
+            }
+            Fax::Group3 { .. } => one_dimensional(&mut self.reader, self.width),
+            Fax::Group4 if self.reader.is_at_end_of_line() => return Line::End,
+            Fax::Group4 => against(&mut self.reader, &self.above, self.width),
         };
         match line {
-            Some(line) => above = line,
-            None if index == 0 => return None,
-            None => break,
+            Some(line) => {
+                self.above = line;
+                Line::Sound
+            }
+            None => Line::Lost,
         }
-        paint(&above, row, extent.width);
     }
-    Some(rows)
+
+    /// A line of Group 3: an end-of-line code, in two-dimensional data a tag bit, the line.
+    fn marked(&mut self, tagged: bool) -> Line {
+        let mut ends = 0;
+        let mut is_alone = true;
+        while self.reader.take_end_of_line() {
+            ends += 1;
+            if tagged {
+                is_alone = self.reader.peek(1) == Some(1);
+                self.reader.at += 1;
+            }
+        }
+        if ends >= ENDS_OF_PAGE || self.reader.left() == 0 {
+            return Line::End;
+        }
+        // Some writers leave out the first code.
+        let line = if self.is_lost && !is_alone {
+            None
+        } else if is_alone {
+            match runs(&mut self.reader, self.width) {
+                Ok(line) => Some(line),
+                Err(mut line) => {
+                    // A line that its end cuts short is white from there.
+                    if self.reader.is_at_end_of_line() && !line.is_empty() {
+                        line.truncate(line.len() / 2 * 2);
+                        self.above = line;
+                    }
+                    None
+                }
+            }
+        } else {
+            against(&mut self.reader, &self.above, self.width)
+        };
+        let is_followed = self.reader.is_at_end_of_line() || self.reader.is_nearly_empty();
+        match line {
+            Some(line) if is_followed => {
+                self.above = line;
+                self.is_lost = false;
+                Line::Sound
+            }
+            _ => {
+                self.is_lost = tagged;
+                self.reader.seek_end_of_line();
+                Line::Damaged
+            }
+        }
+    }
+}
+
+/// Zeros of an end-of-line code; a 1 follows. There may be more, to fill a byte or time.
+const ZEROS: usize = 11;
+
+/// Whether there is an end-of-line code anywhere.
+fn has_end_of_line(data: &[u8]) -> bool {
+    let mut reader = Bits { data, at: 0 };
+    reader.seek_end_of_line();
+    reader.left() > 0
 }
 
 /// Bits of a byte slice, highest first; zeros after the end, so that codes can be peeked there.
@@ -63,6 +186,58 @@ impl Bits<'_> {
 
     fn left(&self) -> usize {
         (self.data.len() * 8).saturating_sub(self.at)
+    }
+
+    /// Whether what is left is padding at most.
+    fn is_nearly_empty(&self) -> bool {
+        self.left() < 16 && (self.at..self.data.len() * 8).all(|at| !self.is_set(at))
+    }
+
+    fn is_set(&self, at: usize) -> bool {
+        self.byte(at / 8) & (0x80 >> (at % 8)) != 0
+    }
+
+    /// How many zeros there are from here to the next 1; None when there is no 1 any more.
+    fn zeros(&self) -> Option<usize> {
+        let end = self.data.len() * 8;
+        let mut at = self.at;
+        while at < end && !self.is_set(at) {
+            // Fill can be long.
+            at += if at.is_multiple_of(8) && self.byte(at / 8) == 0 {
+                8
+            } else {
+                1
+            };
+        }
+        (at < end).then(|| at - self.at)
+    }
+
+    fn is_at_end_of_line(&self) -> bool {
+        self.zeros().is_some_and(|zeros| zeros >= ZEROS)
+    }
+
+    fn take_end_of_line(&mut self) -> bool {
+        match self.zeros() {
+            Some(zeros) if zeros >= ZEROS => {
+                self.at += zeros + 1;
+                true
+            }
+            _ => false,
+        }
+    }
+
+    /// Go to the next end-of-line code, or to the end.
+    fn seek_end_of_line(&mut self) {
+        loop {
+            match self.zeros() {
+                Some(zeros) if zeros >= ZEROS => return,
+                Some(zeros) => self.at += zeros + 1,
+                None => {
+                    self.at = self.data.len() * 8;
+                    return;
+                }
+            }
+        }
     }
 
     fn byte(&self, index: usize) -> u32 {
@@ -110,41 +285,23 @@ fn run(reader: &mut Bits<'_>, is_black: bool) -> Option<u32> {
 }
 
 fn one_dimensional(reader: &mut Bits<'_>, width: u32) -> Option<Vec<u32>> {
+    runs(reader, width).ok()
+}
+
+/// A line of runs, or what there is of it before a code that is none.
+fn runs(reader: &mut Bits<'_>, width: u32) -> Result<Vec<u32>, Vec<u32>> {
     let mut line = Vec::new();
     let (mut column, mut is_black) = (0u32, false);
     while column < width {
-        column = column.checked_add(run(reader, is_black)?)?.min(width);
+        let next = run(reader, is_black).and_then(|length| column.checked_add(length));
+        let Some(next) = next else {
+            return Err(line);
+        };
+        column = next.min(width);
         push(&mut line, column);
         is_black = !is_black;
     }
-    Some(line)
-}
-
-/// A line of Group 3: an end-of-line code (11 zeros or more, then 1), in two-dimensional data a tag bit, the line.
-fn group3(reader: &mut Bits<'_>, tagged: bool, above: &[u32], width: u32) -> Option<Vec<u32>> {
-    let start = reader.at;
-    let mut zeros = 0;
-    while reader.peek(1)? == 0 {
-        reader.at += 1;
-        zeros += 1;
-    }
-    if zeros >= 11 {
-        reader.at += 1;
-    } else {
-        // Some writers leave the codes out.
-        reader.at = start;
-        if tagged {
-            return None;
-        }
-    }
-    if tagged {
-        let is_one_dimensional = reader.peek(1)? == 1;
-        reader.at += 1;
-        if !is_one_dimensional {
-            return against(reader, above, width);
-        }
-    }
-    one_dimensional(reader, width)
+    Ok(line)
 }
 
 /// A line coded against the line above (T.4, 4.2): a0, a1, a2 are changes of this line, b1, b2 of that above.
@@ -237,7 +394,7 @@ mod tests {
         // White 12 is 001000; the second line: white 4 (1011), black 3 (10), white 5 (1100).
         let data = [0b0010_0000, 0b1011_1011, 0b0000_0000];
         let rows = decode(Fax::ModifiedHuffman, &data, EXTENT).expect("sound");
-        assert_eq!(rows, [0, 0, 0b0000_1110, 0]);
+        assert_eq!((rows.rows, rows.damaged), (vec![0, 0, 0b0000_1110, 0], 0));
     }
 
     #[test]
@@ -245,7 +402,77 @@ mod tests {
         // Horizontal 001, white 4 1011, black 3 10, V0 1 (to the end); then V0 V0 V0.
         let data = [0b0011_0111, 0b0111_1000];
         let rows = decode(Fax::Group4, &data, EXTENT).expect("sound");
-        assert_eq!(rows, [0b0000_1110, 0, 0b0000_1110, 0]);
+        assert_eq!(rows.rows, [0b0000_1110, 0, 0b0000_1110, 0]);
+    }
+
+    /// Bits as text, blanks between them for people.
+    fn bits(text: &str) -> Vec<u8> {
+        let bits: Vec<bool> = text
+            .chars()
+            .filter(|letter| *letter != ' ')
+            .map(|letter| letter == '1')
+            .collect();
+        bits.chunks(8)
+            .map(|byte| {
+                byte.iter()
+                    .enumerate()
+                    .map(|(index, &bit)| u8::from(bit) << (7 - index))
+                    .sum()
+            })
+            .collect()
+    }
+
+    const THREE: Extent = Extent {
+        width: 12,
+        stride: 2,
+        rows: 3,
+    };
+    /// White 4, black 3, white 5.
+    const LINE: &str = "1011 10 1100";
+    const END: &str = "000000000001";
+
+    #[test]
+    fn a_damaged_line_of_group3_costs_itself() {
+        let variant = Fax::Group3 {
+            two_dimensional: false,
+        };
+        // Fill before the codes, as writers have it that align them to bytes.
+        let data = bits(&format!(
+            "0000{END}{LINE}00{END}1011 0000 0000 1{END}{LINE}000{END}"
+        ));
+        let decoded = decode(variant, &data, THREE).expect("two sound lines");
+        assert_eq!(decoded.damaged, 1);
+        assert_eq!(decoded.rows, [0b0000_1110, 0].repeat(3));
+    }
+
+    #[test]
+    fn a_page_that_ends_before_its_height_is_white_below() {
+        let variant = Fax::Group3 {
+            two_dimensional: false,
+        };
+        let data = bits(&format!("{END}{LINE}{}", END.repeat(6)));
+        let decoded = decode(variant, &data, THREE).expect("a sound line");
+        assert_eq!(decoded.damaged, 0);
+        assert_eq!(decoded.rows, [0b0000_1110, 0, 0, 0, 0, 0]);
+        assert_eq!(
+            decode(variant, &bits(&format!("{END}0000 0001 1")), THREE),
+            None
+        );
+    }
+
+    #[test]
+    fn two_dimensional_lines_wait_for_one_that_is_coded_alone() {
+        let variant = Fax::Group3 {
+            two_dimensional: true,
+        };
+        let extent = Extent { rows: 4, ..THREE };
+        // Alone; damaged; against a line that is not known; alone.
+        let data = bits(&format!(
+            "{END}1{LINE}{END}0 0000 0001{END}0 1 1 1{END}1{LINE}{END}1"
+        ));
+        let decoded = decode(variant, &data, extent).expect("two sound lines");
+        assert_eq!(decoded.damaged, 2);
+        assert_eq!(decoded.rows, [0b0000_1110, 0].repeat(4));
     }
 
     #[test]

@@ -1,4 +1,4 @@
-//! TIFF: the first picture of the file, in strips or tiles, of any depth, planar or not.
+//! TIFF: the pages of the file, in strips or tiles, of any depth, planar or not.
 //!
 //! Follows TIFF 6.0 (Adobe, 1992), its supplements 1 and 2, and BigTIFF. Read here and not by a crate, for the ones
 //! there are leave out palettes, fax Group 3 and odd depths.
@@ -9,17 +9,25 @@ mod directory;
 mod fax;
 mod grid;
 mod jpeg;
+mod logluv;
+mod old_jpeg;
 mod reader;
 mod samples;
 mod stored;
 mod subsampled;
 
 pub use directory::{Directory, Endian, tag};
+pub use fax::{Fax, decode as fax};
+pub use grid::Extent;
+pub use samples::linear_to_srgb;
 
+use std::cell::Cell;
+
+use codec::Codec;
 use colour::{Alpha, Model};
 use grid::Grid;
 use reader::Reader;
-use samples::Kind;
+use samples::{Census, Kind};
 
 use super::colour::Deep;
 use super::memory::{self, Limits};
@@ -29,13 +37,13 @@ use super::pixels::{Layout, Pixels};
 use super::{Format, Header, Picture};
 use crate::error::{CoreError, ErrorClass, Result};
 
-/// Size and orientation.
+/// Size as shown, and orientation, of a page.
 ///
 /// # Errors
 /// `corrupt`.
-pub fn header(data: &[u8]) -> Result<Header> {
-    let directory = Directory::first(data)?;
-    let (width, height) = size(&directory)?;
+pub fn header(data: &[u8], page: usize) -> Result<Header> {
+    let directory = directory_of(data, page)?;
+    let (width, height) = shown_size(&directory, size(&directory)?);
     Ok(Header {
         format: Format::Tiff,
         width,
@@ -44,12 +52,75 @@ pub fn header(data: &[u8]) -> Result<Header> {
     })
 }
 
-/// Decode to 8 bits a sample.
+/// The directories that are pages, by their place in the file: not those of thumbnails, masks and smaller copies.
+///
+/// # Errors
+/// `corrupt`.
+pub fn pages(data: &[u8]) -> Result<Vec<usize>> {
+    let chain = Directory::chain(data)?;
+    let is_page = |directory: &Directory<'_>| is_page(directory, chain.first());
+    let pages: Vec<usize> = (0..chain.len())
+        .filter(|&index| is_page(&chain[index]))
+        .collect();
+    Ok(if pages.is_empty() { vec![0] } else { pages })
+}
+
+/// Bits of NewSubfileType: a smaller copy of another picture, a mask.
+const SMALLER_OR_MASK: u64 = 1 | 4;
+
+fn is_page(directory: &Directory<'_>, first: Option<&Directory<'_>>) -> bool {
+    let kind = directory.number_or(tag::NEW_SUBFILE_TYPE, 0);
+    let is_marked = kind & SMALLER_OR_MASK != 0 || directory.number_or(tag::SUBFILE_TYPE, 0) == 2;
+    let Ok((width, height)) = size(directory) else {
+        return false;
+    };
+    // Some writers of pyramids leave out the mark.
+    let is_smaller = directory.has(tag::TILE_WIDTH)
+        && first
+            .and_then(|first| size(first).ok())
+            .is_some_and(|whole| {
+                let is_near = |a: u32, b: u32| a.abs_diff(b) <= 1;
+                (1..=10).any(|power| {
+                    is_near(whole.0 >> power, width) && is_near(whole.1 >> power, height)
+                })
+            });
+    width > 0 && height > 0 && !is_marked && !is_smaller
+}
+
+/// The directory of a page; for 0 the first that is one.
+fn directory_of(data: &[u8], page: usize) -> Result<Directory<'_>> {
+    let first = Directory::first(data)?;
+    if page == 0 && (first.next == 0 || is_page(&first, None)) {
+        return Ok(first);
+    }
+    let page = match page {
+        0 => pages(data)?.first().copied().unwrap_or(0),
+        page => page,
+    };
+    Directory::chain(data)?
+        .into_iter()
+        .nth(page)
+        .ok_or_else(|| corrupt("the TIFF has no such page"))
+}
+
+/// Decode a page to 8 bits a sample.
 ///
 /// # Errors
 /// `corrupt`, `unsupported`, `too_large` or `oom`.
-pub fn decode(data: &[u8], limits: &Limits) -> Result<Picture<Pixels>> {
-    decode_directory(&Directory::first(data)?, limits)
+pub fn decode(data: &[u8], page: usize, limits: &Limits) -> Result<Picture<Pixels>> {
+    decode_directory(&directory_of(data, page)?, limits)
+}
+
+/// What is damaged in a page that is shown all the same, in words. Looks at faxes only; for others nothing is decoded.
+///
+/// # Errors
+/// As [`decode`].
+pub fn damage(data: &[u8], page: usize, limits: &Limits) -> Result<Option<String>> {
+    let directory = directory_of(data, page)?;
+    if !matches!(directory.number_or(tag::COMPRESSION, 1), 2..=4) {
+        return Ok(None);
+    }
+    decode_directory(&directory, limits).map(|picture| picture.damage)
 }
 
 /// Decode the picture of one directory, as [`decode`].
@@ -59,32 +130,74 @@ pub fn decode(data: &[u8], limits: &Limits) -> Result<Picture<Pixels>> {
 pub fn decode_directory(directory: &Directory<'_>, limits: &Limits) -> Result<Picture<Pixels>> {
     let (width, height) = size(directory)?;
     limits.check_size(width, height)?;
+    let shown = shown_size(directory, (width, height));
+    limits.check_size(shown.0, shown.1)?;
     let orientation = orientation(directory);
     let mut is_srgb = false;
+    let mut damage = None;
     let (pixels, truncated) = match directory.number_or(tag::COMPRESSION, 1) {
-        6 => jpeg::decode_old_style(directory, limits)?,
+        6 => {
+            let grid = Grid::new(directory, width, height)?;
+            old_jpeg::decode(directory, &grid, limits)?
+        }
+        50_001 | 50_002 => {
+            let grid = Grid::new(directory, width, height)?;
+            jpeg::decode_embedded(directory, &grid, limits)?
+        }
         7 => {
             let grid = Grid::new(directory, width, height)?;
-            (jpeg::decode(directory, &grid, limits)?, false)
+            jpeg::decode(directory, &grid, limits)?
         }
         compression => {
             let source = Source::new(directory, compression, (width, height), limits)?;
             is_srgb = source.reader.deep.is_some();
-            source.decode((width, height))?
+            let decoded = source.decode((width, height))?;
+            let lines = source.reader.damaged.get();
+            damage = (lines > 0).then(|| {
+                format!("{lines} of {height} lines of the picture are damaged or missing")
+            });
+            decoded
         }
     };
-    if (pixels.width, pixels.height) != (width, height) {
-        return Err(corrupt("the TIFF and the picture in it differ in size"));
-    }
+    let pixels = match stored::levels(directory) {
+        Some(levels) if pixels.layout == Layout::Rgb => levels.applied(pixels),
+        _ => pixels,
+    };
     // L*a*b* is absolute: it has been converted already.
-    let is_lab = matches!(directory.number_or(tag::PHOTOMETRIC, 1), 8 | 9);
+    let is_lab = matches!(stored::photometric(directory), 8 | 9);
     let profile = directory
         .bytes(tag::ICC_PROFILE)
         .filter(|_| !is_lab && !is_srgb);
     let profile = profile.map(<[u8]>::to_vec);
-    Ok(Picture::unscaled(pixels, orientation)
-        .with_profile(profile)
-        .with_truncated(truncated))
+    Ok(Picture {
+        full_size: shown,
+        damage,
+        ..Picture::unscaled(pixels, orientation)
+            .with_profile(profile)
+            .with_truncated(truncated)
+    })
+}
+
+/// Faxes have half as many dots down as across, or twice as many: how much more there may be, and from where on it shows.
+const ASPECTS: std::ops::RangeInclusive<f64> = 1.1..=4.2;
+
+/// The size of a picture of this size whose pixels are square: that of faxes is told by their resolutions.
+fn shown_size(directory: &Directory<'_>, (width, height): (u32, u32)) -> (u32, u32) {
+    let is_bilevel = directory.number_or(tag::BITS_PER_SAMPLE, 1) == 1
+        && directory.number_or(tag::SAMPLES_PER_PIXEL, 1) == 1;
+    let across = directory.fraction(tag::X_RESOLUTION);
+    let down = directory.fraction(tag::Y_RESOLUTION);
+    let Some(ratio) = across.zip(down).map(|(across, down)| across / down) else {
+        return (width, height);
+    };
+    let times = |side: u32, ratio: f64| (f64::from(side) * ratio).round() as u32;
+    if is_bilevel && ASPECTS.contains(&ratio) {
+        (width, times(height, ratio))
+    } else if is_bilevel && ASPECTS.contains(&(1.0 / ratio)) {
+        (times(width, 1.0 / ratio), height)
+    } else {
+        (width, height)
+    }
 }
 
 /// Width and height of the picture of a directory.
@@ -135,22 +248,39 @@ impl<'a, 'data> Source<'a, 'data> {
         limits: &'a Limits,
     ) -> Result<Self> {
         let codec = stored::codec(directory, compression)?;
-        let grid = Grid::new(directory, width, height)?;
-        let model = stored::model(directory)?;
-        let channels = stored::channels(directory)?;
+        let mut grid = Grid::new(directory, width, height)?;
+        let mut model = stored::model(directory)?;
+        let mut channels = stored::channels(directory)?;
         let alpha = stored::alpha(directory, channels, &model);
         let is_planar = directory.number_or(tag::PLANAR_CONFIGURATION, 1) == 2 && channels > 1;
-        let packing = stored::packing(directory, if is_planar { 1 } else { channels }, &model)?;
+        let stored_channels = if is_planar { 1 } else { channels };
+        let packing = stored::packing(directory, codec, stored_channels, &model)?;
+        if codec == Codec::None
+            && model != Model::YCbCr
+            && let Some(stride) = packing.stride(grid.chunk_width as usize)
+        {
+            grid.set_uncompressed(stride);
+        }
+        let palette = match &mut model {
+            Model::Palette(colours) if packing.bits > 8 && channels == 1 => {
+                Some(std::mem::take(colours))
+            }
+            _ => None,
+        };
+        if palette.is_some() {
+            (model, channels) = (Model::Rgb, 3);
+        }
         limits.check_bytes(memory::area(width, height) as u64 * channels as u64)?;
         let layout = match (&model, channels) {
-            (Model::Rgb, 3) if !is_planar => Some(Layout::Rgb),
+            (Model::Rgb, 3) if !is_planar && palette.is_none() => Some(Layout::Rgb),
             (Model::BlackIsZero, 1) => Some(Layout::Gray),
             _ => None,
         };
-        let is_deep = packing.bits == 16 && packing.kind == Kind::Unsigned;
+        let is_logarithmic = matches!(codec, Codec::LogPlanes(_));
+        let is_deep = packing.bits == 16 && packing.kind == Kind::Unsigned && !is_logarithmic;
         let profile = directory.bytes(tag::ICC_PROFILE);
         let deep = layout.filter(|_| is_deep);
-        let reader = Reader {
+        let mut reader = Reader {
             directory,
             grid,
             codec,
@@ -158,7 +288,28 @@ impl<'a, 'data> Source<'a, 'data> {
             reversed: directory.number_or(tag::FILL_ORDER, 1) == 2,
             limits,
             deep: deep.and_then(|layout| Deep::new(profile, layout)),
+            palette,
+            logarithmic: None,
+            damaged: Cell::new(0),
         };
+        if is_logarithmic {
+            reader.logarithmic = Some(light_scale(&reader)?);
+        } else if packing.kind == Kind::Signed && packing.bits == 8 {
+            let mut gain = 0;
+            let planes = if is_planar { channels } else { 1 };
+            reader.each_row(planes, |row| gain += reader.packing.smoother_signed(row))?;
+            if gain < 0 {
+                reader.packing.kind = Kind::Unsigned;
+            }
+        } else if packing.bits >= 16
+            && (packing.kind != Kind::Unsigned || packing.bits > 16)
+            && !matches!(model, Model::Palette(_) | Model::Lab { .. })
+        {
+            let planes = if is_planar { channels } else { 1 };
+            let mut census = Census::EMPTY;
+            reader.each_row(planes, |row| reader.packing.count(row, &mut census))?;
+            reader.packing.span = census.span(packing.kind, packing.bits);
+        }
         Ok(Self {
             reader,
             model,
@@ -196,4 +347,15 @@ impl<'a, 'data> Source<'a, 'data> {
         partial::blank_from(&mut pixels, rows);
         Ok((pixels, rows < height))
     }
+}
+
+/// What to multiply the light of a picture of logarithmic samples with.
+fn light_scale(reader: &Reader<'_, '_>) -> Result<f32> {
+    let size = reader.packing.bits / 8;
+    let mut codes = Vec::new();
+    reader.each_row(1, |row| {
+        let high = |sample: &[u8]| u32::from(u16::from_be_bytes([sample[0], sample[1]]));
+        codes.extend(row.chunks_exact(size).step_by(7).map(high));
+    })?;
+    Ok(logluv::scale(codes.into_iter()))
 }

@@ -1,5 +1,7 @@
 //! Reading the samples of a picture, strip by strip or tile by tile.
 
+use std::cell::Cell;
+
 use super::codec::{self, Codec};
 use super::corrupt;
 use super::directory::Directory;
@@ -20,6 +22,12 @@ pub struct Reader<'a, 'data> {
     pub limits: &'a Limits,
     /// How to convert rows before they are rounded to 8 bits.
     pub deep: Option<Deep>,
+    /// The colours of indices with more than 8 bits.
+    pub palette: Option<Vec<[u8; 3]>>,
+    /// Samples are logarithms; light is multiplied with this.
+    pub logarithmic: Option<f32>,
+    /// Lines that are damaged, so far.
+    pub damaged: Cell<usize>,
 }
 
 impl Reader<'_, '_> {
@@ -36,6 +44,9 @@ impl Reader<'_, '_> {
                 let mut extent = self.extent(chunk.rows)?;
                 // Of planes or tiles the parts that are there make no picture.
                 let is_last = chunk.is_cut && !is_planar && !self.grid.is_tiled;
+                if chunk.is_blank {
+                    continue;
+                }
                 if is_last {
                     extent.rows = match self.codec {
                         Codec::None => chunk.data.len() / extent.stride,
@@ -51,10 +62,7 @@ impl Reader<'_, '_> {
                 let rows = bytes.chunks_exact_mut(extent.stride);
                 for (row, y) in rows.zip(chunk.top..size.1) {
                     line.clear();
-                    match &self.deep {
-                        Some(deep) => self.packing.unpack_deep(row, deep, &mut line),
-                        None => self.packing.unpack(row, &mut line),
-                    }
+                    self.unpack(row, &mut line);
                     let start = (y * size.0 + chunk.left) * channels;
                     let target = &mut samples[start..][..columns * channels];
                     place(&line, target, plane, planes);
@@ -65,6 +73,32 @@ impl Reader<'_, '_> {
             }
         }
         Ok((samples, self.grid.height))
+    }
+
+    /// Append the samples of a row.
+    fn unpack(&self, row: &mut [u8], line: &mut Vec<u8>) {
+        match (&self.deep, &self.palette, self.logarithmic) {
+            (Some(deep), ..) => self.packing.unpack_deep(row, deep, line),
+            (_, Some(palette), _) => self.packing.look_up(row, palette, line),
+            (.., Some(scale)) => self.packing.unpack_log(row, scale, line),
+            _ => self.packing.unpack(row, line),
+        }
+    }
+
+    /// Show every row of the picture that is there, uncompressed, to `look`.
+    pub fn each_row(&self, planes: usize, mut look: impl FnMut(&mut [u8])) -> Result<()> {
+        for plane in 0..planes {
+            for index in 0..self.grid.count() {
+                let chunk = self.grid.chunk(self.directory, plane, index)?;
+                if chunk.is_blank || chunk.is_cut {
+                    continue;
+                }
+                let extent = self.extent(chunk.rows)?;
+                let mut bytes = self.bytes(chunk.data, extent)?;
+                bytes.chunks_exact_mut(extent.stride).for_each(&mut look);
+            }
+        }
+        Ok(())
     }
 
     /// The stored size of a chunk of `rows` rows.
@@ -85,12 +119,14 @@ impl Reader<'_, '_> {
 
     /// The uncompressed bytes of a chunk.
     pub fn bytes(&self, data: &[u8], extent: Extent) -> Result<Vec<u8>> {
-        if self.reversed {
+        let (bytes, damaged) = if self.reversed {
             let data: Vec<u8> = data.iter().map(|byte| byte.reverse_bits()).collect();
             codec::decompress(self.codec, &data, extent)
         } else {
             codec::decompress(self.codec, data, extent)
-        }
+        }?;
+        self.damaged.set(self.damaged.get() + damaged);
+        Ok(bytes)
     }
 }
 

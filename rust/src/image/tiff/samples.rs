@@ -1,6 +1,7 @@
 //! From uncompressed rows of any depth to 8-bit samples: byte order, prediction, unpacking, scaling.
 
 use super::directory::Endian;
+use super::logluv;
 use crate::image::colour::Deep;
 
 /// What the bits of a sample mean.
@@ -12,6 +13,79 @@ pub enum Kind {
     Signed,
     /// IEEE 754.
     Float,
+}
+
+/// The numbers that become black and white, where those are not the least and the largest that the bits can hold.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub struct Span {
+    /// Black.
+    pub least: f64,
+    /// White.
+    pub most: f64,
+}
+
+impl Span {
+    fn scaled(self, number: f64) -> u8 {
+        let share = (number - self.least) / (self.most - self.least);
+        (share.clamp(0.0, 1.0) * 255.0 + 0.5) as u8
+    }
+}
+
+/// What numbers a picture holds.
+#[derive(Clone, Copy, Debug)]
+pub struct Census {
+    count: u64,
+    above_one: u64,
+    below_zero: u64,
+    least: f64,
+    most: f64,
+}
+
+impl Census {
+    /// Of no numbers.
+    pub const EMPTY: Self = Self {
+        count: 0,
+        above_one: 0,
+        below_zero: 0,
+        least: f64::INFINITY,
+        most: f64::NEG_INFINITY,
+    };
+
+    fn add(&mut self, number: f64) {
+        if number.is_finite() && number != 0.0 {
+            self.count += 1;
+            self.above_one += u64::from(number > 1.0);
+            self.below_zero += u64::from(number < 0.0);
+        }
+        if number.is_finite() {
+            self.least = self.least.min(number);
+            self.most = self.most.max(number);
+        }
+    }
+
+    /// How to show numbers that are measurements and no light: floats that are mostly above 1 or often below 0, and
+    /// whole numbers with a sign or with 24 bits and more of which the highest are not used.
+    pub fn span(&self, kind: Kind, bits: usize) -> Option<Span> {
+        let is_measured = match kind {
+            Kind::Float => self.above_one > self.count / 2 || self.below_zero > self.count / 20,
+            Kind::Signed => bits >= 16,
+            Kind::Unsigned => bits >= 24 && self.most < (1u64 << (bits - 8)) as f64,
+        };
+        // Bytes in larger samples are bytes still.
+        let is_bytes = self.least >= 0.0 && self.most > 127.0 && self.most <= 255.0;
+        let span = if is_bytes {
+            Span {
+                least: 0.0,
+                most: 255.0,
+            }
+        } else {
+            Span {
+                least: self.least,
+                most: self.most,
+            }
+        };
+        (is_measured && span.least < span.most).then_some(span)
+    }
 }
 
 /// How samples lie in a row.
@@ -29,6 +103,8 @@ pub struct Packing {
     pub predictor: u64,
     /// Keep the numbers (palette indices) instead of scaling them to 0 to 255.
     pub raw: bool,
+    /// Which numbers are black and white, if that is not the rule.
+    pub span: Option<Span>,
 }
 
 impl Packing {
@@ -45,17 +121,50 @@ impl Packing {
         }
         match self.bits {
             8 => self.unpack_bytes(row, out),
-            16 | 32 | 64 => self.unpack_words(row, out),
-            bits => unpack_bits(row, bits, self.raw, out),
+            16 | 24 | 32 | 64 => self.unpack_words(row, out),
+            _ => self.unpack_bits(row, out),
         }
     }
 
-    fn unpack_bytes(&self, row: &mut [u8], out: &mut Vec<u8>) {
+    /// Samples of 1 to 15 bits, highest bit first, scaled so that the largest becomes 255.
+    fn unpack_bits(&self, row: &[u8], out: &mut Vec<u8>) {
+        let largest = (1u32 << self.bits) - 1;
+        let mut before = vec![
+            0;
+            if self.predictor == 2 {
+                self.channels
+            } else {
+                0
+            }
+        ];
+        let mut channel = 0;
+        each_bits(row, self.bits, |number| {
+            let number = match before.get_mut(channel) {
+                Some(last) => {
+                    *last = (*last + number) & largest;
+                    channel = (channel + 1) % self.channels;
+                    *last
+                }
+                None => number,
+            };
+            out.push(if self.raw {
+                number.min(255) as u8
+            } else {
+                ((number * 255 + largest / 2) / largest) as u8
+            });
+        });
+    }
+
+    fn undo_byte_prediction(&self, row: &mut [u8]) {
         if self.predictor == 2 {
             for index in self.channels..row.len() {
                 row[index] = row[index].wrapping_add(row[index - self.channels]);
             }
         }
+    }
+
+    fn unpack_bytes(&self, row: &mut [u8], out: &mut Vec<u8>) {
+        self.undo_byte_prediction(row);
         match self.kind {
             Kind::Signed => out.extend(row.iter().map(|&byte| byte ^ 0x80)),
             _ => out.extend_from_slice(row),
@@ -71,7 +180,68 @@ impl Packing {
     }
 
     fn unpack_words(&self, row: &[u8], out: &mut Vec<u8>) {
-        self.numbers(row, |number| out.push(self.scaled(number)));
+        match self.span {
+            Some(span) => self.numbers(row, |number| out.push(span.scaled(self.value(number)))),
+            None => self.numbers(row, |number| out.push(self.scaled(number))),
+        }
+    }
+
+    /// Decode one row in place of prediction and count its numbers. For samples of whole words only.
+    pub fn count(&self, row: &mut [u8], census: &mut Census) {
+        if self.predictor == 3 {
+            self.undo_float_prediction(row);
+        }
+        self.numbers(row, |number| census.add(self.value(number)));
+    }
+
+    /// Whether signed bytes make a smoother picture than unsigned ones would: some writers say one and mean the other.
+    /// Counts for a row; positive where they do.
+    pub fn smoother_signed(&self, row: &mut [u8]) -> i64 {
+        self.undo_byte_prediction(row);
+        let mut gain = 0;
+        for (&left, &right) in row.iter().zip(row.iter().skip(self.channels)) {
+            let signed = (left ^ 0x80).abs_diff(right ^ 0x80);
+            gain += i64::from(left.abs_diff(right)) - i64::from(signed);
+        }
+        gain
+    }
+
+    /// Append the colours of a row of indices with more than 8 bits.
+    pub fn look_up(&self, row: &[u8], palette: &[[u8; 3]], out: &mut Vec<u8>) {
+        let mut colour = |number: u64| {
+            let colour = usize::try_from(number)
+                .ok()
+                .and_then(|index| palette.get(index));
+            out.extend(colour.copied().unwrap_or_default());
+        };
+        if self.bits == 16 {
+            self.numbers(row, colour);
+        } else {
+            each_bits(row, self.bits, |number| colour(number.into()));
+        }
+    }
+
+    /// Append the colours of a row of logarithmic samples, one or three bytes each.
+    pub fn unpack_log(&self, row: &[u8], scale: f32, out: &mut Vec<u8>) {
+        let (size, big) = (self.bits / 8, Endian::Big);
+        for sample in row.chunks_exact(size) {
+            let code = big.number(sample) as u32;
+            match size {
+                2 => out.push(logluv::grey(code, scale)),
+                _ => out.extend(logluv::colour(code, scale)),
+            }
+        }
+    }
+
+    /// What a sample of 16, 24, 32 or 64 bits says.
+    fn value(&self, number: u64) -> f64 {
+        match (self.kind, self.bits) {
+            (Kind::Float, 16) => half(number as u16).into(),
+            (Kind::Float, 32) => f32::from_bits(number as u32).into(),
+            (Kind::Float, _) => f64::from_bits(number),
+            (Kind::Signed, bits) => ((number << (64 - bits)) as i64 >> (64 - bits)) as f64,
+            (Kind::Unsigned, _) => number as f64,
+        }
     }
 
     /// The numbers of a row of whole words, without prediction.
@@ -125,8 +295,7 @@ impl Packing {
     }
 }
 
-/// Samples of 1 to 15 bits, highest bit first, scaled so that the largest becomes 255.
-fn unpack_bits(row: &[u8], bits: usize, raw: bool, out: &mut Vec<u8>) {
+fn each_bits(row: &[u8], bits: usize, mut take: impl FnMut(u32)) {
     let largest = (1u32 << bits) - 1;
     let (mut window, mut filled) = (0u32, 0);
     for &byte in row {
@@ -134,12 +303,7 @@ fn unpack_bits(row: &[u8], bits: usize, raw: bool, out: &mut Vec<u8>) {
         filled += 8;
         while filled >= bits {
             filled -= bits;
-            let number = window >> filled & largest;
-            out.push(if raw {
-                number.min(255) as u8
-            } else {
-                ((number * 255 + largest / 2) / largest) as u8
-            });
+            take(window >> filled & largest);
         }
     }
 }
@@ -184,6 +348,7 @@ mod tests {
             endian: Endian::Little,
             predictor,
             raw: false,
+            span: None,
         }
     }
 
@@ -228,6 +393,28 @@ mod tests {
         };
         let planes = [0x3f, 0x00, 0x41, 0x00, 0x80, 0x00, 0x00, 0x00];
         assert_eq!(unpacked(float, &planes), [255, 255]);
+    }
+
+    #[test]
+    fn measurements_are_shown_from_the_least_to_the_most() {
+        let census = |numbers: &[f64]| {
+            let mut census = Census::EMPTY;
+            numbers.iter().for_each(|&number| census.add(number));
+            census
+        };
+        let light = census(&[0.0, 0.2, 0.9, 1.0, 7.0, f64::NAN]);
+        assert_eq!(light.span(Kind::Float, 32), None);
+        let heights = census(&[-12.0, 400.0, 2000.0]);
+        let span = heights.span(Kind::Float, 32).expect("no light");
+        assert_eq!(
+            [-12.0, 994.0, 2000.0].map(|number| span.scaled(number)),
+            [0, 128, 255]
+        );
+        assert_eq!(census(&[3.0, 90.0]).span(Kind::Unsigned, 16), None);
+        assert!(census(&[3.0, 90.0]).span(Kind::Unsigned, 32).is_some());
+        assert_eq!(census(&[5.0, 5.0]).span(Kind::Signed, 16), None);
+        let bytes = census(&[3.0, 200.0]).span(Kind::Float, 32);
+        assert_eq!(bytes.map(|span| span.most), Some(255.0));
     }
 
     #[test]

@@ -2,11 +2,15 @@
 
 use super::codec::Codec;
 use super::colour::{Alpha, Model};
-use super::directory::{Directory, tag};
+use super::directory::{Directory, Endian, tag};
 use super::fax;
 use super::samples::{Kind, Packing};
 use super::{corrupt, unsupported};
 use crate::error::Result;
+use crate::image::pixels::Pixels;
+
+/// Zlib again, as the PixTIFF library numbers it.
+const PIX_TIFF: u64 = 50_013;
 
 /// How chunks are compressed.
 pub fn codec(directory: &Directory<'_>, compression: u64) -> Result<Codec> {
@@ -18,8 +22,13 @@ pub fn codec(directory: &Directory<'_>, compression: u64) -> Result<Codec> {
         }),
         4 => Codec::Fax(fax::Fax::Group4),
         5 => Codec::Lzw,
-        8 | 32_946 => Codec::Deflate,
+        8 | 32_946 | PIX_TIFF => Codec::Deflate,
+        32_809 => Codec::ThunderScan,
         32_773 => Codec::PackBits,
+        34_676 => Codec::LogPlanes(match directory.number_or(tag::PHOTOMETRIC, 0) {
+            LOG_LUV => 4,
+            _ => 2,
+        }),
         other => return Err(unsupported(format!("a TIFF of compression {other}"))),
     })
 }
@@ -32,12 +41,35 @@ pub fn channels(directory: &Directory<'_>) -> Result<usize> {
     }
 }
 
+/// Colour models of logarithmic samples: grey, and luminance with u' and v'.
+const LOG_L: u64 = 32_844;
+const LOG_LUV: u64 = 32_845;
+
+/// The number of the colour model; what is usual, where the file does not say.
+pub fn photometric(directory: &Directory<'_>) -> u64 {
+    if let Some(&stated) = directory
+        .numbers(tag::PHOTOMETRIC)
+        .as_deref()
+        .and_then(<[u64]>::first)
+    {
+        return stated;
+    }
+    let compression = directory.number_or(tag::COMPRESSION, 1);
+    match (directory.number_or(tag::SAMPLES_PER_PIXEL, 1), compression) {
+        (1, 2..=4) => 0,
+        (1, _) if directory.has(tag::COLOR_MAP) => 3,
+        (3, 6 | 7) => 6,
+        (3.., _) => 2,
+        _ => 1,
+    }
+}
+
 /// The colour model, with its palette where it has one.
 pub fn model(directory: &Directory<'_>) -> Result<Model> {
-    Ok(match directory.number_or(tag::PHOTOMETRIC, 1) {
+    Ok(match photometric(directory) {
         0 => Model::WhiteIsZero,
-        1 | 4 => Model::BlackIsZero,
-        2 => Model::Rgb,
+        1 | 4 | LOG_L => Model::BlackIsZero,
+        2 | LOG_LUV => Model::Rgb,
         3 => Model::Palette(palette(directory)?),
         5 => Model::Cmyk,
         6 => Model::YCbCr,
@@ -76,11 +108,68 @@ pub fn alpha(directory: &Directory<'_>, channels: usize, model: &Model) -> Alpha
     }
 }
 
+/// What luma is black and white in YCbCr, and how far chroma reaches, where that is not all of their range.
+#[derive(Clone, Copy, Debug)]
+pub struct Levels {
+    black: f32,
+    luma: f32,
+    chroma: f32,
+}
+
+/// The levels of a YCbCr picture that does not use the whole range, such as that of video.
+pub fn levels(directory: &Directory<'_>) -> Option<Levels> {
+    if photometric(directory) != 6 {
+        return None;
+    }
+    let stated = directory.fractions(tag::REFERENCE_BLACK_WHITE)?;
+    let &[black, white, middle, most, ..] = stated.as_slice() else {
+        return None;
+    };
+    let (luma, chroma) = (255.0 / (white - black), 127.0 / (most - middle));
+    let is_usual = black.abs() < 2.0 && (luma - 1.0).abs() < 0.02;
+    let makes_sense = (0.5..2.0).contains(&luma) && (0.5..2.0).contains(&chroma);
+    (makes_sense && !is_usual && (0.0..64.0).contains(&black)).then_some(Levels {
+        black: black as f32,
+        luma: luma as f32,
+        chroma: chroma as f32,
+    })
+}
+
+impl Levels {
+    /// RGB pixels that were made of YCbCr as if it used the whole range.
+    pub fn applied(self, mut pixels: Pixels) -> Pixels {
+        for pixel in pixels.data.as_chunks_mut::<3>().0 {
+            let [red, green, blue] = pixel.map(f32::from);
+            let luma = 0.299 * red + 0.587 * green + 0.114 * blue;
+            let grey = (luma - self.black) * self.luma;
+            *pixel = [red, green, blue]
+                .map(|value| (grey + (value - luma) * self.chroma + 0.5).clamp(0.0, 255.0) as u8);
+        }
+        pixels
+    }
+}
+
 /// How samples lie in their rows.
-pub fn packing(directory: &Directory<'_>, channels: usize, model: &Model) -> Result<Packing> {
+pub fn packing(
+    directory: &Directory<'_>,
+    codec: Codec,
+    channels: usize,
+    model: &Model,
+) -> Result<Packing> {
+    if let Codec::LogPlanes(size) = codec {
+        return Ok(Packing {
+            bits: size * 8,
+            channels: 1,
+            kind: Kind::Unsigned,
+            endian: Endian::Big,
+            predictor: 1,
+            raw: false,
+            span: None,
+        });
+    }
     let depths = directory.numbers(tag::BITS_PER_SAMPLE).unwrap_or_default();
     let bits = depths.first().copied().unwrap_or(1);
-    if depths.iter().any(|&depth| depth != bits) || !matches!(bits, 1..=16 | 32 | 64) {
+    if depths.iter().any(|&depth| depth != bits) || !matches!(bits, 1..=16 | 24 | 32 | 64) {
         return Err(unsupported(format!("a TIFF of {depths:?} bits per sample")));
     }
     let kind = match directory.number_or(tag::SAMPLE_FORMAT, 1) {
@@ -97,5 +186,6 @@ pub fn packing(directory: &Directory<'_>, channels: usize, model: &Model) -> Res
         endian: directory.endian,
         predictor,
         raw: matches!(model, Model::Palette(_)),
+        span: None,
     })
 }

@@ -231,7 +231,7 @@ def upgrade() -> None:
             "(status = 'ready') = "
             "(rel_path IS NOT NULL AND size IS NOT NULL AND checksum IS NOT NULL AND format IS NOT NULL)"
         ),
-        sa.CheckConstraint("mark IS NULL OR (mark IN ('truncated', 'partial') AND status = 'ready')"),
+        sa.CheckConstraint("mark IS NULL OR (mark IN ('truncated', 'damaged', 'partial') AND status = 'ready')"),
         sa.CheckConstraint("status IN ('pending', 'cancelled') OR recipe IS NOT NULL"),
         sa.CheckConstraint("status IN ('pending', 'ready', 'empty', 'unsupported', 'failed', 'cancelled')"),
         sa.CheckConstraint("status NOT IN ('failed', 'unsupported') OR error_class IS NOT NULL"),

@@ -31,10 +31,16 @@ def searchable_pdf(result: OcrResult, source: Path, *, is_pdf: bool) -> bytes:
     """
     if is_pdf:
         return pdfium_layer.with_text(source, {page.number: _placed(page, 1.0) for page in result.pages})
-    (page,) = result.pages
-    jpeg, dpi = _picture(source, (round(page.width), round(page.height)))
-    scale = 72 / dpi
-    return pdfium_layer.picture_with_text(jpeg, (page.width * scale, page.height * scale), _placed(page, scale))
+    from pillion.readers.images import decode as pictures
+
+    numbers = pictures.pages(source)
+    sheets = []
+    for page in result.pages:
+        number = numbers[min(page.number, len(numbers)) - 1]
+        jpeg, dpi = _picture(source, (round(page.width), round(page.height)), number)
+        scale = 72 / dpi
+        sheets.append((jpeg, (page.width * scale, page.height * scale), _placed(page, scale)))
+    return pdfium_layer.pictures_with_text(sheets)
 
 
 def _placed(page: OcrPage, scale: float) -> list[Placed]:
@@ -50,7 +56,7 @@ def _placed(page: OcrPage, scale: float) -> list[Placed]:
     ]
 
 
-def _picture(source: Path, size: tuple[int, int]) -> tuple[bytes, float]:
+def _picture(source: Path, size: tuple[int, int], page: int) -> tuple[bytes, float]:
     """The file itself where it is a JPEG that stands upright, else its pixels as one; and its dots per inch."""
     from PIL import Image
 
@@ -72,7 +78,7 @@ def _picture(source: Path, size: tuple[int, int]) -> tuple[bytes, float]:
         raise ItemError(ErrorClass.MISSING_SOURCE, "the file is no longer there") from error
     except (OSError, ValueError, TypeError, Image.DecompressionBombError):
         pass  # not a format of Pillow's
-    picture = Image.fromarray(pictures.decode(source))
+    picture = Image.fromarray(pictures.opened(source, page=page).pixels())
     if picture.mode == "RGBA":
         picture = Image.alpha_composite(Image.new("RGBA", picture.size, "white"), picture)
     data = io.BytesIO()
