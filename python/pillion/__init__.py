@@ -33,14 +33,25 @@ if TYPE_CHECKING:
         thumbnail_batch,
         transcribe,
     )
-    from pillion.errors import ErrorClass, ItemError, LibraryError, PillionError, UsageError
+    from pillion.errors import (
+        ConfigError,
+        ErrorClass,
+        ItemError,
+        LibraryBusyError,
+        LibraryClosedError,
+        LibraryError,
+        PillionError,
+        UsageError,
+        WorkersStoppedError,
+    )
+    from pillion.events import Event
     from pillion.exports import export
     from pillion.index.indexer import IndexReport
     from pillion.kinds.ocr.models import LanguageRow
     from pillion.kinds.ocr.result import OcrResult
     from pillion.kinds.transcript.result import TranscriptResult
     from pillion.library import Library
-    from pillion.library.sidecars import Failed, Pending, Ready
+    from pillion.library.sidecars import Failed, Item, Pending, Ready
     from pillion.library.status import Status, WorkReport
     from pillion.model import SidecarFormat, SidecarKind, SidecarStatus
     from pillion.readers.documents.result import DocumentPart, DocumentText
@@ -48,7 +59,11 @@ if TYPE_CHECKING:
 
 _HOMES = {
     "pillion._core": ("HashResult", "hash_bytes", "hash_file", "__version__"),
-    "pillion.errors": ("ErrorClass", "ItemError", "LibraryError", "PillionError", "UsageError"),
+    "pillion.errors": (
+        *("ConfigError", "ErrorClass", "ItemError", "LibraryBusyError", "LibraryClosedError", "LibraryError"),
+        *("PillionError", "UsageError", "WorkersStoppedError"),
+    ),
+    "pillion.events": ("Event",),
     "pillion.exports": ("export",),
     "pillion.readers.images.formats": ("FormatRow",),
     "pillion.kinds.ocr.models": ("LanguageRow",),
@@ -60,7 +75,7 @@ _HOMES = {
         *("decode", "embed", "file_text", "file_thumbnail", "formats", "languages", "ocr"),
         *("thumbhash", "thumbnail", "thumbnail_batch", "transcribe"),
     ),
-    "pillion.library.sidecars": ("Failed", "Pending", "Ready"),
+    "pillion.library.sidecars": ("Failed", "Item", "Pending", "Ready"),
     "pillion.kinds.ocr.result": ("OcrResult",),
     "pillion.kinds.transcript.result": ("TranscriptResult",),
     "pillion.readers.documents.result": ("DocumentPart", "DocumentText"),
@@ -69,16 +84,21 @@ _HOME_OF = {name: module for module, names in _HOMES.items() for name in names}
 
 __version__: str
 __all__ = [
+    "ConfigError",
     "DocumentPart",
     "DocumentText",
     "ErrorClass",
+    "Event",
     "Failed",
     "FormatRow",
     "HashResult",
     "IndexReport",
+    "Item",
     "ItemError",
     "LanguageRow",
     "Library",
+    "LibraryBusyError",
+    "LibraryClosedError",
     "LibraryError",
     "OcrResult",
     "Pending",
@@ -91,6 +111,7 @@ __all__ = [
     "TranscriptResult",
     "UsageError",
     "WorkReport",
+    "WorkersStoppedError",
     "decode",
     "embed",
     "export",

@@ -82,6 +82,14 @@ class LibraryBusyError(LibraryError):
     """Another process holds the library."""
 
 
+class LibraryClosedError(LibraryError):
+    """The library was closed; open it again."""
+
+
+class WorkersStoppedError(LibraryError):
+    """The background workers of a library ended by an error, which is its ``__cause__``; ``start()`` begins again."""
+
+
 class LibraryVersionError(LibraryError):
     """The library was written by a newer Pillion, or the SQLite in use is too old to be safe."""
 

@@ -1,4 +1,4 @@
-"""This machine: its device name, locks and the processes that hold them, battery.
+"""This machine: its device name, locks and the processes that hold them, file systems, battery.
 
 Knows nothing of libraries or media: of Pillion it imports only :mod:`pillion.errors`.
 """
@@ -10,8 +10,10 @@ import functools
 import json
 import os
 import socket
+import threading
 import time
 import uuid
+from collections import defaultdict
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -64,25 +66,54 @@ OnWait = Callable[[str], None]
 """Called once with a sentence that says which process holds the lock."""
 
 
+class _Turn:
+    """A lock file as the threads of this process share it: one at a time, then the lock against other processes."""
+
+    def __init__(self) -> None:
+        self.lock = threading.Lock()
+        self.holder: int | None = None
+
+
+_turns: defaultdict[str, _Turn] = defaultdict(_Turn)
+
+
 @contextmanager
 def exclusive(path: Path, what: str, *, waiting: OnWait | None = None) -> Iterator[None]:
     """Hold the lock ``path`` in order to do ``what``. If another process holds it, call ``waiting``, then wait.
 
-    Without ``waiting`` raise LibraryBusyError instead, which names that process, what it does and since when.
+    Without ``waiting`` raise LibraryBusyError instead, which names that process, what it does and since when. Another
+    thread of this process is waited for in any case; a thread that holds the lock itself gets LibraryBusyError.
     """
+    turn = _turns[os.path.realpath(path)]
     with open(path, "a+b") as file:
-        try:
-            fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        except BlockingIOError:
+        if not turn.lock.acquire(blocking=False):
             holder = _holder(file, path.parent)
-            if waiting is None:
-                raise LibraryBusyError(f"{holder}; wait for it or stop it.") from None
-            waiting(holder)
-            fcntl.flock(file, fcntl.LOCK_EX)
-        file.truncate(0)
-        file.write(json.dumps({"pid": os.getpid(), "what": what, "since": time.time()}).encode())
-        file.flush()
-        yield
+            if turn.holder == threading.get_ident():
+                raise LibraryBusyError(f"{holder}, in this very thread.")
+            if waiting is not None:
+                waiting(holder)
+            turn.lock.acquire()
+        try:
+            turn.holder = threading.get_ident()
+            _lock(file, path.parent, waiting)
+            file.truncate(0)
+            file.write(json.dumps({"pid": os.getpid(), "what": what, "since": time.time()}).encode())
+            file.flush()
+            yield
+        finally:
+            turn.holder = None
+            turn.lock.release()
+
+
+def _lock(file: BinaryIO, library: Path, waiting: OnWait | None) -> None:
+    try:
+        fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except BlockingIOError:
+        holder = _holder(file, library)
+        if waiting is None:
+            raise LibraryBusyError(f"{holder}; wait for it or stop it.") from None
+        waiting(holder)
+        fcntl.flock(file, fcntl.LOCK_EX)
 
 
 def _holder(file: BinaryIO, library: Path) -> str:
@@ -159,6 +190,21 @@ def _start_time(pid: int) -> str | None:
         return str(int(psutil.Process(pid).create_time() * 100))
     except psutil.NoSuchProcess:
         return None
+
+
+# file systems ---------------------------------------------------------------------------------------------------------
+
+
+def identity_of(folder: bytes) -> str | None:
+    """What tells a file system and a folder in it from others; None where the folder is not there or cannot be read.
+
+    The file system's own id where it has one (it survives a remount), and the folder's inode number.
+    """
+    try:
+        system, stat = os.statvfs(folder), os.stat(folder)
+    except OSError:
+        return None
+    return f"{system.f_fsid or stat.st_dev:x}:{stat.st_ino:x}"
 
 
 # battery --------------------------------------------------------------------------------------------------------------

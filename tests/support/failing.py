@@ -20,5 +20,5 @@ def execute(task: ExecutionTask) -> Execution:
     if how is None:
         return good(task)
     if how == "empty":
-        return Execution(result=Empty(note="There is nothing."), seconds=0.0)
-    return Execution(result=Failure(error_class=ErrorClass(how), message="It is told to fail."), seconds=0.0)
+        return Execution.of(Empty(note="There is nothing."))
+    return Execution.of(Failure(error_class=ErrorClass(how), message="It is told to fail."))

@@ -28,6 +28,7 @@ from pillion.errors import (
     ErrorClass,
     ItemError,
     LibraryBusyError,
+    LibraryClosedError,
     LibraryError,
     LibraryVersionError,
 )
@@ -277,12 +278,17 @@ class Database:
             return _wrong(connection.exec_driver_sql)
 
     def close(self) -> None:
-        """Close every connection."""
+        """Close every connection. Every later transaction raises LibraryClosedError."""
+        self.read = self.write = partial(_refused_after_close, self.path.parent)
         self._engine.dispose()
 
 
 def _refused() -> AbstractContextManager[sa.Connection]:
     raise CatalogError("The catalog was opened before a fork; open the library again in this process.")
+
+
+def _refused_after_close(root: Path) -> AbstractContextManager[sa.Connection]:
+    raise LibraryClosedError(f"The library {root} was closed; open it again with Library.open.")
 
 
 _open: WeakSet[Database] = WeakSet()

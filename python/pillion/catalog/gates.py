@@ -73,12 +73,10 @@ def _shown(path: bytes | None) -> str | None:
 
 
 def may_run(closed: Collection[int]) -> sa.ColumnElement[bool]:
-    """A condition on ``jobs``: the content has a file in a Location other than these (ids)."""
-    return sa.exists().where(
-        entries.c.content_uuid == jobs.c.content_uuid,
-        entries.c.removed_at.is_(None),
-        entries.c.location_id.not_in(sorted(closed)),
-    )
+    """A condition on ``jobs``: the content has a file in a Location other than these (ids), or no file at all."""
+    present = sa.and_(entries.c.content_uuid == jobs.c.content_uuid, entries.c.removed_at.is_(None))
+    elsewhere = sa.exists().where(present, entries.c.location_id.not_in(sorted(closed)))
+    return sa.or_(elsewhere, ~sa.exists().where(present))
 
 
 EVERY_LOCATION = None
@@ -88,14 +86,30 @@ Closed = frozenset[int] | None
 """The ids of the Locations in which a kind is held back, or EVERY_LOCATION."""
 
 
-def closed_by_pauses(connection: sa.Connection, kinds: Iterable[SidecarKind]) -> dict[SidecarKind, Closed]:
-    """Where the user paused each of these kinds."""
+def where_closed(connection: sa.Connection, kinds: Iterable[SidecarKind]) -> dict[SidecarKind, Closed]:
+    """Where the user paused each of these kinds, and the Locations that are offline."""
     rows = connection.execute(sa.select(pauses.c.kind, pauses.c.location_id)).all()
+    offline = offline_locations(connection)
     found: dict[SidecarKind, Closed] = {}
     for kind in kinds:
-        where = {location for paused, location in rows if paused in (_EVERY_KIND, kind)}
+        where = {location for paused, location in rows if paused in (_EVERY_KIND, kind)} | offline
         found[kind] = EVERY_LOCATION if _EVERYWHERE in where else frozenset(where)
     return found
+
+
+def offline_locations(connection: sa.Connection) -> frozenset[int]:
+    """The ids of the Locations whose files cannot be seen now."""
+    return frozenset(connection.scalars(sa.select(locations.c.id).where(locations.c.offline.is_not(None))))
+
+
+def count_offline(connection: sa.Connection) -> dict[SidecarKind, int]:
+    """How many queued jobs of each kind wait for a Location that is offline; kinds without any are left out."""
+    offline = offline_locations(connection)
+    if not offline:
+        return {}
+    held = sa.and_(jobs.c.state == JobState.QUEUED.value, ~may_run(offline))
+    query = sa.select(jobs.c.kind, sa.func.count()).where(held).group_by(jobs.c.kind)
+    return {SidecarKind(kind): number for kind, number in connection.execute(query)}
 
 
 def claims_held_back(connection: sa.Connection, owner: str, closed: Mapping[SidecarKind, Closed]) -> set[int]:

@@ -88,6 +88,30 @@ def set_online(connection: sa.Connection, location_id: int, identity: str) -> No
     connection.execute(sa.update(locations).where(locations.c.id == location_id).values(**values))
 
 
+def end_offline(connection: sa.Connection, location_id: int) -> None:
+    """Note that the files of a location are there again. Its identity is for the next index to see."""
+    values = {"offline": None, "offline_since": None}
+    connection.execute(sa.update(locations).where(locations.c.id == location_id).values(**values))
+
+
+def sample_entries(connection: sa.Connection, location_id: int, number: int) -> list[tuple[bytes, int, int]]:
+    """(path, size, mtime_ns) of up to ``number`` present files of a location, spread over the order they were found."""
+    here = sa.and_(entries.c.location_id == location_id, entries.c.removed_at.is_(None))
+    first, last = connection.execute(sa.select(sa.func.min(entries.c.id), sa.func.max(entries.c.id)).where(here)).one()
+    if first is None:
+        return []
+    columns = (entries.c.id, entries.c.path, entries.c.size, entries.c.mtime_ns)
+    found = {}
+    for step in range(number):
+        start = first + (last - first) * step // number
+        row = connection.execute(
+            sa.select(*columns).where(here, entries.c.id >= start).order_by(entries.c.id).limit(1)
+        ).first()
+        if row is not None:
+            found[row.id] = (row.path, row.size, row.mtime_ns)
+    return list(found.values())
+
+
 def move_location(connection: sa.Connection, location_id: int, path: bytes) -> None:
     """Give a location another path; its entries, which are relative to it, stay."""
     values = {"path": path, "offline": None, "offline_since": None}
@@ -516,10 +540,14 @@ def _drop_unwanted(connection: sa.Connection, kinds: Sequence[SidecarKind]) -> N
     dropped = connection.execute(sa.delete(sidecars).where(in_slice, pending, asked, ~wanted)).rowcount
     if dropped == 0:
         return
+    drop_idle_jobs(connection, sa.select(_slice.c.content_uuid))
+
+
+def drop_idle_jobs(connection: sa.Connection, content_uuids: sa.Select[Any]) -> None:
+    """Delete queued and waiting jobs of these contents that have nothing left to do."""
     has_work = sa.exists().where(sidecars.c.content_uuid == jobs.c.content_uuid, sidecars.c.kind == jobs.c.kind, DUE)
     idle = jobs.c.state.in_([JobState.QUEUED.value, JobState.WAITING.value])
-    here = jobs.c.content_uuid.in_(sa.select(_slice.c.content_uuid))
-    connection.execute(sa.delete(jobs).where(idle, here, ~has_work))
+    connection.execute(sa.delete(jobs).where(idle, jobs.c.content_uuid.in_(content_uuids), ~has_work))
 
 
 def _want(connection: sa.Connection, now: float) -> int:
@@ -613,6 +641,23 @@ def queue_due(
     if number:
         append_events(connection, [Queued(kind=kind, jobs=number)], now)
     return number
+
+
+def queue_rest(connection: sa.Connection, ended: Sequence[tuple[SidecarKind, str]], now: float) -> None:
+    """Queue ended jobs, (kind, content_uuid), whose content got another sidecar to make while they ran.
+
+    Whoever wanted it found a job that runs, and left it at that. Somebody probably waits for it.
+    """
+    for some in chunks(ended):
+        rows = sa.select(sidecars.c.kind, sidecars.c.content_uuid).where(
+            sidecars.c.content_uuid.in_([content_uuid for _, content_uuid in some]), DUE
+        )
+        left = {(kind, content_uuid) for kind, content_uuid in connection.execute(rows)}.intersection(some)
+        for kind in {kind for kind, _ in left}:
+            within = sa.select(contents.c.content_uuid).where(
+                contents.c.content_uuid.in_([content_uuid for other, content_uuid in left if other == kind])
+            )
+            queue_due(connection, kind, Urgency.ON_DEMAND, now, within=within)
 
 
 def _is_asked_for() -> sa.ColumnElement[bool]:

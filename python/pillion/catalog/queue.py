@@ -41,11 +41,14 @@ EVERY_PRIORITY = 1_000_000
 
 @value
 class Due:
-    """One variant of a claimed job. ``fresh``: it does not replace a recorded sidecar."""
+    """One variant of a claimed job. ``fresh``: it does not replace a recorded sidecar.
+
+    ``settings`` None: the catalog does not know its recipe.
+    """
 
     variant: str
     wanted: str
-    settings: Mapping[str, object]
+    settings: Mapping[str, object] | None
     fresh: bool
 
 
@@ -77,11 +80,14 @@ class ClaimedJob:
 # what can be claimed --------------------------------------------------------------------------------------------------
 
 
-_GATED = prepared("SELECT EXISTS (SELECT 1 FROM pauses) OR EXISTS (SELECT 1 FROM holds)")
+_GATED = prepared(
+    "SELECT EXISTS (SELECT 1 FROM pauses) OR EXISTS (SELECT 1 FROM holds)"
+    " OR EXISTS (SELECT 1 FROM locations WHERE offline IS NOT NULL)"
+)
 
 
 def has_gates(connection: sa.Connection) -> bool:
-    """Whether anything is paused or held back."""
+    """Whether anything is paused or held back, or a Location is offline."""
     return bool(connection.exec_driver_sql(_GATED[connection.dialect.name]).scalar())
 
 
@@ -217,7 +223,7 @@ def _load(
     for job, digest, mime, size, variant, wanted, recipe in rows:
         about[job] = (digest, mime, size)
         if variant is not None:
-            one = Due(variant=variant, wanted=wanted, settings=settings[wanted], fresh=recipe is None)
+            one = Due(variant=variant, wanted=wanted, settings=settings.get(wanted), fresh=recipe is None)
             due.setdefault(job, []).append(one)
     sources = _sources(connection, mine)
     texts = _texts(connection, mine, registry.sources_of(kind))
@@ -245,14 +251,20 @@ def _load(
     return result
 
 
-def _failure(error_class: str, message: str | None) -> Failure:
+def _failure(error_class: str, message: str | None) -> Failure | None:
+    """The last failure; None for a class that this version does not know."""
+    if error_class not in _CLASSES:
+        return None
     return Failure(error_class=ErrorClass(error_class), message=message or "")
+
+
+_CLASSES = frozenset(ErrorClass)
 
 
 def _settings(connection: sa.Connection, digests: Collection[str | None]) -> dict[str, Mapping[str, object]]:
     """The settings of recipes. A claim has few different ones."""
     query = sa.select(recipes.c.digest, recipes.c.settings).where(recipes.c.digest.in_(sorted(filter(None, digests))))
-    return {digest: json.loads(settings) for digest, settings in connection.execute(query).all()}
+    return {digest: json.loads(settings) for digest, settings in connection.execute(query).all() if settings}
 
 
 def _sources(connection: sa.Connection, mine: tuple[str, str]) -> dict[int, list[tuple[bytes, int, int]]]:

@@ -7,11 +7,11 @@ from dataclasses import dataclass
 
 import sqlalchemy as sa
 
-from pillion.catalog.gates import EVERY_LOCATION, Closed, closed_by_pauses, list_holds, may_run
+from pillion.catalog.gates import EVERY_LOCATION, Closed, list_holds, may_run, where_closed
 from pillion.catalog.queue import change_jobs, front, next_retry
 from pillion.catalog.sidecars import ASKED, mark_cancelled
 from pillion.catalog.tables import DUE, jobs, sidecars
-from pillion.job import JobState, Urgency, job_cancelled, priority_of
+from pillion.job import JobState, Urgency, is_on_demand, job_cancelled, priority_of
 from pillion.kinds import registry
 from pillion.model import SidecarKind, SidecarStatus
 
@@ -60,6 +60,16 @@ def uncancel(connection: sa.Connection, kind: SidecarKind, content_uuids: Sequen
     return connection.execute(asked).rowcount + connection.execute(pending).rowcount
 
 
+def is_in_front(connection: sa.Connection, content_uuid: str, kind: SidecarKind) -> bool:
+    """Whether a job runs, or is queued ahead of others already: then there is nothing to ask for again."""
+    query = sa.select(jobs.c.state, jobs.c.priority).where(jobs.c.content_uuid == content_uuid, jobs.c.kind == kind)
+    row = connection.execute(query).first()
+    if row is None:
+        return False
+    idle = row.state in (JobState.QUEUED, JobState.WAITING) and is_on_demand(row.priority)
+    return bool(idle or row.state == JobState.RUNNING)
+
+
 def raise_to_front(connection: sa.Connection, content_uuid: str, kind: SidecarKind, now: float) -> None:
     """Move a job to the front of the queue, without a wait, because somebody is waiting for it."""
     job = sa.and_(jobs.c.content_uuid == content_uuid, jobs.c.kind == kind)
@@ -88,7 +98,7 @@ def queue_states(connection: sa.Connection, now: float) -> dict[SidecarKind, Que
     for kind, state, number in connection.execute(query):
         counts.setdefault(SidecarKind(kind), {})[JobState(state)] = number
     held = {hold.kind for hold in list_holds(connection)}
-    closed = closed_by_pauses(connection, counts)
+    closed = where_closed(connection, counts)
     states = {}
     for kind, by_state in counts.items():
         queued = by_state.get(JobState.QUEUED, 0)

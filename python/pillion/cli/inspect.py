@@ -54,6 +54,7 @@ def status(library: Path | None, as_json: bool) -> None:
             "unknown": {"files": sum(now.unknown.values()), "endings": dict(now.unknown)},
             "sidecars": sidecar_counts(now.sidecars),
             "kept": dict(now.kept),
+            "offline_jobs": dict(now.offline_jobs),
             "marks": {mark.value: now.marks.get(mark, 0) for mark in SidecarMark},
             "paused": [
                 {"kind": held.kind, "location": printable(held.location) if held.location else None}

@@ -167,6 +167,7 @@ def named(content_uuid: str, sources: Sequence[str]) -> str:
 def print_status(status: Status) -> None:
     """The status for people."""
     from pillion.kinds import registry
+    from pillion.library.status import offline_notice
 
     say(f"Library {status.root}")
     for location in status.locations:
@@ -189,6 +190,8 @@ def print_status(status: Status) -> None:
         say(text)
     for item in status.quiet:
         say(f"{item.kind}{f' in {printable(item.location)}' if item.location else ''} {item}.")
+    for kind, number in status.offline_jobs.items():
+        say(f"{kind}: {offline_notice(number)}")
     for hold in status.holds:
         say(f"On hold: {hold.kind or 'everything'}: {hold.notice}")
     for kind, line in status.queue.items():

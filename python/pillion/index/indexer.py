@@ -23,6 +23,7 @@ from pillion.catalog.indexing import EntryRow, Location
 from pillion.errors import ItemError
 from pillion.failpoints import reach
 from pillion.index.wants import DeviceGenerationPolicy, restrict, signature, wanted_sidecars
+from pillion.machine import identity_of
 from pillion.model import UNKNOWN, SidecarKind
 from pillion.settings.config import Config
 
@@ -550,18 +551,6 @@ SHARE = 0.5
 
 FEWEST = 5
 """A Location that lost fewer files than this is believed."""
-
-
-def identity_of(folder: bytes) -> str | None:
-    """What tells a file system and a folder in it from others; None where the folder is not there or cannot be read.
-
-    The file system's own id where it has one (it survives a remount), and the folder's inode number.
-    """
-    try:
-        system, stat = os.statvfs(folder), os.stat(folder)
-    except OSError:
-        return None
-    return f"{system.f_fsid or stat.st_dev:x}:{stat.st_ino:x}"
 
 
 def why_offline(lost: int, known: int, *, files: int, identity: str | None, before: str | None) -> str | None:

@@ -106,7 +106,10 @@ class KindSpec:
     ``generators``: "module:class" of each :class:`pillion.kinds.generator.Generator`; the first that accepts is used.
     ``exports``: format -> "module:function", called with (bytes of the sidecar, :class:`Origin`).
     ``read_now``: "module:function", called with (path, MIME type, settings): the bytes of a sidecar for a file that is
-    in no library. ``models``: "module:function" that lists its models for ``pillion models``.
+    in no library.
+    ``given``: "module:function", called with (variant, bytes, settings): the :class:`pillion.model.Produced` of a
+    sidecar that somebody else made; raises ItemError if it is not whole. None: none can be recorded.
+    ``models``: "module:function" that lists its models for ``pillion models``.
     Raises ValueError for an invalid name.
     """
 
@@ -127,6 +130,7 @@ class KindSpec:
     heavy: bool = True
     exports: Mapping[str, str] = field(default_factory=dict)
     read_now: str | None = None
+    given: str | None = None
     models: str | None = None
 
     def __post_init__(self) -> None:

@@ -3,13 +3,17 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Sequence
+import re
+import stat
+import uuid
+from collections.abc import Iterable, Sequence
 
 import sqlalchemy as sa
 
 from pillion.catalog.indexing import EntryRow, Location, list_locations
 from pillion.errors import UsageError
 from pillion.kinds.settings import nearest
+from pillion.quoting import quoted
 
 
 def absolute_folder(path: str | bytes | os.PathLike[str]) -> bytes:
@@ -24,7 +28,7 @@ def existing_folder(path: str | bytes | os.PathLike[str]) -> bytes:
     folder = absolute_folder(path)
     if os.path.isdir(folder):
         return folder
-    shown = os.fsdecode(folder)
+    shown = quoted(folder)
     if os.path.exists(folder):
         raise UsageError(f"{shown} is a file; give the folder that holds it, or use 'pillion thumb' or 'pillion ocr'.")
     raise UsageError(f"{shown} does not exist.")
@@ -38,7 +42,7 @@ def location_id(connection: sa.Connection, path: str | os.PathLike[str] | None) 
     for location in list_locations(connection):
         if location.path == folder:
             return location.id
-    raise UsageError(f"{os.fsdecode(folder)} is not a Location of this library; 'pillion status' lists them.")
+    raise UsageError(f"{quoted(folder)} is not a Location of this library; 'pillion status' lists them.")
 
 
 def locate(locations: Sequence[Location], path: str | os.PathLike[str]) -> tuple[Location | None, bytes]:
@@ -55,7 +59,7 @@ def locate(locations: Sequence[Location], path: str | os.PathLike[str]) -> tuple
             inside = os.path.relpath(absolute, location.path)
             return location, inside if is_file else b"" if inside == b"." else inside + b"/"
     if is_file:
-        raise UsageError(f"{os.fsdecode(absolute)} is in no Location of this library; index its folder first.")
+        raise UsageError(f"{quoted(absolute)} is in no Location of this library; index its folder first.")
     return None, folder
 
 
@@ -71,18 +75,65 @@ def check_variant(variant: str, kinds: str, known: Sequence[str]) -> None:
         raise UsageError(f"There is no variant '{variant}' of {kinds}{hint}")
 
 
-def external_row(content_uuid: str, path: str | os.PathLike[str], mime: str) -> EntryRow:
-    """The entry for a file from another indexer. Raises UsageError if it cannot be read."""
-    absolute = os.path.realpath(os.fsencode(path))
+ContentId = str | uuid.UUID
+"""What callers may give for a content: a UUID, or its text in any case."""
+
+
+def content_id(value: object) -> str:
+    """A content uuid as the catalog has it: 36 lower-case characters. Raises UsageError for anything else."""
+    if isinstance(value, uuid.UUID):
+        return str(value)
+    if isinstance(value, str) and _CONTENT_ID.fullmatch(value):
+        return value.lower()
+    raise UsageError(f"{value!r} is no content uuid: give a UUID, such as 1b4e28ba-2fa1-8d2b-883f-0016d3cca427.")
+
+
+def content_ids(values: Iterable[ContentId]) -> list[str]:
+    """Content uuids as the catalog has them, in order. Raises UsageError for anything else."""
+    if isinstance(values, str):
+        raise UsageError(f"{values!r} is one text; give a list of content uuids.")
+    return [content_id(value) for value in values]
+
+
+def some_content_ids(values: Iterable[ContentId] | None) -> list[str] | None:
+    """The same; None, which means all, stays None."""
+    return None if values is None else content_ids(values)
+
+
+_CONTENT_ID = re.compile(r"[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}", re.IGNORECASE | re.ASCII)
+
+
+def external_row(item: tuple[ContentId, str | os.PathLike[str], str]) -> EntryRow:
+    """The entry for a (content uuid, path, MIME type) from another indexer.
+
+    Raises UsageError if it is not well formed, or its source cannot be read or is no regular file.
+    """
     try:
-        stat = os.stat(absolute)
+        content, path, mime = _parts(item)
+        absolute = os.path.realpath(os.fsencode(path))
+    except (TypeError, ValueError) as error:
+        raise UsageError(f"{item!r} is no (content uuid, path, MIME type): {error}.") from error
+    if not _MIME.fullmatch(mime):
+        raise UsageError(f"{mime!r} is no MIME type, such as image/jpeg.")
+    try:
+        found = os.stat(absolute)
     except OSError as error:
-        raise UsageError(f"Cannot read {os.fsdecode(absolute)}: {error.strerror}.") from error
+        raise UsageError(f"Cannot read {quoted(absolute)}: {error.strerror}.") from error
+    if not stat.S_ISREG(found.st_mode):
+        raise UsageError(f"{quoted(absolute)} is not a regular file.")
     return EntryRow(
         path=absolute.lstrip(b"/"),
-        size=stat.st_size,
-        mtime_ns=stat.st_mtime_ns,
-        inode=stat.st_ino,
-        content_uuid=content_uuid,
+        size=found.st_size,
+        mtime_ns=found.st_mtime_ns,
+        inode=found.st_ino,
+        content_uuid=content_id(content),
         mime=mime,
     )
+
+
+def _parts(item: tuple[object, ...]) -> tuple[object, str, str]:
+    content, path, mime = item
+    return content, os.fsdecode(path), os.fsdecode(mime)  # type: ignore[arg-type]
+
+
+_MIME = re.compile(r"[a-z0-9][a-z0-9!#$&^_.+-]*/[a-z0-9][a-z0-9!#$&^_.+-]*", re.IGNORECASE | re.ASCII)

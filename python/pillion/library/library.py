@@ -7,6 +7,7 @@ import functools
 import os
 import time
 from collections.abc import Callable, Iterator, Sequence
+from dataclasses import replace
 from pathlib import Path
 from types import TracebackType
 from typing import TYPE_CHECKING
@@ -18,23 +19,27 @@ from pillion.catalog.contents import thumbhashes
 from pillion.catalog.database import Database
 from pillion.catalog.events import newest_event
 from pillion.catalog.indexing import EXTERNAL_ROOT, Location, Unmade
-from pillion.errors import LibraryError, UsageError
+from pillion.errors import LibraryClosedError, LibraryError, PillionError, UsageError
 from pillion.events import Event
 from pillion.index.wants import DeviceGenerationPolicy, named_policy, override
 from pillion.kinds import registry
 from pillion.library.arguments import (
+    ContentId,
     absolute_folder,
+    content_id,
     existing_folder,
     external_row,
     is_inside,
     location_id,
 )
 from pillion.library.opening import CATALOG, absolute, closed_on_error, open_catalog
-from pillion.library.sidecars import Item, Sidecars
+from pillion.library.sidecars import Item, Ready, Sidecars
 from pillion.library.status import Status, WorkReport, collect_status
 from pillion.machine import OnWait, exclusive
 from pillion.model import SidecarKind, SidecarStatus, WantedSidecar
-from pillion.settings.config import Config, variants_of
+from pillion.queue.gates import ALL
+from pillion.quoting import quoted
+from pillion.settings.config import Config, ConfigFile, variants_of
 from pillion.store import Store, is_library
 
 # What only some calls need is imported by them: a program that asks for the status loads neither kinds nor workers.
@@ -53,17 +58,31 @@ def _chosen(kinds: Sequence[SidecarKind | str] | None) -> tuple[SidecarKind, ...
     return registry.with_sources(registry.parse_kinds(kinds))
 
 
+def _wait(_holder: str) -> None:
+    """Somebody else indexes: their turn comes first."""
+
+
 class Library:
     """A folder that Pillion owns: catalog, sidecars and settings. Open it with :meth:`open`, close it when done."""
 
     def __init__(self, root: Path, database: Database, config: Config, *, read_only: bool = False) -> None:
         self.root = root
         self.read_only = read_only
-        self.config = config
+        self._settings = ConfigFile(root / "config.toml", config)
         self._database = database
         self._store = Store(root)
-        self.sidecars = Sidecars(database, self._store, self._wants_on_demand, self._variants_of)
+        self.sidecars = Sidecars(database, self._store, self._wants_on_demand, self._variants_of, self._trouble)
         self._background: Workers | None = None
+        self._closed = False
+
+    def __repr__(self) -> str:
+        state = ", closed" if self._closed else ", read-only" if self.read_only else ""
+        return f"<Library {str(self.root)!r}{state}>"
+
+    @property
+    def config(self) -> Config:
+        """The settings in use: those of config.toml, as it was when they were last read."""
+        return self._settings.current
 
     @functools.cached_property
     def requests(self) -> Requests:
@@ -72,7 +91,7 @@ class Library:
 
         return Requests(self._database)
 
-    @functools.cached_property
+    @property
     def plans(self) -> Plans:
         """Plans: what would be made, and why."""
         from pillion.library.plan import Plans
@@ -116,13 +135,24 @@ class Library:
         return variants_of(self.config, kind)
 
     def _must_be_writable(self) -> None:
+        self._must_be_open()
         if self.read_only:
             raise LibraryError(f"The library {self.root} is read-only: it can be read, but not changed.")
 
     def close(self) -> None:
-        """Stop background workers and close the catalog."""
+        """Stop background workers and close the catalog. Every later call raises LibraryClosedError."""
         self.stop()
+        self._closed = True
+        self.sidecars.close()
         self._database.close()
+
+    def _trouble(self) -> PillionError | None:
+        """Why those who wait for a sidecar wait in vain."""
+        return None if self._background is None else self._background.failure
+
+    def _must_be_open(self) -> None:
+        if self._closed:
+            raise LibraryClosedError(f"The library {self.root} was closed; open it again with Library.open.")
 
     def __enter__(self) -> Library:
         return self
@@ -139,7 +169,7 @@ class Library:
         self._must_be_writable()
         folder = existing_folder(path)
         if is_library(folder):
-            raise UsageError(f"{os.fsdecode(folder)} is a Pillion library itself; name the folder of your own files.")
+            raise UsageError(f"{quoted(folder)} is a Pillion library itself; name the folder of your own files.")
         with self._database.write() as connection:
             for location in catalog_indexing.list_locations(connection):
                 if location.walked and is_inside(folder, location.path):
@@ -164,7 +194,7 @@ class Library:
         for location in self.locations():
             if location.path in (folder, os.path.abspath(os.fsencode(path))):
                 return location
-        raise UsageError(f"{os.fsdecode(folder)} is not a Location of this library; 'pillion locations' lists them.")
+        raise UsageError(f"{quoted(folder)} is not a Location of this library; 'pillion locations' lists them.")
 
     def remove_location(self, path: str | os.PathLike[str]) -> int:
         """Stop watching a folder; returns how many files it had. Its files are not touched.
@@ -185,7 +215,7 @@ class Library:
         location, folder = self.location(old), existing_folder(new)
         for other in self.locations():
             if other.id != location.id and (is_inside(folder, other.path) or is_inside(other.path, folder)):
-                raise UsageError(f"{os.fsdecode(folder)} overlaps the Location {os.fsdecode(other.path)}.")
+                raise UsageError(f"{quoted(folder)} overlaps the Location {quoted(other.path)}.")
         with exclusive(self.root / "index.lock", "indexing"), self._database.write() as connection:
             catalog_indexing.move_location(connection, location.id, folder)
         return self.location(os.fsdecode(folder))
@@ -220,6 +250,7 @@ class Library:
         from pillion.index.indexer import Indexer, IndexReport, excluded_folders
 
         self._must_be_writable()
+        self._settings.look(at_once=True)
         chosen = _chosen(kinds)
         targets = [self._target(path) for path in paths] or [(location, b"") for location in self.locations()]
         policies = [self.policy_for(location, policy) for location, _ in targets]
@@ -259,21 +290,22 @@ class Library:
 
     def queue_intelligence(
         self,
-        items: Sequence[tuple[str, str | os.PathLike[str], str]],
+        items: Sequence[tuple[ContentId, str | os.PathLike[str], str]],
         *,
         policy: str | None = None,
         kinds: Sequence[SidecarKind | str] | None = None,
     ) -> int:
-        """For other indexers: queue what the policy wants for (content_uuid, source path, mime) items.
+        """For other indexers: queue what the policy wants for (content uuid, source path, MIME type) items.
 
-        Returns how many jobs were queued. Raises UsageError for a source that cannot be read.
+        Returns how many jobs were queued. It waits for its turn while somebody else indexes. Raises UsageError, before
+        anything is queued, for an item that is not well formed, and a source that cannot be read or is no regular file.
         """
         from pillion.index.indexer import Indexer, IndexReport
 
         self._must_be_writable()
-        rows = [external_row(uuid, path, mime) for uuid, path, mime in items]
+        rows = [external_row(item) for item in items]
         report = IndexReport()
-        with exclusive(self.root / "index.lock", "indexing"):
+        with exclusive(self.root / "index.lock", "indexing", waiting=_wait):
             with self._database.write() as connection:
                 location = catalog_indexing.ensure_location(connection, EXTERNAL_ROOT, time.time(), walked=False)
                 catalog_indexing.record_entries(connection, location.id, rows, time.time())
@@ -281,6 +313,11 @@ class Library:
             indexer = Indexer(self._database, self.config, chosen)
             indexer.queue(location, self.policy_for(location, policy), report)
         return report.queued
+
+    def record(self, content_uuid: ContentId, kind: SidecarKind | str, variant: str, data: bytes) -> Ready:
+        """For other indexers: store a sidecar that they made; see :meth:`pillion.library.sidecars.Sidecars.record`."""
+        self._must_be_writable()
+        return self.sidecars.record(content_uuid, kind, variant, data)
 
     # Working the queue ------------------------------------------------------------------------------------------------
 
@@ -299,8 +336,6 @@ class Library:
         ends with it.
         """
         self._must_be_writable()
-        from pillion.queue.work import Workers
-
         subscription = None if on_event is None else self._subscription(on_event)
 
         def report(workers: Workers) -> None:
@@ -311,7 +346,7 @@ class Library:
 
         asked = progress is not None or subscription is not None
         chosen = _chosen(kinds)
-        workers = Workers(self._database, self._store, self.config, kinds=chosen, progress=report if asked else None)
+        workers = self._workers(chosen, report if asked else None)
         workers.run(until_idle=not stay)
         if subscription is not None:
             subscription.deliver()
@@ -324,26 +359,46 @@ class Library:
 
     def _notices(self, workers: Workers) -> dict[str, str]:
         """Kind (or "*") -> what keeps these workers from doing its jobs. Where nothing can, nothing is counted."""
-        if not (workers.gates.watching or registry.notices()):
+        if not (workers.gates.watching or registry.notices() or any(item.offline for item in self.locations())):
             return {}
         return self.status().notices(workers.gates.notices)
 
     def start(self, *, kinds: Sequence[SidecarKind | str] | None = None) -> None:
-        """Work the queue in the background until :meth:`stop` or :meth:`close`."""
-        from pillion.queue.work import Workers
+        """Work the queue in the background until :meth:`stop` or :meth:`close`.
 
+        Settings that change in config.toml are used from then on. If the workers end by an error, :meth:`status` and
+        :meth:`notices` say so, :meth:`wait_until_idle` raises it, and this starts them again.
+        """
         self._must_be_writable()
+        if self._background is not None and self._background.failure is not None:
+            self.stop()
         if self._background is None:
-            self._background = Workers(self._database, self._store, self.config, kinds=_chosen(kinds))
+            self._background = self._workers(_chosen(kinds), None)
             self._background.start()
 
+    def _workers(self, kinds: Sequence[SidecarKind], progress: Callable[[Workers], None] | None) -> Workers:
+        from pillion.queue.work import Workers
+
+        def reread() -> Config | None:
+            return self._settings.current if self._settings.look() else None
+
+        return Workers(self._database, self._store, self.config, kinds=kinds, progress=progress, reread=reread)
+
     def wait_until_idle(self, timeout_s: float | None = None) -> bool:
-        """Wait until the background workers have nothing left to do; False if that takes longer than ``timeout_s``."""
-        if self._background is None:
+        """Wait until the background workers have nothing left to do; False if that takes longer than ``timeout_s``.
+
+        Raises WorkersStoppedError if they ended by an error.
+        """
+        self._must_be_open()
+        workers = self._background
+        if workers is None:
             return True
         # Only an idle moment from now on counts: what was queued since the last one has to be seen.
-        self._background.engine.idle.clear()
-        return self._background.engine.idle.wait(timeout_s)
+        workers.idle.clear()
+        idle = True if workers.failure is not None else workers.idle.wait(timeout_s)
+        if workers.failure is not None:
+            raise workers.failure
+        return idle
 
     def stop(self) -> None:
         """Stop the background workers; jobs in flight go back to the queue."""
@@ -384,11 +439,25 @@ class Library:
 
     def status(self) -> Status:
         """How much there is, what is queued, and what holds work back."""
-        return collect_status(self.root, self._database, self.config, time.time())
+        now = collect_status(self.root, self._database, self.config, time.time())
+        failure = None if self._background is None else self._background.failure
+        problem = self._settings.problem
+        if failure is None and problem is None:
+            return now
+        return replace(now, stopped=None if failure is None else str(failure), settings_problem=problem)
 
     def notices(self) -> dict[str, str]:
-        """Kind (or "*") -> why the background workers cannot do its jobs."""
-        return {} if self._background is None else self._notices(self._background)
+        """Kind (or "*") -> why the background workers cannot do its jobs.
+
+        ``config.toml`` -> why its settings are not in use.
+        """
+        self._must_be_open()
+        found = {} if self._settings.problem is None else {"config.toml": self._settings.problem}
+        if self._background is None:
+            return found
+        if self._background.failure is not None:
+            return {ALL: str(self._background.failure), **found}
+        return {**self._notices(self._background), **found}
 
     def unidentified(self) -> list[tuple[bytes, str, str]]:
         """Files that could not be identified: (absolute path, error class, message)."""
@@ -400,7 +469,7 @@ class Library:
         *,
         kind: SidecarKind | str | None = None,
         error_class: str | None = None,
-        content_uuids: Sequence[str] | None = None,
+        content_uuids: Sequence[ContentId] | None = None,
     ) -> int:
         """Queue failed and cancelled sidecars again; see :meth:`pillion.library.requests.Requests.retry`."""
         self._must_be_writable()
@@ -411,7 +480,7 @@ class Library:
         *,
         kind: SidecarKind | str | None = None,
         location: str | os.PathLike[str] | None = None,
-        content_uuids: Sequence[str] | None = None,
+        content_uuids: Sequence[ContentId] | None = None,
     ) -> int:
         """Take jobs out of the queue, running ones too; see :meth:`pillion.library.requests.Requests.cancel`."""
         self._must_be_writable()
@@ -422,7 +491,7 @@ class Library:
         *,
         kind: SidecarKind | str | None = None,
         variant: str | None = None,
-        content_uuid: str | None = None,
+        content_uuid: ContentId | None = None,
         under: str | os.PathLike[str] | None = None,
         stale: bool = False,
     ) -> int:
@@ -452,7 +521,7 @@ class Library:
         kind: SidecarKind | str | None = None,
         statuses: Sequence[SidecarStatus] = (),
         error_class: str | None = None,
-        content_uuid: str | None = None,
+        content_uuid: ContentId | None = None,
     ) -> Iterator[Item]:
         """Every wanted sidecar with its state, file and sources, in order of content, kind and variant."""
         chosen = registry.parse_kinds([kind])[0] if kind is not None else None
@@ -460,7 +529,7 @@ class Library:
             kind=chosen,
             statuses=statuses,
             error_class=error_class,
-            content_uuids=[content_uuid] if content_uuid else None,
+            content_uuids=None if content_uuid is None else [content_uuid],
         )
 
     def unmade(self, *, unknown: bool = False) -> Iterator[Unmade]:
@@ -481,15 +550,17 @@ class Library:
         with self._database.read() as connection:
             return catalog_sidecars.find_content(connection, what.lower())
 
-    def content_info(self, content_uuid: str) -> tuple[str | None, int, str] | None:
+    def content_info(self, content_uuid: ContentId) -> tuple[str | None, int, str] | None:
         """(hash, size in bytes, mime) of a content, or None if it is not in the library."""
+        uuid = content_id(content_uuid)
         with self._database.read() as connection:
-            return catalog_sidecars.content_info(connection, content_uuid)
+            return catalog_sidecars.content_info(connection, uuid)
 
-    def thumbhash(self, content_uuid: str) -> bytes | None:
+    def thumbhash(self, content_uuid: ContentId) -> bytes | None:
         """The content's ThumbHash (at most 25 bytes), or None if it has no thumbnail yet."""
+        uuid = content_id(content_uuid)
         with self._database.read() as connection:
-            return thumbhashes(connection, [content_uuid]).get(content_uuid)
+            return thumbhashes(connection, [uuid]).get(uuid)
 
     def verify(self, progress: Callable[[int], None] | None = None) -> list[Finding]:
         """Check the catalog and every file against each other; empty if all is in order. Changes nothing."""

@@ -29,7 +29,7 @@ from pillion.index.indexer import compare, discover, excluded_folders
 from pillion.index.wants import DeviceGenerationPolicy, restrict, signature, wanted_sidecars
 from pillion.job import Urgency
 from pillion.kinds import registry
-from pillion.library.arguments import check_variant, locate
+from pillion.library.arguments import ContentId, check_variant, content_id, locate
 from pillion.library.recipe_changes import MADE_FROM, Change, changes
 from pillion.model import MediaClass, SidecarKind, SidecarStatus, WantedSidecar
 from pillion.queue.estimate import Estimate, Estimates, parallel, worker_count
@@ -409,7 +409,7 @@ class Plans:
         *,
         kind: SidecarKind | str | None = None,
         variant: str | None = None,
-        content_uuid: str | None = None,
+        content_uuid: ContentId | None = None,
         under: PathLike | None = None,
         stale: bool = False,
     ) -> GenerationPlan:
@@ -437,7 +437,7 @@ class Plans:
         *,
         kind: SidecarKind | str | None = None,
         variant: str | None = None,
-        content_uuid: str | None = None,
+        content_uuid: ContentId | None = None,
         under: PathLike | None = None,
         stale: bool = False,
         now: float,
@@ -467,7 +467,7 @@ class Plans:
         self,
         kind: SidecarKind | str | None,
         variant: str | None,
-        content_uuid: str | None,
+        content_uuid: ContentId | None,
         under: PathLike | None,
         stale: bool,
     ) -> Selection:
@@ -478,7 +478,7 @@ class Plans:
         return Selection(
             kinds=kinds,
             variant=variant,
-            content_uuid=content_uuid,
+            content_uuid=None if content_uuid is None else content_id(content_uuid),
             scopes=None if under is None else _scopes([locate(self._locations(), under)]),
             stale=stale,
         )

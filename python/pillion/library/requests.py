@@ -20,7 +20,7 @@ from pillion.catalog.tables import entries
 from pillion.errors import ErrorClass, UsageError
 from pillion.job import JobState, Urgency
 from pillion.kinds import registry
-from pillion.library.arguments import location_id
+from pillion.library.arguments import ContentId, location_id, some_content_ids
 from pillion.model import NEEDS_PASSWORD, SidecarKind, SidecarStatus
 
 _PAGE = 500
@@ -68,16 +68,17 @@ class Requests:
         *,
         kind: SidecarKind | str | None = None,
         error_class: str | None = None,
-        content_uuids: Sequence[str] | None = None,
+        content_uuids: Sequence[ContentId] | None = None,
     ) -> Iterator[FailedSidecar]:
         """What failed and has not been made since, in order of content, kind and variant."""
-        chosen = _kind(kind)
         _check_class(error_class)
+        uuids = some_content_ids(content_uuids)
+        return self._failures(kind=_kind(kind), error_class=error_class, content_uuids=uuids)
+
+    def _failures(self, **selected: Any) -> Iterator[FailedSidecar]:
         page: list[FailureRow] = []
         with self._database.read() as connection:
-            rows = catalog_failures.list_failures(
-                connection, kind=chosen, error_class=error_class, content_uuids=content_uuids
-            )
+            rows = catalog_failures.list_failures(connection, **selected)
             for row in rows:
                 page.append(row)
                 if len(page) == _PAGE:
@@ -90,7 +91,7 @@ class Requests:
         *,
         kind: SidecarKind | str | None = None,
         error_class: str | None = None,
-        content_uuids: Sequence[str] | None = None,
+        content_uuids: Sequence[ContentId] | None = None,
     ) -> int:
         """Queue failed and cancelled sidecars again, with all their tries; returns how many sidecars.
 
@@ -99,6 +100,7 @@ class Requests:
         """
         _check_class(error_class)
         kinds = registry.with_sources(registry.parse_kinds([kind] if kind is not None else None))
+        uuids = some_content_ids(content_uuids)
         statuses = [SidecarStatus.FAILED, SidecarStatus.CANCELLED]
         if error_class == ErrorClass.UNSUPPORTED:
             statuses.append(SidecarStatus.UNSUPPORTED)
@@ -112,10 +114,10 @@ class Requests:
                     statuses=statuses,
                     kind=item,
                     error_class=error_class,
-                    content_uuids=content_uuids,
+                    content_uuids=uuids,
                     kept=True,
                 )
-                number += catalog_requests.uncancel(connection, item, content_uuids, now) if error_class is None else 0
+                number += catalog_requests.uncancel(connection, item, uuids, now) if error_class is None else 0
             number += catalog_failures.ask_again_with_source(connection, now)
             for item in registry.names():
                 queue_due(connection, item, Urgency.NEW, now)
@@ -164,7 +166,7 @@ class Requests:
         *,
         kind: SidecarKind | str | None = None,
         location: str | os.PathLike[str] | None = None,
-        content_uuids: Sequence[str] | None = None,
+        content_uuids: Sequence[ContentId] | None = None,
     ) -> int:
         """Take queued jobs out of the queue and stop running ones; returns how many sidecars will not be made.
 
@@ -172,8 +174,9 @@ class Requests:
         them by retry, regenerate or get_or_enqueue. Ready sidecars stay.
         """
         chosen = _kind(kind)
+        uuids = some_content_ids(content_uuids)
         with self._database.write() as connection:
-            within = _within(location_id(connection, location), content_uuids)
+            within = _within(location_id(connection, location), uuids)
             return catalog_requests.cancel(
                 connection, [chosen] if chosen else list(registry.names()), within, time.time()
             )

@@ -4,8 +4,10 @@ from __future__ import annotations
 
 import os
 import time
-from collections.abc import Callable, Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from collections.abc import Callable, Generator, Iterator, Mapping, Sequence
+from concurrent.futures import Future
+from dataclasses import dataclass, field
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -19,10 +21,11 @@ from pillion.catalog.contents import thumbhashes
 from pillion.catalog.database import Database
 from pillion.catalog.sidecars import SidecarRow
 from pillion.catalog.tables import entries, locations
-from pillion.errors import UsageError
+from pillion.errors import LibraryClosedError, PillionError, UsageError
 from pillion.job import Urgency
 from pillion.kinds import registry
-from pillion.library.arguments import check_variant
+from pillion.library.arguments import ContentId, check_variant, content_id, content_ids, some_content_ids
+from pillion.library.waiting import Waiting
 from pillion.model import (
     SidecarFormat,
     SidecarKind,
@@ -49,12 +52,36 @@ class Ready:
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Pending:
-    """It is wanted and will be made."""
+    """It is wanted and will be made, by whoever works the queue. Wait for it with :meth:`wait` or ``await``."""
+
+    content_uuid: str
+    kind: SidecarKind
+    variant: str
+    future: Callable[[], Future[Ready | Failed]] = field(repr=False, compare=False)
+    """A new :class:`concurrent.futures.Future` of the answer."""
+
+    def wait(self, timeout: float | None = None) -> Answer:
+        """The answer when it has one; this object again if that takes longer than ``timeout`` seconds.
+
+        Raises LibraryClosedError if the library is closed meanwhile, WorkersStoppedError if its background workers
+        ended by an error.
+        """
+        future = self.future()
+        try:
+            return future.result(timeout)
+        except TimeoutError:
+            future.cancel()
+            return self
+
+    def __await__(self) -> Generator[Any, None, Ready | Failed]:
+        import asyncio
+
+        return asyncio.wrap_future(self.future()).__await__()
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Failed:
-    """It will not be made: ``status`` is empty, unsupported or failed; the other fields say why."""
+    """It will not be made: ``status`` is empty, unsupported, failed or cancelled; the other fields say why."""
 
     status: SidecarStatus
     error_class: str | None
@@ -93,6 +120,9 @@ class Item:
         return {**values, "path": str(self.path) if self.path else None, "sources": list(self.sources)}
 
 
+Key = tuple[str, SidecarKind, str]
+"""(content_uuid, kind, variant)"""
+
 OnDemand = Callable[[SidecarKind, str, str], Sequence[WantedSidecar]]
 """(kind, variant, mime) -> the sidecars to want for it; empty if files of this type have no such sidecar."""
 
@@ -104,31 +134,100 @@ Variants = Callable[[SidecarKind], Sequence[str]]
 class Sidecars:
     """The sidecars of one library."""
 
-    def __init__(self, database: Database, store: Store, wants: OnDemand, variants: Variants) -> None:
+    def __init__(
+        self,
+        database: Database,
+        store: Store,
+        wants: OnDemand,
+        variants: Variants,
+        trouble: Callable[[], PillionError | None] = lambda: None,
+    ) -> None:
         self._database = database
         self._store = store
         self._wants = wants
         self._variants = variants
+        self._waiting: Waiting[Key, Ready | Failed] = Waiting(database, self._answers, trouble)
 
-    def get_or_enqueue(self, content_uuid: str, kind: SidecarKind | str, variant: str) -> Answer:
+    def get_or_enqueue(
+        self,
+        content_uuid: ContentId,
+        kind: SidecarKind | str,
+        variant: str,
+        *,
+        on_done: Callable[[Ready | Failed], object] | None = None,
+    ) -> Answer:
         """The sidecar's path if it exists. If not, it is queued ahead of all others, even if no policy wants it.
 
-        Raises UsageError for an unknown kind, variant or content, or for a type of file that has no such sidecar.
+        A :class:`Pending` can be waited for, and asking again writes nothing while it is queued. ``on_done`` is called
+        once with the final answer: at once, or later in another thread; not if the library is closed before.
+        Raises UsageError for what is no content uuid, an unknown kind, variant or content, or a type of file that has
+        no such sidecar.
         """
         wanted_kind = self._check(kind, variant)
-        row = self._row(content_uuid, wanted_kind, variant) or self._want(content_uuid, wanted_kind, variant)
+        uuid = content_id(content_uuid)
+        row = self._row(uuid, wanted_kind, variant) or self._want(uuid, wanted_kind, variant)
+        answer = self._answer(row)
+        if answer is None:
+            self._enqueue(row, lost=row.status is SidecarStatus.READY)
+            key = (uuid, wanted_kind, variant)
+            pending = Pending(
+                content_uuid=uuid, kind=wanted_kind, variant=variant, future=partial(self._waiting.future, key)
+            )
+            if on_done is not None:
+                pending.future().add_done_callback(partial(_call, on_done))
+            return pending
+        if isinstance(answer, Ready) and row.due:
+            self._enqueue(row, lost=False)
+        if on_done is not None:
+            on_done(answer)
+        return answer
+
+    def _answer(self, row: SidecarRow) -> Ready | Failed | None:
+        """What the row says, and the disk; None if the sidecar is still to be made."""
         if row.status is SidecarStatus.READY and row.rel_path is not None:
             path = self._store.absolute(row.rel_path)
-            if self._store.size_of(row.rel_path) is not None:
-                if row.due:
-                    self._enqueue(row, lost=False)
-                return Ready(path=path, stale=row.stale, error_class=row.error_class, message=row.error_message)
-            self._enqueue(row, lost=True)
-            return Pending()
+            there = Ready(path=path, stale=row.stale, error_class=row.error_class, message=row.error_message)
+            return there if self._store.size_of(row.rel_path) is not None else None
         if row.status in (SidecarStatus.PENDING, SidecarStatus.CANCELLED):
-            self._enqueue(row, lost=False)
-            return Pending()
+            return None
         return Failed(status=row.status, error_class=row.error_class, message=row.error_message)
+
+    def _answers(self, keys: Sequence[Key]) -> dict[Key, Ready | Failed]:
+        """The final answers there are by now to what is waited for."""
+        with self._database.read() as connection:
+            rows = list(catalog_sidecars.list_sidecars(connection, content_uuids=list({key[0] for key in keys})))
+        known = {(row.content_uuid, row.kind, row.variant): row for row in rows}
+        found: dict[Key, Ready | Failed] = {}
+        for key in keys:
+            row = known.get(key)
+            if row is None or row.status is SidecarStatus.CANCELLED:
+                why = "It was cancelled." if row else "It is not wanted any more."
+                found[key] = Failed(status=SidecarStatus.CANCELLED, error_class=None, message=why)
+            elif (answer := self._answer(row)) is not None:
+                found[key] = answer
+        return found
+
+    def record(self, content_uuid: ContentId, kind: SidecarKind | str, variant: str, data: bytes) -> Ready:
+        """Store a sidecar that the caller made, and answer as if it had been made here.
+
+        It counts as made with the recipe that is wanted now: it is replaced when another one is wanted, and nothing is
+        queued for it until then. What is there already is replaced. ``data`` is checked by its kind: a whole picture of
+        the variant's format and no larger, a whole result of OCR, a transcript, or embeddings of the model. Raises
+        ItemError (corrupt) if it is not, UsageError as :meth:`get_or_enqueue` does.
+        """
+        from pillion.library.recording import checked, record
+
+        wanted_kind, uuid = self._check(kind, variant), content_id(content_uuid)
+        with self._database.read() as connection:
+            wants = self._wanted(connection, uuid, wanted_kind, variant)
+        (want,) = [item for item in wants if (item.kind, item.variant) == (wanted_kind, variant)]
+        produced = checked(want, bytes(data))
+        row = self._row(uuid, wanted_kind, variant) or self._want(uuid, wanted_kind, variant, queue=False)
+        return Ready(path=record(self._database, self._store, row, produced))
+
+    def close(self) -> None:
+        """End the waits: whoever waits gets LibraryClosedError."""
+        self._waiting.close(LibraryClosedError(f"The library {self._store.root} was closed."))
 
     def _check(self, kind: SidecarKind | str, variant: str) -> SidecarKind:
         """The kind. Raises UsageError, unless it has the variant, or some sidecar was made as one once defined."""
@@ -144,25 +243,38 @@ class Sidecars:
             rows = list(catalog_sidecars.list_sidecars(connection, content_uuids=[content_uuid], kind=kind))
         return next((row for row in rows if row.variant == variant), None)
 
-    def _want(self, content_uuid: str, kind: SidecarKind, variant: str) -> SidecarRow:
+    def _wanted(
+        self, connection: sa.Connection, content_uuid: str, kind: SidecarKind, variant: str
+    ) -> Sequence[WantedSidecar]:
+        """The sidecar as it is to be made, and what it is made from. Raises UsageError."""
+        info = catalog_sidecars.content_info(connection, content_uuid)
+        if info is None:
+            raise UsageError(f"There is no content {content_uuid} in the library.")
+        check_variant(variant, kind, self._variants(kind))
+        wants = self._wants(kind, variant, info[2])
+        if not wants:
+            raise UsageError(f"Files of type {info[2]} have no {kind}.")
+        return wants
+
+    def _want(self, content_uuid: str, kind: SidecarKind, variant: str, *, queue: bool = True) -> SidecarRow:
+        """Add the row of a sidecar that no policy wants; if it is to be queued, of what it is made from, too."""
         now = time.time()
         with self._database.write() as connection:
-            info = catalog_sidecars.content_info(connection, content_uuid)
-            if info is None:
-                raise UsageError(f"There is no content {content_uuid} in the library.")
-            check_variant(variant, kind, self._variants(kind))
-            wants = self._wants(kind, variant, info[2])
-            if not wants:
-                raise UsageError(f"Files of type {info[2]} have no {kind}.")
+            wants = self._wanted(connection, content_uuid, kind, variant)
+            wants = [want for want in wants if queue or (want.kind, want.variant) == (kind, variant)]
             for want in wants:
                 catalog_indexing.want_one(connection, content_uuid, want, now)
-            for want in wants:
+            for want in wants if queue else ():
                 catalog_indexing.queue_due(connection, want.kind, Urgency.ON_DEMAND, now, within=_only(content_uuid))
         row = self._row(content_uuid, kind, variant)
         assert row is not None
         return row
 
     def _enqueue(self, row: SidecarRow, *, lost: bool) -> None:
+        if not lost and row.status is not SidecarStatus.CANCELLED:
+            with self._database.read() as connection:
+                if catalog_requests.is_in_front(connection, row.content_uuid, row.kind):
+                    return
         now = time.time()
         with self._database.write() as connection:
             if lost:
@@ -173,22 +285,26 @@ class Sidecars:
                     catalog_requests.raise_to_front(connection, row.content_uuid, kind, now)
 
     def presence(
-        self, content_uuids: Sequence[str], kind: SidecarKind | str, variants: Sequence[str]
+        self, content_uuids: Sequence[ContentId], kind: SidecarKind | str, variants: Sequence[str]
     ) -> dict[str, dict[str, bool]]:
-        """content_uuid -> variant -> whether its file is on disk now. One bulk check for all."""
+        """content_uuid -> variant -> whether its file is on disk now. One bulk check for all.
+
+        Raises UsageError for an unknown kind or variant, and for what is no content uuid.
+        """
         for variant in variants:
             self._check(kind, variant)
+        uuids = content_ids(content_uuids)
         wanted_kind = SidecarKind(kind)
         known: dict[tuple[str, str], str] = {}
         with self._database.read() as connection:
             for row in catalog_sidecars.list_sidecars(
-                connection, content_uuids=content_uuids, kind=wanted_kind, statuses=[SidecarStatus.READY]
+                connection, content_uuids=uuids, kind=wanted_kind, statuses=[SidecarStatus.READY]
             ):
                 if row.rel_path is not None and row.variant in variants:
                     known[row.content_uuid, row.variant] = row.rel_path
         there = _core.exists_many(self._store.sidecars, list(known.values()))
         present = {key for key, exists in zip(known, there, strict=True) if exists}
-        return {uuid: {variant: (uuid, variant) in present for variant in variants} for uuid in content_uuids}
+        return {uuid: {variant: (uuid, variant) in present for variant in variants} for uuid in uuids}
 
     def items(
         self,
@@ -196,23 +312,20 @@ class Sidecars:
         kind: SidecarKind | None = None,
         statuses: Sequence[SidecarStatus] = (),
         error_class: str | None = None,
-        content_uuids: Sequence[str] | None = None,
+        content_uuids: Sequence[ContentId] | None = None,
         kept: bool = False,
     ) -> Iterator[Item]:
         """Wanted sidecars with their files and sources, in order; the arguments select some of them.
 
         ``kept``: beside those in ``statuses``, also ready ones that could not be made again.
         """
+        uuids = some_content_ids(content_uuids)
+        return self._items(kind=kind, statuses=statuses, error_class=error_class, content_uuids=uuids, kept=kept)
+
+    def _items(self, **selected: Any) -> Iterator[Item]:
         page: list[SidecarRow] = []
         with self._database.read() as connection:
-            rows = catalog_sidecars.list_sidecars(
-                connection,
-                kind=kind,
-                statuses=statuses,
-                error_class=error_class,
-                content_uuids=content_uuids,
-                kept=kept,
-            )
+            rows = catalog_sidecars.list_sidecars(connection, **selected)
             for row in rows:
                 page.append(row)
                 if len(page) == 500:
@@ -257,6 +370,11 @@ class Sidecars:
                 )
                 found.extend(uuid for uuid in connection.scalars(query) if uuid is not None)
         return sorted(set(found))
+
+
+def _call(on_done: Callable[[Ready | Failed], object], future: Future[Ready | Failed]) -> None:
+    if not future.cancelled() and future.exception() is None:
+        on_done(future.result())
 
 
 def _only(content_uuid: str) -> sa.Select[str]:

@@ -10,7 +10,7 @@ from pathlib import Path
 from pillion.catalog import indexing as catalog_indexing
 from pillion.catalog import sidecars as catalog_sidecars
 from pillion.catalog.database import Database
-from pillion.catalog.gates import Hold, Pause, list_holds, list_pauses
+from pillion.catalog.gates import Hold, Pause, count_offline, list_holds, list_pauses
 from pillion.catalog.indexing import Location, Totals
 from pillion.catalog.requests import QueueState, queue_states
 from pillion.job import JobState
@@ -32,6 +32,8 @@ class WorkReport:
 class Status:
     """The status of a library. ``holds``: only those that hold back some job.
 
+    ``offline_jobs``: how many queued jobs of a kind wait for a Location that is offline.
+    ``stopped``: why the background workers of this process ended; ``settings_problem``: why config.toml is not in use.
     ``kept``: how many ready sidecars of a kind could not be made again, and are served as they were.
     ``unknown_settings``: a sentence about each Location in config.toml that the library does not have.
     """
@@ -49,6 +51,9 @@ class Status:
     unknown: Mapping[str, int]
     """Files of no known type, by the ending of their names ("" without one), most first."""
     kept: Mapping[SidecarKind, int] = field(default_factory=dict)
+    offline_jobs: Mapping[SidecarKind, int] = field(default_factory=dict)
+    stopped: str | None = None
+    settings_problem: str | None = None
 
     def kinds_in(self, state: JobState) -> set[SidecarKind]:
         """The kinds that have jobs in this state."""
@@ -59,7 +64,14 @@ class Status:
         queued, paused = self.kinds_in(JobState.QUEUED), self.kinds_in(JobState.PAUSED)
         quiet: dict[str, str] = {item.kind: item.notice for item in reversed(self.quiet) if item.kind in queued}
         held = {lane: text for lane, text in faults.items() if lane in (ALL, *paused)}
-        return {**registry.notices(), **quiet, **held}
+        offline: dict[str, str] = {kind: offline_notice(number) for kind, number in self.offline_jobs.items()}
+        return {**registry.notices(), **offline, **quiet, **held}
+
+
+def offline_notice(number: int) -> str:
+    """What is said of jobs whose files are only in Locations that are offline."""
+    jobs, they = ("1 job waits", "it runs") if number == 1 else (f"{number:,} jobs wait", "they run")
+    return f"{jobs} for files in a folder that is offline; {they} when it is back."
 
 
 def collect_status(root: Path, database: Database, config: Config, now: float) -> Status:
@@ -79,6 +91,7 @@ def collect_status(root: Path, database: Database, config: Config, now: float) -
             marks=catalog_sidecars.count_by_mark(connection),
             kept=catalog_sidecars.count_kept(connection),
             unknown=catalog_indexing.unknown_endings(connection),
+            offline_jobs=count_offline(connection),
             unknown_settings=unknown_locations(config, [os.fsdecode(item.path) for item in locations]),
             holds=[hold for hold in list_holds(connection) if hold.kind in paused or (hold.kind is None and paused)],
         )

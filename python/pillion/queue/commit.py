@@ -15,6 +15,7 @@ from functools import lru_cache
 import sqlalchemy as sa
 
 from pillion import _core
+from pillion.catalog import indexing as catalog_indexing
 from pillion.catalog import queue as catalog_queue
 from pillion.catalog.database import Database
 from pillion.catalog.events import append_events
@@ -84,7 +85,8 @@ class _Batch:
     """Variants that were ready, and of which there is nothing any more: their files go."""
     tried: list[FailedTry] = field(default_factory=list)
     sources_ended: list[tuple[ClaimedJob, SidecarStatus, Failure | None]] = field(default_factory=list)
-    ended: list[SidecarKind] = field(default_factory=list)
+    ended: list[tuple[SidecarKind, str]] = field(default_factory=list)
+    """(kind, content_uuid) of jobs that are over."""
     faults: dict[str, str] = field(default_factory=dict)
     leftovers: list[PlannedJob] = field(default_factory=list)
     """Jobs that may have left files in staging: they failed, or their claim was lost."""
@@ -125,6 +127,7 @@ class Recorder:
                     record_failures(connection, batch.tried, now)
                 catalog_queue.resolve_made(connection, _made_of(batch.outcomes), now)
                 catalog_queue.finish(connection, batch.changes, now)
+                catalog_indexing.queue_rest(connection, batch.ended, now)
                 self._end_waiting(connection, batch, now)
                 note_results(connection, results, {job: change for job, _, change in batch.changes}, now)
                 reach("record.written")
@@ -133,7 +136,7 @@ class Recorder:
                 raise
             return {"*": DISK_FULL_NOTICE}
         self.counts.update((outcome.kind, outcome.status) for outcome in batch.outcomes)
-        self.jobs_ended.update(batch.ended)
+        self.jobs_ended.update(kind for kind, _ in batch.ended)
         for planned in batch.leftovers:
             self._store.discard(planned.staging, [due.variant for due in planned.making])
         for checkpoint in batch.over:
@@ -171,7 +174,7 @@ class Recorder:
         batch.changes.append((job.id, job.token, change))
         if change.state not in (JobState.DONE, JobState.FAILED):
             return
-        batch.ended.append(job.kind)
+        batch.ended.append((job.kind, job.content_uuid))
         if planned.checkpoint is not None:
             batch.over.append(planned.checkpoint)
         if registry.dependents_of(job.kind):

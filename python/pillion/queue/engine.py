@@ -117,6 +117,7 @@ class Engine(Generic[J]):
         lane_workers: Mapping[str, int] = MappingProxyType({}),
         lane_seconds: Mapping[str, float] = MappingProxyType({}),
         progress: Callable[[], None] | None = None,
+        idle: threading.Event | None = None,
     ) -> None:
         self._source = source
         self._pool = pool
@@ -138,7 +139,7 @@ class Engine(Generic[J]):
         self._served: dict[str, float] = {}
         self._heartbeat_at = 0.0
         self._stop = threading.Event()
-        self.idle = threading.Event()
+        self.idle = threading.Event() if idle is None else idle
         """Set while there is nothing to do, not even a retry later."""
         self.notices: dict[str, str] = {}
 
@@ -319,6 +320,12 @@ class Engine(Generic[J]):
             self._pool.shutdown(wait=True, cancel_futures=True)
             while not self._done.empty():
                 self._collect(refill=False)
-        self._flush(force=True)
-        self._source.release([planned.job for planned in self._in_flight.values()], time.time())
-        self._in_flight.clear()
+        unrecorded = [planned.job for planned, _ in self._buffer]
+        try:
+            self._flush(force=True)
+            unrecorded = []
+        finally:
+            # Whatever ends this run: no job stays with it.
+            back = [*unrecorded, *(planned.job for planned in self._in_flight.values())]
+            self._in_flight.clear()
+            self._source.release(back, time.time())

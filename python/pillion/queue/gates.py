@@ -25,7 +25,7 @@ from pillion import machine
 from pillion.catalog import gates as catalog_gates
 from pillion.catalog.database import Database
 from pillion.catalog.events import append_events
-from pillion.catalog.gates import EVERY_LOCATION, Closed, closed_by_pauses
+from pillion.catalog.gates import EVERY_LOCATION, Closed, where_closed
 from pillion.catalog.indexing import list_locations
 from pillion.catalog.queue import end_held_waits
 from pillion.errors import ErrorClass, PillionError
@@ -167,6 +167,12 @@ class Gates:
     _quiet_at: float = float("-inf")
     _told: Mapping[tuple[SidecarKind, str | None, str], Quiet] = field(default_factory=dict)
 
+    def use(self, config: Config) -> None:
+        """Go on with these settings."""
+        self.config = config
+        self._quiet_at, self._quiet = float("-inf"), ()
+        self.watching = config.has_hours or bool(self._breakers)
+
     @property
     def notices(self) -> dict[str, str]:
         """Lane, or ``ALL`` -> the fault of the machine that holds it back, and what to do about it."""
@@ -187,7 +193,7 @@ class Gates:
     def _where_closed(
         self, connection: sa.Connection, kinds: Sequence[SidecarKind], now: float
     ) -> dict[SidecarKind, Closed]:
-        closed = closed_by_pauses(connection, kinds)
+        closed = where_closed(connection, kinds)
         quiet = self._quiet_at_most_a_second_old(now)
         if not quiet and not any(closed.values()):
             return closed

@@ -18,7 +18,7 @@ from pillion.catalog import queue as catalog_queue
 from pillion.catalog.database import Database
 from pillion.catalog.events import append_events
 from pillion.catalog.queue import EVERY_PRIORITY, LEASE_S, ClaimedJob, Due
-from pillion.errors import ErrorClass, ItemError, PillionError
+from pillion.errors import ErrorClass, ItemError, PillionError, WorkersStoppedError
 from pillion.events import Started
 from pillion.failpoints import reach
 from pillion.job import FULL_BUDGET, Budget, budget_of, job_released
@@ -26,18 +26,22 @@ from pillion.kinds import registry
 from pillion.kinds.execute import Execution, ExecutionTask
 from pillion.kinds.spec import MIB, KindSpec
 from pillion.machine import at_work, is_gone, this_owner
-from pillion.model import PDF_PASSWORDS, SidecarKind
+from pillion.model import PDF_PASSWORDS, Failure, SidecarKind
 from pillion.pool.pool import WorkerPool
 from pillion.queue.checkpoints import FOLDER, Checkpoints
 from pillion.queue.commit import DISK_FULL_NOTICE, Adopted, PlannedJob, Recorder
 from pillion.queue.engine import Engine, Planned, Result
 from pillion.queue.estimate import Estimates, Eta, parallel, worker_count
 from pillion.queue.gates import ALL, OPEN, Gate, Gates
+from pillion.queue.offline import OfflineLocations
 from pillion.settings.config import Config
 from pillion.store import Store
 
 TARGET = "pillion.kinds.execute:execute"
 """What a worker process runs for each job."""
+
+_OFFLINE_WAIT_S = 2.0
+"""How long a run waits at its start to see whether an offline Location is back: a dead file system may never answer."""
 
 _RECYCLE_SHARE = 0.4
 """A worker that uses more than this share of its memory limit after a batch is replaced."""
@@ -60,14 +64,17 @@ class CatalogJobs:
         eta: Eta,
         checkpoints: Checkpoints,
         passwords: str | None = None,
+        look_at_settings: Callable[[], None] = lambda: None,
     ) -> None:
         self._database = database
         self._store = store
         self._recorder = recorder
         self._owner = owner
         self._kinds = tuple(kinds)
-        self._max_pixels = max_pixels
-        self._passwords = passwords
+        self.max_pixels = max_pixels
+        self.passwords = passwords
+        self._look_at_settings = look_at_settings
+        self._offline = OfflineLocations(database)
         self._gates = gates
         self._estimates = estimates
         self._eta = eta
@@ -82,6 +89,11 @@ class CatalogJobs:
         if self._gates.watching or catalog_queue.has_gates(connection):
             return self._gates.look(connection, self._kinds, now)
         return self._all_open
+
+    def begin(self) -> None:
+        """Before the first look at the queue: see whether Locations that were offline are back."""
+        with self._full_disk_holds():
+            self._offline.look(_OFFLINE_WAIT_S)
 
     def fronts(self, now: float) -> Mapping[str, int]:
         """Kind -> priority of its most urgent job; for a kind that a fault holds back only when it is time to try."""
@@ -106,14 +118,23 @@ class CatalogJobs:
         reach("work.claimed")
         listed = self._store.listed([job.content_uuid for job in claimed])
         costs = self._estimates.costs(claimed)
-        planned = [
-            self._plan(job, listed=job.content_uuid in listed, cost_s=cost)
-            for job, cost in zip(claimed, costs, strict=True)
-        ]
-        there: list[Result[PlannedJob]] = [(item, Execution.of(())) for item in planned if not item.job.making]
+        planned: list[Planned[PlannedJob]] = []
+        there: list[Result[PlannedJob]] = []
+        for job, cost in zip(claimed, costs, strict=True):
+            try:
+                one = self._plan(job, listed=job.content_uuid in listed, cost_s=cost)
+            except ItemError as error:
+                there.append((self._unplanned(job), error))
+            except Exception as error:
+                there.append((self._unplanned(job), _senseless(error)))
+            else:
+                if one.job.making:
+                    planned.append(one)
+                else:
+                    there.append((one, Execution.of(())))
         if there:
             self.finish(there, now)
-        return [item for item in planned if item.job.making]
+        return planned
 
     def _claim(self, kind: SidecarKind, limit: int, seconds: float, now: float, before: int) -> Sequence[ClaimedJob]:
         if limit == 0:
@@ -141,8 +162,12 @@ class CatalogJobs:
         return ()
 
     def finish(self, results: Sequence[Result[PlannedJob]], now: float) -> Mapping[str, str]:
-        """Record results; jobs that cannot be recorded because the disk is full go back to the queue."""
-        faults = self._recorder.record(results, now)
+        """Record results; jobs that cannot be recorded because the disk is full go back to the queue.
+
+        So do those whose files are missing because their Location is offline.
+        """
+        results = self._without_offline(results, now)
+        faults = self._record(results, now)
         if ALL in faults:
             self._gates.failed(ALL, ErrorClass.DISK_FULL, faults[ALL])
             self.release([planned.job for planned, _ in results], now)
@@ -157,6 +182,40 @@ class CatalogJobs:
         for lane, notice in faults.items():
             self._gates.failed(lane, ErrorClass.MISSING_TOOL, notice)
         return faults
+
+    def _record(self, results: Sequence[Result[PlannedJob]], now: float) -> Mapping[str, str]:
+        """Record a batch. One that cannot be recorded because a row makes no sense is recorded one by one.
+
+        So such a row fails alone, and stops nobody else.
+        """
+        try:
+            return self._recorder.record(results, now)
+        except (PillionError, OSError):
+            raise
+        except Exception as error:
+            if len(results) > 1:
+                faults: dict[str, str] = {}
+                for result in results:
+                    faults.update(self._record([result], now))
+                return faults
+            planned, value = results[0]
+            if isinstance(value, ItemError):
+                raise
+            return self._recorder.record([(self._unplanned(planned.job.job), _senseless(error))], now)
+
+    def _without_offline(self, results: Sequence[Result[PlannedJob]], now: float) -> Sequence[Result[PlannedJob]]:
+        missing = [planned for planned, value in results if _is_missing_source(value)]
+        if not missing:
+            return results
+        held = {
+            id(planned)
+            for planned in missing
+            if self._offline.hold([path for path, _, _ in planned.job.job.sources], now)
+        }
+        if not held:
+            return results
+        self.release([planned.job for planned in missing if id(planned) in held], now)
+        return [result for result in results if id(result[0]) not in held]
 
     def release(self, jobs: Sequence[PlannedJob], now: float) -> None:
         """Give jobs back without charging a try. If that cannot be written now, each heartbeat tries again."""
@@ -178,7 +237,10 @@ class CatalogJobs:
 
     def heartbeat(self, now: float) -> None:
         """Renew this process's leases, rescue the jobs of dead or silent owners, and tell how far the run is."""
+        self._look_at_settings()
         self.release((), now)
+        with self._full_disk_holds():
+            self._offline.look()
         with self._full_disk_holds():
             self._leases.renew(now)
         with self._full_disk_holds():
@@ -216,6 +278,12 @@ class CatalogJobs:
             times.append(now + 1)
         return min((at for at in times if at is not None), default=None)
 
+    def _unplanned(self, job: ClaimedJob) -> Planned[PlannedJob]:
+        """A job that cannot be planned, to be recorded as failed."""
+        staging = self._store.new_staging_path(self._owner)
+        planned = PlannedJob(job=job, adopted=(), making=job.due, staging=staging)
+        return Planned(job=planned, task=None, lane=job.kind, priority=job.priority, cost=0.0, deadline_s=0.0)
+
     # from a claimed job to a task -------------------------------------------------------------------------------------
 
     def _plan(self, job: ClaimedJob, *, listed: bool, cost_s: float) -> Planned[PlannedJob]:
@@ -224,10 +292,10 @@ class CatalogJobs:
             self._store,
             self._checkpoints,
             owner=self._owner,
-            max_pixels=self._max_pixels,
+            max_pixels=self.max_pixels,
             listed=listed,
             cost_s=cost_s,
-            passwords=self._passwords,
+            passwords=self.passwords,
         )
 
 
@@ -255,6 +323,9 @@ def plan(
     keeps = spec.limits.checkpoints and making
     checkpoint = checkpoints.before_try(job.content_uuid, making[0].wanted) if keeps else None
     settings = making[0].settings if making else {}
+    if settings is None:
+        # After a reconcile, for instance; an index sets the recipe that is wanted.
+        raise ItemError(ErrorClass.CHANGED_SOURCE, "The catalog does not know its recipe any more; run index again.")
     task = ExecutionTask(
         kind=job.kind,
         variants=tuple(due.variant for due in making),
@@ -280,6 +351,15 @@ def plan(
         deadline_s=spec.limits.deadline_s + spec.limits.deadline_s_per_mib * job.size / MIB,
         alone=budget.alone,
     )
+
+
+def _senseless(error: Exception) -> ItemError:
+    return ItemError(ErrorClass.CORRUPT, f"Its row in the catalog makes no sense ({type(error).__name__}: {error}).")
+
+
+def _is_missing_source(value: Execution | ItemError) -> bool:
+    result = value if isinstance(value, ItemError) else value.result
+    return isinstance(result, ItemError | Failure) and result.error_class is ErrorClass.MISSING_SOURCE
 
 
 def _making(job: ClaimedJob, adopted: Sequence[Adopted], budget: Budget, spec: KindSpec) -> Sequence[Due]:
@@ -365,8 +445,8 @@ class Leases:
 
 
 @contextmanager
-def _interrupts_end(engine: Engine[PlannedJob]) -> Iterator[None]:
-    """While inside, the first SIGINT or SIGTERM stops the engine, and has its usual effect at the end.
+def _interrupts_end(end: Callable[[], None]) -> Iterator[None]:
+    """While inside, the first SIGINT or SIGTERM calls ``end``, and has its usual effect at the end.
 
     A second one acts at once, as it did before.
     """
@@ -379,7 +459,7 @@ def _interrupts_end(engine: Engine[PlannedJob]) -> Iterator[None]:
     def stop(number: int, _frame: FrameType | None) -> None:
         caught.append(number)
         signal.signal(number, before[signal.Signals(number)])
-        engine.stop()
+        end()
 
     for number, handler in before.items():
         if callable(handler):
@@ -393,12 +473,17 @@ def _interrupts_end(engine: Engine[PlannedJob]) -> Iterator[None]:
         signal.raise_signal(caught[0])
 
 
+_POOL_SETTINGS = ("workers", "concurrency", "memory_limit")
+"""Settings that need other workers: where they change, the running ones end first."""
+
+
 class Workers:
     """An engine with its pool for one library.
 
     Use :meth:`run` to work in this thread, or :meth:`start` and :meth:`stop` for a separate one.
 
-    ``progress`` is called with these workers once a second, and whenever results were recorded.
+    ``progress`` is called with these workers once a second, and whenever results were recorded. ``reread`` is called
+    once a second too; where it returns settings, the work goes on with them.
     """
 
     def __init__(
@@ -409,17 +494,31 @@ class Workers:
         *,
         kinds: Sequence[SidecarKind] | None = None,
         progress: Callable[[Workers], None] | None = None,
+        reread: Callable[[], Config | None] | None = None,
     ) -> None:
-        kinds = tuple(registry.specs()) if kinds is None else kinds
+        self._kinds = tuple(registry.specs()) if kinds is None else tuple(kinds)
         self._database = database
         self._store = store
+        self._config = config
+        self._progress = None if progress is None else partial(progress, self)
+        self._reread = reread
         self._owner = this_owner()
         self._checkpoints = Checkpoints(store.staging / FOLDER)
         self.recorder = Recorder(database, store, self._checkpoints, self._owner)
         self.gates = Gates(database, config, store.staging, config.has_hours)
-        size = worker_count(config)
-        estimates = Estimates()
-        self.eta = Eta(database, estimates, kinds, size, self.recorder.jobs_ended, config.concurrency)
+        self._stopped = threading.Event()
+        self._thread: threading.Thread | None = None
+        self.failure: WorkersStoppedError | None = None
+        """Why the thread ended, if nobody stopped it."""
+        self.idle = threading.Event()
+        """Set while there is nothing to do, not even a retry later, and when the thread has ended."""
+        self._build()
+
+    def _build(self) -> None:
+        """An engine and a pool for the settings as they are now."""
+        config, size, estimates = self._config, worker_count(self._config), Estimates()
+        self._rebuild = False
+        self.eta = Eta(self._database, estimates, self._kinds, size, self.recorder.jobs_ended, self._config.concurrency)
         limits = {kind: spec.limits for kind, spec in registry.specs().items()}
         at_once: dict[str, int] = {kind: parallel(kind, size, config.concurrency) for kind in limits}
         lane_workers = {kind: number for kind, number in at_once.items() if number < size or kind in config.concurrency}
@@ -430,51 +529,103 @@ class Workers:
             recycle_bytes=int(config.memory_limit * _RECYCLE_SHARE),
             lane_workers=lane_workers,
         )
-        source = CatalogJobs(
-            database,
-            store,
+        self._source = CatalogJobs(
+            self._database,
+            self._store,
             self.recorder,
             owner=self._owner,
-            kinds=kinds,
+            kinds=self._kinds,
             max_pixels=config.max_pixels,
             passwords=config.passwords_file,
             gates=self.gates,
             estimates=estimates,
             eta=self.eta,
             checkpoints=self._checkpoints,
+            look_at_settings=self._look_at_settings,
         )
         self.engine = Engine(
-            source,
+            self._source,
             self._pool,
             {kind: limit.per_worker * min(size, limit.workers or size) for kind, limit in limits.items()},
             lane_workers=lane_workers,
             lane_seconds={kind: limit.batch_s for kind, limit in limits.items() if limit.batch_s is not None},
-            progress=None if progress is None else partial(progress, self),
+            progress=self._progress,
+            idle=self.idle,
         )
-        self._thread: threading.Thread | None = None
+
+    def _look_at_settings(self) -> None:
+        """Go on with changed settings. Where they need other workers, the engine ends, and another goes on."""
+        config = self._reread() if self._reread is not None else None
+        if config is None:
+            return
+        before, self._config = self._config, config
+        self.gates.use(config)
+        self._source.max_pixels = config.max_pixels
+        self._source.passwords = config.passwords_file
+        if any(getattr(before, name) != getattr(config, name) for name in _POOL_SETTINGS):
+            self._rebuild = True
+            self.engine.stop()
 
     def run(self, *, until_idle: bool = True) -> None:
         """Work the queue in this thread; see Engine.run. Leaves nothing behind in staging.
 
         In the main thread, Ctrl-C (or SIGTERM) ends the run in order, and then has its usual effect.
         """
-        with at_work(self._owner), _interrupts_end(self.engine):
+        with at_work(self._owner), _interrupts_end(self._end):
             self._sweep()
+            self._source.begin()
             try:
-                self.engine.run(until_idle=until_idle)
+                self._run(until_idle)
             finally:
                 reach("work.end")
                 self._pool.shutdown(wait=True, cancel_futures=True)
+                self._give_back()
                 self._store.sweep(self._owner)
 
+    def _run(self, until_idle: bool) -> None:
+        while True:
+            self.engine.run(until_idle=until_idle)
+            if not self._rebuild or self._stopped.is_set():
+                return
+            self._pool.shutdown(wait=True, cancel_futures=True)
+            self._build()
+            if self._stopped.is_set():
+                return
+
+    def _give_back(self) -> None:
+        """Queue again what this owner still holds: an error came between the claim and the engine."""
+        try:
+            with self._database.read() as connection:
+                holds = self._owner in catalog_queue.owners(connection)
+            if holds:
+                with self._database.write() as connection:
+                    catalog_queue.rescue(connection, self._owner, time.time())
+        except PillionError:
+            # The owner is gone when this returns: whoever works the queue next takes its jobs.
+            return
+
     def start(self) -> None:
-        """Work in a separate thread until :meth:`stop`."""
-        self._thread = threading.Thread(target=lambda: self.run(until_idle=False), name="pillion-work", daemon=True)
+        """Work in a separate thread until :meth:`stop`. If it ends by an error, ``failure`` says so."""
+        self._thread = threading.Thread(target=self._work, name="pillion-work", daemon=True)
         self._thread.start()
+
+    def _work(self) -> None:
+        try:
+            self.run(until_idle=False)
+        except BaseException as error:
+            why = f"{type(error).__name__}: {error}"
+            self.failure = WorkersStoppedError(f"The background workers ended by an error ({why}); start them again.")
+            self.failure.__cause__ = error
+        finally:
+            self.idle.set()
+
+    def _end(self) -> None:
+        self._stopped.set()
+        self.engine.stop()
 
     def stop(self) -> None:
         """Stop the thread; jobs in flight go back to the queue."""
-        self.engine.stop()
+        self._end()
         if self._thread is not None:
             self._thread.join()
             self._thread = None

@@ -24,6 +24,7 @@ KIND = KindSpec(
         MediaClass.AUDIO: TRANSCRIPT,
     },
     policies={"desktop": (EMBEDDING_MODEL,), "server": (EMBEDDING_MODEL,)},
+    given="pillion.kinds.embedding.given:given",
     limits=Limits(deadline_s=120, deadline_s_per_mib=10, per_worker=256),
     first_guess=FirstGuess(bytes={EMBEDDING_MODEL: 10_000.0}),
     generators=("pillion.kinds.embedding.generator:EmbeddingsGenerator",),

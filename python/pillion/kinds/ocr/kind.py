@@ -41,6 +41,7 @@ KIND = KindSpec(
     policies=_POLICIES,
     settings={"languages": _languages, "engine": one_of(OCR_ENGINES)},
     defaults={"languages": [AUTO]},
+    given="pillion.kinds.ocr.given:given",
     limits=Limits(deadline_s=300, deadline_s_per_mib=10, per_worker=2),
     first_guess=FirstGuess(seconds={MediaClass.IMAGE: 1.5, MediaClass.PDF: 2.0}, bytes={DEFAULT_VARIANT: 30_000.0}),
     generators=("pillion.kinds.ocr.generator:OcrGenerator",),

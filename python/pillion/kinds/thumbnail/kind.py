@@ -95,6 +95,7 @@ KIND = KindSpec(
         },
         required=("side",),
     ),
+    given="pillion.kinds.thumbnail.given:given",
     limits=Limits(deadline_s=60, deadline_s_per_mib=1, per_worker=256),
     first_guess=FirstGuess(
         seconds={MediaClass.IMAGE: 0.03, MediaClass.PDF: 0.1, MediaClass.VIDEO: 0.2},

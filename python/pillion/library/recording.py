@@ -1,0 +1,95 @@
+"""Record a sidecar that somebody else made, stored as those that Pillion makes: checked, synced, listed, then ready."""
+
+from __future__ import annotations
+
+import time
+from pathlib import Path
+
+import sqlalchemy as sa
+
+from pillion import _core
+from pillion.catalog import indexing as catalog_indexing
+from pillion.catalog import queue as catalog_queue
+from pillion.catalog.contents import thumbhashes
+from pillion.catalog.database import Database
+from pillion.catalog.events import append_events
+from pillion.catalog.sidecars import SidecarRow, content_info
+from pillion.errors import UsageError
+from pillion.events import Ready
+from pillion.kinds import registry
+from pillion.machine import at_work, this_owner
+from pillion.manifest import ManifestEntry
+from pillion.model import Produced, WantedSidecar, staged_path, thumbhash_text
+from pillion.queue.commit import ready_outcome
+from pillion.store import Placement, Store
+
+
+def checked(want: WantedSidecar, data: bytes) -> Produced:
+    """The bytes as the sidecar that is wanted.
+
+    Raises ItemError (corrupt) if they are not whole, or of another kind, variant or format; UsageError for a kind
+    whose sidecars cannot be checked.
+    """
+    check = registry.spec(want.kind).given
+    if check is None:
+        raise UsageError(f"The kind '{want.kind}' does not say how its sidecars are checked, so none can be recorded.")
+    produced: Produced = registry.loaded(check)(want.variant, data, want.settings)
+    return produced
+
+
+def record(database: Database, store: Store, row: SidecarRow, produced: Produced) -> Path:
+    """Place a sidecar and record it as made with the recipe that is wanted; returns its path.
+
+    In the order in which results of workers are recorded: staged, synced, listed in the manifest, renamed, synced, and
+    only then ready in the catalog.
+    """
+    owner = this_owner()
+    with at_work(owner):
+        try:
+            with database.write() as connection:
+                entry = _place(connection, store, owner, row, produced)
+                _note(connection, row, entry, produced, time.time())
+        finally:
+            store.sweep(owner)
+    return store.absolute(entry.rel_path)
+
+
+def _place(connection: sa.Connection, store: Store, owner: str, row: SidecarRow, produced: Produced) -> ManifestEntry:
+    uuid = row.content_uuid
+    info = content_info(connection, uuid)
+    if info is None:
+        raise UsageError(f"There is no content {uuid} in the library any more.")
+    entry = ManifestEntry(
+        kind=row.kind,
+        variant=row.variant,
+        format=produced.format,
+        rel_path=store.rel_path(uuid, row.kind, row.variant, produced.format),
+        size=len(produced.data),
+        checksum=_core.hash_bytes(produced.data).hash,
+        recipe=row.wanted,
+        mark=produced.mark,
+        own=registry.is_own(row.kind, row.variant),
+    )
+    staged = staged_path(store.new_staging_path(owner), row.variant)
+    staged.write_bytes(produced.data)
+    thumbhash = produced.thumbhash or thumbhashes(connection, [uuid]).get(uuid)
+    about = {"hash": info[0], "size": info[1], "mime": info[2], "thumbhash": thumbhash_text(thumbhash)}
+    listed = {**store.read_manifest(uuid), (row.kind, row.variant): entry}
+    manifest = store.stage_manifest(owner, uuid, about, list(listed.values()))
+    store.sync()
+    store.place([manifest])
+    store.place([Placement(staged=staged, rel_path=entry.rel_path)])
+    store.sync()
+    return entry
+
+
+def _note(connection: sa.Connection, row: SidecarRow, entry: ManifestEntry, produced: Produced, now: float) -> None:
+    uuid = row.content_uuid
+    catalog_queue.record_outcomes(connection, [ready_outcome(uuid, entry)], now)
+    if produced.thumbhash is not None:
+        catalog_queue.record_thumbhashes(connection, {uuid: produced.thumbhash})
+    catalog_queue.resolve_made(connection, [uuid], now)
+    catalog_indexing.drop_idle_jobs(connection, sa.select(sa.literal(uuid)))
+    catalog_queue.wake_waiting(connection, [(uuid, row.kind)], now)
+    told = Ready(kind=row.kind, content_uuid=uuid, variants=(row.variant,), bytes=entry.size, seconds=0.0)
+    append_events(connection, [told], now)
