@@ -21,6 +21,8 @@ class PartKind(StrEnum):
     SHEET = "sheet"
     CHAPTER = "chapter"
     MESSAGE = "message"
+    ATTACHMENT = "attachment"
+    """A file attached to a message."""
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)

@@ -38,22 +38,25 @@ _TOKEN = re.compile(
     re.VERBOSE | re.DOTALL,
 )
 
-_UNSEEN = frozenset(
-    "aftncn aftnsep aftnsepc atnauthor atndate atnicn atnid atnparent atnref atntime atrfend atrfstart author "
-    "background bkmkend bkmkstart blipuid buptim category colorschememapping colortbl comment company creatim datafield "
-    "datastore defchp defpap do doccomm docvar fchars fldinst falt filetbl fname fontemb fontfile formfield ftncn ftnsep "
-    "ftnsepc generator gridtbl hlinkbase htmltag info keywords latentstyles lchars levelnumbers leveltext linkval list "
-    "listlevel listname listoverridetable liststylename listtable listpicture macc manager mhtmltag mmathPr "
-    "nesttableprops nextfile nonesttables nonshppict objalias objclass objdata objname objsect objtime oldcprops "
-    "oldpprops oldsprops oldtprops operator panose passwordhash pgdsctbl pgptbl picprop pict pn pnseclvl private printim "
-    "propname protusertbl revtbl revtim rsidtbl rxe shppict shprslt sn sp staticval stylesheet subject sv svb tc "
-    "template themedata title txe upr userprops vern wgrffmtfilter windowcaption writereservation writereservhash xe "
-    "xform xmlattrname xmlattrvalue xmlclose xmlname xmlnstbl xmlopen".split()
-)
+_UNSEEN_NAMES = """
+aftncn aftnsep aftnsepc atnauthor atndate atnicn atnid atnparent atnref atntime atrfend atrfstart author background
+bkmkend bkmkstart blipuid buptim category colorschememapping colortbl comment company creatim datafield datastore
+defchp defpap do doccomm docvar fchars fldinst falt filetbl fname fontemb fontfile formfield ftncn ftnsep ftnsepc
+generator gridtbl hlinkbase htmltag info keywords latentstyles lchars levelnumbers leveltext linkval list listlevel
+listname listoverridetable liststylename listtable listpicture macc manager mhtmltag mmathPr nesttableprops nextfile
+nonesttables nonshppict objalias objclass objdata objname objsect objtime oldcprops oldpprops oldsprops oldtprops
+operator panose passwordhash pgdsctbl pgptbl picprop pict pn pnseclvl private printim propname protusertbl revtbl
+revtim rsidtbl rxe shppict shprslt sn sp staticval stylesheet subject sv svb tc template themedata title txe upr
+userprops vern wgrffmtfilter windowcaption writereservation writereservhash xe xform xmlattrname xmlattrvalue
+xmlclose xmlname xmlnstbl xmlopen
+"""
+_UNSEEN = frozenset(_UNSEEN_NAMES.split())
 """Destinations whose text is no text of the document, or repeats it."""
-_SEEN = frozenset("annotation cs footnote mmath moMath moMathPara mr mt objattph result shp shpinst shptxt ud".split())
+_SEEN_NAMES = "annotation cs footnote mmath moMath moMathPara mr mt objattph result shp shpinst shptxt ud"
+_SEEN = frozenset(_SEEN_NAMES.split())
 """Destinations that may follow ``\\*`` and are read all the same."""
-_BESIDE = frozenset("annotation footer footerf footerl footerr footnote header headerf headerl headerr".split())
+_BESIDE_NAMES = "annotation footer footerf footerl footerr footnote header headerf headerl headerr"
+_BESIDE = frozenset(_BESIDE_NAMES.split())
 _CHARACTERS = {
     "bullet": "•",
     "cell": "\t",
@@ -138,8 +141,8 @@ class _Group:
     """The settings of a group, which the groups in it begin with.
 
     ``skipped``: how many characters follow that stand for the one before; ``target``: the index of the text that is
-    written; ``starred``: whether ``\\*`` came last; ``empty``: whether nothing came yet; ``older``: whether the groups in
-    it repeat text for older programs.
+    written; ``starred``: whether ``\\*`` came last; ``empty``: whether nothing came yet; ``older``: whether the groups
+    in it repeat text for older programs.
     """
 
     font: int | None = None

@@ -1,0 +1,86 @@
+"""The text of files that are attached to messages, up to a limit: documents, text files and PDFs."""
+
+from __future__ import annotations
+
+import tempfile
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+from pathlib import Path
+
+from pillion import _core
+from pillion.errors import ErrorClass, ItemError
+from pillion.readers.documents.base import MAX_CHARACTERS, Notes
+from pillion.readers.documents.result import PART_SEPARATOR, DocumentPart, PartKind
+
+MAX_FILES = 50
+"""Of one mailbox or message, with all in it; of others only the names are read."""
+MAX_BYTES = 16 << 20
+_MAX_PDF_PAGES = 200
+_SNIFFED = 4096
+_MESSAGES = ("message/rfc822", "application/mbox")
+_PDF = "application/pdf"
+
+
+@dataclass(slots=True)
+class Attachments:
+    """Reads files, and counts how many it may still read."""
+
+    notes: Notes
+    left: int = field(default_factory=lambda: MAX_FILES)
+    _number: int = field(default=0, init=False)
+
+    def parts(self, name: str, data: bytes) -> Iterator[DocumentPart]:
+        """The text of a file; none where it has none. What cannot be read is a note."""
+        from pillion.readers.documents import table
+
+        mime = _core.sniff(data[:_SNIFFED], name.encode("utf-8", "replace"))
+        if mime in _MESSAGES or not (mime == _PDF or table.has_text(mime)):
+            return
+        if self.left <= 0 or len(data) > MAX_BYTES:
+            self.notes.add(f"the attached file {_shown(name)} was not read: it is beyond the limit")
+            return
+        self.left -= 1
+        try:
+            text = _text(name, data, mime, self.notes)
+        except ItemError as error:
+            if error.error_class is ErrorClass.IO_TRANSIENT:
+                raise
+            self.notes.add(f"the attached file {_shown(name)} could not be read: {error.message}")
+            return
+        if text:
+            self._number += 1
+            yield DocumentPart(text=text, kind=PartKind.ATTACHMENT, number=self._number, name=name)
+
+
+def _text(name: str, data: bytes, mime: str, notes: Notes) -> str:
+    from pillion.readers.documents import table
+
+    # The readers open files by their paths.
+    with tempfile.NamedTemporaryFile(prefix="pillion-") as file:
+        file.write(data)
+        file.flush()
+        if mime == _PDF:
+            return _pdf_text(Path(file.name))
+        result = table.read(Path(file.name), mime)
+    for note in result.notes:
+        notes.add(f"in {_shown(name)}: {note}")
+    return result.text
+
+
+def _pdf_text(path: Path) -> str:
+    """The text layer; pictures of text are not recognised here."""
+    from pillion.readers.pdf import document as pdfium
+
+    pages: list[str] = []
+    with pdfium.opened(path) as document:
+        for number in range(min(len(document), _MAX_PDF_PAGES)):
+            with document.page(number) as page:
+                pages.append(page.text().text.replace("\r\n", "\n").strip())
+            if sum(map(len, pages)) > MAX_CHARACTERS:
+                break
+    return "\n\n".join(filter(None, pages)).replace(PART_SEPARATOR, "\n")
+
+
+def _shown(name: str) -> str:
+    """The name of a file in a note, cut, without control characters."""
+    return "".join(letter if letter.isprintable() else "?" for letter in name)[:80] or "without a name"
