@@ -7,6 +7,7 @@ module decides what becomes a line, a paragraph or nothing.
 from __future__ import annotations
 
 import re
+from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any, cast
 
@@ -66,6 +67,37 @@ def page_of(html: str) -> Page:
     parser: Any = etree.HTMLParser(target=target, encoding="utf-8", recover=True, huge_tree=True)
     parser.feed(html.encode("utf-8", "replace"))
     return cast("Page", parser.close())
+
+
+_EMPTY = re.compile(r"<(title|script|style|iframe|textarea|noscript|xmp)((?:\s[^<>]*)?)/>", re.IGNORECASE)
+_SUBSET = re.compile(r"<!DOCTYPE[^\[>]*\[(.*?)\]\s*>", re.IGNORECASE | re.DOTALL)
+_SUBSET_WITHIN = 1 << 16
+_ENTITY = re.compile(r"""<!ENTITY\s+([A-Za-z_][\w.-]*)\s+(?:"([^"&<%]{0,256})"|'([^'&<%]{0,256})')\s*>""")
+_MAX_EXPANDED = 1 << 20
+
+
+def as_html(xhtml: str) -> str:
+    """XHTML as a parser of HTML takes it: without declarations, and with elements that end where they begin closed.
+
+    Entities that are declared as plain text are put in, up to a limit; those that refer to others are not.
+    """
+    subset = _SUBSET.search(xhtml[:_SUBSET_WITHIN])
+    if subset:
+        entities = {name: double or single for name, double, single in _ENTITY.findall(subset[1])}
+        xhtml = _expanded(xhtml[: subset.start()] + xhtml[subset.end() :], entities)
+    return _EMPTY.sub(r"<\1\2></\1>", xhtml)
+
+
+def _expanded(text: str, entities: Mapping[str, str]) -> str:
+    left = _MAX_EXPANDED
+
+    def value(found: re.Match[str]) -> str:
+        nonlocal left
+        known = entities.get(found[1])
+        left -= len(known or "")
+        return found[0] if known is None or left < 0 else known
+
+    return re.sub(r"&([A-Za-z_][\w.-]{0,99});", value, text) if entities else text
 
 
 def without_markup(html: str) -> str:

@@ -24,5 +24,9 @@ missing = markup.missing
 def read(path: Path, mime: str) -> DocumentText:
     """The text of a page, up to MAX_BYTES. Raises ItemError: missing_source, io_transient, missing_tool."""
     data, more = read_bytes(path, MAX_BYTES)
-    result = collected(NAME, [DocumentPart(text=markup.without_markup(decoded_markup(data)))])
+    result = collected(NAME, [DocumentPart(text=markup.without_markup(_html(decoded_markup(data), mime)))])
     return replace(result, truncated=more or result.truncated)
+
+
+def _html(text: str, mime: str) -> str:
+    return markup.as_html(text) if mime == "application/xhtml+xml" or text.lstrip().startswith("<?xml") else text
