@@ -15,7 +15,7 @@ import psutil
 import pytest
 
 from pillion.errors import ErrorClass, ItemError
-from pillion.pool.pool import Turn, WorkerPool
+from pillion.pool.pool import Allowance, Turn, WorkerPool
 from tests.support import tasks
 
 GENEROUS = 60.0
@@ -304,3 +304,21 @@ def test_a_child_stands_back_for_the_users_own_programs(pool: WorkerPool) -> Non
     group = Path(f"/proc/{child.pid}/autogroup")
     if os.access("/proc/self/autogroup", os.W_OK):
         assert int(group.read_text().split()[-1]) == child.nice()
+
+
+def test_processor_time_without_end_is_too_much_however_long_the_deadline(pool: WorkerPool) -> None:
+    good = (("echo", 1.0), GENEROUS)
+    spinning = (("spin", 0.0), Allowance(step_s=GENEROUS, step_cpu_s=0.3))
+    resting = (("sleep", 1.0), Allowance(step_s=GENEROUS, step_cpu_s=0.3))
+    before, rested, spun, after = pool.submit_batch("lane", [good, resting, spinning, good])
+    with pytest.raises(ItemError, match="processor time") as caught:
+        spun.result(GENEROUS)
+    assert caught.value.error_class is ErrorClass.TOO_LARGE
+    assert [future.result(GENEROUS)[0] for future in (before, rested, after)] == ["echo", "sleep", "echo"]
+
+
+def test_signs_of_life_do_not_renew_the_time_for_the_whole(pool: WorkerPool) -> None:
+    (beating,) = pool.submit_batch("lane", [(("beat", 1e6), Allowance(step_s=1000.0, whole_s=0.5))])
+    with pytest.raises(ItemError) as caught:
+        beating.result(GENEROUS)
+    assert caught.value.error_class is ErrorClass.TIMEOUT

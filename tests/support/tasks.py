@@ -54,6 +54,9 @@ def run(item: tuple[str, float]) -> tuple[str, float, int]:
     elif word == "deaf":
         signal.signal(signal.SIGTERM, signal.SIG_IGN)
         time.sleep(number)
+    elif word == "spin":
+        while True:
+            number += 1
     elif word == "grow":
         hoard = []
         while True:

@@ -10,7 +10,7 @@ import pytest
 from pillion.job import Urgency, priority_of
 from pillion.kinds import registry
 from pillion.model import SidecarKind
-from pillion.pool.pool import WorkerPool
+from pillion.pool.pool import Allowance, WorkerPool
 from pillion.queue.engine import Engine, Planned, Result
 
 MIB = 1024 * 1024
@@ -35,7 +35,7 @@ class Jobs:
             lane=kind,
             priority=priority_of(urgency, registry.rank(kind)),
             cost=cost,
-            deadline_s=2000.0,
+            allowed=Allowance(step_s=2000.0),
         )
         with self.changed:
             self.queued.append(planned)

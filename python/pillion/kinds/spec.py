@@ -6,6 +6,7 @@ export and the worker processes. It is light: code that loads an engine is named
 
 from __future__ import annotations
 
+import math
 import re
 from collections.abc import Mapping
 from dataclasses import dataclass, field
@@ -34,8 +35,10 @@ FALLBACK_BYTES = 10_000.0
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Limits:
-    """The limits of a kind's jobs. Times are seconds; the deadline grows with the file's size in MiB.
+    """The limits of a kind's jobs. Times are seconds and grow with the file's size in MiB.
 
+    ``deadline_s``: of each step, up to a sign of life (pool/keepalive.py); ``cpu_s``: the same in processor time, at
+    which the file counts as too large; ``whole_s``: of the whole job, whatever signs of life it gives.
     ``per_worker``: jobs in flight for each worker, including those that wait in the pool. ``workers``: the most workers
     at a time; 1 for a kind that uses every core by itself. ``batch_s``: how many seconds of work are handed to a worker
     at once, None for the queue's default. ``checkpoints``: its jobs save partial results for the next attempt.
@@ -43,6 +46,10 @@ class Limits:
 
     deadline_s: float
     deadline_s_per_mib: float
+    cpu_s: float = math.inf
+    cpu_s_per_mib: float = 0.0
+    whole_s: float = math.inf
+    whole_s_per_mib: float = 0.0
     per_worker: int
     workers: int | None = None
     batch_s: float | None = None

@@ -22,6 +22,7 @@ from typing import Any
 
 from pillion.errors import ErrorClass, ItemError
 from pillion.failpoints import reach
+from pillion.model import value
 from pillion.pool.child import Limits
 from pillion.pool.tokens import JobServer
 from pillion.pool.wire import Codec, Sign, WireError
@@ -39,16 +40,25 @@ class Turn(IntEnum):
 # batches, and who runs them -------------------------------------------------------------------------------------------
 
 
-@dataclass(slots=True)
-class Item:
-    """One argument for the target, and the future of its result.
+@value
+class Allowance:
+    """What an item may use, in seconds.
 
-    ``deadline_s``: for each step up to a sign of life (pool/keepalive.py); ``budget_s``: for all of it.
+    ``step_s``: of time for each step, up to a sign of life (pool/keepalive.py). ``step_cpu_s``: the same of processor
+    time, which does not depend on what else runs. ``whole_s``: of time for all of it, whatever signs it gives.
     """
 
+    step_s: float
+    step_cpu_s: float = math.inf
+    whole_s: float = math.inf
+
+
+@dataclass(slots=True)
+class Item:
+    """One argument for the target, and the future of its result."""
+
     argument: Any
-    deadline_s: float
-    budget_s: float
+    allowed: Allowance
     future: Future[Any]
 
 
@@ -73,9 +83,9 @@ class Child:
     """A worker and its state.
 
     ``preparing``: it prepares all items of its batch. ``started``: it runs the first of them. ``dismissed``: it is
-    killed and gets no more work. ``stderr_closed``: its stderr is at its end. ``lanes``: those it has run. ``until``:
-    the deadline of what it does now, ``step_s`` after each sign of life, but never after ``ends``. ``verdict``: why it
-    is being stopped.
+    killed and gets no more work. ``stderr_closed``: its stderr is at its end. ``lanes``: those it has run. ``allowed``:
+    what it may use for what it does now. ``until``: its deadline, never after ``ends``; ``cpu_until``: the same of its
+    processor time. ``verdict``: why it is being stopped.
     """
 
     worker: Worker
@@ -87,8 +97,9 @@ class Child:
     stderr_closed: bool = False
     lanes: set[str] = field(default_factory=set)
     until: float = 0.0
-    step_s: float = 0.0
     ends: float = math.inf
+    cpu_until: float = math.inf
+    allowed: Allowance = field(default_factory=lambda: Allowance(step_s=math.inf))
     verdict: tuple[ErrorClass, str] | None = None
 
     @property
@@ -199,20 +210,22 @@ class WorkerPool(Executor):
     def submit_batch(
         self,
         lane: str,
-        items: Sequence[tuple[Any, float] | tuple[Any, float, float]],
+        items: Sequence[tuple[Any, float | Allowance]],
         *,
         alone: bool = False,
         turn: Turn = Turn.IN_LINE,
     ) -> list[Future[Any]]:
-        """Give (argument, deadline in seconds, budget in seconds) to one child, which runs them in order.
+        """Give arguments, each with what it may use (a number: ``step_s``), to one child, which runs them in order.
 
-        A sign of life (pool/keepalive.py) starts the deadline again, and nothing the budget, which may be left out.
-        The child may prepare several items together first (see child.py), within the longest deadline of these. A batch
-        preferably goes to a free child that has run its ``lane`` before, because that one has the engines loaded. With
-        ``alone`` it gets a child that has run nothing before and runs nothing after. A future fails with ItemError of
-        class ``timeout``, ``oom`` or ``crash``, with the end of what the child wrote to stderr.
+        The child may prepare several items together first (see child.py). A batch preferably goes to a free child that
+        has run its ``lane`` before, because that one has the engines loaded. With ``alone`` it gets a child that has
+        run nothing before and runs nothing after. A future fails with ItemError of class ``timeout``, ``too_large``
+        (it used up its processor time), ``oom`` or ``crash``, with the end of what the child wrote to stderr.
         """
-        waiting = deque(Item(item[0], item[1], item[2] if len(item) > 2 else math.inf, Future()) for item in items)
+        waiting = deque(
+            Item(argument, allowed if isinstance(allowed, Allowance) else Allowance(step_s=allowed), Future())
+            for argument, allowed in items
+        )
         batch = Batch(lane=lane, items=waiting, alone=alone, turn=turn)
         futures = [item.future for item in batch.items]
         with self._lock:
@@ -393,7 +406,7 @@ class WorkerPool(Executor):
         elif sign is Sign.STARTED and not child.started:
             self._note_start(child, batch)
         elif sign is Sign.BEAT and (child.started or child.preparing):
-            child.until = min(time.monotonic() + child.step_s, child.ends)
+            self._start_step(child)
         elif sign in (Sign.RESULT, Sign.LAST_RESULT) and child.started:
             result = self._codec.result(data)
             return self._take(child, batch, is_last=sign is Sign.LAST_RESULT).future, result
@@ -402,11 +415,21 @@ class WorkerPool(Executor):
         return None
 
     def _set_clock(self, child: Child, items: Collection[Item]) -> None:
-        """Start the time limits of what the child does now, for the slowest of ``items``."""
-        now = time.monotonic()
-        child.step_s = max(item.deadline_s for item in items)
-        child.ends = now + max(item.budget_s for item in items)
-        child.until = min(now + child.step_s, child.ends)
+        """Start the time limits of what the child does now: the longest of ``items``, the processor time of all."""
+        child.allowed = Allowance(
+            step_s=max(item.allowed.step_s for item in items),
+            step_cpu_s=sum(item.allowed.step_cpu_s for item in items),
+            whole_s=max(item.allowed.whole_s for item in items),
+        )
+        child.ends = time.monotonic() + child.allowed.whole_s
+        self._start_step(child)
+
+    @staticmethod
+    def _start_step(child: Child) -> None:
+        child.until = min(time.monotonic() + child.allowed.step_s, child.ends)
+        child.cpu_until = math.inf
+        if child.allowed.step_cpu_s < math.inf:
+            child.cpu_until = child.worker.cpu_seconds() + child.allowed.step_cpu_s
 
     def _take(self, child: Child, batch: Batch, *, is_last: bool) -> Item:
         """The item that is done. ``is_last``: the child takes no more."""
@@ -448,6 +471,12 @@ class WorkerPool(Executor):
                 child.until = now + _TRACEBACK_S
                 if child.ready:
                     child.worker.ask()
+            elif child.cpu_until < math.inf and child.worker.cpu_seconds() > child.cpu_until:
+                limit = round(child.allowed.step_cpu_s)
+                message = (
+                    f"It used more than {limit} s of processor time, too much for its size, and was stopped."
+                )
+                self._condemn(child, ErrorClass.TOO_LARGE, message)
             elif child.worker.resident_bytes() > self._limits.memory_bytes:
                 limit = self._limits.memory_bytes // 1024**2
                 self._condemn(child, ErrorClass.OOM, f"It used more than {limit} MiB of memory and was stopped.")

@@ -12,7 +12,7 @@ from typing import Any
 
 from pillion.errors import ErrorClass, ItemError
 from pillion.failpoints import reach
-from pillion.pool.child import NEXT_ITEM, TELL, Limits, resident_bytes
+from pillion.pool.child import NEXT_ITEM, TELL, Limits, cpu_seconds, resident_bytes
 from pillion.pool.tokens import JobServer
 from pillion.pool.wire import Codec, Link
 
@@ -96,6 +96,10 @@ class Worker:
                 return total + sum(resident_bytes(int(started)) for started in file.read().split())
         except OSError:
             return total
+
+    def cpu_seconds(self) -> float:
+        """Processor time that the child, and the programs that it started and that have ended, have used so far."""
+        return cpu_seconds(self._process.pid)
 
     def ask(self) -> None:
         """Make the child write a traceback to stderr."""

@@ -19,7 +19,7 @@ from pillion import _core
 from pillion.errors import ErrorClass, ItemError
 from pillion.job import AGING_S, ON_DEMAND_BEFORE, aged_priority
 from pillion.model import value
-from pillion.pool.pool import Turn, WorkerPool
+from pillion.pool.pool import Allowance, Turn, WorkerPool
 
 J = TypeVar("J")
 
@@ -55,7 +55,7 @@ class Planned(Generic[J]):
     lane: str
     priority: int
     cost: float
-    deadline_s: float
+    allowed: Allowance
     alone: bool = False
 
 
@@ -239,7 +239,7 @@ class Engine(Generic[J]):
         self._batches += 1
         self._lane_batches[first.lane] += 1
         left = [len(members)]
-        items = [(item.task, item.deadline_s) for item in members]
+        items = [(item.task, item.allowed) for item in members]
         futures = self._pool.submit_batch(first.lane, items, alone=first.alone, turn=turn)
         for planned, future in zip(members, futures, strict=True):
             self._in_flight[id(planned)] = planned

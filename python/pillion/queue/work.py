@@ -24,10 +24,10 @@ from pillion.failpoints import reach
 from pillion.job import FULL_BUDGET, Budget, budget_of, job_released
 from pillion.kinds import registry
 from pillion.kinds.execute import Execution, ExecutionTask
-from pillion.kinds.spec import MIB, KindSpec
+from pillion.kinds.spec import MIB, KindSpec, Limits
 from pillion.machine import at_work, is_gone, this_owner
 from pillion.model import PDF_PASSWORDS, Failure, SidecarKind
-from pillion.pool.pool import WorkerPool
+from pillion.pool.pool import Allowance, WorkerPool
 from pillion.queue.checkpoints import FOLDER, Checkpoints
 from pillion.queue.commit import DISK_FULL_NOTICE, Adopted, PlannedJob, Recorder
 from pillion.queue.engine import Engine, Planned, Result
@@ -42,6 +42,9 @@ TARGET = "pillion.kinds.execute:execute"
 
 _OFFLINE_WAIT_S = 2.0
 """How long a run waits at its start to see whether an offline Location is back: a dead file system may never answer."""
+
+_SPARSE_MIB = 64
+"""A file that seems larger is asked how much of it is stored, so that a hole in it earns no time."""
 
 _RECYCLE_SHARE = 0.4
 """A worker that uses more than this share of its memory limit after a batch is replaced."""
@@ -348,7 +351,7 @@ def plan(
         lane=job.kind,
         priority=job.priority,
         cost=cost_s,
-        deadline_s=spec.limits.deadline_s + spec.limits.deadline_s_per_mib * job.size / MIB,
+        allowed=_allowance(spec.limits, job),
         alone=budget.alone,
     )
 
@@ -360,6 +363,25 @@ def _senseless(error: Exception) -> ItemError:
 def _is_missing_source(value: Execution | ItemError) -> bool:
     result = value if isinstance(value, ItemError) else value.result
     return isinstance(result, ItemError | Failure) and result.error_class is ErrorClass.MISSING_SOURCE
+
+
+def _allowance(limits: Limits, job: ClaimedJob) -> Allowance:
+    """What the job may use, by the size of its file: of a sparse one, that of its data."""
+    mib = job.size / MIB
+    if mib > _SPARSE_MIB and job.sources:
+        mib = min(mib, _stored_mib(job.sources[0][0]))
+    return Allowance(
+        step_s=limits.deadline_s + limits.deadline_s_per_mib * mib,
+        step_cpu_s=limits.cpu_s + limits.cpu_s_per_mib * mib,
+        whole_s=limits.whole_s + limits.whole_s_per_mib * mib,
+    )
+
+
+def _stored_mib(path: bytes) -> float:
+    try:
+        return os.stat(path).st_blocks * 512 / MIB
+    except OSError:
+        return 0.0
 
 
 def _making(job: ClaimedJob, adopted: Sequence[Adopted], budget: Budget, spec: KindSpec) -> Sequence[Due]:

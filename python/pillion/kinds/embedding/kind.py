@@ -25,7 +25,7 @@ KIND = KindSpec(
     },
     policies={"desktop": (EMBEDDING_MODEL,), "server": (EMBEDDING_MODEL,)},
     given="pillion.kinds.embedding.given:given",
-    limits=Limits(deadline_s=120, deadline_s_per_mib=10, per_worker=256),
+    limits=Limits(deadline_s=120, deadline_s_per_mib=10, cpu_s=60, cpu_s_per_mib=20, per_worker=256),
     first_guess=FirstGuess(bytes={EMBEDDING_MODEL: 10_000.0}),
     generators=("pillion.kinds.embedding.generator:EmbeddingsGenerator",),
     models="pillion.kinds.embedding.models:rows",

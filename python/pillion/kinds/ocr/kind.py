@@ -42,7 +42,15 @@ KIND = KindSpec(
     settings={"languages": _languages, "engine": one_of(OCR_ENGINES)},
     defaults={"languages": [AUTO]},
     given="pillion.kinds.ocr.given:given",
-    limits=Limits(deadline_s=300, deadline_s_per_mib=10, per_worker=2),
+    limits=Limits(
+        deadline_s=300,
+        deadline_s_per_mib=10,
+        cpu_s=120,
+        cpu_s_per_mib=20,
+        whole_s=4 * 3600,
+        whole_s_per_mib=600,
+        per_worker=2,
+    ),
     first_guess=FirstGuess(seconds={MediaClass.IMAGE: 1.5, MediaClass.PDF: 2.0}, bytes={DEFAULT_VARIANT: 30_000.0}),
     generators=("pillion.kinds.ocr.generator:OcrGenerator",),
     exports={

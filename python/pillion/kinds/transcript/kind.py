@@ -50,7 +50,16 @@ KIND = KindSpec(
     defaults={"model": "base", "language": None},
     # Short clips are transcribed in batches, which is much faster; a long file is more than a batch by itself.
     given="pillion.kinds.transcript.given:given",
-    limits=Limits(deadline_s=600, deadline_s_per_mib=60, per_worker=64, workers=1, batch_s=15.0, checkpoints=True),
+    limits=Limits(
+        deadline_s=600,
+        deadline_s_per_mib=60,
+        whole_s=12 * 3600,
+        whole_s_per_mib=3600,
+        per_worker=64,
+        workers=1,
+        batch_s=15.0,
+        checkpoints=True,
+    ),
     first_guess=FirstGuess(
         seconds_per_mib=(("video/", 0.5), ("audio/wav", 2.0), ("audio/x-wav", 2.0), ("audio/flac", 2.0), ("", 8.0)),
         bytes={DEFAULT_VARIANT: 20_000.0},
