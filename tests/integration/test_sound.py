@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import itertools
+import wave
 from pathlib import Path
 
 import av
@@ -10,6 +12,7 @@ import pytest
 from av.stream import Disposition
 from numpy.typing import NDArray
 
+from pillion.errors import ErrorClass, ItemError
 from pillion.kinds.transcript import transcribe
 from pillion.readers import media as engine
 from pillion.readers.media.clock import Stamp, jumps
@@ -155,3 +158,28 @@ def test_a_commentary_is_not_the_sound_of_the_film(speech_wav: Path, tmp_path: P
                 target.mux(packet)
     assert [track.aside for track in engine.audio_tracks(commented)] == [True, False]
     assert transcribe._tracks(commented, None) == [2]
+
+
+# without end ----------------------------------------------------------------------------------------------------------
+
+
+def _slow_wave(path: Path, rate: int, samples: int) -> Path:
+    with wave.open(str(path), "wb") as file:
+        file.setnchannels(1)
+        file.setsampwidth(1)
+        file.setframerate(rate)
+        file.writeframes(bytes([128, 129]) * (samples // 2))
+    return path
+
+
+def test_days_of_sound_in_a_small_file_are_refused_at_once(tmp_path: Path) -> None:
+    path = _slow_wave(tmp_path / "days.wav", 1, 100_000)
+    blocks = engine.audio_blocks(path)
+    with pytest.raises(ItemError, match="24 hours") as caught:
+        next(blocks)
+    assert caught.value.error_class is ErrorClass.TOO_LARGE
+
+
+def test_a_frame_of_minutes_comes_in_blocks_of_a_second(tmp_path: Path) -> None:
+    path = _slow_wave(tmp_path / "slow.wav", 10, 20_000)
+    assert all(0 < len(block) <= RATE for block in itertools.islice(engine.audio_blocks(path), 500))

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import contextlib
+import os
 from collections import deque
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -72,8 +74,11 @@ def audio_blocks(path: Path, track: int = 1, clock: Clock | None = None) -> Iter
     Only a few blocks are in memory at a time. Damaged packets are skipped; of a hole in the time stamps a few seconds
     are filled with silence. ``clock`` is told, before a block is given out, when it is played. Raises ItemError:
     corrupt if nothing at all can be decoded, unsupported if there is no decoder or no audio track, missing_tool if only
-    this FFmpeg lacks the decoder.
+    this FFmpeg lacks the decoder, too_large for sound that goes on for days in a small file.
     """
+    longest = _longest_s(path)
+    _refuse_endless(path, track, longest)
+    given = 0
     with opened(path) as container:
         if not container.streams.audio:
             raise ItemError(ErrorClass.UNSUPPORTED, "the file has no audio track")
@@ -86,12 +91,59 @@ def audio_blocks(path: Path, track: int = 1, clock: Clock | None = None) -> Iter
             any_audio = True
             pending.append(samples)
             if sum(block.shape[1] for block in pending) >= _BLOCK_SAMPLES:
-                yield mixer.mono(np.concatenate(pending, axis=1))
+                yield from _in_blocks(mixer.mono(np.concatenate(pending, axis=1)))
                 pending = []
+            given += samples.shape[1]
+            if given > longest * SAMPLE_RATE:
+                raise _endless(longest)
         if pending:
-            yield mixer.mono(np.concatenate(pending, axis=1))
+            yield from _in_blocks(mixer.mono(np.concatenate(pending, axis=1)))
         if not any_audio:
             raise ItemError(ErrorClass.CORRUPT, "no sound could be decoded from the audio track")
+
+
+def _in_blocks(samples: NDArray[np.float32]) -> Iterator[NDArray[np.float32]]:
+    """One frame may hold minutes of sound of a low sample rate."""
+    return (samples[at : at + _BLOCK_SAMPLES] for at in range(0, len(samples), _BLOCK_SAMPLES))
+
+
+# sound without end ----------------------------------------------------------------------------------------------------
+
+
+_LONG_S = 24 * 3600.0
+_BYTES_PER_S = 250
+"""Less than any codec takes for a second of speech (Codec 2: 400), but more than a frame that only repeats a value."""
+
+
+def _longest_s(path: Path) -> float:
+    """How long sound may last, by what is stored of its file: a day, and more if the file is large enough for it."""
+    stat = os.stat(path)
+    return max(_LONG_S, min(stat.st_size, stat.st_blocks * 512) / _BYTES_PER_S)
+
+
+def _refuse_endless(path: Path, track: int, longest: float) -> None:
+    """Raises ItemError (too_large) if the packets of a track last longer. They are read only if the header says so."""
+    import av
+
+    with opened(path) as container:
+        if not container.duration or container.duration / 1_000_000 <= longest or track > len(container.streams.audio):
+            return
+        stream = container.streams.audio[track - 1]
+        lasted = 0.0
+        with contextlib.suppress(av.error.FFmpegError):
+            for packet in container.demux(stream):
+                if packet.duration and packet.time_base:
+                    lasted += float(packet.duration * packet.time_base)
+                if lasted > longest:
+                    break
+        if lasted > longest:
+            raise _endless(longest)
+
+
+def _endless(longest: float) -> ItemError:
+    return ItemError(
+        ErrorClass.TOO_LARGE, f"the sound lasts more than {longest / 3600:.0f} hours, too long for its file"
+    )
 
 
 # time -----------------------------------------------------------------------------------------------------------------
