@@ -285,7 +285,9 @@ class CatalogJobs:
         """A job that cannot be planned, to be recorded as failed."""
         staging = self._store.new_staging_path(self._owner)
         planned = PlannedJob(job=job, adopted=(), making=job.due, staging=staging)
-        return Planned(job=planned, task=None, lane=job.kind, priority=job.priority, cost=0.0, deadline_s=0.0)
+        return Planned(
+            job=planned, task=None, lane=job.kind, priority=job.priority, cost=0.0, allowed=Allowance(step_s=0.0)
+        )
 
     # from a claimed job to a task -------------------------------------------------------------------------------------
 
