@@ -32,7 +32,8 @@ PARTS = {
     "META-INF/container.xml": CONTAINER,
     "OEBPS/book.opf": OEB,
     "OEBPS/one.htm": "<html><body><p>First&nbsp;&mdash; & foremost",
-    "OEBPS/two b.html": "<?xml version='1.0'?><!DOCTYPE h [<!ENTITY x 'Ü'><!ENTITY z '&x;'>]><html><head><title/></head><p>Second &x;</p>",
+    "OEBPS/two b.html": "<?xml version='1.0'?><!DOCTYPE h [<!ENTITY x 'Ü'><!ENTITY z '&x;'>]>"
+    "<html><head><title/></head><p>Second &x;</p>",
     "OEBPS/e.xhtml": "<html><script src='x'/><p>Third</p></html>",
 }
 

@@ -152,7 +152,9 @@ def wanted_sidecars(policy: DeviceGenerationPolicy, mime: str, claimed: str | No
     result: list[WantedSidecar] = []
     for kind in (kind for kind in registry.names() if kind in kinds):
         source = registry.specs()[kind].made_from.get(media_class)
-        awaited = next((made for made in result if made.kind == source), None)
+        # A drawing (SVG) is not recognised: its text is its own.
+        is_made = source is not None and registry.find(source, mime) is not None
+        awaited = next((made for made in result if is_made and made.kind == source), None)
         for variant in kinds[kind].variants:
             result.append(_wanted(kind, mime, variant, kinds[kind].settings, awaited))
     return result

@@ -131,7 +131,7 @@ def _leaves(message: Message, notes: Notes) -> Iterator[tuple[Message, bool]]:
         notes.add("the message is encrypted, so its text cannot be read")
         return
     if kind == "message/rfc822" or not message.is_multipart():
-        is_text = kind.startswith("text/") and kind not in ("text/calendar", "text/x-vcard", "text/vcard")
+        is_text = kind.startswith("text/") and kind not in _UNSEEN
         attached = message.get_content_disposition() == "attachment"
         yield message, is_text and not attached and not (_filename(message) and kind not in _BODIES)
         return
@@ -157,6 +157,7 @@ def _is_encrypted(message: Message) -> bool:
 # alternatives ---------------------------------------------------------------------------------------------------------
 
 _BODIES = ("text/plain", "text/html")
+_UNSEEN = ("text/calendar", "text/css", "text/javascript", "text/ecmascript", "text/vcard", "text/x-vcard")
 _USEFUL_SHARE = 0.5
 """Plain text with fewer letters than this share of the page's is looked at: it may only excuse itself."""
 _EXCUSE = re.compile(r"(?i)\b(?:html|mime|view|display|support|browser|angezeigt|darstell|anzeig|afficher|visuali|ver)")

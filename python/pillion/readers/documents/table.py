@@ -6,14 +6,33 @@ from pathlib import Path
 from typing import cast
 
 from pillion.errors import ErrorClass, ItemError
-from pillion.readers.documents import compound, epub, mail, opendocument, plain, richtext, sheets, slides, web, word
+from pillion.readers.documents import (
+    captions,
+    compound,
+    epub,
+    mail,
+    notebooks,
+    opendocument,
+    plain,
+    records,
+    richtext,
+    sheets,
+    slides,
+    web,
+    word,
+    xmltext,
+)
 from pillion.readers.documents.base import DocumentEngine
 from pillion.readers.documents.result import DocumentText
 
 PROTECTED = compound.PROTECTED
 
 ENGINES = cast(
-    "tuple[DocumentEngine, ...]", (plain, web, mail, word, slides, sheets, opendocument, epub, richtext, compound)
+    "tuple[DocumentEngine, ...]",
+    (
+        *(plain, web, xmltext, mail, records, notebooks, captions, word, slides, sheets, opendocument, epub, richtext),
+        compound,
+    ),
 )
 _BY_MIME = {mime: engine for engine in ENGINES for mime in engine.MIMES}
 
