@@ -19,6 +19,7 @@ from pillion.kinds.thumbnail.kind import THUMB, THUMB_SPECS, ThumbSpec, spec_of
 from pillion.model import UNKNOWN, Empty, GenerationRequest, SidecarFormat
 from pillion.readers.images import decode as pictures
 from pillion.readers.images.decode import MAX_PIXELS, mime_of
+from pillion.readers.source import is_special as is_special
 from pillion.weights.cache import cache_folder
 
 if TYPE_CHECKING:
@@ -118,6 +119,7 @@ def _checked_pixels(pixels: NDArray[np.uint8]) -> NDArray[np.uint8]:
     return np.ascontiguousarray(pixels)
 
 
+@extras.needed()
 def thumbhash(source: PathLike | bytes | NDArray[np.uint8]) -> bytes:
     """The ThumbHash of a picture: at most 25 bytes, a rough preview to show until a thumbnail is loaded.
 
@@ -288,6 +290,7 @@ def file_text(path: str | os.PathLike[str]) -> DocumentText:
     return documents.read(source, sniff(source))
 
 
+@extras.needed()
 def any_text(
     path: str | os.PathLike[str],
     *,

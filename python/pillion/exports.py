@@ -10,13 +10,14 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from pillion import api
+from pillion import api, extras
 from pillion.errors import UsageError
 from pillion.kinds import registry
 from pillion.kinds.spec import Origin
 from pillion.library import Library
 from pillion.library.sidecars import Item
 from pillion.model import SidecarKind, SidecarStatus
+from pillion.quoting import quoted
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -28,6 +29,7 @@ class Exported:
     content_uuid: str | None = None
 
 
+@extras.needed()
 def export(
     source: str | os.PathLike[str],
     to: str = "text",
@@ -58,13 +60,14 @@ def check_format(to: str) -> None:
         raise UsageError(f"There is no format '{to}'; choose from {', '.join(formats())}.")
 
 
+@extras.needed()
 def from_file(path: Path, to: str, languages: Sequence[str] = ("auto",), model: str = "base") -> Exported:
     """Read or transcribe a file now. See :func:`export`."""
     mime = api.sniff(path)
     kind = next((kind for kind in _kinds(to) if registry.find(kind, mime) is not None), None)
     read_now = registry.spec(kind).read_now if kind else None
     if kind is None or read_now is None:
-        raise UsageError(f"{path} is {mime}, which cannot be exported as {to}.")
+        raise UsageError(f"{quoted(path)} is {mime}, which cannot be exported as {to}.")
     data = registry.loaded(read_now)(path, mime, {"languages": list(languages), "model": model})
     return Exported(data=_exported(kind, to, data, Origin(source=path, mime=mime)), source=path)
 
@@ -74,7 +77,9 @@ def from_library(library: Library, what: str, to: str) -> Exported:
     found = library.find(what)
     if len(found) != 1:
         known = f"may mean {len(found)} contents" if found else "is not known"
-        raise UsageError(f"'{what}' {known} in the library {library.root}; give a file in it, or a content uuid.")
+        raise UsageError(
+            f"'{quoted(what)}' {known} in the library {library.root}; give a file in it, or a content uuid."
+        )
     items = [item for kind in _kinds(to) for item in library.ls(kind=kind, content_uuid=found[0])]
     item = next((item for item in items if item.state is SidecarStatus.READY), None)
     if item is None or item.path is None:
@@ -102,18 +107,18 @@ def _why_not(what: str, to: str, items: Sequence[Item], library: Library) -> str
     """Why there is nothing to export, and what to do."""
     if not items:
         return (
-            f"The library wants no {' or '.join(_kinds(to))} of '{what}', so there is nothing to export as {to}; "
-            "use --now to read the file itself."
+            f"The library wants no {' or '.join(_kinds(to))} of '{quoted(what)}', so there is nothing to export as "
+            f"{to}; use --now to read the file itself."
         )
     item = items[0]
     if item.state in (SidecarStatus.PENDING, SidecarStatus.CANCELLED):
-        queue = f"pillion retry '{what}' and then " if item.state is SidecarStatus.CANCELLED else ""
+        queue = f"pillion retry '{quoted(what)}' and then " if item.state is SidecarStatus.CANCELLED else ""
         return (
-            f"The {item.kind} of '{what}' is not made yet: run '{queue}pillion work --library {library.root}', "
+            f"The {item.kind} of '{quoted(what)}' is not made yet: run '{queue}pillion work --library {library.root}', "
             "or use --now to read the file itself."
         )
     why = (item.error or {}).get("message") or "nothing was found"
-    return f"The {item.kind} of '{what}' is {item.state}: {why}"
+    return f"The {item.kind} of '{quoted(what)}' is {item.state}: {why}"
 
 
 def _mime(library: Library, content_uuid: str) -> str:

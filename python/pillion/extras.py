@@ -11,7 +11,8 @@ from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from typing import Any
 
-from pillion.errors import ErrorClass, ItemError
+from pillion.errors import ErrorClass, ItemError, PillionError
+from pillion.panics import is_panic
 
 EXTRAS: Mapping[str, Mapping[str, str]] = {
     "documents": {
@@ -87,11 +88,27 @@ lazy_numpy = _LazyNumpy()
 
 @contextmanager
 def needed() -> Iterator[None]:
-    """While inside, a package that cannot be imported is an ItemError (missing_tool)."""
+    """While inside, every error is a typed one, whatever a library raises: of Pillion's own or ItemError.
+
+    ``missing_tool`` for a package that cannot be imported, ``oom``, ``io_transient`` for an error of the system,
+    ``corrupt`` for a panic of a library in Rust, and ``crash`` for what no library should raise.
+    """
     try:
         yield
+    except PillionError:
+        raise
     except ImportError as error:
         raise not_importable(error) from error
+    except MemoryError as error:
+        raise ItemError(ErrorClass.OOM, "not enough memory") from error
+    except OSError as error:
+        raise ItemError(ErrorClass.IO_TRANSIENT, f"the file cannot be read ({error.strerror or error})") from error
+    except Exception as error:
+        raise ItemError(ErrorClass.CRASH, f"{type(error).__name__}: {error}"[:500]) from error
+    except BaseException as error:
+        if not is_panic(error):
+            raise
+        raise ItemError(ErrorClass.CORRUPT, "the file is damaged: its reader gave up") from error
 
 
 def not_importable(error: ImportError) -> ItemError:

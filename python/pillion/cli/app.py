@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import gc
+import io
 import os
 import signal
 import sys
@@ -16,6 +17,7 @@ import click
 from pillion import __version__
 from pillion.cli.output import note, say
 from pillion.errors import ItemError, PillionError
+from pillion.quoting import quoted
 
 EXIT_INTERRUPTED = 130
 
@@ -108,13 +110,13 @@ class Program(click.Group):
             os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
             ctx.exit(0)
         except ItemError as error:
-            note(f"pillion: {error.error_class}: {error}")
+            note(f"pillion: {error.error_class}: {quoted(str(error))}")
             ctx.exit(error.exit_code)
         except PillionError as error:
-            note(f"pillion: {error}")
+            note(f"pillion: {quoted(str(error))}")
             ctx.exit(error.exit_code)
         except OSError as error:
-            note(f"pillion: {error}")
+            note(f"pillion: {quoted(str(error))}")
             ctx.exit(1)
 
 
@@ -174,7 +176,9 @@ def _exit_code() -> int:
     try:
         code = program.main(prog_name="pillion", standalone_mode=False)
     except click.ClickException as error:
-        error.show()
+        said = io.StringIO()
+        error.show(said)
+        note(said.getvalue().rstrip("\n"))
         return error.exit_code
     except click.Abort:
         return EXIT_INTERRUPTED

@@ -13,7 +13,7 @@ import click
 
 from pillion.cli.options import PATH, default_library, json_option, library_option, printable
 from pillion.cli.output import note, print_json, print_table, say
-from pillion.errors import ItemError
+from pillion.errors import ErrorClass, ItemError
 
 if TYPE_CHECKING:
     from pillion import FormatRow, LanguageRow
@@ -97,12 +97,16 @@ def _thumb_settings(library: Path | None, variants: Sequence[str]) -> dict[str, 
 
 def _files(sources: Sequence[Path]) -> Iterator[Path]:
     """The sources; instead of a folder the files below it that can have a thumbnail, by name."""
-    from pillion.api import has_thumbnail
+    from pillion.api import has_thumbnail, is_special
 
     for source in sources:
         if source.is_dir():
             below = sorted(Path(folder, name) for folder, _, names in os.walk(source) for name in names)
-            yield from filter(has_thumbnail, below)
+            for path in below:
+                if is_special(path):
+                    _say_failed(path, ItemError(ErrorClass.UNSUPPORTED, "not a regular file"))
+                elif has_thumbnail(path):
+                    yield path
         else:
             yield source
 
@@ -237,4 +241,4 @@ def _say_failed(source: Path, error: ItemError, as_json: bool = False) -> None:
     if as_json:
         about = {"class": error.error_class.value, "message": error.message}
         print_json({"source": os.path.abspath(source), "error": about})
-    note(f"pillion: {printable(str(source))}: {error.error_class}: {error}")
+    note(f"pillion: {printable(str(source))}: {error.error_class}: {printable(str(error))}")

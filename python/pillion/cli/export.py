@@ -12,6 +12,7 @@ import click
 from pillion.cli.options import PATH, default_library, json_option, library_option
 from pillion.cli.output import print_json
 from pillion.errors import LibraryError, UsageError
+from pillion.quoting import quoted
 
 if TYPE_CHECKING:
     from pillion.exports import Exported
@@ -71,7 +72,9 @@ def _made(source: str, to: str, library: Path | None, now: bool, languages: tupl
             if library is not None or opened.find(source):
                 return from_library(opened, source, to)
     if not Path(source).is_file():
-        raise LibraryError(f"There is no file '{source}', and no library that knows it; name one with --library.")
+        raise LibraryError(
+            f"There is no file '{quoted(source)}', and no library that knows it; name one with --library."
+        )
     return from_file(Path(source), to, languages or ("auto",), model)
 
 
@@ -85,7 +88,7 @@ def _to_stdout(data: bytes, to: str) -> None:
 def _write(made: Exported, output: Path) -> None:
     """Whole or not at all, and never over the file it was made of."""
     if made.source is not None and output.exists() and os.path.samefile(output, made.source):
-        raise UsageError(f"{output} is the file itself, which is never written: choose another output.")
+        raise UsageError(f"{quoted(output)} is the file itself, which is never written: choose another output.")
     part = output.with_name(f".{output.name}.part-{os.getpid()}")
     try:
         part.write_bytes(made.data)

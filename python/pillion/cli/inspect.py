@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 import sys
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -42,9 +43,9 @@ def status(library: Path | None, as_json: bool) -> None:
     print_json(
         {
             "library": str(now.root),
-            "locations": [printable(location.path) for location in now.locations],
+            "locations": [os.fsdecode(location.path) for location in now.locations],
             "offline": [
-                {"path": printable(location.path), "why": location.offline, "since": location.offline_since}
+                {"path": os.fsdecode(location.path), "why": location.offline, "since": location.offline_since}
                 for location in now.locations
                 if location.offline
             ],
@@ -57,7 +58,7 @@ def status(library: Path | None, as_json: bool) -> None:
             "offline_jobs": dict(now.offline_jobs),
             "marks": {mark.value: now.marks.get(mark, 0) for mark in SidecarMark},
             "paused": [
-                {"kind": held.kind, "location": printable(held.location) if held.location else None}
+                {"kind": held.kind, "location": os.fsdecode(held.location) if held.location else None}
                 for held in now.pauses
             ],
             "unknown_settings": list(now.unknown_settings),
@@ -138,7 +139,7 @@ def show(content: str, library: Path | None, as_json: bool) -> None:
         say(f"  {printable(source)}")
     for item in about["sidecars"]:
         error = item["error"] or {}
-        where = item["path"] or error.get("message") or ""
+        where = printable(item["path"] or error.get("message") or "")
         marked = f" ({item['mark']})" if item["mark"] else ""
         if item["stale"]:
             marked += f" (stale: {error['class']}: {error['message']})" if error else " (stale)"

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import time
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -35,7 +36,7 @@ def locations(ctx: click.Context, library: Path | None, as_json: bool) -> None:
     elif not rows:
         say("The library watches no folder yet: 'pillion index FOLDER' or 'pillion locations add FOLDER'.")
     else:
-        lines = [(row["state"], f"{row['files']:,}", row["path"], _why(row)) for row in rows]
+        lines = [(row["state"], f"{row['files']:,}", printable(row["path"]), _why(row)) for row in rows]
         print_table([("state", "files", "path", ""), *lines], right=[1])
 
 
@@ -77,7 +78,7 @@ def move(library: Path | None, old: Path, new: Path) -> None:
 
 def _row(location: Location, files: int) -> dict[str, Any]:
     return {
-        "path": printable(location.path),
+        "path": os.fsdecode(location.path),
         "state": "offline" if location.offline else "online",
         "why": location.offline,
         "since": location.offline_since,

@@ -34,7 +34,7 @@ def verify(library: Path | None, repair: bool, as_json: bool) -> None:
         print_json({"ok": ok, "checked": ready, "findings": rows})
     else:
         for row in rows:
-            say(f"{row['problem']}: {row['path']}: {row['message']}{_action(row)}")
+            say(f"{row['problem']}: {printable(row['path'])}: {row['message']}{_action(row)}")
         verdict = f"{len(rows):,} problems{', all repaired' if ok else ''}." if rows else "no problems."
         say(f"{ready:,} sidecars checked, {verdict}")
     if not ok:
@@ -43,8 +43,7 @@ def verify(library: Path | None, repair: bool, as_json: bool) -> None:
 
 def _found(library: Library) -> list[dict[str, Any]]:
     return [
-        {"problem": item.problem, "path": printable(item.path), "message": item.message}
-        for item in library.maintenance.verify()
+        {"problem": item.problem, "path": item.path, "message": item.message} for item in library.maintenance.verify()
     ]
 
 
@@ -52,7 +51,7 @@ def _repaired(library: Library) -> list[dict[str, Any]]:
     return [
         {
             "problem": item.finding.problem,
-            "path": printable(item.finding.path),
+            "path": item.finding.path,
             "message": " ".join(filter(None, (item.finding.message, item.message))),
             "action": item.action,
         }

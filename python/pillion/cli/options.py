@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-import os
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import click
 
 from pillion.errors import UsageError
+from pillion.quoting import quoted
 
 if TYPE_CHECKING:
     from pillion.library import Library
@@ -71,12 +71,11 @@ def one_content(library: Library, what: str) -> str:
     """The content that ``what`` (a path, or the beginning of a uuid) means. Raises UsageError unless it is one."""
     found = library.find(what)
     if not found:
-        raise UsageError(f"The library {library.root} knows no content '{what}'.")
+        raise UsageError(f"The library {library.root} knows no content '{quoted(what)}'.")
     if len(found) > 1:
-        raise UsageError(f"'{what}' may mean {len(found)} contents: {', '.join(found)}; give more of it.")
+        raise UsageError(f"'{quoted(what)}' may mean {len(found)} contents: {', '.join(found)}; give more of it.")
     return found[0]
 
 
-def printable(path: bytes | str) -> str:
-    """A path for people: what is not UTF-8 is shown as \\xNN."""
-    return os.fsencode(path).decode("utf-8", errors="backslashreplace")
+printable = quoted
+"""A path for people; JSON has it as it is."""

@@ -9,6 +9,7 @@ from collections.abc import Container, Iterable, Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
 from pillion.cli.options import printable
+from pillion.quoting import harmless
 
 if TYPE_CHECKING:
     from pillion.catalog.indexing import Unmade
@@ -36,12 +37,12 @@ def print_json(value: Any) -> None:
 
 def say(text: str = "") -> None:
     """A line for people on stdout."""
-    print(text)
+    print(harmless(text))
 
 
 def note(text: str) -> None:
     """A line for people on stderr."""
-    print(text, file=sys.stderr, flush=True)
+    print(harmless(text), file=sys.stderr, flush=True)
 
 
 def print_table(rows: Sequence[Sequence[str]], *, right: Container[int] = ()) -> None:
@@ -76,12 +77,12 @@ def index_json(library: Library, report: IndexReport, generation_s: float) -> di
         "changed": report.changed,
         "removed": report.removed,
         "moved": report.moved,
-        "offline": [{"path": printable(path), "why": why} for path, why in report.offline],
+        "offline": [{"path": os.fsdecode(path), "why": why} for path, why in report.offline],
         "hashed": report.hashed,
         "queued": report.queued,
         "sidecars": sidecar_counts(library.status().sidecars),
         "problems": [
-            {"path": printable(path), "class": error_class, "message": message}
+            {"path": os.fsdecode(path), "class": error_class, "message": message}
             for path, error_class, message in report.problems
         ],
         "seconds": {
@@ -120,7 +121,7 @@ def print_index(library: Library, report: IndexReport, generation_s: float) -> N
         names = ", ".join(sorted({printable(path.rpartition(b"/")[2]) for path in report.system})[:SHOWN_FAILURES])
         say(f"{len(report.system):,} folders of the system were left out ({names}); see discovery.system_folders.")
     print_failures(library)
-    say(f"Library: {library.root}")
+    say(f"Library: {printable(library.root)}")
 
 
 def note_offline(report: IndexReport) -> None:
@@ -169,7 +170,7 @@ def print_status(status: Status) -> None:
     from pillion.kinds import registry
     from pillion.library.status import offline_notice
 
-    say(f"Library {status.root}")
+    say(f"Library {printable(status.root)}")
     for location in status.locations:
         say(f"  {printable(location.path)}{f'  offline: {location.offline}' if location.offline else ''}")
     totals = status.totals

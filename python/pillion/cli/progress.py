@@ -48,9 +48,9 @@ class LiveProgress:
     def __init__(self) -> None:
         self._progress = Progress(
             SpinnerColumn(),
-            TextColumn("{task.description:<15}"),
+            TextColumn("{task.description:<15}", markup=False),
             BarColumn(bar_width=24),
-            TextColumn("{task.fields[counts]}"),
+            TextColumn("{task.fields[counts]}", markup=False),
             _Rate(),
             _TimeLeft(compact=True),
             console=Console(stderr=True),

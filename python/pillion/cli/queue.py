@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, TypeVar
@@ -62,7 +63,7 @@ def failed(
         for item in items:
             print_json(item.to_json())
         for path, cls, message in unread:
-            print_json({"source": printable(path), "error": {"class": cls, "message": message}})
+            print_json({"source": os.fsdecode(path), "error": {"class": cls, "message": message}})
         return
     for line in dict.fromkeys(_line(item, details) for item in items):
         say(line)

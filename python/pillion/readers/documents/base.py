@@ -10,7 +10,9 @@ from pathlib import Path
 from typing import Protocol
 
 from pillion.errors import ErrorClass, ItemError
+from pillion.panics import is_panic
 from pillion.readers.documents.result import DocumentPart, DocumentText
+from pillion.readers.source import open_regular
 from pillion.unicode import well_formed
 
 MAX_CHARACTERS = 4 << 20
@@ -77,7 +79,7 @@ def collected(engine: str, parts: Iterable[DocumentPart], notes: Notes | None = 
 def read_bytes(path: Path, limit: int) -> tuple[bytes, bool]:
     """The first ``limit`` bytes of a file, and whether there are more. Raises ItemError."""
     try:
-        with path.open("rb") as stream:
+        with open_regular(path) as stream:
             data = stream.read(limit + 1)
     except FileNotFoundError as error:
         raise ItemError(ErrorClass.MISSING_SOURCE, "the file is no longer there") from error
@@ -99,7 +101,9 @@ def damage_is_corrupt(what: str) -> Iterator[None]:
         yield
     except (ItemError, MemoryError):
         raise
-    except Exception as error:
+    except BaseException as error:
+        if not isinstance(error, Exception) and not is_panic(error):
+            raise
         raise ItemError(ErrorClass.CORRUPT, f"the {what} is damaged") from error
 
 

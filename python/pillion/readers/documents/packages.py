@@ -21,6 +21,7 @@ from typing import TYPE_CHECKING, Any
 
 from pillion.errors import ErrorClass, ItemError
 from pillion.readers.documents.base import Notes
+from pillion.readers.source import open_regular
 
 if TYPE_CHECKING:
     from lxml import etree
@@ -113,7 +114,8 @@ def opened(source: Path | bytes, limit: int | None = None) -> Iterator[zipfile.Z
     Raises ItemError, also for what goes wrong with the zip file inside the ``with`` block.
     """
     try:
-        with zipfile.ZipFile(io.BytesIO(source) if isinstance(source, bytes) else source) as archive:
+        opening = io.BytesIO(source) if isinstance(source, bytes) else open_regular(source)
+        with opening as stream, zipfile.ZipFile(stream) as archive:
             _check(archive, MAX_XML_BYTES if limit is None else limit)
             yield archive
     except DAMAGE as error:

@@ -20,6 +20,7 @@ from pillion.errors import ErrorClass, ItemError
 from pillion.model import UNKNOWN, Recipe
 from pillion.readers.images import heif, libraw, pillow
 from pillion.readers.images.base import DecodedPicture, PictureEngine, by_rendering
+from pillion.readers.source import open_regular
 
 if TYPE_CHECKING:
     import numpy as np
@@ -327,10 +328,11 @@ def _contents(source: Source) -> bytes:
         return source
     path = Path(source)
     try:
-        if path.stat().st_size > _MAX_FILE_BYTES:
-            limit = f"{_MAX_FILE_BYTES >> 20} MiB"
-            raise ItemError(ErrorClass.TOO_LARGE, f"the file is larger than the limit of {limit}")
-        return path.read_bytes()
+        with open_regular(path) as file:
+            if os.fstat(file.fileno()).st_size > _MAX_FILE_BYTES:
+                limit = f"{_MAX_FILE_BYTES >> 20} MiB"
+                raise ItemError(ErrorClass.TOO_LARGE, f"the file is larger than the limit of {limit}")
+            return file.read()
     except FileNotFoundError as error:
         raise ItemError(ErrorClass.MISSING_SOURCE, "the file is not there") from error
     except OSError as error:

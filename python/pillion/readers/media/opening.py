@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Any, BinaryIO, TypeVar, cast
 
 from pillion import extras
 from pillion.errors import ErrorClass, ItemError
+from pillion.readers.source import open_regular
 
 if TYPE_CHECKING:
     import av
@@ -161,7 +162,7 @@ def opened(path: Path) -> Iterator[av.container.InputContainer]:
     av.logging.set_level(av.logging.PANIC)
     try:
         # A Python file, because names may not be UTF-8, and no name must be taken for a protocol.
-        with path.open("rb") as stream, _container(stream) as container:
+        with open_regular(path) as stream, _container(stream) as container:
             yield container
     except av.error.FFmpegError as error:
         raise _typed(error) from error

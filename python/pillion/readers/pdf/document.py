@@ -22,6 +22,7 @@ from pillion.readers.pdf import annotations as typed
 from pillion.readers.pdf import text as page_text
 from pillion.readers.pdf.annotations import Annotations, Xfa
 from pillion.readers.pdf.text import Box, Drawn, TextLayer
+from pillion.readers.source import open_regular
 
 if TYPE_CHECKING:
     import numpy as np
@@ -214,7 +215,7 @@ def opened(path: Path, passwords: str | None = None, *, forms: bool = True) -> I
 
     try:
         # A Python file, because its name may not be UTF-8.
-        with path.open("rb") as stream:
+        with open_regular(path) as stream:
             repaired = False
             with LOCK:
                 try:

@@ -12,6 +12,7 @@ from pillion.kinds.ocr.exports.pages import words
 from pillion.kinds.ocr.result import OcrPage, OcrResult
 from pillion.readers.pdf import layer as pdfium_layer
 from pillion.readers.pdf.layer import Placed
+from pillion.readers.source import open_regular
 
 if TYPE_CHECKING:
     from PIL import Image
@@ -64,7 +65,7 @@ def _picture(source: Path, size: tuple[int, int], page: int) -> tuple[bytes, flo
 
     dpi = float(_DPI if max(size) >= _SCAN_SIDE else _SCREEN_DPI)
     try:
-        with warnings.catch_warnings(action="ignore"), Image.open(source) as opened:
+        with warnings.catch_warnings(action="ignore"), open_regular(source) as file, Image.open(file) as opened:
             said = opened.info.get("dpi", (0, 0))[0]
             dpi = float(said) if _DPI_RANGE[0] <= said <= _DPI_RANGE[1] else dpi
             if (
@@ -73,7 +74,8 @@ def _picture(source: Path, size: tuple[int, int], page: int) -> tuple[bytes, flo
                 and opened.size == size
                 and not _is_turned(opened)
             ):
-                return source.read_bytes(), dpi
+                file.seek(0)
+                return file.read(), dpi
     except FileNotFoundError as error:
         raise ItemError(ErrorClass.MISSING_SOURCE, "the file is no longer there") from error
     except (OSError, ValueError, TypeError, Image.DecompressionBombError):
