@@ -35,8 +35,8 @@ class WalkResult:
     """What a walk found: parallel columns, sorted by path."""
 
     @property
-    def entries(self) -> list[tuple[bytes, int, int, int]]:
-        """(path relative to the root, size in bytes, mtime in ns since 1970, inode) of each regular file.
+    def entries(self) -> list[tuple[bytes, int, int, int, int]]:
+        """(path relative to the root, size in bytes, mtime, inode, ctime) of each regular file; times in ns since 1970.
 
         The list is made anew at each access: keep it.
         """

@@ -195,6 +195,19 @@ def _start_time(pid: int) -> str | None:
 # file systems ---------------------------------------------------------------------------------------------------------
 
 
+_FIRST, _LAST = -(1 << 63), (1 << 63) - 1
+
+
+def mtime_ns(stat: os.stat_result) -> int:
+    """The time of the last change in nanoseconds since 1970, in 64 bits as the catalog has it.
+
+    Times before 1677 and after 2262 become the first and the last that fit, as in the core (rust/src/walk.rs).
+    """
+    seconds, rest = divmod(stat.st_mtime_ns, 1_000_000_000)
+    whole = min(max(seconds * 1_000_000_000, _FIRST), _LAST)
+    return min(whole + rest, _LAST)
+
+
 def identity_of(folder: bytes) -> str | None:
     """What tells a file system and a folder in it from others; None where the folder is not there or cannot be read.
 

@@ -120,6 +120,10 @@ impl From<io::Error> for CoreError {
     /// * all others (EIO, ESTALE, EMFILE, timeouts of network file systems...): `io_transient`.
     fn from(error: io::Error) -> Self {
         use io::ErrorKind as Kind;
+        if error.raw_os_error() == Some(libc::ENXIO) {
+            // A socket, or a device that is not there: what has no bytes to be opened for.
+            return Self::new(ErrorClass::Unsupported, "not a regular file");
+        }
         let class = match error.kind() {
             Kind::NotFound | Kind::NotADirectory | Kind::PermissionDenied => {
                 ErrorClass::MissingSource
@@ -192,6 +196,7 @@ mod tests {
             (libc::EDQUOT, ErrorClass::DiskFull),
             (libc::ENOMEM, ErrorClass::Oom),
             (libc::EISDIR, ErrorClass::Unsupported),
+            (libc::ENXIO, ErrorClass::Unsupported),
             (libc::ENAMETOOLONG, ErrorClass::Unsupported),
             (libc::EIO, ErrorClass::IoTransient),
             (libc::ESTALE, ErrorClass::IoTransient),

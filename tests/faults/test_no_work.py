@@ -98,11 +98,24 @@ def _touch_a(home: Path) -> None:
         os.utime(path, ns=(time.time_ns(), path.stat().st_mtime_ns))
 
 
+def _mtime(change: Callable[[Path], None]) -> Callable[[Path], None]:
+    """The change, in a library that trusts size and mtime: by default another ctime makes files be read once."""
+
+    def changed(home: Path) -> None:
+        config = home / "library" / "config.toml"
+        settings = config.read_text()
+        if 'trust = "mtime"\n' not in settings:
+            config.write_text(settings.replace("[identification]\n", '[identification]\ntrust = "mtime"\n'))
+        change(home)
+
+    return changed
+
+
 @pytest.mark.slow
 @pytest.mark.timeout(3600)
 @pytest.mark.parametrize(
     ("change", "program"),
-    [(_nothing, ()), (_chmod, ()), (_touch_a, ()), (_nothing, (sys.executable, "-c", NEWER))],
+    [(_nothing, ()), (_mtime(_chmod), ()), (_mtime(_touch_a), ()), (_nothing, (sys.executable, "-c", NEWER))],
     ids=["restart", "chmod", "touch -a", "upgrade"],
 )
 def test_unchanged_files_are_only_looked_at(

@@ -130,8 +130,10 @@ def test_nothing_is_done_for_files_whose_bytes_are_the_same(tmp_path: Path, fold
         path.chmod(0o600)
         seen = path.stat()
         os.utime(path, ns=(time.time_ns(), seen.st_mtime_ns))
-    again = json.loads(run("index", folder, "--library", library, "--json").stdout)
-    assert (again["hashed"], again["queued"], again["changed"]) == (0, 0, 0)
+    # Another ctime may be an edit with the mtime set back: they are read, once.
+    for hashed in (GOOD, 0):
+        again = json.loads(run("index", folder, "--library", library, "--json").stdout)
+        assert (again["hashed"], again["queued"], again["changed"]) == (hashed, 0, 0)
     for path in folder.iterdir():
         os.utime(path)
     touched = json.loads(run("index", folder, "--library", library, "--json").stdout)

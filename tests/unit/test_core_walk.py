@@ -36,9 +36,10 @@ def test_entries_are_what_stat_says_sorted_by_path(tmp_path: Path) -> None:
     fill(tmp_path, "b/x", "a", "b.txt", "b/c/d")
     result = _core.walk(tmp_path)
     assert paths(result) == [b"a", b"b.txt", b"b/c/d", b"b/x"]
-    for path, size, mtime_ns, inode in result.entries:
+    for path, size, mtime_ns, inode, ctime_ns in result.entries:
         stat = (tmp_path / os.fsdecode(path)).stat()
         assert (size, mtime_ns, inode) == (stat.st_size, stat.st_mtime_ns, stat.st_ino)
+        assert ctime_ns == stat.st_ctime_ns
     assert result.problems == []
     assert result.folders == 3
     assert repr(result) == "WalkResult(4 files, 3 folders, 0 problems)"

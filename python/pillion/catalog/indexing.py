@@ -148,28 +148,34 @@ def contents_of(connection: sa.Connection, ids: Sequence[int]) -> dict[int, str]
     return found
 
 
-def set_inodes(connection: sa.Connection, rows: Sequence[tuple[int, int]]) -> None:
-    """Entry id -> inode, of files that are the same and lie elsewhere on a disk."""
+def set_stats(connection: sa.Connection, rows: Sequence[tuple[int, int, int]]) -> None:
+    """Entry id, inode and ctime_ns, of files that are the same and lie elsewhere on a disk, or were only touched."""
     if rows:
-        statement = sa.update(entries).where(entries.c.id == sa.bindparam("b_id")).values(inode=sa.bindparam("b_inode"))
-        connection.execute(statement, [{"b_id": id, "b_inode": inode} for id, inode in rows])
+        values: dict[str, Any] = {"inode": sa.bindparam("b_inode"), "ctime_ns": sa.bindparam("b_ctime")}
+        statement = sa.update(entries).where(entries.c.id == sa.bindparam("b_id")).values(**values)
+        connection.execute(
+            statement, [{"b_id": id, "b_inode": inode, "b_ctime": ctime_ns} for id, inode, ctime_ns in rows]
+        )
 
 
-def move_entries(connection: sa.Connection, location_id: int, rows: Sequence[tuple[int, bytes]]) -> None:
-    """Entry id -> new path, of files that were renamed or moved in their location.
+def move_entries(connection: sa.Connection, location_id: int, rows: Sequence[tuple[int, bytes, int]]) -> None:
+    """Entry id, new path and ctime_ns, of files that were renamed or moved in their location.
 
     A row of a removed file that has the path gives way.
     """
-    for some in chunks([path for _, path in rows]):
+    for some in chunks([path for _, path, _ in rows]):
         stale = sa.and_(entries.c.location_id == location_id, entries.c.path.in_(some))
         connection.execute(sa.delete(entries).where(stale, entries.c.removed_at.is_not(None)))
     if rows:
-        statement = sa.update(entries).where(entries.c.id == sa.bindparam("b_id")).values(path=sa.bindparam("b_path"))
-        connection.execute(statement, [{"b_id": id, "b_path": path} for id, path in rows])
+        values: dict[str, Any] = {"path": sa.bindparam("b_path"), "ctime_ns": sa.bindparam("b_ctime")}
+        statement = sa.update(entries).where(entries.c.id == sa.bindparam("b_id")).values(**values)
+        connection.execute(
+            statement, [{"b_id": id, "b_path": path, "b_ctime": ctime_ns} for id, path, ctime_ns in rows]
+        )
 
 
-KnownEntry = tuple[int, int, int, int, int]
-"""(entry id, size, mtime_ns, inode, 1 if it must be identified again in any case)"""
+KnownEntry = tuple[int, int, int, int, int, int | None]
+"""(entry id, size, mtime_ns, inode, 1 if it must be identified again in any case, ctime_ns if known)"""
 
 
 def known_entries(connection: sa.Connection, location_id: int, prefix: bytes = b"") -> dict[bytes, KnownEntry]:
@@ -179,12 +185,12 @@ def known_entries(connection: sa.Connection, location_id: int, prefix: bytes = b
     """
     table = entries.c
     again = sa.or_(table.removed_at.is_not(None), table.error_class.is_not(None))
-    query = sa.select(table.path, table.id, table.size, table.mtime_ns, table.inode, again).where(
+    query = sa.select(table.path, table.id, table.size, table.mtime_ns, table.inode, again, table.ctime_ns).where(
         table.location_id == location_id
     )
     if prefix:
         query = query.where(table.path >= prefix, table.path < prefix[:-1] + b"0")
-    return {row[0]: (row[1], row[2], row[3], row[4], int(row[5])) for row in connection.execute(query)}
+    return {row[0]: (row[1], row[2], row[3], row[4], int(row[5]), row[6]) for row in connection.execute(query)}
 
 
 def removed_entry_ids(connection: sa.Connection, location_id: int) -> set[int]:
@@ -213,6 +219,7 @@ class EntryRow:
     claimed_mime: str | None = None
     error_class: str | None = None
     error_message: str | None = None
+    ctime_ns: int | None = None
 
 
 def record_entries(connection: sa.Connection, location_id: int, rows: Sequence[EntryRow], now: float) -> None:
@@ -226,10 +233,11 @@ def record_entries(connection: sa.Connection, location_id: int, rows: Sequence[E
         )
         _insert_rows(connection, insert_content, ("content_uuid", "hash", "size", "mime", "created_at"), found)
     insert = INSERTS[connection.dialect.name](entries)
-    replace = {name: insert.excluded[name] for name in (*_IDENTITY[1:], "removed_at", "queued")}
+    replace = {name: insert.excluded[name] for name in (*_IDENTITY[1:], "removed_at", "queued", "ctime_ns")}
     statement = insert.on_conflict_do_update(index_elements=["location_id", "path"], set_=replace)
-    columns = ("location_id", *_IDENTITY, "removed_at", "queued")
-    _insert_rows(connection, statement, columns, [(location_id, *_identity(row), None, 0) for row in rows])
+    columns = ("location_id", *_IDENTITY, "removed_at", "queued", "ctime_ns")
+    values = [(location_id, *_identity(row), None, 0, row.ctime_ns) for row in rows]
+    _insert_rows(connection, statement, columns, values)
 
 
 _IDENTITY = ("path", "size", "mtime_ns", "inode", "content_uuid", "claimed_mime", "error_class", "error_message")

@@ -109,6 +109,7 @@ entries = Table(
     Column("error_message", Text),
     Column("removed_at", Float),
     Column("queued", Integer, nullable=False, server_default="0"),
+    Column("ctime_ns", BigInteger),
     UniqueConstraint("location_id", "path"),
     CheckConstraint("queued IN (0, 1)"),
     CheckConstraint("removed_at IS NOT NULL OR (content_uuid IS NULL) != (error_class IS NULL)"),
@@ -116,7 +117,8 @@ entries = Table(
 )
 """``claimed_mime``: the type that the name claims, set only if the bytes are of another, or of none that is known: then
 it is what the file is taken for, and the engine that reads that type decides (:data:`TAKEN_FOR`). ``removed_at``: when
-the file was found to be gone. ``queued``: 0 from a change of the row until it has been queued."""
+the file was found to be gone. ``queued``: 0 from a change of the row until it has been queued. ``ctime_ns``: NULL for
+files of other indexers."""
 
 entries_to_queue = Index(
     "entries_to_queue",

@@ -25,6 +25,7 @@ from pillion.failpoints import reach
 from pillion.index.wants import DeviceGenerationPolicy, restrict, signature, wanted_sidecars
 from pillion.machine import identity_of
 from pillion.model import UNKNOWN, SidecarKind
+from pillion.settings.checks import CTIME
 from pillion.settings.config import Config
 
 _SAMPLE = 8
@@ -149,7 +150,8 @@ class Indexer:
         with self._database.read() as connection:
             known = catalog_indexing.known_entries(connection, location.id, found.prefix)
             gone = catalog_indexing.removed_entry_ids(connection, location.id)
-        return compare(found, known, gone, same_disk=location.identity in (None, identity))
+        same_disk, trust_ctime = location.identity in (None, identity), self._config.trust == CTIME
+        return compare(found, known, gone, same_disk=same_disk, trust_ctime=trust_ctime)
 
     def _why_offline(self, location: Location, found: Discovered, changes: Changes, identity: str | None) -> str | None:
         """Judged by the whole Location, also where only a folder in it is indexed."""
@@ -169,13 +171,15 @@ class Indexer:
         self, location: Location, found: Discovered, changes: Changes, identity: str | None, report: IndexReport
     ) -> Changes:
         """Write down what is gone and what moved; returns the changes that are left to be identified."""
-        changes = self._trusted(location, changes, report)
+        changes = self._only_touched(location, self._trusted(location, changes, report), report)
         back = location.offline is not None or (identity is not None and identity != location.identity)
-        if changes.removed or changes.moved or changes.elsewhere or back:
+        same = [*changes.elsewhere, *changes.touched]
+        if changes.removed or changes.moved or same or back:
+            moved = [(id, file[0], file[4]) for id, file in changes.moved]
             with self._database.write() as connection:
                 catalog_indexing.mark_removed(connection, changes.removed, time.time())
-                catalog_indexing.move_entries(connection, location.id, [(id, file[0]) for id, file in changes.moved])
-                catalog_indexing.set_inodes(connection, [(id, file[3]) for id, file in changes.elsewhere])
+                catalog_indexing.move_entries(connection, location.id, moved)
+                catalog_indexing.set_stats(connection, [(id, file[3], file[4]) for id, file in same])
                 if identity is not None:
                     catalog_indexing.set_online(connection, location.id, identity)
         self._show_end("processing", len(found.files))
@@ -197,6 +201,23 @@ class Indexer:
             return changes
         others = [file for _, file in changes.elsewhere]
         return replace(changes, changed=[*changes.changed, *others], elsewhere=())
+
+    def _only_touched(self, location: Location, changes: Changes, report: IndexReport) -> Changes:
+        """Files whose ctime alone differs are read: their rights changed, or their bytes and the mtime was set back."""
+        edited: list[FoundFile] = []
+        same: list[tuple[int, FoundFile]] = []
+        ids = {file[0]: id for id, file in changes.touched}
+        for chunk in chunked([file for _, file in changes.touched]):
+            with self._database.read() as connection:
+                known = catalog_indexing.contents_of(connection, [ids[file[0]] for file in chunk])
+            for item in identify(location.path, chunk, sample_above=self._config.sample_above):
+                id = ids[item.file[0]]
+                if item.content_uuid is not None and item.content_uuid == known.get(id):
+                    same.append((id, item.file))
+                else:
+                    edited.append(item.file)
+            report.hashed += len(chunk)
+        return replace(changes, changed=[*changes.changed, *edited], touched=same) if changes.touched else changes
 
     def _identify_changed(self, location: Location, changes: Changes, report: IndexReport) -> None:
         """Identify what is new or changed. A large file that changed is hashed whole: a sample can miss the change."""
@@ -337,12 +358,13 @@ def excluded_folders(root: Path, location: Location, locations: Sequence[Locatio
 
 
 def _entry_row(item: Identified) -> EntryRow:
-    path, size, mtime_ns, inode = item.file
+    path, size, mtime_ns, inode, ctime_ns = item.file
     return EntryRow(
         path=path,
         size=size,
         mtime_ns=mtime_ns,
         inode=inode,
+        ctime_ns=ctime_ns,
         content_uuid=item.content_uuid,
         hash=item.hash,
         mime=item.mime,
@@ -359,8 +381,8 @@ def _absolute(location: Location, problem: Problem) -> tuple[bytes, str, str]:
 # phase 1: discovery --------------------------------------------------------------------------------------------------
 
 
-FoundFile = tuple[bytes, int, int, int]
-"""(path relative to the Location, size in bytes, mtime in ns, inode)"""
+FoundFile = tuple[bytes, int, int, int, int]
+"""(path relative to the Location, size in bytes, mtime in ns, inode, ctime in ns)"""
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -404,7 +426,7 @@ def discover(
     )
     files = result.entries
     if prefix:
-        files = [(prefix + path, size, mtime, inode) for path, size, mtime, inode in files]
+        files = [(prefix + path, size, mtime, inode, ctime) for path, size, mtime, inode, ctime in files]
     problems = [Problem(path=prefix + path, error_class=cls, message=text) for path, cls, text in result.problems]
     return Discovered(
         root=root,
@@ -420,8 +442,8 @@ def discover(
 # phase 2: processing --------------------------------------------------------------------------------------------------
 
 
-Known = tuple[int, int, int, int, int]
-"""(entry id, size, mtime_ns, inode, 1 if it must be identified again in any case)"""
+Known = tuple[int, int, int, int, int, int | None]
+"""(entry id, size, mtime_ns, inode, 1 if it must be identified again in any case, ctime_ns if it is to count)"""
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -429,7 +451,8 @@ class Changes:
     """The difference. ``again``: unchanged by stat, but not identified last time, or back after removal.
 
     ``moved``: (entry id, file) of files that were renamed or moved in the Location. ``elsewhere``: (entry id, file) of
-    files that differ in nothing but their inode. ``known``: how many entries of present files there were.
+    files that differ in nothing but their inode, ``touched`` of those that differ in nothing but their ctime.
+    ``known``: how many entries of present files there were.
     """
 
     new: Sequence[FoundFile]
@@ -439,6 +462,7 @@ class Changes:
     unchanged: int
     moved: Sequence[tuple[int, FoundFile]] = ()
     elsewhere: Sequence[tuple[int, FoundFile]] = ()
+    touched: Sequence[tuple[int, FoundFile]] = ()
     known: int = 0
 
     @property
@@ -458,8 +482,9 @@ def compare(
     already_removed: Set[int] = frozenset(),
     *,
     same_disk: bool = True,
+    trust_ctime: bool = True,
 ) -> Changes:
-    """Compare by path, size, mtime and inode.
+    """Compare by path, size, mtime and inode, and by ctime, which no program can set, where ``trust_ctime``.
 
     What lies below a folder that could not be read is not taken for removed. ``same_disk``: whether inodes mean
     anything: on another disk, or after a restore, files with the same path, size and mtime are ``elsewhere``.
@@ -468,21 +493,27 @@ def compare(
     changed: list[FoundFile] = []
     again: list[FoundFile] = []
     elsewhere: list[tuple[int, FoundFile]] = []
+    touched: list[tuple[int, FoundFile]] = []
     unchanged = 0
     for file in found.files:
         before = known.get(file[0])
         if before is None or before[0] in already_removed:
             new.append(file)
-        elif before[1:] == (file[1], file[2], file[3], 0):
+        elif before[1:] == (file[1], file[2], file[3], 0, file[4]):
             unchanged += 1
         elif before[1:4] == file[1:4]:
-            again.append(file)
+            if before[4]:
+                again.append(file)
+            elif trust_ctime and before[5] is not None:
+                (touched if same_disk else elsewhere).append((before[0], file))
+            else:
+                unchanged += 1
         elif not same_disk and before[1:3] == file[1:3] and not before[4]:
             elsewhere.append((before[0], file))
         else:
             changed.append(file)
     present = len(known) - sum(before[0] in already_removed for before in known.values())
-    seen = unchanged + len(again) + len(changed) + len(elsewhere)
+    seen = unchanged + len(again) + len(changed) + len(elsewhere) + len(touched)
     gone = _gone(found, known, already_removed) if seen < present else {}
     moved, new = _moved(gone, known, new) if same_disk else ([], new)
     went = {id for id, _ in moved}
@@ -494,6 +525,7 @@ def compare(
         unchanged=unchanged,
         moved=moved,
         elsewhere=elsewhere,
+        touched=touched,
         known=present,
     )
 
@@ -523,7 +555,7 @@ def _moved(
     """
     by_stat: dict[tuple[int, int, int, bytes], int] = {}
     for path, id in gone.items():
-        _, size, mtime_ns, inode, again = known[path]
+        _, size, mtime_ns, inode, again, _ = known[path]
         if not again:
             by_stat[size, mtime_ns, inode, _ending(path)] = id
     moved: list[tuple[int, FoundFile]] = []

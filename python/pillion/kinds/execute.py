@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import errno
 import os
+import stat
 import time
 import traceback
 from collections.abc import Mapping, Sequence
@@ -17,7 +18,7 @@ from typing import Annotated, Any
 
 import msgspec
 
-from pillion import _core, extras
+from pillion import _core, extras, machine
 from pillion.errors import ErrorClass, ItemError
 from pillion.failpoints import reach
 from pillion.kinds import registry
@@ -34,6 +35,7 @@ from pillion.model import (
     staged_path,
     value,
 )
+from pillion.panics import is_panic
 from pillion.pool import threads
 
 Checksum = Annotated[str, msgspec.Meta(pattern="^[0-9a-f]{64}$")]
@@ -130,7 +132,9 @@ def _prepare(generator: BatchGenerator, tasks: Sequence[ExecutionTask]) -> None:
     try:
         present = [(task, request) for task in tasks if (request := _present_request(task)) is not None]
         made = generator.prepare([request for _, request in present])
-    except Exception:
+    except BaseException as error:
+        if not isinstance(error, Exception) and not is_panic(error):
+            raise
         # Whatever it is: each task then runs alone, and the faulty one reports its own error.
         return
     there = [(task, value) for (task, _), value in zip(present, made, strict=True) if value is not None]
@@ -166,6 +170,11 @@ def execute(task: ExecutionTask) -> Execution:
     except Exception as error:
         message = f"{type(error).__name__}: {error}"[:500]
         result = Failure(error_class=ErrorClass.CRASH, message=message, stderr_tail=_stderr_tail(error))
+    except BaseException as error:
+        if not is_panic(error):
+            raise
+        message = f"Its reader gave up ({error})."[:500]
+        result = Failure(error_class=ErrorClass.CORRUPT, message=message, stderr_tail=_stderr_tail(error))
     return Execution.of(result, time.perf_counter() - start + prepared.seconds)
 
 
@@ -232,10 +241,10 @@ def _present_source(task: ExecutionTask) -> tuple[bytes, int, int]:
 
 def _unchanged(path: bytes, size: int, mtime_ns: int) -> bool:
     try:
-        stat = os.stat(path)
+        found = os.stat(path)
     except OSError:
         return False
-    return stat.st_size == size and stat.st_mtime_ns == mtime_ns
+    return stat.S_ISREG(found.st_mode) and found.st_size == size and machine.mtime_ns(found) == mtime_ns
 
 
 def _stage(staging: bytes, produced: Produced) -> Staged:

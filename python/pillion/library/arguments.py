@@ -13,6 +13,7 @@ import sqlalchemy as sa
 from pillion.catalog.indexing import EntryRow, Location, list_locations
 from pillion.errors import UsageError
 from pillion.kinds.settings import nearest
+from pillion.machine import mtime_ns
 from pillion.quoting import quoted
 
 
@@ -124,7 +125,7 @@ def external_row(item: tuple[ContentId, str | os.PathLike[str], str]) -> EntryRo
     return EntryRow(
         path=absolute.lstrip(b"/"),
         size=found.st_size,
-        mtime_ns=found.st_mtime_ns,
+        mtime_ns=mtime_ns(found),
         inode=found.st_ino,
         content_uuid=content_id(content),
         mime=mime,

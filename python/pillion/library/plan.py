@@ -238,7 +238,7 @@ class Planner:
             gone = catalog_indexing.removed_entry_ids(connection, walk.location.id) if walk.known else set()
         number: Counter[str] = Counter()
         size: Counter[str] = Counter()
-        for file in compare(found, known, gone).to_identify:
+        for file in compare(found, known, gone, trust_ctime=False).to_identify:
             mime = _core.mime_from_name(os.path.basename(file[0]))
             number[mime] += 1
             size[mime] += file[1]

@@ -17,6 +17,7 @@ from pillion.catalog import indexing as catalog_indexing
 from pillion.catalog.database import Database
 from pillion.catalog.indexing import Location
 from pillion.machine import identity_of
+from pillion.machine import mtime_ns as seen_mtime_ns
 
 _SAMPLE = 8
 """Files that are looked for in a Location."""
@@ -127,7 +128,7 @@ def _there(sample: _Sample) -> int:
             stat = os.stat(os.path.join(sample.location.path, path))
         except OSError:
             continue
-        found += (stat.st_size, stat.st_mtime_ns) == (size, mtime_ns)
+        found += (stat.st_size, seen_mtime_ns(stat)) == (size, mtime_ns)
     return found
 
 

@@ -9,7 +9,7 @@ from typing import Any
 
 from pillion.errors import ConfigError
 from pillion.kinds import registry
-from pillion.kinds.settings import Check, all_or_by_variant, boolean, count, is_strings, nearest, some_of
+from pillion.kinds.settings import Check, all_or_by_variant, boolean, count, is_strings, nearest, one_of, some_of
 from pillion.kinds.spec import KindSpec
 from pillion.model import (
     SidecarKind,
@@ -62,9 +62,12 @@ def _hours(value: Any) -> str | None:
 WHEN_KEYS: Mapping[str, Check] = {"quiet_hours": _hours, "on_battery": boolean}
 """The keys that say when work may run: in [work], for a kind and for a Location."""
 
+CTIME, MTIME = "ctime", "mtime"
+"""What must be as it was for a file to count as unchanged, beside its path and size."""
+
 SECTIONS: Mapping[str, Mapping[str, Check]] = {
     "discovery": {"ignore": _globs, "hidden": boolean, "system_folders": boolean},
-    "identification": {"sample_above": count("bytes")},
+    "identification": {"sample_above": count("bytes"), "trust": one_of((CTIME, MTIME))},
     "pdf": {"passwords_file": _path},
     "failures": {"retry_after_days": count("days, 0 for never")},
     "work": {

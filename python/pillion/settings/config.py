@@ -19,7 +19,7 @@ from pillion.errors import ConfigError
 from pillion.kinds import registry
 from pillion.kinds.settings import nearest, one_of
 from pillion.model import POLICY_NAMES, SidecarKind
-from pillion.settings.checks import SECTIONS, WHEN_KEYS, Changes, Checker
+from pillion.settings.checks import CTIME, SECTIONS, WHEN_KEYS, Changes, Checker
 from pillion.settings.hours import When, parse_span
 
 MIB = 1024 * 1024
@@ -39,6 +39,7 @@ policy = "{policy}"            # what this device generates: "mobile", "desktop"
 
 [identification]
 # sample_above = 67108864     # bytes; larger files are identified by a sampled hash
+# trust = "ctime"             # "mtime": do not read files again whose ctime alone differs (after chmod -R, say)
 
 [work]
 # workers = 0                 # child processes; 0: one per core
@@ -102,6 +103,7 @@ class Config:
     hidden: bool = False
     system_folders: bool = False
     sample_above: int = 64 * MIB
+    trust: str = CTIME
     passwords_file: str | None = None
     retry_after_days: int = 365
     workers: int = 0

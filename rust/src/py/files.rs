@@ -92,7 +92,13 @@ impl WalkResult {
             py,
             entries.map(|entry| {
                 let path = PyBytes::new(py, &entry.path);
-                (path, entry.size, entry.mtime_ns, entry.inode)
+                (
+                    path,
+                    entry.size,
+                    entry.mtime_ns,
+                    entry.inode,
+                    entry.ctime_ns,
+                )
             }),
         )
     }

@@ -109,6 +109,7 @@ def upgrade() -> None:
         sa.Column("error_message", sa.Text(), nullable=True),
         sa.Column("removed_at", sa.Float(), nullable=True),
         sa.Column("queued", sa.Integer(), server_default="0", nullable=False),
+        sa.Column("ctime_ns", sa.BigInteger()),
         sa.CheckConstraint("queued IN (0, 1)"),
         sa.CheckConstraint("removed_at IS NOT NULL OR (content_uuid IS NULL) != (error_class IS NULL)"),
         sa.ForeignKeyConstraint(["content_uuid"], ["contents.content_uuid"]),
