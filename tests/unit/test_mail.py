@@ -137,6 +137,20 @@ def test_attached_files_that_cannot_be_read_are_notes(tmp_path: Path, monkeypatc
     assert found.notes == ("the attached file b.txt was not read: it is beyond the limit",)
 
 
+def test_messages_attached_as_files_are_read_up_to_a_depth(tmp_path: Path) -> None:
+    data = multipart(b"mixed", plain(b"Innermost"), file(b"note.txt", b"a note"))
+    for _ in range(6):
+        data = multipart(b"mixed", plain(b"Around it"), file(b"inner.eml", data))
+    found = read(tmp_path, data)
+    assert [part.kind.value for part in found.parts] == ["message", *["attachment"] * 4]
+    assert [part.number for part in found.parts] == [1, 1, 2, 3, 4]
+    assert found.notes == ("the attached file inner.eml was not read: it is beyond the limit",)
+    one = read(
+        tmp_path, multipart(b"mixed", plain(b"x"), file(b"m.eml", multipart(b"mixed", file(b"n.txt", b"a note"))))
+    )
+    assert [part.name for part in one.parts] == ["S", "m.eml", "n.txt"]
+
+
 def test_files_in_the_text_are_taken_out_of_it(tmp_path: Path) -> None:
     data = b"The words of the file. " * 5
     coded = b"".join(binascii.b2a_uu(data[at : at + 45]) for at in range(0, len(data), 45))

@@ -139,6 +139,9 @@ def test_large_data_is_read_in_samples(tmp_path: Path) -> None:
     assert len(result.text) < plain.MAX_DATA_BYTES
     assert result.truncated
     assert "samples" in result.notes[0]
+    wide = read(tmp_path, ("id,text\n" + "\n".join(rows)).encode("utf-16"), "text/csv")
+    assert wide.text.startswith("id,text\n0,value 0\n")
+    assert wide.text.isascii()
     log = "\n".join(f"2026-11-28 12:00:{number % 60:02} INFO request {number}" for number in range(20_000))
     assert "samples" in read(tmp_path, log, "text/plain").notes[0]
     assert "samples" in read(tmp_path, json.dumps(list(range(200_000))), "application/json").notes[0]

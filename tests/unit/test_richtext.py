@@ -47,6 +47,7 @@ def text(body: str, head: str = r"\ansi\ansicpg1252\deff0") -> str:
         ),
         (r"a\cell b\cell\row c\cell\row", "a\tb\nc"),
         (r"\{braces\} \\ end", "{braces} \\ end"),
+        (r"{ {\* \generator x}} { \stylesheet {\s0 Normal;}}seen", "seen"),
         (r"{\listtext\f5\u-3913 \'b7\tab}item", "•\titem"),
     ],
 )

@@ -138,6 +138,8 @@ def text(sources: tuple[Path, ...], language: tuple[str, ...], as_json: bool) ->
             print_json({"source": os.path.abspath(source), **found})
         else:
             sys.stdout.write(str(found["text"]) + "\n")
+            for said in found.get("notes", ()):
+                note(f"{printable(str(source))}: {printable(said)}")
 
     _each(sources, one)
 

@@ -473,9 +473,7 @@ class WorkerPool(Executor):
                     child.worker.ask()
             elif child.cpu_until < math.inf and child.worker.cpu_seconds() > child.cpu_until:
                 limit = round(child.allowed.step_cpu_s)
-                message = (
-                    f"It used more than {limit} s of processor time, too much for its size, and was stopped."
-                )
+                message = f"It used more than {limit} s of processor time, too much for its size, and was stopped."
                 self._condemn(child, ErrorClass.TOO_LARGE, message)
             elif child.worker.resident_bytes() > self._limits.memory_bytes:
                 limit = self._limits.memory_bytes // 1024**2

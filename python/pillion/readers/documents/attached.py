@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import tempfile
 from collections.abc import Iterator
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 from pillion import _core
@@ -15,6 +15,8 @@ from pillion.readers.documents.result import PART_SEPARATOR, DocumentPart, PartK
 MAX_FILES = 50
 """Of one mailbox or message, with all in it; of others only the names are read."""
 MAX_BYTES = 16 << 20
+_MAX_DEPTH = 4
+"""Files attached to messages that are attached as files."""
 _MAX_PDF_PAGES = 200
 _SNIFFED = 4096
 _MESSAGES = ("message/rfc822", "application/mbox")
@@ -28,18 +30,23 @@ class Attachments:
     notes: Notes
     left: int = field(default_factory=lambda: MAX_FILES)
     _number: int = field(default=0, init=False)
+    _depth: int = field(default=0, init=False)
 
     def parts(self, name: str, data: bytes) -> Iterator[DocumentPart]:
         """The text of a file; none where it has none. What cannot be read is a note."""
-        from pillion.readers.documents import table
+        from pillion.readers.documents import mail, table
 
         mime = _core.sniff(data[:_SNIFFED], name.encode("utf-8", "replace"))
-        if mime in _MESSAGES or not (mime == _PDF or table.has_text(mime)):
+        is_message = mime in _MESSAGES or (mime == "text/plain" and mail.is_message(data[:_SNIFFED]))
+        if not (is_message or mime == _PDF or table.has_text(mime)):
             return
-        if self.left <= 0 or len(data) > MAX_BYTES:
+        if self.left <= 0 or len(data) > MAX_BYTES or self._depth >= _MAX_DEPTH:
             self.notes.add(f"the attached file {_shown(name)} was not read: it is beyond the limit")
             return
         self.left -= 1
+        if is_message:
+            yield from self._messages(name, data, mime)
+            return
         try:
             text = _text(name, data, mime, self.notes)
         except ItemError as error:
@@ -50,6 +57,22 @@ class Attachments:
         if text:
             self._number += 1
             yield DocumentPart(text=text, kind=PartKind.ATTACHMENT, number=self._number, name=name)
+
+    def _messages(self, name: str, data: bytes, mime: str) -> Iterator[DocumentPart]:
+        """The messages in a file, and what is attached to them."""
+        from pillion.readers.documents import mail
+
+        self._depth += 1
+        try:
+            for part in mail.parts_of(data, mime, self):
+                if part.kind is PartKind.MESSAGE:
+                    self._number += 1
+                    part = replace(part, kind=PartKind.ATTACHMENT, number=self._number, name=name)
+                yield part
+        except ItemError as error:
+            self.notes.add(f"the attached file {_shown(name)} could not be read: {error.message}")
+        finally:
+            self._depth -= 1
 
 
 def _text(name: str, data: bytes, mime: str, notes: Notes) -> str:

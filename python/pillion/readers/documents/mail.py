@@ -49,10 +49,22 @@ missing = markup.missing
 def read(path: Path, mime: str) -> DocumentText:
     """A part for each message, including attached ones, and for each attached file with text. Raises ItemError."""
     data, more = read_bytes(path, _MAX_BYTES)
-    raw = _messages(data) if mime == _MBOX else iter((data,))
     notes = Notes()
-    result = collected(NAME, _parts(raw, notes), notes)
+    result = collected(NAME, parts_of(data, mime, Attachments(notes)), notes)
     return replace(result, truncated=more or result.truncated)
+
+
+def parts_of(data: bytes, mime: str, attachments: Attachments) -> Iterator[DocumentPart]:
+    """The parts of a message or mailbox, numbered from 1; ``attachments`` reads what is attached. Raises ItemError."""
+    number = 0
+    for raw in _messages(data) if mime == _MBOX else (data,):
+        with damage_is_corrupt("message"):
+            found = list(_texts(email.message_from_bytes(raw, policy=_POLICY), attachments.notes, 0))
+        for text in found:
+            number += 1
+            yield DocumentPart(text=text.text, kind=PartKind.MESSAGE, number=number, name=text.subject)
+            for name, content in text.files:
+                yield from attachments.parts(name, content)
 
 
 def is_message(head: bytes) -> bool:
@@ -70,19 +82,6 @@ def _messages(data: bytes) -> Iterator[bytes]:
     ends = [mark.start() for mark in marks[1:]] + [len(data)]
     for mark, end in zip(marks, ends, strict=False):
         yield _QUOTED_FROM.sub(rb"\1", data[mark.end() : end])
-
-
-def _parts(raw: Iterator[bytes], notes: Notes) -> Iterator[DocumentPart]:
-    attachments = Attachments(notes)
-    number = 0
-    for data in raw:
-        with damage_is_corrupt("message"):
-            found = list(_texts(email.message_from_bytes(data, policy=_POLICY), notes, 0))
-        for text in found:
-            number += 1
-            yield DocumentPart(text=text.text, kind=PartKind.MESSAGE, number=number, name=text.subject)
-            for name, content in text.files:
-                yield from attachments.parts(name, content)
 
 
 @dataclass(frozen=True, slots=True)

@@ -75,4 +75,8 @@ def _clean(text: str, notes: Notes) -> Iterator[str]:
 
 
 def _joined(source: Any) -> str:
-    return source if isinstance(source, str) else "".join(map(str, source))
+    """Lines as notebooks hold them: version 3 leaves out the line ends."""
+    if isinstance(source, str):
+        return source
+    lines = [str(line) for line in source]
+    return ("" if any(line.endswith("\n") for line in lines) else "\n").join(lines)

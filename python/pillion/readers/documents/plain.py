@@ -6,11 +6,13 @@ hold back everything else for minutes.
 
 from __future__ import annotations
 
+import os
 import re
 from dataclasses import replace
 from pathlib import Path
 
 from pillion import _core
+from pillion.errors import ErrorClass, ItemError
 from pillion.readers.documents.base import Notes, collected, read_bytes
 from pillion.readers.documents.binary import NOTE as BINARY
 from pillion.readers.documents.binary import without_binary
@@ -67,9 +69,9 @@ def read(path: Path, mime: str) -> DocumentText:
             return mail.read(path, "message/rfc822")
     notes = Notes()
     if len(data) > MAX_DATA_BYTES and _is_data(path, mime, data):
-        size = path.stat().st_size
+        data, size = _sampled(path)
         notes.add(f"of {size / (1 << 20):.1f} MiB of data the beginning and {_SAMPLES} samples are here")
-        data, more = _sampled(path, size), True
+        more = True
     return result_of(data, notes, more=more)
 
 
@@ -93,18 +95,23 @@ def _is_data(path: Path, mime: str, data: bytes) -> bool:
     return sum(bool(_LOG_LINE.match(line)) for line in lines) >= _LOG_SHARE * _LOG_LINES
 
 
-def _sampled(path: Path, size: int) -> bytes:
-    """Whole lines: the beginning, and samples at even distances to the end."""
-    pieces: list[bytes] = []
-    with path.open("rb") as stream:
-        beginning = stream.read(_BEGINNING)
-        pieces.append(_whole_lines(beginning, at_start=True))
-        step = (size - _BEGINNING - _SAMPLE_BYTES) / (_SAMPLES - 1)
-        for index in range(_SAMPLES):
-            # An even place, so that wide characters stay whole.
-            stream.seek((_BEGINNING + int(index * step)) // 4 * 4)
-            pieces.append(_whole_lines(stream.read(_SAMPLE_BYTES), at_start=False))
-    return b"".join(pieces)
+def _sampled(path: Path) -> tuple[bytes, int]:
+    """Whole lines, the beginning and samples at even distances to the end; and the size of the file."""
+    try:
+        with path.open("rb") as stream:
+            size = stream.seek(0, os.SEEK_END)
+            step = (size - _BEGINNING - _SAMPLE_BYTES) / (_SAMPLES - 1)
+            stream.seek(0)
+            pieces = [stream.read(_BEGINNING)]
+            for index in range(_SAMPLES):
+                stream.seek((_BEGINNING + int(index * step)) // 4 * 4)
+                pieces.append(stream.read(_SAMPLE_BYTES))
+    except OSError as error:
+        raise ItemError(ErrorClass.IO_TRANSIENT, f"the file cannot be read ({error.strerror})") from error
+    if b"\0" not in pieces[0]:
+        # Line ends of UTF-16 and UTF-32 are more than a byte: samples begin amid lines there, but not amid characters.
+        pieces = [_whole_lines(piece, at_start=index == 0) for index, piece in enumerate(pieces)]
+    return b"".join(pieces), size
 
 
 def _whole_lines(data: bytes, *, at_start: bool) -> bytes:

@@ -233,7 +233,8 @@ class _Reader:
             self._to_skip -= count
             data = data[count:]
         group = self._group
-        group.empty = group.starred = False
+        if data.strip():
+            group.empty = group.starred = False
         if data and not (group.unseen or group.hidden or group.deleted):
             codec = self._font_codecs.get(group.font) or self._document_codec
             if codec != self._codec:
