@@ -51,6 +51,9 @@ class WalkResult:
     @property
     def system(self) -> list[bytes]:
         """Relative paths of folders that a system or a NAS keeps for itself. They were not entered."""
+    @property
+    def links(self) -> list[bytes]:
+        """Relative paths of symbolic links to folders. They were not followed."""
 
 def walk(
     root: AnyPath,

@@ -8,6 +8,7 @@ from __future__ import annotations
 import fcntl
 import functools
 import json
+import math
 import os
 import socket
 import threading
@@ -218,6 +219,59 @@ def identity_of(folder: bytes) -> str | None:
     except OSError:
         return None
     return f"{system.f_fsid or stat.st_dev:x}:{stat.st_ino:x}"
+
+
+# cores ----------------------------------------------------------------------------------------------------------------
+
+
+def cores() -> int:
+    """How many cores this process may use: those it may run on, and no more than its control group's quota pays for."""
+    here = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
+    quota = _quota()
+    return here if quota is None else max(1, min(here, math.ceil(quota)))
+
+
+@functools.lru_cache(maxsize=1)
+def _quota() -> float | None:
+    return cpu_quota()
+
+
+def cpu_quota(groups: Path = Path("/proc/self/cgroup"), mount: Path = Path("/sys/fs/cgroup")) -> float | None:
+    """The cores that the control groups of this process grant it (containers set this); None without a limit.
+
+    Version 2 (``cpu.max``) and 1 (``cpu.cfs_quota_us``). The smallest quota on the way up to the root counts.
+    """
+    try:
+        lines = groups.read_text().splitlines()
+    except OSError:
+        return None
+    found: list[float] = []
+    for line in lines:
+        _, _, rest = line.partition(":")
+        controllers, _, path = rest.partition(":")
+        if controllers and "cpu" not in controllers.split(","):
+            continue
+        top = (
+            mount
+            if not controllers
+            else next((mount / name for name in (controllers, "cpu", "cpu,cpuacct") if (mount / name).is_dir()), mount)
+        )
+        inside = Path(path.lstrip("/"))
+        for folder in (top / inside, *(top / parent for parent in inside.parents)):
+            quota = _quota_of(folder, is_unified=not controllers)
+            found += [] if quota is None else [quota]
+    return min(found, default=None)
+
+
+def _quota_of(folder: Path, *, is_unified: bool) -> float | None:
+    try:
+        if is_unified:
+            quota, period = (folder / "cpu.max").read_text().split()
+        else:
+            quota, period = ((folder / f"cpu.cfs_{name}_us").read_text() for name in ("quota", "period"))
+        return int(quota) / int(period) if int(quota) > 0 and int(period) > 0 else None
+    except (OSError, ValueError):
+        return None
 
 
 # battery --------------------------------------------------------------------------------------------------------------

@@ -77,6 +77,8 @@ pub struct Walk {
     pub libraries: Vec<Vec<u8>>,
     /// Folders that the system keeps for itself, which were not entered.
     pub system: Vec<Vec<u8>>,
+    /// Symbolic links to folders, which were not followed.
+    pub links: Vec<Vec<u8>>,
 }
 
 /// How to walk.
@@ -129,9 +131,11 @@ pub fn walk(
         whole.folders += part.folders;
         whole.libraries.append(&mut part.libraries);
         whole.system.append(&mut part.system);
+        whole.links.append(&mut part.links);
     }
     whole.libraries.sort_unstable();
     whole.system.sort_unstable();
+    whole.links.sort_unstable();
     whole.entries.sort_unstable_by(|a, b| a.path.cmp(&b.path));
     whole.problems.sort_by(|a, b| a.path.cmp(&b.path));
     Ok(whole)
@@ -202,6 +206,7 @@ impl Walker<'_> {
         let mut files = Vec::new();
         let mut folders = Vec::new();
         let mut system = Vec::new();
+        let mut links = Vec::new();
         let mut library = LibrarySigns::default();
         part.folders += 1;
         while let Some(entry) = dir.read() {
@@ -229,15 +234,17 @@ impl Walker<'_> {
                 },
                 kind => kind,
             };
-            if kind == FileType::Symlink {
+            let is_link = kind == FileType::Symlink;
+            if is_link && !leads_to_folder(dir.fd()?, name) {
                 continue;
             }
             let ignores = self.options.ignores;
-            let is_folder = kind == FileType::Directory;
+            let is_folder = is_link || kind == FileType::Directory;
             if !ignores.is_empty() && ignores.matches(&join(folder, bytes), is_folder) {
                 continue;
             }
             match kind {
+                FileType::Symlink => links.push(join(folder, bytes)),
                 FileType::Directory if !self.options.system && is_system_folder(bytes) => {
                     system.push(join(folder, bytes));
                 }
@@ -259,6 +266,7 @@ impl Walker<'_> {
             return Ok(());
         }
         part.system.append(&mut system);
+        part.links.append(&mut links);
         self.queue.add(folders);
         if files.len() > STAT_BATCH {
             let rest = files.split_off(STAT_BATCH);
@@ -332,6 +340,12 @@ impl LibrarySigns {
     fn are_there(&self) -> bool {
         self.mark || (self.catalog && self.sidecars)
     }
+}
+
+/// Whether a symbolic link leads to a folder that is there.
+fn leads_to_folder(fd: impl std::os::fd::AsFd, name: &std::ffi::CStr) -> bool {
+    statat(fd, name, AtFlags::empty())
+        .is_ok_and(|stat| FileType::from_raw_mode(stat.st_mode) == FileType::Directory)
 }
 
 fn is_system_folder(name: &[u8]) -> bool {

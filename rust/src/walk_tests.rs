@@ -179,3 +179,20 @@ fn folders_are_excluded_by_their_exact_path() {
     .unwrap();
     assert_eq!(paths(&walk), ["deep/x*y/a", "xzy/a"]);
 }
+
+#[test]
+fn links_to_folders_are_named_and_not_followed() {
+    let folder = Folder::new(&[("a/x", "1"), ("y", "1")]);
+    symlink("a", folder.path().join("inside")).unwrap();
+    symlink("..", folder.path().join("a/up")).unwrap();
+    symlink("y", folder.path().join("file")).unwrap();
+    symlink("nowhere", folder.path().join("dead")).unwrap();
+    symlink("a", folder.path().join(".hidden")).unwrap();
+    let walk = run(&folder, &[], false, 2);
+    assert_eq!(paths(&walk), ["a/x", "y"]);
+    assert_eq!(walk.links, [b"a/up".to_vec(), b"inside".to_vec()]);
+    assert_eq!(
+        run(&folder, &["inside/"], false, 1).links,
+        [b"a/up".to_vec()]
+    );
+}

@@ -15,11 +15,14 @@ from typing import Any, NamedTuple
 import click
 
 from pillion import __version__
-from pillion.cli.output import note, say
+from pillion.cli import logs
+from pillion.cli.options import STAYS
+from pillion.cli.output import say, warn
 from pillion.errors import ItemError, PillionError
 from pillion.quoting import quoted
 
 EXIT_INTERRUPTED = 130
+EXIT_TERMINATED = 143
 
 
 class Entry(NamedTuple):
@@ -57,13 +60,14 @@ COMMANDS: Mapping[str, Entry] = {
     "formats": Entry("direct", "List the picture formats and what is installed to read them."),
     "languages": Entry("direct", "List the languages for OCR and how to add one."),
     "models": Entry("models", "List models and engines, and how to get them."),
+    "completion": Entry("completion", "Print the completion script of a shell."),
 }
 
 
 class Program(click.Group):
     """Loads a command when it is called, and turns errors into one sentence on stderr and an exit code.
 
-    1: failed, 2: wrong usage, 130: interrupted.
+    1: failed, 2: wrong usage, 130: interrupted, 143: ended by SIGTERM.
     """
 
     def list_commands(self, ctx: click.Context) -> list[str]:
@@ -75,7 +79,7 @@ class Program(click.Group):
         if cmd_name not in COMMANDS:
             return None
         command: click.Command = getattr(import_module(f"pillion.cli.{COMMANDS[cmd_name].module}"), cmd_name)
-        return command
+        return logs.accept(command)
 
     def format_commands(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
         """Write the list of commands without loading them."""
@@ -103,21 +107,19 @@ class Program(click.Group):
             result = super().invoke(ctx)
             sys.stdout.flush()
             return result
+        except Terminated:
+            ctx.exit(0 if ctx.meta.get(STAYS) else EXIT_TERMINATED)
         except KeyboardInterrupt:
             ctx.exit(EXIT_INTERRUPTED)
         except BrokenPipeError:
             # The reader (head, less) has seen enough; nothing must be written at exit either.
             os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
             ctx.exit(0)
-        except ItemError as error:
-            note(f"pillion: {error.error_class}: {quoted(str(error))}")
-            ctx.exit(error.exit_code)
-        except PillionError as error:
-            note(f"pillion: {quoted(str(error))}")
-            ctx.exit(error.exit_code)
-        except OSError as error:
-            note(f"pillion: {quoted(str(error))}")
-            ctx.exit(1)
+        except (PillionError, OSError) as error:
+            logs.note_error(error)
+            error_class = f"{error.error_class}: " if isinstance(error, ItemError) else ""
+            warn(f"pillion: {error_class}{quoted(str(error))}")
+            ctx.exit(error.exit_code if isinstance(error, PillionError) else 1)
 
 
 def _print_version(ctx: click.Context, _option: click.Parameter, wanted: bool) -> None:
@@ -144,8 +146,15 @@ def program() -> None:
     """Thumbnails, OCR text, transcripts and embeddings of your files: made once, reused by everything."""
 
 
+program.params.extend(logs.options(hidden=False))
+
+
+class Terminated(KeyboardInterrupt):
+    """SIGTERM came. Work stops as at Ctrl-C; the exit code is 143, or 0 of a command that runs until it is stopped."""
+
+
 def _terminate(_signal: int, _frame: FrameType | None) -> None:
-    raise KeyboardInterrupt
+    raise Terminated
 
 
 _NEW_OBJECTS = 50_000
@@ -186,7 +195,7 @@ def _exit_code() -> int:
 
 
 def main() -> None:
-    """Entry point. SIGTERM stops as Ctrl-C does."""
+    """Entry point. SIGTERM stops as Ctrl-C does, with another exit code."""
     tune_collector()
     signal.signal(signal.SIGTERM, _terminate)
     try:
@@ -194,7 +203,7 @@ def main() -> None:
             sys.exit(_exit_code())
         finally:
             _leave()
-    except KeyboardInterrupt:
+    except KeyboardInterrupt as stopped:
         # It came after the command's own end, perhaps amid _leave.
         _leave()
-        sys.exit(EXIT_INTERRUPTED)
+        sys.exit(EXIT_TERMINATED if isinstance(stopped, Terminated) else EXIT_INTERRUPTED)

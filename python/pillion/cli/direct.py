@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any, TypeVar
 import click
 
 from pillion.cli.options import PATH, default_library, json_option, library_option, printable
-from pillion.cli.output import note, print_json, print_table, say
+from pillion.cli.output import print_json, print_table, say, warn
 from pillion.errors import ErrorClass, ItemError
 
 if TYPE_CHECKING:
@@ -141,37 +141,40 @@ def text(sources: tuple[Path, ...], language: tuple[str, ...], as_json: bool) ->
             for said in found.get("notes", ()):
                 note(f"{printable(str(source))}: {printable(said)}")
 
-    _each(sources, one)
+    _each(sources, one, as_json)
 
 
 @click.command()
 @_sources("Pictures and PDFs.")
 @_language_option
-def ocr(sources: tuple[Path, ...], language: tuple[str, ...]) -> None:
+@json_option
+def ocr(sources: tuple[Path, ...], language: tuple[str, ...], as_json: bool) -> None:
     """Print the text in pictures and PDFs as JSON.
 
-    One object a line for each file.
+    One object a line for each file; with --json also for those that failed: {source, error: {class, message}}.
     """
     from pillion import api
 
     languages = language or ("auto",)
-    _each(sources, lambda source: print_json(_with_source(source, api.ocr(source, languages=languages))))
+    _each(sources, lambda source: print_json(_with_source(source, api.ocr(source, languages=languages))), as_json)
 
 
 @click.command()
 @_sources("Audio and video files.")
 @click.option("--model", default="base", help="Whisper model: a name, or a folder that holds one.")
 @click.option("--language", "-L", help="e.g. en (default: detected).")
-def transcribe(sources: tuple[Path, ...], model: str, language: str | None) -> None:
+@json_option
+def transcribe(sources: tuple[Path, ...], model: str, language: str | None, as_json: bool) -> None:
     """Print what is said in audio and video files as JSON.
 
-    One object a line for each file.
+    One object a line for each file; with --json also for those that failed: {source, error: {class, message}}.
     """
     from pillion import api
 
     _each(
         sources,
         lambda source: print_json(_with_source(source, api.transcribe(source, model=model, language=language))),
+        as_json,
     )
 
 
@@ -226,15 +229,18 @@ def _with_source(source: Path, result: Any) -> dict[str, Any]:
     return {"source": os.path.abspath(source), **json.loads(result.to_json())}
 
 
-def _each(sources: Sequence[Path], make: Callable[[Path], None]) -> None:
-    """One after the other; one bad file does not stop the others. Exit code 1 if any failed."""
+def _each(sources: Sequence[Path], make: Callable[[Path], None], as_json: bool) -> None:
+    """One after the other; one bad file does not stop the others. Exit code 1 if any failed.
+
+    ``as_json``: a failure is an object on stdout, too.
+    """
     failed = 0
     for source in sources:
         try:
             make(source)
         except ItemError as error:
             failed += 1
-            _say_failed(source, error)
+            _say_failed(source, error, as_json)
     if failed:
         raise click.exceptions.Exit(1)
 
@@ -243,4 +249,4 @@ def _say_failed(source: Path, error: ItemError, as_json: bool = False) -> None:
     if as_json:
         about = {"class": error.error_class.value, "message": error.message}
         print_json({"source": os.path.abspath(source), "error": about})
-    note(f"pillion: {printable(str(source))}: {error.error_class}: {printable(str(error))}")
+    warn(f"pillion: {printable(str(source))}: {error.error_class}: {printable(str(error))}")

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from pillion.cli.options import json_option, kind_option, library_option, one_content, open_library, printable
+from pillion.cli.options import STAYS, json_option, kind_option, library_option, one_content, open_library, printable
 from pillion.cli.output import (
     print_excerpts,
     print_items,
@@ -199,6 +199,7 @@ def events(library: Path | None, follow: bool, since: int | None, as_json: bool)
     from pillion.events import event_json
 
     del as_json
+    click.get_current_context().meta[STAYS] = follow
     with open_library(library) as opened:
         start = since if since is not None else opened.newest_event() if follow else 0
         for event in opened.events(since=start, follow=follow):

@@ -42,21 +42,29 @@ def locations(ctx: click.Context, library: Path | None, as_json: bool) -> None:
 
 @locations.command()
 @click.argument("path", type=PATH)
+@json_option
 @click.pass_obj
-def add(library: Path | None, path: Path) -> None:
+def add(library: Path | None, path: Path, as_json: bool) -> None:
     """Watch a folder. 'pillion index' then finds its files."""
     with open_library(library, create=True) as opened:
         location = opened.add_location(path)
+    if as_json:
+        print_json({"added": os.fsdecode(location.path)})
+        return
     say(f"{printable(location.path)} is watched; 'pillion index' finds its files.")
 
 
 @locations.command()
 @click.argument("path", type=PATH)
+@json_option
 @click.pass_obj
-def remove(library: Path | None, path: Path) -> None:
+def remove(library: Path | None, path: Path, as_json: bool) -> None:
     """Stop watching a folder. Its files are not touched."""
     with open_library(library) as opened:
         number = opened.remove_location(path)
+    if as_json:
+        print_json({"removed": str(path), "files": number})
+        return
     say(
         f"{printable(str(path))} with {number:,} files is not watched any more; 'pillion cleanup' removes its sidecars."
     )
@@ -65,12 +73,17 @@ def remove(library: Path | None, path: Path) -> None:
 @locations.command()
 @click.argument("old", type=PATH)
 @click.argument("new", type=PATH)
+@json_option
 @click.pass_obj
-def move(library: Path | None, old: Path, new: Path) -> None:
+def move(library: Path | None, old: Path, new: Path, as_json: bool) -> None:
     """Say that a watched folder lies elsewhere now. Nothing is read or made again."""
     with open_library(library) as opened:
         location = opened.move_location(old, new)
         settings = str(old) in opened.config.locations
+    if as_json:
+        moved = {"from": str(old), "to": os.fsdecode(location.path)}
+        print_json({**moved, "settings_left": settings})
+        return
     say(f"{printable(str(old))} is {printable(location.path)} now.")
     if settings:
         say(f'config.toml still has [locations."{printable(str(old))}"]: change its path there.')

@@ -14,6 +14,8 @@ if TYPE_CHECKING:
     from pillion.library import Library
     from pillion.model import SidecarKind
 
+STAYS = "pillion.stays"
+"""In a context's ``meta``: the command runs until it is stopped, so SIGTERM is its usual end."""
 LIBRARY_VARIABLE = "PILLION_LIBRARY"
 
 

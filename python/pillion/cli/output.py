@@ -41,8 +41,28 @@ def say(text: str = "") -> None:
 
 
 def note(text: str) -> None:
-    """A line for people on stderr."""
+    """A line for people on stderr, unless they asked for quiet."""
+    if not _quiet:
+        warn(text)
+
+
+def warn(text: str) -> None:
+    """A line for people on stderr in any case: an error."""
     print(harmless(text), file=sys.stderr, flush=True)
+
+
+_quiet = False
+
+
+def be_quiet() -> None:
+    """Print only errors, and what a command is asked for, from now on."""
+    global _quiet
+    _quiet = True
+
+
+def is_quiet() -> bool:
+    """Whether only errors are wanted."""
+    return _quiet
 
 
 def print_table(rows: Sequence[Sequence[str]], *, right: Container[int] = ()) -> None:
@@ -78,6 +98,7 @@ def index_json(library: Library, report: IndexReport, generation_s: float) -> di
         "removed": report.removed,
         "moved": report.moved,
         "offline": [{"path": os.fsdecode(path), "why": why} for path, why in report.offline],
+        "links": [os.fsdecode(path) for path in report.links],
         "hashed": report.hashed,
         "queued": report.queued,
         "sidecars": sidecar_counts(library.status().sidecars),
@@ -120,6 +141,9 @@ def print_index(library: Library, report: IndexReport, generation_s: float) -> N
     if report.system:
         names = ", ".join(sorted({printable(path.rpartition(b"/")[2]) for path in report.system})[:SHOWN_FAILURES])
         say(f"{len(report.system):,} folders of the system were left out ({names}); see discovery.system_folders.")
+    if report.links:
+        names = ", ".join(printable(path) for path in report.links[:SHOWN_FAILURES])
+        say(f"{len(report.links):,} links to folders were not followed ({names}); see discovery.follow_links.")
     print_failures(library)
     say(f"Library: {printable(library.root)}")
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from types import TracebackType
 
 from rich.console import Console
@@ -53,7 +54,8 @@ class LiveProgress:
             TextColumn("{task.fields[counts]}", markup=False),
             _Rate(),
             _TimeLeft(compact=True),
-            console=Console(stderr=True),
+            # Without a colour system there is no style at all, and that is what NO_COLOR asks for (no-color.org).
+            console=Console(stderr=True, color_system=None if os.environ.get("NO_COLOR") else "auto"),
         )
         self._tasks: dict[str, TaskID] = {}
 
@@ -77,7 +79,7 @@ class LiveProgress:
 
     def work(self, workers: Workers) -> None:
         """A run of the queue got this far; for Library.run."""
-        running = workers.engine.running
+        running = workers.engine.working
         for kind, about in workers.eta.kinds().items():
             total = about.done + about.left
             failed = workers.recorder.counts[kind, SidecarStatus.FAILED]

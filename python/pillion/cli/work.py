@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import sys
 import time
 from pathlib import Path
@@ -10,9 +11,10 @@ from typing import TYPE_CHECKING
 
 import click
 
-from pillion.cli.options import PATH, json_option, kinds_option, library_option, open_library, split_kinds
+from pillion.cli.options import PATH, STAYS, json_option, kinds_option, library_option, open_library, split_kinds
 from pillion.cli.output import (
     index_json,
+    is_quiet,
     note,
     note_offline,
     print_failures,
@@ -24,6 +26,7 @@ from pillion.cli.output import (
 from pillion.errors import UsageError
 
 if TYPE_CHECKING:
+    from pillion.cli.lines import LineProgress
     from pillion.cli.progress import LiveProgress
     from pillion.library import Library
     from pillion.library.status import WorkReport
@@ -31,7 +34,7 @@ if TYPE_CHECKING:
 
 
 class _NoProgress:
-    """Stands for LiveProgress where no terminal would show it."""
+    """Stands for progress that nobody asked for."""
 
     def __enter__(self) -> _NoProgress:
         return self
@@ -51,9 +54,13 @@ class _NoProgress:
         """A run of the queue got this far."""
 
 
-def _progress(*, quiet: bool = False) -> LiveProgress | _NoProgress:
-    if quiet or not sys.stderr.isatty():
+def _progress(*, quiet: bool = False) -> LiveProgress | LineProgress | _NoProgress:
+    if quiet or is_quiet():
         return _NoProgress()
+    if not sys.stderr.isatty() or os.environ.get("TERM") == "dumb":
+        from pillion.cli.lines import LineProgress
+
+        return LineProgress()
     from pillion.cli.progress import LiveProgress
 
     return LiveProgress()
@@ -127,7 +134,7 @@ def index(
         live.stop()
         if as_json:
             print_json(index_json(opened, report, generation_s))
-        else:
+        elif not is_quiet():
             print_index(opened, report, generation_s)
         note_offline(report)
         _print_notices(worked)
@@ -141,12 +148,15 @@ def index(
 @library_option
 @kinds_option
 @click.option(
-    "--stay", is_flag=True, help="Keep running until Ctrl-C: wait for new work, and for a full disk to have room again."
+    "--stay",
+    is_flag=True,
+    help="Keep running until it is stopped: wait for new work, and for a full disk to have room again.",
 )
 @json_option
 def work(library: Path | None, kinds: str | None, stay: bool, as_json: bool) -> None:
     """Work through the queue until nothing is left to do."""
     chosen = split_kinds(kinds)
+    click.get_current_context().meta[STAYS] = stay
     with open_library(library) as opened, _progress() as live:
         try:
             worked = opened.run(kinds=chosen, progress=live.work, stay=stay)
@@ -166,6 +176,8 @@ def _print_worked(library: Library, worked: WorkReport, as_json: bool) -> None:
             counts.setdefault(kind, {})[status.value] = number
     if as_json:
         print_json({"library": str(library.root), "recorded": counts, "notices": worked.notices})
+        return
+    if is_quiet():
         return
     for name, numbers in counts.items():
         say(f"{name}: " + ", ".join(f"{number:,} {status}" for status, number in numbers.items()))

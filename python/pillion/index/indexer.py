@@ -5,6 +5,7 @@ The first four are functions below, without SQL; the fifth is :mod:`pillion.inde
 
 from __future__ import annotations
 
+import logging
 import os
 import threading
 import time
@@ -22,6 +23,7 @@ from pillion.catalog.database import Database
 from pillion.catalog.indexing import EntryRow, Location
 from pillion.errors import ItemError
 from pillion.failpoints import reach
+from pillion.index.links import followed
 from pillion.index.wants import DeviceGenerationPolicy, restrict, signature, wanted_sidecars
 from pillion.machine import identity_of
 from pillion.model import UNKNOWN, SidecarKind
@@ -38,6 +40,9 @@ PHASES = ("discovery", "processing", "aggregation", "identification", "queueing"
 
 PhaseProgress = Callable[[str, int, int | None], None]
 """(phase, files done, files in all or None if not known yet)"""
+
+
+_logger = logging.getLogger(__name__)
 
 
 @dataclass(slots=True)
@@ -61,6 +66,8 @@ class IndexReport:
     """(absolute path, why) of Locations whose files cannot be seen; nothing of them was changed"""
     system: list[bytes] = field(default_factory=list)
     """Absolute paths of folders that a system or a NAS keeps for itself; they were left out"""
+    links: list[bytes] = field(default_factory=list)
+    """Absolute paths of symbolic links to folders; they were not followed."""
 
     @contextmanager
     def timed(self, phase: str) -> Iterator[None]:
@@ -126,12 +133,14 @@ class Indexer:
         self.queue(location, policy, report)
         report.moved += len(changes.moved)
         report.system.extend(location.path.rstrip(b"/") + b"/" + path for path in found.system)
+        report.links.extend(location.path.rstrip(b"/") + b"/" + path for path in found.links)
         report.files += len(found.files)
         report.folders += found.folders
         report.new += len(changes.new)
         report.changed += len(changes.changed)
         report.removed += len(changes.removed)
         report.problems.extend(_absolute(location, problem) for problem in found.problems)
+        _log(location, found, changes)
 
     def _discover(self, location: Location, prefix: bytes, exclude: Sequence[bytes]) -> Discovered:
         found = discover(
@@ -141,10 +150,16 @@ class Indexer:
             exclude=exclude,
             hidden=self._config.hidden,
             system=self._config.system_folders,
+            follow=self._config.follow_links,
+            others=others_of(location, self._locations()),
             progress=self._show_found if self._progress else None,
         )
         self._show_end("discovery", len(found.files))
         return found
+
+    def _locations(self) -> list[Location]:
+        with self._database.read() as connection:
+            return list(catalog_indexing.list_locations(connection))
 
     def _compare(self, location: Location, found: Discovered, identity: str | None) -> Changes:
         with self._database.read() as connection:
@@ -357,6 +372,19 @@ def excluded_folders(root: Path, location: Location, locations: Sequence[Locatio
     return [os.path.relpath(path, location.path) for path in inner if path.startswith(below)]
 
 
+def _log(location: Location, found: Discovered, changes: Changes) -> None:
+    where = repr(os.fsdecode(os.path.join(location.path, found.prefix)))
+    numbers = len(found.files), len(changes.new), len(changes.changed), len(changes.removed), len(changes.moved)
+    _logger.info("indexed %s: %d files, %d new, %d changed, %d removed, %d moved", where, *numbers)
+    for problem in found.problems:
+        _logger.warning("left out %r in %s: %s", os.fsdecode(problem.path), where, problem.message)
+
+
+def others_of(location: Location, locations: Sequence[Location]) -> list[bytes]:
+    """The real paths of the other Locations, which have their files."""
+    return [os.path.realpath(item.path) for item in locations if item.walked and item.id != location.id]
+
+
 def _entry_row(item: Identified) -> EntryRow:
     path, size, mtime_ns, inode, ctime_ns = item.file
     return EntryRow(
@@ -394,19 +422,35 @@ class Problem:
     message: str
 
 
-@dataclass(frozen=True, kw_only=True, slots=True)
+@dataclass(kw_only=True, slots=True)
 class Discovered:
     """What discovery found below ``prefix`` (a folder with a trailing slash, or b"" for the whole Location)."""
 
     root: bytes
     prefix: bytes
-    files: Sequence[FoundFile]
     folders: int
-    problems: Sequence[Problem]
-    libraries: Sequence[bytes] = ()
+    files: list[FoundFile] = field(default_factory=list)
+    problems: list[Problem] = field(default_factory=list)
+    libraries: list[bytes] = field(default_factory=list)
     """Relative paths of Pillion libraries; what they made is not indexed."""
-    system: Sequence[bytes] = ()
+    system: list[bytes] = field(default_factory=list)
     """Relative paths of folders that a system or a NAS keeps for itself."""
+    links: list[bytes] = field(default_factory=list)
+    """Relative paths of symbolic links to folders that were not followed."""
+
+    def add(self, prefix: bytes, result: _core.WalkResult) -> None:
+        """What a walk of the folder ``prefix`` found."""
+        files = result.entries
+        if prefix:
+            files = [(prefix + path, size, mtime, inode, ctime) for path, size, mtime, inode, ctime in files]
+        self.files += files
+        self.folders += result.folders
+        self.problems += [
+            Problem(path=prefix + path, error_class=cls, message=text) for path, cls, text in result.problems
+        ]
+        self.libraries += [prefix + path for path in result.libraries]
+        self.system += [prefix + path for path in result.system]
+        self.links += [prefix + path for path in result.links]
 
 
 def discover(
@@ -417,26 +461,30 @@ def discover(
     exclude: Sequence[bytes] = (),
     hidden: bool = False,
     system: bool = False,
+    follow: bool = False,
+    others: Sequence[bytes] = (),
     progress: Callable[[int], None] | None = None,
 ) -> Discovered:
-    """Walk ``root`` (or the folder ``prefix`` in it). Raises ItemError if the folder itself cannot be read."""
+    """Walk ``root`` (or the folder ``prefix`` in it). Raises ItemError if the folder itself cannot be read.
+
+    ``follow``: also the folders that symbolic links lead to; ``others`` are folders whose files are known from
+    elsewhere (real paths).
+    """
+
+    def walk(folder: bytes, left_out: Sequence[bytes]) -> _core.WalkResult:
+        return _core.walk(folder, ignore=ignore, exclude=left_out, hidden=hidden, system=system, progress=progress)
+
     below = [path[len(prefix) :] for path in exclude if path.startswith(prefix)]
-    result = _core.walk(
-        os.path.join(root, prefix), ignore=ignore, exclude=below, hidden=hidden, system=system, progress=progress
-    )
-    files = result.entries
-    if prefix:
-        files = [(prefix + path, size, mtime, inode, ctime) for path, size, mtime, inode, ctime in files]
-    problems = [Problem(path=prefix + path, error_class=cls, message=text) for path, cls, text in result.problems]
-    return Discovered(
-        root=root,
-        prefix=prefix,
-        files=files,
-        folders=result.folders,
-        problems=problems,
-        libraries=[prefix + path for path in result.libraries],
-        system=[prefix + path for path in result.system],
-    )
+    first = walk(os.path.join(root, prefix), below)
+    found = Discovered(root=root, prefix=prefix, folders=0)
+    found.add(prefix, first)
+    if follow:
+        links, found.links = found.links, []
+        for link, result in followed(root, links, others, walk):
+            found.add(link + b"/", result)
+        found.links.clear()
+        found.files.sort()
+    return found
 
 
 # phase 2: processing --------------------------------------------------------------------------------------------------

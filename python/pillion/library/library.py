@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import functools
+import logging
 import os
 import time
 from collections.abc import Callable, Iterator, Sequence
@@ -51,6 +52,11 @@ if TYPE_CHECKING:
     from pillion.maintenance.verify import Finding
     from pillion.queue.subscription import Subscription
     from pillion.queue.work import Workers
+
+
+_logger = logging.getLogger(__name__)
+# A program that sets no logging up is not to find ours on its stderr.
+logging.getLogger("pillion").addHandler(logging.NullHandler())
 
 
 def _chosen(kinds: Sequence[SidecarKind | str] | None) -> tuple[SidecarKind, ...]:
@@ -347,6 +353,7 @@ class Library:
         asked = progress is not None or subscription is not None
         chosen = _chosen(kinds)
         workers = self._workers(chosen, report if asked else None)
+        _logger.info("working the queue of %s", self.root)
         workers.run(until_idle=not stay)
         if subscription is not None:
             subscription.deliver()

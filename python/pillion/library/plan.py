@@ -25,7 +25,7 @@ from pillion.catalog.indexing import Location, list_locations, queue_due, read_s
 from pillion.catalog.plan import DueGroup, MadeRow, Scope, Want, Within, in_scopes
 from pillion.catalog.queue import list_measured
 from pillion.catalog.sidecars import ASKED, ask_again
-from pillion.index.indexer import compare, discover, excluded_folders
+from pillion.index.indexer import compare, discover, excluded_folders, others_of
 from pillion.index.wants import DeviceGenerationPolicy, restrict, signature, wanted_sidecars
 from pillion.job import Urgency
 from pillion.kinds import registry
@@ -144,11 +144,15 @@ class GenerationPlan:
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Walk:
-    """A folder to look into for files that are not indexed yet; ``exclude``: folders in it that are not its own."""
+    """A folder to look into for files that are not indexed yet; ``exclude``: folders in it that are not its own.
+
+    ``others``: real paths of the other Locations.
+    """
 
     location: Location
     prefix: bytes
     exclude: Sequence[bytes]
+    others: Sequence[bytes]
     known: bool
     """Whether the Location is in the catalog."""
 
@@ -231,6 +235,8 @@ class Planner:
             exclude=walk.exclude,
             hidden=config.hidden,
             system=config.system_folders,
+            follow=config.follow_links,
+            others=walk.others,
         )
         unreadable.extend((os.fsdecode(problem.path), problem.message) for problem in found.problems)
         with self._database.read() as connection:
@@ -505,8 +511,14 @@ class Plans:
             return None
         else:
             known = True
-        exclude = excluded_folders(self._root, location, self._locations())
-        return Walk(location=location, prefix=inside, exclude=exclude, known=known)
+        locations = self._locations()
+        return Walk(
+            location=location,
+            prefix=inside,
+            exclude=excluded_folders(self._root, location, locations),
+            others=others_of(location, locations),
+            known=known,
+        )
 
 
 def _ask(connection: sa.Connection, selection: Selection, now: float) -> int:

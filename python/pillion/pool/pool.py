@@ -12,7 +12,7 @@ import os
 import select
 import threading
 import time
-from collections import deque
+from collections import Counter, deque
 from collections.abc import Callable, Collection, Mapping, Sequence
 from concurrent.futures import Executor, Future, InvalidStateError
 from dataclasses import dataclass, field
@@ -20,6 +20,7 @@ from enum import IntEnum
 from types import MappingProxyType
 from typing import Any
 
+from pillion import machine
 from pillion.errors import ErrorClass, ItemError
 from pillion.failpoints import reach
 from pillion.model import value
@@ -188,7 +189,7 @@ class WorkerPool(Executor):
         self.size = size
         """How many children work at the same time."""
         self._limits = Limits(memory_bytes=memory_limit, recycle_bytes=recycle_bytes, recycle_items=recycle_items)
-        self._server = JobServer.create(min(size, len(os.sched_getaffinity(0))))
+        self._server = JobServer.create(min(size, machine.cores()))
         self._lock = threading.Lock()
         self._waiting: deque[Batch] = deque()
         self._children: list[Child] = []
@@ -260,6 +261,12 @@ class WorkerPool(Executor):
         self._wake()
         if wait:
             self._thread.join()
+
+    @property
+    def running(self) -> Mapping[str, int]:
+        """How many children work on each lane now."""
+        with self._lock:
+            return Counter(child.batch.lane for child in self._children if child.batch is not None)
 
     def _take_back(self, child: Child) -> None:
         """Kill a child whose item was cancelled; the rest of its batch waits for another child."""

@@ -9,18 +9,19 @@ from collections.abc import Callable, Iterable, Iterator
 from concurrent.futures import Future
 from typing import Generic, TypeVar
 
+from pillion import machine
 from pillion.pool import tokens
 
 R = TypeVar("R")
 
 
 def available() -> int:
-    """The cores this process may run on, or ``OMP_THREAD_LIMIT`` if that is less.
+    """The cores this process may use, or ``OMP_THREAD_LIMIT`` if that is less.
 
     The limit must be kept to: CTranslate2 divides its work by the number of threads it asked for, so one that asks for
     two where OpenMP grants one leaves half of each product uncomputed, and returns wrong numbers without an error.
     """
-    here = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
+    here = machine.cores()
     limit = os.environ.get("OMP_THREAD_LIMIT", "")
     return max(1, min(here, int(limit))) if limit.isdecimal() else here
 

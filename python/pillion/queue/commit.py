@@ -7,6 +7,8 @@ renames are synced, and only then the catalog says "ready". What a crash in betw
 from __future__ import annotations
 
 import errno
+import logging
+import os
 from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
@@ -42,6 +44,8 @@ from pillion.model import (
 from pillion.queue.checkpoints import Checkpoint, Checkpoints
 from pillion.queue.engine import Result
 from pillion.store import Placement, Store
+
+_logger = logging.getLogger(__name__)
 
 DISK_FULL_NOTICE = "The disk that holds the library is full; free some space, and work goes on. Nothing is lost."
 
@@ -135,6 +139,7 @@ class Recorder:
             if not _is_disk_full(error):
                 raise
             return {"*": DISK_FULL_NOTICE}
+        _log(results, batch)
         self.counts.update((outcome.kind, outcome.status) for outcome in batch.outcomes)
         self.jobs_ended.update(kind for kind, _ in batch.ended)
         for planned in batch.leftovers:
@@ -325,6 +330,24 @@ def believed(planned: PlannedJob, returned: Execution | ItemError, store: Store)
     if not all(store.is_staged(planned.staging, staged.variant, staged.size) for staged in returned.staged):
         return ItemError(ErrorClass.CRASH, "Its worker process reported a file that it did not write.")
     return returned
+
+
+def _log(results: Sequence[Result[PlannedJob]], batch: _Batch) -> None:
+    """One line for each try, failed ones as warnings. Names are quoted, as they may hold anything."""
+    for lane, notice in batch.faults.items():
+        _logger.warning("%s is held back: %s", "all work" if lane == "*" else lane, notice)
+    if not _logger.isEnabledFor(logging.WARNING):
+        return
+    for planned, returned in results:
+        job = planned.job.job
+        name = repr(os.fsdecode(job.sources[0][0])) if job.sources else job.content_uuid
+        result = failure_of(returned) if isinstance(returned, ItemError) else returned.result
+        if isinstance(result, Failure):
+            _logger.warning("%s of %s failed: %s: %s", job.kind, name, result.error_class, result.message)
+            _logger.debug("%s of %s: %s %s", job.kind, name, result.exit_status, result.stderr_tail)
+        elif isinstance(returned, Execution):
+            what = result.note if isinstance(result, Empty) else ", ".join(staged.variant for staged in result)
+            _logger.info("%s of %s made in %.2f s: %s", job.kind, name, returned.seconds, what or "nothing new")
 
 
 def ready_outcome(content_uuid: str, entry: ManifestEntry) -> SidecarOutcome:

@@ -148,6 +148,11 @@ class Engine(Generic[J]):
         """How many jobs of each lane are in flight."""
         return Counter(planned.lane for planned in list(self._in_flight.values()))
 
+    @property
+    def working(self) -> Mapping[str, int]:
+        """How many worker processes are at each lane now; most of what is in flight waits for one."""
+        return self._pool.running
+
     def stop(self) -> None:
         """Make :meth:`run` return soon; jobs in flight go back to the queue."""
         self._stop.set()

@@ -6,7 +6,6 @@ else from the first guess of the kind. :class:`Estimates` is pure: no I/O, no cl
 
 from __future__ import annotations
 
-import os
 import time
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
@@ -22,6 +21,7 @@ from pillion.catalog.queue import count_left, list_measured, sample
 from pillion.events import Progress
 from pillion.kinds import registry
 from pillion.kinds.spec import MIB, KindSpec
+from pillion.machine import cores
 from pillion.model import MediaClass, SidecarKind
 from pillion.settings.config import Config
 
@@ -179,7 +179,7 @@ def _class_of(mime: str) -> MediaClass:
 
 def worker_count(config: Config) -> int:
     """How many worker processes a library uses on this machine."""
-    return config.workers or len(os.sched_getaffinity(0))
+    return config.workers or cores()
 
 
 def parallel(kind: SidecarKind, workers: int, concurrency: Mapping[str, int]) -> int:

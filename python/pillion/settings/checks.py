@@ -66,7 +66,7 @@ CTIME, MTIME = "ctime", "mtime"
 """What must be as it was for a file to count as unchanged, beside its path and size."""
 
 SECTIONS: Mapping[str, Mapping[str, Check]] = {
-    "discovery": {"ignore": _globs, "hidden": boolean, "system_folders": boolean},
+    "discovery": {"ignore": _globs, "hidden": boolean, "system_folders": boolean, "follow_links": boolean},
     "identification": {"sample_above": count("bytes"), "trust": one_of((CTIME, MTIME))},
     "pdf": {"passwords_file": _path},
     "failures": {"retry_after_days": count("days, 0 for never")},

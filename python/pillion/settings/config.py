@@ -35,6 +35,7 @@ policy = "{policy}"            # what this device generates: "mobile", "desktop"
 [discovery]
 # ignore = []                 # globs, as in .gitignore: ["*.tmp", "/private/"]
 # hidden = false              # true: also files and folders whose name starts with a dot
+# follow_links = false        # true: also the folders that symbolic links lead to, each file once
 # system_folders = false      # also @eaDir, #recycle, $RECYCLE.BIN, lost+found and the like
 
 [identification]
@@ -102,6 +103,7 @@ class Config:
     ignore: tuple[str, ...] = ()
     hidden: bool = False
     system_folders: bool = False
+    follow_links: bool = False
     sample_above: int = 64 * MIB
     trust: str = CTIME
     passwords_file: str | None = None

@@ -124,6 +124,11 @@ impl WalkResult {
     }
 
     #[getter]
+    fn links<'py>(&self, py: Python<'py>) -> PyResult<Bound<'py, PyList>> {
+        PyList::new(py, self.0.links.iter().map(|path| PyBytes::new(py, path)))
+    }
+
+    #[getter]
     fn system<'py>(&self, py: Python<'py>) -> PyResult<Bound<'py, PyList>> {
         PyList::new(py, self.0.system.iter().map(|path| PyBytes::new(py, path)))
     }

@@ -1,0 +1,249 @@
+"""The program as part of a system: logs, quiet, pipes, signals, completion, progress lines, JSON."""
+
+from __future__ import annotations
+
+import json
+import re
+import signal
+import subprocess
+import sys
+from collections import Counter
+from pathlib import Path
+from types import SimpleNamespace
+from typing import Any, cast
+
+import click
+import pytest
+
+from pillion import machine
+from pillion.cli.app import COMMANDS, program
+from pillion.cli.lines import LineProgress
+from pillion.model import SidecarStatus
+from pillion.queue.work import Workers
+from tests.support import photos
+from tests.support.program import COMMAND, run, run_json
+
+
+@pytest.fixture
+def folder(tmp_path: Path) -> Path:
+    folder = tmp_path / "pictures"
+    photos.write_many(folder, 3)
+    (folder / "bad\nname.jpg").write_bytes((folder / sorted(p.name for p in folder.iterdir())[0]).read_bytes()[:200])
+    return folder
+
+
+# logs -----------------------------------------------------------------------------------------------------------------
+
+
+def test_a_log_file_has_each_job_on_a_line(tmp_path: Path, folder: Path) -> None:
+    log = tmp_path / "pillion.log"
+    arguments = ("--library", tmp_path / "library", "--policy", "mobile", "--kinds", "thumb")
+    done = run("index", folder, *arguments, "--log-file", log)
+    assert done.returncode == 0, done.stderr
+    lines = log.read_text().splitlines()
+    made = [line for line in lines if " INFO " in line and "thumb of " in line]
+    assert len(made) == 3
+    failed = [line for line in lines if " WARNING " in line]
+    assert any("bad\\nname.jpg" in line and "corrupt" in line for line in failed)
+    assert any("indexed " in line and "4 files, 4 new" in line for line in lines)
+    # It is added to, also by options before the command's name.
+    assert run("--log-file", log, "work", "--library", tmp_path / "library").returncode == 0
+    assert len(log.read_text().splitlines()) > len(lines)
+    assert run("--log-file", tmp_path, "status").returncode == 2
+
+
+def test_verbose_and_quiet(tmp_path: Path, folder: Path) -> None:
+    arguments = ("index", folder, "--library", tmp_path / "library", "--policy", "mobile", "--kinds", "thumb")
+    quiet = run(*arguments, "-q")
+    assert (quiet.returncode, quiet.stdout, quiet.stderr) == (0, "", "")
+    loud = run("-v", *arguments)
+    assert "INFO: indexed" in loud.stderr
+    assert "files, " in loud.stdout
+    listed = run("-q", "ls", "--library", tmp_path / "library")
+    assert len(listed.stdout.splitlines()) == 8, "what was asked for is printed"
+    wrong = run("-q", "ls", "--library", tmp_path / "none")
+    assert wrong.returncode == 1
+    assert "There is no library" in wrong.stderr
+    traced = run("-vv", "ls", "--library", tmp_path / "none")
+    assert "Traceback" in traced.stderr
+
+
+# pipes and signals ----------------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("command", ["ls", "events", "formats", "languages --all", "failed --json"])
+def test_a_reader_that_has_seen_enough_is_no_error(command: str, tmp_path: Path, folder: Path) -> None:
+    library = tmp_path / "library"
+    run("index", folder, "--library", library, "--policy", "mobile", "--no-wait", "--kinds", "thumb")
+    arguments = command.split() + ([] if command.startswith(("formats", "languages")) else ["--library", str(library)])
+    process = subprocess.Popen([*COMMAND, *arguments], stdout=subprocess.PIPE, stderr=subprocess.PIPE)
+    assert process.stdout is not None
+    assert process.stderr is not None
+    process.stdout.close()
+    assert process.wait(60) == 0
+    assert process.stderr.read() == b""
+    process.stderr.close()
+
+
+_STOPPED = """
+import os, signal, sys
+from pillion.cli import app
+import click
+
+@click.command()
+@click.pass_context
+def status(ctx):
+    ctx.meta[app.STAYS] = sys.argv.pop() == "stays"
+    os.kill(os.getpid(), signal.SIGTERM)
+
+import pillion.cli.inspect as inspect
+inspect.status = status
+how = sys.argv[-1]
+sys.argv = ["pillion", "status"]
+sys.argv.append(how)
+real = app.program.main
+app.program.main = lambda **options: real(args=["status"], **options)
+app.main()
+"""
+
+
+@pytest.mark.parametrize(("how", "code"), [("once", 143), ("stays", 0)])
+def test_sigterm_ends_with_143_or_what_stays_with_0(how: str, code: int) -> None:
+    done = subprocess.run([sys.executable, "-c", _STOPPED, how], capture_output=True, timeout=60, check=False)
+    assert (done.returncode, done.stderr) == (code, b"")
+
+
+def test_sigterm_is_the_usual_end_of_events_that_follow(tmp_path: Path, folder: Path) -> None:
+    library = tmp_path / "library"
+    run("index", folder, "--library", library, "--policy", "mobile", "--no-wait", "--kinds", "thumb")
+    command = [*COMMAND, "events", "--follow", "--since", "0", "--library", str(library)]
+    with subprocess.Popen(command, stdout=subprocess.PIPE) as process:
+        assert process.stdout is not None
+        process.stdout.readline()
+        process.send_signal(signal.SIGTERM)
+        assert process.wait(30) == 0
+
+
+# completion, colours, progress ----------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("shell", ["bash", "zsh", "fish"])
+def test_completion(shell: str) -> None:
+    done = run("completion", shell)
+    assert done.returncode == 0
+    assert "_PILLION_COMPLETE" in done.stdout
+    words = {"COMP_WORDS": "pillion st", "COMP_CWORD": "1" if shell != "fish" else "st"}
+    answer = run(env={"_PILLION_COMPLETE": f"{shell}_complete", **words})
+    assert "status" in answer.stdout
+
+
+_DISPLAY = """
+import sys
+from pillion.cli.progress import LiveProgress
+sys.stderr.isatty = lambda: True
+with LiveProgress() as live:
+    live.phase("discovery", 3, 10)
+"""
+
+
+@pytest.mark.parametrize(("variable", "styled"), [("1", False), ("", True)])
+def test_no_color_means_no_style_at_all(variable: str, styled: bool) -> None:
+    env = {"NO_COLOR": variable, "TERM": "xterm-256color", "PATH": "/usr/bin:/bin"}
+    done = subprocess.run([sys.executable, "-c", _DISPLAY], capture_output=True, env=env, timeout=60, check=True)
+    styles = re.findall(rb"\x1b\[[0-9;]*m", done.stderr)
+    assert bool([style for style in styles if style not in (b"\x1b[0m",)]) == styled, done.stderr
+
+
+def test_a_line_now_and_then_where_no_terminal_is() -> None:
+    now, lines = [0.0], list[str]()
+    live = LineProgress(every_s=10, clock=lambda: now[0], write=lines.append)
+    about = SimpleNamespace(done=2, left=298, seconds_left=240.0)
+    workers = SimpleNamespace(
+        engine=SimpleNamespace(working={"thumb": 2}),
+        eta=SimpleNamespace(kinds=lambda: {"thumb": about}),
+        recorder=SimpleNamespace(counts=Counter({("thumb", SidecarStatus.FAILED): 1})),
+    )
+    for now[0] in range(25):
+        live.phase("discovery", int(now[0]) * 100, None)
+        live.work(cast("Workers", workers))
+    assert lines == ["discovery: 1,000 files", "discovery: 2,000 files"]
+    now[0] = 31
+    live.work(cast("Workers", workers))
+    assert lines[-1] == "thumb: 2 of 300 jobs, 2 running, 1 failed; about 4 min left"
+
+
+# JSON -----------------------------------------------------------------------------------------------------------------
+
+
+def _commands() -> dict[str, click.Command]:
+    found: dict[str, click.Command] = {}
+    for name in COMMANDS:
+        command = program.get_command(click.Context(program), name)
+        assert command is not None
+        found[name] = command
+        if isinstance(command, click.Group):
+            found |= {f"{name} {inner}": each for inner, each in command.commands.items()}
+    return found
+
+
+def test_every_command_that_prints_has_json_and_takes_the_options_of_logs() -> None:
+    for name, command in _commands().items():
+        options = {text for option in command.params for text in option.opts}
+        assert "--json" in options or name == "completion", name
+        assert {"-v", "-q", "--log-file"} <= options, name
+
+
+def test_locations_answer_in_json(tmp_path: Path, folder: Path) -> None:
+    library = tmp_path / "library"
+    assert run_json("locations", "--library", library, "add", folder) == {"added": str(folder)}
+    moved = tmp_path / "moved"
+    folder.rename(moved)
+    answer = run_json("locations", "--library", library, "move", folder, moved)
+    assert answer == {"from": str(folder), "to": str(moved), "settings_left": False}
+    assert run_json("locations", "--library", library, "remove", moved) == {"removed": str(moved), "files": 0}
+
+
+def test_failures_of_single_files_are_json_too(tmp_path: Path) -> None:
+    path = tmp_path / "a.bin"
+    path.write_bytes(b"\0\1\2")
+    done = run("ocr", path, "--json")
+    assert done.returncode == 1
+    answer: dict[str, Any] = json.loads(done.stdout)
+    assert answer["source"] == str(path)
+    assert answer["error"]["class"] == "unsupported"
+
+
+# the machine ----------------------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    ("groups", "files", "cores"),
+    [
+        ("0::/\n", {"cpu.max": "max 100000\n"}, None),
+        ("0::/\n", {"cpu.max": "150000 100000\n"}, 1.5),
+        ("0::/a/b\n", {"cpu.max": "max 100000", "a/cpu.max": "200000 100000", "a/b/cpu.max": "400000 100000"}, 2.0),
+        (
+            "4:cpu,cpuacct:/docker/x\n1:name=systemd:/\n",
+            {"cpu,cpuacct/cpu.cfs_quota_us": "50000", "cpu,cpuacct/cpu.cfs_period_us": "100000"},
+            0.5,
+        ),
+        ("4:cpu:/\n", {"cpu/cpu.cfs_quota_us": "-1", "cpu/cpu.cfs_period_us": "100000"}, None),
+        ("nonsense", {}, None),
+    ],
+)
+def test_the_quota_of_a_container_counts(
+    groups: str, files: dict[str, str], cores: float | None, tmp_path: Path
+) -> None:
+    (tmp_path / "cgroup").write_text(groups)
+    for name, text in files.items():
+        path = tmp_path / "fs" / name
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.write_text(text)
+    assert machine.cpu_quota(tmp_path / "cgroup", tmp_path / "fs") == cores
+    assert machine.cpu_quota(tmp_path / "none", tmp_path) is None
+
+
+def test_cores_are_at_least_one_and_no_more_than_the_quota(monkeypatch: pytest.MonkeyPatch) -> None:
+    for quota, most in [(0.2, 1), (None, 10_000)]:
+        monkeypatch.setattr(machine, "_quota", lambda quota=quota: quota)
+        assert 1 <= machine.cores() <= most
