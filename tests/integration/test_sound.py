@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import itertools
+import struct
 import wave
 from pathlib import Path
 
@@ -139,6 +140,29 @@ def test_five_channels_keep_what_is_said_in_the_middle(tmp_path: Path) -> None:
         container.mux(stream.encode(None))
     spectrum = np.abs(np.fft.rfft(heard(tmp_path / "a.wav")[0][: 2 * RATE]))
     assert spectrum[440 * 2] > 0.9 * spectrum.max()
+
+
+@pytest.mark.parametrize("count", [3, 4, 6, 8, 10, 16])
+@pytest.mark.parametrize("place", ["first", "fourth", "last"])
+def test_every_microphone_of_a_recorder_is_heard(count: int, place: str, tmp_path: Path) -> None:
+    """A WAV file without a channel mask: which channel is where, it does not say."""
+    channel = {"first": 0, "fourth": min(3, count - 1), "last": count - 1}[place]
+    samples = np.zeros((3 * RATE, count), np.int16)
+    samples[:, channel] = sounds.tone(3)
+    data = samples.tobytes()
+    head = struct.pack("<HHIIHH", 1, count, RATE, RATE * count * 2, count * 2, 16)
+    path = tmp_path / "a.wav"
+    path.write_bytes(
+        b"RIFF"
+        + struct.pack("<I", 36 + len(data))
+        + b"WAVEfmt "
+        + struct.pack("<I", 16)
+        + head
+        + b"data"
+        + struct.pack("<I", len(data))
+        + data
+    )
+    assert level(path) == pytest.approx(np.sqrt(np.mean(np.square(sounds.tone(3) / 32768))), rel=0.55)
 
 
 # tracks ---------------------------------------------------------------------------------------------------------------

@@ -187,7 +187,7 @@ def _exit_code() -> int:
     except click.ClickException as error:
         said = io.StringIO()
         error.show(said)
-        note(said.getvalue().rstrip("\n"))
+        warn(said.getvalue().rstrip("\n"))
         return error.exit_code
     except click.Abort:
         return EXIT_INTERRUPTED

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any, TypeVar
 import click
 
 from pillion.cli.options import PATH, default_library, json_option, library_option, printable
-from pillion.cli.output import print_json, print_table, say, warn
+from pillion.cli.output import note, print_json, print_table, say, warn
 from pillion.errors import ErrorClass, ItemError
 
 if TYPE_CHECKING:

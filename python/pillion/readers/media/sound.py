@@ -217,12 +217,12 @@ class _Resampler:
             # The track changes its format midway (radio recordings do): a resampler takes only one.
             yield from self.end()
             self._of = current
-            self._channels = 1 if frame.layout.nb_channels == 1 else 2
+            self._channels = min(2, frame.layout.nb_channels)
             layout = "mono" if self._channels == 1 else "stereo"
             self._resampler = AudioResampler(format="fltp", layout=layout, rate=SAMPLE_RATE)
         assert self._resampler is not None
         frame.pts = None
-        yield from self._arrays(self._resampler.resample(frame))
+        yield from self._arrays(self._resampler.resample(_two_channels(frame)))
 
     def end(self) -> Iterator[NDArray[np.float32]]:
         """The rest of what was added."""
@@ -242,6 +242,42 @@ class _Resampler:
         self.given += samples.shape[1]
         # Always two rows, so that a track that changes its format fits together.
         return samples if samples.shape[0] == 2 else np.repeat(samples, 2, axis=0)
+
+
+_SIDES = {"FL": (1.0, 0.0), "FR": (0.0, 1.0), "FC": (1.0, 1.0), "LFE": (0.0, 0.0), "LFE2": (0.0, 0.0)}
+"""How loud a named channel is at the left and at the right: what is said in films comes from the middle."""
+_BEHIND = 0.5
+_FULL_SCALE = {"u1": 128.0, "i2": 32768.0, "i4": 2147483648.0}
+
+
+def _two_channels(frame: av.AudioFrame) -> av.AudioFrame:
+    """The frame, or of one with more than two channels left and right.
+
+    Channels without a place (recorders have many microphones) are heard at both sides: FFmpeg would leave them out.
+    """
+    import av
+
+    count = frame.layout.nb_channels
+    if count <= 2:
+        return frame
+    values = frame.to_ndarray()
+    samples = values if frame.format.is_planar else values.reshape(-1, count).T
+    scale = _FULL_SCALE.get(samples.dtype.str[1:], 1.0)
+    weights = np.array([_weights(channel.name) for channel in frame.layout.channels], dtype=np.float32) / np.float32(
+        scale
+    )
+    shifted = samples.astype(np.float32) - (scale if samples.dtype == np.uint8 else 0.0)
+    mixed = av.AudioFrame.from_ndarray(np.ascontiguousarray(weights.T @ shifted), format="fltp", layout="stereo")
+    mixed.sample_rate = frame.sample_rate
+    return mixed
+
+
+def _weights(name: str) -> tuple[float, float]:
+    if name in _SIDES:
+        return _SIDES[name]
+    if name.endswith("L"):
+        return _BEHIND, 0.0
+    return (0.0, _BEHIND) if name.endswith("R") else (1.0, 1.0)
 
 
 class _Mixer:
