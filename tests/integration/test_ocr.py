@@ -73,6 +73,13 @@ def test_other_resolutions(dpi: int, tmp_path: Path) -> None:
     assert error_rate(PARAGRAPH, read(path)) <= (0.03 if dpi == 72 else 0.01)
 
 
+def test_lines_that_begin_alike_are_read_along_and_not_down(tmp_path: Path) -> None:
+    lines = [f"Fax line {number}: the plum jam has arrived" for number in range(1, 9)]
+    path = tmp_path / "list.png"
+    media.page("\n".join(lines), dpi=150).convert("L").crop((0, 0, 860, 560)).save(path)
+    assert [line for line in read(path).text.splitlines() if line] == lines
+
+
 def test_white_on_black(tmp_path: Path) -> None:
     path = tmp_path / "dark.png"
     Image.fromarray(255 - np.asarray(media.page(PARAGRAPH, dpi=150))).save(path)

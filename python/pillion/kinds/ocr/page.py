@@ -223,15 +223,19 @@ class PreparedImage:
         return turned_back(boxes, self.turns, self.source_shape)
 
 
-def prepared(gray: Gray, profile: _core.Look) -> PreparedImage:
-    """A picture made ready to be recognised. ``profile``: of the same picture at this or another scale."""
+def prepared(gray: Gray, profile: _core.Look, *, turns: int | None = None) -> PreparedImage:
+    """A picture made ready to be recognised. ``profile``: of the same picture at this or another scale.
+
+    ``turns``: by how many quarters to turn it clockwise, if not as the profile says.
+    """
     shape = (gray.shape[0], gray.shape[1])
     if not profile.is_paper:
         # What looks like print in a photograph lies at any angle.
         return PreparedImage(gray, shape)
     if profile.uneven >= _UNEVEN:
         gray = _core.levelled(gray)
-    turns = _SIDEWAYS_TURNS if profile.sideways else 0
+    if turns is None:
+        turns = _SIDEWAYS_TURNS if profile.sideways else 0
     if turns:
         gray = turned(gray, turns)
     if abs(profile.skew) < _LEVEL:
@@ -336,6 +340,17 @@ def no_lines() -> Boxes:
 def has_reading_order(analysis: LayoutAnalysis) -> bool:
     """Whether the lines go down the page, or stand in real columns."""
     return is_in_order(analysis.boxes) or has_columns(analysis.boxes)
+
+
+def is_upended(analysis: LayoutAnalysis) -> bool:
+    """Whether the lines are pieces of words of which each stands on its end.
+
+    Lines that begin with the same words, as in a list, have their letters below each other: they seem to run downwards.
+    """
+    if len(analysis.boxes) < 2 * _COLUMN_LINES:
+        return False
+    widths, heights = (analysis.boxes[:, side + 2] - analysis.boxes[:, side] for side in (0, 1))
+    return bool(np.median(heights) > 1.5 * np.median(widths) and np.median(heights) < _COLUMN_WIDTH * np.median(widths))
 
 
 def is_in_order(lines: Boxes) -> bool:

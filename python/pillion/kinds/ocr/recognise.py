@@ -244,11 +244,16 @@ def _at_best_scale(source: PageSource, recognisers: PageRecogniser) -> PageLines
     profile = _core.look(gray)
     image = page.prepared(gray, profile)
     analysis = recognisers.analyse_layout(image.gray)
+    turns = image.turns
+    if analysis is not None and turns and page.is_upended(analysis):
+        turns = 0
+        image = page.prepared(gray, profile, turns=turns)
+        analysis = recognisers.analyse_layout(image.gray)
     if analysis is not None and analysis.lines == 0 and gray.size < page.SMALL_PIXELS:
         # Print too small for the layout analysis, as in a low-resolution screenshot.
         scale = min(2 * scale, source.max_scale)
         gray = source.gray(scale)
-        image = page.prepared(gray, profile)
+        image = page.prepared(gray, profile, turns=turns)
         analysis = recognisers.analyse_layout(image.gray)
     if analysis is None:
         return PageLines(image, page.no_lines())
@@ -260,7 +265,7 @@ def _at_best_scale(source: PageSource, recognisers: PageRecogniser) -> PageLines
         return None
     lines = _in_reading_order(image, analysis, recognisers)
     better = page.better_scale(scale, analysis.height, source.max_scale)
-    return lines if better == scale else lines.scaled_to(page.prepared(source.gray(better), profile))
+    return lines if better == scale else lines.scaled_to(page.prepared(source.gray(better), profile, turns=turns))
 
 
 def _in_reading_order(image: PreparedImage, analysis: LayoutAnalysis, recognisers: PageRecogniser) -> PageLines:

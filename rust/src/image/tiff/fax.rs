@@ -129,6 +129,7 @@ impl Lines<'_> {
         if ends >= ENDS_OF_PAGE || self.reader.left() == 0 {
             return Line::End;
         }
+        let start = self.reader.at;
         // Some writers leave out the first code.
         let line = if self.is_lost && !is_alone {
             None
@@ -156,6 +157,8 @@ impl Lines<'_> {
             }
             _ => {
                 self.is_lost = tagged;
+                // From its beginning, for what was taken for codes may be a part of the end.
+                self.reader.at = start;
                 self.reader.seek_end_of_line();
                 Line::Damaged
             }
@@ -293,8 +296,10 @@ fn runs(reader: &mut Bits<'_>, width: u32) -> Result<Vec<u32>, Vec<u32>> {
     let mut line = Vec::new();
     let (mut column, mut is_black) = (0u32, false);
     while column < width {
+        let before = reader.at;
         let next = run(reader, is_black).and_then(|length| column.checked_add(length));
         let Some(next) = next else {
+            reader.at = before;
             return Err(line);
         };
         column = next.min(width);
