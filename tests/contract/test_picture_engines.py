@@ -206,6 +206,19 @@ def test_damaged_rare_files_have_their_class(tmp_path: Path, name: str) -> None:
     assert limit == Image.MAX_IMAGE_PIXELS
 
 
+@pytest.mark.parametrize("boxed", [True, False])
+def test_jpeg_2000_is_decoded_at_the_size_that_is_wanted(boxed: bool) -> None:
+    skip_unless_built_in("image/jp2")
+    large = chart(2400, 1800)
+    data = encoded(large, "JPEG2000", irreversible=False, num_resolutions=3, no_jp2=not boxed)
+    # Halved twice, which is as often as the file can be; enlarged never.
+    for side, size in ((None, (2400, 1800)), (801, (2400, 1800)), (800, (1200, 900)), (100, (600, 450))):
+        decoded = pillow.decode(data, "image/jp2", max_side=side, max_pixels=1 << 24)
+        assert np.asarray(decoded.pixels).shape[1::-1] == size
+    small = pillion.decode(data, max_side=200)
+    assert ssim(small, np.asarray(large.resize((200, 150), Image.Resampling.LANCZOS))) > 0.98
+
+
 def test_tiffs_that_the_core_leaves_are_read_by_pillow() -> None:
     data = encoded(chart(), "TIFF", compression="lzma") if _can_write_lzma() else None
     if data is None:

@@ -114,8 +114,8 @@ impl<'data> Entry<'data> {
         let head = Head::read(data, None)?;
         let stated = if stated == 0 { 256 } else { stated };
         // The height counts the mask too, but where a writer has left both out.
-        let is_alone = head.height == stated && !head.height.is_multiple_of(2)
-            || head.height == stated && head.width == stated;
+        let is_odd = !head.height.is_multiple_of(2);
+        let is_alone = head.height == stated && (is_odd || head.width == stated);
         Ok(Self {
             data,
             width: head.width,

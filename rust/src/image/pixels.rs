@@ -85,6 +85,21 @@ impl Pixels {
         self.data.chunks(self.stride().max(4)).all(row_is_opaque)
     }
 
+    /// RGB with alpha from a plane of its size; others as they are.
+    pub fn with_alpha(self, alpha: &[u8]) -> Self {
+        if self.layout != Layout::Rgb {
+            return self;
+        }
+        let (colours, _) = self.data.as_chunks::<3>();
+        let pixel = |(&[red, green, blue], &alpha): (&[u8; 3], &u8)| [red, green, blue, alpha];
+        let data = colours.iter().zip(alpha).flat_map(pixel).collect();
+        Self {
+            layout: Layout::Rgba,
+            data,
+            ..self
+        }
+    }
+
     /// Grey repeated into three channels; RGB and RGBA as they are.
     pub fn with_colour(self) -> Self {
         if self.layout != Layout::Gray {

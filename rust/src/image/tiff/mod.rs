@@ -29,7 +29,7 @@ use grid::Grid;
 use reader::Reader;
 use samples::{Census, Kind};
 
-use super::colour::Deep;
+use super::colour::{Deep, to_srgb};
 use super::memory::{self, Limits};
 use super::orient::Orientation;
 use super::partial;
@@ -150,8 +150,8 @@ pub fn decode_directory(directory: &Directory<'_>, limits: &Limits) -> Result<Pi
         }
         compression => {
             let source = Source::new(directory, compression, (width, height), limits)?;
-            is_srgb = source.reader.deep.is_some();
             let decoded = source.decode((width, height))?;
+            is_srgb = source.reader.deep.is_some() || source.has_clear_inks();
             let lines = source.reader.damaged.get();
             damage = (lines > 0).then(|| {
                 format!("{lines} of {height} lines of the picture are damaged or missing")
@@ -319,6 +319,11 @@ impl<'a, 'data> Source<'a, 'data> {
         })
     }
 
+    /// Whether inks have transparency: then they become sRGB here, for no layout has both.
+    fn has_clear_inks(&self) -> bool {
+        self.model == Model::Cmyk && self.alpha != Alpha::None && self.channels > 4
+    }
+
     /// The pixels, and whether the file ends before the last.
     fn decode(&self, (width, height): (u32, u32)) -> Result<(Pixels, bool)> {
         let Self {
@@ -343,7 +348,17 @@ impl<'a, 'data> Source<'a, 'data> {
             partial::check_rows(rows, height)?;
         }
         let (size, limits) = ((width, height), reader.limits);
+        let alpha: Vec<u8> = if self.has_clear_inks() {
+            samples.iter().skip(4).step_by(self.channels).copied().collect()
+        } else {
+            Vec::new()
+        };
         let mut pixels = colour::pixels(samples, size, self.channels, model, self.alpha, limits)?;
+        if self.has_clear_inks() {
+            limits.check_bytes(alpha.len() as u64 * 12)?;
+            let profile = reader.directory.bytes(tag::ICC_PROFILE);
+            pixels = to_srgb(pixels, profile)?.with_alpha(&alpha);
+        }
         partial::blank_from(&mut pixels, rows);
         Ok((pixels, rows < height))
     }
