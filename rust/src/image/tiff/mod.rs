@@ -349,7 +349,12 @@ impl<'a, 'data> Source<'a, 'data> {
         }
         let (size, limits) = ((width, height), reader.limits);
         let alpha: Vec<u8> = if self.has_clear_inks() {
-            samples.iter().skip(4).step_by(self.channels).copied().collect()
+            samples
+                .iter()
+                .skip(4)
+                .step_by(self.channels)
+                .copied()
+                .collect()
         } else {
             Vec::new()
         };
