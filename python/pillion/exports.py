@@ -9,6 +9,7 @@ import os
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from uuid import UUID
 
 from pillion import api, extras
 from pillion.errors import UsageError
@@ -31,7 +32,7 @@ class Exported:
 
 @extras.needed()
 def export(
-    source: str | os.PathLike[str],
+    source: str | os.PathLike[str] | UUID,
     to: str = "text",
     *,
     library: Library | None = None,
@@ -45,7 +46,8 @@ def export(
     says what to do, if that is not possible; ItemError if the file itself is the cause.
     """
     check_format(to)
-    made = from_library(library, os.fspath(source), to) if library else from_file(Path(source), to, languages, model)
+    name = str(source) if isinstance(source, UUID) else os.fspath(source)
+    made = from_library(library, name, to) if library else from_file(Path(name), to, languages, model)
     return made.data
 
 

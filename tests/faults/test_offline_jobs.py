@@ -102,3 +102,12 @@ def test_one_file_that_is_gone_from_a_disk_that_is_there_fails(library: Library,
     library.run()
     assert {item.failure.error_class for item in library.requests.failures()} == {"missing_source"}
     assert library.status().locations[0].offline is None
+
+
+def test_a_file_of_another_indexer_on_a_lost_disk_fails_once(library: Library, disk: Path) -> None:
+    """It is in no Location that could be offline: nothing would tell when to try again but its indexer."""
+    library.queue_intelligence([("0f8fad5b-d9cb-869f-a165-70867728950e", disk / "0.jpg", "image/jpeg")])
+    disk.rename(disk.with_name("drawer"))
+    library.run()
+    assert {item.failure.error_class for item in library.requests.failures()} == {"missing_source"}
+    assert library.status().offline_jobs == {"thumb": FILES}

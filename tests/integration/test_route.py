@@ -28,9 +28,9 @@ def tool() -> ModuleType:
 @pytest.mark.parametrize(
     ("story", "files", "moves"),
     [
-        ("photograph", 24, 100),
+        ("photograph", 29, 135),
         pytest.param("page", 13, 75, marks=pytest.mark.models),
-        ("ready", 8, 15),
+        ("ready", 9, 18),
         ("request", 16, 45),
     ],
 )

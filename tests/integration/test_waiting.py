@@ -17,8 +17,8 @@ import pillion
 from pillion import Failed, Library, Pending, Ready
 from pillion.catalog.database import Database
 from pillion.errors import ItemError, LibraryClosedError, UsageError, WorkersStoppedError
-from pillion.job import JobState
-from pillion.model import SidecarStatus
+from pillion.job import JobState, is_on_demand
+from pillion.model import SidecarKind, SidecarStatus
 from pillion.queue import commit, work
 from tests.support import photos
 from tests.support.invariants import check_invariants
@@ -138,6 +138,14 @@ def test_asking_again_and_waiting_write_nothing(
     for _ in range(3):
         assert asked(library, pending.content_uuid) == pending
     assert pending.wait(0.2) is pending
+
+
+def test_what_it_is_made_from_comes_first_too(library: Library, folder: Path) -> None:
+    library.index(policy="desktop")
+    pending = library.sidecars.get_or_enqueue(content(library, folder, "good.jpg"), "embeddings", "all-MiniLM-L6-v2")
+    assert isinstance(pending, Pending)
+    assert is_on_demand(library.status().queue[SidecarKind("ocr")].front or 0)
+    assert not is_on_demand(library.status().queue[SidecarKind("thumb")].front or 0)
 
 
 def test_what_is_cancelled_is_answered_to_those_who_wait(library: Library, folder: Path) -> None:

@@ -102,6 +102,15 @@ def offline_locations(connection: sa.Connection) -> frozenset[int]:
     return frozenset(connection.scalars(sa.select(locations.c.id).where(locations.c.offline.is_not(None))))
 
 
+def wait_for_offline(connection: sa.Connection, job_ids: Collection[int]) -> set[int]:
+    """Those of these jobs whose files are only in Locations that are offline."""
+    offline = offline_locations(connection)
+    if not offline:
+        return set()
+    query = sa.select(jobs.c.id).where(jobs.c.id.in_(list(job_ids)), ~may_run(offline))
+    return set(connection.scalars(query))
+
+
 def count_offline(connection: sa.Connection) -> dict[SidecarKind, int]:
     """How many queued jobs of each kind wait for a Location that is offline; kinds without any are left out."""
     offline = offline_locations(connection)

@@ -12,6 +12,7 @@ from dataclasses import replace
 from pathlib import Path
 from types import TracebackType
 from typing import TYPE_CHECKING
+from uuid import UUID
 
 from pillion.catalog import gates as catalog_gates
 from pillion.catalog import indexing as catalog_indexing
@@ -549,8 +550,9 @@ class Library:
         with self._database.read() as connection:
             return catalog_indexing.unknown_endings(connection)
 
-    def find(self, what: str) -> list[str]:
-        """The content uuids for ``what``: the path of a file in the library, or the start of a uuid."""
+    def find(self, what: str | os.PathLike[str] | UUID) -> list[str]:
+        """The content uuids for ``what``: the path of a file in the library, a uuid, or the start of one."""
+        what = str(what) if isinstance(what, UUID) else os.fspath(what)
         if os.path.exists(what):
             path = os.path.realpath(os.fsencode(what))
             return self.sidecars.contents_at(path)

@@ -282,7 +282,7 @@ class Sidecars:
             for kind in registry.with_sources((row.kind,)):
                 if catalog_requests.uncancel(connection, kind, [row.content_uuid], now) or kind == row.kind:
                     catalog_indexing.queue_due(connection, kind, Urgency.ON_DEMAND, now, within=_only(row.content_uuid))
-                    catalog_requests.raise_to_front(connection, row.content_uuid, kind, now)
+                catalog_requests.raise_to_front(connection, row.content_uuid, kind, now)
 
     def presence(
         self, content_uuids: Sequence[ContentId], kind: SidecarKind | str, variants: Sequence[str]

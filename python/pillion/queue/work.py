@@ -9,7 +9,7 @@ import time
 import uuid
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
-from functools import partial
+from functools import cached_property, partial
 from types import FrameType
 
 import sqlalchemy as sa
@@ -17,6 +17,7 @@ import sqlalchemy as sa
 from pillion.catalog import queue as catalog_queue
 from pillion.catalog.database import Database
 from pillion.catalog.events import append_events
+from pillion.catalog.gates import wait_for_offline
 from pillion.catalog.queue import EVERY_PRIORITY, LEASE_S, ClaimedJob, Due
 from pillion.errors import ErrorClass, ItemError, PillionError, WorkersStoppedError
 from pillion.events import Started
@@ -77,7 +78,6 @@ class CatalogJobs:
         self.max_pixels = max_pixels
         self.passwords = passwords
         self._look_at_settings = look_at_settings
-        self._offline = OfflineLocations(database)
         self._gates = gates
         self._estimates = estimates
         self._eta = eta
@@ -95,8 +95,18 @@ class CatalogJobs:
 
     def begin(self) -> None:
         """Before the first look at the queue: see whether Locations that were offline are back."""
+        self._look_at_offline(_OFFLINE_WAIT_S)
+
+    @cached_property
+    def _offline(self) -> OfflineLocations:
+        return OfflineLocations(self._database)
+
+    def _look_at_offline(self, wait_s: float = 0.0) -> None:
         with self._full_disk_holds():
-            self._offline.look(_OFFLINE_WAIT_S)
+            with self._database.read() as connection:
+                gated = catalog_queue.has_gates(connection)
+            if gated:
+                self._offline.look(wait_s)
 
     def fronts(self, now: float) -> Mapping[str, int]:
         """Kind -> priority of its most urgent job; for a kind that a fault holds back only when it is time to try."""
@@ -210,15 +220,17 @@ class CatalogJobs:
         missing = [planned for planned, value in results if _is_missing_source(value)]
         if not missing:
             return results
-        held = {
-            id(planned)
+        gone = [
+            planned.job.job.id
             for planned in missing
             if self._offline.hold([path for path, _, _ in planned.job.job.sources], now)
-        }
-        if not held:
+        ]
+        if not gone:
             return results
-        self.release([planned.job for planned in missing if id(planned) in held], now)
-        return [result for result in results if id(result[0]) not in held]
+        with self._database.read() as connection:
+            held = wait_for_offline(connection, gone)
+        self.release([planned.job for planned in missing if planned.job.job.id in held], now)
+        return [result for result in results if result[0].job.job.id not in held]
 
     def release(self, jobs: Sequence[PlannedJob], now: float) -> None:
         """Give jobs back without charging a try. If that cannot be written now, each heartbeat tries again."""
@@ -242,8 +254,7 @@ class CatalogJobs:
         """Renew this process's leases, rescue the jobs of dead or silent owners, and tell how far the run is."""
         self._look_at_settings()
         self.release((), now)
-        with self._full_disk_holds():
-            self._offline.look()
+        self._look_at_offline()
         with self._full_disk_holds():
             self._leases.renew(now)
         with self._full_disk_holds():

@@ -19,6 +19,7 @@ from pillion.errors import ConfigError
 from pillion.kinds import registry
 from pillion.kinds.settings import nearest, one_of
 from pillion.model import POLICY_NAMES, SidecarKind
+from pillion.quoting import quoted
 from pillion.settings.checks import CTIME, SECTIONS, WHEN_KEYS, Changes, Checker
 from pillion.settings.hours import When, parse_span
 
@@ -183,7 +184,7 @@ class ConfigFile:
             config = load_config(self.path)
         except ConfigError as error:
             self.problem = f"The settings before it changed stay in use: {error}"
-            _log.warning("%s", self.problem)
+            _log.warning("%s", quoted(self.problem))
             return False
         before, self.current, self.problem = self.current, config, None
         return config != before
