@@ -195,3 +195,9 @@ def test_xml_of_mainframes_is_read() -> None:
 )
 def test_a_text_file_is_read_by_the_encoding_that_it_names(text: str, encoding: str) -> None:
     assert decoded_text(text.encode(encoding)) == text
+
+
+@pytest.mark.parametrize("encoding", ["cp850", "mac-roman", "cp1252"])
+def test_a_few_letters_beyond_ascii_tell_windows_from_dos_and_macintosh(encoding: str) -> None:
+    text = "De instelling wordt geëvalueerd voor Mario Blättermann en de coördinator.\n" * 3
+    assert decoded(text.encode(encoding)) == text

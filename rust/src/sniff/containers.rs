@@ -3,6 +3,14 @@
 use super::names::extension;
 use super::{contains, mime_from_name};
 
+/// A picture, or where the name says so a film of them, one behind the other.
+pub(super) fn jpeg(_: &[u8], name: &[u8]) -> Option<&'static str> {
+    Some(match mime_from_name(name) {
+        film @ "video/x-mjpeg" => film,
+        _ => "image/jpeg",
+    })
+}
+
 /// Packed by gzip: a drawing if the name says so, for what is inside is not looked at.
 pub(super) fn gzip(_: &[u8], name: &[u8]) -> Option<&'static str> {
     Some(match mime_from_name(name) {
@@ -31,6 +39,8 @@ pub(super) fn aiff(head: &[u8], _: &[u8]) -> Option<&'static str> {
         b"ILBM" | b"PBM " | b"ACBM" | b"DEEP" | b"RGB8" | b"RGBN" => Some("image/x-ilbm"),
         b"ANIM" => Some("video/x-anim"),
         b"MOVE" => Some("video/x-wc3"),
+        b"WVQA" => Some("video/x-vqa"),
+        b"RLV2" | b"RLV3" => Some("video/x-rl2"),
         _ => None,
     }
 }

@@ -1,11 +1,21 @@
-//! Marks of sound and video that are too short, or too much like words, to be looked for before text is ruled out.
+//! Marks of pictures, sound and video that are too short, or too much like words, to be looked for before text is ruled out.
 //!
-//! They are those by which FFmpeg's demuxers know their formats.
+//! They are those by which FFmpeg's demuxers and Pillow know their formats.
 
 use super::streams;
 
 /// (offset, bytes, type)
 pub(super) const MARKS: &[(usize, &[u8], &str)] = &[
+    // pictures
+    (0, b"BLP1", "image/x-blp"),
+    (0, b"BLP2", "image/x-blp"),
+    (0, b"\xb1\x68\xde\x3a", "image/x-dcx"),
+    (0, b"FTEX", "image/x-ftex"),
+    (20, b"GIMP", "image/x-gimp-gbr"),
+    (0, b"DanM", "image/x-msp"),
+    (0, b"LinS", "image/x-msp"),
+    (0, b"\x80\xe8\0\0", "image/x-pixar"),
+    (2048, b"PCD_", "image/x-photo-cd"),
     // sound
     (0, b"TTA1", "audio/x-tta"),
     (0, b"TTA2", "audio/x-tta"),
@@ -71,6 +81,14 @@ pub(super) const MARKS: &[(usize, &[u8], &str)] = &[
     (0, b"ALP ", "audio/x-alp"),
     (0, b"vs12", "audio/x-apm"),
     (0, b"wvag", "audio/x-vag"),
+    (0, b"CRYO_APC", "audio/x-apc"),
+    (0, b"#!iLBC20\n", "audio/ilbc"),
+    (0, b"#!iLBC30\n", "audio/ilbc"),
+    (0, b"IMA_ADPCM_Sound", "audio/x-iss"),
+    (0, b"KVAG", "audio/x-kvag"),
+    (0, b"XA\0\0", "audio/x-xa"),
+    (0, b"XAI\0", "audio/x-xa"),
+    (0, b"XAJ\0", "audio/x-xa"),
     // video
     (0, b"DKIF", "video/x-ivf"),
     (0, b"NSVf", "video/x-nsv"),
@@ -118,7 +136,27 @@ pub(super) const MARKS: &[(usize, &[u8], &str)] = &[
     (0, b"BBCD", "video/x-dirac"),
     (0, b"\0\0\x02\x80\x01", "video/x-dnxhd"),
     (0, b"\x12\0\x0a", "video/x-obu"),
-    (0, b"MVE\0", "video/x-mve"),
+    (0, b"LPF \0", "video/x-anm"),
+    (0, b"wW\x10\0", "video/x-avs"),
+    (0, b"VID\0", "video/x-bethsoft"),
+    (0, b"BF&I", "video/x-bfi"),
+    (0, b"DFIA", "video/x-dfa"),
+    (0, b"\x94\x19\x11\x29", "video/x-gdv"),
+    (0, b"Packed Animation File V1.0\n", "video/x-paf"),
+    (0, b"ARMovie\n", "video/x-rpl"),
+    (0, b"TMAV", "video/x-tmv"),
+    (0, b"vividas03", "video/x-vividas"),
+    (0, b"MOVI\0", "video/x-sgi-movie"),
+    (0, b"SCHl", "video/x-ea"),
+    (0, b"SEAD", "video/x-ea"),
+    (0, b"1SNh", "video/x-ea"),
+    (0, b"MVhd", "video/x-ea"),
+    (0, b"MVIh", "video/x-ea"),
+    (0, b"pQGT", "video/x-ea"),
+    (0, b"TGQs", "video/x-ea"),
+    (0, b"AVP6", "video/x-ea"),
+    (0, b"MADk", "video/x-ea"),
+    (0, b"MPCh", "video/x-ea"),
 ];
 
 /// The type of bytes that are no text.

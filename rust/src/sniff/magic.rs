@@ -16,7 +16,7 @@ use Means::{Look, Type};
 /// (offset, bytes, what they mean). The first whose bytes are there and which gives a type decides.
 pub(super) const MARKS: &[(usize, &[u8], Means)] = &[
     // images
-    (0, b"\xff\xd8\xff", Type("image/jpeg")),
+    (0, b"\xff\xd8\xff", Look(containers::jpeg)),
     (0, b"\x89PNG\r\n\x1a\n", Type("image/png")),
     (0, b"GIF87a", Type("image/gif")),
     (0, b"GIF89a", Type("image/gif")),
@@ -31,6 +31,7 @@ pub(super) const MARKS: &[(usize, &[u8], Means)] = &[
     (0, b"#?RADIANCE\n", Type("image/vnd.radiance")),
     (0, b"gimp xcf ", Type("image/x-xcf")),
     (0, b"DDS \x7c\0\0\0", Type("image/x-dds")),
+    (0, b"SIMPLE  = ", Type("image/fits")),
     (0, b"II\xbc\x01", Type("image/vnd.ms-photo")),
     (0, b"\x01\xda\0\x01", Type("image/sgi")),
     (0, b"\x01\xda\0\x02", Type("image/sgi")),

@@ -35,6 +35,7 @@ const CASES: &[Case] = &[
     (b"", b"#?RADIANCE\n", b"", "image/vnd.radiance"),
     (b"", b"gimp xcf ", b"", "image/x-xcf"),
     (b"", b"DDS \x7c\0\0\0", b"", "image/x-dds"),
+    (b"", b"SIMPLE  = ", b"", "image/fits"),
     (b"", b"II\xbc\x01", b"", "image/vnd.ms-photo"),
     (b"", b"\x01\xda\0\x01", b"", "image/sgi"),
     (b"", b"\x01\xda\0\x02", b"", "image/sgi"),

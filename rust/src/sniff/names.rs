@@ -87,11 +87,11 @@ fn picture(ext: &[u8]) -> Option<&'static str> {
         b"bmp" | b"dib" => "image/bmp",
         b"tif" | b"tiff" => "image/tiff",
         b"webp" => "image/webp",
-        b"avif" => "image/avif",
+        b"avif" | b"avifs" => "image/avif",
         b"heic" => "image/heic",
         b"heif" | b"hif" => "image/heif",
         b"jxl" => "image/jxl",
-        b"jp2" | b"j2k" | b"jpf" | b"jpx" => "image/jp2",
+        b"jp2" | b"j2k" | b"jpf" | b"jpx" | b"jpc" | b"j2c" => "image/jp2",
         b"svg" | b"svgz" => "image/svg+xml",
         b"psd" | b"psb" => "image/vnd.adobe.photoshop",
         b"ico" | b"cur" => "image/x-icon",
@@ -107,6 +107,16 @@ fn picture(ext: &[u8]) -> Option<&'static str> {
         b"ras" | b"sun" => "image/x-sun-raster",
         b"tga" | b"icb" | b"vda" | b"vst" => "image/x-tga",
         b"jxr" | b"wdp" => "image/vnd.ms-photo",
+        b"blp" => "image/x-blp",
+        b"dcx" => "image/x-dcx",
+        b"fits" | b"fts" => "image/fits",
+        b"ftc" | b"ftu" => "image/x-ftex",
+        b"gbr" => "image/x-gimp-gbr",
+        b"msp" => "image/x-msp",
+        b"pcd" => "image/x-photo-cd",
+        b"pxr" => "image/x-pixar",
+        b"xbm" => "image/x-xbitmap",
+        b"xpm" => "image/x-xpixmap",
         b"djvu" | b"djv" => "image/vnd.djvu",
         b"dng" => "image/x-adobe-dng",
         b"cr2" => "image/x-canon-cr2",
@@ -336,7 +346,7 @@ fn text(ext: &[u8]) -> Option<&'static str> {
     Some(match ext {
         b"txt" | b"text" | b"log" | b"ini" | b"cfg" | b"conf" | b"asc" | b"nfo" | b"diz"
         | b"ans" | b"properties" | b"reg" | b"inf" | b"bat" | b"cmd" | b"vbs" | b"bas" | b"pas"
-        | b"strings" | b"po" | b"pot" | b"vim" => "text/plain",
+        | b"strings" | b"po" | b"pot" | b"vim" | b"idx" | b"sbg" => "text/plain",
         b"ass" | b"ssa" => "text/x-ssa",
         b"sub" | b"mpl2" | b"jss" | b"aqt" | b"pjs" | b"rt" | b"scc" | b"mcc" | b"sbv" => {
             "text/x-subtitles"

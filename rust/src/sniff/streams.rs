@@ -27,6 +27,9 @@ pub(super) fn sniff_within(head: &[u8], name: &[u8]) -> Option<&'static str> {
         .or_else(|| program_within(head, name))
 }
 
+/// So many places are looked at, in bytes of which many look like a start.
+const MOST_STARTS: usize = 4096;
+
 /// A sort of frame: its type, and a function that gives the length of the frame that starts the bytes.
 type Kind = (&'static str, fn(&[u8]) -> Option<usize>);
 
@@ -89,7 +92,7 @@ fn frames(
 fn frames_within(head: &[u8], name: &[u8]) -> Option<&'static str> {
     let zeros = head.iter().take_while(|&&byte| byte == 0).count();
     let sounds = super::media_class(mime_from_name(name)) == "audio";
-    let starts = memchr::memchr3_iter(0xff, 0x0b, 0x56, head);
+    let starts = memchr::memchr3_iter(0xff, 0x0b, 0x56, head).take(MOST_STARTS);
     for at in starts {
         let proof = if sounds || at == zeros {
             PROOF.1
@@ -105,13 +108,20 @@ fn frames_within(head: &[u8], name: &[u8]) -> Option<&'static str> {
     None
 }
 
-/// Whether so many frames follow each other, or fewer to the end of the head.
-fn run(mut rest: &[u8], length: fn(&[u8]) -> Option<usize>, proof: usize) -> bool {
+/// Whether so many frames of the same sort follow each other, or half of them to the end of the head.
+fn run(head: &[u8], length: fn(&[u8]) -> Option<usize>, proof: usize) -> bool {
+    // Version, layer and rate of MPEG audio and AAC; the other sorts have their word of synchronisation there.
+    let same = |rest: &[u8]| match head[0] {
+        0xff => (rest[1] ^ head[1]) & 0xfe == 0 && (rest[2] ^ head[2]) & 0x0c == 0,
+        _ => true,
+    };
+    let mut rest = head;
     for number in 0..proof {
-        match (length(rest), rest.len()) {
-            (Some(length), left) if length < left => rest = &rest[length..],
-            (Some(_), _) => return number >= 2,
-            (None, left) => return left < 7 && number >= 3,
+        match length(rest) {
+            Some(length) if same(rest) && length < rest.len() => rest = &rest[length..],
+            Some(_) if same(rest) => return number * 2 >= proof,
+            Some(_) => return false,
+            None => return rest.len() < 7 && number * 2 >= proof,
         }
     }
     true

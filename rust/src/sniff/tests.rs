@@ -557,8 +557,7 @@ fn streams_behind_junk_and_cut_in_the_middle() {
 fn late_marks_are_found_and_words_are_none() {
     for (offset, mark, mime) in super::late::MARKS {
         if mark.len() > 3 {
-            let mut head = with(&[vec![2; *offset], mark.to_vec()].concat(), 64);
-            head[48..].fill(3);
+            let head = [vec![2; *offset], mark.to_vec(), vec![0; 9], vec![3; 40]].concat();
             assert_eq!(sniff(&head, b""), *mime, "{}", mark.escape_ascii());
         }
     }

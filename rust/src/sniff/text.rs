@@ -63,6 +63,12 @@ fn by_content(body: &[u8], by_name: &'static str) -> Option<&'static str> {
     if starts("<svg") || starts("<!doctype svg") {
         return Some("image/svg+xml");
     }
+    if starts("/* XPM */") {
+        return Some("image/x-xpixmap");
+    }
+    if starts("#define ") && is_bitmap(body) {
+        return Some("image/x-xbitmap");
+    }
     if let Some(line) = body.strip_prefix(b"#!") {
         let line = line.split(|&byte| byte == b'\n').next().unwrap_or_default();
         return interpreter(&String::from_utf8_lossy(line));
@@ -90,6 +96,17 @@ fn by_content(body: &[u8], by_name: &'static str) -> Option<&'static str> {
         matches!(body, [b'{', rest @ ..] if matches!(rest.trim_ascii_start(), [b'"' | b'}', ..]));
     (json && !by_name.ends_with("json") && media_class(by_name) != "text")
         .then_some("application/json")
+}
+
+/// A picture of X11 as source code: its width, its height, its bits.
+fn is_bitmap(body: &[u8]) -> bool {
+    let defines = |line: Option<&[u8]>, what: &[u8]| {
+        line.is_some_and(|line| line.starts_with(b"#define ") && super::contains(line, what))
+    };
+    let mut lines = body.split(|&byte| byte == b'\n');
+    defines(lines.next(), b"_width ")
+        && defines(lines.next(), b"_height ")
+        && super::contains(body, b"_bits[]")
 }
 
 /// Messages one after the other (RFC 4155): a line "From ", a sender and a date, which ends with a year or a zone; then

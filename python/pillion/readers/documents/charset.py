@@ -29,6 +29,10 @@ _CONTROL = bytes(range(0x09)) + bytes(range(0x0E, 0x1B)) + bytes(range(0x1C, 0x2
 """Bytes that plain text does not contain, but UTF-16 and UTF-32 do."""
 _FAMILIAR = re.compile("[\n\r -~、。，]")
 """Characters that most texts contain, but not if decoded in the wrong byte order."""
+_WESTERN = ("cp1252", "mac-roman", "cp850")
+_ODD = re.compile("(?<=[a-z])(?![’ʼ·-])[^\\s\\w\x00-\x7f](?=[a-z])|(?<=[a-z])[À-ÞŠŽŸŒ](?=[a-z])|[\x80-\x9f]")
+"""A sign, or a capital letter, between small letters; a control character."""
+_CONTROLS = re.compile("[\x80-\x9f]")
 _DECLARED_WITHIN = 4096
 _COMMENTS = re.compile(rb"<!--.*?(?:-->|\Z)", re.S)
 _XML = re.compile(rb"""\s*<\?xml\b[^>]*?\bencoding\s*=\s*["']\s*([\w.:-]+)""")
@@ -195,4 +199,18 @@ def _guessed(head: bytes) -> str:
 
     era = EncodingEra.MODERN_WEB if len(head) < _SHORT else EncodingEra.ALL & ~EncodingEra.MAINFRAME
     found = detect(head, encoding_era=era, prefer_superset=False, compat_names=False)["encoding"]
-    return label_codec(found or "cp1252") or "cp1252"
+    guess = label_codec(found or "cp1252") or "cp1252"
+    return _western(head, guess)
+
+
+def _western(head: bytes, guess: str) -> str:
+    """The encoding of Windows, Macintosh or DOS in which the fewest characters stand where no text has them.
+
+    ``guess`` where they are equal: with few letters beyond ASCII, statistics of letters mistake one for another, but a
+    quotation mark inside a word gives it away.
+    """
+    marks = any(0x80 <= byte < 0xA0 for byte in head)
+    if not marks or (guess not in _WESTERN and not _CONTROLS.search(text_in(head, guess))):
+        return guess
+    odd = {codec: len(_ODD.findall(text_in(head, codec))) for codec in dict.fromkeys((guess, *_WESTERN))}
+    return min(odd, key=lambda codec: odd[codec])

@@ -47,6 +47,16 @@ _FORMATS: Mapping[str, str] = {
     "image/x-pcx": "PCX",
     "image/x-sun-raster": "SUN",
     "image/x-tga": "TGA",
+    "image/fits": "FITS",
+    "image/x-blp": "BLP",
+    "image/x-dcx": "DCX",
+    "image/x-ftex": "FTEX",
+    "image/x-gimp-gbr": "GBR",
+    "image/x-msp": "MSP",
+    "image/x-photo-cd": "PCD",
+    "image/x-pixar": "PIXAR",
+    "image/x-xbitmap": "XBM",
+    "image/x-xpixmap": "XPM",
 }
 """Type -> Pillow's name of the only format that is tried: others would run programs or read other files."""
 MIMES = frozenset(_FORMATS)
