@@ -3,16 +3,19 @@
 from __future__ import annotations
 
 import io
+import os
 import struct
 import tarfile
 import wave
 import zipfile
+from pathlib import Path
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
 from pillion import _core
+from pillion.errors import ItemError
 from pillion.model import MediaClass
 
 
@@ -109,3 +112,28 @@ def test_mime_from_name(name: bytes, want: str) -> None:
 )
 def test_media_class(mime: str, want: MediaClass) -> None:
     assert MediaClass(_core.media_class(mime)) is want
+
+
+OLE = b"\xd0\xcf\x11\xe0\xa1\xb1\x1a\xe1" + bytes(2000)
+
+
+@pytest.mark.parametrize("start", [zip_of("META-INF/container.xml", "mimetype"), OLE])
+@given(changes=st.lists(st.tuples(st.integers(0, 2000), st.binary(min_size=1, max_size=4)), max_size=6))
+def test_no_directory_makes_it_fail(
+    start: bytes, changes: list[tuple[int, bytes]], tmp_path_factory: pytest.TempPathFactory
+) -> None:
+    data = bytearray(start)
+    for at, new in changes:
+        at %= len(data)
+        data[at : at + len(new)] = new
+    path = tmp_path_factory.getbasetemp() / "mutated"
+    path.write_bytes(data)
+    assert _core.sniff_file(path).count("/") == 1
+
+
+def test_what_is_no_file_is_refused(tmp_path: Path) -> None:
+    os.mkfifo(tmp_path / "pipe")
+    for path, error_class in ((tmp_path / "pipe", "unsupported"), (tmp_path / "gone", "missing_source")):
+        with pytest.raises(ItemError) as caught:
+            _core.sniff_file(path)
+        assert caught.value.error_class == error_class

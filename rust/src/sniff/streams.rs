@@ -14,6 +14,7 @@ pub(super) fn sniff(head: &[u8], name: &[u8]) -> Option<&'static str> {
         .iter()
         .find_map(|(mime, length)| frames(head, name, mime, *length))
         .or_else(|| transport(head))
+        .or_else(|| transport_within(head))
         .or_else(|| digital_video(head))
         .or_else(|| dts(head))
 }
@@ -21,7 +22,6 @@ pub(super) fn sniff(head: &[u8], name: &[u8]) -> Option<&'static str> {
 /// The same behind junk, or cut in the middle; asked last, as it looks at all of the head.
 pub(super) fn sniff_within(head: &[u8], name: &[u8]) -> Option<&'static str> {
     elementary(head)
-        .or_else(|| transport_within(head))
         .or_else(|| frames_within(head, name))
         .or_else(|| mxf_within(head))
         .or_else(|| program_within(head, name))
@@ -252,7 +252,11 @@ fn transport(head: &[u8]) -> Option<&'static str> {
 fn transport_within(head: &[u8]) -> Option<&'static str> {
     const FIRST: usize = 2048;
     const ENOUGH: usize = 24;
-    let starts = memchr::memchr_iter(0x47, &head[..head.len().min(FIRST)]);
+    let first = &head[..head.len().min(FIRST)];
+    if !first.iter().any(|&byte| byte == 0 || byte >= 0x80) {
+        return None;
+    }
+    let starts = memchr::memchr_iter(0x47, first);
     let found = starts.into_iter().any(|start| {
         [188, 192, 204].into_iter().any(|packet| {
             let at = (start..head.len().saturating_sub(3))

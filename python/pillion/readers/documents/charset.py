@@ -29,6 +29,8 @@ _CONTROL = bytes(range(0x09)) + bytes(range(0x0E, 0x1B)) + bytes(range(0x1C, 0x2
 """Bytes that plain text does not contain, but UTF-16 and UTF-32 do."""
 _FAMILIAR = re.compile("[\n\r -~、。，]")
 """Characters that most texts contain, but not if decoded in the wrong byte order."""
+_ZEROS = bytes(8)
+"""More zeros than UTF-32 has in a row: a crash left them in a log."""
 _WESTERN = ("cp1252", "mac-roman", "cp850")
 _ODD = re.compile("(?<=[a-z])(?![’ʼ·-])[^\\s\\w\x00-\x7f](?=[a-z])|(?<=[a-z])[À-ÞŠŽŸŒ](?=[a-z])|[\x80-\x9f]")
 """A sign, or a capital letter, between small letters; a control character."""
@@ -58,6 +60,8 @@ def decoded(data: bytes) -> str:
     for bom, encoding in _BOMS:
         if data.startswith(bom):
             return data[len(bom) :].decode(encoding, errors="ignore")
+    if _ZEROS in data:
+        data = re.sub(_ZEROS + b"+", b"", data)
     head = data[:_LOOKED_AT]
     form = _wide(head) or _seven_bit(head)
     if form:

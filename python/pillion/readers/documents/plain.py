@@ -77,7 +77,9 @@ def read(path: Path, mime: str) -> DocumentText:
 
 def result_of(data: bytes, notes: Notes, *, more: bool) -> DocumentText:
     """The text of a file's bytes. ``more``: whether the file has more of them."""
-    text, has_binary = without_binary(decoded_text(data).replace("\r\n", "\n"))
+    # A crash leaves zeros in a log; DOS ends a text with a mark, and fills up the block.
+    written = decoded_text(data).rstrip("\0\x1a").replace("\0", "")
+    text, has_binary = without_binary(written.replace("\r\n", "\n"))
     if has_binary:
         notes.add(BINARY)
     result = collected(NAME, [DocumentPart(text=text)], notes)
