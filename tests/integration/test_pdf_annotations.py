@@ -115,6 +115,20 @@ def test_the_words_of_xfa_are_no_text(tmp_path: Path) -> None:
     assert read(tmp_path / "static.pdf", static).text == "A form for all programs"
 
 
+def test_text_that_nothing_draws_is_drawn(tmp_path: Path) -> None:
+    """A text box without an appearance, which viewers make one for."""
+    path = tmp_path / "box.pdf"
+    box = remark(
+        "FreeText", "Approved by \\374ber Clara", rect="[72 560 200 620]", more="/F 4 /DA (1 0 0 rg /Helv 14 Tf)"
+    )
+    path.write_bytes(form(box))
+    with pdfium.opened(path) as document, document.page(0) as page:
+        pixels = page.render(1.0)
+    red = [(x, y) for y in range(222, 282) for x in range(72, 200) if pixels[y, x, 0] > pixels[y, x, 1] + 50]
+    assert len(red) > 100
+    assert recognise(path, is_pdf=True, languages=("eng",)).text.splitlines()[-1] == "Approved by über Clara"
+
+
 @pytest.mark.parametrize("count", [0, 3])
 def test_pages_keep_their_order_and_their_own_annotations(tmp_path: Path, count: int) -> None:
     pages = [

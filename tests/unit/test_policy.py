@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from pillion.errors import UsageError
-from pillion.index.wants import built_in_policies, named_policy, override, restrict, wanted_kinds
+from pillion.index.wants import built_in_policies, named_policy, override, restrict, wanted_kinds, wanted_sidecars
 from pillion.kinds.embedding.kind import EMBEDDING_MODEL
 from pillion.model import MediaClass
 from pillion.settings.config import OwnPolicy
@@ -33,6 +33,14 @@ def test_the_three_policies_are_those_of_the_design() -> None:
 )
 def test_desktop_wants_by_class(media_class: MediaClass, kinds: list[str]) -> None:
     assert list(wanted_kinds(named_policy("desktop"), media_class)) == kinds
+
+
+def test_the_embeddings_of_a_drawing_wait_for_no_recognition() -> None:
+    """Its text is its own; pictures have to be recognised first."""
+    for mime, awaits in (("image/svg+xml", None), ("image/png", "ocr")):
+        wants = {want.kind: want for want in wanted_sidecars(named_policy("desktop"), mime, None)}
+        assert wants["embeddings"].awaits == awaits
+        assert ("made_from" in wants["embeddings"].recipe.settings) is (awaits is not None)
 
 
 def test_embeddings_are_not_wanted_where_their_text_is_switched_off() -> None:
