@@ -67,6 +67,22 @@ def test_a_letter_that_folding_cuts_in_two_is_whole(tmp_path: Path) -> None:
     assert read(tmp_path, data, CALENDAR).text == "Summary: Grüöne Woche"
 
 
+@pytest.mark.parametrize(
+    ("mime", "unit"),
+    [
+        (CARD, b"NOTE;ENCODING=QUOTED-PRINTABLE:a=\n"),
+        (CARD, b"NOTE:\xe9 a\n"),
+        ("text/vtt", b"<a "),
+        ("text/vtt", b"NOTE\n"),
+        ("text/xml", b"<!DOCTYPE a "),
+        (NOTEBOOK, b"["),
+    ],
+)
+def test_no_file_takes_longer_than_its_length_allows(tmp_path: Path, mime: str, unit: bytes) -> None:
+    # With a cost that grows with the square of the length this would run into the timeout of the tests.
+    read(tmp_path, b"BEGIN:VCARD\n" + unit * (2_000_000 // len(unit)), mime)
+
+
 @given(st.binary(max_size=80))
 def test_any_card_gives_text_that_can_be_stored(tmp_path_factory: pytest.TempPathFactory, data: bytes) -> None:
     read(

@@ -20,7 +20,7 @@ _MAX_BYTES = 4 << 20
 _CUE = re.compile(
     r"^(?:[ \t]*\d+[ \t]*\n|(?<=\n\n)[^\n]{1,200}\n)?[ \t]*(?:\d+:)?\d+:\d\d[.,]\d+[ \t]*-->[^\n]*\n?", re.MULTILINE
 )
-_MARK = re.compile(r"</?[a-zA-Z][^>\n]*>|<\d[\d:.]*>|\{\\[^}\n]*\}")
+_MARK = re.compile(r"</?[a-zA-Z][^<>\n]{0,200}>|<\d[\d:.]{0,20}>|\{\\[^{}\n]{0,200}\}")
 _BLOCK = re.compile(r"^(?:NOTE|STYLE|REGION)\b.*?(?:\n[ \t]*\n|\Z)", re.MULTILINE | re.DOTALL)
 
 

@@ -99,30 +99,27 @@ def _unescaped(found: re.Match[str]) -> str:
 def _fields(data: bytes) -> Iterator[_Field]:
     if data[:2] in (b"\xff\xfe", b"\xfe\xff"):
         data = decoded(data).encode()
-    data = _FOLD.sub(b"", data)
-    lines = data.splitlines()
-    whole = decoded(data)
-    is_utf8 = "\ufffd" not in data.decode("utf-8", "replace")
+    data = _FOLD.sub(b"", data).replace(b"\r", b"")
+    lines = data.split(b"\n")
+    texts = decoded(data).split("\n")
+    if len(texts) != len(lines):
+        # Of a set in which the byte of a line end is a part of letters.
+        texts = [line.decode("cp1252", "replace") for line in lines]
     at = 0
     while at < len(lines):
-        line = lines[at]
+        line, text = lines[at], texts[at]
         at += 1
         head = line.partition(b":")[0].upper()
         if b"QUOTED-PRINTABLE" in head:
             # Continued by a sign at the end of the line instead of a space at the start of the next.
-            while line.endswith(b"=") and at < len(lines):
-                line = line[:-1] + lines[at]
+            begin = at - 1
+            while lines[at - 1].endswith(b"=") and at < len(lines):
                 at += 1
-        text = line.decode("utf-8", "replace") if is_utf8 else _guessed(line, whole)
+            line = b"".join(part.removesuffix(b"=") for part in lines[begin:at])
+            text = "".join(part.removesuffix("=") for part in texts[begin:at])
         found = _LINE.fullmatch(text)
         if found:
             yield _field(found, line, head)
-
-
-def _guessed(line: bytes, whole: str) -> str:
-    """A line by its own bytes, or as the whole file was read."""
-    text = decoded(line)
-    return text if text in whole else line.decode("cp1252", "replace")
 
 
 def _field(found: re.Match[str], line: bytes, head: bytes) -> _Field:
