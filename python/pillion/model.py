@@ -207,11 +207,6 @@ class Failure:
     exit_status: str = ""
 
 
-def staged_path(staging: str, variant: str) -> Path:
-    """The file to which a job with the staging path ``staging`` writes a variant."""
-    return Path(f"{staging}-{variant}")
-
-
 def failure_of(error: ItemError) -> Failure:
     """The error as a value."""
     return Failure(

@@ -17,7 +17,7 @@ from pillion.errors import CatalogError, LibraryError
 from pillion.failpoints import reach
 from pillion.kinds import registry
 from pillion.manifest import MANIFEST, MAX_BYTES, Manifest, ManifestEntry, parsed, written
-from pillion.model import EXTENSIONS, SidecarFormat, SidecarKind, staged_path, value
+from pillion.model import EXTENSIONS, SidecarFormat, SidecarKind, value
 
 MARK = ".pillion-library"
 """In the folder of every library: no walk enters a folder that has it (rust/src/walk.rs)."""
@@ -34,6 +34,11 @@ class Placement:
 
     staged: Path
     rel_path: str
+
+
+def staged_path(staging: str, variant: str) -> Path:
+    """The file to which a job with the staging path ``staging`` writes a variant (kinds/execute.py does)."""
+    return Path(f"{staging}-{variant}")
 
 
 def is_library(folder: bytes) -> bool:

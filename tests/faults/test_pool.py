@@ -244,7 +244,7 @@ def _processes_fail(monkeypatch: pytest.MonkeyPatch, times: int) -> None:
             raise BlockingIOError(errno.EAGAIN, os.strerror(errno.EAGAIN))
         return start(*arguments, **options)  # type: ignore[call-overload]
 
-    monkeypatch.setattr("pillion.pool.worker.subprocess.Popen", refuse)
+    monkeypatch.setattr("pillion.pool.pool.subprocess.Popen", refuse)
 
 
 def test_what_is_at_once_has_a_child_of_its_own_when_all_are_busy(pool: WorkerPool, tmp_path: Path) -> None:

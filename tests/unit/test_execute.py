@@ -11,7 +11,8 @@ import pytest
 
 from pillion.kinds import execute, registry
 from pillion.kinds.execute import ExecutionTask
-from pillion.model import DEFAULT_VARIANT, GenerationRequest, Produced, Recipe, SidecarFormat, staged_path
+from pillion.model import DEFAULT_VARIANT, GenerationRequest, Produced, Recipe, SidecarFormat
+from pillion.store import staged_path
 
 
 class Together:

@@ -32,7 +32,6 @@ from pillion.model import (
     SidecarKind,
     SidecarMark,
     failure_of,
-    staged_path,
     value,
 )
 from pillion.panics import is_panic
@@ -249,7 +248,7 @@ def _unchanged(path: bytes, size: int, mtime_ns: int) -> bool:
 
 def _stage(staging: bytes, produced: Produced) -> Staged:
     reach("execute.stage")
-    staged_path(os.fsdecode(staging), produced.variant).write_bytes(produced.data)
+    Path(f"{os.fsdecode(staging)}-{produced.variant}").write_bytes(produced.data)
     reach("execute.staged")
     return Staged(
         variant=produced.variant,

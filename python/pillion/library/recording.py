@@ -19,9 +19,9 @@ from pillion.events import Ready
 from pillion.kinds import registry
 from pillion.machine import at_work, this_owner
 from pillion.manifest import ManifestEntry
-from pillion.model import Produced, WantedSidecar, staged_path, thumbhash_text
+from pillion.model import Produced, WantedSidecar, thumbhash_text
 from pillion.queue.commit import ready_outcome
-from pillion.store import Placement, Store
+from pillion.store import Placement, Store, staged_path
 
 
 def checked(want: WantedSidecar, data: bytes) -> Produced:

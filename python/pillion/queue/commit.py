@@ -37,13 +37,12 @@ from pillion.model import (
     SidecarKind,
     SidecarStatus,
     failure_of,
-    staged_path,
     thumbhash_text,
     value,
 )
 from pillion.queue.checkpoints import Checkpoint, Checkpoints
 from pillion.queue.engine import Result
-from pillion.store import Placement, Store
+from pillion.store import Placement, Store, staged_path
 
 _logger = logging.getLogger(__name__)
 
