@@ -63,6 +63,10 @@ pub(super) const MARKS: &[(usize, &[u8], Means)] = &[
         b"\xd0\xcf\x11\xe0\xa1\xb1\x1a\xe1",
         Look(containers::ole),
     ),
+    // Excel before version 5: one stream, which begins with the record of its beginning, of four or six bytes.
+    (0, b"\x09\0\x04\0", Type("application/vnd.ms-excel")),
+    (0, b"\x09\x02\x06\0", Type("application/vnd.ms-excel")),
+    (0, b"\x09\x04\x06\0", Type("application/vnd.ms-excel")),
     // audio, video and pictures in containers
     (0, b"RIFF", Look(containers::riff)),
     (0, b"RIFX", Look(containers::riff)),

@@ -8,7 +8,7 @@
 //! | image (camera raw) | image/ + x-adobe-dng x-canon-cr2 x-canon-cr3 x-canon-crw x-nikon-nef x-sony-arw x-fuji-raf x-panasonic-rw2 x-olympus-orf x-pentax-pef x-samsung-srw x-minolta-mrw x-sigma-x3f |
 //! | pdf | application/pdf |
 //! X//! | audio | audio/ + mpeg mp4 aac x-latm wav x-w64 flac ogg webm x-matroska aiff amr amr-wb ac3 eac3 vnd.dts x-tta x-ms-wma midi basic x-caf x-wavpack x-ape x-dsf ... (the same) |
-//! | text | text/ + plain markdown html css csv tab-separated-values xml vtt calendar vcard javascript x-python x-c x-c++ x-java x-rust x-go x-shellscript ...; message/rfc822; application/ + json x-ndjson geo+json x-ipynb+json toml yaml sql x-subrip x-tex mbox rtf epub+zip vnd.ms-excel x-ooxml-protected, and the office documents of OOXML and OpenDocument |
+//! | text | text/ + plain markdown html css csv tab-separated-values xml vtt calendar vcard javascript x-python x-c x-c++ x-java x-rust x-go x-shellscript ...; message/rfc822; application/ + json x-ndjson geo+json x-ipynb+json toml yaml sql x-subrip x-tex mbox rtf epub+zip msword vnd.ms-excel vnd.ms-powerpoint vnd.ms-outlook x-ooxml-protected, and the office documents of OOXML and OpenDocument |
 //! | other | application/ + zip, x-ole-storage and the documents in it, postscript gzip x-bzip2 x-xz zstd x-7z-compressed vnd.rar x-tar vnd.sqlite3 x-elf wasm ...; font/*; application/x-empty, application/octet-stream |
 
 mod coding;

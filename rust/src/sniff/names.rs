@@ -55,7 +55,10 @@ pub fn media_class(mime: &str) -> &'static str {
         | "application/mbox"
         | "application/rtf"
         | "application/epub+zip"
+        | "application/msword"
         | "application/vnd.ms-excel"
+        | "application/vnd.ms-powerpoint"
+        | "application/vnd.ms-outlook"
         | "application/x-ooxml-protected" => "text",
         office if OFFICE.iter().any(|start| office.starts_with(start)) => "text",
         other => match other.split_once('/') {
@@ -407,10 +410,10 @@ fn other(ext: &[u8]) -> Option<&'static str> {
         b"pdf" => "application/pdf",
         b"ps" | b"eps" => "application/postscript",
         b"rtf" => "application/rtf",
-        b"doc" => "application/msword",
-        b"xls" => "application/vnd.ms-excel",
-        b"ppt" => "application/vnd.ms-powerpoint",
-        b"msg" => "application/vnd.ms-outlook",
+        b"doc" | b"dot" => "application/msword",
+        b"xls" | b"xlt" | b"xlw" => "application/vnd.ms-excel",
+        b"ppt" | b"pps" => "application/vnd.ms-powerpoint",
+        b"msg" | b"oft" => "application/vnd.ms-outlook",
         b"msi" => "application/x-msi",
         b"docx" | b"docm" | b"dotx" | b"dotm" => {
             "application/vnd.openxmlformats-officedocument.wordprocessingml.document"

@@ -14,7 +14,7 @@ from typing import Any
 
 from pillion import extras
 from pillion.errors import ErrorClass, ItemError
-from pillion.readers.documents import oldsheets
+from pillion.readers.documents import oldsheets, oldslides, oldword, outlook
 from pillion.readers.documents.base import Notes, checked_engine, collected, read_bytes
 from pillion.readers.documents.result import DocumentPart, DocumentText
 
@@ -24,7 +24,16 @@ NOTE = "office documents from before 2007 and Outlook messages"
 PROTECTED = "application/x-ooxml-protected"
 """An office document encrypted with a password, which is no longer a zip file."""
 _OTHER = "application/x-ole-storage"
-MIMES = frozenset({"application/vnd.ms-excel", PROTECTED, _OTHER})
+MIMES = frozenset(
+    {
+        "application/msword",
+        "application/vnd.ms-excel",
+        "application/vnd.ms-powerpoint",
+        "application/vnd.ms-outlook",
+        PROTECTED,
+        _OTHER,
+    }
+)
 
 _PROTECTED = "the document is protected with a password"
 _MAX_BYTES = 256 << 20
@@ -121,5 +130,28 @@ def _workbook(streams: Streams, notes: Notes) -> tuple[str, Iterator[DocumentPar
     return "oldsheets", oldsheets.parts(data, notes)
 
 
-_READERS: dict[str, _Reader] = {"Workbook": _workbook, "Book": _workbook}
+def _document(streams: Streams, notes: Notes) -> tuple[str, Iterator[DocumentPart]]:
+    text = oldword.text_of(streams.data("WordDocument"), (streams.data("0Table"), streams.data("1Table")), notes)
+    return "oldword", iter([DocumentPart(text=text)])
+
+
+def _slides(streams: Streams, notes: Notes) -> tuple[str, Iterator[DocumentPart]]:
+    # Saved for PowerPoint 95 and 97 both.
+    place = "PP97_DUALSTORAGE/" if "PP97_DUALSTORAGE/PowerPoint Document" in streams else ""
+    data, user = (streams.data(f"{place}{name}") for name in ("PowerPoint Document", "Current User"))
+    return "oldslides", oldslides.parts(data, user, notes)
+
+
+def _message(streams: Streams, notes: Notes) -> tuple[str, Iterator[DocumentPart]]:
+    return "outlook", outlook.parts(streams, notes)
+
+
+_READERS: dict[str, _Reader] = {
+    "WordDocument": _document,
+    "PowerPoint Document": _slides,
+    outlook.PROPERTIES: _message,
+    "PP40": _slides,
+    "Workbook": _workbook,
+    "Book": _workbook,
+}
 """The stream that a document of some kind has -> its reader."""

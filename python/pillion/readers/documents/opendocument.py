@@ -134,7 +134,7 @@ def _beside(styles: etree._Element, reader: _Reader) -> Iterator[str]:
             for below in master:
                 name = short(below)
                 if name.startswith(("style:header", "style:footer")) or (
-                    name.startswith("draw:") and not _value(below, "presentation:class")
+                    name.startswith("draw:") and _value(below, "presentation:class") in ("", "header", "footer")
                 ):
                     found[tidy(reader.text_of(below))] = None
     reader.on_master = False
@@ -147,6 +147,8 @@ def _beside(styles: etree._Element, reader: _Reader) -> Iterator[str]:
 
 def _pages(content: etree._Element, root: etree._Element, beside: str, reader: _Reader) -> Iterator[DocumentPart]:
     hidden = _styles_with(root, "drawing-page-properties", "presentation:visibility", "hidden")
+    declared = (below for below in content if short(below) in ("presentation:header-decl", "presentation:footer-decl"))
+    beside = "\n".join(filter(None, (beside, *(tidy(reader.text(below)) for below in declared))))
     number = 0
     for page in content:
         if short(page) != "draw:page":

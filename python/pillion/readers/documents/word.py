@@ -7,6 +7,7 @@ deletions, text boxes once, numbers of lists, and no hidden text.
 from __future__ import annotations
 
 import tempfile
+from collections import Counter
 from collections.abc import Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -40,9 +41,8 @@ _SIGNS = {
     "w:noBreakHyphen": "-",
     "a:br": "\n",
 }
-_UNSEEN = frozenset(
-    ("w:del", "w:moveFrom", "w:instrText", "w:delText", "w:delInstrText", "w:rPr", "w:pPr", "w:tblPr", "w:sdtPr")
-)
+_DELETED = ("w:del", "w:moveFrom")
+_UNSEEN = frozenset(("w:instrText", "w:delText", "w:delInstrText", "w:rPr", "w:pPr", "w:tblPr", "w:sdtPr"))
 _AROUND_RUNS = frozenset(
     f"w:{name}"
     for name in (
@@ -83,12 +83,12 @@ def _document(package: Package, depth: int) -> str:
     if short(root) != "w:document" or body is None:
         raise ItemError(ErrorClass.CORRUPT, "the Word document is damaged: its main part has no body")
     numbering = Numbering.of(package, main)
-    texts = [tidy(_Story(package, main, numbering, depth).text(body))]
+    texts = [_Story(package, main, numbering, depth).whole(body)]
     for kinds in _BESIDE:
         for part in ooxml.linked(package, main, *kinds):
             if part in package:
                 with package.part(part):
-                    texts.append(tidy(_Story(package, part, numbering, depth).text(package.xml(part))))
+                    texts.append(_Story(package, part, numbering, depth).whole(package.xml(part)))
             else:
                 package.notes.add(f"the part {part[:80]} is missing")
     # Each section repeats the same header.
@@ -104,8 +104,16 @@ class _Story:
         self._numbering = numbering
         self._depth = depth
         self._chunks = 0
+        self._has_fields = True
         self._fields: list[bool] = []
         """For each field that is open, from the outermost: whether its result has begun."""
+
+    def whole(self, element: etree._Element) -> str:
+        """The text of a story. Where fields do not end as often as they begin, their codes are read rather than all
+        that follows is lost."""
+        marks = Counter(attribute(mark, "fldCharType") for mark in element.iter() if short(mark) == "w:fldChar")
+        self._has_fields = marks["begin"] == marks["end"]
+        return tidy(self.text(element))
 
     def text(self, element: etree._Element) -> str:
         """The text below an element: paragraphs and rows end lines, cells are separated by tabs."""
@@ -141,6 +149,11 @@ class _Story:
             yield self._alternative(element)[0]
         elif name == "w:altChunk":
             yield self._chunk(element)
+        elif name in _DELETED:
+            for mark in element.iter():
+                # A field may begin in what is deleted and end behind it.
+                if short(mark) == "w:fldChar":
+                    self._field(attribute(mark, "fldCharType") or "")
         elif name not in _UNSEEN:
             yield from self._below(element)
             if name == "a:p":
@@ -199,7 +212,7 @@ class _Story:
             yield f"{text}\n"
 
     def _field(self, kind: str) -> None:
-        if kind == "begin":
+        if kind == "begin" and self._has_fields:
             self._fields.append(False)
         elif self._fields and kind == "separate":
             self._fields[-1] = True
@@ -249,10 +262,7 @@ def _inset(package: Package, data: bytes, depth: int) -> str:
 
 
 def _is_hidden(element: etree._Element, name: str) -> bool:
-    """Hidden text, and what a control shows until somebody writes something into it."""
-    if name == "w:r":
-        return is_on(child(element, "w:rPr", "w:vanish"))
-    return name == "w:sdt" and is_on(child(element, "w:sdtPr", "w:showingPlcHdr"))
+    return name == "w:r" and is_on(child(element, "w:rPr", "w:vanish"))
 
 
 def _by_engine(package: Package, data: bytes, mime: str) -> str:
