@@ -77,11 +77,11 @@ class Package:
 
         Raises ItemError: corrupt where none of it can, too_large.
         """
-        root, whole = parsed(self.data(name))
+        root, left_out = parsed(self.data(name))
         if root is None:
             raise ItemError(ErrorClass.CORRUPT, f"the document is damaged: its part {_shown(name)} is not XML")
-        if not whole:
-            self.notes.add(f"the part {_shown(name)} is damaged: only what could be read of it is here")
+        if left_out:
+            self.notes.add(f"the part {_shown(name)} {left_out}")
         return root
 
     @contextmanager
@@ -147,27 +147,27 @@ SAFE: Any = {"resolve_entities": False, "no_network": True, "load_dtd": False, "
 """For every parser of lxml: nothing is expanded (but in attributes, within libxml2's limit), nothing is opened."""
 
 
-def parsed(data: bytes) -> tuple[etree._Element | None, bool]:
-    """The root of some XML, and whether it is whole; None where nothing can be read of it.
+def parsed(data: bytes) -> tuple[etree._Element | None, str]:
+    """The root of some XML, and what was left out of it, if anything; None where nothing can be read of it.
 
     Comments and processing instructions are left out, entities put in or left out (see the module).
     """
     from lxml import etree
 
-    whole = True
+    left_out = ""
     try:
         root = etree.fromstring(data, _parser(recover=False))
     except (etree.XMLSyntaxError, ValueError):
-        whole = False
+        left_out = "is damaged: only what could be read of it is here"
         try:
             root = etree.fromstring(data, _parser(recover=True))
         except (etree.XMLSyntaxError, ValueError):
-            return None, False
+            return None, left_out
     if root is None:
-        return None, False
-    if b"&" in data or b"&\0" in data:
-        whole = _settle_entities(root) and whole
-    return root, whole
+        return None, left_out
+    if b"&" in data and not _settle_entities(root):
+        left_out = left_out or "refers to entities of its own, which are left out"
+    return root, left_out
 
 
 def _parser(*, recover: bool) -> Any:
