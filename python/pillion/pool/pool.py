@@ -493,7 +493,7 @@ class WorkerPool(Executor):
         child.worker.send([item.argument for item in batch.items], prepares=prepares)
 
     def _listen(self) -> None:
-        talkers = {child.worker.link.fileno(): child for child in self._children}
+        talkers = {child.worker.link.descriptor: child for child in self._children}
         writers = {child.worker.stderr: child for child in self._children if not child.stderr_closed}
         poll = select.poll()
         for source in (self._wake_read, *writers):

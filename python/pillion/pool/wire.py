@@ -184,12 +184,10 @@ class Link:
     def __init__(self, ours: socket.socket) -> None:
         ours.setblocking(False)
         self._socket = ours
+        self.descriptor = ours.fileno()
+        """The descriptor to wait on."""
         self._inbox = Inbox(MAX_RESULT_BYTES)
         self._outbox = bytearray()
-
-    def fileno(self) -> int:
-        """The descriptor to wait on."""
-        return self._socket.fileno()
 
     @property
     def has_more(self) -> bool:

@@ -153,7 +153,7 @@ class Recorder:
             is_held = planned.job.job.id in held
             if is_held:
                 self._collect_one(batch, planned.job, returned, now)
-            if not is_held or isinstance(returned, ItemError) or isinstance(returned.result, Failure):
+            if not is_held or isinstance(result_of(returned), Failure):
                 batch.leftovers.append(planned.job)
         return batch
 
@@ -164,7 +164,7 @@ class Recorder:
             self._ready(batch, job, entry)
             if adopted.thumbhash is not None:
                 batch.thumbhashes[job.content_uuid] = adopted.thumbhash
-        result = failure_of(returned) if isinstance(returned, ItemError) else returned.result
+        result = result_of(returned)
         if isinstance(result, Failure):
             change = self._failed(batch, planned, result, now)
         else:
@@ -316,12 +316,19 @@ class Recorder:
                 self.jobs_ended[kind] += bool(number)
 
 
+def result_of(returned: Execution | ItemError) -> Sequence[Staged] | Empty | Failure:
+    """What came of a task."""
+    if isinstance(returned, ItemError):
+        return failure_of(returned)
+    return returned.failure or returned.empty or returned.staged
+
+
 def believed(planned: PlannedJob, returned: Execution | ItemError, store: Store) -> Execution | ItemError:
     """What a worker says, if it can be true; else the crash that it amounts to.
 
     A file may have taken the worker over. What it says of the bytes themselves is compared by ``verify``.
     """
-    if isinstance(returned, ItemError) or not isinstance(returned.result, tuple):
+    if isinstance(returned, ItemError) or returned.failure or returned.empty:
         return returned
     named = [staged.variant for staged in returned.staged]
     if sorted(named) != sorted(due.variant for due in planned.making):
@@ -340,7 +347,7 @@ def _log(results: Sequence[Result[PlannedJob]], batch: _Batch) -> None:
     for planned, returned in results:
         job = planned.job.job
         name = repr(os.fsdecode(job.sources[0][0])) if job.sources else job.content_uuid
-        result = failure_of(returned) if isinstance(returned, ItemError) else returned.result
+        result = result_of(returned)
         if isinstance(result, Failure):
             _logger.warning("%s of %s failed: %s: %s", job.kind, name, result.error_class, result.message)
             _logger.debug("%s of %s: %s %s", job.kind, name, result.exit_status, result.stderr_tail)
@@ -412,7 +419,7 @@ def measured(executions: Sequence[tuple[PlannedJob, Execution]]) -> list[Measure
     """Sums over the variants that workers tried to make; the seconds of one try are shared equally by its variants."""
     sums: dict[tuple[SidecarKind, str, str], list[float]] = {}
     for planned, execution in executions:
-        result, job, making = execution.result, planned.job, planned.making
+        result, job, making = result_of(execution), planned.job, planned.making
         if not making or (isinstance(result, Failure) and result.error_class.environment):
             continue
         made = {staged.variant: staged.size for staged in result} if isinstance(result, tuple) else {}
@@ -439,7 +446,7 @@ def measured(executions: Sequence[tuple[PlannedJob, Execution]]) -> list[Measure
 
 def _event(planned: PlannedJob, returned: Execution | ItemError, change: JobChange) -> Event | None:
     """The event of a job's end; None if it was given back because the machine, not the file, is at fault."""
-    result = returned.result if isinstance(returned, Execution) else _failure(returned)
+    result = result_of(returned)
     if isinstance(result, Failure):
         return None if result.error_class.environment else _failed(planned, result, change)
     if isinstance(result, Empty):
@@ -475,10 +482,6 @@ def _ended(
         message=message,
         retry_at=retry_at,
     )
-
-
-def _failure(error: ItemError) -> Failure:
-    return Failure(error_class=error.error_class, message=error.message)
 
 
 @lru_cache(maxsize=1024)

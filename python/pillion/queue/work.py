@@ -30,7 +30,7 @@ from pillion.machine import at_work, is_gone, this_owner
 from pillion.model import PDF_PASSWORDS, Failure, SidecarKind
 from pillion.pool.pool import Allowance, WorkerPool
 from pillion.queue.checkpoints import FOLDER, Checkpoints
-from pillion.queue.commit import DISK_FULL_NOTICE, Adopted, PlannedJob, Recorder
+from pillion.queue.commit import DISK_FULL_NOTICE, Adopted, PlannedJob, Recorder, result_of
 from pillion.queue.engine import Engine, Planned, Result
 from pillion.queue.estimate import Estimates, Eta, parallel, worker_count
 from pillion.queue.gates import ALL, OPEN, Gate, Gates
@@ -374,8 +374,8 @@ def _senseless(error: Exception) -> ItemError:
 
 
 def _is_missing_source(value: Execution | ItemError) -> bool:
-    result = value if isinstance(value, ItemError) else value.result
-    return isinstance(result, ItemError | Failure) and result.error_class is ErrorClass.MISSING_SOURCE
+    result = result_of(value)
+    return isinstance(result, Failure) and result.error_class is ErrorClass.MISSING_SOURCE
 
 
 def _allowance(limits: Limits, job: ClaimedJob) -> Allowance:
