@@ -28,8 +28,8 @@ def tool() -> ModuleType:
 @pytest.mark.parametrize(
     ("story", "files", "moves"),
     [
-        ("photograph", 29, 135),
-        pytest.param("page", 13, 75, marks=pytest.mark.models),
+        ("photograph", 30, 120),
+        pytest.param("page", 12, 60, marks=pytest.mark.models),
         ("ready", 9, 18),
         ("request", 16, 45),
     ],

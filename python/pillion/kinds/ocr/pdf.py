@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING
 
 from pillion.errors import ErrorClass, ItemError
 from pillion.kinds.ocr.page import MAX_PIXELS, Boxes, Gray, RecognisedPage, dark_on_light, ocr_page, scale_for
-from pillion.kinds.ocr.result import OcrLine, OcrPage
+from pillion.kinds.ocr.result import Notes, OcrLine, OcrPage
 from pillion.kinds.ocr.textlayer import (
     MIN_CHARACTERS,
     around,
@@ -43,7 +43,6 @@ MAX_OCR_PAGES = 500
 """Of a scan with more pages only the first are recognised, and a note says so."""
 _MAX_WORDS = 100_000
 """In a longer document the lines of later pages have no words with boxes: a sidecar has some 60 bytes for each."""
-_MAX_NOTES = 20
 
 _OF_A_PAGE = (ErrorClass.CORRUPT, ErrorClass.TIMEOUT, ErrorClass.TOO_LARGE, ErrorClass.UNSUPPORTED)
 """Errors that are one page's own, so that the others can go on."""
@@ -64,43 +63,6 @@ class Draft:
     doubted: tuple[OcrLine, ...] = ()
     rotation: int = 0
     has_fields: bool = False
-
-
-class Notes:
-    """What a reader of the result should know; only the first few of a long list of bad pages."""
-
-    def __init__(self) -> None:
-        self._errors: list[ItemError] = []
-        self._texts: list[str] = []
-        self.partial = False
-        """Whether pages were left out, or may be missing."""
-
-    def missing(self, text: str) -> None:
-        """Pages are missing, or may be, as ``text`` says."""
-        self.partial = True
-        self.add(text)
-
-    def add(self, text: str) -> None:
-        """A note on the whole document."""
-        self._texts.append(text)
-
-    def left_out(self, error: ItemError) -> None:
-        """A page was left out because of ``error``."""
-        self.partial = True
-        self._errors.append(error)
-
-    def texts(self) -> tuple[str, ...]:
-        """All notes."""
-        first = [error.message for error in self._errors[:_MAX_NOTES]]
-        more = len(self._errors) - len(first)
-        return *first, *([f"{more} more pages were left out"] if more else []), *self._texts
-
-    def error(self) -> ItemError:
-        """Why there is no page: their reason where all have the same, and else that the document is damaged."""
-        classes = {error.error_class for error in self._errors}
-        if len(classes) == 1 and (one := classes.pop()) is not ErrorClass.CORRUPT:
-            return ItemError(one, f"no page of the PDF can be read: {self._errors[0].message}")
-        return ItemError(ErrorClass.CORRUPT, "no page of the PDF can be read")
 
 
 # inspection -----------------------------------------------------------------------------------------------------------

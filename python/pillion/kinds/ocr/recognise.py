@@ -31,7 +31,7 @@ from pillion.kinds.ocr.page import (
     ocr_page,
 )
 from pillion.kinds.ocr.photograph import recognise_photograph
-from pillion.kinds.ocr.result import OcrPage, OcrResult
+from pillion.kinds.ocr.result import Notes, OcrPage, OcrResult
 from pillion.kinds.ocr.tesseract import Layout, LayoutAnalysis, RecognisedText, Recognisers, confidence
 from pillion.pool import keepalive
 from pillion.pool.threads import spread
@@ -69,11 +69,12 @@ _UNSURE = 70.0
 def _recognise_images(path: Path, recognisers: Recognisers, engine: str) -> OcrResult:
     """All pages of a TIFF, the one of others. A page that cannot be read is left out with a note, unless all are."""
     numbers = pages(path)
-    notes = pdf.Notes()
+    notes = Notes()
     done: list[tuple[int, OcrResult]] = []
     first: ItemError | None = None
     for place, number in enumerate(numbers[: pdf.MAX_OCR_PAGES], 1):
-        keepalive.beat()
+        if done:
+            keepalive.beat()
         try:
             picture = opened(path, page=number)
             done.append((place, _recognise_image(picture, recognisers, engine)))
@@ -92,7 +93,7 @@ def _recognise_images(path: Path, recognisers: Recognisers, engine: str) -> OcrR
     return _joined(done, notes)
 
 
-def _joined(results: Sequence[tuple[int, OcrResult]], notes: pdf.Notes) -> OcrResult:
+def _joined(results: Sequence[tuple[int, OcrResult]], notes: Notes) -> OcrResult:
     """One result of those of the pages, which may differ in their engine: that of most of them is named."""
     engines = Counter((result.engine, result.engine_version) for _, result in results)
     ((engine, version), _), *_ = engines.most_common(1)
@@ -151,7 +152,7 @@ def _recognise_pdf(path: Path, recognisers: Recognisers, passwords: str | None) 
     recognise are spread over the free cores.
     """
     with pdfium.opened(path, passwords) as document:
-        notes = pdf.Notes()
+        notes = Notes()
         drafts = pdf.inspected(document, notes)
         chosen = pdf.to_recognise(drafts, notes)
         recognised: dict[int, OcrPage] = {}

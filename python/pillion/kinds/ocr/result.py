@@ -7,6 +7,7 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from typing import Any
 
+from pillion.errors import ErrorClass, ItemError
 from pillion.kinds.stored import reading, sidecar_json
 
 OCR_SCHEMA_VERSION = 2
@@ -201,3 +202,46 @@ def _round(value: float) -> float:
     """One decimal, and whole numbers without one."""
     rounded = round(float(value), 1)
     return int(rounded) if rounded.is_integer() else rounded
+
+
+# notes ---------------------------------------------------------------------------------------------------------------
+
+
+_MAX_NOTES = 20
+
+
+class Notes:
+    """What a reader of the result should know; only the first few of a long list of bad pages."""
+
+    def __init__(self) -> None:
+        self._errors: list[ItemError] = []
+        self._texts: list[str] = []
+        self.partial = False
+        """Whether pages were left out, or may be missing."""
+
+    def missing(self, text: str) -> None:
+        """Pages are missing, or may be, as ``text`` says."""
+        self.partial = True
+        self.add(text)
+
+    def add(self, text: str) -> None:
+        """A note on the whole document."""
+        self._texts.append(text)
+
+    def left_out(self, error: ItemError) -> None:
+        """A page was left out because of ``error``."""
+        self.partial = True
+        self._errors.append(error)
+
+    def texts(self) -> tuple[str, ...]:
+        """All notes."""
+        first = [error.message for error in self._errors[:_MAX_NOTES]]
+        more = len(self._errors) - len(first)
+        return *first, *([f"{more} more pages were left out"] if more else []), *self._texts
+
+    def error(self) -> ItemError:
+        """Why there is no page: their reason where all have the same, and else that the document is damaged."""
+        classes = {error.error_class for error in self._errors}
+        if len(classes) == 1 and (one := classes.pop()) is not ErrorClass.CORRUPT:
+            return ItemError(one, f"no page of the PDF can be read: {self._errors[0].message}")
+        return ItemError(ErrorClass.CORRUPT, "no page of the PDF can be read")
