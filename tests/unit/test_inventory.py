@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import importlib.util
+import sys
 from pathlib import Path
 
 import pytest
@@ -24,6 +25,7 @@ def empty(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Path:
     monkeypatch.setenv("PILLION_OFFLINE", "1")
     monkeypatch.setenv("PILLION_MODELS", str(tmp_path / "models"))
     monkeypatch.setattr(importlib.util, "find_spec", lambda _: None)
+    monkeypatch.delitem(sys.modules, "tesserocr", raising=False)
     monkeypatch.setattr(models, "data_folders", lambda _=None: [tmp_path / "tessdata"])
     monkeypatch.setattr(models, "network_files", list)
     return tmp_path / "models"
@@ -69,6 +71,7 @@ def test_engines_name_what_lacks(monkeypatch: pytest.MonkeyPatch) -> None:
     there = {engine.name: engine.problem for engine in engine_rows()}
     assert there["pypdfium2"] is None
     monkeypatch.setattr(importlib.util, "find_spec", lambda _: None)
+    monkeypatch.delitem(sys.modules, "tesserocr", raising=False)
     for engine in engine_rows():
         assert engine.problem is not None
         assert "run pip install" in engine.problem

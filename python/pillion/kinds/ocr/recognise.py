@@ -8,6 +8,7 @@ its turn.
 
 from __future__ import annotations
 
+import sys
 from collections import Counter
 from collections.abc import Generator, Sequence
 from contextlib import closing
@@ -16,7 +17,7 @@ from functools import partial
 from pathlib import Path
 from typing import Protocol
 
-from pillion import _core
+from pillion import _core, extras
 from pillion.errors import ErrorClass, ItemError
 from pillion.kinds.ocr import models, page, pdf, ppocr, tesseract
 from pillion.kinds.ocr.kind import AUTO
@@ -56,6 +57,8 @@ def recognise(
     recognisers = Recognisers(languages, tessdata)
     if is_pdf:
         return _recognise_pdf(path, recognisers, passwords)
+    if "numpy" not in sys.modules:
+        extras.require("ocr", "pictures of text", "numpy")
     return _recognise_images(path, recognisers, engine)
 
 
