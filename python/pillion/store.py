@@ -22,6 +22,9 @@ from pillion.model import EXTENSIONS, SidecarFormat, SidecarKind, value
 MARK = ".pillion-library"
 """In the folder of every library: no walk enters a folder that has it (rust/src/walk.rs)."""
 
+PRIVATE = 0o700
+"""The mode of a library's folders when they are made: nobody else can enter them."""
+
 _SIGNS = (os.fsencode(MARK), b"catalog.sqlite", b"sidecars")
 _MARK_TEXT = "This folder is a Pillion library: what it holds is not indexed.\n"
 
@@ -57,9 +60,13 @@ class Store:
         self._staging = str(self.staging)
 
     def create(self) -> None:
-        """Make the folders, and the mark by which every walk knows them for a library's."""
-        self.sidecars.mkdir(parents=True, exist_ok=True)
-        self.staging.mkdir(exist_ok=True)
+        """Make the folders, private, and the mark by which every walk knows them for a library's.
+
+        The text of private documents is in them. Whoever shares a library changes their modes, which stay as they are.
+        """
+        self.root.mkdir(mode=PRIVATE, parents=True, exist_ok=True)
+        self.sidecars.mkdir(mode=PRIVATE, exist_ok=True)
+        self.staging.mkdir(mode=PRIVATE, exist_ok=True)
         if not (self.root / MARK).exists():
             (self.root / MARK).write_text(_MARK_TEXT, encoding="utf-8")
 

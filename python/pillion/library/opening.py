@@ -102,7 +102,6 @@ def _create_folders(root: Path, policy: str | None) -> None:
     if root.is_dir() and not (root / "config.toml").exists() and not _is_unfinished(root):
         raise LibraryError(f"{root} holds other files; give a folder that is empty or does not exist.")
     try:
-        root.mkdir(parents=True, exist_ok=True)
         Store(root).create()
         if not (root / "config.toml").exists():
             (root / "config.toml").write_text(TEMPLATE.format(policy=named.name), encoding="utf-8")
