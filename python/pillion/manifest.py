@@ -18,7 +18,6 @@ from pillion import _core
 from pillion.kinds import registry
 from pillion.model import EXTENSIONS, SidecarFormat, SidecarKind, SidecarMark, value
 
-MANIFEST = "manifest.json"
 MANIFEST_VERSION = 1
 
 MAX_BYTES = 4 << 20

@@ -10,17 +10,22 @@ import os
 import stat
 from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from pillion import _core, beneath
 from pillion.errors import CatalogError, LibraryError
 from pillion.failpoints import reach
 from pillion.kinds import registry
-from pillion.manifest import MANIFEST, MAX_BYTES, Manifest, ManifestEntry, parsed, written
 from pillion.model import EXTENSIONS, SidecarFormat, SidecarKind, value
+
+if TYPE_CHECKING:
+    from pillion.manifest import Manifest, ManifestEntry
+
 
 MARK = ".pillion-library"
 """In the folder of every library: no walk enters a folder that has it (rust/src/walk.rs)."""
+
+MANIFEST = "manifest.json"
 
 PRIVATE = 0o700
 """The mode of a library's folders when they are made: nobody else can enter them."""
@@ -161,6 +166,8 @@ class Store:
 
     def load_manifest(self, content_uuid: str) -> Manifest:
         """The manifest. Raises OSError if it cannot be read, ValueError if its contents are not valid."""
+        from pillion.manifest import MAX_BYTES, parsed
+
         return parsed(beneath.read_file(self.sidecars, _manifest_rel_path(content_uuid), MAX_BYTES), content_uuid)
 
     def content_uuids(self) -> Iterator[str]:
@@ -179,6 +186,8 @@ class Store:
         self, owner: str, content_uuid: str, about: Mapping[str, Any], listed: Sequence[ManifestEntry]
     ) -> Placement:
         """Write a content's manifest to staging. ``about``: the content's hash, size, mime and ThumbHash."""
+        from pillion.manifest import written
+
         staged = Path(self.new_staging_path(owner))
         reach("store.manifest")
         staged.write_text(written(content_uuid, about, listed), encoding="utf-8")

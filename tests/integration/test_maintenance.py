@@ -17,7 +17,7 @@ import pytest
 import pillion
 from pillion.errors import CatalogError, LibraryBusyError, LibraryError, UsageError
 from pillion.library import Library
-from pillion.manifest import MANIFEST
+from pillion.store import MANIFEST
 from tests.support import photos
 from tests.support.invariants import check_invariants
 from tests.support.program import run

@@ -34,10 +34,10 @@ from pillion.job import Urgency
 from pillion.kinds import registry
 from pillion.maintenance.reconcile import is_listed_whole
 from pillion.maintenance.verify import Finding, verify
-from pillion.manifest import MANIFEST, ManifestEntry
+from pillion.manifest import ManifestEntry
 from pillion.model import SidecarKind, SidecarStatus, thumbhash_text
 from pillion.queue.commit import ready_outcome
-from pillion.store import Store
+from pillion.store import MANIFEST, Store
 
 _BATCH = 100
 

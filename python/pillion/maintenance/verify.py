@@ -8,9 +8,8 @@ from dataclasses import dataclass
 from pillion.catalog.database import Database
 from pillion.catalog.sidecars import SidecarRow, list_sidecars
 from pillion.errors import CatalogError
-from pillion.manifest import MANIFEST
 from pillion.model import SidecarStatus
-from pillion.store import Store
+from pillion.store import MANIFEST, Store
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)

@@ -371,7 +371,6 @@ fn types_have_a_class() {
         ("application/msword", "text"),
         ("application/vnd.ms-powerpoint", "text"),
         ("application/vnd.ms-outlook", "text"),
-        ("application/msword", "other"),
         ("application/vnd.oasis.opendocument.text-template", "text"),
         ("application/vnd.oasis.opendocument.formula", "other"),
         (
