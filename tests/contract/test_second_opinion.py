@@ -7,7 +7,6 @@ from typing import Any, NoReturn
 
 import numpy as np
 import pytest
-from PIL import features
 
 import pillion
 from pillion import _core
@@ -45,8 +44,6 @@ def blind_core(monkeypatch: pytest.MonkeyPatch) -> None:
 @pytest.mark.usefixtures("blind_core")
 @pytest.mark.parametrize("file_format", COMMON)
 def test_pillow_is_asked_for_all_common_formats(file_format: str) -> None:
-    if file_format == "AVIF" and not features.check("avif"):
-        pytest.skip("this Pillow is built without AVIF")
     picture = chart(128, 128)
     data = encoded(picture, file_format, **({"sizes": [(128, 128)]} if file_format == "ICO" else {}))
     assert ssim(pillion.decode(data)[..., :3], np.asarray(picture)) > 0.9
@@ -67,7 +64,9 @@ def test_damage_is_shown_and_marked(tmp_path: Path) -> None:
     pixels = pillion.decode(path)
     assert ssim(pixels[:200], np.asarray(chart(400, 300))[:200]) > 0.97
     request = GenerationRequest(kind="thumb", variants=("grid@1x",), source=path, mime="image/jpeg")
-    (made,) = ImageThumbGenerator().generate(request)  # type: ignore[misc]
+    generated = ImageThumbGenerator().generate(request)
+    assert isinstance(generated, tuple)
+    (made,) = generated
     assert made.mark is SidecarMark.DAMAGED
     page = pictures.opened(path)
     page.pixels(100)

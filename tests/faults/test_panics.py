@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from contextlib import AbstractContextManager
 from pathlib import Path
 
 import pytest
@@ -27,8 +28,8 @@ def test_a_panic_is_known() -> None:
 
 
 @pytest.mark.parametrize("guard", [extras.needed(), damage_is_corrupt("book")])
-def test_it_is_a_damaged_file(guard: object) -> None:
-    with pytest.raises(ItemError) as raised, guard:  # type: ignore[attr-defined]
+def test_it_is_a_damaged_file(guard: AbstractContextManager[object]) -> None:
+    with pytest.raises(ItemError) as raised, guard:
         raise PanicException("attempt to subtract with overflow")
     assert raised.value.error_class == "corrupt"
     with pytest.raises(KeyboardInterrupt), extras.needed(), damage_is_corrupt("it"):

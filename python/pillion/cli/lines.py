@@ -1,11 +1,11 @@
-"""Progress where no terminal is: a line on stderr every ten seconds, for logs and pipes."""
+"""Progress where no terminal is: a line on stderr every ten seconds, for logs and pipes, or none at all."""
 
 from __future__ import annotations
 
 import time
 from collections.abc import Callable
 from types import TracebackType
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Self
 
 from pillion.cli.output import duration, note
 from pillion.model import SidecarStatus
@@ -16,7 +16,28 @@ if TYPE_CHECKING:
 EVERY_S = 10.0
 
 
-class LineProgress:
+class NoProgress:
+    """Stands for progress that nobody asked for."""
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, value: BaseException | None, traceback: TracebackType | None
+    ) -> None:
+        self.stop()
+
+    def stop(self) -> None:
+        """Nothing was shown."""
+
+    def phase(self, phase: str, done: int, total: int | None) -> None:
+        """An indexing phase got this far."""
+
+    def work(self, workers: Workers) -> None:
+        """A run of the queue got this far."""
+
+
+class LineProgress(NoProgress):
     """Writes what goes on, by ``write``, at most every ``every_s`` seconds; nothing for a short run."""
 
     def __init__(
@@ -30,17 +51,6 @@ class LineProgress:
         self._clock = clock
         self._write = write
         self._last = clock()
-
-    def __enter__(self) -> LineProgress:
-        return self
-
-    def __exit__(
-        self, kind: type[BaseException] | None, value: BaseException | None, traceback: TracebackType | None
-    ) -> None:
-        self.stop()
-
-    def stop(self) -> None:
-        """Nothing is left to end: each line stands for itself."""
 
     def phase(self, phase: str, done: int, total: int | None) -> None:
         """An indexing phase got this far."""

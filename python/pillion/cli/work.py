@@ -6,7 +6,6 @@ import os
 import sys
 import time
 from pathlib import Path
-from types import TracebackType
 from typing import TYPE_CHECKING
 
 import click
@@ -26,40 +25,18 @@ from pillion.cli.output import (
 from pillion.errors import UsageError
 
 if TYPE_CHECKING:
-    from pillion.cli.lines import LineProgress
+    from pillion.cli.lines import NoProgress
     from pillion.cli.progress import LiveProgress
     from pillion.library import Library
     from pillion.library.status import WorkReport
-    from pillion.queue.work import Workers
 
 
-class _NoProgress:
-    """Stands for progress that nobody asked for."""
+def _progress(*, quiet: bool = False) -> LiveProgress | NoProgress:
+    from pillion.cli.lines import LineProgress, NoProgress
 
-    def __enter__(self) -> _NoProgress:
-        return self
-
-    def __exit__(
-        self, kind: type[BaseException] | None, value: BaseException | None, traceback: TracebackType | None
-    ) -> None:
-        self.stop()
-
-    def stop(self) -> None:
-        """Nothing was shown."""
-
-    def phase(self, phase: str, done: int, total: int | None) -> None:
-        """An indexing phase got this far."""
-
-    def work(self, workers: Workers) -> None:
-        """A run of the queue got this far."""
-
-
-def _progress(*, quiet: bool = False) -> LiveProgress | LineProgress | _NoProgress:
     if quiet or is_quiet():
-        return _NoProgress()
+        return NoProgress()
     if not sys.stderr.isatty() or os.environ.get("TERM") == "dumb":
-        from pillion.cli.lines import LineProgress
-
         return LineProgress()
     from pillion.cli.progress import LiveProgress
 

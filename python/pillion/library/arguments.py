@@ -7,6 +7,7 @@ import re
 import stat
 import uuid
 from collections.abc import Iterable, Sequence
+from typing import Any
 
 import sqlalchemy as sa
 
@@ -132,9 +133,10 @@ def external_row(item: tuple[ContentId, str | os.PathLike[str], str]) -> EntryRo
     )
 
 
-def _parts(item: tuple[object, ...]) -> tuple[object, str, str]:
+def _parts(item: tuple[Any, ...]) -> tuple[object, str, str]:
+    """Whatever a caller gave. Raises TypeError, ValueError."""
     content, path, mime = item
-    return content, os.fsdecode(path), os.fsdecode(mime)  # type: ignore[arg-type]
+    return content, os.fsdecode(path), os.fsdecode(mime)
 
 
 _MIME = re.compile(r"[a-z0-9][a-z0-9!#$&^_.+-]*/[a-z0-9][a-z0-9!#$&^_.+-]*", re.IGNORECASE | re.ASCII)

@@ -16,6 +16,7 @@ from collections import deque
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from enum import IntEnum
 from pathlib import Path
+from types import GenericAlias
 from typing import Any, get_type_hints
 
 import msgspec
@@ -108,7 +109,7 @@ class Codec:
             raise TypeError(f"{target} must have one argument and a result, both with their types")
         (task,) = hints.values()
         self._encoder = msgspec.msgpack.Encoder(enc_hook=_plain)
-        self._tasks = msgspec.msgpack.Decoder(list[task], dec_hook=_rich)  # type: ignore[valid-type]
+        self._tasks = msgspec.msgpack.Decoder(GenericAlias(list, (task,)), dec_hook=_rich)
         self._result = msgspec.msgpack.Decoder(result, dec_hook=_rich)
 
     def batch(self, items: Sequence[Any], *, prepares: bool) -> bytes:
@@ -140,13 +141,13 @@ def _plain(value: Any) -> Any:
     """A path as its bytes: a name need not be valid text."""
     if isinstance(value, Path):
         return os.fsencode(value)
-    raise NotImplementedError(f"{type(value).__name__} does not pass between processes")
+    raise TypeError(f"{type(value).__name__} does not pass between processes")
 
 
 def _rich(wanted: type, value: Any) -> Any:
     if wanted is Path and isinstance(value, bytes):
         return Path(os.fsdecode(value))
-    raise NotImplementedError(f"{wanted} does not pass between processes")
+    raise TypeError(f"{wanted} does not pass between processes")
 
 
 class Channel:

@@ -244,7 +244,7 @@ def _unpacked(archive: zipfile.ZipFile, entry: zipfile.ZipInfo, limit: int) -> b
         raise EOFError
     unpack = _METHODS.get(entry.compress_type)
     if unpack is None:
-        raise NotImplementedError
+        raise zipfile.BadZipFile("packed in an unknown way")
     data = unpack(packed, limit + 1)
     if len(data) > limit:
         raise _TooMuchError
