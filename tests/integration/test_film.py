@@ -35,12 +35,22 @@ def of(pixels: NDArray[np.uint8]) -> av.VideoFrame:
 # colours --------------------------------------------------------------------------------------------------------------
 
 
-@pytest.mark.parametrize("curve", ["pq", "hlg"])
+@pytest.mark.parametrize("curve", ["pq", "hlg", "hlg-channels"])
 def test_high_dynamic_range_looks_as_the_same_film_without(curve: str, tmp_path: Path) -> None:
     frame = shown(films.write_hdr(tmp_path / "a.mkv", films.patches(), curve)).astype(int)
     assert np.abs(frame[80, 160] - (255, 0, 0)).max() < 12
     assert np.abs(frame[240, 160] - 255).max() < 6
     assert np.abs(frame[400, 160] - 128).max() < 6
+    assert np.abs(frame[80, 360] - (0, 255, 0)).max() < 12
+    assert np.abs(frame[240, 360] - (0, 0, 255)).max() < 12
+    assert np.abs(frame[400, 360] - (255, 255, 0)).max() < 12
+
+
+def test_every_colour_of_hlg_by_channels_is_that_of_the_plain_film() -> None:
+    steps = np.array([0, 51, 102, 153, 204, 255], np.uint8)
+    colours = np.stack(np.meshgrid(steps, steps, steps), axis=-1).reshape(12, 18, 3)
+    mapped = tones.to_srgb(films.hdr_codes(colours, "hlg-channels"), 9, tones.HLG)
+    assert np.abs(mapped.astype(int) - colours).max() <= 6
 
 
 def test_highlights_keep_their_places_above_white() -> None:

@@ -14,7 +14,8 @@ from av.stream import Disposition
 from numpy.typing import NDArray
 
 from pillion.errors import ErrorClass, ItemError
-from pillion.kinds.transcript import transcribe
+from pillion.kinds.transcript import languages, transcribe
+from pillion.kinds.transcript.kind import TRANSCRIPT_LANGUAGES
 from pillion.readers import media as engine
 from pillion.readers.media.clock import Stamp, jumps
 from tests.support import films
@@ -182,6 +183,33 @@ def test_a_commentary_is_not_the_sound_of_the_film(speech_wav: Path, tmp_path: P
                 target.mux(packet)
     assert [track.aside for track in engine.audio_tracks(commented)] == [True, False]
     assert transcribe._tracks(commented, None) == [2]
+
+
+def test_a_forced_language_chooses_its_track(speech_wav: Path, tmp_path: Path) -> None:
+    tracks = [(speech_wav, "eng"), (speech_wav, "ger"), (speech_wav, "ger"), (speech_wav, "fre")]
+    path = sounds.write_tracks(tmp_path / "a.mkv", tracks, default=1)
+    assert transcribe._tracks(path, "de") == [2]
+    assert transcribe._tracks(path, "fr") == [4]
+    assert transcribe._tracks(path, "es") == [1]
+    assert transcribe._tracks(sounds.write_tracks(tmp_path / "b.mkv", tracks, default=3), "de") == [3]
+
+
+@pytest.mark.parametrize(
+    ("tag", "code"),
+    [("ger", "de"), ("deu", "de"), ("de-AT", "de"), ("zh_TW", "zh"), ("nob", "no"), ("und", None), ("", None)],
+)
+def test_the_tags_of_tracks_name_languages(tag: str, code: str | None) -> None:
+    assert languages.whisper_code(tag) == code
+
+
+def test_every_language_of_whisper_is_known_by_its_own_code() -> None:
+    assert [languages.whisper_code(code) for code in TRANSCRIPT_LANGUAGES] == list(TRANSCRIPT_LANGUAGES)
+
+
+def test_sound_that_is_gone_is_an_error_of_the_file(tmp_path: Path) -> None:
+    with pytest.raises(ItemError) as caught:
+        next(engine.audio_blocks(tmp_path / "gone.wav"))
+    assert caught.value.error_class is ErrorClass.MISSING_SOURCE
 
 
 # without end ----------------------------------------------------------------------------------------------------------

@@ -13,18 +13,26 @@ from av.stream import Disposition
 from numpy.typing import NDArray
 
 RATE = 16_000
-_CURVES = {"pq": 16, "hlg": 18}
+_CURVES = {"pq": 16, "hlg": 18, "hlg-channels": 18}
 
 
 def patches() -> NDArray[np.uint8]:
-    """Dark, with patches of red, white and grey in its left half, from top to bottom; (480, 640, 3)."""
+    """Dark, with patches of red, white and grey in its left half, from top to bottom; (480, 640, 3).
+
+    Beside them are narrow ones of green, blue and yellow.
+    """
     frame = np.full((480, 640, 3), 40, dtype=np.uint8)
     frame[:160, :320], frame[160:320, :320], frame[320:, :320] = (255, 0, 0), (255, 255, 255), (128, 128, 128)
+    frame[:160, 320:400], frame[160:320, 320:400], frame[320:, 320:400] = (0, 255, 0), (0, 0, 255), (255, 255, 0)
     return frame
 
 
 def hdr_codes(srgb: NDArray[np.uint8], curve: str) -> NDArray[np.uint16]:
-    """The picture as BT.2020 in PQ or HLG, with sRGB's white at 203 cd/m²: full-range code values of 16 bits."""
+    """The picture as BT.2020 in PQ or HLG, with sRGB's white at 203 cd/m²: full-range code values of 16 bits.
+
+    ``curve``: "pq"; "hlg" with the system gamma on the luminance, as ITU-R BT.2100 has it; "hlg-channels" with it on
+    each channel, as FFmpeg's zscale has it.
+    """
     coded = srgb / 255.0
     linear = np.where(coded <= 0.04045, coded / 12.92, ((coded + 0.055) / 1.055) ** 2.4)
     # ITU-R BT.2087, table 2.
@@ -34,15 +42,16 @@ def hdr_codes(srgb: NDArray[np.uint8], curve: str) -> NDArray[np.uint16]:
         power = (light / 10_000) ** (2610 / 16384)
         codes = ((3424 / 4096 + 2413 / 128 * power) / (1 + 2392 / 128 * power)) ** (2523 / 32)
     else:
-        luminance = light @ np.array([0.2627, 0.6780, 0.0593]) / 1000
-        scene = light / 1000 * (np.maximum(luminance, 1e-9) ** (1 / 1.2 - 1))[..., np.newaxis]
+        luminance = light @ np.array([0.2627, 0.6780, 0.0593])[:, np.newaxis] / 1000
+        bent = light / 1000 if curve == "hlg-channels" else luminance
+        scene = light / 1000 * np.maximum(bent, 1e-9) ** (1 / 1.2 - 1)
         high = 0.17883277 * np.log(np.maximum(12 * scene - 0.28466892, 1e-9)) + 0.55991073
         codes = np.where(scene <= 1 / 12, np.sqrt(3 * scene), high)
     return (codes * 65535 + 0.5).astype(np.uint16)
 
 
 def write_hdr(path: Path, srgb: NDArray[np.uint8], curve: str) -> Path:
-    """A short film of one picture in high dynamic range, as an iPhone (``hlg``) or a disc (``pq``) has it."""
+    """A short film of one picture in high dynamic range, by a curve of :func:`hdr_codes`."""
     frame = av.VideoFrame.from_ndarray(hdr_codes(srgb, curve), format="rgb48le")
     marks = {"color_trc": _CURVES[curve], "color_primaries": 9, "colorspace": 9, "color_range": 1}
     return write_frames(path, [frame] * 3, pixel_format="yuv420p10le", matrix="BT2020", marks=marks)

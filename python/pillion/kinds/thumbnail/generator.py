@@ -83,7 +83,7 @@ class VideoThumbGenerator:
 
     kind = THUMB
     name = "thumb-video"
-    version = 3
+    version = 4
 
     def accepts(self, mime: str) -> bool:
         """All videos; :meth:`generate` raises unsupported for those without a decoder."""

@@ -36,14 +36,15 @@ class TranscriptGenerator:
         return _core.media_class(mime) in ("audio", "video")
 
     def recipe(self, mime: str, variant: str, settings: Mapping[str, Any]) -> Recipe:
-        """The model's hash and the language, if one is forced."""
+        """The model's hash and the language, if one is forced, by which the track is then chosen."""
         from pillion.kinds.transcript import models
 
+        language = settings.get("language")
         return Recipe(
             generator=self.name,
             version=self.version,
             model=models.identity(_model(settings)),
-            settings={"language": settings.get("language")},
+            settings={"language": language} | ({"track": "of the language"} if language else {}),
         )
 
     def prepare(self, requests: Sequence[GenerationRequest]) -> Sequence[Any]:

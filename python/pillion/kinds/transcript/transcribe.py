@@ -19,7 +19,7 @@ from numpy.typing import NDArray
 from pillion.errors import ErrorClass, ItemError
 from pillion.failpoints import reach
 from pillion.kinds.transcript import checkpoint as checkpoints
-from pillion.kinds.transcript import clips, whisper
+from pillion.kinds.transcript import clips, languages, whisper
 from pillion.kinds.transcript.result import (
     DroppedSegment,
     TranscriptResult,
@@ -79,13 +79,15 @@ def transcribe(
 
 
 def _tracks(path: Path, language: str | None) -> list[int]:
-    """The default audio track, and those marked as other languages, unless a language is forced.
+    """The default audio track, and those marked as other languages; of a forced language that which is marked as it.
 
     Commentaries and descriptions count only if there is nothing else.
     """
     found = media.audio_tracks(path)
     if not found:
         raise ItemError(ErrorClass.UNSUPPORTED, "the file has no audio track")
+    if language is not None:
+        found = [track for track in found if languages.whisper_code(track.language) == language] or found
     tracks = [track for track in found if not track.aside] or found
     chosen = {(played := next((track for track in tracks if track.default), tracks[0])).language: played.number}
     for track in tracks:

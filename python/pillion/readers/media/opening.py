@@ -160,12 +160,20 @@ def opened(path: Path) -> Iterator[av.container.InputContainer]:
     import av.logging
 
     av.logging.set_level(av.logging.PANIC)
+    with file_errors():
+        try:
+            # A Python file, because names may not be UTF-8, and no name must be taken for a protocol.
+            with open_regular(path) as stream, _container(stream) as container:
+                yield container
+        except av.error.FFmpegError as error:
+            raise _typed(error) from error
+
+
+@contextlib.contextmanager
+def file_errors() -> Iterator[None]:
+    """Errors of the system inside the block become ItemErrors."""
     try:
-        # A Python file, because names may not be UTF-8, and no name must be taken for a protocol.
-        with open_regular(path) as stream, _container(stream) as container:
-            yield container
-    except av.error.FFmpegError as error:
-        raise _typed(error) from error
+        yield
     except FileNotFoundError as error:
         raise ItemError(ErrorClass.MISSING_SOURCE, "the file is no longer there") from error
     except MemoryError as error:

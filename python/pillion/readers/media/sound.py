@@ -15,7 +15,8 @@ from numpy.typing import NDArray
 
 from pillion.errors import ErrorClass, ItemError
 from pillion.readers.media.clock import Clock, Jump, Stamp, jumps
-from pillion.readers.media.opening import decoded, opened, require_decoder, undecodable
+from pillion.readers.media.opening import decoded, file_errors, opened, require_decoder, undecodable
+from pillion.readers.source import open_regular
 
 if TYPE_CHECKING:
     import av
@@ -116,8 +117,12 @@ _BYTES_PER_S = 250
 
 
 def _longest_s(path: Path) -> float:
-    """How long sound may last, by what is stored of its file: a day, and more if the file is large enough for it."""
-    stat = os.stat(path)
+    """How long sound may last, by what is stored of its file: a day, and more if the file is large enough for it.
+
+    Raises ItemError as :func:`audio_blocks` does.
+    """
+    with file_errors(), open_regular(path) as stream:
+        stat = os.fstat(stream.fileno())
     return max(_LONG_S, min(stat.st_size, stat.st_blocks * 512) / _BYTES_PER_S)
 
 

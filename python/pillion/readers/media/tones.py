@@ -4,6 +4,10 @@ Code values become light by SMPTE ST 2084 (PQ) or ARIB STD-B67 (HLG, with the sy
 of 1000 cd/m²). The brightest channel of each pixel is brought from 0..peak to 0..203 cd/m², the white of ITU-R BT.2408,
 along the curve of ITU-R BT.2390 (section 5.4.1), and the others by the same factor, so that hues stay. Other than in
 stills the peak is that of the frame: a film that was graded for a plain screen looks as it does there.
+
+The system gamma of HLG is applied to each channel, as FFmpeg's zscale does unless told otherwise, and so most programs
+that convert films to and from HLG; BT.2100 applies it to the luminance. What one makes the other shows too pale (red
+of sRGB as 234, 46, 25) or too vivid. By channels the pure colours of sRGB come out right whichever made the film.
 """
 
 from __future__ import annotations
@@ -47,9 +51,7 @@ _Floats = NDArray[np.float32]
 
 def to_srgb(codes: NDArray[np.uint16], primaries: int, transfer: int) -> NDArray[np.uint8]:
     """sRGB of full-range RGB code values of 16 bits, both of shape (H, W, 3). Unknown primaries are BT.2020's."""
-    sample = _light(codes[::_SAMPLED, ::_SAMPLED], transfer).max(axis=2)
-    peak = min(_BRIGHTEST, float(np.percentile(sample, _PEAK_SHARE)))
-    peak = WHITE if peak < _NO_HIGHLIGHTS * WHITE else peak
+    peak = _peak(codes[::_SAMPLED, ::_SAMPLED], transfer)
     gains, matrix, coded = _gains(peak), _to_srgb_primaries(primaries).T, _srgb_table()
     result = np.empty(codes.shape, dtype=np.uint8)
     for start in range(0, len(codes), _BAND_ROWS):
@@ -61,12 +63,20 @@ def to_srgb(codes: NDArray[np.uint16], primaries: int, transfer: int) -> NDArray
     return result
 
 
+def _peak(codes: NDArray[np.uint16], transfer: int) -> float:
+    """The brightest light of a frame, in cd/m²; white where nothing is brighter."""
+    light = _light(codes, transfer)
+    if transfer == HLG:
+        # By the luminance: a pure colour of a film made by BT.2100 would be brighter than its white by channels.
+        scene = (light / np.float32(_SCREEN)) ** np.float32(1 / _SYSTEM_GAMMA)
+        light = _SCREEN * scene * np.power(scene @ _LUMINANCE, np.float32(_SYSTEM_GAMMA - 1))[..., np.newaxis]
+    peak = min(_BRIGHTEST, float(np.percentile(light.max(axis=2), _PEAK_SHARE)))
+    return WHITE if peak < _NO_HIGHLIGHTS * WHITE else peak
+
+
 def _light(codes: NDArray[np.uint16], transfer: int) -> _Floats:
     """The light of the screen, in cd/m²."""
     light: _Floats = _light_table(transfer)[codes >> 4]
-    if transfer == HLG:
-        light *= (_SCREEN * np.power(light @ _LUMINANCE, np.float32(_SYSTEM_GAMMA - 1)))[..., np.newaxis]
-    np.minimum(light, np.float32(_BRIGHTEST), out=light)
     return light
 
 
@@ -77,9 +87,10 @@ def _step(values: _Floats) -> NDArray[np.uint16]:
 
 @functools.cache
 def _light_table(transfer: int) -> _Floats:
-    """Code value to light: cd/m² for PQ, relative light of the scene for HLG."""
+    """Code value to cd/m²."""
     codes = np.arange(_STEPS + 1) / _STEPS
-    return (_pq_to_light(codes) if transfer == PQ else _hlg_to_light(codes)).astype(np.float32)
+    light = _pq_to_light(codes) if transfer == PQ else _SCREEN * _hlg_to_scene(codes) ** _SYSTEM_GAMMA
+    return np.minimum(light, _BRIGHTEST).astype(np.float32)
 
 
 def _pq_to_light(codes: NDArray[np.float64]) -> NDArray[np.float64]:
@@ -97,7 +108,8 @@ _C1, _C2, _C3 = 3424 / 4096, 2413 / 4096 * 32, 2392 / 4096 * 32
 """The constants of ST 2084."""
 
 
-def _hlg_to_light(codes: NDArray[np.float64]) -> NDArray[np.float64]:
+def _hlg_to_scene(codes: NDArray[np.float64]) -> NDArray[np.float64]:
+    """Relative light of the scene."""
     a, b, c = 0.178_832_77, 0.284_668_92, 0.559_910_7
     return np.where(codes <= 0.5, codes**2 / 3, (np.exp((codes - c) / a) + b) / 12)
 
