@@ -95,6 +95,18 @@ def test_paragraphs_are_seen(source: Path, no_pixels: None) -> None:
     assert page.text == f"{PARAGRAPH}\n\n{PARAGRAPH}"
 
 
+def test_a_hyphen_at_the_end_of_a_line_ends_it(source: Path, no_pixels: None) -> None:
+    lines = [
+        "The rules of the harbour say that the manip-",
+        "ulation of a crane is left to well-",
+        "known crews, not to others.",
+    ]
+    (page,) = read(source, [pdfs.Page(content=pdfs.text("\n".join(lines)))]).pages
+    assert [line.text for line in page.lines] == lines
+    heights = [word.box[3] - word.box[1] for line in page.lines for word in line.words]
+    assert max(heights) < 2 * min(heights)
+
+
 def test_a_page_number_alone_needs_no_reading(source: Path, no_pixels: None) -> None:
     result = read(source, [pdfs.Page(content=pdfs.text("Page 3")), pdfs.Page()])
     assert result.text == "Page 3\f"

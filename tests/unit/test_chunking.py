@@ -5,10 +5,11 @@ from __future__ import annotations
 import re
 from dataclasses import dataclass
 
+import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from pillion.kinds.embedding.chunks import chunks, sentence_spans
+from pillion.kinds.embedding.chunks import chunks, rejoined, sentence_spans
 
 
 @dataclass(frozen=True)
@@ -70,3 +71,17 @@ def test_chunks_cover_all_that_is_visible(text: str, limit: int) -> None:
         covered[chunk.start : chunk.end] = [True] * (chunk.end - chunk.start)
         assert sum(chunk.start <= token.start < chunk.end for token in tokens(text)) <= limit
     assert all(done or character.isspace() for done, character in zip(covered, text, strict=True))
+
+
+@pytest.mark.parametrize(
+    ("text", "whole"),
+    [
+        ("its manip-\nulation.", "its manipulation."),
+        ("Donau\u00ad\nschiff", "Donauschiff"),
+        ("Haus-\nund Gartenbau", "Haus-\nund Gartenbau"),
+        ("Saxe-\nCoburg", "Saxe-\nCoburg"),
+        ("pages 3-\n4 and a -\nb", "pages 3-\n4 and a -\nb"),
+    ],
+)
+def test_words_parted_at_the_end_of_a_line_are_made_whole(text: str, whole: str) -> None:
+    assert rejoined(text) == whole

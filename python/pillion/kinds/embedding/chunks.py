@@ -9,6 +9,9 @@ from dataclasses import dataclass
 from typing import Protocol
 
 _SENTENCE_END = re.compile(r"[.!?…]+[\"'”’»)\]]*\s+|[。！？]+|\n\s*\n\s*|\f")
+_PARTED = re.compile(r"(?<=[^\W\d_])[-\u00ad\u2010]\r?\n(?=([^\W\d_]+))")
+_LINKING = frozenset(["and", "or", "und", "oder", "bzw", "et", "ou", "y", "e", "o", "en", "of", "i", "a"])
+"""What follows a hyphen that stands for the end of a compound: ``Haus- und Gartenbau``."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -18,6 +21,16 @@ class Chunk:
     start: int
     end: int
     text: str
+
+
+def rejoined(text: str) -> str:
+    """The text with words made whole that a hyphen parts at the end of a line, as a model or a search wants them."""
+
+    def whole(match: re.Match[str]) -> str:
+        rest = match[1]
+        return "" if rest.islower() and rest not in _LINKING else match[0]
+
+    return _PARTED.sub(whole, text)
 
 
 class TokenLike(Protocol):

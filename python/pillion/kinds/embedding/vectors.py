@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 
 from pillion.errors import ItemError
 from pillion.kinds.embedding import minilm
-from pillion.kinds.embedding.chunks import Chunk, chunks
+from pillion.kinds.embedding.chunks import Chunk, chunks, rejoined
 from pillion.kinds.embedding.passages import Place, passages
 from pillion.model import GenerationRequest
 
@@ -45,7 +45,7 @@ class Gathered:
     @property
     def texts(self) -> list[str]:
         """The input of the model."""
-        return [piece.chunk.text for piece in self.pieces]
+        return [rejoined(piece.chunk.text) for piece in self.pieces]
 
 
 def gather(request: GenerationRequest) -> Gathered:

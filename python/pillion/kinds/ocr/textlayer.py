@@ -151,9 +151,10 @@ _KINDS = _Kinds()
 # lines and words ------------------------------------------------------------------------------------------------------
 
 
-_LINE = re.compile(r"[^\r\n]+")
+# PDFium joins a line that ends with a hyphen to the next one, and marks that hyphen with a control character or a
+# non-character. What has no code is zero.
+_LINE = re.compile("[^\r\n\x02\ufffe]+[\x02\ufffe]?|[\x02\ufffe]")
 _WORD = re.compile(r"\S+")
-# PDFium marks a hyphen at a line's end with a control character or a non-character, and what has no code with zero.
 _PLAIN = {0: None, 2: "-", 0xFFFE: "-"}
 
 _GAP = 0.5
