@@ -29,13 +29,14 @@ from pillion.catalog.database import Database
 from pillion.catalog.indexing import EntryRow
 from pillion.catalog.rebuilding import register_device
 from pillion.cli.app import tune_collector
+from pillion.index.wants import wanted
 from pillion.job import JobState
 from pillion.kinds.execute import Execution, Staged
 from pillion.kinds.ocr.kind import OCR
 from pillion.kinds.thumbnail.kind import THUMB
 from pillion.library.sidecars import Ready
 from pillion.manifest import ManifestEntry
-from pillion.model import Recipe, SidecarFormat, WantedSidecar
+from pillion.model import Recipe, SidecarFormat
 from pillion.queue.checkpoints import FOLDER, Checkpoints
 from pillion.queue.commit import Recorder
 from pillion.queue.engine import CLAIM_ITEMS
@@ -54,9 +55,7 @@ JOBS = 2_000
 
 
 DEVICE = str(uuid.UUID(int=1))
-WANT = WantedSidecar(
-    kind=OCR, variant="default", recipe=Recipe(generator="ocr", version=1), settings={"languages": ["eng"]}
-)
+WANT = wanted(OCR, "default", Recipe(generator="ocr", version=1), {"languages": ["eng"]})
 
 MADE = Execution(
     staged=(Staged(variant="default", format=SidecarFormat.JSON, size=100, checksum="0" * 64),),

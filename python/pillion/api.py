@@ -14,8 +14,9 @@ from pillion import _core, extras
 from pillion.errors import ErrorClass, ItemError, UsageError
 from pillion.kinds import registry
 from pillion.kinds.settings import nearest
+from pillion.kinds.thumbnail.generator import spec_of
 from pillion.kinds.thumbnail.kind import KIND as THUMB_KIND
-from pillion.kinds.thumbnail.kind import THUMB, THUMB_SPECS, ThumbSpec, spec_of
+from pillion.kinds.thumbnail.kind import THUMB, THUMB_SPECS, ThumbSpec
 from pillion.model import UNKNOWN, Empty, GenerationRequest, SidecarFormat
 from pillion.readers.images import decode as pictures
 from pillion.readers.images.decode import MAX_PIXELS, mime_of

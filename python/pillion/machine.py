@@ -224,16 +224,15 @@ def identity_of(folder: bytes) -> str | None:
 # cores ----------------------------------------------------------------------------------------------------------------
 
 
+@functools.cache
 def cores() -> int:
-    """How many cores this process may use: those it may run on, and no more than its control group's quota pays for."""
+    """How many cores this process may use: those it may run on, and no more than its control group's quota pays for.
+
+    Asked once: neither the affinity nor the quota of a process is expected to change while it works.
+    """
     here = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
-    quota = _quota()
+    quota = cpu_quota()
     return here if quota is None else max(1, min(here, math.ceil(quota)))
-
-
-@functools.lru_cache(maxsize=1)
-def _quota() -> float | None:
-    return cpu_quota()
 
 
 def cpu_quota(groups: Path = Path("/proc/self/cgroup"), mount: Path = Path("/sys/fs/cgroup")) -> float | None:

@@ -1,4 +1,4 @@
-"""A content's manifest: what it lists, as bytes and back. Believes nothing that it reads.
+"""A content's manifest: what it lists, and how it is read. Believes nothing of it. The store writes it.
 
 Manifests lie in folders that are synced, restored and shared, so any file may stand in their place. What is read here
 has the types and the lengths that Pillion writes, or is refused; where a sidecar lies is computed from its key.
@@ -7,18 +7,15 @@ has the types and the lengths that Pillion writes, or is refused; where a sideca
 from __future__ import annotations
 
 import base64
-import json
-from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, fields
-from typing import Annotated, Any
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Annotated
 
 import msgspec
 
 from pillion import _core
 from pillion.kinds import registry
 from pillion.model import EXTENSIONS, SidecarFormat, SidecarKind, SidecarMark, value
-
-MANIFEST_VERSION = 1
 
 MAX_BYTES = 4 << 20
 """Of a manifest. One of a content with all kinds and variants has about 10 kB."""
@@ -127,21 +124,3 @@ def _rel_path(content_uuid: str, kind: SidecarKind, entry: _Entry) -> str:
     if entry.rel_path != place:
         raise ValueError(f"it says that {kind} {entry.variant} is at {entry.rel_path[:200]!r}, which is not its place")
     return place
-
-
-def written(content_uuid: str, about: Mapping[str, Any], listed: Sequence[ManifestEntry]) -> str:
-    """The manifest as JSON. ``about``: the content's hash, size, mime and ThumbHash."""
-    data = {
-        "manifest_version": MANIFEST_VERSION,
-        "content_uuid": content_uuid,
-        **about,
-        "sidecars": [_as_dict(entry) for entry in sorted(listed, key=lambda entry: (entry.kind, entry.variant))],
-    }
-    return json.dumps(data, indent=1) + "\n"
-
-
-def _as_dict(entry: ManifestEntry) -> dict[str, Any]:
-    values = {one.name: getattr(entry, one.name) for one in fields(entry)}
-    if not entry.own:
-        del values["own"]
-    return values

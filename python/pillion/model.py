@@ -2,9 +2,6 @@
 
 from __future__ import annotations
 
-import base64
-import hashlib
-import json
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from enum import StrEnum
@@ -78,11 +75,6 @@ class SidecarMark(StrEnum):
     """Parts of the source were left out, such as pages that are damaged, take too long, or are too many."""
 
 
-def thumbhash_text(value: bytes | None) -> str | None:
-    """A ThumbHash in base64, the form that web pages use."""
-    return None if value is None else base64.b64encode(value).decode()
-
-
 class MediaClass(StrEnum):
     """The broad type of a content, found from its bytes."""
 
@@ -108,44 +100,28 @@ POLICY_NAMES = ("mobile", "desktop", "server")
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Recipe:
-    """Everything that decides a sidecar's bytes, apart from the source's bytes.
-
-    ``settings`` holds JSON values only. Two recipes are equal exactly when their digests are.
-    """
+    """Everything that decides a sidecar's bytes, apart from the source's bytes. ``settings`` holds JSON values only."""
 
     generator: str
     version: int
     model: str = ""
     settings: Mapping[str, Any] = field(default_factory=dict)
 
-    def canonical(self) -> str:
-        """The recipe as JSON with sorted keys; the digest is computed from it."""
-        return json.dumps(
-            {
-                "generator": self.generator,
-                "version": self.version,
-                "model": self.model,
-                "settings": dict(self.settings),
-            },
-            sort_keys=True,
-            separators=(",", ":"),
-        )
-
-    def digest(self) -> str:
-        """32 lower-case hex digits (BLAKE2b-128 of :meth:`canonical`)."""
-        return hashlib.blake2b(self.canonical().encode(), digest_size=16).hexdigest()
-
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class WantedSidecar:
-    """One sidecar that a file should have. ``settings``: the kind's own, for the generator (JSON values).
+    """One sidecar that a file should have. :func:`pillion.index.wants.wanted` makes it.
 
-    ``awaits``: the kind of the same content that it is made from, if any.
+    ``canonical`` is its recipe as the catalog keeps it, ``digest`` what a row holds of it: recipes are equal exactly
+    when their digests are. ``settings``: the kind's own, for the generator (JSON values). ``awaits``: the kind of the
+    same content that it is made from, if any.
     """
 
     kind: SidecarKind
     variant: str
     recipe: Recipe
+    canonical: str
+    digest: str
     settings: Mapping[str, Any]
     awaits: SidecarKind | None = None
 

@@ -1,18 +1,27 @@
 """The files of a library: staging, final paths, manifests. Knows nothing of the catalog.
 
 A file appears at its final path only by a rename from staging, after its bytes are durable (architecture, promise 2).
+
+Below ``sidecars/`` no link is followed, and only regular files count: each folder of a path is opened by name inside
+the folder before it, with O_NOFOLLOW, and the file is used by name inside the last. So a link that somebody has put
+into a library, or puts there meanwhile, cannot lead out of it.
 """
 
 from __future__ import annotations
 
+import base64
+import errno
 import itertools
+import json
 import os
 import stat
 from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager, suppress
+from dataclasses import fields
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from pillion import _core, beneath
+from pillion import _core
 from pillion.errors import CatalogError, LibraryError
 from pillion.failpoints import reach
 from pillion.kinds import registry
@@ -26,12 +35,16 @@ MARK = ".pillion-library"
 """In the folder of every library: no walk enters a folder that has it (rust/src/walk.rs)."""
 
 MANIFEST = "manifest.json"
+MANIFEST_VERSION = 1
 
 PRIVATE = 0o700
 """The mode of a library's folders when they are made: nobody else can enter them."""
 
 _SIGNS = (os.fsencode(MARK), b"catalog.sqlite", b"sidecars")
 _MARK_TEXT = "This folder is a Pillion library: what it holds is not indexed.\n"
+
+_FOLDER = os.O_RDONLY | os.O_DIRECTORY | os.O_NOFOLLOW | os.O_CLOEXEC
+_FILE = os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_NOCTTY | os.O_CLOEXEC
 
 _numbers = itertools.count()
 
@@ -114,14 +127,26 @@ class Store:
     def absolute(self, rel_path: str) -> Path:
         """The absolute path of a file below ``sidecars/``. Raises CatalogError for a path that leads elsewhere."""
         try:
-            return self.sidecars.joinpath(*beneath.parts(rel_path))
+            return self.sidecars.joinpath(*_parts(rel_path))
         except ValueError as error:
             message = f"The catalog of {self.root} names a file outside of it; run 'pillion verify'."
             raise CatalogError(message) from error
 
     def remove(self, rel_path: str) -> bool:
-        """Remove a file below ``sidecars/``, and the folders that are empty then. False if there is none."""
-        return beneath.remove_file(self.sidecars, rel_path)
+        """Remove a regular file below ``sidecars/``, and the folders that are empty then. False if there is none.
+
+        Raises OSError if it cannot be removed, and ValueError for a path that leads elsewhere.
+        """
+        *folders, name = _parts(rel_path)
+        try:
+            with _opened(self.sidecars, folders) as folder:
+                if not _is_regular(name, folder):
+                    return False
+                os.unlink(name, dir_fd=folder)
+        except (FileNotFoundError, NotADirectoryError):
+            return False
+        _prune(self.sidecars, folders)
+        return True
 
     def sync(self) -> None:
         """Make everything written so far durable; one call for a whole batch."""
@@ -137,7 +162,7 @@ class Store:
         for placement in placements:
             reach("store.rename")
             try:
-                beneath.place_file(placement.staged, self.sidecars, placement.rel_path)
+                _place_file(placement.staged, self.sidecars, placement.rel_path)
             except (FileNotFoundError, NotADirectoryError) as error:
                 raise LibraryError(f"A folder of the library {self.root} was removed or replaced: {error}.") from error
             reach("store.renamed")
@@ -168,7 +193,7 @@ class Store:
         """The manifest. Raises OSError if it cannot be read, ValueError if its contents are not valid."""
         from pillion.manifest import MAX_BYTES, parsed
 
-        return parsed(beneath.read_file(self.sidecars, _manifest_rel_path(content_uuid), MAX_BYTES), content_uuid)
+        return parsed(_read_file(self.sidecars, _manifest_rel_path(content_uuid), MAX_BYTES), content_uuid)
 
     def content_uuids(self) -> Iterator[str]:
         """Every content that has a folder, ordered by uuid; holds the names of only one folder at a time."""
@@ -185,24 +210,49 @@ class Store:
     def stage_manifest(
         self, owner: str, content_uuid: str, about: Mapping[str, Any], listed: Sequence[ManifestEntry]
     ) -> Placement:
-        """Write a content's manifest to staging. ``about``: the content's hash, size, mime and ThumbHash."""
-        from pillion.manifest import written
-
+        """Write a content's manifest to staging. ``about``: its hash, size, mime and ``thumbhash``, bytes or None."""
         staged = Path(self.new_staging_path(owner))
         reach("store.manifest")
-        staged.write_text(written(content_uuid, about, listed), encoding="utf-8")
+        staged.write_text(_manifest(content_uuid, about, listed), encoding="utf-8")
         return Placement(staged=staged, rel_path=_manifest_rel_path(content_uuid))
+
+    def remove_content(self, content_uuid: str) -> int:
+        """Remove every regular file of a content and the empty folders; returns the number of files.
+
+        Raises OSError if one cannot be removed.
+        """
+        folders = _parts(_folder_of(content_uuid))
+        number = 0
+        try:
+            with _opened(self.sidecars, folders) as folder:
+                for _, below, names, at in os.fwalk(".", topdown=False, follow_symlinks=False, dir_fd=folder):
+                    regular = [name for name in names if _is_regular(name, at)]
+                    for name in regular:
+                        os.unlink(name, dir_fd=at)
+                    number += len(regular)
+                    for name in below:
+                        _remove_empty(name, at)
+        except (FileNotFoundError, NotADirectoryError):
+            return number
+        _prune(self.sidecars, folders)
+        return number
 
     def size_of(self, rel_path: str) -> int | None:
         """The size of a regular file below ``sidecars/``; None if there is none."""
-        return beneath.size_of(self.sidecars, rel_path)
+        try:
+            *folders, name = _parts(rel_path)
+            with _opened(self.sidecars, folders) as folder:
+                found = os.stat(name, dir_fd=folder, follow_symlinks=False)
+        except (OSError, ValueError):
+            return None
+        return found.st_size if stat.S_ISREG(found.st_mode) else None
 
     def is_whole(self, rel_path: str, size: int, checksum: str) -> bool:
         """Whether the file exists and has this size and checksum."""
         if self.size_of(rel_path) != size:
             return False
         try:
-            data = beneath.read_file(self.sidecars, rel_path, size)
+            data = _read_file(self.sidecars, rel_path, size)
         except (OSError, ValueError):
             return False
         return len(data) == size and _core.hash_bytes(data).hash == checksum
@@ -213,8 +263,36 @@ class Store:
             yield os.fsdecode(entry[0])
 
 
+def _folder_of(content_uuid: str) -> str:
+    return f"content/{content_uuid[:2]}/{content_uuid[2:4]}/{content_uuid}"
+
+
 def _manifest_rel_path(content_uuid: str) -> str:
-    return f"content/{content_uuid[:2]}/{content_uuid[2:4]}/{content_uuid}/{MANIFEST}"
+    return f"{_folder_of(content_uuid)}/{MANIFEST}"
+
+
+def _manifest(content_uuid: str, about: Mapping[str, Any], listed: Sequence[ManifestEntry]) -> str:
+    """The manifest as JSON; manifest.py reads it."""
+    data = {
+        "manifest_version": MANIFEST_VERSION,
+        "content_uuid": content_uuid,
+        **about,
+        "thumbhash": thumbhash_text(about["thumbhash"]),
+        "sidecars": [_as_dict(entry) for entry in sorted(listed, key=lambda entry: (entry.kind, entry.variant))],
+    }
+    return json.dumps(data, indent=1) + "\n"
+
+
+def _as_dict(entry: ManifestEntry) -> dict[str, Any]:
+    values = {one.name: getattr(entry, one.name) for one in fields(entry)}
+    if not entry.own:
+        del values["own"]
+    return values
+
+
+def thumbhash_text(value: bytes | None) -> str | None:
+    """A ThumbHash in base64, the form that web pages use."""
+    return None if value is None else base64.b64encode(value).decode()
 
 
 def _folders(parent: Path, name_length: int) -> list[Path]:
@@ -227,3 +305,88 @@ def _folders(parent: Path, name_length: int) -> list[Path]:
     except (FileNotFoundError, NotADirectoryError):
         return []
     return [Path(path) for path in sorted(found)]
+
+
+# without following a link ---------------------------------------------------------------------------------------------
+
+
+def _read_file(root: Path, rel_path: str, limit: int) -> bytes:
+    """The bytes of a regular file. Raises OSError, and ValueError if it is no such file or has more than ``limit``."""
+    *folders, name = _parts(rel_path)
+    with _opened(root, folders) as folder, open(os.open(name, _FILE, dir_fd=folder), "rb") as file:
+        found = os.fstat(file.fileno())
+        if not stat.S_ISREG(found.st_mode):
+            raise ValueError("it is not a regular file")
+        data = file.read(limit + 1)
+    if len(data) > limit:
+        raise ValueError(f"it has more than {limit} bytes")
+    return data
+
+
+def _place_file(staged: Path, root: Path, rel_path: str) -> None:
+    """Rename ``staged`` to its path below ``root``, whose folders are made where they are missing. Raises OSError."""
+    *folders, name = _parts(rel_path)
+    with _opened(staged.parent, []) as source, _opened(root, folders, make=True) as target:
+        os.replace(staged.name, name, src_dir_fd=source, dst_dir_fd=target)
+
+
+def _parts(rel_path: str) -> list[str]:
+    """The names in a path that stays below its root. Raises ValueError for any other."""
+    names = rel_path.split("/")
+    if any(name in ("", ".", "..") or "\0" in name for name in names):
+        raise ValueError(f"{rel_path[:200]!r} is not a path inside the library")
+    return names
+
+
+@contextmanager
+def _opened(root: Path, folders: list[str], *, make: bool = False) -> Iterator[int]:
+    """A descriptor of the folder at ``folders`` below ``root``. Raises NotADirectoryError for a link in the path.
+
+    ``make``: make those that are missing.
+    """
+    at = os.open(root, _FOLDER)
+    try:
+        for name in folders:
+            below = _open_below(name, at, make=make)
+            os.close(at)
+            at = below
+        yield at
+    finally:
+        os.close(at)
+
+
+def _open_below(name: str, at: int, *, make: bool) -> int:
+    try:
+        return os.open(name, _FOLDER, dir_fd=at)
+    except FileNotFoundError:
+        if not make:
+            raise
+    except OSError as error:
+        if error.errno == errno.ELOOP:
+            raise NotADirectoryError(errno.ENOTDIR, "a link stands where a folder of the library was", name) from error
+        raise
+    with suppress(FileExistsError):
+        os.mkdir(name, dir_fd=at)
+    return _open_below(name, at, make=False)
+
+
+def _is_regular(name: str, at: int) -> bool:
+    return stat.S_ISREG(os.stat(name, dir_fd=at, follow_symlinks=False).st_mode)
+
+
+def _prune(root: Path, folders: list[str]) -> None:
+    """Remove these folders, innermost first, until one is not empty; ``content`` itself stays."""
+    for depth in range(len(folders), 1, -1):
+        try:
+            with _opened(root, folders[: depth - 1]) as parent:
+                os.rmdir(folders[depth - 1], dir_fd=parent)
+        except OSError:
+            return
+
+
+def _remove_empty(name: str, at: int) -> None:
+    """Remove a folder if it is empty. A link to a folder, or one that is not empty, stays."""
+    try:
+        os.rmdir(name, dir_fd=at)
+    except OSError:
+        return

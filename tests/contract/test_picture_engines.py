@@ -14,6 +14,7 @@ from PIL import Image, features
 import pillion
 from pillion import _core
 from pillion.errors import ItemError
+from pillion.index.wants import canonical
 from pillion.kinds.ocr.generator import OcrGenerator
 from pillion.kinds.thumbnail.generator import ImageThumbGenerator
 from pillion.readers.images import decode as pictures
@@ -101,13 +102,13 @@ def test_without_the_extra_heic_waits_for_it_and_is_then_made_once(
     generators = (ImageThumbGenerator(), OcrGenerator())
     variants = {"thumb-image": "icon", "ocr": "default"}
     monkeypatch.setattr(heif, "_MODULES", HEIC_MODULES)
-    with_extra = [each.recipe("image/heic", variants[each.name], {}).digest() for each in generators]
+    with_extra = [canonical(each.recipe("image/heic", variants[each.name], {})) for each in generators]
     monkeypatch.setattr(heif, "_MODULES", (NO_SUCH_MODULE,))
     for call in (pillion.decode, pillion.thumbnail, pillion.file_thumbnail, pictures.opened):
         error = error_of(call, path)
         assert error.error_class == "missing_tool"
         assert error.message.endswith("run pip install 'pillion[heif]'")
-    without = [each.recipe("image/heic", variants[each.name], {}).digest() for each in generators]
+    without = [canonical(each.recipe("image/heic", variants[each.name], {})) for each in generators]
     assert with_extra == without
 
 

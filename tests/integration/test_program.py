@@ -245,5 +245,5 @@ def test_the_quota_of_a_container_counts(
 
 def test_cores_are_at_least_one_and_no_more_than_the_quota(monkeypatch: pytest.MonkeyPatch) -> None:
     for quota, most in [(0.2, 1), (None, 10_000)]:
-        monkeypatch.setattr(machine, "_quota", lambda quota=quota: quota)
-        assert 1 <= machine.cores() <= most
+        monkeypatch.setattr(machine, "cpu_quota", lambda quota=quota: quota)
+        assert 1 <= machine.cores.__wrapped__() <= most

@@ -25,19 +25,12 @@ from pillion.catalog.queue import SidecarOutcome
 from pillion.catalog.rebuilding import register_device, this_device
 from pillion.catalog.tables import jobs, metadata, sidecars
 from pillion.errors import CatalogError, ErrorClass, LibraryVersionError
+from pillion.index.wants import wanted
 from pillion.job import JobState, Urgency, job_done, job_failed_once
 from pillion.model import Failure, Recipe, SidecarKind, SidecarStatus, WantedSidecar
 
-OCR = WantedSidecar(
-    kind="ocr", variant="default", recipe=Recipe(generator="ocr", version=1), settings={"languages": ["eng"]}
-)
-EMBEDDINGS = WantedSidecar(
-    kind="embeddings",
-    variant="all-MiniLM-L6-v2",
-    recipe=Recipe(generator="embeddings", version=1),
-    settings={},
-    awaits="ocr",
-)
+OCR = wanted("ocr", "default", Recipe(generator="ocr", version=1), {"languages": ["eng"]})
+EMBEDDINGS = wanted("embeddings", "all-MiniLM-L6-v2", Recipe(generator="embeddings", version=1), {}, awaits="ocr")
 KINDS = ("ocr", "embeddings")
 
 
@@ -223,12 +216,12 @@ def test_a_changed_recipe_makes_just_its_sidecars_due_and_keeps_the_file_served(
     )
     with pytest.raises(IntegrityError), database.write() as connection:
         catalog_queue.record_outcomes(connection, [outcome], 1.0)
-    newer = WantedSidecar(kind=OCR.kind, variant="default", recipe=Recipe(generator="ocr", version=2), settings={})
+    newer = wanted(OCR.kind, "default", Recipe(generator="ocr", version=2), {})
     with database.write() as connection:
         catalog_queue.finish(connection, [(job.id, "t", job_done(0))], 1.0)
         connection.execute(
             sa.update(sidecars).values(
-                status="ready", recipe=OCR.recipe.digest(), format="json", rel_path="x", size=1, checksum="c"
+                status="ready", recipe=OCR.digest, format="json", rel_path="x", size=1, checksum="c"
             )
         )
         catalog_indexing.mark_changed(connection, 1, ["image/png"])
@@ -397,7 +390,7 @@ def test_a_failure_is_settled_when_the_sidecar_is_made_or_fails_under_another_re
     _fill(database, 1, (OCR,))
     (job,) = _claim(database, now=10.0)
     _failed(database, job, Failure(error_class=ErrorClass.CORRUPT, message="broken"), 10.0)
-    newer = WantedSidecar(kind=OCR.kind, variant="default", recipe=Recipe(generator="ocr", version=2), settings={})
+    newer = wanted(OCR.kind, "default", Recipe(generator="ocr", version=2), {})
     with database.write() as connection:
         catalog_indexing.mark_changed(connection, 1, ["image/png"])
         assert catalog_indexing.queue_slice(connection, 1, lambda *_: [newer], 11.0, kinds=KINDS) == (1, 1)
@@ -405,9 +398,9 @@ def test_a_failure_is_settled_when_the_sidecar_is_made_or_fails_under_another_re
     assert (again.attempts, again.last) == (0, None)
     _failed(database, again, CRASH, 12.0)
     (row,) = _ledger(database)
-    assert (row.recipe, row.attempts) == (newer.recipe.digest(), 1)
+    assert (row.recipe, row.attempts) == (newer.digest, 1)
     with database.write() as connection:
-        connection.execute(sa.update(sidecars).values(status="empty", recipe=newer.recipe.digest()))
+        connection.execute(sa.update(sidecars).values(status="empty", recipe=newer.digest))
         catalog_queue.resolve_made(connection, [_uuid(0)], 13.0)
     assert _ledger(database) == []
 
@@ -460,7 +453,7 @@ def test_embeddings_wait_for_a_text_that_was_cancelled_until_it_is_asked_for(dat
 
 def test_cancelling_what_was_to_be_made_again_keeps_the_old_file_served(database: Database) -> None:
     _fill(database, 1, (OCR,))
-    digest = OCR.recipe.digest()
+    digest = OCR.digest
     (job,) = _claim(database)
     with database.write() as connection:
         catalog_queue.finish(connection, [(job.id, "t", job_done(0))], 1.0)

@@ -11,6 +11,7 @@ import pytest
 from pillion.catalog import queue as history
 from pillion.catalog.database import Database
 from pillion.catalog.queue import FADE_ABOVE, Measured, add_measured, list_measured
+from pillion.index.wants import canonical, digest_of
 from pillion.kinds import registry
 from pillion.library.recipe_changes import Change, changes
 from pillion.model import MediaClass, Recipe
@@ -112,14 +113,18 @@ def test_sums_add_up_and_old_ones_fade(database: Database) -> None:
     assert history.FADE_ABOVE > 100
 
 
+def _digest(recipe: Recipe) -> str:
+    return digest_of(canonical(recipe))
+
+
 def _known(*recipes: Recipe) -> dict[str, str]:
-    return {recipe.digest(): recipe.canonical() for recipe in recipes}
+    return {_digest(recipe): canonical(recipe) for recipe in recipes}
 
 
 def test_the_part_of_a_recipe_that_changed_is_named() -> None:
     old = Recipe(generator="ocr", version=1, model="m1", settings={"languages": ["eng"], "gone": 1})
     new = Recipe(generator="ocr", version=2, model="m2", settings={"languages": ["deu"]})
-    assert changes(old.digest(), new.digest(), _known(old, new)) == (
+    assert changes(_digest(old), _digest(new), _known(old, new)) == (
         Change(part="version", old=1, new=2),
         Change(part="model", old="m1", new="m2"),
         Change(part="setting gone", old=1, new=None),
@@ -127,7 +132,7 @@ def test_the_part_of_a_recipe_that_changed_is_named() -> None:
     )
     other = Recipe(generator="rapidocr", version=7, model="m1", settings=old.settings)
     assert (
-        changes(old.digest(), other.digest(), _known(old, other))
+        changes(_digest(old), _digest(other), _known(old, other))
         == (
             Change(part="generator", old="ocr", new="rapidocr"),
             Change(part="version", old=1, new=7),
@@ -137,13 +142,13 @@ def test_the_part_of_a_recipe_that_changed_is_named() -> None:
 
 def test_embeddings_name_what_changed_in_their_text() -> None:
     texts = [Recipe(generator="ocr", version=1, settings={"languages": [name]}) for name in ("eng", "deu")]
-    made = [Recipe(generator="embeddings", version=1, settings={"made_from": text.digest()}) for text in texts]
+    made = [Recipe(generator="embeddings", version=1, settings={"made_from": _digest(text)}) for text in texts]
     known = _known(*texts, *made)
-    (change,) = changes(made[0].digest(), made[1].digest(), known)
+    (change,) = changes(*map(_digest, made), known)
     assert str(change) == 'text: setting languages ["eng"] -> ["deu"]'
 
 
 def test_a_recipe_that_nobody_knows_any_more_is_said_so() -> None:
     new = Recipe(generator="ocr", version=1)
-    (change,) = changes("f" * 32, new.digest(), _known(new))
+    (change,) = changes("f" * 32, _digest(new), _known(new))
     assert (change.part, change.old) == ("recipe", "f" * 32)

@@ -15,6 +15,7 @@ from pillion.catalog.events import events_after
 from pillion.catalog.indexing import EntryRow
 from pillion.catalog.queue import Measured, add_measured, claim
 from pillion.events import Progress
+from pillion.index.wants import wanted
 from pillion.kinds import registry
 from pillion.model import MediaClass, Recipe, SidecarKind, WantedSidecar
 from pillion.queue import estimate
@@ -25,7 +26,7 @@ KINDS = registry.names()
 
 def _want(kind: SidecarKind, variant: str, awaits: SidecarKind | None = None) -> WantedSidecar:
     recipe = Recipe(generator=kind, version=1, settings={"variant": variant})
-    return WantedSidecar(kind=kind, variant=variant, recipe=recipe, settings={}, awaits=awaits)
+    return wanted(kind, variant, recipe, {}, awaits=awaits)
 
 
 WANTS = (

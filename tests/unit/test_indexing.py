@@ -101,7 +101,7 @@ def test_embeddings_of_a_picture_await_its_ocr_and_carry_its_recipe() -> None:
     wants = {want.kind: want for want in wanted_sidecars(named_policy("desktop"), "image/jpeg", None)}
     embeddings = wants["embeddings"]
     assert embeddings.awaits == "ocr"
-    assert embeddings.recipe.settings["made_from"] == wants["ocr"].recipe.digest()
+    assert embeddings.recipe.settings["made_from"] == wants["ocr"].digest
 
 
 def test_a_text_file_is_its_own_text() -> None:
@@ -117,7 +117,7 @@ def test_text_named_like_a_picture_gets_the_pictures_kinds_too_so_that_their_sta
 
 def test_a_variant_is_part_of_the_recipe() -> None:
     wants = wanted_sidecars(restrict(named_policy("desktop"), ["thumb"]), "image/png", None)
-    assert len({want.recipe.digest() for want in wants}) == len(wants) == 3
+    assert len({want.digest for want in wants}) == len(wants) == 3
 
 
 def test_on_demand_gives_what_the_policy_leaves_out() -> None:

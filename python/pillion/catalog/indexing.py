@@ -418,7 +418,7 @@ def want_one(connection: sa.Connection, content_uuid: str, want: WantedSidecar, 
         "kind": want.kind,
         "variant": want.variant,
         "status": SidecarStatus.PENDING.value,
-        "wanted": want.recipe.digest(),
+        "wanted": want.digest,
         "created_at": now,
         "updated_at": now,
     }
@@ -511,26 +511,24 @@ def _fill_wants(connection: sa.Connection, wants_of: WantsOf) -> None:
     groups = connection.execute(sa.select(_slice.c.mime, _slice.c.claimed).where(_slice.c.mime.is_not(None)).distinct())
     for mime, claimed in groups.all():
         for want in wants_of(mime, claimed or None):
-            digest = record_recipe(connection, want)
-            row = {"mime": mime, "claimed": claimed, "kind": want.kind, "variant": want.variant, "digest": digest}
+            record_recipe(connection, want)
+            row = {"mime": mime, "claimed": claimed, "kind": want.kind, "variant": want.variant, "digest": want.digest}
             connection.execute(sa.insert(_wants).values(**row))
 
 
-def record_recipe(connection: sa.Connection, want: WantedSidecar) -> str:
-    """Store a recipe with its settings, for the jobs that use it; returns its digest.
+def record_recipe(connection: sa.Connection, want: WantedSidecar) -> None:
+    """Store a recipe with its settings, for the jobs that use it.
 
     Settings that changed without the recipe are stored anew: a job makes the variants with equal settings together.
     """
-    digest = want.recipe.digest()
     settings = json.dumps(dict(want.settings), sort_keys=True)
-    row = {"digest": digest, "recipe": want.recipe.canonical(), "settings": settings, "awaits": want.awaits}
+    row = {"digest": want.digest, "recipe": want.canonical, "settings": settings, "awaits": want.awaits}
     insert = INSERTS[connection.dialect.name](recipes).values(**row)
     connection.execute(
         insert.on_conflict_do_update(
             index_elements=["digest"], set_={"settings": settings}, where=recipes.c.settings != settings
         )
     )
-    return digest
 
 
 def _drop_unwanted(connection: sa.Connection, kinds: Sequence[SidecarKind]) -> None:

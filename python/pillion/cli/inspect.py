@@ -149,7 +149,6 @@ def show(content: str, library: Path | None, as_json: bool) -> None:
 
 def _about(library: Library, content_uuid: str) -> dict[str, Any]:
     from pillion.kinds import registry
-    from pillion.model import thumbhash_text
 
     info = library.content_info(content_uuid)
     items = list(library.ls(content_uuid=content_uuid))
@@ -164,7 +163,7 @@ def _about(library: Library, content_uuid: str) -> dict[str, Any]:
         "hash": digest,
         "bytes": size,
         "mime": mime,
-        "thumbhash": thumbhash_text(library.thumbhash(content_uuid)),
+        "thumbhash": items[0].thumbhash if items else None,
         "sources": list(items[0].sources) if items else [],
         "sidecars": [item.to_json() for item in items],
         "texts": texts,

@@ -24,7 +24,7 @@ from pillion.catalog.indexing import EntryRow, Location
 from pillion.errors import ItemError
 from pillion.failpoints import reach
 from pillion.index.links import followed
-from pillion.index.wants import DeviceGenerationPolicy, restrict, signature, wanted_sidecars
+from pillion.index.wants import DeviceGenerationPolicy, restrict, signatures, wanted_sidecars
 from pillion.machine import identity_of
 from pillion.model import UNKNOWN, SidecarKind
 from pillion.settings.checks import CTIME
@@ -352,7 +352,7 @@ class Indexer:
         with self._database.read() as connection:
             mimes = catalog_indexing.present_mimes(connection)
             before = catalog_indexing.read_signature(connection, location.id)
-        now = {mime: signature(wants_of(mime, None)) for mime in mimes}
+        now = signatures(wants_of, mimes)
         if now == before:
             return
         changed = [mime for mime in mimes if mime in before and before[mime] != now[mime]]

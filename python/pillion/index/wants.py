@@ -8,7 +8,7 @@ from __future__ import annotations
 import functools
 import hashlib
 import json
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from typing import Any, Protocol
 
@@ -160,10 +160,15 @@ def wanted_sidecars(policy: DeviceGenerationPolicy, mime: str, claimed: str | No
     return result
 
 
+def signatures(wants_of: Callable[[str, None], Sequence[WantedSidecar]], mimes: Iterable[str]) -> dict[str, str]:
+    """Type -> 16 hex digits that change with the sidecars that its files should have: kinds, variants or recipes."""
+    return {mime: signature(wants_of(mime, None)) for mime in mimes}
+
+
 def signature(wants: Sequence[WantedSidecar]) -> str:
-    """16 hex digits that change with the sidecars that files of a type should have: kinds, variants or recipes."""
-    rows = [(want.kind, want.variant, want.recipe.digest()) for want in wants]
-    return hashlib.blake2b(json.dumps(rows).encode(), digest_size=8).hexdigest()
+    """Those digits of one type."""
+    rows = [(want.kind, want.variant, want.digest) for want in wants]
+    return digest_of(json.dumps(rows), 8)
 
 
 def wanted_on_demand(
@@ -195,6 +200,42 @@ def _wanted(
     generator = registry.find(kind, mime)
     recipe = UNSUPPORTED if generator is None else generator.recipe(mime, variant, settings)
     if awaited is not None:
-        recipe = replace(recipe, settings={**recipe.settings, "made_from": awaited.recipe.digest()})
-    awaits = awaited.kind if awaited else None
-    return WantedSidecar(kind=kind, variant=variant, recipe=recipe, settings=settings, awaits=awaits)
+        recipe = replace(recipe, settings={**recipe.settings, "made_from": awaited.digest})
+    return wanted(kind, variant, recipe, settings, awaits=awaited.kind if awaited else None)
+
+
+def wanted(
+    kind: SidecarKind,
+    variant: str,
+    recipe: Recipe,
+    settings: Mapping[str, Any],
+    *,
+    awaits: SidecarKind | None = None,
+) -> WantedSidecar:
+    """A wanted sidecar, with its recipe as the catalog keeps it."""
+    text = canonical(recipe)
+    return WantedSidecar(
+        kind=kind,
+        variant=variant,
+        recipe=recipe,
+        canonical=text,
+        digest=digest_of(text),
+        settings=settings,
+        awaits=awaits,
+    )
+
+
+def canonical(recipe: Recipe) -> str:
+    """The recipe as JSON with sorted keys."""
+    values = {
+        "generator": recipe.generator,
+        "version": recipe.version,
+        "model": recipe.model,
+        "settings": dict(recipe.settings),
+    }
+    return json.dumps(values, sort_keys=True, separators=(",", ":"))
+
+
+def digest_of(text: str, size: int = 16) -> str:
+    """BLAKE2b of a text, ``size`` bytes in lower-case hex digits."""
+    return hashlib.blake2b(text.encode(), digest_size=size).hexdigest()

@@ -122,6 +122,7 @@ def dependents_of(kind: SidecarKind) -> tuple[SidecarKind, ...]:
     return tuple(name for name, spec in specs().items() if kind in spec.sources)
 
 
+@functools.lru_cache(maxsize=4096)
 def is_own(kind: SidecarKind, variant: str) -> bool:
     """Whether a variant is one that a user defined, not one of the kind itself."""
     found = _kinds().specs.get(kind)

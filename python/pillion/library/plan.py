@@ -179,7 +179,7 @@ class Planner:
         with self._database.read() as connection:
             locations = {location.id: location for location in catalog_indexing.list_locations(connection)}
             wants, examples = self.wants(connection, within)
-            texts = {digest: want.recipe.canonical() for digest, want in examples.items()}
+            texts = {digest: want.canonical for digest, want in examples.items()}
             found = catalog_plan.due(connection, wants, within)
             digests = {group.recipe for group in found if group.recipe} | {group.wanted for group in found}
             texts |= catalog_plan.recipe_texts(connection, digests - texts.keys())
@@ -208,9 +208,8 @@ class Planner:
         examples: dict[str, WantedSidecar] = {}
         for group in catalog_plan.groups(connection, within):
             for want in wanted_sidecars(policies[group.location_id], group.mime, group.claimed or None):
-                digest = want.recipe.digest()
-                examples[digest] = want
-                wants.append(Want(group=group, kind=want.kind, variant=want.variant, digest=digest))
+                examples[want.digest] = want
+                wants.append(Want(group=group, kind=want.kind, variant=want.variant, digest=want.digest))
         return wants, examples
 
     def _is_dropped(

@@ -19,7 +19,7 @@ from pillion.events import Ready
 from pillion.kinds import registry
 from pillion.machine import at_work, this_owner
 from pillion.manifest import ManifestEntry
-from pillion.model import Produced, WantedSidecar, thumbhash_text
+from pillion.model import Produced, WantedSidecar
 from pillion.queue.commit import ready_outcome
 from pillion.store import Placement, Store, staged_path
 
@@ -73,7 +73,7 @@ def _place(connection: sa.Connection, store: Store, owner: str, row: SidecarRow,
     staged = staged_path(store.new_staging_path(owner), row.variant)
     staged.write_bytes(produced.data)
     thumbhash = produced.thumbhash or thumbhashes(connection, [uuid]).get(uuid)
-    about = {"hash": info[0], "size": info[1], "mime": info[2], "thumbhash": thumbhash_text(thumbhash)}
+    about = {"hash": info[0], "size": info[1], "mime": info[2], "thumbhash": thumbhash}
     listed = {**store.read_manifest(uuid), (row.kind, row.variant): entry}
     manifest = store.stage_manifest(owner, uuid, about, list(listed.values()))
     store.sync()

@@ -32,9 +32,8 @@ from pillion.model import (
     SidecarMark,
     SidecarStatus,
     WantedSidecar,
-    thumbhash_text,
 )
-from pillion.store import Store
+from pillion.store import Store, thumbhash_text
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)

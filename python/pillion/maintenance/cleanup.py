@@ -16,7 +16,6 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
-from pillion.beneath import remove_content
 from pillion.catalog.contents import Orphan, delete_contents, list_orphans, note_orphans
 from pillion.catalog.database import Database
 from pillion.catalog.sidecars import UsageRow, has_rows
@@ -143,7 +142,7 @@ def _remove(
             if has_rows(connection, orphan.content_uuid):
                 continue
             try:
-                remove_content(store.sidecars, orphan.content_uuid)
+                store.remove_content(orphan.content_uuid)
                 reach("cleanup.removed")
             except (OSError, ValueError) as error:
                 report.problems.append((str(store.manifest_path(orphan.content_uuid).parent), str(error)))

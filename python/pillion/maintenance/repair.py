@@ -35,7 +35,7 @@ from pillion.kinds import registry
 from pillion.maintenance.reconcile import is_listed_whole
 from pillion.maintenance.verify import Finding, verify
 from pillion.manifest import ManifestEntry
-from pillion.model import SidecarKind, SidecarStatus, thumbhash_text
+from pillion.model import SidecarKind, SidecarStatus
 from pillion.queue.commit import ready_outcome
 from pillion.store import MANIFEST, Store
 
@@ -189,7 +189,7 @@ def _rewrite_manifests(run: _Repair, content_uuids: Sequence[str]) -> None:
                     run, connection, str(run.store.manifest_path(uuid).relative_to(run.store.sidecars))
                 )
                 continue
-            thumbhash = thumbhash_text(thumbhashes(connection, [uuid]).get(uuid))
+            thumbhash = thumbhashes(connection, [uuid]).get(uuid)
             about = {"hash": info[0], "size": info[1], "mime": info[2], "thumbhash": thumbhash}
             before = run.store.read_manifest(uuid)
             listed = [entry for row in rows if (entry := _entry(row, before.get((row.kind, row.variant)))) is not None]

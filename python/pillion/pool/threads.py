@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import functools
 import os
 import threading
 from collections import deque
@@ -22,15 +21,9 @@ def available() -> int:
     The limit must be kept to: CTranslate2 divides its work by the number of threads it asked for, so one that asks for
     two where OpenMP grants one leaves half of each product uncomputed, and returns wrong numbers without an error.
     """
-    here = _cores()
+    here = machine.cores()
     limit = os.environ.get("OMP_THREAD_LIMIT", "")
     return max(1, min(here, int(limit))) if limit.isdecimal() else here
-
-
-@functools.cache
-def _cores() -> int:
-    """Asked once: neither the affinity nor the quota of a process changes while it works on an item."""
-    return machine.cores()
 
 
 def limit_to(share: float) -> None:

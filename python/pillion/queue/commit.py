@@ -37,7 +37,6 @@ from pillion.model import (
     SidecarKind,
     SidecarStatus,
     failure_of,
-    thumbhash_text,
     value,
 )
 from pillion.queue.checkpoints import Checkpoint, Checkpoints
@@ -289,7 +288,7 @@ class Recorder:
                     stale.append(replaced.rel_path)
             listed.update({(entry.kind, entry.variant): entry for entry in batch.listed.get(uuid, ())})
             thumbhash = batch.thumbhashes.get(uuid) or (before.thumbhash if before else None)
-            about = {"hash": job.hash, "size": job.size, "mime": job.mime, "thumbhash": thumbhash_text(thumbhash)}
+            about = {"hash": job.hash, "size": job.size, "mime": job.mime, "thumbhash": thumbhash}
             if listed:
                 manifests.append(self._store.stage_manifest(self._owner, uuid, about, list(listed.values())))
             else:

@@ -6,11 +6,12 @@ The source is read and decoded once for all variants.
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
+from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
 from pillion import _core, extras
 from pillion.errors import ErrorClass, ItemError
-from pillion.kinds.thumbnail.kind import THUMB, THUMB_SPECS, ThumbSpec, spec_of
+from pillion.kinds.thumbnail.kind import DEFAULT, THUMB, THUMB_SPECS, ThumbSpec
 from pillion.model import PDF_PASSWORDS, Generated, GenerationRequest, Produced, Recipe, SidecarFormat, SidecarMark
 from pillion.readers.images import decode, encode
 
@@ -120,6 +121,29 @@ Spec = tuple[str, int, int, int]
 
 _BEST = 100
 """The WebP quality of a thumbnail that becomes a JPEG or AVIF file."""
+
+
+def spec_of(variant: str, settings: Mapping[str, Any]) -> ThumbSpec | None:
+    """What a variant is under some settings; None if there is no such variant.
+
+    ``defined`` holds the user's own variants and changes to others, ``quality`` and ``method`` a value for all or a
+    table by variant. The most specific counts: that table, then the definition, then the value for all.
+    """
+    own = settings.get("defined", {}).get(variant, {})
+    spec = THUMB_SPECS.get(variant)
+    if spec is None:
+        if "side" not in own:
+            return None
+        spec = replace(
+            DEFAULT, name=variant, max_side=own["side"], format=SidecarFormat(own.get("format", SidecarFormat.WEBP))
+        )
+    changes = {}
+    for key in ("quality", "method"):
+        value = settings.get(key)
+        by_variant = value.get(variant) if isinstance(value, Mapping) else None
+        for_all = None if isinstance(value, Mapping) else value
+        changes[key] = next((one for one in (by_variant, own.get(key), for_all) if one is not None), getattr(spec, key))
+    return replace(spec, **changes)
 
 
 def _spec_of(variant: str, settings: Mapping[str, Any]) -> ThumbSpec:

@@ -7,7 +7,7 @@ from typing import Any
 
 from pillion import _core
 from pillion.errors import ErrorClass, ItemError, UsageError
-from pillion.kinds.thumbnail.kind import spec_of
+from pillion.kinds.thumbnail.generator import spec_of
 from pillion.model import Produced
 
 

@@ -3,8 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, replace
-from typing import Any
+from dataclasses import dataclass
 
 from pillion.kinds.settings import between, one_of
 from pillion.kinds.spec import FirstGuess, KindSpec, Limits, OwnVariants
@@ -45,7 +44,7 @@ _BYTES_PER_PIXEL = 0.11
 _DESKTOP = ("grid@2x", "detail@1x", "grid@3x")
 
 
-_DEFAULT = ThumbSpec(name="", max_side=0, quality=85, method=2)
+DEFAULT = ThumbSpec(name="", max_side=0, quality=85, method=2)
 """What a variant of one's own has if its definition does not say."""
 _FORMATS = ("webp", "jpeg", "avif")
 _LONGEST_SIDE = 16_383
@@ -53,29 +52,6 @@ _LONGEST_SIDE = 16_383
 
 _quality = between(0, 100, "a quality")
 _method = between(0, 6, "a WebP effort")
-
-
-def spec_of(variant: str, settings: Mapping[str, Any]) -> ThumbSpec | None:
-    """What a variant is under some settings; None if there is no such variant.
-
-    ``defined`` holds the user's own variants and changes to others, ``quality`` and ``method`` a value for all or a
-    table by variant. The most specific counts: that table, then the definition, then the value for all.
-    """
-    own = settings.get("defined", {}).get(variant, {})
-    spec = THUMB_SPECS.get(variant)
-    if spec is None:
-        if "side" not in own:
-            return None
-        spec = replace(
-            _DEFAULT, name=variant, max_side=own["side"], format=SidecarFormat(own.get("format", SidecarFormat.WEBP))
-        )
-    changes = {}
-    for key in ("quality", "method"):
-        value = settings.get(key)
-        by_variant = value.get(variant) if isinstance(value, Mapping) else None
-        for_all = None if isinstance(value, Mapping) else value
-        changes[key] = next((one for one in (by_variant, own.get(key), for_all) if one is not None), getattr(spec, key))
-    return replace(spec, **changes)
 
 
 KIND = KindSpec(
