@@ -398,3 +398,22 @@ def warped(
     ``map``: (a, b, c, d, e, f, g, h), by which (x, y) of the result shows ((ax + by + c) / w, (dx + ey + f) / w) of the
     picture, w = gx + hy + 1. The middle of the first pixel is at (0.5, 0.5). Bilinear.
     """
+
+def sandbox_support() -> tuple[int, bool, str]:
+    """What of a sandbox the kernel has: (version of Landlock's interface, 0 for none; seccomp filters; what is missing
+    and why, empty where nothing is)."""
+
+def confine(
+    grants: Sequence[tuple[AnyPath, Sequence[str]]],
+    calls: Sequence[tuple[str, str, Sequence[tuple[int, int, Sequence[int], bool]]]],
+    newest: int,
+) -> tuple[int, bool, str]:
+    """Confine this process and all that it starts, for good; returns what holds, as :func:`sandbox_support`.
+
+    ``grants``: (path, what may be done there: "read", "write", "remove", "execute", "device"); a path that is not there
+    grants nothing. ``calls``: (name of a system call, "refuse", "missing" or "kill", tests); a test: (number of the
+    argument, mask, values, whether only these are allowed and not the refused ones); without tests it holds always.
+    ``newest``: the highest version of Landlock's interface to use, 0 for none.
+
+    Raises ValueError for an unknown name, ItemError (``crash``) where other threads run already or the kernel refuses.
+    """

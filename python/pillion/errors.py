@@ -74,6 +74,10 @@ class ConfigError(UsageError):
     """config.toml has an unknown key or a value out of range."""
 
 
+class SandboxError(PillionError):
+    """The workers must be confined (``work.sandbox = "require"``), and cannot be on this machine."""
+
+
 class LibraryError(PillionError):
     """The library cannot be opened or used."""
 

@@ -12,6 +12,7 @@ pub mod ignores;
 pub mod image;
 pub mod parallel;
 pub mod paths;
+pub mod sandbox;
 pub mod schedule;
 pub mod sniff;
 pub mod sync;

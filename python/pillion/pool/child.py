@@ -1,8 +1,9 @@
 """A worker process: receives batches, runs one item after the other, sends each result back at once.
 
-Started by pool.py as ``python -m pillion.pool.child FD PARENT MODULE:FUNCTION LIMITS JOBSERVER``. It reports each item
-before it starts it, so that if it dies only that item fails. It dies with its parent: by the kernel's parent-death
-signal while it works, by the closed connection while it waits.
+Started by pool.py as ``python -P -m pillion.pool.child FD PARENT MODULE:FUNCTION LIMITS JOBSERVER``. It confines itself
+as its first message says (sandbox.py), and only then imports the target. It reports each item before it starts it, so
+that if it dies only that item fails. It dies with its parent: by the kernel's parent-death signal while it works, by
+the closed connection while it waits.
 
 A module that can work on several items together has a function ``prepare`` beside the target. It is called with all
 items of a batch before the first one, and keeps its results in the process, where the target finds them. If the process
@@ -20,13 +21,18 @@ import sys
 from pathlib import Path
 from typing import NamedTuple
 
+import msgspec
+
 from pillion.failpoints import reach
-from pillion.pool import keepalive, tokens
+from pillion.pool import keepalive, sandbox, tokens
 from pillion.pool.wire import Channel, Codec, Sign, frame
 
 _PR_SET_PDEATHSIG = 1
 NICENESS = 5
 """The niceness of workers, so that the user's own programs come first."""
+
+_FILE_BYTES = 1 << 30
+_OPEN_FILES = 1024
 
 NEXT_ITEM = b"\x1e"
 """Written to stderr before each item: what follows belongs to that item."""
@@ -130,14 +136,31 @@ def _stand_back() -> None:
 
 
 def _limit_itself(limits: Limits) -> None:
-    """A hard limit behind the parent's checks, for memory that grows faster than these; child processes inherit it.
+    """Hard limits behind the parent's checks, for what grows faster than these; child processes inherit them.
 
-    It counts address space, much of which is never used, so it stands well behind the limit.
+    That of memory counts address space, much of which is never used, so it stands well behind the limit. That of
+    processes counts all of the user's, so it is left alone: the sandbox starts none.
     """
     resource.setrlimit(resource.RLIMIT_CORE, (0, 0))
+    _lower(resource.RLIMIT_FSIZE, _FILE_BYTES)
+    _lower(resource.RLIMIT_NOFILE, _OPEN_FILES)
     if limits.memory_bytes:
         wall = 2 * limits.memory_bytes + (1 << 30)
         resource.setrlimit(resource.RLIMIT_DATA, (wall, wall))
+
+
+def _lower(which: int, to: int) -> None:
+    _, most = resource.getrlimit(which)
+    limit = to if most == resource.RLIM_INFINITY else min(to, most)
+    resource.setrlimit(which, (limit, limit))
+
+
+def _orders(channel: Channel) -> sandbox.Orders:
+    """The first message. Without one, the parent is gone."""
+    message = channel.receive()
+    if message is None or message[0] is not Sign.ORDERS:
+        os._exit(0)
+    return msgspec.msgpack.decode(message[1], type=sandbox.Orders)
 
 
 def main() -> None:
@@ -159,6 +182,8 @@ def main() -> None:
     tokens.join(server)
     _stand_back()
     channel = Channel(descriptor)
+    # Before the target is imported: engines start threads when they are loaded, and these would stay free.
+    sandbox.obey(_orders(channel))
     codec = Codec(target)
     keepalive.listen(lambda: channel.send(frame(Sign.BEAT)))
     reach("child.ready")

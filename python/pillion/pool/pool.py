@@ -10,6 +10,7 @@ from __future__ import annotations
 import math
 import os
 import select
+import shutil
 import signal
 import socket
 import subprocess
@@ -24,13 +25,17 @@ from enum import IntEnum
 from types import MappingProxyType
 from typing import Any
 
+import msgspec
+
 from pillion import machine
 from pillion.errors import ErrorClass, ItemError
 from pillion.failpoints import reach
 from pillion.model import value
+from pillion.pool import sandbox
 from pillion.pool.child import NEXT_ITEM, TELL, Limits, cpu_seconds, resident_bytes
+from pillion.pool.sandbox import Orders, Policy, environment, make_folder
 from pillion.pool.tokens import JobServer
-from pillion.pool.wire import Codec, Link, Sign, WireError
+from pillion.pool.wire import Codec, Link, Sign, WireError, frame
 
 
 class Turn(IntEnum):
@@ -60,20 +65,38 @@ _unreaped: list[subprocess.Popen[bytes]] = []
 class Worker:
     """A child process that runs ``target``. It leads a process group, so that the processes it starts end with it.
 
-    ``server``: gives it tokens for the cores that it uses.
+    ``server``: gives it tokens for the cores that it uses. ``policy``: what it may use; None: all that its parent may.
+    With one, it has a folder of its own, ``folder``, until :meth:`close`.
     """
 
-    def __init__(self, target: str, codec: Codec, limits: Limits, server: JobServer) -> None:
+    def __init__(
+        self, target: str, codec: Codec, limits: Limits, server: JobServer, policy: Policy | None = None
+    ) -> None:
         reach("pool.start")
+        self.policy = policy
+        self.folder = None if policy is None else make_folder(policy)
+        try:
+            self._start(target, limits, server)
+        except BaseException:
+            self._remove_folder()
+            raise
+        self._tail = b""
+        self._codec = codec
+        own = None if self.folder is None else os.fsencode(self.folder)
+        self.link.send(frame(Sign.ORDERS, msgspec.msgpack.encode(Orders(policy=policy, own=own))))
+
+    def _start(self, target: str, limits: Limits, server: JobServer) -> None:
         _unreaped[:] = [process for process in _unreaped if process.poll() is None]
         ours, theirs = socket.socketpair()
         with theirs:
-            command = [sys.executable, "-m", "pillion.pool.child", str(theirs.fileno()), str(os.getpid())]
+            # -P: the folder that the user is in may hold anything, also modules.
+            command = [sys.executable, "-P", "-m", "pillion.pool.child", str(theirs.fileno()), str(os.getpid())]
             numbers = (limits, (server.descriptor, server.cores))
             try:
                 self._process = subprocess.Popen(
                     [*command, target, *(":".join(map(str, some)) for some in numbers)],
                     pass_fds=[theirs.fileno(), server.descriptor],
+                    env=environment(os.environ, target, self.folder),
                     stdin=subprocess.DEVNULL,
                     stdout=subprocess.DEVNULL,
                     stderr=subprocess.PIPE,
@@ -87,8 +110,6 @@ class Worker:
         self.stderr = self._stderr.fileno()
         """The descriptor to wait on; call :meth:`read_stderr` when it can be read."""
         os.set_blocking(self.stderr, False)
-        self._tail = b""
-        self._codec = codec
         self.link = Link(ours)
 
     def read_stderr(self) -> bool:
@@ -154,8 +175,13 @@ class Worker:
         return code
 
     def close(self) -> None:
-        """Close its stderr. Call it after the last :meth:`stderr_tail`."""
+        """Close its stderr and remove its folder. Call it after the last :meth:`stderr_tail`."""
         self._stderr.close()
+        self._remove_folder()
+
+    def _remove_folder(self) -> None:
+        if self.folder is not None:
+            shutil.rmtree(self.folder, ignore_errors=True)
 
 
 def exit_error(code: int | None, stderr_tail: str) -> ItemError:
@@ -303,6 +329,8 @@ class WorkerPool(Executor):
     ``memory_limit`` and ``recycle_bytes`` are bytes of resident memory: above the first a child is killed and its item
     fails with class ``oom``; above the second it is replaced after its batch, as it is after ``recycle_items`` items.
     ``lane_workers``: how many children may run a lane at a time, not counting batches with turn ``AT_ONCE``.
+    ``policy``: what they may use (sandbox.py); None: all that this process may. Raises SandboxError for one that cannot
+    hold here though it must.
     """
 
     def __init__(
@@ -314,10 +342,13 @@ class WorkerPool(Executor):
         recycle_bytes: int,
         recycle_items: int = _RECYCLE_ITEMS,
         lane_workers: Mapping[str, int] = MappingProxyType({}),
+        policy: Policy | None = None,
     ) -> None:
         self._target = target
         self._codec = Codec(target)
         self._lane_workers = lane_workers
+        sandbox.check(policy)
+        self._policy = policy
         self.size = size
         """How many children work at the same time."""
         self._limits = Limits(memory_bytes=memory_limit, recycle_bytes=recycle_bytes, recycle_items=recycle_items)
@@ -394,6 +425,12 @@ class WorkerPool(Executor):
         if wait:
             self._thread.join()
 
+    def confine(self, policy: Policy) -> None:
+        """Let the children use what ``policy`` says from the next batch on. Those that run end their batches first."""
+        with self._lock:
+            self._policy = policy
+        self._wake()
+
     @property
     def running(self) -> Mapping[str, int]:
         """How many children work on each lane now."""
@@ -422,6 +459,7 @@ class WorkerPool(Executor):
                 with self._lock:
                     if self._closing and not self._waiting and not any(child.batch for child in self._children):
                         break
+                    self._retire()
                     self._spawn()
                     self._assign()
                 self._listen()
@@ -435,6 +473,13 @@ class WorkerPool(Executor):
             os.close(self._wake_write)
             os.close(self._server.descriptor)
 
+    def _retire(self) -> None:
+        """Replace the children that were confined by an older policy, as soon as they have nothing to do."""
+        for child in self._children:
+            if child.idle and child.worker.policy is not self._policy:
+                child.dismissed = True
+                child.worker.kill()
+
     def _spawn(self) -> None:
         busy = sum(child.batch is not None for child in self._children)
         wanted = min(self.size, len(self._waiting) + busy)
@@ -443,7 +488,7 @@ class WorkerPool(Executor):
             self._spare_until = time.monotonic() + _START_DEADLINE_S + _SPARE_S
         while sum(not child.dismissed for child in self._children) < wanted:
             try:
-                child = Child(worker=Worker(self._target, self._codec, self._limits, self._server))
+                child = Child(worker=Worker(self._target, self._codec, self._limits, self._server, self._policy))
             except OSError as error:
                 # Out of processes or descriptors: a fault of the machine, which must not end this thread.
                 self._start_failed(None, str(error))

@@ -31,7 +31,7 @@ _CHUNK = 1 << 16
 
 
 class Sign(IntEnum):
-    """What a frame is. The first two go to a child, the others come from it."""
+    """What a frame is. Batches and orders go to a child, the others come from it."""
 
     BATCH = 1
     """Items to run, one after the other."""
@@ -49,6 +49,8 @@ class Sign(IntEnum):
     """What the target returned for the item."""
     LAST_RESULT = 8
     """The same, and it takes no more: this process ends."""
+    ORDERS = 9
+    """What it may use, before anything else."""
 
 
 class WireError(Exception):

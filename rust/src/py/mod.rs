@@ -5,6 +5,7 @@ mod batch;
 mod files;
 mod image;
 mod page;
+mod sandbox;
 
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::mpsc::{self, RecvTimeoutError};
@@ -33,6 +34,7 @@ fn _core(m: &Bound<'_, PyModule>) -> PyResult<()> {
     files::register(m)?;
     image::register(m)?;
     page::register(m)?;
+    sandbox::register(m)?;
     Ok(())
 }
 
