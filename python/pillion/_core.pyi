@@ -54,6 +54,9 @@ class WalkResult:
     @property
     def links(self) -> list[bytes]:
         """Relative paths of symbolic links to folders. They were not followed."""
+    @property
+    def file_links(self) -> list[bytes]:
+        """Relative paths of symbolic links to regular files. They were not followed."""
 
 def walk(
     root: AnyPath,
@@ -106,6 +109,7 @@ def identify_files(
     files: Sequence[tuple[bytes, int, int]],
     *,
     sample_above: int = 67108864,
+    follow: bool = False,
     threads: int = 0,
     progress: Callable[[int, int], None] | None = None,
 ) -> list[tuple[str, str, str] | tuple[str, str]]:
@@ -113,7 +117,8 @@ def identify_files(
 
     ``files``: (path relative to ``root``, size, mtime_ns) as the walk saw them. Returns, in the same order,
     (content_uuid, hash, mime) or, on failure, (error class, message); a file whose size or mtime is not what the
-    walk saw, before or after the read, gives ``changed_source``. ``progress``: (files done, bytes read).
+    walk saw, before or after the read, gives ``changed_source``, and so does a symbolic link unless ``follow``.
+    ``progress``: (files done, bytes read).
 
     Raises ItemError (``missing_source``) when ``root`` is not a readable folder.
     """

@@ -204,7 +204,16 @@ def mtime_ns(stat: os.stat_result) -> int:
 
     Times before 1677 and after 2262 become the first and the last that fit, as in the core (rust/src/walk.rs).
     """
-    seconds, rest = divmod(stat.st_mtime_ns, 1_000_000_000)
+    return _in_64_bits(stat.st_mtime_ns)
+
+
+def ctime_ns(stat: os.stat_result) -> int:
+    """The time of the last change of the file or what is known of it, as :func:`mtime_ns`."""
+    return _in_64_bits(stat.st_ctime_ns)
+
+
+def _in_64_bits(time_ns: int) -> int:
+    seconds, rest = divmod(time_ns, 1_000_000_000)
     whole = min(max(seconds * 1_000_000_000, _FIRST), _LAST)
     return min(whole + rest, _LAST)
 

@@ -53,7 +53,8 @@ pub struct Progress {
 }
 
 /// Hash and sniff `files` on `threads` threads (0: one per core). The results have the order of `files`; when `cancel`
-/// is set, it returns soon and those not reached are `None`.
+/// is set, it returns soon and those not reached are `None`. A symbolic link in place of a file is a change, unless
+/// `follow` says that links are followed.
 ///
 /// # Errors
 ///
@@ -63,10 +64,16 @@ pub fn identify_files<P: AsRef<[u8]> + Sync>(
     root: &Path,
     files: &[Seen<P>],
     sample_above: u64,
+    follow: bool,
     threads: usize,
     cancel: &AtomicBool,
     progress: &Progress,
 ) -> Result<Vec<Option<Result<Identity>>>> {
+    let links = if follow {
+        OFlags::empty()
+    } else {
+        OFlags::NOFOLLOW
+    };
     let root = open_root(root)?;
     let mut results: Vec<_> = files.iter().map(|_| None).collect();
     fill(
@@ -82,6 +89,7 @@ pub fn identify_files<P: AsRef<[u8]> + Sync>(
                 *result = Some(identify(
                     root,
                     seen,
+                    links,
                     sample_above,
                     &mut buffer,
                     cancel,
@@ -98,14 +106,14 @@ pub fn identify_files<P: AsRef<[u8]> + Sync>(
 fn identify<P: AsRef<[u8]>>(
     root: &OwnedFd,
     seen: &Seen<P>,
+    links: OFlags,
     sample_above: u64,
     buffer: &mut [u8],
     cancel: &AtomicBool,
     progress: &Progress,
 ) -> Result<Identity> {
     let path = seen.path.as_ref();
-    // A link in place of the file is a change; it is not followed.
-    let file = open_file(root, path, OFlags::NOFOLLOW).map_err(|errno| match errno {
+    let file = open_file(root, path, links).map_err(|errno| match errno {
         Errno::LOOP => changed(),
         errno => CoreError::from(errno).context("cannot open"),
     })?;
@@ -276,7 +284,8 @@ mod tests {
     fn run(folder: &Folder, files: &[Seen<Vec<u8>>]) -> Vec<Result<Identity>> {
         let progress = Progress::default();
         let cancel = AtomicBool::new(false);
-        let results = identify_files(folder.path(), files, SAMPLE_ABOVE, 2, &cancel, &progress);
+        let root = folder.path();
+        let results = identify_files(root, files, SAMPLE_ABOVE, false, 2, &cancel, &progress);
         assert_eq!(progress.files.into_inner(), files.len() as u64);
         results.unwrap().into_iter().map(Option::unwrap).collect()
     }
@@ -320,6 +329,20 @@ mod tests {
         for result in run(&folder, &files) {
             assert_eq!(result.unwrap_err().class, ErrorClass::ChangedSource);
         }
+    }
+
+    #[test]
+    fn links_are_followed_where_that_is_asked() {
+        let folder = Folder::new(&[("a.md", "# hello")]);
+        symlink("a.md", folder.path().join("link.md")).unwrap();
+        let mut files = [seen(&folder, "a.md")];
+        files[0].path = "link.md".into();
+        let (cancel, progress) = (AtomicBool::new(false), Progress::default());
+        let root = folder.path();
+        let results = identify_files(root, &files, SAMPLE_ABOVE, true, 1, &cancel, &progress);
+        let found = results.unwrap().remove(0).unwrap().unwrap();
+        assert_eq!(found.content, hash_bytes(b"# hello", SAMPLE_ABOVE));
+        assert_eq!(found.mime, "text/markdown");
     }
 
     #[test]

@@ -79,6 +79,8 @@ pub struct Walk {
     pub system: Vec<Vec<u8>>,
     /// Symbolic links to folders, which were not followed.
     pub links: Vec<Vec<u8>>,
+    /// Symbolic links to regular files, which were not followed.
+    pub file_links: Vec<Vec<u8>>,
 }
 
 /// How to walk.
@@ -132,10 +134,12 @@ pub fn walk(
         whole.libraries.append(&mut part.libraries);
         whole.system.append(&mut part.system);
         whole.links.append(&mut part.links);
+        whole.file_links.append(&mut part.file_links);
     }
     whole.libraries.sort_unstable();
     whole.system.sort_unstable();
     whole.links.sort_unstable();
+    whole.file_links.sort_unstable();
     whole.entries.sort_unstable_by(|a, b| a.path.cmp(&b.path));
     whole.problems.sort_by(|a, b| a.path.cmp(&b.path));
     Ok(whole)
@@ -206,7 +210,7 @@ impl Walker<'_> {
         let mut files = Vec::new();
         let mut folders = Vec::new();
         let mut system = Vec::new();
-        let mut links = Vec::new();
+        let (mut links, mut file_links) = (Vec::new(), Vec::new());
         let mut library = LibrarySigns::default();
         part.folders += 1;
         while let Some(entry) = dir.read() {
@@ -234,17 +238,21 @@ impl Walker<'_> {
                 },
                 kind => kind,
             };
-            let is_link = kind == FileType::Symlink;
-            if is_link && !leads_to_folder(dir.fd()?, name) {
-                continue;
-            }
+            let target = match kind {
+                FileType::Symlink => match target(dir.fd()?, name) {
+                    Some(target @ (FileType::Directory | FileType::RegularFile)) => target,
+                    _ => continue,
+                },
+                kind => kind,
+            };
             let ignores = self.options.ignores;
-            let is_folder = is_link || kind == FileType::Directory;
+            let is_folder = target == FileType::Directory;
             if !ignores.is_empty() && ignores.matches(&join(folder, bytes), is_folder) {
                 continue;
             }
             match kind {
-                FileType::Symlink => links.push(join(folder, bytes)),
+                FileType::Symlink if is_folder => links.push(join(folder, bytes)),
+                FileType::Symlink => file_links.push(join(folder, bytes)),
                 FileType::Directory if !self.options.system && is_system_folder(bytes) => {
                     system.push(join(folder, bytes));
                 }
@@ -267,6 +275,7 @@ impl Walker<'_> {
         }
         part.system.append(&mut system);
         part.links.append(&mut links);
+        part.file_links.append(&mut file_links);
         self.queue.add(folders);
         if files.len() > STAT_BATCH {
             let rest = files.split_off(STAT_BATCH);
@@ -342,10 +351,10 @@ impl LibrarySigns {
     }
 }
 
-/// Whether a symbolic link leads to a folder that is there.
-fn leads_to_folder(fd: impl std::os::fd::AsFd, name: &std::ffi::CStr) -> bool {
-    statat(fd, name, AtFlags::empty())
-        .is_ok_and(|stat| FileType::from_raw_mode(stat.st_mode) == FileType::Directory)
+/// What a symbolic link leads to; None where nothing is there.
+fn target(fd: impl std::os::fd::AsFd, name: &std::ffi::CStr) -> Option<FileType> {
+    let stat = statat(fd, name, AtFlags::empty()).ok()?;
+    Some(FileType::from_raw_mode(stat.st_mode))
 }
 
 fn is_system_folder(name: &[u8]) -> bool {

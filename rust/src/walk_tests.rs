@@ -191,6 +191,8 @@ fn links_to_folders_are_named_and_not_followed() {
     let walk = run(&folder, &[], false, 2);
     assert_eq!(paths(&walk), ["a/x", "y"]);
     assert_eq!(walk.links, [b"a/up".to_vec(), b"inside".to_vec()]);
+    assert_eq!(walk.file_links, [b"file".to_vec()]);
+    assert!(run(&folder, &["file"], false, 1).file_links.is_empty());
     assert_eq!(
         run(&folder, &["inside/"], false, 1).links,
         [b"a/up".to_vec()]

@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 
 from pillion import _core
-from tests.support.boxes import box
+from tests.support.boxes import box, grid_of
 from tests.support.pictures import chart, encoded, glass
 
 
@@ -60,6 +60,61 @@ def test_transparent_grey_counts_in_the_bits_that_pixels_have() -> None:
     chunk = struct.pack(">I", 2) + body + struct.pack(">I", zlib.crc32(body))
     pixels = _core.decode(data[:at] + chunk + data[at:])
     assert np.array_equal(pixels[..., 3] == 0, np.asarray(chart().convert("1")))
+
+
+def test_a_png_with_another_chunk_amid_its_picture_is_shown_and_marked() -> None:
+    data = encoded(chart(), "PNG")
+    start = data.index(b"IDAT") - 4
+    body = data[start + 8 : data.index(b"IEND") - 8]
+    assert b"IDAT" not in body
+
+    def chunk(name: bytes, content: bytes) -> bytes:
+        return struct.pack(">I", len(content)) + name + content + struct.pack(">I", zlib.crc32(name + content))
+
+    halves = chunk(b"IDAT", body[:1000]) + chunk(b"tEXt", b"Comment\0hi") + chunk(b"IDAT", body[1000:])
+    broken = data[:start] + halves + chunk(b"IEND", b"")
+    assert np.array_equal(_core.decode(broken), np.asarray(chart()))
+    assert _core.thumbnails(broken, [("a", 64, 80)])[0].damaged
+
+
+@pytest.mark.parametrize("mode", ["1", "L", "P", "RGB", "RGBA"])
+def test_a_bitmap_of_the_clipboard_is_shown(mode: str) -> None:
+    """It has no header of a file."""
+    whole = encoded(chart().convert(mode) if mode != "RGBA" else glass(), "BMP")
+    bare = bytearray(whole[14:])
+    if mode == "RGBA":
+        # As Windows has it: masks behind the header, here those that the pixels have anyway.
+        assert struct.unpack_from("<I", bare) == (40,)
+        struct.pack_into("<I", bare, 16, 3)
+        bare[40:40] = struct.pack("<III", 0xFF0000, 0xFF00, 0xFF)
+    assert _core.sniff(bytes(bare)) == "image/bmp"
+    assert np.array_equal(_core.decode(bytes(bare))[..., :3], _core.decode(whole)[..., :3])
+
+
+@pytest.mark.parametrize(
+    ("aperture", "expected"),
+    [
+        ((100, 1, 60, 1, 0, 1, 0, 1), (slice(30, 90), slice(30, 130))),
+        ((60, 1, 40, 1, 2**32 - 20, 2, 10, 1), (slice(50, 90), slice(40, 100))),
+        ((161, 1, 60, 1, 0, 1, 0, 1), (slice(0, 120), slice(0, 160))),
+        ((100, 0, 60, 1, 0, 1, 0, 1), (slice(0, 120), slice(0, 160))),
+        ((99, 2, 60, 1, 0, 1, 0, 1), (slice(0, 120), slice(0, 160))),
+    ],
+)
+def test_the_clean_aperture_of_avif_is_cut_out_before_it_is_turned(
+    aperture: tuple[int, ...], expected: tuple[slice, slice]
+) -> None:
+    """And one that is no whole pixels of the picture is left aside."""
+    tile = encoded(chart(), "AVIF", quality=95)
+    data = grid_of([tile], (1, 1), (160, 120), (160, 120), aperture)
+    wanted = np.rot90(_core.decode(tile)[expected])
+    pixels = _core.decode(data)
+    info = _core.probe(data)
+    assert (info.height, info.width) == wanted.shape[:2]
+    assert pixels.shape == wanted.shape
+    assert np.abs(pixels.astype(int) - wanted).max() <= 2
+    (small,) = _core.thumbnails(data, [("a", 32, 90)])
+    assert max(small.width, small.height) == 32
 
 
 def test_a_grid_of_avif_may_have_its_alpha_in_the_tiles() -> None:

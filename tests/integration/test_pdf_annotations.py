@@ -9,6 +9,7 @@ import pytest
 from pillion.kinds.ocr.recognise import recognise
 from pillion.kinds.ocr.result import OcrResult
 from pillion.readers.pdf import document as pdfium
+from pillion.readers.pdf import textboxes
 from tests.support import pdfs
 
 NAME = "Bartholomew Quince"
@@ -126,7 +127,22 @@ def test_text_that_nothing_draws_is_drawn(tmp_path: Path) -> None:
         pixels = page.render(1.0)
     red = [(x, y) for y in range(222, 282) for x in range(72, 200) if pixels[y, x, 0] > pixels[y, x, 1] + 50]
     assert len(red) > 100
+    # The box is too narrow for one line, but its text is one.
     assert recognise(path, is_pdf=True, languages=("eng",)).text.splitlines()[-1] == "Approved by über Clara"
+    rows = {y for _, y in red if y not in (222, 281)}
+    assert any(rows.issuperset(range(y, y + 8)) for y in range(224, 234))
+    assert any(rows.issuperset(range(y, y + 8)) for y in range(240, 252))
+
+
+def test_a_text_box_of_letters_that_standard_fonts_lack_is_left_to_pdfium(tmp_path: Path) -> None:
+    path = tmp_path / "box.pdf"
+    path.write_bytes(form(remark("FreeText", "\\376\\377\\004\\037", rect="[72 560 200 620]")))
+    assert recognise(path, is_pdf=True, languages=("eng",)).text.splitlines()[-1] == "П"
+
+
+def test_lines_are_broken_between_words() -> None:
+    broken = list(textboxes.wrapped("one two  three\n\nfour incomprehensibilities", 9, lambda text: float(len(text))))
+    assert broken == ["one two", "three", "", "four", "incomprehensibilities"]
 
 
 @pytest.mark.parametrize("count", [0, 3])

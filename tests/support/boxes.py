@@ -44,8 +44,17 @@ def picture_data(avif: bytes) -> bytes:
     return avif[offset : offset + length]
 
 
-def grid_of(tiles: Sequence[bytes], shape: tuple[int, int], tile_size: tuple[int, int], size: tuple[int, int]) -> bytes:
-    """An AVIF whose picture is a grid: ``shape`` in (columns, rows), sizes in pixels (width, height)."""
+def grid_of(
+    tiles: Sequence[bytes],
+    shape: tuple[int, int],
+    tile_size: tuple[int, int],
+    size: tuple[int, int],
+    aperture: Sequence[int] = (),
+) -> bytes:
+    """An AVIF whose picture is a grid: ``shape`` in (columns, rows), sizes in pixels (width, height).
+
+    ``aperture``: the eight numbers of a clean aperture (``clap``), after which the picture is turned by a quarter.
+    """
     columns, rows = shape
     data = [picture_data(tile) for tile in tiles]
     settings = find(tiles[0], b"meta", b"iprp", b"ipco")
@@ -58,8 +67,10 @@ def grid_of(tiles: Sequence[bytes], shape: tuple[int, int], tile_size: tuple[int
         full(b"ispe", struct.pack(">II", *size)),
         full(b"ispe", struct.pack(">II", *tile_size)),
         box(b"av1C", codec),
+        *([box(b"clap", struct.pack(">8I", *aperture)), box(b"irot", b"\x01")] if aperture else []),
     )
-    links = struct.pack(">I", 1 + len(ids)) + struct.pack(">HBB", 1, 1, 1)
+    own = b"\x01\x84\x85" if aperture else b"\x01"
+    links = struct.pack(">I", 1 + len(ids)) + struct.pack(">HB", 1, len(own)) + own
     links += b"".join(struct.pack(">HBBB", number, 2, 2, 0x83) for number in ids)
 
     def meta(start: int) -> bytes:

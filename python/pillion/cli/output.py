@@ -99,6 +99,7 @@ def index_json(library: Library, report: IndexReport, generation_s: float) -> di
         "moved": report.moved,
         "offline": [{"path": os.fsdecode(path), "why": why} for path, why in report.offline],
         "links": [os.fsdecode(path) for path in report.links],
+        "file_links": report.file_links,
         "hashed": report.hashed,
         "queued": report.queued,
         "sidecars": sidecar_counts(library.status().sidecars),
@@ -144,6 +145,8 @@ def print_index(library: Library, report: IndexReport, generation_s: float) -> N
     if report.links:
         names = ", ".join(printable(path) for path in report.links[:SHOWN_FAILURES])
         say(f"{len(report.links):,} links to folders were not followed ({names}); see discovery.follow_links.")
+    if report.file_links:
+        say(f"{report.file_links:,} links to files were not followed; see discovery.follow_links.")
     print_failures(library)
     say(f"Library: {printable(library.root)}")
 

@@ -23,7 +23,7 @@ from pillion.catalog.database import Database
 from pillion.catalog.indexing import EntryRow, Location
 from pillion.errors import ItemError
 from pillion.failpoints import reach
-from pillion.index.links import followed
+from pillion.index.links import FoundFile, followed
 from pillion.index.wants import DeviceGenerationPolicy, restrict, signatures, wanted_sidecars
 from pillion.machine import identity_of
 from pillion.model import UNKNOWN, SidecarKind
@@ -68,6 +68,8 @@ class IndexReport:
     """Absolute paths of folders that a system or a NAS keeps for itself; they were left out"""
     links: list[bytes] = field(default_factory=list)
     """Absolute paths of symbolic links to folders; they were not followed."""
+    file_links: int = 0
+    """How many symbolic links to files were not followed."""
 
     @contextmanager
     def timed(self, phase: str) -> Iterator[None]:
@@ -134,6 +136,7 @@ class Indexer:
         report.moved += len(changes.moved)
         report.system.extend(location.path.rstrip(b"/") + b"/" + path for path in found.system)
         report.links.extend(location.path.rstrip(b"/") + b"/" + path for path in found.links)
+        report.file_links += len(found.file_links)
         report.files += len(found.files)
         report.folders += found.folders
         report.new += len(changes.new)
@@ -209,7 +212,9 @@ class Indexer:
         files = [file for _, file in sample]
         with self._database.read() as connection:
             known = catalog_indexing.contents_of(connection, [id for id, _ in sample])
-        identified = identify(location.path, files, sample_above=self._config.sample_above)
+        identified = identify(
+            location.path, files, sample_above=self._config.sample_above, follow=self._config.follow_links
+        )
         report.hashed += len(files)
         uuids = {item.file[0]: item.content_uuid for item in identified}
         if all(uuids.get(file[0]) == known.get(id) for id, file in sample):
@@ -225,7 +230,9 @@ class Indexer:
         for chunk in chunked([file for _, file in changes.touched]):
             with self._database.read() as connection:
                 known = catalog_indexing.contents_of(connection, [ids[file[0]] for file in chunk])
-            for item in identify(location.path, chunk, sample_above=self._config.sample_above):
+            for item in identify(
+                location.path, chunk, sample_above=self._config.sample_above, follow=self._config.follow_links
+            ):
                 id = ids[item.file[0]]
                 if item.content_uuid is not None and item.content_uuid == known.get(id):
                     same.append((id, item.file))
@@ -285,7 +292,8 @@ class Indexer:
                 self._show_progress("identification", hashed + done, len(files))
 
             nonlocal hashed
-            identified = identify(location.path, chunk, sample_above=sample_above, progress=progress)
+            follow = self._config.follow_links
+            identified = identify(location.path, chunk, sample_above=sample_above, follow=follow, progress=progress)
             hashed += len(chunk)
             reach("indexer.hashed")
             return identified
@@ -409,10 +417,6 @@ def _absolute(location: Location, problem: Problem) -> tuple[bytes, str, str]:
 # phase 1: discovery --------------------------------------------------------------------------------------------------
 
 
-FoundFile = tuple[bytes, int, int, int, int]
-"""(path relative to the Location, size in bytes, mtime in ns, inode, ctime in ns)"""
-
-
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Problem:
     """A file or folder that was left out, and why. ``path`` is relative to the Location."""
@@ -437,6 +441,8 @@ class Discovered:
     """Relative paths of folders that a system or a NAS keeps for itself."""
     links: list[bytes] = field(default_factory=list)
     """Relative paths of symbolic links to folders that were not followed."""
+    file_links: list[bytes] = field(default_factory=list)
+    """Those of symbolic links to files."""
 
     def add(self, prefix: bytes, result: _core.WalkResult) -> None:
         """What a walk of the folder ``prefix`` found."""
@@ -451,6 +457,7 @@ class Discovered:
         self.libraries += [prefix + path for path in result.libraries]
         self.system += [prefix + path for path in result.system]
         self.links += [prefix + path for path in result.links]
+        self.file_links += [prefix + path for path in result.file_links]
 
 
 def discover(
@@ -467,8 +474,8 @@ def discover(
 ) -> Discovered:
     """Walk ``root`` (or the folder ``prefix`` in it). Raises ItemError if the folder itself cannot be read.
 
-    ``follow``: also the folders that symbolic links lead to; ``others`` are folders whose files are known from
-    elsewhere (real paths).
+    ``follow``: also the files and folders that symbolic links lead to; ``others`` are folders whose files are known
+    from elsewhere (real paths).
     """
 
     def walk(folder: bytes, left_out: Sequence[bytes]) -> _core.WalkResult:
@@ -480,9 +487,14 @@ def discover(
     found.add(prefix, first)
     if follow:
         links, found.links = found.links, []
-        for link, result in followed(root, links, others, walk):
-            found.add(link + b"/", result)
+        file_links, found.file_links = found.file_links, []
+        for item in followed(root, links, file_links, others, walk):
+            if len(item) == 2:
+                found.add(item[0] + b"/", item[1])
+            else:
+                found.files.append(item)
         found.links.clear()
+        found.file_links.clear()
         found.files.sort()
     return found
 
@@ -728,14 +740,16 @@ def identify(
     files: Sequence[FoundFile],
     *,
     sample_above: int,
+    follow: bool = False,
     progress: Callable[[int, int], None] | None = None,
 ) -> list[Identified]:
     """Identify one chunk. A file that changed or vanished meanwhile gets an error class and does not stop the others.
 
+    ``follow``: a symbolic link in place of a file is read, and else a change.
     ``progress``: (files done, bytes read), about every 50 ms; if it raises an error, the call ends with it.
     """
     rows = [file[:3] for file in files]
-    results = _core.identify_files(root, rows, sample_above=sample_above, progress=progress)
+    results = _core.identify_files(root, rows, sample_above=sample_above, follow=follow, progress=progress)
     return [_identified(file, result) for file, result in zip(files, results, strict=True)]
 
 

@@ -36,7 +36,7 @@ policy = "{policy}"            # what this device generates: "mobile", "desktop"
 [discovery]
 # ignore = []                 # globs, as in .gitignore: ["*.tmp", "/private/"]
 # hidden = false              # true: also files and folders whose name starts with a dot
-# follow_links = false        # true: also the folders that symbolic links lead to, each file once
+# follow_links = false        # true: also the files and folders that symbolic links lead to, each file once
 # system_folders = false      # also @eaDir, #recycle, $RECYCLE.BIN, lost+found and the like
 
 [identification]

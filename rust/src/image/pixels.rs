@@ -60,6 +60,25 @@ impl Pixels {
         self.width as usize * self.layout.channels()
     }
 
+    /// A part of it, which must lie in it.
+    pub fn cut(self, left: u32, top: u32, width: u32, height: u32) -> Self {
+        let (stride, channels) = (self.stride(), self.layout.channels());
+        let (start, length) = (left as usize * channels, width as usize * channels);
+        let rows = self.data.chunks_exact(stride.max(1));
+        let data = rows
+            .skip(top as usize)
+            .take(height as usize)
+            .flat_map(|row| &row[start..start + length])
+            .copied()
+            .collect();
+        Self {
+            width,
+            height,
+            data,
+            ..self
+        }
+    }
+
     /// The same picture without its alpha channel when every pixel is opaque.
     pub fn drop_opaque_alpha(self) -> Self {
         if self.layout != Layout::Rgba || !self.is_opaque() {

@@ -58,8 +58,47 @@ pub fn decode(data: &[u8], limits: &Limits) -> Result<Picture<Pixels>> {
                 ..picture
             })
         }
+        Err(error) if error.class == ErrorClass::Corrupt => match without_interruptions(data) {
+            Some(joined) => {
+                let picture = decode_by(&joined, strict).map_err(|_| error)?;
+                Ok(Picture {
+                    damage: Some("other chunks amid those of the picture".to_owned()),
+                    ..picture
+                })
+            }
+            None => Err(error),
+        },
         result => result,
     }
+}
+
+/// The file without the chunks that stand between those of the picture, which must be one behind the other; `None`
+/// where there are none.
+fn without_interruptions(data: &[u8]) -> Option<Vec<u8>> {
+    const SIGNATURE: usize = 8;
+    let mut chunks = Vec::new();
+    let mut at = SIGNATURE;
+    while let Some(head) = data.get(at..at + 8) {
+        let length = u32::from_be_bytes([head[0], head[1], head[2], head[3]]) as usize;
+        let end = at.saturating_add(length).saturating_add(12).min(data.len());
+        chunks.push((&head[4..] == b"IDAT", at..end));
+        at = end;
+    }
+    let first = chunks.iter().position(|(is_picture, _)| *is_picture)?;
+    let last = chunks.iter().rposition(|(is_picture, _)| *is_picture)?;
+    if chunks[first..last]
+        .iter()
+        .all(|(is_picture, _)| *is_picture)
+    {
+        return None;
+    }
+    let mut joined = data.get(..SIGNATURE)?.to_vec();
+    for (index, (is_picture, place)) in chunks.into_iter().enumerate() {
+        if is_picture || index < first || index > last {
+            joined.extend_from_slice(&data[place]);
+        }
+    }
+    Some(joined)
 }
 
 /// How to read a file.

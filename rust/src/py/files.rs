@@ -129,6 +129,14 @@ impl WalkResult {
     }
 
     #[getter]
+    fn file_links<'py>(&self, py: Python<'py>) -> PyResult<Bound<'py, PyList>> {
+        PyList::new(
+            py,
+            self.0.file_links.iter().map(|path| PyBytes::new(py, path)),
+        )
+    }
+
+    #[getter]
     fn system<'py>(&self, py: Python<'py>) -> PyResult<Bound<'py, PyList>> {
         PyList::new(py, self.0.system.iter().map(|path| PyBytes::new(py, path)))
     }
@@ -233,12 +241,13 @@ fn hash_bytes(py: Python<'_>, data: &[u8], sample_above: u64) -> PyResult<HashRe
 }
 
 #[pyfunction]
-#[pyo3(signature = (root, files, *, sample_above = 67_108_864, threads = 0, progress = None))]
+#[pyo3(signature = (root, files, *, sample_above = 67_108_864, follow = false, threads = 0, progress = None))]
 fn identify_files<'py>(
     py: Python<'py>,
     root: AnyPath,
     files: Vec<(PyBackedBytes, u64, i64)>,
     sample_above: u64,
+    follow: bool,
     threads: usize,
     progress: Option<Py<PyAny>>,
 ) -> PyResult<Bound<'py, PyList>> {
@@ -251,7 +260,17 @@ fn identify_files<'py>(
     let done = Progress::default();
     let results = interruptible(
         py,
-        |cancel| identify::identify_files(&root.0, &files, sample_above, threads, cancel, &done),
+        |cancel| {
+            identify::identify_files(
+                &root.0,
+                &files,
+                sample_above,
+                follow,
+                threads,
+                cancel,
+                &done,
+            )
+        },
         |py| report(progress.as_ref(), &[&done.files, &done.bytes], py),
     )?;
     let list = PyList::empty(py);

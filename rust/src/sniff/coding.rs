@@ -152,24 +152,19 @@ impl Controls {
             Some(last) if body[last + 1..].first() == Some(&0x1a) => &body[..=last],
             _ => body,
         };
-        let count = |is: fn(u8) -> bool| body.iter().filter(|&&byte| is(byte)).count();
         // ISO-2022-KR shifts between two sets.
         let shifting = memchr::memmem::find(&body[..body.len().min(4096)], b"\x1b$)C").is_some();
         let shifts = if shifting {
-            count(|byte| matches!(byte, 0x0e | 0x0f))
+            count(body, |byte| matches!(byte, 0x0e | 0x0f))
         } else {
             0
         };
-        let nul = count(|byte| byte == 0);
-        let following = body.iter().skip(1).zip(body);
-        let starts = following
-            .filter(|(byte, before)| (**byte == 0) & (**before != 0))
-            .count();
+        let nul = count(body, |byte| byte == 0);
         Self {
             all: body.len(),
             nul,
-            nul_runs: starts + usize::from(body.first() == Some(&0)),
-            others: count(is_control) - nul - shifts,
+            nul_runs: if nul == 0 { 0 } else { nul_runs(body) },
+            others: count(body, is_control) - nul - shifts,
         }
     }
 
@@ -180,6 +175,33 @@ impl Controls {
             && self.others * others <= self.all
             && self.nul * 10 <= self.all * 9
     }
+}
+
+/// How many bytes are such.
+fn count(body: &[u8], is: impl Fn(u8) -> bool) -> usize {
+    count_pairs(body, body, |byte, _| is(byte))
+}
+
+/// How many pairs of the bytes at the same place in both are such, in arrays of a fixed length and sums of one byte: so
+/// processors look at many at once.
+fn count_pairs(first: &[u8], second: &[u8], is: impl Fn(u8, u8) -> bool) -> usize {
+    const AT_ONCE: usize = 128;
+    let length = first.len().min(second.len());
+    let (first_chunks, first_rest) = first[..length].as_chunks::<AT_ONCE>();
+    let (second_chunks, second_rest) = second[..length].as_chunks::<AT_ONCE>();
+    let sum = |first: &[u8], second: &[u8]| {
+        let pairs = first.iter().zip(second);
+        pairs.fold(0_u8, |sum, (&a, &b)| sum + u8::from(is(a, b)))
+    };
+    let chunks = first_chunks.iter().zip(second_chunks);
+    let whole: usize = chunks.map(|(a, b)| usize::from(sum(a, b))).sum();
+    whole + usize::from(sum(first_rest, second_rest))
+}
+
+fn nul_runs(body: &[u8]) -> usize {
+    let rest = body.get(1..).unwrap_or_default();
+    count_pairs(body, rest, |before, byte| (byte == 0) & (before != 0))
+        + usize::from(body.first() == Some(&0))
 }
 
 /// What there is of each sort of letter.

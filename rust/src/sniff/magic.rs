@@ -178,6 +178,7 @@ pub(super) const MARKS: &[(usize, &[u8], Means)] = &[
     (0, b"ttcf\0", Type("font/collection")),
     // marks of two letters or of small numbers, after all that say more
     (0, b"BM", Look(bmp)),
+    (0, b"\x28\0\0\0", Look(dib)),
     (0, b"\0\0\x01\0", Look(icon)),
     (0, b"\0\0\x02\0", Look(icon)),
     (0, b"P1", Look(portable_anymap)),
@@ -250,6 +251,20 @@ fn bmp(head: &[u8], _: &[u8]) -> Option<&'static str> {
         12 | 16 | 40 | 52 | 56 | 64 | 108 | 124
     )
     .then_some("image/bmp")
+}
+
+/// A bitmap as it is in memory and on the clipboard, without the header of a file: all of its numbers must be likely.
+fn dib(head: &[u8], _: &[u8]) -> Option<&'static str> {
+    let long = |at: usize| Some(u32::from_le_bytes(head.get(at..at + 4)?.try_into().ok()?));
+    let sides = [long(4)?, (long(8)? as i32).unsigned_abs()];
+    let likely = sides.into_iter().all(|side| (1..=65_535).contains(&side))
+        && matches!(
+            long(12)?,
+            0x0001_0001 | 0x0004_0001 | 0x0008_0001 | 0x0010_0001 | 0x0018_0001 | 0x0020_0001
+        )
+        && long(16)? <= 3
+        && long(32)? <= 256;
+    likely.then_some("image/bmp")
 }
 
 /// An icon or cursor: a count, and a first entry whose reserved byte is 0 (255 where .NET wrote it) and whose data lie

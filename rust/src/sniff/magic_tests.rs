@@ -6,6 +6,13 @@ use super::sniff;
 /// A bitmap from after its mark to the size of its second header.
 const BMP: &[u8] = &[0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 40, 0, 0, 0];
 
+/// A bitmap without the header of a file, from after the length of its header.
+const DIB: &[u8] = &{
+    let mut bytes = [0; 36];
+    (bytes[0], bytes[4], bytes[8], bytes[10]) = (16, 16, 1, 24);
+    bytes
+};
+
 /// An icon's directory of one entry, from after its mark.
 const ICON: &[u8] = &[1, 0, 16, 16, 0, 0, 1, 0, 32, 0, 0, 0, 0, 0, 22, 0, 0, 0];
 
@@ -185,6 +192,7 @@ const CASES: &[Case] = &[
     (b"", b"\0\x01\0\0\0", b"", "font/ttf"),
     (b"", b"ttcf\0", b"", "font/collection"),
     (b"", b"BM", BMP, "image/bmp"),
+    (b"", b"\x28\0\0\0", DIB, "image/bmp"),
     (b"", b"\0\0\x01\0", ICON, "image/x-icon"),
     (b"", b"\0\0\x02\0", ICON, "image/x-icon"),
     (b"", b"P1", b"\n3 ", "image/x-portable-anymap"),

@@ -80,7 +80,7 @@ pub fn claimed(name: &[u8]) -> Option<&'static str> {
 
 /// Whether `part` is somewhere in `head`.
 fn contains(head: &[u8], part: &[u8]) -> bool {
-    head.windows(part.len()).any(|window| window == part)
+    memchr::memmem::find(head, part).is_some()
 }
 
 #[cfg(test)]

@@ -92,8 +92,7 @@ fn frames(
 fn frames_within(head: &[u8], name: &[u8]) -> Option<&'static str> {
     let zeros = head.iter().take_while(|&&byte| byte == 0).count();
     let sounds = super::media_class(mime_from_name(name)) == "audio";
-    let starts = memchr::memchr3_iter(0xff, 0x0b, 0x56, head).take(MOST_STARTS);
-    for at in starts {
+    for at in starts(head).take(MOST_STARTS) {
         let proof = if sounds || at == zeros {
             PROOF.1
         } else {
@@ -106,6 +105,33 @@ fn frames_within(head: &[u8], name: &[u8]) -> Option<&'static str> {
         }
     }
     None
+}
+
+/// Where the two bytes are with which a frame of any of [`KINDS`] begins.
+fn starts(head: &[u8]) -> impl Iterator<Item = usize> {
+    const CHUNK: usize = 64;
+    let is_start = |first: u8, second: u8| {
+        (((first == 0xff) | (first == 0x56)) & (second >= 0xe0))
+            | ((first == 0x0b) & (second == 0x77))
+    };
+    let seconds = head.get(1..).unwrap_or_default();
+    // All of a chunk at once: most have none. Arrays of a fixed length are what processors do that with.
+    let (chunks, rest) = seconds.as_chunks::<CHUNK>();
+    let (firsts, _) = head.as_chunks::<CHUNK>();
+    let has_any = move |(first, second): (&[u8; CHUNK], &[u8; CHUNK])| {
+        let pairs = first.iter().zip(second);
+        pairs.fold(0_u8, |any, (&a, &b)| any | u8::from(is_start(a, b))) != 0
+    };
+    let all = firsts.iter().zip(chunks).map(has_any);
+    let last = (!rest.is_empty()).then_some(true);
+    all.chain(last)
+        .enumerate()
+        .filter(|(_, any)| *any)
+        .flat_map(move |(number, _)| {
+            let start = number * CHUNK;
+            (start..seconds.len().min(start + CHUNK))
+                .filter(move |&at| is_start(head[at], seconds[at]))
+        })
 }
 
 /// Whether so many frames of the same sort follow each other, or half of them to the end of the head.
@@ -343,9 +369,11 @@ fn program_within(head: &[u8], name: &[u8]) -> Option<&'static str> {
         .filter(is_pack)
         .take(3)
         .count();
-    let streams = [b"\0\0\x01\xe0", b"\0\0\x01\xc0", b"\0\0\x01\xbd"]
-        .into_iter()
-        .any(|code| memchr::memmem::find(head, code).is_some());
     let by_name = usize::from(mime_from_name(name) == "video/mpeg");
-    (streams && packs + by_name >= 3).then_some("video/mpeg")
+    let streams = || {
+        [b"\0\0\x01\xe0", b"\0\0\x01\xc0", b"\0\0\x01\xbd"]
+            .into_iter()
+            .any(|code| memchr::memmem::find(head, code).is_some())
+    };
+    (packs + by_name >= 3 && streams()).then_some("video/mpeg")
 }

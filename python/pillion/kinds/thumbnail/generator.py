@@ -50,7 +50,7 @@ class PdfThumbGenerator:
 
     kind = THUMB
     name = "thumb-pdf"
-    version = 3
+    version = 4
 
     def accepts(self, mime: str) -> bool:
         """PDFs only."""

@@ -17,6 +17,7 @@ from enum import Enum
 from typing import TYPE_CHECKING, Any
 from xml.parsers import expat
 
+from pillion.readers.pdf import textboxes
 from pillion.readers.pdf.text import Box, shown_boxes
 
 if TYPE_CHECKING:
@@ -89,6 +90,32 @@ def seen(page: pypdfium2.PdfPage) -> Annotations:
             elif text := _contents(item):
                 remarks.append(Remark(text, _box(page, item)))
     return Annotations(shown, fields, tuple(remarks), tuple(combs))
+
+
+def draw_text_boxes(page: pypdfium2.PdfPage) -> None:
+    """Make appearances for the text boxes that have none, or that of one line which PDFium makes as it opens a page."""
+    import pypdfium2.raw as raw
+
+    for index in range(min(raw.FPDFPage_GetAnnotCount(page), _MAX_ANNOTATIONS)):
+        with _annotation(page, index) as item:
+            if not item or raw.FPDFAnnot_GetSubtype(item) != raw.FPDF_ANNOT_FREETEXT or _is_unseen(item):
+                continue
+            if _has_appearance(item):
+                continue
+            if text := _contents(item):
+                rect = raw.FS_RECTF()
+                raw.FPDFAnnot_GetRect(item, rect)
+                appearance = _string(functools.partial(raw.FPDFAnnot_GetStringValue, item, b"DA"))
+                box = (rect.left, rect.bottom, rect.right, rect.top)
+                textboxes.draw(page.pdf, item, text, appearance, box)
+
+
+def _has_appearance(item: Any) -> bool:
+    """Whether an annotation has an appearance of its own, not that which PDFium makes for text boxes."""
+    import pypdfium2.raw as raw
+
+    content = _string(functools.partial(raw.FPDFAnnot_GetAP, item, raw.FPDF_ANNOT_APPEARANCEMODE_NORMAL))
+    return bool(content) and not (content.startswith("/GS gs") and "/Tx BMC" in content)
 
 
 def flatten(page: pypdfium2.PdfPage) -> bool:

@@ -89,9 +89,14 @@ class Page:
             return typed.flatten(self.page)
 
     def render(self, scale: float) -> memoryview:
-        """RGB pixels, shape (H, W, 3), at ``scale`` pixels per point (less on very large pages)."""
+        """RGB pixels, shape (H, W, 3), at ``scale`` pixels per point (less on very large pages).
+
+        The text boxes that have no appearance get one of the lines that fit into them: what is read of the page is not
+        broken into these lines, if it is read before.
+        """
         scale = _bounded(scale, self.size)
         with LOCK:
+            typed.draw_text_boxes(self.page)
             bitmap = self.page.render(scale=scale, rev_byteorder=True)
             try:
                 return _rgb(bitmap)

@@ -24,6 +24,9 @@ pub(super) enum Property<'data> {
     Mirror(u8),
     /// What an auxiliary picture is (`auxC`).
     Auxiliary(&'data [u8]),
+    /// What is cut out before turning (`clap`): width, height, and how far its centre is right of and below that of
+    /// the picture, each as a numerator and a denominator.
+    Aperture([(u32, u32); 4]),
     /// More than 8 bits a sample (`av1C`).
     Deep,
     /// Known, and of no use here.
@@ -337,9 +340,11 @@ fn property_of(kind: Kind, content: &[u8]) -> Result<Property<'_>> {
                 _ => Property::Other,
             }
         }
-        b"clap" | b"pixi" | b"pasp" | b"clli" | b"mdcv" | b"cclv" | b"a1lx" | b"lsel" => {
-            Property::Other
+        b"clap" => {
+            let mut fraction = || -> Result<_> { Ok((reader.u32()?, reader.u32()?)) };
+            Property::Aperture([fraction()?, fraction()?, fraction()?, fraction()?])
         }
+        b"pixi" | b"pasp" | b"clli" | b"mdcv" | b"cclv" | b"a1lx" | b"lsel" => Property::Other,
         _ => Property::Unknown(kind),
     })
 }

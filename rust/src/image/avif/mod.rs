@@ -1,7 +1,7 @@
 //! AVIF: AV1 pictures in a HEIF container, 8 to 12 bits, also put together from a grid of tiles.
 //!
 //! Sources: ISO/IEC 23008-12 (HEIF), "AV1 Image File Format" 1.1. The picture is turned by the `irot` and `imir`
-//! properties alone: an orientation in EXIF data repeats them. A clean aperture (`clap`) is not cut out.
+//! properties alone: an orientation in EXIF data repeats them. Before that a clean aperture (`clap`) is cut out.
 
 mod av1;
 mod boxes;
@@ -36,11 +36,56 @@ const DEEP_WORKING_BYTES: u64 = 28;
 struct Shown<'data> {
     width: u32,
     height: u32,
+    /// What is cut out of it.
+    aperture: Option<Aperture>,
     orientation: Orientation,
     profile: Option<&'data [u8]>,
     coded: Option<Coded>,
     /// Bytes that decoding holds for each pixel.
     working_bytes: u64,
+}
+
+impl Shown<'_> {
+    /// Columns and rows of what is shown, not turned yet.
+    fn size(&self) -> (u32, u32) {
+        self.aperture
+            .as_ref()
+            .map_or((self.width, self.height), |cut| (cut.width, cut.height))
+    }
+}
+
+/// A part of a picture.
+struct Aperture {
+    left: u32,
+    top: u32,
+    width: u32,
+    height: u32,
+}
+
+impl Aperture {
+    /// The part of a picture of this size that a clean aperture means (ISO/IEC 14496-12, 12.1.4); `None` where it is no
+    /// whole pixels in the picture, or all of it.
+    fn of(values: [(u32, u32); 4], size: (u32, u32)) -> Option<Self> {
+        let [width, height, right, down] = values;
+        let cut = |(length, per): (u32, u32), (offset, offset_per): (u32, u32), side: u32| {
+            let (per, offset_per) = (i64::from(per), i64::from(offset_per));
+            let whole = |value: i64, per: i64| (per != 0 && value % per == 0).then(|| value / per);
+            let length = whole(length.into(), per)?;
+            // Its centre is that of the picture, moved by the offset, which has a sign.
+            let twice = i64::from(side) - length + whole(2 * i64::from(offset as i32), offset_per)?;
+            let start = whole(twice, 2)?;
+            let fits = length > 0 && start >= 0 && start + length <= side.into();
+            fits.then_some((start as u32, length as u32))
+        };
+        let (left, width) = cut(width, right, size.0)?;
+        let (top, height) = cut(height, down, size.1)?;
+        ((width, height) != size).then_some(Self {
+            left,
+            top,
+            width,
+            height,
+        })
+    }
 }
 
 /// Size and orientation.
@@ -50,10 +95,11 @@ struct Shown<'data> {
 pub fn header(data: &[u8]) -> Result<Header> {
     let items = Items::read(data)?;
     let shown = shown(&items, items.primary)?;
+    let (width, height) = shown.size();
     Ok(Header {
         format: Format::Avif,
-        width: shown.width,
-        height: shown.height,
+        width,
+        height,
         orientation: shown.orientation,
     })
 }
@@ -125,7 +171,7 @@ impl<'data> Opened<'data> {
     }
 
     fn picture<T>(self, raster: T) -> Picture<T> {
-        let (width, height) = (self.shown.width, self.shown.height);
+        let (width, height) = self.shown.size();
         Picture {
             raster,
             orientation: self.shown.orientation,
@@ -145,6 +191,7 @@ impl<'data> Opened<'data> {
             && frame.halves_rows
             && matches!(self.coded.matrix, 2 | 5 | 6)
             && self.alpha.is_none()
+            && self.shown.aperture.is_none()
             && self.profile.is_none()
     }
 
@@ -172,6 +219,14 @@ impl<'data> Opened<'data> {
     }
 
     fn pixels(&self, limits: &Limits) -> Result<Pixels> {
+        let whole = self.whole(limits)?;
+        Ok(match &self.shown.aperture {
+            Some(cut) => whole.cut(cut.left, cut.top, cut.width, cut.height),
+            None => whole,
+        })
+    }
+
+    fn whole(&self, limits: &Limits) -> Result<Pixels> {
         let (layout, samples) = if self.frame.is_grey() {
             (Layout::Gray, self.frame.luma(self.coded.is_full_range))
         } else {
@@ -233,13 +288,16 @@ fn shown<'data>(items: &Items<'data>, id: u32) -> Result<Shown<'data>> {
     let mut shown = Shown {
         width: 0,
         height: 0,
+        aperture: None,
         orientation: Orientation::UPRIGHT,
         profile: None,
         coded: None,
         working_bytes: WORKING_BYTES,
     };
+    let mut aperture = None;
     for property in items.properties(id)? {
         match property {
+            Property::Aperture(values) => aperture = Some(values),
             Property::Size(width, height) => (shown.width, shown.height) = (width, height),
             Property::Profile(profile) => shown.profile = Some(profile),
             Property::Coded(coded) => shown.coded = Some(coded),
@@ -254,6 +312,8 @@ fn shown<'data>(items: &Items<'data>, id: u32) -> Result<Shown<'data>> {
             Property::Auxiliary(_) | Property::Other | Property::Unknown(_) => {}
         }
     }
+    let size = (shown.width, shown.height);
+    shown.aperture = aperture.and_then(|values| Aperture::of(values, size));
     Ok(shown)
 }
 

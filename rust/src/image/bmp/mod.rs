@@ -19,6 +19,9 @@ use packed::Masks;
 /// Bytes before the header: "BM", the file's size, where the pixels begin.
 const FILE_HEADER: usize = 14;
 
+/// The length of the second header in Windows since version 3, with which it begins.
+const INFO_HEADER: u32 = 40;
+
 /// How the pixels are stored.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum Storage {
@@ -103,7 +106,11 @@ impl Fields<'_> {
 }
 
 impl<'data> Head<'data> {
+    /// The header of a file, or of what was on a clipboard, which has only the second header.
     fn of_file(data: &'data [u8]) -> Result<Self> {
+        if !data.starts_with(b"BM") && Fields(data).u32(0) == INFO_HEADER {
+            return Self::read(data, None);
+        }
         let stated = Fields(data).u32(10) as usize;
         let info = data.get(FILE_HEADER..).unwrap_or_default();
         let pixels = stated.checked_sub(FILE_HEADER);
