@@ -10,6 +10,8 @@ from pathlib import Path
 import pytest
 
 from pillion.errors import ErrorClass, ItemError
+from pillion.kinds.embedding.passages import passages
+from pillion.model import GenerationRequest
 from pillion.readers.documents import packages
 from pillion.readers.documents import table as documents
 from pillion.readers.documents.result import DocumentText
@@ -177,6 +179,8 @@ def test_notes_comments_charts_and_diagrams(tmp_path: Path) -> None:
     path = docx(tmp_path / "a.docx", paragraph(run("Body"), shown), parts, *relations)
     whole = "Body\nHarvest\nPlums\nBoss\n\nReport\n\nPrivate\n\nA note\n\nThe end\n\nReally?"
     assert read(path, "docx").text == whole
+    request = GenerationRequest(kind="embeddings", variants=("x",), source=path, mime=office.MIMES["docx"])
+    assert [passage.text for passage in passages(request)] == [whole]
 
 
 @pytest.mark.parametrize(
@@ -271,13 +275,16 @@ def test_slides_with_all_that_belongs_to_them(tmp_path: Path) -> None:
         "ppt/c.xml": f"<p:cmLst {NAMES}><p:cm><p:text>Sure?</p:text></p:cm></p:cmLst>",
         "ppt/l.xml": slide(shape("Orchard Ltd"), shape("Click to edit", '<p:ph type="title"/>'), name="sldLayout"),
     }
-    result = read(pptx(tmp_path / "a.pptx", slides, parts), "pptx")
+    path = pptx(tmp_path / "a.pptx", slides, parts)
+    result = read(path, "pptx")
     assert [(part.number, part.name, part.text, part.hidden) for part in result.parts] == [
         (1, "Plums", "Plums\nForty trees\n\nOrchard Ltd\n\nSpeak up\n\nSure?", False),
         (2, "Quinces", "Quinces", True),
     ]
     assert result.notes == ("slide 3 is missing", "the part ppt/slides/broken.xml is not XML")
     assert result.document()["parts"][1]["hidden"] is True
+    request = GenerationRequest(kind="embeddings", variants=("x",), source=path, mime=office.MIMES["pptx"])
+    assert [passage.text.splitlines()[-1] for passage in passages(request)] == ["Sure?", "Quinces"]
 
 
 # workbooks ------------------------------------------------------------------------------------------------------------

@@ -8,7 +8,7 @@ from collections import deque
 from collections.abc import Callable, Iterator, Sequence
 
 from pillion import _core, machine
-from pillion.store import MARK
+from pillion.store import is_library
 
 Walk = Callable[[bytes, Sequence[bytes]], _core.WalkResult]
 """(absolute path of a folder, what to leave out of it, by relative paths) -> what is in it. Raises ItemError."""
@@ -68,10 +68,8 @@ def _is_inside(path: bytes, folder: bytes) -> bool:
 
 
 def _in_library(folder: bytes, known: dict[bytes, bool]) -> bool:
-    """Whether a folder is a library, or in one, by the marks that a walk knows one by. ``known``: answers so far."""
+    """Whether a folder is a library, or in one. ``known``: answers so far."""
     if folder not in known:
-        names = (os.path.join(folder, name) for name in (os.fsencode(MARK), b"catalog.sqlite", b"sidecars"))
-        mark, catalog, sidecars = map(os.path.exists, names)
         above = os.path.dirname(folder)
-        known[folder] = mark or (catalog and sidecars) or (above != folder and _in_library(above, known))
+        known[folder] = is_library(folder) or (above != folder and _in_library(above, known))
     return known[folder]
