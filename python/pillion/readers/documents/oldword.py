@@ -38,10 +38,29 @@ _SIZES = {0: 1, 1: 1, 2: 2, 3: 4, 4: 2, 5: 2, 7: 3}
 """How long the value of a property is, by the last three bits of its number; those of kind 6 say it themselves."""
 _STORIES = ("body", "footnotes", "headers", "macros", "comments", "endnotes", "boxes", "boxes of headers")
 _ORDER = ("body", "boxes", "headers", "boxes of headers", "footnotes", "endnotes", "comments")
-CODE_PAGES = {0x19: "cp1251", 0x15: "cp1250", 0x05: "cp1250", 0x0E: "cp1250", 0x1F: "cp1254", 0x08: "cp1253"}
-CODE_PAGES |= {0x22: "cp1251", 0x02: "cp1251", 0x0D: "cp1255", 0x01: "cp1256", 0x11: "cp932", 0x12: "cp949"}
-CODE_PAGES |= {0x04: "gb18030", 0x1E: "cp874", 0x1B: "cp1250", 0x18: "cp1250", 0x1A: "cp1250"}
-"""Language of the document -> the code page of its letters, before Word 97."""
+_CODE_PAGES = {
+    "cp874": "1e",
+    "cp932": "11",
+    "cp949": "12",
+    "gb18030": "04",
+    "cp950": "0404 0c04 1404",
+    "cp1250": "05 0e 15 18 1a 1b 1c 24 2e",
+    "cp1251": "02 19 22 23 2f 3f 40 44 50 0843 082c 0c1a 1c1a 201a",
+    "cp1253": "08",
+    "cp1254": "1f 2c 43",
+    "cp1255": "0d",
+    "cp1256": "01 20 29",
+    "cp1257": "25 26 27",
+    "cp1258": "2a",
+}
+"""Code page -> the numbers of the languages ([MS-LCID]) that Windows writes in it: whole, or their lower ten bits."""
+_BY_LANGUAGE = {number: page for page, numbers in _CODE_PAGES.items() for number in numbers.split()}
+
+
+def code_page(language: int) -> str:
+    """The code page of a language of Windows, by its number."""
+    whole, primary = f"{language & 0xFFFF:04x}", f"{language & 0x3FF:02x}"
+    return _BY_LANGUAGE.get(whole, _BY_LANGUAGE.get(primary, "cp1252"))
 
 
 @dataclass(frozen=True, slots=True)
@@ -93,7 +112,7 @@ def _head(main: bytes) -> _Head:
     (version,) = struct.unpack_from("<H", main, 2)
     (text_at,) = struct.unpack_from("<I", main, 0x18)
     if version < 0xC1:
-        encoding = CODE_PAGES.get(language & 0x3FF, "cp1252")
+        encoding = code_page(language)
         if struct.unpack_from("<H", main, 0x14)[0] == _OF_MACINTOSH:
             encoding = "mac_roman"
         lengths = struct.unpack_from("<8I", main, 0x34)

@@ -13,7 +13,7 @@ from pillion.errors import ItemError
 from pillion.readers.documents import markup
 from pillion.readers.documents.base import Notes, tidy
 from pillion.readers.documents.charset import decoded, decoded_markup
-from pillion.readers.documents.oldword import CODE_PAGES
+from pillion.readers.documents.oldword import code_page
 from pillion.readers.documents.result import DocumentPart, PartKind
 
 if TYPE_CHECKING:
@@ -152,7 +152,7 @@ class _Message:
         """The code page that the message names, or that of its language, if Python knows it; else it is guessed."""
         for tag in _CODE_PAGES:
             if tag == _LANGUAGE and tag in self._fixed:
-                return CODE_PAGES.get(struct.unpack_from("<I", self._fixed[tag])[0] & 0x3FF, "cp1252")
+                return code_page(struct.unpack_from("<I", self._fixed[tag])[0])
             if tag in self._fixed:
                 (page,) = struct.unpack_from("<I", self._fixed[tag])
                 name = {65001: "utf-8", 20127: "cp1252", 28591: "cp1252", 936: "gb18030"}.get(page, f"cp{page}")

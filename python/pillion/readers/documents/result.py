@@ -22,7 +22,7 @@ class PartKind(StrEnum):
     CHAPTER = "chapter"
     MESSAGE = "message"
     ATTACHMENT = "attachment"
-    """A file attached to a message."""
+    """A file attached to a message, or set into a document."""
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)

@@ -6,6 +6,7 @@ Cells are read as they were last computed: formulas are not run.
 from __future__ import annotations
 
 import io
+import itertools
 import re
 from collections.abc import Iterator
 from pathlib import Path
@@ -13,7 +14,7 @@ from typing import TYPE_CHECKING, Any
 
 from pillion import extras
 from pillion.errors import ErrorClass, ItemError
-from pillion.readers.documents import binarysheets, cellformats, ooxml
+from pillion.readers.documents import binarysheets, cellformats, embedded, ooxml
 from pillion.readers.documents.base import MAX_CHARACTERS, checked_engine, collected, damage_is_corrupt, tidy
 from pillion.readers.documents.ooxml import short
 from pillion.readers.documents.packages import SAFE, Package, opened_package
@@ -50,7 +51,8 @@ def read(path: Path, mime: str) -> DocumentText:
         main = ooxml.main_part(package, "xl/workbook.xml")
         binary = main.endswith(".bin")
         book: _Book = _BinaryBook(package, main) if binary else _Book(package, main)
-        result = collected(NAME, book.parts(), package.notes)
+        objects = embedded.parts(package, (part for _, part, _ in book.sheets))
+        result = collected(NAME, itertools.chain(book.parts(), objects), package.notes)
         if book.sheets and book.failed == len(book.sheets):
             raise ItemError(ErrorClass.CORRUPT, "the workbook is damaged: none of its sheets can be read")
         return result

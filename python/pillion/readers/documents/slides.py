@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+import itertools
 from collections.abc import Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from pillion import extras
 from pillion.errors import ErrorClass, ItemError
-from pillion.readers.documents import ooxml
+from pillion.readers.documents import embedded, ooxml
 from pillion.readers.documents.base import checked_engine, collected, damage_is_corrupt, tidy
 from pillion.readers.documents.ooxml import child, short
 from pillion.readers.documents.packages import Package, opened_package
@@ -49,7 +50,9 @@ def read_package(package: Package) -> DocumentText:
     entries = [entry for entry in root.iter() if short(entry) == "p:sldId"]
     slides = [known.get(ooxml.relation(entry) or "") for entry in entries]
     reader = _Reader(package)
-    result = collected(NAME, reader.slides([slide.target if slide else "" for slide in slides]), package.notes)
+    names = [slide.target if slide else "" for slide in slides]
+    parts = itertools.chain(reader.slides(names), embedded.parts(package, filter(None, names)))
+    result = collected(NAME, parts, package.notes)
     if entries and reader.failed == len(entries):
         raise ItemError(ErrorClass.CORRUPT, "the presentation is damaged: none of its slides can be read")
     return result

@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING
 
 from pillion import extras
 from pillion.errors import ErrorClass, ItemError
-from pillion.readers.documents import markup, ooxml
+from pillion.readers.documents import embedded, markup, ooxml
 from pillion.readers.documents.base import checked_engine, collected, damage_is_corrupt, tidy
 from pillion.readers.documents.charset import decoded, decoded_markup
 from pillion.readers.documents.numbering import Numbering
@@ -64,6 +64,9 @@ _MAX_CHUNK_DEPTH = 3
 _MAX_CHUNKS = 1000
 
 
+_USUAL = "word/document.xml"
+
+
 def missing() -> str | None:
     """What is missing and how to install it, in one sentence; None if nothing is. Loads nothing."""
     return extras.missing("documents", NOTE, PACKAGE)
@@ -73,11 +76,16 @@ def read(path: Path, mime: str) -> DocumentText:
     """Body, then headers, footers, notes and comments. Raises ItemError."""
     checked_engine(missing())
     with damage_is_corrupt("Word document"), opened_package(path) as package:
-        return collected(NAME, [DocumentPart(text=_document(package, 0))], package.notes)
+        return collected(NAME, _parts(package), package.notes)
+
+
+def _parts(package: Package) -> Iterator[DocumentPart]:
+    yield DocumentPart(text=_document(package, 0))
+    yield from embedded.parts(package, [ooxml.main_part(package, _USUAL)])
 
 
 def _document(package: Package, depth: int) -> str:
-    main = ooxml.main_part(package, "word/document.xml")
+    main = ooxml.main_part(package, _USUAL)
     root = package.xml(main)
     body = child(root, "w:body")
     if short(root) != "w:document" or body is None:

@@ -1,0 +1,97 @@
+"""Files that are set into office documents as objects: their text follows that of the document.
+
+An object is a part of its own: a document as it is (``package``), or a file of streams that holds one (``oleObject``:
+[MS-OLEDS] 2.3, and what programs write into the streams ``Package`` and ``CONTENTS``). The workbooks behind charts are
+no objects: what is seen of them is in the charts.
+"""
+
+from __future__ import annotations
+
+import posixpath
+import struct
+from collections.abc import Iterable, Iterator
+from contextlib import contextmanager
+from contextvars import ContextVar
+from dataclasses import dataclass
+
+from pillion.errors import ErrorClass, ItemError
+from pillion.readers.documents import compound, ooxml
+from pillion.readers.documents.attached import Attachments
+from pillion.readers.documents.packages import Package
+from pillion.readers.documents.result import DocumentPart
+
+_MAX_OBJECTS = 10
+"""Of one document, with all in its objects: each may cost as much time as a document."""
+_MAX_DEPTH = 2
+"""Objects in documents that are objects."""
+_OLE = b"\xd0\xcf\x11\xe0\xa1\xb1\x1a\xe1"
+
+
+@dataclass(slots=True)
+class _Allowance:
+    """How many objects may still be read of a document, and how deep it goes on now."""
+
+    left: int = _MAX_OBJECTS
+    depth: int = 0
+
+
+_allowed: ContextVar[_Allowance | None] = ContextVar("_allowed", default=None)
+
+
+def parts(package: Package, names: Iterable[str]) -> Iterator[DocumentPart]:
+    """The text of the objects to which these parts refer, in order. What cannot be read is a note."""
+    allowance = _allowed.get() or _Allowance()
+    attachments = Attachments(package.notes)
+    found = [target for name in names for target in ooxml.linked(package, name, "package", "oleObject")]
+    for target in filter(package.__contains__, dict.fromkeys(found)):
+        if not allowance.left or allowance.depth >= _MAX_DEPTH:
+            package.notes.add("objects beyond the first ten, or set into others too deep, are left out")
+            return
+        allowance.left -= 1
+        try:
+            with _one_deeper(allowance):
+                # In a list, for the depth counts only while they are read.
+                read = list(attachments.parts(*_file(posixpath.basename(target), package.data(target))))
+        except ItemError as error:
+            if error.error_class not in (ErrorClass.CORRUPT, ErrorClass.TOO_LARGE):
+                raise
+            package.notes.add(f"the object {target[:80]} could not be read: {error.message}")
+            continue
+        yield from read
+
+
+@contextmanager
+def _one_deeper(allowance: _Allowance) -> Iterator[None]:
+    token = _allowed.set(allowance)
+    allowance.depth += 1
+    try:
+        yield
+    finally:
+        allowance.depth -= 1
+        _allowed.reset(token)
+
+
+def _file(name: str, data: bytes) -> tuple[str, bytes]:
+    """The file that an object is: its name and bytes, out of the streams that hold it. Raises ItemError."""
+    if not data.startswith(_OLE):
+        return name, data
+    with compound.opened(data) as streams:
+        for stream in ("Package", "CONTENTS"):
+            if stream in streams:
+                return "", streams.data(stream)
+        if "\x01Ole10Native" in streams:
+            return _native(streams.data("\x01Ole10Native"))
+    return name, data
+
+
+def _native(data: bytes) -> tuple[str, bytes]:
+    """Name and bytes of a file that was set in by the packager: lengths, two names, a third, and the bytes."""
+    (kind,) = struct.unpack_from("<H", data, 4)
+    if kind != 2:
+        return "", b""
+    label, _, rest = data[6:].partition(b"\0")
+    _, _, rest = rest.partition(b"\0")
+    (length,) = struct.unpack_from("<I", rest, 4)
+    (size,) = struct.unpack_from("<I", rest, 8 + length)
+    start = 12 + length
+    return label.decode("cp1252", "replace").replace("\\", "/").rpartition("/")[2], rest[start : start + size]

@@ -1,0 +1,123 @@
+"""Files that are set into office documents as objects: their text is read too."""
+
+from __future__ import annotations
+
+import struct
+from pathlib import Path
+
+import pytest
+
+from pillion.readers.documents.oldword import code_page
+from pillion.readers.documents.result import PartKind
+from tests.integration.test_office_text import docx, links, paragraph, pptx, read, run, shape, slide
+from tests.support import office, pdfs
+from tests.support.streams import compound
+
+PDF = pdfs.write([pdfs.Page(content=pdfs.text("The plums are ripe"))])
+
+
+def native(name: str, data: bytes) -> bytes:
+    """The stream of a file that the packager set in."""
+    names = name.encode() + b"\0" + f"C:\\\\tmp\\\\{name}".encode() + b"\0"
+    temporary = f"C:\\\\temp\\\\{name}".encode() + b"\0"
+    body = struct.pack("<H", 2) + names + struct.pack("<HHI", 0, 3, len(temporary)) + temporary
+    body += struct.pack("<I", len(data)) + data
+    return struct.pack("<I", len(body)) + body
+
+
+def inner(tmp_path: Path, text: str = "Quince jelly") -> bytes:
+    return docx(tmp_path / "inner.docx", paragraph(run(text))).read_bytes()
+
+
+def test_a_document_in_a_document(tmp_path: Path) -> None:
+    path = docx(
+        tmp_path / "a.docx",
+        paragraph(run("Body")),
+        {"word/embeddings/one.docx": inner(tmp_path), "word/charts/chart1.xml": "<c:chartSpace/>"},
+        ("o", "package", "embeddings/one.docx"),
+    )
+    result = read(path, "docx")
+    assert [(part.kind, part.number, part.name, part.text) for part in result.parts] == [
+        (PartKind.BODY, 1, "", "Body"),
+        (PartKind.ATTACHMENT, 1, "one.docx", "Quince jelly"),
+    ]
+    assert result.notes == ()
+
+
+@pytest.mark.parametrize(
+    ("streams", "name", "text"),
+    [
+        ({"CONTENTS": PDF}, "", "The plums are ripe"),
+        ({"\x01Ole10Native": native("note.txt", b"Jam for Clara")}, "note.txt", "Jam for Clara"),
+    ],
+)
+def test_objects_in_files_of_streams(streams: dict[str, bytes], name: str, text: str, tmp_path: Path) -> None:
+    parts = {
+        "ppt/slides/_rels/a.xml.rels": links(("o", "oleObject", "../embeddings/o.bin")),
+        "ppt/embeddings/o.bin": compound(streams),
+    }
+    result = read(pptx(tmp_path / "a.pptx", {"a": slide(shape("Plums"))}, parts), "pptx")
+    assert [(part.kind, part.name, part.text) for part in result.parts] == [
+        (PartKind.SLIDE, "", "Plums"),
+        (PartKind.ATTACHMENT, name, text),
+    ]
+
+
+def test_the_workbook_behind_a_chart_is_no_object(tmp_path: Path) -> None:
+    parts: dict[str, str | bytes] = {
+        "word/charts/chart1.xml": "<chartSpace/>",
+        "word/charts/_rels/chart1.xml.rels": links(("o", "package", "../embeddings/book.xlsx")),
+        "word/embeddings/book.xlsx": office.write(tmp_path, "xlsx").read_bytes(),
+    }
+    path = docx(tmp_path / "a.docx", paragraph(run("Body")), parts, ("c", "chart", "charts/chart1.xml"))
+    assert len(read(path, "docx").parts) == 1
+
+
+def test_objects_in_objects_end(tmp_path: Path) -> None:
+    data = inner(tmp_path, "Level0")
+    for level in range(1, 6):
+        path = docx(
+            tmp_path / f"{level}.docx",
+            paragraph(run(f"Level{level}")),
+            {"word/embeddings/o.docx": data},
+            ("o", "package", "embeddings/o.docx"),
+        )
+        data = path.read_bytes()
+    result = read(path, "docx")
+    assert result.text.split() == ["Level5", "Level4", "Level3"]
+    assert any("too deep" in note for note in result.notes)
+
+
+def test_only_some_of_very_many_objects_are_read(tmp_path: Path) -> None:
+    names = [f"o{number}.docx" for number in range(30)]
+    parts = {f"word/embeddings/{name}": inner(tmp_path, f"Text{name}") for name in names}
+    relations = [(name, "package", f"embeddings/{name}") for name in names]
+    result = read(docx(tmp_path / "a.docx", paragraph(run("Body")), parts, *relations), "docx")
+    assert len(result.parts) == 1 + 10
+    assert len(result.notes) == 1
+
+
+@pytest.mark.parametrize("data", [b"", b"torn", b"PK\3\4torn", compound({"\x01Ole10Native": b"\0\0"})])
+def test_an_object_that_cannot_be_read_costs_nothing_else(data: bytes, tmp_path: Path) -> None:
+    relation = ("o", "oleObject", "embeddings/o.bin")
+    path = docx(tmp_path / "a.docx", paragraph(run("Body")), {"word/embeddings/o.bin": data}, relation)
+    result = read(path, "docx")
+    assert result.parts[0].text == "Body"
+    assert not result.truncated
+
+
+@pytest.mark.parametrize(
+    ("language", "page"),
+    [
+        (0x0404, "cp950"),
+        (0x0804, "gb18030"),
+        (0x0C1A, "cp1251"),
+        (0x081A, "cp1250"),
+        (0x0425, "cp1257"),
+        (0x0407, "cp1252"),
+        (0x0411, "cp932"),
+        (0x7F, "cp1252"),
+    ],
+)
+def test_the_code_page_of_a_language(language: int, page: str) -> None:
+    assert code_page(language) == page
