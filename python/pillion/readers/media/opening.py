@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Any, BinaryIO, TypeVar, cast
 
 from pillion import extras
 from pillion.errors import ErrorClass, ItemError
+from pillion.readers.media.demuxers import OPTIONS
 from pillion.readers.source import open_regular
 
 if TYPE_CHECKING:
@@ -20,8 +21,6 @@ if TYPE_CHECKING:
 
 NAME = "pyav"
 _MAX_BAD_PACKETS = 1000
-_OPTIONS = {"protocol_whitelist": "pipe"}
-"""Only the source itself is opened: a playlist or concat script may name other files and addresses."""
 _COMMON_CODECS = (
     "aac ac3 adpcm_ima_wav adpcm_ms alac amr_nb amr_wb ape atrac3 av1 cinepak cook dnxhd dts dvvideo eac3 ffv1 flac"
     " flv1 gsm gsm_ms h261 h263 h264 hevc huffyuv indeo3 indeo5 mjpeg mp1 mp2 mp3 mpeg1video mpeg2video mpeg4"
@@ -185,9 +184,35 @@ def file_errors() -> Iterator[None]:
 
 
 def _container(stream: BinaryIO) -> av.container.InputContainer:
+    """The container that the first bytes say, if it is among those that are read here."""
     import av
 
-    return av.open(stream, "r", metadata_errors="ignore", options=_OPTIONS)
+    try:
+        return av.open(stream, "r", metadata_errors="ignore", options=OPTIONS)
+    except av.error.ArgumentError as error:
+        refused = _refused_format(stream)
+        if refused is None:
+            raise
+        message = f"FFmpeg takes it for {refused}, which is not read: it may name other files, or is no sound or film"
+        raise ItemError(ErrorClass.UNSUPPORTED, message) from error
+
+
+def _refused_format(stream: BinaryIO) -> str | None:
+    """The format of a file that is not among those that are read here. FFmpeg says so in its log only."""
+    import av
+    import av.logging
+
+    stream.seek(0)
+    av.logging.set_level(av.logging.ERROR)
+    try:
+        with av.logging.Capture() as lines:
+            try:
+                av.open(stream, "r", metadata_errors="ignore", options=OPTIONS).close()
+            except av.error.FFmpegError:
+                pass
+    finally:
+        av.logging.set_level(av.logging.PANIC)
+    return next((name for _, name, line in lines if "not on whitelist" in line), None)
 
 
 def _typed(error: av.error.FFmpegError) -> ItemError:
