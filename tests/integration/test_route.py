@@ -28,10 +28,10 @@ def tool() -> ModuleType:
 @pytest.mark.parametrize(
     ("story", "files", "moves"),
     [
-        ("photograph", 30, 120),
+        ("photograph", 22, 88),
         pytest.param("page", 12, 60, marks=pytest.mark.models),
-        ("ready", 9, 18),
-        ("request", 16, 45),
+        ("ready", 9, 16),
+        ("request", 15, 40),
     ],
 )
 def test_a_job_passes_through_few_files(tool: ModuleType, story: str, files: int, moves: int) -> None:

@@ -13,6 +13,7 @@ import sqlalchemy as sa
 from sqlalchemy.exc import IntegrityError
 
 from pillion.catalog import database as catalog_database
+from pillion.catalog import dependents
 from pillion.catalog import failures as catalog_failures
 from pillion.catalog import indexing as catalog_indexing
 from pillion.catalog import queue as catalog_queue
@@ -293,8 +294,8 @@ def test_embeddings_wake_when_their_text_is_there_and_end_as_it_does_when_it_is_
     _fill(database, 2)
     failure = Failure(error_class=ErrorClass.CORRUPT, message="broken")
     with database.write() as connection:
-        catalog_queue.wake_waiting(connection, [(_uuid(0), "ocr")], 1.0)
-        assert catalog_queue.finish_waiting(connection, _uuid(1), "embeddings", SidecarStatus.FAILED, failure, 1.0) == 1
+        dependents.wake_waiting(connection, [(_uuid(0), "ocr")], 1.0)
+        assert dependents.finish_waiting(connection, _uuid(1), "embeddings", SidecarStatus.FAILED, failure, 1.0) == 1
         embeddings = catalog_sidecars.list_sidecars(connection, kind="embeddings")
         rows = {row.content_uuid: row for row in embeddings}
     states = _states(database)
@@ -410,10 +411,10 @@ def test_a_lost_source_is_due_again_when_the_next_index_finds_it(database: Datab
     for job, error_class in zip(_claim(database), (ErrorClass.MISSING_SOURCE, ErrorClass.CORRUPT), strict=True):
         _failed(database, job, Failure(error_class=error_class, message="gone"), 2.0)
     with database.write() as connection:
-        assert catalog_indexing.has_lost_sources(connection, 1)
-        catalog_indexing.mark_lost_sources(connection, 1)
+        assert catalog_failures.has_lost_sources(connection, 1)
+        catalog_failures.mark_lost_sources(connection, 1)
         assert catalog_indexing.queue_slice(connection, 1, lambda *_: [OCR], 3.0, kinds=KINDS) == (1, 1)
-        assert not catalog_indexing.has_lost_sources(connection, 1)
+        assert not catalog_failures.has_lost_sources(connection, 1)
     assert [job.content_uuid for job in _claim(database, now=4.0)] == [_uuid(0)]
 
 

@@ -1,16 +1,20 @@
-"""Contents: orphans, which no file has any more, and ThumbHashes."""
+"""Contents: orphans, which no file has any more, those of which nothing is made, and ThumbHashes."""
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+import os
+from collections import Counter
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from typing import Any
 
 import sqlalchemy as sa
 
+from pillion.catalog.indexing import sources_of
 from pillion.catalog.rebuilding import reconciled_at
 from pillion.catalog.statements import INSERTS, chunks
-from pillion.catalog.tables import contents, entries, failures, jobs, meta, sidecars
+from pillion.catalog.tables import TAKEN_FOR, contents, entries, failures, jobs, meta, sidecars
+from pillion.model import UNKNOWN
 
 RECONCILED_GRACE_S = 30 * 86400.0
 """After a reconcile it is not known which files have a content until they are indexed again. For this long none counts
@@ -104,6 +108,44 @@ def _has_entry(*, present: bool) -> sa.ColumnElement[bool]:
     if present:
         where.append(entries.c.removed_at.is_(None))
     return sa.exists().where(*where)
+
+
+# of which nothing is made ---------------------------------------------------------------------------------------------
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Unmade:
+    """A present content for which no sidecar is wanted. ``mime``: what it is taken for. ``sources``: absolute paths."""
+
+    content_uuid: str
+    mime: str
+    size: int
+    sources: Sequence[bytes]
+
+
+def unmade(connection: sa.Connection, *, unknown: bool = False) -> Iterator[Unmade]:
+    """The present contents without any sidecar row, in order; with ``unknown``, those of no known type."""
+    has_rows = sa.exists().where(sidecars.c.content_uuid == contents.c.content_uuid)
+    present = sa.exists().where(entries.c.content_uuid == contents.c.content_uuid, entries.c.removed_at.is_(None))
+    which = sa.and_(contents.c.mime == UNKNOWN, TAKEN_FOR == UNKNOWN) if unknown else ~has_rows
+    query = sa.select(contents.c.content_uuid, TAKEN_FOR, contents.c.size).where(which, present)
+    rows = connection.execute(query.order_by(contents.c.content_uuid)).all()
+    for some in chunks(rows):
+        sources = sources_of(connection, [row[0] for row in some])
+        for uuid, mime, size in some:
+            paths = [path for path, _, _ in sources.get(uuid, ())]
+            yield Unmade(content_uuid=uuid, mime=mime, size=size, sources=paths)
+
+
+def unknown_endings(connection: sa.Connection) -> dict[str, int]:
+    """How many present files are of no known type: by the ending of their names ("" without one), most first."""
+    query = (
+        sa.select(entries.c.path)
+        .join(contents, contents.c.content_uuid == entries.c.content_uuid)
+        .where(contents.c.mime == UNKNOWN, TAKEN_FOR == UNKNOWN, entries.c.removed_at.is_(None))
+    )
+    counts = Counter(os.path.splitext(os.fsdecode(path))[1].lower() for path in connection.scalars(query))
+    return dict(sorted(counts.items(), key=lambda item: (-item[1], item[0])))
 
 
 # thumbhashes ----------------------------------------------------------------------------------------------------------

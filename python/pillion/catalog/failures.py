@@ -7,12 +7,17 @@ from dataclasses import dataclass
 
 import sqlalchemy as sa
 
+from pillion.catalog.indexing import SOURCE_CLASSES, queue_due
+from pillion.catalog.sidecars import ask_again
 from pillion.catalog.statements import INSERTS
 from pillion.catalog.tables import KEPT, entries, failures, is_due, jobs, locations, sidecars
 from pillion.errors import ErrorClass
-from pillion.job import JobState
+from pillion.job import JobState, Urgency
 from pillion.kinds import registry
 from pillion.model import Failure, SidecarKind, SidecarStatus
+
+Limit = tuple[float, str | None]
+"""Seconds since 1970, and how the messages begin of the failures that it is for; None: it is for all."""
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -144,27 +149,6 @@ def list_failures(
         yield FailureRow(**values)
 
 
-def failed_before(before: float, message: str | None = None) -> sa.Select[str]:
-    """A query for contents with a file that is there, which failed last before a time.
-
-    ``message``: only with an error that begins like this.
-    """
-    query = sa.select(failures.c.content_uuid).where(
-        failures.c.resolved_at.is_(None), failures.c.last_at < before, failures.c.content_uuid.in_(_visible_contents())
-    )
-    return query if message is None else query.where(failures.c.message.startswith(message, autoescape=True))
-
-
-def _visible_contents() -> sa.Select[str]:
-    """A query for the contents of all files that are there, in Locations that can be seen."""
-    seen = sa.and_(locations.c.id == entries.c.location_id, locations.c.offline.is_(None))
-    return (
-        sa.select(entries.c.content_uuid)
-        .join(locations, seen)
-        .where(entries.c.removed_at.is_(None), entries.c.content_uuid.is_not(None))
-    )
-
-
 def ask_again_with_source(connection: sa.Connection, now: float) -> int:
     """Make sidecars due again that failed because what they are made from failed, if that is due; returns how many."""
     kinds = [(kind, spec.sources) for kind, spec in registry.specs().items() if spec.sources]
@@ -187,3 +171,89 @@ def _ask_again_with(connection: sa.Connection, kind: SidecarKind, sources: Seque
     ended = sidecars.c.status.in_([SidecarStatus.FAILED.value, SidecarStatus.UNSUPPORTED.value])
     again = sa.update(sidecars).where(mine, ended)
     return kept + connection.execute(again.values(status=SidecarStatus.PENDING.value, recipe=None, **cleared)).rowcount
+
+
+# what an index tries again --------------------------------------------------------------------------------------------
+
+
+def mark_lost_sources(connection: sa.Connection, location_id: int) -> None:
+    """Let the next queueing include a Location's files whose sidecars failed because the file was gone or changed."""
+    found = sa.select(failures.c.content_uuid).where(
+        failures.c.error_class.in_(SOURCE_CLASSES), failures.c.resolved_at.is_(None), _is_final()
+    )
+    here = sa.and_(entries.c.location_id == location_id, entries.c.removed_at.is_(None), entries.c.queued == 1)
+    connection.execute(sa.update(entries).where(here, entries.c.content_uuid.in_(found)).values(queued=0))
+
+
+def has_lost_sources(connection: sa.Connection, location_id: int) -> bool:
+    """Whether :func:`mark_lost_sources` would mark any file. Ask this first: reading takes no write lock."""
+    query = (
+        sa.select(failures.c.content_uuid)
+        .join(entries, entries.c.content_uuid == failures.c.content_uuid)
+        .where(failures.c.error_class.in_(SOURCE_CLASSES), failures.c.resolved_at.is_(None), _is_final())
+        .where(entries.c.location_id == location_id, entries.c.removed_at.is_(None))
+        .limit(1)
+    )
+    return connection.execute(query).first() is not None
+
+
+def _is_final() -> sa.ColumnElement[bool]:
+    """Whether the sidecar of a failure is still failed, or kept from before; a second copy may have made it."""
+    return sa.exists().where(
+        sidecars.c.content_uuid == failures.c.content_uuid,
+        sidecars.c.kind == failures.c.kind,
+        sidecars.c.variant == failures.c.variant,
+        sa.or_(sidecars.c.status == SidecarStatus.FAILED.value, KEPT),
+    )
+
+
+def is_expired(connection: sa.Connection, limits: Sequence[Limit]) -> bool:
+    """Whether anything failed last before its limit. Ask this first: reading takes no write lock."""
+    return any(connection.execute(_failed_before(limit).limit(1)).first() is not None for limit in limits)
+
+
+def queue_expired(connection: sa.Connection, kinds: Sequence[SidecarKind], limits: Sequence[Limit], now: float) -> int:
+    """Queue what failed last before its limit, with all its tries; returns how many sidecars.
+
+    That is also unsupported files, and ready sidecars that could not be made again. Only contents of files that can be
+    seen now.
+    """
+    statuses = [SidecarStatus.FAILED, SidecarStatus.UNSUPPORTED]
+    number = sum(
+        ask_again(
+            connection,
+            now,
+            statuses=statuses,
+            kind=kind,
+            content_uuids=_failed_before(limit),
+            kept=True,
+            before=limit[0],
+            message=limit[1],
+        )
+        for limit in limits
+        for kind in kinds
+    )
+    if number:
+        number += ask_again_with_source(connection, now)
+        for kind in registry.names():
+            queue_due(connection, kind, Urgency.NEW, now)
+    return number
+
+
+def _failed_before(limit: Limit) -> sa.Select[str]:
+    """A query for contents with a file that is there, which failed last before a limit."""
+    before, message = limit
+    query = sa.select(failures.c.content_uuid).where(
+        failures.c.resolved_at.is_(None), failures.c.last_at < before, failures.c.content_uuid.in_(_visible_contents())
+    )
+    return query if message is None else query.where(failures.c.message.startswith(message, autoescape=True))
+
+
+def _visible_contents() -> sa.Select[str]:
+    """A query for the contents of all files that are there, in Locations that can be seen."""
+    seen = sa.and_(locations.c.id == entries.c.location_id, locations.c.offline.is_(None))
+    return (
+        sa.select(entries.c.content_uuid)
+        .join(locations, seen)
+        .where(entries.c.removed_at.is_(None), entries.c.content_uuid.is_not(None))
+    )

@@ -7,9 +7,7 @@ with statements over whole sets. So its cost does not depend on the size of the 
 from __future__ import annotations
 
 import json
-import os
-from collections import Counter
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from operator import attrgetter
 from typing import Any
@@ -310,41 +308,6 @@ def unidentified(connection: sa.Connection) -> list[tuple[bytes, str, str]]:
     return [(root.rstrip(b"/") + b"/" + path, cls, text) for root, path, cls, text in connection.execute(query)]
 
 
-@dataclass(frozen=True, kw_only=True, slots=True)
-class Unmade:
-    """A present content for which no sidecar is wanted. ``mime``: what it is taken for. ``sources``: absolute paths."""
-
-    content_uuid: str
-    mime: str
-    size: int
-    sources: Sequence[bytes]
-
-
-def unmade(connection: sa.Connection, *, unknown: bool = False) -> Iterator[Unmade]:
-    """The present contents without any sidecar row, in order; with ``unknown``, those of no known type."""
-    has_rows = sa.exists().where(sidecars.c.content_uuid == contents.c.content_uuid)
-    present = sa.exists().where(entries.c.content_uuid == contents.c.content_uuid, entries.c.removed_at.is_(None))
-    which = sa.and_(contents.c.mime == UNKNOWN, TAKEN_FOR == UNKNOWN) if unknown else ~has_rows
-    query = sa.select(contents.c.content_uuid, TAKEN_FOR, contents.c.size).where(which, present)
-    rows = connection.execute(query.order_by(contents.c.content_uuid)).all()
-    for some in chunks(rows):
-        sources = sources_of(connection, [row[0] for row in some])
-        for uuid, mime, size in some:
-            paths = [path for path, _, _ in sources.get(uuid, ())]
-            yield Unmade(content_uuid=uuid, mime=mime, size=size, sources=paths)
-
-
-def unknown_endings(connection: sa.Connection) -> dict[str, int]:
-    """How many present files are of no known type: by the ending of their names ("" without one), most first."""
-    query = (
-        sa.select(entries.c.path)
-        .join(contents, contents.c.content_uuid == entries.c.content_uuid)
-        .where(contents.c.mime == UNKNOWN, TAKEN_FOR == UNKNOWN, entries.c.removed_at.is_(None))
-    )
-    counts = Counter(os.path.splitext(os.fsdecode(path))[1].lower() for path in connection.scalars(query))
-    return dict(sorted(counts.items(), key=lambda item: (-item[1], item[0])))
-
-
 # queueing: wanted sidecars and jobs -----------------------------------------------------------------------------------
 
 
@@ -440,6 +403,14 @@ def present_mimes(connection: sa.Connection) -> list[str]:
 
 def _of_unknown() -> sa.ColumnElement[bool]:
     return entries.c.content_uuid.in_(sa.select(contents.c.content_uuid).where(contents.c.mime == UNKNOWN))
+
+
+def has_failures(connection: sa.Connection) -> bool:
+    """Whether anything failed that was not made since. Without that an index has nothing to try again."""
+    return (
+        connection.execute(sa.select(failures.c.kind).where(failures.c.resolved_at.is_(None)).limit(1)).first()
+        is not None
+    )
 
 
 def mark_changed(connection: sa.Connection, location_id: int, mimes: Sequence[str]) -> None:
@@ -649,23 +620,6 @@ def queue_due(
     return number
 
 
-def queue_rest(connection: sa.Connection, ended: Sequence[tuple[SidecarKind, str]], now: float) -> None:
-    """Queue ended jobs, (kind, content_uuid), whose content got another sidecar to make while they ran.
-
-    Whoever wanted it found a job that runs, and left it at that. Somebody probably waits for it.
-    """
-    for some in chunks(ended):
-        rows = sa.select(sidecars.c.kind, sidecars.c.content_uuid).where(
-            sidecars.c.content_uuid.in_([content_uuid for _, content_uuid in some]), DUE
-        )
-        left = {(kind, content_uuid) for kind, content_uuid in connection.execute(rows)}.intersection(some)
-        for kind in {kind for kind, _ in left}:
-            within = sa.select(contents.c.content_uuid).where(
-                contents.c.content_uuid.in_([content_uuid for other, content_uuid in left if other == kind])
-            )
-            queue_due(connection, kind, Urgency.ON_DEMAND, now, within=within)
-
-
 def _is_asked_for() -> sa.ColumnElement[bool]:
     """Whether a cancelled job has a sidecar that is new or that somebody asked for since."""
     row = sidecars.alias("asked")
@@ -692,43 +646,13 @@ def _first_state(kind: SidecarKind) -> sa.ColumnElement[str]:
 # sources that were gone -----------------------------------------------------------------------------------------------
 
 
-_SOURCE_CLASSES = [error_class.value for error_class in classes_tried(Again.WHEN_INDEXED)]
-
-
-def mark_lost_sources(connection: sa.Connection, location_id: int) -> None:
-    """Let the next queueing include a Location's files whose sidecars failed because the file was gone or changed."""
-    found = sa.select(failures.c.content_uuid).where(
-        failures.c.error_class.in_(_SOURCE_CLASSES), failures.c.resolved_at.is_(None), _is_final()
-    )
-    here = sa.and_(entries.c.location_id == location_id, entries.c.removed_at.is_(None), entries.c.queued == 1)
-    connection.execute(sa.update(entries).where(here, entries.c.content_uuid.in_(found)).values(queued=0))
-
-
-def has_lost_sources(connection: sa.Connection, location_id: int) -> bool:
-    """Whether :func:`mark_lost_sources` would mark any file. Ask this first: reading takes no write lock."""
-    query = (
-        sa.select(failures.c.content_uuid)
-        .join(entries, entries.c.content_uuid == failures.c.content_uuid)
-        .where(failures.c.error_class.in_(_SOURCE_CLASSES), failures.c.resolved_at.is_(None), _is_final())
-        .where(entries.c.location_id == location_id, entries.c.removed_at.is_(None))
-        .limit(1)
-    )
-    return connection.execute(query).first() is not None
-
-
-def _is_final() -> sa.ColumnElement[bool]:
-    """Whether the sidecar of a failure is still failed, or kept from before; a second copy may have made it."""
-    return sa.exists().where(
-        sidecars.c.content_uuid == failures.c.content_uuid,
-        sidecars.c.kind == failures.c.kind,
-        sidecars.c.variant == failures.c.variant,
-        sa.or_(sidecars.c.status == SidecarStatus.FAILED.value, KEPT),
-    )
+SOURCE_CLASSES = [error_class.value for error_class in classes_tried(Again.WHEN_INDEXED)]
+"""Of failures because the file was gone or changed; catalog/failures.py marks those whose files are there."""
 
 
 def _retry_lost_sources(connection: sa.Connection, content_uuids: sa.Select[str], now: float) -> None:
     """Make sidecars due again that failed because the file was gone or changed; these contents have a file now."""
-    lost = sa.and_(sidecars.c.content_uuid.in_(content_uuids), sidecars.c.error_class.in_(_SOURCE_CLASSES))
+    lost = sa.and_(sidecars.c.content_uuid.in_(content_uuids), sidecars.c.error_class.in_(SOURCE_CLASSES))
     cleared = {"error_class": None, "error_message": None, "updated_at": now}
     connection.execute(sa.update(sidecars).where(lost, KEPT).values(**cleared))
     failed = sidecars.c.status == SidecarStatus.FAILED.value

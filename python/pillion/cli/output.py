@@ -12,7 +12,7 @@ from pillion.cli.options import printable
 from pillion.quoting import harmless
 
 if TYPE_CHECKING:
-    from pillion.catalog.indexing import Unmade
+    from pillion.catalog.contents import Unmade
     from pillion.index.indexer import IndexReport
     from pillion.library import Library
     from pillion.library.sidecars import Item

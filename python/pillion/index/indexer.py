@@ -12,21 +12,23 @@ import time
 from collections import Counter
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence, Set
 from concurrent.futures import Future, ThreadPoolExecutor
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field, replace
 from functools import cache, partial
 from pathlib import Path
 
 from pillion import _core
+from pillion.catalog import failures
 from pillion.catalog import indexing as catalog_indexing
 from pillion.catalog.database import Database
 from pillion.catalog.indexing import EntryRow, Location
 from pillion.errors import ItemError
 from pillion.failpoints import reach
+from pillion.index.gone import gone_from, moved_among, why_offline
 from pillion.index.links import FoundFile, followed
 from pillion.index.wants import DeviceGenerationPolicy, restrict, signatures, wanted_sidecars
 from pillion.machine import identity_of
-from pillion.model import UNKNOWN, SidecarKind
+from pillion.model import NEEDS_PASSWORD, UNKNOWN, SidecarKind
 from pillion.settings.checks import CTIME
 from pillion.settings.config import Config
 
@@ -37,6 +39,9 @@ _WHOLE = 1 << 62
 """A threshold that no file reaches."""
 
 PHASES = ("discovery", "processing", "aggregation", "identification", "queueing")
+
+Target = tuple[Location, bytes, DeviceGenerationPolicy]
+"""A Location, the folder in it (b"" for all of it), and what its files should have."""
 
 PhaseProgress = Callable[[str, int, int | None], None]
 """(phase, files done, files in all or None if not known yet)"""
@@ -96,22 +101,36 @@ class Indexer:
         self._kinds = tuple(kinds)
         self._progress = progress
         self._before: Counter[str] = Counter()
+        self._locations: Sequence[Location] = ()
 
-    def index(
+    def run(self, root: Path, targets: Sequence[Target], *, accept_removals: bool = False) -> IndexReport:
+        """Run the phases over Locations, or folders in them, of the library at ``root``; then try again what is due.
+
+        A Location whose folder cannot be read, or most of whose files are not there, is offline: nothing of it is
+        changed. ``accept_removals``: they are gone.
+        """
+        report = IndexReport()
+        with self._database.read() as connection:
+            self._locations = catalog_indexing.list_locations(connection)
+        for location, prefix, policy in targets:
+            exclude = excluded_folders(root, location, self._locations)
+            self._index(location, policy, report, prefix=prefix, exclude=exclude, accept_removals=accept_removals)
+        report.queued += self._queue_expired()
+        with self._database.read() as connection:
+            report.contents = catalog_indexing.totals(connection).contents
+        return report
+
+    def _index(
         self,
         location: Location,
         policy: DeviceGenerationPolicy,
         report: IndexReport,
         *,
-        prefix: bytes = b"",
-        exclude: Sequence[bytes] = (),
-        accept_removals: bool = False,
+        prefix: bytes,
+        exclude: Sequence[bytes],
+        accept_removals: bool,
     ) -> None:
-        """Run the phases over a Location (or the folder ``prefix`` in it) and add what happened to ``report``.
-
-        ``exclude``: folders not to enter, by their paths in the Location. A Location whose folder cannot be read, or
-        most of whose files are not there, is offline: nothing of it is changed. ``accept_removals``: they are gone.
-        """
+        """Add what happened to ``report``. ``exclude``: folders not to enter, by their paths in the Location."""
         identity = identity_of(location.path)
         try:
             with report.timed("discovery"):
@@ -154,15 +173,11 @@ class Indexer:
             hidden=self._config.hidden,
             system=self._config.system_folders,
             follow=self._config.follow_links,
-            others=others_of(location, self._locations()),
+            others=others_of(location, self._locations) if self._config.follow_links else (),
             progress=self._show_found if self._progress else None,
         )
         self._show_end("discovery", len(found.files))
         return found
-
-    def _locations(self) -> list[Location]:
-        with self._database.read() as connection:
-            return list(catalog_indexing.list_locations(connection))
 
     def _compare(self, location: Location, found: Discovered, identity: str | None) -> Changes:
         with self._database.read() as connection:
@@ -212,15 +227,16 @@ class Indexer:
         files = [file for _, file in sample]
         with self._database.read() as connection:
             known = catalog_indexing.contents_of(connection, [id for id, _ in sample])
-        identified = identify(
-            location.path, files, sample_above=self._config.sample_above, follow=self._config.follow_links
-        )
+        uuids = {item.path: item.content_uuid for item in self._read(location, files)}
         report.hashed += len(files)
-        uuids = {item.file[0]: item.content_uuid for item in identified}
         if all(uuids.get(file[0]) == known.get(id) for id, file in sample):
             return changes
         others = [file for _, file in changes.elsewhere]
         return replace(changes, changed=[*changes.changed, *others], elsewhere=())
+
+    def _read(self, location: Location, files: Sequence[FoundFile]) -> list[EntryRow]:
+        sample_above, follow = self._config.sample_above, self._config.follow_links
+        return identify(location.path, files, sample_above=sample_above, follow=follow)
 
     def _only_touched(self, location: Location, changes: Changes, report: IndexReport) -> Changes:
         """Files whose ctime alone differs are read: their rights changed, or their bytes and the mtime was set back."""
@@ -230,14 +246,12 @@ class Indexer:
         for chunk in chunked([file for _, file in changes.touched]):
             with self._database.read() as connection:
                 known = catalog_indexing.contents_of(connection, [ids[file[0]] for file in chunk])
-            for item in identify(
-                location.path, chunk, sample_above=self._config.sample_above, follow=self._config.follow_links
-            ):
-                id = ids[item.file[0]]
+            for file, item in zip(chunk, self._read(location, chunk), strict=True):
+                id = ids[item.path]
                 if item.content_uuid is not None and item.content_uuid == known.get(id):
-                    same.append((id, item.file))
+                    same.append((id, file))
                 else:
-                    edited.append(item.file)
+                    edited.append(file)
             report.hashed += len(chunk)
         return replace(changes, changed=[*changes.changed, *edited], touched=same) if changes.touched else changes
 
@@ -285,7 +299,7 @@ class Indexer:
         hashed = 0
         stop = threading.Event()
 
-        def hash_chunk(chunk: Sequence[FoundFile]) -> list[Identified]:
+        def hash_chunk(chunk: Sequence[FoundFile]) -> list[EntryRow]:
             def progress(done: int, _bytes: int) -> None:
                 if stop.is_set():
                     raise KeyboardInterrupt
@@ -300,7 +314,7 @@ class Indexer:
 
         with report.timed("identification"), ThreadPoolExecutor(1, "pillion-identify") as executor:
             try:
-                pending: Future[list[Identified]] | None = None
+                pending: Future[list[EntryRow]] | None = None
                 for chunk in [*chunked(files), None]:
                     following = executor.submit(hash_chunk, chunk) if chunk else None
                     if pending is not None:
@@ -311,8 +325,7 @@ class Indexer:
                 raise
         self._show_end("identification", hashed)
 
-    def _record(self, location: Location, identified: Sequence[Identified], report: IndexReport) -> None:
-        rows = [_entry_row(item) for item in identified]
+    def _record(self, location: Location, rows: Sequence[EntryRow], report: IndexReport) -> None:
         with self._database.write() as connection:
             catalog_indexing.record_entries(connection, location.id, rows, time.time())
         reach("indexer.recorded")
@@ -351,10 +364,23 @@ class Indexer:
     def _mark_lost_sources(self, location: Location) -> None:
         """Queue files again that were missing or changed when a job read them, and are as in the catalog now."""
         with self._database.read() as connection:
-            if not catalog_indexing.has_lost_sources(connection, location.id):
-                return
+            lost = catalog_indexing.has_failures(connection) and failures.has_lost_sources(connection, location.id)
+        if lost:
+            with self._database.write() as connection:
+                failures.mark_lost_sources(connection, location.id)
+
+    def _queue_expired(self) -> int:
+        """Queue what failed long ago, and PDFs for which there may be a password now; returns how many sidecars."""
+        days, passwords = self._config.retry_after_days, self._config.passwords_file
+        limits: list[failures.Limit] = [(time.time() - days * 86400, None)] if days else []
+        if passwords is not None:
+            with suppress(OSError):
+                limits.append((os.stat(passwords).st_mtime, NEEDS_PASSWORD))
+        with self._database.read() as connection:
+            if not (catalog_indexing.has_failures(connection) and failures.is_expired(connection, limits)):
+                return 0
         with self._database.write() as connection:
-            catalog_indexing.mark_lost_sources(connection, location.id)
+            return failures.queue_expired(connection, self._kinds, limits, time.time())
 
     def _mark_changed_types(self, location: Location, wants_of: catalog_indexing.WantsOf) -> None:
         with self._database.read() as connection:
@@ -391,23 +417,6 @@ def _log(location: Location, found: Discovered, changes: Changes) -> None:
 def others_of(location: Location, locations: Sequence[Location]) -> list[bytes]:
     """The real paths of the other Locations, which have their files."""
     return [os.path.realpath(item.path) for item in locations if item.walked and item.id != location.id]
-
-
-def _entry_row(item: Identified) -> EntryRow:
-    path, size, mtime_ns, inode, ctime_ns = item.file
-    return EntryRow(
-        path=path,
-        size=size,
-        mtime_ns=mtime_ns,
-        inode=inode,
-        ctime_ns=ctime_ns,
-        content_uuid=item.content_uuid,
-        hash=item.hash,
-        mime=item.mime,
-        claimed_mime=item.claimed_mime,
-        error_class=item.error_class,
-        error_message=item.error_message,
-    )
 
 
 def _absolute(location: Location, problem: Problem) -> tuple[bytes, str, str]:
@@ -574,8 +583,8 @@ def compare(
             changed.append(file)
     present = len(known) - sum(before[0] in already_removed for before in known.values())
     seen = unchanged + len(again) + len(changed) + len(elsewhere) + len(touched)
-    gone = _gone(found, known, already_removed) if seen < present else {}
-    moved, new = _moved(gone, known, new) if same_disk else ([], new)
+    gone = gone_from(found, known, already_removed) if seen < present else {}
+    moved, new = moved_among(new, gone, known) if gone and same_disk else ([], new)
     went = {id for id, _ in moved}
     return Changes(
         new=new,
@@ -588,83 +597,6 @@ def compare(
         touched=touched,
         known=present,
     )
-
-
-def _gone(found: Discovered, known: Mapping[bytes, Known], already_removed: Set[int]) -> dict[bytes, int]:
-    """Path -> entry id of what was there and is not."""
-    present = {file[0] for file in found.files}
-    unreadable = tuple(problem.path.rstrip(b"/") for problem in found.problems if problem.error_class != "unsupported")
-    below = tuple(path + b"/" for path in unreadable)
-    return {
-        path: before[0]
-        for path, before in known.items()
-        if path not in present
-        and before[0] not in already_removed
-        and path not in unreadable
-        and not path.startswith(below)
-    }
-
-
-def _moved(
-    gone: Mapping[bytes, int], known: Mapping[bytes, Known], new: Sequence[FoundFile]
-) -> tuple[list[tuple[int, FoundFile]], list[FoundFile]]:
-    """New files that are files which are gone, under another name: (entry id, file); and those that are not.
-
-    A file keeps its inode, size and mtime when it is renamed. What a name promises is told by its ending, so only a
-    file that keeps its ending is known without another look.
-    """
-    by_stat: dict[tuple[int, int, int, bytes], int] = {}
-    for path, id in gone.items():
-        _, size, mtime_ns, inode, again, _ = known[path]
-        if not again:
-            by_stat[size, mtime_ns, inode, _ending(path)] = id
-    moved: list[tuple[int, FoundFile]] = []
-    rest: list[FoundFile] = []
-    for file in new:
-        id_ = by_stat.pop((file[1], file[2], file[3], _ending(file[0])), None) if by_stat else None
-        if id_ is None:
-            rest.append(file)
-        else:
-            moved.append((id_, file))
-    return moved, rest
-
-
-def _ending(path: bytes) -> bytes:
-    return os.path.splitext(path)[1].lower()
-
-
-# is it there at all? --------------------------------------------------------------------------------------------------
-
-# What cannot be seen is not removed: an unmounted disk leaves an empty folder, or none, or another file system's. Then
-# the Location is offline: nothing of it changes until its files are there again, or the user says that they are gone.
-
-SHARE = 0.5
-"""More than this share of a Location's files gone at once looks like a lost disk, not like tidying up."""
-
-FEWEST = 5
-"""A Location that lost fewer files than this is believed."""
-
-
-def why_offline(lost: int, known: int, *, files: int, identity: str | None, before: str | None) -> str | None:
-    """Why a Location counts as offline, in words that follow "is offline:"; None where it does not.
-
-    ``lost``: of ``known`` files, how many are not there. ``files``: how many are there now. ``identity``: of the folder
-    now, ``before``: when files were last found there.
-    """
-    if not lost:
-        return None
-    if files == 0:
-        return f"the folder is empty, and {_files(known)} in it"
-    many = lost > known * SHARE
-    if many and before is not None and identity != before:
-        return f"another file system is there, without {lost:,} of its {known:,} files"
-    if many and lost >= FEWEST:
-        return f"{lost:,} of its {known:,} files are gone at once"
-    return None
-
-
-def _files(number: int) -> str:
-    return "1 file was" if number == 1 else f"{number:,} files were"
 
 
 # phase 3: aggregation -------------------------------------------------------------------------------------------------
@@ -706,23 +638,6 @@ _EMPTY = "application/x-empty"
 _DOCUMENTS = ("application/vnd.", "application/epub+zip")
 
 
-@dataclass(frozen=True, kw_only=True, slots=True)
-class Identified:
-    """A file with its content's identity, or with the reason why it has none.
-
-    ``claimed_mime``: the type that the name claims, set only if that is a picture, document, sound or video and the
-    bytes are not, or are unknown.
-    """
-
-    file: FoundFile
-    content_uuid: str | None = None
-    hash: str | None = None
-    mime: str | None = None
-    claimed_mime: str | None = None
-    error_class: str | None = None
-    error_message: str | None = None
-
-
 def chunked(files: Sequence[FoundFile]) -> Iterator[Sequence[FoundFile]]:
     """``files`` in chunks of at most CHUNK_FILES files and about CHUNK_BYTES bytes."""
     start = size = 0
@@ -742,23 +657,38 @@ def identify(
     sample_above: int,
     follow: bool = False,
     progress: Callable[[int, int], None] | None = None,
-) -> list[Identified]:
-    """Identify one chunk. A file that changed or vanished meanwhile gets an error class and does not stop the others.
+) -> list[EntryRow]:
+    """Identify one chunk: an entry for each file, with its content's identity or with the reason why it has none.
+
+    A file that changed or vanished meanwhile gets an error class and does not stop the others. ``claimed_mime``: the
+    type that the name claims, set only if that is a picture, document, sound or video and the bytes are not, or are
+    unknown.
 
     ``follow``: a symbolic link in place of a file is read, and else a change.
     ``progress``: (files done, bytes read), about every 50 ms; if it raises an error, the call ends with it.
     """
     rows = [file[:3] for file in files]
     results = _core.identify_files(root, rows, sample_above=sample_above, follow=follow, progress=progress)
-    return [_identified(file, result) for file, result in zip(files, results, strict=True)]
+    return [_entry(file, result) for file, result in zip(files, results, strict=True)]
 
 
-def _identified(file: FoundFile, result: tuple[str, ...]) -> Identified:
-    if len(result) == 2:
-        return Identified(file=file, error_class=result[0], error_message=result[1])
-    content_uuid, digest, mime = result
-    claimed = _claimed_mime(file[0], mime)
-    return Identified(file=file, content_uuid=content_uuid, hash=digest, mime=mime, claimed_mime=claimed)
+def _entry(file: FoundFile, result: tuple[str, ...]) -> EntryRow:
+    path, size, mtime_ns, inode, ctime_ns = file
+    content_uuid, digest, mime = result if len(result) == 3 else (None, None, None)
+    error_class, message = result if len(result) == 2 else (None, None)
+    return EntryRow(
+        path=path,
+        size=size,
+        mtime_ns=mtime_ns,
+        inode=inode,
+        ctime_ns=ctime_ns,
+        content_uuid=content_uuid,
+        hash=digest,
+        mime=mime,
+        claimed_mime=None if mime is None else _claimed_mime(path, mime),
+        error_class=error_class,
+        error_message=message,
+    )
 
 
 def _claimed_mime(path: bytes, mime: str) -> str | None:

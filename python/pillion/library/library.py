@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-import contextlib
 import functools
 import logging
 import os
+import threading
 import time
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import replace
@@ -17,11 +17,11 @@ from uuid import UUID
 from pillion.catalog import gates as catalog_gates
 from pillion.catalog import indexing as catalog_indexing
 from pillion.catalog import sidecars as catalog_sidecars
-from pillion.catalog.contents import thumbhashes
+from pillion.catalog.contents import Unmade, thumbhashes, unknown_endings, unmade
 from pillion.catalog.database import Database
 from pillion.catalog.events import newest_event
-from pillion.catalog.indexing import EXTERNAL_ROOT, Location, Unmade
-from pillion.errors import LibraryClosedError, LibraryError, PillionError, UsageError
+from pillion.catalog.indexing import EXTERNAL_ROOT, Location
+from pillion.errors import ConfigError, LibraryClosedError, LibraryError, PillionError, UsageError
 from pillion.events import Event
 from pillion.index.wants import DeviceGenerationPolicy, named_policy, override
 from pillion.kinds import registry
@@ -41,7 +41,7 @@ from pillion.machine import OnWait, exclusive
 from pillion.model import SidecarKind, SidecarStatus, WantedSidecar
 from pillion.queue.gates import ALL
 from pillion.quoting import quoted
-from pillion.settings.config import Config, ConfigFile, variants_of
+from pillion.settings.config import Config, load_config, variants_of
 from pillion.store import Store, is_library
 
 # What only some calls need is imported by them: a program that asks for the status loads neither kinds nor workers.
@@ -69,13 +69,58 @@ def _wait(_holder: str) -> None:
     """Somebody else indexes: their turn comes first."""
 
 
+class _Settings:
+    """A library's settings, read again when its config.toml changes. Invalid settings change nothing.
+
+    ``current``: the settings in use. ``problem``: why those in the file are not; None while they are.
+    """
+
+    def __init__(self, path: Path, current: Config) -> None:
+        self.path = path
+        self.current = current
+        self.problem: str | None = None
+        self._read = self._seen = self._signature()
+        self._lock = threading.Lock()
+
+    def look(self, *, at_once: bool = False) -> bool:
+        """Whether the file holds other settings now, which are in use then.
+
+        An editor may be writing it: unless ``at_once``, a change counts when a second look finds the same.
+        """
+        with self._lock:
+            signature = self._signature()
+            settled = at_once or signature == self._seen
+            self._seen = signature
+            return settled and signature != self._read and self._load(signature)
+
+    def _load(self, signature: tuple[int, ...] | None) -> bool:
+        self._read = signature
+        try:
+            if signature is None:
+                raise ConfigError(f"{self.path} is gone.")
+            config = load_config(self.path)
+        except ConfigError as error:
+            self.problem = f"The settings before it changed stay in use: {error}"
+            _logger.warning("%s", quoted(self.problem))
+            return False
+        before, self.current, self.problem = self.current, config, None
+        return config != before
+
+    def _signature(self) -> tuple[int, ...] | None:
+        try:
+            stat = os.stat(self.path)
+        except OSError:
+            return None
+        return (stat.st_mtime_ns, stat.st_size, stat.st_ino)
+
+
 class Library:
     """A folder that Pillion owns: catalog, sidecars and settings. Open it with :meth:`open`, close it when done."""
 
     def __init__(self, root: Path, database: Database, config: Config, *, read_only: bool = False) -> None:
         self.root = root
         self.read_only = read_only
-        self._settings = ConfigFile(root / "config.toml", config)
+        self._settings = _Settings(root / "config.toml", config)
         self._database = database
         self._store = Store(root)
         self.sidecars = Sidecars(database, self._store, self._wants_on_demand, self._variants_of, self._trouble)
@@ -254,37 +299,16 @@ class Library:
         files are not there is offline (``report.offline``) and left as it is; with ``accept_removals`` they are gone.
         Raises LibraryBusyError without ``waiting``, UsageError for a path that is no folder and no Location.
         """
-        from pillion.index.indexer import Indexer, IndexReport, excluded_folders
+        from pillion.index.indexer import Indexer
 
         self._must_be_writable()
         self._settings.look(at_once=True)
         chosen = _chosen(kinds)
-        targets = [self._target(path) for path in paths] or [(location, b"") for location in self.locations()]
-        policies = [self.policy_for(location, policy) for location, _ in targets]
-        report = IndexReport()
+        found = [self._target(path) for path in paths] or [(location, b"") for location in self.locations()]
+        targets = [(location, inside, self.policy_for(location, policy)) for location, inside in found]
         with exclusive(self.root / "index.lock", "indexing", waiting=waiting):
             indexer = Indexer(self._database, self.config, chosen, progress)
-            locations = self.locations()
-            for (location, prefix), effective in zip(targets, policies, strict=True):
-                exclude = excluded_folders(self.root, location, locations)
-                indexer.index(
-                    location, effective, report, prefix=prefix, exclude=exclude, accept_removals=accept_removals
-                )
-            report.queued += self._try_expired(chosen)
-        with self._database.read() as connection:
-            report.contents = catalog_indexing.totals(connection).contents
-        return report
-
-    def _try_expired(self, kinds: Sequence[SidecarKind]) -> int:
-        """Queue what failed long ago, and PDFs for which there may be a password now; returns how many sidecars."""
-        days, locked_before = self.config.retry_after_days, None
-        if self.config.passwords_file is not None:
-            with contextlib.suppress(OSError):
-                locked_before = os.stat(self.config.passwords_file).st_mtime
-        failed_before = time.time() - days * 86400 if days else None
-        if failed_before is None and locked_before is None:
-            return 0
-        return self.requests.try_expired(kinds, failed_before=failed_before, locked_before=locked_before)
+            return indexer.run(self.root, targets, accept_removals=accept_removals)
 
     def _target(self, path: str | os.PathLike[str]) -> tuple[Location, bytes]:
         holder = self._holder_of_missing(path)
@@ -543,12 +567,12 @@ class Library:
     def unmade(self, *, unknown: bool = False) -> Iterator[Unmade]:
         """Contents for which no sidecar is wanted, with their files; with ``unknown``, only those of no known type."""
         with self._database.read() as connection:
-            yield from catalog_indexing.unmade(connection, unknown=unknown)
+            yield from unmade(connection, unknown=unknown)
 
     def unknown(self) -> dict[str, int]:
         """How many files are of no known type, by the ending of their names ("" without one), most first."""
         with self._database.read() as connection:
-            return catalog_indexing.unknown_endings(connection)
+            return unknown_endings(connection)
 
     def find(self, what: str | os.PathLike[str] | UUID) -> list[str]:
         """The content uuids for ``what``: the path of a file in the library, a uuid, or the start of one."""

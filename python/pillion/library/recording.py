@@ -8,6 +8,7 @@ from pathlib import Path
 import sqlalchemy as sa
 
 from pillion import _core
+from pillion.catalog import dependents
 from pillion.catalog import indexing as catalog_indexing
 from pillion.catalog import queue as catalog_queue
 from pillion.catalog.contents import thumbhashes
@@ -90,6 +91,6 @@ def _note(connection: sa.Connection, row: SidecarRow, entry: ManifestEntry, prod
         catalog_queue.record_thumbhashes(connection, {uuid: produced.thumbhash})
     catalog_queue.resolve_made(connection, [uuid], now)
     catalog_indexing.drop_idle_jobs(connection, sa.select(sa.literal(uuid)))
-    catalog_queue.wake_waiting(connection, [(uuid, row.kind)], now)
+    dependents.wake_waiting(connection, [(uuid, row.kind)], now)
     told = Ready(kind=row.kind, content_uuid=uuid, variants=(row.variant,), bytes=entry.size, seconds=0.0)
     append_events(connection, [told], now)

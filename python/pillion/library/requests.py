@@ -21,7 +21,7 @@ from pillion.errors import ErrorClass, UsageError
 from pillion.job import JobState, Urgency
 from pillion.kinds import registry
 from pillion.library.arguments import ContentId, location_id, some_content_ids
-from pillion.model import NEEDS_PASSWORD, SidecarKind, SidecarStatus
+from pillion.model import SidecarKind, SidecarStatus
 
 _PAGE = 500
 
@@ -121,44 +121,6 @@ class Requests:
             number += catalog_failures.ask_again_with_source(connection, now)
             for item in registry.names():
                 queue_due(connection, item, Urgency.NEW, now)
-        return number
-
-    def try_expired(
-        self, kinds: Sequence[SidecarKind], *, failed_before: float | None, locked_before: float | None
-    ) -> int:
-        """Queue again what failed before a time, with all its tries; returns how many sidecars.
-
-        ``failed_before``: anything, also unsupported files and ready sidecars that could not be made again.
-        ``locked_before``: PDFs that need a password. Only contents of files that can be seen now.
-        """
-        statuses = [SidecarStatus.FAILED, SidecarStatus.UNSUPPORTED]
-        limits: list[tuple[float, str | None]] = []
-        limits += [] if failed_before is None else [(failed_before, None)]
-        limits += [] if locked_before is None else [(locked_before, NEEDS_PASSWORD)]
-        found = [catalog_failures.failed_before(before, message) for before, message in limits]
-        with self._database.read() as connection:
-            if all(connection.execute(query.limit(1)).first() is None for query in found):
-                return 0
-        now, number = time.time(), 0
-        with self._database.write() as connection:
-            for (before, message), contents in zip(limits, found, strict=True):
-                number += sum(
-                    ask_again(
-                        connection,
-                        now,
-                        statuses=statuses,
-                        kind=kind,
-                        content_uuids=contents,
-                        kept=True,
-                        before=before,
-                        message=message,
-                    )
-                    for kind in kinds
-                )
-            if number:
-                number += catalog_failures.ask_again_with_source(connection, now)
-                for item in registry.names():
-                    queue_due(connection, item, Urgency.NEW, now)
         return number
 
     def cancel(

@@ -9,6 +9,7 @@ from pathlib import Path
 
 from pillion.catalog import indexing as catalog_indexing
 from pillion.catalog import sidecars as catalog_sidecars
+from pillion.catalog.contents import unknown_endings
 from pillion.catalog.database import Database
 from pillion.catalog.gates import Hold, Pause, count_offline, list_holds, list_pauses
 from pillion.catalog.indexing import Location, Totals
@@ -90,7 +91,7 @@ def collect_status(root: Path, database: Database, config: Config, now: float) -
             quiet=quiet_now(config, now),
             marks=catalog_sidecars.count_by_mark(connection),
             kept=catalog_sidecars.count_kept(connection),
-            unknown=catalog_indexing.unknown_endings(connection),
+            unknown=unknown_endings(connection),
             offline_jobs=count_offline(connection),
             unknown_settings=unknown_locations(config, [os.fsdecode(item.path) for item in locations]),
             holds=[hold for hold in list_holds(connection) if hold.kind in paused or (hold.kind is None and paused)],

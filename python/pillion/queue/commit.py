@@ -17,7 +17,7 @@ from functools import lru_cache
 import sqlalchemy as sa
 
 from pillion import _core
-from pillion.catalog import indexing as catalog_indexing
+from pillion.catalog import dependents
 from pillion.catalog import queue as catalog_queue
 from pillion.catalog.database import Database
 from pillion.catalog.events import append_events
@@ -113,12 +113,12 @@ class Recorder:
 
     def record(self, results: Sequence[Result[PlannedJob]], now: float) -> Mapping[str, str]:
         """Write a batch. Returns a notice for each lane (or "*") that a fault of the machine holds back."""
-        results = [(planned, believed(planned.job, returned, self._store)) for planned, returned in results]
         try:
             reach("record.begin")
             with self._database.write() as connection:
                 claims = [(planned.job.job.id, planned.job.job.token) for planned, _ in results]
                 held = catalog_queue.still_held(connection, self._owner, claims)
+                results = [(planned, believed(planned.job, returned, self._store)) for planned, returned in results]
                 batch = self._collect(results, held, now)
                 self._drop_with_source(connection, batch)
                 self._place(batch)
@@ -129,7 +129,7 @@ class Recorder:
                     record_failures(connection, batch.tried, now)
                 catalog_queue.resolve_made(connection, _made_of(batch.outcomes), now)
                 catalog_queue.finish(connection, batch.changes, now)
-                catalog_indexing.queue_rest(connection, batch.ended, now)
+                catalog_queue.queue_rest(connection, batch.ended, now)
                 self._end_waiting(connection, batch, now)
                 note_results(connection, results, {job: change for job, _, change in batch.changes}, now)
                 reach("record.written")
@@ -258,7 +258,7 @@ class Recorder:
         """What was made from a text that turned out to be empty goes with it."""
         empty = {job.content_uuid: job for job, status, _ in batch.sources_ended if status is SidecarStatus.EMPTY}
         if empty:
-            dropped = catalog_queue.ready_and_waiting(connection, list(empty))
+            dropped = dependents.ready_and_waiting(connection, list(empty))
             batch.dropped.extend((empty[uuid], kind, variant) for uuid, kind, variant in dropped)
 
     def _place(self, batch: _Batch) -> None:
@@ -304,13 +304,15 @@ class Recorder:
 
     def _end_waiting(self, connection: sa.Connection, batch: _Batch, now: float) -> None:
         ended = batch.sources_ended
+        if not ended:
+            return
         ready = [(job.content_uuid, job.kind) for job, status, _ in ended if status is SidecarStatus.READY]
-        catalog_queue.wake_waiting(connection, ready, now)
+        dependents.wake_waiting(connection, ready, now)
         for job, status, failure in ended:
             if status is SidecarStatus.READY:
                 continue
             for kind in registry.dependents_of(job.kind):
-                number = catalog_queue.finish_waiting(connection, job.content_uuid, kind, status, failure, now)
+                number = dependents.finish_waiting(connection, job.content_uuid, kind, status, failure, now)
                 self.counts[kind, status] += number
                 self.jobs_ended[kind] += bool(number)
 

@@ -333,4 +333,5 @@ class Engine(Generic[J]):
             # Whatever ends this run: no job stays with it.
             back = [*unrecorded, *(planned.job for planned in self._in_flight.values())]
             self._in_flight.clear()
-            self._source.release(back, time.time())
+            if back:
+                self._source.release(back, time.time())

@@ -132,16 +132,20 @@ class Estimates:
             return spec.limits.per_worker
         return max(1, int(seconds / max(self._seconds_of_job(spec), _CHEAPEST_S)))
 
-    def within(self, jobs: Sequence[J], seconds: float) -> Sequence[J]:
-        """The first of these jobs, of one kind, that take about so many seconds together; at least one."""
+    def within(self, jobs: Sequence[J], seconds: float) -> Sequence[tuple[J, float]]:
+        """The first of these jobs, of one kind, that take about so many seconds together, at least one; with costs.
+
+        All of them for a kind whose time does not go with size: :meth:`fitting` has limited those.
+        """
+        priced = list(zip(jobs, self.costs(jobs), strict=True))
         if not jobs or not registry.specs()[jobs[0].kind].first_guess.seconds_per_mib:
-            return jobs
+            return priced
         left = seconds
-        for number, cost in enumerate(self.costs(jobs)):
+        for number, (_, cost) in enumerate(priced):
             left -= cost
             if left < 0:
-                return jobs[: max(1, number)]
-        return jobs
+                return priced[: max(1, number)]
+        return priced
 
     def learn(self, job: Job, variants: Sequence[str], seconds: float) -> None:
         """Record how long a try of these variants of a job took."""

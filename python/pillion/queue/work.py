@@ -84,6 +84,7 @@ class CatalogJobs:
         self._checkpoints = checkpoints
         self._leases = Leases(database, owner)
         self._unwritten: list[ClaimedJob] = []
+        self._offline_wait_s = _OFFLINE_WAIT_S
         self._all_open: Mapping[SidecarKind, Gate] = dict.fromkeys(self._kinds, OPEN)
         self._seen: Mapping[SidecarKind, Gate] = self._all_open
 
@@ -93,15 +94,13 @@ class CatalogJobs:
             return self._gates.look(connection, self._kinds, now)
         return self._all_open
 
-    def begin(self) -> None:
-        """Before the first look at the queue: see whether Locations that were offline are back."""
-        self._look_at_offline(_OFFLINE_WAIT_S)
-
     @cached_property
     def _offline(self) -> OfflineLocations:
         return OfflineLocations(self._database)
 
-    def _look_at_offline(self, wait_s: float = 0.0) -> None:
+    def _look_at_offline(self) -> None:
+        """See whether Locations that were offline are back, at first with some patience: no job was claimed yet."""
+        wait_s, self._offline_wait_s = self._offline_wait_s, 0.0
         with self._full_disk_holds():
             with self._database.read() as connection:
                 gated = catalog_queue.has_gates(connection)
@@ -129,11 +128,10 @@ class CatalogJobs:
         if self._gates.watching:
             self._gates.tries(lane)
         reach("work.claimed")
-        listed = self._store.listed([job.content_uuid for job in claimed])
-        costs = self._estimates.costs(claimed)
+        listed = self._store.listed([job.content_uuid for job, _ in claimed])
         planned: list[Planned[PlannedJob]] = []
         there: list[Result[PlannedJob]] = []
-        for job, cost in zip(claimed, costs, strict=True):
+        for job, cost in claimed:
             try:
                 one = self._plan(job, listed=job.content_uuid in listed, cost_s=cost)
             except ItemError as error:
@@ -149,7 +147,10 @@ class CatalogJobs:
             self.finish(there, now)
         return planned
 
-    def _claim(self, kind: SidecarKind, limit: int, seconds: float, now: float, before: int) -> Sequence[ClaimedJob]:
+    def _claim(
+        self, kind: SidecarKind, limit: int, seconds: float, now: float, before: int
+    ) -> Sequence[tuple[ClaimedJob, float]]:
+        """The jobs with their estimated seconds."""
         if limit == 0:
             return ()
         with self._full_disk_holds(), self._database.write() as connection:
@@ -168,7 +169,7 @@ class CatalogJobs:
             catalog_queue.finish(connection, surplus, now)
             started = [
                 Started(kind=kind, content_uuid=job.content_uuid, variants=job.variants, attempt=job.attempts + 1)
-                for job in kept
+                for job, _ in kept
             ]
             append_events(connection, started, now)
             return kept
@@ -608,7 +609,6 @@ class Workers:
         """
         with at_work(self._owner), _interrupts_end(self._end):
             self._sweep()
-            self._source.begin()
             try:
                 self._run(until_idle)
             finally:

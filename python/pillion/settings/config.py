@@ -6,9 +6,6 @@ the user: Pillion writes it once, when the library is made, and only reads it af
 
 from __future__ import annotations
 
-import logging
-import os
-import threading
 import tomllib
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
@@ -19,13 +16,10 @@ from pillion.errors import ConfigError
 from pillion.kinds import registry
 from pillion.kinds.settings import nearest, one_of
 from pillion.model import POLICY_NAMES, SidecarKind
-from pillion.quoting import quoted
 from pillion.settings.checks import CTIME, SECTIONS, WHEN_KEYS, Changes, Checker
 from pillion.settings.hours import When, parse_span
 
 MIB = 1024 * 1024
-
-_log = logging.getLogger(__name__)
 
 TEMPLATE = """\
 # Settings of this Pillion library. Everything is optional; lines that are commented out show the defaults.
@@ -150,51 +144,6 @@ def load_config(path: Path) -> Config:
     except tomllib.TOMLDecodeError as error:
         raise ConfigError(f"{path} is not valid TOML: {error}.") from error
     return _Reader(Checker(path, text), data).config()
-
-
-class ConfigFile:
-    """A library's settings, read again when its config.toml changes. Invalid settings change nothing.
-
-    ``current``: the settings in use. ``problem``: why those in the file are not; None while they are.
-    """
-
-    def __init__(self, path: Path, current: Config) -> None:
-        self.path = path
-        self.current = current
-        self.problem: str | None = None
-        self._read = self._seen = self._signature()
-        self._lock = threading.Lock()
-
-    def look(self, *, at_once: bool = False) -> bool:
-        """Whether the file holds other settings now, which are in use then.
-
-        An editor may be writing it: unless ``at_once``, a change counts when a second look finds the same.
-        """
-        with self._lock:
-            signature = self._signature()
-            settled = at_once or signature == self._seen
-            self._seen = signature
-            return settled and signature != self._read and self._load(signature)
-
-    def _load(self, signature: tuple[int, ...] | None) -> bool:
-        self._read = signature
-        try:
-            if signature is None:
-                raise ConfigError(f"{self.path} is gone.")
-            config = load_config(self.path)
-        except ConfigError as error:
-            self.problem = f"The settings before it changed stay in use: {error}"
-            _log.warning("%s", quoted(self.problem))
-            return False
-        before, self.current, self.problem = self.current, config, None
-        return config != before
-
-    def _signature(self) -> tuple[int, ...] | None:
-        try:
-            stat = os.stat(self.path)
-        except OSError:
-            return None
-        return (stat.st_mtime_ns, stat.st_size, stat.st_ino)
 
 
 class _Reader:
