@@ -7,6 +7,7 @@ compares with ``benches/thresholds.toml``. pytest collects it only if it is name
 
 from __future__ import annotations
 
+import os
 import subprocess
 import sys
 import time
@@ -97,9 +98,15 @@ def small_library(inputs: Path) -> Path:
 
 
 def _runs(*arguments: str) -> Callable[[], object]:
-    """Start this Python with these arguments and wait for its end. Raises CalledProcessError if it fails."""
+    """Start this Python with these arguments and wait for its end. Raises CalledProcessError if it fails.
+
+    Its modules are compiled once, as those of an installed package are, whatever this process was told of that.
+    """
     command = [sys.executable, *arguments]
-    return lambda: subprocess.run(command, check=True, stdin=subprocess.DEVNULL, stdout=subprocess.DEVNULL)
+    environment = {name: value for name, value in os.environ.items() if name != "PYTHONDONTWRITEBYTECODE"}
+    return lambda: subprocess.run(
+        command, check=True, stdin=subprocess.DEVNULL, stdout=subprocess.DEVNULL, env=environment
+    )
 
 
 START = {

@@ -16,11 +16,10 @@ from pillion.library import Library
 from pillion.library.sidecars import Ready
 from pillion.model import SidecarStatus
 from pillion.queue import work
-from tests.support import photos
+from tests.faults.conftest import FILES
 from tests.support.failing import FAIL
 from tests.support.invariants import check_invariants, check_not_made_again, visible_files
 
-FILES = 4
 CLASSES = ("corrupt", "unsupported", "too_large", "timeout", "oom", "crash", "missing_source", "changed_source")
 
 
@@ -35,15 +34,6 @@ def failing(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     source = {name: policy for name, policy in states.RETRY_POLICIES.items() if policy.again is Again.WHEN_INDEXED}
     monkeypatch.setattr(states, "RETRY_POLICIES", {**states.RETRY_POLICIES, **once, **source})
     return path
-
-
-@pytest.fixture
-def folder(tmp_path: Path) -> Path:
-    root = tmp_path / "photos"
-    root.mkdir()
-    for seed in range(FILES):
-        photos.write_photo(root / f"{seed}.jpg", seed=seed, size=(160, 120))
-    return root
 
 
 @pytest.fixture

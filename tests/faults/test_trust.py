@@ -14,19 +14,9 @@ import pytest
 from pillion import machine
 from pillion.library import Library
 from pillion.model import SidecarStatus
+from tests.faults.conftest import FILES
 from tests.support import photos
 from tests.support.invariants import check_invariants
-
-FILES = 4
-
-
-@pytest.fixture
-def folder(tmp_path: Path) -> Path:
-    root = tmp_path / "photos"
-    root.mkdir()
-    for seed in range(FILES):
-        photos.write_photo(root / f"{seed}.jpg", seed=seed, size=(160, 120))
-    return root
 
 
 @pytest.fixture

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import os
-from types import TracebackType
+from typing import Self
 
 from rich.console import Console
 from rich.progress import (
@@ -18,6 +18,7 @@ from rich.progress import (
 )
 from rich.text import Text
 
+from pillion.cli.lines import NoProgress
 from pillion.cli.output import duration
 from pillion.model import SidecarStatus
 from pillion.queue.work import Workers
@@ -43,7 +44,7 @@ class _TimeLeft(TimeRemainingColumn):
         return Text("" if task.finished else f"~{duration(seconds)}", style="progress.remaining")
 
 
-class LiveProgress:
+class LiveProgress(NoProgress):
     """Shows on stderr what goes on while it is open."""
 
     def __init__(self) -> None:
@@ -59,14 +60,9 @@ class LiveProgress:
         )
         self._tasks: dict[str, TaskID] = {}
 
-    def __enter__(self) -> LiveProgress:
+    def __enter__(self) -> Self:
         self._progress.start()
         return self
-
-    def __exit__(
-        self, kind: type[BaseException] | None, value: BaseException | None, traceback: TracebackType | None
-    ) -> None:
-        self.stop()
 
     def stop(self) -> None:
         """End the display; what was shown stays."""

@@ -7,7 +7,7 @@ that it shows beside its value (9.1.4).
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -149,39 +149,35 @@ def _pages(content: etree._Element, root: etree._Element, beside: str, reader: _
     hidden = _styles_with(root, "drawing-page-properties", "presentation:visibility", "hidden")
     declared = (below for below in content if short(below) in ("presentation:header-decl", "presentation:footer-decl"))
     beside = "\n".join(filter(None, (beside, *(tidy(reader.text(below)) for below in declared))))
-    number = 0
-    for page in content:
-        if short(page) != "draw:page":
-            continue
-        number += 1
-        text = tidy(reader.text(page))
-        if number == 1 and beside:
-            text = f"{text}\n\n{beside}"
-        yield DocumentPart(
-            text=text,
-            kind=PartKind.SLIDE,
-            number=number,
-            name=_value(page, "draw:name"),
-            hidden=_value(page, "draw:style-name") in hidden,
-        )
+
+    def text(page: etree._Element, number: int) -> str:
+        own = tidy(reader.text(page))
+        return f"{own}\n\n{beside}" if number == 1 and beside else own
+
+    yield from _numbered(content, "draw:page", PartKind.SLIDE, text, hidden)
 
 
 def _sheets(content: etree._Element, root: etree._Element, beside: str, reader: _Reader) -> Iterator[DocumentPart]:
+    def text(sheet: etree._Element, number: int) -> str:
+        own = reader.sheet(sheet)
+        return f"{own}\n\n{beside}" if number == 1 and beside and own else own
+
     hidden = _styles_with(root, "table-properties", "table:display", "false")
-    number = 0
-    for sheet in content:
-        if short(sheet) != "table:table":
-            continue
-        number += 1
-        text = reader.sheet(sheet)
-        if number == 1 and beside and text:
-            text = f"{text}\n\n{beside}"
+    yield from _numbered(content, "table:table", PartKind.SHEET, text, hidden)
+
+
+def _numbered(
+    content: etree._Element, tag: str, kind: PartKind, text_of: Callable[[etree._Element, int], str], hidden: set[str]
+) -> Iterator[DocumentPart]:
+    """A part for each element with this tag. ``hidden``: the names of the styles by which one is not shown."""
+    prefix = tag.partition(":")[0]
+    for number, each in enumerate((each for each in content if short(each) == tag), start=1):
         yield DocumentPart(
-            text=text,
-            kind=PartKind.SHEET,
+            text=text_of(each, number),
+            kind=kind,
             number=number,
-            name=_value(sheet, "table:name"),
-            hidden=_value(sheet, "table:style-name") in hidden,
+            name=_value(each, f"{prefix}:name"),
+            hidden=_value(each, f"{prefix}:style-name") in hidden,
         )
 
 
