@@ -23,6 +23,7 @@ FORMATS: dict[str, tuple[str, str, dict[str, Any]]] = {
     "GIF": ("a.gif", "GIF", {}),
     "HEIC": ("a.heic", "HEIF", {"quality": 75}),
     "JPEG 2000": ("a.jp2", "JPEG2000", {"quality_mode": "rates", "quality_layers": [20]}),
+    "JPEG 2000, lossless": ("a.jp2", "JPEG2000", {"irreversible": False}),
     "PNG": ("a.png", "PNG", {"compress_level": 6}),
     "PPM": ("a.ppm", "PPM", {}),
     "TGA": ("a.tga", "TGA", {}),

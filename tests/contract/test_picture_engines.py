@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import io
+import os
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import pytest
-from PIL import Image, features
+from PIL import Image, Jpeg2KImagePlugin, features
 
 import pillion
 from pillion import _core
@@ -17,6 +18,7 @@ from pillion.errors import ItemError
 from pillion.index.wants import canonical
 from pillion.kinds.ocr.generator import OcrGenerator
 from pillion.kinds.thumbnail.generator import ImageThumbGenerator
+from pillion.pool import threads
 from pillion.readers.images import decode as pictures
 from pillion.readers.images import heif, libraw, pillow
 from tests.support import icc, raws
@@ -218,6 +220,35 @@ def test_jpeg_2000_is_decoded_at_the_size_that_is_wanted(boxed: bool) -> None:
         assert np.asarray(decoded.pixels).shape[1::-1] == size
     small = pillion.decode(data, max_side=200)
     assert ssim(small, np.asarray(large.resize((200, 150), Image.Resampling.LANCZOS))) > 0.98
+
+
+@pytest.mark.parametrize("said", [None, "1"])
+def test_large_jpeg_2000_is_decoded_on_the_free_cores(said: str | None, monkeypatch: pytest.MonkeyPatch) -> None:
+    skip_unless_built_in("image/jp2")
+    monkeypatch.setattr(threads, "available", lambda: 3)
+    monkeypatch.delenv(pillow._THREADS, raising=False)
+    if said is not None:
+        monkeypatch.setenv(pillow._THREADS, said)
+    used: list[str | None] = []
+    load = Jpeg2KImagePlugin.Jpeg2KImageFile.load
+
+    def watched(picture: Jpeg2KImagePlugin.Jpeg2KImageFile) -> object:
+        if picture.tile:
+            # It is not decoded yet.
+            used.append(os.environ.get(pillow._THREADS))
+        return load(picture)
+
+    monkeypatch.setattr(Jpeg2KImagePlugin.Jpeg2KImageFile, "load", watched)
+    large = chart(2400, 1800)
+    data = encoded(large, "JPEG2000", irreversible=False)
+    for _ in range(2):
+        decoded = pillow.decode(data, "image/jp2", max_side=None, max_pixels=1 << 24)
+        assert np.array_equal(np.asarray(decoded.pixels), np.asarray(large))
+    pillow.decode(encoded(chart(), "JPEG2000"), "image/jp2", max_side=None, max_pixels=1 << 24)
+    # What is small is not worth it, and cores that were taken are given back.
+    assert set(used[:-1]) == {said or "3"}
+    assert used[-1] == said
+    assert os.environ.get(pillow._THREADS) == said
 
 
 def test_tiffs_that_the_core_leaves_are_read_by_pillow() -> None:

@@ -165,9 +165,11 @@ pub(super) fn sniff(head: &[u8], name: &[u8]) -> Option<&'static str> {
         head.get(offset..)
             .is_some_and(|rest| rest.starts_with(bytes))
     };
+    // A look at one byte rules out nearly all of them.
+    let first = |offset: usize, bytes: &[u8]| head.get(offset) == bytes.first();
     MARKS
         .iter()
-        .find(|(offset, bytes, _)| there(*offset, bytes))
+        .find(|(offset, bytes, _)| first(*offset, bytes) && there(*offset, bytes))
         .filter(|(_, mark, _)| mark.len() > 3 || is_likely(head, mark))
         .map(|(_, _, mime)| *mime)
         .or_else(|| adx(head))

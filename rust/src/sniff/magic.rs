@@ -210,9 +210,11 @@ pub(super) fn sniff(head: &[u8], name: &[u8]) -> Option<&'static str> {
         head.get(offset..)
             .is_some_and(|rest| rest.starts_with(bytes))
     };
+    // A look at one byte rules out nearly all of them.
+    let first = |offset: usize, bytes: &[u8]| head.get(offset) == bytes.first();
     MARKS
         .iter()
-        .filter(|(offset, bytes, _)| there(*offset, bytes))
+        .filter(|(offset, bytes, _)| first(*offset, bytes) && there(*offset, bytes))
         .find_map(|(_, _, means)| match means {
             Type(mime) => Some(*mime),
             Look(look) => look(head, name),

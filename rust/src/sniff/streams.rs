@@ -107,31 +107,55 @@ fn frames_within(head: &[u8], name: &[u8]) -> Option<&'static str> {
     None
 }
 
-/// Where the two bytes are with which a frame of any of [`KINDS`] begins.
+/// How many places are looked at together for the start of a frame.
+const CHUNK: usize = 32;
+
+/// Whether two bytes are those with which a frame of one of [`KINDS`] begins.
+#[inline(always)]
+fn is_start(first: u8, second: u8) -> bool {
+    (((first == 0xff) | (first == 0x56)) & (second >= 0xe0)) | ((first == 0x0b) & (second == 0x77))
+}
+
+/// Where two such bytes are.
 fn starts(head: &[u8]) -> impl Iterator<Item = usize> {
-    const CHUNK: usize = 64;
-    let is_start = |first: u8, second: u8| {
-        (((first == 0xff) | (first == 0x56)) & (second >= 0xe0))
-            | ((first == 0x0b) & (second == 0x77))
-    };
     let seconds = head.get(1..).unwrap_or_default();
-    // All of a chunk at once: most have none. Arrays of a fixed length are what processors do that with.
-    let (chunks, rest) = seconds.as_chunks::<CHUNK>();
     let (firsts, _) = head.as_chunks::<CHUNK>();
-    let has_any = move |(first, second): (&[u8; CHUNK], &[u8; CHUNK])| {
+    let (chunks, rest) = seconds.as_chunks::<CHUNK>();
+    let mut any = [0_u8; super::HEAD / CHUNK];
+    any_starts(firsts, chunks, &mut any);
+    if let Some(last) = any.get_mut(chunks.len()) {
+        *last = u8::from(!rest.is_empty());
+    }
+    let numbers = (0..any.len()).filter(move |&number| any[number] != 0);
+    numbers.flat_map(move |number| {
+        let start = number * CHUNK;
+        (start..seconds.len().min(start + CHUNK)).filter(move |&at| is_start(head[at], seconds[at]))
+    })
+}
+
+/// For each chunk whether there is a start in it. Most have none.
+fn any_starts(firsts: &[[u8; CHUNK]], seconds: &[[u8; CHUNK]], any: &mut [u8]) {
+    #[cfg(target_arch = "x86_64")]
+    if is_x86_feature_detected!("avx2") {
+        // SAFETY: the processor has what the function is compiled for.
+        unsafe { any_starts_avx2(firsts, seconds, any) };
+        return;
+    }
+    any_starts_here(firsts, seconds, any);
+}
+
+#[cfg(target_arch = "x86_64")]
+#[target_feature(enable = "avx2")]
+fn any_starts_avx2(firsts: &[[u8; CHUNK]], seconds: &[[u8; CHUNK]], any: &mut [u8]) {
+    any_starts_here(firsts, seconds, any);
+}
+
+#[inline(always)]
+fn any_starts_here(firsts: &[[u8; CHUNK]], seconds: &[[u8; CHUNK]], any: &mut [u8]) {
+    for ((first, second), any) in firsts.iter().zip(seconds).zip(any) {
         let pairs = first.iter().zip(second);
-        pairs.fold(0_u8, |any, (&a, &b)| any | u8::from(is_start(a, b))) != 0
-    };
-    let all = firsts.iter().zip(chunks).map(has_any);
-    let last = (!rest.is_empty()).then_some(true);
-    all.chain(last)
-        .enumerate()
-        .filter(|(_, any)| *any)
-        .flat_map(move |(number, _)| {
-            let start = number * CHUNK;
-            (start..seconds.len().min(start + CHUNK))
-                .filter(move |&at| is_start(head[at], seconds[at]))
-        })
+        *any = pairs.fold(0, |any, (&a, &b)| any | u8::from(is_start(a, b)));
+    }
 }
 
 /// Whether so many frames of the same sort follow each other, or half of them to the end of the head.

@@ -6,16 +6,19 @@ Also a second opinion on all common formats, for files that the core refuses.
 from __future__ import annotations
 
 import array
+import contextlib
 import io
+import os
 import struct
 import sys
 import threading
 import warnings
 import zlib
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from typing import TYPE_CHECKING, cast
 
 from pillion.errors import ErrorClass, ItemError
+from pillion.pool import threads, tokens
 from pillion.readers.images.base import DecodedPicture, check_size
 
 if TYPE_CHECKING:
@@ -121,7 +124,8 @@ def _decode(data: bytes, mime: str, max_side: int | None, max_pixels: int, page:
                     profile = picture.info.get("icc_profile")
                     if halvings:
                         cast("Jpeg2KImageFile", picture).reduce = halvings
-                    picture.load()
+                    with _free_cores(picture):
+                        picture.load()
                     return _decoded(ImageOps.exif_transpose(picture), profile)
             finally:
                 Image.MAX_IMAGE_PIXELS = before
@@ -140,6 +144,27 @@ _WORTH_HALVING = 1 << 21
 """Pixels. Smaller JPEG 2000 pictures are decoded in full: that is fast enough, and odd ones are small."""
 _SPARE = 1.5
 """How much larger than wanted a halved picture stays, for the core, whose filter is better, to scale it down."""
+
+
+_THREADS = "OPJ_NUM_THREADS"
+"""OpenJPEG reads it as it begins to decode."""
+_MOST_THREADS = 4
+
+
+@contextlib.contextmanager
+def _free_cores(picture: Image.Image) -> Iterator[None]:
+    """A large JPEG 2000 picture is decoded on as many cores as are free, unless the environment says on how many."""
+    if picture.format != "JPEG2000" or picture.width * picture.height < _WORTH_HALVING or _THREADS in os.environ:
+        yield
+        return
+    extras = [extra for _ in range(_MOST_THREADS - 1) if (extra := tokens.acquire_extra(threads.available()))]
+    os.environ[_THREADS] = str(1 + len(extras))
+    try:
+        yield
+    finally:
+        del os.environ[_THREADS]
+        for extra in extras:
+            extra.release()
 
 
 def _halvings(data: bytes, picture: Image.Image, max_side: int | None) -> int:
