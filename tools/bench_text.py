@@ -56,11 +56,18 @@ def main() -> int:
     parser = argparse.ArgumentParser(description="Text out of pixels and sound, beside other tools.")
     parser.add_argument("--only", default="", help=f"sections whose name contains this ({', '.join(SECTIONS)})")
     parser.add_argument("--quick", action="store_true", help="little of everything, once: does it run?")
+    parser.add_argument("--pages", action="append", type=Path, default=[], help="a folder of real pages; several times")
+    parser.add_argument("--peers", default="", help="more tools for real pages: ocrmypdf,rapidocr")
     arguments = parser.parse_args()
     names = [name for name in SECTIONS if arguments.only in name]
     if not names:
         parser.error(f"no section's name contains {arguments.only!r}: there are {', '.join(SECTIONS)}")
-    options = Options(quick=arguments.quick, cache=native.cache_dir() / "peers")
+    options = Options(
+        quick=arguments.quick,
+        cache=native.cache_dir() / "peers",
+        pages=tuple(arguments.pages),
+        peers=tuple(filter(None, arguments.peers.split(","))),
+    )
     reports: dict[str, Report] = {}
     unmade = 0
     for name in names:

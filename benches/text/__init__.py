@@ -5,6 +5,7 @@ from __future__ import annotations
 SECTIONS: dict[str, str] = {
     "speech": "benches.text.speech",
     "pdf": "benches.text.pdf",
+    "pages": "benches.text.real_pages",
     "ocr-accuracy": "benches.text.ocr_accuracy",
     "ocr-speed": "benches.text.ocr_speed",
     "photos": "benches.text.photographs",

@@ -7,6 +7,7 @@ its own environment, with rotation and deskewing on, because it is known for the
 
 from __future__ import annotations
 
+import functools
 import os
 import subprocess
 from collections.abc import Callable
@@ -89,6 +90,19 @@ class OcrMyPdf:
         return text.read_text()
 
 
+def rapidocr(path: Path, _language: str) -> str:
+    """PP-OCR by rapidocr with its own models, as its documentation calls it."""
+    found = _rapidocr()(str(path))
+    return "\n".join(found.txts or ())
+
+
+@functools.cache
+def _rapidocr() -> Any:
+    from rapidocr import RapidOCR
+
+    return RapidOCR()
+
+
 def prepared(cache: Path, scratch: Path, names: list[str]) -> dict[str, Tool]:
     """The tools of these names, ready. Raises SetupError."""
     tessdata = tesseract.prepare(cache)
@@ -97,6 +111,7 @@ def prepared(cache: Path, scratch: Path, names: list[str]) -> dict[str, Tool]:
         "pillion auto": lambda: pillion_auto,
         "pytesseract": lambda: pytesseract,
         "tesserocr": lambda: Tesserocr(tessdata),
+        "rapidocr": lambda: rapidocr,
         "ocrmypdf": lambda: OcrMyPdf(cache, scratch),
     }
     return {name: makers[name]() for name in names}

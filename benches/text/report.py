@@ -10,10 +10,15 @@ from typing import Any
 
 @dataclass(frozen=True, kw_only=True)
 class Options:
-    """How to measure. ``quick``: little of everything, once: does it run? ``cache``: for peers, media and data."""
+    """How to measure. ``quick``: little of everything, once: does it run? ``cache``: for peers, media and data.
+
+    ``pages``: folders of real pages, and ``peers``: more tools for them, see benches/text/real_pages.py.
+    """
 
     quick: bool
     cache: Path
+    pages: tuple[Path, ...] = ()
+    peers: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -160,12 +160,30 @@ def test_a_language_in_which_it_makes_less_sense_is_left() -> None:
     assert texts(page) == [GOOD]
 
 
-def test_what_falls_apart_is_laid_out_as_one_column_and_then_as_one_block() -> None:
-    apart = analysis(8, 25, *((x, y, x + 30, y + 20) for x in (0, 200) for y in range(0, 160, 40)))
-    whole = analysis(4, 25, *((0, y, 230, y + 20) for y in range(0, 160, 40)))
-    recognisers = Recognisers(seeing(line(GOOD, 95)), [apart, apart, whole])
-    assert recognise_page(Source(), recognisers).lines
-    assert recognisers.layouts == [Layout.PAGE, Layout.COLUMN, Layout.BLOCK, Layout.BLOCK]
+@dataclass
+class LongSource(Source):
+    """A blank page of many lines."""
+
+    size: tuple[float, float] = (420.0, 1820.0)
+
+    def gray(self, scale: float) -> NDArray[np.uint8]:
+        return np.full((1820, 420), 255, dtype=np.uint8)
+
+
+def test_the_surer_of_two_parts_says_which_way_up_the_page_is() -> None:
+    """The largest part, a heading that stands upright beside a table, reads badly; the page is not turned for it."""
+    lines = [(0, y, 400, y + 10) for y in range(0, 1800, 20)]
+    shapes: list[tuple[int, ...]] = []
+
+    def seen(gray: NDArray[np.uint8]) -> RecognisedText:
+        shapes.append(gray.shape)
+        upright_heading = len(shapes) == 1 or gray.shape == shapes[0][::-1]
+        return text(line(GOOD, 40.0 if upright_heading else 95.0))
+
+    recognisers = Recognisers(seen, [analysis(90, 20, *lines)])
+    assert recognise_page(LongSource(), recognisers).rotation == 0
+    assert len(shapes) > 2
+    assert all(height <= width for height, width in shapes)
 
 
 @pytest.mark.parametrize(

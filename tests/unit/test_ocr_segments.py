@@ -13,12 +13,12 @@ from numpy.typing import NDArray
 
 from pillion.kinds.ocr.page import (
     Boxes,
+    Doubt,
     Gray,
     PageLines,
     PreparedImage,
     Segment,
-    has_columns,
-    is_in_order,
+    chosen,
     recognised_page,
     segments_of,
 )
@@ -36,12 +36,17 @@ def boxes(lines: Sequence[Line]) -> Boxes:
     return np.array(lines, np.float64).reshape(-1, 4)
 
 
-def cut(lines: Sequence[Line], layout: Layout = Layout.PAGE) -> list[Segment]:
-    """The segments of a page on which each line has another gray, from 1, on white."""
+def page_of(lines: Sequence[Line], *doubts: Doubt) -> PageLines:
+    """A page on which each line has another gray, from 1, on white."""
     gray = np.full(SHAPE, 255, np.uint8)
     for number, (left, top, right, bottom) in enumerate(lines, 1):
         gray[int(top) : int(bottom), int(left) : int(right)] = number
-    return segments_of(PageLines(PreparedImage(gray, SHAPE), boxes(lines), layout))
+    return PageLines(PreparedImage(gray, SHAPE), boxes(lines), doubts)
+
+
+def cut(lines: Sequence[Line], *doubts: Doubt) -> list[Segment]:
+    """The segments of such a page, in reading order."""
+    return sorted(segments_of(page_of(lines, *doubts)), key=lambda segment: segment.place)
 
 
 def area(segment: Segment) -> Line:
@@ -146,25 +151,63 @@ def test_any_lines_give_segments_within_the_page(places: list[tuple[int, int, in
         assert 0 <= top < bottom <= SHAPE[0]
 
 
-def test_columns_are_text_on_both_sides_of_a_gap() -> None:
-    title: list[Line] = [(100.0, 100.0, 1600.0, 140.0)]
-    assert has_columns(boxes(title + column(100, 800, 200, 10) + column(900, 1600, 200, 10)))
-    assert not has_columns(boxes(column(100, 1600, 200, 20)))
-    # A table: names on the left, numbers on the right.
-    assert not has_columns(boxes(column(100, 500, 200, 8) + column(900, 980, 200, 8)))
-    # Too few lines to be sure, and lines that reach into each other.
-    assert not has_columns(boxes(column(100, 800, 200, 3) + column(900, 1600, 200, 3)))
-    assert not has_columns(boxes(column(100, 950, 200, 10) + column(900, 1600, 200, 10)))
+AREA = (80, 1000, 1620, 1420)
 
 
-def test_order_is_downwards() -> None:
-    assert is_in_order(boxes([]))
-    assert is_in_order(boxes(column(100, 1600, 200, 20)))
-    assert not is_in_order(boxes(column(100, 800, 200, 5) + column(900, 1600, 200, 5)))
+def doubt(sure: bool, *, table: bool = True) -> Doubt:
+    return Doubt(AREA, boxes(column(100, 1600, 1010, 8)), sure=sure, table=table)
 
 
-def test_segments_of_a_table_keep_its_layout() -> None:
-    lines = column(100, 1600, 100, 50)
-    assert {segment.layout for segment in cut(lines)} == {Layout.COLUMN}
-    assert {segment.layout for segment in cut(lines, Layout.BLOCK)} == {Layout.BLOCK}
-    assert cut(lines[:3])[0].layout is Layout.PAGE
+def test_an_area_in_doubt_is_a_segment_by_itself() -> None:
+    lines = column(100, 1600, 100, 40)
+    *page, again = cut(lines, doubt(sure=False))
+    assert {segment.layout for segment in page} == {Layout.COLUMN}
+    assert (again.layout, again.doubt) == (Layout.BLOCK, 0)
+    left, top, right, bottom = area(again)
+    room = 60
+    assert 80 - room <= left <= 80
+    assert 1000 - room <= top <= 1000
+    assert 1620 <= right <= 1620 + room
+    assert 1420 <= bottom <= 1420 + room
+
+
+def test_where_an_area_is_sure_its_first_lines_are_not_read() -> None:
+    lines = column(100, 600, 100, 20, pitch=80)
+    within = [number for number, line in enumerate(lines, 1) if AREA[1] <= (line[1] + line[3]) / 2 < AREA[3]]
+    page = [segment for segment in cut(lines, doubt(sure=True)) if segment.doubt is None]
+    assert within
+    assert page
+    assert not {number for segment in page for number in in_whole(segment)} & set(within)
+
+
+def read(text: str, confidence: float, top: float) -> RecognisedLine:
+    words = tuple(RecognisedWord(word, confidence, (0, top, 10, top + 20)) for word in text.split())
+    return RecognisedLine(words, (0, top, 10, top + 20), False)
+
+
+def said(kept: Sequence[tuple[Segment, RecognisedText]]) -> list[str]:
+    return [line for _, text in kept for line in text.text.splitlines()]
+
+
+def chosen_of(again: RecognisedText, *, table: bool) -> list[str]:
+    page = PageLines(PreparedImage(np.zeros((1, 1), np.uint8), SHAPE), boxes([]), (doubt(sure=False, table=table),))
+    nothing = np.zeros((1, 1), np.uint8)
+    first = RecognisedText(
+        (read("above", 90, 100), read("one", 90, 1100), read("two", 90, 1200), read("below", 90, 1500))
+    )
+    whole = Segment(nothing, corner=(100, 0))
+    return said(chosen(page, [(Segment(nothing, corner=(100, 1000), doubt=0, place=1), again), (whole, first)]))
+
+
+def test_the_reading_that_makes_more_sense_is_put_in_its_place() -> None:
+    rows = RecognisedText((read("one two three", 90, 100),))
+    assert chosen_of(rows, table=False) == ["above", "one two three", "below"]
+    # As much text, in rows: evidence of a table decides.
+    same = RecognisedText((read("one two", 90, 100),))
+    assert chosen_of(same, table=True) == ["above", "one two", "below"]
+    assert chosen_of(same, table=False) == ["above", "one", "two", "below"]
+
+
+def test_more_text_that_is_less_sure_is_not_taken() -> None:
+    guessed = RecognisedText((read("one two three four five six", 75, 100),))
+    assert chosen_of(guessed, table=True) == ["above", "one", "two", "below"]

@@ -11,9 +11,11 @@ import itertools
 import math
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
+from functools import partial
 from typing import TYPE_CHECKING, Protocol
 
 from pillion import _core
+from pillion.kinds.ocr.layout import Area, inside
 from pillion.kinds.ocr.result import Box, OcrLine, OcrPage, OcrWord, mean_confidence
 from pillion.kinds.ocr.tesseract import (
     Layout,
@@ -313,23 +315,39 @@ def better_scale(scale: float, line_height: float, max_scale: float) -> float:
 
 # lines in reading order -----------------------------------------------------------------------------------------------
 
-_COLUMN_LINES = 4
-_COLUMN_WIDTH = 8.0
-"""A column has so many lines, which are so many times as wide as high: what is less belongs to a table."""
+_UPENDED = 1.5
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Doubt:
+    """An area of a picture in which the lines may be others. ``lines``: as they were found anew, row by row.
+
+    ``sure``: these are right, and what was found first need not be recognised. ``table``: they are rows of cells.
+    """
+
+    area: Area
+    lines: Boxes
+    sure: bool = False
+    table: bool = False
 
 
 @dataclass(frozen=True, slots=True, eq=False)
 class PageLines:
-    """A picture and its lines of text in reading order, none where these are not known. ``layout``: of the whole."""
+    """A picture and its lines of text in reading order, none where they are not known; and where they are in doubt."""
 
     image: PreparedImage
     lines: Boxes
-    layout: Layout = Layout.PAGE
+    doubts: tuple[Doubt, ...] = ()
 
     def scaled_to(self, image: PreparedImage) -> PageLines:
         """The same lines in a larger or smaller picture of the page."""
         height, width = (new / old for new, old in zip(image.gray.shape, self.image.gray.shape, strict=True))
-        return replace(self, image=image, lines=self.lines * [width, height, width, height])
+        sides = [width, height, width, height]
+        doubts = tuple(
+            replace(doubt, area=_whole_pixels(np.array(doubt.area) * sides), lines=doubt.lines * sides)
+            for doubt in self.doubts
+        )
+        return PageLines(image, self.lines * sides, doubts)
 
 
 def no_lines() -> Boxes:
@@ -337,52 +355,15 @@ def no_lines() -> Boxes:
     return np.empty((0, 4))
 
 
-def has_reading_order(analysis: LayoutAnalysis) -> bool:
-    """Whether the lines go down the page, or stand in real columns."""
-    return is_in_order(analysis.boxes) or has_columns(analysis.boxes)
-
-
 def is_upended(analysis: LayoutAnalysis) -> bool:
-    """Whether the lines are pieces of words of which each stands on its end.
+    """Whether the lines of a page that was turned stand on their ends, or are hardly seen: it was turned wrongly.
 
     Lines that begin with the same words, as in a list, have their letters below each other: they seem to run downwards.
     """
-    if len(analysis.boxes) < 2 * _COLUMN_LINES:
-        return False
+    if len(analysis.boxes) < FEW_LINES:
+        return True
     widths, heights = (analysis.boxes[:, side + 2] - analysis.boxes[:, side] for side in (0, 1))
-    return bool(np.median(heights) > 1.5 * np.median(widths) and np.median(heights) < _COLUMN_WIDTH * np.median(widths))
-
-
-def is_in_order(lines: Boxes) -> bool:
-    """Whether no line stands above the one before it."""
-    return not _jumps_up(lines, _median_height(lines)).any()
-
-
-def has_columns(lines: Boxes) -> bool:
-    """Whether lines in reading order stand in columns of text side by side.
-
-    A layout analysis also makes columns of tables, and of prose in which spaces are below each other by chance.
-    """
-    if len(lines) < 2 * _COLUMN_LINES:
-        return False
-    height = _median_height(lines)
-    runs = np.split(lines, np.flatnonzero(_jumps_up(lines, height)) + 1)
-    return any(_are_columns(one, two, height) for one, two in itertools.pairwise(runs))
-
-
-def _are_columns(one: Boxes, two: Boxes, height: float) -> bool:
-    """Whether text stands on both sides of a gap. Lines above or below the other run (a title) do not count."""
-    left, right = _beside(one, two), _beside(two, one)
-    if min(len(left), len(right)) < _COLUMN_LINES:
-        return False
-    if min(_median_width(left), _median_width(right)) < _COLUMN_WIDTH * height:
-        return False
-    return bool(left[:, 2].max() <= right[:, 0].min() or right[:, 2].max() <= left[:, 0].min())
-
-
-def _beside(lines: Boxes, others: Boxes) -> Boxes:
-    beside: Boxes = lines[(lines[:, 3] > others[:, 1].min()) & (lines[:, 1] < others[:, 3].max())]
-    return beside
+    return bool(np.median(heights) > _UPENDED * np.median(widths))
 
 
 def _jumps_up(lines: Boxes, height: float) -> NDArray[np.bool_]:
@@ -395,8 +376,9 @@ def _median_height(lines: Boxes) -> float:
     return float(np.median(lines[:, 3] - lines[:, 1])) if len(lines) else 0.0
 
 
-def _median_width(lines: Boxes) -> float:
-    return float(np.median(lines[:, 2] - lines[:, 0]))
+def _whole_pixels(sides: NDArray[np.float64]) -> Area:
+    left, top, right, bottom = np.rint(sides).astype(int).tolist()
+    return left, top, right, bottom
 
 
 # segments -------------------------------------------------------------------------------------------------------------
@@ -416,7 +398,8 @@ class Segment:
     """Lines to be recognised together. ``gray``: the part of the page around them, other segments' lines painted over.
 
     ``corner``: left and top of that part. ``continues``: whether it begins within a paragraph. ``whole``: it is the
-    whole page. ``layout``: of its lines.
+    whole page. ``layout``: of its lines. ``doubt``: the number of the area whose lines these are, found anew.
+    ``place``: among the segments of the page, in reading order.
     """
 
     gray: Gray
@@ -424,16 +407,51 @@ class Segment:
     continues: bool = False
     whole: bool = False
     layout: Layout = Layout.COLUMN
+    doubt: int | None = None
+    place: int = 0
 
 
 def segments_of(page: PageLines) -> list[Segment]:
     """The page cut between its lines, so that several cores can recognise it; these lines run across.
 
     The text of the segments, joined, is that of the page. The cuts depend on the page alone, never on the number of
-    cores: the same page always gives the same text.
+    cores: the same page always gives the same text. The largest come first: from them the language is told, and which
+    way up the page is. :func:`chosen` puts them in order, and areas whose lines were found anew in their place.
     """
-    gray, lines = page.image.gray, page.lines
-    whole = Segment(gray, whole=True, layout=page.layout)
+    gray = page.image.gray
+    lines = page.lines
+    for doubt in page.doubts:
+        if doubt.sure:
+            lines = lines[~inside(lines, doubt.area)]
+            gray = _without(gray, doubt.area)
+    again = [
+        replace(segment, doubt=number)
+        for number, doubt in enumerate(page.doubts)
+        for segment in _area_segments(page.image.gray, doubt)
+    ]
+    in_order = [*(_segments(gray, lines, None) if len(lines) or not again else []), *again]
+    found = [replace(segment, place=place) for place, segment in enumerate(in_order)]
+    return sorted(found, key=lambda segment: -segment.gray.size)
+
+
+def _area_segments(gray: Gray, doubt: Doubt) -> list[Segment]:
+    height = _median_height(doubt.lines)
+    ((left, top, right, bottom),) = _with_margin(np.array([doubt.area], np.float64), height, gray.shape)
+    part = np.ascontiguousarray(gray[top:bottom, left:right])
+    found = _segments(part, doubt.lines - [left, top, left, top], Layout.BLOCK)
+    return [replace(one, corner=(one.corner[0] + left, one.corner[1] + top), whole=False) for one in found]
+
+
+def _without(gray: Gray, area: Area) -> Gray:
+    left, top, right, bottom = area
+    copy = gray.copy()
+    copy[top:bottom, left:right] = int(np.median(gray[::8, ::8]))
+    return copy
+
+
+def _segments(gray: Gray, lines: Boxes, only: Layout | None) -> list[Segment]:
+    """See :func:`segments_of`. ``only``: the layout of all, if they are in an area by itself."""
+    whole = Segment(gray, whole=True, layout=only or Layout.PAGE)
     if len(lines) < 2:
         return [whole]
     height = _median_height(lines)
@@ -446,14 +464,13 @@ def segments_of(page: PageLines) -> list[Segment]:
     areas = _around_each(lines, starts)
     if len(starts) > 3 * count or _reach_into_each_other(lines, segment_of, areas):
         return [whole]
-    layout = Layout.COLUMN if page.layout is Layout.PAGE else page.layout
     gaps = lines[starts, 1] - lines[np.array(starts) - 1, 3]
     return [
         Segment(
             gray=_cut(gray, box, lines[segment_of != number]),
             corner=(box[0], box[1]),
             continues=number > 0 and bool(-height / 2 <= gaps[number] <= _APART * height),
-            layout=layout,
+            layout=only or Layout.COLUMN,
         )
         for number, box in enumerate(_with_margin(areas, height, gray.shape))
     ]
@@ -548,6 +565,59 @@ def believable(lines: Sequence[RecognisedLine]) -> list[bool]:
     return kept if sure >= max(_MIN_CHARACTERS, _MIN_SHARE * characters) else [False] * len(lines)
 
 
+# which reading of an area ---------------------------------------------------------------------------------------------
+
+_LESS_SURE = 3.0
+_NEARLY_AS_MUCH = 0.95
+"""Rows of a table are kept together, also where the cells by themselves were read a little better."""
+
+Read = tuple[Segment, RecognisedText]
+"""A segment, and lines of it."""
+
+
+def chosen(page: PageLines, read: Sequence[Read]) -> list[Read]:
+    """The segments in reading order, where areas were read twice with the reading that makes more sense."""
+    read = sorted(read, key=lambda one: one[0].place)
+    kept = [one for one in read if one[0].doubt is None]
+    for number, doubt in enumerate(page.doubts):
+        again = [one for one in read if one[0].doubt == number]
+        before, rest, place = _parted(kept, doubt.area)
+        if _makes_more_sense(again, before, _NEARLY_AS_MUCH if doubt.table else 1.0):
+            kept = [*rest[:place], *again, *rest[place:]]
+    return kept
+
+
+def _makes_more_sense(again: Sequence[Read], before: Sequence[Read], share: float) -> bool:
+    """Whether it has more text than this share of what was read before, and no less confidence."""
+    sure, sure_before = (confidence([line for _, text in read for line in text.lines]) for read in (again, before))
+    more = sum(score(text) for _, text in again) > share * sum(score(text) for _, text in before)
+    return more and sure >= sure_before - _LESS_SURE
+
+
+def _parted(read: Sequence[Read], area: Area) -> tuple[list[Read], list[Read], int]:
+    """The lines inside an area, those outside, and at which place of these lines of the area would stand."""
+    within: list[Read] = []
+    outside: list[Read] = []
+    place: int | None = None
+    for segment, text in read:
+        for is_in, group in itertools.groupby(text.lines, partial(_is_in, segment, area)):
+            lines = replace(text, lines=tuple(group))
+            if is_in:
+                place = len(outside) if place is None else place
+                within.append((segment, lines))
+            else:
+                if place is None and segment.corner[1] + lines.lines[0].box[1] >= area[3]:
+                    place = len(outside)
+                outside.append((segment, lines))
+    return within, outside, len(outside) if place is None else place
+
+
+def _is_in(segment: Segment, area: Area, line: RecognisedLine) -> bool:
+    across = segment.corner[0] + (line.box[0] + line.box[2]) / 2
+    down = segment.corner[1] + (line.box[1] + line.box[3]) / 2
+    return area[0] <= across < area[2] and area[1] <= down < area[3]
+
+
 # back to the page -----------------------------------------------------------------------------------------------------
 
 _UNSPACED = (
@@ -569,7 +639,7 @@ def recognised_page(
     texts: Sequence[RecognisedText],
     languages: tuple[str, ...],
 ) -> RecognisedPage:
-    """The page that the texts of its segments make together."""
+    """The page that the texts of its segments make together, in this order."""
     most = max(texts, key=score)
     rotation = (90 * image.all_turns + most.rotation) % 360
     kept = believable([line for text in texts for line in text.lines])

@@ -8,6 +8,7 @@ its turn.
 
 from __future__ import annotations
 
+import itertools
 import sys
 from collections import Counter
 from collections.abc import Generator, Sequence
@@ -15,13 +16,14 @@ from contextlib import closing
 from dataclasses import replace
 from functools import partial
 from pathlib import Path
-from typing import Protocol
+from typing import TYPE_CHECKING, Protocol
 
 from pillion import _core, extras
 from pillion.errors import ErrorClass, ItemError
-from pillion.kinds.ocr import models, page, pdf, ppocr, tesseract
+from pillion.kinds.ocr import layout, models, page, pdf, ppocr, tesseract
 from pillion.kinds.ocr.kind import AUTO
 from pillion.kinds.ocr.page import (
+    Doubt,
     Gray,
     ImageSource,
     PageLines,
@@ -38,6 +40,11 @@ from pillion.pool import keepalive
 from pillion.pool.threads import spread
 from pillion.readers.images.decode import Picture, opened, pages
 from pillion.readers.pdf import document as pdfium
+
+if TYPE_CHECKING:
+    import numpy as np
+else:
+    from pillion.extras import lazy_numpy as np
 
 
 def recognise(
@@ -225,20 +232,37 @@ def recognise_page(source: PageSource, recognisers: PageRecogniser) -> Recognise
     segments = page.segments_of(lines)
     begin_with = recognisers.languages
     with closing(_texts(segments, recognisers, begin_with)) as texts:
-        first = next(texts)
-        languages, first = _better_languages(segments[0], first, recognisers)
-        turns, first_turned = _better_turns(segments[0], first, recognisers)
+        done = [next(texts)]
+        if confidence(done[0].lines) < page.SURE:
+            # A figure or an upright heading may be the largest part of a page: the surer of two decides.
+            done.extend(itertools.islice(texts, 1))
+        tried = max(range(len(done)), key=lambda number: confidence(done[number].lines))
+        languages, best = _better_languages(segments[tried], done[tried], recognisers)
+        turns, turned = _better_turns(segments[tried], best, recognisers)
         if turns == 0 and languages == begin_with:
-            return page.recognised_page(source, lines.image, segments, [first, *texts], languages)
+            return _page_of(source, lines, segments, [*done, *texts], languages)
     if turns:
-        was_whole = segments[0].whole
+        was_whole = segments[tried].whole
         lines = _turned(lines, turns, recognisers)
-        segments = page.segments_of(lines)
+        segments, tried = page.segments_of(lines), 0
         same = was_whole and segments[0].whole
-        first = first_turned if same else recognisers.recognise(segments[0].gray, segments[0].layout)
-        languages, first = _better_languages(segments[0], first, recognisers)
-    with closing(_texts(segments[1:], recognisers, languages)) as texts:
-        return page.recognised_page(source, lines.image, segments, [first, *texts], languages)
+        best = turned if same else recognisers.recognise(segments[0].gray, segments[0].layout)
+        languages, best = _better_languages(segments[0], best, recognisers)
+    others = [segment for number, segment in enumerate(segments) if number != tried]
+    with closing(_texts(others, recognisers, languages)) as texts:
+        return _page_of(source, lines, [segments[tried], *others], [best, *texts], languages)
+
+
+def _page_of(
+    source: PageSource,
+    lines: PageLines,
+    segments: Sequence[Segment],
+    texts: Sequence[RecognisedText],
+    languages: tuple[str, ...],
+) -> RecognisedPage:
+    kept = page.chosen(lines, list(zip(segments, texts, strict=True)))
+    in_order, said = [segment for segment, _ in kept], [text for _, text in kept]
+    return page.recognised_page(source, lines.image, in_order, said, languages) if kept else RecognisedPage()
 
 
 def _at_best_scale(source: PageSource, recognisers: PageRecogniser) -> PageLines | None:
@@ -267,31 +291,35 @@ def _at_best_scale(source: PageSource, recognisers: PageRecogniser) -> PageLines
     few = analysis.lines < page.FEW_LINES and gray.size > page.SMALL_PIXELS
     if few and not page.has_word(recognisers.recognise(image.gray)):
         return None
-    lines = _in_reading_order(image, analysis, recognisers)
+    lines = _with_doubts(image, analysis, recognisers)
     better = page.better_scale(scale, analysis.height, source.max_scale)
     return lines if better == scale else lines.scaled_to(page.prepared(source.gray(better), profile, turns=turns))
 
 
-def _in_reading_order(image: PreparedImage, analysis: LayoutAnalysis, recognisers: PageRecogniser) -> PageLines:
-    """The page with its lines in reading order.
-
-    Where it only seems to have columns, it is analysed again as one column, and where even that falls apart, as one
-    block: so the rows of tables stay together.
-    """
-    if page.has_reading_order(analysis):
+def _with_doubts(image: PreparedImage, analysis: LayoutAnalysis, recognisers: PageRecogniser) -> PageLines:
+    """The page with its lines as the engine orders them, and the areas in which they may be others."""
+    if not len(analysis.boxes):
         return PageLines(image, analysis.boxes)
-    for layout in (Layout.COLUMN, Layout.BLOCK):
-        again = recognisers.analyse_layout(image.gray, layout)
-        if again is not None and page.is_in_order(again.boxes):
-            return PageLines(image, again.boxes, layout)
-    return PageLines(image, analysis.boxes)
+    seen = layout.print_of(image.gray)
+    doubts = []
+    for suspect in layout.suspects(analysis.boxes, seen):
+        left, top, right, bottom = area = suspect.area
+        part = np.ascontiguousarray(image.gray[top:bottom, left:right])
+        again = recognisers.analyse_layout(part, Layout.BLOCK)
+        if again is None or not again.lines:
+            continue
+        found = again.boxes + np.array([left, top, left, top])
+        gain = seen.within(area).covered(found) - seen.within(area).covered(analysis.boxes)
+        if gain >= layout.LEAST_GAIN:
+            doubts.append(Doubt(area, found, sure=gain >= layout.SURE_GAIN, table=suspect.table))
+    return PageLines(image, analysis.boxes, tuple(doubts))
 
 
 def _turned(lines: PageLines, turns: int, recognisers: PageRecogniser) -> PageLines:
     """The page turned clockwise by quarters, with its lines, unless they were not known before."""
     image = lines.image.turned(turns)
     analysis = recognisers.analyse_layout(image.gray) if len(lines.lines) else None
-    return PageLines(image, page.no_lines()) if analysis is None else _in_reading_order(image, analysis, recognisers)
+    return PageLines(image, page.no_lines()) if analysis is None else _with_doubts(image, analysis, recognisers)
 
 
 def _texts(

@@ -1,0 +1,297 @@
+"""What a page's layout analysis missed, and where its lines are cells of a table.
+
+Tesseract's own blocks and their order stand. They are doubted only on evidence: where three or more short pieces stand
+beside each other in row after row, and where the picture has print that no line lies on. Such an area is laid out anew,
+row by row; both readings are recognised, and the one that makes more sense is kept (recognise.py).
+
+Arrays of boxes have shape (n, 4): left, top, right, bottom in pixels; right and bottom are outside.
+"""
+
+from __future__ import annotations
+
+import itertools
+from collections.abc import Iterator
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, TypeVar
+
+if TYPE_CHECKING:
+    import numpy as np
+    from numpy.typing import NDArray
+
+    T = TypeVar("T", bound=np.generic)
+    Boxes = NDArray[np.float64]
+    Gray = NDArray[np.uint8]
+    Mask = NDArray[np.bool_]
+else:
+    from pillion.extras import lazy_numpy as np
+
+    Boxes = Gray = Mask = object
+
+Area = tuple[int, int, int, int]
+"""Left, top, right, bottom in whole pixels of a picture."""
+
+# print ----------------------------------------------------------------------------------------------------------------
+
+_LOOK_SIDE = 1200
+_TILE = 24
+"""About two lines of body type in a picture whose longer side is ``_LOOK_SIDE``, as in the core's look."""
+_LEAST_CONTRAST = 40
+_LEAST_TWO_SIDED = 0.7
+_INK = (0.02, 0.45)
+_LEAST_STROKES = 1.8
+_ROOM = 0.2
+"""Ink so far above or below a line, in its heights, is its own: accents and descenders."""
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Print:
+    """The ink of what looks like print. ``ink``: shape (H, W), a pixel for each square of ``factor`` of the picture.
+
+    ``tiles``: shape (rows, columns), which squares of ``_TILE`` such pixels look like print.
+    """
+
+    ink: Mask
+    tiles: Mask
+    factor: int
+
+    def covered(self, lines: Boxes) -> float:
+        """The share of the ink that lies on lines, 0 to 1; 1 where there is no ink."""
+        amount = int(self.ink.sum())
+        return 1.0 if amount == 0 else float((self.ink & self._on(lines)).sum() / amount)
+
+    def lost(self, lines: Boxes) -> Mask:
+        """Which tiles have most of their ink on no line."""
+        off = _by_tile(self.ink & ~self._on(lines)).sum(axis=(2, 3))
+        every = _by_tile(self.ink).sum(axis=(2, 3))
+        found: Mask = self.tiles & (off > 0.6 * every)
+        return found
+
+    def within(self, area: Area) -> Print:
+        """That of a part of the picture, in its place: the ink around it is left out."""
+        inside = np.zeros_like(self.ink)
+        left, top, right, bottom = (side // self.factor for side in area)
+        inside[top : bottom + 1, left : right + 1] = True
+        return Print(self.ink & inside, self.tiles, self.factor)
+
+    def _on(self, lines: Boxes) -> Mask:
+        mask = np.zeros_like(self.ink)
+        room = _ROOM * (lines[:, 3] - lines[:, 1])
+        sides = np.stack([lines[:, 0] - room, lines[:, 1] - room, lines[:, 2] + room, lines[:, 3] + room], axis=1)
+        for left, top, right, bottom in np.rint(sides / self.factor).clip(min=0).astype(int).tolist():
+            mask[top : bottom + 1, left : right + 1] = True
+        return mask
+
+
+def print_of(gray: Gray) -> Print:
+    """Where a picture looks like print: in each tile nearly all pixels are ground or ink, and strokes follow."""
+    factor = -(-max(gray.shape) // _LOOK_SIDE)
+    height, width = (max(1, side // (factor * _TILE)) * _TILE for side in gray.shape)
+    padded = np.full((height * factor, width * factor), 255, np.uint8)
+    part = gray[: height * factor, : width * factor]
+    padded[: part.shape[0], : part.shape[1]] = part
+    small = padded.reshape(height, factor, width, factor).mean(axis=(1, 3), dtype=np.float32)
+    tiles = _by_tile(small)
+    low, high = np.percentile(tiles, (2, 98), axis=(2, 3))
+    dark = tiles < ((low + high) / 2)[:, :, None, None]
+    share = dark.mean(axis=(2, 3))
+    inked = np.where((share <= 0.5)[:, :, None, None], dark, ~dark)
+    changes = (dark[..., 1:] != dark[..., :-1]).sum(axis=3)
+    along = changes.sum(axis=2) / np.maximum(1, (changes > 0).sum(axis=2))
+    middle = tiles.mean(axis=(2, 3))
+    with np.errstate(invalid="ignore", divide="ignore"):
+        dark_mean = (tiles * dark).sum(axis=(2, 3)) / dark.sum(axis=(2, 3))
+        two_sided = share / (1 - share) * (dark_mean - middle) ** 2 / tiles.var(axis=(2, 3))
+    is_print = (
+        (high - low >= _LEAST_CONTRAST)
+        & (np.nan_to_num(two_sided) >= _LEAST_TWO_SIDED)
+        & (np.minimum(share, 1 - share) >= _INK[0])
+        & (np.minimum(share, 1 - share) <= _INK[1])
+        & (along >= _LEAST_STROKES)
+    )
+    ink = (inked & is_print[:, :, None, None]).transpose(0, 2, 1, 3).reshape(height, width)
+    return Print(ink, is_print, factor)
+
+
+def _by_tile(pixels: NDArray[T]) -> NDArray[T]:
+    """Shape (rows, columns, ``_TILE``, ``_TILE``)."""
+    rows, columns = (side // _TILE for side in pixels.shape)
+    return pixels.reshape(rows, _TILE, columns, _TILE).transpose(0, 2, 1, 3)
+
+
+# areas to doubt -------------------------------------------------------------------------------------------------------
+
+_SHORT = 10.0
+"""A cell of a table is less than so many times as wide as high; a line of a column of text is wider."""
+_CELLS = 3
+_ROWS = 3
+_APART = 5.0
+"""Rows of a table are less than so many heights of a line apart."""
+_TEXT = 10.0
+"""A line of text is at least so many times as wide as high."""
+_COLUMN_ROWS = 4
+_SPACE = 0.6
+"""Words are parted by less than so many heights of a line, columns by more."""
+_LOST = 0.12
+"""The share of a block's print that may be on no line: rules, noise, small figures."""
+_LOST_TILES = 5
+LEAST_GAIN = -0.03
+"""Lines found anew are worth a reading if they lose no more of the print than this."""
+SURE_GAIN = 0.3
+"""Where they lie on so much more of it, those found first are not read."""
+
+
+@dataclass(frozen=True, slots=True)
+class Suspect:
+    """An area whose lines are in doubt. ``table``: because they are cells, not only because print is lost."""
+
+    area: Area
+    table: bool
+
+
+def suspects(lines: Boxes, seen: Print) -> list[Suspect]:
+    """Where the lines are cells or pieces of rows, or where print is lost. None overlap, or cut through a line.
+
+    Where lines of text stand beside each other, as in columns, the area is left as the engine has it.
+    """
+    joined: list[Suspect] = []
+    tables = (Suspect(area, True) for area in (*_tables(lines), *_with_gaps_of_spaces(lines)))
+    for one in (*tables, *(Suspect(area, False) for area in _with_losses(lines, seen))):
+        found = Suspect(_with_whole_lines(one.area, lines), one.table)
+        while (other := next((old for old in joined if _touch(old.area, found.area)), None)) is not None:
+            joined.remove(other)
+            both = _with_whole_lines(_union(other.area, found.area), lines)
+            found = Suspect(both, other.table or found.table)
+        joined.append(found)
+    kept = [one for one in joined if not has_columns(lines[inside(lines, one.area)])]
+    return sorted(kept, key=lambda one: (one.area[1], one.area[0]))
+
+
+def has_columns(lines: Boxes) -> bool:
+    """Whether most are lines of text, and stand beside each other in several rows. All pairs of them are compared."""
+    heights = lines[:, 3] - lines[:, 1]
+    wide = lines[(lines[:, 2] - lines[:, 0]) >= _TEXT * np.median(heights)] if len(lines) else lines
+    if len(wide) < max(2 * _COLUMN_ROWS, 0.5 * len(lines)):
+        return False
+    overlap = np.minimum(wide[:, None, 3], wide[:, 3]) - np.maximum(wide[:, None, 1], wide[:, 1])
+    beside = (wide[:, None, 2] + _SPACE * np.median(heights) <= wide[:, 0]) & (overlap > 0.3 * np.median(heights))
+    return bool(beside.any(axis=1).sum() >= _COLUMN_ROWS)
+
+
+def _with_whole_lines(area: Area, lines: Boxes) -> Area:
+    while True:
+        touched = lines[((lines[:, :2] < area[2:]) & (lines[:, 2:] > area[:2])).all(axis=1)]
+        larger = _union(area, _around(touched)) if len(touched) else area
+        if larger == area:
+            return area
+        area = larger
+
+
+def _tables(lines: Boxes) -> Iterator[Area]:
+    """Around rows below each other most of which have three or more short pieces."""
+    if len(lines) < _CELLS * _ROWS:
+        return
+    height = float(np.median(lines[:, 3] - lines[:, 1]))
+    rows = [lines[row] for row in rows_of(lines)]
+    is_table = [_is_table_row(row, height) for row in rows]
+    begin = None
+    last = 0
+    for number, (row, found) in enumerate(itertools.chain(zip(rows, is_table, strict=True), [(lines[:1], False)])):
+        far = begin is not None and number < len(rows) and row[:, 1].min() - rows[last][:, 3].max() > _APART * height
+        if begin is not None and (far or number - last > 2 or number == len(rows)):
+            run = rows[begin : last + 1]
+            if sum(is_table[begin : last + 1]) >= max(_ROWS, 0.6 * len(run)):
+                yield _around(np.concatenate(run))
+            begin = None
+        if found:
+            begin, last = (number if begin is None else begin), number
+
+
+def _with_gaps_of_spaces(lines: Boxes) -> Iterator[Area]:
+    """Around rows whose pieces are parted by no more than a space: lines whose spaces are below each other."""
+    if len(lines) < 2 * _ROWS:
+        return
+    height = float(np.median(lines[:, 3] - lines[:, 1]))
+    run: list[Boxes] = []
+    for row in (lines[numbers] for numbers in rows_of(lines)):
+        gaps = row[1:, 0] - row[:-1, 2]
+        if len(gaps) and (gaps < _SPACE * height).any():
+            run.append(row)
+        else:
+            if len(run) >= _ROWS:
+                yield _around(np.concatenate(run))
+            run = []
+    if len(run) >= _ROWS:
+        yield _around(np.concatenate(run))
+
+
+def _is_table_row(row: Boxes, height: float) -> bool:
+    short = (row[:, 2] - row[:, 0]) < _SHORT * height
+    return len(row) >= _CELLS and bool(short.sum() >= max(2, 0.6 * len(row)))
+
+
+def rows_of(lines: Boxes) -> list[list[int]]:
+    """The numbers of the lines that stand beside each other, from left to right, row below row."""
+    rows: list[list[int]] = []
+    middle, half = 0.0, 0.0
+    for number in np.argsort((lines[:, 1] + lines[:, 3]) / 2, kind="stable").tolist():
+        top, bottom = float(lines[number, 1]), float(lines[number, 3])
+        place = (top + bottom) / 2
+        if rows and place - middle < 0.5 * min(half, bottom - top):
+            rows[-1].append(number)
+        else:
+            rows.append([number])
+            middle, half = place, bottom - top
+    return [sorted(row, key=lambda number: float(lines[number, 0])) for row in rows]
+
+
+def _with_losses(lines: Boxes, seen: Print) -> Iterator[Area]:
+    """Around blocks of print of which a part is on no line."""
+    if seen.covered(lines) > 1 - _LOST / 4:
+        return
+    lost = seen.lost(lines)
+    for block in _blocks(seen.tiles):
+        rows, columns = np.array(block).T
+        missing = int(lost[rows, columns].sum())
+        if missing < _LOST_TILES or missing < _LOST * len(block):
+            continue
+        size = _TILE * seen.factor
+        left, top = int(columns.min()) * size, int(rows.min()) * size
+        yield left, top, (int(columns.max()) + 1) * size, (int(rows.max()) + 1) * size
+
+
+def _blocks(tiles: Mask) -> list[list[tuple[int, int]]]:
+    """Tiles that touch each other, with at most one tile between them."""
+    left = {(int(row), int(column)) for row, column in np.argwhere(tiles)}
+    found = []
+    while left:
+        waiting = [left.pop()]
+        block = []
+        while waiting:
+            row, column = waiting.pop()
+            block.append((row, column))
+            near = {(row + down, column + across) for down in (-2, -1, 0, 1, 2) for across in (-2, -1, 0, 1, 2)} & left
+            left -= near
+            waiting.extend(near)
+        found.append(block)
+    return found
+
+
+def inside(lines: Boxes, area: Area) -> Mask:
+    """Which lines have their middle in the area."""
+    middles = (lines[:, :2] + lines[:, 2:]) / 2
+    found: Mask = np.all((middles >= area[:2]) & (middles < area[2:]), axis=1)
+    return found
+
+
+def _around(lines: Boxes) -> Area:
+    left, top = np.floor(lines[:, :2].min(axis=0)).astype(int).tolist()
+    right, bottom = np.ceil(lines[:, 2:].max(axis=0)).astype(int).tolist()
+    return left, top, right, bottom
+
+
+def _touch(one: Area, two: Area) -> bool:
+    return one[0] < two[2] and two[0] < one[2] and one[1] < two[3] and two[1] < one[3]
+
+
+def _union(one: Area, two: Area) -> Area:
+    return min(one[0], two[0]), min(one[1], two[1]), max(one[2], two[2]), max(one[3], two[3])

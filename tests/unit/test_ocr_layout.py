@@ -1,0 +1,86 @@
+"""Where a layout analysis is doubted, and where it is not."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import numpy as np
+from PIL import Image, ImageDraw
+
+from pillion.kinds.ocr.layout import Boxes, has_columns, inside, print_of, rows_of, suspects
+
+SHAPE = (1800, 1400)
+Line = tuple[float, float, float, float]
+
+
+def column(left: int, right: int, top: int, count: int, pitch: int = 40) -> list[Line]:
+    return [(left, top + number * pitch, right, top + number * pitch + 28) for number in range(count)]
+
+
+def boxes(lines: Sequence[Line]) -> Boxes:
+    return np.array(lines, np.float64).reshape(-1, 4)
+
+
+def printed(lines: Sequence[Line]) -> np.ndarray:
+    """A picture with strokes like print on these lines."""
+    picture = Image.new("L", SHAPE[::-1], 255)
+    draw = ImageDraw.Draw(picture)
+    for left, top, right, bottom in lines:
+        for x in range(int(left), int(right), 9):
+            draw.rectangle((x, top + 4, x + 3, bottom - 4), fill=0)
+    return np.asarray(picture)
+
+
+CELLS = [cell for left in (100, 500, 800, 1100) for cell in column(left, left + 120, 200, 12)]
+PROSE = column(100, 660, 200, 20) + column(740, 1300, 200, 20)
+
+
+def test_short_pieces_in_row_after_row_are_a_table() -> None:
+    (found,) = suspects(boxes(CELLS), print_of(printed(CELLS)))
+    assert found.table
+    assert inside(boxes(CELLS), found.area).all()
+
+
+def test_columns_of_text_are_left_to_the_engine() -> None:
+    assert suspects(boxes(PROSE), print_of(printed(PROSE))) == []
+
+
+def test_columns_stay_where_print_between_them_is_lost() -> None:
+    """A quotation between two columns that the layout analysis did not see."""
+    quotation = column(560, 840, 600, 8)
+    around = [line for line in PROSE if not 560 < line[1] < 960]
+    beside = column(100, 520, 600, 8) + column(880, 1300, 600, 8)
+    assert suspects(boxes(around + beside), print_of(printed(around + beside + quotation))) == []
+
+
+def test_where_print_is_on_no_line_the_lines_are_in_doubt() -> None:
+    lines = column(100, 1300, 200, 30)
+    seen = print_of(printed(lines))
+    assert seen.covered(boxes(lines)) > 0.99
+    assert suspects(boxes(lines), seen) == []
+    half = boxes(lines[::2])
+    assert 0.4 < seen.covered(half) < 0.6
+    (found,) = suspects(half, seen)
+    assert not found.table
+    assert inside(boxes(lines), found.area).all()
+
+
+def test_a_blank_page_has_no_print() -> None:
+    seen = print_of(np.full(SHAPE, 255, np.uint8))
+    assert not seen.tiles.any()
+    assert seen.covered(boxes([])) == 1.0
+
+
+def test_columns_are_lines_of_text_beside_each_other() -> None:
+    title = [(100.0, 100.0, 1300.0, 140.0)]
+    assert has_columns(boxes(title + PROSE))
+    # A pull quote between the columns, first in order.
+    assert has_columns(boxes(column(600, 800, 500, 3) + column(100, 580, 200, 20) + column(820, 1300, 200, 20)))
+    assert not has_columns(boxes(column(100, 1300, 200, 20)))
+    assert not has_columns(boxes(CELLS))
+    assert not has_columns(boxes([]))
+
+
+def test_rows_are_what_stands_beside_each_other() -> None:
+    lines = column(500, 600, 100, 2) + column(100, 300, 103, 2)
+    assert rows_of(boxes(lines)) == [[2, 0], [3, 1]]
