@@ -2,16 +2,19 @@
 
 from __future__ import annotations
 
+import io
 import struct
 from pathlib import Path
 
+import olefile
 import pytest
 
+from pillion.readers.documents import table as documents
 from pillion.readers.documents.oldword import code_page
 from pillion.readers.documents.result import PartKind
 from tests.integration.test_office_text import docx, links, paragraph, pptx, read, run, shape, slide
 from tests.support import office, pdfs
-from tests.support.streams import compound
+from tests.support.streams import compound, message, word
 
 PDF = pdfs.write([pdfs.Page(content=pdfs.text("The plums are ripe"))])
 
@@ -60,6 +63,33 @@ def test_objects_in_files_of_streams(streams: dict[str, bytes], name: str, text:
     assert [(part.kind, part.name, part.text) for part in result.parts] == [
         (PartKind.SLIDE, "", "Plums"),
         (PartKind.ATTACHMENT, name, text),
+    ]
+
+
+def test_objects_in_documents_from_before_2007(tmp_path: Path) -> None:
+    path = tmp_path / "a.doc"
+    with olefile.OleFileIO(io.BytesIO(word("Body\r"))) as file:
+        found = {"/".join(name): file.openstream(name).read() for name in file.listdir()}
+    found |= {
+        "ObjectPool/_1/CONTENTS": PDF,
+        "ObjectPool/_2/\x01Ole10Native": native("note.txt", b"Jam for Clara"),
+        "ObjectPool/_3/\x01Ole10Native": b"torn",
+    }
+    path.write_bytes(compound(found))
+    result = documents.read(path, "application/msword")
+    assert [part.text for part in result.parts] == ["Body", "The plums are ripe", "Jam for Clara"]
+    assert len(result.notes) == 1
+
+
+def test_the_files_of_an_outlook_message_are_read(tmp_path: Path) -> None:
+    place = "__attach_version1.0_#00000000/"
+    found = message({"0037": "Harvest", "1000": "Bring baskets.\r\n"})
+    found |= {f"{place}__substg1.0_3707001F": "plums.pdf".encode("utf-16-le"), f"{place}__substg1.0_37010102": PDF}
+    path = tmp_path / "a.msg"
+    path.write_bytes(compound(found))
+    assert [(part.kind, part.name, part.text) for part in documents.read(path, "application/vnd.ms-outlook").parts] == [
+        (PartKind.MESSAGE, "Harvest", "Subject: Harvest\n\nBring baskets.\n\nAttached: plums.pdf"),
+        (PartKind.ATTACHMENT, "plums.pdf", "The plums are ripe"),
     ]
 
 

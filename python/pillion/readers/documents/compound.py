@@ -7,6 +7,7 @@ that is encrypted is put into such a file whatever it was before.
 from __future__ import annotations
 
 import io
+import itertools
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -95,6 +96,11 @@ def _read(path: Path) -> DocumentText:
         return collected(oldsheets.__name__.rpartition(".")[2], oldsheets.parts(data, notes), notes)
     with opened(data) as streams:
         name, parts = _reader(streams)(streams, notes)
+        if name != "outlook":
+            # It reads such files itself, by this module.
+            from pillion.readers.documents import embedded
+
+            parts = itertools.chain(parts, embedded.of_streams(streams, notes))
         return collected(name, parts, notes)
 
 

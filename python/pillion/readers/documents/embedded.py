@@ -9,21 +9,29 @@ from __future__ import annotations
 
 import posixpath
 import struct
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
 from contextvars import ContextVar
 from dataclasses import dataclass
+from typing import TYPE_CHECKING
 
 from pillion.errors import ErrorClass, ItemError
 from pillion.readers.documents import compound, ooxml
 from pillion.readers.documents.attached import Attachments
+from pillion.readers.documents.base import Notes
 from pillion.readers.documents.packages import Package
 from pillion.readers.documents.result import DocumentPart
+
+if TYPE_CHECKING:
+    from pillion.readers.documents.compound import Streams
 
 _MAX_OBJECTS = 10
 """Of one document, with all in its objects: each may cost as much time as a document."""
 _MAX_DEPTH = 2
 """Objects in documents that are objects."""
+_STREAMS = ("\x01ole10native", "package", "contents")
+"""Streams that hold a file, in lower case."""
+_HOLDERS = tuple(f"/{name}" for name in _STREAMS)
 _OLE = b"\xd0\xcf\x11\xe0\xa1\xb1\x1a\xe1"
 
 
@@ -40,22 +48,33 @@ _allowed: ContextVar[_Allowance | None] = ContextVar("_allowed", default=None)
 
 def parts(package: Package, names: Iterable[str]) -> Iterator[DocumentPart]:
     """The text of the objects to which these parts refer, in order. What cannot be read is a note."""
-    allowance = _allowed.get() or _Allowance()
-    attachments = Attachments(package.notes)
     found = [target for name in names for target in ooxml.linked(package, name, "package", "oleObject")]
-    for target in filter(package.__contains__, dict.fromkeys(found)):
+    there = filter(package.__contains__, dict.fromkeys(found))
+    yield from _read(package.notes, there, lambda name: _file(posixpath.basename(name), package.data(name)))
+
+
+def of_streams(streams: Streams, notes: Notes) -> Iterator[DocumentPart]:
+    """The same of a document from before 2007, whose objects are folders of streams."""
+    there = [name for name in streams.names if name.endswith(_HOLDERS)]
+    yield from _read(notes, there, lambda name: _held(name, streams.data(name)))
+
+
+def _read(notes: Notes, objects: Iterable[str], file_of: Callable[[str], tuple[str, bytes]]) -> Iterator[DocumentPart]:
+    allowance = _allowed.get() or _Allowance()
+    attachments = Attachments(notes)
+    for name in objects:
         if not allowance.left or allowance.depth >= _MAX_DEPTH:
-            package.notes.add("objects beyond the first ten, or set into others too deep, are left out")
+            notes.add("objects beyond the first ten, or set into others too deep, are left out")
             return
         allowance.left -= 1
         try:
             with _one_deeper(allowance):
                 # In a list, for the depth counts only while they are read.
-                read = list(attachments.parts(*_file(posixpath.basename(target), package.data(target))))
-        except ItemError as error:
-            if error.error_class not in (ErrorClass.CORRUPT, ErrorClass.TOO_LARGE):
+                read = list(attachments.parts(*file_of(name)))
+        except (ItemError, struct.error) as error:
+            if isinstance(error, ItemError) and error.error_class not in (ErrorClass.CORRUPT, ErrorClass.TOO_LARGE):
                 raise
-            package.notes.add(f"the object {target[:80]} could not be read: {error.message}")
+            notes.add(f"an object could not be read: {getattr(error, 'message', 'it ends early')}")
             continue
         yield from read
 
@@ -76,16 +95,19 @@ def _file(name: str, data: bytes) -> tuple[str, bytes]:
     if not data.startswith(_OLE):
         return name, data
     with compound.opened(data) as streams:
-        for stream in ("Package", "CONTENTS"):
+        for stream in _STREAMS:
             if stream in streams:
-                return "", streams.data(stream)
-        if "\x01Ole10Native" in streams:
-            return _native(streams.data("\x01Ole10Native"))
+                return _held(stream, streams.data(stream))
     return name, data
 
 
-def _native(data: bytes) -> tuple[str, bytes]:
-    """Name and bytes of a file that was set in by the packager: lengths, two names, a third, and the bytes."""
+def _held(stream: str, data: bytes) -> tuple[str, bytes]:
+    """Name and bytes of the file in a stream. Raises struct.error.
+
+    The packager writes lengths, two names, a third, and the bytes; in other streams there is nothing else.
+    """
+    if not stream.lower().endswith(_STREAMS[0]):
+        return "", data
     (kind,) = struct.unpack_from("<H", data, 4)
     if kind != 2:
         return "", b""

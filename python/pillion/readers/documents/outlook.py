@@ -28,6 +28,7 @@ _LANGUAGE = 0x3FF10003
 _CODE_PAGES = (0x3FFD0003, _LANGUAGE, 0x3FDE0003)
 """Of the message, of its language, of its web page."""
 _INNER = "__substg1.0_3701000d/"
+_FILE = "__substg1.0_37010102"
 _ATTACHED, _RECIPIENT = "__attach_version1.0_", "__recip_version1.0_"
 _MAX_DEPTH = 8
 _MAX_PARTS = 1000
@@ -41,31 +42,41 @@ _START = (
 
 
 def parts(streams: Streams, notes: Notes) -> Iterator[DocumentPart]:
-    """The message and those attached to it, each a part. Raises ItemError."""
-    for number, (subject, text) in enumerate(_messages(streams, "", notes, 0), start=1):
+    """The message and those attached to it, each a part, with the text of its files behind it. Raises ItemError."""
+    from pillion.readers.documents.attached import Attachments
+
+    attachments = Attachments(notes)
+    for number, (subject, text, files) in enumerate(_messages(streams, "", notes, 0), start=1):
         if number > _MAX_PARTS:
             notes.add("only the first messages are read")
             return
         yield DocumentPart(text=text, kind=PartKind.MESSAGE, number=number, name=subject)
+        for name, stream in files:
+            yield from attachments.parts(name, streams.data(stream))
 
 
-def _messages(streams: Streams, place: str, notes: Notes, depth: int) -> Iterator[tuple[str, str]]:
+_Files = list[tuple[str, str]]
+"""Name and stream of the files that are attached to a message."""
+
+
+def _messages(streams: Streams, place: str, notes: Notes, depth: int) -> Iterator[tuple[str, str, _Files]]:
     message = _Message(streams, place, notes)
     subject = " ".join(message.string(_SUBJECT).split())
     attached = sorted(
         {name[len(place) :].split("/")[0] for name in streams.names if name.startswith(place + _ATTACHED)}
     )
     inner = []
-    names = []
+    files: _Files = []
     for folder in attached:
         attachment = _Message(streams, f"{place}{folder}/", notes, message.encoding)
         if f"{place}{folder}/{_INNER}{PROPERTIES}" in streams:
             inner.append(f"{place}{folder}/{_INNER}")
         else:
-            names.append(next(filter(None, map(attachment.string, _NAMES)), ""))
+            name = next(filter(None, map(attachment.string, _NAMES)), "")
+            files.append((" ".join(name.split()), f"{place}{folder}/{_FILE}"))
     body = message.body()
-    listed = "\n".join(f"Attached: {' '.join(name.split())}" for name in names if name.strip())
-    yield subject, "\n\n".join(filter(None, (message.headers(subject), body, listed)))
+    listed = "\n".join(f"Attached: {name}" for name, _ in files if name)
+    yield subject, "\n\n".join(filter(None, (message.headers(subject), body, listed))), files
     if depth >= _MAX_DEPTH and inner:
         notes.add("messages that are attached to others too deep are left out")
         return
