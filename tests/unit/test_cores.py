@@ -10,13 +10,14 @@ from collections.abc import Callable, Iterator
 
 import pytest
 
-from pillion.pool import keepalive, threads, tokens
-from pillion.pool.tokens import JobServer
+from pillion import machine
+from pillion.machine import JobServer
+from pillion.pool import keepalive, threads
 
 GENEROUS = 60.0
 OTHER = """
 import sys
-from pillion.pool.tokens import JobServer
+from pillion.machine import JobServer
 server = JobServer(*map(int, sys.argv[1:3]))
 held = [server.acquire() for _ in range(int(sys.argv[3]))]
 print(server.in_use(), flush=True)
@@ -28,7 +29,7 @@ sys.stdin.read()
 def server(monkeypatch: pytest.MonkeyPatch) -> Iterator[JobServer]:
     """One for four cores, which this process has joined."""
     made = JobServer.create(4)
-    monkeypatch.setattr(tokens, "_server", made)
+    monkeypatch.setattr(machine, "_server", made)
     monkeypatch.setattr(threads, "available", lambda: 4)
     yield made
     os.close(made.descriptor)
@@ -49,12 +50,12 @@ def another(server: JobServer, number: int) -> subprocess.Popen[str]:
 
 
 def test_tokens_of_all_processes_are_counted(server: JobServer) -> None:
-    with tokens.at_work(), another(server, 2) as process:
+    with machine.core_in_use(), another(server, 2) as process:
         assert server.in_use() == 3
-        extra = tokens.acquire_extra(4)
+        extra = machine.acquire_extra_core(4)
         assert extra is not None
         assert extra.may_keep()
-        assert tokens.acquire_extra(4) is None
+        assert machine.acquire_extra_core(4) is None
         process.kill()
         process.wait()
         assert server.in_use() == 2, "the tokens of a dead process are gone"
@@ -63,8 +64,8 @@ def test_tokens_of_all_processes_are_counted(server: JobServer) -> None:
 
 
 def test_who_starts_is_never_refused_and_the_others_make_room(server: JobServer) -> None:
-    with tokens.at_work():
-        extras = [tokens.acquire_extra(4) for _ in range(3)]
+    with machine.core_in_use():
+        extras = [machine.acquire_extra_core(4) for _ in range(3)]
         assert None not in extras
         with another(server, 1) as process:
             assert server.in_use() == 5
@@ -80,10 +81,10 @@ def test_who_starts_is_never_refused_and_the_others_make_room(server: JobServer)
 
 
 def test_a_process_takes_no_more_than_it_may(server: JobServer) -> None:
-    assert tokens.acquire_extra(1) is None
-    extra = tokens.acquire_extra(2)
+    assert machine.acquire_extra_core(1) is None
+    extra = machine.acquire_extra_core(2)
     assert extra is not None
-    assert tokens.acquire_extra(2) is None
+    assert machine.acquire_extra_core(2) is None
     extra.release()
     assert server.in_use() == 0
 

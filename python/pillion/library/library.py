@@ -391,7 +391,7 @@ class Library:
 
     def _notices(self, workers: Workers) -> dict[str, str]:
         """Kind (or "*") -> what keeps these workers from doing its jobs. Where nothing can, nothing is counted."""
-        if not (workers.gates.watching or registry.notices() or any(item.offline for item in self.locations())):
+        if not (workers.gates.watching or workers.gates.held or registry.notices()):
             return {}
         return self.status().notices(workers.gates.notices)
 

@@ -23,8 +23,9 @@ from typing import NamedTuple
 
 import msgspec
 
+from pillion import machine
 from pillion.failpoints import reach
-from pillion.pool import keepalive, sandbox, tokens
+from pillion.pool import keepalive, sandbox
 from pillion.pool.wire import Channel, Codec, Sign, frame
 
 _PR_SET_PDEATHSIG = 1
@@ -85,13 +86,13 @@ def serve(channel: Channel, codec: Codec, limits: Limits) -> None:
             _mark_item()
             channel.send(frame(Sign.PREPARING))
             reach("child.prepare")
-            with tokens.at_work():
+            with machine.core_in_use():
                 prepare(batch)
         for index, item in enumerate(batch):
             _mark_item()
             channel.send(frame(Sign.STARTED))
             reach("child.item")
-            with tokens.at_work():
+            with machine.core_in_use():
                 result = codec.function(item)
             reach("child.made")
             ran += 1
@@ -171,7 +172,7 @@ def main() -> None:
         sys.argv[3],
         Limits(*map(int, sys.argv[4].split(":"))),
     )
-    server = tokens.JobServer(*map(int, sys.argv[5].split(":")))
+    server = machine.JobServer(*map(int, sys.argv[5].split(":")))
     _die_with_parent(parent)
     _limit_itself(limits)
     faulthandler.enable()
@@ -179,7 +180,7 @@ def main() -> None:
     signal.signal(signal.SIGINT, signal.SIG_IGN)
     os.set_inheritable(descriptor, False)
     os.set_inheritable(server.descriptor, False)
-    tokens.join(server)
+    machine.share_cores(server)
     _stand_back()
     channel = Channel(descriptor)
     # Before the target is imported: engines start threads when they are loaded, and these would stay free.

@@ -34,7 +34,6 @@ from pillion.model import value
 from pillion.pool import sandbox
 from pillion.pool.child import NEXT_ITEM, TELL, Limits, cpu_seconds, resident_bytes
 from pillion.pool.sandbox import Orders, Policy, environment, make_folder
-from pillion.pool.tokens import JobServer
 from pillion.pool.wire import Codec, Link, Sign, WireError, frame
 
 
@@ -70,7 +69,7 @@ class Worker:
     """
 
     def __init__(
-        self, target: str, codec: Codec, limits: Limits, server: JobServer, policy: Policy | None = None
+        self, target: str, codec: Codec, limits: Limits, server: machine.JobServer, policy: Policy | None = None
     ) -> None:
         reach("pool.start")
         self.policy = policy
@@ -85,7 +84,7 @@ class Worker:
         own = None if self.folder is None else os.fsencode(self.folder)
         self.link.send(frame(Sign.ORDERS, msgspec.msgpack.encode(Orders(policy=policy, own=own))))
 
-    def _start(self, target: str, limits: Limits, server: JobServer) -> None:
+    def _start(self, target: str, limits: Limits, server: machine.JobServer) -> None:
         _unreaped[:] = [process for process in _unreaped if process.poll() is None]
         ours, theirs = socket.socketpair()
         with theirs:
@@ -352,7 +351,7 @@ class WorkerPool(Executor):
         self.size = size
         """How many children work at the same time."""
         self._limits = Limits(memory_bytes=memory_limit, recycle_bytes=recycle_bytes, recycle_items=recycle_items)
-        self._server = JobServer.create(min(size, machine.cores()))
+        self._server = machine.JobServer.create(min(size, machine.cores()))
         self._lock = threading.Lock()
         self._waiting: deque[Batch] = deque()
         self._children: list[Child] = []

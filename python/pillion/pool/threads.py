@@ -10,7 +10,6 @@ from concurrent.futures import Future
 from typing import Generic, TypeVar
 
 from pillion import machine
-from pillion.pool import tokens
 
 R = TypeVar("R")
 
@@ -69,7 +68,7 @@ class _Crew(Generic[R]):
         future: Future[R] = Future()
         with self._lock:
             self._waiting.append((task, future))
-        extra = tokens.acquire_extra(min(self._at_most, available())) if self.is_behind() else None
+        extra = machine.acquire_extra_core(min(self._at_most, available())) if self.is_behind() else None
         if extra is not None:
             helper = threading.Thread(target=self._help, args=(extra,), name="pillion-helper", daemon=True)
             with self._lock:
@@ -104,7 +103,7 @@ class _Crew(Generic[R]):
         for helper in helpers:
             helper.join()
 
-    def _help(self, extra: tokens.Extra) -> None:
+    def _help(self, extra: machine.ExtraCore) -> None:
         try:
             while self.run_one() and extra.may_keep():
                 pass

@@ -155,13 +155,15 @@ class Gates:
     Nothing here has to be called as long as ``watching`` is False and the catalog holds nothing back.
 
     ``folder``: where sidecars are written, whose disk is asked for its room. ``watching``: whether config.toml (its
-    ``has_hours``) or a fault that this process met may hold something back.
+    ``has_hours``) or a fault that this process met may hold something back. ``held``: whether the catalog did when it
+    was last asked (:func:`pillion.catalog.queue.has_gates`).
     """
 
     database: Database
     config: Config
     folder: Path
     watching: bool
+    held: bool = False
     _breakers: dict[str, _Breaker] = field(default_factory=dict)
     _quiet: Sequence[Quiet] = ()
     _quiet_at: float = float("-inf")

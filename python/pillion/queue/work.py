@@ -90,7 +90,8 @@ class CatalogJobs:
 
     def _look(self, connection: sa.Connection, now: float) -> Mapping[SidecarKind, Gate]:
         """The gate of each kind. Where nothing is held back, the gates are not asked."""
-        if self._gates.watching or catalog_queue.has_gates(connection):
+        self._gates.held = catalog_queue.has_gates(connection)
+        if self._gates.watching or self._gates.held:
             return self._gates.look(connection, self._kinds, now)
         return self._all_open
 
