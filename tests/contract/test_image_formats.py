@@ -14,7 +14,7 @@ from PIL import Image
 
 from pillion import _core
 from pillion.errors import ItemError
-from tests.support.pictures import as_stored, chart, encoded, exif, glass, opened
+from tests.support.pictures import BLAMELESS, as_stored, chart, encoded, exif, glass, opened, outcome
 from tests.support.ssim import ssim
 
 GREY = chart().convert("L")
@@ -350,18 +350,6 @@ def test_the_pixel_limit_can_be_set() -> None:
     with pytest.raises(ItemError, match="limit"):
         _core.decode(data, max_pixels=160 * 120 - 1)
     assert _core.decode(data, max_pixels=160 * 120).shape == (120, 160, 3)
-
-
-BLAMELESS = ("ready", "corrupt", "unsupported", "too_large")
-"""What may become of a damaged file: never `crash`, `oom` or an exception of another type."""
-
-
-def outcome(data: bytes) -> str:
-    try:
-        _core.thumbnails(data, [("a", 64, 80)], max_pixels=4_000_000)
-    except ItemError as error:
-        return error.error_class
-    return "ready"
 
 
 @pytest.mark.parametrize("name", FILES)

@@ -19,9 +19,8 @@ from PIL import Image
 from psd_tools import PSDImage
 
 from pillion import _core
-from pillion.errors import ItemError
 from tests.support import writers
-from tests.support.pictures import chart, encoded, glass
+from tests.support.pictures import BLAMELESS, chart, encoded, glass, outcome
 from tests.support.ssim import ssim
 
 Array = NDArray[Any]
@@ -228,17 +227,6 @@ def test_every_format_has_files_of_two_encoders() -> None:
     elsewhere = {"raw", "svg"}
     missing = [row.name for row in _core.formats() if row.name not in elsewhere and len(made_by.get(row.name, ())) < 2]
     assert missing == []
-
-
-BLAMELESS = ("ready", "corrupt", "unsupported", "too_large")
-
-
-def outcome(data: bytes) -> str:
-    try:
-        _core.thumbnails(data, [("a", 64, 80)], max_pixels=1_000_000)
-    except ItemError as error:
-        return error.error_class
-    return "ready"
 
 
 NEW = [name for name in FILES if name.split()[0] in {"avif", "jxl", "psd", "pnm", "qoi"}]

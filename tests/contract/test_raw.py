@@ -12,11 +12,10 @@ from PIL import Image
 from pillion import _core
 from pillion.errors import ItemError
 from tests.support import raws
-from tests.support.pictures import opened
+from tests.support.pictures import BLAMELESS, opened, outcome
 from tests.support.ssim import ssim
 
 LANCZOS = Image.Resampling.LANCZOS
-BLAMELESS = ("ready", "corrupt", "unsupported", "too_large")
 
 
 @pytest.mark.parametrize("extension", raws.RAWS)
@@ -110,14 +109,6 @@ def test_raw_files_by_another_writer_are_read(orientation: int) -> None:
     shown = raws.scene(raws.SIZE if orientation < 5 else raws.SIZE[::-1])
     assert _core.probe(data).format == "raw"
     assert ssim(_core.decode(data), np.asarray(shown)) >= 0.98
-
-
-def outcome(data: bytes) -> str:
-    try:
-        _core.thumbnails(data, [("a", 64, 80)], max_pixels=4_000_000)
-    except ItemError as error:
-        return error.error_class
-    return "ready"
 
 
 @pytest.mark.parametrize("extension", raws.RAWS)

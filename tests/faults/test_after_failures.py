@@ -7,8 +7,7 @@ import os
 import signal
 import subprocess
 import sys
-import time
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from pathlib import Path
 
 import pysqlite3
@@ -26,6 +25,7 @@ from tests.support import engines, photos
 from tests.support.evil import DEEDS
 from tests.support.invariants import check_invariants
 from tests.support.kinds import limit
+from tests.support.waiting import wait_until
 
 GOOD = 6
 PATIENCE_S = 60.0
@@ -65,15 +65,6 @@ def _add(folder: Path, *deeds: str) -> None:
     known = sorted([*DEEDS, engines.TOOL, engines.GATE])
     for deed in deeds:
         photos.write_photo(folder / f"{deed}-0.jpg", seed=100 + known.index(deed), size=(160, 120))
-
-
-def _until(happened: Callable[[], object], what: str) -> float:
-    """Wait for it; returns how long it took."""
-    start = time.monotonic()
-    while not happened():
-        assert time.monotonic() - start < PATIENCE_S, f"it did not happen: {what}"
-        time.sleep(0.01)
-    return time.monotonic() - start
 
 
 @pytest.mark.slow
@@ -131,9 +122,9 @@ def test_a_running_engine_goes_on_by_itself_when_the_tool_is_there(
     _add(folder, "tool")
     library.index(folder)
     library.start()
-    _until(lambda: engines.tries(log, "tool"), "the tool was missed")
+    wait_until(lambda: engines.tries(log, "tool"), "the tool was missed")
     (log / engines.TOOL).touch()
-    _until(lambda: _ready(library) == 2 * (GOOD + 1), "it went on")
+    wait_until(lambda: _ready(library) == 2 * (GOOD + 1), "it went on")
     assert library.wait_until_idle(PATIENCE_S)
     assert library.status().holds == []
 
@@ -150,10 +141,10 @@ def test_cancel_stops_what_runs_and_holds_until_it_is_asked_for(
     library.index(folder)
     (uuid,) = library.find(str(folder / "sleep-0.jpg"))
     library.start()
-    _until(lambda: engines.tries(log, "sleep"), "it began")
+    wait_until(lambda: engines.tries(log, "sleep"), "it began")
     (tried,) = engines.tries(log, "sleep")
     assert library.cancel(content_uuids=[uuid]) == 2
-    assert _until(lambda: not _runs(tried["pid"]), "it was stopped") < LOADED * 2.0
+    assert wait_until(lambda: not _runs(tried["pid"]), "it was stopped") < LOADED * 2.0
     assert library.wait_until_idle(PATIENCE_S)
     library.stop()
     assert _ready(library) == 2 * GOOD
@@ -185,10 +176,10 @@ def test_a_pause_stops_what_runs_within_two_seconds(
     _add(folder, "sleep")
     library.index(folder)
     library.start()
-    _until(lambda: engines.tries(log, "sleep"), "it began")
+    wait_until(lambda: engines.tries(log, "sleep"), "it began")
     (tried,) = engines.tries(log, "sleep")
     library.pause(location=folder)
-    assert _until(lambda: not _runs(tried["pid"]), "it was stopped") < LOADED * 2.0
+    assert wait_until(lambda: not _runs(tried["pid"]), "it was stopped") < LOADED * 2.0
     assert library.wait_until_idle(PATIENCE_S)
     counts = library.status().queue["thumb"].counts
     assert counts[JobState.PAUSED] >= 1
@@ -224,8 +215,8 @@ def test_what_a_dead_process_held_is_rescued_within_two_seconds(folder: Path, lo
         library.wait_until_idle(2.0)
         assert engines.tries(log) == []
         holder.kill()
-        assert _until(lambda: engines.tries(log), "it was rescued") < LOADED * 2.0
-    _until(lambda: _ready(library) == 2 * GOOD, "it was made")
+        assert wait_until(lambda: engines.tries(log), "it was rescued") < LOADED * 2.0
+    wait_until(lambda: _ready(library) == 2 * GOOD, "it was made")
     attempts = library.status().queue["thumb"].counts
     assert attempts == {JobState.DONE: GOOD}
 
@@ -249,13 +240,13 @@ def test_a_worker_that_slept_past_its_lease_changes_nothing(folder: Path, log: P
     command = [sys.executable, "-c", _WORK, str(library.root)]
     sleeper = subprocess.Popen(command, stdout=subprocess.PIPE, text=True)
     try:
-        _until(lambda: engines.tries(log, engines.GATE), "it began")
+        wait_until(lambda: engines.tries(log, engines.GATE), "it began")
         _put_to_sleep(sleeper, library.root)
         made = _ready(library)
         # Its own worker goes on, and finishes what nobody takes now.
         (log / engines.GATE).touch()
         library.start()
-        _until(lambda: _ready(library) == 2 * (GOOD + 1), "it was rescued and made")
+        wait_until(lambda: _ready(library) == 2 * (GOOD + 1), "it was rescued and made")
         library.stop()
         assert len(engines.tries(log, engines.GATE)) == 2
         before = _state(library.root)

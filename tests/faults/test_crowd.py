@@ -18,9 +18,10 @@ import pytest
 
 from pillion.catalog.queue import LEASE_S
 from pillion.library import Library
-from tests.support.crowd import Crowd, wait_until
+from tests.support.crowd import Crowd
 from tests.support.invariants import check_invariants, check_not_made_again, visible_files
 from tests.support.preload import Clock
+from tests.support.waiting import wait_until
 
 pytestmark = pytest.mark.alone
 
@@ -119,7 +120,7 @@ def test_what_a_dead_program_held_is_taken_over_long_before_its_lease_ends(
         dead = crowd.start(rules="work.claimed=kill@1")
         assert dead.wait(60) == -signal.SIGKILL
         start = time.monotonic()
-        wait_until(lambda: _running(crowd.library) == 0, LEASE_S / 2)
+        wait_until(lambda: _running(crowd.library) == 0, "none runs", LEASE_S / 2)
         record_property("seconds until they were queued again", round(time.monotonic() - start, 2))
     check_invariants(crowd.library, finished=False)
 

@@ -14,10 +14,10 @@ from PIL import Image
 from pillion.library import Library
 from pillion.model import SidecarStatus
 from tests.support import photos
-from tests.support.crowd import wait_until
 from tests.support.invariants import check_invariants
 from tests.support.mounts import remount, tmpfs
 from tests.support.program import run
+from tests.support.waiting import wait_until
 
 FILES = 12
 

@@ -3,8 +3,7 @@
 from __future__ import annotations
 
 import os
-import time
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
@@ -16,6 +15,7 @@ from pillion.model import SidecarStatus
 from tests.support import photos
 from tests.support.invariants import check_invariants
 from tests.support.program import run
+from tests.support.waiting import wait_until
 
 FILES = 6
 PATIENCE_S = 60.0
@@ -35,13 +35,6 @@ def library(tmp_path: Path, disk: Path) -> Iterator[Library]:
     with Library.open(tmp_path / "library", policy="mobile") as opened:
         opened.index(disk)
         yield opened
-
-
-def _until(happened: Callable[[], object], what: str) -> None:
-    start = time.monotonic()
-    while not happened():
-        assert time.monotonic() - start < PATIENCE_S, f"it did not happen: {what}"
-        time.sleep(0.01)
 
 
 def _ready(library: Library) -> int:
@@ -80,10 +73,10 @@ def test_a_run_without_the_disk_fails_nothing_and_the_next_one_makes_it_all(
 def test_workers_in_the_background_go_on_when_the_disk_is_back(library: Library, disk: Path) -> None:
     away = disk.rename(disk.with_name("drawer"))
     library.start()
-    _until(lambda: library.status().offline_jobs == {"thumb": FILES}, "they are held")
+    wait_until(lambda: library.status().offline_jobs == {"thumb": FILES}, "they are held")
     assert library.wait_until_idle(PATIENCE_S)
     away.rename(disk)
-    _until(lambda: _ready(library) == 2 * FILES, "they went on")
+    wait_until(lambda: _ready(library) == 2 * FILES, "they went on")
     assert list(library.requests.failures()) == []
 
 

@@ -3,8 +3,7 @@
 from __future__ import annotations
 
 import logging
-import time
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
@@ -13,6 +12,7 @@ from pillion.job import JobState
 from pillion.library import Library
 from pillion.model import SidecarStatus
 from tests.support import photos
+from tests.support.waiting import wait_until
 
 PATIENCE_S = 60.0
 
@@ -39,13 +39,6 @@ def _set(library: Library, text: str) -> None:
     path.with_suffix(".new").replace(path)
 
 
-def _until(happened: Callable[[], object], what: str) -> None:
-    start = time.monotonic()
-    while not happened():
-        assert time.monotonic() - start < PATIENCE_S, f"it did not happen: {what}"
-        time.sleep(0.01)
-
-
 def _ready(library: Library) -> int:
     return library.status().sidecars.get("thumb", {}).get(SidecarStatus.READY, 0)
 
@@ -57,13 +50,13 @@ def test_workers_in_the_background_use_new_settings(library: Library, folder: Pa
     assert library.wait_until_idle(PATIENCE_S)
     assert library.status().queue["thumb"].counts == {JobState.QUEUED: 1}
     _set(library, "")
-    _until(lambda: _ready(library) == 2, "quiet hours ended with the new settings")
+    wait_until(lambda: _ready(library) == 2, "quiet hours ended with the new settings")
     # Other workers: those at work end, and others go on.
     _set(library, "[work]\nworkers = 1\n")
-    _until(lambda: library.config.workers == 1, "they are in use")
+    wait_until(lambda: library.config.workers == 1, "they are in use")
     photos.write_photo(folder / "b.jpg", seed=2, size=(160, 120))
     library.index()
-    _until(lambda: _ready(library) == 4, "the new workers work")
+    wait_until(lambda: _ready(library) == 4, "the new workers work")
 
 
 def test_invalid_settings_change_nothing_and_are_noticed(
@@ -72,15 +65,15 @@ def test_invalid_settings_change_nothing_and_are_noticed(
     library.start()
     with caplog.at_level(logging.WARNING):
         _set(library, "[thumb]\nqualty = 5\n")
-        _until(lambda: "config.toml" in library.notices(), "it is noticed")
+        wait_until(lambda: "config.toml" in library.notices(), "it is noticed")
     assert "qualty" in library.notices()["config.toml"]
     assert "qualty" in (library.status().settings_problem or "")
     assert "qualty" in caplog.text
     assert library.config.policy == "mobile"
     (library.root / "config.toml").unlink()
-    _until(lambda: "is gone" in library.notices().get("config.toml", ""), "it is noticed")
+    wait_until(lambda: "is gone" in library.notices().get("config.toml", ""), "it is noticed")
     _set(library, "")
-    _until(lambda: library.notices() == {}, "it is right again")
+    wait_until(lambda: library.notices() == {}, "it is right again")
     assert library.status().settings_problem is None
 
 

@@ -4,8 +4,7 @@ from __future__ import annotations
 
 import os
 import subprocess
-import time
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -13,16 +12,7 @@ from pillion.failpoints import DIRECTORY_VARIABLE, RULES_VARIABLE
 from pillion.library import Library
 from tests.support.kills import write_picture
 from tests.support.program import COMMAND
-
-PATIENCE_S = 120.0
-
-
-def wait_until(what: Callable[[], bool], patience_s: float = PATIENCE_S) -> None:
-    """Wait for a condition; AssertionError if it does not come true."""
-    deadline = time.monotonic() + patience_s
-    while not what():
-        assert time.monotonic() < deadline, "it did not happen in time"
-        time.sleep(0.005)
+from tests.support.waiting import PATIENCE_S
 
 
 @dataclass

@@ -26,6 +26,7 @@ from numpy.typing import NDArray
 from PIL import Image
 
 from tests.support import photos
+from tests.support.edits import edit_rate
 
 PAGE_TEXT = """\
 The Harbour Library
@@ -237,13 +238,7 @@ def wrapped(text: str, width: int = 78) -> str:
 
 def character_error_rate(expected: str, seen: str) -> float:
     """Edits (of characters) that turn ``seen`` into ``expected``, per expected character. White space is one blank."""
-    want, got = " ".join(expected.split()), " ".join(seen.split())
-    row = list(range(len(got) + 1))
-    for i, w in enumerate(want, 1):
-        previous, row[0] = row[0], i
-        for j, g in enumerate(got, 1):
-            previous, row[j] = row[j], min(row[j] + 1, row[j - 1] + 1, previous + (w != g))
-    return row[-1] / max(len(want), 1)
+    return edit_rate(" ".join(expected.split()), " ".join(seen.split()))
 
 
 # sound and video ------------------------------------------------------------------------------------------------------

@@ -8,6 +8,9 @@ from typing import Any
 import numpy as np
 from PIL import Image
 
+from pillion import _core
+from pillion.errors import ItemError
+
 
 def chart(width: int = 160, height: int = 120) -> Image.Image:
     """An RGB picture that has no symmetry: gradients, a bright disc in the upper left, a dark bar at the bottom."""
@@ -68,3 +71,16 @@ def as_stored(picture: Image.Image, orientation: int) -> Image.Image:
     """The pixels a camera would store, so that turning them by ``orientation`` gives ``picture``."""
     turn = STORED[orientation]
     return picture if turn is None else picture.transpose(turn)
+
+
+BLAMELESS = ("ready", "corrupt", "unsupported", "too_large")
+"""What may become of a damaged file: never `crash`, `oom` or an exception of another type."""
+
+
+def outcome(data: bytes) -> str:
+    """What becomes of a picture: ``ready``, or the class of the error."""
+    try:
+        _core.thumbnails(data, [("a", 64, 80)], max_pixels=4_000_000)
+    except ItemError as error:
+        return error.error_class
+    return "ready"

@@ -20,6 +20,8 @@ import unicodedata
 import wave
 from pathlib import Path
 
+from tests.support.edits import edit_rate
+
 SENTENCES = {
     "en": (
         "Good morning, and welcome to the station. The next train to the coast leaves in a few minutes. "
@@ -69,13 +71,7 @@ def words(text: str) -> list[str]:
 
 def word_error_rate(expected: str, heard: str) -> float:
     """Edits (of words) that turn ``heard`` into ``expected``, per expected word."""
-    want, got = words(expected), words(heard)
-    row = list(range(len(got) + 1))
-    for i, w in enumerate(want, 1):
-        previous, row[0] = row[0], i
-        for j, g in enumerate(got, 1):
-            previous, row[j] = row[j], min(row[j] + 1, row[j - 1] + 1, previous + (w != g))
-    return row[-1] / max(len(want), 1)
+    return edit_rate(words(expected), words(heard))
 
 
 def _speak(voice: str, speed: int, path: Path, text: bytes) -> None:

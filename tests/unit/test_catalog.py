@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 import shutil
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from pathlib import Path
 from textwrap import dedent, indent
 
@@ -33,14 +33,6 @@ from pillion.model import Failure, Recipe, SidecarKind, SidecarStatus, WantedSid
 OCR = wanted("ocr", "default", Recipe(generator="ocr", version=1), {"languages": ["eng"]})
 EMBEDDINGS = wanted("embeddings", "all-MiniLM-L6-v2", Recipe(generator="embeddings", version=1), {}, awaits="ocr")
 KINDS = ("ocr", "embeddings")
-
-
-@pytest.fixture
-def database(tmp_path: Path) -> Iterator[Database]:
-    opened = Database(tmp_path / "catalog.sqlite")
-    opened.prepare()
-    yield opened
-    opened.close()
 
 
 def _uuid(number: int) -> str:

@@ -5,22 +5,12 @@ from __future__ import annotations
 import errno
 import os
 import tempfile
-from collections.abc import Iterator
-from pathlib import Path
 
 import pytest
 from sqlalchemy.exc import OperationalError
 
 from pillion.catalog.database import Database
 from pillion.errors import CatalogError, ErrorClass, ItemError, LibraryBusyError
-
-
-@pytest.fixture
-def database(tmp_path: Path) -> Iterator[Database]:
-    made = Database(tmp_path / "catalog.sqlite")
-    made.prepare()
-    yield made
-    made.close()
 
 
 def _error(name: str) -> OperationalError:

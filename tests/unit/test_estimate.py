@@ -2,9 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
 from dataclasses import dataclass
-from pathlib import Path
 
 import pytest
 
@@ -16,14 +14,6 @@ from pillion.kinds import registry
 from pillion.library.recipe_changes import Change, changes
 from pillion.model import MediaClass, Recipe
 from pillion.queue.estimate import Estimates
-
-
-@pytest.fixture
-def database(tmp_path: Path) -> Iterator[Database]:
-    opened = Database(tmp_path / "catalog.sqlite")
-    opened.prepare()
-    yield opened
-    opened.close()
 
 
 def _sums(**values: object) -> Measured:

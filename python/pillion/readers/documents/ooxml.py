@@ -6,6 +6,7 @@ the transitional one, and DrawingML: text in shapes, charts, diagrams (ISO/IEC 2
 
 from __future__ import annotations
 
+import functools
 import posixpath
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -43,8 +44,6 @@ _OTHERS = {
     "http://schemas.microsoft.com/office/spreadsheetml/2018/threadedcomments": "tc",
     "http://schemas.microsoft.com/office/powerpoint/2018/8/main": "p188",
 }
-_shorts: dict[str, str] = {}
-_MAX_SHORTS = 10_000
 
 
 def short(element: etree._Element) -> str:
@@ -52,13 +51,13 @@ def short(element: etree._Element) -> str:
     tag = element.tag
     if not isinstance(tag, str):
         return ""
-    found = _shorts.get(tag)
-    if found is None:
-        if len(_shorts) >= _MAX_SHORTS:
-            _shorts.clear()
-        namespace, _, name = tag.rpartition("}")
-        found = _shorts[tag] = f"{_prefix(namespace.removeprefix('{'))}:{name}"
-    return found
+    return _short(tag)
+
+
+@functools.lru_cache(maxsize=10_000)
+def _short(tag: str) -> str:
+    namespace, _, name = tag.rpartition("}")
+    return f"{_prefix(namespace.removeprefix('{'))}:{name}"
 
 
 def _prefix(namespace: str) -> str:

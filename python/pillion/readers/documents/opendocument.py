@@ -6,6 +6,7 @@ that it shows beside its value (9.1.4).
 
 from __future__ import annotations
 
+import functools
 import re
 from collections.abc import Callable, Iterator
 from pathlib import Path
@@ -44,7 +45,6 @@ _XML_BYTES = 192 << 20
 _NAMES = re.compile(
     r"\{(?:urn:oasis:names:tc:opendocument:xmlns:|http://openoffice\.org/\d+/)([\w-]+)(?::[\d.]+)?\}(.+)"
 )
-_shorts: dict[str, str] = {}
 _NOT_TEXT = frozenset(
     (
         "text:tracked-changes",
@@ -375,14 +375,14 @@ def short(element: etree._Element) -> str:
     tag = element.tag
     if not isinstance(tag, str):
         return ""
-    found = _shorts.get(tag)
-    if found is None:
-        if len(_shorts) > 10_000:
-            _shorts.clear()
-        matched = _NAMES.match(tag)
-        prefix = "" if matched is None else {"drawing": "draw", "svg-compatible": "svg"}.get(matched[1], matched[1])
-        found = _shorts[tag] = f"{prefix}:{tag.rpartition('}')[2]}"
-    return found
+    return _short(tag)
+
+
+@functools.lru_cache(maxsize=10_000)
+def _short(tag: str) -> str:
+    matched = _NAMES.match(tag)
+    prefix = "" if matched is None else {"drawing": "draw", "svg-compatible": "svg"}.get(matched[1], matched[1])
+    return f"{prefix}:{tag.rpartition('}')[2]}"
 
 
 _PREFIXES = {
