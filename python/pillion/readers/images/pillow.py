@@ -17,6 +17,7 @@ import zlib
 from collections.abc import Iterator, Mapping
 from typing import TYPE_CHECKING, cast
 
+from pillion import machine
 from pillion.errors import ErrorClass, ItemError
 from pillion.pool import threads
 from pillion.readers.images.base import DecodedPicture, check_size
