@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 
 from pillion import _core
 from pillion.readers import media as engine
-from pillion.readers.media import tones
+from pillion.readers.media import dolby, film, tones
 from tests.integration.test_video import IDENTITY, marked, write
 from tests.support import films
 
@@ -61,6 +61,41 @@ def test_highlights_keep_their_places_above_white() -> None:
     still = _core.srgb_from_pixels((codes >> 8).astype(np.uint8), cicp=(9, 16))
     assert np.abs(mapped.astype(int) - still)[::20, ::20].max() <= 4
     assert mapped[240, 160].max() < mapped[240, 480].min()
+
+
+def test_dolby_vision_of_profile_5_has_the_colours_of_the_film(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Encoders of IPT write metadata that no other program writes, so the test gives it to the reader."""
+    meant = dolby.meaning(films.dolby_metadata())
+    assert meant is not None
+    signals = films.ipt_signals(films.hdr_codes(films.patches(), "pq"))
+    frame = av.VideoFrame.from_ndarray(signals, format="yuv444p16le")
+    marks = {"color_range": 2}
+    path = films.write_frames(tmp_path / "a.mkv", [frame] * 3, pixel_format="yuv444p10le", matrix=None, marks=marks)
+    pale = shown(path).astype(int)
+    monkeypatch.setattr(film, "_dolby_vision", lambda frame: meant)
+    right = shown(path).astype(int)
+    for place, colour in (((80, 160), (255, 0, 0)), ((240, 160), (255, 255, 255)), ((400, 160), (128, 128, 128))):
+        assert np.abs(right[place] - colour).max() < 12
+    assert np.abs(right[80, 360] - (0, 255, 0)).max() < 12
+    assert np.abs(pale[80, 160] - (255, 0, 0)).max() > 100
+
+
+def test_the_curves_of_dolby_vision_are_applied_piece_by_piece() -> None:
+    """A polynomial below the middle, a regression of all three signals above it."""
+    meant = dolby.meaning(films.dolby_metadata(bent=True))
+    assert meant is not None
+    signals = np.zeros((1, 2, 3), np.uint16)
+    signals[0, 0], signals[0, 1] = (256 * 64, 512 * 64, 512 * 64), (768 * 64, 512 * 64, 256 * 64)
+    low, high, third = 256 / 1023, 768 / 1023, 256 / 1023
+    bent = dolby._bent(signals.astype(np.float32) / np.float32(1023 * 64), 0, meant.curves[0])
+    assert bent[0, 0] == pytest.approx(0.25 + 0.5 * low + 0.125 * low**2, abs=1e-5)
+    assert bent[0, 1] == pytest.approx(0.125 + 0.5 * high + 0.25 * third**2, abs=1e-5)
+
+
+def test_other_profiles_of_dolby_vision_are_what_their_marks_say() -> None:
+    assert dolby.meaning(films.dolby_metadata(profile=1)) is None
+    assert dolby.meaning(films.dolby_metadata()[:3000]) is None
+    assert dolby.meaning(b"") is None
 
 
 def test_wide_primaries_without_a_high_range_are_converted(tmp_path: Path) -> None:
@@ -145,6 +180,20 @@ def test_fields_of_two_moments_are_not_interwoven(tmp_path: Path) -> None:
         assert next(container.decode(video=0)).interlaced_frame
     seen = engine.representative_frame(path, max_side=4096).pixels[:, :, 0].astype(int)
     assert np.abs(np.diff(seen[20:100, 40])).max() < 60
+
+
+@pytest.mark.parametrize(("codec", "name"), [("libx264", "a.h264"), ("libx265", "a.hevc"), ("mpeg4", "a.m4v")])
+def test_a_short_film_without_a_container(codec: str, name: str, tmp_path: Path) -> None:
+    with av.open(str(tmp_path / name), "w") as container:
+        stream = container.add_stream(codec, rate=10)
+        assert isinstance(stream, av.VideoStream)
+        stream.width, stream.height, stream.pix_fmt = 160, 120, "yuv420p"
+        for number in range(3):
+            frame = of(marked()).reformat(format="yuv420p")
+            frame.pts = number
+            container.mux(stream.encode(frame))
+        container.mux(stream.encode(None))
+    assert engine.representative_frame(tmp_path / name, max_side=4096).pixels.shape == (120, 160, 3)
 
 
 # tracks ---------------------------------------------------------------------------------------------------------------

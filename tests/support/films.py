@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import struct
 from collections.abc import Mapping, Sequence
 from fractions import Fraction
 from pathlib import Path
@@ -11,6 +12,8 @@ import av
 import numpy as np
 from av.stream import Disposition
 from numpy.typing import NDArray
+
+from pillion.readers.media import tones
 
 RATE = 16_000
 _CURVES = {"pq": 16, "hlg": 18, "hlg-channels": 18}
@@ -48,6 +51,60 @@ def hdr_codes(srgb: NDArray[np.uint8], curve: str) -> NDArray[np.uint16]:
         high = 0.17883277 * np.log(np.maximum(12 * scene - 0.28466892, 1e-9)) + 0.55991073
         codes = np.where(scene <= 1 / 12, np.sqrt(3 * scene), high)
     return (codes * 65535 + 0.5).astype(np.uint16)
+
+
+_CROSSTALK = np.full((3, 3), 0.02) + 0.94 * np.eye(3)
+_IPT = np.array([[8192, 799, 1681], [8192, -933, 1091], [8192, 267, -5545]]) / 8192
+"""From IPT to LMS, as Dolby Vision of profile 5 has it."""
+
+
+def ipt_signals(codes: NDArray[np.uint16]) -> NDArray[np.uint16]:
+    """BT.2020 in PQ as the signals of Dolby Vision of profile 5: 10 bits in the upper ones of 16."""
+    # The cones of Hunt, Pointer and Estevez, normalised to D65, and the primaries of BT.2020 in XYZ.
+    cones = np.array([[0.40024, 0.7076, -0.08081], [-0.2263, 1.16532, 0.0457], [0, 0, 0.91822]])
+    xyz = np.array([[0.636958, 0.144617, 0.168881], [0.2627, 0.677998, 0.059302], [0, 0.028073, 1.060985]])
+    light = tones.pq_to_light(codes / 65535)
+    lms = light @ (_CROSSTALK @ cones @ xyz).T
+    ipt = tones.light_to_pq(np.maximum(lms, 0)) @ np.linalg.inv(_IPT).T + (0, 0.5, 0.5)
+    return ((np.clip(ipt, 0, 1) * 1023 + 0.5).astype(np.uint16) * 64).astype(np.uint16)
+
+
+def dolby_metadata(*, profile: int = 0, bent: bool = False) -> bytes:
+    """FFmpeg's structure for a frame (libavutil/dovi_meta.h) on a processor of 64 bits.
+
+    ``bent``: the first signal has a piece that is a polynomial and one that is a regression, else none is changed.
+    """
+    one = 1 << 23
+    header = struct.pack("=BxHBBBBBBBBBB", 2, 18, profile, 0, 0, 0, 23, 1, 1, 10, 10, 12).ljust(24, b"\0")
+    straight = ((0, 1023), (0,), (1,), (0, one, 0), (0,), (0,), ())
+    regression = (one // 2, 0, 0, 0, 0, 0, 0, 0, 0, one // 4)
+    curved = (
+        (0, 512, 1023),
+        (0, 1),
+        (2, 0),
+        (one // 4, one // 2, one // 8, 0, 0, 0),
+        (0, 2),
+        (0, one // 8),
+        (*[0] * 21, *regression),
+    )
+    curves = b"".join(map(_curve, (curved if bent else straight, straight, straight)))
+    fractions = [(round(value * 8192), 8192) for value in _IPT.ravel()] + [(0, 1), (1, 2), (1, 2)]
+    fractions += [(round(value * 16384), 16384) for value in np.linalg.inv(_CROSSTALK).ravel()]
+    colours = bytes(4) + b"".join(struct.pack("=2i", *fraction) for fraction in fractions)
+    start = 48
+    places = (start, start + len(header), start + len(header) + 8 + len(curves), 0, 0, 0)
+    return struct.pack("=6Q", *places) + header + bytes(8) + curves + colours
+
+
+def _curve(parts: tuple[tuple[int, ...], ...]) -> bytes:
+    pivots, *rest = parts
+    formats = ((8, "I"), (8, "B"), (24, "q"), (8, "B"), (8, "q"), (168, "q"))
+    methods, orders, polynomials, regressed, constants, regressions = (
+        struct.pack(f"={count}{letter}", *values, *[0] * (count - len(values)))
+        for (count, letter), values in zip(formats, rest, strict=True)
+    )
+    head = struct.pack("=Bx9H", len(pivots), *pivots, *[0] * (9 - len(pivots)))
+    return head + methods + orders + bytes(4) + polynomials + regressed + constants + regressions
 
 
 def write_hdr(path: Path, srgb: NDArray[np.uint8], curve: str) -> Path:

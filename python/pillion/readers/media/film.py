@@ -14,7 +14,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from pillion.errors import ErrorClass, ItemError
-from pillion.readers.media import tones
+from pillion.readers.media import dolby, tones
 from pillion.readers.media.opening import can_be_decoded, decoded, is_cover, opened, require_decoder
 
 if TYPE_CHECKING:
@@ -117,10 +117,12 @@ def _candidates(container: av.container.InputContainer, stream: av.VideoStream) 
             yield frame
     # If the video is short, not seekable or has only one key frame: every frame from the start.
     decoder.skip_frame = "DEFAULT"
-    with contextlib.suppress(av.error.FFmpegError):
-        # Not to the start time: a stream that is cut amid a packet has its key frame before that.
-        container.seek(min(0, int(start * 1_000_000)))
-        decoder.flush_buffers()
+    if seconds > 1.0:
+        # Bare streams cannot be sought in, and an attempt costs what has been read of them.
+        with contextlib.suppress(av.error.FFmpegError):
+            # Not to the start time: a stream that is cut amid a packet has its key frame before that.
+            container.seek(min(0, int(start * 1_000_000)))
+            decoder.flush_buffers()
     for number, frame in enumerate(decoded(container, stream, decoder, av.VideoFrame)):
         yield frame
         if number >= _SEQUENTIAL_FRAMES:
@@ -161,13 +163,16 @@ def _aspect(stream: av.VideoStream) -> float:
 def _finished(frame: av.VideoFrame, aspect: float, max_side: int) -> FilmFrame:
     """One picture with square pixels, upright by the file's display matrix."""
     primaries, transfer = int(frame.color_primaries), int(frame.color_trc)
-    matrix = _display_matrix(frame)
+    matrix, meant = _display_matrix(frame), _dolby_vision(frame)
     whole = _progressive(frame)
     width, height = whole.width * max(aspect, 1.0), whole.height / min(aspect, 1.0)
-    is_hdr = transfer in (tones.PQ, tones.HLG)
+    is_hdr = meant is not None or transfer in (tones.PQ, tones.HLG)
     # Mapping tones costs more than scaling, so the frame is brought to the size of the largest thumbnail before.
     scale = min(1.0, (max_side // 2 if is_hdr else max_side) / max(width, height))
     size = max(1, round(width * scale)), max(1, round(height * scale))
+    if meant is not None:
+        codes = dolby.to_pq(_signals(whole, size), meant)
+        return FilmFrame(_upright(tones.to_srgb(codes, tones.BT2020, tones.PQ), matrix), None)
     if is_hdr:
         return FilmFrame(_upright(tones.to_srgb(_pixels(whole, size, "rgb48le"), primaries, transfer), matrix), None)
     pixels = _upright(_pixels(whole, size, "rgba" if _has_alpha(whole) else "rgb24"), matrix)
@@ -180,6 +185,22 @@ def _pixels(frame: av.VideoFrame, size: tuple[int, int], pixel_format: str) -> N
     is_hd = frame.width >= _HD_WIDTH or frame.height > _SD_HEIGHT
     colorspace = "ITU709" if frame.colorspace == _UNKNOWN and is_hd else None
     return frame.reformat(*size, format=pixel_format, src_colorspace=colorspace, interpolation="AREA").to_ndarray()
+
+
+def _dolby_vision(frame: av.VideoFrame) -> dolby.Meaning | None:
+    """What the numbers of a frame mean by its metadata; None if they mean what its code points say."""
+    try:
+        return dolby.meaning(bytes(cast("Any", frame.side_data)[dolby.SIDE_DATA]))
+    except KeyError:
+        return None
+
+
+def _signals(frame: av.VideoFrame, size: tuple[int, int]) -> NDArray[np.uint16]:
+    """The numbers of a frame as they are, without a conversion to other colours."""
+    whole = frame.reformat(
+        *size, format="yuv444p16le", src_color_range="JPEG", dst_color_range="JPEG", interpolation="AREA"
+    )
+    return cast("NDArray[np.uint16]", whole.to_ndarray())
 
 
 def _has_alpha(frame: av.VideoFrame) -> bool:

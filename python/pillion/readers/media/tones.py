@@ -19,6 +19,8 @@ from numpy.typing import NDArray
 
 PQ, HLG = 16, 18
 """Transfers of ITU-T H.273."""
+BT2020 = 9
+"""Its primaries."""
 WHITE = 203.0
 """What becomes white, in cd/m²."""
 
@@ -34,7 +36,7 @@ _LUMINANCE = np.array([0.2627, 0.6780, 0.0593], dtype=np.float32)
 _STEPS = 4095
 _SAMPLED = 4
 """The peak is looked for in every fourth row and column."""
-_BAND_ROWS = 128
+BAND_ROWS = 128
 """Rows that are converted at a time, to take little memory."""
 
 _WHITE_POINT = (0.3127, 0.3290)
@@ -54,8 +56,8 @@ def to_srgb(codes: NDArray[np.uint16], primaries: int, transfer: int) -> NDArray
     peak = _peak(codes[::_SAMPLED, ::_SAMPLED], transfer)
     gains, matrix, coded = _gains(peak), _to_srgb_primaries(primaries).T, _srgb_table()
     result = np.empty(codes.shape, dtype=np.uint8)
-    for start in range(0, len(codes), _BAND_ROWS):
-        band = slice(start, start + _BAND_ROWS)
+    for start in range(0, len(codes), BAND_ROWS):
+        band = slice(start, start + BAND_ROWS)
         light = _light(codes[band], transfer)
         brightest = np.minimum(light.max(axis=2), np.float32(peak))
         light *= gains[_step(np.sqrt(brightest / np.float32(peak)))][..., np.newaxis]
@@ -89,16 +91,18 @@ def _step(values: _Floats) -> NDArray[np.uint16]:
 def _light_table(transfer: int) -> _Floats:
     """Code value to cd/m²."""
     codes = np.arange(_STEPS + 1) / _STEPS
-    light = _pq_to_light(codes) if transfer == PQ else _SCREEN * _hlg_to_scene(codes) ** _SYSTEM_GAMMA
+    light = pq_to_light(codes) if transfer == PQ else _SCREEN * _hlg_to_scene(codes) ** _SYSTEM_GAMMA
     return np.minimum(light, _BRIGHTEST).astype(np.float32)
 
 
-def _pq_to_light(codes: NDArray[np.float64]) -> NDArray[np.float64]:
+def pq_to_light(codes: NDArray[np.float64]) -> NDArray[np.float64]:
+    """The light in cd/m² of code values from 0 to 1."""
     root = codes ** (1 / _M2)
     return 10_000.0 * (np.maximum(root - _C1, 0.0) / (_C2 - _C3 * root)) ** (1 / _M1)
 
 
-def _light_to_pq(light: NDArray[np.float64]) -> NDArray[np.float64]:
+def light_to_pq(light: NDArray[np.float64]) -> NDArray[np.float64]:
+    """The code values, from 0 to 1, of light in cd/m²."""
     power = (light / 10_000.0) ** _M1
     return ((_C1 + _C2 * power) / (1 + _C3 * power)) ** _M2
 
@@ -117,14 +121,14 @@ def _hlg_to_scene(codes: NDArray[np.float64]) -> NDArray[np.float64]:
 def _gains(peak: float) -> _Floats:
     """What light is multiplied with so that ``peak`` becomes 1, by the square root of its share of the peak."""
     light = (np.arange(_STEPS + 1) / _STEPS) ** 2 * peak
-    top = float(_light_to_pq(np.array(peak)))
-    target = float(_light_to_pq(np.array(WHITE))) / top
+    top = float(light_to_pq(np.array(peak)))
+    target = float(light_to_pq(np.array(WHITE))) / top
     knee = 1.5 * target - 0.5
-    values = _light_to_pq(light) / top
+    values = light_to_pq(light) / top
     t = np.clip((values - knee) / max(1 - knee, 1e-9), 0.0, 1.0)
     square, cube = t**2, t**3
     bent = (2 * cube - 3 * square + 1) * knee + (cube - 2 * square + t) * (1 - knee) + (3 * square - 2 * cube) * target
-    bent_light = _pq_to_light(bent * top)
+    bent_light = pq_to_light(bent * top)
     return (np.where(values <= knee, 1.0, bent_light / np.maximum(light, 1e-9)) / WHITE).astype(np.float32)
 
 
