@@ -393,6 +393,39 @@ def engine_rows() -> list[EngineRow]:
     return [*rows, *documents]
 
 
+@dataclass(frozen=True, kw_only=True, slots=True)
+class SandboxReport:
+    """How far workers are confined on this machine.
+
+    ``landlock``: the version of Landlock's interface, 0 for none; ``filter``: whether system calls are filtered;
+    ``missing``: why not all of it is there, empty where it is. ``kept_from``: what a worker that was started for this
+    report tried -> whether it was kept from it. ``programs``: those that workers may start.
+    """
+
+    kernel: str
+    landlock: int
+    filter: bool
+    missing: str
+    programs: tuple[str, ...]
+    kept_from: Mapping[str, bool]
+
+
+def sandbox_report() -> SandboxReport:
+    """Start a confined worker that tries to get out, and say what held."""
+    from pillion.pool import sandbox, trial
+    from pillion.queue.confinement import programs
+
+    there, started = sandbox.support(), programs()
+    return SandboxReport(
+        kernel=f"{os.uname().sysname} {os.uname().release} ({os.uname().machine})",
+        landlock=there.landlock,
+        filter=there.filter,
+        missing=there.missing,
+        programs=tuple(map(os.fsdecode, started)),
+        kept_from=trial.held(sandbox.Policy(programs=started)),
+    )
+
+
 def models_folder() -> Path:
     """Where Pillion keeps models that it converted or put together from packages."""
     return cache_folder() / "models"

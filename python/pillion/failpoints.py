@@ -4,8 +4,8 @@ Normally :func:`reach` does nothing. The environment variable ``PILLION_FAILPOIN
 which every point has a file with one byte for each time that any process reached it. So a test sees which points were
 reached, and can wait for one. ``PILLION_FAILPOINTS`` then says what happens where:
 ``POINT=ACTION@N`` (the N-th time, counted over all processes) or ``POINT=ACTION@N+`` (from then on), separated by
-spaces. An ACTION is ``kill`` (this process, by SIGKILL), ``killboth`` (its parent too), ``stop`` (by SIGSTOP: it goes
-on after a SIGCONT), ``hang``, or the name of an errno such as ``ENOSPC``, which is raised as OSError.
+spaces. An ACTION is ``kill`` (this process, by SIGKILL), ``stop`` (by SIGSTOP: it goes on after a SIGCONT), ``hang``,
+or the name of an errno such as ``ENOSPC``, which is raised as OSError.
 """
 
 from __future__ import annotations
@@ -85,7 +85,7 @@ def _parse(text: str) -> dict[str, _Rule]:
         match = re.fullmatch(r"([a-z.]+)=(\w+)@(\d+)(\+?)", part)
         if match is None or match[1] not in POINTS:
             raise ValueError(f"{RULES_VARIABLE}: '{part}' is not POINT=ACTION@N with a known point.")
-        if match[2] not in ("kill", "killboth", "stop", "hang") and not hasattr(errno, match[2]):
+        if match[2] not in ("kill", "stop", "hang") and not hasattr(errno, match[2]):
             raise ValueError(f"{RULES_VARIABLE}: there is no action '{match[2]}'.")
         rules[match[1]] = _Rule(match[2], int(match[3]), bool(match[4]))
     return rules
@@ -103,14 +103,12 @@ def _count(directory: Path, name: str) -> int:
 
 
 def _act(action: str) -> None:
-    if action == "killboth":
-        os.kill(os.getppid(), signal.SIGKILL)
-    if action in ("kill", "killboth"):
+    if action == "kill":
         os.kill(os.getpid(), signal.SIGKILL)
     if action == "stop":
         os.kill(os.getpid(), signal.SIGSTOP)
         return
-    while action in ("kill", "killboth", "hang"):
+    while action in ("kill", "hang"):
         time.sleep(60)
     number = getattr(errno, action)
     raise OSError(number, os.strerror(number))

@@ -14,6 +14,7 @@ import errno
 import itertools
 import json
 import os
+import shutil
 import stat
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager, suppress
@@ -62,6 +63,32 @@ def staged_path(staging: str, variant: str) -> Path:
     return Path(f"{staging}-{variant}")
 
 
+def take(folder: Path, path: Path, *, make: bool = False) -> bool:
+    """Rename the file of ``path``'s name in ``folder`` to ``path``; False if it is not a plain file with one name.
+
+    ``make``: make the folder of ``path`` if there is none. Raises OSError.
+    """
+    source = folder / path.name
+    try:
+        found = os.lstat(source)
+    except OSError:
+        return False
+    if not stat.S_ISREG(found.st_mode) or found.st_nlink != 1:
+        return False
+    if make:
+        path.parent.mkdir(mode=PRIVATE, exist_ok=True)
+    os.replace(source, path)
+    return True
+
+
+def _clear(path: Path) -> None:
+    """Remove what a worker left at ``path``, whatever it is."""
+    try:
+        path.unlink(missing_ok=True)
+    except OSError:
+        shutil.rmtree(path, ignore_errors=True)
+
+
 def is_library(folder: bytes) -> bool:
     """Whether a folder is that of a library: it has the mark, or what every library has."""
     mark, catalog, sidecars = (os.path.lexists(os.path.join(folder, name)) for name in _SIGNS)
@@ -99,7 +126,7 @@ class Store:
     def discard(self, staging: str, variants: Sequence[str]) -> None:
         """Remove the staged files of these variants, which a job that is not recorded may have left."""
         for variant in variants:
-            staged_path(staging, variant).unlink(missing_ok=True)
+            _clear(staged_path(staging, variant))
 
     def is_staged(self, staging: str, variant: str, size: int) -> bool:
         """Whether a job has written this variant: a plain file of this size, and of no other name."""
@@ -110,9 +137,9 @@ class Store:
         return stat.S_ISREG(found.st_mode) and found.st_size == size and found.st_nlink == 1
 
     def sweep(self, owner: str) -> None:
-        """Remove the files in staging of an owner that is gone."""
+        """Remove the files in staging of an owner that is gone, and the folders of its workers."""
         for path in self.staging.glob(f"{owner}.*"):
-            path.unlink(missing_ok=True)
+            _clear(path)
 
     def staging_owners(self) -> set[str]:
         """The owners of the files in staging now."""

@@ -21,6 +21,7 @@ from pillion.job import JobState
 from pillion.library import Library
 from pillion.model import SidecarStatus
 from pillion.queue import work
+from pillion.queue.confinement import WRITES
 from tests.support import engines, photos
 from tests.support.evil import DEEDS
 from tests.support.invariants import check_invariants
@@ -40,6 +41,7 @@ def log(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     folder = tmp_path / "log"
     folder.mkdir()
     monkeypatch.setenv(engines.LOG, str(folder))
+    monkeypatch.setenv(WRITES, str(folder))
     monkeypatch.setattr(work, "TARGET", "tests.support.engines:execute")
     limit(monkeypatch, "thumb", deadline_s=DEADLINE_S, deadline_s_per_mib=0)
     return folder

@@ -7,10 +7,12 @@ import os
 import signal
 import subprocess
 import sys
+import time
 from collections.abc import Iterator
 from pathlib import Path
 
 import numpy as np
+import psutil
 import pytest
 
 from pillion.failpoints import DIRECTORY_VARIABLE, RULES_VARIABLE
@@ -18,11 +20,13 @@ from pillion.kinds.transcript import checkpoint as _checkpoint
 from pillion.kinds.transcript import transcribe, whisper
 from pillion.library import Library
 from pillion.queue import work
+from pillion.queue.confinement import WRITES
 from tests.support import hearing, media
 from tests.support.invariants import check_invariants
 
 SECONDS = 62
 KINDS = ("transcript",)
+KEPT = "transcribe.kept"
 
 
 @pytest.fixture
@@ -39,6 +43,8 @@ def sound(tmp_path: Path) -> Path:
 def library(tmp_path: Path, sound: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Library]:
     monkeypatch.setattr(work, "TARGET", hearing.TARGET)
     monkeypatch.setenv(hearing.LOG, str(tmp_path))
+    monkeypatch.setenv(WRITES, str(tmp_path / "heard"))
+    (tmp_path / "heard").touch()
     with Library.open(tmp_path / "library", policy="desktop") as opened:
         opened.index(sound.parent)
         yield opened
@@ -92,10 +98,15 @@ def test_a_place_that_always_kills_ends_after_three_tries(
 def test_the_program_is_killed_and_the_next_goes_on(whole: str, library: Library, tmp_path: Path) -> None:
     points = tmp_path / "points"
     points.mkdir()
-    environment = {**os.environ, DIRECTORY_VARIABLE: str(points), RULES_VARIABLE: "transcribe.kept=killboth@2"}
+    environment = {**os.environ, DIRECTORY_VARIABLE: str(points), RULES_VARIABLE: "transcribe.kept=hang@2"}
     command = [sys.executable, "-m", "tests.support.hearing", str(library.root)]
-    killed = subprocess.run(command, env=environment, capture_output=True, check=False, timeout=250)
-    assert killed.returncode == -signal.SIGKILL, killed.stderr
+    with subprocess.Popen(command, env=environment) as program:
+        while program.poll() is None and not ((points / KEPT).exists() and (points / KEPT).stat().st_size == 2):
+            time.sleep(0.01)
+        worker = psutil.Process(program.pid).children()[0]
+        program.kill()
+        worker.kill()
+    assert program.returncode == -signal.SIGKILL
     assert hearing.heard(tmp_path) == sums(whole)[:2]
     library.run(kinds=KINDS)
     assert hearing.heard(tmp_path) == sums(whole)

@@ -18,6 +18,7 @@ from pillion.model import SidecarStatus
 from pillion.pool.pool import WorkerPool
 from pillion.queue import work
 from pillion.queue.commit import PlannedJob
+from pillion.queue.confinement import WRITES
 from pillion.queue.engine import Result
 from tests.support.evil import DEEDS, LOG
 from tests.support.invariants import check_invariants
@@ -47,7 +48,9 @@ def ends(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> dict[str, list[floa
     limit(monkeypatch, "thumb", deadline_s=DEADLINE_S, deadline_s_per_mib=0)
     monkeypatch.setattr(work, "WorkerPool", pool)
     monkeypatch.setattr(work.CatalogJobs, "finish", noted)
+    (tmp_path / "log").touch()
     monkeypatch.setenv(LOG, str(tmp_path / "log"))
+    monkeypatch.setenv(WRITES, str(tmp_path / "log"))
     return found
 
 

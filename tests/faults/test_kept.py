@@ -16,6 +16,7 @@ from pillion.library import Library
 from pillion.library.sidecars import Ready
 from pillion.model import SidecarStatus
 from pillion.queue import work
+from pillion.queue.confinement import WRITES
 from tests.faults.conftest import FILES
 from tests.support.failing import FAIL
 from tests.support.invariants import check_invariants, check_not_made_again, visible_files
@@ -29,6 +30,7 @@ def failing(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     path = tmp_path / "failing"
     path.touch()
     monkeypatch.setenv(FAIL, str(path))
+    monkeypatch.setenv(WRITES, str(path))
     monkeypatch.setattr(work, "TARGET", "tests.support.failing:execute")
     once = {name: RetryPolicy(again=Again.NEVER) for name in states.RETRY_POLICIES if not name.environment}
     source = {name: policy for name, policy in states.RETRY_POLICIES.items() if policy.again is Again.WHEN_INDEXED}

@@ -9,7 +9,11 @@ import signal
 import socket
 import threading
 from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
+
+from pillion.kinds.execute import Execution, ExecutionTask
+from pillion.kinds.execute import execute as good
 
 _LIBC = ctypes.CDLL(None, use_errno=True)
 
@@ -178,3 +182,66 @@ def run(item: tuple[str, str]) -> str:
     except (OSError, KeyError) as error:
         return type(error).__name__
     return "done"
+
+
+# a target for libraries -----------------------------------------------------------------------------------------------
+
+PRIZE = "PILLION_TEST_PRIZE"
+"""Names the lie that :func:`execute` tells of its results."""
+
+
+def execute(task: ExecutionTask) -> Execution:
+    """Make what is asked for, and tell a lie about it."""
+    lie = os.environ[PRIZE]
+    made = good(task)
+    names = [_own() / f"{Path(os.fsdecode(task.staging)).name}-{staged.variant}" for staged in made.staged]
+    if lie == "another variant":
+        return replace(made, staged=tuple(replace(staged, variant="other") for staged in made.staged))
+    if lie == "a path":
+        return replace(made, staged=tuple(replace(staged, variant="../../catalog.sqlite") for staged in made.staged))
+    if lie == "all of staging":
+        _spoil_staging(Path(os.fsdecode(task.staging)).parent)
+        return made
+    for name in names:
+        _put(lie, name)
+    return made
+
+
+def _put(lie: str, name: Path) -> None:
+    size = name.stat().st_size
+    name.unlink()
+    try:
+        if lie == "a link":
+            name.symlink_to("/etc/passwd")
+        elif lie == "a hard link":
+            (name.parent / "one").write_bytes(b"x" * size)
+            os.link(name.parent / "one", name)
+        elif lie == "a folder":
+            name.mkdir()
+        elif lie == "a pipe":
+            os.mkfifo(name)
+    except OSError:
+        # Refused: then there is nothing.
+        return
+
+
+def _spoil_staging(staging: Path) -> None:
+    """Write over, and remove, whatever others have there."""
+    for at, _, names in os.walk(staging):
+        for name in names:
+            if Path(at) != _own():
+                try:
+                    Path(at, name).write_bytes(b"spoiled")
+                    Path(at, name).unlink()
+                except OSError:
+                    continue
+
+
+def start(program: str) -> str:
+    """Start a program; the first line that it prints, or the error."""
+    import subprocess
+
+    try:
+        return subprocess.run([program], capture_output=True, check=True, text=True).stdout.splitlines()[0]
+    except OSError as error:
+        return type(error).__name__

@@ -76,8 +76,16 @@ class Victim:
         return self.root / "library"
 
     def kill_at(self, point: str, action: str = "kill", count: int = 1, command: Sequence[str] = ()) -> bool:
-        """Run with the point armed and check what is left. Returns whether the point was reached so many times."""
-        process = self._start({RULES_VARIABLE: f"{point}={action}@{count}"}, *command)
+        """Run with the point armed and check what is left. Returns whether the point was reached so many times.
+
+        ``action``: "kill", or "killboth": a worker hangs at the point, and is killed with its parent.
+        """
+        both = action == "killboth"
+        process = self._start({RULES_VARIABLE: f"{point}={'hang' if both else action}@{count}"}, *command)
+        while both and process.poll() is None and self._counts().get(point, 0) < count:
+            time.sleep(0.005)
+        if both:
+            self._kill(process, "both")
         code = process.wait(PATIENCE_S)
         hit = self._counts().get(point, 0) >= count
         dies = hit and (action == "killboth" or point not in WORKER_POINTS)

@@ -9,6 +9,8 @@ from pathlib import Path
 
 import pytest
 
+from tests.support.waiting import wait_until
+
 
 @contextmanager
 def tmpfs(place: Path, mebibytes: int) -> Iterator[Path]:
@@ -28,5 +30,6 @@ def tmpfs(place: Path, mebibytes: int) -> Iterator[Path]:
 
 
 def remount(place: Path, options: str) -> None:
-    """Change it: ``size=64m``, ``ro``."""
-    subprocess.run(["mount", "-o", f"remount,{options}", str(place)], check=True)
+    """Change it: ``size=64m``, ``ro``. The kernel lets go of the folders of confined workers only a moment later."""
+    command = ["mount", "-o", f"remount,{options}", str(place)]
+    wait_until(lambda: subprocess.run(command, check=False, capture_output=True).returncode == 0)

@@ -60,6 +60,7 @@ COMMANDS: Mapping[str, Entry] = {
     "formats": Entry("direct", "List the picture formats and what is installed to read them."),
     "languages": Entry("direct", "List the languages for OCR and how to add one."),
     "models": Entry("models", "List models and engines, and how to get them."),
+    "doctor": Entry("doctor", "Show how far workers are confined on this machine."),
     "completion": Entry("completion", "Print the completion script of a shell."),
 }
 

@@ -35,7 +35,8 @@ from pillion.model import (
     value,
 )
 from pillion.panics import is_panic
-from pillion.pool import threads
+from pillion.pool import sandbox, threads
+from pillion.weights import outside
 
 Checksum = Annotated[str, msgspec.Meta(pattern="^[0-9a-f]{64}$")]
 Seconds = Annotated[float, msgspec.Meta(ge=0, le=1e9)]
@@ -49,8 +50,9 @@ _STDERR_BYTES = 2000
 class ExecutionTask:
     """One job as it is sent to a worker. ``sources``: (absolute path, size, mtime_ns), tried in order.
 
-    Results are written to ``{staging}-{variant}``. ``share``: of the threads that engines may use; less than 1 only in
-    a worker that runs nothing else. ``checkpoint``: see GenerationRequest.
+    Results are written to ``{staging}-{variant}``, by a worker to that name in its own folder. ``share``: of the
+    threads that engines may use; less than 1 only in a worker that runs nothing else. ``checkpoint``: see
+    GenerationRequest.
     """
 
     kind: SidecarKind
@@ -108,6 +110,10 @@ class _Prepared:
     value: Any
     seconds: float
 
+
+if sandbox.own_folder() is not None:
+    # In a worker, which makes no models.
+    outside.ask_by(sandbox.ask)
 
 _prepared: dict[bytes, _Prepared] = {}
 """Staging path of a task -> what was prepared for it, in the last batch only."""
@@ -187,6 +193,8 @@ def _stderr_tail(error: BaseException) -> str:
 def _class_of_os_error(error: OSError) -> ErrorClass:
     if error.errno in (errno.ENOSPC, errno.EDQUOT):
         return ErrorClass.DISK_FULL
+    if error.errno == errno.EFBIG:
+        return ErrorClass.TOO_LARGE
     if error.errno == errno.ENOMEM:
         return ErrorClass.OOM
     return ErrorClass.IO_TRANSIENT
@@ -248,7 +256,7 @@ def _unchanged(path: bytes, size: int, mtime_ns: int) -> bool:
 
 def _stage(staging: bytes, produced: Produced) -> Staged:
     reach("execute.stage")
-    Path(f"{os.fsdecode(staging)}-{produced.variant}").write_bytes(produced.data)
+    sandbox.own_path(Path(f"{os.fsdecode(staging)}-{produced.variant}")).write_bytes(produced.data)
     reach("execute.staged")
     return Staged(
         variant=produced.variant,

@@ -117,6 +117,9 @@ class KindSpec:
     ``given``: "module:function", called with (variant, bytes, settings): the :class:`pillion.model.Produced` of a
     sidecar that somebody else made; raises ItemError if it is not whole. None: none can be recorded.
     ``models``: "module:function" that lists its models for ``pillion models``.
+    ``obtains``: "module:function" of those that make something in the cache of models, which workers cannot
+    (weights/outside.py). ``programs``: "module:function" that lists the programs it starts on this machine; a worker
+    can start no others.
     Raises ValueError for an invalid name.
     """
 
@@ -139,6 +142,8 @@ class KindSpec:
     read_now: str | None = None
     given: str | None = None
     models: str | None = None
+    obtains: tuple[str, ...] = ()
+    programs: str | None = None
 
     def __post_init__(self) -> None:
         for text in (self.name, self.directory or self.name):

@@ -63,6 +63,15 @@ def resident_bytes(pid: int | str = "self") -> int:
         return 0
 
 
+def written_bytes(pid: int) -> int:
+    """How many bytes a process has had written to disks so far, in pages; 0 if it is gone or nobody counts."""
+    try:
+        with open(f"/proc/{pid}/io", "rb") as file:
+            return next((int(line.split()[1]) for line in file if line.startswith(b"write_bytes:")), 0)
+    except (OSError, IndexError, ValueError):
+        return 0
+
+
 def cpu_seconds(pid: int | str = "self") -> float:
     """The processor time of a process and of its children that have ended; 0 if it is gone."""
     try:
@@ -164,6 +173,15 @@ def _orders(channel: Channel) -> sandbox.Orders:
     return msgspec.msgpack.decode(message[1], type=sandbox.Orders)
 
 
+def _asked(channel: Channel, request: bytes) -> bytes:
+    """The answer of the parent, which sends nothing else meanwhile."""
+    channel.send(frame(Sign.ASK, request))
+    message = channel.receive()
+    if message is None or message[0] is not Sign.ANSWER:
+        os._exit(0)
+    return message[1]
+
+
 def main() -> None:
     """Entry point; see the module's docstring for the arguments."""
     descriptor, parent, target, limits = (
@@ -185,6 +203,7 @@ def main() -> None:
     channel = Channel(descriptor)
     # Before the target is imported: engines start threads when they are loaded, and these would stay free.
     sandbox.obey(_orders(channel))
+    sandbox.answer_by(lambda request: _asked(channel, request))
     codec = Codec(target)
     keepalive.listen(lambda: channel.send(frame(Sign.BEAT)))
     reach("child.ready")

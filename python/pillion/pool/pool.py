@@ -7,6 +7,7 @@ goes to another child.
 
 from __future__ import annotations
 
+import errno
 import math
 import os
 import select
@@ -22,6 +23,7 @@ from collections.abc import Callable, Collection, Mapping, Sequence
 from concurrent.futures import Executor, Future, InvalidStateError
 from dataclasses import dataclass, field
 from enum import IntEnum
+from pathlib import Path
 from types import MappingProxyType
 from typing import Any
 
@@ -32,7 +34,7 @@ from pillion.errors import ErrorClass, ItemError
 from pillion.failpoints import reach
 from pillion.model import value
 from pillion.pool import sandbox
-from pillion.pool.child import NEXT_ITEM, TELL, Limits, cpu_seconds, resident_bytes
+from pillion.pool.child import NEXT_ITEM, TELL, Limits, cpu_seconds, resident_bytes, written_bytes
 from pillion.pool.sandbox import Orders, Policy, environment, make_folder
 from pillion.pool.wire import Codec, Link, Sign, WireError, frame
 
@@ -149,6 +151,10 @@ class Worker:
         """Processor time that the child, and the programs that it started and that have ended, have used so far."""
         return cpu_seconds(self._process.pid)
 
+    def written_bytes(self) -> int:
+        """Bytes that the child has had written to disks so far."""
+        return written_bytes(self._process.pid)
+
     def ask(self) -> None:
         """Make the child write a traceback to stderr."""
         os.kill(self._process.pid, TELL)
@@ -181,6 +187,27 @@ class Worker:
     def _remove_folder(self) -> None:
         if self.folder is not None:
             shutil.rmtree(self.folder, ignore_errors=True)
+
+
+def start_helper(command: Sequence[str], target: str) -> subprocess.Popen[bytes]:
+    """A process that makes what a child may not make. It reads nothing that a child wrote. Raises OSError."""
+    paths = environment(os.environ, target).get("PYTHONPATH")
+    return subprocess.Popen(
+        command,
+        env={**os.environ, **({} if paths is None else {"PYTHONPATH": paths})},
+        stdin=subprocess.DEVNULL,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.DEVNULL,
+        start_new_session=True,
+    )
+
+
+def end_helper(helper: subprocess.Popen[bytes]) -> bytes:
+    """Kill it if it still runs; returns what it printed, which is less than a pipe holds."""
+    if helper.poll() is None:
+        os.killpg(helper.pid, signal.SIGKILL)
+    answer, _ = helper.communicate()
+    return answer
 
 
 def exit_error(code: int | None, stderr_tail: str) -> ItemError:
@@ -243,7 +270,8 @@ class Child:
     ``preparing``: it prepares all items of its batch. ``started``: it runs the first of them. ``dismissed``: it is
     killed and gets no more work. ``stderr_closed``: its stderr is at its end. ``lanes``: those it has run. ``allowed``:
     what it may use for what it does now. ``until``: its deadline, never after ``ends``; ``cpu_until``: the same of its
-    processor time. ``verdict``: why it is being stopped.
+    processor time; ``written_until``: the same of the bytes it writes. ``waits_for``: the command that makes what it
+    asked for. ``verdict``: why it is being stopped.
     """
 
     worker: Worker
@@ -258,6 +286,8 @@ class Child:
     ends: float = math.inf
     cpu_until: float = math.inf
     allowed: Allowance = field(default_factory=lambda: Allowance(step_s=math.inf))
+    written_until: float = math.inf
+    waits_for: tuple[str, ...] | None = None
     verdict: tuple[ErrorClass, str] | None = None
 
     @property
@@ -316,6 +346,9 @@ _RECYCLE_ITEMS = 4000
 """Starting a child costs about as much as a hundred thumbnails."""
 
 
+_WRITTEN_BYTES = 1 << 30
+"""What an item may write to disks, whatever becomes of the files."""
+
 _SPARE_S = 60.0
 """How long the extra child for urgent batches is kept when it has none."""
 
@@ -329,7 +362,11 @@ class WorkerPool(Executor):
     fails with class ``oom``; above the second it is replaced after its batch, as it is after ``recycle_items`` items.
     ``lane_workers``: how many children may run a lane at a time, not counting batches with turn ``AT_ONCE``.
     ``policy``: what they may use (sandbox.py); None: all that this process may. Raises SandboxError for one that cannot
-    hold here though it must.
+    hold here though it must. ``fetch``: called with an item, whether it is done, and the child's own folder, when the
+    item starts, at its signs of life, when it is done and when the child ends; takes what the child has written; may
+    raise OSError.
+    ``obtaining``: the command that makes what a child asks for, None for what it may not have; what it prints is the
+    answer.
     """
 
     def __init__(
@@ -342,12 +379,17 @@ class WorkerPool(Executor):
         recycle_items: int = _RECYCLE_ITEMS,
         lane_workers: Mapping[str, int] = MappingProxyType({}),
         policy: Policy | None = None,
+        fetch: Callable[[Any, bool, Path], None] | None = None,
+        obtaining: Callable[[bytes], Sequence[str] | None] | None = None,
     ) -> None:
         self._target = target
         self._codec = Codec(target)
         self._lane_workers = lane_workers
         sandbox.check(policy)
         self._policy = policy
+        self._fetch = fetch
+        self._obtaining = obtaining
+        self._helpers: dict[tuple[str, ...], subprocess.Popen[bytes]] = {}
         self.size = size
         """How many children work at the same time."""
         self._limits = Limits(memory_bytes=memory_limit, recycle_bytes=recycle_bytes, recycle_items=recycle_items)
@@ -424,9 +466,14 @@ class WorkerPool(Executor):
         if wait:
             self._thread.join()
 
-    def confine(self, policy: Policy) -> None:
-        """Let the children use what ``policy`` says from the next batch on. Those that run end their batches first."""
+    def confine(self, policy: Policy, *, again: bool = False) -> None:
+        """Let the children use what ``policy`` says from the next batch on. Those that run end their batches first.
+
+        ``again``: replace them even if it says the same, because what is at its paths is not what it was.
+        """
         with self._lock:
+            if policy == self._policy and not again:
+                return
             self._policy = policy
         self._wake()
 
@@ -440,6 +487,7 @@ class WorkerPool(Executor):
         """Kill a child whose item was cancelled; the rest of its batch waits for another child."""
         child.dismissed = True
         child.worker.kill()
+        self._fetch_from(child, done=False)
         if child.batch is not None:
             self._waiting.appendleft(child.batch)
             child.batch = None
@@ -468,6 +516,8 @@ class WorkerPool(Executor):
             for child in self._children:
                 child.worker.end()
                 child.worker.close()
+            for helper in self._helpers.values():
+                end_helper(helper)
             os.close(self._wake_read)
             os.close(self._wake_write)
             os.close(self._server.descriptor)
@@ -588,14 +638,57 @@ class WorkerPool(Executor):
             self._set_clock(child, batch.items)
         elif sign is Sign.STARTED and not child.started:
             self._note_start(child, batch)
+        elif child.waits_for is not None:
+            raise WireError(f"{sign.name} while it waited for an answer")
         elif sign is Sign.BEAT and (child.started or child.preparing):
+            self._fetch_from(child, done=False)
             self._start_step(child)
+        elif sign is Sign.ASK and (child.started or child.preparing):
+            self._obtain(child, data)
         elif sign in (Sign.RESULT, Sign.LAST_RESULT) and child.started:
             result = self._codec.result(data)
+            result = self._fetch_from(child, done=True) or result
             return self._take(child, batch, is_last=sign is Sign.LAST_RESULT).future, result
         else:
             raise WireError(f"{sign.name} at the wrong time")
         return None
+
+    def _fetch_from(self, child: Child, *, done: bool) -> ItemError | None:
+        """Take what the child has written for the item it runs; returns the error if that fails."""
+        batch = child.batch
+        if self._fetch is None or child.worker.folder is None or batch is None or not child.started:
+            return None
+        try:
+            self._fetch(batch.items[0].argument, done, child.worker.folder)
+        except OSError as error:
+            is_full = error.errno in (errno.ENOSPC, errno.EDQUOT)
+            kind = ErrorClass.DISK_FULL if is_full else ErrorClass.IO_TRANSIENT
+            return ItemError(kind, f"What was made cannot be taken to its place ({error.strerror}).")
+        return None
+
+    def _obtain(self, child: Child, request: bytes) -> None:
+        """Start what makes the thing that a child asks for, unless it is being made already."""
+        command = self._obtaining(request) if self._obtaining is not None else None
+        if command is None:
+            raise WireError("a request for what is not to be had")
+        key = tuple(command)
+        if key not in self._helpers:
+            self._helpers[key] = start_helper(key, self._target)
+        child.waits_for = key
+
+    def _answer(self) -> None:
+        """Tell the children whose requests are done. Meanwhile only the time limit of their whole items counts."""
+        for key, helper in tuple(self._helpers.items()):
+            waiting = [child for child in self._children if child.waits_for == key]
+            if helper.poll() is None:
+                for child in waiting:
+                    self._start_step(child)
+                continue
+            del self._helpers[key]
+            answer = end_helper(helper)
+            for child in waiting:
+                child.waits_for = None
+                child.worker.link.send(frame(Sign.ANSWER, answer))
 
     def _set_clock(self, child: Child, items: Collection[Item]) -> None:
         """Start the time limits of what the child does now: the longest of ``items``, the processor time of all."""
@@ -605,6 +698,8 @@ class WorkerPool(Executor):
             whole_s=max(item.allowed.whole_s for item in items),
         )
         child.ends = time.monotonic() + child.allowed.whole_s
+        if child.worker.folder is not None:
+            child.written_until = child.worker.written_bytes() + _WRITTEN_BYTES * len(items)
         self._start_step(child)
 
     @staticmethod
@@ -639,9 +734,11 @@ class WorkerPool(Executor):
         child.preparing = False
         child.started = True
         self._set_clock(child, [item])
+        self._fetch_from(child, done=False)
 
     def _watch(self) -> None:
         now = time.monotonic()
+        self._answer()
         if now > self._spare_until:
             self._dismiss_spare()
         for child in tuple(self._children):
@@ -658,6 +755,9 @@ class WorkerPool(Executor):
                 limit = round(child.allowed.step_cpu_s)
                 message = f"It used more than {limit} s of processor time, too much for its size, and was stopped."
                 self._condemn(child, ErrorClass.TOO_LARGE, message)
+            elif child.written_until < math.inf and child.worker.written_bytes() > child.written_until:
+                limit = _WRITTEN_BYTES // 1024**2
+                self._condemn(child, ErrorClass.TOO_LARGE, f"It wrote more than {limit} MiB and was stopped.")
             elif child.worker.resident_bytes() > self._limits.memory_bytes:
                 limit = self._limits.memory_bytes // 1024**2
                 self._condemn(child, ErrorClass.OOM, f"It used more than {limit} MiB of memory and was stopped.")
@@ -693,6 +793,7 @@ class WorkerPool(Executor):
         """A child is gone: fail the item it was running, and give the rest of its batch to another child."""
         self._children.remove(child)
         code = child.worker.end()
+        self._fetch_from(child, done=False)
         stderr_tail = child.worker.stderr_tail()
         child.worker.close()
         if not child.ready and not child.dismissed:

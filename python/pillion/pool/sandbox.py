@@ -33,7 +33,7 @@ import os
 import sys
 import sysconfig
 import tempfile
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 from enum import StrEnum
 from pathlib import Path
@@ -128,7 +128,8 @@ def interpreter() -> set[bytes]:
     """
     home = os.path.realpath(os.path.expanduser("~"))
     named = [sys.prefix, sys.base_prefix, sys.exec_prefix, sys.base_exec_prefix, str(Path(__file__).parents[1])]
-    paths = {os.path.realpath(path) for path in [*named, *sys.path, os.path.dirname(sys.executable)] if path}
+    named += [*sys.path, os.path.dirname(sys.executable), *os.environ.get("LD_LIBRARY_PATH", "").split(":")]
+    paths = {os.path.realpath(path) for path in named if path}
     return {os.fsencode(path) for path in paths if path != "/" and not f"{home}/".startswith(f"{path}/")}
 
 
@@ -371,6 +372,27 @@ _own: bytes | None = None
 def own_folder() -> bytes | None:
     """This worker's own folder, to which alone it may write; None in a process that has none."""
     return _own
+
+
+def own_path(path: Path) -> Path:
+    """Where a worker writes what is to be at ``path``: to the same name in its own folder, from where it is fetched."""
+    return path if _own is None else Path(os.fsdecode(_own), path.name)
+
+
+_ask: Callable[[bytes], bytes] | None = None
+
+
+def answer_by(ask: Callable[[bytes], bytes]) -> None:
+    """Have requests of this worker answered by ``ask``."""
+    global _ask
+    _ask = ask
+
+
+def ask(request: bytes) -> bytes:
+    """Ask the parent to do what this worker cannot, and wait for its answer."""
+    if _ask is None:
+        raise RuntimeError("this process has nobody to ask")
+    return _ask(request)
 
 
 def obey(orders: Orders) -> None:

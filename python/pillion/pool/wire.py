@@ -31,7 +31,7 @@ _CHUNK = 1 << 16
 
 
 class Sign(IntEnum):
-    """What a frame is. Batches and orders go to a child, the others come from it."""
+    """What a frame is. Batches, orders and answers go to a child, the others come from it."""
 
     BATCH = 1
     """Items to run, one after the other."""
@@ -51,6 +51,10 @@ class Sign(IntEnum):
     """The same, and it takes no more: this process ends."""
     ORDERS = 9
     """What it may use, before anything else."""
+    ASK = 10
+    """It waits for something to be made that it cannot make."""
+    ANSWER = 11
+    """To that."""
 
 
 class WireError(Exception):

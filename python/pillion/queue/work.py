@@ -31,6 +31,7 @@ from pillion.model import PDF_PASSWORDS, Failure, SidecarKind
 from pillion.pool.pool import Allowance, WorkerPool
 from pillion.queue.checkpoints import FOLDER, Checkpoints
 from pillion.queue.commit import DISK_FULL_NOTICE, Adopted, PlannedJob, Recorder, result_of
+from pillion.queue.confinement import Confinement, fetch, obtaining, rescue
 from pillion.queue.engine import Engine, Planned, Result
 from pillion.queue.estimate import Estimates, Eta, parallel, worker_count
 from pillion.queue.gates import ALL, OPEN, Gate, Gates
@@ -69,6 +70,8 @@ class CatalogJobs:
         checkpoints: Checkpoints,
         passwords: str | None = None,
         look_at_settings: Callable[[], None] = lambda: None,
+        confinement: Confinement | None = None,
+        confine: Callable[..., None] = lambda policy, again=False: None,
     ) -> None:
         self._database = database
         self._store = store
@@ -78,6 +81,8 @@ class CatalogJobs:
         self.max_pixels = max_pixels
         self.passwords = passwords
         self._look_at_settings = look_at_settings
+        self._confinement = confinement
+        self._confine = confine
         self._gates = gates
         self._estimates = estimates
         self._eta = eta
@@ -129,6 +134,7 @@ class CatalogJobs:
         if self._gates.watching:
             self._gates.tries(lane)
         reach("work.claimed")
+        self._let_read([job for job, _ in claimed])
         listed = self._store.listed([job.content_uuid for job, _ in claimed])
         planned: list[Planned[PlannedJob]] = []
         there: list[Result[PlannedJob]] = []
@@ -147,6 +153,29 @@ class CatalogJobs:
         if there:
             self.finish(there, now)
         return planned
+
+    def _let_read(self, claimed: Sequence[ClaimedJob]) -> None:
+        """Let the workers read the files of these jobs, if a Location has come since they started."""
+        if self._confinement is not None:
+            policy = self._confinement.renewed(path for job in claimed for path, _, _ in job.sources)
+            if policy is not None:
+                self._confine(policy)
+
+    def _without_refused(self, results: Sequence[Result[PlannedJob]], now: float) -> Sequence[Result[PlannedJob]]:
+        """Give back the jobs whose files only the workers could not read, which are replaced."""
+        confinement = self._confinement
+        if confinement is None:
+            return results
+        refused = {
+            planned.job.job.id
+            for planned, value in results
+            if _is_unread(value) and confinement.refused(planned.job.job.id, planned.job.job.sources)
+        }
+        if not refused:
+            return results
+        self._confine(confinement.policy(), again=True)
+        self.release([planned.job for planned, _ in results if planned.job.job.id in refused], now)
+        return [result for result in results if result[0].job.job.id not in refused]
 
     def _claim(
         self, kind: SidecarKind, limit: int, seconds: float, now: float, before: int
@@ -181,7 +210,7 @@ class CatalogJobs:
 
         So do those whose files are missing because their Location is offline.
         """
-        results = self._without_offline(results, now)
+        results = self._without_offline(self._without_refused(results, now), now)
         faults = self._record(results, now)
         if ALL in faults:
             self._gates.failed(ALL, ErrorClass.DISK_FULL, faults[ALL])
@@ -380,6 +409,12 @@ def _is_missing_source(value: Execution | ItemError) -> bool:
     return isinstance(result, Failure) and result.error_class is ErrorClass.MISSING_SOURCE
 
 
+def _is_unread(value: Execution | ItemError) -> bool:
+    """Whether a source could not be opened, perhaps because the worker may not."""
+    result = result_of(value)
+    return isinstance(result, Failure) and result.error_class in (ErrorClass.MISSING_SOURCE, ErrorClass.IO_TRANSIENT)
+
+
 def _allowance(limits: Limits, job: ClaimedJob) -> Allowance:
     """What the job may use, by the size of its file: of a sparse one, that of its data."""
     mib = job.size / MIB
@@ -510,7 +545,7 @@ def _interrupts_end(end: Callable[[], None]) -> Iterator[None]:
         signal.raise_signal(caught[0])
 
 
-_POOL_SETTINGS = ("workers", "concurrency", "memory_limit")
+_POOL_SETTINGS = ("workers", "concurrency", "memory_limit", "sandbox")
 """Settings that need other workers: where they change, the running ones end first."""
 
 
@@ -542,6 +577,7 @@ class Workers:
         self._owner = this_owner()
         self._checkpoints = Checkpoints(store.staging / FOLDER)
         self.recorder = Recorder(database, store, self._checkpoints, self._owner)
+        self._confinement = Confinement(database, store, config, self._owner)
         self.gates = Gates(database, config, store.staging, config.has_hours)
         self._stopped = threading.Event()
         self._thread: threading.Thread | None = None
@@ -565,6 +601,9 @@ class Workers:
             memory_limit=config.memory_limit,
             recycle_bytes=int(config.memory_limit * _RECYCLE_SHARE),
             lane_workers=lane_workers,
+            policy=self._confinement.policy(),
+            fetch=fetch,
+            obtaining=obtaining,
         )
         self._source = CatalogJobs(
             self._database,
@@ -579,6 +618,8 @@ class Workers:
             eta=self.eta,
             checkpoints=self._checkpoints,
             look_at_settings=self._look_at_settings,
+            confinement=self._confinement,
+            confine=self._pool.confine,
         )
         self.engine = Engine(
             self._source,
@@ -597,6 +638,7 @@ class Workers:
             return
         before, self._config = self._config, config
         self.gates.use(config)
+        self._confinement.config = config
         self._source.max_pixels = config.max_pixels
         self._source.passwords = config.passwords_file
         if any(getattr(before, name) != getattr(config, name) for name in _POOL_SETTINGS):
@@ -670,6 +712,7 @@ class Workers:
         reach("work.sweep")
         for owner in self._store.staging_owners():
             if owner != self._owner and owner.count(":") >= 3 and is_gone(owner):
+                rescue(owner, self._store.staging, self._checkpoints.folder)
                 self._store.sweep(owner)
         if self._checkpoints.folder.exists():
             self._checkpoints.drop_stale(self._database)

@@ -75,6 +75,7 @@ SECTIONS: Mapping[str, Mapping[str, Check]] = {
         "concurrency": _concurrency,
         "memory_limit": count("bytes"),
         "max_pixels": count("pixels"),
+        "sandbox": one_of(("require", "auto", "off")),
         **WHEN_KEYS,
     },
 }

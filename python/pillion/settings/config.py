@@ -42,6 +42,7 @@ policy = "{policy}"            # what this device generates: "mobile", "desktop"
 # concurrency = {{ ocr = 1 }}   # how many of them a kind may use at a time
 # memory_limit = 3221225472   # bytes that a worker may use before its item is stopped
 # max_pixels = 268435456      # larger pictures are refused
+# sandbox = "auto"            # "require": no workers where they cannot be confined; "off": not confined
 # quiet_hours = "22:00-07:00" # local time in which ocr, transcripts and embeddings do not run
 # on_battery = true           # false: they also do not run while the machine is on battery
 
@@ -107,6 +108,7 @@ class Config:
     concurrency: Mapping[str, int] = field(default_factory=dict)
     memory_limit: int = 3072 * MIB
     max_pixels: int = 1 << 28
+    sandbox: str = "auto"
     kinds: Mapping[SidecarKind, Mapping[str, Any]] = field(default_factory=dict)
     locations: Mapping[str, Mapping[SidecarKind, Mapping[str, Any]]] = field(default_factory=dict)
     policies: Mapping[str, OwnPolicy] = field(default_factory=dict)

@@ -1,7 +1,7 @@
 """The user's cache folder: files that Pillion can make again, safe with several processes at once.
 
 It holds assembled and converted model weights, and the hashes of files already checked. Anything in it may be deleted
-at any time. Imports only :mod:`pillion.errors` and loads no engine.
+at any time. Loads no engine.
 """
 
 from __future__ import annotations
@@ -19,6 +19,7 @@ from functools import cache
 from pathlib import Path
 
 from pillion.errors import ErrorClass, ItemError
+from pillion.weights.outside import must_not_ask
 
 _STALE_SECONDS = 3600.0
 """A half-made folder older than this belongs to a process that was killed."""
@@ -64,11 +65,13 @@ def filled_folder(name: str, fill: Callable[[Path], None]) -> Path:
 
     ``fill`` works in a temporary folder that is renamed when complete, so no reader sees a partial one, and what a
     killed process leaves is removed later. One process fills, others wait.
-    Raises ItemError (disk_full, io_transient) if the cache cannot be written.
+    Raises ItemError (disk_full, io_transient) if the cache cannot be written, and ElsewhereError in a worker: mark
+    what calls it by :func:`pillion.weights.outside.made_outside`.
     """
     final = cache_folder() / "models" / name
     if final.is_dir():
         return final
+    must_not_ask()
     try:
         final.parent.mkdir(parents=True, exist_ok=True)
         with _locked(final.with_name(f".{name}.lock")):

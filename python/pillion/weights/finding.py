@@ -57,6 +57,12 @@ def local_places(known: KnownModel) -> list[tuple[str, Path]]:
     return places
 
 
+def folders() -> list[Path]:
+    """The folders below which models and data files are, those in packages apart. They need not exist."""
+    named = (os.environ.get("PILLION_MODELS"), os.environ.get("TESSDATA_PREFIX"))
+    return [*(Path(name).expanduser() for name in named if name), cache_folder(), _hub()]
+
+
 def found_at(known: KnownModel) -> tuple[str, list[Path]] | None:
     """Where a model is, and the files of its weights; None if it is not found. Downloads nothing."""
     for place, folder in local_places(known):
@@ -78,9 +84,12 @@ def _holds(folder: Path, known: KnownModel) -> bool:
 
 def _hub_snapshots(repository: str) -> list[Path]:
     """The folders where the hub's client stores downloads, by its documented layout."""
+    return sorted(_hub().glob(f"models--{repository.replace('/', '--')}/snapshots/*"))
+
+
+def _hub() -> Path:
     home = Path(os.environ.get("HF_HOME") or Path(os.environ.get("XDG_CACHE_HOME") or "~/.cache") / "huggingface")
-    hub = Path(os.environ.get("HF_HUB_CACHE") or home / "hub").expanduser()
-    return sorted(hub.glob(f"models--{repository.replace('/', '--')}/snapshots/*"))
+    return Path(os.environ.get("HF_HUB_CACHE") or home / "hub").expanduser()
 
 
 def package_folders(known: KnownModel) -> list[Path] | None:

@@ -9,6 +9,7 @@ from pathlib import Path
 from pillion.errors import ItemError
 from pillion.weights.cache import sha256_of
 from pillion.weights.known import KnownModel, ModelFolder, missing
+from pillion.weights.outside import must_not_ask
 
 _HUB_PROBE_SECONDS = 5.0
 """How long the hub may take to answer which revision it has; a running download is limited by stalls instead."""
@@ -38,6 +39,7 @@ def downloaded(known: KnownModel) -> ModelFolder:
         import huggingface_hub
     except ImportError:
         raise _nowhere(known, "the hub's client is not installed") from None
+    must_not_ask()
     os.environ.setdefault("HF_HUB_DISABLE_PROGRESS_BARS", "1")
     try:
         folder = Path(

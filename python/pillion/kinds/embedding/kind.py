@@ -29,4 +29,5 @@ KIND = KindSpec(
     first_guess=FirstGuess(bytes={EMBEDDING_MODEL: 10_000.0}),
     generators=("pillion.kinds.embedding.generator:EmbeddingsGenerator",),
     models="pillion.kinds.embedding.models:rows",
+    obtains=("pillion.kinds.embedding.models:found", "pillion.kinds.embedding.minilm:converted"),
 )

@@ -24,6 +24,7 @@ from pillion.errors import ErrorClass, ItemError
 from pillion.kinds.embedding import models
 from pillion.pool import threads
 from pillion.weights.cache import filled_folder
+from pillion.weights.outside import made_outside
 
 if TYPE_CHECKING:
     import ctranslate2
@@ -131,10 +132,7 @@ def _loaded(arithmetic: str) -> ctranslate2.Encoder:
     _check_installed()
     import ctranslate2
 
-    source = models.found()
-    storage = "float32" if arithmetic == "float32" else "int8"
-    name = f"{NAME}-{storage}-{_CONVERSION}-{source.sha256[:12]}"
-    folder = filled_folder(name, functools.partial(_convert, source.path, storage))
+    folder = converted("float32" if arithmetic == "float32" else "int8")
     return ctranslate2.Encoder(str(folder), device="cpu", compute_type=arithmetic, intra_threads=threads.available())
 
 
@@ -145,6 +143,14 @@ def _check_installed() -> None:
 
 
 # conversion -----------------------------------------------------------------------------------------------------------
+
+
+@made_outside
+def converted(storage: str) -> Path:
+    """The folder of the model in CTranslate2 format, with weights of a type: "float32" or "int8"."""
+    source = models.found()
+    name = f"{NAME}-{storage}-{_CONVERSION}-{source.sha256[:12]}"
+    return filled_folder(name, functools.partial(_convert, source.path, storage))
 
 
 def _convert(source: Path, storage: str, folder: Path) -> None:

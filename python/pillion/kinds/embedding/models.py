@@ -6,6 +6,7 @@ from pillion.kinds.embedding.kind import EMBEDDINGS
 from pillion.weights.cache import sha256_of
 from pillion.weights.finding import identity_of, local, package_folders, resolved
 from pillion.weights.known import KnownModel, ModelFolder
+from pillion.weights.outside import made_outside
 from pillion.weights.rows import ModelRow, model_row
 
 MODEL = KnownModel(
@@ -23,6 +24,7 @@ MODEL = KnownModel(
 )
 
 
+@made_outside
 def found() -> ModelFolder:
     """The folder that holds MiniLM's ``model.safetensors`` and ``tokenizer.json``. Raises ItemError (missing_tool)."""
     return resolved(MODEL, None)

@@ -61,4 +61,6 @@ KIND = KindSpec(
     },
     read_now="pillion.kinds.ocr.generator:read_now",
     models="pillion.kinds.ocr.models:rows",
+    obtains=("pillion.kinds.ocr.models:language_folder",),
+    programs="pillion.kinds.ocr.tesseract:programs",
 )

@@ -16,6 +16,7 @@ from pathlib import Path
 from pillion.kinds.ocr.kind import AUTO, OCR
 from pillion.weights.cache import filled_folder, sha256_of
 from pillion.weights.known import missing
+from pillion.weights.outside import made_outside
 from pillion.weights.rows import ModelRow
 
 # Tesseract's languages ------------------------------------------------------------------------------------------------
@@ -169,11 +170,14 @@ def data_folders(explicit: str | None = None) -> list[Path]:
     return [folder for folder in dict.fromkeys(found) if folder.is_dir()]
 
 
+@made_outside
 def language_folder(languages: Sequence[str], explicit: str | None = None) -> Path:
     """A folder with the data of all ``languages``. Raises ItemError (missing_tool) naming those without data.
 
     Tesseract opens one folder only, so languages spread over several are gathered by links in the cache folder.
     """
+    if any(".." in language.split("/") or language.startswith("/") for language in languages):
+        raise missing(f"there are no such languages: {', '.join(languages)}")
     folders = data_folders(explicit)
     for folder in folders:
         if all((folder / f"{language}.traineddata").is_file() for language in languages):

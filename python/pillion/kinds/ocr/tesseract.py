@@ -20,6 +20,7 @@ from collections.abc import Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from enum import Enum
+from pathlib import Path
 from typing import TYPE_CHECKING, Any, Protocol
 
 from pillion import extras
@@ -394,6 +395,17 @@ def installed_engine() -> Engine:
     if PROGRAM.problem() is None:
         return PROGRAM
     raise ItemError(ErrorClass.MISSING_TOOL, problem)
+
+
+def programs() -> list[Path]:
+    """The programs that this machine's recognition starts: none where Tesseract runs in this process."""
+    found = shutil.which("tesseract") if LIBRARY.problem() is not None else None
+    if found is None:
+        return []
+    with open(found, "rb") as file:
+        head = file.readline(200).split()
+    interpreter = os.fsdecode(head[0][2:]) if head and head[0].startswith(b"#!") else ""
+    return [Path(path) for path in (found, interpreter) if path]
 
 
 class Recognisers:

@@ -13,6 +13,7 @@ from pathlib import Path
 from typing import Any
 
 from pillion import _core
+from pillion.pool import sandbox
 
 _VERSION = 1
 
@@ -29,9 +30,13 @@ def load(path: Path) -> Mapping[str, Any] | None:
 
 
 def save(path: Path, state: Mapping[str, Any]) -> None:
-    """Write ``state`` (JSON values). If it cannot be written, the work continues without a checkpoint."""
+    """Write ``state`` (JSON values). If it cannot be written, the work continues without a checkpoint.
+
+    A worker writes it to its own folder, from where its parent takes it to ``path`` at the next sign of life.
+    """
     text = json.dumps(state, ensure_ascii=False)
     document = {"version": _VERSION, "checksum": _checksum(text), "state": text}
+    path = sandbox.own_path(path)
     new = path.with_suffix(".new")
     try:
         path.parent.mkdir(exist_ok=True)

@@ -72,4 +72,5 @@ KIND = KindSpec(
     },
     read_now="pillion.kinds.transcript.generator:read_now",
     models="pillion.kinds.transcript.models:rows",
+    obtains=("pillion.kinds.transcript.models:found",),
 )

@@ -11,6 +11,7 @@ from pillion.kinds.transcript.kind import TRANSCRIPT
 from pillion.weights.cache import sha256_of
 from pillion.weights.finding import check, identity_of, resolved
 from pillion.weights.known import KnownModel, ModelFolder, missing
+from pillion.weights.outside import made_outside
 from pillion.weights.rows import ModelRow, model_row
 
 _FILES = ("model.bin", "config.json", "tokenizer.json", "vocabulary.*", "preprocessor_config.json")
@@ -52,6 +53,7 @@ MODELS = {
 }
 
 
+@made_outside
 def found(model: str) -> ModelFolder:
     """The folder of a Whisper model in CTranslate2 format, by size or path. Raises ItemError (missing_tool)."""
     known = _known(model)

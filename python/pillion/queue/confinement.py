@@ -1,0 +1,248 @@
+"""What the workers of a library may use, as its Locations, settings and models are now (pool/sandbox.py has the rules).
+
+They read the Locations, the library's sidecars and staging, and the models. They write to folders of their own in
+staging, from where their results are fetched. Where a Location is added, or comes back, they are replaced by others
+that may read it.
+"""
+
+from __future__ import annotations
+
+import os
+import sys
+import threading
+import time
+from collections.abc import Iterable, Iterator, Sequence
+from contextlib import suppress
+from importlib import import_module
+from pathlib import Path
+
+import msgspec
+
+from pillion.catalog import indexing as catalog_indexing
+from pillion.catalog.database import Database
+from pillion.failpoints import DIRECTORY_VARIABLE
+from pillion.kinds import registry
+from pillion.kinds.execute import ExecutionTask
+from pillion.pool.sandbox import Mode, Policy
+from pillion.settings.config import Config
+from pillion.store import Store, take
+from pillion.weights import finding
+
+_ANSWER_S = 2.0
+"""How long to wait for a Location: a dead file system may never answer, and would hold each worker up as it starts."""
+
+_NOTE = "-checkpoint"
+
+_SINGLE = 8
+"""So many files of a folder outside of the Locations are granted one by one."""
+
+_APART = 1000
+"""So many files and folders outside of the Locations are granted at a time."""
+
+
+class Confinement:
+    """The policy of one library's workers. ``config``: its settings as they are now."""
+
+    def __init__(self, database: Database, store: Store, config: Config, owner: str) -> None:
+        self._database = database
+        self._store = store
+        self._owner = owner
+        self.config = config
+        self._watched: tuple[bytes, ...] = ()
+        """All Locations, with an end; also those that do not answer."""
+        self._granted: tuple[bytes, ...] = ()
+        """Folders that the workers may read, with an end."""
+        self._apart: dict[bytes, None] = {}
+        """Files and folders outside of the Locations: what is asked for without one, and where links lead."""
+        self._again: set[int] = set()
+
+    def policy(self) -> Policy:
+        """As it is now."""
+        mode, staging = Mode(self.config.sandbox), os.fsencode(self._store.staging)
+        if mode is Mode.OFF:
+            return Policy(mode=mode, home=staging, prefix=f"{self._owner}.")
+        with self._database.read() as connection:
+            watched = [item.path for item in catalog_indexing.list_locations(connection) if item.walked]
+        there = sorted(_answering(watched))
+        self._watched = tuple(map(_with_end, watched))
+        self._granted = tuple(map(_with_end, (*there, *self._apart)))
+        beside = map(os.fsencode, (self._store.sidecars, self._store.staging, *models(), *named_paths(self.config)))
+        return Policy(
+            mode=mode,
+            reads=tuple(sorted({*there, *self._apart, *beside})),
+            writes=_written_elsewhere(),
+            home=staging,
+            prefix=f"{self._owner}.",
+            programs=programs(),
+        )
+
+    def renewed(self, sources: Iterable[bytes]) -> Policy | None:
+        """The policy that lets workers read these files as well; None if the one that was made last does."""
+        if self.config.sandbox == Mode.OFF:
+            return None
+        lacking = [path for path in sources if not self._covers(path)]
+        if not lacking:
+            return None
+        policy = self.policy()
+        apart = [path for path in lacking if not self._covers(path)]
+        if self.config.follow_links:
+            apart = [path for path in apart if path.startswith(self._granted) or not path.startswith(self._watched)]
+        else:
+            apart = [path for path in apart if not path.startswith(self._watched)]
+        if not apart:
+            return policy
+        for path in apart:
+            self._apart[self._narrow(path)] = None
+        for path in tuple(self._apart)[:-_APART]:
+            del self._apart[path]
+        return self.policy()
+
+    def refused(self, job: int, sources: Sequence[tuple[bytes, int, int]]) -> bool:
+        """Whether a worker could not read a file that this process can: a disk came back, say. Once for each job."""
+        if self.config.sandbox == Mode.OFF or job in self._again or not any(_opens(path) for path, _, _ in sources):
+            return False
+        self._again.add(job)
+        return True
+
+    def _covers(self, path: bytes) -> bool:
+        if not path.startswith(self._granted) and path not in self._apart:
+            return False
+        # The kernel goes by where a file is, not by the links on the way there.
+        real = os.path.realpath(path) if self.config.follow_links else path
+        return real is path or real == path or real.startswith(self._granted) or real in self._apart
+
+    def _narrow(self, path: bytes) -> bytes:
+        """What is granted for a file outside of the Locations: where a link to a folder on its way leads, or itself.
+
+        The folder that it is in where many are, unless that holds the user's home.
+        """
+        way = path.split(b"/")
+        linked = next((way[:end] for end in range(2, len(way)) if os.path.islink(b"/".join(way[:end]))), None)
+        if linked is not None and path.startswith(self._watched):
+            return os.path.realpath(b"/".join(linked))
+        real = os.path.realpath(path)
+        folder = os.path.dirname(real)
+        many = sum(os.path.dirname(other) == folder for other in self._apart) >= _SINGLE
+        home = os.path.realpath(os.path.expanduser(b"~"))
+        return folder if many and not _with_end(home).startswith(_with_end(folder)) else real
+
+
+def _with_end(folder: bytes) -> bytes:
+    return folder.rstrip(b"/") + b"/"
+
+
+def _opens(path: bytes) -> bool:
+    try:
+        os.close(os.open(path, os.O_RDONLY | os.O_NONBLOCK | os.O_NOCTTY))
+    except OSError:
+        return False
+    return True
+
+
+def _answering(folders: Iterable[bytes]) -> set[bytes]:
+    """Those that are there and say so soon."""
+    found: set[bytes] = set()
+
+    def look(folder: bytes) -> None:
+        if os.path.isdir(folder):
+            found.add(folder)
+
+    threads = [threading.Thread(target=look, args=(folder,), daemon=True) for folder in set(folders)]
+    for thread in threads:
+        thread.start()
+    until = time.monotonic() + _ANSWER_S
+    for thread in threads:
+        thread.join(max(0.0, until - time.monotonic()))
+    return set(found)
+
+
+# beside the sources ---------------------------------------------------------------------------------------------------
+
+
+def models() -> list[Path]:
+    """The folders of all models, and where links in them lead."""
+    folders = finding.folders()
+    return [*folders, *(target for folder in folders for target in _link_targets(folder, depth=3))]
+
+
+def _link_targets(folder: Path, depth: int) -> Iterator[Path]:
+    try:
+        items = list(os.scandir(folder)) if depth else []
+    except OSError:
+        return
+    for item in items:
+        if item.is_symlink():
+            yield Path(os.path.realpath(item.path))
+        elif item.is_dir():
+            yield from _link_targets(Path(item.path), depth - 1)
+
+
+def named_paths(config: Config) -> list[Path]:
+    """The files and folders that settings name: a model, a file of passwords."""
+    tables = [config.kinds, *config.locations.values(), *(policy.kinds for policy in config.policies.values())]
+    values = (value for table in tables for settings in table.values() for value in settings.values())
+    named = [value for value in values if isinstance(value, str) and os.sep in value]
+    named += [config.passwords_file] if config.passwords_file else []
+    return [path for name in named if (path := Path(name).expanduser()).is_absolute() and path.exists()]
+
+
+def programs() -> tuple[bytes, ...]:
+    """The programs that the kinds start on this machine."""
+    found: list[bytes] = []
+    for spec in registry.specs().values():
+        if spec.programs is not None:
+            module, _, name = spec.programs.partition(":")
+            found += map(os.fsencode, getattr(import_module(module), name)())
+    return tuple(found)
+
+
+WRITES = "PILLION_WORKERS_WRITE"
+"""The variable that names more folders and files that workers may use: of kinds of other packages, and of tests."""
+
+
+def _written_elsewhere() -> tuple[bytes, ...]:
+    named = [*os.environ.get(WRITES, "").split(os.pathsep), os.environ.get(DIRECTORY_VARIABLE, "")]
+    return tuple(os.fsencode(os.path.abspath(path)) for path in named if path)
+
+
+# results --------------------------------------------------------------------------------------------------------------
+
+
+def fetch(task: ExecutionTask, done: bool, folder: Path) -> None:
+    """Take what a worker has written for a task from its own folder to staging: its sidecars if it is ``done``.
+
+    The names are those of the task; what is no plain file is left where it is. Raises OSError.
+    """
+    staging = os.fsdecode(task.staging)
+    for variant in task.variants if done else ():
+        take(folder, Path(f"{staging}-{variant}"))
+    if task.checkpoint is not None and not take(folder, task.checkpoint, make=True):
+        _note(folder).write_text(task.checkpoint.name, encoding="ascii")
+
+
+def _note(folder: Path) -> Path:
+    """Beside a worker's folder: the name of the checkpoint that it may leave, for when its parent is killed."""
+    return folder.with_name(f"{folder.name}{_NOTE}")
+
+
+def rescue(owner: str, staging: Path, checkpoints: Path) -> None:
+    """Take the checkpoints that the workers of an owner that is gone have left."""
+    for note in staging.glob(f"{owner}.*{_NOTE}"):
+        with suppress(OSError, UnicodeDecodeError):
+            name = note.read_text(encoding="ascii")
+            if name == os.path.basename(name):
+                take(note.with_name(note.name.removesuffix(_NOTE)), checkpoints / name, make=True)
+
+
+def obtaining(request: bytes) -> Sequence[str] | None:
+    """The command that makes what a worker asks for in the cache of models (weights/outside.py); None: nobody may ask.
+
+    The worker may have been taken over: it names one of the functions that the kinds declare, and gives it text.
+    """
+    try:
+        name, arguments = msgspec.json.decode(request, type=tuple[str, list[str | list[str] | None]])
+    except (msgspec.DecodeError, RecursionError):
+        return None
+    if name not in {function for spec in registry.specs().values() for function in spec.obtains}:
+        return None
+    return [sys.executable, "-P", "-m", "pillion.weights.outside", name, msgspec.json.encode(arguments).decode()]
