@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Any, ParamSpec, TypeVar
 from pillion import _core, extras
 from pillion.errors import ErrorClass, ItemError, UsageError
 from pillion.kinds import registry
+from pillion.kinds.ocr.kind import OCR
 from pillion.kinds.settings import nearest
 from pillion.kinds.thumbnail.generator import spec_of
 from pillion.kinds.thumbnail.kind import KIND as THUMB_KIND
@@ -256,12 +257,12 @@ def ocr(path: str | os.PathLike[str], *, languages: Sequence[str] = ("auto",)) -
     ``languages`` are Tesseract's codes, the main one first; with ``auto`` among them, the language of each page is
     detected, among those installed. Raises :class:`pillion.errors.ItemError`.
     """
-    from pillion.kinds.ocr.generator import PDF, OcrGenerator
+    from pillion.kinds.ocr.generator import PDF
     from pillion.kinds.ocr.recognise import recognise
 
     source = Path(path)
     mime = sniff(source)
-    if not OcrGenerator().accepts(mime):
+    if registry.find(OCR, mime) is None:
         raise ItemError(ErrorClass.UNSUPPORTED, f"OCR reads images and PDFs, but this is {mime}")
     return recognise(source, is_pdf=mime == PDF, languages=languages)
 
@@ -303,10 +304,9 @@ def any_text(
 
     ``kind`` says which (``file``, ``ocr``, ``transcript``), ``text`` is the text. Raises ItemError.
     """
-    from pillion.kinds.ocr.generator import OcrGenerator
 
     mime = sniff(Path(path))
-    if OcrGenerator().accepts(mime):
+    if registry.find(OCR, mime) is not None:
         document: Mapping[str, Any] = json.loads(ocr(path, languages=languages).to_json())
     elif _core.media_class(mime) in ("audio", "video"):
         document = json.loads(transcribe(path, model=model, language=language).to_json())
