@@ -35,6 +35,7 @@ SENTENCES = {
 }
 """What to say: no numbers, no names, nothing with two spellings."""
 
+_ROOT = Path(__file__).resolve().parents[2]
 _VOICES = {"en": ("en-us", 150), "de": ("de+m3", 120), "fr": ("fr+m2", 130), "es": ("es+m3", 130)}
 """Language: (espeak-ng voice, words a minute). Tried against Whisper base for the lowest word error rate."""
 
@@ -48,12 +49,12 @@ def say(text: str, language: str, path: Path) -> Path:
     """Speak ``text`` into a WAV file (mono, 16 bit, 22.05 kHz) at ``path``, and return the path."""
     voice, speed = _VOICES[language]
     if importlib.util.find_spec("espeakng_loader") is not None:
-        command = [sys.executable, __file__, voice, str(speed), str(path)]
+        command = [sys.executable, "-m", "tests.support.speech", voice, str(speed), str(path.absolute())]
     elif shutil.which("espeak-ng") is not None:
-        command = ["espeak-ng", "-v", voice, "-s", str(speed), "-w", str(path), "--stdin"]
+        command = ["espeak-ng", "-v", voice, "-s", str(speed), "-w", str(path.absolute()), "--stdin"]
     else:
         raise RuntimeError("no espeak-ng: pip install espeakng-loader")
-    subprocess.run(command, input=text.encode(), check=True, stdout=subprocess.DEVNULL)
+    subprocess.run(command, input=text.encode(), check=True, stdout=subprocess.DEVNULL, cwd=_ROOT)
     return path
 
 
