@@ -201,3 +201,17 @@ def test_a_text_file_is_read_by_the_encoding_that_it_names(text: str, encoding: 
 def test_a_few_letters_beyond_ascii_tell_windows_from_dos_and_macintosh(encoding: str) -> None:
     text = "De instelling wordt geëvalueerd voor Mario Blättermann en de coördinator.\n" * 3
     assert decoded(text.encode(encoding)) == text
+
+
+@pytest.mark.parametrize(
+    ("text", "encoding"),
+    [
+        ("Želiš li spremiti ovu datoteku? Što bi trebao učiniti s njom, pitaš me.", "cp1250"),
+        ("Otvori kartice i poveznice; sinkronizacija će ih naći ako je uključena, đače.", "iso-8859-2"),
+        ("Prikaži samo ovaj okvir. Otvori okvir u novoj kartici, ne u istoj, molim. Češće!", "mac-latin2"),
+        ("Atvērt saiti jaunā cilnē. Šī lapa nav atrodama, mēģiniet vēlreiz pēc brīža.", "cp775"),
+        ("Määratlus on välja jäetud; jätka järgmise määratlusega või sõnaga žürii.", "cp775"),
+    ],
+)
+def test_letters_of_no_language_give_a_wrong_encoding_away(text: str, encoding: str) -> None:
+    assert decoded(text.encode(encoding)) == text

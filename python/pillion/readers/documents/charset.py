@@ -35,6 +35,23 @@ _WESTERN = ("cp1252", "mac-roman", "cp850")
 _ODD = re.compile("(?<=[a-z])(?![’ʼ·-])[^\\s\\w\x00-\x7f](?=[a-z])|(?<=[a-z])[À-ÞŠŽŸŒ](?=[a-z])|[\x80-\x9f]")
 """A sign, or a capital letter, between small letters; a control character."""
 _CONTROLS = re.compile("[\x80-\x9f]")
+_LATIN = (
+    *("cp1252", "cp1250", "cp1257", "cp1254"),
+    *("iso8859-2", "iso8859-13", "iso8859-4", "iso8859-16", "iso8859-9", "iso8859-15"),
+    *("cp850", "cp852", "cp775", "cp857", "mac-roman", "mac-latin2"),
+)
+"""Encodings of Latin letters, the commonest first."""
+_ALPHABETS = tuple(
+    frozenset(letters + letters.upper())
+    for letters in (
+        *("áčďéěíňóřšťúůýž", "áäčďéíĺľňóôŕšťúýž", "ąćęłńóśźż", "áéíóöőúüű", "čćđšž", "ăâîșțşţ"),
+        *("äõöüšž", "āčēģīķļņšūž", "ąčęėįšųūž", "äöüß", "åäöéü", "æøåéòóôü", "áðéíóúýþæö", "çğıöşüâîûİ"),
+        *("àâæçèéêëîïôœùûüÿ", "áéíñóúü", "àèéìíîòóùú", "áâãàçéêíóôõúü", "áéëïíóöúüè"),
+    )
+)
+"""The letters beyond ASCII of languages of Europe."""
+_TYPOGRAPHY = frozenset("´„“”‚‘’»«›‹–—…·•§©®™°€£¥¢¿¡ªº\xa0\xad×±µ¶")
+_INSIDE = re.compile("(?<=[a-z])[„“‚‹›«»‰†‡¿¡§©®°ªº¢£¥€™±µ]+(?=[a-z])")
 _DECLARED_WITHIN = 4096
 _COMMENTS = re.compile(rb"<!--.*?(?:-->|\Z)", re.S)
 _XML = re.compile(rb"""\s*<\?xml\b[^>]*?\bencoding\s*=\s*["']\s*([\w.:-]+)""")
@@ -48,6 +65,8 @@ _NAMED = re.compile(
     rb"""|^"Content-Type:\s*text/plain;\s*charset=([\w.:-]+)\\n"$""",  # gettext
     re.M,
 )
+_STRANGE = 2
+"""So many letters that no language has beside the others say that a guess is wrong; one may be of a name."""
 _MANY = 3
 """So many characters of UTF-8 are no chance."""
 
@@ -204,7 +223,24 @@ def _guessed(head: bytes) -> str:
     era = EncodingEra.MODERN_WEB if len(head) < _SHORT else EncodingEra.ALL & ~EncodingEra.MAINFRAME
     found = detect(head, encoding_era=era, prefer_superset=False, compat_names=False)["encoding"]
     guess = label_codec(found or "cp1252") or "cp1252"
-    return _western(head, guess)
+    return _by_alphabet(head, _western(head, guess))
+
+
+def _by_alphabet(head: bytes, guess: str) -> str:
+    """An encoding in which all letters are of one language, where those of the guessed one are of none."""
+    if guess not in _LATIN or len(head) < _SHORT or _strange(text_in(head, guess)) < _STRANGE:
+        return guess
+    return next((codec for codec in _LATIN if not _strange(text_in(head, codec))), guess)
+
+
+def _strange(text: str) -> int:
+    """How many different characters beyond ASCII are neither typography nor of the language that has most of them.
+
+    Quotation marks and the like inside a word count, too.
+    """
+    others = {letter.lower() for letter in text if letter > "\x7f" and letter not in _TYPOGRAPHY}
+    inside = set("".join(_INSIDE.findall(text)))
+    return len(inside) + min(len(others - alphabet) for alphabet in _ALPHABETS)
 
 
 def _western(head: bytes, guess: str) -> str:
