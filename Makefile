@@ -12,6 +12,7 @@
 #   make soak              everything broken on purpose, at the large numbers: hours; SOAK="--part kills" for a part
 #   make route             which of our files a photograph, a page and a request pass through, and how often
 #   make fuzz-images       Pillow's test images, whole and mutated, through the decoders
+#   make fuzz-files        documents, PDFs, film and sound, whole and mutated, in sandboxed workers; ARGS="--minutes 60"
 #   make fuzz              every cargo-fuzz target for ten minutes
 #   make setup             only set up
 #   make wheel             a wheel and a source archive into dist/, checked and tried in the Pythons found here
@@ -24,7 +25,7 @@ NATIVE := $(VENV)/python tools/native.py run
 export DIR
 SOAK ?=
 
-.PHONY: demo test test-python test-rust lint format bench bench-smoke bench-peers bench-text gates fuzz fuzz-images soak route setup setup-dev wheel clean help
+.PHONY: demo test test-python test-rust lint format bench bench-smoke bench-peers bench-text gates fuzz fuzz-images fuzz-files soak route setup setup-dev wheel clean help
 
 help:
 	@sed -n 's/^#  *make /make /p' Makefile
@@ -96,6 +97,10 @@ fuzz: setup-dev
 fuzz-images:
 	@$(PYTHON) tools/bootstrap.py test
 	@$(VENV)/python tools/fuzz_images.py
+
+fuzz-files:
+	@$(PYTHON) tools/bootstrap.py test
+	@nice -n 10 $(VENV)/python tools/fuzz_files.py $(ARGS)
 
 wheel:
 	@$(PYTHON) tools/bootstrap.py wheel

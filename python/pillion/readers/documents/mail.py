@@ -73,7 +73,8 @@ def is_message(head: bytes) -> bool:
     return bool(_HEADERS.fullmatch(block)) and bool(_MIME_HEADER.search(block))
 
 
-_HEADERS = re.compile(rb"(?:[\w-]+:[^\n]*(?:\n|\Z)(?:[ \t]+[^\n]*(?:\n|\Z))*)+")
+# Each character can be matched in one way only: otherwise indented lines that end in no header take for ever.
+_HEADERS = re.compile(rb"(?:[\w-]+:[^\n]*(?:\n|\Z)(?:[ \t][^\n]*(?:\n|\Z))*)+")
 _MIME_HEADER = re.compile(rb"(?im)^(?:mime-version|content-type)\s*:.*")
 
 

@@ -68,6 +68,22 @@ def is_cover(stream: av.VideoStream) -> bool:
 _Frame = TypeVar("_Frame", "av.AudioFrame", "av.VideoFrame")
 
 
+def packets_of(
+    container: av.container.InputContainer, stream: av.AudioStream | av.VideoStream
+) -> Iterator[av.Packet[Any]]:
+    """The packets of a stream from where the container stands.
+
+    FLV and MPEG may begin a track amid the file. PyAV, which knows the tracks of the beginning only, raises IndexError
+    for its packets and stops; each is left out here.
+    """
+    while True:
+        try:
+            yield from container.demux(stream)
+            return
+        except IndexError:
+            continue
+
+
 def decoded(
     container: av.container.InputContainer,
     stream: av.AudioStream | av.VideoStream,
@@ -78,7 +94,7 @@ def decoded(
     import av
 
     bad = 0
-    packets = container.demux(stream)
+    packets = packets_of(container, stream)
     while True:
         try:
             packet = next(packets)
@@ -138,7 +154,7 @@ def _codec(container: av.container.InputContainer, stream: av.VideoStream | av.A
     try:
         described = str(describe())
     finally:
-        av.logging.set_level(av.logging.PANIC)
+        _be_silent()
     pattern = rf"^  Stream #0:{stream.index}\b[^\n]*?: (?:Video|Audio): (\w+)(?: \(([^\n/]{{1,16}}) / 0x)?"
     found = re.search(pattern, described, re.MULTILINE)
     if found is None:
@@ -156,9 +172,8 @@ def opened(path: Path) -> Iterator[av.container.InputContainer]:
     if problem:
         raise ItemError(ErrorClass.MISSING_TOOL, problem)
     import av
-    import av.logging
 
-    av.logging.set_level(av.logging.PANIC)
+    _be_silent()
     with file_errors():
         try:
             # A Python file, because names may not be UTF-8, and no name must be taken for a protocol.
@@ -197,6 +212,17 @@ def _container(stream: BinaryIO) -> av.container.InputContainer:
         raise ItemError(ErrorClass.UNSUPPORTED, message) from error
 
 
+def _be_silent() -> None:
+    """Keep FFmpeg from calling PyAV with its messages, at any level.
+
+    PyAV takes the interpreter's lock even for those that it drops, so a decoding thread with something to say about a
+    damaged frame waits for ever for the thread that frees the decoder, holds the lock, and waits for it.
+    """
+    import av.logging
+
+    av.logging.set_level(None)
+
+
 def _refused_format(stream: BinaryIO) -> str | None:
     """The format of a file that is not among those that are read here. FFmpeg says so in its log only."""
     import av
@@ -211,7 +237,7 @@ def _refused_format(stream: BinaryIO) -> str | None:
             except av.error.FFmpegError:
                 pass
     finally:
-        av.logging.set_level(av.logging.PANIC)
+        _be_silent()
     return next((name for _, name, line in lines if "not on whitelist" in line), None)
 
 

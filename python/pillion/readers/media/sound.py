@@ -15,7 +15,7 @@ from numpy.typing import NDArray
 
 from pillion.errors import ErrorClass, ItemError
 from pillion.readers.media.clock import Clock, Jump, Stamp, jumps
-from pillion.readers.media.opening import decoded, file_errors, opened, require_decoder, undecodable
+from pillion.readers.media.opening import decoded, file_errors, opened, packets_of, require_decoder, undecodable
 from pillion.readers.source import open_regular
 
 if TYPE_CHECKING:
@@ -136,7 +136,7 @@ def _refuse_endless(path: Path, track: int, longest: float) -> None:
         stream = container.streams.audio[track - 1]
         lasted = 0.0
         with contextlib.suppress(av.error.FFmpegError):
-            for packet in container.demux(stream):
+            for packet in packets_of(container, stream):
                 if packet.duration and packet.time_base:
                     lasted += float(packet.duration * packet.time_base)
                 if lasted > longest:
