@@ -59,7 +59,7 @@ PACKAGES: Mapping[str, str] = {
 """Source distributions -> what they bring."""
 
 MEMORY_LIMIT = 2 << 30
-ALLOWED_S = Allowance(step_s=90.0, step_cpu_s=45.0)
+ALLOWED_S = Allowance(step_s=60.0, step_cpu_s=20.0)
 _MOST_BYTES = 4 << 20
 _BATCH = 25
 _NO_SOURCES = (".py", ".pyc", ".pyi", ".c", ".h", ".toml", ".cfg", ".in", ".po", ".pot", ".js", ".css", ".rst", ".md")
@@ -284,7 +284,7 @@ class Fuzzer:
         self._keep = cache_dir() / "fuzz-files-found"
         self._dice = random.Random(seed)
         self._number = 0
-        self._room = workers * 2
+        self._room = workers
         self._pool = WorkerPool(
             "fuzz_child:run",
             size=workers,

@@ -281,3 +281,36 @@ def test_the_command_reads_and_hears_what_holds_no_text(tmp_path: Path) -> None:
     found = program.run_json("text", page)
     assert found["kind"] == "ocr"
     assert "harbour library" in found["text"]
+
+
+@pytest.mark.parametrize("ending", office.ZIPPED)
+def test_every_part_of_every_zipped_format_is_stopped_at_the_limit(
+    written: dict[str, Path], tmp_path: Path, ending: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Each part in turn states a few bytes and holds 2 MiB: of none more than the limit is ever unpacked."""
+    with zipfile.ZipFile(written[ending]) as archive:
+        parts = {entry.filename: archive.read(entry) for entry in archive.infolist()}
+    monkeypatch.setattr(packages, "MAX_XML_BYTES", 1 << 20)
+    monkeypatch.setattr(sheets, "_MAX_XML_BYTES", 1 << 20)
+    monkeypatch.setattr(opendocument, "_XML_BYTES", 1 << 20)
+    largest = 0
+
+    def watched(data: bytes, most: int) -> bytes:
+        nonlocal largest
+        made = deflated(data, most)
+        largest = max(largest, len(made))
+        return made
+
+    deflated = packages._METHODS[zipfile.ZIP_DEFLATED]
+    monkeypatch.setitem(packages._METHODS, zipfile.ZIP_DEFLATED, watched)
+    for name, part in parts.items():
+        path = tmp_path / f"lie.{ending}"
+        with zipfile.ZipFile(path, "w", zipfile.ZIP_DEFLATED) as archive:
+            for other, data in parts.items():
+                archive.writestr(other, part + b" " * (2 << 20) if other == name else data)
+            size = archive.getinfo(name).file_size
+        data = path.read_bytes()
+        path.write_bytes(data.replace(size.to_bytes(4, "little"), (300).to_bytes(4, "little")))
+        with contextlib.suppress(ItemError):
+            documents.read(path, office.MIMES[ending])
+    assert 0 < largest <= (1 << 20) + 1

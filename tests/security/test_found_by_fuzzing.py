@@ -3,15 +3,18 @@
 from __future__ import annotations
 
 import random
+import struct
 import subprocess
 import sys
 from pathlib import Path
 
 import av
 import numpy as np
+import pytest
 
+from pillion.errors import ErrorClass, ItemError
 from pillion.readers.documents import mail
-from pillion.readers.media import film, opening
+from pillion.readers.media import film, opening, sound
 from tests.contract.test_formats import write_film
 from tests.support import films
 
@@ -62,6 +65,17 @@ def test_messages_about_damaged_frames_hold_nobody_up(tmp_path: Path) -> None:
             data[at] = dice.randrange(256)
     path.write_bytes(data)
     subprocess.run([sys.executable, "-c", GIVES_UP_EARLY, str(path)], check=True, timeout=100)
+
+
+@pytest.mark.parametrize("rate", [7_000_000, 117_835_012])
+def test_sound_of_a_million_times_a_second_is_not_resampled(tmp_path: Path, rate: int) -> None:
+    # FFmpeg would build a filter as long as one sample of ours lasts: seconds and gigabytes for 4 kB.
+    path = tmp_path / "a.wav"
+    head = b"WAVEfmt " + struct.pack("<IHHIIHH", 16, 1, 1, rate, rate * 2, 2, 16) + b"data" + struct.pack("<I", 4000)
+    path.write_bytes(b"RIFF" + struct.pack("<I", len(head) + 4000) + head + bytes(4000))
+    with pytest.raises(ItemError, match="samples a second") as caught:
+        list(sound.audio_blocks(path))
+    assert caught.value.error_class is ErrorClass.CORRUPT
 
 
 GIVES_UP_EARLY = """

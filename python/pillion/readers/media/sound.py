@@ -221,6 +221,8 @@ class _Resampler:
         if current != self._of:
             # The track changes its format midway (radio recordings do): a resampler takes only one.
             yield from self.end()
+            if frame.sample_rate > _HIGHEST_RATE:
+                raise ItemError(ErrorClass.CORRUPT, f"no sound has {frame.sample_rate} samples a second")
             self._of = current
             self._channels = min(2, frame.layout.nb_channels)
             layout = "mono" if self._channels == 1 else "stereo"
@@ -249,6 +251,8 @@ class _Resampler:
         return samples if samples.shape[0] == 2 else np.repeat(samples, 2, axis=0)
 
 
+_HIGHEST_RATE = 6_144_000
+"""Samples a second; that of DSD1024 as FFmpeg decodes it. The tables of its resampler grow with the rate."""
 _SIDES = {"FL": (1.0, 0.0), "FR": (0.0, 1.0), "FC": (1.0, 1.0), "LFE": (0.0, 0.0), "LFE2": (0.0, 0.0)}
 """How loud a named channel is at the left and at the right: what is said in films comes from the middle."""
 _BEHIND = 0.5
