@@ -39,7 +39,7 @@ def export(
     languages: Sequence[str] = ("auto",),
     model: str = "base",
 ) -> bytes:
-    """``source`` in the format ``to``: text, hocr, alto, pdf (pictures and PDFs); text, srt, vtt (sound and video).
+    """``source`` in the format ``to``: text, markdown, hocr, alto, pdf (pictures, PDFs); text, srt, vtt (sound, video).
 
     With a ``library``, ``source`` is a file in it or (the start of) a content uuid, and its sidecar is exported.
     Without, the file is read or transcribed now, with ``languages`` or the Whisper ``model``. Raises UsageError, which

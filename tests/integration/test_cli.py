@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import re
 import shutil
 import subprocess
 import sys
@@ -11,6 +12,7 @@ from pathlib import Path
 
 import click
 import pytest
+from PIL import Image
 
 import pillion
 from pillion import __version__
@@ -120,9 +122,14 @@ def test_parts_without_a_library(folder: Path, tmp_path: Path) -> None:
         "photo.jpg.grid@2x.webp",
         "photo.jpg.icon.webp",
     ]
-    text = json.loads(run("ocr", folder / "page.png").stdout)
+    read = run("ocr", folder / "page.png", "--draw", tmp_path / "blocks.png", "--timings")
+    text = json.loads(read.stdout)
     assert text["source"] == str(folder / "page.png")
     assert media.character_error_rate(media.PAGE_TEXT, text["text"]) < 0.02
+    assert all(re.search(rf"\b{part} \d+\.\d\d s", read.stderr) for part in ("look", "layout", "cut", "read", "again"))
+    with Image.open(tmp_path / "blocks.png") as drawn, Image.open(folder / "page.png") as page:
+        assert drawn.size == page.size
+        assert len(drawn.getcolors(1 << 24) or ()) > len(page.convert("RGB").getcolors(1 << 24) or ())
 
 
 def test_thumb_takes_folders_and_leaves_out_what_has_no_thumbnail(folder: Path, tmp_path: Path) -> None:

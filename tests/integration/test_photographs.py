@@ -28,7 +28,7 @@ def shop(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 def schema() -> object:
-    return json.loads((Path(pillion.__file__).parent / "kinds" / "ocr" / "schema-2.json").read_text())
+    return json.loads((Path(pillion.__file__).parent / "kinds" / "ocr" / "schema-3.json").read_text())
 
 
 def test_a_sign_in_a_photograph(shop: Path) -> None:

@@ -13,7 +13,8 @@ from hypothesis import strategies as st
 
 from pillion.kinds.ocr.exports.alto import alto
 from pillion.kinds.ocr.exports.hocr import hocr
-from pillion.kinds.ocr.result import OcrLine, OcrPage, OcrResult, OcrWord
+from pillion.kinds.ocr.exports.markdown import markdown
+from pillion.kinds.ocr.result import Block, BlockType, OcrLine, OcrPage, OcrResult, OcrWord
 from pillion.kinds.transcript.result import TranscriptResult, TranscriptSegment, TranscriptWord
 from pillion.kinds.transcript.subtitles import LINE_CELLS, MAX_S, broken, cells, cues, srt, vtt
 
@@ -94,6 +95,58 @@ def test_a_line_without_words_is_shared_out() -> None:
 
 
 ALTO = "{http://www.loc.gov/standards/alto/ns-v4#}"
+
+
+def of_article() -> OcrResult:
+    """A heading, a paragraph in which a word is parted at the end of a line, a list, a figure, a table, a caption."""
+    texts = [
+        "Harbour",
+        "The library of the har-",
+        "bour has *no* stairs",
+        "• bread",
+        "2) milk",
+        "a\t1|2",
+        "b",
+        "Fig. 1: x",
+    ]
+    lines = tuple(
+        OcrLine(text=text, box=(5.0, 10.0 * number, 90.0, 10.0 * number + 8), paragraph=number not in (2, 6))
+        for number, text in enumerate(texts)
+    )
+    kinds = [("heading", (0,)), ("text", (1, 2)), ("list", (3,)), ("list", (4,)), ("figure", ()), ("table", (5, 6))]
+    rows = (("a", "1|2"), ("b",))
+    blocks = tuple(
+        Block(type=BlockType(kind), box=(5, 5, 95, 95), lines=numbers, rows=rows if kind == "table" else ())
+        for kind, numbers in [*kinds, ("caption", (7,))]
+    )
+    page = OcrPage(number=1, source="ocr", width=200, height=100, unit="pixel", lines=lines, blocks=blocks)
+    return OcrResult(engine="tesseract", engine_version="5.5.4", languages=("eng",), pages=(page, page))
+
+
+def test_markdown_has_headings_paragraphs_lists_and_tables() -> None:
+    page = (
+        "## Harbour\n\nThe library of the harbour has \\*no\\* stairs\n\n- bread\n\n2. milk\n\n"
+        "| a | 1\\|2 |\n| --- | --- |\n| b |  |\n\n*Fig. 1: x*"
+    )
+    assert markdown(of_article()) == f"{page}\n\n---\n\n{page}\n"
+
+
+def test_what_looks_like_markdown_is_text() -> None:
+    assert markdown(result(line(word("#", 5), word("1", 30)))) == "\\# 1\n"
+
+
+def test_each_block_is_an_area_and_a_figure_a_photograph() -> None:
+    found = [kind for kind, _, _ in classes(hocr(of_article(), "a")) if kind in ("ocr_carea", "ocr_photo")]
+    area = "ocr_carea"
+    assert found == 2 * [area, area, area, area, "ocr_photo", area, area]
+
+
+def test_a_figure_is_an_illustration() -> None:
+    root = ET.fromstring(alto(of_article(), "a"))
+    assert len(root.findall(f".//{ALTO}PrintSpace/{ALTO}Illustration")) == 2
+    assert len(root.findall(f".//{ALTO}PrintSpace/{ALTO}TextBlock")) == 2 * 6
+
+
 ATTRIBUTES = {
     "alto": {"SCHEMAVERSION", "{http://www.w3.org/2001/XMLSchema-instance}schemaLocation"},
     "Page": {"ID", "PHYSICAL_IMG_NR", "PROCESSINGREFS", "WIDTH", "HEIGHT", "PC", "ROTATION"},

@@ -154,8 +154,8 @@ def test_any_lines_give_segments_within_the_page(places: list[tuple[int, int, in
 AREA = (80, 1000, 1620, 1420)
 
 
-def doubt(sure: bool, *, table: bool = True) -> Doubt:
-    return Doubt(AREA, boxes(column(100, 1600, 1010, 8)), sure=sure, table=table)
+def doubt(sure: bool, *, rows: bool = True) -> Doubt:
+    return Doubt(AREA, boxes(column(100, 1600, 1010, 8)), sure=sure, rows=rows)
 
 
 def test_an_area_in_doubt_is_a_segment_by_itself() -> None:
@@ -189,8 +189,8 @@ def said(kept: Sequence[tuple[Segment, RecognisedText]]) -> list[str]:
     return [line for _, text in kept for line in text.text.splitlines()]
 
 
-def chosen_of(again: RecognisedText, *, table: bool) -> list[str]:
-    page = PageLines(PreparedImage(np.zeros((1, 1), np.uint8), SHAPE), boxes([]), (doubt(sure=False, table=table),))
+def chosen_of(again: RecognisedText, *, rows: bool) -> list[str]:
+    page = PageLines(PreparedImage(np.zeros((1, 1), np.uint8), SHAPE), boxes([]), (doubt(sure=False, rows=rows),))
     nothing = np.zeros((1, 1), np.uint8)
     first = RecognisedText(
         (read("above", 90, 100), read("one", 90, 1100), read("two", 90, 1200), read("below", 90, 1500))
@@ -200,14 +200,14 @@ def chosen_of(again: RecognisedText, *, table: bool) -> list[str]:
 
 
 def test_the_reading_that_makes_more_sense_is_put_in_its_place() -> None:
-    rows = RecognisedText((read("one two three", 90, 100),))
-    assert chosen_of(rows, table=False) == ["above", "one two three", "below"]
+    three = RecognisedText((read("one two three", 90, 100),))
+    assert chosen_of(three, rows=False) == ["above", "one two three", "below"]
     # As much text, in rows: evidence of a table decides.
     same = RecognisedText((read("one two", 90, 100),))
-    assert chosen_of(same, table=True) == ["above", "one two", "below"]
-    assert chosen_of(same, table=False) == ["above", "one", "two", "below"]
+    assert chosen_of(same, rows=True) == ["above", "one two", "below"]
+    assert chosen_of(same, rows=False) == ["above", "one", "two", "below"]
 
 
 def test_more_text_that_is_less_sure_is_not_taken() -> None:
-    guessed = RecognisedText((read("one two three four five six", 75, 100),))
-    assert chosen_of(guessed, table=True) == ["above", "one", "two", "below"]
+    guessed = RecognisedText((read("one two three", 75, 100),))
+    assert chosen_of(guessed, rows=True) == ["above", "one", "two", "below"]

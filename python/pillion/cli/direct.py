@@ -17,6 +17,7 @@ from pillion.errors import ErrorClass, ItemError
 
 if TYPE_CHECKING:
     from pillion import FormatRow, LanguageRow
+    from pillion.kinds.ocr.result import OcrResult
 
 _Command = TypeVar("_Command", bound=Callable[..., Any])
 
@@ -147,16 +148,46 @@ def text(sources: tuple[Path, ...], language: tuple[str, ...], as_json: bool) ->
 @click.command()
 @_sources("Pictures and PDFs.")
 @_language_option
+@click.option(
+    "--draw",
+    metavar="OUT.png",
+    type=click.Path(dir_okay=False, path_type=Path),
+    help="Also draw the page with its blocks, numbered in order; of further pages OUT-2.png and so on.",
+)
+@click.option("--timings", is_flag=True, help="Also print how long each part of the work took.")
 @json_option
-def ocr(sources: tuple[Path, ...], language: tuple[str, ...], as_json: bool) -> None:
+def ocr(sources: tuple[Path, ...], language: tuple[str, ...], draw: Path | None, timings: bool, as_json: bool) -> None:
     """Print the text in pictures and PDFs as JSON.
 
     One object a line for each file; with --json also for those that failed: {source, error: {class, message}}.
     """
     from pillion import api
+    from pillion.kinds.ocr.recognise import collected
 
+    if draw is not None and len(sources) > 1:
+        raise click.UsageError("--draw takes one file")
     languages = language or ("auto",)
-    _each(sources, lambda source: print_json(_with_source(source, api.ocr(source, languages=languages))), as_json)
+
+    def one(source: Path) -> None:
+        with collected() as parts:
+            result = api.ocr(source, languages=languages)
+        print_json(_with_source(source, result))
+        if timings:
+            spent = ", ".join(f"{name} {seconds:.2f} s" for name, seconds in parts.seconds.items())
+            note(f"{printable(str(source))}: {spent}")
+        if draw is not None:
+            _draw(source, result, draw)
+
+    _each(sources, one, as_json)
+
+
+def _draw(source: Path, result: OcrResult, to: Path) -> None:
+    from pillion.kinds.ocr.drawn import drawn
+
+    is_pdf = any(page.unit == "point" for page in result.pages)
+    for page in result.pages:
+        path = to if page.number == 1 else to.with_name(f"{to.stem}-{page.number}{to.suffix}")
+        drawn(page, source, is_pdf=is_pdf).save(path)
 
 
 @click.command()

@@ -55,6 +55,7 @@ KIND = KindSpec(
     generators=("pillion.kinds.ocr.generator:OcrGenerator",),
     exports={
         "text": "pillion.kinds.ocr.exports:text",
+        "markdown": "pillion.kinds.ocr.exports:markdown",
         "hocr": "pillion.kinds.ocr.exports:hocr",
         "alto": "pillion.kinds.ocr.exports:alto",
         "pdf": "pillion.kinds.ocr.exports:pdf",

@@ -11,7 +11,7 @@ from __future__ import annotations
 
 import itertools
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, TypeVar
 
 if TYPE_CHECKING:
@@ -35,6 +35,7 @@ Area = tuple[int, int, int, int]
 _LOOK_SIDE = 1200
 _TILE = 24
 """About two lines of body type in a picture whose longer side is ``_LOOK_SIDE``, as in the core's look."""
+_EXTREMES = (_TILE * _TILE // 50, _TILE * _TILE - _TILE * _TILE // 50 - 1)
 _LEAST_CONTRAST = 40
 _LEAST_TWO_SIDED = 0.7
 _INK = (0.02, 0.45)
@@ -91,7 +92,8 @@ def print_of(gray: Gray) -> Print:
     padded[: part.shape[0], : part.shape[1]] = part
     small = padded.reshape(height, factor, width, factor).mean(axis=(1, 3), dtype=np.float32)
     tiles = _by_tile(small)
-    low, high = np.percentile(tiles, (2, 98), axis=(2, 3))
+    ranked = np.partition(tiles.reshape(*tiles.shape[:2], -1).astype(np.uint8), _EXTREMES, axis=2)
+    low, high = (ranked[:, :, place].astype(np.float32) for place in _EXTREMES)
     dark = tiles < ((low + high) / 2)[:, :, None, None]
     share = dark.mean(axis=(2, 3))
     inked = np.where((share <= 0.5)[:, :, None, None], dark, ~dark)
@@ -136,16 +138,19 @@ _LOST = 0.12
 _LOST_TILES = 5
 LEAST_GAIN = -0.03
 """Lines found anew are worth a reading if they lose no more of the print than this."""
+ROW_GAIN = 0.05
+"""Where they lie on so much more, in a table, they need not be read better."""
 SURE_GAIN = 0.3
 """Where they lie on so much more of it, those found first are not read."""
 
 
 @dataclass(frozen=True, slots=True)
 class Suspect:
-    """An area whose lines are in doubt. ``table``: because they are cells, not only because print is lost."""
+    """An area whose lines are in doubt. ``table``: they seem to be cells. ``spaces``: pieces parted by spaces."""
 
     area: Area
-    table: bool
+    table: bool = False
+    spaces: bool = False
 
 
 def suspects(lines: Boxes, seen: Print) -> list[Suspect]:
@@ -154,14 +159,18 @@ def suspects(lines: Boxes, seen: Print) -> list[Suspect]:
     Where lines of text stand beside each other, as in columns, the area is left as the engine has it.
     """
     joined: list[Suspect] = []
-    tables = (Suspect(area, True) for area in (*_tables(lines), *_with_gaps_of_spaces(lines)))
-    for one in (*tables, *(Suspect(area, False) for area in _with_losses(lines, seen))):
-        found = Suspect(_with_whole_lines(one.area, lines), one.table)
-        while (other := next((old for old in joined if _touch(old.area, found.area)), None)) is not None:
+    found = [
+        *(Suspect(area, table=True) for area in _tables(lines)),
+        *(Suspect(area, spaces=True) for area in _with_gaps_of_spaces(lines)),
+        *(Suspect(area) for area in _with_losses(lines, seen)),
+    ]
+    for one in found:
+        wider = replace(one, area=_with_whole_lines(one.area, lines))
+        while (other := next((old for old in joined if _touch(old.area, wider.area)), None)) is not None:
             joined.remove(other)
-            both = _with_whole_lines(_union(other.area, found.area), lines)
-            found = Suspect(both, other.table or found.table)
-        joined.append(found)
+            both = _with_whole_lines(_union(other.area, wider.area), lines)
+            wider = Suspect(both, other.table or wider.table, other.spaces or wider.spaces)
+        joined.append(wider)
     kept = [one for one in joined if not has_columns(lines[inside(lines, one.area)])]
     return sorted(kept, key=lambda one: (one.area[1], one.area[0]))
 

@@ -15,6 +15,7 @@ from functools import partial
 from typing import TYPE_CHECKING, Protocol
 
 from pillion import _core
+from pillion.kinds.ocr.blocks import structured
 from pillion.kinds.ocr.layout import Area, inside
 from pillion.kinds.ocr.result import Box, OcrLine, OcrPage, OcrWord, mean_confidence
 from pillion.kinds.ocr.tesseract import (
@@ -96,11 +97,15 @@ class ImageSource:
 
 @dataclass(frozen=True, slots=True)
 class RecognisedPage:
-    """The believable lines of a page in its own unit, how to turn it to read them, and the languages used."""
+    """The believable lines of a page in its own unit, how to turn it to read them, and the languages used.
+
+    ``figures``: around pictures on it.
+    """
 
     lines: tuple[OcrLine, ...] = ()
     rotation: int = 0
     languages: tuple[str, ...] = ()
+    figures: tuple[Box, ...] = ()
 
 
 def ocr_page(
@@ -111,8 +116,10 @@ def ocr_page(
     rotation: int = 0,
     source: str = "ocr",
     languages: tuple[str, ...] = (),
+    figures: tuple[Box, ...] = (),
 ) -> OcrPage:
-    """A page as it is stored."""
+    """A page as it is stored, its lines in blocks."""
+    lines, blocks = structured(lines, size, rotation, figures)
     return OcrPage(
         number=number,
         source=source,
@@ -123,6 +130,7 @@ def ocr_page(
         rotation=rotation,
         languages=languages,
         confidence=mean_confidence(lines),
+        blocks=blocks,
     )
 
 
@@ -322,22 +330,27 @@ _UPENDED = 1.5
 class Doubt:
     """An area of a picture in which the lines may be others. ``lines``: as they were found anew, row by row.
 
-    ``sure``: these are right, and what was found first need not be recognised. ``table``: they are rows of cells.
+    ``sure``: these are right, and what was found first need not be recognised. ``rows``: the picture shows that they
+    are rows of cells or pieces.
     """
 
     area: Area
     lines: Boxes
     sure: bool = False
-    table: bool = False
+    rows: bool = False
 
 
 @dataclass(frozen=True, slots=True, eq=False)
 class PageLines:
-    """A picture and its lines of text in reading order, none where they are not known; and where they are in doubt."""
+    """A picture and its lines of text in reading order, none where they are not known; and where they are in doubt.
+
+    ``figures``: around pictures in it.
+    """
 
     image: PreparedImage
     lines: Boxes
     doubts: tuple[Doubt, ...] = ()
+    figures: tuple[Box, ...] = ()
 
     def scaled_to(self, image: PreparedImage) -> PageLines:
         """The same lines in a larger or smaller picture of the page."""
@@ -347,7 +360,8 @@ class PageLines:
             replace(doubt, area=_whole_pixels(np.array(doubt.area) * sides), lines=doubt.lines * sides)
             for doubt in self.doubts
         )
-        return PageLines(image, self.lines * sides, doubts)
+        figures = tuple(_box_of(np.array(figure) * sides) for figure in self.figures)
+        return PageLines(image, self.lines * sides, doubts, figures)
 
 
 def no_lines() -> Boxes:
@@ -374,6 +388,11 @@ def _jumps_up(lines: Boxes, height: float) -> NDArray[np.bool_]:
 
 def _median_height(lines: Boxes) -> float:
     return float(np.median(lines[:, 3] - lines[:, 1])) if len(lines) else 0.0
+
+
+def _box_of(sides: NDArray[np.float64]) -> Box:
+    left, top, right, bottom = sides.tolist()
+    return left, top, right, bottom
 
 
 def _whole_pixels(sides: NDArray[np.float64]) -> Area:
@@ -535,6 +554,26 @@ _MIN_CHARACTERS = 3
 _MIN_SHARE = 0.25
 
 
+_SAMPLE = 12
+"""So many lines tell which way up a page is."""
+
+
+def sample(gray: Gray, text: RecognisedText) -> tuple[Gray, RecognisedText]:
+    """The part of a picture with the lines of its text that have the most characters, a few in a row, and these."""
+    lines = text.lines
+    if len(lines) <= _SAMPLE + _SAMPLE // 2:
+        return gray, text
+    lengths = [sum(len(word.text) for word in line.words) for line in lines]
+    sums = [sum(lengths[place : place + _SAMPLE]) for place in range(len(lines) - _SAMPLE + 1)]
+    first = sums.index(max(sums))
+    chosen = lines[first : first + _SAMPLE]
+    height = max(line.box[3] - line.box[1] for line in chosen)
+    boxes = np.array([line.box for line in chosen], np.float64)
+    around = np.concatenate([boxes[:, :2].min(axis=0), boxes[:, 2:].max(axis=0)])[None]
+    ((left, top, right, bottom),) = _with_margin(around, height, gray.shape)
+    return np.ascontiguousarray(gray[top:bottom, left:right]), replace(text, lines=chosen)
+
+
 def score(text: RecognisedText) -> float:
     """Orders results for one picture: characters weighted by their confidence above that of noise."""
     words = [word for line in text.lines for word in line.words]
@@ -567,7 +606,9 @@ def believable(lines: Sequence[RecognisedLine]) -> list[bool]:
 
 # which reading of an area ---------------------------------------------------------------------------------------------
 
-_LESS_SURE = 3.0
+_LESS_SURE = 2.0
+_MUCH_MORE = 1.15
+_NUMBERS = 0.4
 _NEARLY_AS_MUCH = 0.95
 """Rows of a table are kept together, also where the cells by themselves were read a little better."""
 
@@ -582,16 +623,23 @@ def chosen(page: PageLines, read: Sequence[Read]) -> list[Read]:
     for number, doubt in enumerate(page.doubts):
         again = [one for one in read if one[0].doubt == number]
         before, rest, place = _parted(kept, doubt.area)
-        if _makes_more_sense(again, before, _NEARLY_AS_MUCH if doubt.table else 1.0):
+        if _makes_more_sense(again, before, _NEARLY_AS_MUCH if doubt.rows or _is_of_numbers(before) else 1.0):
             kept = [*rest[:place], *again, *rest[place:]]
     return kept
 
 
 def _makes_more_sense(again: Sequence[Read], before: Sequence[Read], share: float) -> bool:
-    """Whether it has more text than this share of what was read before, and no less confidence."""
+    """Whether it has more text than this share of what was read before, and much more where it is less sure."""
     sure, sure_before = (confidence([line for _, text in read for line in text.lines]) for read in (again, before))
-    more = sum(score(text) for _, text in again) > share * sum(score(text) for _, text in before)
-    return more and sure >= sure_before - _LESS_SURE
+    amount, amount_before = (sum(score(text) for _, text in read) for read in (again, before))
+    return amount > amount_before * (share if sure >= sure_before - _LESS_SURE else _MUCH_MORE)
+
+
+def _is_of_numbers(read: Sequence[Read]) -> bool:
+    """Whether many words are numbers, as in the columns of a table."""
+    words = [word.text for _, text in read for line in text.lines for word in line.words]
+    numbers = sum(2 * sum(map(str.isdigit, word)) >= len(word) for word in words)
+    return numbers >= _NUMBERS * max(1, len(words))
 
 
 def _parted(read: Sequence[Read], area: Area) -> tuple[list[Read], list[Read], int]:
@@ -638,15 +686,21 @@ def recognised_page(
     segments: Sequence[Segment],
     texts: Sequence[RecognisedText],
     languages: tuple[str, ...],
+    figures: Sequence[Box] = (),
 ) -> RecognisedPage:
-    """The page that the texts of its segments make together, in this order."""
+    """The page that the texts of its segments make together, in this order. ``figures``: in pixels of the picture."""
     most = max(texts, key=score)
     rotation = (90 * image.all_turns + most.rotation) % 360
     kept = believable([line for text in texts for line in text.lines])
     if not any(kept):
         return RecognisedPage(rotation=rotation)
     lines = _lines_on_page(segments, texts, _boxes_on_page(source, image, segments, texts))
-    return RecognisedPage(tuple(itertools.compress(lines, kept)), rotation, languages)
+    return RecognisedPage(
+        lines=tuple(itertools.compress(lines, kept)),
+        rotation=rotation,
+        languages=languages,
+        figures=tuple(_on_page(source, image, np.array([*figures], np.float64).reshape(-1, 4))),
+    )
 
 
 def _boxes_on_page(
@@ -656,9 +710,14 @@ def _boxes_on_page(
     boxes = [[box for line in text.lines for box in (line.box, *(word.box for word in line.words))] for text in texts]
     corners = np.array([2 * segment.corner for segment in segments], np.float64)
     in_image = np.array([*itertools.chain(*boxes)], np.float64) + np.repeat(corners, [*map(len, boxes)], axis=0)
+    return _on_page(source, image, in_image)
+
+
+def _on_page(source: PageSource, image: PreparedImage, boxes: Boxes) -> list[Box]:
+    """From pixels of the prepared picture to the page's own unit."""
     height, width = image.source_shape
     across, down = source.size[0] / width, source.size[1] / height
-    on_page = image.to_source(in_image) * [across, down, across, down] + [*source.origin, *source.origin]
+    on_page = image.to_source(boxes) * [across, down, across, down] + [*source.origin, *source.origin]
     left, top, right, bottom = on_page.T.tolist()
     return list(zip(left, top, right, bottom, strict=True))
 

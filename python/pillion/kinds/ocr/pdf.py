@@ -261,7 +261,15 @@ def merged(draft: Draft, found: RecognisedPage) -> OcrPage:
         # Lines that are not doubted were typed onto the page.
         return _text_page(replace(draft, lines=with_lines(draft.doubted, draft.lines), rotation=found.rotation))
     if not draft.lines:
-        return ocr_page(draft.number, draft.size, "point", found.lines, found.rotation, languages=found.languages)
+        return ocr_page(
+            draft.number,
+            draft.size,
+            "point",
+            found.lines,
+            found.rotation,
+            languages=found.languages,
+            figures=found.figures,
+        )
     lines = merged_lines(draft.lines, found.lines)
     if len(lines) == len(draft.lines):
         return ocr_page(draft.number, draft.size, "point", lines, draft.rotation, "text_layer")

@@ -10,9 +10,11 @@ from __future__ import annotations
 
 import itertools
 import sys
+import threading
+import time
 from collections import Counter
-from collections.abc import Generator, Sequence
-from contextlib import closing
+from collections.abc import Generator, Iterator, Sequence
+from contextlib import closing, contextmanager
 from dataclasses import replace
 from functools import partial
 from pathlib import Path
@@ -124,7 +126,7 @@ def _recognise_image(picture: Picture, recognisers: Recognisers, engine: str) ->
         return _by_ppocr(picture)
     found = recognise_page(ImageSource.of(picture), recognisers)
     size = picture.width, picture.height
-    only = ocr_page(1, size, "pixel", found.lines, found.rotation, languages=found.languages)
+    only = ocr_page(1, size, "pixel", found.lines, found.rotation, languages=found.languages, figures=found.figures)
     if has_ppocr and (only.confidence or 0.0) < _UNSURE:
         other = _by_ppocr(picture)
         if _score(other.pages[0]) > _score(only):
@@ -229,28 +231,34 @@ def recognise_page(source: PageSource, recognisers: PageRecogniser) -> Recognise
     lines = _at_best_scale(source, recognisers)
     if lines is None:
         return RecognisedPage()
-    segments = page.segments_of(lines)
+    with part("cut"):
+        segments = page.segments_of(lines)
     begin_with = recognisers.languages
     with closing(_texts(segments, recognisers, begin_with)) as texts:
-        done = [next(texts)]
-        if confidence(done[0].lines) < page.SURE:
-            # A figure or an upright heading may be the largest part of a page: the surer of two decides.
-            done.extend(itertools.islice(texts, 1))
+        with part("read"):
+            done = [next(texts)]
+            if confidence(done[0].lines) < page.SURE:
+                # A figure or an upright heading may be the largest part of a page: the surer of two decides.
+                done.extend(itertools.islice(texts, 1))
         tried = max(range(len(done)), key=lambda number: confidence(done[number].lines))
-        languages, best = _better_languages(segments[tried], done[tried], recognisers)
-        turns, turned = _better_turns(segments[tried], best, recognisers)
+        with part("again"):
+            languages, best = _better_languages(segments[tried], done[tried], recognisers)
+            turns, turned = _better_turns(segments[tried], best, recognisers)
         if turns == 0 and languages == begin_with:
-            return _page_of(source, lines, segments, [*done, *texts], languages)
+            with part("read"):
+                done.extend(texts)
+            return _page_of(source, lines, segments, done, languages)
     if turns:
-        was_whole = segments[tried].whole
         lines = _turned(lines, turns, recognisers)
         segments, tried = page.segments_of(lines), 0
-        same = was_whole and segments[0].whole
-        best = turned if same else recognisers.recognise(segments[0].gray, segments[0].layout)
-        languages, best = _better_languages(segments[0], best, recognisers)
+        with part("again"):
+            again = turned if segments[0].whole else None
+            best = again or recognisers.recognise(segments[0].gray, segments[0].layout)
+            languages, best = _better_languages(segments[0], best, recognisers)
     others = [segment for number, segment in enumerate(segments) if number != tried]
-    with closing(_texts(others, recognisers, languages)) as texts:
-        return _page_of(source, lines, [segments[tried], *others], [best, *texts], languages)
+    with closing(_texts(others, recognisers, languages)) as texts, part("again"):
+        rest = list(texts)
+    return _page_of(source, lines, [segments[tried], *others], [best, *rest], languages)
 
 
 def _page_of(
@@ -261,17 +269,22 @@ def _page_of(
     languages: tuple[str, ...],
 ) -> RecognisedPage:
     kept = page.chosen(lines, list(zip(segments, texts, strict=True)))
+    if not kept:
+        return RecognisedPage()
     in_order, said = [segment for segment, _ in kept], [text for _, text in kept]
-    return page.recognised_page(source, lines.image, in_order, said, languages) if kept else RecognisedPage()
+    return page.recognised_page(source, lines.image, in_order, said, languages, lines.figures)
 
 
 def _at_best_scale(source: PageSource, recognisers: PageRecogniser) -> PageLines | None:
     """The page prepared, at the scale at which to recognise it, with its lines; None when there is no text on it."""
     scale = source.first_scale
-    gray = source.gray(scale)
-    profile = _core.look(gray)
-    image = page.prepared(gray, profile)
-    analysis = recognisers.analyse_layout(image.gray)
+    with part("draw"):
+        gray = source.gray(scale)
+    with part("look"):
+        profile = _core.look(gray)
+        image = page.prepared(gray, profile)
+    with part("layout"):
+        analysis = recognisers.analyse_layout(image.gray)
     turns = image.turns
     if analysis is not None and turns and page.is_upended(analysis):
         turns = 0
@@ -291,9 +304,13 @@ def _at_best_scale(source: PageSource, recognisers: PageRecogniser) -> PageLines
     few = analysis.lines < page.FEW_LINES and gray.size > page.SMALL_PIXELS
     if few and not page.has_word(recognisers.recognise(image.gray)):
         return None
-    lines = _with_doubts(image, analysis, recognisers)
+    with part("layout"):
+        lines = _with_doubts(image, analysis, recognisers)
     better = page.better_scale(scale, analysis.height, source.max_scale)
-    return lines if better == scale else lines.scaled_to(page.prepared(source.gray(better), profile, turns=turns))
+    if better == scale:
+        return lines
+    with part("draw"):
+        return lines.scaled_to(page.prepared(source.gray(better), profile, turns=turns))
 
 
 def _with_doubts(image: PreparedImage, analysis: LayoutAnalysis, recognisers: PageRecogniser) -> PageLines:
@@ -311,8 +328,11 @@ def _with_doubts(image: PreparedImage, analysis: LayoutAnalysis, recognisers: Pa
         found = again.boxes + np.array([left, top, left, top])
         gain = seen.within(area).covered(found) - seen.within(area).covered(analysis.boxes)
         if gain >= layout.LEAST_GAIN:
-            doubts.append(Doubt(area, found, sure=gain >= layout.SURE_GAIN, table=suspect.table))
-    return PageLines(image, analysis.boxes, tuple(doubts))
+            # That cells are short and stand in rows is as true of a card of two columns of terms: print that was lost
+            # is evidence, or numbers once they are read.
+            rows = suspect.table and gain >= layout.ROW_GAIN
+            doubts.append(Doubt(area, found, sure=gain >= layout.SURE_GAIN, rows=rows or suspect.spaces))
+    return PageLines(image, analysis.boxes, tuple(doubts), analysis.figures)
 
 
 def _turned(lines: PageLines, turns: int, recognisers: PageRecogniser) -> PageLines:
@@ -342,20 +362,74 @@ def _better_languages(
     return languages, best
 
 
-def _better_turns(segment: Segment, first: RecognisedText, recognisers: PageRecogniser) -> tuple[int, RecognisedText]:
-    """By how many quarters to turn the page clockwise so that its first segment makes most sense, and its text then.
+def _better_turns(
+    segment: Segment, first: RecognisedText, recognisers: PageRecogniser
+) -> tuple[int, RecognisedText | None]:
+    """By how many quarters to turn the page clockwise so that its first segment makes most sense.
 
-    Tesseract itself recognises text on its side.
+    A few lines of it tell. Where these are all, they are given as they are read then. Tesseract itself recognises text
+    on its side.
     """
-    best, turns = first, 0
     if not first.lines or confidence(first.lines) >= page.SURE:
-        return 0, first
+        return 0, None
+    gray, best = page.sample(segment.gray, first)
+    turns = 0
     for quarters in (2, 1, 3):
         if quarters != 2 and confidence(best.lines) >= page.UNREADABLE:
             break
-        text = recognisers.recognise(page.turned(segment.gray, quarters), segment.layout)
+        text = recognisers.recognise(page.turned(gray, quarters), segment.layout)
         if page.score(text) > page.score(best):
             best, turns = text, quarters
         if confidence(best.lines) >= page.SURE:
             break
-    return turns, best
+    return turns, best if turns and segment.whole and gray is segment.gray else None
+
+
+# where the time goes --------------------------------------------------------------------------------------------------
+
+PARTS = ("draw", "look", "layout", "cut", "read", "again")
+"""Pixels are made; looked at; laid out; cut; read; read again: turned, or in other languages."""
+
+
+class Timings:
+    """Where the time of OCR goes: seconds by the clock for each part, of all pages together.
+
+    Nothing of it is stored: the same picture gives the same bytes, however long it takes.
+    """
+
+    def __init__(self) -> None:
+        self.seconds = dict.fromkeys(PARTS, 0.0)
+        self._lock = threading.Lock()
+
+    def add(self, part: str, seconds: float) -> None:
+        """From any thread."""
+        with self._lock:
+            self.seconds[part] += seconds
+
+
+_collecting: list[Timings] = []
+
+
+@contextmanager
+def collected() -> Iterator[Timings]:
+    """What is recognised meanwhile, in all threads of the process."""
+    timings = Timings()
+    _collecting.append(timings)
+    try:
+        yield timings
+    finally:
+        _collecting.remove(timings)
+
+
+@contextmanager
+def part(name: str) -> Iterator[None]:
+    """What is done meanwhile is this part of the work."""
+    if not _collecting:
+        yield
+        return
+    start = time.perf_counter()
+    try:
+        yield
+    finally:
+        for timings in tuple(_collecting):
+            timings.add(name, time.perf_counter() - start)

@@ -1,16 +1,17 @@
-"""What OCR answers, and its JSON (schema-2.json beside this, docs/sidecar-formats.md)."""
+"""What OCR answers, and its JSON (schema-3.json beside this, docs/sidecar-formats.md)."""
 
 from __future__ import annotations
 
 import functools
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
+from enum import Enum
 from typing import Any
 
 from pillion.errors import ErrorClass, ItemError
 from pillion.kinds.stored import reading, sidecar_json
 
-OCR_SCHEMA_VERSION = 2
+OCR_SCHEMA_VERSION = 3
 
 Box = tuple[float, float, float, float]
 """Left, top, right, bottom; the origin is the upper left corner, right and bottom are outside."""
@@ -75,6 +76,46 @@ class OcrLine:
         )
 
 
+class BlockType(Enum):
+    """What a block of a page is."""
+
+    TEXT = "text"
+    HEADING = "heading"
+    TABLE = "table"
+    FIGURE = "figure"
+    CAPTION = "caption"
+    LIST = "list"
+    FOOTER = "footer"
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Block:
+    """Lines of a page that belong together. ``lines``: their numbers, from 0; none for a figure.
+
+    ``rows``: the texts of a table's cells, for each of its lines.
+    """
+
+    type: BlockType
+    box: Box
+    lines: tuple[int, ...] = ()
+    rows: tuple[tuple[str, ...], ...] = ()
+
+    def document(self) -> dict[str, Any]:
+        """As stored."""
+        document: dict[str, Any] = {"type": self.type.value, "box": _box(self.box), "lines": list(self.lines)}
+        return document | ({"rows": [list(row) for row in self.rows]} if self.rows else {})
+
+    @classmethod
+    def parse(cls, document: Mapping[str, Any]) -> Block:
+        """What :meth:`document` gave."""
+        return cls(
+            type=BlockType(document["type"]),
+            box=_parsed_box(document["box"]),
+            lines=tuple(document["lines"]),
+            rows=tuple(tuple(row) for row in document.get("rows", ())),
+        )
+
+
 def mean_confidence(lines: Iterable[OcrLine]) -> float | None:
     """Over all words that have one; None if none has."""
     found = [word.confidence for line in lines for word in line.words if word.confidence is not None]
@@ -100,6 +141,8 @@ class OcrPage:
     confidence: float | None = None
     languages: tuple[str, ...] = ()
     """In which the page was read; none for text that was not recognised."""
+    blocks: tuple[Block, ...] = ()
+    """In reading order. None where lines have no boxes, and in sidecars of versions before 3."""
 
     @property
     def text(self) -> str:
@@ -119,6 +162,7 @@ class OcrPage:
             "mean_confidence": None if self.confidence is None else round(self.confidence, 1),
             "text": self.text,
             "lines": [line.document() for line in self.lines],
+            "blocks": [block.document() for block in self.blocks],
         }
         return document | ({"languages": list(self.languages)} if self.languages else {})
 
@@ -130,6 +174,7 @@ class OcrPage:
             lines=tuple(map(OcrLine.parse, document["lines"])),
             confidence=document["mean_confidence"],
             languages=tuple(document.get("languages", ())),
+            blocks=tuple(map(Block.parse, document.get("blocks", ()))),
         )
 
 

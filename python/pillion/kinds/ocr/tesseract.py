@@ -60,12 +60,13 @@ class LayoutAnalysis:
     """The lines of text in a picture, found without recognising them.
 
     ``lines``: their number; ``height``: their median height in pixels. ``boxes``: of the lines in reading order, in
-    pixels, shape (n, 4); none where the engine does not give them.
+    pixels, shape (n, 4); none where the engine does not give them. ``figures``: around pictures.
     """
 
     lines: int
     height: float
     boxes: NDArray[np.float64]
+    figures: tuple[Box, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -202,9 +203,11 @@ class LibraryRecogniser:
         self._give(gray, layout)
         module = _tesserocr()
         iterator = self._api.AnalyseLayout()
-        lines = list(_line_boxes(iterator, module)) if iterator else []
+        figures: list[Box] = []
+        lines = list(_line_boxes(iterator, module, figures)) if iterator else []
         height = statistics.median(height for _, height in lines) if lines else 0.0
-        return LayoutAnalysis(len(lines), height, np.array([box for box, _ in lines], np.float64).reshape(-1, 4))
+        boxes = np.array([box for box, _ in lines], np.float64).reshape(-1, 4)
+        return LayoutAnalysis(len(lines), height, boxes, tuple(figures))
 
     def recognise(self, gray: NDArray[np.uint8], layout: Layout) -> RecognisedText:
         """See :class:`Recogniser`. Text that stands on its side within the page is recognised too."""
@@ -232,10 +235,12 @@ class LibraryRecogniser:
         self._given, self._layout = gray, layout
 
 
-def _line_boxes(iterator: Any, module: Any) -> Iterator[tuple[Box, float]]:
-    """Box and height of each line of text."""
+def _line_boxes(iterator: Any, module: Any, figures: list[Box]) -> Iterator[tuple[Box, float]]:
+    """Box and height of each line of text; the boxes of pictures are added to ``figures``."""
     for item in module.iterate_level(iterator, module.RIL.TEXTLINE):
         box = item.BoundingBox(module.RIL.TEXTLINE)
+        if box is not None and _is_figure(item, module):
+            figures.append(box)
         if box is None or not _is_text(item, module):
             continue
         yield box, float(box[2] - box[0] if _runs_down(item, module) else box[3] - box[1])
@@ -244,6 +249,11 @@ def _line_boxes(iterator: Any, module: Any) -> Iterator[tuple[Box, float]]:
 def _runs_down(item: Any, module: Any) -> bool:
     """Whether lines run downwards: vertical Japanese, and Latin text that was turned to the right."""
     return bool(item.Orientation()[1] == module.WritingDirection.TOP_TO_BOTTOM)
+
+
+def _is_figure(item: Any, module: Any) -> bool:
+    kinds = module.PT
+    return item.BlockType() in (kinds.FLOWING_IMAGE, kinds.HEADING_IMAGE, kinds.PULLOUT_IMAGE)
 
 
 def _is_text(item: Any, module: Any) -> bool:

@@ -1,10 +1,14 @@
-"""OCR results in the forms of other programs: text, hOCR, ALTO, searchable PDF. Each takes the bytes of a sidecar."""
+"""OCR results in the forms of other programs: text, Markdown, hOCR, ALTO, searchable PDF.
+
+Each takes the bytes of a sidecar.
+"""
 
 from __future__ import annotations
 
 from pillion.errors import ErrorClass, ItemError
 from pillion.kinds.ocr.exports import alto as _alto
 from pillion.kinds.ocr.exports import hocr as _hocr
+from pillion.kinds.ocr.exports import markdown as _markdown
 from pillion.kinds.ocr.exports.searchable import searchable_pdf
 from pillion.kinds.ocr.result import OcrResult
 from pillion.kinds.spec import Origin
@@ -15,6 +19,11 @@ _PDF = "application/pdf"
 def text(data: bytes, _origin: Origin) -> bytes:
     """Plain text in UTF-8. Raises ItemError (corrupt), as all below."""
     return f"{OcrResult.from_json(data).text}\n".encode()
+
+
+def markdown(data: bytes, _origin: Origin) -> bytes:
+    """Markdown in UTF-8."""
+    return _markdown.markdown(OcrResult.from_json(data)).encode(errors="replace")
 
 
 def hocr(data: bytes, origin: Origin) -> bytes:

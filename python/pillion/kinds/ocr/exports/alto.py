@@ -1,11 +1,11 @@
-"""ALTO 4.4 (Library of Congress): pages, text blocks, lines and strings, in pixels."""
+"""ALTO 4.4 (Library of Congress): pages, text blocks, illustrations, lines and strings, in pixels."""
 
 from __future__ import annotations
 
 from collections.abc import Iterator
 
-from pillion.kinds.ocr.exports.pages import Pixels, around, paragraphs, words, xml_text
-from pillion.kinds.ocr.result import Box, OcrLine, OcrPage, OcrResult
+from pillion.kinds.ocr.exports.pages import Pixels, around, blocks, paragraphs_of, words, xml_text
+from pillion.kinds.ocr.result import BlockType, Box, OcrLine, OcrPage, OcrResult
 
 _HEAD = """<?xml version="1.0" encoding="UTF-8"?>
 <alto xmlns="http://www.loc.gov/standards/alto/ns-v4#" xmlns:xsi="http://www.w3.org/2001/XMLSchema-instance"
@@ -45,14 +45,19 @@ def _page(page: OcrPage) -> Iterator[str]:
         f' WIDTH="{pixels.width}" HEIGHT="{pixels.height}"{confidence}{rotation}>'
     )
     yield f"<PrintSpace{_place((0, 0, page.width, page.height), pixels)}>"
-    count = 0
-    for number, lines in enumerate(paragraphs(page), 1):
-        box = around([line.box for line in lines])
-        yield f'<TextBlock ID="block_{page.number}_{number}"{_place(box, pixels)}>'
-        for line in lines:
-            count += 1
-            yield from _line(line, f"{page.number}_{count}", pixels)
-        yield "</TextBlock>"
+    count = blocks_yet = 0
+    for block in blocks(page):
+        for lines in paragraphs_of(page, block):
+            blocks_yet += 1
+            box = around([line.box for line in lines])
+            yield f'<TextBlock ID="block_{page.number}_{blocks_yet}"{_place(box, pixels)}>'
+            for line in lines:
+                count += 1
+                yield from _line(line, f"{page.number}_{count}", pixels)
+            yield "</TextBlock>"
+        if block.type is BlockType.FIGURE:
+            blocks_yet += 1
+            yield f'<Illustration ID="block_{page.number}_{blocks_yet}"{_place(block.box, pixels)}/>'
     yield "</PrintSpace>"
     yield "</Page>"
 

@@ -1,12 +1,12 @@
-"""hOCR 1.2, in the classes that Tesseract uses: ocr_page, ocr_carea, ocr_par, ocr_line, ocrx_word."""
+"""hOCR 1.2, in the classes that Tesseract uses: ocr_page, ocr_carea, ocr_photo, ocr_par, ocr_line, ocrx_word."""
 
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 
-from pillion.kinds.ocr.exports.pages import PDF_DPI, Pixels, around, paragraphs, words, xml_text
+from pillion.kinds.ocr.exports.pages import PDF_DPI, Pixels, around, blocks, paragraphs_of, words, xml_text
 from pillion.kinds.ocr.models import LANGUAGES
-from pillion.kinds.ocr.result import Box, OcrLine, OcrPage, OcrResult, OcrWord
+from pillion.kinds.ocr.result import BlockType, Box, OcrLine, OcrPage, OcrResult, OcrWord
 
 _HEAD = """<?xml version="1.0" encoding="UTF-8"?>
 <!DOCTYPE html PUBLIC "-//W3C//DTD XHTML 1.0 Transitional//EN" "http://www.w3.org/TR/xhtml1/DTD/xhtml1-transitional.dtd">
@@ -15,7 +15,7 @@ _HEAD = """<?xml version="1.0" encoding="UTF-8"?>
 <title>{name}</title>
 <meta http-equiv="Content-Type" content="text/html;charset=utf-8"/>
 <meta name="ocr-system" content="{engine}"/>
-<meta name="ocr-capabilities" content="ocr_page ocr_carea ocr_par ocr_line ocrx_word ocrp_wconf"/>
+<meta name="ocr-capabilities" content="ocr_page ocr_carea ocr_photo ocr_par ocr_line ocrx_word ocrp_wconf"/>
 <meta name="ocr-number-of-pages" content="{pages}"/>
 <meta name="ocr-langs" content="{languages}"/>
 <meta name="ocr-scripts" content="{scripts}"/>
@@ -49,19 +49,23 @@ def _page(page: OcrPage, name: str) -> Iterator[str]:
     if page.unit == "point":
         title.append(f"scan_res {PDF_DPI} {PDF_DPI}")
     yield _open("div", "ocr_page", f"page_{page.number}", title)
-    box = around([line.box for line in page.lines])
-    if page.lines:
-        yield _open("div", "ocr_carea", f"block_{page.number}_1", _bbox(box, pixels))
-    counts = {"line": 0, "word": 0}
-    for number, lines in enumerate(paragraphs(page), 1):
-        box = around([line.box for line in lines])
-        yield _open("p", "ocr_par", f"par_{page.number}_{number}", _bbox(box, pixels))
-        for line in lines:
-            yield from _line(page, line, pixels, counts)
-        yield "</p>"
-    if page.lines:
+    counts = {"par": 0, "line": 0, "word": 0}
+    for number, block in enumerate(blocks(page), 1):
+        kind = "ocr_photo" if block.type is BlockType.FIGURE else "ocr_carea"
+        yield _open("div", kind, f"block_{page.number}_{number}", _bbox(block.box, pixels))
+        for lines in paragraphs_of(page, block):
+            yield from _paragraph(page, lines, pixels, counts)
         yield "</div>"
     yield "</div>"
+
+
+def _paragraph(page: OcrPage, lines: Sequence[OcrLine], pixels: Pixels, counts: dict[str, int]) -> Iterator[str]:
+    counts["par"] += 1
+    box = around([line.box for line in lines])
+    yield _open("p", "ocr_par", f"par_{page.number}_{counts['par']}", _bbox(box, pixels))
+    for line in lines:
+        yield from _line(page, line, pixels, counts)
+    yield "</p>"
 
 
 def _line(page: OcrPage, line: OcrLine, pixels: Pixels, counts: dict[str, int]) -> Iterator[str]:

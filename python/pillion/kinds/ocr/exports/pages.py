@@ -6,7 +6,7 @@ import re
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
-from pillion.kinds.ocr.result import Box, OcrLine, OcrPage, OcrWord
+from pillion.kinds.ocr.result import Block, BlockType, Box, OcrLine, OcrPage, OcrWord
 
 PDF_DPI = 300
 """Pages of a PDF have no pixels: they are given those of a scan at this resolution."""
@@ -35,11 +35,22 @@ class Pixels:
         return left, top, min(max(right, left + 1), self.width), min(max(bottom, top + 1), self.height)
 
 
-def paragraphs(page: OcrPage) -> Iterator[list[OcrLine]]:
-    """Lines by paragraph."""
+def blocks(page: OcrPage) -> Iterator[Block]:
+    """The page's blocks; where it has none (sidecars of versions before 3), one of all its lines."""
+    if page.blocks or not page.lines:
+        yield from page.blocks
+    else:
+        box = around([line.box for line in page.lines])
+        whole = (0.0, 0.0, page.width, page.height)
+        yield Block(type=BlockType.TEXT, box=box or whole, lines=tuple(range(len(page.lines))))
+
+
+def paragraphs_of(page: OcrPage, block: Block) -> Iterator[list[OcrLine]]:
+    """The lines of a block by paragraph; a table is one."""
     lines: list[OcrLine] = []
-    for line in page.lines:
-        if line.paragraph and lines:
+    for number in block.lines:
+        line = page.lines[number]
+        if line.paragraph and lines and block.type is not BlockType.TABLE:
             yield lines
             lines = []
         lines.append(line)

@@ -1,0 +1,336 @@
+"""The blocks of a page: which of its lines, which are in reading order already, are a heading, a table, a list, ...
+
+All by the boxes of lines and words and by how lines begin; nothing is put in another order. A table is evidence of its
+own: rows below each other that are parted into cells at the same places.
+"""
+
+from __future__ import annotations
+
+import itertools
+import re
+import statistics
+from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import replace
+
+from pillion.kinds.ocr.result import Block, BlockType, Box, OcrLine, OcrWord
+
+_CELL_GAP = 1.4
+"""Words further apart than this, in heights of their line, are in two cells; and so far apart at least ..."""
+_SPACES = 3.0
+"""... in spaces as between the other words of the line."""
+_ROWS = 3
+_WIDE_ROWS = 2
+"""A table has three rows; of three cells and more, two."""
+_ALIGNED = 0.6
+"""The share of a row's cells that begin, end or have their middle where cells of the row before do."""
+_NEAR = 0.8
+_ROW_PITCH = 3.5
+_FEW_WORDS = 3
+_MATCHED = 0.7
+_LARGE = 1.25
+"""A heading is set so many times larger than most lines of the page."""
+_HEADING_LINES = 3
+_HEADING_WORDS = 30
+_APART = 1.3
+"""Lines of one block are less than so many heights apart, of about the same height, and above each other."""
+_AS_HIGH = 1.5
+_FOOT = 0.92
+_FOOT_WORDS = 20
+_NUMBERED = 1.08
+_FIGURE_SIDE = 0.05
+_FIGURE_TEXT = 0.3
+_BULLET = re.compile(r"[•◦▪●○■□‣⁃·*–—-]\s+\S")
+_ITEM = re.compile(r"\(?(?:\d{1,2}|[a-zA-Z]|[ivx]{1,4})[.)]\s+\S")
+_SECTION = re.compile(r"\d{1,2}(?:\.\d{1,2})*\.?\s+[^\W\d_].*[^.,;:]$")
+_CAPTION = re.compile(
+    r"(?:fig(?:ure|ura|\.)?|abb(?:ildung|\.)?|tab(?:le|elle|leau|la|\.)?|cuadro|chart|plate|scheme)\s*\d+\b[.:)\s]?",
+    re.IGNORECASE,
+)
+
+Size = tuple[float, float]
+
+
+def structured(
+    lines: Sequence[OcrLine], size: Size, rotation: int = 0, figures: Sequence[Box] = ()
+) -> tuple[tuple[OcrLine, ...], tuple[Block, ...]]:
+    """The lines, with tabs between the cells of tables, and the blocks that they make, in reading order.
+
+    ``size``, ``figures``: of the page, in its own unit. ``rotation``: degrees clockwise by which to turn it to read it.
+    """
+    if not lines or any(line.box is None for line in lines):
+        return tuple(lines), ()
+    lines = _with_values(lines, size, rotation)
+    boxes = [_place(line, size, rotation) for line in lines]
+    cells = [_cells(line, box, size, rotation) for line, box in zip(lines, boxes, strict=True)]
+    body = _body_height(lines, boxes)
+    bottom = size[rotation % 180 == 0]
+    found: list[Block] = []
+    number = 0
+    while number < len(lines):
+        rows = _table(cells, boxes, number)
+        end = number + rows if rows else _end_of_block(lines, boxes, cells, number)
+        chosen = range(number, end)
+        if rows:
+            kind = BlockType.TABLE
+        else:
+            kind = _type(lines[number:end], boxes[number:end], body, bottom, is_last=end == len(lines))
+        texts = tuple(_texts(cells[row]) for row in chosen) if rows else ()
+        around = _around([line.box for line in lines[number:end] if line.box is not None])
+        found.append(Block(type=kind, box=around, lines=tuple(chosen), rows=texts))
+        number = end
+    tabbed = list(lines)
+    for block in found:
+        for place, row in zip(block.lines, block.rows, strict=False):
+            tabbed[place] = replace(lines[place], text="\t".join(row), paragraph=place == block.lines[0])
+    return tuple(tabbed), tuple(_with_figures(_with_lists(found, lines), _real(figures, boxes, size)))
+
+
+def _place(line: OcrLine, size: Size, rotation: int) -> Box:
+    """Where a line is on the upright page, as high as most of its words: rules and noise can make it higher."""
+    assert line.box is not None
+    left, top, right, bottom = _upright(line.box, size, rotation)
+    if len(line.words) < _FEW_WORDS or rotation:
+        return left, top, right, bottom
+    middle = len(line.words) // 2
+    tops = sorted([word.box[1] for word in line.words])
+    bottoms = sorted([word.box[3] for word in line.words])
+    return left, tops[middle], right, max(bottoms[middle], tops[middle] + 1.0)
+
+
+# rows of a label and its value ----------------------------------------------------------------------------------------
+
+
+def _with_values(lines: Sequence[OcrLine], size: Size, rotation: int) -> Sequence[OcrLine]:
+    """The lines, with columns of numbers put beside the words that they belong to, as in receipts.
+
+    A layout analysis takes labels and values for two columns. They are rows where nearly each line of the second column
+    stands beside one of the first, and it is numbers for the most part.
+    """
+    boxes = [_place(line, size, rotation) for line in lines]
+    runs: list[list[int]] = [[0]]
+    for number, (above, below) in enumerate(itertools.pairwise(boxes), 1):
+        if below[1] < above[1] - (above[3] - above[1]) / 2:
+            runs.append([])
+        runs[-1].append(number)
+    if len(runs) == 1:
+        return lines
+    joined = {number: [number] for number in runs[0]}
+    order = list(runs[0])
+    for run in runs[1:]:
+        partners = _partners(order, run, boxes, joined) if _are_numbers([lines[number] for number in run]) else {}
+        if len(partners) >= _ROWS and len(partners) >= _MATCHED * len(run):
+            for number in run:
+                if number in partners:
+                    joined[partners[number]].append(number)
+                else:
+                    place = next((at for at, old in enumerate(order) if boxes[old][1] > boxes[number][1]), len(order))
+                    order.insert(place, number)
+                    joined[number] = [number]
+        else:
+            order.extend(run)
+            joined.update({number: [number] for number in run})
+    return [_one_line([lines[part] for part in joined[number]]) for number in order]
+
+
+def _partners(
+    order: Sequence[int], run: Sequence[int], boxes: Sequence[Box], joined: dict[int, list[int]]
+) -> dict[int, int]:
+    """For lines of a run the line before it on whose right they stand, alone."""
+    found: dict[int, int] = {}
+    for number in run:
+        left, top, _, bottom = boxes[number]
+        for other in order:
+            last = boxes[joined[other][-1]]
+            overlap = min(bottom, last[3]) - max(top, last[1])
+            if overlap > _MATCHED * min(bottom - top, last[3] - last[1]) and last[2] <= left:
+                if other not in found.values():
+                    found[number] = other
+                break
+    return found
+
+
+def _are_numbers(lines: Sequence[OcrLine]) -> bool:
+    words = [word for line in lines for word in line.text.split()]
+    numbers = sum(2 * sum(map(str.isdigit, word)) >= len(word) for word in words)
+    return 2 * numbers >= len(words)
+
+
+def _one_line(lines: Sequence[OcrLine]) -> OcrLine:
+    if len(lines) == 1:
+        return lines[0]
+    return OcrLine(
+        text="\t".join(line.text for line in lines),
+        words=tuple(word for line in lines for word in line.words),
+        box=_around([line.box for line in lines if line.box is not None]),
+        paragraph=lines[0].paragraph,
+    )
+
+
+# tables ---------------------------------------------------------------------------------------------------------------
+
+Cell = tuple[float, float, Sequence[OcrWord]]
+"""Left, right, words."""
+
+
+def _cells(line: OcrLine, box: Box, size: Size, rotation: int) -> list[Cell]:
+    """The words of a line, parted at wide gaps; none for a line without words."""
+    if not line.words:
+        return []
+    if rotation == 0:
+        sides = [(word.box[0], word.box[2]) for word in line.words]
+    else:
+        sides = [(upright[0], upright[2]) for upright in (_upright(word.box, size, rotation) for word in line.words)]
+    gaps = [right[0] - left[1] for left, right in itertools.pairwise(sides)]
+    least = _CELL_GAP * (box[3] - box[1])
+    if not gaps or max(gaps) <= least:
+        return [(sides[0][0], sides[-1][1], line.words)]
+    narrow = [gap for gap in gaps if gap <= least]
+    least = max(least, _SPACES * statistics.median(narrow)) if narrow else least
+    found: list[Cell] = []
+    begin = 0
+    for place, gap in enumerate(gaps, 1):
+        if gap > least:
+            found.append((sides[begin][0], sides[place - 1][1], line.words[begin:place]))
+            begin = place
+    found.append((sides[begin][0], sides[-1][1], line.words[begin:]))
+    return found
+
+
+def _table(cells: Sequence[Sequence[Cell]], boxes: Sequence[Box], first: int) -> int:
+    """How many rows of a table begin at this line; 0 if none does."""
+    if len(cells[first]) < 2:
+        return 0
+    end = first + 1
+    while end < len(cells) and len(cells[end]) > 1:
+        above, below = boxes[end - 1], boxes[end]
+        height = max(above[3] - above[1], 1.0)
+        if not 0 < below[1] - above[1] < _ROW_PITCH * height or not _aligned(cells[end - 1], cells[end], height):
+            break
+        end += 1
+    rows = end - first
+    wide = sum(len(row) > 2 for row in cells[first:end])
+    return rows if rows >= _ROWS or (rows >= _WIDE_ROWS and wide == rows) else 0
+
+
+def _aligned(above: Sequence[Cell], below: Sequence[Cell], height: float) -> bool:
+    near = _NEAR * height
+    met = sum(
+        any(
+            abs(one[0] - two[0]) < near
+            or abs(one[1] - two[1]) < near
+            or abs(one[0] + one[1] - two[0] - two[1]) < 2 * near
+            for two in above
+        )
+        for one in below
+    )
+    return met >= _ALIGNED * min(len(above), len(below)) and met >= 2
+
+
+def _texts(row: Sequence[Cell]) -> tuple[str, ...]:
+    return tuple(" ".join(word.text for word in words) for _, _, words in row)
+
+
+# other blocks ---------------------------------------------------------------------------------------------------------
+
+
+def _end_of_block(lines: Sequence[OcrLine], boxes: Sequence[Box], cells: Sequence[Sequence[Cell]], first: int) -> int:
+    """After the last line of the block of this one: where a paragraph begins, or the page goes on elsewhere."""
+    for place in range(first + 1, len(lines)):
+        above, below = boxes[place - 1], boxes[place]
+        high, low = above[3] - above[1], below[3] - below[1]
+        if (
+            lines[place].paragraph
+            or below[1] < above[1]
+            or below[1] - above[3] > _APART * min(high, low)
+            or max(high, low) > _AS_HIGH * min(high, low)
+            or below[0] > above[2]
+            or above[0] > below[2]
+            or (len(cells[place]) > 1 and _table(cells, boxes, place))
+        ):
+            return place
+    return len(lines)
+
+
+def _type(lines: Sequence[OcrLine], boxes: Sequence[Box], body: float, bottom: float, *, is_last: bool) -> BlockType:
+    words = sum(len(line.text.split()) for line in lines)
+    if is_last and boxes[0][1] > _FOOT * bottom and words <= _FOOT_WORDS:
+        return BlockType.FOOTER
+    if _CAPTION.match(lines[0].text):
+        return BlockType.CAPTION
+    high = statistics.median(box[3] - box[1] for box in boxes)
+    if high >= _LARGE * body and len(lines) <= _HEADING_LINES and words <= _HEADING_WORDS:
+        return BlockType.HEADING
+    first = lines[0].text
+    if len(lines) == 1 and high >= _NUMBERED * body and words <= _HEADING_WORDS // 2 and _SECTION.match(first):
+        return BlockType.HEADING
+    return BlockType.LIST if _BULLET.match(first) or _ITEM.match(first) else BlockType.TEXT
+
+
+def _with_lists(blocks: Sequence[Block], lines: Sequence[OcrLine]) -> Iterator[Block]:
+    """The blocks; one that begins with a number by itself is no list."""
+    for before, block, after in zip((None, *blocks), blocks, (*blocks[1:], None), strict=False):
+        alone = all(near is None or near.type is not BlockType.LIST for near in (before, after))
+        items = sum(bool(_ITEM.match(lines[number].text)) for number in block.lines)
+        if block.type is BlockType.LIST and alone and items == 1 and not _BULLET.match(lines[block.lines[0]].text):
+            yield replace(block, type=BlockType.TEXT)
+        else:
+            yield block
+
+
+def _real(figures: Sequence[Box], lines: Sequence[Box], size: Size) -> list[Box]:
+    """Those of some size that are not for the most part text."""
+    found = []
+    for figure in figures:
+        width, height = figure[2] - figure[0], figure[3] - figure[1]
+        if width < _FIGURE_SIDE * size[0] or height < _FIGURE_SIDE * size[1]:
+            continue
+        text = sum(
+            max(0.0, min(figure[2], line[2]) - max(figure[0], line[0]))
+            * max(0.0, min(figure[3], line[3]) - max(figure[1], line[1]))
+            for line in lines
+        )
+        if text < _FIGURE_TEXT * width * height:
+            found.append(figure)
+    return found
+
+
+def _body_height(lines: Sequence[OcrLine], boxes: Sequence[Box]) -> float:
+    """The height of the line in the middle of the page's text, from the lowest lines to the highest."""
+    heights = sorted((box[3] - box[1], len(line.text)) for line, box in zip(lines, boxes, strict=True))
+    half = sum(length for _, length in heights) / 2
+    for height, length in heights:
+        half -= length
+        if half <= 0:
+            return height
+    return heights[-1][0]
+
+
+def _with_figures(blocks: Iterable[Block], figures: Sequence[Box]) -> Iterator[Block]:
+    """Each figure before the first block that begins below its top and beside or below it, in reading order."""
+    left = sorted(figures, key=lambda box: (box[1], box[0]))
+    for block in blocks:
+        for figure in list(left):
+            if block.box[1] >= figure[1] and block.box[0] < figure[2] and figure[0] < block.box[2]:
+                left.remove(figure)
+                yield Block(type=BlockType.FIGURE, box=figure)
+        yield block
+    for figure in left:
+        yield Block(type=BlockType.FIGURE, box=figure)
+
+
+def _around(boxes: Sequence[Box]) -> Box:
+    lefts, tops, rights, bottoms = zip(*boxes, strict=True)
+    return min(lefts), min(tops), max(rights), max(bottoms)
+
+
+def _upright(box: Box, size: Size, rotation: int) -> Box:
+    """Where a box is on the page turned clockwise by ``rotation`` degrees."""
+    left, top, right, bottom = box
+    width, height = size
+    if rotation == 90:
+        return height - bottom, left, height - top, right
+    if rotation == 180:
+        return width - right, height - bottom, width - left, height - top
+    if rotation == 270:
+        return top, width - right, bottom, width - left
+    return box

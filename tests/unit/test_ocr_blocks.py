@@ -1,0 +1,111 @@
+"""The blocks that lines in reading order make."""
+
+from __future__ import annotations
+
+import pytest
+
+from pillion.kinds.ocr.blocks import structured
+from pillion.kinds.ocr.result import Block, BlockType, Box, OcrLine, OcrWord
+
+SIZE = (1000.0, 1400.0)
+WIDTH = 10.0
+"""Of a character; a line is 20 high."""
+
+
+def line(text: str, left: float, top: float, *, height: float = 20, paragraph: bool = False) -> OcrLine:
+    """Words as far apart as the spaces between them are long."""
+    words, at = [], left
+    for part in text.split(" "):
+        if part:
+            box = (at, top, at + WIDTH * len(part), top + height)
+            words.append(OcrWord(text=part, confidence=90.0, box=box))
+        at += WIDTH * (len(part) + 1)
+    box = (words[0].box[0], top, words[-1].box[2], top + height)
+    return OcrLine(text=" ".join(word.text for word in words), words=tuple(words), box=box, paragraph=paragraph)
+
+
+def types(blocks: tuple[Block, ...]) -> list[str]:
+    return [block.type.value for block in blocks]
+
+
+PROSE = [line("the harbour library opens at nine every day and closes at six", 100, 300 + 30 * n) for n in range(6)]
+
+
+def test_a_page_of_an_article() -> None:
+    lines = [
+        line("The harbour", 100, 100, height=40),
+        line("1. Opening hours", 100, 200, height=23),
+        *PROSE,
+        line("• bread and butter", 100, 600, paragraph=True),
+        line("• quince jelly", 100, 630, paragraph=True),
+        line("Figure 2: the harbour from the north", 100, 800, paragraph=True),
+        line("17", 480, 1350, paragraph=True),
+    ]
+    same, blocks = structured(lines, SIZE, figures=[(100, 680, 900, 780), (300, 310, 330, 330)])
+    assert list(same) == lines
+    assert types(blocks) == ["heading", "heading", "text", "list", "list", "figure", "caption", "footer"]
+    assert [number for block in blocks for number in block.lines] == list(range(len(lines)))
+    assert blocks[2].box == (100, 300, 710, 470)
+
+
+def test_rows_of_a_table_have_tabs() -> None:
+    rows = ["Garden chairs      4    358.00", "Watering can       2     29.90", "Seed potatoes     25     20.00"]
+    lines = [*PROSE, *(line(row, 100, 600 + 30 * number) for number, row in enumerate(rows))]
+    tabbed, blocks = structured(lines, SIZE)
+    assert types(blocks) == ["text", "table"]
+    assert [one.text for one in tabbed[-3:]] == [
+        "Garden chairs\t4\t358.00",
+        "Watering can\t2\t29.90",
+        "Seed potatoes\t25\t20.00",
+    ]
+    assert blocks[1].rows[0] == ("Garden chairs", "4", "358.00")
+
+
+def test_two_lines_with_a_gap_are_no_table() -> None:
+    lines = [line("To the                        office", 100, 100), line("Dear                      Sirs", 100, 130)]
+    assert types(structured(lines, SIZE)[1]) == ["text"]
+
+
+def test_values_come_beside_their_labels() -> None:
+    labels = [line(text, 100, 100 + 40 * n) for n, text in enumerate(("Bread", "Butter", "Jelly", "Total"))]
+    values = [line(text, 600, 102 + 40 * n) for n, text in enumerate(("2.10", "1.90", "3.00", "7.00"))]
+    joined, blocks = structured([*labels, *values], SIZE)
+    assert [one.text for one in joined] == ["Bread\t2.10", "Butter\t1.90", "Jelly\t3.00", "Total\t7.00"]
+    assert types(blocks) == ["table"]
+
+
+def test_columns_of_words_stay_columns() -> None:
+    left, right = ([line(one.text, x, one.box[1] if one.box else 0) for one in PROSE] for x in (100, 800))
+    lines = [*left, *right]
+    same, blocks = structured(lines, SIZE)
+    assert list(same) == lines
+    assert types(blocks) == ["text", "text"]
+
+
+def turned(box: Box) -> Box:
+    """Where a box of an upright page is on the page as it is shown, which has to be turned by 90 degrees."""
+    left, top, right, bottom = box
+    return top, SIZE[0] - right, bottom, SIZE[0] - left
+
+
+def test_a_page_on_its_side_has_the_same_blocks() -> None:
+    lines = [line("The harbour", 100, 100, height=40), *PROSE]
+    on_its_side = [
+        OcrLine(
+            text=one.text,
+            words=tuple(OcrWord(text=w.text, confidence=w.confidence, box=turned(w.box)) for w in one.words),
+            box=turned(one.box) if one.box else None,
+        )
+        for one in lines
+    ]
+    assert types(structured(on_its_side, (SIZE[1], SIZE[0]), 90)[1]) == types(structured(lines, SIZE)[1])
+
+
+@pytest.mark.parametrize("lines", [[], [OcrLine(text="no box")]])
+def test_without_boxes_there_are_no_blocks(lines: list[OcrLine]) -> None:
+    assert structured(lines, SIZE) == (tuple(lines), ())
+
+
+def test_blocks_are_stored() -> None:
+    block = Block(type=BlockType.TABLE, box=(1, 2, 3, 4.5), lines=(0, 1), rows=(("a", "b"), ("c",)))
+    assert Block.parse(block.document()) == block
