@@ -28,14 +28,14 @@ def test_indented_lines_after_a_word_with_a_colon_are_looked_at_once() -> None:
 
 def test_a_track_that_begins_amid_a_film_does_not_end_it(tmp_path: Path) -> None:
     path = tmp_path / "a.flv"
-    shades = [np.full((64, 64, 3), shade, np.uint8) for shade in (40, 60, 80, 200)]
+    shades = [np.full((64, 64, 3), shade, np.uint8) for shade in range(10, 250, 2)]
     pictures = [av.VideoFrame.from_ndarray(shade, format="rgb24") for shade in shades]
     films.write_frames(path, pictures, codec="flv")
     data = path.read_bytes()
     tags = _tags(data)
     sound = b"\x2f" + bytes(40)
     late = b"\x08" + len(sound).to_bytes(3, "big") + bytes(7) + sound + (11 + len(sound)).to_bytes(4, "big")
-    # Behind the first picture that is all that FFmpeg looks at when it opens the file.
+    # Behind all that FFmpeg looks at when it opens the file.
     where = [at for at, kind in tags if kind == 9][-1]
     path.write_bytes(data[:where] + late + data[where:])
     with opening.opened(path) as container:
