@@ -412,8 +412,8 @@ class SandboxReport:
 
 def sandbox_report() -> SandboxReport:
     """Start a confined worker that tries to get out, and say what held."""
+    from pillion.kinds.confined import programs
     from pillion.pool import sandbox, trial
-    from pillion.queue.confinement import programs
 
     there, started = sandbox.support(), programs()
     return SandboxReport(

@@ -17,7 +17,7 @@ import time
 import uuid
 from collections import defaultdict
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import BinaryIO
 
@@ -250,37 +250,53 @@ def cpu_quota(groups: Path = Path("/proc/self/cgroup"), mount: Path = Path("/sys
 
     Version 2 (``cpu.max``) and 1 (``cpu.cfs_quota_us``). The smallest quota on the way up to the root counts.
     """
+    folders = _control_groups("cpu", groups, mount)
+    return min((quota for folder in folders if (quota := _quota_of(folder)) is not None), default=None)
+
+
+def memory_bytes(groups: Path = Path("/proc/self/cgroup"), mount: Path = Path("/sys/fs/cgroup")) -> int:
+    """How much memory this process and its children may use together: the machine's, or less by its control groups."""
+    here = os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES")
+    folders = _control_groups("memory", groups, mount)
+    return min((limit for folder in folders if (limit := _memory_of(folder)) is not None), default=here)
+
+
+def _control_groups(controller: str, groups: Path, mount: Path) -> Iterator[Path]:
+    """The folders of the control groups that this process is in, and those around them, in both versions."""
     try:
         lines = groups.read_text().splitlines()
     except OSError:
-        return None
-    found: list[float] = []
+        return
     for line in lines:
         _, _, rest = line.partition(":")
         controllers, _, path = rest.partition(":")
-        if controllers and "cpu" not in controllers.split(","):
+        if controllers and controller not in controllers.split(","):
             continue
-        top = (
-            mount
-            if not controllers
-            else next((mount / name for name in (controllers, "cpu", "cpu,cpuacct") if (mount / name).is_dir()), mount)
-        )
+        names = (controllers, controller, "cpu,cpuacct")
+        top = next((mount / name for name in names if (mount / name).is_dir()), mount) if controllers else mount
         inside = Path(path.lstrip("/"))
-        for folder in (top / inside, *(top / parent for parent in inside.parents)):
-            quota = _quota_of(folder, is_unified=not controllers)
-            found += [] if quota is None else [quota]
-    return min(found, default=None)
+        yield from (top / inside, *(top / parent for parent in inside.parents))
 
 
-def _quota_of(folder: Path, *, is_unified: bool) -> float | None:
+def _quota_of(folder: Path) -> float | None:
     try:
-        if is_unified:
+        if (folder / "cpu.max").exists():
             quota, period = (folder / "cpu.max").read_text().split()
         else:
             quota, period = ((folder / f"cpu.cfs_{name}_us").read_text() for name in ("quota", "period"))
         return int(quota) / int(period) if int(quota) > 0 and int(period) > 0 else None
     except (OSError, ValueError):
         return None
+
+
+def _memory_of(folder: Path) -> int | None:
+    """Its limit. A group without one says ``max``, or a number larger than any memory."""
+    for name in ("memory.max", "memory.limit_in_bytes"):
+        with suppress(OSError, ValueError):
+            limit = int((folder / name).read_text())
+            if 0 < limit < 1 << 60:
+                return limit
+    return None
 
 
 # tokens for cores -----------------------------------------------------------------------------------------------------

@@ -18,10 +18,10 @@ from pillion import job as states
 from pillion.cli.app import program
 from pillion.errors import ErrorClass
 from pillion.job import JobState
+from pillion.kinds.confined import WRITES
 from pillion.library import Library
 from pillion.model import SidecarStatus
 from pillion.queue import work
-from pillion.queue.confinement import WRITES
 from tests.support import engines, photos
 from tests.support.evil import DEEDS
 from tests.support.invariants import check_invariants

@@ -16,11 +16,11 @@ import psutil
 import pytest
 
 from pillion.failpoints import DIRECTORY_VARIABLE, RULES_VARIABLE
+from pillion.kinds.confined import WRITES
 from pillion.kinds.transcript import checkpoint as _checkpoint
 from pillion.kinds.transcript import transcribe, whisper
 from pillion.library import Library
 from pillion.queue import work
-from pillion.queue.confinement import WRITES
 from tests.support import hearing, media
 from tests.support.invariants import check_invariants
 

@@ -13,12 +13,12 @@ from pathlib import Path
 import pysqlite3
 import pytest
 
+from pillion.kinds.confined import WRITES
 from pillion.library import Library
 from pillion.model import SidecarStatus
 from pillion.pool.pool import WorkerPool
 from pillion.queue import work
 from pillion.queue.commit import PlannedJob
-from pillion.queue.confinement import WRITES
 from pillion.queue.engine import Result
 from tests.support.evil import DEEDS, LOG
 from tests.support.invariants import check_invariants

@@ -12,11 +12,11 @@ from click.testing import CliRunner
 from pillion import job as states
 from pillion.cli.app import program
 from pillion.job import Again, RetryPolicy
+from pillion.kinds.confined import WRITES
 from pillion.library import Library
 from pillion.library.sidecars import Ready
 from pillion.model import SidecarStatus
 from pillion.queue import work
-from pillion.queue.confinement import WRITES
 from tests.faults.conftest import FILES
 from tests.support.failing import FAIL
 from tests.support.invariants import check_invariants, check_not_made_again, visible_files

@@ -17,9 +17,11 @@ import pytest
 from pillion.errors import ErrorClass, ItemError
 from pillion.pool.pool import Allowance, Turn, WorkerPool
 from tests.support import tasks
+from tests.support.waiting import wait_until
 
 GENEROUS = 60.0
 MIB = 1024 * 1024
+TASKS = "tests.support.tasks:run"
 
 
 @pytest.fixture
@@ -117,6 +119,29 @@ def test_a_killed_child_is_replaced(pool: WorkerPool) -> None:
     first = pool.submit(tasks.run, ("echo", 1.0)).result(GENEROUS)
     os.kill(first[2], signal.SIGKILL)
     assert pool.submit(tasks.run, ("echo", 2.0)).result(GENEROUS)[1] == 2.0
+
+
+def test_where_memory_is_short_one_item_waits_until_it_is_alone(tmp_path: Path) -> None:
+    pool = WorkerPool(TASKS, size=2, memory_limit=4000 * MIB, recycle_bytes=4000 * MIB, memory_budget=500 * MIB)
+    go = tmp_path / "go"
+    futures = [pool.submit_batch("lane", [((f"hold until {go}", 300.0), GENEROUS)])[0] for _ in range(2)]
+    small = pool.submit_batch("lane", [(("echo", 1.0), GENEROUS)])[0]
+    wait_until(lambda: len(list(tmp_path.iterdir())) == 2 and pool.running["lane"] == 1)
+    assert [future.exception() for future in futures if future.done()] == []
+    go.touch()
+    assert [future.result(GENEROUS)[1] for future in futures] == [300, 300]
+    assert small.result(GENEROUS)[0] == "echo"
+    pool.shutdown()
+
+
+def test_an_item_for_which_all_the_memory_is_not_enough_fails(tmp_path: Path) -> None:
+    pool = WorkerPool(TASKS, size=2, memory_limit=4000 * MIB, recycle_bytes=4000 * MIB, memory_budget=300 * MIB)
+    large, small = pool.submit_batch("lane", [(("grow", 0.0), GENEROUS), (("echo", 1.0), GENEROUS)])
+    with pytest.raises(ItemError, match="300 MiB of memory") as caught:
+        large.result(GENEROUS)
+    assert caught.value.error_class is ErrorClass.OOM
+    assert small.result(GENEROUS)[0] == "echo"
+    pool.shutdown()
 
 
 def test_a_child_that_grew_is_replaced_between_batches() -> None:
@@ -244,7 +269,7 @@ def _processes_fail(monkeypatch: pytest.MonkeyPatch, times: int) -> None:
             raise BlockingIOError(errno.EAGAIN, os.strerror(errno.EAGAIN))
         return start(*arguments, **options)  # type: ignore[call-overload]
 
-    monkeypatch.setattr("pillion.pool.pool.subprocess.Popen", refuse)
+    monkeypatch.setattr("pillion.pool.child.subprocess.Popen", refuse)
 
 
 def test_what_is_at_once_has_a_child_of_its_own_when_all_are_busy(pool: WorkerPool, tmp_path: Path) -> None:

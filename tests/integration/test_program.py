@@ -243,6 +243,32 @@ def test_the_quota_of_a_container_counts(
     assert machine.cpu_quota(tmp_path / "none", tmp_path) is None
 
 
+@pytest.mark.parametrize(
+    ("groups", "files", "limit"),
+    [
+        ("0::/\n", {"memory.max": "max\n"}, None),
+        ("0::/a/b\n", {"memory.max": "max", "a/memory.max": "1048576", "a/b/memory.max": "2097152"}, 1048576),
+        (
+            "9:memory:/x\n",
+            {"memory/x/memory.limit_in_bytes": "4096", "memory/memory.limit_in_bytes": str(2**63 - 4096)},
+            4096,
+        ),
+        ("9:memory:/\n", {"memory/memory.limit_in_bytes": str(2**63 - 4096)}, None),
+    ],
+)
+def test_the_memory_of_a_container_counts(
+    groups: str, files: dict[str, str], limit: int | None, tmp_path: Path
+) -> None:
+    (tmp_path / "cgroup").write_text(groups)
+    for name, text in files.items():
+        path = tmp_path / "fs" / name
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.write_text(text)
+    whole = machine.memory_bytes(tmp_path / "none", tmp_path)
+    assert whole > 1 << 28
+    assert machine.memory_bytes(tmp_path / "cgroup", tmp_path / "fs") == (limit or whole)
+
+
 def test_cores_are_at_least_one_and_no_more_than_the_quota(monkeypatch: pytest.MonkeyPatch) -> None:
     for quota, most in [(0.2, 1), (None, 10_000)]:
         monkeypatch.setattr(machine, "cpu_quota", lambda quota=quota: quota)

@@ -1,4 +1,6 @@
-"""A worker process: receives batches, runs one item after the other, sends each result back at once.
+"""A worker process, from both ends: what it runs, and :class:`Worker`, which is what its parent sees of it.
+
+It receives batches, runs one item after the other, and sends each result back at once.
 
 Started by pool.py as ``python -P -m pillion.pool.child FD PARENT MODULE:FUNCTION LIMITS JOBSERVER``. It confines itself
 as its first message says (sandbox.py), and only then imports the target. It reports each item before it starts it, so
@@ -16,17 +18,23 @@ import ctypes
 import faulthandler
 import os
 import resource
+import shutil
 import signal
+import socket
+import subprocess
 import sys
+from collections.abc import Sequence
 from pathlib import Path
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import msgspec
 
 from pillion import machine
+from pillion.errors import ErrorClass, ItemError
 from pillion.failpoints import reach
 from pillion.pool import keepalive, sandbox
-from pillion.pool.wire import Channel, Codec, Sign, frame
+from pillion.pool.sandbox import Orders, Policy, environment, make_folder
+from pillion.pool.wire import Channel, Codec, Link, Sign, frame
 
 _PR_SET_PDEATHSIG = 1
 NICENESS = 5
@@ -59,6 +67,16 @@ def resident_bytes(pid: int | str = "self") -> int:
     try:
         with open(f"/proc/{pid}/statm", "rb") as file:
             return int(file.read().split()[1]) * os.sysconf("SC_PAGE_SIZE")
+    except (OSError, IndexError):
+        return 0
+
+
+def own_bytes(pid: int) -> int:
+    """The resident memory of a process that belongs to it alone: no files, nothing shared; 0 if it is gone."""
+    try:
+        with open(f"/proc/{pid}/statm", "rb") as file:
+            fields = file.read().split()
+        return (int(fields[1]) - int(fields[2])) * os.sysconf("SC_PAGE_SIZE")
     except (OSError, IndexError):
         return 0
 
@@ -211,6 +229,185 @@ def main() -> None:
     serve(channel, codec, limits)
     # Engines can take long to unload, and nothing is left to save.
     os._exit(0)
+
+
+# as its parent sees it ------------------------------------------------------------------------------------------------
+
+
+_TAIL_BYTES = 4000
+"""How many bytes of a child's stderr are kept."""
+
+_STDERR_READS = 16
+"""How often it is read at a time, so that a child that never stops writing holds nobody up."""
+
+_REAP_S = 1.0
+"""How long to wait for a killed child to exit. One that waits for a dead disk may never exit."""
+
+_unreaped: list[subprocess.Popen[bytes]] = []
+"""Killed children that did not exit in that time. They are reaped when the next one is spawned."""
+
+
+class Worker:
+    """A child process that runs ``target``. It leads a process group, so that the processes it starts end with it.
+
+    ``server``: gives it tokens for the cores that it uses. ``policy``: what it may use; None: all that its parent may.
+    With one, it has a folder of its own, ``folder``, until :meth:`close`.
+    """
+
+    def __init__(
+        self, target: str, codec: Codec, limits: Limits, server: machine.JobServer, policy: Policy | None = None
+    ) -> None:
+        reach("pool.start")
+        self.policy = policy
+        self.folder = None if policy is None else make_folder(policy)
+        try:
+            self._start(target, limits, server)
+        except BaseException:
+            self._remove_folder()
+            raise
+        self._tail = b""
+        self._codec = codec
+        own = None if self.folder is None else os.fsencode(self.folder)
+        self.link.send(frame(Sign.ORDERS, msgspec.msgpack.encode(Orders(policy=policy, own=own))))
+
+    def _start(self, target: str, limits: Limits, server: machine.JobServer) -> None:
+        _unreaped[:] = [process for process in _unreaped if process.poll() is None]
+        ours, theirs = socket.socketpair()
+        with theirs:
+            # -P: the folder that the user is in may hold anything, also modules.
+            command = [sys.executable, "-P", "-m", "pillion.pool.child", str(theirs.fileno()), str(os.getpid())]
+            numbers = (limits, (server.descriptor, server.cores))
+            try:
+                self._process = subprocess.Popen(
+                    [*command, target, *(":".join(map(str, some)) for some in numbers)],
+                    pass_fds=[theirs.fileno(), server.descriptor],
+                    env=environment(os.environ, target, self.folder),
+                    stdin=subprocess.DEVNULL,
+                    stdout=subprocess.DEVNULL,
+                    stderr=subprocess.PIPE,
+                    start_new_session=True,
+                )
+            except BaseException:
+                ours.close()
+                raise
+        assert self._process.stderr is not None
+        self._stderr = self._process.stderr
+        self.stderr = self._stderr.fileno()
+        """The descriptor to wait on; call :meth:`read_stderr` when it can be read."""
+        os.set_blocking(self.stderr, False)
+        self.link = Link(ours)
+
+    def read_stderr(self) -> bool:
+        """Read what the child wrote to stderr, or a part of it; False at its end."""
+        for _ in range(_STDERR_READS):
+            try:
+                data = os.read(self.stderr, 65536)
+            except BlockingIOError:
+                return True
+            if not data:
+                return False
+            self._tail = (self._tail + data).rsplit(NEXT_ITEM, 1)[-1][-_TAIL_BYTES:]
+        return True
+
+    def stderr_tail(self) -> str:
+        """The end of what the child wrote to stderr during its current item."""
+        self.read_stderr()
+        return self._tail.decode("utf-8", errors="replace").strip()
+
+    def send(self, batch: Sequence[Any], *, prepares: bool) -> None:
+        """Send the arguments of a batch. ``prepares``: it may prepare all of them together before it starts the first.
+
+        That the child is gone shows when one reads from it.
+        """
+        self.link.send(self._codec.batch(batch, prepares=prepares))
+
+    def resident_bytes(self) -> int:
+        """Resident memory of the child and of the programs that it started."""
+        pid = self._process.pid
+        total = resident_bytes(pid)
+        try:
+            with open(f"/proc/{pid}/task/{pid}/children", encoding="ascii") as file:
+                return total + sum(resident_bytes(int(started)) for started in file.read().split())
+        except OSError:
+            return total
+
+    def own_bytes(self) -> int:
+        """Memory that only the child uses, without libraries, models and other files that it shares."""
+        return own_bytes(self._process.pid)
+
+    def cpu_seconds(self) -> float:
+        """Processor time that the child, and the programs that it started and that have ended, have used so far."""
+        return cpu_seconds(self._process.pid)
+
+    def written_bytes(self) -> int:
+        """Bytes that the child has had written to disks so far."""
+        return written_bytes(self._process.pid)
+
+    def ask(self) -> None:
+        """Make the child write a traceback to stderr."""
+        os.kill(self._process.pid, TELL)
+
+    def kill(self) -> None:
+        """Kill the child and its process group by SIGKILL, which nothing can ignore."""
+        try:
+            os.killpg(self._process.pid, signal.SIGKILL)
+        except ProcessLookupError:
+            return
+
+    def end(self) -> int | None:
+        """Kill the child and close the connection; its exit code (negative: a signal), or None if it does not exit."""
+        if self._process.returncode is None:
+            self.kill()
+        self.link.close()
+        try:
+            code: int | None = self._process.wait(timeout=_REAP_S)
+        except subprocess.TimeoutExpired:
+            code = None
+            _unreaped.append(self._process)
+        self.read_stderr()
+        return code
+
+    def close(self) -> None:
+        """Close its stderr and remove its folder. Call it after the last :meth:`stderr_tail`."""
+        self._stderr.close()
+        self._remove_folder()
+
+    def _remove_folder(self) -> None:
+        if self.folder is not None:
+            shutil.rmtree(self.folder, ignore_errors=True)
+
+
+def start_helper(command: Sequence[str], target: str) -> subprocess.Popen[bytes]:
+    """A process that makes what a child may not make. It reads nothing that a child wrote. Raises OSError."""
+    paths = environment(os.environ, target).get("PYTHONPATH")
+    return subprocess.Popen(
+        command,
+        env={**os.environ, **({} if paths is None else {"PYTHONPATH": paths})},
+        stdin=subprocess.DEVNULL,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.DEVNULL,
+        start_new_session=True,
+    )
+
+
+def end_helper(helper: subprocess.Popen[bytes]) -> bytes:
+    """Kill it if it still runs; returns what it printed, which is less than a pipe holds."""
+    if helper.poll() is None:
+        os.killpg(helper.pid, signal.SIGKILL)
+    answer, _ = helper.communicate()
+    return answer
+
+
+def exit_error(code: int | None, stderr_tail: str) -> ItemError:
+    """The error of an item whose worker exited without a result, also with exit code 0."""
+    if code is None:
+        return ItemError(ErrorClass.CRASH, "Its worker process hangs and cannot be killed.", stderr_tail)
+    if code < 0:
+        name = signal.Signals(-code).name
+        return ItemError(ErrorClass.CRASH, f"Its worker process died of {name}.", stderr_tail, name)
+    return ItemError(
+        ErrorClass.CRASH, f"Its worker process ended with exit code {code}.", stderr_tail, f"exit code {code}"
+    )
 
 
 if __name__ == "__main__":

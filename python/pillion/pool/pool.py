@@ -1,4 +1,4 @@
-"""A pool of child processes that survives whatever its items do, and one such process as its parent sees it.
+"""A pool of child processes that survives whatever its items do.
 
 An Executor (:mod:`concurrent.futures`) whose items have deadlines. A child that dies, hangs or uses too much memory is
 killed together with its own child processes, and replaced. Only the item it was running fails; the rest of its batch
@@ -11,11 +11,7 @@ import errno
 import math
 import os
 import select
-import shutil
-import signal
-import socket
 import subprocess
-import sys
 import threading
 import time
 from collections import Counter, deque
@@ -27,16 +23,14 @@ from pathlib import Path
 from types import MappingProxyType
 from typing import Any
 
-import msgspec
-
 from pillion import machine
 from pillion.errors import ErrorClass, ItemError
 from pillion.failpoints import reach
 from pillion.model import value
 from pillion.pool import sandbox
-from pillion.pool.child import NEXT_ITEM, TELL, Limits, cpu_seconds, resident_bytes, written_bytes
-from pillion.pool.sandbox import Orders, Policy, environment, make_folder
-from pillion.pool.wire import Codec, Link, Sign, WireError, frame
+from pillion.pool.child import Limits, Worker, end_helper, exit_error, start_helper
+from pillion.pool.sandbox import Policy
+from pillion.pool.wire import Codec, Sign, WireError, frame
 
 
 class Turn(IntEnum):
@@ -45,181 +39,6 @@ class Turn(IntEnum):
     IN_LINE = 0
     AHEAD = 1
     AT_ONCE = 2
-
-
-# one process ----------------------------------------------------------------------------------------------------------
-
-
-_TAIL_BYTES = 4000
-"""How many bytes of a child's stderr are kept."""
-
-_STDERR_READS = 16
-"""How often it is read at a time, so that a child that never stops writing holds nobody up."""
-
-_REAP_S = 1.0
-"""How long to wait for a killed child to exit. One that waits for a dead disk may never exit."""
-
-_unreaped: list[subprocess.Popen[bytes]] = []
-"""Killed children that did not exit in that time. They are reaped when the next one is spawned."""
-
-
-class Worker:
-    """A child process that runs ``target``. It leads a process group, so that the processes it starts end with it.
-
-    ``server``: gives it tokens for the cores that it uses. ``policy``: what it may use; None: all that its parent may.
-    With one, it has a folder of its own, ``folder``, until :meth:`close`.
-    """
-
-    def __init__(
-        self, target: str, codec: Codec, limits: Limits, server: machine.JobServer, policy: Policy | None = None
-    ) -> None:
-        reach("pool.start")
-        self.policy = policy
-        self.folder = None if policy is None else make_folder(policy)
-        try:
-            self._start(target, limits, server)
-        except BaseException:
-            self._remove_folder()
-            raise
-        self._tail = b""
-        self._codec = codec
-        own = None if self.folder is None else os.fsencode(self.folder)
-        self.link.send(frame(Sign.ORDERS, msgspec.msgpack.encode(Orders(policy=policy, own=own))))
-
-    def _start(self, target: str, limits: Limits, server: machine.JobServer) -> None:
-        _unreaped[:] = [process for process in _unreaped if process.poll() is None]
-        ours, theirs = socket.socketpair()
-        with theirs:
-            # -P: the folder that the user is in may hold anything, also modules.
-            command = [sys.executable, "-P", "-m", "pillion.pool.child", str(theirs.fileno()), str(os.getpid())]
-            numbers = (limits, (server.descriptor, server.cores))
-            try:
-                self._process = subprocess.Popen(
-                    [*command, target, *(":".join(map(str, some)) for some in numbers)],
-                    pass_fds=[theirs.fileno(), server.descriptor],
-                    env=environment(os.environ, target, self.folder),
-                    stdin=subprocess.DEVNULL,
-                    stdout=subprocess.DEVNULL,
-                    stderr=subprocess.PIPE,
-                    start_new_session=True,
-                )
-            except BaseException:
-                ours.close()
-                raise
-        assert self._process.stderr is not None
-        self._stderr = self._process.stderr
-        self.stderr = self._stderr.fileno()
-        """The descriptor to wait on; call :meth:`read_stderr` when it can be read."""
-        os.set_blocking(self.stderr, False)
-        self.link = Link(ours)
-
-    def read_stderr(self) -> bool:
-        """Read what the child wrote to stderr, or a part of it; False at its end."""
-        for _ in range(_STDERR_READS):
-            try:
-                data = os.read(self.stderr, 65536)
-            except BlockingIOError:
-                return True
-            if not data:
-                return False
-            self._tail = (self._tail + data).rsplit(NEXT_ITEM, 1)[-1][-_TAIL_BYTES:]
-        return True
-
-    def stderr_tail(self) -> str:
-        """The end of what the child wrote to stderr during its current item."""
-        self.read_stderr()
-        return self._tail.decode("utf-8", errors="replace").strip()
-
-    def send(self, batch: Sequence[Any], *, prepares: bool) -> None:
-        """Send the arguments of a batch. ``prepares``: it may prepare all of them together before it starts the first.
-
-        That the child is gone shows when one reads from it.
-        """
-        self.link.send(self._codec.batch(batch, prepares=prepares))
-
-    def resident_bytes(self) -> int:
-        """Resident memory of the child and of the programs that it started."""
-        pid = self._process.pid
-        total = resident_bytes(pid)
-        try:
-            with open(f"/proc/{pid}/task/{pid}/children", encoding="ascii") as file:
-                return total + sum(resident_bytes(int(started)) for started in file.read().split())
-        except OSError:
-            return total
-
-    def cpu_seconds(self) -> float:
-        """Processor time that the child, and the programs that it started and that have ended, have used so far."""
-        return cpu_seconds(self._process.pid)
-
-    def written_bytes(self) -> int:
-        """Bytes that the child has had written to disks so far."""
-        return written_bytes(self._process.pid)
-
-    def ask(self) -> None:
-        """Make the child write a traceback to stderr."""
-        os.kill(self._process.pid, TELL)
-
-    def kill(self) -> None:
-        """Kill the child and its process group by SIGKILL, which nothing can ignore."""
-        try:
-            os.killpg(self._process.pid, signal.SIGKILL)
-        except ProcessLookupError:
-            return
-
-    def end(self) -> int | None:
-        """Kill the child and close the connection; its exit code (negative: a signal), or None if it does not exit."""
-        if self._process.returncode is None:
-            self.kill()
-        self.link.close()
-        try:
-            code: int | None = self._process.wait(timeout=_REAP_S)
-        except subprocess.TimeoutExpired:
-            code = None
-            _unreaped.append(self._process)
-        self.read_stderr()
-        return code
-
-    def close(self) -> None:
-        """Close its stderr and remove its folder. Call it after the last :meth:`stderr_tail`."""
-        self._stderr.close()
-        self._remove_folder()
-
-    def _remove_folder(self) -> None:
-        if self.folder is not None:
-            shutil.rmtree(self.folder, ignore_errors=True)
-
-
-def start_helper(command: Sequence[str], target: str) -> subprocess.Popen[bytes]:
-    """A process that makes what a child may not make. It reads nothing that a child wrote. Raises OSError."""
-    paths = environment(os.environ, target).get("PYTHONPATH")
-    return subprocess.Popen(
-        command,
-        env={**os.environ, **({} if paths is None else {"PYTHONPATH": paths})},
-        stdin=subprocess.DEVNULL,
-        stdout=subprocess.PIPE,
-        stderr=subprocess.DEVNULL,
-        start_new_session=True,
-    )
-
-
-def end_helper(helper: subprocess.Popen[bytes]) -> bytes:
-    """Kill it if it still runs; returns what it printed, which is less than a pipe holds."""
-    if helper.poll() is None:
-        os.killpg(helper.pid, signal.SIGKILL)
-    answer, _ = helper.communicate()
-    return answer
-
-
-def exit_error(code: int | None, stderr_tail: str) -> ItemError:
-    """The error of an item whose worker exited without a result, also with exit code 0."""
-    if code is None:
-        return ItemError(ErrorClass.CRASH, "Its worker process hangs and cannot be killed.", stderr_tail)
-    if code < 0:
-        name = signal.Signals(-code).name
-        return ItemError(ErrorClass.CRASH, f"Its worker process died of {name}.", stderr_tail, name)
-    return ItemError(
-        ErrorClass.CRASH, f"Its worker process ended with exit code {code}.", stderr_tail, f"exit code {code}"
-    )
 
 
 # batches, and who runs them -------------------------------------------------------------------------------------------
@@ -252,7 +71,8 @@ class Batch:
     """Items that one child runs in order; finished ones are removed from the left.
 
     ``unstarted``: how often a child died before it started the first of them. ``prepares``: the child may prepare all
-    of them together first; not again after it died while doing so.
+    of them together first; not again after it died while doing so. ``single``: it runs while nothing else does, because
+    there was not enough memory for it beside others.
     """
 
     lane: str
@@ -261,6 +81,7 @@ class Batch:
     turn: Turn = Turn.IN_LINE
     unstarted: int = 0
     prepares: bool = True
+    single: bool = False
 
 
 @dataclass(slots=True)
@@ -337,6 +158,12 @@ def settle(future: Future[Any], result: Any) -> None:
 _TICK_S = 0.1
 """How often deadlines and memory are checked."""
 
+_BUDGET_SHARE = 0.75
+"""Of the machine's memory, for all children together."""
+
+_SHORT_SHARE = 0.85
+"""Of the budget, above which no more items are started."""
+
 _TRACEBACK_S = 0.2
 """How long a child that missed its deadline may take to write its traceback."""
 
@@ -360,6 +187,8 @@ class WorkerPool(Executor):
 
     ``memory_limit`` and ``recycle_bytes`` are bytes of resident memory: above the first a child is killed and its item
     fails with class ``oom``; above the second it is replaced after its batch, as it is after ``recycle_items`` items.
+    ``memory_budget``: bytes of memory of their own that all children may use together; where they need more, the
+    largest gives way, and its item is run again while nothing else does. None: three quarters of the machine's.
     ``lane_workers``: how many children may run a lane at a time, not counting batches with turn ``AT_ONCE``.
     ``policy``: what they may use (sandbox.py); None: all that this process may. Raises SandboxError for one that cannot
     hold here though it must. ``fetch``: called with an item, whether it is done, and the child's own folder, when the
@@ -377,6 +206,7 @@ class WorkerPool(Executor):
         memory_limit: int,
         recycle_bytes: int,
         recycle_items: int = _RECYCLE_ITEMS,
+        memory_budget: int | None = None,
         lane_workers: Mapping[str, int] = MappingProxyType({}),
         policy: Policy | None = None,
         fetch: Callable[[Any, bool, Path], None] | None = None,
@@ -392,6 +222,10 @@ class WorkerPool(Executor):
         self._helpers: dict[tuple[str, ...], subprocess.Popen[bytes]] = {}
         self.size = size
         """How many children work at the same time."""
+        self._budget = memory_budget or int(machine.memory_bytes() * _BUDGET_SHARE)
+        self._is_short = False
+        self._measures_at = 0.0
+        memory_limit = min(memory_limit, self._budget)
         self._limits = Limits(memory_bytes=memory_limit, recycle_bytes=recycle_bytes, recycle_items=recycle_items)
         self._server = machine.JobServer.create(min(size, machine.cores()))
         self._lock = threading.Lock()
@@ -535,7 +369,7 @@ class WorkerPool(Executor):
         if busy >= self.size and any(batch.turn is Turn.AT_ONCE for batch in self._waiting):
             wanted = self.size + 1
             self._spare_until = time.monotonic() + _START_DEADLINE_S + _SPARE_S
-        while sum(not child.dismissed for child in self._children) < wanted:
+        while sum(not child.dismissed for child in self._children) < wanted and not (self._is_short and busy):
             try:
                 child = Child(worker=Worker(self._target, self._codec, self._limits, self._server, self._policy))
             except OSError as error:
@@ -549,8 +383,11 @@ class WorkerPool(Executor):
         coming = sum(not child.ready and not child.dismissed for child in self._children)
         for batch in tuple(self._waiting):
             idle = [child for child in self._children if child.idle]
-            if not idle:
+            busy = [child.batch for child in self._children if child.batch is not None]
+            if not idle or (busy and (self._is_short or busy[0].single)):
                 return
+            if batch.single and busy:
+                continue
             if batch.turn is not Turn.AT_ONCE and (self._in_turn() >= self.size or self._is_full(batch.lane)):
                 continue
             child = choose(batch, idle)
@@ -741,6 +578,10 @@ class WorkerPool(Executor):
         self._answer()
         if now > self._spare_until:
             self._dismiss_spare()
+        measures = now >= self._measures_at
+        if measures:
+            self._measures_at = now + _TICK_S
+            self._share_memory()
         for child in tuple(self._children):
             if child.verdict is not None:
                 self._finish_off(child, now)
@@ -751,16 +592,48 @@ class WorkerPool(Executor):
                 child.until = now + _TRACEBACK_S
                 if child.ready:
                     child.worker.ask()
-            elif child.cpu_until < math.inf and child.worker.cpu_seconds() > child.cpu_until:
-                limit = round(child.allowed.step_cpu_s)
-                message = f"It used more than {limit} s of processor time, too much for its size, and was stopped."
-                self._condemn(child, ErrorClass.TOO_LARGE, message)
-            elif child.written_until < math.inf and child.worker.written_bytes() > child.written_until:
-                limit = _WRITTEN_BYTES // 1024**2
-                self._condemn(child, ErrorClass.TOO_LARGE, f"It wrote more than {limit} MiB and was stopped.")
-            elif child.worker.resident_bytes() > self._limits.memory_bytes:
-                limit = self._limits.memory_bytes // 1024**2
-                self._condemn(child, ErrorClass.OOM, f"It used more than {limit} MiB of memory and was stopped.")
+            elif measures and (verdict := self._excess(child)) is not None:
+                self._condemn(child, *verdict)
+
+    def _excess(self, child: Child) -> tuple[ErrorClass, str] | None:
+        """Of what a child has used more than it may."""
+        if child.cpu_until < math.inf and child.worker.cpu_seconds() > child.cpu_until:
+            limit = round(child.allowed.step_cpu_s)
+            message = f"It used more than {limit} s of processor time, too much for its size, and was stopped."
+            return ErrorClass.TOO_LARGE, message
+        if child.written_until < math.inf and child.worker.written_bytes() > child.written_until:
+            return ErrorClass.TOO_LARGE, f"It wrote more than {_WRITTEN_BYTES // 1024**2} MiB and was stopped."
+        if child.worker.resident_bytes() > self._limits.memory_bytes:
+            limit = self._limits.memory_bytes // 1024**2
+            return ErrorClass.OOM, f"It used more than {limit} MiB of memory and was stopped."
+        return None
+
+    def _share_memory(self) -> None:
+        """Keep all children within their budget: an idle one gives way first, then the largest of those at work."""
+        here = [child for child in self._children if not child.dismissed and child.verdict is None]
+        used = {id(child): child.worker.own_bytes() for child in here}
+        self._is_short = sum(used.values()) > _SHORT_SHARE * self._budget
+        if sum(used.values()) <= self._budget:
+            return
+        busy = [child for child in here if child.batch is not None]
+        largest = max([child for child in here if child.batch is None] or busy, key=lambda child: used[id(child)])
+        if largest.batch is None or len(busy) > 1:
+            self._give_way(largest)
+        else:
+            limit = self._budget // 1024**2
+            message = f"It used more than the {limit} MiB of memory that there are for all workers, and was stopped."
+            self._condemn(largest, ErrorClass.OOM, message)
+
+    def _give_way(self, child: Child) -> None:
+        """Kill a child whose memory is needed. The item that it runs is tried again while nothing else runs."""
+        batch = child.batch
+        if batch is not None and child.started:
+            item = batch.items.popleft()
+            self._waiting.append(Batch(batch.lane, deque([item]), alone=batch.alone, turn=batch.turn, single=True))
+            child.batch = batch if batch.items else None
+        elif batch is not None:
+            batch.prepares = False
+        self._take_back(child)
 
     def _cut_off(self, child: Child, message: str) -> None:
         """Stop a child that sent what it may not send. Between two items none is at fault."""

@@ -8,25 +8,19 @@ that may read it.
 from __future__ import annotations
 
 import os
-import sys
 import threading
 import time
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Sequence
 from contextlib import suppress
-from importlib import import_module
 from pathlib import Path
-
-import msgspec
 
 from pillion.catalog import indexing as catalog_indexing
 from pillion.catalog.database import Database
-from pillion.failpoints import DIRECTORY_VARIABLE
-from pillion.kinds import registry
+from pillion.kinds import confined
 from pillion.kinds.execute import ExecutionTask
 from pillion.pool.sandbox import Mode, Policy
 from pillion.settings.config import Config
 from pillion.store import Store, take
-from pillion.weights import finding
 
 _ANSWER_S = 2.0
 """How long to wait for a Location: a dead file system may never answer, and would hold each worker up as it starts."""
@@ -66,14 +60,16 @@ class Confinement:
         there = sorted(_answering(watched))
         self._watched = tuple(map(_with_end, watched))
         self._granted = tuple(map(_with_end, (*there, *self._apart)))
-        beside = map(os.fsencode, (self._store.sidecars, self._store.staging, *models(), *named_paths(self.config)))
+        beside = map(
+            os.fsencode, (self._store.sidecars, self._store.staging, *confined.models(), *named_paths(self.config))
+        )
         return Policy(
             mode=mode,
             reads=tuple(sorted({*there, *self._apart, *beside})),
-            writes=_written_elsewhere(),
+            writes=confined.written_elsewhere(),
             home=staging,
             prefix=f"{self._owner}.",
-            programs=programs(),
+            programs=confined.programs(),
         )
 
     def renewed(self, sources: Iterable[bytes]) -> Policy | None:
@@ -159,24 +155,6 @@ def _answering(folders: Iterable[bytes]) -> set[bytes]:
 # beside the sources ---------------------------------------------------------------------------------------------------
 
 
-def models() -> list[Path]:
-    """The folders of all models, and where links in them lead."""
-    folders = finding.folders()
-    return [*folders, *(target for folder in folders for target in _link_targets(folder, depth=3))]
-
-
-def _link_targets(folder: Path, depth: int) -> Iterator[Path]:
-    try:
-        items = list(os.scandir(folder)) if depth else []
-    except OSError:
-        return
-    for item in items:
-        if item.is_symlink():
-            yield Path(os.path.realpath(item.path))
-        elif item.is_dir():
-            yield from _link_targets(Path(item.path), depth - 1)
-
-
 def named_paths(config: Config) -> list[Path]:
     """The files and folders that settings name: a model, a file of passwords."""
     tables = [config.kinds, *config.locations.values(), *(policy.kinds for policy in config.policies.values())]
@@ -184,25 +162,6 @@ def named_paths(config: Config) -> list[Path]:
     named = [value for value in values if isinstance(value, str) and os.sep in value]
     named += [config.passwords_file] if config.passwords_file else []
     return [path for name in named if (path := Path(name).expanduser()).is_absolute() and path.exists()]
-
-
-def programs() -> tuple[bytes, ...]:
-    """The programs that the kinds start on this machine."""
-    found: list[bytes] = []
-    for spec in registry.specs().values():
-        if spec.programs is not None:
-            module, _, name = spec.programs.partition(":")
-            found += map(os.fsencode, getattr(import_module(module), name)())
-    return tuple(found)
-
-
-WRITES = "PILLION_WORKERS_WRITE"
-"""The variable that names more folders and files that workers may use: of kinds of other packages, and of tests."""
-
-
-def _written_elsewhere() -> tuple[bytes, ...]:
-    named = [*os.environ.get(WRITES, "").split(os.pathsep), os.environ.get(DIRECTORY_VARIABLE, "")]
-    return tuple(os.fsencode(os.path.abspath(path)) for path in named if path)
 
 
 # results --------------------------------------------------------------------------------------------------------------
@@ -232,17 +191,3 @@ def rescue(owner: str, staging: Path, checkpoints: Path) -> None:
             name = note.read_text(encoding="ascii")
             if name == os.path.basename(name):
                 take(note.with_name(note.name.removesuffix(_NOTE)), checkpoints / name, make=True)
-
-
-def obtaining(request: bytes) -> Sequence[str] | None:
-    """The command that makes what a worker asks for in the cache of models (weights/outside.py); None: nobody may ask.
-
-    The worker may have been taken over: it names one of the functions that the kinds declare, and gives it text.
-    """
-    try:
-        name, arguments = msgspec.json.decode(request, type=tuple[str, list[str | list[str] | None]])
-    except (msgspec.DecodeError, RecursionError):
-        return None
-    if name not in {function for spec in registry.specs().values() for function in spec.obtains}:
-        return None
-    return [sys.executable, "-P", "-m", "pillion.weights.outside", name, msgspec.json.encode(arguments).decode()]

@@ -24,6 +24,7 @@ from pillion.events import Started
 from pillion.failpoints import reach
 from pillion.job import FULL_BUDGET, Budget, budget_of, job_released
 from pillion.kinds import registry
+from pillion.kinds.confined import obtaining
 from pillion.kinds.execute import Execution, ExecutionTask
 from pillion.kinds.spec import MIB, KindSpec, Limits
 from pillion.machine import at_work, is_gone, this_owner
@@ -31,7 +32,7 @@ from pillion.model import PDF_PASSWORDS, Failure, SidecarKind
 from pillion.pool.pool import Allowance, WorkerPool
 from pillion.queue.checkpoints import FOLDER, Checkpoints
 from pillion.queue.commit import DISK_FULL_NOTICE, Adopted, PlannedJob, Recorder, result_of
-from pillion.queue.confinement import Confinement, fetch, obtaining, rescue
+from pillion.queue.confinement import Confinement, fetch, rescue
 from pillion.queue.engine import Engine, Planned, Result
 from pillion.queue.estimate import Estimates, Eta, parallel, worker_count
 from pillion.queue.gates import ALL, OPEN, Gate, Gates
@@ -420,11 +421,8 @@ def _allowance(limits: Limits, job: ClaimedJob) -> Allowance:
     mib = job.size / MIB
     if mib > _SPARSE_MIB and job.sources:
         mib = min(mib, _stored_mib(job.sources[0][0]))
-    return Allowance(
-        step_s=limits.deadline_s + limits.deadline_s_per_mib * mib,
-        step_cpu_s=limits.cpu_s + limits.cpu_s_per_mib * mib,
-        whole_s=limits.whole_s + limits.whole_s_per_mib * mib,
-    )
+    step_s, step_cpu_s, whole_s = limits.seconds(mib)
+    return Allowance(step_s=step_s, step_cpu_s=step_cpu_s, whole_s=whole_s)
 
 
 def _stored_mib(path: bytes) -> float:
@@ -545,7 +543,7 @@ def _interrupts_end(end: Callable[[], None]) -> Iterator[None]:
         signal.raise_signal(caught[0])
 
 
-_POOL_SETTINGS = ("workers", "concurrency", "memory_limit", "sandbox")
+_POOL_SETTINGS = ("workers", "concurrency", "memory_limit", "memory_budget", "sandbox")
 """Settings that need other workers: where they change, the running ones end first."""
 
 
@@ -599,6 +597,7 @@ class Workers:
             TARGET,
             size=size,
             memory_limit=config.memory_limit,
+            memory_budget=config.memory_budget,
             recycle_bytes=int(config.memory_limit * _RECYCLE_SHARE),
             lane_workers=lane_workers,
             policy=self._confinement.policy(),

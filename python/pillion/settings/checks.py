@@ -74,6 +74,7 @@ SECTIONS: Mapping[str, Mapping[str, Check]] = {
         "workers": count("processes, 0 for one per core"),
         "concurrency": _concurrency,
         "memory_limit": count("bytes"),
+        "memory_budget": count("bytes"),
         "max_pixels": count("pixels"),
         "sandbox": one_of(("require", "auto", "off")),
         **WHEN_KEYS,

@@ -41,6 +41,7 @@ policy = "{policy}"            # what this device generates: "mobile", "desktop"
 # workers = 0                 # child processes; 0: one per core
 # concurrency = {{ ocr = 1 }}   # how many of them a kind may use at a time
 # memory_limit = 3221225472   # bytes that a worker may use before its item is stopped
+# memory_budget = 12884901888 # bytes for all workers together (default: three quarters of the machine's memory)
 # max_pixels = 268435456      # larger pictures are refused
 # sandbox = "auto"            # "require": no workers where they cannot be confined; "off": not confined
 # quiet_hours = "22:00-07:00" # local time in which ocr, transcripts and embeddings do not run
@@ -107,6 +108,7 @@ class Config:
     workers: int = 0
     concurrency: Mapping[str, int] = field(default_factory=dict)
     memory_limit: int = 3072 * MIB
+    memory_budget: int | None = None
     max_pixels: int = 1 << 28
     sandbox: str = "auto"
     kinds: Mapping[SidecarKind, Mapping[str, Any]] = field(default_factory=dict)
