@@ -9,8 +9,8 @@ Open a library::
         library.run()
 
 or use the parts alone: :func:`thumbnail`, :func:`decode`, :func:`hash_file`, :func:`file_text`, :func:`ocr`,
-:func:`transcribe`, :func:`embed`, :func:`export`. Names are imported when they are first used, so that
-``import pillion`` is quick and needs no engine.
+:func:`transcribe`, :func:`embed`, :func:`export`; :func:`isolated` has them with files read by worker processes. Names
+are imported when they are first used, so that ``import pillion`` is quick and needs no engine.
 """
 
 from __future__ import annotations
@@ -47,6 +47,7 @@ if TYPE_CHECKING:
     from pillion.events import Event
     from pillion.exports import export
     from pillion.index.indexer import IndexReport
+    from pillion.isolation import Isolated, isolated
     from pillion.kinds.ocr.models import LanguageRow
     from pillion.kinds.ocr.result import OcrResult
     from pillion.kinds.transcript.result import TranscriptResult
@@ -68,6 +69,7 @@ _HOMES = {
     "pillion.readers.images.formats": ("FormatRow",),
     "pillion.kinds.ocr.models": ("LanguageRow",),
     "pillion.index.indexer": ("IndexReport",),
+    "pillion.isolation": ("Isolated", "isolated"),
     "pillion.library": ("Library",),
     "pillion.model": ("SidecarFormat", "SidecarKind", "SidecarStatus"),
     "pillion.library.status": ("Status", "WorkReport"),
@@ -93,6 +95,7 @@ __all__ = [
     "FormatRow",
     "HashResult",
     "IndexReport",
+    "Isolated",
     "Item",
     "ItemError",
     "LanguageRow",
@@ -120,6 +123,7 @@ __all__ = [
     "formats",
     "hash_bytes",
     "hash_file",
+    "isolated",
     "languages",
     "ocr",
     "thumbhash",

@@ -191,3 +191,8 @@ def failure_of(error: ItemError) -> Failure:
         stderr_tail=error.stderr_tail,
         exit_status=error.exit_status,
     )
+
+
+def error_of(failure: Failure) -> ItemError:
+    """The value as an error again."""
+    return ItemError(failure.error_class, failure.message, failure.stderr_tail, failure.exit_status)

@@ -17,7 +17,7 @@ from pillion.errors import ErrorClass, ItemError
 
 if TYPE_CHECKING:
     from pillion import FormatRow, LanguageRow
-    from pillion.kinds.ocr.result import OcrResult
+    from pillion.isolation import Isolated
 
 _Command = TypeVar("_Command", bound=Callable[..., Any])
 
@@ -55,7 +55,8 @@ def thumb(
 
     JSON: one object a line for each file: {source, thumbnails: {variant: path}}, or {source, error: {class, message}}.
     """
-    from pillion.api import check_variants, file_thumbnail_batch
+    from pillion.api import check_variants
+    from pillion.isolation import Isolated
     from pillion.model import EXTENSIONS
 
     settings = _thumb_settings(library, variant)
@@ -65,22 +66,22 @@ def thumb(
 
     taken: set[str] = set()
     names = {source: _free_name(source.name, taken) for source in dict.fromkeys(_files(sources))}
-    batch = file_thumbnail_batch(names, variant, settings=settings)
     output.mkdir(parents=True, exist_ok=True)
     failed = 0
-    for source, made in batch:
-        if isinstance(made, ItemError):
-            failed += 1
-            _say_failed(source, made, as_json)
-            continue
-        targets = {name: output / f"{names[source]}.{name}.{endings[name]}" for name in made}
-        for name, data in made.items():
-            targets[name].write_bytes(data)
-            if not as_json:
-                say(printable(str(targets[name])))
-        if as_json:
-            paths = {name: os.path.abspath(target) for name, target in targets.items()}
-            print_json({"source": os.path.abspath(source), "thumbnails": paths})
+    with Isolated(*sources) as apart:
+        for source, made in apart.thumbnail_batch(names, variant, settings=settings):
+            if isinstance(made, ItemError):
+                failed += 1
+                _say_failed(source, made, as_json)
+                continue
+            targets = {name: output / f"{names[source]}.{name}.{endings[name]}" for name in made}
+            for name, data in made.items():
+                targets[name].write_bytes(data)
+                if not as_json:
+                    say(printable(str(targets[name])))
+            if as_json:
+                paths = {name: os.path.abspath(target) for name, target in targets.items()}
+                print_json({"source": os.path.abspath(source), "thumbnails": paths})
     if failed:
         raise click.exceptions.Exit(1)
 
@@ -131,10 +132,9 @@ def text(sources: tuple[Path, ...], language: tuple[str, ...], as_json: bool) ->
     Of documents, e-mail and text files as it is, of pictures and PDFs by OCR, of recordings by transcription. Parts
     (pages, slides, sheets, chapters) are separated by form feeds; with --json one object a line.
     """
-    from pillion.api import any_text
 
-    def one(source: Path) -> None:
-        found = any_text(source, languages=language or ("auto",))
+    def one(apart: Isolated, source: Path) -> None:
+        found = apart.any_text(source, languages=language or ("auto",))
         if as_json:
             print_json({"source": os.path.abspath(source), **found})
         else:
@@ -161,33 +161,25 @@ def ocr(sources: tuple[Path, ...], language: tuple[str, ...], draw: Path | None,
 
     One object a line for each file; with --json also for those that failed: {source, error: {class, message}}.
     """
-    from pillion import api
-    from pillion.kinds.ocr.recognise import collected
-
     if draw is not None and len(sources) > 1:
         raise click.UsageError("--draw takes one file")
-    languages = language or ("auto",)
 
-    def one(source: Path) -> None:
-        with collected() as parts:
-            result = api.ocr(source, languages=languages)
+    def one(apart: Isolated, source: Path) -> None:
+        result, seconds = apart.ocr_with_timings(source, languages=language or ("auto",))
         print_json(_with_source(source, result))
         if timings:
-            spent = ", ".join(f"{name} {seconds:.2f} s" for name, seconds in parts.seconds.items())
+            spent = ", ".join(f"{name} {spent:.2f} s" for name, spent in seconds.items())
             note(f"{printable(str(source))}: {spent}")
         if draw is not None:
-            _draw(source, result, draw)
+            _write_pages(apart.drawn(source, result, ending=draw.suffix), draw)
 
     _each(sources, one, as_json)
 
 
-def _draw(source: Path, result: OcrResult, to: Path) -> None:
-    from pillion.kinds.ocr.drawn import drawn
-
-    is_pdf = any(page.unit == "point" for page in result.pages)
-    for page in result.pages:
-        path = to if page.number == 1 else to.with_name(f"{to.stem}-{page.number}{to.suffix}")
-        drawn(page, source, is_pdf=is_pdf).save(path)
+def _write_pages(pages: Sequence[bytes], to: Path) -> None:
+    for number, data in enumerate(pages, 1):
+        path = to if number == 1 else to.with_name(f"{to.stem}-{number}{to.suffix}")
+        path.write_bytes(data)
 
 
 @click.command()
@@ -200,13 +192,11 @@ def transcribe(sources: tuple[Path, ...], model: str, language: str | None, as_j
 
     One object a line for each file; with --json also for those that failed: {source, error: {class, message}}.
     """
-    from pillion import api
 
-    _each(
-        sources,
-        lambda source: print_json(_with_source(source, api.transcribe(source, model=model, language=language))),
-        as_json,
-    )
+    def one(apart: Isolated, source: Path) -> None:
+        print_json(_with_source(source, apart.transcribe(source, model=model, language=language)))
+
+    _each(sources, one, as_json)
 
 
 @click.command()
@@ -260,18 +250,21 @@ def _with_source(source: Path, result: Any) -> dict[str, Any]:
     return {"source": os.path.abspath(source), **json.loads(result.to_json())}
 
 
-def _each(sources: Sequence[Path], make: Callable[[Path], None], as_json: bool) -> None:
-    """One after the other; one bad file does not stop the others. Exit code 1 if any failed.
+def _each(sources: Sequence[Path], make: Callable[[Isolated, Path], None], as_json: bool) -> None:
+    """One after the other, in a worker; one bad file does not stop the others. Exit code 1 if any failed.
 
     ``as_json``: a failure is an object on stdout, too.
     """
+    from pillion.isolation import Isolated
+
     failed = 0
-    for source in sources:
-        try:
-            make(source)
-        except ItemError as error:
-            failed += 1
-            _say_failed(source, error, as_json)
+    with Isolated(*sources) as apart:
+        for source in sources:
+            try:
+                make(apart, source)
+            except ItemError as error:
+                failed += 1
+                _say_failed(source, error, as_json)
     if failed:
         raise click.exceptions.Exit(1)
 

@@ -61,7 +61,8 @@ def export(
 
 
 def _made(source: str, to: str, library: Path | None, now: bool, languages: tuple[str, ...], model: str) -> Exported:
-    from pillion.exports import from_file, from_library
+    from pillion.exports import Exported, from_library
+    from pillion.isolation import Isolated
     from pillion.library import CATALOG, Library
 
     root = library or default_library()
@@ -75,7 +76,9 @@ def _made(source: str, to: str, library: Path | None, now: bool, languages: tupl
         raise LibraryError(
             f"There is no file '{quoted(source)}', and no library that knows it; name one with --library."
         )
-    return from_file(Path(source), to, languages or ("auto",), model)
+    with Isolated(source) as apart:
+        data = apart.export(source, to, languages=languages or ("auto",), model=model)
+    return Exported(data=data, source=Path(source))
 
 
 def _to_stdout(data: bytes, to: str) -> None:

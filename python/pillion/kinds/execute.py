@@ -163,24 +163,28 @@ def execute(task: ExecutionTask) -> Execution:
         threads.limit_to(task.share)
     try:
         result = _generate(task, prepared.value)
-    except ItemError as error:
-        result = replace(failure_of(error), stderr_tail=error.stderr_tail or _stderr_tail(error))
-    except ImportError as error:
-        result = replace(failure_of(extras.not_importable(error)), stderr_tail=_stderr_tail(error))
-    except MemoryError as error:
-        result = Failure(error_class=ErrorClass.OOM, message="Ran out of memory.", stderr_tail=_stderr_tail(error))
-    except OSError as error:
-        message = f"{error.strerror or error}."
-        result = Failure(error_class=_class_of_os_error(error), message=message, stderr_tail=_stderr_tail(error))
-    except Exception as error:
-        message = f"{type(error).__name__}: {error}"[:500]
-        result = Failure(error_class=ErrorClass.CRASH, message=message, stderr_tail=_stderr_tail(error))
     except BaseException as error:
-        if not is_panic(error):
-            raise
-        message = f"Its reader gave up ({error})."[:500]
-        result = Failure(error_class=ErrorClass.CORRUPT, message=message, stderr_tail=_stderr_tail(error))
+        result = failure_by(error)
     return Execution.of(result, time.perf_counter() - start + prepared.seconds)
+
+
+def failure_by(error: BaseException) -> Failure:
+    """What an exception in a worker means for its item. Raises what means that the worker has to end."""
+    if isinstance(error, ImportError):
+        return replace(failure_of(extras.not_importable(error)), stderr_tail=_stderr_tail(error))
+    if isinstance(error, ItemError):
+        return replace(failure_of(error), stderr_tail=error.stderr_tail or _stderr_tail(error))
+    if isinstance(error, MemoryError):
+        error_class, message = ErrorClass.OOM, "Ran out of memory."
+    elif isinstance(error, OSError):
+        error_class, message = _class_of_os_error(error), f"{error.strerror or error}."
+    elif isinstance(error, Exception):
+        error_class, message = ErrorClass.CRASH, f"{type(error).__name__}: {error}"
+    elif is_panic(error):
+        error_class, message = ErrorClass.CORRUPT, f"Its reader gave up ({error})."
+    else:
+        raise error
+    return Failure(error_class=error_class, message=message[:500], stderr_tail=_stderr_tail(error))
 
 
 def _stderr_tail(error: BaseException) -> str:
