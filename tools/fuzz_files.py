@@ -37,7 +37,8 @@ from fuzz_images import mutated
 from native import ROOT, cache_dir
 from pillion import _core
 from pillion.errors import ErrorClass, ItemError
-from pillion.pool.pool import Allowance, WorkerPool
+from pillion.model import Allowance
+from pillion.pool.pool import WorkerPool
 from pillion.pool.sandbox import Policy
 from pillion.readers.documents import table
 from pillion.readers.media.demuxers import ALLOWED

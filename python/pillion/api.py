@@ -412,7 +412,7 @@ class SandboxReport:
 
 def sandbox_report() -> SandboxReport:
     """Start a confined worker that tries to get out, and say what held."""
-    from pillion.kinds.confined import programs
+    from pillion.kinds.registry import programs
     from pillion.pool import sandbox, trial
 
     there, started = sandbox.support(), programs()

@@ -23,16 +23,16 @@ import msgspec
 
 from pillion import api, machine
 from pillion.errors import ErrorClass, ItemError, UsageError
-from pillion.kinds import confined, registry
+from pillion.kinds import registry
 from pillion.kinds.embedding.kind import EMBEDDINGS
-from pillion.kinds.execute import failure_by
+from pillion.kinds.execute import allowance, failure_by
 from pillion.kinds.ocr.kind import OCR
 from pillion.kinds.spec import MIB
 from pillion.kinds.thumbnail.kind import THUMB
 from pillion.kinds.transcript.kind import TRANSCRIPT
-from pillion.model import Failure, SidecarKind, error_of, value
+from pillion.model import Allowance, Failure, SidecarKind, error_of, value
 from pillion.pool import sandbox
-from pillion.pool.pool import Allowance, WorkerPool
+from pillion.pool.pool import WorkerPool
 from pillion.pool.sandbox import Mode, Policy
 from pillion.readers.images.decode import MAX_PIXELS
 from pillion.store import take
@@ -363,7 +363,7 @@ class Isolated:
 
     def _submitted(self, call: Call) -> Future[Answer]:
         """Raises ItemError for a file that cannot be opened, before a worker is troubled with it."""
-        allowed = _allowance(call)
+        allowed = _allowed(call)
         lane = call.function
         (future,) = self._pool_that_reads(_real(call.source)).submit_batch(lane, [(call, allowed)])
         return future
@@ -379,20 +379,20 @@ class Isolated:
                 recycle_bytes=MEMORY_LIMIT // 2,
                 policy=self._policy(),
                 fetch=_fetch,
-                obtaining=confined.obtaining,
+                obtaining=registry.obtaining,
             )
         elif not is_known:
             self._pool.confine(self._policy())
         return self._pool
 
     def _policy(self) -> Policy:
-        reads = {*self._reads, *map(os.fsencode, confined.models())}
+        reads = {*self._reads, *map(os.fsencode, registry.models())}
         return Policy(
             mode=self._mode,
             reads=tuple(sorted(reads)),
-            writes=confined.written_elsewhere(),
+            writes=registry.written_elsewhere(),
             home=os.fsencode(self._folder),
-            programs=confined.programs(),
+            programs=registry.programs(),
         )
 
 
@@ -400,16 +400,14 @@ def _real(path: PathLike) -> bytes:
     return os.fsencode(os.path.realpath(path))
 
 
-def _allowance(call: Call) -> Allowance:
+def _allowed(call: Call) -> Allowance:
     """As for a job of the kind that does the same. Raises ItemError for what is no file that can be read."""
     mime = api.sniff(call.source)
     try:
-        found = os.stat(call.source)
+        size = os.stat(call.source).st_size
     except OSError as error:
         raise ItemError(ErrorClass.MISSING_SOURCE, f"the file cannot be read ({error.strerror})") from error
-    limits = registry.spec(_kind(call.function, mime)).limits
-    step_s, step_cpu_s, whole_s = limits.seconds(min(found.st_size, found.st_blocks * 512) / MIB)
-    return Allowance(step_s=step_s, step_cpu_s=step_cpu_s, whole_s=whole_s)
+    return allowance(registry.spec(_kind(call.function, mime)).limits, size, call.source)
 
 
 def _kind(function: str, mime: str) -> SidecarKind:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from enum import StrEnum
@@ -196,3 +197,16 @@ def failure_of(error: ItemError) -> Failure:
 def error_of(failure: Failure) -> ItemError:
     """The value as an error again."""
     return ItemError(failure.error_class, failure.message, failure.stderr_tail, failure.exit_status)
+
+
+@value
+class Allowance:
+    """What an item may use, in seconds.
+
+    ``step_s``: of time for each step, up to a sign of life (pool/keepalive.py). ``step_cpu_s``: the same of processor
+    time, which does not depend on what else runs. ``whole_s``: of time for all of it, whatever signs it gives.
+    """
+
+    step_s: float
+    step_cpu_s: float = math.inf
+    whole_s: float = math.inf

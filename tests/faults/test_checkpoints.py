@@ -16,7 +16,7 @@ import psutil
 import pytest
 
 from pillion.failpoints import DIRECTORY_VARIABLE, RULES_VARIABLE
-from pillion.kinds.confined import WRITES
+from pillion.kinds.registry import WRITES
 from pillion.kinds.transcript import checkpoint as _checkpoint
 from pillion.kinds.transcript import transcribe, whisper
 from pillion.library import Library

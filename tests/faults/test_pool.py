@@ -15,7 +15,8 @@ import psutil
 import pytest
 
 from pillion.errors import ErrorClass, ItemError
-from pillion.pool.pool import Allowance, Turn, WorkerPool
+from pillion.model import Allowance
+from pillion.pool.pool import Turn, WorkerPool
 from tests.support import tasks
 from tests.support.waiting import wait_until
 

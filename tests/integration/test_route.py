@@ -28,7 +28,7 @@ def tool() -> ModuleType:
 @pytest.mark.parametrize(
     ("story", "files", "moves"),
     [
-        ("photograph", 22, 88),
+        ("photograph", 22, 104),
         pytest.param("page", 12, 60, marks=pytest.mark.models),
         ("ready", 9, 16),
         ("request", 15, 40),

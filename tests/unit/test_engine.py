@@ -9,8 +9,8 @@ import pytest
 
 from pillion.job import Urgency, priority_of
 from pillion.kinds import registry
-from pillion.model import SidecarKind
-from pillion.pool.pool import Allowance, WorkerPool
+from pillion.model import Allowance, SidecarKind
+from pillion.pool.pool import WorkerPool
 from pillion.queue.engine import Engine, Planned, Result
 
 MIB = 1024 * 1024

@@ -23,7 +23,9 @@ from pillion.errors import ErrorClass, ItemError
 from pillion.failpoints import reach
 from pillion.kinds import registry
 from pillion.kinds.generator import BatchGenerator
+from pillion.kinds.spec import MIB, Limits
 from pillion.model import (
+    Allowance,
     Empty,
     Failure,
     GenerationRequest,
@@ -40,6 +42,9 @@ from pillion.weights import outside
 
 Checksum = Annotated[str, msgspec.Meta(pattern="^[0-9a-f]{64}$")]
 Seconds = Annotated[float, msgspec.Meta(ge=0, le=1e9)]
+
+_SPARSE_MIB = 64
+"""A file that seems larger is asked how much of it is stored, so that a hole in it earns no time."""
 
 _FRAMES = 4
 _STDERR_BYTES = 2000
@@ -166,6 +171,21 @@ def execute(task: ExecutionTask) -> Execution:
     except BaseException as error:
         result = failure_by(error)
     return Execution.of(result, time.perf_counter() - start + prepared.seconds)
+
+
+def allowance(limits: Limits, size: int, source: bytes | Path | None = None) -> Allowance:
+    """What may be used for a file of ``size`` bytes; for a large and sparse one, by the bytes of its data."""
+    mib = size / MIB
+    if mib > _SPARSE_MIB and source is not None:
+        try:
+            mib = min(mib, os.stat(source).st_blocks * 512 / MIB)
+        except OSError:
+            mib = 0.0
+    return Allowance(
+        step_s=limits.deadline_s + limits.deadline_s_per_mib * mib,
+        step_cpu_s=limits.cpu_s + limits.cpu_s_per_mib * mib,
+        whole_s=limits.whole_s + limits.whole_s_per_mib * mib,
+    )
 
 
 def failure_by(error: BaseException) -> Failure:

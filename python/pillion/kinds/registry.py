@@ -1,4 +1,4 @@
-"""All kinds: those of this package, one line each, and those of other packages, by entry points.
+"""All kinds: those of this package, one line each, and those of other packages, by entry points; and what they need.
 
 Importing this loads no engine: a kind's record is light, and its generators are imported when first needed.
 """
@@ -6,15 +6,22 @@ Importing this loads no engine: a kind's record is light, and its generators are
 from __future__ import annotations
 
 import functools
-from collections.abc import Mapping, Sequence
+import os
+import sys
+from collections.abc import Iterator, Mapping, Sequence
 from importlib import import_module
 from importlib.metadata import EntryPoint, entry_points
+from pathlib import Path
 from typing import Any
 
+import msgspec
+
 from pillion.errors import UsageError
+from pillion.failpoints import DIRECTORY_VARIABLE
 from pillion.kinds.generator import Generator
 from pillion.kinds.spec import KindSpec
 from pillion.model import SidecarKind
+from pillion.weights.finding import MODEL_VARIABLES, model_folders
 
 BUILT_IN = (
     "pillion.kinds.thumbnail.kind:KIND",
@@ -145,3 +152,54 @@ def loaded(name: str) -> Any:
     """The object named by "module:attribute"."""
     module, _, attribute = name.partition(":")
     return getattr(import_module(module), attribute)
+
+
+# what their confined workers need (pool/sandbox.py) -------------------------------------------------------------------
+
+
+def models() -> list[Path]:
+    """The folders of all models, and where links in them lead."""
+    folders = model_folders(*map(os.environ.get, MODEL_VARIABLES))
+    return [*folders, *(target for folder in folders for target in _link_targets(folder, depth=3))]
+
+
+def _link_targets(folder: Path, depth: int) -> Iterator[Path]:
+    try:
+        items = list(os.scandir(folder)) if depth else []
+    except OSError:
+        return
+    for item in items:
+        if item.is_symlink():
+            yield Path(os.path.realpath(item.path))
+        elif item.is_dir():
+            yield from _link_targets(Path(item.path), depth - 1)
+
+
+@functools.cache
+def programs() -> tuple[bytes, ...]:
+    """The programs that the kinds start on this machine."""
+    named = (loaded(spec.programs)() for spec in specs().values() if spec.programs is not None)
+    return tuple(os.fsencode(program) for found in named for program in found)
+
+
+WRITES = "PILLION_WORKERS_WRITE"
+"""The variable that names more folders and files that workers may use: of kinds of other packages, and of tests."""
+
+
+def written_elsewhere() -> tuple[bytes, ...]:
+    named = [*os.environ.get(WRITES, "").split(os.pathsep), os.environ.get(DIRECTORY_VARIABLE, "")]
+    return tuple(os.fsencode(os.path.abspath(path)) for path in named if path)
+
+
+def obtaining(request: bytes) -> Sequence[str] | None:
+    """The command that makes what a worker asks for in the cache of models (weights/outside.py); None: nobody may ask.
+
+    The worker may have been taken over: it names one of the functions that the kinds declare, and gives it text.
+    """
+    try:
+        name, arguments = msgspec.json.decode(request, type=tuple[str, list[str | list[str] | None]])
+    except (msgspec.DecodeError, RecursionError):
+        return None
+    if name not in {function for spec in specs().values() for function in spec.obtains}:
+        return None
+    return [sys.executable, "-P", "-m", "pillion.weights.outside", name, msgspec.json.encode(arguments).decode()]

@@ -55,14 +55,6 @@ class Limits:
     batch_s: float | None = None
     checkpoints: bool = False
 
-    def seconds(self, mib: float) -> tuple[float, float, float]:
-        """For a file of this size: of each step, of each step's processor time, and of the whole job."""
-        return (
-            self.deadline_s + self.deadline_s_per_mib * mib,
-            self.cpu_s + self.cpu_s_per_mib * mib,
-            self.whole_s + self.whole_s_per_mib * mib,
-        )
-
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class FirstGuess:

@@ -26,7 +26,7 @@ from typing import Any
 from pillion import machine
 from pillion.errors import ErrorClass, ItemError
 from pillion.failpoints import reach
-from pillion.model import value
+from pillion.model import Allowance
 from pillion.pool import sandbox
 from pillion.pool.child import Limits, Worker, end_helper, exit_error, start_helper
 from pillion.pool.sandbox import Policy
@@ -42,19 +42,6 @@ class Turn(IntEnum):
 
 
 # batches, and who runs them -------------------------------------------------------------------------------------------
-
-
-@value
-class Allowance:
-    """What an item may use, in seconds.
-
-    ``step_s``: of time for each step, up to a sign of life (pool/keepalive.py). ``step_cpu_s``: the same of processor
-    time, which does not depend on what else runs. ``whole_s``: of time for all of it, whatever signs it gives.
-    """
-
-    step_s: float
-    step_cpu_s: float = math.inf
-    whole_s: float = math.inf
 
 
 @dataclass(slots=True)

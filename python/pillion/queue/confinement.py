@@ -16,7 +16,7 @@ from pathlib import Path
 
 from pillion.catalog import indexing as catalog_indexing
 from pillion.catalog.database import Database
-from pillion.kinds import confined
+from pillion.kinds import registry
 from pillion.kinds.execute import ExecutionTask
 from pillion.pool.sandbox import Mode, Policy
 from pillion.settings.config import Config
@@ -61,15 +61,15 @@ class Confinement:
         self._watched = tuple(map(_with_end, watched))
         self._granted = tuple(map(_with_end, (*there, *self._apart)))
         beside = map(
-            os.fsencode, (self._store.sidecars, self._store.staging, *confined.models(), *named_paths(self.config))
+            os.fsencode, (self._store.sidecars, self._store.staging, *registry.models(), *named_paths(self.config))
         )
         return Policy(
             mode=mode,
             reads=tuple(sorted({*there, *self._apart, *beside})),
-            writes=confined.written_elsewhere(),
+            writes=registry.written_elsewhere(),
             home=staging,
             prefix=f"{self._owner}.",
-            programs=confined.programs(),
+            programs=registry.programs(),
         )
 
     def renewed(self, sources: Iterable[bytes]) -> Policy | None:

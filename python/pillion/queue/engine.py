@@ -18,8 +18,8 @@ from typing import Any, Generic, Protocol, TypeVar
 from pillion import _core
 from pillion.errors import ErrorClass, ItemError
 from pillion.job import AGING_S, ON_DEMAND_BEFORE, aged_priority
-from pillion.model import value
-from pillion.pool.pool import Allowance, Turn, WorkerPool
+from pillion.model import Allowance, value
+from pillion.pool.pool import Turn, WorkerPool
 
 J = TypeVar("J")
 

@@ -24,12 +24,12 @@ from pillion.events import Started
 from pillion.failpoints import reach
 from pillion.job import FULL_BUDGET, Budget, budget_of, job_released
 from pillion.kinds import registry
-from pillion.kinds.confined import obtaining
-from pillion.kinds.execute import Execution, ExecutionTask
-from pillion.kinds.spec import MIB, KindSpec, Limits
+from pillion.kinds.execute import Execution, ExecutionTask, allowance
+from pillion.kinds.registry import obtaining
+from pillion.kinds.spec import KindSpec
 from pillion.machine import at_work, is_gone, this_owner
-from pillion.model import PDF_PASSWORDS, Failure, SidecarKind
-from pillion.pool.pool import Allowance, WorkerPool
+from pillion.model import PDF_PASSWORDS, Allowance, Failure, SidecarKind
+from pillion.pool.pool import WorkerPool
 from pillion.queue.checkpoints import FOLDER, Checkpoints
 from pillion.queue.commit import DISK_FULL_NOTICE, Adopted, PlannedJob, Recorder, result_of
 from pillion.queue.confinement import Confinement, fetch, rescue
@@ -45,9 +45,6 @@ TARGET = "pillion.kinds.execute:execute"
 
 _OFFLINE_WAIT_S = 2.0
 """How long a run waits at its start to see whether an offline Location is back: a dead file system may never answer."""
-
-_SPARSE_MIB = 64
-"""A file that seems larger is asked how much of it is stored, so that a hole in it earns no time."""
 
 _RECYCLE_SHARE = 0.4
 """A worker that uses more than this share of its memory limit after a batch is replaced."""
@@ -396,7 +393,7 @@ def plan(
         lane=job.kind,
         priority=job.priority,
         cost=cost_s,
-        allowed=_allowance(spec.limits, job),
+        allowed=allowance(spec.limits, job.size, job.sources[0][0] if job.sources else None),
         alone=budget.alone,
     )
 
@@ -414,22 +411,6 @@ def _is_unread(value: Execution | ItemError) -> bool:
     """Whether a source could not be opened, perhaps because the worker may not."""
     result = result_of(value)
     return isinstance(result, Failure) and result.error_class in (ErrorClass.MISSING_SOURCE, ErrorClass.IO_TRANSIENT)
-
-
-def _allowance(limits: Limits, job: ClaimedJob) -> Allowance:
-    """What the job may use, by the size of its file: of a sparse one, that of its data."""
-    mib = job.size / MIB
-    if mib > _SPARSE_MIB and job.sources:
-        mib = min(mib, _stored_mib(job.sources[0][0]))
-    step_s, step_cpu_s, whole_s = limits.seconds(mib)
-    return Allowance(step_s=step_s, step_cpu_s=step_cpu_s, whole_s=whole_s)
-
-
-def _stored_mib(path: bytes) -> float:
-    try:
-        return os.stat(path).st_blocks * 512 / MIB
-    except OSError:
-        return 0.0
 
 
 def _making(job: ClaimedJob, adopted: Sequence[Adopted], budget: Budget, spec: KindSpec) -> Sequence[Due]:

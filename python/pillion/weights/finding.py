@@ -57,10 +57,18 @@ def local_places(known: KnownModel) -> list[tuple[str, Path]]:
     return places
 
 
-def folders() -> list[Path]:
-    """The folders below which models and data files are, those in packages apart. They need not exist."""
-    named = (os.environ.get("PILLION_MODELS"), os.environ.get("TESSDATA_PREFIX"))
-    return [*(Path(name).expanduser() for name in named if name), cache_folder(), _hub()]
+MODEL_VARIABLES = ("PILLION_MODELS", "TESSDATA_PREFIX", "PILLION_CACHE", "HF_HUB_CACHE", "HF_HOME", "XDG_CACHE_HOME")
+"""What says where models are."""
+
+
+@functools.cache
+def model_folders(*variables: str | None) -> tuple[Path, ...]:
+    """The folders below which models and data files are, those in packages apart. They need not exist.
+
+    ``variables``: the values of :data:`MODEL_VARIABLES`.
+    """
+    named = (Path(name).expanduser() for name in variables[:2] if name)
+    return *named, cache_folder(), _hub()
 
 
 def found_at(known: KnownModel) -> tuple[str, list[Path]] | None:

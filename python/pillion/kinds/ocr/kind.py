@@ -62,6 +62,6 @@ KIND = KindSpec(
     },
     read_now="pillion.kinds.ocr.generator:read_now",
     models="pillion.kinds.ocr.models:rows",
-    obtains=("pillion.kinds.ocr.models:language_folder",),
+    obtains=("pillion.kinds.ocr.models:gathered",),
     programs="pillion.kinds.ocr.tesseract:programs",
 )

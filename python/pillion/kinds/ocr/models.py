@@ -170,7 +170,6 @@ def data_folders(explicit: str | None = None) -> list[Path]:
     return [folder for folder in dict.fromkeys(found) if folder.is_dir()]
 
 
-@made_outside
 def language_folder(languages: Sequence[str], explicit: str | None = None) -> Path:
     """A folder with the data of all ``languages``. Raises ItemError (missing_tool) naming those without data.
 
@@ -186,10 +185,16 @@ def language_folder(languages: Sequence[str], explicit: str | None = None) -> Pa
     without = [language for language, file in files.items() if file is None]
     if without:
         raise missing(f"Tesseract has no data for {', '.join(without)}: run {install_command(without)}")
-    return _gathered({language: file for language, file in files.items() if file is not None})
+    return gathered(list(languages), explicit)
 
 
-def _gathered(files: dict[str, Path]) -> Path:
+@made_outside
+def gathered(languages: list[str], explicit: str | None) -> Path:
+    """A folder in the cache with links to the data of these installed languages."""
+    folders = data_folders(explicit)
+    found = {language: _file_in(language, folders) for language in languages}
+    files = {language: file for language, file in found.items() if file is not None}
+
     def link(folder: Path) -> None:
         for language, file in files.items():
             (folder / f"{language}.traineddata").symlink_to(file.resolve())
