@@ -128,13 +128,16 @@ class Store:
         for variant in variants:
             _clear(staged_path(staging, variant))
 
-    def is_staged(self, staging: str, variant: str, size: int) -> bool:
-        """Whether a job has written this variant: a plain file of this size, and of no other name."""
+    def is_staged(self, staging: str, variant: str, size: int, checksum: str) -> bool:
+        """Whether a job has written this variant: a plain file of no other name, of this size and checksum."""
         try:
-            found = os.lstat(staged_path(staging, variant))
+            descriptor = os.open(staged_path(staging, variant), os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK)
         except OSError:
             return False
-        return stat.S_ISREG(found.st_mode) and found.st_size == size and found.st_nlink == 1
+        with open(descriptor, "rb", buffering=0) as file:
+            found = os.fstat(descriptor)
+            is_plain = stat.S_ISREG(found.st_mode) and found.st_nlink == 1
+            return is_plain and found.st_size == size and _core.hash_bytes(file.read()).hash == checksum
 
     def sweep(self, owner: str) -> None:
         """Remove the files in staging of an owner that is gone, and the folders of its workers."""

@@ -327,14 +327,15 @@ def result_of(returned: Execution | ItemError) -> Sequence[Staged] | Empty | Fai
 def believed(planned: PlannedJob, returned: Execution | ItemError, store: Store) -> Execution | ItemError:
     """What a worker says, if it can be true; else the crash that it amounts to.
 
-    A file may have taken the worker over. What it says of the bytes themselves is compared by ``verify``.
+    A file may have taken the worker over.
     """
     if isinstance(returned, ItemError) or returned.failure or returned.empty:
         return returned
     named = [staged.variant for staged in returned.staged]
     if sorted(named) != sorted(due.variant for due in planned.making):
         return ItemError(ErrorClass.CRASH, "Its worker process reported other variants than were asked for.")
-    if not all(store.is_staged(planned.staging, staged.variant, staged.size) for staged in returned.staged):
+    made = returned.staged
+    if not all(store.is_staged(planned.staging, item.variant, item.size, item.checksum) for item in made):
         return ItemError(ErrorClass.CRASH, "Its worker process reported a file that it did not write.")
     return returned
 
