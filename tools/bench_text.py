@@ -57,6 +57,9 @@ def main() -> int:
     parser.add_argument("--only", default="", help=f"sections whose name contains this ({', '.join(SECTIONS)})")
     parser.add_argument("--quick", action="store_true", help="little of everything, once: does it run?")
     parser.add_argument("--pages", action="append", type=Path, default=[], help="a folder of real pages; several times")
+    parser.add_argument(
+        "--voices", action="append", type=Path, default=[], help="a folder of recordings; several times"
+    )
     parser.add_argument("--peers", default="", help="more tools for real pages: ocrmypdf,rapidocr")
     arguments = parser.parse_args()
     names = [name for name in SECTIONS if arguments.only in name]
@@ -66,6 +69,7 @@ def main() -> int:
         quick=arguments.quick,
         cache=native.cache_dir() / "peers",
         pages=tuple(arguments.pages),
+        voices=tuple(arguments.voices),
         peers=tuple(filter(None, arguments.peers.split(","))),
     )
     reports: dict[str, Report] = {}

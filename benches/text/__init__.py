@@ -4,6 +4,7 @@ from __future__ import annotations
 
 SECTIONS: dict[str, str] = {
     "speech": "benches.text.speech",
+    "voices": "benches.text.voices",
     "pdf": "benches.text.pdf",
     "pages": "benches.text.real_pages",
     "ocr-accuracy": "benches.text.ocr_accuracy",

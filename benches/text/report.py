@@ -13,11 +13,13 @@ class Options:
     """How to measure. ``quick``: little of everything, once: does it run? ``cache``: for peers, media and data.
 
     ``pages``: folders of real pages, and ``peers``: more tools for them, see benches/text/real_pages.py.
+    ``voices``: folders of recordings, see benches/text/voices.py.
     """
 
     quick: bool
     cache: Path
     pages: tuple[Path, ...] = ()
+    voices: tuple[Path, ...] = ()
     peers: tuple[str, ...] = ()
 
 
