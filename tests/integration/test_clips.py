@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -12,7 +13,7 @@ from pillion.errors import ErrorClass, ItemError
 from pillion.failpoints import DIRECTORY_VARIABLE
 from pillion.kinds.registry import find
 from pillion.kinds.transcript import clips as clips_module
-from pillion.kinds.transcript import transcribe
+from pillion.kinds.transcript import readings, transcribe
 from pillion.kinds.transcript.generator import TranscriptGenerator
 from pillion.library import Library
 from pillion.model import GenerationRequest
@@ -55,9 +56,7 @@ def test_a_clip_comes_out_as_it_does_alone(clips: Sequence[Path], silent_wav: Pa
         assert times[-1] <= result.duration + 0.5
 
 
-def test_words_in_doubt_are_recognised_in_the_full_window(
-    clips: Sequence[Path], monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_words_in_doubt_are_read_in_wider_windows(clips: Sequence[Path], monkeypatch: pytest.MonkeyPatch) -> None:
     frames: list[int] = []
     read = clips_module._decode
 
@@ -70,10 +69,32 @@ def test_words_in_doubt_are_recognised_in_the_full_window(
     clips_module.recognise([clip], model="base")
     assert len(frames) == 1
     assert frames[0] < 1500
-    monkeypatch.setattr(clips_module, "_DOUBTFUL_LOG_PROBABILITY", 0.0)
+    monkeypatch.setattr(clips_module, "_DOUBTFUL_LOG_PROBABILITY", {"en": 0.0})
+    clips_module.recognise([clip], model="base")
+    assert frames[2:] == [1500]
+    monkeypatch.setattr(clips_module, "_DOUBTFUL_WIDE_LOG_PROBABILITY", 0.0)
+    monkeypatch.setattr(readings, "says_the_same", lambda one, other: False)
     (heard,) = clips_module.recognise([clip], model="base")
-    assert frames[2:] == [3000]
+    assert frames[4:] == [1500, 3000]
     assert speech.word_error_rate(CLIPS["en"][3], heard.segments[0].text) <= 0.15
+
+
+def test_a_clip_whose_last_words_are_missing_is_read_in_wider_windows(
+    clips: Sequence[Path], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The model is confident, and stops in the middle: the speech goes on after the last word."""
+    read = readings.read
+
+    def stops_early(*arguments: Any, **options: Any) -> list[readings.Reading]:
+        found = read(*arguments, **options)
+        if arguments[3] == readings.FULL_FRAMES:
+            return found
+        return [replace(one, tokens=one.tokens[:3], text="Good morning everyone") for one in found]
+
+    (clip,) = [found.clip for found in [transcribe._clip(clips[1], 1, None)] if found and found.clip]
+    monkeypatch.setattr(readings, "read", stops_early)
+    (heard,) = clips_module.recognise([clip], model="base")
+    assert speech.word_error_rate(CLIPS["en"][12], heard.segments[0].text) <= 0.15
 
 
 def test_a_forced_language_holds_for_clips(clips: Sequence[Path]) -> None:

@@ -12,14 +12,21 @@ import pytest
 import pillion
 from pillion.errors import ErrorClass, ItemError
 from pillion.kinds.registry import find
-from pillion.kinds.transcript import transcribe, whisper
+from pillion.kinds.transcript import long_sound, transcribe, whisper
 from pillion.kinds.transcript.result import TranscriptResult
 from pillion.model import Empty, Generated, GenerationRequest
 from pillion.readers import media as media_engine
 from tests.support import media, speech
+from tests.support.clips import CLIPS
 
 SCHEMAS = Path(pillion.__file__).parent / "kinds" / "transcript"
 pytestmark = pytest.mark.models
+
+
+@pytest.fixture(scope="module")
+def clip_wav(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Some seconds of English speech."""
+    return speech.say(CLIPS["en"][12], "en", tmp_path_factory.mktemp("clip") / "clip.wav")
 
 
 def generate(path: Path, mime: str) -> Generated:
@@ -70,13 +77,13 @@ def test_long_sound_goes_through_in_windows(speech_wav: Path, tmp_path: Path, mo
     monkeypatch.setattr(transcribe, "_WINDOW_SECONDS", 22)
     monkeypatch.setattr(transcribe, "_CUT_SECONDS", 12)
     sizes: list[int] = []
-    recognise = whisper.recognise
+    recognise = long_sound.recognise
 
     def spied(samples: np.ndarray[tuple[int, ...], np.dtype[np.float32]], *args: object, **options: object) -> object:
         sizes.append(len(samples))
         return recognise(samples, *args, **options)  # type: ignore[arg-type]
 
-    monkeypatch.setattr(whisper, "recognise", spied)
+    monkeypatch.setattr(long_sound, "recognise", spied)
     result = transcribe.transcribe(path, model="base", language=None)
     assert len(sizes) >= 2
     assert max(sizes) <= 23 * whisper.SAMPLE_RATE
@@ -131,3 +138,28 @@ def test_another_language_later_in_the_file(
     assert result.language == "en"
     assert {segment.language for segment in result.segments if segment.start < speech.duration(speech_wav)} == {None}
     assert {segment.language for segment in result.segments if segment.start > speech.duration(speech_wav)} == {"de"}
+
+
+@pytest.mark.parametrize(("loudness", "noise"), [(0.05, 0.0), (0.05, 0.002), (0.3, 0.002)])
+def test_a_voice_after_long_silence_or_faint_noise_is_heard(
+    clip_wav: Path, tmp_path: Path, loudness: float, noise: float
+) -> None:
+    """The detector grows deaf in the minutes before; the voice itself is clear."""
+    samples, rate = media.read_wav(clip_wav)
+    random = np.random.default_rng(1)
+    before = np.zeros(150 * rate)
+    sound = np.concatenate([before, samples * loudness, before[:rate]])
+    if noise:
+        sound = sound + random.normal(0, noise * 32767, len(sound))
+    path = media.write_wav(tmp_path / "late.wav", sound.astype(np.int16), rate)
+    result = transcribe.transcribe(path, model="base", language=None)
+    assert speech.word_error_rate(CLIPS["en"][12], result.text) <= 0.15
+    assert 149 <= result.segments[0].start <= 151.5
+
+
+def test_no_speech_is_heard_in_minutes_of_sound_without_any() -> None:
+    rate = whisper.SAMPLE_RATE
+    random = np.random.default_rng(1)
+    times = np.arange(90 * rate) / rate
+    for sound in (random.normal(0, 0.1, times.size), random.normal(0, 0.002, times.size), np.sin(2765 * times) * 0.3):
+        assert whisper.speech(sound.astype(np.float32)) == []

@@ -20,7 +20,7 @@ from numpy.typing import NDArray
 
 from pillion.kinds import execute as real
 from pillion.kinds.execute import Execution, ExecutionTask
-from pillion.kinds.transcript import transcribe, whisper
+from pillion.kinds.transcript import long_sound, transcribe, whisper
 from pillion.library import Library
 from pillion.queue import work
 
@@ -69,7 +69,7 @@ def stand_in() -> None:
     transcribe._WINDOW_SECONDS = WINDOW_SECONDS
     transcribe._CUT_SECONDS = 2
     whisper.speech = speech
-    whisper.recognise = recognise
+    long_sound.recognise = recognise
 
 
 def execute(task: ExecutionTask) -> Execution:

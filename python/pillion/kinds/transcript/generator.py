@@ -29,7 +29,7 @@ class TranscriptGenerator:
 
     kind = TRANSCRIPT
     name = "transcript"
-    version = 3
+    version = 4
 
     def accepts(self, mime: str) -> bool:
         """Audio and video."""

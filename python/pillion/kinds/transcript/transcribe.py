@@ -19,7 +19,7 @@ from numpy.typing import NDArray
 from pillion.errors import ErrorClass, ItemError
 from pillion.failpoints import reach
 from pillion.kinds.transcript import checkpoint as checkpoints
-from pillion.kinds.transcript import clips, languages, whisper
+from pillion.kinds.transcript import clips, languages, long_sound, whisper
 from pillion.kinds.transcript.result import (
     DroppedSegment,
     TranscriptResult,
@@ -53,7 +53,7 @@ def transcribe(
 ) -> TranscriptResult:
     """The transcript of a file; no segments if there is no speech. Raises ItemError.
 
-    ``language``: None to detect it. ``share``: see whisper.recognise. ``sound``: the file's result of
+    ``language``: None to detect it. ``share``: see long_sound.recognise. ``sound``: the file's result of
     :func:`transcribe_short`. ``checkpoint``: a file in which the result so far is saved, and from which to continue.
     """
     _require()
@@ -165,7 +165,7 @@ class _Clip:
 def transcribe_short(files: Sequence[tuple[Path, str | None]], *, model: str) -> list[ShortSound | None]:
     """Transcribe short files (path, language or None) in batches; None for those that are long or cannot be read.
 
-    Raises ItemError as whisper.recognise does.
+    Raises ItemError as long_sound.recognise does.
     """
     _require()
     found = [_clip_of_readable(path, language) for path, language in files]
@@ -310,7 +310,7 @@ class _Recognised:
         self.seconds = clock.time(self.samples / _RATE)
         if not window.spans:
             return
-        recognised = whisper.recognise(
+        recognised = long_sound.recognise(
             window.samples, window.spans, model=model, language=self.forced, before=self.language, share=share
         )
         self._take(recognised, window.start / _RATE, clock)

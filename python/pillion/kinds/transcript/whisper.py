@@ -1,7 +1,7 @@
 """faster-whisper (Whisper on CTranslate2) and its voice activity detector. The only importer of ``faster_whisper``.
 
-Speech is detected first; only windows with speech are transcribed, as one batch. There is no random sampling
-(temperature 0), so the same sound gives the same words.
+Speech is detected first; only windows with speech are transcribed (long_sound.py, clips.py). There is no random
+sampling, so the same sound gives the same words.
 """
 
 from __future__ import annotations
@@ -24,7 +24,6 @@ from pillion.pool import threads
 if TYPE_CHECKING:
     from faster_whisper import BatchedInferencePipeline, WhisperModel
     from faster_whisper.tokenizer import Tokenizer
-    from faster_whisper.transcribe import Segment
 
 NAME = "faster-whisper"
 SAMPLE_RATE = 16_000
@@ -32,8 +31,6 @@ SAMPLE_RATE = 16_000
 WINDOW_SECONDS = 30.0
 """The length of sound that the model processes."""
 
-_BATCH_WINDOWS = 4
-"""Eight gain nothing on a few cores and cost 300 MB more."""
 BEAM = 5
 """Beam size: how many hypotheses are kept."""
 PREPENDED = "\"'“¿([{-"
@@ -42,14 +39,16 @@ APPENDED = "\"'.。,，!！?？:：”)]}、"
 
 _MERGE_GAP_SECONDS = 3.0
 """Pauses up to this stay inside a window; in longer ones the model tends to invent words."""
-_OTHER_LANGUAGE = 0.8
-"""The probability that a change of language needs. Noise and music are often mistaken for some language."""
-_NO_SPEECH = 0.6
-_LOW_LOG_PROBABILITY = -1.0
+_FRESH_GAP_SECONDS = 2.0
+_FRESH_SECONDS = 10.0
+_FRESH_OVERLAP_SECONDS = 1.0
+_FRESH_LEAST_MS = 250
+"""Where the detector hears nothing for two seconds or more, it listens again in pieces of ten; see speech()."""
+_NO_SPEECH = ((0.6, -1.0), (0.4, -1.5))
+"""(Probability that nobody speaks, mean log probability of the words): above the one and below the other."""
+LOW_LOG_PROBABILITY = -1.0
 _REPETITIVE = 2.4
 """Compression ratio of the text; faster-whisper also uses this value to detect a loop."""
-_TOKENS_PER_SECOND = 10.0
-"""Fast speech has six; a loop fills the model's whole output, with fifteen or more."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -97,13 +96,60 @@ def missing() -> str | None:
 
 
 def speech(samples: NDArray[np.float32]) -> list[Span]:
-    """Where there is speech; ``samples`` are mono at 16 kHz, shape (n,). No span is longer than a window."""
+    """Where there is speech; ``samples`` are mono at 16 kHz, shape (n,). No span is longer than a window.
+
+    The detector remembers what it has heard, and after a long time of silence or noise it is deaf to a voice: of five
+    seconds of speech after a minute, it may hear two, or none. So where it hears nothing for long, it listens again in
+    short pieces, each with an empty memory.
+    """
     _require()
+    heard = _detected(samples, least_ms=0)
+    seconds = len(samples) / SAMPLE_RATE
+    starts = [span.start for span in heard] + [seconds]
+    ends = [0.0] + [span.end for span in heard]
+    gaps = [Span(end, start) for end, start in zip(ends, starts, strict=True) if start - end >= _FRESH_GAP_SECONDS]
+    fresh = [span for gap in gaps for piece in _pieces(gap) for span in _detected_in(samples, piece)]
+    return _apart(sorted([*heard, *fresh], key=lambda span: span.start))
+
+
+def _pieces(gap: Span) -> list[Span]:
+    """Overlapping pieces of a gap, each short enough for the detector's memory."""
+    step = _FRESH_SECONDS - _FRESH_OVERLAP_SECONDS
+    starts = np.arange(gap.start, max(gap.start + 1e-6, gap.end - _FRESH_OVERLAP_SECONDS), step)
+    return [Span(float(start), min(gap.end, float(start) + _FRESH_SECONDS)) for start in starts]
+
+
+def _detected_in(samples: NDArray[np.float32], piece: Span) -> list[Span]:
+    part = samples[int(piece.start * SAMPLE_RATE) : int(piece.end * SAMPLE_RATE)]
+    if not part.size or not np.ptp(part):
+        return []
+    return [
+        Span(span.start + piece.start, span.end + piece.start) for span in _detected(part, least_ms=_FRESH_LEAST_MS)
+    ]
+
+
+def _detected(samples: NDArray[np.float32], *, least_ms: int) -> list[Span]:
+    """What the detector hears, starting with an empty memory."""
     from faster_whisper.vad import VadOptions, get_speech_timestamps
 
-    options = VadOptions(max_speech_duration_s=WINDOW_SECONDS, min_silence_duration_ms=160)
+    options = VadOptions(
+        max_speech_duration_s=WINDOW_SECONDS, min_silence_duration_ms=160, min_speech_duration_ms=least_ms
+    )
     found = get_speech_timestamps(samples, options)
     return [Span(span["start"] / SAMPLE_RATE, span["end"] / SAMPLE_RATE) for span in found]
+
+
+def _apart(spans: Sequence[Span]) -> list[Span]:
+    """Spans in order, none over another: what overlaps is joined where it fits a window, else parted."""
+    apart: list[Span] = []
+    for span in spans:
+        if not apart or span.start >= apart[-1].end:
+            apart.append(span)
+        elif span.end > apart[-1].end:
+            last = apart[-1]
+            fits = span.end - last.start <= WINDOW_SECONDS
+            apart[-1:] = [Span(last.start, span.end)] if fits else [last, Span(last.end, span.end)]
+    return apart
 
 
 def windows(spans: Sequence[Span]) -> list[Span]:
@@ -121,58 +167,6 @@ def _joinable(window: Span, span: Span) -> bool:
     return span.end - window.start <= WINDOW_SECONDS and span.start - window.end <= _MERGE_GAP_SECONDS
 
 
-def recognise(
-    samples: NDArray[np.float32],
-    spans: Sequence[Span],
-    *,
-    model: str,
-    language: str | None = None,
-    before: str | None = None,
-    share: float = 1.0,
-) -> Recognised:
-    """The words spoken in ``spans`` of ``samples`` (mono, 16 kHz); the language is detected unless it is given.
-
-    ``before``: the language so far; another one is used only if it is certain.
-    ``share``: the part of a full batch computed at a time; less takes less memory and gives the same words.
-    Raises ItemError: missing_tool if engine or model is missing, unsupported for a language it does not know.
-    """
-    pipeline = loaded(model)
-    check_language(pipeline.model, language)
-    transcribe = functools.partial(
-        pipeline.transcribe,
-        samples,
-        beam_size=BEAM,
-        batch_size=max(1, int(_BATCH_WINDOWS * share)),
-        temperature=[0.0],
-        word_timestamps=True,
-        # Word times come from the attention weights; time tokens in the text only cost words and speed.
-        without_timestamps=True,
-        clip_timestamps=[{"start": span.start, "end": span.end} for span in windows(spans)],
-    )
-    segments, info = transcribe(language=language)
-    if language is None and before not in (None, info.language) and info.language_probability < _OTHER_LANGUAGE:
-        # Only the language has been computed so far: segments are decoded when they are iterated over.
-        segments, info = transcribe(language=before)
-    return Recognised(
-        info.language, float(info.language_probability), tuple(_recognised(segment) for segment in segments)
-    )
-
-
-def _recognised(segment: Segment) -> RecognisedSegment:
-    words = tuple(
-        RecognisedWord(word.word, float(word.start), float(word.end), float(word.probability))
-        for word in segment.words or ()
-    )
-    why = drop_reason(
-        text=segment.text,
-        tokens=len(segment.tokens),
-        seconds=segment.end - segment.start,
-        log_probability=segment.avg_logprob,
-        no_speech=segment.no_speech_prob,
-    )
-    return RecognisedSegment(segment.text, float(segment.start), float(segment.end), segment.avg_logprob, words, why)
-
-
 def words(found: Iterable[Mapping[str, Any]]) -> tuple[RecognisedWord, ...]:
     """The words as faster-whisper's ``add_word_timestamps`` gives them."""
     return tuple(
@@ -181,18 +175,28 @@ def words(found: Iterable[Mapping[str, Any]]) -> tuple[RecognisedWord, ...]:
     )
 
 
-def drop_reason(*, text: str, tokens: int, seconds: float, log_probability: float, no_speech: float) -> str:
-    """Why the model's text for so many ``seconds`` is taken for a hallucination; empty if it is not.
+def drop_reason(*, text: str, log_probability: float, no_speech: float, confirmed: bool = False) -> str:
+    """Why the model's text is taken for a hallucination; empty if it is not.
 
-    ``log_probability``: the mean over its ``tokens``. ``no_speech``: the model's probability that nobody speaks.
-    Repetition alone is no reason: refrains and drills repeat. A model caught in a loop also returns far more text than
-    can be spoken in that time.
+    ``log_probability``: the mean over its tokens. ``no_speech``: the model's probability that nobody speaks.
+    ``confirmed``: another reading of the same sound says the same. Repetition alone is no reason, because refrains and
+    drills repeat; a model caught in a loop comes out of it, or counts differently, when it reads in another way.
     """
-    if no_speech > _NO_SPEECH and log_probability < _LOW_LOG_PROBABILITY:
+    if nobody_speaks(log_probability, no_speech):
         return "no_speech"
-    if compression_ratio(text) > _REPETITIVE and tokens / max(0.1, seconds) > _TOKENS_PER_SECOND:
+    if is_repetitive(text) and not confirmed:
         return "repetition"
     return ""
+
+
+def nobody_speaks(log_probability: float, no_speech: float) -> bool:
+    """Whether the model itself says that nobody speaks, and is uncertain of its words."""
+    return any(no_speech > likely and log_probability < low for likely, low in _NO_SPEECH)
+
+
+def is_repetitive(text: str) -> bool:
+    """Whether the text says the same again and again."""
+    return compression_ratio(text) > _REPETITIVE
 
 
 def compression_ratio(text: str) -> float:

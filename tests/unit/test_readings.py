@@ -1,0 +1,77 @@
+"""Which reading of a sound counts, without a model: loops, refrains, guesses, and words that are missing."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
+
+import numpy as np
+import pytest
+
+from pillion.kinds.transcript import readings, whisper
+from pillion.kinds.transcript.readings import Reading, Way
+from pillion.kinds.transcript.whisper import RecognisedWord
+
+SECONDS = 20.0
+LOOP = "Hello. " * 13
+SONG = "Row, row, row your boat gently down the stream. " * 6
+
+
+def reading(text: str, *, sure: float = -0.3, no_speech: float = 0.1, until: float = SECONDS) -> Reading:
+    words = (RecognisedWord(text, 0.0, until, 0.9),) if text else ()
+    return Reading("en", 0.9, tuple(range(len(text.split()))), text, sure, no_speech, words=words)
+
+
+def best(monkeypatch: pytest.MonkeyPatch, first: Reading, timed: Reading, penalised: Reading | None = None) -> Reading:
+    """The choice where other ways give these; another way that is not given must not be tried."""
+
+    def read(_model: Any, _part: Any, _languages: Sequence[str], _frames: int, way: Way) -> list[Reading]:
+        found = timed if way.timed else penalised
+        assert found is not None
+        return [found]
+
+    monkeypatch.setattr(readings, "read", read)
+    monkeypatch.setattr(readings, "storage", lambda array: array)
+    monkeypatch.setattr(readings, "with_words", lambda _model, one, _part, _size: one)
+    size = round(SECONDS * whisper.SAMPLE_RATE)
+    return readings.best(None, np.zeros((1, 1), np.float32), size, first)  # type: ignore[arg-type]
+
+
+def test_a_good_reading_is_not_done_again(monkeypatch: pytest.MonkeyPatch) -> None:
+    good = reading("What is said.")
+    assert best(monkeypatch, good, reading("Something else.")) is good
+
+
+def test_a_loop_gives_way_to_another_reading(monkeypatch: pytest.MonkeyPatch) -> None:
+    said = reading("Bella, come on. No, I am not afraid of you.", sure=-0.8)
+    assert best(monkeypatch, reading(LOOP), said).text == said.text
+
+
+def test_a_loop_that_no_reading_ends_is_dropped_at_any_rate(monkeypatch: pytest.MonkeyPatch) -> None:
+    found = best(monkeypatch, reading(LOOP), reading("Hello. " * 40), reading("Bye. " * 30))
+    assert found.drop_reason == "repetition"
+
+
+def test_a_refrain_that_is_read_alike_is_kept(monkeypatch: pytest.MonkeyPatch) -> None:
+    found = best(monkeypatch, reading(SONG), reading(SONG.replace(",", "")))
+    assert found.text == SONG
+    assert found.drop_reason == ""
+
+
+def test_a_guess_is_compared_with_a_reading_with_times(monkeypatch: pytest.MonkeyPatch) -> None:
+    guess = reading("Something.", sure=-1.4)
+    assert best(monkeypatch, guess, reading("Worse.", sure=-1.9)) is guess
+    assert best(monkeypatch, guess, reading("Said.", sure=-0.4)).text == "Said."
+
+
+def test_speech_that_is_not_read_to_its_end_is_read_again(monkeypatch: pytest.MonkeyPatch) -> None:
+    whole = reading("All that is said.", sure=-0.5)
+    assert best(monkeypatch, reading("All that", until=4.0), whole).text == whole.text
+
+
+def test_what_the_model_takes_for_no_speech_is_not_read_again(monkeypatch: pytest.MonkeyPatch) -> None:
+    for likely, sure in ((0.7, -1.1), (0.5, -1.6)):
+        noise = reading("you", sure=sure, no_speech=likely)
+        assert best(monkeypatch, noise, reading("Thank you.")) is noise
+        assert noise.drop_reason == "no_speech"
+    assert reading("you", sure=-0.9, no_speech=0.9).drop_reason == ""
