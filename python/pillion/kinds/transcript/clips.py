@@ -181,12 +181,8 @@ def _settled(
     if not agreed and _is_doubtful(reading, frames):
         return reading, False
     timed = readings.with_words(loaded, reading, part, size)
-    return timed, agreed or not _stops_early(timed, clip)
-
-
-def _stops_early(reading: Reading, clip: Clip) -> bool:
-    sure = reading.log_probability >= _SURE_LOG_PROBABILITY
-    return reading.unread(_seconds(clip)) > (_UNREAD_SECONDS_IF_SURE if sure else _UNREAD_SECONDS)
+    sure = agreed or timed.log_probability >= _SURE_LOG_PROBABILITY
+    return timed, timed.unread(_seconds(clip)) <= (_UNREAD_SECONDS_IF_SURE if sure else _UNREAD_SECONDS)
 
 
 def _agree(one: Reading, other: Reading) -> bool:
