@@ -18,7 +18,7 @@ import pytest
 from pillion.failpoints import DIRECTORY_VARIABLE, RULES_VARIABLE
 from pillion.kinds.registry import WRITES
 from pillion.kinds.transcript import checkpoint as _checkpoint
-from pillion.kinds.transcript import transcribe, whisper
+from pillion.kinds.transcript import long_sound, transcribe, whisper
 from pillion.library import Library
 from pillion.queue import work
 from tests.support import hearing, media
@@ -56,7 +56,7 @@ def whole(sound: Path, monkeypatch: pytest.MonkeyPatch) -> str:
     monkeypatch.setattr(transcribe, "_WINDOW_SECONDS", hearing.WINDOW_SECONDS)
     monkeypatch.setattr(transcribe, "_CUT_SECONDS", 2)
     monkeypatch.setattr(whisper, "speech", hearing.speech)
-    monkeypatch.setattr(whisper, "recognise", hearing.recognise)
+    monkeypatch.setattr(long_sound, "recognise", hearing.recognise)
     return transcribe.transcribe(sound, model="base", language=None).to_json()
 
 
