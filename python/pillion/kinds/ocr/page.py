@@ -600,7 +600,8 @@ def believable(lines: Sequence[RecognisedLine]) -> list[bool]:
         for word in line.words
         if word.confidence >= _WORD_UNCERTAIN
     )
-    characters = sum(len(word.text) for line in lines for word in line.words)
+    # Rows of dashes are no letters that are not sure.
+    characters = sum(character.isalnum() for line in lines for word in line.words for character in word.text)
     return kept if sure >= max(_MIN_CHARACTERS, _MIN_SHARE * characters) else [False] * len(lines)
 
 
