@@ -16,7 +16,7 @@ from pillion.pool.pool import WorkerPool
 from pillion.pool.sandbox import Mode, Policy
 from pillion.queue import work
 from pillion.queue.confinement import Confinement, obtaining
-from tests.support import photos
+from tests.support import media, photos, program, shadow
 from tests.support.intruder import PRIZE
 
 
@@ -159,6 +159,40 @@ def test_only_the_program_that_a_kind_names_can_be_started(script: Path) -> None
     finally:
         pool.shutdown(cancel_futures=True)
     assert subprocess.run([script], capture_output=True, check=True, text=True).stdout == "tesseract 5.3.0\n"
+
+
+@pytest.mark.models
+def test_the_tesseract_program_works_where_the_binding_is_missing(tmp_path: Path) -> None:
+    """Really started, by a confined worker."""
+    (tmp_path / "pages").mkdir()
+    media.write_page(tmp_path / "pages/page.png", "The harbour library opens at nine.", dpi=150)
+    path = [str(shadow.hide(tmp_path / "shadow", "tesserocr", "rapidocr")), os.environ.get("PYTHONPATH", "")]
+    env = {"PYTHONPATH": os.pathsep.join(filter(None, path))}
+    library = tmp_path / "library"
+    Library.open(library, policy="desktop").close()
+    config = library / "config.toml"
+    config.write_text(config.read_text().replace("[work]", '[work]\nsandbox = "require"'))
+    done = program.run("index", tmp_path / "pages", "--kinds", "ocr", "--library", library, env=env)
+    assert done.returncode == 0, done.stderr
+    (page,) = (library / "sidecars").rglob("ocr/*.json")
+    assert "harbour" in page.read_text()
+
+
+@pytest.mark.models
+def test_models_are_converted_for_workers_and_not_by_them(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("PILLION_CACHE", str(tmp_path / "cache"))
+    (tmp_path / "notes").mkdir()
+    (tmp_path / "notes/note.txt").write_text("A note about ropes and anchors, written down in the morning. " * 8)
+    Library.open(tmp_path / "library", policy="desktop").close()
+    config = tmp_path / "library/config.toml"
+    config.write_text(config.read_text() + "\n[embeddings]\nenable = true\n")
+    with Library.open(tmp_path / "library") as library:
+        library.index(tmp_path / "notes", kinds=["embeddings"])
+        library.run()
+        assert _states(library) == {"ready"}
+    assert [folder.name.partition("-int8")[0] for folder in (tmp_path / "cache/models").glob("all-*")] == [
+        "all-MiniLM-L6-v2"
+    ]
 
 
 def test_where_it_is_off_workers_still_have_folders_of_their_own(tmp_path: Path) -> None:
