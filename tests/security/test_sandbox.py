@@ -175,10 +175,28 @@ def test_workers_start_with_other_rights_when_the_policy_changes(tmp_path: Path)
 @pytest.fixture
 def bare(monkeypatch: pytest.MonkeyPatch) -> Iterator[Callable[[], None]]:
     """A kernel without Landlock, as far as the parent knows."""
-    sandbox._say_once.cache_clear()
+    sandbox.say_once.cache_clear()
     monkeypatch.setattr(sandbox, "support", lambda: Support(0, True, "the kernel has no Landlock"))
-    yield sandbox._say_once.cache_clear
-    sandbox._say_once.cache_clear()
+    yield sandbox.say_once.cache_clear
+    sandbox.say_once.cache_clear()
+
+
+def test_a_worker_with_other_threads_says_that_it_is_not_confined(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    """As with a tool that watches all Python programs of a machine."""
+    (tmp_path / "sitecustomize.py").write_text(
+        "import threading\nthreading.Thread(target=threading.Event().wait, daemon=True).start()\n"
+    )
+    monkeypatch.setenv("PYTHONPATH", f"{tmp_path}{os.pathsep}{os.environ.get('PYTHONPATH', '')}")
+    sandbox.say_once.cache_clear()
+    with pools(Policy()) as pool:
+        assert _try(pool, "good", tmp_path) == "good"
+    sandbox.say_once.cache_clear()
+    assert [record.message for record in caplog.records if "2 threads run already" in record.message]
+    with pools(Policy(mode=Mode.REQUIRE)) as pool, pytest.raises(ItemError, match="2 threads run already") as caught:
+        _try(pool, "good", tmp_path)
+    assert caught.value.error_class is ErrorClass.MISSING_TOOL
 
 
 def test_where_it_must_hold_and_cannot_no_worker_starts(bare: object, tmp_path: Path) -> None:

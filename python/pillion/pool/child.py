@@ -220,12 +220,12 @@ def main() -> None:
     _stand_back()
     channel = Channel(descriptor)
     # Before the target is imported: engines start threads when they are loaded, and these would stay free.
-    sandbox.obey(_orders(channel))
+    missing = sandbox.obey(_orders(channel))
     sandbox.answer_by(lambda request: _asked(channel, request))
     codec = Codec(target)
     keepalive.listen(lambda: channel.send(frame(Sign.BEAT)))
     reach("child.ready")
-    channel.send(frame(Sign.READY))
+    channel.send(frame(Sign.READY, missing.encode()))
     serve(channel, codec, limits)
     # Engines can take long to unload, and nothing is left to save.
     os._exit(0)

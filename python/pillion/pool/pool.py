@@ -163,6 +163,8 @@ _RECYCLE_ITEMS = 4000
 _WRITTEN_BYTES = 1 << 30
 """What an item may write to disks, whatever becomes of the files."""
 
+_SAID_BYTES = 500
+
 _SPARE_S = 60.0
 """How long the extra child for urgent batches is kept when it has none."""
 
@@ -454,6 +456,8 @@ class WorkerPool(Executor):
                 raise WireError(f"{sign.name} before it was ready")
             child.ready = True
             self._failed_starts = 0
+            if data:
+                sandbox.say_once(data[:_SAID_BYTES].decode(errors="replace"))
         elif batch is None or child.dismissed or child.verdict is not None:
             # Cancelled or condemned: what it still says is about nothing any more.
             return None

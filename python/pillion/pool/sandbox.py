@@ -42,7 +42,8 @@ from typing import NamedTuple
 import msgspec
 
 from pillion import _core
-from pillion.errors import SandboxError
+from pillion.errors import ItemError, SandboxError
+from pillion.quoting import quoted
 
 NEWEST = 7
 """The highest version of Landlock's interface that is used; a lower one gives what an older kernel would."""
@@ -345,12 +346,13 @@ def check(policy: Policy | None) -> None:
         raise SandboxError(
             f'No workers start: work.sandbox is "require", and they cannot be confined here ({support().missing}).'
         )
-    _say_once()
+    say_once(support().missing)
 
 
 @functools.cache
-def _say_once() -> None:
-    _log.warning("Workers are not wholly confined here (%s); 'pillion doctor' says what holds.", support().missing)
+def say_once(missing: str) -> None:
+    """Log, once in this process, what does not hold."""
+    _log.warning("Workers are not wholly confined here (%s); 'pillion doctor' says what holds.", quoted(missing))
 
 
 def make_folder(policy: Policy) -> Path:
@@ -395,19 +397,24 @@ def ask(request: bytes) -> bytes:
     return _ask(request)
 
 
-def obey(orders: Orders) -> None:
+def obey(orders: Orders) -> str:
     """Confine this process. Call it while it has one thread, before it reads anything that is not trusted.
 
-    Raises ItemError where the kernel refuses what it has, or where more threads run already, and SandboxError where
-    less holds than must.
+    Returns what of it does not hold, and why; empty where all does, or none was wanted. Raises SandboxError where it
+    must hold.
     """
     global _own
     _own = orders.own
     policy = orders.policy
     if policy is None or orders.own is None or policy.mode is Mode.OFF or sys.platform != "linux":
-        return
+        return ""
     rules = calls(programs=bool(policy.programs), pid=os.getpid())
     named = [(call, rule.action, rule.tests) for rule in rules for call in rule.calls.split()]
-    held = Support(*_core.confine(grants(policy, orders.own), named, policy.newest))
+    try:
+        held = Support(*_core.confine(grants(policy, orders.own), named, policy.newest))
+    except ItemError as error:
+        # Other threads run already, say of a tool that watches all Python programs, or a kernel refuses what it has.
+        held = Support(0, False, str(error))
     if policy.mode is Mode.REQUIRE and not held.whole:
         raise SandboxError(f'work.sandbox is "require", and {held.missing}')
+    return held.missing

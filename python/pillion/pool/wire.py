@@ -38,7 +38,7 @@ class Sign(IntEnum):
     PREPARED_BATCH = 2
     """Items that it may prepare all together first: no item is at fault until one has started."""
     READY = 3
-    """It can take a batch."""
+    """It can take a batch. Its data, as text: what of its sandbox does not hold, and why."""
     PREPARING = 4
     """It prepares its batch."""
     STARTED = 5

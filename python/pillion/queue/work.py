@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import os
 import signal
 import threading
@@ -410,7 +411,12 @@ def _is_missing_source(value: Execution | ItemError) -> bool:
 def _is_unread(value: Execution | ItemError) -> bool:
     """Whether a source could not be opened, perhaps because the worker may not."""
     result = result_of(value)
-    return isinstance(result, Failure) and result.error_class in (ErrorClass.MISSING_SOURCE, ErrorClass.IO_TRANSIENT)
+    if not isinstance(result, Failure):
+        return False
+    denied = (
+        result.error_class is ErrorClass.IO_TRANSIENT and os.strerror(errno.EACCES).lower() in result.message.lower()
+    )
+    return denied or result.error_class is ErrorClass.MISSING_SOURCE
 
 
 def _making(job: ClaimedJob, adopted: Sequence[Adopted], budget: Budget, spec: KindSpec) -> Sequence[Due]:
