@@ -9,6 +9,7 @@
 #   make bench-smoke       the same, small and quick: does it run?
 #   make bench-peers       thumbnails beside libvips and Pillow-SIMD, each in an environment of its own; checks its goals
 #   make bench-text        OCR, transcripts and embeddings beside other tools; ARGS="--only ocr-speed" for a section
+#   make bench-search      search beside SQLite FTS5 and usearch; ARGS="--cranfield FOLDER" for its quality
 #   make soak              everything broken on purpose, at the large numbers: hours; SOAK="--part kills" for a part
 #   make route             which of our files a photograph, a page and a request pass through, and how often
 #   make fuzz-images       Pillow's test images, whole and mutated, through the decoders
@@ -25,7 +26,7 @@ NATIVE := $(VENV)/python tools/native.py run
 export DIR
 SOAK ?=
 
-.PHONY: demo test test-python test-rust lint format bench bench-smoke bench-peers bench-text gates fuzz fuzz-images fuzz-files soak route setup setup-dev wheel clean help
+.PHONY: demo test test-python test-rust lint format bench bench-smoke bench-peers bench-search bench-text gates fuzz fuzz-images fuzz-files soak route setup setup-dev wheel clean help
 
 help:
 	@sed -n 's/^#  *make /make /p' Makefile
@@ -86,6 +87,10 @@ bench-peers: setup-dev
 bench-text:
 	@$(PYTHON) tools/bootstrap.py test bench
 	@$(VENV)/python tools/bench_text.py $(ARGS)
+
+bench-search:
+	@$(PYTHON) tools/bootstrap.py test bench
+	@$(VENV)/python tools/bench_search.py $(ARGS)
 
 route:
 	@$(PYTHON) tools/bootstrap.py test

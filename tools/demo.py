@@ -109,6 +109,12 @@ def show(source: Path, library: Path, rows: list[Row]) -> None:
     print(f"Look around with: .venv/bin/pillion ls --library {short(library)}    (also: status, show, failed, verify)")
 
 
+def find(library: Path) -> int:
+    """One search, as a user types it."""
+    print(f"\n$ pillion search plum jam --library {short(library)}", flush=True)
+    return pillion("search", "plum", "jam", "--library", str(library)).returncode
+
+
 def main() -> int:
     try:
         given = os.environ.get("DIR", "")
@@ -128,6 +134,8 @@ def main() -> int:
             raise DemoError(
                 f"the sample library has no ready sidecar of the kind {missing[0]}, and should have one of each"
             )
+        if not given and find(library) != 0:
+            raise DemoError("the sample library has a letter about plum jam, and the search did not find it")
     except DemoError as error:
         print(f"error: {error}", file=sys.stderr)
         return 1

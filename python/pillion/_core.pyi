@@ -7,7 +7,8 @@ end; what they raise ends the call. ``threads``: 0 means one per core.
 
 import os
 from collections.abc import Callable, Iterable, Sequence
-from typing import Generic, TypeAlias, TypeVar, final
+from pathlib import Path
+from typing import Generic, Self, TypeAlias, TypeVar, final
 
 import numpy as np
 from numpy.typing import NDArray
@@ -422,3 +423,116 @@ def confine(
 
     Raises ValueError for an unknown name, ItemError (``crash``) where other threads run already or the kernel refuses.
     """
+
+# search ---------------------------------------------------------------------------------------------------------------
+
+@final
+class WordIndex:
+    """The index of words in a folder, in tantivy (rust/src/search/words.rs). One thread at a time uses it.
+
+    A document is a passage, or the names of a content; its key is the content's uuid and a letter. Clauses are
+    (1 must, 0 should, -1 must not; ``word``, ``prefix`` or ``phrase``; text). Raises ItemError: ``missing_source`` if
+    there is none, ``corrupt`` if it cannot be read, ``disk_full``.
+    """
+
+    def __new__(
+        cls, folder: str | os.PathLike[str], *, writable: bool = False, fresh: bool = False, memory: int = 30000000
+    ) -> Self: ...
+    def payload(self) -> str | None:
+        """That of the last commit; None before the first."""
+    def __len__(self) -> int: ...
+    def reload(self) -> None:
+        """See the state of the last commit from now on."""
+    def delete(self, key: str) -> None:
+        """Delete the documents with this key."""
+    def add(self, key: str, text: str, language: str, place: str) -> str | None:
+        """Add a passage; returns the code of the language whose stems it has."""
+    def add_names(self, key: str, names: str, folders: str, digest: int) -> None:
+        """Add the names of a content. ``digest``: the caller's own, 64 bits."""
+    def commit(self, payload: str) -> None:
+        """Make what was added and deleted durable and visible."""
+    def close(self) -> None:
+        """Wait for merges, and let others write."""
+    def digests(self) -> list[tuple[str, int]]:
+        """(key, digest) of the names of each content."""
+    def counts(self) -> list[tuple[str, int]]:
+        """Every key, with how many documents have it."""
+    def damaged(self) -> list[Path]:
+        """The files whose bytes are not those that were written."""
+    def search(
+        self,
+        clauses: Sequence[tuple[int, str, str]],
+        limit: int,
+        *,
+        names: bool = False,
+        languages: Sequence[str] = ...,
+        keys: Sequence[str] | None = None,
+        typos: bool = False,
+    ) -> list[tuple[int, int, str, float]]:
+        """(segment, number, key, BM25) of the best documents, best first."""
+    def matching(
+        self,
+        clauses: Sequence[tuple[int, str, str]],
+        keys: Sequence[str],
+        *,
+        names: bool = False,
+        languages: Sequence[str] = ...,
+    ) -> list[str]:
+        """Which of these keys have a document that matches."""
+    def stored(self, addresses: Sequence[tuple[int, int]]) -> list[tuple[str, str]]:
+        """(text with the mark of its language, place) of documents by (segment, number)."""
+    def rarities(self, stems: Sequence[str]) -> list[float]:
+        """BM25's inverse document frequency of each stem."""
+
+@final
+class VectorFile:
+    """The file of vectors of 384 dimensions (rust/src/search/vectors.rs). One thread at a time uses it.
+
+    Contents are the 16 bytes of their uuids. Raises ItemError as :class:`WordIndex` does.
+    """
+
+    def __new__(cls, path: str | os.PathLike[str], *, writable: bool = False, fresh: bool = False) -> Self: ...
+    def stamp(self) -> str:
+        """That of the last commit."""
+    def counts(self) -> tuple[int, int]:
+        """(rows, of them removed)"""
+    def append(self, content: bytes, vectors: NDArray[np.float32]) -> None:
+        """Add the vectors of a content, shape (n, 384), unit length."""
+    def remove(self, contents: Sequence[bytes]) -> int:
+        """Remove the rows of contents; returns how many."""
+    def commit(self, stamp: str) -> None:
+        """Make it durable and visible. ``stamp``: at most 200 bytes."""
+    def compacted(self, path: str | os.PathLike[str]) -> None:
+        """Write what is not removed to a new file."""
+    def contents(self) -> list[tuple[bytes, int]]:
+        """(content, rows) of each."""
+    def scan(
+        self, query: NDArray[np.float32], limit: int, *, among: Sequence[bytes] | None = None, threads: int = 0
+    ) -> list[tuple[int, bytes, int, float]]:
+        """(row, content, chunk, cosine) of the nearest rows, best first."""
+    def scores(self, query: NDArray[np.float32], rows: Sequence[int]) -> list[float]:
+        """The products of rows with a query."""
+    def vector(self, row: int) -> NDArray[np.float32]:
+        """A row as it is stored, shape (384,)."""
+    def rows_of(self, content: bytes) -> list[int]:
+        """The rows of a content."""
+
+def folded(text: str) -> str:
+    """A text as words are compared: lower case, without accents."""
+
+def search_marks(
+    text: str, clauses: Sequence[tuple[int, str, str]], *, languages: Sequence[str] = ..., typos: bool = False
+) -> tuple[str, list[tuple[int, int, int]]]:
+    """A stored text without its mark, and (start, end, number of the clause) of what matches, in characters."""
+
+def search_stems(text: str) -> list[str]:
+    """The stems of a stored text, in order."""
+
+def likeness_hash(gray: NDArray[np.uint8]) -> bytes:
+    """The perceptual hash of a picture, shape (H, W): 32 bytes."""
+
+def likeness_pairs(hashes: Sequence[bytes], most: int) -> list[tuple[int, int, int]]:
+    """(first, second, bits) of hashes that differ in at most ``most`` bits, turned or mirrored in any way."""
+
+def likeness_distances(hash: bytes, others: Sequence[bytes]) -> list[int]:
+    """The bits in which each hash differs from one, turned or mirrored in the nearest way."""

@@ -287,6 +287,13 @@ class Store:
             return False
         return len(data) == size and _core.hash_bytes(data).hash == checksum
 
+    def read(self, rel_path: str, limit: int) -> bytes:
+        """The bytes of a regular file below ``sidecars/``, through no link.
+
+        Raises OSError, and ValueError if it is no such file or has more than ``limit`` bytes.
+        """
+        return _read_file(self.sidecars, rel_path, limit)
+
     def walk_files(self) -> Iterator[str]:
         """Every file below ``sidecars/``, relative to it."""
         for entry in _core.walk(self.sidecars, hidden=True).entries:

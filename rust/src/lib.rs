@@ -14,6 +14,7 @@ pub mod parallel;
 pub mod paths;
 pub mod sandbox;
 pub mod schedule;
+pub mod search;
 pub mod sniff;
 pub mod sync;
 pub mod walk;

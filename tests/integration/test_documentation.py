@@ -33,6 +33,7 @@ NOT_RUN = {
     ("installing.md", "pip install pillion                       # thumbnails and the text of PDFs"),
     ("backup.md", 'sqlite3 photos.pillion/catalog.sqlite ".backup backup/catalog.sqlite"'),
     ("events.md", "pillion events --follow            # from now on, until Ctrl-C (exit code 130)"),
+    ("search.md", "pillion search plum jam"),
 }
 """(document, first line of the block)."""
 LANGUAGES = {"python", "sh", "toml", "json", "text"}

@@ -32,7 +32,8 @@ PATIENCE_S = 120.0
 WORKER_POINTS = tuple(name for name in POINTS if name.startswith(("child.", "execute.")))
 CARE_POINTS = tuple(name for name in POINTS if name.startswith(("cleanup.", "reconcile.", "repair.")))
 SOUND_POINTS = tuple(name for name in POINTS if name.startswith("transcribe."))
-INDEX_POINTS = tuple(name for name in POINTS if name not in (*CARE_POINTS, *SOUND_POINTS))
+SEARCH_POINTS = tuple(name for name in POINTS if name.startswith("search."))
+INDEX_POINTS = tuple(name for name in POINTS if name not in (*CARE_POINTS, *SOUND_POINTS, *SEARCH_POINTS))
 """Those that indexing and working reach."""
 
 ONLY_ONCE = ("library.created",)

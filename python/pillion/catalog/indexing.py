@@ -15,6 +15,7 @@ from typing import Any
 import sqlalchemy as sa
 
 from pillion.catalog.events import append_events
+from pillion.catalog.search import note_names
 from pillion.catalog.sidecars import ASKED
 from pillion.catalog.statements import INSERTS, chunks
 from pillion.catalog.tables import (
@@ -114,6 +115,7 @@ def move_location(connection: sa.Connection, location_id: int, path: bytes) -> N
     """Give a location another path; its entries, which are relative to it, stay."""
     values = {"path": path, "offline": None, "offline_since": None}
     connection.execute(sa.update(locations).where(locations.c.id == location_id).values(**values))
+    note_names(connection)
 
 
 def forget_location(connection: sa.Connection, location_id: int) -> int:
@@ -128,6 +130,7 @@ def forget_location(connection: sa.Connection, location_id: int) -> int:
         connection.execute(sa.delete(table).where(table.c.location_id == location_id))
     connection.execute(sa.delete(meta).where(meta.c.key == f"queueing:{location_id}"))
     connection.execute(sa.delete(locations).where(locations.c.id == location_id))
+    note_names(connection)
     return number
 
 
@@ -170,6 +173,7 @@ def move_entries(connection: sa.Connection, location_id: int, rows: Sequence[tup
         connection.execute(
             statement, [{"b_id": id, "b_path": path, "b_ctime": ctime_ns} for id, path, ctime_ns in rows]
         )
+        note_names(connection)
 
 
 KnownEntry = tuple[int, int, int, int, int, int | None]
@@ -201,6 +205,8 @@ def mark_removed(connection: sa.Connection, ids: Sequence[int], now: float) -> N
     """Mark these files as removed. Their sidecars stay."""
     for some in chunks(ids):
         connection.execute(sa.update(entries).where(entries.c.id.in_(some)).values(removed_at=now, queued=0))
+    if ids:
+        note_names(connection)
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -236,6 +242,7 @@ def record_entries(connection: sa.Connection, location_id: int, rows: Sequence[E
     columns = ("location_id", *_IDENTITY, "removed_at", "queued", "ctime_ns")
     values = [(location_id, *_identity(row), None, 0, row.ctime_ns) for row in rows]
     _insert_rows(connection, statement, columns, values)
+    note_names(connection)
 
 
 _IDENTITY = ("path", "size", "mtime_ns", "inode", "content_uuid", "claimed_mime", "error_class", "error_message")

@@ -131,7 +131,7 @@ def usage(library: Path | None, as_json: bool) -> None:
     """Show how many sidecars there are and how many bytes they take.
 
     JSON: {library, total: {sidecars, bytes, statuses}, kinds: {KIND: {sidecars, bytes, statuses, variants: {VARIANT:
-    {sidecars, bytes, statuses}}}}}; sidecars and bytes are those that are ready, statuses counts all.
+    {sidecars, bytes, statuses}}}}, search: {bytes}}; sidecars and bytes are those that are ready, statuses counts all.
     """
     with open_library(library) as opened:
         values = opened.maintenance.usage().to_json()
@@ -143,6 +143,7 @@ def usage(library: Path | None, as_json: bool) -> None:
             say(_usage_line(f"{kind} {variant}", line))
         say(_usage_line(kind, about))
     say(_usage_line("total", values["total"]))
+    say(f"{'search index':<30} {'':>12}       {values['search']['bytes']:>18,} bytes")
 
 
 def _usage_line(name: str, line: dict[str, Any]) -> str:

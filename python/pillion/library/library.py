@@ -49,10 +49,13 @@ if TYPE_CHECKING:
     from pillion.index.indexer import IndexReport, PhaseProgress
     from pillion.library.plan import GenerationPlan, Plans
     from pillion.library.requests import Requests
+    from pillion.library.searching import Searching
     from pillion.maintenance import Maintenance, Reconciled
     from pillion.maintenance.verify import Finding
     from pillion.queue.subscription import Subscription
     from pillion.queue.work import Workers
+    from pillion.search.find import Hit
+    from pillion.search.keeping import Keeper
 
 
 _logger = logging.getLogger(__name__)
@@ -125,6 +128,7 @@ class Library:
         self._store = Store(root)
         self.sidecars = Sidecars(database, self._store, self._wants_on_demand, self._variants_of, self._trouble)
         self._background: Workers | None = None
+        self._keeper: Keeper | None = None
         self._closed = False
 
     def __repr__(self) -> str:
@@ -156,6 +160,14 @@ class Library:
         from pillion.maintenance import Maintenance
 
         return Maintenance(self.root, self._database, self._store, read_only=self.read_only)
+
+    @functools.cached_property
+    def searching(self) -> Searching:
+        """Search, similar files and duplicates."""
+        from pillion.library.searching import Searching
+
+        self._must_be_open()
+        return Searching(self._database, self._store, read_only=self.read_only)
 
     @classmethod
     def open(cls, path: str | os.PathLike[str], *, create: bool = True, policy: str | None = None) -> Library:
@@ -379,10 +391,14 @@ class Library:
         chosen = _chosen(kinds)
         workers = self._workers(chosen, report if asked else None)
         _logger.info("working the queue of %s", self.root)
-        workers.run(until_idle=not stay)
+        from pillion.search.keeping import kept_up
+
+        with kept_up(self._database, self._store) as keeper:
+            workers.run(until_idle=not stay)
         if subscription is not None:
             subscription.deliver()
-        return WorkReport(recorded=dict(workers.recorder.counts), notices=self._notices(workers))
+        behind = {} if keeper.problem is None else {"search": keeper.problem}
+        return WorkReport(recorded=dict(workers.recorder.counts), notices={**self._notices(workers), **behind})
 
     def _subscription(self, on_event: Callable[[Event], None]) -> Subscription:
         from pillion.queue.subscription import Subscription
@@ -405,8 +421,11 @@ class Library:
         if self._background is not None and self._background.failure is not None:
             self.stop()
         if self._background is None:
+            from pillion.search.keeping import Keeper
+
             self._background = self._workers(_chosen(kinds), None)
             self._background.start()
+            self._keeper = Keeper(self._database, self._store)
 
     def _workers(self, kinds: Sequence[SidecarKind], progress: Callable[[Workers], None] | None) -> Workers:
         from pillion.queue.work import Workers
@@ -437,6 +456,9 @@ class Library:
         if self._background is not None:
             self._background.stop()
             self._background = None
+        if self._keeper is not None:
+            self._keeper.stop()
+            self._keeper = None
 
     def pause(self, *, kind: SidecarKind | str | None = None, location: str | os.PathLike[str] | None = None) -> None:
         """Pause a kind (default: all) in a Location (default: everywhere) until :meth:`resume`; others go on."""
@@ -466,6 +488,26 @@ class Library:
         """The id of the newest event, for ``since``; 0 before the first."""
         with self._database.read() as connection:
             return newest_event(connection)
+
+    # Searching --------------------------------------------------------------------------------------------------------
+
+    def search(
+        self,
+        query: str,
+        *,
+        kinds: Sequence[str] | None = None,
+        types: Sequence[str] | None = None,
+        under: Sequence[str | os.PathLike[str]] | str | os.PathLike[str] | None = None,
+        since: str | float | None = None,
+        limit: int = 20,
+    ) -> list[Hit]:
+        """The files that a query finds, best first; see :meth:`pillion.library.searching.Searching.search`.
+
+        The index is brought up to date first, which the first time may take a while.
+        """
+        self._must_be_open()
+        found = self.searching.search(query, kinds=kinds, types=types, under=under, since=since, limit=limit)
+        return list(found.hits)
 
     # Looking and asking again -----------------------------------------------------------------------------------------
 

@@ -64,4 +64,4 @@ class Maintenance:
 
     def usage(self) -> Usage:
         """How many sidecars there are and how much space they use."""
-        return _usage(self._database)
+        return _usage(self._database, self._root)

@@ -6,6 +6,7 @@ is moved aside, and the new one takes its place. A kill at any point leaves the 
 
 from __future__ import annotations
 
+import logging
 import os
 import time
 from collections.abc import Iterator
@@ -19,12 +20,14 @@ import psutil
 from pillion.catalog.database import Database, refuse_network_file_system
 from pillion.catalog.queue import SidecarOutcome
 from pillion.catalog.rebuilding import note_reconciled, record_contents, record_listed, register_device
-from pillion.errors import CatalogError, LibraryBusyError, LibraryError
+from pillion.errors import CatalogError, LibraryBusyError, LibraryError, PillionError
 from pillion.failpoints import reach
 from pillion.machine import device_name, device_uuid, exclusive
 from pillion.manifest import Manifest, ManifestEntry
 from pillion.queue.commit import ready_outcome
 from pillion.store import Store
+
+_logger = logging.getLogger(__name__)
 
 _BATCH = 200
 _MAX_PROBLEMS = 1000
@@ -75,6 +78,7 @@ def reconcile(root: Path, catalog: Path, *, rebuild: bool = False) -> Reconciled
     with exclusive(root / "index.lock", "indexing"):
         if not rebuild and _is_sound(catalog, may_be_empty=not store.has_contents()):
             _fill(catalog, store, report)
+            _rebuild_index(catalog, store, anew=False)
             return report
         _refuse_if_open(catalog)
         fresh = catalog.with_name(f"{catalog.name}.new")
@@ -86,7 +90,26 @@ def reconcile(root: Path, catalog: Path, *, rebuild: bool = False) -> Reconciled
         report.moved_to = _move_aside(catalog)
         reach("reconcile.aside")
         os.replace(fresh, catalog)
+        _rebuild_index(catalog, store, anew=True)
     return report
+
+
+def _rebuild_index(catalog: Path, store: Store, *, anew: bool) -> None:
+    """Build the search index again, if there is one: it names events of the old catalog, or is damaged."""
+    from pillion.search import index, update
+    from pillion.search.checking import problems
+
+    if not (store.root / index.FOLDER).is_dir() or not (anew or problems(store.root)):
+        return
+    database = Database(catalog)
+    try:
+        index.remove(store.root)
+        update.catch_up(database, store)
+    except (PillionError, OSError) as error:
+        # The next search builds it.
+        _logger.warning("the search index of %s was not built again: %s", store.root, error)
+    finally:
+        database.close()
 
 
 def _is_sound(catalog: Path, *, may_be_empty: bool) -> bool:

@@ -29,6 +29,7 @@ from pillion.catalog.sidecars import (
     mark_lost,
 )
 from pillion.catalog.statements import chunks
+from pillion.errors import LibraryBusyError
 from pillion.failpoints import reach
 from pillion.job import Urgency
 from pillion.kinds import registry
@@ -37,6 +38,7 @@ from pillion.maintenance.verify import Finding, verify
 from pillion.manifest import ManifestEntry
 from pillion.model import SidecarKind, SidecarStatus
 from pillion.queue.commit import ready_outcome
+from pillion.search import index
 from pillion.store import MANIFEST, Store
 
 _BATCH = 100
@@ -91,9 +93,20 @@ def repair(database: Database, store: Store, owner: str) -> list[Repaired]:
             run.manifests.setdefault(item.row.content_uuid, []).append(item)
         elif item.problem == "catalog":
             run.note(item, None, f"To repair the catalog itself, {reconcile_hint(database.path.parent)}.")
+        elif item.problem == "search":
+            _drop_index(run, item)
     for uuids in chunks(sorted(run.manifests), _BATCH):
         _rewrite_manifests(run, uuids)
     return run.repaired
+
+
+def _drop_index(run: _Repair, finding: Finding) -> None:
+    """Remove the search index: the next search, or the next run of the queue, builds it again."""
+    try:
+        index.remove(run.store.root)
+        run.note(finding, "removed")
+    except (LibraryBusyError, OSError) as error:
+        run.note(finding, None, str(error))
 
 
 def _is_manifest(finding: Finding) -> bool:

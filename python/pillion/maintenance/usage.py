@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Any
 
 from pillion.catalog.database import Database
@@ -15,12 +16,16 @@ from pillion.model import SidecarStatus
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Usage:
-    """Sidecars by kind, variant and status. Bytes are of the ready files, without manifests."""
+    """Sidecars by kind, variant and status. Bytes are of the ready files, without manifests.
+
+    ``search_bytes``: of the search index, which is in no total.
+    """
 
     rows: Sequence[UsageRow]
+    search_bytes: int = 0
 
     def to_json(self) -> dict[str, Any]:
-        """``{total: {sidecars, bytes, statuses}, kinds: {KIND: {sidecars, bytes, statuses, variants: {V: {...}}}}}``.
+        """``{total: {sidecars, bytes, statuses}, kinds: {KIND: {..., variants: {V: {...}}}}, search: {bytes}}``.
 
         ``sidecars`` and ``bytes`` count only ready ones; ``statuses`` counts all, by status.
         """
@@ -32,7 +37,7 @@ class Usage:
                 **summary(rows),
                 "variants": {name: summary([row for row in rows if row.variant == name]) for name in variants},
             }
-        return {"total": summary(self.rows), "kinds": kinds}
+        return {"total": summary(self.rows), "kinds": kinds, "search": {"bytes": self.search_bytes}}
 
 
 def summary(rows: Sequence[UsageRow]) -> dict[str, Any]:
@@ -48,7 +53,9 @@ def summary(rows: Sequence[UsageRow]) -> dict[str, Any]:
     }
 
 
-def usage(database: Database) -> Usage:
+def usage(database: Database, root: Path) -> Usage:
     """Count everything."""
+    from pillion.search.checking import size
+
     with database.read() as connection:
-        return Usage(rows=usage_rows(connection))
+        return Usage(rows=usage_rows(connection), search_bytes=size(root))

@@ -14,7 +14,8 @@ from pillion.store import MANIFEST, Store
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Finding:
-    """One thing that is wrong. ``problem``: ``missing``, ``damaged``, ``stray``, ``manifest`` or ``catalog``.
+    """One thing that is wrong. ``problem``: ``missing``, ``damaged``, ``stray``, ``manifest``, ``catalog``,
+    ``search``.
 
     ``row``: the ready sidecar in the catalog that it is about; None if it is about no such sidecar.
     """
@@ -40,7 +41,16 @@ def verify(database: Database, store: Store, progress: Callable[[int], None] | N
             if progress is not None and number % 100 == 0:
                 progress(number)
     findings.extend(_strays(store, known))
+    findings.extend(_search(store))
     return findings
+
+
+def _search(store: Store) -> list[Finding]:
+    """What is wrong with the search index, if there is one. It is derived: the next search mends it."""
+    from pillion.search.checking import problems
+
+    path = str(store.root / "search")
+    return [Finding(problem="search", path=path, message=message) for message in problems(store.root)]
 
 
 def _check_file(store: Store, row: SidecarRow) -> list[Finding]:

@@ -19,6 +19,7 @@ mod icon;
 mod jpeg;
 mod jxl;
 mod level;
+pub mod likeness;
 mod look;
 mod memory;
 mod netpbm;

@@ -6,6 +6,7 @@ mod files;
 mod image;
 mod page;
 mod sandbox;
+mod search;
 
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::mpsc::{self, RecvTimeoutError};
@@ -35,6 +36,7 @@ fn _core(m: &Bound<'_, PyModule>) -> PyResult<()> {
     image::register(m)?;
     page::register(m)?;
     sandbox::register(m)?;
+    search::register(m)?;
     Ok(())
 }
 

@@ -72,7 +72,7 @@ impl Look {
 }
 
 /// A copy of the array: another thread may write to it once the interpreter is let go.
-fn copied(array: &PyReadonlyArray2<'_, u8>) -> PyResult<GrayBuf> {
+pub(super) fn copied(array: &PyReadonlyArray2<'_, u8>) -> PyResult<GrayBuf> {
     let (height, width) = (array.shape()[0], array.shape()[1]);
     if width == 0 || height == 0 || width.max(height) > usize::from(u16::MAX) * 16 {
         return Err(PyValueError::new_err(

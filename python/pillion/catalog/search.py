@@ -1,0 +1,270 @@
+"""What search asks the catalog: which contents changed, what of them is ready, and which files have them now."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import sqlalchemy as sa
+
+from pillion import _core
+from pillion.catalog.events import events_after, newest_event
+from pillion.catalog.statements import chunks
+from pillion.catalog.tables import TAKEN_FOR, contents, entries, events, locations, meta, sidecars
+from pillion.events import Failed, Ready
+from pillion.model import SidecarKind, SidecarStatus
+
+NAMES = "names"
+"""The key in ``meta`` of a number that grows whenever names of files may have changed."""
+
+
+def note_names(connection: sa.Connection) -> None:
+    """Note in this transaction that names of files may have changed."""
+    connection.exec_driver_sql(
+        "INSERT INTO meta (key, value) VALUES ('names', '1') ON CONFLICT (key) DO UPDATE"
+        " SET value = CAST(CAST(meta.value AS INTEGER) + 1 AS TEXT)"
+    )
+
+
+def names_number(connection: sa.Connection) -> int:
+    """The number of :func:`note_names`; 0 before the first."""
+    return int(connection.scalar(sa.select(meta.c.value).where(meta.c.key == NAMES)) or 0)
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Changes:
+    """(event id, content_uuid) of results in order, each content once; ``newest``: the newest event of all.
+
+    ``whole`` is False where older events are no longer kept, so that more may have changed.
+    """
+
+    newest: int
+    whole: bool
+    contents: Sequence[tuple[int, str]]
+
+
+def changes_after(connection: sa.Connection, after: int, kinds: Sequence[SidecarKind]) -> Changes:
+    """The contents of which sidecars of these kinds were made, or not made, since the event ``after``."""
+    newest = newest_event(connection)
+    oldest = connection.scalar(sa.select(sa.func.min(events.c.first_id))) or 1
+    if after + 1 < oldest or after > newest:
+        return Changes(newest=newest, whole=False, contents=())
+    found: dict[str, int] = {}
+    for event in events_after(connection, after):
+        if isinstance(event, (Ready, Failed)) and event.kind in kinds:
+            found.setdefault(event.content_uuid, event.id)
+    return Changes(newest=newest, whole=True, contents=[(id, uuid) for uuid, id in found.items()])
+
+
+def contents_with(connection: sa.Connection, kinds: Sequence[SidecarKind], after: str, limit: int) -> list[str]:
+    """The next contents, in order, of which a sidecar of these kinds is ready."""
+    query = (
+        sa.select(sidecars.c.content_uuid)
+        .where(
+            sidecars.c.content_uuid > after,
+            sidecars.c.kind.in_(list(kinds)),
+            sidecars.c.status == SidecarStatus.READY.value,
+        )
+        .distinct()
+        .order_by(sidecars.c.content_uuid)
+        .limit(limit)
+    )
+    return list(connection.scalars(query))
+
+
+def count_with(connection: sa.Connection, kinds: Sequence[SidecarKind]) -> int:
+    """How many contents have a ready sidecar of these kinds."""
+    query = sa.select(sa.func.count(sidecars.c.content_uuid.distinct())).where(
+        sidecars.c.kind.in_(list(kinds)), sidecars.c.status == SidecarStatus.READY.value
+    )
+    return connection.scalar(query) or 0
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class ReadySidecar:
+    """A ready sidecar: ``size`` in bytes, ``rel_path`` below ``sidecars/``."""
+
+    kind: SidecarKind
+    variant: str
+    rel_path: str
+    size: int
+
+
+def ready_of(
+    connection: sa.Connection, content_uuids: Sequence[str], kinds: Sequence[SidecarKind]
+) -> dict[str, list[ReadySidecar]]:
+    """The ready sidecars of these kinds by content; contents without any are left out."""
+    found: dict[str, list[ReadySidecar]] = {}
+    columns = (sidecars.c.content_uuid, sidecars.c.kind, sidecars.c.variant, sidecars.c.rel_path, sidecars.c.size)
+    for some in chunks(list(content_uuids)):
+        query = sa.select(*columns).where(
+            sidecars.c.content_uuid.in_(some),
+            sidecars.c.kind.in_(list(kinds)),
+            sidecars.c.status == SidecarStatus.READY.value,
+        )
+        for uuid, kind, variant, rel_path, size in connection.execute(query):
+            item = ReadySidecar(kind=SidecarKind(kind), variant=variant, rel_path=rel_path, size=size)
+            found.setdefault(uuid, []).append(item)
+    return found
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Named:
+    """A content with the files that have it: (folder of the Location, path in it). ``mime``: of its bytes."""
+
+    content_uuid: str
+    mime: str
+    paths: Sequence[tuple[bytes, bytes]]
+
+
+def named_contents(connection: sa.Connection) -> Iterator[Named]:
+    """Every content that a present file has, in order."""
+    query = (
+        sa.select(entries.c.content_uuid, contents.c.mime, locations.c.path, entries.c.path)
+        .join(locations, locations.c.id == entries.c.location_id)
+        .join(contents, contents.c.content_uuid == entries.c.content_uuid)
+        .where(entries.c.removed_at.is_(None))
+        .order_by(entries.c.content_uuid, locations.c.id, entries.c.path)
+    )
+    last: tuple[str, str] | None = None
+    paths: list[tuple[bytes, bytes]] = []
+    for uuid, mime, root, path in connection.execute(query):
+        if last is not None and last[0] != uuid:
+            yield Named(content_uuid=last[0], mime=last[1], paths=paths)
+            paths = []
+        last = (uuid, mime)
+        paths.append((root, path))
+    if last is not None:
+        yield Named(content_uuid=last[0], mime=last[1], paths=paths)
+
+
+# what a search may show -----------------------------------------------------------------------------------------------
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Choice:
+    """Which files are searched: all conditions hold for one file.
+
+    ``types``: MIME types, classes (``image``) or endings (``docx``), lower case; ``under``: absolute folders;
+    ``since_ns``: changed at this time or later.
+    """
+
+    types: Sequence[str] = ()
+    under: Sequence[bytes] = ()
+    since_ns: int | None = None
+
+    @property
+    def all(self) -> bool:
+        """Whether every file is searched."""
+        return not self.types and not self.under and self.since_ns is None
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Present:
+    """A content that files have now: the type it is taken for, its size, and (absolute path, mtime_ns) of each file."""
+
+    mime: str
+    size: int
+    files: Sequence[tuple[bytes, int]]
+
+
+def present_of(connection: sa.Connection, content_uuids: Sequence[str], choice: Choice) -> dict[str, Present]:
+    """What is present of these contents and fits the choice. ``files``: first those that fit it, then the others."""
+    found: dict[str, tuple[str, int, list[tuple[bytes, int]]]] = {}
+    columns = (entries.c.content_uuid, TAKEN_FOR, contents.c.size, locations.c.path, entries.c.path, entries.c.mtime_ns)
+    for some in chunks(list(content_uuids)):
+        query = (
+            sa.select(*columns)
+            .join(locations, locations.c.id == entries.c.location_id)
+            .join(contents, contents.c.content_uuid == entries.c.content_uuid)
+            .where(entries.c.content_uuid.in_(some), entries.c.removed_at.is_(None))
+            .order_by(locations.c.id, entries.c.path)
+        )
+        for uuid, mime, size, root, path, mtime_ns in connection.execute(query):
+            absolute = root.rstrip(b"/") + b"/" + path
+            found.setdefault(uuid, (mime, size, []))[2].append((absolute, mtime_ns))
+    present: dict[str, Present] = {}
+    for uuid, (mime, size, files) in found.items():
+        fitting = [file for file in files if _fits(choice, mime, *file)]
+        if fitting:
+            unique = list(dict.fromkeys([*fitting, *files]))
+            present[uuid] = Present(mime=mime, size=size, files=unique)
+    return present
+
+
+def _fits(choice: Choice, mime: str, path: bytes, mtime_ns: int) -> bool:
+    if choice.since_ns is not None and mtime_ns < choice.since_ns:
+        return False
+    if choice.under and not any(path.startswith(folder.rstrip(b"/") + b"/") for folder in choice.under):
+        return False
+    if not choice.types:
+        return True
+    ending = path.rpartition(b"/")[2].rpartition(b".")[2].lower().decode("utf-8", "replace")
+    return any(kind in (mime, ending) or kind == _core.media_class(mime) for kind in choice.types)
+
+
+def chosen_contents(connection: sa.Connection, choice: Choice, limit: int) -> list[str] | None:
+    """The contents whose files may fit a choice; None if they are more than ``limit``."""
+    query: Any = (
+        sa.select(entries.c.content_uuid)
+        .join(locations, locations.c.id == entries.c.location_id)
+        .join(contents, contents.c.content_uuid == entries.c.content_uuid)
+        .where(entries.c.removed_at.is_(None))
+        .distinct()
+        .limit(limit + 1)
+    )
+    if choice.since_ns is not None:
+        query = query.where(entries.c.mtime_ns >= choice.since_ns)
+    if choice.under:
+        rows = connection.execute(sa.select(locations.c.id, locations.c.path)).all()
+        places = [_inside(id, root, folder) for id, root in rows for folder in choice.under]
+        query = query.where(sa.or_(sa.false(), *(place for place in places if place is not None)))
+    if choice.types:
+        query = query.where(_of_types(connection, choice.types))
+    found = list(connection.scalars(query))
+    return None if len(found) > limit else found
+
+
+def _inside(location_id: int, root: bytes, folder: bytes) -> sa.ColumnElement[bool] | None:
+    """The entries of a Location that lie in a folder; None if none can."""
+    root, folder = root.rstrip(b"/") + b"/", folder.rstrip(b"/") + b"/"
+    here = entries.c.location_id == location_id
+    if root.startswith(folder):
+        return here
+    if not folder.startswith(root):
+        return None
+    prefix = folder[len(root) :]
+    return sa.and_(here, entries.c.path >= prefix, entries.c.path < prefix[:-1] + b"0")
+
+
+def _of_types(connection: sa.Connection, types: Sequence[str]) -> sa.ColumnElement[bool]:
+    mimes = list(connection.scalars(sa.select(contents.c.mime).distinct()))
+    fitting = [mime for mime in mimes if mime in types or _core.media_class(mime) in types]
+    names = [sa.cast(entries.c.path, sa.Text).ilike(f"%.{kind}") for kind in types if kind.isalnum()]
+    claimed = entries.c.claimed_mime.is_not(None)
+    return sa.or_(contents.c.mime.in_(fitting), claimed, *names)
+
+
+def image_contents(connection: sa.Connection) -> dict[str, tuple[str, int]]:
+    """Content -> (mime, size) of every present content that is an image."""
+    mimes = list(connection.scalars(sa.select(contents.c.mime).distinct()))
+    images = [mime for mime in mimes if _core.media_class(mime) == "image"]
+    here = sa.exists().where(entries.c.content_uuid == contents.c.content_uuid, entries.c.removed_at.is_(None))
+    query = sa.select(contents.c.content_uuid, contents.c.mime, contents.c.size).where(
+        contents.c.mime.in_(images), here
+    )
+    return {row[0]: (row[1], row[2]) for row in connection.execute(query)}
+
+
+def copied_contents(connection: sa.Connection) -> list[str]:
+    """The contents that several files have, in order."""
+    query = (
+        sa.select(entries.c.content_uuid)
+        .join(contents, contents.c.content_uuid == entries.c.content_uuid)
+        .where(entries.c.removed_at.is_(None), contents.c.size > 0)
+        .group_by(entries.c.content_uuid)
+        .having(sa.func.count() > 1)
+        .order_by(entries.c.content_uuid)
+    )
+    return list(connection.scalars(query))

@@ -1,0 +1,304 @@
+"""Searching a library: the index is brought up to date, mended where it is damaged, and asked."""
+
+from __future__ import annotations
+
+import os
+import re
+import time
+from collections.abc import Callable, Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING, TypeVar
+
+from pillion import _core
+from pillion.catalog import search as catalog_search
+from pillion.catalog.database import Database
+from pillion.catalog.search import Choice
+from pillion.errors import ErrorClass, ItemError, LibraryBusyError, LibraryError, UsageError
+from pillion.model import value
+from pillion.search import index, likeness, update
+from pillion.search.find import LETTERS_OF, Hit, Search, ShownPassage, Wanted, snippet
+from pillion.search.index import Reader
+from pillion.search.likeness import Group
+from pillion.search.query import Query, parse
+from pillion.search.update import Progress
+from pillion.store import Store
+
+if TYPE_CHECKING:
+    import numpy as np
+    from numpy.typing import NDArray
+
+T = TypeVar("T")
+
+REBUILT = "The search index was damaged: it was built again from the sidecars."
+_DAMAGED = (ErrorClass.CORRUPT, ErrorClass.MISSING_SOURCE, ErrorClass.CRASH)
+
+
+@value
+class Found:
+    """The hits of a search, best first, and ``notes``: what a user should know, each in one sentence."""
+
+    hits: Sequence[Hit]
+    notes: Sequence[str] = ()
+
+
+class Searching:
+    """Searches of one open library."""
+
+    def __init__(self, database: Database, store: Store, *, read_only: bool) -> None:
+        self._database = database
+        self._store = store
+        self._read_only = read_only
+        self._reader: Reader | None = None
+        self._notes: list[str] = []
+
+    def search(
+        self,
+        query: str,
+        *,
+        kinds: Sequence[str] | None = None,
+        types: Sequence[str] | None = None,
+        under: Sequence[str | os.PathLike[str]] | str | os.PathLike[str] | None = None,
+        since: str | float | None = None,
+        limit: int = 20,
+        words: bool = True,
+        meaning: bool = True,
+        progress: Progress | None = None,
+    ) -> Found:
+        """Search by words and names, and by meaning.
+
+        ``kinds``: of ``ocr``, ``transcript``, ``file`` and ``name``; ``types``: MIME types, classes (``image``) or
+        endings (``pdf``); ``under``: folders; ``since``: a year, month or day, or seconds since 1970. Raises UsageError
+        for what is none of these, LibraryError without an index in a library that is read-only.
+        """
+        parsed = parse(query)
+        choice = _choice(types, under, since)
+        letters = _letters(kinds)
+        self._notes = list(parsed.notes)
+        reader = self._opened(progress)
+        vector = self._vector(parsed, reader) if meaning else None
+
+        def ask(reader: Reader) -> list[Hit]:
+            wanted = Wanted(query=parsed, choice=choice, letters=letters, limit=limit, words=words, vector=vector)
+            return Search(self._database, self._store, reader, wanted).hits()
+
+        hits = self._asked(ask, reader, progress)
+        return Found(hits=hits, notes=tuple(dict.fromkeys(self._notes)))
+
+    def duplicates(self, *, near: bool = False, progress: Progress | None = None) -> list[Group]:
+        """Groups of files of the same bytes; with ``near``, then of pictures that look the same."""
+        groups = likeness.exact(self._database)
+        if near:
+            reader = self._opened(progress)
+            groups += self._asked(lambda reader: likeness.near(self._database, reader), reader, progress)
+        return groups
+
+    def similar(
+        self,
+        path: str | os.PathLike[str],
+        *,
+        content_uuid: str | None = None,
+        limit: int = 20,
+        picture: bool = False,
+        progress: Progress | None = None,
+    ) -> Found:
+        """Files like this one: pictures by their looks, all others by what they mean.
+
+        ``content_uuid``: of the file, if it is in the library; only pictures need not be. ``picture``: it is a picture
+        in any case. Raises UsageError for a file of which nothing is known, ItemError for a picture that is none.
+        """
+        self._notes = []
+        reader = self._opened(progress)
+        is_picture = picture or _core.media_class(self._mime_of(path, content_uuid)) == "image"
+
+        def ask(reader: Reader) -> list[Hit]:
+            hits = self._like_picture(reader, Path(path), content_uuid, limit) if is_picture else []
+            return hits or self._like_text(reader, content_uuid, limit)
+
+        hits = self._asked(ask, reader, progress)
+        if not hits and not is_picture and (content_uuid is None or not self._rows(reader, content_uuid)):
+            raise UsageError("Nothing is known of this file that others could be like: index it, with embeddings.")
+        return Found(hits=hits, notes=tuple(self._notes))
+
+    # the index --------------------------------------------------------------------------------------------------------
+
+    def _opened(self, progress: Progress | None) -> Reader:
+        """The index as it is now, brought up to date where that can be done."""
+        damaged = self._reopened()
+        state = None if self._reader is None else self._reader.state
+        behind = update.behind(self._database, state)
+        if behind:
+            self._catch_up(behind, progress, damaged=damaged)
+        if self._reader is None:
+            raise LibraryError(
+                f"The library {self._store.root} has no search index yet"
+                + (", and is read-only: search it once where it can be written." if self._read_only else ".")
+            )
+        return self._reader
+
+    def _reopened(self) -> bool:
+        """Open the index, or see its last commit; True if it is damaged."""
+        try:
+            if self._reader is None:
+                self._reader = Reader(self._store.root)
+            else:
+                self._reader.reload()
+        except ItemError as error:
+            self._reader = None
+            there = (self._store.root / index.FOLDER / "words" / "meta.json").exists()
+            return there and error.error_class in (ErrorClass.CORRUPT, ErrorClass.CRASH)
+        return False
+
+    def _catch_up(self, behind: update.Behind, progress: Progress | None, *, damaged: bool) -> None:
+        if self._read_only:
+            self._notes.append("The library is read-only, and its search index is behind: what is new is not found.")
+            return
+        try:
+            written = update.catch_up(self._database, self._store, progress)
+        except (ItemError, OSError) as error:
+            if not update.is_disk_full(error):
+                raise
+            self._notes.append("The disk is full: what is new is not in the search index yet.")
+            written = True
+        if not written:
+            self._notes.append("Another process is updating the search index: what is new may not be found yet.")
+        if damaged:
+            self._notes.append(REBUILT)
+        self._reader = None
+        self._reopened()
+
+    def _asked(self, ask: Callable[[Reader], T], reader: Reader, progress: Progress | None) -> T:
+        """Ask the index; one that turns out to be damaged is built again, once."""
+        try:
+            return ask(reader)
+        except ItemError as error:
+            if error.error_class not in _DAMAGED or self._read_only:
+                raise
+            self._reader = None
+            try:
+                index.remove(self._store.root)
+            except LibraryBusyError:
+                raise error from None
+            self._notes.append(REBUILT)
+            return ask(self._opened(progress))
+
+    # meaning ----------------------------------------------------------------------------------------------------------
+
+    def _vector(self, query: Query, reader: Reader) -> NDArray[np.float32] | None:
+        """The query's vector; None, with a note, where there is no model."""
+        if not query.plain:
+            return None
+        rows, dead = reader.vectors.counts()
+        if rows == dead:
+            return None
+        try:
+            from pillion.kinds.embedding import minilm
+
+            vector: NDArray[np.float32] = minilm.embed([query.plain])[0]
+            return vector
+        except (ImportError, ItemError) as error:
+            message = error.message if isinstance(error, ItemError) else f"{error.name} is not installed"
+            self._notes.append(f"Searched by words only: {message}.".replace("..", "."))
+            return None
+
+    # likeness ---------------------------------------------------------------------------------------------------------
+
+    def _mime_of(self, path: str | os.PathLike[str], content_uuid: str | None) -> str:
+        if content_uuid is not None:
+            with self._database.read() as connection:
+                present = catalog_search.present_of(connection, [content_uuid], Choice())
+            if content_uuid in present:
+                return present[content_uuid].mime
+        return _core.sniff_file(path)
+
+    def _like_picture(self, reader: Reader, path: Path, content_uuid: str | None, limit: int) -> list[Hit]:
+        known = reader.pictures()
+        key = None if content_uuid is None else bytes.fromhex(content_uuid.replace("-", ""))
+        hash_ = known.get(key) if key is not None else None
+        if hash_ is None:
+            hash_ = likeness.picture_likeness(path)
+        found = [(uuid, bits) for uuid, bits in likeness.alike(reader, hash_) if uuid != content_uuid]
+        return self._hits([(uuid, 1 - bits / 128, "picture", None) for uuid, bits in found], limit)
+
+    def _rows(self, reader: Reader, content_uuid: str) -> list[int]:
+        return reader.vectors.rows_of(bytes.fromhex(content_uuid.replace("-", "")))
+
+    def _like_text(self, reader: Reader, content_uuid: str | None, limit: int) -> list[Hit]:
+        rows = self._rows(reader, content_uuid) if content_uuid is not None else []
+        if not rows:
+            return []
+        import numpy as np
+
+        mean = np.mean([reader.vectors.vector(row) for row in rows], axis=0)
+        query = (mean / max(float(np.linalg.norm(mean)), 1e-9)).astype(np.float32)
+        best: dict[str, float] = {}
+        for _, content, _, score in reader.vectors.scan(query, limit * 10 + len(rows)):
+            text = content.hex()
+            uuid = f"{text[:8]}-{text[8:12]}-{text[12:16]}-{text[16:20]}-{text[20:]}"
+            if uuid != content_uuid:
+                best.setdefault(uuid, score)
+        return self._hits([(uuid, score, "meaning", None) for uuid, score in best.items()], limit)
+
+    def _hits(self, found: Sequence[tuple[str, float, str, str | None]], limit: int) -> list[Hit]:
+        with self._database.read() as connection:
+            present = catalog_search.present_of(connection, [uuid for uuid, *_ in found], Choice())
+        hits: list[Hit] = []
+        for uuid, score, why, text in found:
+            if uuid not in present or len(hits) == limit:
+                continue
+            paths = [os.fsdecode(path) for path, _ in present[uuid].files]
+            shown = [] if text is None else [ShownPassage(text=snippet(text, ())[0], marks=(), where={"kind": "file"})]
+            hits.append(
+                Hit(
+                    path=paths[0],
+                    paths=paths,
+                    content_uuid=uuid,
+                    type=present[uuid].mime,
+                    score=score,
+                    why=[why],
+                    passages=shown,
+                )
+            )
+        return hits
+
+
+# arguments ------------------------------------------------------------------------------------------------------------
+
+
+def _letters(kinds: Sequence[str] | None) -> str:
+    if kinds is None:
+        return "".join(index.LETTERS)
+    unknown = [kind for kind in kinds if kind not in LETTERS_OF]
+    if unknown:
+        raise UsageError(f"There is nothing to search of kind '{unknown[0]}'; choose from {', '.join(LETTERS_OF)}.")
+    return "".join(LETTERS_OF[kind] for kind in kinds)
+
+
+def _choice(
+    types: Sequence[str] | None,
+    under: Sequence[str | os.PathLike[str]] | str | os.PathLike[str] | None,
+    since: str | float | None,
+) -> Choice:
+    folders = [] if under is None else [under] if isinstance(under, (str, os.PathLike)) else list(under)
+    return Choice(
+        types=[kind.strip().lower().removeprefix(".") for kind in types or () if kind.strip()],
+        under=[os.path.realpath(os.path.expanduser(os.fsencode(folder))) for folder in folders],
+        since_ns=None if since is None else int(since_seconds(since) * 1e9),
+    )
+
+
+_SINCE = re.compile(r"(\d{4})(?:-(\d{1,2}))?(?:-(\d{1,2}))?")
+
+
+def since_seconds(since: str | float) -> float:
+    """The beginning of a year, a month or a day (``2024``, ``2024-05``, ``2024-05-31``) here, in seconds since 1970."""
+    if not isinstance(since, str):
+        return float(since)
+    match = _SINCE.fullmatch(since.strip())
+    try:
+        if match is None:
+            raise ValueError
+        year, month, day = int(match[1]), int(match[2] or 1), int(match[3] or 1)
+        parsed = time.strptime(f"{year:04}-{month:02}-{day:02}", "%Y-%m-%d")
+        return time.mktime((*parsed[:8], -1))
+    except (ValueError, OverflowError) as error:
+        raise UsageError(f"'{since}' is no date: write 2024, 2024-05 or 2024-05-31.") from error

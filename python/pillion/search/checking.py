@@ -1,0 +1,41 @@
+"""Check the files of the index, and say what it takes. Reads only."""
+
+from __future__ import annotations
+
+import os
+from pathlib import Path
+
+from pillion.errors import ErrorClass, ItemError
+from pillion.search.index import FOLDER, Reader
+
+
+def problems(root: Path) -> list[str]:
+    """What is wrong with the index of a library, a sentence each; nothing if there is none."""
+    if not (root / FOLDER / "words" / "meta.json").exists():
+        return []
+    try:
+        reader = Reader(root)
+        damaged = sorted(path.name for path in reader.words.damaged())
+        rows, dead = reader.vectors.counts()
+        reader.pictures()
+        found = sum(number for _, number in reader.vectors.contents())
+    except ItemError as error:
+        if error.error_class is ErrorClass.MISSING_SOURCE:
+            return ["A file of the search index is missing; the next search builds it again."]
+        return [f"The search index cannot be read ({error.message}); the next search builds it again."]
+    messages = [f"{name} of the search index has other bytes than were written." for name in damaged]
+    if found != rows - dead:
+        messages.append("The file of vectors has other rows than it says.")
+    return messages
+
+
+def size(root: Path) -> int:
+    """The bytes of all files of the index."""
+    total = 0
+    for folder, _, names in os.walk(root / FOLDER):
+        for name in names:
+            try:
+                total += os.lstat(os.path.join(folder, name)).st_size
+            except FileNotFoundError:
+                continue
+    return total

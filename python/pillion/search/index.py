@@ -1,0 +1,279 @@
+"""The files of the index, in ``LIBRARY/search/``: words, vectors, and the hashes of pictures. All of it is derived.
+
+The payload of the last commit of the words says which state of the catalog all three hold. Vectors and hashes are
+committed before the words and may be ahead of them, never behind: what comes after that state is done again, and each
+step replaces what it did before.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import shutil
+from collections.abc import Iterable, Iterator, Sequence
+from contextlib import contextmanager
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from pillion import _core
+from pillion.errors import ErrorClass, ItemError
+from pillion.failpoints import reach
+from pillion.machine import exclusive
+from pillion.model import value
+from pillion.search.passages import Passage
+
+if TYPE_CHECKING:
+    import numpy as np
+    from numpy.typing import NDArray
+
+FOLDER = "search"
+FORMAT = 1
+"""Raised when passages, tokens or files change, so that an older index is built again."""
+
+NAMES, OCR, SPEECH, CHUNKS, TEXT = "notep"
+"""The letters of keys: names, pages, speech, the text of a file by its chunks, and by the file itself."""
+LETTERS = (NAMES, OCR, SPEECH, CHUNKS, TEXT)
+
+_MEMORY = 40_000_000
+_HASH_ROW = 16 + 32
+_DEAD_SHARE = 0.3
+"""The file of vectors is written anew when more of its rows than this are removed."""
+
+
+@value
+class State:
+    """What of the catalog the index holds.
+
+    ``event``: all results up to this event; ``names``: names as of this number (catalog/search.py); ``after``: while it
+    is built for the first time, the last content that it holds.
+    """
+
+    event: int = 0
+    names: int = -1
+    after: str | None = ""
+    languages: Sequence[str] = ()
+    pictures: int = 0
+    turn: int = 0
+
+    def payload(self) -> str:
+        """As JSON."""
+        values = {name: getattr(self, name) for name in ("event", "names", "after", "pictures", "turn")}
+        return json.dumps({"format": FORMAT, "languages": list(self.languages), **values})
+
+    @classmethod
+    def parse(cls, payload: str | None) -> State:
+        """What :meth:`payload` gave. Raises ItemError (corrupt) for that of another version."""
+        if payload is None:
+            return cls()
+        values: dict[str, Any] = json.loads(payload)
+        if values.pop("format", None) != FORMAT:
+            raise ItemError(ErrorClass.CORRUPT, "the index is of another version")
+        return cls(**values)
+
+
+class Reader:
+    """The index as it is, to be asked. Raises ItemError: ``missing_source`` (there is none), ``corrupt``."""
+
+    def __init__(self, root: Path) -> None:
+        self.folder = root / FOLDER
+        self.words = _core.WordIndex(self.folder / "words")
+        self.state = _parsed(self.words)
+        self._vectors: _core.VectorFile | None = None
+
+    @property
+    def vectors(self) -> _core.VectorFile:
+        """The file of vectors, opened when it is first asked for."""
+        if self._vectors is None:
+            self._vectors = _core.VectorFile(self.folder / "vectors")
+            _check_turns(self._vectors, self.state)
+        return self._vectors
+
+    def pictures(self) -> dict[bytes, bytes]:
+        """Content (16 bytes) -> perceptual hash (32 bytes)."""
+        return read_pictures(self.folder / "pictures", self.state.pictures)
+
+    def reload(self) -> None:
+        """See what was committed since."""
+        self.words.reload()
+        state = _parsed(self.words)
+        if state.turn != self.state.turn:
+            self.state, self._vectors = state, None
+
+
+def _parsed(words: _core.WordIndex) -> State:
+    try:
+        return State.parse(words.payload())
+    except (ValueError, TypeError) as error:
+        raise ItemError(ErrorClass.CORRUPT, f"the index has no payload of ours ({error})") from error
+
+
+def _check_turns(vectors: _core.VectorFile, state: State) -> None:
+    if int(vectors.stamp() or "0") < state.turn:
+        raise ItemError(ErrorClass.CORRUPT, "the file of vectors is older than the index of words")
+
+
+def read_pictures(path: Path, size: int) -> dict[bytes, bytes]:
+    """The rows of the first ``size`` bytes; of two of a content the later counts. Raises ItemError (corrupt)."""
+    if not size:
+        return {}
+    try:
+        data = path.read_bytes()[:size]
+    except FileNotFoundError:
+        data = b""
+    if len(data) < size or size % _HASH_ROW:
+        raise ItemError(ErrorClass.CORRUPT, "the file of pictures is shorter than the index says")
+    return {data[at : at + 16]: data[at + 16 : at + _HASH_ROW] for at in range(0, size, _HASH_ROW)}
+
+
+class Writer:
+    """The index, to be written by one process at a time; see :func:`writing`."""
+
+    def __init__(self, root: Path) -> None:
+        self.folder = root / FOLDER
+        fresh = not (self.folder / "words" / "meta.json").exists()
+        if fresh:
+            _empty(self.folder)
+            reach("search.emptied")
+        self.words = _core.WordIndex(self.folder / "words", writable=True, fresh=fresh, memory=_MEMORY)
+        self.state = _parsed(self.words)
+        path = self.folder / "vectors"
+        if self.state.turn == 0:
+            self.vectors = _core.VectorFile(path, writable=True, fresh=True)
+        else:
+            self.vectors = _core.VectorFile(path, writable=True)
+            _check_turns(self.vectors, self.state)
+        self.pictures = read_pictures(self.folder / "pictures", self.state.pictures)
+        self.passages = 0
+        """Passages added since the last commit."""
+        self._removed: set[bytes] = set()
+        self._added: dict[bytes, NDArray[np.float32]] = {}
+        self._hashes: dict[bytes, bytes] = {}
+        self._languages = set(self.state.languages)
+
+    def put(self, content_uuid: str, letter: str, passages: Iterable[Passage]) -> None:
+        """Replace the passages of one source of a content."""
+        key = content_uuid + letter
+        self.words.delete(key)
+        for passage in passages:
+            where = json.dumps(passage.where, separators=(",", ":"))
+            language = self.words.add(key, passage.text, passage.language, where)
+            self.passages += 1
+            if language is not None:
+                self._languages.add(language)
+
+    def put_names(self, content_uuid: str, names: str, folders: str, digest: int) -> None:
+        """Replace the names of a content."""
+        self.words.delete(content_uuid + NAMES)
+        self.words.add_names(content_uuid + NAMES, names, folders, digest)
+
+    def put_vectors(self, content_uuid: str, vectors: NDArray[np.float32] | None) -> None:
+        """Replace the vectors of a content, shape (chunks, 384); None: it has none."""
+        key = bytes.fromhex(content_uuid.replace("-", ""))
+        self._removed.add(key)
+        self._added.pop(key, None)
+        if vectors is not None:
+            self._added[key] = vectors
+
+    def put_picture(self, content_uuid: str, likeness: bytes) -> None:
+        """The perceptual hash of a picture."""
+        key = bytes.fromhex(content_uuid.replace("-", ""))
+        if self.pictures.get(key) != likeness:
+            self._hashes[key] = likeness
+
+    def drop(self, content_uuid: str) -> None:
+        """Remove all of a content but its hash, which nobody is shown without a file."""
+        for letter in LETTERS:
+            self.words.delete(content_uuid + letter)
+        self.put_vectors(content_uuid, None)
+
+    def commit(self, *, event: int, names: int, after: str | None) -> None:
+        """Make all of it durable, as the state of the catalog that these three say. Raises ItemError, OSError."""
+        turn = self.state.turn + 1
+        reach("search.commit")
+        if self._removed and self.vectors.counts()[0]:
+            self.vectors.remove(list(self._removed))
+        for key, vectors in self._added.items():
+            self.vectors.append(key, vectors)
+        self.vectors.commit(str(turn))
+        reach("search.vectors")
+        size = self._append_hashes()
+        reach("search.pictures")
+        state = State(
+            event=event, names=names, after=after, languages=sorted(self._languages), pictures=size, turn=turn
+        )
+        self.words.commit(state.payload())
+        reach("search.committed")
+        self.state = state
+        self.pictures |= self._hashes
+        self.passages = 0
+        self._removed, self._added, self._hashes = set(), {}, {}
+
+    def _append_hashes(self) -> int:
+        if not self._hashes:
+            return self.state.pictures
+        rows = b"".join(key + likeness for key, likeness in self._hashes.items())
+        descriptor = os.open(self.folder / "pictures", os.O_WRONLY | os.O_CREAT, 0o600)
+        try:
+            # What was written and not committed is written over.
+            os.ftruncate(descriptor, self.state.pictures)
+            os.pwrite(descriptor, rows, self.state.pictures)
+            os.fsync(descriptor)
+        finally:
+            os.close(descriptor)
+        return self.state.pictures + len(rows)
+
+    def close(self) -> None:
+        """Wait for what is still merged, and write the vectors anew if many are removed."""
+        self.words.close()
+        rows, dead = self.vectors.counts()
+        if dead > _DEAD_SHARE * rows and dead > 1000:
+            fresh = self.folder / "vectors.new"
+            self.vectors.compacted(fresh)
+            os.replace(fresh, self.folder / "vectors")
+
+
+def _empty(folder: Path) -> None:
+    """An empty folder for a new index; the lock in it stays."""
+    for name in ("words", "vectors", "vectors.new", "pictures"):
+        path = folder / name
+        if path.is_dir() and not path.is_symlink():
+            shutil.rmtree(path)
+        else:
+            path.unlink(missing_ok=True)
+    (folder / "words").mkdir(mode=0o700, parents=True)
+
+
+def remove(root: Path) -> None:
+    """Remove the index of a library, so that it is built again. Raises LibraryBusyError while somebody writes it."""
+    if (root / FOLDER).is_dir():
+        with locked(root):
+            _empty(root / FOLDER)
+
+
+@contextmanager
+def locked(root: Path) -> Iterator[None]:
+    """Be the only one who writes the index. Raises LibraryBusyError at once if somebody else does."""
+    folder = root / FOLDER
+    folder.mkdir(mode=0o700, exist_ok=True)
+    with exclusive(folder / "lock", "indexing"):
+        yield
+
+
+@contextmanager
+def writing(root: Path) -> Iterator[Writer]:
+    """The index of a library, to be written. An index that is damaged, or of another version, is begun anew.
+
+    Raises LibraryBusyError while another process writes it, and OSError or ItemError (disk_full).
+    """
+    with locked(root):
+        try:
+            writer = Writer(root)
+        except ItemError as error:
+            if error.error_class not in (ErrorClass.CORRUPT, ErrorClass.MISSING_SOURCE, ErrorClass.UNSUPPORTED):
+                raise
+            _empty(root / FOLDER)
+            writer = Writer(root)
+        try:
+            yield writer
+        finally:
+            writer.close()

@@ -1,0 +1,137 @@
+"""Pictures that look alike, and files of the same bytes. Nothing is ever deleted by us."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Iterable, Mapping, Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from pillion import _core
+from pillion.catalog import search as catalog_search
+from pillion.catalog.database import Database
+from pillion.catalog.search import Choice, Present
+from pillion.errors import ItemError
+from pillion.model import value
+from pillion.search.update import likeness_of
+
+if TYPE_CHECKING:
+    from pillion.search.index import Reader
+
+NEAR_BITS = 60
+"""Pictures whose hashes differ in at most so many of 256 bits are near duplicates; of others about 128 differ.
+docs/search.md has what this finds of photographs that were resized, encoded again, cropped and turned."""
+LIKE_BITS = 96
+"""The same for 'similar', which shows the most alike first."""
+_SIDE = 256
+
+
+@value
+class Group:
+    """Files that are the same. ``kind``: ``exact`` or ``near``; ``best``: the one to keep, if only one is."""
+
+    kind: str
+    paths: Sequence[str]
+    best: str
+    content_uuids: Sequence[str]
+
+    def to_json(self) -> dict[str, Any]:
+        """One object of ``duplicates --json``."""
+        return {
+            "kind": self.kind,
+            "paths": list(self.paths),
+            "best": self.best,
+            "content_uuids": list(self.content_uuids),
+        }
+
+
+def exact(database: Database) -> list[Group]:
+    """The files that have the same bytes as others. The best is the oldest."""
+    with database.read() as connection:
+        copied = catalog_search.copied_contents(connection)
+        present = catalog_search.present_of(connection, copied, Choice())
+    groups = []
+    for uuid in copied:
+        files = present[uuid].files if uuid in present else ()
+        if len(files) > 1:
+            best = min(files, key=lambda file: (file[1], len(file[0]), file[0]))
+            paths = [os.fsdecode(path) for path, _ in files]
+            groups.append(Group(kind="exact", paths=paths, best=os.fsdecode(best[0]), content_uuids=[uuid]))
+    return groups
+
+
+def near(database: Database, reader: Reader) -> list[Group]:
+    """The pictures that look the same: other sizes, encodings, cuts of the edge, turned or mirrored."""
+    with database.read() as connection:
+        images = catalog_search.image_contents(connection)
+    hashes = {_uuid(key): likeness for key, likeness in reader.pictures().items()}
+    uuids = sorted(uuid for uuid in images if uuid in hashes and not _is_flat(hashes[uuid]))
+    pairs = _core.likeness_pairs([hashes[uuid] for uuid in uuids], NEAR_BITS)
+    found = [[uuids[at] for at in group] for group in joined(len(uuids), [(a, b) for a, b, _ in pairs])]
+    with database.read() as connection:
+        present = catalog_search.present_of(connection, [uuid for group in found for uuid in group], Choice())
+    return [_near_group(group, present) for group in found]
+
+
+def _near_group(uuids: Sequence[str], present: Mapping[str, Present]) -> Group:
+    paths = [os.fsdecode(path) for uuid in uuids for path, _ in present[uuid].files]
+    best = min(uuids, key=lambda uuid: _worth(present[uuid]))
+    oldest = min(present[best].files, key=lambda file: (file[1], len(file[0]), file[0]))
+    return Group(kind="near", paths=paths, best=os.fsdecode(oldest[0]), content_uuids=list(uuids))
+
+
+def _worth(present: Present) -> tuple[int, int, int]:
+    """Small is better: more pixels, then more bytes, which keep more of them sharp, then the older file."""
+    path, _ = present.files[0]
+    try:
+        header = _core.probe(os.fsdecode(path))
+        pixels = header.width * header.height
+    except (ItemError, OSError, ValueError):
+        pixels = 0
+    return -pixels, -present.size, min(at for _, at in present.files)
+
+
+def joined(number: int, pairs: Iterable[tuple[int, int]]) -> list[list[int]]:
+    """The groups of numbers that pairs join, of two or more, in order."""
+    parent = list(range(number))
+
+    def root(at: int) -> int:
+        while parent[at] != at:
+            parent[at] = parent[parent[at]]
+            at = parent[at]
+        return at
+
+    for one, other in pairs:
+        first, second = sorted((root(one), root(other)))
+        parent[second] = first
+    groups: dict[int, list[int]] = {}
+    for at in range(number):
+        groups.setdefault(root(at), []).append(at)
+    return [group for group in groups.values() if len(group) > 1]
+
+
+def _is_flat(likeness: bytes) -> bool:
+    """Whether a hash is that of a picture without any detail, of which all are alike."""
+    bits = sum(byte.bit_count() for byte in likeness)
+    return bits < 16 or bits > 240
+
+
+def picture_likeness(path: Path) -> bytes:
+    """The perceptual hash of a picture file. Raises ItemError."""
+    from pillion.readers.images import decode
+
+    return likeness_of(decode.decode(path, max_side=_SIDE))
+
+
+def alike(reader: Reader, likeness: bytes) -> list[tuple[str, int]]:
+    """(content, bits) of the pictures that are like a hash, most alike first."""
+    hashes = reader.pictures()
+    keys = list(hashes)
+    bits = _core.likeness_distances(likeness, [hashes[key] for key in keys])
+    found = [(number, _uuid(key)) for key, number in zip(keys, bits, strict=True) if number <= LIKE_BITS]
+    return [(uuid, number) for number, uuid in sorted(found)]
+
+
+def _uuid(key: bytes) -> str:
+    text = key.hex()
+    return f"{text[:8]}-{text[8:12]}-{text[12:16]}-{text[16:20]}-{text[20:]}"

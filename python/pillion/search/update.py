@@ -1,0 +1,306 @@
+"""Bring the index up to the catalog: what was made since its last commit, and the names of files that changed."""
+
+from __future__ import annotations
+
+import hashlib
+import time
+from collections.abc import Callable, Iterator, Sequence
+from importlib.util import find_spec
+from typing import TYPE_CHECKING, Any
+
+import msgspec
+
+from pillion import _core
+from pillion.catalog import search as catalog_search
+from pillion.catalog.database import Database
+from pillion.catalog.search import Named, ReadySidecar
+from pillion.errors import ErrorClass, ItemError, LibraryBusyError
+from pillion.failpoints import reach
+from pillion.kinds.embedding.kind import EMBEDDINGS
+from pillion.kinds.ocr.kind import OCR
+from pillion.kinds.thumbnail.kind import THUMB
+from pillion.kinds.transcript.kind import TRANSCRIPT
+from pillion.model import SidecarKind, value
+from pillion.search import index, passages
+from pillion.search.index import State, Writer
+from pillion.store import Store
+
+if TYPE_CHECKING:
+    import numpy as np
+    from numpy.typing import NDArray
+
+KINDS: Sequence[SidecarKind] = (OCR, TRANSCRIPT, EMBEDDINGS, THUMB)
+"""The kinds whose sidecars are indexed."""
+
+_BATCH = 200
+_COMMIT_PASSAGES = 20_000
+_COMMIT_S = 20.0
+_LARGEST = 256 * 1024 * 1024
+"""Larger sidecars are left out: none that Pillion writes is as large."""
+_SMALLEST_FIRST = ("icon", "grid@1x", "grid@2x", "grid@3x", "detail@1x", "detail@2x")
+
+Progress = Callable[[int, int], None]
+"""Told how many contents are done, of how many."""
+
+
+@value
+class Behind:
+    """What an index lacks. ``contents``: how many were made since, about; ``begun``: whether there is an index."""
+
+    begun: bool
+    contents: int
+    names: bool
+
+    def __bool__(self) -> bool:
+        return not self.begun or self.contents > 0 or self.names
+
+
+def behind(database: Database, state: State | None) -> Behind:
+    """What an index in this state lacks; None: there is none."""
+    with database.read() as connection:
+        if state is None or state.after is not None:
+            return Behind(begun=False, contents=catalog_search.count_with(connection, KINDS), names=True)
+        changes = catalog_search.changes_after(connection, state.event, KINDS)
+        names = catalog_search.names_number(connection) != state.names
+        if not changes.whole:
+            return Behind(begun=False, contents=catalog_search.count_with(connection, KINDS), names=True)
+    return Behind(begun=True, contents=len(changes.contents), names=names)
+
+
+def catch_up(database: Database, store: Store, progress: Progress | None = None) -> bool:
+    """Index what is new; False if another process is at it.
+
+    Raises ItemError (disk_full) or OSError where the index cannot be written; what was committed stays.
+    """
+    try:
+        with index.writing(store.root) as writer:
+            _Update(database, store, writer, progress).run()
+    except LibraryBusyError:
+        return False
+    return True
+
+
+class _Update:
+    def __init__(self, database: Database, store: Store, writer: Writer, progress: Progress | None) -> None:
+        self._database = database
+        self._store = store
+        self._writer = writer
+        self._progress = progress
+        self._committed = time.monotonic()
+
+    def run(self) -> None:
+        state = self._writer.state
+        with self._database.read() as connection:
+            changes = catalog_search.changes_after(connection, state.event, KINDS)
+        if state.after is not None or not changes.whole:
+            self._build(state.event if state.after else changes.newest, state.after or "")
+            return self.run()
+        self._follow(changes)
+        self._names(changes.newest)
+        return None
+
+    def _build(self, event: int, after: str) -> None:
+        """Index every content, in order, from the one after ``after``; results after ``event`` are seen to later."""
+        with self._database.read() as connection:
+            total = catalog_search.count_with(connection, KINDS)
+        done = 0
+        if not after and self._writer.state.turn:
+            # What is there may be of contents that are gone.
+            self._drop_all()
+        while True:
+            with self._database.read() as connection:
+                some = catalog_search.contents_with(connection, KINDS, after, _BATCH)
+            if not some:
+                break
+            self._index(some)
+            after = some[-1]
+            done += len(some)
+            self._tell(done, total)
+            if self._is_time():
+                self._commit(event, -1, after)
+        self._commit(event, -1, None)
+
+    def _drop_all(self) -> None:
+        for key, _ in self._writer.words.counts():
+            self._writer.words.delete(key)
+        for content, _ in self._writer.vectors.contents():
+            self._writer.put_vectors(content.hex(), None)
+
+    def _follow(self, changes: catalog_search.Changes) -> None:
+        for start in range(0, len(changes.contents), _BATCH):
+            some = changes.contents[start : start + _BATCH]
+            self._index([uuid for _, uuid in some])
+            self._tell(start + len(some), len(changes.contents))
+            if self._is_time():
+                self._commit(some[-1][0], self._writer.state.names, None)
+        if changes.contents:
+            self._commit(changes.newest, self._writer.state.names, None)
+
+    def _names(self, event: int) -> None:
+        with self._database.read() as connection:
+            number = catalog_search.names_number(connection)
+            if number == self._writer.state.names:
+                return
+            known = dict(self._writer.words.digests())
+            for named in catalog_search.named_contents(connection):
+                digest = _digest(named)
+                if known.pop(named.content_uuid + index.NAMES, None) != digest:
+                    self._name(named, digest)
+        for key in known:
+            self._writer.words.delete(key)
+            self._writer.words.delete(key[:-1] + index.TEXT)
+        reach("search.named")
+        self._commit(event, number, None)
+
+    def _name(self, named: Named, digest: int) -> None:
+        names, folders = passages.names_text(named.paths)
+        self._writer.put_names(named.content_uuid, names, folders, digest)
+        if named.mime.startswith("text/"):
+            self._text(named)
+
+    def _text(self, named: Named) -> None:
+        """Index a text file that has no sidecar with its text, as where there is no embedding model."""
+        with self._database.read() as connection:
+            ready = catalog_search.ready_of(connection, [named.content_uuid], [EMBEDDINGS])
+        if ready:
+            return
+        root, path = named.paths[0]
+        try:
+            found = list(passages.of_text(root.rstrip(b"/") + b"/" + path, named.mime))
+        except (ItemError, OSError, ImportError):
+            return
+        self._writer.put(named.content_uuid, index.TEXT, found[: passages.MOST_PASSAGES])
+
+    def _is_time(self) -> bool:
+        late = time.monotonic() - self._committed > _COMMIT_S
+        return self._writer.passages >= _COMMIT_PASSAGES or (late and self._writer.passages > 0)
+
+    def _commit(self, event: int, names: int, after: str | None) -> None:
+        self._writer.commit(event=event, names=names, after=after)
+        self._committed = time.monotonic()
+
+    def _tell(self, done: int, total: int) -> None:
+        if self._progress is not None:
+            self._progress(min(done, total), total)
+
+    # contents ---------------------------------------------------------------------------------------------------------
+
+    def _index(self, content_uuids: Sequence[str]) -> None:
+        """Replace all that the index holds of these contents' sidecars by what is ready now."""
+        with self._database.read() as connection:
+            ready = catalog_search.ready_of(connection, content_uuids, KINDS)
+        for uuid in content_uuids:
+            by_kind: dict[SidecarKind, list[ReadySidecar]] = {}
+            for item in ready.get(uuid, ()):
+                by_kind.setdefault(item.kind, []).append(item)
+            self._index_one(uuid, by_kind)
+        reach("search.indexed")
+
+    def _index_one(self, uuid: str, ready: dict[SidecarKind, list[ReadySidecar]]) -> None:
+        pages = self._read(ready.get(OCR))
+        self._writer.put(uuid, index.OCR, _sound(passages.of_pages, pages))
+        speech = self._read(ready.get(TRANSCRIPT))
+        self._writer.put(uuid, index.SPEECH, _sound(passages.of_speech, speech))
+        chunks, vectors = self._embedded(ready.get(EMBEDDINGS))
+        self._writer.put(uuid, index.CHUNKS, _sound(passages.of_chunks, chunks))
+        self._writer.put_vectors(uuid, vectors)
+        if chunks is not None:
+            self._writer.put(uuid, index.TEXT, ())
+        thumbs = {item.variant: item for item in ready.get(THUMB, ())}
+        smallest = next((thumbs[name] for name in _SMALLEST_FIRST if name in thumbs), None)
+        if smallest is not None:
+            self._picture(uuid, smallest)
+
+    def _bytes(self, item: ReadySidecar) -> bytes | None:
+        try:
+            return self._store.read(item.rel_path, _LARGEST)
+        except (OSError, ValueError):
+            # It is gone: what 'verify' finds, 'work' makes again, and then there is an event.
+            return None
+
+    def _read(self, items: Sequence[ReadySidecar] | None) -> Any:
+        data = self._bytes(items[0]) if items else None
+        if data is None:
+            return None
+        try:
+            return msgspec.json.decode(data)
+        except (msgspec.DecodeError, UnicodeDecodeError):
+            return None
+
+    def _embedded(
+        self, items: Sequence[ReadySidecar] | None
+    ) -> tuple[Sequence[dict[str, Any]] | None, NDArray[np.float32] | None]:
+        """The chunks of an ``embeddings`` sidecar, and their vectors if they are of the size that is searched."""
+        data = self._bytes(items[0]) if items else None
+        if data is None:
+            return None, None
+        try:
+            document = msgspec.msgpack.decode(data)
+            chunks = document["chunks"]
+            if find_spec("numpy") is None:
+                return chunks, None
+            import numpy as np
+
+            vectors = np.frombuffer(document["vectors"], dtype="<f4").reshape(-1, int(document["dim"]))
+        except (msgspec.DecodeError, UnicodeDecodeError, KeyError, ValueError, TypeError):
+            return None, None
+        usable = vectors.shape[1] == DIMENSIONS and len(vectors) == len(chunks)
+        return chunks, np.ascontiguousarray(vectors, dtype=np.float32) if usable else None
+
+    def _picture(self, uuid: str, item: ReadySidecar) -> None:
+        # Without numpy, pictures are not compared: they are once the index is built again with it.
+        data = self._bytes(item) if find_spec("numpy") is not None else None
+        if data is None:
+            return
+        try:
+            self._writer.put_picture(uuid, likeness_of(_core.decode(data)))
+        except ItemError:
+            return
+
+
+DIMENSIONS = 384
+FLAT = 1.5
+"""A picture whose gray levels differ by less than this has no looks to compare: its hash is all zeros."""
+
+
+def likeness_of(pixels: NDArray[np.uint8]) -> bytes:
+    """The perceptual hash of pixels, shape (H, W, 3) or (H, W, 4), uint8: 32 bytes. What is transparent is white."""
+    import numpy as np
+
+    rgb = pixels[..., :3].astype(np.uint32)
+    gray = (rgb[..., 0] * 77 + rgb[..., 1] * 150 + rgb[..., 2] * 29) >> 8
+    if pixels.shape[2] == 4:
+        alpha = pixels[..., 3].astype(np.uint32)
+        gray = (gray * alpha + 255 * (255 - alpha)) // 255
+    if float(gray.std()) < FLAT:
+        return bytes(32)
+    return _core.likeness_hash(np.ascontiguousarray(gray, dtype=np.uint8))
+
+
+def _sound(cut: Callable[[Any], Iterator[passages.Passage]], document: Any) -> list[passages.Passage]:
+    """The passages of a document; none of one that is not as it should be, which 'verify' tells of."""
+    if document is None:
+        return []
+    found = []
+    try:
+        for passage in cut(document):
+            found.append(passage)
+            if len(found) == passages.MOST_PASSAGES:
+                break
+    except (KeyError, TypeError, ValueError, AttributeError, IndexError):
+        return []
+    return found
+
+
+def _digest(named: Named) -> int:
+    text = b"\0".join(part for pair in named.paths for part in pair)
+    return int.from_bytes(hashlib.blake2b(text, digest_size=8).digest(), "little")
+
+
+def is_disk_full(error: BaseException) -> bool:
+    """Whether the index could not be written because there is no room."""
+    import errno
+
+    if isinstance(error, ItemError):
+        return error.error_class is ErrorClass.DISK_FULL
+    return isinstance(error, OSError) and error.errno in (errno.ENOSPC, errno.EDQUOT)

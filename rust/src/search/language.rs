@@ -1,0 +1,305 @@
+//! Languages: which a text is in, by its commonest words, and how words of it are cut to their stems.
+
+use std::borrow::Cow;
+use std::collections::HashMap;
+use std::sync::OnceLock;
+
+use frostem::{Algorithm, Stemmer};
+
+/// A language with stems.
+#[derive(Clone, Copy)]
+pub struct Language {
+    /// ISO 639-1.
+    pub code: &'static str,
+    /// ISO 639-2, as Tesseract names it.
+    long: &'static str,
+    algorithm: Algorithm,
+    /// Words that hardly any text of some length does without, lower case.
+    common: &'static [&'static str],
+}
+
+/// Every language with stems. The order decides where two find as many common words.
+pub const LANGUAGES: &[Language] = &[
+    language(
+        "en",
+        "eng",
+        Algorithm::English,
+        &[
+            "the", "and", "of", "to", "is", "that", "with", "for", "was", "this", "are", "you",
+        ],
+    ),
+    language(
+        "de",
+        "deu",
+        Algorithm::German,
+        &[
+            "der", "die", "und", "das", "ist", "nicht", "ein", "eine", "mit", "zu", "den", "von",
+        ],
+    ),
+    language(
+        "fr",
+        "fra",
+        Algorithm::French,
+        &[
+            "le", "la", "les", "et", "des", "est", "une", "dans", "pour", "que", "du", "pas",
+        ],
+    ),
+    language(
+        "es",
+        "spa",
+        Algorithm::Spanish,
+        &[
+            "el", "los", "las", "y", "del", "que", "una", "por", "con", "para", "es", "como",
+        ],
+    ),
+    language(
+        "it",
+        "ita",
+        Algorithm::Italian,
+        &[
+            "il", "di", "che", "della", "per", "una", "sono", "con", "non", "gli", "dei", "nel",
+        ],
+    ),
+    language(
+        "pt",
+        "por",
+        Algorithm::Portuguese,
+        &[
+            "o", "os", "que", "não", "uma", "para", "com", "em", "da", "dos", "ao", "mais",
+        ],
+    ),
+    language(
+        "nl",
+        "nld",
+        Algorithm::Dutch,
+        &[
+            "het", "een", "van", "en", "niet", "dat", "zijn", "voor", "met", "ook", "aan", "naar",
+        ],
+    ),
+    language(
+        "sv",
+        "swe",
+        Algorithm::Swedish,
+        &[
+            "och", "att", "det", "som", "är", "inte", "på", "för", "av", "jag", "den", "till",
+        ],
+    ),
+    language(
+        "da",
+        "dan",
+        Algorithm::Danish,
+        &[
+            "og", "at", "det", "som", "er", "ikke", "på", "af", "til", "jeg", "den", "der",
+        ],
+    ),
+    language(
+        "no",
+        "nor",
+        Algorithm::Norwegian,
+        &[
+            "og", "at", "det", "som", "er", "ikke", "på", "av", "til", "jeg", "være", "fra",
+        ],
+    ),
+    language(
+        "fi",
+        "fin",
+        Algorithm::Finnish,
+        &[
+            "ja", "on", "ei", "että", "se", "hän", "mutta", "oli", "kun", "niin", "ovat", "myös",
+        ],
+    ),
+    language(
+        "hu",
+        "hun",
+        Algorithm::Hungarian,
+        &[
+            "az", "és", "hogy", "nem", "egy", "van", "is", "ez", "meg", "volt", "csak", "mint",
+        ],
+    ),
+    language(
+        "ro",
+        "ron",
+        Algorithm::Romanian,
+        &[
+            "și", "de", "în", "la", "cu", "pe", "nu", "este", "care", "din", "sunt", "mai",
+        ],
+    ),
+    language(
+        "tr",
+        "tur",
+        Algorithm::Turkish,
+        &[
+            "ve", "bir", "bu", "için", "ile", "da", "de", "çok", "ne", "gibi", "olan", "daha",
+        ],
+    ),
+    language(
+        "ru",
+        "rus",
+        Algorithm::Russian,
+        &[
+            "и", "в", "не", "на", "что", "с", "по", "это", "как", "он", "из", "для",
+        ],
+    ),
+    language(
+        "el",
+        "ell",
+        Algorithm::Greek,
+        &[
+            "και",
+            "το",
+            "η",
+            "της",
+            "να",
+            "του",
+            "από",
+            "που",
+            "είναι",
+            "με",
+            "για",
+            "την",
+        ],
+    ),
+    language(
+        "ar",
+        "ara",
+        Algorithm::Arabic,
+        &[
+            "في", "من", "على", "أن", "إلى", "هذا", "ما", "لا", "التي", "عن", "مع", "كان",
+        ],
+    ),
+    language(
+        "ta",
+        "tam",
+        Algorithm::Tamil,
+        &["ஒரு", "என்று", "மற்றும்", "இந்த", "என", "அந்த", "இது", "உள்ள"],
+    ),
+];
+
+const fn language(
+    code: &'static str,
+    long: &'static str,
+    algorithm: Algorithm,
+    common: &'static [&'static str],
+) -> Language {
+    Language {
+        code,
+        long,
+        algorithm,
+        common,
+    }
+}
+
+/// How much of a text is looked at to find its language.
+const LOOKED_AT: usize = 4000;
+
+const LONGEST_COMMON: usize = 32;
+
+/// Each common word with the numbers of its languages.
+static COMMON: OnceLock<HashMap<&'static str, Vec<usize>>> = OnceLock::new();
+
+fn common_words() -> HashMap<&'static str, Vec<usize>> {
+    let mut found: HashMap<&'static str, Vec<usize>> = HashMap::new();
+    for (at, language) in LANGUAGES.iter().enumerate() {
+        for word in language.common {
+            found.entry(word).or_default().push(at);
+        }
+    }
+    found
+}
+
+/// The language of a code of two or three letters; None where it has no stems here.
+#[must_use]
+pub fn named(code: &str) -> Option<&'static Language> {
+    LANGUAGES
+        .iter()
+        .find(|language| language.code == code || language.long == code)
+}
+
+/// The language most of whose commonest words are in the text; None if fewer than two words tell.
+#[must_use]
+pub fn guessed(text: &str) -> Option<&'static Language> {
+    let mut end = text.len().min(LOOKED_AT);
+    while !text.is_char_boundary(end) {
+        end -= 1;
+    }
+    let mut counts = [0_usize; LANGUAGES.len()];
+    let common = COMMON.get_or_init(common_words);
+    let mut lower = String::new();
+    for word in text[..end]
+        .split(|c: char| !c.is_alphabetic())
+        .filter(|word| !word.is_empty())
+    {
+        // Longer ones are not looked up: no common word has more bytes.
+        if word.len() > LONGEST_COMMON {
+            continue;
+        }
+        lower.clear();
+        lower.extend(word.chars().flat_map(char::to_lowercase));
+        for &at in common.get(lower.as_str()).into_iter().flatten() {
+            counts[at] += 1;
+        }
+    }
+    let most = counts.iter().copied().max().filter(|&count| count >= 2)?;
+    counts
+        .iter()
+        .position(|&count| count == most)
+        .map(|at| &LANGUAGES[at])
+}
+
+impl Language {
+    /// The stem of a word in lower case with its accents.
+    #[must_use]
+    pub fn stem<'a>(&self, word: &'a str) -> Cow<'a, str> {
+        Stemmer::new(self.algorithm).stem(word)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn languages_are_told_by_their_common_words() {
+        for (text, code) in [
+            ("The letter is about the harbour and the library.", "en"),
+            ("Der Brief ist über den Hafen und die Bücherei.", "de"),
+            ("La lettre est dans la boîte et les enfants sont là.", "fr"),
+            ("Письмо о гавани и о том, что он не был на берегу", "ru"),
+        ] {
+            assert_eq!(
+                guessed(text).map(|language| language.code),
+                Some(code),
+                "{text}"
+            );
+        }
+        assert!(guessed("IMG_1234.jpg 55 12").is_none());
+        assert!(guessed("").is_none());
+    }
+
+    #[test]
+    fn both_sorts_of_codes_are_known() {
+        assert_eq!(named("deu").map(|language| language.code), Some("de"));
+        assert_eq!(named("de").map(|language| language.code), Some("de"));
+        assert!(named("tlh").is_none());
+    }
+
+    #[test]
+    fn no_word_makes_a_stemmer_fail() {
+        for language in LANGUAGES {
+            for word in [
+                "",
+                "a",
+                "é",
+                "running",
+                "häuser",
+                "ß",
+                "нибудь",
+                "가",
+                "\u{1f600}",
+                "x1y2",
+            ] {
+                let _ = language.stem(word);
+            }
+        }
+    }
+}

@@ -1,0 +1,10 @@
+//! Search: an index of words ([`words`]) and one of vectors ([`vectors`]), both derived from sidecars.
+//!
+//! [`tokens`] cuts text into words as they are indexed and searched, with [`fold`] for case and accents and
+//! [`language`] for stems. What is searched, and how hits are ranked, is decided in Python (`pillion.search`).
+
+pub mod fold;
+pub mod language;
+pub mod tokens;
+pub mod vectors;
+pub mod words;

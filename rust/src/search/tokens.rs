@@ -1,0 +1,387 @@
+//! Text cut into words, as they are indexed and as they are searched for.
+//!
+//! A word is a run of letters, digits and marks; in scripts without spaces each character is one. So `12.50`,
+//! `2024-03-05` and `IMG_1234.jpg` are words in a row, and found as such a row. A language stands before a text to be
+//! indexed as two private characters, since a tokeniser of tantivy is given nothing but the text.
+
+use tantivy::tokenizer::{Token, TokenStream, Tokenizer};
+
+use super::fold::{is_unspaced, push_folded};
+use super::language::{LANGUAGES, Language, named};
+
+/// Longer words are cut: nobody types them, and tantivy refuses terms of 64 KiB.
+const LONGEST: usize = 120;
+
+/// The first of the characters that stand for a language. U+E000 to U+F8FF are private: no text means anything by them.
+const FIRST_MARK: u32 = 0xe100;
+
+/// The mark of a language, to stand before the text.
+#[must_use]
+pub fn mark(language: Option<&Language>) -> char {
+    let at = language.and_then(|one| LANGUAGES.iter().position(|other| other.code == one.code));
+    char::from_u32(FIRST_MARK + at.map_or(0, |at| at as u32 + 1)).unwrap_or('\u{e100}')
+}
+
+fn split_mark(text: &str) -> (Option<&'static Language>, &str) {
+    let mut chars = text.chars();
+    let Some(number) = chars
+        .next()
+        .and_then(|c| (c as u32).checked_sub(FIRST_MARK))
+    else {
+        return (None, text);
+    };
+    match number {
+        0 => (None, chars.as_str()),
+        _ => match LANGUAGES.get(number as usize - 1) {
+            Some(language) => (Some(language), chars.as_str()),
+            None => (None, text),
+        },
+    }
+}
+
+/// How many bytes the mark before a text takes; 0 if there is none.
+#[must_use]
+pub fn mark_length(marked: &str) -> usize {
+    marked.len() - split_mark(marked).1.len()
+}
+
+/// A word and where it stands in the text, in bytes.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Word {
+    /// Without case and accents.
+    pub folded: String,
+    /// The stem, without accents; the same as `folded` where the language has none.
+    pub stem: String,
+    /// Where it starts.
+    pub start: usize,
+    /// Where it ends.
+    pub end: usize,
+    /// Whether it is one character of a script without spaces.
+    pub unspaced: bool,
+}
+
+fn is_mark(c: char) -> bool {
+    // What is neither letter nor sign, yet part of a word: combining marks.
+    unicode_normalization::char::is_combining_mark(c)
+}
+
+/// The next run of characters that make a word, from byte `from`.
+fn next_span(text: &str, from: usize) -> Option<(usize, usize, bool)> {
+    let mut start = None;
+    for (at, c) in text[from..].char_indices() {
+        let at = from + at;
+        let unspaced = is_unspaced(c) && (c.is_alphanumeric() || is_mark(c));
+        match start {
+            None if unspaced => {
+                let mut end = at + c.len_utf8();
+                // The marks of the character belong to it.
+                for mark in text[end..].chars().take_while(|&mark| is_mark(mark)) {
+                    end += mark.len_utf8();
+                }
+                for mark in text[end..]
+                    .chars()
+                    .take_while(|mark| matches!(mark, '\u{ff9e}' | '\u{ff9f}'))
+                {
+                    end += mark.len_utf8();
+                }
+                return Some((at, end, true));
+            }
+            None if c.is_alphanumeric() => start = Some(at),
+            Some(start) if unspaced || !(c.is_alphanumeric() || is_mark(c)) => {
+                return Some((start, at, false));
+            }
+            _ => {}
+        }
+    }
+    start.map(|start| (start, text.len(), false))
+}
+
+/// Walks over the words of a text with one word as its buffer.
+struct Walk<'a> {
+    text: &'a str,
+    language: Option<&'static Language>,
+    at: usize,
+    lower: String,
+    word: Word,
+}
+
+impl<'a> Walk<'a> {
+    fn new(text: &'a str, language: Option<&'static Language>) -> Self {
+        Self {
+            text,
+            language,
+            at: 0,
+            lower: String::new(),
+            word: Word::default(),
+        }
+    }
+
+    fn next(&mut self) -> bool {
+        loop {
+            let Some((start, end, unspaced)) = next_span(self.text, self.at) else {
+                return false;
+            };
+            self.at = end;
+            let mut cut = end.min(start + LONGEST);
+            while !self.text.is_char_boundary(cut) {
+                cut -= 1;
+            }
+            let span = &self.text[start..cut];
+            let word = &mut self.word;
+            (word.start, word.end, word.unspaced) = (start, end, unspaced);
+            word.folded.clear();
+            span.chars().for_each(|c| push_folded(c, &mut word.folded));
+            if word.folded.is_empty() {
+                continue;
+            }
+            word.stem.clear();
+            let numeric = span.as_bytes()[0].is_ascii_digit();
+            match self.language.filter(|_| !unspaced && !numeric) {
+                Some(language) => {
+                    let stem = if span.is_ascii() {
+                        language.stem(&word.folded)
+                    } else {
+                        self.lower.clear();
+                        span.chars()
+                            .flat_map(char::to_lowercase)
+                            .for_each(|c| self.lower.push(c));
+                        language.stem(&self.lower)
+                    };
+                    stem.chars().for_each(|c| push_folded(c, &mut word.stem));
+                    if word.stem.is_empty() {
+                        word.stem.push_str(&word.folded);
+                    }
+                }
+                None => word.stem.push_str(&word.folded),
+            }
+            return true;
+        }
+    }
+}
+
+/// The words of a text.
+#[must_use]
+pub fn words(text: &str, language: Option<&'static Language>) -> Vec<Word> {
+    let mut walk = Walk::new(text, language);
+    let mut found = Vec::new();
+    while walk.next() {
+        found.push(walk.word.clone());
+    }
+    found
+}
+
+/// The words of a text with a language's mark before it.
+#[must_use]
+pub fn marked_words(text: &str) -> Vec<Word> {
+    let (language, text) = split_mark(text);
+    words(text, language)
+}
+
+/// The stems that a word may have in these languages, and the word itself, each once.
+#[must_use]
+pub fn stems(word: &str, languages: &[String]) -> Vec<String> {
+    let mut found: Vec<String> = Vec::new();
+    let all = std::iter::once(None).chain(languages.iter().map(|code| named(code)));
+    for language in all {
+        for word in words(word, language) {
+            if !found.contains(&word.stem) {
+                found.push(word.stem);
+            }
+        }
+    }
+    found
+}
+
+/// The tokeniser of the field of stems: one for each word, in its place.
+#[derive(Clone, Default)]
+pub struct StemTokenizer;
+
+/// The tokeniser of the field of words as written: those that differ from their stems, the numbers and letters in mixed
+/// ones, and pairs of characters of scripts without spaces.
+#[derive(Clone, Default)]
+pub struct FormTokenizer;
+
+impl Tokenizer for StemTokenizer {
+    type TokenStream<'a> = StemStream<'a>;
+
+    fn token_stream<'a>(&'a mut self, text: &'a str) -> StemStream<'a> {
+        let (language, text) = split_mark(text);
+        StemStream {
+            walk: Walk::new(text, language),
+            token: Token::default(),
+        }
+    }
+}
+
+/// See [`StemTokenizer`].
+pub struct StemStream<'a> {
+    walk: Walk<'a>,
+    token: Token,
+}
+
+impl TokenStream for StemStream<'_> {
+    fn advance(&mut self) -> bool {
+        if !self.walk.next() {
+            return false;
+        }
+        std::mem::swap(&mut self.token.text, &mut self.walk.word.stem);
+        self.token.position = self.token.position.wrapping_add(1);
+        true
+    }
+
+    fn token(&self) -> &Token {
+        &self.token
+    }
+
+    fn token_mut(&mut self) -> &mut Token {
+        &mut self.token
+    }
+}
+
+impl Tokenizer for FormTokenizer {
+    type TokenStream<'a> = FormStream<'a>;
+
+    fn token_stream<'a>(&'a mut self, text: &'a str) -> FormStream<'a> {
+        let (language, text) = split_mark(text);
+        FormStream {
+            walk: Walk::new(text, language),
+            token: Token::default(),
+            last: None,
+            left: Vec::new(),
+        }
+    }
+}
+
+/// See [`FormTokenizer`].
+pub struct FormStream<'a> {
+    walk: Walk<'a>,
+    token: Token,
+    /// The last character of a script without spaces, and where it ended.
+    last: Option<(String, usize)>,
+    left: Vec<String>,
+}
+
+/// The runs of digits and of others in a word that has both.
+pub fn mixed_parts(word: &str) -> Vec<String> {
+    let digits = word.bytes().filter(u8::is_ascii_digit).count();
+    if digits == 0 || digits == word.len() {
+        return Vec::new();
+    }
+    let mut parts: Vec<String> = Vec::new();
+    let mut was = None;
+    for c in word.chars() {
+        let digit = c.is_ascii_digit();
+        if was != Some(digit) {
+            parts.push(String::new());
+            was = Some(digit);
+        }
+        if let Some(part) = parts.last_mut() {
+            part.push(c);
+        }
+    }
+    parts
+}
+
+impl TokenStream for FormStream<'_> {
+    fn advance(&mut self) -> bool {
+        self.token.position = self.token.position.wrapping_add(1);
+        loop {
+            if let Some(text) = self.left.pop() {
+                self.token.text = text;
+                return true;
+            }
+            if !self.walk.next() {
+                return false;
+            }
+            let word = &self.walk.word;
+            if word.unspaced {
+                let last = self.last.replace((word.folded.clone(), word.end));
+                if let Some((before, _)) = last.filter(|(_, end)| *end == word.start) {
+                    self.left.push(before + &word.folded);
+                }
+                continue;
+            }
+            if word.stem != word.folded {
+                self.left.push(word.folded.clone());
+            }
+            self.left.extend(mixed_parts(&word.folded));
+        }
+    }
+
+    fn token(&self) -> &Token {
+        &self.token
+    }
+
+    fn token_mut(&mut self) -> &mut Token {
+        &mut self.token
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn folded_of(text: &str) -> Vec<String> {
+        words(text, None)
+            .into_iter()
+            .map(|word| word.folded)
+            .collect()
+    }
+
+    fn forms(text: &str) -> Vec<String> {
+        let mut tokenizer = FormTokenizer;
+        let mut stream = tokenizer.token_stream(text);
+        let mut found = Vec::new();
+        while stream.advance() {
+            found.push(stream.token().text.clone());
+        }
+        found
+    }
+
+    #[test]
+    fn words_are_runs_of_letters_and_digits() {
+        assert_eq!(
+            folded_of("IMG_1234.jpg, 12.50 €"),
+            ["img", "1234", "jpg", "12", "50"]
+        );
+        assert_eq!(folded_of("L'été à Paris"), ["l", "ete", "a", "paris"]);
+        assert_eq!(folded_of("東京tower"), ["東", "京", "tower"]);
+        assert_eq!(folded_of("हिन्दी"), ["हिन्दी"]);
+        assert_eq!(folded_of("ภาษา"), ["ภ", "า", "ษ", "า"]);
+        assert_eq!(folded_of("e\u{301}t"), ["et"]);
+        assert!(folded_of(" ,;-\u{301}").is_empty());
+    }
+
+    #[test]
+    fn a_mark_chooses_the_stems() {
+        let text = format!("{}running libraries", mark(named("en")));
+        let stems: Vec<_> = marked_words(&text)
+            .into_iter()
+            .map(|word| word.stem)
+            .collect();
+        assert_eq!(stems, ["run", "librari"]);
+        assert_eq!(forms(&text), ["running", "libraries"]);
+        assert_eq!(
+            forms(&format!("{}running", mark(None))),
+            Vec::<String>::new()
+        );
+    }
+
+    #[test]
+    fn pairs_and_parts_are_words_too() {
+        assert_eq!(forms("東京都 中"), ["東京", "京都"]);
+        assert_eq!(forms("IMG1234"), ["1234", "img"]);
+    }
+
+    #[test]
+    fn a_word_has_the_stems_of_all_languages() {
+        let found = stems("running", &["en".into(), "de".into()]);
+        assert!(found.contains(&"running".to_owned()) && found.contains(&"run".to_owned()));
+    }
+
+    #[test]
+    fn a_text_cannot_pass_for_a_mark() {
+        let text = format!("{}{}running", mark(None), mark(named("en")));
+        assert_eq!(marked_words(&text)[0].stem, "running");
+    }
+}

@@ -1,0 +1,710 @@
+//! The file of vectors: one-bit codes to choose by, int8 codes to rank by, scanned whole. There is no index to build.
+//!
+//! Rows stand in blocks of [`BLOCK`], each part of them together: the bits, the codes, the contents with their scales.
+//! A row is 450 bytes for 384 dimensions. The first page holds two headers that are written in turn, so that a kill
+//! leaves the older one: rows beyond its number do not exist, and are written over. A removed row has no content
+//! (zeros); the rows of a content stand in a row, in the order of its chunks.
+
+use std::collections::HashSet;
+use std::fs::{File, OpenOptions};
+use std::hash::{BuildHasherDefault, Hasher};
+use std::os::unix::fs::FileExt;
+use std::path::Path;
+
+use memmap2::Mmap;
+
+use crate::error::{CoreError, ErrorClass, Result};
+
+/// Rows in a block.
+pub const BLOCK: usize = 64;
+/// What a vector has.
+pub const DIMENSIONS: usize = 384;
+const BITS: usize = DIMENSIONS / 8;
+const META: usize = 18;
+const ROW: usize = BITS + DIMENSIONS + META;
+const BLOCK_BYTES: usize = BLOCK * ROW;
+const PAGE: usize = 4096;
+const SLOT: usize = 512;
+const MAGIC: &[u8; 8] = b"PILVEC\0\x01";
+const STAMP: usize = 200;
+/// How many rows the one-bit codes choose for each that is asked for, and at least how many.
+const CHOSEN_FOR_EACH: usize = 60;
+const CHOSEN: usize = 1500;
+
+/// The first 16 bytes of a content's uuid, which are all of it.
+pub type Content = [u8; 16];
+
+/// Contents are made of hashes: their first bytes are as good as any hash of them.
+#[derive(Default)]
+pub struct FirstBytes(u64);
+
+impl Hasher for FirstBytes {
+    fn finish(&self) -> u64 {
+        self.0
+    }
+
+    fn write(&mut self, bytes: &[u8]) {
+        if let Some(first) = bytes.first_chunk::<8>() {
+            self.0 ^= u64::from_le_bytes(*first);
+        }
+    }
+
+    fn write_usize(&mut self, _length: usize) {}
+}
+
+/// A set of contents.
+pub type Contents = HashSet<Content, BuildHasherDefault<FirstBytes>>;
+
+/// A row that was found.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub struct Row {
+    /// Its number.
+    pub row: usize,
+    /// The content.
+    pub content: Content,
+    /// The number of the chunk in its content.
+    pub chunk: usize,
+    /// The cosine, nearly.
+    pub score: f32,
+}
+
+#[derive(Clone, Debug, PartialEq, Eq)]
+struct Header {
+    turn: u64,
+    rows: usize,
+    dead: usize,
+    stamp: String,
+}
+
+/// An open file of vectors.
+pub struct VectorFile {
+    file: File,
+    map: Option<Mmap>,
+    header: Header,
+    /// Rows written since the last commit.
+    written: usize,
+    dead: usize,
+    writable: bool,
+}
+
+fn corrupt(message: &str) -> CoreError {
+    CoreError::new(
+        ErrorClass::Corrupt,
+        format!("the file of vectors {message}"),
+    )
+}
+
+fn block_at(row: usize) -> u64 {
+    (PAGE + row / BLOCK * BLOCK_BYTES) as u64
+}
+
+fn bits_at(row: usize) -> u64 {
+    block_at(row) + (row % BLOCK * BITS) as u64
+}
+
+fn codes_at(row: usize) -> u64 {
+    block_at(row) + (BLOCK * BITS + row % BLOCK * DIMENSIONS) as u64
+}
+
+fn meta_at(row: usize) -> u64 {
+    block_at(row) + (BLOCK * (BITS + DIMENSIONS) + row % BLOCK * META) as u64
+}
+
+impl Header {
+    fn bytes(&self) -> Vec<u8> {
+        let mut bytes = Vec::with_capacity(SLOT);
+        bytes.extend_from_slice(MAGIC);
+        bytes.extend_from_slice(&(DIMENSIONS as u64).to_le_bytes());
+        bytes.extend_from_slice(&self.turn.to_le_bytes());
+        bytes.extend_from_slice(&(self.rows as u64).to_le_bytes());
+        bytes.extend_from_slice(&(self.dead as u64).to_le_bytes());
+        bytes.extend_from_slice(&(self.stamp.len() as u64).to_le_bytes());
+        bytes.extend_from_slice(self.stamp.as_bytes());
+        bytes.resize(SLOT - 32, 0);
+        let sum = blake3::hash(&bytes);
+        bytes.extend_from_slice(sum.as_bytes());
+        bytes
+    }
+
+    fn parse(bytes: &[u8]) -> Option<Self> {
+        let (body, sum) = bytes.split_at_checked(SLOT - 32)?;
+        if blake3::hash(body).as_bytes().as_slice() != sum || !body.starts_with(MAGIC) {
+            return None;
+        }
+        let number = |at: usize| {
+            body.get(at..at + 8)?
+                .first_chunk()
+                .map(|bytes| u64::from_le_bytes(*bytes))
+        };
+        if number(8)? != DIMENSIONS as u64 {
+            return None;
+        }
+        let length = usize::try_from(number(40)?)
+            .ok()
+            .filter(|&length| length <= STAMP)?;
+        Some(Self {
+            turn: number(16)?,
+            rows: usize::try_from(number(24)?).ok()?,
+            dead: usize::try_from(number(32)?).ok()?,
+            stamp: String::from_utf8(body.get(48..48 + length)?.to_vec()).ok()?,
+        })
+    }
+}
+
+impl VectorFile {
+    /// Open a file. `missing_source` if there is none, `corrupt` if it is none of ours or shorter than it says.
+    pub fn open(path: &Path, writable: bool) -> Result<Self> {
+        let file = OpenOptions::new().read(true).write(writable).open(path)?;
+        let mut page = vec![0; 2 * SLOT];
+        file.read_exact_at(&mut page, 0)
+            .map_err(|_| corrupt("has no header"))?;
+        let header = [&page[..SLOT], &page[SLOT..]]
+            .into_iter()
+            .filter_map(Header::parse)
+            .max_by_key(|header| header.turn)
+            .ok_or_else(|| corrupt("has no header"))?;
+        let mut opened = Self {
+            file,
+            map: None,
+            written: header.rows,
+            dead: header.dead,
+            header,
+            writable,
+        };
+        opened.remap()?;
+        Ok(opened)
+    }
+
+    /// Make an empty file, in the place of any that is there.
+    pub fn create(path: &Path) -> Result<Self> {
+        let file = OpenOptions::new()
+            .read(true)
+            .write(true)
+            .create(true)
+            .truncate(true)
+            .open(path)?;
+        let header = Header {
+            turn: 1,
+            rows: 0,
+            dead: 0,
+            stamp: String::new(),
+        };
+        file.set_len(PAGE as u64)?;
+        file.write_all_at(&header.bytes(), SLOT as u64)?;
+        file.sync_all()?;
+        Ok(Self {
+            file,
+            map: None,
+            written: 0,
+            dead: 0,
+            header,
+            writable: true,
+        })
+    }
+
+    fn remap(&mut self) -> Result<()> {
+        let rows = self.header.rows;
+        if rows == 0 {
+            self.map = None;
+            return Ok(());
+        }
+        let wanted = block_at(rows - 1) + BLOCK_BYTES as u64;
+        if self.file.metadata()?.len() < wanted {
+            return Err(corrupt("is shorter than it says"));
+        }
+        // SAFETY: committed rows change only where a row is removed, which zeroes its content; a reader sees the row or
+        // none. The file is never cut: a smaller one takes its place by its name.
+        self.map = Some(unsafe { Mmap::map(&self.file)? });
+        Ok(())
+    }
+
+    /// The stamp of the last commit.
+    #[must_use]
+    pub fn stamp(&self) -> &str {
+        &self.header.stamp
+    }
+
+    /// (rows, of them removed), as of the last commit.
+    #[must_use]
+    pub fn counts(&self) -> (usize, usize) {
+        (self.header.rows, self.header.dead)
+    }
+
+    /// Add the vectors of a content, of unit length, in the order of its chunks.
+    pub fn append(&mut self, content: &Content, vectors: &[f32]) -> Result<()> {
+        if !self.writable {
+            return Err(CoreError::new(
+                ErrorClass::Unsupported,
+                "the file was opened to be read",
+            ));
+        }
+        for vector in vectors.chunks_exact(DIMENSIONS) {
+            let row = self.written;
+            if row.is_multiple_of(BLOCK) {
+                self.file.set_len(block_at(row) + BLOCK_BYTES as u64)?;
+            }
+            let (bits, codes, scale) = coded(vector);
+            self.file.write_all_at(&bits, bits_at(row))?;
+            self.file.write_all_at(&codes, codes_at(row))?;
+            let mut meta = [0; META];
+            meta[..16].copy_from_slice(content);
+            meta[16..].copy_from_slice(&scale);
+            self.file.write_all_at(&meta, meta_at(row))?;
+            self.written += 1;
+        }
+        Ok(())
+    }
+
+    /// Remove the rows of contents, also those added since the last commit; returns how many.
+    pub fn remove(&mut self, contents: &Contents) -> Result<usize> {
+        let mut number = 0;
+        let mut block = vec![0; BLOCK * META];
+        for first in (0..self.written).step_by(BLOCK) {
+            self.file.read_exact_at(&mut block, meta_at(first))?;
+            for row in first..self.written.min(first + BLOCK) {
+                let at = row % BLOCK * META;
+                let Some(content) = block[at..].first_chunk::<16>() else {
+                    continue;
+                };
+                if contents.contains(content) {
+                    self.file.write_all_at(&[0; 16], meta_at(row))?;
+                    number += 1;
+                }
+            }
+        }
+        self.dead += number;
+        Ok(number)
+    }
+
+    /// Make what was added and removed durable and visible. `stamp`: the caller's, at most 200 bytes.
+    pub fn commit(&mut self, stamp: &str) -> Result<()> {
+        if stamp.len() > STAMP {
+            return Err(CoreError::new(
+                ErrorClass::TooLarge,
+                "the stamp is too long",
+            ));
+        }
+        self.file.sync_data()?;
+        let header = Header {
+            turn: self.header.turn + 1,
+            rows: self.written,
+            dead: self.dead,
+            stamp: stamp.to_owned(),
+        };
+        self.file
+            .write_all_at(&header.bytes(), header.turn % 2 * SLOT as u64)?;
+        self.file.sync_data()?;
+        self.header = header;
+        self.remap()
+    }
+
+    /// Write what is not removed to a new file, which must then be given this one's name.
+    pub fn compacted(&self, path: &Path) -> Result<()> {
+        let mut made = Self::create(path)?;
+        for row in 0..self.header.rows {
+            let (content, _) = self.meta(row);
+            if content == [0; 16] {
+                continue;
+            }
+            let to = made.written;
+            if to.is_multiple_of(BLOCK) {
+                made.file.set_len(block_at(to) + BLOCK_BYTES as u64)?;
+            }
+            made.file
+                .write_all_at(self.slice(bits_at(row), BITS), bits_at(to))?;
+            made.file
+                .write_all_at(self.slice(codes_at(row), DIMENSIONS), codes_at(to))?;
+            made.file
+                .write_all_at(self.slice(meta_at(row), META), meta_at(to))?;
+            made.written += 1;
+        }
+        made.commit(&self.header.stamp)
+    }
+
+    fn slice(&self, at: u64, length: usize) -> &[u8] {
+        let at = at as usize;
+        self.map.as_ref().map_or(&[], |map| &map[at..at + length])
+    }
+
+    fn meta(&self, row: usize) -> (Content, f32) {
+        let meta = self.slice(meta_at(row), META);
+        let mut content = [0; 16];
+        content.copy_from_slice(&meta[..16]);
+        (content, scale_of([meta[16], meta[17]]))
+    }
+
+    /// Every content with how many rows it has.
+    #[must_use]
+    pub fn contents(&self) -> Vec<(Content, usize)> {
+        let mut found: Vec<(Content, usize)> = Vec::new();
+        for row in 0..self.header.rows {
+            let (content, _) = self.meta(row);
+            match found.last_mut() {
+                Some((last, number)) if *last == content => *number += 1,
+                _ => found.push((content, 1)),
+            }
+        }
+        found.retain(|(content, _)| *content != [0; 16]);
+        found
+    }
+
+    /// The `limit` rows nearest to a query of unit length, best first; `among`: only rows of these contents.
+    #[must_use]
+    pub fn scan(
+        &self,
+        query: &[f32],
+        limit: usize,
+        among: Option<&Contents>,
+        threads: usize,
+    ) -> Vec<Row> {
+        let rows = self.header.rows;
+        if rows == 0 || query.len() != DIMENSIONS {
+            return Vec::new();
+        }
+        let wanted = CHOSEN.max(limit * CHOSEN_FOR_EACH);
+        let (bits, _, _) = coded(query);
+        let bits = words_of(&bits);
+        let blocks = rows.div_ceil(BLOCK);
+        let share = blocks.div_ceil(threads.max(1)).max(1);
+        let mut distances = vec![u16::MAX; blocks * BLOCK];
+        std::thread::scope(|scope| {
+            for (number, part) in distances.chunks_mut(share * BLOCK).enumerate() {
+                let mut work = move || self.distances(&bits, number * share * BLOCK, among, part);
+                if blocks <= share {
+                    work();
+                } else {
+                    scope.spawn(work);
+                }
+            }
+        });
+        let mut counts = [0_usize; DIMENSIONS + 1];
+        for &distance in &distances[..rows] {
+            if let Some(count) = counts.get_mut(usize::from(distance)) {
+                *count += 1;
+            }
+        }
+        let mut sum = 0;
+        let border = counts.iter().position(|count| {
+            sum += count;
+            sum >= wanted
+        });
+        let border = border.unwrap_or(DIMENSIONS) as u16;
+        let mut found: Vec<(f32, usize)> = Vec::with_capacity(wanted * 2);
+        for (row, &distance) in distances[..rows].iter().enumerate() {
+            if distance <= border {
+                found.push((self.score(query, row), row));
+            }
+        }
+        found.sort_unstable_by(|a, b| b.0.total_cmp(&a.0).then(a.1.cmp(&b.1)));
+        found.truncate(limit);
+        found
+            .into_iter()
+            .map(|(score, row)| self.row(row, score))
+            .collect()
+    }
+
+    fn row(&self, row: usize, score: f32) -> Row {
+        let (content, _) = self.meta(row);
+        let mut first = row;
+        while first > 0 && self.meta(first - 1).0 == content {
+            first -= 1;
+        }
+        Row {
+            row,
+            content,
+            chunk: row - first,
+            score,
+        }
+    }
+
+    fn score(&self, query: &[f32], row: usize) -> f32 {
+        let codes = self.slice(codes_at(row), DIMENSIONS);
+        let (_, scale) = self.meta(row);
+        scale * dot(query, codes)
+    }
+
+    /// The cosines of rows with a query.
+    #[must_use]
+    pub fn scores(&self, query: &[f32], rows: &[usize]) -> Vec<f32> {
+        rows.iter()
+            .map(|&row| {
+                if row < self.header.rows {
+                    self.score(query, row)
+                } else {
+                    0.0
+                }
+            })
+            .collect()
+    }
+
+    /// The vector of a row, as it is stored.
+    #[must_use]
+    pub fn vector(&self, row: usize) -> Vec<f32> {
+        if row >= self.header.rows {
+            return vec![0.0; DIMENSIONS];
+        }
+        let (_, scale) = self.meta(row);
+        self.slice(codes_at(row), DIMENSIONS)
+            .iter()
+            .map(|&code| f32::from(code as i8) * scale)
+            .collect()
+    }
+
+    /// The rows of a content, by number.
+    #[must_use]
+    pub fn rows_of(&self, content: &Content) -> Vec<usize> {
+        (0..self.header.rows)
+            .filter(|&row| self.meta(row).0 == *content)
+            .collect()
+    }
+
+    fn distances(
+        &self,
+        query: &[u64; BITS / 8],
+        first: usize,
+        among: Option<&Contents>,
+        out: &mut [u16],
+    ) {
+        let mut last: (Content, bool) = ([0; 16], false);
+        for (number, part) in out.chunks_mut(BLOCK).enumerate() {
+            let row = first + number * BLOCK;
+            if row >= self.header.rows {
+                return;
+            }
+            block_distances(query, self.slice(block_at(row), BLOCK * BITS), part);
+            for (at, distance) in part.iter_mut().enumerate() {
+                if row + at >= self.header.rows {
+                    *distance = u16::MAX;
+                    continue;
+                }
+                let meta = self.slice(meta_at(row + at), 16);
+                let Some(content) = meta.first_chunk::<16>() else {
+                    continue;
+                };
+                if last.0 != *content {
+                    last = (*content, among.is_none_or(|among| among.contains(content)));
+                }
+                if *content == [0; 16] || !last.1 {
+                    *distance = u16::MAX;
+                }
+            }
+        }
+    }
+}
+
+// codes ----------------------------------------------------------------------------------------------------------------
+
+/// The scale as the upper half of a float, rounded up, so that no code is cut.
+fn scale_bytes(largest: f32) -> [u8; 2] {
+    let bits = (largest / 127.0).max(1e-9).to_bits();
+    (((bits >> 16) + 1) as u16).to_le_bytes()
+}
+
+fn scale_of(bytes: [u8; 2]) -> f32 {
+    f32::from_bits(u32::from(u16::from_le_bytes(bytes)) << 16)
+}
+
+fn coded(vector: &[f32]) -> ([u8; BITS], [u8; DIMENSIONS], [u8; 2]) {
+    let mut bits = [0; BITS];
+    let mut codes = [0; DIMENSIONS];
+    let largest = vector
+        .iter()
+        .fold(0.0_f32, |most, value| most.max(value.abs()));
+    let bytes = scale_bytes(largest);
+    let scale = scale_of(bytes);
+    for (at, &value) in vector.iter().enumerate().take(DIMENSIONS) {
+        bits[at / 8] |= u8::from(value > 0.0) << (at % 8);
+        codes[at] = (value / scale).round().clamp(-127.0, 127.0) as i8 as u8;
+    }
+    (bits, codes, bytes)
+}
+
+fn words_of(bits: &[u8; BITS]) -> [u64; BITS / 8] {
+    let mut found = [0; BITS / 8];
+    for (word, bytes) in found.iter_mut().zip(bits.as_chunks::<8>().0) {
+        *word = u64::from_le_bytes(*bytes);
+    }
+    found
+}
+
+#[inline(always)]
+fn block_distances_here(query: &[u64; BITS / 8], bits: &[u8], out: &mut [u16]) {
+    for (row, out) in bits.as_chunks::<BITS>().0.iter().zip(out) {
+        let mut number = 0;
+        for (mine, theirs) in query.iter().zip(row.as_chunks::<8>().0) {
+            number += (mine ^ u64::from_le_bytes(*theirs)).count_ones();
+        }
+        *out = number as u16;
+    }
+}
+
+#[inline(always)]
+fn dot_here(query: &[f32], codes: &[u8]) -> f32 {
+    let mut sums = [0.0_f32; 16];
+    for (values, codes) in query
+        .as_chunks::<16>()
+        .0
+        .iter()
+        .zip(codes.as_chunks::<16>().0)
+    {
+        for lane in 0..16 {
+            sums[lane] += values[lane] * f32::from(codes[lane] as i8);
+        }
+    }
+    sums.iter().sum()
+}
+
+#[cfg(target_arch = "x86_64")]
+#[target_feature(enable = "avx2,popcnt,bmi1,bmi2,fma")]
+fn block_distances_avx2(query: &[u64; BITS / 8], bits: &[u8], out: &mut [u16]) {
+    block_distances_here(query, bits, out);
+}
+
+#[cfg(target_arch = "x86_64")]
+#[target_feature(enable = "avx2,popcnt,bmi1,bmi2,fma")]
+fn dot_avx2(query: &[f32], codes: &[u8]) -> f32 {
+    dot_here(query, codes)
+}
+
+#[cfg(target_arch = "x86_64")]
+fn has_avx2() -> bool {
+    use std::arch::is_x86_feature_detected as has;
+    has!("avx2") && has!("popcnt") && has!("bmi1") && has!("bmi2") && has!("fma")
+}
+
+fn block_distances(query: &[u64; BITS / 8], bits: &[u8], out: &mut [u16]) {
+    #[cfg(target_arch = "x86_64")]
+    if has_avx2() {
+        // SAFETY: the processor has these instructions.
+        return unsafe { block_distances_avx2(query, bits, out) };
+    }
+    block_distances_here(query, bits, out);
+}
+
+fn dot(query: &[f32], codes: &[u8]) -> f32 {
+    #[cfg(target_arch = "x86_64")]
+    if has_avx2() {
+        // SAFETY: the processor has these instructions.
+        return unsafe { dot_avx2(query, codes) };
+    }
+    dot_here(query, codes)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::testing::Folder;
+
+    /// Vectors of unit length, the same each time.
+    fn vectors(number: usize) -> Vec<f32> {
+        let mut state = 12345_u64;
+        let mut all = Vec::with_capacity(number * DIMENSIONS);
+        for _ in 0..number {
+            let one: Vec<f32> = (0..DIMENSIONS)
+                .map(|_| {
+                    state = state
+                        .wrapping_mul(6364136223846793005)
+                        .wrapping_add(1442695040888963407);
+                    ((state >> 40) as f32 / (1 << 24) as f32) - 0.5
+                })
+                .collect();
+            let length = one.iter().map(|value| value * value).sum::<f32>().sqrt();
+            all.extend(one.iter().map(|value| value / length));
+        }
+        all
+    }
+
+    fn content(number: u8) -> Content {
+        let mut content = [7; 16];
+        content[0] = number;
+        content
+    }
+
+    #[test]
+    fn rows_are_found_and_removed() {
+        let folder = Folder::new(&[]);
+        let path = folder.path().join("v");
+        let all = vectors(200);
+        let mut file = VectorFile::create(&path).unwrap();
+        for number in 0..100 {
+            file.append(&content(number), &all[usize::from(number) * 768..][..768])
+                .unwrap();
+        }
+        file.commit("one").unwrap();
+        let read = VectorFile::open(&path, false).unwrap();
+        for at in [0, 63, 64, 131, 199] {
+            let query = &all[at * DIMENSIONS..][..DIMENSIONS];
+            let best = read.scan(query, 3, None, 2)[0];
+            assert_eq!(
+                (best.row, best.content, best.chunk),
+                (at, content(at as u8 / 2), at % 2)
+            );
+            assert!((best.score - 1.0).abs() < 0.01, "{}", best.score);
+        }
+        let only: Contents = [content(3), content(50)].into_iter().collect();
+        let found = read.scan(&all[..DIMENSIONS], 10, Some(&only), 1);
+        assert_eq!(
+            found.iter().map(|row| row.row / 2).collect::<HashSet<_>>(),
+            HashSet::from([3, 50])
+        );
+        assert_eq!(file.remove(&only).unwrap(), 4);
+        file.commit("two").unwrap();
+        let read = VectorFile::open(&path, false).unwrap();
+        assert!(
+            read.scan(&all[..DIMENSIONS], 200, Some(&only), 1)
+                .is_empty()
+        );
+        assert_eq!((read.counts(), read.stamp()), ((200, 4), "two"));
+        let other = folder.path().join("w");
+        read.compacted(&other).unwrap();
+        let small = VectorFile::open(&other, false).unwrap();
+        assert_eq!(
+            (small.counts(), small.contents()),
+            ((196, 0), read.contents())
+        );
+    }
+
+    #[test]
+    fn what_was_not_committed_is_written_over() {
+        let folder = Folder::new(&[]);
+        let path = folder.path().join("v");
+        let all = vectors(3);
+        let mut file = VectorFile::create(&path).unwrap();
+        file.append(&content(1), &all[..DIMENSIONS]).unwrap();
+        file.commit("one").unwrap();
+        file.append(&content(2), &all[DIMENSIONS..]).unwrap();
+        drop(file);
+        let mut file = VectorFile::open(&path, true).unwrap();
+        assert_eq!(file.counts(), (1, 0));
+        file.append(&content(3), &all[2 * DIMENSIONS..]).unwrap();
+        file.commit("two").unwrap();
+        assert_eq!(file.contents(), [(content(1), 1), (content(3), 1)]);
+    }
+
+    #[test]
+    fn a_damaged_file_is_known() {
+        let folder = Folder::new(&[]);
+        let path = folder.path().join("v");
+        let mut file = VectorFile::create(&path).unwrap();
+        file.append(&content(1), &vectors(1)).unwrap();
+        file.commit("one").unwrap();
+        let bytes = std::fs::read(&path).unwrap();
+        std::fs::write(&path, &bytes[..bytes.len() - 1]).unwrap();
+        assert_eq!(
+            VectorFile::open(&path, false).err().unwrap().class,
+            ErrorClass::Corrupt
+        );
+        std::fs::write(&path, vec![1; PAGE]).unwrap();
+        assert_eq!(
+            VectorFile::open(&path, false).err().unwrap().class,
+            ErrorClass::Corrupt
+        );
+        assert_eq!(
+            VectorFile::open(&folder.path().join("none"), false)
+                .err()
+                .unwrap()
+                .class,
+            ErrorClass::MissingSource
+        );
+    }
+}

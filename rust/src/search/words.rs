@@ -1,0 +1,1003 @@
+//! The index of words: passages of text and the names of files, in tantivy.
+//!
+//! A document is a passage, or all the names of a content; its key is the content's uuid and a letter for its kind, by
+//! which it is deleted. The payload of a commit is the caller's: it says which events the index holds.
+
+use std::collections::BTreeMap;
+use std::io;
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+
+use tantivy::collector::TopDocs;
+use tantivy::directory::error::{
+    DeleteError, LockError, OpenDirectoryError, OpenReadError, OpenWriteError,
+};
+use tantivy::directory::{
+    Directory, DirectoryLock, FileHandle, Lock, MmapDirectory, WatchCallback, WatchHandle, WritePtr,
+};
+use tantivy::query::{
+    BooleanQuery, BoostQuery, ConstScoreQuery, FuzzyTermQuery, Occur, PhrasePrefixQuery,
+    PhraseQuery, Query, TermQuery, TermSetQuery,
+};
+use tantivy::schema::{
+    FAST, Field, INDEXED, IndexRecordOption, STORED, Schema, TextFieldIndexing, TextOptions, Value,
+};
+use tantivy::store::{Compressor, ZstdCompressor};
+use tantivy::tokenizer::{RawTokenizer, TokenizerManager};
+use tantivy::{
+    DocAddress, Index, IndexReader, IndexSettings, IndexWriter, ReloadPolicy, Searcher,
+    TantivyDocument, TantivyError, Term,
+};
+
+use super::language::{guessed, named};
+use super::tokens::{
+    self, FormTokenizer, StemTokenizer, Word, mark, mark_length, marked_words, stems, words,
+};
+use crate::error::{CoreError, ErrorClass, Result};
+
+/// Letters that a word has at least for a typo in it to be forgiven.
+const TYPO_LETTERS: usize = 5;
+/// A run of more characters without spaces is taken for a sentence: its pairs are looked for, not the run as it is.
+const LONG_RUN: usize = 4;
+/// A word of which there are fewer documents is also looked for as it is written: its stem may be of another language.
+const FEW: u64 = 20;
+/// Scores of matches that have no frequency: of a typo, and of the beginning of a word.
+const TYPO_SCORE: f32 = 2.0;
+const PREFIX_SCORE: f32 = 4.0;
+/// How much a run of words that was typed as one counts beside its words alone.
+const PHRASE_BOOST: f32 = 1.0;
+const STORE_LEVEL: i32 = 9;
+const STORE_BLOCK: usize = 1 << 16;
+
+/// What a part of a query asks for.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Sort {
+    /// A word in any form, or several that stand in a row.
+    Word,
+    /// The beginning of a word.
+    Prefix,
+    /// Words in a row as they are written.
+    Phrase,
+}
+
+/// One part of a query.
+#[derive(Clone, Debug)]
+pub struct Clause {
+    /// Must, should or must not be there.
+    pub occur: Occur,
+    /// What it asks for.
+    pub sort: Sort,
+    /// As it was typed.
+    pub text: String,
+}
+
+/// Which documents are searched.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Among {
+    /// Passages of text.
+    Passages,
+    /// Names of files and folders.
+    Names,
+}
+
+/// A document that was found.
+#[derive(Clone, Debug)]
+pub struct Found {
+    /// Its number in this state of the index.
+    pub address: (u32, u32),
+    /// The content's uuid and the letter of its kind.
+    pub key: String,
+    /// BM25.
+    pub score: f32,
+}
+
+/// The text of a document and its place, as it was added.
+#[derive(Clone, Debug)]
+pub struct Stored {
+    /// With the mark of its language before it.
+    pub text: String,
+    /// The caller's own.
+    pub place: String,
+}
+
+/// A stretch of a text that matches a part of a query: characters, and the number of that part.
+pub type Marked = (usize, usize, usize);
+
+#[derive(Clone, Copy)]
+struct Fields {
+    key: Field,
+    stem: Field,
+    form: Field,
+    name: Field,
+    folder: Field,
+    body: Field,
+    place: Field,
+    digest: Field,
+}
+
+/// An open index.
+pub struct WordIndex {
+    index: Index,
+    fields: Fields,
+    reader: IndexReader,
+    searcher: Searcher,
+    writer: Option<IndexWriter>,
+}
+
+fn schema() -> (Schema, Fields) {
+    let mut builder = Schema::builder();
+    let indexed = |tokenizer: &str, option| {
+        TextOptions::default().set_indexing_options(
+            TextFieldIndexing::default()
+                .set_tokenizer(tokenizer)
+                .set_index_option(option),
+        )
+    };
+    let positions = IndexRecordOption::WithFreqsAndPositions;
+    let raw = TextOptions::default()
+        .set_indexing_options(
+            TextFieldIndexing::default()
+                .set_tokenizer("raw")
+                .set_index_option(IndexRecordOption::Basic)
+                .set_fieldnorms(false),
+        )
+        .set_fast("raw");
+    let form = TextOptions::default().set_indexing_options(
+        TextFieldIndexing::default()
+            .set_tokenizer("form")
+            .set_index_option(IndexRecordOption::Basic)
+            .set_fieldnorms(false),
+    );
+    let fields = Fields {
+        key: builder.add_text_field("key", raw),
+        stem: builder.add_text_field("stem", indexed("stem", positions)),
+        form: builder.add_text_field("form", form),
+        name: builder.add_text_field("name", indexed("stem", positions)),
+        folder: builder.add_text_field("folder", indexed("stem", positions)),
+        body: builder.add_text_field("body", STORED),
+        place: builder.add_text_field("place", STORED),
+        digest: builder.add_u64_field("digest", FAST | INDEXED),
+    };
+    (builder.build(), fields)
+}
+
+fn tokenizers() -> TokenizerManager {
+    let manager = TokenizerManager::new();
+    // Asked for, never used: fields that are only stored name it.
+    manager.register("default", RawTokenizer::default());
+    manager.register("raw", RawTokenizer::default());
+    manager.register("stem", StemTokenizer);
+    manager.register("form", FormTokenizer);
+    manager
+}
+
+/// What went wrong in tantivy, as a class: a full disk, an index that others write, or one that is not to be read.
+impl From<TantivyError> for CoreError {
+    fn from(error: TantivyError) -> Self {
+        let io = match &error {
+            TantivyError::IoError(io) => Some(io.clone()),
+            TantivyError::OpenWriteError(OpenWriteError::IoError { io_error, .. })
+            | TantivyError::OpenReadError(OpenReadError::IoError { io_error, .. })
+            | TantivyError::OpenDirectoryError(OpenDirectoryError::IoError { io_error, .. })
+            | TantivyError::LockFailure(LockError::IoError(io_error), _) => Some(io_error.clone()),
+            _ => None,
+        };
+        if let Some(io) = io {
+            let code = io.raw_os_error();
+            let mut same = code.map_or_else(
+                || Self::from(io::Error::new(io.kind(), io.to_string())),
+                |code| Self::from(io::Error::from_raw_os_error(code)),
+            );
+            if same.class == ErrorClass::IoTransient
+                && code.is_none()
+                && io.to_string().contains("os error 28")
+            {
+                same.class = ErrorClass::DiskFull;
+            }
+            return same.context("the index of words");
+        }
+        let class = match &error {
+            TantivyError::LockFailure(..) => ErrorClass::IoTransient,
+            TantivyError::OpenReadError(OpenReadError::FileDoesNotExist(_))
+            | TantivyError::OpenDirectoryError(OpenDirectoryError::DoesNotExist(_)) => {
+                ErrorClass::MissingSource
+            }
+            // An error in one of its threads keeps no class, but its words.
+            _ if error.to_string().contains("No space left")
+                || error.to_string().contains("os error 28") =>
+            {
+                ErrorClass::DiskFull
+            }
+            _ => ErrorClass::Corrupt,
+        };
+        Self::new(class, format!("the index of words: {error}"))
+    }
+}
+
+impl WordIndex {
+    /// Open the index in a folder to read it. `missing_source` if there is none, `corrupt` if it cannot be read.
+    pub fn open(folder: &Path) -> Result<Self> {
+        let directory = Reading(MmapDirectory::open(folder).map_err(TantivyError::from)?);
+        let index = Index::open(directory)?;
+        Self::of(index)
+    }
+
+    /// Open the index in a folder to write it; with `fresh`, make an empty one (the folder must be empty).
+    pub fn open_writable(folder: &Path, fresh: bool, memory: usize) -> Result<Self> {
+        let directory = MmapDirectory::open(folder).map_err(TantivyError::from)?;
+        let index = if fresh {
+            let settings = IndexSettings {
+                docstore_compression: Compressor::Zstd(ZstdCompressor {
+                    compression_level: Some(STORE_LEVEL),
+                }),
+                docstore_blocksize: STORE_BLOCK,
+                ..IndexSettings::default()
+            };
+            Index::create(directory, schema().0, settings)?
+        } else {
+            Index::open(directory)?
+        };
+        let mut made = Self::of(index)?;
+        made.writer = Some(made.index.writer_with_num_threads(1, memory)?);
+        Ok(made)
+    }
+
+    fn of(mut index: Index) -> Result<Self> {
+        index.set_tokenizers(tokenizers());
+        index.set_fast_field_tokenizers(tokenizers());
+        let (wanted, fields) = schema();
+        if index.schema() != wanted {
+            return Err(CoreError::new(
+                ErrorClass::Corrupt,
+                "the index of words is of another version",
+            ));
+        }
+        let reader = index
+            .reader_builder()
+            .reload_policy(ReloadPolicy::Manual)
+            .try_into()?;
+        let searcher = reader.searcher();
+        Ok(Self {
+            index,
+            fields,
+            reader,
+            searcher,
+            writer: None,
+        })
+    }
+
+    fn writer(&self) -> Result<&IndexWriter> {
+        self.writer.as_ref().ok_or_else(|| {
+            CoreError::new(ErrorClass::Unsupported, "the index was opened to be read")
+        })
+    }
+
+    /// The payload of the last commit; None before the first.
+    pub fn payload(&self) -> Result<Option<String>> {
+        Ok(self.index.load_metas()?.payload)
+    }
+
+    /// How many documents there are.
+    #[must_use]
+    pub fn len(&self) -> u64 {
+        self.searcher.num_docs()
+    }
+
+    /// Whether there is none.
+    #[must_use]
+    pub fn is_empty(&self) -> bool {
+        self.len() == 0
+    }
+
+    /// See the state of the last commit from now on.
+    pub fn reload(&mut self) -> Result<()> {
+        self.reader.reload()?;
+        self.searcher = self.reader.searcher();
+        Ok(())
+    }
+
+    /// Delete the documents with this key, also those added since the last commit.
+    pub fn delete(&self, key: &str) -> Result<()> {
+        let term = Term::from_field_text(self.fields.key, key);
+        self.writer()?.delete_term(term);
+        Ok(())
+    }
+
+    /// Add a passage. `language`: a code of two or three letters; without one it is guessed. Returns the code it has.
+    pub fn add(
+        &self,
+        key: &str,
+        text: &str,
+        language: &str,
+        place: &str,
+    ) -> Result<Option<&'static str>> {
+        let language = named(language).or_else(|| guessed(text));
+        let marked = format!("{}{text}", mark(language));
+        let mut document = TantivyDocument::default();
+        document.add_text(self.fields.key, key);
+        document.add_text(self.fields.stem, &marked);
+        document.add_text(self.fields.form, &marked);
+        document.add_text(self.fields.body, &marked);
+        document.add_text(self.fields.place, place);
+        self.writer()?.add_document(document)?;
+        Ok(language.map(|language| language.code))
+    }
+
+    /// Add the names of a content, one in each line, and the folders that they are in. `digest`: the caller's own.
+    pub fn add_names(&self, key: &str, names: &str, folders: &str, digest: u64) -> Result<()> {
+        let mut document = TantivyDocument::default();
+        document.add_text(self.fields.key, key);
+        document.add_text(self.fields.name, names);
+        document.add_text(self.fields.folder, folders);
+        document.add_text(self.fields.body, format!("{}{names}", mark(None)));
+        document.add_u64(self.fields.digest, digest);
+        self.writer()?.add_document(document)?;
+        Ok(())
+    }
+
+    /// Make all that was added and deleted durable and visible, with a payload of the caller's.
+    pub fn commit(&mut self, payload: &str) -> Result<()> {
+        let writer = self.writer.as_mut().ok_or_else(|| {
+            CoreError::new(ErrorClass::Unsupported, "the index was opened to be read")
+        })?;
+        let mut prepared = writer.prepare_commit()?;
+        prepared.set_payload(payload);
+        prepared.commit()?;
+        self.reload()
+    }
+
+    /// Wait until segments that are being merged are merged, and let others write.
+    pub fn close(&mut self) -> Result<()> {
+        if let Some(writer) = self.writer.take() {
+            writer.wait_merging_threads()?;
+        }
+        Ok(())
+    }
+
+    /// The digest of the names of each content, by key.
+    pub fn digests(&self) -> Result<Vec<(String, u64)>> {
+        let mut found = Vec::new();
+        for segment in self.searcher.segment_readers() {
+            let Some(keys) = segment.fast_fields().str("key")? else {
+                continue;
+            };
+            let digests = segment.fast_fields().u64("digest")?;
+            for doc in 0..segment.max_doc() {
+                if segment.is_deleted(doc) {
+                    continue;
+                }
+                if let (Some(digest), Some(ord)) = (digests.first(doc), keys.term_ords(doc).next())
+                {
+                    let mut key = String::new();
+                    keys.ord_to_str(ord, &mut key)?;
+                    found.push((key, digest));
+                }
+            }
+        }
+        Ok(found)
+    }
+
+    /// Every document's key, with how many documents have it.
+    pub fn counts_of_keys(&self) -> Result<BTreeMap<String, usize>> {
+        let mut found = BTreeMap::new();
+        for segment in self.searcher.segment_readers() {
+            let Some(keys) = segment.fast_fields().str("key")? else {
+                continue;
+            };
+            let mut key = String::new();
+            for doc in (0..segment.max_doc()).filter(|&doc| !segment.is_deleted(doc)) {
+                if let Some(ord) = keys.term_ords(doc).next() {
+                    key.clear();
+                    keys.ord_to_str(ord, &mut key)?;
+                    *found.entry(key.clone()).or_default() += 1;
+                }
+            }
+        }
+        Ok(found)
+    }
+
+    /// The files whose bytes are not those that were written.
+    pub fn damaged(&self) -> Result<Vec<PathBuf>> {
+        Ok(self.index.validate_checksum()?.into_iter().collect())
+    }
+
+    /// The best documents, best first. `keys`: only documents with one of these. `typos`: forgive one in each long word.
+    pub fn search(
+        &self,
+        clauses: &[Clause],
+        among: Among,
+        languages: &[String],
+        limit: usize,
+        keys: Option<&[String]>,
+        typos: bool,
+    ) -> Result<Vec<Found>> {
+        let Some(query) = self.query(clauses, among, languages, typos) else {
+            return Ok(Vec::new());
+        };
+        let query = match keys {
+            Some(keys) => self.only(query, keys),
+            None => query,
+        };
+        let best = self
+            .searcher
+            .search(&query, &TopDocs::with_limit(limit.max(1)).order_by_score())?;
+        self.found(best)
+    }
+
+    /// Which of these keys have a document that matches every clause.
+    pub fn matching(
+        &self,
+        clauses: &[Clause],
+        among: Among,
+        languages: &[String],
+        keys: &[String],
+    ) -> Result<Vec<String>> {
+        let Some(query) = self.query(clauses, among, languages, false) else {
+            return Ok(Vec::new());
+        };
+        let query = self.only(query, keys);
+        let found = self
+            .searcher
+            .search(&query, &tantivy::collector::DocSetCollector)?;
+        let found = self.found(found.into_iter().map(|address| (0.0, address)).collect())?;
+        let mut keys: Vec<_> = found.into_iter().map(|one| one.key).collect();
+        keys.sort_unstable();
+        keys.dedup();
+        Ok(keys)
+    }
+
+    fn only(&self, query: Box<dyn Query>, keys: &[String]) -> Box<dyn Query> {
+        let terms = keys
+            .iter()
+            .map(|key| Term::from_field_text(self.fields.key, key));
+        let chosen = ConstScoreQuery::new(Box::new(TermSetQuery::new(terms)), 0.0);
+        Box::new(BooleanQuery::new(vec![
+            (Occur::Must, query),
+            (Occur::Must, Box::new(chosen)),
+        ]))
+    }
+
+    fn found(&self, best: Vec<(f32, DocAddress)>) -> Result<Vec<Found>> {
+        let mut columns = Vec::new();
+        for segment in self.searcher.segment_readers() {
+            columns.push(segment.fast_fields().str("key")?);
+        }
+        let mut found = Vec::with_capacity(best.len());
+        for (score, address) in best {
+            let mut key = String::new();
+            if let Some(column) = &columns[address.segment_ord as usize]
+                && let Some(ord) = column.term_ords(address.doc_id).next()
+            {
+                column.ord_to_str(ord, &mut key)?;
+            }
+            found.push(Found {
+                address: (address.segment_ord, address.doc_id),
+                key,
+                score,
+            });
+        }
+        Ok(found)
+    }
+
+    /// The text of a document that [`WordIndex::search`] found in this state of the index.
+    pub fn stored(&self, address: (u32, u32)) -> Result<Stored> {
+        let document: TantivyDocument = self.searcher.doc(DocAddress::new(address.0, address.1))?;
+        let text_of = |field| {
+            document
+                .get_first(field)
+                .and_then(|value| value.as_str())
+                .unwrap_or("")
+                .to_owned()
+        };
+        Ok(Stored {
+            text: text_of(self.fields.body),
+            place: text_of(self.fields.place),
+        })
+    }
+
+    /// The rarity of each stem, as BM25 counts it.
+    pub fn rarities(&self, stems: &[String]) -> Result<Vec<f32>> {
+        let all = self.searcher.num_docs() as f32;
+        stems
+            .iter()
+            .map(|stem| {
+                let number = self
+                    .searcher
+                    .doc_freq(&Term::from_field_text(self.fields.stem, stem))?
+                    as f32;
+                Ok((1.0 + (all - number + 0.5).max(0.0) / (number + 0.5)).ln())
+            })
+            .collect()
+    }
+
+    // queries ----------------------------------------------------------------------------------------------------------
+
+    fn query(
+        &self,
+        clauses: &[Clause],
+        among: Among,
+        languages: &[String],
+        typos: bool,
+    ) -> Option<Box<dyn Query>> {
+        let mut parts: Vec<(Occur, Box<dyn Query>)> = Vec::new();
+        for clause in clauses {
+            let mut any: Vec<Box<dyn Query>> = Vec::new();
+            match among {
+                Among::Passages => {
+                    self.alternatives(clause, self.fields.stem, 1.0, languages, typos, &mut any)
+                }
+                Among::Names => {
+                    self.alternatives(clause, self.fields.name, 1.0, languages, typos, &mut any);
+                    self.alternatives(clause, self.fields.folder, 0.5, languages, false, &mut any);
+                }
+            }
+            match (clause.occur, any.len()) {
+                (_, 0) => {}
+                // Flat, so that the scorer may skip what cannot be among the best.
+                (Occur::Should, _) => {
+                    parts.extend(any.into_iter().map(|query| (Occur::Should, query)))
+                }
+                (occur, _) => parts.push((occur, Box::new(BooleanQuery::union(any)))),
+            }
+        }
+        if parts.iter().all(|(occur, _)| *occur == Occur::MustNot) {
+            return None;
+        }
+        Some(Box::new(BooleanQuery::new(parts)))
+    }
+
+    /// Queries of one field, any of which matches the clause.
+    fn alternatives(
+        &self,
+        clause: &Clause,
+        field: Field,
+        boost: f32,
+        languages: &[String],
+        typos: bool,
+        out: &mut Vec<Box<dyn Query>>,
+    ) {
+        let typed = words(&clause.text, None);
+        let mut add = |query: Box<dyn Query>, factor: f32| {
+            let factor = factor * boost;
+            out.push(if (factor - 1.0).abs() < f32::EPSILON {
+                query
+            } else {
+                Box::new(BoostQuery::new(query, factor))
+            });
+        };
+        let passages = field == self.fields.stem;
+        match typed.as_slice() {
+            [] => {}
+            [word] if clause.sort == Sort::Prefix && !word.unspaced => {
+                for field in [field]
+                    .into_iter()
+                    .chain(passages.then_some(self.fields.form))
+                {
+                    let term = Term::from_field_text(field, &word.folded);
+                    add(
+                        constant(
+                            Box::new(FuzzyTermQuery::new_prefix(term, 0, true)),
+                            PREFIX_SCORE,
+                        ),
+                        1.0,
+                    );
+                }
+            }
+            [word] => {
+                let forms = stems(&word.folded, if word.unspaced { &[] } else { languages });
+                let mut all: Vec<String> = forms;
+                for stem in stems(&clause.text, languages) {
+                    if !all.contains(&stem) {
+                        all.push(stem);
+                    }
+                }
+                let mut documents = 0;
+                for stem in &all {
+                    let term = Term::from_field_text(field, stem);
+                    let number = self.searcher.doc_freq(&term).unwrap_or(0);
+                    documents += number;
+                    if number > 0 {
+                        add(
+                            Box::new(TermQuery::new(term, IndexRecordOption::WithFreqs)),
+                            1.0,
+                        );
+                    }
+                }
+                if passages && documents < FEW {
+                    let term = Term::from_field_text(self.fields.form, &word.folded);
+                    add(
+                        Box::new(TermQuery::new(term, IndexRecordOption::Basic)),
+                        1.0,
+                    );
+                }
+                if typos && forgiving(word) {
+                    for (field, text) in all
+                        .iter()
+                        .map(|stem| (field, stem))
+                        .chain(passages.then_some((self.fields.form, &word.folded)))
+                    {
+                        if text.chars().count() + 1 < TYPO_LETTERS {
+                            continue;
+                        }
+                        let term = Term::from_field_text(field, text);
+                        add(
+                            constant(Box::new(FuzzyTermQuery::new(term, 1, true)), TYPO_SCORE),
+                            1.0,
+                        );
+                    }
+                }
+            }
+            several => {
+                if clause.sort == Sort::Prefix {
+                    let terms = several
+                        .iter()
+                        .map(|word| Term::from_field_text(field, &word.folded))
+                        .collect();
+                    add(Box::new(PhrasePrefixQuery::new(terms)), 1.0);
+                    return;
+                }
+                for row in rows(&clause.text, languages) {
+                    let terms = row
+                        .iter()
+                        .map(|stem| Term::from_field_text(field, stem))
+                        .collect();
+                    add(Box::new(PhraseQuery::new(terms)), PHRASE_BOOST);
+                }
+                if clause.sort == Sort::Word && passages && several.len() > LONG_RUN {
+                    for pair in several
+                        .windows(2)
+                        .filter(|pair| pair[0].unspaced && pair[1].unspaced)
+                    {
+                        let text = format!("{}{}", pair[0].folded, pair[1].folded);
+                        let term = Term::from_field_text(self.fields.form, &text);
+                        add(
+                            Box::new(TermQuery::new(term, IndexRecordOption::Basic)),
+                            1.0,
+                        );
+                    }
+                }
+            }
+        }
+    }
+}
+
+fn constant(query: Box<dyn Query>, score: f32) -> Box<dyn Query> {
+    Box::new(ConstScoreQuery::new(query, score))
+}
+
+/// Whether a typo in the word is forgiven.
+fn forgiving(word: &Word) -> bool {
+    !word.unspaced
+        && word.folded.chars().count() >= TYPO_LETTERS
+        && !word.folded.bytes().any(|b| b.is_ascii_digit())
+}
+
+/// The stems of words in a row, in each language; each row once.
+fn rows(text: &str, languages: &[String]) -> Vec<Vec<String>> {
+    let mut found: Vec<Vec<String>> = Vec::new();
+    for language in std::iter::once(None).chain(languages.iter().map(|code| named(code))) {
+        let row: Vec<String> = words(text, language)
+            .into_iter()
+            .map(|word| word.stem)
+            .collect();
+        if !found.contains(&row) {
+            found.push(row);
+        }
+    }
+    found
+}
+
+// marks ----------------------------------------------------------------------------------------------------------------
+
+/// Where the clauses of a query match a text, in order; characters are counted without the mark of the language.
+#[must_use]
+pub fn marks(
+    marked: &str,
+    clauses: &[Clause],
+    languages: &[String],
+    typos: bool,
+) -> (String, Vec<Marked>) {
+    let found = marked_words(marked);
+    let text = &marked[mark_length(marked)..];
+    let mut spans: Vec<Marked> = Vec::new();
+    for (number, clause) in clauses
+        .iter()
+        .enumerate()
+        .filter(|(_, clause)| clause.occur != Occur::MustNot)
+    {
+        let typed = words(&clause.text, None);
+        let Some(first) = typed.first() else { continue };
+        let mut of_clause: Vec<(usize, usize)> = Vec::new();
+        if let [word] = typed.as_slice() {
+            let mut forms = stems(&clause.text, languages);
+            forms.extend(stems(&word.folded, languages));
+            let matches = |one: &Word| match clause.sort {
+                Sort::Phrase => one.folded == word.folded,
+                Sort::Prefix => {
+                    one.folded.starts_with(&word.folded) || one.stem.starts_with(&word.folded)
+                }
+                Sort::Word => {
+                    one.folded == word.folded
+                        || forms.contains(&one.stem)
+                        || (!word.unspaced
+                            && tokens::mixed_parts(&one.folded).contains(&word.folded))
+                        || (typos && forgiving(word) && within_one(&one.folded, &word.folded))
+                }
+            };
+            of_clause.extend(
+                found
+                    .iter()
+                    .filter(|one| matches(one))
+                    .map(|one| (one.start, one.end)),
+            );
+        } else {
+            let rows = if clause.sort == Sort::Word {
+                rows(&clause.text, languages)
+            } else {
+                Vec::new()
+            };
+            for window in found.windows(typed.len()) {
+                let last = typed.len() - 1;
+                let same = window
+                    .iter()
+                    .zip(&typed)
+                    .enumerate()
+                    .all(|(at, (one, word))| {
+                        one.folded == word.folded
+                            || (clause.sort == Sort::Prefix
+                                && at == last
+                                && one.folded.starts_with(&word.folded))
+                    });
+                let stem = || {
+                    rows.iter()
+                        .any(|row| window.iter().zip(row).all(|(one, stem)| one.stem == *stem))
+                };
+                if same || stem() {
+                    of_clause.push((window[0].start, window[last].end));
+                }
+            }
+            if of_clause.is_empty()
+                && clause.sort == Sort::Word
+                && typed.len() > LONG_RUN
+                && first.unspaced
+            {
+                for pair in typed.windows(2) {
+                    of_clause.extend(
+                        found
+                            .windows(2)
+                            .filter(|two| {
+                                two[0].folded == pair[0].folded && two[1].folded == pair[1].folded
+                            })
+                            .map(|two| (two[0].start, two[1].end)),
+                    );
+                }
+            }
+        }
+        spans.extend(
+            of_clause
+                .into_iter()
+                .map(|(start, end)| (start, end, number)),
+        );
+    }
+    spans.sort_unstable();
+    (text.to_owned(), in_characters(text, spans))
+}
+
+fn in_characters(text: &str, spans: Vec<Marked>) -> Vec<Marked> {
+    let mut ends: Vec<usize> = spans
+        .iter()
+        .flat_map(|&(start, end, _)| [start, end])
+        .collect();
+    ends.sort_unstable();
+    ends.dedup();
+    let (mut at, mut number) = (0, 0);
+    let mut characters = Vec::with_capacity(ends.len());
+    for &end in &ends {
+        number += text[at..end].chars().count();
+        at = end;
+        characters.push(number);
+    }
+    let of = |byte: usize| ends.binary_search(&byte).map_or(0, |at| characters[at]);
+    spans
+        .into_iter()
+        .map(|(start, end, clause)| (of(start), of(end), clause))
+        .collect()
+}
+
+/// Whether two words differ by at most one letter that is added, left out, another, or changed places with the next.
+#[must_use]
+pub fn within_one(one: &str, other: &str) -> bool {
+    let (one, other): (Vec<char>, Vec<char>) = (one.chars().collect(), other.chars().collect());
+    let (short, long) = if one.len() <= other.len() {
+        (&one, &other)
+    } else {
+        (&other, &one)
+    };
+    if long.len() - short.len() > 1 {
+        return false;
+    }
+    let same = short
+        .iter()
+        .zip(long.iter())
+        .take_while(|(a, b)| a == b)
+        .count();
+    let (short, long) = (&short[same..], &long[same..]);
+    if short.len() < long.len() {
+        return *short == long[1..];
+    }
+    short.is_empty()
+        || short[1..] == long[1..]
+        || (short.len() > 1
+            && short[0] == long[1]
+            && short[1] == long[0]
+            && short[2..] == long[2..])
+}
+
+// folders that can only be read ----------------------------------------------------------------------------------------
+
+/// A folder that is read: its lock is taken where it can be, so that no file goes while the index is opened.
+#[derive(Clone, Debug)]
+struct Reading(MmapDirectory);
+
+fn refused() -> io::Error {
+    io::Error::from(io::ErrorKind::PermissionDenied)
+}
+
+impl Directory for Reading {
+    fn get_file_handle(
+        &self,
+        path: &Path,
+    ) -> std::result::Result<Arc<dyn FileHandle>, OpenReadError> {
+        self.0.get_file_handle(path)
+    }
+
+    fn delete(&self, path: &Path) -> std::result::Result<(), DeleteError> {
+        Err(DeleteError::IoError {
+            io_error: Arc::new(refused()),
+            filepath: path.to_owned(),
+        })
+    }
+
+    fn exists(&self, path: &Path) -> std::result::Result<bool, OpenReadError> {
+        self.0.exists(path)
+    }
+
+    fn open_write(&self, path: &Path) -> std::result::Result<WritePtr, OpenWriteError> {
+        Err(OpenWriteError::wrap_io_error(refused(), path.to_owned()))
+    }
+
+    fn atomic_read(&self, path: &Path) -> std::result::Result<Vec<u8>, OpenReadError> {
+        self.0.atomic_read(path)
+    }
+
+    fn atomic_write(&self, _path: &Path, _data: &[u8]) -> io::Result<()> {
+        Err(refused())
+    }
+
+    fn sync_directory(&self) -> io::Result<()> {
+        Ok(())
+    }
+
+    fn acquire_lock(&self, lock: &Lock) -> std::result::Result<DirectoryLock, LockError> {
+        match self.0.acquire_lock(lock) {
+            Err(LockError::IoError(_)) => Ok(DirectoryLock::from(Box::new(()))),
+            taken => taken,
+        }
+    }
+
+    fn watch(&self, _callback: WatchCallback) -> tantivy::Result<WatchHandle> {
+        Ok(WatchHandle::empty())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::testing::Folder;
+
+    fn clause(sort: Sort, text: &str) -> Clause {
+        Clause {
+            occur: Occur::Should,
+            sort,
+            text: text.to_owned(),
+        }
+    }
+
+    fn keys_of(index: &WordIndex, sort: Sort, text: &str, typos: bool) -> Vec<String> {
+        let languages = ["en".to_owned()];
+        let clauses = [clause(sort, text)];
+        let found = index.search(&clauses, Among::Passages, &languages, 10, None, typos);
+        let mut keys: Vec<_> = found.unwrap().into_iter().map(|one| one.key).collect();
+        keys.sort_unstable();
+        keys
+    }
+
+    #[test]
+    fn what_is_added_is_found_until_it_is_deleted() {
+        let folder = Folder::new(&[]);
+        let mut index = WordIndex::open_writable(folder.path(), true, 15_000_000).unwrap();
+        index
+            .add("ao", "The libraries of the harbour", "eng", "1")
+            .unwrap();
+        index.add("bo", "東京都の図書館", "", "2").unwrap();
+        index.add("co", "Invoice 2024-03-05", "", "3").unwrap();
+        assert!(index.is_empty(), "nothing is seen before it is committed");
+        index.commit("one").unwrap();
+        assert_eq!(keys_of(&index, Sort::Word, "Library", false), ["ao"]);
+        assert_eq!(keys_of(&index, Sort::Word, "harbuor", true), ["ao"]);
+        assert!(keys_of(&index, Sort::Word, "harbuor", false).is_empty());
+        assert_eq!(keys_of(&index, Sort::Prefix, "librar", false), ["ao"]);
+        assert_eq!(keys_of(&index, Sort::Word, "図書", false), ["bo"]);
+        assert_eq!(keys_of(&index, Sort::Phrase, "2024-03-05", false), ["co"]);
+        assert!(keys_of(&index, Sort::Phrase, "03-2024", false).is_empty());
+        let all = index.counts_of_keys().unwrap();
+        assert_eq!(all.len(), 3);
+        index.delete("ao").unwrap();
+        index.commit("two").unwrap();
+        assert!(keys_of(&index, Sort::Word, "harbour", false).is_empty());
+        index.close().unwrap();
+        let read = WordIndex::open(folder.path()).unwrap();
+        assert_eq!(
+            (read.len(), read.payload().unwrap().as_deref()),
+            (2, Some("two"))
+        );
+        assert!(read.damaged().unwrap().is_empty());
+        assert_eq!(
+            read.add("x", "x", "", "").err().unwrap().class,
+            ErrorClass::Unsupported
+        );
+    }
+
+    #[test]
+    fn an_index_that_is_none_is_told_by_its_class() {
+        let folder = Folder::new(&[("meta.json", "nonsense")]);
+        assert_eq!(
+            WordIndex::open(folder.path()).err().unwrap().class,
+            ErrorClass::Corrupt
+        );
+        let none = folder.path().join("none");
+        assert_eq!(
+            WordIndex::open(&none).err().unwrap().class,
+            ErrorClass::MissingSource
+        );
+    }
+
+    #[test]
+    fn marks_are_counted_in_characters() {
+        let text = format!("{}é Running to Tōkyō 東京", mark(named("en")));
+        let clauses = [
+            clause(Sort::Word, "run"),
+            clause(Sort::Word, "tokyo"),
+            clause(Sort::Word, "京"),
+        ];
+        let (plain, found) = marks(&text, &clauses, &["en".to_owned()], false);
+        assert_eq!(plain, "é Running to Tōkyō 東京");
+        assert_eq!(found, [(2, 9, 0), (13, 18, 1), (20, 21, 2)]);
+    }
+
+    #[test]
+    fn one_typo_is_one_letter() {
+        for (one, other) in [
+            ("library", "libary"),
+            ("library", "librarry"),
+            ("library", "lirbary"),
+            ("library", "librery"),
+            ("a", "a"),
+        ] {
+            assert!(
+                within_one(one, other) && within_one(other, one),
+                "{one} {other}"
+            );
+        }
+        for (one, other) in [
+            ("library", "libraray2"),
+            ("library", "bilrary"),
+            ("harbour", "harvest"),
+        ] {
+            assert!(
+                !within_one(one, other) && !within_one(other, one),
+                "{one} {other}"
+            );
+        }
+    }
+}

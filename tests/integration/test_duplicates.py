@@ -1,0 +1,85 @@
+"""Files of the same bytes, and photographs that look the same, whatever was done to them."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Iterator
+from pathlib import Path
+
+import numpy as np
+import pytest
+from PIL import Image
+
+from pillion.library import Library
+from tests.support import photos
+
+PHOTOS = 50
+
+
+def _variants(picture: Image.Image, number: int) -> dict[str, Image.Image]:
+    width, height = picture.size
+    cut = (width // 40, height // 40, width - width // 40, height - height // 40)
+    return {
+        f"{number}-small.jpg": picture.resize((width // 2, height // 2)),
+        f"{number}-again.jpg": picture,
+        f"{number}-cropped.jpg": picture.crop(cut),
+        f"{number}-turned.jpg": picture.transpose(Image.Transpose.ROTATE_90),
+    }
+
+
+@pytest.fixture(scope="module")
+def near_library(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Library]:
+    """50 photographs, each also resized, encoded again, cropped by 5 % and turned; their thumbnails are made."""
+    folder = tmp_path_factory.mktemp("photographs")
+    for number in range(PHOTOS):
+        original = folder / f"{number}.png"
+        photos.write_photo(folder / "made.jpg", seed=number, size=(480, 360))
+        with Image.open(folder / "made.jpg") as made:
+            picture = made.convert("RGB")
+        (folder / "made.jpg").unlink()
+        picture.save(original)
+        for name, variant in _variants(picture, number).items():
+            variant.save(folder / name, quality=60)
+    with Library.open(tmp_path_factory.mktemp("near") / "library", policy="mobile") as library:
+        library.index(folder)
+        library.run()
+        yield library
+
+
+@pytest.mark.slow
+def test_near_duplicates_are_grouped(near_library: Library) -> None:
+    groups = [group for group in near_library.searching.duplicates(near=True) if group.kind == "near"]
+    right = wrong = 0
+    for group in groups:
+        owners = [os.path.basename(path).split("-")[0].split(".")[0] for path in group.paths]
+        pairs = [(a, b) for at, a in enumerate(owners) for b in owners[at + 1 :]]
+        right += sum(a == b for a, b in pairs)
+        wrong += sum(a != b for a, b in pairs)
+    assert wrong == 0
+    assert right >= 0.95 * PHOTOS * 10, "of each photograph five files make ten pairs"
+    bests = {os.path.basename(group.best) for group in groups}
+    assert len(bests & {f"{number}.png" for number in range(PHOTOS)}) >= 0.95 * PHOTOS
+
+
+@pytest.mark.slow
+def test_pictures_like_one_are_found(near_library: Library, tmp_path: Path) -> None:
+    location = os.fsdecode(near_library.locations()[0].path)
+    with Image.open(os.path.join(location, "7.png")) as made:
+        made.convert("RGB").resize((300, 225)).save(tmp_path / "other.jpg", quality=70)
+    hits = near_library.searching.similar(tmp_path / "other.jpg", limit=5).hits
+    assert {os.path.basename(hit.path).split("-")[0].split(".")[0] for hit in hits[:5]} == {"7"}
+    assert hits[0].why == ["picture"]
+    known = near_library.find(os.path.join(location, "7.png"))[0]
+    hits = near_library.searching.similar(os.path.join(location, "7.png"), content_uuid=known, limit=4).hits
+    assert "7.png" not in [os.path.basename(hit.path) for hit in hits]
+
+
+def test_pictures_of_one_colour_are_no_duplicates(tmp_path: Path) -> None:
+    folder = tmp_path / "flat"
+    folder.mkdir()
+    for shade in (0, 100, 255):
+        Image.fromarray(np.full((60, 80, 3), shade, dtype=np.uint8)).save(folder / f"{shade}.png")
+    with Library.open(tmp_path / "library", policy="mobile") as library:
+        library.index(folder)
+        library.run()
+        assert library.searching.duplicates(near=True) == []

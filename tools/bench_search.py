@@ -1,0 +1,254 @@
+"""``make bench-search``: search beside SQLite's FTS5, and beside usearch where it is installed, in one run.
+
+Words: texts of 60 words whose frequencies follow Zipf's law, the same for all. Vectors: of 384 dimensions, in clusters
+as those of texts are. Quality: nDCG@10 on a folder with the Cranfield collection (``--cranfield``), which is indexed as
+text files by ``pillion index`` itself. Prints tables; writes all figures into .benchmarks/.
+"""
+
+from __future__ import annotations
+
+import argparse
+import datetime
+import importlib
+import json
+import math
+import re
+import resource
+import shutil
+import statistics
+import tempfile
+import time
+from collections.abc import Callable, Iterator, Sequence
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from pillion import _core
+from pillion.catalog.database import sqlite_module
+from pillion.library import Library
+from pillion.search.find import snippet
+
+RESULTS = Path(__file__).resolve().parent.parent / ".benchmarks"
+WORDS_IN_TEXT = 60
+VOCABULARY = 200_000
+RUNS = 30
+
+
+def texts(number: int) -> Iterator[str]:
+    """Texts of 60 words, the same each time."""
+    chance = np.random.default_rng(14)
+    for start in range(0, number, 10_000):
+        rows = chance.zipf(1.15, size=(min(10_000, number - start), WORDS_IN_TEXT)) % VOCABULARY
+        for row in rows:
+            yield " ".join(word_of(int(rank)) for rank in row)
+
+
+def word_of(rank: int) -> str:
+    """A word for a rank: short for the frequent ones, without a meaning or a stem."""
+    letters = "".join(chr(97 + (rank // 21**place) % 21) for place in range(5) if place < 2 or rank >= 21**place)
+    return "w" + letters
+
+
+def timed(ask: Callable[[Any], object], queries: Sequence[Any]) -> tuple[float, float]:
+    """Median and 95th percentile in milliseconds, over the queries in turn."""
+    for query in queries[:2]:
+        ask(query)
+    found = []
+    for number in range(RUNS):
+        begin = time.perf_counter()
+        ask(queries[number % len(queries)])
+        found.append((time.perf_counter() - begin) * 1e3)
+    return statistics.median(found), sorted(found)[int(len(found) * 0.95)]
+
+
+def queries_of(frequencies: dict[str, int]) -> dict[str, list[str]]:
+    """Queries by how many texts have their words."""
+    order = sorted(frequencies, key=lambda word: -frequencies[word])
+    common = order[:12]
+    middle = order[len(order) // 400 : len(order) // 400 + 10]
+    rare = [word for word in order if 2 <= frequencies[word] <= 8][:10] or order[-10:]
+    return {
+        "a rare word": rare,
+        f"a word in about {frequencies[middle[0]]:,} texts": middle,
+        f"a word in about {frequencies[common[0]]:,} texts": common[:3],
+        "three common words, OR": [" ".join(common[at : at + 3]) for at in range(0, 12, 3)],
+    }
+
+
+def words_section(number: int, figures: dict[str, Any]) -> None:
+    """Latency by kind of query, indexing rate and size."""
+    frequencies: dict[str, int] = {}
+    size = 0
+    with tempfile.TemporaryDirectory() as place:
+        folder = Path(place) / "words"
+        folder.mkdir()
+        begin = time.perf_counter()
+        index = _core.WordIndex(folder, writable=True, fresh=True, memory=200_000_000)
+        for at, text in enumerate(texts(number)):
+            index.add(f"{at:036x}o", text, "", '{"kind":"ocr","page":1}')
+        index.commit("{}")
+        index.close()
+        ours = number / (time.perf_counter() - begin)
+        table = sqlite_module().connect(str(Path(place) / "fts.sqlite"))
+        table.execute("CREATE VIRTUAL TABLE t USING fts5(body, tokenize='porter')")
+        begin = time.perf_counter()
+        table.executemany("INSERT INTO t VALUES (?)", ((text,) for text in texts(number)))
+        table.commit()
+        theirs = number / (time.perf_counter() - begin)
+        for text in texts(number):
+            size += len(text)
+            for word in set(text.split()):
+                frequencies[word] = frequencies.get(word, 0) + 1
+        disk = sum(path.stat().st_size for path in folder.iterdir())
+        print(f"\n{number:,} texts of {WORDS_IN_TEXT} words, {size / 1e6:.0f} MB")
+        print(f"{'indexing, texts a second':<42} FTS5 {theirs:>12,.0f}   pillion {ours:>12,.0f}")
+        fts = (Path(place) / "fts.sqlite").stat().st_size
+        print(f"{'size, of the text (texts included)':<42} FTS5 {fts / size:>12.2f}   pillion {disk / size:>12.2f}")
+        figures["indexing"] = {"fts5": theirs, "pillion": ours}
+        figures["size"] = {"fts5": fts / size, "pillion": disk / size}
+        index = _core.WordIndex(folder)
+
+        def ask(query: str) -> object:
+            clauses = [(0, "word", word) for word in query.split()]
+            found = index.search(clauses, 60)
+            stored = index.stored([(one[0], one[1]) for one in found[:20]])
+            shown = []
+            for text, _ in stored:
+                plain, marks = _core.search_marks(text, clauses)
+                shown.append(snippet(plain, [(start, end) for start, end, _ in marks]))
+            return shown
+
+        statement = "SELECT rowid, snippet(t, 0, '[', ']', '…', 12) FROM t WHERE t MATCH ? ORDER BY bm25(t) LIMIT 20"
+        for name, queries in queries_of(frequencies).items():
+            mine = timed(ask, queries)
+            other = timed(lambda q: table.execute(statement, (" OR ".join(q.split()),)).fetchall(), queries)
+            print(f"{name:<42} FTS5 {other[0]:>8.1f} / {other[1]:<8.1f} pillion {mine[0]:>8.2f} / {mine[1]:<8.2f} ms")
+            figures[name] = {"fts5": other, "pillion": mine}
+        keys = [f"{at:036x}o" for at in range(0, number, max(1, number // 2000))]
+        common = sorted(frequencies, key=lambda word: -frequencies[word])[:3]
+        mine = timed(lambda q: index.search([(0, "word", q)], 20, keys=keys), common)
+        print(f"{'a common word among 2,000 contents':<42} {'':<23} pillion {mine[0]:>8.2f} / {mine[1]:<8.2f} ms")
+        figures["filtered"] = mine
+
+
+def clustered(number: int, chance: np.random.Generator) -> np.ndarray[Any, np.dtype[np.float32]]:
+    """Unit vectors around centres that lie in a space of fewer dimensions, as those of texts do; (number, 384)."""
+    basis = chance.normal(size=(96, 384)).astype(np.float32)
+    centres = chance.normal(size=(200, 96)).astype(np.float32)
+    rows = centres[chance.integers(0, 200, size=number)] + chance.normal(size=(number, 96)).astype(np.float32)
+    made = rows @ basis
+    unit: np.ndarray[Any, np.dtype[np.float32]] = made / np.linalg.norm(made, axis=1, keepdims=True)
+    return unit.astype(np.float32)
+
+
+def vectors_section(number: int, figures: dict[str, Any]) -> None:
+    """Latency, size, and recall beside exact float32."""
+    chance = np.random.default_rng(14)
+    with tempfile.TemporaryDirectory() as place:
+        file = _core.VectorFile(Path(place) / "vectors", writable=True, fresh=True)
+        data = clustered(number, chance)
+        begin = time.perf_counter()
+        for at in range(0, number, 8):
+            file.append(int(at + 1).to_bytes(16, "little"), data[at : at + 8])
+        file.commit("1")
+        rate = number / (time.perf_counter() - begin)
+        queries = [(data[at] * 0.8 + 0.2 * data[at + 1]) for at in range(0, 200, 10)]
+        queries = [(query / np.linalg.norm(query)).astype(np.float32) for query in queries]
+        mine = timed(lambda query: file.scan(query, 20), queries)
+        recall = recall_of(file, data, queries)
+        size = (Path(place) / "vectors").stat().st_size / number
+        print(f"\n{number:,} vectors of 384: {rate:,.0f} a second written, {size:.0f} bytes each")
+        print(f"{'best 20, of all':<42} pillion {mine[0]:>8.1f} / {mine[1]:<8.1f} ms, recall {recall:.3f}")
+        figures["vectors"] = {"ms": mine, "recall": recall, "bytes": size}
+        try:
+            usearch = importlib.import_module("usearch.index")
+        except ImportError:
+            print("usearch is not installed: pip install usearch to compare")
+            return
+        exact = timed(lambda query: usearch.search(data, query, 20, exact=True), queries)
+        print(f"{'best 20, of all, exact float32':<42} usearch {exact[0]:>8.1f} / {exact[1]:<8.1f} ms")
+        figures["usearch"] = exact
+
+
+def recall_of(file: _core.VectorFile, data: np.ndarray[Any, Any], queries: Sequence[np.ndarray[Any, Any]]) -> float:
+    """The share of the exact 20 nearest that the scan finds."""
+    hits = 0
+    for query in queries:
+        best = set(np.argsort(-(data @ query))[:20].tolist())
+        hits += len(best & {row for row, _, _, _ in file.scan(query, 20)})
+    return hits / (20 * len(queries))
+
+
+# quality --------------------------------------------------------------------------------------------------------------
+
+
+def quality_section(collection: Path, figures: dict[str, Any]) -> None:
+    """nDCG@10 (binary) on Cranfield, by words, by meaning, and by both."""
+    import subprocess
+    import sys
+
+    documents = re.findall(
+        r"^\.I (\d+)\n\.T\n(.*?)^\.A\n.*?^\.W\n(.*?)(?=^\.I |\Z)",
+        (collection / "cran.all.1400").read_text(),
+        flags=re.M | re.S,
+    )
+    questions = re.findall(r"^\.W\n(.*?)(?=^\.I |\Z)", (collection / "cran.qry").read_text(), flags=re.M | re.S)
+    wanted: dict[int, set[str]] = {}
+    for line in (collection / "qrels.trec").read_text().splitlines():
+        question, _, document, degree = line.split()
+        if int(degree) > 0:
+            wanted.setdefault(int(question), set()).add(f"{document}.txt")
+    place = Path(tempfile.mkdtemp())
+    try:
+        (place / "files").mkdir()
+        for number, title, text in documents:
+            (place / "files" / f"{number}.txt").write_text(f"{title.strip()}\n\n{text.strip()}\n")
+        command = [sys.executable, "-m", "pillion", "index", str(place / "files"), "--library", str(place / "library")]
+        subprocess.run([*command, "-q"], check=True)
+        with Library.open(place / "library") as library:
+            for name, words, meaning in (("words", True, False), ("meaning", False, True), ("joined", True, True)):
+                figures[name] = scores(library, questions, wanted, words=words, meaning=meaning)
+                print(f"nDCG@10 on Cranfield, {name:<10} {figures[name]:.3f}")
+    finally:
+        shutil.rmtree(place)
+
+
+def scores(
+    library: Library, questions: Sequence[str], wanted: dict[int, set[str]], *, words: bool, meaning: bool
+) -> float:
+    """The mean nDCG@10 over the questions that have an answer."""
+    total = number = 0.0
+    for at, question in enumerate(questions, 1):
+        right = wanted.get(at)
+        if not right:
+            continue
+        hits = library.searching.search(" ".join(question.split()), limit=10, words=words, meaning=meaning).hits
+        gain = sum(1 / math.log2(rank + 2) for rank, hit in enumerate(hits) if Path(hit.path).name in right)
+        total += gain / sum(1 / math.log2(rank + 2) for rank in range(min(10, len(right))))
+        number += 1
+    return total / number
+
+
+def main() -> int:
+    parser = argparse.ArgumentParser(description="Search beside other tools.")
+    parser.add_argument("--size", type=int, default=1_000_000, help="texts (half as many vectors)")
+    parser.add_argument("--cranfield", type=Path, help="a folder with cran.all.1400, cran.qry and qrels.trec")
+    parser.add_argument("--only", default="", help="words, vectors or quality")
+    arguments = parser.parse_args()
+    figures: dict[str, Any] = {}
+    if arguments.only in ("", "words"):
+        words_section(arguments.size, figures)
+    if arguments.only in ("", "vectors"):
+        vectors_section(arguments.size // 2, figures)
+    if arguments.only in ("", "quality") and arguments.cranfield is not None:
+        quality_section(arguments.cranfield, figures)
+    figures["peak_mb"] = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024
+    RESULTS.mkdir(exist_ok=True)
+    now = datetime.datetime.now(datetime.UTC).strftime("%Y%m%dT%H%M%SZ")
+    (RESULTS / f"search-{now}.json").write_text(json.dumps(figures, indent=1))
+    return 0
+
+
+if __name__ == "__main__":
+    raise SystemExit(main())
