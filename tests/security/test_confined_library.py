@@ -11,11 +11,12 @@ from pathlib import Path
 import pytest
 
 from pillion.kinds.ocr import tesseract
+from pillion.kinds.registry import obtaining
 from pillion.library import Library
 from pillion.pool.pool import WorkerPool
 from pillion.pool.sandbox import Mode, Policy
 from pillion.queue import work
-from pillion.queue.confinement import Confinement, obtaining
+from pillion.queue.confinement import Confinement
 from tests.support import media, photos, program, shadow
 from tests.support.intruder import PRIZE
 
