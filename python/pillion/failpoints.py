@@ -58,6 +58,7 @@ POINTS: Mapping[str, str] = MappingProxyType(
         "cleanup.removed": "the files of one such content are removed too",
         "reconcile.filled": "a new catalog is filled, beside the old one",
         "reconcile.aside": "the old catalog is moved aside, but the new one is not in its place yet",
+        "verify.listed": "the rows of the catalog are checked, but the files are not listed yet",
         "repair.lost": "rows whose files are gone are due again, but nothing else is repaired yet",
         "search.emptied": "what was left of an index is removed, and a new one is not begun yet",
         "search.indexed": "a batch of contents is given to the index, but not committed",

@@ -5,24 +5,30 @@ from __future__ import annotations
 import json
 import os
 import shutil
+import signal
 import subprocess
 import sys
 import time
 from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 
 import pysqlite3
 import pytest
 
 import pillion
 from pillion.errors import CatalogError, LibraryBusyError, LibraryError, UsageError
+from pillion.failpoints import DIRECTORY_VARIABLE, RULES_VARIABLE
 from pillion.library import Library
+from pillion.maintenance import Finding
 from pillion.store import MANIFEST
 from tests.support import photos
 from tests.support.invariants import check_invariants
-from tests.support.program import run
+from tests.support.program import COMMAND, run
 
 DAY_S = 86400.0
+VERIFY: Any = sys.modules["pillion.maintenance.verify"]
+"""The module: its package has a function of the same name."""
 
 
 @pytest.fixture(scope="module")
@@ -101,6 +107,61 @@ def test_repair_mends_everything_verify_finds(library: Library) -> None:
     check_invariants(library.root, finished=True)
     assert _files(library.root) == before
     assert library.maintenance.repair() == []
+
+
+def test_verify_reports_nothing_that_others_made_meanwhile(
+    library: Library, home: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Between its look at the catalog and its look at the files, another run makes some."""
+    stray = library.root / "sidecars" / "left.bin"
+    stray.write_bytes(b"x")
+    odd = next(path.parent for path in library.root.rglob(MANIFEST)) / os.fsdecode(b"\xff")
+    odd.write_bytes(b"x")
+    photos.write_photo(home / "photos" / "new.jpg", seed=9, size=(320, 240))
+    before = set(_files(library.root))
+
+    def others_work(point: str) -> None:
+        assert point == "verify.listed"
+        with Library.open(home / "library", create=False) as other:
+            other.index()
+            other.run()
+
+    monkeypatch.setattr(VERIFY, "reach", others_work)
+    found = library.verify()
+    made = set(_files(library.root)) - before
+    assert len([path for path in made if not path.endswith(MANIFEST)]) == 2
+    assert len(made) == 3
+    assert {(item.problem, item.path) for item in found} == {("stray", str(stray)), ("stray", str(odd))}
+
+
+def test_verify_waits_for_files_that_are_placed_but_not_yet_recorded(
+    home: Path, library: Library, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A run is stopped between the two: what it has placed is no stray once it goes on."""
+    photos.write_photo(home / "photos" / "new.jpg", seed=9, size=(320, 240))
+    library.index()
+    points = tmp_path / "points"
+    points.mkdir()
+    environment = {**os.environ, DIRECTORY_VARIABLE: str(points), RULES_VARIABLE: "record.placed=stop@1"}
+    work = subprocess.Popen([*COMMAND, "work", "--library", str(home / "library")], env=environment)
+    try:
+        _, status = os.waitpid(work.pid, os.WUNTRACED)
+        assert os.WIFSTOPPED(status)
+        look = VERIFY._strays
+        seen = []
+
+        def look_and_let_it_go_on(*arguments: Any) -> list[Finding]:
+            seen.extend(look(*arguments))
+            work.send_signal(signal.SIGCONT)
+            return seen
+
+        monkeypatch.setattr(VERIFY, "_strays", look_and_let_it_go_on)
+        found = library.verify()
+    finally:
+        work.send_signal(signal.SIGCONT)
+        assert work.wait(120) == 0
+    assert len(seen) == 3
+    assert found == []
 
 
 def test_repair_records_a_stray_that_a_job_waits_for(library: Library) -> None:

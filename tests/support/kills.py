@@ -30,7 +30,7 @@ from tests.support.program import COMMAND
 
 PATIENCE_S = 120.0
 WORKER_POINTS = tuple(name for name in POINTS if name.startswith(("child.", "execute.")))
-CARE_POINTS = tuple(name for name in POINTS if name.startswith(("cleanup.", "reconcile.", "repair.")))
+CARE_POINTS = tuple(name for name in POINTS if name.startswith(("cleanup.", "reconcile.", "repair.", "verify.")))
 SOUND_POINTS = tuple(name for name in POINTS if name.startswith("transcribe."))
 SEARCH_POINTS = tuple(name for name in POINTS if name.startswith("search."))
 INDEX_POINTS = tuple(name for name in POINTS if name not in (*CARE_POINTS, *SOUND_POINTS, *SEARCH_POINTS))

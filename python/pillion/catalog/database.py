@@ -133,7 +133,7 @@ class Database:
 
     def __init__(self, path: Path, *, read_only: bool = False) -> None:
         self.path = path
-        self._read_only = read_only
+        self.is_read_only = read_only
         self._driver = sqlite_module()
         self._engine = sa.create_engine(
             "sqlite://",
@@ -178,7 +178,7 @@ class Database:
             check_same_thread=False,
         )
         try:
-            for pragma in _PRAGMAS if self._read_only else (*_PRAGMAS, *_WRITER_PRAGMAS):
+            for pragma in _PRAGMAS if self.is_read_only else (*_PRAGMAS, *_WRITER_PRAGMAS):
                 connection.execute(f"PRAGMA {pragma}")
         except BaseException:
             # If it stayed open, it would keep a damaged file open that reconcile is about to move.
@@ -187,7 +187,7 @@ class Database:
         return connection
 
     def _mode(self) -> str:
-        if not self._read_only:
+        if not self.is_read_only:
             return "rwc"
         # Without a write-ahead log nobody writes, so no lock and no shared memory is needed. Neither can be made here.
         return "ro" if Path(f"{self.path}-wal").exists() else "ro&immutable=1"

@@ -34,7 +34,7 @@ from pillion.failpoints import reach
 from pillion.job import Urgency
 from pillion.kinds import registry
 from pillion.maintenance.reconcile import is_listed_whole
-from pillion.maintenance.verify import Finding, verify
+from pillion.maintenance.verify import Finding, content_of, verify
 from pillion.manifest import ManifestEntry
 from pillion.model import SidecarKind, SidecarStatus
 from pillion.queue.commit import ready_outcome
@@ -161,18 +161,12 @@ def _repair_strays(run: _Repair, findings: Sequence[Finding]) -> None:
 
 
 def _repair_stray(run: _Repair, connection: sa.Connection, rel_path: str) -> str:
-    uuid = _content_of(rel_path)
+    uuid = content_of(rel_path)
     listed = None if uuid is None else _listed_whole(run.store, uuid, rel_path)
     if uuid is not None and listed is not None and is_pending(connection, uuid, listed.kind, listed.variant):
         record_listed(connection, [ready_outcome(uuid, listed)], run.now)
         return "recorded"
     return "removed" if _remove_unless_ready(run, connection, rel_path) else "nothing to do"
-
-
-def _content_of(rel_path: str) -> str | None:
-    """The content uuid in a path below ``sidecars/``, or None."""
-    parts = rel_path.split("/")
-    return parts[3] if len(parts) > 4 and parts[0] == "content" else None
 
 
 def _listed_whole(store: Store, content_uuid: str, rel_path: str) -> ManifestEntry | None:
@@ -183,7 +177,7 @@ def _listed_whole(store: Store, content_uuid: str, rel_path: str) -> ManifestEnt
 
 def _remove_unless_ready(run: _Repair, connection: sa.Connection, rel_path: str) -> bool:
     """Remove a file unless a ready row has it (a manifest: unless its content has a ready row). Call under the lock."""
-    uuid = _content_of(rel_path)
+    uuid = content_of(rel_path)
     is_manifest = rel_path.endswith("/" + MANIFEST)
     if uuid is not None and has_ready(connection, uuid, None if is_manifest else rel_path):
         return False

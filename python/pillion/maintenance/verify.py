@@ -2,14 +2,22 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+import os
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
+import sqlalchemy as sa
+
 from pillion.catalog.database import Database
-from pillion.catalog.sidecars import SidecarRow, list_sidecars
+from pillion.catalog.sidecars import SidecarRow, has_ready, list_sidecars
+from pillion.catalog.statements import chunks
 from pillion.errors import CatalogError
+from pillion.failpoints import reach
 from pillion.model import SidecarStatus
 from pillion.store import MANIFEST, Store
+
+_BATCH = 200
+"""So many findings are looked at again in one transaction, so that work beside it does not wait long."""
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -29,9 +37,12 @@ class Finding:
 def verify(database: Database, store: Store, progress: Callable[[int], None] | None = None) -> list[Finding]:
     """Check that every ready sidecar exists, is undamaged and in its content's manifest, and that there are no others.
 
-    ``progress`` gets the number of sidecars checked so far, after every 100.
+    Others may work on the library meanwhile: what the catalog said first need not be true of the files found later, so
+    each finding is looked at again while nobody can place a file. ``progress`` gets the number of sidecars checked so
+    far, after every 100. Raises CatalogError, LibraryBusyError.
     """
-    findings = [Finding(problem="catalog", path=str(database.path), message=line) for line in database.check()]
+    damage = [Finding(problem="catalog", path=str(database.path), message=line) for line in database.check()]
+    findings: list[Finding] = []
     known: set[str] = set()
     with database.read() as connection:
         rows = list_sidecars(connection, statuses=[SidecarStatus.READY])
@@ -40,9 +51,50 @@ def verify(database: Database, store: Store, progress: Callable[[int], None] | N
             known.add(row.rel_path or "")
             if progress is not None and number % 100 == 0:
                 progress(number)
+    reach("verify.listed")
     findings.extend(_strays(store, known))
-    findings.extend(_search(store))
-    return findings
+    lasting: list[Finding] = []
+    for batch in chunks(findings, _BATCH):
+        with database.read() if damage or database.is_read_only else database.write() as connection:
+            lasting.extend(_lasting(connection, store, batch))
+    return [*damage, *lasting, *_search(store)]
+
+
+def _lasting(connection: sa.Connection, store: Store, findings: Sequence[Finding]) -> list[Finding]:
+    """Those that are still so, in the same order, each as it is now."""
+    uuids = sorted({item.row.content_uuid for item in findings if item.row is not None})
+    rows = {_key(row): row for row in list_sidecars(connection, content_uuids=uuids, statuses=[SidecarStatus.READY])}
+    lasting = []
+    for item in findings:
+        if item.row is None:
+            lasting.extend([item] if _is_stray(connection, store, item.path) else [])
+        elif _key(item.row) in rows:
+            lasting.extend(_check_file(store, rows[_key(item.row)]))
+    return lasting
+
+
+def _key(row: SidecarRow) -> tuple[str, str, str]:
+    return (row.content_uuid, row.kind, row.variant)
+
+
+def _is_stray(connection: sa.Connection, store: Store, path: str) -> bool:
+    rel_path = os.path.relpath(path, store.sidecars)
+    uuid = content_of(rel_path)
+    is_manifest = rel_path.endswith("/" + MANIFEST)
+    # The catalog holds text only, and asking it for a name that is none would raise an error.
+    is_known = (
+        uuid is not None
+        and rel_path.encode(errors="replace") == os.fsencode(rel_path)
+        and (not is_manifest or store.manifest_path(uuid) == store.absolute(rel_path))
+        and has_ready(connection, uuid, None if is_manifest else rel_path)
+    )
+    return os.path.lexists(path) and not is_known
+
+
+def content_of(rel_path: str) -> str | None:
+    """The content uuid in a path below ``sidecars/``, or None."""
+    parts = rel_path.split("/")
+    return parts[3] if len(parts) > 4 and parts[0] == "content" else None
 
 
 def _search(store: Store) -> list[Finding]:
