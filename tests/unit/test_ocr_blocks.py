@@ -61,6 +61,12 @@ def test_rows_of_a_table_have_tabs() -> None:
     assert blocks[1].rows[0] == ("Garden chairs", "4", "358.00")
 
 
+def test_a_long_paragraph_about_a_table_is_no_caption() -> None:
+    first = line("Table 4 gives the numbers of each", 100, 100, paragraph=True)
+    moved = [first, *(line(one.text, 100, 130 + 30 * number) for number, one in enumerate(PROSE))]
+    assert types(structured(moved, SIZE)[1]) == ["text"]
+
+
 def test_two_lines_with_a_gap_are_no_table() -> None:
     lines = [line("To the                        office", 100, 100), line("Dear                      Sirs", 100, 130)]
     assert types(structured(lines, SIZE)[1]) == ["text"]

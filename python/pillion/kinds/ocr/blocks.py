@@ -36,6 +36,8 @@ _APART = 1.3
 _AS_HIGH = 1.5
 _FOOT = 0.92
 _FOOT_WORDS = 20
+_CAPTION_LINES = 4
+"""A longer paragraph that begins with "Table 4" is about it."""
 _NUMBERED = 1.08
 _FIGURE_SIDE = 0.05
 _FIGURE_TEXT = 0.3
@@ -255,7 +257,7 @@ def _type(lines: Sequence[OcrLine], boxes: Sequence[Box], body: float, bottom: f
     words = sum(len(line.text.split()) for line in lines)
     if is_last and boxes[0][1] > _FOOT * bottom and words <= _FOOT_WORDS:
         return BlockType.FOOTER
-    if _CAPTION.match(lines[0].text):
+    if len(lines) <= _CAPTION_LINES and _CAPTION.match(lines[0].text):
         return BlockType.CAPTION
     high = statistics.median(box[3] - box[1] for box in boxes)
     if high >= _LARGE * body and len(lines) <= _HEADING_LINES and words <= _HEADING_WORDS:
