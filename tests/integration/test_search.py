@@ -68,7 +68,9 @@ def test_speech_is_found_at_its_second(library: Library, folder: Path) -> None:
     (hit,) = library.search("next train")
     assert hit.passages[0].where == {"kind": "transcript", "seconds": [40.0, 44.0]}
     (hit,) = library.search("gap")
-    assert hit.passages[0].where == {"kind": "transcript", "seconds": [0.0, 29.0]}
+    assert hit.passages[0].where == {"kind": "transcript", "seconds": [20.0, 29.0]}
+    (hit,) = library.search("station gap")
+    assert hit.passages[0].where["seconds"] == [0.0, 29.0]
 
 
 def test_forms_accents_and_typos(library: Library, folder: Path) -> None:

@@ -18,7 +18,7 @@ from pillion.kinds.embedding.kind import EMBEDDINGS
 from pillion.model import value
 from pillion.search import index, ranking
 from pillion.search.index import Reader
-from pillion.search.passages import Where, where_of_chunk
+from pillion.search.passages import Where, when_said, where_of_chunk
 from pillion.search.query import MUST, SHOULD, Clause, Query
 from pillion.store import Store
 
@@ -382,8 +382,9 @@ class Search:
 
     def _by_word_passage(self, address: tuple[int, int]) -> ShownPassage:
         text, marks = self._marks_of(address)
-        where = json.loads(self._texts[address][1])
-        shown, spans = snippet(text, [(start, end) for start, end, _ in marks])
+        found = [(start, end) for start, end, _ in marks]
+        shown, spans = snippet(text, found)
+        where = when_said(json.loads(self._texts[address][1]), found)
         return ShownPassage(text=shown, marks=spans, where=where)
 
     def _by_name(self, address: tuple[int, int]) -> ShownPassage:

@@ -19,6 +19,10 @@ MOST_PASSAGES = 50_000
 
 Where = Mapping[str, Any]
 
+SAID = "said"
+"""In the stored place of a passage of speech: (characters up to its end, start, end in seconds) of each segment.
+A hit names the seconds of the segments that have its words."""
+
 
 @value
 class Passage:
@@ -129,10 +133,26 @@ def _of_segments(segments: Sequence[Mapping[str, Any]], language: str, more: Map
         yield _spoken(taken, language, more)
 
 
+def when_said(where: Where, marks: Sequence[tuple[int, int]]) -> Where:
+    """The place of a passage with the seconds of its segments that have marks, or of all where none has."""
+    found = dict(where)
+    said: Sequence[tuple[int, float, float]] = found.pop(SAID, ())
+    hit = [
+        (start, end)
+        for (_, start, end), first, last in zip(
+            said, [0, *(at for at, _, _ in said)], (at for at, _, _ in said), strict=False
+        )
+        if any(first <= mark < last for mark, _ in marks)
+    ]
+    return found | ({"seconds": [hit[0][0], hit[-1][1]]} if hit else {})
+
+
 def _spoken(segments: Sequence[Mapping[str, Any]], language: str, more: Mapping[str, Any]) -> Passage:
-    text = " ".join(segment["text"].strip() for segment in segments)
-    seconds = [float(segments[0]["start"]), float(segments[-1]["end"])]
-    where = {"kind": "transcript", "seconds": seconds, **more}
+    text, said = "", []
+    for segment in segments:
+        text += (" " if text else "") + segment["text"].strip()
+        said.append([len(text), float(segment["start"]), float(segment["end"])])
+    where = {"kind": "transcript", "seconds": [said[0][1], said[-1][2]], SAID: said, **more}
     return Passage(text=text, language=segments[0].get("language") or language, where=where)
 
 
