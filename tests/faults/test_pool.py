@@ -343,6 +343,17 @@ def test_processor_time_without_end_is_too_much_however_long_the_deadline(pool: 
     assert [future.result(GENEROUS)[0] for future in (before, rested, after)] == ["echo", "sleep", "echo"]
 
 
+def test_at_its_deadline_what_computes_is_stopped_for_good_and_what_waits_is_not(pool: WorkerPool) -> None:
+    allowed = Allowance(step_s=0.5, step_cpu_s=0.8)
+    spun, rested = pool.submit_batch("lane", [(("spin", 0.0), allowed), (("sleep", GENEROUS), allowed)])
+    with pytest.raises(ItemError, match="processor time") as spinning:
+        spun.result(GENEROUS)
+    with pytest.raises(ItemError, match="time limit") as waiting:
+        rested.result(GENEROUS)
+    assert spinning.value.error_class is ErrorClass.TOO_LARGE
+    assert waiting.value.error_class is ErrorClass.TIMEOUT
+
+
 def test_signs_of_life_do_not_renew_the_time_for_the_whole(pool: WorkerPool) -> None:
     (beating,) = pool.submit_batch("lane", [(("beat", 1e6), Allowance(step_s=1000.0, whole_s=0.5))])
     with pytest.raises(ItemError) as caught:

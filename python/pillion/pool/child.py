@@ -101,6 +101,25 @@ def cpu_seconds(pid: int | str = "self") -> float:
         return 0.0
 
 
+def busy_seconds(pid: int) -> float:
+    """How long the threads of a process have run or waited for a processor, all together; 0 where nobody counts.
+
+    What waits for a disk, a lock or another process is not busy; what others keep from the processors is.
+    """
+    total = 0
+    try:
+        threads = os.listdir(f"/proc/{pid}/task")
+    except OSError:
+        return 0.0
+    for thread in threads:
+        try:
+            with open(f"/proc/{pid}/task/{thread}/schedstat", "rb") as file:
+                total += sum(map(int, file.read().split()[:2]))
+        except (OSError, ValueError):
+            continue
+    return total / 1e9
+
+
 def serve(channel: Channel, codec: Codec, limits: Limits) -> None:
     """Run batches until the parent closes the connection, or until this process has to be replaced."""
     prepare = getattr(codec.module, "prepare", None)
@@ -338,6 +357,10 @@ class Worker:
     def cpu_seconds(self) -> float:
         """Processor time that the child, and the programs that it started and that have ended, have used so far."""
         return cpu_seconds(self._process.pid)
+
+    def busy_seconds(self) -> float:
+        """How long the child has used processors or waited for one, so that load does not hide that it spins."""
+        return max(busy_seconds(self._process.pid), self.cpu_seconds())
 
     def written_bytes(self) -> int:
         """Bytes that the child has had written to disks so far."""

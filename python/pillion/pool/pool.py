@@ -79,7 +79,8 @@ class Child:
     killed and gets no more work. ``stderr_closed``: its stderr is at its end. ``lanes``: those it has run. ``allowed``:
     what it may use for what it does now. ``until``: its deadline, never after ``ends``; ``cpu_until``: the same of its
     processor time; ``written_until``: the same of the bytes it writes. ``waits_for``: the command that makes what it
-    asked for. ``verdict``: why it is being stopped.
+    asked for. ``verdict``: why it is being stopped. ``began``: when its step began; ``busy_before``,
+    ``cpu_before``: how long it had been busy, and had used a processor, by then.
     """
 
     worker: Worker
@@ -94,6 +95,9 @@ class Child:
     ends: float = math.inf
     cpu_until: float = math.inf
     allowed: Allowance = field(default_factory=lambda: Allowance(step_s=math.inf))
+    began: float = 0.0
+    busy_before: float = 0.0
+    cpu_before: float = 0.0
     written_until: float = math.inf
     waits_for: tuple[str, ...] | None = None
     verdict: tuple[ErrorClass, str] | None = None
@@ -153,6 +157,12 @@ _SHORT_SHARE = 0.85
 
 _TRACEBACK_S = 0.2
 """How long a child that missed its deadline may take to write its traceback."""
+
+_BUSY_SHARE = 0.5
+"""Of the time of a step, above which the child does not wait for something but computes."""
+
+_LEAST_SHARE = 0.02
+"""Of a processor: a step that gets less of one, since others use them, is given up until there is more."""
 
 _START_DEADLINE_S = 60.0
 _MAX_FAILED_STARTS = 3
@@ -248,7 +258,8 @@ class WorkerPool(Executor):
         The child may prepare several items together first (see child.py). A batch preferably goes to a free child that
         has run its ``lane`` before, because that one has the engines loaded. With ``alone`` it gets a child that has
         run nothing before and runs nothing after. A future fails with ItemError of class ``timeout``, ``too_large``
-        (it used up its processor time), ``oom`` or ``crash``, with the end of what the child wrote to stderr.
+        (it used up its processor time, or all of its time with computing), ``oom`` or ``crash``, with the end of what
+        the child wrote to stderr.
         """
         waiting = deque(
             Item(argument, allowed if isinstance(allowed, Allowance) else Allowance(step_s=allowed), Future())
@@ -532,8 +543,11 @@ class WorkerPool(Executor):
 
     @staticmethod
     def _start_step(child: Child) -> None:
-        child.until = min(time.monotonic() + child.allowed.step_s, child.ends)
+        child.began = time.monotonic()
+        child.until = min(child.began + child.allowed.step_s, child.ends)
         child.cpu_until = math.inf
+        if child.allowed.step_s < math.inf:
+            child.busy_before, child.cpu_before = child.worker.busy_seconds(), child.worker.cpu_seconds()
         if child.allowed.step_cpu_s < math.inf:
             child.cpu_until = child.worker.cpu_seconds() + child.allowed.step_cpu_s
 
@@ -579,12 +593,32 @@ class WorkerPool(Executor):
             elif child.dismissed or child.idle:
                 continue
             elif now > child.until:
-                child.verdict = (ErrorClass.TIMEOUT, "It took longer than its time limit and was stopped.")
-                child.until = now + _TRACEBACK_S
-                if child.ready:
-                    child.worker.ask()
+                self._end_of_time(child, now)
             elif measures and (verdict := self._excess(child)) is not None:
                 self._condemn(child, *verdict)
+
+    def _end_of_time(self, child: Child, now: float) -> None:
+        """A child is at its deadline: stop it, unless it has processor time left and only waited for processors.
+
+        One that spins is not tried again, because the next try would be no shorter; one that waited for a disk is.
+        """
+        elapsed = now - child.began
+        is_step = child.ready and now <= child.ends
+        if is_step and child.cpu_until < math.inf:
+            # Its processor time is what decides. That comes to its end too, only later than on a machine at rest.
+            busy = child.worker.busy_seconds() - child.busy_before
+            latest = min(child.began + child.allowed.step_cpu_s / _LEAST_SHARE, child.ends)
+            if busy > _BUSY_SHARE * elapsed and now < latest:
+                child.until = min(now + child.allowed.step_s, latest)
+                return
+        child.verdict = (ErrorClass.TIMEOUT, "It took longer than its time limit and was stopped.")
+        used = child.worker.cpu_seconds() - child.cpu_before
+        if is_step and used > _BUSY_SHARE * elapsed:
+            message = f"It used {round(used)} s of processor time without coming to an end, and was stopped."
+            child.verdict = (ErrorClass.TOO_LARGE, message)
+        child.until = now + _TRACEBACK_S
+        if child.ready:
+            child.worker.ask()
 
     def _excess(self, child: Child) -> tuple[ErrorClass, str] | None:
         """Of what a child has used more than it may."""
