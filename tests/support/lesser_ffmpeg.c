@@ -1,5 +1,5 @@
 /* An FFmpeg without some decoders, as other builds of it are: avcodec_find_decoder() knows none of the codecs whose
- * names stand in the file $HIDDEN_CODECS. Preloaded, it stands in front of the library's own function. */
+ * names stand in the file $PILLION_HIDDEN_CODECS. Preloaded, it stands in front of the library's own function. */
 #define _GNU_SOURCE
 #include <dlfcn.h>
 #include <link.h>
@@ -31,7 +31,7 @@ static int is_hidden(const char *codec)
 {
     char name[64];
     int hidden = 0;
-    const char *path = getenv("HIDDEN_CODECS");
+    const char *path = getenv("PILLION_HIDDEN_CODECS");
     FILE *list = path ? fopen(path, "r") : NULL;
     while (list && !hidden && fscanf(list, "%63s", name) == 1)
         hidden = !strcmp(name, codec);

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from pathlib import Path
 
+from pillion.kinds.registry import WRITES
 from tests.support.preload import build
 
 
@@ -14,7 +15,8 @@ class LesserFfmpeg:
         library = build(Path(__file__).with_name("lesser_ffmpeg.c"), scratch)
         self._hidden = scratch / "hidden_codecs"
         self.hide()
-        self.environment = {"LD_PRELOAD": str(library), "HIDDEN_CODECS": str(self._hidden)}
+        self.environment = {"LD_PRELOAD": str(library), "PILLION_HIDDEN_CODECS": str(self._hidden)}
+        self.environment[WRITES] = str(self._hidden)
 
     def hide(self, *codecs: str) -> None:
         """Let it have no decoder for these codecs, by FFmpeg's names, and for all others the one it has."""
