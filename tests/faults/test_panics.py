@@ -10,7 +10,6 @@ import pytest
 import pillion
 from pillion import extras
 from pillion.errors import ErrorClass, ItemError
-from pillion.kinds import execute as executing
 from pillion.kinds import registry
 from pillion.kinds.execute import ExecutionTask, execute
 from pillion.model import Failure, SidecarKind
@@ -52,12 +51,13 @@ class _Panics:
 
 def test_a_worker_reports_it_as_corrupt(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(registry, "find", lambda *_: _Panics())
-    monkeypatch.setattr(executing, "_present_source", lambda _task: (b"/x", 1, 1))
+    picture = tmp_path / "x.jpg"
+    picture.touch()
     task = ExecutionTask(
         kind=SidecarKind("thumb"),
         variants=("icon",),
         mime="image/jpeg",
-        sources=((b"/x", 1, 1),),
+        sources=((bytes(picture), 0, picture.stat().st_mtime_ns),),
         settings={},
         texts={},
         staging=bytes(tmp_path / "staged"),

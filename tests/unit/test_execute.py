@@ -4,14 +4,16 @@ from __future__ import annotations
 
 import os
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 import pytest
 
+from pillion.errors import ErrorClass
 from pillion.kinds import execute, registry
 from pillion.kinds.execute import ExecutionTask
-from pillion.model import DEFAULT_VARIANT, GenerationRequest, Produced, Recipe, SidecarFormat
+from pillion.model import DEFAULT_VARIANT, Failure, GenerationRequest, Produced, Recipe, SidecarFormat
 from pillion.store import staged_path
 
 
@@ -93,3 +95,49 @@ def test_tasks_are_made_alone_where_it_fails(together: Together, tmp_path: Path)
     first, last = task(tmp_path, "a"), task(tmp_path, "b")
     execute.prepare([first, last])
     assert (made(first), made(last)) == ("alone", "alone")
+
+
+class Swaps(Together):
+    """Before it reads its source, somebody puts a link in its place, to a file of the same size and time."""
+
+    def __init__(self, secret: Path) -> None:
+        super().__init__()
+        self.secret = secret
+
+    def generate(self, request: GenerationRequest) -> tuple[Produced, ...]:
+        swap(request.source, self.secret)
+        return (Produced(variant=DEFAULT_VARIANT, format=SidecarFormat.JSON, data=request.source.read_bytes()),)
+
+
+def swap(path: Path, secret: Path) -> None:
+    stat = path.stat()
+    os.utime(secret, ns=(stat.st_mtime_ns, stat.st_mtime_ns))
+    path.unlink()
+    path.symlink_to(secret)
+
+
+@pytest.mark.parametrize("follows", [False, True])
+def test_a_link_of_the_same_size_and_time_put_in_place_before_the_reading_is_a_change(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, follows: bool
+) -> None:
+    secret = tmp_path / "secret"
+    secret.write_text("some other")
+    monkeypatch.setattr(registry, "find", lambda kind, mime: Swaps(secret))
+    one = replace(task(tmp_path, "a.wav"), follows=follows)
+    result = execute.execute(one).result
+    assert isinstance(result, Failure)
+    assert result.error_class is ErrorClass.CHANGED_SOURCE
+    assert not staged_path(os.fsdecode(one.staging), DEFAULT_VARIANT).exists()
+
+
+def test_a_link_of_the_same_size_and_time_put_in_place_before_the_job_is_a_change(
+    tmp_path: Path, together: Together
+) -> None:
+    secret = tmp_path / "secret"
+    secret.write_text("some other")
+    one = task(tmp_path, "a.wav")
+    swap(tmp_path / "a.wav", secret)
+    result = execute.execute(replace(one, follows=False)).result
+    assert isinstance(result, Failure)
+    assert result.error_class is ErrorClass.CHANGED_SOURCE
+    assert made(one) == "alone"

@@ -11,7 +11,8 @@ import os
 import stat
 import time
 import traceback
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Annotated, Any
@@ -46,6 +47,8 @@ Seconds = Annotated[float, msgspec.Meta(ge=0, le=1e9)]
 _SPARSE_MIB = 64
 """A file that seems larger is asked how much of it is stored, so that a hole in it earns no time."""
 
+_CHANGED_MEANWHILE = "The file changed while it was read; run index again."
+
 _FRAMES = 4
 _STDERR_BYTES = 2000
 """How much of an engine's error output the failure ledger keeps."""
@@ -57,7 +60,7 @@ class ExecutionTask:
 
     Results are written to ``{staging}-{variant}``, by a worker to that name in its own folder. ``share``: of the
     threads that engines may use; less than 1 only in a worker that runs nothing else. ``checkpoint``: see
-    GenerationRequest.
+    GenerationRequest. ``follows``: a source may be a symbolic link; one that is none was a file when it was indexed.
     """
 
     kind: SidecarKind
@@ -69,6 +72,7 @@ class ExecutionTask:
     staging: bytes
     share: float = 1.0
     checkpoint: Path | None = None
+    follows: bool = True
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -242,9 +246,13 @@ def _generate(task: ExecutionTask, prepared: Any) -> tuple[Staged, ...] | Empty:
     if generator is None:
         return _no_generator(task)
     source, size, mtime_ns = _present_source(task)
-    generated = generator.generate(_request(task, source, prepared))
-    if not _unchanged(source, size, mtime_ns):
-        raise ItemError(ErrorClass.CHANGED_SOURCE, "The file changed while it was read; run index again.")
+    with _held(source, task.follows) as held:
+        before = os.fstat(held)
+        if not _is_as_known(before, size, mtime_ns):
+            raise ItemError(ErrorClass.CHANGED_SOURCE, _CHANGED_MEANWHILE)
+        generated = generator.generate(_request(task, source, prepared))
+        if not _is_same(before, os.fstat(held), source, task.follows):
+            raise ItemError(ErrorClass.CHANGED_SOURCE, _CHANGED_MEANWHILE)
     if isinstance(generated, Empty):
         return generated
     missing = set(task.variants) - {produced.variant for produced in generated}
@@ -262,7 +270,7 @@ def _no_generator(task: ExecutionTask) -> Empty:
 def _present_source(task: ExecutionTask) -> tuple[bytes, int, int]:
     changed = False
     for path, size, mtime_ns in task.sources:
-        if _unchanged(path, size, mtime_ns):
+        if _unchanged(path, size, mtime_ns, task.follows):
             return path, size, mtime_ns
         changed = changed or os.path.exists(path)
     if changed:
@@ -270,12 +278,42 @@ def _present_source(task: ExecutionTask) -> tuple[bytes, int, int]:
     raise ItemError(ErrorClass.MISSING_SOURCE, "The file is gone since it was indexed; run index again.")
 
 
-def _unchanged(path: bytes, size: int, mtime_ns: int) -> bool:
+def _unchanged(path: bytes, size: int, mtime_ns: int, follows: bool) -> bool:
     try:
-        found = os.stat(path)
+        return _is_as_known(os.stat(path, follow_symlinks=follows), size, mtime_ns)
     except OSError:
         return False
+
+
+def _is_as_known(found: os.stat_result, size: int, mtime_ns: int) -> bool:
     return stat.S_ISREG(found.st_mode) and found.st_size == size and machine.mtime_ns(found) == mtime_ns
+
+
+@contextmanager
+def _held(path: bytes, follows: bool) -> Iterator[int]:
+    """A descriptor of what is at a path, a link included, so that nothing else can get its number meanwhile."""
+    # Where there is O_PATH, it needs no right to read: what may not be read is for the generator to say.
+    flags = getattr(os, "O_PATH", os.O_RDONLY | os.O_NONBLOCK | os.O_NOCTTY) | (0 if follows else os.O_NOFOLLOW)
+    try:
+        descriptor = os.open(path, flags)
+    except OSError as error:
+        if error.errno not in (errno.ENOENT, errno.ELOOP):
+            raise
+        raise ItemError(ErrorClass.CHANGED_SOURCE, _CHANGED_MEANWHILE) from error
+    try:
+        yield descriptor
+    finally:
+        os.close(descriptor)
+
+
+def _is_same(before: os.stat_result, held: os.stat_result, path: bytes, follows: bool) -> bool:
+    """Whether the path still leads to the file that was held, and that has not been written to."""
+    try:
+        now = os.stat(path, follow_symlinks=follows)
+    except OSError:
+        return False
+    known = (before.st_dev, before.st_ino, before.st_size, before.st_mtime_ns)
+    return all((it.st_dev, it.st_ino, it.st_size, it.st_mtime_ns) == known for it in (held, now))
 
 
 def _stage(staging: bytes, produced: Produced) -> Staged:

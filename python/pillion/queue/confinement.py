@@ -93,6 +93,10 @@ class Confinement:
             del self._apart[path]
         return self.policy()
 
+    def follows(self, sources: Iterable[bytes]) -> bool:
+        """Whether one of these files may be a link: nothing below a Location is, unless links are followed."""
+        return self.config.follow_links or not all(path.startswith(self._watched) for path in sources)
+
     def refused(self, job: int, sources: Sequence[tuple[bytes, int, int]]) -> bool:
         """Whether a worker could not read a file that this process can: a disk came back, say. Once for each job."""
         if self.config.sandbox == Mode.OFF or job in self._again or not any(_opens(path) for path, _, _ in sources):

@@ -342,6 +342,7 @@ class CatalogJobs:
             listed=listed,
             cost_s=cost_s,
             passwords=self.passwords,
+            follows=self._confinement is None or self._confinement.follows(path for path, _, _ in job.sources),
         )
 
 
@@ -355,11 +356,12 @@ def plan(
     listed: bool = True,
     cost_s: float = 0.0,
     passwords: str | None = None,
+    follows: bool = True,
 ) -> Planned[PlannedJob]:
     """Make the task of a claimed job. Files that a crash left finished but unrecorded are adopted, not made again.
 
     ``listed``: whether the content has a manifest, which alone can name such files. ``cost_s``: what it may take.
-    ``passwords``: a file of passwords for PDFs.
+    ``passwords``: a file of passwords for PDFs. ``follows``: a source may be a link.
     """
     spec = registry.specs()[job.kind]
     adopted = _adoptable(job, store) if listed else ()
@@ -387,6 +389,7 @@ def plan(
         staging=os.fsencode(staging),
         share=budget.share,
         checkpoint=checkpoint.path if checkpoint else None,
+        follows=follows,
     )
     return Planned(
         job=PlannedJob(job=job, adopted=adopted, making=making, staging=staging, checkpoint=checkpoint),
