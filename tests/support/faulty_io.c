@@ -1,6 +1,6 @@
 /* Makes the k-th write, sync, rename, unlink or mkdir below a folder fail, in every process that this is preloaded into.
 
-   FAULTY_IO names a file of one struct plan, shared by all of them, which a test fills in and reads. Loaded with
+   PILLION_FAULTY_IO names a file of one struct plan, shared by all of them, which a test fills in and reads. Loaded with
    LD_PRELOAD; tests/support/faulty_io.py compiles it. What a library calls by the kernel's number (Rust's syncfs) is not
    seen here: failpoints.py has a point for it. */
 
@@ -31,7 +31,7 @@ struct plan {
 static struct plan *plan;
 
 __attribute__((constructor)) static void attach(void) {
-    const char *path = getenv("FAULTY_IO");
+    const char *path = getenv("PILLION_FAULTY_IO");
     int file = path ? open(path, O_RDWR | O_CLOEXEC) : -1;
     if (file < 0) return;
     void *mapped = mmap(NULL, sizeof(struct plan), PROT_READ | PROT_WRITE, MAP_SHARED, file, 0);

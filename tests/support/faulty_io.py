@@ -39,7 +39,7 @@ class FaultyDisk:
 
     def environment(self) -> dict[str, str]:
         """What a program needs to be hit."""
-        return {"LD_PRELOAD": str(self._library), "FAULTY_IO": str(self._file)}
+        return {"LD_PRELOAD": str(self._library), "PILLION_FAULTY_IO": str(self._file)}
 
     def arm(self, at: int, error: int, *, onwards: bool = False) -> None:
         """Let the ``at``-th call from now fail with errno ``error``; ``onwards``: and all after it."""
