@@ -86,6 +86,10 @@ class LibraryBusyError(LibraryError):
     """Another process holds the library."""
 
 
+class StagingLostError(LibraryError):
+    """The library's folder for what is being made vanished amid work; nothing is charged to the files."""
+
+
 class LibraryClosedError(LibraryError):
     """The library was closed; open it again."""
 

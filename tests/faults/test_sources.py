@@ -11,11 +11,14 @@ from collections.abc import Iterator, Sequence
 from pathlib import Path
 
 import pytest
+import sqlalchemy as sa
 from blake3 import blake3
 
 from pillion.catalog import queue as catalog_claims
 from pillion.catalog import queue as catalog_jobs
+from pillion.catalog import tables
 from pillion.catalog.database import Database
+from pillion.errors import LibraryError
 from pillion.kinds.execute import Execution, execute
 from pillion.library import Library
 from pillion.model import SidecarStatus
@@ -191,3 +194,29 @@ def test_a_source_that_changes_between_its_hash_and_its_decoding(tmp_path: Path,
         for item in ready:
             assert blake3(Path(item.sources[0]).read_bytes()).hexdigest()[:8] == item.content_uuid[:8]
     check_invariants(tmp_path / "library", finished=True)
+
+
+@pytest.mark.parametrize("lost", ["staging", "."])
+def test_a_folder_of_the_library_that_vanishes_amid_work_is_no_fault_of_the_files(
+    tmp_path: Path, folder: Path, monkeypatch: pytest.MonkeyPatch, lost: str
+) -> None:
+    root = tmp_path / "library"
+
+    def lose(point: str) -> None:
+        if point == "work.claimed":
+            shutil.rmtree(root / lost)
+
+    with Library.open(root, policy="mobile") as library:
+        library.index(folder)
+        with monkeypatch.context() as patch:
+            patch.setattr("pillion.queue.work.reach", lose)
+            with pytest.raises(LibraryError, match=r"staging is gone"):
+                library.run()
+        assert not (root / lost).exists()
+        if lost == "staging":
+            with library._database.read() as connection:
+                assert set(connection.execute(sa.select(tables.jobs.c.attempts)).scalars()) == {0}
+    if lost == "staging":
+        with Library.open(root) as library:
+            library.run()
+            assert library.status().sidecars["thumb"][SidecarStatus.READY] == 2 * GOOD

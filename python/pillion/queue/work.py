@@ -20,7 +20,7 @@ from pillion.catalog.database import Database
 from pillion.catalog.events import append_events
 from pillion.catalog.gates import wait_for_offline
 from pillion.catalog.queue import EVERY_PRIORITY, LEASE_S, ClaimedJob, Due
-from pillion.errors import ErrorClass, ItemError, PillionError, WorkersStoppedError
+from pillion.errors import ErrorClass, ItemError, PillionError, StagingLostError, WorkersStoppedError
 from pillion.events import Started
 from pillion.failpoints import reach
 from pillion.job import FULL_BUDGET, Budget, budget_of, job_released
@@ -207,8 +207,12 @@ class CatalogJobs:
     def finish(self, results: Sequence[Result[PlannedJob]], now: float) -> Mapping[str, str]:
         """Record results; jobs that cannot be recorded because the disk is full go back to the queue.
 
-        So do those whose files are missing because their Location is offline.
+        So do those whose files are missing because their Location is offline. Raises PillionError where the library's
+        own folder for them is gone: then none of the files is at fault.
         """
+        if not self._store.staging.is_dir():
+            self.release([planned.job for planned, _ in results], now)
+            raise StagingLostError(f"The folder {self._store.staging} is gone: something removed it during the work.")
         results = self._without_offline(self._without_refused(results, now), now)
         faults = self._record(results, now)
         if ALL in faults:
