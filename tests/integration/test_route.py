@@ -28,7 +28,7 @@ def tool() -> ModuleType:
 @pytest.mark.parametrize(
     ("story", "files", "moves"),
     [
-        ("photograph", 22, 104),
+        ("photograph", 28, 130),
         pytest.param("page", 12, 60, marks=pytest.mark.models),
         ("ready", 9, 16),
         ("request", 15, 40),
