@@ -148,7 +148,7 @@ def test_an_endless_page_is_stopped_from_outside(source: Path) -> None:
         (future,) = pool.submit_batch("ocr", [(task, 2.0)])
         with pytest.raises(ItemError) as caught:
             future.result(120)
-        assert caught.value.error_class in (ErrorClass.TIMEOUT, ErrorClass.OOM)
+        assert caught.value.error_class in (ErrorClass.TOO_LARGE, ErrorClass.TIMEOUT, ErrorClass.OOM)
     finally:
         pool.shutdown(cancel_futures=True)
 

@@ -45,7 +45,7 @@ def ends(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> dict[str, list[floa
     def pool(_target: str, **options: object) -> WorkerPool:
         return WorkerPool("tests.support.evil:execute", **options)  # type: ignore[arg-type]
 
-    limit(monkeypatch, "thumb", deadline_s=DEADLINE_S, deadline_s_per_mib=0)
+    limit(monkeypatch, "thumb", deadline_s=DEADLINE_S, deadline_s_per_mib=0, cpu_s=DEADLINE_S)
     monkeypatch.setattr(work, "WorkerPool", pool)
     monkeypatch.setattr(work.CatalogJobs, "finish", noted)
     (tmp_path / "log").touch()

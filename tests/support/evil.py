@@ -48,7 +48,7 @@ def _exit() -> None:
 
 DEEDS = {
     "sleep": (_sleep, "timeout"),
-    "spin": (_spin, "timeout"),
+    "spin": (_spin, "too_large"),
     "deaf": (_deaf, "timeout"),
     "grow": (_grow, "oom"),
     "segfault": (_segfault, "crash"),

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from hypothesis import given
+from hypothesis import example, given
 from hypothesis import strategies as st
 
 from pillion.search.query import LONGEST, MOST_CLAUSES, MUST, MUST_NOT, SHOULD, Query, parse
@@ -88,6 +88,8 @@ def test_words_are_clauses_as_they_are(words: list[str]) -> None:
 
 
 @given(st.text(alphabet='ab "-+*|OR„“«»', max_size=60))
+@example("OR*")
+@example("AND*")
 def test_signs_in_any_order(text: str) -> None:
     query = parse(text)
     assert parse(query.plain).clauses or not query.clauses or not any(char.isalnum() for char in query.plain)

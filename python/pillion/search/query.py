@@ -74,6 +74,9 @@ class Query:
         return [clause for clause in self.clauses if clause.occur == MUST_NOT]
 
 
+_OPERATORS = ("OR", "AND")
+
+
 def parse(text: str) -> Query:
     """Words, ``"phrases"``, ``begin*``, ``-without``, ``+with`` and ``one OR other``. Never raises."""
     notes: list[str] = []
@@ -105,7 +108,8 @@ def parse(text: str) -> Query:
     if clauses and all(clause.occur == MUST_NOT for clause in clauses):
         notes.append("A query of nothing but exclusions finds nothing: they are taken as words.")
         clauses = [Clause(occur=SHOULD, sort=one.sort, text=one.text, group=one.group) for one in clauses]
-    plain = " ".join(clause.text for clause in clauses if clause.occur != MUST_NOT)
+    words = (clause.text for clause in clauses if clause.occur != MUST_NOT)
+    plain = " ".join(word.lower() if word in _OPERATORS else word for word in words)
     return Query(clauses=tuple(_telling(clauses)), plain=plain, notes=tuple(dict.fromkeys(notes)))
 
 
