@@ -27,8 +27,6 @@ from PIL import Image
 ROOT = Path(__file__).resolve().parent.parent
 sys.path.insert(0, str(ROOT))
 
-from benches.peers.debian import unpack  # noqa: E402 (found by the path above)
-
 PACKAGES: dict[str, tuple[str, int, int]] = {
     "debian-refcard": ("eng", 12, 1),
     "debian-reference-de": ("deu", 1, 12),
@@ -180,6 +178,8 @@ def main() -> int:
     if arguments.pdfs:
         sources = {arguments.pdfs.name: (arguments.pdfs, ("eng", arguments.most, arguments.each))}
     else:
+        from benches.peers.debian import unpack  # found by the path above
+
         sources = {}
         for package, how in PACKAGES.items():
             home = folder.parent / "real-pdfs" / package

@@ -7,6 +7,7 @@ import random
 import time
 from collections.abc import Iterator, Sequence
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -36,8 +37,8 @@ def names(hits: Sequence[Hit]) -> list[str]:
     return [os.path.basename(hit.path) for hit in hits]
 
 
-def found(library: Library, query: str, **choice: object) -> list[str]:
-    return names(library.search(query, **choice))  # type: ignore[arg-type]
+def found(library: Library, query: str, **choice: Any) -> list[str]:
+    return names(library.search(query, **choice))
 
 
 def add_sound(library: Library, folder: Path, name: str, sidecar: bytes) -> str:

@@ -34,7 +34,8 @@ def best(monkeypatch: pytest.MonkeyPatch, first: Reading, timed: Reading, penali
     monkeypatch.setattr(readings, "storage", lambda array: array)
     monkeypatch.setattr(readings, "with_words", lambda _model, one, _part, _size: one)
     size = round(SECONDS * whisper.SAMPLE_RATE)
-    return readings.best(None, np.zeros((1, 1), np.float32), size, first)  # type: ignore[arg-type]
+    no_model: Any = None
+    return readings.best(no_model, np.zeros((1, 1), np.float32), size, first)
 
 
 def test_a_good_reading_is_not_done_again(monkeypatch: pytest.MonkeyPatch) -> None:
