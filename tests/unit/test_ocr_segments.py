@@ -11,17 +11,9 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from numpy.typing import NDArray
 
-from pillion.kinds.ocr.page import (
-    Boxes,
-    Doubt,
-    Gray,
-    PageLines,
-    PreparedImage,
-    Segment,
-    chosen,
-    recognised_page,
-    segments_of,
-)
+from pillion.kinds.ocr.page import chosen, recognised_page
+from pillion.kinds.ocr.prepared import Boxes, Gray, PreparedImage
+from pillion.kinds.ocr.segments import Doubt, PageLines, Segment, segments_of
 from pillion.kinds.ocr.tesseract import Layout, RecognisedLine, RecognisedText, RecognisedWord
 
 SHAPE = (2400, 1700)

@@ -24,19 +24,11 @@ from pillion import _core, extras
 from pillion.errors import ErrorClass, ItemError
 from pillion.kinds.ocr import layout, models, page, pdf, ppocr, tesseract
 from pillion.kinds.ocr.kind import AUTO
-from pillion.kinds.ocr.page import (
-    Doubt,
-    Gray,
-    ImageSource,
-    PageLines,
-    PageSource,
-    PreparedImage,
-    RecognisedPage,
-    Segment,
-    ocr_page,
-)
+from pillion.kinds.ocr.page import ImageSource, PageSource, RecognisedPage, ocr_page
 from pillion.kinds.ocr.photograph import recognise_photograph
+from pillion.kinds.ocr.prepared import Gray, PreparedImage, gray_of, prepared, turned
 from pillion.kinds.ocr.result import Notes, OcrPage, OcrResult
+from pillion.kinds.ocr.segments import FEW_LINES, Doubt, PageLines, Segment, is_upended, no_lines, segments_of
 from pillion.kinds.ocr.tesseract import Layout, LayoutAnalysis, RecognisedText, Recognisers, confidence
 from pillion.pool import keepalive
 from pillion.pool.threads import spread
@@ -152,7 +144,7 @@ def _sure_enough(only: OcrPage) -> float:
 
 
 def _is_paper(picture: Picture) -> bool:
-    return _core.look(page.gray_of(picture.pixels(_PROFILE_SIDE))).is_paper
+    return _core.look(gray_of(picture.pixels(_PROFILE_SIDE))).is_paper
 
 
 def _by_ppocr(picture: Picture) -> OcrResult:
@@ -244,7 +236,7 @@ def recognise_page(source: PageSource, recognisers: PageRecogniser) -> Recognise
     if lines is None:
         return RecognisedPage()
     with part("cut"):
-        segments = page.segments_of(lines)
+        segments = segments_of(lines)
     begin_with = recognisers.languages
     with closing(_texts(segments, recognisers, begin_with)) as texts:
         with part("read"):
@@ -262,7 +254,7 @@ def recognise_page(source: PageSource, recognisers: PageRecogniser) -> Recognise
             return _page_of(source, lines, segments, done, languages)
     if turns:
         lines = _turned(lines, turns, recognisers)
-        segments, tried = page.segments_of(lines), 0
+        segments, tried = segments_of(lines), 0
         with part("again"):
             again = turned if segments[0].whole else None
             best = again or recognisers.recognise(segments[0].gray, segments[0].layout)
@@ -294,26 +286,26 @@ def _at_best_scale(source: PageSource, recognisers: PageRecogniser) -> PageLines
         gray = source.gray(scale)
     with part("look"):
         profile = _core.look(gray)
-        image = page.prepared(gray, profile)
+        image = prepared(gray, profile)
     with part("layout"):
         analysis = recognisers.analyse_layout(image.gray)
     turns = image.turns
-    if analysis is not None and turns and page.is_upended(analysis):
+    if analysis is not None and turns and is_upended(analysis):
         turns = 0
-        image = page.prepared(gray, profile, turns=turns)
+        image = prepared(gray, profile, turns=turns)
         analysis = recognisers.analyse_layout(image.gray)
     if analysis is not None and analysis.lines == 0 and gray.size < page.SMALL_PIXELS:
         # Print too small for the layout analysis, as in a low-resolution screenshot.
         scale = min(2 * scale, source.max_scale)
         gray = source.gray(scale)
-        image = page.prepared(gray, profile, turns=turns)
+        image = prepared(gray, profile, turns=turns)
         analysis = recognisers.analyse_layout(image.gray)
     if analysis is None:
-        return PageLines(image, page.no_lines())
+        return PageLines(image, no_lines())
     if analysis.lines == 0:
         return None
     # Asked before the picture is enlarged and turned, which costs far more than to recognise a line or two as is.
-    few = analysis.lines < page.FEW_LINES and gray.size > page.SMALL_PIXELS
+    few = analysis.lines < FEW_LINES and gray.size > page.SMALL_PIXELS
     if few and not page.has_word(recognisers.recognise(image.gray)):
         return None
     with part("layout"):
@@ -322,7 +314,7 @@ def _at_best_scale(source: PageSource, recognisers: PageRecogniser) -> PageLines
     if better == scale:
         return lines
     with part("draw"):
-        return lines.scaled_to(page.prepared(source.gray(better), profile, turns=turns))
+        return lines.scaled_to(prepared(source.gray(better), profile, turns=turns))
 
 
 def _with_doubts(image: PreparedImage, analysis: LayoutAnalysis, recognisers: PageRecogniser) -> PageLines:
@@ -351,7 +343,7 @@ def _turned(lines: PageLines, turns: int, recognisers: PageRecogniser) -> PageLi
     """The page turned clockwise by quarters, with its lines, unless they were not known before."""
     image = lines.image.turned(turns)
     analysis = recognisers.analyse_layout(image.gray) if len(lines.lines) else None
-    return PageLines(image, page.no_lines()) if analysis is None else _with_doubts(image, analysis, recognisers)
+    return PageLines(image, no_lines()) if analysis is None else _with_doubts(image, analysis, recognisers)
 
 
 def _texts(
@@ -389,7 +381,7 @@ def _better_turns(
     for quarters in (2, 1, 3):
         if quarters != 2 and confidence(best.lines) >= page.UNREADABLE:
             break
-        text = recognisers.recognise(page.turned(gray, quarters), segment.layout)
+        text = recognisers.recognise(turned(gray, quarters), segment.layout)
         if page.score(text) > page.score(best):
             best, turns = text, quarters
         if confidence(best.lines) >= page.SURE:

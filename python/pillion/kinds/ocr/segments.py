@@ -1,0 +1,239 @@
+"""A page's lines in reading order, and the page cut between them, so that several cores can recognise it."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+from typing import TYPE_CHECKING
+
+from pillion.kinds.ocr.layout import Area, inside
+from pillion.kinds.ocr.prepared import Boxes, Gray, PreparedImage
+from pillion.kinds.ocr.result import Box
+from pillion.kinds.ocr.tesseract import Layout, LayoutAnalysis
+
+if TYPE_CHECKING:
+    import numpy as np
+    from numpy.typing import NDArray
+else:
+    from pillion.extras import lazy_numpy as np
+
+# lines in reading order -----------------------------------------------------------------------------------------------
+
+FEW_LINES = 3
+_UPENDED = 1.5
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Doubt:
+    """An area of a picture in which the lines may be others. ``lines``: as they were found anew, row by row.
+
+    ``sure``: these are right, and what was found first need not be recognised. ``rows``: the picture shows that they
+    are rows of cells or pieces.
+    """
+
+    area: Area
+    lines: Boxes
+    sure: bool = False
+    rows: bool = False
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class PageLines:
+    """A picture and its lines of text in reading order, none where they are not known; and where they are in doubt.
+
+    ``figures``: around pictures in it.
+    """
+
+    image: PreparedImage
+    lines: Boxes
+    doubts: tuple[Doubt, ...] = ()
+    figures: tuple[Box, ...] = ()
+
+    def scaled_to(self, image: PreparedImage) -> PageLines:
+        """The same lines in a larger or smaller picture of the page."""
+        height, width = (new / old for new, old in zip(image.gray.shape, self.image.gray.shape, strict=True))
+        sides = [width, height, width, height]
+        doubts = tuple(
+            replace(doubt, area=_whole_pixels(np.array(doubt.area) * sides), lines=doubt.lines * sides)
+            for doubt in self.doubts
+        )
+        figures = tuple(_box_of(np.array(figure) * sides) for figure in self.figures)
+        return PageLines(image, self.lines * sides, doubts, figures)
+
+
+def no_lines() -> Boxes:
+    """No boxes at all."""
+    return np.empty((0, 4))
+
+
+def is_upended(analysis: LayoutAnalysis) -> bool:
+    """Whether the lines of a page that was turned stand on their ends, or are hardly seen: it was turned wrongly.
+
+    Lines that begin with the same words, as in a list, have their letters below each other: they seem to run downwards.
+    """
+    if len(analysis.boxes) < FEW_LINES:
+        return True
+    widths, heights = (analysis.boxes[:, side + 2] - analysis.boxes[:, side] for side in (0, 1))
+    return bool(np.median(heights) > _UPENDED * np.median(widths))
+
+
+def _jumps_up(lines: Boxes, height: float) -> NDArray[np.bool_]:
+    """For each line but the first, whether it stands above the one before it."""
+    jumps: NDArray[np.bool_] = lines[1:, 1] < lines[:-1, 1] - height / 2
+    return jumps
+
+
+def _median_height(lines: Boxes) -> float:
+    return float(np.median(lines[:, 3] - lines[:, 1])) if len(lines) else 0.0
+
+
+def _box_of(sides: NDArray[np.float64]) -> Box:
+    left, top, right, bottom = sides.tolist()
+    return left, top, right, bottom
+
+
+def _whole_pixels(sides: NDArray[np.float64]) -> Area:
+    left, top, right, bottom = np.rint(sides).astype(int).tolist()
+    return left, top, right, bottom
+
+
+# segments -------------------------------------------------------------------------------------------------------------
+
+_SEGMENT = 320.0
+"""How much text a segment should hold: widths of its lines in heights of a line. About two characters each."""
+_MAX_SEGMENTS = 8
+_NEARLY_FULL = 0.75
+"""A segment that holds so much of its share ends where a paragraph does."""
+_APART = 1.0
+"""Lines further apart than this, in heights of a line, belong to two paragraphs."""
+_MARGIN = 0.6
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Segment:
+    """Lines to be recognised together. ``gray``: the part of the page around them, other segments' lines painted over.
+
+    ``corner``: left and top of that part. ``continues``: whether it begins within a paragraph. ``whole``: it is the
+    whole page. ``layout``: of its lines. ``doubt``: the number of the area whose lines these are, found anew.
+    ``place``: among the segments of the page, in reading order.
+    """
+
+    gray: Gray
+    corner: tuple[int, int] = (0, 0)
+    continues: bool = False
+    whole: bool = False
+    layout: Layout = Layout.COLUMN
+    doubt: int | None = None
+    place: int = 0
+
+
+def segments_of(page: PageLines) -> list[Segment]:
+    """The page cut between its lines, so that several cores can recognise it; these lines run across.
+
+    The text of the segments, joined, is that of the page. The cuts depend on the page alone, never on the number of
+    cores: the same page always gives the same text. The largest come first: from them the language is told, and which
+    way up the page is. :func:`chosen` puts them in order, and areas whose lines were found anew in their place.
+    """
+    gray = page.image.gray
+    lines = page.lines
+    for doubt in page.doubts:
+        if doubt.sure:
+            lines = lines[~inside(lines, doubt.area)]
+            gray = _without(gray, doubt.area)
+    again = [
+        replace(segment, doubt=number)
+        for number, doubt in enumerate(page.doubts)
+        for segment in _area_segments(page.image.gray, doubt)
+    ]
+    in_order = [*(_segments(gray, lines, None) if len(lines) or not again else []), *again]
+    found = [replace(segment, place=place) for place, segment in enumerate(in_order)]
+    return sorted(found, key=lambda segment: -segment.gray.size)
+
+
+def _area_segments(gray: Gray, doubt: Doubt) -> list[Segment]:
+    height = _median_height(doubt.lines)
+    ((left, top, right, bottom),) = with_margin(np.array([doubt.area], np.float64), height, gray.shape)
+    part = np.ascontiguousarray(gray[top:bottom, left:right])
+    found = _segments(part, doubt.lines - [left, top, left, top], Layout.BLOCK)
+    return [replace(one, corner=(one.corner[0] + left, one.corner[1] + top), whole=False) for one in found]
+
+
+def _without(gray: Gray, area: Area) -> Gray:
+    left, top, right, bottom = area
+    copy = gray.copy()
+    copy[top:bottom, left:right] = int(np.median(gray[::8, ::8]))
+    return copy
+
+
+def _segments(gray: Gray, lines: Boxes, only: Layout | None) -> list[Segment]:
+    """See :func:`segments_of`. ``only``: the layout of all, if they are in an area by itself."""
+    whole = Segment(gray, whole=True, layout=only or Layout.PAGE)
+    if len(lines) < 2:
+        return [whole]
+    height = _median_height(lines)
+    costs = ((lines[:, 2] - lines[:, 0]) / max(height, 1.0)).tolist()
+    count = min(_MAX_SEGMENTS, round(sum(costs) / _SEGMENT))
+    if count < 2:
+        return [whole]
+    starts = _starts(lines, costs, sum(costs) / count, height)
+    segment_of = np.repeat(np.arange(len(starts)), np.diff([*starts, len(lines)]))
+    areas = _around_each(lines, starts)
+    if len(starts) > 3 * count or _reach_into_each_other(lines, segment_of, areas):
+        return [whole]
+    gaps = lines[starts, 1] - lines[np.array(starts) - 1, 3]
+    return [
+        Segment(
+            gray=_cut(gray, box, lines[segment_of != number]),
+            corner=(box[0], box[1]),
+            continues=number > 0 and bool(-height / 2 <= gaps[number] <= _APART * height),
+            layout=only or Layout.COLUMN,
+        )
+        for number, box in enumerate(with_margin(areas, height, gray.shape))
+    ]
+
+
+def _starts(lines: Boxes, costs: Sequence[float], share: float, height: float) -> list[int]:
+    """The first line of each segment: where another column begins, and where one segment is full."""
+    upwards = _jumps_up(lines, height).tolist()
+    apart = (lines[1:, 1] - lines[:-1, 3] > _APART * height).tolist()
+    starts, held = [0], costs[0]
+    for number in range(1, len(lines)):
+        if upwards[number - 1] or held >= share or (held >= _NEARLY_FULL * share and apart[number - 1]):
+            starts.append(number)
+            held = 0.0
+        held += costs[number]
+    return starts
+
+
+def _around_each(lines: Boxes, starts: Sequence[int]) -> Boxes:
+    """The smallest box around the lines of each segment."""
+    low, high = np.minimum.reduceat(lines[:, :2], starts), np.maximum.reduceat(lines[:, 2:], starts)
+    return np.concatenate([low, high], axis=1)
+
+
+def _reach_into_each_other(lines: Boxes, segment_of: NDArray[np.intp], areas: Boxes) -> bool:
+    """Whether the middle of a line lies in the area of a segment that is not its own: then they cannot be parted."""
+    middles = (lines[:, :2] + lines[:, 2:]) / 2
+    inside = (areas[:, None, :2] < middles).all(axis=2) & (middles < areas[:, None, 2:]).all(axis=2)
+    return bool((inside & (np.arange(len(areas))[:, None] != segment_of)).any())
+
+
+def with_margin(areas: Boxes, height: float, shape: tuple[int, ...]) -> list[tuple[int, int, int, int]]:
+    """Whole pixels of a picture of ``shape`` (H, W)."""
+    margin = _MARGIN * height + 4
+    low = np.maximum(np.rint(areas[:, :2] - [2 * margin, margin]), 0)
+    high = np.minimum(np.rint(areas[:, 2:] + [2 * margin, margin]), [shape[1], shape[0]])
+    left, top, right, bottom = np.concatenate([low, high], axis=1).astype(int).T.tolist()
+    return list(zip(left, top, right, bottom, strict=True))
+
+
+def _cut(gray: Gray, box: tuple[int, int, int, int], others: Boxes) -> Gray:
+    """A copy of a part of the picture, without the lines of others that reach into it."""
+    left, top, right, bottom = box
+    part = gray[top:bottom, left:right].copy()
+    background = int(np.median(part[::4, ::4]))
+    inside = (others[:, :2] < [right, bottom]).all(axis=1) & (others[:, 2:] > [left, top]).all(axis=1)
+    sides = np.add(np.rint(others[inside]), [-1 - left, -1 - top, 1 - left, 1 - top])
+    for x0, y0, x1, y1 in np.maximum(sides, 0).astype(int).tolist():
+        part[y0:y1, x0:x1] = background
+    return part
