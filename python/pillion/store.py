@@ -29,6 +29,7 @@ from pillion.kinds import registry
 from pillion.model import EXTENSIONS, SidecarFormat, SidecarKind, value
 
 if TYPE_CHECKING:
+    from pillion.kinds.execute import ExecutionTask
     from pillion.manifest import Manifest, ManifestEntry
 
 
@@ -46,6 +47,8 @@ _MARK_TEXT = "This folder is a Pillion library: what it holds is not indexed.\n"
 
 _FOLDER = os.O_RDONLY | os.O_DIRECTORY | os.O_NOFOLLOW | os.O_CLOEXEC
 _FILE = os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_NOCTTY | os.O_CLOEXEC
+
+_NOTE = "-checkpoint"
 
 _numbers = itertools.count()
 
@@ -79,6 +82,32 @@ def take(folder: Path, path: Path, *, make: bool = False) -> bool:
         path.parent.mkdir(mode=PRIVATE, exist_ok=True)
     os.replace(source, path)
     return True
+
+
+def fetch(task: ExecutionTask, done: bool, folder: Path) -> None:
+    """Take what a worker has written for a task from its own folder to staging: its sidecars if it is ``done``.
+
+    The names are those of the task; what is no plain file is left where it is. Raises OSError.
+    """
+    staging = os.fsdecode(task.staging)
+    for variant in task.variants if done else ():
+        take(folder, staged_path(staging, variant))
+    if task.checkpoint is not None and not take(folder, task.checkpoint, make=True):
+        _note(folder).write_text(task.checkpoint.name, encoding="ascii")
+
+
+def _note(folder: Path) -> Path:
+    """Beside a worker's folder: the name of the checkpoint that it may leave, for when its parent is killed."""
+    return folder.with_name(f"{folder.name}{_NOTE}")
+
+
+def rescue(owner: str, staging: Path, checkpoints: Path) -> None:
+    """Take the checkpoints that the workers of an owner that is gone have left."""
+    for note in staging.glob(f"{owner}.*{_NOTE}"):
+        with suppress(OSError, UnicodeDecodeError):
+            name = note.read_text(encoding="ascii")
+            if name == os.path.basename(name):
+                take(note.with_name(note.name.removesuffix(_NOTE)), checkpoints / name, make=True)
 
 
 def _clear(path: Path) -> None:

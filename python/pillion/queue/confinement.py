@@ -7,25 +7,25 @@ that may read it.
 
 from __future__ import annotations
 
+import errno
 import os
 import threading
 import time
-from collections.abc import Iterable, Sequence
-from contextlib import suppress
+from collections.abc import Iterable
 from pathlib import Path
 
 from pillion.catalog import indexing as catalog_indexing
 from pillion.catalog.database import Database
+from pillion.catalog.queue import ClaimedJob
+from pillion.errors import ErrorClass
 from pillion.kinds import registry
-from pillion.kinds.execute import ExecutionTask
+from pillion.model import Failure
 from pillion.pool.sandbox import Mode, Policy
 from pillion.settings.config import Config
-from pillion.store import Store, take
+from pillion.store import Store
 
 _ANSWER_S = 2.0
 """How long to wait for a Location: a dead file system may never answer, and would hold each worker up as it starts."""
-
-_NOTE = "-checkpoint"
 
 _SINGLE = 8
 """So many files of a folder outside of the Locations are granted one by one."""
@@ -97,12 +97,17 @@ class Confinement:
         """Whether one of these files may be a link: nothing below a Location is, unless links are followed."""
         return self.config.follow_links or not all(path.startswith(self._watched) for path in sources)
 
-    def refused(self, job: int, sources: Sequence[tuple[bytes, int, int]]) -> bool:
-        """Whether a worker could not read a file that this process can: a disk came back, say. Once for each job."""
-        if self.config.sandbox == Mode.OFF or job in self._again or not any(_opens(path) for path, _, _ in sources):
-            return False
-        self._again.add(job)
-        return True
+    def refused(self, failed: Iterable[tuple[ClaimedJob, Failure]]) -> set[int]:
+        """The ids of those jobs whose files a worker could not read and this process can: a disk came back, say.
+
+        Each job once: the workers are replaced then, and where that does not help, it fails.
+        """
+        if self.config.sandbox == Mode.OFF:
+            return set()
+        unread = [job for job, failure in failed if job.id not in self._again and _is_unread(failure)]
+        found = {job.id for job in unread if any(_opens(path) for path, _, _ in job.sources)}
+        self._again |= found
+        return found
 
     def _covers(self, path: bytes) -> bool:
         if not path.startswith(self._granted) and path not in self._apart:
@@ -129,6 +134,14 @@ class Confinement:
 
 def _with_end(folder: bytes) -> bytes:
     return folder.rstrip(b"/") + b"/"
+
+
+def _is_unread(failure: Failure) -> bool:
+    """Whether a source could not be opened, perhaps because the worker may not."""
+    denied = os.strerror(errno.EACCES).lower() in failure.message.lower()
+    return failure.error_class is ErrorClass.MISSING_SOURCE or (
+        denied and failure.error_class is ErrorClass.IO_TRANSIENT
+    )
 
 
 def _opens(path: bytes) -> bool:
@@ -166,32 +179,3 @@ def named_paths(config: Config) -> list[Path]:
     named = [value for value in values if isinstance(value, str) and os.sep in value]
     named += [config.passwords_file] if config.passwords_file else []
     return [path for name in named if (path := Path(name).expanduser()).is_absolute() and path.exists()]
-
-
-# results --------------------------------------------------------------------------------------------------------------
-
-
-def fetch(task: ExecutionTask, done: bool, folder: Path) -> None:
-    """Take what a worker has written for a task from its own folder to staging: its sidecars if it is ``done``.
-
-    The names are those of the task; what is no plain file is left where it is. Raises OSError.
-    """
-    staging = os.fsdecode(task.staging)
-    for variant in task.variants if done else ():
-        take(folder, Path(f"{staging}-{variant}"))
-    if task.checkpoint is not None and not take(folder, task.checkpoint, make=True):
-        _note(folder).write_text(task.checkpoint.name, encoding="ascii")
-
-
-def _note(folder: Path) -> Path:
-    """Beside a worker's folder: the name of the checkpoint that it may leave, for when its parent is killed."""
-    return folder.with_name(f"{folder.name}{_NOTE}")
-
-
-def rescue(owner: str, staging: Path, checkpoints: Path) -> None:
-    """Take the checkpoints that the workers of an owner that is gone have left."""
-    for note in staging.glob(f"{owner}.*{_NOTE}"):
-        with suppress(OSError, UnicodeDecodeError):
-            name = note.read_text(encoding="ascii")
-            if name == os.path.basename(name):
-                take(note.with_name(note.name.removesuffix(_NOTE)), checkpoints / name, make=True)

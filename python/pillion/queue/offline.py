@@ -15,9 +15,13 @@ from dataclasses import dataclass
 
 from pillion.catalog import indexing as catalog_indexing
 from pillion.catalog.database import Database
+from pillion.catalog.gates import wait_for_offline
 from pillion.catalog.indexing import Location
+from pillion.catalog.queue import ClaimedJob
+from pillion.errors import ErrorClass
 from pillion.machine import identity_of
 from pillion.machine import mtime_ns as seen_mtime_ns
+from pillion.model import Failure
 
 _SAMPLE = 8
 """Files that are looked for in a Location."""
@@ -51,13 +55,23 @@ class OfflineLocations:
         self._looking: threading.Thread | None = None
         self._back: list[int] = []
 
-    def hold(self, sources: Iterable[bytes], now: float) -> bool:
-        """Whether all of a job's ``sources`` (absolute paths), which are missing, are in Locations that are offline.
+    def waiting(self, failed: Iterable[tuple[ClaimedJob, Failure]], now: float) -> set[int]:
+        """The ids of those jobs that wait from now on: all their sources are missing, in Locations that are offline.
 
         A Location that turns out to be is noted in the catalog.
         """
+        missing = [job for job, failure in failed if failure.error_class is ErrorClass.MISSING_SOURCE]
+        if not missing:
+            return set()
         with self._database.read() as connection:
             locations = [item for item in catalog_indexing.list_locations(connection) if item.walked]
+        gone = [job.id for job in missing if self._are_gone([path for path, _, _ in job.sources], locations, now)]
+        if not gone:
+            return set()
+        with self._database.read() as connection:
+            return wait_for_offline(connection, gone)
+
+    def _are_gone(self, sources: Iterable[bytes], locations: Collection[Location], now: float) -> bool:
         holders = [_holder(source, locations) for source in sources]
         return bool(holders) and all(item is not None and self._is_offline(item, now) for item in holders)
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import errno
 import os
 import signal
 import threading
@@ -18,7 +17,6 @@ import sqlalchemy as sa
 from pillion.catalog import queue as catalog_queue
 from pillion.catalog.database import Database
 from pillion.catalog.events import append_events
-from pillion.catalog.gates import wait_for_offline
 from pillion.catalog.queue import EVERY_PRIORITY, LEASE_S, ClaimedJob, Due
 from pillion.errors import ErrorClass, ItemError, PillionError, StagingLostError, WorkersStoppedError
 from pillion.events import Started
@@ -33,13 +31,13 @@ from pillion.model import PDF_PASSWORDS, Allowance, Failure, SidecarKind
 from pillion.pool.pool import WorkerPool
 from pillion.queue.checkpoints import FOLDER, Checkpoints
 from pillion.queue.commit import DISK_FULL_NOTICE, Adopted, PlannedJob, Recorder, result_of
-from pillion.queue.confinement import Confinement, fetch, rescue
+from pillion.queue.confinement import Confinement
 from pillion.queue.engine import Engine, Planned, Result
 from pillion.queue.estimate import Estimates, Eta, parallel, worker_count
 from pillion.queue.gates import ALL, OPEN, Gate, Gates
 from pillion.queue.offline import OfflineLocations
 from pillion.settings.config import Config
-from pillion.store import Store
+from pillion.store import Store, fetch, rescue
 
 TARGET = "pillion.kinds.execute:execute"
 """What a worker process runs for each job."""
@@ -156,25 +154,21 @@ class CatalogJobs:
     def _let_read(self, claimed: Sequence[ClaimedJob]) -> None:
         """Let the workers read the files of these jobs, if a Location has come since they started."""
         if self._confinement is not None:
-            policy = self._confinement.renewed(path for job in claimed for path, _, _ in job.sources)
+            policy = self._confinement.renewed([path for job in claimed for path, _, _ in job.sources])
             if policy is not None:
                 self._confine(policy)
 
-    def _without_refused(self, results: Sequence[Result[PlannedJob]], now: float) -> Sequence[Result[PlannedJob]]:
-        """Give back the jobs whose files only the workers could not read, which are replaced."""
-        confinement = self._confinement
-        if confinement is None:
+    def _without_unread(self, results: Sequence[Result[PlannedJob]], now: float) -> Sequence[Result[PlannedJob]]:
+        """Give back the jobs whose files only the workers cannot read, or are in a Location that is offline."""
+        failed = [(planned.job.job, found) for planned, value in results if (found := _failure(value)) is not None]
+        if not failed:
             return results
-        refused = {
-            planned.job.job.id
-            for planned, value in results
-            if _is_unread(value) and confinement.refused(planned.job.job.id, planned.job.job.sources)
-        }
-        if not refused:
-            return results
-        self._confine(confinement.policy(), again=True)
-        self.release([planned.job for planned, _ in results if planned.job.job.id in refused], now)
-        return [result for result in results if result[0].job.job.id not in refused]
+        back = self._confinement.refused(failed) if self._confinement is not None else set()
+        if back and self._confinement is not None:
+            self._confine(self._confinement.policy(), again=True)
+        back |= self._offline.waiting([(job, failure) for job, failure in failed if job.id not in back], now)
+        self.release([planned.job for planned, _ in results if planned.job.job.id in back], now)
+        return [result for result in results if result[0].job.job.id not in back]
 
     def _claim(
         self, kind: SidecarKind, limit: int, seconds: float, now: float, before: int
@@ -213,7 +207,7 @@ class CatalogJobs:
         if not self._store.staging.is_dir():
             self.release([planned.job for planned, _ in results], now)
             raise StagingLostError(f"The folder {self._store.staging} is gone: something removed it during the work.")
-        results = self._without_offline(self._without_refused(results, now), now)
+        results = self._without_unread(results, now)
         faults = self._record(results, now)
         if ALL in faults:
             self._gates.failed(ALL, ErrorClass.DISK_FULL, faults[ALL])
@@ -249,22 +243,6 @@ class CatalogJobs:
             if isinstance(value, ItemError):
                 raise
             return self._recorder.record([(self._unplanned(planned.job.job), _senseless(error))], now)
-
-    def _without_offline(self, results: Sequence[Result[PlannedJob]], now: float) -> Sequence[Result[PlannedJob]]:
-        missing = [planned for planned, value in results if _is_missing_source(value)]
-        if not missing:
-            return results
-        gone = [
-            planned.job.job.id
-            for planned in missing
-            if self._offline.hold([path for path, _, _ in planned.job.job.sources], now)
-        ]
-        if not gone:
-            return results
-        with self._database.read() as connection:
-            held = wait_for_offline(connection, gone)
-        self.release([planned.job for planned in missing if planned.job.job.id in held], now)
-        return [result for result in results if result[0].job.job.id not in held]
 
     def release(self, jobs: Sequence[PlannedJob], now: float) -> None:
         """Give jobs back without charging a try. If that cannot be written now, each heartbeat tries again."""
@@ -346,7 +324,7 @@ class CatalogJobs:
             listed=listed,
             cost_s=cost_s,
             passwords=self.passwords,
-            follows=self._confinement is None or self._confinement.follows(path for path, _, _ in job.sources),
+            follows=self._confinement is None or self._confinement.follows([path for path, _, _ in job.sources]),
         )
 
 
@@ -410,20 +388,9 @@ def _senseless(error: Exception) -> ItemError:
     return ItemError(ErrorClass.CORRUPT, f"Its row in the catalog makes no sense ({type(error).__name__}: {error}).")
 
 
-def _is_missing_source(value: Execution | ItemError) -> bool:
+def _failure(value: Execution | ItemError) -> Failure | None:
     result = result_of(value)
-    return isinstance(result, Failure) and result.error_class is ErrorClass.MISSING_SOURCE
-
-
-def _is_unread(value: Execution | ItemError) -> bool:
-    """Whether a source could not be opened, perhaps because the worker may not."""
-    result = result_of(value)
-    if not isinstance(result, Failure):
-        return False
-    denied = (
-        result.error_class is ErrorClass.IO_TRANSIENT and os.strerror(errno.EACCES).lower() in result.message.lower()
-    )
-    return denied or result.error_class is ErrorClass.MISSING_SOURCE
+    return result if isinstance(result, Failure) else None
 
 
 def _making(job: ClaimedJob, adopted: Sequence[Adopted], budget: Budget, spec: KindSpec) -> Sequence[Due]:
@@ -581,7 +548,8 @@ class Workers:
 
     def _build(self) -> None:
         """An engine and a pool for the settings as they are now."""
-        config, size, estimates = self._config, worker_count(self._config), Estimates()
+        config, policy = self._config, self._confinement.policy()
+        size, estimates = worker_count(config), Estimates()
         self._rebuild = False
         self.eta = Eta(self._database, estimates, self._kinds, size, self.recorder.jobs_ended, self._config.concurrency)
         limits = {kind: spec.limits for kind, spec in registry.specs().items()}
@@ -594,7 +562,7 @@ class Workers:
             memory_budget=config.memory_budget,
             recycle_bytes=int(config.memory_limit * _RECYCLE_SHARE),
             lane_workers=lane_workers,
-            policy=self._confinement.policy(),
+            policy=policy,
             fetch=fetch,
             obtaining=obtaining,
         )
