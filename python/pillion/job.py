@@ -6,6 +6,7 @@ catalog/queue.py writes it; a change that ends a claim is fenced by the lease to
 
 from __future__ import annotations
 
+import math
 from collections.abc import Mapping
 from dataclasses import dataclass
 from enum import IntEnum, StrEnum
@@ -32,12 +33,13 @@ class JobState(StrEnum):
 
 
 class Urgency(IntEnum):
-    """Why a job was queued; lower runs sooner."""
+    """Why a job was queued; lower runs sooner. LAST: it held others up, and now they go first."""
 
     ON_DEMAND = 0
     NEW = 1
     BACKFILL = 2
     REGENERATE = 3
+    LAST = 4
 
 
 _STEP = 100
@@ -45,6 +47,15 @@ _STEP = 100
 
 ON_DEMAND_BEFORE = _STEP * Urgency.NEW
 """On-demand jobs have priorities below this."""
+
+LAST_FROM = _STEP * Urgency.LAST
+"""The priorities of jobs that go last, in any kind, are this and above."""
+
+EVERY_PRIORITY = 1_000_000
+"""More than any job's."""
+
+LAST_PLACE = f"{LAST_FROM} + priority - priority / {_STEP} * {_STEP}"
+"""SQL for what becomes of a priority when its job goes last: the kind's rank stays."""
 
 
 @lru_cache(maxsize=1024)
@@ -60,6 +71,26 @@ def is_on_demand(priority: int) -> bool:
 
 AGING_S = 30.0
 """A kind that has work but got no worker for this long counts as one step more urgent."""
+
+
+PATIENCE_S = 0.5
+"""How long others wait for a job that is slower than its like."""
+
+_PATIENCE_TIMES = 8
+"""The same, in times of what a job like it takes."""
+
+_PATIENCE_S_PER_MIB, _LONGEST_BY_SIZE_S = 0.1, 10.0
+"""What a large file is granted beside that."""
+
+
+def patience(priority: int, cost_s: float, size: int) -> float:
+    """How many seconds others wait for a job that was estimated at ``cost_s``, of a file of ``size`` bytes.
+
+    For ever for one that somebody waits for, and for one that went last already: they have gone first.
+    """
+    if is_on_demand(priority) or priority >= LAST_FROM:
+        return math.inf
+    return max(PATIENCE_S, _PATIENCE_TIMES * cost_s) + min(size / 2**20 * _PATIENCE_S_PER_MIB, _LONGEST_BY_SIZE_S)
 
 
 def aged_priority(priority: int, waited_s: float) -> int:
@@ -175,7 +206,7 @@ class JobChange:
     """What to write to a job that is in one of the states ``before``. Built only by the constructors below.
 
     ``attempts`` and ``not_before`` None: unchanged. ``failure``: the last one, kept while it matters to the next try;
-    with ``keeps_failure`` the stored one stays.
+    with ``keeps_failure`` the stored one stays. ``goes_last``: all others go first, unless somebody waits for it.
     """
 
     before: frozenset[JobState]
@@ -184,6 +215,7 @@ class JobChange:
     not_before: float | None = 0.0
     failure: Failure | None = None
     keeps_failure: bool = False
+    goes_last: bool = False
 
 
 @lru_cache(maxsize=64)
@@ -197,6 +229,11 @@ def job_released(attempts: int, last: Failure | None = None) -> JobChange:
     return JobChange(before=_CLAIMED, state=JobState.QUEUED, attempts=attempts, failure=last)
 
 
+def job_set_aside(attempts: int, last: Failure | None = None) -> JobChange:
+    """Given back because others have waited for it long enough. It goes last; counts no attempt."""
+    return JobChange(before=_CLAIMED, state=JobState.QUEUED, attempts=attempts, failure=last, goes_last=True)
+
+
 HELD_BACK_S = 30.0
 """How long a job with a missing tool lets others of its kind go first: they may need another model or language."""
 
@@ -208,12 +245,21 @@ def job_held_back(attempts: int, last: Failure | None, now: float) -> JobChange:
 
 
 def job_failed_once(attempts: int, failure: Failure, now: float) -> JobChange:
-    """One more try after a growing wait, or failed for good if no try is left or another cannot help."""
+    """One more try after a growing wait, or failed for good if no try is left or another cannot help.
+
+    One that took a worker with it goes last: its next try may do the same.
+    """
     tried = attempts + 1
     policy = RETRY_POLICIES[failure.error_class]
     if policy.again is Again.LATER and tried < policy.tries:
-        later = now + policy.wait(tried)
-        return JobChange(before=_CLAIMED, state=JobState.QUEUED, attempts=tried, not_before=later, failure=failure)
+        return JobChange(
+            before=_CLAIMED,
+            state=JobState.QUEUED,
+            attempts=tried,
+            not_before=now + policy.wait(tried),
+            failure=failure,
+            goes_last=policy.alone,
+        )
     return JobChange(before=_CLAIMED, state=JobState.FAILED, attempts=tried, failure=failure)
 
 

@@ -201,12 +201,15 @@ def error_of(failure: Failure) -> ItemError:
 
 @value
 class Allowance:
-    """What an item may use, in seconds.
+    """What an item may use. Times are seconds.
 
-    ``step_s``: of time for each step, up to a sign of life (pool/keepalive.py). ``step_cpu_s``: the same of processor
-    time, which does not depend on what else runs. ``whole_s``: of time for all of it, whatever signs it gives.
+    ``step_s``: for each step, up to a sign of life (pool/keepalive.py). ``step_cpu_s``: the same of processor time,
+    which does not depend on what else runs. ``whole_s``: for all of it, whatever signs it gives. ``memory_bytes``: what
+    it may add to the memory of its process. ``patience_s``: how long others wait for it; after that it goes last.
     """
 
     step_s: float
     step_cpu_s: float = math.inf
     whole_s: float = math.inf
+    memory_bytes: float = math.inf
+    patience_s: float = math.inf

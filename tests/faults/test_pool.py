@@ -16,7 +16,7 @@ import pytest
 
 from pillion.errors import ErrorClass, ItemError
 from pillion.model import Allowance
-from pillion.pool.pool import Turn, WorkerPool
+from pillion.pool.pool import SetAside, Turn, WorkerPool
 from tests.support import tasks
 from tests.support.waiting import wait_until
 
@@ -359,3 +359,24 @@ def test_signs_of_life_do_not_renew_the_time_for_the_whole(pool: WorkerPool) -> 
     with pytest.raises(ItemError) as caught:
         beating.result(GENEROUS)
     assert caught.value.error_class is ErrorClass.TIMEOUT
+
+
+def test_what_others_have_waited_for_long_enough_is_set_aside(pool: WorkerPool) -> None:
+    slow = Allowance(step_s=GENEROUS, patience_s=0.2)
+    stuck, behind = pool.submit_batch("lane", [(("sleep", 1000.0), slow), (("echo", 1.0), GENEROUS)])
+    with pytest.raises(SetAside):
+        stuck.result(GENEROUS)
+    assert behind.result(GENEROUS)[:2] == ("echo", 1.0)
+
+
+def test_nobody_is_set_aside_while_nobody_waits(pool: WorkerPool) -> None:
+    (alone,) = pool.submit_batch("lane", [(("sleep", 1.0), Allowance(step_s=GENEROUS, patience_s=0.05))])
+    assert alone.result(GENEROUS)[0] == "sleep"
+
+
+def test_what_needs_more_memory_than_fits_its_size_is_not_tried_again(pool: WorkerPool) -> None:
+    small = Allowance(step_s=GENEROUS, memory_bytes=100 * MIB)
+    (greedy,) = pool.submit_batch("lane", [(("grow", 0.0), small)])
+    with pytest.raises(ItemError, match="more than 100 MiB of memory, too much for its size") as caught:
+        greedy.result(GENEROUS)
+    assert caught.value.error_class is ErrorClass.TOO_LARGE

@@ -90,7 +90,7 @@ def with_annotations(content: bytes, annotations: Sequence[str], catalog: str, x
     data = "/XFA [(datasets) 6 0 R]" if xfa else ""
     resources = "<< /Font << /F1 5 0 R >> >>"
     fill = f"<< /Fields [{' '.join(fields)}] /DR {resources} /DA (/F1 12 Tf 0 g) /NeedAppearances true {data} >>"
-    objects = [
+    objects: list[str | bytes] = [
         f"<< /Type /Catalog /Pages 2 0 R /AcroForm {fill} {catalog} >>",
         "<< /Type /Pages /Kids [3 0 R] /Count 1 >>",
         f"<< /Type /Page /Parent 2 0 R /MediaBox [0 0 {A4[0]} {A4[1]}] /Resources {resources} /Contents 4 0 R"

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import math
 import threading
 from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import replace
 
 import pytest
 
@@ -27,17 +29,28 @@ class Jobs:
         self.claimed: list[str] = []
         self.finished: list[str] = []
         self.released: list[str] = []
+        self.aside: list[str] = []
+        self.known: dict[str, Planned[str]] = {}
 
-    def add(self, name: str, kind: SidecarKind, urgency: Urgency, task: tuple[str, float], cost: float) -> None:
+    def add(
+        self,
+        name: str,
+        kind: SidecarKind,
+        urgency: Urgency,
+        task: tuple[str, float],
+        cost: float,
+        patience_s: float = math.inf,
+    ) -> None:
         planned = Planned(
             job=name,
             task=task,
             lane=kind,
             priority=priority_of(urgency, registry.rank(kind)),
             cost=cost,
-            allowed=Allowance(step_s=2000.0),
+            allowed=Allowance(step_s=2000.0, patience_s=patience_s),
         )
         with self.changed:
+            self.known[name] = planned
             self.queued.append(planned)
 
     def wait_for(self, names: set[str], where: list[str]) -> None:
@@ -74,6 +87,14 @@ class Jobs:
     def release(self, jobs: Sequence[str], now: float) -> None:
         with self.changed:
             self.released += jobs
+
+    def set_aside(self, jobs: Sequence[str], now: float) -> None:
+        with self.changed:
+            self.aside += jobs
+            for name in jobs:
+                planned = self.known[name]
+                last = priority_of(Urgency.LAST, registry.rank(SidecarKind(planned.lane)))
+                self.queued.append(replace(planned, priority=last, allowed=Allowance(step_s=2000.0)))
 
     def heartbeat(self, now: float) -> None:
         return
@@ -114,6 +135,18 @@ def test_somebody_who_waits_does_not_wait_for_a_long_job(pool: WorkerPool) -> No
     thread.join(60)
     assert jobs.finished == ["photo 0", "photo 1", "photo 2"]
     assert "talk 0" in jobs.released
+
+
+def test_what_is_slow_goes_last_in_every_kind(pool: WorkerPool) -> None:
+    jobs = Jobs()
+    jobs.add("slow", "thumb", Urgency.NEW, ("sleep", 2.0), 0.05, patience_s=0.2)
+    for number in range(5):
+        jobs.add(f"photo {number}", "thumb", Urgency.NEW, SHORT, 0.05)
+        jobs.add(f"text {number}", "ocr", Urgency.REGENERATE, SHORT, 0.05)
+    Engine(jobs, pool, LIMITS).run()
+    assert jobs.aside == ["slow"]
+    assert len(jobs.finished) == 11
+    assert jobs.finished[-1] == "slow"
 
 
 def test_urgent_work_is_first_and_the_kinds_keep_their_order(pool: WorkerPool) -> None:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import math
+
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
@@ -11,6 +13,7 @@ from pillion.job import (
     AGING_S,
     ENDED,
     FULL_BUDGET,
+    PATIENCE_S,
     RETRY_POLICIES,
     Again,
     JobState,
@@ -25,7 +28,9 @@ from pillion.job import (
     job_held_back,
     job_released,
     job_rescued,
+    job_set_aside,
     job_woken,
+    patience,
     priority_of,
 )
 from pillion.kinds import registry
@@ -119,6 +124,25 @@ def test_changes_name_the_states_they_may_be_made_to() -> None:
 def test_a_corrupt_file_is_not_tried_again() -> None:
     failure = Failure(error_class=ErrorClass.CORRUPT, message="bad bytes")
     assert job_failed_once(0, failure, 0.0).state is JobState.FAILED
+
+
+def test_what_is_set_aside_goes_last_and_is_charged_nothing() -> None:
+    crash = Failure(error_class=ErrorClass.CRASH, message="died")
+    change = job_set_aside(1, crash)
+    assert (change.state, change.attempts, change.failure, change.goes_last) == (JobState.QUEUED, 1, crash, True)
+    # So does the next try of what took a worker with it, but not of what waits for a disk.
+    assert job_failed_once(0, crash, 0.0).goes_last
+    assert not job_failed_once(0, Failure(error_class=ErrorClass.IO_TRANSIENT, message="EIO"), 0.0).goes_last
+
+
+def test_patience_is_for_what_is_like_others_and_of_its_size() -> None:
+    new = priority_of(Urgency.NEW, 0)
+    assert patience(new, 0.03, 260) == pytest.approx(PATIENCE_S, rel=0.01)
+    assert patience(new, 2.0, 260) > 10.0
+    assert patience(new, 0.03, 50 * 2**20) > patience(new, 0.03, 260) + 4
+    assert patience(new, 0.03, 2**50) < 60
+    assert patience(priority_of(Urgency.ON_DEMAND, 0), 0.03, 260) == math.inf
+    assert patience(priority_of(Urgency.LAST, 0), 0.03, 260) == math.inf
 
 
 def test_release_charges_nothing_and_done_charges_one() -> None:

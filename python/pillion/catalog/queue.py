@@ -19,15 +19,22 @@ from pillion.catalog.indexing import queue_due
 from pillion.catalog.statements import chunks, prepared
 from pillion.catalog.tables import DUE, DUE_TEXT, TAKEN_FOR_TEXT, contents, history, jobs, recipes, sidecars
 from pillion.errors import ErrorClass
-from pillion.job import LONGEST_WAIT_S, JobChange, JobState, Urgency, job_rescued
+from pillion.job import (
+    EVERY_PRIORITY,
+    LAST_FROM,
+    LAST_PLACE,
+    LONGEST_WAIT_S,
+    ON_DEMAND_BEFORE,
+    JobChange,
+    JobState,
+    Urgency,
+    job_rescued,
+)
 from pillion.kinds import registry
 from pillion.model import Failure, MediaClass, SidecarFormat, SidecarKind, SidecarMark, SidecarStatus, value
 
 LEASE_S = 30.0
 """A claim that is not renewed for this long is void."""
-
-EVERY_PRIORITY = 1_000_000
-"""More than any job's."""
 
 
 @value
@@ -299,7 +306,9 @@ _CLAIMED = frozenset({JobState.RUNNING})
 
 _FINISH = prepared(
     "UPDATE jobs SET state = :state, attempts = :attempts, not_before = :not_before, error_class = :error_class,"
-    " error_message = :error_message, lease_owner = NULL, lease_token = NULL, lease_deadline = NULL, updated_at = :now"
+    " error_message = :error_message,"
+    f" priority = CASE WHEN :goes_last = 1 AND priority >= {ON_DEMAND_BEFORE} THEN {LAST_PLACE} ELSE priority END,"
+    " lease_owner = NULL, lease_token = NULL, lease_deadline = NULL, updated_at = :now"
     " WHERE id = :id AND lease_token = :token AND state = 'running'"
 )
 """The end of a claim. It changes nothing if the job's token is another one by now."""
@@ -321,7 +330,21 @@ def _finish_row(job: int, token: str, change: JobChange, now: float) -> tuple[ob
         raise ValueError(f"A claimed job cannot become {change.state} by this change.")
     failure = change.failure
     error = (failure.error_class.value, failure.message) if failure else (None, None)
-    return (change.state.value, change.attempts, change.not_before, *error, now, job, token)
+    last = int(change.goes_last)
+    return (change.state.value, change.attempts, change.not_before, *error, last, now, job, token)
+
+
+def let_go_last(connection: sa.Connection, kind: SidecarKind, mimes: Collection[str], now: float) -> int:
+    """Put the queued jobs of a kind for files of these types behind all others, but those that somebody waits for.
+
+    Returns how many.
+    """
+    slow = sa.select(contents.c.content_uuid).where(contents.c.mime.in_(sorted(mimes)))
+    between = jobs.c.priority.between(ON_DEMAND_BEFORE, LAST_FROM - 1)
+    queued = sa.and_(sa.literal_column("jobs.state = 'queued'"), jobs.c.kind == kind, between)
+    last = sa.literal_column(LAST_PLACE, sa.Integer)
+    statement = sa.update(jobs).where(queued, jobs.c.content_uuid.in_(slow)).values(priority=last, updated_at=now)
+    return connection.execute(statement).rowcount
 
 
 @value

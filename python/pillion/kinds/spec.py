@@ -38,7 +38,8 @@ class Limits:
     """The limits of a kind's jobs. Times are seconds and grow with the file's size in MiB.
 
     ``deadline_s``: of each step, up to a sign of life (pool/keepalive.py); ``cpu_s``: the same in processor time, at
-    which the file counts as too large; ``whole_s``: of the whole job, whatever signs of life it gives.
+    which the file counts as too large; ``whole_s``: of the whole job, whatever signs of life it gives. ``memory_mib``:
+    MiB that it may add to its worker's memory, above which it counts as too large, too.
     ``per_worker``: jobs in flight for each worker, including those that wait in the pool. ``workers``: the most workers
     at a time; 1 for a kind that uses every core by itself. ``batch_s``: how many seconds of work are handed to a worker
     at once, None for the queue's default. ``checkpoints``: its jobs save partial results for the next attempt.
@@ -50,6 +51,8 @@ class Limits:
     cpu_s_per_mib: float = 0.0
     whole_s: float = math.inf
     whole_s_per_mib: float = 0.0
+    memory_mib: float = math.inf
+    memory_mib_per_mib: float = 0.0
     per_worker: int
     workers: int | None = None
     batch_s: float | None = None

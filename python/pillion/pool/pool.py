@@ -33,6 +33,10 @@ from pillion.pool.sandbox import Policy
 from pillion.pool.wire import Codec, Sign, WireError, frame
 
 
+class SetAside(Exception):
+    """An item took longer than others wait for it, while others waited. It was stopped; it is not at fault."""
+
+
 class Turn(IntEnum):
     """When a batch runs: in the order of the queue, ahead of it, or at once, by an extra child kept for that."""
 
@@ -80,7 +84,8 @@ class Child:
     what it may use for what it does now. ``until``: its deadline, never after ``ends``; ``cpu_until``: the same of its
     processor time; ``written_until``: the same of the bytes it writes. ``waits_for``: the command that makes what it
     asked for. ``verdict``: why it is being stopped. ``began``: when its step began; ``busy_before``,
-    ``cpu_before``: how long it had been busy, and had used a processor, by then.
+    ``cpu_before``: how long it had been busy, and had used a processor, by then. ``patient_until``: how long others
+    wait for what it does; ``memory_until``: the resident memory at which that counts as too large.
     """
 
     worker: Worker
@@ -99,6 +104,8 @@ class Child:
     busy_before: float = 0.0
     cpu_before: float = 0.0
     written_until: float = math.inf
+    patient_until: float = math.inf
+    memory_until: float = math.inf
     waits_for: tuple[str, ...] | None = None
     verdict: tuple[ErrorClass, str] | None = None
 
@@ -135,7 +142,7 @@ def is_unwanted(child: Child) -> bool:
 def settle(future: Future[Any], result: Any) -> None:
     """Set a future's result or exception, unless it was cancelled meanwhile."""
     try:
-        if isinstance(result, ItemError):
+        if isinstance(result, ItemError | SetAside):
             future.set_exception(result)
         else:
             future.set_result(result)
@@ -258,8 +265,8 @@ class WorkerPool(Executor):
         The child may prepare several items together first (see child.py). A batch preferably goes to a free child that
         has run its ``lane`` before, because that one has the engines loaded. With ``alone`` it gets a child that has
         run nothing before and runs nothing after. A future fails with ItemError of class ``timeout``, ``too_large``
-        (it used up its processor time, or all of its time with computing), ``oom`` or ``crash``, with the end of what
-        the child wrote to stderr.
+        (it used up its processor time, its memory, or all of its time with computing), ``oom`` or ``crash``, with the
+        end of what the child wrote to stderr; or with :class:`SetAside`.
         """
         waiting = deque(
             Item(argument, allowed if isinstance(allowed, Allowance) else Allowance(step_s=allowed), Future())
@@ -535,8 +542,14 @@ class WorkerPool(Executor):
             step_s=max(item.allowed.step_s for item in items),
             step_cpu_s=sum(item.allowed.step_cpu_s for item in items),
             whole_s=max(item.allowed.whole_s for item in items),
+            memory_bytes=sum(item.allowed.memory_bytes for item in items),
+            patience_s=sum(item.allowed.patience_s for item in items),
         )
         child.ends = time.monotonic() + child.allowed.whole_s
+        child.patient_until = time.monotonic() + child.allowed.patience_s
+        child.memory_until = child.allowed.memory_bytes
+        if child.memory_until < math.inf:
+            child.memory_until += child.worker.resident_bytes()
         if child.worker.folder is not None:
             child.written_until = child.worker.written_bytes() + _WRITTEN_BYTES * len(items)
         self._start_step(child)
@@ -596,6 +609,8 @@ class WorkerPool(Executor):
                 self._end_of_time(child, now)
             elif measures and (verdict := self._excess(child)) is not None:
                 self._condemn(child, *verdict)
+            elif now > child.patient_until:
+                self._set_aside(child)
 
     def _end_of_time(self, child: Child, now: float) -> None:
         """A child is at its deadline: stop it, unless it has processor time left and only waited for processors.
@@ -628,10 +643,31 @@ class WorkerPool(Executor):
             return ErrorClass.TOO_LARGE, message
         if child.written_until < math.inf and child.worker.written_bytes() > child.written_until:
             return ErrorClass.TOO_LARGE, f"It wrote more than {_WRITTEN_BYTES // 1024**2} MiB and was stopped."
-        if child.worker.resident_bytes() > self._limits.memory_bytes:
+        resident = child.worker.resident_bytes()
+        if resident > child.memory_until:
+            limit = round(child.allowed.memory_bytes / 1024**2)
+            message = f"It used more than {limit} MiB of memory, too much for its size, and was stopped."
+            return ErrorClass.TOO_LARGE, message
+        if resident > self._limits.memory_bytes:
             limit = self._limits.memory_bytes // 1024**2
             return ErrorClass.OOM, f"It used more than {limit} MiB of memory and was stopped."
         return None
+
+    def _set_aside(self, child: Child) -> None:
+        """Stop an item that others have waited for long enough, if there are others. The rest of its batch goes on."""
+        batch = child.batch
+        if batch is None or not (self._waiting or len(batch.items) > 1):
+            return
+        if not child.started:
+            # One of those that it prepares together is slow; one by one, it will show.
+            batch.prepares = False
+            self._take_back(child)
+            return
+        item = batch.items.popleft()
+        if not batch.items:
+            child.batch = None
+        self._take_back(child)
+        settle(item.future, SetAside())
 
     def _share_memory(self) -> None:
         """Keep all children within their budget: an idle one gives way first, then the largest of those at work."""

@@ -17,9 +17,9 @@ from typing import Any, Generic, Protocol, TypeVar
 
 from pillion import _core
 from pillion.errors import ErrorClass, ItemError
-from pillion.job import AGING_S, ON_DEMAND_BEFORE, aged_priority
+from pillion.job import AGING_S, EVERY_PRIORITY, LAST_FROM, ON_DEMAND_BEFORE, aged_priority
 from pillion.model import Allowance, value
-from pillion.pool.pool import Turn, WorkerPool
+from pillion.pool.pool import SetAside, Turn, WorkerPool
 
 J = TypeVar("J")
 
@@ -41,6 +41,7 @@ _LOOK_S = 0.1
 
 _IDLE_LOOK_S = 0.2
 _CANCELLED = object()
+_SET_ASIDE = object()
 
 
 @value
@@ -70,7 +71,7 @@ class JobSource(Protocol[J]):
         """Lane -> priority of its most urgent job that can run now, without lanes that have none."""
         ...
 
-    def claim(self, lane: str, limit: int, seconds: float, now: float, *, before: int = ...) -> Sequence[Planned[J]]:
+    def claim(self, lane: str, limit: int, seconds: float, now: float, *, before: int) -> Sequence[Planned[J]]:
         """Claim up to ``limit`` jobs of a lane, about ``seconds`` of work, but at least one if there is one.
 
         ``before``: only those whose priority is a lower number.
@@ -88,12 +89,16 @@ class JobSource(Protocol[J]):
         """Give claimed jobs back without charging a try."""
         ...
 
+    def set_aside(self, jobs: Sequence[J], now: float) -> None:
+        """Give back claimed jobs that held others up, without charging a try; they go last."""
+        ...
+
     def heartbeat(self, now: float) -> None:
         """Renew the claims, and take back those of owners that are gone."""
         ...
 
     def stopped(self, jobs: Sequence[J]) -> Sequence[J]:
-        """Those of these jobs in flight that must stop: paused, cancelled, or claimed by another process."""
+        """Those of these jobs in flight that must stop: paused, cancelled, claimed by another process, or too slow."""
         ...
 
     def next_retry(self, now: float) -> float | None:
@@ -130,6 +135,7 @@ class Engine(Generic[J]):
         self._in_flight: dict[int, Planned[J]] = {}
         self._futures: dict[int, Future[Any]] = {}
         self._returned: list[J] = []
+        self._slow: list[J] = []
         self._batches = 0
         self._buffer: list[Result[J]] = []
         self._buffered_at = 0.0
@@ -198,8 +204,12 @@ class Engine(Generic[J]):
         for lane in self._in_order(fronts):
             if fronts[lane] < ON_DEMAND_BEFORE:
                 self._claim(lane, self._pool.size * _DEPTH - self._urgent, before=ON_DEMAND_BEFORE)
+            elif fronts[lane] >= LAST_FROM:
+                # One for each worker that has nothing to do, and none that waits: others may come meanwhile.
+                if self._batches < self._pool.size:
+                    self._claim(lane, 1, most=1)
             elif self._slots() > 0:
-                self._claim(lane, self._slots())
+                self._claim(lane, self._slots(), before=LAST_FROM)
 
     def _slots(self) -> int:
         """How many more batches the pool's queue has room for."""
@@ -214,16 +224,16 @@ class Engine(Generic[J]):
             return sorted(fronts, key=fronts.__getitem__)
         return sorted(fronts, key=lambda lane: aged_priority(fronts[lane], waited[lane]))
 
-    def _claim(self, lane: str, slots: int, **only: int) -> None:
+    def _claim(self, lane: str, slots: int, *, before: int = EVERY_PRIORITY, most: int = CLAIM_ITEMS) -> None:
         room = self._lane_limits[lane] - self.running.get(lane, 0)
-        if lane in self._lane_workers and not only:
+        if lane in self._lane_workers and before > ON_DEMAND_BEFORE:
             # More would only fill the line that other lanes could use.
             slots = min(slots, self._lane_workers[lane] + 1 - self._lane_batches[lane])
-        limit = min(room, slots * _BATCH_ITEMS, CLAIM_ITEMS)
+        limit = min(room, slots * _BATCH_ITEMS, most)
         if limit > 0:
             self._served[lane] = time.monotonic()
             seconds = self._lane_seconds.get(lane, _BATCH_COST_S)
-            self._submit(self._source.claim(lane, limit, slots * seconds, time.time(), **only), seconds)
+            self._submit(self._source.claim(lane, limit, slots * seconds, time.time(), before=before), seconds)
 
     def _submit(self, claimed: Sequence[Planned[J]], seconds: float) -> None:
         for planned in claimed:
@@ -257,6 +267,9 @@ class Engine(Generic[J]):
             self._done.put((planned, _CANCELLED, left))
             return
         error = future.exception()
+        if isinstance(error, SetAside):
+            self._done.put((planned, _SET_ASIDE, left))
+            return
         if error is not None and not isinstance(error, ItemError):
             error = ItemError(ErrorClass.CRASH, f"{type(error).__name__}: {error}")
         self._done.put((planned, error if error is not None else future.result(), left))
@@ -287,6 +300,9 @@ class Engine(Generic[J]):
         if result is _CANCELLED:
             self._returned.append(planned.job)
             return
+        if result is _SET_ASIDE:
+            self._slow.append(planned.job)
+            return
         if not self._buffer:
             self._buffered_at = time.monotonic()
         self._buffer.append((planned, result))
@@ -296,6 +312,10 @@ class Engine(Generic[J]):
         if self._returned:
             returned, self._returned = self._returned, []
             self._source.release(returned, time.time())
+        if self._slow:
+            slow, self._slow = self._slow, []
+            self._source.set_aside(slow, time.time())
+            self._stop_some()
         if not self._buffer:
             return
         old = time.monotonic() - self._buffered_at >= _FLUSH_AFTER_S

@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
+import logging
 import os
 import signal
 import threading
 import time
 import uuid
+from collections import Counter
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
+from dataclasses import replace
 from functools import cached_property, partial
 from types import FrameType
 
@@ -17,11 +20,24 @@ import sqlalchemy as sa
 from pillion.catalog import queue as catalog_queue
 from pillion.catalog.database import Database
 from pillion.catalog.events import append_events
-from pillion.catalog.queue import EVERY_PRIORITY, LEASE_S, ClaimedJob, Due
+from pillion.catalog.queue import LEASE_S, ClaimedJob, Due
 from pillion.errors import ErrorClass, ItemError, PillionError, StagingLostError, WorkersStoppedError
 from pillion.events import Started
 from pillion.failpoints import reach
-from pillion.job import FULL_BUDGET, Budget, budget_of, job_released
+from pillion.job import (
+    EVERY_PRIORITY,
+    FULL_BUDGET,
+    LAST_FROM,
+    Budget,
+    JobChange,
+    Urgency,
+    budget_of,
+    is_on_demand,
+    job_released,
+    job_set_aside,
+    patience,
+    priority_of,
+)
 from pillion.kinds import registry
 from pillion.kinds.execute import Execution, ExecutionTask, allowance
 from pillion.kinds.registry import obtaining
@@ -39,11 +55,16 @@ from pillion.queue.offline import OfflineLocations
 from pillion.settings.config import Config
 from pillion.store import Store, fetch, rescue
 
+_logger = logging.getLogger(__name__)
+
 TARGET = "pillion.kinds.execute:execute"
 """What a worker process runs for each job."""
 
 _OFFLINE_WAIT_S = 2.0
 """How long a run waits at its start to see whether an offline Location is back: a dead file system may never answer."""
+
+_SLOW_IN_A_ROW = 2
+"""So many jobs for files of a type that are slower than others wait, and none in between that is not: all go last."""
 
 _RECYCLE_SHARE = 0.4
 """A worker that uses more than this share of its memory limit after a batch is replaced."""
@@ -86,6 +107,8 @@ class CatalogJobs:
         self._checkpoints = checkpoints
         self._leases = Leases(database, owner)
         self._unwritten: list[ClaimedJob] = []
+        self._held_up: Counter[tuple[SidecarKind, str]] = Counter()
+        """(kind, MIME type) -> jobs that others have waited for too long, one after the other."""
         self._offline_wait_s = _OFFLINE_WAIT_S
         self._all_open: Mapping[SidecarKind, Gate] = dict.fromkeys(self._kinds, OPEN)
         self._seen: Mapping[SidecarKind, Gate] = self._all_open
@@ -220,9 +243,16 @@ class CatalogJobs:
             if isinstance(value, Execution) and planned.job.making:
                 variants = [due.variant for due in planned.job.making]
                 self._estimates.learn(planned.job.job, variants, value.seconds)
+                self._trust(planned, value.seconds)
         for lane, notice in faults.items():
             self._gates.failed(lane, ErrorClass.MISSING_TOOL, notice)
         return faults
+
+    def _trust(self, planned: Planned[PlannedJob], seconds: float) -> None:
+        """A file that was as quick as it should be speaks for others of its type."""
+        job = planned.job.job
+        if self._held_up and seconds < patience(priority_of(Urgency.NEW, 0), planned.cost, job.size):
+            self._held_up.pop((job.kind, job.mime), None)
 
     def _record(self, results: Sequence[Result[PlannedJob]], now: float) -> Mapping[str, str]:
         """Record a batch. One that cannot be recorded because a row makes no sense is recorded one by one.
@@ -256,11 +286,38 @@ class CatalogJobs:
         try:
             reach("work.release")
             with self._database.write() as connection:
-                changes = [(job.id, job.token, job_released(job.attempts, job.last)) for job in self._unwritten]
+                changes = [(job.id, job.token, self._given_back(job)) for job in self._unwritten]
                 catalog_queue.finish(connection, changes, now)
         except PillionError:
             return
         self._unwritten.clear()
+
+    def _given_back(self, job: ClaimedJob) -> JobChange:
+        change = job_set_aside if self._is_slow(job) else job_released
+        return change(job.attempts, job.last)
+
+    def _is_slow(self, job: ClaimedJob) -> bool:
+        """Whether a job goes last because of its like. One that somebody waits for does not."""
+        return self._held_up[job.kind, job.mime] >= _SLOW_IN_A_ROW and not is_on_demand(job.priority)
+
+    def set_aside(self, jobs: Sequence[PlannedJob], now: float) -> None:
+        """Give back jobs that others have waited for long enough. Where several of a type were so, all of it goes last.
+
+        If that cannot be written now, they are given back as any other.
+        """
+        slow: dict[SidecarKind, set[str]] = {}
+        for planned in jobs:
+            job = planned.job
+            _logger.info("%s of %s takes long; others go first.", job.kind, job.content_uuid)
+            self._held_up[job.kind, job.mime] += 1
+            if self._is_slow(job):
+                slow.setdefault(job.kind, set()).add(job.mime)
+        with suppress(PillionError), self._database.write() as connection:
+            changes = [(job.id, job.token, job_set_aside(job.attempts, job.last)) for job in (p.job for p in jobs)]
+            catalog_queue.finish(connection, changes, now)
+            for kind, mimes in slow.items():
+                catalog_queue.let_go_last(connection, kind, mimes, now)
+        self.release(jobs, now)
 
     def heartbeat(self, now: float) -> None:
         """Renew this process's leases, rescue the jobs of dead or silent owners, and tell how far the run is."""
@@ -285,13 +342,16 @@ class CatalogJobs:
             self._gates.failed(ALL, ErrorClass.DISK_FULL, DISK_FULL_NOTICE)
 
     def stopped(self, jobs: Sequence[PlannedJob]) -> Sequence[PlannedJob]:
-        """Jobs that are paused or quiet now, that were cancelled, or whose claim was lost."""
+        """Jobs that are paused or quiet now, that were cancelled, whose claim was lost, or that go last now."""
         claims = [(planned.job.id, planned.job.token) for planned in jobs]
         with self._database.read() as connection:
             mine = catalog_queue.still_held(connection, self._owner, claims)
             if self._gates.watching or catalog_queue.has_gates(connection):
                 mine -= self._gates.held_back(connection, self._owner, self._kinds, time.time())
-        return [planned for planned in jobs if planned.job.id not in mine]
+        return [planned for planned in jobs if planned.job.id not in mine or self._goes_last(planned.job)]
+
+    def _goes_last(self, job: ClaimedJob) -> bool:
+        return job.priority < LAST_FROM and self._is_slow(job)
 
     def next_retry(self, now: float) -> float | None:
         """When the earliest retry of a kind that is not held back is due, or when to look at a silent owner again."""
@@ -379,7 +439,10 @@ def plan(
         lane=job.kind,
         priority=job.priority,
         cost=cost_s,
-        allowed=allowance(spec.limits, job.size, job.sources[0][0] if job.sources else None),
+        allowed=replace(
+            allowance(spec.limits, job.size, job.sources[0][0] if job.sources else None),
+            patience_s=patience(job.priority, cost_s, job.size),
+        ),
         alone=budget.alone,
     )
 

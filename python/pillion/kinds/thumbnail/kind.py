@@ -72,7 +72,15 @@ KIND = KindSpec(
         required=("side",),
     ),
     given="pillion.kinds.thumbnail.given:given",
-    limits=Limits(deadline_s=60, deadline_s_per_mib=1, cpu_s=10, cpu_s_per_mib=4, per_worker=256),
+    limits=Limits(
+        deadline_s=60,
+        deadline_s_per_mib=1,
+        cpu_s=10,
+        cpu_s_per_mib=4,
+        memory_mib=2048,
+        memory_mib_per_mib=64,
+        per_worker=256,
+    ),
     first_guess=FirstGuess(
         seconds={MediaClass.IMAGE: 0.03, MediaClass.PDF: 0.1, MediaClass.VIDEO: 0.2},
         bytes={name: _BYTES_PER_PIXEL * spec.max_side**2 for name, spec in THUMB_SPECS.items()},
