@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import math
+from dataclasses import replace
+
 import pytest
 
 from pillion.kinds.ocr.blocks import structured
@@ -78,6 +81,81 @@ def test_values_come_beside_their_labels() -> None:
     joined, blocks = structured([*labels, *values], SIZE)
     assert [one.text for one in joined] == ["Bread\t2.10", "Butter\t1.90", "Jelly\t3.00", "Total\t7.00"]
     assert types(blocks) == ["table"]
+
+
+def test_the_columns_of_a_table_become_rows() -> None:
+    """Read column by column, of numbers and of words. A value is put beside the nearest, not in another column."""
+    prose = [line(one.text, 100, 100 + 40 * n) for n, one in enumerate(PROSE[:5])]
+    names = [line(text, 800, 100 + 40 * n) for n, text in enumerate(("01", "02", "03", "04", "05"))]
+    towns = [line(text, 850, 100 + 40 * n) for n, text in enumerate(("Aal", "Bonn", "Celle", "Dom", "Esens"))]
+    regions = [line(text, 930, 100 + 40 * n) for n, text in enumerate(("Ost", "West", "Nord", "Ost"))]
+    joined, blocks = structured([*prose, *names, *towns, *regions], (1200.0, 1400.0))
+    assert [one.text for one in joined[:5]] == [one.text for one in prose]
+    assert [one.text for one in joined[5:]] == [
+        "01\tAal\tOst",
+        "02\tBonn\tWest",
+        "03\tCelle\tNord",
+        "04\tDom\tOst",
+        "05\tEsens",
+    ]
+    assert "table" in types(blocks)
+
+
+def test_numbers_of_lines_come_before_short_lines_and_not_before_running_text() -> None:
+    numbers = [line(str(33 + n), 60, 300 + 30 * n) for n in range(6)]
+    code = [
+        line(text, 100, 300 + 30 * n)
+        for n, text in enumerate(("if a then", "b = c", "", "else", "d = 2", "end"))
+        if text
+    ]
+    with_numbers, _ = structured([*numbers, *code], SIZE)
+    assert [one.text for one in with_numbers] == [
+        "33\tif a then",
+        "34\tb = c",
+        "35",
+        "36\telse",
+        "37\td = 2",
+        "38\tend",
+    ]
+    apart, _ = structured([*numbers, *PROSE], SIZE)
+    assert [one.text for one in apart] == [one.text for one in (*numbers, *PROSE)]
+
+
+def test_a_block_above_one_that_was_read_before_comes_first() -> None:
+    heading, below = line("Order 7163 taken by 5533", 100, 200), line("Name and time of the order", 110, 300)
+    last = line("Total of all items", 120, 400)
+    assert structured([below, last, heading], SIZE)[0] == (heading, below, last)
+    beside = line("Elsewhere on the page", 700, 200)
+    assert structured([below, last, beside], SIZE)[0] == (below, last, beside)
+    assert structured([below, last, heading], SIZE, in_order=True)[0] == (below, last, heading)
+
+
+@pytest.mark.parametrize("rotation", [0, 90])
+@pytest.mark.parametrize("degrees", [-4.0, 4.0])
+def test_a_table_that_was_scanned_askew_has_its_rows(degrees: float, rotation: int) -> None:
+    labels = [line(text, 100, 100 + 30 * n) for n, text in enumerate(("Bread", "Butter", "Jelly", "Total"))]
+    values = [line(text, 800, 100 + 30 * n) for n, text in enumerate(("2.10", "1.90", "3.00", "7.00"))]
+    lines = [askew(one, degrees, rotation) for one in (*labels, *values)]
+    size = SIZE if rotation == 0 else SIZE[::-1]
+    joined, blocks = structured(lines, size, rotation, skew=degrees)
+    assert [one.text for one in joined] == ["Bread\t2.10", "Butter\t1.90", "Jelly\t3.00", "Total\t7.00"]
+    assert types(blocks) == ["table"]
+
+
+def askew(one: OcrLine, degrees: float, rotation: int) -> OcrLine:
+    """A line of the upright page as it is on one turned clockwise about its middle, and then by a quarter or not."""
+    sin, cos = math.sin(math.radians(degrees)), math.cos(math.radians(degrees))
+
+    def moved(box: Box) -> Box:
+        corners = [(x - SIZE[0] / 2, y - SIZE[1] / 2) for x in (box[0], box[2]) for y in (box[1], box[3])]
+        xs = [x * cos - y * sin + SIZE[0] / 2 for x, y in corners]
+        ys = [x * sin + y * cos + SIZE[1] / 2 for x, y in corners]
+        found = min(xs), min(ys), max(xs), max(ys)
+        return turned(found) if rotation else found
+
+    assert one.box is not None
+    words = tuple(replace(word, box=moved(word.box)) for word in one.words)
+    return replace(one, words=words, box=moved(one.box))
 
 
 def test_columns_of_words_stay_columns() -> None:

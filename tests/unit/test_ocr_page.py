@@ -179,6 +179,38 @@ def test_the_surer_of_two_parts_says_which_way_up_the_page_is() -> None:
     assert all(height <= width for height, width in shapes)
 
 
+@dataclass
+class InkedSource(LongSource):
+    """A page of many lines of ink."""
+
+    def gray(self, scale: float) -> NDArray[np.uint8]:
+        gray = super().gray(scale)
+        for top in range(0, 1800, 20):
+            gray[top + 2 : top + 8, 10:390] = 0
+        return gray
+
+
+def test_a_part_that_was_read_with_holes_is_read_again_as_plain_lines() -> None:
+    """The engine lays out each part once more, and may cut its lines into columns and lose pieces of them."""
+    lines = [(0, y, 400, y + 10) for y in range(0, 1800, 20)]
+
+    class Careless(Recognisers):
+        def recognise(
+            self, gray: NDArray[np.uint8], layout: Layout = Layout.PAGE, languages: tuple[str, ...] | None = None
+        ) -> RecognisedText:
+            right = gray.shape[1] if layout is Layout.BLOCK else gray.shape[1] // 2
+            found = [line(GOOD, 95.0, (0, 0, right, gray.shape[0])) for _ in range(3 if layout is Layout.BLOCK else 2)]
+            super().recognise(gray, layout, languages)
+            return text(*found)
+
+    recognisers = Careless(seeing(), [analysis(90, 20, *lines)])
+    found = recognise_page(InkedSource(), recognisers)
+    parts = recognisers.layouts.count(Layout.COLUMN)
+    assert parts > 1
+    assert recognisers.layouts.count(Layout.BLOCK) == parts
+    assert len(found.lines) == 3 * parts
+
+
 @pytest.mark.parametrize(
     ("words", "joined"),
     [
@@ -228,6 +260,11 @@ def test_a_page_recognised_with_confidence_keeps_doubtful_words() -> None:
 
 def test_another_page_keeps_only_lines_that_stand_alone() -> None:
     assert believable([line("OPEN NOW", 80), line("ie~ wv,, oi xx yy zz", 35)]) == [True, False]
+
+
+def test_a_program_among_text_is_kept() -> None:
+    lines = [line(GOOD, 95), line("Nadd{Wbbl}", 10), line(GOOD, 92), line("Mdef{Apro}", 5)]
+    assert believable(lines) == [True, True, True, True]
 
 
 def test_gray_of_transparent_drawings() -> None:

@@ -94,3 +94,10 @@ def test_rows_come_in_the_order_in_which_they_are_read(turned: float) -> None:
     ordered = photograph.in_reading_order(lines[::-1])
     assert [one.text for one, _ in ordered] == list(flat)
     assert [begins for _, begins in ordered] == [True, False, False, False, True]
+
+
+def test_lines_above_each_other_are_no_row_however_near_they_are() -> None:
+    """Tall print of a till that lies a little askew: the amounts stand higher than what they belong to."""
+    places = {"TOTAL": (0, 0), "2.50": (200, -9), "CASH": (2, 11), "10.00": (198, 2)}
+    ordered = photograph.in_reading_order([line(text, 1.0, at=place) for text, place in places.items()])
+    assert [one.text for one, _ in ordered] == list(places)

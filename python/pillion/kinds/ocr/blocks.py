@@ -1,23 +1,19 @@
 """The blocks of a page: which of its lines, which are in reading order already, are a heading, a table, a list, ...
 
-All by the boxes of lines and words and by how lines begin; nothing is put in another order. A table is evidence of its
-own: rows below each other that are parted into cells at the same places.
+All by the boxes of lines and words and by how lines begin. A table is evidence of its own: rows below each other that
+are parted into cells at the same places. In which order the lines stand is decided in order.py.
 """
 
 from __future__ import annotations
 
-import itertools
 import re
 import statistics
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import replace
 
+from pillion.kinds.ocr.order import Placed, Size, around, in_rows, joined, ordered, placed
 from pillion.kinds.ocr.result import Block, BlockType, Box, OcrLine, OcrWord
 
-_CELL_GAP = 1.4
-"""Words further apart than this, in heights of their line, are in two cells; and so far apart at least ..."""
-_SPACES = 3.0
-"""... in spaces as between the other words of the line."""
 _ROWS = 3
 _WIDE_ROWS = 2
 """A table has three rows; of three cells and more, two."""
@@ -25,8 +21,6 @@ _ALIGNED = 0.6
 """The share of a row's cells that begin, end or have their middle where cells of the row before do."""
 _NEAR = 0.8
 _ROW_PITCH = 3.5
-_FEW_WORDS = 3
-_MATCHED = 0.7
 _LARGE = 1.25
 """A heading is set so many times larger than most lines of the page."""
 _HEADING_LINES = 3
@@ -49,21 +43,29 @@ _CAPTION = re.compile(
     re.IGNORECASE,
 )
 
-Size = tuple[float, float]
-
 
 def structured(
-    lines: Sequence[OcrLine], size: Size, rotation: int = 0, figures: Sequence[Box] = ()
+    lines: Sequence[OcrLine],
+    size: Size,
+    rotation: int = 0,
+    figures: Sequence[Box] = (),
+    *,
+    skew: float = 0.0,
+    in_order: bool = False,
 ) -> tuple[tuple[OcrLine, ...], tuple[Block, ...]]:
     """The lines, with tabs between the cells of tables, and the blocks that they make, in reading order.
 
-    ``size``, ``figures``: of the page, in its own unit. ``rotation``: degrees clockwise by which to turn it to read it.
+    ``size``, ``figures``: of the page, in its own unit. ``rotation``: degrees clockwise by which to turn it to read it;
+    ``skew``: degrees by which its lines fall to the right then. ``in_order``: the lines are, but for tables.
     """
     if not lines or any(line.box is None for line in lines):
         return tuple(lines), ()
-    lines = _with_values(lines, size, rotation)
-    boxes = [_place(line, size, rotation) for line in lines]
-    cells = [_cells(line, box, size, rotation) for line, box in zip(lines, boxes, strict=True)]
+    places = [placed(line, size, rotation, skew) for line in lines]
+    in_rows_of_cells = in_rows(places) if in_order else ordered(places)
+    places = [row[0] if len(row) == 1 else placed(joined(row), size, rotation, skew) for row in in_rows_of_cells]
+    lines = [place.line for place in places]
+    boxes = [place.box for place in places]
+    cells = [_cells(place) for place in places]
     body = _body_height(lines, boxes)
     bottom = size[rotation % 180 == 0]
     found: list[Block] = []
@@ -77,8 +79,8 @@ def structured(
         else:
             kind = _type(lines[number:end], boxes[number:end], body, bottom, is_last=end == len(lines))
         texts = tuple(_texts(cells[row]) for row in chosen) if rows else ()
-        around = _around([line.box for line in lines[number:end] if line.box is not None])
-        found.append(Block(type=kind, box=around, lines=tuple(chosen), rows=texts))
+        box = around([line.box for line in lines[number:end] if line.box is not None])
+        found.append(Block(type=kind, box=box, lines=tuple(chosen), rows=texts))
         number = end
     tabbed = list(lines)
     for block in found:
@@ -87,115 +89,17 @@ def structured(
     return tuple(tabbed), tuple(_with_figures(_with_lists(found, lines), _real(figures, boxes, size)))
 
 
-def _place(line: OcrLine, size: Size, rotation: int) -> Box:
-    """Where a line is on the upright page, as high as most of its words: rules and noise can make it higher."""
-    assert line.box is not None
-    left, top, right, bottom = _upright(line.box, size, rotation)
-    if len(line.words) < _FEW_WORDS or rotation:
-        return left, top, right, bottom
-    middle = len(line.words) // 2
-    tops = sorted([word.box[1] for word in line.words])
-    bottoms = sorted([word.box[3] for word in line.words])
-    return left, tops[middle], right, max(bottoms[middle], tops[middle] + 1.0)
-
-
-# rows of a label and its value ----------------------------------------------------------------------------------------
-
-
-def _with_values(lines: Sequence[OcrLine], size: Size, rotation: int) -> Sequence[OcrLine]:
-    """The lines, with columns of numbers put beside the words that they belong to, as in receipts.
-
-    A layout analysis takes labels and values for two columns. They are rows where nearly each line of the second column
-    stands beside one of the first, and it is numbers for the most part.
-    """
-    boxes = [_place(line, size, rotation) for line in lines]
-    runs: list[list[int]] = [[0]]
-    for number, (above, below) in enumerate(itertools.pairwise(boxes), 1):
-        if below[1] < above[1] - (above[3] - above[1]) / 2:
-            runs.append([])
-        runs[-1].append(number)
-    if len(runs) == 1:
-        return lines
-    joined = {number: [number] for number in runs[0]}
-    order = list(runs[0])
-    for run in runs[1:]:
-        partners = _partners(order, run, boxes, joined) if _are_numbers([lines[number] for number in run]) else {}
-        if len(partners) >= _ROWS and len(partners) >= _MATCHED * len(run):
-            for number in run:
-                if number in partners:
-                    joined[partners[number]].append(number)
-                else:
-                    place = next((at for at, old in enumerate(order) if boxes[old][1] > boxes[number][1]), len(order))
-                    order.insert(place, number)
-                    joined[number] = [number]
-        else:
-            order.extend(run)
-            joined.update({number: [number] for number in run})
-    return [_one_line([lines[part] for part in joined[number]]) for number in order]
-
-
-def _partners(
-    order: Sequence[int], run: Sequence[int], boxes: Sequence[Box], joined: dict[int, list[int]]
-) -> dict[int, int]:
-    """For lines of a run the line before it on whose right they stand, alone."""
-    found: dict[int, int] = {}
-    for number in run:
-        left, top, _, bottom = boxes[number]
-        for other in order:
-            last = boxes[joined[other][-1]]
-            overlap = min(bottom, last[3]) - max(top, last[1])
-            if overlap > _MATCHED * min(bottom - top, last[3] - last[1]) and last[2] <= left:
-                if other not in found.values():
-                    found[number] = other
-                break
-    return found
-
-
-def _are_numbers(lines: Sequence[OcrLine]) -> bool:
-    words = [word for line in lines for word in line.text.split()]
-    numbers = sum(2 * sum(map(str.isdigit, word)) >= len(word) for word in words)
-    return 2 * numbers >= len(words)
-
-
-def _one_line(lines: Sequence[OcrLine]) -> OcrLine:
-    if len(lines) == 1:
-        return lines[0]
-    return OcrLine(
-        text="\t".join(line.text for line in lines),
-        words=tuple(word for line in lines for word in line.words),
-        box=_around([line.box for line in lines if line.box is not None]),
-        paragraph=lines[0].paragraph,
-    )
-
-
 # tables ---------------------------------------------------------------------------------------------------------------
 
 Cell = tuple[float, float, Sequence[OcrWord]]
 """Left, right, words."""
 
 
-def _cells(line: OcrLine, box: Box, size: Size, rotation: int) -> list[Cell]:
+def _cells(place: Placed) -> list[Cell]:
     """The words of a line, parted at wide gaps; none for a line without words."""
-    if not line.words:
-        return []
-    if rotation == 0:
-        sides = [(word.box[0], word.box[2]) for word in line.words]
-    else:
-        sides = [(upright[0], upright[2]) for upright in (_upright(word.box, size, rotation) for word in line.words)]
-    gaps = [right[0] - left[1] for left, right in itertools.pairwise(sides)]
-    least = _CELL_GAP * (box[3] - box[1])
-    if not gaps or max(gaps) <= least:
-        return [(sides[0][0], sides[-1][1], line.words)]
-    narrow = [gap for gap in gaps if gap <= least]
-    least = max(least, _SPACES * statistics.median(narrow)) if narrow else least
-    found: list[Cell] = []
-    begin = 0
-    for place, gap in enumerate(gaps, 1):
-        if gap > least:
-            found.append((sides[begin][0], sides[place - 1][1], line.words[begin:place]))
-            begin = place
-    found.append((sides[begin][0], sides[-1][1], line.words[begin:]))
-    return found
+    return [
+        (place.words[first][0], place.words[end - 1][2], place.line.words[first:end]) for first, end in place.cells()
+    ]
 
 
 def _table(cells: Sequence[Sequence[Cell]], boxes: Sequence[Box], first: int) -> int:
@@ -318,21 +222,3 @@ def _with_figures(blocks: Iterable[Block], figures: Sequence[Box]) -> Iterator[B
         yield block
     for figure in left:
         yield Block(type=BlockType.FIGURE, box=figure)
-
-
-def _around(boxes: Sequence[Box]) -> Box:
-    lefts, tops, rights, bottoms = zip(*boxes, strict=True)
-    return min(lefts), min(tops), max(rights), max(bottoms)
-
-
-def _upright(box: Box, size: Size, rotation: int) -> Box:
-    """Where a box is on the page turned clockwise by ``rotation`` degrees."""
-    left, top, right, bottom = box
-    width, height = size
-    if rotation == 90:
-        return height - bottom, left, height - top, right
-    if rotation == 180:
-        return width - right, height - bottom, width - left, height - top
-    if rotation == 270:
-        return top, width - right, bottom, width - left
-    return box

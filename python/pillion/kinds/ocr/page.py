@@ -84,13 +84,14 @@ class ImageSource:
 class RecognisedPage:
     """The believable lines of a page in its own unit, how to turn it to read them, and the languages used.
 
-    ``figures``: around pictures on it.
+    ``figures``: around pictures on it. ``skew``: degrees by which its lines fall to the right once it is turned.
     """
 
     lines: tuple[OcrLine, ...] = ()
     rotation: int = 0
     languages: tuple[str, ...] = ()
     figures: tuple[Box, ...] = ()
+    skew: float = 0.0
 
 
 def ocr_page(
@@ -102,9 +103,10 @@ def ocr_page(
     source: str = "ocr",
     languages: tuple[str, ...] = (),
     figures: tuple[Box, ...] = (),
+    skew: float = 0.0,
 ) -> OcrPage:
     """A page as it is stored, its lines in blocks."""
-    lines, blocks = structured(lines, size, rotation, figures)
+    lines, blocks = structured(lines, size, rotation, figures, skew=skew, in_order=source != "ocr")
     return OcrPage(
         number=number,
         source=source,
@@ -157,6 +159,7 @@ _READABLE = 70.0
 _WORD_UNCERTAIN = 60.0
 _MIN_CHARACTERS = 3
 _MIN_SHARE = 0.25
+_MOSTLY = 0.5
 
 
 _SAMPLE = 12
@@ -193,11 +196,12 @@ def has_word(text: RecognisedText) -> bool:
 def believable(lines: Sequence[RecognisedLine]) -> list[bool]:
     """Which lines are text, and not what the engine makes of texture and clutter.
 
-    A page recognised with confidence is kept whole, doubtful words and all. On another one each line must be good
-    enough by itself, and nothing is left unless some letters or digits are sure.
+    A page recognised with confidence, all in all or for the most part, is kept whole, doubtful words and all: programs
+    and formulas among its text are recognised badly. On another one each line must be good enough by itself, and
+    nothing is left unless some letters or digits are sure.
     """
     kept = [any(character.isalnum() for word in line.words for character in word.text) for line in lines]
-    if confidence(lines) < _READABLE:
+    if confidence(lines) < _READABLE and not _are_mostly_sure(lines):
         kept = [keep and confidence([line]) >= WORD_NOISE for keep, line in zip(kept, lines, strict=True)]
     sure = sum(
         sum(character.isalnum() for character in word.text)
@@ -208,6 +212,12 @@ def believable(lines: Sequence[RecognisedLine]) -> list[bool]:
     # Rows of dashes are no letters that are not sure.
     characters = sum(character.isalnum() for line in lines for word in line.words for character in word.text)
     return kept if sure >= max(_MIN_CHARACTERS, _MIN_SHARE * characters) else [False] * len(lines)
+
+
+def _are_mostly_sure(lines: Sequence[RecognisedLine]) -> bool:
+    sure = [line for line in lines if confidence([line]) >= SURE]
+    every, of_sure = (sum(len(word.text) for line in some for word in line.words) for some in (lines, sure))
+    return of_sure >= _MOSTLY * every
 
 
 # which reading of an area ---------------------------------------------------------------------------------------------
@@ -306,6 +316,7 @@ def recognised_page(
         rotation=rotation,
         languages=languages,
         figures=tuple(_on_page(source, image, np.array([*figures], np.float64).reshape(-1, 4))),
+        skew=image.skew,
     )
 
 

@@ -270,6 +270,7 @@ def merged(draft: Draft, found: RecognisedPage) -> OcrPage:
             found.rotation,
             languages=found.languages,
             figures=found.figures,
+            skew=found.skew,
         )
     lines = merged_lines(draft.lines, found.lines)
     if len(lines) == len(draft.lines):

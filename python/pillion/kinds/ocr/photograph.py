@@ -253,9 +253,11 @@ def _angle(text: RegionText) -> float:
 
 _SAME_ROW = 0.6
 _PARAGRAPH_GAP = 1.3
+_SHARED = 0.5
+"""Of pieces of one row the ends may overlap by so much, in heights."""
 
-_Placed = tuple[float, float, float, RegionText]
-"""How far down and across a line begins, its height, and the line."""
+_Placed = tuple[float, float, float, float, RegionText]
+"""How far down a line stands and across it begins and ends, its height, and the line."""
 
 
 def rotation(texts: Sequence[RegionText]) -> int:
@@ -272,31 +274,47 @@ def in_reading_order(texts: Sequence[RegionText]) -> list[tuple[RegionText, bool
         return []
     angle = math.radians(_median_angle([_angle(text) for text in texts], rotation(texts)))
     across, down = np.array([math.cos(angle), math.sin(angle)]), np.array([-math.sin(angle), math.cos(angle)])
-    placed = [
-        (float(text.corners.mean(axis=0) @ down), float(text.corners[0] @ across), _height(text), text)
+    placed: list[_Placed] = [
+        (
+            float(text.corners.mean(axis=0) @ down),
+            float(text.corners[0] @ across),
+            float(text.corners[1] @ across),
+            _height(text),
+            text,
+        )
         for text in texts
     ]
-    placed.sort(key=lambda place: place[:2])
+    placed.sort(key=lambda place: place[:3])
     ordered: list[tuple[RegionText, bool]] = []
     last_down, last_height = -math.inf, 0.0
     for row in _rows(placed):
-        middle, height = sum(place[0] for place in row) / len(row), max(place[2] for place in row)
+        middle, height = sum(place[0] for place in row) / len(row), max(place[3] for place in row)
         gap = middle - last_down - (height + last_height) / 2
         new = gap > _PARAGRAPH_GAP * min(height, last_height or height)
         in_row = sorted(row, key=lambda place: place[1])
-        ordered += [(place[3], new and number == 0) for number, place in enumerate(in_row)]
+        ordered += [(place[4], new and number == 0) for number, place in enumerate(in_row)]
         last_down, last_height = middle, height
     return ordered
 
 
 def _rows(placed: Sequence[_Placed]) -> list[list[_Placed]]:
+    """What stands beside each other. Lines that share a part of their width never do, however near they are."""
     rows: list[list[_Placed]] = []
     for place in placed:
-        if rows and place[0] - rows[-1][-1][0] < _SAME_ROW * min(place[2], rows[-1][-1][2]):
-            rows[-1].append(place)
-        else:
+        near = (row for row in reversed(rows[-2:]) if _belongs(place, row))
+        row = next(near, None)
+        if row is None:
             rows.append([place])
+        else:
+            row.append(place)
     return rows
+
+
+def _belongs(place: _Placed, row: Sequence[_Placed]) -> bool:
+    down, begin, end, height, _ = place
+    beside = min(row, key=lambda other: max(other[1] - end, begin - other[2]))
+    room = max(beside[1] - end, begin - beside[2])
+    return room > -_SHARED * height and down - beside[0] < _SAME_ROW * min(height, beside[3])
 
 
 def _median_angle(angles: Sequence[float], turned: int) -> float:

@@ -28,7 +28,16 @@ from pillion.kinds.ocr.page import ImageSource, PageSource, RecognisedPage, ocr_
 from pillion.kinds.ocr.photograph import recognise_photograph
 from pillion.kinds.ocr.prepared import Gray, PreparedImage, gray_of, prepared, turned
 from pillion.kinds.ocr.result import Notes, OcrPage, OcrResult
-from pillion.kinds.ocr.segments import FEW_LINES, Doubt, PageLines, Segment, is_upended, no_lines, segments_of
+from pillion.kinds.ocr.segments import (
+    FEW_LINES,
+    Doubt,
+    PageLines,
+    Segment,
+    is_read_in_part,
+    is_upended,
+    no_lines,
+    segments_of,
+)
 from pillion.kinds.ocr.tesseract import Layout, LayoutAnalysis, RecognisedText, Recognisers, confidence
 from pillion.pool import keepalive
 from pillion.pool.threads import spread
@@ -124,7 +133,16 @@ def _recognise_image(picture: Picture, recognisers: Recognisers, engine: str) ->
         return _by_ppocr(picture)
     found = recognise_page(ImageSource.of(picture), recognisers)
     size = picture.width, picture.height
-    only = ocr_page(1, size, "pixel", found.lines, found.rotation, languages=found.languages, figures=found.figures)
+    only = ocr_page(
+        1,
+        size,
+        "pixel",
+        found.lines,
+        found.rotation,
+        languages=found.languages,
+        figures=found.figures,
+        skew=found.skew,
+    )
     if has_ppocr and (only.confidence or 0.0) < _sure_enough(only):
         other = _by_ppocr(picture)
         if _score(other.pages[0]) > _score(only) and len(other.text) >= _AS_LONG * len(only.text):
@@ -350,8 +368,17 @@ def _texts(
     segments: Sequence[Segment], recognisers: PageRecogniser, languages: tuple[str, ...]
 ) -> Generator[RecognisedText, None, None]:
     """The text of each segment, in order. Closing it starts no more of them."""
-    tasks = [partial(recognisers.recognise, segment.gray, segment.layout, languages) for segment in segments]
+    tasks = [partial(_read, segment, recognisers, languages) for segment in segments]
     yield from spread(tasks, tesseract.MAX_THREADS)
+
+
+def _read(segment: Segment, recognisers: PageRecogniser, languages: tuple[str, ...]) -> RecognisedText:
+    """The text of a segment; where some of it was lost, as lines below each other and nothing else, if that is more."""
+    text = recognisers.recognise(segment.gray, segment.layout, languages)
+    if segment.layout is not Layout.COLUMN or not is_read_in_part(segment, text):
+        return text
+    again = recognisers.recognise(segment.gray, Layout.BLOCK, languages)
+    return again if page.score(again) > page.score(text) else text
 
 
 def _better_languages(

@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING
 
 from pillion.kinds.ocr.layout import Area, inside
 from pillion.kinds.ocr.prepared import Boxes, Gray, PreparedImage
 from pillion.kinds.ocr.result import Box
-from pillion.kinds.ocr.tesseract import Layout, LayoutAnalysis
+from pillion.kinds.ocr.tesseract import Layout, LayoutAnalysis, RecognisedText
 
 if TYPE_CHECKING:
     import numpy as np
@@ -115,7 +115,7 @@ class Segment:
 
     ``corner``: left and top of that part. ``continues``: whether it begins within a paragraph. ``whole``: it is the
     whole page. ``layout``: of its lines. ``doubt``: the number of the area whose lines these are, found anew.
-    ``place``: among the segments of the page, in reading order.
+    ``place``: among the segments of the page, in reading order. ``lines``: in pixels of ``gray``, none if ``whole``.
     """
 
     gray: Gray
@@ -125,6 +125,7 @@ class Segment:
     layout: Layout = Layout.COLUMN
     doubt: int | None = None
     place: int = 0
+    lines: Boxes = field(default_factory=no_lines)
 
 
 def segments_of(page: PageLines) -> list[Segment]:
@@ -187,6 +188,7 @@ def _segments(gray: Gray, lines: Boxes, only: Layout | None) -> list[Segment]:
             corner=(box[0], box[1]),
             continues=number > 0 and bool(-height / 2 <= gaps[number] <= _APART * height),
             layout=only or Layout.COLUMN,
+            lines=lines[segment_of == number] - [box[0], box[1], box[0], box[1]],
         )
         for number, box in enumerate(with_margin(areas, height, gray.shape))
     ]
@@ -237,3 +239,32 @@ def _cut(gray: Gray, box: tuple[int, int, int, int], others: Boxes) -> Gray:
     for x0, y0, x1, y1 in np.maximum(sides, 0).astype(int).tolist():
         part[y0:y1, x0:x1] = background
     return part
+
+
+_LEFT_OUT = 0.08
+"""The share of the ink of a segment's lines that may be on no word: rules, bullets, marks."""
+
+
+def is_read_in_part(segment: Segment, text: RecognisedText) -> bool:
+    """Whether much of the ink of a segment's lines is on no word of its text.
+
+    The engine lays out a segment once more, and may take the spaces of a few lines below each other for gaps between
+    columns: it cuts through words then, and loses pieces.
+    """
+    ink = segment.gray < _between_ink_and_ground(segment.gray)
+    on_lines = _mask_of(segment.lines, ink.shape) & ink
+    words = np.array([word.box for line in text.lines for word in line.words], np.float64).reshape(-1, 4)
+    every = int(on_lines.sum())
+    return every > 0 and int((on_lines & ~_mask_of(words, ink.shape)).sum()) > _LEFT_OUT * every
+
+
+def _between_ink_and_ground(gray: Gray) -> float:
+    some = gray[::2, ::2]
+    return (float(np.median(some)) + float(np.percentile(some, 1))) / 2
+
+
+def _mask_of(boxes: Boxes, shape: tuple[int, ...]) -> NDArray[np.bool_]:
+    mask = np.zeros(shape, np.bool_)
+    for left, top, right, bottom in np.rint(boxes).clip(min=0).astype(int).tolist():
+        mask[top:bottom, left:right] = True
+    return mask

@@ -1,0 +1,259 @@
+"""The order of a page's lines. The engine's counts unless the page itself shows another.
+
+The lines make blocks: lines that follow each other down the page, each over the next. Two kinds of evidence put them in
+another order, one after the other:
+
+1. *Above*: a block that stands above one that was read before it, and over it for the most part, is read before it.
+2. *Beside*: where nearly each line of a block stands on the right of a line that was read before, they are rows of a
+   table if the block is of numbers, or if it is of short cells and those lines are of numbers or are rows already. They
+   are read row by row.
+
+All is judged by boxes on the upright, level page, in any unit.
+"""
+
+from __future__ import annotations
+
+import itertools
+import math
+import statistics
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from pillion.kinds.ocr.result import Box, OcrLine
+
+_FEW_WORDS = 3
+_CELL_GAP = 1.4
+"""Words further apart than this, in heights of their line, are in two cells; and so far apart at least ..."""
+_SPACES = 3.0
+"""... in spaces as between the other words of the line."""
+
+Size = tuple[float, float]
+
+
+@dataclass(frozen=True, slots=True)
+class Placed:
+    """A line and where it is on the upright, level page, as high as most of its words: rules and noise make it higher.
+
+    ``words``: the boxes of its words.
+    """
+
+    line: OcrLine
+    box: Box
+    words: tuple[Box, ...]
+
+    @property
+    def height(self) -> float:
+        """Of most of its words, in the unit of the page."""
+        return self.box[3] - self.box[1]
+
+    def cells(self) -> list[tuple[int, int]]:
+        """Its words, parted at wide gaps: the first of each part and the one after its last."""
+        if not self.words:
+            return []
+        gaps = [right[0] - left[2] for left, right in itertools.pairwise(self.words)]
+        least = _CELL_GAP * self.height
+        if not gaps or max(gaps) <= least:
+            return [(0, len(self.words))]
+        narrow = [gap for gap in gaps if gap <= least]
+        least = max(least, _SPACES * statistics.median(narrow)) if narrow else least
+        starts = [0, *(place for place, gap in enumerate(gaps, 1) if gap > least), len(self.words)]
+        return list(itertools.pairwise(starts))
+
+
+def placed(line: OcrLine, size: Size, rotation: int = 0, skew: float = 0.0) -> Placed:
+    """A line with a box, on the page turned clockwise by ``rotation`` degrees and then back by ``skew``.
+
+    ``size``: of the page, as its boxes are.
+    """
+    assert line.box is not None
+    words = tuple(_level(word.box, size, rotation, skew) for word in line.words)
+    left, top, right, bottom = _level(line.box, size, rotation, skew)
+    if len(words) >= _FEW_WORDS:
+        middle = len(words) // 2
+        top = sorted([word[1] for word in words])[middle]
+        bottom = max(sorted([word[3] for word in words])[middle], top + 1.0)
+    return Placed(line, (left, top, right, bottom), words)
+
+
+def ordered(lines: Sequence[Placed]) -> list[list[Placed]]:
+    """The rows of a recognised page in order, each from left to right; most hold one line."""
+    return in_rows(_lifted(lines))
+
+
+def joined(row: Sequence[Placed]) -> OcrLine:
+    """A row as one line, its parts separated by tabs."""
+    if len(row) == 1:
+        return row[0].line
+    return OcrLine(
+        text="\t".join(part.line.text for part in row),
+        words=tuple(word for part in row for word in part.line.words),
+        box=around([part.line.box for part in row if part.line.box is not None]),
+        paragraph=row[0].line.paragraph,
+    )
+
+
+def around(boxes: Sequence[Box]) -> Box:
+    """The smallest box around others, of which there is at least one."""
+    lefts, tops, rights, bottoms = zip(*boxes, strict=True)
+    return min(lefts), min(tops), max(rights), max(bottoms)
+
+
+# rows of tables -------------------------------------------------------------------------------------------------------
+
+_ROWS = 3
+_MATCHED = 0.7
+"""Such a share of a block's lines stand beside others, with such a share of their heights."""
+_FAR = 3.5
+"""Lines of one block are less than so many heights apart."""
+_LABEL_WORDS = 7.0
+_SHORT_WORDS = 5.0
+_CELL_WORDS = 3.0
+_CELL_WIDTH = 10.0
+_NUMBERS = 0.6
+"""The share of a column's cells that are numbers."""
+
+
+def in_rows(lines: Sequence[Placed]) -> list[list[Placed]]:
+    """The lines in rows, where a block of them is a column of a table whose other columns were read before."""
+    rows: list[list[Placed]] = []
+    for block in _blocks(lines, _FAR):
+        partners = _partners(rows, block) if len(block) >= _ROWS and rows else {}
+        enough = len(partners) >= max(_ROWS, _MATCHED * len(block))
+        if enough and _is_column(block, [rows[number] for number in partners.values()]):
+            rows = _woven(rows, block, partners)
+        else:
+            rows.extend([line] for line in block)
+    return rows
+
+
+def _woven(rows: Sequence[list[Placed]], block: Sequence[Placed], partners: dict[int, int]) -> list[list[Placed]]:
+    """The rows with each line of a block in its partner, or, without one, after the partner of the line before it."""
+    woven = [list(row) for row in rows]
+    alone: dict[int, list[Placed]] = {}
+    last = min(partners.values()) - 1
+    for place, line in enumerate(block):
+        if place in partners:
+            last = partners[place]
+            woven[last].append(line)
+        else:
+            alone.setdefault(last, []).append(line)
+    rest = [[line] for line in alone.get(-1, ())]
+    return [
+        *rest,
+        *(one for number, row in enumerate(woven) for one in (row, *([line] for line in alone.get(number, ())))),
+    ]
+
+
+def _blocks(lines: Sequence[Placed], far: float) -> list[list[Placed]]:
+    """Lines that follow each other down the page, each at least in part above the next."""
+    blocks: list[list[Placed]] = []
+    for line in lines:
+        last = blocks[-1][-1] if blocks else None
+        if last is None or _is_elsewhere(last, line, far):
+            blocks.append([])
+        blocks[-1].append(line)
+    return blocks
+
+
+def _is_elsewhere(last: Placed, line: Placed, far: float) -> bool:
+    above, below = last.box, line.box
+    return (
+        below[1] < above[1] - last.height / 2
+        or below[0] >= above[2]
+        or above[0] >= below[2]
+        or below[1] - above[3] > far * min(last.height, line.height)
+    )
+
+
+def _partners(rows: Sequence[Sequence[Placed]], block: Sequence[Placed]) -> dict[int, int]:
+    """For lines of a block the row on whose right they stand, alone."""
+    found: dict[int, int] = {}
+    for place, line in enumerate(block):
+        left, top, _, bottom = line.box
+        nearest: tuple[float, int] | None = None
+        for number, row in enumerate(rows):
+            last = row[-1].box
+            overlap = min(bottom, last[3]) - max(top, last[1])
+            if overlap > _MATCHED * min(bottom - top, last[3] - last[1]) and last[2] <= left:
+                nearest = max(nearest or (last[2], number), (last[2], number))
+        if nearest is not None and nearest[1] not in found.values():
+            found[place] = nearest[1]
+    return found
+
+
+def _is_column(block: Sequence[Placed], rows: Sequence[Sequence[Placed]]) -> bool:
+    """Whether a block beside rows is of numbers; or of short lines beside numbers; or of cells beside rows of cells.
+
+    Running text is read by itself, beside numbers, too.
+    """
+    if _share_of_numbers(block) >= _NUMBERS:
+        labels = [row[-1].cells()[-1:] for row in rows]
+        return sum(end - first for cells in labels for first, end in cells) <= _LABEL_WORDS * len(rows)
+    words = sum(len(line.line.words) for line in block) / len(block)
+    if _share_of_numbers([row[-1] for row in rows]) >= _NUMBERS:
+        return words <= _SHORT_WORDS
+    height = statistics.median(line.height for line in block)
+    width = statistics.median(line.box[2] - line.box[0] for line in block)
+    several = sum(len(row) > 1 for row in rows)
+    return words <= _CELL_WORDS and width < _CELL_WIDTH * height and 2 * several >= len(rows)
+
+
+def _share_of_numbers(lines: Sequence[Placed]) -> float:
+    """How many have digits, and no more letters than digits."""
+    texts = [line.line.text for line in lines]
+    return sum(0 < sum(map(str.isdigit, text)) >= sum(map(str.isalpha, text)) for text in texts) / max(1, len(texts))
+
+
+# lines above ----------------------------------------------------------------------------------------------------------
+
+_OVER = 0.5
+"""A block stands over another if they share so much of the narrower one's width."""
+_NEXT = 1.3
+
+
+def _lifted(lines: Sequence[Placed]) -> list[Placed]:
+    """The lines, in which a block comes before the first one that it stands above and over."""
+    order: list[tuple[Box, list[Placed]]] = []
+    for block in _blocks(lines, _NEXT):
+        box = around([line.box for line in block])
+        lowest = box[3] - block[0].height / 2
+        place = next(
+            (place for place, (other, _) in enumerate(order) if lowest <= other[1] and _is_over(box, other)), None
+        )
+        order.insert(len(order) if place is None else place, (box, block))
+    return [line for _, block in order for line in block]
+
+
+def _is_over(box: Box, other: Box) -> bool:
+    shared = min(box[2], other[2]) - max(box[0], other[0])
+    return shared > _OVER * min(box[2] - box[0], other[2] - other[0])
+
+
+# the upright, level page ----------------------------------------------------------------------------------------------
+
+
+def _level(box: Box, size: Size, rotation: int, skew: float) -> Box:
+    upright = _upright(box, size, rotation) if rotation else box
+    if not skew:
+        return upright
+    sin, cos = math.sin(math.radians(skew)), math.cos(math.radians(skew))
+    width, height = size if rotation % 180 == 0 else (size[1], size[0])
+    x, y = (upright[0] + upright[2] - width) / 2, (upright[1] + upright[3] - height) / 2
+    across, down = x * cos + y * sin + width / 2, y * cos - x * sin + height / 2
+    # A level box of these sides has the upright one around it once it is skewed.
+    wide, high = upright[2] - upright[0], upright[3] - upright[1]
+    half_width = max((wide * cos - high * abs(sin)) / (cos * cos - sin * sin), 1.0) / 2
+    half_height = max((high * cos - wide * abs(sin)) / (cos * cos - sin * sin), 1.0) / 2
+    return across - half_width, down - half_height, across + half_width, down + half_height
+
+
+def _upright(box: Box, size: Size, rotation: int) -> Box:
+    left, top, right, bottom = box
+    width, height = size
+    if rotation == 90:
+        return height - bottom, left, height - top, right
+    if rotation == 180:
+        return width - right, height - bottom, width - left, height - top
+    if rotation == 270:
+        return top, width - right, bottom, width - left
+    return box
