@@ -54,7 +54,7 @@ if TYPE_CHECKING:
     from pillion.library import Library
     from pillion.library.sidecars import Failed, Item, Pending, Ready
     from pillion.library.status import Status, WorkReport
-    from pillion.model import SidecarFormat, SidecarKind, SidecarStatus
+    from pillion.model import SidecarFormat, SidecarKind, SidecarStatus, SidecarUri
     from pillion.readers.documents.result import DocumentPart, DocumentText
     from pillion.readers.images.formats import FormatRow
 
@@ -71,7 +71,7 @@ _HOMES = {
     "pillion.index.indexer": ("IndexReport",),
     "pillion.isolation": ("Isolated", "isolated"),
     "pillion.library": ("Library",),
-    "pillion.model": ("SidecarFormat", "SidecarKind", "SidecarStatus"),
+    "pillion.model": ("SidecarFormat", "SidecarKind", "SidecarStatus", "SidecarUri"),
     "pillion.library.status": ("Status", "WorkReport"),
     "pillion.api": (
         *("decode", "embed", "file_text", "file_thumbnail", "formats", "languages", "ocr"),
@@ -110,6 +110,7 @@ __all__ = [
     "SidecarFormat",
     "SidecarKind",
     "SidecarStatus",
+    "SidecarUri",
     "Status",
     "TranscriptResult",
     "UsageError",

@@ -56,6 +56,7 @@ POINTS: Mapping[str, str] = MappingProxyType(
         "record.written": "rows are written but not committed",
         "cleanup.forgotten": "the rows of contents that are gone are removed, but their files are not",
         "cleanup.removed": "the files of one such content are removed too",
+        "remove.cancelled": "a sidecar that the user removed is cancelled, but its file is still there",
         "reconcile.filled": "a new catalog is filled, beside the old one",
         "reconcile.aside": "the old catalog is moved aside, but the new one is not in its place yet",
         "verify.listed": "the rows of the catalog are checked, but the files are not listed yet",

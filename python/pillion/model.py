@@ -3,13 +3,16 @@
 from __future__ import annotations
 
 import math
+import re
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from enum import StrEnum
+from fnmatch import fnmatchcase
 from pathlib import Path
-from typing import Any, NewType, TypeVar, dataclass_transform
+from typing import Any, ClassVar, NewType, Self, TypeVar, dataclass_transform
+from urllib.parse import quote, unquote
 
-from pillion.errors import ErrorClass, ItemError
+from pillion.errors import ErrorClass, ItemError, UsageError
 
 T = TypeVar("T")
 
@@ -107,6 +110,69 @@ class Recipe:
     version: int
     model: str = ""
     settings: Mapping[str, Any] = field(default_factory=dict)
+
+
+CONTENT_UUID = re.compile(r"[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}", re.IGNORECASE | re.ASCII)
+"""What a content uuid looks like."""
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class SidecarUri:
+    """The address of a sidecar: ``sidecar://CONTENT_UUID/KIND/VARIANT[.FORMAT]``. Its text is ``str()`` of it.
+
+    Kind and variant may be patterns, with ``*``, ``?`` and ``[...]`` as in names of files; what is left out at the end
+    is any. FORMAT is an ending, such as ``webp``; None is any. Characters that an address may not have are written
+    as ``%XX`` (RFC 3986).
+    """
+
+    content_uuid: str
+    kind: str = "*"
+    variant: str = "*"
+    format: SidecarFormat | None = None
+
+    SCHEME: ClassVar[str] = "sidecar://"
+
+    @classmethod
+    def is_one(cls, text: str) -> bool:
+        """Whether a text is meant as an address, well formed or not."""
+        return text[: len(cls.SCHEME)].lower() == cls.SCHEME
+
+    @classmethod
+    def parse(cls, text: str) -> Self:
+        """The address that a text is. Raises UsageError if it is none."""
+        if not cls.is_one(text):
+            raise UsageError(f"{text!r} is no address: it must begin with {cls.SCHEME}.")
+        uuid, *parts = (unquote(part) for part in text[len(cls.SCHEME) :].removesuffix("/").split("/"))
+        if not CONTENT_UUID.fullmatch(uuid):
+            raise UsageError(f"{text!r} is no address: {uuid!r} is no content uuid.")
+        if len(parts) > 2 or "" in parts or any(mark in text for mark in "#\0"):
+            raise UsageError(f"{text!r} is no address: it must be {cls.SCHEME}CONTENT_UUID/KIND/VARIANT[.FORMAT].")
+        kind, variant = [*parts, "*", "*"][:2]
+        name, _, ending = variant.rpartition(".")
+        file_format = _FORMATS.get(ending.lower()) if name else None
+        return cls(content_uuid=uuid.lower(), kind=kind, variant=name if file_format else variant, format=file_format)
+
+    @property
+    def is_pattern(self) -> bool:
+        """Whether it may mean several sidecars."""
+        return any(mark in self.kind + self.variant for mark in "*?[")
+
+    def matches(self, kind: str, variant: str, file_format: SidecarFormat | None) -> bool:
+        """Whether it means the sidecar of its content with these; ``file_format`` None: none is there yet."""
+        named = fnmatchcase(kind, self.kind) and fnmatchcase(variant, self.variant)
+        return named and (self.format is None or file_format in (None, self.format))
+
+    def __str__(self) -> str:
+        ending = f".{EXTENSIONS[self.format]}" if self.format else ""
+        return f"{self.SCHEME}{self.content_uuid}/{quote(self.kind, _PLAIN)}/{quote(self.variant + ending, _PLAIN)}"
+
+
+_PLAIN = "@*?[]!+"
+_FORMATS: Mapping[str, SidecarFormat] = {
+    **{ending: file_format for file_format, ending in EXTENSIONS.items()},
+    **{file_format.value: file_format for file_format in SidecarFormat},
+}
+"""The endings of addresses."""
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)

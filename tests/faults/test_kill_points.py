@@ -88,6 +88,10 @@ def test_a_kill_at_every_point_of_care(tmp_path: Path) -> None:
     victim.kill_command("repair.lost", "verify", "--repair")
     victim.do("work")
     victim.do("verify", "--repair")
+    uuid = next((victim.library / "sidecars").rglob("manifest.json")).parent.name
+    victim.kill_command("remove.cancelled", "rm", f"sidecar://{uuid}/thumb/icon")
+    victim.do("verify", "--repair")
+    victim.do("retry")
     victim.finish()
     victim.kill_command("reconcile.filled", "reconcile", "--rebuild")
     victim.finish()

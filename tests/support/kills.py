@@ -30,7 +30,8 @@ from tests.support.program import COMMAND
 
 PATIENCE_S = 120.0
 WORKER_POINTS = tuple(name for name in POINTS if name.startswith(("child.", "execute.")))
-CARE_POINTS = tuple(name for name in POINTS if name.startswith(("cleanup.", "reconcile.", "repair.", "verify.")))
+_CARE = ("cleanup.", "reconcile.", "remove.", "repair.", "verify.")
+CARE_POINTS = tuple(name for name in POINTS if name.startswith(_CARE))
 SOUND_POINTS = tuple(name for name in POINTS if name.startswith("transcribe."))
 SEARCH_POINTS = tuple(name for name in POINTS if name.startswith("search."))
 INDEX_POINTS = tuple(name for name in POINTS if name not in (*CARE_POINTS, *SOUND_POINTS, *SEARCH_POINTS))
@@ -40,7 +41,7 @@ ONLY_ONCE = ("library.created",)
 """Points that only the first run on a library reaches."""
 
 
-MAY_CHANGE_FILES = ("work", "cleanup", "verify")
+MAY_CHANGE_FILES = ("work", "cleanup", "rm", "verify")
 """Commands after which files may be gone or new: stale ones are replaced, those of contents that are gone go."""
 
 

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any, TypeVar
 
 import click
 
-from pillion.cli.options import PATH, default_library, json_option, library_option, printable
+from pillion.cli.options import FILE, PATH, default_library, json_option, library_option, printable
 from pillion.cli.output import note, print_json, print_table, say, warn
 from pillion.errors import ErrorClass, ItemError
 
@@ -23,7 +23,7 @@ _Command = TypeVar("_Command", bound=Callable[..., Any])
 
 
 def _sources(text: str) -> Callable[[_Command], _Command]:
-    return click.argument("sources", metavar="SRC...", nargs=-1, required=True, type=PATH, help=text)
+    return click.argument("sources", metavar="SRC...", nargs=-1, required=True, type=FILE, help=text)
 
 
 _language_option = click.option(

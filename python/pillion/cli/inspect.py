@@ -76,7 +76,9 @@ def status(library: Path | None, as_json: bool) -> None:
 
 
 @click.command()
-@click.argument("content", required=False, help="A file, or the beginning of a content uuid (default: all).")
+@click.argument(
+    "content", required=False, help="A file, the beginning of a content uuid, or an address (default: all)."
+)
 @library_option
 @kind_option
 @click.option("--state", help="Only this state: pending, ready, empty, unsupported, failed or cancelled.")
@@ -90,6 +92,8 @@ def ls(
     Then the files of which none is made: "unknown" are those of no known type, "none" those of a type of which nothing
     is made here, "unread" those that could not be read. With --json one object a line; those of the files have no kind.
     """
+    from pillion.model import SidecarUri
+
     if unknown and (content or kind or state):
         raise UsageError("--unknown goes with no other choice.")
     with open_library(library) as opened:
@@ -101,6 +105,9 @@ def ls(
             statuses=[_status(state)] if state else (),
             content_uuid=one_content(opened, content) if content else None,
         )
+        if content and SidecarUri.is_one(content):
+            uri = SidecarUri.parse(content)
+            items = (item for item in items if uri.matches(item.kind, item.variant, item.format))
         if as_json:
             for item in items:
                 print_json(item.to_json())

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -29,7 +30,35 @@ class _FilePath(click.Path):
         return super().convert(value, param, ctx)
 
 
+class _FileOrAddress(_FilePath):
+    """The path of a file, or the address of a sidecar in the command's library, which is the path of that."""
+
+    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> Any:
+        """The path. Raises UsageError for an address of which nothing is there."""
+        from pillion.model import SidecarUri
+
+        if isinstance(value, str) and SidecarUri.is_one(value):
+            value = _path_at(value, ctx.params.get("library") if ctx else None)
+        return super().convert(value, param, ctx)
+
+
+def _path_at(address: str, library: Path | None) -> Path:
+    from pillion.library.sidecars import Ready
+
+    with open_library(library or _library_of_variable()) as opened:
+        found = opened.resolve(address, "local_only")
+    if not isinstance(found, Ready):
+        raise UsageError(f"Nothing is there at {quoted(address)}; 'pillion cat' makes it.")
+    return found.path
+
+
+def _library_of_variable() -> Path | None:
+    named = os.environ.get(LIBRARY_VARIABLE)
+    return Path(named) if named else None
+
+
 PATH = _FilePath(path_type=Path)
+FILE = _FileOrAddress(path_type=Path)
 
 
 def default_library() -> Path:
@@ -44,6 +73,7 @@ library_option = click.option(
     type=PATH,
     envvar=LIBRARY_VARIABLE,
     show_envvar=True,
+    is_eager=True,
     help="The library's folder (default: one in your user data folder).",
 )
 json_option = click.option("--json", "as_json", is_flag=True, help="Print JSON on stdout, and nothing else there.")

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from pillion.cli.options import PATH, json_option, library_option, open_library, printable
+from pillion.cli.options import FILE, PATH, json_option, library_option, open_library, printable
 from pillion.cli.output import is_quiet, note, print_json, say
 from pillion.errors import UsageError
 from pillion.quoting import harmless
@@ -50,7 +50,7 @@ def _progress() -> Callable[[int, int], None]:
 @click.option("--limit", "-n", type=click.IntRange(min=1), default=20, help="At most so many files.")
 @click.option("--words", "only_words", is_flag=True, help="Search by words and names only.")
 @click.option("--meaning", "only_meaning", is_flag=True, help="Search by meaning only.")
-@click.option("--like", type=PATH, metavar="PHOTO", help="Instead of words: find pictures like this one.")
+@click.option("--like", type=FILE, metavar="PHOTO", help="Instead of words: find pictures like this one.")
 @json_option
 def search(
     query: tuple[str, ...],
@@ -97,7 +97,7 @@ def search(
 
 
 @click.command()
-@click.argument("file", type=PATH, help="A picture, or any file that is in the library.")
+@click.argument("file", type=FILE, help="A picture, or any file that is in the library.")
 @library_option
 @click.option("--limit", "-n", type=click.IntRange(min=1), default=20, help="At most so many files.")
 @json_option

@@ -15,6 +15,7 @@ from pillion.catalog.indexing import EntryRow, Location, list_locations
 from pillion.errors import UsageError
 from pillion.kinds.settings import nearest
 from pillion.machine import mtime_ns
+from pillion.model import CONTENT_UUID
 from pillion.quoting import quoted
 
 
@@ -85,7 +86,7 @@ def content_id(value: object) -> str:
     """A content uuid as the catalog has it: 36 lower-case characters. Raises UsageError for anything else."""
     if isinstance(value, uuid.UUID):
         return str(value)
-    if isinstance(value, str) and _CONTENT_ID.fullmatch(value):
+    if isinstance(value, str) and CONTENT_UUID.fullmatch(value):
         return value.lower()
     raise UsageError(f"{value!r} is no content uuid: give a UUID, such as 1b4e28ba-2fa1-8d2b-883f-0016d3cca427.")
 
@@ -100,9 +101,6 @@ def content_ids(values: Iterable[ContentId]) -> list[str]:
 def some_content_ids(values: Iterable[ContentId] | None) -> list[str] | None:
     """The same; None, which means all, stays None."""
     return None if values is None else content_ids(values)
-
-
-_CONTENT_ID = re.compile(r"[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}", re.IGNORECASE | re.ASCII)
 
 
 def external_row(item: tuple[ContentId, str | os.PathLike[str], str]) -> EntryRow:

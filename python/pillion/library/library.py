@@ -35,10 +35,10 @@ from pillion.library.arguments import (
     location_id,
 )
 from pillion.library.opening import CATALOG, absolute, closed_on_error, open_catalog
-from pillion.library.sidecars import Item, Ready, Sidecars
+from pillion.library.sidecars import Answer, Item, Ready, Resolution, Sidecars
 from pillion.library.status import Status, WorkReport, collect_status
 from pillion.machine import OnWait, exclusive
-from pillion.model import SidecarKind, SidecarStatus, WantedSidecar
+from pillion.model import SidecarKind, SidecarStatus, SidecarUri, WantedSidecar
 from pillion.queue.gates import ALL
 from pillion.quoting import quoted
 from pillion.settings.config import Config, load_config, variants_of
@@ -617,13 +617,24 @@ class Library:
             return unknown_endings(connection)
 
     def find(self, what: str | os.PathLike[str] | UUID) -> list[str]:
-        """The content uuids for ``what``: the path of a file in the library, a uuid, or the start of one."""
+        """The content uuids for ``what``: the path of a file in the library, a uuid or its start, or an address."""
         what = str(what) if isinstance(what, UUID) else os.fspath(what)
+        if SidecarUri.is_one(what):
+            what = SidecarUri.parse(what).content_uuid
         if os.path.exists(what):
             path = os.path.realpath(os.fsencode(what))
             return self.sidecars.contents_at(path)
         with self._database.read() as connection:
             return catalog_sidecars.find_content(connection, what.lower())
+
+    def resolve(
+        self, address: SidecarUri | str, mode: Resolution | str = "generate_async", timeout: float | None = None
+    ) -> Answer | None:
+        """The sidecar at an address ``sidecar://CONTENT_UUID/KIND/VARIANT[.FORMAT]``.
+
+        ``mode``: ``local_only``, ``generate_async`` or ``generate_blocking``; see :meth:`Sidecars.resolve`.
+        """
+        return self.sidecars.resolve(address, mode, timeout)
 
     def content_info(self, content_uuid: ContentId) -> tuple[str | None, int, str] | None:
         """(hash, size in bytes, mime) of a content, or None if it is not in the library."""

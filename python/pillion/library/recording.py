@@ -14,13 +14,15 @@ from pillion.catalog import queue as catalog_queue
 from pillion.catalog.contents import thumbhashes
 from pillion.catalog.database import Database
 from pillion.catalog.events import append_events
-from pillion.catalog.sidecars import SidecarRow, content_info
+from pillion.catalog.queue import SidecarOutcome
+from pillion.catalog.sidecars import SidecarRow, content_info, list_sidecars
 from pillion.errors import UsageError
-from pillion.events import Ready
+from pillion.events import Failed, Ready
+from pillion.failpoints import reach
 from pillion.kinds import registry
 from pillion.machine import at_work, this_owner
 from pillion.manifest import ManifestEntry
-from pillion.model import Produced, WantedSidecar
+from pillion.model import Produced, SidecarStatus, WantedSidecar
 from pillion.queue.commit import ready_outcome
 from pillion.store import Placement, Store, staged_path
 
@@ -53,6 +55,66 @@ def record(database: Database, store: Store, row: SidecarRow, produced: Produced
         finally:
             store.sweep(owner)
     return store.absolute(entry.rel_path)
+
+
+def remove(database: Database, store: Store, row: SidecarRow) -> None:
+    """Cancel a ready sidecar, and remove its file and its entry in the manifest.
+
+    The row first: after a kill in between, 'verify' tells of a file that no row has, and not of a row without a file.
+    """
+    owner, uuid, now = this_owner(), row.content_uuid, time.time()
+    with at_work(owner):
+        try:
+            with database.write() as connection:
+                cancelled = SidecarOutcome(
+                    content_uuid=uuid,
+                    kind=row.kind,
+                    variant=row.variant,
+                    status=SidecarStatus.CANCELLED,
+                    recipe=row.recipe or row.wanted,
+                )
+                catalog_queue.record_outcomes(connection, [cancelled], now)
+                told = Failed(
+                    kind=row.kind,
+                    content_uuid=uuid,
+                    variants=(row.variant,),
+                    status=SidecarStatus.CANCELLED,
+                    error_class=None,
+                    message="It was removed.",
+                )
+                append_events(connection, [told], now)
+            reach("remove.cancelled")
+            with database.write() as connection:
+                _unlist(connection, store, owner, row)
+        finally:
+            store.sweep(owner)
+
+
+def _unlist(connection: sa.Connection, store: Store, owner: str, row: SidecarRow) -> None:
+    """Remove the file and its entry, unless it was made again meanwhile."""
+    uuid = row.content_uuid
+    rows = list_sidecars(connection, content_uuids=[uuid], kind=row.kind)
+    if any(now.variant == row.variant and now.status is SidecarStatus.READY for now in rows):
+        return
+    info = content_info(connection, uuid)
+    listed = store.read_manifest(uuid)
+    entry = listed.pop((row.kind, row.variant), None)
+    if info is not None and listed:
+        about = {
+            "hash": info[0],
+            "size": info[1],
+            "mime": info[2],
+            "thumbhash": thumbhashes(connection, [uuid]).get(uuid),
+        }
+        manifest = store.stage_manifest(owner, uuid, about, list(listed.values()))
+        store.sync()
+        store.place([manifest])
+    elif not listed:
+        store.remove_content(uuid)
+        return
+    if entry is not None:
+        store.remove(entry.rel_path)
+    store.sync()
 
 
 def _place(connection: sa.Connection, store: Store, owner: str, row: SidecarRow, produced: Produced) -> ManifestEntry:

@@ -7,6 +7,7 @@ import time
 from collections.abc import Callable, Generator, Iterator, Mapping, Sequence
 from concurrent.futures import Future
 from dataclasses import dataclass, field
+from enum import StrEnum
 from functools import partial
 from pathlib import Path
 from typing import Any
@@ -27,10 +28,12 @@ from pillion.kinds import registry
 from pillion.library.arguments import ContentId, check_variant, content_id, content_ids, some_content_ids
 from pillion.library.waiting import Waiting
 from pillion.model import (
+    EXTENSIONS,
     SidecarFormat,
     SidecarKind,
     SidecarMark,
     SidecarStatus,
+    SidecarUri,
     WantedSidecar,
 )
 from pillion.store import Store, thumbhash_text
@@ -113,6 +116,11 @@ class Item:
     thumbhash: str | None
     stale: bool = False
 
+    @property
+    def uri(self) -> SidecarUri:
+        """Its address."""
+        return SidecarUri(content_uuid=self.content_uuid, kind=self.kind, variant=self.variant, format=self.format)
+
     def to_json(self) -> dict[str, Any]:
         """The object that ``pillion ls --json`` prints."""
         values = {name: getattr(self, name) for name in self.__slots__}
@@ -128,6 +136,17 @@ OnDemand = Callable[[SidecarKind, str, str], Sequence[WantedSidecar]]
 
 Variants = Callable[[SidecarKind], Sequence[str]]
 """Kind -> the variants that can be asked for, those of config.toml too."""
+
+
+class Resolution(StrEnum):
+    """What :meth:`Sidecars.resolve` does where a sidecar is not there."""
+
+    LOCAL_ONLY = "local_only"
+    """Nothing."""
+    GENERATE_ASYNC = "generate_async"
+    """Queue it ahead of all others, and answer at once."""
+    GENERATE_BLOCKING = "generate_blocking"
+    """Queue it so, and wait for it."""
 
 
 class Sidecars:
@@ -180,6 +199,56 @@ class Sidecars:
         if on_done is not None:
             on_done(answer)
         return answer
+
+    def resolve(
+        self,
+        address: SidecarUri | str,
+        mode: Resolution | str = Resolution.GENERATE_ASYNC,
+        timeout: float | None = None,
+    ) -> Answer | None:
+        """The sidecar at an address; None if it is not there, and nothing is to be done about that (``local_only``).
+
+        ``generate_blocking`` waits up to ``timeout`` seconds for whoever works the queue, and answers
+        :class:`Pending` if that is not enough. Raises UsageError for what is no address of one sidecar, an address with
+        another format than the sidecar has, and as :meth:`get_or_enqueue` does.
+        """
+        uri = SidecarUri.parse(address) if isinstance(address, str) else address
+        if uri.is_pattern:
+            raise UsageError(f"{uri} is a pattern, and may mean several sidecars; give the address of one.")
+        modes = [item.value for item in Resolution]
+        if mode not in modes:
+            raise UsageError(f"There is no mode '{mode}'; choose from {', '.join(modes)}.")
+        answer: Answer | None
+        if mode == Resolution.LOCAL_ONLY:
+            row = self._row(uri.content_uuid, self._check(uri.kind, uri.variant), uri.variant)
+            answer = self._answer(row) if row else None
+        else:
+            answer = self.get_or_enqueue(uri.content_uuid, uri.kind, uri.variant)
+            if isinstance(answer, Pending) and mode == Resolution.GENERATE_BLOCKING:
+                answer = answer.wait(timeout)
+        if isinstance(answer, Ready) and uri.format and answer.path.suffix[1:] != EXTENSIONS[uri.format]:
+            raise UsageError(f"The sidecar at {uri} is of another format: {answer.path.suffix[1:]}.")
+        return answer
+
+    def at(self, address: SidecarUri | str) -> Iterator[Item]:
+        """The wanted sidecars that an address or a pattern means, whether they are there or not."""
+        uri = SidecarUri.parse(address) if isinstance(address, str) else address
+        found = self.items(content_uuids=[uri.content_uuid])
+        return (item for item in found if uri.matches(item.kind, item.variant, item.format))
+
+    def remove(self, address: SidecarUri | str) -> list[Item]:
+        """Remove the ready sidecars that an address or a pattern means; returns them.
+
+        They are cancelled: they are made again when somebody asks for them, and not before.
+        """
+        from pillion.library.recording import remove
+
+        gone = [item for item in self.at(address) if item.state is SidecarStatus.READY]
+        for item in gone:
+            row = self._row(item.content_uuid, item.kind, item.variant)
+            if row is not None:
+                remove(self._database, self._store, row)
+        return gone
 
     def _answer(self, row: SidecarRow) -> Ready | Failed | None:
         """What the row says, and the disk; None if the sidecar is still to be made."""

@@ -1,0 +1,117 @@
+"""Addresses of sidecars: resolve, cat, cp, ls, rm and info."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+import pytest
+
+from pillion import Library, UsageError
+from pillion.library.sidecars import Pending, Ready
+from pillion.model import SidecarStatus, SidecarUri
+from tests.support import photos
+from tests.support.program import run
+
+SIZES = ["grid@2x", "icon"]
+
+
+@pytest.fixture
+def library(tmp_path: Path) -> Library:
+    (tmp_path / "photos").mkdir()
+    photos.write_photo(tmp_path / "photos" / "photo.jpg", seed=3, size=(640, 480))
+    made = Library.open(tmp_path / "library", policy="mobile")
+    made.index(tmp_path / "photos", kinds=["thumb"])
+    made.run()
+    return made
+
+
+def uuid_of(library: Library) -> str:
+    (uuid,) = library.find(str(library.root.parent / "photos" / "photo.jpg"))
+    return uuid
+
+
+def test_each_mode_answers_what_it_says(library: Library) -> None:
+    uuid = uuid_of(library)
+    there = library.resolve(f"sidecar://{uuid}/thumb/grid@2x.webp", "local_only")
+    assert isinstance(there, Ready)
+    assert there.path.read_bytes()[8:12] == b"WEBP"
+    assert library.resolve(f"sidecar://{uuid}/thumb/detail@1x", "local_only") is None
+    assert isinstance(library.resolve(f"sidecar://{uuid}/thumb/detail@1x"), Pending)
+    assert isinstance(library.resolve(f"sidecar://{uuid}/thumb/detail@1x", "generate_blocking", 0.01), Pending)
+    library.start()
+    assert isinstance(library.resolve(f"sidecar://{uuid}/thumb/detail@1x", "generate_blocking", 60.0), Ready)
+    with pytest.raises(UsageError, match="another format: webp"):
+        library.resolve(f"sidecar://{uuid}/thumb/detail@1x.avif")
+    with pytest.raises(UsageError, match="pattern"):
+        library.resolve(f"sidecar://{uuid}/thumb/*")
+    with pytest.raises(UsageError, match="no mode 'wait'"):
+        library.resolve(f"sidecar://{uuid}/thumb/detail@1x", "wait")
+    library.close()
+
+
+def test_what_is_removed_is_gone_until_it_is_asked_for(library: Library) -> None:
+    uuid = uuid_of(library)
+    before = {item.variant: item.path for item in library.ls()}
+    gone = library.sidecars.remove(f"sidecar://{uuid}/thumb/grid*")
+    assert [item.variant for item in gone] == ["grid@2x"]
+    assert before["grid@2x"] is not None
+    assert not before["grid@2x"].exists()
+    assert library.verify() == []
+    library.index()
+    library.run()
+    states = {item.variant: item.state for item in library.ls()}
+    assert states == {**dict.fromkeys(before, SidecarStatus.READY), "grid@2x": SidecarStatus.CANCELLED}
+    library.sidecars.get_or_enqueue(uuid, "thumb", "grid@2x")
+    library.run()
+    assert before["grid@2x"].exists()
+    every = library.sidecars.remove(SidecarUri(content_uuid=uuid))
+    assert len(every) == len(before)
+    assert not any((library.root / "sidecars").rglob("*.*"))
+    assert library.verify() == []
+    library.close()
+
+
+def test_the_commands(library: Library, tmp_path: Path) -> None:
+    uuid, root = uuid_of(library), library.root
+    library.close()
+    every, one = f"sidecar://{uuid}/thumb/*", f"sidecar://{uuid}/thumb/grid@2x"
+    listed = run("ls", one, "--library", root, "--json")
+    assert [json.loads(line)["variant"] for line in listed.stdout.splitlines()] == ["grid@2x"]
+    described = [json.loads(line) for line in run("info", every, "--library", root, "--json").stdout.splitlines()]
+    assert [item["uri"] for item in described] == [f"sidecar://{uuid}/thumb/{size}.webp" for size in SIZES]
+    assert "checksum" in run("info", one, "--library", root).stdout
+    # detail@1x is not there yet: it is made.
+    folder = tmp_path / "copies"
+    folder.mkdir()
+    copied = run("cp", every, f"sidecar://{uuid}/thumb/detail@1x", folder, "--library", root)
+    assert copied.returncode == 0, copied.stderr
+    names = [f"{uuid}.thumb.{size}.webp" for size in ["detail@1x", *SIZES]]
+    assert sorted(path.name for path in folder.iterdir()) == names
+    again = run("cp", one, folder, "--library", root)
+    assert (again.returncode, "--force" in again.stderr) == (2, True)
+    absent = run("cat", f"sidecar://{uuid}/thumb/grid@3x", "--wait", "0", "--library", root)
+    assert (absent.returncode, "is not there" in absent.stderr) == (1, True)
+    assert run("rm", one, "--library", root).stdout == f"removed sidecar://{uuid}/thumb/grid@2x.webp\n"
+    assert run("rm", one, "--library", root).returncode == 1
+    # Commands that read a file take the address of one.
+    small = run("thumb", f"sidecar://{uuid}/thumb/icon", "-o", folder, "-V", "icon", "--library", root)
+    assert (small.returncode, (folder / "icon.webp.icon.webp").exists()) == (0, True), small.stderr
+    several = run("thumb", every, "-o", folder, "--library", root)
+    assert (several.returncode, "pattern" in several.stderr) == (2, True)
+    wrong = run("info", "sidecar://photo.jpg", "--library", root)
+    assert (wrong.returncode, "no content uuid" in wrong.stderr) == (2, True)
+
+
+def test_the_bytes_on_stdout_are_those_of_the_file(library: Library) -> None:
+    import subprocess
+
+    from tests.support.program import COMMAND
+
+    uuid, root = uuid_of(library), library.root
+    path = next(item.path for item in library.ls() if item.variant == "grid@2x")
+    library.close()
+    assert path is not None
+    command = [*COMMAND, "cat", f"sidecar://{uuid}/thumb/grid@2x", "--library", str(root)]
+    done = subprocess.run(command, capture_output=True, timeout=240, check=True)
+    assert done.stdout == path.read_bytes()
