@@ -21,10 +21,12 @@ from PIL import Image
 
 import pillion
 from pillion import _core
+from pillion.errors import ErrorClass, ItemError
 from pillion.model import UNKNOWN
 from pillion.readers.documents import table
 from pillion.readers.images import heif, pillow
-from pillion.readers.media.demuxers import ALLOWED
+from pillion.readers.media.demuxers import ALLOWED, BY_TYPE
+from pillion.readers.media.opening import opened
 
 # FFmpeg --------------------------------------------------------------------------------------------------------------
 
@@ -38,7 +40,7 @@ LEFT_OUT: Mapping[str, str] = {
     " exr_pipe fits gem_pipe gif_pipe hdr_pipe ico j2k_pipe jpeg_pipe jpegls_pipe jpegxl_pipe jpegxs_pipe msp pam_pipe"
     " pbm_pipe pcx_pipe pfm_pipe pgm_pipe pgmyuv_pipe pgx_pipe phm_pipe photocd_pipe pictor_pipe png_pipe ppm_pipe"
     " psd_pipe qdraw_pipe qoi_pipe sgi_pipe sunrast_pipe svg_pipe tiff_pipe vbn_pipe webp_pipe xbm_pipe xpm_pipe"
-    " xwd_pipe jpegxl_anim",
+    " xwd_pipe jpegxl_anim gif mjpeg_2000",
     "text: read as text": "ass ffmetadata jacosub lrc microdvd srt tedcaptions scc mcc webvtt mpl2 mpsub pjs aqtitle"
     " realtext sami sbg stl subviewer subviewer1 vobsub vplayer tty bin xbin adf idf",
     "captions and teletext without a picture or a sound": "dvbsub dvbtxt rcwt sup",
@@ -159,9 +161,37 @@ def test_every_demuxer_is_let_through_by_a_name_or_a_mark() -> None:
 
 
 def test_ffmpeg_may_use_the_demuxers_that_are_let_through_and_no_other() -> None:
-    names = {item.name: {item.name, *item.name.split(",")} for item in demuxers()}
+    names = aliases()
     refused = {name for name, aliases in names.items() if not aliases & ALLOWED}
     assert refused == {name for name, aliases in names.items() if aliases & left_out(LEFT_OUT)}
+
+
+def aliases() -> dict[str, set[str]]:
+    """Name of a demuxer -> all names of it: FFmpeg lists it under each."""
+    found: dict[tuple[str, frozenset[str]], set[str]] = {}
+    for item in demuxers():
+        found.setdefault((item.long_name, frozenset(item.extensions)), set()).update({item.name, *item.name.split(",")})
+    return {item.name: found[item.long_name, frozenset(item.extensions)] for item in demuxers()}
+
+
+def test_a_type_that_a_demuxer_is_let_through_as_is_read_by_it() -> None:
+    for item in demuxers():
+        names = aliases()[item.name]
+        if not names & ALLOWED:
+            continue
+        endings = item.extensions - left_out(ENDINGS_LEFT_OUT) | {BY_NAME[name] for name in names if name in BY_NAME}
+        claimed = {_core.claimed_type(b"a." + ending.encode()) for ending in endings}
+        marked = {_core.sniff(MARKS[name] + bytes(range(1, 32)) * 4) for name in names if name in MARKS}
+        for mime in claimed | marked - {UNKNOWN}:
+            if mime is not None and _core.media_class(mime) in ("audio", "video"):
+                assert names & set(BY_TYPE[mime]), (item.name, mime)
+
+
+def test_types_of_sound_and_film_have_a_demuxer() -> None:
+    without = {"audio/midi"}
+    mimes = {_core.mime_from_name(f"a.{ending}".encode()) for item in demuxers() for ending in item.extensions}
+    films = {mime for mime in mimes if _core.media_class(mime) in ("audio", "video")}
+    assert films - without <= set(BY_TYPE)
 
 
 def test_every_ending_of_a_demuxer_is_let_through() -> None:
@@ -296,6 +326,39 @@ def test_what_ffmpeg_writes_is_recognised(muxer: str, tmp_path: Path) -> None:
     else:
         assert _core.media_class(unnamed) == ("audio" if muxer in SOUNDS and muxer not in CONTAINERS else "video")
     assert is_media(_taken_for(path))
+    with opened(path) as container:
+        assert any(stream.type in ("audio", "video") for stream in container.streams)
+
+
+@pytest.mark.parametrize("name", ["a", "a.bin", "a.txt", "a.png", "a.m3u8"])
+def test_what_is_no_medium_by_its_type_never_comes_to_ffmpeg(
+    name: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    path = tmp_path / name
+    write_sound(path, "aptx", *SOUNDS["aptx"])  # which the first bytes do not give away
+    monkeypatch.setattr(av, "open", None)
+    with pytest.raises(ItemError) as caught, opened(path):
+        pass
+    assert caught.value.error_class is ErrorClass.UNSUPPORTED
+
+
+@pytest.mark.parametrize("muxer", ["h261", "h263", "aptx", "sbc"])
+def test_a_name_that_claims_another_medium_is_not_taken_for_what_ffmpeg_guesses(muxer: str, tmp_path: Path) -> None:
+    path = tmp_path / "a.mp4"
+    if muxer in SOUNDS:
+        write_sound(path, muxer, *SOUNDS[muxer])
+    else:
+        write_film(path, muxer, FILMS[muxer])
+    with pytest.raises(ItemError, match="its name says video/mp4") as caught, opened(path):
+        pass
+    assert caught.value.error_class is ErrorClass.CORRUPT
+
+
+def test_a_film_is_read_as_what_its_bytes_say(tmp_path: Path) -> None:
+    path = tmp_path / "a.mp3"
+    write_film(path, "matroska", "mpeg4")
+    with opened(path) as container:
+        assert container.format.name.startswith("matroska")
 
 
 def _taken_for(path: Path) -> str:

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import importlib
 import io
+import math
 import os
 from collections.abc import Iterator
 from pathlib import Path
@@ -20,7 +22,7 @@ from pillion.kinds.ocr.generator import OcrGenerator
 from pillion.kinds.thumbnail.generator import ImageThumbGenerator
 from pillion.pool import threads
 from pillion.readers.images import decode as pictures
-from pillion.readers.images import heif, libraw, pillow
+from pillion.readers.images import heif, libheif, libraw, pillow
 from tests.support import icc, raws
 from tests.support.heics import deep_heic, heic
 from tests.support.pictures import as_stored, chart, encoded, exif, glass, opened
@@ -63,6 +65,33 @@ def test_heic_alpha_and_deep_samples_are_kept(heif_module: str) -> None:
     assert ssim(pillion.decode(deep_heic(chart())), np.asarray(chart())) >= 0.98
     grey = pillion.decode(heic(chart().convert("L"), chroma=420))
     assert ssim(grey, np.asarray(chart().convert("L").convert("RGB"))) >= 0.98
+
+
+def wide_heics() -> Iterator[bytes]:
+    photo, clear = chart(400, 241), glass().resize((202, 150))
+    yield heic(photo)
+    yield heic(photo, chroma=420, quality=40)
+    yield heic(as_stored(photo, 6), chroma=420, exif=exif(6))
+    yield heic(clear)
+    yield deep_heic(photo)
+
+
+def test_heic_by_more_threads_is_the_same(heif_module: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    files = list(wide_heics())
+    by_threads = [heif.decode(data, "image/heic", max_side=None, max_pixels=1 << 20) for data in files]
+    extension = str(importlib.import_module(f"_{heif_module}").__file__)
+    assert all(libheif.primary(extension, data, 3) is not None for data in files)
+    monkeypatch.setattr(libheif, "primary", lambda *_: None)
+    for data, made in zip(files, by_threads, strict=True):
+        alone = heif.decode(data, "image/heic", max_side=None, max_pixels=1 << 20)
+        assert np.array_equal(made.pixels, alone.pixels)
+
+
+def test_heic_without_the_functions_for_threads_is_left_to_the_package(monkeypatch: pytest.MonkeyPatch) -> None:
+    pytest.importorskip("pi_heif")
+    assert libheif.primary(str(math.__file__), heic(chart()), 3) is None
+    monkeypatch.setattr(libheif, "_VERSION_WITH_THREADS", 255)
+    assert pillion.decode(heic(chart())).shape == (120, 160, 3)
 
 
 def test_heic_profiles_are_converted(heif_module: str) -> None:

@@ -9,11 +9,13 @@ from __future__ import annotations
 import importlib.util
 import io
 import struct
+import sys
 from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
 from pillion import extras
 from pillion.errors import ErrorClass, ItemError
+from pillion.readers.images import libheif
 from pillion.readers.images.base import DecodedPicture, check_size
 
 if TYPE_CHECKING:
@@ -55,8 +57,9 @@ def decode(data: bytes, mime: str, *, max_side: int | None, max_pixels: int, pag
         file = module.open_heif(io.BytesIO(data), convert_hdr_to_8bit=True)
         image = file[file.primary_index]
         check_size(image.size, max_pixels, _BYTES_PER_PIXEL)
+        decoded = _by_many_threads(module, data, image.mode)
         # A copy, because the buffer belongs to libheif's picture.
-        pixels = _as_rgb(np.array(image), image.mode)
+        pixels = _as_rgb(np.array(image) if decoded is None else decoded, image.mode)
     except MemoryError as error:
         raise ItemError(ErrorClass.OOM, "no memory to decode the picture") from error
     except (ValueError, RuntimeError, EOFError, SyntaxError, OSError, IndexError) as error:
@@ -69,6 +72,14 @@ def _module() -> Any:
     if name is None:
         raise ItemError(ErrorClass.MISSING_TOOL, missing("") or "")
     return import_module(name)
+
+
+def _by_many_threads(module: Any, data: bytes, mode: str) -> NDArray[np.uint8] | None:
+    """The pixels of a picture of this mode, or None where only the package's own interface has them."""
+    channels = {"RGB": 3, "RGBA": 4, "RGBa": 4}.get(mode)
+    extension = sys.modules.get(f"_{module.__name__}")
+    file = getattr(extension, "__file__", None)
+    return libheif.primary(file, data, channels) if channels and file else None
 
 
 def _typed(error: Exception) -> ItemError:

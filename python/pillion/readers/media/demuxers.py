@@ -1,24 +1,105 @@
-"""The formats of media that FFmpeg may read here; it chooses among them by the first bytes of a file.
+"""The demuxers of FFmpeg by the type of a file, which the core finds out: FFmpeg never chooses among all it has.
 
 All of them hold their pictures and sound themselves. Not among them is what names other files, addresses or devices
 (playlists as of HLS and DASH, concat, IMF, SDP, sequences of pictures, lavfi), what holds text or one picture (the
 readers of documents and of pictures do that), and bare samples whose rate or size no header says.
 """
 
-_NAMES = (
-    "3dostr 3g2 3gp 4xm aa aac aax ac3 ac4 acm adp ads adx aea afc aiff aix alp amr anm apac apc ape aptx aptx_hd"
-    " apv asf asf_o ast au av1 avi avr avs avs2 avs3 bethsoftvid bfi bfstm bink binka bmv bonk brstm caf cavsvideo"
-    " cdg cdxl cine codec2 daud dfa dfpwm dhav dirac dnxhd dsf dss dts dtshd dv dxa ea ea_cdata eac3 epaf evc"
-    " film_cpk filmstrip flac flic flv fsb fwse g722 g723_1 g728 g729 gdv genh gif gsm gxf h261 h263 h264 hca hevc"
-    " hnm hxvs iamf iff ifv ilbc ipmovie ipu ircam iss ivf ivr jv kux kvag laf lc3 live_flv loas lvf lxf m4a m4v"
-    " matroska mca mj2 mjpeg mjpeg_2000 mlp mlv mmf mods moflex mov mp3 mp4 mpc mpc8 mpeg mpegts mpegvideo mpjpeg"
-    " msf mtaf musx mv mvi mxf mxg nistsphere nsp nsv nut nuv obu ogg oma osq paf pdv pmp psxstr pva pvf qcp qoa r3d"
-    " redspark rka rl2 rm roq rpl rsd rso sbc sdns sdr2 sds sdx ser sga shn siff simbiosis_imx sln smjpeg smk smush"
-    " sox spdif svag svs swf tak thp tmv truehd tta txd ty usm v210 vag vc1 vc1test vividas vivo voc vqf vvc w64"
-    " wady wav wavarc wc3movie webm wsaud wsd wsvqa wtv wv wve xa xmd xmv xvag xwma yop yuv4mpegpipe"
-)
-ALLOWED = frozenset(_NAMES.split())
-"""FFmpeg's names of the demuxers; some have several, of which one is enough."""
+from collections.abc import Mapping
 
-OPTIONS = {"format_whitelist": ",".join(sorted(ALLOWED)), "protocol_whitelist": "none"}
-"""FFmpeg's own options. No protocol is of that name, so whatever a demuxer would open beside its file is refused."""
+_NAMED_ALIKE = {
+    "audio": (
+        "aac ac4 aiff amr flac g722 g728 g729 iamf ilbc ogg wav x-aa x-aax x-acm x-adp x-ads x-adx x-aea x-afc"
+        " x-aix x-alp x-ape x-aptx x-ast x-avr x-bfstm x-binka x-bonk x-brstm x-caf x-codec2 x-daud x-dfpwm x-dsf"
+        " x-dss x-fsb x-fwse x-genh x-gsm x-hca x-ircam x-iss x-kvag x-laf x-lc3 x-matroska x-mca x-msf x-mtaf"
+        " x-musx x-nsp x-oma x-osq x-pvf x-qoa x-rka x-rso x-sbc x-sdns x-sdr2 x-sds x-sdx x-sln x-sox x-spdif"
+        " x-svag x-svs x-tak x-tta x-vag x-voc x-w64 x-wady x-wavarc x-wsaud x-wsd x-wve x-xa x-xmd x-xvag x-xwma"
+    ),
+    "video": (
+        "dv h261 h263 ogg x-anm x-apv x-avs3 x-bfi x-bink x-bmv x-cdg x-cdxl x-cine x-dfa x-dhav x-dirac x-dnxhd"
+        " x-dxa x-ea x-evc x-filmstrip x-flic x-gdv x-gxf x-hnm x-ifv x-ipu x-ivf x-jv x-lvf x-lxf x-matroska x-mlv"
+        " x-mods x-moflex x-mvi x-nsv x-nut x-nuv x-paf x-pdv x-pmp x-pva x-r3d x-rl2 x-roq x-rpl x-ser x-sga"
+        " x-siff x-smjpeg x-smush x-thp x-tmv x-txd x-usm x-v210 x-vividas x-vivo x-wtv x-xmv x-yop"
+    ),
+}
+"""Types whose demuxer has the same name, without an ``x-``."""
+
+_OTHERS = {
+    "video/x-str": "3dostr",
+    "audio/ac3": "ac3 eac3",
+    "audio/amr-wb": "amr",
+    "audio/x-apc": "apac apc",
+    "audio/x-aptx-hd": "aptx_hd",
+    "audio/x-ms-wma video/x-ms-asf video/x-ms-wmv": "asf asf_o",
+    "audio/basic": "au",
+    "video/x-obu": "av1 obu",
+    "video/x-msvideo": "avi 4xm",
+    "video/x-avs": "avs avs2 cavsvideo",
+    "video/x-bethsoft": "bethsoftvid",
+    "audio/vnd.dts": "dts dtshd",
+    "audio/vnd.dts.hd": "dtshd dts",
+    "video/x-ea-cdata": "ea_cdata",
+    "audio/eac3": "eac3 ac3",
+    "audio/x-paf": "epaf",
+    "video/x-film-cpk": "film_cpk",
+    "video/x-flv": "flv kux live_flv",
+    "audio/g723": "g723_1",
+    "video/h264": "h264 hxvs",
+    "video/h265": "hevc hxvs",
+    "audio/x-8svx audio/x-dff video/x-anim": "iff",
+    "video/x-mve": "ipmovie",
+    "audio/x-latm": "loas",
+    "video/x-mpeg4-visual": "m4v",
+    "audio/webm video/webm": "matroska",
+    "video/x-mjpeg": "mjpeg mpjpeg smjpeg",
+    "audio/vnd.dolby.mlp": "mlp truehd",
+    "audio/x-smaf": "mmf",
+    "audio/mp4 video/3gpp video/3gpp2 video/mp4 video/quicktime": "mov",
+    "video/x-m4v": "mov m4v",
+    "audio/mpeg": "mp3 aac",
+    "audio/x-musepack": "mpc mpc8",
+    "video/mpeg": "mpeg mpegvideo psxstr",
+    "video/mp2t": "mpegts",
+    "video/x-sgi-movie": "mv",
+    "application/mxf": "mxf",
+    "video/x-mxpeg": "mxg",
+    "audio/x-nist": "nistsphere",
+    "audio/qcelp": "qcp",
+    "audio/x-rsd": "redspark rsd",
+    "audio/vnd.rn-realaudio": "rm",
+    "application/vnd.rn-realmedia": "rm ivr",
+    "audio/x-shorten": "shn",
+    "video/x-simbiosis": "simbiosis_imx",
+    "video/x-smacker": "smk",
+    "application/vnd.adobe.flash.movie": "swf",
+    "video/x-tivo": "ty",
+    "video/x-vc1": "vc1 vc1test",
+    "audio/x-twinvq": "vqf",
+    "video/h266": "vvc",
+    "video/x-wc3": "wc3movie",
+    "video/x-vqa": "wsvqa",
+    "audio/x-wavpack": "wv",
+    "video/x-yuv4mpeg": "yuv4mpegpipe",
+}
+"""Types -> demuxers; of several, the first that fits."""
+
+
+def _table() -> dict[str, tuple[str, ...]]:
+    alike = {
+        f"{top}/{name}": (name.removeprefix("x-"),) for top, names in _NAMED_ALIKE.items() for name in names.split()
+    }
+    return alike | {mime: tuple(names.split()) for mimes, names in _OTHERS.items() for mime in mimes.split()}
+
+
+BY_TYPE: Mapping[str, tuple[str, ...]] = _table()
+"""Types of sound and film -> FFmpeg's names of the demuxers that read them. Some demuxers have several names."""
+
+ALLOWED = frozenset(name for names in BY_TYPE.values() for name in names)
+
+
+def options(names: tuple[str, ...]) -> dict[str, str]:
+    """FFmpeg's own options for a file of one of these formats.
+
+    No protocol is of the name given, so whatever a demuxer would open beside its file is refused.
+    """
+    return {"format_whitelist": ",".join(names), "protocol_whitelist": "none"}

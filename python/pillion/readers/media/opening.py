@@ -4,15 +4,17 @@ from __future__ import annotations
 
 import contextlib
 import errno
+import os
 import re
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, BinaryIO, TypeVar, cast
 
-from pillion import extras
+from pillion import _core, extras
 from pillion.errors import ErrorClass, ItemError
-from pillion.readers.media.demuxers import OPTIONS
+from pillion.model import UNKNOWN
+from pillion.readers.media.demuxers import BY_TYPE, options
 from pillion.readers.source import open_regular
 
 if TYPE_CHECKING:
@@ -177,7 +179,7 @@ def opened(path: Path) -> Iterator[av.container.InputContainer]:
     with file_errors():
         try:
             # A Python file, because names may not be UTF-8, and no name must be taken for a protocol.
-            with open_regular(path) as stream, _container(stream) as container:
+            with open_regular(path) as stream, _container(stream, path) as container:
                 yield container
         except av.error.FFmpegError as error:
             raise _typed(error) from error
@@ -198,18 +200,40 @@ def file_errors() -> Iterator[None]:
         raise ItemError(ErrorClass.IO_TRANSIENT, f"the file cannot be read ({error.strerror})") from error
 
 
-def _container(stream: BinaryIO) -> av.container.InputContainer:
-    """The container that the first bytes say, if it is among those that are read here."""
+def _container(stream: BinaryIO, path: Path) -> av.container.InputContainer:
+    """The container, read as what its bytes say that it is; if they say nothing, as what its name claims, if that fits.
+
+    FFmpeg itself chooses only among the demuxers of that one type.
+    """
     import av
 
-    try:
-        return av.open(stream, "r", metadata_errors="ignore", options=OPTIONS)
-    except av.error.ArgumentError as error:
-        refused = _refused_format(stream)
-        if refused is None:
-            raise
-        message = f"FFmpeg takes it for {refused}, which is not read: it may name other files, or is no sound or film"
-        raise ItemError(ErrorClass.UNSUPPORTED, message) from error
+    mime = _core.sniff_file(path)
+    claimed = _core.claimed_type(os.path.basename(os.fsencode(path))) if mime == UNKNOWN else None
+    names = BY_TYPE.get(claimed or mime, ())
+    if not names:
+        raise ItemError(ErrorClass.UNSUPPORTED, f"it is no sound or film that is read here: {claimed or mime}")
+    if claimed or len(names) > 1:
+        try:
+            return av.open(stream, "r", metadata_errors="ignore", options=options(names))
+        except (av.error.ArgumentError, av.error.InvalidDataError) as error:
+            if claimed:
+                message = f"its name says {claimed}, but FFmpeg finds nothing of that in it"
+                raise ItemError(ErrorClass.CORRUPT, message) from error
+    return _forced(stream, names)
+
+
+def _forced(stream: BinaryIO, names: tuple[str, ...]) -> av.container.InputContainer:
+    """The container by the first of these demuxers that can read it; FFmpeg's error of the last where none can."""
+    import av
+
+    for name in names:
+        stream.seek(0)
+        try:
+            return av.open(stream, "r", format=name, metadata_errors="ignore", options=options(names))
+        except (av.error.ArgumentError, av.error.InvalidDataError):
+            if name == names[-1]:
+                raise
+    raise ValueError("no demuxers")
 
 
 def _be_silent() -> None:
@@ -221,24 +245,6 @@ def _be_silent() -> None:
     import av.logging
 
     av.logging.set_level(None)
-
-
-def _refused_format(stream: BinaryIO) -> str | None:
-    """The format of a file that is not among those that are read here. FFmpeg says so in its log only."""
-    import av
-    import av.logging
-
-    stream.seek(0)
-    av.logging.set_level(av.logging.ERROR)
-    try:
-        with av.logging.Capture() as lines:
-            try:
-                av.open(stream, "r", metadata_errors="ignore", options=OPTIONS).close()
-            except av.error.FFmpegError:
-                pass
-    finally:
-        _be_silent()
-    return next((name for _, name, line in lines if "not on whitelist" in line), None)
 
 
 def _typed(error: av.error.FFmpegError) -> ItemError:
