@@ -169,6 +169,21 @@ def test_every_microphone_of_a_recorder_is_heard(count: int, place: str, tmp_pat
 # tracks ---------------------------------------------------------------------------------------------------------------
 
 
+def test_sixteen_channels_apart_from_each_other_are_heard(tmp_path: Path) -> None:
+    """Ambisonics of the third order, as Opus stores it: more channels than FFmpeg lists planes in a frame."""
+    path = tmp_path / "ambisonics.opus"
+    with av.open(str(path), "w") as container:
+        stream = container.add_stream("libopus", rate=48000, options={"mapping_family": "255"})
+        stream.layout = "16 channels"
+        spread = np.repeat(beep(3.0).reshape(-1, 1), 16, axis=1).reshape(1, -1)
+        frame = av.AudioFrame.from_ndarray(spread, format="s16", layout="16 channels")
+        frame.sample_rate = 48000
+        for part in av.AudioResampler(format=stream.format, layout="16 channels", rate=48000).resample(frame):
+            container.mux(stream.encode(part))
+        container.mux(stream.encode(None))
+    assert level(path) > 0.1
+
+
 def test_a_commentary_is_not_the_sound_of_the_film(speech_wav: Path, tmp_path: Path) -> None:
     path = sounds.write_tracks(tmp_path / "a.mkv", [(speech_wav, "eng"), (speech_wav, "eng")], default=1)
     assert transcribe._tracks(path, None) == [1]

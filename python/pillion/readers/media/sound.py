@@ -210,6 +210,7 @@ class _Resampler:
     def __init__(self) -> None:
         self.given = 0
         self._resampler: av.AudioResampler | None = None
+        self._packer: av.AudioResampler | None = None
         self._of: tuple[object, ...] = ()
         self._channels = 1
 
@@ -227,9 +228,13 @@ class _Resampler:
             self._channels = min(2, frame.layout.nb_channels)
             layout = "mono" if self._channels == 1 else "stereo"
             self._resampler = AudioResampler(format="fltp", layout=layout, rate=SAMPLE_RATE)
+            self._packer = None
+            if frame.format.is_planar and frame.layout.nb_channels > _PLANES:
+                self._packer = AudioResampler(format="flt", layout=frame.layout, rate=frame.sample_rate)
         assert self._resampler is not None
         frame.pts = None
-        yield from self._arrays(self._resampler.resample(_two_channels(frame)))
+        for packed in self._packer.resample(frame) if self._packer else (frame,):
+            yield from self._arrays(self._resampler.resample(_two_channels(packed)))
 
     def end(self) -> Iterator[NDArray[np.float32]]:
         """The rest of what was added."""
@@ -251,6 +256,9 @@ class _Resampler:
         return samples if samples.shape[0] == 2 else np.repeat(samples, 2, axis=0)
 
 
+_PLANES = 8
+"""Channels apart from each other of which PyAV can make an array: of more (ambisonics) it reads beyond the end of the
+list of planes. They are interleaved first."""
 _HIGHEST_RATE = 6_144_000
 """Samples a second; that of DSD1024 as FFmpeg decodes it. The tables of its resampler grow with the rate."""
 _SIDES = {"FL": (1.0, 0.0), "FR": (0.0, 1.0), "FC": (1.0, 1.0), "LFE": (0.0, 0.0), "LFE2": (0.0, 0.0)}
