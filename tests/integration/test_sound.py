@@ -175,7 +175,7 @@ def test_sixteen_channels_apart_from_each_other_are_heard(tmp_path: Path) -> Non
     with av.open(str(path), "w") as container:
         stream = container.add_stream("libopus", rate=48000, options={"mapping_family": "255"})
         stream.layout = "16 channels"
-        spread = np.repeat(beep(3.0).reshape(-1, 1), 16, axis=1).reshape(1, -1)
+        spread = np.repeat(beep(9.0).reshape(-1, 1), 16, axis=1).reshape(1, -1)
         frame = av.AudioFrame.from_ndarray(spread, format="s16", layout="16 channels")
         frame.sample_rate = 48000
         for part in av.AudioResampler(format=stream.format, layout="16 channels", rate=48000).resample(frame):
