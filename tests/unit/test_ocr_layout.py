@@ -65,6 +65,21 @@ def test_where_print_is_on_no_line_the_lines_are_in_doubt() -> None:
     assert inside(boxes(lines), found.area).all()
 
 
+def test_a_line_cut_where_the_next_one_goes_on_is_in_doubt() -> None:
+    """The layout analysis took the spaces of two lines for a gutter, and cut through their words."""
+    lines = column(100, 1300, 200, 20)
+    for number in (5, 6):
+        left, top, right, bottom = lines[number]
+        lines[number] = (left, top, 640.0, bottom)
+        lines.append((670.0, top, right, bottom))
+    ((left, top, right, bottom),) = [found.area for found in suspects(boxes(lines), print_of(printed(lines)))][:1]
+    assert (left, right) == (100, 1300)
+    assert top <= lines[5][1] < bottom <= lines[7][1]
+    # Between columns, no line goes on.
+    beside = column(100, 660, 200, 20) + column(690, 1300, 200, 20)
+    assert suspects(boxes(beside), print_of(printed(beside))) == []
+
+
 def test_a_blank_page_has_no_print() -> None:
     seen = print_of(np.full(SHAPE, 255, np.uint8))
     assert not seen.tiles.any()

@@ -267,6 +267,13 @@ def test_a_program_among_text_is_kept() -> None:
     assert believable(lines) == [True, True, True, True]
 
 
+def test_words_are_kept_where_dots_that_lead_to_a_number_are_read_as_letters() -> None:
+    words = (("Exclusively breastfed children", 90.0), ("cceccccccceeecececccecececccececece", 2.0), ("25.7", 90.0))
+    found = [RecognisedWord(part, sure, (0, 0, 10, 5)) for said, sure in words for part in said.split()]
+    rubbish = line("ceeeeeceeceeceeeeceeecceceecece ie~ wv", 20)
+    assert believable([RecognisedLine(tuple(found), (0, 0, 10, 5), False), rubbish]) == [True, False]
+
+
 def test_gray_of_transparent_drawings() -> None:
     ink = np.zeros((4, 4, 4), dtype=np.uint8)
     ink[1, 1, 3] = 255

@@ -163,6 +163,15 @@ def test_an_area_in_doubt_is_a_segment_by_itself() -> None:
     assert 1420 <= bottom <= 1420 + room
 
 
+def test_around_an_area_in_doubt_there_are_no_lines_of_others() -> None:
+    """A slice of one would be read as a line of rubbish."""
+    lines = column(100, 1600, 100, 40, pitch=32)
+    area_lines = lines[20:22]
+    around = Doubt((100, int(area_lines[0][1]), 1600, int(area_lines[-1][3])), boxes(area_lines))
+    *_, again = cut(lines, around)
+    assert set(np.unique(again.gray).tolist()) == {21, 22, 255}
+
+
 def test_where_an_area_is_sure_its_first_lines_are_not_read() -> None:
     lines = column(100, 600, 100, 20, pitch=80)
     within = [number for number, line in enumerate(lines, 1) if AREA[1] <= (line[1] + line[3]) / 2 < AREA[3]]

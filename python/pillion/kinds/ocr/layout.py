@@ -133,6 +133,10 @@ _TEXT = 10.0
 _COLUMN_ROWS = 4
 _SPACE = 0.6
 """Words are parted by less than so many heights of a line, columns by more."""
+_CUT = 3.0
+"""What cuts a line is narrower than this, and the line that goes on reaches so far beyond it, in heights."""
+_SAME_ROW = 0.7
+_AS_HIGH = 1.6
 _LOST = 0.12
 """The share of a block's print that may be on no line: rules, noise, small figures."""
 _LOST_TILES = 5
@@ -162,6 +166,7 @@ def suspects(lines: Boxes, seen: Print) -> list[Suspect]:
     found = [
         *(Suspect(area, table=True) for area in _tables(lines)),
         *(Suspect(area, spaces=True) for area in _with_gaps_of_spaces(lines)),
+        *(Suspect(area) for area in _with_cuts(lines)),
         *(Suspect(area) for area in _with_losses(lines, seen)),
     ]
     for one in found:
@@ -231,6 +236,22 @@ def _with_gaps_of_spaces(lines: Boxes) -> Iterator[Area]:
             run = []
     if len(run) >= _ROWS:
         yield _around(np.concatenate(run))
+
+
+def _with_cuts(lines: Boxes) -> Iterator[Area]:
+    """Around lines in two pieces between which the line above or below goes on: what parts them is no gutter."""
+    tops, bottoms, heights = lines[:, 1], lines[:, 3], lines[:, 3] - lines[:, 1]
+    gaps = lines[:, 0] - lines[:, 2, None]
+    shared = np.minimum(bottoms[:, None], bottoms) - np.maximum(tops[:, None], tops)
+    lower = np.minimum(heights[:, None], heights)
+    alike = np.maximum(heights[:, None], heights) < _AS_HIGH * lower
+    beside = (shared > _SAME_ROW * lower) & (np.abs(gaps) < _CUT * heights[:, None])
+    for left, right in np.argwhere(beside & alike & (gaps > -_SPACE * heights[:, None])).tolist():
+        height = heights[left]
+        away = np.maximum(tops - bottoms[left], tops[left] - bottoms)
+        over = (lines[:, 0] < lines[left, 2] - _CUT * height) & (lines[:, 2] > lines[right, 0] + _CUT * height)
+        if (over & alike[left] & (away > -height / 2) & (away < height)).any():
+            yield _around(lines[[left, right]])
 
 
 def _is_table_row(row: Boxes, height: float) -> bool:

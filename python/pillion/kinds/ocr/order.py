@@ -16,8 +16,9 @@ from __future__ import annotations
 import itertools
 import math
 import statistics
-from collections.abc import Sequence
-from dataclasses import dataclass
+from collections import Counter
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, replace
 
 from pillion.kinds.ocr.result import Box, OcrLine
 
@@ -77,7 +78,7 @@ def placed(line: OcrLine, size: Size, rotation: int = 0, skew: float = 0.0) -> P
 
 def ordered(lines: Sequence[Placed]) -> list[list[Placed]]:
     """The rows of a recognised page in order, each from left to right; most hold one line."""
-    return in_rows(_lifted(lines))
+    return in_rows(_lifted(_mended(lines)))
 
 
 def joined(row: Sequence[Placed]) -> OcrLine:
@@ -202,6 +203,62 @@ def _share_of_numbers(lines: Sequence[Placed]) -> float:
     """How many have digits, and no more letters than digits."""
     texts = [line.line.text for line in lines]
     return sum(0 < sum(map(str.isdigit, text)) >= sum(map(str.isalpha, text)) for text in texts) / max(1, len(texts))
+
+
+# lines in pieces ------------------------------------------------------------------------------------------------------
+
+_SPACE = 0.5
+"""The pieces of a line are parted by less than so many of its heights."""
+
+
+def _mended(lines: Sequence[Placed]) -> list[Placed]:
+    """The lines, those joined that the engine cut at a space or within a word, in the place of the first piece."""
+    by_place = sorted(range(len(lines)), key=lambda number: lines[number].box[1])
+    after: dict[int, int] = {}
+    for at, number in enumerate(by_place):
+        line = lines[number]
+        for other in itertools.chain(_near(lines, by_place, at, -1), _near(lines, by_place, at, 1)):
+            if _goes_on(line, lines[other]):
+                after[number] = other
+    befores = Counter(after.values())
+    parts = {number for number in after.values() if befores[number] == 1}
+    mended = []
+    for number, line in enumerate(lines):
+        if number in parts:
+            continue
+        whole = line
+        while (number := after.get(number, -1)) in parts:
+            whole = _whole(whole, lines[number])
+        mended.append(whole)
+    return mended
+
+
+def _near(lines: Sequence[Placed], by_place: Sequence[int], at: int, step: int) -> Iterator[int]:
+    """The lines that begin less than a height above or below one."""
+    top, height = lines[by_place[at]].box[1], lines[by_place[at]].height
+    at += step
+    while 0 <= at < len(by_place) and abs(lines[by_place[at]].box[1] - top) < height:
+        yield by_place[at]
+        at += step
+
+
+def _goes_on(line: Placed, other: Placed) -> bool:
+    """Whether the other line begins where this one ends."""
+    height = min(line.height, other.height)
+    shared = min(line.box[3], other.box[3]) - max(line.box[1], other.box[1])
+    return shared > _MATCHED * max(line.height, other.height) and abs(other.box[0] - line.box[2]) < _SPACE * height
+
+
+def _whole(first: Placed, rest: Placed) -> Placed:
+    assert first.line.box is not None
+    assert rest.line.box is not None
+    line = replace(
+        first.line,
+        text=f"{first.line.text} {rest.line.text}",
+        words=(*first.line.words, *rest.line.words),
+        box=around([first.line.box, rest.line.box]),
+    )
+    return Placed(line, around([first.box, rest.box]), (*first.words, *rest.words))
 
 
 # lines above ----------------------------------------------------------------------------------------------------------

@@ -160,6 +160,7 @@ _WORD_UNCERTAIN = 60.0
 _MIN_CHARACTERS = 3
 _MIN_SHARE = 0.25
 _MOSTLY = 0.5
+_SURE_LETTERS = 8
 
 
 _SAMPLE = 12
@@ -202,7 +203,7 @@ def believable(lines: Sequence[RecognisedLine]) -> list[bool]:
     """
     kept = [any(character.isalnum() for word in line.words for character in word.text) for line in lines]
     if confidence(lines) < _READABLE and not _are_mostly_sure(lines):
-        kept = [keep and confidence([line]) >= WORD_NOISE for keep, line in zip(kept, lines, strict=True)]
+        kept = [keep and _stands_alone(line) for keep, line in zip(kept, lines, strict=True)]
     sure = sum(
         sum(character.isalnum() for character in word.text)
         for line in itertools.compress(lines, kept)
@@ -212,6 +213,16 @@ def believable(lines: Sequence[RecognisedLine]) -> list[bool]:
     # Rows of dashes are no letters that are not sure.
     characters = sum(character.isalnum() for line in lines for word in line.words for character in word.text)
     return kept if sure >= max(_MIN_CHARACTERS, _MIN_SHARE * characters) else [False] * len(lines)
+
+
+def _stands_alone(line: RecognisedLine) -> bool:
+    """Whether a line is read well enough, or words of it surely: dots that lead to a number are read as letters."""
+    sure = sum(_letters(word.text) for word in line.words if word.confidence >= SURE)
+    return confidence([line]) >= WORD_NOISE or sure >= _SURE_LETTERS
+
+
+def _letters(text: str) -> int:
+    return sum(map(str.isalnum, text))
 
 
 def _are_mostly_sure(lines: Sequence[RecognisedLine]) -> bool:

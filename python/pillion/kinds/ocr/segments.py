@@ -144,17 +144,20 @@ def segments_of(page: PageLines) -> list[Segment]:
     again = [
         replace(segment, doubt=number)
         for number, doubt in enumerate(page.doubts)
-        for segment in _area_segments(page.image.gray, doubt)
+        for segment in _area_segments(page.image.gray, doubt, page.lines[~inside(page.lines, doubt.area)])
     ]
     in_order = [*(_segments(gray, lines, None) if len(lines) or not again else []), *again]
     found = [replace(segment, place=place) for place, segment in enumerate(in_order)]
     return sorted(found, key=lambda segment: -segment.gray.size)
 
 
-def _area_segments(gray: Gray, doubt: Doubt) -> list[Segment]:
+def _area_segments(gray: Gray, doubt: Doubt, others: Boxes) -> list[Segment]:
+    """Those of an area, with a margin in which there is nothing of ``others``, the lines around it."""
     height = _median_height(doubt.lines)
     ((left, top, right, bottom),) = with_margin(np.array([doubt.area], np.float64), height, gray.shape)
-    part = np.ascontiguousarray(gray[top:bottom, left:right])
+    part = _cut(gray, (left, top, right, bottom), others)
+    x0, y0, x1, y1 = doubt.area
+    part[max(0, y0 - top) : y1 - top, max(0, x0 - left) : x1 - left] = gray[max(0, y0) : y1, max(0, x0) : x1]
     found = _segments(part, doubt.lines - [left, top, left, top], Layout.BLOCK)
     return [replace(one, corner=(one.corner[0] + left, one.corner[1] + top), whole=False) for one in found]
 
