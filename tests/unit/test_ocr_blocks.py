@@ -142,6 +142,26 @@ def test_a_table_that_was_scanned_askew_has_its_rows(degrees: float, rotation: i
     assert types(blocks) == ["table"]
 
 
+def test_a_script_that_runs_from_right_to_left_is_read_so() -> None:
+    """Labels on the right, values on their left; the words of a line come from right to left, too."""
+    labels = [from_right(text, 900, 100 + 40 * n) for n, text in enumerate(("לחם שחור", "חמאה", "ריבה", "סך הכל"))]
+    values = [from_right(text, 200, 102 + 40 * n) for n, text in enumerate(("2.10", "1.90", "3.00", "7.00"))]
+    joined, blocks = structured([*labels, *values], SIZE)
+    assert [one.text for one in joined] == ["לחם שחור\t2.10", "חמאה\t1.90", "ריבה\t3.00", "סך הכל\t7.00"]
+    assert types(blocks) == ["table"]
+
+
+def from_right(text: str, right: float, top: float) -> OcrLine:
+    one = line(text, SIZE[0] - right, top)
+    words = tuple(replace(word, box=mirrored(word.box)) for word in one.words)
+    assert one.box is not None
+    return replace(one, words=words, box=mirrored(one.box))
+
+
+def mirrored(box: Box) -> Box:
+    return SIZE[0] - box[2], box[1], SIZE[0] - box[0], box[3]
+
+
 def askew(one: OcrLine, degrees: float, rotation: int) -> OcrLine:
     """A line of the upright page as it is on one turned clockwise about its middle, and then by a quarter or not."""
     sin, cos = math.sin(math.radians(degrees)), math.cos(math.radians(degrees))

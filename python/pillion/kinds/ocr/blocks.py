@@ -11,7 +11,7 @@ import statistics
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import replace
 
-from pillion.kinds.ocr.order import Placed, Size, around, in_rows, joined, ordered, placed
+from pillion.kinds.ocr.order import Placed, Size, View, around, in_rows, joined, ordered, placed, runs_left
 from pillion.kinds.ocr.result import Block, BlockType, Box, OcrLine, OcrWord
 
 _ROWS = 3
@@ -60,9 +60,10 @@ def structured(
     """
     if not lines or any(line.box is None for line in lines):
         return tuple(lines), ()
-    places = [placed(line, size, rotation, skew) for line in lines]
+    view = View(size, rotation, skew, runs_left(lines))
+    places = [placed(line, view) for line in lines]
     in_rows_of_cells = in_rows(places) if in_order else ordered(places)
-    places = [row[0] if len(row) == 1 else placed(joined(row), size, rotation, skew) for row in in_rows_of_cells]
+    places = [row[0] if len(row) == 1 else placed(joined(row), view) for row in in_rows_of_cells]
     lines = [place.line for place in places]
     boxes = [place.box for place in places]
     cells = [_cells(place) for place in places]

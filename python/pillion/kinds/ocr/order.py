@@ -8,7 +8,8 @@ another order, one after the other:
    table if the block is of numbers, or if it is of short cells and those lines are of numbers or are rows already. They
    are read row by row.
 
-All is judged by boxes on the upright, level page, in any unit.
+All is judged by boxes on the upright, level page, in any unit; a page in a script that runs from right to left is seen
+in a mirror.
 """
 
 from __future__ import annotations
@@ -16,12 +17,14 @@ from __future__ import annotations
 import itertools
 import math
 import statistics
+import unicodedata
 from collections import Counter
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
 
 from pillion.kinds.ocr.result import Box, OcrLine
 
+_FIRST_TO_RUN_LEFT = "\u0590"
 _FEW_WORDS = 3
 _CELL_GAP = 1.4
 """Words further apart than this, in heights of their line, are in two cells; and so far apart at least ..."""
@@ -61,19 +64,46 @@ class Placed:
         return list(itertools.pairwise(starts))
 
 
-def placed(line: OcrLine, size: Size, rotation: int = 0, skew: float = 0.0) -> Placed:
-    """A line with a box, on the page turned clockwise by ``rotation`` degrees and then back by ``skew``.
+@dataclass(frozen=True, slots=True)
+class View:
+    """How a page of ``size`` is looked at: turned clockwise by ``rotation`` degrees, then back by ``skew``.
 
-    ``size``: of the page, as its boxes are.
+    ``mirrored``: it is in a script that runs from right to left, so what comes first is put on the left.
     """
+
+    size: Size
+    rotation: int = 0
+    skew: float = 0.0
+    mirrored: bool = False
+
+    def seen(self, box: Box) -> Box:
+        """Where a box of the page is in this view."""
+        if not (self.rotation or self.skew or self.mirrored):
+            return box
+        left, top, right, bottom = _level(box, self.size, self.rotation, self.skew)
+        if not self.mirrored:
+            return left, top, right, bottom
+        width = self.size[self.rotation % 180 != 0]
+        return width - right, top, width - left, bottom
+
+
+def placed(line: OcrLine, view: View) -> Placed:
+    """A line with a box, in a view of its page."""
     assert line.box is not None
-    words = tuple(_level(word.box, size, rotation, skew) for word in line.words)
-    left, top, right, bottom = _level(line.box, size, rotation, skew)
+    words = tuple(view.seen(word.box) for word in line.words)
+    left, top, right, bottom = view.seen(line.box)
     if len(words) >= _FEW_WORDS:
         middle = len(words) // 2
         top = sorted([word[1] for word in words])[middle]
         bottom = max(sorted([word[3] for word in words])[middle], top + 1.0)
     return Placed(line, (left, top, right, bottom), words)
+
+
+def runs_left(lines: Sequence[OcrLine]) -> bool:
+    """Whether most letters are of a script that runs from right to left: Arabic, Hebrew, Syriac, Thaana."""
+    letters = [character for line in lines for character in line.text if character >= _FIRST_TO_RUN_LEFT]
+    to_left = sum(unicodedata.bidirectional(letter) in ("R", "AL") for letter in letters)
+    return to_left > 0 and 2 * to_left > sum(character.isalpha() for line in lines for character in line.text)
 
 
 def ordered(lines: Sequence[Placed]) -> list[list[Placed]]:
