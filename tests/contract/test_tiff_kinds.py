@@ -271,3 +271,44 @@ def test_a_tile_that_is_not_stored_is_black(tmp_path: Path) -> None:
     pixels = _core.decode(data)[..., 0]
     assert (pixels[:, :16] == 200).all()
     assert (pixels[:, 16:] == 0).all()
+
+
+def logarithms(form: str, light: NDArray[np.float64]) -> bytes:
+    """A TIFF of neutral light, shape (H, W), as logarithms: "LogL" of 16 bits, "LogLuv24" or "LogLuv32"."""
+    height, width = light.shape
+    short = np.round(64 * (np.log2(light) + 12) - 0.5).astype(np.uint32)
+    long = np.round(256 * (np.log2(light) + 64) - 0.5).astype(np.uint32)
+    neutral = 86 << 8 | 194  # u' and v' of equal energy, 4/19 and 9/19, by 410
+    codes, size = {
+        "LogL": (long, 2),
+        "LogLuv24": (short << 14 | 0x3FFF, 3),
+        "LogLuv32": (long << 16 | neutral, 4),
+    }[form]
+    samples = np.stack([codes >> 8 * place & 255 for place in reversed(range(size))], axis=-1).astype(np.uint8)
+    if form == "LogLuv24":
+        strip, compression = samples.tobytes(), 34677
+    else:
+        planes = [row[:, place].tobytes() for row in samples for place in range(size)]
+        strip, compression = b"".join(bytes([width]) + plane for plane in planes), 34676
+    tags: dict[int, Value] = {256: width, 257: height, 259: compression, 262: 32844 if form == "LogL" else 32845}
+    more: dict[int, Value] = {258: 16, 277: 1 if form == "LogL" else 3, 278: height, 339: 2}
+    return tiff((tags | more, [strip]))
+
+
+@pytest.mark.parametrize("form", ["LogL", "LogLuv24", "LogLuv32"])
+def test_logarithms_of_light_are_shown(form: str) -> None:
+    light = np.geomspace(0.02, 0.9, 96).reshape(8, 12)
+    expected = np.where(light <= 0.0031308, 12.92 * light, 1.055 * light ** (1 / 2.4) - 0.055) * 255
+    pixels = pillion.decode(logarithms(form, light)).astype(float)
+    assert np.abs(pixels - expected[..., np.newaxis]).max() <= 4
+    # Ten times the light is shown as bright: half of the samples are darker than a middle grey.
+    bright = pillion.decode(logarithms(form, light * 10)).astype(float)
+    assert 100 < np.median(bright) < 130
+
+
+def test_packed_logarithms_that_end_early_are_damaged() -> None:
+    data = logarithms("LogLuv24", np.full((8, 12), 0.5))
+    whole = pillion.decode(data)
+    with pytest.raises(ItemError):
+        pillion.decode(data.replace((8 * 12 * 3).to_bytes(4, "little"), (8 * 12 * 3 - 3).to_bytes(4, "little")))
+    assert (whole == whole[0, 0]).all()

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from dataclasses import replace
 from pathlib import Path
 
@@ -12,6 +13,7 @@ from pillion.kinds.embedding.passages import Passage, passages
 from pillion.kinds.ocr.result import OcrLine, OcrPage, OcrResult, OcrWord
 from pillion.kinds.transcript.result import TranscriptResult, TranscriptSegment, TranscriptWord
 from pillion.model import GenerationRequest, SidecarKind
+from pillion.search.passages import of_pages
 from tests.support import office
 
 
@@ -56,6 +58,15 @@ def test_pages_and_boxes(tmp_path: Path) -> None:
     assert first.place(13, 18)["box"] == [5, 40.3, 60, 60]
     assert OCR.text[second.offset : second.offset + 6] == "no box"
     assert second.place(0, 6) == {"part": "page", "number": 4}
+
+
+def test_notes_are_neither_embedded_nor_searched(tmp_path: Path) -> None:
+    noted = replace(OCR, notes=("only the first 500 of 731 pages were read",), partial=True)
+    assert "731" in noted.to_json()
+    embedded = of_sidecar("ocr", noted.to_json(), tmp_path)
+    searched = list(of_pages(json.loads(noted.to_json())))
+    assert [passage.text for passage in embedded] == [page.text for page in OCR.pages]
+    assert searched == list(of_pages(json.loads(OCR.to_json())))
 
 
 def test_seconds(tmp_path: Path) -> None:

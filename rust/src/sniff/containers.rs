@@ -1,11 +1,12 @@
 //! Types that are told apart by what is inside a container.
 
+use super::jpeg::is_jpeg;
 use super::names::extension;
 use super::{contains, mime_from_name};
 
 /// A picture, or where the name says so a film of them, one behind the other.
-pub(super) fn jpeg(_: &[u8], name: &[u8]) -> Option<&'static str> {
-    Some(match mime_from_name(name) {
+pub(super) fn jpeg(head: &[u8], name: &[u8]) -> Option<&'static str> {
+    is_jpeg(head).then(|| match mime_from_name(name) {
         film @ "video/x-mjpeg" => film,
         _ => "image/jpeg",
     })

@@ -16,7 +16,7 @@ use Means::{Look, Type};
 /// (offset, bytes, what they mean). The first whose bytes are there and which gives a type decides.
 pub(super) const MARKS: &[(usize, &[u8], Means)] = &[
     // images
-    (0, b"\xff\xd8\xff", Look(containers::jpeg)),
+    (0, b"\xff\xd8", Look(containers::jpeg)),
     (0, b"\x89PNG\r\n\x1a\n", Type("image/png")),
     (0, b"GIF87a", Type("image/gif")),
     (0, b"GIF89a", Type("image/gif")),

@@ -27,7 +27,7 @@ const PROGRAM: &[u8] = &{
 type Case = (&'static [u8], &'static [u8], &'static [u8], &'static str);
 
 const CASES: &[Case] = &[
-    (b"", b"\xff\xd8\xff", b"", "image/jpeg"),
+    (b"", b"\xff\xd8", b"\xff", "image/jpeg"),
     (b"", b"\x89PNG\r\n\x1a\n", b"", "image/png"),
     (b"", b"GIF87a", b"", "image/gif"),
     (b"", b"GIF89a", b"", "image/gif"),

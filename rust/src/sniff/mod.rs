@@ -13,6 +13,7 @@
 
 mod coding;
 mod containers;
+mod jpeg;
 mod late;
 mod magic;
 mod names;
@@ -20,6 +21,7 @@ mod packages;
 mod streams;
 mod text;
 
+pub use jpeg::segments as jpeg_segments;
 pub use names::{media_class, mime_from_name};
 pub use packages::Rest;
 

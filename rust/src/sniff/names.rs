@@ -294,6 +294,7 @@ fn video(ext: &[u8]) -> Option<&'static str> {
 fn game(ext: &[u8]) -> Option<&'static str> {
     Some(match ext {
         b"acm" => "audio/x-acm",
+        b"aud" => "audio/x-wsaud",
         b"adp" | b"dtk" => "audio/x-adp",
         b"ads" | b"ss2" => "audio/x-ads",
         b"adx" => "audio/x-adx",

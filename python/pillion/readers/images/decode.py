@@ -13,7 +13,7 @@ import sys
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
-from typing import TYPE_CHECKING, TypeVar, cast
+from typing import TYPE_CHECKING, Any, TypeVar, cast
 
 from pillion import _core, extras
 from pillion.errors import ErrorClass, ItemError
@@ -34,6 +34,8 @@ ENGINES = cast("tuple[PictureEngine, ...]", (heif, libraw, pillow))
 """In the order in which they are tried."""
 _SNIFFED = 1 << 16
 _TIFF = "image/tiff"
+_READINGS = {_TIFF: 2}
+"""Types -> which way of reading them it is: in recipes, so that where one changes no other files are made again."""
 _HASHED_SIDE = 128
 """More than a ThumbHash uses."""
 _MAX_FILE_BYTES = 1 << 30
@@ -63,9 +65,10 @@ def decoders(mime: str) -> list[str]:
 
 
 def with_decoders(recipe: Recipe, mime: str) -> Recipe:
-    """The recipe with the :func:`decoders` of the type in its settings, if there are any."""
-    names = decoders(mime)
-    return replace(recipe, settings={**recipe.settings, "decoders": names}) if names else recipe
+    """The recipe with the :func:`decoders` of the type, if there are any, and the way of reading it in its settings."""
+    names, reading = decoders(mime), _READINGS.get(mime)
+    more: dict[str, Any] = ({"decoders": names} if names else {}) | ({"reading": reading} if reading else {})
+    return replace(recipe, settings={**recipe.settings, **more}) if more else recipe
 
 
 def decode(

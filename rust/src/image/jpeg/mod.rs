@@ -17,9 +17,13 @@ use super::partial;
 use super::pixels::{Layout, Pixels, Planes, Raster};
 use super::{Format, Header, Picture, Want, colour};
 use crate::error::{CoreError, ErrorClass, Result};
+pub use crate::sniff::jpeg_segments as segments;
 
 /// Scales worth choosing, in eighths, smallest first: libjpeg-turbo has SIMD inverse transforms for these only.
 const SCALES: [Scale; 4] = [Scale(1), Scale(2), Scale(4), Scale::FULL];
+
+/// End of image.
+const END: [u8; 2] = [0xff, 0xd9];
 
 /// Size and orientation.
 ///
@@ -40,9 +44,11 @@ pub fn header(data: &[u8], limits: &Limits) -> Result<Header> {
 /// # Errors
 /// `corrupt`, `too_large`, `unsupported` or `oom`.
 pub fn decode(data: &[u8], want: Want, limits: &Limits) -> Result<Picture<Pixels>> {
-    let mut job = Job::new(data, want, limits)?;
-    let (pixels, truncated) = job.pixels()?;
-    Ok(job.picture(pixels, truncated))
+    ended(data, |data| {
+        let mut job = Job::new(data, want, limits)?;
+        let (pixels, truncated) = job.pixels()?;
+        Ok(job.picture(pixels, truncated))
+    })
 }
 
 /// Decode as [`decode`], but leave YCbCr in its planes: neither upsampling nor conversion is needed to scale them and
@@ -51,16 +57,35 @@ pub fn decode(data: &[u8], want: Want, limits: &Limits) -> Result<Picture<Pixels
 /// # Errors
 /// As [`decode`].
 pub fn decode_raster(data: &[u8], want: Want, limits: &Limits) -> Result<Picture<Raster>> {
-    let mut job = Job::new(data, want, limits)?;
-    let is_srgb = !colour::needs_conversion(profile(data).as_deref(), Layout::Rgb);
-    let is_plain = job.info.colour == Colour::Ycc && job.info.precision == 8;
-    Ok(if is_plain && job.info.sampling.is_known() && is_srgb {
-        let (planes, truncated) = job.planes()?;
-        job.picture(Raster::Planes(planes), truncated)
-    } else {
-        let (pixels, truncated) = job.pixels()?;
-        job.picture(Raster::Pixels(pixels), truncated)
+    ended(data, |data| {
+        let mut job = Job::new(data, want, limits)?;
+        let is_srgb = !colour::needs_conversion(profile(data).as_deref(), Layout::Rgb);
+        let is_plain = job.info.colour == Colour::Ycc && job.info.precision == 8;
+        Ok(if is_plain && job.info.sampling.is_known() && is_srgb {
+            let (planes, truncated) = job.planes()?;
+            job.picture(Raster::Planes(planes), truncated)
+        } else {
+            let (pixels, truncated) = job.pixels()?;
+            job.picture(Raster::Pixels(pixels), truncated)
+        })
     })
+}
+
+/// What `decode` makes of the file. Of one that ends early the marker of the end may be all that is missing: then nothing
+/// of the picture is, and libjpeg has nothing to say about the file with the marker.
+fn ended<T>(data: &[u8], decode: impl Fn(&[u8]) -> Result<Picture<T>>) -> Result<Picture<T>> {
+    let picture = decode(data)?;
+    if !picture.truncated {
+        return Ok(picture);
+    }
+    let mut with_end = memory::zeroed(data.len() + END.len())?;
+    let (whole, end) = with_end.split_at_mut(data.len());
+    whole.copy_from_slice(data);
+    end.copy_from_slice(&END);
+    match decode(&with_end) {
+        Ok(whole) if !whole.truncated => Ok(whole),
+        _ => Ok(picture),
+    }
 }
 
 /// A decompression whose header has been read and found acceptable.
@@ -245,35 +270,9 @@ fn profile(data: &[u8]) -> Option<Vec<u8>> {
     (!whole.is_empty()).then_some(whole)
 }
 
-/// Marker segments (marker byte, payload) up to the first scan (T.81, annex B).
-pub fn segments(data: &[u8]) -> impl Iterator<Item = (u8, &[u8])> {
-    let mut rest = data.get(2..).unwrap_or_default();
-    std::iter::from_fn(move || {
-        let start = rest.iter().position(|&byte| byte != 0xff)?;
-        let marker = rest[start];
-        if start == 0 || marker == 0xda || marker == 0xd9 {
-            return None;
-        }
-        let length = rest.get(start + 1..start + 3)?;
-        let length = usize::from(u16::from_be_bytes([length[0], length[1]]));
-        let payload = rest.get(start + 3..start + 1 + length.max(2))?;
-        rest = &rest[start + 1 + length.max(2)..];
-        Some((marker, payload))
-    })
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
-
-    #[test]
-    fn segments_end_at_the_scan_and_survive_nonsense() {
-        let data = b"\xff\xd8\xff\xe0\0\x04ab\xff\xff\xe1\0\x02\xff\xda\0\x02rest";
-        let found: Vec<_> = segments(data).collect();
-        assert_eq!(found, [(0xe0, b"ab".as_slice()), (0xe1, b"")]);
-        assert_eq!(segments(b"\xff\xd8\xff\xe0\xff\xff").count(), 0);
-        assert_eq!(segments(b"").count(), 0);
-    }
 
     #[test]
     fn profiles_are_put_together_in_order() {

@@ -7,7 +7,7 @@ use weezl::{BitOrder, LzwStatus};
 
 use super::fax::{self, Fax};
 use super::grid::Extent;
-use super::logluv;
+use super::logluv::{self, Form};
 use crate::error::{CoreError, ErrorClass, Result};
 
 /// Byte-wise compression schemes; JPEG is not among them for it yields pixels.
@@ -25,8 +25,8 @@ pub enum Codec {
     PackBits,
     /// Differences of grey samples of 4 bits.
     ThunderScan,
-    /// Runs of the bytes of equal weight of a row's logarithmic samples, which have this many bytes.
-    LogPlanes(usize),
+    /// Logarithmic samples: runs of the bytes of equal weight of a row, or packed as they are.
+    Logarithms(Form),
 }
 
 /// The bytes of `extent`, and how many of its lines are damaged and shown by others.
@@ -42,7 +42,8 @@ pub fn decompress(codec: Codec, data: &[u8], extent: Extent) -> Result<(Vec<u8>,
             damaged = decoded.damaged;
             decoded.rows
         }),
-        Codec::LogPlanes(planes) => logluv::planes(planes, data, extent),
+        Codec::Logarithms(Form::Packed) => data.get(..length).map(<[u8]>::to_vec),
+        Codec::Logarithms(form) => logluv::planes(form.size(), data, extent),
         Codec::Lzw => lzw(data, length),
         Codec::Deflate => deflate(data, length),
         Codec::PackBits => packbits(data, length),

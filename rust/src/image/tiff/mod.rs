@@ -26,6 +26,7 @@ use std::cell::Cell;
 use codec::Codec;
 use colour::{Alpha, Model};
 use grid::Grid;
+use logluv::Form;
 use reader::Reader;
 use samples::{Census, Kind};
 
@@ -248,11 +249,21 @@ impl<'a, 'data> Source<'a, 'data> {
         limits: &'a Limits,
     ) -> Result<Self> {
         let codec = stored::codec(directory, compression)?;
+        let logarithms = match codec {
+            Codec::Logarithms(form) => Some(form),
+            _ => None,
+        };
         let mut grid = Grid::new(directory, width, height)?;
-        let mut model = stored::model(directory)?;
-        let mut channels = stored::channels(directory)?;
+        // Logarithmic samples are pixels, and it is their form that says of which model.
+        let (mut model, mut channels) = match logarithms {
+            None => (stored::model(directory)?, stored::channels(directory)?),
+            Some(Form::Grey) => (Model::BlackIsZero, 1),
+            Some(Form::Packed | Form::Planes) => (Model::Rgb, 3),
+        };
         let alpha = stored::alpha(directory, channels, &model);
-        let is_planar = directory.number_or(tag::PLANAR_CONFIGURATION, 1) == 2 && channels > 1;
+        let is_planar = directory.number_or(tag::PLANAR_CONFIGURATION, 1) == 2
+            && channels > 1
+            && logarithms.is_none();
         let stored_channels = if is_planar { 1 } else { channels };
         let packing = stored::packing(directory, codec, stored_channels, &model)?;
         if codec == Codec::None
@@ -276,8 +287,7 @@ impl<'a, 'data> Source<'a, 'data> {
             (Model::BlackIsZero, 1) => Some(Layout::Gray),
             _ => None,
         };
-        let is_logarithmic = matches!(codec, Codec::LogPlanes(_));
-        let is_deep = packing.bits == 16 && packing.kind == Kind::Unsigned && !is_logarithmic;
+        let is_deep = packing.bits == 16 && packing.kind == Kind::Unsigned && logarithms.is_none();
         let profile = directory.bytes(tag::ICC_PROFILE);
         let deep = layout.filter(|_| is_deep);
         let mut reader = Reader {
@@ -292,8 +302,8 @@ impl<'a, 'data> Source<'a, 'data> {
             logarithmic: None,
             damaged: Cell::new(0),
         };
-        if is_logarithmic {
-            reader.logarithmic = Some(light_scale(&reader)?);
+        if let Some(form) = logarithms {
+            reader.logarithmic = Some((form, light_scale(&reader, form)?));
         } else if packing.kind == Kind::Signed && packing.bits == 8 {
             let mut gain = 0;
             let planes = if is_planar { channels } else { 1 };
@@ -370,12 +380,11 @@ impl<'a, 'data> Source<'a, 'data> {
 }
 
 /// What to multiply the light of a picture of logarithmic samples with.
-fn light_scale(reader: &Reader<'_, '_>) -> Result<f32> {
-    let size = reader.packing.bits / 8;
-    let mut codes = Vec::new();
+fn light_scale(reader: &Reader<'_, '_>, form: Form) -> Result<f32> {
+    let mut lights = Vec::new();
     reader.each_row(1, |row| {
-        let high = |sample: &[u8]| u32::from(u16::from_be_bytes([sample[0], sample[1]]));
-        codes.extend(row.chunks_exact(size).step_by(7).map(high));
+        let samples = row.chunks_exact(form.size()).step_by(7);
+        lights.extend(samples.filter_map(|sample| form.light(Endian::Big.number(sample) as u32)));
     })?;
-    Ok(logluv::scale(codes.into_iter()))
+    Ok(logluv::scale(lights))
 }

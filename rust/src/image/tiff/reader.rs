@@ -6,6 +6,7 @@ use super::codec::{self, Codec};
 use super::corrupt;
 use super::directory::Directory;
 use super::grid::{Extent, Grid};
+use super::logluv::Form;
 use super::samples::Packing;
 use crate::error::Result;
 use crate::image::colour::Deep;
@@ -24,8 +25,8 @@ pub struct Reader<'a, 'data> {
     pub deep: Option<Deep>,
     /// The colours of indices with more than 8 bits.
     pub palette: Option<Vec<[u8; 3]>>,
-    /// Samples are logarithms; light is multiplied with this.
-    pub logarithmic: Option<f32>,
+    /// Samples are logarithms of this form; light is multiplied with this.
+    pub logarithmic: Option<(Form, f32)>,
     /// Lines that are damaged, so far.
     pub damaged: Cell<usize>,
 }
@@ -80,7 +81,7 @@ impl Reader<'_, '_> {
         match (&self.deep, &self.palette, self.logarithmic) {
             (Some(deep), ..) => self.packing.unpack_deep(row, deep, line),
             (_, Some(palette), _) => self.packing.look_up(row, palette, line),
-            (.., Some(scale)) => self.packing.unpack_log(row, scale, line),
+            (.., Some((form, scale))) => self.packing.unpack_log(row, form, scale, line),
             _ => self.packing.unpack(row, line),
         }
     }

@@ -1,7 +1,7 @@
 //! From uncompressed rows of any depth to 8-bit samples: byte order, prediction, unpacking, scaling.
 
 use super::directory::Endian;
-use super::logluv;
+use super::logluv::Form;
 use crate::image::colour::Deep;
 
 /// What the bits of a sample mean.
@@ -222,13 +222,12 @@ impl Packing {
     }
 
     /// Append the colours of a row of logarithmic samples, one or three bytes each.
-    pub fn unpack_log(&self, row: &[u8], scale: f32, out: &mut Vec<u8>) {
-        let (size, big) = (self.bits / 8, Endian::Big);
-        for sample in row.chunks_exact(size) {
-            let code = big.number(sample) as u32;
-            match size {
-                2 => out.push(logluv::grey(code, scale)),
-                _ => out.extend(logluv::colour(code, scale)),
+    pub fn unpack_log(&self, row: &[u8], form: Form, scale: f32, out: &mut Vec<u8>) {
+        for sample in row.chunks_exact(form.size()) {
+            let [red, green, blue] = form.colour(Endian::Big.number(sample) as u32, scale);
+            match form {
+                Form::Grey => out.push(red),
+                Form::Packed | Form::Planes => out.extend([red, green, blue]),
             }
         }
     }

@@ -4,6 +4,7 @@ use super::codec::Codec;
 use super::colour::{Alpha, Model};
 use super::directory::{Directory, Endian, tag};
 use super::fax;
+use super::logluv::Form;
 use super::samples::{Kind, Packing};
 use super::{corrupt, unsupported};
 use crate::error::Result;
@@ -25,10 +26,11 @@ pub fn codec(directory: &Directory<'_>, compression: u64) -> Result<Codec> {
         8 | 32_946 | PIX_TIFF => Codec::Deflate,
         32_809 => Codec::ThunderScan,
         32_773 => Codec::PackBits,
-        34_676 => Codec::LogPlanes(match directory.number_or(tag::PHOTOMETRIC, 0) {
-            LOG_LUV => 4,
-            _ => 2,
+        34_676 => Codec::Logarithms(match directory.number_or(tag::PHOTOMETRIC, 0) {
+            LOG_LUV => Form::Planes,
+            _ => Form::Grey,
         }),
+        34_677 => Codec::Logarithms(Form::Packed),
         other => return Err(unsupported(format!("a TIFF of compression {other}"))),
     })
 }
@@ -156,9 +158,9 @@ pub fn packing(
     channels: usize,
     model: &Model,
 ) -> Result<Packing> {
-    if let Codec::LogPlanes(size) = codec {
+    if let Codec::Logarithms(form) = codec {
         return Ok(Packing {
-            bits: size * 8,
+            bits: form.size() * 8,
             channels: 1,
             kind: Kind::Unsigned,
             endian: Endian::Big,
