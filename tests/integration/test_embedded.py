@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import io
 import struct
+import zipfile
+import zlib
 from pathlib import Path
 
 import olefile
@@ -14,7 +16,7 @@ from pillion.readers.documents.oldword import code_page
 from pillion.readers.documents.result import PartKind
 from tests.integration.test_office_text import docx, links, paragraph, pptx, read, run, shape, slide
 from tests.support import office, pdfs
-from tests.support.streams import compound, message, word
+from tests.support.streams import compound, message, record, show, word
 
 PDF = pdfs.write([pdfs.Page(content=pdfs.text("The plums are ripe"))])
 
@@ -68,9 +70,7 @@ def test_objects_in_files_of_streams(streams: dict[str, bytes], name: str, text:
 
 def test_objects_in_documents_from_before_2007(tmp_path: Path) -> None:
     path = tmp_path / "a.doc"
-    with olefile.OleFileIO(io.BytesIO(word("Body\r"))) as file:
-        found = {"/".join(name): file.openstream(name).read() for name in file.listdir()}
-    found |= {
+    found = streams_of(word("Body\r")) | {
         "ObjectPool/_1/CONTENTS": PDF,
         "ObjectPool/_2/\x01Ole10Native": native("note.txt", b"Jam for Clara"),
         "ObjectPool/_3/\x01Ole10Native": b"torn",
@@ -79,6 +79,78 @@ def test_objects_in_documents_from_before_2007(tmp_path: Path) -> None:
     result = documents.read(path, "application/msword")
     assert [part.text for part in result.parts] == ["Body", "The plums are ripe", "Jam for Clara"]
     assert len(result.notes) == 1
+
+
+def streams_of(data: bytes) -> dict[str, bytes]:
+    with olefile.OleFileIO(io.BytesIO(data)) as file:
+        return {"/".join(name): file.openstream(name).read() for name in file.listdir()}
+
+
+def test_documents_in_documents_from_before_2007_are_folders_of_streams(tmp_path: Path) -> None:
+    note = {"ObjectPool/_1/\x01Ole10Native": native("note.txt", b"Jam for Clara")}
+    inside = streams_of(word("Quince jelly\r")) | note
+    found = streams_of(word("Body\r"))
+    found |= {f"ObjectPool/_7/{name}": data for name, data in inside.items()}
+    graph = streams_of(word("Numbers behind a chart\r")) | {"\x01CompObj": b"Microsoft Graph Chart"}
+    found |= {f"ObjectPool/_8/{name}": data for name, data in graph.items()}
+    path = tmp_path / "a.doc"
+    path.write_bytes(compound(found))
+    result = documents.read(path, "application/msword")
+    texts = [(part.kind, part.text.split("\n\n")) for part in result.parts]
+    assert texts[0] == (PartKind.BODY, ["Body"])
+    assert [kind for kind, _ in texts[1:]] == [PartKind.ATTACHMENT]
+    assert result.parts[1].text.split() == ["Quince", "jelly", "Jam", "for", "Clara"]
+    assert result.notes == ()
+
+
+@pytest.mark.parametrize("packed", [False, True])
+def test_objects_in_slides_from_before_2007(packed: bool, tmp_path: Path) -> None:
+    found = streams_of(show([("Plums", "Box", "", False)]))
+    file = compound({"CONTENTS": PDF})
+    body = struct.pack("<I", len(file)) + zlib.compress(file) if packed else file
+    found["PowerPoint Document"] += record(0x1011, body, instance=int(packed))
+    # Macros are kept in the same way, and torn ones are left out.
+    found["PowerPoint Document"] += record(0x1011, compound({"VBA/dir": b"x"})) + record(0x1011, b"torn", instance=1)
+    path = tmp_path / "a.ppt"
+    path.write_bytes(compound(found))
+    result = documents.read(path, "application/vnd.ms-powerpoint")
+    assert [part.text for part in result.parts if part.kind is PartKind.ATTACHMENT] == ["The plums are ripe"]
+    assert result.notes == ()
+
+
+def zipped(**files: bytes) -> bytes:
+    buffer = io.BytesIO()
+    with zipfile.ZipFile(buffer, "w", zipfile.ZIP_DEFLATED) as archive:
+        for name, data in files.items():
+            archive.writestr(name.replace("__", "."), data)
+    return buffer.getvalue()
+
+
+def test_files_in_a_zip_file_are_read(tmp_path: Path) -> None:
+    deep = zipped(note__txt=b"Jam for Clara")
+    data = zipped(a__pdf=PDF, photo__jpg=b"\xff\xd8\xff", more__zip=deep, empty__txt=b"")
+    parts: dict[str, str | bytes] = {"word/embeddings/o.bin": compound({"\x01Ole10Native": native("all.zip", data)})}
+    result = read(
+        docx(tmp_path / "a.docx", paragraph(run("Body")), parts, ("o", "oleObject", "embeddings/o.bin")), "docx"
+    )
+    assert [(part.name, part.text) for part in result.parts[1:]] == [
+        ("all.zip/a.pdf", "The plums are ripe"),
+        ("all.zip/more.zip/note.txt", "Jam for Clara"),
+    ]
+    assert result.notes == ()
+
+
+def test_zip_files_that_are_too_large_or_too_deep_are_a_note(tmp_path: Path) -> None:
+    large = zipped(a__txt=b"x " * (20 << 20))
+    deep = zipped(note__txt=b"Jam for Clara")
+    for _ in range(8):
+        deep = zipped(more__zip=deep)
+    for data in (large, deep, deep[: len(deep) // 2]):
+        parts: dict[str, str | bytes] = {"word/embeddings/o.zip": data}
+        path = docx(tmp_path / "a.docx", paragraph(run("Body")), parts, ("o", "package", "embeddings/o.zip"))
+        result = read(path, "docx")
+        assert [part.text for part in result.parts] == ["Body"]
+        assert len(result.notes) == 1
 
 
 def test_the_files_of_an_outlook_message_are_read(tmp_path: Path) -> None:

@@ -122,6 +122,33 @@ def test_boxes_once_and_not_within_a_sentence(tmp_path: Path) -> None:
     assert text_of(body, tmp_path).split("\n") == ["The plums are ripe.", "In a box", "In an old box", "", "Draft"]
 
 
+ABOUT = (
+    ('title="Orchard" descr="Four plum trees in bloom"', "Orchard\nFour plum trees in bloom"),
+    ('descr="C:\\Users\\clara\\Pictures\\tree.jpg"', ""),
+    ('descr="DSC_0042.JPG"', ""),
+    ('descr="A tree in a field&#10;&#10;Description automatically generated"', ""),
+    ('descr="https://example.org/tree"', ""),
+)
+"""What is said of a picture, and what of it is text."""
+
+
+@pytest.mark.parametrize(("about", "said"), ABOUT)
+def test_what_is_said_of_pictures_is_text(about: str, said: str, tmp_path: Path) -> None:
+    picture = f'<w:r><w:drawing><wp:inline><wp:docPr id="1" name="Picture 1" {about}/></wp:inline></w:drawing></w:r>'
+    assert text_of(paragraph(run("Plums"), picture), tmp_path).replace("\n\n", "\n") == f"Plums\n{said}".strip()
+    shown = f'<p:pic><p:nvPicPr><p:cNvPr id="2" name="Picture 2" {about}/></p:nvPicPr></p:pic>'
+    slides = pptx(tmp_path / "a.pptx", {"a": slide(shape("Plums"), shown)}, {})
+    assert read(slides, "pptx").text == f"Plums\n{said}".strip()
+
+
+def test_what_is_said_of_pictures_in_opendocument_is_text(tmp_path: Path) -> None:
+    svg = 'xmlns:svg="urn:oasis:names:tc:opendocument:xmlns:svg-compatible:1.0"'
+    said = "<svg:title>Orchard</svg:title><svg:desc>Four trees</svg:desc>"
+    frame = f"<draw:frame {svg}><draw:image/>{said}</draw:frame>"
+    path = odf(tmp_path / "a.odt", f"<text:p>Plums{frame}</text:p>")
+    assert read(path, "odt").text.split("\n") == ["Plums", "Orchard", "Four trees"]
+
+
 def test_controls_links_and_ruby(tmp_path: Path) -> None:
     body = paragraph(
         f"<w:sdt><w:sdtPr/><w:sdtContent>{run('Chosen')}</w:sdtContent></w:sdt>",

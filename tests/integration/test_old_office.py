@@ -100,6 +100,20 @@ def test_messages(tmp_path: Path) -> None:
     assert read(tmp_path, streams.compound(a_message()), MSG) == parts
 
 
+def test_addresses_of_recipients_stand_beside_their_names(tmp_path: Path) -> None:
+    found = streams.message({"0037": "Harvest", "0e04": "Ben; Clara Quince; dora@example.org", "0e03": "Emil"})
+    people = [("Ben", {"3003": "/O=FARM/CN=BEN", "39fe": "ben@example.org"}), ("Emil", {"3003": "emil@example.org"})]
+    people += [("dora@example.org", {"3003": "dora@example.org"})]
+    for number, (name, addresses) in enumerate(people):
+        place = f"__recip_version1.0_#{number:08X}/"
+        found |= streams.message({"3001": name, **addresses}, place=place)
+    text = read(tmp_path, streams.compound(found), MSG)[0][1]
+    assert text.splitlines()[1:] == [
+        "To: Ben <ben@example.org>; Clara Quince; dora@example.org",
+        "Cc: Emil <emil@example.org>",
+    ]
+
+
 def test_a_message_in_html_and_in_rich_text(tmp_path: Path) -> None:
     page = streams.message({"0037": "H", "10130102": b"<p>Only <b>HTML</b></p>"})
     assert read(tmp_path, streams.compound(page), MSG)[0][1] == "Subject: H\n\nOnly HTML"

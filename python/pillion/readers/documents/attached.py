@@ -1,7 +1,8 @@
-"""The text of files that are attached to messages, up to a limit: documents, text files and PDFs."""
+"""The text of files that are attached to messages, up to a limit: documents, text, PDFs, and zip files of them."""
 
 from __future__ import annotations
 
+import itertools
 import tempfile
 from collections.abc import Iterator
 from dataclasses import dataclass, field, replace
@@ -9,6 +10,7 @@ from pathlib import Path
 
 from pillion import _core
 from pillion.errors import ErrorClass, ItemError
+from pillion.readers.documents import packages
 from pillion.readers.documents.base import MAX_CHARACTERS, Notes
 from pillion.readers.documents.result import PART_SEPARATOR, DocumentPart, PartKind
 
@@ -20,7 +22,10 @@ _MAX_DEPTH = 4
 _MAX_PDF_PAGES = 200
 _SNIFFED = 4096
 _MESSAGES = ("message/rfc822", "application/mbox")
-_PDF = "application/pdf"
+_PDF, _ZIP = "application/pdf", "application/zip"
+_MAX_ENTRIES = 1000
+_LOCKED = 1
+"""The bit of a zip file's entry that is encrypted (APPNOTE, 4.4.4)."""
 
 
 @dataclass(slots=True)
@@ -38,7 +43,7 @@ class Attachments:
 
         mime = _core.sniff(data[:_SNIFFED], name.encode("utf-8", "replace"))
         is_message = mime in _MESSAGES or (mime == "text/plain" and mail.is_message(data[:_SNIFFED]))
-        if not (is_message or mime == _PDF or table.has_text(mime)):
+        if not (is_message or mime in (_PDF, _ZIP) or table.has_text(mime)):
             return
         if self.left <= 0 or len(data) > MAX_BYTES or self._depth >= _MAX_DEPTH:
             self.notes.add(f"the attached file {_shown(name)} was not read: it is beyond the limit")
@@ -47,6 +52,9 @@ class Attachments:
         if is_message:
             yield from self._messages(name, data, mime)
             return
+        if mime == _ZIP:
+            yield from self._zipped(name, data)
+            return
         try:
             text = _text(name, data, mime, self.notes)
         except ItemError as error:
@@ -54,6 +62,10 @@ class Attachments:
                 raise
             self.notes.add(f"the attached file {_shown(name)} could not be read: {error.message}")
             return
+        yield from self.part(name, text)
+
+    def part(self, name: str, text: str) -> Iterator[DocumentPart]:
+        """Text that was read of a file, if there is any."""
         if text:
             self._number += 1
             yield DocumentPart(text=text, kind=PartKind.ATTACHMENT, number=self._number, name=name)
@@ -73,6 +85,32 @@ class Attachments:
             self.notes.add(f"the attached file {_shown(name)} could not be read: {error.message}")
         finally:
             self._depth -= 1
+
+    def _zipped(self, name: str, data: bytes) -> Iterator[DocumentPart]:
+        """The files in a zip file, by names that begin with its own."""
+        left = MAX_BYTES
+        self._depth += 1
+        try:
+            with packages.opened(data, MAX_BYTES) as archive:
+                for entry in itertools.islice(archive.infolist(), _MAX_ENTRIES):
+                    path = f"{name}/{entry.filename}"
+                    if entry.flag_bits & _LOCKED:
+                        self.notes.add(f"the file {_shown(path)} is protected with a password")
+                    elif not entry.is_dir() and _may_have_text(entry.filename):
+                        inner = packages.part_of(archive, entry, left)
+                        left -= len(inner)
+                        yield from self.parts(path, inner)
+        except ItemError as error:
+            if error.error_class is ErrorClass.IO_TRANSIENT:
+                raise
+            self.notes.add(f"the attached file {_shown(name)} could not be read: {error.message}")
+        finally:
+            self._depth -= 1
+
+
+def _may_have_text(name: str) -> bool:
+    mime = _core.mime_from_name(name.encode("utf-8", "replace"))
+    return _core.media_class(mime) not in ("image", "audio", "video")
 
 
 def _text(name: str, data: bytes, mime: str, notes: Notes) -> str:

@@ -94,6 +94,21 @@ def tidy(text: str) -> str:
     return re.sub(r"\n{3,}", "\n\n", "\n".join(lines)).strip()
 
 
+_MOST_OF_A_PICTURE = 2000
+_NO_DESCRIPTION = re.compile(
+    r"\.(?:jpe?g|png|gif|bmp|tiff?|emf|wmf|svg|webp|pdf|heic|ico)$|^[a-z]:\\|^\w+://\S+$"
+    r"|automatically generated|generated automatically",
+    re.IGNORECASE,
+)
+
+
+def of_picture(*texts: str | None) -> str:
+    """What somebody wrote about a picture for those who do not see it, a line each, without names of files and what
+    programs guess."""
+    lines = dict.fromkeys(" ".join((text or "").split())[:_MOST_OF_A_PICTURE] for text in texts)
+    return "".join(f"{line}\n" for line in lines if line and not _NO_DESCRIPTION.search(line))
+
+
 @contextmanager
 def damage_is_corrupt(what: str) -> Iterator[None]:
     """Turn any exception of a library inside the block into ItemError (corrupt): libraries do not check all input."""

@@ -6,6 +6,7 @@ that is encrypted is put into such a file whatever it was before.
 
 from __future__ import annotations
 
+import copy
 import io
 import itertools
 from collections.abc import Callable, Iterator
@@ -40,6 +41,8 @@ _PROTECTED = "the document is protected with a password"
 _MAX_BYTES = 256 << 20
 _MAX_STREAMS = 20_000
 _MAGIC = b"\xd0\xcf\x11\xe0\xa1\xb1\x1a\xe1"
+BOTH = "PP97_DUALSTORAGE"
+"""The folder of a presentation in a file that is one of PowerPoint 95 as well."""
 _LOCKED = ("encryptedpackage", "encryptioninfo", "\x06dataspaces")
 
 
@@ -49,11 +52,12 @@ def missing() -> str | None:
 
 
 class Streams:
-    """The streams of a file that is open. ``left``: how many bytes may still be read of them."""
+    """The streams of a file that is open."""
 
     def __init__(self, file: Any) -> None:
         self._file = file
-        self._left = _MAX_BYTES
+        self._left = [_MAX_BYTES]
+        """How many bytes may still be read of them and of those in their folders."""
         self.names = {"/".join(path).lower(): path for path in file.listdir(streams=True, storages=False)}
         if len(self.names) > _MAX_STREAMS:
             raise ItemError(ErrorClass.TOO_LARGE, f"the document has more than {_MAX_STREAMS} streams")
@@ -68,10 +72,17 @@ class Streams:
             return b""
         with self._file.openstream(path) as stream:
             data: bytes = stream.read()
-        self._left -= len(data)
-        if self._left < 0:
+        self._left[0] -= len(data)
+        if self._left[0] < 0:
             raise ItemError(ErrorClass.TOO_LARGE, f"the document has more than {_MAX_BYTES >> 20} MiB of text")
         return data
+
+    def below(self, folder: str) -> Streams:
+        """The streams in a folder, as if they were a file."""
+        start = f"{folder}/".lower()
+        inner = copy.copy(self)
+        inner.names = {name[len(start) :]: path for name, path in self.names.items() if name.startswith(start)}
+        return inner
 
 
 def read(path: Path, mime: str) -> DocumentText:
@@ -95,13 +106,20 @@ def _read(path: Path) -> DocumentText:
         # Excel before version 5 writes one stream and nothing around it.
         return collected(oldsheets.__name__.rpartition(".")[2], oldsheets.parts(data, notes), notes)
     with opened(data) as streams:
-        name, parts = _reader(streams)(streams, notes)
-        if name != "outlook":
-            # It reads such files itself, by this module.
-            from pillion.readers.documents import embedded
+        return text_of(streams, notes)
 
-            parts = itertools.chain(parts, embedded.of_streams(streams, notes))
-        return collected(name, parts, notes)
+
+def text_of(streams: Streams, notes: Notes) -> DocumentText:
+    """The text of the document that the streams are, and of the objects in it. Raises ItemError and struct.error."""
+    name, parts = _reader(streams)(streams, notes)
+    if name != "outlook":
+        # It reads such files itself, by this module.
+        from pillion.readers.documents import embedded
+
+        parts = itertools.chain(parts, embedded.of_streams(streams, notes))
+        if name == "oldslides":
+            parts = itertools.chain(parts, embedded.of_files(oldslides.objects(*_show(streams)), notes))
+    return collected(name, parts, notes)
 
 
 @contextmanager
@@ -142,10 +160,13 @@ def _document(streams: Streams, notes: Notes) -> tuple[str, Iterator[DocumentPar
 
 
 def _slides(streams: Streams, notes: Notes) -> tuple[str, Iterator[DocumentPart]]:
+    return "oldslides", oldslides.parts(*_show(streams), notes)
+
+
+def _show(streams: Streams) -> tuple[bytes, bytes]:
     # Saved for PowerPoint 95 and 97 both.
-    place = "PP97_DUALSTORAGE/" if "PP97_DUALSTORAGE/PowerPoint Document" in streams else ""
-    data, user = (streams.data(f"{place}{name}") for name in ("PowerPoint Document", "Current User"))
-    return "oldslides", oldslides.parts(data, user, notes)
+    place = f"{BOTH}/" if f"{BOTH}/PowerPoint Document" in streams else ""
+    return streams.data(f"{place}PowerPoint Document"), streams.data(f"{place}Current User")
 
 
 def _message(streams: Streams, notes: Notes) -> tuple[str, Iterator[DocumentPart]]:
@@ -161,3 +182,4 @@ _READERS: dict[str, _Reader] = {
     "Book": _workbook,
 }
 """The stream that a document of some kind has -> its reader."""
+DOCUMENTS = tuple(name.lower() for name in _READERS)

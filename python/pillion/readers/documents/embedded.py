@@ -13,7 +13,7 @@ from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
 from contextvars import ContextVar
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, TypeVar
 
 from pillion.errors import ErrorClass, ItemError
 from pillion.readers.documents import compound, ooxml
@@ -31,7 +31,6 @@ _MAX_DEPTH = 2
 """Objects in documents that are objects."""
 _STREAMS = ("\x01ole10native", "package", "contents")
 """Streams that hold a file, in lower case."""
-_HOLDERS = tuple(f"/{name}" for name in _STREAMS)
 _OLE = b"\xd0\xcf\x11\xe0\xa1\xb1\x1a\xe1"
 
 
@@ -50,19 +49,32 @@ def parts(package: Package, names: Iterable[str]) -> Iterator[DocumentPart]:
     """The text of the objects to which these parts refer, in order. What cannot be read is a note."""
     found = [target for name in names for target in ooxml.linked(package, name, "package", "oleObject")]
     there = filter(package.__contains__, dict.fromkeys(found))
-    yield from _read(package.notes, there, lambda name: _file(posixpath.basename(name), package.data(name)))
+    yield from _read(
+        package.notes, there, lambda name, files: files.parts(*_file(posixpath.basename(name), package.data(name)))
+    )
 
 
 def of_streams(streams: Streams, notes: Notes) -> Iterator[DocumentPart]:
     """The same of a document from before 2007, whose objects are folders of streams."""
-    there = [name for name in streams.names if name.endswith(_HOLDERS)]
-    yield from _read(notes, there, lambda name: _held(name, streams.data(name)))
+    yield from _read(notes, _folders(streams), lambda folder, files: _of_folder(streams.below(folder), files, notes))
 
 
-def _read(notes: Notes, objects: Iterable[str], file_of: Callable[[str], tuple[str, bytes]]) -> Iterator[DocumentPart]:
+def of_files(objects: Iterable[bytes], notes: Notes) -> Iterator[DocumentPart]:
+    """The same of objects that are files of streams, wherever they were found."""
+    yield from _read(notes, objects, lambda data, files: files.parts(*_file("", data)))
+
+
+_Object = TypeVar("_Object")
+
+
+def _read(
+    notes: Notes,
+    objects: Iterable[_Object],
+    parts_of: Callable[[_Object, Attachments], Iterable[DocumentPart]],
+) -> Iterator[DocumentPart]:
     allowance = _allowed.get() or _Allowance()
     attachments = Attachments(notes)
-    for name in objects:
+    for one in objects:
         if not allowance.left or allowance.depth >= _MAX_DEPTH:
             notes.add("objects beyond the first ten, or set into others too deep, are left out")
             return
@@ -70,7 +82,7 @@ def _read(notes: Notes, objects: Iterable[str], file_of: Callable[[str], tuple[s
         try:
             with _one_deeper(allowance):
                 # In a list, for the depth counts only while they are read.
-                read = list(attachments.parts(*file_of(name)))
+                read = list(parts_of(one, attachments))
         except (ItemError, struct.error) as error:
             if isinstance(error, ItemError) and error.error_class not in (ErrorClass.CORRUPT, ErrorClass.TOO_LARGE):
                 raise
@@ -98,7 +110,45 @@ def _file(name: str, data: bytes) -> tuple[str, bytes]:
         for stream in _STREAMS:
             if stream in streams:
                 return _held(stream, streams.data(stream))
-    return name, data
+        return name, data if _is_document(streams) else b""
+
+
+def _folders(streams: Streams) -> Iterator[str]:
+    """The folders of streams that are objects, without those in other objects."""
+    found: list[str] = []
+    for name in sorted(streams.names, key=lambda name: name.count("/")):
+        folder, _, stream = name.rpartition("/")
+        is_object = stream in _STREAMS or stream in compound.DOCUMENTS
+        if folder and folder != compound.BOTH.lower() and is_object and not _is_in(folder, found):
+            found.append(folder)
+    order = list(streams.names)
+    yield from sorted(found, key=lambda folder: next(at for at, name in enumerate(order) if name.startswith(folder)))
+
+
+def _is_in(folder: str, others: Iterable[str]) -> bool:
+    return any(f"{folder}/".startswith(f"{other}/") for other in others)
+
+
+def _is_document(streams: Streams) -> bool:
+    """Whether there is text to be read. The workbook behind a chart is no document."""
+    made_by = streams.data("\x01CompObj")
+    is_chart = any(word in made_by for word in (b"Graph", b"Chart"))
+    return not is_chart and any(name in streams for name in compound.DOCUMENTS)
+
+
+def _of_folder(streams: Streams, files: Attachments, notes: Notes) -> Iterator[DocumentPart]:
+    """The document, or the file that is packed, in the folder of an object."""
+    if _is_document(streams):
+        inside = Notes()
+        text = compound.text_of(streams, inside).text
+        for note in inside.texts():
+            notes.add(f"in an object: {note}")
+        yield from files.part("", text)
+        return
+    for stream in _STREAMS:
+        if stream in streams:
+            yield from files.parts(*_held(stream, streams.data(stream)))
+            return
 
 
 def _held(stream: str, data: bytes) -> tuple[str, bytes]:

@@ -6,7 +6,9 @@ edit names. The texts of titles and bodies stand together in the document, those
 
 from __future__ import annotations
 
+import contextlib
 import struct
+import zlib
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 
@@ -19,11 +21,12 @@ _DOCUMENT, _SLIDE, _SLIDE_ATOM, _NOTES, _PERSIST = 0x03E8, 0x03EE, 0x03EF, 0x03F
 _SHOW_INFO, _DRAWING, _PLACEHOLDER, _TEXT_REFERENCE = 0x03F9, 0x040C, 0x0BC3, 0x0F9E
 _TEXT_KIND, _TEXT, _TEXT_BYTES, _STRING = 0x0F9F, 0x0FA0, 0x0FA8, 0x0FBA
 _HEADERS, _LIST, _EDIT, _DIRECTORY, _COMMENT = 0x0FD9, 0x0FF0, 0x0FF5, 0x1772, 0x2EE0
-_SHAPE = 0xF004
+_SHAPE, _OBJECT = 0xF004, 0x1011
 _HIDDEN = 4
 _LOCKED = 0xF3D1C4DF
 _MAX_EDITS = 10_000
 _MAX_DEPTH = 40
+_MAX_OBJECT = 16 << 20
 _TITLES = (0, 6)
 
 
@@ -53,6 +56,11 @@ def parts(data: bytes, user: bytes, notes: Notes) -> Iterator[DocumentPart]:
     yield from show.parts()
 
 
+def objects(data: bytes, user: bytes) -> Iterator[bytes]:
+    """The files of streams that are set into the slides. Raises ItemError and struct.error."""
+    yield from _Show(data, user, Notes()).objects()
+
+
 class _Show:
     def __init__(self, data: bytes, user: bytes, notes: Notes) -> None:
         self._data = data
@@ -71,6 +79,16 @@ class _Show:
             elif record.kind == _HEADERS:
                 self._footers += [self._string(one) for one in self._below(record) if one.kind == _STRING]
         self._shown: set[int] = set()
+
+    def objects(self) -> Iterator[bytes]:
+        for record in self._all(_OBJECT):
+            body = self._data[record.start : record.end]
+            if record.instance == 0:
+                yield body
+            else:
+                with contextlib.suppress(zlib.error):
+                    # Behind the size, which is not needed.
+                    yield zlib.decompressobj().decompress(body[4:], _MAX_OBJECT)
 
     def parts(self) -> Iterator[DocumentPart]:
         slides = self._lists[0]

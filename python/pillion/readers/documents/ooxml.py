@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING
 from urllib.parse import unquote
 
 from pillion.errors import ErrorClass, ItemError
-from pillion.readers.documents.base import tidy
+from pillion.readers.documents.base import of_picture, tidy
 from pillion.readers.documents.packages import Package
 
 if TYPE_CHECKING:
@@ -173,6 +173,8 @@ def drawn(element: etree._Element) -> Iterator[str]:
             yield " ".join("".join(drawn(below)).split()) + "\t"
         elif name == "mc:AlternateContent":
             yield next(filter(str.strip, ("".join(drawn(form)) for form in chosen(below))), "")
+        elif name.endswith(":cNvPr"):
+            yield of_picture(below.get("title"), below.get("descr"))
         else:
             yield from drawn(below)
             if name in ("a:p", "a:tr"):

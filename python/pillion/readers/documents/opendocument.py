@@ -19,6 +19,7 @@ from pillion.readers.documents.base import (
     checked_engine,
     collected,
     damage_is_corrupt,
+    of_picture,
     read_bytes,
     tidy,
 )
@@ -56,8 +57,6 @@ _NOT_TEXT = frozenset(
         "office:event-listeners",
         "table:content-validations",
         "table:dde-links",
-        "svg:title",
-        "svg:desc",
         "text:index-title-template",
     )
 )
@@ -245,6 +244,8 @@ class _Reader:
             self._aside.append(self._apart(element))
         elif name == "draw:object":
             yield self._object(element)
+        elif name in ("svg:title", "svg:desc"):
+            yield of_picture(element.text)
         elif name == "text:ruby-text":
             above = self.text(element)
             yield f"({above})" if above.strip() else ""

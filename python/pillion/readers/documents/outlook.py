@@ -30,6 +30,8 @@ _CODE_PAGES = (0x3FFD0003, _LANGUAGE, 0x3FDE0003)
 _INNER = "__substg1.0_3701000d/"
 _FILE = "__substg1.0_37010102"
 _ATTACHED, _RECIPIENT = "__attach_version1.0_", "__recip_version1.0_"
+_ADDRESSES = ("39fe", "3003")
+_MAX_RECIPIENTS = 500
 _MAX_DEPTH = 8
 _MAX_PARTS = 1000
 _MAX_RICH = 64 << 20
@@ -93,6 +95,7 @@ class _Message:
         self._notes = notes
         self._fixed = self._fixed_properties()
         self.encoding = encoding or self._encoding()
+        self._known: dict[str, str] | None = None
 
     def string(self, tag: str) -> str:
         """The text of a property; empty where it is not there."""
@@ -116,11 +119,31 @@ class _Message:
         lines = (
             ("Subject", subject),
             ("From", sender),
-            ("To", self.string(_TO)),
-            ("Cc", self.string(_COPY)),
+            ("To", self._with_addresses(_TO)),
+            ("Cc", self._with_addresses(_COPY)),
             ("Date", self._date()),
         )
         return "\n".join(f"{name}: {' '.join(value.split())}" for name, value in lines if value.strip())
+
+    def _with_addresses(self, tag: str) -> str:
+        """Names of recipients, parted by semicolons, each with its address where the message has it."""
+        names = [" ".join(name.split()) for name in self.string(tag).split(";")]
+        known = self._addresses()
+        return "; ".join(f"{name} <{known[name]}>" if name in known else name for name in names if name)
+
+    def _addresses(self) -> dict[str, str]:
+        """Name -> address of each recipient that has another name than its address."""
+        if self._known is None:
+            start = self._place + _RECIPIENT
+            folders = {name[len(self._place) :].split("/")[0] for name in self._streams.names if name.startswith(start)}
+            self._known = {}
+            for folder in sorted(folders)[:_MAX_RECIPIENTS]:
+                one = _Message(self._streams, f"{self._place}{folder}/", self._notes, self.encoding)
+                name = " ".join(one.string(_NAMES[-1]).split())
+                address = next((found for found in map(one.string, _ADDRESSES) if "@" in found), "")
+                if address and address != name:
+                    self._known[name] = address
+        return self._known
 
     def body(self) -> str:
         """The plain text, else that of the web page, else that of the rich text."""

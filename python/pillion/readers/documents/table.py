@@ -36,6 +36,14 @@ ENGINES = cast(
 )
 _BY_MIME = {mime: engine for engine in ENGINES for mime in engine.MIMES}
 
+_READINGS = {engine.NAME: 2 for engine in (compound, mail, word, slides, sheets, opendocument)}
+
+
+def reading(mime: str) -> int | None:
+    """Which way of reading files of this type it is, where that has changed; in recipes, so that only they are due."""
+    engine = engine_of(mime)
+    return None if engine is None else _READINGS.get(engine.NAME)
+
 
 def engine_of(mime: str) -> DocumentEngine | None:
     """The engine that reads files of this type; None when there is none."""

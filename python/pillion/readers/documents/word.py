@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING
 from pillion import extras
 from pillion.errors import ErrorClass, ItemError
 from pillion.readers.documents import embedded, markup, ooxml
-from pillion.readers.documents.base import checked_engine, collected, damage_is_corrupt, tidy
+from pillion.readers.documents.base import checked_engine, collected, damage_is_corrupt, of_picture, tidy
 from pillion.readers.documents.charset import decoded, decoded_markup
 from pillion.readers.documents.numbering import Numbering
 from pillion.readers.documents.ooxml import attribute, child, is_on, short
@@ -213,6 +213,10 @@ class _Story:
     def _drawing(self, element: etree._Element) -> Iterator[str]:
         """Text boxes, charts, diagrams and lettering."""
         yield self.text(element)
+        for holder in element:
+            about = child(holder, "wp:docPr")
+            if about is not None:
+                yield of_picture(about.get("title"), about.get("descr"))
         for below in element.iter():
             if short(below) == "v:textpath" and below.get("string"):
                 yield f"{below.get('string')}\n"
