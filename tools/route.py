@@ -1,9 +1,12 @@
-"""Which of our files a job passes through: ``.venv/bin/python tools/route.py [photograph|page|ready|request ...]``.
+"""Which of our files a job passes through: ``tools/route.py [photograph|search|page|ready|request ...]``.
 
 Runs the real thing under a profiler and prints each Python file of the package that was entered, in the order of first
 entry, with the number of visits:
 
 - ``photograph``: ``Library.index()`` and ``Library.run()`` of one new JPEG, thumbnails only. Parent and worker process.
+- ``search``: from its row to the search index, which follows what is done in a thread of its own: all that runs in
+  search/keeping.py or is called from there, in that thread or at the end of the run. The photograph's own way is all
+  the rest, to the end of ``run()``.
 - ``page``: ``pillion.ocr`` of one scanned page, in one process.
 - ``ready``: ``library.sidecars.get_or_enqueue`` of a thumbnail that is there.
 - ``request``: the same of one that is not, which queues it.
@@ -52,9 +55,12 @@ module.watch()
 """
 """The sitecustomize module that Python imports at its start, in the parent and in each worker process."""
 
-STORIES = ("photograph", "page", "ready", "request")
-_LOOPS = frozenset({"photograph"})
+STORIES = ("photograph", "search", "page", "ready", "request")
+_LOOPS = frozenset({"photograph", "search"})
 """The stories in which threads wait in loops."""
+
+_BEGUN_IN = {os.path.join("search", "keeping.py"): "search"}
+"""The file that begins a story of its own amid another -> that story. What is called from there belongs to it."""
 
 RUNS = 5
 
@@ -90,8 +96,19 @@ class _Watch:
         file = frame.f_code.co_filename
         if begins or self._caller(frame) != file:
             name = f"{file[len(self._package) :]}:{frame.f_code.co_qualname}"
-            line = f"{os.getpid()}.{threading.get_native_id()}\t{name}\n"
+            line = f"{self._story(frame)}\t{os.getpid()}.{threading.get_native_id()}\t{name}\n"
             os.write(self._descriptor, line.encode())
+
+    def _story(self, frame: FrameType) -> str:
+        """The story that a call belongs to, where it is not the one that is run."""
+        at: FrameType | None = frame
+        while at is not None:
+            file = at.f_code.co_filename
+            story = _BEGUN_IN.get(file[len(self._package) :]) if file.startswith(self._package) else None
+            if story is not None:
+                return story
+            at = at.f_back
+        return ""
 
     def _caller(self, frame: FrameType) -> str | None:
         """The nearest of our files that the call comes from; the file itself for what an import runs."""
@@ -186,6 +203,7 @@ def _asked_for(folder: Path, variant: str) -> None:
 
 _STORIES: dict[str, Callable[[Path], None]] = {
     "photograph": _photograph,
+    "search": _photograph,
     "page": _page,
     "ready": lambda folder: _asked_for(folder, "icon"),
     "request": lambda folder: _asked_for(folder, "detail@2x"),
@@ -216,8 +234,9 @@ def _run(story: str) -> list[tuple[str, str]]:
         scratch = Path(work) / "scratch"
         scratch.mkdir()
         subprocess.run([sys.executable, __file__, "--tell", story, str(scratch)], env=environment, check=True)
-        lines = log.read_text().splitlines()
-    return [(thread, move) for thread, _, move in (line.partition("\t") for line in lines)]
+        lines = [line.split("\t") for line in log.read_text().splitlines()]
+    wanted = story if story in _BEGUN_IN.values() else ""
+    return [(thread, move) for of, thread, move in lines if of == wanted]
 
 
 def _route_of(moves: Sequence[tuple[str, str]], *, loops: bool) -> Route:

@@ -28,8 +28,9 @@ def tool() -> ModuleType:
 @pytest.mark.parametrize(
     ("story", "files", "moves"),
     [
-        ("photograph", 28, 130),
-        pytest.param("page", 12, 60, marks=pytest.mark.models),
+        ("photograph", 21, 90),
+        ("search", 9, 24),
+        pytest.param("page", 13, 48, marks=pytest.mark.models),
         ("ready", 9, 16),
         ("request", 15, 40),
     ],

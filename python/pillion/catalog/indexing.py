@@ -15,12 +15,12 @@ from typing import Any
 import sqlalchemy as sa
 
 from pillion.catalog.events import append_events
-from pillion.catalog.search import note_names
 from pillion.catalog.sidecars import ASKED
 from pillion.catalog.statements import INSERTS, chunks
 from pillion.catalog.tables import (
     DUE,
     KEPT,
+    NAMES,
     TAKEN_FOR,
     contents,
     entries,
@@ -132,6 +132,14 @@ def forget_location(connection: sa.Connection, location_id: int) -> int:
     connection.execute(sa.delete(locations).where(locations.c.id == location_id))
     note_names(connection)
     return number
+
+
+def note_names(connection: sa.Connection) -> None:
+    """Note in this transaction that names of files may have changed; catalog/search.py reads the number."""
+    connection.exec_driver_sql(
+        f"INSERT INTO meta (key, value) VALUES ('{NAMES}', '1') ON CONFLICT (key) DO UPDATE"
+        " SET value = CAST(CAST(meta.value AS INTEGER) + 1 AS TEXT)"
+    )
 
 
 def count_present(connection: sa.Connection, location_id: int) -> int:

@@ -11,24 +11,13 @@ import sqlalchemy as sa
 from pillion import _core
 from pillion.catalog.events import events_after, newest_event
 from pillion.catalog.statements import chunks
-from pillion.catalog.tables import TAKEN_FOR, contents, entries, events, locations, meta, sidecars
+from pillion.catalog.tables import NAMES, TAKEN_FOR, contents, entries, events, locations, meta, sidecars
 from pillion.events import Failed, Ready
 from pillion.model import SidecarKind, SidecarStatus
 
-NAMES = "names"
-"""The key in ``meta`` of a number that grows whenever names of files may have changed."""
-
-
-def note_names(connection: sa.Connection) -> None:
-    """Note in this transaction that names of files may have changed."""
-    connection.exec_driver_sql(
-        "INSERT INTO meta (key, value) VALUES ('names', '1') ON CONFLICT (key) DO UPDATE"
-        " SET value = CAST(CAST(meta.value AS INTEGER) + 1 AS TEXT)"
-    )
-
 
 def names_number(connection: sa.Connection) -> int:
-    """The number of :func:`note_names`; 0 before the first."""
+    """A number that grows whenever names of files may have changed (indexing.py); 0 before the first time."""
     return int(connection.scalar(sa.select(meta.c.value).where(meta.c.key == NAMES)) or 0)
 
 

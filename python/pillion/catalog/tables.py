@@ -53,6 +53,9 @@ JOB_STATES = tuple(state for state in JobState if state is not JobState.PAUSED)
 THIS_DEVICE = "device"
 """The key in ``meta`` of the device that last opened the library for writing."""
 
+NAMES = "names"
+"""The key in ``meta`` of a number that grows whenever names of files may have changed."""
+
 meta = Table("meta", metadata, Column("key", Text, primary_key=True), Column("value", Text, nullable=False))
 
 devices = Table(

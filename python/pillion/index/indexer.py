@@ -13,7 +13,7 @@ from collections import Counter
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence, Set
 from concurrent.futures import Future, ThreadPoolExecutor
 from contextlib import contextmanager, suppress
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from functools import cache, partial
 from pathlib import Path
 
@@ -26,14 +26,12 @@ from pillion.errors import ItemError
 from pillion.failpoints import reach
 from pillion.index.gone import gone_from, moved_among, why_offline
 from pillion.index.links import FoundFile, followed
-from pillion.index.wants import DeviceGenerationPolicy, restrict, signatures, wanted_sidecars
+from pillion.index.reread import judged
+from pillion.index.wants import DeviceGenerationPolicy, signatures, wanted_sidecars
 from pillion.machine import identity_of
 from pillion.model import NEEDS_PASSWORD, UNKNOWN, SidecarKind
 from pillion.settings.checks import CTIME
 from pillion.settings.config import Config
-
-_SAMPLE = 8
-"""Files that are read to see whether a restored or moved disk holds what it held."""
 
 _WHOLE = 1 << 62
 """A threshold that no file reaches."""
@@ -87,13 +85,17 @@ class IndexReport:
 
 
 class Indexer:
-    """Indexes Locations of one catalog. ``kinds``: the only kinds for which anything is queued."""
+    """Indexes Locations of one catalog.
+
+    ``kinds``: the only kinds for which anything is queued. ``locations``: all there are.
+    """
 
     def __init__(
         self,
         database: Database,
         config: Config,
         kinds: Sequence[SidecarKind],
+        locations: Sequence[Location] = (),
         progress: PhaseProgress | None = None,
     ) -> None:
         self._database = database
@@ -101,7 +103,7 @@ class Indexer:
         self._kinds = tuple(kinds)
         self._progress = progress
         self._before: Counter[str] = Counter()
-        self._locations: Sequence[Location] = ()
+        self._locations = locations
 
     def run(self, root: Path, targets: Sequence[Target], *, accept_removals: bool = False) -> IndexReport:
         """Run the phases over Locations, or folders in them, of the library at ``root``; then try again what is due.
@@ -110,8 +112,6 @@ class Indexer:
         changed. ``accept_removals``: they are gone.
         """
         report = IndexReport()
-        with self._database.read() as connection:
-            self._locations = catalog_indexing.list_locations(connection)
         for location, prefix, policy in targets:
             exclude = excluded_folders(root, location, self._locations)
             self._index(location, policy, report, prefix=prefix, exclude=exclude, accept_removals=accept_removals)
@@ -204,7 +204,7 @@ class Indexer:
         self, location: Location, found: Discovered, changes: Changes, identity: str | None, report: IndexReport
     ) -> Changes:
         """Write down what is gone and what moved; returns the changes that are left to be identified."""
-        changes = self._only_touched(location, self._trusted(location, changes, report), report)
+        changes = self._judged(location, changes, report)
         back = location.offline is not None or (identity is not None and identity != location.identity)
         same = [*changes.elsewhere, *changes.touched]
         if changes.removed or changes.moved or same or back:
@@ -218,42 +218,23 @@ class Indexer:
         self._show_end("processing", len(found.files))
         return changes
 
-    def _trusted(self, location: Location, changes: Changes, report: IndexReport) -> Changes:
-        """Files that differ in nothing but their inode are the same where a sample of them is; else all are read."""
-        if not changes.elsewhere:
+    def _judged(self, location: Location, changes: Changes, report: IndexReport) -> Changes:
+        """With the files settled that may be the same though their inodes or ctimes differ."""
+        if not (changes.elsewhere or changes.touched):
             return changes
-        step = max(1, len(changes.elsewhere) // _SAMPLE)
-        sample = changes.elsewhere[::step][:_SAMPLE]
-        files = [file for _, file in sample]
-        with self._database.read() as connection:
-            known = catalog_indexing.contents_of(connection, [id for id, _ in sample])
-        uuids = {item.path: item.content_uuid for item in self._read(location, files)}
-        report.hashed += len(files)
-        if all(uuids.get(file[0]) == known.get(id) for id, file in sample):
-            return changes
-        others = [file for _, file in changes.elsewhere]
-        return replace(changes, changed=[*changes.changed, *others], elsewhere=())
 
-    def _read(self, location: Location, files: Sequence[FoundFile]) -> list[EntryRow]:
-        sample_above, follow = self._config.sample_above, self._config.follow_links
-        return identify(location.path, files, sample_above=sample_above, follow=follow)
+        def read(files: Sequence[FoundFile]) -> Iterator[EntryRow]:
+            sample_above, follow = self._config.sample_above, self._config.follow_links
+            for chunk in chunked(files):
+                yield from identify(location.path, chunk, sample_above=sample_above, follow=follow)
 
-    def _only_touched(self, location: Location, changes: Changes, report: IndexReport) -> Changes:
-        """Files whose ctime alone differs are read: their rights changed, or their bytes and the mtime was set back."""
-        edited: list[FoundFile] = []
-        same: list[tuple[int, FoundFile]] = []
-        ids = {file[0]: id for id, file in changes.touched}
-        for chunk in chunked([file for _, file in changes.touched]):
+        def contents(ids: Sequence[int]) -> Mapping[int, str]:
             with self._database.read() as connection:
-                known = catalog_indexing.contents_of(connection, [ids[file[0]] for file in chunk])
-            for file, item in zip(chunk, self._read(location, chunk), strict=True):
-                id = ids[item.path]
-                if item.content_uuid is not None and item.content_uuid == known.get(id):
-                    same.append((id, file))
-                else:
-                    edited.append(file)
-            report.hashed += len(chunk)
-        return replace(changes, changed=[*changes.changed, *edited], touched=same) if changes.touched else changes
+                return catalog_indexing.contents_of(connection, ids)
+
+        changes, number = judged(changes, read, contents)
+        report.hashed += number
+        return changes
 
     def _identify_changed(self, location: Location, changes: Changes, report: IndexReport) -> None:
         """Identify what is new or changed. A large file that changed is hashed whole: a sample can miss the change."""
@@ -312,20 +293,11 @@ class Indexer:
             reach("indexer.hashed")
             return identified
 
-        with report.timed("identification"), ThreadPoolExecutor(1, "pillion-identify") as executor:
-            try:
-                pending: Future[list[EntryRow]] | None = None
-                for chunk in [*chunked(files), None]:
-                    following = executor.submit(hash_chunk, chunk) if chunk else None
-                    if pending is not None:
-                        self._record(location, pending.result(), report)
-                    pending = following
-            except BaseException:
-                stop.set()
-                raise
+        with report.timed("identification"):
+            hash_ahead(list(chunked(files)), hash_chunk, partial(self._record, location, report), stop)
         self._show_end("identification", hashed)
 
-    def _record(self, location: Location, rows: Sequence[EntryRow], report: IndexReport) -> None:
+    def _record(self, location: Location, report: IndexReport, rows: Sequence[EntryRow]) -> None:
         with self._database.write() as connection:
             catalog_indexing.record_entries(connection, location.id, rows, time.time())
         reach("indexer.recorded")
@@ -336,8 +308,11 @@ class Indexer:
                 report.problems.append(_absolute(location, problem))
 
     def queue(self, location: Location, policy: DeviceGenerationPolicy, report: IndexReport) -> None:
-        """Phase 5 alone, for entries that changed and for file types whose wanted sidecars changed."""
-        wants_of = cache(partial(wanted_sidecars, restrict(policy, self._kinds)))
+        """Phase 5 alone, for entries that changed and for file types whose wanted sidecars changed.
+
+        ``policy``: of these kinds only.
+        """
+        wants_of = cache(partial(wanted_sidecars, policy))
         looked_at = 0
         with report.timed("queueing"):
             self._mark_changed_types(location, wants_of)
@@ -648,6 +623,29 @@ def chunked(files: Sequence[FoundFile]) -> Iterator[Sequence[FoundFile]]:
         size += file[1]
     if start < len(files):
         yield files[start:]
+
+
+def hash_ahead(
+    chunks: Sequence[Sequence[FoundFile]],
+    hash_chunk: Callable[[Sequence[FoundFile]], list[EntryRow]],
+    record: Callable[[list[EntryRow]], None],
+    stop: threading.Event,
+) -> None:
+    """Hash chunk after chunk in a thread, and record each while the next is hashed. ``stop``: set after an error."""
+    if len(chunks) == 1:
+        record(hash_chunk(chunks[0]))
+        return
+    with ThreadPoolExecutor(1, "pillion-identify") as executor:
+        try:
+            pending: Future[list[EntryRow]] | None = None
+            for chunk in [*chunks, None]:
+                following = executor.submit(hash_chunk, chunk) if chunk else None
+                if pending is not None:
+                    record(pending.result())
+                pending = following
+        except BaseException:
+            stop.set()
+            raise
 
 
 def identify(

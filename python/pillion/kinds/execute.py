@@ -287,7 +287,10 @@ def _unchanged(path: bytes, size: int, mtime_ns: int, follows: bool) -> bool:
 
 
 def _is_as_known(found: os.stat_result, size: int, mtime_ns: int) -> bool:
-    return stat.S_ISREG(found.st_mode) and found.st_size == size and machine.mtime_ns(found) == mtime_ns
+    if not stat.S_ISREG(found.st_mode) or found.st_size != size:
+        return False
+    # Only a time out of the catalog's 64 bits has to be brought into them.
+    return found.st_mtime_ns == mtime_ns or machine.mtime_ns(found) == mtime_ns
 
 
 @contextmanager

@@ -23,7 +23,7 @@ from pillion.catalog.events import newest_event
 from pillion.catalog.indexing import EXTERNAL_ROOT, Location
 from pillion.errors import ConfigError, LibraryClosedError, LibraryError, PillionError, UsageError
 from pillion.events import Event
-from pillion.index.wants import DeviceGenerationPolicy, named_policy, override
+from pillion.index.wants import DeviceGenerationPolicy, named_policy, override, restrict
 from pillion.kinds import registry
 from pillion.library.arguments import (
     ContentId,
@@ -316,10 +316,15 @@ class Library:
         self._must_be_writable()
         self._settings.look(at_once=True)
         chosen = _chosen(kinds)
-        found = [self._target(path) for path in paths] or [(location, b"") for location in self.locations()]
-        targets = [(location, inside, self.policy_for(location, policy)) for location, inside in found]
+        named = [self._target(path) for path in paths]
         with exclusive(self.root / "index.lock", "indexing", waiting=waiting):
-            indexer = Indexer(self._database, self.config, chosen, progress)
+            with self._database.read() as connection:
+                locations = catalog_indexing.list_locations(connection)
+            found = named or [(location, b"") for location in locations if location.walked]
+            targets = [
+                (location, inside, restrict(self.policy_for(location, policy), chosen)) for location, inside in found
+            ]
+            indexer = Indexer(self._database, self.config, chosen, locations, progress)
             return indexer.run(self.root, targets, accept_removals=accept_removals)
 
     def _target(self, path: str | os.PathLike[str]) -> tuple[Location, bytes]:
@@ -354,7 +359,7 @@ class Library:
                 catalog_indexing.record_entries(connection, location.id, rows, time.time())
             chosen = _chosen(kinds)
             indexer = Indexer(self._database, self.config, chosen)
-            indexer.queue(location, self.policy_for(location, policy), report)
+            indexer.queue(location, restrict(self.policy_for(location, policy), chosen), report)
         return report.queued
 
     def record(self, content_uuid: ContentId, kind: SidecarKind | str, variant: str, data: bytes) -> Ready:
