@@ -55,7 +55,7 @@ MEMORY_LIMIT = 3072 * MIB
 """Bytes that a worker may use before its file fails."""
 
 _INLINE_BYTES = 256 << 10
-"""A longer answer is a file: messages have a limit (pool/wire.py)."""
+"""A longer answer is a file: messages have a limit (pool/child.py)."""
 
 _MAX_BYTES = 256 << 20
 """Of an answer, but for pixels."""

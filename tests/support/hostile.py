@@ -9,7 +9,7 @@ import threading
 from collections.abc import Callable
 from pathlib import Path
 
-from pillion.pool.wire import Sign, frame
+from pillion.pool.child import Sign, frame
 
 
 class Bomb:

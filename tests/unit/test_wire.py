@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 
 from pillion.kinds.execute import Execution, ExecutionTask, Staged
 from pillion.model import Empty, Failure, SidecarFormat, SidecarMark
-from pillion.pool.wire import MAX_RESULT_BYTES, Channel, Codec, Inbox, Link, Sign, WireError, frame
+from pillion.pool.child import MAX_RESULT_BYTES, Channel, Codec, Inbox, Link, Sign, WireError, frame
 
 CODEC = Codec("pillion.kinds.execute:execute")
 

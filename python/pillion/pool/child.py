@@ -1,4 +1,4 @@
-"""A worker process, from both ends: what it runs, and :class:`Worker`, which is what its parent sees of it.
+"""A worker process, from both ends: what it runs, what its parent sees of it, and what passes between the two.
 
 It receives batches, runs one item after the other, and sends each result back at once.
 
@@ -10,38 +10,259 @@ the closed connection while it waits.
 A module that can work on several items together has a function ``prepare`` beside the target. It is called with all
 items of a batch before the first one, and keeps its results in the process, where the target finds them. If the process
 dies in there, no item fails: the batch is run again without it.
+
+A file that takes a child over also writes to its parent, so the parent believes neither lengths nor contents, and
+nothing that is received is ever run. A frame is its length (4 bytes, little endian), one byte that says what it is (a
+:class:`Sign`), and MessagePack. The types of tasks and results are those in the annotations of the pool's target, which
+may use numbers, text, bytes, paths, tuples, mappings, enums and dataclasses. All other types are refused.
 """
 
 from __future__ import annotations
 
-import ctypes
 import faulthandler
+import importlib
+import math
 import os
-import resource
 import shutil
 import signal
 import socket
+import struct
 import subprocess
 import sys
-from collections.abc import Sequence
+import tempfile
+import time
+from collections import deque
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from enum import IntEnum
 from pathlib import Path
-from typing import Any, NamedTuple
+from types import GenericAlias
+from typing import Any, NamedTuple, get_type_hints
 
 import msgspec
 
 from pillion import machine
 from pillion.errors import ErrorClass, ItemError
 from pillion.failpoints import reach
+from pillion.model import Allowance
 from pillion.pool import keepalive, sandbox
-from pillion.pool.sandbox import Orders, Policy, environment, make_folder
-from pillion.pool.wire import Channel, Codec, Link, Sign, frame
+from pillion.pool.sandbox import Orders, Policy
 
-_PR_SET_PDEATHSIG = 1
-NICENESS = 5
-"""The niceness of workers, so that the user's own programs come first."""
+# what passes between the two ends -------------------------------------------------------------------------------------
 
-_FILE_BYTES = 1 << 30
-_OPEN_FILES = 1024
+
+_LENGTH = struct.Struct("<I")
+
+MAX_BATCH_BYTES = 64 << 20
+MAX_RESULT_BYTES = 1 << 20
+"""A result says what was made; the bytes themselves are in staging."""
+
+_CHUNK = 1 << 16
+
+
+class Sign(IntEnum):
+    """What a frame is. Batches, orders and answers go to a child, the others come from it."""
+
+    BATCH = 1
+    """Items to run, one after the other."""
+    PREPARED_BATCH = 2
+    """Items that it may prepare all together first: no item is at fault until one has started."""
+    READY = 3
+    """It can take a batch. Its data, as text: what of its sandbox does not hold, and why."""
+    PREPARING = 4
+    """It prepares its batch."""
+    STARTED = 5
+    """It runs the next item: if it dies from here on, that item is at fault."""
+    BEAT = 6
+    """A part of the item is done, and its deadline starts again."""
+    RESULT = 7
+    """What the target returned for the item."""
+    LAST_RESULT = 8
+    """The same, and it takes no more: this process ends."""
+    ORDERS = 9
+    """What it may use, before anything else."""
+    ASK = 10
+    """It waits for something to be made that it cannot make."""
+    ANSWER = 11
+    """To that."""
+
+
+class WireError(Exception):
+    """What came is not what the other side may send. The message says what is wrong with it."""
+
+
+def frame(sign: Sign, data: bytes = b"") -> bytes:
+    """The bytes to send."""
+    return _LENGTH.pack(len(data) + 1) + bytes((sign,)) + data
+
+
+class Inbox:
+    """Bytes as they come, cut into frames. Holds no more than one frame of ``limit`` bytes and what came with it."""
+
+    def __init__(self, limit: int) -> None:
+        self._limit = limit
+        self._data = bytearray()
+
+    def feed(self, data: bytes) -> Iterator[tuple[Sign, bytes]]:
+        """Add what came; gives the frames that are whole now. Raises WireError at the first that cannot be one."""
+        self._data += data
+        return iter(self._next, None)
+
+    def _next(self) -> tuple[Sign, bytes] | None:
+        if len(self._data) < _LENGTH.size:
+            return None
+        (length,) = _LENGTH.unpack_from(self._data)
+        if not 1 <= length <= self._limit:
+            raise WireError(f"a message of {length} bytes")
+        end = _LENGTH.size + length
+        if len(self._data) < end:
+            return None
+        found = _sign(self._data[_LENGTH.size]), bytes(self._data[_LENGTH.size + 1 : end])
+        del self._data[:end]
+        return found
+
+
+def _sign(number: int) -> Sign:
+    try:
+        return Sign(number)
+    except ValueError as error:
+        raise WireError(f"a message of the unknown kind {number}") from error
+
+
+class Codec:
+    """Tasks and results of a target, "module:function" with one argument, as bytes.
+
+    Raises ImportError or AttributeError where there is no such function, TypeError where its annotations say nothing.
+    """
+
+    def __init__(self, target: str) -> None:
+        module, _, name = target.partition(":")
+        self.module = importlib.import_module(module)
+        self.function: Callable[[Any], Any] = getattr(self.module, name)
+        hints = get_type_hints(self.function)
+        result = hints.pop("return", None)
+        if result is None or len(hints) != 1:
+            raise TypeError(f"{target} must have one argument and a result, both with their types")
+        (task,) = hints.values()
+        self._encoder = msgspec.msgpack.Encoder(enc_hook=_plain)
+        self._tasks = msgspec.msgpack.Decoder(GenericAlias(list, (task,)), dec_hook=_rich)
+        self._result = msgspec.msgpack.Decoder(result, dec_hook=_rich)
+
+    def batch(self, items: Sequence[Any], *, prepares: bool) -> bytes:
+        """The frame of a batch."""
+        return frame(Sign.PREPARED_BATCH if prepares else Sign.BATCH, self._encoder.encode(list(items)))
+
+    def items(self, data: bytes) -> Sequence[Any]:
+        """The items of a batch. Raises WireError."""
+        items: list[Any] = _decoded(self._tasks, data)
+        return items
+
+    def result_frame(self, result: Any, *, last: bool) -> bytes:
+        """The frame of a result."""
+        return frame(Sign.LAST_RESULT if last else Sign.RESULT, self._encoder.encode(result))
+
+    def result(self, data: bytes) -> Any:
+        """What the target returned. Raises WireError."""
+        return _decoded(self._result, data)
+
+
+def _decoded(decoder: msgspec.msgpack.Decoder[Any], data: bytes) -> Any:
+    try:
+        return decoder.decode(data)
+    except (msgspec.DecodeError, ValueError, TypeError, RecursionError) as error:
+        raise WireError(f"a message that is no result: {error}"[:200]) from error
+
+
+def _plain(value: Any) -> Any:
+    """A path as its bytes: a name need not be valid text."""
+    if isinstance(value, Path):
+        return os.fsencode(value)
+    raise TypeError(f"{type(value).__name__} does not pass between processes")
+
+
+def _rich(wanted: type, value: Any) -> Any:
+    if wanted is Path and isinstance(value, bytes):
+        return Path(os.fsdecode(value))
+    raise TypeError(f"{wanted} does not pass between processes")
+
+
+class Channel:
+    """A child's end of the connection. It waits for its parent."""
+
+    def __init__(self, descriptor: int) -> None:
+        self._socket = socket.socket(fileno=descriptor)
+        self._inbox = Inbox(MAX_BATCH_BYTES)
+        self._frames: deque[tuple[Sign, bytes]] = deque()
+
+    def send(self, data: bytes) -> None:
+        """Send a frame."""
+        self._socket.sendall(data)
+
+    def receive(self) -> tuple[Sign, bytes] | None:
+        """The next frame; None if the parent has closed the connection."""
+        while not self._frames:
+            try:
+                data = self._socket.recv(_CHUNK)
+            except OSError:
+                return None
+            if not data:
+                return None
+            self._frames.extend(self._inbox.feed(data))
+        return self._frames.popleft()
+
+    def close(self) -> None:
+        """Close the connection."""
+        self._socket.close()
+
+
+class Link:
+    """The parent's end of the connection to a child. It never waits for it."""
+
+    def __init__(self, ours: socket.socket) -> None:
+        ours.setblocking(False)
+        self._socket = ours
+        self.descriptor = ours.fileno()
+        """The descriptor to wait on."""
+        self._inbox = Inbox(MAX_RESULT_BYTES)
+        self._outbox = bytearray()
+
+    @property
+    def has_more(self) -> bool:
+        """Whether something waits to be sent; call :meth:`flush` when the descriptor takes it."""
+        return bool(self._outbox)
+
+    def send(self, data: bytes) -> None:
+        """Send a frame, now or when the child takes it. A child that is gone shows when one reads from it."""
+        self._outbox += data
+        self.flush()
+
+    def flush(self) -> None:
+        """Send as much as the child takes now."""
+        try:
+            while self._outbox:
+                del self._outbox[: self._socket.send(bytes(self._outbox[: 4 * _CHUNK]))]
+        except BlockingIOError:
+            return
+        except OSError:
+            self._outbox.clear()
+
+    def receive(self) -> Iterable[tuple[Sign, bytes]] | None:
+        """The frames that have come whole; None if the child has closed the connection. Iterating raises WireError."""
+        try:
+            data = self._socket.recv(_CHUNK)
+        except BlockingIOError:
+            return ()
+        except OSError:
+            return None
+        return self._inbox.feed(data) if data else None
+
+    def close(self) -> None:
+        """Close the connection."""
+        self._socket.close()
+
+
+# in the child ---------------------------------------------------------------------------------------------------------
+
 
 NEXT_ITEM = b"\x1e"
 """Written to stderr before each item: what follows belongs to that item."""
@@ -60,6 +281,95 @@ class Limits(NamedTuple):
     memory_bytes: int
     recycle_bytes: int
     recycle_items: int
+
+
+def serve(channel: Channel, codec: Codec, limits: Limits) -> None:
+    """Run batches until the parent closes the connection, or until this process has to be replaced."""
+    prepare = getattr(codec.module, "prepare", None)
+    ran = 0
+    while (message := channel.receive()) is not None:
+        sign, data = message
+        batch = codec.items(data)
+        reach("child.batch")
+        if sign is Sign.PREPARED_BATCH and prepare is not None:
+            _mark_item()
+            channel.send(frame(Sign.PREPARING))
+            reach("child.prepare")
+            with machine.core_in_use():
+                prepare(batch)
+        for index, item in enumerate(batch):
+            _mark_item()
+            channel.send(frame(Sign.STARTED))
+            reach("child.item")
+            with machine.core_in_use():
+                result = codec.function(item)
+            reach("child.made")
+            ran += 1
+            is_old = ran >= limits.recycle_items or resident_bytes() > limits.recycle_bytes
+            last = index == len(batch) - 1 and is_old
+            channel.send(codec.result_frame(result, last=last))
+            reach("child.sent")
+            if last:
+                return
+
+
+def _mark_item() -> None:
+    try:
+        os.write(2, NEXT_ITEM)
+    except OSError:
+        # An engine may have closed it.
+        return
+
+
+def _orders(channel: Channel) -> sandbox.Orders:
+    """The first message. Without one, the parent is gone."""
+    message = channel.receive()
+    if message is None or message[0] is not Sign.ORDERS:
+        os._exit(0)
+    return msgspec.msgpack.decode(message[1], type=sandbox.Orders)
+
+
+def _asked(channel: Channel, request: bytes) -> bytes:
+    """The answer of the parent, which sends nothing else meanwhile."""
+    channel.send(frame(Sign.ASK, request))
+    message = channel.receive()
+    if message is None or message[0] is not Sign.ANSWER:
+        os._exit(0)
+    return message[1]
+
+
+def main() -> None:
+    """Entry point; see the module's docstring for the arguments."""
+    descriptor, parent, target, limits = (
+        int(sys.argv[1]),
+        int(sys.argv[2]),
+        sys.argv[3],
+        Limits(*map(int, sys.argv[4].split(":"))),
+    )
+    server = machine.JobServer(*map(int, sys.argv[5].split(":")))
+    sandbox.die_with(parent)
+    sandbox.limit_itself(limits.memory_bytes)
+    faulthandler.enable()
+    faulthandler.register(TELL)
+    signal.signal(signal.SIGINT, signal.SIG_IGN)
+    os.set_inheritable(descriptor, False)
+    os.set_inheritable(server.descriptor, False)
+    machine.share_cores(server)
+    sandbox.stand_back()
+    channel = Channel(descriptor)
+    # Before the target is imported: engines start threads when they are loaded, and these would stay free.
+    missing = sandbox.obey(_orders(channel))
+    sandbox.answer_by(lambda request: _asked(channel, request))
+    codec = Codec(target)
+    keepalive.listen(lambda: channel.send(frame(Sign.BEAT)))
+    reach("child.ready")
+    channel.send(frame(Sign.READY, missing.encode()))
+    serve(channel, codec, limits)
+    # Engines can take long to unload, and nothing is left to save.
+    os._exit(0)
+
+
+# as its parent sees it ------------------------------------------------------------------------------------------------
 
 
 def resident_bytes(pid: int | str = "self") -> int:
@@ -120,139 +430,6 @@ def busy_seconds(pid: int) -> float:
     return total / 1e9
 
 
-def serve(channel: Channel, codec: Codec, limits: Limits) -> None:
-    """Run batches until the parent closes the connection, or until this process has to be replaced."""
-    prepare = getattr(codec.module, "prepare", None)
-    ran = 0
-    while (message := channel.receive()) is not None:
-        sign, data = message
-        batch = codec.items(data)
-        reach("child.batch")
-        if sign is Sign.PREPARED_BATCH and prepare is not None:
-            _mark_item()
-            channel.send(frame(Sign.PREPARING))
-            reach("child.prepare")
-            with machine.core_in_use():
-                prepare(batch)
-        for index, item in enumerate(batch):
-            _mark_item()
-            channel.send(frame(Sign.STARTED))
-            reach("child.item")
-            with machine.core_in_use():
-                result = codec.function(item)
-            reach("child.made")
-            ran += 1
-            is_old = ran >= limits.recycle_items or resident_bytes() > limits.recycle_bytes
-            last = index == len(batch) - 1 and is_old
-            channel.send(codec.result_frame(result, last=last))
-            reach("child.sent")
-            if last:
-                return
-
-
-def _mark_item() -> None:
-    try:
-        os.write(2, NEXT_ITEM)
-    except OSError:
-        # An engine may have closed it.
-        return
-
-
-def _die_with_parent(parent: int) -> None:
-    if sys.platform == "linux":
-        ctypes.CDLL(None).prctl(_PR_SET_PDEATHSIG, signal.SIGKILL, 0, 0, 0)
-    if os.getppid() != parent:
-        os._exit(0)
-
-
-def _stand_back() -> None:
-    """Give the user's own programs precedence for processor and disk, where the system can do that."""
-    import psutil
-
-    niceness = os.nice(NICENESS)
-    try:
-        # A new session is a new scheduling group, and then only the group's niceness counts (sched(7)).
-        Path("/proc/self/autogroup").write_text(str(niceness))
-    except OSError:
-        pass
-    try:
-        psutil.Process().ionice(psutil.IOPRIO_CLASS_IDLE)
-    except (AttributeError, OSError, ValueError, psutil.Error):
-        # Not on this system, or not allowed in this container.
-        return
-
-
-def _limit_itself(limits: Limits) -> None:
-    """Hard limits behind the parent's checks, for what grows faster than these; child processes inherit them.
-
-    That of memory counts address space, much of which is never used, so it stands well behind the limit. That of
-    processes counts all of the user's, so it is left alone: the sandbox starts none.
-    """
-    resource.setrlimit(resource.RLIMIT_CORE, (0, 0))
-    _lower(resource.RLIMIT_FSIZE, _FILE_BYTES)
-    _lower(resource.RLIMIT_NOFILE, _OPEN_FILES)
-    if limits.memory_bytes:
-        wall = 2 * limits.memory_bytes + (1 << 30)
-        resource.setrlimit(resource.RLIMIT_DATA, (wall, wall))
-
-
-def _lower(which: int, to: int) -> None:
-    _, most = resource.getrlimit(which)
-    limit = to if most == resource.RLIM_INFINITY else min(to, most)
-    resource.setrlimit(which, (limit, limit))
-
-
-def _orders(channel: Channel) -> sandbox.Orders:
-    """The first message. Without one, the parent is gone."""
-    message = channel.receive()
-    if message is None or message[0] is not Sign.ORDERS:
-        os._exit(0)
-    return msgspec.msgpack.decode(message[1], type=sandbox.Orders)
-
-
-def _asked(channel: Channel, request: bytes) -> bytes:
-    """The answer of the parent, which sends nothing else meanwhile."""
-    channel.send(frame(Sign.ASK, request))
-    message = channel.receive()
-    if message is None or message[0] is not Sign.ANSWER:
-        os._exit(0)
-    return message[1]
-
-
-def main() -> None:
-    """Entry point; see the module's docstring for the arguments."""
-    descriptor, parent, target, limits = (
-        int(sys.argv[1]),
-        int(sys.argv[2]),
-        sys.argv[3],
-        Limits(*map(int, sys.argv[4].split(":"))),
-    )
-    server = machine.JobServer(*map(int, sys.argv[5].split(":")))
-    _die_with_parent(parent)
-    _limit_itself(limits)
-    faulthandler.enable()
-    faulthandler.register(TELL)
-    signal.signal(signal.SIGINT, signal.SIG_IGN)
-    os.set_inheritable(descriptor, False)
-    os.set_inheritable(server.descriptor, False)
-    machine.share_cores(server)
-    _stand_back()
-    channel = Channel(descriptor)
-    # Before the target is imported: engines start threads when they are loaded, and these would stay free.
-    missing = sandbox.obey(_orders(channel))
-    sandbox.answer_by(lambda request: _asked(channel, request))
-    codec = Codec(target)
-    keepalive.listen(lambda: channel.send(frame(Sign.BEAT)))
-    reach("child.ready")
-    channel.send(frame(Sign.READY, missing.encode()))
-    serve(channel, codec, limits)
-    # Engines can take long to unload, and nothing is left to save.
-    os._exit(0)
-
-
-# as its parent sees it ------------------------------------------------------------------------------------------------
-
-
 _TAIL_BYTES = 4000
 """How many bytes of a child's stderr are kept."""
 
@@ -262,6 +439,20 @@ _STDERR_READS = 16
 _REAP_S = 1.0
 """How long to wait for a killed child to exit. One that waits for a dead disk may never exit."""
 
+_BUSY_SHARE = 0.5
+"""Of the time of a step, above which the child does not wait for something but computes."""
+
+_LEAST_SHARE = 0.02
+"""Of a processor: a step that gets less of one, since others use them, is given up until there is more."""
+
+_WRITTEN_BYTES = 1 << 30
+"""What an item may write to disks, whatever becomes of the files."""
+
+_UNLIMITED = Allowance(step_s=math.inf)
+
+Verdict = tuple[ErrorClass, str]
+"""Why a worker is stopped."""
+
 _unreaped: list[subprocess.Popen[bytes]] = []
 """Killed children that did not exit in that time. They are reaped when the next one is spawned."""
 
@@ -269,18 +460,24 @@ _unreaped: list[subprocess.Popen[bytes]] = []
 class Worker:
     """A child process that runs ``target``. It leads a process group, so that the processes it starts end with it.
 
-    ``server``: gives it tokens for the cores that it uses. ``policy``: what it may use; None: all that its parent may.
-    With one, it has a folder of its own, ``folder``, until :meth:`close`.
+    ``server``: gives it tokens for the cores that it uses. ``environment``: its variables. ``policy``: what it may use;
+    None: all that its parent may. With one, it has a folder of its own, ``folder``, until :meth:`close`.
     """
 
     def __init__(
-        self, target: str, codec: Codec, limits: Limits, server: machine.JobServer, policy: Policy | None = None
+        self,
+        target: str,
+        codec: Codec,
+        limits: Limits,
+        server: machine.JobServer,
+        environment: Mapping[str, str],
+        policy: Policy | None = None,
     ) -> None:
         reach("pool.start")
         self.policy = policy
-        self.folder = None if policy is None else make_folder(policy)
+        self.folder = None if policy is None else _new_folder(policy)
         try:
-            self._start(target, limits, server)
+            self._start(target, limits, server, environment)
         except BaseException:
             self._remove_folder()
             raise
@@ -289,7 +486,7 @@ class Worker:
         own = None if self.folder is None else os.fsencode(self.folder)
         self.link.send(frame(Sign.ORDERS, msgspec.msgpack.encode(Orders(policy=policy, own=own))))
 
-    def _start(self, target: str, limits: Limits, server: machine.JobServer) -> None:
+    def _start(self, target: str, limits: Limits, server: machine.JobServer, environment: Mapping[str, str]) -> None:
         _unreaped[:] = [process for process in _unreaped if process.poll() is None]
         ours, theirs = socket.socketpair()
         with theirs:
@@ -300,7 +497,7 @@ class Worker:
                 self._process = subprocess.Popen(
                     [*command, target, *(":".join(map(str, some)) for some in numbers)],
                     pass_fds=[theirs.fileno(), server.descriptor],
-                    env=environment(os.environ, target, self.folder),
+                    env={**environment, **({} if self.folder is None else {"TMPDIR": str(self.folder)})},
                     stdin=subprocess.DEVNULL,
                     stdout=subprocess.DEVNULL,
                     stderr=subprocess.PIPE,
@@ -400,25 +597,98 @@ class Worker:
             shutil.rmtree(self.folder, ignore_errors=True)
 
 
-def start_helper(command: Sequence[str], target: str) -> subprocess.Popen[bytes]:
-    """A process that makes what a child may not make. It reads nothing that a child wrote. Raises OSError."""
-    paths = environment(os.environ, target).get("PYTHONPATH")
-    return subprocess.Popen(
-        command,
-        env={**os.environ, **({} if paths is None else {"PYTHONPATH": paths})},
-        stdin=subprocess.DEVNULL,
-        stdout=subprocess.PIPE,
-        stderr=subprocess.DEVNULL,
-        start_new_session=True,
-    )
+def _new_folder(policy: Policy) -> Path:
+    """A new private folder for a worker. Raises OSError."""
+    home = None if policy.home is None else os.fsdecode(policy.home)
+    return Path(tempfile.mkdtemp(prefix=policy.prefix, dir=home))
 
 
-def end_helper(helper: subprocess.Popen[bytes]) -> bytes:
-    """Kill it if it still runs; returns what it printed, which is less than a pipe holds."""
-    if helper.poll() is None:
-        os.killpg(helper.pid, signal.SIGKILL)
-    answer, _ = helper.communicate()
-    return answer
+@dataclass(slots=True)
+class Clock:
+    """What a worker may use for what it does now, and has used.
+
+    ``until``: its deadline, never after ``ends``; ``cpu_until``: the same of its processor time; ``written_until``: the
+    same of the bytes it writes. ``began``: when its step began; ``busy_before``, ``cpu_before``: how long it had been
+    busy, and had used a processor, by then. ``patient_until``: how long others wait for what it does;
+    ``memory_until``: the resident memory at which that counts as too large.
+    """
+
+    worker: Worker
+    until: float
+    ends: float = math.inf
+    cpu_until: float = math.inf
+    written_until: float = math.inf
+    patient_until: float = math.inf
+    memory_until: float = math.inf
+    allowed: Allowance = _UNLIMITED
+    began: float = 0.0
+    busy_before: float = 0.0
+    cpu_before: float = 0.0
+
+    def start(self, items: Sequence[Allowance]) -> None:
+        """It begins with these items: the longest of their times counts, and the processor time of all."""
+        self.allowed = Allowance(
+            step_s=max(allowed.step_s for allowed in items),
+            step_cpu_s=sum(allowed.step_cpu_s for allowed in items),
+            whole_s=max(allowed.whole_s for allowed in items),
+            memory_bytes=sum(allowed.memory_bytes for allowed in items),
+            patience_s=sum(allowed.patience_s for allowed in items),
+        )
+        self.ends = time.monotonic() + self.allowed.whole_s
+        self.patient_until = time.monotonic() + self.allowed.patience_s
+        self.memory_until = self.allowed.memory_bytes
+        if self.memory_until < math.inf:
+            self.memory_until += self.worker.resident_bytes()
+        if self.worker.folder is not None:
+            self.written_until = self.worker.written_bytes() + _WRITTEN_BYTES * len(items)
+        self.start_step()
+
+    def start_step(self) -> None:
+        """It gave a sign of life, so the time of a step starts again."""
+        self.began = time.monotonic()
+        self.until = min(self.began + self.allowed.step_s, self.ends)
+        self.cpu_until = math.inf
+        if self.allowed.step_s < math.inf:
+            self.busy_before, self.cpu_before = self.worker.busy_seconds(), self.worker.cpu_seconds()
+        if self.allowed.step_cpu_s < math.inf:
+            self.cpu_until = self.worker.cpu_seconds() + self.allowed.step_cpu_s
+
+    def overtime(self, now: float, *, is_ready: bool) -> Verdict | None:
+        """Why a worker at its deadline is stopped; None where it has time of a processor left and only waited for one.
+
+        One that spins is not tried again, because the next try would be no shorter; one that waited for a disk is.
+        """
+        elapsed = now - self.began
+        is_step = is_ready and now <= self.ends
+        if is_step and self.cpu_until < math.inf:
+            # Its processor time is what decides. That comes to its end too, only later than on a machine at rest.
+            busy = self.worker.busy_seconds() - self.busy_before
+            latest = min(self.began + self.allowed.step_cpu_s / _LEAST_SHARE, self.ends)
+            if busy > _BUSY_SHARE * elapsed and now < latest:
+                self.until = min(now + self.allowed.step_s, latest)
+                return None
+        used = self.worker.cpu_seconds() - self.cpu_before
+        if is_step and used > _BUSY_SHARE * elapsed:
+            message = f"It used {round(used)} s of processor time without coming to an end, and was stopped."
+            return ErrorClass.TOO_LARGE, message
+        return ErrorClass.TIMEOUT, "It took longer than its time limit and was stopped."
+
+    def excess(self, memory_bytes: int) -> Verdict | None:
+        """Of what a worker has used more than it may, and so is stopped. ``memory_bytes``: of resident memory."""
+        if self.cpu_until < math.inf and self.worker.cpu_seconds() > self.cpu_until:
+            limit = round(self.allowed.step_cpu_s)
+            message = f"It used more than {limit} s of processor time, too much for its size, and was stopped."
+            return ErrorClass.TOO_LARGE, message
+        if self.written_until < math.inf and self.worker.written_bytes() > self.written_until:
+            return ErrorClass.TOO_LARGE, f"It wrote more than {_WRITTEN_BYTES // 1024**2} MiB and was stopped."
+        resident = self.worker.resident_bytes()
+        if resident > self.memory_until:
+            limit = round(self.allowed.memory_bytes / 1024**2)
+            message = f"It used more than {limit} MiB of memory, too much for its size, and was stopped."
+            return ErrorClass.TOO_LARGE, message
+        if resident > memory_bytes:
+            return ErrorClass.OOM, f"It used more than {memory_bytes // 1024**2} MiB of memory and was stopped."
+        return None
 
 
 def exit_error(code: int | None, stderr_tail: str) -> ItemError:

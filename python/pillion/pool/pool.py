@@ -8,10 +8,8 @@ goes to another child.
 from __future__ import annotations
 
 import errno
-import math
 import os
 import select
-import subprocess
 import threading
 import time
 from collections import Counter, deque
@@ -28,9 +26,9 @@ from pillion.errors import ErrorClass, ItemError
 from pillion.failpoints import reach
 from pillion.model import Allowance
 from pillion.pool import sandbox
-from pillion.pool.child import Limits, Worker, end_helper, exit_error, start_helper
+from pillion.pool.child import Clock, Codec, Limits, Sign, Verdict, WireError, Worker, exit_error, frame
+from pillion.pool.helpers import Helpers
 from pillion.pool.sandbox import Policy
-from pillion.pool.wire import Codec, Sign, WireError, frame
 
 
 class SetAside(Exception):
@@ -80,15 +78,12 @@ class Child:
     """A worker and its state.
 
     ``preparing``: it prepares all items of its batch. ``started``: it runs the first of them. ``dismissed``: it is
-    killed and gets no more work. ``stderr_closed``: its stderr is at its end. ``lanes``: those it has run. ``allowed``:
-    what it may use for what it does now. ``until``: its deadline, never after ``ends``; ``cpu_until``: the same of its
-    processor time; ``written_until``: the same of the bytes it writes. ``waits_for``: the command that makes what it
-    asked for. ``verdict``: why it is being stopped. ``began``: when its step began; ``busy_before``,
-    ``cpu_before``: how long it had been busy, and had used a processor, by then. ``patient_until``: how long others
-    wait for what it does; ``memory_until``: the resident memory at which that counts as too large.
+    killed and gets no more work. ``stderr_closed``: its stderr is at its end. ``lanes``: those it has run.
+    ``waits_for``: the command that makes what it asked for. ``verdict``: why it is being stopped.
     """
 
     worker: Worker
+    clock: Clock
     ready: bool = False
     batch: Batch | None = None
     preparing: bool = False
@@ -96,18 +91,8 @@ class Child:
     dismissed: bool = False
     stderr_closed: bool = False
     lanes: set[str] = field(default_factory=set)
-    until: float = 0.0
-    ends: float = math.inf
-    cpu_until: float = math.inf
-    allowed: Allowance = field(default_factory=lambda: Allowance(step_s=math.inf))
-    began: float = 0.0
-    busy_before: float = 0.0
-    cpu_before: float = 0.0
-    written_until: float = math.inf
-    patient_until: float = math.inf
-    memory_until: float = math.inf
     waits_for: tuple[str, ...] | None = None
-    verdict: tuple[ErrorClass, str] | None = None
+    verdict: Verdict | None = None
 
     @property
     def idle(self) -> bool:
@@ -165,20 +150,11 @@ _SHORT_SHARE = 0.85
 _TRACEBACK_S = 0.2
 """How long a child that missed its deadline may take to write its traceback."""
 
-_BUSY_SHARE = 0.5
-"""Of the time of a step, above which the child does not wait for something but computes."""
-
-_LEAST_SHARE = 0.02
-"""Of a processor: a step that gets less of one, since others use them, is given up until there is more."""
-
 _START_DEADLINE_S = 60.0
 _MAX_FAILED_STARTS = 3
 _RECYCLE_ITEMS = 4000
 """Starting a child costs about as much as a hundred thumbnails."""
 
-
-_WRITTEN_BYTES = 1 << 30
-"""What an item may write to disks, whatever becomes of the files."""
 
 _SAID_BYTES = 500
 
@@ -187,7 +163,7 @@ _SPARE_S = 60.0
 
 
 class WorkerPool(Executor):
-    """``size`` child processes that run ``target`` ("module:function"; wire.py says of which types).
+    """``size`` child processes that run ``target`` ("module:function"; child.py says of which types).
 
     When all are busy, a batch with turn ``AT_ONCE`` gets an extra child.
 
@@ -224,8 +200,8 @@ class WorkerPool(Executor):
         sandbox.check(policy)
         self._policy = policy
         self._fetch = fetch
-        self._obtaining = obtaining
-        self._helpers: dict[tuple[str, ...], subprocess.Popen[bytes]] = {}
+        self._environment = sandbox.environment(os.environ, target)
+        self._helpers = Helpers(obtaining, self._environment.get("PYTHONPATH"))
         self.size = size
         """How many children work at the same time."""
         self._budget = memory_budget or int(machine.memory_bytes() * _BUDGET_SHARE)
@@ -357,8 +333,8 @@ class WorkerPool(Executor):
             for child in self._children:
                 child.worker.end()
                 child.worker.close()
-            for helper in self._helpers.values():
-                end_helper(helper)
+            for command in tuple(self._helpers.running):
+                self._helpers.end(command)
             os.close(self._wake_read)
             os.close(self._wake_write)
             os.close(self._server.descriptor)
@@ -378,13 +354,12 @@ class WorkerPool(Executor):
             self._spare_until = time.monotonic() + _START_DEADLINE_S + _SPARE_S
         while sum(not child.dismissed for child in self._children) < wanted and not (self._is_short and busy):
             try:
-                child = Child(worker=Worker(self._target, self._codec, self._limits, self._server, self._policy))
+                worker = Worker(self._target, self._codec, self._limits, self._server, self._environment, self._policy)
             except OSError as error:
                 # Out of processes or descriptors: a fault of the machine, which must not end this thread.
                 self._start_failed(None, str(error))
                 return
-            child.until = time.monotonic() + _START_DEADLINE_S
-            self._children.append(child)
+            self._children.append(Child(worker, Clock(worker, until=time.monotonic() + _START_DEADLINE_S)))
 
     def _assign(self) -> None:
         coming = sum(not child.ready and not child.dismissed for child in self._children)
@@ -426,7 +401,7 @@ class WorkerPool(Executor):
         if batch.turn is Turn.AT_ONCE:
             self._spare_until = time.monotonic() + _SPARE_S
         child.lanes.add(batch.lane)
-        self._set_clock(child, [batch.items[0]])
+        child.clock.start([batch.items[0].allowed])
         prepares = batch.prepares and len(batch.items) > 1
         child.worker.send([item.argument for item in batch.items], prepares=prepares)
 
@@ -481,14 +456,14 @@ class WorkerPool(Executor):
             return None
         elif sign is Sign.PREPARING and not child.started:
             child.preparing = True
-            self._set_clock(child, batch.items)
+            child.clock.start([item.allowed for item in batch.items])
         elif sign is Sign.STARTED and not child.started:
             self._note_start(child, batch)
         elif child.waits_for is not None:
             raise WireError(f"{sign.name} while it waited for an answer")
         elif sign is Sign.BEAT and (child.started or child.preparing):
             self._fetch_from(child, done=False)
-            self._start_step(child)
+            child.clock.start_step()
         elif sign is Sign.ASK and (child.started or child.preparing):
             self._obtain(child, data)
         elif sign in (Sign.RESULT, Sign.LAST_RESULT) and child.started:
@@ -513,56 +488,20 @@ class WorkerPool(Executor):
         return None
 
     def _obtain(self, child: Child, request: bytes) -> None:
-        """Start what makes the thing that a child asks for, unless it is being made already."""
-        command = self._obtaining(request) if self._obtaining is not None else None
-        if command is None:
+        child.waits_for = self._helpers.ask(request)
+        if child.waits_for is None:
             raise WireError("a request for what is not to be had")
-        key = tuple(command)
-        if key not in self._helpers:
-            self._helpers[key] = start_helper(key, self._target)
-        child.waits_for = key
 
     def _answer(self) -> None:
         """Tell the children whose requests are done. Meanwhile only the time limit of their whole items counts."""
-        for key, helper in tuple(self._helpers.items()):
-            waiting = [child for child in self._children if child.waits_for == key]
-            if helper.poll() is None:
-                for child in waiting:
-                    self._start_step(child)
-                continue
-            del self._helpers[key]
-            answer = end_helper(helper)
-            for child in waiting:
-                child.waits_for = None
-                child.worker.link.send(frame(Sign.ANSWER, answer))
-
-    def _set_clock(self, child: Child, items: Collection[Item]) -> None:
-        """Start the time limits of what the child does now: the longest of ``items``, the processor time of all."""
-        child.allowed = Allowance(
-            step_s=max(item.allowed.step_s for item in items),
-            step_cpu_s=sum(item.allowed.step_cpu_s for item in items),
-            whole_s=max(item.allowed.whole_s for item in items),
-            memory_bytes=sum(item.allowed.memory_bytes for item in items),
-            patience_s=sum(item.allowed.patience_s for item in items),
-        )
-        child.ends = time.monotonic() + child.allowed.whole_s
-        child.patient_until = time.monotonic() + child.allowed.patience_s
-        child.memory_until = child.allowed.memory_bytes
-        if child.memory_until < math.inf:
-            child.memory_until += child.worker.resident_bytes()
-        if child.worker.folder is not None:
-            child.written_until = child.worker.written_bytes() + _WRITTEN_BYTES * len(items)
-        self._start_step(child)
-
-    @staticmethod
-    def _start_step(child: Child) -> None:
-        child.began = time.monotonic()
-        child.until = min(child.began + child.allowed.step_s, child.ends)
-        child.cpu_until = math.inf
-        if child.allowed.step_s < math.inf:
-            child.busy_before, child.cpu_before = child.worker.busy_seconds(), child.worker.cpu_seconds()
-        if child.allowed.step_cpu_s < math.inf:
-            child.cpu_until = child.worker.cpu_seconds() + child.allowed.step_cpu_s
+        for command, answer in self._helpers.done():
+            for child in self._children:
+                if child.waits_for == command:
+                    child.waits_for = None
+                    child.worker.link.send(frame(Sign.ANSWER, answer))
+        for child in self._children:
+            if child.waits_for is not None:
+                child.clock.start_step()
 
     def _take(self, child: Child, batch: Batch, *, is_last: bool) -> Item:
         """The item that is done. ``is_last``: the child takes no more."""
@@ -588,12 +527,13 @@ class WorkerPool(Executor):
             return
         child.preparing = False
         child.started = True
-        self._set_clock(child, [item])
+        child.clock.start([item.allowed])
         self._fetch_from(child, done=False)
 
     def _watch(self) -> None:
         now = time.monotonic()
-        self._answer()
+        if self._helpers.running:
+            self._answer()
         if now > self._spare_until:
             self._dismiss_spare()
         measures = now >= self._measures_at
@@ -605,53 +545,21 @@ class WorkerPool(Executor):
                 self._finish_off(child, now)
             elif child.dismissed or child.idle:
                 continue
-            elif now > child.until:
+            elif now > child.clock.until:
                 self._end_of_time(child, now)
-            elif measures and (verdict := self._excess(child)) is not None:
+            elif measures and (verdict := child.clock.excess(self._limits.memory_bytes)) is not None:
                 self._condemn(child, *verdict)
-            elif now > child.patient_until:
+            elif now > child.clock.patient_until:
                 self._set_aside(child)
 
     def _end_of_time(self, child: Child, now: float) -> None:
-        """A child is at its deadline: stop it, unless it has processor time left and only waited for processors.
-
-        One that spins is not tried again, because the next try would be no shorter; one that waited for a disk is.
-        """
-        elapsed = now - child.began
-        is_step = child.ready and now <= child.ends
-        if is_step and child.cpu_until < math.inf:
-            # Its processor time is what decides. That comes to its end too, only later than on a machine at rest.
-            busy = child.worker.busy_seconds() - child.busy_before
-            latest = min(child.began + child.allowed.step_cpu_s / _LEAST_SHARE, child.ends)
-            if busy > _BUSY_SHARE * elapsed and now < latest:
-                child.until = min(now + child.allowed.step_s, latest)
-                return
-        child.verdict = (ErrorClass.TIMEOUT, "It took longer than its time limit and was stopped.")
-        used = child.worker.cpu_seconds() - child.cpu_before
-        if is_step and used > _BUSY_SHARE * elapsed:
-            message = f"It used {round(used)} s of processor time without coming to an end, and was stopped."
-            child.verdict = (ErrorClass.TOO_LARGE, message)
-        child.until = now + _TRACEBACK_S
+        """A child is at its deadline: stop it, unless it only waited for processors."""
+        child.verdict = child.clock.overtime(now, is_ready=child.ready)
+        if child.verdict is None:
+            return
+        child.clock.until = now + _TRACEBACK_S
         if child.ready:
             child.worker.ask()
-
-    def _excess(self, child: Child) -> tuple[ErrorClass, str] | None:
-        """Of what a child has used more than it may."""
-        if child.cpu_until < math.inf and child.worker.cpu_seconds() > child.cpu_until:
-            limit = round(child.allowed.step_cpu_s)
-            message = f"It used more than {limit} s of processor time, too much for its size, and was stopped."
-            return ErrorClass.TOO_LARGE, message
-        if child.written_until < math.inf and child.worker.written_bytes() > child.written_until:
-            return ErrorClass.TOO_LARGE, f"It wrote more than {_WRITTEN_BYTES // 1024**2} MiB and was stopped."
-        resident = child.worker.resident_bytes()
-        if resident > child.memory_until:
-            limit = round(child.allowed.memory_bytes / 1024**2)
-            message = f"It used more than {limit} MiB of memory, too much for its size, and was stopped."
-            return ErrorClass.TOO_LARGE, message
-        if resident > self._limits.memory_bytes:
-            limit = self._limits.memory_bytes // 1024**2
-            return ErrorClass.OOM, f"It used more than {limit} MiB of memory and was stopped."
-        return None
 
     def _set_aside(self, child: Child) -> None:
         """Stop an item that others have waited for long enough, if there are others. The rest of its batch goes on."""
@@ -705,7 +613,7 @@ class WorkerPool(Executor):
 
     def _condemn(self, child: Child, error_class: ErrorClass, message: str) -> None:
         child.verdict = (error_class, message)
-        child.until = time.monotonic()
+        child.clock.until = time.monotonic()
         child.worker.kill()
 
     def _dismiss_spare(self) -> None:
@@ -717,10 +625,10 @@ class WorkerPool(Executor):
 
     def _finish_off(self, child: Child, now: float) -> None:
         """Kill a child with a verdict, after its time for the traceback. One that does not die is left behind."""
-        if now < child.until:
+        if now < child.clock.until:
             return
         child.worker.kill()
-        if now > child.until + 1.0:
+        if now > child.clock.until + 1.0:
             self._reap(child)
 
     def _reap(self, child: Child) -> None:

@@ -10,6 +10,7 @@ it reads the first byte of a file, while it has one thread, and there is no way 
   worker. It has no network, starts no programs (but those of :attr:`Policy.programs`), and signals nobody else.
 * **Privileges**: it can never get more (no_new_privs), and a root's worker gives up what root may do, save to use the
   files of other users.
+* **Precedence and limits**: it ends with its parent, lets the user's own programs go first, and has hard limits.
 * **Environment**: :data:`ENVIRONMENT`, nothing else: no tokens, no passwords, no proxies.
 
 What each kind needs beyond its sources, which is why all of them can share a worker:
@@ -27,12 +28,14 @@ docs/security.md says what holds on which kernel.
 
 from __future__ import annotations
 
+import ctypes
 import functools
 import logging
 import os
+import resource
+import signal
 import sys
 import sysconfig
-import tempfile
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 from enum import StrEnum
@@ -251,6 +254,62 @@ def _never(number: int, *values: int) -> tuple[Argument, ...]:
     return (Argument(number, _WORD, values, only=False),)
 
 
+# precedence and limits ----------------------------------------------------------------------------------------------
+
+
+NICENESS = 5
+"""The niceness of workers, so that the user's own programs come first."""
+
+_FILE_BYTES = 1 << 30
+_OPEN_FILES = 1024
+
+
+def die_with(parent: int) -> None:
+    """End with the process that started this one, however that ends."""
+    if sys.platform == "linux":
+        ctypes.CDLL(None).prctl(_PR_SET_PDEATHSIG, signal.SIGKILL, 0, 0, 0)
+    if os.getppid() != parent:
+        os._exit(0)
+
+
+def stand_back() -> None:
+    """Give the user's own programs precedence for processor and disk, where the system can do that."""
+    import psutil
+
+    niceness = os.nice(NICENESS)
+    try:
+        # A new session is a new scheduling group, and then only the group's niceness counts (sched(7)).
+        Path("/proc/self/autogroup").write_text(str(niceness))
+    except OSError:
+        pass
+    try:
+        psutil.Process().ionice(psutil.IOPRIO_CLASS_IDLE)
+    except (AttributeError, OSError, ValueError, psutil.Error):
+        # Not on this system, or not allowed in this container.
+        return
+
+
+def limit_itself(memory_bytes: int) -> None:
+    """Hard limits behind the parent's checks, for what grows faster than these; child processes inherit them.
+
+    ``memory_bytes``: what may be resident, 0 for no limit. The limit here counts address space, much of which is never
+    used, so it stands well behind. That of processes counts all of the user's, so it is left alone: the sandbox starts
+    none.
+    """
+    resource.setrlimit(resource.RLIMIT_CORE, (0, 0))
+    _lower(resource.RLIMIT_FSIZE, _FILE_BYTES)
+    _lower(resource.RLIMIT_NOFILE, _OPEN_FILES)
+    if memory_bytes:
+        wall = 2 * memory_bytes + (1 << 30)
+        resource.setrlimit(resource.RLIMIT_DATA, (wall, wall))
+
+
+def _lower(which: int, to: int) -> None:
+    _, most = resource.getrlimit(which)
+    limit = to if most == resource.RLIM_INFINITY else min(to, most)
+    resource.setrlimit(which, (limit, limit))
+
+
 # environment ----------------------------------------------------------------------------------------------------------
 
 
@@ -280,11 +339,10 @@ ENVIRONMENT = (
 """The variables that a worker gets; a star stands for any end of a name."""
 
 
-def environment(of: Mapping[str, str], target: str, own: Path | None = None) -> dict[str, str]:
-    """What a worker for ``target`` ("module:function") gets of an environment.
+def environment(of: Mapping[str, str], target: str) -> dict[str, str]:
+    """What a worker for ``target`` ("module:function") gets of an environment, beside its folder for temporary files.
 
-    ``own``: its folder, for temporary files. It starts without the user's current folder among those of modules, so it
-    is told where this process found them.
+    It starts without the user's current folder among those of modules, so it is told where this process found them.
     """
     exact = frozenset(name for name in ENVIRONMENT if not name.endswith("*"))
     starts = tuple(name[:-1] for name in ENVIRONMENT if name.endswith("*"))
@@ -294,7 +352,7 @@ def environment(of: Mapping[str, str], target: str, own: Path | None = None) -> 
     paths += [root for root in dict.fromkeys(roots) if root and root not in paths and root not in _found_anyway()]
     if paths:
         kept["PYTHONPATH"] = os.pathsep.join(paths)
-    return kept if own is None else {**kept, "TMPDIR": str(own)}
+    return kept
 
 
 def _root(module: str) -> str | None:
@@ -353,12 +411,6 @@ def check(policy: Policy | None) -> None:
 def say_once(missing: str) -> None:
     """Log, once in this process, what does not hold."""
     _log.warning("Workers are not wholly confined here (%s); 'pillion doctor' says what holds.", quoted(missing))
-
-
-def make_folder(policy: Policy) -> Path:
-    """A new private folder for a worker. Raises OSError."""
-    home = None if policy.home is None else os.fsdecode(policy.home)
-    return Path(tempfile.mkdtemp(prefix=policy.prefix, dir=home))
 
 
 class Orders(msgspec.Struct, frozen=True):
