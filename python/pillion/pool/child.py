@@ -381,55 +381,6 @@ def resident_bytes(pid: int | str = "self") -> int:
         return 0
 
 
-def own_bytes(pid: int) -> int:
-    """The resident memory of a process that belongs to it alone: no files, nothing shared; 0 if it is gone."""
-    try:
-        with open(f"/proc/{pid}/statm", "rb") as file:
-            fields = file.read().split()
-        return (int(fields[1]) - int(fields[2])) * os.sysconf("SC_PAGE_SIZE")
-    except (OSError, IndexError):
-        return 0
-
-
-def written_bytes(pid: int) -> int:
-    """How many bytes a process has had written to disks so far, in pages; 0 if it is gone or nobody counts."""
-    try:
-        with open(f"/proc/{pid}/io", "rb") as file:
-            return next((int(line.split()[1]) for line in file if line.startswith(b"write_bytes:")), 0)
-    except (OSError, IndexError, ValueError):
-        return 0
-
-
-def cpu_seconds(pid: int | str = "self") -> float:
-    """The processor time of a process and of its children that have ended; 0 if it is gone."""
-    try:
-        with open(f"/proc/{pid}/stat", "rb") as file:
-            # Its name may hold anything, so count from the bracket behind it (proc(5), fields 14 to 17).
-            ticks = file.read().rpartition(b")")[2].split()[11:15]
-        return sum(map(int, ticks)) / os.sysconf("SC_CLK_TCK")
-    except (OSError, IndexError, ValueError):
-        return 0.0
-
-
-def busy_seconds(pid: int) -> float:
-    """How long the threads of a process have run or waited for a processor, all together; 0 where nobody counts.
-
-    What waits for a disk, a lock or another process is not busy; what others keep from the processors is.
-    """
-    total = 0
-    try:
-        threads = os.listdir(f"/proc/{pid}/task")
-    except OSError:
-        return 0.0
-    for thread in threads:
-        try:
-            with open(f"/proc/{pid}/task/{thread}/schedstat", "rb") as file:
-                total += sum(map(int, file.read().split()[:2]))
-        except (OSError, ValueError):
-            continue
-    return total / 1e9
-
-
 _TAIL_BYTES = 4000
 """How many bytes of a child's stderr are kept."""
 
@@ -548,20 +499,51 @@ class Worker:
             return total
 
     def own_bytes(self) -> int:
-        """Memory that only the child uses, without libraries, models and other files that it shares."""
-        return own_bytes(self._process.pid)
-
-    def cpu_seconds(self) -> float:
-        """Processor time that the child, and the programs that it started and that have ended, have used so far."""
-        return cpu_seconds(self._process.pid)
-
-    def busy_seconds(self) -> float:
-        """How long the child has used processors or waited for one, so that load does not hide that it spins."""
-        return max(busy_seconds(self._process.pid), self.cpu_seconds())
+        """Memory of the child that belongs to it alone: no files, such as models and libraries, nothing shared."""
+        try:
+            with open(f"/proc/{self._process.pid}/statm", "rb") as file:
+                fields = file.read().split()
+            return (int(fields[1]) - int(fields[2])) * os.sysconf("SC_PAGE_SIZE")
+        except (OSError, IndexError):
+            return 0
 
     def written_bytes(self) -> int:
-        """Bytes that the child has had written to disks so far."""
-        return written_bytes(self._process.pid)
+        """Bytes that the child has had written to disks so far, in pages; 0 if it is gone or nobody counts."""
+        try:
+            with open(f"/proc/{self._process.pid}/io", "rb") as file:
+                return next((int(line.split()[1]) for line in file if line.startswith(b"write_bytes:")), 0)
+        except (OSError, IndexError, ValueError):
+            return 0
+
+    def cpu_seconds(self) -> float:
+        """Processor time of the child, and of what it started and that has ended, so far; 0 if it is gone."""
+        try:
+            with open(f"/proc/{self._process.pid}/stat", "rb") as file:
+                # Its name may hold anything, so count from the bracket behind it (proc(5), fields 14 to 17).
+                ticks = file.read().rpartition(b")")[2].split()[11:15]
+            return sum(map(int, ticks)) / os.sysconf("SC_CLK_TCK")
+        except (OSError, IndexError, ValueError):
+            return 0.0
+
+    def busy_seconds(self) -> float:
+        """How long the child's threads have run or waited for a processor, together, so that load hides no spinning.
+
+        What waits for a disk, a lock or another process is not busy; what others keep from the processors is. At least
+        its processor time, where nobody counts the rest.
+        """
+        total = 0
+        tasks = f"/proc/{self._process.pid}/task"
+        try:
+            threads = os.listdir(tasks)
+        except OSError:
+            threads = []
+        for thread in threads:
+            try:
+                with open(f"{tasks}/{thread}/schedstat", "rb") as file:
+                    total += sum(map(int, file.read().split()[:2]))
+            except (OSError, ValueError):
+                continue
+        return max(total / 1e9, self.cpu_seconds())
 
     def ask(self) -> None:
         """Make the child write a traceback to stderr."""
