@@ -1,4 +1,4 @@
-"""This machine: its device name, locks and the processes that hold them, file systems, cores and their tokens, battery.
+"""This machine: its device name, locks, processes and signals, file systems, cores and their tokens, battery.
 
 Knows nothing of libraries or media: of Pillion it imports only :mod:`pillion.errors`.
 """
@@ -10,6 +10,7 @@ import functools
 import json
 import math
 import os
+import signal
 import socket
 import struct
 import threading
@@ -19,6 +20,7 @@ from collections import defaultdict
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
+from types import FrameType
 from typing import BinaryIO
 
 from pillion.errors import LibraryBusyError
@@ -192,6 +194,38 @@ def _start_time(pid: int) -> str | None:
         return str(int(psutil.Process(pid).create_time() * 100))
     except psutil.NoSuchProcess:
         return None
+
+
+# signals --------------------------------------------------------------------------------------------------------------
+
+
+@contextmanager
+def interrupts_end(end: Callable[[], None]) -> Iterator[None]:
+    """While inside, the first SIGINT or SIGTERM calls ``end``, and has its usual effect at the end.
+
+    A second one acts at once, as it did before.
+    """
+    if threading.current_thread() is not threading.main_thread():
+        yield
+        return
+    before = {number: signal.getsignal(number) for number in (signal.SIGINT, signal.SIGTERM)}
+    caught: list[int] = []
+
+    def stop(number: int, _frame: FrameType | None) -> None:
+        caught.append(number)
+        signal.signal(number, before[signal.Signals(number)])
+        end()
+
+    for number, handler in before.items():
+        if callable(handler):
+            signal.signal(number, stop)
+    try:
+        yield
+    finally:
+        for number, handler in before.items():
+            signal.signal(number, handler)
+    if caught:
+        signal.raise_signal(caught[0])
 
 
 # file systems ---------------------------------------------------------------------------------------------------------

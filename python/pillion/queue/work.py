@@ -4,16 +4,13 @@ from __future__ import annotations
 
 import logging
 import os
-import signal
 import threading
 import time
 import uuid
-from collections import Counter
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager, suppress
 from dataclasses import replace
 from functools import cached_property, partial
-from types import FrameType
 
 import sqlalchemy as sa
 
@@ -27,22 +24,17 @@ from pillion.failpoints import reach
 from pillion.job import (
     EVERY_PRIORITY,
     FULL_BUDGET,
-    LAST_FROM,
     Budget,
-    JobChange,
-    Urgency,
     budget_of,
-    is_on_demand,
     job_released,
     job_set_aside,
     patience,
-    priority_of,
 )
 from pillion.kinds import registry
 from pillion.kinds.execute import Execution, ExecutionTask, allowance
 from pillion.kinds.registry import obtaining
 from pillion.kinds.spec import KindSpec
-from pillion.machine import at_work, is_gone, this_owner
+from pillion.machine import at_work, interrupts_end, is_gone, this_owner
 from pillion.model import PDF_PASSWORDS, Allowance, Failure, SidecarKind
 from pillion.pool.pool import WorkerPool
 from pillion.queue.checkpoints import FOLDER, Checkpoints
@@ -52,6 +44,7 @@ from pillion.queue.engine import Engine, Planned, Result
 from pillion.queue.estimate import Estimates, Eta, parallel, worker_count
 from pillion.queue.gates import ALL, OPEN, Gate, Gates
 from pillion.queue.offline import OfflineLocations
+from pillion.queue.slow import SlowTypes
 from pillion.settings.config import Config
 from pillion.store import Store, fetch, rescue
 
@@ -62,9 +55,6 @@ TARGET = "pillion.kinds.execute:execute"
 
 _OFFLINE_WAIT_S = 2.0
 """How long a run waits at its start to see whether an offline Location is back: a dead file system may never answer."""
-
-_SLOW_IN_A_ROW = 2
-"""So many jobs for files of a type that are slower than others wait, and none in between that is not: all go last."""
 
 _RECYCLE_SHARE = 0.4
 """A worker that uses more than this share of its memory limit after a batch is replaced."""
@@ -107,8 +97,7 @@ class CatalogJobs:
         self._checkpoints = checkpoints
         self._leases = Leases(database, owner)
         self._unwritten: list[ClaimedJob] = []
-        self._held_up: Counter[tuple[SidecarKind, str]] = Counter()
-        """(kind, MIME type) -> jobs that others have waited for too long, one after the other."""
+        self._slow = SlowTypes()
         self._offline_wait_s = _OFFLINE_WAIT_S
         self._all_open: Mapping[SidecarKind, Gate] = dict.fromkeys(self._kinds, OPEN)
         self._seen: Mapping[SidecarKind, Gate] = self._all_open
@@ -243,16 +232,11 @@ class CatalogJobs:
             if isinstance(value, Execution) and planned.job.making:
                 variants = [due.variant for due in planned.job.making]
                 self._estimates.learn(planned.job.job, variants, value.seconds)
-                self._trust(planned, value.seconds)
+                if self._slow.held_up:
+                    self._slow.trust(planned.job.job, value.seconds, planned.cost)
         for lane, notice in faults.items():
             self._gates.failed(lane, ErrorClass.MISSING_TOOL, notice)
         return faults
-
-    def _trust(self, planned: Planned[PlannedJob], seconds: float) -> None:
-        """A file that was as quick as it should be speaks for others of its type."""
-        job = planned.job.job
-        if self._held_up and seconds < patience(priority_of(Urgency.NEW, 0), planned.cost, job.size):
-            self._held_up.pop((job.kind, job.mime), None)
 
     def _record(self, results: Sequence[Result[PlannedJob]], now: float) -> Mapping[str, str]:
         """Record a batch. One that cannot be recorded because a row makes no sense is recorded one by one.
@@ -286,19 +270,11 @@ class CatalogJobs:
         try:
             reach("work.release")
             with self._database.write() as connection:
-                changes = [(job.id, job.token, self._given_back(job)) for job in self._unwritten]
+                changes = [(job.id, job.token, self._slow.given_back(job)) for job in self._unwritten]
                 catalog_queue.finish(connection, changes, now)
         except PillionError:
             return
         self._unwritten.clear()
-
-    def _given_back(self, job: ClaimedJob) -> JobChange:
-        change = job_set_aside if self._is_slow(job) else job_released
-        return change(job.attempts, job.last)
-
-    def _is_slow(self, job: ClaimedJob) -> bool:
-        """Whether a job goes last because of its like. One that somebody waits for does not."""
-        return self._held_up[job.kind, job.mime] >= _SLOW_IN_A_ROW and not is_on_demand(job.priority)
 
     def set_aside(self, jobs: Sequence[PlannedJob], now: float) -> None:
         """Give back jobs that others have waited for long enough. Where several of a type were so, all of it goes last.
@@ -309,8 +285,7 @@ class CatalogJobs:
         for planned in jobs:
             job = planned.job
             _logger.info("%s of %s takes long; others go first.", job.kind, job.content_uuid)
-            self._held_up[job.kind, job.mime] += 1
-            if self._is_slow(job):
+            if self._slow.note(job):
                 slow.setdefault(job.kind, set()).add(job.mime)
         with suppress(PillionError), self._database.write() as connection:
             changes = [(job.id, job.token, job_set_aside(job.attempts, job.last)) for job in (p.job for p in jobs)]
@@ -348,10 +323,10 @@ class CatalogJobs:
             mine = catalog_queue.still_held(connection, self._owner, claims)
             if self._gates.watching or catalog_queue.has_gates(connection):
                 mine -= self._gates.held_back(connection, self._owner, self._kinds, time.time())
-        return [planned for planned in jobs if planned.job.id not in mine or self._goes_last(planned.job)]
-
-    def _goes_last(self, job: ClaimedJob) -> bool:
-        return job.priority < LAST_FROM and self._is_slow(job)
+        stopped = {planned.job.id for planned in jobs if planned.job.id not in mine}
+        if self._slow.held_up:
+            stopped |= {planned.job.id for planned in jobs if self._slow.is_early(planned.job)}
+        return [planned for planned in jobs if planned.job.id in stopped]
 
     def next_retry(self, now: float) -> float | None:
         """When the earliest retry of a kind that is not held back is due, or when to look at a silent owner again."""
@@ -538,35 +513,6 @@ class Leases:
 # the engine with its pool ---------------------------------------------------------------------------------------------
 
 
-@contextmanager
-def _interrupts_end(end: Callable[[], None]) -> Iterator[None]:
-    """While inside, the first SIGINT or SIGTERM calls ``end``, and has its usual effect at the end.
-
-    A second one acts at once, as it did before.
-    """
-    if threading.current_thread() is not threading.main_thread():
-        yield
-        return
-    before = {number: signal.getsignal(number) for number in (signal.SIGINT, signal.SIGTERM)}
-    caught: list[int] = []
-
-    def stop(number: int, _frame: FrameType | None) -> None:
-        caught.append(number)
-        signal.signal(number, before[signal.Signals(number)])
-        end()
-
-    for number, handler in before.items():
-        if callable(handler):
-            signal.signal(number, stop)
-    try:
-        yield
-    finally:
-        for number, handler in before.items():
-            signal.signal(number, handler)
-    if caught:
-        signal.raise_signal(caught[0])
-
-
 _POOL_SETTINGS = ("workers", "concurrency", "memory_limit", "memory_budget", "sandbox")
 """Settings that need other workers: where they change, the running ones end first."""
 
@@ -674,7 +620,7 @@ class Workers:
 
         In the main thread, Ctrl-C (or SIGTERM) ends the run in order, and then has its usual effect.
         """
-        with at_work(self._owner), _interrupts_end(self._end):
+        with at_work(self._owner), interrupts_end(self._end):
             self._sweep()
             try:
                 self._run(until_idle)
