@@ -8,6 +8,7 @@ import signal
 import subprocess
 import sys
 from collections import Counter
+from collections.abc import Mapping
 from pathlib import Path
 from types import SimpleNamespace
 from typing import Any, cast
@@ -216,6 +217,16 @@ def test_failures_of_single_files_are_json_too(tmp_path: Path) -> None:
 # the machine ----------------------------------------------------------------------------------------------------------
 
 
+def control_groups(folder: Path, groups: str, files: Mapping[str, str]) -> tuple[Path, Path]:
+    """What the system says of a process's control groups: the list of them, and where their files are."""
+    (folder / "cgroup").write_text(groups)
+    for name, text in files.items():
+        path = folder / "fs" / name
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.write_text(text)
+    return folder / "cgroup", folder / "fs"
+
+
 @pytest.mark.parametrize(
     ("groups", "files", "cores"),
     [
@@ -234,12 +245,8 @@ def test_failures_of_single_files_are_json_too(tmp_path: Path) -> None:
 def test_the_quota_of_a_container_counts(
     groups: str, files: dict[str, str], cores: float | None, tmp_path: Path
 ) -> None:
-    (tmp_path / "cgroup").write_text(groups)
-    for name, text in files.items():
-        path = tmp_path / "fs" / name
-        path.parent.mkdir(parents=True, exist_ok=True)
-        path.write_text(text)
-    assert machine.cpu_quota(tmp_path / "cgroup", tmp_path / "fs") == cores
+    written, mount = control_groups(tmp_path, groups, files)
+    assert machine.cpu_quota(written, mount) == cores
     assert machine.cpu_quota(tmp_path / "none", tmp_path) is None
 
 
@@ -259,14 +266,10 @@ def test_the_quota_of_a_container_counts(
 def test_the_memory_of_a_container_counts(
     groups: str, files: dict[str, str], limit: int | None, tmp_path: Path
 ) -> None:
-    (tmp_path / "cgroup").write_text(groups)
-    for name, text in files.items():
-        path = tmp_path / "fs" / name
-        path.parent.mkdir(parents=True, exist_ok=True)
-        path.write_text(text)
+    written, mount = control_groups(tmp_path, groups, files)
     whole = machine.memory_bytes(tmp_path / "none", tmp_path)
     assert whole > 1 << 28
-    assert machine.memory_bytes(tmp_path / "cgroup", tmp_path / "fs") == (limit or whole)
+    assert machine.memory_bytes(written, mount) == (limit or whole)
 
 
 def test_cores_are_at_least_one_and_no_more_than_the_quota(monkeypatch: pytest.MonkeyPatch) -> None:

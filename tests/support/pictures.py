@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import io
+import random
 from typing import Any
 
 import numpy as np
@@ -75,6 +76,15 @@ def as_stored(picture: Image.Image, orientation: int) -> Image.Image:
 
 BLAMELESS = ("ready", "corrupt", "unsupported", "too_large")
 """What may become of a damaged file: never `crash`, `oom` or an exception of another type."""
+
+
+def damaged(data: bytes, dice: random.Random, head: int) -> bytes:
+    """``data`` with a few bytes changed at random, half of them among the first ``head``."""
+    changed = bytearray(data)
+    for _ in range(dice.choice((1, 4, 20))):
+        limit = len(data) if dice.random() < 0.5 else min(len(data), head)
+        changed[dice.randrange(limit)] = dice.randrange(256)
+    return bytes(changed)
 
 
 def outcome(data: bytes) -> str:

@@ -2,7 +2,7 @@
 //!
 //! They are those by which FFmpeg's demuxers and Pillow know their formats.
 
-use super::streams;
+use super::{stands, streams};
 
 /// (offset, bytes, type)
 pub(super) const MARKS: &[(usize, &[u8], &str)] = &[
@@ -161,15 +161,9 @@ pub(super) const MARKS: &[(usize, &[u8], &str)] = &[
 
 /// The type of bytes that are no text.
 pub(super) fn sniff(head: &[u8], name: &[u8]) -> Option<&'static str> {
-    let there = |offset: usize, bytes: &[u8]| {
-        head.get(offset..)
-            .is_some_and(|rest| rest.starts_with(bytes))
-    };
-    // A look at one byte rules out nearly all of them.
-    let first = |offset: usize, bytes: &[u8]| head.get(offset) == bytes.first();
     MARKS
         .iter()
-        .find(|(offset, bytes, _)| first(*offset, bytes) && there(*offset, bytes))
+        .find(|(offset, bytes, _)| stands(head, *offset, bytes))
         .filter(|(_, mark, _)| mark.len() > 3 || is_likely(head, mark))
         .map(|(_, _, mime)| *mime)
         .or_else(|| adx(head))

@@ -1,6 +1,6 @@
 //! The core's one table of magic bytes: types that fixed bytes at a fixed place give away.
 
-use super::{containers, contains, mime_from_name};
+use super::{containers, contains, mime_from_name, stands};
 
 /// What follows from a mark.
 #[derive(Clone, Copy)]
@@ -206,15 +206,9 @@ pub(super) fn sniff_pictures(head: &[u8], name: &[u8]) -> Option<&'static str> {
 
 /// The type by the table.
 pub(super) fn sniff(head: &[u8], name: &[u8]) -> Option<&'static str> {
-    let there = |offset: usize, bytes: &[u8]| {
-        head.get(offset..)
-            .is_some_and(|rest| rest.starts_with(bytes))
-    };
-    // A look at one byte rules out nearly all of them.
-    let first = |offset: usize, bytes: &[u8]| head.get(offset) == bytes.first();
     MARKS
         .iter()
-        .filter(|(offset, bytes, _)| first(*offset, bytes) && there(*offset, bytes))
+        .filter(|(offset, bytes, _)| stands(head, *offset, bytes))
         .find_map(|(_, _, means)| match means {
             Type(mime) => Some(*mime),
             Look(look) => look(head, name),

@@ -34,6 +34,15 @@ const START: usize = 4096;
 /// The type of bytes that are none we know.
 pub const UNKNOWN: &str = "application/octet-stream";
 
+/// Whether bytes stand at a place in the head.
+fn stands(head: &[u8], offset: usize, bytes: &[u8]) -> bool {
+    // A look at one byte rules out nearly all marks.
+    head.get(offset) == bytes.first()
+        && head
+            .get(offset..)
+            .is_some_and(|rest| rest.starts_with(bytes))
+}
+
 /// The mime type of a file that starts with `head` (give [`HEAD`] bytes, or all) and has this `name` (a path will do).
 ///
 /// `application/x-empty` for no bytes, [`UNKNOWN`] if they are none we know: a name alone proves nothing.

@@ -345,15 +345,10 @@ def rows() -> list[ModelRow]:
 
 
 def _row_of_language(language: str) -> ModelRow:
-    file = language_file(language)
-    return ModelRow(
-        name=f"tessdata-{language}",
-        kind=OCR,
-        installed=file is not None,
-        place="folder" if file else "",
-        path=str(file) if file else None,
-        bytes=file.stat().st_size if file else None,
-        sha256=sha256_of(file) if file else None,
+    return _model_row(
+        f"tessdata-{language}",
+        "folder",
+        language_file(language),
         looked_in=tuple(f"folder: {folder}" for folder in data_folders()),
         online=install_command([language]),
         offline=f"copy {language}.traineddata to $PILLION_MODELS/tessdata/",
@@ -361,16 +356,28 @@ def _row_of_language(language: str) -> ModelRow:
 
 
 def _row_of_network(name: str) -> ModelRow:
-    file = next((file for file in network_files() if file.name == name and file.is_file()), None)
-    return ModelRow(
-        name=name.removesuffix(".onnx"),
-        kind=OCR,
-        installed=file is not None,
-        place="package" if file else "",
-        path=str(file) if file else None,
-        bytes=file.stat().st_size if file else None,
-        sha256=sha256_of(file) if file else None,
+    return _model_row(
+        name.removesuffix(".onnx"),
+        "package",
+        next((file for file in network_files() if file.name == name and file.is_file()), None),
         looked_in=(f"package: rapidocr ({'installed' if network_files() else 'not installed'})",),
         online=INSTALL_NETWORKS,
         offline="pip download rapidocr elsewhere, then pip install --no-index --find-links FOLDER rapidocr",
+    )
+
+
+def _model_row(
+    name: str, place: str, file: Path | None, *, looked_in: tuple[str, ...], online: str, offline: str
+) -> ModelRow:
+    return ModelRow(
+        name=name,
+        kind=OCR,
+        installed=file is not None,
+        place=place if file else "",
+        path=str(file) if file else None,
+        bytes=file.stat().st_size if file else None,
+        sha256=sha256_of(file) if file else None,
+        looked_in=looked_in,
+        online=online,
+        offline=offline,
     )

@@ -1,0 +1,235 @@
+//! What is asked for, and the queries of the index that find it.
+//!
+//! A word is looked for by its stems in all languages that the index holds, as it is written where stems find little,
+//! and with one typo if that is wanted. Several words are looked for in a row.
+
+use tantivy::Term;
+use tantivy::query::{
+    BooleanQuery, BoostQuery, ConstScoreQuery, FuzzyTermQuery, Occur, PhrasePrefixQuery,
+    PhraseQuery, Query, TermQuery,
+};
+use tantivy::schema::{Field, IndexRecordOption};
+
+use super::WordIndex;
+use crate::search::language::named;
+use crate::search::tokens::{Word, stems, words};
+
+/// Letters that a word has at least for a typo in it to be forgiven.
+const TYPO_LETTERS: usize = 5;
+/// A run of more characters without spaces is taken for a sentence: its pairs are looked for, not the run as it is.
+pub(super) const LONG_RUN: usize = 4;
+/// A word of which there are fewer documents is also looked for as it is written: its stem may be of another language.
+const FEW: u64 = 20;
+/// Scores of matches that have no frequency: of a typo, and of the beginning of a word.
+const TYPO_SCORE: f32 = 2.0;
+const PREFIX_SCORE: f32 = 4.0;
+/// How much a run of words that was typed as one counts beside its words alone.
+const PHRASE_BOOST: f32 = 1.0;
+
+/// What a part of a query asks for.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Sort {
+    /// A word in any form, or several that stand in a row.
+    Word,
+    /// The beginning of a word.
+    Prefix,
+    /// Words in a row as they are written.
+    Phrase,
+}
+
+/// One part of a query.
+#[derive(Clone, Debug)]
+pub struct Clause {
+    /// Must, should or must not be there.
+    pub occur: Occur,
+    /// What it asks for.
+    pub sort: Sort,
+    /// As it was typed.
+    pub text: String,
+}
+
+/// Which documents are searched.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Among {
+    /// Passages of text.
+    Passages,
+    /// Names of files and folders.
+    Names,
+}
+
+impl WordIndex {
+    /// All clauses as one query; None where they say only what must not be there.
+    pub(super) fn query(
+        &self,
+        clauses: &[Clause],
+        among: Among,
+        languages: &[String],
+        typos: bool,
+    ) -> Option<Box<dyn Query>> {
+        let mut parts: Vec<(Occur, Box<dyn Query>)> = Vec::new();
+        for clause in clauses {
+            let mut any: Vec<Box<dyn Query>> = Vec::new();
+            match among {
+                Among::Passages => {
+                    self.alternatives(clause, self.fields.stem, 1.0, languages, typos, &mut any)
+                }
+                Among::Names => {
+                    self.alternatives(clause, self.fields.name, 1.0, languages, typos, &mut any);
+                    self.alternatives(clause, self.fields.folder, 0.5, languages, false, &mut any);
+                }
+            }
+            match (clause.occur, any.len()) {
+                (_, 0) => {}
+                // Flat, so that the scorer may skip what cannot be among the best.
+                (Occur::Should, _) => {
+                    parts.extend(any.into_iter().map(|query| (Occur::Should, query)))
+                }
+                (occur, _) => parts.push((occur, Box::new(BooleanQuery::union(any)))),
+            }
+        }
+        if parts.iter().all(|(occur, _)| *occur == Occur::MustNot) {
+            return None;
+        }
+        Some(Box::new(BooleanQuery::new(parts)))
+    }
+
+    /// Queries of one field, any of which matches the clause.
+    fn alternatives(
+        &self,
+        clause: &Clause,
+        field: Field,
+        boost: f32,
+        languages: &[String],
+        typos: bool,
+        out: &mut Vec<Box<dyn Query>>,
+    ) {
+        let typed = words(&clause.text, None);
+        let mut add = |query: Box<dyn Query>, factor: f32| {
+            let factor = factor * boost;
+            out.push(if (factor - 1.0).abs() < f32::EPSILON {
+                query
+            } else {
+                Box::new(BoostQuery::new(query, factor))
+            });
+        };
+        let passages = field == self.fields.stem;
+        match typed.as_slice() {
+            [] => {}
+            [word] if clause.sort == Sort::Prefix && !word.unspaced => {
+                for field in [field]
+                    .into_iter()
+                    .chain(passages.then_some(self.fields.form))
+                {
+                    let term = Term::from_field_text(field, &word.folded);
+                    add(
+                        constant(
+                            Box::new(FuzzyTermQuery::new_prefix(term, 0, true)),
+                            PREFIX_SCORE,
+                        ),
+                        1.0,
+                    );
+                }
+            }
+            [word] => {
+                let forms = stems(&word.folded, if word.unspaced { &[] } else { languages });
+                let mut all: Vec<String> = forms;
+                for stem in stems(&clause.text, languages) {
+                    if !all.contains(&stem) {
+                        all.push(stem);
+                    }
+                }
+                let mut documents = 0;
+                for stem in &all {
+                    let term = Term::from_field_text(field, stem);
+                    let number = self.searcher.doc_freq(&term).unwrap_or(0);
+                    documents += number;
+                    if number > 0 {
+                        add(
+                            Box::new(TermQuery::new(term, IndexRecordOption::WithFreqs)),
+                            1.0,
+                        );
+                    }
+                }
+                if passages && documents < FEW {
+                    let term = Term::from_field_text(self.fields.form, &word.folded);
+                    add(
+                        Box::new(TermQuery::new(term, IndexRecordOption::Basic)),
+                        1.0,
+                    );
+                }
+                if typos && forgiving(word) {
+                    for (field, text) in all
+                        .iter()
+                        .map(|stem| (field, stem))
+                        .chain(passages.then_some((self.fields.form, &word.folded)))
+                    {
+                        if text.chars().count() + 1 < TYPO_LETTERS {
+                            continue;
+                        }
+                        let term = Term::from_field_text(field, text);
+                        add(
+                            constant(Box::new(FuzzyTermQuery::new(term, 1, true)), TYPO_SCORE),
+                            1.0,
+                        );
+                    }
+                }
+            }
+            several => {
+                if clause.sort == Sort::Prefix {
+                    let terms = several
+                        .iter()
+                        .map(|word| Term::from_field_text(field, &word.folded))
+                        .collect();
+                    add(Box::new(PhrasePrefixQuery::new(terms)), 1.0);
+                    return;
+                }
+                for row in rows(&clause.text, languages) {
+                    let terms = row
+                        .iter()
+                        .map(|stem| Term::from_field_text(field, stem))
+                        .collect();
+                    add(Box::new(PhraseQuery::new(terms)), PHRASE_BOOST);
+                }
+                if clause.sort == Sort::Word && passages && several.len() > LONG_RUN {
+                    for pair in several
+                        .windows(2)
+                        .filter(|pair| pair[0].unspaced && pair[1].unspaced)
+                    {
+                        let text = format!("{}{}", pair[0].folded, pair[1].folded);
+                        let term = Term::from_field_text(self.fields.form, &text);
+                        add(
+                            Box::new(TermQuery::new(term, IndexRecordOption::Basic)),
+                            1.0,
+                        );
+                    }
+                }
+            }
+        }
+    }
+}
+
+fn constant(query: Box<dyn Query>, score: f32) -> Box<dyn Query> {
+    Box::new(ConstScoreQuery::new(query, score))
+}
+
+/// Whether a typo in the word is forgiven.
+pub(super) fn forgiving(word: &Word) -> bool {
+    !word.unspaced
+        && word.folded.chars().count() >= TYPO_LETTERS
+        && !word.folded.bytes().any(|b| b.is_ascii_digit())
+}
+
+/// The stems of words in a row, in each language; each row once.
+pub(super) fn rows(text: &str, languages: &[String]) -> Vec<Vec<String>> {
+    let mut found: Vec<Vec<String>> = Vec::new();
+    for language in std::iter::once(None).chain(languages.iter().map(|code| named(code))) {
+        let row: Vec<String> = words(text, language)
+            .into_iter()
+            .map(|word| word.stem)
+            .collect();
+        if !found.contains(&row) {
+            found.push(row);
+        }
+    }
+    found
+}
