@@ -28,9 +28,9 @@ def tool() -> ModuleType:
 @pytest.mark.parametrize(
     ("story", "files", "moves"),
     [
-        ("photograph", 20, 86),
+        ("photograph", 21, 87),
         ("search", 9, 44),
-        pytest.param("page", 13, 48, marks=pytest.mark.models),
+        pytest.param("page", 14, 90, marks=pytest.mark.models),
         ("ready", 9, 16),
         ("request", 15, 40),
     ],
