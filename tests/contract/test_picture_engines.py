@@ -125,6 +125,12 @@ def test_damaged_heic_has_its_class(heif_module: str) -> None:
     assert error_of(pillion.decode, data[:24] + bytes(len(data) - 24)).error_class == "corrupt"
 
 
+def test_a_coding_that_libheif_does_not_read_is_unsupported(heif_module: str) -> None:
+    # The item says that its picture is uncompressed (ISO 23001-17).
+    error = error_of(pillion.decode, heic(chart()).replace(b"hvc1", b"unci", 1))
+    assert (error.error_class, "no picture in it has a coding" in error.message) == ("unsupported", True)
+
+
 def test_without_the_extra_heic_waits_for_it_and_is_then_made_once(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

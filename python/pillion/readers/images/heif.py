@@ -55,6 +55,8 @@ def decode(data: bytes, mime: str, *, max_side: int | None, max_pixels: int, pag
         raise ItemError(ErrorClass.CORRUPT, "the file ends early")
     try:
         file = module.open_heif(io.BytesIO(data), convert_hdr_to_8bit=True)
+        if not len(file):
+            raise ItemError(ErrorClass.UNSUPPORTED, "no picture in it has a coding that libheif reads")
         image = file[file.primary_index]
         check_size(image.size, max_pixels, _BYTES_PER_PIXEL)
         decoded = _by_many_threads(module, data, image.mode)
