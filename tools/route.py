@@ -20,9 +20,9 @@ counts like a direct call, with the nearest of our files below it as the caller.
 imported does not count.
 
 While a photograph is made, the parent's threads go round loops that wait (for the worker to start, for its result), and
-how often depends on the machine. So a series of moves that is repeated at once, in the same thread, counts once. A page
-has no such loops, and there each move counts. Where the number still varies (a heartbeat is due once a second), the
-lowest of several runs counts: it is the way of the job itself.
+how often depends on the machine. So a series of moves that is repeated at once, in the same thread, counts once, and of
+the heartbeats, which are due once a second, the first. A page has no such loops, and there each move counts. Where the
+number still varies, the lowest of several runs counts: it is the way of the job itself.
 """
 
 from __future__ import annotations
@@ -62,6 +62,10 @@ _LOOPS = frozenset({"photograph", "search"})
 _BEGUN_IN = {os.path.join("search", "keeping.py"): "search"}
 """The file that begins a story of its own amid another -> that story. What is called from there belongs to it."""
 
+_HEARTBEAT = "Engine._beat"
+_WAITING = "waiting"
+"""The story of what is called by a heartbeat that is not the first."""
+
 RUNS = 5
 
 
@@ -81,6 +85,7 @@ class _Watch:
 
     def __init__(self, log: str, package: str) -> None:
         self.counting = False
+        self._heartbeats = 0
         self._descriptor = os.open(log, os.O_WRONLY | os.O_CREAT | os.O_APPEND, 0o600)
         self._package = package + os.sep
 
@@ -94,6 +99,8 @@ class _Watch:
         if not self.counting:
             return
         file = frame.f_code.co_filename
+        if frame.f_code.co_name == "heartbeat" and frame.f_back and frame.f_back.f_code.co_qualname == _HEARTBEAT:
+            self._heartbeats += 1
         if begins or self._caller(frame) != file:
             name = f"{file[len(self._package) :]}:{frame.f_code.co_qualname}"
             line = f"{self._story(frame)}\t{os.getpid()}.{threading.get_native_id()}\t{name}\n"
@@ -107,6 +114,8 @@ class _Watch:
             story = _BEGUN_IN.get(file[len(self._package) :]) if file.startswith(self._package) else None
             if story is not None:
                 return story
+            if self._heartbeats > 1 and at.f_code.co_qualname == _HEARTBEAT:
+                return _WAITING
             at = at.f_back
         return ""
 

@@ -6,7 +6,6 @@ catalog/queue.py writes it; a change that ends a claim is fenced by the lease to
 
 from __future__ import annotations
 
-import math
 from collections.abc import Mapping
 from dataclasses import dataclass
 from enum import IntEnum, StrEnum
@@ -71,26 +70,6 @@ def is_on_demand(priority: int) -> bool:
 
 AGING_S = 30.0
 """A kind that has work but got no worker for this long counts as one step more urgent."""
-
-
-PATIENCE_S = 0.5
-"""How long others wait for a job that is slower than its like."""
-
-_PATIENCE_TIMES = 8
-"""The same, in times of what a job like it takes."""
-
-_PATIENCE_S_PER_MIB, _LONGEST_BY_SIZE_S = 0.1, 10.0
-"""What a large file is granted beside that."""
-
-
-def patience(priority: int, cost_s: float, size: int) -> float:
-    """How many seconds others wait for a job that was estimated at ``cost_s``, of a file of ``size`` bytes.
-
-    For ever for one that somebody waits for, and for one that went last already: they have gone first.
-    """
-    if is_on_demand(priority) or priority >= LAST_FROM:
-        return math.inf
-    return max(PATIENCE_S, _PATIENCE_TIMES * cost_s) + min(size / 2**20 * _PATIENCE_S_PER_MIB, _LONGEST_BY_SIZE_S)
 
 
 def aged_priority(priority: int, waited_s: float) -> int:

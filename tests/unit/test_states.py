@@ -13,7 +13,6 @@ from pillion.job import (
     AGING_S,
     ENDED,
     FULL_BUDGET,
-    PATIENCE_S,
     RETRY_POLICIES,
     Again,
     JobState,
@@ -30,11 +29,11 @@ from pillion.job import (
     job_rescued,
     job_set_aside,
     job_woken,
-    patience,
     priority_of,
 )
 from pillion.kinds import registry
 from pillion.model import Failure, SidecarKind
+from pillion.queue.engine import PATIENCE_S, patience
 
 failures = st.builds(Failure, error_class=st.sampled_from(ErrorClass), message=st.just("why"))
 

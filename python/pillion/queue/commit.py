@@ -97,28 +97,28 @@ class _Batch:
     """Checkpoints that are not needed any more."""
 
 
+@dataclass(slots=True)
 class Recorder:
     """Records results for one library, and counts them.
 
     ``counts``: (kind, status) -> sidecars; ``jobs_ended``: kind -> jobs that are done or failed for good.
     """
 
-    def __init__(self, database: Database, store: Store, checkpoints: Checkpoints, owner: str) -> None:
-        self._database = database
-        self._store = store
-        self._checkpoints = checkpoints
-        self._owner = owner
-        self.counts: Counter[tuple[SidecarKind, SidecarStatus]] = Counter()
-        self.jobs_ended: Counter[SidecarKind] = Counter()
+    database: Database
+    store: Store
+    checkpoints: Checkpoints
+    owner: str
+    counts: Counter[tuple[SidecarKind, SidecarStatus]] = field(default_factory=Counter)
+    jobs_ended: Counter[SidecarKind] = field(default_factory=Counter)
 
     def record(self, results: Sequence[Result[PlannedJob]], now: float) -> Mapping[str, str]:
         """Write a batch. Returns a notice for each lane (or "*") that a fault of the machine holds back."""
         try:
             reach("record.begin")
-            with self._database.write() as connection:
+            with self.database.write() as connection:
                 claims = [(planned.job.job.id, planned.job.job.token) for planned, _ in results]
-                held = catalog_queue.still_held(connection, self._owner, claims)
-                results = [(planned, believed(planned.job, returned, self._store)) for planned, returned in results]
+                held = catalog_queue.still_held(connection, self.owner, claims)
+                results = [(planned, believed(planned.job, returned, self.store)) for planned, returned in results]
                 batch = self._collect(results, held, now)
                 self._drop_with_source(connection, batch)
                 self._place(batch)
@@ -141,9 +141,9 @@ class Recorder:
         self.counts.update((outcome.kind, outcome.status) for outcome in batch.outcomes)
         self.jobs_ended.update(kind for kind, _ in batch.ended)
         for planned in batch.leftovers:
-            self._store.discard(planned.staging, [due.variant for due in planned.making])
+            self.store.discard(planned.staging, [due.variant for due in planned.making])
         for checkpoint in batch.over:
-            self._checkpoints.drop(checkpoint)
+            self.checkpoints.drop(checkpoint)
         return batch.faults
 
     def _collect(self, results: Sequence[Result[PlannedJob]], held: set[int], now: float) -> _Batch:
@@ -202,7 +202,7 @@ class Recorder:
         return change
 
     def _came_further(self, planned: PlannedJob) -> bool:
-        return planned.checkpoint is not None and self._checkpoints.came_further(planned.checkpoint)
+        return planned.checkpoint is not None and self.checkpoints.came_further(planned.checkpoint)
 
     def _ended(
         self,
@@ -232,7 +232,7 @@ class Recorder:
         job = planned.job
         wanted = {due.variant: due.wanted for due in planned.making}
         for staged in result:
-            rel_path = self._store.rel_path(job.content_uuid, job.kind, staged.variant, staged.format)
+            rel_path = self.store.rel_path(job.content_uuid, job.kind, staged.variant, staged.format)
             batch.placements.append(Placement(staged=staged_path(planned.staging, staged.variant), rel_path=rel_path))
             entry = ManifestEntry(
                 kind=job.kind,
@@ -272,9 +272,9 @@ class Recorder:
             batch.about[job.content_uuid] = job
         manifests = []
         stale = []
-        there = self._store.listed(list(batch.about))
+        there = self.store.listed(list(batch.about))
         for uuid, job in batch.about.items():
-            before = self._store.find_manifest(uuid) if uuid in there else None
+            before = self.store.find_manifest(uuid) if uuid in there else None
             if before is None and uuid not in batch.listed:
                 # Nothing was there to be dropped: a manifest of nothing would be a stray file.
                 continue
@@ -290,17 +290,17 @@ class Recorder:
             thumbhash = batch.thumbhashes.get(uuid) or (before.thumbhash if before else None)
             about = {"hash": job.hash, "size": job.size, "mime": job.mime, "thumbhash": thumbhash}
             if listed:
-                manifests.append(self._store.stage_manifest(self._owner, uuid, about, list(listed.values())))
+                manifests.append(self.store.stage_manifest(self.owner, uuid, about, list(listed.values())))
             else:
-                stale.append(str(self._store.manifest_path(uuid).relative_to(self._store.sidecars)))
+                stale.append(str(self.store.manifest_path(uuid).relative_to(self.store.sidecars)))
         if not manifests and not stale:
             return
-        self._store.sync()
-        self._store.place(manifests)
-        self._store.place(batch.placements)
+        self.store.sync()
+        self.store.place(manifests)
+        self.store.place(batch.placements)
         for rel_path in stale:
-            self._store.remove(rel_path)
-        self._store.sync()
+            self.store.remove(rel_path)
+        self.store.sync()
 
     def _end_waiting(self, connection: sa.Connection, batch: _Batch, now: float) -> None:
         ended = batch.sources_ended

@@ -5,6 +5,7 @@ It knows jobs only through :class:`JobSource`; nothing here knows the database o
 
 from __future__ import annotations
 
+import math
 import queue
 import threading
 import time
@@ -42,6 +43,26 @@ _LOOK_S = 0.1
 _IDLE_LOOK_S = 0.2
 _CANCELLED = object()
 _SET_ASIDE = object()
+
+
+PATIENCE_S = 0.5
+"""How long others wait for a job that is slower than its like."""
+
+_PATIENCE_TIMES = 8
+"""The same, in times of what a job like it takes."""
+
+_PATIENCE_S_PER_MIB, _LONGEST_BY_SIZE_S = 0.1, 10.0
+"""What a large file is granted beside that."""
+
+
+def patience(priority: int, cost_s: float, size: int) -> float:
+    """How many seconds others wait for a job that was estimated at ``cost_s``, of a file of ``size`` bytes.
+
+    For ever for one that somebody waits for, and for one that went last already: they have gone first.
+    """
+    if priority < ON_DEMAND_BEFORE or priority >= LAST_FROM:
+        return math.inf
+    return max(PATIENCE_S, _PATIENCE_TIMES * cost_s) + min(size / 2**20 * _PATIENCE_S_PER_MIB, _LONGEST_BY_SIZE_S)
 
 
 @value

@@ -10,8 +10,9 @@ from collections import Counter
 from dataclasses import dataclass, field
 
 from pillion.catalog.queue import ClaimedJob
-from pillion.job import LAST_FROM, JobChange, Urgency, is_on_demand, job_released, job_set_aside, patience, priority_of
+from pillion.job import LAST_FROM, JobChange, Urgency, is_on_demand, job_released, job_set_aside, priority_of
 from pillion.model import SidecarKind
+from pillion.queue.engine import patience
 
 _IN_A_ROW = 2
 """So many jobs for files of a type that are slower than others wait, and none in between that is not: all go last."""

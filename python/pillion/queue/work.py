@@ -28,7 +28,6 @@ from pillion.job import (
     budget_of,
     job_released,
     job_set_aside,
-    patience,
 )
 from pillion.kinds import registry
 from pillion.kinds.execute import Execution, ExecutionTask, allowance
@@ -40,7 +39,7 @@ from pillion.pool.pool import WorkerPool
 from pillion.queue.checkpoints import FOLDER, Checkpoints
 from pillion.queue.commit import DISK_FULL_NOTICE, Adopted, PlannedJob, Recorder, result_of
 from pillion.queue.confinement import Confinement
-from pillion.queue.engine import Engine, Planned, Result
+from pillion.queue.engine import Engine, Planned, Result, patience
 from pillion.queue.estimate import Estimates, Eta, parallel, worker_count
 from pillion.queue.gates import ALL, OPEN, Gate, Gates
 from pillion.queue.offline import OfflineLocations
