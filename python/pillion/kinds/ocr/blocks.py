@@ -11,7 +11,7 @@ import statistics
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import replace
 
-from pillion.kinds.ocr.order import Placed, Size, View, around, in_rows, joined, ordered, placed, runs_left
+from pillion.kinds.ocr.order import Placed, Size, around, as_read, parted
 from pillion.kinds.ocr.result import Block, BlockType, Box, OcrLine, OcrWord
 
 _ROWS = 3
@@ -60,13 +60,10 @@ def structured(
     """
     if not lines or any(line.box is None for line in lines):
         return tuple(lines), ()
-    view = View(size, rotation, skew, runs_left(lines))
-    places = [placed(line, view) for line in lines]
-    in_rows_of_cells = in_rows(places) if in_order else ordered(places)
-    places = [row[0] if len(row) == 1 else placed(joined(row), view) for row in in_rows_of_cells]
+    places = as_read(lines, size, rotation, skew, in_order=in_order)
     lines = [place.line for place in places]
     boxes = [place.box for place in places]
-    cells = [_cells(place) for place in places]
+    cells = [_cells(place, parts) for place, parts in zip(places, parted(places), strict=True)]
     body = _body_height(lines, boxes)
     bottom = size[rotation % 180 == 0]
     found: list[Block] = []
@@ -96,11 +93,9 @@ Cell = tuple[float, float, Sequence[OcrWord]]
 """Left, right, words."""
 
 
-def _cells(place: Placed) -> list[Cell]:
+def _cells(place: Placed, parts: Sequence[tuple[int, int]]) -> list[Cell]:
     """The words of a line, parted at wide gaps; none for a line without words."""
-    return [
-        (place.words[first][0], place.words[end - 1][2], place.line.words[first:end]) for first, end in place.cells()
-    ]
+    return [(place.words[first][0], place.words[end - 1][2], place.line.words[first:end]) for first, end in parts]
 
 
 def _table(cells: Sequence[Sequence[Cell]], boxes: Sequence[Box], first: int) -> int:

@@ -87,7 +87,25 @@ class View:
         return width - right, top, width - left, bottom
 
 
-def placed(line: OcrLine, view: View) -> Placed:
+def as_read(
+    lines: Sequence[OcrLine], size: Size, rotation: int = 0, skew: float = 0.0, *, in_order: bool = False
+) -> list[Placed]:
+    """Lines with boxes in reading order, each row of cells as one line with tabs.
+
+    ``size``, ``rotation``, ``skew``: of the page, see :class:`View`. ``in_order``: the lines are, but for tables.
+    """
+    view = View(size, rotation, skew, runs_left(lines))
+    places = [_placed(line, view) for line in lines]
+    rows = in_rows(places) if in_order else ordered(places)
+    return [row[0] if len(row) == 1 else _placed(joined(row), view) for row in rows]
+
+
+def parted(places: Sequence[Placed]) -> list[list[tuple[int, int]]]:
+    """The cells of each line, see :meth:`Placed.cells`."""
+    return [place.cells() for place in places]
+
+
+def _placed(line: OcrLine, view: View) -> Placed:
     """A line with a box, in a view of its page."""
     assert line.box is not None
     words = tuple(view.seen(word.box) for word in line.words)
