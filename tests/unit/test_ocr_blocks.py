@@ -64,6 +64,15 @@ def test_rows_of_a_table_have_tabs() -> None:
     assert blocks[1].rows[0] == ("Garden chairs", "4", "358.00")
 
 
+@pytest.mark.parametrize("marks", ["e¢e•", ["1.", "2.", "3.", "(4)"]])
+def test_items_with_wide_gaps_after_their_marks_are_a_list(marks: str | list[str]) -> None:
+    """Bullets are read as letters or signs."""
+    items = [line(f"{mark}     learning plan {n}", 100, 600 + 30 * n) for n, mark in enumerate(marks)]
+    same, blocks = structured([*PROSE, *items], SIZE)
+    assert list(same) == [*PROSE, *items]
+    assert types(blocks) == ["text", "list"]
+
+
 def test_a_long_paragraph_about_a_table_is_no_caption() -> None:
     first = line("Table 4 gives the numbers of each", 100, 100, paragraph=True)
     moved = [first, *(line(one.text, 100, 130 + 30 * number) for number, one in enumerate(PROSE))]

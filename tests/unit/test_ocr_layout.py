@@ -80,6 +80,22 @@ def test_a_line_cut_where_the_next_one_goes_on_is_in_doubt() -> None:
     assert suspects(boxes(beside), print_of(printed(beside))) == []
 
 
+def test_lines_with_print_beside_their_ends_are_in_doubt() -> None:
+    lines = column(200, 1200, 200, 20)
+    short = list(lines)
+    short[4] = (320.0, *lines[4][1:])
+    short[9] = (*lines[9][:2], 1060.0, lines[9][3])
+    found = suspects(boxes(short), print_of(printed(lines)))
+    assert len(found) == 2
+    for one, lost in zip(found, (lines[4], lines[9]), strict=True):
+        assert abs(one.area[0] - lost[0]) <= 12
+        assert abs(one.area[2] - lost[2]) <= 12
+        assert one.area[1] <= lost[1]
+        assert one.area[3] >= lost[3]
+    far = [(10.0, *lines[9][1:2], 60.0, lines[9][3])]
+    assert suspects(boxes(lines), print_of(printed(lines + far))) == []
+
+
 def test_a_blank_page_has_no_print() -> None:
     seen = print_of(np.full(SHAPE, 255, np.uint8))
     assert not seen.tiles.any()

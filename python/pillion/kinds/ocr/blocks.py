@@ -37,6 +37,7 @@ _FIGURE_SIDE = 0.05
 _FIGURE_TEXT = 0.3
 _BULLET = re.compile(r"[•◦▪●○■□‣⁃·*–—-]\s+\S")
 _ITEM = re.compile(r"\(?(?:\d{1,2}|[a-zA-Z]|[ivx]{1,4})[.)]\s+\S")
+_NUMBER = re.compile(r"\(?(?:\d{1,2}|[a-zA-Z]|[ivx]{1,4})[.)]$")
 _SECTION = re.compile(r"\d{1,2}(?:\.\d{1,2})*\.?\s+[^\W\d_].*[^.,;:]$")
 _CAPTION = re.compile(
     r"(?:fig(?:ure|ura|\.)?|abb(?:ildung|\.)?|tab(?:le|elle|leau|la|\.)?|cuadro|chart|plate|scheme)\s*\d+\b[.:)\s]?",
@@ -72,7 +73,9 @@ def structured(
         rows = _table(cells, boxes, number)
         end = number + rows if rows else _end_of_block(lines, boxes, cells, number)
         chosen = range(number, end)
-        if rows:
+        if rows and _are_items(cells[number:end]):
+            kind, rows = BlockType.LIST, 0
+        elif rows:
             kind = BlockType.TABLE
         else:
             kind = _type(lines[number:end], boxes[number:end], body, bottom, is_last=end == len(lines))
@@ -126,6 +129,14 @@ def _aligned(above: Sequence[Cell], below: Sequence[Cell], height: float) -> boo
         for one in below
     )
     return met >= _ALIGNED * min(len(above), len(below)) and met >= 2
+
+
+def _are_items(rows: Sequence[Sequence[Cell]]) -> bool:
+    """Whether each row is a mark and words: a bullet, read as any character, or a number with a point or bracket."""
+    marks = [" ".join(word.text for word in row[0][2]) for row in rows if len(row) == 2]
+    return len(marks) == len(rows) and all(
+        (len(mark) == 1 and not mark.isdigit()) or _NUMBER.match(mark) for mark in marks
+    )
 
 
 def _texts(row: Sequence[Cell]) -> tuple[str, ...]:

@@ -58,11 +58,11 @@ class Print:
     def covered(self, lines: Boxes) -> float:
         """The share of the ink that lies on lines, 0 to 1; 1 where there is no ink."""
         amount = int(self.ink.sum())
-        return 1.0 if amount == 0 else float((self.ink & self._on(lines)).sum() / amount)
+        return 1.0 if amount == 0 else float((self.ink & self.on(lines)).sum() / amount)
 
     def lost(self, lines: Boxes) -> Mask:
         """Which tiles have most of their ink on no line."""
-        off = _by_tile(self.ink & ~self._on(lines)).sum(axis=(2, 3))
+        off = _by_tile(self.ink & ~self.on(lines)).sum(axis=(2, 3))
         every = _by_tile(self.ink).sum(axis=(2, 3))
         found: Mask = self.tiles & (off > 0.6 * every)
         return found
@@ -74,7 +74,8 @@ class Print:
         inside[top : bottom + 1, left : right + 1] = True
         return Print(self.ink & inside, self.tiles, self.factor)
 
-    def _on(self, lines: Boxes) -> Mask:
+    def on(self, lines: Boxes) -> Mask:
+        """Which pixels are on lines, with room for accents and descenders."""
         mask = np.zeros_like(self.ink)
         room = _ROOM * (lines[:, 3] - lines[:, 1])
         sides = np.stack([lines[:, 0] - room, lines[:, 1] - room, lines[:, 2] + room, lines[:, 3] + room], axis=1)
@@ -133,6 +134,11 @@ _TEXT = 10.0
 _COLUMN_ROWS = 4
 _SPACE = 0.6
 """Words are parted by less than so many heights of a line, columns by more."""
+_END = 6.0
+_LEAST_END = 0.8
+_NEXT_WORD = 1.2
+"""Words lost at an end of a line begin within so many heights of it, are so wide at least, and reach so far at most."""
+_LEAST_HEIGHT = 5
 _CUT = 3.0
 """What cuts a line is narrower than this, and the line that goes on reaches so far beyond it, in heights."""
 _SAME_ROW = 0.7
@@ -167,6 +173,7 @@ def suspects(lines: Boxes, seen: Print) -> list[Suspect]:
         *(Suspect(area, table=True) for area in _tables(lines)),
         *(Suspect(area, spaces=True) for area in _with_gaps_of_spaces(lines)),
         *(Suspect(area) for area in _with_cuts(lines)),
+        *(Suspect(area) for area in _with_lost_ends(lines, seen)),
         *(Suspect(area) for area in _with_losses(lines, seen)),
     ]
     for one in found:
@@ -252,6 +259,26 @@ def _with_cuts(lines: Boxes) -> Iterator[Area]:
         over = (lines[:, 0] < lines[left, 2] - _CUT * height) & (lines[:, 2] > lines[right, 0] + _CUT * height)
         if (over & alike[left] & (away > -height / 2) & (away < height)).any():
             yield _around(lines[[left, right]])
+
+
+def _with_lost_ends(lines: Boxes, seen: Print) -> Iterator[Area]:
+    """Around lines beside which there is print at their height that is on no line: words lost at an end."""
+    rest = seen.ink & ~seen.on(lines)
+    width = rest.shape[1]
+    for line in lines:
+        left, top, right, bottom = (round(side / seen.factor) for side in line.tolist())
+        height = bottom - top
+        if height < _LEAST_HEIGHT or right - left < _TEXT * height:
+            continue
+        room = round(_END * height)
+        for begin, end, step in ((max(0, left - room), left, -1), (right, min(width, right + room), 1)):
+            places = np.flatnonzero(rest[top:bottom, begin:end][:, ::step].sum(axis=0))
+            if len(places) < _LEAST_END * height or places[0] > _NEXT_WORD * height:
+                continue
+            far = int(places[-1]) + 1
+            x0, x1 = (left - far, right) if step < 0 else (left, right + far)
+            scaled = np.array([x0, top, x1, bottom], np.float64) * seen.factor
+            yield _around(np.stack([line, scaled]))
 
 
 def _is_table_row(row: Boxes, height: float) -> bool:
