@@ -80,6 +80,18 @@ def test_a_line_cut_where_the_next_one_goes_on_is_in_doubt() -> None:
     assert suspects(boxes(beside), print_of(printed(beside))) == []
 
 
+def test_a_cut_line_is_in_doubt_by_itself_in_an_area_where_print_is_lost() -> None:
+    lines = column(100, 1300, 200, 30)
+    found = lines[:10] + lines[10:24:2] + lines[24:]
+    left, top, right, bottom = found[2]
+    found[2] = (left, top, 640.0, bottom)
+    found.append((670.0, top, right, bottom))
+    area, strip = suspects(boxes(found), print_of(printed(lines)))
+    assert area.area[3] - area.area[1] > 800
+    assert strip.area[:2] == (100, int(top))
+    assert strip.area[3] - strip.area[1] < 60
+
+
 def test_lines_with_print_beside_their_ends_are_in_doubt() -> None:
     lines = column(200, 1200, 200, 20)
     short = list(lines)

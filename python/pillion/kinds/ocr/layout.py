@@ -10,7 +10,7 @@ Arrays of boxes have shape (n, 4): left, top, right, bottom in pixels; right and
 from __future__ import annotations
 
 import itertools
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, TypeVar
 
@@ -164,18 +164,23 @@ class Suspect:
 
 
 def suspects(lines: Boxes, seen: Print) -> list[Suspect]:
-    """Where the lines are cells or pieces of rows, or where print is lost. None overlap, or cut through a line.
+    """Where the lines are cells or pieces of rows, or print is lost; then, where single lines were cut or lost words.
 
-    Where lines of text stand beside each other, as in columns, the area is left as the engine has it.
+    Of each of the two, none overlap, or cut through a line. Where lines of text stand beside each other, as in columns,
+    an area is left as the engine has it.
     """
-    joined: list[Suspect] = []
-    found = [
+    areas = [
         *(Suspect(area, table=True) for area in _tables(lines)),
         *(Suspect(area, spaces=True) for area in _with_gaps_of_spaces(lines)),
-        *(Suspect(area) for area in _with_cuts(lines)),
-        *(Suspect(area) for area in _with_lost_ends(lines, seen)),
         *(Suspect(area) for area in _with_losses(lines, seen)),
     ]
+    strips = [Suspect(area) for area in (*_with_cuts(lines), *_with_lost_ends(lines, seen))]
+    return [*_apart(areas, lines), *_apart(strips, lines)]
+
+
+def _apart(found: Sequence[Suspect], lines: Boxes) -> list[Suspect]:
+    """The areas with whole lines, down the page, those joined that touch; without those in which there are columns."""
+    joined: list[Suspect] = []
     for one in found:
         wider = replace(one, area=_with_whole_lines(one.area, lines))
         while (other := next((old for old in joined if _touch(old.area, wider.area)), None)) is not None:
