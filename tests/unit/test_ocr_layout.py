@@ -104,6 +104,8 @@ def test_lines_with_print_beside_their_ends_are_in_doubt() -> None:
         assert abs(one.area[2] - lost[2]) <= 12
         assert one.area[1] <= lost[1]
         assert one.area[3] >= lost[3]
+    many = [(320.0, *line[1:]) for line in lines]
+    assert not any(one.area[3] - one.area[1] < 60 for one in suspects(boxes(many), print_of(printed(lines))))
     far = [(10.0, *lines[9][1:2], 60.0, lines[9][3])]
     assert suspects(boxes(lines), print_of(printed(lines + far))) == []
 

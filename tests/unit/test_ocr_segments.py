@@ -209,6 +209,18 @@ def test_the_reading_that_makes_more_sense_is_put_in_its_place() -> None:
     assert chosen_of(same, rows=False) == ["above", "one", "two", "below"]
 
 
+def test_a_single_line_is_only_put_in_the_place_of_one() -> None:
+    nothing = np.zeros((1, 1), np.uint8)
+    strip = Doubt((80, 1000, 1620, 1040), boxes([(80, 1000, 1620, 1040)]), strip=True)
+    page = PageLines(PreparedImage(nothing, SHAPE), boxes([]), (strip,))
+    again = Segment(nothing, corner=(100, 900), doubt=0, place=1), RecognisedText((read("one whole line", 90, 100),))
+    whole = Segment(nothing, corner=(100, 0))
+    cut_line = RecognisedText((read("above", 90, 100), read("one", 90, 1010)))
+    assert said(chosen(page, [(whole, cut_line), again])) == ["above", "one whole line"]
+    elsewhere = RecognisedText((read("above", 90, 100), read("below", 90, 1500)))
+    assert said(chosen(page, [(whole, elsewhere), again])) == ["above", "below"]
+
+
 def test_more_text_that_is_less_sure_is_not_taken() -> None:
     guessed = RecognisedText((read("one two three", 75, 100),))
     assert chosen_of(guessed, rows=True) == ["above", "one", "two", "below"]

@@ -139,6 +139,8 @@ _LEAST_END = 0.8
 _NEXT_WORD = 1.2
 """Words lost at an end of a line begin within so many heights of it, are so wide at least, and reach so far at most."""
 _LEAST_HEIGHT = 5
+_FEW_ENDS = 4
+_FEW_ENDS_SHARE = 0.2
 _CUT = 3.0
 """What cuts a line is narrower than this, and the line that goes on reaches so far beyond it, in heights."""
 _SAME_ROW = 0.7
@@ -156,11 +158,15 @@ SURE_GAIN = 0.3
 
 @dataclass(frozen=True, slots=True)
 class Suspect:
-    """An area whose lines are in doubt. ``table``: they seem to be cells. ``spaces``: pieces parted by spaces."""
+    """An area whose lines are in doubt. ``table``: they seem to be cells. ``spaces``: pieces parted by spaces.
+
+    ``strip``: single lines that were cut or lost words.
+    """
 
     area: Area
     table: bool = False
     spaces: bool = False
+    strip: bool = False
 
 
 def suspects(lines: Boxes, seen: Print) -> list[Suspect]:
@@ -174,7 +180,7 @@ def suspects(lines: Boxes, seen: Print) -> list[Suspect]:
         *(Suspect(area, spaces=True) for area in _with_gaps_of_spaces(lines)),
         *(Suspect(area) for area in _with_losses(lines, seen)),
     ]
-    strips = [Suspect(area) for area in (*_with_cuts(lines), *_with_lost_ends(lines, seen))]
+    strips = [Suspect(area, strip=True) for area in (*_with_cuts(lines), *_with_lost_ends(lines, seen))]
     return [*_apart(areas, lines), *_apart(strips, lines)]
 
 
@@ -186,7 +192,7 @@ def _apart(found: Sequence[Suspect], lines: Boxes) -> list[Suspect]:
         while (other := next((old for old in joined if _touch(old.area, wider.area)), None)) is not None:
             joined.remove(other)
             both = _with_whole_lines(_union(other.area, wider.area), lines)
-            wider = Suspect(both, other.table or wider.table, other.spaces or wider.spaces)
+            wider = Suspect(both, other.table or wider.table, other.spaces or wider.spaces, one.strip)
         joined.append(wider)
     kept = [one for one in joined if not has_columns(lines[inside(lines, one.area)])]
     return sorted(kept, key=lambda one: (one.area[1], one.area[0]))
@@ -266,24 +272,29 @@ def _with_cuts(lines: Boxes) -> Iterator[Area]:
             yield _around(lines[[left, right]])
 
 
-def _with_lost_ends(lines: Boxes, seen: Print) -> Iterator[Area]:
-    """Around lines beside which there is print at their height that is on no line: words lost at an end."""
+def _with_lost_ends(lines: Boxes, seen: Print) -> list[Area]:
+    """Around lines beside which there is print at their height that is on no line: words lost at an end.
+
+    None where many lines are so: that is noise.
+    """
     rest = seen.ink & ~seen.on(lines)
-    width = rest.shape[1]
-    for line in lines:
-        left, top, right, bottom = (round(side / seen.factor) for side in line.tolist())
-        height = bottom - top
-        if height < _LEAST_HEIGHT or right - left < _TEXT * height:
+    found = [area for line in lines for area in _lost_ends(line, rest, seen.factor)]
+    return found if len(found) <= max(_FEW_ENDS, _FEW_ENDS_SHARE * len(lines)) else []
+
+
+def _lost_ends(line: NDArray[np.float64], rest: Mask, factor: int) -> Iterator[Area]:
+    left, top, right, bottom = (round(side / factor) for side in line.tolist())
+    height = bottom - top
+    if height < _LEAST_HEIGHT or right - left < _TEXT * height:
+        return
+    room = round(_END * height)
+    for begin, end, step in ((max(0, left - room), left, -1), (right, min(rest.shape[1], right + room), 1)):
+        places = np.flatnonzero(rest[top:bottom, begin:end][:, ::step].sum(axis=0))
+        if len(places) < _LEAST_END * height or places[0] > _NEXT_WORD * height:
             continue
-        room = round(_END * height)
-        for begin, end, step in ((max(0, left - room), left, -1), (right, min(width, right + room), 1)):
-            places = np.flatnonzero(rest[top:bottom, begin:end][:, ::step].sum(axis=0))
-            if len(places) < _LEAST_END * height or places[0] > _NEXT_WORD * height:
-                continue
-            far = int(places[-1]) + 1
-            x0, x1 = (left - far, right) if step < 0 else (left, right + far)
-            scaled = np.array([x0, top, x1, bottom], np.float64) * seen.factor
-            yield _around(np.stack([line, scaled]))
+        far = int(places[-1]) + 1
+        x0, x1 = (left - far, right) if step < 0 else (left, right + far)
+        yield _around(np.stack([line, np.array([x0, top, x1, bottom], np.float64) * factor]))
 
 
 def _is_table_row(row: Boxes, height: float) -> bool:

@@ -250,6 +250,9 @@ def chosen(page: PageLines, read: Sequence[Read]) -> list[Read]:
     for number, doubt in enumerate(page.doubts):
         again = [one for one in read if one[0].doubt == number]
         before, rest, place = _parted(kept, doubt.area)
+        if doubt.strip and not before:
+            # Its lines are parts of longer ones, which were read.
+            continue
         if _makes_more_sense(again, before, _NEARLY_AS_MUCH if doubt.rows or _is_of_numbers(before) else 1.0):
             kept = [*rest[:place], *again, *rest[place:]]
     return kept

@@ -352,8 +352,9 @@ def _with_doubts(image: PreparedImage, analysis: LayoutAnalysis, recognisers: Pa
         if gain >= layout.LEAST_GAIN:
             # That cells are short and stand in rows is as true of a card of two columns of terms: print that was lost
             # is evidence, or numbers once they are read.
-            rows = suspect.table and gain >= layout.ROW_GAIN
-            doubts.append(Doubt(area, found, sure=gain >= layout.SURE_GAIN, rows=rows or suspect.spaces))
+            rows = (suspect.table and gain >= layout.ROW_GAIN) or suspect.spaces
+            sure = gain >= layout.SURE_GAIN and not suspect.strip
+            doubts.append(Doubt(area, found, sure=sure, rows=rows, strip=suspect.strip))
     return PageLines(image, analysis.boxes, tuple(doubts), analysis.figures)
 
 

@@ -28,13 +28,14 @@ class Doubt:
     """An area of a picture in which the lines may be others. ``lines``: as they were found anew, row by row.
 
     ``sure``: these are right, and what was found first need not be recognised. ``rows``: the picture shows that they
-    are rows of cells or pieces.
+    are rows of cells or pieces. ``strip``: they are single lines that were found first, too, with pieces lost.
     """
 
     area: Area
     lines: Boxes
     sure: bool = False
     rows: bool = False
+    strip: bool = False
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -244,6 +245,8 @@ def _cut(gray: Gray, box: tuple[int, int, int, int], others: Boxes) -> Gray:
     return part
 
 
+_LEAST_CONTRAST = 20.0
+"""Where the ink is not so much darker than the ground, what is ink and what is noise cannot be told."""
 _LEFT_OUT = 0.08
 """The share of the ink of a segment's lines that may be on no word: rules, bullets, marks."""
 
@@ -254,16 +257,15 @@ def is_read_in_part(segment: Segment, text: RecognisedText) -> bool:
     The engine lays out a segment once more, and may take the spaces of a few lines below each other for gaps between
     columns: it cuts through words then, and loses pieces.
     """
-    ink = segment.gray < _between_ink_and_ground(segment.gray)
+    some = segment.gray[::2, ::2]
+    ground, darkest = float(np.median(some)), float(np.percentile(some, 1))
+    if ground - darkest < _LEAST_CONTRAST:
+        return False
+    ink = segment.gray < (ground + darkest) / 2
     on_lines = _mask_of(segment.lines, ink.shape) & ink
     words = np.array([word.box for line in text.lines for word in line.words], np.float64).reshape(-1, 4)
     every = int(on_lines.sum())
     return every > 0 and int((on_lines & ~_mask_of(words, ink.shape)).sum()) > _LEFT_OUT * every
-
-
-def _between_ink_and_ground(gray: Gray) -> float:
-    some = gray[::2, ::2]
-    return (float(np.median(some)) + float(np.percentile(some, 1))) / 2
 
 
 def _mask_of(boxes: Boxes, shape: tuple[int, ...]) -> NDArray[np.bool_]:
