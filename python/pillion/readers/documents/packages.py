@@ -7,6 +7,7 @@ are put in, all others (nested, external) are left out, and nothing outside of t
 
 from __future__ import annotations
 
+import bz2
 import html
 import io
 import struct
@@ -254,11 +255,16 @@ def _deflated(data: bytes, most: int) -> bytes:
     return zlib.decompressobj(-15).decompress(data, most)
 
 
+def _bzipped(data: bytes, most: int) -> bytes:
+    return bz2.BZ2Decompressor().decompress(data, most)
+
+
 _METHODS: dict[int, Callable[[bytes, int], bytes]] = {
     zipfile.ZIP_STORED: lambda data, most: data[:most],
     zipfile.ZIP_DEFLATED: _deflated,
+    zipfile.ZIP_BZIP2: _bzipped,
 }
-"""The two that the standards of Office, OpenDocument and EPUB allow; no program writes another."""
+"""The two that the standards of Office, OpenDocument and EPUB allow, and one that people choose for zip files."""
 
 
 def _check(archive: zipfile.ZipFile, limit: int) -> None:
