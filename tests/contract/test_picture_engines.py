@@ -80,16 +80,17 @@ def test_heic_by_more_threads_is_the_same(heif_module: str, monkeypatch: pytest.
     files = list(wide_heics())
     by_threads = [heif.decode(data, "image/heic", max_side=None, max_pixels=1 << 20) for data in files]
     extension = str(importlib.import_module(f"_{heif_module}").__file__)
-    assert all(libheif.primary(extension, data, 3) is not None for data in files)
+    assert all(libheif.primary(extension, data, lambda _: None) is not None for data in files)
     monkeypatch.setattr(libheif, "primary", lambda *_: None)
     for data, made in zip(files, by_threads, strict=True):
         alone = heif.decode(data, "image/heic", max_side=None, max_pixels=1 << 20)
         assert np.array_equal(made.pixels, alone.pixels)
+        assert (made.profile, made.code_points) == (alone.profile, alone.code_points)
 
 
 def test_heic_without_the_functions_for_threads_is_left_to_the_package(monkeypatch: pytest.MonkeyPatch) -> None:
     pytest.importorskip("pi_heif")
-    assert libheif.primary(str(math.__file__), heic(chart()), 3) is None
+    assert libheif.primary(str(math.__file__), heic(chart()), lambda _: None) is None
     monkeypatch.setattr(libheif, "_VERSION_WITH_THREADS", 255)
     assert pillion.decode(heic(chart())).shape == (120, 160, 3)
 
@@ -125,9 +126,18 @@ def test_damaged_heic_has_its_class(heif_module: str) -> None:
     assert error_of(pillion.decode, data[:24] + bytes(len(data) - 24)).error_class == "corrupt"
 
 
-def test_a_coding_that_libheif_does_not_read_is_unsupported(heif_module: str) -> None:
+def test_damaged_data_beside_a_heic_picture_does_no_harm(heif_module: str) -> None:
+    # A name that is no UTF-8 ends the process in pi-heif 1.4.
+    data = heic(chart(), exif=exif(1))
+    assert np.array_equal(pillion.decode(data.replace(b"Exif", b"Ex\x86f", 1)), pillion.decode(data))
+
+
+def test_a_coding_that_libheif_does_not_read_is_unsupported(heif_module: str, monkeypatch: pytest.MonkeyPatch) -> None:
     # The item says that its picture is uncompressed (ISO 23001-17).
-    error = error_of(pillion.decode, heic(chart()).replace(b"hvc1", b"unci", 1))
+    data = heic(chart()).replace(b"hvc1", b"unci", 1)
+    assert error_of(pillion.decode, data).error_class == "unsupported"
+    monkeypatch.setattr(libheif, "primary", lambda *_: None)
+    error = error_of(pillion.decode, data)
     assert (error.error_class, "no picture in it has a coding" in error.message) == ("unsupported", True)
 
 

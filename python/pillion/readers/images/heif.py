@@ -10,6 +10,7 @@ import importlib.util
 import io
 import struct
 import sys
+from collections.abc import Callable
 from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
@@ -48,24 +49,37 @@ def version() -> str:
 
 def decode(data: bytes, mime: str, *, max_side: int | None, max_pixels: int, page: int = 0) -> DecodedPicture:
     """The primary picture, at full size: libheif decodes no other. Raises ItemError."""
-    import numpy as np
-
     module = _module()
     if _ends_early(data):
         raise ItemError(ErrorClass.CORRUPT, "the file ends early")
+
+    def check(size: tuple[int, int]) -> None:
+        check_size(size, max_pixels, _BYTES_PER_PIXEL)
+
     try:
-        file = module.open_heif(io.BytesIO(data), convert_hdr_to_8bit=True)
-        if not len(file):
-            raise ItemError(ErrorClass.UNSUPPORTED, "no picture in it has a coding that libheif reads")
-        image = file[file.primary_index]
-        check_size(image.size, max_pixels, _BYTES_PER_PIXEL)
-        decoded = _by_many_threads(module, data, image.mode)
-        # A copy, because the buffer belongs to libheif's picture.
-        pixels = _as_rgb(np.array(image) if decoded is None else decoded, image.mode)
+        extension = getattr(sys.modules.get(f"_{module.__name__}"), "__file__", None)
+        found = libheif.primary(extension, data, check) if extension else None
+        if found is None:
+            return _by_package(module, data, check)
     except MemoryError as error:
         raise ItemError(ErrorClass.OOM, "no memory to decode the picture") from error
     except (ValueError, RuntimeError, EOFError, SyntaxError, OSError, IndexError) as error:
         raise _typed(error) from error
+    pixels = _straight(found.pixels) if found.multiplied and found.pixels.shape[2] == 4 else found.pixels
+    return DecodedPicture(pixels, found.profile, found.code_points)
+
+
+def _by_package(module: Any, data: bytes, check: Callable[[tuple[int, int]], None]) -> DecodedPicture:
+    """The same by the package's own interface, for an older libheif."""
+    import numpy as np
+
+    file = module.open_heif(io.BytesIO(data), convert_hdr_to_8bit=True)
+    if not len(file):
+        raise ItemError(ErrorClass.UNSUPPORTED, "no picture in it has a coding that libheif reads")
+    image = file[file.primary_index]
+    check(image.size)
+    # A copy, because the buffer belongs to libheif's picture.
+    pixels = _as_rgb(np.array(image), image.mode)
     return DecodedPicture(pixels, image.info.get("icc_profile"), _code_points(image.info))
 
 
@@ -74,14 +88,6 @@ def _module() -> Any:
     if name is None:
         raise ItemError(ErrorClass.MISSING_TOOL, missing("") or "")
     return import_module(name)
-
-
-def _by_many_threads(module: Any, data: bytes, mode: str) -> NDArray[np.uint8] | None:
-    """The pixels of a picture of this mode, or None where only the package's own interface has them."""
-    channels = {"RGB": 3, "RGBA": 4, "RGBa": 4}.get(mode)
-    extension = sys.modules.get(f"_{module.__name__}")
-    file = getattr(extension, "__file__", None)
-    return libheif.primary(file, data, channels) if channels and file else None
 
 
 def _typed(error: Exception) -> ItemError:
