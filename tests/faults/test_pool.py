@@ -6,6 +6,7 @@ import errno
 import os
 import signal
 import subprocess
+import threading
 import time
 from collections.abc import Iterator, Sequence
 from concurrent.futures import CancelledError
@@ -17,6 +18,7 @@ import pytest
 from pillion.errors import ErrorClass, ItemError
 from pillion.model import Allowance
 from pillion.pool.pool import SetAside, Turn, WorkerPool
+from pillion.pool.sandbox import Mode, Policy
 from tests.support import tasks
 from tests.support.waiting import wait_until
 
@@ -49,6 +51,7 @@ def test_a_batch_runs_in_order_in_one_child(pool: WorkerPool) -> None:
     ("item", "deadline", "error_class", "words"),
     [
         (("segfault", 0.0), GENEROUS, ErrorClass.CRASH, "SIGSEGV"),
+        (("signal", 40.0), GENEROUS, ErrorClass.CRASH, "signal 40"),
         (("exit", 3.0), GENEROUS, ErrorClass.CRASH, "exit code 3"),
         (("exit", 0.0), GENEROUS, ErrorClass.CRASH, "exit code 0"),
         (("sleep", 1000.0), 0.3, ErrorClass.TIMEOUT, "time limit"),
@@ -367,6 +370,38 @@ def test_what_others_have_waited_for_long_enough_is_set_aside(pool: WorkerPool) 
     with pytest.raises(SetAside):
         stuck.result(GENEROUS)
     assert behind.result(GENEROUS)[:2] == ("echo", 1.0)
+
+
+def test_what_is_set_aside_leaves_its_checkpoint_and_touches_no_other(tmp_path: Path) -> None:
+    fetched: list[tuple[str, float]] = []
+    policy = Policy(mode=Mode.OFF, home=os.fsencode(tmp_path))
+    slow = Allowance(step_s=GENEROUS, patience_s=0.2)
+    pool = WorkerPool(
+        TASKS,
+        size=1,
+        memory_limit=400 * MIB,
+        recycle_bytes=10_000 * MIB,
+        policy=policy,
+        fetch=lambda item, done, _: fetched.append(item),
+    )
+    try:
+        stuck, _ = pool.submit_batch("lane", [(("sleep", 1000.0), slow), (("sleep", 2000.0), GENEROUS)])
+        with pytest.raises(SetAside):
+            stuck.result(GENEROUS)
+        # When it started, and when it was stopped.
+        assert fetched[:2] == [("sleep", 1000.0)] * 2
+    finally:
+        pool.shutdown(cancel_futures=True)
+
+
+def test_an_error_in_the_pool_itself_leaves_nobody_waiting(pool: WorkerPool, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(threading, "excepthook", lambda _: None)
+    futures = pool.submit_batch("lane", [(("sleep", 1000.0), GENEROUS)] * 2)
+    monkeypatch.setattr(pool, "_watch", lambda: 1 // 0)
+    pool.shutdown(wait=True)
+    assert all(future.cancelled() for future in futures)
+    with pytest.raises(RuntimeError, match="shut down"):
+        pool.submit_batch("lane", [(("echo", 1.0), GENEROUS)])
 
 
 def test_nobody_is_set_aside_while_nobody_waits(pool: WorkerPool) -> None:

@@ -48,3 +48,20 @@ def test_a_result_can_only_be_that_of_the_item_that_runs(pool: WorkerPool) -> No
     assert first.result(GENEROUS) == ("mine", "x")
     # The second answer comes while no item runs: the worker is replaced, and nobody is blamed.
     assert second.result(GENEROUS) == ("good", "")
+
+
+def test_a_request_for_which_no_process_can_start_ends_neither_the_pool_nor_the_worker() -> None:
+    longer_than_a_command_may_be = ("/bin/true", "x" * MIB)
+    pool = WorkerPool(
+        "tests.support.hostile:run",
+        size=1,
+        memory_limit=400 * MIB,
+        recycle_bytes=10_000 * MIB,
+        obtaining=lambda _: longer_than_a_command_may_be,
+    )
+    try:
+        asking, after = pool.submit_batch("lane", [(("a request", ""), GENEROUS), (("good", ""), GENEROUS)])
+        assert asking.result(GENEROUS) == ("a request", "")
+        assert after.result(GENEROUS) == ("good", "")
+    finally:
+        pool.shutdown(cancel_futures=True)

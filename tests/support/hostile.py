@@ -72,4 +72,7 @@ def run(item: tuple[str, str]) -> tuple[str, str]:
     if word == "two results":
         answer = frame(Sign.RESULT, b"\x92\xa4mine\xa1x")
         _send(answer + answer)
+    if word == "a request":
+        _send(frame(Sign.ASK))
+        os.read(_connection(), 100)
     return item

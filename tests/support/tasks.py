@@ -49,6 +49,8 @@ def run(item: tuple[str, float]) -> tuple[str, float, int]:
         program = subprocess.Popen(["sleep", "1000"])
         os.write(2, b"started %d\n" % program.pid)
         time.sleep(number)
+    elif word == "signal":
+        os.kill(os.getpid(), int(number))
     elif word == "segfault":
         ctypes.string_at(0)
     elif word == "deaf":

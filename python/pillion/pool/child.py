@@ -678,11 +678,19 @@ def exit_error(code: int | None, stderr_tail: str) -> ItemError:
     if code is None:
         return ItemError(ErrorClass.CRASH, "Its worker process hangs and cannot be killed.", stderr_tail)
     if code < 0:
-        name = signal.Signals(-code).name
+        name = _name_of_signal(-code)
         return ItemError(ErrorClass.CRASH, f"Its worker process died of {name}.", stderr_tail, name)
     return ItemError(
         ErrorClass.CRASH, f"Its worker process ended with exit code {code}.", stderr_tail, f"exit code {code}"
     )
+
+
+def _name_of_signal(number: int) -> str:
+    """Most real-time signals have none."""
+    try:
+        return signal.Signals(number).name
+    except ValueError:
+        return f"signal {number}"
 
 
 if __name__ == "__main__":

@@ -330,6 +330,7 @@ class WorkerPool(Executor):
                 with self._lock:
                     self._watch()
         finally:
+            self._drop_all()
             for child in self._children:
                 child.worker.end()
                 child.worker.close()
@@ -338,6 +339,15 @@ class WorkerPool(Executor):
             os.close(self._wake_read)
             os.close(self._wake_write)
             os.close(self._server.descriptor)
+
+    def _drop_all(self) -> None:
+        """Take no more, and cancel what is left, of which there is something only if an error ended this thread."""
+        with self._lock:
+            self._closing = True
+            for batch in (*self._waiting, *(child.batch for child in self._children if child.batch is not None)):
+                for item in batch.items:
+                    item.future.cancel()
+            self._waiting.clear()
 
     def _retire(self) -> None:
         """Replace the children that were confined by an older policy, as soon as they have nothing to do."""
@@ -488,7 +498,12 @@ class WorkerPool(Executor):
         return None
 
     def _obtain(self, child: Child, request: bytes) -> None:
-        child.waits_for = self._helpers.ask(request)
+        try:
+            child.waits_for = self._helpers.ask(request)
+        except OSError:
+            # Out of processes, or a request that is longer than a command may be: as if the command had made nothing.
+            child.worker.link.send(frame(Sign.ANSWER))
+            return
         if child.waits_for is None:
             raise WireError("a request for what is not to be had")
 
@@ -571,11 +586,18 @@ class WorkerPool(Executor):
             batch.prepares = False
             self._take_back(child)
             return
+        item = self._take_out(child, batch)
+        settle(item.future, SetAside())
+
+    def _take_out(self, child: Child, batch: Batch) -> Item:
+        """Stop the item that a child runs, and take what it has written so far. The rest waits for another child."""
+        self._fetch_from(child, done=False)
+        child.started = False
         item = batch.items.popleft()
         if not batch.items:
             child.batch = None
         self._take_back(child)
-        settle(item.future, SetAside())
+        return item
 
     def _share_memory(self) -> None:
         """Keep all children within their budget: an idle one gives way first, then the largest of those at work."""
@@ -597,10 +619,10 @@ class WorkerPool(Executor):
         """Kill a child whose memory is needed. The item that it runs is tried again while nothing else runs."""
         batch = child.batch
         if batch is not None and child.started:
-            item = batch.items.popleft()
+            item = self._take_out(child, batch)
             self._waiting.append(Batch(batch.lane, deque([item]), alone=batch.alone, turn=batch.turn, single=True))
-            child.batch = batch if batch.items else None
-        elif batch is not None:
+            return
+        if batch is not None:
             batch.prepares = False
         self._take_back(child)
 
