@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Callable
 from pathlib import Path
 
 import pytest
@@ -70,6 +71,38 @@ def test_what_is_removed_is_gone_until_it_is_asked_for(library: Library) -> None
     assert not any((library.root / "sidecars").rglob("*.*"))
     assert library.verify() == []
     library.close()
+
+
+@pytest.mark.parametrize("damage", [lambda path: path.unlink(), lambda path: path.write_text("{")])
+def test_removing_one_leaves_the_others_whatever_the_manifest_says(
+    library: Library, damage: Callable[[Path], object]
+) -> None:
+    uuid = uuid_of(library)
+    (manifest,) = (library.root / "sidecars").rglob("manifest.json")
+    damage(manifest)
+    library.sidecars.remove(f"sidecar://{uuid}/thumb/grid@2x")
+    paths = {item.variant: item.path for item in library.ls() if item.state is SidecarStatus.READY}
+    assert list(paths) == ["icon"]
+    assert all(path is not None and path.exists() for path in paths.values())
+    assert {finding.problem for finding in library.verify()} == {"manifest"}
+    library.close()
+
+
+def test_removing_one_that_is_being_made_again_keeps_it_removed(library: Library) -> None:
+    uuid = uuid_of(library)
+    library.regenerate(kind="thumb")
+    library.sidecars.remove(f"sidecar://{uuid}/thumb/*")
+    library.index()
+    library.run()
+    assert {item.state for item in library.ls()} == {SidecarStatus.CANCELLED}
+    library.close()
+
+
+def test_what_was_made_for_an_address_of_another_format_is_no_answer(library: Library) -> None:
+    uuid, root = uuid_of(library), library.root
+    library.close()
+    other = run("cat", f"sidecar://{uuid}/thumb/detail@1x.json", "--library", root)
+    assert (other.returncode, "another format: webp" in other.stderr, other.stdout) == (2, True, "")
 
 
 def test_the_commands(library: Library, tmp_path: Path) -> None:

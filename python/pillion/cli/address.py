@@ -158,7 +158,10 @@ def _there(library: Library, addresses: Sequence[SidecarUri], wait_s: float) -> 
         library.start()
     try:
         for uri, asked in answers:
-            answer = asked.wait(wait_s) if isinstance(asked, Pending) else asked
+            answer = asked
+            if isinstance(asked, Pending) and isinstance(answer := asked.wait(wait_s), Ready):
+                # Its format shows only now.
+                answer = library.resolve(uri, Resolution.LOCAL_ONLY)
             if isinstance(answer, Ready):
                 yield uri, answer.path
             elif isinstance(answer, Failed):

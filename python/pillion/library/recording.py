@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import time
+from collections.abc import Sequence
 from pathlib import Path
 
 import sqlalchemy as sa
@@ -91,30 +92,45 @@ def remove(database: Database, store: Store, row: SidecarRow) -> None:
 
 
 def _unlist(connection: sa.Connection, store: Store, owner: str, row: SidecarRow) -> None:
-    """Remove the file and its entry, unless it was made again meanwhile."""
+    """Remove the file and its entry, unless it was made again meanwhile.
+
+    The manifest may be damaged, so it does not decide what else is there: the catalog does, too.
+    """
     uuid = row.content_uuid
-    rows = list_sidecars(connection, content_uuids=[uuid], kind=row.kind)
-    if any(now.variant == row.variant and now.status is SidecarStatus.READY for now in rows):
+    ready = list(list_sidecars(connection, content_uuids=[uuid], statuses=[SidecarStatus.READY]))
+    if any((now.kind, now.variant) == (row.kind, row.variant) for now in ready):
         return
-    info = content_info(connection, uuid)
     listed = store.read_manifest(uuid)
     entry = listed.pop((row.kind, row.variant), None)
-    if info is not None and listed:
-        about = {
-            "hash": info[0],
-            "size": info[1],
-            "mime": info[2],
-            "thumbhash": thumbhashes(connection, [uuid]).get(uuid),
-        }
-        manifest = store.stage_manifest(owner, uuid, about, list(listed.values()))
-        store.sync()
-        store.place([manifest])
-    elif not listed:
+    if not listed and not ready:
         store.remove_content(uuid)
         return
-    if entry is not None:
-        store.remove(entry.rel_path)
+    info = content_info(connection, uuid)
+    if entry is not None and info is not None:
+        store.place([_listing(connection, store, owner, uuid, info, list(listed.values()))])
+    places = {entry.rel_path} if entry is not None else set()
+    if row.format is not None:
+        places.add(store.rel_path(uuid, row.kind, row.variant, row.format))
+    for rel_path in places:
+        store.remove(rel_path)
     store.sync()
+
+
+def _listing(
+    connection: sa.Connection,
+    store: Store,
+    owner: str,
+    uuid: str,
+    info: tuple[str | None, int, str],
+    listed: Sequence[ManifestEntry],
+    thumbhash: bytes | None = None,
+) -> Placement:
+    """A new manifest in staging, synced with all else that is there. ``thumbhash`` None: as the catalog knows it."""
+    thumbhash = thumbhash or thumbhashes(connection, [uuid]).get(uuid)
+    about = {"hash": info[0], "size": info[1], "mime": info[2], "thumbhash": thumbhash}
+    manifest = store.stage_manifest(owner, uuid, about, listed)
+    store.sync()
+    return manifest
 
 
 def _place(connection: sa.Connection, store: Store, owner: str, row: SidecarRow, produced: Produced) -> ManifestEntry:
@@ -135,11 +151,8 @@ def _place(connection: sa.Connection, store: Store, owner: str, row: SidecarRow,
     )
     staged = staged_path(store.new_staging_path(owner), row.variant)
     staged.write_bytes(produced.data)
-    thumbhash = produced.thumbhash or thumbhashes(connection, [uuid]).get(uuid)
-    about = {"hash": info[0], "size": info[1], "mime": info[2], "thumbhash": thumbhash}
     listed = {**store.read_manifest(uuid), (row.kind, row.variant): entry}
-    manifest = store.stage_manifest(owner, uuid, about, list(listed.values()))
-    store.sync()
+    manifest = _listing(connection, store, owner, uuid, info, list(listed.values()), produced.thumbhash)
     store.place([manifest])
     store.place([Placement(staged=staged, rel_path=entry.rel_path)])
     store.sync()
