@@ -272,6 +272,7 @@ class Allowance:
     ``step_s``: for each step, up to a sign of life (pool/keepalive.py). ``step_cpu_s``: the same of processor time,
     which does not depend on what else runs. ``whole_s``: for all of it, whatever signs it gives. ``memory_bytes``: what
     it may add to the memory of its process. ``patience_s``: how long others wait for it; after that it goes last.
+    ``loading_s``: how much longer, where its engines have to be loaded first.
     """
 
     step_s: float
@@ -279,3 +280,4 @@ class Allowance:
     whole_s: float = math.inf
     memory_bytes: float = math.inf
     patience_s: float = math.inf
+    loading_s: float = 0.0

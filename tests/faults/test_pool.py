@@ -404,6 +404,18 @@ def test_an_error_in_the_pool_itself_leaves_nobody_waiting(pool: WorkerPool, mon
         pool.submit_batch("lane", [(("echo", 1.0), GENEROUS)])
 
 
+def test_engines_that_load_take_nobodys_patience() -> None:
+    loads = Allowance(step_s=GENEROUS, patience_s=0.1, loading_s=GENEROUS)
+    pool = WorkerPool(TASKS, size=1, memory_limit=400 * MIB, recycle_bytes=10_000 * MIB)
+    try:
+        first, second, _ = pool.submit_batch("lane", [(("sleep", 1.0), loads)] * 3)
+        assert first.result(GENEROUS)[0] == "sleep"
+        with pytest.raises(SetAside):
+            second.result(GENEROUS)
+    finally:
+        pool.shutdown(cancel_futures=True)
+
+
 def test_nobody_is_set_aside_while_nobody_waits(pool: WorkerPool) -> None:
     (alone,) = pool.submit_batch("lane", [(("sleep", 1.0), Allowance(step_s=GENEROUS, patience_s=0.05))])
     assert alone.result(GENEROUS)[0] == "sleep"

@@ -12,8 +12,9 @@ import numpy as np
 import pytest
 
 import pillion
+from pillion.catalog import queue as catalog_queue
 from pillion.library import Library
-from pillion.model import SidecarStatus
+from pillion.model import SidecarKind, SidecarStatus
 from tests.support.program import run, run_json
 
 NOISE = random.Random(5).randbytes(4000)
@@ -46,6 +47,18 @@ def library(tmp_path_factory: pytest.TempPathFactory) -> Path:
     path = tmp_path_factory.mktemp("library")
     run_json("index", folder, "--library", path, "--kinds", "thumb")
     return path
+
+
+def test_jobs_go_last_by_the_type_that_their_file_is_taken_for(tmp_path: Path) -> None:
+    (tmp_path / "files").mkdir()
+    (tmp_path / "files" / "tape.ts").write_bytes(NOISE)
+    with Library.open(tmp_path / "library", create=True, policy="mobile") as opened:
+        opened.add_location(tmp_path / "files")
+        opened.index()
+        with opened._database.write() as connection:
+            (job,) = catalog_queue.claim(connection, SidecarKind("thumb"), owner="o", token="t", now=0.0, limit=9)
+            catalog_queue.rescue(connection, "o", 0.0)
+            assert catalog_queue.let_go_last(connection, job.kind, [job.mime], 0.0) == 1
 
 
 def test_the_engine_decides_where_the_name_alone_speaks(library: Path) -> None:

@@ -17,7 +17,7 @@ import sqlalchemy as sa
 from pillion.catalog.gates import may_run
 from pillion.catalog.indexing import queue_due
 from pillion.catalog.statements import chunks, prepared
-from pillion.catalog.tables import DUE, DUE_TEXT, TAKEN_FOR_TEXT, contents, history, jobs, recipes, sidecars
+from pillion.catalog.tables import DUE, DUE_TEXT, TAKEN_FOR, TAKEN_FOR_TEXT, contents, history, jobs, recipes, sidecars
 from pillion.errors import ErrorClass
 from pillion.job import (
     EVERY_PRIORITY,
@@ -335,11 +335,11 @@ def _finish_row(job: int, token: str, change: JobChange, now: float) -> tuple[ob
 
 
 def let_go_last(connection: sa.Connection, kind: SidecarKind, mimes: Collection[str], now: float) -> int:
-    """Put the queued jobs of a kind for files of these types behind all others, but those that somebody waits for.
+    """Put the queued jobs of a kind for files that are taken for these types behind all others; returns how many.
 
-    Returns how many.
+    Those that somebody waits for stay where they are.
     """
-    slow = sa.select(contents.c.content_uuid).where(contents.c.mime.in_(sorted(mimes)))
+    slow = sa.select(contents.c.content_uuid).where(TAKEN_FOR.in_(sorted(mimes)))
     between = jobs.c.priority.between(ON_DEMAND_BEFORE, LAST_FROM - 1)
     queued = sa.and_(sa.literal_column("jobs.state = 'queued'"), jobs.c.kind == kind, between)
     last = sa.literal_column(LAST_PLACE, sa.Integer)

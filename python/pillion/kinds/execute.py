@@ -190,6 +190,7 @@ def allowance(limits: Limits, size: int, source: bytes | Path | None = None) -> 
         step_cpu_s=limits.cpu_s + limits.cpu_s_per_mib * mib,
         whole_s=limits.whole_s + limits.whole_s_per_mib * mib,
         memory_bytes=(limits.memory_mib + limits.memory_mib_per_mib * mib) * MIB,
+        loading_s=limits.loading_s,
     )
 
 

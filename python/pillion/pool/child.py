@@ -607,17 +607,21 @@ class Clock:
     busy_before: float = 0.0
     cpu_before: float = 0.0
 
-    def start(self, items: Sequence[Allowance]) -> None:
-        """It begins with these items: the longest of their times counts, and the processor time of all."""
+    def start(self, items: Sequence[Allowance], *, loads: bool = False) -> None:
+        """It begins with these items: the longest of their times counts, and the processor time of all.
+
+        ``loads``: it has to load their engines first, which takes nobody's patience.
+        """
         self.allowed = Allowance(
             step_s=max(allowed.step_s for allowed in items),
             step_cpu_s=sum(allowed.step_cpu_s for allowed in items),
             whole_s=max(allowed.whole_s for allowed in items),
             memory_bytes=sum(allowed.memory_bytes for allowed in items),
             patience_s=sum(allowed.patience_s for allowed in items),
+            loading_s=max(allowed.loading_s for allowed in items),
         )
         self.ends = time.monotonic() + self.allowed.whole_s
-        self.patient_until = time.monotonic() + self.allowed.patience_s
+        self.patient_until = time.monotonic() + self.allowed.patience_s + (self.allowed.loading_s if loads else 0.0)
         self.memory_until = self.allowed.memory_bytes
         if self.memory_until < math.inf:
             self.memory_until += self.worker.resident_bytes()

@@ -79,6 +79,7 @@ class Child:
 
     ``preparing``: it prepares all items of its batch. ``started``: it runs the first of them. ``dismissed``: it is
     killed and gets no more work. ``stderr_closed``: its stderr is at its end. ``lanes``: those it has run.
+    ``loads``: it has done nothing of the lane of its batch before, so it has to load the engines.
     ``waits_for``: the command that makes what it asked for. ``verdict``: why it is being stopped.
     """
 
@@ -91,6 +92,7 @@ class Child:
     dismissed: bool = False
     stderr_closed: bool = False
     lanes: set[str] = field(default_factory=set)
+    loads: bool = False
     waits_for: tuple[str, ...] | None = None
     verdict: Verdict | None = None
 
@@ -410,8 +412,9 @@ class WorkerPool(Executor):
         child.started = child.preparing = False
         if batch.turn is Turn.AT_ONCE:
             self._spare_until = time.monotonic() + _SPARE_S
+        child.loads = batch.lane not in child.lanes
         child.lanes.add(batch.lane)
-        child.clock.start([batch.items[0].allowed])
+        child.clock.start([batch.items[0].allowed], loads=child.loads)
         prepares = batch.prepares and len(batch.items) > 1
         child.worker.send([item.argument for item in batch.items], prepares=prepares)
 
@@ -466,7 +469,7 @@ class WorkerPool(Executor):
             return None
         elif sign is Sign.PREPARING and not child.started:
             child.preparing = True
-            child.clock.start([item.allowed for item in batch.items])
+            child.clock.start([item.allowed for item in batch.items], loads=child.loads)
         elif sign is Sign.STARTED and not child.started:
             self._note_start(child, batch)
         elif child.waits_for is not None:
@@ -522,7 +525,7 @@ class WorkerPool(Executor):
         """The item that is done. ``is_last``: the child takes no more."""
         reach("pool.result")
         item = batch.items.popleft()
-        child.started = False
+        child.started = child.loads = False
         if not batch.items:
             is_last = is_last or batch.alone
             child.batch = None
@@ -542,7 +545,7 @@ class WorkerPool(Executor):
             return
         child.preparing = False
         child.started = True
-        child.clock.start([item.allowed])
+        child.clock.start([item.allowed], loads=child.loads)
         self._fetch_from(child, done=False)
 
     def _watch(self) -> None:

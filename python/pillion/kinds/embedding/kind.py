@@ -32,6 +32,7 @@ KIND = KindSpec(
         cpu_s_per_mib=20,
         memory_mib=1536,
         memory_mib_per_mib=64,
+        loading_s=20,
         per_worker=256,
     ),
     first_guess=FirstGuess(bytes={EMBEDDING_MODEL: 10_000.0}),

@@ -51,6 +51,7 @@ KIND = KindSpec(
         whole_s_per_mib=600,
         memory_mib=1536,
         memory_mib_per_mib=64,
+        loading_s=20,
         per_worker=2,
     ),
     first_guess=FirstGuess(seconds={MediaClass.IMAGE: 1.5, MediaClass.PDF: 2.0}, bytes={DEFAULT_VARIANT: 30_000.0}),

@@ -55,6 +55,7 @@ KIND = KindSpec(
         deadline_s_per_mib=60,
         whole_s=12 * 3600,
         whole_s_per_mib=3600,
+        loading_s=60,
         per_worker=64,
         workers=1,
         batch_s=15.0,
