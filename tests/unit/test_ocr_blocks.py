@@ -6,6 +6,8 @@ import math
 from dataclasses import replace
 
 import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
 
 from pillion.kinds.ocr.blocks import structured
 from pillion.kinds.ocr.result import Block, BlockType, Box, OcrLine, OcrWord
@@ -222,3 +224,22 @@ def test_without_boxes_there_are_no_blocks(lines: list[OcrLine]) -> None:
 def test_blocks_are_stored() -> None:
     block = Block(type=BlockType.TABLE, box=(1, 2, 3, 4.5), lines=(0, 1), rows=(("a", "b"), ("c",)))
     assert Block.parse(block.document()) == block
+
+
+@st.composite
+def anywhere(draw: st.DrawFn) -> list[OcrLine]:
+    """Lines of one to three words or numbers, at any places, also over each other."""
+    texts = draw(
+        st.lists(st.sampled_from(["7", "12.50", "bread", "a b", "the old harbour", "3 4 5"]), min_size=1, max_size=25)
+    )
+    places = [(draw(st.integers(0, 40)) * 20.0, draw(st.integers(0, 40)) * 15.0) for _ in texts]
+    return [line(f"{text} {number}", *place) for number, (text, place) in enumerate(zip(texts, places, strict=True))]
+
+
+@settings(max_examples=200, deadline=None)
+@given(lines=anywhere(), in_order=st.booleans())
+def test_no_word_is_lost_or_said_twice_whatever_the_order(lines: list[OcrLine], in_order: bool) -> None:
+    found, blocks = structured(lines, SIZE, in_order=in_order)
+    words = sorted((word.text, word.box) for one in found for word in one.words)
+    assert words == sorted((word.text, word.box) for one in lines for word in one.words)
+    assert sorted(number for block in blocks for number in block.lines) == list(range(len(found)))

@@ -1,12 +1,12 @@
 """The order of a page's lines. The engine's counts unless the page itself shows another.
 
-The lines make blocks: lines that follow each other down the page, each over the next. Two kinds of evidence put them in
-another order, one after the other:
+Pieces of a line that the engine cut at a space are joined. Then the lines make blocks: lines that follow each other
+down the page, each over the next. Two kinds of evidence put these in another order, one after the other:
 
 1. *Above*: a block that stands above one that was read before it, and over it for the most part, is read before it.
-2. *Beside*: where nearly each line of a block stands on the right of a line that was read before, they are rows of a
-   table if the block is of numbers, or if it is of short cells and those lines are of numbers or are rows already. They
-   are read row by row.
+2. *Beside*: where most lines of a block stand on the right of lines that were read before, they are rows of a table
+   if the block is of numbers, or of short lines beside numbers, or of cells beside rows of cells. They are read row by
+   row.
 
 All is judged by boxes on the upright, level page, in any unit; a page in a script that runs from right to left is seen
 in a mirror.
@@ -186,11 +186,8 @@ def _woven(rows: Sequence[list[Placed]], block: Sequence[Placed], partners: dict
             woven[last].append(line)
         else:
             alone.setdefault(last, []).append(line)
-    rest = [[line] for line in alone.get(-1, ())]
-    return [
-        *rest,
-        *(one for number, row in enumerate(woven) for one in (row, *([line] for line in alone.get(number, ())))),
-    ]
+    parts = ([row, *([line] for line in alone.get(number, ()))] for number, row in enumerate(woven))
+    return [*([line] for line in alone.get(-1, ())), *itertools.chain.from_iterable(parts)]
 
 
 def _blocks(lines: Sequence[Placed], far: float) -> list[list[Placed]]:
@@ -291,10 +288,13 @@ def _near(lines: Sequence[Placed], by_place: Sequence[int], at: int, step: int) 
 
 
 def _goes_on(line: Placed, other: Placed) -> bool:
-    """Whether the other line begins where this one ends."""
+    """Whether the other line begins where this one ends, and ends further on: of two, only one goes on in the other."""
     height = min(line.height, other.height)
     shared = min(line.box[3], other.box[3]) - max(line.box[1], other.box[1])
-    return shared > _MATCHED * max(line.height, other.height) and abs(other.box[0] - line.box[2]) < _SPACE * height
+    meets = (
+        other.box[0] > line.box[0] and other.box[2] > line.box[2] and abs(other.box[0] - line.box[2]) < _SPACE * height
+    )
+    return meets and shared > _MATCHED * max(line.height, other.height)
 
 
 def _whole(first: Placed, rest: Placed) -> Placed:
@@ -322,10 +322,8 @@ def _lifted(lines: Sequence[Placed]) -> list[Placed]:
     for block in _blocks(lines, _NEXT):
         box = around([line.box for line in block])
         lowest = box[3] - block[0].height / 2
-        place = next(
-            (place for place, (other, _) in enumerate(order) if lowest <= other[1] and _is_over(box, other)), None
-        )
-        order.insert(len(order) if place is None else place, (box, block))
+        below = (place for place, (other, _) in enumerate(order) if lowest <= other[1] and _is_over(box, other))
+        order.insert(next(below, len(order)), (box, block))
     return [line for _, block in order for line in block]
 
 
