@@ -187,10 +187,14 @@ def _commands() -> dict[str, click.Command]:
     return found
 
 
+PRINTS_A_FILE = frozenset({"completion", "cat"})
+"""Commands whose output is a script or a sidecar as it is, in a format of its own."""
+
+
 def test_every_command_that_prints_has_json_and_takes_the_options_of_logs() -> None:
     for name, command in _commands().items():
         options = {text for option in command.params for text in option.opts}
-        assert "--json" in options or name == "completion", name
+        assert "--json" in options or name in PRINTS_A_FILE, name
         assert {"-v", "-q", "--log-file"} <= options, name
 
 
