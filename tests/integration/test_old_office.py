@@ -89,6 +89,21 @@ def test_word(tmp_path: Path) -> None:
     assert read(tmp_path, a_word(), DOC) == [("", text, False)]
 
 
+def test_fonts_of_word_6_tell_the_script(tmp_path: Path) -> None:
+    runs = [
+        (b"4 sk\xf3re a p", 0),
+        (b"\xf8", 1),
+        (b"ed 7 lety; ", 0),
+        ("Четыре".encode("cp1251"), 2),
+        (b" caf\xe9\r", 0),
+    ]
+    data = streams.old_word(runs, [0, 238, 204])
+    assert read(tmp_path, data, DOC) == [("", "4 skóre a před 7 lety; Четыре café", False)]
+    # Without those fonts all is Western, and a table that is torn costs nothing else.
+    assert read(tmp_path, streams.old_word(runs[:3], [0, 0, 2]), DOC) == [("", "4 skóre a pøed 7 lety;", False)]
+    assert read(tmp_path, streams.old_word(runs[:3], []), DOC) == [("", "4 skóre a pøed 7 lety;", False)]
+
+
 def test_slides(tmp_path: Path) -> None:
     parts = [("Plums", "Plums\nForty trees\n\nSpeak up", False), ("Später", "Später\nQuinces", True)]
     assert read(tmp_path, a_show(), PPT) == parts

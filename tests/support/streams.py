@@ -123,6 +123,34 @@ def word(body: str, *, headers: str = "", notes: str = "", deleted: str = "", fl
     return compound({"WordDocument": bytes(main), "1Table" if flags & 0x0200 else "0Table": table})
 
 
+def old_word(runs: Sequence[tuple[bytes, int]], fonts: Sequence[int]) -> bytes:
+    """A doc of Word 6: letters with the number of their font, and the character set of each font."""
+    text = b"".join(letters for letters, _ in runs)
+    text_at, page_at = 768, 1536
+    assert len(text) <= page_at - text_at
+    main = bytearray(page_at + 512)
+    struct.pack_into("<HHHHHH", main, 0, 0xA5DC, 0x65, 0, 0x409, 0, 0)
+    struct.pack_into("<I", main, 0x18, text_at)
+    struct.pack_into("<8I", main, 0x34, len(text), *[0] * 7)
+    main[text_at : text_at + len(text)] = text
+    places = list(itertools.accumulate((len(letters) for letters, _ in runs), initial=text_at))
+    struct.pack_into(f"<{len(places)}I", main, page_at, *places)
+    for number, (_, font) in enumerate(runs):
+        # Bold, a size of two bytes, what a picture says of its own length, and the font, in no order.
+        properties = bytes((85, 0, 99, 44, 0, 68, 2, 1, 1, 93)) + struct.pack("<H", font)
+        place = 128 + 16 * number
+        main[page_at + 4 * len(places) + number] = place // 2
+        main[page_at + place : page_at + place + 1 + len(properties)] = bytes((len(properties),)) + properties
+    main[page_at + 511] = len(runs)
+    bins = struct.pack("<IIH", places[0], places[-1], page_at // 512)
+    table = b"".join(bytes((9, 0, 0, 0, chars, 0)) + b"Arial"[:4] for chars in fonts)
+    struct.pack_into("<II", main, 0xB8, len(main), len(bins))
+    main += bins
+    struct.pack_into("<II", main, 0xD0, len(main), len(table) + 2)
+    main += struct.pack("<H", len(table) + 2) + table
+    return compound({"WordDocument": bytes(main)})
+
+
 # PowerPoint -----------------------------------------------------------------------------------------------------------
 
 

@@ -7,6 +7,7 @@ footnotes, headers, comments, endnotes, text boxes. Letters below the space mark
 from __future__ import annotations
 
 import bisect
+import contextlib
 import itertools
 import operator
 import string
@@ -34,6 +35,14 @@ _MAX_PAGES = 200_000
 _DELETED, _HIDDEN = 0x0800, 0x083C
 """Properties of letters: deleted while changes were tracked, hidden (MS-DOC, 2.6.1)."""
 _OLD_DELETED, _OLD_HIDDEN = 65, 92
+_OLD_FONTS, _OLD_FONT = 0xD0, 93
+_OLD_SIZES = dict.fromkeys(range(65, 119), 1) | {69: 2, 70: 4, 72: 2, 73: 3, 80: 2, 83: 0, 93: 2, 95: 3, 96: 2, 97: 2}
+_OLD_SIZES |= {99: 2, 107: 2, 109: 2, 110: 2}
+_OLD_LONG = frozenset({68, 74, 81, 82, 103, 105, 106, 108})
+"""How long the values of the properties of letters are in Word 6; the long ones say it themselves."""
+_CHARACTER_SETS = {161: "cp1253", 162: "cp1254", 177: "cp1255", 178: "cp1256", 186: "cp1257", 204: "cp1251"}
+_CHARACTER_SETS |= {222: "cp874", 238: "cp1250"}
+"""Character set of a font (LOGFONT of Windows) -> encoding, of those of one byte a letter."""
 _SIZES = {0: 1, 1: 1, 2: 2, 3: 4, 4: 2, 5: 2, 7: 3}
 """How long the value of a property is, by the last three bits of its number; those of kind 6 say it themselves."""
 _STORIES = ("body", "footnotes", "headers", "macros", "comments", "endnotes", "boxes", "boxes of headers")
@@ -91,11 +100,12 @@ def text_of(main: bytes, tables: tuple[bytes, bytes], notes: Notes) -> str:
     table = tables[1 if head.flags & _SECOND_TABLE else 0] if head.version_97 else main
     pieces = _pieces(head, table)
     gone = _Gone(main, table, head, notes)
+    fonts = _Fonts(main, table, head)
     stories = dict(zip(_STORIES, _stories(head.lengths), strict=True))
     texts = []
     for name in _ORDER:
         start, end = stories[name]
-        letters = "".join(_decoded(_letters(main, pieces, start, end, gone), head.encoding))
+        letters = "".join(_decoded(_letters(main, pieces, start, end, gone, fonts), head.encoding))
         texts.append(tidy(_plain(letters)))
     return "\n\n".join(dict.fromkeys(filter(None, texts)))
 
@@ -163,13 +173,13 @@ def _pieces(head: _Head, table: bytes) -> list[_Piece]:
     return found
 
 
-def _decoded(raw: Iterator[tuple[int, bytes]], encoding: str) -> Iterator[str]:
-    """Runs of letters of one and of two bytes. Those of one byte may be of another script than the document says,
-    where its fonts alone tell which: then nearly all of their letters are beyond ASCII."""
-    for width, run in itertools.groupby(raw, key=operator.itemgetter(0)):
+def _decoded(raw: Iterator[tuple[str, bytes]], usual: str) -> Iterator[str]:
+    """Runs of letters in an encoding each. Those in the ``usual`` one may be of another script than the document says:
+    then nearly all of their letters are beyond ASCII."""
+    for encoding, run in itertools.groupby(raw, key=operator.itemgetter(0)):
         data = b"".join(piece for _, piece in run)
-        if width == 2:
-            yield data.decode("utf-16-le", "replace")
+        if encoding != usual:
+            yield data.decode(encoding, "replace")
             continue
         foreign = len(data) - len(data.translate(None, _HIGH))
         plain = len(data) - len(data.translate(None, string.ascii_letters.encode()))
@@ -179,8 +189,10 @@ def _decoded(raw: Iterator[tuple[int, bytes]], encoding: str) -> Iterator[str]:
             yield data.decode(encoding, "replace")
 
 
-def _letters(main: bytes, pieces: list[_Piece], start: int, end: int, gone: _Gone) -> Iterator[tuple[int, bytes]]:
-    """How many bytes a letter has, and some letters."""
+def _letters(
+    main: bytes, pieces: list[_Piece], start: int, end: int, gone: _Gone, fonts: _Fonts
+) -> Iterator[tuple[str, bytes]]:
+    """An encoding, and some letters in it."""
     left = MAX_CHARACTERS * 2
     for piece in pieces:
         first, last = max(start, piece.start), min(end, piece.end)
@@ -191,7 +203,10 @@ def _letters(main: bytes, pieces: list[_Piece], start: int, end: int, gone: _Gon
         begin = piece.at + (first - piece.start) * piece.width
         finish = piece.at + (last - piece.start) * piece.width
         for seen, stop in gone.kept(begin, finish):
-            yield piece.width, main[seen:stop]
+            if piece.width == 2:
+                yield "utf-16-le", main[seen:stop]
+            else:
+                yield from fonts.runs(main, seen, stop)
 
 
 class _Gone:
@@ -217,7 +232,68 @@ class _Gone:
             yield start, end
 
 
+class _Fonts:
+    """The places in the stream of an old document whose letters are of a font for another script, by its character set.
+
+    Fonts are named in a table (``FFN``: size less one, three bytes, the character set), and runs of letters have the
+    number of theirs among their properties.
+    """
+
+    def __init__(self, main: bytes, table: bytes, head: _Head) -> None:
+        self._usual = head.encoding
+        self._spans: list[tuple[int, int, str]] = []
+        if not head.version_97 and head.encoding == "cp1252":
+            with contextlib.suppress(struct.error, IndexError):
+                self._spans = sorted(self._found(main, table, head))
+
+    def runs(self, main: bytes, start: int, end: int) -> Iterator[tuple[str, bytes]]:
+        """The letters between two places, each stretch with its encoding."""
+        first = bisect.bisect_left(self._spans, start, key=operator.itemgetter(1))
+        for begin, stop, encoding in self._spans[first:]:
+            if begin >= end:
+                break
+            yield self._usual, main[start : max(start, begin)]
+            yield encoding, main[max(start, begin) : min(stop, end)]
+            start = max(start, min(stop, end))
+        yield self._usual, main[start:end]
+
+    def _found(self, main: bytes, table: bytes, head: _Head) -> Iterator[tuple[int, int, str]]:
+        encodings = list(self._encodings(main))
+        if not any(encodings):
+            return
+        for start, end, properties in _runs(main, table, head):
+            font = _old_font(properties)
+            encoding = encodings[font] if font is not None and font < len(encodings) else None
+            if encoding:
+                yield start, end, encoding
+
+    def _encodings(self, main: bytes) -> Iterator[str | None]:
+        at, size = struct.unpack_from("<II", main, _OLD_FONTS)
+        end = min(at + size, len(main))
+        at += 2
+        while at + 5 <= end:
+            yield _CHARACTER_SETS.get(main[at + 4])
+            at += main[at] + 1
+
+
+def _old_font(properties: bytes) -> int | None:
+    """The number of the font in properties of Word 6."""
+    at = 0
+    while at + 3 <= len(properties) and properties[at] in _OLD_SIZES:
+        if properties[at] == _OLD_FONT:
+            return int.from_bytes(properties[at + 1 : at + 3], "little")
+        at += 1 + (1 + properties[at + 1] if properties[at] in _OLD_LONG else _OLD_SIZES[properties[at]])
+    return None
+
+
 def _spans(main: bytes, table: bytes, head: _Head) -> Iterator[tuple[int, int]]:
+    for start, end, properties in _runs(main, table, head):
+        if _is_gone(properties, head.version_97):
+            yield start, end
+
+
+def _runs(main: bytes, table: bytes, head: _Head) -> Iterator[tuple[int, int, bytes]]:
+    """Places in the stream, and the properties of the letters between them, of all that have any."""
     at, size = head.properties_at
     width = 4 if head.version_97 else 2
     count = min(max(0, size - 4) // (4 + width), _MAX_PAGES)
@@ -231,8 +307,8 @@ def _spans(main: bytes, table: bytes, head: _Head) -> Iterator[tuple[int, int]]:
         places = struct.unpack_from(f"<{runs + 1}I", data)
         for run in range(runs):
             offset = 2 * data[4 * (runs + 1) + run]
-            if offset and _is_gone(data[offset + 1 : offset + 1 + data[offset]], head.version_97):
-                yield places[run], places[run + 1]
+            if offset:
+                yield places[run], places[run + 1], data[offset + 1 : offset + 1 + data[offset]]
 
 
 def _is_gone(properties: bytes, version_97: bool) -> bool:
