@@ -11,11 +11,13 @@ from __future__ import annotations
 
 import base64
 import errno
+import fcntl
 import itertools
 import json
 import os
 import shutil
 import stat
+import time
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager, suppress
 from dataclasses import fields
@@ -49,6 +51,11 @@ _FOLDER = os.O_RDONLY | os.O_DIRECTORY | os.O_NOFOLLOW | os.O_CLOEXEC
 _FILE = os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_NOCTTY | os.O_CLOEXEC
 
 _NOTE = "-checkpoint"
+
+_REMOVAL_S = 30.0
+"""How long a batch of files may take to be removed; who waits longer does not wait on."""
+
+_LOOK_S = 0.02
 
 _numbers = itertools.count()
 
@@ -295,6 +302,43 @@ class Store:
             return number
         _prune(self.sidecars, folders)
         return number
+
+    @contextmanager
+    def removing(self) -> Iterator[None]:
+        """Hold this from before rows go from the catalog until their files have gone too: then none of them is a stray.
+
+        Who is killed lets go. Where locks cannot be had, nobody waits.
+        """
+        with self._locked(fcntl.LOCK_SH):
+            yield
+
+    @contextmanager
+    def nothing_removing(self) -> Iterator[None]:
+        """Wait until nobody is :meth:`removing`, and keep them waiting. For one who does not go on, only so long."""
+        with self._locked(fcntl.LOCK_EX):
+            yield
+
+    @contextmanager
+    def _locked(self, how: int) -> Iterator[None]:
+        """A lock of the system on the folder of the sidecars, which needs no file, and so no room on a full disk."""
+        try:
+            at = os.open(self.sidecars, _FOLDER)
+        except OSError:
+            yield
+            return
+        try:
+            until = time.monotonic() + _REMOVAL_S
+            while time.monotonic() < until:
+                try:
+                    fcntl.flock(at, how | fcntl.LOCK_NB)
+                    break
+                except BlockingIOError:
+                    time.sleep(_LOOK_S)
+                except OSError:
+                    break
+            yield
+        finally:
+            os.close(at)
 
     def size_of(self, rel_path: str) -> int | None:
         """The size of a regular file below ``sidecars/``; None if there is none."""

@@ -140,18 +140,43 @@ def test_verify_waits_for_files_that_are_placed_but_not_yet_recorded(
     """A run is stopped between the two: what it has placed is no stray once it goes on."""
     photos.write_photo(home / "photos" / "new.jpg", seed=9, size=(320, 240))
     library.index()
+    seen, found = _verified_beside(library, ["work"], "record.placed", tmp_path, monkeypatch)
+    assert len(seen) == 3
+    assert found == []
+
+
+@pytest.mark.parametrize("command", ["cleanup", "rm"])
+def test_verify_waits_for_files_whose_rows_are_gone_already(
+    command: str, home: Path, library: Library, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    if command == "cleanup":
+        (home / "photos" / "0.jpg").unlink()
+        library.index()
+        arguments, point, gone = ["cleanup", "--older-than", "0"], "cleanup.forgotten", 3
+    else:
+        (uuid,) = library.find(str(home / "photos" / "0.jpg"))
+        arguments, point, gone = ["rm", f"sidecar://{uuid}/thumb/icon"], "remove.cancelled", 1
+    seen, found = _verified_beside(library, arguments, point, tmp_path, monkeypatch)
+    assert len([finding for finding in seen if finding.problem == "stray"]) == gone
+    assert found == []
+
+
+def _verified_beside(
+    library: Library, arguments: list[str], point: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> tuple[list[Finding], list[Finding]]:
+    """What verify sees at first, and finds, beside a command that stops at a point and goes on after that look."""
     points = tmp_path / "points"
     points.mkdir()
-    environment = {**os.environ, DIRECTORY_VARIABLE: str(points), RULES_VARIABLE: "record.placed=stop@1"}
-    work = subprocess.Popen([*COMMAND, "work", "--library", str(home / "library")], env=environment)
+    environment = {**os.environ, DIRECTORY_VARIABLE: str(points), RULES_VARIABLE: f"{point}=stop@1"}
+    work = subprocess.Popen([*COMMAND, *arguments, "--library", str(library.root)], env=environment)
     try:
         _, status = os.waitpid(work.pid, os.WUNTRACED)
         assert os.WIFSTOPPED(status)
         look = VERIFY._strays
-        seen = []
+        seen: list[Finding] = []
 
-        def look_and_let_it_go_on(*arguments: Any) -> list[Finding]:
-            seen.extend(look(*arguments))
+        def look_and_let_it_go_on(*given: Any) -> list[Finding]:
+            seen.extend(look(*given))
             work.send_signal(signal.SIGCONT)
             return seen
 
@@ -160,8 +185,7 @@ def test_verify_waits_for_files_that_are_placed_but_not_yet_recorded(
     finally:
         work.send_signal(signal.SIGCONT)
         assert work.wait(120) == 0
-    assert len(seen) == 3
-    assert found == []
+    return seen, found
 
 
 def test_repair_records_a_stray_that_a_job_waits_for(library: Library) -> None:

@@ -64,7 +64,7 @@ def remove(database: Database, store: Store, row: SidecarRow) -> None:
     The row first: after a kill in between, 'verify' tells of a file that no row has, and not of a row without a file.
     """
     owner, uuid, now = this_owner(), row.content_uuid, time.time()
-    with at_work(owner):
+    with at_work(owner), store.removing():
         try:
             with database.write() as connection:
                 cancelled = SidecarOutcome(

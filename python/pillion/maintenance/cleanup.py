@@ -6,7 +6,8 @@ Each batch takes two steps, each in its own write transaction, because results a
 2. remove the sidecars of those that have not come back since.
 
 So a kill at any point leaves no row that says "ready" without its sidecar; at worst it leaves sidecars without rows,
-which ``verify --repair`` removes. The other order could leave rows whose sidecars are gone.
+which ``verify --repair`` removes. The other order could leave rows whose sidecars are gone. A verify beside it waits
+for both (:meth:`pillion.store.Store.removing`).
 """
 
 from __future__ import annotations
@@ -132,18 +133,22 @@ def _count(report: CleanupReport, gone: Sequence[Orphan]) -> None:
 def _remove(
     database: Database, store: Store, report: CleanupReport, batch: Sequence[Orphan], until: float, now: float
 ) -> None:
-    with database.write() as connection:
-        gone = list_orphans(connection, until=until, now=now, within=[orphan.content_uuid for orphan in batch])
-        delete_contents(connection, [orphan.content_uuid for orphan in gone])
-    reach("cleanup.forgotten")
-    with database.write() as connection:
-        for orphan in gone:
-            # It came back between the two transactions, and a worker may already have found its files.
-            if has_rows(connection, orphan.content_uuid):
-                continue
-            try:
-                store.remove_content(orphan.content_uuid)
-                reach("cleanup.removed")
-            except (OSError, ValueError) as error:
-                report.problems.append((str(store.manifest_path(orphan.content_uuid).parent), str(error)))
+    with store.removing():
+        with database.write() as connection:
+            gone = list_orphans(connection, until=until, now=now, within=[orphan.content_uuid for orphan in batch])
+            delete_contents(connection, [orphan.content_uuid for orphan in gone])
+        reach("cleanup.forgotten")
+        with database.write() as connection:
+            for orphan in gone:
+                # It came back between the two transactions, and a worker may already have found its files.
+                if not has_rows(connection, orphan.content_uuid):
+                    _remove_files(store, report, orphan.content_uuid)
     _count(report, gone)
+
+
+def _remove_files(store: Store, report: CleanupReport, content_uuid: str) -> None:
+    try:
+        store.remove_content(content_uuid)
+        reach("cleanup.removed")
+    except (OSError, ValueError) as error:
+        report.problems.append((str(store.manifest_path(content_uuid).parent), str(error)))

@@ -38,8 +38,8 @@ def verify(database: Database, store: Store, progress: Callable[[int], None] | N
     """Check that every ready sidecar exists, is undamaged and in its content's manifest, and that there are no others.
 
     Others may work on the library meanwhile: what the catalog said first need not be true of the files found later, so
-    each finding is looked at again while nobody can place a file. ``progress`` gets the number of sidecars checked so
-    far, after every 100. Raises CatalogError, LibraryBusyError.
+    each finding is looked at again while nobody can place or remove a file. ``progress`` gets the number of sidecars
+    checked so far, after every 100. Raises CatalogError, LibraryBusyError.
     """
     damage = [Finding(problem="catalog", path=str(database.path), message=line) for line in database.check()]
     findings: list[Finding] = []
@@ -55,7 +55,8 @@ def verify(database: Database, store: Store, progress: Callable[[int], None] | N
     findings.extend(_strays(store, known))
     lasting: list[Finding] = []
     for batch in chunks(findings, _BATCH):
-        with database.read() if damage or database.is_read_only else database.write() as connection:
+        transaction = database.read if damage or database.is_read_only else database.write
+        with store.nothing_removing(), transaction() as connection:
             lasting.extend(_lasting(connection, store, batch))
     return [*damage, *lasting, *_search(store)]
 
