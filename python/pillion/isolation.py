@@ -15,6 +15,7 @@ import shutil
 import tempfile
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from concurrent.futures import FIRST_COMPLETED, Future, wait
+from contextlib import suppress
 from pathlib import Path
 from types import TracebackType
 from typing import TYPE_CHECKING, Any, Self, TypeVar
@@ -221,8 +222,8 @@ class Isolated:
 
         def thumbnails(data: bytes) -> dict[str, bytes]:
             made = msgspec.msgpack.decode(data, type=dict[str, bytes])
-            if {*made} - known:
-                raise ValueError(f"variants that were not asked for: {', '.join({*made} - known)}")
+            if {*made} != known:
+                raise ValueError(f"{', '.join(sorted(made)) or 'nothing'} in place of {', '.join(sorted(known))}")
             return made
 
         return self._many("thumbnail", paths, options, thumbnails)
@@ -441,4 +442,6 @@ def _result(future: Future[Answer], path: Path, parse: Callable[[bytes], T], lim
     except (msgspec.DecodeError, ValueError, TypeError, KeyError, OSError, RecursionError) as error:
         return ItemError(ErrorClass.CRASH, f"its worker gave an answer that is none ({error})")
     finally:
-        path.unlink(missing_ok=True)
+        # What is no file is removed with the folder.
+        with suppress(OSError):
+            path.unlink()

@@ -13,7 +13,7 @@ import pytest
 from pillion import _core
 from pillion.errors import ErrorClass, ItemError
 from pillion.kinds.execute import Execution, Staged
-from pillion.model import SidecarFormat
+from pillion.model import Empty, Failure, SidecarFormat
 from pillion.queue.commit import PlannedJob, believed
 from pillion.store import Store, staged_path
 
@@ -37,6 +37,23 @@ def _second_name(path: Path) -> None:
 def _pipe(path: Path) -> None:
     path.unlink()
     os.mkfifo(path)
+
+
+@pytest.mark.parametrize("said_so", ["failure", "empty"])
+def test_what_is_said_is_cut_to_what_the_catalog_keeps(said_so: str, tmp_path: Path) -> None:
+    long = "x\0" * 500_000
+    failure = Failure(error_class=ErrorClass.CORRUPT, message=long, stderr_tail=long, exit_status=long)
+    claim = {
+        "failure": Execution(failure=failure, seconds=0.1),
+        "empty": Execution(empty=Empty(note=long), seconds=0.1),
+    }
+    answer = believed(cast(PlannedJob, None), claim[said_so], Store(tmp_path / "library"))
+    assert isinstance(answer, Execution)
+    kept = [answer.empty.note] if answer.empty else []
+    if answer.failure:
+        kept = [answer.failure.message, answer.failure.stderr_tail, answer.failure.exit_status]
+    assert kept
+    assert all(0 < len(text) <= 4000 and "\0" not in text for text in kept)
 
 
 @pytest.mark.parametrize(

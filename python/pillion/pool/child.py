@@ -479,7 +479,7 @@ class Worker:
     def stderr_tail(self) -> str:
         """The end of what the child wrote to stderr during its current item."""
         self.read_stderr()
-        return self._tail.decode("utf-8", errors="replace").strip()
+        return self._tail.decode("utf-8", errors="replace").replace("\0", "").strip()
 
     def send(self, batch: Sequence[Any], *, prepares: bool) -> None:
         """Send the arguments of a batch. ``prepares``: it may prepare all of them together before it starts the first.

@@ -11,7 +11,7 @@ import logging
 import os
 from collections import Counter
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from functools import lru_cache
 
 import sqlalchemy as sa
@@ -325,12 +325,16 @@ def result_of(returned: Execution | ItemError) -> Sequence[Staged] | Empty | Fai
 
 
 def believed(planned: PlannedJob, returned: Execution | ItemError, store: Store) -> Execution | ItemError:
-    """What a worker says, if it can be true; else the crash that it amounts to.
+    """What a worker says, if it can be true; else the crash that it amounts to. Sentences are cut to what they need.
 
     A file may have taken the worker over.
     """
-    if isinstance(returned, ItemError) or returned.failure or returned.empty:
+    if isinstance(returned, ItemError):
         return returned
+    if returned.failure is not None:
+        return replace(returned, failure=_brief(returned.failure))
+    if returned.empty is not None:
+        return replace(returned, empty=replace(returned.empty, note=_storable(returned.empty.note)))
     named = [staged.variant for staged in returned.staged]
     if sorted(named) != sorted(due.variant for due in planned.making):
         return ItemError(ErrorClass.CRASH, "Its worker process reported other variants than were asked for.")
@@ -338,6 +342,21 @@ def believed(planned: PlannedJob, returned: Execution | ItemError, store: Store)
     if not all(store.is_staged(planned.staging, item.variant, item.size, item.checksum) for item in made):
         return ItemError(ErrorClass.CRASH, "Its worker process reported a file that it did not write.")
     return returned
+
+
+_LONGEST = 4000
+"""Characters of a message, and of the end of what an engine printed: the catalog keeps them for each failure."""
+
+
+def _brief(failure: Failure) -> Failure:
+    texts = (failure.message, failure.stderr_tail, failure.exit_status)
+    message, stderr_tail, exit_status = map(_storable, texts)
+    return replace(failure, message=message, stderr_tail=stderr_tail, exit_status=exit_status)
+
+
+def _storable(text: str) -> str:
+    """PostgreSQL's text has no NUL."""
+    return text[:_LONGEST].replace("\0", "")
 
 
 def _log(results: Sequence[Result[PlannedJob]], batch: _Batch) -> None:
