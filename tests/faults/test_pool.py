@@ -138,6 +138,28 @@ def test_where_memory_is_short_one_item_waits_until_it_is_alone(tmp_path: Path) 
     pool.shutdown()
 
 
+def test_what_somebody_waits_for_is_next_once_it_gave_way(tmp_path: Path) -> None:
+    pool = WorkerPool(TASKS, size=2, memory_limit=4000 * MIB, recycle_bytes=4000 * MIB, memory_budget=500 * MIB)
+    go = tmp_path / "go"
+    order: list[str] = []
+    try:
+        items = [((f"hold until {go}", 300.0), GENEROUS)]
+        futures = [pool.submit_batch("lane", items, turn=Turn.AHEAD)[0] for _ in range(2)]
+        wait_until(lambda: len(list(tmp_path.iterdir())) == 2 and pool.running["lane"] == 1)
+        futures += [pool.submit_batch("lane", [(("echo", 1.0), GENEROUS)])[0] for _ in range(5)]
+        for future in futures:
+            future.add_done_callback(lambda done: order.append(done.result()[0][:4]))
+        for _ in range(5):
+            # There is room beside the other for what is at once.
+            pool.submit_batch("lane", [(("echo", 2.0), GENEROUS)], turn=Turn.AT_ONCE)[0].result(GENEROUS)
+        go.touch()
+        for future in futures:
+            future.result(GENEROUS)
+    finally:
+        pool.shutdown()
+    assert order == ["hold", "hold", *["echo"] * 5]
+
+
 def test_an_item_for_which_all_the_memory_is_not_enough_fails(tmp_path: Path) -> None:
     pool = WorkerPool(TASKS, size=2, memory_limit=4000 * MIB, recycle_bytes=4000 * MIB, memory_budget=300 * MIB)
     large, small = pool.submit_batch("lane", [(("grow", 0.0), GENEROUS), (("echo", 1.0), GENEROUS)])

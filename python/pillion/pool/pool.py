@@ -255,9 +255,12 @@ class WorkerPool(Executor):
         with self._lock:
             if self._closing:
                 raise RuntimeError("The pool is shut down.")
-            self._waiting.insert(sum(other.turn >= turn for other in self._waiting), batch)
+            self._put_in_line(batch)
         self._wake()
         return futures
+
+    def _put_in_line(self, batch: Batch) -> None:
+        self._waiting.insert(sum(other.turn >= batch.turn for other in self._waiting), batch)
 
     def cancel(self, futures: Collection[Future[Any]]) -> None:
         """Cancel these items and kill the children that run them; other items of their batches go on."""
@@ -381,7 +384,10 @@ class WorkerPool(Executor):
             if not idle or (busy and (self._is_short or busy[0].single)):
                 return
             if batch.single and busy:
-                continue
+                if batch.turn is Turn.IN_LINE:
+                    continue
+                # Somebody waits for it: nothing else begins until it has run.
+                return
             if batch.turn is not Turn.AT_ONCE and (self._in_turn() >= self.size or self._is_full(batch.lane)):
                 continue
             child = choose(batch, idle)
@@ -623,7 +629,7 @@ class WorkerPool(Executor):
         batch = child.batch
         if batch is not None and child.started:
             item = self._take_out(child, batch)
-            self._waiting.append(Batch(batch.lane, deque([item]), alone=batch.alone, turn=batch.turn, single=True))
+            self._put_in_line(Batch(batch.lane, deque([item]), alone=batch.alone, turn=batch.turn, single=True))
             return
         if batch is not None:
             batch.prepares = False
