@@ -3,14 +3,18 @@
 from __future__ import annotations
 
 import json
+import time
 from collections.abc import Callable
 from pathlib import Path
 
 import pytest
 
 from pillion import Library, UsageError
+from pillion.catalog import queue as catalog_queue
+from pillion.catalog.queue import ClaimedJob
+from pillion.job import is_on_demand, job_set_aside
 from pillion.library.sidecars import Pending, Ready
-from pillion.model import SidecarStatus, SidecarUri
+from pillion.model import SidecarKind, SidecarStatus, SidecarUri
 from tests.support import photos
 from tests.support.program import run
 
@@ -96,6 +100,44 @@ def test_removing_one_that_is_being_made_again_keeps_it_removed(library: Library
     library.run()
     assert {item.state for item in library.ls()} == {SidecarStatus.CANCELLED}
     library.close()
+
+
+def test_a_worker_that_makes_it_again_loses_its_claim_when_it_is_removed(library: Library) -> None:
+    uuid = uuid_of(library)
+    library.regenerate(kind="thumb")
+    job = claimed(library)
+    assert set(job.variants) == set(SIZES)
+    library.sidecars.remove(f"sidecar://{uuid}/thumb/icon")
+    with library._database.read() as connection:
+        assert not catalog_queue.still_held(connection, "owner", [(job.id, job.token)])
+    library.run()
+    states = {item.variant: item.state for item in library.ls()}
+    assert states == {"icon": SidecarStatus.CANCELLED, "grid@2x": SidecarStatus.READY}
+    library.close()
+
+
+def test_what_is_asked_for_while_it_runs_does_not_go_last(library: Library) -> None:
+    uuid = uuid_of(library)
+    library.regenerate(kind="thumb")
+    (library.root / "sidecars").rename(library.root / "elsewhere")
+    (library.root / "sidecars").mkdir()
+    job = claimed(library)
+    assert isinstance(library.sidecars.get_or_enqueue(uuid, "thumb", "icon"), Pending)
+    with library._database.write() as connection:
+        assert catalog_queue.finish(connection, [(job.id, job.token, job_set_aside(0))], 0.0) == 1
+        front = catalog_queue.front(connection, SidecarKind("thumb"), 0.0)
+    assert front is not None
+    assert is_on_demand(front)
+    library.close()
+
+
+def claimed(library: Library) -> ClaimedJob:
+    """The job for the photo's thumbnails, as if a worker ran it."""
+    with library._database.write() as connection:
+        (job,) = catalog_queue.claim(
+            connection, SidecarKind("thumb"), owner="owner", token="token", now=time.time(), limit=2
+        )
+    return job
 
 
 def test_what_was_made_for_an_address_of_another_format_is_no_answer(library: Library) -> None:

@@ -512,6 +512,11 @@ def rescue(connection: sa.Connection, owner: str, now: float) -> int:
     return change_jobs(connection, job_rescued(), now, jobs.c.lease_owner == owner)
 
 
+def give_back(connection: sa.Connection, content_uuid: str, kind: SidecarKind, now: float) -> int:
+    """Void the claim of this job, if there is one, and queue it again without charging a try."""
+    return change_jobs(connection, job_rescued(), now, jobs.c.content_uuid == content_uuid, jobs.c.kind == kind)
+
+
 def has_overlong_waits(connection: sa.Connection, now: float) -> bool:
     """Whether a queued job waits longer than any retry does, because the clock was set back."""
     return connection.execute(sa.select(jobs.c.id).where(*_overlong(now)).limit(1)).first() is not None

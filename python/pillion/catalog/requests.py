@@ -60,22 +60,27 @@ def uncancel(connection: sa.Connection, kind: SidecarKind, content_uuids: Sequen
     return connection.execute(asked).rowcount + connection.execute(pending).rowcount
 
 
+_UNDER_WAY = (JobState.QUEUED, JobState.WAITING, JobState.RUNNING)
+
+
 def is_in_front(connection: sa.Connection, content_uuid: str, kind: SidecarKind) -> bool:
-    """Whether a job runs, or is queued ahead of others already: then there is nothing to ask for again."""
+    """Whether a job runs or is queued ahead of others already: then there is nothing to ask for again."""
     query = sa.select(jobs.c.state, jobs.c.priority).where(jobs.c.content_uuid == content_uuid, jobs.c.kind == kind)
     row = connection.execute(query).first()
     if row is None:
         return False
-    idle = row.state in (JobState.QUEUED, JobState.WAITING) and is_on_demand(row.priority)
-    return bool(idle or row.state == JobState.RUNNING)
+    return row.state in _UNDER_WAY and is_on_demand(row.priority)
 
 
 def raise_to_front(connection: sa.Connection, content_uuid: str, kind: SidecarKind, now: float) -> None:
-    """Move a job to the front of the queue, without a wait, because somebody is waiting for it."""
+    """Move a job to the front of the queue, without a wait, because somebody is waiting for it.
+
+    One that runs keeps its claim; if it is given back, it is at the front.
+    """
     job = sa.and_(jobs.c.content_uuid == content_uuid, jobs.c.kind == kind)
-    idle = jobs.c.state.in_([JobState.QUEUED.value, JobState.WAITING.value])
+    under_way = jobs.c.state.in_([state.value for state in _UNDER_WAY])
     values = {"priority": priority_of(Urgency.ON_DEMAND, registry.rank(kind)), "not_before": 0.0, "updated_at": now}
-    connection.execute(sa.update(jobs).where(job, idle).values(**values))
+    connection.execute(sa.update(jobs).where(job, under_way).values(**values))
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
