@@ -75,7 +75,7 @@ def remove(database: Database, store: Store, row: SidecarRow) -> None:
                     recipe=row.recipe or row.wanted,
                 )
                 catalog_queue.record_outcomes(connection, [cancelled], now)
-                # A worker may be making it again: its claim is void, and what else the job is for goes back to the queue.
+                # A worker may be making it again: its claim is void, and what else the job is for is queued again.
                 catalog_queue.give_back(connection, uuid, row.kind, now)
                 told = Failed(
                     kind=row.kind,

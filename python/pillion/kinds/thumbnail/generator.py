@@ -106,7 +106,7 @@ class VideoThumbGenerator:
                 wanted = [spec for spec in left if 2 * spec[1] <= side]
                 left = [spec for spec in left if 2 * spec[1] > side]
                 if wanted:
-                    frame = media.representative_frame(request.source, max_side=side)
+                    frame = media.representative_frame(request.source, max_side=side, mime=request.mime)
                     made += _core.thumbnails_from_decoded(frame.pixels, wanted, cicp=frame.code_points)
             return made
 

@@ -49,15 +49,16 @@ class FilmFrame:
     code_points: tuple[int, int] | None
 
 
-def representative_frame(path: Path, *, max_side: int) -> FilmFrame:
+def representative_frame(path: Path, *, max_side: int, mime: str | None = None) -> FilmFrame:
     """A frame of a video that is not black and not one flat colour, at most ``max_side`` on the longest side.
 
     ``max_side`` is twice the side that is wanted in the end: frames of high dynamic range are of half of it at most.
     Of the largest video track; of an attached cover only if there is no other. Tries key frames spread over the length
-    and takes the first with good contrast, else the best one. Raises ItemError: unsupported without a video track or
+    and takes the first with good contrast, else the best one. ``mime``: what the file is taken for, which counts where
+    neither its bytes nor its name say what it is. Raises ItemError: unsupported without a video track or
     decoder, missing_tool if only this FFmpeg lacks the decoder, corrupt if no frame can be decoded.
     """
-    with opened(path) as container:
+    with opened(path, mime) as container:
         streams = _by_size(container)
         if not streams:
             raise ItemError(ErrorClass.UNSUPPORTED, "the file has no video track")

@@ -168,8 +168,11 @@ def _codec(container: av.container.InputContainer, stream: av.VideoStream | av.A
 
 
 @contextlib.contextmanager
-def opened(path: Path) -> Iterator[av.container.InputContainer]:
-    """The open container. Errors of the engine inside the block become ItemErrors."""
+def opened(path: Path, taken_for: str | None = None) -> Iterator[av.container.InputContainer]:
+    """The open container. Errors of the engine inside the block become ItemErrors.
+
+    ``taken_for``: what it is taken for where neither its bytes nor its name say what it is.
+    """
     problem = missing()
     if problem:
         raise ItemError(ErrorClass.MISSING_TOOL, problem)
@@ -179,7 +182,7 @@ def opened(path: Path) -> Iterator[av.container.InputContainer]:
     with file_errors():
         try:
             # A Python file, because names may not be UTF-8, and no name must be taken for a protocol.
-            with open_regular(path) as stream, _container(stream, path) as container:
+            with open_regular(path) as stream, _container(stream, path, taken_for) as container:
                 yield container
         except av.error.FFmpegError as error:
             raise _typed(error) from error
@@ -200,7 +203,7 @@ def file_errors() -> Iterator[None]:
         raise ItemError(ErrorClass.IO_TRANSIENT, f"the file cannot be read ({error.strerror})") from error
 
 
-def _container(stream: BinaryIO, path: Path) -> av.container.InputContainer:
+def _container(stream: BinaryIO, path: Path, taken_for: str | None) -> av.container.InputContainer:
     """The container, read as what its bytes say that it is; if they say nothing, as what its name claims, if that fits.
 
     FFmpeg itself chooses only among the demuxers of that one type.
@@ -208,7 +211,7 @@ def _container(stream: BinaryIO, path: Path) -> av.container.InputContainer:
     import av
 
     mime = _core.sniff_file(path)
-    claimed = _core.claimed_type(os.path.basename(os.fsencode(path))) if mime == UNKNOWN else None
+    claimed = (_core.claimed_type(os.path.basename(os.fsencode(path))) or taken_for) if mime == UNKNOWN else None
     names = BY_TYPE.get(claimed or mime, ())
     if not names:
         raise ItemError(ErrorClass.UNSUPPORTED, f"it is no sound or film that is read here: {claimed or mime}")
