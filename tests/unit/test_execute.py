@@ -14,6 +14,7 @@ from pillion.errors import ErrorClass
 from pillion.kinds import execute, registry
 from pillion.kinds.execute import ExecutionTask
 from pillion.model import DEFAULT_VARIANT, Failure, GenerationRequest, Produced, Recipe, SidecarFormat
+from pillion.queue import work
 from pillion.store import staged_path
 
 
@@ -73,6 +74,12 @@ def made(one: ExecutionTask) -> str:
     result = execute.execute(one).result
     assert isinstance(result, tuple), result
     return staged_path(os.fsdecode(one.staging), result[0].variant).read_text()
+
+
+def test_of_the_names_of_a_content_those_that_claim_its_type_are_read_first() -> None:
+    sources = tuple((name, 1, 1) for name in (b"/a", b"/b.jpg", b"/c.h263", b"/d"))
+    ordered = work._named_alike_first(sources, "video/h263")
+    assert [name for name, _, _ in ordered] == [b"/c.h263", b"/a", b"/b.jpg", b"/d"]
 
 
 def test_each_task_gets_what_was_prepared_for_it_once(together: Together, tmp_path: Path) -> None:

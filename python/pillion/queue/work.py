@@ -14,6 +14,7 @@ from functools import cached_property, partial
 
 import sqlalchemy as sa
 
+from pillion import _core
 from pillion.catalog import queue as catalog_queue
 from pillion.catalog.database import Database
 from pillion.catalog.events import append_events
@@ -394,7 +395,7 @@ def plan(
         kind=job.kind,
         variants=tuple(due.variant for due in making),
         mime=job.mime,
-        sources=job.sources,
+        sources=_named_alike_first(job.sources, job.mime),
         settings={
             **settings,
             **({PDF_PASSWORDS: passwords} if passwords and job.mime == "application/pdf" else {}),
@@ -419,6 +420,13 @@ def plan(
         ),
         alone=budget.alone,
     )
+
+
+def _named_alike_first(sources: tuple[tuple[bytes, int, int], ...], mime: str) -> tuple[tuple[bytes, int, int], ...]:
+    """The files of a content, first those whose names claim its type: where its bytes say nothing, these say it."""
+    if len(sources) < 2:
+        return sources
+    return tuple(sorted(sources, key=lambda source: _core.claimed_type(os.path.basename(source[0])) != mime))
 
 
 def _senseless(error: Exception) -> ItemError:
