@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
@@ -9,7 +10,7 @@ import sqlalchemy as sa
 
 from pillion.catalog.indexing import SOURCE_CLASSES, queue_due
 from pillion.catalog.sidecars import ask_again
-from pillion.catalog.statements import INSERTS
+from pillion.catalog.statements import INSERTS, chunks
 from pillion.catalog.tables import KEPT, entries, failures, is_due, jobs, locations, sidecars
 from pillion.errors import ErrorClass
 from pillion.job import JobState, Urgency
@@ -138,9 +139,10 @@ def list_failures(
         query = query.where(table.kind == kind)
     if error_class is not None:
         query = query.where(table.error_class == error_class)
+    queries = [query]
     if content_uuids is not None:
-        query = query.where(table.content_uuid.in_(content_uuids))
-    for row in connection.execute(query):
+        queries = [query.where(table.content_uuid.in_(some)) for some in chunks(sorted(content_uuids))]
+    for row in itertools.chain.from_iterable(map(connection.execute, queries)):
         values = dict(row._mapping)
         values["kind"] = SidecarKind(values["kind"])
         values["error_class"] = ErrorClass(values["error_class"])

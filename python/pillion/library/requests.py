@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 import os
 import time
 from collections.abc import Iterator, Sequence
@@ -16,6 +17,7 @@ from pillion.catalog.database import Database
 from pillion.catalog.failures import FailureRow
 from pillion.catalog.indexing import queue_due, sources_of
 from pillion.catalog.sidecars import ask_again
+from pillion.catalog.statements import chunks
 from pillion.catalog.tables import entries
 from pillion.errors import ErrorClass, UsageError
 from pillion.job import JobState, Urgency
@@ -107,17 +109,17 @@ class Requests:
         now = time.time()
         with self._database.write() as connection:
             number = 0
-            for item in kinds:
+            for item, some in itertools.product(kinds, _pieces(uuids)):
                 number += ask_again(
                     connection,
                     now,
                     statuses=statuses,
                     kind=item,
                     error_class=error_class,
-                    content_uuids=uuids,
+                    content_uuids=some,
                     kept=True,
                 )
-                number += catalog_requests.uncancel(connection, item, uuids, now) if error_class is None else 0
+                number += catalog_requests.uncancel(connection, item, some, now) if error_class is None else 0
             number += catalog_failures.ask_again_with_source(connection, now)
             for item in registry.names():
                 queue_due(connection, item, Urgency.NEW, now)
@@ -137,15 +139,20 @@ class Requests:
         """
         chosen = _kind(kind)
         uuids = some_content_ids(content_uuids)
+        kinds = [chosen] if chosen else list(registry.names())
         with self._database.write() as connection:
-            within = _within(location_id(connection, location), uuids)
-            return catalog_requests.cancel(
-                connection, [chosen] if chosen else list(registry.names()), within, time.time()
-            )
+            place = location_id(connection, location)
+            withins = [_within(place, some) for some in _pieces(uuids)]
+            return sum(catalog_requests.cancel(connection, kinds, within, time.time()) for within in withins)
 
 
 def _kind(kind: SidecarKind | str | None) -> SidecarKind | None:
     return registry.parse_kinds([kind])[0] if kind is not None else None
+
+
+def _pieces(content_uuids: Sequence[str] | None) -> list[Sequence[str] | None]:
+    """As many at a time as a statement may name; None, once, for all."""
+    return [None] if content_uuids is None else list(chunks(content_uuids))
 
 
 def _check_class(error_class: str | None) -> None:
