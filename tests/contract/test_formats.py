@@ -212,6 +212,15 @@ def test_a_mark_is_enough(name: str) -> None:
     assert is_media(_core.sniff(head)), _core.sniff(head)
 
 
+def test_adx_of_another_coding_never_comes_to_ffmpeg_which_would_divide_by_zero() -> None:
+    head = bytes.fromhex("8000 0020 03120402 0000ac44 00005640 01f40300") + bytes(10) + b"(c)CRI" + bytes(40)
+    assert _core.sniff(head) == "audio/x-adx"
+    # The coding, the length and the bits of a block, channels, and who made it.
+    for place, other in ((4, 2), (5, 0x16), (6, 0x0C), (7, 0), (7, 10), (35, 0x59)):
+        assert _core.sniff(head[:place] + bytes([other]) + head[place + 1 :]) == UNKNOWN
+    assert _core.claimed_type(b"a.adx") is None
+
+
 SOUNDS: Mapping[str, tuple[str, int]] = {
     "ac3": ("ac3", 48000),
     "adts": ("aac", 44100),

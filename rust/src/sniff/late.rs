@@ -196,11 +196,15 @@ fn is_likely(head: &[u8], mark: &[u8]) -> bool {
     }
 }
 
-/// CRI ADX: how long the header is, at whose end stands who made it.
+/// CRI ADX: how long the header is, at whose end stands who made it; and how the sound is coded, in the one way of which
+/// there are decoders. FFmpeg divides by zero in files that say anything else.
 fn adx(head: &[u8]) -> Option<&'static str> {
-    let [0x80, 0, a, b, ..] = *head else {
+    let [0x80, 0, a, b, 3, 18, 4, 1..=2, rate @ .., _, _, _, _] = *head.first_chunk::<16>()? else {
         return None;
     };
+    if u32::from_be_bytes(rate) == 0 {
+        return None;
+    }
     let end = usize::from(u16::from_be_bytes([a, b]));
     let mark = head.get(end.checked_sub(2)?..end + 4)?;
     (mark == b"(c)CRI").then_some("audio/x-adx")

@@ -82,6 +82,8 @@ pub fn claimed(name: &[u8]) -> Option<&'static str> {
     match mime_from_name(name) {
         // Recordings of transport streams have the same ending as TypeScript.
         "text/x-typescript" if names::extension(name) == b"ts" => Some("video/mp2t"),
+        // It has a mark, and FFmpeg divides by zero in files that lack it.
+        "audio/x-adx" => None,
         mime => match media_class(mime) {
             "image" | "audio" | "video" if !mime.starts_with("application/") => Some(mime),
             _ => None,
