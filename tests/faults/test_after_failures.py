@@ -85,6 +85,10 @@ def test_later_tries_are_alone_with_less_and_the_ledger_says_what_happened(
     pids = [tried["pid"] for tried in engines.tries(log)]
     for deed in deeds:
         mine = engines.tries(log, deed)
+        assert ledger[deed].attempts == 3
+        if deed == "sleep" and len(mine) == 4:
+            # While others waited for it, it was set aside: that is no try.
+            assert mine.pop(0)["share"] == 1.0
         assert [tried["share"] for tried in mine] == [1.0, 0.5, 0.25]
         assert [tried["variants"] for tried in mine] == [["grid@2x", "icon"], ["grid@2x", "icon"], ["icon"]]
         assert all(pids.count(tried["pid"]) == 1 for tried in mine[1:]), "it was not alone"

@@ -20,7 +20,7 @@ from pillion.pool.pool import WorkerPool
 from pillion.queue import work
 from pillion.queue.commit import PlannedJob
 from pillion.queue.engine import Result
-from tests.support.evil import DEEDS, LOG
+from tests.support.evil import DEEDS, LOG, TAKE_LONG
 from tests.support.invariants import check_invariants
 from tests.support.kills import write_picture
 from tests.support.kinds import limit
@@ -98,9 +98,11 @@ def _check_tries(root: Path, names: Sequence[str], ends: dict[str, list[float]])
     starts = _starts(root / "log")
     longest = 0.0
     for name in names:
-        assert 1 <= len(starts[name]) <= 3, f"{name} was tried {len(starts[name])} times"
-        assert len(ends[name]) == len(starts[name]), name
-        took = [end - start for start, end in zip(starts[name], ends[name], strict=True)]
+        assert 1 <= len(ends[name]) <= 3, f"{name} was tried {len(ends[name])} times"
+        # What takes long may be started once more and set aside, while others wait: that is no try.
+        aside = len(starts[name]) - len(ends[name])
+        assert 0 <= aside <= (name.partition("-")[0] in TAKE_LONG), name
+        took = [end - max(start for start in starts[name] if start <= end) for end in ends[name]]
         assert max(took) <= DEADLINE_S + SLACK_S, f"{name} took {took}"
         longest = max(longest, *took)
     connection = pysqlite3.connect(root / "library" / "catalog.sqlite")

@@ -56,6 +56,9 @@ DEEDS = {
 }
 """Name -> (what is done, the class by which it has to fail)."""
 
+TAKE_LONG = ("sleep", "spin", "deaf", "grow")
+"""Those that may be set aside once while others wait."""
+
 
 def execute(task: ExecutionTask) -> Execution:
     """The worker's target: a source named ``DEED-NUMBER.jpg`` does the deed."""
