@@ -100,7 +100,7 @@ def _unlist(connection: sa.Connection, store: Store, owner: str, row: SidecarRow
     """
     uuid = row.content_uuid
     ready = list(list_sidecars(connection, content_uuids=[uuid], statuses=[SidecarStatus.READY]))
-    if any((now.kind, now.variant) == (row.kind, row.variant) for now in ready):
+    if any((one.kind, one.variant) == (row.kind, row.variant) for one in ready):
         return
     listed = store.read_manifest(uuid)
     entry = listed.pop((row.kind, row.variant), None)
