@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import argparse
 import datetime
+import hashlib
 import importlib
 import json
 import math
@@ -18,6 +19,7 @@ import shutil
 import statistics
 import tempfile
 import time
+import uuid
 from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 from typing import Any
@@ -48,6 +50,12 @@ def word_of(rank: int) -> str:
     """A word for a rank: short for the frequent ones, without a meaning or a stem."""
     letters = "".join(chr(97 + (rank // 21**place) % 21) for place in range(5) if place < 2 or rank >= 21**place)
     return "w" + letters
+
+
+def key_of(number: int) -> str:
+    """The key of a passage of a content of its own: as far apart from the others as real ones are."""
+    digest = hashlib.blake2b(number.to_bytes(8, "little"), digest_size=16).digest()
+    return f"{uuid.UUID(bytes=digest)}o"
 
 
 def timed(ask: Callable[[Any], object], queries: Sequence[Any]) -> tuple[float, float]:
@@ -86,7 +94,7 @@ def words_section(number: int, figures: dict[str, Any]) -> None:
         begin = time.perf_counter()
         index = _core.WordIndex(folder, writable=True, fresh=True, memory=200_000_000)
         for at, text in enumerate(texts(number)):
-            index.add(f"{at:036x}o", text, "", '{"kind":"ocr","page":1}')
+            index.add(key_of(at), text, "", '{"kind":"ocr","page":1}')
         index.commit("{}")
         index.close()
         ours = number / (time.perf_counter() - begin)
@@ -125,7 +133,7 @@ def words_section(number: int, figures: dict[str, Any]) -> None:
             other = timed(lambda q: table.execute(statement, (" OR ".join(q.split()),)).fetchall(), queries)
             print(f"{name:<42} FTS5 {other[0]:>8.1f} / {other[1]:<8.1f} pillion {mine[0]:>8.2f} / {mine[1]:<8.2f} ms")
             figures[name] = {"fts5": other, "pillion": mine}
-        keys = [f"{at:036x}o" for at in range(0, number, max(1, number // 2000))]
+        keys = [key_of(at) for at in range(0, number, max(1, number // 2000))]
         common = sorted(frequencies, key=lambda word: -frequencies[word])[:3]
         mine = timed(lambda q: index.search([(0, "word", q)], 20, keys=keys), common)
         print(f"{'a common word among 2,000 contents':<42} {'':<23} pillion {mine[0]:>8.2f} / {mine[1]:<8.2f} ms")

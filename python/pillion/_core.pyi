@@ -525,8 +525,8 @@ def search_marks(
 ) -> tuple[str, list[tuple[int, int, int]]]:
     """A stored text without its mark, and (start, end, number of the clause) of what matches, in characters."""
 
-def search_stems(text: str) -> list[str]:
-    """The stems of a stored text, in order."""
+def search_stems(text: str, languages: Sequence[str] | None = None) -> list[str]:
+    """The stems of a stored text, in order. With ``languages``: those that a typed word may have in any of them."""
 
 def likeness_hash(gray: NDArray[np.uint8]) -> bytes:
     """The perceptual hash of a picture, shape (H, W): 32 bytes."""

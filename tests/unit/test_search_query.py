@@ -26,6 +26,12 @@ def test_words_phrases_prefixes_and_exclusions() -> None:
     assert query.plain == "plum harbour library jam must"
 
 
+def test_quotations_in_a_long_question_are_not_demanded() -> None:
+    question = 'articles about the sensitivity of real matrices by G W Stewart "error bounds" +"real roots"'
+    phrases = [clause.core for clause in parse(question).clauses if clause.sort == "phrase"]
+    assert phrases == [(SHOULD, "phrase", "error bounds"), (MUST, "phrase", "real roots")]
+
+
 def test_alternatives_share_a_group() -> None:
     groups = [clause.group for clause in parse("plum OR cherry jam").clauses]
     assert groups[0] == groups[1] != groups[2]

@@ -29,6 +29,9 @@ if TYPE_CHECKING:
 MOST_KEYS = 5000
 """A choice of fewer contents is searched by itself; of more, the best of all are looked through for them."""
 MOST_LOOKED_AT = 20_000
+ALSO_RATED = 4
+"""Candidates by words are rated by meaning if they are among so many times the rows that are taken, and the words are
+looked up in so many passages for each candidate by meaning."""
 SNIPPET = 300
 """Characters of a passage that are shown."""
 SHOWN_PASSAGES = 3
@@ -143,6 +146,7 @@ class Search:
             self._by_words(chosen)
         if self._wanted.vector is not None:
             self._by_meaning(chosen)
+        self._rate_by_both()
         self._keep_matching()
         ranked = self._ranked()
         hits = (self._hit(one, score) for one, score in ranked)
@@ -183,8 +187,7 @@ class Search:
 
     def _look_up(self, chosen: list[str] | None, *, names: bool) -> int:
         """Add the best passages, or names, to the candidates; returns how many contents they are of."""
-        letters = index.NAMES if names else index.OCR + index.SPEECH + index.CHUNKS + index.TEXT
-        letters = "".join(letter for letter in letters if letter in self._wanted.letters)
+        letters = self._letters(names=names)
         if not letters:
             return 0
         keys = None if chosen is None else [uuid + letter for uuid in chosen for letter in letters]
@@ -209,6 +212,11 @@ class Search:
                 candidate.addresses.append((score, (segment, doc)))
         return len({one[2][:-1] for one in fitting})
 
+    def _letters(self, *, names: bool) -> str:
+        """The letters of the keys that are searched: of names, or of passages."""
+        letters = index.NAMES if names else index.OCR + index.SPEECH + index.CHUNKS + index.TEXT
+        return "".join(letter for letter in letters if letter in self._wanted.letters)
+
     def _text_of(self, addresses: Sequence[tuple[int, int]]) -> None:
         missing = [address for address in dict.fromkeys(addresses) if address not in self._texts]
         self._texts |= dict(zip(missing, self._reader.words.stored(missing), strict=True))
@@ -230,17 +238,34 @@ class Search:
         among = None if chosen is None else [bytes.fromhex(uuid.replace("-", "")) for uuid in chosen]
         size = self._target * 3
         while True:
-            rows = self._reader.vectors.scan(query, size, among=among)
-            near = [row for row in rows if row[3] >= ranking.FLOOR]
-            uuids = [_uuid(row[1]) for row in near]
-            here = self._fitting(uuids)
-            files = {uuid for uuid in uuids if uuid in here}
+            # More than are taken, for the candidates by words: they are rated by their meaning, too.
+            rows = self._reader.vectors.scan(query, size * ALSO_RATED, among=among)
+            near = [row for row in rows[:size] if row[3] >= ranking.FLOOR]
+            here = self._fitting(_uuid(row[1]) for row in near)
+            files = {uuid for uuid in (_uuid(row[1]) for row in near) if uuid in here}
             if len(files) >= self._target or len(near) < size or size >= MOST_LOOKED_AT:
                 break
             size *= 8
-        for (row, _, chunk, score), uuid in zip(near, uuids, strict=True):
-            if uuid in here:
+        for row, content, chunk, score in rows:
+            uuid = _uuid(content)
+            if uuid in self._found or uuid in files:
                 self._candidate(uuid).rows.append((score, row, chunk))
+
+    def _rate_by_both(self) -> None:
+        """Look up the words in the candidates by meaning that are not among the best by words."""
+        missing = [one.uuid for one in self._found.values() if not one.addresses]
+        if not self._wanted.words or self._wanted.vector is None or not missing:
+            return
+        letters = self._letters(names=False)
+        best = self._reader.words.search(
+            _for_lookup(self._wanted.query, names=False),
+            len(missing) * ALSO_RATED,
+            languages=self._languages,
+            keys=[uuid + letter for uuid in missing for letter in letters],
+            typos=self._typos,
+        )
+        for segment, doc, key, score in best:
+            self._candidate(key[:-1]).addresses.append((score, (segment, doc)))
 
     # all that must, and must not, be there ----------------------------------------------------------------------------
 
@@ -292,7 +317,9 @@ class Search:
         meaning = {one.uuid: one.rows[0][0] for one in self._found.values() if one.rows}
         scores = ranking.fused(words, meaning)
         if len(self._wanted.query.wanted) >= ranking.FEEDBACK_WORDS:
-            scores = self._looked_at_again(scores, words, meaning)
+            near = self._near(scores)
+            scores = ranking.spread(scores, near)
+            scores = ranking.spread(self._looked_at_again(scores, words, meaning), near)
         newest = {uuid: max(at for _, at in self._present[uuid].files) for uuid in scores}
         order = sorted(scores, key=lambda uuid: (-round(scores[uuid], 9), -newest[uuid], uuid))
         return [(self._found[uuid], scores[uuid]) for uuid in order]
@@ -321,43 +348,56 @@ class Search:
         return scores
 
     def _rarity(self, clause: Clause) -> float:
-        stems = _core.search_stems(clause.text)
-        return min(self._reader.words.rarities(stems[:1]), default=0.0)
+        """That of the commonest stem that the words of the clause have in any language."""
+        stems = _core.search_stems(clause.text, self._languages)
+        return min(self._reader.words.rarities(stems), default=0.0)
 
     def _looked_at_again(
         self, scores: Mapping[str, float], words: Mapping[str, float], meaning: Mapping[str, float]
     ) -> dict[str, float]:
         """Rank the candidates once more, with the words and the vectors of the best of them added to the query."""
-        best = sorted(scores, key=lambda uuid: (-scores[uuid], uuid))[: ranking.FEEDBACK_FILES]
+        order = sorted(scores, key=lambda uuid: (-scores[uuid], uuid))[: ranking.FEEDBACK_FILES]
+        best = {uuid: scores[uuid] for uuid in order if scores[uuid] > 0}
         again = self._words_again(best, words) if words else {}
         return ranking.fused(again, self._meaning_again(best, meaning) if meaning else {})
 
-    def _words_again(self, best: Sequence[str], words: Mapping[str, float]) -> dict[str, float]:
-        known = [self._found[uuid].addresses[0][1] for uuid in best if self._found[uuid].addresses]
-        self._text_of(known)
-        typed = {stem for clause in self._wanted.query.wanted for stem in _core.search_stems(clause.text)}
-        feedback = ranking.Feedback(self._reader.words, [self._texts[address][0] for address in known], typed)
+    def _words_again(self, best: Mapping[str, float], words: Mapping[str, float]) -> dict[str, float]:
+        known = {uuid: self._found[uuid].addresses[0][1] for uuid in best if self._found[uuid].addresses}
+        self._text_of(list(known.values()))
+        wanted = self._wanted.query.wanted
+        typed = {stem for clause in wanted for stem in _core.search_stems(clause.text, self._languages)}
+        texts = [(self._texts[address][0], best[uuid]) for uuid, address in known.items()]
+        feedback = ranking.Feedback(self._reader.words, texts, typed)
         looked_at = {uuid: self._found[uuid].addresses[0][1] for uuid in words if self._found[uuid].addresses}
         cut = sorted(looked_at, key=lambda uuid: (-words[uuid], uuid))[:100]
         self._text_of([looked_at[uuid] for uuid in cut])
-        texts = {uuid: self._texts[looked_at[uuid]][0] for uuid in cut}
-        mean = sum(text.count(" ") + 1 for text in texts.values()) / max(len(texts), 1)
-        weight = ranking.FEEDBACK_WEIGHT * max(len(self._wanted.query.wanted), 1)
-        again = {uuid: weight * feedback.score(text, mean) for uuid, text in texts.items()}
+        rated = {uuid: self._texts[looked_at[uuid]][0] for uuid in cut}
+        mean = sum(text.count(" ") + 1 for text in rated.values()) / max(len(rated), 1)
+        weight = ranking.FEEDBACK_WORDS_WEIGHT * max(len(wanted), 1)
+        again = {uuid: weight * feedback.score(text, mean) for uuid, text in rated.items()}
         return {uuid: score + again.get(uuid, 0.0) for uuid, score in words.items()}
 
-    def _meaning_again(self, best: Sequence[str], meaning: Mapping[str, float]) -> dict[str, float]:
+    def _meaning_again(self, best: Mapping[str, float], meaning: Mapping[str, float]) -> dict[str, float]:
         import numpy as np
 
         assert self._wanted.vector is not None
-        rows = [self._found[uuid].rows[0][1] for uuid in best if self._found[uuid].rows]
+        rows = {uuid: self._found[uuid].rows[0][1] for uuid in best if self._found[uuid].rows}
         if not rows:
             return dict(meaning)
-        mean = np.mean([self._reader.vectors.vector(row) for row in rows], axis=0)
-        query = (self._wanted.vector + ranking.FEEDBACK_WEIGHT * mean).astype(np.float32)
+        vectors = [self._reader.vectors.vector(row) for row in rows.values()]
+        mean = np.average(vectors, axis=0, weights=[best[uuid] for uuid in rows])
+        query = (self._wanted.vector + ranking.FEEDBACK_MEANING_WEIGHT * mean).astype(np.float32)
         uuids = list(meaning)
         found = self._reader.vectors.scores(query, [self._found[uuid].rows[0][1] for uuid in uuids])
         return dict(zip(uuids, found, strict=True))
+
+    def _near(self, scores: Mapping[str, float]) -> ranking.Near:
+        """Which of the best candidates mean nearly the same."""
+        best = sorted(scores, key=lambda uuid: (-scores[uuid], uuid))[: ranking.SPREAD_AMONG]
+        known = {uuid: self._found[uuid].rows[0][1] for uuid in best if self._found[uuid].rows}
+        if self._wanted.vector is None or len(known) < 2:
+            return ranking.Near({})
+        return ranking.Near({uuid: self._reader.vectors.vector(row) for uuid, row in known.items()})
 
     # what is shown ----------------------------------------------------------------------------------------------------
 

@@ -27,7 +27,7 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
 
 FOLDER = "search"
-FORMAT = 1
+FORMAT = 2
 """Raised when passages, tokens or files change, so that an older index is built again."""
 
 NAMES, OCR, SPEECH, CHUNKS, TEXT = "notep"

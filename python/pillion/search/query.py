@@ -17,6 +17,9 @@ SHOULD, MUST, MUST_NOT = 0, 1, -1
 FEW_WORDS = 3
 """A query of more words is a sentence: its function words are left out, and words with hyphens are also parted."""
 
+SENTENCE_WORDS = 8
+"""Phrases among more words than these are quotations in a question: they are wanted, not demanded."""
+
 _FUNCTION_WORDS_TEXT = """
 a an and any are as at be been being by can could did do does for from had has have how i if in into is it its me my no
 not of on or our shall should so such than that the their them then there these they this those to us was we were what
@@ -84,6 +87,7 @@ def parse(text: str) -> Query:
         notes.append(f"Only the first {LONGEST:,} characters of the query are used.")
         text = text[:LONGEST]
     clauses: list[Clause] = []
+    quotations: list[int] = []
     group, either = 0, False
     for sign, sort, part in _parts(text, notes):
         if sort == "or":
@@ -102,12 +106,18 @@ def parse(text: str) -> Query:
             occur = SHOULD
             clauses[-1] = Clause(occur=SHOULD, sort=clauses[-1].sort, text=clauses[-1].text, group=group)
         either = False
+        if sort == "phrase" and sign is None:
+            quotations.append(len(clauses))
         clauses.append(Clause(occur=occur, sort=sort, text=part, group=group))
     if either:
         notes.append("OR stands between two words: it is left out.")
     if clauses and all(clause.occur == MUST_NOT for clause in clauses):
         notes.append("A query of nothing but exclusions finds nothing: they are taken as words.")
         clauses = [Clause(occur=SHOULD, sort=one.sort, text=one.text, group=one.group) for one in clauses]
+    if sum(clause.sort == "word" for clause in clauses) > SENTENCE_WORDS:
+        for number in quotations:
+            one = clauses[number]
+            clauses[number] = Clause(occur=SHOULD, sort=one.sort, text=one.text, group=one.group)
     words = (clause.text for clause in clauses if clause.occur != MUST_NOT)
     plain = " ".join(word.lower() if word in _OPERATORS else word for word in words)
     return Query(clauses=tuple(_telling(clauses)), plain=plain, notes=tuple(dict.fromkeys(notes)))

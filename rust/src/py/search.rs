@@ -241,12 +241,20 @@ fn search_marks(
 }
 
 #[pyfunction]
-fn search_stems(py: Python<'_>, text: &str) -> PyResult<Vec<String>> {
+#[pyo3(signature = (text, languages=None))]
+fn search_stems(
+    py: Python<'_>,
+    text: &str,
+    languages: Option<Vec<String>>,
+) -> PyResult<Vec<String>> {
     detached(py, || {
-        Ok(tokens::marked_words(text)
-            .into_iter()
-            .map(|word| word.stem)
-            .collect())
+        Ok(match languages {
+            Some(languages) => tokens::stems(text, &languages),
+            None => tokens::marked_words(text)
+                .into_iter()
+                .map(|word| word.stem)
+                .collect(),
+        })
     })
 }
 

@@ -1,7 +1,7 @@
 //! Languages: which a text is in, by its commonest words, and how words of it are cut to their stems.
 
 use std::borrow::Cow;
-use std::collections::HashMap;
+use std::collections::{HashMap, HashSet};
 use std::sync::OnceLock;
 
 use frostem::{Algorithm, Stemmer};
@@ -26,6 +26,8 @@ pub const LANGUAGES: &[Language] = &[
         Algorithm::English,
         &[
             "the", "and", "of", "to", "is", "that", "with", "for", "was", "this", "are", "you",
+            "in", "on", "by", "from", "as", "at", "an", "be", "it", "or", "not", "which", "have",
+            "a", "how", "can", "than", "into", "between", "its",
         ],
     ),
     language(
@@ -34,6 +36,8 @@ pub const LANGUAGES: &[Language] = &[
         Algorithm::German,
         &[
             "der", "die", "und", "das", "ist", "nicht", "ein", "eine", "mit", "zu", "den", "von",
+            "in", "im", "auf", "für", "sich", "auch", "dem", "bei", "als", "es", "an", "wir",
+            "ich", "des", "zum", "oder", "wie",
         ],
     ),
     language(
@@ -41,7 +45,9 @@ pub const LANGUAGES: &[Language] = &[
         "fra",
         Algorithm::French,
         &[
-            "le", "la", "les", "et", "des", "est", "une", "dans", "pour", "que", "du", "pas",
+            "le", "la", "les", "et", "des", "est", "une", "dans", "pour", "que", "du", "pas", "de",
+            "un", "en", "au", "sur", "par", "avec", "qui", "ne", "se", "ce", "il", "je", "nous",
+            "vous", "ou", "aux",
         ],
     ),
     language(
@@ -49,7 +55,8 @@ pub const LANGUAGES: &[Language] = &[
         "spa",
         Algorithm::Spanish,
         &[
-            "el", "los", "las", "y", "del", "que", "una", "por", "con", "para", "es", "como",
+            "el", "los", "las", "y", "del", "que", "una", "por", "con", "para", "es", "como", "de",
+            "la", "en", "un", "no", "se", "a", "al", "lo", "su", "más", "o", "si", "sobre", "sin",
         ],
     ),
     language(
@@ -58,6 +65,8 @@ pub const LANGUAGES: &[Language] = &[
         Algorithm::Italian,
         &[
             "il", "di", "che", "della", "per", "una", "sono", "con", "non", "gli", "dei", "nel",
+            "la", "un", "in", "a", "è", "e", "del", "le", "si", "da", "al", "lo", "più", "ma",
+            "come",
         ],
     ),
     language(
@@ -65,7 +74,8 @@ pub const LANGUAGES: &[Language] = &[
         "por",
         Algorithm::Portuguese,
         &[
-            "o", "os", "que", "não", "uma", "para", "com", "em", "da", "dos", "ao", "mais",
+            "o", "os", "que", "não", "uma", "para", "com", "em", "da", "dos", "ao", "mais", "de",
+            "a", "do", "e", "um", "no", "na", "se", "é", "por", "as", "sem", "como",
         ],
     ),
     language(
@@ -74,6 +84,7 @@ pub const LANGUAGES: &[Language] = &[
         Algorithm::Dutch,
         &[
             "het", "een", "van", "en", "niet", "dat", "zijn", "voor", "met", "ook", "aan", "naar",
+            "de", "in", "is", "op", "te", "er", "je", "ik", "of", "bij", "uit", "om",
         ],
     ),
     language(
@@ -82,6 +93,7 @@ pub const LANGUAGES: &[Language] = &[
         Algorithm::Swedish,
         &[
             "och", "att", "det", "som", "är", "inte", "på", "för", "av", "jag", "den", "till",
+            "en", "i", "ett", "med", "har", "om", "vi", "de",
         ],
     ),
     language(
@@ -89,7 +101,8 @@ pub const LANGUAGES: &[Language] = &[
         "dan",
         Algorithm::Danish,
         &[
-            "og", "at", "det", "som", "er", "ikke", "på", "af", "til", "jeg", "den", "der",
+            "og", "at", "det", "som", "er", "ikke", "på", "af", "til", "jeg", "den", "der", "en",
+            "i", "et", "med", "har", "for", "vi", "de",
         ],
     ),
     language(
@@ -97,7 +110,8 @@ pub const LANGUAGES: &[Language] = &[
         "nor",
         Algorithm::Norwegian,
         &[
-            "og", "at", "det", "som", "er", "ikke", "på", "av", "til", "jeg", "være", "fra",
+            "og", "at", "det", "som", "er", "ikke", "på", "av", "til", "jeg", "være", "fra", "en",
+            "i", "et", "med", "har", "for", "vi", "de",
         ],
     ),
     language(
@@ -106,6 +120,7 @@ pub const LANGUAGES: &[Language] = &[
         Algorithm::Finnish,
         &[
             "ja", "on", "ei", "että", "se", "hän", "mutta", "oli", "kun", "niin", "ovat", "myös",
+            "tai", "kuin", "joka",
         ],
     ),
     language(
@@ -114,6 +129,7 @@ pub const LANGUAGES: &[Language] = &[
         Algorithm::Hungarian,
         &[
             "az", "és", "hogy", "nem", "egy", "van", "is", "ez", "meg", "volt", "csak", "mint",
+            "a", "vagy", "de", "ha",
         ],
     ),
     language(
@@ -121,7 +137,8 @@ pub const LANGUAGES: &[Language] = &[
         "ron",
         Algorithm::Romanian,
         &[
-            "și", "de", "în", "la", "cu", "pe", "nu", "este", "care", "din", "sunt", "mai",
+            "și", "de", "în", "la", "cu", "pe", "nu", "este", "care", "din", "sunt", "mai", "un",
+            "o", "pentru", "sau", "al",
         ],
     ),
     language(
@@ -130,6 +147,7 @@ pub const LANGUAGES: &[Language] = &[
         Algorithm::Turkish,
         &[
             "ve", "bir", "bu", "için", "ile", "da", "de", "çok", "ne", "gibi", "olan", "daha",
+            "mi", "en", "var",
         ],
     ),
     language(
@@ -137,7 +155,8 @@ pub const LANGUAGES: &[Language] = &[
         "rus",
         Algorithm::Russian,
         &[
-            "и", "в", "не", "на", "что", "с", "по", "это", "как", "он", "из", "для",
+            "и", "в", "не", "на", "что", "с", "по", "это", "как", "он", "из", "для", "а", "к", "о",
+            "у", "от", "за",
         ],
     ),
     language(
@@ -215,35 +234,51 @@ pub fn named(code: &str) -> Option<&'static Language> {
         .find(|language| language.code == code || language.long == code)
 }
 
-/// The language most of whose commonest words are in the text; None if fewer than two words tell.
+/// The language most of whose commonest words are in the text. Of a text that has none of any, which only short ones do,
+/// it is English where its letters are ASCII: its stems do no harm to a name. None where nothing tells.
+///
+/// How many different ones are there counts first, so that one short word many times (`on`, `de`) does not decide.
 #[must_use]
 pub fn guessed(text: &str) -> Option<&'static Language> {
     let mut end = text.len().min(LOOKED_AT);
     while !text.is_char_boundary(end) {
         end -= 1;
     }
-    let mut counts = [0_usize; LANGUAGES.len()];
+    let mut counts = [(0_usize, 0_usize); LANGUAGES.len()];
     let common = COMMON.get_or_init(common_words);
+    let mut known: HashSet<&str> = HashSet::new();
     let mut lower = String::new();
+    let (mut letters, mut ascii) = (false, true);
     for word in text[..end]
         .split(|c: char| !c.is_alphabetic())
         .filter(|word| !word.is_empty())
     {
+        letters = true;
+        ascii &= word.is_ascii();
         // Longer ones are not looked up: no common word has more bytes.
         if word.len() > LONGEST_COMMON {
             continue;
         }
         lower.clear();
         lower.extend(word.chars().flat_map(char::to_lowercase));
-        for &at in common.get(lower.as_str()).into_iter().flatten() {
-            counts[at] += 1;
+        let Some((&word, languages)) = common.get_key_value(lower.as_str()) else {
+            continue;
+        };
+        let new = usize::from(known.insert(word));
+        for &at in languages {
+            counts[at].0 += new;
+            counts[at].1 += 1;
         }
     }
-    let most = counts.iter().copied().max().filter(|&count| count >= 2)?;
-    counts
-        .iter()
-        .position(|&count| count == most)
-        .map(|at| &LANGUAGES[at])
+    let most = counts.iter().copied().max().filter(|count| count.0 > 0);
+    match most {
+        Some(most) => counts
+            .iter()
+            .position(|&count| count == most)
+            .map(|at| &LANGUAGES[at]),
+        None if letters && ascii => named("en"),
+        None => None,
+    }
 }
 
 impl Language {
@@ -265,6 +300,11 @@ mod tests {
             ("Der Brief ist über den Hafen und die Bücherei.", "de"),
             ("La lettre est dans la boîte et les enfants sont là.", "fr"),
             ("Письмо о гавани и о том, что он не был на берегу", "ru"),
+            ("measurement of dielectric constants", "en"),
+            ("Rechnung für Strom", "de"),
+            ("facturas de la luz y del gas", "es"),
+            ("on the stability on which flow depends on walls", "en"),
+            ("fast transistor counters", "en"),
         ] {
             assert_eq!(
                 guessed(text).map(|language| language.code),
@@ -272,8 +312,8 @@ mod tests {
                 "{text}"
             );
         }
-        assert!(guessed("IMG_1234.jpg 55 12").is_none());
-        assert!(guessed("").is_none());
+        assert!(guessed("Müller Größe").is_none());
+        assert!(guessed("55 12").is_none() && guessed("").is_none());
     }
 
     #[test]

@@ -5,8 +5,8 @@
 
 use tantivy::Term;
 use tantivy::query::{
-    BooleanQuery, BoostQuery, ConstScoreQuery, FuzzyTermQuery, Occur, PhrasePrefixQuery,
-    PhraseQuery, Query, TermQuery,
+    BooleanQuery, BoostQuery, ConstScoreQuery, DisjunctionMaxQuery, FuzzyTermQuery, Occur,
+    PhrasePrefixQuery, PhraseQuery, Query, TermQuery,
 };
 use tantivy::schema::{Field, IndexRecordOption};
 
@@ -93,6 +93,54 @@ impl WordIndex {
         Some(Box::new(BooleanQuery::new(parts)))
     }
 
+    /// Queries of one field for a word in any of its forms. All forms are as rare as the commonest of them: a form that
+    /// only a few documents have says no more than the word itself. A document with two forms of a rare word counts by
+    /// the better one; those of common words are left apart, so that the scorer may skip what cannot be among the best.
+    fn of_word(
+        &self,
+        stems: &[String],
+        folded: &str,
+        field: Field,
+        fuzzy: bool,
+    ) -> Vec<Box<dyn Query>> {
+        let passages = field == self.fields.stem;
+        let mut terms = Vec::new();
+        let mut documents = 0;
+        for stem in stems {
+            let term = Term::from_field_text(field, stem);
+            let number = self.searcher.doc_freq(&term).unwrap_or(0);
+            documents += number;
+            terms.push((term, number, IndexRecordOption::WithFreqs));
+        }
+        let few = documents < FEW;
+        if passages && few {
+            let term = Term::from_field_text(self.fields.form, folded);
+            let number = self.searcher.doc_freq(&term).unwrap_or(0);
+            terms.push((term, number, IndexRecordOption::Basic));
+        }
+        let all = self.searcher.num_docs();
+        let most = terms.iter().map(|(_, number, _)| *number).max();
+        let least_rarity = rarity(most.unwrap_or(0), all);
+        let mut found: Vec<Box<dyn Query>> = Vec::new();
+        for (term, number, option) in terms.into_iter().filter(|(_, number, _)| *number > 0) {
+            let query = Box::new(TermQuery::new(term, option));
+            found.push(boosted(query, least_rarity / rarity(number, all)));
+        }
+        if fuzzy {
+            let own = stems.iter().map(|stem| (field, stem.as_str()));
+            for (field, text) in own.chain(passages.then_some((self.fields.form, folded))) {
+                if text.chars().count() + 1 >= TYPO_LETTERS {
+                    let query = FuzzyTermQuery::new(Term::from_field_text(field, text), 1, true);
+                    found.push(constant(Box::new(query), TYPO_SCORE));
+                }
+            }
+        }
+        if found.len() > 1 && (few || fuzzy) {
+            return vec![Box::new(DisjunctionMaxQuery::new(found))];
+        }
+        found
+    }
+
     /// Queries of one field, any of which matches the clause.
     fn alternatives(
         &self,
@@ -105,12 +153,7 @@ impl WordIndex {
     ) {
         let typed = words(&clause.text, None);
         let mut add = |query: Box<dyn Query>, factor: f32| {
-            let factor = factor * boost;
-            out.push(if (factor - 1.0).abs() < f32::EPSILON {
-                query
-            } else {
-                Box::new(BoostQuery::new(query, factor))
-            });
+            out.push(boosted(query, factor * boost));
         };
         let passages = field == self.fields.stem;
         match typed.as_slice() {
@@ -138,40 +181,9 @@ impl WordIndex {
                         all.push(stem);
                     }
                 }
-                let mut documents = 0;
-                for stem in &all {
-                    let term = Term::from_field_text(field, stem);
-                    let number = self.searcher.doc_freq(&term).unwrap_or(0);
-                    documents += number;
-                    if number > 0 {
-                        add(
-                            Box::new(TermQuery::new(term, IndexRecordOption::WithFreqs)),
-                            1.0,
-                        );
-                    }
-                }
-                if passages && documents < FEW {
-                    let term = Term::from_field_text(self.fields.form, &word.folded);
-                    add(
-                        Box::new(TermQuery::new(term, IndexRecordOption::Basic)),
-                        1.0,
-                    );
-                }
-                if typos && forgiving(word) {
-                    for (field, text) in all
-                        .iter()
-                        .map(|stem| (field, stem))
-                        .chain(passages.then_some((self.fields.form, &word.folded)))
-                    {
-                        if text.chars().count() + 1 < TYPO_LETTERS {
-                            continue;
-                        }
-                        let term = Term::from_field_text(field, text);
-                        add(
-                            constant(Box::new(FuzzyTermQuery::new(term, 1, true)), TYPO_SCORE),
-                            1.0,
-                        );
-                    }
+                let fuzzy = typos && forgiving(word);
+                for query in self.of_word(&all, &word.folded, field, fuzzy) {
+                    add(query, 1.0);
                 }
             }
             several => {
@@ -205,6 +217,20 @@ impl WordIndex {
                 }
             }
         }
+    }
+}
+
+/// How much the rarity of a term counts in BM25.
+pub(super) fn rarity(documents: u64, all: u64) -> f32 {
+    let (number, all) = (documents as f32, all as f32);
+    (1.0 + (all - number + 0.5).max(0.0) / (number + 0.5)).ln()
+}
+
+fn boosted(query: Box<dyn Query>, factor: f32) -> Box<dyn Query> {
+    if (factor - 1.0).abs() < f32::EPSILON {
+        query
+    } else {
+        Box::new(BoostQuery::new(query, factor))
     }
 }
 

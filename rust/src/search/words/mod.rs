@@ -1,7 +1,8 @@
 //! The index of words: passages of text and the names of files, in tantivy.
 //!
 //! A document is a passage, or all the names of a content; its key is the content's uuid and a letter for its kind, by
-//! which it is deleted. The payload of a commit is the caller's: it says which events the index holds.
+//! which it is deleted (17 bytes in the index, see [`packed`]). The payload of a commit is the caller's: it says which
+//! events the index holds.
 
 use std::collections::BTreeMap;
 use std::io;
@@ -25,6 +26,7 @@ mod clauses;
 mod marks;
 mod reading;
 
+use self::clauses::rarity;
 pub use self::clauses::{Among, Clause, Sort};
 pub use self::marks::{Marked, marks, within_one};
 use self::reading::Reading;
@@ -76,6 +78,55 @@ pub struct WordIndex {
     writer: Option<IndexWriter>,
 }
 
+const KEY_LENGTH: usize = 17;
+
+/// The 17 bytes of a key: those of its uuid, and its letter. `unsupported` for what is no such key.
+fn packed(key: &str) -> Result<[u8; KEY_LENGTH]> {
+    let mut bytes = [0; KEY_LENGTH];
+    let mut digits = 0;
+    let letter = key.bytes().next_back().filter(u8::is_ascii);
+    let uuid = letter.map_or("", |_| &key[..key.len() - 1]);
+    for digit in uuid.chars().filter(|&c| c != '-') {
+        let (Some(value), true) = (digit.to_digit(16), digits < 32) else {
+            digits = 0;
+            break;
+        };
+        bytes[digits / 2] |= (value as u8) << (4 * (1 - digits % 2));
+        digits += 1;
+    }
+    match letter {
+        Some(letter) if digits == 32 => bytes[KEY_LENGTH - 1] = letter,
+        _ => {
+            return Err(CoreError::new(
+                ErrorClass::Unsupported,
+                "a key is a uuid and a letter",
+            ));
+        }
+    }
+    Ok(bytes)
+}
+
+/// What [`packed`] was given; empty for bytes that are no key.
+fn unpacked(bytes: &[u8]) -> String {
+    use std::fmt::Write as _;
+
+    let mut key = String::new();
+    if let [uuid @ .., letter] = bytes
+        && uuid.len() + 1 == KEY_LENGTH
+    {
+        for (at, byte) in uuid.iter().enumerate() {
+            let hyphen = if matches!(at, 4 | 6 | 8 | 10) {
+                "-"
+            } else {
+                ""
+            };
+            let _ = write!(key, "{hyphen}{byte:02x}");
+        }
+        key.push(char::from(*letter));
+    }
+    key
+}
+
 fn schema() -> (Schema, Fields) {
     let mut builder = Schema::builder();
     let indexed = |tokenizer: &str, option| {
@@ -86,14 +137,6 @@ fn schema() -> (Schema, Fields) {
         )
     };
     let positions = IndexRecordOption::WithFreqsAndPositions;
-    let raw = TextOptions::default()
-        .set_indexing_options(
-            TextFieldIndexing::default()
-                .set_tokenizer("raw")
-                .set_index_option(IndexRecordOption::Basic)
-                .set_fieldnorms(false),
-        )
-        .set_fast("raw");
     let form = TextOptions::default().set_indexing_options(
         TextFieldIndexing::default()
             .set_tokenizer("form")
@@ -101,7 +144,7 @@ fn schema() -> (Schema, Fields) {
             .set_fieldnorms(false),
     );
     let fields = Fields {
-        key: builder.add_text_field("key", raw),
+        key: builder.add_bytes_field("key", INDEXED | FAST),
         stem: builder.add_text_field("stem", indexed("stem", positions)),
         form: builder.add_text_field("form", form),
         name: builder.add_text_field("name", indexed("stem", positions)),
@@ -117,7 +160,6 @@ fn tokenizers() -> TokenizerManager {
     let manager = TokenizerManager::new();
     // Asked for, never used: fields that are only stored name it.
     manager.register("default", RawTokenizer::default());
-    manager.register("raw", RawTokenizer::default());
     manager.register("stem", StemTokenizer);
     manager.register("form", FormTokenizer);
     manager
@@ -250,7 +292,7 @@ impl WordIndex {
 
     /// Delete the documents with this key, also those added since the last commit.
     pub fn delete(&self, key: &str) -> Result<()> {
-        let term = Term::from_field_text(self.fields.key, key);
+        let term = Term::from_field_bytes(self.fields.key, &packed(key)?);
         self.writer()?.delete_term(term);
         Ok(())
     }
@@ -266,7 +308,7 @@ impl WordIndex {
         let language = named(language).or_else(|| guessed(text));
         let marked = format!("{}{text}", mark(language));
         let mut document = TantivyDocument::default();
-        document.add_text(self.fields.key, key);
+        document.add_bytes(self.fields.key, &packed(key)?);
         document.add_text(self.fields.stem, &marked);
         document.add_text(self.fields.form, &marked);
         document.add_text(self.fields.body, &marked);
@@ -278,7 +320,7 @@ impl WordIndex {
     /// Add the names of a content, one in each line, and the folders that they are in. `digest`: the caller's own.
     pub fn add_names(&self, key: &str, names: &str, folders: &str, digest: u64) -> Result<()> {
         let mut document = TantivyDocument::default();
-        document.add_text(self.fields.key, key);
+        document.add_bytes(self.fields.key, &packed(key)?);
         document.add_text(self.fields.name, names);
         document.add_text(self.fields.folder, folders);
         document.add_text(self.fields.body, format!("{}{names}", mark(None)));
@@ -310,7 +352,7 @@ impl WordIndex {
     pub fn digests(&self) -> Result<Vec<(String, u64)>> {
         let mut found = Vec::new();
         for segment in self.searcher.segment_readers() {
-            let Some(keys) = segment.fast_fields().str("key")? else {
+            let Some(keys) = segment.fast_fields().bytes("key")? else {
                 continue;
             };
             let digests = segment.fast_fields().u64("digest")?;
@@ -320,9 +362,9 @@ impl WordIndex {
                 }
                 if let (Some(digest), Some(ord)) = (digests.first(doc), keys.term_ords(doc).next())
                 {
-                    let mut key = String::new();
-                    keys.ord_to_str(ord, &mut key)?;
-                    found.push((key, digest));
+                    let mut key = Vec::new();
+                    keys.ord_to_bytes(ord, &mut key)?;
+                    found.push((unpacked(&key), digest));
                 }
             }
         }
@@ -333,15 +375,15 @@ impl WordIndex {
     pub fn counts_of_keys(&self) -> Result<BTreeMap<String, usize>> {
         let mut found = BTreeMap::new();
         for segment in self.searcher.segment_readers() {
-            let Some(keys) = segment.fast_fields().str("key")? else {
+            let Some(keys) = segment.fast_fields().bytes("key")? else {
                 continue;
             };
-            let mut key = String::new();
+            let mut key = Vec::new();
             for doc in (0..segment.max_doc()).filter(|&doc| !segment.is_deleted(doc)) {
                 if let Some(ord) = keys.term_ords(doc).next() {
                     key.clear();
-                    keys.ord_to_str(ord, &mut key)?;
-                    *found.entry(key.clone()).or_default() += 1;
+                    keys.ord_to_bytes(ord, &mut key)?;
+                    *found.entry(unpacked(&key)).or_default() += 1;
                 }
             }
         }
@@ -401,7 +443,8 @@ impl WordIndex {
     fn only(&self, query: Box<dyn Query>, keys: &[String]) -> Box<dyn Query> {
         let terms = keys
             .iter()
-            .map(|key| Term::from_field_text(self.fields.key, key));
+            .filter_map(|key| packed(key).ok())
+            .map(|key| Term::from_field_bytes(self.fields.key, &key));
         let chosen = ConstScoreQuery::new(Box::new(TermSetQuery::new(terms)), 0.0);
         Box::new(BooleanQuery::new(vec![
             (Occur::Must, query),
@@ -412,19 +455,19 @@ impl WordIndex {
     fn found(&self, best: Vec<(f32, DocAddress)>) -> Result<Vec<Found>> {
         let mut columns = Vec::new();
         for segment in self.searcher.segment_readers() {
-            columns.push(segment.fast_fields().str("key")?);
+            columns.push(segment.fast_fields().bytes("key")?);
         }
         let mut found = Vec::with_capacity(best.len());
         for (score, address) in best {
-            let mut key = String::new();
+            let mut key = Vec::new();
             if let Some(column) = &columns[address.segment_ord as usize]
                 && let Some(ord) = column.term_ords(address.doc_id).next()
             {
-                column.ord_to_str(ord, &mut key)?;
+                column.ord_to_bytes(ord, &mut key)?;
             }
             found.push(Found {
                 address: (address.segment_ord, address.doc_id),
-                key,
+                key: unpacked(&key),
                 score,
             });
         }
@@ -449,15 +492,12 @@ impl WordIndex {
 
     /// The rarity of each stem, as BM25 counts it.
     pub fn rarities(&self, stems: &[String]) -> Result<Vec<f32>> {
-        let all = self.searcher.num_docs() as f32;
+        let all = self.searcher.num_docs();
         stems
             .iter()
             .map(|stem| {
-                let number = self
-                    .searcher
-                    .doc_freq(&Term::from_field_text(self.fields.stem, stem))?
-                    as f32;
-                Ok((1.0 + (all - number + 0.5).max(0.0) / (number + 0.5)).ln())
+                let term = Term::from_field_text(self.fields.stem, stem);
+                Ok(rarity(self.searcher.doc_freq(&term)?, all))
             })
             .collect()
     }
@@ -476,6 +516,11 @@ mod tests {
         }
     }
 
+    /// A key whose uuid begins with this digit.
+    fn key(digit: char) -> String {
+        format!("{digit}0000000-0000-8000-8000-000000000000o")
+    }
+
     fn keys_of(index: &WordIndex, sort: Sort, text: &str, typos: bool) -> Vec<String> {
         let languages = ["en".to_owned()];
         let clauses = [clause(sort, text)];
@@ -490,22 +535,25 @@ mod tests {
         let folder = Folder::new(&[]);
         let mut index = WordIndex::open_writable(folder.path(), true, 15_000_000).unwrap();
         index
-            .add("ao", "The libraries of the harbour", "eng", "1")
+            .add(&key('a'), "The libraries of the harbour", "eng", "1")
             .unwrap();
-        index.add("bo", "東京都の図書館", "", "2").unwrap();
-        index.add("co", "Invoice 2024-03-05", "", "3").unwrap();
+        index.add(&key('b'), "東京都の図書館", "", "2").unwrap();
+        index.add(&key('c'), "Invoice 2024-03-05", "", "3").unwrap();
         assert!(index.is_empty(), "nothing is seen before it is committed");
         index.commit("one").unwrap();
-        assert_eq!(keys_of(&index, Sort::Word, "Library", false), ["ao"]);
-        assert_eq!(keys_of(&index, Sort::Word, "harbuor", true), ["ao"]);
+        assert_eq!(keys_of(&index, Sort::Word, "Library", false), [key('a')]);
+        assert_eq!(keys_of(&index, Sort::Word, "harbuor", true), [key('a')]);
         assert!(keys_of(&index, Sort::Word, "harbuor", false).is_empty());
-        assert_eq!(keys_of(&index, Sort::Prefix, "librar", false), ["ao"]);
-        assert_eq!(keys_of(&index, Sort::Word, "図書", false), ["bo"]);
-        assert_eq!(keys_of(&index, Sort::Phrase, "2024-03-05", false), ["co"]);
+        assert_eq!(keys_of(&index, Sort::Prefix, "librar", false), [key('a')]);
+        assert_eq!(keys_of(&index, Sort::Word, "図書", false), [key('b')]);
+        assert_eq!(
+            keys_of(&index, Sort::Phrase, "2024-03-05", false),
+            [key('c')]
+        );
         assert!(keys_of(&index, Sort::Phrase, "03-2024", false).is_empty());
         let all = index.counts_of_keys().unwrap();
         assert_eq!(all.len(), 3);
-        index.delete("ao").unwrap();
+        index.delete(&key('a')).unwrap();
         index.commit("two").unwrap();
         assert!(keys_of(&index, Sort::Word, "harbour", false).is_empty());
         index.close().unwrap();
@@ -516,9 +564,52 @@ mod tests {
         );
         assert!(read.damaged().unwrap().is_empty());
         assert_eq!(
-            read.add("x", "x", "", "").err().unwrap().class,
+            read.add(&key('a'), "x", "", "").err().unwrap().class,
             ErrorClass::Unsupported
         );
+    }
+
+    #[test]
+    fn keys_are_a_uuid_and_a_letter() {
+        assert_eq!(unpacked(&packed(&key('a')).unwrap()), key('a'));
+        for wrong in [
+            "",
+            "o",
+            "ao",
+            "0000000é",
+            &key('a')[1..],
+            &format!("0{}", key('a')),
+        ] {
+            assert_eq!(
+                packed(wrong).err().unwrap().class,
+                ErrorClass::Unsupported,
+                "{wrong}"
+            );
+        }
+        assert_eq!(unpacked(b"short"), "");
+    }
+
+    #[test]
+    fn a_form_that_few_have_counts_as_the_word_itself() {
+        let folder = Folder::new(&[]);
+        let mut index = WordIndex::open_writable(folder.path(), true, 15_000_000).unwrap();
+        for digit in "0123456789".chars() {
+            index
+                .add(&key(digit), "the measurements", "eng", "")
+                .unwrap();
+        }
+        index.add(&key('a'), "der measurement", "deu", "").unwrap();
+        index.add(&key('b'), "the measurement", "eng", "").unwrap();
+        index.commit("").unwrap();
+        let languages = ["en".to_owned(), "de".to_owned()];
+        let clauses = [clause(Sort::Word, "measurement")];
+        let found = index
+            .search(&clauses, Among::Passages, &languages, 20, None, false)
+            .unwrap();
+        assert_eq!(found.len(), 12);
+        let scores: Vec<f32> = found.iter().map(|one| one.score).collect();
+        let (most, least) = (scores[0], scores[scores.len() - 1]);
+        assert!(most < least * 1.3, "{scores:?}");
     }
 
     #[test]
