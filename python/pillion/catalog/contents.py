@@ -13,7 +13,7 @@ import sqlalchemy as sa
 from pillion.catalog.indexing import sources_of
 from pillion.catalog.rebuilding import reconciled_at
 from pillion.catalog.statements import IN_LIMIT, INSERTS, chunks
-from pillion.catalog.tables import TAKEN_FOR, contents, entries, failures, jobs, meta, sidecars
+from pillion.catalog.tables import TAKEN_FOR, contents, entries, facts, failures, jobs, meta, sidecars
 from pillion.model import UNKNOWN
 
 RECONCILED_GRACE_S = 30 * 86400.0
@@ -71,7 +71,7 @@ def list_orphans(
 
 def delete_contents(connection: sa.Connection, content_uuids: Sequence[str]) -> None:
     """Delete all rows about these contents, which no file has any more."""
-    tables = (sidecars, failures, jobs, entries, contents)
+    tables = (sidecars, failures, jobs, entries, facts, contents)
     for some in chunks(content_uuids):
         for table in tables:
             connection.execute(sa.delete(table).where(table.c.content_uuid.in_(some)))

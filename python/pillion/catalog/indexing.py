@@ -7,7 +7,7 @@ with statements over whole sets. So its cost does not depend on the size of the 
 from __future__ import annotations
 
 import json
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence, Set
 from dataclasses import dataclass
 from operator import attrgetter
 from typing import Any
@@ -15,8 +15,9 @@ from typing import Any
 import sqlalchemy as sa
 
 from pillion.catalog.events import append_events
+from pillion.catalog.facts import held_at, held_in, record_contents, redate
 from pillion.catalog.sidecars import ASKED
-from pillion.catalog.statements import INSERTS, chunks
+from pillion.catalog.statements import INSERTS, chunks, insert_rows
 from pillion.catalog.tables import (
     DUE,
     KEPT,
@@ -35,6 +36,7 @@ from pillion.catalog.tables import (
     sidecars,
 )
 from pillion.events import Queued
+from pillion.facts import FileFacts
 from pillion.job import Again, JobState, Urgency, classes_tried, priority_of
 from pillion.kinds import registry
 from pillion.model import UNKNOWN, SidecarKind, SidecarStatus, WantedSidecar
@@ -126,8 +128,10 @@ def forget_location(connection: sa.Connection, location_id: int) -> int:
     here = entries.c.location_id == location_id
     query = sa.select(sa.func.count()).select_from(entries).where(here, entries.c.removed_at.is_(None))
     number = connection.execute(query).scalar_one()
+    held = held_in(connection, location_id)
     for table in (entries, folders, pauses):
         connection.execute(sa.delete(table).where(table.c.location_id == location_id))
+    redate(connection, held)
     connection.execute(sa.delete(meta).where(meta.c.key == f"queueing:{location_id}"))
     connection.execute(sa.delete(locations).where(locations.c.id == location_id))
     note_names(connection)
@@ -214,6 +218,7 @@ def mark_removed(connection: sa.Connection, ids: Sequence[int], now: float) -> N
     for some in chunks(ids):
         connection.execute(sa.update(entries).where(entries.c.id.in_(some)).values(removed_at=now, queued=0))
     if ids:
+        redate(connection, sorted(set(contents_of(connection, ids).values())))
         note_names(connection)
 
 
@@ -232,24 +237,33 @@ class EntryRow:
     error_class: str | None = None
     error_message: str | None = None
     ctime_ns: int | None = None
+    facts: FileFacts | None = None
+    """What the file says of itself; None if it was not asked."""
 
 
-def record_entries(connection: sa.Connection, location_id: int, rows: Sequence[EntryRow], now: float) -> None:
-    """Insert or replace entries, and add new contents."""
+def record_entries(
+    connection: sa.Connection,
+    location_id: int,
+    rows: Sequence[EntryRow],
+    now: float,
+    *,
+    replaced: Set[bytes] | None = None,
+) -> None:
+    """Insert or replace entries, and add new contents. ``replaced``: the paths at which another content may be known;
+    None: any of them.
+    """
     if not rows:
         return
-    found = [(row.content_uuid, row.hash, row.size, row.mime, now) for row in rows if row.content_uuid is not None]
-    if found:
-        insert_content = INSERTS[connection.dialect.name](contents).on_conflict_do_nothing(
-            index_elements=["content_uuid"]
-        )
-        _insert_rows(connection, insert_content, ("content_uuid", "hash", "size", "mime", "created_at"), found)
+    paths = [row.path for row in rows if replaced is None or row.path in replaced]
+    before = held_at(connection, location_id, paths) if paths else []
+    record_contents(connection, [row for row in rows if row.content_uuid is not None], now)
     insert = INSERTS[connection.dialect.name](entries)
     replace = {name: insert.excluded[name] for name in (*_IDENTITY[1:], "removed_at", "queued", "ctime_ns")}
     statement = insert.on_conflict_do_update(index_elements=["location_id", "path"], set_=replace)
     columns = ("location_id", *_IDENTITY, "removed_at", "queued", "ctime_ns")
     values = [(location_id, *_identity(row), None, 0, row.ctime_ns) for row in rows]
-    _insert_rows(connection, statement, columns, values)
+    insert_rows(connection, statement, columns, values)
+    redate(connection, before)
     note_names(connection)
 
 
@@ -324,23 +338,6 @@ def unidentified(connection: sa.Connection) -> list[tuple[bytes, str, str]]:
 
 
 # queueing: wanted sidecars and jobs -----------------------------------------------------------------------------------
-
-
-def _insert_rows(
-    connection: sa.Connection, statement: Any, columns: Sequence[str], rows: Sequence[tuple[Any, ...]]
-) -> None:
-    """Run an INSERT for many rows, each a tuple of ``columns``.
-
-    If the driver takes positional parameters, it gets the rows as they are: SQLAlchemy's own way, a dictionary for each
-    row, takes longer than the insert in SQLite.
-    """
-    compiled = statement.compile(dialect=connection.dialect, column_keys=list(columns))
-    if compiled.positiontup is None:
-        connection.execute(statement, [dict(zip(columns, row, strict=True)) for row in rows])
-    elif list(compiled.positiontup) == list(columns):
-        connection.exec_driver_sql(str(compiled), list(rows))
-    else:
-        raise ValueError(f"Give the columns in the table's order: {compiled.positiontup}.")
 
 
 SLICE = 20_000

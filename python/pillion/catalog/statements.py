@@ -31,6 +31,23 @@ def chunks(items: Sequence[T], size: int = IN_LIMIT) -> Iterator[Sequence[T]]:
         yield items[start : start + size]
 
 
+def insert_rows(
+    connection: sa.Connection, statement: Any, columns: Sequence[str], rows: Sequence[tuple[Any, ...]]
+) -> None:
+    """Run an INSERT for many rows, each a tuple of ``columns``.
+
+    If the driver takes positional parameters, it gets the rows as they are: SQLAlchemy's own way, a dictionary for each
+    row, takes longer than the insert in SQLite.
+    """
+    compiled = statement.compile(dialect=connection.dialect, column_keys=list(columns))
+    if compiled.positiontup is None:
+        connection.execute(statement, [dict(zip(columns, row, strict=True)) for row in rows])
+    elif list(compiled.positiontup) == list(columns):
+        connection.exec_driver_sql(str(compiled), list(rows))
+    else:
+        raise ValueError(f"Give the columns in the table's order: {compiled.positiontup}.")
+
+
 def prepared(text: str) -> Mapping[str, str]:
     """A statement with ``:names`` for ``connection.exec_driver_sql``: name of a dialect -> text for its driver.
 

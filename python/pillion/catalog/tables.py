@@ -92,10 +92,37 @@ contents = Table(
     Column("mime", Text, nullable=False),
     Column("created_at", Float, nullable=False),
     Column("thumbhash", LargeBinary),
+    Column("shown_at", BigInteger),
+    Column("taken_at", BigInteger),
+    Column("part_of", Text),
+    Column("facts_version", Integer, nullable=False, server_default="0"),
     Index("contents_mime", "mime"),
     sqlite_with_rowid=False,
 )
-"""``thumbhash``: at most 25 bytes, a preview to show until a thumbnail is loaded; from the job that made thumbnails."""
+"""``thumbhash``: at most 25 bytes, a preview to show until a thumbnail is loaded; from the job that made thumbnails.
+``shown_at``: where it stands in the timeline, in ms since 1970 (catalog/facts.py); NULL while no file has it, and for a
+part. ``taken_at``: the capture date by the clock on the wall, in the same ms; NULL if there is none. ``part_of``: the
+content of which it is a part, as the film of a Live Photo. ``facts_version``: of the rules that its facts were read by;
+0 if they were not read."""
+
+contents_shown = Index(
+    "contents_shown",
+    contents.c.shown_at,
+    contents.c.content_uuid,
+    contents.c.mime,
+    sqlite_where=text("shown_at IS NOT NULL"),
+)
+"""The timeline in order. It holds all that a page and the counts of months are chosen by."""
+contents_parts = Index("contents_parts", contents.c.part_of, sqlite_where=text("part_of IS NOT NULL"))
+
+facts = Table(
+    "facts",
+    metadata,
+    Column("content_uuid", Text, ForeignKey("contents.content_uuid"), primary_key=True),
+    Column("body", Text, nullable=False),
+    sqlite_with_rowid=False,
+)
+"""What a file says of itself: ``body`` is a JSON object (docs/facts.md). Contents that say nothing have no row."""
 
 entries = Table(
     "entries",

@@ -239,15 +239,17 @@ class Indexer:
     def _identify_changed(self, location: Location, changes: Changes, report: IndexReport) -> None:
         """Identify what is new or changed. A large file that changed is hashed whole: a sample can miss the change."""
         above = self._config.sample_above
+        replaced = {file[0] for file in changes.changed}
         large = [file for file in changes.changed if file[1] > above]
         self._identify(
             location,
             [file for file in changes.to_identify if file not in large] if large else changes.to_identify,
             report,
             above,
+            replaced,
         )
         if large:
-            self._identify(location, large, report, _WHOLE)
+            self._identify(location, large, report, _WHOLE, replaced)
 
     def _show_found(self, files: int) -> None:
         self._show_progress("discovery", files, None)
@@ -275,7 +277,14 @@ class Indexer:
         with self._database.write() as connection:
             catalog_indexing.replace_folders(connection, location.id, totals)
 
-    def _identify(self, location: Location, files: Sequence[FoundFile], report: IndexReport, sample_above: int) -> None:
+    def _identify(
+        self,
+        location: Location,
+        files: Sequence[FoundFile],
+        report: IndexReport,
+        sample_above: int,
+        replaced: Set[bytes],
+    ) -> None:
         """Hash chunk after chunk. While one is hashed without the GIL, the one before is written to the catalog."""
         hashed = 0
         stop = threading.Event()
@@ -294,12 +303,12 @@ class Indexer:
             return identified
 
         with report.timed("identification"):
-            hash_ahead(list(chunked(files)), hash_chunk, partial(self._record, location, report), stop)
+            hash_ahead(list(chunked(files)), hash_chunk, partial(self._record, location, report, replaced), stop)
         self._show_end("identification", hashed)
 
-    def _record(self, location: Location, report: IndexReport, rows: Sequence[EntryRow]) -> None:
+    def _record(self, location: Location, report: IndexReport, replaced: Set[bytes], rows: Sequence[EntryRow]) -> None:
         with self._database.write() as connection:
-            catalog_indexing.record_entries(connection, location.id, rows, time.time())
+            catalog_indexing.record_entries(connection, location.id, rows, time.time(), replaced=replaced)
         reach("indexer.recorded")
         report.hashed += len(rows)
         for row in rows:

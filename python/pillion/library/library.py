@@ -14,6 +14,7 @@ from types import TracebackType
 from typing import TYPE_CHECKING
 from uuid import UUID
 
+from pillion.catalog import facts as catalog_facts
 from pillion.catalog import gates as catalog_gates
 from pillion.catalog import indexing as catalog_indexing
 from pillion.catalog import sidecars as catalog_sidecars
@@ -23,6 +24,7 @@ from pillion.catalog.events import newest_event
 from pillion.catalog.indexing import EXTERNAL_ROOT, Location
 from pillion.errors import ConfigError, LibraryClosedError, LibraryError, PillionError, UsageError
 from pillion.events import Event
+from pillion.facts import MediaFacts
 from pillion.index.wants import DeviceGenerationPolicy, named_policy, override, restrict
 from pillion.kinds import registry
 from pillion.library.arguments import (
@@ -646,6 +648,18 @@ class Library:
         uuid = content_id(content_uuid)
         with self._database.read() as connection:
             return catalog_sidecars.content_info(connection, uuid)
+
+    def facts(self, content_uuid: ContentId) -> MediaFacts:
+        """What a content's file says of itself: capture date, size, place, camera. docs/facts.md."""
+        uuid = content_id(content_uuid)
+        with self._database.read() as connection:
+            return catalog_facts.facts_of(connection, [uuid]).get(uuid, MediaFacts())
+
+    def parts(self, content_uuid: ContentId) -> tuple[str | None, list[str]]:
+        """(the content that this one is a part of, or None; its own parts): films of Live Photos, raw files."""
+        uuid = content_id(content_uuid)
+        with self._database.read() as connection:
+            return catalog_facts.whole_of(connection, uuid), catalog_facts.parts_of(connection, [uuid]).get(uuid, [])
 
     def thumbhash(self, content_uuid: ContentId) -> bytes | None:
         """The content's ThumbHash (at most 25 bytes), or None if it has no thumbnail yet."""

@@ -18,10 +18,27 @@ def upgrade() -> None:
         sa.Column("mime", sa.Text(), nullable=False),
         sa.Column("created_at", sa.Float(), nullable=False),
         sa.Column("thumbhash", sa.LargeBinary(), nullable=True),
+        sa.Column("shown_at", sa.BigInteger(), nullable=True),
+        sa.Column("taken_at", sa.BigInteger(), nullable=True),
+        sa.Column("part_of", sa.Text(), nullable=True),
+        sa.Column("facts_version", sa.Integer(), nullable=False, server_default="0"),
         sa.PrimaryKeyConstraint("content_uuid"),
         sqlite_with_rowid=False,
     )
     op.create_index("contents_mime", "contents", ["mime"])
+    for name, columns, where in (
+        ("contents_shown", ["shown_at", "content_uuid", "mime"], "shown_at IS NOT NULL"),
+        ("contents_parts", ["part_of"], "part_of IS NOT NULL"),
+    ):
+        op.create_index(name, "contents", columns, sqlite_where=sa.text(where), postgresql_where=sa.text(where))
+    op.create_table(
+        "facts",
+        sa.Column("content_uuid", sa.Text(), nullable=False),
+        sa.Column("body", sa.Text(), nullable=False),
+        sa.ForeignKeyConstraint(["content_uuid"], ["contents.content_uuid"]),
+        sa.PrimaryKeyConstraint("content_uuid"),
+        sqlite_with_rowid=False,
+    )
     op.create_table(
         "devices",
         sa.Column("device_uuid", sa.Text(), nullable=False),

@@ -1,0 +1,172 @@
+"""What contents say of themselves, and their places in the timeline: the only code that writes either.
+
+``contents.shown_at`` is the clock time that the capture date shows, so that a day on a journey is one day; for a
+content without one, the time of its oldest file. It is NULL while no file has the content, and for a part of another
+one. It is kept in the transaction that changes the files, so a page of the timeline is a range of one index.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import Protocol
+
+import sqlalchemy as sa
+
+from pillion.catalog.statements import INSERTS, chunks, insert_rows
+from pillion.catalog.tables import contents, entries, facts
+from pillion.facts import FileFacts, MediaFacts
+
+# reading --------------------------------------------------------------------------------------------------------------
+
+
+def facts_of(connection: sa.Connection, content_uuids: Sequence[str]) -> dict[str, MediaFacts]:
+    """What is known of these contents; those of which nothing is known are left out."""
+    found: dict[str, MediaFacts] = {}
+    for some in chunks(content_uuids):
+        query = sa.select(facts.c.content_uuid, facts.c.body).where(facts.c.content_uuid.in_(some))
+        found.update((row[0], MediaFacts.of(row[1])) for row in connection.execute(query))
+    return found
+
+
+def parts_of(connection: sa.Connection, content_uuids: Sequence[str]) -> dict[str, list[str]]:
+    """Content -> the contents that are parts of it, such as the film of a Live Photo, in order."""
+    found: dict[str, list[str]] = {}
+    for some in chunks(content_uuids):
+        query = sa.select(contents.c.part_of, contents.c.content_uuid).where(contents.c.part_of.in_(some))
+        for whole, part in connection.execute(query.order_by(contents.c.content_uuid)):
+            found.setdefault(whole, []).append(part)
+    return found
+
+
+def whole_of(connection: sa.Connection, content_uuid: str) -> str | None:
+    """The content of which this one is a part; None for one that stands for itself."""
+    return connection.scalar(sa.select(contents.c.part_of).where(contents.c.content_uuid == content_uuid))
+
+
+# places in the timeline -----------------------------------------------------------------------------------------------
+
+
+def shown_at_of(mtime_ns: int) -> int:
+    """A file's time in ms since 1970."""
+    return mtime_ns // 1_000_000
+
+
+def redate(connection: sa.Connection, content_uuids: Sequence[str]) -> None:
+    """Set the places of these contents anew, after their files changed, and of what is part of those that went."""
+    for some in chunks(content_uuids):
+        _place(connection, contents.c.content_uuid.in_(some))
+        lost = sa.select(contents.c.content_uuid).where(contents.c.content_uuid.in_(some), ~_present())
+        freed = list(connection.scalars(sa.select(contents.c.content_uuid).where(contents.c.part_of.in_(lost))))
+        if freed:
+            connection.execute(sa.update(contents).where(contents.c.part_of.in_(lost)).values(part_of=None))
+            redate(connection, freed)
+
+
+def held_in(connection: sa.Connection, location_id: int) -> list[str]:
+    """The contents of a Location's files, each once."""
+    here = sa.and_(entries.c.location_id == location_id, entries.c.content_uuid.is_not(None))
+    return list(connection.scalars(sa.select(entries.c.content_uuid).where(here).distinct()))
+
+
+def held_at(connection: sa.Connection, location_id: int, paths: Sequence[bytes]) -> list[str]:
+    """The contents that the files at these paths had when they were last identified, each once."""
+    here = entries.c.location_id == location_id
+    if connection.execute(sa.select(entries.c.id).where(here).limit(1)).first() is None:
+        return []
+    found: set[str | None] = set()
+    for some in chunks(paths):
+        found.update(connection.scalars(sa.select(entries.c.content_uuid).where(here, entries.c.path.in_(some))))
+    return sorted(uuid for uuid in found if uuid is not None)
+
+
+def _place(connection: sa.Connection, which: sa.ColumnElement[bool]) -> None:
+    mine = (entries.c.content_uuid == contents.c.content_uuid, entries.c.removed_at.is_(None))
+    ms = entries.c.mtime_ns // sa.literal(1_000_000, sa.BigInteger)
+    oldest = sa.select(sa.func.min(ms)).where(*mine).correlate(contents).scalar_subquery()
+    shown = sa.case(
+        (contents.c.part_of.is_not(None), None),
+        (sa.and_(contents.c.taken_at.is_not(None), _present()), contents.c.taken_at),
+        else_=oldest,
+    )
+    changed = contents.c.shown_at.is_distinct_from(shown)
+    connection.execute(sa.update(contents).where(which, changed).values(shown_at=shown))
+
+
+def _present() -> sa.ColumnElement[bool]:
+    return (
+        sa.exists()
+        .where(entries.c.content_uuid == contents.c.content_uuid, entries.c.removed_at.is_(None))
+        .correlate(contents)
+    )
+
+
+# recording ------------------------------------------------------------------------------------------------------------
+
+
+class Identified(Protocol):
+    """A file whose content is known: catalog/indexing.py's EntryRow."""
+
+    @property
+    def content_uuid(self) -> str | None: ...
+    @property
+    def hash(self) -> str | None: ...
+    @property
+    def size(self) -> int: ...
+    @property
+    def mime(self) -> str | None: ...
+    @property
+    def mtime_ns(self) -> int: ...
+    @property
+    def facts(self) -> FileFacts | None: ...
+
+
+_COLUMNS = ("content_uuid", "hash", "size", "mime", "created_at", "shown_at", "taken_at", "facts_version")
+
+
+def record_contents(connection: sa.Connection, rows: Sequence[Identified], now: float) -> None:
+    """Add the contents of files that are there, with their places in the timeline, and what they say of themselves."""
+    if not rows:
+        return
+    insert = INSERTS[connection.dialect.name](contents)
+    table, new = contents.c, insert.excluded
+    read_anew = new.facts_version > table.facts_version
+    taken_at = sa.case((read_anew, new.taken_at), else_=table.taken_at)
+    earliest = sa.case((table.shown_at < new.shown_at, table.shown_at), else_=new.shown_at)
+    dated = sa.or_(sa.and_(read_anew, new.taken_at.is_not(None)), sa.and_(read_anew, table.taken_at.is_not(None)))
+    shown_at = sa.case(
+        (table.part_of.is_not(None), sa.null()),
+        (dated, new.shown_at),
+        else_=sa.func.coalesce(taken_at, earliest),
+    )
+    moved = sa.and_(table.part_of.is_(None), sa.or_(table.shown_at.is_(None), new.shown_at < table.shown_at))
+    statement = insert.on_conflict_do_update(
+        index_elements=["content_uuid"],
+        set_={
+            "shown_at": shown_at,
+            "taken_at": taken_at,
+            "facts_version": sa.case((read_anew, new.facts_version), else_=table.facts_version),
+        },
+        where=sa.or_(read_anew, moved),
+    )
+    insert_rows(connection, statement, _COLUMNS, [_content(row, now) for row in rows])
+    bodies = {row.content_uuid: row.facts.body for row in rows if row.content_uuid and row.facts and row.facts.body}
+    record_bodies(connection, bodies)
+
+
+def _content(row: Identified, now: float) -> tuple[object, ...]:
+    taken_at = row.facts.taken_at if row.facts is not None else None
+    version = row.facts.version if row.facts is not None else 0
+    shown_at = shown_at_of(row.mtime_ns) if taken_at is None else taken_at
+    return (row.content_uuid, row.hash, row.size, row.mime, now, shown_at, taken_at, version)
+
+
+def record_bodies(connection: sa.Connection, bodies: Mapping[str, str]) -> None:
+    """Store the facts of contents, in place of what is stored."""
+    if bodies:
+        insert = INSERTS[connection.dialect.name](facts)
+        statement = insert.on_conflict_do_update(
+            index_elements=["content_uuid"],
+            set_={"body": insert.excluded.body},
+            where=facts.c.body != insert.excluded.body,
+        )
+        insert_rows(connection, statement, ("content_uuid", "body"), sorted(bodies.items()))
