@@ -20,7 +20,7 @@ from make_sample import make_sample
 
 ROOT = Path(__file__).resolve().parent.parent
 DEMO = ROOT / "demo"
-KINDS = ("thumb", "ocr", "transcript", "embeddings")
+KINDS = ("thumb", "text", "ocr", "transcript", "embeddings")
 
 Row = dict[str, Any]
 

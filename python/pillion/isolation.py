@@ -25,10 +25,10 @@ import msgspec
 from pillion import api, machine
 from pillion.errors import ErrorClass, ItemError, UsageError
 from pillion.kinds import registry
-from pillion.kinds.embedding.kind import EMBEDDINGS
 from pillion.kinds.execute import allowance, failure_by
 from pillion.kinds.ocr.kind import OCR
 from pillion.kinds.spec import MIB
+from pillion.kinds.text.kind import TEXT
 from pillion.kinds.thumbnail.kind import THUMB
 from pillion.kinds.transcript.kind import TRANSCRIPT
 from pillion.model import Allowance, Failure, SidecarKind, error_of, value
@@ -415,7 +415,7 @@ def _kind(function: str, mime: str) -> SidecarKind:
     """The kind of sidecar whose limits a call has."""
     if function in ("thumbnail", "decode"):
         return THUMB
-    return next((kind for kind in (OCR, TRANSCRIPT) if registry.find(kind, mime) is not None), EMBEDDINGS)
+    return next((kind for kind in (OCR, TRANSCRIPT) if registry.find(kind, mime) is not None), TEXT)
 
 
 def _fetch(call: Call, done: bool, folder: Path) -> None:

@@ -71,6 +71,7 @@ def test_the_good_ones_are_ready(outcome: Outcome) -> None:
         ("stub.jpg thumb grid@2x", "failed", "corrupt"),
         ("empty.jpg thumb grid@2x", "empty", None),
         ("text.jpg thumb grid@2x", "unsupported", "unsupported"),
+        ("text.jpg text default", "ready", None),
         ("text.jpg embeddings all-MiniLM-L6-v2", "ready", None),
         ("locked.pdf thumb grid@2x", "unsupported", "unsupported"),
         ("locked.pdf ocr default", "unsupported", "unsupported"),

@@ -148,11 +148,11 @@ CASES = {
     "the extra for documents": case(
         "chardet lxml olefile",
         "sample.docx page.html note.txt",
-        "sample.docx:embeddings page.html:embeddings",
+        "sample.docx:text sample.docx:embeddings page.html:text page.html:embeddings",
         "pip install 'pillion[documents]'",
     ),
     "a text in an older encoding": case(
-        "chardet", "latin.txt note.txt", "latin.txt:embeddings", "pip install 'pillion[documents]'"
+        "chardet", "latin.txt note.txt", "latin.txt:text latin.txt:embeddings", "pip install 'pillion[documents]'"
     ),
     "the extra for embeddings": case(
         "ctranslate2 msgpack tokenizers",
@@ -196,7 +196,9 @@ CASES = {
     "a part of the extra for photographs": case(
         "onnxruntime", "shop.jpg page.png note.txt", "shop.jpg:ocr shop.jpg:embeddings", "pip install 'pillion[photos]'"
     ),
-    "lxml": case("lxml", "sample.docx note.txt", "sample.docx:embeddings", "pip install 'pillion[documents]'"),
+    "lxml": case(
+        "lxml", "sample.docx note.txt", "sample.docx:text sample.docx:embeddings", "pip install 'pillion[documents]'"
+    ),
 }
 
 

@@ -20,7 +20,7 @@ from pillion.cli.app import COMMANDS, program
 from tests.support import media
 from tests.support.program import run, run_json
 
-KINDS = ("thumb", "ocr", "transcript", "embeddings")
+KINDS = ("thumb", "text", "ocr", "transcript", "embeddings")
 
 
 @pytest.fixture(scope="module")

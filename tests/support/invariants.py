@@ -22,7 +22,7 @@ ERROR_CLASSES = (
     *("corrupt", "unsupported", "too_large", "timeout", "oom", "crash"),
     *("missing_tool", "missing_source", "changed_source", "io_transient", "disk_full"),
 )
-KIND_FOLDERS = {"thumb": "thumbs", "ocr": "ocr", "transcript": "transcript", "embeddings": "embeddings"}
+KIND_FOLDERS = {"thumb": "thumbs"} | {kind: kind for kind in ("text", "ocr", "transcript", "embeddings")}
 EXTENSIONS = {"webp": "webp", "json": "json", "messagepack": "msgpack"}
 
 SourceState = Mapping[str, tuple[object, ...]]

@@ -130,12 +130,14 @@ def test_hours_count_for_heavy_kinds_and_the_narrowest_table_wins(tmp_path: Path
     day = (Span(start=8 * 60, end=24 * 60),)
     assert config.when == {
         "thumb": When(),
+        "text": When(),
         "ocr": When(quiet=night, on_battery=False),
         "transcript": When(quiet=day, on_battery=False),
         "embeddings": When(quiet=night, on_battery=True),
     }
     assert config.location_when["/photos"] == {
         "thumb": When(quiet=(Span(start=60, end=120),)),
+        "text": When(),
         "ocr": When(on_battery=False),
         "transcript": When(on_battery=True),
         "embeddings": When(on_battery=True),

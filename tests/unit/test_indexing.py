@@ -104,15 +104,19 @@ def test_embeddings_of_a_picture_await_its_ocr_and_carry_its_recipe() -> None:
     assert embeddings.recipe.settings["made_from"] == wants["ocr"].digest
 
 
-def test_a_text_file_is_its_own_text() -> None:
+def test_the_embeddings_of_a_text_file_await_its_text() -> None:
     wants = wanted_sidecars(named_policy("desktop"), "text/plain", None)
-    assert [(want.kind, want.awaits) for want in wants] == [("embeddings", None)]
+    assert [(want.kind, want.awaits) for want in wants] == [("text", None), ("embeddings", "text")]
 
 
 def test_text_named_like_a_picture_gets_the_pictures_kinds_too_so_that_their_state_says_so() -> None:
     wants = wanted_sidecars(named_policy("desktop"), "text/plain", "image/jpeg")
-    assert {want.kind for want in wants} == {"thumb", "ocr", "embeddings"}
-    assert all(want.awaits is None for want in wants)
+    assert {want.kind: want.awaits for want in wants} == {
+        "thumb": None,
+        "text": None,
+        "ocr": None,
+        "embeddings": "text",
+    }
 
 
 def test_a_variant_is_part_of_the_recipe() -> None:

@@ -27,7 +27,7 @@ def test_the_three_policies_are_those_of_the_design() -> None:
         (MediaClass.PDF, ["thumb", "ocr", "embeddings"]),
         (MediaClass.VIDEO, ["thumb", "transcript", "embeddings"]),
         (MediaClass.AUDIO, ["transcript", "embeddings"]),
-        (MediaClass.TEXT, ["embeddings"]),
+        (MediaClass.TEXT, ["text", "embeddings"]),
         (MediaClass.OTHER, []),
     ],
 )

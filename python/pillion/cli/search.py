@@ -211,5 +211,6 @@ def place_text(where: Any) -> str:
         return f"page {where['page']}"
     if "part" in where:
         name = f" ({printable(str(where['name']))})" if where.get("name") else ""
-        return f"{where['part']} {where['number']}{name}"
+        cell = f" {where['cell']}" if "cell" in where else ""
+        return f"{where['part']} {where['number']}{name}{cell}"
     return ""

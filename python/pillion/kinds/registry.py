@@ -25,6 +25,7 @@ from pillion.weights.finding import MODEL_VARIABLES, model_folders
 
 BUILT_IN = (
     "pillion.kinds.thumbnail.kind:KIND",
+    "pillion.kinds.text.kind:KIND",
     "pillion.kinds.ocr.kind:KIND",
     "pillion.kinds.transcript.kind:KIND",
     "pillion.kinds.embedding.kind:KIND",

@@ -18,7 +18,7 @@ from pillion.kinds.embedding.kind import EMBEDDINGS
 from pillion.model import value
 from pillion.search import index, ranking
 from pillion.search.index import Reader
-from pillion.search.passages import Where, when_said, where_of_chunk
+from pillion.search.passages import Where, placed, where_of_chunk
 from pillion.search.query import MUST, SHOULD, Clause, Query
 from pillion.store import Store
 
@@ -44,6 +44,7 @@ LETTERS_OF: Mapping[str, str] = {
     "ocr": index.OCR,
     "transcript": index.SPEECH,
     "file": index.CHUNKS + index.TEXT,
+    "text": index.CHUNKS + index.TEXT,
     "embeddings": index.CHUNKS + index.TEXT,
     "name": index.NAMES,
 }
@@ -424,7 +425,7 @@ class Search:
         text, marks = self._marks_of(address)
         found = [(start, end) for start, end, _ in marks]
         shown, spans = snippet(text, found)
-        where = when_said(json.loads(self._texts[address][1]), found)
+        where = placed(json.loads(self._texts[address][1]), text, found)
         return ShownPassage(text=shown, marks=spans, where=where)
 
     def _by_name(self, address: tuple[int, int]) -> ShownPassage:

@@ -27,14 +27,15 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
 
 FOLDER = "search"
-FORMAT = 2
+FORMAT = 3
 """Raised when passages, tokens or files change, so that an older index is built again."""
 
 NAMES, OCR, SPEECH, CHUNKS, TEXT = "notep"
-"""The letters of keys: names, pages, speech, the text of a file by its chunks, and by the file itself."""
+"""The letters of keys: names, pages, speech, the text of a file by its ``embeddings``, and by its ``text``."""
 LETTERS = (NAMES, OCR, SPEECH, CHUNKS, TEXT)
 
-_MEMORY = 40_000_000
+MEMORY = 100_000_000
+"""Bytes of passages that are gathered before they become a segment of the index, of all threads that write."""
 _HASH_ROW = 16 + 32
 _DEAD_SHARE = 0.3
 """The file of vectors is written anew when more of its rows than this are removed."""
@@ -134,7 +135,7 @@ class Writer:
         if fresh:
             _empty(self.folder)
             reach("search.emptied")
-        self.words = _core.WordIndex(self.folder / "words", writable=True, fresh=fresh, memory=_MEMORY)
+        self.words = _core.WordIndex(self.folder / "words", writable=True, fresh=fresh, memory=MEMORY)
         self.state = _parsed(self.words)
         path = self.folder / "vectors"
         if self.state.turn == 0:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 import re
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from typing import Any
@@ -22,6 +21,9 @@ Where = Mapping[str, Any]
 SAID = "said"
 """In the stored place of a passage of speech: (characters up to its end, start, end in seconds) of each segment.
 A hit names the seconds of the segments that have its words."""
+CELLS = "cells"
+"""In the stored place of a passage of a sheet: (line, row, column) of the first cell of each line, from 0. A hit names
+the cell of its first word."""
 
 
 @value
@@ -31,6 +33,23 @@ class Passage:
     text: str
     language: str
     where: Where
+
+
+def placed(where: Where, text: str, marks: Sequence[tuple[int, int]]) -> Where:
+    """The place of what is marked in a passage: of speech the seconds of the segments, of a sheet the cell."""
+    found = dict(where)
+    said: Sequence[tuple[int, float, float]] = found.pop(SAID, ())
+    hit = [
+        (start, end)
+        for (_, start, end), first, last in zip(
+            said, [0, *(at for at, _, _ in said)], (at for at, _, _ in said), strict=False
+        )
+        if any(first <= mark < last for mark, _ in marks)
+    ]
+    if hit:
+        found["seconds"] = [hit[0][0], hit[-1][1]]
+    cell = _cell(text, found.pop(CELLS, ()), marks)
+    return found | ({"cell": cell} if cell else {})
 
 
 # pages ----------------------------------------------------------------------------------------------------------------
@@ -133,20 +152,6 @@ def _of_segments(segments: Sequence[Mapping[str, Any]], language: str, more: Map
         yield _spoken(taken, language, more)
 
 
-def when_said(where: Where, marks: Sequence[tuple[int, int]]) -> Where:
-    """The place of a passage with the seconds of its segments that have marks, or of all where none has."""
-    found = dict(where)
-    said: Sequence[tuple[int, float, float]] = found.pop(SAID, ())
-    hit = [
-        (start, end)
-        for (_, start, end), first, last in zip(
-            said, [0, *(at for at, _, _ in said)], (at for at, _, _ in said), strict=False
-        )
-        if any(first <= mark < last for mark, _ in marks)
-    ]
-    return found | ({"seconds": [hit[0][0], hit[-1][1]]} if hit else {})
-
-
 def _spoken(segments: Sequence[Mapping[str, Any]], language: str, more: Mapping[str, Any]) -> Passage:
     text, said = "", []
     for segment in segments:
@@ -177,22 +182,76 @@ def where_of_chunk(chunk: Mapping[str, Any]) -> Where:
     return where | {name: list(chunk[name]) for name in ("box", "seconds") if name in chunk}
 
 
-def of_text(path: bytes, mime: str) -> Iterator[Passage]:
-    """The passages of a text file without a sidecar; none of one that takes more to read than knowing its encoding.
+def of_file(document: Mapping[str, Any]) -> Iterator[Passage]:
+    """The passages of a ``text`` sidecar. None runs across parts, nor through the rows of a sheet."""
+    for part in document["parts"]:
+        where: dict[str, Any] = {"kind": "file"}
+        if part["part"] != "body":
+            where |= {name: part[name] for name in ("part", "number", "name") if name in part}
+        if part.get("cells"):
+            yield from _of_sheet(part["text"].split("\n"), part["cells"], where)
+        else:
+            for piece in _pieces(part["text"]):
+                yield Passage(text=rejoined(piece), language="", where=where)
 
-    This is read in the process that searches, which is not confined as workers are: no parser is let loose on a file
-    here. Raises ItemError, ImportError where what tells encodings is not installed.
-    """
-    from pathlib import Path
 
-    from pillion.readers.documents import plain, table
+def _of_sheet(lines: Sequence[str], runs: Iterable[Sequence[int]], where: Where) -> Iterator[Passage]:
+    places = {first + at: (row + at, column) for first, number, row, column in runs for at in range(number)}
+    taken: list[tuple[str, tuple[int, int] | None]] = []
+    size = 0
+    for number, line in enumerate(lines):
+        if taken and size + len(line) > LONGEST:
+            yield from _rows(taken, where)
+            taken, size = [], 0
+        for at, piece in _cut_row(line):
+            if at:
+                yield from _rows(taken, where)
+                taken, size = [], 0
+            place = places.get(number)
+            taken.append((piece, place and (place[0], place[1] + line.count("\t", 0, at))))
+            size += len(piece) + 1
+    yield from _rows(taken, where)
 
-    engine = table.engine_of(mime)
-    if engine is None or engine.NAME != plain.NAME:
+
+def _cut_row(line: str) -> Iterator[tuple[int, str]]:
+    if len(line) <= LONGEST * 3 // 2:
+        yield 0, line
         return
-    for part in plain.read(Path(os.fsdecode(path)), mime).parts:
-        for piece in _pieces(part.text):
-            yield Passage(text=rejoined(piece), language="", where={"kind": "file"})
+    for first, last in _spans(line):
+        yield first, line[first:last]
+
+
+def _rows(rows: Sequence[tuple[str, tuple[int, int] | None]], where: Where) -> Iterator[Passage]:
+    text = "\n".join(line for line, _ in rows)
+    if text.strip():
+        cells = [[line, *place] for line, (_, place) in enumerate(rows) if place is not None]
+        yield Passage(text=text, language="", where={**where, CELLS: cells})
+
+
+def _cell(text: str, cells: Iterable[Sequence[int]], marks: Sequence[tuple[int, int]]) -> str | None:
+    """The name of the cell with the first mark that is in one, as ``B7``; of the first cell where nothing is marked."""
+    known = {line: (row, column) for line, row, column in cells}
+    for start, _ in marks:
+        line = text.count("\n", 0, start)
+        if line in known:
+            row, column = known[line]
+            return f"{_column(column + _tabs(text, start))}{row + 1}"
+    return None if marks else next((f"{_column(column)}{row + 1}" for row, column in known.values()), None)
+
+
+def _tabs(text: str, end: int) -> int:
+    """How many cells of its line are before a character."""
+    return text.count("\t", text.rfind("\n", 0, end) + 1, end)
+
+
+def _column(number: int) -> str:
+    """The name of a column, from 0: A to Z, AA and so on."""
+    name = ""
+    number += 1
+    while number:
+        number, rest = divmod(number - 1, 26)
+        name = chr(65 + rest) + name
+    return name
 
 
 def _pieces(text: str) -> Iterator[str]:

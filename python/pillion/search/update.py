@@ -18,6 +18,7 @@ from pillion.errors import ErrorClass, ItemError, LibraryBusyError
 from pillion.failpoints import reach
 from pillion.kinds.embedding.kind import EMBEDDINGS
 from pillion.kinds.ocr.kind import OCR
+from pillion.kinds.text.kind import TEXT
 from pillion.kinds.thumbnail.kind import THUMB
 from pillion.kinds.transcript.kind import TRANSCRIPT
 from pillion.model import SidecarKind, value
@@ -29,7 +30,7 @@ if TYPE_CHECKING:
     import numpy as np
     from numpy.typing import NDArray
 
-KINDS: Sequence[SidecarKind] = (OCR, TRANSCRIPT, EMBEDDINGS, THUMB)
+KINDS: Sequence[SidecarKind] = (TEXT, OCR, TRANSCRIPT, EMBEDDINGS, THUMB)
 """The kinds whose sidecars are indexed."""
 
 _BATCH = 200
@@ -148,28 +149,12 @@ class _Update:
                     self._name(named, digest)
         for key in known:
             self._writer.words.delete(key)
-            self._writer.words.delete(key[:-1] + index.TEXT)
         reach("search.named")
         self._commit(event, number, None)
 
     def _name(self, named: Named, digest: int) -> None:
         names, folders = passages.names_text(named.paths)
         self._writer.put_names(named.content_uuid, names, folders, digest)
-        if named.mime.startswith("text/"):
-            self._text(named)
-
-    def _text(self, named: Named) -> None:
-        """Index a text file that has no sidecar with its text, as where there is no embedding model."""
-        with self._database.read() as connection:
-            ready = catalog_search.ready_of(connection, [named.content_uuid], [EMBEDDINGS])
-        if ready:
-            return
-        root, path = named.paths[0]
-        try:
-            found = list(passages.of_text(root.rstrip(b"/") + b"/" + path, named.mime))
-        except (ItemError, OSError, ImportError):
-            return
-        self._writer.put(named.content_uuid, index.TEXT, found[: passages.MOST_PASSAGES])
 
     def _is_time(self) -> bool:
         late = time.monotonic() - self._committed > _COMMIT_S
@@ -201,11 +186,12 @@ class _Update:
         self._writer.put(uuid, index.OCR, _sound(passages.of_pages, pages))
         speech = self._read(ready.get(TRANSCRIPT))
         self._writer.put(uuid, index.SPEECH, _sound(passages.of_speech, speech))
+        text = self._read(ready.get(TEXT))
+        self._writer.put(uuid, index.TEXT, _sound(passages.of_file, text))
         chunks, vectors = self._embedded(ready.get(EMBEDDINGS))
-        self._writer.put(uuid, index.CHUNKS, _sound(passages.of_chunks, chunks))
+        # Drawings have their text in their chunks alone.
+        self._writer.put(uuid, index.CHUNKS, _sound(passages.of_chunks, chunks if text is None else None))
         self._writer.put_vectors(uuid, vectors)
-        if chunks is not None:
-            self._writer.put(uuid, index.TEXT, ())
         thumbs = {item.variant: item for item in ready.get(THUMB, ())}
         smallest = next((thumbs[name] for name in _SMALLEST_FIRST if name in thumbs), None)
         if smallest is not None:

@@ -34,12 +34,10 @@ class EmbeddingsGenerator:
         return _core.media_class(mime) in ("image", "pdf", "audio", "video") or has_text(mime)
 
     def recipe(self, mime: str, variant: str, settings: Mapping[str, Any]) -> Recipe:
-        """The hashes of the model and its tokenizer, the arithmetic, and the way of reading documents of the type."""
+        """The hashes of the model and its tokenizer, and the arithmetic."""
         from pillion.kinds.embedding import models
-        from pillion.readers.documents.table import reading
 
-        way = reading(mime)
-        settings = {"compute": _compute(settings)} | ({"reading": way} if way else {})
+        settings = {"compute": _compute(settings)}
         return Recipe(generator=self.name, version=self.version, model=models.identity(), settings=settings)
 
     def prepare(self, requests: Sequence[GenerationRequest]) -> Sequence[Any]:

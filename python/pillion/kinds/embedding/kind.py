@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from pillion.kinds.ocr.kind import OCR
 from pillion.kinds.spec import FirstGuess, KindSpec, Limits
+from pillion.kinds.text.kind import TEXT
 from pillion.kinds.transcript.kind import TRANSCRIPT
 from pillion.model import MediaClass, SidecarKind
 
@@ -16,8 +17,8 @@ KIND = KindSpec(
     order=40,
     variants=(EMBEDDING_MODEL,),
     classes=frozenset(set(MediaClass) - {MediaClass.OTHER}),
-    # A text file needs no other sidecar.
     made_from={
+        MediaClass.TEXT: TEXT,
         MediaClass.IMAGE: OCR,
         MediaClass.PDF: OCR,
         MediaClass.VIDEO: TRANSCRIPT,

@@ -9,6 +9,8 @@ from typing import Any
 
 from pillion.errors import ErrorClass, ItemError
 from pillion.kinds.ocr.result import Box, OcrLine, OcrPage, OcrResult
+from pillion.kinds.text.kind import TEXT
+from pillion.kinds.text.result import from_json
 from pillion.kinds.transcript.kind import TRANSCRIPT
 from pillion.kinds.transcript.result import TranscriptResult, TranscriptSegment
 from pillion.model import GenerationRequest
@@ -34,16 +36,22 @@ class Passage:
 
 
 def passages(request: GenerationRequest) -> Iterator[Passage]:
-    """The passages of the ready text sidecars, else of the file itself if it contains text. Raises ItemError."""
+    """The passages of the ready sidecars with text, else of the file itself if it contains text. Raises ItemError."""
     for kind in sorted(request.texts):
         data = _sidecar(request.texts[kind])
         if kind == TRANSCRIPT:
             yield _spoken(TranscriptResult.from_json(data))
+        elif kind == TEXT:
+            yield from _of_file(from_json(data).parts)
         else:
             yield from _joined(kind, ((page.text, _on_page(page)) for page in OcrResult.from_json(data).pages))
     if not request.texts and table.has_text(request.mime):
-        parts = table.read(request.source, request.mime).parts
-        yield from _joined("file", ((part.text, _in_part(part)) for part in parts))
+        # A drawing, which has no sidecar with its text.
+        yield from _of_file(table.read(request.source, request.mime).parts)
+
+
+def _of_file(parts: Iterable[DocumentPart]) -> Iterator[Passage]:
+    return _joined("file", ((part.text, _in_part(part)) for part in parts))
 
 
 def _sidecar(path: Path) -> bytes:

@@ -14,7 +14,7 @@ from pillion.readers.documents import cellformats
 from pillion.readers.documents.base import MAX_CHARACTERS, Notes, tidy
 from pillion.readers.documents.binarysheets import rk
 from pillion.readers.documents.result import DocumentPart, PartKind
-from pillion.readers.documents.workbook import Cell, Styles, header_text, joined, lines
+from pillion.readers.documents.workbook import Cell, Places, Styles, header_text, joined, lines
 
 _BOFS = {0x009: 2, 0x209: 3, 0x409: 4, 0x809: 5}
 _EOF, _CONTINUE = 0x0A, 0x3C
@@ -69,12 +69,20 @@ def parts(data: bytes, notes: Notes) -> Iterator[DocumentPart]:
     failed = 0
     for number, sheet in enumerate(book.sheets, start=1):
         text = ""
+        places = Places()
         try:
-            text = _text_of(book, sheet.at, notes)
+            text = _text_of(book, sheet.at, notes, places)
         except (struct.error, IndexError, ValueError, OverflowError):
             failed += 1
             notes.add(f"the sheet {sheet.name} could not be read")
-        yield DocumentPart(text=text, kind=PartKind.SHEET, number=number, name=sheet.name, hidden=sheet.hidden)
+        yield DocumentPart(
+            text=text,
+            kind=PartKind.SHEET,
+            number=number,
+            name=sheet.name,
+            hidden=sheet.hidden,
+            cells=tuple(places.runs),
+        )
     if failed == len(book.sheets):
         raise ItemError(ErrorClass.CORRUPT, "the workbook is damaged: none of its sheets can be read")
 
@@ -273,7 +281,7 @@ class _Found:
     left: int = MAX_CHARACTERS * 2
 
 
-def _text_of(book: _Book, at: int, notes: Notes) -> str:
+def _text_of(book: _Book, at: int, notes: Notes, places: Places) -> str:
     found = _Found()
     depth = 0
     chart = False
@@ -302,7 +310,7 @@ def _text_of(book: _Book, at: int, notes: Notes) -> str:
             break
     found.cells.sort(key=lambda cell: cell[:2])
     printed = (header_text(code) for code in dict.fromkeys(found.printed))
-    return joined(lines(found.cells), *printed, "\n".join(map(tidy, filter(None, found.asides))))
+    return joined(lines(found.cells, places), *printed, "\n".join(map(tidy, filter(None, found.asides))))
 
 
 def _text_object(data: bytes, records: Iterator[_Record]) -> str:

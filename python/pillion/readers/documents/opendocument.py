@@ -24,7 +24,8 @@ from pillion.readers.documents.base import (
     tidy,
 )
 from pillion.readers.documents.packages import Package, opened_package, parsed
-from pillion.readers.documents.result import DocumentPart, DocumentText, PartKind
+from pillion.readers.documents.result import CellRun, DocumentPart, DocumentText, PartKind
+from pillion.readers.documents.workbook import Cell, Places, lines
 
 if TYPE_CHECKING:
     from lxml import etree
@@ -69,6 +70,7 @@ _SOURCES = ("-source",)
 _MAX_SPACES = 100
 _MAX_REPEATED = 64
 """Times that a cell or row is written when it is there more often: more is a filled column, not text."""
+_MOST_ROWS = 1 << 24
 
 
 def missing() -> str | None:
@@ -144,39 +146,45 @@ def _beside(styles: etree._Element, reader: _Reader) -> Iterator[str]:
 # pages ----------------------------------------------------------------------------------------------------------------
 
 
+_Text = tuple[str, tuple[CellRun, ...]]
+"""The text of a slide or a sheet, and where the lines of a sheet stand in it."""
+
+
 def _pages(content: etree._Element, root: etree._Element, beside: str, reader: _Reader) -> Iterator[DocumentPart]:
     hidden = _styles_with(root, "drawing-page-properties", "presentation:visibility", "hidden")
     declared = (below for below in content if short(below) in ("presentation:header-decl", "presentation:footer-decl"))
     beside = "\n".join(filter(None, (beside, *(tidy(reader.text(below)) for below in declared))))
 
-    def text(page: etree._Element, number: int) -> str:
+    def text(page: etree._Element, number: int) -> _Text:
         own = tidy(reader.text(page))
-        return f"{own}\n\n{beside}" if number == 1 and beside else own
+        return (f"{own}\n\n{beside}" if number == 1 and beside else own), ()
 
     yield from _numbered(content, "draw:page", PartKind.SLIDE, text, hidden)
 
 
 def _sheets(content: etree._Element, root: etree._Element, beside: str, reader: _Reader) -> Iterator[DocumentPart]:
-    def text(sheet: etree._Element, number: int) -> str:
-        own = reader.sheet(sheet)
-        return f"{own}\n\n{beside}" if number == 1 and beside and own else own
+    def text(sheet: etree._Element, number: int) -> _Text:
+        own, cells = reader.sheet(sheet)
+        return (f"{own}\n\n{beside}" if number == 1 and beside and own else own), cells
 
     hidden = _styles_with(root, "table-properties", "table:display", "false")
     yield from _numbered(content, "table:table", PartKind.SHEET, text, hidden)
 
 
 def _numbered(
-    content: etree._Element, tag: str, kind: PartKind, text_of: Callable[[etree._Element, int], str], hidden: set[str]
+    content: etree._Element, tag: str, kind: PartKind, text_of: Callable[[etree._Element, int], _Text], hidden: set[str]
 ) -> Iterator[DocumentPart]:
     """A part for each element with this tag. ``hidden``: the names of the styles by which one is not shown."""
     prefix = tag.partition(":")[0]
     for number, each in enumerate((each for each in content if short(each) == tag), start=1):
+        text, cells = text_of(each, number)
         yield DocumentPart(
-            text=text_of(each, number),
+            text=text,
             kind=kind,
             number=number,
             name=_value(each, f"{prefix}:name"),
             hidden=_value(each, f"{prefix}:style-name") in hidden,
+            cells=cells,
         )
 
 
@@ -299,32 +307,37 @@ class _Reader:
 
     # sheets -----------------------------------------------------------------------------------------------------------
 
-    def sheet(self, sheet: etree._Element) -> str:
+    def sheet(self, sheet: etree._Element) -> _Text:
         """Rows as lines, cells separated by tabs; comments and what is drawn on the sheet below."""
-        lines: list[str] = []
-        left = MAX_CHARACTERS + 1
+        places = Places()
         outer, self._aside = self._aside, []
-        for row in _rows(sheet):
-            line = "\t".join(self._cells(row)).rstrip()
-            times = _count(_value(row, "table:number-rows-repeated"), _MAX_REPEATED) if line else 1
-            lines += [line] * times
-            left -= (len(line) + 1) * times
-            if left <= 0:
-                break
+        table = lines(self._cells(sheet), places)
         aside, self._aside = self._aside, outer
         for below in sheet:
             if short(below) == "table:shapes":
                 aside.append(self.text(below))
-        return "\n\n".join(filter(None, map(tidy, ("\n".join(lines), *aside))))
+        return "\n\n".join(filter(None, map(tidy, (table, *aside)))), tuple(places.runs)
 
-    def _cells(self, row: etree._Element) -> Iterator[str]:
+    def _cells(self, sheet: etree._Element) -> Iterator[Cell]:
+        number = 0
+        for row in _rows(sheet):
+            cells = list(self._row(row))
+            repeated = _count(_value(row, "table:number-rows-repeated"), _MOST_ROWS)
+            for time in range(min(repeated, _MAX_REPEATED)):
+                yield from ((number + time, column, text) for column, text in cells)
+            number += repeated
+
+    def _row(self, row: etree._Element) -> Iterator[tuple[int, str]]:
+        """The columns of the cells that show something, and what they show."""
+        column = 0
         for cell in row:
             if short(cell) not in ("table:table-cell", "table:covered-table-cell"):
                 continue
             text = " ".join(self._cell(cell).split())
-            repeated = _value(cell, "table:number-columns-repeated")
-            # Many empty cells in a row are only the rest of the sheet.
-            yield from [text] * _count(repeated, _MAX_REPEATED if text else 1)
+            repeated = _count(_value(cell, "table:number-columns-repeated"), _MOST_ROWS)
+            if text:
+                yield from ((column + time, text) for time in range(min(repeated, _MAX_REPEATED)))
+            column += repeated
 
     def _cell(self, cell: etree._Element) -> str:
         shown = []

@@ -25,11 +25,17 @@ class PartKind(StrEnum):
     """A file attached to a message, or set into a document."""
 
 
+CellRun = tuple[int, int, int, int]
+"""Lines of a sheet's text that stand below each other in the sheet: the number of the first line, how many they are,
+and the row and the column of the first line's first cell; numbers from 0."""
+
+
 @dataclass(frozen=True, kw_only=True, slots=True)
 class DocumentPart:
     """One part. ``number``: from 1, in reading order. ``name``: its name in the document, such as a sheet's name.
 
     ``hidden``: whether the program that made the document shows it only when asked to: a hidden sheet or slide.
+    ``cells``: where the lines of a sheet stand in it; lines of no run are something else, such as comments.
     """
 
     text: str
@@ -37,6 +43,7 @@ class DocumentPart:
     number: int = 1
     name: str = ""
     hidden: bool = False
+    cells: tuple[CellRun, ...] = ()
 
     def document(self) -> dict[str, Any]:
         """For JSON."""

@@ -19,7 +19,7 @@ from pillion.readers.documents.base import MAX_CHARACTERS, checked_engine, colle
 from pillion.readers.documents.ooxml import short
 from pillion.readers.documents.packages import SAFE, Package, opened_package
 from pillion.readers.documents.result import DocumentPart, DocumentText, PartKind
-from pillion.readers.documents.workbook import Cell, Styles, header_text, joined, lines
+from pillion.readers.documents.workbook import Cell, Places, Styles, header_text, joined, lines
 
 if TYPE_CHECKING:
     from lxml import etree
@@ -82,16 +82,24 @@ class _Book:
         """A part for each sheet."""
         for number, (name, part, hidden) in enumerate(self.sheets, start=1):
             texts: list[str] = []
+            places = Places()
             if part not in self.package:
                 self.package.notes.add(f"the sheet {name} is missing")
                 self.failed += 1
                 continue
             self.failed += 1
             with self.package.part(part):
-                texts += self._cells_of(part)
+                texts += self._cells_of(part, places)
                 self.failed -= 1
             texts += self._beside(part)
-            yield DocumentPart(text=joined(*texts), kind=PartKind.SHEET, number=number, name=name, hidden=hidden)
+            yield DocumentPart(
+                text=joined(*texts),
+                kind=PartKind.SHEET,
+                number=number,
+                name=name,
+                hidden=hidden,
+                cells=tuple(places.runs),
+            )
 
     def _open(self) -> None:
         root = self.package.xml(self.main)
@@ -122,9 +130,9 @@ class _Book:
 
     # one sheet --------------------------------------------------------------------------------------------------------
 
-    def _cells_of(self, part: str) -> Iterator[str]:
+    def _cells_of(self, part: str, places: Places) -> Iterator[str]:
         printed: list[str] = []
-        yield lines(self._cells(part, printed))
+        yield lines(self._cells(part, printed), places)
         yield from dict.fromkeys(printed)
 
     def _cells(self, part: str, printed: list[str]) -> Iterator[Cell]:
@@ -214,9 +222,9 @@ class _BinaryBook(_Book):
     def _read_strings(self, part: str) -> None:
         self.strings = binarysheets.strings(self.package.data(part))
 
-    def _cells_of(self, part: str) -> Iterator[str]:
+    def _cells_of(self, part: str, places: Places) -> Iterator[str]:
         data = self.package.data(part)
-        yield lines(binarysheets.cells(data, self.strings, self.styles))
+        yield lines(binarysheets.cells(data, self.strings, self.styles), places)
         yield from dict.fromkeys(map(header_text, binarysheets.printed(data)))
 
     def _comments(self, part: str) -> str:

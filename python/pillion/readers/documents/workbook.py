@@ -7,6 +7,7 @@ from dataclasses import dataclass, field
 
 from pillion.readers.documents import cellformats
 from pillion.readers.documents.base import MAX_CHARACTERS, tidy
+from pillion.readers.documents.result import CellRun
 
 _MOST_EMPTY = 64
 """Empty cells that are kept between two others: more would only spread a row."""
@@ -42,15 +43,32 @@ Cell = tuple[int, int, str]
 """Row and column, from 0, and what the cell shows."""
 
 
-def lines(cells: Iterable[Cell]) -> str:
+class Places:
+    """Where the lines of a sheet stand in it: ``runs`` of lines that are rows below each other."""
+
+    def __init__(self) -> None:
+        self.runs: list[CellRun] = []
+
+    def add(self, line: int, row: int, column: int) -> None:
+        """The row and column of the first cell of a line, all from 0. Lines are added in order."""
+        if self.runs:
+            first, number, at, same = self.runs[-1]
+            if (line, row, column) == (first + number, at + number, same):
+                self.runs[-1] = (first, number + 1, at, same)
+                return
+        self.runs.append((line, 1, row, column))
+
+
+def lines(cells: Iterable[Cell], places: Places) -> str:
     """Rows as lines, cells separated by tabs; empty rows are one empty line. Reading ends with MAX_CHARACTERS."""
-    return "\n".join(_lines(cells))
+    return "\n".join(_lines(cells, places))
 
 
-def _lines(cells: Iterable[Cell]) -> Iterator[str]:
+def _lines(cells: Iterable[Cell], places: Places) -> Iterator[str]:
     left = MAX_CHARACTERS + 1
     row: list[str] = []
     at = -1
+    line = 0
     first = True
     for number, column, text in cells:
         text = " ".join(text.split())
@@ -59,9 +77,12 @@ def _lines(cells: Iterable[Cell]) -> Iterator[str]:
         if number != at:
             if not first:
                 yield "\t".join(row)
+                line += 1
                 if number > at + 1:
                     yield ""
+                    line += 1
             row, at, first = [], number, False
+            places.add(line, number, column)
         row += [""] * min(_MOST_EMPTY, max(0, column - len(row)))
         row.append(text)
         left -= len(text) + 1

@@ -1,0 +1,32 @@
+"""The kind ``text``: how its jobs are run."""
+
+from __future__ import annotations
+
+from pillion.kinds.spec import FirstGuess, KindSpec, Limits
+from pillion.model import DEFAULT_VARIANT, MediaClass, SidecarKind
+
+TEXT = SidecarKind("text")
+
+KIND = KindSpec(
+    name=TEXT,
+    order=15,
+    classes=frozenset({MediaClass.TEXT}),
+    policies={"desktop": (DEFAULT_VARIANT,), "server": (DEFAULT_VARIANT,)},
+    given="pillion.kinds.text.given:given",
+    limits=Limits(
+        deadline_s=120,
+        deadline_s_per_mib=10,
+        cpu_s=60,
+        cpu_s_per_mib=20,
+        memory_mib=1536,
+        memory_mib_per_mib=64,
+        loading_s=20,
+        per_worker=256,
+    ),
+    first_guess=FirstGuess(seconds={MediaClass.TEXT: 0.01}, bytes={DEFAULT_VARIANT: 10_000.0}),
+    # No more work than a thumbnail.
+    heavy=False,
+    generators=("pillion.kinds.text.generator:TextGenerator",),
+    exports={"text": "pillion.kinds.text.generator:text"},
+    read_now="pillion.kinds.text.generator:read_now",
+)
