@@ -30,6 +30,7 @@ EXTRAS: Mapping[str, Mapping[str, str]] = {
     "ocr": {"numpy": "numpy", "py3langid": "py3langid", "pytesseract": "pytesseract", "tesserocr": "tesserocr"},
     "photos": {"onnxruntime": "onnxruntime", "rapidocr": "rapidocr"},
     "raw": {"numpy": "numpy", "rawpy": "rawpy"},
+    "serve": {"httptools": "httptools", "uvicorn": "uvicorn", "uvloop": "uvloop"},
     "speech": {"av": "av", "ctranslate2": "ctranslate2", "faster_whisper": "faster-whisper", "numpy": "numpy"},
     "video": {"av": "av", "numpy": "numpy"},
 }

@@ -34,6 +34,10 @@ NOT_RUN = {
     ("backup.md", 'sqlite3 photos.pillion/catalog.sqlite ".backup backup/catalog.sqlite"'),
     ("events.md", "pillion events --follow            # from now on, until Ctrl-C (exit code 130)"),
     ("search.md", "pillion search plum jam"),
+    (
+        "serving.md",
+        "pillion serve                                    # http://127.0.0.1:8640/api/v1, for this machine alone",
+    ),
 }
 """(document, first line of the block)."""
 LANGUAGES = {"python", "sh", "toml", "json", "text"}

@@ -48,6 +48,13 @@ INTERNALS = {
         "rapidocr.ch_ppocr_rec:TextRecInput",
         "rapidocr.utils.log:logger",
     ),
+    "uvicorn": (
+        "uvicorn:Server.handle_exit",
+        "uvicorn.protocols.http.httptools_impl:HttpToolsProtocol.connection_made",
+        "uvicorn.protocols.http.httptools_impl:HttpToolsProtocol.connection_lost",
+        "uvicorn.protocols.http.httptools_impl:HttpToolsProtocol.on_message_begin",
+        "uvicorn.protocols.http.httptools_impl:HttpToolsProtocol.on_headers_complete",
+    ),
 }
 """Package -> module:name of what is called."""
 

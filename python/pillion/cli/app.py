@@ -37,6 +37,8 @@ COMMANDS: Mapping[str, Entry] = {
     "index": Entry("work", "Find files, identify them and make the missing sidecars."),
     "work": Entry("work", "Work through the queue until nothing is left to do."),
     "status": Entry("inspect", "Show what the library holds and what is still to be made."),
+    "serve": Entry("serve", "Serve the library by HTTP, and keep it up: API and workers in one."),
+    "token": Entry("serve", "Make, list and revoke the tokens of the server."),
     "locations": Entry("locations", "List, add, remove and move the watched folders."),
     "ls": Entry("inspect", "List every sidecar with its state and path."),
     "search": Entry("search", "Find files by what is written, said or meant in them."),

@@ -52,6 +52,7 @@ if TYPE_CHECKING:
     from pillion.library.plan import GenerationPlan, Plans
     from pillion.library.requests import Requests
     from pillion.library.searching import Searching
+    from pillion.library.timeline import Timeline
     from pillion.maintenance import Maintenance, Reconciled
     from pillion.maintenance.verify import Finding
     from pillion.queue.subscription import Subscription
@@ -170,6 +171,13 @@ class Library:
 
         self._must_be_open()
         return Searching(self._database, self._store, read_only=self.read_only)
+
+    @functools.cached_property
+    def timeline(self) -> Timeline:
+        """The contents that files have now, by date."""
+        from pillion.library.timeline import Timeline
+
+        return Timeline(self._database)
 
     @classmethod
     def open(cls, path: str | os.PathLike[str], *, create: bool = True, policy: str | None = None) -> Library:

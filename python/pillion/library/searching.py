@@ -99,19 +99,21 @@ class Searching:
         content_uuid: str | None = None,
         limit: int = 20,
         picture: bool = False,
+        decode: bool = True,
         progress: Progress | None = None,
     ) -> Found:
         """Files like this one: pictures by their looks, all others by what they mean.
 
         ``content_uuid``: of the file, if it is in the library; only pictures need not be. ``picture``: it is a picture
-        in any case. Raises UsageError for a file of which nothing is known, ItemError for a picture that is none.
+        in any case. ``decode``: look at a picture of which the index does not know how it looks. Raises UsageError for
+        a file of which nothing is known, ItemError for a picture that is none.
         """
         self._notes = []
         reader = self._opened(progress)
         is_picture = picture or _core.media_class(self._mime_of(path, content_uuid)) == "image"
 
         def ask(reader: Reader) -> list[Hit]:
-            hits = self._like_picture(reader, Path(path), content_uuid, limit) if is_picture else []
+            hits = self._like_picture(reader, Path(path), content_uuid, limit, decode) if is_picture else []
             return hits or self._like_text(reader, content_uuid, limit)
 
         hits = self._asked(ask, reader, progress)
@@ -210,10 +212,15 @@ class Searching:
                 return present[content_uuid].mime
         return _core.sniff_file(path)
 
-    def _like_picture(self, reader: Reader, path: Path, content_uuid: str | None, limit: int) -> list[Hit]:
+    def _like_picture(
+        self, reader: Reader, path: Path, content_uuid: str | None, limit: int, decode: bool
+    ) -> list[Hit]:
         known = reader.pictures()
         key = None if content_uuid is None else bytes.fromhex(content_uuid.replace("-", ""))
         hash_ = known.get(key) if key is not None else None
+        if hash_ is None and not decode:
+            self._notes.append("How this picture looks is known when its thumbnails are made.")
+            return []
         if hash_ is None:
             hash_ = likeness.picture_likeness(path)
         found = [(uuid, bits) for uuid, bits in likeness.alike(reader, hash_) if uuid != content_uuid]

@@ -1,0 +1,260 @@
+"""The server's one door: each request is checked, given to its route, and answered; every error is a problem.
+
+What asks the library runs in threads, so that no request waits for another's disk: those that take milliseconds have
+threads of their own beside those that may take seconds, and both beside those that write.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+import os
+from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
+from typing import Any, TypeVar
+
+from pillion.errors import ErrorClass, ItemError, LibraryBusyError, LibraryClosedError, PillionError, UsageError
+from pillion.library import Library
+from pillion.quoting import quoted
+from pillion.server.guard import Guard
+from pillion.server.http import Gone, Problem, Receive, Request, Scope, Send
+from pillion.server.operations import ROUTES
+from pillion.server.routes import Route, Table, check_body
+from pillion.server.sidecars import Kept, Making, is_signed, send_small
+
+T = TypeVar("T")
+
+_logger = logging.getLogger(__name__)
+_SIDECARS = "/api/v1/sidecars/"
+_MOST_QUEUED = 256
+"""So many requests may wait for a thread of one sort; others are told to come again."""
+
+
+class Threads:
+    """A few threads, and what waits for them."""
+
+    def __init__(self, name: str, number: int) -> None:
+        self._pool = ThreadPoolExecutor(number, thread_name_prefix=f"pillion-{name}")
+        self._queued = 0
+
+    async def run(self, work: Callable[..., T], *args: Any) -> T:
+        """Its result. Raises Problem (503) if too many wait already."""
+        if self._queued >= _MOST_QUEUED:
+            raise Problem(503, "The server is busy; come again.", headers=[(b"retry-after", b"2")])
+        self._queued += 1
+        try:
+            return await asyncio.get_running_loop().run_in_executor(self._pool, work, *args)
+        finally:
+            self._queued -= 1
+
+    def close(self) -> None:
+        """Take no more work."""
+        self._pool.shutdown(wait=False, cancel_futures=True)
+
+
+class Counts:
+    """Answers that take long to count: kept until files change, and counted once for all who ask meanwhile."""
+
+    def __init__(self, api: Api) -> None:
+        self._api = api
+        self._kept: dict[object, tuple[str, Any]] = {}
+        self._asked: dict[object, asyncio.Future[Any]] = {}
+
+    async def of(self, key: object, count: Callable[[Library], T]) -> T:
+        """The answer for ``key``."""
+        changed = await self._api.read(lambda library: f"{library.timeline.changed()}:{library.newest_event()}")
+        kept = self._kept.get(key)
+        if kept is not None and kept[0] == changed:
+            found: T = kept[1]
+            return found
+        asked = self._asked.get((key, changed))
+        if asked is None:
+            asked = asyncio.ensure_future(self._api.read_slowly(count))
+            self._asked[key, changed] = asked
+            asked.add_done_callback(lambda _: self._asked.pop((key, changed), None))
+        answer: T = await asyncio.shield(asked)
+        if len(self._kept) >= 100:
+            self._kept.clear()
+        self._kept[key] = (changed, answer)
+        return answer
+
+
+class Api:
+    """The API of one library, as an ASGI application.
+
+    ``makes``: whether missing sidecars are made. ``about``: what else is said of the server's health.
+    """
+
+    def __init__(
+        self, library: Library, guard: Guard, *, makes: bool = True, about: Callable[[], dict[str, Any]] = dict
+    ) -> None:
+        self.library = library
+        self.guard = guard
+        self.makes = makes and not library.read_only
+        self.about = about
+        self.stopping = asyncio.Event()
+        self.kept = Kept()
+        self.making = Making()
+        self.counts = Counts(self)
+        self.table = Table(ROUTES)
+        self.answered: dict[tuple[str, int], int] = {}
+        self._fast = Threads("read", 4)
+        self._slow = Threads("slow", 2)
+        self._search = Threads("search", 1)
+        self._writes = Threads("write", 2)
+        self._files = Threads("file", 4)
+
+    # what handlers use ------------------------------------------------------------------------------------------------
+
+    async def read(self, look: Callable[[Library], T]) -> T:
+        """Ask the library something that takes milliseconds."""
+        return await self._fast.run(look, self.library)
+
+    async def read_slowly(self, look: Callable[[Library], T]) -> T:
+        """Ask the library something that may take a while."""
+        return await self._slow.run(look, self.library)
+
+    async def search(self, look: Callable[[Library], T]) -> T:
+        """Search: one at a time, as each uses all cores, and the index is brought up to date by one alone."""
+        return await self._search.run(look, self.library)
+
+    async def write(self, change: Callable[[Library], T]) -> T:
+        """Change something, which may have to wait for others that write."""
+        return await self._writes.run(change, self.library)
+
+    async def in_files(self, work: Callable[..., T], *args: Any) -> T:
+        """Do something with a file."""
+        return await self._files.run(work, *args)
+
+    async def in_files_of_library(self, look: Callable[[Library], T]) -> T:
+        """Open one of the user's files, whose disk may be slow."""
+        return await self._files.run(look, self.library)
+
+    def close(self) -> None:
+        """End the threads."""
+        for threads in (self._fast, self._slow, self._search, self._writes, self._files):
+            threads.close()
+
+    # the door ---------------------------------------------------------------------------------------------------------
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """One connection's request, as ASGI has it."""
+        if scope["type"] == "http":
+            await self._http(Request(scope, receive), send)
+        elif scope["type"] == "websocket":
+            await send({"type": "websocket.close", "code": 1003})
+
+    async def _http(self, request: Request, send: Send) -> None:
+        route: Route | None = None
+        try:
+            if await self._hot(request, send):
+                return
+            route = self._admitted(request)
+            if route.body is not None:
+                request.values.update(check_body(route.body, await request.json()))
+            answer = await route.handler(self, request)
+        except (Gone, asyncio.CancelledError):
+            return
+        except Exception as error:
+            answer = self._problem(request, error).answer()
+        self._note(request, route, answer.status)
+        try:
+            await answer.send(send, head=request.method == "HEAD")
+        except (EOFError, TimeoutError, OSError) as error:
+            # What was begun cannot become an error: without its end, the client sees that it is not whole.
+            _logger.info("%s %s ended early: %s", request.method, quoted(request.path), error)
+            raise
+
+    async def _hot(self, request: Request, send: Send) -> bool:
+        """Answer a request for a small sidecar that is in memory; False if it is anything else."""
+        path, query = request.path, request.scope["query_string"]
+        if not path.startswith(_SIDECARS) or request.method not in ("GET", "HEAD"):
+            return False
+        parts = path[len(_SIDECARS) :].split("/")
+        if len(parts) != 3 or (query and (not query.startswith(b"sum=") or b"&" in query)):
+            return False
+        if b"range" in request.headers:
+            return False
+        small = self.kept.get((parts[0], parts[1], parts[2]))
+        if small is None:
+            return False
+        self._check(request, None)
+        self._note(request, None, 200)
+        await send_small(small, request, send, query[4:].decode("latin-1") if query else None)
+        return True
+
+    def _admitted(self, request: Request) -> Route:
+        """The route of a request that may be answered. Raises Problem."""
+        try:
+            route = self.table.find(request)
+        except Problem:
+            self._check(request, None)
+            raise
+        self._check(request, route)
+        if route.changes:
+            self.guard.check_writable()
+            if self.library.read_only:
+                raise Problem(403, "The library is read-only.")
+        return route
+
+    def _check(self, request: Request, route: Route | None) -> None:
+        guard = self.guard
+        guard.check_site(request)
+        guard.rates.take(request.client)
+        if route is not None and route.signed and is_signed(self, request):
+            return
+        guard.check_token(request, open_to_all=route is not None and route.open_to_all)
+
+    def _note(self, request: Request, route: Route | None, status: int) -> None:
+        key = (request.method if request.method in _METHODS else "other", status)
+        self.answered[key] = self.answered.get(key, 0) + 1
+        if request.method in ("GET", "HEAD"):
+            return
+        who = f"token {request.who!r}" if request.who else "no token"
+        name = route.name if route else "none"
+        _logger.info(
+            "%s %s (%s) by %s from %s: %d", request.method, quoted(request.path), name, who, request.client, status
+        )
+
+    def _problem(self, request: Request, error: Exception) -> Problem:
+        if isinstance(error, Problem):
+            return error
+        if isinstance(error, UsageError):
+            return Problem(422, _sentence(error))
+        if isinstance(error, ItemError):
+            return _of_item(error)
+        if isinstance(error, LibraryBusyError):
+            return Problem(503, _sentence(error), headers=[(b"retry-after", b"5")], error_class="busy")
+        if isinstance(error, LibraryClosedError):
+            return Problem(503, "The server is about to end.", headers=[(b"retry-after", b"5")])
+        if isinstance(error, PillionError):
+            _logger.error("%s %s: %s", request.method, quoted(request.path), error)
+            return Problem(503, _sentence(error), error_class="library")
+        if isinstance(error, OSError):
+            _logger.error("%s %s: %s", request.method, quoted(request.path), error)
+            return Problem(503, f"The machine refuses: {error.strerror or error}.", error_class="io_transient")
+        _logger.error("%s %s failed", request.method, quoted(request.path), exc_info=error)
+        return Problem(500, "The server made a mistake; its log has more.")
+
+
+_METHODS = ("GET", "HEAD", "POST", "DELETE", "PUT", "PATCH", "OPTIONS")
+
+
+def _of_item(error: ItemError) -> Problem:
+    """Why something could not be done: the machine's fault (full, without a tool), or what was asked for."""
+    status = {ErrorClass.DISK_FULL: 507, ErrorClass.MISSING_TOOL: 501}.get(error.error_class, 422)
+    text = error.message[:1].upper() + error.message[1:]
+    return Problem(status, f"{text}.".replace("..", "."), error_class=error.error_class.value)
+
+
+def _sentence(error: Exception) -> str:
+    return quoted(str(error))
+
+
+def catalog_look(library: Library) -> tuple[int, int] | None:
+    """What changes when another catalog is put in the place of this one."""
+    try:
+        found = os.stat(library.root / "catalog.sqlite")
+    except OSError:
+        return None
+    return (found.st_dev, found.st_ino)

@@ -1,0 +1,111 @@
+"""Search, similar files and duplicates: those of the library, with what a page shows of each hit."""
+
+from __future__ import annotations
+
+import os
+from typing import TYPE_CHECKING, Any
+
+from pillion.errors import UsageError
+from pillion.server.http import Answer, Problem, Request, json_answer
+from pillion.server.items import folder_of, item_json, text_of
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping, Sequence
+
+    from pillion.library import Library
+    from pillion.search.find import Hit
+    from pillion.server.app import Api
+
+
+async def search(api: Api, request: Request) -> Answer:
+    """The items that a query finds, best first."""
+    values = request.values
+
+    def look(library: Library) -> dict[str, Any]:
+        found = library.searching.search(
+            values["q"],
+            kinds=values.get("kind"),
+            types=values.get("type"),
+            under=_folder(library, values.get("folder")),
+            since=values.get("since"),
+            limit=values["limit"],
+            words=values["by"] != "meaning",
+            meaning=values["by"] != "words",
+        )
+        return {"hits": _hits(library, found.hits), "notes": [text_of(note) for note in found.notes]}
+
+    return json_answer(await api.search(look))
+
+
+async def similar(api: Api, request: Request) -> Answer:
+    """Items like one: pictures by their looks, others by what they mean."""
+    uuid, limit = request.values["content_uuid"].lower(), request.values["limit"]
+
+    def look(library: Library) -> dict[str, Any]:
+        files = library.timeline.files(uuid)
+        if not files:
+            raise Problem(404, f"No file has the content {uuid}.")
+        path = os.fsdecode(files[0].root.rstrip(b"/") + b"/" + files[0].path)
+        try:
+            found = library.searching.similar(path, content_uuid=uuid, limit=limit, decode=False)
+        except UsageError as error:
+            return {"hits": [], "notes": [text_of(str(error))]}
+        return {"hits": _hits(library, found.hits), "notes": [text_of(note) for note in found.notes]}
+
+    return json_answer(await api.search(look))
+
+
+async def duplicates(api: Api, request: Request) -> Answer:
+    """Groups of files that are the same."""
+    near, limit = request.values["near"], request.values["limit"]
+
+    def look(library: Library) -> list[dict[str, Any]]:
+        return [
+            {
+                "kind": group.kind,
+                "best": text_of(group.best),
+                "paths": [text_of(path) for path in group.paths],
+                "content_uuids": list(group.content_uuids),
+            }
+            for group in library.searching.duplicates(near=near)
+        ]
+
+    groups = await api.search(look)
+    return json_answer({"total": len(groups), "groups": groups[:limit]})
+
+
+def _folder(library: Library, text: str | None) -> list[str] | None:
+    """The absolute path of a folder that the library knows. Raises Problem for any other."""
+    if text is None:
+        return None
+    location_id, path = folder_of(text)
+    place = next((place for place in library.locations() if place.id == location_id), None)
+    above = path.rpartition(b"/")[0]
+    known = place is not None and (
+        not path or any(path == below for below, _, _ in library.timeline.subfolders(location_id, above))
+    )
+    if place is None or not known:
+        raise Problem(422, "'folder': the library knows no such folder.", parameter="folder")
+    return [os.fsdecode(place.path.rstrip(b"/") + b"/" + path)]
+
+
+def _hits(library: Library, hits: Sequence[Hit]) -> list[dict[str, Any]]:
+    return [_hit(library, hit) for hit in hits]
+
+
+def _hit(library: Library, hit: Hit) -> dict[str, Any]:
+    shown = library.timeline.show(hit.content_uuid)
+    return {
+        "content_uuid": hit.content_uuid,
+        "path": text_of(hit.path),
+        "paths": [text_of(path) for path in hit.paths],
+        "type": hit.type,
+        "score": round(hit.score, 5),
+        "why": list(hit.why),
+        "passages": [_passage(passage.to_json()) for passage in hit.passages],
+        "item": None if shown is None else item_json(shown),
+    }
+
+
+def _passage(passage: Mapping[str, Any]) -> dict[str, Any]:
+    return {**passage, "text": text_of(passage["text"])}

@@ -1,0 +1,47 @@
+"""Whether the server and its library are well."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+from pillion import __version__
+from pillion.errors import PillionError
+from pillion.server.http import Answer, Request, json_answer
+from pillion.server.items import text_of
+
+if TYPE_CHECKING:
+    from pillion.library import Library
+    from pillion.server.app import Api
+
+
+async def health(api: Api, request: Request) -> Answer:
+    """``ok``, ``degraded`` (it answers, but work stands still) or, with 503, ``down``: the catalog cannot be read.
+
+    More is said to those who have a token, or where none is needed.
+    """
+    trouble: dict[str, str] = {}
+
+    def look(library: Library) -> int:
+        trouble.update(library.notices())
+        return library.newest_event()
+
+    body: dict[str, Any] = {"status": "ok", "version": __version__}
+    try:
+        newest = await api.read(look)
+    except PillionError as error:
+        return json_answer({**body, "status": "down", "detail": text_of(str(error))}, 503)
+    about = api.about()
+    if trouble or about.get("workers", {}).get("state") == "failing":
+        body["status"] = "degraded"
+    if request.who is None and api.guard.needs_token:
+        return json_answer(body)
+    return json_answer(
+        {
+            **body,
+            "library": text_of(str(api.library.root)),
+            "read_only": api.guard.read_only or api.library.read_only,
+            "newest_event": newest,
+            "notices": {name: text_of(text) for name, text in trouble.items()},
+            **about,
+        }
+    )

@@ -1,0 +1,393 @@
+"""Sidecars by address: from memory where they are small, in pieces where not, made first where they are missing.
+
+What is kept in memory was compared with its checksum, and is given only while its file is the same: one look at the
+file (device, inode, size, time) for each request. A regenerated sidecar is another file.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import os
+import stat
+import time
+from collections import OrderedDict
+from collections.abc import AsyncIterator
+from concurrent.futures import Future
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, Literal
+from urllib.parse import quote, urlencode
+
+from pillion import _core
+from pillion.errors import UsageError
+from pillion.library.sidecars import Failed, Pending, Ready
+from pillion.model import SidecarStatus
+from pillion.server.http import (
+    STRICT,
+    Answer,
+    Headers,
+    Problem,
+    Request,
+    Send,
+    Stream,
+    has_match,
+    json_answer,
+    wanted_part,
+)
+
+if TYPE_CHECKING:
+    from pillion.library import Library
+    from pillion.library.sidecars import Item
+    from pillion.server.app import Api
+
+SMALL = 256 * 1024
+"""Sidecars of at most so many bytes are answered whole, from memory."""
+MOST_KEPT = 128 * 1024 * 1024
+"""Bytes of them that are kept."""
+PIECE = 256 * 1024
+MOST_WAITERS = 5000
+"""So many requests may wait for sidecars to be made; others are told to come again."""
+MAX_WAIT_S = 60.0
+MAX_SIGNED_S = 365 * 86400
+
+_TYPES = {
+    "webp": b"image/webp",
+    "jpeg": b"image/jpeg",
+    "avif": b"image/avif",
+    "json": b"application/json",
+    "messagepack": b"application/vnd.msgpack",
+}
+
+Key = tuple[str, str, str]
+"""(content uuid, kind, variant)"""
+
+
+def look_of(found: os.stat_result) -> tuple[int, int, int, int]:
+    """What is compared of a file to know it again."""
+    return (found.st_ino, found.st_mtime_ns, found.st_size, found.st_dev)
+
+
+class Small:
+    """A small sidecar in memory, with the headers of its answers made."""
+
+    __slots__ = ("body", "checksum", "etag", "fresh", "kept", "look", "path", "same_fresh", "same_kept")
+
+    def __init__(self, path: str, look: tuple[int, int, int, int], checksum: str, kind: bytes, body: bytes) -> None:
+        self.path = path
+        self.look = look
+        self.checksum = checksum
+        self.etag = b'"' + checksum.encode() + b'"'
+        self.body = body
+        whole: Headers = [(b"content-type", kind), (b"content-length", b"%d" % len(body)), *_about(self.etag)]
+        same: Headers = _about(self.etag)
+        self.fresh = _start(200, [*whole, FRESH])
+        self.kept = _start(200, [*whole, KEPT])
+        self.same_fresh = _start(304, [*same, FRESH])
+        self.same_kept = _start(304, [*same, KEPT])
+
+    def is_there(self) -> bool:
+        """Whether its file is still the one that was read."""
+        try:
+            found = os.stat(self.path, follow_symlinks=False)
+        except OSError:
+            return False
+        return (found.st_ino, found.st_mtime_ns, found.st_size, found.st_dev) == self.look
+
+
+FRESH = (b"cache-control", b"private, no-cache")
+KEPT = (b"cache-control", b"private, max-age=31536000, immutable")
+
+
+def _about(etag: bytes) -> Headers:
+    return [(b"etag", etag), (b"accept-ranges", b"bytes")]
+
+
+def _start(status: int, headers: Headers) -> dict[str, Any]:
+    return {"type": "http.response.start", "status": status, "headers": [*headers, *STRICT]}
+
+
+class Kept:
+    """Small sidecars in memory: those that were asked for last."""
+
+    def __init__(self, most: int = MOST_KEPT) -> None:
+        self._most = most
+        self._bytes = 0
+        self._by_key: OrderedDict[Key, Small] = OrderedDict()
+
+    def get(self, key: Key) -> Small | None:
+        """A sidecar that is there now, and is what it was."""
+        small = self._by_key.get(key)
+        if small is None:
+            return None
+        if small.is_there():
+            self._by_key.move_to_end(key)
+            return small
+        self.forget(key)
+        return None
+
+    def forget(self, key: Key) -> None:
+        """Read it again the next time."""
+        small = self._by_key.pop(key, None)
+        if small is not None:
+            self._bytes -= len(small.body) + 2000
+
+    def keep(self, key: Key, small: Small) -> None:
+        """Keep one, and let go of those that nobody has asked for for longest."""
+        self.forget(key)
+        self._by_key[key] = small
+        self._bytes += len(small.body) + 2000
+        while self._bytes > self._most:
+            self.forget(next(iter(self._by_key)))
+
+    def clear(self) -> None:
+        """Keep nothing."""
+        self._by_key.clear()
+        self._bytes = 0
+
+
+async def send_small(small: Small, request: Request, send: Send, wanted_sum: str | None) -> None:
+    """Answer with a sidecar from memory."""
+    immutable = wanted_sum is not None and wanted_sum == small.checksum
+    headers = request.headers
+    match = headers.get(b"if-none-match")
+    if match is not None and has_match(match, small.etag):
+        await send(small.same_kept if immutable else small.same_fresh)
+        await send({"type": "http.response.body", "body": b""})
+        return
+    await send(small.kept if immutable else small.fresh)
+    await send({"type": "http.response.body", "body": b"" if request.method == "HEAD" else small.body})
+
+
+# the route ------------------------------------------------------------------------------------------------------------
+
+
+async def show_sidecar(api: Api, request: Request) -> Answer | Stream:
+    """A sidecar's bytes; a missing one is made first of all."""
+    values = request.values
+    key = (values["content_uuid"].lower(), values["kind"], values["variant"])
+    until = time.monotonic() + min(values.get("wait", 0.0), MAX_WAIT_S)
+    for _ in range(3):
+        there = await api.read(lambda library: _look(library, key))
+        if isinstance(there, Large):
+            return _part_or_whole(api, request, there)
+        if isinstance(there, Small):
+            api.kept.keep(key, there)
+            return _of_small(request, there)
+        if there == "damaged":
+            # Between the row and the file another may have been placed: then a second look finds both.
+            continue
+        if not await _make(api, request, key, until):
+            address = sidecar_path(key)
+            body = {"state": "pending", "content_uuid": key[0], "kind": key[1], "variant": key[2], "url": address}
+            return json_answer(body, 202, [(b"retry-after", b"1"), (b"location", address.encode())])
+    raise Problem(
+        409, "The file of this sidecar is damaged or has gone: run 'pillion verify --repair'.", state="damaged"
+    )
+
+
+@dataclass(frozen=True, slots=True)
+class Large:
+    """A sidecar that is read in pieces."""
+
+    descriptor: int
+    size: int
+    checksum: str
+    kind: bytes
+
+
+def _look(library: Library, key: Key) -> Small | Large | Literal["missing", "damaged"]:
+    """What is there now. Raises Problem for what can never be there."""
+    item = _row(library, key)
+    if item is None or item.state is not SidecarStatus.READY:
+        return "missing"
+    if item.path is None or item.checksum is None or item.format is None:
+        return "missing"
+    try:
+        descriptor = os.open(item.path, os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC)
+    except OSError:
+        return "missing"
+    return _opened(item.path, descriptor, item, _TYPES[item.format.value])
+
+
+def _opened(path: Path, descriptor: int, item: Item, kind: bytes) -> Small | Large | Literal["missing", "damaged"]:
+    found = os.fstat(descriptor)
+    checksum = item.checksum or ""
+    if not stat.S_ISREG(found.st_mode) or found.st_size != item.bytes:
+        os.close(descriptor)
+        return "damaged"
+    if found.st_size > SMALL:
+        return Large(descriptor, found.st_size, checksum, kind)
+    with open(descriptor, "rb", buffering=0) as file:
+        body = file.read(SMALL + 1)
+    if _core.hash_bytes(body).hash != checksum:
+        return "damaged"
+    return Small(os.fspath(path), look_of(found), checksum, kind, body)
+
+
+def _row(library: Library, key: Key) -> Item | None:
+    try:
+        items = library.ls(kind=key[1], content_uuid=key[0])
+        return next((item for item in items if item.variant == key[2]), None)
+    except UsageError as error:
+        raise Problem(404, str(error)) from error
+
+
+def _of_small(request: Request, small: Small) -> Answer:
+    immutable = request.values.get("sum") == small.checksum
+    headers: Headers = [*_about(small.etag), KEPT if immutable else FRESH]
+    match = request.headers.get(b"if-none-match")
+    if match is not None and has_match(match, small.etag):
+        return Answer(304, b"", headers=headers)
+    kind = next(value for name, value in small.fresh["headers"] if name == b"content-type")
+    part = wanted_part(_range(request, small.etag), len(small.body))
+    if part is None:
+        return Answer(200, small.body, kind, headers)
+    headers.append((b"content-range", b"bytes %d-%d/%d" % (part.start, part.end - 1, len(small.body))))
+    return Answer(206, small.body[part.start : part.end], kind, headers)
+
+
+def _range(request: Request, etag: bytes) -> bytes | None:
+    """The Range header, if it is of what the client has a part of (If-Range)."""
+    condition = request.headers.get(b"if-range")
+    return request.headers.get(b"range") if condition in (None, etag) else None
+
+
+def _part_or_whole(api: Api, request: Request, large: Large) -> Answer | Stream:
+    immutable = request.values.get("sum") == large.checksum
+    etag = b'"' + large.checksum.encode() + b'"'
+    headers: Headers = [*_about(etag), KEPT if immutable else FRESH]
+    return pieces_of(api, request, large.descriptor, large.size, etag, large.kind, headers)
+
+
+def pieces_of(
+    api: Api, request: Request, descriptor: int, size: int, etag: bytes, kind: bytes, headers: Headers
+) -> Answer | Stream:
+    """An open file, or the part of it that is asked for, piece by piece. It is closed at the end."""
+    try:
+        match = request.headers.get(b"if-none-match")
+        if match is not None and has_match(match, etag):
+            os.close(descriptor)
+            return Answer(304, b"", headers=headers)
+        part = wanted_part(_range(request, etag), size)
+    except Problem:
+        os.close(descriptor)
+        raise
+    start, end = (part.start, part.end) if part else (0, size)
+    own: Headers = [*headers, (b"content-type", kind), (b"content-length", b"%d" % (end - start))]
+    if part:
+        own.append((b"content-range", b"bytes %d-%d/%d" % (start, end - 1, size)))
+
+    async def pieces() -> AsyncIterator[bytes]:
+        at = start
+        while at < end:
+            piece = await api.in_files(os.pread, descriptor, min(PIECE, end - at), at)
+            if not piece:
+                raise EOFError("the file became shorter")
+            at += len(piece)
+            yield piece
+
+    return Stream(206 if part else 200, pieces(), own, close=lambda: os.close(descriptor))
+
+
+# making ---------------------------------------------------------------------------------------------------------------
+
+
+class Making:
+    """Who waits for what: of all who wait for one sidecar, one asks the library."""
+
+    def __init__(self) -> None:
+        self._asked: dict[Key, asyncio.Future[Ready | Failed | Pending]] = {}
+        self.waiting = 0
+
+    async def ask(self, api: Api, key: Key) -> Ready | Failed | Pending:
+        """What the library says, once for all who ask at the same time."""
+        asked = self._asked.get(key)
+        if asked is None:
+            task = asyncio.ensure_future(api.write(lambda library: _get(library, key)))
+            self._asked[key] = asked = task
+            task.add_done_callback(lambda _: self._asked.pop(key, None))
+        return await asyncio.shield(asked)
+
+
+def _get(library: Library, key: Key) -> Ready | Failed | Pending:
+    try:
+        return library.sidecars.get_or_enqueue(*key)
+    except UsageError as error:
+        raise Problem(404, str(error)) from error
+
+
+async def _make(api: Api, request: Request, key: Key, until: float) -> bool:
+    """Have a missing sidecar made; False if it is not there when the time is over. Raises Problem if it cannot be."""
+    if not api.makes:
+        raise Problem(404, "This sidecar is not there, and this server makes none.", state="missing")
+    answer: Ready | Failed | Pending = await api.making.ask(api, key)
+    if isinstance(answer, Pending):
+        left = until - time.monotonic()
+        if left <= 0:
+            return False
+        if api.making.waiting >= MOST_WAITERS:
+            raise Problem(503, "Too many requests wait for sidecars; come again.", headers=[(b"retry-after", b"5")])
+        api.making.waiting += 1
+        try:
+            answer = await _wait(api, key, answer, left)
+        except TimeoutError:
+            return False
+        finally:
+            api.making.waiting -= 1
+    if isinstance(answer, Failed):
+        raise Problem(
+            404,
+            answer.message or f"There is no such sidecar of this content: it is {answer.status.value}.",
+            state=answer.status.value,
+            error_class=answer.error_class,
+        )
+    return True
+
+
+async def _wait(api: Api, key: Key, pending: Pending, left: float) -> Ready | Failed:
+    future: Future[Ready | Failed] = pending.future()
+    stopping: asyncio.Future[Any] = asyncio.ensure_future(api.stopping.wait())
+    answer = asyncio.wrap_future(future)
+    both: set[asyncio.Future[Any]] = {answer, stopping}
+    try:
+        await asyncio.wait(both, timeout=left, return_when=asyncio.FIRST_COMPLETED)
+        if not answer.done():
+            raise TimeoutError
+        return answer.result()
+    finally:
+        stopping.cancel()
+        if not answer.done():
+            answer.cancel()
+
+
+# signed addresses -----------------------------------------------------------------------------------------------------
+
+
+def sidecar_path(key: Key) -> str:
+    """The path of a sidecar's address."""
+    return f"/api/v1/sidecars/{key[0]}/{quote(key[1], safe='')}/{quote(key[2], safe='@')}"
+
+
+async def sign(api: Api, request: Request) -> Answer:
+    """An address of one sidecar that needs no token until it expires."""
+    values = request.values
+    key = (values["content_uuid"].lower(), values["kind"], values["variant"])
+    row = await api.read(lambda library: _row(library, key))
+    if row is None:
+        raise Problem(404, "This content has no such sidecar.")
+    expires = int(time.time()) + values["seconds"]
+    address = sidecar_path(key)
+    signature = api.guard.tokens.sign(address, expires)
+    url = f"{address}?{urlencode({'expires': expires, 'signature': signature})}"
+    return json_answer({"url": url, "expires": expires}, 201)
+
+
+def is_signed(api: Api, request: Request) -> bool:
+    """Whether a request has the signature of its address."""
+    query = request.query
+    expires, signature = query.get("expires"), query.get("signature")
+    if expires is None or signature is None or request.method not in ("GET", "HEAD"):
+        return False
+    parts = request.path.rsplit("/", 3)
+    address = sidecar_path((parts[-3].lower(), parts[-2], parts[-1]))
+    return api.guard.tokens.is_signed(address, expires, signature)
