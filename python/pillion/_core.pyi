@@ -66,6 +66,7 @@ def walk(
     exclude: Sequence[bytes] = ...,
     hidden: bool = False,
     system: bool = False,
+    parts: Sequence[bytes] | None = None,
     threads: int = 0,
     progress: Callable[[int], None] | None = None,
 ) -> WalkResult:
@@ -76,8 +77,63 @@ def walk(
     ``@eaDir`` and ``$RECYCLE.BIN``. A Pillion library is never entered. ``progress``: (files found). Pipes, sockets and devices are problems of class ``unsupported``,
     unreadable folders of class ``missing_source``.
 
+    ``parts``: look only at these files and folders, by their relative paths, as the whole walk would find them. Those
+    that are not there, or lie in a folder that the whole walk does not enter, are left out without a word.
+
     Raises ItemError (``missing_source``) when ``root`` is not a readable folder, ValueError for a bad glob.
     """
+
+# watch ----------------------------------------------------------------------------------------------------------------
+
+@final
+class Watcher:
+    """Watches trees of folders for changes, by inotify on Linux.
+
+    It may be used by several threads. ``most_folders``: how many folders it may watch in all; beyond, it is as if the
+    system's limit were reached.
+    """
+
+    def __new__(cls, *, most_folders: int | None = None) -> Watcher: ...
+    def add(
+        self,
+        number: int,
+        root: AnyPath,
+        *,
+        ignore: Sequence[str] = ...,
+        exclude: Sequence[bytes] = ...,
+        hidden: bool = False,
+        system: bool = False,
+    ) -> tuple[int, list[bytes], str | None]:
+        """Watch those folders of a tree that :func:`walk` enters, under a number that is not in use.
+
+        Returns (folders watched, folders that are not because a limit is reached, that limit: ``watches`` or
+        ``instances``); what is below such a folder is not watched either, and ``b""`` is the root. What happens from
+        now on is told, so a scan that begins after this call misses nothing.
+
+        Raises ItemError (``missing_source``) when ``root`` is not a readable folder, ValueError for a bad glob.
+        """
+
+    def remove(self, number: int) -> None:
+        """End the watch of a tree, if there is one. What was not told is dropped."""
+
+    @property
+    def folders(self) -> int:
+        """How many folders are watched, as of when they were added."""
+
+    def next(self, timeout: float) -> list[tuple[int, bytes, str]]:
+        """Wait until something happens, at most ``timeout`` seconds, and tell all that did: each path once, sorted.
+
+        (number of the tree, path in it, what): ``writing`` (made or changed and not closed since), ``written`` (closed
+        after that, moved here, or given other times or rights), ``gone``, ``folder`` (new here: look at all in it; it
+        is watched by now), ``rescan`` (notices were lost: look at all in this folder), ``unwatched`` (a new folder that
+        cannot be watched because a limit is reached). The root of the tree itself is ``gone`` when it was removed.
+        Memory is bounded: where more than 65,536 paths wait, a ``rescan`` stands for them.
+
+        Raises ValueError for a negative timeout.
+        """
+
+    def wake(self) -> None:
+        """Let a call of :meth:`next` return at once, or the next one."""
 
 # identify -------------------------------------------------------------------------------------------------------------
 

@@ -18,6 +18,7 @@ pub mod search;
 pub mod sniff;
 pub mod sync;
 pub mod walk;
+pub mod watch;
 
 #[cfg(test)]
 mod testing;

@@ -3,6 +3,7 @@
 //! Folders are opened relative to the root and never through a symbolic link in their last part, so loops of links are
 //! harmless. Names are bytes. What cannot be read becomes a [`Problem`]; the walk goes on.
 
+use std::collections::HashMap;
 use std::ffi::CString;
 use std::os::fd::OwnedFd;
 use std::path::Path;
@@ -98,6 +99,27 @@ pub struct Options<'a> {
     pub threads: usize,
 }
 
+impl Options<'_> {
+    /// Whether a name starts with a dot and such names are left out.
+    #[must_use]
+    pub fn hides(&self, path: &[u8]) -> bool {
+        !self.hidden && name_of(path).first() == Some(&b'.')
+    }
+
+    /// Whether a file or folder is left out by its own name and path; what lies above it is not looked at.
+    #[must_use]
+    pub fn leaves_out(&self, path: &[u8], is_folder: bool) -> bool {
+        self.hides(path)
+            || (!self.ignores.is_empty() && self.ignores.matches(path, is_folder))
+            || (is_folder
+                && ((!self.system && is_system_folder(name_of(path)))
+                    || self
+                        .exclude
+                        .binary_search_by(|other| other.as_slice().cmp(path))
+                        .is_ok()))
+    }
+}
+
 /// Find the regular files below `root` (which may itself be a symbolic link to a folder).
 ///
 /// `found` counts them as they are found. When `cancel` is set, it returns soon with what it has.
@@ -111,12 +133,163 @@ pub fn walk(
     cancel: &AtomicBool,
     found: &AtomicU64,
 ) -> Result<Walk> {
-    let walker = Walker {
-        root: open_root(root)?,
+    let everything = vec![Task::Folder(Vec::new())];
+    Ok(run(
+        open_root(root)?,
+        everything,
         options,
         cancel,
         found,
-        queue: Queue::new(Task::Folder(Vec::new())),
+        Walk::default(),
+    ))
+}
+
+/// Find these files and what is below these folders, `paths` relative to `root`: what [`walk`] would find of them.
+///
+/// What is not there any more is left out without a word, and so is what lies below a link or in a library.
+///
+/// # Errors
+///
+/// As [`walk`].
+pub fn walk_parts(
+    root: &Path,
+    mut paths: Vec<Vec<u8>>,
+    options: Options<'_>,
+    cancel: &AtomicBool,
+    found: &AtomicU64,
+) -> Result<Walk> {
+    let root = open_root(root)?;
+    let mut ways = Ways::new(&root, options);
+    let mut whole = Walk::default();
+    let mut tasks = Vec::new();
+    // A folder comes before what is below it. Sorted as if "/" came first, so that nothing comes between.
+    paths.sort_unstable_by(|a, b| order(a).cmp(order(b)));
+    paths.dedup();
+    let mut taken: Option<Vec<u8>> = None;
+    for path in paths {
+        if cancel.load(Ordering::Relaxed) {
+            break;
+        }
+        if taken.as_ref().is_some_and(|folder| is_below(&path, folder)) {
+            continue;
+        }
+        if path.is_empty() {
+            taken = Some(path.clone());
+            tasks.push(Task::Folder(path));
+            continue;
+        }
+        if !ways.is_open(parent(&path)) {
+            continue;
+        }
+        let stat = match statat(&root, path.as_slice(), AtFlags::SYMLINK_NOFOLLOW) {
+            Ok(stat) => stat,
+            Err(rustix::io::Errno::NOENT | rustix::io::Errno::NOTDIR) => continue,
+            Err(errno) => {
+                let error = errno.into();
+                whole.problems.push(Problem { path, error });
+                continue;
+            }
+        };
+        let kind = FileType::from_raw_mode(stat.st_mode);
+        if kind == FileType::Symlink || options.leaves_out(&path, kind == FileType::Directory) {
+            continue;
+        }
+        match kind {
+            FileType::Directory => {
+                taken = Some(path.clone());
+                tasks.push(Task::Folder(path));
+            }
+            FileType::RegularFile => {
+                found.fetch_add(1, Ordering::Relaxed);
+                whole.entries.push(entry_of(path, &stat));
+            }
+            special => whole.problems.push(Problem {
+                path,
+                error: CoreError::new(ErrorClass::Unsupported, special_name(special)),
+            }),
+        }
+    }
+    drop(ways);
+    Ok(run(root, tasks, options, cancel, found, whole))
+}
+
+fn order(path: &[u8]) -> impl Iterator<Item = u8> + '_ {
+    path.iter().map(|&byte| if byte == b'/' { 0 } else { byte })
+}
+
+/// Whether `path` is `folder` or lies below it; both relative to the root, which is empty.
+#[must_use]
+pub fn is_below(path: &[u8], folder: &[u8]) -> bool {
+    folder.is_empty()
+        || path
+            .strip_prefix(folder)
+            .is_some_and(|rest| rest.is_empty() || rest[0] == b'/')
+}
+
+fn name_of(path: &[u8]) -> &[u8] {
+    &path[memchr::memrchr(b'/', path).map_or(0, |at| at + 1)..]
+}
+
+/// The folder that holds `path`; the root is empty.
+#[must_use]
+pub fn parent(path: &[u8]) -> &[u8] {
+    &path[..memchr::memrchr(b'/', path).unwrap_or(0)]
+}
+
+/// Which folders a walk from the root would come through.
+struct Ways<'a> {
+    root: &'a OwnedFd,
+    options: Options<'a>,
+    known: HashMap<Vec<u8>, bool>,
+}
+
+impl<'a> Ways<'a> {
+    fn new(root: &'a OwnedFd, options: Options<'a>) -> Self {
+        let known = HashMap::from([(Vec::new(), !has_library(root, b""))]);
+        Self {
+            root,
+            options,
+            known,
+        }
+    }
+
+    fn is_open(&mut self, folder: &[u8]) -> bool {
+        if let Some(&known) = self.known.get(folder) {
+            return known;
+        }
+        let open = self.is_open(parent(folder))
+            && statat(self.root, folder, AtFlags::SYMLINK_NOFOLLOW)
+                .is_ok_and(|stat| FileType::from_raw_mode(stat.st_mode).is_dir())
+            && !self.options.leaves_out(folder, true)
+            && !has_library(self.root, folder);
+        self.known.insert(folder.to_vec(), open);
+        open
+    }
+}
+
+/// Whether a folder is a library, by its mark or by what every library has.
+fn has_library(root: &OwnedFd, folder: &[u8]) -> bool {
+    let has = |name: &[u8]| {
+        let path = join(folder, name);
+        statat(root, path.as_slice(), AtFlags::SYMLINK_NOFOLLOW).is_ok()
+    };
+    has(LIBRARY_MARK) || (has(b"catalog.sqlite") && has(b"sidecars"))
+}
+
+fn run(
+    root: OwnedFd,
+    tasks: Vec<Task>,
+    options: Options<'_>,
+    cancel: &AtomicBool,
+    found: &AtomicU64,
+    mut whole: Walk,
+) -> Walk {
+    let walker = Walker {
+        root,
+        options,
+        cancel,
+        found,
+        queue: Queue::new(tasks),
     };
     let parts = on_threads(thread_count(options.threads), || {
         let mut part = Walk::default();
@@ -126,7 +299,6 @@ pub fn walk(
         }
         part
     });
-    let mut whole = Walk::default();
     for mut part in parts {
         whole.entries.append(&mut part.entries);
         whole.problems.append(&mut part.problems);
@@ -142,7 +314,7 @@ pub fn walk(
     whole.file_links.sort_unstable();
     whole.entries.sort_unstable_by(|a, b| a.path.cmp(&b.path));
     whole.problems.sort_by(|a, b| a.path.cmp(&b.path));
-    Ok(whole)
+    whole
 }
 
 /// The modification time in nanoseconds since 1970.
@@ -305,13 +477,7 @@ impl Walker<'_> {
             let path = join(folder, name.to_bytes());
             match statat(&fd, name.as_c_str(), AtFlags::SYMLINK_NOFOLLOW) {
                 Ok(stat) if FileType::from_raw_mode(stat.st_mode).is_file() => {
-                    part.entries.push(Entry {
-                        path,
-                        size: stat.st_size as u64,
-                        mtime_ns: mtime_ns(&stat),
-                        inode: stat.st_ino,
-                        ctime_ns: ctime_ns(&stat),
-                    });
+                    part.entries.push(entry_of(path, &stat));
                 }
                 Ok(_) => part.problems.push(Problem {
                     path,
@@ -333,20 +499,20 @@ impl Walker<'_> {
 
 /// What tells that a folder is a library: its mark, or what every library has, marked or not.
 #[derive(Default)]
-struct LibrarySigns {
+pub(crate) struct LibrarySigns {
     mark: bool,
     catalog: bool,
     sidecars: bool,
 }
 
 impl LibrarySigns {
-    fn see(&mut self, name: &[u8]) {
+    pub(crate) fn see(&mut self, name: &[u8]) {
         self.mark |= name == LIBRARY_MARK;
         self.catalog |= name == b"catalog.sqlite";
         self.sidecars |= name == b"sidecars";
     }
 
-    fn are_there(&self) -> bool {
+    pub(crate) fn are_there(&self) -> bool {
         self.mark || (self.catalog && self.sidecars)
     }
 }
@@ -364,7 +530,19 @@ fn is_system_folder(name: &[u8]) -> bool {
             .any(|known| known.eq_ignore_ascii_case(name))
 }
 
-fn join(folder: &[u8], name: &[u8]) -> Vec<u8> {
+fn entry_of(path: Vec<u8>, stat: &Stat) -> Entry {
+    Entry {
+        path,
+        size: stat.st_size as u64,
+        mtime_ns: mtime_ns(stat),
+        inode: stat.st_ino,
+        ctime_ns: ctime_ns(stat),
+    }
+}
+
+/// The path of `name` in `folder`, both relative to the root.
+#[must_use]
+pub fn join(folder: &[u8], name: &[u8]) -> Vec<u8> {
     let mut path = Vec::with_capacity(folder.len() + 1 + name.len());
     if !folder.is_empty() {
         path.extend_from_slice(folder);
@@ -390,9 +568,9 @@ struct Queue {
 }
 
 impl Queue {
-    fn new(first: Task) -> Self {
+    fn new(first: Vec<Task>) -> Self {
         Self {
-            state: Mutex::new((vec![first], 0)),
+            state: Mutex::new((first, 0)),
             changed: Condvar::new(),
         }
     }

@@ -183,3 +183,36 @@ def test_every_file_is_found_once(
     result = _core.walk(root, threads=threads)
     assert [(path, size) for path, size, *_ in result.entries] == sorted(want)
     assert result.folders == 1 + len(tree)
+
+
+# parts ----------------------------------------------------------------------------------------------------------------
+
+NAMES = ["a", "a/b", "a/b/c.txt", "a/x.tmp", "a!", "a!/d", "build", "build/f", ".h", ".h/f", "lib", "lib/f", "lib/g/h"]
+
+
+@given(st.lists(st.sampled_from([*NAMES, "", "none", "none/x", "a/b/none"]).map(os.fsencode), max_size=6))
+def test_parts_are_what_the_whole_walk_finds_of_them(
+    tmp_path_factory: pytest.TempPathFactory, parts: list[bytes]
+) -> None:
+    root = tmp_path_factory.getbasetemp() / "walk-parts"
+    if not root.exists():
+        fill(root, "a/b/c.txt", "a/x.tmp", "a!/d", "build/f", ".h/f", "lib/f", "lib/g/h", "lib/.pillion-library")
+        (root / "link").symlink_to("a")
+    rules: dict[str, list[str]] = {"ignore": ["/build/", "*.tmp"]}
+    whole = _core.walk(root, **rules)
+    some = _core.walk(root, **rules, parts=parts)
+
+    def is_asked(path: bytes) -> bool:
+        return any(part in (b"", path) or path.startswith(part + b"/") for part in parts)
+
+    assert some.entries == [entry for entry in whole.entries if is_asked(entry[0])]
+    assert some.problems == []
+
+
+def test_parts_below_a_link_are_left_out(tmp_path: Path) -> None:
+    fill(tmp_path, "a/f")
+    (tmp_path / "link").symlink_to("a")
+    (tmp_path / "file").symlink_to("a/f")
+    assert paths(_core.walk(tmp_path, parts=[b"link", b"link/f", b"file"])) == []
+    os.mkfifo(tmp_path / "pipe")
+    assert [cls for _, cls, _ in _core.walk(tmp_path, parts=[b"pipe"]).problems] == ["unsupported"]

@@ -207,6 +207,41 @@ def known_entries(connection: sa.Connection, location_id: int, prefix: bytes = b
     return {row[0]: (row[1], row[2], row[3], row[4], int(row[5]), row[6]) for row in connection.execute(query)}
 
 
+def known_parts(connection: sa.Connection, location_id: int, parts: Sequence[bytes]) -> dict[bytes, KnownEntry]:
+    """The entries at these paths of a location, and below them where they are (or were) folders; b"" is all of it.
+
+    As :func:`known_entries` gives them.
+    """
+    if b"" in parts:
+        return known_entries(connection, location_id)
+    table = entries.c
+    again = sa.or_(table.removed_at.is_not(None), table.error_class.is_not(None))
+    query = sa.select(table.path, table.id, table.size, table.mtime_ns, table.inode, again, table.ctime_ns).where(
+        table.location_id == location_id
+    )
+    found: dict[bytes, KnownEntry] = {}
+
+    def add(rows: Iterable[Any]) -> None:
+        found.update((row[0], (row[1], row[2], row[3], row[4], int(row[5]), row[6])) for row in rows)
+
+    for some in chunks(parts):
+        add(connection.execute(query.where(table.path.in_(some))))
+    below = query.where(table.path >= sa.bindparam("first"), table.path < sa.bindparam("after"))
+    for part in parts:
+        if part not in found:
+            add(connection.execute(below, {"first": part + b"/", "after": part + b"0"}))
+    return found
+
+
+def removed_among(connection: sa.Connection, ids: Sequence[int]) -> set[int]:
+    """Those of these entries that are marked as removed."""
+    found: set[int] = set()
+    for some in chunks(ids):
+        query = sa.select(entries.c.id).where(entries.c.id.in_(some), entries.c.removed_at.is_not(None))
+        found.update(connection.scalars(query))
+    return found
+
+
 def removed_entry_ids(connection: sa.Connection, location_id: int) -> set[int]:
     """Ids of the entries that are already marked as removed."""
     query = sa.select(entries.c.id).where(entries.c.location_id == location_id, entries.c.removed_at.is_not(None))

@@ -13,7 +13,7 @@ from collections import Counter
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence, Set
 from concurrent.futures import Future, ThreadPoolExecutor
 from contextlib import contextmanager, suppress
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from functools import cache, partial
 from pathlib import Path
 
@@ -40,6 +40,12 @@ PHASES = ("discovery", "processing", "aggregation", "identification", "queueing"
 
 Target = tuple[Location, bytes, DeviceGenerationPolicy]
 """A Location, the folder in it (b"" for all of it), and what its files should have."""
+
+PartsTarget = tuple[Location, Sequence[bytes], DeviceGenerationPolicy]
+"""A Location, files and folders in it by their paths, and what its files should have."""
+
+Postponed = Callable[[Location, FoundFile], bool]
+"""Whether a new or changed file is left to a later run, because it may still be being written."""
 
 PhaseProgress = Callable[[str, int, int | None], None]
 """(phase, files done, files in all or None if not known yet)"""
@@ -73,6 +79,17 @@ class IndexReport:
     """Absolute paths of symbolic links to folders; they were not followed."""
     file_links: int = 0
     """How many symbolic links to files were not followed."""
+    postponed: list[tuple[Location, FoundFile]] = field(default_factory=list)
+    """New and changed files that were left to a later run."""
+
+    def add(self, other: IndexReport) -> None:
+        """Add what another run found and did."""
+        for name in ("files", "folders", "new", "changed", "removed", "hashed", "queued", "moved", "file_links"):
+            setattr(self, name, getattr(self, name) + getattr(other, name))
+        for name in ("problems", "offline", "system", "links", "postponed"):
+            getattr(self, name).extend(getattr(other, name))
+        for phase, seconds in other.seconds.items():
+            self.seconds[phase] += seconds
 
     @contextmanager
     def timed(self, phase: str) -> Iterator[None]:
@@ -87,7 +104,8 @@ class IndexReport:
 class Indexer:
     """Indexes Locations of one catalog.
 
-    ``kinds``: the only kinds for which anything is queued. ``locations``: all there are.
+    ``kinds``: the only kinds for which anything is queued. ``locations``: all there are. ``postpone``: which new and
+    changed files are not read yet (``report.postponed``); one that was moved is never among them.
     """
 
     def __init__(
@@ -97,11 +115,13 @@ class Indexer:
         kinds: Sequence[SidecarKind],
         locations: Sequence[Location] = (),
         progress: PhaseProgress | None = None,
+        postpone: Postponed | None = None,
     ) -> None:
         self._database = database
         self._config = config
         self._kinds = tuple(kinds)
         self._progress = progress
+        self._postpone = postpone
         self._before: Counter[str] = Counter()
         self._locations = locations
 
@@ -120,13 +140,25 @@ class Indexer:
             report.contents = catalog_indexing.totals(connection).contents
         return report
 
+    def run_parts(self, root: Path, targets: Sequence[PartsTarget]) -> IndexReport:
+        """Run the phases over these files and folders of Locations alone, whether they are there or not.
+
+        What a whole run does beside that is left to it: totals of folders, and trying again what failed long ago.
+        """
+        report = IndexReport()
+        for location, parts, policy in targets:
+            exclude = excluded_folders(root, location, self._locations)
+            self._index(location, policy, report, parts=parts, exclude=exclude, accept_removals=False)
+        return report
+
     def _index(
         self,
         location: Location,
         policy: DeviceGenerationPolicy,
         report: IndexReport,
         *,
-        prefix: bytes,
+        prefix: bytes = b"",
+        parts: Sequence[bytes] | None = None,
         exclude: Sequence[bytes],
         accept_removals: bool,
     ) -> None:
@@ -134,7 +166,7 @@ class Indexer:
         identity = identity_of(location.path)
         try:
             with report.timed("discovery"):
-                found = self._discover(location, prefix, exclude)
+                found = self._discover(location, prefix, parts, exclude)
         except ItemError as error:
             self._note_offline(location, f"{error}", report)
             return
@@ -151,7 +183,7 @@ class Indexer:
         with report.timed("aggregation"):
             self._aggregate(location, found, changes)
         self._identify_changed(location, changes, report)
-        self.queue(location, policy, report)
+        self.queue(location, policy, report, types=parts is None)
         report.moved += len(changes.moved)
         report.system.extend(location.path.rstrip(b"/") + b"/" + path for path in found.system)
         report.links.extend(location.path.rstrip(b"/") + b"/" + path for path in found.links)
@@ -164,10 +196,13 @@ class Indexer:
         report.problems.extend(_absolute(location, problem) for problem in found.problems)
         _log(location, found, changes)
 
-    def _discover(self, location: Location, prefix: bytes, exclude: Sequence[bytes]) -> Discovered:
+    def _discover(
+        self, location: Location, prefix: bytes, parts: Sequence[bytes] | None, exclude: Sequence[bytes]
+    ) -> Discovered:
         found = discover(
             location.path,
             prefix=prefix,
+            parts=parts,
             ignore=self._config.ignore,
             exclude=exclude,
             hidden=self._config.hidden,
@@ -181,8 +216,12 @@ class Indexer:
 
     def _compare(self, location: Location, found: Discovered, identity: str | None) -> Changes:
         with self._database.read() as connection:
-            known = catalog_indexing.known_entries(connection, location.id, found.prefix)
-            gone = catalog_indexing.removed_entry_ids(connection, location.id)
+            if found.parts is None:
+                known = catalog_indexing.known_entries(connection, location.id, found.prefix)
+                gone = catalog_indexing.removed_entry_ids(connection, location.id)
+            else:
+                known = catalog_indexing.known_parts(connection, location.id, found.parts)
+                gone = catalog_indexing.removed_among(connection, [before[0] for before in known.values()])
         same_disk, trust_ctime = location.identity in (None, identity), self._config.trust == CTIME
         return compare(found, known, gone, same_disk=same_disk, trust_ctime=trust_ctime)
 
@@ -204,7 +243,7 @@ class Indexer:
         self, location: Location, found: Discovered, changes: Changes, identity: str | None, report: IndexReport
     ) -> Changes:
         """Write down what is gone and what moved; returns the changes that are left to be identified."""
-        changes = self._judged(location, changes, report)
+        changes = self._postponed(location, self._judged(location, changes, report), report)
         back = location.offline is not None or (identity is not None and identity != location.identity)
         same = [*changes.elsewhere, *changes.touched]
         if changes.removed or changes.moved or same or back:
@@ -217,6 +256,21 @@ class Indexer:
                     catalog_indexing.set_online(connection, location.id, identity)
         self._show_end("processing", len(found.files))
         return changes
+
+    def _postponed(self, location: Location, changes: Changes, report: IndexReport) -> Changes:
+        """Without the files that are left to a later run."""
+        postpone = self._postpone
+        if postpone is None or not (changes.new or changes.changed or changes.again):
+            return changes
+        left = {file[0] for file in changes.to_identify if postpone(location, file)}
+        report.postponed += [(location, file) for file in changes.to_identify if file[0] in left]
+
+        def rest(files: Sequence[FoundFile]) -> Sequence[FoundFile]:
+            return [file for file in files if file[0] not in left]
+
+        if not left:
+            return changes
+        return replace(changes, new=rest(changes.new), changed=rest(changes.changed), again=rest(changes.again))
 
     def _judged(self, location: Location, changes: Changes, report: IndexReport) -> Changes:
         """With the files settled that may be the same though their inodes or ctimes differ."""
@@ -267,7 +321,7 @@ class Indexer:
 
     def _aggregate(self, location: Location, found: Discovered, changes: Changes) -> None:
         """Totals are for whole Locations, so a run over a part of one leaves them to the next full run."""
-        if found.prefix:
+        if found.prefix or found.parts is not None:
             return
         with self._database.read() as connection:
             there = catalog_indexing.has_folders(connection, location.id)
@@ -316,15 +370,18 @@ class Indexer:
                 problem = Problem(path=row.path, error_class=row.error_class, message=row.error_message or "")
                 report.problems.append(_absolute(location, problem))
 
-    def queue(self, location: Location, policy: DeviceGenerationPolicy, report: IndexReport) -> None:
-        """Phase 5 alone, for entries that changed and for file types whose wanted sidecars changed.
+    def queue(
+        self, location: Location, policy: DeviceGenerationPolicy, report: IndexReport, *, types: bool = True
+    ) -> None:
+        """Phase 5 alone, for entries that changed and (``types``) for file types whose wanted sidecars changed.
 
         ``policy``: of these kinds only.
         """
         wants_of = cache(partial(wanted_sidecars, policy))
         looked_at = 0
         with report.timed("queueing"):
-            self._mark_changed_types(location, wants_of)
+            if types:
+                self._mark_changed_types(location, wants_of)
             self._mark_lost_sources(location)
             while self._has_unqueued(location):
                 with self._database.write() as connection:
@@ -421,11 +478,15 @@ class Problem:
 
 @dataclass(kw_only=True, slots=True)
 class Discovered:
-    """What discovery found below ``prefix`` (a folder with a trailing slash, or b"" for the whole Location)."""
+    """What discovery found below ``prefix`` (a folder with a trailing slash, or b"" for the whole Location).
+
+    ``parts``: it looked at these files and folders alone.
+    """
 
     root: bytes
     prefix: bytes
     folders: int
+    parts: Sequence[bytes] | None = None
     files: list[FoundFile] = field(default_factory=list)
     problems: list[Problem] = field(default_factory=list)
     libraries: list[bytes] = field(default_factory=list)
@@ -457,6 +518,7 @@ def discover(
     root: bytes,
     *,
     prefix: bytes = b"",
+    parts: Sequence[bytes] | None = None,
     ignore: Sequence[str] = (),
     exclude: Sequence[bytes] = (),
     hidden: bool = False,
@@ -467,13 +529,22 @@ def discover(
 ) -> Discovered:
     """Walk ``root`` (or the folder ``prefix`` in it). Raises ItemError if the folder itself cannot be read.
 
-    ``follow``: also the files and folders that symbolic links lead to; ``others`` are folders whose files are known
-    from elsewhere (real paths).
+    ``parts``: look at these files and folders in ``root`` alone, without following links. ``follow``: also the files
+    and folders that symbolic links lead to; ``others`` are folders whose files are known from elsewhere (real paths).
     """
 
     def walk(folder: bytes, left_out: Sequence[bytes]) -> _core.WalkResult:
         return _core.walk(folder, ignore=ignore, exclude=left_out, hidden=hidden, system=system, progress=progress)
 
+    if parts is not None:
+        found = Discovered(root=root, prefix=b"", folders=0, parts=parts)
+        found.add(
+            b"",
+            _core.walk(
+                root, ignore=ignore, exclude=exclude, hidden=hidden, system=system, parts=parts, progress=progress
+            ),
+        )
+        return found
     below = [path[len(prefix) :] for path in exclude if path.startswith(prefix)]
     first = walk(os.path.join(root, prefix), below)
     found = Discovered(root=root, prefix=prefix, folders=0)

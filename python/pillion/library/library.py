@@ -7,7 +7,7 @@ import logging
 import os
 import threading
 import time
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
 from types import TracebackType
@@ -48,7 +48,7 @@ from pillion.store import Store, is_library
 
 # What only some calls need is imported by them: a program that asks for the status loads neither kinds nor workers.
 if TYPE_CHECKING:
-    from pillion.index.indexer import IndexReport, PhaseProgress
+    from pillion.index.indexer import IndexReport, PartsTarget, PhaseProgress, Postponed, Target
     from pillion.library.plan import GenerationPlan, Plans
     from pillion.library.requests import Requests
     from pillion.library.searching import Searching
@@ -337,6 +337,52 @@ class Library:
             indexer = Indexer(self._database, self.config, chosen, locations, progress)
             return indexer.run(self.root, targets, accept_removals=accept_removals)
 
+    def index_changed(
+        self,
+        changed: Mapping[int, Sequence[bytes] | None],
+        *,
+        progress: PhaseProgress | None = None,
+        postpone: Postponed | None = None,
+    ) -> IndexReport:
+        """Index what changed: Location id -> paths of files and folders in it, there or gone; None: all of it.
+
+        For those who watch. It waits for its turn while another process indexes. ``postpone``: which new and changed
+        files are left to a later call, because they may still be being written (``report.postponed``). A Location that
+        is no more is passed over. One that is offline is indexed whole, and so is each where links are followed.
+        """
+        from pillion.index.indexer import Indexer
+
+        self._must_be_writable()
+        with exclusive(self.root / "index.lock", "indexing", waiting=_wait):
+            with self._database.read() as connection:
+                locations = catalog_indexing.list_locations(connection)
+            indexer = Indexer(self._database, self.config, _chosen(None), locations, progress, postpone)
+            mine = [(item, changed[item.id], self.policy_for(item)) for item in locations if item.id in changed]
+            follow = self.config.follow_links
+            parts: list[PartsTarget] = []
+            whole: list[Target] = []
+            for item, paths, policy in mine:
+                # That an offline Location is back, or what links lead to, only a look at all of it can tell.
+                if paths is None or follow or item.offline is not None:
+                    whole.append((item, b"", policy))
+                else:
+                    parts.append((item, paths, policy))
+            if not whole:
+                return indexer.run_parts(self.root, parts)
+            report = indexer.run(self.root, whole)
+            if parts:
+                report.add(indexer.run_parts(self.root, parts))
+            return report
+
+    def reread_settings(self) -> str | None:
+        """Read config.toml if it changed; returns why its settings are not in use, None where they are.
+
+        The settings in use are then ``library.config``. An editor may be writing the file: a change counts when a
+        second look finds the same.
+        """
+        self._settings.look()
+        return self._settings.problem
+
     def _target(self, path: str | os.PathLike[str]) -> tuple[Location, bytes]:
         holder = self._holder_of_missing(path)
         if holder is not None:
@@ -445,8 +491,14 @@ class Library:
     def _workers(self, kinds: Sequence[SidecarKind], progress: Callable[[Workers], None] | None) -> Workers:
         from pillion.queue.work import Workers
 
+        used = self.config
+
         def reread() -> Config | None:
-            return self._settings.current if self._settings.look() else None
+            # Another call may have been the one that saw the change.
+            nonlocal used
+            self._settings.look()
+            before, used = used, self._settings.current
+            return None if used == before else used
 
         return Workers(self._database, self._store, self.config, kinds=kinds, progress=progress, reread=reread)
 

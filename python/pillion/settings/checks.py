@@ -9,7 +9,17 @@ from typing import Any
 
 from pillion.errors import ConfigError
 from pillion.kinds import registry
-from pillion.kinds.settings import Check, all_or_by_variant, boolean, count, is_strings, nearest, one_of, some_of
+from pillion.kinds.settings import (
+    Check,
+    all_or_by_variant,
+    between,
+    boolean,
+    count,
+    is_strings,
+    nearest,
+    one_of,
+    some_of,
+)
 from pillion.kinds.spec import KindSpec
 from pillion.model import (
     SidecarKind,
@@ -69,6 +79,11 @@ SECTIONS: Mapping[str, Mapping[str, Check]] = {
     "discovery": {"ignore": _globs, "hidden": boolean, "system_folders": boolean, "follow_links": boolean},
     "identification": {"sample_above": count("bytes"), "trust": one_of((CTIME, MTIME))},
     "pdf": {"passwords_file": _path},
+    "watch": {
+        "settle_ms": between(0, 600_000, "milliseconds"),
+        "poll_seconds": between(1, 86_400, "seconds"),
+        "rescan_hours": count("hours, 0 for never"),
+    },
     "failures": {"retry_after_days": count("days, 0 for never")},
     "work": {
         "workers": count("processes, 0 for one per core"),

@@ -47,6 +47,11 @@ policy = "{policy}"            # what this device generates: "mobile", "desktop"
 # quiet_hours = "22:00-07:00" # local time in which ocr, transcripts and embeddings do not run
 # on_battery = true           # false: they also do not run while the machine is on battery
 
+[watch]
+# settle_ms = 500             # how long a new file must stay as it is before it is read
+# poll_seconds = 30           # how often folders are looked at that cannot be watched (network disks)
+# rescan_hours = 24           # how often everything is looked at, whatever was noticed; 0: only at the start
+
 [failures]
 # retry_after_days = 365      # what failed is tried again by an index after so many days; 0: never
 
@@ -105,6 +110,9 @@ class Config:
     trust: str = CTIME
     passwords_file: str | None = None
     retry_after_days: int = 365
+    settle_ms: int = 500
+    poll_seconds: int = 30
+    rescan_hours: int = 24
     workers: int = 0
     concurrency: Mapping[str, int] = field(default_factory=dict)
     memory_limit: int = 3072 * MIB

@@ -159,7 +159,7 @@ impl WalkResult {
 }
 
 #[pyfunction]
-#[pyo3(name = "walk", signature = (root, *, ignore = Vec::new(), exclude = Vec::new(), hidden = false, system = false, threads = 0, progress = None))]
+#[pyo3(name = "walk", signature = (root, *, ignore = Vec::new(), exclude = Vec::new(), hidden = false, system = false, parts = None, threads = 0, progress = None))]
 // One argument for each keyword of the Python function.
 #[allow(clippy::too_many_arguments)]
 fn py_walk(
@@ -169,6 +169,7 @@ fn py_walk(
     mut exclude: Vec<Vec<u8>>,
     hidden: bool,
     system: bool,
+    parts: Option<Vec<Vec<u8>>>,
     threads: usize,
     progress: Option<Py<PyAny>>,
 ) -> PyResult<WalkResult> {
@@ -184,7 +185,10 @@ fn py_walk(
     };
     let result = interruptible(
         py,
-        |cancel| walk::walk(&root.0, options, cancel, &found),
+        |cancel| match parts {
+            None => walk::walk(&root.0, options, cancel, &found),
+            Some(paths) => walk::walk_parts(&root.0, paths, options, cancel, &found),
+        },
         |py| report(progress.as_ref(), &[&found], py),
     )?;
     Ok(WalkResult(result))

@@ -7,6 +7,7 @@ mod image;
 mod page;
 mod sandbox;
 mod search;
+mod watch;
 
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::mpsc::{self, RecvTimeoutError};
@@ -37,6 +38,7 @@ fn _core(m: &Bound<'_, PyModule>) -> PyResult<()> {
     page::register(m)?;
     sandbox::register(m)?;
     search::register(m)?;
+    watch::register(m)?;
     Ok(())
 }
 
