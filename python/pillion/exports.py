@@ -1,4 +1,4 @@
-"""OCR text and transcripts in the formats of other programs, from a library's sidecars or straight from a file.
+"""Sidecars in the formats of other programs: those of a library, or made now, straight from a file.
 
 Behind ``pillion.export`` and ``pillion export``.
 """
@@ -17,7 +17,7 @@ from pillion.kinds import registry
 from pillion.kinds.spec import Origin
 from pillion.library import Library
 from pillion.library.sidecars import Item
-from pillion.model import SidecarKind, SidecarStatus
+from pillion.model import SidecarKind, SidecarStatus, SidecarUri
 from pillion.quoting import quoted
 
 
@@ -41,7 +41,8 @@ def export(
 ) -> bytes:
     """``source`` in the format ``to``: text, markdown, hocr, alto, pdf (pictures, PDFs); text, srt, vtt (sound, video).
 
-    With a ``library``, ``source`` is a file in it or (the start of) a content uuid, and its sidecar is exported.
+    Sheets of frames: vtt and json. With a ``library``, ``source`` is a file in it, (the start of) a content uuid, or
+    the address of a sidecar, and its sidecar is exported.
     Without, the file is read or transcribed now, with ``languages`` or the Whisper ``model``. Raises UsageError, which
     says what to do, if that is not possible; ItemError if the file itself is the cause.
     """
@@ -82,7 +83,7 @@ def from_library(library: Library, what: str, to: str) -> Exported:
         raise UsageError(
             f"'{quoted(what)}' {known} in the library {library.root}; give a file in it, or a content uuid."
         )
-    items = [item for kind in _kinds(to) for item in library.ls(kind=kind, content_uuid=found[0])]
+    items = _meant(library, what, found[0], to)
     item = next((item for item in items if item.state is SidecarStatus.READY), None)
     if item is None or item.path is None:
         raise UsageError(_why_not(what, to, items, library))
@@ -93,6 +94,21 @@ def from_library(library: Library, what: str, to: str) -> Exported:
     source = next((path for path in map(Path, item.sources) if path.is_file()), None)
     made = _exported(item.kind, to, data, Origin(source=source, mime=_mime(library, found[0])))
     return Exported(data=made, source=source, content_uuid=found[0])
+
+
+def _meant(library: Library, what: str, content_uuid: str, to: str) -> list[Item]:
+    """The sidecars of a content to export as ``to``: those that an address means, else those of one kind.
+
+    Several kinds may have the format: that which comes first in the order of work is then what is usually meant.
+    """
+    uri = SidecarUri.parse(what) if SidecarUri.is_one(what) else None
+    for kind in _kinds(to):
+        items = list(library.ls(kind=kind, content_uuid=content_uuid))
+        if uri is not None:
+            items = [item for item in items if uri.matches(item.kind, item.variant, item.format)]
+        if items:
+            return items
+    return []
 
 
 def _kinds(to: str) -> tuple[SidecarKind, ...]:
