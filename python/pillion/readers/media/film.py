@@ -59,18 +59,18 @@ def representative_frame(path: Path, *, max_side: int, mime: str | None = None) 
     decoder, missing_tool if only this FFmpeg lacks the decoder, corrupt if no frame can be decoded.
     """
     with opened(path, mime) as container:
-        streams = _by_size(container)
+        streams = tracks_by_size(container)
         if not streams:
             raise ItemError(ErrorClass.UNSUPPORTED, "the file has no video track")
         require_decoder(container, streams[0])
         for stream in filter(can_be_decoded, streams):
             best = _best(_candidates(container, stream))
             if best is not None:
-                return _finished(best, _aspect(stream), max_side)
+                return finished(best, aspect_of(stream), max_side, hdr_side=max_side // 2)
         raise ItemError(ErrorClass.CORRUPT, "no picture could be decoded from the video track")
 
 
-def _by_size(container: av.container.InputContainer) -> list[av.VideoStream]:
+def tracks_by_size(container: av.container.InputContainer) -> list[av.VideoStream]:
     """The video tracks, first those that can be decoded, of these the largest, of these the one that is played."""
     from av.stream import Disposition
 
@@ -101,7 +101,7 @@ def _best(frames: Iterator[av.VideoFrame]) -> av.VideoFrame | None:
 def _candidates(container: av.container.InputContainer, stream: av.VideoStream) -> Iterator[av.VideoFrame]:
     import av
 
-    decoder = _decoder(stream)
+    decoder = decoder_of(stream)
     seconds = container.duration / 1_000_000 if container.duration else 0.0
     start = (container.start_time or 0) / 1_000_000
     seen: set[int | None] = set()
@@ -130,7 +130,7 @@ def _candidates(container: av.container.InputContainer, stream: av.VideoStream) 
             return
 
 
-def _decoder(stream: av.VideoStream) -> av.VideoCodecContext:
+def decoder_of(stream: av.VideoStream) -> av.VideoCodecContext:
     """What decodes a stream: with its transparency, if it says that it has any."""
     import av
 
@@ -153,7 +153,7 @@ def _contrast(frame: av.VideoFrame) -> float:
     return float(small.std())
 
 
-def _aspect(stream: av.VideoStream) -> float:
+def aspect_of(stream: av.VideoStream) -> float:
     ratio = stream.sample_aspect_ratio
     return float(ratio) if ratio and 0.1 < float(ratio) < 10 else 1.0
 
@@ -161,15 +161,17 @@ def _aspect(stream: av.VideoStream) -> float:
 # colours and geometry -------------------------------------------------------------------------------------------------
 
 
-def _finished(frame: av.VideoFrame, aspect: float, max_side: int) -> FilmFrame:
-    """One picture with square pixels, upright by the file's display matrix."""
+def finished(frame: av.VideoFrame, aspect: float, side: int, *, hdr_side: int) -> FilmFrame:
+    """One picture with square pixels, upright by the file's display matrix, at most ``side`` on its longest side.
+
+    ``hdr_side``: the same of high dynamic range, since mapping tones costs more than scaling.
+    """
     primaries, transfer = int(frame.color_primaries), int(frame.color_trc)
     matrix, meant = _display_matrix(frame), _dolby_vision(frame)
     whole = _progressive(frame)
     width, height = whole.width * max(aspect, 1.0), whole.height / min(aspect, 1.0)
     is_hdr = meant is not None or transfer in (tones.PQ, tones.HLG)
-    # Mapping tones costs more than scaling, so the frame is brought to the size of the largest thumbnail before.
-    scale = min(1.0, (max_side // 2 if is_hdr else max_side) / max(width, height))
+    scale = min(1.0, (hdr_side if is_hdr else side) / max(width, height))
     size = max(1, round(width * scale)), max(1, round(height * scale))
     if meant is not None:
         codes = dolby.to_pq(_signals(whole, size), meant)
