@@ -31,6 +31,7 @@ MIMES = {
     "transcript": "audio/wav",
     "text": "text/plain",
     "embeddings": "text/plain",
+    "thumbstrip": "video/mp4",
 }
 SCHEMAS = {"ocr": OCR_SCHEMA_VERSION}
 ALL = [generator for kind in registry.names() for generator in registry.generators(kind)]
@@ -66,6 +67,7 @@ def source_of(request: pytest.FixtureRequest, tmp_path: Path) -> Callable[[Gener
             "thumb-video": "silent_video",
             "ocr": "text_page",
             "transcript": "short_speech",
+            "thumbstrip": "silent_video",
         }
         if generator.name in fixtures:
             path = request.getfixturevalue(fixtures[generator.name])

@@ -204,3 +204,86 @@ def write_stamped(
         for packet in sorted(packets, key=lambda packet: float((packet.dts or 0) * packet.time_base)):
             container.mux(packet)
     return path
+
+
+# films that say in each frame which one it is ------------------------------------------------------------------------
+
+BITS = 10
+"""Of the number in a frame: as many upright bars, black or white."""
+
+
+def numbered(number: int, size: tuple[int, int]) -> NDArray[np.uint8]:
+    """A frame (H, W, 3) that shows its number in bars, the lowest bit first, on a ground that is not flat."""
+    width, height = size
+    frame = np.empty((height, width, 3), dtype=np.uint8)
+    frame[...] = np.linspace(60, 180, height, dtype=np.uint8)[:, np.newaxis, np.newaxis]
+    bar = width // BITS
+    for bit in range(BITS):
+        frame[height // 4 : 3 * height // 4, bit * bar : (bit + 1) * bar] = 240 if number >> bit & 1 else 15
+    return frame
+
+
+def number_in(pixels: NDArray[np.uint8]) -> int:
+    """The number that a frame shows, of whatever size."""
+    height, width = pixels.shape[:2]
+    middles = [pixels[height // 2, int((bit + 0.5) * (width // BITS * BITS) / BITS)].mean() for bit in range(BITS)]
+    return sum(int(value > 128) << bit for bit, value in enumerate(middles))
+
+
+def write_numbered(
+    path: Path,
+    times: Sequence[float],
+    *,
+    keys_every: int = 10,
+    codec: str = "mpeg4",
+    size: tuple[int, int] = (320, 180),
+    options: Mapping[str, str] | None = None,
+    container_options: Mapping[str, str] | None = None,
+    sound_s: float = 0.0,
+    tick: Fraction = Fraction(1, 25),
+    marks: Mapping[str, Any] | None = None,
+) -> Path:
+    """A film of numbered frames at these times in seconds, with a key frame each ``keys_every`` frames.
+
+    ``tick``: the unit of their time stamps. ``sound_s``: a tone of so many seconds beside it. ``marks``: attributes of
+    the encoder.
+    """
+    with av.open(str(path), "w", container_options=dict(container_options or {})) as container:
+        stream: Any = container.add_stream(codec, rate=1 / tick, options=dict(options or {}))
+        stream.width, stream.height, stream.pix_fmt = *size, "yuv420p"
+        stream.time_base = stream.codec_context.time_base = tick
+        stream.gop_size, stream.bit_rate = keys_every, 6_000_000
+        for name, value in (marks or {}).items():
+            setattr(stream.codec_context, name, value)
+        audio: Any = container.add_stream(_sound_for(path), rate=48_000) if sound_s else None
+        if audio is not None:
+            audio.layout = "stereo"
+        packets = []
+        for number, time in enumerate(times):
+            frame = av.VideoFrame.from_ndarray(numbered(number, size), format="rgb24")
+            frame.time_base = stream.codec_context.time_base
+            frame.pts = round(time / frame.time_base)
+            packets += stream.encode(frame)
+        packets += stream.encode(None)
+        packets += _tone(audio, sound_s) if audio is not None else []
+        for packet in sorted(packets, key=lambda packet: float((packet.dts or 0) * packet.time_base)):
+            container.mux(packet)
+    return path
+
+
+def _sound_for(path: Path) -> str:
+    return {".webm": "libopus", ".avi": "mp2", ".ts": "mp2"}.get(path.suffix, "aac")
+
+
+def _tone(stream: Any, seconds: float) -> list[Any]:
+    rate = stream.codec_context.sample_rate
+    size = stream.codec_context.frame_size or 960
+    resampler = av.AudioResampler(format=stream.format.name, layout="stereo", rate=rate, frame_size=size)
+    packets = []
+    at = np.arange(int(seconds * rate))
+    wave = (8000 * np.sin(at * (2 * np.pi * 440 / rate))).astype(np.int16)
+    whole = av.AudioFrame.from_ndarray(np.stack([wave, wave], axis=1).reshape(1, -1), format="s16", layout="stereo")
+    whole.sample_rate, whole.pts, whole.time_base = rate, 0, Fraction(1, rate)
+    for frame in (*resampler.resample(whole), *resampler.resample(None)):
+        packets += stream.encode(frame)
+    return [*packets, *stream.encode(None)]
