@@ -214,6 +214,8 @@ def main() -> int:
         record = load_record()
         with building_pillion(project, record):
             install_requirements(project, groups, record)
+            if "test" in groups and native.ensure_program("chromium", unpack=False) is None:
+                say("there is no Chromium, and it could not be installed: the tests of the page are skipped")
     except (SetupError, native.MissingToolError) as error:
         print(f"error: {error}", file=sys.stderr)
         return 1

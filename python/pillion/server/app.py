@@ -16,6 +16,7 @@ from typing import Any, TypeVar
 from pillion.errors import ErrorClass, ItemError, LibraryBusyError, LibraryClosedError, PillionError, UsageError
 from pillion.library import Library
 from pillion.quoting import quoted
+from pillion.server import page
 from pillion.server.guard import Guard
 from pillion.server.http import Gone, Problem, Receive, Request, Scope, Send
 from pillion.server.operations import ROUTES
@@ -96,7 +97,7 @@ class Api:
         self.kept = Kept()
         self.making = Making()
         self.counts = Counts(self)
-        self.table = Table(ROUTES)
+        self.table = Table((*ROUTES, *page.ROUTES))
         self.answered: dict[tuple[str, int], int] = {}
         self._fast = Threads("read", 4)
         self._slow = Threads("slow", 2)

@@ -1,0 +1,164 @@
+// Search as you type: hits with their passages, the matched words marked, each leading to its page or second.
+
+import * as api from "./api.js";
+import { draw } from "./thumbhash.js";
+import { CLASS_NAMES, announce, classOf, clock, dayOf, endingOf, h, nameOf, plural } from "./words.js";
+
+const PAUSE_MS = 130;
+const MOST = 60;
+
+export class Search extends HTMLElement {
+	#asked = null;
+	#query = null;
+	#filter = {};
+	#timer = 0;
+	#hits = [];
+
+	connectedCallback() {
+		if (this.list) return;
+		this.line = h("p.count", {});
+		this.notes = h("div.notes");
+		this.list = h("ol.hits", { "aria-label": "Hits" });
+		this.append(h("div.inner", {}, this.line, this.notes, this.list));
+		this.list.addEventListener("click", (event) => this.#clicked(event));
+		this.list.addEventListener("keydown", (event) => this.#key(event));
+	}
+
+	get total() {
+		return this.#hits.length;
+	}
+
+	async at(index) {
+		return this.#hits[index] ?? null;
+	}
+
+	focusOn(index) {
+		this.list.querySelectorAll(".hit-link")[Math.max(0, Math.min(this.#hits.length - 1, index))]?.focus();
+	}
+
+	/** Look for a query, after a short pause in typing unless `now`. */
+	show(query, filter, { now = false } = {}) {
+		if (query === this.#query && JSON.stringify(filter) === JSON.stringify(this.#filter)) return;
+		this.#query = query;
+		this.#filter = filter;
+		clearTimeout(this.#timer);
+		this.#asked?.abort();
+		this.setAttribute("aria-busy", "true");
+		this.#timer = setTimeout(() => this.#look(), now ? 0 : PAUSE_MS);
+	}
+
+	async #look() {
+		const asked = (this.#asked = new AbortController());
+		const query = this.#query;
+		const slow = setTimeout(() => (this.line.textContent = "Searching …"), 400);
+		try {
+			const found = await api.search({ q: query, limit: MOST, ...this.#filter }, asked.signal);
+			if (asked.signal.aborted) return;
+			this.#hits = found.hits;
+			this.notes.replaceChildren(...(found.notes ?? []).map((note) => h("p.note", { text: note })));
+			this.list.replaceChildren(...found.hits.map((hit, index) => this.#row(hit, index)));
+			const text = found.hits.length ? plural(found.hits.length, "file") + (found.hits.length >= MOST ? ", the best" : "") : `Nothing was found for “${query}”.`;
+			this.line.textContent = text;
+			announce(text);
+		} catch (error) {
+			if (error.name === "AbortError") return clearTimeout(slow);
+			this.line.textContent = error.status === 401 ? "" : error.message;
+			this.#query = null;
+		}
+		clearTimeout(slow);
+		this.removeAttribute("aria-busy");
+	}
+
+	#row(hit, index) {
+		const kind = classOf(hit);
+		const canvas = h("canvas", { "aria-hidden": "true" });
+		const thumb = h("span.thumb", {}, canvas);
+		thumb.classList.add(kind);
+		const address = api.thumbURL(hit, 112 * Math.min(devicePixelRatio || 1, 2));
+		if (draw(canvas, hit.thumbhash) || address) {
+			if (address) thumb.append(h("img", { src: address, alt: "", loading: "lazy", decoding: "async" }));
+		} else thumb.dataset.ending = endingOf(hit.name) || CLASS_NAMES[kind];
+		const passages = hit.passages.filter((passage) => passage.where?.kind !== "name");
+		return h(
+			"li.hit",
+			{},
+			h(
+				"a.hit-link",
+				{ href: addressOf(hit, passages[0], this.#query), "data-index": index },
+				thumb,
+				h("span.about", {}, h("span.name", {}, ...markedName(hit)), h("span.facts", { text: [CLASS_NAMES[kind], dayOf(hit.at)].filter(Boolean).join(" · ") })),
+			),
+			passages.length
+				? h("div.passages", {}, passages.map((passage, number) => h("a.passage", { href: addressOf(hit, passage, this.#query), "data-index": index, "data-passage": number }, placeOf(passage), ...marked(passage.text, passage.marks))))
+				: null,
+		);
+	}
+
+	#clicked(event) {
+		const link = event.target.closest("a[data-index]");
+		if (!link || event.button || event.ctrlKey || event.metaKey || event.shiftKey) return;
+		event.preventDefault();
+		const hit = this.#hits[Number(link.dataset.index)];
+		const passages = hit.passages.filter((passage) => passage.where?.kind !== "name");
+		const passage = passages[Number(link.dataset.passage ?? 0)];
+		const detail = { item: hit, index: Number(link.dataset.index), place: passage?.where, hits: hitWords(hit) };
+		this.dispatchEvent(new CustomEvent("open-item", { bubbles: true, detail }));
+	}
+
+	#key(event) {
+		if (!["ArrowDown", "ArrowUp"].includes(event.key)) return;
+		const links = [...this.list.querySelectorAll("a")];
+		const at = links.indexOf(document.activeElement);
+		const other = links[at + (event.key === "ArrowDown" ? 1 : -1)];
+		if (other) other.focus();
+		else if (event.key === "ArrowUp") document.querySelector("input[type=search]")?.focus();
+		event.preventDefault();
+	}
+}
+
+function placeOf(passage) {
+	const { page, seconds, part, number, name } = passage.where ?? {};
+	if (seconds) return h("span.place", { text: clock(seconds[0]) });
+	if (page) return h("span.place", { text: `Page ${page}` });
+	const text = name || (part && number ? `${part[0].toUpperCase()}${part.slice(1)} ${number}` : "");
+	return text ? h("span.place", { text }) : null;
+}
+
+function addressOf(hit, passage, query) {
+	const parameters = new URLSearchParams({ q: query, item: hit.content_uuid });
+	if (passage?.where?.seconds) parameters.set("t", passage.where.seconds[0]);
+	if (passage?.where?.page) parameters.set("page", passage.where.page);
+	return `?${parameters}`;
+}
+
+/** Text with its marks, which count characters (code points), as elements. */
+export function marked(text, marks = []) {
+	const letters = Array.from(text);
+	const parts = [];
+	let at = 0;
+	for (const [start, end] of marks) {
+		if (start < at || end > letters.length) continue;
+		parts.push(letters.slice(at, start).join(""), h("mark", { text: letters.slice(start, end).join("") }));
+		at = end;
+	}
+	parts.push(letters.slice(at).join(""));
+	return parts.filter((part) => part !== "");
+}
+
+function markedName(hit) {
+	const passage = hit.passages.find((one) => one.where?.kind === "name");
+	if (!passage?.marks?.length) return [hit.name ?? nameOf(hit.path)];
+	return marked(passage.text, passage.marks);
+}
+
+/** The words that a search marked in a hit. */
+export function hitWords(hit) {
+	const words = new Set();
+	for (const { text, marks } of hit.passages ?? []) {
+		const letters = Array.from(text);
+		for (const [start, end] of marks ?? []) words.add(letters.slice(start, end).join(""));
+	}
+	return [...words];
+}
+
+customElements.define("pillion-search", Search);

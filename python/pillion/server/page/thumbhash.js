@@ -1,0 +1,117 @@
+// ThumbHash (evanw.github.io/thumbhash): a picture in at most 25 bytes, as a few cosines for each channel.
+
+const LONGEST = 20; // pixels: the hash holds no more than seven waves a side, the browser scales the rest
+
+/** The bytes of base64 text; null if it is none. */
+export function bytesOf(text) {
+	try {
+		return Uint8Array.from(atob(text), (letter) => letter.charCodeAt(0));
+	} catch {
+		return null;
+	}
+}
+
+// The table of cos(pi / size * (place + 0.5) * wave), for each place and wave; the same few sizes come again and again.
+const tables = new Map();
+function cosines(size, waves) {
+	const key = size * 16 + waves;
+	let table = tables.get(key);
+	if (!table) {
+		table = new Float32Array(size * waves);
+		for (let place = 0; place < size; place++) {
+			for (let wave = 0; wave < waves; wave++) table[place * waves + wave] = Math.cos((Math.PI / size) * (place + 0.5) * wave);
+		}
+		tables.set(key, table);
+	}
+	return table;
+}
+
+/** What a hash says: {width, height, pixels (RGBA)}; null for bytes that are no hash. */
+export function decode(hash) {
+	if (!hash || hash.length < 5) return null;
+	const low = hash[0] | (hash[1] << 8) | (hash[2] << 16);
+	const high = hash[3] | (hash[4] << 8);
+	const hasAlpha = low >> 23;
+	const wide = high >> 15;
+	const short = high & 7;
+	const long = hasAlpha ? 5 : 7;
+	if (hasAlpha && hash.length < 6) return null;
+	let next = (hasAlpha ? 6 : 5) * 2; // in half bytes
+
+	const channel = (mean, across, down, scale) => {
+		const values = [];
+		for (let y = 0; y < down; y++) {
+			for (let x = y ? 0 : 1; x * down < across * (down - y); x++) {
+				const half = ((hash[next >> 1] ?? 0) >> ((next & 1) * 4)) & 15;
+				next++;
+				values.push((half / 7.5 - 1) * scale);
+			}
+		}
+		return { mean, across, down, values };
+	};
+	const across = Math.max(3, wide ? long : short);
+	const down = Math.max(3, wide ? short : long);
+	const light = channel((low & 63) / 63, across, down, ((low >> 18) & 31) / 31);
+	const yellow = channel(((low >> 6) & 63) / 31.5 - 1, 3, 3, (((high >> 3) & 63) / 63) * 1.25);
+	const red = channel(((low >> 12) & 63) / 31.5 - 1, 3, 3, (((high >> 9) & 63) / 63) * 1.25);
+	const alpha = hasAlpha ? channel((hash[5] & 15) / 15, 5, 5, (hash[5] >> 4) / 15) : null;
+
+	const ratio = (wide ? long : short || 1) / (wide ? short || 1 : long);
+	const width = Math.max(1, Math.round(ratio > 1 ? LONGEST : LONGEST * ratio));
+	const height = Math.max(1, Math.round(ratio > 1 ? LONGEST / ratio : LONGEST));
+	const planes = [light, yellow, red, alpha].map((one) => one && plane(one, width, height));
+	return { width, height, pixels: colours(planes, width * height) };
+}
+
+function plane({ mean, across, down, values }, width, height) {
+	const ofX = cosines(width, across);
+	const ofY = cosines(height, down);
+	const out = new Float32Array(width * height).fill(mean);
+	let at = 0;
+	for (let y = 0; y < down; y++) {
+		for (let x = y ? 0 : 1; x * down < across * (down - y); x++) {
+			const value = values[at++] * 2;
+			if (value === 0) continue;
+			for (let row = 0, place = 0; row < height; row++) {
+				const factor = value * ofY[row * down + y];
+				for (let column = 0; column < width; column++, place++) out[place] += factor * ofX[column * across + x];
+			}
+		}
+	}
+	return out;
+}
+
+function colours([light, yellow, red, alpha], number) {
+	const pixels = new Uint8ClampedArray(number * 4);
+	for (let i = 0; i < number; i++) {
+		const b = light[i] - (2 / 3) * yellow[i];
+		const r = (3 * light[i] - b + red[i]) / 2;
+		pixels[4 * i] = 255 * r;
+		pixels[4 * i + 1] = 255 * (r - red[i]);
+		pixels[4 * i + 2] = 255 * b;
+		pixels[4 * i + 3] = alpha ? 255 * alpha[i] : 255;
+	}
+	return pixels;
+}
+
+const drawn = new Map();
+const KEPT = 3000;
+
+/** Draw a hash (base64) into a canvas, at once; false where there is none to draw. */
+export function draw(canvas, text) {
+	let image = text && drawn.get(text);
+	if (text && image === undefined) {
+		const found = decode(bytesOf(text));
+		image = found && new ImageData(found.pixels, found.width, found.height);
+		if (drawn.size >= KEPT) drawn.delete(drawn.keys().next().value);
+		drawn.set(text, image);
+	}
+	if (!image) {
+		canvas.width = canvas.height = 1;
+		return false;
+	}
+	canvas.width = image.width;
+	canvas.height = image.height;
+	canvas.getContext("2d").putImageData(image, 0, 0);
+	return true;
+}

@@ -1,0 +1,642 @@
+// The timeline: a grid of all items by month, of which only the rows in sight are in the document.
+//
+// The server gives the number of items of each month, so the place of every row is known before any item is. Items
+// come in chunks of a month, asked for when they come into sight. What is not there yet is a grey square, what is there
+// is its ThumbHash at once, and then its thumbnail.
+//
+// A browser's scroll height ends at some 30 million pixels, and a million items on a phone need more. So the place that
+// is shown ("top") is kept apart from the scroll bar's: small movements are taken as they are, jumps by proportion.
+
+import * as api from "./api.js";
+import { draw } from "./thumbhash.js";
+import { CLASS_NAMES, announce, classOf, clock, count, dayOf, endingOf, h, monthName, monthShort, plural } from "./words.js";
+
+const CHUNK = 100;
+const KEPT_CHUNKS = 200;
+const ASKED_AT_ONCE = 4;
+const TALLEST = 12_000_000; // pixels of the scroll area
+const HEAD = 46; // pixels of a month's heading
+const GAP = 3;
+const MOST_CELLS = 400;
+const SETTLED_MS = 60; // a cell in sight for so long gets its thumbnail
+
+export class Timeline extends HTMLElement {
+	#filter = {};
+	#sections = [];
+	#total = 0;
+	#height = 0;
+	#chunks = new Map(); // "month:chunk" -> {items} | {asked: AbortController}
+	#cells = new Map(); // index -> element
+	#heads = new Map(); // section -> element
+	#spare = [];
+	#top = 0;
+	#last = 0;
+	#frame = 0;
+	#focus = 0;
+	#moved = 0;
+	#settle = 0;
+	#loaded = null;
+
+	connectedCallback() {
+		if (this.scroller) return;
+		this.area = h("div.area", { role: "listbox", "aria-label": "Timeline", "aria-multiselectable": "false" });
+		this.scroller = h("div.scroller", { tabindex: "-1", onscroll: () => this.#scrolled() }, this.area);
+		this.empty = h("div.nothing", { hidden: true });
+		this.scrubber = new Scrubber((share) => this.jump(share * this.#reach()), (delta) => this.#byMonth(delta));
+		this.append(this.scroller, this.scrubber.element, this.empty);
+		this.area.addEventListener("click", (event) => this.#clicked(event));
+		this.area.addEventListener("keydown", (event) => this.#key(event));
+		this.area.addEventListener("focusin", (event) => {
+			const cell = event.target.closest(".cell");
+			if (cell) this.#focus = Number(cell.dataset.index);
+		});
+		new ResizeObserver(() => this.#resized()).observe(this.scroller);
+		api.bus.addEventListener("ready", ({ detail }) => detail.kind === "thumb" && this.#renewed(detail.content_uuid));
+		api.bus.addEventListener("queued", () => this.#changed());
+		api.bus.addEventListener("online", () => this.#changed());
+	}
+
+	/** Show what fits a filter of the API ({type, state, ...}); the same filter again changes nothing. */
+	async show(filter) {
+		if (this.#loaded && JSON.stringify(filter) === JSON.stringify(this.#filter)) return this.#loaded;
+		this.#filter = filter;
+		this.#forget();
+		this.#loaded = this.#load(true);
+		return this.#loaded;
+	}
+
+	get total() {
+		return this.#total;
+	}
+
+	/** The index of the first item in sight. */
+	get first() {
+		return this.#total ? this.#indexAt(this.#top + HEAD) : 0;
+	}
+
+	/** Ask for everything again: what could not be had before. */
+	again() {
+		this.#forget();
+		this.#loaded = null;
+	}
+
+	/** The item at an index of the timeline; null beyond its ends, or if it cannot be had. */
+	async at(index) {
+		if (index < 0 || index >= this.#total) return null;
+		const section = this.#sectionOf(index);
+		const chunk = await this.#chunk(section, Math.floor((index - section.first) / CHUNK), true);
+		return chunk?.[(index - section.first) % CHUNK] ?? null;
+	}
+
+	/** Put the keyboard's focus on an item, and it in sight. */
+	focusOn(index) {
+		this.#focus = Math.max(0, Math.min(this.#total - 1, index));
+		if (!this.#total) return;
+		const y = this.#yOf(this.#focus);
+		const view = this.scroller.clientHeight;
+		if (y < this.#top + HEAD) this.jump(y - HEAD - GAP);
+		else if (y + this.row > this.#top + view) this.jump(y + this.row - view + GAP);
+		this.#render();
+		this.#cells.get(this.#focus)?.focus({ preventScroll: true });
+	}
+
+	/** Show the place `y` pixels down. */
+	jump(y) {
+		this.#top = Math.max(0, Math.min(this.#reach(), y));
+		this.#align();
+		this.#later();
+	}
+
+	// where things are ---------------------------------------------------------------------------------------------------
+
+	async #load(fromTop) {
+		this.setAttribute("aria-busy", "true");
+		try {
+			this.#sections = await api.months(this.#filter);
+			this.#total = 0;
+			for (const section of this.#sections) {
+				section.first = this.#total;
+				this.#total += section.count;
+			}
+			this.empty.hidden = this.#total > 0;
+			if (!this.#total) this.#sayEmpty();
+			this.#measure();
+			this.jump(fromTop ? 0 : this.#top);
+			this.#render();
+			this.dispatchEvent(new CustomEvent("counted", { bubbles: true, detail: this.#total }));
+		} catch (error) {
+			if (error.name === "AbortError") return;
+			this.#loaded = null;
+			if (error.status === 401) return;
+			this.empty.hidden = false;
+			this.empty.replaceChildren(h("p", { text: error.message }), h("button.button", { type: "button", onclick: () => this.show(this.#filter) }, "Try again"));
+		} finally {
+			this.removeAttribute("aria-busy");
+		}
+	}
+
+	#sayEmpty() {
+		const filtered = Object.values(this.#filter).some(Boolean);
+		const what = filtered
+			? [h("p.large", { text: "Nothing here fits." }), h("p", { text: "Choose another kind of file above." })]
+			: [h("p.large", { text: "Nothing here yet." }), h("p", {}, "Add a folder: ", h("code", { text: "pillion add FOLDER" }))];
+		this.empty.replaceChildren(...what);
+	}
+
+	#measure() {
+		const width = this.area.clientWidth || this.scroller.clientWidth;
+		const height = this.scroller.clientHeight || 600;
+		const least = width < 600 ? 104 : 148;
+		const wanted = Math.max(least, Math.sqrt((width * height) / (MOST_CELLS / 2.2)));
+		this.columns = Math.max(3, Math.floor((width + GAP) / (wanted + GAP)));
+		this.cell = (width - GAP * (this.columns - 1)) / this.columns;
+		this.row = this.cell + GAP;
+		this.pixels = this.cell * Math.min(devicePixelRatio || 1, 3);
+		let y = 0;
+		for (const section of this.#sections) {
+			section.y = y;
+			section.rows = Math.ceil(section.count / this.columns);
+			y += HEAD + section.rows * this.row;
+		}
+		this.#height = y + 24;
+		this.area.style.height = `${Math.min(this.#height, TALLEST)}px`;
+		this.scrubber.show(this.#sections, this.#height);
+	}
+
+	#reach() {
+		return Math.max(0, this.#height - this.scroller.clientHeight);
+	}
+
+	get #barReach() {
+		return Math.max(0, Math.min(this.#height, TALLEST) - this.scroller.clientHeight);
+	}
+
+	/** Set the scroll bar to the place that is shown. */
+	#align() {
+		const scaled = this.#height > TALLEST;
+		const bar = scaled && this.#reach() ? (this.#top / this.#reach()) * this.#barReach : this.#top;
+		this.scroller.scrollTop = bar;
+		this.#last = this.scroller.scrollTop;
+	}
+
+	#scrolled() {
+		const bar = this.scroller.scrollTop;
+		const delta = bar - this.#last;
+		if (!delta) return;
+		this.#last = bar;
+		if (this.#height <= TALLEST) this.#top = bar;
+		else if (Math.abs(delta) < this.scroller.clientHeight * 2 && bar > 0 && bar < this.#barReach) this.#top += delta;
+		else this.#top = (bar / this.#barReach) * this.#reach();
+		this.#top = Math.max(0, Math.min(this.#reach(), this.#top));
+		this.#later();
+		if (this.#height > TALLEST) {
+			clearTimeout(this.#settle);
+			this.#settle = setTimeout(() => {
+				this.#align();
+				this.#render();
+			}, 150);
+		}
+	}
+
+	#resized() {
+		if (!this.#sections.length || !this.scroller.clientWidth) return;
+		const anchor = this.#indexAt(this.#top + HEAD);
+		this.#measure();
+		for (const [index, cell] of this.#cells) this.#release(index, cell);
+		this.jump(this.#top < HEAD ? 0 : this.#yOf(anchor) - HEAD);
+		this.#render();
+	}
+
+	#sectionOf(index) {
+		return this.#sections[this.#search((section) => section.first <= index)];
+	}
+
+	/** The last section for which `holds`, as those before it. */
+	#search(holds) {
+		let low = 0;
+		let high = this.#sections.length - 1;
+		while (low < high) {
+			const middle = (low + high + 1) >> 1;
+			if (holds(this.#sections[middle])) low = middle;
+			else high = middle - 1;
+		}
+		return low;
+	}
+
+	#yOf(index) {
+		const section = this.#sectionOf(index);
+		return section.y + HEAD + Math.floor((index - section.first) / this.columns) * this.row;
+	}
+
+	#indexAt(y) {
+		const section = this.#sections[this.#search((one) => one.y <= y)];
+		const row = Math.max(0, Math.min(section.rows - 1, Math.floor((y - section.y - HEAD) / this.row)));
+		return section.first + Math.min(section.count - 1, row * this.columns);
+	}
+
+	// what is in the document --------------------------------------------------------------------------------------------
+
+	#later() {
+		this.#frame ||= requestAnimationFrame(() => {
+			this.#frame = 0;
+			this.#render();
+		});
+	}
+
+	#render() {
+		if (!this.#sections.length || !this.row) {
+			for (const [index, cell] of this.#cells) this.#release(index, cell);
+			for (const head of this.#heads.values()) head.remove();
+			this.#heads.clear();
+			return;
+		}
+		const view = this.scroller.clientHeight;
+		const shift = this.scroller.scrollTop - this.#top;
+		const from = this.#top - view * 0.4;
+		const to = this.#top + view * 1.4;
+		const wanted = new Set();
+		const shownHeads = new Set();
+		const missing = new Map();
+		for (let at = this.#search((section) => section.y <= from); at < this.#sections.length; at++) {
+			const section = this.#sections[at];
+			if (section.y > to) break;
+			if (section.y + HEAD > from) {
+				shownHeads.add(section);
+				this.#placeHead(section, shift);
+			}
+			const first = Math.max(0, Math.floor((from - section.y - HEAD) / this.row));
+			const end = Math.min(section.rows, Math.ceil((to - section.y - HEAD) / this.row));
+			for (let i = first * this.columns; i < Math.min(section.count, end * this.columns); i++) {
+				wanted.add(section.first + i);
+			}
+		}
+		for (const [index, cell] of this.#cells) if (!wanted.has(index)) this.#release(index, cell);
+		for (const [section, head] of this.#heads) {
+			if (!shownHeads.has(section)) {
+				head.remove();
+				this.#heads.delete(section);
+			}
+		}
+		for (const index of wanted) this.#place(index, shift, missing);
+		for (const cell of this.#spare.splice(60)) cell.remove();
+		this.#askFor(missing);
+		this.#moved = performance.now();
+		this.#picturesLater();
+		const here = this.#sections[this.#search((section) => section.y <= this.#top + HEAD)];
+		this.scrubber.at(this.#reach() ? this.#top / this.#reach() : 0, here);
+	}
+
+	#placeHead(section, shift) {
+		let head = this.#heads.get(section);
+		if (!head) {
+			head = h("div.month", { "aria-hidden": "true" }, h("span", { text: monthName(section.year, section.month) }), h("small", { text: count(section.count) }));
+			this.#heads.set(section, head);
+			this.area.append(head);
+		}
+		head.style.transform = `translateY(${section.y + shift}px)`;
+	}
+
+	#place(index, shift, missing) {
+		const section = this.#sectionOf(index);
+		const within = index - section.first;
+		let cell = this.#cells.get(index);
+		if (!cell) {
+			cell = this.#spare.pop() ?? this.#made();
+			cell.hidden = false;
+			cell.dataset.index = index;
+			cell.setAttribute("aria-posinset", index + 1);
+			cell.setAttribute("aria-setsize", this.#total);
+			cell.style.width = cell.style.height = `${this.cell}px`;
+			cell.item = undefined;
+			this.#cells.set(index, cell);
+		}
+		const x = (within % this.columns) * this.row;
+		const y = section.y + HEAD + Math.floor(within / this.columns) * this.row + shift;
+		cell.style.transform = `translate(${x}px, ${y}px)`;
+		cell.tabIndex = index === this.#focus ? 0 : -1;
+		if (cell.item) return;
+		const chunk = Math.floor(within / CHUNK);
+		const items = this.#chunks.get(`${section.cursor}:${chunk}`)?.items;
+		const item = items?.[within % CHUNK];
+		if (item) this.#fill(cell, item);
+		else {
+			if (cell.item === undefined) this.#blank(cell);
+			if (!items) missing.set(`${section.cursor}:${chunk}`, [section, chunk]);
+		}
+	}
+
+	#made() {
+		const cell = h("a.cell", { role: "option", "aria-selected": "false" }, h("canvas", { "aria-hidden": "true" }), h("img", { alt: "", draggable: "false", decoding: "async" }));
+		const picture = cell.lastElementChild;
+		picture.addEventListener("load", () => cell.classList.add("there"));
+		picture.addEventListener("error", () => cell.classList.remove("there"));
+		this.area.append(cell);
+		return cell;
+	}
+
+	#blank(cell) {
+		cell.item = null;
+		cell.className = "cell";
+		cell.removeAttribute("href");
+		cell.setAttribute("aria-label", "Loading");
+		for (const name of ["name", "ending", "badge", "uuid"]) delete cell.dataset[name];
+		cell.lastElementChild.removeAttribute("src");
+		draw(cell.firstElementChild, null);
+	}
+
+	#fill(cell, item) {
+		const [canvas, picture] = cell.children;
+		const kind = classOf(item);
+		cell.item = item;
+		cell.className = `cell known ${kind}`;
+		cell.href = `?item=${item.content_uuid}`;
+		cell.dataset.uuid = item.content_uuid;
+		cell.setAttribute("aria-label", `${(item.name || "Without a name")}, ${CLASS_NAMES[kind]}, ${dayOf(item.at)}`);
+		picture.removeAttribute("src");
+		const hashed = draw(canvas, item.thumbhash);
+		const pictured = hashed || Object.keys(item.thumbs ?? {}).length > 0;
+		cell.classList.toggle("plainfile", !pictured);
+		cell.dataset.name = pictured ? "" : (item.name || "Without a name");
+		cell.dataset.ending = pictured ? "" : endingOf(item.name) || CLASS_NAMES[kind];
+		const length = item.facts?.duration ?? item.duration;
+		cell.dataset.badge = { video: length ? clock(length) : "▶", audio: length ? clock(length) : "♪", pdf: "PDF" }[kind] ?? "";
+	}
+
+	#release(index, cell) {
+		if (cell.contains(document.activeElement)) this.scroller.focus({ preventScroll: true });
+		this.#cells.delete(index);
+		cell.lastElementChild.removeAttribute("src"); // a thumbnail that is still on its way is not waited for
+		cell.hidden = true;
+		cell.item = undefined;
+		this.#spare.push(cell);
+	}
+
+	/** Thumbnails are asked for when the view has come to rest, so that a fast scroll asks for none. */
+	#picturesLater() {
+		if (this.pictures) return;
+		const look = () => {
+			if (performance.now() - this.#moved < SETTLED_MS) {
+				this.pictures = setTimeout(look, SETTLED_MS);
+				return;
+			}
+			this.pictures = 0;
+			for (const cell of this.#cells.values()) {
+				if (!cell.item || cell.lastElementChild.hasAttribute("src")) continue;
+				const address = api.thumbURL(cell.item, this.pixels);
+				if (address) cell.lastElementChild.src = address;
+			}
+		};
+		this.pictures = setTimeout(look, SETTLED_MS);
+	}
+
+	// items --------------------------------------------------------------------------------------------------------------
+
+	#askFor(missing) {
+		for (const [key, chunk] of this.#chunks) {
+			if (chunk.asked && !chunk.kept && !missing.has(key)) {
+				chunk.asked.abort();
+				this.#chunks.delete(key);
+			}
+		}
+		let asked = [...this.#chunks.values()].filter((chunk) => chunk.asked).length;
+		for (const [key, [section, chunk]] of missing) {
+			if (this.#chunks.has(key)) continue;
+			if (asked++ >= ASKED_AT_ONCE) break;
+			this.#chunk(section, chunk, false).then(() => this.#later(), () => {});
+		}
+	}
+
+	#chunk(section, chunk, kept) {
+		const key = `${section.cursor}:${chunk}`;
+		const found = this.#chunks.get(key);
+		if (found?.items) {
+			this.#chunks.delete(key); // the latest used is the last to go
+			this.#chunks.set(key, found);
+			return Promise.resolve(found.items);
+		}
+		if (found) {
+			found.kept ||= kept;
+			return found.promise;
+		}
+		const asked = new AbortController();
+		const limit = Math.min(CHUNK, section.count - chunk * CHUNK);
+		const query = { ...this.#filter, cursor: section.cursor, offset: chunk * CHUNK, limit };
+		const entry = { asked, kept };
+		entry.promise = this.#allOf(query, asked.signal).then(
+			(items) => {
+				if (this.#chunks.get(key) === entry) this.#chunks.set(key, { items });
+				while (this.#chunks.size > KEPT_CHUNKS) this.#chunks.delete(this.#chunks.keys().next().value);
+				return items;
+			},
+			(error) => {
+				if (this.#chunks.get(key) === entry) this.#chunks.delete(key);
+				if (error.name !== "AbortError") this.#again();
+				if (kept) return null;
+				throw error;
+			},
+		);
+		this.#chunks.set(key, entry);
+		return entry.promise;
+	}
+
+	/** A page of a choice may be short before its end: ask on until the chunk is full, or all is seen. */
+	async #allOf(query, signal) {
+		const items = [];
+		let wanted = query;
+		while (wanted) {
+			const answer = await api.items(wanted, signal);
+			items.push(...answer.items);
+			const left = query.limit - items.length;
+			wanted = left > 0 && answer.next ? { ...query, cursor: answer.next, offset: 0, limit: left } : null;
+		}
+		return items;
+	}
+
+	#again() {
+		clearTimeout(this.retry);
+		this.retry = setTimeout(() => this.#later(), 2000);
+	}
+
+	#forget() {
+		for (const chunk of this.#chunks.values()) chunk.asked?.abort();
+		this.#chunks.clear();
+		for (const [index, cell] of this.#cells) this.#release(index, cell);
+		this.#focus = 0;
+		this.#top = 0;
+	}
+
+	/** A thumbnail was made: if its item is in sight, show it. */
+	#renewed(uuid) {
+		this.renewing ??= new Set();
+		for (const cell of this.#cells.values()) if (cell.item?.content_uuid === uuid) this.renewing.add(uuid);
+		if (!this.renewing.size || this.renewTimer) return;
+		this.renewTimer = setTimeout(async () => {
+			this.renewTimer = 0;
+			const uuids = [...this.renewing].slice(0, 50);
+			this.renewing.clear();
+			for (const one of uuids) {
+				const fresh = await api.item(one).catch(() => null);
+				if (!fresh) continue;
+				for (const chunk of this.#chunks.values()) {
+					const old = chunk.items?.find((item) => item.content_uuid === one);
+					if (old) Object.assign(old, { thumbs: fresh.thumbs, thumbhash: fresh.thumbhash });
+				}
+				for (const cell of this.#cells.values()) if (cell.item?.content_uuid === one) this.#fill(cell, { ...cell.item, ...fresh });
+			}
+			this.#later();
+		}, 250);
+	}
+
+	/** Files came or went: count again, and stay where we are. */
+	#changed() {
+		if (!this.#loaded || this.changeTimer) return;
+		this.changeTimer = setTimeout(async () => {
+			this.changeTimer = 0;
+			const before = this.#sections.map((one) => `${one.year}-${one.month}:${one.count}`);
+			const old = this.#sections;
+			const anchor = this.#total ? this.#indexAt(this.#top + HEAD) : 0;
+			const at = this.#total ? await this.at(anchor) : null;
+			await this.#load(false);
+			const after = this.#sections.map((one) => `${one.year}-${one.month}:${one.count}`);
+			if (before.join() === after.join()) return;
+			const same = new Set(this.#sections.filter((one) => old.some((was) => was.cursor === one.cursor && was.count === one.count)).map((one) => one.cursor));
+			for (const key of [...this.#chunks.keys()]) if (!same.has(key.split(":")[0])) this.#chunks.delete(key);
+			for (const [index, cell] of this.#cells) this.#release(index, cell);
+			if (at && this.#top > HEAD) this.#keep(at);
+			this.#render();
+		}, 1500);
+	}
+
+	/** Stay in the month of an item that was in sight. */
+	#keep(item) {
+		const date = new Date(item.at);
+		const section = this.#sections.find((one) => one.year === date.getUTCFullYear() && one.month === date.getUTCMonth() + 1);
+		if (section && (this.#top < section.y || this.#top > section.y + HEAD + section.rows * this.row)) this.jump(section.y);
+	}
+
+	// hands --------------------------------------------------------------------------------------------------------------
+
+	#clicked(event) {
+		const cell = event.target.closest(".cell");
+		if (!cell?.item || event.button || event.ctrlKey || event.metaKey || event.shiftKey) return;
+		event.preventDefault();
+		this.#focus = Number(cell.dataset.index);
+		this.dispatchEvent(new CustomEvent("open-item", { bubbles: true, detail: { item: cell.item, index: this.#focus } }));
+	}
+
+	#key(event) {
+		if (event.altKey || event.ctrlKey || event.metaKey) return;
+		const page = Math.max(1, Math.floor(this.scroller.clientHeight / this.row)) * this.columns;
+		const steps = { ArrowLeft: -1, ArrowRight: 1, PageUp: -page, PageDown: page, Home: -this.#total, End: this.#total };
+		if (event.key in steps) this.focusOn(this.#focus + steps[event.key]);
+		else if (event.key === "ArrowUp" || event.key === "ArrowDown") this.focusOn(this.#vertical(event.key === "ArrowDown" ? 1 : -1));
+		else if (event.key === " ") event.target.closest(".cell")?.click();
+		else return;
+		event.preventDefault();
+	}
+
+	/** The item above or below, also across the heading of a month. */
+	#vertical(step) {
+		const section = this.#sectionOf(this.#focus);
+		const column = (this.#focus - section.first) % this.columns;
+		const row = Math.floor((this.#focus - section.first) / this.columns) + step;
+		if (row >= 0 && row < section.rows) return Math.min(section.first + section.count - 1, section.first + row * this.columns + column);
+		const other = this.#sections[this.#sections.indexOf(section) + step];
+		if (!other) return this.#focus;
+		const start = step > 0 ? 0 : (other.rows - 1) * this.columns;
+		return other.first + Math.min(other.count - 1, start + column);
+	}
+
+	#byMonth(step) {
+		const now = this.#search((section) => section.y <= this.#top + 1);
+		const section = this.#sections[Math.max(0, Math.min(this.#sections.length - 1, now + step))];
+		if (!section) return;
+		this.jump(section.y);
+		announce(`${monthName(section.year, section.month)}, ${plural(section.count, "item")}`);
+	}
+}
+
+/** The strip at the right edge: years along it, and the month under the hand. */
+class Scrubber {
+	#sections = [];
+	#height = 1;
+
+	constructor(jump, byMonth) {
+		this.bubble = h("div.bubble", { hidden: true });
+		this.mark = h("div.mark");
+		this.years = h("div.years");
+		this.element = h(
+			"div.scrubber",
+			{ role: "slider", tabindex: "0", "aria-label": "Month", "aria-orientation": "vertical", "aria-valuemin": "0", "aria-valuemax": "100", "aria-valuenow": "0" },
+			this.years, this.mark, this.bubble,
+		);
+		let held = false;
+		const share = (event) => {
+			const box = this.element.getBoundingClientRect();
+			return Math.max(0, Math.min(1, (event.clientY - box.top) / box.height));
+		};
+		this.element.addEventListener("pointerdown", (event) => {
+			held = true;
+			this.element.setPointerCapture(event.pointerId);
+			jump(share(event));
+			event.preventDefault();
+			this.element.focus({ preventScroll: true });
+		});
+		this.element.addEventListener("pointermove", (event) => {
+			if (held) jump(share(event));
+			this.#say(share(event));
+		});
+		const leave = () => {
+			held = false;
+			this.bubble.hidden = true;
+		};
+		for (const name of ["pointerup", "pointercancel", "pointerleave"]) this.element.addEventListener(name, (event) => (name === "pointerleave" && held ? null : leave(event)));
+		this.element.addEventListener("keydown", (event) => {
+			const steps = { ArrowUp: -1, ArrowLeft: -1, ArrowDown: 1, ArrowRight: 1, PageUp: -12, PageDown: 12, Home: -1e6, End: 1e6 };
+			if (!(event.key in steps)) return;
+			byMonth(steps[event.key]);
+			event.preventDefault();
+		});
+	}
+
+	show(sections, height) {
+		this.#sections = sections;
+		this.#height = height;
+		this.element.hidden = sections.length < 2;
+		const labels = [];
+		let last = -1;
+		let seen = null;
+		for (const section of sections) {
+			const share = section.y / height;
+			if (section.year !== seen && share - last > 0.045 && share < 0.97) {
+				const label = h("span", { text: section.year });
+				label.style.top = `${share * 100}%`;
+				labels.push(label);
+				last = share;
+			}
+			seen = section.year;
+		}
+		this.years.replaceChildren(...labels);
+	}
+
+	#say(share) {
+		const y = share * this.#height;
+		let found = this.#sections[0];
+		for (const section of this.#sections) {
+			if (section.y > y) break;
+			found = section;
+		}
+		if (!found) return;
+		this.bubble.hidden = false;
+		this.bubble.textContent = monthShort(found.year, found.month);
+		this.bubble.style.top = `${share * 100}%`;
+	}
+
+	at(share, section) {
+		this.mark.style.top = `${share * 100}%`;
+		this.element.setAttribute("aria-valuenow", Math.round(share * 100));
+		if (section) this.element.setAttribute("aria-valuetext", monthName(section.year, section.month));
+	}
+}
+
+customElements.define("pillion-timeline", Timeline);

@@ -1,0 +1,135 @@
+// Numbers, dates and names as people read them, and small helpers to build the page.
+
+const number = new Intl.NumberFormat();
+const full = new Intl.DateTimeFormat(undefined, { dateStyle: "long", timeStyle: "short", timeZone: "UTC" });
+const day = new Intl.DateTimeFormat(undefined, { dateStyle: "long", timeZone: "UTC" });
+const month = new Intl.DateTimeFormat(undefined, { month: "long", year: "numeric", timeZone: "UTC" });
+const shortMonth = new Intl.DateTimeFormat(undefined, { month: "short", year: "numeric", timeZone: "UTC" });
+
+export const count = (value) => number.format(value);
+export const plural = (value, one, many = one + "s") => `${count(value)} ${value === 1 ? one : many}`;
+export const monthName = (year, at) => month.format(Date.UTC(year, at - 1, 15));
+export const monthShort = (year, at) => shortMonth.format(Date.UTC(year, at - 1, 15));
+
+/** ms since 1970 -> a date; "" for none. Dates of the timeline are kept as what the clock showed, so in UTC. */
+export function date(ms, format = full) {
+	try {
+		return ms === null || ms === undefined ? "" : format.format(ms);
+	} catch {
+		return "";
+	}
+}
+export const dayOf = (ms) => date(ms, day);
+
+export function bytes(size) {
+	if (size === null || size === undefined) return "";
+	const units = ["bytes", "kB", "MB", "GB", "TB"];
+	let unit = 0;
+	let value = size;
+	while (value >= 1000 && unit < units.length - 1) {
+		value /= 1000;
+		unit++;
+	}
+	return `${value >= 100 || unit === 0 ? Math.round(value) : value.toFixed(1)} ${units[unit]}`;
+}
+
+/** Seconds -> 1:02:03. */
+export function clock(seconds) {
+	const whole = Math.max(0, Math.floor(seconds || 0));
+	const s = String(whole % 60).padStart(2, "0");
+	const m = Math.floor(whole / 60) % 60;
+	const h = Math.floor(whole / 3600);
+	return h ? `${h}:${String(m).padStart(2, "0")}:${s}` : `${m}:${s}`;
+}
+
+/** Seconds -> "about 3 minutes". */
+export function span(seconds) {
+	if (seconds === null || seconds === undefined || !isFinite(seconds)) return "";
+	if (seconds < 90) return `about ${plural(Math.max(1, Math.round(seconds)), "second")}`;
+	if (seconds < 5400) return `about ${plural(Math.round(seconds / 60), "minute")}`;
+	if (seconds < 129600) return `about ${plural(Math.round(seconds / 3600), "hour")}`;
+	return `about ${plural(Math.round(seconds / 86400), "day")}`;
+}
+
+export const nameOf = (path) => String(path ?? "").split("/").pop() || "Without a name";
+export const endingOf = (path) => {
+	const name = nameOf(path);
+	const dot = name.lastIndexOf(".");
+	return dot > 0 && name.length - dot <= 6 ? name.slice(dot + 1).toUpperCase() : "";
+};
+
+/** What a thing is to the page: image, video, audio, pdf or document. */
+export const classOf = (item) => (item.class in CLASS_NAMES ? item.class : "document");
+export const CLASS_NAMES = { image: "Picture", video: "Film", audio: "Sound", pdf: "PDF", document: "Document" };
+
+/**
+ * Build an element: h("a.link", {href, onclick, "aria-label"}, ...children). Text stays text: no markup is parsed.
+ */
+export function h(what, attributes = {}, ...children) {
+	const [tag, ...classes] = what.split(".");
+	const element = document.createElement(tag || "div");
+	if (classes.length) element.className = classes.join(" ");
+	for (const [name, value] of Object.entries(attributes)) {
+		if (value === null || value === undefined || value === false) continue;
+		if (name.startsWith("on")) element.addEventListener(name.slice(2), value);
+		else if (name === "text") element.textContent = value;
+		else element.setAttribute(name, value === true ? "" : value);
+	}
+	element.append(...children.flat().filter((child) => child !== null && child !== undefined && child !== false));
+	return element;
+}
+
+const SVG = "http://www.w3.org/2000/svg";
+const ICONS = {
+	back: "M15 5l-7 7 7 7",
+	next: "M9 5l7 7-7 7",
+	close: "M6 6l12 12M18 6L6 18",
+	search: "M10.5 4a6.5 6.5 0 1 1 0 13 6.5 6.5 0 0 1 0-13zM15.5 15.5L20 20",
+	info: "M12 4a8 8 0 1 1 0 16 8 8 0 0 1 0-16zM12 11v5M12 8v.2",
+	down: "M12 4v11M7.5 11l4.5 4.5 4.5-4.5M5 20h14",
+	plus: "M12 6v12M6 12h12",
+	minus: "M6 12h12",
+	theme: "M12 4a8 8 0 1 0 0 16zM12 4a8 8 0 0 1 0 16",
+	work: "M4 12h3l2.5-6 5 12L17 12h3",
+	play: "M8 5.5l10 6.5-10 6.5z",
+	pause: "M8.5 6v12M15.5 6v12",
+	again: "M19 12a7 7 0 1 1-2-4.9M19 4v4h-4",
+	image: "M4 5h16v14H4zM4 16l4.5-4.5 4 4 3-3L20 17M15 9.2v.1",
+	video: "M4 6h11v12H4zM15 10.5L20 8v8l-5-2.5",
+	audio: "M9 17V6l10-2v11M9 17a2.5 2.5 0 1 1-2.500-2.500M19 15a2.500 2.500 0 1 1-2.500-2.500",
+	pdf: "M6 3.500h8l4 4v13H6zM14 3.500v4h4M9 12h6M9 15.500h6",
+	document: "M6 3.500h8l4 4v13H6zM14 3.500v4h4M9 12h6M9 15.500h6",
+	similar: "M4 4h9v9H4zM16 8h4v12H8v-4",
+};
+
+export function icon(name) {
+	const svg = document.createElementNS(SVG, "svg");
+	svg.setAttribute("viewBox", "0 0 24 24");
+	svg.setAttribute("aria-hidden", "true");
+	svg.setAttribute("class", "icon");
+	const path = document.createElementNS(SVG, "path");
+	path.setAttribute("d", ICONS[name] ?? ICONS.document);
+	svg.append(path);
+	return svg;
+}
+
+export const button = (iconName, label, onclick, more = {}) =>
+	h("button.plain", { type: "button", "aria-label": label, title: label, onclick, ...more }, icon(iconName));
+
+/** Say something to screen readers. */
+export function announce(text) {
+	const region = document.getElementById("live");
+	if (region) region.textContent = text;
+}
+
+let hideToast = 0;
+/** Show one sentence for a while, and read it out. */
+export function toast(text, { bad = false } = {}) {
+	const element = document.getElementById("toast");
+	if (!element) return;
+	element.textContent = text;
+	element.classList.toggle("bad", bad);
+	element.hidden = false;
+	clearTimeout(hideToast);
+	hideToast = setTimeout(() => (element.hidden = true), 6000);
+}

@@ -1,0 +1,338 @@
+"""The page in a real browser, before a real server: timeline, viewer, search, signing in, and for whom it is."""
+
+from __future__ import annotations
+
+import re
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+from playwright.sync_api import Browser, Page, Route, expect
+
+from tests.support import browser as browsers
+from tests.support import shown
+from tests.support.browser import Seen
+from tests.support.serving import Served, serving
+from tests.support.waiting import wait_until
+
+expect.set_options(timeout=browsers.PATIENCE_MS)
+
+MADE = 100_000
+MOST_NODES = 500
+MOST_BYTES = 120_000
+PAGE = Path(__file__).parents[2] / "python" / "pillion" / "server" / "page"
+
+
+@pytest.fixture(scope="module")
+def library(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    return shown.make_library(tmp_path_factory.mktemp("page"), pictures=16)
+
+
+@pytest.fixture(scope="module")
+def served(library: Path) -> Iterator[Served]:
+    with serving(library, "--no-work", "--no-watch") as server:
+        yield server
+
+
+@pytest.fixture(scope="module")
+def chromium() -> Iterator[Browser]:
+    with browsers.chromium() as browser:
+        yield browser
+
+
+def base_of(served: Served) -> str:
+    return f"http://{served.host}:{served.port}"
+
+
+@pytest.fixture
+def seen(chromium: Browser, served: Served) -> Iterator[Seen]:
+    with browsers.tab(chromium, base_of(served)) as seen:
+        yield seen
+        assert seen.wrong == []
+
+
+def until(page: Page, expression: str) -> None:
+    """Wait until an expression holds in the page, whose policy forbids the browser's own way of waiting for one."""
+    wait_until(lambda: page.evaluate(expression), expression)
+
+
+def open_item(page: Page, name: str) -> None:
+    page.goto("/")
+    page.get_by_role("option", name=re.compile(f"^{re.escape(name)}")).click()
+    expect(page.get_by_role("dialog")).to_be_visible()
+
+
+# what is sent ---------------------------------------------------------------------------------------------------------
+
+
+def test_the_page_is_small_and_names_nothing_of_others() -> None:
+    files = [path for path in PAGE.iterdir() if path.is_file()]
+    assert sum(path.stat().st_size for path in files) < MOST_BYTES
+    links = {link for path in files for link in re.findall(r"https?://[^\s\"')]+", path.read_text())}
+    assert links <= {"http://www.w3.org/2000/svg"}
+
+
+def test_its_files_have_types_tags_and_a_strict_policy(served: Served) -> None:
+    answer = served.ask("/")
+    assert answer.status == 200
+    assert answer.headers["content-type"] == "text/html; charset=utf-8"
+    policy = answer.headers["content-security-policy"]
+    assert "default-src 'none'" in policy
+    assert "unsafe" not in policy
+    for name in re.findall(r'"(/page/[^"]+)"', answer.body.decode()):
+        file = served.ask(name)
+        assert (file.status, bool(file.body)) == (200, True), name
+        assert served.ask(name, if_none_match=file.headers["etag"]).status == 304
+    assert served.ask("/page/other.js").status == 404
+    assert served.ask("/page/..%2fpage.py").status == 404
+
+
+# the timeline ---------------------------------------------------------------------------------------------------------
+
+
+@pytest.mark.slow
+def test_a_hundred_thousand_items_scroll_from_end_to_end(
+    chromium: Browser, tmp_path: Path, record_property: Any, capsys: pytest.CaptureFixture[str]
+) -> None:
+    root = shown.make_library(tmp_path, pictures=2)
+    shown.add_made(root, MADE)
+    with serving(root, "--no-work", "--no-watch") as served, browsers.tab(chromium, base_of(served)) as seen:
+        page = seen.page
+        page.goto("/")
+        expect(page.get_by_role("option").first).to_have_attribute("aria-setsize", str(MADE + 8))
+        found = page.evaluate(browsers.in_page("scrolled"))
+        task = seen.longest_task_ms()
+        with capsys.disabled():
+            sys.stdout.write(f"\ntimeline of {MADE:,}: {found}, longest task {task or 'under 50'} ms\n")
+        record_property("timeline", f"{found}, longest task {task} ms")
+        assert found["bottom"]
+        assert found["nodes"] < MOST_NODES
+        assert found["seen"] > found["looks"] * 8
+        page.get_by_role("slider", name="Month").focus()
+        page.keyboard.press("Home")
+        expect(page.get_by_role("slider", name="Month")).to_have_attribute("aria-valuetext", "November 2026")
+        page.keyboard.press("PageDown")
+        expect(page.get_by_role("slider", name="Month")).not_to_have_attribute("aria-valuetext", "November 2026")
+        assert seen.wrong == []
+
+
+def test_previews_are_there_before_thumbnails_and_thumbnails_follow(seen: Seen) -> None:
+    page = seen.page
+    held: list[Route] = []
+    holding = True
+    page.route("**/sidecars/**", lambda route: held.append(route) if holding else route.continue_())
+    page.goto("/")
+    cell = page.get_by_role("option", name=re.compile("^landscape 001"))
+    expect(cell).to_be_visible()
+    colours = "cell => new Set(cell.querySelector('canvas').getContext('2d').getImageData(0, 0, 9, 9).data).size"
+    assert cell.evaluate(colours) > 10
+    assert "there" not in (cell.get_attribute("class") or "")
+    holding = False
+    for route in held:
+        route.continue_()
+    expect(cell).to_have_class(re.compile("there"))
+
+
+def test_kinds_choose_what_is_shown(seen: Seen) -> None:
+    page = seen.page
+    page.goto("/")
+    page.get_by_role("link", name="Films").click()
+    expect(page.get_by_role("option")).to_have_count(1)
+    assert page.url.endswith("?type=video")
+    page.go_back()
+    expect(page.get_by_role("option", name=re.compile("^letter"))).to_be_visible()
+
+
+def test_keys_walk_the_timeline_and_open_what_they_are_on(seen: Seen) -> None:
+    page = seen.page
+    page.goto("/")
+    expect(page.get_by_role("option").nth(2)).to_be_visible()
+    page.keyboard.press("ArrowRight")
+    first = page.evaluate("document.activeElement.getAttribute('aria-posinset')")
+    page.keyboard.press("ArrowRight")
+    assert page.evaluate("document.activeElement.getAttribute('aria-posinset')") == str(int(first) + 1)
+    name = page.evaluate("document.activeElement.getAttribute('aria-label')").split(",")[0]
+    page.keyboard.press("Enter")
+    viewer = page.get_by_role("dialog")
+    expect(viewer.get_by_role("heading", level=1)).to_have_text(name)
+    page.keyboard.press("ArrowRight")
+    expect(viewer.get_by_role("heading", level=1)).not_to_have_text(name)
+    page.keyboard.press("Escape")
+    expect(viewer).to_be_hidden()
+    assert page.evaluate("document.activeElement.getAttribute('role')") == "option"
+
+
+# the viewer -----------------------------------------------------------------------------------------------------------
+
+
+def test_text_of_a_picture_is_selected_on_it(seen: Seen) -> None:
+    page = seen.page
+    open_item(page, "letter from Ines.png")
+    picture = page.locator("img.photo")
+    word = page.locator(".word", has_text="photographs")
+    expect(word).to_be_visible()
+    expect(picture).to_be_visible()
+    box, whole = word.bounding_box(), picture.bounding_box()
+    assert box is not None
+    assert whole is not None
+    (expected,) = [
+        w["box"] for line in shown.letter()[1]["pages"][0]["lines"] for w in line["words"] if w["text"] == "photographs"
+    ]
+    scale = whole["width"] / 1240
+    assert abs(box["x"] - whole["x"] - expected[0] * scale) < 4
+    assert abs(box["y"] - whole["y"] - expected[1] * scale) < 4
+    word.dblclick()
+    assert page.evaluate("getSelection().toString().trim()") == "photographs"
+    page.evaluate("getSelection().selectAllChildren(document.querySelector('.textlayer'))")
+    assert "thank you for the plum jam" in page.evaluate("getSelection().toString()")
+
+
+def test_a_film_is_sought_by_its_transcript_and_has_subtitles(seen: Seen) -> None:
+    page = seen.page
+    open_item(page, "lighthouse.webm")
+    said = page.get_by_role("button", name=shown.SPOKEN[2][2])
+    expect(said).to_be_visible()
+    until(page, "document.querySelector('video').readyState >= 1")
+    said.click()
+    until(page, "Math.abs(document.querySelector('video').currentTime - 5) < 2.2")
+    expect(said).to_have_attribute("aria-current", "true")
+    until(page, "document.querySelector('video').textTracks[0].cues?.length === 4")
+    assert page.evaluate("document.querySelector('video').textTracks[0].mode") == "showing"
+
+
+def test_facts_files_and_what_was_made_stand_beside_it(seen: Seen) -> None:
+    page = seen.page
+    open_item(page, "letter from Ines.png")
+    side = page.get_by_role("complementary")
+    expect(side.get_by_text("image/png")).to_be_visible()
+    expect(side.get_by_text(re.compile(r"files/letter from Ines\.png$"))).to_be_visible()
+    expect(side.get_by_role("link", name="ocr default")).to_be_visible()
+
+
+def test_the_way_back_leads_through_what_was_seen(seen: Seen) -> None:
+    page = seen.page
+    open_item(page, "letter from Ines.png")
+    address = page.url
+    assert "item=" in address
+    page.go_back()
+    expect(page.get_by_role("dialog")).to_be_hidden()
+    page.go_forward()
+    expect(page.get_by_role("dialog")).to_be_visible()
+    page.goto(address)
+    expect(page.get_by_role("heading", level=1)).to_have_text("letter from Ines.png")
+    page.keyboard.press("Escape")
+    expect(page.get_by_role("dialog")).to_be_hidden()
+    expect(page.get_by_role("option").first).to_be_visible()
+
+
+def test_plain_text_is_read_and_never_run(seen: Seen) -> None:
+    page = seen.page
+    open_item(page, "shopping list.txt")
+    expect(page.get_by_text("plums, two kilos")).to_be_visible()
+
+
+# search ---------------------------------------------------------------------------------------------------------------
+
+
+def test_search_as_you_type_marks_hits_on_the_page_and_at_the_second(seen: Seen) -> None:
+    page = seen.page
+    page.goto("/")
+    expect(page.get_by_role("option").first).to_be_visible()
+    page.keyboard.press("/")
+    page.keyboard.type("plum jam", delay=15)
+    hit = page.get_by_role("link", name=re.compile("letter from Ines"))
+    expect(hit).to_be_visible()
+    expect(page.locator(".passage mark").first).to_be_visible()
+    assert "q=plum+jam" in page.url
+    hit.click()
+    expect(page.locator(".word.hit", has_text="plum")).to_be_visible()
+    page.keyboard.press("Escape")
+    expect(page.get_by_role("searchbox")).to_have_value("plum jam")
+    page.get_by_role("searchbox").fill("lamp twenty miles")
+    second = page.get_by_role("link", name=re.compile("Its lamp is seen")).first
+    expect(second).to_contain_text("0:05")
+    page.locator(".hit", has_text="lighthouse.webm").locator(".passage").first.click()
+    until(page, "Math.abs(document.querySelector('video')?.currentTime - 5) < 1.5")
+
+
+# who may see it, and how ----------------------------------------------------------------------------------------------
+
+
+def test_a_token_opens_a_server_that_needs_one(chromium: Browser, library: Path) -> None:
+    with (
+        serving(library, "--no-work", "--no-watch", "--require-token") as served,
+        browsers.tab(chromium, base_of(served)) as seen,
+    ):
+        token = next(word for line in served.said for word in line.split() if word.startswith("pillion_"))
+        page = seen.page
+        page.goto("/")
+        field = page.get_by_label("Token", exact=True).and_(page.locator("input"))
+        field.fill("pillion_wrong")
+        page.get_by_role("button", name="Open").click()
+        expect(page.locator(".login .said")).to_have_text("This token is not known here, or was revoked.")
+        field.fill(token)
+        page.get_by_role("button", name="Open").click()
+        cell = page.get_by_role("option", name=re.compile("^landscape 001"))
+        expect(cell).to_have_class(re.compile("there"))
+        (cookie,) = seen.context.cookies()
+        assert (cookie["httpOnly"], cookie["sameSite"]) == (True, "Strict")
+        assert page.evaluate("document.cookie + JSON.stringify({...localStorage, ...sessionStorage})") == "{}"
+        page.reload()
+        expect(cell).to_be_visible()
+        assert seen.wrong == []
+
+
+def test_an_error_is_one_sentence(seen: Seen) -> None:
+    page = seen.page
+    page.goto("/?item=00000000-0000-8000-8000-000000000000")
+    expect(page.get_by_text("This file is not in the library any more.")).to_be_visible()
+
+
+@pytest.mark.parametrize("theme", ["light", "dark"])
+def test_light_and_dark_by_the_system_and_by_hand(chromium: Browser, served: Served, theme: str) -> None:
+    other = "dark" if theme == "light" else "light"
+    with browsers.tab(chromium, base_of(served), color_scheme=theme) as seen:
+        page = seen.page
+        page.goto("/")
+        ground = "getComputedStyle(document.documentElement).backgroundColor"
+        by_system = page.evaluate(ground)
+        contrasts = page.evaluate(browsers.in_page("contrasts"))
+        assert min(contrasts.values()) >= 4.5, contrasts
+        page.get_by_role("button", name=re.compile("^Colours: as the system")).click()
+        expect(page.get_by_role("button", name=f"Colours: {other}")).to_be_visible()
+        assert page.evaluate(ground) != by_system
+        page.reload()
+        assert page.evaluate(ground) != by_system
+
+
+@pytest.mark.parametrize("view", ["/", "/?q=harbour", "letter from Ines.png", "lighthouse.webm", "shopping list.txt"])
+def test_everything_has_a_name_and_a_role(seen: Seen, view: str) -> None:
+    page = seen.page
+    if view.startswith("/"):
+        page.goto(view)
+        expect(page.locator(".cell.known, .hit").first).to_be_visible()
+    else:
+        open_item(page, view)
+        expect(page.get_by_role("complementary").get_by_role("heading", name="Facts")).to_be_visible()
+    assert page.evaluate(browsers.in_page("nameless")) == []
+
+
+def test_a_phone_shows_all_of_it(chromium: Browser, served: Served) -> None:
+    options: dict[str, Any] = {"viewport": {"width": 390, "height": 780}, "has_touch": True, "is_mobile": True}
+    with browsers.tab(chromium, base_of(served), **options) as seen:
+        page = seen.page
+        page.goto("/")
+        expect(page.get_by_role("option").first).to_be_visible()
+        wide = "document.documentElement.scrollWidth"
+        assert page.evaluate(wide) <= 390
+        page.get_by_role("option", name=re.compile("^letter")).tap()
+        expect(page.locator(".word", has_text="photographs")).to_be_visible()
+        assert page.evaluate(wide) <= 390
+        expect(page.get_by_role("complementary")).to_be_hidden()
+        page.get_by_role("button", name="About this file").tap()
+        expect(page.get_by_role("complementary")).to_be_visible()
+        page.get_by_role("button", name="Close").tap()
+        expect(page.get_by_role("dialog")).to_be_hidden()
+        assert seen.wrong == []

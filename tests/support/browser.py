@@ -1,0 +1,79 @@
+"""A real browser: Debian's Chromium without a window, driven by Playwright."""
+
+from __future__ import annotations
+
+import shutil
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+import pytest
+from playwright.sync_api import Browser, BrowserContext, Page, sync_playwright
+from playwright.sync_api import Error as PlaywrightError
+
+NAMES = ("chromium", "chromium-browser", "google-chrome")
+PATIENCE_MS = 30_000
+
+WATCHED = """
+window.longest = 0;
+new PerformanceObserver((list) => {
+  for (const entry of list.getEntries()) window.longest = Math.max(window.longest, entry.duration);
+}).observe({ type: "longtask", buffered: true });
+"""
+"""Notes the longest task of the page, in ms; the browser tells of those over 50."""
+
+
+def in_page(name: str) -> str:
+    """A function to be evaluated in the page: ``inpage/NAME.js``."""
+    return (Path(__file__).parent / "inpage" / f"{name}.js").read_text()
+
+
+@dataclass
+class Seen:
+    """A tab, and what went wrong in it: errors of scripts, what the policy blocked, requests to other servers."""
+
+    page: Page
+    context: BrowserContext
+    wrong: list[str] = field(default_factory=list)
+
+    def longest_task_ms(self) -> float:
+        """The longest task since the page was opened; 0 where none was over 50 ms."""
+        return float(self.page.evaluate("window.longest"))
+
+
+@contextmanager
+def chromium() -> Iterator[Browser]:
+    """The browser; skips the test where there is none that starts."""
+    path = next(filter(None, map(shutil.which, NAMES)), None)
+    if path is None:
+        pytest.skip("Chromium is not installed (Debian: apt-get install chromium); tools/bootstrap.py tries to as root")
+    with sync_playwright() as playwright:
+        try:
+            browser = playwright.chromium.launch(executable_path=path, args=["--no-sandbox", "--disable-gpu"])
+        except PlaywrightError as error:
+            pytest.skip(f"Chromium does not start here: {error.message.splitlines()[0]}")
+        yield browser
+        browser.close()
+
+
+@contextmanager
+def tab(browser: Browser, base: str, **options: Any) -> Iterator[Seen]:
+    """A tab of its own, without cookies of others. ``options``: of the context, such as viewport or color_scheme."""
+    options = {"viewport": {"width": 1280, "height": 800}, "locale": "en-GB", "reduced_motion": "reduce", **options}
+    context = browser.new_context(base_url=base, **options)
+    context.set_default_timeout(PATIENCE_MS)
+    context.add_init_script(WATCHED)
+    page = context.new_page()
+    seen = Seen(page, context)
+    page.on("pageerror", lambda error: seen.wrong.append(f"script: {error}"))
+    page.on("console", lambda said: seen.wrong.append(said.text) if "Content Security Policy" in said.text else None)
+    page.on(
+        "request",
+        lambda request: (
+            None if request.url.startswith((base, "blob:")) else seen.wrong.append(f"elsewhere: {request.url}")
+        ),
+    )
+    yield seen
+    context.close()
