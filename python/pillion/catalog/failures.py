@@ -151,6 +151,13 @@ def list_failures(
         yield FailureRow(**values)
 
 
+def count_open(connection: sa.Connection) -> dict[tuple[SidecarKind, str], int]:
+    """(kind, error class) -> how many lines of the ledger are not resolved."""
+    keys = (failures.c.kind, failures.c.error_class)
+    query = sa.select(*keys, sa.func.count()).where(failures.c.resolved_at.is_(None)).group_by(*keys)
+    return {(SidecarKind(kind), error_class): number for kind, error_class, number in connection.execute(query)}
+
+
 def ask_again_with_source(connection: sa.Connection, now: float) -> int:
     """Make sidecars due again that failed because what they are made from failed, if that is due; returns how many."""
     kinds = [(kind, spec.sources) for kind, spec in registry.specs().items() if spec.sources]

@@ -84,6 +84,48 @@ def raise_to_front(connection: sa.Connection, content_uuid: str, kind: SidecarKi
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
+class JobRow:
+    """One job. Times are seconds since 1970; ``not_before``: a queued one is not begun before."""
+
+    id: int
+    content_uuid: str
+    kind: SidecarKind
+    state: JobState
+    priority: int
+    attempts: int
+    not_before: float
+    error_class: str | None
+    error_message: str | None
+    created_at: float
+    updated_at: float
+
+
+def list_jobs(
+    connection: sa.Connection,
+    *,
+    states: Collection[JobState] = (),
+    kind: SidecarKind | None = None,
+    after: int = 0,
+    limit: int,
+) -> list[JobRow]:
+    """Jobs with greater ids than ``after``, in order of these; the arguments select some of them."""
+    query = sa.select(*(jobs.c[name] for name in JobRow.__slots__)).where(jobs.c.id > after)
+    if states:
+        query = query.where(jobs.c.state.in_([state.value for state in states]))
+    if kind is not None:
+        query = query.where(jobs.c.kind == kind)
+    rows = connection.execute(query.order_by(jobs.c.id).limit(limit))
+    return [JobRow(**{**row._mapping, "kind": SidecarKind(row.kind), "state": JobState(row.state)}) for row in rows]
+
+
+def waiting_since(connection: sa.Connection) -> dict[SidecarKind, float]:
+    """Kind -> when the job was queued that has waited longest, in seconds since 1970."""
+    queued = jobs.c.state == JobState.QUEUED.value
+    query = sa.select(jobs.c.kind, sa.func.min(jobs.c.updated_at)).where(queued).group_by(jobs.c.kind)
+    return {SidecarKind(kind): at for kind, at in connection.execute(query)}
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
 class QueueState:
     """The queue of one kind. ``counts``: jobs in each state; ``next_at``: when the next retry is due.
 

@@ -16,6 +16,7 @@ from pillion.catalog import requests as catalog_requests
 from pillion.catalog.database import Database
 from pillion.catalog.failures import FailureRow
 from pillion.catalog.indexing import queue_due, sources_of
+from pillion.catalog.requests import JobRow
 from pillion.catalog.sidecars import ask_again
 from pillion.catalog.statements import chunks
 from pillion.catalog.tables import entries
@@ -87,6 +88,29 @@ class Requests:
                     yield from _with_sources(connection, page)
                     page.clear()
             yield from _with_sources(connection, page)
+
+    def jobs(
+        self,
+        *,
+        states: Sequence[JobState] = (),
+        kind: SidecarKind | str | None = None,
+        after: int = 0,
+        limit: int = 100,
+    ) -> list[JobRow]:
+        """Jobs with greater ids than ``after``, in order of these; the arguments select some of them."""
+        chosen = _kind(kind)
+        with self._database.read() as connection:
+            return catalog_requests.list_jobs(connection, states=states, kind=chosen, after=after, limit=limit)
+
+    def waiting_since(self) -> dict[SidecarKind, float]:
+        """Kind -> when its job was queued that has waited longest, in seconds since 1970."""
+        with self._database.read() as connection:
+            return catalog_requests.waiting_since(connection)
+
+    def failure_counts(self) -> dict[tuple[SidecarKind, str], int]:
+        """(kind, error class) -> how many sidecars failed so and have not been made since."""
+        with self._database.read() as connection:
+            return catalog_failures.count_open(connection)
 
     def retry(
         self,

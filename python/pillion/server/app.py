@@ -9,14 +9,17 @@ from __future__ import annotations
 import asyncio
 import logging
 import os
-from collections.abc import Callable
+import time
+from collections.abc import Awaitable, Callable
 from concurrent.futures import ThreadPoolExecutor
+from functools import partial
 from typing import Any, TypeVar
 
 from pillion.errors import ErrorClass, ItemError, LibraryBusyError, LibraryClosedError, PillionError, UsageError
 from pillion.library import Library
 from pillion.quoting import quoted
 from pillion.server import page
+from pillion.server.feed import Feed
 from pillion.server.guard import Guard
 from pillion.server.http import Gone, Problem, Receive, Request, Scope, Send
 from pillion.server.operations import ROUTES
@@ -80,25 +83,40 @@ class Counts:
         return answer
 
 
+async def nothing() -> None:
+    """What is done where nothing is to be done."""
+
+
 class Api:
     """The API of one library, as an ASGI application.
 
     ``makes``: whether missing sidecars are made. ``about``: what else is said of the server's health.
+    ``on_replaced``: called when another catalog was put in the place of the open one.
     """
 
     def __init__(
-        self, library: Library, guard: Guard, *, makes: bool = True, about: Callable[[], dict[str, Any]] = dict
+        self,
+        library: Library,
+        guard: Guard,
+        *,
+        makes: bool = True,
+        about: Callable[[], dict[str, Any]] = dict,
+        on_replaced: Callable[[], Awaitable[None]] = nothing,
     ) -> None:
         self.library = library
         self.guard = guard
         self.makes = makes and not library.read_only
         self.about = about
+        self.on_replaced = on_replaced
         self.stopping = asyncio.Event()
         self.kept = Kept()
         self.making = Making()
         self.counts = Counts(self)
         self.table = Table((*ROUTES, *page.ROUTES))
         self.answered: dict[tuple[str, int], int] = {}
+        self.feed = Feed(self)
+        self.begun = time.time()
+        self._catalog = catalog_look(library)
         self._fast = Threads("read", 4)
         self._slow = Threads("slow", 2)
         self._search = Threads("search", 1)
@@ -130,6 +148,18 @@ class Api:
     async def in_files_of_library(self, look: Callable[[Library], T]) -> T:
         """Open one of the user's files, whose disk may be slow."""
         return await self._files.run(look, self.library)
+
+    async def look_at_catalog(self) -> None:
+        """Open the library again if another catalog was put in the place of the one that is open."""
+        look = await self.in_files(catalog_look, self.library)
+        if look is None or look == self._catalog:
+            return
+        _logger.warning("another catalog was put in the place of that of %s: it is opened now", self.library.root)
+        opened = await self._writes.run(partial(Library.open, self.library.root, create=False))
+        before, self.library, self._catalog = self.library, opened, look
+        self.kept.clear()
+        await self._writes.run(before.close)
+        await self.on_replaced()
 
     def close(self) -> None:
         """End the threads."""

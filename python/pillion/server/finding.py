@@ -26,7 +26,7 @@ async def search(api: Api, request: Request) -> Answer:
             values["q"],
             kinds=values.get("kind"),
             types=values.get("type"),
-            under=_folder(library, values.get("folder")),
+            under=known_folder(library, values.get("folder")),
             since=values.get("since"),
             limit=values["limit"],
             words=values["by"] != "meaning",
@@ -74,7 +74,7 @@ async def duplicates(api: Api, request: Request) -> Answer:
     return json_answer({"total": len(groups), "groups": groups[:limit]})
 
 
-def _folder(library: Library, text: str | None) -> list[str] | None:
+def known_folder(library: Library, text: str | None) -> str | None:
     """The absolute path of a folder that the library knows. Raises Problem for any other."""
     if text is None:
         return None
@@ -86,7 +86,7 @@ def _folder(library: Library, text: str | None) -> list[str] | None:
     )
     if place is None or not known:
         raise Problem(422, "'folder': the library knows no such folder.", parameter="folder")
-    return [os.fsdecode(place.path.rstrip(b"/") + b"/" + path)]
+    return os.fsdecode(place.path.rstrip(b"/") + b"/" + path)
 
 
 def _hits(library: Library, hits: Sequence[Hit]) -> list[dict[str, Any]]:

@@ -93,7 +93,7 @@ class Guard:
 
         ``open_to_all``: it may come without.
         """
-        text = _token_of(request.headers)
+        text = token_of(request.headers)
         if text is None:
             if self.needs_token and not open_to_all:
                 raise Problem(401, "This server needs a token: Authorization: Bearer TOKEN.", headers=_CHALLENGE)
@@ -129,7 +129,7 @@ class Guard:
         return address.is_loopback or not self.loopback
 
 
-def _token_of(headers: Mapping[bytes, bytes]) -> str | None:
+def token_of(headers: Mapping[bytes, bytes]) -> str | None:
     """The token of a request: in its header, or in the cookie that the page was given for it."""
     header = headers.get(b"authorization")
     if header is not None:

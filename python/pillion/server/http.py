@@ -6,6 +6,7 @@ Errors are problems (RFC 9457): raise :class:`Problem` anywhere below a handler.
 from __future__ import annotations
 
 import asyncio
+import json
 from collections.abc import AsyncIterator, Awaitable, Callable, Mapping, MutableMapping, Sequence
 from dataclasses import dataclass, field
 from functools import cached_property
@@ -42,7 +43,16 @@ STRICT: Headers = [
 ]
 """Headers of every answer but the page's own files: nothing in it may load or run anything."""
 
-encode = msgspec.json.Encoder().encode
+_encode = msgspec.json.Encoder().encode
+
+
+def encode(value: object) -> bytes:
+    """A value as JSON. Half characters, which some file put into a message, are replaced."""
+    try:
+        return _encode(value)
+    except UnicodeEncodeError:
+        text = json.dumps(msgspec.to_builtins(value), ensure_ascii=False)
+        return text.encode("utf-8", "replace")
 
 
 class Problem(Exception):

@@ -134,7 +134,7 @@ def _reply(reply: Reply) -> dict[str, Any]:
         content: dict[str, Any] = {} if reply.schema is None else {"schema": reply.schema}
         if reply.example is not None:
             content["example"] = reply.example
-        described["content"] = {reply.media: content}
+        described["content"] = {reply.media: content, **({reply.also: {}} if reply.also else {})}
     if reply.headers:
         described["headers"] = {
             name: {"description": text, "schema": {"type": "string"}} for name, text in reply.headers.items()

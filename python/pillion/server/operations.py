@@ -5,9 +5,10 @@ from __future__ import annotations
 from typing import Any
 
 from pillion.errors import ErrorClass
+from pillion.job import JobState
 from pillion.model import CONTENT_UUID, MediaClass, SidecarStatus
-from pillion.server import finding, health, items, openapi, originals, sidecars
-from pillion.server.routes import API, Param, Reply, Route, Schema
+from pillion.server import feed, finding, health, items, metrics, openapi, originals, sidecars, work
+from pillion.server.routes import API, Handler, Param, Reply, Route, Schema
 
 EXAMPLE_UUID = "8b950a1f-1fee-8771-9887-d3dd49fa879c"
 _SUM = "c0f2a1" + "0" * 58
@@ -117,6 +118,38 @@ HIT = of(
 FOUND = of({"hits": many(HIT), "notes": many(text())})
 PENDING = of({"state": text(enum=["pending"]), "content_uuid": UUID, "kind": text(), "variant": text(), "url": text()})
 
+JOB_STATES = [state.value for state in JobState if state is not JobState.PAUSED]
+JOB = of(
+    {
+        "id": integer(),
+        "content_uuid": UUID,
+        "kind": text(),
+        "state": text(enum=JOB_STATES),
+        "attempts": integer(),
+        "not_before": maybe(TIME),
+        "error_class": maybe(text()),
+        "message": maybe(text()),
+        "created": maybe(TIME),
+        "updated": maybe(TIME),
+    }
+)
+FAILURE = of(
+    {
+        "content_uuid": UUID,
+        "kind": text(),
+        "variant": text(),
+        "state": text(enum=STATES),
+        "error_class": text(enum=CLASSES),
+        "message": text(),
+        "stderr_tail": text(),
+        "attempts": integer(),
+        "first": maybe(TIME),
+        "last": maybe(TIME),
+        "retry": maybe(TIME),
+        "sources": many(text()),
+    }
+)
+
 _ITEM_EXAMPLE = {
     "content_uuid": EXAMPLE_UUID,
     "name": "harbour.jpg",
@@ -205,6 +238,29 @@ _BYTES = {
     206: Reply(text="The part that was asked for.", media="*/*"),
     304: Reply(text="The client has it.", media=""),
 }
+
+_KIND = Param(name="kind", schema=KIND.schema, text="Only of this kind.", example="thumb")
+_LOCATION = integer(minimum=0, maximum=2**53)
+_UUIDS = {"type": "array", "items": UUID, "maxItems": 10_000}
+
+
+def _change(
+    name: str, about: str, handler: Handler, members: dict[str, Schema], example: object, answer: dict[str, Schema]
+) -> Route:
+    """A route that changes something. All its members may be left out."""
+    return Route(
+        method="POST",
+        path=f"{API}/{name}",
+        name=name,
+        tag="work",
+        text=about,
+        handler=handler,
+        body={"type": "object", "properties": members, "additionalProperties": False},
+        body_example=example,
+        replies={200: Reply(text="It is done.", schema=of(answer))},
+        changes=True,
+    )
+
 
 ROUTES: tuple[Route, ...] = (
     Route(
@@ -506,5 +562,183 @@ ROUTES: tuple[Route, ...] = (
                 example={"total": 0, "groups": []},
             )
         },
+    ),
+    Route(
+        method="GET",
+        path=f"{API}/status",
+        name="status",
+        tag="work",
+        text="How much there is, what is queued, what failed, and what holds work back.",
+        handler=work.status,
+        replies={
+            200: Reply(
+                text="Counts.",
+                schema=of(
+                    {
+                        "files": integer(),
+                        "contents": integer(),
+                        "unidentified": integer(),
+                        "sidecars": map_of(map_of(integer())),
+                        "jobs": map_of(map_of(integer())),
+                        "paused": many(of({"kind": maybe(text()), "location": maybe(text())})),
+                        "held": many(of({"kind": maybe(text()), "error_class": text(), "notice": text()})),
+                        "quiet": many({"type": "object"}),
+                        "offline": many(of({"location": integer(), "path": text(), "why": text()})),
+                        "failures": many(of({"kind": text(), "error_class": text(), "sidecars": integer()})),
+                    }
+                ),
+            )
+        },
+    ),
+    Route(
+        method="GET",
+        path=f"{API}/jobs",
+        name="list_jobs",
+        tag="work",
+        text="Jobs in the order in which they were first queued, a page at a time.",
+        handler=work.list_jobs,
+        query=(
+            limit(1000, 100),
+            Param(name="after", schema=integer(minimum=0, maximum=2**53, default=0), text="Go on after this id."),
+            Param(name="state", schema=text(enum=JOB_STATES), text="Only in this state."),
+            _KIND,
+        ),
+        replies={
+            200: Reply(
+                text="A page; 'next' is the 'after' of the following one.",
+                schema=of({"jobs": many(JOB), "next": maybe(integer())}),
+                example={"jobs": [], "next": None},
+            )
+        },
+    ),
+    Route(
+        method="GET",
+        path=f"{API}/failures",
+        name="list_failures",
+        tag="work",
+        text="Sidecars that failed and have not been made since, in order of content, kind and variant.",
+        handler=work.list_failures,
+        query=(
+            limit(1000, 100),
+            Param(
+                name="offset", schema=integer(minimum=0, maximum=10_000_000, default=0), text="Leave out so many first."
+            ),
+            _KIND,
+            Param(name="error_class", schema=text(enum=CLASSES), text="Only of this class."),
+        ),
+        replies={
+            200: Reply(
+                text="A page; 'next' is the 'offset' of the following one.",
+                schema=of({"failures": many(FAILURE), "next": maybe(integer())}),
+                example={"failures": [], "next": None},
+            )
+        },
+    ),
+    Route(
+        method="GET",
+        path=f"{API}/plan",
+        name="plan",
+        tag="work",
+        text="What the next index and run would make, why, how long that takes and how large it will be.",
+        handler=work.show_plan,
+        query=(
+            Param(name="kind", schema=KIND.schema, text="Only these kinds.", many=True, example="thumb"),
+            Param(
+                name="walk", schema={**FLAG, "default": False}, text="Also look in the folders for what is not indexed."
+            ),
+        ),
+        replies={200: Reply(text="The plan, as 'pillion plan --json' prints it.", schema={"type": "object"})},
+    ),
+    Route(
+        method="GET",
+        path=f"{API}/usage",
+        name="usage",
+        tag="work",
+        text="How many sidecars there are, and how many bytes they take.",
+        handler=work.show_usage,
+        replies={200: Reply(text="As 'pillion usage --json' prints it.", schema={"type": "object"})},
+    ),
+    _change(
+        "retry",
+        "Queue failed and cancelled sidecars again, with all their tries.",
+        work.retry,
+        {"kind": _KIND.schema, "error_class": text(enum=CLASSES), "content_uuids": _UUIDS},
+        {"error_class": "timeout"},
+        {"sidecars": integer()},
+    ),
+    _change(
+        "cancel",
+        "Take jobs out of the queue, running ones too. They stay cancelled until somebody asks for them.",
+        work.cancel,
+        {"kind": _KIND.schema, "location": _LOCATION, "content_uuids": _UUIDS},
+        {"kind": "transcript"},
+        {"sidecars": integer()},
+    ),
+    _change(
+        "regenerate",
+        "Queue sidecars to be made again; the old ones are served until they are replaced.",
+        work.regenerate,
+        {
+            "kind": _KIND.schema,
+            "variant": VARIANT.schema,
+            "content_uuid": UUID,
+            "folder": FOLDER.schema,
+            "stale": {**FLAG, "default": False},
+        },
+        {"kind": "thumb", "content_uuid": EXAMPLE_UUID},
+        {"sidecars": integer()},
+    ),
+    _change(
+        "pause",
+        "Pause a kind, or all, in a Location, or everywhere, until resume.",
+        work.pause,
+        {"kind": _KIND.schema, "location": _LOCATION},
+        {"kind": "transcript"},
+        {"paused": FLAG},
+    ),
+    _change(
+        "resume",
+        "End pauses: of a kind, or of all, in a Location, or everywhere.",
+        work.resume,
+        {"kind": _KIND.schema, "location": _LOCATION},
+        {},
+        {"ended": integer()},
+    ),
+    Route(
+        method="GET",
+        path=f"{API}/events",
+        name="events",
+        tag="work",
+        text="What happens in the library, as server-sent events (docs/events.md); for who accepts JSON alone, a page.",
+        handler=feed.listen,
+        query=(
+            limit(10_000, 1000),
+            Param(
+                name="since",
+                schema=integer(minimum=0, maximum=2**53),
+                text="Only events after this id (default: from now on; of a page, all). Last-Event-ID says the same.",
+                example=120,
+            ),
+        ),
+        replies={
+            200: Reply(
+                text="Events without end; of a page, 'next' is the 'since' of the following one.",
+                schema=of({"events": many(of({"id": integer(), "at": NUMBER, "event": text()})), "next": integer()}),
+                example={
+                    "events": [{"id": 121, "at": 1717172411.2, "event": "queued", "kind": "thumb", "jobs": 3}],
+                    "next": 121,
+                },
+                also="text/event-stream",
+            )
+        },
+    ),
+    Route(
+        method="GET",
+        path="/metrics",
+        name="metrics",
+        tag="server",
+        text="What Prometheus reads: the queue, what was made and what failed, ages, requests.",
+        handler=metrics.show_metrics,
+        replies={200: Reply(text="Prometheus' text format.", media="text/plain")},
     ),
 )

@@ -42,6 +42,8 @@ class Reply:
     media: str = "application/json"
     example: Any = None
     headers: Mapping[str, str] = field(default_factory=dict)
+    also: str = ""
+    """Another type that the answer may be of."""
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)

@@ -18,7 +18,7 @@ from typing import TYPE_CHECKING, Any
 from pillion.errors import LibraryError, UsageError
 from pillion.extras import require
 from pillion.quoting import quoted
-from pillion.server.app import Api
+from pillion.server.app import Api, nothing
 from pillion.server.guard import Guard, Rates
 from pillion.server.supervise import Companion
 from pillion.server.tokens import Tokens
@@ -152,7 +152,8 @@ def _run(library: Library, options: Options, guard: Guard, listening: socket.soc
     def about() -> dict[str, Any]:
         return {"workers": {"state": "off"} if companion is None else companion.about()}
 
-    api = Api(library, guard, makes=not options.read_only, about=about)
+    on_replaced = nothing if companion is None else companion.again
+    api = Api(library, guard, makes=not options.read_only, about=about, on_replaced=on_replaced)
     config = uvicorn.Config(
         api,
         http=Protocol,
@@ -185,13 +186,17 @@ def _run(library: Library, options: Options, guard: Guard, listening: socket.soc
         loops.append(asyncio.get_running_loop())
         if companion is not None:
             await companion.start()
+        following = asyncio.create_task(api.feed.run())
         try:
             await Server(config).serve(sockets=[listening])
         finally:
             api.stopping.set()
+            await following
             if companion is not None:
                 await companion.stop()
             api.close()
+            # Where another catalog was opened meanwhile, nobody else closes it.
+            api.library.close()
 
     import uvloop
 

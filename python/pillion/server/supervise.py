@@ -92,6 +92,12 @@ class Companion:
                 self.restarts += 1
                 await self._begin()
 
+    async def again(self) -> None:
+        """End the process, so that it is begun again."""
+        process = self._process
+        if process is not None and process.returncode is None:
+            process.terminate()
+
     async def stop(self) -> None:
         """End the process: as Ctrl-C does, jobs in flight go back to the queue."""
         self._stopping.set()
