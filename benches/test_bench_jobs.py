@@ -73,7 +73,7 @@ class StoreWithoutFiles(Store):
     def place(self, placements: Sequence[Placement]) -> None:
         return
 
-    def is_staged(self, staging: str, variant: str, size: int, checksum: str) -> bool:
+    def secure(self, staging: str, variant: str, size: int, checksum: str) -> bool:
         return True
 
     def stage_manifest(self, owner: str, content_uuid: str, about: Any, listed: Sequence[ManifestEntry]) -> Placement:

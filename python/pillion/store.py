@@ -16,16 +16,17 @@ import itertools
 import json
 import os
 import shutil
+import signal
 import stat
 import time
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager, suppress
 from dataclasses import fields
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, BinaryIO
 
 from pillion import _core
-from pillion.errors import CatalogError, LibraryError
+from pillion.errors import CatalogError, ItemError, LibraryError
 from pillion.failpoints import reach
 from pillion.kinds import registry
 from pillion.model import EXTENSIONS, SidecarFormat, SidecarKind, value
@@ -49,6 +50,8 @@ _MARK_TEXT = "This folder is a Pillion library: what it holds is not indexed.\n"
 
 _FOLDER = os.O_RDONLY | os.O_DIRECTORY | os.O_NOFOLLOW | os.O_CLOEXEC
 _FILE = os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_NOCTTY | os.O_CLOEXEC
+
+_CHUNK = 1 << 20
 
 _NOTE = "-checkpoint"
 
@@ -164,16 +167,30 @@ class Store:
         for variant in variants:
             _clear(staged_path(staging, variant))
 
-    def is_staged(self, staging: str, variant: str, size: int, checksum: str) -> bool:
-        """Whether a job has written this variant: a plain file of no other name, of this size and checksum."""
+    def secure(self, staging: str, variant: str, size: int, checksum: str) -> bool:
+        """Whether a job has written this variant: a plain file of no other name, of this size and checksum.
+
+        From then on nobody but this process can change its bytes: the worker has no other way to it, and where it may
+        have the file open still, the file is replaced by a copy. Raises OSError if a copy cannot be written.
+        """
+        path = staged_path(staging, variant)
         try:
-            descriptor = os.open(staged_path(staging, variant), os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK)
+            descriptor = os.open(path, _FILE)
         except OSError:
             return False
         with open(descriptor, "rb", buffering=0) as file:
+            leased = _leased(descriptor)
             found = os.fstat(descriptor)
-            is_plain = stat.S_ISREG(found.st_mode) and found.st_nlink == 1
-            return is_plain and found.st_size == size and _core.hash_bytes(file.read()).hash == checksum
+            if not stat.S_ISREG(found.st_mode) or found.st_nlink != 1 or found.st_size != size:
+                return False
+            if leased and fcntl.fcntl(descriptor, fcntl.F_GETLEASE) == fcntl.F_RDLCK:
+                # Nobody opens it meanwhile, or waits to, and it has no name but this one, which only this process uses.
+                return _matches(file, path, size, checksum)
+            with _copied(file, size, path) as copy, open(copy, "rb", buffering=0) as again:
+                if not _matches(again, copy, size, checksum):
+                    return False
+                os.replace(copy, path)
+                return True
 
     def sweep(self, owner: str) -> None:
         """Remove the files in staging of an owner that is gone, and the folders of its workers."""
@@ -478,6 +495,51 @@ def _open_below(name: str, at: int, *, make: bool) -> int:
     with suppress(FileExistsError):
         os.mkdir(name, dir_fd=at)
     return _open_below(name, at, make=False)
+
+
+# what a worker has written --------------------------------------------------------------------------------------------
+
+
+@contextmanager
+def _copied(file: BinaryIO, size: int, path: Path) -> Iterator[Path]:
+    """A copy of a file beside its path, that was never anybody else's; removed unless it is renamed. Raises OSError."""
+    copy = path.with_name(f"{path.name}.copy")
+    try:
+        with open(os.open(copy, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_NOFOLLOW, 0o600), "wb") as sink:
+            left = size
+            while left and (data := file.read(min(left, _CHUNK))):
+                sink.write(data)
+                left -= len(data)
+        yield copy
+    finally:
+        copy.unlink(missing_ok=True)
+
+
+def _leased(descriptor: int) -> bool:
+    """Take a lease on a file until it is closed: granted only while nobody has it open to write, or mapped so.
+
+    It costs two calls where a copy costs a file. False also where there are no leases, as on network file systems.
+    Who opens the file to write while the lease is held waits, and it is no whole lease any more. The signal about that
+    is one that is ignored, where the usual one ends the process.
+    """
+    if not hasattr(fcntl, "F_SETLEASE"):
+        return False
+    try:
+        fcntl.fcntl(descriptor, fcntl.F_SETSIG, signal.SIGURG)
+        fcntl.fcntl(descriptor, fcntl.F_SETLEASE, fcntl.F_RDLCK)
+    except OSError:
+        return False
+    return True
+
+
+def _matches(file: BinaryIO, path: Path, size: int, checksum: str) -> bool:
+    """Whether a file that nobody changes, open at its start, has this checksum. Holds a part of it at a time."""
+    if size <= _CHUNK:
+        return _core.hash_bytes(file.read(_CHUNK)).hash == checksum
+    try:
+        return _core.hash_file(path).hash == checksum
+    except ItemError:
+        return False
 
 
 def _is_regular(name: str, at: int) -> bool:

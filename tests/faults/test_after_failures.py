@@ -25,7 +25,7 @@ from pillion.queue import work
 from tests.support import engines, photos
 from tests.support.evil import DEEDS
 from tests.support.invariants import check_invariants
-from tests.support.kinds import limit
+from tests.support.kinds import change, limit
 from tests.support.waiting import wait_until
 
 GOOD = 6
@@ -44,6 +44,9 @@ def log(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     monkeypatch.setenv(WRITES, str(folder))
     monkeypatch.setattr(work, "TARGET", "tests.support.engines:execute")
     limit(monkeypatch, "thumb", deadline_s=DEADLINE_S, deadline_s_per_mib=0, cpu_s=DEADLINE_S)
+    change(monkeypatch, "thumb", lacking="tests.support.engines:lacking")
+    found = [str(Path(__file__).parents[2]), os.environ.get("PYTHONPATH", "")]
+    monkeypatch.setenv("PYTHONPATH", os.pathsep.join(filter(None, found)))
     return folder
 
 

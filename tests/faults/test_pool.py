@@ -138,6 +138,35 @@ def test_where_memory_is_short_one_item_waits_until_it_is_alone(tmp_path: Path) 
     pool.shutdown()
 
 
+def test_what_gave_way_has_its_turn_in_a_steady_stream_of_others(tmp_path: Path) -> None:
+    pool = WorkerPool(TASKS, size=2, memory_limit=4000 * MIB, recycle_bytes=4000 * MIB, memory_budget=500 * MIB)
+    go = tmp_path / "go"
+    streams = []
+    try:
+        large = [pool.submit_batch("lane", [((f"hold until {go}", 300.0), GENEROUS)])[0] for _ in range(2)]
+        wait_until(lambda: len(list(tmp_path.iterdir())) == 2 and pool.running["lane"] == 1)
+        stop = threading.Event()
+
+        def stream() -> None:
+            """Always one that runs and one that waits."""
+            before = pool.submit_batch("lane", [(("sleep", 0.01), GENEROUS)])[0]
+            while not stop.is_set():
+                waiting = pool.submit_batch("lane", [(("sleep", 0.01), GENEROUS)])[0]
+                before.result(GENEROUS)
+                before = waiting
+
+        streams = [threading.Thread(target=stream) for _ in range(2)]
+        for one in streams:
+            one.start()
+        go.touch()
+        assert [future.result(GENEROUS)[1] for future in large] == [300, 300]
+    finally:
+        stop.set()
+        for one in streams:
+            one.join()
+        pool.shutdown()
+
+
 def test_what_somebody_waits_for_is_next_once_it_gave_way(tmp_path: Path) -> None:
     pool = WorkerPool(TASKS, size=2, memory_limit=4000 * MIB, recycle_bytes=4000 * MIB, memory_budget=500 * MIB)
     go = tmp_path / "go"

@@ -8,8 +8,10 @@ import subprocess
 from collections.abc import Iterator
 from pathlib import Path
 
+import pysqlite3
 import pytest
 
+from pillion import _core
 from pillion.kinds.ocr import tesseract
 from pillion.kinds.registry import obtaining
 from pillion.library import Library
@@ -18,7 +20,8 @@ from pillion.pool.sandbox import Mode, Policy
 from pillion.queue import work
 from pillion.queue.confinement import Confinement
 from tests.support import media, photos, program, shadow
-from tests.support.intruder import PRIZE
+from tests.support.intruder import CHANGED, FAULTS, PRIZE
+from tests.support.waiting import wait_until
 
 
 def _photos(folder: Path, *seeds: int) -> Path:
@@ -51,7 +54,10 @@ def _classes(library: Library) -> set[str]:
     return {(item.error or {}).get("class", item.state) for item in library.ls()}
 
 
-@pytest.mark.parametrize("lie", ["a link", "a hard link", "a folder", "a pipe", "nothing", "another variant", "a path"])
+LIES = ("a link", "a hard link", "a folder", "a pipe", "nothing", "another variant", "a path", "another format")
+
+
+@pytest.mark.parametrize("lie", LIES)
 def test_a_result_that_is_a_lie_is_its_worker_s_fault_and_places_nothing(
     hostile: Library, monkeypatch: pytest.MonkeyPatch, lie: str
 ) -> None:
@@ -67,6 +73,43 @@ def test_a_worker_cannot_touch_what_another_has_made(hostile: Library, monkeypat
     hostile.run()
     assert _states(hostile) == {"ready"}
     assert hostile.verify() == []
+
+
+@pytest.mark.parametrize("fault", sorted(FAULTS))
+def test_what_is_not_so_of_the_machine_is_its_worker_s_fault_and_holds_nobody_up(
+    hostile: Library, monkeypatch: pytest.MonkeyPatch, fault: str, tmp_path: Path
+) -> None:
+    monkeypatch.setenv(PRIZE, fault)
+    for seed in (3, 4):
+        photos.write_photo(tmp_path / "photos" / f"good-{seed}.jpg", seed=seed, size=(64, 48))
+    hostile.index()
+    report = hostile.run()
+    found = {Path(item.sources[0]).stem: (item.error or {}).get("class", item.state) for item in hostile.ls()}
+    assert found == {"1": "crash", "2": "crash", "good-3": "ready", "good-4": "ready"}
+    assert report.notices == {}
+    assert hostile.status().holds == []
+    messages = {item.failure.message for item in hostile.requests.failures()}
+    assert all("said what is not so of this machine" in message for message in messages)
+
+
+def test_what_a_worker_gave_away_does_not_change_any_more(hostile: Library, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv(PRIZE, "files that it keeps open")
+    hostile.start()
+    wait_until(lambda: list((hostile.root / "staging").rglob(CHANGED)), "it wrote to them")
+    hostile.wait_until_idle()
+    assert _states(hostile) == {"ready"}
+    made = [(Path(item.path or ""), item.checksum) for item in hostile.ls()]
+    assert [_core.hash_bytes(path.read_bytes()).hash for path, _ in made] == [checksum for _, checksum in made]
+    hostile.stop()
+
+
+def test_years_that_a_worker_claims_change_no_estimate(hostile: Library, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv(PRIZE, "years of work")
+    hostile.run()
+    connection = pysqlite3.connect(hostile.root / "catalog.sqlite")
+    (seconds,) = connection.execute("SELECT max(seconds / number) FROM history").fetchone()
+    connection.close()
+    assert 0 < seconds < 600
 
 
 def test_a_worker_may_only_ask_for_what_kinds_obtain() -> None:

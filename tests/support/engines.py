@@ -5,12 +5,14 @@ from __future__ import annotations
 import json
 import os
 import time
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
 from pillion.errors import ErrorClass
 from pillion.kinds.execute import Execution, ExecutionTask
 from pillion.kinds.execute import execute as good
+from pillion.kinds.lacking import Lacking
 from pillion.model import Failure
 from tests.support.evil import DEEDS
 
@@ -28,6 +30,12 @@ def tries(folder: Path, deed: str | None = None) -> list[dict[str, Any]]:
     """What was tried so far (of one deed), in order: deed, process, share and variants."""
     lines = (folder / "tries").read_text().splitlines() if (folder / "tries").exists() else []
     return [tried for tried in map(json.loads, lines) if deed in (None, tried["deed"])]
+
+
+def lacking(_mime: str, _settings: Mapping[str, Any]) -> Lacking:
+    """Whether the tool is missing."""
+    there = (Path(os.environ[LOG]) / TOOL).exists()
+    return Lacking(any_file=() if there else ("The tool is not installed.",))
 
 
 def execute(task: ExecutionTask) -> Execution:

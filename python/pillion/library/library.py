@@ -41,7 +41,7 @@ from pillion.library.sidecars import Answer, Item, Ready, Resolution, Sidecars
 from pillion.library.status import Status, WorkReport, collect_status
 from pillion.machine import OnWait, exclusive
 from pillion.model import SidecarKind, SidecarStatus, SidecarUri, WantedSidecar
-from pillion.queue.gates import ALL
+from pillion.queue.engine import ALL
 from pillion.quoting import quoted
 from pillion.settings.config import Config, load_config, variants_of
 from pillion.store import Store, is_library

@@ -17,7 +17,8 @@ from pillion.catalog.requests import QueueState, queue_states
 from pillion.job import JobState
 from pillion.kinds import registry
 from pillion.model import SidecarKind, SidecarMark, SidecarStatus
-from pillion.queue.gates import ALL, Quiet, quiet_now
+from pillion.queue.engine import ALL
+from pillion.queue.gates import Quiet, quiet_now
 from pillion.settings.config import Config, unknown_locations
 
 

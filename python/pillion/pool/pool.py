@@ -61,7 +61,7 @@ class Batch:
 
     ``unstarted``: how often a child died before it started the first of them. ``prepares``: the child may prepare all
     of them together first; not again after it died while doing so. ``single``: it runs while nothing else does, because
-    there was not enough memory for it beside others.
+    there was not enough memory for it beside others. ``overtaken``: how many batches behind it went first meanwhile.
     """
 
     lane: str
@@ -71,6 +71,7 @@ class Batch:
     unstarted: int = 0
     prepares: bool = True
     single: bool = False
+    overtaken: int = 0
 
 
 @dataclass(slots=True)
@@ -158,6 +159,9 @@ _RECYCLE_ITEMS = 4000
 """Starting a child costs about as much as a hundred thumbnails."""
 
 
+_OVERTAKEN = 16
+"""Batches that may go ahead of one that needs all children to be at rest."""
+
 _SAID_BYTES = 500
 
 _SPARE_S = 60.0
@@ -177,7 +181,8 @@ class WorkerPool(Executor):
     ``policy``: what they may use (sandbox.py); None: all that this process may. Raises SandboxError for one that cannot
     hold here though it must. ``fetch``: called with an item, whether it is done, and the child's own folder, when the
     item starts, at its signs of life, when it is done and when the child ends; takes what the child has written; may
-    raise OSError.
+    raise OSError. ``fills``: whether a result says that there is no room: then its child ends, and with it what it may
+    have filled, before the result is told.
     ``obtaining``: the command that makes what a child asks for, None for what it may not have; what it prints is the
     answer.
     """
@@ -194,6 +199,7 @@ class WorkerPool(Executor):
         lane_workers: Mapping[str, int] = MappingProxyType({}),
         policy: Policy | None = None,
         fetch: Callable[[Any, bool, Path], None] | None = None,
+        fills: Callable[[Any], bool] = lambda _: False,
         obtaining: Callable[[bytes], Sequence[str] | None] | None = None,
     ) -> None:
         self._target = target
@@ -202,6 +208,7 @@ class WorkerPool(Executor):
         sandbox.check(policy)
         self._policy = policy
         self._fetch = fetch
+        self._fills = fills
         self._environment = sandbox.environment(os.environ, target)
         self._helpers = Helpers(obtaining, self._environment.get("PYTHONPATH"))
         self.size = size
@@ -378,20 +385,24 @@ class WorkerPool(Executor):
 
     def _assign(self) -> None:
         coming = sum(not child.ready and not child.dismissed for child in self._children)
+        passed: list[Batch] = []
         for batch in tuple(self._waiting):
             idle = [child for child in self._children if child.idle]
             busy = [child.batch for child in self._children if child.batch is not None]
             if not idle or (busy and (self._is_short or busy[0].single)):
                 return
             if batch.single and busy:
-                if batch.turn is Turn.IN_LINE:
+                if batch.turn is Turn.IN_LINE and batch.overtaken < _OVERTAKEN:
+                    passed.append(batch)
                     continue
-                # Somebody waits for it: nothing else begins until it has run.
+                # Somebody waits for it, or it has waited long enough: nothing behind it begins until it has run.
                 return
             if batch.turn is not Turn.AT_ONCE and (self._in_turn() >= self.size or self._is_full(batch.lane)):
                 continue
             child = choose(batch, idle)
             if child is not None:
+                for other in passed:
+                    other.overtaken += 1
                 self._waiting.remove(batch)
                 self._give(child, batch)
             elif coming == 0:
@@ -488,7 +499,8 @@ class WorkerPool(Executor):
         elif sign in (Sign.RESULT, Sign.LAST_RESULT) and child.started:
             result = self._codec.result(data)
             result = self._fetch_from(child, done=True) or result
-            return self._take(child, batch, is_last=sign is Sign.LAST_RESULT).future, result
+            is_last = sign is Sign.LAST_RESULT or isinstance(result, ItemError) or self._fills(result)
+            return self._take(child, batch, is_last=is_last).future, result
         else:
             raise WireError(f"{sign.name} at the wrong time")
         return None

@@ -9,6 +9,7 @@ from __future__ import annotations
 import errno
 import logging
 import os
+import time
 from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
@@ -48,6 +49,10 @@ _logger = logging.getLogger(__name__)
 DISK_FULL_NOTICE = "The disk that holds the library is full; free some space, and work goes on. Nothing is lost."
 
 
+_MOST_FURTHER = 100
+"""Tries that count as the first because they came further: whether they did is what a worker has written."""
+
+
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Adopted:
     """A variant whose file is there already, complete and made with the wanted recipe: it only has to be recorded."""
@@ -66,6 +71,8 @@ class PlannedJob:
     making: Sequence[Due]
     staging: str
     checkpoint: Checkpoint | None = None
+    since: float = field(default_factory=time.monotonic)
+    """When it was planned, on the monotonic clock."""
 
     @property
     def open(self) -> Sequence[Due]:
@@ -110,6 +117,8 @@ class Recorder:
     owner: str
     counts: Counter[tuple[SidecarKind, SidecarStatus]] = field(default_factory=Counter)
     jobs_ended: Counter[SidecarKind] = field(default_factory=Counter)
+    _further: Counter[tuple[SidecarKind, str]] = field(default_factory=Counter)
+    """(kind, content_uuid) -> tries that came further than the one before."""
 
     def record(self, results: Sequence[Result[PlannedJob]], now: float) -> Mapping[str, str]:
         """Write a batch. Returns a notice for each lane (or "*") that a fault of the machine holds back."""
@@ -202,7 +211,11 @@ class Recorder:
         return change
 
     def _came_further(self, planned: PlannedJob) -> bool:
-        return planned.checkpoint is not None and self.checkpoints.came_further(planned.checkpoint)
+        if planned.checkpoint is None or not self.checkpoints.came_further(planned.checkpoint):
+            return False
+        key = planned.job.kind, planned.job.content_uuid
+        self._further[key] += 1
+        return self._further[key] <= _MOST_FURTHER
 
     def _ended(
         self,
@@ -327,10 +340,14 @@ def result_of(returned: Execution | ItemError) -> Sequence[Staged] | Empty | Fai
 def believed(planned: PlannedJob, returned: Execution | ItemError, store: Store) -> Execution | ItemError:
     """What a worker says, if it can be true; else the crash that it amounts to. Sentences are cut to what they need.
 
-    A file may have taken the worker over.
+    A file may have taken the worker over. What it says of the machine is compared before (:mod:`pillion.queue.claims`).
     """
     if isinstance(returned, ItemError):
         return returned
+    # No try took longer than it is since its job was claimed: the estimates, and so others, go by what it says.
+    longest = max(0.0, time.monotonic() - planned.since)
+    if returned.seconds > longest:
+        returned = replace(returned, seconds=longest)
     if returned.failure is not None:
         return replace(returned, failure=_brief(returned.failure))
     if returned.empty is not None:
@@ -339,7 +356,10 @@ def believed(planned: PlannedJob, returned: Execution | ItemError, store: Store)
     if sorted(named) != sorted(due.variant for due in planned.making):
         return ItemError(ErrorClass.CRASH, "Its worker process reported other variants than were asked for.")
     made = returned.staged
-    if not all(store.is_staged(planned.staging, item.variant, item.size, item.checksum) for item in made):
+    known = registry.specs()[planned.job.kind].formats
+    if any(item.format not in known for item in made):
+        return ItemError(ErrorClass.CRASH, f"Its worker process reported a format that no {planned.job.kind} has.")
+    if not all(store.secure(planned.staging, item.variant, item.size, item.checksum) for item in made):
         return ItemError(ErrorClass.CRASH, "Its worker process reported a file that it did not write.")
     return returned
 

@@ -30,6 +30,9 @@ _HEARTBEAT_S = 1.0
 _DEPTH = 2
 """Batches in the pool for each worker: one running and one waiting, so that no worker has to wait for the next."""
 
+ALL = "*"
+"""The lane of a fault that holds back every one."""
+
 CLAIM_ITEMS = 512
 """Most jobs in one claim; more would hold the write lock too long."""
 
@@ -100,7 +103,7 @@ class JobSource(Protocol[J]):
         ...
 
     def finish(self, results: Sequence[Result[J]], now: float) -> Mapping[str, str]:
-        """Record results. Returns a notice for each lane that a fault of the machine holds back; "*" is all lanes.
+        """Record results. Returns a notice for each lane that a fault of the machine holds back; ``ALL`` is all lanes.
 
         Such lanes have no front until the fault is gone.
         """
@@ -343,7 +346,11 @@ class Engine(Generic[J]):
         if not (force or old or self._awaited or len(self._buffer) >= _FLUSH_ITEMS or not self._in_flight):
             return
         results, self._buffer, self._awaited = self._buffer, [], False
-        self.notices.update(self._source.finish(results, time.time()))
+        held = self._source.finish(results, time.time())
+        self.notices.update(held)
+        if ALL in held:
+            # What is in flight would only meet the same fault.
+            self._pool.cancel(tuple(self._futures.values()))
         if self._progress is not None:
             self._progress()
 

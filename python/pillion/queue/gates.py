@@ -31,11 +31,9 @@ from pillion.catalog.queue import end_held_waits
 from pillion.errors import ErrorClass, PillionError
 from pillion.events import Event, Paused, Resumed
 from pillion.model import SidecarKind
+from pillion.queue.engine import ALL
 from pillion.settings.config import Config
 from pillion.settings.hours import When, is_quiet, quiet_until
-
-ALL = "*"
-"""The lane of a fault that holds back every kind."""
 
 # quiet hours and battery ----------------------------------------------------------------------------------------------
 

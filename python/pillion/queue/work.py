@@ -38,11 +38,12 @@ from pillion.machine import at_work, interrupts_end, is_gone, this_owner
 from pillion.model import PDF_PASSWORDS, Allowance, Failure, SidecarKind
 from pillion.pool.pool import WorkerPool
 from pillion.queue.checkpoints import FOLDER, Checkpoints
+from pillion.queue.claims import Claims
 from pillion.queue.commit import DISK_FULL_NOTICE, Adopted, PlannedJob, Recorder, result_of
 from pillion.queue.confinement import Confinement
-from pillion.queue.engine import Engine, Planned, Result, patience
+from pillion.queue.engine import ALL, Engine, Planned, Result, patience
 from pillion.queue.estimate import Estimates, Eta, parallel, worker_count
-from pillion.queue.gates import ALL, OPEN, Gate, Gates
+from pillion.queue.gates import OPEN, Gate, Gates
 from pillion.queue.offline import OfflineLocations
 from pillion.queue.slow import SlowTypes
 from pillion.settings.config import Config
@@ -95,6 +96,7 @@ class CatalogJobs:
         self._estimates = estimates
         self._eta = eta
         self._checkpoints = checkpoints
+        self._claims = Claims(store, owner, confinement.policy if confinement is not None else lambda: None)
         self._leases = Leases(database, owner)
         self._unwritten: list[ClaimedJob] = []
         self._slow = SlowTypes()
@@ -220,6 +222,7 @@ class CatalogJobs:
             self.release([planned.job for planned, _ in results], now)
             raise StagingLostError(f"The folder {self._store.staging} is gone: something removed it during the work.")
         results = self._without_unread(results, now)
+        results = [(planned, self._claims.checked(planned.job, value)) for planned, value in results]
         faults = self._record(results, now)
         if ALL in faults:
             self._gates.failed(ALL, ErrorClass.DISK_FULL, faults[ALL])
@@ -433,6 +436,10 @@ def _senseless(error: Exception) -> ItemError:
     return ItemError(ErrorClass.CORRUPT, f"Its row in the catalog makes no sense ({type(error).__name__}: {error}).")
 
 
+def _says_full(value: Execution) -> bool:
+    return value.failure is not None and value.failure.error_class is ErrorClass.DISK_FULL
+
+
 def _failure(value: Execution | ItemError) -> Failure | None:
     result = result_of(value)
     return result if isinstance(result, Failure) else None
@@ -580,6 +587,7 @@ class Workers:
             lane_workers=lane_workers,
             policy=policy,
             fetch=fetch,
+            fills=_says_full,
             obtaining=obtaining,
         )
         self._source = CatalogJobs(

@@ -37,7 +37,7 @@ class EmbeddingsGenerator:
         """The hashes of the model and its tokenizer, and the arithmetic."""
         from pillion.kinds.embedding import models
 
-        settings = {"compute": _compute(settings)}
+        settings = {"compute": compute(settings)}
         return Recipe(generator=self.name, version=self.version, model=models.identity(), settings=settings)
 
     def prepare(self, requests: Sequence[GenerationRequest]) -> Sequence[Any]:
@@ -45,7 +45,7 @@ class EmbeddingsGenerator:
         extras.require("embeddings", "embeddings")
         from pillion.kinds.embedding import vectors
 
-        computes = [_compute(request.settings) for request in requests]
+        computes = [compute(request.settings) for request in requests]
         if len(set(computes)) != 1:
             return [None] * len(requests)
         return vectors.embed_batch(requests, compute=computes[0])
@@ -57,12 +57,13 @@ class EmbeddingsGenerator:
 
         prepared = request.prepared
         gathered = prepared if isinstance(prepared, vectors.Gathered) else vectors.gather(request)
-        data = vectors.document(gathered, compute=_compute(request.settings))
+        data = vectors.document(gathered, compute=compute(request.settings))
         if data is None:
             return Empty(note="no text to embed")
         mark = SidecarMark.PARTIAL if gathered.truncated else None
         return (Produced(variant=EMBEDDING_MODEL, format=SidecarFormat.MESSAGEPACK, data=data, mark=mark),)
 
 
-def _compute(settings: Mapping[str, Any]) -> str:
+def compute(settings: Mapping[str, Any]) -> str:
+    """The arithmetic of these settings."""
     return str(settings.get("compute") or DEFAULT_COMPUTE)

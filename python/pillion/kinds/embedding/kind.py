@@ -6,7 +6,7 @@ from pillion.kinds.ocr.kind import OCR
 from pillion.kinds.spec import FirstGuess, KindSpec, Limits
 from pillion.kinds.text.kind import TEXT
 from pillion.kinds.transcript.kind import TRANSCRIPT
-from pillion.model import MediaClass, SidecarKind
+from pillion.model import MediaClass, SidecarFormat, SidecarKind
 
 EMBEDDINGS = SidecarKind("embeddings")
 
@@ -16,6 +16,7 @@ KIND = KindSpec(
     name=EMBEDDINGS,
     order=40,
     variants=(EMBEDDING_MODEL,),
+    formats=(SidecarFormat.MESSAGEPACK,),
     classes=frozenset(set(MediaClass) - {MediaClass.OTHER}),
     made_from={
         MediaClass.TEXT: TEXT,
@@ -40,4 +41,5 @@ KIND = KindSpec(
     generators=("pillion.kinds.embedding.generator:EmbeddingsGenerator",),
     models="pillion.kinds.embedding.models:rows",
     obtains=("pillion.kinds.embedding.models:found", "pillion.kinds.embedding.minilm:converted"),
+    lacking="pillion.kinds.embedding.lacking:lacking",
 )

@@ -132,7 +132,7 @@ def _loaded(arithmetic: str) -> ctranslate2.Encoder:
     _check_installed()
     import ctranslate2
 
-    folder = converted("float32" if arithmetic == "float32" else "int8")
+    folder = converted(storage_of(arithmetic))
     return ctranslate2.Encoder(str(folder), device="cpu", compute_type=arithmetic, intra_threads=threads.available())
 
 
@@ -143,6 +143,11 @@ def _check_installed() -> None:
 
 
 # conversion -----------------------------------------------------------------------------------------------------------
+
+
+def storage_of(arithmetic: str) -> str:
+    """The type of the weights for an arithmetic."""
+    return "float32" if arithmetic == "float32" else "int8"
 
 
 @made_outside

@@ -7,7 +7,7 @@ from typing import Any
 
 from pillion.kinds.settings import is_strings, nearest, one_of
 from pillion.kinds.spec import FirstGuess, KindSpec, Limits
-from pillion.model import DEFAULT_VARIANT, MediaClass, SidecarKind
+from pillion.model import DEFAULT_VARIANT, MediaClass, SidecarFormat, SidecarKind
 
 OCR = SidecarKind("ocr")
 
@@ -37,6 +37,7 @@ _POLICIES = {"desktop": (DEFAULT_VARIANT,), "server": (DEFAULT_VARIANT,)}
 KIND = KindSpec(
     name=OCR,
     order=20,
+    formats=(SidecarFormat.JSON,),
     classes=frozenset({MediaClass.IMAGE, MediaClass.PDF}),
     policies=_POLICIES,
     settings={"languages": _languages, "engine": one_of(OCR_ENGINES)},
@@ -67,4 +68,5 @@ KIND = KindSpec(
     models="pillion.kinds.ocr.models:rows",
     obtains=("pillion.kinds.ocr.models:gathered",),
     programs="pillion.kinds.ocr.tesseract:programs",
+    lacking="pillion.kinds.ocr.lacking:lacking",
 )

@@ -454,6 +454,11 @@ class Recognisers:
         with self._lent(languages or self.languages) as recogniser:
             return recogniser.recognise(gray, layout)
 
+    def load(self) -> None:
+        """Load one in the languages to begin with. Raises ItemError."""
+        with self._lent(self.languages):
+            return
+
     @contextmanager
     def _lent(self, languages: tuple[str, ...]) -> Iterator[Recogniser]:
         """A recogniser that no other thread has."""

@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 from pillion.kinds.spec import FirstGuess, KindSpec, Limits
-from pillion.model import DEFAULT_VARIANT, MediaClass, SidecarKind
+from pillion.model import DEFAULT_VARIANT, MediaClass, SidecarFormat, SidecarKind
 
 TEXT = SidecarKind("text")
 
 KIND = KindSpec(
     name=TEXT,
     order=15,
+    formats=(SidecarFormat.JSON,),
     classes=frozenset({MediaClass.TEXT}),
     policies={"desktop": (DEFAULT_VARIANT,), "server": (DEFAULT_VARIANT,)},
     given="pillion.kinds.text.given:given",
@@ -29,4 +30,5 @@ KIND = KindSpec(
     generators=("pillion.kinds.text.generator:TextGenerator",),
     exports={"text": "pillion.kinds.text.generator:text"},
     read_now="pillion.kinds.text.generator:read_now",
+    lacking="pillion.kinds.text.lacking:lacking",
 )

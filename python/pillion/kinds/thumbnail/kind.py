@@ -59,6 +59,7 @@ KIND = KindSpec(
     directory="thumbs",
     order=10,
     variants=tuple(THUMB_SPECS),
+    formats=tuple(SidecarFormat(name) for name in _FORMATS),
     classes=frozenset({MediaClass.IMAGE, MediaClass.PDF, MediaClass.VIDEO}),
     policies={"mobile": ("grid@2x", "icon"), "desktop": _DESKTOP, "server": (*_DESKTOP, "detail@2x")},
     by_variant={"quality": _quality, "method": _method},
@@ -91,4 +92,5 @@ KIND = KindSpec(
         "pillion.kinds.thumbnail.generator:PdfThumbGenerator",
         "pillion.kinds.thumbnail.generator:VideoThumbGenerator",
     ),
+    lacking="pillion.kinds.thumbnail.lacking:lacking",
 )

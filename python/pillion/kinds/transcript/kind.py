@@ -6,7 +6,7 @@ from typing import Any
 
 from pillion.kinds.settings import nearest
 from pillion.kinds.spec import FirstGuess, KindSpec, Limits
-from pillion.model import DEFAULT_VARIANT, MediaClass, SidecarKind
+from pillion.model import DEFAULT_VARIANT, MediaClass, SidecarFormat, SidecarKind
 
 TRANSCRIPT = SidecarKind("transcript")
 
@@ -44,6 +44,7 @@ def _language(value: Any) -> str | None:
 KIND = KindSpec(
     name=TRANSCRIPT,
     order=30,
+    formats=(SidecarFormat.JSON,),
     classes=frozenset({MediaClass.AUDIO, MediaClass.VIDEO}),
     policies={"desktop": (DEFAULT_VARIANT,), "server": (DEFAULT_VARIANT,)},
     settings={"model": _model, "language": _language},
@@ -74,4 +75,5 @@ KIND = KindSpec(
     read_now="pillion.kinds.transcript.generator:read_now",
     models="pillion.kinds.transcript.models:rows",
     obtains=("pillion.kinds.transcript.models:found",),
+    lacking="pillion.kinds.transcript.lacking:lacking",
 )

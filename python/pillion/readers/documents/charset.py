@@ -9,6 +9,7 @@ import codecs
 import re
 
 from pillion import extras
+from pillion.errors import ErrorClass, ItemError
 from pillion.readers.documents.labels import label_codec, text_in
 
 _BOMS = (
@@ -214,9 +215,16 @@ def _is_utf8(data: bytes) -> bool:
     return True
 
 
+def missing() -> str | None:
+    """What is missing to read texts in older encodings, in one sentence; None if nothing is. Loads nothing."""
+    return extras.missing("documents", "texts in older encodings", "chardet")
+
+
 def _guessed(head: bytes) -> str:
     """Python's name of the likeliest encoding; Windows-1252 if there is none."""
-    extras.require("documents", "texts in older encodings", "chardet")
+    problem = missing()
+    if problem is not None:
+        raise ItemError(ErrorClass.MISSING_TOOL, problem)
     # It takes 0.2 s to load, and most texts are UTF-8.
     from chardet import EncodingEra, detect
 

@@ -64,6 +64,13 @@ def decoders(mime: str) -> list[str]:
     return [engine.NAME for engine in engines if engine.missing(mime) is None]
 
 
+def lacking(mime: str) -> list[str]:
+    """What the decoders of a type need beside the core and do not find, in sentences."""
+    # Without its file name a camera raw file looks like any TIFF.
+    types = (mime, "image/x-adobe-dng") if mime == _TIFF else (mime,)
+    return [problem for one in types for engine in _engines(one) if (problem := engine.missing(one)) is not None]
+
+
 def with_decoders(recipe: Recipe, mime: str) -> Recipe:
     """The recipe with the :func:`decoders` of the type, if there are any, and the way of reading it in its settings."""
     names, reading = decoders(mime), _READINGS.get(mime)

@@ -19,17 +19,26 @@ _OPTIONS: dict[str, dict[str, Any]] = {
 _WHITE = (255, 255, 255)
 
 
+def missing(file_format: str) -> str | None:
+    """What is missing to write files of a format, and how to install it, in one sentence; None if nothing is."""
+    from PIL import features
+
+    if file_format != "avif" or features.check("avif"):
+        return None
+    return "this Pillow is built without AVIF: run pip install --upgrade --force-reinstall pillow"
+
+
 def encoded(pixels: NDArray[np.uint8], file_format: str, quality: int) -> bytes:
     """A whole file without metadata of sRGB pixels, shape (H, W, 3) or (H, W, 4); JPEG shows the latter on white.
 
     ``file_format``: jpeg or avif. ``quality``: 0 to 100, as the encoder counts it. Raises ItemError: missing_tool if
     this Pillow cannot write AVIF.
     """
-    from PIL import Image, features
+    from PIL import Image
 
-    if file_format == "avif" and not features.check("avif"):
-        message = "this Pillow is built without AVIF: run pip install --upgrade --force-reinstall pillow"
-        raise ItemError(ErrorClass.MISSING_TOOL, message)
+    problem = missing(file_format)
+    if problem is not None:
+        raise ItemError(ErrorClass.MISSING_TOOL, problem)
     picture = Image.fromarray(pixels)
     if file_format == "jpeg" and picture.mode == "RGBA":
         ground = Image.new("RGB", picture.size, _WHITE)

@@ -134,13 +134,30 @@ def undecodable(container: av.container.InputContainer, stream: av.VideoStream |
         return None
     codec, tag = _codec(container, stream)
     if codec in _COMMON_CODECS.split():
-        message = f"the FFmpeg that the Python package av uses here cannot decode {codec}: run {_REINSTALL}"
-        return ItemError(ErrorClass.MISSING_TOOL, message)
+        return ItemError(ErrorClass.MISSING_TOOL, _no_decoder(codec))
     known_as = f" ({tag})" if tag else ""
     message = f"the {stream.type} track is in a codec that FFmpeg does not know{known_as}"
     if codec:
         message = f"there is no decoder for {codec}, the codec of the {stream.type} track"
     return ItemError(ErrorClass.UNSUPPORTED, message)
+
+
+def _no_decoder(codec: str) -> str:
+    return f"the FFmpeg that the Python package av uses here cannot decode {codec}: run {_REINSTALL}"
+
+
+def missing_decoders() -> tuple[str, ...]:
+    """A sentence for each common codec that this FFmpeg cannot decode. Raises ImportError without PyAV."""
+    from av.codec import Codec
+    from av.codec.codec import UnknownCodecError
+
+    lacking = []
+    for codec in _COMMON_CODECS.split():
+        try:
+            Codec(codec, "r")
+        except UnknownCodecError:
+            lacking.append(codec)
+    return tuple(map(_no_decoder, lacking))
 
 
 def _codec(container: av.container.InputContainer, stream: av.VideoStream | av.AudioStream) -> tuple[str, str]:

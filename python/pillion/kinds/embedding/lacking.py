@@ -1,0 +1,20 @@
+"""What of the tools for embeddings is missing here."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from functools import partial
+from typing import Any
+
+from pillion import extras
+from pillion.kinds.embedding import minilm
+from pillion.kinds.embedding.generator import compute
+from pillion.kinds.lacking import Lacking, importable, sentences
+
+
+def lacking(mime: str, settings: Mapping[str, Any]) -> Lacking:
+    """For texts, whatever they are of."""
+    storage = minilm.storage_of(compute(settings))
+    needed = sentences(minilm.missing, importable(*extras.EXTRAS["embeddings"]))
+    model = () if needed else sentences(partial(minilm.converted, storage))
+    return Lacking(any_file=(*needed, *model))

@@ -1,0 +1,28 @@
+"""What of the tools for recognition is missing here."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+from pillion import extras
+from pillion.kinds.lacking import Check, Lacking, sentences
+from pillion.kinds.ocr import models, ppocr
+from pillion.kinds.ocr.kind import AUTO
+from pillion.kinds.ocr.tesseract import Recognisers
+from pillion.readers.images import decode
+from pillion.readers.pdf import document
+
+
+def lacking(mime: str, settings: Mapping[str, Any]) -> Lacking:
+    """For files of a type, in the languages and with the engine of these settings."""
+    engine = settings.get("engine") or AUTO
+    recogniser = Recognisers(tuple(settings.get("languages") or (AUTO,)), settings.get("tessdata"))
+    checks: list[Check] = [lambda: extras.missing("ocr", "pictures of text", "numpy")]
+    if engine != "rapidocr" or mime == "application/pdf":
+        checks.append(recogniser.load)
+    if mime == "application/pdf":
+        return Lacking(any_file=sentences(document.missing, *checks))
+    if engine == "rapidocr" or (engine == AUTO and models.has_networks()):
+        checks.append(ppocr.loaded)
+    return Lacking(any_file=(*sentences(*checks), *decode.lacking(mime)))

@@ -1,0 +1,115 @@
+"""What a worker says of the machine, looked at by its parent: that a disk is full, or that a tool is missing.
+
+Both hold other jobs back and are charged to none, so a worker that a file has taken over must not be able to say them
+at will. What turns out not to be so is charged to the job as a crash. What is so is said in the parent's own words: the
+user may run the command that they name.
+"""
+
+from __future__ import annotations
+
+import errno
+import os
+import time
+from collections.abc import Callable
+from contextlib import suppress
+from pathlib import Path
+
+import msgspec
+
+from pillion.errors import ErrorClass, ItemError
+from pillion.kinds import registry
+from pillion.kinds.execute import Execution
+from pillion.kinds.lacking import Lacking, Question
+from pillion.kinds.registry import obtaining
+from pillion.kinds.spec import MIB
+from pillion.pool.pool import WorkerPool
+from pillion.pool.sandbox import Policy
+from pillion.queue.commit import DISK_FULL_NOTICE, PlannedJob
+from pillion.queue.gates import has_room
+from pillion.store import Store
+
+_LOOK = "pillion.kinds.lacking:look"
+_LOOK_S = 30.0
+"""How long the look for missing tools may take: less than a lease."""
+
+_TRUST_S = 10.0
+"""How long what it found counts for other jobs."""
+
+_MEMORY_BYTES = 3072 * MIB
+
+_ROOM_BYTES = 16 * MIB
+"""Where this cannot be had, a disk is full: more than what is written for nearly every file."""
+
+
+class Claims:
+    """Looks at claims of one library's workers. ``policy``: what they may use, which who looks may use as well."""
+
+    def __init__(self, store: Store, owner: str, policy: Callable[[], Policy | None]) -> None:
+        self._store = store
+        self._owner = owner
+        self._policy = policy
+        self._seen: dict[bytes, tuple[float, Lacking]] = {}
+
+    def checked(self, planned: PlannedJob, returned: Execution | ItemError) -> Execution | ItemError:
+        """What came of a job; an error in this process's words where the worker said something of the machine."""
+        if isinstance(returned, ItemError) or returned.failure is None or not returned.failure.error_class.environment:
+            return returned
+        says_full = returned.failure.error_class is ErrorClass.DISK_FULL
+        if says_full and is_full(Path(self._store.new_staging_path(self._owner))):
+            return ItemError(ErrorClass.DISK_FULL, DISK_FULL_NOTICE)
+        # A disk without room for models is such a tool, too: it holds back one kind.
+        sentence = self._lacking(planned).confirmed(returned.failure.message)
+        if sentence is not None:
+            return ItemError(ErrorClass.MISSING_TOOL, sentence)
+        said = returned.failure.message[:200]
+        message = f"Its worker process said what is not so of this machine ({returned.failure.error_class}: {said})."
+        return ItemError(ErrorClass.CRASH, message)
+
+    def _lacking(self, planned: PlannedJob) -> Lacking:
+        function = registry.specs()[planned.job.kind].lacking
+        if function is None or not planned.making:
+            return Lacking()
+        question = Question(function=function, mime=planned.job.mime, settings=planned.making[0].settings or {})
+        key = msgspec.msgpack.encode(question, order="sorted")
+        at, found = self._seen.get(key, (float("-inf"), Lacking()))
+        if time.monotonic() - at >= _TRUST_S:
+            found = self._looked_for(question)
+            self._seen = {key: seen for key, seen in self._seen.items() if time.monotonic() - seen[0] < _TRUST_S}
+            self._seen[key] = (time.monotonic(), found)
+        return found
+
+    def _looked_for(self, question: Question) -> Lacking:
+        pool = WorkerPool(
+            _LOOK,
+            size=1,
+            memory_limit=_MEMORY_BYTES,
+            recycle_bytes=_MEMORY_BYTES,
+            policy=self._policy(),
+            obtaining=obtaining,
+        )
+        try:
+            (future,) = pool.submit_batch("", [(question, _LOOK_S)])
+            found: Lacking = future.result()
+        except ItemError as error:
+            # No worker starts at all, or the look itself failed, which says nothing of a tool.
+            return Lacking(any_file=(error.message,)) if error.error_class.environment else Lacking()
+        else:
+            return found
+        finally:
+            pool.shutdown(cancel_futures=True)
+
+
+def is_full(probe: Path) -> bool:
+    """Whether a disk has no room, by making a file there and removing it: quotas do not show otherwise."""
+    try:
+        if not has_room(probe.parent):
+            return True
+        with open(probe, "xb") as file:
+            os.posix_fallocate(file.fileno(), 0, _ROOM_BYTES)
+    except OSError as error:
+        return error.errno in (errno.ENOSPC, errno.EDQUOT)
+    else:
+        return False
+    finally:
+        with suppress(OSError):
+            probe.unlink()
