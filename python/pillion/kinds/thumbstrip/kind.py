@@ -7,7 +7,7 @@ from dataclasses import dataclass
 
 from pillion.kinds.settings import between
 from pillion.kinds.spec import FirstGuess, KindSpec, Limits
-from pillion.model import MediaClass, SidecarKind
+from pillion.model import MediaClass, SidecarFormat, SidecarKind
 
 THUMBSTRIP = SidecarKind("thumbstrip")
 
@@ -49,6 +49,7 @@ KIND = KindSpec(
     directory="thumbstrips",
     order=50,
     variants=tuple(STRIP_SPECS),
+    formats=(SidecarFormat.WEBP,),
     classes=frozenset({MediaClass.VIDEO}),
     policies={"server": tuple(STRIP_SPECS)},
     by_variant={"quality": between(0, 100, "a quality")},
@@ -74,4 +75,5 @@ KIND = KindSpec(
         "json": "pillion.kinds.thumbstrip.exports:index_json",
     },
     read_now="pillion.kinds.thumbstrip.generator:read_now",
+    lacking="pillion.kinds.thumbstrip.lacking:lacking",
 )

@@ -1,0 +1,16 @@
+"""What of the tools for sheets of frames is missing here."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+from pillion import extras
+from pillion.kinds.lacking import Lacking, importable, sentences
+from pillion.readers import media
+
+
+def lacking(_mime: str, _settings: Mapping[str, Any]) -> Lacking:
+    """For films of any type."""
+    needed = sentences(lambda: extras.missing("video", "sheets of frames"), importable("av", "numpy"))
+    return Lacking(any_file=needed, some=() if needed else media.missing_decoders())
