@@ -74,6 +74,11 @@ def _own() -> Path:
     return Path(os.environ["TMPDIR"]) if own is None else Path(os.fsdecode(own))
 
 
+def _reserve() -> None:
+    with open(_own() / "reserved", "wb") as file:
+        os.posix_fallocate(file.fileno(), 0, 1 << 20)
+
+
 def _make_threads() -> None:
     stop = threading.Event()
     threads = [threading.Thread(target=stop.wait) for _ in range(16)]
@@ -106,6 +111,7 @@ DEEDS: dict[str, Callable[[Path], object]] = {
     "rename the catalog": lambda path: (path / "library/catalog.sqlite").rename(path / "library/x"),
     "link the source into its own folder": lambda path: os.link(path / "photos/a.jpg", _own() / "link"),
     "make a link": lambda path: (_own() / "link").symlink_to(path / "photos/a.jpg"),
+    "take room without writing": lambda _: _reserve(),
     "make a file without a name": lambda _: os.close(os.open(_own(), os.O_TMPFILE | os.O_RDWR, 0o600)),
     "connect by TCP": lambda path: _connect(socket.AF_INET, socket.SOCK_STREAM, ("127.0.0.1", _port(path))),
     "send by UDP": lambda path: _connect(socket.AF_INET, socket.SOCK_DGRAM, ("127.0.0.1", _port(path))),

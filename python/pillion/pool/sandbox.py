@@ -211,6 +211,7 @@ CALLS = (
     Rule("refuse", "chmod fchmod fchmodat fchmodat2 chown fchown lchown fchownat", "Landlock does not hold them"),
     Rule("refuse", "utime utimes futimesat utimensat", "the same"),
     Rule("refuse", "setxattr lsetxattr fsetxattr removexattr lremovexattr fremovexattr", "the same"),
+    Rule("refuse", "fallocate", "takes room that nobody counts as written"),
     Rule("refuse", "link linkat symlink symlinkat mknod mknodat truncate", "Landlock holds them, by version"),
     Rule("refuse", "shmget shmat shmctl msgget msgsnd msgrcv msgctl", "shared, and outlives the worker"),
     Rule("refuse", "semget semop semtimedop semctl mq_open mq_unlink", "the same"),

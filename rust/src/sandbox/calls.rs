@@ -80,7 +80,8 @@ macro_rules! table {
 const EVERYWHERE: &[(&str, i64)] = table![
     SYS_accept SYS_accept4 SYS_acct SYS_add_key SYS_adjtimex SYS_bind SYS_bpf SYS_chroot
     SYS_clock_adjtime SYS_clock_settime SYS_clone SYS_clone3 SYS_connect SYS_delete_module
-    SYS_execve SYS_execveat SYS_fanotify_init SYS_fchmod SYS_fchmodat SYS_fchown SYS_fchownat
+    SYS_execve SYS_execveat SYS_fallocate SYS_fanotify_init SYS_fchmod SYS_fchmodat SYS_fchown
+    SYS_fchownat
     SYS_fcntl SYS_finit_module SYS_fremovexattr SYS_fsconfig SYS_fsetxattr SYS_fsmount
     SYS_fsopen SYS_fspick SYS_init_module SYS_io_setup SYS_io_uring_enter SYS_io_uring_register
     SYS_io_uring_setup SYS_ioctl SYS_ioprio_set SYS_kcmp SYS_kexec_load SYS_keyctl SYS_kill
