@@ -12,6 +12,7 @@ import sqlalchemy as sa
 
 from pillion.catalog.indexing import sources_of
 from pillion.catalog.rebuilding import reconciled_at
+from pillion.catalog.sidecars import note_gone
 from pillion.catalog.statements import IN_LIMIT, INSERTS, chunks
 from pillion.catalog.tables import TAKEN_FOR, contents, entries, facts, failures, jobs, meta, sidecars
 from pillion.model import UNKNOWN
@@ -72,6 +73,7 @@ def list_orphans(
 def delete_contents(connection: sa.Connection, content_uuids: Sequence[str]) -> None:
     """Delete all rows about these contents, which no file has any more."""
     tables = (sidecars, failures, jobs, entries, facts, contents)
+    note_gone(connection)
     for some in chunks(content_uuids):
         for table in tables:
             connection.execute(sa.delete(table).where(table.c.content_uuid.in_(some)))

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 import sqlalchemy as sa
 
 from pillion.catalog.statements import chunks
-from pillion.catalog.tables import DUE, KEPT, TAKEN_FOR, contents, jobs, sidecars
+from pillion.catalog.tables import DUE, INVENTORY, KEPT, TAKEN_FOR, contents, jobs, sidecars
 from pillion.errors import ErrorClass
 from pillion.job import JobState
 from pillion.model import SidecarFormat, SidecarKind, SidecarMark, SidecarStatus
@@ -195,6 +195,7 @@ def mark_lost(connection: sa.Connection, keys: Sequence[tuple[str, str, str]], n
     """Make ready sidecars pending, as their files are gone or damaged. ``keys``: (content_uuid, kind, variant)."""
     file = ("format", "rel_path", "size", "checksum", "mark")
     cleared = dict.fromkeys(("recipe", *file, "error_class", "error_message"))
+    note_gone(connection)
     for content_uuid, kind, variant in keys:
         same = (
             sidecars.c.content_uuid == content_uuid,
@@ -209,9 +210,18 @@ def mark_lost(connection: sa.Connection, keys: Sequence[tuple[str, str, str]], n
 
 def drop_lost(connection: sa.Connection, keys: Sequence[tuple[str, str, str]]) -> None:
     """Delete the rows of lost sidecars that cannot be made again, because no file has their content any more."""
+    note_gone(connection)
     for key in keys:
         same = [column == value for column, value in zip(sidecars.primary_key.columns, key, strict=True)]
         connection.execute(sa.delete(sidecars).where(*same))
+
+
+def note_gone(connection: sa.Connection) -> None:
+    """Note in this transaction that ready sidecars go without an event; catalog/peers.py reads the number."""
+    connection.exec_driver_sql(
+        f"INSERT INTO meta (key, value) VALUES ('{INVENTORY}', '1') ON CONFLICT (key) DO UPDATE"
+        " SET value = CAST(CAST(meta.value AS INTEGER) + 1 AS TEXT)"
+    )
 
 
 def has_ready(connection: sa.Connection, content_uuid: str, rel_path: str | None = None) -> bool:

@@ -56,6 +56,9 @@ THIS_DEVICE = "device"
 NAMES = "names"
 """The key in ``meta`` of a number that grows whenever names of files may have changed."""
 
+INVENTORY = "inventory"
+"""The key in ``meta`` of a number that grows whenever ready sidecars went from the catalog without an event."""
+
 meta = Table("meta", metadata, Column("key", Text, primary_key=True), Column("value", Text, nullable=False))
 
 devices = Table(
@@ -211,13 +214,51 @@ sidecars = Table(
 """One wanted sidecar. ``wanted``: the digest of the recipe to make it with; ``recipe``: the digest of the one that led
 to its status; :func:`is_due` compares the two. ``mark``: what is special about a ready one. A ready one with an
 ``error_class`` is kept (:func:`is_kept`): it could not be made again with the wanted recipe. The view
-``sidecar_availability`` says which device has a sidecar: this device has the ready ones."""
+``sidecar_availability`` says which device has a sidecar: this device has the ready ones; peers what they had when they
+were last compared."""
 
 sidecars_marked = Index(
     "sidecars_marked",
     sidecars.c.mark,
     sqlite_where=text("mark IS NOT NULL"),
 )
+
+peers = Table(
+    "peers",
+    metadata,
+    Column("name", Text, primary_key=True),
+    Column("url", Text, nullable=False),
+    Column("token_file", LargeBinary),
+    Column("added_at", Float, nullable=False),
+    Column("device_uuid", Text),
+    Column("device_name", Text),
+    Column("seen_at", Float),
+    Column("refused", Text),
+)
+"""Libraries of other devices. ``url``: a web address, or the absolute path of a library's folder. ``device_uuid``,
+``device_name``: as the peer said at ``seen_at``, when its sidecars were last compared with this library's. ``refused``:
+why nothing is taken from it any more: what it gave was not what it had offered."""
+
+peer_differences = Table(
+    "peer_differences",
+    metadata,
+    Column("peer", Text, ForeignKey("peers.name", ondelete="CASCADE"), nullable=False),
+    Column("content_uuid", Text, nullable=False),
+    Column("kind", Text, nullable=False),
+    Column("variant", Text, nullable=False),
+    Column("recipe", Text),
+    Column("checksum", Text),
+    Column("size", BigInteger),
+    Column("format", Text),
+    Column("mark", Text),
+    PrimaryKeyConstraint("peer", "content_uuid", "kind", "variant"),
+    CheckConstraint("(recipe IS NULL) = (checksum IS NULL)"),
+    CheckConstraint("(recipe IS NULL) = (size IS NULL)"),
+    CheckConstraint("(recipe IS NULL) = (format IS NULL)"),
+    sqlite_with_rowid=False,
+)
+"""Where a peer's ready sidecars differ from this library's, of contents that both know, as of ``peers.seen_at``: what
+it has, or a NULL ``recipe`` for what it lacks. What stands in no row, both have alike."""
 
 jobs = Table(
     "jobs",

@@ -57,6 +57,11 @@ COMMANDS: Mapping[str, Entry] = {
     "cancel": Entry("queue", "Take work out of the queue."),
     "pause": Entry("queue", "Pause all work, or that of one kind or folder."),
     "resume": Entry("queue", "End pauses."),
+    "peers": Entry("peers", "List the libraries of other devices."),
+    "peer": Entry("peers", "Add and remove libraries of other devices."),
+    "pull": Entry("peers", "Take from other devices what would have to be made here."),
+    "export-library": Entry("peers", "Copy the sidecars to a library on another disk."),
+    "import-library": Entry("peers", "Take sidecars from a library on another disk."),
     "verify": Entry("maintenance", "Check the catalog and the files against each other."),
     "reconcile": Entry("maintenance", "Rebuild a lost or damaged catalog from the sidecars."),
     "cleanup": Entry("maintenance", "Remove the sidecars of files that are gone."),
@@ -88,7 +93,8 @@ class Program(click.Group):
         """The command, loaded; None if there is none of this name."""
         if cmd_name not in COMMANDS:
             return None
-        command: click.Command = getattr(import_module(f"pillion.cli.{COMMANDS[cmd_name].module}"), cmd_name)
+        module = import_module(f"pillion.cli.{COMMANDS[cmd_name].module}")
+        command: click.Command = getattr(module, cmd_name.replace("-", "_"))
         return logs.accept(command)
 
     def format_commands(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:

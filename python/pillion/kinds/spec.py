@@ -122,6 +122,7 @@ class KindSpec:
     in no library.
     ``given``: "module:function", called with (variant, bytes, settings): the :class:`pillion.model.Produced` of a
     sidecar that somebody else made; raises ItemError if it is not whole. None: none can be recorded.
+    ``from_peers``: whether its sidecars are taken from other devices without ``work.from_peers`` naming it.
     ``models``: "module:function" that lists its models for ``pillion models``.
     ``obtains``: "module:function" of those that make something in the cache of models, which workers cannot
     (weights/outside.py). ``programs``: "module:function" that lists the programs it starts on this machine; a worker
@@ -150,6 +151,7 @@ class KindSpec:
     exports: Mapping[str, str] = field(default_factory=dict)
     read_now: str | None = None
     given: str | None = None
+    from_peers: bool = True
     models: str | None = None
     obtains: tuple[str, ...] = ()
     programs: str | None = None

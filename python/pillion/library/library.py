@@ -55,6 +55,8 @@ if TYPE_CHECKING:
     from pillion.library.timeline import Timeline
     from pillion.maintenance import Maintenance, Reconciled
     from pillion.maintenance.verify import Finding
+    from pillion.peers.exporting import Exported
+    from pillion.peers.pulling import Peers
     from pillion.queue.subscription import Subscription
     from pillion.queue.work import Workers
     from pillion.search.find import Hit
@@ -129,7 +131,9 @@ class Library:
         self._settings = _Settings(root / "config.toml", config)
         self._database = database
         self._store = Store(root)
-        self.sidecars = Sidecars(database, self._store, self._wants_on_demand, self._variants_of, self._trouble)
+        self.sidecars = Sidecars(
+            database, self._store, self._wants_on_demand, self._variants_of, self._trouble, self._fetch
+        )
         self._background: Workers | None = None
         self._keeper: Keeper | None = None
         self._closed = False
@@ -178,6 +182,20 @@ class Library:
         from pillion.library.timeline import Timeline
 
         return Timeline(self._database)
+
+    @functools.cached_property
+    def peers(self) -> Peers:
+        """Libraries of other devices, and taking sidecars from them."""
+        from pillion.peers.pulling import Peers
+        from pillion.pool.sandbox import Mode
+
+        self._must_be_open()
+        return Peers(self._database, self._store, Mode(self.config.sandbox))
+
+    def _fetch(self, content_uuid: str, kind: SidecarKind, variant: str) -> bool:
+        """Take one sidecar from a peer; False if none has it."""
+        self._must_be_writable()
+        return self.peers.fetch(content_uuid, kind, variant)
 
     @classmethod
     def open(cls, path: str | os.PathLike[str], *, create: bool = True, policy: str | None = None) -> Library:
@@ -450,6 +468,7 @@ class Library:
 
         asked = progress is not None or subscription is not None
         chosen = _chosen(kinds)
+        self._take_from_peers(chosen)
         workers = self._workers(chosen, report if asked else None)
         _logger.info("working the queue of %s", self.root)
         from pillion.search.keeping import kept_up
@@ -460,6 +479,16 @@ class Library:
             subscription.deliver()
         behind = {} if keeper.problem is None else {"search": keeper.problem}
         return WorkReport(recorded=dict(workers.recorder.counts), notices={**self._notices(workers), **behind})
+
+    def _take_from_peers(self, kinds: Sequence[SidecarKind]) -> None:
+        """Before anything is made: what peers have of it. One that cannot be reached holds nothing up."""
+        allowed = self.config.from_peers
+        kinds = [kind for kind in kinds if (kind in allowed if allowed is not None else registry.spec(kind).from_peers)]
+        if not kinds or not self.peers.all():
+            return
+        for pulled in self.peers.pull(kinds=kinds):
+            if pulled.failed is not None:
+                _logger.warning("nothing more is taken from the peer %s: %s", pulled.peer, pulled.failed)
 
     def _subscription(self, on_event: Callable[[Event], None]) -> Subscription:
         from pillion.queue.subscription import Subscription
@@ -699,7 +728,8 @@ class Library:
     ) -> Answer | None:
         """The sidecar at an address ``sidecar://CONTENT_UUID/KIND/VARIANT[.FORMAT]``.
 
-        ``mode``: ``local_only``, ``generate_async`` or ``generate_blocking``; see :meth:`Sidecars.resolve`.
+        ``mode``: ``local_only``, ``generate_async``, ``generate_blocking``, ``fetch_only`` or ``fetch_or_generate``;
+        see :meth:`Sidecars.resolve`.
         """
         return self.sidecars.resolve(address, mode, timeout)
 
@@ -726,6 +756,28 @@ class Library:
         uuid = content_id(content_uuid)
         with self._database.read() as connection:
             return thumbhashes(connection, [uuid]).get(uuid)
+
+    def export_to(
+        self,
+        path: str | os.PathLike[str],
+        *,
+        kinds: Sequence[SidecarKind | str] | None = None,
+        progress: Callable[[int, int], None] | None = None,
+    ) -> Exported:
+        """Copy the ready sidecars to a library in the folder ``path``, such as on a disk that is carried elsewhere.
+
+        The library is made if there is none; it watches no folder. What is there already by the same recipe stays.
+        Other libraries take from it as from any peer. ``progress``: called with (sidecars done, of all). Raises
+        LibraryError.
+        """
+        from pillion.peers.exporting import copy
+
+        chosen = _chosen(kinds)
+        with Library.open(path) as other:
+            if other.root == self.root:
+                raise UsageError("A library cannot be exported to itself.")
+            other._must_be_writable()
+            return copy(self._database, self._store, other._database, other._store, chosen, progress)
 
     def verify(self, progress: Callable[[int], None] | None = None) -> list[Finding]:
         """Check the catalog and every file against each other; empty if all is in order. Changes nothing."""

@@ -147,6 +147,10 @@ class Resolution(StrEnum):
     """Queue it ahead of all others, and answer at once."""
     GENERATE_BLOCKING = "generate_blocking"
     """Queue it so, and wait for it."""
+    FETCH_ONLY = "fetch_only"
+    """Take it from a peer that has it as it is wanted here; make nothing."""
+    FETCH_OR_GENERATE = "fetch_or_generate"
+    """Take it from a peer; where none has it, queue it ahead of all others and wait for it."""
 
 
 class Sidecars:
@@ -159,11 +163,13 @@ class Sidecars:
         wants: OnDemand,
         variants: Variants,
         trouble: Callable[[], PillionError | None] = lambda: None,
+        fetch: Callable[[str, SidecarKind, str], bool] = lambda *_: False,
     ) -> None:
         self._database = database
         self._store = store
         self._wants = wants
         self._variants = variants
+        self._fetch = fetch
         self._waiting: Waiting[Key, Ready | Failed] = Waiting(database, self._answers, trouble)
 
     def get_or_enqueue(
@@ -206,11 +212,11 @@ class Sidecars:
         mode: Resolution | str = Resolution.GENERATE_ASYNC,
         timeout: float | None = None,
     ) -> Answer | None:
-        """The sidecar at an address; None if it is not there, and nothing is to be done about that (``local_only``).
+        """The sidecar at an address; None if it is not there, and is not to be made (``local_only``, ``fetch_only``).
 
-        ``generate_blocking`` waits up to ``timeout`` seconds for whoever works the queue, and answers
-        :class:`Pending` if that is not enough. Raises UsageError for what is no address of one sidecar, an address with
-        another format than the sidecar has, and as :meth:`get_or_enqueue` does.
+        ``generate_blocking`` and ``fetch_or_generate`` wait up to ``timeout`` seconds for whoever works the queue, and
+        answer :class:`Pending` if that is not enough. Raises UsageError for what is no address of one sidecar, an
+        address with another format than the sidecar has, and as :meth:`get_or_enqueue` does.
         """
         uri = SidecarUri.parse(address) if isinstance(address, str) else address
         if uri.is_pattern:
@@ -218,17 +224,29 @@ class Sidecars:
         modes = [item.value for item in Resolution]
         if mode not in modes:
             raise UsageError(f"There is no mode '{mode}'; choose from {', '.join(modes)}.")
-        answer: Answer | None
-        if mode == Resolution.LOCAL_ONLY:
-            row = self._row(uri.content_uuid, self._check(uri.kind, uri.variant), uri.variant)
-            answer = self._answer(row) if row else None
-        else:
+        answer: Answer | None = None
+        if mode not in (Resolution.GENERATE_ASYNC, Resolution.GENERATE_BLOCKING):
+            answer = self._local(uri)
+            if answer is None and mode != Resolution.LOCAL_ONLY:
+                answer = self._fetched(uri)
+        if answer is None and mode not in (Resolution.LOCAL_ONLY, Resolution.FETCH_ONLY):
             answer = self.get_or_enqueue(uri.content_uuid, uri.kind, uri.variant)
-            if isinstance(answer, Pending) and mode == Resolution.GENERATE_BLOCKING:
+            if isinstance(answer, Pending) and mode != Resolution.GENERATE_ASYNC:
                 answer = answer.wait(timeout)
         if isinstance(answer, Ready) and uri.format and answer.path.suffix[1:] != EXTENSIONS[uri.format]:
             raise UsageError(f"The sidecar at {uri} is of another format: {answer.path.suffix[1:]}.")
         return answer
+
+    def _local(self, uri: SidecarUri) -> Ready | Failed | None:
+        row = self._row(uri.content_uuid, self._check(uri.kind, uri.variant), uri.variant)
+        return self._answer(row) if row else None
+
+    def _fetched(self, uri: SidecarUri) -> Ready | Failed | None:
+        """The sidecar, taken from a peer; None if none has it as it is wanted here."""
+        kind = self._check(uri.kind, uri.variant)
+        if self._row(uri.content_uuid, kind, uri.variant) is None:
+            self._want(uri.content_uuid, kind, uri.variant, queue=False)
+        return self._local(uri) if self._fetch(uri.content_uuid, kind, uri.variant) else None
 
     def at(self, address: SidecarUri | str) -> Iterator[Item]:
         """The wanted sidecars that an address or a pattern means, whether they are there or not."""
@@ -241,7 +259,7 @@ class Sidecars:
 
         They are cancelled: they are made again when somebody asks for them, and not before.
         """
-        from pillion.library.recording import remove
+        from pillion.recording import remove
 
         gone = [item for item in self.at(address) if item.state is SidecarStatus.READY]
         for item in gone:
@@ -283,7 +301,7 @@ class Sidecars:
         the variant's format and no larger, a whole result of OCR, a transcript, or embeddings of the model. Raises
         ItemError (corrupt) if it is not, UsageError as :meth:`get_or_enqueue` does.
         """
-        from pillion.library.recording import checked, record
+        from pillion.recording import checked, record
 
         wanted_kind, uuid = self._check(kind, variant), content_id(content_uuid)
         with self._database.read() as connection:

@@ -48,6 +48,14 @@ def _concurrency(value: Any) -> str | None:
     return None
 
 
+def _kinds(value: Any) -> str | None:
+    expected = 'a list of kinds, e.g. ["thumb", "ocr"]'
+    if not is_strings(value):
+        return expected
+    unknown = [name for name in value if name not in registry.names()]
+    return expected + nearest(unknown[0], registry.names()) if unknown else None
+
+
 def _path(value: Any) -> str | None:
     return None if isinstance(value, str) and value and "\0" not in value else "the path of a file"
 
@@ -92,6 +100,7 @@ SECTIONS: Mapping[str, Mapping[str, Check]] = {
         "memory_budget": count("bytes"),
         "max_pixels": count("pixels"),
         "sandbox": one_of(("require", "auto", "off")),
+        "from_peers": _kinds,
         **WHEN_KEYS,
     },
 }

@@ -44,6 +44,7 @@ policy = "{policy}"            # what this device generates: "mobile", "desktop"
 # memory_budget = 12884901888 # bytes for all workers together (default: three quarters of the machine's memory)
 # max_pixels = 268435456      # larger pictures are refused
 # sandbox = "auto"            # "require": no workers where they cannot be confined; "off": not confined
+# from_peers = ["thumb"]      # kinds taken from other devices before any is made (default: all but large ones)
 # quiet_hours = "22:00-07:00" # local time in which ocr, transcripts and embeddings do not run
 # on_battery = true           # false: they also do not run while the machine is on battery
 
@@ -119,6 +120,7 @@ class Config:
     memory_budget: int | None = None
     max_pixels: int = 1 << 28
     sandbox: str = "auto"
+    from_peers: tuple[str, ...] | None = None
     kinds: Mapping[SidecarKind, Mapping[str, Any]] = field(default_factory=dict)
     locations: Mapping[str, Mapping[SidecarKind, Mapping[str, Any]]] = field(default_factory=dict)
     policies: Mapping[str, OwnPolicy] = field(default_factory=dict)
@@ -202,7 +204,7 @@ class _Reader:
         if "passwords_file" in values:
             folder = self._checker.path.absolute().parent
             values["passwords_file"] = str(folder / Path(values["passwords_file"]).expanduser())
-        return {key: tuple(value) if key == "ignore" else value for key, value in values.items()}
+        return {key: tuple(value) if key in ("ignore", "from_peers") else value for key, value in values.items()}
 
     def _policy(self, names: list[str]) -> str:
         name: str = self._checker.value(("policy",), self._data.get("policy", "desktop"), one_of(names))

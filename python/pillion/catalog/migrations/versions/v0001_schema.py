@@ -264,10 +264,50 @@ def upgrade() -> None:
         sqlite_where=sa.text("mark IS NOT NULL"),
         postgresql_where=sa.text("mark IS NOT NULL"),
     )
-    # This device has the ready sidecars.
+    op.create_table(
+        "peers",
+        sa.Column("name", sa.Text(), nullable=False),
+        sa.Column("url", sa.Text(), nullable=False),
+        sa.Column("token_file", sa.LargeBinary(), nullable=True),
+        sa.Column("added_at", sa.Float(), nullable=False),
+        sa.Column("device_uuid", sa.Text(), nullable=True),
+        sa.Column("device_name", sa.Text(), nullable=True),
+        sa.Column("seen_at", sa.Float(), nullable=True),
+        sa.Column("refused", sa.Text(), nullable=True),
+        sa.PrimaryKeyConstraint("name"),
+    )
+    op.create_table(
+        "peer_differences",
+        sa.Column("peer", sa.Text(), nullable=False),
+        sa.Column("content_uuid", sa.Text(), nullable=False),
+        sa.Column("kind", sa.Text(), nullable=False),
+        sa.Column("variant", sa.Text(), nullable=False),
+        sa.Column("recipe", sa.Text(), nullable=True),
+        sa.Column("checksum", sa.Text(), nullable=True),
+        sa.Column("size", sa.BigInteger(), nullable=True),
+        sa.Column("format", sa.Text(), nullable=True),
+        sa.Column("mark", sa.Text(), nullable=True),
+        sa.CheckConstraint("(recipe IS NULL) = (checksum IS NULL)"),
+        sa.CheckConstraint("(recipe IS NULL) = (format IS NULL)"),
+        sa.CheckConstraint("(recipe IS NULL) = (size IS NULL)"),
+        sa.ForeignKeyConstraint(["peer"], ["peers.name"], ondelete="CASCADE"),
+        sa.PrimaryKeyConstraint("peer", "content_uuid", "kind", "variant"),
+        sqlite_with_rowid=False,
+    )
+    # This device has the ready sidecars. A peer has those that were ready here when the two were compared, but for the
+    # rows of peer_differences.
     op.execute(
         "CREATE VIEW sidecar_availability AS"
-        " SELECT sidecars.content_uuid, sidecars.kind, sidecars.variant, meta.value AS device_uuid, 1 AS has,"
-        " sidecars.size, sidecars.checksum, sidecars.updated_at AS last_seen_at"
+        " SELECT sidecars.content_uuid, sidecars.kind, sidecars.variant, meta.value AS device_uuid, NULL AS peer,"
+        " 1 AS has, sidecars.size, sidecars.checksum, sidecars.updated_at AS last_seen_at"
         " FROM sidecars JOIN meta ON meta.key = 'device' WHERE sidecars.status = 'ready'"
+        " UNION ALL SELECT theirs.content_uuid, theirs.kind, theirs.variant, peers.device_uuid, peers.name,"
+        " 1, theirs.size, theirs.checksum, peers.seen_at"
+        " FROM peer_differences AS theirs JOIN peers ON peers.name = theirs.peer WHERE theirs.recipe IS NOT NULL"
+        " UNION ALL SELECT sidecars.content_uuid, sidecars.kind, sidecars.variant, peers.device_uuid, peers.name,"
+        " 1, sidecars.size, sidecars.checksum, peers.seen_at"
+        " FROM peers JOIN sidecars ON sidecars.status = 'ready' AND sidecars.updated_at <= peers.seen_at"
+        " WHERE NOT EXISTS (SELECT 1 FROM peer_differences AS theirs WHERE theirs.peer = peers.name"
+        " AND theirs.content_uuid = sidecars.content_uuid AND theirs.kind = sidecars.kind"
+        " AND theirs.variant = sidecars.variant)"
     )

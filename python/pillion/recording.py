@@ -1,9 +1,10 @@
-"""Record a sidecar that somebody else made, stored as those that Pillion makes: checked, synced, listed, then ready."""
+"""Record sidecars that somebody else made, stored as those that Pillion makes: checked, synced, listed, then ready."""
 
 from __future__ import annotations
 
 import time
 from collections.abc import Sequence
+from dataclasses import dataclass
 from pathlib import Path
 
 import sqlalchemy as sa
@@ -17,13 +18,15 @@ from pillion.catalog.database import Database
 from pillion.catalog.events import append_events
 from pillion.catalog.queue import SidecarOutcome
 from pillion.catalog.sidecars import SidecarRow, content_info, list_sidecars
+from pillion.catalog.statements import chunks
+from pillion.catalog.tables import contents
 from pillion.errors import UsageError
 from pillion.events import Failed, Ready
 from pillion.failpoints import reach
 from pillion.kinds import registry
 from pillion.machine import at_work, this_owner
 from pillion.manifest import ManifestEntry
-from pillion.model import Produced, SidecarStatus, WantedSidecar
+from pillion.model import Produced, SidecarKind, SidecarStatus, WantedSidecar
 from pillion.queue.commit import ready_outcome
 from pillion.store import Placement, Store, staged_path
 
@@ -41,21 +44,39 @@ def checked(want: WantedSidecar, data: bytes) -> Produced:
     return produced
 
 
-def record(database: Database, store: Store, row: SidecarRow, produced: Produced) -> Path:
-    """Place a sidecar and record it as made with the recipe that is wanted; returns its path.
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Given:
+    """A checked sidecar to record. ``recipe``: the digest of the recipe that it was made with."""
 
-    In the order in which results of workers are recorded: staged, synced, listed in the manifest, renamed, synced, and
-    only then ready in the catalog.
+    content_uuid: str
+    kind: SidecarKind
+    recipe: str
+    produced: Produced
+
+
+def record(database: Database, store: Store, row: SidecarRow, produced: Produced) -> Path:
+    """Place a sidecar and record it as made with the recipe that is wanted; returns its path."""
+    given = Given(content_uuid=row.content_uuid, kind=row.kind, recipe=row.wanted, produced=produced)
+    (entry,) = record_many(database, store, [given])
+    return store.absolute(entry.rel_path)
+
+
+def record_many(database: Database, store: Store, sidecars: Sequence[Given]) -> list[ManifestEntry]:
+    """Place sidecars and record them as made with their recipes; returns them as they are listed, in the same order.
+
+    In the order in which results of workers are recorded: staged, synced, listed in the manifests, renamed, synced, and
+    only then ready in the catalog. One transaction, and two syncs, for all. Raises UsageError for a content that is not
+    in the library any more.
     """
     owner = this_owner()
     with at_work(owner):
         try:
             with database.write() as connection:
-                entry = _place(connection, store, owner, row, produced)
-                _note(connection, row, entry, produced, time.time())
+                entries = _place(connection, store, owner, sidecars)
+                _note(connection, list(zip(sidecars, entries, strict=True)), time.time())
         finally:
             store.sweep(owner)
-    return store.absolute(entry.rel_path)
+    return entries
 
 
 def remove(database: Database, store: Store, row: SidecarRow) -> None:
@@ -125,49 +146,74 @@ def _listing(
     uuid: str,
     info: tuple[str | None, int, str],
     listed: Sequence[ManifestEntry],
-    thumbhash: bytes | None = None,
 ) -> Placement:
-    """A new manifest in staging, synced with all else that is there. ``thumbhash`` None: as the catalog knows it."""
-    thumbhash = thumbhash or thumbhashes(connection, [uuid]).get(uuid)
+    """A new manifest in staging, synced with all else that is there."""
+    thumbhash = thumbhashes(connection, [uuid]).get(uuid)
     about = {"hash": info[0], "size": info[1], "mime": info[2], "thumbhash": thumbhash}
     manifest = store.stage_manifest(owner, uuid, about, listed)
     store.sync()
     return manifest
 
 
-def _place(connection: sa.Connection, store: Store, owner: str, row: SidecarRow, produced: Produced) -> ManifestEntry:
-    uuid = row.content_uuid
-    info = content_info(connection, uuid)
-    if info is None:
-        raise UsageError(f"There is no content {uuid} in the library any more.")
-    entry = ManifestEntry(
-        kind=row.kind,
-        variant=row.variant,
+def _place(connection: sa.Connection, store: Store, owner: str, sidecars: Sequence[Given]) -> list[ManifestEntry]:
+    by_content: dict[str, list[Given]] = {}
+    for given in sidecars:
+        by_content.setdefault(given.content_uuid, []).append(given)
+    entries: dict[int, ManifestEntry] = {}
+    manifests: list[Placement] = []
+    files: list[Placement] = []
+    known = thumbhashes(connection, list(by_content))
+    for uuid, some in by_content.items():
+        info = content_info(connection, uuid)
+        if info is None:
+            raise UsageError(f"There is no content {uuid} in the library any more.")
+        listed = store.read_manifest(uuid)
+        for given in some:
+            entry = entries[id(given)] = _entry(store, given)
+            listed[entry.kind, entry.variant] = entry
+            staged = staged_path(store.new_staging_path(owner), entry.variant)
+            staged.write_bytes(given.produced.data)
+            files.append(Placement(staged=staged, rel_path=entry.rel_path))
+        new = next((given.produced.thumbhash for given in some if given.produced.thumbhash), None)
+        about = {"hash": info[0], "size": info[1], "mime": info[2], "thumbhash": new or known.get(uuid)}
+        manifests.append(store.stage_manifest(owner, uuid, about, list(listed.values())))
+    store.sync()
+    store.place(manifests)
+    store.place(files)
+    store.sync()
+    return [entries[id(given)] for given in sidecars]
+
+
+def _entry(store: Store, given: Given) -> ManifestEntry:
+    produced = given.produced
+    return ManifestEntry(
+        kind=given.kind,
+        variant=produced.variant,
         format=produced.format,
-        rel_path=store.rel_path(uuid, row.kind, row.variant, produced.format),
+        rel_path=store.rel_path(given.content_uuid, given.kind, produced.variant, produced.format),
         size=len(produced.data),
         checksum=_core.hash_bytes(produced.data).hash,
-        recipe=row.wanted,
+        recipe=given.recipe,
         mark=produced.mark,
-        own=registry.is_own(row.kind, row.variant),
+        own=registry.is_own(given.kind, produced.variant),
     )
-    staged = staged_path(store.new_staging_path(owner), row.variant)
-    staged.write_bytes(produced.data)
-    listed = {**store.read_manifest(uuid), (row.kind, row.variant): entry}
-    manifest = _listing(connection, store, owner, uuid, info, list(listed.values()), produced.thumbhash)
-    store.place([manifest])
-    store.place([Placement(staged=staged, rel_path=entry.rel_path)])
-    store.sync()
-    return entry
 
 
-def _note(connection: sa.Connection, row: SidecarRow, entry: ManifestEntry, produced: Produced, now: float) -> None:
-    uuid = row.content_uuid
-    catalog_queue.record_outcomes(connection, [ready_outcome(uuid, entry)], now)
-    if produced.thumbhash is not None:
-        catalog_queue.record_thumbhashes(connection, {uuid: produced.thumbhash})
-    catalog_queue.resolve_made(connection, [uuid], now)
-    catalog_indexing.drop_idle_jobs(connection, sa.select(sa.literal(uuid)))
-    dependents.wake_waiting(connection, [(uuid, row.kind)], now)
-    told = Ready(kind=row.kind, content_uuid=uuid, variants=(row.variant,), bytes=entry.size, seconds=0.0)
-    append_events(connection, [told], now)
+def _note(connection: sa.Connection, made: Sequence[tuple[Given, ManifestEntry]], now: float) -> None:
+    uuids = sorted({given.content_uuid for given, _ in made})
+    catalog_queue.record_outcomes(connection, [ready_outcome(given.content_uuid, entry) for given, entry in made], now)
+    previews = {given.content_uuid: given.produced.thumbhash for given, _ in made}
+    catalog_queue.record_thumbhashes(connection, {uuid: preview for uuid, preview in previews.items() if preview})
+    catalog_queue.resolve_made(connection, uuids, now)
+    for some in chunks(uuids):
+        catalog_indexing.drop_idle_jobs(
+            connection, sa.select(contents.c.content_uuid).where(contents.c.content_uuid.in_(some))
+        )
+    dependents.wake_waiting(connection, sorted({(given.content_uuid, given.kind) for given, _ in made}), now)
+    told = [
+        Ready(
+            kind=given.kind, content_uuid=given.content_uuid, variants=(entry.variant,), bytes=entry.size, seconds=0.0
+        )
+        for given, entry in made
+    ]
+    append_events(connection, told, now)

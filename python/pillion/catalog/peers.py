@@ -1,0 +1,341 @@
+"""Peers, what this library has to offer them, and where theirs differ."""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import msgspec
+import sqlalchemy as sa
+
+from pillion.catalog.events import events_after, newest_event
+from pillion.catalog.rebuilding import this_device
+from pillion.catalog.sidecars import UNKNOWN_RECIPES
+from pillion.catalog.statements import INSERTS, chunks
+from pillion.catalog.tables import (
+    DUE,
+    INVENTORY,
+    contents,
+    devices,
+    entries,
+    events,
+    meta,
+    peer_differences,
+    peers,
+    recipes,
+    sidecars,
+)
+from pillion.events import Failed, Ready
+from pillion.model import SidecarFormat, SidecarKind, SidecarMark, SidecarStatus, value
+
+BUCKET = 4
+"""Hexadecimal digits of a content's uuid that name its bucket: 65,536 buckets."""
+
+_FEW = 400
+"""So many buckets are read one by one; more of them by one walk over all."""
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class PeerRow:
+    """A peer as the catalog knows it; times are seconds since 1970."""
+
+    name: str
+    url: str
+    token_file: bytes | None
+    added_at: float
+    device_uuid: str | None
+    device_name: str | None
+    seen_at: float | None
+    refused: str | None
+
+
+@value
+class Offer:
+    """A ready sidecar that a library has. ``size`` in bytes."""
+
+    content_uuid: str
+    kind: SidecarKind
+    variant: str
+    recipe: str
+    checksum: str
+    size: int
+    format: SidecarFormat
+    mark: SidecarMark | None = None
+
+    @property
+    def key(self) -> tuple[str, SidecarKind, str]:
+        """(content_uuid, kind, variant)"""
+        return (self.content_uuid, self.kind, self.variant)
+
+    @property
+    def line(self) -> str:
+        """All that makes it another one than the same sidecar of another library."""
+        return "/".join((self.content_uuid, self.kind, self.variant, self.recipe, self.checksum))
+
+
+# peers ----------------------------------------------------------------------------------------------------------------
+
+
+def add_peer(connection: sa.Connection, name: str, url: str, token_file: bytes | None, now: float) -> None:
+    """Add a peer, or change the address of one; what was known of it is forgotten."""
+    remove_peer(connection, name)
+    connection.execute(sa.insert(peers).values(name=name, url=url, token_file=token_file, added_at=now))
+
+
+def remove_peer(connection: sa.Connection, name: str) -> bool:
+    """Forget a peer; False if there is none of this name."""
+    connection.execute(sa.delete(peer_differences).where(peer_differences.c.peer == name))
+    return connection.execute(sa.delete(peers).where(peers.c.name == name)).rowcount > 0
+
+
+def list_peers(connection: sa.Connection) -> list[PeerRow]:
+    """All peers, in order of their names."""
+    columns = [peers.c[name] for name in PeerRow.__slots__]
+    return [PeerRow(**row._mapping) for row in connection.execute(sa.select(*columns).order_by(peers.c.name))]
+
+
+def refuse_peer(connection: sa.Connection, name: str, why: str) -> None:
+    """Take nothing from a peer any more."""
+    connection.execute(sa.update(peers).where(peers.c.name == name).values(refused=why))
+
+
+# what this library has ------------------------------------------------------------------------------------------------
+
+
+def about_this(connection: sa.Connection) -> tuple[str | None, str | None]:
+    """(device uuid, device name) of the device that last opened this library for writing."""
+    uuid = this_device(connection)
+    name = connection.scalar(sa.select(devices.c.name).where(devices.c.device_uuid == uuid))
+    return uuid, name
+
+
+_OFFERED = sa.and_(sidecars.c.status == SidecarStatus.READY.value, sidecars.c.recipe.not_in(UNKNOWN_RECIPES))
+
+_bucket = sa.func.substr(sidecars.c.content_uuid, 1, BUCKET)
+
+_COLUMNS = tuple(
+    sidecars.c[name] for name in ("content_uuid", "kind", "variant", "recipe", "checksum", "size", "format", "mark")
+)
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class InventoryState:
+    """What the digests of an inventory were made from. ``gone``: a number that grows when sidecars go unnoticed."""
+
+    event: int
+    gone: int
+
+
+def inventory_state(connection: sa.Connection) -> InventoryState:
+    """The state of this library's inventory now."""
+    gone = int(connection.scalar(sa.select(meta.c.value).where(meta.c.key == INVENTORY)) or 0)
+    return InventoryState(event=newest_event(connection), gone=gone)
+
+
+def buckets_changed(connection: sa.Connection, since: InventoryState, now: InventoryState) -> set[str] | None:
+    """The buckets with sidecars that changed between two states; None if it may be any."""
+    oldest = connection.scalar(sa.select(sa.func.min(events.c.first_id))) or 1
+    if since.gone != now.gone or since.event + 1 < oldest or since.event > now.event:
+        return None
+    changed = (event for event in events_after(connection, since.event) if isinstance(event, (Ready, Failed)))
+    return {event.content_uuid[:BUCKET] for event in changed}
+
+
+def lines_of(connection: sa.Connection, buckets: Collection[str] | None = None) -> Iterator[tuple[str, list[str]]]:
+    """(bucket, the lines of its offers in order) of each of these buckets that has any; None: of all."""
+    line: sa.ColumnElement[str] = sidecars.c.content_uuid
+    for column in (sidecars.c.kind, sidecars.c.variant, sidecars.c.recipe, sidecars.c.checksum):
+        line = line.concat("/").concat(column)
+    every = sa.select(_bucket.label("bucket"), sa.func.aggregate_strings(line, "\n")).where(_OFFERED).group_by("bucket")
+    for row in _in_buckets(connection, every, buckets):
+        yield row[0], sorted(row[1].split("\n"))
+
+
+def offers_in(connection: sa.Connection, buckets: Collection[str]) -> Iterator[Offer]:
+    """The offers in these buckets."""
+    for row in _in_buckets(connection, sa.select(*_COLUMNS).where(_OFFERED), buckets):
+        yield _offer(row)
+
+
+def _in_buckets(
+    connection: sa.Connection, query: sa.Select[Any], buckets: Collection[str] | None
+) -> Iterator[Sequence[Any]]:
+    """The rows of ``query``, whose first column starts with the bucket."""
+    if buckets is None or len(buckets) > _FEW:
+        chosen = None if buckets is None else set(buckets)
+        for row in connection.execute(query):
+            if chosen is None or row[0][:BUCKET] in chosen:
+                yield row
+        return
+    here = sa.and_(sidecars.c.content_uuid >= sa.bindparam("low"), sidecars.c.content_uuid < sa.bindparam("high"))
+    one = query.where(here)
+    for bucket in sorted(buckets):
+        yield from connection.execute(one, {"low": bucket, "high": bucket + "g"})
+
+
+def _offer(row: Sequence[Any]) -> Offer:
+    uuid, kind, variant, recipe, checksum, size, file_format, mark = row
+    return Offer(
+        content_uuid=uuid,
+        kind=SidecarKind(kind),
+        variant=variant,
+        recipe=recipe,
+        checksum=checksum,
+        size=size,
+        format=SidecarFormat(file_format),
+        mark=SidecarMark(mark) if mark else None,
+    )
+
+
+def known_contents(connection: sa.Connection, content_uuids: Collection[str]) -> set[str]:
+    """Those of these contents that this library knows."""
+    if len(content_uuids) > 100_000:
+        return set(connection.scalars(sa.select(contents.c.content_uuid))) & set(content_uuids)
+    found: set[str] = set()
+    for some in chunks(sorted(content_uuids)):
+        found.update(connection.scalars(sa.select(contents.c.content_uuid).where(contents.c.content_uuid.in_(some))))
+    return found
+
+
+def known_in(connection: sa.Connection, buckets: Collection[str]) -> Mapping[str, list[str]]:
+    """Bucket -> the contents in it that this library knows, in order."""
+    query = sa.select(contents.c.content_uuid)
+    found: dict[str, list[str]] = {}
+    if len(buckets) > _FEW:
+        chosen = set(buckets)
+        for uuid in connection.scalars(query):
+            if uuid[:BUCKET] in chosen:
+                found.setdefault(uuid[:BUCKET], []).append(uuid)
+        return found
+    here = sa.and_(contents.c.content_uuid >= sa.bindparam("low"), contents.c.content_uuid < sa.bindparam("high"))
+    for bucket in buckets:
+        uuids = list(connection.scalars(query.where(here), {"low": bucket, "high": bucket + "g"}))
+        if uuids:
+            found[bucket] = uuids
+    return found
+
+
+# where a peer differs -------------------------------------------------------------------------------------------------
+
+
+def offer_contents(connection: sa.Connection, offered: Sequence[str]) -> Iterator[Mapping[str, Any]]:
+    """The rows of these contents, as ``record_contents`` (rebuilding.py) takes them."""
+    columns = [contents.c[name] for name in ("content_uuid", "hash", "size", "mime", "thumbhash")]
+    for some in chunks(offered):
+        query = sa.select(*columns).where(contents.c.content_uuid.in_(some))
+        yield from (dict(row._mapping) for row in connection.execute(query))
+
+
+def want_offers(connection: sa.Connection, offers: Sequence[Offer], now: float) -> None:
+    """Want these sidecars by the recipes that they were made with, where nothing else is known of them."""
+    rows = [
+        {
+            "content_uuid": offer.content_uuid,
+            "kind": offer.kind,
+            "variant": offer.variant,
+            "status": SidecarStatus.PENDING.value,
+            "wanted": offer.recipe,
+            "created_at": now,
+            "updated_at": now,
+        }
+        for offer in offers
+    ]
+    if rows:
+        connection.execute(INSERTS[connection.dialect.name](sidecars).on_conflict_do_nothing(), rows)
+
+
+def save_differences(
+    connection: sa.Connection,
+    peer: str,
+    device: tuple[str | None, str | None],
+    *,
+    has: Sequence[Offer],
+    lacks: Sequence[tuple[str, SidecarKind, str]],
+    now: float,
+) -> None:
+    """Replace what is known of a peer. ``has``: what it has and this library has not, or has another of."""
+    connection.execute(sa.delete(peer_differences).where(peer_differences.c.peer == peer))
+    nothing = dict.fromkeys(("recipe", "checksum", "size", "format", "mark"))
+    names = ("content_uuid", "kind", "variant")
+    rows: list[dict[str, Any]] = [{"peer": peer, **msgspec.to_builtins(_as_dict(offer))} for offer in has]
+    taken = {offer.key for offer in has}
+    rows += [{"peer": peer, **dict(zip(names, key, strict=True)), **nothing} for key in lacks if key not in taken]
+    for some in chunks(rows, 10_000):
+        connection.execute(sa.insert(peer_differences), some)
+    seen = {"device_uuid": device[0], "device_name": device[1], "seen_at": now}
+    connection.execute(sa.update(peers).where(peers.c.name == peer).values(**seen))
+
+
+def _as_dict(offer: Offer) -> dict[str, Any]:
+    return {column.name: getattr(offer, column.name) for column in _COLUMNS}
+
+
+def count_differences(connection: sa.Connection, peer: str) -> tuple[int, int]:
+    """(how many sidecars the peer has and this library has not, or has others of; how many it lacks)."""
+    theirs = peer_differences.c.recipe.is_not(None)
+    query = sa.select(theirs, sa.func.count()).where(peer_differences.c.peer == peer).group_by(theirs)
+    counts = {bool(has): number for has, number in connection.execute(query)}
+    return counts.get(True, 0), counts.get(False, 0)
+
+
+@dataclass(frozen=True, slots=True)
+class Wanted:
+    """What a peer has exactly as this library wants to make it. ``settings``: of the kind, as JSON."""
+
+    offer: Offer
+    settings: str
+
+
+def wanted_from(
+    connection: sa.Connection,
+    peer: str,
+    *,
+    kinds: Collection[str] | None = None,
+    content_uuids: Sequence[str] | None = None,
+) -> list[Wanted]:
+    """The sidecars that are due here, of files that are there, and that the peer has by the recipe wanted."""
+    theirs = peer_differences.c
+    names = tuple(theirs[column.name] for column in _COLUMNS)
+    present = sa.exists().where(entries.c.content_uuid == theirs.content_uuid, entries.c.removed_at.is_(None))
+    query = (
+        sa.select(*names, recipes.c.settings)
+        .join(
+            sidecars,
+            sa.and_(
+                sidecars.c.content_uuid == theirs.content_uuid,
+                sidecars.c.kind == theirs.kind,
+                sidecars.c.variant == theirs.variant,
+                sidecars.c.wanted == theirs.recipe,
+            ),
+        )
+        .join(recipes, recipes.c.digest == theirs.recipe)
+        .where(theirs.peer == peer, DUE, present)
+        .order_by(theirs.kind, theirs.variant, theirs.content_uuid)
+    )
+    if kinds is not None:
+        query = query.where(theirs.kind.in_(list(kinds)))
+    if content_uuids is None:
+        return [Wanted(_offer(row[:-1]), row[-1]) for row in connection.execute(query)]
+    found = (
+        row
+        for some in chunks(list(content_uuids))
+        for row in connection.execute(query.where(theirs.content_uuid.in_(some)))
+    )
+    return [Wanted(_offer(row[:-1]), row[-1]) for row in found]
+
+
+def wanted_recipe(connection: sa.Connection, key: tuple[str, SidecarKind, str]) -> tuple[str, str] | None:
+    """(digest of the recipe that a due sidecar is wanted with, its settings as JSON); None if it is not due."""
+    same = [column == part for column, part in zip(sidecars.primary_key.columns, key, strict=True)]
+    query = sa.select(recipes.c.digest, recipes.c.settings).join(sidecars, sidecars.c.wanted == recipes.c.digest)
+    row = connection.execute(query.where(DUE, *same)).first()
+    return (row[0], row[1]) if row else None
+
+
+def forget_differences(connection: sa.Connection, keys: Sequence[tuple[str, SidecarKind, str]], peer: str) -> None:
+    """These were taken from the peer, or are not what it said: they are no differences any more."""
+    theirs = peer_differences.c
+    for some in chunks(list(keys), 200):
+        here = sa.tuple_(theirs.content_uuid, theirs.kind, theirs.variant).in_(some)
+        connection.execute(sa.delete(peer_differences).where(theirs.peer == peer, here))
