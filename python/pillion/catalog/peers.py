@@ -32,8 +32,8 @@ from pillion.model import SidecarFormat, SidecarKind, SidecarMark, SidecarStatus
 BUCKET = 4
 """Hexadecimal digits of a content's uuid that name its bucket: 65,536 buckets."""
 
-_FEW = 400
-"""So many buckets are read one by one; more of them by one walk over all."""
+_SPARSE = 16
+"""Buckets are read by one walk from the first to the last of them, where they are at least one in so many there."""
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -159,19 +159,30 @@ def offers_in(connection: sa.Connection, buckets: Collection[str]) -> Iterator[O
 
 
 def _in_buckets(
-    connection: sa.Connection, query: sa.Select[Any], buckets: Collection[str] | None
+    connection: sa.Connection, query: sa.Select[Any], buckets: Collection[str] | None, table: sa.Table = sidecars
 ) -> Iterator[Sequence[Any]]:
-    """The rows of ``query``, whose first column starts with the bucket."""
-    if buckets is None or len(buckets) > _FEW:
-        chosen = None if buckets is None else set(buckets)
-        for row in connection.execute(query):
-            if chosen is None or row[0][:BUCKET] in chosen:
-                yield row
+    """The rows of ``query``, whose first column starts with the bucket, in order of the buckets."""
+    if buckets is None:
+        yield from connection.execute(query)
         return
-    here = sa.and_(sidecars.c.content_uuid >= sa.bindparam("low"), sidecars.c.content_uuid < sa.bindparam("high"))
-    one = query.where(here)
-    for bucket in sorted(buckets):
-        yield from connection.execute(one, {"low": bucket, "high": bucket + "g"})
+    chosen = set(buckets)
+    here = sa.and_(table.c.content_uuid >= sa.bindparam("low"), table.c.content_uuid < sa.bindparam("high"))
+    ranged = query.where(here)
+    for low, high in _ranges(chosen):
+        for row in connection.execute(ranged, {"low": low, "high": high + "g"}):
+            if row[0][:BUCKET] in chosen:
+                yield row
+
+
+def _ranges(buckets: Collection[str]) -> Iterator[tuple[str, str]]:
+    """(first, last) of the walks that read these buckets: one over all of them, or one for each."""
+    if not buckets:
+        return
+    low, high = min(buckets), max(buckets)
+    if int(high, 16) - int(low, 16) < _SPARSE * len(buckets):
+        yield low, high
+    else:
+        yield from ((bucket, bucket) for bucket in sorted(buckets))
 
 
 def _offer(row: Sequence[Any]) -> Offer:
@@ -200,19 +211,9 @@ def known_contents(connection: sa.Connection, content_uuids: Collection[str]) ->
 
 def known_in(connection: sa.Connection, buckets: Collection[str]) -> Mapping[str, list[str]]:
     """Bucket -> the contents in it that this library knows, in order."""
-    query = sa.select(contents.c.content_uuid)
     found: dict[str, list[str]] = {}
-    if len(buckets) > _FEW:
-        chosen = set(buckets)
-        for uuid in connection.scalars(query):
-            if uuid[:BUCKET] in chosen:
-                found.setdefault(uuid[:BUCKET], []).append(uuid)
-        return found
-    here = sa.and_(contents.c.content_uuid >= sa.bindparam("low"), contents.c.content_uuid < sa.bindparam("high"))
-    for bucket in buckets:
-        uuids = list(connection.scalars(query.where(here), {"low": bucket, "high": bucket + "g"}))
-        if uuids:
-            found[bucket] = uuids
+    for (uuid,) in _in_buckets(connection, sa.select(contents.c.content_uuid), buckets, contents):
+        found.setdefault(uuid[:BUCKET], []).append(uuid)
     return found
 
 

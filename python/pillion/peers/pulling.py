@@ -30,6 +30,7 @@ from pillion.peers.checking import Check, Checked, Checker
 from pillion.peers.compare import Differences, compare, compare_bucket
 from pillion.peers.folder import FolderPeer
 from pillion.peers.peer import Peer, PeerError, PeerLied
+from pillion.peers.web import WebPeer
 from pillion.pool.sandbox import Mode
 from pillion.recording import Given, record_many
 from pillion.store import Store, staged_path
@@ -297,6 +298,8 @@ def _address(url: str) -> str:
 
 def connect(row: PeerRow) -> Peer:
     """The peer at its address. Raises PeerError if it cannot be reached."""
+    if row.url.startswith(("http://", "https://")):
+        return WebPeer(row.url, None if row.token_file is None else Path(os.fsdecode(row.token_file)))
     return FolderPeer(Path(row.url))
 
 

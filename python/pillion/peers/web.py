@@ -1,0 +1,182 @@
+"""A peer that is reached by its ``pillion serve``: the exchange over HTTP. See docs/devices.md.
+
+Answers are JSON (bytes in base64) but for a sidecar's own bytes. No redirect is followed, so that a token goes nowhere
+but to the address it is for. Each answer has a limit of bytes and of time, by what was asked for.
+"""
+
+from __future__ import annotations
+
+import http.client
+import ssl
+import time
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import TypeVar
+from urllib.parse import quote, urlsplit
+
+import msgspec
+
+from pillion import __version__
+from pillion.catalog.peers import Offer
+from pillion.errors import UsageError
+from pillion.peers.inventory import SHORT
+from pillion.peers.peer import About, PeerError, PeerLied, SentOffer, taken
+
+T = TypeVar("T")
+
+API = "/api/v1"
+
+CONNECT_S = 5.0
+"""Seconds to reach a peer, and between two pieces of an answer."""
+
+ANSWER_S = 20.0
+"""Seconds for a whole answer, and as many more as its limit of bytes takes at :data:`SLOWEST`."""
+
+SLOWEST = 64 << 10
+"""Bytes in a second of the slowest peer that is waited for."""
+
+_PIECE = 256 << 10
+_MOST_TOKEN = 4096
+_ABOUT_BYTES = 64 << 10
+_ENTRY_BYTES = 6 << 10
+_OFFER_BYTES = 2 << 10
+_HASHES_BYTES = 64 << 20
+
+
+class WebPeer:
+    """A peer at a web address. ``token_file``: with the token to send. Raises PeerError if it cannot be reached."""
+
+    def __init__(self, url: str, token_file: Path | None = None) -> None:
+        self.received = 0
+        parts = urlsplit(url)
+        try:
+            port = parts.port
+        except ValueError:
+            port = 0
+        if parts.scheme not in ("http", "https") or not parts.hostname or port == 0 or parts.username:
+            raise UsageError(f"'{url[:200]}' is no address of a peer; it is like http://host:8640.")
+        self._url = url
+        self._prefix = quote(parts.path.rstrip("/"), safe="/%~:@!$&'()*+,;=") + API
+        self._headers = {"user-agent": f"pillion/{__version__}", "accept-encoding": "identity"}
+        if token_file is not None:
+            self._headers["authorization"] = f"Bearer {_token(token_file)}"
+        if parts.scheme == "https":
+            context = ssl.create_default_context()
+            self._connection: http.client.HTTPConnection = http.client.HTTPSConnection(
+                parts.hostname, port, timeout=CONNECT_S, context=context
+            )
+        else:
+            self._connection = http.client.HTTPConnection(parts.hostname, port, timeout=CONNECT_S)
+
+    def close(self) -> None:
+        """End the connection."""
+        self._connection.close()
+
+    def about(self) -> About:
+        """Which device it is, and the top of its inventory."""
+        return self._json("/inventory", About, limit=_ABOUT_BYTES)
+
+    def branches(self, prefixes: Sequence[str]) -> Mapping[str, bytes]:
+        """The digests of the buckets that begin with these digits."""
+        path = "/inventory/branches?prefixes=" + ",".join(prefixes)
+        return self._json(path, dict[str, bytes], limit=_ABOUT_BYTES + _ENTRY_BYTES * len(prefixes))
+
+    def short_hashes(self, buckets: Sequence[str]) -> Mapping[str, bytes]:
+        """The short hashes of the offers in these buckets."""
+        body = msgspec.json.encode({"buckets": list(buckets)})
+        return self._json("/inventory/hashes", dict[str, bytes], limit=_HASHES_BYTES, body=body)
+
+    def offers(self, wanted: Mapping[str, bytes]) -> Sequence[Offer]:
+        """The offers with these short hashes."""
+        body = msgspec.json.encode({"wanted": dict(wanted)})
+        number = sum(map(len, wanted.values())) // SHORT
+        found = self._json("/inventory/offers", list[SentOffer], limit=_ABOUT_BYTES + _OFFER_BYTES * number, body=body)
+        return [taken(offer) for offer in found]
+
+    def read(self, offer: Offer) -> bytes | None:
+        """The bytes of a sidecar; None if it is there no more."""
+        place = "/".join(quote(part, safe="@") for part in (offer.content_uuid, offer.kind, offer.variant))
+        status, data = self._answer(f"/sidecars/{place}?make=false", limit=offer.size)
+        if status in (404, 409, 410):
+            return None
+        self._check(status, data)
+        return data
+
+    # answers ----------------------------------------------------------------------------------------------------------
+
+    def _json(self, path: str, form: type[T], *, limit: int, body: bytes | None = None) -> T:
+        status, data = self._answer(path, limit=limit, body=body)
+        if status == 404:
+            raise PeerError(f"{self._url} is no 'pillion serve' that other devices can take from; it may be older.")
+        self._check(status, data)
+        try:
+            return msgspec.json.decode(data, type=form)
+        except (msgspec.DecodeError, RecursionError, UnicodeDecodeError) as error:
+            raise PeerLied(
+                f"It answered {path.partition('?')[0]} with what is no answer: {str(error)[:200]}."
+            ) from error
+
+    def _check(self, status: int, data: bytes) -> None:
+        if status == 200:
+            return
+        if status in (401, 403):
+            raise PeerError(
+                f"{self._url} does not let this device in: make a token there with 'pillion token create', and give its"
+                " file with --token-file."
+            )
+        raise PeerError(f"{self._url} answered with status {status}: {_detail(data)}")
+
+    def _answer(self, path: str, *, limit: int, body: bytes | None = None) -> tuple[int, bytes]:
+        """(status, body) of an answer of at most ``limit`` bytes, whatever is wrong with it after one new try."""
+        headers = self._headers if body is None else {**self._headers, "content-type": "application/json"}
+        for last in (False, True):
+            try:
+                self._connection.request("GET" if body is None else "POST", self._prefix + path, body, headers)
+                return self._read(limit)
+            except (http.client.RemoteDisconnected, BrokenPipeError, ConnectionResetError) as error:
+                # A server ends connections that were idle.
+                self._connection.close()
+                if last:
+                    raise PeerError(f"{self._url} ends each connection: {error}.") from error
+            except (OSError, http.client.HTTPException) as error:
+                self._connection.close()
+                raise PeerError(f"{self._url} cannot be reached: {str(error) or type(error).__name__}.") from error
+        raise AssertionError
+
+    def _read(self, limit: int) -> tuple[int, bytes]:
+        until = time.monotonic() + ANSWER_S + limit / SLOWEST
+        response = self._connection.getresponse()
+        pieces: list[bytes] = []
+        size = 0
+        while piece := response.read1(_PIECE):
+            pieces.append(piece)
+            size += len(piece)
+            if size > max(limit, _ABOUT_BYTES):
+                self._connection.close()
+                raise PeerLied(f"It answered with more than the {limit:,} bytes that were asked for.")
+            if time.monotonic() > until:
+                self._connection.close()
+                raise PeerError(f"{self._url} is too slow: {size:,} bytes came in {ANSWER_S + limit / SLOWEST:.0f} s.")
+        self.received += size
+        if response.length:
+            raise PeerError(f"{self._url} ended an answer early.")
+        return response.status, b"".join(pieces)
+
+
+def _token(path: Path) -> str:
+    try:
+        with path.open("rb") as file:
+            text = file.read(_MOST_TOKEN).decode("ascii").strip()
+    except (OSError, UnicodeDecodeError) as error:
+        raise PeerError(f"The token in {path} cannot be read: {error}.") from error
+    if not text.isprintable() or not text or " " in text:
+        raise PeerError(f"{path} holds no token.")
+    return text
+
+
+def _detail(data: bytes) -> str:
+    """What a problem (RFC 9457) says."""
+    try:
+        return str(msgspec.json.decode(data, type=dict[str, object]).get("detail", ""))[:300]
+    except (msgspec.DecodeError, RecursionError, UnicodeDecodeError):
+        return "without a word."
