@@ -94,6 +94,8 @@ class FolderPeer:
                 return ask(connection)
         except PillionError as error:
             raise PeerError(f"The catalog in {self._root} cannot be read: {error}") from error
+        except (ValueError, LookupError, TypeError, AttributeError) as error:
+            raise PeerLied(f"The catalog in {self._root} has rows that no library writes: {error}.") from error
 
     def _counted(self, answer: T) -> T:
         self.received += len(msgspec.msgpack.encode(answer))
