@@ -469,7 +469,7 @@ def test_this_devices_sidecars_are_those_that_are_ready(database: Database) -> N
         statement = sa.update(sidecars).where(sidecars.c.content_uuid == _uuid(1)).values(**ready, updated_at=2.0)
         connection.execute(statement)
         available = connection.exec_driver_sql("SELECT * FROM sidecar_availability").all()
-    assert [tuple(row) for row in available] == [(_uuid(1), "ocr", "default", "mine", 1, 5, "c", 2.0)]
+    assert [tuple(row) for row in available] == [(_uuid(1), "ocr", "default", "mine", 1, 5, "c", 2.0, None)]
 
 
 def test_the_device_that_opened_a_library_last_has_its_sidecars(database: Database) -> None:
