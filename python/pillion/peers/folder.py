@@ -9,13 +9,11 @@ from typing import TypeVar
 
 import msgspec
 
-from pillion.catalog import peers as catalog_peers
 from pillion.catalog.database import Database, refuse_network_file_system
 from pillion.catalog.peers import Offer
 from pillion.errors import LibraryError, PillionError
-from pillion.peers import inventory
-from pillion.peers.inventory import Inventory
-from pillion.peers.peer import PROTOCOL, About, PeerError, PeerLied, SentOffer, sent, taken
+from pillion.peers.answering import Answering
+from pillion.peers.peer import About, PeerError, PeerLied, SentOffer, sent, taken
 from pillion.store import Store
 
 T = TypeVar("T")
@@ -42,7 +40,7 @@ class FolderPeer:
                 raise
         except LibraryError as error:
             raise PeerError(str(error)) from error
-        self._inventory: Inventory | None = None
+        self._answering = Answering(self._database, root, save=False)
 
     def close(self) -> None:
         """Close its catalog."""
@@ -50,21 +48,19 @@ class FolderPeer:
 
     def about(self) -> About:
         """Its device, and the top of its inventory."""
-        uuid, name = self._read(catalog_peers.about_this)
-        return self._counted(About(PROTOCOL, uuid, name, self._digests().top()))
+        return self._counted(self._asked(self._answering.about))
 
     def branches(self, prefixes: Sequence[str]) -> Mapping[str, bytes]:
         """The digests of the buckets that begin with these digits."""
-        digests = self._digests()
-        return self._counted({prefix: digests.branch(prefix) for prefix in prefixes})
+        return self._counted(self._asked(partial(self._answering.branches, prefixes)))
 
     def short_hashes(self, buckets: Sequence[str]) -> Mapping[str, bytes]:
         """The short hashes of the offers in these buckets."""
-        return self._counted(self._read(partial(inventory.short_hashes, buckets=buckets)))
+        return self._counted(self._asked(partial(self._answering.short_hashes, buckets)))
 
     def offers(self, wanted: Mapping[str, bytes]) -> Sequence[Offer]:
         """The offers with these short hashes."""
-        found = self._read(partial(inventory.offers, wanted=wanted))
+        found = self._asked(partial(self._answering.offers, wanted))
         # Its catalog may be anybody's: what it says goes through the same schema as what is sent.
         data = msgspec.msgpack.encode([sent(offer) for offer in found])
         self.received += len(data)
@@ -83,15 +79,9 @@ class FolderPeer:
         self.received += len(data)
         return data
 
-    def _digests(self) -> Inventory:
-        if self._inventory is None:
-            self._inventory = self._read(partial(inventory.current, root=self._root, save=False))
-        return self._inventory
-
-    def _read(self, ask: Callable[..., T]) -> T:
+    def _asked(self, ask: Callable[[], T]) -> T:
         try:
-            with self._database.read() as connection:
-                return ask(connection)
+            return ask()
         except PillionError as error:
             raise PeerError(f"The catalog in {self._root} cannot be read: {error}") from error
         except (ValueError, LookupError, TypeError, AttributeError) as error:

@@ -49,11 +49,6 @@ def digest(data: bytes) -> bytes:
     return hashlib.blake2b(data, digest_size=DIGEST).digest()
 
 
-def is_prefix(text: str, length: int) -> bool:
-    """Whether ``text`` is ``length`` lower-case hexadecimal digits, as a bucket (4) or a branch (2) is named."""
-    return len(text) == length and not text.strip("0123456789abcdef")
-
-
 @dataclass(frozen=True, slots=True)
 class Inventory:
     """The digests of all buckets, in order: 1 MiB."""

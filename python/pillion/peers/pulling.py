@@ -26,6 +26,7 @@ from pillion.errors import ErrorClass, ItemError, UsageError
 from pillion.kinds import registry
 from pillion.machine import at_work, this_owner
 from pillion.model import Produced, SidecarKind
+from pillion.peers.answering import Answering
 from pillion.peers.checking import Check, Checked, Checker
 from pillion.peers.compare import Differences, compare, compare_bucket
 from pillion.peers.folder import FolderPeer
@@ -90,6 +91,8 @@ class Peers:
         self._database = database
         self._store = store
         self._mode = mode
+        self.answering = Answering(database, store.root, save=not database.is_read_only)
+        """What this library answers to its peers."""
 
     def add(self, name: str, url: str, token_file: str | os.PathLike[str] | None = None) -> PeerRow:
         """Add a peer, by the folder of its library or its web address, or give one another address.

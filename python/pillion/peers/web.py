@@ -88,7 +88,7 @@ class WebPeer:
 
     def offers(self, wanted: Mapping[str, bytes]) -> Sequence[Offer]:
         """The offers with these short hashes."""
-        body = msgspec.json.encode({"wanted": dict(wanted)})
+        body = msgspec.json.encode({"buckets": list(wanted), "hashes": list(wanted.values())})
         number = sum(map(len, wanted.values())) // SHORT
         found = self._json("/inventory/offers", list[SentOffer], limit=_ABOUT_BYTES + _OFFER_BYTES * number, body=body)
         return [taken(offer) for offer in found]
@@ -158,7 +158,10 @@ class WebPeer:
                 self._connection.close()
                 raise PeerError(f"{self._url} is too slow: {size:,} bytes came in {ANSWER_S + limit / SLOWEST:.0f} s.")
         self.received += size
-        if response.length:
+        left = response.length
+        response.close()
+        if left:
+            self._connection.close()
             raise PeerError(f"{self._url} ended an answer early.")
         return response.status, b"".join(pieces)
 

@@ -19,10 +19,10 @@ from pillion.errors import ErrorClass, ItemError, LibraryBusyError, LibraryClose
 from pillion.library import Library
 from pillion.quoting import quoted
 from pillion.server import page
+from pillion.server.every import ROUTES
 from pillion.server.feed import Feed
 from pillion.server.guard import Guard
 from pillion.server.http import Gone, Problem, Receive, Request, Scope, Send
-from pillion.server.operations import ROUTES
 from pillion.server.routes import Route, Table, check_body
 from pillion.server.sidecars import Kept, Making, is_signed, send_small
 

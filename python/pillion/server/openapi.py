@@ -61,7 +61,7 @@ async def show_document(api: Api, request: Request) -> Answer:
 @functools.cache
 def document() -> dict[str, Any]:
     """The OpenAPI document of the whole API."""
-    from pillion.server.operations import ROUTES
+    from pillion.server.every import ROUTES
 
     paths: dict[str, dict[str, Any]] = {}
     for route in ROUTES:

@@ -214,6 +214,12 @@ _INCLUDE = Param(
     text="Which results to put in (default: all that are there).",
     many=True,
 )
+_MAKE = Param(
+    name="make",
+    schema={**FLAG, "default": True},
+    text="Whether to make a sidecar that is missing; without, it is a 404.",
+    example="false",
+)
 _SUM_PARAM = Param(
     name="sum",
     schema=text(maxLength=128),
@@ -414,7 +420,7 @@ ROUTES: tuple[Route, ...] = (
         text="The bytes of a sidecar. One that is missing is made first of all; 'wait' says how long to wait for it.",
         handler=sidecars.show_sidecar,
         path_params=(CONTENT, KIND, VARIANT),
-        query=(_WAIT, _SUM_PARAM, _EXPIRES, _SIGNATURE),
+        query=(_WAIT, _MAKE, _SUM_PARAM, _EXPIRES, _SIGNATURE),
         replies={
             200: Reply(text="The file.", media="*/*", headers=_BYTES_HEADERS),
             **_BYTES,

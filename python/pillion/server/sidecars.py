@@ -176,6 +176,8 @@ async def show_sidecar(api: Api, request: Request) -> Answer | Stream:
         if there == "damaged":
             # Between the row and the file another may have been placed: then a second look finds both.
             continue
+        if not values.get("make", True):
+            raise Problem(404, "This sidecar is not there.", state="missing")
         if not await _make(api, request, key, until):
             address = sidecar_path(key)
             body = {"state": "pending", "content_uuid": key[0], "kind": key[1], "variant": key[2], "url": address}

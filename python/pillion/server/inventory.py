@@ -1,0 +1,135 @@
+"""What a library answers to other devices: digests of its sidecars, and which they are (docs/devices.md)."""
+
+from __future__ import annotations
+
+import base64
+import binascii
+from typing import TYPE_CHECKING
+
+from pillion.peers.inventory import SHORT
+from pillion.peers.peer import MOST_BUCKETS, MOST_OFFERS, sent
+from pillion.server.http import Answer, Problem, Request, json_answer
+from pillion.server.operations import integer, many, map_of, maybe, of, text
+from pillion.server.routes import API, Param, Reply, Route, Schema
+
+if TYPE_CHECKING:
+    from pillion.server.app import Api
+
+MOST_PREFIXES = 256
+
+
+async def show_inventory(api: Api, _request: Request) -> Answer:
+    """The device, and the top of its inventory."""
+    return json_answer(await api.read_slowly(lambda library: library.peers.answering.about()))
+
+
+async def show_branches(api: Api, request: Request) -> Answer:
+    """The digests of the buckets that begin with some digits."""
+    prefixes = list(dict.fromkeys(request.values["prefixes"]))
+    if len(prefixes) > MOST_PREFIXES:
+        raise Problem(422, f"At most {MOST_PREFIXES} are answered at a time.", parameter="prefixes")
+    return json_answer(await api.read_slowly(lambda library: library.peers.answering.branches(prefixes)))
+
+
+async def show_hashes(api: Api, request: Request) -> Answer:
+    """The short hashes of the offers in some buckets."""
+    buckets = _buckets(request)
+    return json_answer(await api.read_slowly(lambda library: library.peers.answering.short_hashes(buckets)))
+
+
+async def show_offers(api: Api, request: Request) -> Answer:
+    """The offers with some short hashes."""
+    buckets, hashes = _buckets(request), [_hashes(one) for one in request.values["hashes"]]
+    if len(hashes) != len(buckets):
+        raise Problem(422, "There must be as many 'hashes' as 'buckets'.", parameter="hashes")
+    if sum(map(len, hashes)) > MOST_OFFERS * SHORT:
+        raise Problem(422, f"At most {MOST_OFFERS} offers are answered at a time.", parameter="hashes")
+    wanted = dict(zip(buckets, hashes, strict=True))
+    offers = await api.read_slowly(lambda library: library.peers.answering.offers(wanted))
+    return json_answer([sent(offer) for offer in offers])
+
+
+def _buckets(request: Request) -> list[str]:
+    buckets = list(request.values["buckets"])
+    if len(set(buckets)) != len(buckets):
+        raise Problem(422, "A bucket is named twice.", parameter="buckets")
+    return buckets
+
+
+def _hashes(data: str) -> bytes:
+    try:
+        hashes = base64.b64decode(data, validate=True)
+    except binascii.Error as error:
+        raise Problem(422, "It is not base64.", parameter="hashes") from error
+    if len(hashes) % SHORT:
+        raise Problem(422, f"Each hash has {SHORT} bytes.", parameter="hashes")
+    return hashes
+
+
+_BUCKET: Schema = text(pattern="^[0-9a-f]{4}$")
+_BUCKETS: Schema = {**many(_BUCKET), "maxItems": MOST_BUCKETS}
+_BASE64: Schema = text(contentEncoding="base64")
+_ABOUT = of({"protocol": integer(), "device_uuid": maybe(text()), "device_name": maybe(text()), "top": _BASE64})
+_OFFER: Schema = {
+    "type": "array",
+    "prefixItems": [
+        *(text(title=name) for name in ("content_uuid", "kind", "variant", "recipe", "checksum")),
+        integer(title="size"),
+        text(title="format"),
+        maybe(text(title="mark")),
+    ],
+}
+
+ROUTES: tuple[Route, ...] = (
+    Route(
+        method="GET",
+        path=f"{API}/inventory",
+        name="show_inventory",
+        tag="devices",
+        text="Which device this is, and the digests of the 256 branches of its inventory.",
+        handler=show_inventory,
+        replies={200: Reply(text="16 bytes for each branch.", schema=_ABOUT)},
+    ),
+    Route(
+        method="GET",
+        path=f"{API}/inventory/branches",
+        name="show_branches",
+        tag="devices",
+        text="The digests of the buckets whose names begin with two digits.",
+        handler=show_branches,
+        query=(
+            Param(
+                name="prefixes",
+                schema=text(pattern="^[0-9a-f]{2}$"),
+                text="Two hexadecimal digits each.",
+                example="00,ff",
+                required=True,
+                many=True,
+            ),
+        ),
+        replies={200: Reply(text="Digits -> 256 digests.", schema=map_of(_BASE64))},
+    ),
+    Route(
+        method="POST",
+        path=f"{API}/inventory/hashes",
+        name="show_hashes",
+        tag="devices",
+        text="The short hashes of what is ready in some buckets. Changes nothing.",
+        handler=show_hashes,
+        body=of({"buckets": _BUCKETS}),
+        body_example={"buckets": ["00a1", "ff03"]},
+        replies={200: Reply(text="Bucket -> hashes of 12 bytes.", schema=map_of(_BASE64))},
+    ),
+    Route(
+        method="POST",
+        path=f"{API}/inventory/offers",
+        name="show_offers",
+        tag="devices",
+        text="Which sidecars have some short hashes. Changes nothing.",
+        handler=show_offers,
+        body=of({"buckets": _BUCKETS, "hashes": {**many(_BASE64), "maxItems": MOST_BUCKETS}}),
+        body_example={"buckets": ["00a1"], "hashes": ["AAAAAAAAAAAAAAAA"]},
+        replies={200: Reply(text="The sidecars.", schema=many(_OFFER))},
+    ),
+)
+"""The routes for other devices."""
