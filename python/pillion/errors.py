@@ -10,6 +10,10 @@ Two families:
 
 from __future__ import annotations
 
+import errno
+import os
+from collections.abc import Iterator
+from contextlib import contextmanager
 from enum import StrEnum
 
 
@@ -62,6 +66,29 @@ class ItemError(PillionError):
 
     def __reduce__(self) -> tuple[type[ItemError], tuple[str, str, str, str]]:
         return (type(self), (self.error_class.value, self.message, self.stderr_tail, self.exit_status))
+
+
+def is_full(error: OSError) -> bool:
+    """Whether the system says that a disk, or a quota, is full."""
+    return error.errno in (errno.ENOSPC, errno.EDQUOT)
+
+
+def full_disk(error: OSError, where: object = None) -> ItemError:
+    """What :func:`is_full` means, in one sentence. ``where``: a file or folder on that disk, if the error has none."""
+    place = where or error.filename
+    on = f" on the disk of {os.fsdecode(place) if isinstance(place, bytes) else place}" if place else ""
+    return ItemError(ErrorClass.DISK_FULL, f"No space is left{on}; free some and run again.")
+
+
+@contextmanager
+def full_disk_typed(where: object) -> Iterator[None]:
+    """While inside, a disk that is full is an ItemError (disk_full)."""
+    try:
+        yield
+    except OSError as error:
+        if not is_full(error):
+            raise
+        raise full_disk(error, where) from error
 
 
 class UsageError(PillionError):

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -20,7 +20,7 @@ from pillion.catalog.queue import SidecarOutcome
 from pillion.catalog.sidecars import SidecarRow, content_info, list_sidecars
 from pillion.catalog.statements import chunks
 from pillion.catalog.tables import contents
-from pillion.errors import UsageError
+from pillion.errors import UsageError, full_disk_typed, is_full
 from pillion.events import Failed, Ready
 from pillion.failpoints import reach
 from pillion.kinds import registry
@@ -69,7 +69,7 @@ def record_many(database: Database, store: Store, sidecars: Sequence[Given]) -> 
     in the library any more.
     """
     owner = this_owner()
-    with at_work(owner):
+    with full_disk_typed(store.root), at_work(owner):
         try:
             with database.write() as connection:
                 entries = _place(connection, store, owner, sidecars)
@@ -85,7 +85,7 @@ def remove(database: Database, store: Store, row: SidecarRow) -> None:
     The row first: after a kill in between, 'verify' tells of a file that no row has, and not of a row without a file.
     """
     owner, uuid, now = this_owner(), row.content_uuid, time.time()
-    with at_work(owner), store.removing():
+    with full_disk_typed(store.root), at_work(owner), store.removing():
         try:
             with database.write() as connection:
                 cancelled = SidecarOutcome(
@@ -129,11 +129,23 @@ def _unlist(connection: sa.Connection, store: Store, owner: str, row: SidecarRow
         store.remove_content(uuid)
         return
     info = content_info(connection, uuid)
-    if entry is not None and info is not None:
-        store.place([_listing(connection, store, owner, uuid, info, list(listed.values()))])
     places = {entry.rel_path} if entry is not None else set()
     if row.format is not None:
         places.add(store.rel_path(uuid, row.kind, row.variant, row.format))
+    if entry is not None and info is not None:
+        try:
+            manifest = _listing(connection, store, owner, uuid, info, list(listed.values()))
+        except OSError as error:
+            if not is_full(error):
+                raise
+            # The disk is full, and what is removed makes room: then the manifest lists for a moment what is gone.
+            _remove(store, places)
+            manifest = _listing(connection, store, owner, uuid, info, list(listed.values()))
+        store.place([manifest])
+    _remove(store, places)
+
+
+def _remove(store: Store, places: Iterable[str]) -> None:
     for rel_path in places:
         store.remove(rel_path)
     store.sync()

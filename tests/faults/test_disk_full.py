@@ -72,6 +72,42 @@ def test_a_full_disk_pauses_and_charges_nothing(tmp_path: Path, small_disk: Path
     check_invariants(root, finished=True)
 
 
+@pytest.mark.parametrize("leave", [0, 32 * 1024, 256 * 1024])
+def test_each_command_that_writes_says_in_one_sentence_that_the_disk_is_full(
+    tmp_path: Path, small_disk: Path, leave: int
+) -> None:
+    folder, root = tmp_path / "photos", small_disk / "library"
+    folder.mkdir()
+    for seed in range(2):
+        photos.write_photo(folder / f"{seed}.jpg", seed=seed, size=(640, 480))
+    with Library.open(root, policy="mobile") as library:
+        library.index(folder)
+        library.run()
+        uri = f"sidecar://{next(library.ls()).content_uuid}/thumb/icon"
+    _fill(small_disk, leave)
+    commands = (
+        ("rm", uri),
+        ("regenerate", "--kind", "thumb"),
+        ("index", folder),
+        ("pause",),
+        ("cleanup",),
+        ("thumb", folder / "0.jpg", "--output", small_disk / "large.webp"),
+        ("cp", f"{uri.rpartition('/')[0]}/grid@2x", small_disk / "copy.webp"),
+        ("index", folder, "--library", small_disk / "another"),
+    )
+    failed = 0
+    for command in commands:
+        library_of = () if command[0] == "thumb" or "--library" in command else ("--library", root)
+        done = run(*command, *library_of)
+        failed += done.returncode != 0
+        assert "Traceback" not in done.stderr, command
+        assert "Errno" not in done.stderr, (command, done.stderr)
+        if done.returncode != 0:
+            assert done.stderr.count("\n") == 1, (command, done.stderr)
+            assert "pace" in done.stderr, (command, done.stderr)
+    assert failed or leave
+
+
 def _write_noise(path: Path, seed: int) -> None:
     """A picture whose thumbnails are large: some 170 KiB."""
     pixels = np.random.default_rng(seed).integers(0, 255, size=(384, 512, 3), dtype=np.uint8)

@@ -18,7 +18,7 @@ from pillion import __version__
 from pillion.cli import logs
 from pillion.cli.options import STAYS
 from pillion.cli.output import say, warn
-from pillion.errors import ItemError, PillionError
+from pillion.errors import ItemError, PillionError, full_disk, is_full
 from pillion.quoting import quoted
 
 EXIT_INTERRUPTED = 130
@@ -131,8 +131,9 @@ class Program(click.Group):
             # The reader (head, less) has seen enough; nothing must be written at exit either.
             os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
             ctx.exit(0)
-        except (PillionError, OSError) as error:
-            logs.note_error(error)
+        except (PillionError, OSError) as raised:
+            error = full_disk(raised) if isinstance(raised, OSError) and is_full(raised) else raised
+            logs.note_error(raised)
             error_class = f"{error.error_class}: " if isinstance(error, ItemError) else ""
             warn(f"pillion: {error_class}{quoted(str(error))}")
             ctx.exit(error.exit_code if isinstance(error, PillionError) else 1)
