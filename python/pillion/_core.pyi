@@ -169,15 +169,27 @@ def identify_files(
     follow: bool = False,
     threads: int = 0,
     progress: Callable[[int, int], None] | None = None,
-) -> list[tuple[str, str, str] | tuple[str, str]]:
-    """Hash and sniff many files in parallel, each opened once.
+) -> list[tuple[str, str, str, Facts | None] | tuple[str, str]]:
+    """Hash and sniff many files in parallel, each opened once, and read what they say of themselves.
 
     ``files``: (path relative to ``root``, size, mtime_ns) as the walk saw them. Returns, in the same order,
-    (content_uuid, hash, mime) or, on failure, (error class, message); a file whose size or mtime is not what the
+    (content_uuid, hash, mime, facts) or, on failure, (error class, message); a file whose size or mtime is not what the
     walk saw, before or after the read, gives ``changed_source``, and so does a symbolic link unless ``follow``.
     ``progress``: (files done, bytes read).
 
     Raises ItemError (``missing_source``) when ``root`` is not a readable folder.
+    """
+
+FACTS_VERSION: int
+"""Of the rules by which facts are read: where it is raised, they are read again."""
+
+Facts: TypeAlias = tuple[int | None, str]
+"""The capture date in ms since 1970 by the clock on the wall, if there is one; a JSON object (docs/facts.md)."""
+
+def file_facts(path: AnyPath) -> tuple[str, Facts | None]:
+    """The mime type of a file, and what it says of itself: None if it says nothing, or is of a type that is not read.
+
+    Raises ItemError (``missing_source``; ``unsupported`` for what is no regular file).
     """
 
 def sniff(head: bytes, name: bytes = b"") -> str:

@@ -9,6 +9,7 @@ use rustix::io::{Errno, pread};
 use rustix::path::Arg;
 
 use crate::error::{CoreError, ErrorClass, Result};
+use crate::facts::{self, Facts, Source};
 use crate::hash::{BUFFER, ContentHash, hash_reader};
 use crate::parallel::{fill, thread_count};
 use crate::sniff::{HEAD, Rest, sniff_file};
@@ -35,12 +36,14 @@ pub struct Seen<P> {
 }
 
 /// What a file is.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq)]
 pub struct Identity {
     /// Its content.
     pub content: ContentHash,
     /// Its type, from its bytes.
     pub mime: &'static str,
+    /// What it says of itself.
+    pub facts: Facts,
 }
 
 /// How far [`identify_files`] has come.
@@ -121,7 +124,7 @@ fn identify<P: AsRef<[u8]>>(
     if !is_file(&stat) || stat.st_size as u64 != seen.size || mtime_ns(&stat) != seen.mtime_ns {
         return Err(changed());
     }
-    let (content, mime) = read(
+    let (content, mime, facts) = read(
         &file,
         &stat,
         path,
@@ -130,7 +133,11 @@ fn identify<P: AsRef<[u8]>>(
         cancel,
         &progress.bytes,
     )?;
-    Ok(Identity { content, mime })
+    Ok(Identity {
+        content,
+        mime,
+        facts,
+    })
 }
 
 /// Hash one file; a symbolic link is followed.
@@ -142,7 +149,7 @@ fn identify<P: AsRef<[u8]>>(
 pub fn hash_file(path: &Path, sample_above: u64, cancel: &AtomicBool) -> Result<ContentHash> {
     let (file, stat) = open_regular(path)?;
     let mut buffer = vec![0; BUFFER];
-    let (content, _) = read(
+    let (content, ..) = read(
         &file,
         &stat,
         b"",
@@ -163,8 +170,8 @@ fn read(
     buffer: &mut [u8],
     cancel: &AtomicBool,
     bytes_read: &AtomicU64,
-) -> Result<(ContentHash, &'static str)> {
-    let mut mime = "";
+) -> Result<(ContentHash, &'static str, Facts)> {
+    let (mut mime, mut facts) = ("", Facts::default());
     let content = hash_reader(
         before.st_size as u64,
         sample_above,
@@ -178,19 +185,44 @@ fn read(
                 Ok(count) => return Ok(count),
             }
         },
-        |head| mime = sniffed(file, before.st_size as u64, head, name),
+        |head| {
+            let size = before.st_size as u64;
+            mime = sniffed(file, size, head, name);
+            facts = said(file, size, head, mime);
+        },
     )?;
     let after = fstat(file)?;
     if after.st_size != before.st_size || mtime_ns(&after) != mtime_ns(before) {
         return Err(changed());
     }
-    Ok((content, mime))
+    Ok((content, mime, facts))
 }
 
 /// The type of an open file of which `head` has been read.
 fn sniffed(file: &OwnedFd, size: u64, head: &[u8], name: &[u8]) -> &'static str {
     let read = &mut |offset, buffer: &mut [u8]| read_at(file, offset, buffer);
     sniff_file(&head[..head.len().min(HEAD)], name, Rest { size, read })
+}
+
+/// What an open file of which `head` has been read says of itself.
+fn said(file: &OwnedFd, size: u64, head: &[u8], mime: &str) -> Facts {
+    let read = &mut |offset, buffer: &mut [u8]| read_at(file, offset, buffer);
+    facts::read(mime, Source::new(head, size, read))
+}
+
+/// What one file says of itself, and its type; a symbolic link is followed.
+///
+/// # Errors
+///
+/// `missing_source` when it cannot be opened, `unsupported` when it is not a regular file.
+pub fn facts_of(path: &Path) -> Result<(&'static str, Facts)> {
+    let (file, stat) = open_regular(path)?;
+    let size = stat.st_size as u64;
+    let mut head = vec![0; HEAD.min(stat.st_size as usize)];
+    let got = read_at(&file, 0, &mut head);
+    let name = path.file_name().unwrap_or_default().as_encoded_bytes();
+    let mime = sniffed(&file, size, &head[..got], name);
+    Ok((mime, said(&file, size, &head[..got], mime)))
 }
 
 /// As many bytes as there are; fewer where the file cannot be read.

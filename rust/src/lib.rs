@@ -5,6 +5,7 @@
 
 pub mod error;
 pub mod exists;
+pub mod facts;
 pub mod guard;
 pub mod hash;
 pub mod identify;

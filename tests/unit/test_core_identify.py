@@ -72,7 +72,9 @@ def test_identify_gives_uuid_hash_and_mime_in_order(tmp_path: Path) -> None:
     (tmp_path / "empty.jpg").write_bytes(b"")
     files = seen(tmp_path)[::-1]
     results = _core.identify_files(tmp_path, files)
-    assert [result[-1] for result in results] == ["application/x-empty", "text/markdown", "image/png"]
+    assert [result[2:] for result in results] == [
+        (mime, None) for mime in ("application/x-empty", "text/markdown", "image/png")
+    ]
     for (path, size, _), result in zip(files, results, strict=True):
         whole = _core.hash_file(tmp_path / os.fsdecode(path))
         assert whole.size == size
@@ -83,7 +85,7 @@ def test_names_that_are_not_utf8(tmp_path: Path) -> None:
     with open(os.fsencode(tmp_path) + b"/\xff.md", "wb") as out:
         out.write(b"x")
     [result] = _core.identify_files(os.fsencode(tmp_path), seen(tmp_path))
-    assert result[-1] == "text/markdown"
+    assert result[2:] == ("text/markdown", None)
 
 
 def test_each_file_fails_alone(tmp_path: Path) -> None:
@@ -97,7 +99,7 @@ def test_each_file_fails_alone(tmp_path: Path) -> None:
     os.mkfifo(tmp_path / "pipe")
     os.utime(tmp_path / "touched", ns=(1, 1))
     results = dict(zip((path for path, *_ in files), _core.identify_files(tmp_path, files), strict=True))
-    assert len(results.pop(b"fine")) == 3
+    assert len(results.pop(b"fine")) == 4
     assert results.pop(b"gone") == ("missing_source", "cannot open: no such file or directory")
     assert set(results.values()) == {("changed_source", "the file changed since it was found")}
 

@@ -23,6 +23,7 @@ from pillion.catalog import indexing as catalog_indexing
 from pillion.catalog.database import Database
 from pillion.catalog.indexing import EntryRow, Location
 from pillion.errors import ItemError
+from pillion.facts import FileFacts
 from pillion.failpoints import reach
 from pillion.index.gone import gone_from, moved_among, why_offline
 from pillion.index.links import FoundFile, followed
@@ -750,9 +751,11 @@ def identify(
     return [_entry(file, result) for file, result in zip(files, results, strict=True)]
 
 
-def _entry(file: FoundFile, result: tuple[str, ...]) -> EntryRow:
+def _entry(
+    file: FoundFile, result: tuple[str, str, str, tuple[int | None, str] | None] | tuple[str, str]
+) -> EntryRow:
     path, size, mtime_ns, inode, ctime_ns = file
-    content_uuid, digest, mime = result if len(result) == 3 else (None, None, None)
+    content_uuid, digest, mime, said = result if len(result) == 4 else (None, None, None, None)
     error_class, message = result if len(result) == 2 else (None, None)
     return EntryRow(
         path=path,
@@ -766,7 +769,11 @@ def _entry(file: FoundFile, result: tuple[str, ...]) -> EntryRow:
         claimed_mime=None if mime is None else _claimed_mime(path, mime),
         error_class=error_class,
         error_message=message,
+        facts=_NOTHING if said is None else FileFacts(version=_core.FACTS_VERSION, taken_at=said[0], body=said[1]),
     )
+
+
+_NOTHING = FileFacts(version=_core.FACTS_VERSION)
 
 
 def _claimed_mime(path: bytes, mime: str) -> str | None:

@@ -53,6 +53,7 @@ pub use source::read_file;
 pub use thumbhash::decode as thumbhash_pixels;
 pub use thumbnail::{Spec, Thumbnail, thumbhash, thumbhash_from_pixels};
 pub use thumbnail::{thumbnails, thumbnails_from_pixels};
+pub use tiff::Endian;
 pub use warp::warped;
 
 use crate::error::{CoreError, ErrorClass, Result};

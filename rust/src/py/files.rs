@@ -16,7 +16,7 @@ use crate::hash::{ContentHash, SAMPLE_ABOVE};
 use crate::identify::{Progress, Seen};
 use crate::ignores::Ignores;
 use crate::schedule::Job;
-use crate::{exists, hash, identify, paths, schedule, sniff, sync, walk};
+use crate::{exists, facts, hash, identify, paths, schedule, sniff, sync, walk};
 
 // The signatures below spell the number out, for Python's help() and the check of the stubs.
 const _: () = assert!(SAMPLE_ABOVE == 67_108_864);
@@ -28,6 +28,8 @@ pub(super) fn register(m: &Bound<'_, PyModule>) -> PyResult<()> {
     m.add_function(wrap_pyfunction!(hash_file, m)?)?;
     m.add_function(wrap_pyfunction!(hash_bytes, m)?)?;
     m.add_function(wrap_pyfunction!(identify_files, m)?)?;
+    m.add("FACTS_VERSION", facts::VERSION)?;
+    m.add_function(wrap_pyfunction!(file_facts, m)?)?;
     m.add_function(wrap_pyfunction!(py_sniff, m)?)?;
     m.add_function(wrap_pyfunction!(sniff_file, m)?)?;
     m.add_function(wrap_pyfunction!(claimed_type, m)?)?;
@@ -282,12 +284,29 @@ fn identify_files<'py>(
         list.append(match result {
             Ok(found) => {
                 let mime = PyString::intern(py, found.mime);
-                (found.content.uuid(), found.content.hex(), mime).into_pyobject(py)?
+                let facts = said(&found.facts);
+                (found.content.uuid(), found.content.hex(), mime, facts).into_pyobject(py)?
             }
             Err(error) => (error.class.as_str(), error.message).into_pyobject(py)?,
         })?;
     }
     Ok(list)
+}
+
+/// The capture date in ms, and the object with all that is known.
+fn said(facts: &facts::Facts) -> Option<(Option<i64>, String)> {
+    facts.json().map(|json| (facts.taken_at(), json))
+}
+
+#[pyfunction]
+fn file_facts(
+    py: Python<'_>,
+    path: AnyPath,
+) -> PyResult<(&'static str, Option<(Option<i64>, String)>)> {
+    detached(py, || {
+        let (mime, found) = identify::facts_of(&path.0)?;
+        Ok((mime, said(&found)))
+    })
 }
 
 #[pyfunction]
