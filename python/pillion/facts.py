@@ -7,9 +7,12 @@ from __future__ import annotations
 
 import json
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, fields
+from dataclasses import dataclass, fields, replace
+from datetime import UTC, datetime, timedelta
 from functools import cache
 from typing import Any, Self
+
+from pillion import _core
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -23,6 +26,12 @@ class FileFacts:
     version: int
     taken_at: int | None = None
     body: str | None = None
+
+
+def facts_from(said: tuple[int | None, str] | None) -> FileFacts:
+    """What the core read, as the catalog takes it."""
+    taken_at, body = (None, None) if said is None else said
+    return FileFacts(version=_core.FACTS_VERSION, taken_at=taken_at, body=body)
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -71,6 +80,29 @@ class MediaFacts:
         """The fields that are known, as ``pillion show --json`` prints them."""
         values = {name: getattr(self, name) for name in self.__slots__}
         return {name: value for name, value in values.items() if value is not None and value != ()}
+
+    def corrected(self, beside: MediaFacts) -> MediaFacts:
+        """This with what a ``.xmp`` file beside it says in its place."""
+        values = {name: getattr(beside, name) for name in _DESCRIBED if getattr(beside, name) is not None}
+        if beside.taken is not None:
+            values["taken_from"] = "sidecar"
+        return replace(self, **values)
+
+
+_DESCRIBED = ("taken", "latitude", "longitude", "altitude", "make", "model", "lens")
+"""What programs change in a ``.xmp`` file, and not in the photograph."""
+
+
+def taken_ms(taken: str | None) -> int | None:
+    """The clock time of ``MediaFacts.taken`` in ms since 1970, by the clock on the wall."""
+    if taken is None:
+        return None
+    # A month or a year counts from its first day.
+    whole = taken if len(taken) >= 10 else f"{taken}-01-01"[:10]
+    return (datetime.fromisoformat(whole).replace(tzinfo=UTC) - _EPOCH) // timedelta(milliseconds=1)
+
+
+_EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 
 
 @cache

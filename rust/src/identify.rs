@@ -188,7 +188,7 @@ fn read(
         |head| {
             let size = before.st_size as u64;
             mime = sniffed(file, size, head, name);
-            facts = said(file, size, head, mime);
+            facts = said(file, size, head, mime, name);
         },
     )?;
     let after = fstat(file)?;
@@ -205,9 +205,9 @@ fn sniffed(file: &OwnedFd, size: u64, head: &[u8], name: &[u8]) -> &'static str 
 }
 
 /// What an open file of which `head` has been read says of itself.
-fn said(file: &OwnedFd, size: u64, head: &[u8], mime: &str) -> Facts {
+fn said(file: &OwnedFd, size: u64, head: &[u8], mime: &str, name: &[u8]) -> Facts {
     let read = &mut |offset, buffer: &mut [u8]| read_at(file, offset, buffer);
-    facts::read(mime, Source::new(head, size, read))
+    facts::read(mime, name, Source::new(head, size, read))
 }
 
 /// What one file says of itself, and its type; a symbolic link is followed.
@@ -222,7 +222,7 @@ pub fn facts_of(path: &Path) -> Result<(&'static str, Facts)> {
     let got = read_at(&file, 0, &mut head);
     let name = path.file_name().unwrap_or_default().as_encoded_bytes();
     let mime = sniffed(&file, size, &head[..got], name);
-    Ok((mime, said(&file, size, &head[..got], mime)))
+    Ok((mime, said(&file, size, &head[..got], mime, name)))
 }
 
 /// As many bytes as there are; fewer where the file cannot be read.

@@ -13,18 +13,29 @@ from typing import Protocol
 import sqlalchemy as sa
 
 from pillion.catalog.statements import INSERTS, chunks, insert_rows
-from pillion.catalog.tables import contents, entries, facts
-from pillion.facts import FileFacts, MediaFacts
+from pillion.catalog.tables import contents, entries, facts, locations, meta
+from pillion.facts import FileFacts, MediaFacts, taken_ms
 
 # reading --------------------------------------------------------------------------------------------------------------
 
 
 def facts_of(connection: sa.Connection, content_uuids: Sequence[str]) -> dict[str, MediaFacts]:
-    """What is known of these contents; those of which nothing is known are left out."""
+    """What is known of these contents; those of which nothing is known are left out.
+
+    What a ``.xmp`` file beside a photograph says counts before what the photograph says.
+    """
     found: dict[str, MediaFacts] = {}
     for some in chunks(content_uuids):
         query = sa.select(facts.c.content_uuid, facts.c.body).where(facts.c.content_uuid.in_(some))
         found.update((row[0], MediaFacts.of(row[1])) for row in connection.execute(query))
+        beside = (
+            sa.select(contents.c.part_of, facts.c.body)
+            .join(facts, facts.c.content_uuid == contents.c.content_uuid)
+            .where(contents.c.part_of.in_(some), contents.c.mime.like("text/%"))
+            .order_by(contents.c.content_uuid)
+        )
+        for uuid, body in connection.execute(beside):
+            found[uuid] = found.get(uuid, MediaFacts()).corrected(MediaFacts.of(body))
     return found
 
 
@@ -52,14 +63,18 @@ def shown_at_of(mtime_ns: int) -> int:
 
 
 def redate(connection: sa.Connection, content_uuids: Sequence[str]) -> None:
-    """Set the places of these contents anew, after their files changed, and of what is part of those that went."""
+    """Set the places of these contents anew, after their files changed. What went is no part and has no parts."""
     for some in chunks(content_uuids):
-        _place(connection, contents.c.content_uuid.in_(some))
-        lost = sa.select(contents.c.content_uuid).where(contents.c.content_uuid.in_(some), ~_present())
-        freed = list(connection.scalars(sa.select(contents.c.content_uuid).where(contents.c.part_of.in_(lost))))
+        here = contents.c.content_uuid.in_(some)
+        _place(connection, here)
+        gone = sa.select(contents.c.content_uuid).where(here, ~_present())
+        parts = sa.or_(contents.c.part_of.in_(gone), sa.and_(here, contents.c.part_of.is_not(None), ~_present()))
+        freed = connection.execute(sa.select(contents.c.content_uuid, contents.c.part_of).where(parts)).all()
         if freed:
-            connection.execute(sa.update(contents).where(contents.c.part_of.in_(lost)).values(part_of=None))
-            redate(connection, freed)
+            which = contents.c.content_uuid.in_([part for part, _ in freed])
+            connection.execute(sa.update(contents).where(which).values(part_of=None))
+            _place(connection, which)
+            retake(connection, sorted({whole for _, whole in freed}))
 
 
 def held_in(connection: sa.Connection, location_id: int) -> list[str]:
@@ -170,3 +185,119 @@ def record_bodies(connection: sa.Connection, bodies: Mapping[str, str]) -> None:
             where=facts.c.body != insert.excluded.body,
         )
         insert_rows(connection, statement, ("content_uuid", "body"), sorted(bodies.items()))
+
+
+# parts ----------------------------------------------------------------------------------------------------------------
+
+
+def present_at_stems(
+    connection: sa.Connection, location_id: int, stems: Sequence[bytes]
+) -> list[tuple[bytes, str, str | None]]:
+    """(path, content, facts) of the present files of a Location whose paths are one of these stems, a dot, and more."""
+    columns = (entries.c.path, entries.c.content_uuid, facts.c.body)
+    query = (
+        sa.select(*columns)
+        .join(facts, facts.c.content_uuid == entries.c.content_uuid, isouter=True)
+        .where(entries.c.location_id == location_id, entries.c.removed_at.is_(None))
+        .where(entries.c.content_uuid.is_not(None))
+    )
+    below = query.where(entries.c.path >= sa.bindparam("first"), entries.c.path < sa.bindparam("after"))
+    found = []
+    for stem in stems:
+        rows = connection.execute(below, {"first": stem + b".", "after": stem + b"/"})
+        found += [(bytes(row[0]), row[1], row[2]) for row in rows]
+    return found
+
+
+def set_parts(connection: sa.Connection, parts: Mapping[str, str], alone: Sequence[str]) -> None:
+    """Record part -> whole, and that the contents ``alone`` are parts no more, where they have but one file.
+
+    A whole that is a part itself, and a part that has parts, are left as they are.
+    """
+    known = _parts_known(connection, [*parts, *parts.values(), *alone])
+    wholes = {whole for whole in known.values() if whole is not None} | set(parts.values())
+    new = {
+        part: whole
+        for part, whole in parts.items()
+        if known.get(part) != whole and part not in wholes and known.get(whole) is None
+    }
+    freed = [uuid for uuid in alone if known.get(uuid) is not None and uuid not in parts]
+    freed = [uuid for uuid in freed if _files(connection, uuid) <= 1]
+    statement = sa.update(contents).where(contents.c.content_uuid == sa.bindparam("b_part"))
+    changes = [*new.items(), *((uuid, None) for uuid in freed)]
+    if changes:
+        connection.execute(
+            statement.values(part_of=sa.bindparam("b_whole")),
+            [{"b_part": part, "b_whole": whole} for part, whole in changes],
+        )
+        retake(connection, sorted({*new.values(), *(whole for uuid in freed if (whole := known[uuid]) is not None)}))
+        redate(connection, [part for part, _ in changes])
+
+
+def _parts_known(connection: sa.Connection, content_uuids: Sequence[str]) -> dict[str, str | None]:
+    found: dict[str, str | None] = {}
+    for some in chunks(sorted(set(content_uuids))):
+        query = sa.select(contents.c.content_uuid, contents.c.part_of).where(contents.c.content_uuid.in_(some))
+        found.update((row[0], row[1]) for row in connection.execute(query))
+    return found
+
+
+def _files(connection: sa.Connection, content_uuid: str) -> int:
+    query = sa.select(sa.func.count()).where(entries.c.content_uuid == content_uuid, entries.c.removed_at.is_(None))
+    return connection.execute(query).scalar_one()
+
+
+def retake(connection: sa.Connection, content_uuids: Sequence[str]) -> None:
+    """Set the capture dates of these contents anew, by what they and their ``.xmp`` files say, and their places."""
+    known = facts_of(connection, content_uuids)
+    rows = [{"b_content": uuid, "b_taken": taken_ms(known.get(uuid, MediaFacts()).taken)} for uuid in content_uuids]
+    if rows:
+        statement = sa.update(contents).where(contents.c.content_uuid == sa.bindparam("b_content"))
+        connection.execute(statement.values(taken_at=sa.bindparam("b_taken")), rows)
+        redate(connection, content_uuids)
+
+
+def stale(connection: sa.Connection, version: int, after: str, limit: int) -> list[tuple[str, bytes, int, int]]:
+    """(content, absolute path, size, mtime_ns) of contents whose facts were read by older rules, in order."""
+    which = sa.and_(contents.c.facts_version < version, contents.c.content_uuid > after)
+    picked = sa.select(contents.c.content_uuid).where(which).order_by(contents.c.content_uuid).limit(limit).subquery()
+    query = (
+        sa.select(picked.c.content_uuid, locations.c.path, entries.c.path, entries.c.size, entries.c.mtime_ns)
+        .join(entries, entries.c.content_uuid == picked.c.content_uuid)
+        .join(locations, locations.c.id == entries.c.location_id)
+        .where(entries.c.removed_at.is_(None), locations.c.offline.is_(None))
+        .order_by(picked.c.content_uuid)
+    )
+    first: dict[str, tuple[str, bytes, int, int]] = {}
+    for uuid, root, path, size, mtime_ns in connection.execute(query):
+        first.setdefault(uuid, (uuid, root.rstrip(b"/") + b"/" + path, size, mtime_ns))
+    return list(first.values())
+
+
+def record_anew(connection: sa.Connection, found: Mapping[str, FileFacts]) -> None:
+    """Store facts that were read again."""
+    for some in chunks(list(found)):
+        connection.execute(sa.delete(facts).where(facts.c.content_uuid.in_(some)))
+    record_bodies(connection, {uuid: one.body for uuid, one in found.items() if one.body is not None})
+    statement = sa.update(contents).where(contents.c.content_uuid == sa.bindparam("b_content"))
+    if found:
+        connection.execute(
+            statement.values(facts_version=sa.bindparam("b_version")),
+            [{"b_content": uuid, "b_version": one.version} for uuid, one in found.items()],
+        )
+        retake(connection, list(found))
+
+
+def read_version(connection: sa.Connection) -> int:
+    """The version of the rules by which the facts of all contents were read; 0 for none."""
+    value = connection.scalar(sa.select(meta.c.value).where(meta.c.key == _VERSION))
+    return int(value) if value else 0
+
+
+def write_version(connection: sa.Connection, version: int) -> None:
+    """Note that all facts were read by these rules."""
+    insert = INSERTS[connection.dialect.name](meta).values(key=_VERSION, value=str(version))
+    connection.execute(insert.on_conflict_do_update(index_elements=["key"], set_={"value": insert.excluded.value}))
+
+
+_VERSION = "facts"

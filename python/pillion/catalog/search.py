@@ -136,7 +136,8 @@ class Choice:
     """Which files are searched: all conditions hold for one file.
 
     ``types``: MIME types, classes (``image``) or endings (``docx``), lower case; ``under``: absolute folders;
-    ``since_ns``: changed at this time or later.
+    ``since_ns``: changed at this time or later, in ns since 1970; pictures, films and sound that say when they were
+    taken by that.
     """
 
     types: Sequence[str] = ()
@@ -161,29 +162,38 @@ class Present:
 def present_of(connection: sa.Connection, content_uuids: Sequence[str], choice: Choice) -> dict[str, Present]:
     """What is present of these contents and fits the choice. ``files``: first those that fit it, then the others."""
     found: dict[str, tuple[str, int, list[tuple[bytes, int]]]] = {}
+    dates: dict[str, int | None] = {}
     columns = (entries.c.content_uuid, TAKEN_FOR, contents.c.size, locations.c.path, entries.c.path, entries.c.mtime_ns)
+    taken = _taken_ns()
     for some in chunks(list(content_uuids)):
         query = (
-            sa.select(*columns)
+            sa.select(*columns, taken)
             .join(locations, locations.c.id == entries.c.location_id)
             .join(contents, contents.c.content_uuid == entries.c.content_uuid)
             .where(entries.c.content_uuid.in_(some), entries.c.removed_at.is_(None))
             .order_by(locations.c.id, entries.c.path)
         )
-        for uuid, mime, size, root, path, mtime_ns in connection.execute(query):
+        for uuid, mime, size, root, path, mtime_ns, taken_ns in connection.execute(query):
             absolute = root.rstrip(b"/") + b"/" + path
             found.setdefault(uuid, (mime, size, []))[2].append((absolute, mtime_ns))
+            dates[uuid] = taken_ns
     present: dict[str, Present] = {}
     for uuid, (mime, size, files) in found.items():
-        fitting = [file for file in files if _fits(choice, mime, *file)]
+        fitting = [file for file in files if _fits(choice, mime, *file, dates[uuid])]
         if fitting:
             unique = list(dict.fromkeys([*fitting, *files]))
             present[uuid] = Present(mime=mime, size=size, files=unique)
     return present
 
 
-def _fits(choice: Choice, mime: str, path: bytes, mtime_ns: int) -> bool:
-    if choice.since_ns is not None and mtime_ns < choice.since_ns:
+def _taken_ns() -> sa.ColumnElement[int]:
+    """When a picture, film or sound was taken; NULL for others, and where that is not known."""
+    media = sa.or_(*(contents.c.mime.like(f"{kind}/%") for kind in ("image", "video", "audio")))
+    return sa.case((media, contents.c.taken_at * sa.literal(1_000_000, sa.BigInteger)))
+
+
+def _fits(choice: Choice, mime: str, path: bytes, mtime_ns: int, taken_ns: int | None) -> bool:
+    if choice.since_ns is not None and (mtime_ns if taken_ns is None else taken_ns) < choice.since_ns:
         return False
     if choice.under and not any(path.startswith(folder.rstrip(b"/") + b"/") for folder in choice.under):
         return False
@@ -204,7 +214,7 @@ def chosen_contents(connection: sa.Connection, choice: Choice, limit: int) -> li
         .limit(limit + 1)
     )
     if choice.since_ns is not None:
-        query = query.where(entries.c.mtime_ns >= choice.since_ns)
+        query = query.where(sa.func.coalesce(_taken_ns(), entries.c.mtime_ns) >= choice.since_ns)
     if choice.under:
         rows = connection.execute(sa.select(locations.c.id, locations.c.path)).all()
         places = [_inside(id, root, folder) for id, root in rows for folder in choice.under]

@@ -12,6 +12,7 @@ import click
 
 from pillion.cli.options import STAYS, json_option, kind_option, library_option, one_content, open_library, printable
 from pillion.cli.output import (
+    fact_lines,
     print_excerpts,
     print_items,
     print_json,
@@ -132,7 +133,7 @@ def _status(text: str) -> SidecarStatus:
 @library_option
 @json_option
 def show(content: str, library: Path | None, as_json: bool) -> None:
-    """Show one content: its files, sidecars and text."""
+    """Show one content: its files, what they say of themselves, its sidecars and its text."""
     with open_library(library) as opened:
         about = _about(opened, one_content(opened, content))
     if as_json:
@@ -144,6 +145,12 @@ def show(content: str, library: Path | None, as_json: bool) -> None:
         say(f"ThumbHash {about['thumbhash']}")
     for source in about["sources"]:
         say(f"  {printable(source)}")
+    for line in fact_lines(about["facts"]):
+        say(printable(line))
+    for whole in filter(None, [about["part_of"]]):
+        say(f"part of {whole}")
+    for part in about["parts"]:
+        say(f"has part {part}")
     for item in about["sidecars"]:
         error = item["error"] or {}
         where = printable(item["path"] or error.get("message") or "")
@@ -160,6 +167,7 @@ def _about(library: Library, content_uuid: str) -> dict[str, Any]:
     info = library.content_info(content_uuid)
     items = list(library.ls(content_uuid=content_uuid))
     digest, size, mime = info or (None, 0, "")
+    whole, parts = library.parts(content_uuid)
     texts = {
         item.kind: _text_of(item.path)
         for item in items
@@ -171,6 +179,9 @@ def _about(library: Library, content_uuid: str) -> dict[str, Any]:
         "bytes": size,
         "mime": mime,
         "thumbhash": items[0].thumbhash if items else None,
+        "facts": dict(library.facts(content_uuid).to_json()),
+        "part_of": whole,
+        "parts": parts,
         "sources": list(items[0].sources) if items else [],
         "sidecars": [item.to_json() for item in items],
         "texts": texts,

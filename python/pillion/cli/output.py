@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 import os
 import sys
-from collections.abc import Container, Iterable, Mapping, Sequence
+from collections.abc import Container, Iterable, Iterator, Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
 from pillion.cli.options import printable
@@ -318,3 +318,59 @@ def size(number: float) -> str:
             return f"{number:,.0f} {unit}" if unit == "bytes" or number >= 10 else f"{number:.1f} {unit}"
         number /= 1000
     return f"{number:,.1f} TB"
+
+
+# facts ----------------------------------------------------------------------------------------------------------------
+
+
+def fact_lines(facts: Mapping[str, Any]) -> Iterator[str]:
+    """What a file says of itself, for people: one line for each group of facts."""
+    if "taken" in facts:
+        zone = "" if facts["taken"][-1] == "Z" or facts["taken"][-6:-5] in ("+", "-") else ", local time"
+        timed = "T" in facts["taken"]
+        yield f"taken {facts['taken'].replace('T', ' ')} ({facts['taken_from']}{zone if timed else ''})"
+    parts = []
+    if "width" in facts:
+        parts.append(f"{facts['width']} x {facts['height']}")
+    if "duration" in facts:
+        parts.append(_length(facts["duration"]))
+    if "pages" in facts:
+        parts.append(f"{facts['pages']} page{'' if facts['pages'] == 1 else 's'}")
+    parts.extend(facts.get("codecs", ()))
+    yield from _joined(parts)
+    yield from _joined([" ".join(facts[name] for name in ("make", "model") if name in facts), facts.get("lens", "")])
+    yield from _joined(_exposure(facts))
+    if "latitude" in facts:
+        height = f", {facts['altitude']:g} m" if "altitude" in facts else ""
+        yield f"at {facts['latitude']:.6f}, {facts['longitude']:.6f}{height}"
+    if "motion" in facts:
+        offset, length = facts["motion"]
+        yield f"film inside: {length:,} bytes at {offset:,}"
+
+
+def _joined(parts: Sequence[str]) -> Iterator[str]:
+    line = ", ".join(part for part in parts if part)
+    if line:
+        yield line
+
+
+def _exposure(facts: Mapping[str, Any]) -> list[str]:
+    parts = []
+    if "exposure" in facts:
+        seconds = facts["exposure"]
+        parts.append(f"1/{round(1 / seconds)} s" if 0 < seconds < 0.4 else f"{seconds:g} s")
+    if "aperture" in facts:
+        parts.append(f"f/{facts['aperture']:g}")
+    if "iso" in facts:
+        parts.append(f"ISO {facts['iso']}")
+    if "focal_length" in facts:
+        parts.append(f"{facts['focal_length']:g} mm")
+    return parts
+
+
+def _length(seconds: float) -> str:
+    if seconds < 60:
+        return f"{seconds:.1f} s"
+    minutes, rest = divmod(round(seconds), 60)
+    hours, minutes = divmod(minutes, 60)
+    return f"{hours}:{minutes:02}:{rest:02}" if hours else f"{minutes}:{rest:02}"

@@ -23,8 +23,9 @@ from pillion.catalog import indexing as catalog_indexing
 from pillion.catalog.database import Database
 from pillion.catalog.indexing import EntryRow, Location
 from pillion.errors import ItemError
-from pillion.facts import FileFacts
+from pillion.facts import facts_from
 from pillion.failpoints import reach
+from pillion.index.facts import pair, read_again
 from pillion.index.gone import gone_from, moved_among, why_offline
 from pillion.index.links import FoundFile, followed
 from pillion.index.reread import judged
@@ -133,6 +134,7 @@ class Indexer:
         changed. ``accept_removals``: they are gone.
         """
         report = IndexReport()
+        read_again(self._database)
         for location, prefix, policy in targets:
             exclude = excluded_folders(root, location, self._locations)
             self._index(location, policy, report, prefix=prefix, exclude=exclude, accept_removals=accept_removals)
@@ -184,6 +186,8 @@ class Indexer:
         with report.timed("aggregation"):
             self._aggregate(location, found, changes)
         self._identify_changed(location, changes, report)
+        with report.timed("identification"):
+            pair(self._database, location.id, changes.touched_paths)
         self.queue(location, policy, report, types=parts is None)
         report.moved += len(changes.moved)
         report.system.extend(location.path.rstrip(b"/") + b"/" + path for path in found.system)
@@ -596,6 +600,12 @@ class Changes:
         return [*self.new, *self.changed, *self.again]
 
     @property
+    def touched_paths(self) -> Iterator[bytes]:
+        """The paths of all files that are new, changed or moved here."""
+        yield from (file[0] for file in self.to_identify)
+        yield from (file[0] for _, file in self.moved)
+
+    @property
     def any(self) -> bool:
         """Whether anything at all differs."""
         return bool(self.new or self.changed or self.removed or self.moved)
@@ -751,9 +761,7 @@ def identify(
     return [_entry(file, result) for file, result in zip(files, results, strict=True)]
 
 
-def _entry(
-    file: FoundFile, result: tuple[str, str, str, tuple[int | None, str] | None] | tuple[str, str]
-) -> EntryRow:
+def _entry(file: FoundFile, result: tuple[str, str, str, tuple[int | None, str] | None] | tuple[str, str]) -> EntryRow:
     path, size, mtime_ns, inode, ctime_ns = file
     content_uuid, digest, mime, said = result if len(result) == 4 else (None, None, None, None)
     error_class, message = result if len(result) == 2 else (None, None)
@@ -769,11 +777,8 @@ def _entry(
         claimed_mime=None if mime is None else _claimed_mime(path, mime),
         error_class=error_class,
         error_message=message,
-        facts=_NOTHING if said is None else FileFacts(version=_core.FACTS_VERSION, taken_at=said[0], body=said[1]),
+        facts=None if mime is None else facts_from(said),
     )
-
-
-_NOTHING = FileFacts(version=_core.FACTS_VERSION)
 
 
 def _claimed_mime(path: bytes, mime: str) -> str | None:

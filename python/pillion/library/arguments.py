@@ -11,8 +11,10 @@ from typing import Any
 
 import sqlalchemy as sa
 
+from pillion import _core
 from pillion.catalog.indexing import EntryRow, Location, list_locations
-from pillion.errors import UsageError
+from pillion.errors import ItemError, UsageError
+from pillion.facts import FileFacts, facts_from
 from pillion.kinds.settings import nearest
 from pillion.machine import mtime_ns
 from pillion.model import CONTENT_UUID
@@ -128,7 +130,16 @@ def external_row(item: tuple[ContentId, str | os.PathLike[str], str]) -> EntryRo
         inode=found.st_ino,
         content_uuid=content_id(content),
         mime=mime,
+        facts=_facts(absolute),
     )
+
+
+def _facts(path: bytes) -> FileFacts | None:
+    try:
+        _, said = _core.file_facts(path)
+    except ItemError:
+        return None
+    return facts_from(said)
 
 
 def _parts(item: tuple[Any, ...]) -> tuple[object, str, str]:

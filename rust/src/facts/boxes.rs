@@ -122,7 +122,12 @@ fn movie(source: &mut Source<'_>, movie: Found, facts: &mut Facts) {
         return;
     };
     if let Some(stamp) = counted(created) {
-        facts.date(Rank::Digitized, stamp, "container");
+        let rank = if facts.stored.is_some() {
+            Rank::Digitized
+        } else {
+            Rank::Written
+        };
+        facts.date(rank, stamp, "container");
     }
     if scale > 0 && units > 0 && facts.duration.is_none() && !facts.codecs.is_empty() {
         let seconds = units as f64 / f64::from(scale);
@@ -250,10 +255,11 @@ fn named(name: &[u8], text: &[u8], facts: &mut Facts) {
     match name {
         b"\xa9day" | b"com.apple.quicktime.creationdate" => {
             if let Some(stamp) = Stamp::iso(text).or_else(|| Stamp::exif(text)) {
+                // A day or a year alone is when a song or a film came out.
                 let rank = if stamp.has_time() {
                     Rank::Original
                 } else {
-                    Rank::Described
+                    Rank::Written
                 };
                 facts.date(rank, stamp, "container");
             }

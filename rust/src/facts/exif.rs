@@ -244,6 +244,7 @@ impl Tiff {
             4..=7 if self.panasonic => {
                 picture.borders[usize::from(entry.tag - 4)] = self.whole(source, entry);
             }
+            0x17 if self.panasonic => keep(&mut facts.iso, self.whole(source, entry)),
             0x2e if self.panasonic => found.jpeg = Some(entry.at),
             0xfe => picture.reduced = self.whole(source, entry)? & 1 == 1,
             0x100 => picture.width = self.whole(source, entry),
@@ -454,10 +455,14 @@ impl Found {
             let mut stamp = stamp
                 .with_fraction(&self.fractions[index])
                 .with_offset(&self.offsets[index]);
-            if let Some(utc) = &gps
-                && rank != Rank::Changed
-            {
-                stamp = stamp.with_utc(utc);
+            let mut rank = rank;
+            if let Some(utc) = &gps {
+                let zoned = stamp.with_utc(utc);
+                // A change at the moment when satellites were seen is none.
+                if rank == Rank::Changed && zoned != stamp {
+                    rank = Rank::Digitized;
+                }
+                stamp = zoned;
             }
             facts.date(rank, stamp, "exif");
         }
@@ -473,10 +478,14 @@ impl Found {
             signed(self.altitude),
         );
         if sized && facts.stored.is_none() {
-            facts.stored = self.cropped.or(self.size).or(match self.exif_size {
-                (Some(width), Some(height)) => Some((width, height)),
-                _ => None,
-            });
+            let area = |size: &(u32, u32)| u64::from(size.0) * u64::from(size.1);
+            let (width, height) = self.exif_size;
+            let named = width.zip(height);
+            let largest = match (self.size, named) {
+                (Some(size), Some(named)) if facts.raw && area(&named) > area(&size) => Some(named),
+                (size, named) => size.or(named),
+            };
+            facts.stored = self.cropped.or(largest);
         }
     }
 }

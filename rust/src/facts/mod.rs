@@ -51,6 +51,8 @@ pub struct Facts {
     dates: Vec<(Rank, Stamp, &'static str)>,
     /// Columns and rows as stored.
     stored: Option<(u32, u32)>,
+    /// Whether it is a camera's raw file, whose size EXIF may know better than its previews.
+    raw: bool,
     /// Whether the size is as shown already, whatever the orientation.
     upright: bool,
     orientation: Option<u8>,
@@ -81,18 +83,19 @@ impl Facts {
         }
     }
 
-    /// The best date, and where it stands. Of several that are worth the same the first counts; one that knows the zone,
-    /// or the time, adds it to another of the same second.
+    /// The best date, and where it stands. Of several that are worth the same the first counts. Another date that says the
+    /// same, and more exactly, adds its time or its zone.
     fn taken(&self) -> Option<(Stamp, &'static str)> {
         let (_, stamp, from) = *self.dates.iter().min_by_key(|(rank, ..)| *rank)?;
-        let same = |other: &&Stamp| other.wall_ms() / 1000 == stamp.wall_ms() / 1000;
+        let text = stamp.text();
+        let same = |other: &&Stamp| match stamp.has_time() {
+            true => other.has_time() && other.wall_ms() / 1000 == stamp.wall_ms() / 1000,
+            false => text.len() == "2024-05-31".len() && other.text().starts_with(&text),
+        };
         let exact = self.dates.iter().map(|(_, other, _)| other).filter(same);
-        let best = exact.max_by_key(|other| other.text().len()).copied();
-        Some((
-            best.filter(|best| best.has_time() && stamp.has_time())
-                .unwrap_or(stamp),
-            from,
-        ))
+        // Of those that are as exact, the first.
+        let best = exact.rev().max_by_key(|other| other.text().len());
+        Some((best.copied().unwrap_or(stamp), from))
     }
 
     /// The capture date in ms since 1970, by the clock on the wall.
@@ -132,10 +135,20 @@ impl Facts {
     }
 }
 
-/// What a file of this type says. Never panics.
-pub fn read(mime: &str, mut source: Source<'_>) -> Facts {
+/// What a file of this type and name says. Never panics.
+pub fn read(mime: &str, name: &[u8], mut source: Source<'_>) -> Facts {
     let source = &mut source;
+    let mime = if is_xmp(mime, name) { XMP } else { mime };
     catch_unwind(AssertUnwindSafe(|| of_type(mime, source))).unwrap_or_default()
+}
+
+/// A file beside a photograph that says more of it.
+const XMP: &str = "application/rdf+xml";
+
+/// It is text, and only its name tells it from other text.
+fn is_xmp(mime: &str, name: &[u8]) -> bool {
+    let ending = name.len().checked_sub(4).and_then(|at| name.get(at..));
+    mime.starts_with("text/") && ending.is_some_and(|ending| ending.eq_ignore_ascii_case(b".xmp"))
 }
 
 fn of_type(mime: &str, source: &mut Source<'_>) -> Facts {
@@ -160,8 +173,8 @@ fn of_type(mime: &str, source: &mut Source<'_>) -> Facts {
             boxes::heif(source, found);
         }
         "image/x-canon-cr3" => boxes::film(source, found),
-        "image/tiff"
-        | "image/x-adobe-dng"
+        "image/tiff" => pictures::tiff(source, found),
+        "image/x-adobe-dng"
         | "image/x-canon-cr2"
         | "image/x-nikon-nef"
         | "image/x-olympus-orf"
@@ -169,6 +182,7 @@ fn of_type(mime: &str, source: &mut Source<'_>) -> Facts {
         | "image/x-pentax-pef"
         | "image/x-samsung-srw"
         | "image/x-sony-arw" => {
+            found.raw = true;
             pictures::tiff(source, found);
         }
         "video/mp4" | "video/quicktime" | "video/3gpp" | "video/3gpp2" | "video/x-m4v"

@@ -13,6 +13,8 @@ const MAX_PARTS: usize = 500;
 const MAX_PACKET: usize = 256 << 10;
 
 const XMP: &[u8] = b"http://ns.adobe.com/xap/1.0/\0";
+/// What does not fit into a packet; behind it stand 32 digits and two numbers of four bytes.
+const MORE_XMP: &[u8] = b"http://ns.adobe.com/xmp/extension/\0";
 const EXIF: &[u8] = b"Exif\0\0";
 const PHOTOSHOP: &[u8] = b"Photoshop 3.0\0";
 
@@ -66,6 +68,11 @@ pub fn jpeg_at(source: &mut Source<'_>, start: u64, facts: &mut Facts) {
             0xe1 if payload.starts_with(XMP) => {
                 let packet =
                     source.bytes(at + 4 + XMP.len() as u64, inside.saturating_sub(XMP.len()));
+                xmp::read(&packet, facts);
+            }
+            0xe1 if payload.starts_with(MORE_XMP) => {
+                let skip = MORE_XMP.len() + 40;
+                let packet = source.bytes(at + 4 + skip as u64, inside.saturating_sub(skip));
                 xmp::read(&packet, facts);
             }
             0xed if payload.starts_with(PHOTOSHOP) => {

@@ -11,6 +11,7 @@ fn facts(mime: &str, data: &[u8]) -> Facts {
     };
     read(
         mime,
+        b"",
         Source::new(&data[..data.len().min(16)], data.len() as u64, &mut nothing),
     )
 }

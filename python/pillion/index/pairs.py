@@ -1,0 +1,82 @@
+"""Files beside each other that are one item: a photograph with its film, its raw file or its ``.xmp`` file. Pure.
+
+Files of one folder whose names differ only in their endings are candidates. A film belongs to a photograph if both name
+the same pair (Apple's identifier), or neither can, and it is as short as such films are.
+"""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+
+from pillion.facts import MediaFacts
+
+STILLS = (b"heic", b"heif", b"jpg", b"jpeg", b"avif")
+"""Of two stills of the same name, the first kind is the photograph."""
+RAWS = (
+    *(b"dng", b"cr2", b"cr3", b"crw", b"nef", b"nrw", b"arw", b"sr2", b"raf", b"orf", b"rw2", b"pef", b"srw"),
+    *(b"mrw", b"x3f"),
+)
+FILMS = (b"mov", b"mp4")
+SIDECAR = b"xmp"
+_ENDINGS = frozenset((*STILLS, *RAWS, *FILMS, SIDECAR))
+
+LONGEST_FILM_S = 6.0
+"""Films of Live Photos and motion photos take about three seconds."""
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Member:
+    """A file that is a candidate: its path, content, and what it says of itself."""
+
+    path: bytes
+    content_uuid: str
+    facts: MediaFacts
+
+
+def stem_of(path: bytes) -> bytes | None:
+    """What the names of files that may be one item have in common; None for files of which none is made."""
+    stem, ending = os.path.splitext(path)
+    if ending[1:].lower() not in _ENDINGS:
+        return None
+    if ending[1:].lower() == SIDECAR:
+        inner, before = os.path.splitext(stem)
+        if before[1:].lower() in _ENDINGS:
+            return inner
+    return stem
+
+
+def parts_among(members: Sequence[Member]) -> Mapping[str, str]:
+    """Part -> the content it is a part of, among files of one stem."""
+    ordered = sorted(members, key=_order)
+    whole = next((member for member in ordered if _ending(member.path) in (*STILLS, *RAWS)), None)
+    if whole is None:
+        return {}
+    parts: dict[str, str] = {}
+    for member in ordered:
+        ending = _ending(member.path)
+        is_part = (
+            (ending in RAWS and _ending(whole.path) in STILLS)
+            or (ending in FILMS and _belongs(member.facts, whole.facts))
+            or ending == SIDECAR
+        )
+        if is_part and member.content_uuid != whole.content_uuid:
+            parts[member.content_uuid] = whole.content_uuid
+    return parts
+
+
+def _belongs(film: MediaFacts, still: MediaFacts) -> bool:
+    if film.live_id and still.live_id:
+        return film.live_id == still.live_id
+    return film.duration is not None and film.duration <= LONGEST_FILM_S
+
+
+def _order(member: Member) -> tuple[int, bytes]:
+    ending = _ending(member.path)
+    kinds = (*STILLS, *RAWS)
+    return (kinds.index(ending) if ending in kinds else len(kinds), member.path)
+
+
+def _ending(path: bytes) -> bytes:
+    return os.path.splitext(path)[1][1:].lower()
