@@ -2,20 +2,18 @@
 
 from __future__ import annotations
 
-import json
 import os
 from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
-from click.testing import CliRunner
 from PIL import Image
 
 import pillion
 from pillion import _core
 from pillion.catalog import facts as catalog_facts
-from pillion.cli.app import main
 from pillion.library.timeline import Chosen
+from tests.support.program import run, run_json
 
 XMP = (
     '<?xpacket begin="" id="W5M0MpCehiHzreSzNTczkc9d"?><x:xmpmeta xmlns:x="adobe:ns:meta/"><rdf:Description'
@@ -78,13 +76,18 @@ def test_the_timeline_goes_by_capture_dates_and_show_prints_the_facts(
     library.index(folder)
     assert _timeline(library) == ["new.jpg", "plain.txt", "old.jpg"]
     facts = library.facts(_content(library, new))
-    assert (facts.taken, facts.taken_from, facts.width, facts.make) == ("2024-05-31T14:03:22+02:00", "exif", 64, "Canon")
+    assert (facts.taken, facts.taken_from, facts.width, facts.make) == (
+        "2024-05-31T14:03:22+02:00",
+        "exif",
+        64,
+        "Canon",
+    )
     assert library.facts(_content(library, plain)).to_json() == {}
     library.close()
-    shown = CliRunner().invoke(main, ["show", str(old), "--library", str(tmp_path / "library")])
-    assert "taken 2001-01-01 10:00:00+02:00 (exif)\n64 x 48\nCanon\n" in shown.output, shown.output
-    shown = CliRunner().invoke(main, ["show", str(old), "--library", str(tmp_path / "library"), "--json"])
-    assert json.loads(shown.output)["facts"]["taken"] == "2001-01-01T10:00:00+02:00"
+    shown = run("show", old, "--library", tmp_path / "library")
+    assert "taken 2001-01-01 10:00:00+02:00 (exif)\n64 x 48\nCanon\n" in shown.stdout, shown
+    about = run_json("show", old, "--library", tmp_path / "library")
+    assert (about["facts"]["taken"], about["part_of"], about["parts"]) == ("2001-01-01T10:00:00+02:00", None, [])
 
 
 def test_facts_stay_with_files_that_move(library: pillion.Library, folder: Path) -> None:
@@ -149,9 +152,7 @@ def test_a_long_film_of_the_same_name_is_an_item_of_its_own(library: pillion.Lib
 
 
 @pytest.mark.parametrize("name", ["a.xmp", "a.jpg.xmp"])
-def test_a_sidecar_of_xmp_says_when_its_photograph_was_taken(
-    library: pillion.Library, folder: Path, name: str
-) -> None:
+def test_a_sidecar_of_xmp_says_when_its_photograph_was_taken(library: pillion.Library, folder: Path, name: str) -> None:
     photo = _photo(folder / "a.jpg")
     library.index(folder)
     uuid = _content(library, photo)
