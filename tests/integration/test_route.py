@@ -28,7 +28,7 @@ def tool() -> ModuleType:
 @pytest.mark.parametrize(
     ("story", "files", "moves"),
     [
-        ("photograph", 20, 80),
+        ("photograph", 25, 90),
         ("search", 9, 44),
         pytest.param("page", 14, 58, marks=pytest.mark.models),
         ("ready", 9, 16),
