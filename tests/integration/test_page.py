@@ -11,6 +11,7 @@ from typing import Any
 import pytest
 from playwright.sync_api import Browser, Page, Route, expect
 
+from pillion import Library
 from tests.support import browser as browsers
 from tests.support import shown
 from tests.support.browser import Seen
@@ -247,7 +248,9 @@ def test_search_as_you_type_marks_hits_on_the_page_and_at_the_second(seen: Seen)
     expect(page.locator(".passage mark").first).to_be_visible()
     assert "q=plum+jam" in page.url
     hit.click()
-    expect(page.locator(".word.hit", has_text="plum")).to_be_visible()
+    word = page.locator(".word.found", has_text="plum")
+    expect(word).to_be_visible()
+    assert word.evaluate("word => getComputedStyle(word).padding") == "0px"
     page.keyboard.press("Escape")
     expect(page.get_by_role("searchbox")).to_have_value("plum jam")
     page.get_by_role("searchbox").fill("lamp twenty miles")
@@ -255,6 +258,43 @@ def test_search_as_you_type_marks_hits_on_the_page_and_at_the_second(seen: Seen)
     expect(second).to_contain_text("0:05")
     page.locator(".hit", has_text="lighthouse.webm").locator(".passage").first.click()
     until(page, "Math.abs(document.querySelector('video')?.currentTime - 5) < 1.5")
+
+
+# work -----------------------------------------------------------------------------------------------------------------
+
+
+def test_a_failure_is_shown_with_its_message_and_tried_again(chromium: Browser, tmp_path: Path) -> None:
+    (tmp_path / "files").mkdir()
+    broken = tmp_path / "files" / shown.BROKEN
+    broken.write_bytes(shown.CUT_JPEG)
+    with Library.open(tmp_path / "library", policy="mobile") as library:
+        library.index(tmp_path / "files")
+        library.run(kinds=["thumb"])
+    with (
+        serving(tmp_path / "library", "--no-work", "--no-watch") as served,
+        browsers.tab(chromium, base_of(served)) as seen,
+    ):
+        page = seen.page
+        page.goto("/")
+        page.get_by_role("link", name="Work").click()
+        failures = page.get_by_role("region", name="Failures")
+        failures.get_by_text("Damaged files").click()
+        expect(failures.get_by_role("link", name=shown.BROKEN)).to_be_visible()
+        expect(failures.locator(".why").first).not_to_be_empty()
+        failures.get_by_role("button", name="Try all again").click()
+        expect(page.get_by_text("They are tried again.")).to_be_visible()
+        now = page.get_by_role("region", name="Now")
+        expect(now.get_by_text("1 job left")).to_be_visible()
+        now.get_by_role("button", name="Pause").click()
+        expect(now.get_by_text("Paused: 1 job left")).to_be_visible()
+        now.get_by_role("button", name="Go on").click()
+        expect(now.get_by_text("1 job left", exact=True)).to_be_visible()
+        with Library.open(tmp_path / "library") as library:
+            library.run(kinds=["thumb"])
+        expect(now.get_by_text("Everything is made.")).to_be_visible()
+        expect(failures.get_by_text("Damaged files")).to_be_visible()
+        assert page.evaluate(browsers.in_page("nameless")) == []
+        assert seen.wrong == []
 
 
 # who may see it, and how ----------------------------------------------------------------------------------------------

@@ -43,6 +43,7 @@ SPOKEN = (
     (7.6, 9.8, "Now we go up to the gallery."),
 )
 BROKEN = "broken.jpg"
+CUT_JPEG = b"\xff\xd8\xff\xe0\x00\x10JFIF" + bytes(200)
 _FIRST_SIZE = 1_000_000
 _PALETTES = (
     ((16, 34, 78), (248, 176, 120), (58, 44, 82)),
@@ -187,7 +188,7 @@ def write_files(folder: Path, pictures: int) -> None:
     write_film(folder / "lighthouse.webm")
     media.write_wav(folder / "talk.wav", media.tone(10.0))
     (folder / "shopping list.txt").write_text("bread\nplums, two kilos\nsugar for the jam\n")
-    (folder / BROKEN).write_bytes(b"\xff\xd8\xff\xe0\x00\x10JFIF" + bytes(200))
+    (folder / BROKEN).write_bytes(CUT_JPEG)
     for number, name in enumerate(
         ("letter from Ines.png", "paper.pdf", "lighthouse.webm", "talk.wav", "shopping list.txt", BROKEN)
     ):

@@ -10,8 +10,9 @@ export class Trouble extends Error {
 	}
 }
 
-/** Tells others: "login" (a token is needed), "online", "offline", and the library's own events by their names. */
-export const bus = new EventTarget();
+const bus = new EventTarget();
+/** Hear of "login" (a token is needed), "online", "offline", and of the library's own events, by their names. */
+export const on = (name, hear) => bus.addEventListener(name, ({ detail }) => hear(detail));
 const tell = (name, detail) => bus.dispatchEvent(new CustomEvent(name, { detail }));
 
 async function ask(path, { method = "GET", query = {}, body, signal, quiet = false } = {}) {
@@ -25,7 +26,6 @@ async function ask(path, { method = "GET", query = {}, body, signal, quiet = fal
 		answer = await fetch(BASE + path + (text ? "?" + text : ""), {
 			method,
 			signal,
-			credentials: "same-origin",
 			headers: body === undefined ? {} : { "Content-Type": "application/json" },
 			body: body === undefined ? undefined : JSON.stringify(body),
 		});
@@ -64,7 +64,7 @@ export async function items(query, signal) {
 	return { items: answer.items.map(dated), next: answer.next };
 }
 
-const dated = (item) => ({ ...item, at: item.date ? Date.parse(item.date) : null });
+const dated = (item) => ({ name: "Without a name", ...item, at: item.date ? Date.parse(item.date) : null });
 
 /** One item with its files and sidecars; with its transcript; what is written in it is asked for by itself. */
 export const item = async (uuid, signal) => dated(await ask(`/items/${segment(uuid)}`, { query: { include: "transcript" }, signal }));
@@ -76,15 +76,16 @@ const found = ({ hits, notes }) => ({
 	notes,
 	hits: hits.filter((hit) => hit.item).map(({ item: thing, ...hit }) => ({ ...dated(thing), ...hit })),
 });
-export const work = (signal) => ask("/jobs", { signal });
-export const failures = (signal) => ask("/failures", { query: { limit: 200 }, signal });
+export const status = (signal) => ask("/status", { signal });
+export const jobs = (query, signal) => ask("/jobs", { query, signal });
+export const failures = (query, signal) => ask("/failures", { query, signal });
 export const retry = (body) => ask("/retry", { method: "POST", body });
 export const pause = (body = {}) => ask("/pause", { method: "POST", body });
 export const resume = (body = {}) => ask("/resume", { method: "POST", body });
-export const regenerate = (body) => ask("/regenerate", { method: "POST", body });
 export const health = () => ask("/health", { quiet: true });
 /** Whether we are let in: told on the bus where not. */
 export const enter = () => ask("/items", { query: { limit: 1 } });
+/** Exchange a token for a cookie that no script can read: neither a picture nor an event source can send a header. */
 export const logIn = (token) => ask("/session", { method: "POST", body: { token }, quiet: true });
 
 export const sidecarURL = (uuid, kind, variant, query = "") =>
@@ -93,11 +94,11 @@ export const originalURL = (uuid) => `${BASE}/originals/${segment(uuid)}`;
 
 /** The JSON of a sidecar of an item; null where it is not there any more. */
 export async function sidecarJSON(row, signal) {
-	const answer = await fetch(row.url, { signal, credentials: "same-origin" });
+	const answer = await fetch(row.url, { signal });
 	return answer.status === 200 ? answer.json() : null;
 }
 
-// thumbnails -----------------------------------------------------------------------------------------------------------
+// thumbnails --------
 
 const SIZES = { icon: 128, "grid@1x": 256, "grid@2x": 512, "grid@3x": 768, "detail@1x": 1024, "detail@2x": 2048 };
 
@@ -115,7 +116,7 @@ export function thumbURL(thing, pixels) {
 	return sidecarURL(thing.content_uuid, "thumb", variant, checksum ? "sum=" + segment(checksum) : "");
 }
 
-// events ---------------------------------------------------------------------------------------------------------------
+// events --------
 
 const EVENTS = ["queued", "started", "ready", "failed", "paused", "resumed", "progress"];
 const AGAIN_MS = 4000;

@@ -8,7 +8,7 @@ import "./search.js";
 import "./timeline.js";
 import "./viewer.js";
 import "./work.js";
-import { announce, button, h, icon, plural } from "./words.js";
+import { announce, button, h, icon, isPlain, plural } from "./words.js";
 
 const KINDS = [
 	["", "All"],
@@ -18,7 +18,7 @@ const KINDS = [
 	["pdf", "PDFs"],
 	["text", "Documents"],
 ];
-const THEMES = { "": "As the system", light: "Light", dark: "Dark" };
+const THEMES = { "": "as the system", light: "light", dark: "dark" };
 
 class App extends HTMLElement {
 	connectedCallback() {
@@ -29,7 +29,7 @@ class App extends HTMLElement {
 		this.input = h("input", {
 			type: "search", name: "q", placeholder: "Search", "aria-label": "Search what is written, said and meant", autocomplete: "off", spellcheck: "false", enterkeyhint: "search", maxlength: "1000",
 		});
-		const form = h("form.searchbox", { role: "search" }, icon("search"), this.input, h("kbd", { text: "/", "aria-hidden": "true" }));
+		const form = h("form.searchbox", { role: "search" }, icon("search"), this.input, h("kbd", { "aria-hidden": "true" }, "/"));
 		form.addEventListener("submit", (event) => {
 			event.preventDefault();
 			this.#typed(true);
@@ -46,33 +46,31 @@ class App extends HTMLElement {
 			event.preventDefault();
 			event.stopPropagation();
 		});
-		this.home = this.#link("?", "home", icon("image"), h("span", { text: "Pillion" }));
+		this.home = this.#link("?", "home", h("img", { src: "/page/icon.svg", alt: "", width: "26", height: "26" }), h("span", "Pillion"));
 		this.home.setAttribute("aria-label", "Pillion: everything");
-		this.home.firstChild.replaceWith(h("img", { src: "/page/icon.svg", alt: "", width: "26", height: "26" }));
 		this.activity = this.#link("?view=work", "plain activity", icon("work"), h("span.dot", { hidden: true }));
 		this.activity.setAttribute("aria-label", "Work");
 		this.activity.title = "Work";
-		this.activity.hidden = true;
 		this.kinds = h("nav.kinds", { "aria-label": "Kinds of files" });
 		this.status = h("p.offline", { role: "status", hidden: true, text: "The server is not reached; the page goes on when it is back." });
 		this.main = h("main", { id: "main", tabindex: "-1" }, this.timeline, this.search, this.work);
 		this.replaceChildren(
-			h("header.top", {}, this.home, form, h("div.end", {}, this.activity, button("theme", "Light or dark", () => this.#nextTheme(), { id: "theme" }))),
+			h("header.top", this.home, form, h("div.end", this.activity, button("theme", "Light or dark", () => this.#nextTheme(), { id: "theme" }))),
 			this.kinds, this.status, this.main, this.viewer,
 			h("div.toast", { id: "toast", role: "alert", hidden: true }),
 			h("p.unseen", { id: "live", role: "status", "aria-live": "polite" }),
 		);
-		this.#theme(stored("theme") ?? "");
+		this.#theme(kept("theme") ?? "");
 		this.addEventListener("open-item", (event) => this.#open(event.detail));
 		this.addEventListener("stepped", ({ detail }) => this.#stepped(detail));
 		this.addEventListener("closed", () => this.#closed());
 		this.addEventListener("counted", ({ detail }) => announce(plural(detail, "item")));
 		addEventListener("popstate", () => this.#route());
 		document.addEventListener("keydown", (event) => this.#key(event));
-		api.bus.addEventListener("login", () => this.#login());
-		api.bus.addEventListener("offline", () => this.#reached(false));
-		api.bus.addEventListener("online", () => this.#reached(true));
-		api.bus.addEventListener("progress", ({ detail }) => this.#progress(detail));
+		api.on("login", () => this.#login());
+		api.on("offline", () => this.#reached(false));
+		api.on("online", () => this.#reached(true));
+		api.on("progress", (detail) => this.#progress(detail));
 		this.#route();
 		this.#begin();
 	}
@@ -90,14 +88,14 @@ class App extends HTMLElement {
 	#link(address, classes, ...children) {
 		const link = h("a", { href: address, class: classes }, ...children);
 		link.addEventListener("click", (event) => {
-			if (event.button || event.ctrlKey || event.metaKey || event.shiftKey) return;
+			if (!isPlain(event)) return;
 			event.preventDefault();
 			this.#go(address);
 		});
 		return link;
 	}
 
-	// the address --------------------------------------------------------------------------------------------------------
+	// the address --------
 
 	#go(address, { replace = false, state = null } = {}) {
 		const now = location.search || "?";
@@ -124,6 +122,7 @@ class App extends HTMLElement {
 		else if (view === "search") this.search.show(query.trim(), filter, { now: document.activeElement !== this.input });
 		this.work.active = view === "work";
 		const uuid = asked.get("item");
+		for (const part of [this.firstChild, this.kinds, this.main]) part.inert = Boolean(uuid);
 		if (!uuid) {
 			this.viewer.hide();
 			document.title = { work: "Work – Pillion", search: `${query} – Pillion`, timeline: "Pillion" }[view];
@@ -205,7 +204,7 @@ class App extends HTMLElement {
 		);
 	}
 
-	// hands --------------------------------------------------------------------------------------------------------------
+	// hands --------
 
 	#key(event) {
 		if (event.defaultPrevented || event.altKey || event.ctrlKey || event.metaKey) return;
@@ -217,14 +216,14 @@ class App extends HTMLElement {
 		event.preventDefault();
 	}
 
-	// light and dark -----------------------------------------------------------------------------------------------------
+	// light and dark --------
 
 	#theme(name) {
 		const theme = name in THEMES ? name : "";
 		if (theme) document.documentElement.dataset.theme = theme;
 		else delete document.documentElement.dataset.theme;
 		const control = this.querySelector("#theme");
-		control.title = `Colours: ${THEMES[theme].toLowerCase()}`;
+		control.title = `Colours: ${THEMES[theme]}`;
 		control.setAttribute("aria-label", control.title);
 	}
 
@@ -233,11 +232,11 @@ class App extends HTMLElement {
 		const now = document.documentElement.dataset.theme ?? "";
 		const next = order[(order.indexOf(now) + 1) % order.length];
 		this.#theme(next);
-		store("theme", next);
-		announce(`Colours: ${THEMES[next].toLowerCase()}`);
+		kept("theme", next);
+		announce(`Colours: ${THEMES[next]}`);
 	}
 
-	// the server ---------------------------------------------------------------------------------------------------------
+	// the server --------
 
 	#reached(yes) {
 		this.status.hidden = yes;
@@ -255,7 +254,7 @@ class App extends HTMLElement {
 		const input = h("input", { type: "password", name: "token", required: true, autocomplete: "current-password", "aria-label": "Token", "aria-describedby": "token-said", spellcheck: "false" });
 		const said = h("p.said", { id: "token-said", role: "alert" });
 		const go = h("button.button.main", { type: "submit" }, "Open");
-		const form = h("form", { method: "dialog" }, h("img", { src: "/page/icon.svg", alt: "", width: "44", height: "44" }), h("h2", { text: "This library needs a token" }), h("p", {}, "It was shown when the server was first started; ", h("code", { text: "pillion token create NAME" }), " makes another."), input, said, go);
+		const form = h("form", { method: "dialog" }, h("img", { src: "/page/icon.svg", alt: "", width: "44", height: "44" }), h("h2", "This library needs a token"), h("p", "It was shown when the server was first started; ", h("code", "pillion token create NAME"), " makes another."), input, said, go);
 		this.dialog?.remove();
 		this.dialog = h("dialog.login", { "aria-label": "Token" }, form);
 		this.dialog.addEventListener("cancel", (event) => event.preventDefault());
@@ -282,19 +281,13 @@ class App extends HTMLElement {
 	}
 }
 
-function stored(name) {
+/** What this browser keeps for the page; with a value, keep that. Some browsers keep nothing. */
+function kept(name, value) {
 	try {
+		if (value !== undefined) localStorage.setItem(`pillion.${name}`, value);
 		return localStorage.getItem(`pillion.${name}`);
 	} catch {
-		return null; // a browser that keeps nothing for pages
-	}
-}
-
-function store(name, value) {
-	try {
-		localStorage.setItem(`pillion.${name}`, value);
-	} catch {
-		// the choice then holds until the page is left
+		return null;
 	}
 }
 

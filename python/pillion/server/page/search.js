@@ -1,13 +1,13 @@
 // Search as you type: hits with their passages, the matched words marked, each leading to its page or second.
 
 import * as api from "./api.js";
-import { draw } from "./thumbhash.js";
-import { CLASS_NAMES, announce, classOf, clock, dayOf, endingOf, h, nameOf, plural } from "./words.js";
+import { look } from "./thumbhash.js";
+import { CLASS_NAMES, announce, classOf, clock, dayOf, endingOf, h, isPlain, plural, send } from "./words.js";
 
 const PAUSE_MS = 130;
 const MOST = 60;
 
-export class Search extends HTMLElement {
+class Search extends HTMLElement {
 	#asked = null;
 	#query = null;
 	#filter = {};
@@ -16,10 +16,10 @@ export class Search extends HTMLElement {
 
 	connectedCallback() {
 		if (this.list) return;
-		this.line = h("p.count", {});
+		this.line = h("p.count");
 		this.notes = h("div.notes");
 		this.list = h("ol.hits", { "aria-label": "Hits" });
-		this.append(h("div.inner", {}, this.line, this.notes, this.list));
+		this.append(h("div.inner", this.line, this.notes, this.list));
 		this.list.addEventListener("click", (event) => this.#clicked(event));
 		this.list.addEventListener("keydown", (event) => this.#key(event));
 	}
@@ -54,8 +54,9 @@ export class Search extends HTMLElement {
 		try {
 			const found = await api.search({ q: query, limit: MOST, ...this.#filter }, asked.signal);
 			if (asked.signal.aborted) return;
+			for (const hit of found.hits) hit.read = hit.passages.filter((passage) => passage.where?.kind !== "name");
 			this.#hits = found.hits;
-			this.notes.replaceChildren(...(found.notes ?? []).map((note) => h("p.note", { text: note })));
+			this.notes.replaceChildren(...(found.notes ?? []).map((note) => h("p.note", note)));
 			this.list.replaceChildren(...found.hits.map((hit, index) => this.#row(hit, index)));
 			const text = found.hits.length ? plural(found.hits.length, "file") + (found.hits.length >= MOST ? ", the best" : "") : `Nothing was found for “${query}”.`;
 			this.line.textContent = text;
@@ -71,38 +72,31 @@ export class Search extends HTMLElement {
 
 	#row(hit, index) {
 		const kind = classOf(hit);
-		const canvas = h("canvas", { "aria-hidden": "true" });
-		const thumb = h("span.thumb", {}, canvas);
-		thumb.classList.add(kind);
-		const address = api.thumbURL(hit, 112 * Math.min(devicePixelRatio || 1, 2));
-		if (draw(canvas, hit.thumbhash) || address) {
-			if (address) thumb.append(h("img", { src: address, alt: "", loading: "lazy", decoding: "async" }));
-		} else thumb.dataset.ending = endingOf(hit.name) || CLASS_NAMES[kind];
-		const passages = hit.passages.filter((passage) => passage.where?.kind !== "name");
+		const thumb = h("span.thumb", ...look(hit, 112));
+		if (thumb.childElementCount === 1 && !hit.thumbhash) thumb.dataset.ending = endingOf(hit.name) || CLASS_NAMES[kind];
 		return h(
 			"li.hit",
 			{},
 			h(
 				"a.hit-link",
-				{ href: addressOf(hit, passages[0], this.#query), "data-index": index },
+				{ href: addressOf(hit, hit.read[0], this.#query), "data-index": index },
 				thumb,
-				h("span.about", {}, h("span.name", {}, ...markedName(hit)), h("span.facts", { text: [CLASS_NAMES[kind], dayOf(hit.at)].filter(Boolean).join(" · ") })),
+				h("span.about", h("span.name", ...markedName(hit)), h("span.facts", [CLASS_NAMES[kind], dayOf(hit.at)].filter(Boolean).join(" · "))),
 			),
-			passages.length
-				? h("div.passages", {}, passages.map((passage, number) => h("a.passage", { href: addressOf(hit, passage, this.#query), "data-index": index, "data-passage": number }, placeOf(passage), ...marked(passage.text, passage.marks))))
+			hit.read.length
+				? h("div.passages", hit.read.map((passage, number) => h("a.passage", { href: addressOf(hit, passage, this.#query), "data-index": index, "data-passage": number }, placeOf(passage), ...marked(passage.text, passage.marks))))
 				: null,
 		);
 	}
 
 	#clicked(event) {
 		const link = event.target.closest("a[data-index]");
-		if (!link || event.button || event.ctrlKey || event.metaKey || event.shiftKey) return;
+		if (!link || !isPlain(event)) return;
 		event.preventDefault();
 		const hit = this.#hits[Number(link.dataset.index)];
-		const passages = hit.passages.filter((passage) => passage.where?.kind !== "name");
-		const passage = passages[Number(link.dataset.passage ?? 0)];
+		const passage = hit.read[Number(link.dataset.passage ?? 0)];
 		const detail = { item: hit, index: Number(link.dataset.index), place: passage?.where, hits: hitWords(hit) };
-		this.dispatchEvent(new CustomEvent("open-item", { bubbles: true, detail }));
+		send(this, "open-item", detail);
 	}
 
 	#key(event) {
@@ -118,8 +112,8 @@ export class Search extends HTMLElement {
 
 function placeOf(passage) {
 	const { page, seconds, part, number, name } = passage.where ?? {};
-	if (seconds) return h("span.place", { text: clock(seconds[0]) });
-	if (page) return h("span.place", { text: `Page ${page}` });
+	if (seconds) return h("span.place", clock(seconds[0]));
+	if (page) return h("span.place", `Page ${page}`);
 	const text = name || (part && number ? `${part[0].toUpperCase()}${part.slice(1)} ${number}` : "");
 	return text ? h("span.place", { text }) : null;
 }
@@ -138,7 +132,7 @@ export function marked(text, marks = []) {
 	let at = 0;
 	for (const [start, end] of marks) {
 		if (start < at || end > letters.length) continue;
-		parts.push(letters.slice(at, start).join(""), h("mark", { text: letters.slice(start, end).join("") }));
+		parts.push(letters.slice(at, start).join(""), h("mark", letters.slice(start, end).join("")));
 		at = end;
 	}
 	parts.push(letters.slice(at).join(""));
@@ -147,7 +141,7 @@ export function marked(text, marks = []) {
 
 function markedName(hit) {
 	const passage = hit.passages.find((one) => one.where?.kind === "name");
-	if (!passage?.marks?.length) return [hit.name ?? nameOf(hit.path)];
+	if (!passage?.marks?.length) return [hit.name];
 	return marked(passage.text, passage.marks);
 }
 

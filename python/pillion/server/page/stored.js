@@ -21,15 +21,12 @@ export function sheetIndex(buffer) {
 		if (name === "XMP " && at + 8 + size <= view.byteLength) {
 			const packet = new TextDecoder().decode(new Uint8Array(buffer, at + 8, size));
 			const json = packet.slice(packet.indexOf("{"), packet.lastIndexOf("}") + 1);
-			for (const text of [json, json.replaceAll("&quot;", '"').replaceAll("&lt;", "<").replaceAll("&gt;", ">").replaceAll("&amp;", "&")]) {
-				try {
-					const index = JSON.parse(text);
-					if (Array.isArray(index.tiles) && index.tiles.length) return index;
-				} catch {
-					// written with entities: the second text is without
-				}
+			try {
+				const index = JSON.parse(json.replaceAll("&lt;", "<").replaceAll("&gt;", ">").replaceAll("&amp;", "&"));
+				return Array.isArray(index.tiles) && index.tiles.length ? index : null;
+			} catch {
+				return null;
 			}
-			return null;
 		}
 		at += 8 + size + (size & 1);
 	}

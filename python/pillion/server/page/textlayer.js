@@ -31,7 +31,6 @@ export function textLayer(page, { hits = new Set(), visible = false, signal } = 
 		}
 		layer.append(...some);
 		if (next < lines.length) requestAnimationFrame(step);
-		else layer.dispatchEvent(new CustomEvent("filled"));
 	};
 	step();
 	return layer;
@@ -45,14 +44,14 @@ function lineOf(line, hits) {
 		const upright = bottom - top <= (right - left) * 3 || word.text.length < 3;
 		const size = Math.max(1, upright ? bottom - top : right - left);
 		const length = Math.max(1, upright ? right - left : bottom - top);
-		const span = h("span.word", { text: word.text + (index < words.length - 1 ? " " : "") });
+		const span = h("span.word", word.text + (index < words.length - 1 ? " " : ""));
 		measure.font = `${size}px sans-serif`;
 		const natural = measure.measureText(word.text).width || 1;
 		span.style.left = `${left}px`;
 		span.style.top = `${top}px`;
 		span.style.fontSize = `${size}px`;
 		span.style.transform = upright ? `scaleX(${length / natural})` : `translateX(${size}px) rotate(90deg) scaleX(${length / natural})`;
-		if (hits.size && hits.has(plainWord(word.text))) span.classList.add("hit");
+		if (hits.size && hits.has(plainWord(word.text))) span.classList.add("found");
 		element.append(span);
 	});
 	element.append(h("br"));

@@ -1,5 +1,8 @@
 // ThumbHash (evanw.github.io/thumbhash): a picture in at most 25 bytes, as a few cosines for each channel.
 
+import { thumbURL } from "./api.js";
+import { h } from "./words.js";
+
 const LONGEST = 20; // pixels: the hash holds no more than seven waves a side, the browser scales the rest
 
 /** The bytes of base64 text; null if it is none. */
@@ -114,4 +117,12 @@ export function draw(canvas, text) {
 	canvas.height = image.height;
 	canvas.getContext("2d").putImageData(image, 0, 0);
 	return true;
+}
+
+/** What is shown of an item: its preview, and over it the thumbnail for so many pixels, where there is one. */
+export function look(item, pixels, alt = "") {
+	const canvas = h("canvas", { "aria-hidden": "true" });
+	draw(canvas, item.thumbhash);
+	const src = thumbURL(item, pixels);
+	return src ? [canvas, h("img", { src, alt, loading: "lazy", decoding: "async" })] : [canvas];
 }

@@ -9,7 +9,7 @@
 
 import * as api from "./api.js";
 import { draw } from "./thumbhash.js";
-import { CLASS_NAMES, announce, classOf, clock, count, dayOf, endingOf, h, monthName, monthShort, plural } from "./words.js";
+import { CLASS_NAMES, announce, classOf, clock, count, dayOf, endingOf, h, isPlain, monthName, monthShort, plural, send } from "./words.js";
 
 const CHUNK = 100;
 const KEPT_CHUNKS = 200;
@@ -20,7 +20,7 @@ const GAP = 3;
 const MOST_CELLS = 400;
 const SETTLED_MS = 60; // a cell in sight for so long gets its thumbnail
 
-export class Timeline extends HTMLElement {
+class Timeline extends HTMLElement {
 	#filter = {};
 	#sections = [];
 	#total = 0;
@@ -39,7 +39,7 @@ export class Timeline extends HTMLElement {
 
 	connectedCallback() {
 		if (this.scroller) return;
-		this.area = h("div.area", { role: "listbox", "aria-label": "Timeline", "aria-multiselectable": "false" });
+		this.area = h("div.area", { role: "listbox", "aria-label": "Timeline" });
 		this.scroller = h("div.scroller", { tabindex: "-1", onscroll: () => this.#scrolled() }, this.area);
 		this.empty = h("div.nothing", { hidden: true });
 		this.scrubber = new Scrubber((share) => this.jump(share * this.#reach()), (delta) => this.#byMonth(delta));
@@ -51,9 +51,9 @@ export class Timeline extends HTMLElement {
 			if (cell) this.#focus = Number(cell.dataset.index);
 		});
 		new ResizeObserver(() => this.#resized()).observe(this.scroller);
-		api.bus.addEventListener("ready", ({ detail }) => detail.kind === "thumb" && this.#renewed(detail.content_uuid));
-		api.bus.addEventListener("queued", () => this.#changed());
-		api.bus.addEventListener("online", () => this.#changed());
+		api.on("ready", (detail) => detail.kind === "thumb" && this.#renewed(detail.content_uuid));
+		api.on("queued", () => this.#changed());
+		api.on("online", () => this.#changed());
 	}
 
 	/** Show what fits a filter of the API ({type, state, ...}); the same filter again changes nothing. */
@@ -107,7 +107,7 @@ export class Timeline extends HTMLElement {
 		this.#later();
 	}
 
-	// where things are ---------------------------------------------------------------------------------------------------
+	// where things are --------
 
 	async #load(fromTop) {
 		this.setAttribute("aria-busy", "true");
@@ -123,13 +123,13 @@ export class Timeline extends HTMLElement {
 			this.#measure();
 			this.jump(fromTop ? 0 : this.#top);
 			this.#render();
-			this.dispatchEvent(new CustomEvent("counted", { bubbles: true, detail: this.#total }));
+			send(this, "counted", this.#total);
 		} catch (error) {
 			if (error.name === "AbortError") return;
 			this.#loaded = null;
 			if (error.status === 401) return;
 			this.empty.hidden = false;
-			this.empty.replaceChildren(h("p", { text: error.message }), h("button.button", { type: "button", onclick: () => this.show(this.#filter) }, "Try again"));
+			this.empty.replaceChildren(h("p", error.message), h("button.button", { onclick: () => this.show(this.#filter) }, "Try again"));
 		} finally {
 			this.removeAttribute("aria-busy");
 		}
@@ -137,10 +137,8 @@ export class Timeline extends HTMLElement {
 
 	#sayEmpty() {
 		const filtered = Object.values(this.#filter).some(Boolean);
-		const what = filtered
-			? [h("p.large", { text: "Nothing here fits." }), h("p", { text: "Choose another kind of file above." })]
-			: [h("p.large", { text: "Nothing here yet." }), h("p", {}, "Add a folder: ", h("code", { text: "pillion add FOLDER" }))];
-		this.empty.replaceChildren(...what);
+		const how = filtered ? "Choose another kind of file above." : h("span", "Add a folder: ", h("code", "pillion add FOLDER"));
+		this.empty.replaceChildren(h("p.large", filtered ? "Nothing here fits." : "Nothing here yet."), h("p", how));
 	}
 
 	#measure() {
@@ -234,7 +232,7 @@ export class Timeline extends HTMLElement {
 		return section.first + Math.min(section.count - 1, row * this.columns);
 	}
 
-	// what is in the document --------------------------------------------------------------------------------------------
+	// what is in the document --------
 
 	#later() {
 		this.#frame ||= requestAnimationFrame(() => {
@@ -289,7 +287,7 @@ export class Timeline extends HTMLElement {
 	#placeHead(section, shift) {
 		let head = this.#heads.get(section);
 		if (!head) {
-			head = h("div.month", { "aria-hidden": "true" }, h("span", { text: monthName(section.year, section.month) }), h("small", { text: count(section.count) }));
+			head = h("div.month", { "aria-hidden": "true" }, h("span", monthName(section.year, section.month)), h("small", count(section.count)));
 			this.#heads.set(section, head);
 			this.area.append(head);
 		}
@@ -351,12 +349,12 @@ export class Timeline extends HTMLElement {
 		cell.className = `cell known ${kind}`;
 		cell.href = `?item=${item.content_uuid}`;
 		cell.dataset.uuid = item.content_uuid;
-		cell.setAttribute("aria-label", `${(item.name || "Without a name")}, ${CLASS_NAMES[kind]}, ${dayOf(item.at)}`);
+		cell.setAttribute("aria-label", `${item.name}, ${CLASS_NAMES[kind]}, ${dayOf(item.at)}`);
 		picture.removeAttribute("src");
 		const hashed = draw(canvas, item.thumbhash);
 		const pictured = hashed || Object.keys(item.thumbs ?? {}).length > 0;
 		cell.classList.toggle("plainfile", !pictured);
-		cell.dataset.name = pictured ? "" : (item.name || "Without a name");
+		cell.dataset.name = pictured ? "" : item.name;
 		cell.dataset.ending = pictured ? "" : endingOf(item.name) || CLASS_NAMES[kind];
 		const length = item.facts?.duration ?? item.duration;
 		cell.dataset.badge = { video: length ? clock(length) : "▶", audio: length ? clock(length) : "♪", pdf: "PDF" }[kind] ?? "";
@@ -389,7 +387,7 @@ export class Timeline extends HTMLElement {
 		this.pictures = setTimeout(look, SETTLED_MS);
 	}
 
-	// items --------------------------------------------------------------------------------------------------------------
+	// items --------
 
 	#askFor(missing) {
 		for (const [key, chunk] of this.#chunks) {
@@ -487,41 +485,33 @@ export class Timeline extends HTMLElement {
 		}, 250);
 	}
 
-	/** Files came or went: count again, and stay where we are. */
+	/** Files came or went: count again, and stay at the same place of the same month. */
 	#changed() {
 		if (!this.#loaded || this.changeTimer) return;
 		this.changeTimer = setTimeout(async () => {
 			this.changeTimer = 0;
-			const before = this.#sections.map((one) => `${one.year}-${one.month}:${one.count}`);
 			const old = this.#sections;
-			const anchor = this.#total ? this.#indexAt(this.#top + HEAD) : 0;
-			const at = this.#total ? await this.at(anchor) : null;
+			const here = old[this.#search((section) => section.y <= this.#top + HEAD)];
 			await this.#load(false);
-			const after = this.#sections.map((one) => `${one.year}-${one.month}:${one.count}`);
-			if (before.join() === after.join()) return;
-			const same = new Set(this.#sections.filter((one) => old.some((was) => was.cursor === one.cursor && was.count === one.count)).map((one) => one.cursor));
-			for (const key of [...this.#chunks.keys()]) if (!same.has(key.split(":")[0])) this.#chunks.delete(key);
+			const same = new Set(this.#sections.filter((one) => old.some((was) => was.cursor === one.cursor && was.count === one.count)));
+			if (same.size === old.length && old.length === this.#sections.length) return;
+			const kept = new Set([...same].map((one) => one.cursor));
+			for (const key of [...this.#chunks.keys()]) if (!kept.has(key.split(":")[0])) this.#chunks.delete(key);
 			for (const [index, cell] of this.#cells) this.#release(index, cell);
-			if (at && this.#top > HEAD) this.#keep(at);
+			const there = here && this.#sections.find((one) => one.cursor === here.cursor);
+			if (there && this.#top > HEAD) this.jump(this.#top + there.y - here.y);
 			this.#render();
 		}, 1500);
 	}
 
-	/** Stay in the month of an item that was in sight. */
-	#keep(item) {
-		const date = new Date(item.at);
-		const section = this.#sections.find((one) => one.year === date.getUTCFullYear() && one.month === date.getUTCMonth() + 1);
-		if (section && (this.#top < section.y || this.#top > section.y + HEAD + section.rows * this.row)) this.jump(section.y);
-	}
-
-	// hands --------------------------------------------------------------------------------------------------------------
+	// hands --------
 
 	#clicked(event) {
 		const cell = event.target.closest(".cell");
-		if (!cell?.item || event.button || event.ctrlKey || event.metaKey || event.shiftKey) return;
+		if (!cell?.item || !isPlain(event)) return;
 		event.preventDefault();
 		this.#focus = Number(cell.dataset.index);
-		this.dispatchEvent(new CustomEvent("open-item", { bubbles: true, detail: { item: cell.item, index: this.#focus } }));
+		send(this, "open-item", { item: cell.item, index: this.#focus });
 	}
 
 	#key(event) {
@@ -609,7 +599,7 @@ class Scrubber {
 		for (const section of sections) {
 			const share = section.y / height;
 			if (section.year !== seen && share - last > 0.045 && share < 0.97) {
-				const label = h("span", { text: section.year });
+				const label = h("span", section.year);
 				label.style.top = `${share * 100}%`;
 				labels.push(label);
 				last = share;

@@ -3,14 +3,14 @@
 import * as api from "./api.js";
 import { sheetIndex, subtitles } from "./stored.js";
 import { fit, plainWord, textLayer } from "./textlayer.js";
-import { draw } from "./thumbhash.js";
-import { CLASS_NAMES, announce, button, bytes, classOf, clock, date, endingOf, h, icon, toast } from "./words.js";
+import { draw, look } from "./thumbhash.js";
+import { CLASS_NAMES, button, bytes, classOf, clock, date, endingOf, h, icon, isPlain, send, toast } from "./words.js";
 
 const SHOWN_BY_BROWSERS = /^image\/(jpeg|png|gif|webp|avif|bmp)$/;
 const ZOOMS = [1, 1.5, 2.5, 4, 6];
 const MOST_TEXT = 2_000_000;
 
-export class Viewer extends HTMLElement {
+class Viewer extends HTMLElement {
 	#shown = null; // {item, place, hits}
 	#asked = null;
 	#sequence = null; // {index, total, at}
@@ -26,16 +26,16 @@ export class Viewer extends HTMLElement {
 		this.side = h("aside.side", { "aria-label": "About this file" });
 		this.previous = button("back", "Previous", () => this.step(-1), { class: "plain step before" });
 		this.following = button("next", "Next", () => this.step(1), { class: "plain step after" });
-		this.save = h("a.plain", { "aria-label": "Save the original", title: "Save the original", download: "" }, icon("down"));
+		this.save = h("a.plain", { "aria-label": "Save the original", title: "Save the original" }, icon("down"));
 		this.tools = h("div.tools", { role: "group", "aria-label": "Zoom" });
 		this.about = button("info", "About this file (I)", () => this.#toggleSide(), { "aria-expanded": "true" });
 		this.append(
-			h("header.bar", {}, button("back", "Close (Escape)", () => this.close()), this.name, this.tools, this.save, this.about),
-			h("div.body", {}, h("div.frame", {}, this.stage, this.previous, this.following), this.side),
+			h("header.bar", button("back", "Close (Escape)", () => this.close()), this.name, this.tools, this.save, this.about),
+			h("div.body", h("div.frame", this.stage, this.previous, this.following), this.side),
 		);
 		this.addEventListener("keydown", (event) => this.#key(event));
-		api.bus.addEventListener("ready", ({ detail }) => this.#renewed(detail));
-		api.bus.addEventListener("failed", ({ detail }) => this.#renewed(detail));
+		api.on("ready", (detail) => this.#renewed(detail));
+		api.on("failed", (detail) => this.#renewed(detail));
 	}
 
 	get isOpen() {
@@ -61,8 +61,8 @@ export class Viewer extends HTMLElement {
 		this.#stop();
 		const asked = (this.#asked = new AbortController());
 		this.#shown = { item, place, hits: new Set(hits.flatMap((text) => text.split(/\s+/)).map(plainWord).filter(Boolean)) };
-		this.name.textContent = item.name || "Without a name";
-		document.title = `${item.name ?? "Item"} – Pillion`;
+		this.name.textContent = item.name ?? "";
+		document.title = `${item.name ?? ""} – Pillion`;
 		this.setAttribute("aria-label", item.name ?? "Item");
 		this.previous.hidden = !sequence || sequence.index <= 0;
 		this.following.hidden = !sequence || sequence.index >= sequence.total - 1;
@@ -75,21 +75,20 @@ export class Viewer extends HTMLElement {
 			const whole = await api.item(item.content_uuid, asked.signal);
 			if (asked.signal.aborted) return;
 			this.#shown.item = whole;
-			this.name.textContent = whole.name || "Without a name";
+			this.name.textContent = whole.name;
 			if (!item.class) this.#begin(whole);
-			announce(`${whole.name}, ${CLASS_NAMES[classOf(whole)]}`);
 			this.#facts(whole);
 			await this.#texts(whole, asked.signal);
 		} catch (error) {
 			if (error.name === "AbortError") return;
-			this.stage.replaceChildren(h("p.nothing", { text: error.status === 404 ? "This file is not in the library any more." : error.message }));
+			this.stage.replaceChildren(h("p.nothing", error.status === 404 ? "This file is not in the library any more." : error.message));
 			this.side.replaceChildren();
 		}
 	}
 
 	close() {
 		if (this.hidden) return;
-		this.dispatchEvent(new CustomEvent("closed", { bubbles: true }));
+		send(this, "closed");
 	}
 
 	/** Hide it; the history is the caller's. */
@@ -111,7 +110,7 @@ export class Viewer extends HTMLElement {
 		const index = sequence.index + by;
 		const item = await sequence.at(index);
 		if (!item || this.hidden || this.#sequence !== sequence) return;
-		this.dispatchEvent(new CustomEvent("stepped", { bubbles: true, detail: { item, index } }));
+		send(this, "stepped", { item, index });
 	}
 
 	#stop() {
@@ -127,23 +126,23 @@ export class Viewer extends HTMLElement {
 		this.blob = null;
 	}
 
-	// what is shown ------------------------------------------------------------------------------------------------------
+	// what is shown --------
 
 	#begin(item) {
 		const kind = classOf(item);
 		this.stage.classList.add(kind);
-		this.side.replaceChildren(h("p.quiet", { text: "…" }));
+		this.side.replaceChildren(h("p.quiet", "…"));
 		if (kind === "image") this.#picture(item);
 		else if (kind === "video" || kind === "audio") this.#player(item, kind);
 		else if (kind === "pdf") this.stage.replaceChildren((this.pages = h("div.pages", { tabindex: "0", "aria-label": "Pages" }, this.#sheet(item))));
-		else this.stage.replaceChildren((this.text = h("div.reading", { tabindex: "0", "aria-label": "Text" }, h("p.quiet", { text: "Reading …" }))));
+		else this.stage.replaceChildren((this.text = h("div.reading", { tabindex: "0", "aria-label": "Text" }, h("p.quiet", "Reading …"))));
 	}
 
 	#picture(item) {
 		const canvas = h("canvas", { "aria-hidden": "true" });
 		draw(canvas, item.thumbhash);
 		const picture = h("img.photo", { alt: item.name, draggable: "false" });
-		this.figure = h("div.figure", {}, canvas, picture);
+		this.figure = h("div.figure", canvas, picture);
 		this.holder = h("div.holder", { tabindex: "0", "aria-label": "Picture" }, this.figure);
 		this.stage.replaceChildren(this.holder);
 		picture.addEventListener("load", () => {
@@ -173,7 +172,7 @@ export class Viewer extends HTMLElement {
 		picture.dataset.tried = "1";
 		const address = api.thumbURL(item, 4096);
 		if (address && picture.getAttribute("src") !== address) picture.src = address;
-		else this.figure.append(h("p.nothing", { text: "There is no picture of this file yet." }));
+		else this.figure.append(h("p.nothing", "There is no picture of this file yet."));
 	}
 
 	/** Take the picture that has enough pixels: a thumbnail, or the original where it alone has them. */
@@ -218,10 +217,8 @@ export class Viewer extends HTMLElement {
 
 	/** The first page of a PDF, until its text says more. */
 	#sheet(item) {
-		const address = api.thumbURL(item, Math.min(this.stage.clientWidth, 1000) * Math.min(devicePixelRatio || 1, 2));
-		const canvas = h("canvas", { "aria-hidden": "true" });
-		draw(canvas, item.thumbhash);
-		return h("div.sheet", { "data-page": 1 }, canvas, address ? h("img", { src: address, alt: "Page 1" }) : null);
+		const pixels = Math.min(this.stage.clientWidth, 1000) * Math.min(devicePixelRatio || 1, 2);
+		return h("div.sheet", { "data-page": 1 }, ...look(item, pixels, "Page 1"));
 	}
 
 	#player(item, kind) {
@@ -232,9 +229,9 @@ export class Viewer extends HTMLElement {
 		if (start) player.addEventListener("loadedmetadata", () => (player.currentTime = start), { once: true });
 		player.addEventListener("error", () => this.#cannotPlay(item, player));
 		player.addEventListener("timeupdate", () => this.#follow());
-		const shell = h("div.player", {}, player);
-		if (kind === "audio") shell.prepend(h("div.cover", {}, icon("audio")));
-		this.strip = h("div.strip", { hidden: true });
+		const shell = h("div.player", player);
+		if (kind === "audio") shell.prepend(h("div.cover", icon("audio")));
+		this.strip = h("div.strip", { hidden: true, "aria-hidden": "true" });
 		shell.append(this.strip);
 		this.stage.replaceChildren(shell);
 	}
@@ -254,15 +251,15 @@ export class Viewer extends HTMLElement {
 			return;
 		}
 		if (this.stage.querySelector(".sorry")) return;
-		const make = h("button.button", { type: "button" }, "Make one that plays");
-		const sorry = h("div.sorry", {}, h("p", { text: "This browser cannot play the original." }));
+		const make = h("button.button", {}, "Make one that plays");
+		const sorry = h("div.sorry", h("p", "This browser cannot play the original."));
 		if (classOf(item) === "video") sorry.append(make);
 		make.addEventListener("click", async () => {
 			make.disabled = true;
 			make.textContent = "It is being made …";
 			try {
 				const address = api.sidecarURL(item.content_uuid, "proxy", "480p");
-				const answer = await fetch(address, { headers: { Range: "bytes=0-0" }, credentials: "same-origin" });
+				const answer = await fetch(address, { headers: { Range: "bytes=0-0" } });
 				if (answer.status === 202) return;
 				if (!answer.ok) throw new api.Trouble(await api.sentence(answer), answer.status);
 				player.dataset.proxy = "480p";
@@ -277,7 +274,7 @@ export class Viewer extends HTMLElement {
 		this.stage.querySelector(".player").append(sorry);
 	}
 
-	// texts --------------------------------------------------------------------------------------------------------------
+	// texts --------
 
 	async #texts(item, signal) {
 		this.waitsForFacts?.();
@@ -311,7 +308,7 @@ export class Viewer extends HTMLElement {
 	/** The pages of a PDF: the first as it looks, the others as their words at their places. */
 	#pages(item, ocr, signal) {
 		if (!ocr) {
-			this.pages.append(h("p.quiet", { text: "No text of this file is known yet." }));
+			this.pages.append(h("p.quiet", "No text of this file is known yet."));
 			return;
 		}
 		const sheets = ocr.pages.map((page) => {
@@ -320,7 +317,7 @@ export class Viewer extends HTMLElement {
 			const pictured = sheet.querySelector("img");
 			sheet.dataset.page = page.number;
 			sheet.style.aspectRatio = `${page.width} / ${page.height}`;
-			sheet.append(h("span.number", { text: page.number, "aria-hidden": "true" }));
+			sheet.append(h("span.number", { "aria-hidden": "true" }, page.number));
 			sheet.fill = () => {
 				const layer = textLayer(page, { hits: this.#shown.hits, visible: !pictured, signal });
 				sheet.layer = layer;
@@ -356,13 +353,13 @@ export class Viewer extends HTMLElement {
 		this.segments = [];
 		const list = h("ol.transcript", { "aria-label": "Transcript" });
 		for (const segment of transcript.segments) {
-			const words = segment.text.split(/(\s+)/).map((word) => (this.#shown.hits.has(plainWord(word)) ? h("mark", { text: word }) : word));
-			const line = h("button.said", { type: "button" }, h("span.place", { text: clock(segment.start) }), h("span", {}, ...words));
+			const words = segment.text.split(/(\s+)/).map((word) => (this.#shown.hits.has(plainWord(word)) ? h("mark", word) : word));
+			const line = h("button.said", {}, h("span.place", clock(segment.start)), h("span", ...words));
 			line.addEventListener("click", () => this.#seek(segment.start));
 			this.segments.push({ ...segment, line });
-			list.append(h("li", {}, line));
+			list.append(h("li", line));
 		}
-		const section = h("section.spoken", {}, h("h2", { text: "Transcript" }), list);
+		const section = h("section.spoken", h("h2", "Transcript"), list);
 		this.side.querySelector(".spoken")?.remove();
 		this.side.prepend(section);
 		if (this.player?.localName === "video") {
@@ -378,7 +375,7 @@ export class Viewer extends HTMLElement {
 	#noTranscript(item) {
 		const row = item.sidecars?.find((one) => one.kind === "transcript");
 		const text = { empty: "Nobody speaks in it.", pending: "The transcript is still to be made.", failed: `There is no transcript: ${row?.error?.message ?? "it failed"}.` }[row?.state];
-		if (text) this.side.prepend(h("section.spoken", {}, h("h2", { text: "Transcript" }), h("p.quiet", { text })));
+		if (text) this.side.prepend(h("section.spoken", h("h2", "Transcript"), h("p.quiet", { text })));
 	}
 
 	#seek(seconds) {
@@ -404,25 +401,25 @@ export class Viewer extends HTMLElement {
 		const list = now.line.closest(".transcript");
 		const line = now.line.parentElement;
 		if (line.offsetTop < list.scrollTop || line.offsetTop + line.offsetHeight > list.scrollTop + list.clientHeight) {
-			list.scrollTo({ top: line.offsetTop - list.clientHeight / 3, behavior: matchMedia("(prefers-reduced-motion: reduce)").matches ? "auto" : "smooth" });
+			list.scrollTop = line.offsetTop - list.clientHeight / 3;
 		}
 	}
 
-	/** Frames along the film, where a sheet of them was made: the one under the hand, and a way to it. */
+	/** Frames along the film, where a sheet of them was made, for the mouse: the player's own controls do without it. */
 	async #previews(item, signal) {
 		const sheets = (item.sidecars ?? []).filter((one) => one.kind === "thumbstrip" && one.state === "ready");
 		const sheet = sheets.find((one) => one.variant === "10x10") ?? sheets.at(-1);
 		if (!sheet) return;
-		const answer = await fetch(sheet.url, { signal, credentials: "same-origin" });
+		const answer = await fetch(sheet.url, { signal });
 		if (!answer.ok) return;
 		const data = await answer.arrayBuffer();
 		const index = sheetIndex(data);
 		if (!index || signal.aborted) return;
 		const picture = await createImageBitmap(new Blob([data], { type: "image/webp" }));
-		const canvas = h("canvas.preview", { hidden: true, "aria-hidden": "true" });
+		const canvas = h("canvas.preview", { hidden: true });
 		const time = h("span.place", { hidden: true });
-		const bar = h("div.seekbar", { role: "slider", tabindex: "0", "aria-label": "Frames of the film", "aria-valuemin": "0", "aria-valuemax": Math.round(index.duration), "aria-valuenow": "0", "aria-valuetext": "0:00" });
-		const row = h("canvas.row", { "aria-hidden": "true" });
+		const bar = h("div.seekbar");
+		const row = h("canvas.row");
 		bar.append(row);
 		this.strip.replaceChildren(canvas, time, bar);
 		this.strip.hidden = false;
@@ -455,17 +452,6 @@ export class Viewer extends HTMLElement {
 		});
 		bar.addEventListener("pointerleave", () => (canvas.hidden = time.hidden = true));
 		bar.addEventListener("click", (event) => this.#seek(at(event)));
-		bar.addEventListener("keydown", (event) => {
-			const by = { ArrowLeft: -5, ArrowRight: 5, ArrowDown: -5, ArrowUp: 5 }[event.key];
-			if (!by || !this.player) return;
-			event.preventDefault();
-			event.stopPropagation();
-			this.player.currentTime = Math.max(0, this.player.currentTime + by);
-		});
-		this.player.addEventListener("timeupdate", () => {
-			bar.setAttribute("aria-valuenow", Math.round(this.player.currentTime));
-			bar.setAttribute("aria-valuetext", clock(this.player.currentTime));
-		});
 	}
 
 	async #document(item, text, signal) {
@@ -474,23 +460,23 @@ export class Viewer extends HTMLElement {
 			const stored = await api.sidecarJSON(text, signal);
 			parts = (stored?.parts ?? []).map((one) => ({ ...one, name: one.name || (one.number ? `${one.part[0].toUpperCase()}${one.part.slice(1)} ${one.number}` : "") }));
 		} else if (/^(text\/|application\/(json|xml|toml|yaml|sql))/.test(item.mime)) {
-			const answer = await fetch(api.originalURL(item.content_uuid), { signal, headers: { Range: `bytes=0-${MOST_TEXT - 1}` }, credentials: "same-origin" });
+			const answer = await fetch(api.originalURL(item.content_uuid), { signal, headers: { Range: `bytes=0-${MOST_TEXT - 1}` } });
 			if (answer.ok) parts = [{ name: "", text: new TextDecoder().decode(await answer.arrayBuffer()) }];
 		}
 		if (signal.aborted || !this.text) return;
 		if (!parts.length) {
 			const picture = api.thumbURL(item, 1024);
-			this.text.replaceChildren(picture ? h("img", { src: picture, alt: item.name }) : h("div.cover", { "data-ending": endingOf(item.name) || "FILE" }), h("p.quiet", { text: "No text of this file is known." }));
+			this.text.replaceChildren(picture ? h("img", { src: picture, alt: item.name }) : h("div.cover", { "data-ending": endingOf(item.name) || "FILE" }), h("p.quiet", "No text of this file is known."));
 			return;
 		}
 		const hits = this.#shown.hits;
 		this.text.replaceChildren(
-			...parts.map(({ name, text }) => h("section", {}, name ? h("h2", { text: name }) : null, h("p.plaintext", {}, ...withHits(text, hits)))),
+			...parts.map(({ name, text }) => h("section", name ? h("h2", name) : null, h("p.plaintext", ...withHits(text, hits)))),
 		);
 		this.text.querySelector("mark")?.scrollIntoView({ block: "center" });
 	}
 
-	// what is known ------------------------------------------------------------------------------------------------------
+	// what is known --------
 
 	#facts(item) {
 		const media = item.facts ?? {};
@@ -509,12 +495,12 @@ export class Viewer extends HTMLElement {
 		].filter(([, value]) => value);
 		const files = item.files ?? [];
 		const sections = [
-			h("section", {}, h("h2", { text: "Facts" }), h("dl", {}, rows.flatMap(([name, value]) => [h("dt", { text: name }), h("dd", { text: value })]))),
+			h("section", h("h2", "Facts"), h("dl", rows.flatMap(([name, value]) => [h("dt", name), h("dd", value)]))),
 			h(
 				"section",
 				{},
-				h("h2", { text: files.length > 1 ? `Files (${files.length} copies)` : "File" }),
-				h("ul.paths", {}, files.map((file) => h("li", {}, h("code", { text: file.path }), file.offline ? h("span.badge", { text: "offline" }) : null))),
+				h("h2", files.length > 1 ? `Files (${files.length} copies)` : "File"),
+				h("ul.paths", files.map((file) => h("li", h("code", file.path), file.offline ? h("span.badge", "offline") : null))),
 			),
 			this.#similar(item),
 			this.#sidecars(item),
@@ -525,60 +511,56 @@ export class Viewer extends HTMLElement {
 
 	#sideText(text) {
 		if (!text.trim()) return;
-		const copy = h("button.button.small", { type: "button", onclick: () => navigator.clipboard?.writeText(text).then(() => toast("Copied."), () => toast("The browser does not let the page copy.", { bad: true })) }, "Copy");
-		const section = h("section.written", {}, h("h2", {}, "Text ", copy), h("p.plaintext.short", { tabindex: "0" }, ...withHits(text.slice(0, 20000), this.#shown.hits)));
+		const copy = h("button.button.small", { onclick: () => navigator.clipboard?.writeText(text).then(() => toast("Copied."), () => toast("The browser does not let the page copy.", { bad: true })) }, "Copy");
+		const section = h("section.written", h("h2", "Text ", copy), h("p.plaintext.short", { tabindex: "0" }, ...withHits(text.slice(0, 20000), this.#shown.hits)));
 		this.side.prepend(section);
 	}
 
 	#similar(item) {
 		const grid = h("div.similar", { hidden: true });
 		const show = async () => {
-			ask.disabled = true;
 			try {
 				const { hits, notes } = await api.similar(item.content_uuid, this.#asked.signal);
 				ask.hidden = true;
 				grid.hidden = false;
-				if (!hits.length) grid.replaceChildren(h("p.quiet", { text: notes?.[0] ?? "Nothing is like it." }));
+				if (!hits.length) grid.replaceChildren(h("p.quiet", notes?.[0] ?? "Nothing is like it."));
 				else {
 					grid.replaceChildren(...hits.map((hit) => {
-						const canvas = h("canvas", { "aria-hidden": "true" });
-						const address = api.thumbURL(hit, 200);
-						const link = h("a.tile", { href: `?item=${hit.content_uuid}`, title: hit.name, "aria-label": hit.name }, canvas, address ? h("img", { src: address, alt: "", loading: "lazy" }) : null);
-						if (!draw(canvas, hit.thumbhash) && !address) link.dataset.ending = endingOf(hit.name) || "FILE";
+						const link = h("a.tile", { href: `?item=${hit.content_uuid}`, title: hit.name, "aria-label": hit.name }, ...look(hit, 200));
+						if (link.childElementCount === 1 && !hit.thumbhash) link.dataset.ending = endingOf(hit.name) || "FILE";
 						link.addEventListener("click", (event) => {
-							if (event.ctrlKey || event.metaKey || event.shiftKey) return;
+							if (!isPlain(event)) return;
 							event.preventDefault();
-							this.dispatchEvent(new CustomEvent("open-item", { bubbles: true, detail: { item: hit, sequence: null } }));
+							send(this, "open-item", { item: hit, sequence: null });
 						});
 						return link;
 					}));
 				}
 			} catch (error) {
 				if (error.name !== "AbortError") toast(error.message, { bad: true });
-				ask.disabled = false;
 			}
 		};
-		const ask = h("button.button", { type: "button", onclick: show }, icon("similar"), "Show what is like it");
-		return h("section", {}, h("h2", { text: "Similar" }), ask, grid);
+		const ask = h("button.button", { onclick: show }, icon("similar"), "Show what is like it");
+		return h("section", h("h2", "Similar"), ask, grid);
 	}
 
 	#sidecars(item) {
 		const rows = (item.sidecars ?? []).map((one) => {
 			const name = `${one.kind} ${one.variant}`;
 			const again = ["failed", "cancelled"].includes(one.state)
-				? h("button.button.small", { type: "button", onclick: () => this.#retry(item, one) }, "Try again")
+				? h("button.button.small", { onclick: () => this.#retry(item, one) }, "Try again")
 				: null;
-			const what = one.state === "ready" ? h("a", { href: one.url, text: name, target: "_blank", rel: "noopener" }) : h("span", { text: name });
-			const why = one.error?.message ? h("p.quiet", { text: one.error.message }) : null;
-			return h("li", {}, what, h(`span.state.${one.state}`, { text: one.state === "ready" ? bytes(one.bytes) : one.state }), again, why);
+			const what = one.state === "ready" ? h("a", { href: one.url, text: name, target: "_blank", rel: "noopener" }) : h("span", name);
+			const why = one.error?.message ? h("p.quiet", one.error.message) : null;
+			return h("li", what, h(`span.state.${one.state}`, one.state === "ready" ? bytes(one.bytes) : one.state), again, why);
 		});
 		if (!rows.length) return null;
-		return h("section", {}, h("h2", { text: "Made from it" }), h("ul.made", {}, rows));
+		return h("section", h("h2", "Made from it"), h("ul.made", rows));
 	}
 
 	async #retry(item, one) {
 		try {
-			await api.retry({ content_uuid: item.content_uuid, kind: one.kind });
+			await api.retry({ content_uuids: [item.content_uuid], kind: one.kind });
 			toast("It is tried again.");
 		} catch (error) {
 			toast(error.message, { bad: true });
@@ -607,7 +589,7 @@ export class Viewer extends HTMLElement {
 		}, 300);
 	}
 
-	// hands --------------------------------------------------------------------------------------------------------------
+	// hands --------
 
 	#toggleSide(open = this.classList.contains("closed")) {
 		this.classList.toggle("closed", !open);
@@ -617,10 +599,6 @@ export class Viewer extends HTMLElement {
 	#key(event) {
 		if (event.altKey || event.metaKey || (event.ctrlKey && event.key !== "Home")) return;
 		const target = event.target;
-		if (event.key === "Tab") {
-			this.#keepFocus(event);
-			return;
-		}
 		const busy = target.matches("input, textarea, video, audio, [role=slider]");
 		if (event.key === "Escape") this.close();
 		else if (busy) return;
@@ -634,16 +612,6 @@ export class Viewer extends HTMLElement {
 		else return;
 		event.preventDefault();
 		event.stopPropagation();
-	}
-
-	/** What lies behind the viewer is not reached by Tab. */
-	#keepFocus(event) {
-		const all = [...this.querySelectorAll("a[href], button, video, audio, [tabindex='0']")].filter((one) => !one.disabled && one.offsetParent);
-		const edge = event.shiftKey ? all[0] : all.at(-1);
-		if (document.activeElement === edge || !this.contains(document.activeElement) || (event.shiftKey && document.activeElement === this.name)) {
-			(event.shiftKey ? all.at(-1) : all[0])?.focus();
-			event.preventDefault();
-		}
 	}
 }
 
@@ -660,7 +628,7 @@ function withHits(text, hits) {
 	let run = "";
 	for (const word of text.split(/(\s+)/)) {
 		if (hits.has(plainWord(word))) {
-			parts.push(run, h("mark", { text: word }));
+			parts.push(run, h("mark", word));
 			run = "";
 		} else run += word;
 	}

@@ -1,4 +1,4 @@
-// Numbers, dates and names as people read them, and small helpers to build the page.
+// Numbers, dates and names as people read them, and how the page is built.
 
 const number = new Intl.NumberFormat();
 const full = new Intl.DateTimeFormat(undefined, { dateStyle: "long", timeStyle: "short", timeZone: "UTC" });
@@ -42,13 +42,11 @@ export function clock(seconds) {
 	return h ? `${h}:${String(m).padStart(2, "0")}:${s}` : `${m}:${s}`;
 }
 
+const SPANS = [[90, 1, "second"], [5400, 60, "minute"], [129600, 3600, "hour"], [Infinity, 86400, "day"]];
 /** Seconds -> "about 3 minutes". */
 export function span(seconds) {
-	if (seconds === null || seconds === undefined || !isFinite(seconds)) return "";
-	if (seconds < 90) return `about ${plural(Math.max(1, Math.round(seconds)), "second")}`;
-	if (seconds < 5400) return `about ${plural(Math.round(seconds / 60), "minute")}`;
-	if (seconds < 129600) return `about ${plural(Math.round(seconds / 3600), "hour")}`;
-	return `about ${plural(Math.round(seconds / 86400), "day")}`;
+	const [, unit, name] = SPANS.find(([below]) => seconds < below) ?? [];
+	return unit ? `about ${plural(Math.max(1, Math.round(seconds / unit)), name)}` : "";
 }
 
 export const nameOf = (path) => String(path ?? "").split("/").pop() || "Without a name";
@@ -63,12 +61,15 @@ export const classOf = (item) => (item.class in CLASS_NAMES ? item.class : "docu
 export const CLASS_NAMES = { image: "Picture", video: "Film", audio: "Sound", pdf: "PDF", document: "Document" };
 
 /**
- * Build an element: h("a.link", {href, onclick, "aria-label"}, ...children). Text stays text: no markup is parsed.
+ * Build an element: h("a.link", {href, onclick, "aria-label"}, ...children); the attributes may be left out. Text stays
+ * text: no markup is parsed.
  */
 export function h(what, attributes = {}, ...children) {
+	if (attributes === null || typeof attributes !== "object" || attributes instanceof Node || Array.isArray(attributes)) return h(what, {}, attributes, ...children);
 	const [tag, ...classes] = what.split(".");
 	const element = document.createElement(tag || "div");
 	if (classes.length) element.className = classes.join(" ");
+	if (element.type === "submit" && element.localName === "button") element.type = "button"; // until it is said
 	for (const [name, value] of Object.entries(attributes)) {
 		if (value === null || value === undefined || value === false) continue;
 		if (name.startsWith("on")) element.addEventListener(name.slice(2), value);
@@ -78,6 +79,12 @@ export function h(what, attributes = {}, ...children) {
 	element.append(...children.flat().filter((child) => child !== null && child !== undefined && child !== false));
 	return element;
 }
+
+/** Whether a click is one that the page answers: others open a tab or a window. */
+export const isPlain = (event) => !(event.button || event.ctrlKey || event.metaKey || event.shiftKey);
+
+/** Tell those above an element of something. */
+export const send = (element, name, detail) => element.dispatchEvent(new CustomEvent(name, { bubbles: true, detail }));
 
 const SVG = "http://www.w3.org/2000/svg";
 const ICONS = {
@@ -94,11 +101,7 @@ const ICONS = {
 	play: "M8 5.5l10 6.5-10 6.5z",
 	pause: "M8.5 6v12M15.5 6v12",
 	again: "M19 12a7 7 0 1 1-2-4.9M19 4v4h-4",
-	image: "M4 5h16v14H4zM4 16l4.5-4.5 4 4 3-3L20 17M15 9.2v.1",
-	video: "M4 6h11v12H4zM15 10.5L20 8v8l-5-2.5",
-	audio: "M9 17V6l10-2v11M9 17a2.5 2.5 0 1 1-2.500-2.500M19 15a2.500 2.500 0 1 1-2.500-2.500",
-	pdf: "M6 3.500h8l4 4v13H6zM14 3.500v4h4M9 12h6M9 15.500h6",
-	document: "M6 3.500h8l4 4v13H6zM14 3.500v4h4M9 12h6M9 15.500h6",
+	audio: "M9 17V6l10-2v11M9 17a2.5 2.5 0 1 1-2.5-2.5M19 15a2.5 2.5 0 1 1-2.5-2.5",
 	similar: "M4 4h9v9H4zM16 8h4v12H8v-4",
 };
 
@@ -108,13 +111,13 @@ export function icon(name) {
 	svg.setAttribute("aria-hidden", "true");
 	svg.setAttribute("class", "icon");
 	const path = document.createElementNS(SVG, "path");
-	path.setAttribute("d", ICONS[name] ?? ICONS.document);
+	path.setAttribute("d", ICONS[name]);
 	svg.append(path);
 	return svg;
 }
 
 export const button = (iconName, label, onclick, more = {}) =>
-	h("button.plain", { type: "button", "aria-label": label, title: label, onclick, ...more }, icon(iconName));
+	h("button.plain", { "aria-label": label, title: label, onclick, ...more }, icon(iconName));
 
 /** Say something to screen readers. */
 export function announce(text) {
