@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import importlib
 from collections.abc import Callable, Mapping
+from contextvars import ContextVar
 from typing import Any
 
 from pillion import extras
@@ -59,6 +60,18 @@ def look(question: Question) -> Lacking:
     return found
 
 
+def look_quickly(question: Question) -> Lacking:
+    """The same in this process, without the checks that are :func:`slow`: no engine is loaded."""
+    before = _quick.set(True)
+    try:
+        return look(question)
+    finally:
+        _quick.reset(before)
+
+
+_quick: ContextVar[bool] = ContextVar("quick", default=False)
+
+
 # for the kinds --------------------------------------------------------------------------------------------------------
 
 
@@ -88,4 +101,14 @@ def importable(*modules: str) -> Check:
         for module in modules:
             importlib.import_module(module)
 
-    return check
+    return slow(check)
+
+
+def slow(check: Check) -> Check:
+    """A check that loads an engine or a model."""
+    return lambda: None if _quick.get() else check()
+
+
+def is_quick() -> bool:
+    """Whether slow checks are left out."""
+    return _quick.get()

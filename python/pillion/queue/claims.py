@@ -19,7 +19,7 @@ import msgspec
 from pillion.errors import ErrorClass, ItemError
 from pillion.kinds import registry
 from pillion.kinds.execute import Execution
-from pillion.kinds.lacking import Lacking, Question
+from pillion.kinds.lacking import Lacking, Question, look_quickly
 from pillion.kinds.registry import obtaining
 from pillion.kinds.spec import MIB
 from pillion.pool.pool import WorkerPool
@@ -79,6 +79,9 @@ class Claims:
         return found
 
     def _looked_for(self, question: Question) -> Lacking:
+        quick = look_quickly(question)
+        if quick.any_file:
+            return quick
         pool = WorkerPool(
             _LOOK,
             size=1,

@@ -6,10 +6,10 @@ from collections.abc import Mapping
 from typing import Any
 
 from pillion import extras
-from pillion.kinds.lacking import Check, Lacking, sentences
+from pillion.kinds.lacking import Check, Lacking, sentences, slow
 from pillion.kinds.ocr import models, ppocr
 from pillion.kinds.ocr.kind import AUTO
-from pillion.kinds.ocr.tesseract import Recognisers
+from pillion.kinds.ocr.tesseract import Recognisers, installed_engine
 from pillion.readers.images import decode
 from pillion.readers.pdf import document
 
@@ -20,9 +20,9 @@ def lacking(mime: str, settings: Mapping[str, Any]) -> Lacking:
     recogniser = Recognisers(tuple(settings.get("languages") or (AUTO,)), settings.get("tessdata"))
     checks: list[Check] = [lambda: extras.missing("ocr", "pictures of text", "numpy")]
     if engine != "rapidocr" or mime == "application/pdf":
-        checks.append(recogniser.load)
+        checks += [installed_engine, slow(recogniser.load)]
     if mime == "application/pdf":
         return Lacking(any_file=sentences(document.missing, *checks))
     if engine == "rapidocr" or (engine == AUTO and models.has_networks()):
-        checks.append(ppocr.loaded)
+        checks.append(slow(ppocr.loaded))
     return Lacking(any_file=(*sentences(*checks), *decode.lacking(mime)))

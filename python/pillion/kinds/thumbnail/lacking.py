@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from pillion import _core, extras
-from pillion.kinds.lacking import Lacking, importable, sentences
+from pillion.kinds.lacking import Lacking, importable, is_quick, sentences
 from pillion.readers import media
 from pillion.readers.images import decode, encode
 from pillion.readers.pdf import document
@@ -20,5 +20,5 @@ def lacking(mime: str, settings: Mapping[str, Any]) -> Lacking:
         return Lacking(any_file=(*sentences(document.missing, importable("pypdfium2")), *written))
     if _core.media_class(mime) == "video":
         needed = sentences(lambda: extras.missing("video", "thumbnails of videos"), importable("av", "numpy"))
-        return Lacking(any_file=(*needed, *written), some=() if needed else media.missing_decoders())
+        return Lacking(any_file=(*needed, *written), some=() if needed or is_quick() else media.missing_decoders())
     return Lacking(any_file=(*decode.lacking(mime), *written))

@@ -6,11 +6,11 @@ from collections.abc import Mapping
 from typing import Any
 
 from pillion import extras
-from pillion.kinds.lacking import Lacking, importable, sentences
+from pillion.kinds.lacking import Lacking, importable, is_quick, sentences
 from pillion.readers import media
 
 
 def lacking(_mime: str, _settings: Mapping[str, Any]) -> Lacking:
     """For films of any type."""
     needed = sentences(lambda: extras.missing("video", "sheets of frames"), importable("av", "numpy"))
-    return Lacking(any_file=needed, some=() if needed else media.missing_decoders())
+    return Lacking(any_file=needed, some=() if needed or is_quick() else media.missing_decoders())
