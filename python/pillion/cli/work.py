@@ -31,7 +31,8 @@ if TYPE_CHECKING:
     from pillion.library.status import WorkReport
 
 
-def _progress(*, quiet: bool = False) -> LiveProgress | NoProgress:
+def progress_shown(*, quiet: bool = False) -> LiveProgress | NoProgress:
+    """Progress for a terminal, for a log, or none."""
     from pillion.cli.lines import LineProgress, NoProgress
 
     if quiet or is_quiet():
@@ -84,7 +85,7 @@ def index(
     chosen = split_kinds(kinds)
     with (
         open_library(library, create=bool(paths), policy=policy) as opened,
-        _progress(quiet=as_json and no_wait) as live,
+        progress_shown(quiet=as_json and no_wait) as live,
     ):
         if not paths and not opened.locations():
             raise UsageError("The library knows no folder yet: name one, 'pillion index FOLDER'.")
@@ -134,7 +135,7 @@ def work(library: Path | None, kinds: str | None, stay: bool, as_json: bool) -> 
     """Work through the queue until nothing is left to do."""
     chosen = split_kinds(kinds)
     click.get_current_context().meta[STAYS] = stay
-    with open_library(library) as opened, _progress() as live:
+    with open_library(library) as opened, progress_shown() as live:
         try:
             worked = opened.run(kinds=chosen, progress=live.work, stay=stay)
         except KeyboardInterrupt:

@@ -141,16 +141,27 @@ def _raise_limit() -> None:
         resource.setrlimit(resource.RLIMIT_NOFILE, (wanted, hard))
 
 
+def _companion(options: Options) -> list[str] | None:
+    """The command that works the queue and watches the folders beside the server."""
+    if options.read_only or not (options.work or options.watch):
+        return None
+    if not options.watch:
+        return ["work", "--stay", "--quiet"]
+    return ["watch", "--quiet"] if options.work else ["watch", "--no-work", "--quiet"]
+
+
 def _run(library: Library, options: Options, guard: Guard, listening: socket.socket) -> None:
     import uvicorn
 
     from pillion.server.protocol import Protocol
 
-    works = options.work and not options.read_only and not library.read_only
-    companion = Companion(["work", "--stay", "--quiet"], library.root) if works else None
+    command = None if library.read_only else _companion(options)
+    companion = None if command is None else Companion(command, library.root)
+
+    workers = companion if options.work else None
 
     def about() -> dict[str, Any]:
-        return {"workers": {"state": "off"} if companion is None else companion.about()}
+        return {"workers": {"state": "off"} if workers is None else workers.about()}
 
     on_replaced = nothing if companion is None else companion.again
     api = Api(library, guard, makes=not options.read_only, about=about, on_replaced=on_replaced)

@@ -112,6 +112,8 @@ class Watching:
         self.failure: BaseException | None = None
         """The error that ended the thread, if nobody stopped it."""
         self.ready = threading.Event()
+        self.on_ready: Callable[[], None] | None = None
+        """Called once, when ``ready`` is set."""
         self.folders = 0
         """How many folders are watched, as of when they were added."""
 
@@ -339,8 +341,10 @@ class Watching:
                 place.scan_at = None
                 if not self._index({number: None}):
                     place.scan_at = time.monotonic() + _RETRY_S
-        if self._places or not self._library.locations():
+        if not self.ready.is_set():
             self.ready.set()
+            if self.on_ready is not None:
+                self.on_ready()
 
     def _poll(self) -> None:
         for number, place in list(self._places.items()):
