@@ -12,6 +12,7 @@ import math
 import os
 import signal
 import socket
+import stat
 import struct
 import threading
 import time
@@ -89,7 +90,7 @@ def exclusive(path: Path, what: str, *, waiting: OnWait | None = None) -> Iterat
     thread of this process is waited for in any case; a thread that holds the lock itself gets LibraryBusyError.
     """
     turn = _turns[os.path.realpath(path)]
-    with open(path, "a+b") as file:
+    with _opened_lock(path) as file:
         if not turn.lock.acquire(blocking=False):
             holder = _holder(file, path.parent)
             if turn.holder == threading.get_ident():
@@ -107,6 +108,16 @@ def exclusive(path: Path, what: str, *, waiting: OnWait | None = None) -> Iterat
         finally:
             turn.holder = None
             turn.lock.release()
+
+
+def _opened_lock(path: Path) -> BinaryIO:
+    """A lock's file, made where there is none. A link in its place goes: what it led to would be emptied."""
+    with suppress(FileNotFoundError):
+        found = os.lstat(path)
+        if not stat.S_ISREG(found.st_mode) or found.st_nlink > 1:
+            os.unlink(path)
+    flags = os.O_RDWR | os.O_CREAT | os.O_APPEND | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC
+    return open(os.open(path, flags, 0o666), "a+b")
 
 
 def _lock(file: BinaryIO, library: Path, waiting: OnWait | None) -> None:

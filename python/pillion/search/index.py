@@ -10,10 +10,13 @@ from __future__ import annotations
 import json
 import os
 import shutil
+import stat
 from collections.abc import Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Annotated
+
+import msgspec
 
 from pillion import _core
 from pillion.errors import ErrorClass, ItemError
@@ -27,6 +30,7 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
 
 FOLDER = "search"
+_LOCK = "lock"
 FORMAT = 3
 """Raised when passages, tokens or files change, so that an older index is built again."""
 
@@ -66,10 +70,38 @@ class State:
         """What :meth:`payload` gave. Raises ItemError (corrupt) for that of another version."""
         if payload is None:
             return cls()
-        values: dict[str, Any] = json.loads(payload)
-        if values.pop("format", None) != FORMAT:
+        try:
+            stored = _decoder.decode(payload)
+        except (msgspec.DecodeError, UnicodeError, RecursionError) as error:
+            raise ItemError(ErrorClass.CORRUPT, "the index has no payload of ours") from error
+        if stored.format != FORMAT:
             raise ItemError(ErrorClass.CORRUPT, "the index is of another version")
-        return cls(**values)
+        return cls(
+            event=stored.event,
+            names=stored.names,
+            after=stored.after,
+            languages=stored.languages,
+            pictures=stored.pictures,
+            turn=stored.turn,
+        )
+
+
+_Number = Annotated[int, msgspec.Meta(ge=0, le=(1 << 62))]
+
+
+class _Stored(msgspec.Struct):
+    """A payload: the folder of the index may be synced or restored, so nothing in it is believed."""
+
+    format: int
+    event: _Number
+    names: Annotated[int, msgspec.Meta(ge=-1, le=(1 << 62))]
+    after: Annotated[str, msgspec.Meta(max_length=64)] | None
+    languages: Annotated[list[Annotated[str, msgspec.Meta(max_length=16)]], msgspec.Meta(max_length=1000)]
+    pictures: _Number
+    turn: _Number
+
+
+_decoder = msgspec.json.Decoder(_Stored)
 
 
 class Reader:
@@ -77,6 +109,7 @@ class Reader:
 
     def __init__(self, root: Path) -> None:
         self.folder = root / FOLDER
+        _check_files(self.folder)
         self.words = _core.WordIndex(self.folder / "words")
         self.state = _parsed(self.words)
         self._vectors: _core.VectorFile | None = None
@@ -102,14 +135,42 @@ class Reader:
 
 
 def _parsed(words: _core.WordIndex) -> State:
+    return State.parse(words.payload())
+
+
+def _check_files(folder: Path) -> None:
+    """Raises ItemError (corrupt) for links, pipes and files with other names in the index: a library may be anybody's.
+
+    Who writes to the index would write to where they lead, and who reads a pipe would wait for ever.
+    """
+    if folder.is_symlink() or (folder / "words").is_symlink():
+        raise ItemError(ErrorClass.CORRUPT, "a link stands where a folder of the index was")
+    for place in (folder, folder / "words"):
+        try:
+            with os.scandir(place) as found:
+                strange = next((one.name for one in found if not _is_ours(one)), None)
+        except FileNotFoundError:
+            continue
+        except NotADirectoryError as error:
+            raise ItemError(ErrorClass.CORRUPT, "a file stands where a folder of the index was") from error
+        if strange is not None:
+            raise ItemError(ErrorClass.CORRUPT, f"{strange[:100]!r} in the index is no file of ours")
+
+
+def _is_ours(found: os.DirEntry[str]) -> bool:
+    if found.is_dir(follow_symlinks=False):
+        return found.name == "words"
     try:
-        return State.parse(words.payload())
-    except (ValueError, TypeError) as error:
-        raise ItemError(ErrorClass.CORRUPT, f"the index has no payload of ours ({error})") from error
+        status = found.stat(follow_symlinks=False)
+    except FileNotFoundError:
+        # A file that was merged away meanwhile.
+        return True
+    return stat.S_ISREG(status.st_mode) and status.st_nlink <= 1
 
 
 def _check_turns(vectors: _core.VectorFile, state: State) -> None:
-    if int(vectors.stamp() or "0") < state.turn:
+    stamp = vectors.stamp() or "0"
+    if not (stamp.isascii() and stamp.isdecimal()) or int(stamp) < state.turn:
         raise ItemError(ErrorClass.CORRUPT, "the file of vectors is older than the index of words")
 
 
@@ -118,8 +179,9 @@ def read_pictures(path: Path, size: int) -> dict[bytes, bytes]:
     if not size:
         return {}
     try:
-        data = path.read_bytes()[:size]
-    except FileNotFoundError:
+        with open(os.open(path, os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC), "rb") as file:
+            data = file.read(size) if os.fstat(file.fileno()).st_size >= size else b""
+    except OSError:
         data = b""
     if len(data) < size or size % _HASH_ROW:
         raise ItemError(ErrorClass.CORRUPT, "the file of pictures is shorter than the index says")
@@ -131,6 +193,7 @@ class Writer:
 
     def __init__(self, root: Path) -> None:
         self.folder = root / FOLDER
+        _check_files(self.folder)
         fresh = not (self.folder / "words" / "meta.json").exists()
         if fresh:
             _empty(self.folder)
@@ -213,7 +276,7 @@ class Writer:
         if not self._hashes:
             return self.state.pictures
         rows = b"".join(key + likeness for key, likeness in self._hashes.items())
-        descriptor = os.open(self.folder / "pictures", os.O_WRONLY | os.O_CREAT, 0o600)
+        descriptor = os.open(self.folder / "pictures", os.O_WRONLY | os.O_CREAT | os.O_NOFOLLOW, 0o600)
         try:
             # What was written and not committed is written over.
             os.ftruncate(descriptor, self.state.pictures)
@@ -234,9 +297,13 @@ class Writer:
 
 
 def _empty(folder: Path) -> None:
-    """An empty folder for a new index; the lock in it stays."""
-    for name in ("words", "vectors", "vectors.new", "pictures"):
-        path = folder / name
+    """An empty folder for a new index; the lock in it stays. Where a link stands in its place, only that goes."""
+    if folder.is_symlink():
+        folder.unlink()
+    folder.mkdir(mode=0o700, exist_ok=True)
+    for path in tuple(folder.iterdir()):
+        if path.name == _LOCK and _is_plain(path):
+            continue
         if path.is_dir() and not path.is_symlink():
             shutil.rmtree(path)
         else:
@@ -251,12 +318,25 @@ def remove(root: Path) -> None:
             _empty(root / FOLDER)
 
 
+def _is_plain(path: Path) -> bool:
+    """Whether it is a file of no other name."""
+    try:
+        found = os.lstat(path)
+    except FileNotFoundError:
+        return False
+    return stat.S_ISREG(found.st_mode) and found.st_nlink == 1
+
+
 @contextmanager
 def locked(root: Path) -> Iterator[None]:
     """Be the only one who writes the index. Raises LibraryBusyError at once if somebody else does."""
     folder = root / FOLDER
+    if folder.is_symlink() or not folder.is_dir():
+        folder.unlink(missing_ok=True)
     folder.mkdir(mode=0o700, exist_ok=True)
-    with exclusive(folder / "lock", "indexing"):
+    if not _is_plain(folder / _LOCK):
+        (folder / _LOCK).unlink(missing_ok=True)
+    with exclusive(folder / _LOCK, "indexing"):
         yield
 
 
