@@ -86,6 +86,9 @@ pub struct VectorFile {
     writable: bool,
 }
 
+/// More than any library has: what a file says of itself must not decide how much memory a search takes.
+const MOST_ROWS: usize = 1 << 28;
+
 fn corrupt(message: &str) -> CoreError {
     CoreError::new(
         ErrorClass::Corrupt,
@@ -141,10 +144,15 @@ impl Header {
         let length = usize::try_from(number(40)?)
             .ok()
             .filter(|&length| length <= STAMP)?;
+        let rows = usize::try_from(number(24)?)
+            .ok()
+            .filter(|&rows| rows <= MOST_ROWS)?;
         Some(Self {
-            turn: number(16)?,
-            rows: usize::try_from(number(24)?).ok()?,
-            dead: usize::try_from(number(32)?).ok()?,
+            turn: number(16).filter(|&turn| turn < u64::MAX / 2)?,
+            rows,
+            dead: usize::try_from(number(32)?)
+                .ok()
+                .filter(|&dead| dead <= rows)?,
             stamp: String::from_utf8(body.get(48..48 + length)?.to_vec()).ok()?,
         })
     }
