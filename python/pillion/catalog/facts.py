@@ -12,7 +12,7 @@ from typing import Protocol
 
 import sqlalchemy as sa
 
-from pillion.catalog.statements import INSERTS, chunks, insert_rows
+from pillion.catalog.statements import INSERTS, chunks, insert_rows, prepared
 from pillion.catalog.tables import contents, entries, facts, locations, meta
 from pillion.facts import FileFacts, MediaFacts, taken_ms
 
@@ -194,19 +194,20 @@ def present_at_stems(
     connection: sa.Connection, location_id: int, stems: Sequence[bytes]
 ) -> list[tuple[bytes, str, str | None]]:
     """(path, content, facts) of the present files of a Location whose paths are one of these stems, a dot, and more."""
-    columns = (entries.c.path, entries.c.content_uuid, facts.c.body)
-    query = (
-        sa.select(*columns)
-        .join(facts, facts.c.content_uuid == entries.c.content_uuid, isouter=True)
-        .where(entries.c.location_id == location_id, entries.c.removed_at.is_(None))
-        .where(entries.c.content_uuid.is_not(None))
-    )
-    below = query.where(entries.c.path >= sa.bindparam("first"), entries.c.path < sa.bindparam("after"))
     found = []
     for stem in stems:
-        rows = connection.execute(below, {"first": stem + b".", "after": stem + b"/"})
+        values = (location_id, stem + b".", stem + b"/")
+        rows = connection.exec_driver_sql(_AT_STEM[connection.dialect.name], values)
         found += [(bytes(row[0]), row[1], row[2]) for row in rows]
     return found
+
+
+_AT_STEM = prepared(
+    "SELECT entries.path, entries.content_uuid, facts.body FROM entries"
+    " LEFT JOIN facts ON facts.content_uuid = entries.content_uuid"
+    " WHERE entries.location_id = :location_id AND entries.path >= :first AND entries.path < :after"
+    " AND entries.removed_at IS NULL AND entries.content_uuid IS NOT NULL"
+)
 
 
 def set_parts(connection: sa.Connection, parts: Mapping[str, str], alone: Sequence[str]) -> None:

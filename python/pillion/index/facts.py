@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+from collections import Counter
 from collections.abc import Iterable, Iterator, Sequence
 
 from pillion import _core
@@ -15,13 +16,36 @@ from pillion.machine import mtime_ns
 
 _STEMS = 500
 """Stems that are looked at in one transaction."""
+_MANY = 2000
+"""Of more stems than this, it is cheaper to count the files of each first."""
 _BATCH = 1000
 """Contents whose facts are read again in one transaction."""
 
 
-def pair(database: Database, location_id: int, paths: Iterable[bytes]) -> None:
-    """Look again at which files are one item, wherever one of these files of a Location is new or changed."""
-    stems = sorted({stem for path in paths if (stem := stem_of(path)) is not None})
+def pair(
+    database: Database,
+    location_id: int,
+    touched: Iterable[bytes],
+    moved: Iterable[bytes],
+    there: Iterable[bytes] | None,
+) -> None:
+    """Look again at which files are one item, wherever one of these files of a Location is new, changed or moved.
+
+    ``there``: the paths of all files that may lie beside them, if these are known: then of many new files only those
+    are looked at that something lies beside.
+    """
+    stems = set(_stems(touched))
+    if there is not None and len(stems) > _MANY:
+        counts = Counter(_stems(there))
+        stems = {stem for stem in stems if counts[stem] > 1}
+    _pair_at(database, location_id, sorted(stems.union(_stems(moved))))
+
+
+def _stems(paths: Iterable[bytes]) -> Iterator[bytes]:
+    return (stem for path in paths if (stem := stem_of(path)) is not None)
+
+
+def _pair_at(database: Database, location_id: int, stems: Sequence[bytes]) -> None:
     for start in range(0, len(stems), _STEMS):
         some = stems[start : start + _STEMS]
         with database.read() as connection:

@@ -187,7 +187,9 @@ class Indexer:
             self._aggregate(location, found, changes)
         self._identify_changed(location, changes, report)
         with report.timed("identification"):
-            pair(self._database, location.id, changes.touched_paths)
+            there = (file[0] for file in found.files) if parts is None else None
+            moved = (file[0] for _, file in changes.moved)
+            pair(self._database, location.id, (file[0] for file in changes.to_identify), moved, there)
         self.queue(location, policy, report, types=parts is None)
         report.moved += len(changes.moved)
         report.system.extend(location.path.rstrip(b"/") + b"/" + path for path in found.system)
@@ -598,12 +600,6 @@ class Changes:
     def to_identify(self) -> list[FoundFile]:
         """All files to identify."""
         return [*self.new, *self.changed, *self.again]
-
-    @property
-    def touched_paths(self) -> Iterator[bytes]:
-        """The paths of all files that are new, changed or moved here."""
-        yield from (file[0] for file in self.to_identify)
-        yield from (file[0] for _, file in self.moved)
 
     @property
     def any(self) -> bool:

@@ -37,12 +37,13 @@ class Member:
 
 def stem_of(path: bytes) -> bytes | None:
     """What the names of files that may be one item have in common; None for files of which none is made."""
-    stem, ending = os.path.splitext(path)
-    if ending[1:].lower() not in _ENDINGS:
+    stem, _, ending = path.rpartition(b".")
+    ending = ending.lower()
+    if ending not in _ENDINGS or not stem:
         return None
-    if ending[1:].lower() == SIDECAR:
-        inner, before = os.path.splitext(stem)
-        if before[1:].lower() in _ENDINGS:
+    if ending == SIDECAR:
+        inner, _, before = stem.rpartition(b".")
+        if inner and before.lower() in _ENDINGS:
             return inner
     return stem
 
