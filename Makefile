@@ -12,6 +12,8 @@
 #   make bench-search      search beside SQLite FTS5 and usearch; ARGS="--cranfield FOLDER" for its quality
 #   make soak              everything broken on purpose, at the large numbers: hours; SOAK="--part kills" for a part
 #   make route             which of our files a photograph, a page and a request pass through, and how often
+#   make bench-serve       the HTTP server beside nginx (needs Debian's wrk), and the timeline of a million items
+#   make fuzz-api          10,000 requests from the OpenAPI document, good and bad; ARGS="--calls 1000"
 #   make fuzz-images       Pillow's test images, whole and mutated, through the decoders
 #   make fuzz-files        documents, PDFs, film and sound, whole and mutated, in sandboxed workers; ARGS="--minutes 60"
 #   make fuzz              every cargo-fuzz target for ten minutes
@@ -26,7 +28,7 @@ NATIVE := $(VENV)/python tools/native.py run
 export DIR
 SOAK ?=
 
-.PHONY: demo test test-python test-rust lint format bench bench-smoke bench-peers bench-search bench-text gates fuzz fuzz-images fuzz-files soak route setup setup-dev wheel clean help
+.PHONY: demo test test-python test-rust lint format bench bench-smoke bench-peers bench-search bench-serve bench-text gates fuzz fuzz-api fuzz-images fuzz-files soak route setup setup-dev wheel clean help
 
 help:
 	@sed -n 's/^#  *make /make /p' Makefile
@@ -102,6 +104,14 @@ fuzz: setup-dev
 fuzz-images:
 	@$(PYTHON) tools/bootstrap.py test
 	@$(VENV)/python tools/fuzz_images.py
+
+bench-serve:
+	@$(PYTHON) tools/bootstrap.py test
+	@$(VENV)/python tools/bench_serve.py $(ARGS)
+
+fuzz-api:
+	@$(PYTHON) tools/bootstrap.py test
+	@nice -n 10 $(VENV)/python tools/fuzz_api.py $(ARGS)
 
 fuzz-files:
 	@$(PYTHON) tools/bootstrap.py test
