@@ -10,6 +10,7 @@ import click
 
 from pillion.cli import output
 from pillion.errors import UsageError
+from pillion.quoting import harmless, quoted
 
 if TYPE_CHECKING:
     import logging
@@ -46,7 +47,16 @@ def _handle(handler: logging.Handler, form: str, level: int) -> None:
     """Give what Pillion logs, and warnings of the packages that it uses, to ``handler``."""
     import logging
 
-    handler.setFormatter(logging.Formatter(form))
+    class Harmless(logging.Formatter):
+        """What workers, files and libraries say may stand in a line: nothing in it acts on a terminal."""
+
+        def formatMessage(self, record: logging.LogRecord) -> str:
+            return quoted(super().formatMessage(record))
+
+        def format(self, record: logging.LogRecord) -> str:
+            return harmless(super().format(record))
+
+    handler.setFormatter(Harmless(form))
     handler.setLevel(level)
     root, own = logging.getLogger(), logging.getLogger("pillion")
     root.addHandler(handler)
