@@ -39,12 +39,12 @@ export function textLayer(page, { hits = new Set(), visible = false, signal } = 
 function lineOf(line, hits) {
 	const words = line.words?.length ? line.words.filter((word) => word.box) : [{ text: line.text, box: line.box }];
 	const element = h("span.line");
-	words.forEach((word, index) => {
+	words.forEach((word) => {
 		const [left, top, right, bottom] = word.box;
 		const upright = bottom - top <= (right - left) * 3 || word.text.length < 3;
 		const size = Math.max(1, upright ? bottom - top : right - left);
 		const length = Math.max(1, upright ? right - left : bottom - top);
-		const span = h("span.word", word.text + (index < words.length - 1 ? " " : ""));
+		const span = h("span.word", word.text);
 		measure.font = `${size}px sans-serif`;
 		const natural = measure.measureText(word.text).width || 1;
 		span.style.left = `${left}px`;
@@ -52,7 +52,7 @@ function lineOf(line, hits) {
 		span.style.fontSize = `${size}px`;
 		span.style.transform = upright ? `scaleX(${length / natural})` : `translateX(${size}px) rotate(90deg) scaleX(${length / natural})`;
 		if (hits.size && hits.has(plainWord(word.text))) span.classList.add("found");
-		element.append(span);
+		element.append(span, " ");
 	});
 	element.append(h("br"));
 	return element;

@@ -570,7 +570,6 @@ class Scrubber {
 			this.element.setPointerCapture(event.pointerId);
 			jump(share(event));
 			event.preventDefault();
-			this.element.focus({ preventScroll: true });
 		});
 		this.element.addEventListener("pointermove", (event) => {
 			if (held) jump(share(event));
