@@ -42,6 +42,7 @@ class SidecarFormat(StrEnum):
     AVIF = "avif"
     JSON = "json"
     MESSAGEPACK = "messagepack"
+    WEBM = "webm"
 
 
 EXTENSIONS: Mapping[SidecarFormat, str] = {
@@ -50,6 +51,7 @@ EXTENSIONS: Mapping[SidecarFormat, str] = {
     SidecarFormat.AVIF: "avif",
     SidecarFormat.JSON: "json",
     SidecarFormat.MESSAGEPACK: "msgpack",
+    SidecarFormat.WEBM: "webm",
 }
 """File name extensions, without the dot."""
 
@@ -201,7 +203,7 @@ class GenerationRequest:
     own settings (JSON values, from the policy). ``texts``: ready text sidecars of the same content (kind -> absolute
     path of its JSON), given only to kinds made from them. ``prepared``: what the generator's own ``prepare`` returned
     for it, if anything. ``checkpoint``: a file where the generator may save what it has made so far; the next try
-    finds it again, until a try has an outcome. None if no checkpoint is kept.
+    finds it again, until a try has an outcome. None if no checkpoint is kept. See :mod:`pillion.kinds.checkpoint`.
     """
 
     kind: SidecarKind
@@ -216,11 +218,15 @@ class GenerationRequest:
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Produced:
-    """The bytes of one finished sidecar. ``thumbhash``: the content's, if the generator saw a picture of it."""
+    """The bytes of one finished sidecar. ``thumbhash``: the content's, if the generator saw a picture of it.
+
+    ``file``: instead of ``data``, a file that holds them and is moved away: for what is too large for memory.
+    """
 
     variant: str
     format: SidecarFormat
-    data: bytes
+    data: bytes = b""
+    file: Path | None = None
     mark: SidecarMark | None = None
     thumbhash: bytes | None = None
 
@@ -272,7 +278,7 @@ class Allowance:
     ``step_s``: for each step, up to a sign of life (pool/keepalive.py). ``step_cpu_s``: the same of processor time,
     which does not depend on what else runs. ``whole_s``: for all of it, whatever signs it gives. ``memory_bytes``: what
     it may add to the memory of its process. ``patience_s``: how long others wait for it; after that it goes last.
-    ``loading_s``: how much longer, where its engines have to be loaded first.
+    ``loading_s``: how much longer, where its engines have to be loaded first. ``written_bytes``: what it may write.
     """
 
     step_s: float
@@ -281,3 +287,4 @@ class Allowance:
     memory_bytes: float = math.inf
     patience_s: float = math.inf
     loading_s: float = 0.0
+    written_bytes: float = 1 << 30

@@ -23,7 +23,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager, suppress
 from dataclasses import fields
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, BinaryIO
+from typing import IO, TYPE_CHECKING, Any, BinaryIO
 
 from pillion import _core
 from pillion.errors import CatalogError, ItemError, LibraryError
@@ -55,10 +55,14 @@ _CHUNK = 1 << 20
 
 _NOTE = "-checkpoint"
 
+_DIGITS = 9
+
 _REMOVAL_S = 30.0
 """How long a batch of files may take to be removed; who waits longer does not wait on."""
 
 _LOOK_S = 0.02
+
+_SMALL_BYTES = 64 << 20
 
 _numbers = itertools.count()
 
@@ -102,8 +106,22 @@ def fetch(task: ExecutionTask, done: bool, folder: Path) -> None:
     staging = os.fsdecode(task.staging)
     for variant in task.variants if done else ():
         take(folder, staged_path(staging, variant))
-    if task.checkpoint is not None and not take(folder, task.checkpoint, make=True):
+    if task.checkpoint is not None and not _take_checkpoint(folder, task.checkpoint):
         _note(folder).write_text(task.checkpoint.name, encoding="ascii")
+
+
+def _take_checkpoint(folder: Path, path: Path) -> bool:
+    """Take a checkpoint with its parts, these first: it names only parts that are there."""
+    for name in os.listdir(folder):
+        if is_part(name, path.name):
+            take(folder, path.with_name(name), make=True)
+    return take(folder, path, make=True)
+
+
+def is_part(name: str, checkpoint: str) -> bool:
+    """Whether a file of this name is a part of a checkpoint (kinds/checkpoint.py)."""
+    start, _, number = name.rpartition(".")
+    return start == checkpoint and number.isdecimal() and len(number) <= _DIGITS
 
 
 def _note(folder: Path) -> Path:
@@ -117,7 +135,7 @@ def rescue(owner: str, staging: Path, checkpoints: Path) -> None:
         with suppress(OSError, UnicodeDecodeError):
             name = note.read_text(encoding="ascii")
             if name == os.path.basename(name):
-                take(note.with_name(note.name.removesuffix(_NOTE)), checkpoints / name, make=True)
+                _take_checkpoint(note.with_name(note.name.removesuffix(_NOTE)), checkpoints / name)
 
 
 def _clear(path: Path) -> None:
@@ -369,13 +387,14 @@ class Store:
 
     def is_whole(self, rel_path: str, size: int, checksum: str) -> bool:
         """Whether the file exists and has this size and checksum."""
-        if self.size_of(rel_path) != size:
-            return False
         try:
-            data = _read_file(self.sidecars, rel_path, size)
+            *folders, name = _parts(rel_path)
+            with _opened(self.sidecars, folders) as folder, open(os.open(name, _FILE, dir_fd=folder), "rb") as file:
+                found = os.fstat(file.fileno())
+                is_there = stat.S_ISREG(found.st_mode) and found.st_size == size
+                return is_there and _hash_of(file, size) == checksum
         except (OSError, ValueError):
             return False
-        return len(data) == size and _core.hash_bytes(data).hash == checksum
 
     def read(self, rel_path: str, limit: int) -> bytes:
         """The bytes of a regular file below ``sidecars/``, through no link.
@@ -448,6 +467,17 @@ def _read_file(root: Path, rel_path: str, limit: int) -> bytes:
     if len(data) > limit:
         raise ValueError(f"it has more than {limit} bytes")
     return data
+
+
+def _hash_of(file: IO[bytes], size: int) -> str | None:
+    """The hash of an open file of this size, which is not held in memory if it is large. None if it changes."""
+    if size <= _SMALL_BYTES:
+        data = file.read(size + 1)
+        return _core.hash_bytes(data).hash if len(data) == size else None
+    try:
+        return _core.hash_file(f"/dev/fd/{file.fileno()}").hash
+    except ItemError:
+        return None
 
 
 def _place_file(staged: Path, root: Path, rel_path: str) -> None:

@@ -16,8 +16,8 @@ import psutil
 import pytest
 
 from pillion.failpoints import DIRECTORY_VARIABLE, RULES_VARIABLE
+from pillion.kinds import checkpoint as _checkpoint
 from pillion.kinds.registry import WRITES
-from pillion.kinds.transcript import checkpoint as _checkpoint
 from pillion.kinds.transcript import long_sound, transcribe, whisper
 from pillion.library import Library
 from pillion.queue import work

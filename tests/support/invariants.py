@@ -22,8 +22,10 @@ ERROR_CLASSES = (
     *("corrupt", "unsupported", "too_large", "timeout", "oom", "crash"),
     *("missing_tool", "missing_source", "changed_source", "io_transient", "disk_full"),
 )
-KIND_FOLDERS = {"thumb": "thumbs"} | {kind: kind for kind in ("text", "ocr", "transcript", "embeddings")}
-EXTENSIONS = {"webp": "webp", "json": "json", "messagepack": "msgpack"}
+KIND_FOLDERS = {"thumb": "thumbs", "thumbstrip": "thumbstrips", "proxy": "proxies"} | {
+    kind: kind for kind in ("text", "ocr", "transcript", "embeddings")
+}
+EXTENSIONS = {"webp": "webp", "json": "json", "messagepack": "msgpack", "webm": "webm"}
 
 SourceState = Mapping[str, tuple[object, ...]]
 """Path -> (inode, mode, links, size, mtime, ctime in ns, BLAKE3 of the bytes or the link's target)."""

@@ -191,6 +191,7 @@ def allowance(limits: Limits, size: int, source: bytes | Path | None = None) -> 
         whole_s=limits.whole_s + limits.whole_s_per_mib * mib,
         memory_bytes=(limits.memory_mib + limits.memory_mib_per_mib * mib) * MIB,
         loading_s=limits.loading_s,
+        written_bytes=limits.written_mib * MIB,
     )
 
 
@@ -323,13 +324,19 @@ def _is_same(before: os.stat_result, held: os.stat_result, path: bytes, follows:
 
 def _stage(staging: bytes, produced: Produced) -> Staged:
     reach("execute.stage")
-    sandbox.own_path(Path(f"{os.fsdecode(staging)}-{produced.variant}")).write_bytes(produced.data)
+    staged = sandbox.own_path(Path(f"{os.fsdecode(staging)}-{produced.variant}"))
+    if produced.file is None:
+        staged.write_bytes(produced.data)
+        hashed = _core.hash_bytes(produced.data)
+    else:
+        os.replace(produced.file, staged)
+        hashed = _core.hash_file(staged)
     reach("execute.staged")
     return Staged(
         variant=produced.variant,
         format=produced.format,
-        size=len(produced.data),
-        checksum=_core.hash_bytes(produced.data).hash,
+        size=hashed.size,
+        checksum=hashed.hash,
         mark=produced.mark,
         thumbhash=produced.thumbhash,
     )

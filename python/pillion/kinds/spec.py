@@ -40,7 +40,7 @@ class Limits:
     ``deadline_s``: of each step, up to a sign of life (pool/keepalive.py); ``cpu_s``: the same in processor time, at
     which the file counts as too large; ``whole_s``: of the whole job, whatever signs of life it gives. ``memory_mib``:
     MiB that it may add to its worker's memory, above which it counts as too large, too. ``loading_s``: what its engines
-    and models may take to load, during which nobody counts it as slow.
+    and models may take to load, during which nobody counts it as slow. ``written_mib``: MiB that it may write to disk.
     ``per_worker``: jobs in flight for each worker, including those that wait in the pool. ``workers``: the most workers
     at a time; 1 for a kind that uses every core by itself. ``batch_s``: how many seconds of work are handed to a worker
     at once, None for the queue's default. ``checkpoints``: its jobs save partial results for the next attempt.
@@ -55,6 +55,7 @@ class Limits:
     memory_mib: float = math.inf
     memory_mib_per_mib: float = 0.0
     loading_s: float = 0.0
+    written_mib: float = 1024
     per_worker: int
     workers: int | None = None
     batch_s: float | None = None

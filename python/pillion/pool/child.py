@@ -396,9 +396,6 @@ _BUSY_SHARE = 0.5
 _LEAST_SHARE = 0.02
 """Of a processor: a step that gets less of one, since others use them, is given up until there is more."""
 
-_WRITTEN_BYTES = 1 << 30
-"""What an item may write to disks, whatever becomes of the files."""
-
 _UNLIMITED = Allowance(step_s=math.inf)
 
 Verdict = tuple[ErrorClass, str]
@@ -619,6 +616,7 @@ class Clock:
             memory_bytes=sum(allowed.memory_bytes for allowed in items),
             patience_s=sum(allowed.patience_s for allowed in items),
             loading_s=max(allowed.loading_s for allowed in items),
+            written_bytes=sum(allowed.written_bytes for allowed in items),
         )
         self.ends = time.monotonic() + self.allowed.whole_s
         self.patient_until = time.monotonic() + self.allowed.patience_s + (self.allowed.loading_s if loads else 0.0)
@@ -626,7 +624,7 @@ class Clock:
         if self.memory_until < math.inf:
             self.memory_until += self.worker.resident_bytes()
         if self.worker.folder is not None:
-            self.written_until = self.worker.written_bytes() + _WRITTEN_BYTES * len(items)
+            self.written_until = self.worker.written_bytes() + self.allowed.written_bytes
         self.start_step()
 
     def start_step(self) -> None:
@@ -666,7 +664,8 @@ class Clock:
             message = f"It used more than {limit} s of processor time, too much for its size, and was stopped."
             return ErrorClass.TOO_LARGE, message
         if self.written_until < math.inf and self.worker.written_bytes() > self.written_until:
-            return ErrorClass.TOO_LARGE, f"It wrote more than {_WRITTEN_BYTES // 1024**2} MiB and was stopped."
+            limit = round(self.allowed.written_bytes / 1024**2)
+            return ErrorClass.TOO_LARGE, f"It wrote more than {limit} MiB and was stopped."
         resident = self.worker.resident_bytes()
         if resident > self.memory_until:
             limit = round(self.allowed.memory_bytes / 1024**2)

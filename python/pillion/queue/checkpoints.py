@@ -1,7 +1,8 @@
 """Checkpoints: what a long job has made so far, kept in staging for its next try, whoever makes it.
 
-A checkpoint belongs to a content and a recipe. It is written and read by the generator, in a worker; here is all that
-the queue does with it. ``Limits.checkpoints`` of a kind says whether its jobs keep any.
+A checkpoint belongs to a content and a recipe; it may have parts beside it, files that are written once. It is written
+and read by the generator, in a worker; here is all that the queue does with it. ``Limits.checkpoints`` of a kind says
+whether its jobs keep any.
 """
 
 from __future__ import annotations
@@ -12,6 +13,7 @@ from pathlib import Path
 from pillion.catalog.database import Database
 from pillion.catalog.sidecars import still_due
 from pillion.model import value
+from pillion.store import is_part
 
 
 @value
@@ -24,6 +26,7 @@ class Checkpoint:
 
 FOLDER = "checkpoints"
 """In staging."""
+_ENDING = ".json"
 
 
 @dataclass(frozen=True, slots=True)
@@ -34,7 +37,7 @@ class Checkpoints:
 
     def before_try(self, content_uuid: str, recipe: str) -> Checkpoint:
         """What a try that is about to begin goes on from, and leaves."""
-        path = self.folder / f"{content_uuid}-{recipe}.json"
+        path = self.folder / f"{content_uuid}-{recipe}{_ENDING}"
         return Checkpoint(path=path, age=_age(path))
 
     def came_further(self, checkpoint: Checkpoint) -> bool:
@@ -43,17 +46,23 @@ class Checkpoints:
 
     def drop(self, checkpoint: Checkpoint) -> None:
         """Nobody goes on from it."""
-        checkpoint.path.unlink(missing_ok=True)
+        for path in (checkpoint.path, *self._parts_of(checkpoint.path.name)):
+            path.unlink(missing_ok=True)
+
+    def _parts_of(self, name: str) -> list[Path]:
+        return [path for path in self.folder.glob(f"{name}.*") if is_part(path.name, name)]
 
     def drop_stale(self, database: Database) -> None:
         """Remove those whose sidecar is made, is wanted with another recipe, or belongs to a content that is gone."""
-        paths = {path.stem.rpartition("-")[::2]: path for path in self.folder.glob("*-*.json")}
+        # Of one that was killed amid its first part there is only that.
+        names = {path.name.partition(_ENDING)[0] for path in self.folder.glob(f"*-*{_ENDING}*")}
+        paths = {name.rpartition("-")[::2]: self.folder / f"{name}{_ENDING}" for name in names}
         if not paths:
             return
         with database.read() as connection:
             due = still_due(connection, list(paths))
         for key in paths.keys() - due:
-            paths[key].unlink(missing_ok=True)
+            self.drop(Checkpoint(path=paths[key], age=0))
 
 
 def _age(path: Path) -> int:

@@ -56,6 +56,7 @@ _TYPES = {
     "avif": b"image/avif",
     "json": b"application/json",
     "messagepack": b"application/vnd.msgpack",
+    "webm": b"video/webm",
 }
 
 Key = tuple[str, str, str]

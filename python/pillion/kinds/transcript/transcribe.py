@@ -18,7 +18,7 @@ from numpy.typing import NDArray
 
 from pillion.errors import ErrorClass, ItemError
 from pillion.failpoints import reach
-from pillion.kinds.transcript import checkpoint as checkpoints
+from pillion.kinds import checkpoint as checkpoints
 from pillion.kinds.transcript import clips, languages, long_sound, whisper
 from pillion.kinds.transcript.result import (
     DroppedSegment,
