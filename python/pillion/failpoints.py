@@ -51,6 +51,7 @@ POINTS: Mapping[str, str] = MappingProxyType(
         "execute.stage": "one sidecar's bytes are about to be written to staging",
         "execute.staged": "one sidecar's bytes are in staging",
         "transcribe.kept": "a part of a long recording is transcribed and saved for a later try",
+        "proxy.kept": "a minute of a film, or its sound, is encoded and saved for a later try",
         "record.begin": "results are about to be recorded",
         "record.placed": "files are in place, but not recorded in the catalog yet",
         "record.written": "rows are written but not committed",

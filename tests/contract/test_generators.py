@@ -32,6 +32,7 @@ MIMES = {
     "text": "text/plain",
     "embeddings": "text/plain",
     "thumbstrip": "video/mp4",
+    "proxy": "video/mp4",
 }
 SCHEMAS = {"ocr": OCR_SCHEMA_VERSION}
 ALL = [generator for kind in registry.names() for generator in registry.generators(kind)]
@@ -68,6 +69,7 @@ def source_of(request: pytest.FixtureRequest, tmp_path: Path) -> Callable[[Gener
             "ocr": "text_page",
             "transcript": "short_speech",
             "thumbstrip": "silent_video",
+            "proxy": "silent_video",
         }
         if generator.name in fixtures:
             path = request.getfixturevalue(fixtures[generator.name])
@@ -219,6 +221,9 @@ def check(kind: SidecarKind, made: Produced) -> None:
     if made.format is SidecarFormat.WEBP:
         assert made.data[:4] == b"RIFF"
         assert made.data[8:12] == b"WEBP"
+        return
+    if made.format is SidecarFormat.WEBM:
+        assert made.data[:4] == b"\x1a\x45\xdf\xa3"
         return
     folder = registry.spec(kind).generators[0].rpartition(".")[0]
     schema = json.loads((resources.files(folder) / f"schema-{SCHEMAS.get(kind, 1)}.json").read_text())

@@ -32,7 +32,7 @@ PATIENCE_S = 120.0
 WORKER_POINTS = tuple(name for name in POINTS if name.startswith(("child.", "execute.")))
 _CARE = ("cleanup.", "reconcile.", "remove.", "repair.", "verify.")
 CARE_POINTS = tuple(name for name in POINTS if name.startswith(_CARE))
-SOUND_POINTS = tuple(name for name in POINTS if name.startswith("transcribe."))
+SOUND_POINTS = tuple(name for name in POINTS if name.startswith(("transcribe.", "proxy.")))
 SEARCH_POINTS = tuple(name for name in POINTS if name.startswith("search."))
 INDEX_POINTS = tuple(name for name in POINTS if name not in (*CARE_POINTS, *SOUND_POINTS, *SEARCH_POINTS))
 """Those that indexing and working reach."""

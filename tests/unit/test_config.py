@@ -134,6 +134,8 @@ def test_hours_count_for_heavy_kinds_and_the_narrowest_table_wins(tmp_path: Path
         "ocr": When(quiet=night, on_battery=False),
         "transcript": When(quiet=day, on_battery=False),
         "embeddings": When(quiet=night, on_battery=True),
+        "thumbstrip": When(quiet=night, on_battery=False),
+        "proxy": When(quiet=night, on_battery=False),
     }
     assert config.location_when["/photos"] == {
         "thumb": When(quiet=(Span(start=60, end=120),)),
@@ -141,6 +143,8 @@ def test_hours_count_for_heavy_kinds_and_the_narrowest_table_wins(tmp_path: Path
         "ocr": When(on_battery=False),
         "transcript": When(on_battery=True),
         "embeddings": When(on_battery=True),
+        "thumbstrip": When(on_battery=False),
+        "proxy": When(on_battery=False),
     }
     assert config.kinds == {"transcript": {}}
 

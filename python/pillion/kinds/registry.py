@@ -30,6 +30,7 @@ BUILT_IN = (
     "pillion.kinds.transcript.kind:KIND",
     "pillion.kinds.embedding.kind:KIND",
     "pillion.kinds.thumbstrip.kind:KIND",
+    "pillion.kinds.proxy.kind:KIND",
 )
 GROUP = "pillion.kinds"
 """The group of entry points by which other packages add kinds: ``name = "package.module:KIND"``."""

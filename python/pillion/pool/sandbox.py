@@ -22,6 +22,7 @@ ocr         Tesseract's data and the models; a temporary file for office documen
 transcript  the models; the devices of a graphics processor where there is one; its own checkpoint
 embedding   the models; the sidecars of other kinds, whose text it embeds
 thumbstrip  nothing
+proxy       its own checkpoint with its parts
 =========== ============================================================================================
 
 docs/security.md says what holds on which kernel.

@@ -161,23 +161,30 @@ def aspect_of(stream: av.VideoStream) -> float:
 # colours and geometry -------------------------------------------------------------------------------------------------
 
 
-def finished(frame: av.VideoFrame, aspect: float, side: int, *, hdr_side: int) -> FilmFrame:
+def is_hdr(frame: av.VideoFrame) -> bool:
+    """Whether its numbers mean light beyond the white of a plain screen."""
+    return _dolby_vision(frame) is not None or int(frame.color_trc) in (tones.PQ, tones.HLG)
+
+
+def finished(frame: av.VideoFrame, aspect: float, side: int, *, hdr_side: int, peak: float | None = None) -> FilmFrame:
     """One picture with square pixels, upright by the file's display matrix, at most ``side`` on its longest side.
 
-    ``hdr_side``: the same of high dynamic range, since mapping tones costs more than scaling.
+    ``hdr_side``: the same of high dynamic range, since mapping tones costs more than scaling. ``peak``: the brightest
+    light, in cd/m²; None: that of the frame.
     """
     primaries, transfer = int(frame.color_primaries), int(frame.color_trc)
-    matrix, meant = _display_matrix(frame), _dolby_vision(frame)
-    whole = _progressive(frame)
+    matrix, meant = display_matrix(frame), _dolby_vision(frame)
+    whole = progressive(frame)
     width, height = whole.width * max(aspect, 1.0), whole.height / min(aspect, 1.0)
-    is_hdr = meant is not None or transfer in (tones.PQ, tones.HLG)
-    scale = min(1.0, (hdr_side if is_hdr else side) / max(width, height))
+    maps_tones = meant is not None or transfer in (tones.PQ, tones.HLG)
+    scale = min(1.0, (hdr_side if maps_tones else side) / max(width, height))
     size = max(1, round(width * scale)), max(1, round(height * scale))
     if meant is not None:
         codes = dolby.to_pq(_signals(whole, size), meant)
-        return FilmFrame(_upright(tones.to_srgb(codes, tones.BT2020, tones.PQ), matrix), None)
-    if is_hdr:
-        return FilmFrame(_upright(tones.to_srgb(_pixels(whole, size, "rgb48le"), primaries, transfer), matrix), None)
+        return FilmFrame(_upright(tones.to_srgb(codes, tones.BT2020, tones.PQ, peak), matrix), None)
+    if maps_tones:
+        codes = _pixels(whole, size, "rgb48le")
+        return FilmFrame(_upright(tones.to_srgb(codes, primaries, transfer, peak), matrix), None)
     pixels = _upright(_pixels(whole, size, "rgba" if _has_alpha(whole) else "rgb24"), matrix)
     # The curves of cameras are shown as if they were sRGB's, as everywhere.
     return FilmFrame(pixels, None if primaries in (0, 1, _UNKNOWN) else (primaries, _SRGB_CURVE))
@@ -210,7 +217,7 @@ def _has_alpha(frame: av.VideoFrame) -> bool:
     return any(component.is_alpha for component in frame.format.components) or frame.format.name == "pal8"
 
 
-def _progressive(frame: av.VideoFrame) -> av.VideoFrame:
+def progressive(frame: av.VideoFrame) -> av.VideoFrame:
     """The frame without the comb that two fields of different moments make: the second is filled from the first."""
     if not frame.interlaced_frame:
         return frame
@@ -230,7 +237,7 @@ def _progressive(frame: av.VideoFrame) -> av.VideoFrame:
         return frame
 
 
-def _display_matrix(frame: av.VideoFrame) -> tuple[int, int, int, int]:
+def display_matrix(frame: av.VideoFrame) -> tuple[int, int, int, int]:
     """What the file says of turning and mirroring: (a, b, c, d), by which a point goes to (ax + cy, bx + dy)."""
     try:
         data = bytes(cast("Any", frame.side_data)["DISPLAYMATRIX"])

@@ -159,7 +159,7 @@ def _resampled(
 ) -> Iterator[NDArray[np.float32]]:
     """Samples at 16 kHz, shape (1 or 2 channels, n)."""
     resampler = _Resampler()
-    for frame, jump in _timed(container, stream):
+    for frame, jump in timed(container, stream):
         if jump is not None:
             # One half of the silence is the beginning of the hole, the other its end.
             half = min(jump.hole, _SILENCE_S) / 2
@@ -173,7 +173,7 @@ def _resampled(
     yield from resampler.end()
 
 
-def _timed(
+def timed(
     container: av.container.InputContainer, stream: av.AudioStream
 ) -> Iterator[tuple[av.AudioFrame, Jump | None]]:
     """Each frame with the jump of the clock before it. Times count from the start of the file, as players show them."""
@@ -234,7 +234,7 @@ class _Resampler:
         assert self._resampler is not None
         frame.pts = None
         for packed in self._packer.resample(frame) if self._packer else (frame,):
-            yield from self._arrays(self._resampler.resample(_two_channels(packed)))
+            yield from self._arrays(self._resampler.resample(two_channels(packed)))
 
     def end(self) -> Iterator[NDArray[np.float32]]:
         """The rest of what was added."""
@@ -267,7 +267,7 @@ _BEHIND = 0.5
 _FULL_SCALE = {"u1": 128.0, "i2": 32768.0, "i4": 2147483648.0}
 
 
-def _two_channels(frame: av.AudioFrame) -> av.AudioFrame:
+def two_channels(frame: av.AudioFrame) -> av.AudioFrame:
     """The frame, or of one with more than two channels left and right.
 
     Channels without a place (recorders have many microphones) are heard at both sides: FFmpeg would leave them out.

@@ -51,9 +51,13 @@ _CHROMATICITIES = {
 _Floats = NDArray[np.float32]
 
 
-def to_srgb(codes: NDArray[np.uint16], primaries: int, transfer: int) -> NDArray[np.uint8]:
-    """sRGB of full-range RGB code values of 16 bits, both of shape (H, W, 3). Unknown primaries are BT.2020's."""
-    peak = _peak(codes[::_SAMPLED, ::_SAMPLED], transfer)
+def to_srgb(codes: NDArray[np.uint16], primaries: int, transfer: int, peak: float | None = None) -> NDArray[np.uint8]:
+    """sRGB of full-range RGB code values of 16 bits, both of shape (H, W, 3). Unknown primaries are BT.2020's.
+
+    ``peak``: the brightest light, in cd/m²; None: that of the frame.
+    """
+    if peak is None:
+        peak = peak_of(codes[::_SAMPLED, ::_SAMPLED], transfer)
     gains, matrix, coded = _gains(peak), _to_srgb_primaries(primaries).T, _srgb_table()
     result = np.empty(codes.shape, dtype=np.uint8)
     for start in range(0, len(codes), BAND_ROWS):
@@ -65,7 +69,7 @@ def to_srgb(codes: NDArray[np.uint16], primaries: int, transfer: int) -> NDArray
     return result
 
 
-def _peak(codes: NDArray[np.uint16], transfer: int) -> float:
+def peak_of(codes: NDArray[np.uint16], transfer: int) -> float:
     """The brightest light of a frame, in cd/m²; white where nothing is brighter."""
     light = _light(codes, transfer)
     if transfer == HLG:
