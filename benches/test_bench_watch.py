@@ -11,6 +11,7 @@ from typing import Any
 import pytest
 
 from pillion.library import Library
+from pillion.model import SidecarKind, SidecarStatus
 from pillion.watch import Watching
 from tests.support import photos
 from tests.support.waiting import wait_until
@@ -27,6 +28,10 @@ def watched(tmp_path: Path) -> Iterator[Library]:
             yield library
 
 
+def _ready(library: Library) -> int:
+    return library.status().sidecars.get(SidecarKind("thumb"), {}).get(SidecarStatus.READY, 0)
+
+
 @pytest.mark.benchmark(group="watch: a new photograph to its sidecars")
 def test_new_photograph(benchmark: Any, watched: Library, tmp_path: Path, smoke: bool) -> None:
     rounds = 2 if smoke else 30
@@ -38,7 +43,7 @@ def test_new_photograph(benchmark: Any, watched: Library, tmp_path: Path, smoke:
     def arrive() -> None:
         number = next(numbers)
         shutil.copyfile(files[number], tmp_path / f"files/{number}.jpg")
-        wait_until(lambda: watched.status().sidecars.get("thumb", {}).get("ready", 0) >= 2 * (number + 1))
+        wait_until(lambda: _ready(watched) >= 2 * (number + 1))
 
     benchmark.extra_info["tool"] = "pillion"
     benchmark.pedantic(arrive, setup=lambda: time.sleep(0.7), rounds=rounds, warmup_rounds=1)
