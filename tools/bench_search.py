@@ -1,8 +1,10 @@
-"""``make bench-search``: search beside SQLite's FTS5, and beside usearch where it is installed, in one run.
+"""``make bench-search``: search beside SQLite's FTS5, and beside tantivy-py and usearch where they are installed.
 
-Words: texts of 60 words whose frequencies follow Zipf's law, the same for all. Vectors: of 384 dimensions, in clusters
-as those of texts are. Quality: nDCG@10 on a folder with the Cranfield collection (``--cranfield``), which is indexed as
-text files by ``pillion index`` itself. Prints tables; writes all figures into .benchmarks/.
+All in one run. Words: made texts of 60 words whose frequencies follow Zipf's law, the same for all. Vectors: of 384
+dimensions, in clusters as those of texts are. Library: a whole library with these texts as pages, 50 in a file, and
+half as many vectors, asked as ``pillion search`` asks. Quality: nDCG@10 on a folder with the Cranfield collection
+(``--cranfield``), which is indexed as text files by ``pillion index`` itself. Prints tables; writes all figures into
+.benchmarks/.
 """
 
 from __future__ import annotations
@@ -17,10 +19,13 @@ import re
 import resource
 import shutil
 import statistics
+import subprocess
+import sys
 import tempfile
 import time
 import uuid
 from collections.abc import Callable, Iterator, Sequence
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -30,6 +35,8 @@ from pillion import _core
 from pillion.catalog.database import sqlite_module
 from pillion.library import Library
 from pillion.search.find import snippet
+from pillion.search.index import MEMORY, writing
+from pillion.search.passages import Passage
 
 RESULTS = Path(__file__).resolve().parent.parent / ".benchmarks"
 WORDS_IN_TEXT = 60
@@ -40,10 +47,10 @@ RUNS = 30
 def texts(number: int) -> Iterator[str]:
     """Texts of 60 words, the same each time."""
     chance = np.random.default_rng(14)
+    words = np.array([word_of(rank) for rank in range(VOCABULARY)], dtype=object)
     for start in range(0, number, 10_000):
         rows = chance.zipf(1.15, size=(min(10_000, number - start), WORDS_IN_TEXT)) % VOCABULARY
-        for row in rows:
-            yield " ".join(word_of(int(rank)) for rank in row)
+        yield from (" ".join(row) for row in words[rows])
 
 
 def word_of(rank: int) -> str:
@@ -84,6 +91,71 @@ def queries_of(frequencies: dict[str, int]) -> dict[str, list[str]]:
     }
 
 
+def rate(number: int, add: Callable[[int, str], object], end: Callable[[], object]) -> tuple[float, float]:
+    """Texts that are added in a second by the clock, and in one of processor time, without the time to make them."""
+    taken = np.zeros(2)
+    made: list[str] = []
+    for at, text in enumerate(texts(number), 1):
+        made.append(text)
+        if len(made) == 10_000 or at == number:
+            begin = _clocks()
+            for place, one in enumerate(made, at - len(made)):
+                add(place, one)
+            taken += _clocks() - begin
+            made = []
+    begin = _clocks()
+    end()
+    taken += _clocks() - begin
+    return number / float(taken[0]), number / float(taken[1])
+
+
+def _clocks() -> np.ndarray[Any, np.dtype[np.float64]]:
+    return np.array([time.perf_counter(), time.process_time()])
+
+
+class TantivyPy:
+    """tantivy by its own Python package, English stems, with the text stored."""
+
+    def __init__(self, package: Any, folder: Path) -> None:
+        folder.mkdir()
+        self._package = package
+        builder = package.SchemaBuilder()
+        builder.add_text_field("body", stored=True, tokenizer_name="en_stem")
+        self._index = package.Index(builder.build(), path=str(folder))
+        self._writer = self._index.writer(200_000_000)
+
+    def add(self, _: int, text: str) -> None:
+        """A text."""
+        document = self._package.Document()
+        document.add_text("body", text)
+        self._writer.add_document(document)
+
+    def end(self) -> None:
+        """Commit, wait for merges, and see the result."""
+        self._writer.commit()
+        self._writer.wait_merging_threads()
+        self._index.reload()
+        self._searcher = self._index.searcher()
+        self._schema = self._index.schema
+
+    def ask(self, query: str) -> object:
+        """The best 20 with snippets."""
+        parsed = self._index.parse_query(query, ["body"])
+        snippets = self._package.SnippetGenerator.create(self._searcher, parsed, self._schema, "body")
+        found = self._searcher.search(parsed, 20).hits
+        return [snippets.snippet_from_doc(self._searcher.doc(address)).to_html() for _, address in found]
+
+
+def imported(name: str) -> Any:
+    """A package, or None with a line that says what is left out."""
+    try:
+        return importlib.import_module(name)
+    except ImportError:
+        package = name.partition(".")[0]
+        print(f"{package} is not installed: pip install {package} to compare")
+        return None
+
+
 def words_section(number: int, figures: dict[str, Any]) -> None:
     """Latency by kind of query, indexing rate and size."""
     frequencies: dict[str, int] = {}
@@ -91,30 +163,38 @@ def words_section(number: int, figures: dict[str, Any]) -> None:
     with tempfile.TemporaryDirectory() as place:
         folder = Path(place) / "words"
         folder.mkdir()
-        begin = time.perf_counter()
-        index = _core.WordIndex(folder, writable=True, fresh=True, memory=200_000_000)
-        for at, text in enumerate(texts(number)):
-            index.add(key_of(at), text, "", '{"kind":"ocr","page":1}')
-        index.commit("{}")
-        index.close()
-        ours = number / (time.perf_counter() - begin)
+        index = _core.WordIndex(folder, writable=True, fresh=True, memory=MEMORY)
+        where = '{"kind":"ocr","page":1}'
+
+        def end() -> None:
+            index.commit("{}")
+            index.close()
+
+        ours = rate(number, lambda at, text: index.add(key_of(at), text, "", where), end)
         table = sqlite_module().connect(str(Path(place) / "fts.sqlite"))
         table.execute("CREATE VIRTUAL TABLE t USING fts5(body, tokenize='porter')")
-        begin = time.perf_counter()
-        table.executemany("INSERT INTO t VALUES (?)", ((text,) for text in texts(number)))
-        table.commit()
-        theirs = number / (time.perf_counter() - begin)
+        theirs = rate(number, lambda _, text: table.execute("INSERT INTO t VALUES (?)", (text,)), table.commit)
+        package = imported("tantivy")
+        other = TantivyPy(package, Path(place) / "tantivy") if package else None
+        if other is not None:
+            figures["indexing, tantivy-py"] = rate(number, other.add, other.end)
+            bytes_ = sum(path.stat().st_size for path in (Path(place) / "tantivy").iterdir())
         for text in texts(number):
             size += len(text)
             for word in set(text.split()):
                 frequencies[word] = frequencies.get(word, 0) + 1
         disk = sum(path.stat().st_size for path in folder.iterdir())
         print(f"\n{number:,} texts of {WORDS_IN_TEXT} words, {size / 1e6:.0f} MB")
-        print(f"{'indexing, texts a second':<42} FTS5 {theirs:>12,.0f}   pillion {ours:>12,.0f}")
+        for what, place_ in (("indexing, texts a second", 0), ("the same, of processor time", 1)):
+            print(f"{what:<42} FTS5 {theirs[place_]:>12,.0f}   pillion {ours[place_]:>12,.0f}")
         fts = (Path(place) / "fts.sqlite").stat().st_size
         print(f"{'size, of the text (texts included)':<42} FTS5 {fts / size:>12.2f}   pillion {disk / size:>12.2f}")
         figures["indexing"] = {"fts5": theirs, "pillion": ours}
         figures["size"] = {"fts5": fts / size, "pillion": disk / size}
+        if other is not None:
+            figures["size, tantivy-py"] = bytes_ / size
+            speed = figures["indexing, tantivy-py"]
+            print(f"{'of tantivy-py':<42} {speed[0]:,.0f} and {speed[1]:,.0f}; {bytes_ / size:.2f} of the text")
         index = _core.WordIndex(folder)
 
         def ask(query: str) -> object:
@@ -130,9 +210,13 @@ def words_section(number: int, figures: dict[str, Any]) -> None:
         statement = "SELECT rowid, snippet(t, 0, '[', ']', '…', 12) FROM t WHERE t MATCH ? ORDER BY bm25(t) LIMIT 20"
         for name, queries in queries_of(frequencies).items():
             mine = timed(ask, queries)
-            other = timed(lambda q: table.execute(statement, (" OR ".join(q.split()),)).fetchall(), queries)
-            print(f"{name:<42} FTS5 {other[0]:>8.1f} / {other[1]:<8.1f} pillion {mine[0]:>8.2f} / {mine[1]:<8.2f} ms")
-            figures[name] = {"fts5": other, "pillion": mine}
+            fts5 = timed(lambda q: table.execute(statement, (" OR ".join(q.split()),)).fetchall(), queries)
+            line = f"{name:<42} FTS5 {fts5[0]:>8.1f} / {fts5[1]:<8.1f} pillion {mine[0]:>8.2f} / {mine[1]:<8.2f}"
+            figures[name] = {"fts5": fts5, "pillion": mine}
+            if other is not None:
+                figures[name]["tantivy-py"] = theirs_ = timed(other.ask, queries)
+                line += f" tantivy-py {theirs_[0]:>8.2f} / {theirs_[1]:<8.2f}"
+            print(f"{line} ms")
         keys = [key_of(at) for at in range(0, number, max(1, number // 2000))]
         common = sorted(frequencies, key=lambda word: -frequencies[word])[:3]
         mine = timed(lambda q: index.search([(0, "word", q)], 20, keys=keys), common)
@@ -169,10 +253,8 @@ def vectors_section(number: int, figures: dict[str, Any]) -> None:
         print(f"\n{number:,} vectors of 384: {rate:,.0f} a second written, {size:.0f} bytes each")
         print(f"{'best 20, of all':<42} pillion {mine[0]:>8.1f} / {mine[1]:<8.1f} ms, recall {recall:.3f}")
         figures["vectors"] = {"ms": mine, "recall": recall, "bytes": size}
-        try:
-            usearch = importlib.import_module("usearch.index")
-        except ImportError:
-            print("usearch is not installed: pip install usearch to compare")
+        usearch = imported("usearch.index")
+        if usearch is None:
             return
         exact = timed(lambda query: usearch.search(data, query, 20, exact=True), queries)
         print(f"{'best 20, of all, exact float32':<42} usearch {exact[0]:>8.1f} / {exact[1]:<8.1f} ms")
@@ -188,14 +270,84 @@ def recall_of(file: _core.VectorFile, data: np.ndarray[Any, Any], queries: Seque
     return hits / (20 * len(queries))
 
 
+# a whole library ------------------------------------------------------------------------------------------------------
+
+
+PAGES = 50
+
+
+def library_section(number: int, figures: dict[str, Any]) -> None:
+    """What a user waits for: the same texts as pages of files, 50 in each, and half as many vectors."""
+    with tempfile.TemporaryDirectory() as place:
+        root, files = Path(place) / "library", Path(place) / "files"
+        frequencies = write_library(root, files, number)
+        queries = queries_of(frequencies)
+        mixed = [query for some in queries.values() for query in some[:4]]
+        print(f"\nA library of {number:,} pages in {number // PAGES:,} files, {number // 2:,} vectors")
+        with Library.open(root) as library:
+            half = files / "0"
+            asked: tuple[tuple[str, dict[str, Any]], ...] = (
+                ("words", {"words": True, "meaning": False}),
+                ("words, in a folder", {"words": True, "meaning": False, "under": half}),
+                ("words and meaning", {}),
+                ("words and meaning, in a folder", {"under": half}),
+            )
+            for name, options in asked:
+                found = timed(partial(_searched, library, options), mixed)
+                print(f"{name:<42} {found[0]:>8.1f} / {found[1]:<8.1f} ms, with snippets")
+                figures[f"library, {name}"] = found
+        for name, flags in (("words", ["--words"]), ("words and meaning", [])):
+            command = [sys.executable, "-m", "pillion", "search", mixed[0], "--library", str(root), "--json", *flags]
+            found = timed(partial(_run, command), [0])
+            print(f"{'a new process, ' + name:<42} {found[0]:>8.0f} / {found[1]:<8.0f} ms")
+            figures[f"process, {name}"] = found
+
+
+def _searched(library: Library, options: dict[str, Any], query: str) -> object:
+    return library.searching.search(query, **options)
+
+
+def _run(command: Sequence[str], _: object) -> object:
+    return subprocess.run(command, capture_output=True, check=True)
+
+
+def write_library(root: Path, files: Path, number: int) -> dict[str, int]:
+    """A library whose pages are written into its index; returns in how many each word is."""
+    frequencies: dict[str, int] = {}
+    for half in ("0", "1"):
+        (files / half).mkdir(parents=True)
+    for at in range(number // PAGES):
+        (files / str(at % 2) / f"{at}.jpg").write_bytes(b"\xff\xd8\xff\xe0" + at.to_bytes(8, "big") * 4)
+    pages = texts(number)
+    with Library.open(root) as library:
+        library.index(files, kinds=["thumb"])
+        library.search("anything")
+        uuids = sorted({item.content_uuid for item in library.ls(kind="thumb")})
+    chance = np.random.default_rng(5)
+    with writing(root) as writer:
+        state = writer.state
+        for at, uuid_ in enumerate(uuids, 1):
+            found = [next(pages, "") for _ in range(PAGES)]
+            where = [{"kind": "ocr", "page": page, "box": [10, 20, 500, 700]} for page in range(1, PAGES + 1)]
+            writer.put(
+                uuid_,
+                "o",
+                [Passage(text=text, language="", where=page) for text, page in zip(found, where, strict=True)],
+            )
+            writer.put_vectors(uuid_, clustered(PAGES // 2, chance))
+            for text in found:
+                for word in set(text.split()):
+                    frequencies[word] = frequencies.get(word, 0) + 1
+            if at % 2000 == 0 or at == len(uuids):
+                writer.commit(event=state.event, names=state.names, after=None)
+    return frequencies
+
+
 # quality --------------------------------------------------------------------------------------------------------------
 
 
 def quality_section(collection: Path, figures: dict[str, Any]) -> None:
     """nDCG@10 (binary) on Cranfield, by words, by meaning, and by both."""
-    import subprocess
-    import sys
-
     documents = re.findall(
         r"^\.I (\d+)\n\.T\n(.*?)^\.A\n.*?^\.W\n(.*?)(?=^\.I |\Z)",
         (collection / "cran.all.1400").read_text(),
@@ -242,13 +394,15 @@ def main() -> int:
     parser = argparse.ArgumentParser(description="Search beside other tools.")
     parser.add_argument("--size", type=int, default=1_000_000, help="texts (half as many vectors)")
     parser.add_argument("--cranfield", type=Path, help="a folder with cran.all.1400, cran.qry and qrels.trec")
-    parser.add_argument("--only", default="", help="words, vectors or quality")
+    parser.add_argument("--only", default="", help="words, vectors, library or quality")
     arguments = parser.parse_args()
     figures: dict[str, Any] = {}
     if arguments.only in ("", "words"):
         words_section(arguments.size, figures)
     if arguments.only in ("", "vectors"):
         vectors_section(arguments.size // 2, figures)
+    if arguments.only in ("", "library"):
+        library_section(arguments.size, figures)
     if arguments.only in ("", "quality") and arguments.cranfield is not None:
         quality_section(arguments.cranfield, figures)
     figures["peak_mb"] = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024

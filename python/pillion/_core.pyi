@@ -599,8 +599,9 @@ def search_stems(text: str, languages: Sequence[str] | None = None) -> list[str]
 def likeness_hash(gray: NDArray[np.uint8]) -> bytes:
     """The perceptual hash of a picture, shape (H, W): 32 bytes."""
 
-def likeness_pairs(hashes: Sequence[bytes], most: int) -> list[tuple[int, int, int]]:
-    """(first, second, bits) of hashes that differ in at most ``most`` bits, turned or mirrored in any way."""
+def likeness_pairs(hashes: Sequence[bytes], most: int, most_low: int) -> list[tuple[int, int, int, int]]:
+    """(first, second, bits, low) of hashes that differ in at most ``most`` bits, or in at most ``most_low`` of the 64 of
+    the lowest frequencies, turned or mirrored in any way."""
 
 def likeness_distances(hash: bytes, others: Sequence[bytes]) -> list[int]:
     """The bits in which each hash differs from one, turned or mirrored in the nearest way."""

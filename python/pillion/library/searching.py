@@ -89,7 +89,7 @@ class Searching:
         groups = likeness.exact(self._database)
         if near:
             reader = self._opened(progress)
-            groups += self._asked(lambda reader: likeness.near(self._database, reader), reader, progress)
+            groups += self._asked(lambda reader: likeness.near(self._database, self._store, reader), reader, progress)
         return groups
 
     def similar(

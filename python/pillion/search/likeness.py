@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+import functools
 import os
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -12,8 +13,11 @@ from pillion.catalog import search as catalog_search
 from pillion.catalog.database import Database
 from pillion.catalog.search import Choice, Present
 from pillion.errors import ItemError
+from pillion.kinds.thumbnail.kind import THUMB
 from pillion.model import value
-from pillion.search.update import likeness_of
+from pillion.search.cuts import SAME, Looks, looks_of
+from pillion.search.update import likeness_of, smallest_thumbnail
+from pillion.store import Store
 
 if TYPE_CHECKING:
     from pillion.search.index import Reader
@@ -21,6 +25,10 @@ if TYPE_CHECKING:
 NEAR_BITS = 60
 """Pictures whose hashes differ in at most so many of 256 bits are near duplicates; of others about 128 differ.
 docs/search.md has what this finds of photographs that were resized, encoded again, cropped and turned."""
+LOW_BITS = 16
+"""Of those that differ in at most so many of the 64 bits of the lowest frequencies, the thumbnails are compared."""
+MOST_COMPARED = 20_000
+"""Pairs whose thumbnails are compared, the most alike first."""
 LIKE_BITS = 96
 """The same for 'similar', which shows the most alike first."""
 _SIDE = 256
@@ -60,17 +68,46 @@ def exact(database: Database) -> list[Group]:
     return groups
 
 
-def near(database: Database, reader: Reader) -> list[Group]:
+def near(database: Database, store: Store, reader: Reader) -> list[Group]:
     """The pictures that look the same: other sizes, encodings, cuts of the edge, turned or mirrored."""
     with database.read() as connection:
         images = catalog_search.image_contents(connection)
     hashes = {_uuid(key): likeness for key, likeness in reader.pictures().items()}
     uuids = sorted(uuid for uuid in images if uuid in hashes and not _is_flat(hashes[uuid]))
-    pairs = _core.likeness_pairs([hashes[uuid] for uuid in uuids], NEAR_BITS)
-    found = [[uuids[at] for at in group] for group in joined(len(uuids), [(a, b) for a, b, _ in pairs])]
+    pairs = _core.likeness_pairs([hashes[uuid] for uuid in uuids], NEAR_BITS, LOW_BITS)
+    same = [(a, b) for a, b, bits, _ in pairs if bits <= NEAR_BITS]
+    maybe = sorted((low, a, b) for a, b, bits, low in pairs if bits > NEAR_BITS)[:MOST_COMPARED]
+    known = joined(len(uuids), same)
+    owner = {at: number for number, group in enumerate(known) for at in group}
+    # Two of groups that are joined already say nothing new.
+    open_ = [(uuids[a], uuids[b]) for _, a, b in maybe if a not in owner or owner[a] != owner.get(b)]
+    place = {uuid: at for at, uuid in enumerate(uuids)}
+    same += [(place[a], place[b]) for a, b in _cut_of_each_other(database, store, open_)]
+    found = [[uuids[at] for at in group] for group in joined(len(uuids), same)]
     with database.read() as connection:
         present = catalog_search.present_of(connection, [uuid for group in found for uuid in group], Choice())
     return [_near_group(group, present) for group in found]
+
+
+def _cut_of_each_other(database: Database, store: Store, pairs: Sequence[tuple[str, str]]) -> Iterator[tuple[str, str]]:
+    """The pairs of contents of which one is the other with its edges cut off, by their thumbnails."""
+    uuids = list(dict.fromkeys(uuid for pair in pairs for uuid in pair))
+    with database.read() as connection:
+        ready = catalog_search.ready_of(connection, uuids, [THUMB])
+
+    # A picture is in many pairs, and what is kept of it takes 700 kB.
+    @functools.lru_cache(maxsize=64)
+    def looks(uuid: str) -> Looks | None:
+        smallest = smallest_thumbnail(ready.get(uuid, ()))
+        try:
+            return None if smallest is None else looks_of(store.read(smallest.rel_path, smallest.size))
+        except (ItemError, OSError, ValueError):
+            return None
+
+    for one, other in sorted(pairs):
+        first, second = looks(one), looks(other)
+        if first is not None and second is not None and first.correlation(second) >= SAME:
+            yield one, other
 
 
 def _near_group(uuids: Sequence[str], present: Mapping[str, Present]) -> Group:

@@ -192,8 +192,7 @@ class _Update:
         # Drawings have their text in their chunks alone.
         self._writer.put(uuid, index.CHUNKS, _sound(passages.of_chunks, chunks if text is None else None))
         self._writer.put_vectors(uuid, vectors)
-        thumbs = {item.variant: item for item in ready.get(THUMB, ())}
-        smallest = next((thumbs[name] for name in _SMALLEST_FIRST if name in thumbs), None)
+        smallest = smallest_thumbnail(ready.get(THUMB, ()))
         if smallest is not None:
             self._picture(uuid, smallest)
 
@@ -249,18 +248,30 @@ FLAT = 1.5
 """A picture whose gray levels differ by less than this has no looks to compare: its hash is all zeros."""
 
 
+def smallest_thumbnail(ready: Sequence[ReadySidecar]) -> ReadySidecar | None:
+    """The smallest thumbnail of a content; None if it has none of the sizes of ours."""
+    thumbs = {item.variant: item for item in ready if item.kind == THUMB}
+    return next((thumbs[name] for name in _SMALLEST_FIRST if name in thumbs), None)
+
+
 def likeness_of(pixels: NDArray[np.uint8]) -> bytes:
     """The perceptual hash of pixels, shape (H, W, 3) or (H, W, 4), uint8: 32 bytes. What is transparent is white."""
     import numpy as np
 
+    gray = gray_of(pixels)
+    return bytes(32) if float(gray.std()) < FLAT else _core.likeness_hash(np.ascontiguousarray(gray, dtype=np.uint8))
+
+
+def gray_of(pixels: NDArray[np.uint8]) -> NDArray[np.integer[Any]]:
+    """The gray levels of pixels, 0 to 255, as likenesses are made of them."""
+    import numpy as np
+
     rgb = pixels[..., :3].astype(np.uint32)
-    gray = (rgb[..., 0] * 77 + rgb[..., 1] * 150 + rgb[..., 2] * 29) >> 8
+    gray: NDArray[np.integer[Any]] = (rgb[..., 0] * 77 + rgb[..., 1] * 150 + rgb[..., 2] * 29) >> 8
     if pixels.shape[2] == 4:
         alpha = pixels[..., 3].astype(np.uint32)
         gray = (gray * alpha + 255 * (255 - alpha)) // 255
-    if float(gray.std()) < FLAT:
-        return bytes(32)
-    return _core.likeness_hash(np.ascontiguousarray(gray, dtype=np.uint8))
+    return gray
 
 
 def _sound(cut: Callable[[Any], Iterator[passages.Passage]], document: Any) -> list[passages.Passage]:

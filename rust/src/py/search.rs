@@ -424,10 +424,11 @@ fn likeness_pairs(
     py: Python<'_>,
     hashes: Vec<Vec<u8>>,
     most: u32,
-) -> PyResult<Vec<(usize, usize, u32)>> {
+    most_low: u32,
+) -> PyResult<Vec<(usize, usize, u32, u32)>> {
     let hashes = likenesses_of(hashes)?;
     detached(py, || {
-        Ok(likeness::alike(&hashes, most, thread_count(0))) as Result<_>
+        Ok(likeness::alike(&hashes, most, most_low, thread_count(0))) as Result<_>
     })
 }
 

@@ -1,7 +1,7 @@
 //! Languages: which a text is in, by its commonest words, and how words of it are cut to their stems.
 
 use std::borrow::Cow;
-use std::collections::{HashMap, HashSet};
+use std::collections::HashMap;
 use std::sync::OnceLock;
 
 use frostem::{Algorithm, Stemmer};
@@ -213,14 +213,15 @@ const LOOKED_AT: usize = 4000;
 
 const LONGEST_COMMON: usize = 32;
 
-/// Each common word with the numbers of its languages.
-static COMMON: OnceLock<HashMap<&'static str, Vec<usize>>> = OnceLock::new();
+/// Each common word with its number, and the numbers of its languages.
+static COMMON: OnceLock<HashMap<&'static str, (usize, Vec<usize>)>> = OnceLock::new();
 
-fn common_words() -> HashMap<&'static str, Vec<usize>> {
-    let mut found: HashMap<&'static str, Vec<usize>> = HashMap::new();
+fn common_words() -> HashMap<&'static str, (usize, Vec<usize>)> {
+    let mut found: HashMap<&'static str, (usize, Vec<usize>)> = HashMap::new();
     for (at, language) in LANGUAGES.iter().enumerate() {
         for word in language.common {
-            found.entry(word).or_default().push(at);
+            let number = found.len();
+            found.entry(word).or_insert((number, Vec::new())).1.push(at);
         }
     }
     found
@@ -246,7 +247,7 @@ pub fn guessed(text: &str) -> Option<&'static Language> {
     }
     let mut counts = [(0_usize, 0_usize); LANGUAGES.len()];
     let common = COMMON.get_or_init(common_words);
-    let mut known: HashSet<&str> = HashSet::new();
+    let mut known = vec![false; common.len()];
     let mut lower = String::new();
     let (mut letters, mut ascii) = (false, true);
     for word in text[..end]
@@ -260,11 +261,16 @@ pub fn guessed(text: &str) -> Option<&'static Language> {
             continue;
         }
         lower.clear();
-        lower.extend(word.chars().flat_map(char::to_lowercase));
-        let Some((&word, languages)) = common.get_key_value(lower.as_str()) else {
+        if word.is_ascii() {
+            lower.push_str(word);
+            lower.make_ascii_lowercase();
+        } else {
+            lower.extend(word.chars().flat_map(char::to_lowercase));
+        }
+        let Some((number, languages)) = common.get(lower.as_str()) else {
             continue;
         };
-        let new = usize::from(known.insert(word));
+        let new = usize::from(!std::mem::replace(&mut known[*number], true));
         for &at in languages {
             counts[at].0 += new;
             counts[at].1 += 1;
@@ -282,6 +288,12 @@ pub fn guessed(text: &str) -> Option<&'static Language> {
 }
 
 impl Language {
+    /// Its place among [`LANGUAGES`].
+    #[must_use]
+    pub fn number(&self) -> Option<usize> {
+        LANGUAGES.iter().position(|other| other.code == self.code)
+    }
+
     /// The stem of a word in lower case with its accents.
     #[must_use]
     pub fn stem<'a>(&self, word: &'a str) -> Cow<'a, str> {

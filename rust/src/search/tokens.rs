@@ -8,6 +8,7 @@ use tantivy::tokenizer::{Token, TokenStream, Tokenizer};
 
 use super::fold::{is_unspaced, push_folded};
 use super::language::{LANGUAGES, Language, named};
+use super::seen::folded_and_stem;
 
 /// Longer words are cut: nobody types them, and tantivy refuses terms of 64 KiB.
 const LONGEST: usize = 120;
@@ -18,7 +19,7 @@ const FIRST_MARK: u32 = 0xe100;
 /// The mark of a language, to stand before the text.
 #[must_use]
 pub fn mark(language: Option<&Language>) -> char {
-    let at = language.and_then(|one| LANGUAGES.iter().position(|other| other.code == one.code));
+    let at = language.and_then(Language::number);
     char::from_u32(FIRST_MARK + at.map_or(0, |at| at as u32 + 1)).unwrap_or('\u{e100}')
 }
 
@@ -65,8 +66,25 @@ fn is_mark(c: char) -> bool {
     unicode_normalization::char::is_combining_mark(c)
 }
 
+/// The next word, if there is nothing but ASCII up to its end and after it.
+fn plain_span(text: &[u8], from: usize) -> Option<(usize, usize)> {
+    let start = from
+        + text[from..]
+            .iter()
+            .position(|c| c.is_ascii_alphanumeric() || !c.is_ascii())?;
+    let length = text[start..]
+        .iter()
+        .position(|c| !c.is_ascii_alphanumeric())
+        .unwrap_or(text.len() - start);
+    let ended = text.get(start + length).is_none_or(u8::is_ascii);
+    (length > 0 && ended).then_some((start, start + length))
+}
+
 /// The next run of characters that make a word, from byte `from`.
 fn next_span(text: &str, from: usize) -> Option<(usize, usize, bool)> {
+    if let Some((start, end)) = plain_span(text.as_bytes(), from) {
+        return Some((start, end, false));
+    }
     let mut start = None;
     for (at, c) in text[from..].char_indices() {
         let at = from + at;
@@ -99,9 +117,9 @@ fn next_span(text: &str, from: usize) -> Option<(usize, usize, bool)> {
 /// Walks over the words of a text with one word as its buffer.
 struct Walk<'a> {
     text: &'a str,
-    language: Option<&'static Language>,
+    /// Its number.
+    language: Option<usize>,
     at: usize,
-    lower: String,
     word: Word,
 }
 
@@ -109,9 +127,8 @@ impl<'a> Walk<'a> {
     fn new(text: &'a str, language: Option<&'static Language>) -> Self {
         Self {
             text,
-            language,
+            language: language.and_then(Language::number),
             at: 0,
-            lower: String::new(),
             word: Word::default(),
         }
     }
@@ -130,31 +147,20 @@ impl<'a> Walk<'a> {
             let word = &mut self.word;
             (word.start, word.end, word.unspaced) = (start, end, unspaced);
             word.folded.clear();
-            span.chars().for_each(|c| push_folded(c, &mut word.folded));
-            if word.folded.is_empty() {
-                continue;
-            }
             word.stem.clear();
             let numeric = span.as_bytes()[0].is_ascii_digit();
             match self.language.filter(|_| !unspaced && !numeric) {
                 Some(language) => {
-                    let stem = if span.is_ascii() {
-                        language.stem(&word.folded)
-                    } else {
-                        self.lower.clear();
-                        span.chars()
-                            .flat_map(char::to_lowercase)
-                            .for_each(|c| self.lower.push(c));
-                        language.stem(&self.lower)
-                    };
-                    stem.chars().for_each(|c| push_folded(c, &mut word.stem));
-                    if word.stem.is_empty() {
-                        word.stem.push_str(&word.folded);
-                    }
+                    folded_and_stem(span, language, &mut word.folded, &mut word.stem);
                 }
-                None => word.stem.push_str(&word.folded),
+                None => {
+                    span.chars().for_each(|c| push_folded(c, &mut word.folded));
+                    word.stem.push_str(&word.folded);
+                }
             }
-            return true;
+            if !word.folded.is_empty() {
+                return true;
+            }
         }
     }
 }

@@ -33,7 +33,10 @@ use self::reading::Reading;
 use super::language::{guessed, named};
 use super::tokens::{FormTokenizer, StemTokenizer, mark};
 use crate::error::{CoreError, ErrorClass, Result};
+use crate::parallel::thread_count;
 
+/// Threads that write, at most: each takes a share of the memory, and makes segments of its own.
+const MOST_WRITERS: usize = 2;
 const STORE_LEVEL: i32 = 9;
 const STORE_BLOCK: usize = 1 << 16;
 
@@ -232,7 +235,8 @@ impl WordIndex {
             Index::open(directory)?
         };
         let mut made = Self::of(index)?;
-        made.writer = Some(made.index.writer_with_num_threads(1, memory)?);
+        let threads = thread_count(0).clamp(1, MOST_WRITERS);
+        made.writer = Some(made.index.writer_with_num_threads(threads, memory)?);
         Ok(made)
     }
 
