@@ -31,7 +31,8 @@ def home(tmp_path_factory: pytest.TempPathFactory) -> Path:
     below = home / "files" / "papers"
     below.mkdir(parents=True)
     for number in range(PHOTOS):
-        path = photos.write_photo(below.parent / f"p{number}.jpg", seed=number, size=(640, 480))
+        path = below.parent / f"p{number}.jpg"
+        photos.photo(number, (640, 480)).save(path)  # without a capture date
         os.utime(path, (1_700_000_000 + number * 86400 * 20,) * 2)
     media.write_pdf(below / "letter.pdf", [media.PAGE_TEXT])
     (below / "drawing.svg").write_bytes(SVG)
