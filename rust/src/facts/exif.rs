@@ -143,7 +143,7 @@ impl Tiff {
             }
         }
         if kind == Kind::Picture {
-            picture.count_in(found);
+            picture.count_in(found, facts.raw);
         }
         for (kind, at) in inner {
             self.directory(source, at, kind, facts, found);
@@ -411,7 +411,7 @@ struct Picture {
 }
 
 impl Picture {
-    fn count_in(self, found: &mut Found) {
+    fn count_in(self, found: &mut Found, is_raw: bool) {
         if let [Some(top), Some(left), Some(bottom), Some(right)] = self.borders
             && right > left
             && bottom > top
@@ -422,8 +422,11 @@ impl Picture {
             return;
         }
         let area = |(width, height): (u32, u32)| u64::from(width) * u64::from(height);
+        // Of a raw file the largest picture is shown, of any other the first page.
+        let better = |size| is_raw && area(size) > found.size.map_or(0, area);
         if let (Some(width), Some(height)) = (self.width, self.height)
-            && area((width, height)) > found.size.map_or(0, area)
+            && (found.size.is_none() || better((width, height)))
+            && width.max(height) <= super::LONGEST_SIDE
         {
             found.size = Some((width, height));
             found.cropped = self.cropped;

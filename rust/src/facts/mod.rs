@@ -26,6 +26,9 @@ pub use source::{ReadAt, Source};
 /// Raised when the same files give other facts: then they are read again.
 pub const VERSION: i64 = 1;
 
+/// No picture has a longer side, in pixels.
+const LONGEST_SIDE: u32 = 1 << 20;
+
 /// How much a date is worth: the first that is there counts.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 enum Rank {
@@ -118,9 +121,10 @@ impl Facts {
 
     /// Width and height as shown.
     fn shown(&self) -> Option<(u32, u32)> {
+        let is_size = |side: u32| (1..=LONGEST_SIDE).contains(&side);
         let (width, height) = self
             .stored
-            .filter(|(width, height)| *width > 0 && *height > 0)?;
+            .filter(|(width, height)| is_size(*width) && is_size(*height))?;
         let turned = !self.upright && self.orientation.is_some_and(|tag| tag >= 5);
         Some(if turned {
             (height, width)

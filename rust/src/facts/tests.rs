@@ -142,10 +142,14 @@ fn samples() -> Vec<(&'static str, Vec<u8>)> {
         ),
     ]
     .concat();
-    let pdf = b"%PDF-1.4\n1 0 obj<</Pages 2 0 R>>endobj\n2 0 obj<</Count 3>>endobj\n3 0 obj<</CreationDate(D:2024)>>endobj\n\
-        xref\n0 4\n0000000000 65535 f \n0000000009 00000 n \n0000000038 00000 n \n0000000065 00000 n \n\
-        trailer<</Root 1 0 R/Info 3 0 R/Size 4>>\nstartxref\n107\n%%EOF"
-        .to_vec();
+    let body = "%PDF-1.4\n1 0 obj<</Pages 2 0 R>>endobj\n2 0 obj<</Count 3>>endobj\n\
+        3 0 obj<</CreationDate(D:2024)>>endobj\n";
+    let rows: String = ["1 0 obj", "2 0 obj", "3 0 obj"]
+        .map(|part| format!("{:010} 00000 n \n", body.find(part).unwrap_or_default()))
+        .concat();
+    let table = format!("xref\n0 4\n0000000000 65535 f \n{rows}");
+    let trailer = "trailer<</Root 1 0 R/Info 3 0 R/Size 4>>";
+    let pdf = format!("{body}{table}{trailer}\nstartxref\n{}\n%%EOF", body.len()).into_bytes();
     let matroska = b"\x1a\x45\xdf\xa3\x80\x18\x53\x80\x67\xa0\x15\x49\xa9\x66\x8e\x44\x61\x88\x09\x00\0\0\0\0\0\0\x44\x89\x40\x16\x54\xae\x6b\x87\xae\x85\xe0\x83\xb0\x81\x20".to_vec();
     let webp = [
         b"RIFF\0\0\0\0WEBPVP8X\x0a\0\0\0\x08\0\0\0\x1f\0\0\x3f\0\0EXIF\xff\0\0\0".as_slice(),
