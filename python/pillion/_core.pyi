@@ -473,6 +473,18 @@ def warped(
     picture, w = gx + hy + 1. The middle of the first pixel is at (0.5, 0.5). Bilinear.
     """
 
+class LineModel:
+    """A model of Tesseract's for one language (``.traineddata``), run on many lines at once. Serves all threads."""
+
+    def __init__(self, data: bytes) -> None:
+        """Raises ItemError: ``corrupt``, and ``unsupported`` for what Tesseract can run and the core cannot: weights that
+        are not int8, other layers, scripts without spaces or from right to left."""
+    def read(self, gray: NDArray[np.uint8], lines: NDArray[np.int32]) -> list[list[tuple[str, float, list[int]]]]:
+        """The words of each line: text, confidence (0 to 100) and the box around the ink: left, top, right, bottom.
+
+        ``lines``: shape (n, 6), pixels: left, top, right and bottom of its ink; the rows above and below what is read.
+        """
+
 def sandbox_support() -> tuple[int, bool, str]:
     """What of a sandbox the kernel has: (version of Landlock's interface, 0 for none; seccomp filters; what is missing
     and why, empty where nothing is)."""

