@@ -56,6 +56,10 @@ EXTENSIONS: Mapping[SidecarFormat, str] = {
 """File name extensions, without the dot."""
 
 
+NEVER_SAMPLED = (1 << 63) - 1
+"""``sample_above`` for the hash that is a sidecar's checksum: all of it is read, whatever its size."""
+
+
 class SidecarStatus(StrEnum):
     """The state of one wanted sidecar; only READY has a file.
 

@@ -26,7 +26,7 @@ from pillion.failpoints import reach
 from pillion.kinds import registry
 from pillion.machine import at_work, this_owner
 from pillion.manifest import ManifestEntry
-from pillion.model import Produced, SidecarKind, SidecarStatus, WantedSidecar
+from pillion.model import NEVER_SAMPLED, Produced, SidecarKind, SidecarStatus, WantedSidecar
 from pillion.queue.commit import ready_outcome
 from pillion.store import Placement, Store, staged_path
 
@@ -204,7 +204,7 @@ def _entry(store: Store, given: Given) -> ManifestEntry:
         format=produced.format,
         rel_path=store.rel_path(given.content_uuid, given.kind, produced.variant, produced.format),
         size=len(produced.data),
-        checksum=_core.hash_bytes(produced.data).hash,
+        checksum=_core.hash_bytes(produced.data, sample_above=NEVER_SAMPLED).hash,
         recipe=given.recipe,
         mark=produced.mark,
         own=registry.is_own(given.kind, produced.variant),

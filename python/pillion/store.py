@@ -29,7 +29,7 @@ from pillion import _core
 from pillion.errors import CatalogError, ItemError, LibraryError
 from pillion.failpoints import reach
 from pillion.kinds import registry
-from pillion.model import EXTENSIONS, SidecarFormat, SidecarKind, value
+from pillion.model import EXTENSIONS, NEVER_SAMPLED, SidecarFormat, SidecarKind, value
 
 if TYPE_CHECKING:
     from pillion.kinds.execute import ExecutionTask
@@ -473,9 +473,9 @@ def _hash_of(file: IO[bytes], size: int) -> str | None:
     """The hash of an open file of this size, which is not held in memory if it is large. None if it changes."""
     if size <= _SMALL_BYTES:
         data = file.read(size + 1)
-        return _core.hash_bytes(data).hash if len(data) == size else None
+        return _core.hash_bytes(data, sample_above=NEVER_SAMPLED).hash if len(data) == size else None
     try:
-        return _core.hash_file(f"/dev/fd/{file.fileno()}").hash
+        return _core.hash_file(f"/dev/fd/{file.fileno()}", sample_above=NEVER_SAMPLED).hash
     except ItemError:
         return None
 
@@ -567,7 +567,7 @@ def _matches(file: BinaryIO, path: Path, size: int, checksum: str) -> bool:
     if size <= _CHUNK:
         return _core.hash_bytes(file.read(_CHUNK)).hash == checksum
     try:
-        return _core.hash_file(path).hash == checksum
+        return _core.hash_file(path, sample_above=NEVER_SAMPLED).hash == checksum
     except ItemError:
         return False
 

@@ -26,6 +26,7 @@ from pillion.kinds import registry
 from pillion.kinds.generator import BatchGenerator
 from pillion.kinds.spec import MIB, Limits
 from pillion.model import (
+    NEVER_SAMPLED,
     Allowance,
     Empty,
     Failure,
@@ -327,10 +328,10 @@ def _stage(staging: bytes, produced: Produced) -> Staged:
     staged = sandbox.own_path(Path(f"{os.fsdecode(staging)}-{produced.variant}"))
     if produced.file is None:
         staged.write_bytes(produced.data)
-        hashed = _core.hash_bytes(produced.data)
+        hashed = _core.hash_bytes(produced.data, sample_above=NEVER_SAMPLED)
     else:
         os.replace(produced.file, staged)
-        hashed = _core.hash_file(staged)
+        hashed = _core.hash_file(staged, sample_above=NEVER_SAMPLED)
     reach("execute.staged")
     return Staged(
         variant=produced.variant,

@@ -12,7 +12,7 @@ from pillion.catalog import peers as catalog_peers
 from pillion.catalog.database import Database
 from pillion.catalog.peers import Offer
 from pillion.catalog.rebuilding import record_contents
-from pillion.model import Produced, SidecarKind
+from pillion.model import NEVER_SAMPLED, Produced, SidecarKind
 from pillion.recording import Given, record_many
 from pillion.store import Store
 
@@ -94,7 +94,7 @@ def _given(store: Store, offer: Offer) -> Given | None:
         data = store.read(place, offer.size)
     except (OSError, ValueError):
         return None
-    if len(data) != offer.size or _core.hash_bytes(data).hash != offer.checksum:
+    if len(data) != offer.size or _core.hash_bytes(data, sample_above=NEVER_SAMPLED).hash != offer.checksum:
         return None
     produced = Produced(variant=offer.variant, format=offer.format, data=data, mark=offer.mark)
     return Given(content_uuid=offer.content_uuid, kind=offer.kind, recipe=offer.recipe, produced=produced)

@@ -25,7 +25,7 @@ from pillion.catalog.peers import PeerRow, Wanted
 from pillion.errors import ErrorClass, ItemError, UsageError
 from pillion.kinds import registry
 from pillion.machine import at_work, this_owner
-from pillion.model import Produced, SidecarKind
+from pillion.model import NEVER_SAMPLED, Produced, SidecarKind
 from pillion.peers.answering import Answering
 from pillion.peers.checking import Check, Checked, Checker
 from pillion.peers.compare import Differences, compare, compare_bucket
@@ -326,7 +326,7 @@ def _read(peer: Peer, item: Wanted) -> bytes | None:
     data = peer.read(offer)
     if data is None:
         return None
-    if len(data) != offer.size or _core.hash_bytes(data).hash != offer.checksum:
+    if len(data) != offer.size or _core.hash_bytes(data, sample_above=NEVER_SAMPLED).hash != offer.checksum:
         what = f"{offer.kind} {offer.variant} of {offer.content_uuid}"
         raise PeerLied(f"What it gave as {what} has not the checksum that it had offered.")
     return data
