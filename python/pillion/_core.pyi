@@ -473,10 +473,11 @@ def warped(
     picture, w = gx + hy + 1. The middle of the first pixel is at (0.5, 0.5). Bilinear.
     """
 
+@final
 class LineModel:
     """A model of Tesseract's for one language (``.traineddata``), run on many lines at once. Serves all threads."""
 
-    def __init__(self, data: bytes) -> None:
+    def __new__(cls, data: bytes) -> LineModel:
         """Raises ItemError: ``corrupt``, and ``unsupported`` for what Tesseract can run and the core cannot: weights that
         are not int8, other layers, scripts without spaces or from right to left."""
     def read(self, gray: NDArray[np.uint8], lines: NDArray[np.int32]) -> list[list[tuple[str, float, list[int]]]]:
