@@ -17,7 +17,18 @@ import sqlalchemy as sa
 from pillion.catalog.gates import may_run
 from pillion.catalog.indexing import queue_due
 from pillion.catalog.statements import chunks, prepared
-from pillion.catalog.tables import DUE, DUE_TEXT, TAKEN_FOR, TAKEN_FOR_TEXT, contents, history, jobs, recipes, sidecars
+from pillion.catalog.tables import (
+    DUE,
+    DUE_TEXT,
+    TAKEN_FOR,
+    TAKEN_FOR_TEXT,
+    contents,
+    history,
+    jobs,
+    peers,
+    recipes,
+    sidecars,
+)
 from pillion.errors import ErrorClass
 from pillion.job import (
     EVERY_PRIORITY,
@@ -82,6 +93,11 @@ _GATED = prepared(
     "SELECT EXISTS (SELECT 1 FROM pauses) OR EXISTS (SELECT 1 FROM holds)"
     " OR EXISTS (SELECT 1 FROM locations WHERE offline IS NOT NULL)"
 )
+
+
+def has_peers(connection: sa.Connection) -> bool:
+    """Whether there is any peer that what is queued might be taken from."""
+    return connection.execute(sa.select(peers.c.name).where(peers.c.refused.is_(None)).limit(1)).first() is not None
 
 
 def has_gates(connection: sa.Connection) -> bool:

@@ -17,6 +17,7 @@ from uuid import UUID
 from pillion.catalog import facts as catalog_facts
 from pillion.catalog import gates as catalog_gates
 from pillion.catalog import indexing as catalog_indexing
+from pillion.catalog import queue as catalog_queue
 from pillion.catalog import sidecars as catalog_sidecars
 from pillion.catalog.contents import Unmade, thumbhashes, unknown_endings, unmade
 from pillion.catalog.database import Database
@@ -484,8 +485,9 @@ class Library:
         """Before anything is made: what peers have of it. One that cannot be reached holds nothing up."""
         allowed = self.config.from_peers
         kinds = [kind for kind in kinds if (kind in allowed if allowed is not None else registry.spec(kind).from_peers)]
-        if not kinds or not self.peers.all():
-            return
+        with self._database.read() as connection:
+            if not kinds or not catalog_queue.has_peers(connection):
+                return
         for pulled in self.peers.pull(kinds=kinds):
             if pulled.failed is not None:
                 _logger.warning("nothing more is taken from the peer %s: %s", pulled.peer, pulled.failed)

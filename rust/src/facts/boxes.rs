@@ -533,18 +533,17 @@ fn size_of(properties: &[u8], primary: u32, facts: &mut Facts) {
             continue;
         }
         for index in associated(map, primary).unwrap_or_default() {
-            match index.checked_sub(1).and_then(|index| all.get(index)) {
-                Some((name, data)) if name == b"ispe" => {
-                    facts.stored = be32(data, 4).zip(be32(data, 8))
-                }
+            let Some((name, data)) = index.checked_sub(1).and_then(|index| all.get(index)) else {
+                continue;
+            };
+            match name {
+                b"ispe" => facts.stored = be32(data, 4).zip(be32(data, 8)),
                 // The part of it that is shown.
-                Some((name, data)) if name == b"clap" => {
+                b"clap" => {
                     let side = |at| be32(data, at)?.checked_div(be32(data, at + 4)?);
                     facts.stored = side(0).zip(side(8)).or(facts.stored);
                 }
-                Some((name, data)) if name == b"irot" => {
-                    turned = data.first().is_some_and(|turns| turns & 1 == 1)
-                }
+                b"irot" => turned = data.first().is_some_and(|turns| turns & 1 == 1),
                 _ => {}
             }
         }

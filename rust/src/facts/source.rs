@@ -38,10 +38,7 @@ impl<'a> Source<'a> {
         }
         self.reads_left -= 1;
         let start = offset as usize;
-        if let Some(found) = self
-            .head
-            .get(start..start.checked_add(length).unwrap_or(usize::MAX))
-        {
+        if let Some(found) = self.head.get(start..start.saturating_add(length)) {
             return found.to_vec();
         }
         let length = length.min(self.bytes_left);

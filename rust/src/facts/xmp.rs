@@ -140,7 +140,7 @@ fn fraction(value: &[u8]) -> Option<f64> {
         }
         None => text.trim().parse().ok()?,
     };
-    (number.is_finite() && number >= 0.0 && number < 1e9).then_some(number)
+    (0.0..1e9).contains(&number).then_some(number)
 }
 
 /// `52,30.5N` or `52,30,12N`: degrees, minutes, seconds and a side.

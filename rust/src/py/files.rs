@@ -294,15 +294,14 @@ fn identify_files<'py>(
 }
 
 /// The capture date in ms, and the object with all that is known.
-fn said(facts: &facts::Facts) -> Option<(Option<i64>, String)> {
+type Said = Option<(Option<i64>, String)>;
+
+fn said(facts: &facts::Facts) -> Said {
     facts.json().map(|json| (facts.taken_at(), json))
 }
 
 #[pyfunction]
-fn file_facts(
-    py: Python<'_>,
-    path: AnyPath,
-) -> PyResult<(&'static str, Option<(Option<i64>, String)>)> {
+fn file_facts(py: Python<'_>, path: AnyPath) -> PyResult<(&'static str, Said)> {
     detached(py, || {
         let (mime, found) = identify::facts_of(&path.0)?;
         Ok((mime, said(&found)))

@@ -37,6 +37,9 @@ use crate::parallel::thread_count;
 
 /// Threads that write, at most: each takes a share of the memory, and makes segments of its own.
 const MOST_WRITERS: usize = 2;
+
+/// Bytes that tantivy wants for each of them, at least.
+const LEAST_MEMORY: usize = 15_000_000;
 const STORE_LEVEL: i32 = 9;
 const STORE_BLOCK: usize = 1 << 16;
 
@@ -235,7 +238,8 @@ impl WordIndex {
             Index::open(directory)?
         };
         let mut made = Self::of(index)?;
-        let threads = thread_count(0).clamp(1, MOST_WRITERS);
+        let room = (memory / LEAST_MEMORY).max(1);
+        let threads = thread_count(0).clamp(1, MOST_WRITERS.min(room));
         made.writer = Some(made.index.writer_with_num_threads(threads, memory)?);
         Ok(made)
     }
