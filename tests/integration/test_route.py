@@ -28,7 +28,7 @@ def tool() -> ModuleType:
 @pytest.mark.parametrize(
     ("story", "files", "moves"),
     [
-        ("photograph", 25, 90),
+        ("photograph", 26, 103),
         ("search", 9, 44),
         pytest.param("page", 14, 58, marks=pytest.mark.models),
         ("ready", 9, 16),
