@@ -14,6 +14,9 @@ from functools import lru_cache
 from pillion.errors import ErrorClass
 from pillion.model import Failure, value
 
+ALL = "*"
+"""The lane of a fault that holds back every one."""
+
 
 class JobState(StrEnum):
     """The state of a job.

@@ -187,8 +187,8 @@ def _commands() -> dict[str, click.Command]:
     return found
 
 
-PRINTS_A_FILE = frozenset({"completion", "cat", "token"})
-"""Commands whose output is a script or a sidecar as it is, in a format of its own, and a group that has none."""
+PRINTS_A_FILE = frozenset({"completion", "cat", "token", "service", "peer"})
+"""Commands whose output is a script or a sidecar as it is, in a format of its own, and groups that have none."""
 
 
 def test_every_command_that_prints_has_json_and_takes_the_options_of_logs() -> None:

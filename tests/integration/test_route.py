@@ -30,7 +30,7 @@ def tool() -> ModuleType:
     [
         ("photograph", 26, 103),
         ("search", 9, 44),
-        pytest.param("page", 14, 58, marks=pytest.mark.models),
+        pytest.param("page", 15, 60, marks=pytest.mark.models),
         ("ready", 9, 16),
         ("request", 15, 40),
     ],

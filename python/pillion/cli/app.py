@@ -50,7 +50,7 @@ COMMANDS: Mapping[str, Entry] = {
     "cat": Entry("address", "Write the bytes of sidecars to stdout; missing ones are made first."),
     "cp": Entry("address", "Copy sidecars to a file or a folder; missing ones are made first."),
     "rm": Entry("address", "Remove sidecars, until somebody asks for them again."),
-    "show": Entry("inspect", "Show one content: its files, sidecars and text."),
+    "show": Entry("inspect", "Show one content: its files, what they say of themselves, its sidecars and its text."),
     "events": Entry("inspect", "Print what happens in the library as JSON."),
     "plan": Entry("plan", "Show what 'pillion index' would make, and why."),
     "regenerate": Entry("plan", "Queue sidecars to be made again."),

@@ -26,8 +26,8 @@ def peer(ctx: click.Context, library: Path | None) -> None:
 
 
 @peer.command()
-@click.argument("name")
-@click.argument("url")
+@click.argument("name", help="What it is called here: letters, digits, '.', '-' and '_'.")
+@click.argument("url", help="The folder of its library, or http://HOST:8640.")
 @click.option(
     "--token-file", type=PATH, help="The file with the token that the peer's server asks for; read when it is needed."
 )
@@ -47,7 +47,7 @@ def add(library: Path | None, name: str, url: str, token_file: Path | None, as_j
 
 
 @peer.command()
-@click.argument("name")
+@click.argument("name", help="As 'pillion peers' lists it.")
 @json_option
 @click.pass_obj
 def remove(library: Path | None, name: str, as_json: bool) -> None:
@@ -100,7 +100,7 @@ def _why(row: dict[str, Any]) -> str:
 
 
 @click.command()
-@click.argument("names", metavar="[PEER]...", nargs=-1)
+@click.argument("names", metavar="[PEER]...", nargs=-1, help="Which of them (default: all).")
 @library_option
 @kinds_option
 @click.option("--dry-run", is_flag=True, help="Only say what would be taken.")
@@ -141,7 +141,7 @@ def _say_pulled(result: Pulled, *, dry_run: bool = False) -> None:
 
 
 @click.command()
-@click.argument("folder", type=PATH)
+@click.argument("folder", type=PATH, help="Where the library is, or is to be.")
 @library_option
 @kinds_option
 @json_option
@@ -163,7 +163,7 @@ def export_library(folder: Path, library: Path | None, kinds: str | None, as_jso
 
 
 @click.command()
-@click.argument("folder", type=PATH)
+@click.argument("folder", type=PATH, help="The library to take from.")
 @library_option
 @kinds_option
 @json_option

@@ -14,10 +14,10 @@ from pillion.cli.options import STAYS, json_option, library_option, open_library
 from pillion.cli.output import is_quiet, note, print_json, say
 from pillion.cli.work import progress_shown
 from pillion.errors import LibraryError
-from pillion.library import Library
 
 if TYPE_CHECKING:
     from pillion.index.indexer import IndexReport
+    from pillion.library import Library
     from pillion.queue.work import Workers
     from pillion.watch import Watching
 

@@ -27,6 +27,7 @@ from pillion.errors import ConfigError, LibraryClosedError, LibraryError, Pillio
 from pillion.events import Event
 from pillion.facts import MediaFacts
 from pillion.index.wants import DeviceGenerationPolicy, named_policy, override, restrict
+from pillion.job import ALL
 from pillion.kinds import registry
 from pillion.library.arguments import (
     ContentId,
@@ -42,7 +43,6 @@ from pillion.library.sidecars import Answer, Item, Ready, Resolution, Sidecars
 from pillion.library.status import Status, WorkReport, collect_status
 from pillion.machine import OnWait, exclusive
 from pillion.model import SidecarKind, SidecarStatus, SidecarUri, WantedSidecar
-from pillion.queue.engine import ALL
 from pillion.quoting import quoted
 from pillion.settings.config import Config, load_config, variants_of
 from pillion.store import Store, is_library

@@ -14,10 +14,9 @@ from pillion.catalog.database import Database
 from pillion.catalog.gates import Hold, Pause, count_offline, list_holds, list_pauses
 from pillion.catalog.indexing import Location, Totals
 from pillion.catalog.requests import QueueState, queue_states
-from pillion.job import JobState
+from pillion.job import ALL, JobState
 from pillion.kinds import registry
 from pillion.model import SidecarKind, SidecarMark, SidecarStatus
-from pillion.queue.engine import ALL
 from pillion.queue.gates import Quiet, quiet_now
 from pillion.settings.config import Config, unknown_locations
 

@@ -18,7 +18,7 @@ from typing import Any, Generic, Protocol, TypeVar
 
 from pillion import _core
 from pillion.errors import ErrorClass, ItemError
-from pillion.job import AGING_S, EVERY_PRIORITY, LAST_FROM, ON_DEMAND_BEFORE, aged_priority
+from pillion.job import AGING_S, ALL, EVERY_PRIORITY, LAST_FROM, ON_DEMAND_BEFORE, aged_priority
 from pillion.model import Allowance, value
 from pillion.pool.pool import SetAside, Turn, WorkerPool
 
@@ -30,8 +30,6 @@ _HEARTBEAT_S = 1.0
 _DEPTH = 2
 """Batches in the pool for each worker: one running and one waiting, so that no worker has to wait for the next."""
 
-ALL = "*"
-"""The lane of a fault that holds back every one."""
 
 CLAIM_ITEMS = 512
 """Most jobs in one claim; more would hold the write lock too long."""

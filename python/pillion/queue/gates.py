@@ -30,8 +30,8 @@ from pillion.catalog.indexing import list_locations
 from pillion.catalog.queue import end_held_waits
 from pillion.errors import ErrorClass, PillionError
 from pillion.events import Event, Paused, Resumed
+from pillion.job import ALL
 from pillion.model import SidecarKind
-from pillion.queue.engine import ALL
 from pillion.settings.config import Config
 from pillion.settings.hours import When, is_quiet, quiet_until
 

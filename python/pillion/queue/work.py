@@ -23,6 +23,7 @@ from pillion.errors import ErrorClass, ItemError, PillionError, StagingLostError
 from pillion.events import Started
 from pillion.failpoints import reach
 from pillion.job import (
+    ALL,
     EVERY_PRIORITY,
     FULL_BUDGET,
     Budget,
@@ -41,7 +42,7 @@ from pillion.queue.checkpoints import FOLDER, Checkpoints
 from pillion.queue.claims import Claims
 from pillion.queue.commit import DISK_FULL_NOTICE, Adopted, PlannedJob, Recorder, result_of
 from pillion.queue.confinement import Confinement
-from pillion.queue.engine import ALL, Engine, Planned, Result, patience
+from pillion.queue.engine import Engine, Planned, Result, patience
 from pillion.queue.estimate import Estimates, Eta, parallel, worker_count
 from pillion.queue.gates import OPEN, Gate, Gates
 from pillion.queue.offline import OfflineLocations

@@ -54,6 +54,7 @@ KIND = KindSpec(
     policies={"server": ("480p",)},
     by_variant={"crf": between(0, 63, "a quality of VP9")},
     given="pillion.kinds.proxy.given:given",
+    lacking="pillion.kinds.proxy.lacking:lacking",
     from_peers=False,
     # A step is a part of a second of film; the whole may take hours.
     limits=Limits(
