@@ -2,15 +2,18 @@
 
 from __future__ import annotations
 
+import os
+import sys
 import time
 from collections.abc import Callable
 from types import TracebackType
 from typing import TYPE_CHECKING, Self
 
-from pillion.cli.output import duration, note
+from pillion.cli.output import duration, is_quiet, note
 from pillion.model import SidecarStatus
 
 if TYPE_CHECKING:
+    from pillion.cli.progress import LiveProgress
     from pillion.queue.work import Workers
 
 EVERY_S = 10.0
@@ -77,3 +80,14 @@ class LineProgress(NoProgress):
             return False
         self._last = now
         return True
+
+
+def progress_shown(*, quiet: bool = False) -> LiveProgress | NoProgress:
+    """Progress for a terminal, for a log, or none."""
+    if quiet or is_quiet():
+        return NoProgress()
+    if not sys.stderr.isatty() or os.environ.get("TERM") == "dumb":
+        return LineProgress()
+    from pillion.cli.progress import LiveProgress
+
+    return LiveProgress()

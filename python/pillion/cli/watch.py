@@ -9,10 +9,9 @@ from typing import TYPE_CHECKING
 
 import click
 
-from pillion.cli.lines import NoProgress
+from pillion.cli.lines import NoProgress, progress_shown
 from pillion.cli.options import STAYS, json_option, library_option, open_library, printable
 from pillion.cli.output import is_quiet, note, print_json, say
-from pillion.cli.work import progress_shown
 from pillion.errors import LibraryError
 
 if TYPE_CHECKING:

@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
-import os
-import sys
 import time
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 import click
 
+from pillion.cli.lines import progress_shown
 from pillion.cli.options import PATH, STAYS, json_option, kinds_option, library_option, open_library, split_kinds
 from pillion.cli.output import (
     index_json,
@@ -25,23 +24,8 @@ from pillion.cli.output import (
 from pillion.errors import UsageError
 
 if TYPE_CHECKING:
-    from pillion.cli.lines import NoProgress
-    from pillion.cli.progress import LiveProgress
     from pillion.library import Library
     from pillion.library.status import WorkReport
-
-
-def progress_shown(*, quiet: bool = False) -> LiveProgress | NoProgress:
-    """Progress for a terminal, for a log, or none."""
-    from pillion.cli.lines import LineProgress, NoProgress
-
-    if quiet or is_quiet():
-        return NoProgress()
-    if not sys.stderr.isatty() or os.environ.get("TERM") == "dumb":
-        return LineProgress()
-    from pillion.cli.progress import LiveProgress
-
-    return LiveProgress()
 
 
 def _note_waiting(holder: str) -> None:
