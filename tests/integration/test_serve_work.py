@@ -178,4 +178,5 @@ def test_a_catalog_restored_under_it_is_opened_and_the_workers_follow(home: Path
         uuid = found[0]["content_uuid"]
         assert found[0]["name"] == "new.jpg"
         assert served.ask(f"sidecars/{uuid}/thumb/icon?wait=60").status == 200
-        assert served.get("health")["workers"]["pid"] != before
+        while served.get("health")["workers"]["pid"] == before:
+            assert served.process.poll() is None

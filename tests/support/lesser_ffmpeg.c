@@ -1,4 +1,4 @@
-/* An FFmpeg without some decoders, as other builds of it are: avcodec_find_decoder() knows none of the codecs whose
+/* An FFmpeg without some decoders, as other builds of it are: avcodec_find_decoder() and its like by name know none of the codecs whose
  * names stand in the file $PILLION_HIDDEN_CODECS. Preloaded, it stands in front of the library's own function. */
 #define _GNU_SOURCE
 #include <dlfcn.h>
@@ -38,6 +38,12 @@ static int is_hidden(const char *codec)
     if (list)
         fclose(list);
     return hidden;
+}
+
+const void *avcodec_find_decoder_by_name(const char *name)
+{
+    const void *(*find)(const char *) = real("avcodec_find_decoder_by_name");
+    return is_hidden(name) ? NULL : find(name);
 }
 
 const void *avcodec_find_decoder(int id)

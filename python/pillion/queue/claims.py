@@ -25,7 +25,6 @@ from pillion.kinds.spec import MIB
 from pillion.pool.pool import WorkerPool
 from pillion.pool.sandbox import Policy
 from pillion.queue.commit import DISK_FULL_NOTICE, PlannedJob
-from pillion.queue.gates import has_room
 from pillion.store import Store
 
 _LOOK = "pillion.kinds.lacking:look"
@@ -36,6 +35,9 @@ _TRUST_S = 10.0
 """How long what it found counts for other jobs."""
 
 _MEMORY_BYTES = 3072 * MIB
+
+_SCARCE_BYTES = 64 * MIB
+"""With less space than this, a worker may well have seen none: others have removed their files since."""
 
 _ROOM_BYTES = 16 * MIB
 """Where this cannot be had, a disk is full: more than what is written for nearly every file."""
@@ -105,7 +107,8 @@ class Claims:
 def is_full(probe: Path) -> bool:
     """Whether a disk has no room, by making a file there and removing it: quotas do not show otherwise."""
     try:
-        if not has_room(probe.parent):
+        state = os.statvfs(probe.parent)
+        if state.f_bavail * state.f_frsize < _SCARCE_BYTES:
             return True
         with open(probe, "xb") as file:
             os.posix_fallocate(file.fileno(), 0, _ROOM_BYTES)

@@ -70,15 +70,8 @@ _BUCKET: Schema = text(pattern="^[0-9a-f]{4}$")
 _BUCKETS: Schema = {**many(_BUCKET), "maxItems": MOST_BUCKETS}
 _BASE64: Schema = text(contentEncoding="base64")
 _ABOUT = of({"protocol": integer(), "device_uuid": maybe(text()), "device_name": maybe(text()), "top": _BASE64})
-_OFFER: Schema = {
-    "type": "array",
-    "prefixItems": [
-        *(text(title=name) for name in ("content_uuid", "kind", "variant", "recipe", "checksum")),
-        integer(title="size"),
-        text(title="format"),
-        maybe(text(title="mark")),
-    ],
-}
+_OFFER: Schema = many({"type": ["string", "integer", "null"]})
+"""content_uuid, kind, variant, recipe, checksum, size, format, mark."""
 
 ROUTES: tuple[Route, ...] = (
     Route(
@@ -129,7 +122,11 @@ ROUTES: tuple[Route, ...] = (
         handler=show_offers,
         body=of({"buckets": _BUCKETS, "hashes": {**many(_BASE64), "maxItems": MOST_BUCKETS}}),
         body_example={"buckets": ["00a1"], "hashes": ["AAAAAAAAAAAAAAAA"]},
-        replies={200: Reply(text="The sidecars.", schema=many(_OFFER))},
+        replies={
+            200: Reply(
+                text="Of each: content_uuid, kind, variant, recipe, checksum, size, format, mark.", schema=many(_OFFER)
+            )
+        },
     ),
 )
 """The routes for other devices."""

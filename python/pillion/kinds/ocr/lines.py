@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import functools
 import math
-from collections.abc import Callable
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -24,6 +24,9 @@ else:
     from pillion.extras import lazy_numpy as np
 
 Area = tuple[int, int, int, int]
+
+_PORTION = 240
+"""Pieces that are read together: some batches of the core's, half a second."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -54,10 +57,11 @@ def model_of(language: str, folder: str) -> _core.LineModel | None:
         return None
 
 
-def pieces_of(iterator: Any, module: Any, is_text: Callable[[Any, Any], bool]) -> list[Piece] | None:
+def pieces_of(iterator: Any, module: Any, no_text: Sequence[Any]) -> list[Piece] | None:
     """What is to be read of a page that was laid out, in reading order; none where some of it is on its side.
 
-    ``iterator``: tesserocr's over results, of a layout with neighbouring words merged. ``is_text``: no picture or rule.
+    ``iterator``: tesserocr's over results, of a layout with neighbouring words merged. ``no_text``: types of
+    blocks that are left out.
     """
     levels, upright = module.RIL, module.Orientation.PAGE_UP
     pieces = []
@@ -66,7 +70,7 @@ def pieces_of(iterator: Any, module: Any, is_text: Callable[[Any, Any], bool]) -
         starts_line |= bool(item.IsAtBeginningOf(levels.TEXTLINE))
         starts_paragraph |= bool(item.IsAtBeginningOf(levels.PARA))
         area = item.BoundingBox(levels.WORD)
-        if area is None or not is_text(item, module):
+        if area is None or item.BlockType() in no_text:
             continue
         orientation, direction, *_ = item.Orientation()
         if orientation != upright or direction != module.WritingDirection.LEFT_TO_RIGHT:
@@ -87,6 +91,12 @@ def _rows(item: Any, area: Area, line_level: Any) -> tuple[int, int]:
     # Tesseract counts rows from below, and cuts fractions off.
     above, below = baseline - height_above, baseline - row["descenders"]
     return min(top, math.ceil(above)), max(bottom, math.ceil(below))
+
+
+def portions(pieces: list[Piece]) -> Iterator[list[Piece]]:
+    """In portions that are read in a moment, so that who reads them can look at the clock."""
+    for start in range(0, len(pieces), _PORTION):
+        yield pieces[start : start + _PORTION]
 
 
 def read(model: _core.LineModel, gray: NDArray[np.uint8], pieces: list[Piece]) -> list[list[tuple[str, float, Area]]]:

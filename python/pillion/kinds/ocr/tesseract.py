@@ -219,12 +219,12 @@ class LibraryRecogniser:
         self._give(gray, layout)
         started = time.monotonic()
         try:
-            text = self._read_by_core(gray)
+            text = self._read_by_core(gray, started + _MAX_SECONDS)
             if text is not None:
                 return text
             if not self._api.Recognize(max(1, round(_MAX_SECONDS * 1000))):
                 if time.monotonic() - started >= _MAX_SECONDS:
-                    raise ItemError(ErrorClass.TIMEOUT, f"Tesseract took longer than {_MAX_SECONDS:.0f} s for a page")
+                    raise _too_long()
                 raise ItemError(ErrorClass.CORRUPT, "Tesseract could not read the page")
             return _text_of(self._api.GetIterator(), _tesserocr())
         finally:
@@ -238,15 +238,22 @@ class LibraryRecogniser:
             self._is_laid_out = self._api.AnalyseLayout(True) is not None
         return self._api.GetIterator() if self._is_laid_out else None
 
-    def _read_by_core(self, gray: NDArray[np.uint8]) -> RecognisedText | None:
+    def _read_by_core(self, gray: NDArray[np.uint8], until: float) -> RecognisedText | None:
         if self._model is None:
             return None
         iterator = self._lay_out()
         if iterator is None:
             return RecognisedText(())
         module = _tesserocr()
-        pieces = lines.pieces_of(iterator, module, _is_text)
-        return None if pieces is None else _text_of_pieces(pieces, lines.read(self._model, gray, pieces))
+        pieces = lines.pieces_of(iterator, module, _no_text(module))
+        if pieces is None:
+            return None
+        words: list[list[tuple[str, float, lines.Area]]] = []
+        for some in lines.portions(pieces):
+            words += lines.read(self._model, gray, some)
+            if time.monotonic() >= until:
+                raise _too_long()
+        return _text_of_pieces(pieces, words)
 
     def _give(self, gray: NDArray[np.uint8], layout: Layout) -> None:
         if self._given is gray and self._layout is layout:
@@ -259,6 +266,10 @@ class LibraryRecogniser:
         self._api.SetSourceResolution(_RESOLUTION)
         self._given, self._layout = gray, layout
         self._is_laid_out = False
+
+
+def _too_long() -> ItemError:
+    return ItemError(ErrorClass.TIMEOUT, f"Tesseract took longer than {_MAX_SECONDS:.0f} s for a page")
 
 
 def _line_boxes(iterator: Any, module: Any, figures: list[Box]) -> Iterator[tuple[Box, float]]:
@@ -283,15 +294,14 @@ def _is_figure(item: Any, module: Any) -> bool:
 
 
 def _is_text(item: Any, module: Any) -> bool:
+    return item.BlockType() not in _no_text(module)
+
+
+def _no_text(module: Any) -> tuple[Any, ...]:
+    """The types of blocks that hold no text."""
     kinds = module.PT
-    return item.BlockType() not in (
-        kinds.FLOWING_IMAGE,
-        kinds.HEADING_IMAGE,
-        kinds.PULLOUT_IMAGE,
-        kinds.HORZ_LINE,
-        kinds.VERT_LINE,
-        kinds.NOISE,
-    )
+    pictures = (kinds.FLOWING_IMAGE, kinds.HEADING_IMAGE, kinds.PULLOUT_IMAGE)
+    return (*pictures, kinds.HORZ_LINE, kinds.VERT_LINE, kinds.NOISE)
 
 
 def _text_of(iterator: Any, module: Any) -> RecognisedText:
