@@ -56,7 +56,7 @@ def test_identify(benchmark: BenchmarkFixture, library: Path) -> None:
     files = [(path, size, mtime_ns) for path, size, mtime_ns, *_ in _core.walk(library).entries]
     benchmark.extra_info["bytes"] = sum(size for _, size, _ in files)
     results = benchmark(_core.identify_files, library, files)
-    assert all(len(result) == 3 for result in results)
+    assert all(len(result) == 4 for result in results)
 
 
 def test_exists_many(benchmark: BenchmarkFixture, sidecars: tuple[Path, list[str]]) -> None:
