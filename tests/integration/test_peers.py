@@ -19,25 +19,17 @@ from pillion.library.sidecars import Pending, Ready
 from pillion.model import SidecarKind, SidecarStatus, SidecarUri
 from pillion.peers import inventory, pulling
 from pillion.peers.peer import PeerError, PeerLied
-from tests.support import photos
+from tests.support import devices
+from tests.support.devices import PHOTOS, SIZES
 from tests.support.lying import ChangedPeer
 from tests.support.program import run, run_json
-
-PHOTOS = 3
-SIZES = 2
-"""Thumbnails of each that the policy wants."""
 
 
 @pytest.fixture(scope="module")
 def made(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A folder of photographs, and a library with thumbnails of them."""
     folder = tmp_path_factory.mktemp("made")
-    (folder / "photos").mkdir()
-    for seed in range(PHOTOS):
-        photos.write_photo(folder / "photos" / f"{seed}.jpg", seed=seed, size=(320, 240))
-    with Library.open(folder / "desk", policy="mobile") as library:
-        library.index(folder / "photos", kinds=["thumb"])
-        library.run(kinds=["thumb"])
+    devices.make(folder)
     return folder
 
 
@@ -49,10 +41,9 @@ def desk(made: Path, tmp_path: Path) -> Path:
 
 
 @pytest.fixture
-def phone(tmp_path: Path, desk: Path) -> Iterator[Library]:
+def phone(made: Path, tmp_path: Path, desk: Path) -> Iterator[Library]:
     """One that knows the same photographs, has made nothing, and has the first for a peer."""
-    with Library.open(tmp_path / "phone", policy="mobile") as library:
-        library.index(tmp_path / "photos", kinds=["thumb"])
+    with devices.other(made, tmp_path) as library:
         library.peers.add("desk", str(desk))
         yield library
 

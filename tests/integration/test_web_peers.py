@@ -17,23 +17,17 @@ from pillion import Library, UsageError
 from pillion.peers import web
 from pillion.peers.peer import PeerError, PeerLied
 from pillion.peers.web import WebPeer
-from tests.support import photos
+from tests.support import devices
+from tests.support.devices import PHOTOS, SIZES
 from tests.support.program import run
 from tests.support.serving import Served, is_problem, serving
-
-PHOTOS = 3
 
 
 @pytest.fixture(scope="module")
 def made(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """Photographs, and a library with one thumbnail of each."""
+    """Photographs, and a library with their thumbnails."""
     folder = tmp_path_factory.mktemp("made")
-    (folder / "photos").mkdir()
-    for seed in range(PHOTOS):
-        photos.write_photo(folder / "photos" / f"{seed}.jpg", seed=seed, size=(320, 240))
-    with Library.open(folder / "desk", policy="mobile") as library:
-        library.index(folder / "photos", kinds=["thumb"])
-        library.run(kinds=["thumb"])
+    devices.make(folder)
     return folder
 
 
@@ -45,16 +39,14 @@ def served(made: Path) -> Iterator[Served]:
 
 @pytest.fixture
 def phone(made: Path, tmp_path: Path) -> Iterator[Library]:
-    shutil.copytree(made / "photos", tmp_path / "photos")
-    with Library.open(tmp_path / "phone", policy="mobile") as library:
-        library.index(tmp_path / "photos", kinds=["thumb"])
+    with devices.other(made, tmp_path) as library:
         yield library
 
 
 def test_sidecars_come_from_a_server(phone: Library, served: Served) -> None:
     phone.peers.add("desk", f"http://127.0.0.1:{served.port}/")
     (pulled,) = phone.peers.pull()
-    assert (pulled.failed, pulled.by_kind) == (None, {"thumb": 2 * PHOTOS})
+    assert (pulled.failed, pulled.by_kind) == (None, {"thumb": SIZES * PHOTOS})
     assert not phone.run(kinds=["thumb"]).recorded
     assert phone.verify() == []
     uuid = next(iter(phone.ls())).content_uuid
@@ -101,7 +93,7 @@ def test_a_token_lets_a_device_in(phone: Library, made: Path, tmp_path: Path) ->
         assert not refused.lied
         phone.peers.add("desk", address, tmp_path / "token")
         (pulled,) = phone.peers.pull()
-        assert (pulled.failed, pulled.by_kind) == (None, {"thumb": 2 * PHOTOS})
+        assert (pulled.failed, pulled.by_kind) == (None, {"thumb": SIZES * PHOTOS})
 
 
 # servers that are none ------------------------------------------------------------------------------------------------

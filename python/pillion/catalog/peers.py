@@ -42,12 +42,12 @@ class PeerRow:
 
     name: str
     url: str
-    token_file: bytes | None
+    token_file: bytes | None = None
     added_at: float
-    device_uuid: str | None
-    device_name: str | None
-    seen_at: float | None
-    refused: str | None
+    device_uuid: str | None = None
+    device_name: str | None = None
+    seen_at: float | None = None
+    refused: str | None = None
 
 
 @value
@@ -201,8 +201,6 @@ def _offer(row: Sequence[Any]) -> Offer:
 
 def known_contents(connection: sa.Connection, content_uuids: Collection[str]) -> set[str]:
     """Those of these contents that this library knows."""
-    if len(content_uuids) > 100_000:
-        return set(connection.scalars(sa.select(contents.c.content_uuid))) & set(content_uuids)
     found: set[str] = set()
     for some in chunks(sorted(content_uuids)):
         found.update(connection.scalars(sa.select(contents.c.content_uuid).where(contents.c.content_uuid.in_(some))))
@@ -288,50 +286,26 @@ class Wanted:
     settings: str
 
 
-def wanted_from(
-    connection: sa.Connection,
-    peer: str,
-    *,
-    kinds: Collection[str] | None = None,
-    content_uuids: Sequence[str] | None = None,
+def wanted_among(
+    connection: sa.Connection, offers: Sequence[Offer], kinds: Collection[str] | None = None
 ) -> list[Wanted]:
-    """The sidecars that are due here, of files that are there, and that the peer has by the recipe wanted."""
-    theirs = peer_differences.c
-    names = tuple(theirs[column.name] for column in _COLUMNS)
-    present = sa.exists().where(entries.c.content_uuid == theirs.content_uuid, entries.c.removed_at.is_(None))
-    query = (
-        sa.select(*names, recipes.c.settings)
-        .join(
-            sidecars,
-            sa.and_(
-                sidecars.c.content_uuid == theirs.content_uuid,
-                sidecars.c.kind == theirs.kind,
-                sidecars.c.variant == theirs.variant,
-                sidecars.c.wanted == theirs.recipe,
-            ),
-        )
-        .join(recipes, recipes.c.digest == theirs.recipe)
-        .where(theirs.peer == peer, DUE, present)
-        .order_by(theirs.kind, theirs.variant, theirs.content_uuid)
-    )
-    if kinds is not None:
-        query = query.where(theirs.kind.in_(list(kinds)))
-    if content_uuids is None:
-        return [Wanted(_offer(row[:-1]), row[-1]) for row in connection.execute(query)]
-    found = (
-        row
-        for some in chunks(list(content_uuids))
-        for row in connection.execute(query.where(theirs.content_uuid.in_(some)))
-    )
-    return [Wanted(_offer(row[:-1]), row[-1]) for row in found]
+    """Those of these offers that are due here by the very recipe, of files that are there; by kind and variant.
 
-
-def wanted_recipe(connection: sa.Connection, key: tuple[str, SidecarKind, str]) -> tuple[str, str] | None:
-    """(digest of the recipe that a due sidecar is wanted with, its settings as JSON); None if it is not due."""
-    same = [column == part for column, part in zip(sidecars.primary_key.columns, key, strict=True)]
-    query = sa.select(recipes.c.digest, recipes.c.settings).join(sidecars, sidecars.c.wanted == recipes.c.digest)
-    row = connection.execute(query.where(DUE, *same)).first()
-    return (row[0], row[1]) if row else None
+    ``kinds``: only of these.
+    """
+    present = sa.exists().where(entries.c.content_uuid == sidecars.c.content_uuid, entries.c.removed_at.is_(None))
+    columns = (*sidecars.primary_key.columns, sidecars.c.wanted, recipes.c.settings)
+    due = sa.select(*columns).join(recipes, recipes.c.digest == sidecars.c.wanted).where(DUE, present)
+    chosen = [offer for offer in offers if kinds is None or offer.kind in kinds]
+    found: list[Wanted] = []
+    for some in chunks(chosen):
+        here = due.where(sidecars.c.content_uuid.in_({offer.content_uuid for offer in some}))
+        wants = {(uuid, kind, variant): rest for uuid, kind, variant, *rest in connection.execute(here)}
+        for offer in some:
+            recipe, settings = wants.get(offer.key, (None, ""))
+            if recipe == offer.recipe:
+                found.append(Wanted(offer, settings))
+    return sorted(found, key=lambda item: (item.offer.kind, item.offer.variant, item.offer.content_uuid))
 
 
 def forget_differences(connection: sa.Connection, keys: Sequence[tuple[str, SidecarKind, str]], peer: str) -> None:

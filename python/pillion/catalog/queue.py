@@ -95,9 +95,11 @@ _GATED = prepared(
 )
 
 
-def has_peers(connection: sa.Connection) -> bool:
-    """Whether there is any peer that what is queued might be taken from."""
-    return connection.execute(sa.select(peers.c.name).where(peers.c.refused.is_(None)).limit(1)).first() is not None
+def may_be_taken(connection: sa.Connection, kinds: Collection[SidecarKind]) -> bool:
+    """Whether there is any peer, and a job of these kinds that it might save."""
+    peer = sa.exists().where(peers.c.refused.is_(None))
+    job = sa.exists().where(jobs.c.state.in_([JobState.QUEUED.value, JobState.WAITING.value]), jobs.c.kind.in_(kinds))
+    return bool(connection.scalar(sa.select(sa.and_(peer, job))))
 
 
 def has_gates(connection: sa.Connection) -> bool:

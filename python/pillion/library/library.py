@@ -486,7 +486,7 @@ class Library:
         allowed = self.config.from_peers
         kinds = [kind for kind in kinds if (kind in allowed if allowed is not None else registry.spec(kind).from_peers)]
         with self._database.read() as connection:
-            if not kinds or not catalog_queue.has_peers(connection):
+            if not catalog_queue.may_be_taken(connection, kinds):
                 return
         for pulled in self.peers.pull(kinds=kinds):
             if pulled.failed is not None:

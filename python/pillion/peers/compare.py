@@ -6,9 +6,8 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
-import sqlalchemy as sa
-
 from pillion.catalog import peers as catalog_peers
+from pillion.catalog.database import Database
 from pillion.catalog.peers import BUCKET, Offer
 from pillion.kinds import registry
 from pillion.model import SidecarKind
@@ -42,36 +41,41 @@ class Differences:
 
 
 def compare(
-    connection: sa.Connection, root: Path, peer: Peer, progress: Callable[[int, int], None] | None = None
+    database: Database, root: Path, peer: Peer, progress: Callable[[int, int], None] | None = None
 ) -> Differences:
     """Compare this library, whose folder is ``root``, with a peer. ``progress``: called with (buckets done, of all).
 
-    Raises PeerError, and PeerLied where the peer's answers do not fit each other.
+    No transaction is open while the peer is waited for. Raises PeerError, and PeerLied where the peer's answers do not
+    fit each other.
     """
     before = peer.received
-    about = peer.about()
-    if about.protocol != PROTOCOL:
-        raise PeerError(f"It speaks version {about.protocol} of the exchange, and this Pillion {PROTOCOL}.")
-    _check_length(about.top, BRANCH)
+    about = _about(peer)
     found = Differences(about)
-    buckets = list(_differing(inventory.current(connection, root), peer, about.top))
+    with database.read() as connection:
+        ours = inventory.current(connection, root)
+    buckets = list(_differing(ours, peer, about.top))
     found.buckets = len(buckets)
     for start in range(0, len(buckets), MOST_BUCKETS):
-        _compare_buckets(connection, peer, buckets[start : start + MOST_BUCKETS], found)
+        _compare_buckets(database, peer, buckets[start : start + MOST_BUCKETS], found)
         if progress is not None:
             progress(min(start + MOST_BUCKETS, len(buckets)), len(buckets))
     found.received = peer.received - before
     return found
 
 
-def compare_bucket(connection: sa.Connection, peer: Peer, bucket: str) -> list[Offer]:
+def compare_bucket(database: Database, peer: Peer, bucket: str) -> list[Offer]:
     """What a peer has in one bucket that this library has not, or has another of. Raises PeerError."""
+    found = Differences(_about(peer))
+    _compare_buckets(database, peer, [bucket], found)
+    return found.has
+
+
+def _about(peer: Peer) -> About:
     about = peer.about()
     if about.protocol != PROTOCOL:
         raise PeerError(f"It speaks version {about.protocol} of the exchange, and this Pillion {PROTOCOL}.")
-    found = Differences(about)
-    _compare_buckets(connection, peer, [bucket], found)
-    return found.has
+    _check_length(about.top, BRANCH)
+    return about
 
 
 def _differing(ours: inventory.Inventory, peer: Peer, top: bytes) -> Iterator[str]:
@@ -91,10 +95,11 @@ def _check_length(data: bytes, length: int) -> None:
         raise PeerLied(f"It answered {len(data)} bytes of digests in place of {length}.")
 
 
-def _compare_buckets(connection: sa.Connection, peer: Peer, buckets: Sequence[str], found: Differences) -> None:
+def _compare_buckets(database: Database, peer: Peer, buckets: Sequence[str], found: Differences) -> None:
     theirs = {bucket: _checked(hashes) for bucket, hashes in peer.short_hashes(buckets).items() if bucket in buckets}
-    ours = dict(catalog_peers.lines_of(connection, buckets))
-    known = catalog_peers.known_in(connection, buckets)
+    with database.read() as connection:
+        ours = dict(catalog_peers.lines_of(connection, buckets))
+        known = catalog_peers.known_in(connection, buckets)
     wanted: dict[str, list[bytes]] = {}
     for bucket in buckets:
         lines = {short_hash(line): line for line in ours.get(bucket, ())}
@@ -107,7 +112,7 @@ def _compare_buckets(connection: sa.Connection, peer: Peer, buckets: Sequence[st
         if mine:
             wanted[bucket] = mine
     for some in _portions(wanted):
-        found.has += _asked(connection, peer, some)
+        found.has += _asked(database, peer, some)
 
 
 def _checked(hashes: bytes) -> set[bytes]:
@@ -137,7 +142,7 @@ def _portions(wanted: Mapping[str, list[bytes]]) -> Iterator[dict[str, bytes]]:
         yield portion
 
 
-def _asked(connection: sa.Connection, peer: Peer, wanted: Mapping[str, bytes]) -> list[Offer]:
+def _asked(database: Database, peer: Peer, wanted: Mapping[str, bytes]) -> list[Offer]:
     """The offers with these hashes, of contents that are known here. Raises PeerLied for any other."""
     asked = {bucket: set(split(hashes)) for bucket, hashes in wanted.items()}
     offers = peer.offers(wanted)
@@ -147,6 +152,7 @@ def _asked(connection: sa.Connection, peer: Peer, wanted: Mapping[str, bytes]) -
         if short_hash(offer.line) not in hashes:
             raise PeerLied(f"It offered {offer.kind} {offer.variant} of {offer.content_uuid}, which was not asked for.")
         hashes.discard(short_hash(offer.line))
-    known = catalog_peers.known_contents(connection, {offer.content_uuid for offer in offers})
+    with database.read() as connection:
+        known = catalog_peers.known_contents(connection, {offer.content_uuid for offer in offers})
     kinds = set(registry.names())
     return [offer for offer in offers if offer.content_uuid in known and offer.kind in kinds]

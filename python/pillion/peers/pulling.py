@@ -12,8 +12,9 @@ import os
 import re
 import time
 from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
-from contextlib import closing, contextmanager, suppress
-from dataclasses import dataclass, field, replace
+from contextlib import closing, contextmanager
+from dataclasses import dataclass, field
+from functools import partial
 from itertools import groupby
 from pathlib import Path
 from typing import Any
@@ -21,7 +22,7 @@ from typing import Any
 from pillion import _core
 from pillion.catalog import peers as catalog_peers
 from pillion.catalog.database import Database
-from pillion.catalog.peers import PeerRow, Wanted
+from pillion.catalog.peers import Offer, PeerRow, Wanted
 from pillion.errors import ErrorClass, ItemError, UsageError
 from pillion.kinds import registry
 from pillion.machine import at_work, this_owner
@@ -147,8 +148,7 @@ class Peers:
 
     def _compared(self, name: str, peer: Peer, progress: Callable[[int, int], None] | None = None) -> Differences:
         now = time.time()
-        with self._database.read() as connection:
-            found = compare(connection, self._store.root, peer, progress)
+        found = compare(self._database, self._store.root, peer, progress)
         device = (found.about.device_uuid, found.about.device_name)
         with self._database.write() as connection:
             catalog_peers.save_differences(connection, name, device, has=found.has, lacks=found.lacks, now=now)
@@ -159,7 +159,6 @@ class Peers:
         names: Sequence[str] | None = None,
         *,
         kinds: Collection[SidecarKind | str] | None = None,
-        content_uuids: Sequence[str] | None = None,
         dry_run: bool = False,
         progress: Progress | None = None,
     ) -> list[Pulled]:
@@ -168,61 +167,51 @@ class Peers:
         ``names``: of the peers, by default all that are not left out. ``dry_run``: only say how many these are. What a
         peer that fails does not give is left for the next. Raises UsageError for an unknown peer or kind.
         """
-        wanted = None if kinds is None else registry.parse_kinds(list(kinds))
+        chosen = None if kinds is None else registry.parse_kinds(list(kinds))
         rows = [self.get(name) for name in names] if names else [row for row in self.all() if row.refused is None]
-        results = []
-        for row in rows:
-            result = Pulled(row.name)
-            started = time.monotonic()
-            try:
-                with self._blamed(row.name), closing(connect(row)) as peer:
-                    self._compared(row.name, peer)
-                    try:
-                        self._pull(row.name, peer, wanted, content_uuids, result, progress, dry_run=dry_run)
-                    finally:
-                        result.received = peer.received
-            except PeerError as error:
-                result.failed, result.lied = str(error), isinstance(error, PeerLied)
-            result.seconds = time.monotonic() - started
-            results.append(result)
-        return results
+        return [self._pulled(row, partial(self._pull_named, row.name, chosen, dry_run, progress)) for row in rows]
+
+    def pull_from(
+        self, url: str, *, kinds: Collection[SidecarKind | str] | None = None, progress: Progress | None = None
+    ) -> Pulled:
+        """Take from a library at an address that is no peer and does not become one."""
+        chosen = None if kinds is None else registry.parse_kinds(list(kinds))
+        row = PeerRow(name=url, url=_address(url), added_at=time.time())
+
+        def work(peer: Peer, result: Pulled) -> None:
+            found = compare(self._database, self._store.root, peer)
+            self._take(peer, self._wanted(found.has, chosen), result, progress)
+
+        return self._pulled(row, work)
 
     def fetch(self, content_uuid: str, kind: SidecarKind, variant: str) -> bool:
         """Take one sidecar, that is due here, from the first peer that has it; False if none has it or can be reached.
 
         Only the one bucket is compared, and nothing of it is remembered.
         """
-        key = (content_uuid, kind, variant)
-        with self._database.read() as connection:
-            wanted = catalog_peers.wanted_recipe(connection, key)
-        if wanted is None:
-            return False
-        recipe, settings = wanted
-        for row in self.all():
-            if row.refused is not None:
-                continue
-            with suppress(PeerError), self._blamed(row.name), closing(connect(row)) as peer:
-                with self._database.read() as connection:
-                    offers = compare_bucket(connection, peer, content_uuid[: catalog_peers.BUCKET])
-                found = [Wanted(offer, settings) for offer in offers if (offer.key, offer.recipe) == (key, recipe)]
-                with Checker(self._store.staging, self._mode) as checker:
-                    taken = self._taken(peer, checker, found)
-                if taken:
-                    record_many(self._database, self._store, [given for _, given in taken])
-                    return True
-        return False
 
-    def pull_from(
-        self, url: str, *, kinds: Collection[SidecarKind | str] | None = None, progress: Progress | None = None
-    ) -> Pulled:
-        """Take from a library at an address that is no peer and does not become one."""
-        name = f"import.{os.getpid()}"
-        self.add(name, url)
+        def work(peer: Peer, result: Pulled) -> None:
+            offers = compare_bucket(self._database, peer, content_uuid[: catalog_peers.BUCKET])
+            mine = [offer for offer in offers if offer.key == (content_uuid, kind, variant)]
+            self._take(peer, self._wanted(mine, None), result)
+
+        rows = (row for row in self.all() if row.refused is None)
+        return any(self._pulled(row, work).by_kind for row in rows)
+
+    def _pulled(self, row: PeerRow, work: Callable[[Peer, Pulled], None]) -> Pulled:
+        """What ``work`` took from a peer while it was connected."""
+        result = Pulled(row.name)
+        started = time.monotonic()
         try:
-            (pulled,) = self.pull([name], kinds=kinds, progress=progress)
-        finally:
-            self.remove(name)
-        return replace(pulled, peer=url)
+            with self._blamed(row.name), closing(connect(row)) as peer:
+                try:
+                    work(peer, result)
+                finally:
+                    result.received = peer.received
+        except PeerError as error:
+            result.failed, result.lied = str(error), isinstance(error, PeerLied)
+        result.seconds = time.monotonic() - started
+        return result
 
     @contextmanager
     def _blamed(self, name: str) -> Iterator[None]:
@@ -234,22 +223,40 @@ class Peers:
                 catalog_peers.refuse_peer(connection, name, str(error)[:500])
             raise
 
-    def _pull(
+    def _pull_named(
         self,
         name: str,
-        peer: Peer,
         kinds: Collection[str] | None,
-        content_uuids: Sequence[str] | None,
-        result: Pulled,
-        progress: Progress | None,
-        *,
         dry_run: bool,
+        progress: Progress | None,
+        peer: Peer,
+        result: Pulled,
     ) -> None:
-        with self._database.read() as connection:
-            wanted = catalog_peers.wanted_from(connection, name, kinds=kinds, content_uuids=content_uuids)
-        wanted = [item for item in wanted if item.offer.size <= MOST_BYTES]
-        if dry_run or not wanted:
+        wanted = self._wanted(self._compared(name, peer).has, kinds)
+        if dry_run:
             self._count(result, wanted)
+            return
+        self._take(peer, wanted, result, progress, forget=name)
+
+    def _wanted(self, offers: Sequence[Offer], kinds: Collection[str] | None) -> list[Wanted]:
+        with self._database.read() as connection:
+            wanted = catalog_peers.wanted_among(connection, offers, kinds)
+        return [item for item in wanted if item.offer.size <= MOST_BYTES]
+
+    def _take(
+        self,
+        peer: Peer,
+        wanted: Sequence[Wanted],
+        result: Pulled,
+        progress: Progress | None = None,
+        *,
+        forget: str | None = None,
+    ) -> None:
+        """Take what is wanted, in batches, each checked and recorded as a whole.
+
+        ``forget``: the name of the peer of which it is no difference any more.
+        """
+        if not wanted:
             return
         done = 0
         with Checker(self._store.staging, self._mode) as checker:
@@ -257,13 +264,14 @@ class Peers:
                 taken = self._taken(peer, checker, batch)
                 if taken:
                     record_many(self._database, self._store, [given for _, given in taken])
-                with self._database.write() as connection:
-                    catalog_peers.forget_differences(connection, [item.offer.key for item in batch], name)
+                if forget is not None:
+                    with self._database.write() as connection:
+                        catalog_peers.forget_differences(connection, [item.offer.key for item in batch], forget)
                 self._count(result, [item for item, _ in taken])
                 result.missing += len(batch) - len(taken)
                 done += len(batch)
                 if progress is not None:
-                    progress(name, done, len(wanted))
+                    progress(result.peer, done, len(wanted))
 
     @staticmethod
     def _count(result: Pulled, wanted: Sequence[Wanted]) -> None:
