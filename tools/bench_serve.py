@@ -28,6 +28,8 @@ from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
+from urllib.parse import urlsplit
 
 import psutil
 import sqlalchemy as sa
@@ -194,8 +196,9 @@ def serving(library: Path, *options: str) -> Iterator[tuple[int, psutil.Process]
     with subprocess.Popen([*command, *options], stdout=subprocess.PIPE, text=True, env=environment) as server:
         try:
             assert server.stdout is not None
-            url = json.loads(server.stdout.readline())["url"]
-            yield int(re.search(r":(\d+)/", url)[1]), psutil.Process(server.pid)  # type: ignore[index]
+            port = urlsplit(json.loads(server.stdout.readline())["url"]).port
+            assert port is not None
+            yield port, psutil.Process(server.pid)
         finally:
             server.send_signal(signal.SIGTERM)
             server.wait(60)
@@ -253,7 +256,7 @@ def measure_timeline(folder: Path, number: int) -> None:
         print(f"{number:,} items: counts of months of one type, first time {first:.0f} ms")
 
 
-def ask(connection: http.client.HTTPConnection, path: str) -> tuple[float, dict]:  # type: ignore[type-arg]
+def ask(connection: http.client.HTTPConnection, path: str) -> tuple[float, dict[str, Any]]:
     """How long an answer took, in ms, and what it was."""
     start = time.perf_counter()
     connection.request("GET", f"/api/v1/{path}")

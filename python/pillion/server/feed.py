@@ -7,6 +7,7 @@ after what they have seen, so that a slow client misses nothing that is still ke
 from __future__ import annotations
 
 import asyncio
+import functools
 import logging
 from collections import Counter
 from collections.abc import AsyncIterator, Sequence
@@ -117,7 +118,7 @@ async def _pieces(api: Api, receive: Receive, seen: int) -> AsyncIterator[bytes]
         yield b"retry: 2000\n\n"
         while not (gone.done() or stopping.done()):
             woken = asyncio.ensure_future(api.feed.next().wait())
-            found = (await api.read(lambda library, seen=seen: _after(library, seen)))[:_PAGE]  # type: ignore[misc]
+            found = (await api.read(functools.partial(_after, seen=seen)))[:_PAGE]
             if found:
                 seen = found[-1].id
                 woken.cancel()

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+from typing import cast
 
 from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol
 
@@ -15,9 +16,9 @@ class Protocol(HttpToolsProtocol):
 
     _head: asyncio.TimerHandle | None = None
 
-    def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override]
+    def connection_made(self, transport: asyncio.BaseTransport) -> None:
         """The client is there: from now on it has to ask."""
-        super().connection_made(transport)
+        super().connection_made(cast("asyncio.Transport", transport))
         self._begin_head()
 
     def on_message_begin(self) -> None:
