@@ -20,6 +20,8 @@ from hypothesis import strategies as st
 
 from pillion import Library, _core
 from pillion.errors import ErrorClass, ItemError
+from pillion.kinds.lacking import Lacking
+from pillion.kinds.proxy.lacking import lacking
 from pillion.kinds.registry import find
 from pillion.model import Empty, GenerationRequest
 from pillion.readers.media import webm
@@ -218,6 +220,18 @@ def test_what_cannot_be_decoded_has_a_typed_error(tmp_path: Path) -> None:
     with pytest.raises(ItemError) as caught:
         generated(path)
     assert caught.value.error_class is ErrorClass.CORRUPT
+
+
+@pytest.mark.parametrize("which", ["VIDEO_ENCODER", "SOUND_ENCODER"])
+def test_an_encoder_that_ffmpeg_lacks_is_a_missing_tool(
+    which: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    path = films.write_numbered(tmp_path / "a.mp4", even(10), sound_s=1)
+    monkeypatch.setattr(webm, which, "there_is_none")
+    with pytest.raises(ItemError, match="has no encoder there_is_none: run pip install") as caught:
+        generated(path)
+    assert caught.value.error_class is ErrorClass.MISSING_TOOL
+    assert lacking("video/mp4", {}) == Lacking(some=(caught.value.message,))
 
 
 # in a library, and in a browser ---------------------------------------------------------------------------------------

@@ -23,6 +23,7 @@ def test_each_kind_of_this_package_looks_for_its_tools() -> None:
         ("thumb", "application/pdf"),
         ("thumb", "video/mp4"),
         ("thumbstrip", "video/mp4"),
+        ("proxy", "video/mp4"),
         ("text", "text/html"),
     ],
 )

@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 from pillion.kinds.ocr.kind import OCR
-from pillion.kinds.spec import FirstGuess, KindSpec, Limits
-from pillion.kinds.text.kind import TEXT
+from pillion.kinds.spec import FirstGuess, KindSpec
+from pillion.kinds.text.kind import TEXT, TEXT_LIMITS
 from pillion.kinds.transcript.kind import TRANSCRIPT
 from pillion.model import MediaClass, SidecarFormat, SidecarKind
 
@@ -27,16 +27,7 @@ KIND = KindSpec(
     },
     policies={"desktop": (EMBEDDING_MODEL,), "server": (EMBEDDING_MODEL,)},
     given="pillion.kinds.embedding.given:given",
-    limits=Limits(
-        deadline_s=120,
-        deadline_s_per_mib=10,
-        cpu_s=60,
-        cpu_s_per_mib=20,
-        memory_mib=1536,
-        memory_mib_per_mib=64,
-        loading_s=20,
-        per_worker=256,
-    ),
+    limits=TEXT_LIMITS,
     first_guess=FirstGuess(bytes={EMBEDDING_MODEL: 10_000.0}),
     generators=("pillion.kinds.embedding.generator:EmbeddingsGenerator",),
     models="pillion.kinds.embedding.models:rows",

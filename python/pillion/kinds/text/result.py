@@ -48,9 +48,7 @@ def _parsed(part: Mapping[str, Any]) -> DocumentPart:
         number=int(part["number"]),
         name=part.get("name", ""),
         hidden=part.get("hidden", False),
-        cells=tuple(
-            (int(line), int(lines), int(row), int(column)) for line, lines, row, column in part.get("cells", ())
-        ),
+        cells=tuple(map(_run, part.get("cells", ()))),
     )
 
 

@@ -5,9 +5,9 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
-from pillion import _core, extras
-from pillion.kinds.lacking import Lacking, importable, is_quick, sentences
-from pillion.readers import media
+from pillion import _core
+from pillion.kinds import films
+from pillion.kinds.lacking import Lacking, importable, sentences
 from pillion.readers.images import decode, encode
 from pillion.readers.pdf import document
 
@@ -19,6 +19,6 @@ def lacking(mime: str, settings: Mapping[str, Any]) -> Lacking:
     if mime == "application/pdf":
         return Lacking(any_file=(*sentences(document.missing, importable("pypdfium2")), *written))
     if _core.media_class(mime) == "video":
-        needed = sentences(lambda: extras.missing("video", "thumbnails of videos"), importable("av", "numpy"))
-        return Lacking(any_file=(*needed, *written), some=() if needed or is_quick() else media.missing_decoders())
+        found = films.lacking("thumbnails of videos")
+        return Lacking(any_file=(*found.any_file, *written), some=found.some)
     return Lacking(any_file=(*decode.lacking(mime), *written))

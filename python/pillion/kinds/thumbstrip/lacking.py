@@ -5,12 +5,10 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
-from pillion import extras
-from pillion.kinds.lacking import Lacking, importable, is_quick, sentences
-from pillion.readers import media
+from pillion.kinds import films
+from pillion.kinds.lacking import Lacking
 
 
 def lacking(_mime: str, _settings: Mapping[str, Any]) -> Lacking:
     """For films of any type."""
-    needed = sentences(lambda: extras.missing("video", "sheets of frames"), importable("av", "numpy"))
-    return Lacking(any_file=needed, some=() if needed or is_quick() else media.missing_decoders())
+    return films.lacking("sheets of frames")

@@ -6,13 +6,14 @@ from collections.abc import Mapping
 from functools import partial
 from typing import Any
 
-from pillion.kinds.lacking import Lacking, importable, is_quick, sentences, slow
+from pillion.kinds import films
+from pillion.kinds.lacking import Lacking, importable, sentences, slow
 from pillion.kinds.transcript import models, whisper
 from pillion.readers import media
 
 
 def lacking(mime: str, settings: Mapping[str, Any]) -> Lacking:
     """For sound of any type, with the model of these settings."""
-    needed = sentences(whisper.missing, media.missing, importable("av", "numpy", "ctranslate2", "faster_whisper"))
+    found = films.lacking_of(whisper.missing, media.missing, importable("ctranslate2", "faster_whisper"))
     model = sentences(slow(partial(models.found, settings.get("model") or "base")))
-    return Lacking(any_file=(*needed, *model), some=() if needed or is_quick() else media.missing_decoders())
+    return Lacking(any_file=(*found.any_file, *model), some=found.some)

@@ -6,7 +6,7 @@
 
 from pillion.readers.media.clock import Clock
 from pillion.readers.media.film import FilmFrame, representative_frame
-from pillion.readers.media.opening import NAME, MediaInfo, missing, missing_decoders, probe
+from pillion.readers.media.opening import NAME, MediaInfo, missing, missing_decoders, missing_encoders, probe
 from pillion.readers.media.sound import SAMPLE_RATE, AudioTrack, audio_blocks, audio_tracks
 from pillion.readers.media.spread import Spans, Spread, SpreadFrame, span, spread_frames
 
@@ -24,6 +24,7 @@ __all__ = [
     "audio_tracks",
     "missing",
     "missing_decoders",
+    "missing_encoders",
     "probe",
     "representative_frame",
     "span",

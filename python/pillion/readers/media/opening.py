@@ -6,10 +6,10 @@ import contextlib
 import errno
 import os
 import re
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, BinaryIO, TypeVar, cast
+from typing import TYPE_CHECKING, Any, BinaryIO, Literal, TypeVar, cast
 
 from pillion import _core, extras
 from pillion.errors import ErrorClass, ItemError
@@ -148,16 +148,34 @@ def _no_decoder(codec: str) -> str:
 
 def missing_decoders() -> tuple[str, ...]:
     """A sentence for each common codec that this FFmpeg cannot decode. Raises ImportError without PyAV."""
+    return tuple(_no_decoder(codec) for codec in _COMMON_CODECS.split() if not _has(codec, "r"))
+
+
+def missing_encoders(names: Sequence[str]) -> tuple[str, ...]:
+    """A sentence for each of these encoders that this FFmpeg does not have. Raises ImportError without PyAV."""
+    return tuple(_no_encoder(name) for name in names if not _has(name, "w"))
+
+
+def require_encoder(name: str) -> None:
+    """Raises ItemError (missing_tool) with what :func:`missing_encoders` says."""
+    if not _has(name, "w"):
+        raise ItemError(ErrorClass.MISSING_TOOL, _no_encoder(name))
+
+
+def _no_encoder(name: str) -> str:
+    return f"the FFmpeg that the Python package av uses here has no encoder {name}: run {_REINSTALL}"
+
+
+def _has(name: str, mode: Literal["r", "w"]) -> bool:
+    """Whether this FFmpeg has a decoder (mode "r") or an encoder ("w") of this name."""
     from av.codec import Codec
     from av.codec.codec import UnknownCodecError
 
-    lacking = []
-    for codec in _COMMON_CODECS.split():
-        try:
-            Codec(codec, "r")
-        except UnknownCodecError:
-            lacking.append(codec)
-    return tuple(map(_no_decoder, lacking))
+    try:
+        Codec(name, mode)
+    except UnknownCodecError:
+        return False
+    return True
 
 
 def _codec(container: av.container.InputContainer, stream: av.VideoStream | av.AudioStream) -> tuple[str, str]:

@@ -32,13 +32,15 @@ from pillion.readers.media.film import (
     progressive,
     tracks_by_size,
 )
-from pillion.readers.media.opening import can_be_decoded, decoded, opened, packets_of, require_decoder
+from pillion.readers.media.opening import can_be_decoded, decoded, opened, packets_of, require_decoder, require_encoder
 from pillion.readers.media.sound import timed, two_channels
 
 if TYPE_CHECKING:
     import av
     import av.container
 
+VIDEO_ENCODER = "libvpx-vp9"
+SOUND_ENCODER = "libopus"
 SEGMENT_S = 60.0
 """Seconds of film in a segment."""
 _TICK = Fraction(1, 1000)
@@ -235,7 +237,9 @@ def segments(
     """The pictures from the segment ``first`` on, each yielded when it is whole.
 
     ``place``: where the file of a target is written; the next one of it is written there, too.
+    Raises ItemError: missing_tool without the encoder, or as the readers of tracks do.
     """
+    require_encoder(VIDEO_ENCODER)
     with opened(path, mime) as container:
         video = cast("av.VideoStream", _video(container))
         peak = _peak(container, video, seconds)
@@ -360,7 +364,7 @@ class _Writer:
         self._path, self._size = path, size
         self._output = _Output(path)
         options = {**_VP9, "crf": str(target.crf)}
-        stream: Any = self._output.container.add_stream("libvpx-vp9", rate=Fraction(30), options=options)
+        stream: Any = self._output.container.add_stream(VIDEO_ENCODER, rate=Fraction(30), options=options)
         stream.width, stream.height = size
         stream.pix_fmt, stream.bit_rate, stream.gop_size = "yuv420p", target.bits, 9999
         context = stream.codec_context
@@ -405,12 +409,16 @@ class _Output:
 
 
 def encode_sound(path: Path, to: Path, *, mime: str | None, beat: Callable[[], None]) -> None:
-    """The sound of a file as Opus in WebM, of one channel or two, with silence where it has holes."""
+    """The sound of a file as Opus in WebM, of one channel or two, with silence where it has holes.
+
+    Raises ItemError: missing_tool without the encoder, or as the readers of tracks do.
+    """
+    require_encoder(SOUND_ENCODER)
     with opened(path, mime) as container:
         track = cast("av.AudioStream", _sound(container))
         channels = 1 if track.layout.nb_channels == 1 else 2
         out = _Output(to)
-        stream: Any = out.container.add_stream("libopus", rate=_SOUND_RATE)
+        stream: Any = out.container.add_stream(SOUND_ENCODER, rate=_SOUND_RATE)
         stream.layout = "mono" if channels == 1 else "stereo"
         stream.bit_rate = _SOUND_BITS[channels]
         encoder = _Sound(out.container, stream, channels)
