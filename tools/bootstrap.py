@@ -27,6 +27,7 @@ from collections.abc import Iterable, Iterator
 from pathlib import Path
 from typing import Any
 
+import browser
 import native
 
 ROOT = Path(__file__).resolve().parent.parent
@@ -214,8 +215,8 @@ def main() -> int:
         record = load_record()
         with building_pillion(project, record):
             install_requirements(project, groups, record)
-            if "test" in groups and native.ensure_program("chromium", unpack=False) is None:
-                say("there is no Chromium, and it could not be installed: the tests of the page are skipped")
+            if "test" in groups and not (browser.find() or native.ensure_program(browser.PACKAGE, unpack=False)):
+                say("there is no Chromium, and it could not be installed: the tests in a browser are skipped")
     except (SetupError, native.MissingToolError) as error:
         print(f"error: {error}", file=sys.stderr)
         return 1

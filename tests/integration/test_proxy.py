@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import functools
 import http.server
-import shutil
 import struct
 import threading
 from collections.abc import Iterator
@@ -26,7 +25,7 @@ from pillion.kinds.registry import find
 from pillion.model import Empty, GenerationRequest
 from pillion.readers.media import webm
 from tests.integration.test_video import CLOCKWISE, IDENTITY
-from tests.support import films, media
+from tests.support import browser, films, media
 
 
 def generated(path: Path, *variants: str, **more: Any) -> Any:
@@ -285,8 +284,6 @@ def address(tmp_path: Path) -> Iterator[str]:
         thread.join()
 
 
-CHROMIUM = shutil.which("chromium") or shutil.which("chromium-browser")
-
 PLAY = """async () => {
   const film = document.querySelector("video");
   const told = name => new Promise((done, failed) => {
@@ -311,18 +308,15 @@ PLAY = """async () => {
 }"""
 
 
-@pytest.mark.skipif(CHROMIUM is None, reason="Chromium is not installed: apt-get install chromium")
 def test_chromium_plays_and_seeks(tmp_path: Path, address: str, monkeypatch: pytest.MonkeyPatch) -> None:
-    playwright = pytest.importorskip("playwright.sync_api")
-    monkeypatch.setattr(webm, "SEGMENT_S", 4.0)
-    path = made(films.write_numbered(tmp_path / "a.mp4", even(250), sound_s=10, keys_every=50))
-    (tmp_path / "a.html").write_text(f'<!doctype html><video src="{path.name}" preload="auto"></video>')
-    with playwright.sync_playwright() as driver:
-        browser = driver.chromium.launch(executable_path=CHROMIUM, args=["--no-sandbox"])
-        page = browser.new_page()
-        page.goto(f"{address}/a.html")
-        found = page.evaluate(PLAY)
-        browser.close()
+    with browser.chromium() as chromium:
+        monkeypatch.setattr(webm, "SEGMENT_S", 4.0)
+        path = made(films.write_numbered(tmp_path / "a.mp4", even(250), sound_s=10, keys_every=50))
+        (tmp_path / "a.html").write_text(f'<!doctype html><video src="{path.name}" preload="auto"></video>')
+        with browser.tab(chromium, address) as seen:
+            seen.page.goto("/a.html")
+            found = seen.page.evaluate(PLAY)
+            assert seen.wrong == []
     assert found["duration"] == pytest.approx(10, abs=0.2)
     assert (found["width"], found["height"]) == (320, 180)
     assert found["sought"] == pytest.approx(7.5, abs=0.01)

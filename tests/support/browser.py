@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-import shutil
+import os
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
@@ -11,9 +11,11 @@ from typing import Any
 
 import pytest
 from playwright.sync_api import Browser, BrowserContext, Page, sync_playwright
-from playwright.sync_api import Error as PlaywrightError
 
-NAMES = ("chromium", "chromium-browser", "google-chrome")
+from tools.browser import find
+
+NEEDED = "PILLION_NEEDS_BROWSER"
+"""Set where CI knows that there is a browser to be had: no test may be skipped for want of one."""
 PATIENCE_MS = 30_000
 
 WATCHED = """
@@ -45,15 +47,17 @@ class Seen:
 
 @contextmanager
 def chromium() -> Iterator[Browser]:
-    """The browser; skips the test where there is none that starts."""
-    path = next(filter(None, map(shutil.which, NAMES)), None)
+    """The browser. Skips the test where none is installed; fails it there if NEEDED is set. One that is installed and
+    does not start is Playwright's error.
+    """
+    path = find()
     if path is None:
-        pytest.skip("Chromium is not installed (Debian: apt-get install chromium); tools/bootstrap.py tries to as root")
+        said = "Chromium is not installed (Debian: apt-get install chromium); tools/bootstrap.py tries to as root"
+        if os.environ.get(NEEDED):
+            pytest.fail(said)
+        pytest.skip(said)
     with sync_playwright() as playwright:
-        try:
-            browser = playwright.chromium.launch(executable_path=path, args=["--no-sandbox", "--disable-gpu"])
-        except PlaywrightError as error:
-            pytest.skip(f"Chromium does not start here: {error.message.splitlines()[0]}")
+        browser = playwright.chromium.launch(executable_path=path, args=["--no-sandbox", "--disable-gpu"])
         yield browser
         browser.close()
 
