@@ -12,17 +12,17 @@ import os
 import time
 from collections.abc import Awaitable, Callable
 from concurrent.futures import ThreadPoolExecutor
-from functools import partial
+from functools import cached_property, partial
 from typing import Any, TypeVar
 
 from pillion.errors import ErrorClass, ItemError, LibraryBusyError, LibraryClosedError, PillionError, UsageError
 from pillion.library import Library
 from pillion.quoting import quoted
-from pillion.server import page
-from pillion.server.every import ROUTES
+from pillion.server import openapi, page
 from pillion.server.feed import Feed
 from pillion.server.guard import Guard
 from pillion.server.http import Gone, Problem, Receive, Request, Scope, Send
+from pillion.server.operations import ROUTES
 from pillion.server.routes import Route, Table, check_body
 from pillion.server.sidecars import Kept, Making, is_signed, send_small
 
@@ -122,6 +122,11 @@ class Api:
         self._search = Threads("search", 1)
         self._writes = Threads("write", 2)
         self._files = Threads("file", 4)
+
+    @cached_property
+    def document(self) -> dict[str, Any]:
+        """The OpenAPI document of what can be asked."""
+        return openapi.document(ROUTES)
 
     # what handlers use ------------------------------------------------------------------------------------------------
 

@@ -9,8 +9,8 @@ from typing import TYPE_CHECKING
 from pillion.peers.inventory import SHORT
 from pillion.peers.peer import MOST_BUCKETS, MOST_OFFERS, sent
 from pillion.server.http import Answer, Problem, Request, json_answer
-from pillion.server.operations import integer, many, map_of, maybe, of, text
-from pillion.server.routes import API, Param, Reply, Route, Schema
+from pillion.server.routes import API, Param, Reply, Route, get, post
+from pillion.server.schemas import Schema, integer, many, map_of, maybe, of, text
 
 if TYPE_CHECKING:
     from pillion.server.app import Api
@@ -73,56 +73,52 @@ _ABOUT = of({"protocol": integer(), "device_uuid": maybe(text()), "device_name":
 _OFFER: Schema = many({"type": ["string", "integer", "null"]})
 """content_uuid, kind, variant, recipe, checksum, size, format, mark."""
 
+_PREFIXES = Param(
+    name="prefixes",
+    schema=text(pattern="^[0-9a-f]{2}$"),
+    text="Two hexadecimal digits each.",
+    example="00,ff",
+    required=True,
+    many=True,
+)
+
 ROUTES: tuple[Route, ...] = (
-    Route(
-        method="GET",
-        path=f"{API}/inventory",
-        name="show_inventory",
-        tag="devices",
-        text="Which device this is, and the digests of the 256 branches of its inventory.",
-        handler=show_inventory,
-        replies={200: Reply(text="16 bytes for each branch.", schema=_ABOUT)},
+    get(
+        "devices",
+        "show_inventory",
+        f"{API}/inventory",
+        "Which device this is, and the digests of the 256 branches of its inventory.",
+        show_inventory,
+        Reply(text="16 bytes for each branch.", schema=_ABOUT),
     ),
-    Route(
-        method="GET",
-        path=f"{API}/inventory/branches",
-        name="show_branches",
-        tag="devices",
-        text="The digests of the buckets whose names begin with two digits.",
-        handler=show_branches,
-        query=(
-            Param(
-                name="prefixes",
-                schema=text(pattern="^[0-9a-f]{2}$"),
-                text="Two hexadecimal digits each.",
-                example="00,ff",
-                required=True,
-                many=True,
-            ),
-        ),
-        replies={200: Reply(text="Digits -> 256 digests.", schema=map_of(_BASE64))},
+    get(
+        "devices",
+        "show_branches",
+        f"{API}/inventory/branches",
+        "The digests of the buckets whose names begin with two digits.",
+        show_branches,
+        Reply(text="Digits -> 256 digests.", schema=map_of(_BASE64)),
+        _PREFIXES,
     ),
-    Route(
-        method="POST",
-        path=f"{API}/inventory/hashes",
-        name="show_hashes",
-        tag="devices",
-        text="The short hashes of what is ready in some buckets. Changes nothing.",
-        handler=show_hashes,
-        body=of({"buckets": _BUCKETS}),
-        body_example={"buckets": ["00a1", "ff03"]},
-        replies={200: Reply(text="Bucket -> hashes of 12 bytes.", schema=map_of(_BASE64))},
+    post(
+        "devices",
+        "show_hashes",
+        f"{API}/inventory/hashes",
+        "The short hashes of what is ready in some buckets. Changes nothing.",
+        show_hashes,
+        of({"buckets": _BUCKETS}),
+        {"buckets": ["00a1", "ff03"]},
+        {200: Reply(text="Bucket -> hashes of 12 bytes.", schema=map_of(_BASE64))},
     ),
-    Route(
-        method="POST",
-        path=f"{API}/inventory/offers",
-        name="show_offers",
-        tag="devices",
-        text="Which sidecars have some short hashes. Changes nothing.",
-        handler=show_offers,
-        body=of({"buckets": _BUCKETS, "hashes": {**many(_BASE64), "maxItems": MOST_BUCKETS}}),
-        body_example={"buckets": ["00a1"], "hashes": ["AAAAAAAAAAAAAAAA"]},
-        replies={
+    post(
+        "devices",
+        "show_offers",
+        f"{API}/inventory/offers",
+        "Which sidecars have some short hashes. Changes nothing.",
+        show_offers,
+        of({"buckets": _BUCKETS, "hashes": {**many(_BASE64), "maxItems": MOST_BUCKETS}}),
+        {"buckets": ["00a1"], "hashes": ["AAAAAAAAAAAAAAAA"]},
+        {
             200: Reply(
                 text="Of each: content_uuid, kind, variant, recipe, checksum, size, format, mark.", schema=many(_OFFER)
             )

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import functools
 from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
@@ -53,18 +52,15 @@ _PROBLEMS: Mapping[int, str] = {
 _OF_FILES = (409, 416)
 
 
-async def show_document(api: Api, request: Request) -> Answer:
+async def show_document(api: Api, _request: Request) -> Answer:
     """The document."""
-    return json_answer(document())
+    return json_answer(api.document)
 
 
-@functools.cache
-def document() -> dict[str, Any]:
-    """The OpenAPI document of the whole API."""
-    from pillion.server.every import ROUTES
-
+def document(routes: Sequence[Route]) -> dict[str, Any]:
+    """The OpenAPI document of an API with these routes."""
     paths: dict[str, dict[str, Any]] = {}
-    for route in ROUTES:
+    for route in routes:
         paths.setdefault(route.path, {})[route.method.lower()] = _operation(route)
     return {
         "openapi": "3.1.0",

@@ -1,4 +1,4 @@
-"""What can be asked: one table of routes. Requests are checked by it, and the OpenAPI document is made from it."""
+"""What a route is, and how requests find theirs and are checked by it; the table itself is in ``operations.py``."""
 
 from __future__ import annotations
 
@@ -8,11 +8,11 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
 from pillion.server.http import Answer, Problem, Request, Stream
+from pillion.server.schemas import Schema
 
 if TYPE_CHECKING:
     from pillion.server.app import Api
 
-Schema = Mapping[str, Any]
 Handler = Callable[["Api", Request], Awaitable[Answer | Stream]]
 
 API = "/api/v1"
@@ -67,6 +67,64 @@ class Route:
     changes: bool = False
     open_to_all: bool = False
     signed: bool = False
+
+
+def get(
+    tag: str,
+    name: str,
+    path: str,
+    text: str,
+    handler: Handler,
+    reply: Reply,
+    *query: Param,
+    path_params: Sequence[Param] = (),
+    other_replies: Mapping[int, Reply] | None = None,
+    open_to_all: bool = False,
+    signed: bool = False,
+) -> Route:
+    """A route that is only read, with its answer of 200 and, by status, others."""
+    return Route(
+        method="GET",
+        path=path,
+        name=name,
+        tag=tag,
+        text=text,
+        handler=handler,
+        path_params=path_params,
+        query=query,
+        replies={200: reply, **(other_replies or {})},
+        open_to_all=open_to_all,
+        signed=signed,
+    )
+
+
+def post(
+    tag: str,
+    name: str,
+    path: str,
+    text: str,
+    handler: Handler,
+    body: Schema,
+    example: object,
+    replies: Mapping[int, Reply],
+    *,
+    changes: bool = False,
+    open_to_all: bool = False,
+) -> Route:
+    """A route that takes a body, of which ``example`` is one."""
+    return Route(
+        method="POST",
+        path=path,
+        name=name,
+        tag=tag,
+        text=text,
+        handler=handler,
+        body=body,
+        body_example=example,
+        replies=replies,
+        changes=changes,
+        open_to_all=open_to_all,
+    )
 
 
 class Table:
