@@ -25,7 +25,8 @@ def make(folder: Path) -> None:
 
 def other(made: Path, folder: Path) -> Library:
     """A library in ``folder/phone`` that knows copies of the same photographs, and has made nothing."""
-    shutil.copytree(made / "photos", folder / "photos", dirs_exist_ok=True)
+    if made != folder:
+        shutil.copytree(made / "photos", folder / "photos", dirs_exist_ok=True)
     library = Library.open(folder / "phone", policy="mobile")
     library.index(folder / "photos", kinds=["thumb"])
     return library

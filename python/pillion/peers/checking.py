@@ -67,7 +67,12 @@ class Checker:
 
     def __init__(self, folder: Path, mode: Mode = Mode.AUTO) -> None:
         self._home = tempfile.TemporaryDirectory(prefix="pillion-peers.")
-        policy = Policy(mode=mode, reads=(os.fsencode(os.path.realpath(folder)),), home=os.fsencode(self._home.name))
+        policy = Policy(
+            mode=mode,
+            reads=(os.fsencode(os.path.realpath(folder)),),
+            writes=registry.written_elsewhere(),
+            home=os.fsencode(self._home.name),
+        )
         self._pool = WorkerPool(
             TARGET,
             size=machine.cores(),
