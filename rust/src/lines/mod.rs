@@ -8,11 +8,14 @@
 
 mod beam;
 mod characters;
+mod found;
 mod ink;
 mod kernel;
+mod lattice;
 mod network;
 mod picture;
 mod reader;
+mod step;
 mod words;
 
 pub use ink::Line;
