@@ -22,6 +22,18 @@ pub struct Stamp {
 }
 
 impl Stamp {
+    /// A year, and no more.
+    fn of_year(year: i64) -> Self {
+        Self {
+            year,
+            month: None,
+            day: None,
+            time: None,
+            ms: None,
+            offset: None,
+        }
+    }
+
     fn checked(self) -> Option<Self> {
         let month = self.month.unwrap_or(1);
         let day = self.day.unwrap_or(1);
@@ -44,20 +56,14 @@ impl Stamp {
         let minute = hour.and_then(|_| numbers.after(b":", 2));
         let second = minute.and_then(|_| numbers.after(b":", 2));
         let time = match (hour, minute) {
-            (Some(hour), Some(minute)) => Some((
-                hour as u8,
-                minute as u8,
-                second.unwrap_or_default().min(59) as u8,
-            )),
+            (Some(hour), Some(minute)) => Some(clock(hour, minute, second)),
             _ => None,
         };
         let stamp = Self {
-            year: year.into(),
             month: Some(month as u8),
             day: Some(day as u8),
             time,
-            ms: None,
-            offset: None,
+            ..Self::of_year(year.into())
         };
         let rest = Self::rest(numbers, stamp)?;
         rest.checked()
@@ -68,14 +74,7 @@ impl Stamp {
     pub fn iso(text: &[u8]) -> Option<Self> {
         let text = text.trim_ascii();
         let mut numbers = Numbers(text);
-        let mut stamp = Self {
-            year: numbers.digits(4, 4)?.into(),
-            month: None,
-            day: None,
-            time: None,
-            ms: None,
-            offset: None,
-        };
+        let mut stamp = Self::of_year(numbers.digits(4, 4)?.into());
         if let Some(month) = numbers.after(b"-:/", 2) {
             stamp.month = Some(month as u8);
             stamp.day = numbers.after(b"-:/", 2).map(|day| day as u8);
@@ -83,8 +82,7 @@ impl Stamp {
                 && let Some(hour) = numbers.after(b"T ", 2)
             {
                 let minute = numbers.after(b":", 2)?;
-                let second = numbers.after(b":", 2).unwrap_or_default().min(59);
-                stamp.time = Some((hour as u8, minute as u8, second as u8));
+                stamp.time = Some(clock(hour, minute, numbers.after(b":", 2)));
                 stamp = Self::rest(numbers, stamp)?;
             }
         }
@@ -97,9 +95,9 @@ impl Stamp {
             return Some(stamp);
         }
         if let [b'.' | b',', rest @ ..] = numbers.0 {
-            let count = rest.iter().take_while(|byte| byte.is_ascii_digit()).count();
-            stamp.ms = milliseconds(&rest[..count]);
-            numbers.0 = &rest[count..];
+            let (digits, rest) = leading_digits(rest);
+            stamp.ms = milliseconds(digits);
+            numbers.0 = rest;
         }
         stamp.offset = offset(numbers.0);
         Some(stamp)
@@ -114,14 +112,7 @@ impl Stamp {
     /// The same digits without separators; IPTC and RIFF write them so, too.
     pub fn digits(text: &[u8]) -> Option<Self> {
         let mut numbers = Numbers(text);
-        let mut stamp = Self {
-            year: numbers.digits(4, 4)?.into(),
-            month: None,
-            day: None,
-            time: None,
-            ms: None,
-            offset: None,
-        };
+        let mut stamp = Self::of_year(numbers.digits(4, 4)?.into());
         stamp.month = numbers.digits(2, 2).map(|month| month as u8);
         stamp.day = stamp
             .month
@@ -131,8 +122,7 @@ impl Stamp {
             && let Some(hour) = numbers.digits(2, 2)
         {
             let minute = numbers.digits(2, 2).unwrap_or_default();
-            let second = numbers.digits(2, 2).unwrap_or_default().min(59);
-            stamp.time = Some((hour as u8, minute as u8, second as u8));
+            stamp.time = Some(clock(hour, minute, numbers.digits(2, 2)));
             stamp.offset = offset(numbers.0);
         }
         stamp.checked()
@@ -155,12 +145,10 @@ impl Stamp {
         let mut parts = time.split(':').map(|part| part.parse::<u8>().ok());
         let time = (parts.next()??, parts.next()??, parts.next()??);
         let stamp = Self {
-            year: year.parse::<u16>().ok()?.into(),
             month: Some(month as u8),
             day: Some(day.parse().ok()?),
             time: Some(time),
-            ms: None,
-            offset: None,
+            ..Self::of_year(year.parse::<u16>().ok()?.into())
         };
         stamp.checked()
     }
@@ -176,7 +164,6 @@ impl Stamp {
         let second = seconds.rem_euclid(DAY);
         let part = |count: i64| count as u8;
         let stamp = Self {
-            year,
             month: Some(month),
             day: Some(day),
             time: Some((
@@ -184,19 +171,15 @@ impl Stamp {
                 part(second / 60 % 60),
                 part(second % 60),
             )),
-            ms: None,
             offset,
+            ..Self::of_year(year)
         };
         stamp.checked()
     }
 
     /// This with a fraction of a second, as EXIF keeps it apart.
     pub fn with_fraction(self, digits: &[u8]) -> Self {
-        let count = digits
-            .iter()
-            .take_while(|byte| byte.is_ascii_digit())
-            .count();
-        match milliseconds(&digits[..count]) {
+        match milliseconds(leading_digits(digits).0) {
             Some(ms) if self.time.is_some() => Self {
                 ms: Some(ms),
                 ..self
@@ -245,11 +228,7 @@ impl Stamp {
             return self;
         };
         let timed = Self {
-            time: Some((
-                hour as u8,
-                minute as u8,
-                second.unwrap_or_default().min(59) as u8,
-            )),
+            time: Some(clock(hour, minute, second)),
             offset: offset(numbers.0),
             ..self
         };
@@ -303,6 +282,18 @@ impl Stamp {
         }
         text
     }
+}
+
+/// Hour, minute, second of numbers of two digits; a leap second is the one before it.
+fn clock(hour: u32, minute: u32, second: Option<u32>) -> (u8, u8, u8) {
+    let second = second.unwrap_or_default().min(59);
+    (hour as u8, minute as u8, second as u8)
+}
+
+/// The digits that bytes begin with, and what follows them.
+fn leading_digits(bytes: &[u8]) -> (&[u8], &[u8]) {
+    let count = bytes.iter().take_while(|byte| byte.is_ascii_digit());
+    bytes.split_at(count.count())
 }
 
 fn milliseconds(digits: &[u8]) -> Option<u16> {
