@@ -518,6 +518,9 @@ def test_the_document_is_openapi_and_its_examples_are_what_it_says(served: Serve
         "/sidecars/{content_uuid}/{kind}/{variant}",
     ):
         assert API + path in document["paths"]
+    assert {"post", "delete"} == set(document["paths"][API + "/session"])
+    used = {tag for path in document["paths"].values() for operation in path.values() for tag in operation["tags"]}
+    assert used == {tag["name"] for tag in document["tags"]}
     examples = 0
     for path in document["paths"].values():
         for operation in path.values():

@@ -17,7 +17,8 @@ _TAGS = {
     "files": "Sidecars and originals",
     "find": "Search, similar files, duplicates",
     "work": "What is to be made, what failed, and asking again",
-    "server": "The server itself",
+    "devices": "What a library answers to other devices",
+    "server": "The server itself, and signing in to it",
 }
 PROBLEM = {
     "type": "object",

@@ -2,7 +2,20 @@
 
 from __future__ import annotations
 
-from pillion.server import feed, finding, health, inventory, items, metrics, openapi, originals, schemas, sidecars, work
+from pillion.server import (
+    feed,
+    finding,
+    health,
+    inventory,
+    items,
+    metrics,
+    openapi,
+    originals,
+    page,
+    schemas,
+    sidecars,
+    work,
+)
 from pillion.server.routes import API, Handler, Param, Reply, Route, get, post
 from pillion.server.schemas import (
     CLASSES,
@@ -493,6 +506,27 @@ ROUTES: tuple[Route, ...] = (
             also="text/event-stream",
         ),
         *(limit(10_000, 1000), _SINCE),
+    ),
+    post(
+        "server",
+        "sign_in",
+        f"{API}/session",
+        "Take a token, and give it back as a cookie that no script can read: for the page.",
+        page.sign_in,
+        taken({"token": text(maxLength=200)}, "token"),
+        {"token": "pillion_..."},
+        {204: Reply(text="The cookie is set.", media="")},
+        open_to_all=True,
+    ),
+    Route(
+        method="DELETE",
+        path=f"{API}/session",
+        name="sign_out",
+        tag="server",
+        text="Have the browser forget its token.",
+        handler=page.sign_out,
+        replies={204: Reply(text="The cookie is gone.", media="")},
+        open_to_all=True,
     ),
     get(
         "server",

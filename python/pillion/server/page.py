@@ -16,7 +16,8 @@ from typing import TYPE_CHECKING
 
 from pillion.server.guard import COOKIE
 from pillion.server.http import SAFE, Answer, Headers, Problem, Request, Stream, has_match
-from pillion.server.routes import API, Param, Reply, Route
+from pillion.server.routes import Param, Reply, Route, get
+from pillion.server.schemas import text
 
 if TYPE_CHECKING:
     from pillion.server.app import Api
@@ -98,60 +99,22 @@ def _with_cookie(request: Request, token: str, seconds: int) -> Answer:
     return Answer(204, b"", headers=[(b"set-cookie", cookie.encode()), (b"cache-control", b"no-store")])
 
 
-_FILE = Param(name="file", schema={"type": "string", "maxLength": 64}, text="The file.", example="app.js")
-_SHOWN = {
-    200: Reply(text="The file.", media="*/*", headers={"ETag": "Of its bytes."}),
-    304: Reply(text="The client has it.", media=""),
-}
-_SESSION = f"{API}/session"
+_FILE = Param(name="file", schema=text(maxLength=64), text="The file.", example="app.js")
+_SHOWN = Reply(text="The file.", media="*/*", headers={"ETag": "Of its bytes."})
+_SAME = {304: Reply(text="The client has it.", media="")}
 
 ROUTES: tuple[Route, ...] = (
-    Route(
-        method="GET",
-        path="/",
-        name="page",
-        tag="page",
-        text="The page.",
-        handler=show_page,
-        replies=_SHOWN,
-        open_to_all=True,
-    ),
-    Route(
-        method="GET",
-        path="/page/{file}",
-        name="page_file",
-        tag="page",
-        text="A file of the page.",
-        handler=show_page,
+    get("page", "page", "/", "The page.", show_page, _SHOWN, other_replies=_SAME, open_to_all=True),
+    get(
+        "page",
+        "page_file",
+        "/page/{file}",
+        "A file of the page.",
+        show_page,
+        _SHOWN,
         path_params=(_FILE,),
-        replies=_SHOWN,
-        open_to_all=True,
-    ),
-    Route(
-        method="POST",
-        path=_SESSION,
-        name="sign_in",
-        tag="page",
-        text="Take a token, and give it back as a cookie that no script can read: for the page.",
-        handler=sign_in,
-        body={
-            "type": "object",
-            "properties": {"token": {"type": "string", "maxLength": 200}},
-            "required": ["token"],
-            "additionalProperties": False,
-        },
-        body_example={"token": "pillion_..."},
-        replies={204: Reply(text="The cookie is set.", media="")},
-        open_to_all=True,
-    ),
-    Route(
-        method="DELETE",
-        path=_SESSION,
-        name="sign_out",
-        tag="page",
-        text="Have the browser forget its token.",
-        handler=sign_out,
-        replies={204: Reply(text="The cookie is gone.", media="")},
+        other_replies=_SAME,
         open_to_all=True,
     ),
 )
+"""The page's files: not part of the API."""
