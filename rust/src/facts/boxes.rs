@@ -5,12 +5,11 @@ use std::collections::HashMap;
 use super::date::Stamp;
 use super::exif::{Kind, Tiff};
 use super::source::{Source, be16, be32, be64};
-use super::{Facts, Rank, pictures, xmp};
+use super::{Facts, MAX_PACKET, Rank, keep, pictures, xmp};
 
 const MAX_BOXES: usize = 1000;
 const MAX_TRACKS: usize = 32;
 const MAX_META: usize = 1 << 20;
-const MAX_PACKET: usize = 256 << 10;
 /// Seconds from 1904, where QuickTime begins to count, to 1970.
 const MAC: i64 = 2_082_844_800;
 const XMP: &[u8] = b"\xbe\x7a\xcf\xcb\x97\xa9\x42\xe8\x9c\x71\x99\x94\x91\xe3\xaf\xac";
@@ -348,12 +347,6 @@ fn key_names(data: &[u8]) -> Vec<Vec<u8>> {
     names
 }
 
-fn keep<T>(place: &mut Option<T>, value: Option<T>) {
-    if place.is_none() {
-        *place = value;
-    }
-}
-
 // pictures ------------------------------------------------------------------------------------------------------------
 
 pub fn heif(source: &mut Source<'_>, facts: &mut Facts) {
@@ -446,7 +439,8 @@ fn items(source: &mut Source<'_>, meta: &[u8], meta_at: u64, facts: &mut Facts) 
                 .and_then(|bytes| be32(&bytes, 0))
                 .unwrap_or_default();
             let base = offset.saturating_add(4 + u64::from(skip));
-            let tiff = Tiff::open(source, base).or_else(|| Tiff::open(source, offset + 4));
+            let tiff =
+                Tiff::open(source, base).or_else(|| Tiff::open(source, offset.saturating_add(4)));
             if let Some(tiff) = tiff {
                 tiff.read(source, Kind::Picture, false, facts);
             }

@@ -7,9 +7,8 @@ use memchr::memmem;
 
 use super::date::Stamp;
 use super::source::{Source, le16, le32};
-use super::{Facts, Rank, xmp};
+use super::{Facts, MAX_PACKET, Rank, from_hexadecimal, xmp};
 
-const MAX_PACKET: usize = 256 << 10;
 /// Most of a part that is unpacked.
 const MAX_PART: usize = 256 << 10;
 
@@ -28,6 +27,8 @@ pub fn xmp_file(source: &mut Source<'_>, facts: &mut Facts) {
 /// How many tables of places are followed, the newest first.
 const MAX_TABLES: usize = 64;
 const MAX_OBJECTS: u64 = 200_000;
+/// How many places of objects are kept: packed tables of a few KB could name any number.
+const MAX_PLACES: usize = 1 << 20;
 const TAIL: usize = 2048;
 const OBJECT: usize = 4096;
 
@@ -49,21 +50,26 @@ pub fn pdf(source: &mut Source<'_>, facts: &mut Facts) {
     let tail_at = source.size.saturating_sub(TAIL as u64);
     let tail = source.bytes(tail_at, TAIL);
     let start = memmem::rfind(&tail, b"startxref").and_then(|at| number(&tail[at + 9..]));
-    let mut pdf = Pdf {
-        source,
-        places: std::collections::HashMap::new(),
-        trailer: Vec::new(),
-    };
-    let mut next = start;
-    let mut seen = Vec::new();
-    while let Some(at) = next.filter(|at| !seen.contains(at) && seen.len() < MAX_TABLES) {
-        seen.push(at);
-        next = pdf.table(at);
-    }
-    pdf.read(facts);
+    Pdf::opened(source, start).read(facts);
 }
 
-impl Pdf<'_, '_> {
+impl<'s, 'a> Pdf<'s, 'a> {
+    /// With the places and trailers of the newest table, if there is one, and of those before it.
+    fn opened(source: &'s mut Source<'a>, newest: Option<u64>) -> Self {
+        let mut pdf = Self {
+            source,
+            places: std::collections::HashMap::new(),
+            trailer: Vec::new(),
+        };
+        let mut next = newest;
+        let mut seen = Vec::new();
+        while let Some(at) = next.filter(|at| !seen.contains(at) && seen.len() < MAX_TABLES) {
+            seen.push(at);
+            next = pdf.table(at);
+        }
+        pdf
+    }
+
     /// Read the table at a place into the places; the place of the one before it.
     fn table(&mut self, at: u64) -> Option<u64> {
         let head = self.source.bytes(at, 64);
@@ -97,7 +103,7 @@ impl Pdf<'_, '_> {
                 if row.get(17) == Some(&b'n')
                     && let Some((place, _)) = digits(row)
                 {
-                    self.places.entry(index).or_insert(Place::At(place));
+                    self.keep(index, Place::At(place));
                 }
             }
             at = begin + count * 20;
@@ -131,10 +137,17 @@ impl Pdf<'_, '_> {
                     2 => Place::In(field(a, b), field(a + b, c)),
                     _ => continue,
                 };
-                self.places.entry(id).or_insert(place);
+                self.keep(id, place);
             }
         }
         self.follow(dictionary)
+    }
+
+    /// Keep the place of an object, unless a newer table has named one.
+    fn keep(&mut self, id: u64, place: Place) {
+        if self.places.len() < MAX_PLACES {
+            self.places.entry(id).or_insert(place);
+        }
     }
 
     /// Keep a trailer, and find the table before it.
@@ -210,11 +223,13 @@ impl Pdf<'_, '_> {
                     numbers.push(found);
                     heads = rest;
                 }
+                let (pairs, _) = numbers.as_chunks::<2>();
                 let index = usize::try_from(index).ok()?;
-                let start =
-                    first.checked_add(usize::try_from(*numbers.get(index * 2 + 1)?).ok()?)?;
-                let end = numbers
-                    .get(index * 2 + 3)
+                let [_, start] = *pairs.get(index)?;
+                let start = first.checked_add(usize::try_from(start).ok()?)?;
+                let end = pairs[index + 1..]
+                    .first()
+                    .map(|[_, end]| end)
                     .map_or(data.len(), |end| first.saturating_add(*end as usize));
                 Some(data.get(start..end.min(data.len()))?.to_vec())
             }
@@ -298,17 +313,7 @@ fn literal(bytes: &[u8]) -> Option<Vec<u8>> {
     let bytes = &bytes[..bytes.len().min(256)];
     let raw = match bytes.split_first()? {
         (b'(', rest) => rest[..memchr::memchr(b')', rest)?].to_vec(),
-        (b'<', rest) => {
-            let digits: Vec<u8> = rest[..memchr::memchr(b'>', rest)?]
-                .iter()
-                .filter_map(|byte| (*byte as char).to_digit(16))
-                .map(|digit| digit as u8)
-                .collect();
-            digits
-                .chunks_exact(2)
-                .map(|pair| pair[0] << 4 | pair[1])
-                .collect()
-        }
+        (b'<', rest) => from_hexadecimal(&rest[..memchr::memchr(b'>', rest)?]),
         _ => return None,
     };
     // In 16 bits, every other byte of plain letters is 0.
@@ -417,5 +422,39 @@ fn properties(xml: &[u8], facts: &mut Facts) {
         .filter(|pages| (1..1_000_000).contains(pages))
     {
         facts.pages = Some(pages as u32);
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_pdf_cannot_name_objects_without_bound() {
+        use std::io::Write as _;
+
+        // Each byte of a packed table is an object, and such tables are packed a thousandfold.
+        let mut packer = flate2::write::ZlibEncoder::new(Vec::new(), flate2::Compression::best());
+        packer.write_all(&vec![1; 2 << 20]).unwrap();
+        let packed = packer.finish().unwrap();
+        let mut data = b"%PDF-1.5\n".to_vec();
+        let mut before = 0;
+        for table in 0..2u64 {
+            let at = data.len();
+            let index: String = (0..11)
+                .map(|part| format!("{} 200000 ", (table * 11 + part) * 200_000))
+                .collect();
+            let head = format!(
+                "1 0 obj<</W [1 0 0]/Index [{index}]/Filter/FlateDecode/Length {}/Prev {before}>>stream\n",
+                packed.len()
+            );
+            data.extend(head.as_bytes());
+            data.extend(&packed);
+            before = at;
+        }
+        let mut nothing = |_: u64, _: &mut [u8]| 0;
+        let mut source = Source::new(&data, data.len() as u64, &mut nothing);
+        let pdf = Pdf::opened(&mut source, Some(before as u64));
+        assert_eq!(pdf.places.len(), MAX_PLACES);
     }
 }

@@ -3,7 +3,7 @@
 
 use super::date::Stamp;
 use super::source::Source;
-use super::{Facts, Rank, iptc, xmp};
+use super::{Facts, MAX_PACKET, Rank, iptc, keep, xmp};
 use crate::image::Endian;
 
 /// Directories followed in one structure, and entries read of one.
@@ -11,7 +11,6 @@ const MAX_DIRECTORIES: usize = 24;
 const MAX_ENTRIES: usize = 1000;
 /// Longest value that is read, XMP and IPTC apart.
 const MAX_VALUE: usize = 4096;
-const MAX_PACKET: usize = 256 << 10;
 
 /// Which numbers the tags of a directory have.
 #[derive(Clone, Copy, PartialEq)]
@@ -104,7 +103,9 @@ impl Tiff {
                 break;
             }
         }
+        // Only that of a whole file: in a chain of JPEGs, each inside another's EXIF, this would go arbitrarily deep.
         if let Some(jpeg) = found.jpeg.take()
+            && sized
             && found.original.is_none()
         {
             super::pictures::jpeg_at(source, jpeg, facts);
@@ -490,13 +491,6 @@ impl Found {
             };
             facts.stored = self.cropped.or(largest);
         }
-    }
-}
-
-/// Keep a first value.
-fn keep<T>(place: &mut Option<T>, value: Option<T>) {
-    if place.is_none() {
-        *place = value;
     }
 }
 

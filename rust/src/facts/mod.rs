@@ -26,6 +26,9 @@ pub use source::{ReadAt, Source};
 /// Raised when the same files give other facts: then they are read again.
 pub const VERSION: i64 = 1;
 
+/// The most that is read of a packet of XMP, or of another block of texts.
+const MAX_PACKET: usize = 256 << 10;
+
 /// No picture has a longer side, in pixels.
 const LONGEST_SIDE: u32 = 1 << 20;
 
@@ -226,4 +229,22 @@ fn text(bytes: &[u8]) -> Option<String> {
         .collect();
     let text = text.trim();
     (!text.is_empty()).then(|| text.to_owned())
+}
+
+/// Keep a first value.
+fn keep<T>(place: &mut Option<T>, value: Option<T>) {
+    if place.is_none() {
+        *place = value;
+    }
+}
+
+/// The bytes that hexadecimal digits stand for; what is between the digits does not matter.
+fn from_hexadecimal<'a>(text: impl IntoIterator<Item = &'a u8>) -> Vec<u8> {
+    let digits: Vec<u8> = text
+        .into_iter()
+        .filter_map(|byte| (*byte as char).to_digit(16))
+        .map(|digit| digit as u8)
+        .collect();
+    let (pairs, _) = digits.as_chunks::<2>();
+    pairs.iter().map(|[high, low]| high << 4 | low).collect()
 }

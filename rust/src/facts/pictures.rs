@@ -6,11 +6,10 @@ use std::io::Read as _;
 use super::date::Stamp;
 use super::exif::{Kind, Tiff};
 use super::source::{Source, be16, be32, le16, le32};
-use super::{Facts, Rank, iptc, xmp};
+use super::{Facts, MAX_PACKET, Rank, from_hexadecimal, iptc, xmp};
 
 /// Segments of a JPEG, or chunks of a PNG, that are looked at.
 const MAX_PARTS: usize = 500;
-const MAX_PACKET: usize = 256 << 10;
 
 const XMP: &[u8] = b"http://ns.adobe.com/xap/1.0/\0";
 /// What does not fit into a packet; behind it stand 32 digits and two numbers of four bytes.
@@ -319,17 +318,7 @@ fn raw_profile(text: &[u8]) -> Option<Vec<u8>> {
         .split(|byte| *byte == b'\n')
         .filter(|line| !line.is_empty());
     let (_, _) = (lines.next()?, lines.next()?);
-    let digits: Vec<u8> = lines
-        .flatten()
-        .filter_map(|byte| (*byte as char).to_digit(16))
-        .map(|digit| digit as u8)
-        .collect();
-    Some(
-        digits
-            .chunks_exact(2)
-            .map(|pair| pair[0] << 4 | pair[1])
-            .collect(),
-    )
+    Some(from_hexadecimal(lines.flatten()))
 }
 
 /// A block of EXIF in memory.

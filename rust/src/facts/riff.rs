@@ -2,11 +2,10 @@
 
 use super::date::Stamp;
 use super::exif::{Kind, Tiff};
-use super::source::{Source, le16, le32};
-use super::{Facts, Rank, xmp};
+use super::source::{Source, le16, le32, le64};
+use super::{Facts, MAX_PACKET, Rank, xmp};
 
 const MAX_CHUNKS: usize = 500;
-const MAX_PACKET: usize = 256 << 10;
 
 /// (name, start, length) of chunks between two places.
 fn chunks(source: &mut Source<'_>, start: u64, end: u64) -> Vec<([u8; 4], u64, u32)> {
@@ -142,9 +141,7 @@ pub fn sound(source: &mut Source<'_>, facts: &mut Facts) {
         match &name {
             // RF64: the real lengths.
             b"ds64" => {
-                long = source
-                    .exactly(at + 8, 8)
-                    .map(|bytes| u64::from_le_bytes(bytes.try_into().unwrap_or_default()))
+                long = le64(&source.bytes(at + 8, 8), 0);
             }
             b"fmt " => {
                 let data = source.bytes(at, 12);

@@ -1,7 +1,7 @@
 //! Sound: MPEG audio with ID3, FLAC, Ogg, AIFF.
 
 use super::date::Stamp;
-use super::source::{Source, be16, be32, be64, le32, le64};
+use super::source::{Source, be16, be32, be64, le16, le32, le64};
 use super::{Facts, Rank};
 
 const MAX_TAG: usize = 64 << 10;
@@ -13,7 +13,7 @@ pub fn mpeg(source: &mut Source<'_>, facts: &mut Facts) {
     let head = source.bytes(0, 10);
     let mut start = 0;
     if head.starts_with(b"ID3") {
-        let length = safe(&head[6..]).unwrap_or_default();
+        let length = head.get(6..).and_then(safe).unwrap_or_default();
         start = 10
             + u64::from(length)
             + if head.get(5).is_some_and(|flags| flags & 0x10 != 0) {
@@ -257,13 +257,7 @@ pub fn ogg(source: &mut Source<'_>, facts: &mut Facts) {
     let (codec, rate, skipped) = if first.starts_with(b"\x01vorbis") {
         ("vorbis", le32(first, 12), 0)
     } else if first.starts_with(b"OpusHead") {
-        (
-            "opus",
-            Some(48_000),
-            first.get(10..12).map_or(0, |bytes| {
-                u64::from(u16::from_le_bytes([bytes[0], bytes[1]]))
-            }),
-        )
+        ("opus", Some(48_000), le16(first, 10).map_or(0, u64::from))
     } else if first.starts_with(b"Speex   ") {
         ("speex", le32(first, 36), 0)
     } else if first.starts_with(b"\x7fFLAC") {

@@ -61,32 +61,32 @@ impl<'a> Source<'a> {
     }
 }
 
-/// Big-endian numbers at a place in bytes; 0 bytes beyond the end are none.
+/// Two bytes at a place, big-endian; none where they end early, as for those below.
 pub fn be16(bytes: &[u8], at: usize) -> Option<u16> {
     Some(u16::from_be_bytes(*bytes.get(at..)?.first_chunk::<2>()?))
 }
 
-/// Four bytes.
+/// Four bytes, big-endian.
 pub fn be32(bytes: &[u8], at: usize) -> Option<u32> {
     Some(u32::from_be_bytes(*bytes.get(at..)?.first_chunk::<4>()?))
 }
 
-/// Eight bytes.
+/// Eight bytes, big-endian.
 pub fn be64(bytes: &[u8], at: usize) -> Option<u64> {
     Some(u64::from_be_bytes(*bytes.get(at..)?.first_chunk::<8>()?))
 }
 
-/// Little-endian numbers.
+/// Two bytes, little-endian.
 pub fn le16(bytes: &[u8], at: usize) -> Option<u16> {
     Some(u16::from_le_bytes(*bytes.get(at..)?.first_chunk::<2>()?))
 }
 
-/// Four bytes.
+/// Four bytes, little-endian.
 pub fn le32(bytes: &[u8], at: usize) -> Option<u32> {
     Some(u32::from_le_bytes(*bytes.get(at..)?.first_chunk::<4>()?))
 }
 
-/// Eight bytes.
+/// Eight bytes, little-endian.
 pub fn le64(bytes: &[u8], at: usize) -> Option<u64> {
     Some(u64::from_le_bytes(*bytes.get(at..)?.first_chunk::<8>()?))
 }

@@ -78,7 +78,7 @@ fn files_that_are_cut_off_or_damaged_never_panic() {
     let samples = samples();
     for (mime, data) in &samples {
         for length in 0..data.len() {
-            facts(mime, &data[..length]);
+            read_whole(mime, &data[..length]);
         }
         let mut state = 1u64;
         for _ in 0..3000 {
@@ -95,14 +95,34 @@ fn files_that_are_cut_off_or_damaged_never_panic() {
                     _ => (state >> 20) as u8,
                 };
             }
-            of_type(
-                mime,
-                &mut source_of(&damaged, &mut |offset, buffer| {
-                    copy(&damaged, offset, buffer)
-                }),
-            );
+            read_whole(mime, &damaged);
         }
     }
+}
+
+/// As [`facts`], but a panic fails the test.
+fn read_whole(mime: &str, data: &[u8]) -> Facts {
+    of_type(
+        mime,
+        &mut source_of(data, &mut |offset, buffer| copy(data, offset, buffer)),
+    )
+}
+
+/// A Panasonic raw file whose JPEG has another such structure as its EXIF, and so on.
+#[test]
+fn photographs_inside_photographs_are_not_followed() {
+    let inner = b"\xff\xd8\xff\xe1\0\x40Exif\0\0";
+    let raw = b"II\x55\0\x08\0\0\0\x01\0\x2e\0\x07\0\0\x01\0\0\x1a\0\0\0\0\0\0\0";
+    let mut data = raw.to_vec();
+    for _ in 0..1500 {
+        data.extend(inner);
+        data.extend(raw);
+    }
+    data.extend(b"\xff\xd8\xff\xc0\0\x0b\x08\0\x20\0\x40\x01\x01\x11\0\xff\xda\0\x02");
+    assert_eq!(read_whole("image/x-panasonic-rw2", &data).stored, None);
+    let once = [raw.as_slice(), &data[data.len() - 19..]].concat();
+    let found = read_whole("image/x-panasonic-rw2", &once);
+    assert_eq!(found.stored, Some((64, 32)));
 }
 
 fn copy(data: &[u8], offset: u64, buffer: &mut [u8]) -> usize {

@@ -5,7 +5,7 @@
 use memchr::memmem;
 
 use super::date::Stamp;
-use super::{Facts, Rank};
+use super::{Facts, Rank, keep};
 
 /// Longest value that is read.
 const MAX_VALUE: usize = 512;
@@ -158,12 +158,6 @@ fn degrees(value: &[u8]) -> Option<f64> {
         unit *= 60.0;
     }
     Some(sign * total)
-}
-
-fn keep<T>(place: &mut Option<T>, value: Option<T>) {
-    if place.is_none() {
-        *place = value;
-    }
 }
 
 #[cfg(test)]
