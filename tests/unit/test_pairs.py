@@ -8,8 +8,9 @@ from pillion.facts import MediaFacts, taken_ms
 from pillion.index.pairs import Member, parts_among, stem_of
 
 
-def _member(path: str, content: str = "", **facts: object) -> Member:
-    return Member(path=path.encode(), content_uuid=content or path, facts=MediaFacts(**facts))  # type: ignore[arg-type]
+def _member(path: str, content: str = "", *, live_id: str | None = None, duration: float | None = None) -> Member:
+    facts = MediaFacts(live_id=live_id, duration=duration)
+    return Member(path=path.encode(), content_uuid=content or path, facts=facts)
 
 
 @pytest.mark.parametrize(

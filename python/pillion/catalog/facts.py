@@ -190,39 +190,42 @@ def record_bodies(connection: sa.Connection, bodies: Mapping[str, str]) -> None:
 # parts ----------------------------------------------------------------------------------------------------------------
 
 
-def present_at_stems(
-    connection: sa.Connection, location_id: int, stems: Sequence[bytes]
-) -> list[tuple[bytes, str, str | None]]:
-    """(path, content, facts) of the present files of a Location whose paths are one of these stems, a dot, and more."""
-    found = []
+AtStem = tuple[bytes, str, str | None, str | None]
+"""(path, content, its facts, the content that it is a part of)"""
+
+
+def present_at_stems(connection: sa.Connection, location_id: int, stems: Sequence[bytes]) -> list[AtStem]:
+    """The present files of a Location whose paths are one of these stems, a dot, and more."""
+    found: list[AtStem] = []
     for stem in stems:
         values = (location_id, stem + b".", stem + b"/")
         rows = connection.exec_driver_sql(_AT_STEM[connection.dialect.name], values)
-        found += [(bytes(row[0]), row[1], row[2]) for row in rows]
+        found += [(bytes(path), uuid, body, whole) for path, uuid, body, whole in rows]
     return found
 
 
 _AT_STEM = prepared(
-    "SELECT entries.path, entries.content_uuid, facts.body FROM entries"
+    "SELECT entries.path, entries.content_uuid, facts.body, contents.part_of FROM entries"
+    " LEFT JOIN contents ON contents.content_uuid = entries.content_uuid"
     " LEFT JOIN facts ON facts.content_uuid = entries.content_uuid"
     " WHERE entries.location_id = :location_id AND entries.path >= :first AND entries.path < :after"
     " AND entries.removed_at IS NULL AND entries.content_uuid IS NOT NULL"
 )
 
 
-def set_parts(connection: sa.Connection, parts: Mapping[str, str], alone: Sequence[str]) -> None:
-    """Record part -> whole, and that the contents ``alone`` are parts no more, where they have but one file.
+def set_parts(connection: sa.Connection, parts: Mapping[str, str], freed: Sequence[str]) -> None:
+    """Record part -> whole, and that the contents ``freed`` are parts no more, where they have but one file.
 
     A whole that is a part itself, and a part that has parts, are left as they are.
     """
-    known = _parts_known(connection, [*parts, *parts.values(), *alone])
+    known = _parts_known(connection, [*parts, *parts.values(), *freed])
     wholes = {whole for whole in known.values() if whole is not None} | set(parts.values())
     new = {
         part: whole
         for part, whole in parts.items()
         if known.get(part) != whole and part not in wholes and known.get(whole) is None
     }
-    freed = [uuid for uuid in alone if known.get(uuid) is not None and uuid not in parts]
+    freed = [uuid for uuid in freed if known.get(uuid) is not None and uuid not in parts]
     freed = [uuid for uuid in freed if _files(connection, uuid) <= 1]
     statement = sa.update(contents).where(contents.c.content_uuid == sa.bindparam("b_part"))
     changes = [*new.items(), *((uuid, None) for uuid in freed)]

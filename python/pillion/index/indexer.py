@@ -18,6 +18,7 @@ from functools import cache, partial
 from pathlib import Path
 
 from pillion import _core
+from pillion.catalog import facts as catalog_facts
 from pillion.catalog import failures
 from pillion.catalog import indexing as catalog_indexing
 from pillion.catalog.database import Database
@@ -25,9 +26,10 @@ from pillion.catalog.indexing import EntryRow, Location
 from pillion.errors import ItemError
 from pillion.facts import facts_from
 from pillion.failpoints import reach
-from pillion.index.facts import pair, read_again
+from pillion.index.facts import read_again
 from pillion.index.gone import gone_from, moved_among, why_offline
 from pillion.index.links import FoundFile, followed
+from pillion.index.pairs import pair
 from pillion.index.reread import judged
 from pillion.index.wants import DeviceGenerationPolicy, signatures, wanted_sidecars
 from pillion.machine import identity_of
@@ -134,7 +136,7 @@ class Indexer:
         changed. ``accept_removals``: they are gone.
         """
         report = IndexReport()
-        read_again(self._database)
+        self._read_facts_again()
         for location, prefix, policy in targets:
             exclude = excluded_folders(root, location, self._locations)
             self._index(location, policy, report, prefix=prefix, exclude=exclude, accept_removals=accept_removals)
@@ -187,9 +189,8 @@ class Indexer:
             self._aggregate(location, found, changes)
         self._identify_changed(location, changes, report)
         with report.timed("identification"):
-            there = (file[0] for file in found.files) if parts is None else None
-            moved = (file[0] for _, file in changes.moved)
-            pair(self._database, location.id, (file[0] for file in changes.to_identify), moved, there)
+            there = found.files if parts is None else None
+            pair(self._database, location.id, changes.to_identify, [file for _, file in changes.moved], there)
         self.queue(location, policy, report, types=parts is None)
         report.moved += len(changes.moved)
         report.system.extend(location.path.rstrip(b"/") + b"/" + path for path in found.system)
@@ -202,6 +203,12 @@ class Indexer:
         report.removed += len(changes.removed)
         report.problems.extend(_absolute(location, problem) for problem in found.problems)
         _log(location, found, changes)
+
+    def _read_facts_again(self) -> None:
+        with self._database.read() as connection:
+            are_old = catalog_facts.read_version(connection) < _core.FACTS_VERSION
+        if are_old:
+            read_again(self._database)
 
     def _discover(
         self, location: Location, prefix: bytes, parts: Sequence[bytes] | None, exclude: Sequence[bytes]

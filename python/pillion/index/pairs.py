@@ -1,4 +1,4 @@
-"""Files beside each other that are one item: a photograph with its film, its raw file or its ``.xmp`` file. Pure.
+"""Files beside each other that are one item: a photograph with its film, its raw file or its ``.xmp`` file.
 
 Files of one folder whose names differ only in their endings are candidates. A film belongs to a photograph if both name
 the same pair (Apple's identifier), or neither can, and it is as short as such films are.
@@ -7,10 +7,14 @@ the same pair (Apple's identifier), or neither can, and it is as short as such f
 from __future__ import annotations
 
 import os
-from collections.abc import Mapping, Sequence
+from collections import Counter
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 
+from pillion.catalog import facts as catalog_facts
+from pillion.catalog.database import Database
 from pillion.facts import MediaFacts
+from pillion.index.links import FoundFile
 
 STILLS = (b"heic", b"heif", b"jpg", b"jpeg", b"avif")
 """Of two stills of the same name, the first kind is the photograph."""
@@ -24,6 +28,64 @@ _ENDINGS = frozenset((*STILLS, *RAWS, *FILMS, SIDECAR))
 
 LONGEST_FILM_S = 6.0
 """Films of Live Photos and motion photos take about three seconds."""
+
+_STEMS = 500
+"""Stems that are looked at in one transaction."""
+_MANY = 2000
+"""Of more stems than this, it is cheaper to count the files of each first."""
+
+
+def pair(
+    database: Database,
+    location_id: int,
+    touched: Sequence[FoundFile],
+    moved: Sequence[FoundFile],
+    there: Sequence[FoundFile] | None,
+) -> None:
+    """Look again at which files are one item, wherever one of these files of a Location is new, changed or moved.
+
+    ``there``: all files that may lie beside them, if these are known: then of many new files only those are looked at
+    that something lies beside.
+    """
+    stems = set(_stems(touched))
+    if there is not None and len(stems) > _MANY:
+        counts = Counter(_stems(there))
+        stems = {stem for stem in stems if counts[stem] > 1}
+    _pair_at(database, location_id, sorted(stems.union(_stems(moved))))
+
+
+def _stems(files: Iterable[FoundFile]) -> Iterator[bytes]:
+    return (stem for file in files if (stem := stem_of(file[0])) is not None)
+
+
+def _pair_at(database: Database, location_id: int, stems: Sequence[bytes]) -> None:
+    for start in range(0, len(stems), _STEMS):
+        some = stems[start : start + _STEMS]
+        with database.read() as connection:
+            found = catalog_facts.present_at_stems(connection, location_id, some)
+        parts, freed = _judged(found)
+        if parts or freed:
+            with database.write() as connection:
+                catalog_facts.set_parts(connection, parts, freed)
+
+
+def _judged(found: Sequence[catalog_facts.AtStem]) -> tuple[dict[str, str], list[str]]:
+    """(part -> whole, contents that the catalog has for parts and that are none of what lies beside them)."""
+    groups: dict[bytes, list[catalog_facts.AtStem]] = {}
+    for row in found:
+        stem = stem_of(row[0])
+        if stem is not None:
+            groups.setdefault(stem, []).append(row)
+    parts: dict[str, str] = {}
+    for rows in groups.values():
+        if len(rows) > 1:
+            members = [Member(path=path, content_uuid=uuid, facts=MediaFacts.of(body)) for path, uuid, body, _ in rows]
+            parts.update(parts_among(members))
+    known = (row for rows in groups.values() for row in rows if row[3] is not None)
+    return parts, [uuid for _, uuid, _, _ in known if uuid not in parts]
+
+
+# by what names and facts say ------------------------------------------------------------------------------------------
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
