@@ -28,7 +28,7 @@ def tool() -> ModuleType:
 @pytest.mark.parametrize(
     ("story", "files", "moves"),
     [
-        ("photograph", 26, 103),
+        ("photograph", 26, 99),
         ("search", 9, 44),
         pytest.param("page", 15, 60, marks=pytest.mark.models),
         ("ready", 9, 16),

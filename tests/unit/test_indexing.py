@@ -5,7 +5,9 @@ from __future__ import annotations
 from hypothesis import given
 from hypothesis import strategies as st
 
-from pillion.index.indexer import CHUNK_BYTES, CHUNK_FILES, Discovered, FoundFile, Problem, aggregate, chunked, compare
+from pillion.index.changes import Discovered, Problem, compare
+from pillion.index.indexer import CHUNK_BYTES, CHUNK_FILES, aggregate, chunked
+from pillion.index.links import FoundFile
 from pillion.index.wants import named_policy, restrict, wanted_on_demand, wanted_sidecars
 
 names = st.binary(min_size=1, max_size=3).filter(lambda name: b"/" not in name and b"\0" not in name)

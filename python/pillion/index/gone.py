@@ -7,7 +7,7 @@ from collections.abc import Mapping, Sequence, Set
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
-    from pillion.index.indexer import Discovered, Known
+    from pillion.index.changes import Discovered, Known
     from pillion.index.links import FoundFile
 
 

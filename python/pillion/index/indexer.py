@@ -1,6 +1,7 @@
 """The five indexing phases over one Location, connected to the catalog. Queues jobs and never generates anything.
 
-The first four are functions below, without SQL; the fifth is :mod:`pillion.index.wants`.
+The phases themselves are without SQL: the first two are in :mod:`pillion.index.changes`, the next two are functions
+below, the fifth is :mod:`pillion.index.wants`.
 """
 
 from __future__ import annotations
@@ -26,9 +27,10 @@ from pillion.catalog.indexing import EntryRow, Location
 from pillion.errors import ItemError
 from pillion.facts import facts_from
 from pillion.failpoints import reach
+from pillion.index.changes import Changes, Discovered, Problem, compare, discover, excluded_folders, others_of
 from pillion.index.facts import read_again
-from pillion.index.gone import gone_from, moved_among, why_offline
-from pillion.index.links import FoundFile, followed
+from pillion.index.gone import why_offline
+from pillion.index.links import FoundFile
 from pillion.index.pairs import pair
 from pillion.index.reread import judged
 from pillion.index.wants import DeviceGenerationPolicy, signatures, wanted_sidecars
@@ -187,10 +189,7 @@ class Indexer:
         reach("indexer.compared")
         with report.timed("aggregation"):
             self._aggregate(location, found, changes)
-        self._identify_changed(location, changes, report)
-        with report.timed("identification"):
-            there = found.files if parts is None else None
-            pair(self._database, location.id, changes.to_identify, [file for _, file in changes.moved], there)
+        self._identify_changed(location, found, changes, report)
         self.queue(location, policy, report, types=parts is None)
         report.moved += len(changes.moved)
         report.system.extend(location.path.rstrip(b"/") + b"/" + path for path in found.system)
@@ -304,20 +303,21 @@ class Indexer:
         report.hashed += number
         return changes
 
-    def _identify_changed(self, location: Location, changes: Changes, report: IndexReport) -> None:
-        """Identify what is new or changed. A large file that changed is hashed whole: a sample can miss the change."""
-        above = self._config.sample_above
+    def _identify_changed(self, location: Location, found: Discovered, changes: Changes, report: IndexReport) -> None:
+        """Identify what is new or changed, and look which files are one item.
+
+        A large file that changed is hashed whole: a sample can miss the change.
+        """
+        files, above = changes.to_identify, self._config.sample_above
         replaced = {file[0] for file in changes.changed}
-        large = [file for file in changes.changed if file[1] > above]
-        self._identify(
-            location,
-            [file for file in changes.to_identify if file not in large] if large else changes.to_identify,
-            report,
-            above,
-            replaced,
-        )
+        large = {file for file in changes.changed if file[1] > above}
+        others = [file for file in files if file not in large] if large else files
+        self._identify(location, others, report, above, replaced)
         if large:
-            self._identify(location, large, report, _WHOLE, replaced)
+            self._identify(location, sorted(large), report, _WHOLE, replaced)
+        with report.timed("identification"):
+            there = found.files if found.parts is None else None
+            pair(self._database, location.id, files, [file for _, file in changes.moved], there)
 
     def _show_found(self, files: int) -> None:
         self._show_progress("discovery", files, None)
@@ -450,17 +450,6 @@ class Indexer:
             catalog_indexing.write_signature(connection, location.id, now)
 
 
-def excluded_folders(root: Path, location: Location, locations: Sequence[Location]) -> list[bytes]:
-    """Folders in a Location that are not its own: the library itself, and other Locations, which have their files.
-
-    By their paths in the Location.
-    """
-    others = [item.path for item in locations if item.walked and item.id != location.id]
-    inner = [path for path in (os.path.realpath(os.fsencode(root)), *others) if path != location.path]
-    below = location.path.rstrip(b"/") + b"/"
-    return [os.path.relpath(path, location.path) for path in inner if path.startswith(below)]
-
-
 def _log(location: Location, found: Discovered, changes: Changes) -> None:
     where = repr(os.fsdecode(os.path.join(location.path, found.prefix)))
     numbers = len(found.files), len(changes.new), len(changes.changed), len(changes.removed), len(changes.moved)
@@ -469,203 +458,8 @@ def _log(location: Location, found: Discovered, changes: Changes) -> None:
         _logger.warning("left out %r in %s: %s", os.fsdecode(problem.path), where, problem.message)
 
 
-def others_of(location: Location, locations: Sequence[Location]) -> list[bytes]:
-    """The real paths of the other Locations, which have their files."""
-    return [os.path.realpath(item.path) for item in locations if item.walked and item.id != location.id]
-
-
 def _absolute(location: Location, problem: Problem) -> tuple[bytes, str, str]:
     return (location.path.rstrip(b"/") + b"/" + problem.path, problem.error_class, problem.message)
-
-
-# phase 1: discovery --------------------------------------------------------------------------------------------------
-
-
-@dataclass(frozen=True, kw_only=True, slots=True)
-class Problem:
-    """A file or folder that was left out, and why. ``path`` is relative to the Location."""
-
-    path: bytes
-    error_class: str
-    message: str
-
-
-@dataclass(kw_only=True, slots=True)
-class Discovered:
-    """What discovery found below ``prefix`` (a folder with a trailing slash, or b"" for the whole Location).
-
-    ``parts``: it looked at these files and folders alone.
-    """
-
-    root: bytes
-    prefix: bytes
-    folders: int
-    parts: Sequence[bytes] | None = None
-    files: list[FoundFile] = field(default_factory=list)
-    problems: list[Problem] = field(default_factory=list)
-    libraries: list[bytes] = field(default_factory=list)
-    """Relative paths of Pillion libraries; what they made is not indexed."""
-    system: list[bytes] = field(default_factory=list)
-    """Relative paths of folders that a system or a NAS keeps for itself."""
-    links: list[bytes] = field(default_factory=list)
-    """Relative paths of symbolic links to folders that were not followed."""
-    file_links: list[bytes] = field(default_factory=list)
-    """Those of symbolic links to files."""
-
-    def add(self, prefix: bytes, result: _core.WalkResult) -> None:
-        """What a walk of the folder ``prefix`` found."""
-        files = result.entries
-        if prefix:
-            files = [(prefix + path, size, mtime, inode, ctime) for path, size, mtime, inode, ctime in files]
-        self.files += files
-        self.folders += result.folders
-        self.problems += [
-            Problem(path=prefix + path, error_class=cls, message=text) for path, cls, text in result.problems
-        ]
-        self.libraries += [prefix + path for path in result.libraries]
-        self.system += [prefix + path for path in result.system]
-        self.links += [prefix + path for path in result.links]
-        self.file_links += [prefix + path for path in result.file_links]
-
-
-def discover(
-    root: bytes,
-    *,
-    prefix: bytes = b"",
-    parts: Sequence[bytes] | None = None,
-    ignore: Sequence[str] = (),
-    exclude: Sequence[bytes] = (),
-    hidden: bool = False,
-    system: bool = False,
-    follow: bool = False,
-    others: Sequence[bytes] = (),
-    progress: Callable[[int], None] | None = None,
-) -> Discovered:
-    """Walk ``root`` (or the folder ``prefix`` in it). Raises ItemError if the folder itself cannot be read.
-
-    ``parts``: look at these files and folders in ``root`` alone, without following links. ``follow``: also the files
-    and folders that symbolic links lead to; ``others`` are folders whose files are known from elsewhere (real paths).
-    """
-
-    def walk(folder: bytes, left_out: Sequence[bytes]) -> _core.WalkResult:
-        return _core.walk(folder, ignore=ignore, exclude=left_out, hidden=hidden, system=system, progress=progress)
-
-    if parts is not None:
-        found = Discovered(root=root, prefix=b"", folders=0, parts=parts)
-        found.add(
-            b"",
-            _core.walk(
-                root, ignore=ignore, exclude=exclude, hidden=hidden, system=system, parts=parts, progress=progress
-            ),
-        )
-        return found
-    below = [path[len(prefix) :] for path in exclude if path.startswith(prefix)]
-    first = walk(os.path.join(root, prefix), below)
-    found = Discovered(root=root, prefix=prefix, folders=0)
-    found.add(prefix, first)
-    if follow:
-        links, found.links = found.links, []
-        file_links, found.file_links = found.file_links, []
-        for item in followed(root, links, file_links, others, walk):
-            if len(item) == 2:
-                found.add(item[0] + b"/", item[1])
-            else:
-                found.files.append(item)
-        found.links.clear()
-        found.file_links.clear()
-        found.files.sort()
-    return found
-
-
-# phase 2: processing --------------------------------------------------------------------------------------------------
-
-
-Known = tuple[int, int, int, int, int, int | None]
-"""(entry id, size, mtime_ns, inode, 1 if it must be identified again in any case, ctime_ns if it is to count)"""
-
-
-@dataclass(frozen=True, kw_only=True, slots=True)
-class Changes:
-    """The difference. ``again``: unchanged by stat, but not identified last time, or back after removal.
-
-    ``moved``: (entry id, file) of files that were renamed or moved in the Location. ``elsewhere``: (entry id, file) of
-    files that differ in nothing but their inode, ``touched`` of those that differ in nothing but their ctime.
-    ``known``: how many entries of present files there were.
-    """
-
-    new: Sequence[FoundFile]
-    changed: Sequence[FoundFile]
-    again: Sequence[FoundFile]
-    removed: Sequence[int]
-    unchanged: int
-    moved: Sequence[tuple[int, FoundFile]] = ()
-    elsewhere: Sequence[tuple[int, FoundFile]] = ()
-    touched: Sequence[tuple[int, FoundFile]] = ()
-    known: int = 0
-
-    @property
-    def to_identify(self) -> list[FoundFile]:
-        """All files to identify."""
-        return [*self.new, *self.changed, *self.again]
-
-    @property
-    def any(self) -> bool:
-        """Whether anything at all differs."""
-        return bool(self.new or self.changed or self.removed or self.moved)
-
-
-def compare(
-    found: Discovered,
-    known: Mapping[bytes, Known],
-    already_removed: Set[int] = frozenset(),
-    *,
-    same_disk: bool = True,
-    trust_ctime: bool = True,
-) -> Changes:
-    """Compare by path, size, mtime and inode, and by ctime, which no program can set, where ``trust_ctime``.
-
-    What lies below a folder that could not be read is not taken for removed. ``same_disk``: whether inodes mean
-    anything: on another disk, or after a restore, files with the same path, size and mtime are ``elsewhere``.
-    """
-    new: list[FoundFile] = []
-    changed: list[FoundFile] = []
-    again: list[FoundFile] = []
-    elsewhere: list[tuple[int, FoundFile]] = []
-    touched: list[tuple[int, FoundFile]] = []
-    unchanged = 0
-    for file in found.files:
-        before = known.get(file[0])
-        if before is None or before[0] in already_removed:
-            new.append(file)
-        elif before[1:] == (file[1], file[2], file[3], 0, file[4]):
-            unchanged += 1
-        elif before[1:4] == file[1:4]:
-            if before[4]:
-                again.append(file)
-            elif trust_ctime and before[5] is not None:
-                (touched if same_disk else elsewhere).append((before[0], file))
-            else:
-                unchanged += 1
-        elif not same_disk and before[1:3] == file[1:3] and not before[4]:
-            elsewhere.append((before[0], file))
-        else:
-            changed.append(file)
-    present = len(known) - sum(before[0] in already_removed for before in known.values())
-    seen = unchanged + len(again) + len(changed) + len(elsewhere) + len(touched)
-    gone = gone_from(found, known, already_removed) if seen < present else {}
-    moved, new = moved_among(new, gone, known) if gone and same_disk else ([], new)
-    went = {id for id, _ in moved}
-    return Changes(
-        new=new,
-        changed=changed,
-        again=again,
-        removed=[id for id in gone.values() if id not in went],
-        unchanged=unchanged,
-        moved=moved,
-        elsewhere=elsewhere,
-        touched=touched,
-        known=present,
-    )
 
 
 # phase 3: aggregation -------------------------------------------------------------------------------------------------

@@ -8,13 +8,10 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import replace
-from typing import TYPE_CHECKING
 
 from pillion.catalog.indexing import EntryRow
+from pillion.index.changes import Changes
 from pillion.index.links import FoundFile
-
-if TYPE_CHECKING:
-    from pillion.index.indexer import Changes
 
 _SAMPLE = 8
 """Files that are read to see whether a restored or moved disk holds what it held."""

@@ -25,7 +25,7 @@ from pillion.catalog.indexing import Location, list_locations, queue_due, read_s
 from pillion.catalog.plan import DueGroup, MadeRow, Scope, Want, Within, in_scopes
 from pillion.catalog.queue import list_measured
 from pillion.catalog.sidecars import ASKED, ask_again
-from pillion.index.indexer import compare, discover, excluded_folders, others_of
+from pillion.index.changes import compare, discover, excluded_folders, others_of
 from pillion.index.wants import DeviceGenerationPolicy, restrict, signature, wanted_sidecars
 from pillion.job import Urgency
 from pillion.kinds import registry

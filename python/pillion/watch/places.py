@@ -9,7 +9,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from pillion.catalog.indexing import Location
-from pillion.index.indexer import excluded_folders
+from pillion.index.changes import excluded_folders
 from pillion.machine import identity_of
 from pillion.settings.config import Config
 from pillion.watch.mounts import is_polled, type_at
