@@ -411,6 +411,8 @@ def test_a_signed_address_opens_one_sidecar_until_it_expires(home: Path) -> None
         assert is_problem(server.ask(url.replace("expires=", "expires=9")), 401)
         assert is_problem(server.ask(url[:-1] + ("0" if url[-1] != "0" else "1")), 401)
         assert is_problem(server.ask(url.partition("?")[0]), 401)
+        (home / "library" / "signing.key").unlink()
+        assert is_problem(server.ask(url), 401)
     run("token", "revoke", "signer", "--library", home / "library")
 
 

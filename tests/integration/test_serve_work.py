@@ -130,6 +130,7 @@ def test_what_happens_is_told_as_it_happens_and_from_an_id_on(home: Path) -> Non
 
 
 def test_metrics_are_what_prometheus_reads(home: Path) -> None:
+    before = time.time()
     line = re.compile(r'[a-z_]+(\{[a-z]+="[^"\n]*"(,[a-z]+="[^"\n]*")*\})? -?[0-9.e+-]+')
     with serving(home / "library", "--no-work") as served:
         served.ask("nothing")
@@ -142,6 +143,8 @@ def test_metrics_are_what_prometheus_reads(home: Path) -> None:
         assert 'pillion_http_requests_total{method="GET",status="404"} 1' in values
         assert any(each.startswith('pillion_oldest_queued_seconds{kind="thumb"}') for each in values)
         assert "pillion_workers_up 0" in values
+        (begun,) = [float(each.split()[1]) for each in values if each.startswith("pillion_start_time_seconds ")]
+        assert before <= begun <= time.time()
         described = {each.split()[2] for each in text.splitlines() if each.startswith("# TYPE")}
         assert {re.split(r"[{ ]", each)[0] for each in values} <= described
 

@@ -17,17 +17,19 @@ _TYPE = b"text/plain; version=0.0.4; charset=utf-8"
 Labels = Mapping[str, str]
 
 
-def _lines(name: str, kind: str, text: str, values: Iterable[tuple[Labels, float]]) -> str:
+def metric(name: str, kind: str, text: str, values: Iterable[tuple[Labels, float]]) -> str:
     """A metric with its values; ``kind``: gauge or counter."""
     lines = [f"# HELP {name} {text}", f"# TYPE {name} {kind}"]
     for labels, value in values:
         inner = ",".join(f'{label}="{_escaped(text)}"' for label, text in labels.items())
-        lines.append(f"{name}{{{inner}}} {value:g}" if inner else f"{name} {_number(value)}")
+        labelled = f"{name}{{{inner}}}" if inner else name
+        lines.append(f"{labelled} {_number(value)}")
     return "\n".join(lines) + "\n"
 
 
 def _number(value: float) -> str:
-    return str(int(value)) if float(value).is_integer() else f"{value:g}"
+    """The whole value: a counter that is rounded seems to stand still."""
+    return str(int(value)) if float(value).is_integer() else repr(float(value))
 
 
 def _escaped(text: str) -> str:
@@ -60,24 +62,24 @@ def _of_library(library: Library) -> str:
     offline = sum(1 for place in now.locations if place.offline)
     return "".join(
         (
-            _lines("pillion_files", "gauge", "Files in the watched folders.", [({}, now.totals.files)]),
-            _lines("pillion_contents", "gauge", "Different contents of these.", [({}, now.totals.contents)]),
-            _lines(
+            metric("pillion_files", "gauge", "Files in the watched folders.", [({}, now.totals.files)]),
+            metric("pillion_contents", "gauge", "Different contents of these.", [({}, now.totals.contents)]),
+            metric(
                 "pillion_unidentified_files", "gauge", "Files that cannot be read.", [({}, now.totals.unidentified)]
             ),
-            _lines("pillion_jobs", "gauge", "Jobs by kind and state.", jobs),
-            _lines("pillion_sidecars", "gauge", "Sidecars by kind and state.", sidecars),
-            _lines("pillion_sidecar_bytes", "gauge", "Bytes of ready sidecars.", size),
-            _lines("pillion_failures", "gauge", "Sidecars that failed, by kind and class.", failed),
-            _lines(
+            metric("pillion_jobs", "gauge", "Jobs by kind and state.", jobs),
+            metric("pillion_sidecars", "gauge", "Sidecars by kind and state.", sidecars),
+            metric("pillion_sidecar_bytes", "gauge", "Bytes of ready sidecars.", size),
+            metric("pillion_failures", "gauge", "Sidecars that failed, by kind and class.", failed),
+            metric(
                 "pillion_oldest_queued_seconds",
                 "gauge",
                 "How long the job that was queued first has waited.",
                 [({"kind": str(kind)}, age) for kind, age in sorted(ages.items())],
             ),
-            _lines("pillion_holds", "gauge", "Faults of the machine that hold work back.", [({}, len(now.holds))]),
-            _lines("pillion_pauses", "gauge", "Pauses by the user.", [({}, len(now.pauses))]),
-            _lines("pillion_offline_locations", "gauge", "Watched folders that are offline.", [({}, offline)]),
+            metric("pillion_holds", "gauge", "Faults of the machine that hold work back.", [({}, len(now.holds))]),
+            metric("pillion_pauses", "gauge", "Pauses by the user.", [({}, len(now.pauses))]),
+            metric("pillion_offline_locations", "gauge", "Watched folders that are offline.", [({}, offline)]),
         )
     )
 
@@ -92,25 +94,25 @@ def _of_server(api: Api) -> str:
     workers = api.about().get("workers", {})
     return "".join(
         (
-            _lines("pillion_info", "gauge", "The version of Pillion.", [({"version": __version__}, 1)]),
-            _lines("pillion_newest_event", "counter", "The id of the newest event.", [({}, feed.newest)]),
-            _lines("pillion_made_total", "counter", "Sidecars made since the server began.", ready),
-            _lines("pillion_failed_total", "counter", "Tries that failed since then.", failed),
-            _lines("pillion_http_requests_total", "counter", "Requests answered since then.", requests),
-            _lines("pillion_http_waiting", "gauge", "Requests that wait for a sidecar.", [({}, api.making.waiting)]),
-            _lines("pillion_http_listeners", "gauge", "Clients that listen for events.", [({}, feed.listeners)]),
-            _lines(
+            metric("pillion_info", "gauge", "The version of Pillion.", [({"version": __version__}, 1)]),
+            metric("pillion_newest_event", "counter", "The id of the newest event.", [({}, feed.newest)]),
+            metric("pillion_made_total", "counter", "Sidecars made since the server began.", ready),
+            metric("pillion_failed_total", "counter", "Tries that failed since then.", failed),
+            metric("pillion_http_requests_total", "counter", "Requests answered since then.", requests),
+            metric("pillion_http_waiting", "gauge", "Requests that wait for a sidecar.", [({}, api.making.waiting)]),
+            metric("pillion_http_listeners", "gauge", "Clients that listen for events.", [({}, feed.listeners)]),
+            metric(
                 "pillion_worker_restarts_total",
                 "counter",
                 "How often the process that works the queue was begun again.",
                 [({}, workers.get("restarts", 0))],
             ),
-            _lines(
+            metric(
                 "pillion_workers_up",
                 "gauge",
                 "Whether the process that works the queue runs.",
                 [({}, 1 if workers.get("state") == "running" else 0)],
             ),
-            _lines("pillion_start_time_seconds", "gauge", "When the server began.", [({}, api.begun)]),
+            metric("pillion_start_time_seconds", "gauge", "When the server began.", [({}, api.begun)]),
         )
     )

@@ -48,7 +48,6 @@ class Tokens:
         self._key_path = root / "signing.key"
         self._signature: tuple[int, ...] | None = None
         self._known: list[Token] = []
-        self._key: bytes | None = None
 
     def create(self, name: str) -> str:
         """A new token, which is kept nowhere: show it once. Raises UsageError for a name that is taken or odd."""
@@ -127,15 +126,15 @@ class Tokens:
         return hmac.compare_digest(expected, signature) and time.time() < int(expires)
 
     def _signing_key(self) -> bytes:
-        if self._key is None:
-            try:
-                self._key = self._key_path.read_bytes()
-            except FileNotFoundError:
-                _write(self._key_path, secrets.token_bytes(32))
-                self._key = self._key_path.read_bytes()
-            if len(self._key) != 32:
-                raise LibraryError(f"{self._key_path} is damaged: remove it; addresses that it signed end with it.")
-        return self._key
+        """The key as it is now: one that is removed ends what it signed at once, also on a server that runs."""
+        try:
+            key = self._key_path.read_bytes()
+        except FileNotFoundError:
+            _write(self._key_path, secrets.token_bytes(32))
+            key = self._key_path.read_bytes()
+        if len(key) != 32:
+            raise LibraryError(f"{self._key_path} is damaged: remove it; addresses that it signed end with it.")
+        return key
 
 
 def _hashed(text: str) -> str:
