@@ -73,6 +73,13 @@ def is_full(error: OSError) -> bool:
     return error.errno in (errno.ENOSPC, errno.EDQUOT)
 
 
+def says_full(error: BaseException) -> bool:
+    """Whether an error, of the system or of an item, is that a disk is full."""
+    if isinstance(error, ItemError):
+        return error.error_class is ErrorClass.DISK_FULL
+    return isinstance(error, OSError) and is_full(error)
+
+
 def full_disk(error: OSError, where: object = None) -> ItemError:
     """What :func:`is_full` means, in one sentence. ``where``: a file or folder on that disk, if the error has none."""
     place = where or error.filename

@@ -52,17 +52,18 @@ _FOLDER = os.O_RDONLY | os.O_DIRECTORY | os.O_NOFOLLOW | os.O_CLOEXEC
 _FILE = os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_NOCTTY | os.O_CLOEXEC
 
 _CHUNK = 1 << 20
+"""Bytes of a file that are held at a time."""
 
 _NOTE = "-checkpoint"
 
 _DIGITS = 9
+"""Of the number of a part of a checkpoint."""
 
 _REMOVAL_S = 30.0
 """How long a batch of files may take to be removed; who waits longer does not wait on."""
 
 _LOOK_S = 0.02
-
-_SMALL_BYTES = 64 << 20
+"""Between two looks whether somebody else has finished."""
 
 _numbers = itertools.count()
 
@@ -203,9 +204,9 @@ class Store:
                 return False
             if leased and fcntl.fcntl(descriptor, fcntl.F_GETLEASE) == fcntl.F_RDLCK:
                 # Nobody opens it meanwhile, or waits to, and it has no name but this one, which only this process uses.
-                return _matches(file, path, size, checksum)
+                return _hash_of(file, size) == checksum
             with _copied(file, size, path) as copy, open(copy, "rb", buffering=0) as again:
-                if not _matches(again, copy, size, checksum):
+                if _hash_of(again, size) != checksum:
                     return False
                 os.replace(copy, path)
                 return True
@@ -470,10 +471,10 @@ def _read_file(root: Path, rel_path: str, limit: int) -> bytes:
 
 
 def _hash_of(file: IO[bytes], size: int) -> str | None:
-    """The hash of an open file of this size, which is not held in memory if it is large. None if it changes."""
-    if size <= _SMALL_BYTES:
+    """The hash of a file of this size, open at its start, a part of it in memory at a time. None if it changes."""
+    if size <= _CHUNK:
         data = file.read(size + 1)
-        return _core.hash_bytes(data, sample_above=NEVER_SAMPLED).hash if len(data) == size else None
+        return _core.hash_bytes(data).hash if len(data) == size else None
     try:
         return _core.hash_file(f"/dev/fd/{file.fileno()}", sample_above=NEVER_SAMPLED).hash
     except ItemError:
@@ -560,16 +561,6 @@ def _leased(descriptor: int) -> bool:
     except OSError:
         return False
     return True
-
-
-def _matches(file: BinaryIO, path: Path, size: int, checksum: str) -> bool:
-    """Whether a file that nobody changes, open at its start, has this checksum. Holds a part of it at a time."""
-    if size <= _CHUNK:
-        return _core.hash_bytes(file.read(_CHUNK)).hash == checksum
-    try:
-        return _core.hash_file(path, sample_above=NEVER_SAMPLED).hash == checksum
-    except ItemError:
-        return False
 
 
 def _is_regular(name: str, at: int) -> bool:

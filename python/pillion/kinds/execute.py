@@ -20,7 +20,7 @@ from typing import Annotated, Any
 import msgspec
 
 from pillion import _core, extras, machine
-from pillion.errors import ErrorClass, ItemError
+from pillion.errors import ErrorClass, ItemError, is_full
 from pillion.failpoints import reach
 from pillion.kinds import registry
 from pillion.kinds.generator import BatchGenerator
@@ -223,7 +223,7 @@ def _stderr_tail(error: BaseException) -> str:
 
 
 def _class_of_os_error(error: OSError) -> ErrorClass:
-    if error.errno in (errno.ENOSPC, errno.EDQUOT):
+    if is_full(error):
         return ErrorClass.DISK_FULL
     if error.errno == errno.EFBIG:
         return ErrorClass.TOO_LARGE

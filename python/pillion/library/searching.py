@@ -13,7 +13,7 @@ from pillion import _core
 from pillion.catalog import search as catalog_search
 from pillion.catalog.database import Database
 from pillion.catalog.search import Choice
-from pillion.errors import ErrorClass, ItemError, LibraryBusyError, LibraryError, UsageError
+from pillion.errors import ErrorClass, ItemError, LibraryBusyError, LibraryError, UsageError, says_full
 from pillion.model import value
 from pillion.search import index, likeness, update
 from pillion.search.find import LETTERS_OF, Hit, Search, ShownPassage, Wanted, snippet
@@ -157,7 +157,7 @@ class Searching:
         try:
             written = update.catch_up(self._database, self._store, progress)
         except (ItemError, OSError) as error:
-            if not update.is_disk_full(error):
+            if not says_full(error):
                 raise
             self._notes.append("The disk is full: what is new is not in the search index yet.")
             written = True

@@ -7,7 +7,6 @@ goes to another child.
 
 from __future__ import annotations
 
-import errno
 import os
 import select
 import threading
@@ -22,7 +21,7 @@ from types import MappingProxyType
 from typing import Any
 
 from pillion import machine
-from pillion.errors import ErrorClass, ItemError
+from pillion.errors import ErrorClass, ItemError, is_full
 from pillion.failpoints import reach
 from pillion.model import Allowance
 from pillion.pool import sandbox
@@ -157,7 +156,6 @@ _START_DEADLINE_S = 60.0
 _MAX_FAILED_STARTS = 3
 _RECYCLE_ITEMS = 4000
 """Starting a child costs about as much as a hundred thumbnails."""
-
 
 _OVERTAKEN = 16
 """Batches that may go ahead of one that needs all children to be at rest."""
@@ -513,8 +511,7 @@ class WorkerPool(Executor):
         try:
             self._fetch(batch.items[0].argument, done, child.worker.folder)
         except OSError as error:
-            is_full = error.errno in (errno.ENOSPC, errno.EDQUOT)
-            kind = ErrorClass.DISK_FULL if is_full else ErrorClass.IO_TRANSIENT
+            kind = ErrorClass.DISK_FULL if is_full(error) else ErrorClass.IO_TRANSIENT
             return ItemError(kind, f"What was made cannot be taken to its place ({error.strerror}).")
         return None
 

@@ -7,7 +7,6 @@ user may run the command that they name.
 
 from __future__ import annotations
 
-import errno
 import os
 import time
 from collections.abc import Callable
@@ -16,7 +15,7 @@ from pathlib import Path
 
 import msgspec
 
-from pillion.errors import ErrorClass, ItemError
+from pillion.errors import ErrorClass, ItemError, is_full
 from pillion.kinds import registry
 from pillion.kinds.execute import Execution
 from pillion.kinds.lacking import Lacking, Question, look_quickly
@@ -57,7 +56,7 @@ class Claims:
         if isinstance(returned, ItemError) or returned.failure is None or not returned.failure.error_class.environment:
             return returned
         says_full = returned.failure.error_class is ErrorClass.DISK_FULL
-        if says_full and is_full(Path(self._store.new_staging_path(self._owner))):
+        if says_full and has_no_room(Path(self._store.new_staging_path(self._owner))):
             return ItemError(ErrorClass.DISK_FULL, DISK_FULL_NOTICE)
         # A disk without room for models is such a tool, too: it holds back one kind.
         sentence = self._lacking(planned).confirmed(returned.failure.message)
@@ -104,7 +103,7 @@ class Claims:
             pool.shutdown(cancel_futures=True)
 
 
-def is_full(probe: Path) -> bool:
+def has_no_room(probe: Path) -> bool:
     """Whether a disk has no room, by making a file there and removing it: quotas do not show otherwise."""
     try:
         state = os.statvfs(probe.parent)
@@ -113,7 +112,7 @@ def is_full(probe: Path) -> bool:
         with open(probe, "xb") as file:
             os.posix_fallocate(file.fileno(), 0, _ROOM_BYTES)
     except OSError as error:
-        return error.errno in (errno.ENOSPC, errno.EDQUOT)
+        return is_full(error)
     else:
         return False
     finally:

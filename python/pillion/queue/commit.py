@@ -6,7 +6,6 @@ renames are synced, and only then the catalog says "ready". What a crash in betw
 
 from __future__ import annotations
 
-import errno
 import logging
 import os
 import time
@@ -24,7 +23,7 @@ from pillion.catalog.database import Database
 from pillion.catalog.events import append_events
 from pillion.catalog.failures import FailedTry, record_failures
 from pillion.catalog.queue import ClaimedJob, Due, Measured, SidecarOutcome
-from pillion.errors import ErrorClass, ItemError
+from pillion.errors import ErrorClass, ItemError, says_full
 from pillion.events import Event, Failed, Ready
 from pillion.failpoints import reach
 from pillion.job import JobChange, JobState, job_done, job_failed_once, job_held_back, job_released
@@ -143,7 +142,7 @@ class Recorder:
                 note_results(connection, results, {job: change for job, _, change in batch.changes}, now)
                 reach("record.written")
         except (OSError, ItemError) as error:
-            if not _is_disk_full(error):
+            if not says_full(error):
                 raise
             return {"*": DISK_FULL_NOTICE}
         _log(results, batch)
@@ -433,12 +432,6 @@ def _tried(job: ClaimedJob, due: Due, failure: Failure, itself: bool) -> FailedT
 
 def _status_of(failure: Failure) -> SidecarStatus:
     return SidecarStatus.UNSUPPORTED if failure.error_class is ErrorClass.UNSUPPORTED else SidecarStatus.FAILED
-
-
-def _is_disk_full(error: Exception) -> bool:
-    if isinstance(error, ItemError):
-        return error.error_class is ErrorClass.DISK_FULL
-    return isinstance(error, OSError) and error.errno in (errno.ENOSPC, errno.EDQUOT)
 
 
 # history and job events -----------------------------------------------------------------------------------------------

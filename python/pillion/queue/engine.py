@@ -30,7 +30,6 @@ _HEARTBEAT_S = 1.0
 _DEPTH = 2
 """Batches in the pool for each worker: one running and one waiting, so that no worker has to wait for the next."""
 
-
 CLAIM_ITEMS = 512
 """Most jobs in one claim; more would hold the write lock too long."""
 

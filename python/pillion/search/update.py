@@ -14,7 +14,7 @@ from pillion import _core
 from pillion.catalog import search as catalog_search
 from pillion.catalog.database import Database
 from pillion.catalog.search import Named, ReadySidecar
-from pillion.errors import ErrorClass, ItemError, LibraryBusyError
+from pillion.errors import ItemError, LibraryBusyError
 from pillion.failpoints import reach
 from pillion.kinds.embedding.kind import EMBEDDINGS
 from pillion.kinds.ocr.kind import OCR
@@ -292,12 +292,3 @@ def _sound(cut: Callable[[Any], Iterator[passages.Passage]], document: Any) -> l
 def _digest(named: Named) -> int:
     text = b"\0".join(part for pair in named.paths for part in pair)
     return int.from_bytes(hashlib.blake2b(text, digest_size=8).digest(), "little")
-
-
-def is_disk_full(error: BaseException) -> bool:
-    """Whether the index could not be written because there is no room."""
-    import errno
-
-    if isinstance(error, ItemError):
-        return error.error_class is ErrorClass.DISK_FULL
-    return isinstance(error, OSError) and error.errno in (errno.ENOSPC, errno.EDQUOT)
