@@ -216,7 +216,7 @@ class Searching:
         self, reader: Reader, path: Path, content_uuid: str | None, limit: int, decode: bool
     ) -> list[Hit]:
         known = reader.pictures()
-        key = None if content_uuid is None else bytes.fromhex(content_uuid.replace("-", ""))
+        key = None if content_uuid is None else index.key_of(content_uuid)
         hash_ = known.get(key) if key is not None else None
         if hash_ is None and not decode:
             self._notes.append("How this picture looks is known when its thumbnails are made.")
@@ -227,7 +227,7 @@ class Searching:
         return self._hits([(uuid, 1 - bits / 128, "picture", None) for uuid, bits in found], limit)
 
     def _rows(self, reader: Reader, content_uuid: str) -> list[int]:
-        return reader.vectors.rows_of(bytes.fromhex(content_uuid.replace("-", "")))
+        return reader.vectors.rows_of(index.key_of(content_uuid))
 
     def _like_text(self, reader: Reader, content_uuid: str | None, limit: int) -> list[Hit]:
         rows = self._rows(reader, content_uuid) if content_uuid is not None else []

@@ -12,6 +12,7 @@ import math
 from typing import TYPE_CHECKING
 
 from pillion import _core
+from pillion.search.pictures import gray_of
 
 if TYPE_CHECKING:
     import numpy as np
@@ -45,8 +46,6 @@ class Looks:
 def looks_of(thumbnail: bytes) -> Looks:
     """Of the bytes of a thumbnail. Raises ItemError."""
     import numpy as np
-
-    from pillion.search.update import gray_of
 
     gray = gray_of(_core.decode(thumbnail)).astype(np.float32)
     rows, columns = (_shares(side, [(0.0, 1.0)], _SIDE)[0] for side in gray.shape)

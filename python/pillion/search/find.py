@@ -17,7 +17,7 @@ from pillion.catalog.search import Choice, Present
 from pillion.kinds.embedding.kind import EMBEDDINGS
 from pillion.model import value
 from pillion.search import index, ranking
-from pillion.search.index import Reader
+from pillion.search.index import Reader, key_of, uuid_of
 from pillion.search.passages import Where, placed, where_of_chunk
 from pillion.search.query import MUST, SHOULD, Clause, Query
 from pillion.store import Store
@@ -215,16 +215,16 @@ class Search:
 
     def _letters(self, *, names: bool) -> str:
         """The letters of the keys that are searched: of names, or of passages."""
-        letters = index.NAMES if names else index.OCR + index.SPEECH + index.CHUNKS + index.TEXT
+        letters = index.NAMES if names else index.PASSAGES
         return "".join(letter for letter in letters if letter in self._wanted.letters)
 
-    def _text_of(self, addresses: Sequence[tuple[int, int]]) -> None:
+    def _load_texts(self, addresses: Sequence[tuple[int, int]]) -> None:
         missing = [address for address in dict.fromkeys(addresses) if address not in self._texts]
         self._texts |= dict(zip(missing, self._reader.words.stored(missing), strict=True))
 
     def _marks_of(self, address: tuple[int, int]) -> tuple[str, list[tuple[int, int, int]]]:
         if address not in self._marks:
-            self._text_of([address])
+            self._load_texts([address])
             clauses = [clause.core for clause in self._wanted.query.clauses]
             self._marks[address] = _core.search_marks(
                 self._texts[address][0], clauses, languages=self._languages, typos=self._typos
@@ -236,19 +236,19 @@ class Search:
     def _by_meaning(self, chosen: list[str] | None) -> None:
         query = self._wanted.vector
         assert query is not None
-        among = None if chosen is None else [bytes.fromhex(uuid.replace("-", "")) for uuid in chosen]
+        among = None if chosen is None else [key_of(uuid) for uuid in chosen]
         size = self._target * 3
         while True:
             # More than are taken, for the candidates by words: they are rated by their meaning, too.
             rows = self._reader.vectors.scan(query, size * ALSO_RATED, among=among)
             near = [row for row in rows[:size] if row[3] >= ranking.FLOOR]
-            here = self._fitting(_uuid(row[1]) for row in near)
-            files = {uuid for uuid in (_uuid(row[1]) for row in near) if uuid in here}
+            here = self._fitting(uuid_of(row[1]) for row in near)
+            files = {uuid for uuid in (uuid_of(row[1]) for row in near) if uuid in here}
             if len(files) >= self._target or len(near) < size or size >= MOST_LOOKED_AT:
                 break
             size *= 8
         for row, content, chunk, score in rows:
-            uuid = _uuid(content)
+            uuid = uuid_of(content)
             if uuid in self._found or uuid in files:
                 self._candidate(uuid).rows.append((score, row, chunk))
 
@@ -305,7 +305,7 @@ class Search:
         uuids = list(self._found)
         found: set[str] = set()
         for names in (False, True):
-            letters = index.NAMES if names else index.OCR + index.SPEECH + index.CHUNKS + index.TEXT
+            letters = index.NAMES if names else index.PASSAGES
             keys = [uuid + letter for uuid in uuids for letter in letters]
             matching = self._reader.words.matching(core, keys, names=names, languages=self._languages)
             found.update(key[:-1] for key in matching)
@@ -331,7 +331,7 @@ class Search:
         looked_at = sorted(
             ((score, address) for one in self._found.values() for score, address in one.addresses), reverse=True
         )[:100]
-        self._text_of([address for _, address in looked_at])
+        self._load_texts([address for _, address in looked_at])
         again = {address for _, address in looked_at}
         scores: dict[str, float] = {}
         for one in self._found.values():
@@ -364,14 +364,14 @@ class Search:
 
     def _words_again(self, best: Mapping[str, float], words: Mapping[str, float]) -> dict[str, float]:
         known = {uuid: self._found[uuid].addresses[0][1] for uuid in best if self._found[uuid].addresses}
-        self._text_of(list(known.values()))
+        self._load_texts(list(known.values()))
         wanted = self._wanted.query.wanted
         typed = {stem for clause in wanted for stem in _core.search_stems(clause.text, self._languages)}
         texts = [(self._texts[address][0], best[uuid]) for uuid, address in known.items()]
         feedback = ranking.Feedback(self._reader.words, texts, typed)
         looked_at = {uuid: self._found[uuid].addresses[0][1] for uuid in words if self._found[uuid].addresses}
         cut = sorted(looked_at, key=lambda uuid: (-words[uuid], uuid))[:100]
-        self._text_of([looked_at[uuid] for uuid in cut])
+        self._load_texts([looked_at[uuid] for uuid in cut])
         rated = {uuid: self._texts[looked_at[uuid]][0] for uuid in cut}
         mean = sum(text.count(" ") + 1 for text in rated.values()) / max(len(rated), 1)
         weight = ranking.FEEDBACK_WORDS_WEIGHT * max(len(wanted), 1)
@@ -489,11 +489,6 @@ def _same(one: str, other: str) -> bool:
     """Whether the middle of one text is in the other: the same passage, cut in another way."""
     short, long = sorted((" ".join(one.split()), " ".join(other.split()).strip("… ")), key=len)
     return short[len(short) // 4 : len(short) * 3 // 4] in long
-
-
-def _uuid(content: bytes) -> str:
-    text = content.hex()
-    return f"{text[:8]}-{text[8:12]}-{text[12:16]}-{text[16:20]}-{text[20:]}"
 
 
 def merged(marks: Iterable[tuple[int, int]]) -> list[tuple[int, int]]:

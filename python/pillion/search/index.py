@@ -37,6 +37,8 @@ FORMAT = 3
 NAMES, OCR, SPEECH, CHUNKS, TEXT = "notep"
 """The letters of keys: names, pages, speech, the text of a file by its ``embeddings``, and by its ``text``."""
 LETTERS = (NAMES, OCR, SPEECH, CHUNKS, TEXT)
+PASSAGES = OCR + SPEECH + CHUNKS + TEXT
+"""All but names."""
 
 MEMORY = 100_000_000
 """Bytes of passages that are gathered before they become a segment of the index, of all threads that write."""
@@ -50,7 +52,8 @@ class State:
     """What of the catalog the index holds.
 
     ``event``: all results up to this event; ``names``: names as of this number (catalog/search.py); ``after``: while it
-    is built for the first time, the last content that it holds.
+    is built for the first time, the last content that it holds. ``languages``: all that its passages are in, ISO 639;
+    ``pictures``: bytes of the file of hashes that count; ``turn``: how often it was committed.
     """
 
     event: int = 0
@@ -102,6 +105,17 @@ class _Stored(msgspec.Struct):
 
 
 _decoder = msgspec.json.Decoder(_Stored)
+
+
+def key_of(content_uuid: str) -> bytes:
+    """A content's key in the files of vectors and hashes: the 16 bytes of its UUID."""
+    return bytes.fromhex(content_uuid.replace("-", ""))
+
+
+def uuid_of(key: bytes) -> str:
+    """The UUID of such a key, as text."""
+    text = key.hex()
+    return f"{text[:8]}-{text[8:12]}-{text[12:16]}-{text[16:20]}-{text[20:]}"
 
 
 class Reader:
@@ -232,7 +246,7 @@ class Writer:
 
     def put_vectors(self, content_uuid: str, vectors: NDArray[np.float32] | None) -> None:
         """Replace the vectors of a content, shape (chunks, 384); None: it has none."""
-        key = bytes.fromhex(content_uuid.replace("-", ""))
+        key = key_of(content_uuid)
         self._removed.add(key)
         self._added.pop(key, None)
         if vectors is not None:
@@ -240,15 +254,9 @@ class Writer:
 
     def put_picture(self, content_uuid: str, likeness: bytes) -> None:
         """The perceptual hash of a picture."""
-        key = bytes.fromhex(content_uuid.replace("-", ""))
+        key = key_of(content_uuid)
         if self.pictures.get(key) != likeness:
             self._hashes[key] = likeness
-
-    def drop(self, content_uuid: str) -> None:
-        """Remove all of a content but its hash, which nobody is shown without a file."""
-        for letter in LETTERS:
-            self.words.delete(content_uuid + letter)
-        self.put_vectors(content_uuid, None)
 
     def commit(self, *, event: int, names: int, after: str | None) -> None:
         """Make all of it durable, as the state of the catalog that these three say. Raises ItemError, OSError."""

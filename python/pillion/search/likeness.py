@@ -6,7 +6,7 @@ import functools
 import os
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from pillion import _core
 from pillion.catalog import search as catalog_search
@@ -16,11 +16,9 @@ from pillion.errors import ItemError
 from pillion.kinds.thumbnail.kind import THUMB
 from pillion.model import value
 from pillion.search.cuts import SAME, Looks, looks_of
-from pillion.search.update import likeness_of, smallest_thumbnail
+from pillion.search.index import Reader, uuid_of
+from pillion.search.pictures import likeness_of, smallest_thumbnail
 from pillion.store import Store
-
-if TYPE_CHECKING:
-    from pillion.search.index import Reader
 
 NEAR_BITS = 60
 """Pictures whose hashes differ in at most so many of 256 bits are near duplicates; of others about 128 differ.
@@ -72,7 +70,7 @@ def near(database: Database, store: Store, reader: Reader) -> list[Group]:
     """The pictures that look the same: other sizes, encodings, cuts of the edge, turned or mirrored."""
     with database.read() as connection:
         images = catalog_search.image_contents(connection)
-    hashes = {_uuid(key): likeness for key, likeness in reader.pictures().items()}
+    hashes = {uuid_of(key): likeness for key, likeness in reader.pictures().items()}
     uuids = sorted(uuid for uuid in images if uuid in hashes and not _is_flat(hashes[uuid]))
     pairs = _core.likeness_pairs([hashes[uuid] for uuid in uuids], NEAR_BITS, LOW_BITS)
     same = [(a, b) for a, b, bits, _ in pairs if bits <= NEAR_BITS]
@@ -165,10 +163,5 @@ def alike(reader: Reader, likeness: bytes) -> list[tuple[str, int]]:
     hashes = reader.pictures()
     keys = list(hashes)
     bits = _core.likeness_distances(likeness, [hashes[key] for key in keys])
-    found = [(number, _uuid(key)) for key, number in zip(keys, bits, strict=True) if number <= LIKE_BITS]
+    found = [(number, uuid_of(key)) for key, number in zip(keys, bits, strict=True) if number <= LIKE_BITS]
     return [(uuid, number) for number, uuid in sorted(found)]
-
-
-def _uuid(key: bytes) -> str:
-    text = key.hex()
-    return f"{text[:8]}-{text[8:12]}-{text[12:16]}-{text[16:20]}-{text[20:]}"

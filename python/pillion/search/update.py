@@ -24,6 +24,7 @@ from pillion.kinds.transcript.kind import TRANSCRIPT
 from pillion.model import SidecarKind, value
 from pillion.search import index, passages
 from pillion.search.index import State, Writer
+from pillion.search.pictures import likeness_of, smallest_thumbnail
 from pillion.store import Store
 
 if TYPE_CHECKING:
@@ -38,7 +39,8 @@ _COMMIT_PASSAGES = 20_000
 _COMMIT_S = 20.0
 _LARGEST = 256 * 1024 * 1024
 """Larger sidecars are left out: none that Pillion writes is as large."""
-_SMALLEST_FIRST = ("icon", "grid@1x", "grid@2x", "grid@3x", "detail@1x", "detail@2x")
+_DIMENSIONS = 384
+"""Of the vectors that are searched."""
 
 Progress = Callable[[int, int], None]
 """Told how many contents are done, of how many."""
@@ -125,7 +127,7 @@ class _Update:
         for key, _ in self._writer.words.counts():
             self._writer.words.delete(key)
         for content, _ in self._writer.vectors.contents():
-            self._writer.put_vectors(content.hex(), None)
+            self._writer.put_vectors(index.uuid_of(content), None)
 
     def _follow(self, changes: catalog_search.Changes) -> None:
         for start in range(0, len(changes.contents), _BATCH):
@@ -229,7 +231,7 @@ class _Update:
             vectors = np.frombuffer(document["vectors"], dtype="<f4").reshape(-1, int(document["dim"]))
         except (msgspec.DecodeError, UnicodeDecodeError, KeyError, ValueError, TypeError):
             return None, None
-        usable = vectors.shape[1] == DIMENSIONS and len(vectors) == len(chunks)
+        usable = vectors.shape[1] == _DIMENSIONS and len(vectors) == len(chunks)
         return chunks, np.ascontiguousarray(vectors, dtype=np.float32) if usable else None
 
     def _picture(self, uuid: str, item: ReadySidecar) -> None:
@@ -241,37 +243,6 @@ class _Update:
             self._writer.put_picture(uuid, likeness_of(_core.decode(data)))
         except ItemError:
             return
-
-
-DIMENSIONS = 384
-FLAT = 1.5
-"""A picture whose gray levels differ by less than this has no looks to compare: its hash is all zeros."""
-
-
-def smallest_thumbnail(ready: Sequence[ReadySidecar]) -> ReadySidecar | None:
-    """The smallest thumbnail of a content; None if it has none of the sizes of ours."""
-    thumbs = {item.variant: item for item in ready if item.kind == THUMB}
-    return next((thumbs[name] for name in _SMALLEST_FIRST if name in thumbs), None)
-
-
-def likeness_of(pixels: NDArray[np.uint8]) -> bytes:
-    """The perceptual hash of pixels, shape (H, W, 3) or (H, W, 4), uint8: 32 bytes. What is transparent is white."""
-    import numpy as np
-
-    gray = gray_of(pixels)
-    return bytes(32) if float(gray.std()) < FLAT else _core.likeness_hash(np.ascontiguousarray(gray, dtype=np.uint8))
-
-
-def gray_of(pixels: NDArray[np.uint8]) -> NDArray[np.integer[Any]]:
-    """The gray levels of pixels, 0 to 255, as likenesses are made of them."""
-    import numpy as np
-
-    rgb = pixels[..., :3].astype(np.uint32)
-    gray: NDArray[np.integer[Any]] = (rgb[..., 0] * 77 + rgb[..., 1] * 150 + rgb[..., 2] * 29) >> 8
-    if pixels.shape[2] == 4:
-        alpha = pixels[..., 3].astype(np.uint32)
-        gray = (gray * alpha + 255 * (255 - alpha)) // 255
-    return gray
 
 
 def _sound(cut: Callable[[Any], Iterator[passages.Passage]], document: Any) -> list[passages.Passage]:
