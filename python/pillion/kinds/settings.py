@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import difflib
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
 Check = Callable[[Any], str | None]
@@ -54,6 +54,11 @@ def all_or_by_variant(check: Check, names: Sequence[str], example: str) -> Check
         return None if unknown is None else expected + nearest(unknown, names)
 
     return checked
+
+
+def of_variant(value: Any, variant: str) -> Any:
+    """What :func:`all_or_by_variant` lets through, for one variant; None if nothing is set for it."""
+    return value.get(variant) if isinstance(value, Mapping) else value
 
 
 def is_strings(value: Any) -> bool:

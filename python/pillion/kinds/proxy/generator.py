@@ -23,6 +23,7 @@ from pillion.kinds.proxy.kind import (
     PROXY_SPECS,
     ProxySpec,
 )
+from pillion.kinds.settings import of_variant
 from pillion.model import Empty, Generated, GenerationRequest, Produced, Recipe, SidecarFormat
 from pillion.pool import keepalive, sandbox
 
@@ -78,9 +79,7 @@ def _spec_of(variant: str, settings: Mapping[str, Any]) -> ProxySpec:
     spec = PROXY_SPECS.get(variant)
     if spec is None:
         raise ItemError(ErrorClass.UNSUPPORTED, f"there is no proxy '{variant}'")
-    crf = settings.get("crf")
-    if isinstance(crf, Mapping):
-        crf = crf.get(variant)
+    crf = of_variant(settings.get("crf"), variant)
     return spec if crf is None else replace(spec, crf=crf)
 
 
@@ -122,6 +121,7 @@ class _Parts:
         return checkpoint.found_part(self._path, number)
 
     def numbers(self) -> list[int]:
+        """Of the parts that are kept, in order."""
         return sorted(self._hashes)
 
 

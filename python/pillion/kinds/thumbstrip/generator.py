@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 from pillion import _core, extras
 from pillion.errors import ErrorClass, ItemError
+from pillion.kinds.settings import of_variant
 from pillion.kinds.thumbstrip.kind import STRIP_SPECS, THUMBSTRIP, StripSpec
 from pillion.model import Generated, GenerationRequest, Produced, Recipe, SidecarFormat, SidecarMark
 from pillion.pool import keepalive
@@ -40,7 +41,6 @@ class ThumbstripGenerator:
 
     def generate(self, request: GenerationRequest) -> Generated:
         """All sheets. Raises ItemError."""
-        extras.require("video", "sheets of frames")
         specs = [_spec_of(variant, request.settings) for variant in request.variants]
         return _made(request.source, request.mime, specs)
 
@@ -48,13 +48,13 @@ class ThumbstripGenerator:
 @extras.needed()
 def read_now(path: Path, mime: str, settings: Mapping[str, Any]) -> bytes:
     """The largest sheet of a film that is in no library. Raises ItemError."""
-    extras.require("video", "sheets of frames")
     largest = max(STRIP_SPECS.values(), key=lambda spec: spec.frames)
     (sheet,) = _made(path, mime, [largest])
     return sheet.data
 
 
 def _made(path: Path, mime: str, specs: list[StripSpec]) -> tuple[Produced, ...]:
+    extras.require("video", "sheets of frames")
     from pillion.readers import media
 
     wishes = [media.Spans(count=spec.frames, side=spec.side) for spec in specs]
@@ -74,7 +74,5 @@ def _spec_of(variant: str, settings: Mapping[str, Any]) -> StripSpec:
     spec = STRIP_SPECS.get(variant)
     if spec is None:
         raise ItemError(ErrorClass.UNSUPPORTED, f"there is no sheet '{variant}'")
-    quality = settings.get("quality")
-    if isinstance(quality, Mapping):
-        quality = quality.get(variant)
+    quality = of_variant(settings.get("quality"), variant)
     return spec if quality is None else replace(spec, quality=quality)

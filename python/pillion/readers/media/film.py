@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import struct
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from fractions import Fraction
 from pathlib import Path
@@ -59,11 +59,7 @@ def representative_frame(path: Path, *, max_side: int, mime: str | None = None) 
     decoder, missing_tool if only this FFmpeg lacks the decoder, corrupt if no frame can be decoded.
     """
     with opened(path, mime) as container:
-        streams = tracks_by_size(container)
-        if not streams:
-            raise ItemError(ErrorClass.UNSUPPORTED, "the file has no video track")
-        require_decoder(container, streams[0])
-        for stream in filter(can_be_decoded, streams):
+        for stream in decodable(container, tracks_by_size(container)):
             best = _best(_candidates(container, stream))
             if best is not None:
                 return finished(best, aspect_of(stream), max_side, hdr_side=max_side // 2)
@@ -84,6 +80,17 @@ def tracks_by_size(container: av.container.InputContainer) -> list[av.VideoStrea
     streams = sorted(container.streams.video, key=rank, reverse=True)
     films = [stream for stream in streams if not is_cover(stream) and not stream.disposition & beside]
     return films or streams
+
+
+def decodable(container: av.container.InputContainer, tracks: Sequence[av.VideoStream]) -> list[av.VideoStream]:
+    """Those of :func:`tracks_by_size` that can be decoded, at least one.
+
+    Raises ItemError: unsupported where there are no tracks, else as :func:`require_decoder` for the first.
+    """
+    if not tracks:
+        raise ItemError(ErrorClass.UNSUPPORTED, "the file has no video track")
+    require_decoder(container, tracks[0])
+    return list(filter(can_be_decoded, tracks))
 
 
 def _best(frames: Iterator[av.VideoFrame]) -> av.VideoFrame | None:
@@ -154,6 +161,7 @@ def _contrast(frame: av.VideoFrame) -> float:
 
 
 def aspect_of(stream: av.VideoStream) -> float:
+    """Width by height of a track's pixels; 1 if it does not say, or says what cannot be."""
     ratio = stream.sample_aspect_ratio
     return float(ratio) if ratio and 0.1 < float(ratio) < 10 else 1.0
 
@@ -247,10 +255,16 @@ def display_matrix(frame: av.VideoFrame) -> tuple[int, int, int, int]:
     return a, b, c, d
 
 
+def is_turned(matrix: tuple[int, int, int, int]) -> bool:
+    """Whether a :func:`display_matrix` lays a picture on its side."""
+    a, b, c, d = matrix
+    return abs(a) + abs(d) < abs(b) + abs(c)
+
+
 def _upright(pixels: NDArray[np.uint8], matrix: tuple[int, int, int, int]) -> NDArray[np.uint8]:
     """The picture turned by quarters and mirrored, whichever comes nearest to the matrix."""
     a, b, c, d = matrix
-    if abs(a) + abs(d) < abs(b) + abs(c):
+    if is_turned(matrix):
         pixels = pixels.swapaxes(0, 1)
         mirrored, flipped = c < 0, b < 0
     else:

@@ -17,8 +17,8 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from pillion.errors import ErrorClass, ItemError
-from pillion.readers.media.film import FilmFrame, aspect_of, decoder_of, finished, tracks_by_size
-from pillion.readers.media.opening import can_be_decoded, opened, packets_of, require_decoder
+from pillion.readers.media.film import FilmFrame, aspect_of, decodable, decoder_of, finished, tracks_by_size
+from pillion.readers.media.opening import opened, packets_of
 
 if TYPE_CHECKING:
     import av
@@ -105,11 +105,7 @@ class _CannotSeekError(Exception):
 
 
 def _track(container: av.container.InputContainer) -> av.VideoStream:
-    streams = tracks_by_size(container)
-    if not streams:
-        raise ItemError(ErrorClass.UNSUPPORTED, "the file has no video track")
-    require_decoder(container, streams[0])
-    return next(filter(can_be_decoded, streams))
+    return decodable(container, tracks_by_size(container))[0]
 
 
 # places in the film ---------------------------------------------------------------------------------------------------

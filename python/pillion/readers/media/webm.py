@@ -25,14 +25,16 @@ from pillion.errors import ErrorClass, ItemError
 from pillion.readers.media import tones
 from pillion.readers.media.film import (
     aspect_of,
+    decodable,
     decoder_of,
     display_matrix,
     finished,
     is_hdr,
+    is_turned,
     progressive,
     tracks_by_size,
 )
-from pillion.readers.media.opening import can_be_decoded, decoded, opened, packets_of, require_decoder, require_encoder
+from pillion.readers.media.opening import can_be_decoded, decoded, is_cover, opened, packets_of, require_encoder
 from pillion.readers.media.sound import timed, two_channels
 
 if TYPE_CHECKING:
@@ -133,13 +135,8 @@ def plan(path: Path, targets: Sequence[Target], *, mime: str | None, beat: Calla
 
 
 def _video(container: av.container.InputContainer) -> av.VideoStream | None:
-    from pillion.readers.media.opening import is_cover
-
     streams = [stream for stream in tracks_by_size(container) if not is_cover(stream)]
-    if not streams:
-        return None
-    require_decoder(container, streams[0])
-    return next(filter(can_be_decoded, streams))
+    return decodable(container, streams)[0] if streams else None
 
 
 def _sound(container: av.container.InputContainer) -> av.AudioStream | None:
@@ -162,7 +159,7 @@ def _first_frame(container: av.container.InputContainer, video: av.VideoStream) 
 def _is_plain(frame: av.VideoFrame, video: av.VideoStream) -> bool:
     """Whether browsers show a track as it is, in a size that its header says."""
     codec = _decoder_name(video)
-    is_upright = display_matrix(frame) == (1, 0, 0, 1) or display_matrix(frame) == (65536, 0, 0, 65536)
+    is_upright = display_matrix(frame) in ((1, 0, 0, 1), (65536, 0, 0, 65536))
     return codec in _PLAYED_VIDEO and frame.format.name in _PLAIN_PIXELS and is_upright and aspect_of(video) == 1
 
 
@@ -196,9 +193,7 @@ def _shown_size(frame: av.VideoFrame, video: av.VideoStream) -> tuple[int, int]:
     """Width and height with square pixels, upright."""
     aspect = aspect_of(video)
     width, height = frame.width * max(aspect, 1.0), frame.height / min(aspect, 1.0)
-    a, b, c, d = display_matrix(frame)
-    turned = abs(a) + abs(d) < abs(b) + abs(c)
-    return (round(height), round(width)) if turned else (round(width), round(height))
+    return (round(height), round(width)) if is_turned(display_matrix(frame)) else (round(width), round(height))
 
 
 def size_for(size: tuple[int, int], short_side: int) -> tuple[int, int]:
