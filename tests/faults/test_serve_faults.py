@@ -16,6 +16,7 @@ from pillion import Library
 from pillion.catalog import database
 from pillion.errors import CatalogError, ErrorClass, ItemError
 from pillion.library.sidecars import Sidecars
+from pillion.library.timeline import Chosen
 from pillion.server import app
 from pillion.server.app import Api
 from pillion.server.guard import Guard
@@ -84,14 +85,8 @@ def answered(library: Library, ask_it: Callable[[Api], Awaitable[T]]) -> T:
 
 
 def missing(library: Library) -> str:
-    (item,) = library.timeline.page(app_chosen())[0]
+    (item,) = library.timeline.page(Chosen())[0]
     return f"/api/v1/sidecars/{item.content_uuid}/thumb/icon"
-
-
-def app_chosen() -> Any:
-    from pillion.library.timeline import Chosen
-
-    return Chosen()
 
 
 def test_a_crowd_at_one_missing_sidecar_asks_for_it_once(library: Library, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -132,7 +127,7 @@ def test_reading_goes_on_while_the_catalog_is_locked(library: Library) -> None:
 
 
 def test_a_change_while_the_catalog_is_locked_is_refused_for_now(library: Library) -> None:
-    (item,) = library.timeline.page(app_chosen())[0]
+    (item,) = library.timeline.page(Chosen())[0]
     path = f"/api/v1/sidecars/{item.content_uuid}/thumb/detail@2x"
     with library._database.write() as connection:
         connection.execute(sa.text("UPDATE meta SET value = value"))

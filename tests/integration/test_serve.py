@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import select
 import shutil
 import socket
 import threading
@@ -477,8 +478,6 @@ def test_a_killed_server_takes_its_workers_with_it(home: Path) -> None:
         server.process.kill()
         server.process.wait()
     with open(descriptor, closefd=True) as ended:
-        import select
-
         assert select.select([ended], [], [], 60)[0]
 
 

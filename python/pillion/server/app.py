@@ -23,13 +23,13 @@ from pillion.server.feed import Feed
 from pillion.server.guard import Guard
 from pillion.server.http import Gone, Problem, Receive, Request, Scope, Send
 from pillion.server.operations import ROUTES
-from pillion.server.routes import Route, Table, check_body
+from pillion.server.routes import API, Route, Table, check_body
 from pillion.server.sidecars import Kept, Making, is_signed, send_small
 
 T = TypeVar("T")
 
 _logger = logging.getLogger(__name__)
-_SIDECARS = "/api/v1/sidecars/"
+_SIDECARS = f"{API}/sidecars/"
 _MOST_QUEUED = 256
 """So many requests may wait for a thread of one sort; others are told to come again."""
 

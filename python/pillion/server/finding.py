@@ -7,12 +7,13 @@ from typing import TYPE_CHECKING, Any
 
 from pillion.errors import UsageError
 from pillion.server.http import Answer, Problem, Request, json_answer
-from pillion.server.items import folder_of, item_json, text_of
+from pillion.server.items import folder_of, item_json, path_of, text_of
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping, Sequence
+    from collections.abc import Mapping
 
     from pillion.library import Library
+    from pillion.library.searching import Found
     from pillion.search.find import Hit
     from pillion.server.app import Api
 
@@ -32,7 +33,7 @@ async def search(api: Api, request: Request) -> Answer:
             words=values["by"] != "meaning",
             meaning=values["by"] != "words",
         )
-        return {"hits": _hits(library, found.hits), "notes": [text_of(note) for note in found.notes]}
+        return _found(library, found)
 
     return json_answer(await api.search(look))
 
@@ -45,12 +46,12 @@ async def similar(api: Api, request: Request) -> Answer:
         files = library.timeline.files(uuid)
         if not files:
             raise Problem(404, f"No file has the content {uuid}.")
-        path = os.fsdecode(files[0].root.rstrip(b"/") + b"/" + files[0].path)
+        path = os.fsdecode(path_of(files[0].root, files[0].path))
         try:
             found = library.searching.similar(path, content_uuid=uuid, limit=limit, decode=False)
         except UsageError as error:
             return {"hits": [], "notes": [text_of(str(error))]}
-        return {"hits": _hits(library, found.hits), "notes": [text_of(note) for note in found.notes]}
+        return _found(library, found)
 
     return json_answer(await api.search(look))
 
@@ -81,16 +82,17 @@ def known_folder(library: Library, text: str | None) -> str | None:
     location_id, path = folder_of(text)
     place = next((place for place in library.locations() if place.id == location_id), None)
     above = path.rpartition(b"/")[0]
-    known = place is not None and (
-        not path or any(path == below for below, _, _ in library.timeline.subfolders(location_id, above))
-    )
-    if place is None or not known:
+    known = {b"", *(below for below, _, _ in library.timeline.subfolders(location_id, above))}
+    if place is None or path not in known:
         raise Problem(422, "'folder': the library knows no such folder.", parameter="folder")
-    return os.fsdecode(place.path.rstrip(b"/") + b"/" + path)
+    return os.fsdecode(path_of(place.path, path))
 
 
-def _hits(library: Library, hits: Sequence[Hit]) -> list[dict[str, Any]]:
-    return [_hit(library, hit) for hit in hits]
+def _found(library: Library, found: Found) -> dict[str, Any]:
+    return {
+        "hits": [_hit(library, hit) for hit in found.hits],
+        "notes": [text_of(note) for note in found.notes],
+    }
 
 
 def _hit(library: Library, hit: Hit) -> dict[str, Any]:

@@ -10,7 +10,6 @@ from pillion.server.http import Answer, Request, json_answer
 from pillion.server.items import text_of
 
 if TYPE_CHECKING:
-    from pillion.library import Library
     from pillion.server.app import Api
 
 
@@ -19,19 +18,13 @@ async def health(api: Api, request: Request) -> Answer:
 
     More is said to those who have a token, or where none is needed.
     """
-    trouble: dict[str, str] = {}
-
-    def look(library: Library) -> int:
-        trouble.update(library.notices())
-        return library.newest_event()
-
     body: dict[str, Any] = {"status": "ok", "version": __version__}
     try:
-        newest = await api.read(look)
+        notices, newest = await api.read(lambda library: (library.notices(), library.newest_event()))
     except PillionError as error:
         return json_answer({**body, "status": "down", "detail": text_of(str(error))}, 503)
     about = api.about()
-    if trouble or about.get("workers", {}).get("state") == "failing":
+    if notices or about.get("workers", {}).get("state") == "failing":
         body["status"] = "degraded"
     if request.who is None and api.guard.needs_token:
         return json_answer(body)
@@ -41,7 +34,7 @@ async def health(api: Api, request: Request) -> Answer:
             "library": text_of(str(api.library.root)),
             "read_only": api.guard.read_only or api.library.read_only,
             "newest_event": newest,
-            "notices": {name: text_of(text) for name, text in trouble.items()},
+            "notices": {name: text_of(text) for name, text in notices.items()},
             **about,
         }
     )

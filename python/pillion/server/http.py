@@ -225,6 +225,10 @@ class Part:
     start: int
     end: int
 
+    def content_range(self, size: int) -> tuple[bytes, bytes]:
+        """The Content-Range header, of something with ``size`` bytes."""
+        return (b"content-range", b"bytes %d-%d/%d" % (self.start, self.end - 1, size))
+
 
 def wanted_part(header: bytes | None, size: int) -> Part | None:
     """The part that a Range header asks for; None for the whole (RFC 9110: also for what is not understood).

@@ -11,13 +11,14 @@ from collections.abc import Mapping, Sequence
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
-from urllib.parse import quote
+from urllib.parse import quote, unquote_to_bytes
 
 from pillion import _core
 from pillion.facts import MediaFacts
 from pillion.library.timeline import Chosen, Position, Shown
 from pillion.model import SidecarStatus
 from pillion.server.http import Answer, Problem, Request, json_answer
+from pillion.server.sidecars import sidecar_path
 
 if TYPE_CHECKING:
     from pillion.library import Library
@@ -126,8 +127,6 @@ def chosen_of(values: Mapping[str, Any]) -> Chosen:
 
 def folder_of(text: str) -> tuple[int, bytes]:
     """``LOCATION`` or ``LOCATION/path/in/it``, the path as in an address (%XX), as the two parts. Raises Problem."""
-    from urllib.parse import unquote_to_bytes
-
     number, _, rest = text.partition("/")
     path = unquote_to_bytes(rest).strip(b"/")
     if not (number.isascii() and number.isdigit() and len(number) < 19):
@@ -173,6 +172,11 @@ def position_of(cursor: str | None) -> Position | None:
 
 
 # as JSON --------------------------------------------------------------------------------------------------------------
+
+
+def path_of(root: bytes, path: bytes) -> bytes:
+    """The absolute path of what is at ``path`` in the Location at ``root``."""
+    return root.rstrip(b"/") + b"/" + path
 
 
 def text_of(name: bytes | str) -> str:
@@ -236,7 +240,7 @@ def _item(library: Library, uuid: str, included: Sequence[str]) -> dict[str, Any
         "files": [
             {
                 "location": place.location_id,
-                "path": text_of(place.root.rstrip(b"/") + b"/" + place.path),
+                "path": text_of(path_of(place.root, place.path)),
                 "bytes": place.size,
                 "changed": time_text(place.mtime_ns / 1e9),
                 "offline": place.offline,
@@ -250,7 +254,7 @@ def _item(library: Library, uuid: str, included: Sequence[str]) -> dict[str, Any
 
 def sidecar_json(item: Item) -> dict[str, Any]:
     """A sidecar of an item. ``url``: where it is, for ever, if it is ready; with that checksum it never changes."""
-    address = f"/api/v1/sidecars/{item.content_uuid}/{quote(item.kind)}/{quote(item.variant, safe='@')}"
+    address = sidecar_path((item.content_uuid, item.kind, item.variant))
     return {
         "kind": item.kind,
         "variant": item.variant,

@@ -96,7 +96,7 @@ _SUM_PARAM = Param(
 )
 _WAIT = Param(
     name="wait",
-    schema={"type": "number", "minimum": 0, "maximum": 60, "default": 0},
+    schema={"type": "number", "minimum": 0, "maximum": sidecars.MAX_WAIT_S, "default": 0},
     text="Seconds to wait for a sidecar that has to be made first.",
     example=2,
 )

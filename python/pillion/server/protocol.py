@@ -1,14 +1,34 @@
-"""HTTP for one connection, as uvicorn has it, but for clients that hang: a request's head must come in time."""
+"""uvicorn, but a client's request must begin in time, and those who wait for an answer are told when the server ends."""
 
 from __future__ import annotations
 
 import asyncio
+from collections.abc import Callable
+from types import FrameType
 from typing import cast
 
+import uvicorn
 from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol
 
 HEAD_S = 15.0
 """A client that has not sent the head of a request after so long is sent away."""
+
+
+class Server(uvicorn.Server):
+    """A server that calls ``on_exit``, in the thread of its loop, as soon as it is told to end.
+
+    Those who wait are told by it, so that an endless answer does not hold the end up.
+    """
+
+    def __init__(self, config: uvicorn.Config, on_exit: Callable[[], object]) -> None:
+        super().__init__(config)
+        self._on_exit = on_exit
+        self._loop = asyncio.get_running_loop()
+
+    def handle_exit(self, sig: int, frame: FrameType | None) -> None:
+        """A signal to end has come."""
+        self._loop.call_soon_threadsafe(self._on_exit)
+        super().handle_exit(sig, frame)
 
 
 class Protocol(HttpToolsProtocol):

@@ -12,7 +12,6 @@ import ssl
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from types import FrameType
 from typing import TYPE_CHECKING, Any
 
 from pillion.errors import LibraryError, UsageError
@@ -24,6 +23,8 @@ from pillion.server.supervise import Companion
 from pillion.server.tokens import Tokens
 
 if TYPE_CHECKING:
+    import uvicorn
+
     from pillion.library import Library
 
 _logger = logging.getLogger(__name__)
@@ -151,13 +152,16 @@ def _companion(options: Options) -> list[str] | None:
 
 
 def _run(library: Library, options: Options, guard: Guard, listening: socket.socket) -> None:
-    import uvicorn
+    import uvloop
 
-    from pillion.server.protocol import Protocol
+    uvloop.run(_serving(library, options, guard, listening))
+
+
+async def _serving(library: Library, options: Options, guard: Guard, listening: socket.socket) -> None:
+    from pillion.server.protocol import Server
 
     command = None if library.read_only else _companion(options)
     companion = None if command is None else Companion(command, library.root)
-
     workers = companion if options.work else None
 
     def about() -> dict[str, Any]:
@@ -165,7 +169,28 @@ def _run(library: Library, options: Options, guard: Guard, listening: socket.soc
 
     on_replaced = nothing if companion is None else companion.again
     api = Api(library, guard, makes=not options.read_only, about=about, on_replaced=on_replaced)
-    config = uvicorn.Config(
+    if companion is not None:
+        await companion.start()
+    following = asyncio.create_task(api.feed.run())
+    try:
+        await Server(_config(api, options), api.stopping.set).serve(sockets=[listening])
+    finally:
+        api.stopping.set()
+        await following
+        if companion is not None:
+            await companion.stop()
+        api.close()
+        # Where another catalog was opened meanwhile, nobody else closes it.
+        api.library.close()
+
+
+def _config(api: Api, options: Options) -> uvicorn.Config:
+    import uvicorn
+
+    from pillion.server.protocol import Protocol
+
+    logging.getLogger("uvicorn").addHandler(logging.NullHandler())
+    return uvicorn.Config(
         api,
         http=Protocol,
         loop="uvloop",
@@ -183,32 +208,3 @@ def _run(library: Library, options: Options, guard: Guard, listening: socket.soc
         ssl_certfile=options.certificate,
         ssl_keyfile=options.key,
     )
-    logging.getLogger("uvicorn").addHandler(logging.NullHandler())
-    loops: list[asyncio.AbstractEventLoop] = []
-
-    class Server(uvicorn.Server):
-        """Tells those who wait that it ends, so that an endless answer does not hold it up."""
-
-        def handle_exit(self, sig: int, frame: FrameType | None) -> None:
-            loops[0].call_soon_threadsafe(api.stopping.set)
-            super().handle_exit(sig, frame)
-
-    async def main() -> None:
-        loops.append(asyncio.get_running_loop())
-        if companion is not None:
-            await companion.start()
-        following = asyncio.create_task(api.feed.run())
-        try:
-            await Server(config).serve(sockets=[listening])
-        finally:
-            api.stopping.set()
-            await following
-            if companion is not None:
-                await companion.stop()
-            api.close()
-            # Where another catalog was opened meanwhile, nobody else closes it.
-            api.library.close()
-
-    import uvloop
-
-    uvloop.run(main())

@@ -34,6 +34,7 @@ from pillion.server.http import (
     json_answer,
     wanted_part,
 )
+from pillion.server.routes import API
 
 if TYPE_CHECKING:
     from pillion.library import Library
@@ -47,7 +48,7 @@ MOST_KEPT = 128 * 1024 * 1024
 PIECE = 256 * 1024
 MOST_WAITERS = 5000
 """So many requests may wait for sidecars to be made; others are told to come again."""
-MAX_WAIT_S = 60.0
+MAX_WAIT_S = 60
 MAX_SIGNED_S = 365 * 86400
 
 _TYPES = {
@@ -71,12 +72,13 @@ def look_of(found: os.stat_result) -> tuple[int, int, int, int]:
 class Small:
     """A small sidecar in memory, with the headers of its answers made."""
 
-    __slots__ = ("body", "checksum", "etag", "fresh", "kept", "look", "path", "same_fresh", "same_kept")
+    __slots__ = ("body", "checksum", "etag", "fresh", "kept", "kind", "look", "path", "same_fresh", "same_kept")
 
     def __init__(self, path: str, look: tuple[int, int, int, int], checksum: str, kind: bytes, body: bytes) -> None:
         self.path = path
         self.look = look
         self.checksum = checksum
+        self.kind = kind
         self.etag = b'"' + checksum.encode() + b'"'
         self.body = body
         whole: Headers = [(b"content-type", kind), (b"content-length", b"%d" % len(body)), *_about(self.etag)]
@@ -92,7 +94,7 @@ class Small:
             found = os.stat(self.path, follow_symlinks=False)
         except OSError:
             return False
-        return (found.st_ino, found.st_mtime_ns, found.st_size, found.st_dev) == self.look
+        return look_of(found) == self.look
 
 
 FRESH = (b"cache-control", b"private, no-cache")
@@ -166,7 +168,7 @@ async def show_sidecar(api: Api, request: Request) -> Answer | Stream:
     """A sidecar's bytes; a missing one is made first of all."""
     values = request.values
     key = (values["content_uuid"].lower(), values["kind"], values["variant"])
-    until = time.monotonic() + min(values.get("wait", 0.0), MAX_WAIT_S)
+    until = time.monotonic() + values["wait"]
     for _ in range(3):
         there = await api.read(lambda library: _look(library, key))
         if isinstance(there, Large):
@@ -177,7 +179,7 @@ async def show_sidecar(api: Api, request: Request) -> Answer | Stream:
         if there == "damaged":
             # Between the row and the file another may have been placed: then a second look finds both.
             continue
-        if not values.get("make", True):
+        if not values["make"]:
             raise Problem(404, "This sidecar is not there.", state="missing")
         if not await _make(api, request, key, until):
             address = sidecar_path(key)
@@ -241,12 +243,11 @@ def _of_small(request: Request, small: Small) -> Answer:
     match = request.headers.get(b"if-none-match")
     if match is not None and has_match(match, small.etag):
         return Answer(304, b"", headers=headers)
-    kind = next(value for name, value in small.fresh["headers"] if name == b"content-type")
     part = wanted_part(_range(request, small.etag), len(small.body))
     if part is None:
-        return Answer(200, small.body, kind, headers)
-    headers.append((b"content-range", b"bytes %d-%d/%d" % (part.start, part.end - 1, len(small.body))))
-    return Answer(206, small.body[part.start : part.end], kind, headers)
+        return Answer(200, small.body, small.kind, headers)
+    headers.append(part.content_range(len(small.body)))
+    return Answer(206, small.body[part.start : part.end], small.kind, headers)
 
 
 def _range(request: Request, etag: bytes) -> bytes | None:
@@ -278,7 +279,7 @@ def pieces_of(
     start, end = (part.start, part.end) if part else (0, size)
     own: Headers = [*headers, (b"content-type", kind), (b"content-length", b"%d" % (end - start))]
     if part:
-        own.append((b"content-range", b"bytes %d-%d/%d" % (start, end - 1, size)))
+        own.append(part.content_range(size))
 
     async def pieces() -> AsyncIterator[bytes]:
         at = start
@@ -306,9 +307,9 @@ class Making:
         """What the library says, once for all who ask at the same time."""
         asked = self._asked.get(key)
         if asked is None:
-            task = asyncio.ensure_future(api.write(lambda library: _get(library, key)))
-            self._asked[key] = asked = task
-            task.add_done_callback(lambda _: self._asked.pop(key, None))
+            asked = asyncio.ensure_future(api.write(lambda library: _get(library, key)))
+            self._asked[key] = asked
+            asked.add_done_callback(lambda _: self._asked.pop(key, None))
         return await asyncio.shield(asked)
 
 
@@ -368,7 +369,7 @@ async def _wait(api: Api, key: Key, pending: Pending, left: float) -> Ready | Fa
 
 def sidecar_path(key: Key) -> str:
     """The path of a sidecar's address."""
-    return f"/api/v1/sidecars/{key[0]}/{quote(key[1], safe='')}/{quote(key[2], safe='@')}"
+    return f"{API}/sidecars/{key[0]}/{quote(key[1], safe='')}/{quote(key[2], safe='@')}"
 
 
 async def sign(api: Api, request: Request) -> Answer:

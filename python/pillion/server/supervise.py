@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import asyncio
 import logging
+import os
 import sys
 import time
 from collections.abc import Sequence
@@ -67,8 +68,6 @@ class Companion:
         self._task = asyncio.create_task(self._keep())
 
     async def _begin(self) -> None:
-        import os
-
         self._process = await asyncio.create_subprocess_exec(
             *(sys.executable, "-c", _CODE, str(os.getpid()), *self._arguments),
             stdin=asyncio.subprocess.DEVNULL,

@@ -67,7 +67,7 @@ async def list_jobs(api: Api, request: Request) -> Answer:
         jobs = library.requests.jobs(
             states=[] if state is None else [JobState(state)],
             kind=values.get("kind"),
-            after=values.get("after", 0),
+            after=values["after"],
             limit=limit + 1,
         )
         page = jobs[:limit]
