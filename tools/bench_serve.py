@@ -6,7 +6,7 @@ installed, serves the same files beside it. Rates are given by the wall clock, a
 that the server took, since other work on the machine slows the first and hardly the second. The timeline is that of a
 catalog with made rows: no file of it is on the disk.
 
-    python tools/bench_serve.py [--items 1000000] [--seconds 8] [--thumbnails 2000] [--workers-busy]
+    python tools/bench_serve.py [--items 1000000] [--seconds 8] [--thumbnails 2000]
 """
 
 from __future__ import annotations
@@ -82,6 +82,7 @@ def main() -> int:
 
 
 def measure_thumbnails(folder: Path, number: int, seconds: int) -> None:
+    """Print the rates of thumbnails that a client has not, and has; with workers busy; and of nginx."""
     library = folder / "photos.pillion"
     make_thumbnails(folder / "photos", library, number)
     with Library.open(library) as opened:
@@ -168,6 +169,7 @@ def load(
 
 
 def report(name: str, rate: Rate) -> None:
+    """Print a rate."""
     print(f"{name:<28} {rate.wall:>9,.0f}/s  {rate.core:>9,.0f}/s for each core  p99 {rate.p99_ms:.1f} ms")
 
 
@@ -233,6 +235,7 @@ def nginx(folder: Path, root: Path) -> Iterator[tuple[int, psutil.Process]]:
 
 
 def measure_timeline(folder: Path, number: int) -> None:
+    """Print how long pages of the timeline of so many items take."""
     library = folder / "large.pillion"
     with Library.open(library, policy="mobile"):
         pass

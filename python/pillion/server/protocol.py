@@ -1,4 +1,4 @@
-"""uvicorn, but a client's request must begin in time, and those who wait for an answer are told when the server ends."""
+"""uvicorn, but a request's head must come in time, and those who wait for an answer are told when the server ends."""
 
 from __future__ import annotations
 
