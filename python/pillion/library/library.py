@@ -12,37 +12,24 @@ from dataclasses import replace
 from pathlib import Path
 from types import TracebackType
 from typing import TYPE_CHECKING
-from uuid import UUID
 
-from pillion.catalog import facts as catalog_facts
 from pillion.catalog import gates as catalog_gates
 from pillion.catalog import indexing as catalog_indexing
 from pillion.catalog import queue as catalog_queue
-from pillion.catalog import sidecars as catalog_sidecars
-from pillion.catalog.contents import Unmade, thumbhashes, unknown_endings, unmade
 from pillion.catalog.database import Database
-from pillion.catalog.events import newest_event
 from pillion.catalog.indexing import EXTERNAL_ROOT, Location
 from pillion.errors import ConfigError, LibraryClosedError, LibraryError, PillionError, UsageError
 from pillion.events import Event
-from pillion.facts import MediaFacts
 from pillion.index.wants import DeviceGenerationPolicy, named_policy, override, restrict
 from pillion.job import ALL
 from pillion.kinds import registry
-from pillion.library.arguments import (
-    ContentId,
-    absolute_folder,
-    content_id,
-    existing_folder,
-    external_row,
-    is_inside,
-    location_id,
-)
+from pillion.library.arguments import ContentId, absolute_folder, existing_folder, external_row, is_inside, location_id
+from pillion.library.looking import Looking
 from pillion.library.opening import CATALOG, absolute, closed_on_error, open_catalog
-from pillion.library.sidecars import Answer, Item, Ready, Resolution, Sidecars
+from pillion.library.sidecars import Answer, Ready, Resolution, Sidecars
 from pillion.library.status import Status, WorkReport, collect_status
 from pillion.machine import OnWait, exclusive
-from pillion.model import SidecarKind, SidecarStatus, SidecarUri, WantedSidecar
+from pillion.model import SidecarKind, SidecarUri, WantedSidecar
 from pillion.quoting import quoted
 from pillion.settings.config import Config, load_config, variants_of
 from pillion.store import Store, is_library
@@ -123,18 +110,16 @@ class _Settings:
         return (stat.st_mtime_ns, stat.st_size, stat.st_ino)
 
 
-class Library:
+class Library(Looking):
     """A folder that Pillion owns: catalog, sidecars and settings. Open it with :meth:`open`, close it when done."""
 
     def __init__(self, root: Path, database: Database, config: Config, *, read_only: bool = False) -> None:
         self.root = root
         self.read_only = read_only
         self._settings = _Settings(root / "config.toml", config)
-        self._database = database
         self._store = Store(root)
-        self.sidecars = Sidecars(
-            database, self._store, self._wants_on_demand, self._variants_of, self._trouble, self._fetch
-        )
+        hooks = (self._wants_on_demand, self._variants_of, self._trouble, self._fetch)
+        super().__init__(database, Sidecars(database, self._store, *hooks))
         self._background: Workers | None = None
         self._keeper: Keeper | None = None
         self._closed = False
@@ -269,25 +254,12 @@ class Library:
                     return location
             return catalog_indexing.ensure_location(connection, folder, time.time())
 
-    def count_files(self, location: Location) -> int:
-        """How many files of a Location are there, as last indexed."""
-        with self._database.read() as connection:
-            return catalog_indexing.count_present(connection, location.id)
-
     def _holder_of_missing(self, path: str | os.PathLike[str]) -> Location | None:
         """The Location that holds a path which is not there: whether its disk is missing shows in the whole of it."""
         folder = absolute_folder(path)
         if os.path.lexists(folder):
             return None
         return next((item for item in self.locations() if is_inside(folder, item.path)), None)
-
-    def location(self, path: str | os.PathLike[str]) -> Location:
-        """The Location at a path, which need not be there now. Raises UsageError if it is none."""
-        folder = absolute_folder(path)
-        for location in self.locations():
-            if location.path in (folder, os.path.abspath(os.fsencode(path))):
-                return location
-        raise UsageError(f"{quoted(folder)} is not a Location of this library; 'pillion locations' lists them.")
 
     def remove_location(self, path: str | os.PathLike[str]) -> int:
         """Stop watching a folder; returns how many files it had. Its files are not touched.
@@ -312,11 +284,6 @@ class Library:
         with exclusive(self.root / "index.lock", "indexing"), self._database.write() as connection:
             catalog_indexing.move_location(connection, location.id, folder)
         return self.location(os.fsdecode(folder))
-
-    def locations(self) -> list[Location]:
-        """The watched folders, oldest first."""
-        with self._database.read() as connection:
-            return [location for location in catalog_indexing.list_locations(connection) if location.walked]
 
     def policy_for(self, location: Location, policy: str | None = None) -> DeviceGenerationPolicy:
         """The policy for a Location: ``policy``, or else the configured one, with the changes in config.toml."""
@@ -582,11 +549,6 @@ class Library:
 
         return events_since(self._database, since or 0, follow=follow)
 
-    def newest_event(self) -> int:
-        """The id of the newest event, for ``since``; 0 before the first."""
-        with self._database.read() as connection:
-            return newest_event(connection)
-
     # Searching --------------------------------------------------------------------------------------------------------
 
     def search(
@@ -630,11 +592,6 @@ class Library:
         if self._background.failure is not None:
             return {ALL: str(self._background.failure), **found}
         return {**self._notices(self._background), **found}
-
-    def unidentified(self) -> list[tuple[bytes, str, str]]:
-        """Files that could not be identified: (absolute path, error class, message)."""
-        with self._database.read() as connection:
-            return catalog_indexing.unidentified(connection)
 
     def retry(
         self,
@@ -687,44 +644,6 @@ class Library:
         """What the next :meth:`index` and :meth:`run` would make, and why: :meth:`pillion.library.plan.Plans.plan`."""
         return self.plans.plan(*paths, policy=policy, kinds=kinds, walk=walk)
 
-    def ls(
-        self,
-        *,
-        kind: SidecarKind | str | None = None,
-        statuses: Sequence[SidecarStatus] = (),
-        error_class: str | None = None,
-        content_uuid: ContentId | None = None,
-    ) -> Iterator[Item]:
-        """Every wanted sidecar with its state, file and sources, in order of content, kind and variant."""
-        chosen = registry.parse_kinds([kind])[0] if kind is not None else None
-        return self.sidecars.items(
-            kind=chosen,
-            statuses=statuses,
-            error_class=error_class,
-            content_uuids=None if content_uuid is None else [content_uuid],
-        )
-
-    def unmade(self, *, unknown: bool = False) -> Iterator[Unmade]:
-        """Contents for which no sidecar is wanted, with their files; with ``unknown``, only those of no known type."""
-        with self._database.read() as connection:
-            yield from unmade(connection, unknown=unknown)
-
-    def unknown(self) -> dict[str, int]:
-        """How many files are of no known type, by the ending of their names ("" without one), most first."""
-        with self._database.read() as connection:
-            return unknown_endings(connection)
-
-    def find(self, what: str | os.PathLike[str] | UUID) -> list[str]:
-        """The content uuids for ``what``: the path of a file in the library, a uuid or its start, or an address."""
-        what = str(what) if isinstance(what, UUID) else os.fspath(what)
-        if SidecarUri.is_one(what):
-            what = SidecarUri.parse(what).content_uuid
-        if os.path.exists(what):
-            path = os.path.realpath(os.fsencode(what))
-            return self.sidecars.contents_at(path)
-        with self._database.read() as connection:
-            return catalog_sidecars.find_content(connection, what.lower())
-
     def resolve(
         self, address: SidecarUri | str, mode: Resolution | str = "generate_async", timeout: float | None = None
     ) -> Answer | None:
@@ -734,30 +653,6 @@ class Library:
         see :meth:`Sidecars.resolve`.
         """
         return self.sidecars.resolve(address, mode, timeout)
-
-    def content_info(self, content_uuid: ContentId) -> tuple[str | None, int, str] | None:
-        """(hash, size in bytes, mime) of a content, or None if it is not in the library."""
-        uuid = content_id(content_uuid)
-        with self._database.read() as connection:
-            return catalog_sidecars.content_info(connection, uuid)
-
-    def facts(self, content_uuid: ContentId) -> MediaFacts:
-        """What a content's file says of itself: capture date, size, place, camera. docs/facts.md."""
-        uuid = content_id(content_uuid)
-        with self._database.read() as connection:
-            return catalog_facts.facts_of(connection, [uuid]).get(uuid, MediaFacts())
-
-    def parts(self, content_uuid: ContentId) -> tuple[str | None, list[str]]:
-        """(the content that this one is a part of, or None; its own parts): films of Live Photos, raw files."""
-        uuid = content_id(content_uuid)
-        with self._database.read() as connection:
-            return catalog_facts.whole_of(connection, uuid), catalog_facts.parts_of(connection, [uuid]).get(uuid, [])
-
-    def thumbhash(self, content_uuid: ContentId) -> bytes | None:
-        """The content's ThumbHash (at most 25 bytes), or None if it has no thumbnail yet."""
-        uuid = content_id(content_uuid)
-        with self._database.read() as connection:
-            return thumbhashes(connection, [uuid]).get(uuid)
 
     def export_to(
         self,
