@@ -14,7 +14,7 @@ from numpy.typing import NDArray
 from pillion import _core
 from pillion.readers import media as engine
 from pillion.readers.media import dolby, film, tones
-from tests.integration.test_video import IDENTITY, marked, write
+from tests.integration.test_video import marked, write
 from tests.support import films
 
 UP_SIDE_DOWN = struct.pack(">9i", 0x10000, 0, 0, 0, -0x10000, 0, 0, 0, 0x40000000)
@@ -152,10 +152,7 @@ def test_a_mirrored_display_matrix(
     matrix: bytes, shape: tuple[int, ...], white: tuple[int, int], tmp_path: Path
 ) -> None:
     """The white corner is where QuickTime shows it."""
-    data = write(tmp_path / "a.mp4", [marked()] * 15).read_bytes()
-    header = data.index(IDENTITY, data.index(b"tkhd"))
-    turned = tmp_path / "turned.mp4"
-    turned.write_bytes(data[:header] + matrix + data[header + len(IDENTITY) :])
+    turned = films.turned(write(tmp_path / "a.mp4", [marked()] * 15), matrix)
     frame = engine.representative_frame(turned, max_side=4096).pixels
     assert frame.shape == shape
     corners = {(row, column): frame[row, column].min() for row in (10, shape[0] - 10) for column in (10, shape[1] - 10)}

@@ -24,7 +24,6 @@ from pillion.kinds.proxy.lacking import lacking
 from pillion.kinds.registry import find
 from pillion.model import Empty, GenerationRequest
 from pillion.readers.media import webm
-from tests.integration.test_video import CLOCKWISE, IDENTITY
 from tests.support import browser, films, media
 
 
@@ -50,15 +49,11 @@ def frames(path: Path) -> list[tuple[float, int]]:
     return [(time, films.number_in(pixels)) for time, pixels in shown]
 
 
-def even(count: int, rate: float = 25) -> list[float]:
-    return [number / rate for number in range(count)]
-
-
 @pytest.mark.parametrize(
     ("name", "codec"), [("a.mp4", "mpeg4"), ("a.mp4", "libx264"), ("a.avi", "mpeg4"), ("a.ts", "mpeg2video")]
 )
 def test_every_frame_is_at_its_time(name: str, codec: str, tmp_path: Path) -> None:
-    path = made(films.write_numbered(tmp_path / name, even(75), codec=codec, keys_every=25))
+    path = made(films.write_numbered(tmp_path / name, films.even(75), codec=codec, keys_every=25))
     shown = frames(path)
     assert len(shown) >= 74
     assert all(abs(time - number / 25) < 0.09 for time, number in shown)
@@ -69,7 +64,7 @@ def test_every_frame_is_at_its_time(name: str, codec: str, tmp_path: Path) -> No
 
 
 def test_segments_are_joined_without_a_gap(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    source = films.write_numbered(tmp_path / "a.mp4", even(250), sound_s=10, keys_every=30)
+    source = films.write_numbered(tmp_path / "a.mp4", films.even(250), sound_s=10, keys_every=30)
     whole = frames(made(source))
     monkeypatch.setattr(webm, "SEGMENT_S", 1.5)
     joined = made(source)
@@ -81,7 +76,7 @@ def test_segments_are_joined_without_a_gap(tmp_path: Path, monkeypatch: pytest.M
 
 
 def test_the_same_film_gives_the_same_bytes(tmp_path: Path) -> None:
-    source = films.write_numbered(tmp_path / "a.mp4", even(50), sound_s=2)
+    source = films.write_numbered(tmp_path / "a.mp4", films.even(50), sound_s=2)
     first, second = generated(source, "180p", "480p"), generated(source, "180p", "480p")
     assert first == second
     assert [one.variant for one in first] == ["180p", "480p"]
@@ -96,7 +91,7 @@ def test_times_that_are_not_even_stay(tmp_path: Path) -> None:
 
 
 def test_of_sixty_frames_a_second_every_other_is_kept(tmp_path: Path) -> None:
-    source = films.write_numbered(tmp_path / "a.mp4", even(120, 60), tick=Fraction(1, 60))
+    source = films.write_numbered(tmp_path / "a.mp4", films.even(120, 60), tick=Fraction(1, 60))
     shown = frames(made(source))
     assert [number for _, number in shown] == list(range(0, 120, 2))
 
@@ -114,10 +109,7 @@ def test_sizes_are_even_fit_and_keep_the_proportions(width: int, height: int, sh
 
 
 def test_turned_films_are_upright(tmp_path: Path) -> None:
-    data = films.write_numbered(tmp_path / "a.mp4", even(10)).read_bytes()
-    header = data.index(IDENTITY, data.index(b"tkhd"))
-    turned = tmp_path / "turned.mp4"
-    turned.write_bytes(data[:header] + CLOCKWISE + data[header + len(IDENTITY) :])
+    turned = films.turned(films.write_numbered(tmp_path / "a.mp4", films.even(10)))
     with av.open(str(made(turned))) as container:
         shown = [frame.to_ndarray(format="rgb24") for frame in container.decode(video=0)]
     assert shown[0].shape == (320, 180, 3)
@@ -125,7 +117,7 @@ def test_turned_films_are_upright(tmp_path: Path) -> None:
 
 
 def test_pixels_that_are_not_square(tmp_path: Path) -> None:
-    source = films.write_numbered(tmp_path / "a.mkv", even(5), marks={"sample_aspect_ratio": Fraction(4, 3)})
+    source = films.write_numbered(tmp_path / "a.mkv", films.even(5), marks={"sample_aspect_ratio": Fraction(4, 3)})
     with av.open(str(made(source))) as container:
         stream = container.streams.video[0]
         assert (stream.width, stream.height) == (426, 180)
@@ -181,7 +173,7 @@ def test_sound_that_they_do_not_play_becomes_opus(tmp_path: Path) -> None:
     with av.open(str(source), "w") as container:
         stream: Any = container.add_stream("ac3", rate=48_000)
         stream.layout = "stereo"
-        container.mux(films._tone(stream, 2.0))
+        container.mux(films.tone(stream, 2.0))
     path = made(source)
     with av.open(str(path)) as container:
         assert [stream.codec_context.codec.canonical_name for stream in container.streams] == ["opus"]
@@ -193,7 +185,9 @@ def test_sound_that_they_do_not_play_becomes_opus(tmp_path: Path) -> None:
 
 
 def test_what_fits_is_copied_and_not_encoded(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    source = films.write_numbered(tmp_path / "a.webm", even(50), codec="libvpx-vp9", sound_s=2, options={"b": "300k"})
+    source = films.write_numbered(
+        tmp_path / "a.webm", films.even(50), codec="libvpx-vp9", sound_s=2, options={"b": "300k"}
+    )
 
     def packets(path: Path) -> list[bytes]:
         with av.open(str(path)) as container:
@@ -201,17 +195,17 @@ def test_what_fits_is_copied_and_not_encoded(tmp_path: Path, monkeypatch: pytest
 
     assert packets(made(source)) == packets(source)
     # A larger one is encoded, and one in which nobody could seek; their sound is copied all the same.
-    large = films.write_numbered(tmp_path / "b.webm", even(25), codec="libvpx-vp9", sound_s=1, size=(640, 360))
+    large = films.write_numbered(tmp_path / "b.webm", films.even(25), codec="libvpx-vp9", sound_s=1, size=(640, 360))
     with av.open(str(made(large, "180p"))) as container, av.open(str(large)) as original:
         assert container.streams.video[0].height == 180
         sound = [[bytes(packet) for packet in one.demux(audio=0) if packet.size] for one in (container, original)]
         assert sound[0] == sound[1]
-    one_key = films.write_numbered(tmp_path / "c.webm", even(450), codec="libvpx", keys_every=9999, size=(80, 48))
+    one_key = films.write_numbered(tmp_path / "c.webm", films.even(450), codec="libvpx", keys_every=9999, size=(80, 48))
     assert packets(made(one_key)) != packets(one_key)
 
 
 def test_what_cannot_be_decoded_has_a_typed_error(tmp_path: Path) -> None:
-    path = films.write_numbered(tmp_path / "a.mp4", even(20))
+    path = films.write_numbered(tmp_path / "a.mp4", films.even(20))
     data = path.read_bytes()
     start = data.index(b"mdat") + 4
     size = struct.unpack(">I", data[start - 8 : start - 4])[0] - 8
@@ -225,7 +219,7 @@ def test_what_cannot_be_decoded_has_a_typed_error(tmp_path: Path) -> None:
 def test_an_encoder_that_ffmpeg_lacks_is_a_missing_tool(
     which: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    path = films.write_numbered(tmp_path / "a.mp4", even(10), sound_s=1)
+    path = films.write_numbered(tmp_path / "a.mp4", films.even(10), sound_s=1)
     monkeypatch.setattr(webm, which, "there_is_none")
     with pytest.raises(ItemError, match="has no encoder there_is_none: run pip install") as caught:
         generated(path)
@@ -239,7 +233,7 @@ def test_an_encoder_that_ffmpeg_lacks_is_a_missing_tool(
 def test_a_server_makes_them(tmp_path: Path) -> None:
     folder = tmp_path / "films"
     folder.mkdir()
-    films.write_numbered(folder / "a.mp4", even(30), sound_s=1)
+    films.write_numbered(folder / "a.mp4", films.even(30), sound_s=1)
     with Library.open(tmp_path / "library", policy="server") as library:
         library.index(folder, kinds=["proxy"])
         library.run()
@@ -311,7 +305,7 @@ PLAY = """async () => {
 def test_chromium_plays_and_seeks(tmp_path: Path, address: str, monkeypatch: pytest.MonkeyPatch) -> None:
     with browser.chromium() as chromium:
         monkeypatch.setattr(webm, "SEGMENT_S", 4.0)
-        path = made(films.write_numbered(tmp_path / "a.mp4", even(250), sound_s=10, keys_every=50))
+        path = made(films.write_numbered(tmp_path / "a.mp4", films.even(250), sound_s=10, keys_every=50))
         (tmp_path / "a.html").write_text(f'<!doctype html><video src="{path.name}" preload="auto"></video>')
         with browser.tab(chromium, address) as seen:
             seen.page.goto("/a.html")

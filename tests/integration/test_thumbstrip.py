@@ -19,7 +19,6 @@ from pillion.kinds.thumbstrip.index import Index, index_of
 from pillion.model import GenerationRequest, Produced, SidecarMark
 from pillion.readers import media as engine
 from pillion.readers.media import spread
-from tests.integration.test_video import CLOCKWISE, IDENTITY
 from tests.support import films
 from tests.support.program import run
 
@@ -42,10 +41,6 @@ def shown(produced: Produced) -> tuple[Index, list[int]]:
     return index, [films.number_in(pixels[y : y + height, x : x + width]) for x, y, width, height in tiles]
 
 
-def even(count: int, rate: float = 25) -> list[float]:
-    return [number / rate for number in range(count)]
-
-
 @pytest.mark.parametrize(
     ("name", "codec"),
     [
@@ -60,7 +55,7 @@ def even(count: int, rate: float = 25) -> list[float]:
     ],
 )
 def test_a_short_film_shows_the_frame_in_the_middle_of_each_span(name: str, codec: str, tmp_path: Path) -> None:
-    path = films.write_numbered(tmp_path / name, even(250), codec=codec, keys_every=50)
+    path = films.write_numbered(tmp_path / name, films.even(250), codec=codec, keys_every=50)
     for produced in made(path, "3x3", "10x10"):
         index, numbers = shown(produced)
         assert produced.mark is None
@@ -73,7 +68,7 @@ def test_a_short_film_shows_the_frame_in_the_middle_of_each_span(name: str, code
 
 def test_a_long_film_is_shown_by_its_key_frames_alone(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(spread, "FEW_PIXELS", 0)
-    path = films.write_numbered(tmp_path / "a.mp4", even(1000), keys_every=5)
+    path = films.write_numbered(tmp_path / "a.mp4", films.even(1000), keys_every=5)
     decoded = []
     decode = spread._decode
     monkeypatch.setattr(spread, "_decode", lambda *given: decoded.append(given[1]) or decode(*given))
@@ -86,7 +81,7 @@ def test_a_long_film_is_shown_by_its_key_frames_alone(tmp_path: Path, monkeypatc
 
 def test_a_film_with_one_key_frame_shows_the_frames_between(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(spread, "FEW_PIXELS", 0)
-    path = films.write_numbered(tmp_path / "a.mp4", even(500), keys_every=600, codec="libx264")
+    path = films.write_numbered(tmp_path / "a.mp4", films.even(500), keys_every=600, codec="libx264")
     index, numbers = shown(made(path, "10x10")[0])
     assert len(numbers) == 100
     assert [round(tile.time * 25) for tile in index.tiles] == numbers
@@ -97,7 +92,7 @@ def test_a_film_with_one_key_frame_shows_the_frames_between(tmp_path: Path, monk
 
 
 def test_a_sheet_does_not_depend_on_the_others_made_with_it(tmp_path: Path) -> None:
-    path = films.write_numbered(tmp_path / "a.mp4", even(250))
+    path = films.write_numbered(tmp_path / "a.mp4", films.even(250))
     together = {produced.variant: produced for produced in made(path, "3x3", "5x5", "10x10")}
     assert all(made(path, variant) == (together[variant],) for variant in together)
 
@@ -106,7 +101,7 @@ def test_a_film_without_a_length_is_read_from_its_beginning(tmp_path: Path) -> N
     """As browsers record it: neither a length nor an index."""
     options = {"live": "1"}
     path = films.write_numbered(
-        tmp_path / "a.webm", even(250), codec="libvpx", container_options=options, keys_every=30
+        tmp_path / "a.webm", films.even(250), codec="libvpx", container_options=options, keys_every=30
     )
     assert engine.probe(path).seconds is None
     index, numbers = shown(made(path)[0])
@@ -117,7 +112,7 @@ def test_a_film_without_a_length_is_read_from_its_beginning(tmp_path: Path) -> N
 
 def test_a_file_that_ends_early_is_spread_over_what_is_there(tmp_path: Path) -> None:
     whole = films.write_numbered(
-        tmp_path / "a.mp4", even(500), keys_every=25, container_options={"movflags": "faststart"}
+        tmp_path / "a.mp4", films.even(500), keys_every=25, container_options={"movflags": "faststart"}
     )
     cut = tmp_path / "cut.mp4"
     cut.write_bytes(whole.read_bytes()[: whole.stat().st_size // 2])
@@ -131,7 +126,7 @@ def test_a_file_that_ends_early_is_spread_over_what_is_there(tmp_path: Path) -> 
 
 @pytest.mark.parametrize(("name", "mark"), [("a.avi", b"idx1"), ("a.mkv", b"\x1c\x53\xbb\x6b")])
 def test_a_file_without_its_index(name: str, mark: bytes, tmp_path: Path) -> None:
-    path = films.write_numbered(tmp_path / name, even(250), keys_every=25)
+    path = films.write_numbered(tmp_path / name, films.even(250), keys_every=25)
     data = path.read_bytes()
     assert mark in data
     path.write_bytes(data.replace(mark, mark[:-1] + b"\x6c"))
@@ -153,7 +148,7 @@ def test_times_that_are_not_even(tmp_path: Path) -> None:
 
 
 def test_sound_that_goes_on_after_the_pictures(tmp_path: Path) -> None:
-    path = films.write_numbered(tmp_path / "a.mp4", even(50), sound_s=20)
+    path = films.write_numbered(tmp_path / "a.mp4", films.even(50), sound_s=20)
     index, numbers = shown(made(path, "5x5")[0])
     assert index.duration == pytest.approx(20, abs=0.2)
     assert numbers[-1] == 49
@@ -162,7 +157,7 @@ def test_sound_that_goes_on_after_the_pictures(tmp_path: Path) -> None:
 
 @pytest.mark.parametrize(("count", "tiles"), [(1, 1), (2, 2), (7, 7)])
 def test_films_of_a_few_frames(count: int, tiles: int, tmp_path: Path) -> None:
-    path = films.write_numbered(tmp_path / "a.mp4", even(count))
+    path = films.write_numbered(tmp_path / "a.mp4", films.even(count))
     for produced in made(path, "3x3", "10x10"):
         index, numbers = shown(produced)
         assert numbers == list(range(tiles))
@@ -171,16 +166,13 @@ def test_films_of_a_few_frames(count: int, tiles: int, tmp_path: Path) -> None:
 
 
 def test_turned_films_are_upright_and_none_is_enlarged(tmp_path: Path) -> None:
-    data = films.write_numbered(tmp_path / "a.mp4", even(20)).read_bytes()
-    header = data.index(IDENTITY, data.index(b"tkhd"))
-    turned = tmp_path / "turned.mp4"
-    turned.write_bytes(data[:header] + CLOCKWISE + data[header + len(IDENTITY) :])
+    turned = films.turned(films.write_numbered(tmp_path / "a.mp4", films.even(20)))
     for produced in made(turned, "3x3", "10x10"):
         tile = index_of(produced.data).tiles[0]
         assert tile.xywh[2:] == ((180, 320) if produced.variant == "3x3" else (108, 192))
         pixels = _core.decode(produced.data)[: tile.xywh[3], : tile.xywh[2]]
         assert films.number_in(np.ascontiguousarray(np.rot90(pixels))) == round(tile.time * 25)
-    small = films.write_numbered(tmp_path / "small.mp4", even(20), size=(80, 48))
+    small = films.write_numbered(tmp_path / "small.mp4", films.even(20), size=(80, 48))
     assert index_of(made(small, "3x3")[0].data).tiles[0].xywh[2:] == (80, 48)
 
 
@@ -201,7 +193,7 @@ def test_what_is_no_film_is_said_to_be_none(tmp_path: Path) -> None:
     with pytest.raises(ItemError) as caught:
         made(sound)
     assert caught.value.error_class is ErrorClass.UNSUPPORTED
-    path = films.write_numbered(tmp_path / "a.mp4", even(20))
+    path = films.write_numbered(tmp_path / "a.mp4", films.even(20))
     data = path.read_bytes()
     start, size = data.index(b"mdat") + 4, int.from_bytes(data[data.index(b"mdat") - 4 : data.index(b"mdat")], "big")
     path.write_bytes(data[:start] + bytes(size - 8) + data[start + size - 8 :])
@@ -216,7 +208,7 @@ def test_what_is_no_film_is_said_to_be_none(tmp_path: Path) -> None:
 def test_a_library_makes_and_exports_them_and_makes_them_again(tmp_path: Path) -> None:
     folder = tmp_path / "films"
     folder.mkdir()
-    film = films.write_numbered(folder / "a.mp4", even(100))
+    film = films.write_numbered(folder / "a.mp4", films.even(100))
     with Library.open(tmp_path / "library", policy="server") as library:
         library.index(folder, kinds=["thumbstrip"])
         library.run()

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import struct
 from pathlib import Path
 
 import av
@@ -13,10 +12,7 @@ from numpy.typing import NDArray
 from pillion.errors import ErrorClass, ItemError
 from pillion.readers import media as engine
 from pillion.readers.media import opening
-from tests.support import media
-
-IDENTITY = struct.pack(">9i", 0x10000, 0, 0, 0, 0x10000, 0, 0, 0, 0x40000000)
-CLOCKWISE = struct.pack(">9i", 0, 0x10000, 0, -0x10000, 0, 0, 0, 0, 0x40000000)
+from tests.support import films, media
 
 
 def write(path: Path, frames: list[NDArray[np.uint8]], **stream_options: object) -> Path:
@@ -68,10 +64,7 @@ def test_a_video_of_one_frame(tmp_path: Path) -> None:
 
 
 def test_the_display_matrix_is_honoured(tmp_path: Path) -> None:
-    data = write(tmp_path / "a.mp4", [marked()] * 15).read_bytes()
-    header = data.index(IDENTITY, data.index(b"tkhd"))
-    turned = tmp_path / "turned.mp4"
-    turned.write_bytes(data[:header] + CLOCKWISE + data[header + len(IDENTITY) :])
+    turned = films.turned(write(tmp_path / "a.mp4", [marked()] * 15))
     frame = engine.representative_frame(turned, max_side=4096).pixels
     assert frame.shape == (160, 120, 3)
     assert is_white(frame[10, 110])

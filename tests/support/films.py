@@ -206,6 +206,23 @@ def write_stamped(
     return path
 
 
+# films that are to be shown turned ------------------------------------------------------------------------------------
+
+
+_IDENTITY = struct.pack(">9i", 0x10000, 0, 0, 0, 0x10000, 0, 0, 0, 0x40000000)
+CLOCKWISE = struct.pack(">9i", 0, 0x10000, 0, -0x10000, 0, 0, 0, 0, 0x40000000)
+"""The display matrix of a track, as MP4 has it, that turns it by a quarter."""
+
+
+def turned(path: Path, matrix: bytes = CLOCKWISE) -> Path:
+    """A copy of an MP4 film, beside it, whose first track has this display matrix."""
+    data = path.read_bytes()
+    at = data.index(_IDENTITY, data.index(b"tkhd"))
+    to = path.with_stem(f"{path.stem}-turned")
+    to.write_bytes(data[:at] + matrix + data[at + len(matrix) :])
+    return to
+
+
 # films that say in each frame which one it is ------------------------------------------------------------------------
 
 BITS = 10
@@ -221,6 +238,11 @@ def numbered(number: int, size: tuple[int, int]) -> NDArray[np.uint8]:
     for bit in range(BITS):
         frame[height // 4 : 3 * height // 4, bit * bar : (bit + 1) * bar] = 240 if number >> bit & 1 else 15
     return frame
+
+
+def even(count: int, rate: float = 25) -> list[float]:
+    """The times of so many frames, ``rate`` of them a second."""
+    return [number / rate for number in range(count)]
 
 
 def number_in(pixels: NDArray[np.uint8]) -> int:
@@ -265,7 +287,7 @@ def write_numbered(
             frame.pts = round(time / frame.time_base)
             packets += stream.encode(frame)
         packets += stream.encode(None)
-        packets += _tone(audio, sound_s) if audio is not None else []
+        packets += tone(audio, sound_s) if audio is not None else []
         for packet in sorted(packets, key=lambda packet: float((packet.dts or 0) * packet.time_base)):
             container.mux(packet)
     return path
@@ -275,7 +297,8 @@ def _sound_for(path: Path) -> str:
     return {".webm": "libopus", ".avi": "mp2", ".ts": "mp2"}.get(path.suffix, "aac")
 
 
-def _tone(stream: Any, seconds: float) -> list[Any]:
+def tone(stream: Any, seconds: float) -> list[Any]:
+    """The packets of a tone of 440 Hz in stereo, by the encoder of an audio stream that is written."""
     rate = stream.codec_context.sample_rate
     size = stream.codec_context.frame_size or 960
     resampler = av.AudioResampler(format=stream.format.name, layout="stereo", rate=rate, frame_size=size)

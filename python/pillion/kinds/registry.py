@@ -190,6 +190,7 @@ WRITES = "PILLION_WORKERS_WRITE"
 
 
 def written_elsewhere() -> tuple[bytes, ...]:
+    """The folders and files that it names, absolute, and the one where failpoints leave word (tests)."""
     named = [*os.environ.get(WRITES, "").split(os.pathsep), os.environ.get(DIRECTORY_VARIABLE, "")]
     return tuple(os.fsencode(os.path.abspath(path)) for path in named if path)
 
