@@ -5,7 +5,6 @@ Only this module knows which driver is used. It turns the driver's errors into o
 
 from __future__ import annotations
 
-import errno
 import os
 import re
 import sqlite3
@@ -31,6 +30,7 @@ from pillion.errors import (
     LibraryClosedError,
     LibraryError,
     LibraryVersionError,
+    is_full,
 )
 from pillion.failpoints import reach
 
@@ -254,7 +254,7 @@ class Database:
             with tempfile.TemporaryFile(dir=self.path.parent) as file:
                 file.write(bytes(_ROOM))
         except OSError as error:
-            return error.errno in (errno.ENOSPC, errno.EDQUOT)
+            return is_full(error)
         return False
 
     def prepare(self, *, may_be_empty: bool = True) -> None:

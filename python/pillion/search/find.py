@@ -444,10 +444,10 @@ class Search:
             if letter not in self._wanted.letters:
                 continue
             text = chunks[chunk]["text"]
-            clauses = [clause.core for clause in self._wanted.query.clauses]
-            _, marks = _core.search_marks(text, clauses, languages=self._languages, typos=self._typos)
             if any(_same(text, other.text) for other in shown):
                 continue
+            clauses = [clause.core for clause in self._wanted.query.clauses]
+            _, marks = _core.search_marks(text, clauses, languages=self._languages, typos=self._typos)
             cut, spans = snippet(text, [(start, end) for start, end, _ in marks])
             found.append(ShownPassage(text=cut, marks=spans, where=where_of_chunk(chunks[chunk])))
         return found
@@ -460,17 +460,13 @@ class Search:
             return ()
         try:
             data = self._store.read(ready[0].rel_path, ready[0].size)
-            return _decoder().decode(data).chunks
+            return msgspec.msgpack.decode(data, type=_Chunks).chunks
         except (OSError, ValueError, msgspec.DecodeError):
             return ()
 
 
 class _Chunks(msgspec.Struct):
     chunks: list[dict[str, Any]]
-
-
-def _decoder() -> msgspec.msgpack.Decoder[_Chunks]:
-    return msgspec.msgpack.Decoder(_Chunks)
 
 
 def _for_lookup(query: Query, *, names: bool) -> list[tuple[int, str, str]]:

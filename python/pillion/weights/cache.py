@@ -7,7 +7,6 @@ at any time. Loads no engine.
 from __future__ import annotations
 
 import contextlib
-import errno
 import hashlib
 import json
 import os
@@ -18,7 +17,7 @@ from collections.abc import Callable, Iterator
 from functools import cache
 from pathlib import Path
 
-from pillion.errors import ErrorClass, ItemError
+from pillion.errors import ErrorClass, ItemError, is_full
 from pillion.weights.outside import must_not_ask
 
 _STALE_SECONDS = 3600.0
@@ -137,7 +136,7 @@ def _sync(path: Path) -> None:
 
 
 def _cache_error(error: OSError) -> ItemError:
-    if error.errno in (errno.ENOSPC, errno.EDQUOT):
+    if is_full(error):
         message = f"no space left for models in {cache_folder()}: free some, or set PILLION_CACHE"
         return ItemError(ErrorClass.DISK_FULL, message)
     return ItemError(
