@@ -103,7 +103,7 @@ impl Tiff {
                 break;
             }
         }
-        // Only that of a whole file: in a chain of JPEGs, each inside another's EXIF, this would go arbitrarily deep.
+        // Only that of a whole file: a chain of JPEGs, each in another's EXIF, would go as deep as there are reads.
         if let Some(jpeg) = found.jpeg.take()
             && sized
             && found.original.is_none()

@@ -105,15 +105,17 @@ impl<'a> Columns<'a> {
         value.abs_diff(self.ground) > self.contrast
     }
 
+    /// The number of the column at a place in the page, or of the nearest one.
+    fn within(&self, at: i32) -> usize {
+        usize::try_from(at - self.left as i32)
+            .unwrap_or(0)
+            .min(self.inked.len())
+    }
+
     /// The middle of the widest gap near a place: within the height of the line.
     fn gap_at(&self, place: i32) -> i32 {
         let reach = (self.bottom - self.top) as i32 / 2 + 1;
-        let within = |at: i32| {
-            usize::try_from(at - self.left as i32)
-                .unwrap_or(0)
-                .min(self.inked.len())
-        };
-        let (from, to) = (within(place - reach), within(place + reach));
+        let (from, to) = (self.within(place - reach), self.within(place + reach));
         let mut best = (0, place);
         let mut start = from;
         for at in from..=to {
@@ -129,12 +131,7 @@ impl<'a> Columns<'a> {
 
     /// The box around the ink between two columns.
     fn ink(&self, from: i32, to: i32) -> Option<[i32; 4]> {
-        let within = |at: i32| {
-            usize::try_from(at - self.left as i32)
-                .unwrap_or(0)
-                .min(self.inked.len())
-        };
-        let (from, to) = (within(from), within(to));
+        let (from, to) = (self.within(from), self.within(to));
         let inked = self.inked.get(from..to)?;
         let left = from + inked.iter().position(|&inked| inked)?;
         let right = from + inked.iter().rposition(|&inked| inked)? + 1;
