@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import signal
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 from hypothesis import settings
 
-from tests.support import media, photos, speech
+from tests.support import media, photos, speech, watching
 
 # A shell ignores Ctrl-C for what it runs in the background, and the programs that the tests start would inherit that.
 signal.signal(signal.SIGINT, signal.default_int_handler)
@@ -99,3 +100,10 @@ def talking_video(samples: Path, speech_wav: Path) -> Path:
 def silent_video(samples: Path) -> Path:
     """A four-second MKV without a sound track, black for its first second."""
     return media.write_video(samples / "silent.mkv")
+
+
+@pytest.fixture
+def short_queue() -> Iterator[None]:
+    """The kernel keeps few notices of changed files."""
+    with watching.short_queue():
+        yield

@@ -17,9 +17,9 @@ from pillion.library import Library
 from pillion.watch import Watching
 from pillion.watch.limits import command
 from tests.support.waiting import wait_until
+from tests.support.watching import NEEDS_INOTIFY
 
-QUEUE = Path("/proc/sys/fs/inotify/max_queued_events")
-pytestmark = pytest.mark.skipif(not QUEUE.exists(), reason="there is no inotify")
+pytestmark = NEEDS_INOTIFY
 
 
 class Seen:
@@ -161,19 +161,6 @@ def test_folders_that_are_copied_in_lose_no_file(
     seen.until(new=301, changed=0)
     shutil.rmtree(folder / "many/0")
     wait_until(lambda: not any(name.startswith("many/0/") for name in names(library)))
-
-
-@pytest.fixture
-def short_queue() -> Iterator[None]:
-    before = QUEUE.read_text()
-    try:
-        QUEUE.write_text("16")
-    except OSError as error:
-        pytest.skip(f"the queue of notices cannot be made shorter here: {error}")
-    try:
-        yield
-    finally:
-        QUEUE.write_text(before)
 
 
 @pytest.mark.usefixtures("short_queue")

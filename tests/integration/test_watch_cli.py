@@ -15,8 +15,9 @@ from pillion.library import Library
 from pillion.watch import service
 from tests.support import photos, program
 from tests.support.waiting import wait_until
+from tests.support.watching import NEEDS_INOTIFY
 
-pytestmark = pytest.mark.skipif(not Path("/proc/sys/fs/inotify").exists(), reason="there is no inotify")
+pytestmark = NEEDS_INOTIFY
 
 
 @pytest.fixture

@@ -5,11 +5,33 @@ from __future__ import annotations
 import ctypes
 import os
 import struct
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
+
+import pytest
+
+_QUEUE = Path("/proc/sys/fs/inotify/max_queued_events")
+
+NEEDS_INOTIFY = pytest.mark.skipif(not _QUEUE.exists(), reason="there is no inotify")
 
 _ACCESS, _MODIFY, _ATTRIB, _OPEN, _CREATE, _DELETE, _MOVED = 0x1, 0x2, 0x4, 0x20, 0x100, 0x200, 0xC0
 _IS_FOLDER, _OVERFLOW = 0x40000000, 0x4000
 _HEAD = struct.Struct("iIII")
+
+
+@contextmanager
+def short_queue() -> Iterator[None]:
+    """The kernel keeps few notices for whoever begins to watch inside: those after are lost."""
+    before = _QUEUE.read_text()
+    try:
+        _QUEUE.write_text("16")
+    except OSError as error:
+        pytest.skip(f"the queue of notices cannot be made shorter here: {error}")
+    try:
+        yield
+    finally:
+        _QUEUE.write_text(before)
 
 
 class Watch:

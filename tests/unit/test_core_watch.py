@@ -5,17 +5,17 @@ from __future__ import annotations
 import os
 import threading
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Sequence
 from pathlib import Path
 
 import pytest
 
 from pillion import _core
 from pillion.errors import ItemError
+from tests.support.watching import NEEDS_INOTIFY
 
 PATIENCE_S = 20.0
-QUEUE = Path("/proc/sys/fs/inotify/max_queued_events")
-pytestmark = pytest.mark.skipif(not QUEUE.exists(), reason="there is no inotify")
+pytestmark = NEEDS_INOTIFY
 
 Told = dict[bytes, str]
 
@@ -23,9 +23,11 @@ Told = dict[bytes, str]
 class Watch:
     """A watcher of one folder that collects what it is told."""
 
-    def __init__(self, root: Path, **rules: object) -> None:
-        self.watcher = _core.Watcher(most_folders=rules.pop("most_folders", None))  # type: ignore[arg-type]
-        self.added = self.watcher.add(1, root, **rules)  # type: ignore[arg-type]
+    def __init__(
+        self, root: Path, *, most_folders: int | None = None, ignore: Sequence[str] = (), exclude: Sequence[bytes] = ()
+    ) -> None:
+        self.watcher = _core.Watcher(most_folders=most_folders)
+        self.added = self.watcher.add(1, root, ignore=ignore, exclude=exclude)
         self.told: Told = {}
 
     def until(self, happened: Callable[[Told], object]) -> Told:
@@ -176,20 +178,6 @@ def test_many_paths_are_one_subtree(root: Path) -> None:
             os.close(os.open(root / "deep" / name / str(number), os.O_CREAT | os.O_WRONLY))
     told = watch.until(lambda told: "rescan" in told.values())
     assert {path for path, what in told.items() if what == "rescan"} <= {b"deep", b"", b"deep/a", b"deep/b"}
-
-
-@pytest.fixture
-def short_queue() -> Iterator[None]:
-    """The kernel keeps few notices: those after are lost."""
-    before = QUEUE.read_text()
-    try:
-        QUEUE.write_text("16")
-    except OSError as error:
-        pytest.skip(f"the queue of notices cannot be made shorter here: {error}")
-    try:
-        yield
-    finally:
-        QUEUE.write_text(before)
 
 
 @pytest.mark.usefixtures("short_queue")

@@ -35,8 +35,8 @@ def test_a_file_is_taken_when_it_was_quiet_and_the_same_twice() -> None:
 
 def test_each_notice_begins_the_quiet_time_anew() -> None:
     settling = Settling[str](QUIET_S)
-    for now in (10.0, 10.3, 10.6):
-        settling.note("f", A, now)
+    for moment in (10.0, 10.3, 10.6):
+        settling.note("f", A, moment)
     assert taken_at(settling, A, 10.6) == 11.1
 
 

@@ -197,14 +197,10 @@ def known_entries(connection: sa.Connection, location_id: int, prefix: bytes = b
 
     Entries that were removed, or could not be identified last time, must be identified again.
     """
-    table = entries.c
-    again = sa.or_(table.removed_at.is_not(None), table.error_class.is_not(None))
-    query = sa.select(table.path, table.id, table.size, table.mtime_ns, table.inode, again, table.ctime_ns).where(
-        table.location_id == location_id
-    )
+    query = _known(location_id)
     if prefix:
-        query = query.where(table.path >= prefix, table.path < prefix[:-1] + b"0")
-    return {row[0]: (row[1], row[2], row[3], row[4], int(row[5]), row[6]) for row in connection.execute(query)}
+        query = query.where(entries.c.path >= prefix, entries.c.path < prefix[:-1] + b"0")
+    return _by_path(connection.execute(query))
 
 
 def known_parts(connection: sa.Connection, location_id: int, parts: Sequence[bytes]) -> dict[bytes, KnownEntry]:
@@ -214,23 +210,26 @@ def known_parts(connection: sa.Connection, location_id: int, parts: Sequence[byt
     """
     if b"" in parts:
         return known_entries(connection, location_id)
-    table = entries.c
-    again = sa.or_(table.removed_at.is_not(None), table.error_class.is_not(None))
-    query = sa.select(table.path, table.id, table.size, table.mtime_ns, table.inode, again, table.ctime_ns).where(
-        table.location_id == location_id
-    )
+    query = _known(location_id)
     found: dict[bytes, KnownEntry] = {}
-
-    def add(rows: Iterable[Any]) -> None:
-        found.update((row[0], (row[1], row[2], row[3], row[4], int(row[5]), row[6])) for row in rows)
-
     for some in chunks(parts):
-        add(connection.execute(query.where(table.path.in_(some))))
-    below = query.where(table.path >= sa.bindparam("first"), table.path < sa.bindparam("after"))
+        found |= _by_path(connection.execute(query.where(entries.c.path.in_(some))))
+    below = query.where(entries.c.path >= sa.bindparam("first"), entries.c.path < sa.bindparam("after"))
     for part in parts:
         if part not in found:
-            add(connection.execute(below, {"first": part + b"/", "after": part + b"0"}))
+            found |= _by_path(connection.execute(below, {"first": part + b"/", "after": part + b"0"}))
     return found
+
+
+def _known(location_id: int) -> sa.Select[Any]:
+    table = entries.c
+    again = sa.or_(table.removed_at.is_not(None), table.error_class.is_not(None))
+    columns = (table.path, table.id, table.size, table.mtime_ns, table.inode, again, table.ctime_ns)
+    return sa.select(*columns).where(table.location_id == location_id)
+
+
+def _by_path(rows: Iterable[Any]) -> dict[bytes, KnownEntry]:
+    return {row[0]: (row[1], row[2], row[3], row[4], int(row[5]), row[6]) for row in rows}
 
 
 def removed_among(connection: sa.Connection, ids: Sequence[int]) -> set[int]:

@@ -192,8 +192,8 @@ class Indexer:
         self._identify_changed(location, found, changes, report)
         self.queue(location, policy, report, types=parts is None)
         report.moved += len(changes.moved)
-        report.system.extend(location.path.rstrip(b"/") + b"/" + path for path in found.system)
-        report.links.extend(location.path.rstrip(b"/") + b"/" + path for path in found.links)
+        report.system.extend(os.path.join(location.path, path) for path in found.system)
+        report.links.extend(os.path.join(location.path, path) for path in found.links)
         report.file_links += len(found.file_links)
         report.files += len(found.files)
         report.folders += found.folders
@@ -459,7 +459,7 @@ def _log(location: Location, found: Discovered, changes: Changes) -> None:
 
 
 def _absolute(location: Location, problem: Problem) -> tuple[bytes, str, str]:
-    return (location.path.rstrip(b"/") + b"/" + problem.path, problem.error_class, problem.message)
+    return (os.path.join(location.path, problem.path), problem.error_class, problem.message)
 
 
 # phase 3: aggregation -------------------------------------------------------------------------------------------------

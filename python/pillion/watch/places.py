@@ -73,7 +73,6 @@ class Place:
 
     plan: Plan
     unwatched: list[bytes] = field(default_factory=list)
-    limit: str | None = None
     limits: Mapping[str, int | None] = field(default_factory=dict)
     scan_at: float | None = None
     poll_at: float | None = None

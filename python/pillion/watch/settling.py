@@ -102,11 +102,6 @@ class Settling(Generic[K]):
             heapq.heappop(self._order)
         return None
 
-    def forget(self) -> None:
-        """Drop all that waits."""
-        self._waiting.clear()
-        self._order.clear()
-
     def _quiet(self, key: K, now: float) -> float:
         waiting = self._waiting.get(key)
         if waiting is not None:

@@ -424,7 +424,7 @@ def _absolute(root: bytes, path: bytes) -> str:
 
 def _common(paths: Sequence[bytes]) -> bytes:
     """The path itself, or the folder that holds all of them."""
-    return paths[0] if len(paths) == 1 else os.path.commonpath(paths) if all(paths) else b""
+    return os.path.commonpath(paths) if all(paths) else b""
 
 
 def _says_something(report: IndexReport) -> bool:
