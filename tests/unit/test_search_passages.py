@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from typing import Any
 
-from pillion.search.passages import LONGEST, names_text, of_chunks, of_pages, of_speech
+from pillion.search.passages import LONGEST, of_chunks, of_pages, of_speech
+from pillion.search.update import names_text
 
 
 def line(text: str, left: float, top: float, **more: Any) -> dict[str, Any]:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from typing import Any
 
@@ -281,27 +280,3 @@ def _spans(text: str) -> Iterator[tuple[int, int]]:
             yield first, cut
             first = cut
         yield first, last
-
-
-# names ----------------------------------------------------------------------------------------------------------------
-
-
-_CASES = re.compile(r"(?<=[a-z])(?=[A-Z])|(?<=[^\W\d_])(?=\d)|(?<=\d)(?=[^\W\d_])")
-
-
-def names_text(paths: Iterable[tuple[bytes, bytes]]) -> tuple[str, str]:
-    """The names of a content's files, and the folders that they are in, each once: what is indexed of them.
-
-    ``holidayPhotos2024`` is also indexed as three words.
-    """
-    names: dict[str, None] = {}
-    folders: dict[str, None] = {}
-    for root, path in paths:
-        *inner, name = path.split(b"/")
-        for text, into in [(name, names), *((folder, folders) for folder in [root.rpartition(b"/")[2], *inner])]:
-            shown = text.decode("utf-8", "replace")
-            into.setdefault(shown)
-            parted = _CASES.sub(" ", shown)
-            if parted != shown:
-                into.setdefault(parted)
-    return "\n".join(names), "\n".join(folders)

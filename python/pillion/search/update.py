@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import hashlib
+import re
 import time
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from importlib.util import find_spec
 from typing import TYPE_CHECKING, Any
 
@@ -155,7 +156,7 @@ class _Update:
         self._commit(event, number, None)
 
     def _name(self, named: Named, digest: int) -> None:
-        names, folders = passages.names_text(named.paths)
+        names, folders = names_text(named.paths)
         self._writer.put_names(named.content_uuid, names, folders, digest)
 
     def _is_time(self) -> bool:
@@ -263,3 +264,27 @@ def _sound(cut: Callable[[Any], Iterator[passages.Passage]], document: Any) -> l
 def _digest(named: Named) -> int:
     text = b"\0".join(part for pair in named.paths for part in pair)
     return int.from_bytes(hashlib.blake2b(text, digest_size=8).digest(), "little")
+
+
+# names ----------------------------------------------------------------------------------------------------------------
+
+
+_CASES = re.compile(r"(?<=[a-z])(?=[A-Z])|(?<=[^\W\d_])(?=\d)|(?<=\d)(?=[^\W\d_])")
+
+
+def names_text(paths: Iterable[tuple[bytes, bytes]]) -> tuple[str, str]:
+    """The names of a content's files, and the folders that they are in, each once: what is indexed of them.
+
+    ``holidayPhotos2024`` is also indexed as three words.
+    """
+    names: dict[str, None] = {}
+    folders: dict[str, None] = {}
+    for root, path in paths:
+        *inner, name = path.split(b"/")
+        for text, into in [(name, names), *((folder, folders) for folder in [root.rpartition(b"/")[2], *inner])]:
+            shown = text.decode("utf-8", "replace")
+            into.setdefault(shown)
+            parted = _CASES.sub(" ", shown)
+            if parted != shown:
+                into.setdefault(parted)
+    return "\n".join(names), "\n".join(folders)
