@@ -9,7 +9,6 @@ from pathlib import Path
 
 from pillion import _core
 from pillion.catalog.indexing import Location
-from pillion.index.gone import gone_from, moved_among
 from pillion.index.links import FoundFile, followed
 
 # phase 1: discovery ---------------------------------------------------------------------------------------------------
@@ -202,8 +201,8 @@ def compare(
             changed.append(file)
     present = len(known) - sum(before[0] in already_removed for before in known.values())
     seen = unchanged + len(again) + len(changed) + len(elsewhere) + len(touched)
-    gone = gone_from(found, known, already_removed) if seen < present else {}
-    moved, new = moved_among(new, gone, known) if gone and same_disk else ([], new)
+    gone = _gone_from(found, known, already_removed) if seen < present else {}
+    moved, new = _moved_among(new, gone, known) if gone and same_disk else ([], new)
     went = {id for id, _ in moved}
     return Changes(
         new=new,
@@ -216,3 +215,46 @@ def compare(
         touched=touched,
         known=present,
     )
+
+
+def _gone_from(found: Discovered, known: Mapping[bytes, Known], already_removed: Set[int]) -> dict[bytes, int]:
+    """Path -> entry id of what was there and is not."""
+    present = {file[0] for file in found.files}
+    unreadable = tuple(problem.path.rstrip(b"/") for problem in found.problems if problem.error_class != "unsupported")
+    below = tuple(path + b"/" for path in unreadable)
+    return {
+        path: before[0]
+        for path, before in known.items()
+        if path not in present
+        and before[0] not in already_removed
+        and path not in unreadable
+        and not path.startswith(below)
+    }
+
+
+def _moved_among(
+    new: Sequence[FoundFile], gone: Mapping[bytes, int], known: Mapping[bytes, Known]
+) -> tuple[list[tuple[int, FoundFile]], list[FoundFile]]:
+    """New files that are files which are gone, under another name: (entry id, file); and those that are not.
+
+    A file keeps its inode, size and mtime when it is renamed. What a name promises is told by its ending, so only a
+    file that keeps its ending is known without another look.
+    """
+    by_stat: dict[tuple[int, int, int, bytes], int] = {}
+    for path, id in gone.items():
+        _, size, mtime_ns, inode, again, _ = known[path]
+        if not again:
+            by_stat[size, mtime_ns, inode, _ending(path)] = id
+    moved: list[tuple[int, FoundFile]] = []
+    rest: list[FoundFile] = []
+    for file in new:
+        id_ = by_stat.pop((file[1], file[2], file[3], _ending(file[0])), None)
+        if id_ is None:
+            rest.append(file)
+        else:
+            moved.append((id_, file))
+    return moved, rest
+
+
+def _ending(path: bytes) -> bytes:
+    return os.path.splitext(path)[1].lower()

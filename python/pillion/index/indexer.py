@@ -29,8 +29,8 @@ from pillion.facts import facts_from
 from pillion.failpoints import reach
 from pillion.index.changes import Changes, Discovered, Problem, compare, discover, excluded_folders, others_of
 from pillion.index.facts import read_again
-from pillion.index.gone import why_offline
 from pillion.index.links import FoundFile
+from pillion.index.offline import why_offline
 from pillion.index.pairs import pair
 from pillion.index.reread import judged
 from pillion.index.wants import DeviceGenerationPolicy, signatures, wanted_sidecars
