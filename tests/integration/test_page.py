@@ -149,7 +149,7 @@ def test_kinds_choose_what_is_shown(seen: Seen) -> None:
 def test_keys_walk_the_timeline_and_open_what_they_are_on(seen: Seen) -> None:
     page = seen.page
     page.goto("/")
-    expect(page.get_by_role("option").nth(2)).to_be_visible()
+    expect(page.locator(".cell.known").nth(2)).to_be_visible()
     page.keyboard.press("ArrowRight")
     first = page.evaluate("document.activeElement.getAttribute('aria-posinset')")
     page.keyboard.press("ArrowRight")
