@@ -2,7 +2,7 @@
 
 Pillion's jobs take the same path as in ``pillion work``: claim, plan, and write sidecar rows, availability, measured
 history, events and the end of the jobs. A job is a text of one page with one sidecar. What is not part of the queue is
-left out: workers, and the files (manifests, renames and their syncs), by a Store without files.
+left out: workers, and the files (manifests, renames and their syncs), by a LocalStore without files.
 
 huey (SqliteHuey) does the same in its own way, one task a job. ``huey`` stores the task's result and syncs each commit
 (its default), as Pillion does. ``huey, no result``: the task's result is not stored; the task is deleted before it
@@ -44,7 +44,7 @@ from pillion.queue.estimate import Estimates, Eta
 from pillion.queue.gates import Gates
 from pillion.queue.work import CatalogJobs
 from pillion.settings.config import Config
-from pillion.store import Placement, Store
+from pillion.store import LocalStore, Placement
 from tests.support import photos
 from tests.support.program import start
 
@@ -64,7 +64,7 @@ MADE = Execution(
 """What a worker would have answered."""
 
 
-class StoreWithoutFiles(Store):
+class StoreWithoutFiles(LocalStore):
     """A store that does not write, rename or sync files."""
 
     def sync(self) -> None:

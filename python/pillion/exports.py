@@ -85,12 +85,15 @@ def from_library(library: Library, what: str, to: str) -> Exported:
         )
     items = _meant(library, what, found[0], to)
     item = next((item for item in items if item.state is SidecarStatus.READY), None)
-    if item is None or item.path is None:
+    path = None if item is None else library.sidecars.file(item)
+    if item is None or path is None:
         raise UsageError(_why_not(what, to, items, library))
     try:
-        data = item.path.read_bytes()
+        data = path.read_bytes()
     except OSError as error:
-        raise UsageError(f"The sidecar {item.path} cannot be read ({error.strerror}): run 'pillion verify'.") from error
+        raise UsageError(
+            f"The sidecar {item.where} cannot be read ({error.strerror}): run 'pillion verify'."
+        ) from error
     source = next((path for path in map(Path, item.sources) if path.is_file()), None)
     made = _exported(item.kind, to, data, Origin(source=source, mime=_mime(library, found[0])))
     return Exported(data=made, source=source, content_uuid=found[0])

@@ -20,7 +20,7 @@ from pillion.catalog.queue import SidecarOutcome
 from pillion.catalog.sidecars import SidecarRow, content_info, list_sidecars
 from pillion.catalog.statements import chunks
 from pillion.catalog.tables import contents
-from pillion.errors import UsageError, full_disk_typed, is_full
+from pillion.errors import LibraryError, UsageError, full_disk_typed, is_full
 from pillion.events import Failed, Ready
 from pillion.failpoints import reach
 from pillion.kinds import registry
@@ -58,7 +58,10 @@ def record(database: Database, store: Store, row: SidecarRow, produced: Produced
     """Place a sidecar and record it as made with the recipe that is wanted; returns its path."""
     given = Given(content_uuid=row.content_uuid, kind=row.kind, recipe=row.wanted, produced=produced)
     (entry,) = record_many(database, store, [given])
-    return store.absolute(entry.rel_path)
+    path = store.local(entry.rel_path, entry.size, entry.checksum)
+    if path is None:
+        raise LibraryError(f"{store.where(entry.rel_path)} was removed as soon as it was there.")
+    return path
 
 
 def record_many(database: Database, store: Store, sidecars: Sequence[Given]) -> list[ManifestEntry]:

@@ -26,7 +26,7 @@ from pillion.queue.checkpoints import FOLDER, Checkpoints
 from pillion.queue.commit import PlannedJob, Recorder
 from pillion.queue.engine import Result
 from pillion.queue.work import plan
-from pillion.store import Store
+from pillion.store import LocalStore
 from tests.support import photos
 from tests.support.invariants import check_invariants, check_untouched, source_state
 from tests.support.mounts import remount, tmpfs
@@ -77,7 +77,7 @@ def test_the_copy_that_is_left_serves(tmp_path: Path, folder: Path) -> None:
 
 def _made(library: Library, database: Database, owner: str, now: float) -> Sequence[Result[PlannedJob]]:
     """Claim everything as ``owner`` and do it in this process, without recording it."""
-    store = Store(library.root)
+    store = LocalStore(library.root)
     with database.write() as connection:
         claimed = catalog_claims.claim(connection, "thumb", owner=owner, token=uuid.uuid4().hex, now=now, limit=100)
     planned = [
@@ -96,7 +96,7 @@ def test_a_result_that_comes_after_the_rescue_changes_nothing(tmp_path: Path, fo
     with Library.open(tmp_path / "library", policy="mobile") as library:
         library.index(folder)
         database = Database(library.root / "catalog.sqlite")
-        store = Store(library.root)
+        store = LocalStore(library.root)
         late = Recorder(database, store, Checkpoints(store.staging / FOLDER), "late")
         results = _made(library, database, "late", now)
         assert len(results) == GOOD

@@ -407,7 +407,7 @@ def test_a_kill_between_rows_and_files_leaves_only_strays(
     def killed(*_: object) -> int:
         raise KeyboardInterrupt
 
-    monkeypatch.setattr("pillion.store.Store.remove_content", killed)
+    monkeypatch.setattr("pillion.store.LocalStore.remove_content", killed)
     with pytest.raises(KeyboardInterrupt):
         library.maintenance.cleanup(older_than_days=0)
     check_invariants(library.root, finished=False)

@@ -18,7 +18,7 @@ from pillion.errors import ErrorClass, ItemError
 from pillion.kinds.execute import Execution, Staged
 from pillion.model import Empty, Failure, SidecarFormat
 from pillion.queue.commit import PlannedJob, believed
-from pillion.store import Store, staged_path
+from pillion.store import LocalStore, staged_path
 
 DATA = b"a sidecar"
 OTHER = b"another's"
@@ -51,7 +51,7 @@ def test_what_is_said_is_cut_to_what_the_catalog_keeps(said_so: str, tmp_path: P
         "empty": Execution(empty=Empty(note=long), seconds=0.1),
     }
     planned = cast(PlannedJob, SimpleNamespace(since=0.0))
-    answer = believed(planned, claim[said_so], Store(tmp_path / "library"))
+    answer = believed(planned, claim[said_so], LocalStore(tmp_path / "library"))
     assert isinstance(answer, Execution)
     kept = [answer.empty.note] if answer.empty else []
     if answer.failure:
@@ -79,7 +79,7 @@ def test_what_is_said_is_cut_to_what_the_catalog_keeps(said_so: str, tmp_path: P
 def test_only_what_is_so_is_believed(
     claims: list[Staged], change: Callable[[Path], Any] | None, message: str | None, tmp_path: Path
 ) -> None:
-    store = Store(tmp_path / "library")
+    store = LocalStore(tmp_path / "library")
     store.create()
     planned = SimpleNamespace(
         job=SimpleNamespace(kind="thumb"),
@@ -102,7 +102,7 @@ def test_only_what_is_so_is_believed(
 
 @pytest.mark.parametrize("kept", ["nothing", "a descriptor", "a mapping"])
 def test_what_is_believed_can_be_changed_by_nobody_else(kept: str, tmp_path: Path) -> None:
-    store = Store(tmp_path / "library")
+    store = LocalStore(tmp_path / "library")
     store.create()
     path = staged_path(str(store.staging / "job"), "icon")
     path.write_bytes(DATA)
@@ -123,7 +123,7 @@ def test_what_is_believed_can_be_changed_by_nobody_else(kept: str, tmp_path: Pat
 
 
 def test_what_is_copied_is_what_is_compared(tmp_path: Path) -> None:
-    store = Store(tmp_path / "library")
+    store = LocalStore(tmp_path / "library")
     store.create()
     path = staged_path(str(store.staging / "job"), "icon")
     path.write_bytes(DATA)
@@ -134,7 +134,7 @@ def test_what_is_copied_is_what_is_compared(tmp_path: Path) -> None:
 
 
 def test_a_large_file_is_not_held_whole(tmp_path: Path) -> None:
-    store = Store(tmp_path / "library")
+    store = LocalStore(tmp_path / "library")
     store.create()
     size = 48 << 20
     path = staged_path(str(store.staging / "job"), "icon")

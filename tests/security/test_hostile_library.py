@@ -17,7 +17,7 @@ from hypothesis import strategies as st
 from pillion.errors import LibraryError
 from pillion.library import Library
 from pillion.manifest import Manifest, parsed
-from pillion.store import Store
+from pillion.store import LocalStore
 from tests.support import photos
 
 UUID = "01234567-89ab-8def-8123-456789abcdef"
@@ -128,7 +128,7 @@ def test_a_pipe_in_place_of_a_manifest_or_a_sidecar_is_not_waited_for(home: Path
     for path in (manifest, sidecar):
         path.unlink()
         os.mkfifo(path)
-    store = Store(home / "library")
+    store = LocalStore(home / "library")
     assert store.find_manifest(manifest.parent.name) is None
     assert not store.is_whole(str(sidecar.relative_to(store.sidecars)), 5, "0" * 64)
 

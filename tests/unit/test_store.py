@@ -6,14 +6,14 @@ from pathlib import Path
 
 from pillion import _core
 from pillion.model import NEVER_SAMPLED
-from pillion.store import Store
+from pillion.store import LocalStore
 
 UUID = "abcd950a-1fee-8771-9887-d3dd49fa879c"
 
 
 def test_every_byte_of_a_large_sidecar_counts(tmp_path: Path) -> None:
     """Large files of the user are identified by samples; what Pillion made is not."""
-    store = Store(tmp_path)
+    store = LocalStore(tmp_path)
     store.create()
     place = f"content/ab/cd/{UUID}/proxies/480p.webm"
     path = store.sidecars / place

@@ -54,7 +54,7 @@ def info(addresses: tuple[str, ...], library: Path | None, as_json: bool) -> Non
         say(str(item.uri))
         lines = {
             "state": item.state.value + (" (stale)" if item.stale else "") + (f" ({item.mark})" if item.mark else ""),
-            "path": printable(str(item.path)) if item.path else None,
+            "path": printable(item.where) if item.where else None,
             "bytes": f"{item.bytes:,}" if item.bytes is not None else None,
             "checksum": item.checksum,
             "recipe": item.recipe,

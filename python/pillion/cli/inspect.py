@@ -169,9 +169,9 @@ def _about(library: Library, content_uuid: str) -> dict[str, Any]:
     digest, size, mime = info or (None, 0, "")
     whole, parts = library.parts(content_uuid)
     texts = {
-        item.kind: _text_of(item.path)
+        item.kind: _text_of(path)
         for item in items
-        if item.path is not None and "text" in registry.spec(item.kind).exports
+        if "text" in registry.spec(item.kind).exports and (path := library.sidecars.file(item)) is not None
     }
     return {
         "content_uuid": content_uuid,

@@ -180,7 +180,7 @@ def failure_line(item: Item) -> str:
     """``thumb failed: /a/b.jpg: corrupt: the picture ends early``"""
     error = item.error or {}
     name = named(item.content_uuid, item.sources)
-    state = f"failed, {KEPT}" if item.path else item.state
+    state = f"failed, {KEPT}" if item.where else item.state
     return f"{item.kind} {state}: {name}: {error.get('class')}: {error.get('message')}"
 
 
@@ -231,7 +231,7 @@ def print_status(status: Status) -> None:
 def print_items(items: Iterable[Item]) -> None:
     """One line for each sidecar."""
     for item in items:
-        where = printable(str(item.path)) if item.path else (item.error or {}).get("message") or ""
+        where = printable(item.where) if item.where else (item.error or {}).get("message") or ""
         marked = f" ({item.mark})" if item.mark else ""
         say(f"{item.content_uuid}  {item.kind:<10} {item.variant:<16} {item.state:<11} {where}{marked}{_stale(item)}")
 

@@ -32,7 +32,7 @@ from pillion.machine import OnWait, exclusive
 from pillion.model import SidecarKind, SidecarUri, WantedSidecar
 from pillion.quoting import quoted
 from pillion.settings.config import Config, load_config, variants_of
-from pillion.store import Store, is_library
+from pillion.store import is_library, open_store
 
 # What only some calls need is imported by them: a program that asks for the status loads neither kinds nor workers.
 if TYPE_CHECKING:
@@ -117,7 +117,7 @@ class Library(Looking):
         self.root = root
         self.read_only = read_only
         self._settings = _Settings(root / "config.toml", config)
-        self._store = Store(root)
+        self._store = open_store(root)
         hooks = (self._wants_on_demand, self._variants_of, self._trouble, self._fetch)
         super().__init__(database, Sidecars(database, self._store, *hooks))
         self._background: Workers | None = None

@@ -16,7 +16,7 @@ from pillion.failpoints import reach
 from pillion.index.wants import named_policy
 from pillion.machine import device_name, device_uuid
 from pillion.settings.config import TEMPLATE, Config, load_config
-from pillion.store import MARK, Store
+from pillion.store import MARK, open_store
 
 CATALOG = "catalog.sqlite"
 
@@ -40,7 +40,7 @@ def open_catalog(root: Path, *, create: bool, policy: str | None) -> Opened:
 
     Raises LibraryError (it does not exist, is newer, on a network file system, not writable), ConfigError.
     """
-    found = Store(root).has_contents()
+    found = open_store(root).has_contents()
     if not (root / CATALOG).exists():
         if found:
             raise CatalogError(
@@ -90,7 +90,7 @@ def _is_unfinished(root: Path) -> bool:
 def _make_folders(root: Path) -> None:
     """Make the folders of a library that a backup or a synchronisation left out because they were empty."""
     try:
-        Store(root).create()
+        open_store(root).create()
     except OSError as error:
         raise LibraryError(f"Cannot use the library at {root}: {error.strerror or error}.") from error
 
@@ -102,7 +102,7 @@ def _create_folders(root: Path, policy: str | None) -> None:
     if root.is_dir() and not (root / "config.toml").exists() and not _is_unfinished(root):
         raise LibraryError(f"{root} holds other files; give a folder that is empty or does not exist.")
     try:
-        Store(root).create()
+        open_store(root).create()
         if not (root / "config.toml").exists():
             (root / "config.toml").write_text(TEMPLATE.format(policy=named.name), encoding="utf-8")
     except OSError as error:

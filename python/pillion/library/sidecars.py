@@ -14,7 +14,6 @@ from typing import Any
 
 import sqlalchemy as sa
 
-from pillion import _core
 from pillion.catalog import indexing as catalog_indexing
 from pillion.catalog import requests as catalog_requests
 from pillion.catalog import sidecars as catalog_sidecars
@@ -97,6 +96,8 @@ Answer = Ready | Pending | Failed
 class Item:
     """One wanted sidecar as ``pillion ls`` shows it. ``sources``: the user's files, absolute paths.
 
+    ``where``: the absolute path of its file, or its address in an object store; :meth:`Sidecars.file` has its bytes.
+    ``rel_path``: its place below ``sidecars/``, the same in both.
     ``mark``: what is special about a ready one; ``thumbhash``: the content's, in base64. ``stale``: ready, but with an
     older recipe than the one wanted; with an ``error`` it could not be made again.
     """
@@ -106,7 +107,7 @@ class Item:
     variant: str
     format: SidecarFormat | None
     state: SidecarStatus
-    path: Path | None
+    where: str | None
     bytes: int | None
     checksum: str | None
     recipe: str | None
@@ -115,6 +116,12 @@ class Item:
     mark: SidecarMark | None
     thumbhash: str | None
     stale: bool = False
+    rel_path: str | None = None
+
+    @property
+    def path(self) -> Path | None:
+        """The path of its file; None where there is none, or it is in an object store."""
+        return Path(self.where) if self.where is not None and "://" not in self.where else None
 
     @property
     def uri(self) -> SidecarUri:
@@ -123,8 +130,8 @@ class Item:
 
     def to_json(self) -> dict[str, Any]:
         """The object that ``pillion ls --json`` prints."""
-        values = {name: getattr(self, name) for name in self.__slots__}
-        return {**values, "path": str(self.path) if self.path else None, "sources": list(self.sources)}
+        values = {name: getattr(self, name) for name in self.__slots__ if name not in ("where", "rel_path")}
+        return {**values, "path": self.where, "sources": list(self.sources)}
 
 
 Key = tuple[str, SidecarKind, str]
@@ -248,6 +255,13 @@ class Sidecars:
             self._want(uri.content_uuid, kind, uri.variant, queue=False)
         return self._local(uri) if self._fetch(uri.content_uuid, kind, uri.variant) else None
 
+    def file(self, item: Item) -> Path | None:
+        """A file on this machine with the bytes of a sidecar; None if it is not there (any more).
+
+        Of a sidecar in an object store, a copy whose checksum was compared. Raises StoreError.
+        """
+        return None if item.rel_path is None else self._store.local(item.rel_path, item.bytes, item.checksum)
+
     def at(self, address: SidecarUri | str) -> Iterator[Item]:
         """The wanted sidecars that an address or a pattern means, whether they are there or not."""
         uri = SidecarUri.parse(address) if isinstance(address, str) else address
@@ -271,9 +285,10 @@ class Sidecars:
     def _answer(self, row: SidecarRow) -> Ready | Failed | None:
         """What the row says, and the disk; None if the sidecar is still to be made."""
         if row.status is SidecarStatus.READY and row.rel_path is not None:
-            path = self._store.absolute(row.rel_path)
-            there = Ready(path=path, stale=row.stale, error_class=row.error_class, message=row.error_message)
-            return there if self._store.size_of(row.rel_path) is not None else None
+            path = self._store.local(row.rel_path, row.size, row.checksum)
+            if path is None:
+                return None
+            return Ready(path=path, stale=row.stale, error_class=row.error_class, message=row.error_message)
         if row.status in (SidecarStatus.PENDING, SidecarStatus.CANCELLED):
             return None
         return Failed(status=row.status, error_class=row.error_class, message=row.error_message)
@@ -388,7 +403,7 @@ class Sidecars:
             ):
                 if row.rel_path is not None and row.variant in variants:
                     known[row.content_uuid, row.variant] = row.rel_path
-        there = _core.exists_many(self._store.sidecars, list(known.values()))
+        there = self._store.exist(list(known.values()))
         present = {key for key, exists in zip(known, there, strict=True) if exists}
         return {uuid: {variant: (uuid, variant) in present for variant in variants} for uuid in uuids}
 
@@ -430,7 +445,8 @@ class Sidecars:
                 variant=row.variant,
                 format=row.format,
                 state=row.status,
-                path=self._store.absolute(row.rel_path) if row.rel_path else None,
+                where=self._store.where(row.rel_path) if row.rel_path else None,
+                rel_path=row.rel_path,
                 bytes=row.size,
                 checksum=row.checksum,
                 recipe=row.recipe,

@@ -24,6 +24,7 @@ from pillion.catalog.sidecars import usage as usage_rows
 from pillion.failpoints import reach
 from pillion.queue.checkpoints import FOLDER, Checkpoints
 from pillion.store import Store
+from pillion.store.base import folder_of
 
 _BATCH = 100
 _PAGE = 2000
@@ -151,4 +152,4 @@ def _remove_files(store: Store, report: CleanupReport, content_uuid: str) -> Non
         store.remove_content(content_uuid)
         reach("cleanup.removed")
     except (OSError, ValueError) as error:
-        report.problems.append((str(store.manifest_path(content_uuid).parent), str(error)))
+        report.problems.append((store.where(folder_of(content_uuid)), str(error)))

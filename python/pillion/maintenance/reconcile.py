@@ -25,7 +25,7 @@ from pillion.failpoints import reach
 from pillion.machine import device_name, device_uuid, exclusive
 from pillion.manifest import Manifest, ManifestEntry
 from pillion.queue.commit import ready_outcome
-from pillion.store import Store
+from pillion.store import Store, open_store
 
 _logger = logging.getLogger(__name__)
 
@@ -50,10 +50,10 @@ class Reconciled:
     recorded: int = 0
     problems: list[tuple[str, str]] = field(default_factory=list)
 
-    def note(self, path: Path, message: str) -> None:
+    def note(self, path: str, message: str) -> None:
         """Add a problem, unless there are too many already."""
         if len(self.problems) < _MAX_PROBLEMS:
-            self.problems.append((str(path), message))
+            self.problems.append((path, message))
 
     def to_json(self) -> dict[str, Any]:
         """The object that ``pillion reconcile --json`` prints. ``catalog``: ``kept`` or ``rebuilt``."""
@@ -67,7 +67,7 @@ def reconcile(root: Path, catalog: Path, *, rebuild: bool = False) -> Reconciled
     ``rebuild``: replace the catalog even if it seems undamaged. Raises LibraryError (no library there, read-only),
     LibraryBusyError (another process has it open), LibraryVersionError.
     """
-    store = Store(root)
+    store = open_store(root)
     if not root.is_dir() or not (store.has_contents() or catalog.exists()):
         raise LibraryError(f"There is no library at {root}; make one with 'pillion index FOLDER --library {root}'.")
     if not os.access(root, os.W_OK):
@@ -190,7 +190,7 @@ def _batches(store: Store, report: Reconciled) -> Iterator[_Batch]:
 
 
 def _read(store: Store, uuid: str, report: Reconciled) -> Manifest | None:
-    path = store.manifest_path(uuid)
+    path = store.where(store.manifest_rel_path(uuid))
     try:
         if str(UUID(uuid)) != uuid:
             raise ValueError("the name of its folder is not a content uuid")
@@ -206,7 +206,7 @@ def _read(store: Store, uuid: str, report: Reconciled) -> Manifest | None:
 
 
 def _check(store: Store, uuid: str, entry: ManifestEntry, report: Reconciled) -> bool:
-    path = store.absolute(store.rel_path(uuid, entry.kind, entry.variant, entry.format))
+    path = store.where(store.rel_path(uuid, entry.kind, entry.variant, entry.format))
     if is_listed_whole(store, uuid, entry):
         return True
     report.note(path, f"The manifest lists {entry.kind} {entry.variant}, but the file is missing or damaged.")

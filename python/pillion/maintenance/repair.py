@@ -7,7 +7,6 @@ from the rows.
 
 from __future__ import annotations
 
-import os
 import time
 from collections.abc import Sequence
 from dataclasses import dataclass, field
@@ -153,9 +152,8 @@ def _is_whole(store: Store, row: SidecarRow) -> bool:
 def _repair_strays(run: _Repair, findings: Sequence[Finding]) -> None:
     with run.database.write() as connection:
         for finding in findings:
-            rel_path = os.path.relpath(finding.path, run.store.sidecars)
             try:
-                run.note(finding, _repair_stray(run, connection, rel_path))
+                run.note(finding, _repair_stray(run, connection, finding.place))
             except (OSError, ValueError) as error:
                 run.note(finding, None, f"It cannot be removed: {error}.")
 
@@ -192,9 +190,7 @@ def _rewrite_manifests(run: _Repair, content_uuids: Sequence[str]) -> None:
             rows = list(list_sidecars(connection, content_uuids=[uuid], statuses=[SidecarStatus.READY]))
             info = content_info(connection, uuid)
             if not rows or info is None:
-                _remove_unless_ready(
-                    run, connection, str(run.store.manifest_path(uuid).relative_to(run.store.sidecars))
-                )
+                _remove_unless_ready(run, connection, run.store.manifest_rel_path(uuid))
                 continue
             thumbhash = thumbhashes(connection, [uuid]).get(uuid)
             about = {"hash": info[0], "size": info[1], "mime": info[2], "thumbhash": thumbhash}

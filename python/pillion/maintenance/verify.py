@@ -25,13 +25,15 @@ class Finding:
     """One thing that is wrong. ``problem``: ``missing``, ``damaged``, ``stray``, ``manifest``, ``catalog``,
     ``search``.
 
-    ``row``: the ready sidecar in the catalog that it is about; None if it is about no such sidecar.
+    ``place``: of a stray file, below ``sidecars/``. ``row``: the ready sidecar in the catalog that it is about; None if
+    it is about no such sidecar.
     """
 
     problem: str
     path: str
     message: str
     row: SidecarRow | None = None
+    place: str = ""
 
 
 def verify(database: Database, store: Store, progress: Callable[[int], None] | None = None) -> list[Finding]:
@@ -68,7 +70,7 @@ def _lasting(connection: sa.Connection, store: Store, findings: Sequence[Finding
     lasting = []
     for item in findings:
         if item.row is None:
-            lasting.extend([item] if _is_stray(connection, store, item.path) else [])
+            lasting.extend([item] if _is_stray(connection, store, item.place) else [])
         elif _key(item.row) in rows:
             lasting.extend(_check_file(store, rows[_key(item.row)]))
     return lasting
@@ -78,18 +80,17 @@ def _key(row: SidecarRow) -> tuple[str, str, str]:
     return (row.content_uuid, row.kind, row.variant)
 
 
-def _is_stray(connection: sa.Connection, store: Store, path: str) -> bool:
-    rel_path = os.path.relpath(path, store.sidecars)
+def _is_stray(connection: sa.Connection, store: Store, rel_path: str) -> bool:
     uuid = content_of(rel_path)
     is_manifest = rel_path.endswith("/" + MANIFEST)
     # The catalog holds text only, and asking it for a name that is none would raise an error.
     is_known = (
         uuid is not None
         and rel_path.encode(errors="replace") == os.fsencode(rel_path)
-        and (not is_manifest or store.manifest_path(uuid) == store.absolute(rel_path))
+        and (not is_manifest or store.manifest_rel_path(uuid) == rel_path)
         and has_ready(connection, uuid, None if is_manifest else rel_path)
     )
-    return os.path.lexists(path) and not is_known
+    return store.is_there(rel_path) and not is_known
 
 
 def content_of(rel_path: str) -> str | None:
@@ -109,19 +110,19 @@ def _search(store: Store) -> list[Finding]:
 def _check_file(store: Store, row: SidecarRow) -> list[Finding]:
     rel_path = row.rel_path or ""
     try:
-        path = store.absolute(rel_path)
+        path = store.where(rel_path)
     except CatalogError:
         message = "The catalog says ready, but the file that it names is not in the library."
         return [Finding(problem="missing", path=rel_path[:200], message=message, row=row)]
     if store.size_of(rel_path) is None:
         message = "The catalog says ready, but the file is missing."
-        return [Finding(problem="missing", path=str(path), message=message, row=row)]
+        return [Finding(problem="missing", path=path, message=message, row=row)]
     if not store.is_whole(rel_path, row.size or 0, row.checksum or ""):
         message = "The file's bytes are not the ones that were written."
-        return [Finding(problem="damaged", path=str(path), message=message, row=row)]
+        return [Finding(problem="damaged", path=path, message=message, row=row)]
     entry = store.read_manifest(row.content_uuid).get((row.kind, row.variant))
     if entry is None or (entry.checksum, entry.mark) != (row.checksum, row.mark):
-        manifest = str(store.manifest_path(row.content_uuid))
+        manifest = store.where(store.manifest_rel_path(row.content_uuid))
         message = f"It does not list {row.kind} {row.variant} as it is."
         return [Finding(problem="manifest", path=manifest, message=message, row=row)]
     return []
@@ -134,5 +135,5 @@ def _strays(store: Store, known: set[str]) -> list[Finding]:
         is_manifest = path.endswith("/" + MANIFEST) and path.rsplit("/", 1)[0] in contents
         if path not in known and not is_manifest:
             message = "No ready sidecar in the catalog has this file."
-            findings.append(Finding(problem="stray", path=str(store.absolute(path)), message=message))
+            findings.append(Finding(problem="stray", path=store.where(path), message=message, place=path))
     return findings

@@ -14,7 +14,7 @@ from pillion.catalog.peers import Offer
 from pillion.errors import LibraryError, PillionError
 from pillion.peers.answering import Answering
 from pillion.peers.peer import About, PeerError, PeerLied, SentOffer, sent, taken
-from pillion.store import Store
+from pillion.store import open_store
 
 T = TypeVar("T")
 
@@ -27,7 +27,7 @@ class FolderPeer:
     def __init__(self, root: Path) -> None:
         self.received = 0
         self._root = root
-        self._store = Store(root)
+        self._store = open_store(root)
         if not (root / CATALOG).is_file():
             raise PeerError(f"There is no library at {root} now.")
         try:

@@ -304,7 +304,7 @@ class Recorder:
             if listed:
                 manifests.append(self.store.stage_manifest(self.owner, uuid, about, list(listed.values())))
             else:
-                stale.append(str(self.store.manifest_path(uuid).relative_to(self.store.sidecars)))
+                stale.append(self.store.manifest_rel_path(uuid))
         if not manifests and not stale:
             return
         self.store.sync()

@@ -61,7 +61,7 @@ class Confinement:
         self._watched = tuple(map(_with_end, watched))
         self._granted = tuple(map(_with_end, (*there, *self._apart)))
         beside = map(
-            os.fsencode, (self._store.sidecars, self._store.staging, *registry.models(), *named_paths(self.config))
+            os.fsencode, (self._store.readable, self._store.staging, *registry.models(), *named_paths(self.config))
         )
         return Policy(
             mode=mode,

@@ -406,7 +406,7 @@ def plan(
             "max_pixels": max_pixels,
             "share": budget.share,
         },
-        texts={kind: store.absolute(rel_path) for kind, rel_path in job.texts.items()},
+        texts={kind: store.source(job.content_uuid, rel_path) for kind, rel_path in job.texts.items()},
         staging=os.fsencode(staging),
         share=budget.share,
         checkpoint=checkpoint.path if checkpoint else None,

@@ -248,7 +248,7 @@ def _item(library: Library, uuid: str, included: Sequence[str]) -> dict[str, Any
             for place in library.timeline.files(uuid)
         ],
         "sidecars": [sidecar_json(item) for item in items],
-        **_texts(items, included),
+        **_texts(library, items, included),
     }
 
 
@@ -269,26 +269,30 @@ def sidecar_json(item: Item) -> dict[str, Any]:
     }
 
 
-def _texts(items: Sequence[Item], included: Sequence[str]) -> dict[str, Any]:
+def _texts(library: Library, items: Sequence[Item], included: Sequence[str]) -> dict[str, Any]:
     """What is written and said in an item; a member is left out where nothing is there."""
     found: dict[str, Any] = {}
-    results = {str(item.kind): item for item in items if item.path is not None}
-    written, spoken, held = results.get("ocr"), results.get("transcript"), results.get("text")
-    if held is not None and held.path is not None and "text" in included:
-        parts = _parsed(held.path).get("parts", ())
+    results = {str(item.kind): item for item in items if item.rel_path is not None}
+    written, spoken, held = (_file(library, results.get(kind)) for kind in ("ocr", "transcript", "text"))
+    if held is not None and "text" in included:
+        parts = _parsed(held).get("parts", ())
         found["text"] = "\n\n".join(str(part.get("text", "")) for part in parts)
-    if written is not None and written.path is not None and {"text", "blocks"} & set(included):
-        data = _parsed(written.path)
+    if written is not None and {"text", "blocks"} & set(included):
+        data = _parsed(written)
         if "text" in included and data:
             found["text"] = data.get("text", "")
         if "blocks" in included and data:
             found["blocks"] = [_page(page) for page in data.get("pages", ())]
-    if spoken is not None and spoken.path is not None and "transcript" in included:
-        data = _parsed(spoken.path)
+    if spoken is not None and "transcript" in included:
+        data = _parsed(spoken)
         if data:
             names = ("language", "duration", "text", "segments", "tracks")
             found["transcript"] = {name: data[name] for name in names if name in data}
     return found
+
+
+def _file(library: Library, item: Item | None) -> Path | None:
+    return None if item is None else library.sidecars.file(item)
 
 
 def _page(page: Mapping[str, Any]) -> dict[str, Any]:

@@ -205,13 +205,14 @@ def _look(library: Library, key: Key) -> Small | Large | Literal["missing", "dam
     item = _row(library, key)
     if item is None or item.state is not SidecarStatus.READY:
         return "missing"
-    if item.path is None or item.checksum is None or item.format is None:
+    path = library.sidecars.file(item)
+    if path is None or item.checksum is None or item.format is None:
         return "missing"
     try:
-        descriptor = os.open(item.path, os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC)
+        descriptor = os.open(path, os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC)
     except OSError:
         return "missing"
-    return _opened(item.path, descriptor, item, _TYPES[item.format.value])
+    return _opened(path, descriptor, item, _TYPES[item.format.value])
 
 
 def _opened(path: Path, descriptor: int, item: Item, kind: bytes) -> Small | Large | Literal["missing", "damaged"]:

@@ -1,0 +1,26 @@
+"""The files of a library: staging, final places, manifests. See ``base.py``."""
+
+from __future__ import annotations
+
+from pillion.store.base import MANIFEST, MANIFEST_VERSION, MARK, Store, is_library, thumbhash_text
+from pillion.store.local import LocalStore
+from pillion.store.opening import open_store
+from pillion.store.staging import PRIVATE, Placement, fetch, is_part, rescue, staged_path, take
+
+__all__ = [
+    "MANIFEST",
+    "MANIFEST_VERSION",
+    "MARK",
+    "PRIVATE",
+    "LocalStore",
+    "Placement",
+    "Store",
+    "fetch",
+    "is_library",
+    "is_part",
+    "open_store",
+    "rescue",
+    "staged_path",
+    "take",
+    "thumbhash_text",
+]

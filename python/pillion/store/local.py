@@ -1,0 +1,258 @@
+"""Sidecars in the library's own folder.
+
+Below ``sidecars/`` no link is followed, and only regular files count: each folder of a path is opened by name inside
+the folder before it, with O_NOFOLLOW, and the file is used by name inside the last. So a link that somebody has put
+into a library, or puts there meanwhile, cannot lead out of it.
+"""
+
+from __future__ import annotations
+
+import errno
+import os
+import stat
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager, suppress
+from pathlib import Path
+
+from pillion import _core
+from pillion.errors import CatalogError, LibraryError
+from pillion.failpoints import reach
+from pillion.store.base import FOLDER, Store, folder_of, parts_of
+from pillion.store.staging import FILE, PRIVATE, Placement, hash_of
+
+
+class LocalStore(Store):
+    """The ``sidecars/`` folder below a library's root."""
+
+    def __init__(self, root: Path) -> None:
+        super().__init__(root)
+        self.sidecars = root / "sidecars"
+
+    def create(self) -> None:
+        """Make the folders, private, and the mark."""
+        super().create()
+        self.sidecars.mkdir(mode=PRIVATE, exist_ok=True)
+
+    @property
+    def readable(self) -> Path:
+        """The sidecars' own folder."""
+        return self.sidecars
+
+    @property
+    def _lock_on(self) -> Path:
+        return self.sidecars
+
+    def absolute(self, rel_path: str) -> Path:
+        """The absolute path of a file below ``sidecars/``. Raises CatalogError for a path that leads elsewhere."""
+        try:
+            return self.sidecars.joinpath(*parts_of(rel_path))
+        except ValueError as error:
+            message = f"The catalog of {self.root} names a file outside of it; run 'pillion verify'."
+            raise CatalogError(message) from error
+
+    def where(self, rel_path: str) -> str:
+        """The absolute path."""
+        return str(self.absolute(rel_path))
+
+    def local(self, rel_path: str, size: int | None, checksum: str | None) -> Path | None:
+        """The absolute path, if a regular file is there; its bytes are not compared."""
+        path = self.absolute(rel_path)
+        return path if self.size_of(rel_path) is not None else None
+
+    def source(self, content_uuid: str, rel_path: str) -> Path:
+        """The absolute path; a worker tells if nothing is there."""
+        return self.absolute(rel_path)
+
+    def is_there(self, rel_path: str) -> bool:
+        """Whether something has this name, which need not be text."""
+        return os.path.lexists(self.absolute(rel_path))
+
+    def exist(self, rel_paths: Sequence[str]) -> list[bool]:
+        """Whether something is at each of these places."""
+        return list(_core.exists_many(self.sidecars, list(rel_paths)))
+
+    def remove(self, rel_path: str) -> bool:
+        """Remove a regular file below ``sidecars/``, and the folders that are empty then. False if there is none.
+
+        Raises OSError if it cannot be removed, and ValueError for a path that leads elsewhere.
+        """
+        *folders, name = parts_of(rel_path)
+        try:
+            with _opened(self.sidecars, folders) as folder:
+                if not _is_regular(name, folder):
+                    return False
+                os.unlink(name, dir_fd=folder)
+        except (FileNotFoundError, NotADirectoryError):
+            return False
+        _prune(self.sidecars, folders)
+        return True
+
+    def sync(self) -> None:
+        """Make everything written so far durable; one call for a whole batch."""
+        reach("store.sync")
+        _core.sync_filesystem(self.sidecars)
+        reach("store.synced")
+
+    def place(self, placements: Sequence[Placement]) -> None:
+        """Rename staged files to their final paths. Call :meth:`sync` before and after.
+
+        Raises LibraryError if a folder of the library is gone, or a link stands in its place.
+        """
+        for placement in placements:
+            reach("store.rename")
+            try:
+                _place_file(placement.staged, self.sidecars, placement.rel_path)
+            except (FileNotFoundError, NotADirectoryError) as error:
+                raise LibraryError(f"A folder of the library {self.root} was removed or replaced: {error}.") from error
+            reach("store.renamed")
+
+    def content_uuids(self) -> Iterator[str]:
+        """Every content that has a folder, ordered by uuid; holds the names of only one folder at a time."""
+        for first in _folders(self.sidecars / "content", 2):
+            for second in _folders(first, 2):
+                for folder in _folders(second, 36):
+                    if folder.name[:4] == first.name + second.name:
+                        yield folder.name
+
+    def remove_content(self, content_uuid: str) -> int:
+        """Remove every regular file of a content and the empty folders; returns the number of files.
+
+        Raises OSError if one cannot be removed.
+        """
+        folders = parts_of(folder_of(content_uuid))
+        number = 0
+        try:
+            with _opened(self.sidecars, folders) as folder:
+                for _, below, names, at in os.fwalk(".", topdown=False, follow_symlinks=False, dir_fd=folder):
+                    regular = [name for name in names if _is_regular(name, at)]
+                    for name in regular:
+                        os.unlink(name, dir_fd=at)
+                    number += len(regular)
+                    for name in below:
+                        _remove_empty(name, at)
+        except (FileNotFoundError, NotADirectoryError):
+            return number
+        _prune(self.sidecars, folders)
+        return number
+
+    def size_of(self, rel_path: str) -> int | None:
+        """The size of a regular file below ``sidecars/``; None if there is none."""
+        try:
+            *folders, name = parts_of(rel_path)
+            with _opened(self.sidecars, folders) as folder:
+                found = os.stat(name, dir_fd=folder, follow_symlinks=False)
+        except (OSError, ValueError):
+            return None
+        return found.st_size if stat.S_ISREG(found.st_mode) else None
+
+    def is_whole(self, rel_path: str, size: int, checksum: str) -> bool:
+        """Whether the file exists and has this size and checksum."""
+        try:
+            *folders, name = parts_of(rel_path)
+            with _opened(self.sidecars, folders) as folder, open(os.open(name, FILE, dir_fd=folder), "rb") as file:
+                found = os.fstat(file.fileno())
+                is_there = stat.S_ISREG(found.st_mode) and found.st_size == size
+                return is_there and hash_of(file, size) == checksum
+        except (OSError, ValueError):
+            return False
+
+    def read(self, rel_path: str, limit: int) -> bytes:
+        """The bytes of a regular file below ``sidecars/``, through no link.
+
+        Raises OSError, and ValueError if it is no such file or has more than ``limit`` bytes.
+        """
+        return _read_file(self.sidecars, rel_path, limit)
+
+    def walk_files(self) -> Iterator[str]:
+        """Every file below ``sidecars/``, relative to it."""
+        for entry in _core.walk(self.sidecars, hidden=True).entries:
+            yield os.fsdecode(entry[0])
+
+
+def _folders(parent: Path, name_length: int) -> list[Path]:
+    """The folders in ``parent``, without links, whose names are ``name_length`` long, in order."""
+    try:
+        with os.scandir(parent) as items:
+            found = [
+                item.path for item in items if len(item.name) == name_length and item.is_dir(follow_symlinks=False)
+            ]
+    except (FileNotFoundError, NotADirectoryError):
+        return []
+    return [Path(path) for path in sorted(found)]
+
+
+# without following a link ---------------------------------------------------------------------------------------------
+
+
+def _read_file(root: Path, rel_path: str, limit: int) -> bytes:
+    """The bytes of a regular file. Raises OSError, and ValueError if it is no such file or has more than ``limit``."""
+    *folders, name = parts_of(rel_path)
+    with _opened(root, folders) as folder, open(os.open(name, FILE, dir_fd=folder), "rb") as file:
+        found = os.fstat(file.fileno())
+        if not stat.S_ISREG(found.st_mode):
+            raise ValueError("it is not a regular file")
+        data = file.read(limit + 1)
+    if len(data) > limit:
+        raise ValueError(f"it has more than {limit} bytes")
+    return data
+
+
+def _place_file(staged: Path, root: Path, rel_path: str) -> None:
+    """Rename ``staged`` to its path below ``root``, whose folders are made where they are missing. Raises OSError."""
+    *folders, name = parts_of(rel_path)
+    with _opened(staged.parent, []) as source, _opened(root, folders, make=True) as target:
+        os.replace(staged.name, name, src_dir_fd=source, dst_dir_fd=target)
+
+
+@contextmanager
+def _opened(root: Path, folders: list[str], *, make: bool = False) -> Iterator[int]:
+    """A descriptor of the folder at ``folders`` below ``root``. Raises NotADirectoryError for a link in the path.
+
+    ``make``: make those that are missing.
+    """
+    at = os.open(root, FOLDER)
+    try:
+        for name in folders:
+            below = _open_below(name, at, make=make)
+            os.close(at)
+            at = below
+        yield at
+    finally:
+        os.close(at)
+
+
+def _open_below(name: str, at: int, *, make: bool) -> int:
+    try:
+        return os.open(name, FOLDER, dir_fd=at)
+    except FileNotFoundError:
+        if not make:
+            raise
+    except OSError as error:
+        if error.errno == errno.ELOOP:
+            raise NotADirectoryError(errno.ENOTDIR, "a link stands where a folder of the library was", name) from error
+        raise
+    with suppress(FileExistsError):
+        os.mkdir(name, dir_fd=at)
+    return _open_below(name, at, make=False)
+
+
+def _is_regular(name: str, at: int) -> bool:
+    return stat.S_ISREG(os.stat(name, dir_fd=at, follow_symlinks=False).st_mode)
+
+
+def _prune(root: Path, folders: list[str]) -> None:
+    """Remove these folders, innermost first, until one is not empty; ``content`` itself stays."""
+    for depth in range(len(folders), 1, -1):
+        try:
+            with _opened(root, folders[: depth - 1]) as parent:
+                os.rmdir(folders[depth - 1], dir_fd=parent)
+        except OSError:
+            return
+
+
+def _remove_empty(name: str, at: int) -> None:
+    """Remove a folder if it is empty. A link to a folder, or one that is not empty, stays."""
+    try:
+        os.rmdir(name, dir_fd=at)
+    except OSError:
+        return
