@@ -165,6 +165,36 @@ def test_keys_walk_the_timeline_and_open_what_they_are_on(seen: Seen) -> None:
     assert page.evaluate("document.activeElement.getAttribute('role')") == "option"
 
 
+@pytest.mark.parametrize("newer", [True, False])
+def test_the_keyboard_stays_at_its_item_when_files_come(chromium: Browser, tmp_path: Path, newer: bool) -> None:
+    """Whether they stand before it, and move it by their number, or after it."""
+    shown.write_landscapes(tmp_path / "files", 12)
+    with Library.open(tmp_path / "library") as library:
+        library.add_location(tmp_path / "files")
+        library.index()
+    with (
+        serving(tmp_path / "library", "--no-work", "--no-watch") as served,
+        browsers.tab(chromium, base_of(served)) as seen,
+    ):
+        page = seen.page
+        page.goto("/")
+        expect(page.locator(".cell.known").nth(11)).to_be_visible()
+        page.keyboard.press("ArrowRight")
+        page.keyboard.press("ArrowRight")
+        held = "document.activeElement.getAttribute('aria-label')"
+        name, place = page.evaluate(held), int(page.evaluate("document.activeElement.ariaPosInSet"))
+        with Library.open(tmp_path / "library") as library:
+            shown.write_landscapes(tmp_path / "files", 3, named="late", day=28 if newer else 1)
+            library.index()
+        expect(page.get_by_role("option").first).to_have_attribute("aria-setsize", "15")
+        expect(page.locator(".cell.known:not([hidden])")).to_have_count(15)
+        until(page, f"{held} === {name!r}")
+        assert page.evaluate("document.activeElement.ariaPosInSet") == str(place + (3 if newer else 0))
+        page.keyboard.press("ArrowRight")
+        assert page.evaluate("document.activeElement.ariaPosInSet") == str(place + (4 if newer else 1))
+        assert seen.wrong == []
+
+
 # the viewer -----------------------------------------------------------------------------------------------------------
 
 

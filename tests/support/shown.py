@@ -195,6 +195,15 @@ def write_files(folder: Path, pictures: int) -> None:
         _at(folder / name, 2026, 11, 28 - number)
 
 
+def write_landscapes(folder: Path, number: int, named: str = "landscape", day: int = 15) -> None:
+    """So many small pictures of one day of one month."""
+    folder.mkdir(exist_ok=True)
+    for at in range(number):
+        path = folder / f"{named} {at + 1:03}.jpg"
+        scene(at + 100 * day, (72, 54)).save(path)
+        _at(path, 2026, 5, day)
+
+
 def make_library(folder: Path, pictures: int = 24) -> Path:
     """The library of :func:`write_files`, with what is to be had of all but one. Returns its folder."""
     write_files(folder / "files", pictures)

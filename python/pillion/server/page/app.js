@@ -8,7 +8,7 @@ import "./search.js";
 import "./timeline.js";
 import "./viewer.js";
 import "./work.js";
-import { announce, button, h, icon, isPlain, plural } from "./words.js";
+import { announce, button, h, icon, plural } from "./words.js";
 
 const KINDS = [
 	["", "All"],
@@ -85,27 +85,21 @@ class App extends HTMLElement {
 		}
 	}
 
-	#link(address, classes, ...children) {
-		const link = h("a", { href: address, class: classes }, ...children);
-		link.addEventListener("click", (event) => {
-			if (!isPlain(event)) return;
-			event.preventDefault();
-			this.#go(address);
-		});
-		return link;
+	#link(href, classes, ...children) {
+		return h("a", { href, class: classes, go: () => this.#go(href) }, ...children);
 	}
 
 	// the address --------
 
-	#go(address, { replace = false, state = null } = {}) {
+	#go(href, { replace = false, state = null } = {}) {
 		const now = location.search || "?";
-		if (address === now && !state) return this.#route();
-		history[replace ? "replaceState" : "pushState"](state, "", address);
+		if (href === now && !state) return this.#route();
+		history[replace ? "replaceState" : "pushState"](state, "", href);
 		this.#route(state);
 	}
 
 	#route() {
-		const asked = new URLSearchParams(location.search);
+		const asked = address();
 		const query = asked.get("q") ?? "";
 		const type = KINDS.some(([kind]) => kind === asked.get("type")) ? asked.get("type") : "";
 		const view = asked.get("view") === "work" ? "work" : query.trim() ? "search" : "timeline";
@@ -141,8 +135,7 @@ class App extends HTMLElement {
 	}
 
 	#addressOf({ item, place }) {
-		const asked = new URLSearchParams(location.search);
-		for (const name of ["page", "t"]) asked.delete(name);
+		const asked = address("page", "t");
 		asked.set("item", item.content_uuid);
 		if (place?.page) asked.set("page", place.page);
 		if (place?.seconds) asked.set("t", place.seconds[0]);
@@ -152,7 +145,7 @@ class App extends HTMLElement {
 	#open(detail) {
 		this.opening = detail;
 		const state = { index: detail.index ?? null, hits: detail.hits ?? [], own: true };
-		this.#go(this.#addressOf(detail), { state, replace: this.viewer.isOpen && detail.sequence !== null });
+		this.#go(this.#addressOf(detail), { state, replace: !this.viewer.hidden && detail.sequence !== null });
 	}
 
 	#stepped({ item, index }) {
@@ -174,17 +167,14 @@ class App extends HTMLElement {
 			history.back();
 			return;
 		}
-		const asked = new URLSearchParams(location.search);
-		for (const name of ["item", "page", "t"]) asked.delete(name);
-		this.#go(`?${asked}`, { replace: true });
+		this.#go(`?${address("item", "page", "t")}`, { replace: true });
 	}
 
 	/** What is typed becomes the address: one entry of the history for a search, not one for each letter. */
 	#typed(done) {
-		const asked = new URLSearchParams(location.search);
+		const asked = address("item", "page", "t", "view");
 		const before = asked.get("q") ?? "";
 		const query = this.input.value;
-		for (const name of ["item", "page", "t", "view"]) asked.delete(name);
 		if (query.trim()) asked.set("q", query);
 		else asked.delete("q");
 		if (query !== before) this.#go(`?${asked}`, { replace: Boolean(before && query), state: { typed: true } });
@@ -279,6 +269,13 @@ class App extends HTMLElement {
 		this.dialog.showModal();
 		input.focus();
 	}
+}
+
+/** What the address asks for, without some of it. */
+function address(...without) {
+	const asked = new URLSearchParams(location.search);
+	for (const name of without) asked.delete(name);
+	return asked;
 }
 
 /** What this browser keeps for the page; with a value, keep that. Some browsers keep nothing. */

@@ -4,8 +4,7 @@
 export function subtitles(segments) {
 	const stamp = (seconds) => {
 		const ms = Math.round(seconds * 1000);
-		const two = (value) => String(value).padStart(2, "0");
-		return `${two(Math.floor(ms / 3600000))}:${two(Math.floor(ms / 60000) % 60)}:${two(Math.floor(ms / 1000) % 60)}.${String(ms % 1000).padStart(3, "0")}`;
+		return String(Math.floor(ms / 3600000)).padStart(2, "0") + new Date(ms).toISOString().slice(13, 23);
 	};
 	const safe = (text) => text.replaceAll("&", "&amp;").replaceAll("<", "&lt;").replaceAll(">", "&gt;").replace(/\s*\n\s*/g, "\n").trim();
 	const cues = segments.map((one) => `${stamp(one.start)} --> ${stamp(Math.max(one.end, one.start + 0.3))}\n${safe(one.text)}`);

@@ -18,6 +18,7 @@ const TALLEST = 12_000_000; // pixels of the scroll area
 const HEAD = 46; // pixels of a month's heading
 const GAP = 3;
 const MOST_CELLS = 400;
+const MOST_SOUGHT = 500; // places that an item may have moved by, to be found again
 const SETTLED_MS = 60; // a cell in sight for so long gets its thumbnail
 
 class Timeline extends HTMLElement {
@@ -109,10 +110,13 @@ class Timeline extends HTMLElement {
 
 	// where things are --------
 
+	/** Ask for the months. Returns what was shown before (`#now`), and nothing where they cannot be had. */
 	async #load(fromTop) {
 		this.setAttribute("aria-busy", "true");
 		try {
-			this.#sections = await api.months(this.#filter);
+			const sections = await api.months(this.#filter);
+			const was = this.#now();
+			this.#sections = sections;
 			this.#total = 0;
 			for (const section of this.#sections) {
 				section.first = this.#total;
@@ -124,6 +128,7 @@ class Timeline extends HTMLElement {
 			this.jump(fromTop ? 0 : this.#top);
 			this.#render();
 			send(this, "counted", this.#total);
+			return was;
 		} catch (error) {
 			if (error.name === "AbortError") return;
 			this.#loaded = null;
@@ -200,9 +205,13 @@ class Timeline extends HTMLElement {
 		if (!this.#sections.length || !this.scroller.clientWidth) return;
 		const anchor = this.#indexAt(this.#top + HEAD);
 		this.#measure();
-		for (const [index, cell] of this.#cells) this.#release(index, cell);
+		this.#releaseAll();
 		this.jump(this.#top < HEAD ? 0 : this.#yOf(anchor) - HEAD);
 		this.#render();
+	}
+
+	get #here() {
+		return this.#sections[this.#search((section) => section.y <= this.#top + HEAD)];
 	}
 
 	#sectionOf(index) {
@@ -243,7 +252,7 @@ class Timeline extends HTMLElement {
 
 	#render() {
 		if (!this.#sections.length || !this.row) {
-			for (const [index, cell] of this.#cells) this.#release(index, cell);
+			this.#releaseAll();
 			for (const head of this.#heads.values()) head.remove();
 			this.#heads.clear();
 			return;
@@ -280,8 +289,7 @@ class Timeline extends HTMLElement {
 		this.#askFor(missing);
 		this.#moved = performance.now();
 		this.#picturesLater();
-		const here = this.#sections[this.#search((section) => section.y <= this.#top + HEAD)];
-		this.scrubber.at(this.#reach() ? this.#top / this.#reach() : 0, here);
+		this.scrubber.at(this.#reach() ? this.#top / this.#reach() : 0, this.#here);
 	}
 
 	#placeHead(section, shift) {
@@ -314,12 +322,13 @@ class Timeline extends HTMLElement {
 		cell.tabIndex = index === this.#focus ? 0 : -1;
 		if (cell.item) return;
 		const chunk = Math.floor(within / CHUNK);
-		const items = this.#chunks.get(`${section.cursor}:${chunk}`)?.items;
+		const key = `${section.cursor}:${chunk}`;
+		const items = this.#chunks.get(key)?.items;
 		const item = items?.[within % CHUNK];
 		if (item) this.#fill(cell, item);
 		else {
 			if (cell.item === undefined) this.#blank(cell);
-			if (!items) missing.set(`${section.cursor}:${chunk}`, [section, chunk]);
+			if (!items) missing.set(key, [section, chunk]);
 		}
 	}
 
@@ -337,7 +346,7 @@ class Timeline extends HTMLElement {
 		cell.className = "cell";
 		cell.removeAttribute("href");
 		cell.setAttribute("aria-label", "Loading");
-		for (const name of ["name", "ending", "badge", "uuid"]) delete cell.dataset[name];
+		for (const name of ["name", "ending", "badge"]) delete cell.dataset[name];
 		cell.lastElementChild.removeAttribute("src");
 		draw(cell.firstElementChild, null);
 	}
@@ -348,7 +357,6 @@ class Timeline extends HTMLElement {
 		cell.item = item;
 		cell.className = `cell known ${kind}`;
 		cell.href = `?item=${item.content_uuid}`;
-		cell.dataset.uuid = item.content_uuid;
 		cell.setAttribute("aria-label", `${item.name}, ${CLASS_NAMES[kind]}, ${dayOf(item.at)}`);
 		picture.removeAttribute("src");
 		const hashed = draw(canvas, item.thumbhash);
@@ -356,8 +364,8 @@ class Timeline extends HTMLElement {
 		cell.classList.toggle("plainfile", !pictured);
 		cell.dataset.name = pictured ? "" : item.name;
 		cell.dataset.ending = pictured ? "" : endingOf(item.name) || CLASS_NAMES[kind];
-		const length = item.facts?.duration ?? item.duration;
-		cell.dataset.badge = { video: length ? clock(length) : "▶", audio: length ? clock(length) : "♪", pdf: "PDF" }[kind] ?? "";
+		const length = item.duration && clock(item.duration);
+		cell.dataset.badge = { video: length || "▶", audio: length || "♪", pdf: "PDF" }[kind] ?? "";
 	}
 
 	#release(index, cell) {
@@ -367,6 +375,10 @@ class Timeline extends HTMLElement {
 		cell.hidden = true;
 		cell.item = undefined;
 		this.#spare.push(cell);
+	}
+
+	#releaseAll() {
+		for (const [index, cell] of this.#cells) this.#release(index, cell);
 	}
 
 	/** Thumbnails are asked for when the view has come to rest, so that a fast scroll asks for none. */
@@ -458,7 +470,7 @@ class Timeline extends HTMLElement {
 	#forget() {
 		for (const chunk of this.#chunks.values()) chunk.asked?.abort();
 		this.#chunks.clear();
-		for (const [index, cell] of this.#cells) this.#release(index, cell);
+		this.#releaseAll();
 		this.#focus = 0;
 		this.#top = 0;
 	}
@@ -485,22 +497,40 @@ class Timeline extends HTMLElement {
 		}, 250);
 	}
 
-	/** Files came or went: count again, and stay at the same place of the same month. */
+	/** What is shown, and which item the keyboard is at. */
+	#now() {
+		const cell = this.#cells.get(this.#focus);
+		const held = cell && cell === document.activeElement;
+		return { sections: this.#sections, here: this.#here, focus: this.#focus, month: this.#sectionOf(this.#focus), held, uuid: cell?.item?.content_uuid };
+	}
+
+	/** Files came or went: count again, and stay at the same place of the same month, and the keyboard at its item. */
 	#changed() {
 		if (!this.#loaded || this.changeTimer) return;
 		this.changeTimer = setTimeout(async () => {
 			this.changeTimer = 0;
-			const old = this.#sections;
-			const here = old[this.#search((section) => section.y <= this.#top + HEAD)];
-			await this.#load(false);
-			const same = new Set(this.#sections.filter((one) => old.some((was) => was.cursor === one.cursor && was.count === one.count)));
-			if (same.size === old.length && old.length === this.#sections.length) return;
-			const kept = new Set([...same].map((one) => one.cursor));
+			const was = await this.#load(false);
+			if (!was) return;
+			const now = (old) => this.#sections.find((one) => one.cursor === old?.cursor);
+			const kept = new Set(was.sections.filter((old) => now(old)?.count === old.count).map((old) => old.cursor));
+			if (kept.size === was.sections.length && kept.size === this.#sections.length) return;
 			for (const key of [...this.#chunks.keys()]) if (!kept.has(key.split(":")[0])) this.#chunks.delete(key);
-			for (const [index, cell] of this.#cells) this.#release(index, cell);
-			const there = here && this.#sections.find((one) => one.cursor === here.cursor);
-			if (there && this.#top > HEAD) this.jump(this.#top + there.y - here.y);
+			this.#releaseAll();
+			const there = now(was.here);
+			if (there && this.#top > HEAD) this.jump(this.#top + there.y - was.here.y);
+			const month = now(was.month);
+			const place = month ? month.first + Math.min(month.count - 1, was.focus - was.month.first) : 0;
+			this.#focus = place;
 			this.#render();
+			if (!was.held || !month) return;
+			this.focusOn(place);
+			// So many came into its month, or went, and each may have moved it by one.
+			const moved = month.count - was.month.count;
+			for (let by = 0; Math.abs(by) <= Math.min(Math.abs(moved), MOST_SOUGHT); by += Math.sign(moved) || 1) {
+				const item = await this.at(place + by);
+				if (this.#focus !== place) return;
+				if (item?.content_uuid === was.uuid) return this.focusOn(place + by);
+			}
 		}, 1500);
 	}
 
@@ -579,7 +609,8 @@ class Scrubber {
 			held = false;
 			this.bubble.hidden = true;
 		};
-		for (const name of ["pointerup", "pointercancel", "pointerleave"]) this.element.addEventListener(name, (event) => (name === "pointerleave" && held ? null : leave(event)));
+		for (const name of ["pointerup", "pointercancel"]) this.element.addEventListener(name, leave);
+		this.element.addEventListener("pointerleave", () => held || leave());
 		this.element.addEventListener("keydown", (event) => {
 			const steps = { ArrowUp: -1, ArrowLeft: -1, ArrowDown: 1, ArrowRight: 1, PageUp: -12, PageDown: 12, Home: -1e6, End: 1e6 };
 			if (!(event.key in steps)) return;
@@ -610,11 +641,7 @@ class Scrubber {
 
 	#say(share) {
 		const y = share * this.#height;
-		let found = this.#sections[0];
-		for (const section of this.#sections) {
-			if (section.y > y) break;
-			found = section;
-		}
+		const found = this.#sections.findLast((section) => section.y <= y) ?? this.#sections[0];
 		if (!found) return;
 		this.bubble.hidden = false;
 		this.bubble.textContent = monthShort(found.year, found.month);

@@ -4,7 +4,7 @@ import * as api from "./api.js";
 import { sheetIndex, subtitles } from "./stored.js";
 import { fit, plainWord, textLayer } from "./textlayer.js";
 import { draw, look } from "./thumbhash.js";
-import { CLASS_NAMES, button, bytes, classOf, clock, date, endingOf, h, icon, isPlain, send, toast } from "./words.js";
+import { CLASS_NAMES, button, bytes, classOf, clock, date, endingOf, h, icon, send, toast } from "./words.js";
 
 const SHOWN_BY_BROWSERS = /^image\/(jpeg|png|gif|webp|avif|bmp)$/;
 const ZOOMS = [1, 1.5, 2.5, 4, 6];
@@ -36,10 +36,6 @@ class Viewer extends HTMLElement {
 		this.addEventListener("keydown", (event) => this.#key(event));
 		api.on("ready", (detail) => this.#renewed(detail));
 		api.on("failed", (detail) => this.#renewed(detail));
-	}
-
-	get isOpen() {
-		return !this.hidden;
 	}
 
 	get uuid() {
@@ -116,7 +112,7 @@ class Viewer extends HTMLElement {
 	#stop() {
 		this.#asked?.abort();
 		this.observer?.disconnect();
-		this.zoom = null;
+		this.zoom = this.segments = null;
 		for (const player of this.stage.querySelectorAll("video, audio")) {
 			player.pause();
 			player.removeAttribute("src");
@@ -228,7 +224,7 @@ class Viewer extends HTMLElement {
 		const start = this.#shown.place?.seconds?.[0];
 		if (start) player.addEventListener("loadedmetadata", () => (player.currentTime = start), { once: true });
 		player.addEventListener("error", () => this.#cannotPlay(item, player));
-		player.addEventListener("timeupdate", () => this.#follow());
+		player.addEventListener("timeupdate", () => this.#point(player.currentTime));
 		const shell = h("div.player", player);
 		if (kind === "audio") shell.prepend(h("div.cover", icon("audio")));
 		this.strip = h("div.strip", { hidden: true, "aria-hidden": "true" });
@@ -353,8 +349,7 @@ class Viewer extends HTMLElement {
 		this.segments = [];
 		const list = h("ol.transcript", { "aria-label": "Transcript" });
 		for (const segment of transcript.segments) {
-			const words = segment.text.split(/(\s+)/).map((word) => (this.#shown.hits.has(plainWord(word)) ? h("mark", word) : word));
-			const line = h("button.said", {}, h("span.place", clock(segment.start)), h("span", ...words));
+			const line = h("button.said", {}, h("span.place", clock(segment.start)), h("span", ...withHits(segment.text, this.#shown.hits)));
 			line.addEventListener("click", () => this.#seek(segment.start));
 			this.segments.push({ ...segment, line });
 			list.append(h("li", line));
@@ -383,10 +378,6 @@ class Viewer extends HTMLElement {
 		this.player.currentTime = seconds;
 		this.player.play().catch(() => {}); // a browser that plays nothing yet still goes there
 		this.#point(seconds);
-	}
-
-	#follow() {
-		if (this.segments && this.player) this.#point(this.player.currentTime);
 	}
 
 	/** Mark the sentence that is said at a time, and keep it in sight. */
@@ -481,7 +472,7 @@ class Viewer extends HTMLElement {
 	#facts(item) {
 		const media = item.facts ?? {};
 		const camera = [media.make, media.model].filter(Boolean).join(" ");
-		const place = typeof media.latitude === "number" && typeof media.longitude === "number" ? `${media.latitude.toFixed(5)}, ${media.longitude.toFixed(5)}` : null;
+		const place = [media.latitude, media.longitude];
 		const rows = [
 			["Date", date(item.at)],
 			["Kind", `${CLASS_NAMES[classOf(item)]} (${item.mime})`],
@@ -491,7 +482,7 @@ class Viewer extends HTMLElement {
 			["Camera", camera],
 			["Lens", media.lens],
 			["Exposure", exposure(media)],
-			["Place", place],
+			["Place", place.every(Number.isFinite) && place.map((degrees) => degrees.toFixed(5)).join(", ")],
 		].filter(([, value]) => value);
 		const files = item.files ?? [];
 		const sections = [
@@ -523,19 +514,13 @@ class Viewer extends HTMLElement {
 				const { hits, notes } = await api.similar(item.content_uuid, this.#asked.signal);
 				ask.hidden = true;
 				grid.hidden = false;
-				if (!hits.length) grid.replaceChildren(h("p.quiet", notes?.[0] ?? "Nothing is like it."));
-				else {
-					grid.replaceChildren(...hits.map((hit) => {
-						const link = h("a.tile", { href: `?item=${hit.content_uuid}`, title: hit.name, "aria-label": hit.name }, ...look(hit, 200));
-						if (link.childElementCount === 1 && !hit.thumbhash) link.dataset.ending = endingOf(hit.name) || "FILE";
-						link.addEventListener("click", (event) => {
-							if (!isPlain(event)) return;
-							event.preventDefault();
-							send(this, "open-item", { item: hit, sequence: null });
-						});
-						return link;
-					}));
-				}
+				grid.replaceChildren(...hits.map((hit) => {
+					const go = () => send(this, "open-item", { item: hit, sequence: null });
+					const link = h("a.tile", { href: `?item=${hit.content_uuid}`, title: hit.name, "aria-label": hit.name, go }, ...look(hit, 200));
+					if (link.childElementCount === 1 && !hit.thumbhash) link.dataset.ending = endingOf(hit.name) || "FILE";
+					return link;
+				}));
+				if (!hits.length) grid.append(h("p.quiet", notes?.[0] ?? "Nothing is like it."));
 			} catch (error) {
 				if (error.name !== "AbortError") toast(error.message, { bad: true });
 			}

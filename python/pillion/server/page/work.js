@@ -1,17 +1,17 @@
 // The work view: what runs and how long it still takes, what failed and why, and what holds work back.
 
 import * as api from "./api.js";
-import { count, h, icon, isPlain, nameOf, plural, span, send, toast } from "./words.js";
+import { count, h, icon, nameOf, plural, span, send, toast } from "./words.js";
 
 const LOOK_MS = 2000;
 const SHOWN = 8;
 const OF_A_CLASS = 100;
-const KINDS = { thumb: "Thumbnails", ocr: "Text of pictures and PDFs", transcript: "Transcripts", text: "Text of documents", embeddings: "Meaning", thumbstrip: "Frames of films", proxy: "Films for browsers" };
+const KINDS = { "*": "Everything", thumb: "Thumbnails", ocr: "Text of pictures and PDFs", transcript: "Transcripts", text: "Text of documents", embeddings: "Meaning", thumbstrip: "Frames of films", proxy: "Films for browsers" };
 const CLASSES = {
 	corrupt: "Damaged files", unsupported: "Not supported", too_large: "Too large", timeout: "Took too long", oom: "Needed too much memory", crash: "Ended their worker",
 	missing_tool: "A tool or model is missing", missing_source: "The file was gone", changed_source: "The file changed meanwhile", io_transient: "The disk or network failed", disk_full: "The disk is full",
 };
-const kindName = (kind) => KINDS[kind] ?? kind;
+const kindName = (kind) => KINDS[kind ?? "*"] ?? kind;
 
 /** Text with the commands in it, which stand in quotes, as code. */
 const withCommands = (text) => text.split(/('(?:pillion|pip|apt-get|sudo|python)[^']*')/).map((part) => (part.startsWith("'") && part.length > 2 ? h("code", part.slice(1, -1)) : part));
@@ -99,9 +99,9 @@ class Work extends HTMLElement {
 
 	#showHeld(status, health) {
 		const rows = [
-			...Object.entries(health.notices ?? {}).map(([kind, text]) => [kind === "*" ? "Everything" : kindName(kind), text]),
-			...status.held.filter((one) => !(health.notices ?? {})[one.kind ?? "*"]).map((one) => [one.kind ? kindName(one.kind) : "Everything", one.notice]),
-			...status.quiet.map((one) => [one.kind ? kindName(one.kind) : "Everything", one.reason]),
+			...Object.entries(health.notices ?? {}).map(([kind, text]) => [kindName(kind), text]),
+			...status.held.filter((one) => !(health.notices ?? {})[one.kind ?? "*"]).map((one) => [kindName(one.kind), one.notice]),
+			...status.quiet.map((one) => [kindName(one.kind), one.reason]),
 			...status.offline.map((one) => [one.path, one.why ? `Offline: ${one.why}` : "Offline"]),
 		];
 		this.held.hidden = !rows.length;
@@ -168,13 +168,7 @@ class Work extends HTMLElement {
 	}
 
 	#link(uuid, name) {
-		const link = h("a", { href: `?view=work&item=${uuid}`, text: name });
-		link.addEventListener("click", (event) => {
-			if (!isPlain(event)) return;
-			event.preventDefault();
-			send(this, "open-item", { item: { content_uuid: uuid, name } });
-		});
-		return link;
+		return h("a", { href: `?view=work&item=${uuid}`, text: name, go: () => send(this, "open-item", { item: { content_uuid: uuid, name } }) });
 	}
 
 	// what is asked --------
