@@ -155,7 +155,7 @@ class SidecarUri:
             raise UsageError(f"{text!r} is no address: it must be {cls.SCHEME}CONTENT_UUID/KIND/VARIANT[.FORMAT].")
         kind, variant = [*parts, "*", "*"][:2]
         name, _, ending = variant.rpartition(".")
-        file_format = _FORMATS.get(ending.lower()) if name else None
+        file_format = ENDINGS.get(ending.lower()) if name else None
         return cls(content_uuid=uuid.lower(), kind=kind, variant=name if file_format else variant, format=file_format)
 
     @property
@@ -174,7 +174,7 @@ class SidecarUri:
 
 
 _PLAIN = "@*?[]!+"
-_FORMATS: Mapping[str, SidecarFormat] = {
+ENDINGS: Mapping[str, SidecarFormat] = {
     **{ending: file_format for file_format, ending in EXTENSIONS.items()},
     **{file_format.value: file_format for file_format in SidecarFormat},
 }

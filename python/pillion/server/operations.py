@@ -43,7 +43,12 @@ CONTENT = Param(name="content_uuid", schema=UUID, text="The content.", example=_
 KIND = Param(
     name="kind", schema=text(maxLength=64), text="thumb, ocr, transcript, embeddings, or another.", example="thumb"
 )
-VARIANT = Param(name="variant", schema=text(maxLength=64), text="As icon, grid@2x or default.", example="grid@2x")
+VARIANT = Param(
+    name="variant",
+    schema=text(maxLength=64),
+    text="As icon, grid@2x or default; with its format (10x10.webp), or in another (10x10.vtt, default.srt).",
+    example="grid@2x",
+)
 FOLDER = Param(
     name="folder",
     schema=text(maxLength=4096),

@@ -21,7 +21,8 @@ from urllib.parse import quote, urlencode
 from pillion import _core
 from pillion.errors import UsageError
 from pillion.library.sidecars import Failed, Pending, Ready
-from pillion.model import SidecarStatus
+from pillion.model import SidecarFormat, SidecarStatus
+from pillion.server import endings
 from pillion.server.http import (
     STRICT,
     Answer,
@@ -165,12 +166,15 @@ async def send_small(small: Small, request: Request, send: Send, wanted_sum: str
 
 
 async def show_sidecar(api: Api, request: Request) -> Answer | Stream:
-    """A sidecar's bytes; a missing one is made first of all."""
+    """A sidecar's bytes, or an export of it; a missing one is made first of all."""
     values = request.values
-    key = (values["content_uuid"].lower(), values["kind"], values["variant"])
+    variant, written, to = endings.parted(values["kind"], values["variant"])
+    key = (values["content_uuid"].lower(), values["kind"], variant)
     until = time.monotonic() + values["wait"]
     for _ in range(3):
-        there = await api.read(lambda library: _look(library, key))
+        there = await _there(api, key, written, to)
+        if isinstance(there, bytes):
+            return endings.answer_of(request, there, to or "")
         if isinstance(there, Large):
             return _part_or_whole(api, request, there)
         if isinstance(there, Small):
@@ -182,7 +186,7 @@ async def show_sidecar(api: Api, request: Request) -> Answer | Stream:
         if not values["make"]:
             raise Problem(404, "This sidecar is not there.", state="missing")
         if not await _make(api, request, key, until):
-            address = sidecar_path(key)
+            address = sidecar_path((key[0], key[1], values["variant"]))
             body = {"state": "pending", "content_uuid": key[0], "kind": key[1], "variant": key[2], "url": address}
             return json_answer(body, 202, [(b"retry-after", b"1"), (b"location", address.encode())])
     raise Problem(
@@ -200,14 +204,37 @@ class Large:
     kind: bytes
 
 
-def _look(library: Library, key: Key) -> Small | Large | Literal["missing", "damaged"]:
-    """What is there now. Raises Problem for what can never be there."""
+async def _there(
+    api: Api, key: Key, written: SidecarFormat | None, to: str | None
+) -> Small | Large | bytes | Literal["missing", "damaged"]:
+    """A sidecar in the format ``written``, or its export (bytes)."""
+    if to is None:
+        return await api.read(lambda library: _look(library, key, written))
+    return await api.read_slowly(lambda library: _exported(library, key, to))
+
+
+def _exported(library: Library, key: Key, to: str) -> bytes | Literal["missing", "damaged"]:
+    """A sidecar in another format. Raises Problem, as _look does."""
+    there = _look(library, key, None)
+    if isinstance(there, Small):
+        return endings.exported(library, key[0], key[1], to, there.body)
+    if not isinstance(there, Large):
+        return there
+    with open(there.descriptor, "rb", buffering=0) as file:
+        data = file.read(there.size)
+    return endings.exported(library, key[0], key[1], to, data) if len(data) == there.size else "damaged"
+
+
+def _look(library: Library, key: Key, written: SidecarFormat | None) -> Small | Large | Literal["missing", "damaged"]:
+    """What is there now. ``written``: the format that it must have. Raises Problem for what can never be there."""
     item = _row(library, key)
     if item is None or item.state is not SidecarStatus.READY:
         return "missing"
     path = library.sidecars.file(item)
     if path is None or item.checksum is None or item.format is None:
         return "missing"
+    if written is not None and item.format is not written:
+        raise Problem(404, f"This sidecar is {item.format.value}, not {written.value}.", state="missing")
     try:
         descriptor = os.open(path, os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC)
     except OSError:
