@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import shutil
 from pathlib import Path
 
 import pytest
@@ -41,6 +42,15 @@ def test_json_has_one_object_a_line(root: Path) -> None:
     (passage,) = hit["passages"]
     assert [passage["text"][start:end] for start, end in passage["marks"]] == ["plum", "jam"]
     assert passage["where"] == {"kind": "ocr", "page": 1, "box": [10, 0, 200, 15]}
+
+
+def test_a_first_search_says_that_the_index_is_built(root: Path, tmp_path: Path) -> None:
+    place = tmp_path / "library"
+    shutil.copytree(root, place, ignore=shutil.ignore_patterns("search"))
+    first, second = (run("search", "marzipan", "--words", "--json", "--library", place) for _ in range(2))
+    assert (first.returncode, first.stderr) == (0, "The search index is built now; this is done once.\n")
+    assert (second.returncode, second.stderr) == (0, "")
+    assert first.stdout == second.stdout
 
 
 def test_nothing_found_is_exit_code_1(root: Path) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from typing import Any
@@ -128,6 +129,12 @@ def named_contents(connection: sa.Connection) -> Iterator[Named]:
         yield Named(content_uuid=last[0], mime=last[1], paths=paths)
 
 
+def count_named(connection: sa.Connection) -> int:
+    """How many contents :func:`named_contents` has."""
+    query = sa.select(sa.func.count(entries.c.content_uuid.distinct())).where(entries.c.removed_at.is_(None))
+    return connection.scalar(query) or 0
+
+
 # what a search may show -----------------------------------------------------------------------------------------------
 
 
@@ -163,17 +170,9 @@ def present_of(connection: sa.Connection, content_uuids: Sequence[str], choice: 
     """What is present of these contents and fits the choice. ``files``: first those that fit it, then the others."""
     found: dict[str, tuple[str, int, list[tuple[bytes, int]]]] = {}
     dates: dict[str, int | None] = {}
-    columns = (entries.c.content_uuid, TAKEN_FOR, contents.c.size, locations.c.path, entries.c.path, entries.c.mtime_ns)
-    taken = _taken_ns()
     for some in chunks(list(content_uuids)):
-        query = (
-            sa.select(*columns, taken)
-            .join(locations, locations.c.id == entries.c.location_id)
-            .join(contents, contents.c.content_uuid == entries.c.content_uuid)
-            .where(entries.c.content_uuid.in_(some), entries.c.removed_at.is_(None))
-            .order_by(locations.c.id, entries.c.path)
-        )
-        for uuid, mime, size, root, path, mtime_ns, taken_ns in connection.execute(query):
+        rows = connection.execute(_present(), {"some": list(some)})
+        for uuid, mime, size, root, path, mtime_ns, taken_ns in rows:
             absolute = root.rstrip(b"/") + b"/" + path
             found.setdefault(uuid, (mime, size, []))[2].append((absolute, mtime_ns))
             dates[uuid] = taken_ns
@@ -184,6 +183,19 @@ def present_of(connection: sa.Connection, content_uuids: Sequence[str], choice: 
             unique = list(dict.fromkeys([*fitting, *files]))
             present[uuid] = Present(mime=mime, size=size, files=unique)
     return present
+
+
+@functools.cache
+def _present() -> sa.Select[Any]:
+    """The files of some contents. Made once: making it takes longer than running it."""
+    columns = (entries.c.content_uuid, TAKEN_FOR, contents.c.size, locations.c.path, entries.c.path, entries.c.mtime_ns)
+    return (
+        sa.select(*columns, _taken_ns())
+        .join(locations, locations.c.id == entries.c.location_id)
+        .join(contents, contents.c.content_uuid == entries.c.content_uuid)
+        .where(entries.c.content_uuid.in_(sa.bindparam("some", expanding=True)), entries.c.removed_at.is_(None))
+        .order_by(locations.c.id, entries.c.path)
+    )
 
 
 def _taken_ns() -> sa.ColumnElement[int]:

@@ -24,18 +24,21 @@ _SLOW_S = 0.7
 
 
 def _progress() -> Callable[[int, int], None]:
-    """Writes how far the index is, on stderr, from when that takes a while."""
-    begun, told = time.monotonic(), [0.0]
+    """Writes on stderr that the index is built for the first time, and how far it is once that takes a while."""
+    begun, told, said = time.monotonic(), 0.0, False
 
     def tell(done: int, total: int) -> None:
+        nonlocal told, said
         now = time.monotonic()
-        if is_quiet() or now - begun < _SLOW_S or now - told[0] < (0.2 if sys.stderr.isatty() else 10.0):
+        if is_quiet():
             return
-        if not told[0]:
+        if not done and not said:
+            said = True
             note("The search index is built now; this is done once.")
-        told[0] = now
-        end = "\r" if sys.stderr.isatty() else "\n"
-        print(f"indexing: {done:,} of {total:,} contents", end=end, file=sys.stderr, flush=True)
+        if now - begun >= _SLOW_S and now - told >= (0.2 if sys.stderr.isatty() else 10.0):
+            told = now
+            end = "\r" if sys.stderr.isatty() else "\n"
+            print(f"indexing: {done:,} of {total:,} contents", end=end, file=sys.stderr, flush=True)
 
     return tell
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import re
+import threading
 import time
 from collections.abc import Callable, Sequence
 from pathlib import Path
@@ -19,7 +20,7 @@ from pillion.search import index, likeness, update
 from pillion.search.find import LETTERS_OF, Hit, Search, ShownPassage, Wanted, snippet
 from pillion.search.index import Reader
 from pillion.search.likeness import Group
-from pillion.search.query import Query, parse
+from pillion.search.query import parse
 from pillion.search.update import Progress
 from pillion.store import Store
 
@@ -39,6 +40,54 @@ class Found:
 
     hits: Sequence[Hit]
     notes: Sequence[str] = ()
+
+
+class Embedded:
+    """The vector of a text, which a thread computes beside what else there is to do.
+
+    One thread, not one for each core: a few words take some 4 ms, and threads that wait for each other at every step
+    took 100 times as long where others used a core, too.
+    """
+
+    def __init__(self, text: str) -> None:
+        self._text = text
+        self._thread: threading.Thread | None = None
+        self._vector: NDArray[np.float32] | None = None
+        self._failed: Exception | None = None
+        self.problem = ""
+        """Why there is no vector, in one sentence, once it was asked for."""
+
+    def begin(self) -> None:
+        """Load the model if it is not loaded, and compute."""
+        if self._thread is None:
+            self._thread = threading.Thread(target=self._compute, name="pillion-query", daemon=True)
+            self._thread.start()
+
+    def _compute(self) -> None:
+        try:
+            from pillion.kinds.embedding import minilm
+
+            self._vector = minilm.embed([self._text], threads=1)[0]
+        except Exception as error:
+            # Whoever asks for the vector is told.
+            self._failed = error
+
+    def vector(self) -> NDArray[np.float32] | None:
+        """Of unit length, shape (384,); None where there is no model."""
+        self.begin()
+        self.end()
+        if isinstance(self._failed, (ImportError, ItemError)):
+            failed = self._failed
+            message = failed.message if isinstance(failed, ItemError) else f"{failed.name} is not installed"
+            self.problem = f"Searched by words only: {message}.".replace("..", ".")
+        elif self._failed is not None:
+            raise self._failed
+        return self._vector
+
+    def end(self) -> None:
+        """Wait until the thread has ended."""
+        if self._thread is not None:
+            self._thread.join()
 
 
 class Searching:
@@ -74,14 +123,25 @@ class Searching:
         choice = _choice(types, under, since)
         letters = _letters(kinds)
         self._notes = list(parsed.notes)
-        reader = self._opened(progress)
-        vector = self._vector(parsed, reader) if meaning else None
+        embedded = Embedded(parsed.plain) if meaning and parsed.plain else None
+        if embedded is not None and index.has_vectors(self._store.root):
+            embedded.begin()
+        try:
+            reader = self._opened(progress)
 
-        def ask(reader: Reader) -> list[Hit]:
-            wanted = Wanted(query=parsed, choice=choice, letters=letters, limit=limit, words=words, vector=vector)
-            return Search(self._database, self._store, reader, wanted).hits()
+            def ask(reader: Reader) -> list[Hit]:
+                def vector() -> NDArray[np.float32] | None:
+                    return None if embedded is None or _is_empty(reader) else embedded.vector()
 
-        hits = self._asked(ask, reader, progress)
+                wanted = Wanted(query=parsed, choice=choice, letters=letters, limit=limit, words=words, vector=vector)
+                return Search(self._database, self._store, reader, wanted).hits()
+
+            hits = self._asked(ask, reader, progress)
+        finally:
+            if embedded is not None:
+                embedded.end()
+        if embedded is not None and embedded.problem:
+            self._notes.append(embedded.problem)
         return Found(hits=hits, notes=tuple(dict.fromkeys(self._notes)))
 
     def duplicates(self, *, near: bool = False, progress: Progress | None = None) -> list[Group]:
@@ -154,6 +214,8 @@ class Searching:
         if self._read_only:
             self._notes.append("The library is read-only, and its search index is behind: what is new is not found.")
             return
+        if not behind.begun and behind.contents and progress is not None:
+            progress(0, behind.contents)
         try:
             written = update.catch_up(self._database, self._store, progress)
         except (ItemError, OSError) as error:
@@ -182,25 +244,6 @@ class Searching:
                 raise error from None
             self._notes.append(REBUILT)
             return ask(self._opened(progress))
-
-    # meaning ----------------------------------------------------------------------------------------------------------
-
-    def _vector(self, query: Query, reader: Reader) -> NDArray[np.float32] | None:
-        """The query's vector; None, with a note, where there is no model."""
-        if not query.plain:
-            return None
-        rows, dead = reader.vectors.counts()
-        if rows == dead:
-            return None
-        try:
-            from pillion.kinds.embedding import minilm
-
-            vector: NDArray[np.float32] = minilm.embed([query.plain])[0]
-            return vector
-        except (ImportError, ItemError) as error:
-            message = error.message if isinstance(error, ItemError) else f"{error.name} is not installed"
-            self._notes.append(f"Searched by words only: {message}.".replace("..", "."))
-            return None
 
     # likeness ---------------------------------------------------------------------------------------------------------
 
@@ -266,6 +309,11 @@ class Searching:
                 )
             )
         return hits
+
+
+def _is_empty(reader: Reader) -> bool:
+    rows, dead = reader.vectors.counts()
+    return rows == dead
 
 
 # arguments ------------------------------------------------------------------------------------------------------------

@@ -5,7 +5,7 @@ from __future__ import annotations
 import itertools
 import json
 import os
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
 import msgspec
@@ -93,7 +93,8 @@ class Hit:
 class Wanted:
     """What is searched: ``letters`` of keys, the files of ``choice``, at most ``limit`` of them.
 
-    ``vector``: of the query, shape (384,), unit length; None: not by meaning. ``words``: whether by words and names.
+    ``vector``: gives that of the query, shape (384,), unit length, once it is wanted; None: not by meaning. ``words``:
+    whether by words and names.
     """
 
     query: Query
@@ -101,7 +102,7 @@ class Wanted:
     letters: str
     limit: int
     words: bool = True
-    vector: NDArray[np.float32] | None = None
+    vector: Callable[[], NDArray[np.float32] | None] = lambda: None
 
 
 class _Candidate:
@@ -134,6 +135,7 @@ class Search:
         self._unfit: set[str] = set()
         self._texts: dict[tuple[int, int], tuple[str, str]] = {}
         self._marks: dict[tuple[int, int], tuple[str, list[tuple[int, int, int]]]] = {}
+        self._vector: NDArray[np.float32] | None = None
 
     def hits(self) -> list[Hit]:
         """The hits, best first."""
@@ -145,8 +147,10 @@ class Search:
             return []
         if self._wanted.words:
             self._by_words(chosen)
-        if self._wanted.vector is not None:
-            self._by_meaning(chosen)
+        # The model computes while words are looked up.
+        self._vector = self._wanted.vector()
+        if self._vector is not None:
+            self._by_meaning(self._vector, chosen)
         self._rate_by_both()
         self._keep_matching()
         ranked = self._ranked()
@@ -220,7 +224,8 @@ class Search:
 
     def _load_texts(self, addresses: Sequence[tuple[int, int]]) -> None:
         missing = [address for address in dict.fromkeys(addresses) if address not in self._texts]
-        self._texts |= dict(zip(missing, self._reader.words.stored(missing), strict=True))
+        if missing:
+            self._texts |= dict(zip(missing, self._reader.words.stored(missing), strict=True))
 
     def _marks_of(self, address: tuple[int, int]) -> tuple[str, list[tuple[int, int, int]]]:
         if address not in self._marks:
@@ -233,9 +238,7 @@ class Search:
 
     # meaning ----------------------------------------------------------------------------------------------------------
 
-    def _by_meaning(self, chosen: list[str] | None) -> None:
-        query = self._wanted.vector
-        assert query is not None
+    def _by_meaning(self, query: NDArray[np.float32], chosen: list[str] | None) -> None:
         among = None if chosen is None else [key_of(uuid) for uuid in chosen]
         size = self._target * 3
         while True:
@@ -255,7 +258,7 @@ class Search:
     def _rate_by_both(self) -> None:
         """Look up the words in the candidates by meaning that are not among the best by words."""
         missing = [one.uuid for one in self._found.values() if not one.addresses]
-        if not self._wanted.words or self._wanted.vector is None or not missing:
+        if not self._wanted.words or self._vector is None or not missing:
             return
         letters = self._letters(names=False)
         best = self._reader.words.search(
@@ -331,13 +334,13 @@ class Search:
         looked_at = sorted(
             ((score, address) for one in self._found.values() for score, address in one.addresses), reverse=True
         )[:100]
-        self._load_texts([address for _, address in looked_at])
-        again = {address for _, address in looked_at}
+        again = {address for _, address in looked_at} if len(clauses) > 1 else set()
+        self._load_texts(list(again))
         scores: dict[str, float] = {}
         for one in self._found.values():
             rated = []
             for score, address in one.addresses:
-                if address in again and len(clauses) > 1:
+                if address in again:
                     text, marks = self._marks_of(address)
                     score += ranking.pair_bonus(marks, text, rarities)
                 rated.append((score, address))
@@ -381,13 +384,13 @@ class Search:
     def _meaning_again(self, best: Mapping[str, float], meaning: Mapping[str, float]) -> dict[str, float]:
         import numpy as np
 
-        assert self._wanted.vector is not None
+        assert self._vector is not None
         rows = {uuid: self._found[uuid].rows[0][1] for uuid in best if self._found[uuid].rows}
         if not rows:
             return dict(meaning)
         vectors = [self._reader.vectors.vector(row) for row in rows.values()]
         mean = np.average(vectors, axis=0, weights=[best[uuid] for uuid in rows])
-        query = (self._wanted.vector + ranking.FEEDBACK_MEANING_WEIGHT * mean).astype(np.float32)
+        query = (self._vector + ranking.FEEDBACK_MEANING_WEIGHT * mean).astype(np.float32)
         uuids = list(meaning)
         found = self._reader.vectors.scores(query, [self._found[uuid].rows[0][1] for uuid in uuids])
         return dict(zip(uuids, found, strict=True))
@@ -396,7 +399,7 @@ class Search:
         """Which of the best candidates mean nearly the same."""
         best = sorted(scores, key=lambda uuid: (-scores[uuid], uuid))[: ranking.SPREAD_AMONG]
         known = {uuid: self._found[uuid].rows[0][1] for uuid in best if self._found[uuid].rows}
-        if self._wanted.vector is None or len(known) < 2:
+        if self._vector is None or len(known) < 2:
             return ranking.Near({})
         return ranking.Near({uuid: self._reader.vectors.vector(row) for uuid, row in known.items()})
 

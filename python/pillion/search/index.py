@@ -43,6 +43,8 @@ PASSAGES = OCR + SPEECH + CHUNKS + TEXT
 MEMORY = 100_000_000
 """Bytes of passages that are gathered before they become a segment of the index, of all threads that write."""
 _HASH_ROW = 16 + 32
+_VECTORS_HEAD = 4096
+"""Bytes of a file of vectors that has none."""
 _DEAD_SHARE = 0.3
 """The file of vectors is written anew when more of its rows than this are removed."""
 
@@ -146,6 +148,14 @@ class Reader:
         state = _parsed(self.words)
         if state.turn != self.state.turn:
             self.state, self._vectors = state, None
+
+
+def has_vectors(root: Path) -> bool:
+    """Whether the index of a library may hold any; opens nothing."""
+    try:
+        return (root / FOLDER / "vectors").lstat().st_size > _VECTORS_HEAD
+    except OSError:
+        return False
 
 
 def _parsed(words: _core.WordIndex) -> State:

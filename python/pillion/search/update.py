@@ -146,7 +146,10 @@ class _Update:
             if number == self._writer.state.names:
                 return
             known = dict(self._writer.words.digests())
-            for named in catalog_search.named_contents(connection):
+            total = catalog_search.count_named(connection) if self._writer.state.names < 0 and self._progress else 0
+            for done, named in enumerate(catalog_search.named_contents(connection)):
+                if total and done % 1000 == 0:
+                    self._tell(done, total)
                 digest = _digest(named)
                 if known.pop(named.content_uuid + index.NAMES, None) != digest:
                     self._name(named, digest)

@@ -22,7 +22,7 @@ from numpy.typing import NDArray
 from pillion import extras
 from pillion.errors import ErrorClass, ItemError
 from pillion.kinds.embedding import models
-from pillion.pool import threads
+from pillion.pool.threads import available
 from pillion.weights.cache import filled_folder
 from pillion.weights.outside import made_outside
 
@@ -69,18 +69,20 @@ def tokens(text: str) -> list[Token]:
     return [Token(start, end) for start, end in encoding.offsets]
 
 
-def embed(texts: Sequence[str], *, compute: str = DEFAULT_COMPUTE) -> NDArray[np.float32]:
+def embed(texts: Sequence[str], *, compute: str = DEFAULT_COMPUTE, threads: int | None = None) -> NDArray[np.float32]:
     """Unit vectors of the texts, shape (n, 384). Only a text's first 256 tokens are used.
 
-    ``compute``: ``int8`` or ``float32``. A text's vector is the same to the last bit whatever is embedded with it.
-    Raises ItemError (missing_tool) if the engine or the model is missing.
+    ``compute``: ``int8`` or ``float32``. ``threads``: how many compute; None: as many as there are cores. A text's
+    vector is the same to the last bit whatever is embedded with it. Raises ItemError (missing_tool) if the engine or
+    the model is missing.
     """
     if not texts:
         return np.zeros((0, DIMENSIONS), dtype=np.float32)
+    threads = threads or available()
     encodings = [_shortened(encoding.ids) for encoding in _tokenizer().encode_batch(list(texts))]
     vectors = np.empty((len(texts), DIMENSIONS), dtype=np.float32)
     for arithmetic, rows in _batches([len(ids) for ids in encodings], compute):
-        vectors[rows] = _pooled(_loaded(arithmetic), [encodings[row] for row in rows])
+        vectors[rows] = _pooled(_loaded(arithmetic, threads), [encodings[row] for row in rows])
     return vectors
 
 
@@ -128,12 +130,12 @@ def _tokenizer() -> tokenizers.Tokenizer:
 
 
 @functools.cache
-def _loaded(arithmetic: str) -> ctranslate2.Encoder:
+def _loaded(arithmetic: str, threads: int) -> ctranslate2.Encoder:
     _check_installed()
     import ctranslate2
 
     folder = converted(storage_of(arithmetic))
-    return ctranslate2.Encoder(str(folder), device="cpu", compute_type=arithmetic, intra_threads=threads.available())
+    return ctranslate2.Encoder(str(folder), device="cpu", compute_type=arithmetic, intra_threads=threads)
 
 
 def _check_installed() -> None:
