@@ -110,6 +110,50 @@ def test_a_film_without_a_length_is_read_from_its_beginning(tmp_path: Path) -> N
     assert all(abs(number / 25 - tile.time) < 0.03 for tile, number in zip(index.tiles, numbers, strict=True))
 
 
+@pytest.mark.parametrize(
+    ("name", "codec", "options"),
+    [
+        ("a.ts", "libx264", {}),
+        ("a.ts", "mpeg2video", {}),
+        ("a.mkv", "libx264", {"live": "1"}),
+        ("a.webm", "libvpx", {"live": "1"}),
+    ],
+)
+def test_a_long_stream_without_an_index_is_not_read_frame_by_frame(
+    name: str, codec: str, options: dict[str, str], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(spread, "FEW_PIXELS", 0)
+    monkeypatch.setattr(spread, "_LEAST_TAIL", 1 << 16)
+    monkeypatch.delattr(spread, "_Scanned")
+    path = films.write_numbered(
+        tmp_path / name,
+        films.even(1000),
+        keys_every=5,
+        codec=codec,
+        container_options=options,
+        sound_s=40.0,
+    )
+    for produced in made(path, "3x3", "5x5"):
+        index, numbers = shown(produced)
+        assert index.duration == pytest.approx(40, abs=0.2)
+        assert len(numbers) == (9 if produced.variant == "3x3" else 25)
+        assert all(number % 5 == 0 for number in numbers)
+        for tile, number in zip(index.tiles, numbers, strict=True):
+            assert tile.start <= tile.time < tile.end
+            assert number / 25 == pytest.approx(tile.time, abs=0.09)
+        assert produced.mark is None
+
+
+def test_a_stream_with_fewer_key_frames_than_spans_is_read_from_its_beginning(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(spread, "FEW_PIXELS", 0)
+    path = films.write_numbered(tmp_path / "a.ts", films.even(500), codec="mpeg2video", keys_every=60)
+    index, numbers = shown(made(path, "5x5")[0])
+    assert len(numbers) == 25
+    assert all(abs(number / 25 - tile.time) < 0.09 for tile, number in zip(index.tiles, numbers, strict=True))
+
+
 def test_a_file_that_ends_early_is_spread_over_what_is_there(tmp_path: Path) -> None:
     whole = films.write_numbered(
         tmp_path / "a.mp4", films.even(500), keys_every=25, container_options={"movflags": "faststart"}

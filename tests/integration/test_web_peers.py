@@ -70,6 +70,7 @@ def test_a_server_is_asked_only_for_what_it_has(phone: Library, served: Served) 
         ("inventory/offers", {"buckets": ["0000"], "hashes": []}),
         ("inventory/offers", {"buckets": ["0000"], "hashes": ["AAAA"]}),
         ("inventory/offers", {"buckets": ["0000"], "hashes": ["not base64"]}),
+        ("inventory/offers", {"buckets": ["0000"], "hashes": ["übel"]}),
         ("inventory/offers", {"buckets": ["0000"], "hashes": ["A" * 16 * 5000]}),
     ],
 )

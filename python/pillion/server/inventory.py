@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import base64
-import binascii
 from typing import TYPE_CHECKING
 
 from pillion.peers.inventory import SHORT
@@ -59,7 +58,7 @@ def _buckets(request: Request) -> list[str]:
 def _hashes(data: str) -> bytes:
     try:
         hashes = base64.b64decode(data, validate=True)
-    except binascii.Error as error:
+    except ValueError as error:
         raise Problem(422, "It is not base64.", parameter="hashes") from error
     if len(hashes) % SHORT:
         raise Problem(422, f"Each hash has {SHORT} bytes.", parameter="hashes")

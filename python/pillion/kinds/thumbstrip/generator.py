@@ -23,7 +23,7 @@ class ThumbstripGenerator:
 
     kind = THUMBSTRIP
     name = "thumbstrip"
-    version = 1
+    version = 2
 
     def accepts(self, mime: str) -> bool:
         """All videos; :meth:`generate` raises unsupported for those without a decoder."""

@@ -4,14 +4,19 @@ The length is cut into equal spans, and the frame of a span is the one that is s
 key frame before that is near enough: so one packet is decoded for each span, and the rest of the file is not even read.
 Where key frames are rare, and in short films, the frames after them are decoded up to the middle.
 
-A file in which seeking does not work, or that does not say how long it is, is read twice from its beginning to its end
-instead: once to learn where its key frames are, once to decode those that are needed.
+In MPEG-TS, which has no index, the place of a moment is reckoned from the bytes before and after it, and the next
+key frame from there on is taken, if it is in the span. Matroska as it is written live has no index and no length:
+FFmpeg learns both by reading it once.
+
+Another file in which seeking does not work, or that does not say how long it is, is read twice from its beginning to
+its end: once to learn where its key frames are, once to decode those that are needed.
 """
 
 from __future__ import annotations
 
 import contextlib
-from collections.abc import Callable, Iterator, Sequence
+import itertools
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -40,6 +45,18 @@ _TOLERANCE_S = 1.0
 """... if more than this is missing."""
 _SAYS_LENGTH = ("mov", "matroska", "avi", "asf", "flv")
 """Formats (the beginnings of FFmpeg's names) whose header says how long the film is; of others it is a guess."""
+_STREAM = "mpegts"
+"""The format that has no index, and says of each frame where it begins and when it is shown."""
+_LEARNS = "matroska"
+"""The format of which FFmpeg notes the key frames that it passes, and so can seek to them."""
+_LAST = (1 << 62) - 1
+"""A time stamp after all others."""
+_GUESSES = 12
+"""So often the place of a moment is reckoned, each time from closer by."""
+_LEAST_TAIL = 1 << 20
+"""Bytes at the end of a stream in which its last packets are looked for; more where there are none."""
+_FAR = 0.02
+"""The share of a stream that is read for one key frame at most."""
 _RATES = (1.0, 240.0)
 _DEFAULT_RATE = 25.0
 _BEAT_PACKETS = 100
@@ -89,12 +106,10 @@ def spread_frames(path: Path, wishes: Sequence[Spans], *, mime: str | None = Non
     unsupported without a video track or decoder, missing_tool if only this FFmpeg lacks the decoder, corrupt if no
     frame can be decoded.
     """
-    try:
-        with opened(path, mime) as container:
+    for sought in (_Reckoned, _Sought):
+        with contextlib.suppress(_CannotSeekError), opened(path, mime) as container:
             track = _track(container)
-            return _spread(container, track, _Sought(container, track), wishes, beat)
-    except _CannotSeekError:
-        pass
+            return _spread(container, track, sought(container, track), wishes, beat)
     with opened(path, mime) as container:
         track = _track(container)
         return _spread(container, track, _Scanned(path, mime, container, track, beat), wishes, beat)
@@ -127,6 +142,7 @@ class _Times:
         start: Any = container.start_time
         own: Any = track.start_time
         self._base = float(track.time_base or 1)
+        self._bases = {stream.index: float(stream.time_base or 1) for stream in container.streams}
         self._start = start / 1_000_000 if start is not None else (own or 0) * self._base
         rate = track.average_rate or track.guessed_rate
         self.rate = min(max(float(rate), _RATES[0]), _RATES[1]) if rate else _DEFAULT_RATE
@@ -134,7 +150,21 @@ class _Times:
     def of(self, packet: av.Packet[Any]) -> float | None:
         """When a packet is shown, or, where its file says only that, decoded."""
         stamp = packet.pts if packet.pts is not None else packet.dts
-        return None if stamp is None else float(stamp * packet.time_base) - self._start
+        return None if stamp is None else stamp * self._base_of(packet) - self._start
+
+    def length_of(self, packet: av.Packet[Any]) -> float:
+        """How long a packet is shown; as long as a frame where its file does not say that."""
+        return (packet.duration or 0) * self._base_of(packet) or 1 / self.rate
+
+    def end_of(self, packets: Iterable[av.Packet[Any]]) -> float:
+        """When all of these have been shown; 0.0 without any."""
+        times = ((self.of(packet), packet) for packet in packets)
+        return max((time + self.length_of(packet) for time, packet in times if time is not None), default=0.0)
+
+    def _base_of(self, packet: av.Packet[Any]) -> float:
+        # Fractions, which packets have, take longer than all the rest of reading them.
+        base = self._bases.get(packet.stream_index)
+        return float(packet.time_base) if base is None else base
 
     def of_frame(self, frame: av.VideoFrame) -> float | None:
         # Frames that the end of the packets brings out have no unit of their own.
@@ -146,6 +176,80 @@ class _Times:
         return round((seconds + self._start) / self._base)
 
 
+class _Reckoned:
+    """Key frames of a stream without an index, by their bytes. Places are positions from which a key frame is the next.
+
+    Raises _CannotSeekError where another way is the better one: there is an index, all frames of the film are wanted,
+    the time does not go on with the bytes, or key frames are rarer than the spans.
+    """
+
+    truncated = False
+
+    def __init__(self, container: av.container.InputContainer, track: av.VideoStream) -> None:
+        if container.format.name != _STREAM:
+            raise _CannotSeekError
+        self._size = container.size
+        self._container, self._track = container, track
+        self._times = _Times(container, track)
+        self.seconds = self._end()
+        if self.seconds * _pixels_a_second(track, self._times) <= FEW_PIXELS:
+            raise _CannotSeekError
+        self._first = self._from(0)
+
+    def key(self, moment: float, end: float) -> _Key:
+        """A key frame in the span that has this middle and end."""
+        if moment <= self._first.time:
+            return self._first
+        low, high = self._first, _Key(self._size, self.seconds)
+        for _ in range(_GUESSES):
+            share = (moment - low.time) / max(high.time - low.time, 1e-3)
+            found = self._from(low.place + int((high.place - low.place) * min(max(share, 0.0), 1.0)))
+            if 2 * moment - end <= found.time < end:
+                return found
+            if not low.time <= found.time <= high.time:
+                break
+            low, high = (found, high) if found.time < moment else (low, found)
+        raise _CannotSeekError
+
+    def packets(self, key: _Key, until: _Key | None) -> Iterator[av.Packet[Any]]:
+        """The packets from a key frame on."""
+        return _from_key(self._read_from(key.place))
+
+    def _from(self, place: int) -> _Key:
+        """The first key frame that is reached from a place."""
+        for packet in self._read_from(place):
+            time = self._times.of(packet)
+            if packet.is_keyframe and time is not None:
+                return _Key(place, time)
+            if packet.pos is not None and packet.pos - place > max(self._size * _FAR, _LEAST_TAIL):
+                break
+        raise _CannotSeekError
+
+    def _end(self) -> float:
+        """When the last packet of the file has been shown."""
+        tail = _LEAST_TAIL
+        while True:
+            self._seek(max(0, self._size - tail))
+            end = self._times.end_of(_all_packets(self._container))
+            if end:
+                return end
+            if tail >= self._size:
+                raise _CannotSeekError
+            tail *= 4
+
+    def _read_from(self, place: int) -> Iterator[av.Packet[Any]]:
+        self._seek(place)
+        return _readable(packets_of(self._container, self._track))
+
+    def _seek(self, place: int) -> None:
+        import av
+
+        try:
+            self._container.seek(place, unsupported_byte_offset=True)
+        except (av.error.FFmpegError, OverflowError) as error:
+            raise _CannotSeekError from error
+
+
 class _Sought:
     """Key frames by seeking. Places are time stamps to seek to. Raises _CannotSeekError where that leads elsewhere."""
 
@@ -154,9 +258,12 @@ class _Sought:
     def __init__(self, container: av.container.InputContainer, track: av.VideoStream) -> None:
         self._container, self._track = container, track
         self._times = _Times(container, track)
-        if not container.duration or container.duration < 0:
+        self.seconds = max(0, container.duration or 0) / 1_000_000
+        if not self.seconds and container.format.name.startswith(_LEARNS):
+            self._seek(_LAST)
+            self.seconds = self._times.end_of(_all_packets(container))
+        if not self.seconds:
             raise _CannotSeekError
-        self.seconds = container.duration / 1_000_000
         self._first = self._at(0.0)
         last = self._at(self.seconds * (1 - 1e-6))
         if _ends_early(last.time, self.seconds) and _ends_early(self._end(), self.seconds):
@@ -174,11 +281,7 @@ class _Sought:
     def packets(self, key: _Key, until: _Key | None) -> Iterator[av.Packet[Any]]:
         """The packets from a key frame on, at least those before the key frame ``until``."""
         self._seek(key.place)
-        is_there = False
-        for packet in _readable(packets_of(self._container, self._track)):
-            is_there = is_there or packet.is_keyframe
-            if is_there:
-                yield packet
+        return _from_key(_readable(packets_of(self._container, self._track)))
 
     def _at(self, moment: float) -> _Key:
         stamp = self._times.stamp(moment)
@@ -229,8 +332,7 @@ class _Scanned:
                     if number % _BEAT_PACKETS == 0:
                         beat()
                 if time is not None:
-                    length = float((packet.duration or 0) * packet.time_base)
-                    self.seconds = max(self.seconds, time + (length or 1 / times.rate))
+                    self.seconds = max(self.seconds, time + times.length_of(packet))
         if not self._keys:
             raise ItemError(ErrorClass.CORRUPT, "no picture could be read from the video track")
         said: Any = container.duration
@@ -253,6 +355,11 @@ class _Scanned:
                 return
             if number >= key.place:
                 yield packet
+
+
+def _from_key(packets: Iterator[av.Packet[Any]]) -> Iterator[av.Packet[Any]]:
+    """The packets from the first key frame on."""
+    return itertools.dropwhile(lambda packet: not packet.is_keyframe, packets)
 
 
 def _ends_early(end: float, said: float) -> bool:
@@ -314,7 +421,7 @@ _Found = dict[tuple[int, int], tuple[float, FilmFrame]]
 def _spread(
     container: av.container.InputContainer,
     track: av.VideoStream,
-    keys: _Sought | _Scanned,
+    keys: _Reckoned | _Sought | _Scanned,
     wishes: Sequence[Spans],
     beat: Callable[[], None],
 ) -> Spread:
@@ -343,10 +450,10 @@ def _spread(
 
 
 def _plan(
-    keys: _Sought | _Scanned, wishes: Sequence[Spans], times: _Times, track: av.VideoStream
+    keys: _Reckoned | _Sought | _Scanned, wishes: Sequence[Spans], times: _Times, track: av.VideoStream
 ) -> tuple[list[_Group], bool]:
     """The spans by their key frames, in order of time, and whether some are left to a key frame far from them."""
-    pixels = max(1, track.codec_context.width * track.codec_context.height) * times.rate
+    pixels = _pixels_a_second(track, times)
     groups: dict[float, _Group] = {}
     partial = False
     for wish, spans in enumerate(wishes):
@@ -361,7 +468,13 @@ def _plan(
     return sorted(groups.values(), key=lambda group: group.key.time), partial
 
 
-def _plan_wish(keys: _Sought | _Scanned, wish: int, count: int, pixels: float) -> tuple[Sequence[_Group], bool]:
+def _pixels_a_second(track: av.VideoStream, times: _Times) -> float:
+    return max(1, track.codec_context.width * track.codec_context.height) * times.rate
+
+
+def _plan_wish(
+    keys: _Reckoned | _Sought | _Scanned, wish: int, count: int, pixels: float
+) -> tuple[Sequence[_Group], bool]:
     """The same for one wish. ``pixels``: of a second of the film.
 
     A short film is decoded whole, for the very frames. Otherwise a key frame stands for its span; where spans have
