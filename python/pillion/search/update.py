@@ -148,7 +148,7 @@ class _Update:
             known = dict(self._writer.words.digests())
             total = catalog_search.count_named(connection) if self._writer.state.names < 0 and self._progress else 0
             for done, named in enumerate(catalog_search.named_contents(connection)):
-                if total and done % 1000 == 0:
+                if total and done and done % 1000 == 0:
                     self._tell(done, total)
                 digest = _digest(named)
                 if known.pop(named.content_uuid + index.NAMES, None) != digest:
