@@ -124,6 +124,22 @@ class StagingLostError(LibraryError):
     """The library's folder for what is being made vanished amid work; nothing is charged to the files."""
 
 
+class StoreError(LibraryError):
+    """The object store with the sidecars cannot be used. It never means that a sidecar is missing."""
+
+
+class StoreUnavailableError(StoreError):
+    """It does not answer, is too slow, or fails: work waits until it is back, and nothing is charged to the files."""
+
+
+class StoreRefusedError(StoreError):
+    """It does not let us in, or the bucket, or the library's place in it, is not there."""
+
+
+class StoreConflictError(StoreError):
+    """Another process changed the same object meanwhile: what was read of it has to be read again."""
+
+
 class LibraryClosedError(LibraryError):
     """The library was closed; open it again."""
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Iterable, Sequence
+from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -20,7 +21,7 @@ from pillion.catalog.queue import SidecarOutcome
 from pillion.catalog.sidecars import SidecarRow, content_info, list_sidecars
 from pillion.catalog.statements import chunks
 from pillion.catalog.tables import contents
-from pillion.errors import LibraryError, UsageError, full_disk_typed, is_full
+from pillion.errors import LibraryError, StoreConflictError, UsageError, full_disk_typed, is_full
 from pillion.events import Failed, Ready
 from pillion.failpoints import reach
 from pillion.kinds import registry
@@ -29,6 +30,9 @@ from pillion.manifest import ManifestEntry
 from pillion.model import NEVER_SAMPLED, Produced, SidecarKind, SidecarStatus, WantedSidecar
 from pillion.queue.commit import ready_outcome
 from pillion.store import Placement, Store, staged_path
+
+_MOST_CONFLICTS = 5
+"""So often it is begun again because another machine has changed a manifest meanwhile."""
 
 
 def checked(want: WantedSidecar, data: bytes) -> Produced:
@@ -73,12 +77,19 @@ def record_many(database: Database, store: Store, sidecars: Sequence[Given]) -> 
     """
     owner = this_owner()
     with full_disk_typed(store.root), at_work(owner):
-        try:
-            with database.write() as connection:
-                entries = _place(connection, store, owner, sidecars)
-                _note(connection, list(zip(sidecars, entries, strict=True)), time.time())
-        finally:
-            store.sweep(owner)
+        for _ in range(_MOST_CONFLICTS):
+            with suppress(StoreConflictError):
+                return _recorded(database, store, owner, sidecars)
+        return _recorded(database, store, owner, sidecars)
+
+
+def _recorded(database: Database, store: Store, owner: str, sidecars: Sequence[Given]) -> list[ManifestEntry]:
+    try:
+        with database.write() as connection:
+            entries = _place(connection, store, owner, sidecars)
+            _note(connection, list(zip(sidecars, entries, strict=True)), time.time())
+    finally:
+        store.sweep(owner)
     return entries
 
 

@@ -66,8 +66,11 @@ def _action(row: dict[str, Any]) -> str:
 @click.command()
 @library_option
 @click.option("--rebuild", is_flag=True, help="Put the catalog aside even if it is sound, and make a new one.")
+@click.option(
+    "--sidecars", metavar="ADDRESS", help="Where they are, if the library's folder was lost: s3://bucket/prefix."
+)
 @json_option
-def reconcile(library: Path | None, rebuild: bool, as_json: bool) -> None:
+def reconcile(library: Path | None, rebuild: bool, sidecars: str | None, as_json: bool) -> None:
     """Rebuild a lost or damaged catalog from the sidecars.
 
     The manifests beside the sidecars say what they are. Index your folders again afterwards.
@@ -76,7 +79,7 @@ def reconcile(library: Path | None, rebuild: bool, as_json: bool) -> None:
     """
     from pillion.library import Library
 
-    report = Library.reconcile(library or default_library(), rebuild=rebuild)
+    report = Library.reconcile(library or default_library(), rebuild=rebuild, sidecars=sidecars)
     if as_json:
         print_json(report.to_json())
         return

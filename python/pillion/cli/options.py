@@ -81,7 +81,9 @@ kind_option = click.option("--kind", "-k", help="Only this kind: thumb, ocr, tra
 kinds_option = click.option("--kinds", help="Only these kinds, separated by commas: thumb,ocr,transcript,embeddings.")
 
 
-def open_library(path: Path | None, *, create: bool = False, policy: str | None = None) -> Library:
+def open_library(
+    path: Path | None, *, create: bool = False, policy: str | None = None, sidecars: str | None = None
+) -> Library:
     """Open the library that the options name."""
     import logging
 
@@ -89,7 +91,7 @@ def open_library(path: Path | None, *, create: bool = False, policy: str | None 
 
     # What SQLAlchemy logs when Ctrl-C comes while a connection is closed, it raises as well.
     logging.getLogger("sqlalchemy").addHandler(logging.NullHandler())
-    return Library.open(path or default_library(), create=create, policy=policy)
+    return Library.open(path or default_library(), create=create, policy=policy, sidecars=sidecars)
 
 
 def split_kinds(text: str | None) -> list[SidecarKind] | None:

@@ -184,24 +184,37 @@ class Library(Looking):
         return self.peers.fetch(content_uuid, kind, variant)
 
     @classmethod
-    def open(cls, path: str | os.PathLike[str], *, create: bool = True, policy: str | None = None) -> Library:
+    def open(
+        cls,
+        path: str | os.PathLike[str],
+        *,
+        create: bool = True,
+        policy: str | None = None,
+        sidecars: str | None = None,
+    ) -> Library:
         """Open the library at ``path``; with ``create``, make one there if it does not exist.
 
-        ``policy`` is written to a new library's config.toml. Raises LibraryError (it does not exist, is newer, on a
-        network file system, not writable), ConfigError.
+        ``policy`` is written to a new library's config.toml. ``sidecars``: the address of the object store in which a
+        new library keeps its sidecars, such as s3://bucket/prefix; it remembers it. Raises StoreError,
+        LibraryError (it does not exist, is newer, on a network file system, not writable), ConfigError.
         """
         root = absolute(path)
-        opened = open_catalog(root, create=create, policy=policy)
+        opened = open_catalog(root, create=create, policy=policy, sidecars=sidecars)
         with closed_on_error(opened.database):
             return cls(root, opened.database, opened.config, read_only=opened.read_only)
 
     @classmethod
-    def reconcile(cls, path: str | os.PathLike[str], *, rebuild: bool = False) -> Reconciled:
-        """Rebuild the catalog of the library at ``path`` from its manifests (maintenance/reconcile.py)."""
+    def reconcile(
+        cls, path: str | os.PathLike[str], *, rebuild: bool = False, sidecars: str | None = None
+    ) -> Reconciled:
+        """Rebuild the catalog of the library at ``path`` from its manifests (maintenance/reconcile.py).
+
+        ``sidecars``: where they are, if the library's folder was lost with its catalog.
+        """
         from pillion.maintenance import reconcile
 
         root = absolute(path)
-        return reconcile(root, root / CATALOG, rebuild=rebuild)
+        return reconcile(root, root / CATALOG, rebuild=rebuild, sidecars=sidecars)
 
     def _wants_on_demand(self, kind: SidecarKind, variant: str, mime: str) -> Sequence[WantedSidecar]:
         from pillion.index.wants import wanted_on_demand

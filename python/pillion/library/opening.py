@@ -16,7 +16,8 @@ from pillion.failpoints import reach
 from pillion.index.wants import named_policy
 from pillion.machine import device_name, device_uuid
 from pillion.settings.config import TEMPLATE, Config, load_config
-from pillion.store import MARK, open_store
+from pillion.store import MARK, LocalStore, keep_elsewhere, open_store
+from pillion.store.opening import FILE as STORE_FILE
 
 CATALOG = "catalog.sqlite"
 
@@ -35,31 +36,49 @@ def absolute(path: str | os.PathLike[str]) -> Path:
     return Path(os.path.abspath(Path(path).expanduser()))
 
 
-def open_catalog(root: Path, *, create: bool, policy: str | None) -> Opened:
+def open_catalog(root: Path, *, create: bool, policy: str | None, sidecars: str | None = None) -> Opened:
     """The catalog of the library at ``root``; with ``create``, the library is made if it does not exist.
 
-    Raises LibraryError (it does not exist, is newer, on a network file system, not writable), ConfigError.
+    ``sidecars``: the address of the object store in which a new library keeps them; that of one that exists must be
+    the same. Raises UsageError, LibraryError (it does not exist, is newer, on a network file system, not writable),
+    ConfigError.
     """
-    found = open_store(root).has_contents()
-    if not (root / CATALOG).exists():
-        if found:
+    known = (root / CATALOG).exists()
+    if not known:
+        if open_store(root).has_contents():
             raise CatalogError(
                 f"The catalog {root / CATALOG} is gone, but its sidecars are there: {reconcile_hint(root)}."
             )
         if not create:
             raise LibraryError(f"There is no library at {root}; make one with 'pillion index FOLDER --library {root}'.")
-        _create_folders(root, policy)
+        _create_folders(root, policy, sidecars)
         reach("library.created")
+    elif sidecars is not None:
+        keep_elsewhere(root, sidecars)
     read_only = not os.access(root, os.W_OK)
     refuse_network_file_system(root)
     config = load_config(root / "config.toml")
     database = Database(root / CATALOG, read_only=read_only)
     with closed_on_error(database):
-        database.prepare(may_be_empty=not found)
+        _prepare(root, database)
         if not read_only:
             _make_folders(root)
             _register_device(database)
     return Opened(database, config, read_only)
+
+
+def _prepare(root: Path, database: Database) -> None:
+    """An object store is asked for sidecars only where the catalog knows of none: else nobody waits for its answer."""
+    store = open_store(root)
+    if isinstance(store, LocalStore):
+        database.prepare(may_be_empty=not store.has_contents())
+        return
+    try:
+        database.prepare(may_be_empty=False)
+    except CatalogError:
+        if store.has_contents():
+            raise
+        database.prepare(may_be_empty=True)
 
 
 @contextmanager
@@ -83,8 +102,8 @@ def _register_device(database: Database) -> None:
 
 def _is_unfinished(root: Path) -> bool:
     """Whether a folder is empty, or holds only what an earlier call left that could not make a whole library."""
-    begun = [path for path in root.iterdir() if path.name != MARK]
-    return all(path.name in ("sidecars", "staging") and not any(path.iterdir()) for path in begun)
+    begun = [path for path in root.iterdir() if path.name not in (MARK, STORE_FILE)]
+    return all(path.name in ("sidecars", "staging", "fetched") and not any(path.iterdir()) for path in begun)
 
 
 def _make_folders(root: Path) -> None:
@@ -95,12 +114,14 @@ def _make_folders(root: Path) -> None:
         raise LibraryError(f"Cannot use the library at {root}: {error.strerror or error}.") from error
 
 
-def _create_folders(root: Path, policy: str | None) -> None:
+def _create_folders(root: Path, policy: str | None, sidecars: str | None) -> None:
     named = named_policy(policy or "desktop")
     if root.exists() and not root.is_dir():
         raise LibraryError(f"{root} is a file; a library is a folder: give another --library.")
     if root.is_dir() and not (root / "config.toml").exists() and not _is_unfinished(root):
         raise LibraryError(f"{root} holds other files; give a folder that is empty or does not exist.")
+    if sidecars is not None:
+        keep_elsewhere(root, sidecars)
     try:
         open_store(root).create()
         if not (root / "config.toml").exists():

@@ -35,7 +35,7 @@ from pillion.model import (
     SidecarUri,
     WantedSidecar,
 )
-from pillion.store import Store, thumbhash_text
+from pillion.store import LocalStore, Store, thumbhash_text
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -261,6 +261,15 @@ class Sidecars:
         Of a sidecar in an object store, a copy whose checksum was compared. Raises StoreError.
         """
         return None if item.rel_path is None else self._store.local(item.rel_path, item.bytes, item.checksum)
+
+    @property
+    def are_elsewhere(self) -> bool:
+        """Whether the sidecars are in an object store."""
+        return not isinstance(self._store, LocalStore)
+
+    def signed(self, item: Item, seconds: int) -> str | None:
+        """An address of a ready sidecar in an object store that needs no keys for so long; None where there is none."""
+        return None if item.rel_path is None else self._store.signed(item.rel_path, seconds)
 
     def at(self, address: SidecarUri | str) -> Iterator[Item]:
         """The wanted sidecars that an address or a pattern means, whether they are there or not."""

@@ -21,6 +21,7 @@ from pillion.catalog.contents import Orphan, delete_contents, list_orphans, note
 from pillion.catalog.database import Database
 from pillion.catalog.sidecars import UsageRow, has_rows
 from pillion.catalog.sidecars import usage as usage_rows
+from pillion.errors import StoreError
 from pillion.failpoints import reach
 from pillion.queue.checkpoints import FOLDER, Checkpoints
 from pillion.store import Store
@@ -151,5 +152,5 @@ def _remove_files(store: Store, report: CleanupReport, content_uuid: str) -> Non
     try:
         store.remove_content(content_uuid)
         reach("cleanup.removed")
-    except (OSError, ValueError) as error:
+    except (OSError, ValueError, StoreError) as error:
         report.problems.append((store.where(folder_of(content_uuid)), str(error)))

@@ -25,7 +25,7 @@ from pillion.failpoints import reach
 from pillion.machine import device_name, device_uuid, exclusive
 from pillion.manifest import Manifest, ManifestEntry
 from pillion.queue.commit import ready_outcome
-from pillion.store import Store, open_store
+from pillion.store import Store, keep_elsewhere, open_store
 
 _logger = logging.getLogger(__name__)
 
@@ -61,12 +61,15 @@ class Reconciled:
         return {**values, "problems": [{"path": path, "message": message} for path, message in self.problems]}
 
 
-def reconcile(root: Path, catalog: Path, *, rebuild: bool = False) -> Reconciled:
+def reconcile(root: Path, catalog: Path, *, rebuild: bool = False, sidecars: str | None = None) -> Reconciled:
     """Record every sidecar of the library ``root`` that its manifest lists and that is undamaged.
 
-    ``rebuild``: replace the catalog even if it seems undamaged. Raises LibraryError (no library there, read-only),
-    LibraryBusyError (another process has it open), LibraryVersionError.
+    ``rebuild``: replace the catalog even if it seems undamaged. ``sidecars``: the address of the object store that has
+    them, where the folder that knew it was lost. Raises UsageError, StoreError, LibraryError (no library there,
+    read-only), LibraryBusyError (another process has it open), LibraryVersionError.
     """
+    if sidecars is not None:
+        keep_elsewhere(root, sidecars, adopt=True)
     store = open_store(root)
     if not root.is_dir() or not (store.has_contents() or catalog.exists()):
         raise LibraryError(f"There is no library at {root}; make one with 'pillion index FOLDER --library {root}'.")
@@ -174,9 +177,13 @@ class _Batch:
 def _batches(store: Store, report: Reconciled) -> Iterator[_Batch]:
     """Read manifest after manifest and check the files; holds at most one batch in memory."""
     batch = _Batch()
-    for uuid in store.content_uuids():
+
+    def look(uuid: str) -> tuple[str, Manifest | None, list[ManifestEntry]]:
         manifest = _read(store, uuid, report)
-        whole = [] if manifest is None else [item for item in manifest.sidecars if _check(store, uuid, item, report)]
+        listed = [] if manifest is None else manifest.sidecars
+        return uuid, manifest, [item for item in listed if _check(store, uuid, item, report)]
+
+    for uuid, manifest, whole in store.each(look, store.content_uuids()):
         if manifest is None or not whole:
             continue
         about: dict[str, object] = {"content_uuid": uuid, "hash": manifest.hash, "size": manifest.size}
@@ -199,7 +206,7 @@ def _read(store: Store, uuid: str, report: Reconciled) -> Manifest | None:
             raise ValueError(f"it is about {manifest.content_uuid}")
         return manifest
     except OSError as error:
-        report.note(path, f"The manifest cannot be read: {error.strerror}.")
+        report.note(path, f"The manifest cannot be read: {error.strerror or error}.")
     except ValueError as error:
         report.note(path, f"The manifest is not valid: {error}.")
     return None

@@ -48,8 +48,9 @@ def verify(database: Database, store: Store, progress: Callable[[int], None] | N
     known: set[str] = set()
     with database.read() as connection:
         rows = list_sidecars(connection, statuses=[SidecarStatus.READY])
-        for number, row in enumerate(rows, 1):
-            findings.extend(_check_file(store, row))
+        checked = store.each(lambda row: (row, _check_file(store, row)), rows)
+        for number, (row, found) in enumerate(checked, 1):
+            findings.extend(found)
             known.add(row.rel_path or "")
             if progress is not None and number % 100 == 0:
                 progress(number)

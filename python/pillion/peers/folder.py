@@ -76,6 +76,8 @@ class FolderPeer:
             data = self._store.read(place, offer.size)
         except (OSError, ValueError, KeyError):
             return None
+        except LibraryError as error:
+            raise PeerError(str(error)) from error
         self.received += len(data)
         return data
 

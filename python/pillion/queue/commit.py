@@ -11,6 +11,7 @@ import os
 import time
 from collections import Counter
 from collections.abc import Mapping, Sequence
+from contextlib import suppress
 from dataclasses import dataclass, field, replace
 from functools import lru_cache
 
@@ -23,7 +24,14 @@ from pillion.catalog.database import Database
 from pillion.catalog.events import append_events
 from pillion.catalog.failures import FailedTry, record_failures
 from pillion.catalog.queue import ClaimedJob, Due, Measured, SidecarOutcome
-from pillion.errors import ErrorClass, ItemError, says_full
+from pillion.errors import (
+    ErrorClass,
+    ItemError,
+    StoreConflictError,
+    StoreRefusedError,
+    StoreUnavailableError,
+    says_full,
+)
 from pillion.events import Event, Failed, Ready
 from pillion.failpoints import reach
 from pillion.job import JobChange, JobState, job_done, job_failed_once, job_held_back, job_released
@@ -46,6 +54,10 @@ from pillion.store import Placement, Store, staged_path
 _logger = logging.getLogger(__name__)
 
 DISK_FULL_NOTICE = "The disk that holds the library is full; free some space, and work goes on. Nothing is lost."
+
+
+_MOST_CONFLICTS = 5
+"""So often a batch is begun again because another machine has changed a manifest meanwhile."""
 
 
 _MOST_FURTHER = 100
@@ -121,6 +133,13 @@ class Recorder:
 
     def record(self, results: Sequence[Result[PlannedJob]], now: float) -> Mapping[str, str]:
         """Write a batch. Returns a notice for each lane (or "*") that a fault of the machine holds back."""
+        for _ in range(_MOST_CONFLICTS):
+            # What another machine has changed amid this is read again; nothing of this batch was recorded.
+            with suppress(StoreConflictError):
+                return self._record(results, now)
+        return self._record(results, now)
+
+    def _record(self, results: Sequence[Result[PlannedJob]], now: float) -> Mapping[str, str]:
         try:
             reach("record.begin")
             with self.database.write() as connection:
@@ -145,6 +164,8 @@ class Recorder:
             if not says_full(error):
                 raise
             return {"*": DISK_FULL_NOTICE}
+        except (StoreUnavailableError, StoreRefusedError) as error:
+            return {"*": str(error)}
         _log(results, batch)
         self.counts.update((outcome.kind, outcome.status) for outcome in batch.outcomes)
         self.jobs_ended.update(kind for kind, _ in batch.ended)

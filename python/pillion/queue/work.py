@@ -19,7 +19,7 @@ from pillion.catalog import queue as catalog_queue
 from pillion.catalog.database import Database
 from pillion.catalog.events import append_events
 from pillion.catalog.queue import LEASE_S, ClaimedJob, Due
-from pillion.errors import ErrorClass, ItemError, PillionError, StagingLostError, WorkersStoppedError
+from pillion.errors import ErrorClass, ItemError, PillionError, StagingLostError, StoreError, WorkersStoppedError
 from pillion.events import Started
 from pillion.failpoints import reach
 from pillion.job import (
@@ -147,6 +147,15 @@ class CatalogJobs:
             self._gates.tries(lane)
         reach("work.claimed")
         self._let_read([job for job, _ in claimed])
+        try:
+            return self._planned(claimed, now)
+        except StoreError as error:
+            # Nothing can be read or recorded until it is back.
+            self.release([self._unplanned(job).job for job, _ in claimed], now)
+            self._gates.failed(ALL, ErrorClass.MISSING_TOOL, str(error))
+            return []
+
+    def _planned(self, claimed: Sequence[tuple[ClaimedJob, float]], now: float) -> Sequence[Planned[PlannedJob]]:
         listed = self._store.listed([job.content_uuid for job, _ in claimed])
         planned: list[Planned[PlannedJob]] = []
         there: list[Result[PlannedJob]] = []
@@ -155,6 +164,8 @@ class CatalogJobs:
                 one = self._plan(job, listed=job.content_uuid in listed, cost_s=cost)
             except ItemError as error:
                 there.append((self._unplanned(job), error))
+            except StoreError:
+                raise
             except Exception as error:
                 there.append((self._unplanned(job), _senseless(error)))
             else:
@@ -226,7 +237,8 @@ class CatalogJobs:
         results = [(planned, self._claims.checked(planned.job, value)) for planned, value in results]
         faults = self._record(results, now)
         if ALL in faults:
-            self._gates.failed(ALL, ErrorClass.DISK_FULL, faults[ALL])
+            is_full = faults[ALL] == DISK_FULL_NOTICE
+            self._gates.failed(ALL, ErrorClass.DISK_FULL if is_full else ErrorClass.MISSING_TOOL, faults[ALL])
             self.release([planned.job for planned, _ in results], now)
             return faults
         if self._gates.watching:

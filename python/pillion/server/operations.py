@@ -105,6 +105,12 @@ _WAIT = Param(
     text="Seconds to wait for a sidecar that has to be made first.",
     example=2,
 )
+_REDIRECT = Param(
+    name="redirect",
+    schema=OFF,
+    text="Where sidecars are in an object store: answer with a signed address there, for a few minutes.",
+    example="true",
+)
 _EXPIRES = Param(name="expires", schema=text(maxLength=20), text="Of a signed address: until when it holds.")
 _SIGNATURE = Param(name="signature", schema=text(maxLength=128), text="Of a signed address.")
 _NEAR = Param(name="near", schema=OFF, text="Also pictures that look the same.")
@@ -307,10 +313,11 @@ ROUTES: tuple[Route, ...] = (
         "The bytes of a sidecar. One that is missing is made first of all; 'wait' says how long to wait for it.",
         sidecars.show_sidecar,
         _FILE,
-        *(_WAIT, _MAKE, _SUM_PARAM, _EXPIRES, _SIGNATURE),
+        *(_WAIT, _MAKE, _SUM_PARAM, _REDIRECT, _EXPIRES, _SIGNATURE),
         path_params=(CONTENT, KIND, VARIANT),
         other_replies={
             **_OF_FILES,
+            307: Reply(text="With 'redirect': it is at Location, in the object store.", media=""),
             202: Reply(
                 text="It is being made: ask again after Retry-After.",
                 schema=schemas.PENDING,
@@ -341,7 +348,12 @@ ROUTES: tuple[Route, ...] = (
             *("content_uuid", "kind", "variant"),
         ),
         {"content_uuid": _UUID, "kind": "thumb", "variant": "grid@2x", "seconds": 3600},
-        {201: Reply(text="The address.", schema=of({"url": text(), "expires": integer()}))},
+        {
+            201: Reply(
+                text="The address; 'direct': one in the object store itself, if it is in one, for at most seven days.",
+                schema=of({"url": text(), "expires": integer(), "direct": maybe(text())}),
+            )
+        },
     ),
     get(
         "files",

@@ -51,6 +51,8 @@ MOST_WAITERS = 5000
 """So many requests may wait for sidecars to be made; others are told to come again."""
 MAX_WAIT_S = 60
 MAX_SIGNED_S = 365 * 86400
+REDIRECT_S = 300
+"""Seconds for which an address in an object store holds to which a client is sent."""
 
 _TYPES = {
     "webp": b"image/webp",
@@ -171,6 +173,10 @@ async def show_sidecar(api: Api, request: Request) -> Answer | Stream:
     variant, written, to = endings.parted(values["kind"], values["variant"])
     key = (values["content_uuid"].lower(), values["kind"], variant)
     until = time.monotonic() + values["wait"]
+    if values["redirect"]:
+        address = await api.read(lambda library: _direct(library, key, REDIRECT_S))
+        if address is not None:
+            return Answer(307, b"", headers=[(b"location", address.encode()), (b"cache-control", b"no-store")])
     for _ in range(3):
         there = await _there(api, key, written, to)
         if isinstance(there, bytes):
@@ -178,7 +184,9 @@ async def show_sidecar(api: Api, request: Request) -> Answer | Stream:
         if isinstance(there, Large):
             return _part_or_whole(api, request, there)
         if isinstance(there, Small):
-            api.kept.keep(key, there)
+            if not api.library.sidecars.are_elsewhere:
+                # Of an object, only the row says whether it is still the one that was read.
+                api.kept.keep(key, there)
             return _of_small(request, there)
         if there == "damaged":
             # Between the row and the file another may have been placed: then a second look finds both.
@@ -240,6 +248,12 @@ def _look(library: Library, key: Key, written: SidecarFormat | None) -> Small | 
     except OSError:
         return "missing"
     return _opened(path, descriptor, item, _TYPES[item.format.value])
+
+
+def _direct(library: Library, key: Key, seconds: int) -> str | None:
+    """The address of a ready sidecar in the object store itself; None where it is to be had from here."""
+    item = _row(library, key)
+    return None if item is None or item.state is not SidecarStatus.READY else library.sidecars.signed(item, seconds)
 
 
 def _opened(path: Path, descriptor: int, item: Item, kind: bytes) -> Small | Large | Literal["missing", "damaged"]:
@@ -411,7 +425,8 @@ async def sign(api: Api, request: Request) -> Answer:
     address = sidecar_path(key)
     signature = api.guard.tokens.sign(address, expires)
     url = f"{address}?{urlencode({'expires': expires, 'signature': signature})}"
-    return json_answer({"url": url, "expires": expires}, 201)
+    direct = await api.read(lambda library: _direct(library, key, values["seconds"]))
+    return json_answer({"url": url, "expires": expires, "direct": direct}, 201)
 
 
 def is_signed(api: Api, request: Request) -> bool:

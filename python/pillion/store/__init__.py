@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from pillion.store.base import MANIFEST, MANIFEST_VERSION, MARK, Store, is_library, thumbhash_text
 from pillion.store.local import LocalStore
-from pillion.store.opening import open_store
+from pillion.store.opening import keep_elsewhere, open_store
 from pillion.store.staging import PRIVATE, Placement, fetch, is_part, rescue, staged_path, take
 
 __all__ = [
@@ -18,6 +18,7 @@ __all__ = [
     "fetch",
     "is_library",
     "is_part",
+    "keep_elsewhere",
     "open_store",
     "rescue",
     "staged_path",

@@ -14,7 +14,7 @@ import json
 import os
 import time
 from abc import ABC, abstractmethod
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import fields
 from pathlib import Path
@@ -140,6 +140,10 @@ class Store(ABC):
     def exist(self, rel_paths: Sequence[str]) -> list[bool]:
         """Whether something is at each of these places; one bulk check for all."""
 
+    def signed(self, rel_path: str, seconds: int) -> str | None:
+        """An address of a sidecar that needs no keys for so long; None where the store has no such addresses."""
+        return None
+
     def is_there(self, rel_path: str) -> bool:
         """Whether something is at this place, even if it is no sidecar."""
         return self.exist([rel_path])[0]
@@ -183,7 +187,7 @@ class Store(ABC):
     def remove_content(self, content_uuid: str) -> int:
         """Remove every file of a content; returns how many. Raises OSError if one cannot be removed."""
 
-    def map(self, look: Callable[[A], B], items: Sequence[A]) -> Iterator[B]:
+    def each(self, look: Callable[[A], B], items: Iterable[A]) -> Iterator[B]:
         """``look`` at each, in order: at several at a time where each look waits for another machine."""
         return map(look, items)
 
