@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import logging
 import os
 import shutil
 from collections.abc import Callable
@@ -14,9 +15,10 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from pillion.errors import LibraryError
+from pillion.errors import ConfigError, LibraryError
 from pillion.library import Library
 from pillion.manifest import Manifest, parsed
+from pillion.queue import confinement
 from pillion.store import LocalStore
 from tests.support import photos
 
@@ -183,3 +185,41 @@ def test_a_link_in_place_of_a_folder_is_said_and_nothing_is_written_behind_it(ho
 def test_empty_folders_that_a_backup_left_out_are_made_again(home: Path) -> None:
     shutil.rmtree(home / "library" / "staging")
     _everything(home)
+
+
+def _endless(path: Path) -> None:
+    path.symlink_to("/dev/zero")
+
+
+def _huge(path: Path) -> None:
+    path.touch()
+    os.truncate(path, 2**40)
+
+
+CONFIGS: dict[str, tuple[Callable[[Path], object], str]] = {
+    "a pipe": (os.mkfifo, "is not a regular file"),
+    "an endless device": (_endless, "is not a regular file"),
+    "a terabyte": (_huge, "is larger than"),
+    "deep nesting": (lambda path: path.write_text("x = " + "[" * 50_000 + "]" * 50_000), "is nested too deeply"),
+    "a key of many parts": (lambda path: path.write_text("a" + ".a" * 100_000 + " = 1"), "dots"),
+    "a folder": (os.mkdir, "Cannot read"),
+    "a long list": (lambda path: path.write_text("x = [\n" + "1,\n" * 60_000 + "]\n"), "unknown key 'x'"),
+}
+
+
+@pytest.mark.parametrize("what", list(CONFIGS))
+def test_any_file_in_place_of_the_settings_is_refused_in_a_sentence(home: Path, what: str) -> None:
+    make, expected = CONFIGS[what]
+    config = home / "library" / "config.toml"
+    config.unlink()
+    make(config)
+    with pytest.raises(ConfigError, match=expected):
+        Library.open(home / "library", create=False)
+
+
+def test_a_library_that_brings_no_sandbox_says_so(home: Path, caplog: pytest.LogCaptureFixture) -> None:
+    (home / "library" / "config.toml").write_text('[work]\nsandbox = "off"\n')
+    confinement._say_that_it_is_off.cache_clear()
+    with caplog.at_level(logging.WARNING), Library.open(home / "library", create=False) as library:
+        library.run()
+    assert "not confined" in caplog.text

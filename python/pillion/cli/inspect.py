@@ -189,12 +189,12 @@ def _about(library: Library, content_uuid: str) -> dict[str, Any]:
 
 
 def _text_of(sidecar: Path) -> str:
-    """The text in an OCR or transcript sidecar; empty if the file is gone."""
+    """The text in an OCR or transcript sidecar; empty if the file is gone or damaged, which ``verify`` finds."""
     try:
-        data: dict[str, object] = json.loads(sidecar.read_bytes())
-    except FileNotFoundError:
+        data = json.loads(sidecar.read_bytes())
+    except (OSError, ValueError, RecursionError):
         return ""
-    return str(data.get("text", ""))
+    return str(data.get("text", "")) if isinstance(data, dict) else ""
 
 
 @click.command()

@@ -8,6 +8,8 @@ that may read it.
 from __future__ import annotations
 
 import errno
+import functools
+import logging
 import os
 import threading
 import time
@@ -23,6 +25,8 @@ from pillion.model import Failure
 from pillion.pool.sandbox import Mode, Policy
 from pillion.settings.config import Config
 from pillion.store import Store
+
+_log = logging.getLogger(__name__)
 
 _ANSWER_S = 2.0
 """How long to wait for a Location: a dead file system may never answer, and would hold each worker up as it starts."""
@@ -54,6 +58,7 @@ class Confinement:
         """As it is now."""
         mode, staging = Mode(self.config.sandbox), os.fsencode(self._store.staging)
         if mode is Mode.OFF:
+            _say_that_it_is_off()
             return Policy(mode=mode, home=staging, prefix=f"{self._owner}.")
         with self._database.read() as connection:
             watched = [item.path for item in catalog_indexing.list_locations(connection) if item.walked]
@@ -130,6 +135,12 @@ class Confinement:
         many = sum(os.path.dirname(other) == folder for other in self._apart) >= _SINGLE
         home = os.path.realpath(os.path.expanduser(b"~"))
         return folder if many and not _with_end(home).startswith(_with_end(folder)) else real
+
+
+@functools.cache
+def _say_that_it_is_off() -> None:
+    """Log it once in this process: a library that came from elsewhere brings its settings."""
+    _log.warning('Workers are not confined: config.toml says sandbox = "off".')
 
 
 def _with_end(folder: bytes) -> bytes:

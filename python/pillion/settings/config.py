@@ -6,6 +6,8 @@ the user: Pillion writes it once, when the library is made, and only reads it af
 
 from __future__ import annotations
 
+import os
+import stat
 import tomllib
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
@@ -148,16 +150,40 @@ def unknown_locations(config: Config, paths: Iterable[str]) -> list[str]:
 def load_config(path: Path) -> Config:
     """Read and check ``path``; if there is no file, all settings are the defaults. Raises ConfigError."""
     try:
-        text = path.read_text(encoding="utf-8")
+        text = _text_of(path)
     except FileNotFoundError:
         return Config()
     except (OSError, UnicodeDecodeError) as error:
         raise ConfigError(f"Cannot read {path}: {error}.") from error
+    if any(line.count(".") > _MOST_DOTS for line in text.splitlines()):
+        raise ConfigError(f"{path} has a line with more than {_MOST_DOTS} dots.")
     try:
         data = tomllib.loads(text)
     except tomllib.TOMLDecodeError as error:
         raise ConfigError(f"{path} is not valid TOML: {error}.") from error
+    except RecursionError as error:
+        raise ConfigError(f"{path} is nested too deeply.") from error
     return _Reader(Checker(path, text), data).config()
+
+
+_LARGEST = 1 << 18
+_MOST_DOTS = 500
+"""The standard parser takes time by the square of the parts of a key."""
+
+
+def _text_of(path: Path) -> str:
+    """The file's text. A library may come from elsewhere, so a pipe, a device and a huge file are not waited for.
+
+    Raises OSError, UnicodeDecodeError, ConfigError.
+    """
+    flags = os.O_RDONLY | os.O_NONBLOCK | os.O_NOCTTY | os.O_CLOEXEC
+    with open(os.open(path, flags), "rb") as file:
+        if not stat.S_ISREG(os.fstat(file.fileno()).st_mode):
+            raise ConfigError(f"{path} is not a regular file.")
+        data = file.read(_LARGEST + 1)
+    if len(data) > _LARGEST:
+        raise ConfigError(f"{path} is larger than {_LARGEST // 1024} KiB.")
+    return data.decode("utf-8").replace("\r\n", "\n")
 
 
 class _Reader:

@@ -8,12 +8,16 @@ from typing import Any
 
 Path = tuple[str, ...]
 
+_MOST_TRIED = 4 << 20
+"""So many characters are given to the parser again, for statements of many lines; what follows has no line then."""
+
 
 def key_lines(text: str) -> Mapping[Path, int]:
     """Key path -> number of the line where it first appears, from 1. ``text`` must be valid TOML.
 
     A valid file is a sequence of statements that are each valid alone. So each is found by adding lines until the
-    standard parser accepts them, and its keys are those that the parser returns.
+    standard parser accepts them, and its keys are those that the parser returns. Keys far below very long ones are
+    left out.
     """
     lines: dict[Path, int] = {}
     table: Path = ()
@@ -28,12 +32,15 @@ def key_lines(text: str) -> Mapping[Path, int]:
 
 
 def _statements(text: str) -> Iterator[tuple[int, str]]:
-    start, kept = 0, ""
+    start, kept, tried = 0, "", 0
     for number, line in enumerate(text.splitlines(keepends=True), 1):
         if not kept and (not line.strip() or line.lstrip().startswith("#")):
             continue
         start = start if kept else number
         kept += line
+        tried += len(kept)
+        if tried > _MOST_TRIED:
+            return
         try:
             tomllib.loads(kept)
         except tomllib.TOMLDecodeError:
