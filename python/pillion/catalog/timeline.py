@@ -196,7 +196,9 @@ def _of_types(connection: sa.Connection, types: Sequence[str], rows: sa.FromClau
         if rows is not contents
         else sa.or_(sa.false(), *claimed)
     )
-    return sa.or_(rows.c.mime.in_(_mimes(connection, types)), sa.and_(rows.c.mime == UNKNOWN, unknown))
+    # The function keeps SQLite from the index of types: it would go through all of a type for each month.
+    mime = sa.func.coalesce(rows.c.mime, UNKNOWN)
+    return sa.or_(mime.in_(_mimes(connection, types)), sa.and_(mime == UNKNOWN, unknown))
 
 
 def _mimes(connection: sa.Connection, types: Sequence[str]) -> list[str]:
