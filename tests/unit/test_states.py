@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import math
+from dataclasses import dataclass
+from typing import cast
 
 import pytest
 from hypothesis import given
@@ -32,7 +34,8 @@ from pillion.job import (
     priority_of,
 )
 from pillion.kinds import registry
-from pillion.model import Failure, SidecarKind
+from pillion.model import Allowance, Failure, SidecarKind
+from pillion.pool.child import Clock, Worker
 from pillion.queue.engine import PATIENCE_S, patience
 
 failures = st.builds(Failure, error_class=st.sampled_from(ErrorClass), message=st.just("why"))
@@ -137,11 +140,43 @@ def test_what_is_set_aside_goes_last_and_is_charged_nothing() -> None:
 def test_patience_is_for_what_is_like_others_and_of_its_size() -> None:
     new = priority_of(Urgency.NEW, 0)
     assert patience(new, 0.03, 260) == pytest.approx(PATIENCE_S, rel=0.01)
-    assert patience(new, 2.0, 260) > 10.0
+    assert patience(new, 2.0, 260) > 8.0
     assert patience(new, 0.03, 50 * 2**20) > patience(new, 0.03, 260) + 4
     assert patience(new, 0.03, 2**50) < 60
     assert patience(priority_of(Urgency.ON_DEMAND, 0), 0.03, 260) == math.inf
     assert patience(priority_of(Urgency.LAST, 0), 0.03, 260) == math.inf
+
+
+@dataclass
+class _Worker:
+    """A worker's clocks. ``waited``: for a processor."""
+
+    cpu: float = 0.0
+    waited: float = 0.0
+    folder: object = None
+
+    def cpu_seconds(self) -> float:
+        return self.cpu
+
+    def busy_seconds(self) -> float:
+        return self.cpu + self.waited
+
+
+def test_what_others_keep_from_the_processors_has_longer_patience() -> None:
+    allowed = Allowance(step_s=100.0, patience_s=1.0)
+
+    def tries(at_s: float, cpu: float, waited: float) -> bool:
+        worker = _Worker()
+        clock = Clock(cast(Worker, worker), 0.0)
+        clock.start([allowed])
+        worker.cpu, worker.waited = cpu, waited
+        return clock.tries_patience(clock.asked + at_s)
+
+    assert not tries(0.9, 0.9, 0.0)
+    assert tries(1.1, 1.1, 0.0), "it computes"
+    assert tries(1.1, 0.1, 0.0), "it waits for a disk"
+    assert not tries(1.1, 0.3, 0.7), "it waits for a processor"
+    assert tries(60.0, 0.3, 59.0), "others would wait for ever"
 
 
 def test_release_charges_nothing_and_done_charges_one() -> None:

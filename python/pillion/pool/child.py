@@ -396,6 +396,8 @@ _BUSY_SHARE = 0.5
 _LEAST_SHARE = 0.02
 """Of a processor: a step that gets less of one, since others use them, is given up until there is more."""
 
+_LEAST_PATIENCE_S = 0.05
+
 _UNLIMITED = Allowance(step_s=math.inf)
 
 Verdict = tuple[ErrorClass, str]
@@ -588,8 +590,9 @@ class Clock:
 
     ``until``: its deadline, never after ``ends``; ``cpu_until``: the same of its processor time; ``written_until``: the
     same of the bytes it writes. ``began``: when its step began; ``busy_before``, ``cpu_before``: how long it had been
-    busy, and had used a processor, by then. ``patient_until``: how long others wait for what it does;
-    ``memory_until``: the resident memory at which that counts as too large.
+    busy, and had used a processor, by then. ``patient_until``: how long others wait for what it does, which began
+    at ``asked``; ``cpu_asked``: the processor time by then; ``memory_until``: the resident memory at which that counts
+    as too large.
     """
 
     worker: Worker
@@ -603,6 +606,8 @@ class Clock:
     began: float = 0.0
     busy_before: float = 0.0
     cpu_before: float = 0.0
+    asked: float = 0.0
+    cpu_asked: float = 0.0
 
     def start(self, items: Sequence[Allowance], *, loads: bool = False) -> None:
         """It begins with these items: the longest of their times counts, and the processor time of all.
@@ -618,14 +623,16 @@ class Clock:
             loading_s=max(allowed.loading_s for allowed in items),
             written_bytes=sum(allowed.written_bytes for allowed in items),
         )
-        self.ends = time.monotonic() + self.allowed.whole_s
-        self.patient_until = time.monotonic() + self.allowed.patience_s + (self.allowed.loading_s if loads else 0.0)
+        self.asked = time.monotonic()
+        self.ends = self.asked + self.allowed.whole_s
+        self.patient_until = self.asked + self.allowed.patience_s + (self.allowed.loading_s if loads else 0.0)
         self.memory_until = self.allowed.memory_bytes
         if self.memory_until < math.inf:
             self.memory_until += self.worker.resident_bytes()
         if self.worker.folder is not None:
             self.written_until = self.worker.written_bytes() + self.allowed.written_bytes
         self.start_step()
+        self.cpu_asked = self.cpu_before
 
     def start_step(self) -> None:
         """It gave a sign of life, so the time of a step starts again."""
@@ -636,6 +643,18 @@ class Clock:
             self.busy_before, self.cpu_before = self.worker.busy_seconds(), self.worker.cpu_seconds()
         if self.allowed.step_cpu_s < math.inf:
             self.cpu_until = self.worker.cpu_seconds() + self.allowed.step_cpu_s
+
+    def tries_patience(self, now: float) -> bool:
+        """Whether others have waited long enough. On a busy machine a worker that uses what it gets has longer."""
+        if now <= self.patient_until:
+            return False
+        if self.allowed.step_s < math.inf and now < self.asked + self.allowed.patience_s / _LEAST_SHARE:
+            busy = self.worker.busy_seconds() - self.busy_before
+            left = self.allowed.patience_s - (self.worker.cpu_seconds() - self.cpu_asked)
+            if left > 0 and busy > _BUSY_SHARE * (now - self.began):
+                self.patient_until = now + max(left, _LEAST_PATIENCE_S)
+                return False
+        return True
 
     def overtime(self, now: float, *, is_ready: bool) -> Verdict | None:
         """Why a worker at its deadline is stopped; None where it has time of a processor left and only waited for one.

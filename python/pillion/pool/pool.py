@@ -582,7 +582,7 @@ class WorkerPool(Executor):
                 self._end_of_time(child, now)
             elif measures and (verdict := child.clock.excess(self._limits.memory_bytes)) is not None:
                 self._condemn(child, *verdict)
-            elif now > child.clock.patient_until:
+            elif child.clock.tries_patience(now):
                 self._set_aside(child)
 
     def _end_of_time(self, child: Child, now: float) -> None:

@@ -45,10 +45,10 @@ _CANCELLED = object()
 _SET_ASIDE = object()
 
 
-PATIENCE_S = 0.5
+PATIENCE_S = 0.25
 """How long others wait for a job that is slower than its like."""
 
-_PATIENCE_TIMES = 8
+_PATIENCE_TIMES = 5
 """The same, in times of what a job like it takes."""
 
 _PATIENCE_S_PER_MIB, _LONGEST_BY_SIZE_S = 0.1, 10.0
