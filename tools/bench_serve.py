@@ -277,7 +277,8 @@ def make_rows(library: Path, number: int) -> None:
     with database.write() as connection:
         connection.execute(sa.insert(locations).values(id=1, path=b"/made", walked=1, added_at=0.0))
         connection.execute(
-            sa.insert(folders), [{"location_id": 1, "path": b"f%d" % at, "files": 1, "bytes": 1} for at in range(100)]
+            sa.insert(folders),
+            [{"location_id": 1, "path": b"f%d" % at, "files": number // 100, "bytes": 1} for at in range(100)],
         )
         for begin in range(0, number, 50_000):
             rows = [

@@ -21,6 +21,8 @@ from pillion.model import UNKNOWN, SidecarStatus
 
 FEW = 5000
 """A choice of at most so many contents is sorted by itself; for one of more, the timeline is looked through."""
+COUNTED = 100_000
+"""A choice of at most so many contents is counted by itself."""
 LOOKED_AT = 20_000
 """So many contents are looked through for one page of a choice: it takes about as long as a page of all."""
 
@@ -166,10 +168,10 @@ def _inside(
     return where
 
 
-def _few(connection: sa.Connection, chosen: Chosen) -> list[str] | None:
-    """The contents among which all of a choice are, if some part of it is of few; else None."""
+def _few(connection: sa.Connection, chosen: Chosen, most: int = FEW) -> list[str] | None:
+    """The contents among which all of a choice are, if some part of it is of at most ``most``; else None."""
     queries = []
-    if chosen.folder is not None:
+    if chosen.folder is not None and not _has_many(connection, *chosen.folder, most):
         queries.append(sa.select(entries.c.content_uuid).where(*_inside(chosen.folder)))
     if chosen.types:
         mimes = _mimes(connection, chosen.types)
@@ -177,10 +179,18 @@ def _few(connection: sa.Connection, chosen: Chosen) -> list[str] | None:
     if chosen.state is SidecarStatus.FAILED:
         queries.append(sa.select(failures.c.content_uuid).where(failures.c.resolved_at.is_(None)))
     for query in queries:
-        found = list(connection.scalars(query.limit(FEW + 1)))
-        if len(found) <= FEW:
+        found = list(connection.scalars(query.limit(most + 1)))
+        if len(found) <= most:
             return sorted({uuid for uuid in found if uuid is not None})
     return None
+
+
+def _has_many(connection: sa.Connection, location_id: int, path: bytes, most: int) -> bool:
+    """Whether a folder has more files than that, by its totals, which may be a little behind."""
+    files = connection.scalar(
+        sa.select(folders.c.files).where(folders.c.location_id == location_id, folders.c.path == path)
+    )
+    return files is not None and files > most
 
 
 _NAMED = ("image", "audio", "video")
@@ -277,7 +287,7 @@ def months(connection: sa.Connection, chosen: Chosen) -> list[tuple[int, int, in
 
     Months without any are left out.
     """
-    few = None if chosen.is_plain else _few(connection, chosen)
+    few = None if chosen.is_plain else _few(connection, chosen, COUNTED)
     if few is not None:
         counts: dict[tuple[int, int], int] = {}
         for at, _ in _dated_of(connection, chosen, few, None, True):
