@@ -15,23 +15,17 @@ from typing import Any, Self
 from pillion import _core
 
 
-@dataclass(frozen=True, kw_only=True, slots=True)
+@dataclass(frozen=True, slots=True)
 class FileFacts:
-    """Facts as the catalog stores them.
+    """Facts as the core reads them and the catalog stores them.
 
     ``taken_at``: the capture date in ms since 1970, by the clock on the wall where it was taken. ``body``: a JSON
     object with the fields of :class:`MediaFacts` that are known, or None. ``version``: of the rules they were read by.
     """
 
-    version: int
     taken_at: int | None = None
     body: str | None = None
-
-
-def facts_from(said: tuple[int | None, str] | None) -> FileFacts:
-    """What the core read, as the catalog takes it."""
-    taken_at, body = (None, None) if said is None else said
-    return FileFacts(version=_core.FACTS_VERSION, taken_at=taken_at, body=body)
+    version: int = _core.FACTS_VERSION
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)

@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from pillion.facts import MediaFacts, taken_ms
-from pillion.index.pairs import Member, parts_among, stem_of
+from pillion.index.changes import Member, parts_among, stem_of
 
 
 def _member(path: str, content: str = "", *, live_id: str | None = None, duration: float | None = None) -> Member:

@@ -8,11 +8,11 @@ one. It is kept in the transaction that changes the files, so a page of the time
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from typing import Protocol
+from typing import Any, Protocol
 
 import sqlalchemy as sa
 
-from pillion.catalog.statements import INSERTS, chunks, insert_rows, prepared
+from pillion.catalog.statements import INSERTS, ForRows, chunks, prepared
 from pillion.catalog.tables import contents, entries, facts, locations, meta
 from pillion.facts import FileFacts, MediaFacts, taken_ms
 
@@ -142,7 +142,13 @@ def record_contents(connection: sa.Connection, rows: Sequence[Identified], now: 
     """Add the contents of files that are there, with their places in the timeline, and what they say of themselves."""
     if not rows:
         return
-    insert = INSERTS[connection.dialect.name](contents)
+    connection.exec_driver_sql(_RECORD[connection.dialect.name], [_content(row, now) for row in rows])
+    bodies = {row.content_uuid: row.facts.body for row in rows if row.content_uuid and row.facts and row.facts.body}
+    record_bodies(connection, bodies)
+
+
+def _dated(insert: Any) -> Any:
+    """What is known of a content already changes where facts were read by newer rules, or a file of it is older."""
     table, new = contents.c, insert.excluded
     read_anew = new.facts_version > table.facts_version
     taken_at = sa.case((read_anew, new.taken_at), else_=table.taken_at)
@@ -154,7 +160,7 @@ def record_contents(connection: sa.Connection, rows: Sequence[Identified], now: 
         else_=sa.func.coalesce(taken_at, earliest),
     )
     moved = sa.and_(table.part_of.is_(None), sa.or_(table.shown_at.is_(None), new.shown_at < table.shown_at))
-    statement = insert.on_conflict_do_update(
+    return insert.on_conflict_do_update(
         index_elements=["content_uuid"],
         set_={
             "shown_at": shown_at,
@@ -163,9 +169,9 @@ def record_contents(connection: sa.Connection, rows: Sequence[Identified], now: 
         },
         where=sa.or_(read_anew, moved),
     )
-    insert_rows(connection, statement, _COLUMNS, [_content(row, now) for row in rows])
-    bodies = {row.content_uuid: row.facts.body for row in rows if row.content_uuid and row.facts and row.facts.body}
-    record_bodies(connection, bodies)
+
+
+_RECORD = ForRows(contents, _COLUMNS, _dated)
 
 
 def _content(row: Identified, now: float) -> tuple[object, ...]:
@@ -178,13 +184,17 @@ def _content(row: Identified, now: float) -> tuple[object, ...]:
 def record_bodies(connection: sa.Connection, bodies: Mapping[str, str]) -> None:
     """Store the facts of contents, in place of what is stored."""
     if bodies:
-        insert = INSERTS[connection.dialect.name](facts)
-        statement = insert.on_conflict_do_update(
-            index_elements=["content_uuid"],
-            set_={"body": insert.excluded.body},
-            where=facts.c.body != insert.excluded.body,
-        )
-        insert_rows(connection, statement, ("content_uuid", "body"), sorted(bodies.items()))
+        connection.exec_driver_sql(_RECORD_BODIES[connection.dialect.name], sorted(bodies.items()))
+
+
+def _replacing(insert: Any) -> Any:
+    changed = facts.c.body != insert.excluded.body
+    return insert.on_conflict_do_update(
+        index_elements=["content_uuid"], set_={"body": insert.excluded.body}, where=changed
+    )
+
+
+_RECORD_BODIES = ForRows(facts, ("content_uuid", "body"), _replacing)
 
 
 # parts ----------------------------------------------------------------------------------------------------------------

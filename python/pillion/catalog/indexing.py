@@ -17,7 +17,7 @@ import sqlalchemy as sa
 from pillion.catalog.events import append_events
 from pillion.catalog.facts import held_at, held_in, record_contents, redate
 from pillion.catalog.sidecars import ASKED
-from pillion.catalog.statements import INSERTS, chunks, insert_rows
+from pillion.catalog.statements import INSERTS, ForRows, chunks
 from pillion.catalog.tables import (
     DUE,
     KEPT,
@@ -291,18 +291,24 @@ def record_entries(
     paths = [row.path for row in rows if replaced is None or row.path in replaced]
     before = held_at(connection, location_id, paths) if paths else []
     record_contents(connection, [row for row in rows if row.content_uuid is not None], now)
-    insert = INSERTS[connection.dialect.name](entries)
-    replace = {name: insert.excluded[name] for name in (*_IDENTITY[1:], "removed_at", "queued", "ctime_ns")}
-    statement = insert.on_conflict_do_update(index_elements=["location_id", "path"], set_=replace)
-    columns = ("location_id", *_IDENTITY, "removed_at", "queued", "ctime_ns")
     values = [(location_id, *_identity(row), None, 0, row.ctime_ns) for row in rows]
-    insert_rows(connection, statement, columns, values)
-    redate(connection, before)
+    connection.exec_driver_sql(_RECORD_ENTRIES[connection.dialect.name], values)
+    if before:
+        redate(connection, before)
     note_names(connection)
 
 
 _IDENTITY = ("path", "size", "mtime_ns", "inode", "content_uuid", "claimed_mime", "error_class", "error_message")
 _identity = attrgetter(*_IDENTITY)
+_ANEW = (*_IDENTITY[1:], "removed_at", "queued", "ctime_ns")
+
+
+def _replacing(insert: Any) -> Any:
+    replaced = {name: insert.excluded[name] for name in _ANEW}
+    return insert.on_conflict_do_update(index_elements=["location_id", "path"], set_=replaced)
+
+
+_RECORD_ENTRIES = ForRows(entries, ("location_id", "path", *_ANEW), _replacing)
 
 
 def replace_folders(connection: sa.Connection, location_id: int, totals: Mapping[bytes, tuple[int, int]]) -> None:

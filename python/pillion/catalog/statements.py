@@ -31,21 +31,27 @@ def chunks(items: Sequence[T], size: int = IN_LIMIT) -> Iterator[Sequence[T]]:
         yield items[start : start + size]
 
 
-def insert_rows(
-    connection: sa.Connection, statement: Any, columns: Sequence[str], rows: Sequence[tuple[Any, ...]]
-) -> None:
-    """Run an INSERT for many rows, each a tuple of ``columns``.
+class ForRows(dict[str, str]):
+    """An INSERT of many rows, each a tuple of ``columns``: name of a dialect -> text for its driver.
 
-    If the driver takes positional parameters, it gets the rows as they are: SQLAlchemy's own way, a dictionary for each
-    row, takes longer than the insert in SQLite.
+    ``finish`` gets the dialect's own ``insert`` of the table, and adds what happens to rows that are there. Each text
+    is made once, and the driver gets the rows as they are: SQLAlchemy's own way, a dictionary for each row, takes
+    longer than the insert in SQLite.
     """
-    compiled = statement.compile(dialect=connection.dialect, column_keys=list(columns))
-    if compiled.positiontup is None:
-        connection.execute(statement, [dict(zip(columns, row, strict=True)) for row in rows])
-    elif list(compiled.positiontup) == list(columns):
-        connection.exec_driver_sql(str(compiled), list(rows))
-    else:
-        raise ValueError(f"Give the columns in the table's order: {compiled.positiontup}.")
+
+    def __init__(self, table: sa.Table, columns: Sequence[str], finish: Callable[[Any], Any]) -> None:
+        self._table = table
+        self._columns = list(columns)
+        self._finish = finish
+
+    def __missing__(self, dialect: str) -> str:
+        style = "qmark" if dialect == "sqlite" else "format"
+        known = import_module(f"sqlalchemy.dialects.{dialect}").dialect(paramstyle=style)
+        statement = self._finish(INSERTS[dialect](self._table))
+        compiled = statement.compile(dialect=known, column_keys=self._columns)
+        if list(compiled.positiontup) != self._columns:
+            raise ValueError(f"Give the columns in the table's order: {compiled.positiontup}.")
+        return self.setdefault(dialect, str(compiled))
 
 
 def prepared(text: str) -> Mapping[str, str]:

@@ -1,14 +1,22 @@
-"""What a Location holds now, and how that differs from what the catalog knows: the first two phases of indexing."""
+"""What a Location holds now, and how that differs from what the catalog knows: the first two phases of indexing.
+
+With it goes what is to be judged before a difference counts: whether the Location is there at all, whether files that
+differ in their inodes or times alone are the same; and, once it is known what they are, which files are one item.
+"""
 
 from __future__ import annotations
 
 import os
-from collections.abc import Callable, Mapping, Sequence, Set
-from dataclasses import dataclass, field
+from collections import Counter
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence, Set
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 from pillion import _core
-from pillion.catalog.indexing import Location
+from pillion.catalog import facts as catalog_facts
+from pillion.catalog.database import Database
+from pillion.catalog.indexing import EntryRow, Location
+from pillion.facts import MediaFacts
 from pillion.index.links import FoundFile, followed
 
 # phase 1: discovery ---------------------------------------------------------------------------------------------------
@@ -257,4 +265,218 @@ def _moved_among(
 
 
 def _ending(path: bytes) -> bytes:
-    return os.path.splitext(path)[1].lower()
+    return os.path.splitext(path)[1][1:].lower()
+
+
+# is the Location there? -----------------------------------------------------------------------------------------------
+
+# What cannot be seen is not removed: an unmounted disk leaves an empty folder, or none, or another file system's. Then
+# the Location is offline: nothing of it changes until its files are there again, or the user says that they are gone.
+
+SHARE = 0.5
+"""More than this share of a Location's files gone at once looks like a lost disk, not like tidying up."""
+
+FEWEST = 5
+"""A Location that lost fewer files than this is believed."""
+
+
+def why_offline(lost: int, known: int, *, files: int, identity: str | None, before: str | None) -> str | None:
+    """Why a Location counts as offline, in words that follow "is offline:"; None where it does not.
+
+    ``lost``: of ``known`` files, how many are not there. ``files``: how many are there now. ``identity``: of the folder
+    now, ``before``: when files were last found there.
+    """
+    if not lost:
+        return None
+    if files == 0:
+        return f"the folder is empty, and {_had(known)} in it"
+    many = lost > known * SHARE
+    if many and before is not None and identity != before:
+        return f"another file system is there, without {lost:,} of its {known:,} files"
+    if many and lost >= FEWEST:
+        return f"{lost:,} of its {known:,} files are gone at once"
+    return None
+
+
+def _had(number: int) -> str:
+    return "1 file was" if number == 1 else f"{number:,} files were"
+
+
+# are they the same? ---------------------------------------------------------------------------------------------------
+
+# On another disk, or after a restore, all inodes are others: a sample of the files says for all whether they are the
+# same. A ctime alone changes with a file's rights, or with its bytes where a program sets the mtime back: each is read.
+
+_SAMPLE = 8
+"""Files that are read to see whether a restored or moved disk holds what it held."""
+
+_GROUP = 8192
+
+Read = Callable[[Sequence[FoundFile]], Iterable[EntryRow]]
+"""Files -> what they are now, in the same order."""
+
+Contents = Callable[[Sequence[int]], Mapping[int, str]]
+"""Entry ids -> their content uuids in the catalog."""
+
+
+def judged(changes: Changes, read: Read, contents: Contents) -> tuple[Changes, int]:
+    """``changes`` with the files that are not the same among those that ``changed``; and how many files were read."""
+    number = 0
+    if changes.elsewhere:
+        step = max(1, len(changes.elsewhere) // _SAMPLE)
+        sample = changes.elsewhere[::step][:_SAMPLE]
+        number = len(sample)
+        if not all(_are_same(sample, read, contents)):
+            others = [file for _, file in changes.elsewhere]
+            changes = replace(changes, changed=[*changes.changed, *others], elsewhere=())
+    if changes.touched:
+        same: list[tuple[int, FoundFile]] = []
+        edited: list[FoundFile] = []
+        for start in range(0, len(changes.touched), _GROUP):
+            some = changes.touched[start : start + _GROUP]
+            for (id, file), is_same in zip(some, _are_same(some, read, contents), strict=True):
+                if is_same:
+                    same.append((id, file))
+                else:
+                    edited.append(file)
+        number += len(changes.touched)
+        changes = replace(changes, changed=[*changes.changed, *edited], touched=same)
+    return changes, number
+
+
+def _are_same(files: Sequence[tuple[int, FoundFile]], read: Read, contents: Contents) -> list[bool]:
+    """Whether each (entry id, file) has the content that the catalog has for it."""
+    known = contents([id for id, _ in files])
+    found = read([file for _, file in files])
+    return [
+        item.content_uuid is not None and item.content_uuid == known.get(id)
+        for (id, _), item in zip(files, found, strict=True)
+    ]
+
+
+# which files are one item? --------------------------------------------------------------------------------------------
+
+# A photograph with its film, its raw file or its .xmp file. Files of one folder whose names differ only in their
+# endings are candidates. A film belongs to a photograph if both name the same pair (Apple's identifier), or neither
+# can, and it is as short as such films are.
+
+STILLS = (b"heic", b"heif", b"jpg", b"jpeg", b"avif")
+"""Of two stills of the same name, the first kind is the photograph."""
+RAWS = (
+    *(b"dng", b"cr2", b"cr3", b"crw", b"nef", b"nrw", b"arw", b"sr2", b"raf", b"orf", b"rw2", b"pef", b"srw"),
+    *(b"mrw", b"x3f"),
+)
+FILMS = (b"mov", b"mp4")
+SIDECAR = b"xmp"
+_ENDINGS = frozenset((*STILLS, *RAWS, *FILMS, SIDECAR))
+
+LONGEST_FILM_S = 6.0
+"""Films of Live Photos and motion photos take about three seconds."""
+
+_STEMS = 500
+"""Stems that are looked at in one transaction."""
+_MANY = 2000
+"""Of more stems than this, it is cheaper to count the files of each first."""
+
+
+def pair(
+    database: Database,
+    location_id: int,
+    touched: Sequence[FoundFile],
+    moved: Sequence[FoundFile],
+    there: Sequence[FoundFile] | None,
+) -> None:
+    """Look again at which files are one item, wherever one of these files of a Location is new, changed or moved.
+
+    ``there``: all files that may lie beside them, if these are known: then of many new files only those are looked at
+    that something lies beside.
+    """
+    stems = set(_stems(touched))
+    if there is not None and len(stems) > _MANY:
+        counts = Counter(_stems(there))
+        stems = {stem for stem in stems if counts[stem] > 1}
+    _pair_at(database, location_id, sorted(stems.union(_stems(moved))))
+
+
+def _stems(files: Iterable[FoundFile]) -> Iterator[bytes]:
+    return (stem for file in files if (stem := stem_of(file[0])) is not None)
+
+
+def _pair_at(database: Database, location_id: int, stems: Sequence[bytes]) -> None:
+    for start in range(0, len(stems), _STEMS):
+        some = stems[start : start + _STEMS]
+        with database.read() as connection:
+            found = catalog_facts.present_at_stems(connection, location_id, some)
+        parts, freed = _parts_at(found)
+        if parts or freed:
+            with database.write() as connection:
+                catalog_facts.set_parts(connection, parts, freed)
+
+
+def _parts_at(found: Sequence[catalog_facts.AtStem]) -> tuple[dict[str, str], list[str]]:
+    """(part -> whole, contents that the catalog has for parts and that are none of what lies beside them)."""
+    groups: dict[bytes, list[catalog_facts.AtStem]] = {}
+    for row in found:
+        stem = stem_of(row[0])
+        if stem is not None:
+            groups.setdefault(stem, []).append(row)
+    parts: dict[str, str] = {}
+    for rows in groups.values():
+        if len(rows) > 1:
+            members = [Member(path=path, content_uuid=uuid, facts=MediaFacts.of(body)) for path, uuid, body, _ in rows]
+            parts.update(parts_among(members))
+    known = (row for rows in groups.values() for row in rows if row[3] is not None)
+    return parts, [uuid for _, uuid, _, _ in known if uuid not in parts]
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Member:
+    """A file that is a candidate: its path, content, and what it says of itself."""
+
+    path: bytes
+    content_uuid: str
+    facts: MediaFacts
+
+
+def stem_of(path: bytes) -> bytes | None:
+    """What the names of files that may be one item have in common; None for files of which none is made."""
+    stem, _, ending = path.rpartition(b".")
+    ending = ending.lower()
+    if ending not in _ENDINGS or not stem:
+        return None
+    if ending == SIDECAR:
+        inner, _, before = stem.rpartition(b".")
+        if inner and before.lower() in _ENDINGS:
+            return inner
+    return stem
+
+
+def parts_among(members: Sequence[Member]) -> Mapping[str, str]:
+    """Part -> the content it is a part of, among files of one stem."""
+    ordered = sorted(members, key=_order)
+    whole = next((member for member in ordered if _ending(member.path) in (*STILLS, *RAWS)), None)
+    if whole is None:
+        return {}
+    parts: dict[str, str] = {}
+    for member in ordered:
+        ending = _ending(member.path)
+        is_part = (
+            (ending in RAWS and _ending(whole.path) in STILLS)
+            or (ending in FILMS and _belongs(member.facts, whole.facts))
+            or ending == SIDECAR
+        )
+        if is_part and member.content_uuid != whole.content_uuid:
+            parts[member.content_uuid] = whole.content_uuid
+    return parts
+
+
+def _belongs(film: MediaFacts, still: MediaFacts) -> bool:
+    if film.live_id and still.live_id:
+        return film.live_id == still.live_id
+    return film.duration is not None and film.duration <= LONGEST_FILM_S
+
+
+def _order(member: Member) -> tuple[int, bytes]:
+    ending = _ending(member.path)
+    kinds = (*STILLS, *RAWS)
+    return (kinds.index(ending) if ending in kinds else len(kinds), member.path)

@@ -9,7 +9,7 @@ from pillion import _core
 from pillion.catalog import facts as catalog_facts
 from pillion.catalog.database import Database
 from pillion.errors import ItemError
-from pillion.facts import FileFacts, facts_from
+from pillion.facts import FileFacts
 from pillion.machine import mtime_ns
 
 _BATCH = 1000
@@ -44,4 +44,4 @@ def _read(rows: Iterable[tuple[str, bytes, int, int]]) -> Iterator[tuple[str, Fi
             _, said = _core.file_facts(path)
         except (ItemError, OSError):
             continue
-        yield uuid, facts_from(said)
+        yield uuid, FileFacts(*(said or ()))

@@ -25,14 +25,22 @@ from pillion.catalog import indexing as catalog_indexing
 from pillion.catalog.database import Database
 from pillion.catalog.indexing import EntryRow, Location
 from pillion.errors import ItemError
-from pillion.facts import facts_from
+from pillion.facts import FileFacts
 from pillion.failpoints import reach
-from pillion.index.changes import Changes, Discovered, Problem, compare, discover, excluded_folders, others_of
+from pillion.index.changes import (
+    Changes,
+    Discovered,
+    Problem,
+    compare,
+    discover,
+    excluded_folders,
+    judged,
+    others_of,
+    pair,
+    why_offline,
+)
 from pillion.index.facts import read_again
 from pillion.index.links import FoundFile
-from pillion.index.offline import why_offline
-from pillion.index.pairs import pair
-from pillion.index.reread import judged
 from pillion.index.wants import DeviceGenerationPolicy, signatures, wanted_sidecars
 from pillion.machine import identity_of
 from pillion.model import NEEDS_PASSWORD, UNKNOWN, SidecarKind
@@ -140,8 +148,7 @@ class Indexer:
         report = IndexReport()
         self._read_facts_again()
         for location, prefix, policy in targets:
-            exclude = excluded_folders(root, location, self._locations)
-            self._index(location, policy, report, prefix=prefix, exclude=exclude, accept_removals=accept_removals)
+            self._index(root, location, policy, report, prefix=prefix, accept_removals=accept_removals)
         report.queued += self._queue_expired()
         with self._database.read() as connection:
             report.contents = catalog_indexing.totals(connection).contents
@@ -154,26 +161,25 @@ class Indexer:
         """
         report = IndexReport()
         for location, parts, policy in targets:
-            exclude = excluded_folders(root, location, self._locations)
-            self._index(location, policy, report, parts=parts, exclude=exclude, accept_removals=False)
+            self._index(root, location, policy, report, parts=parts)
         return report
 
     def _index(
         self,
+        root: Path,
         location: Location,
         policy: DeviceGenerationPolicy,
         report: IndexReport,
         *,
         prefix: bytes = b"",
         parts: Sequence[bytes] | None = None,
-        exclude: Sequence[bytes],
-        accept_removals: bool,
+        accept_removals: bool = False,
     ) -> None:
-        """Add what happened to ``report``. ``exclude``: folders not to enter, by their paths in the Location."""
+        """Add what happened to ``report``. ``root``: of the library."""
         identity = identity_of(location.path)
         try:
             with report.timed("discovery"):
-                found = self._discover(location, prefix, parts, exclude)
+                found = self._discover(root, location, prefix, parts)
         except ItemError as error:
             self._note_offline(location, f"{error}", report)
             return
@@ -209,15 +215,13 @@ class Indexer:
         if are_old:
             read_again(self._database)
 
-    def _discover(
-        self, location: Location, prefix: bytes, parts: Sequence[bytes] | None, exclude: Sequence[bytes]
-    ) -> Discovered:
+    def _discover(self, root: Path, location: Location, prefix: bytes, parts: Sequence[bytes] | None) -> Discovered:
         found = discover(
             location.path,
             prefix=prefix,
             parts=parts,
             ignore=self._config.ignore,
-            exclude=exclude,
+            exclude=excluded_folders(root, location, self._locations),
             hidden=self._config.hidden,
             system=self._config.system_folders,
             follow=self._config.follow_links,
@@ -574,7 +578,7 @@ def _entry(file: FoundFile, result: tuple[str, str, str, tuple[int | None, str] 
         claimed_mime=None if mime is None else _claimed_mime(path, mime),
         error_class=error_class,
         error_message=message,
-        facts=None if mime is None else facts_from(said),
+        facts=None if mime is None else FileFacts(*(said or ())),
     )
 
 

@@ -14,7 +14,7 @@ import sqlalchemy as sa
 from pillion import _core
 from pillion.catalog.indexing import EntryRow, Location, list_locations
 from pillion.errors import ItemError, UsageError
-from pillion.facts import FileFacts, facts_from
+from pillion.facts import FileFacts
 from pillion.kinds.settings import nearest
 from pillion.machine import mtime_ns
 from pillion.model import CONTENT_UUID
@@ -139,7 +139,7 @@ def _facts(path: bytes) -> FileFacts | None:
         _, said = _core.file_facts(path)
     except ItemError:
         return None
-    return facts_from(said)
+    return FileFacts(*(said or ()))
 
 
 def _parts(item: tuple[Any, ...]) -> tuple[object, str, str]:

@@ -142,10 +142,11 @@ class Recorder:
     def _record(self, results: Sequence[Result[PlannedJob]], now: float) -> Mapping[str, str]:
         try:
             reach("record.begin")
+            # It reads all that was made, for which nobody has to wait.
+            results = [(planned, believed(planned.job, returned, self.store)) for planned, returned in results]
             with self.database.write() as connection:
                 claims = [(planned.job.job.id, planned.job.job.token) for planned, _ in results]
                 held = catalog_queue.still_held(connection, self.owner, claims)
-                results = [(planned, believed(planned.job, returned, self.store)) for planned, returned in results]
                 batch = self._collect(results, held, now)
                 self._drop_with_source(connection, batch)
                 self._place(batch)

@@ -314,7 +314,8 @@ class Engine(Generic[J]):
                 self._lane_batches[planned.lane] -= 1
                 self._urgent -= planned.priority < ON_DEMAND_BEFORE
             timeout = 0.0
-            if refill and self._batches < self._pool.size:
+            # Where nothing is left in flight, the results are recorded at once, and more may be due after that.
+            if refill and self._in_flight and self._batches < self._pool.size:
                 self._top_up()
 
     def _keep(self, planned: Planned[J], result: Any) -> None:

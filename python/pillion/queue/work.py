@@ -97,7 +97,6 @@ class CatalogJobs:
         self._estimates = estimates
         self._eta = eta
         self._checkpoints = checkpoints
-        self._claims = Claims(store, owner, confinement.policy if confinement is not None else lambda: None)
         self._leases = Leases(database, owner)
         self._unwritten: list[ClaimedJob] = []
         self._slow = SlowTypes()
@@ -115,6 +114,11 @@ class CatalogJobs:
     @cached_property
     def _offline(self) -> OfflineLocations:
         return OfflineLocations(self._database)
+
+    @cached_property
+    def _claims(self) -> Claims:
+        policy = self._confinement.policy if self._confinement is not None else lambda: None
+        return Claims(self._store, self._owner, policy)
 
     def _look_at_offline(self) -> None:
         """See whether Locations that were offline are back, at first with some patience: no job was claimed yet."""
@@ -187,8 +191,6 @@ class CatalogJobs:
     def _without_unread(self, results: Sequence[Result[PlannedJob]], now: float) -> Sequence[Result[PlannedJob]]:
         """Give back the jobs whose files only the workers cannot read, or are in a Location that is offline."""
         failed = [(planned.job.job, found) for planned, value in results if (found := _failure(value)) is not None]
-        if not failed:
-            return results
         back = self._confinement.refused(failed) if self._confinement is not None else set()
         if back and self._confinement is not None:
             self._confine(self._confinement.policy(), again=True)
@@ -233,8 +235,9 @@ class CatalogJobs:
         if not self._store.staging.is_dir():
             self.release([planned.job for planned, _ in results], now)
             raise StagingLostError(f"The folder {self._store.staging} is gone: something removed it during the work.")
-        results = self._without_unread(results, now)
-        results = [(planned, self._claims.checked(planned.job, value)) for planned, value in results]
+        if any(_failure(value) is not None for _, value in results):
+            results = self._without_unread(results, now)
+            results = [(planned, self._claims.checked(planned.job, value)) for planned, value in results]
         faults = self._record(results, now)
         if ALL in faults:
             is_full = faults[ALL] == DISK_FULL_NOTICE
