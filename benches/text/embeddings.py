@@ -22,9 +22,9 @@ from numpy.typing import NDArray
 
 from benches.peers.environments import SetupError, ensure
 from benches.text.report import Options, Report, at_least, table
+from pillion import machine
 from pillion.kinds.embedding import minilm
 from pillion.kinds.embedding import models as weights
-from pillion.pool import threads
 from tests.support import minilm_numpy, sentences
 
 _SENTENCES = 1000
@@ -74,7 +74,7 @@ def run(options: Options) -> Report:
         rows.append((tool.name, f"{tool.rate:.0f}", f"{tool.rate / tools[0].rate:.2f}", f"{cosine:.4f}"))
         report.figures[tool.name] = {"sentences_per_second": tool.rate, "least_cosine": cosine}
     words = statistics.mean(len(text.split()) for text in texts)
-    report.lines = [f"{len(texts)} texts of {words:.0f} words in the mean, {threads.available()} threads"]
+    report.lines = [f"{len(texts)} texts of {words:.0f} words in the mean, {machine.threads_available()} threads"]
     report.lines += table(("tool", "sentences/s", "to the first", "least cosine"), rows)
     by_name = {tool.name: tool for tool in tools}
     peer = max(("onnxruntime float32", "onnxruntime int8"), key=lambda name: by_name[name].rate)
@@ -121,7 +121,7 @@ def _graphs(cache: Path, weights: Path) -> dict[str, Path]:
 
 def _onnx(graph: Path, ids: Callable[[Sequence[str]], list[list[int]]]) -> Callable[[Sequence[str]], Vectors]:
     options = onnxruntime.SessionOptions()
-    options.intra_op_num_threads = threads.available()
+    options.intra_op_num_threads = machine.threads_available()
     session = onnxruntime.InferenceSession(str(graph), options, providers=["CPUExecutionProvider"])
 
     def embed(texts: Sequence[str]) -> Vectors:

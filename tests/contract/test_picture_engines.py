@@ -15,12 +15,11 @@ import pytest
 from PIL import Image, Jpeg2KImagePlugin, features
 
 import pillion
-from pillion import _core
+from pillion import _core, machine
 from pillion.errors import ItemError
 from pillion.index.wants import canonical
 from pillion.kinds.ocr.generator import OcrGenerator
 from pillion.kinds.thumbnail.generator import ImageThumbGenerator
-from pillion.pool import threads
 from pillion.readers.images import decode as pictures
 from pillion.readers.images import heif, libheif, libraw, pillow
 from tests.support import icc, raws
@@ -270,7 +269,7 @@ def test_jpeg_2000_is_decoded_at_the_size_that_is_wanted(boxed: bool) -> None:
 @pytest.mark.parametrize("said", [None, "1"])
 def test_large_jpeg_2000_is_decoded_on_the_free_cores(said: str | None, monkeypatch: pytest.MonkeyPatch) -> None:
     skip_unless_built_in("image/jp2")
-    monkeypatch.setattr(threads, "available", lambda: 3)
+    monkeypatch.setattr(machine, "threads_available", lambda: 3)
     monkeypatch.delenv(pillow._THREADS, raising=False)
     if said is not None:
         monkeypatch.setenv(pillow._THREADS, said)

@@ -12,7 +12,7 @@ import pytest
 
 from pillion import machine
 from pillion.machine import JobServer
-from pillion.pool import keepalive, threads
+from pillion.pool import keepalive
 
 GENEROUS = 60.0
 OTHER = """
@@ -30,7 +30,7 @@ def server(monkeypatch: pytest.MonkeyPatch) -> Iterator[JobServer]:
     """One for four cores, which this process has joined."""
     made = JobServer.create(4)
     monkeypatch.setattr(machine, "_server", made)
-    monkeypatch.setattr(threads, "available", lambda: 4)
+    monkeypatch.setattr(machine, "threads_available", lambda: 4)
     yield made
     os.close(made.descriptor)
 
@@ -97,15 +97,15 @@ def test_results_come_in_order_from_several_threads(server: JobServer) -> None:
             meeting.wait(GENEROUS)  # passes only when three threads are at work at a time
         return number, threading.current_thread()
 
-    made = list(threads.spread((lambda number=number: task(number)) for number in range(50)))
+    made = list(machine.spread((lambda number=number: task(number)) for number in range(50)))
     assert [number for number, _ in made] == list(range(50))
     assert len({thread for _, thread in made}) >= 3
     assert server.in_use() == 0
 
 
 def test_one_core_is_one_thread(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(threads, "available", lambda: 1)
-    made = list(threads.spread(threading.current_thread for _ in range(5)))
+    monkeypatch.setattr(machine, "threads_available", lambda: 1)
+    made = list(machine.spread(threading.current_thread for _ in range(5)))
     assert made == [threading.current_thread()] * 5
 
 
@@ -118,7 +118,7 @@ def test_tasks_are_read_as_they_are_worked(server: JobServer) -> None:
             read.append(number)
             yield lambda: gate.wait(GENEROUS)
 
-    results = threads.spread(tasks())
+    results = machine.spread(tasks())
     threading.Timer(0, gate.set).start()
     assert next(results)
     results.close()
@@ -130,7 +130,7 @@ def test_an_error_comes_in_its_turn(server: JobServer) -> None:
     def task(number: int) -> int:
         return 10 // (number - 3)
 
-    results = threads.spread((lambda number=number: task(number)) for number in range(6))
+    results = machine.spread((lambda number=number: task(number)) for number in range(6))
     assert [next(results) for _ in range(3)] == [-4, -5, -10]
     with pytest.raises(ZeroDivisionError):
         next(results)

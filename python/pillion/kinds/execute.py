@@ -39,7 +39,7 @@ from pillion.model import (
     value,
 )
 from pillion.panics import is_panic
-from pillion.pool import sandbox, threads
+from pillion.pool import sandbox
 from pillion.weights import outside
 
 Checksum = Annotated[str, msgspec.Meta(pattern="^[0-9a-f]{64}$")]
@@ -170,7 +170,7 @@ def execute(task: ExecutionTask) -> Execution:
     prepared = _prepared.pop(task.staging, _Prepared(None, 0.0))
     result: tuple[Staged, ...] | Empty | Failure
     if task.share < 1:
-        threads.limit_to(task.share)
+        machine.limit_threads(task.share)
     try:
         result = _generate(task, prepared.value)
     except BaseException as error:

@@ -19,10 +19,9 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from numpy.typing import NDArray
 
-from pillion import extras
+from pillion import extras, machine
 from pillion.errors import ErrorClass, ItemError
 from pillion.kinds.embedding import models
-from pillion.pool.threads import available
 from pillion.weights.cache import filled_folder
 from pillion.weights.outside import made_outside
 
@@ -78,7 +77,7 @@ def embed(texts: Sequence[str], *, compute: str = DEFAULT_COMPUTE, threads: int 
     """
     if not texts:
         return np.zeros((0, DIMENSIONS), dtype=np.float32)
-    threads = threads or available()
+    threads = threads or machine.threads_available()
     encodings = [_shortened(encoding.ids) for encoding in _tokenizer().encode_batch(list(texts))]
     vectors = np.empty((len(texts), DIMENSIONS), dtype=np.float32)
     for arithmetic, rows in _batches([len(ids) for ids in encodings], compute):

@@ -18,10 +18,10 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
+from pillion import machine
 from pillion.errors import ErrorClass, ItemError
 from pillion.kinds.ocr import models
 from pillion.kinds.ocr.result import Box
-from pillion.pool import threads
 
 if TYPE_CHECKING:
     import numpy as np
@@ -137,7 +137,7 @@ def _session(path: str) -> Any:
     import onnxruntime
 
     options = onnxruntime.SessionOptions()
-    options.intra_op_num_threads = threads.available()
+    options.intra_op_num_threads = machine.threads_available()
     # Threads that wait for work would spin, and so take the cores from other workers.
     options.add_session_config_entry("session.intra_op.allow_spinning", "0")
     # An arena keeps what the largest picture took.

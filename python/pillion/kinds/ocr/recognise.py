@@ -39,8 +39,8 @@ from pillion.kinds.ocr.segments import (
     segments_of,
 )
 from pillion.kinds.ocr.tesseract import Layout, LayoutAnalysis, RecognisedText, Recognisers, confidence
+from pillion.machine import spread
 from pillion.pool import keepalive
-from pillion.pool.threads import spread
 from pillion.readers.images.decode import Picture, opened, pages
 from pillion.readers.pdf import document as pdfium
 

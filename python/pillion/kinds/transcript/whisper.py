@@ -16,10 +16,9 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from numpy.typing import NDArray
 
-from pillion import extras
+from pillion import extras, machine
 from pillion.errors import ErrorClass, ItemError
 from pillion.kinds.transcript import models
-from pillion.pool import threads
 
 if TYPE_CHECKING:
     from faster_whisper import BatchedInferencePipeline, WhisperModel
@@ -246,7 +245,7 @@ def loaded(model: str) -> BatchedInferencePipeline:
         str(folder.path),
         device="cuda" if cuda else "cpu",
         compute_type="float16" if cuda else "int8",
-        cpu_threads=threads.available(),
+        cpu_threads=machine.threads_available(),
         local_files_only=True,
     )
     return BatchedInferencePipeline(loaded)

@@ -19,7 +19,6 @@ from typing import TYPE_CHECKING, cast
 
 from pillion import machine
 from pillion.errors import ErrorClass, ItemError
-from pillion.pool import threads
 from pillion.readers.images.base import DecodedPicture, check_size
 
 if TYPE_CHECKING:
@@ -158,7 +157,8 @@ def _free_cores(picture: Image.Image) -> Iterator[None]:
     if picture.format != "JPEG2000" or picture.width * picture.height < _WORTH_HALVING or _THREADS in os.environ:
         yield
         return
-    extras = [extra for _ in range(_MOST_THREADS - 1) if (extra := machine.acquire_extra_core(threads.available()))]
+    most = machine.threads_available()
+    extras = [extra for _ in range(_MOST_THREADS - 1) if (extra := machine.acquire_extra_core(most))]
     os.environ[_THREADS] = str(1 + len(extras))
     try:
         yield
