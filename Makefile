@@ -13,6 +13,7 @@
 #   make soak              everything broken on purpose, at the large numbers: hours; SOAK="--part kills" for a part
 #   make route             which of our files a photograph, a page and a request pass through, and how often
 #   make bench-serve       the HTTP server beside nginx (needs Debian's wrk), and the timeline of a million items
+#   make soak-serve        the server under a mixed load for an hour, and its memory; ARGS="--minutes 10"
 #   make fuzz-api          10,000 requests from the OpenAPI document, good and bad; ARGS="--calls 1000"
 #   make fuzz-images       Pillow's test images, whole and mutated, through the decoders
 #   make fuzz-files        documents, PDFs, film and sound, whole and mutated, in sandboxed workers; ARGS="--minutes 60"
@@ -28,7 +29,7 @@ NATIVE := $(VENV)/python tools/native.py run
 export DIR
 SOAK ?=
 
-.PHONY: demo test test-python test-rust lint format bench bench-smoke bench-peers bench-search bench-serve bench-text gates fuzz fuzz-api fuzz-images fuzz-files soak route setup setup-dev wheel clean help
+.PHONY: demo test test-python test-rust lint format bench bench-smoke bench-peers bench-search bench-serve bench-text gates fuzz fuzz-api fuzz-images fuzz-files soak soak-serve route setup setup-dev wheel clean help
 
 help:
 	@sed -n 's/^#  *make /make /p' Makefile
@@ -112,6 +113,10 @@ bench-serve:
 fuzz-api:
 	@$(PYTHON) tools/bootstrap.py test
 	@nice -n 10 $(VENV)/python tools/fuzz_api.py $(ARGS)
+
+soak-serve:
+	@$(PYTHON) tools/bootstrap.py test
+	@nice -n 10 $(VENV)/python tools/soak_serve.py $(ARGS)
 
 fuzz-files:
 	@$(PYTHON) tools/bootstrap.py test

@@ -316,6 +316,7 @@ def test_what_can_never_be_there_is_a_problem(served: Served) -> None:
         "search?q=",
         "items/not-a-uuid",
         "sidecars/not-a-uuid/thumb/icon",
+        "plan?kind=" + "thumb," * 50,
     ],
 )
 def test_what_is_wrong_is_named(served: Served, path: str) -> None:
@@ -537,3 +538,12 @@ def test_the_document_is_openapi_and_its_examples_are_what_it_says(served: Serve
         jsonschema.validate(served.get(path), schema)
     whole = document["paths"][API + "/items/{content_uuid}"]["get"]["responses"]["200"]["content"]
     jsonschema.validate(served.get(f"items/{uuid_of(served, 'letter.pdf')}"), whole["application/json"]["schema"])
+
+
+def test_an_empty_parameter_is_as_one_that_is_left_out_and_the_document_says_so(served: Served) -> None:
+    paths = served.get("openapi.json")["paths"]
+    for name, path, empty in (("failures", "/failures", "error_class"), ("items", "/items", "type")):
+        (described,) = (one for one in paths[API + path]["get"]["parameters"] if one["name"] == empty)
+        schema = described["schema"]
+        jsonschema.validate([""] if schema["type"] == "array" else "", schema)
+        assert served.get(f"{name}?{empty}=") == served.get(name)

@@ -25,8 +25,6 @@ async def show_inventory(api: Api, _request: Request) -> Answer:
 async def show_branches(api: Api, request: Request) -> Answer:
     """The digests of the buckets that begin with some digits."""
     prefixes = list(dict.fromkeys(request.values["prefixes"]))
-    if len(prefixes) > MOST_PREFIXES:
-        raise Problem(422, f"At most {MOST_PREFIXES} are answered at a time.", parameter="prefixes")
     return json_answer(await api.read_slowly(lambda library: library.peers.answering.branches(prefixes)))
 
 
@@ -74,6 +72,7 @@ _OFFER: Schema = many({"type": ["string", "integer", "null"]})
 
 _PREFIXES = Param(
     name="prefixes",
+    most=MOST_PREFIXES,
     schema=text(pattern="^[0-9a-f]{2}$"),
     text="Two hexadecimal digits each.",
     example="00,ff",

@@ -11,6 +11,7 @@ from pillion.server.http import Answer, Request, json_answer
 if TYPE_CHECKING:
     from pillion.server.app import Api
     from pillion.server.routes import Param, Reply, Route
+    from pillion.server.schemas import Schema
 
 _TAGS = {
     "items": "The contents of the library",
@@ -111,18 +112,29 @@ def _problems_of(route: Route) -> Sequence[int]:
 
 
 def _parameter(param: Param, place: str) -> dict[str, Any]:
+    schema = param.schema if param.required or place == "path" else _or_empty(param.schema)
     described: dict[str, Any] = {
         "name": param.name,
         "in": place,
         "description": param.text,
         "required": param.required or place == "path",
-        "schema": {"type": "array", "items": param.schema, "maxItems": 50} if param.many else param.schema,
+        "schema": {"type": "array", "items": schema, "maxItems": param.most} if param.many else schema,
     }
     if param.many:
         described.update(style="form", explode=False)
     if param.example is not None:
         described["example"] = param.example.split(",") if param.many else param.example
     return described
+
+
+def _or_empty(schema: Schema) -> Schema:
+    """Text that may also be empty, as a parameter that is left out is."""
+    loose = dict(schema)
+    if "enum" in loose:
+        loose["enum"] = [*loose["enum"], ""]
+    if "pattern" in loose:
+        loose["pattern"] = f"^$|{loose['pattern']}"
+    return loose
 
 
 def _reply(reply: Reply) -> dict[str, Any]:

@@ -20,7 +20,8 @@ API = "/api/v1"
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Param:
-    """A parameter. ``schema``: a JSON Schema of type string, integer, number or boolean; ``many``: commas part values.
+    """A parameter. ``schema``: a JSON Schema of type string, integer, number or boolean; ``many``: commas part values,
+    of which there may be ``most``. One that is empty is as one that is left out.
 
     ``example``: a value as it stands in an address.
     """
@@ -31,6 +32,7 @@ class Param:
     example: Any = None
     required: bool = False
     many: bool = False
+    most: int = 50
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -174,14 +176,19 @@ def _checked(route: Route, parts: Mapping[str, str], query: Mapping[str, str]) -
     for param in route.query:
         text = query.get(param.name)
         if text is not None:
-            values[param.name] = (
-                [value_of(param, part) for part in text.split(",") if part] if param.many else value_of(param, text)
-            )
+            values[param.name] = _many_of(param, text) if param.many else value_of(param, text)
         elif param.required:
             raise Problem(422, f"The parameter '{param.name}' is missing.", parameter=param.name)
         elif "default" in param.schema:
             values[param.name] = param.schema["default"]
     return values
+
+
+def _many_of(param: Param, text: str) -> list[Any]:
+    parts = text.split(",")
+    if len(parts) > param.most:
+        raise _wrong(param.name, f"at most {param.most} are taken")
+    return [value_of(param, part) for part in parts if part]
 
 
 def value_of(param: Param, text: str) -> Any:

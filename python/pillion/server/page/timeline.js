@@ -94,9 +94,8 @@ class Timeline extends HTMLElement {
 		this.#focus = Math.max(0, Math.min(this.#total - 1, index));
 		if (!this.#total) return;
 		const y = this.#yOf(this.#focus);
-		const view = this.scroller.clientHeight;
 		if (y < this.#top + HEAD) this.jump(y - HEAD - GAP);
-		else if (y + this.row > this.#top + view) this.jump(y + this.row - view + GAP);
+		else if (y + this.row > this.#top + this.view) this.jump(y + this.row - this.view + GAP);
 		this.#render();
 		this.#cells.get(this.#focus)?.focus({ preventScroll: true });
 	}
@@ -126,7 +125,6 @@ class Timeline extends HTMLElement {
 			if (!this.#total) this.#sayEmpty();
 			this.#measure();
 			this.jump(fromTop ? 0 : this.#top);
-			this.#render();
 			send(this, "counted", this.#total);
 			return was;
 		} catch (error) {
@@ -148,9 +146,9 @@ class Timeline extends HTMLElement {
 
 	#measure() {
 		const width = this.area.clientWidth || this.scroller.clientWidth;
-		const height = this.scroller.clientHeight || 600;
+		this.view = this.scroller.clientHeight || 600; // kept, since to ask for it again is to lay out the page again
 		const least = width < 600 ? 104 : 148;
-		const wanted = Math.max(least, Math.sqrt((width * height) / (MOST_CELLS / 2.2)));
+		const wanted = Math.max(least, Math.sqrt((width * this.view) / (MOST_CELLS / 2.2)));
 		this.columns = Math.max(3, Math.floor((width + GAP) / (wanted + GAP)));
 		this.cell = (width - GAP * (this.columns - 1)) / this.columns;
 		this.row = this.cell + GAP;
@@ -167,17 +165,18 @@ class Timeline extends HTMLElement {
 	}
 
 	#reach() {
-		return Math.max(0, this.#height - this.scroller.clientHeight);
+		return Math.max(0, this.#height - this.view);
 	}
 
 	get #barReach() {
-		return Math.max(0, Math.min(this.#height, TALLEST) - this.scroller.clientHeight);
+		return Math.max(0, Math.min(this.#height, TALLEST) - this.view);
 	}
 
 	/** Set the scroll bar to the place that is shown. */
 	#align() {
 		const scaled = this.#height > TALLEST;
 		const bar = scaled && this.#reach() ? (this.#top / this.#reach()) * this.#barReach : this.#top;
+		if (bar === this.#last) return;
 		this.scroller.scrollTop = bar;
 		this.#last = this.scroller.scrollTop;
 	}
@@ -188,7 +187,7 @@ class Timeline extends HTMLElement {
 		if (!delta) return;
 		this.#last = bar;
 		if (this.#height <= TALLEST) this.#top = bar;
-		else if (Math.abs(delta) < this.scroller.clientHeight * 2 && bar > 0 && bar < this.#barReach) this.#top += delta;
+		else if (Math.abs(delta) < this.view * 2 && bar > 0 && bar < this.#barReach) this.#top += delta;
 		else this.#top = (bar / this.#barReach) * this.#reach();
 		this.#top = Math.max(0, Math.min(this.#reach(), this.#top));
 		this.#later();
@@ -257,10 +256,9 @@ class Timeline extends HTMLElement {
 			this.#heads.clear();
 			return;
 		}
-		const view = this.scroller.clientHeight;
-		const shift = this.scroller.scrollTop - this.#top;
-		const from = this.#top - view * 0.4;
-		const to = this.#top + view * 1.4;
+		const shift = this.#last - this.#top;
+		const from = this.#top - this.view * 0.4;
+		const to = this.#top + this.view * 1.4;
 		const wanted = new Set();
 		const shownHeads = new Set();
 		const missing = new Map();
@@ -546,7 +544,7 @@ class Timeline extends HTMLElement {
 
 	#key(event) {
 		if (event.altKey || event.ctrlKey || event.metaKey) return;
-		const page = Math.max(1, Math.floor(this.scroller.clientHeight / this.row)) * this.columns;
+		const page = Math.max(1, Math.floor(this.view / this.row)) * this.columns;
 		const steps = { ArrowLeft: -1, ArrowRight: 1, PageUp: -page, PageDown: page, Home: -this.#total, End: this.#total };
 		if (event.key in steps) this.focusOn(this.#focus + steps[event.key]);
 		else if (event.key === "ArrowUp" || event.key === "ArrowDown") this.focusOn(this.#vertical(event.key === "ArrowDown" ? 1 : -1));

@@ -1,20 +1,24 @@
 // Numbers, dates and names as people read them, and how the page is built.
 
-const number = new Intl.NumberFormat();
-const full = new Intl.DateTimeFormat(undefined, { dateStyle: "long", timeStyle: "short", timeZone: "UTC" });
-const day = new Intl.DateTimeFormat(undefined, { dateStyle: "long", timeZone: "UTC" });
-const month = new Intl.DateTimeFormat(undefined, { month: "long", year: "numeric", timeZone: "UTC" });
-const shortMonth = new Intl.DateTimeFormat(undefined, { month: "short", year: "numeric", timeZone: "UTC" });
+// A browser takes milliseconds to make each of these: when it is first needed.
+function written(options) {
+	let format;
+	return (value) => (format ??= new Intl.DateTimeFormat(undefined, { ...options, timeZone: "UTC" })).format(value);
+}
+const full = written({ dateStyle: "long", timeStyle: "short" });
+const day = written({ dateStyle: "long" });
+const month = written({ month: "long", year: "numeric" });
+const shortMonth = written({ month: "short", year: "numeric" });
 
-export const count = (value) => number.format(value);
+export const count = (value) => Number(value).toLocaleString();
 export const plural = (value, one, many = one + "s") => `${count(value)} ${value === 1 ? one : many}`;
-export const monthName = (year, at) => month.format(Date.UTC(year, at - 1, 15));
-export const monthShort = (year, at) => shortMonth.format(Date.UTC(year, at - 1, 15));
+export const monthName = (year, at) => month(Date.UTC(year, at - 1, 15));
+export const monthShort = (year, at) => shortMonth(Date.UTC(year, at - 1, 15));
 
 /** ms since 1970 -> a date; "" for none. Dates of the timeline are kept as what the clock showed, so in UTC. */
 export function date(ms, format = full) {
 	try {
-		return ms === null || ms === undefined ? "" : format.format(ms);
+		return ms === null || ms === undefined ? "" : format(ms);
 	} catch {
 		return "";
 	}
