@@ -8,7 +8,7 @@ from collections.abc import Callable
 from pathlib import Path
 
 import pytest
-from PIL import Image, ImageChops
+from PIL import Image, ImageChops, ImageDraw
 
 import pillion
 from pillion.kinds.ocr.result import BlockType, OcrResult
@@ -104,7 +104,31 @@ def a_form() -> Page:
     return SECOND + " ".join(" ".join(field) for field in FIELDS), page_of((printed(SECOND, 80), 120, 200), *parts)
 
 
-PAGES = (columns_around_a_picture, columns_and_a_pull_quote, prose_and_a_sidebar, a_table, a_form)
+CELLS = (
+    ("Keeper", "Duty in the harbour", "Paid"),
+    ("Anna Berg", "Lights the lamp at dusk and\ntrims it twice in the night", "12 crowns a month\nand bread"),
+    ("Olaf Lind", "Rings the bell in fog", "9 crowns"),
+    ("The boys of\nthe school", "Carry coal and water up to\nthe tower on each Monday", "Soup"),
+)
+
+
+def a_ruled_table() -> Page:
+    """Cells of several lines that stand close to their rulings, those of the same row at other heights."""
+    x, y = (120, 330, 760, 1060), (500, 560, 660, 720, 820)
+    page = page_of((printed(SECOND, 80), 120, 200))
+    draw = ImageDraw.Draw(page)
+    for at in y:
+        draw.line((x[0], at, x[-1], at), fill=60, width=2)
+    for at in x:
+        draw.line((at, y[0], at, y[-1]), fill=60, width=2)
+    for row, top, bottom in zip(CELLS, y, y[1:], strict=False):
+        for text, left in zip(row, x, strict=False):
+            cell = printed(text, 0)
+            page.paste(cell, (left + 9, (top + bottom - cell.height) // 2))
+    return SECOND + " ".join(" ".join(row) for row in CELLS), page
+
+
+PAGES = (columns_around_a_picture, columns_and_a_pull_quote, prose_and_a_sidebar, a_table, a_form, a_ruled_table)
 
 
 def read(page: Image.Image, path: Path) -> OcrResult:
@@ -146,6 +170,12 @@ def test_rows_of_a_table_are_rows(tmp_path: Path) -> None:
     (table,) = [block for block in page.blocks if block.type is BlockType.TABLE]
     assert table.rows == ROWS
     assert "\t".join(ROWS[0]) in page.text.splitlines()
+
+
+def test_a_ruled_table_is_read_cell_by_cell(tmp_path: Path) -> None:
+    text = " ".join(read(a_ruled_table()[1], tmp_path / "page.png").text.split())
+    for row in CELLS:
+        assert " ".join(" ".join(row).split()) in text
 
 
 def test_a_picture_is_a_figure(tmp_path: Path) -> None:

@@ -12,7 +12,14 @@ from numpy.typing import NDArray
 from pillion import _core
 from pillion.errors import ErrorClass, ItemError
 from pillion.kinds.ocr import lines, models
-from pillion.kinds.ocr.tesseract import Layout, LibraryRecogniser, RecognisedText, RecognisedWord, _library_recogniser
+from pillion.kinds.ocr.tesseract import (
+    Layout,
+    LibraryRecogniser,
+    RecognisedText,
+    RecognisedWord,
+    Recognisers,
+    _library_recogniser,
+)
 from tests.support import media
 
 pytestmark = pytest.mark.models
@@ -23,8 +30,8 @@ TEXT = (
 )
 
 
-def gray_page(text: str, size: float = 11) -> NDArray[np.uint8]:
-    page = media.page(textwrap.fill(text, 60), dpi=150, font_size=size).convert("L")
+def gray_page(text: str, size: float = 11, dpi: int = 150) -> NDArray[np.uint8]:
+    page = media.page(textwrap.fill(text, 60), dpi=dpi, font_size=size).convert("L")
     return np.ascontiguousarray(np.asarray(page))
 
 
@@ -76,6 +83,29 @@ def test_the_layout_is_analysed_once(recogniser: LibraryRecogniser) -> None:
     found = recogniser.analyse_layout(gray, Layout.PAGE)
     text = recogniser.recognise(gray, Layout.PAGE)
     assert found.lines == len(text.lines)
+
+
+def test_lines_found_once_are_read_without_another_layout(recogniser: LibraryRecogniser) -> None:
+    """Also from a larger picture of the page than they were found in."""
+    small, large = gray_page(TEXT), gray_page(TEXT, dpi=300)
+    pieces = recogniser.analyse_layout(small, Layout.PAGE).pieces
+    assert pieces is not None
+    whole = recogniser.recognise(small, Layout.PAGE)
+    reader = Recognisers(["eng"], None)
+    flat = [piece for line in pieces for piece in line]
+    assert reader.read(small, flat) == whole
+    doubled = reader.read(large, [piece.placed(2.0, 2.0) for piece in flat])
+    assert doubled is not None
+    assert SequenceMatcher(None, doubled.text, whole.text).ratio() > 0.99
+
+
+def test_pieces_are_not_read_without_a_model_for_the_core(
+    recogniser: LibraryRecogniser, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    gray = gray_page(TEXT)
+    (first, *_) = recogniser.analyse_layout(gray, Layout.PAGE).pieces or ()
+    monkeypatch.setattr(lines, "model_of", lambda language, folder: None)
+    assert Recognisers(["eng"], None).read(gray, first) is None
 
 
 def test_what_is_no_model_is_a_typed_error() -> None:

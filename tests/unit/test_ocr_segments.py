@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from itertools import pairwise
 
 import numpy as np
@@ -11,6 +11,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from numpy.typing import NDArray
 
+from pillion.kinds.ocr.lines import Piece
 from pillion.kinds.ocr.page import chosen, recognised_page
 from pillion.kinds.ocr.prepared import Boxes, Gray, PreparedImage
 from pillion.kinds.ocr.segments import Doubt, PageLines, Segment, segments_of
@@ -91,6 +92,55 @@ def test_lines_of_other_segments_are_painted_over() -> None:
     for segment in segments:
         own = in_whole(segment)
         assert set(np.unique(segment.gray).tolist()) == own | {255}
+
+
+def in_pieces(lines: Sequence[Line], *, on_side: Sequence[int] = ()) -> list[Segment]:
+    """The segments of a page whose lines the core reads, but for some, in reading order."""
+    areas = [(int(left), int(top), int(right), int(bottom)) for left, top, right, bottom in lines]
+    pieces = tuple(
+        () if number in on_side else (Piece(area, (area[1] - 2, area[3] + 2), area, True, number == 0),)
+        for number, area in enumerate(areas)
+    )
+    page = replace(page_of(lines), pieces=pieces)
+    return sorted(segments_of(page), key=lambda segment: segment.place)
+
+
+def gray_of_middle(segment: Segment, piece: Piece) -> int:
+    left, top, right, bottom = piece.area
+    return int(segment.gray[(top + bottom) // 2, (left + right) // 2])
+
+
+def test_lines_whose_pieces_are_known_are_read_where_they_are() -> None:
+    """In equal shares and in order, also where lines of two columns cannot be parted."""
+    lines = [
+        box
+        for row in range(40)
+        for box in ((100, row * 50 + 30, 700, row * 50 + 58), (900, row * 50 + 10, 1600, row * 50 + 38))
+    ]
+    segments = in_pieces(lines)
+    assert 4 <= len(segments) <= 8
+    read = [gray_of_middle(segment, piece) for segment in segments for piece in segment.pieces or ()]
+    assert read == list(range(1, 81))
+    for segment in segments:
+        assert {*in_whole(replace(segment, gray=segment.alone()))} == {
+            gray_of_middle(segment, piece) for piece in segment.pieces or ()
+        }
+
+
+def test_lines_on_their_side_are_left_to_the_engine() -> None:
+    segments = in_pieces(column(100, 600, 100, 5, pitch=48), on_side=[2])
+    assert [len(segment.pieces or ()) for segment in segments] == [2, 0, 2]
+    assert in_whole(replace(segments[1], gray=segments[1].alone())) == {3}
+
+
+def test_pieces_are_scaled_with_their_page() -> None:
+    lines = column(100, 1600, 100, 3)
+    area = (100, 100, 1600, 128)
+    page = replace(page_of(lines), pieces=((Piece(area, (97, 131), area, True, True),),) * 3)
+    larger = page.scaled_to(PreparedImage(np.full((4800, 3400), 255, np.uint8), (4800, 3400)))
+    assert larger.pieces is not None
+    assert larger.pieces[0][0].area == (200, 200, 3200, 256)
+    assert larger.pieces[0][0].rows == (194, 262)
 
 
 def test_one_very_long_line_is_not_the_whole_page() -> None:

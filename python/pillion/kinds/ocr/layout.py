@@ -67,11 +67,12 @@ class Print:
         found: Mask = self.tiles & (off > 0.6 * every)
         return found
 
-    def within(self, area: Area) -> Print:
-        """That of a part of the picture, in its place: the ink around it is left out."""
+    def within(self, *areas: Area) -> Print:
+        """That of parts of the picture, in its place: the ink around them is left out."""
         inside = np.zeros_like(self.ink)
-        left, top, right, bottom = (side // self.factor for side in area)
-        inside[top : bottom + 1, left : right + 1] = True
+        for area in areas:
+            left, top, right, bottom = (side // self.factor for side in area)
+            inside[top : bottom + 1, left : right + 1] = True
         return Print(self.ink & inside, self.tiles, self.factor)
 
     def on(self, lines: Boxes) -> Mask:
@@ -189,7 +190,7 @@ def _apart(found: Sequence[Suspect], lines: Boxes) -> list[Suspect]:
     joined: list[Suspect] = []
     for one in found:
         wider = replace(one, area=_with_whole_lines(one.area, lines))
-        while (other := next((old for old in joined if _touch(old.area, wider.area)), None)) is not None:
+        while (other := next((old for old in joined if touch(old.area, wider.area)), None)) is not None:
             joined.remove(other)
             both = _with_whole_lines(_union(other.area, wider.area), lines)
             wider = Suspect(both, other.table or wider.table, other.spaces or wider.spaces, one.strip)
@@ -362,7 +363,8 @@ def _around(lines: Boxes) -> Area:
     return left, top, right, bottom
 
 
-def _touch(one: Area, two: Area) -> bool:
+def touch(one: Area, two: Area) -> bool:
+    """Whether two areas share a pixel."""
     return one[0] < two[2] and two[0] < one[2] and one[1] < two[3] and two[1] < one[3]
 
 

@@ -10,7 +10,7 @@ from __future__ import annotations
 import functools
 import math
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -43,6 +43,20 @@ class Piece:
     starts_line: bool
     starts_paragraph: bool
 
+    def placed(self, across: float, down: float, left: int = 0, top: int = 0) -> Piece:
+        """In a picture so many times as wide and as high, of which a part begins so far from the left and the top."""
+        if across == down == 1.0 and left == top == 0:
+            return self
+
+        def sides(area: Area) -> Area:
+            x0, y0, x1, y1 = area
+            low = math.floor(x0 * across) - left, math.floor(y0 * down) - top
+            return (*low, math.ceil(x1 * across) - left, math.ceil(y1 * down) - top)
+
+        above, below = self.rows
+        rows = math.floor(above * down) - top, math.ceil(below * down) - top
+        return replace(self, area=sides(self.area), rows=rows, line=sides(self.line))
+
 
 @functools.lru_cache(maxsize=8)
 def model_of(language: str, folder: str) -> _core.LineModel | None:
@@ -57,14 +71,14 @@ def model_of(language: str, folder: str) -> _core.LineModel | None:
         return None
 
 
-def pieces_of(iterator: Any, module: Any, no_text: Sequence[Any]) -> list[Piece] | None:
-    """What is to be read of a page that was laid out, in reading order; none where some of it is on its side.
+def pieces_of(iterator: Any, module: Any, no_text: Sequence[Any]) -> list[tuple[Piece, ...]]:
+    """What is to be read of each line of a page that was laid out, in reading order; nothing of lines on their side.
 
     ``iterator``: tesserocr's over results, of a layout with neighbouring words merged. ``no_text``: types of
     blocks that are left out.
     """
-    levels, upright = module.RIL, module.Orientation.PAGE_UP
-    pieces = []
+    levels, upright, across = module.RIL, module.Orientation.PAGE_UP, module.WritingDirection.LEFT_TO_RIGHT
+    found: list[list[Piece]] = []
     starts_line = starts_paragraph = False
     for item in module.iterate_level(iterator, levels.WORD):
         starts_line |= bool(item.IsAtBeginningOf(levels.TEXTLINE))
@@ -72,13 +86,14 @@ def pieces_of(iterator: Any, module: Any, no_text: Sequence[Any]) -> list[Piece]
         area = item.BoundingBox(levels.WORD)
         if area is None or item.BlockType() in no_text:
             continue
+        if starts_line or not found:
+            found.append([])
         orientation, direction, *_ = item.Orientation()
-        if orientation != upright or direction != module.WritingDirection.LEFT_TO_RIGHT:
-            return None
-        rows, line = _rows(item, area, levels.TEXTLINE), item.BoundingBox(levels.TEXTLINE)
-        pieces.append(Piece(area, rows, line, starts_line, starts_paragraph))
+        if orientation == upright and direction == across:
+            rows, line = _rows(item, area, levels.TEXTLINE), item.BoundingBox(levels.TEXTLINE)
+            found[-1].append(Piece(area, rows, line, starts_line, starts_paragraph))
         starts_line = starts_paragraph = False
-    return pieces
+    return [tuple(pieces) for pieces in found]
 
 
 def _rows(item: Any, area: Area, line_level: Any) -> tuple[int, int]:
@@ -93,13 +108,15 @@ def _rows(item: Any, area: Area, line_level: Any) -> tuple[int, int]:
     return min(top, math.ceil(above)), max(bottom, math.ceil(below))
 
 
-def portions(pieces: list[Piece]) -> Iterator[list[Piece]]:
+def portions(pieces: Sequence[Piece]) -> Iterator[Sequence[Piece]]:
     """In portions that are read in a moment, so that who reads them can look at the clock."""
     for start in range(0, len(pieces), _PORTION):
         yield pieces[start : start + _PORTION]
 
 
-def read(model: _core.LineModel, gray: NDArray[np.uint8], pieces: list[Piece]) -> list[list[tuple[str, float, Area]]]:
+def read(
+    model: _core.LineModel, gray: NDArray[np.uint8], pieces: Sequence[Piece]
+) -> list[list[tuple[str, float, Area]]]:
     """For each piece its words: text, confidence (0 to 100) and box."""
     if not pieces:
         return []

@@ -123,8 +123,8 @@ def ocr_page(
 
 # scale ----------------------------------------------------------------------------------------------------------------
 
-FIRST_PIXELS = 2_500_000
-"""About an A4 page at 150 dpi: at this size print of normal size is in the best range already."""
+FIRST_PIXELS = 5_000_000
+"""About an A4 page at 220 dpi: at this size small print is in the best range already."""
 MAX_PIXELS = 9_000_000
 MAX_UPSCALE = 4.0
 SMALL_PIXELS = 1_000_000

@@ -22,8 +22,9 @@ from typing import TYPE_CHECKING, Protocol
 
 from pillion import _core, extras
 from pillion.errors import ErrorClass, ItemError
-from pillion.kinds.ocr import layout, models, page, pdf, ppocr, tesseract
+from pillion.kinds.ocr import layout, models, page, pdf, ppocr, ruled, tesseract
 from pillion.kinds.ocr.kind import AUTO
+from pillion.kinds.ocr.lines import Piece
 from pillion.kinds.ocr.page import ImageSource, PageSource, RecognisedPage, ocr_page
 from pillion.kinds.ocr.photograph import recognise_photograph
 from pillion.kinds.ocr.prepared import Gray, PreparedImage, gray_of, prepared, turned
@@ -36,6 +37,8 @@ from pillion.kinds.ocr.segments import (
     is_read_in_part,
     is_upended,
     no_lines,
+    placed,
+    replaced,
     segments_of,
 )
 from pillion.kinds.ocr.tesseract import Layout, LayoutAnalysis, RecognisedText, Recognisers, confidence
@@ -223,6 +226,17 @@ def _recognise_pdf_page(document: pdfium.Document, draft: pdf.Draft, recognisers
 # a page ---------------------------------------------------------------------------------------------------------------
 
 
+_MORE = 3
+"""So many segments more are read before a page is read in another language, or turned."""
+
+
+def _until_sure(texts: Iterator[RecognisedText]) -> Iterator[RecognisedText]:
+    for text in texts:
+        yield text
+        if confidence(text.lines) >= page.SURE:
+            return
+
+
 class PageRecogniser(Protocol):
     """What a page needs of :class:`Recognisers`, from several threads at once."""
 
@@ -236,6 +250,12 @@ class PageRecogniser(Protocol):
         ...
 
     def recognise(self, gray: Gray, layout: Layout = ..., languages: tuple[str, ...] | None = None) -> RecognisedText:
+        """See :class:`Recognisers`."""
+        ...
+
+    def read(
+        self, gray: Gray, pieces: Sequence[Piece], languages: tuple[str, ...] | None = None
+    ) -> RecognisedText | None:
         """See :class:`Recognisers`."""
         ...
 
@@ -260,8 +280,8 @@ def recognise_page(source: PageSource, recognisers: PageRecogniser) -> Recognise
         with part("read"):
             done = [next(texts)]
             if confidence(done[0].lines) < page.SURE:
-                # A figure or an upright heading may be the largest part of a page: the surer of two decides.
-                done.extend(itertools.islice(texts, 1))
+                # A figure or an upright heading may be the largest part of a page: the surest of a few decides.
+                done.extend(_until_sure(itertools.islice(texts, _MORE)))
         tried = max(range(len(done)), key=lambda number: confidence(done[number].lines))
         with part("again"):
             languages, best = _better_languages(segments[tried], done[tried], recognisers)
@@ -275,7 +295,7 @@ def recognise_page(source: PageSource, recognisers: PageRecogniser) -> Recognise
         segments, tried = segments_of(lines), 0
         with part("again"):
             again = turned if segments[0].whole else None
-            best = again or recognisers.recognise(segments[0].gray, segments[0].layout)
+            best = again or _recognised(segments[0], recognisers)
             languages, best = _better_languages(segments[0], best, recognisers)
     others = [segment for number, segment in enumerate(segments) if number != tried]
     with closing(_texts(others, recognisers, languages)) as texts, part("again"):
@@ -332,7 +352,9 @@ def _at_best_scale(source: PageSource, recognisers: PageRecogniser) -> PageLines
     if better == scale:
         return lines
     with part("draw"):
-        return lines.scaled_to(prepared(source.gray(better), profile, turns=turns))
+        larger = lines.scaled_to(prepared(source.gray(better), profile, turns=turns))
+        # Small print is laid out again where it is larger: what is found of it here is too coarse.
+        return larger.without_pieces() if better > scale else larger
 
 
 def _with_doubts(image: PreparedImage, analysis: LayoutAnalysis, recognisers: PageRecogniser) -> PageLines:
@@ -340,9 +362,12 @@ def _with_doubts(image: PreparedImage, analysis: LayoutAnalysis, recognisers: Pa
     if not len(analysis.boxes):
         return PageLines(image, analysis.boxes)
     seen = layout.print_of(image.gray)
+    analysis, tables = _with_tables(image, analysis, seen, recognisers)
     doubts = []
     for suspect in layout.suspects(analysis.boxes, seen):
         left, top, right, bottom = area = suspect.area
+        if any(layout.touch(area, table) for table in tables):
+            continue
         part = np.ascontiguousarray(image.gray[top:bottom, left:right])
         again = recognisers.analyse_layout(part, Layout.BLOCK)
         if again is None or not again.lines:
@@ -354,8 +379,41 @@ def _with_doubts(image: PreparedImage, analysis: LayoutAnalysis, recognisers: Pa
             # is evidence, or numbers once they are read.
             rows = (suspect.table and gain >= layout.ROW_GAIN) or suspect.spaces
             sure = gain >= layout.SURE_GAIN and not suspect.strip
-            doubts.append(Doubt(area, found, sure=sure, rows=rows, strip=suspect.strip))
-    return PageLines(image, analysis.boxes, tuple(doubts), analysis.figures)
+            pieces = placed(again.pieces, left=-left, top=-top)
+            doubts.append(Doubt(area, found, sure=sure, rows=rows, strip=suspect.strip, pieces=pieces))
+    return PageLines(image, analysis.boxes, tuple(doubts), analysis.figures, analysis.pieces)
+
+
+def _with_tables(
+    image: PreparedImage, analysis: LayoutAnalysis, seen: layout.Print, recognisers: PageRecogniser
+) -> tuple[LayoutAnalysis, list[layout.Area]]:
+    """The lines of the page, those of ruled tables cell by cell, and where these tables are."""
+    areas = []
+    for table in ruled.tables(image.gray, analysis.height) if analysis.pieces is not None else ():
+        found = [
+            line
+            for strip in table.strips()
+            for line in _lines_of_strip(image.gray, strip, analysis.height, recognisers)
+        ]
+        boxes = np.array([area for area, _ in found], np.float64).reshape(-1, 4)
+        text = seen.within(*(cell.inner(analysis.height) for cell in table.cells))
+        if not found or text.covered(boxes) < text.covered(analysis.boxes) + layout.LEAST_GAIN:
+            continue
+        analysis = replaced(analysis, table.area, ruled.in_order(table, found))
+        areas.append(table.area)
+    return analysis, areas
+
+
+def _lines_of_strip(
+    gray: Gray, strip: Sequence[ruled.Cell], height: float, recognisers: PageRecogniser
+) -> list[ruled.Found]:
+    part, (left, top, *_) = ruled.without_rulings(gray, strip, height)
+    analysis = recognisers.analyse_layout(part, Layout.BLOCK)
+    if analysis is None or not analysis.lines:
+        return []
+    boxes = np.rint(analysis.boxes + np.array([left, top, left, top])).astype(int).tolist()
+    pieces = placed(analysis.pieces, left=-left, top=-top) or ((),) * len(boxes)
+    return [((x0, y0, x1, y1), some) for (x0, y0, x1, y1), some in zip(boxes, pieces, strict=True)]
 
 
 def _turned(lines: PageLines, turns: int, recognisers: PageRecogniser) -> PageLines:
@@ -375,11 +433,19 @@ def _texts(
 
 def _read(segment: Segment, recognisers: PageRecogniser, languages: tuple[str, ...]) -> RecognisedText:
     """The text of a segment; where some of it was lost, as lines below each other and nothing else, if that is more."""
-    text = recognisers.recognise(segment.gray, segment.layout, languages)
-    if segment.layout is not Layout.COLUMN or not is_read_in_part(segment, text):
+    text = _recognised(segment, recognisers, languages)
+    if segment.layout is not Layout.COLUMN or segment.pieces is not None or not is_read_in_part(segment, text):
         return text
     again = recognisers.recognise(segment.gray, Layout.BLOCK, languages)
     return again if page.score(again) > page.score(text) else text
+
+
+def _recognised(
+    segment: Segment, recognisers: PageRecogniser, languages: tuple[str, ...] | None = None
+) -> RecognisedText:
+    """The text of a segment: where its lines are known, by the core as far as that can read these languages."""
+    text = None if segment.pieces is None else recognisers.read(segment.gray, segment.pieces, languages)
+    return text or recognisers.recognise(segment.alone(), segment.layout, languages)
 
 
 def _better_languages(
@@ -388,7 +454,7 @@ def _better_languages(
     """The languages in which the first segment makes most sense, and its text in them."""
     best, languages = first, recognisers.languages
     for others in recognisers.languages_to_try(first):
-        text = recognisers.recognise(segment.gray, segment.layout, others)
+        text = _recognised(segment, recognisers, others)
         if page.score(text) > page.score(best):
             best, languages = text, others
     return languages, best
@@ -404,7 +470,8 @@ def _better_turns(
     """
     if not first.lines or confidence(first.lines) >= page.SURE:
         return 0, None
-    gray, best = page.sample(segment.gray, first)
+    alone = segment.alone()
+    gray, best = page.sample(alone, first)
     turns = 0
     for quarters in (2, 1, 3):
         if quarters != 2 and confidence(best.lines) >= page.UNREADABLE:
@@ -414,7 +481,7 @@ def _better_turns(
             best, turns = text, quarters
         if confidence(best.lines) >= page.SURE:
             break
-    return turns, best if turns and segment.whole and gray is segment.gray else None
+    return turns, best if turns and segment.whole and gray is alone else None
 
 
 # where the time goes --------------------------------------------------------------------------------------------------

@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import itertools
 from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING
 
 from pillion.kinds.ocr.layout import Area, inside
+from pillion.kinds.ocr.lines import Piece
 from pillion.kinds.ocr.prepared import Boxes, Gray, PreparedImage
 from pillion.kinds.ocr.result import Box
 from pillion.kinds.ocr.tesseract import Layout, LayoutAnalysis, RecognisedText
@@ -16,6 +18,8 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
 else:
     from pillion.extras import lazy_numpy as np
+
+PiecesOfLines = tuple[tuple[Piece, ...], ...]
 
 # lines in reading order -----------------------------------------------------------------------------------------------
 
@@ -29,6 +33,7 @@ class Doubt:
 
     ``sure``: these are right, and what was found first need not be recognised. ``rows``: the picture shows that they
     are rows of cells or pieces. ``strip``: they are single lines that were found first, too, with pieces lost.
+    ``pieces``: of each line what the core reads; None where it cannot.
     """
 
     area: Area
@@ -36,30 +41,71 @@ class Doubt:
     sure: bool = False
     rows: bool = False
     strip: bool = False
+    pieces: PiecesOfLines | None = None
 
 
 @dataclass(frozen=True, slots=True, eq=False)
 class PageLines:
     """A picture and its lines of text in reading order, none where they are not known; and where they are in doubt.
 
-    ``figures``: around pictures in it.
+    ``figures``: around pictures in it. ``pieces``: of each line what the core reads; None where it cannot.
     """
 
     image: PreparedImage
     lines: Boxes
     doubts: tuple[Doubt, ...] = ()
     figures: tuple[Box, ...] = ()
+    pieces: PiecesOfLines | None = None
 
     def scaled_to(self, image: PreparedImage) -> PageLines:
         """The same lines in a larger or smaller picture of the page."""
         height, width = (new / old for new, old in zip(image.gray.shape, self.image.gray.shape, strict=True))
         sides = [width, height, width, height]
         doubts = tuple(
-            replace(doubt, area=_whole_pixels(np.array(doubt.area) * sides), lines=doubt.lines * sides)
+            replace(
+                doubt,
+                area=_whole_pixels(np.array(doubt.area) * sides),
+                lines=doubt.lines * sides,
+                pieces=placed(doubt.pieces, width, height),
+            )
             for doubt in self.doubts
         )
         figures = tuple(_box_of(np.array(figure) * sides) for figure in self.figures)
-        return PageLines(image, self.lines * sides, doubts, figures)
+        pieces = placed(self.pieces, width, height)
+        return PageLines(image, self.lines * sides, doubts, figures, pieces)
+
+    def without_pieces(self) -> PageLines:
+        """To be laid out again where it is recognised."""
+        return replace(self, pieces=None, doubts=tuple(replace(doubt, pieces=None) for doubt in self.doubts))
+
+
+def placed(
+    pieces: PiecesOfLines | None, across: float = 1.0, down: float = 1.0, left: int = 0, top: int = 0
+) -> PiecesOfLines | None:
+    """See :meth:`Piece.placed`, for those of each line."""
+    if pieces is None:
+        return None
+    return tuple(tuple(piece.placed(across, down, left, top) for piece in some) for some in pieces)
+
+
+def replaced(analysis: LayoutAnalysis, area: Area, found: Sequence[tuple[Area, tuple[Piece, ...]]]) -> LayoutAnalysis:
+    """The analysis with other lines in an area: they stand where the first of the old ones stood."""
+    assert analysis.pieces is not None
+    old = inside(analysis.boxes, area)
+    after = analysis.boxes[:, 1] >= area[3] if not old.any() else old
+    place = int(np.argmax(after)) if after.any() else len(old)
+    first, rest = np.flatnonzero(~old[:place]), place + np.flatnonzero(~old[place:])
+    boxes = np.array([box for box, _ in found], np.float64).reshape(-1, 4)
+    return replace(
+        analysis,
+        lines=len(first) + len(found) + len(rest),
+        boxes=np.concatenate([analysis.boxes[first], boxes, analysis.boxes[rest]]),
+        pieces=(
+            *(analysis.pieces[number] for number in first.tolist()),
+            *(pieces for _, pieces in found),
+            *(analysis.pieces[number] for number in rest.tolist()),
+        ),
+    )
 
 
 def no_lines() -> Boxes:
@@ -117,6 +163,7 @@ class Segment:
     ``corner``: left and top of that part. ``continues``: whether it begins within a paragraph. ``whole``: it is the
     whole page. ``layout``: of its lines. ``doubt``: the number of the area whose lines these are, found anew.
     ``place``: among the segments of the page, in reading order. ``lines``: in pixels of ``gray``, none if ``whole``.
+    ``pieces``: of its lines, in pixels of ``gray``, for the core; then the lines of ``others`` are in ``gray`` too.
     """
 
     gray: Gray
@@ -127,6 +174,12 @@ class Segment:
     doubt: int | None = None
     place: int = 0
     lines: Boxes = field(default_factory=no_lines)
+    pieces: tuple[Piece, ...] | None = None
+    others: Boxes = field(default_factory=no_lines)
+
+    def alone(self) -> Gray:
+        """Its part of the page with no other segment's lines in it."""
+        return _painted_over(self.gray.copy(), self.others) if len(self.others) else self.gray
 
 
 def segments_of(page: PageLines) -> list[Segment]:
@@ -137,23 +190,31 @@ def segments_of(page: PageLines) -> list[Segment]:
     way up the page is. :func:`chosen` puts them in order, and areas whose lines were found anew in their place.
     """
     gray = page.image.gray
-    lines = page.lines
+    lines, pieces = page.lines, page.pieces
     for doubt in page.doubts:
         if doubt.sure:
-            lines = lines[~inside(lines, doubt.area)]
-            gray = _without(gray, doubt.area)
+            outside = ~inside(lines, doubt.area)
+            lines = lines[outside]
+            gray = gray if pieces is not None else _without(gray, doubt.area)
+            pieces = None if pieces is None else tuple(itertools.compress(pieces, outside.tolist()))
     again = [
         replace(segment, doubt=number)
         for number, doubt in enumerate(page.doubts)
         for segment in _area_segments(page.image.gray, doubt, page.lines[~inside(page.lines, doubt.area)])
     ]
-    in_order = [*(_segments(gray, lines, None) if len(lines) or not again else []), *again]
+    own: list[Segment] = []
+    if len(lines) or not again:
+        own = _segments(gray, lines, None) if pieces is None else _in_pieces(gray, lines, pieces, Layout.PAGE)
+    in_order = [*own, *again]
     found = [replace(segment, place=place) for place, segment in enumerate(in_order)]
     return sorted(found, key=lambda segment: -segment.gray.size)
 
 
 def _area_segments(gray: Gray, doubt: Doubt, others: Boxes) -> list[Segment]:
     """Those of an area, with a margin in which there is nothing of ``others``, the lines around it."""
+    if doubt.pieces is not None:
+        found = _in_pieces(gray, doubt.lines, doubt.pieces, Layout.BLOCK, others)
+        return [replace(one, whole=False) for one in found]
     height = _median_height(doubt.lines)
     ((left, top, right, bottom),) = with_margin(np.array([doubt.area], np.float64), height, gray.shape)
     part = _cut(gray, (left, top, right, bottom), others)
@@ -161,6 +222,44 @@ def _area_segments(gray: Gray, doubt: Doubt, others: Boxes) -> list[Segment]:
     part[max(0, y0 - top) : y1 - top, max(0, x0 - left) : x1 - left] = gray[max(0, y0) : y1, max(0, x0) : x1]
     found = _segments(part, doubt.lines - [left, top, left, top], Layout.BLOCK)
     return [replace(one, corner=(one.corner[0] + left, one.corner[1] + top), whole=False) for one in found]
+
+
+def _in_pieces(
+    gray: Gray, lines: Boxes, pieces: PiecesOfLines, layout: Layout, others: Boxes | None = None
+) -> list[Segment]:
+    """Lines that the core reads where they are, in equal shares, and between them those that it does not.
+
+    ``others``: lines that are not among them, if they are a part of the page.
+    """
+    height = _median_height(lines)
+    costs = np.cumsum((lines[:, 2] - lines[:, 0]) / max(height, 1.0))
+    count = max(1, min(_MAX_SEGMENTS, round(float(costs[-1]) / _SEGMENT))) if len(lines) else 1
+    if count == 1 and others is None and all(pieces):
+        return [Segment(gray, whole=True, layout=layout, lines=lines, pieces=tuple(itertools.chain(*pieces)))]
+    shares = ((costs - costs[0]) * count / max(float(costs[-1]), 1.0)).astype(int).tolist()
+    keys = [(share, True) if some else (0, False) for share, some in zip(shares, pieces, strict=True)]
+    found, start = [], 0
+    for _, group in itertools.groupby(keys):
+        end = start + len(list(group))
+        beside = np.concatenate([lines[:start], lines[end:], no_lines() if others is None else others])
+        found.append(_part(gray, lines[start:end], tuple(itertools.chain(*pieces[start:end])), height, beside, layout))
+        start = end
+    return found
+
+
+def _part(gray: Gray, lines: Boxes, pieces: tuple[Piece, ...], height: float, others: Boxes, layout: Layout) -> Segment:
+    """The part of a picture around these lines."""
+    around = np.concatenate([lines[:, :2].min(axis=0), lines[:, 2:].max(axis=0)])[None]
+    ((left, top, right, bottom),) = with_margin(around, height, gray.shape)
+    sides = [left, top, left, top]
+    return Segment(
+        gray=np.ascontiguousarray(gray[top:bottom, left:right]),
+        corner=(left, top),
+        layout=Layout.COLUMN if layout is Layout.PAGE else layout,
+        lines=lines - sides,
+        pieces=tuple(piece.placed(1.0, 1.0, left, top) for piece in pieces) or None,
+        others=others - sides,
+    )
 
 
 def _without(gray: Gray, area: Area) -> Gray:
@@ -236,10 +335,14 @@ def with_margin(areas: Boxes, height: float, shape: tuple[int, ...]) -> list[tup
 def _cut(gray: Gray, box: tuple[int, int, int, int], others: Boxes) -> Gray:
     """A copy of a part of the picture, without the lines of others that reach into it."""
     left, top, right, bottom = box
-    part = gray[top:bottom, left:right].copy()
+    return _painted_over(gray[top:bottom, left:right].copy(), others - [left, top, left, top])
+
+
+def _painted_over(part: Gray, others: Boxes) -> Gray:
+    """The picture, with nothing where these lines are."""
     background = int(np.median(part[::4, ::4]))
-    inside = (others[:, :2] < [right, bottom]).all(axis=1) & (others[:, 2:] > [left, top]).all(axis=1)
-    sides = np.add(np.rint(others[inside]), [-1 - left, -1 - top, 1 - left, 1 - top])
+    inside = (others[:, :2] < [part.shape[1], part.shape[0]]).all(axis=1) & (others[:, 2:] > 0).all(axis=1)
+    sides = np.add(np.rint(others[inside]), [-1, -1, 1, 1])
     for x0, y0, x1, y1 in np.maximum(sides, 0).astype(int).tolist():
         part[y0:y1, x0:x1] = background
     return part

@@ -27,6 +27,7 @@ from pillion import _core, extras
 from pillion.errors import ErrorClass, ItemError
 from pillion.kinds.ocr import lines, models
 from pillion.kinds.ocr.kind import AUTO
+from pillion.kinds.ocr.lines import Piece
 from pillion.kinds.ocr.models import LANGUAGES
 from pillion.kinds.ocr.result import Box
 
@@ -60,13 +61,15 @@ class LayoutAnalysis:
     """The lines of text in a picture, found without recognising them.
 
     ``lines``: their number; ``height``: their median height in pixels. ``boxes``: of the lines in reading order, in
-    pixels, shape (n, 4); none where the engine does not give them. ``figures``: around pictures.
+    pixels, shape (n, 4); none where the engine does not give them. ``figures``: around pictures. ``pieces``: of each
+    line what the core reads, nothing of lines on their side; None where it cannot, or most lines are.
     """
 
     lines: int
     height: float
     boxes: NDArray[np.float64]
     figures: tuple[Box, ...] = ()
+    pieces: tuple[tuple[Piece, ...], ...] | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -143,7 +146,7 @@ class Engine(Protocol):
 
 # in this process ------------------------------------------------------------------------------------------------------
 
-_RESOLUTION = 160
+_RESOLUTION = 226
 """Dots per inch given to the layout analysis, which tells wide spaces from gaps between columns by them: those of a
 page of the usual size at the scale of the first look. Pages come with lines of about the same height."""
 
@@ -209,7 +212,14 @@ class LibraryRecogniser:
         found = list(_line_boxes(iterator, module, figures)) if iterator else []
         height = statistics.median(height for _, height in found) if found else 0.0
         boxes = np.array([box for box, _ in found], np.float64).reshape(-1, 4)
-        return LayoutAnalysis(len(found), height, boxes, tuple(figures))
+        pieces = self._pieces() if found and self._model is not None else []
+        are_known = len(pieces) == len(found) and 2 * sum(map(bool, pieces)) >= len(found) > 0
+        return LayoutAnalysis(len(found), height, boxes, tuple(figures), tuple(pieces) if are_known else None)
+
+    def _pieces(self) -> list[tuple[lines.Piece, ...]]:
+        """Those of each line of the page that was laid out."""
+        module = _tesserocr()
+        return lines.pieces_of(self._lay_out(), module, _no_text(module))
 
     def recognise(self, gray: NDArray[np.uint8], layout: Layout) -> RecognisedText:
         """See :class:`Recogniser`. Text that stands on its side within the page is recognised too.
@@ -241,19 +251,12 @@ class LibraryRecogniser:
     def _read_by_core(self, gray: NDArray[np.uint8], until: float) -> RecognisedText | None:
         if self._model is None:
             return None
-        iterator = self._lay_out()
-        if iterator is None:
+        if self._lay_out() is None:
             return RecognisedText(())
-        module = _tesserocr()
-        pieces = lines.pieces_of(iterator, module, _no_text(module))
-        if pieces is None:
+        by_line = self._pieces()
+        if not all(by_line):
             return None
-        words: list[list[tuple[str, float, lines.Area]]] = []
-        for some in lines.portions(pieces):
-            words += lines.read(self._model, gray, some)
-            if time.monotonic() >= until:
-                raise _too_long()
-        return _text_of_pieces(pieces, words)
+        return _read_by_core(self._model, gray, [piece for pieces in by_line for piece in pieces], until)
 
     def _give(self, gray: NDArray[np.uint8], layout: Layout) -> None:
         if self._given is gray and self._layout is layout:
@@ -266,6 +269,17 @@ class LibraryRecogniser:
         self._api.SetSourceResolution(_RESOLUTION)
         self._given, self._layout = gray, layout
         self._is_laid_out = False
+
+
+def _read_by_core(
+    model: _core.LineModel, gray: NDArray[np.uint8], pieces: Sequence[lines.Piece], until: float
+) -> RecognisedText:
+    words: list[list[tuple[str, float, lines.Area]]] = []
+    for some in lines.portions(pieces):
+        words += lines.read(model, gray, some)
+        if time.monotonic() >= until:
+            raise _too_long()
+    return _text_of_pieces(pieces, words)
 
 
 def _too_long() -> ItemError:
@@ -507,6 +521,14 @@ class Recognisers:
         """See :class:`Recogniser`; in ``languages``, or in those to begin with. Raises ItemError."""
         with self._lent(languages or self.languages) as recogniser:
             return recogniser.recognise(gray, layout)
+
+    def read(
+        self, gray: NDArray[np.uint8], pieces: Sequence[lines.Piece], languages: tuple[str, ...] | None = None
+    ) -> RecognisedText | None:
+        """The pieces of a picture that was laid out, read by the core; None where it cannot. Raises ItemError."""
+        chosen = languages or self.languages
+        model = lines.model_of("+".join(chosen), self._folder(chosen))
+        return None if model is None else _read_by_core(model, gray, pieces, time.monotonic() + _MAX_SECONDS)
 
     def load(self) -> None:
         """Load one in the languages to begin with. Raises ItemError."""

@@ -1,0 +1,350 @@
+"""Tables between ruling lines: their cells, found in the picture, and their text, cell by cell.
+
+The engine joins words across a ruling where they stand close, and mixes the lines of neighbouring cells where one has
+two lines and the other one between them. Rulings are evidence: text never goes on across one. Rulings that meet make a
+grid; places of the grid with no ruling between them are one cell. What makes no grid of rectangles, as the boxes of
+many forms, is left as the engine has it.
+
+All is in pixels of the upright, level picture; boxes have shape (n, 4).
+"""
+
+from __future__ import annotations
+
+import functools
+import itertools
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, replace
+from typing import TYPE_CHECKING
+
+from pillion.kinds.ocr.layout import Area
+from pillion.kinds.ocr.lines import Piece
+
+if TYPE_CHECKING:
+    import numpy as np
+    from numpy.typing import NDArray
+
+    Boxes = NDArray[np.float64]
+    Gray = NDArray[np.uint8]
+    Mask = NDArray[np.bool_]
+else:
+    from pillion.extras import lazy_numpy as np
+
+    Boxes = Gray = Mask = object
+
+_CONTRAST = 48
+_LEAST_CONTRAST = 20
+"""A ruling is so much darker than the ground; a faint one, or one in a shaded cell, than what is beside it."""
+_SMALL_LINE = 13.0
+"""Rulings are looked for where lines are about so many pixels high."""
+_LEAST_WIDTH = 3.0
+_LEAST_HEIGHT = 1.6
+"""Rulings are so many heights of a line long at least: longer than dashes and than the stems of letters."""
+_THICK = 0.5
+"""Thicker than so many heights of a line is a bar or a shaded cell."""
+_BESIDE = 0.2
+"""A faint ruling is darker than what is so many heights of a line above and below it."""
+_NEAR = 0.5
+"""Rulings that are so near each other, in heights of a line, meet, or are the same one."""
+_COVERED = 0.8
+"""A ruling between two places of a grid goes along so much of their side."""
+_MOST_RUNS = 20_000
+"""A picture with more runs of dark pixels has hatchings, no rulings."""
+_LEAST_CELLS = 4
+_HALF_A_RULING = 0.12
+_MANY = 3
+_LEVEL = 0.5
+"""So many cells have lines whose middles are less than so many heights apart: rows without rulings between them."""
+_FLAT = 0.6
+"""Between rulings so near to each other, in heights of a line, there is no room for text."""
+
+
+@dataclass(frozen=True, slots=True)
+class Cell:
+    """A cell. ``rows``, ``columns``: the first place of the grid in it and the one after its last."""
+
+    area: Area
+    rows: tuple[int, int]
+    columns: tuple[int, int]
+
+    def inner(self, height: float) -> Area:
+        """It without its rulings. ``height``: of a line."""
+        left, top, right, bottom = self.area
+        edge = _edge(height) + 2
+        return left + edge, top + edge, right - edge, bottom - edge
+
+
+@dataclass(frozen=True, slots=True)
+class Table:
+    """A grid of at least two rows and two columns. ``cells``: row by row, from left to right."""
+
+    area: Area
+    cells: tuple[Cell, ...]
+
+    def strips(self) -> list[list[Cell]]:
+        """Its cells, those together that are below each other and equally wide."""
+        strips: list[list[Cell]] = []
+        for cell in sorted(self.cells, key=lambda cell: (cell.columns, cell.rows)):
+            last = strips[-1][-1] if strips else None
+            if last is not None and last.columns == cell.columns and last.rows[1] == cell.rows[0]:
+                strips[-1].append(cell)
+            else:
+                strips.append([cell])
+        return strips
+
+
+# rulings --------------------------------------------------------------------------------------------------------------
+
+
+def tables(gray: Gray, height: float) -> list[Table]:
+    """The ruled tables of a picture, down the page. ``height``: of its lines."""
+    factor = max(1, int(height / _SMALL_LINE))
+    small = _darkest(gray, factor)
+    ground = int(np.median(small[::4, ::4]))
+    across = _rulings(small, ground, _LEAST_WIDTH, height / factor)
+    down = _rulings(np.ascontiguousarray(small.T), ground, _LEAST_HEIGHT, height / factor)
+    if len(across) < 2 or not len(down):
+        return []
+    # Along, across: of rulings that run down the page both are the other way round.
+    across, down = across * factor, down[:, [1, 0, 3, 2]] * factor
+    found = (_table(across[some], down[others], height) for some, others in _meeting(across, down, _NEAR * height))
+    return sorted((table for table in found if table is not None), key=lambda table: (table.area[1], table.area[0]))
+
+
+def _darkest(gray: Gray, factor: int) -> Gray:
+    """The picture so many times smaller, of which thin lines stay as dark as they are."""
+    height, width = (side // factor * factor for side in gray.shape)
+    parts = [gray[row:height:factor, column:width:factor] for row in range(factor) for column in range(factor)]
+    return functools.reduce(np.minimum, parts)
+
+
+def _rulings(gray: Gray, ground: int, least: float, height: float) -> Boxes:
+    """Boxes of the thin lines that run from left to right, ``least`` heights of a line long at least.
+
+    They are far darker than the ground of the page, or a little darker than what is above and below them.
+    """
+    room = max(1, round(_BESIDE * height))
+    if min(gray.shape) <= 2 * room:
+        return np.empty((0, 4))
+    lighter = np.full(gray.shape, 0, np.uint8)
+    lighter[room:-room] = np.minimum(gray[: -2 * room], gray[2 * room :])
+    thin = gray < np.maximum(lighter, _LEAST_CONTRAST) - _LEAST_CONTRAST
+    length = round(least * height)
+    return np.concatenate([_lines_in(mask, length, height) for mask in (gray < ground - _CONTRAST, thin)])
+
+
+def _lines_in(dark: Mask, length: int, height: float) -> Boxes:
+    """Boxes of the thin lines that run from left to right; none where there are too many for a page."""
+    opened = _opened(dark, length)
+    rows = np.flatnonzero(opened.any(axis=1))
+    edges = np.diff(np.pad(opened[rows], ((0, 0), (1, 1))).astype(np.int8), axis=1)
+    starts, ends = np.argwhere(edges == 1), np.argwhere(edges == -1)
+    if len(starts) > _MOST_RUNS:
+        return np.empty((0, 4))
+    runs = np.stack([starts[:, 1], rows[starts[:, 0]], ends[:, 1], rows[starts[:, 0]] + 1], axis=1)
+    found = [box for box in _joined(runs.tolist()) if box[3] - box[1] <= max(3.0, _THICK * height)]
+    return np.array(found, np.float64).reshape(-1, 4)
+
+
+def _opened(dark: Mask, length: int) -> Mask:
+    """What lies in a row of ``length`` dark pixels, from left to right."""
+    left = np.ascontiguousarray(dark)
+    done = 1
+    while done < length:
+        step = min(done, length - done)
+        left = left[:, :-step] & left[:, step:]
+        done += step
+    opened = np.pad(left, ((0, 0), (0, dark.shape[1] - left.shape[1])))
+    done = 1
+    while done < length:
+        step = min(done, length - done)
+        wider = opened.copy()
+        wider[:, step:] |= opened[:, :-step]
+        opened, done = wider, done + step
+    return opened
+
+
+def _joined(runs: Sequence[Sequence[int]]) -> list[list[int]]:
+    """Runs of pixels, from above, those joined that touch in rows next to each other."""
+    done: list[list[int]] = []
+    open_boxes: list[list[int]] = []
+    for left, top, right, bottom in runs:
+        done += [box for box in open_boxes if box[3] < top - 1]
+        open_boxes = [box for box in open_boxes if box[3] >= top - 1]
+        touching = [box for box in open_boxes if box[0] <= right and left <= box[2]]
+        box = [left, top, right, bottom]
+        for other in touching:
+            box = [min(box[0], other[0]), min(box[1], other[1]), max(box[2], other[2]), max(box[3], other[3])]
+        open_boxes = [other for other in open_boxes if other not in touching] + [box]
+    return done + open_boxes
+
+
+# grids ----------------------------------------------------------------------------------------------------------------
+
+
+def _meeting(across: Boxes, down: Boxes, near: float) -> Iterator[tuple[list[int], list[int]]]:
+    """Groups of rulings that meet, those across and those down, by their numbers."""
+    meets = (
+        (down[None, :, 0] <= across[:, None, 2] + near)
+        & (down[None, :, 2] >= across[:, None, 0] - near)
+        & (across[:, None, 1] <= down[None, :, 3] + near)
+        & (across[:, None, 3] >= down[None, :, 1] - near)
+    )
+    left = set(range(len(across)))
+    while left:
+        some, others = {left.pop()}, set[int]()
+        size = 0
+        while size != len(some) + len(others):
+            size = len(some) + len(others)
+            others = set(np.flatnonzero(meets[sorted(some)].any(axis=0)).tolist())
+            some |= set(np.flatnonzero(meets[:, sorted(others)].any(axis=1)).tolist())
+        left -= some
+        yield sorted(some), sorted(others)
+
+
+def _table(across: Boxes, down: Boxes, height: float) -> Table | None:
+    """The table of rulings that meet; None where these are not those of a grid."""
+    if len(across) < 2 or not len(down):
+        return None
+    both = np.concatenate([across, down])
+    near = _NEAR * height
+    x = _places([*_middles(down, 0), float(both[:, 0].min()), float(both[:, 2].max())], near)
+    y = _places([*_middles(across, 1), float(both[:, 1].min()), float(both[:, 3].max())], near)
+    if len(x) < 3 or len(y) < 3:
+        return None
+    group = _groups(x, y, across, down, near)
+    cells = []
+    for number in np.unique(group).tolist():
+        rows, columns = np.nonzero(group == number)
+        (top, bottom), (left, right) = (rows.min(), rows.max() + 1), (columns.min(), columns.max() + 1)
+        if len(rows) != (bottom - top) * (right - left):
+            return None
+        area = round(x[left]), round(y[top]), round(x[right]), round(y[bottom])
+        if min(area[2] - area[0], area[3] - area[1]) > _FLAT * height:
+            cells.append(Cell(area, (int(top), int(bottom)), (int(left), int(right))))
+    side_by_side = len({cell.columns for cell in cells}) > 1 and len({cell.rows for cell in cells}) > 1
+    if len(cells) < _LEAST_CELLS or not side_by_side:
+        return None
+    area = round(x[0]), round(y[0]), round(x[-1]), round(y[-1])
+    return Table(area, tuple(sorted(cells, key=lambda cell: (cell.rows[0], cell.columns))))
+
+
+def _middles(rulings: Boxes, side: int) -> list[float]:
+    middles: list[float] = ((rulings[:, side] + rulings[:, side + 2]) / 2).tolist()
+    return middles
+
+
+def _places(found: Sequence[float], near: float) -> list[float]:
+    """In order, those that are near each other as one."""
+    groups: list[list[float]] = []
+    for place in sorted(found):
+        if groups and place - groups[-1][-1] <= near:
+            groups[-1].append(place)
+        else:
+            groups.append([place])
+    return [sum(group) / len(group) for group in groups]
+
+
+def _groups(x: Sequence[float], y: Sequence[float], across: Boxes, down: Boxes, near: float) -> NDArray[np.intp]:
+    """For each place of the grid, shape (rows, columns), a number: the same where there is no ruling between."""
+    rows, columns = len(y) - 1, len(x) - 1
+    group = np.arange(rows * columns).reshape(rows, columns)
+    for row, column in itertools.product(range(rows), range(columns)):
+        if column + 1 < columns and not _is_ruled(down[:, [1, 0, 3, 2]], y[row], y[row + 1], x[column + 1], near):
+            group[group == group[row, column + 1]] = group[row, column]
+        if row + 1 < rows and not _is_ruled(across, x[column], x[column + 1], y[row + 1], near):
+            group[group == group[row + 1, column]] = group[row, column]
+    return group
+
+
+def _is_ruled(rulings: Boxes, begin: float, end: float, place: float, near: float) -> bool:
+    """Whether rulings from left to right at this height go along most of the way from ``begin`` to ``end``."""
+    middles = (rulings[:, 1] + rulings[:, 3]) / 2
+    on = rulings[np.abs(middles - place) <= near]
+    along = np.minimum(on[:, 2], end) - np.maximum(on[:, 0], begin)
+    return float(along.clip(min=0).sum()) >= _COVERED * (end - begin)
+
+
+# text -----------------------------------------------------------------------------------------------------------------
+
+Found = tuple[Area, tuple[Piece, ...]]
+"""A line, and what the core reads of it."""
+
+
+def without_rulings(gray: Gray, strip: Sequence[Cell], height: float) -> tuple[Gray, Area]:
+    """The picture of cells below each other with their rulings painted over, and where it is."""
+    left, top, right, bottom = strip[0].area[0], strip[0].area[1], strip[0].area[2], strip[-1].area[3]
+    part = gray[top:bottom, left:right].copy()
+    ground = int(np.median(part[::2, ::2])) if part.size else 255
+    edge = _edge(height)
+    for place in (0, right - left):
+        part[:, max(0, place - edge) : place + edge] = ground
+    for place in {cell.area[side] - top for cell in strip for side in (1, 3)}:
+        part[max(0, place - edge) : place + edge] = ground
+    return np.ascontiguousarray(part), (left, top, right, bottom)
+
+
+def _edge(height: float) -> int:
+    """Half of what is painted over for a ruling, in pixels."""
+    return max(2, round(_HALF_A_RULING * height))
+
+
+def in_order(table: Table, found: Sequence[Found]) -> list[Found]:
+    """The lines of a table cell by cell, and row by row; rows of which each cell has one line as one line."""
+    by_cell: dict[Cell, list[Found]] = {}
+    for area, pieces in found:
+        middle = (area[0] + area[2]) / 2, (area[1] + area[3]) / 2
+        cell = min(table.cells, key=lambda cell: _distance(cell.area, middle))
+        by_cell.setdefault(cell, []).append((area, pieces))
+    lines: list[Found] = []
+    for _, row in itertools.groupby(table.cells, key=lambda cell: cell.rows[0]):
+        cells = [(cell, by_cell[cell]) for cell in row if cell in by_cell]
+        within = [inside for cell, inside in cells if cell.rows[1] == cell.rows[0] + 1]
+        if len(within) == len(cells) and _are_level(within):
+            lines.extend(_as_row(level) for level in zip(*map(_from_above, within), strict=True))
+            continue
+        is_flat = all(len(inside) == 1 and inside[0][1] for inside in within)
+        # Beside a cell that goes on for several rows the others are rows.
+        for in_row, some in itertools.groupby(cells, key=lambda one: is_flat and one[1] in within):
+            parts = [inside for _, inside in some]
+            if in_row:
+                lines.append(_as_row([line for inside in parts for line in inside]))
+            else:
+                lines.extend(line for inside in parts for line in _as_paragraph(inside))
+    return lines
+
+
+def _from_above(lines: Sequence[Found]) -> list[Found]:
+    return sorted(lines, key=lambda line: line[0][1] + line[0][3])
+
+
+def _are_level(cells: Sequence[Sequence[Found]]) -> bool:
+    """Whether many cells have equally many lines, each level with those beside it: several rows between two rulings."""
+    if len(cells) < _MANY or len({len(lines) for lines in cells}) != 1 or not all(some for c in cells for _, some in c):
+        return False
+    for level in zip(*map(_from_above, cells), strict=True):
+        middles = [(area[1] + area[3]) / 2 for area, _ in level]
+        if max(middles) - min(middles) > _LEVEL * min(area[3] - area[1] for area, _ in level):
+            return False
+    return True
+
+
+def _as_row(parts: Sequence[Found]) -> Found:
+    """The lines of the cells of a row as one."""
+    lefts, tops, rights, bottoms = zip(*(area for area, _ in parts), strict=True)
+    area = min(lefts), min(tops), max(rights), max(bottoms)
+    pieces = [piece for _, some in parts for piece in some]
+    return area, tuple(
+        replace(piece, line=area, starts_line=number == 0, starts_paragraph=number == 0)
+        for number, piece in enumerate(pieces)
+    )
+
+
+def _as_paragraph(lines: Sequence[Found]) -> Iterator[Found]:
+    for number, (area, pieces) in enumerate(lines):
+        yield area, tuple(replace(piece, starts_paragraph=number == 0 and piece.starts_line) for piece in pieces)
+
+
+def _distance(area: Area, place: tuple[float, float]) -> float:
+    across = max(area[0] - place[0], place[0] - area[2], 0.0)
+    down = max(area[1] - place[1], place[1] - area[3], 0.0)
+    return across + down

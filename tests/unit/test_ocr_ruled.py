@@ -1,0 +1,134 @@
+"""Tables between ruling lines: their cells, and the order of what is in them."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import numpy as np
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from numpy.typing import NDArray
+from PIL import Image, ImageDraw
+
+from pillion.kinds.ocr.lines import Piece
+from pillion.kinds.ocr.ruled import Table, in_order, tables
+
+HEIGHT = 26.0
+SHAPE = (900, 1300)
+X, Y = (100, 400, 800, 1200), (100, 180, 260, 420)
+Line = tuple[int, int, int, int]
+
+
+def drawn(rulings: Sequence[Line], shade: int = 0, width: int = 2) -> NDArray[np.uint8]:
+    picture = Image.new("L", SHAPE[::-1], 255)
+    draw = ImageDraw.Draw(picture)
+    for ruling in rulings:
+        draw.line(ruling, fill=shade, width=width)
+    return np.asarray(picture)
+
+
+def grid(x: Sequence[int] = X, y: Sequence[int] = Y) -> list[Line]:
+    return [*((x[0], at, x[-1], at) for at in y), *((at, y[0], at, y[-1]) for at in x)]
+
+
+def only(gray: NDArray[np.uint8]) -> Table:
+    (table,) = tables(gray, HEIGHT)
+    return table
+
+
+def test_each_place_of_a_grid_is_a_cell() -> None:
+    table = only(drawn(grid()))
+    assert [(cell.rows[0], cell.columns[0]) for cell in table.cells] == [(r, c) for r in range(3) for c in range(3)]
+    assert np.abs(np.subtract(table.area, (X[0], Y[0], X[-1], Y[-1]))).max() <= 4
+    assert [len(strip) for strip in table.strips()] == [3, 3, 3]
+
+
+def test_faint_rulings_and_those_in_a_shaded_table_count() -> None:
+    assert len(only(drawn(grid(), shade=220)).cells) == 9
+    shaded = np.minimum(drawn(grid(), shade=150), 190)
+    shaded[: Y[0]] = shaded[Y[-1] :] = 255
+    assert len(only(shaded).cells) == 9
+
+
+def test_a_table_open_on_both_sides_has_its_outer_cells() -> None:
+    assert (
+        len(only(drawn([ruling for ruling in grid() if ruling[0] not in (X[0], X[-1]) or ruling[2] > ruling[0]])).cells)
+        == 9
+    )
+
+
+def test_places_without_a_ruling_between_are_one_cell() -> None:
+    """A head over two columns, and a label beside two rows."""
+    rulings = [
+        *((X[0], at, X[-1], at) for at in (Y[0], Y[1], Y[3])),
+        (X[1], Y[2], X[-1], Y[2]),
+        *((at, Y[0], at, Y[3]) for at in (X[0], X[1], X[3])),
+        (X[2], Y[1], X[2], Y[3]),
+    ]
+    table = only(drawn(rulings))
+    spans = {(cell.rows, cell.columns) for cell in table.cells}
+    assert ((0, 1), (1, 3)) in spans
+    assert ((1, 3), (0, 1)) in spans
+    assert len(spans) == 7
+
+
+def test_what_makes_no_grid_is_no_table() -> None:
+    box = [(100, 100, 900, 100), (100, 300, 900, 300), (100, 100, 100, 300), (900, 100, 900, 300)]
+    for rulings in ([], box, [(100, at, 1200, at) for at in Y], [(at, 100, at, 800) for at in X]):
+        assert tables(drawn(rulings), HEIGHT) == []
+
+
+def test_a_bar_and_hatchings_are_no_rulings() -> None:
+    assert tables(drawn(grid(), width=24), HEIGHT) == []
+    hatched = np.full(SHAPE, 255, np.uint8)
+    hatched[::2] = 0
+    assert tables(hatched, HEIGHT) == []
+
+
+def line(area: Line) -> tuple[Line, tuple[Piece, ...]]:
+    return area, (Piece(area, (area[1], area[3]), area, True, True),)
+
+
+def test_rows_of_single_lines_are_lines_and_others_are_read_cell_by_cell() -> None:
+    table = only(drawn(grid()))
+    heads = [line((x + 20, 130, x + 120, 156)) for x in X[:3]]
+    first, second = line((120, 300, 300, 326)), line((120, 340, 300, 366))
+    value, other = line((420, 320, 500, 346)), line((820, 320, 900, 346))
+    order = in_order(table, [second, other, *reversed(heads), value, first])
+    head, *rest = order
+    assert head[0] == (120, 130, 920, 156)
+    assert [piece.area for piece in head[1]] == [area for area, _ in heads]
+    assert [piece.starts_line for piece in head[1]] == [True, False, False]
+    assert {area for area, _ in rest} == {area for area, _ in (first, second, value, other)}
+    assert [area[0] for area, _ in rest] == [120, 120, 420, 820]
+
+
+def test_level_lines_in_all_cells_are_rows_without_a_ruling_between() -> None:
+    table = only(drawn(grid()))
+    cells = [line((x + 20, y, x + 100, y + 26)) for x in X[:3] for y in (280, 320, 360)]
+    order = in_order(table, cells)
+    assert [len(pieces) for _, pieces in order] == [3, 3, 3]
+    without_one = in_order(table, cells[:-1])
+    assert [len(pieces) for _, pieces in without_one] == [1] * 8
+
+
+def test_rows_beside_a_label_that_spans_them_stay_rows() -> None:
+    rulings = [ruling for ruling in grid() if ruling != (X[0], Y[1], X[-1], Y[1])] + [(X[1], Y[1], X[-1], Y[1])]
+    table = only(drawn(rulings))
+    label = line((120, 170, 300, 196))
+    cells = [line((x + 20, y + 30, x + 100, y + 56)) for y in Y[:2] for x in X[1:3]]
+    order = in_order(table, [*cells, label])
+    assert [len(pieces) for _, pieces in order] == [1, 2, 2]
+
+
+@settings(deadline=None, max_examples=40)
+@given(
+    st.lists(st.tuples(st.integers(0, 1299), st.integers(0, 899), st.integers(0, 600), st.booleans()), max_size=30),
+    st.floats(1.0, 80.0),
+)
+def test_no_rulings_break_it_and_no_line_is_lost(found: list[tuple[int, int, int, bool]], height: float) -> None:
+    rulings = [(x, y, x + length, y) if level else (x, y, x, y + length) for x, y, length, level in found]
+    lines = [line((x, y, x + 20, y + 10)) for x, y, *_ in found]
+    for table in tables(drawn(rulings), height):
+        order = in_order(table, lines)
+        assert sorted(piece.area for _, pieces in order for piece in pieces) == sorted(area for area, _ in lines)
