@@ -94,6 +94,13 @@ def test_values_come_beside_their_labels() -> None:
     assert types(blocks) == ["table"]
 
 
+def test_words_come_beside_labels_with_a_colon_and_not_beside_others() -> None:
+    values = [line(text, 600, 102 + 40 * n) for n, text in enumerate(("Ada Brandt", "not on file", "Norden", "none"))]
+    for colon, rows in ((":", 4), ("", 8)):
+        labels = [line(text + colon, 100, 100 + 40 * n) for n, text in enumerate(("Name", "Street", "Town", "Boat"))]
+        assert len(structured([*labels, *values], SIZE)[0]) == rows
+
+
 def test_the_columns_of_a_table_become_rows() -> None:
     """Read column by column, of numbers and of words. A value is put beside the nearest, not in another column."""
     prose = [line(one.text, 100, 100 + 40 * n) for n, one in enumerate(PROSE[:5])]

@@ -5,8 +5,8 @@ down the page, each over the next. Two kinds of evidence put these in another or
 
 1. *Above*: a block that stands above one that was read before it, and over it for the most part, is read before it.
 2. *Beside*: where most lines of a block stand on the right of lines that were read before, they are rows of a table
-   if the block is of numbers, or of short lines beside numbers, or of cells beside rows of cells. They are read row by
-   row.
+   if the block is of numbers, or of short lines beside labels with a colon or numbers, or of cells beside rows of
+   cells. They are read row by row.
 
 All is judged by boxes on the upright, level page, in any unit; a page in a script that runs from right to left is seen
 in a mirror.
@@ -228,7 +228,8 @@ def _partners(rows: Sequence[Sequence[Placed]], block: Sequence[Placed]) -> dict
 
 
 def _is_column(block: Sequence[Placed], rows: Sequence[Sequence[Placed]]) -> bool:
-    """Whether a block beside rows is of numbers; or of short lines beside numbers; or of cells beside rows of cells.
+    """Whether a block beside rows is of numbers; or of short lines beside labels with a colon, or beside numbers; or of
+    cells beside rows of cells.
 
     Running text is read by itself, beside numbers, too.
     """
@@ -236,12 +237,19 @@ def _is_column(block: Sequence[Placed], rows: Sequence[Sequence[Placed]]) -> boo
         labels = [row[-1].cells()[-1:] for row in rows]
         return sum(end - first for cells in labels for first, end in cells) <= _LABEL_WORDS * len(rows)
     words = sum(len(line.line.words) for line in block) / len(block)
+    if words <= _LABEL_WORDS and sum(map(_asks, rows)) >= _NUMBERS * len(rows):
+        return True
     if _share_of_numbers([row[-1] for row in rows]) >= _NUMBERS:
         return words <= _SHORT_WORDS
     height = statistics.median(line.height for line in block)
     width = statistics.median(line.box[2] - line.box[0] for line in block)
     several = sum(len(row) > 1 for row in rows)
     return words <= _CELL_WORDS and width < _CELL_WIDTH * height and 2 * several >= len(rows)
+
+
+def _asks(row: Sequence[Placed]) -> bool:
+    """Whether a row ends with a label that a value follows."""
+    return row[-1].line.text.rstrip().endswith((":", "\uff1a"))
 
 
 def _share_of_numbers(lines: Sequence[Placed]) -> float:
