@@ -9,7 +9,9 @@ from pathlib import Path
 import pytest
 from hypothesis import settings
 
-from tests.support import media, photos, speech, watching
+from pillion.catalog.database import Database
+from pillion.catalog.opening import open_database
+from tests.support import media, photos, postgres, speech, watching
 
 # A shell ignores Ctrl-C for what it runs in the background, and the programs that the tests start would inherit that.
 signal.signal(signal.SIGINT, signal.default_int_handler)
@@ -107,3 +109,44 @@ def short_queue() -> Iterator[None]:
     """The kernel keeps few notices of changed files."""
     with watching.short_queue():
         yield
+
+
+@pytest.fixture(scope="session")
+def postgres_server() -> Iterator[postgres.Server]:
+    """A PostgreSQL server with a database that holds an empty catalog, of which each test has a copy."""
+    with postgres.running() as server:
+        server.execute(f"CREATE DATABASE {postgres.TEMPLATE} TEMPLATE template0")
+        made = open_database(server.url(postgres.TEMPLATE))
+        made.prepare()
+        made.close()
+        yield server
+
+
+@pytest.fixture
+def postgres_url(postgres_server: postgres.Server) -> Iterator[str]:
+    """The address of a PostgreSQL database with an empty catalog."""
+    name = postgres_server.create(postgres.TEMPLATE)
+    yield postgres_server.url(name)
+    postgres_server.execute(f"DROP DATABASE {name} WITH (FORCE)")
+
+
+@pytest.fixture
+def sqlite_catalog(tmp_path: Path) -> Iterator[Database]:
+    """An empty catalog in a SQLite file."""
+    opened = Database(tmp_path / "catalog.sqlite")
+    opened.prepare()
+    yield opened
+    opened.close()
+
+
+@pytest.fixture(params=["sqlite", "postgresql"])
+def database(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[Database]:
+    """An empty catalog, on each of the databases that there may be."""
+    if request.param == "sqlite":
+        place: str | Path = tmp_path / "catalog.sqlite"
+    else:
+        place = request.getfixturevalue("postgres_url")
+    opened = open_database(place)
+    opened.prepare()
+    yield opened
+    opened.close()

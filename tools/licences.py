@@ -34,6 +34,8 @@ SPDX: Mapping[str, str] = {
 
 EXCEPTIONS: Mapping[str, str] = {
     "pi-heif": "LGPL-3.0: a library of its own that users install with the extra heif and can replace",
+    "psycopg": "LGPL-3.0: a package of its own that users install with the extra cluster and can replace",
+    "psycopg-binary": "the same, with libpq, under the PostgreSQL licence, and OpenSSL, under Apache-2.0",
     "pypdfium2": "Apache-2.0 or BSD-3-Clause, and PDFium with the libraries in it, under licences of that kind",
     "pysqlite3": "names none in its metadata: its LICENSE is that of zlib, and SQLite is in the public domain",
 }

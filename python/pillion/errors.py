@@ -154,3 +154,7 @@ class LibraryVersionError(LibraryError):
 
 class CatalogError(LibraryError):
     """The catalog database is damaged or cannot be written."""
+
+
+class CatalogUnavailableError(CatalogError):
+    """The server with the catalog does not answer, or went away amid a transaction, which may have been committed."""

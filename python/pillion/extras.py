@@ -15,7 +15,7 @@ from pillion.errors import ErrorClass, ItemError, PillionError
 from pillion.panics import is_panic
 
 EXTRAS: Mapping[str, Mapping[str, str]] = {
-    "cluster": {"obstore": "obstore"},
+    "cluster": {"obstore": "obstore", "psycopg": "psycopg"},
     "documents": {
         "chardet": "chardet",
         "lxml": "lxml",

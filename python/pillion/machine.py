@@ -60,6 +60,14 @@ def _make(path: Path) -> str:
     return path.read_text(encoding="ascii").strip()
 
 
+HOST_VARIABLE = "PILLION_HOST"
+
+
+def host_name() -> str:
+    """The name by which a Location's folder on this machine is kept: ``PILLION_HOST``, or else the machine's own."""
+    return os.environ.get(HOST_VARIABLE) or socket.gethostname()
+
+
 def device_name() -> str:
     """The name of this device."""
     return socket.gethostname()
@@ -152,7 +160,7 @@ _alive: set[str] = set()
 
 def this_owner() -> str:
     """A new owner name, ``host:process:start:random``; the owner counts as alive inside :func:`at_work`."""
-    return f"{socket.gethostname()}:{os.getpid()}:{_process_start(os.getpid())}:{uuid.uuid4().hex[:8]}"
+    return f"{_host()}:{os.getpid()}:{_process_start(os.getpid())}:{uuid.uuid4().hex[:8]}"
 
 
 @contextmanager
@@ -168,7 +176,7 @@ def at_work(owner: str) -> Iterator[None]:
 def is_gone(owner: str) -> bool:
     """Whether ``owner`` was in a process of this machine that has ended, or in this process and has finished."""
     host, pid, start, _ = owner.rsplit(":", 3)
-    if host != socket.gethostname():
+    if host != _host():
         return False
     if int(pid) == os.getpid() and start == _process_start(os.getpid()):
         return owner not in _alive
@@ -189,6 +197,19 @@ def _process_start(pid: int) -> str | None:
     except OSError:
         return None
     return None if state in "ZX" else f"{numbers[18]}-{_boot()}"
+
+
+def _host() -> str:
+    """This host. Containers may have one name and number their processes anew: then the name says which it is."""
+    try:
+        inode = os.stat("/proc/self/ns/pid").st_ino
+    except OSError:
+        inode = _FIRST_NAMESPACE
+    return socket.gethostname() + ("" if inode == _FIRST_NAMESPACE else f".{inode}")
+
+
+_FIRST_NAMESPACE = 0xEFFFFFFC
+"""The inode number of the namespace of process ids that Linux starts with (include/linux/proc_ns.h)."""
 
 
 @functools.cache

@@ -34,6 +34,14 @@ SidecarKind = NewType("SidecarKind", str)
 """The name of a kind of sidecar, such as ``thumb`` or ``ocr``. kinds/registry.py lists the kinds."""
 
 
+_CATALOG_SCHEMES = ("postgresql://", "postgres://")
+
+
+def is_catalog_url(library: object) -> bool:
+    """Whether a library is given by the address of its catalog, and not by its folder."""
+    return isinstance(library, str) and library.startswith(_CATALOG_SCHEMES)
+
+
 class SidecarFormat(StrEnum):
     """How a sidecar's bytes are encoded."""
 

@@ -26,6 +26,12 @@ def run(*arguments: str | Path, env: dict[str, str] | None = None) -> subprocess
     )
 
 
+def run_code(code: str, *arguments: str) -> subprocess.CompletedProcess[str]:
+    """Run Python code in a process of its own."""
+    command = [sys.executable, "-c", code, *arguments]
+    return subprocess.run(command, text=True, capture_output=True, timeout=240, check=False)
+
+
 def run_json(*arguments: str | Path) -> Any:
     """Run it, expect success, and read the one JSON value on stdout."""
     done = run(*arguments, "--json")

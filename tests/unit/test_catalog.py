@@ -13,7 +13,7 @@ import sqlalchemy as sa
 from sqlalchemy.exc import IntegrityError
 
 from pillion.catalog import database as catalog_database
-from pillion.catalog import dependents
+from pillion.catalog import dependents, gates
 from pillion.catalog import failures as catalog_failures
 from pillion.catalog import indexing as catalog_indexing
 from pillion.catalog import queue as catalog_queue
@@ -22,6 +22,7 @@ from pillion.catalog import sidecars as catalog_sidecars
 from pillion.catalog.database import HEAD, SAFE_SQLITE, Database, network_file_system, sqlite_module
 from pillion.catalog.failures import FailedTry
 from pillion.catalog.indexing import EntryRow
+from pillion.catalog.opening import open_database
 from pillion.catalog.queue import SidecarOutcome
 from pillion.catalog.rebuilding import register_device, this_device
 from pillion.catalog.tables import jobs, metadata, sidecars
@@ -71,14 +72,44 @@ def _definitions(connection: sa.Connection) -> dict[str, list[str]]:
     return {name: sorted(line.strip().removesuffix(",") for line in sql.splitlines()) for name, sql in rows}
 
 
-def test_the_migrations_lead_to_the_tables_in_the_code(database: Database) -> None:
+def test_the_migrations_lead_to_the_tables_in_the_code(sqlite_catalog: Database) -> None:
     engine = sa.create_engine("sqlite://")
-    with database.read() as connection, engine.connect() as expected:
+    with sqlite_catalog.read() as connection, engine.connect() as expected:
         metadata.create_all(expected)
         migrated = _definitions(connection)
         del migrated["alembic_version"]
         assert migrated == _definitions(expected)
         assert connection.exec_driver_sql("SELECT version_num FROM alembic_version").scalar_one() == HEAD
+
+
+def test_the_tables_on_postgresql_are_those_on_sqlite(sqlite_catalog: Database, postgres_url: str) -> None:
+    def described(database: Database) -> dict[str, object]:
+        with database.read() as connection:
+            inspector = sa.inspect(connection)
+            return {
+                table: (
+                    [(column["name"], column["nullable"]) for column in inspector.get_columns(table)],
+                    inspector.get_pk_constraint(table)["constrained_columns"],
+                    sorted((index["name"], *index["column_names"]) for index in inspector.get_indexes(table)
+                           if not index["unique"]),
+                    sorted(tuple(one["column_names"]) for one in inspector.get_unique_constraints(table)),
+                    sorted((one["referred_table"], *one["constrained_columns"])
+                           for one in inspector.get_foreign_keys(table)),
+                    len(inspector.get_check_constraints(table)),
+                )
+                for table in sorted(inspector.get_table_names())
+            }  # fmt: skip
+
+    other = open_database(postgres_url)
+    assert described(other) == described(sqlite_catalog)
+    with other.read() as connection:
+        partial_indexes = "SELECT indexname FROM pg_indexes WHERE indexdef LIKE '%% WHERE %%' AND schemaname = 'public'"
+        assert "jobs_queue" in set(connection.exec_driver_sql(partial_indexes).scalars())
+        query = "SELECT count(*) FROM information_schema.columns WHERE table_schema = 'public' AND data_type = 'text'"
+        other_order = f"{query} AND collation_name IS DISTINCT FROM 'C'"
+        assert connection.exec_driver_sql(query).scalar_one() > 50
+        assert connection.exec_driver_sql(other_order).scalar_one() == 0
+    other.close()
 
 
 @pytest.fixture
@@ -135,16 +166,16 @@ def test_a_migration_that_fails_leaves_the_catalog_as_it_was(
         op.execute("INSERT INTO no_such_table VALUES (1)")
         """
     )
-    with pytest.raises(CatalogError, match="no such table"):
+    with pytest.raises(CatalogError, match=r"no such table|\"no_such_table\" does not exist"):
         database.prepare()
     assert "label" not in _columns(database, "contents")
     with database.read() as connection:
         assert connection.exec_driver_sql("SELECT version_num FROM alembic_version").scalar_one() == HEAD
 
 
-def test_the_sqlite_in_use_is_safe_with_several_writers(database: Database) -> None:
+def test_the_sqlite_in_use_is_safe_with_several_writers(sqlite_catalog: Database) -> None:
     assert sqlite_module().sqlite_version_info >= SAFE_SQLITE
-    with database.read() as connection:
+    with sqlite_catalog.read() as connection:
         assert connection.exec_driver_sql("PRAGMA journal_mode").scalar_one() == "wal"
         assert connection.exec_driver_sql("PRAGMA foreign_keys").scalar_one() == 1
 
@@ -478,3 +509,50 @@ def test_the_device_that_opened_a_library_last_has_its_sidecars(database: Databa
             register_device(connection, device, "box", 1.0)
     with database.read() as connection:
         assert this_device(connection) == "there"
+
+
+def test_each_machine_has_its_own_folder_for_a_location(database: Database, monkeypatch: pytest.MonkeyPatch) -> None:
+    _fill(database, 1, (OCR,))
+    with database.write() as connection:
+        (location,) = catalog_indexing.list_locations(connection)
+        catalog_indexing.map_location(connection, location.id, "other", b"/mnt/theirs")
+    assert _claim(database, token="a")[0].sources == ((b"/photos/0", 1, 1),)
+    monkeypatch.setenv("PILLION_HOST", "other")
+    with database.write() as connection:
+        catalog_queue.rescue(connection, "me", 2.0)
+        (location,) = catalog_indexing.list_locations(connection)
+        assert (location.path, location.shared) == (b"/mnt/theirs", b"/photos")
+        assert catalog_indexing.roots_of(connection, location.id) == {"other": b"/mnt/theirs"}
+        assert catalog_indexing.sources_of(connection, [_uuid(0)]) == {_uuid(0): [(b"/mnt/theirs/0", 1, 1)]}
+    assert _claim(database, token="b")[0].sources == ((b"/mnt/theirs/0", 1, 1),)
+    with database.write() as connection:
+        assert catalog_indexing.forget_location(connection, location.id) == 1
+        assert catalog_indexing.list_locations(connection) == []
+
+
+def test_a_folder_that_one_machine_does_not_see_is_offline_there_alone_on_a_server(
+    database: Database, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    _fill(database, 1, (OCR,))
+
+    def offline() -> list[str | None]:
+        with database.read() as connection:
+            assert catalog_queue.has_gates(connection)
+            (location,) = catalog_indexing.list_locations(connection)
+            assert gates.offline_locations(connection) == ({location.id} if location.offline else set())
+            return [location.offline, location.identity]
+
+    monkeypatch.setenv("PILLION_HOST", "one")
+    with database.write() as connection:
+        catalog_indexing.set_online(connection, 1, "disk")
+        catalog_indexing.set_offline(connection, 1, "gone", 5.0)
+        catalog_indexing.set_offline(connection, 1, "still gone", 6.0)
+        (location,) = catalog_indexing.list_locations(connection)
+    assert (location.offline, location.offline_since, location.identity) == ("still gone", 5.0, "disk")
+    monkeypatch.setenv("PILLION_HOST", "two")
+    assert offline() == ([None, None] if database.on_server else ["still gone", "disk"])
+    monkeypatch.setenv("PILLION_HOST", "one")
+    assert offline() == ["still gone", "disk"]
+    with database.write() as connection:
+        catalog_indexing.end_offline(connection, 1)
+        assert gates.offline_locations(connection) == set()

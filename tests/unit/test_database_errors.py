@@ -13,6 +13,12 @@ from pillion.catalog.database import Database
 from pillion.errors import CatalogError, ErrorClass, ItemError, LibraryBusyError
 
 
+@pytest.fixture
+def database(sqlite_catalog: Database) -> Database:
+    """Its errors are SQLite's; test_postgres_errors.py has the other's."""
+    return sqlite_catalog
+
+
 def _error(name: str) -> OperationalError:
     driver = Exception("disk I/O error")
     driver.sqlite_errorname = name  # type: ignore[attr-defined]

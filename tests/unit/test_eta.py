@@ -3,8 +3,6 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterator
-from pathlib import Path
 
 import pytest
 
@@ -38,14 +36,13 @@ WANTS = (
 
 
 @pytest.fixture
-def database(tmp_path: Path) -> Iterator[Database]:
-    opened = Database(tmp_path / "catalog.sqlite")
-    opened.prepare()
+def filled(database: Database) -> Database:
+    """Ten pictures for which nothing is made yet."""
     rows = [
         EntryRow(path=b"%d" % n, size=1000, mtime_ns=1, inode=n, content_uuid=f"{n:036}", hash="h", mime="image/png")
         for n in range(10)
     ]
-    with opened.write() as connection:
+    with database.write() as connection:
         location = catalog_indexing.ensure_location(connection, b"/photos", 0.0)
         catalog_indexing.record_entries(connection, location.id, rows, 0.0)
         catalog_indexing.queue_slice(connection, location.id, lambda *_: WANTS, 0.0, kinds=KINDS)
@@ -64,46 +61,45 @@ def database(tmp_path: Path) -> Iterator[Database]:
                 for variant, seconds in (("icon", 10.0), ("grid@2x", 20.0))
             ],
         )
-    yield opened
-    opened.close()
+    return database
 
 
-def test_the_time_left_is_that_of_all_variants_shared_by_all_workers(database: Database) -> None:
-    kinds = Eta(database, Estimates(), KINDS, 2, {}, {}).kinds()
+def test_the_time_left_is_that_of_all_variants_shared_by_all_workers(filled: Database) -> None:
+    kinds = Eta(filled, Estimates(), KINDS, 2, {}, {}).kinds()
     assert kinds["thumb"] == KindEta(done=0, left=10, seconds_left=pytest.approx(15.0))
     assert set(kinds) == {"thumb", "ocr", "embeddings"}
     assert kinds["embeddings"].left == 10
-    one = Eta(database, Estimates(), KINDS, 2, {}, {"thumb": 1}).kinds()
+    one = Eta(filled, Estimates(), KINDS, 2, {}, {"thumb": 1}).kinds()
     assert one["thumb"].seconds_left == pytest.approx(30.0)
 
 
-def test_a_long_queue_is_judged_by_its_beginning(database: Database, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_long_queue_is_judged_by_its_beginning(filled: Database, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(backlog, "SAMPLE", 3)
-    assert Eta(database, Estimates(), KINDS, 1, {}, {}).kinds()["thumb"].seconds_left == pytest.approx(30.0)
-    with database.read() as connection:
+    assert Eta(filled, Estimates(), KINDS, 1, {}, {}).kinds()["thumb"].seconds_left == pytest.approx(30.0)
+    with filled.read() as connection:
         looked_at, sorts = backlog.sample(connection, "thumb")
     assert (looked_at, {sort.number for sort in sorts}) == (3, {3})
 
 
-def test_jobs_that_run_or_wait_are_left_too(database: Database) -> None:
-    with database.write() as connection:
+def test_jobs_that_run_or_wait_are_left_too(filled: Database) -> None:
+    with filled.write() as connection:
         assert len(claim(connection, "thumb", owner="o", token="t", now=1.0, limit=100)) == 10
-    with database.read() as connection:
+    with filled.read() as connection:
         assert backlog.count_left(connection, "thumb") == 10
         looked_at, sorts = backlog.sample(connection, "thumb")
     assert (looked_at, {sort.variant for sort in sorts}) == (10, {"icon", "grid@2x"})
 
 
 def test_what_a_run_ends_is_taken_off_between_two_looks_and_told_once(
-    database: Database, monkeypatch: pytest.MonkeyPatch
+    filled: Database, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(estimate, "_COUNT_S", 3600.0)
     ended: Counter[SidecarKind] = Counter()
-    run = Eta(database, Estimates(), ("thumb",), 1, ended, {})
+    run = Eta(filled, Estimates(), ("thumb",), 1, ended, {})
     for now, done in ((100.0, 0), (100.5, 0), (101.0, 4), (102.0, 4), (103.0, 10)):
         ended["thumb"] = done
         run.tell(now)
-    with database.read() as connection:
+    with filled.read() as connection:
         told = [event for event in events_after(connection, 0) if isinstance(event, Progress)]
     assert [(event.at, event.done, event.left) for event in told] == [(100.0, 0, 10), (101.0, 4, 6), (103.0, 10, 0)]
     assert told[1].seconds_left == pytest.approx(18.0)

@@ -1,6 +1,7 @@
-"""Opening the catalog: the SQLite driver, its settings, transactions, and the schema's version.
+"""Opening a catalog: the SQLite driver, its settings, transactions, and the schema's version.
 
-Only this module knows which driver is used. It turns the driver's errors into ours.
+Only this module knows the SQLite driver, and only catalog/postgresql.py that of PostgreSQL. They turn the drivers'
+errors into ours.
 """
 
 from __future__ import annotations
@@ -9,12 +10,13 @@ import os
 import re
 import sqlite3
 import sys
-from collections.abc import Callable, Iterator
+import time
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import AbstractContextManager, closing, contextmanager
 from functools import partial
 from pathlib import Path
 from types import ModuleType
-from typing import Any
+from typing import Any, ClassVar
 from weakref import WeakSet
 
 import sqlalchemy as sa
@@ -33,6 +35,7 @@ from pillion.errors import (
     is_full,
 )
 from pillion.failpoints import reach
+from pillion.machine import OnWait, exclusive
 
 HEAD = "0001"
 """The newest migration. A test checks it against the migrations folder."""
@@ -120,22 +123,29 @@ _INVALID_ROW = (ValueError, LookupError, TypeError, AttributeError)
 
 
 class Database:
-    """A pool of connections to one catalog; close it when done.
+    """A pool of connections to one catalog; close it when done. This one is a SQLite file.
 
     ``read()`` is a connection in a read transaction: all statements see the same state. ``write()`` is one that holds
-    the write lock from the start; it is committed at the end, and rolled back on any error. Both are context managers
-    of SQLAlchemy, which calls this class only on errors, because a job takes a dozen transactions. Connections must
-    not cross a fork: in a process that did not open the database, both raise CatalogError.
+    the write lock from the start; it is committed at the end, and rolled back on any error. ``share()`` is for the
+    transactions of workers, which change only jobs that they claim or have claimed: where the database can run them
+    beside each other it does, and never beside a ``write()``. All are context managers of SQLAlchemy, which calls this
+    class only on errors, because a job takes a dozen transactions. Connections must not cross a fork: in a process
+    that did not open the database, they raise CatalogError.
     """
+
+    on_server: ClassVar[bool] = False
+    """Whether other machines may use it, too."""
 
     read: Callable[[], AbstractContextManager[sa.Connection]]
     write: Callable[[], AbstractContextManager[sa.Connection]]
+    share: Callable[[], AbstractContextManager[sa.Connection]]
+    now: Callable[[], float]
+    """The time by the clock that leases go by, in seconds since 1970: that of the machine that runs the database."""
 
     def __init__(self, path: Path, *, read_only: bool = False) -> None:
         self.path = path
-        self.is_read_only = read_only
         self._driver = sqlite_module()
-        self._engine = sa.create_engine(
+        engine = sa.create_engine(
             "sqlite://",
             module=self._driver,
             creator=self._connect,
@@ -143,17 +153,31 @@ class Database:
             pool_size=4,
             max_overflow=8,
         )
-        sa.event.listen(self._engine, "handle_error", self._statement_failed)
+        self._begin(engine, str(path), reconcile_hint(path.parent), str(path.parent), read_only=read_only)
         self.read = self._transactions("BEGIN").begin
-        self._write = self._transactions("BEGIN IMMEDIATE").begin
-        self.write = self._write_with_points if failpoints.armed else self._write
+        self._writes(self._transactions("BEGIN IMMEDIATE").begin)
+        self.share = self.write
+        self.now = time.time
+
+    def _begin(self, engine: sa.Engine, name: str, hint: str, library: str, *, read_only: bool) -> None:
+        """``name``: of the catalog, for people. ``hint``: what to do if it is damaged. ``library``: where it is."""
+        self.name = name
+        self.hint = hint
+        self.is_read_only = read_only
+        self._library = library
+        self._engine = engine
+        sa.event.listen(engine, "handle_error", self._statement_failed)
         _open.add(self)
 
-    def _transactions(self, begin: str) -> sa.Engine:
-        engine = self._engine.execution_options()
+    def _transactions(self, begin: str, **options: Any) -> sa.Engine:
+        engine = self._engine.execution_options(**options)
         sa.event.listen(engine, "begin", partial(sa.Connection.exec_driver_sql, statement=begin))
         sa.event.listen(engine, "rollback", self._rolled_back)
         return engine
+
+    def _writes(self, write: Callable[[], AbstractContextManager[sa.Connection]]) -> None:
+        self._write = write
+        self.write = self._write_with_points if failpoints.armed else write
 
     @contextmanager
     def _write_with_points(self) -> Iterator[sa.Connection]:
@@ -165,7 +189,11 @@ class Database:
 
     def refuse(self) -> None:
         """Make every later transaction in this process raise CatalogError."""
-        self.read = self.write = _refused
+        self.read = self.write = self.share = _refused
+
+    def exclusive(self, lock: Path, what: str, *, waiting: OnWait | None = None) -> AbstractContextManager[None]:
+        """Be the only one to do ``what``, among all who use this catalog: see :func:`pillion.machine.exclusive`."""
+        return exclusive(lock, what, waiting=waiting)
 
     def _connect(self) -> Any:
         mode = self._mode()
@@ -211,7 +239,7 @@ class Database:
         return self._damaged(str(error.orig)) if isinstance(error, DatabaseError) else None
 
     def _damaged(self, what: str) -> CatalogError:
-        return CatalogError(f"The catalog {self.path} is damaged ({what}): {reconcile_hint(self.path.parent)}.")
+        return CatalogError(f"The catalog {self.name} is damaged ({what}): {self.hint}.")
 
     def _look_for_damage(self) -> list[str]:
         """What :meth:`check` finds, on a separate connection, so that an error in the check does not start another."""
@@ -267,19 +295,30 @@ class Database:
         if version == HEAD:
             return
         if version is None and not may_be_empty:
-            raise CatalogError(
-                f"The catalog {self.path} is empty, but there are sidecars: {reconcile_hint(self.path.parent)}."
-            )
+            raise CatalogError(f"The catalog {self.name} is empty, but there are sidecars: {self.hint}.")
         _migrate(self, version)
 
+    def exists(self) -> bool:
+        """Whether there is a catalog, of whatever version."""
+        with self.read() as connection:
+            return _version(connection) is not None
+
+    def insert_many(self, connection: sa.Connection, table: sa.Table, rows: Sequence[tuple[Any, ...]]) -> None:
+        """Insert many rows, each with all columns of the table in order, in the fastest way that there is."""
+        names, marks = ", ".join(column.name for column in table.c), ", ".join("?" * len(table.c))
+        connection.exec_driver_sql(f"INSERT INTO {table.name} ({names}) VALUES ({marks})", list(rows))
+
+    def continue_ids(self, connection: sa.Connection) -> None:
+        """After rows with ids were inserted: let the next ids be greater. SQLite does so by itself."""
+
     def check(self) -> list[str]:
-        """What SQLite's checks find wrong with pages, indexes, constraints and references; empty if all is in order."""
+        """What the database's checks find wrong: pages, indexes, constraints, references; empty if all is in order."""
         with self.read() as connection:
             return _wrong(connection.exec_driver_sql)
 
     def close(self) -> None:
         """Close every connection. Every later transaction raises LibraryClosedError."""
-        self.read = self.write = partial(_refused_after_close, self.path.parent)
+        self.read = self.write = self.share = partial(_refused_after_close, self._library)
         self._engine.dispose()
 
 
@@ -287,7 +326,7 @@ def _refused() -> AbstractContextManager[sa.Connection]:
     raise CatalogError("The catalog was opened before a fork; open the library again in this process.")
 
 
-def _refused_after_close(root: Path) -> AbstractContextManager[sa.Connection]:
+def _refused_after_close(root: str) -> AbstractContextManager[sa.Connection]:
     raise LibraryClosedError(f"The library {root} was closed; open it again with Library.open.")
 
 
@@ -326,7 +365,7 @@ def _migrate(database: Database, version: str | None) -> None:
     known = {script.revision for script in ScriptDirectory.from_config(config).walk_revisions()}
     if version is not None and version not in known:
         raise LibraryVersionError(
-            f"The library {database.path.parent} was written by a newer Pillion (catalog version {version}, "
+            f"The library {database._library} was written by a newer Pillion (catalog version {version}, "
             f"this one knows {HEAD}): update with 'pip install -U pillion'."
         )
     with database.write() as connection:

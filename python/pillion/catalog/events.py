@@ -36,11 +36,24 @@ def append_events(connection: sa.Connection, events: Sequence[Event], now: float
     """Add events in this transaction; their ids follow the existing ones."""
     if not events:
         return
+    keep_order(connection)
     body = _encode([stored_event(event) for event in events])
     values = (len(events), now, body)
     first: int = connection.exec_driver_sql(_APPEND[connection.dialect.name], values).scalar_one()
     if first // _FORGET_EVERY != (first + len(events)) // _FORGET_EVERY:
         connection.exec_driver_sql(_FORGET[connection.dialect.name], (first - KEPT,))
+
+
+_ORDER = "SELECT pg_advisory_xact_lock(1346980867)"
+
+
+def keep_order(connection: sa.Connection) -> None:
+    """Until the end of this transaction, let no other one append events.
+
+    Where transactions run beside each other, ids must follow each other in the order in which the events can be seen.
+    """
+    if connection.dialect.name == "postgresql":
+        connection.exec_driver_sql(_ORDER)
 
 
 def newest_event(connection: sa.Connection) -> int:

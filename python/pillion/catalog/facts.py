@@ -13,7 +13,7 @@ from typing import Any, Protocol
 import sqlalchemy as sa
 
 from pillion.catalog.statements import INSERTS, ForRows, chunks, prepared
-from pillion.catalog.tables import contents, entries, facts, locations, meta
+from pillion.catalog.tables import OFFLINE, ROOT, contents, entries, facts, locations, meta
 from pillion.facts import FileFacts, MediaFacts, taken_ms
 
 # reading --------------------------------------------------------------------------------------------------------------
@@ -276,10 +276,10 @@ def stale(connection: sa.Connection, version: int, after: str, limit: int) -> li
     which = sa.and_(contents.c.facts_version < version, contents.c.content_uuid > after)
     picked = sa.select(contents.c.content_uuid).where(which).order_by(contents.c.content_uuid).limit(limit).subquery()
     query = (
-        sa.select(picked.c.content_uuid, locations.c.path, entries.c.path, entries.c.size, entries.c.mtime_ns)
+        sa.select(picked.c.content_uuid, ROOT, entries.c.path, entries.c.size, entries.c.mtime_ns)
         .join(entries, entries.c.content_uuid == picked.c.content_uuid)
         .join(locations, locations.c.id == entries.c.location_id)
-        .where(entries.c.removed_at.is_(None), locations.c.offline.is_(None))
+        .where(entries.c.removed_at.is_(None), OFFLINE.is_(None))
         .order_by(picked.c.content_uuid)
     )
     first: dict[str, tuple[str, bytes, int, int]] = {}

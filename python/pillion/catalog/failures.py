@@ -11,7 +11,7 @@ import sqlalchemy as sa
 from pillion.catalog.indexing import SOURCE_CLASSES, queue_due
 from pillion.catalog.sidecars import ask_again
 from pillion.catalog.statements import INSERTS, chunks
-from pillion.catalog.tables import KEPT, entries, failures, is_due, jobs, locations, sidecars
+from pillion.catalog.tables import KEPT, OFFLINE, entries, failures, is_due, jobs, locations, sidecars
 from pillion.errors import ErrorClass
 from pillion.job import JobState, Urgency
 from pillion.kinds import registry
@@ -260,7 +260,7 @@ def _failed_before(limit: Limit) -> sa.Select[str]:
 
 def _visible_contents() -> sa.Select[str]:
     """A query for the contents of all files that are there, in Locations that can be seen."""
-    seen = sa.and_(locations.c.id == entries.c.location_id, locations.c.offline.is_(None))
+    seen = sa.and_(locations.c.id == entries.c.location_id, OFFLINE.is_(None))
     return (
         sa.select(entries.c.content_uuid)
         .join(locations, seen)

@@ -10,7 +10,7 @@ import sqlalchemy as sa
 
 from pillion.catalog.events import append_events
 from pillion.catalog.statements import INSERTS
-from pillion.catalog.tables import entries, holds, jobs, locations, pauses
+from pillion.catalog.tables import OFFLINE, ROOT, entries, holds, jobs, locations, pauses
 from pillion.errors import ErrorClass
 from pillion.events import Paused, Resumed
 from pillion.job import JobState
@@ -33,7 +33,7 @@ def pause(connection: sa.Connection, kind: SidecarKind | None, location_id: int 
     """Pause a kind (None: all), in a Location (None: everywhere). Does nothing if it is paused already."""
     values = {"kind": kind or _EVERY_KIND, "location_id": location_id or _EVERYWHERE, "since": now}
     if connection.execute(INSERTS[connection.dialect.name](pauses).values(**values).on_conflict_do_nothing()).rowcount:
-        where = _shown(connection.scalar(sa.select(locations.c.path).where(locations.c.id == location_id)))
+        where = _shown(connection.scalar(sa.select(ROOT).where(locations.c.id == location_id)))
         message = "'pillion resume' lifts it."
         append_events(connection, [Paused(kind=kind, location=where, reason="user", message=message)], now)
 
@@ -59,7 +59,7 @@ def list_pauses(connection: sa.Connection) -> Sequence[Pause]:
 
 def _pauses(connection: sa.Connection, *where: sa.ColumnElement[bool]) -> list[Pause]:
     query = (
-        sa.select(pauses.c.kind, locations.c.path, pauses.c.since)
+        sa.select(pauses.c.kind, ROOT, pauses.c.since)
         .outerjoin(locations, locations.c.id == pauses.c.location_id)
         .where(*where)
         .order_by(pauses.c.since)
@@ -99,7 +99,7 @@ def where_closed(connection: sa.Connection, kinds: Iterable[SidecarKind]) -> dic
 
 def offline_locations(connection: sa.Connection) -> frozenset[int]:
     """The ids of the Locations whose files cannot be seen now."""
-    return frozenset(connection.scalars(sa.select(locations.c.id).where(locations.c.offline.is_not(None))))
+    return frozenset(connection.scalars(sa.select(locations.c.id).where(OFFLINE.is_not(None))))
 
 
 def wait_for_offline(connection: sa.Connection, job_ids: Collection[int]) -> set[int]:

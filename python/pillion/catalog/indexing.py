@@ -20,8 +20,12 @@ from pillion.catalog.sidecars import ASKED
 from pillion.catalog.statements import INSERTS, ForRows, chunks
 from pillion.catalog.tables import (
     DUE,
+    IDENTITY,
     KEPT,
     NAMES,
+    OFFLINE,
+    OFFLINE_SINCE,
+    ROOT,
     TAKEN_FOR,
     contents,
     entries,
@@ -29,6 +33,7 @@ from pillion.catalog.tables import (
     folders,
     is_due,
     jobs,
+    location_hosts,
     locations,
     meta,
     pauses,
@@ -39,6 +44,7 @@ from pillion.events import Queued
 from pillion.facts import FileFacts
 from pillion.job import Again, JobState, Urgency, classes_tried, priority_of
 from pillion.kinds import registry
+from pillion.machine import host_name
 from pillion.model import UNKNOWN, SidecarKind, SidecarStatus, WantedSidecar
 
 EXTERNAL_ROOT = b"/"
@@ -59,13 +65,16 @@ class Location:
     identity: str | None = None
     offline: str | None = None
     offline_since: float | None = None
+    shared: bytes = b""
+    """The path that it was added with; ``path`` may be another one on this machine."""
 
 
 def list_locations(connection: sa.Connection) -> list[Location]:
     """All locations, oldest first: if two hold the same content, the policy of the older one applies."""
-    columns = (locations.c[name] for name in Location.__slots__)
-    rows = connection.execute(sa.select(*columns).order_by(locations.c.id))
-    return [Location(**{**row._mapping, "walked": bool(row.walked)}) for row in rows]
+    seen = {"path": ROOT, "identity": IDENTITY, "offline": OFFLINE, "offline_since": OFFLINE_SINCE}
+    columns = (locations.c.id, locations.c.walked, locations.c.path.label("shared"))
+    query = sa.select(*columns, *(column.label(name) for name, column in seen.items())).order_by(locations.c.id)
+    return [Location(**{**row._mapping, "walked": bool(row.walked)}) for row in connection.execute(query)]
 
 
 def ensure_location(connection: sa.Connection, path: bytes, now: float, *, walked: bool = True) -> Location:
@@ -73,26 +82,52 @@ def ensure_location(connection: sa.Connection, path: bytes, now: float, *, walke
     insert = INSERTS[connection.dialect.name](locations).values(path=path, walked=int(walked), added_at=now)
     connection.execute(insert.on_conflict_do_nothing(index_elements=["path"]))
     row = connection.execute(sa.select(locations.c.id).where(locations.c.path == path)).one()
-    return Location(id=row.id, path=path, walked=walked)
+    return Location(id=row.id, path=path, walked=walked, shared=path)
 
 
 def set_offline(connection: sa.Connection, location_id: int, reason: str, now: float) -> None:
     """Note that the files of a location cannot be seen, and why. Its entries stay as they are."""
-    since = sa.func.coalesce(locations.c.offline_since, now)
-    values = {"offline": reason, "offline_since": since}
-    connection.execute(sa.update(locations).where(locations.c.id == location_id).values(**values))
+    of = _seen_in(connection)
+    _see(connection, location_id, {"offline": reason, "offline_since": sa.func.coalesce(of.c.offline_since, now)}, now)
 
 
 def set_online(connection: sa.Connection, location_id: int, identity: str) -> None:
     """Note that the files of a location were found, in the file system and folder with this identity."""
-    values = {"identity": identity, "offline": None, "offline_since": None}
-    connection.execute(sa.update(locations).where(locations.c.id == location_id).values(**values))
+    _see(connection, location_id, {"identity": identity, "offline": None, "offline_since": None})
 
 
 def end_offline(connection: sa.Connection, location_id: int) -> None:
     """Note that the files of a location are there again. Its identity is for the next index to see."""
-    values = {"offline": None, "offline_since": None}
-    connection.execute(sa.update(locations).where(locations.c.id == location_id).values(**values))
+    _see(connection, location_id, {"offline": None, "offline_since": None})
+
+
+def _seen_in(connection: sa.Connection) -> sa.Table:
+    """Where it stands how this machine sees a Location: apart, if others use the catalog at the same time."""
+    return location_hosts if connection.dialect.name == "postgresql" else locations
+
+
+def _see(connection: sa.Connection, location_id: int, values: Mapping[str, Any], now: float | None = None) -> None:
+    table = _seen_in(connection)
+    if table is locations:
+        connection.execute(sa.update(locations).where(locations.c.id == location_id).values(**values))
+        return
+    first = {**values, "offline_since": now}
+    insert = INSERTS[connection.dialect.name](table).values(location_id=location_id, host=host_name(), **first)
+    connection.execute(insert.on_conflict_do_update(index_elements=["location_id", "host"], set_=dict(values)))
+
+
+def map_location(connection: sa.Connection, location_id: int, host: str, root: bytes | None) -> None:
+    """Note the folder that a Location has on a machine; None: the one that it was added with."""
+    insert = INSERTS[connection.dialect.name](location_hosts).values(location_id=location_id, host=host, root=root)
+    connection.execute(insert.on_conflict_do_update(index_elements=["location_id", "host"], set_={"root": root}))
+    note_names(connection)
+
+
+def roots_of(connection: sa.Connection, location_id: int) -> dict[str, bytes]:
+    """Host -> the folder that it has for a Location, where it is another than the one that it was added with."""
+    here = (location_hosts.c.location_id == location_id, location_hosts.c.root.is_not(None))
+    query = sa.select(location_hosts.c.host, location_hosts.c.root).where(*here).order_by(location_hosts.c.host)
+    return {row[0]: row[1] for row in connection.execute(query)}
 
 
 def sample_entries(connection: sa.Connection, location_id: int, number: int) -> list[tuple[bytes, int, int]]:
@@ -116,6 +151,8 @@ def sample_entries(connection: sa.Connection, location_id: int, number: int) -> 
 def move_location(connection: sa.Connection, location_id: int, path: bytes) -> None:
     """Give a location another path; its entries, which are relative to it, stay."""
     values = {"path": path, "offline": None, "offline_since": None}
+    mine = (location_hosts.c.location_id == location_id, location_hosts.c.host == host_name())
+    connection.execute(sa.delete(location_hosts).where(*mine))
     connection.execute(sa.update(locations).where(locations.c.id == location_id).values(**values))
     note_names(connection)
 
@@ -129,7 +166,7 @@ def forget_location(connection: sa.Connection, location_id: int) -> int:
     query = sa.select(sa.func.count()).select_from(entries).where(here, entries.c.removed_at.is_(None))
     number = connection.execute(query).scalar_one()
     held = held_in(connection, location_id)
-    for table in (entries, folders, pauses):
+    for table in (entries, folders, pauses, location_hosts):
         connection.execute(sa.delete(table).where(table.c.location_id == location_id))
     redate(connection, held)
     connection.execute(sa.delete(meta).where(meta.c.key == f"queueing:{location_id}"))
@@ -335,7 +372,7 @@ def sources_of(connection: sa.Connection, content_uuids: Iterable[str]) -> dict[
     found: dict[str, dict[bytes, tuple[int, int]]] = {}
     for some in chunks(list(content_uuids)):
         query = (
-            sa.select(entries.c.content_uuid, locations.c.path, entries.c.path, entries.c.size, entries.c.mtime_ns)
+            sa.select(entries.c.content_uuid, ROOT, entries.c.path, entries.c.size, entries.c.mtime_ns)
             .join(locations, locations.c.id == entries.c.location_id)
             .where(entries.c.content_uuid.in_(some), entries.c.removed_at.is_(None))
             .order_by(entries.c.content_uuid, locations.c.id, entries.c.path)
@@ -369,7 +406,7 @@ def totals(connection: sa.Connection) -> Totals:
 def unidentified(connection: sa.Connection) -> list[tuple[bytes, str, str]]:
     """Present files that could not be identified: absolute path, error class, message."""
     query = (
-        sa.select(locations.c.path, entries.c.path, entries.c.error_class, entries.c.error_message)
+        sa.select(ROOT, entries.c.path, entries.c.error_class, entries.c.error_message)
         .join(locations, locations.c.id == entries.c.location_id)
         .where(entries.c.removed_at.is_(None), entries.c.error_class.is_not(None))
         .order_by(locations.c.id, entries.c.path)
@@ -489,17 +526,16 @@ def write_signature(connection: sa.Connection, location_id: int, signature: Mapp
     connection.execute(insert.on_conflict_do_update(index_elements=["key"], set_=replaced))
 
 
+_TYPES = {"sqlite": {"id": "INTEGER", "text": "TEXT"}, "postgresql": {"id": "BIGINT", "text": 'TEXT COLLATE "C"'}}
 _TEMPORARY_TABLES = (
-    "queueing_looked (entry_id INTEGER PRIMARY KEY)",
-    "queueing_slice (content_uuid TEXT PRIMARY KEY, mime TEXT, claimed TEXT NOT NULL)",
-    "queueing_wants (mime TEXT, claimed TEXT, kind TEXT, variant TEXT, digest TEXT)",
+    "queueing_looked (entry_id {id} PRIMARY KEY)",
+    "queueing_slice (content_uuid {text} PRIMARY KEY, mime {text}, claimed {text} NOT NULL)",
+    "queueing_wants (mime {text}, claimed {text}, kind {text}, variant {text}, digest {text})",
 )
 
 
 def _fill_slice(connection: sa.Connection, location_id: int) -> int:
-    for table in _TEMPORARY_TABLES:
-        connection.exec_driver_sql(f"CREATE TEMPORARY TABLE IF NOT EXISTS {table}")
-        connection.exec_driver_sql(f"DELETE FROM {table.split()[0]}")
+    _empty_temporary_tables(connection)
     changed = (
         sa.select(entries.c.id)
         .where(entries.c.queued == 0, entries.c.location_id == location_id)
@@ -513,21 +549,34 @@ def _fill_slice(connection: sa.Connection, location_id: int) -> int:
         other.c.location_id < location_id,
         other.c.removed_at.is_(None),
     )
-    here = sa.exists().where(present.c.content_uuid == entries.c.content_uuid, present.c.removed_at.is_(None))
-    members = (
+    found = (
         sa.select(
-            entries.c.content_uuid,
-            sa.case((here, TAKEN_FOR)),
-            sa.func.coalesce(sa.func.max(entries.c.claimed_mime), ""),
+            # An expression, so that SQLite does not scan all entries in the order of the index by content.
+            entries.c.content_uuid.concat("").label("content"),
+            sa.func.coalesce(sa.func.max(entries.c.claimed_mime), "").label("claimed"),
         )
-        .select_from(entries)
-        .join(contents, contents.c.content_uuid == entries.c.content_uuid)
         .where(entries.c.id.in_(sa.select(_looked.c.entry_id)), ~older)
-        # Grouped by an expression, so that SQLite does not scan all entries in the order of the index by content.
-        .group_by(entries.c.content_uuid.concat(""))
+        .group_by("content")
+        .subquery("found")
+    )
+    here = sa.exists().where(present.c.content_uuid == contents.c.content_uuid, present.c.removed_at.is_(None))
+    members = (
+        sa.select(contents.c.content_uuid, sa.case((here, TAKEN_FOR)), found.c.claimed)
+        .select_from(found)
+        .join(contents, contents.c.content_uuid == found.c.content)
     )
     connection.execute(sa.insert(_slice).from_select(["content_uuid", "mime", "claimed"], members))
+    if connection.dialect.name == "postgresql":
+        # It knows nothing of a temporary table by itself, and would look through whole tables for each row.
+        connection.exec_driver_sql("ANALYZE queueing_looked, queueing_slice")
     return looked_at
+
+
+def _empty_temporary_tables(connection: sa.Connection) -> None:
+    types = _TYPES[connection.dialect.name]
+    for table in _TEMPORARY_TABLES:
+        connection.exec_driver_sql(f"CREATE TEMPORARY TABLE IF NOT EXISTS {table.format(**types)}")
+        connection.exec_driver_sql(f"DELETE FROM {table.split()[0]}")
 
 
 def _fill_wants(connection: sa.Connection, wants_of: WantsOf) -> None:
@@ -651,7 +700,7 @@ def queue_due(
             sa.literal(now),
         )
         .where(sidecars.c.kind == kind, DUE)
-        .distinct()
+        .group_by(sidecars.c.content_uuid, sidecars.c.kind)
     )
     if within is not None:
         source = source.where(sidecars.c.content_uuid.in_(within))
@@ -692,7 +741,8 @@ def _first_state(kind: SidecarKind) -> sa.ColumnElement[str]:
         text.c.kind == recipes.c.awaits,
         sa.or_(is_due(text), text.c.status == SidecarStatus.CANCELLED.value),
     )
-    return sa.case((awaited, JobState.WAITING.value), else_=JobState.QUEUED.value)
+    # Where one variant waits, the job does: of the two states this is the greater.
+    return sa.func.max(sa.case((awaited, JobState.WAITING.value), else_=JobState.QUEUED.value))
 
 
 # sources that were gone -----------------------------------------------------------------------------------------------

@@ -148,13 +148,15 @@ def lines_of(connection: sa.Connection, buckets: Collection[str] | None = None) 
     for column in (sidecars.c.kind, sidecars.c.variant, sidecars.c.recipe, sidecars.c.checksum):
         line = line.concat("/").concat(column)
     every = sa.select(_bucket.label("bucket"), sa.func.aggregate_strings(line, "\n")).where(_OFFERED).group_by("bucket")
+    every = every.order_by("bucket")
     for row in _in_buckets(connection, every, buckets):
         yield row[0], sorted(row[1].split("\n"))
 
 
 def offers_in(connection: sa.Connection, buckets: Collection[str]) -> Iterator[Offer]:
     """The offers in these buckets."""
-    for row in _in_buckets(connection, sa.select(*_COLUMNS).where(_OFFERED), buckets):
+    every = sa.select(*_COLUMNS).where(_OFFERED).order_by(*sidecars.primary_key.columns)
+    for row in _in_buckets(connection, every, buckets):
         yield _offer(row)
 
 
@@ -210,7 +212,8 @@ def known_contents(connection: sa.Connection, content_uuids: Collection[str]) ->
 def known_in(connection: sa.Connection, buckets: Collection[str]) -> Mapping[str, list[str]]:
     """Bucket -> the contents in it that this library knows, in order."""
     found: dict[str, list[str]] = {}
-    for (uuid,) in _in_buckets(connection, sa.select(contents.c.content_uuid), buckets, contents):
+    every = sa.select(contents.c.content_uuid).order_by(contents.c.content_uuid)
+    for (uuid,) in _in_buckets(connection, every, buckets, contents):
         found.setdefault(uuid[:BUCKET], []).append(uuid)
     return found
 

@@ -246,7 +246,7 @@ def _wanted(here: sa.Subquery, wants: Any) -> sa.Select[Any]:
         sa.case((retried, jobs.c.error_class), (sourceless, s.error_class)),
     )
     return (
-        sa.select(*columns, sa.func.count(), sa.func.sum(contents.c.size))
+        sa.select(*_named(columns), sa.func.count(), sa.func.sum(contents.c.size))
         .select_from(here)
         .join(contents, contents.c.content_uuid == here.c.content_uuid)
         .join(wants, _matches(here, wants))
@@ -254,7 +254,7 @@ def _wanted(here: sa.Subquery, wants: Any) -> sa.Select[Any]:
         .outerjoin(jobs, sa.and_(jobs.c.content_uuid == here.c.content_uuid, jobs.c.kind == wants.c.kind))
         .where(sa.or_(s.recipe.is_(None), sa.and_(s.recipe != wants.c.digest, ~kept), sourceless))
         .where(sa.func.coalesce(cancelled, sa.false()) == sa.false())
-        .group_by(*columns)
+        .group_by(*_NAMES)
     )
 
 
@@ -272,18 +272,26 @@ def _unwanted(here: sa.Subquery, wants: Any | None) -> sa.Select[Any]:
         sa.case((retried, jobs.c.error_class)),
     )
     query = (
-        sa.select(*columns, sa.func.count(), sa.func.sum(contents.c.size))
+        sa.select(*_named(columns), sa.func.count(), sa.func.sum(contents.c.size))
         .select_from(here)
         .join(contents, contents.c.content_uuid == here.c.content_uuid)
         .join(sidecars, s.content_uuid == here.c.content_uuid)
         .outerjoin(jobs, sa.and_(jobs.c.content_uuid == s.content_uuid, jobs.c.kind == s.kind))
         .where(DUE, sa.func.coalesce(jobs.c.state, "") != JobState.CANCELLED.value)
-        .group_by(*columns)
+        .group_by(*_NAMES)
     )
     if wants is None:
         return query
     covered = sa.exists().where(_matches(here, wants), wants.c.kind == s.kind, wants.c.variant == s.variant)
     return query.where(~covered)
+
+
+_NAMES = tuple(f"g{number}" for number in range(8))
+
+
+def _named(columns: Sequence[sa.ColumnElement[Any]]) -> list[sa.Label[Any]]:
+    """Columns with names to group by: PostgreSQL takes the same expression with other parameters for another one."""
+    return [column.label(name) for column, name in zip(columns, _NAMES, strict=True)]
 
 
 def _matches(here: sa.Subquery, wants: Any) -> sa.ColumnElement[bool]:

@@ -14,12 +14,14 @@ from typing import Any
 
 import sqlalchemy as sa
 
+from pillion.catalog.events import keep_order
 from pillion.catalog.gates import may_run
 from pillion.catalog.indexing import queue_due
 from pillion.catalog.statements import chunks, prepared
 from pillion.catalog.tables import (
     DUE,
     DUE_TEXT,
+    ROOT_TEXT,
     TAKEN_FOR,
     TAKEN_FOR_TEXT,
     contents,
@@ -42,6 +44,7 @@ from pillion.job import (
     job_rescued,
 )
 from pillion.kinds import registry
+from pillion.machine import host_name
 from pillion.model import Failure, MediaClass, SidecarFormat, SidecarKind, SidecarMark, SidecarStatus, value
 
 LEASE_S = 30.0
@@ -92,6 +95,7 @@ class ClaimedJob:
 _GATED = prepared(
     "SELECT EXISTS (SELECT 1 FROM pauses) OR EXISTS (SELECT 1 FROM holds)"
     " OR EXISTS (SELECT 1 FROM locations WHERE offline IS NOT NULL)"
+    " OR EXISTS (SELECT 1 FROM location_hosts WHERE offline IS NOT NULL)"
 )
 
 
@@ -172,7 +176,9 @@ def claim(
 def _claim_of(kind: SidecarKind, closed: tuple[int, ...]) -> sa.UpdateBase:
     """The claim of a kind as one statement. It is cached because building it takes as long as a few jobs."""
     taken = ("priority", "id", "content_uuid", "attempts", "error_class", "error_message")
+    # Who claims beside this one takes the jobs behind these.
     following = _next_of(jobs.c.id, kind, closed).where(jobs.c.priority < sa.bindparam("before"))
+    following = following.with_for_update(skip_locked=True)
     return (
         sa.update(jobs)
         .where(jobs.c.id.in_(following))
@@ -211,7 +217,7 @@ _DUE = prepared(
 """The contents of a claim and their sidecars that are due, one row for each of these."""
 
 _SOURCES = prepared(
-    "SELECT jobs.id, locations.path, entries.path, entries.size, entries.mtime_ns"
+    f"SELECT jobs.id, {ROOT_TEXT}, entries.path, entries.size, entries.mtime_ns"
     " FROM jobs JOIN entries ON entries.content_uuid = jobs.content_uuid AND entries.removed_at IS NULL"
     " JOIN locations ON locations.id = entries.location_id"
     " WHERE jobs.state = 'running' AND jobs.lease_owner = :owner AND jobs.lease_token = :token"
@@ -285,7 +291,9 @@ def _settings(connection: sa.Connection, digests: Collection[str | None]) -> dic
 
 def _sources(connection: sa.Connection, mine: tuple[str, str]) -> dict[int, list[tuple[bytes, int, int]]]:
     found: dict[int, list[tuple[bytes, int, int]]] = {}
-    for job, root, path, size, mtime_ns in connection.exec_driver_sql(_SOURCES[connection.dialect.name], mine):
+    for job, root, path, size, mtime_ns in connection.exec_driver_sql(
+        _SOURCES[connection.dialect.name], (host_name(), *mine)
+    ):
         found.setdefault(job, []).append((root.rstrip(b"/") + b"/" + path, size, mtime_ns))
     for job, sources in found.items():
         if len(sources) > 1:
@@ -318,6 +326,26 @@ def still_held(connection: sa.Connection, owner: str, claims: Collection[tuple[i
     """Of (job id, lease token) pairs, the ids that are still running for ``owner`` under that very token."""
     held = {(job, token) for job, token in connection.exec_driver_sql(_HELD[connection.dialect.name], (owner,))}
     return {claim[0] for claim in claims if claim in held}
+
+
+_KEEP = {
+    "postgresql": (
+        "SELECT id FROM jobs WHERE state = 'running' AND lease_owner = %s AND id = ANY(%s) ORDER BY id FOR UPDATE",
+        "SELECT content_uuid FROM contents WHERE content_uuid = ANY(%s) ORDER BY content_uuid FOR NO KEY UPDATE",
+    )
+}
+
+
+def keep(connection: sa.Connection, owner: str, jobs_of: Collection[tuple[int, str]]) -> None:
+    """Until the end of this transaction, let nobody else change these jobs, (id, content_uuid), or their contents.
+
+    Where only one transaction writes at a time that is so already. The order is the same for all who do it.
+    """
+    statements = _KEEP.get(connection.dialect.name)
+    if statements is not None and jobs_of:
+        first, second = statements
+        connection.exec_driver_sql(first, (owner, [job for job, _ in jobs_of]))
+        connection.exec_driver_sql(second, (sorted({content for _, content in jobs_of}),))
 
 
 _CLAIMED = frozenset({JobState.RUNNING})
@@ -493,6 +521,7 @@ def add_measured(connection: sa.Connection, measured: Sequence[Measured]) -> Non
     """Add to the sums. Give each kind, variant and class at most once."""
     if not measured:
         return
+    keep_order(connection)
     rows = [
         (
             item.kind,
@@ -533,6 +562,11 @@ def rescue(connection: sa.Connection, owner: str, now: float) -> int:
 def give_back(connection: sa.Connection, content_uuid: str, kind: SidecarKind, now: float) -> int:
     """Void the claim of this job, if there is one, and queue it again without charging a try."""
     return change_jobs(connection, job_rescued(), now, jobs.c.content_uuid == content_uuid, jobs.c.kind == kind)
+
+
+def void_claims(connection: sa.Connection, owner: str, tokens: Sequence[str], now: float) -> None:
+    """Queue what an owner claimed with these tokens again, without charging a try."""
+    change_jobs(connection, job_rescued(), now, jobs.c.lease_owner == owner, jobs.c.lease_token.in_(tokens))
 
 
 def has_overlong_waits(connection: sa.Connection, now: float) -> bool:

@@ -13,12 +13,24 @@ from pillion.catalog.tables import THIS_DEVICE, contents, devices, meta, sidecar
 from pillion.model import SidecarStatus
 
 _RECONCILED = "reconciled_at"
+_LIBRARY = "library"
 _UNMADE = (SidecarStatus.PENDING.value, SidecarStatus.CANCELLED.value)
 
 
 def this_device(connection: sa.Connection) -> str | None:
     """The device that the catalog takes for this one: the last that was registered."""
     return connection.scalar(sa.select(meta.c.value).where(meta.c.key == THIS_DEVICE))
+
+
+def read_library_id(connection: sa.Connection) -> str | None:
+    """The id of the library that this catalog is of, if it is in a database of a server; None otherwise."""
+    return connection.scalar(sa.select(meta.c.value).where(meta.c.key == _LIBRARY))
+
+
+def write_library_id(connection: sa.Connection, library_id: str) -> None:
+    """Store it."""
+    insert = INSERTS[connection.dialect.name](meta).values(key=_LIBRARY, value=library_id)
+    connection.execute(insert.on_conflict_do_update(index_elements=["key"], set_={"value": insert.excluded.value}))
 
 
 def register_device(connection: sa.Connection, device_uuid: str, name: str, now: float) -> None:

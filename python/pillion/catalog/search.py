@@ -12,7 +12,7 @@ import sqlalchemy as sa
 from pillion import _core
 from pillion.catalog.events import events_after, newest_event
 from pillion.catalog.statements import chunks
-from pillion.catalog.tables import NAMES, TAKEN_FOR, contents, entries, events, locations, meta, sidecars
+from pillion.catalog.tables import NAMES, ROOT, TAKEN_FOR, contents, entries, events, locations, meta, sidecars
 from pillion.events import Failed, Ready
 from pillion.model import SidecarKind, SidecarStatus
 
@@ -111,7 +111,7 @@ class Named:
 def named_contents(connection: sa.Connection) -> Iterator[Named]:
     """Every content that a present file has, in order."""
     query = (
-        sa.select(entries.c.content_uuid, contents.c.mime, locations.c.path, entries.c.path)
+        sa.select(entries.c.content_uuid, contents.c.mime, ROOT, entries.c.path)
         .join(locations, locations.c.id == entries.c.location_id)
         .join(contents, contents.c.content_uuid == entries.c.content_uuid)
         .where(entries.c.removed_at.is_(None))
@@ -188,7 +188,7 @@ def present_of(connection: sa.Connection, content_uuids: Sequence[str], choice: 
 @functools.cache
 def _present() -> sa.Select[Any]:
     """The files of some contents. Made once: making it takes longer than running it."""
-    columns = (entries.c.content_uuid, TAKEN_FOR, contents.c.size, locations.c.path, entries.c.path, entries.c.mtime_ns)
+    columns = (entries.c.content_uuid, TAKEN_FOR, contents.c.size, ROOT, entries.c.path, entries.c.mtime_ns)
     return (
         sa.select(*columns, _taken_ns())
         .join(locations, locations.c.id == entries.c.location_id)
@@ -228,7 +228,7 @@ def chosen_contents(connection: sa.Connection, choice: Choice, limit: int) -> li
     if choice.since_ns is not None:
         query = query.where(sa.func.coalesce(_taken_ns(), entries.c.mtime_ns) >= choice.since_ns)
     if choice.under:
-        rows = connection.execute(sa.select(locations.c.id, locations.c.path)).all()
+        rows = connection.execute(sa.select(locations.c.id, ROOT)).all()
         places = [_inside(id, root, folder) for id, root in rows for folder in choice.under]
         query = query.where(sa.or_(sa.false(), *(place for place in places if place is not None)))
     if choice.types:
@@ -252,9 +252,16 @@ def _inside(location_id: int, root: bytes, folder: bytes) -> sa.ColumnElement[bo
 def _of_types(connection: sa.Connection, types: Sequence[str]) -> sa.ColumnElement[bool]:
     mimes = list(connection.scalars(sa.select(contents.c.mime).distinct()))
     fitting = [mime for mime in mimes if mime in types or _core.media_class(mime) in types]
-    names = [sa.cast(entries.c.path, sa.Text).ilike(f"%.{kind}") for kind in types if kind.isalnum()]
+    names = [_name(connection).ilike(f"%.{kind}") for kind in types if kind.isalnum()]
     claimed = entries.c.claimed_mime.is_not(None)
     return sa.or_(contents.c.mime.in_(fitting), claimed, *names)
+
+
+def _name(connection: sa.Connection) -> sa.ColumnElement[str]:
+    """A file's path as text, whose ASCII characters are as they are."""
+    if connection.dialect.name == "postgresql":
+        return sa.func.convert_from(entries.c.path, "LATIN1")
+    return sa.cast(entries.c.path, sa.Text)
 
 
 def image_contents(connection: sa.Connection) -> dict[str, tuple[str, int]]:

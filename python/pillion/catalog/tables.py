@@ -8,6 +8,7 @@ migrations, which create the indexes, give both.
 from __future__ import annotations
 
 from collections.abc import Iterable
+from typing import Any
 
 from sqlalchemy import (
     BigInteger,
@@ -26,6 +27,7 @@ from sqlalchemy import (
     Text,
     UniqueConstraint,
     and_,
+    bindparam,
     case,
     func,
     not_,
@@ -36,6 +38,7 @@ from sqlalchemy import (
 
 from pillion.errors import ErrorClass
 from pillion.job import JobState
+from pillion.machine import host_name
 from pillion.model import DOCUMENTS, UNKNOWN, MediaClass, SidecarMark, SidecarStatus
 
 metadata = MetaData()
@@ -85,6 +88,21 @@ locations = Table(
 """``identity``: of the file system and the folder's own place in it, as they were when files were last found there.
 ``offline``: why its files cannot be seen now; NULL while they can.
 ``walked`` is 0 for the one row that holds the files other indexers hand over; its path is ``/``."""
+
+location_hosts = Table(
+    "location_hosts",
+    metadata,
+    Column("location_id", _BigId, ForeignKey("locations.id"), nullable=False),
+    Column("host", Text, nullable=False),
+    Column("root", LargeBinary),
+    Column("identity", Text),
+    Column("offline", Text),
+    Column("offline_since", Float),
+    PrimaryKeyConstraint("location_id", "host"),
+    CheckConstraint("(offline IS NULL) = (offline_since IS NULL)"),
+)
+"""How one machine sees a Location, where it sees it otherwise than ``locations`` says. ``root``: the folder there. A
+catalog that several machines use at once has the other columns here, for each of them; any other in ``locations``."""
 
 contents = Table(
     "contents",
@@ -414,6 +432,30 @@ DUE = is_due(sidecars)
 KEPT = is_kept(sidecars)
 DUE_TEXT = f"({DUE.compile(compile_kwargs={'literal_binds': True})})"
 """The rule for statements that are written as text."""
+
+
+# how this machine sees a Location -------------------------------------------------------------------------------------
+
+
+def _here(name: str) -> ColumnElement[Any]:
+    mine = and_(location_hosts.c.location_id == locations.c.id, location_hosts.c.host == HERE)
+    seen = select(location_hosts.c[name]).where(mine).correlate(locations).scalar_subquery()
+    return func.coalesce(seen, locations.c["path" if name == "root" else name])
+
+
+HERE = bindparam("this_host", callable_=host_name, type_=Text)
+"""The name of this machine."""
+
+ROOT = _here("root")
+"""The folder of a row of ``locations``, as this machine sees it."""
+IDENTITY = _here("identity")
+OFFLINE = _here("offline")
+OFFLINE_SINCE = _here("offline_since")
+ROOT_TEXT = (
+    "coalesce((SELECT root FROM location_hosts WHERE location_hosts.location_id = locations.id"
+    " AND location_hosts.host = :host), locations.path)"
+)
+"""The same for statements that are written as text."""
 
 
 # what a content is taken for ------------------------------------------------------------------------------------------

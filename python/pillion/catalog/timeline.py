@@ -15,7 +15,19 @@ import sqlalchemy as sa
 from pillion import _core
 from pillion.catalog.facts import facts_of
 from pillion.catalog.statements import chunks
-from pillion.catalog.tables import NAMES, TAKEN_FOR, contents, entries, failures, folders, locations, meta, sidecars
+from pillion.catalog.tables import (
+    NAMES,
+    OFFLINE,
+    ROOT,
+    TAKEN_FOR,
+    contents,
+    entries,
+    failures,
+    folders,
+    locations,
+    meta,
+    sidecars,
+)
 from pillion.facts import MediaFacts
 from pillion.model import UNKNOWN, SidecarStatus
 
@@ -376,12 +388,12 @@ class FilePlace:
 
 def files_of(connection: sa.Connection, content_uuid: str) -> list[FilePlace]:
     """The present files of a content, those of Locations that are not offline first."""
-    columns = (locations.c.path, entries.c.path, entries.c.size, entries.c.mtime_ns, entries.c.inode)
+    columns = (ROOT, entries.c.path, entries.c.size, entries.c.mtime_ns, entries.c.inode)
     query = (
-        sa.select(*columns, locations.c.id, locations.c.offline)
+        sa.select(*columns, locations.c.id, OFFLINE)
         .join(locations, locations.c.id == entries.c.location_id)
         .where(entries.c.content_uuid == content_uuid, entries.c.removed_at.is_(None))
-        .order_by(locations.c.offline.is_not(None), locations.c.id, entries.c.path)
+        .order_by(OFFLINE.is_not(None), locations.c.id, entries.c.path)
     )
     return [
         FilePlace(

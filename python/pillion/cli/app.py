@@ -66,6 +66,7 @@ COMMANDS: Mapping[str, Entry] = {
     "import-library": Entry("peers", "Take sidecars from a library on another disk."),
     "verify": Entry("maintenance", "Check the catalog and the files against each other."),
     "reconcile": Entry("maintenance", "Rebuild a lost or damaged catalog from the sidecars."),
+    "migrate": Entry("maintenance", "Move the catalog between a folder and PostgreSQL."),
     "cleanup": Entry("maintenance", "Remove the sidecars of files that are gone."),
     "usage": Entry("maintenance", "Show how many sidecars there are and how many bytes they take."),
     "thumb": Entry("direct", "Make WebP thumbnails of files, without a library."),

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any, TypeVar
 
 import click
 
-from pillion.cli.options import FILE, PATH, default_library, json_option, library_option, printable
+from pillion.cli.options import FILE, PATH, json_option, library_folder, library_option, printable
 from pillion.cli.output import note, print_json, print_table, say, warn
 from pillion.errors import ErrorClass, ItemError
 
@@ -93,7 +93,7 @@ def _thumb_settings(library: Path | None, variants: Sequence[str]) -> dict[str, 
 
     if library is None and all(name in THUMB_SPECS for name in variants):
         return {}
-    settings = load_config((library or default_library()) / "config.toml").kinds.get(THUMB, {})
+    settings = load_config(library_folder(library) / "config.toml").kinds.get(THUMB, {})
     return {key: value for key, value in settings.items() if key in ("defined", "quality", "method")}
 
 

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 
 import click
 
-from pillion.cli.options import PATH, default_library, json_option, library_option
+from pillion.cli.options import PATH, default_library, json_option, library_option, open_library
 from pillion.cli.output import print_json
 from pillion.errors import LibraryError, UsageError
 from pillion.quoting import quoted
@@ -63,13 +63,12 @@ def export(
 def _made(source: str, to: str, library: Path | None, now: bool, languages: tuple[str, ...], model: str) -> Exported:
     from pillion.exports import Exported, from_library
     from pillion.isolation import Isolated
-    from pillion.library import CATALOG, Library
+    from pillion.library import CATALOG
 
-    root = library or default_library()
     if now and library is not None:
         raise UsageError("Give either --library or --now.")
-    if not now and (library is not None or (root / CATALOG).exists()):
-        with Library.open(root, create=False) as opened:
+    if not now and (library is not None or (default_library() / CATALOG).exists()):
+        with open_library(library) as opened:
             if library is not None or opened.find(source):
                 return from_library(opened, source, to)
     if not Path(source).is_file():

@@ -89,6 +89,28 @@ def move(library: Path | None, old: Path, new: Path, as_json: bool) -> None:
         say(f'config.toml still has [locations."{printable(str(old))}"]: change its path there.')
 
 
+@locations.command(name="map")
+@click.argument("path", type=PATH)
+@click.argument("here", type=PATH, required=False)
+@click.option("--host", help="The machine (default: this one, PILLION_HOST or its own name).")
+@json_option
+@click.pass_obj
+def map_(library: Path | None, path: Path, here: Path | None, host: str | None, as_json: bool) -> None:
+    """Say that a watched folder is another folder on this machine.
+
+    Without HERE it is the same again.
+    """
+    with open_library(library) as opened:
+        location = opened.map_location(path, here, host=host)
+    shared, mapped = os.fsdecode(location.shared), os.fsdecode(location.path)
+    if as_json:
+        print_json({"path": shared, "host": host, "here": None if here is None else str(here)})
+    elif host is None:
+        say(f"{printable(shared)} is {printable(mapped)} here.")
+    else:
+        say(f"{printable(shared)} is {printable(str(here or path))} on {printable(host)}.")
+
+
 def _row(location: Location, files: int) -> dict[str, Any]:
     return {
         "path": os.fsdecode(location.path),

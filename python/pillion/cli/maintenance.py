@@ -1,4 +1,4 @@
-"""Commands that keep a library sound: verify, reconcile, cleanup, usage."""
+"""Commands that keep a library sound: verify, reconcile, cleanup, usage; and migrate."""
 
 from __future__ import annotations
 
@@ -7,8 +7,16 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from pillion.cli.options import default_library, json_option, library_option, open_library, printable
-from pillion.cli.output import print_json, say, sidecar_counts
+from pillion.cli.options import (
+    LIBRARY,
+    default_library,
+    json_option,
+    library_option,
+    open_library,
+    printable,
+    sidecars_for,
+)
+from pillion.cli.output import note, print_json, say, sidecar_counts
 
 if TYPE_CHECKING:
     from pillion.library import Library
@@ -64,13 +72,39 @@ def _action(row: dict[str, Any]) -> str:
 
 
 @click.command()
+@click.argument("source", metavar="FROM", type=LIBRARY)
+@click.argument("target", metavar="TO", type=LIBRARY)
+@json_option
+def migrate(source: Path | str, target: Path | str, as_json: bool) -> None:
+    """Move the catalog between a folder and PostgreSQL.
+
+    FROM and TO: the library's folder, where the sidecars stay, and postgresql://USER@HOST/DATABASE, in either order.
+    After a stop, run it again to go on. JSON: {to, sidecars, rows: {table: number}, aside}.
+    """
+    from pillion.library.migrating import migrate as move
+
+    copied: dict[str, int] = {}
+
+    def show(table: str, number: int, total: int) -> None:
+        copied[table] = copied.get(table, 0) + number
+        note(f"{table}: {copied[table]:,} of {total:,} rows")
+
+    done = move(source, target, None if as_json else show)
+    if as_json:
+        aside = None if done.aside is None else str(done.aside)
+        print_json({"to": done.to, "sidecars": str(done.sidecars), "rows": dict(done.rows), "aside": aside})
+        return
+    say(f"{sum(done.rows.values()):,} rows are in {printable(done.to)} now; they were compared.")
+    if done.aside is not None:
+        say(f"From now on: --library {printable(done.to)} --sidecars {printable(str(done.sidecars))}")
+        say(f"The old catalog is {printable(str(done.aside))}.")
+
+
+@click.command()
 @library_option
 @click.option("--rebuild", is_flag=True, help="Put the catalog aside even if it is sound, and make a new one.")
-@click.option(
-    "--sidecars", metavar="ADDRESS", help="Where they are, if the library's folder was lost: s3://bucket/prefix."
-)
 @json_option
-def reconcile(library: Path | None, rebuild: bool, sidecars: str | None, as_json: bool) -> None:
+def reconcile(library: Path | None, rebuild: bool, as_json: bool) -> None:
     """Rebuild a lost or damaged catalog from the sidecars.
 
     The manifests beside the sidecars say what they are. Index your folders again afterwards.
@@ -79,7 +113,7 @@ def reconcile(library: Path | None, rebuild: bool, sidecars: str | None, as_json
     """
     from pillion.library import Library
 
-    report = Library.reconcile(library or default_library(), rebuild=rebuild, sidecars=sidecars)
+    report = Library.reconcile(library or default_library(), rebuild=rebuild, sidecars=sidecars_for(library))
     if as_json:
         print_json(report.to_json())
         return

@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import os
+from collections.abc import Callable
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, TypeVar
 
 import click
 
@@ -18,6 +19,11 @@ if TYPE_CHECKING:
 STAYS = "pillion.stays"
 """In a context's ``meta``: the command runs until it is stopped, so SIGTERM is its usual end."""
 LIBRARY_VARIABLE = "PILLION_LIBRARY"
+SIDECARS_VARIABLE = "PILLION_SIDECARS"
+_SIDECARS = "pillion.sidecars"
+"""In a context's ``meta``: where the sidecars are, and whether that was given on the command line."""
+
+F = TypeVar("F", bound=Callable[..., Any])
 
 
 class _FilePath(click.Path):
@@ -52,9 +58,11 @@ def _path_at(address: str, library: Path | None) -> Path:
     return found.path
 
 
-def _library_of_variable() -> Path | None:
+def _library_of_variable() -> Path | str | None:
+    from pillion.model import is_catalog_url
+
     named = os.environ.get(LIBRARY_VARIABLE)
-    return Path(named) if named else None
+    return named if is_catalog_url(named) else Path(named) if named else None
 
 
 PATH = _FilePath(path_type=Path)
@@ -68,22 +76,72 @@ def default_library() -> Path:
     return Path(platformdirs.user_data_dir("pillion", appauthor=False)) / "library"
 
 
-library_option = click.option(
+class _Library(_FilePath):
+    """The folder of a library, or the address of its catalog, which stays text."""
+
+    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> Any:
+        """A path, or the address."""
+        from pillion.model import is_catalog_url
+
+        return value if is_catalog_url(value) else super().convert(value, param, ctx)
+
+
+def _note_sidecars(ctx: click.Context, param: click.Parameter, value: Any) -> Any:
+    given = ctx.get_parameter_source(str(param.name))
+    ctx.meta[_SIDECARS] = (value, given is click.core.ParameterSource.COMMANDLINE)
+    return value
+
+
+LIBRARY = _Library(path_type=Path)
+
+_library_only = click.option(
     *("--library", "-l"),
-    type=PATH,
+    type=LIBRARY,
     envvar=LIBRARY_VARIABLE,
     show_envvar=True,
     is_eager=True,
-    help="The library's folder (default: one in your user data folder).",
+    help="The library's folder (default: one in your user data folder), or postgresql://USER@HOST/DATABASE.",
 )
+_sidecars_only = click.option(
+    "--sidecars",
+    metavar="WHERE",
+    envvar=SIDECARS_VARIABLE,
+    show_envvar=True,
+    is_eager=True,
+    expose_value=False,
+    callback=_note_sidecars,
+    help="Where the sidecars are, if elsewhere: s3://bucket/prefix, or for a catalog on PostgreSQL a folder.",
+)
+
+
+def library_option(command: F) -> F:
+    """Which library a command is for: its options."""
+    return _library_only(_sidecars_only(command))
+
+
 json_option = click.option("--json", "as_json", is_flag=True, help="Print JSON on stdout, and nothing else there.")
 kind_option = click.option("--kind", "-k", help="Only this kind: thumb, ocr, transcript or embeddings.")
 kinds_option = click.option("--kinds", help="Only these kinds, separated by commas: thumb,ocr,transcript,embeddings.")
 
 
-def open_library(
-    path: Path | None, *, create: bool = False, policy: str | None = None, sidecars: str | None = None
-) -> Library:
+def sidecars_for(library: Path | str | None) -> str | None:
+    """Where the options say that sidecars are; the environment says so for catalogs on PostgreSQL only."""
+    from pillion.model import is_catalog_url
+
+    ctx = click.get_current_context(silent=True)
+    value, given = (ctx.meta.get(_SIDECARS) if ctx is not None else None) or (None, False)
+    found: str | None = value if given or is_catalog_url(library) else None
+    return found
+
+
+def library_folder(library: Path | str | None) -> Path:
+    """The folder of the library that the options name."""
+    from pillion.library.opening import place_of
+
+    return place_of(library or default_library(), sidecars_for(library)).root
+
+
+def open_library(path: Path | str | None, *, create: bool = False, policy: str | None = None) -> Library:
     """Open the library that the options name."""
     import logging
 
@@ -91,7 +149,7 @@ def open_library(
 
     # What SQLAlchemy logs when Ctrl-C comes while a connection is closed, it raises as well.
     logging.getLogger("sqlalchemy").addHandler(logging.NullHandler())
-    return Library.open(path or default_library(), create=create, policy=policy, sidecars=sidecars)
+    return Library.open(path or default_library(), sidecars=sidecars_for(path), create=create, policy=policy)
 
 
 def split_kinds(text: str | None) -> list[SidecarKind] | None:

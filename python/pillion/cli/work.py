@@ -38,11 +38,6 @@ def _note_waiting(holder: str) -> None:
 )
 @library_option
 @click.option("--policy", help="mobile, desktop or server (default: the library's own).")
-@click.option(
-    "--sidecars",
-    metavar="ADDRESS",
-    help="Keep the sidecars of a new library in an object store: s3://bucket/prefix.",
-)
 @kinds_option
 @click.option("--no-wait", is_flag=True, help="Queue the jobs and leave them to 'pillion work'.")
 @click.option(
@@ -60,7 +55,6 @@ def index(
     paths: tuple[Path, ...],
     library: Path | None,
     policy: str | None,
-    sidecars: str | None,
     kinds: str | None,
     no_wait: bool,
     if_busy: str,
@@ -74,7 +68,7 @@ def index(
     """
     chosen = split_kinds(kinds)
     with (
-        open_library(library, create=bool(paths), policy=policy, sidecars=sidecars) as opened,
+        open_library(library, create=bool(paths), policy=policy) as opened,
         progress_shown(quiet=as_json and no_wait) as live,
     ):
         if not paths and not opened.locations():

@@ -25,11 +25,11 @@ from pillion.job import ALL
 from pillion.kinds import registry
 from pillion.library.arguments import ContentId, absolute_folder, existing_folder, external_row, is_inside, location_id
 from pillion.library.looking import Looking
-from pillion.library.opening import CATALOG, absolute, closed_on_error, open_catalog
+from pillion.library.opening import CATALOG, absolute, closed_on_error, open_catalog, place_of
 from pillion.library.sidecars import Answer, Ready, Resolution, Sidecars
 from pillion.library.status import Status, WorkReport, collect_status
-from pillion.machine import OnWait, exclusive
-from pillion.model import SidecarKind, SidecarUri, WantedSidecar
+from pillion.machine import OnWait, host_name
+from pillion.model import SidecarKind, SidecarUri, WantedSidecar, is_catalog_url
 from pillion.quoting import quoted
 from pillion.settings.config import Config, load_config, variants_of
 from pillion.store import is_library, open_store
@@ -129,6 +129,11 @@ class Library(Looking):
         return f"<Library {str(self.root)!r}{state}>"
 
     @property
+    def is_elsewhere(self) -> bool:
+        """Whether its catalog is not in its folder, but in a database of a server."""
+        return self._database.on_server
+
+    @property
     def config(self) -> Config:
         """The settings in use: those of config.toml, as it was when they were last read."""
         return self._settings.current
@@ -188,20 +193,23 @@ class Library(Looking):
         cls,
         path: str | os.PathLike[str],
         *,
+        sidecars: str | os.PathLike[str] | None = None,
         create: bool = True,
         policy: str | None = None,
-        sidecars: str | None = None,
     ) -> Library:
         """Open the library at ``path``; with ``create``, make one there if it does not exist.
 
-        ``policy`` is written to a new library's config.toml. ``sidecars``: the address of the object store in which a
-        new library keeps its sidecars, such as s3://bucket/prefix; it remembers it. Raises StoreError,
-        LibraryError (it does not exist, is newer, on a network file system, not writable), ConfigError.
+        ``path`` may be the address of a catalog on PostgreSQL, ``postgresql://USER@HOST/DATABASE``. ``sidecars``: the
+        address of the object store in which a new library keeps its sidecars, such as s3://bucket/prefix; it remembers
+        it. With a catalog on PostgreSQL always the same address, or a folder for all but the catalog, which all
+        machines that use the library must see. ``policy`` is written to a new library's config.toml. Raises StoreError,
+        LibraryError (it does not exist, is newer, on a network file system, not writable, of another catalog),
+        ConfigError.
         """
-        root = absolute(path)
-        opened = open_catalog(root, create=create, policy=policy, sidecars=sidecars)
+        place = place_of(path, sidecars)
+        opened = open_catalog(place, create=create, policy=policy)
         with closed_on_error(opened.database):
-            return cls(root, opened.database, opened.config, read_only=opened.read_only)
+            return cls(place.root, opened.database, opened.config, read_only=opened.read_only)
 
     @classmethod
     def reconcile(
@@ -213,6 +221,8 @@ class Library(Looking):
         """
         from pillion.maintenance import reconcile
 
+        if is_catalog_url(path):
+            raise UsageError("A catalog on PostgreSQL is restored from a backup of the database.")
         root = absolute(path)
         return reconcile(root, root / CATALOG, rebuild=rebuild, sidecars=sidecars)
 
@@ -281,7 +291,7 @@ class Library(Looking):
         """
         self._must_be_writable()
         location = self.location(path)
-        with exclusive(self.root / "index.lock", "indexing"), self._database.write() as connection:
+        with self._database.exclusive(self.root / "index.lock", "indexing"), self._database.write() as connection:
             return catalog_indexing.forget_location(connection, location.id)
 
     def move_location(self, old: str | os.PathLike[str], new: str | os.PathLike[str]) -> Location:
@@ -294,15 +304,36 @@ class Library(Looking):
         for other in self.locations():
             if other.id != location.id and (is_inside(folder, other.path) or is_inside(other.path, folder)):
                 raise UsageError(f"{quoted(folder)} overlaps the Location {quoted(other.path)}.")
-        with exclusive(self.root / "index.lock", "indexing"), self._database.write() as connection:
+        with self._database.exclusive(self.root / "index.lock", "indexing"), self._database.write() as connection:
             catalog_indexing.move_location(connection, location.id, folder)
         return self.location(os.fsdecode(folder))
+
+    def map_location(
+        self, path: str | os.PathLike[str], here: str | os.PathLike[str] | None, *, host: str | None = None
+    ) -> Location:
+        """On the machine ``host`` (default: this one) the Location at ``path`` is the folder ``here``.
+
+        ``path``: as it was added, or as this machine sees it. ``here`` None: as it was added. Raises UsageError if
+        ``path`` is no Location, or ``here`` is no folder of this machine, where it is for this one.
+        """
+        self._must_be_writable()
+        location = self._named_location(path)
+        mine = host is None or host == host_name()
+        root = None if here is None else existing_folder(here) if mine else os.path.abspath(os.fsencode(here))
+        with self._database.exclusive(self.root / "index.lock", "indexing"), self._database.write() as connection:
+            catalog_indexing.map_location(connection, location.id, host or host_name(), root)
+        return next(item for item in self.locations() if item.id == location.id)
+
+    def _named_location(self, path: str | os.PathLike[str]) -> Location:
+        named = os.path.abspath(os.fsencode(path))
+        found = next((item for item in self.locations() if item.shared == named), None)
+        return found or self.location(path)
 
     def policy_for(self, location: Location, policy: str | None = None) -> DeviceGenerationPolicy:
         """The policy for a Location: ``policy``, or else the configured one, with the changes in config.toml."""
         named = named_policy(policy or self.config.policy, self.config.policies)
         effective = override(named, self.config.kinds)
-        return override(effective, self.config.locations.get(os.fsdecode(location.path), {}))
+        return override(effective, self.config.locations.get(os.fsdecode(location.shared or location.path), {}))
 
     def index(
         self,
@@ -326,7 +357,7 @@ class Library(Looking):
         self._settings.look(at_once=True)
         chosen = _chosen(kinds)
         named = [self._target(path) for path in paths]
-        with exclusive(self.root / "index.lock", "indexing", waiting=waiting):
+        with self._database.exclusive(self.root / "index.lock", "indexing", waiting=waiting):
             with self._database.read() as connection:
                 locations = catalog_indexing.list_locations(connection)
             found = named or [(location, b"") for location in locations if location.walked]
@@ -352,7 +383,7 @@ class Library(Looking):
         from pillion.index.indexer import Indexer
 
         self._must_be_writable()
-        with exclusive(self.root / "index.lock", "indexing", waiting=_wait):
+        with self._database.exclusive(self.root / "index.lock", "indexing", waiting=_wait):
             with self._database.read() as connection:
                 locations = catalog_indexing.list_locations(connection)
             indexer = Indexer(self._database, self.config, _chosen(None), locations, progress, postpone)
@@ -408,7 +439,7 @@ class Library(Looking):
         self._must_be_writable()
         rows = [external_row(item) for item in items]
         report = IndexReport()
-        with exclusive(self.root / "index.lock", "indexing", waiting=_wait):
+        with self._database.exclusive(self.root / "index.lock", "indexing", waiting=_wait):
             with self._database.write() as connection:
                 location = catalog_indexing.ensure_location(connection, EXTERNAL_ROOT, time.time(), walked=False)
                 catalog_indexing.record_entries(connection, location.id, rows, time.time())

@@ -20,7 +20,7 @@ from pillion.catalog import sidecars as catalog_sidecars
 from pillion.catalog.contents import thumbhashes
 from pillion.catalog.database import Database
 from pillion.catalog.sidecars import SidecarRow
-from pillion.catalog.tables import entries, locations
+from pillion.catalog.tables import ROOT, entries, locations
 from pillion.errors import LibraryClosedError, PillionError, UsageError
 from pillion.job import Urgency
 from pillion.kinds import registry
@@ -470,7 +470,7 @@ class Sidecars:
         """The content uuids of the file at an absolute path, as last indexed (one, or none)."""
         found: list[str] = []
         with self._database.read() as connection:
-            for location_id, root in connection.execute(sa.select(locations.c.id, locations.c.path)):
+            for location_id, root in connection.execute(sa.select(locations.c.id, ROOT)):
                 prefix = root.rstrip(b"/") + b"/"
                 if not path.startswith(prefix):
                     continue

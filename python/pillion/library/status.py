@@ -93,6 +93,6 @@ def collect_status(root: Path, database: Database, config: Config, now: float) -
             kept=catalog_sidecars.count_kept(connection),
             unknown=unknown_endings(connection),
             offline_jobs=count_offline(connection),
-            unknown_settings=unknown_locations(config, [os.fsdecode(item.path) for item in locations]),
+            unknown_settings=unknown_locations(config, [os.fsdecode(item.shared or item.path) for item in locations]),
             holds=[hold for hold in list_holds(connection) if hold.kind in paused or (hold.kind is None and paused)],
         )

@@ -14,7 +14,7 @@ from dataclasses import dataclass, field
 import sqlalchemy as sa
 
 from pillion.catalog.contents import present_contents, thumbhashes
-from pillion.catalog.database import Database, reconcile_hint
+from pillion.catalog.database import Database
 from pillion.catalog.indexing import queue_due
 from pillion.catalog.rebuilding import record_listed
 from pillion.catalog.sidecars import (
@@ -91,7 +91,7 @@ def repair(database: Database, store: Store, owner: str) -> list[Repaired]:
         if item.problem == "manifest" and item.row is not None:
             run.manifests.setdefault(item.row.content_uuid, []).append(item)
         elif item.problem == "catalog":
-            run.note(item, None, f"To repair the catalog itself, {reconcile_hint(database.path.parent)}.")
+            run.note(item, None, f"To repair the catalog itself, {database.hint}.")
         elif item.problem == "search":
             _drop_index(run, item)
     for uuids in chunks(sorted(run.manifests), _BATCH):

@@ -43,7 +43,7 @@ def verify(database: Database, store: Store, progress: Callable[[int], None] | N
     each finding is looked at again while nobody can place or remove a file. ``progress`` gets the number of sidecars
     checked so far, after every 100. Raises CatalogError, LibraryBusyError.
     """
-    damage = [Finding(problem="catalog", path=str(database.path), message=line) for line in database.check()]
+    damage = [Finding(problem="catalog", path=database.name, message=line) for line in database.check()]
     findings: list[Finding] = []
     known: set[str] = set()
     with database.read() as connection:

@@ -131,7 +131,8 @@ class Engine(Generic[J]):
     """Works one JobSource with one pool.
 
     ``lane_limits``: most jobs of a lane in flight at a time. ``lane_workers``: as given to the pool. ``lane_seconds``:
-    seconds of work in a batch of a lane, for those lanes that are to have more than the usual half second.
+    seconds of work in a batch of a lane, for those lanes that are to have more than the usual half second. ``clock``:
+    the time that leases and retries go by.
     """
 
     def __init__(
@@ -144,7 +145,9 @@ class Engine(Generic[J]):
         lane_seconds: Mapping[str, float] = MappingProxyType({}),
         progress: Callable[[], None] | None = None,
         idle: threading.Event | None = None,
+        clock: Callable[[], float] = time.time,
     ) -> None:
+        self._clock = clock
         self._source = source
         self._pool = pool
         self._lane_limits = lane_limits
@@ -204,7 +207,7 @@ class Engine(Generic[J]):
 
     def _beat(self) -> None:
         if time.monotonic() >= self._heartbeat_at:
-            self._source.heartbeat(time.time())
+            self._source.heartbeat(self._clock())
             self._heartbeat_at = time.monotonic() + _HEARTBEAT_S
             self._stop_some()
             if self._progress is not None:
@@ -221,7 +224,7 @@ class Engine(Generic[J]):
         if self._slots() <= 0 and time.monotonic() - self._looked_at < _LOOK_S:
             return
         self._looked_at = time.monotonic()
-        fronts = self._source.fronts(time.time())
+        fronts = self._source.fronts(self._clock())
         for lane in self._in_order(fronts):
             if fronts[lane] < ON_DEMAND_BEFORE:
                 self._claim(lane, self._pool.size * _DEPTH - self._urgent, before=ON_DEMAND_BEFORE)
@@ -254,7 +257,7 @@ class Engine(Generic[J]):
         if limit > 0:
             self._served[lane] = time.monotonic()
             seconds = self._lane_seconds.get(lane, _BATCH_COST_S)
-            self._submit(self._source.claim(lane, limit, slots * seconds, time.time(), before=before), seconds)
+            self._submit(self._source.claim(lane, limit, slots * seconds, self._clock(), before=before), seconds)
 
     def _submit(self, claimed: Sequence[Planned[J]], seconds: float) -> None:
         for planned in claimed:
@@ -333,10 +336,10 @@ class Engine(Generic[J]):
     def _flush(self, *, force: bool = False) -> None:
         if self._returned:
             returned, self._returned = self._returned, []
-            self._source.release(returned, time.time())
+            self._source.release(returned, self._clock())
         if self._slow:
             slow, self._slow = self._slow, []
-            self._source.set_aside(slow, time.time())
+            self._source.set_aside(slow, self._clock())
             self._stop_some()
         if not self._buffer:
             return
@@ -344,7 +347,7 @@ class Engine(Generic[J]):
         if not (force or old or self._awaited or len(self._buffer) >= _FLUSH_ITEMS or not self._in_flight):
             return
         results, self._buffer, self._awaited = self._buffer, [], False
-        held = self._source.finish(results, time.time())
+        held = self._source.finish(results, self._clock())
         self.notices.update(held)
         if ALL in held:
             # What is in flight would only meet the same fault.
@@ -354,7 +357,7 @@ class Engine(Generic[J]):
 
     def _wait_for_work(self, until_idle: bool) -> bool:
         """Nothing is in flight: wait for new jobs or the next retry. Returns False to end the run."""
-        now = time.time()
+        now = self._clock()
         if self._source.fronts(now):
             self.idle.clear()
             return True
@@ -380,4 +383,4 @@ class Engine(Generic[J]):
             back = [*unrecorded, *(planned.job for planned in self._in_flight.values())]
             self._in_flight.clear()
             if back:
-                self._source.release(back, time.time())
+                self._source.release(back, self._clock())

@@ -197,7 +197,7 @@ class Gates:
         quiet = self._quiet_at_most_a_second_old(now)
         if not quiet and not any(closed.values()):
             return closed
-        paths = {location.id: os.fsdecode(location.path) for location in list_locations(connection)}
+        paths = {location.id: os.fsdecode(location.shared or location.path) for location in list_locations(connection)}
         held = {(item.kind, item.location) for item in quiet}
         own = self.config.location_when
         for kind, where in closed.items():

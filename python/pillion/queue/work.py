@@ -11,6 +11,7 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager, suppress
 from dataclasses import replace
 from functools import cached_property, partial
+from typing import Concatenate, ParamSpec, TypeVar
 
 import sqlalchemy as sa
 
@@ -19,7 +20,15 @@ from pillion.catalog import queue as catalog_queue
 from pillion.catalog.database import Database
 from pillion.catalog.events import append_events
 from pillion.catalog.queue import LEASE_S, ClaimedJob, Due
-from pillion.errors import ErrorClass, ItemError, PillionError, StagingLostError, StoreError, WorkersStoppedError
+from pillion.errors import (
+    CatalogUnavailableError,
+    ErrorClass,
+    ItemError,
+    PillionError,
+    StagingLostError,
+    StoreError,
+    WorkersStoppedError,
+)
 from pillion.events import Started
 from pillion.failpoints import reach
 from pillion.job import (
@@ -62,6 +71,30 @@ _RECYCLE_SHARE = 0.4
 """A worker that uses more than this share of its memory limit after a batch is replaced."""
 
 
+P = ParamSpec("P")
+R = TypeVar("R")
+
+_TRIES = 3
+"""Each waits as long as a restart of the database may take (catalog/postgresql.py)."""
+
+
+def _outlasts(method: Callable[Concatenate[CatalogJobs, P], R]) -> Callable[Concatenate[CatalogJobs, P], R]:
+    """A method that runs again where the database went away amid it. It must be right to run it twice."""
+
+    def call(self: CatalogJobs, /, *args: P.args, **named: P.kwargs) -> R:
+        for left in reversed(range(_TRIES)):
+            try:
+                return method(self, *args, **named)
+            except CatalogUnavailableError as error:
+                if not left:
+                    raise
+                self.went_away += 1
+                _logger.warning("%s Tried again.", error)
+        raise AssertionError("unreachable")
+
+    return call
+
+
 class CatalogJobs:
     """The engine's JobSource for a library's catalog. It works on ``kinds`` only."""
 
@@ -98,7 +131,11 @@ class CatalogJobs:
         self._eta = eta
         self._checkpoints = checkpoints
         self._leases = Leases(database, owner)
+        self.went_away = 0
+        """How often the database went away amid a transaction."""
         self._unwritten: list[ClaimedJob] = []
+        self._doubtful: list[str] = []
+        """Tokens of claims that may have been committed as the database went away."""
         self._slow = SlowTypes()
         self._offline_wait_s = _OFFLINE_WAIT_S
         self._all_open: Mapping[SidecarKind, Gate] = dict.fromkeys(self._kinds, OPEN)
@@ -129,6 +166,7 @@ class CatalogJobs:
             if gated:
                 self._offline.look(wait_s)
 
+    @_outlasts
     def fronts(self, now: float) -> Mapping[str, int]:
         """Kind -> priority of its most urgent job; for a kind that a fault holds back only when it is time to try."""
         with self._database.read() as connection:
@@ -147,6 +185,17 @@ class CatalogJobs:
         claimed = self._claim(kind, most, seconds, now, before)
         if not claimed:
             return []
+        try:
+            return self._planned_of(lane, claimed, now)
+        except CatalogUnavailableError as error:
+            _logger.warning("%s The jobs that were claimed go back to the queue.", error)
+            self._unwritten.extend(job for job, _ in claimed)
+            self.release((), now)
+            return []
+
+    def _planned_of(
+        self, lane: str, claimed: Sequence[tuple[ClaimedJob, float]], now: float
+    ) -> Sequence[Planned[PlannedJob]]:
         if self._gates.watching:
             self._gates.tries(lane)
         reach("work.claimed")
@@ -204,12 +253,24 @@ class CatalogJobs:
         """The jobs with their estimated seconds."""
         if limit == 0:
             return ()
-        with self._full_disk_holds(), self._database.write() as connection:
+        token = uuid.uuid4().hex
+        self._doubtful.append(token)
+        kept = self._claim_as(token, kind, limit, seconds, now, before)
+        self._doubtful.clear()
+        return kept
+
+    @_outlasts
+    def _claim_as(
+        self, token: str, kind: SidecarKind, limit: int, seconds: float, now: float, before: int
+    ) -> Sequence[tuple[ClaimedJob, float]]:
+        with self._full_disk_holds(), self._database.share() as connection:
+            if self.went_away:
+                catalog_queue.void_claims(connection, self._owner, self._doubtful, now)
             claimed = catalog_queue.claim(
                 connection,
                 kind,
                 owner=self._owner,
-                token=uuid.uuid4().hex,
+                token=token,
                 now=now,
                 limit=limit,
                 before=before,
@@ -235,6 +296,15 @@ class CatalogJobs:
         if not self._store.staging.is_dir():
             self.release([planned.job for planned, _ in results], now)
             raise StagingLostError(f"The folder {self._store.staging} is gone: something removed it during the work.")
+        try:
+            return self._finish(results, now)
+        except CatalogUnavailableError as error:
+            # What was made and not recorded is found by the next who claims the job, as after a crash.
+            _logger.warning("%s The jobs that were to be recorded go back to the queue.", error)
+            self.release([planned.job for planned, _ in results], now)
+            return {}
+
+    def _finish(self, results: Sequence[Result[PlannedJob]], now: float) -> Mapping[str, str]:
         if any(_failure(value) is not None for _, value in results):
             results = self._without_unread(results, now)
             results = [(planned, self._claims.checked(planned.job, value)) for planned, value in results]
@@ -288,7 +358,7 @@ class CatalogJobs:
             return
         try:
             reach("work.release")
-            with self._database.write() as connection:
+            with self._database.share() as connection:
                 changes = [(job.id, job.token, self._slow.given_back(job)) for job in self._unwritten]
                 catalog_queue.finish(connection, changes, now)
         except PillionError:
@@ -313,6 +383,7 @@ class CatalogJobs:
                 catalog_queue.let_go_last(connection, kind, mimes, now)
         self.release(jobs, now)
 
+    @_outlasts
     def heartbeat(self, now: float) -> None:
         """Renew this process's leases, rescue the jobs of dead or silent owners, and tell how far the run is."""
         self._look_at_settings()
@@ -335,18 +406,20 @@ class CatalogJobs:
                 raise
             self._gates.failed(ALL, ErrorClass.DISK_FULL, DISK_FULL_NOTICE)
 
+    @_outlasts
     def stopped(self, jobs: Sequence[PlannedJob]) -> Sequence[PlannedJob]:
         """Jobs that are paused or quiet now, that were cancelled, whose claim was lost, or that go last now."""
         claims = [(planned.job.id, planned.job.token) for planned in jobs]
         with self._database.read() as connection:
             mine = catalog_queue.still_held(connection, self._owner, claims)
             if self._gates.watching or catalog_queue.has_gates(connection):
-                mine -= self._gates.held_back(connection, self._owner, self._kinds, time.time())
+                mine -= self._gates.held_back(connection, self._owner, self._kinds, self._database.now())
         stopped = {planned.job.id for planned in jobs if planned.job.id not in mine}
         if self._slow.held_up:
             stopped |= {planned.job.id for planned in jobs if self._slow.is_early(planned.job)}
         return [planned for planned in jobs if planned.job.id in stopped]
 
+    @_outlasts
     def next_retry(self, now: float) -> float | None:
         """When the earliest retry of a kind that is not held back is due, or when to look at a silent owner again."""
         with self._database.read() as connection:
@@ -517,7 +590,8 @@ class Leases:
         if not lost and not waits and self._owner not in owners:
             return
         reach("work.heartbeat")
-        with self._database.write() as connection:
+        changes_others = bool(lost or waits)
+        with self._database.write() if changes_others else self._database.share() as connection:
             catalog_queue.heartbeat(connection, self._owner, now)
             for owner in lost:
                 catalog_queue.rescue(connection, owner, now)
@@ -570,7 +644,7 @@ class Workers:
         self._database = database
         self._store = store
         self._config = config
-        self._progress = None if progress is None else partial(progress, self)
+        self._progress = None if progress is None else partial(self._tell, progress)
         self._reread = reread
         self._owner = this_owner()
         self._checkpoints = Checkpoints(store.staging / FOLDER)
@@ -584,6 +658,11 @@ class Workers:
         self.idle = threading.Event()
         """Set while there is nothing to do, not even a retry later, and when the thread has ended."""
         self._build()
+
+    def _tell(self, progress: Callable[[Workers], None]) -> None:
+        # Where the database is away, there is nothing to tell, and more the next time.
+        with suppress(CatalogUnavailableError):
+            progress(self)
 
     def _build(self) -> None:
         """An engine and a pool for the settings as they are now."""
@@ -630,6 +709,7 @@ class Workers:
             lane_seconds={kind: limit.batch_s for kind, limit in limits.items() if limit.batch_s is not None},
             progress=self._progress,
             idle=self.idle,
+            clock=self._database.now,
         )
 
     def _look_at_settings(self) -> None:
@@ -678,7 +758,7 @@ class Workers:
                 holds = self._owner in catalog_queue.owners(connection)
             if holds:
                 with self._database.write() as connection:
-                    catalog_queue.rescue(connection, self._owner, time.time())
+                    catalog_queue.rescue(connection, self._owner, self._database.now())
         except PillionError:
             # The owner is gone when this returns: whoever works the queue next takes its jobs.
             return

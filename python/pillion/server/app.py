@@ -289,6 +289,8 @@ def _sentence(error: Exception) -> str:
 
 def catalog_look(library: Library) -> tuple[int, int] | None:
     """What changes when another catalog is put in the place of this one."""
+    if library.is_elsewhere:
+        return None
     try:
         found = os.stat(library.root / "catalog.sqlite")
     except OSError:

@@ -39,6 +39,12 @@ def open_store(root: Path) -> Store:
     return _objects(root, kept)
 
 
+def store_id(root: Path) -> str | None:
+    """The id of the library in the object store of the library at ``root``; None if it has none."""
+    kept, _ = _read(root)
+    return kept.id if kept.sidecars is not None else None
+
+
 def keep_elsewhere(root: Path, address: str, *, adopt: bool = False) -> None:
     """Note that the sidecars of the library at ``root`` are at an address such as ``s3://bucket/prefix``.
 
