@@ -13,7 +13,7 @@ from playwright.sync_api import Browser, Page, Route, expect
 
 from pillion import Library
 from tests.support import browser as browsers
-from tests.support import shown
+from tests.support import films, shown
 from tests.support.browser import Seen
 from tests.support.serving import Served, serving
 from tests.support.waiting import wait_until
@@ -266,6 +266,100 @@ def test_plain_text_is_read_and_never_run(seen: Seen) -> None:
     page = seen.page
     open_item(page, "shopping list.txt")
     expect(page.get_by_text("plums, two kilos")).to_be_visible()
+
+
+def test_a_film_that_the_browser_cannot_play_is_made_into_one_that_plays(chromium: Browser, tmp_path: Path) -> None:
+    (tmp_path / "files").mkdir()
+    films.write_numbered(tmp_path / "files" / "old.avi", films.even(75), sound_s=3.0)
+    with Library.open(tmp_path / "library", policy="mobile") as library:
+        library.add_location(tmp_path / "files")
+        library.index()
+        library.run(kinds=["thumb"])
+    with (
+        serving(tmp_path / "library", "--no-watch") as served,
+        browsers.tab(chromium, base_of(served)) as seen,
+    ):
+        page = seen.page
+        open_item(page, "old.avi")
+        page.get_by_role("button", name="Make one that plays").click()
+        until(page, "document.querySelector('video').readyState >= 2")
+        expect(page.get_by_text("This browser cannot play the original.")).to_be_hidden()
+        plays_the_proxy(page)
+        open_item(page, "old.avi")
+        until(page, "document.querySelector('video').readyState >= 2")
+        plays_the_proxy(page)
+        assert seen.wrong == []
+
+
+def plays_the_proxy(page: Page) -> None:
+    """The player has the proxy, of the length of the film, and goes where it is sent, by parts of the file."""
+    film = "document.querySelector('video')"
+    assert "/proxy/480p" in page.evaluate(f"{film}.currentSrc")
+    assert page.evaluate(f"[{film}.videoWidth, {film}.videoHeight]") == [320, 180]
+    assert page.evaluate(f"{film}.duration") == pytest.approx(3, abs=0.2)
+    page.evaluate(f"void ({film}.currentTime = 2)")
+    until(page, f"!{film}.seeking && {film}.currentTime === 2")
+    page.evaluate(f"{film}.muted = true, {film}.play().then(() => null)")
+    until(page, f"{film}.currentTime > 2.2")
+
+
+def test_what_is_like_a_picture_is_shown_and_leads_there_and_back(chromium: Browser, tmp_path: Path) -> None:
+    (tmp_path / "files").mkdir()
+    whole = shown.scene(3, (900, 600))
+    whole.save(tmp_path / "files" / "harbour.jpg", quality=92)
+    whole.resize((450, 300)).save(tmp_path / "files" / "harbour small.jpg", quality=70)
+    shown.scene(11, (900, 600)).save(tmp_path / "files" / "hills.jpg")
+    with Library.open(tmp_path / "library", policy="mobile") as library:
+        library.add_location(tmp_path / "files")
+        library.index()
+        library.run(kinds=["thumb"])
+    with (
+        serving(tmp_path / "library", "--no-work", "--no-watch") as served,
+        browsers.tab(chromium, base_of(served)) as seen,
+    ):
+        page = seen.page
+        open_item(page, "harbour.jpg")
+        page.get_by_role("button", name="Show what is like it").click()
+        like = page.locator(".similar").get_by_role("link")
+        expect(like.first).to_have_attribute("aria-label", "harbour small.jpg")
+        pictured = "link => link.querySelector('img')?.naturalWidth > 0"
+        wait_until(lambda: like.first.evaluate(pictured), "the thumbnail of what is like it")
+        like.first.click()
+        expect(page.get_by_role("heading", level=1)).to_have_text("harbour small.jpg")
+        page.go_back()
+        expect(page.get_by_role("heading", level=1)).to_have_text("harbour.jpg")
+        page.get_by_role("button", name="Close").click()
+        expect(page.get_by_role("dialog")).to_be_hidden()
+        assert seen.wrong == []
+
+
+def test_a_folder_that_is_offline_is_named_and_what_was_made_of_it_is_shown(chromium: Browser, tmp_path: Path) -> None:
+    files = tmp_path / "files"
+    shown.write_landscapes(files, 3)
+    with Library.open(tmp_path / "library", policy="mobile") as library:
+        library.add_location(files)
+        library.index()
+        library.run(kinds=["thumb"])
+    with serving(tmp_path / "library", "--no-work") as served, browsers.tab(chromium, base_of(served)) as seen:
+        page = seen.page
+        page.goto("/?view=work")
+        waiting = page.get_by_role("region", name="What holds work back")
+        expect(page.get_by_role("region", name="Now").get_by_text("3 files")).to_be_visible()
+        files.rename(tmp_path / "unplugged")
+        expect(waiting.get_by_text(str(files))).to_be_visible()
+        expect(waiting.get_by_text(re.compile("^Offline"))).to_be_visible()
+        page.goto("/")
+        cell = page.get_by_role("option", name=re.compile("^landscape 002"))
+        expect(cell).to_have_class(re.compile("there"))
+        cell.click()
+        expect(page.get_by_role("complementary").get_by_text("offline", exact=True)).to_be_visible()
+        until(page, "document.querySelector('img.photo').naturalWidth > 0")
+        page.keyboard.press("Escape")
+        page.get_by_role("link", name="Work").click()
+        expect(waiting.get_by_text(str(files))).to_be_visible()
+        (tmp_path / "unplugged").rename(files)
+        expect(waiting).to_be_hidden()
+        assert seen.wrong == []
 
 
 # search ---------------------------------------------------------------------------------------------------------------

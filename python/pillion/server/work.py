@@ -24,7 +24,14 @@ if TYPE_CHECKING:
 
 async def status(api: Api, request: Request) -> Answer:
     """How much there is, what is queued, and what holds work back."""
-    return json_answer(await api.counts.of("status", _status))
+    # A folder that goes offline, and an hour that begins, are no events.
+    holding = await api.read(_holding)
+    return json_answer(await api.counts.of(("status", holding), _status))
+
+
+def _holding(library: Library) -> tuple[object, ...]:
+    offline = tuple((place.id, place.offline) for place in library.locations())
+    return offline, tuple(library.notices().items())
 
 
 def _status(library: Library) -> dict[str, Any]:

@@ -4,6 +4,7 @@ import * as api from "./api.js";
 import { count, h, icon, nameOf, plural, span, send, toast } from "./words.js";
 
 const LOOK_MS = 2000;
+const AGAIN_MS = 10_000; // also without an event, since a folder that goes offline is none
 const SHOWN = 8;
 const OF_A_CLASS = 100;
 const KINDS = { "*": "Everything", thumb: "Thumbnails", ocr: "Text of pictures and PDFs", transcript: "Transcripts", text: "Text of documents", embeddings: "Meaning", thumbstrip: "Frames of films", proxy: "Films for browsers" };
@@ -35,6 +36,7 @@ class Work extends HTMLElement {
 		this.inner.append(this.now, this.held, this.running, this.kinds, this.failed);
 		this.append(this.inner);
 		for (const name of ["queued", "started", "ready", "failed", "paused", "resumed"]) api.on(name, () => this.#soon());
+		setInterval(() => this.#soon(), AGAIN_MS);
 		api.on("progress", (detail) => {
 			this.#progress = { ...detail, heard: Date.now() };
 			this.#soon();
