@@ -35,6 +35,7 @@ from pillion.kinds.ocr.segments import (
     PageLines,
     Segment,
     is_read_in_part,
+    is_tangled,
     is_upended,
     no_lines,
     placed,
@@ -78,10 +79,11 @@ def recognise(
 # an image, or several in a file ---------------------------------------------------------------------------------------
 
 _PROFILE_SIDE = 1600
-_UNSURE = 70.0
-"""Mean confidence below which a page may be a photograph that was taken for one."""
-_AS_LONG = 0.7
-"""The share of its characters below which another reading has lost a part of the page."""
+_UNSURE = 80.0
+"""Mean confidence below which PP-OCR has its turn: most such pages it reads better (docs/performance.md)."""
+_NOISE = 70.0
+_AS_LONG = 0.8
+"""The share of its letters and digits below which another reading has lost a part of the page."""
 _SLIP = 1.7
 _UNSURE_SLIP = 92.0
 """A picture so many times as long as wide is a slip of a till, faint or of dots, and PP-OCR reads it better where
@@ -148,7 +150,7 @@ def _recognise_image(picture: Picture, recognisers: Recognisers, engine: str) ->
     )
     if has_ppocr and (only.confidence or 0.0) < _sure_enough(only):
         other = _by_ppocr(picture)
-        if _score(other.pages[0]) > _score(only) and len(other.text) >= _AS_LONG * len(only.text):
+        if _score(other.pages[0]) > _score(only) and _letters(other.pages[0]) >= _AS_LONG * _letters(only):
             return other
     return OcrResult(
         engine=tesseract.NAME,
@@ -175,10 +177,15 @@ def _by_ppocr(picture: Picture) -> OcrResult:
     return OcrResult(engine=ppocr.NAME, engine_version=ppocr.version(), languages=(), pages=(only,))
 
 
+def _letters(only: OcrPage) -> int:
+    """How many letters and digits a page has: rules and leaders are read as rows of marks."""
+    return sum(map(str.isalnum, only.text))
+
+
 def _score(only: OcrPage) -> float:
     """Orders two results for one picture: characters, weighted by their confidence above that of noise."""
     words = [word for line in only.lines for word in line.words]
-    return sum(max(0.0, (word.confidence or 0.0) - _UNSURE) * len(word.text) for word in words)
+    return sum(max(0.0, (word.confidence or 0.0) - _NOISE) * len(word.text) for word in words)
 
 
 # a PDF ----------------------------------------------------------------------------------------------------------------
@@ -353,8 +360,15 @@ def _at_best_scale(source: PageSource, recognisers: PageRecogniser) -> PageLines
         return lines
     with part("draw"):
         larger = lines.scaled_to(prepared(source.gray(better), profile, turns=turns))
-        # Small print is laid out again where it is larger: what is found of it here is too coarse.
-        return larger.without_pieces() if better > scale else larger
+    if better < scale or lines.pieces is None:
+        return larger
+    # Small print is laid out again where it is larger, in segments or else the whole page: its pieces are too coarse.
+    larger = larger.without_pieces()
+    if not is_tangled(larger):
+        return larger
+    with part("layout"):
+        analysis = recognisers.analyse_layout(larger.image.gray)
+        return larger if analysis is None else _with_doubts(larger.image, analysis, recognisers)
 
 
 def _with_doubts(image: PreparedImage, analysis: LayoutAnalysis, recognisers: PageRecogniser) -> PageLines:

@@ -210,6 +210,18 @@ def segments_of(page: PageLines) -> list[Segment]:
     return sorted(found, key=lambda segment: -segment.gray.size)
 
 
+def is_tangled(page: PageLines) -> bool:
+    """Whether there is text for several segments, and no cuts part it."""
+    count = _count(page.lines)
+    return count > 1 and _segments(page.image.gray, page.lines, None)[0].whole
+
+
+def _count(lines: Boxes) -> int:
+    """How many segments there should be of lines."""
+    widths = float((lines[:, 2] - lines[:, 0]).sum()) / max(_median_height(lines), 1.0)
+    return max(1, min(_MAX_SEGMENTS, round(widths / _SEGMENT)))
+
+
 def _area_segments(gray: Gray, doubt: Doubt, others: Boxes) -> list[Segment]:
     """Those of an area, with a margin in which there is nothing of ``others``, the lines around it."""
     if doubt.pieces is not None:
@@ -233,7 +245,7 @@ def _in_pieces(
     """
     height = _median_height(lines)
     costs = np.cumsum((lines[:, 2] - lines[:, 0]) / max(height, 1.0))
-    count = max(1, min(_MAX_SEGMENTS, round(float(costs[-1]) / _SEGMENT))) if len(lines) else 1
+    count = _count(lines)
     if count == 1 and others is None and all(pieces):
         return [Segment(gray, whole=True, layout=layout, lines=lines, pieces=tuple(itertools.chain(*pieces)))]
     shares = ((costs - costs[0]) * count / max(float(costs[-1]), 1.0)).astype(int).tolist()
@@ -276,7 +288,7 @@ def _segments(gray: Gray, lines: Boxes, only: Layout | None) -> list[Segment]:
         return [whole]
     height = _median_height(lines)
     costs = ((lines[:, 2] - lines[:, 0]) / max(height, 1.0)).tolist()
-    count = min(_MAX_SEGMENTS, round(sum(costs) / _SEGMENT))
+    count = _count(lines)
     if count < 2:
         return [whole]
     starts = _starts(lines, costs, sum(costs) / count, height)
