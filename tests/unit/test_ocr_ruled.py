@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 from PIL import Image, ImageDraw
 
 from pillion.kinds.ocr.lines import Piece
-from pillion.kinds.ocr.ruled import Table, in_order, tables
+from pillion.kinds.ocr.ruled import Table, has_rows, in_order, tables
 
 HEIGHT = 26.0
 SHAPE = (900, 1300)
@@ -110,6 +110,15 @@ def test_level_lines_in_all_cells_are_rows_without_a_ruling_between() -> None:
     assert [len(pieces) for _, pieces in order] == [3, 3, 3]
     without_one = in_order(table, cells[:-1])
     assert [len(pieces) for _, pieces in without_one] == [1] * 8
+
+
+def test_columns_of_many_lines_between_rulings_are_not_cells() -> None:
+    """Where only columns are parted by rulings, the rows are not known by them."""
+    table = only(drawn(grid(y=(100, 180, 800))))
+    heads = [line((x + 20, 130, x + 120, 156)) for x in X[:3]]
+    values = [line((x + 20, y, x + 100, y + 26)) for x in X[:3] for y in range(200, 760, 60)]
+    assert not has_rows(table, [*heads, *values])
+    assert has_rows(table, [*heads, *values[:6]])
 
 
 def test_rows_beside_a_label_that_spans_them_stay_rows() -> None:

@@ -411,7 +411,9 @@ def _with_tables(
         ]
         boxes = np.array([area for area, _ in found], np.float64).reshape(-1, 4)
         text = seen.within(*(cell.inner(analysis.height) for cell in table.cells))
-        if not found or text.covered(boxes) < text.covered(analysis.boxes) + layout.LEAST_GAIN:
+        if not found or not ruled.has_rows(table, found):
+            continue
+        if text.covered(boxes) < text.covered(analysis.boxes) + layout.LEAST_GAIN:
             continue
         analysis = replaced(analysis, table.area, ruled.in_order(table, found))
         areas.append(table.area)

@@ -12,6 +12,7 @@ from __future__ import annotations
 
 import functools
 import itertools
+import statistics
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
@@ -51,6 +52,8 @@ _MOST_RUNS = 20_000
 """A picture with more runs of dark pixels has hatchings, no rulings."""
 _LEAST_CELLS = 4
 _HALF_A_RULING = 0.12
+_HIGH = 6
+"""So many lines most cells of a row seldom have: there are rows without rulings in them."""
 _MANY = 3
 _LEVEL = 0.5
 """So many cells have lines whose middles are less than so many heights apart: rows without rulings between them."""
@@ -290,11 +293,7 @@ def _edge(height: float) -> int:
 
 def in_order(table: Table, found: Sequence[Found]) -> list[Found]:
     """The lines of a table cell by cell, and row by row; rows of which each cell has one line as one line."""
-    by_cell: dict[Cell, list[Found]] = {}
-    for area, pieces in found:
-        middle = (area[0] + area[2]) / 2, (area[1] + area[3]) / 2
-        cell = min(table.cells, key=lambda cell: _distance(cell.area, middle))
-        by_cell.setdefault(cell, []).append((area, pieces))
+    by_cell = _by_cell(table, found)
     lines: list[Found] = []
     for _, row in itertools.groupby(table.cells, key=lambda cell: cell.rows[0]):
         cells = [(cell, by_cell[cell]) for cell in row if cell in by_cell]
@@ -311,6 +310,26 @@ def in_order(table: Table, found: Sequence[Found]) -> list[Found]:
             else:
                 lines.extend(line for inside in parts for line in _as_paragraph(inside))
     return lines
+
+
+def _by_cell(table: Table, found: Sequence[Found]) -> dict[Cell, list[Found]]:
+    by_cell: dict[Cell, list[Found]] = {}
+    for area, pieces in found:
+        middle = (area[0] + area[2]) / 2, (area[1] + area[3]) / 2
+        cell = min(table.cells, key=lambda cell: _distance(cell.area, middle))
+        by_cell.setdefault(cell, []).append((area, pieces))
+    return by_cell
+
+
+def has_rows(table: Table, found: Sequence[Found]) -> bool:
+    """Whether its rulings part its rows: not where most lines stand in columns with many lines one above the other."""
+    by_cell = _by_cell(table, found)
+    in_columns = 0
+    for _, row in itertools.groupby(table.cells, key=lambda cell: cell.rows[0]):
+        counts = [len(by_cell[cell]) for cell in row if cell in by_cell]
+        if len(counts) > 1 and statistics.median(counts) >= _HIGH:
+            in_columns += sum(counts)
+    return 2 * in_columns <= len(found)
 
 
 def _from_above(lines: Sequence[Found]) -> list[Found]:
