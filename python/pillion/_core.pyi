@@ -547,19 +547,22 @@ class WordIndex:
         *,
         names: bool = False,
         languages: Sequence[str] = ...,
-        keys: Sequence[str] | None = None,
+        contents: Sequence[str] | None = None,
+        letters: str = "",
         typos: bool = False,
     ) -> list[tuple[int, int, str, float]]:
-        """(segment, number, key, BM25) of the best documents, best first."""
-    def matching(
+        """(segment, number, key, BM25) of the best documents, best first.
+
+        ``contents``: only documents of these, whose keys have one of the ``letters`` (none: any).
+        """
+    def having(
         self,
-        clauses: Sequence[tuple[int, str, str]],
-        keys: Sequence[str],
+        groups: Sequence[Sequence[tuple[int, str, str]]],
+        contents: Sequence[str],
         *,
-        names: bool = False,
         languages: Sequence[str] = ...,
-    ) -> list[str]:
-        """Which of these keys have a document that matches."""
+    ) -> list[list[str]]:
+        """Which of these contents have any clause of each group, in their text or their names."""
     def stored(self, addresses: Sequence[tuple[int, int]]) -> list[tuple[str, str]]:
         """(text with the mark of its language, place) of documents by (segment, number)."""
     def rarities(self, stems: Sequence[str]) -> list[float]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 import itertools
 import json
 import os
@@ -13,7 +14,7 @@ import msgspec
 from pillion import _core
 from pillion.catalog import search as catalog_search
 from pillion.catalog.database import Database
-from pillion.catalog.search import Choice, Present
+from pillion.catalog.search import Choice, Present, ReadySidecar
 from pillion.kinds.embedding.kind import EMBEDDINGS
 from pillion.model import value
 from pillion.search import index, ranking
@@ -35,6 +36,8 @@ looked up in so many passages for each candidate by meaning."""
 SNIPPET = 300
 """Characters of a passage that are shown."""
 SHOWN_PASSAGES = 3
+SHOWN_AT_ONCE = 50
+"""Hits are read and shown so many at a time."""
 TYPOS_BELOW = 3
 """Where fewer files have the words as they were typed, a typo in each is forgiven."""
 ALL_WORDS = 3
@@ -135,6 +138,7 @@ class Search:
         self._unfit: set[str] = set()
         self._texts: dict[tuple[int, int], tuple[str, str]] = {}
         self._marks: dict[tuple[int, int], tuple[str, list[tuple[int, int, int]]]] = {}
+        self._embedded: Mapping[str, Sequence[ReadySidecar]] = {}
         self._vector: NDArray[np.float32] | None = None
 
     def hits(self) -> list[Hit]:
@@ -142,22 +146,31 @@ class Search:
         clauses = self._wanted.query.clauses
         if not clauses or self._wanted.limit <= 0:
             return []
-        chosen = self._chosen()
-        if chosen is not None and not chosen:
-            return []
         if self._wanted.words:
-            self._by_words(chosen)
+            self._by_words()
         # The model computes while words are looked up.
         self._vector = self._wanted.vector()
         if self._vector is not None:
-            self._by_meaning(self._vector, chosen)
+            self._by_meaning(self._vector)
         self._rate_by_both()
         self._keep_matching()
-        ranked = self._ranked()
-        hits = (self._hit(one, score) for one, score in ranked)
-        return list(itertools.islice((hit for hit in hits if hit.passages), self._wanted.limit))
+        return self._shown(self._ranked())
 
+    def _shown(self, ranked: Sequence[tuple[_Candidate, float]]) -> list[Hit]:
+        """The best that have something to show; what that takes is read for some of them at a time."""
+        hits: list[Hit] = []
+        left = iter(ranked)
+        while some := list(itertools.islice(left, min(SHOWN_AT_ONCE, self._wanted.limit - len(hits)))):
+            self._read_for(one for one, _ in some)
+            hits += [hit for hit in (self._hit(one, score) for one, score in some) if hit.passages]
+        return hits
+
+    @functools.cached_property
     def _chosen(self) -> list[str] | None:
+        """The contents that may fit the choice; None: all may, or too many to name them.
+
+        Looked up only where the best of all are not enough: of a choice that many files fit, they are.
+        """
         if self._wanted.choice.all:
             return None
         with self._database.read() as connection:
@@ -182,25 +195,31 @@ class Search:
 
     # words ------------------------------------------------------------------------------------------------------------
 
-    def _by_words(self, chosen: list[str] | None) -> None:
-        found = self._look_up(chosen, names=False) + self._look_up(chosen, names=True)
+    def _by_words(self) -> None:
+        found = self._look_up(names=False) + self._look_up(names=True)
         if found < TYPOS_BELOW:
             self._typos = True
-            found += self._look_up(chosen, names=False)
-            found += self._look_up(chosen, names=True)
+            found += self._look_up(names=False)
+            found += self._look_up(names=True)
             self._typos = found > 0
 
-    def _look_up(self, chosen: list[str] | None, *, names: bool) -> int:
+    def _look_up(self, *, names: bool) -> int:
         """Add the best passages, or names, to the candidates; returns how many contents they are of."""
         letters = self._letters(names=names)
         if not letters:
             return 0
-        keys = None if chosen is None else [uuid + letter for uuid in chosen for letter in letters]
         clauses = _for_lookup(self._wanted.query, names=names)
         size = self._target * (1 if names else 3)
+        among: list[str] | None = None
         while True:
             best = self._reader.words.search(
-                clauses, size, names=names, languages=self._languages, keys=keys, typos=self._typos
+                clauses,
+                size,
+                names=names,
+                languages=self._languages,
+                contents=among,
+                letters=letters,
+                typos=self._typos,
             )
             best = [one for one in best if one[2][-1:] in letters]
             here = self._fitting(one[2][:-1] for one in best)
@@ -208,7 +227,10 @@ class Search:
             enough = len({one[2] for one in fitting}) >= self._target
             if enough or len(best) < size or size >= MOST_LOOKED_AT:
                 break
-            size *= 8
+            if among is None and self._chosen is not None:
+                among = self._chosen
+            else:
+                size *= 8
         for segment, doc, key, score in fitting:
             candidate = self._candidate(key[:-1])
             if names:
@@ -238,8 +260,8 @@ class Search:
 
     # meaning ----------------------------------------------------------------------------------------------------------
 
-    def _by_meaning(self, query: NDArray[np.float32], chosen: list[str] | None) -> None:
-        among = None if chosen is None else [key_of(uuid) for uuid in chosen]
+    def _by_meaning(self, query: NDArray[np.float32]) -> None:
+        among: list[bytes] | None = None
         size = self._target * 3
         while True:
             # More than are taken, for the candidates by words: they are rated by their meaning, too.
@@ -249,7 +271,10 @@ class Search:
             files = {uuid for uuid in (uuid_of(row[1]) for row in near) if uuid in here}
             if len(files) >= self._target or len(near) < size or size >= MOST_LOOKED_AT:
                 break
-            size *= 8
+            if among is None and self._chosen is not None:
+                among = [key_of(uuid) for uuid in self._chosen]
+            else:
+                size *= 8
         for row, content, chunk, score in rows:
             uuid = uuid_of(content)
             if uuid in self._found or uuid in files:
@@ -265,7 +290,8 @@ class Search:
             _for_lookup(self._wanted.query, names=False),
             len(missing) * ALSO_RATED,
             languages=self._languages,
-            keys=[uuid + letter for uuid in missing for letter in letters],
+            contents=missing,
+            letters=letters,
             typos=self._typos,
         )
         for segment, doc, key, score in best:
@@ -275,12 +301,11 @@ class Search:
 
     def _keep_matching(self) -> None:
         query = self._wanted.query
+        musts = [clause for clause in query.wanted if clause.occur == MUST]
+        having = self._having([[clause] for clause in (*query.excluded, *musts)])
         gone: set[str] = set()
-        for clause in query.excluded:
-            gone |= self._having([clause])
-        for clause in query.wanted:
-            if clause.occur == MUST:
-                gone |= set(self._found) - self._having([clause])
+        for number, one in enumerate(having):
+            gone |= one if number < len(query.excluded) else set(self._found) - one
         for uuid in gone:
             self._found.pop(uuid, None)
         self._keep_whole()
@@ -292,9 +317,7 @@ class Search:
             groups.setdefault(clause.group, []).append(clause)
         if not 2 <= len(groups) <= ALL_WORDS or not self._wanted.words:
             return
-        whole = set(self._found)
-        for clauses in groups.values():
-            whole &= self._having(clauses)
+        whole = set(self._found).intersection(*self._having(list(groups.values())))
         if whole:
             for uuid, candidate in list(self._found.items()):
                 if uuid not in whole:
@@ -302,17 +325,13 @@ class Search:
                     if not candidate.rows:
                         del self._found[uuid]
 
-    def _having(self, clauses: Sequence[Clause]) -> set[str]:
-        """The candidates that have any of these, in their text or their names."""
-        core = [(SHOULD, clause.sort, clause.text) for clause in clauses]
-        uuids = list(self._found)
-        found: set[str] = set()
-        for names in (False, True):
-            letters = index.NAMES if names else index.PASSAGES
-            keys = [uuid + letter for uuid in uuids for letter in letters]
-            matching = self._reader.words.matching(core, keys, names=names, languages=self._languages)
-            found.update(key[:-1] for key in matching)
-        return found
+    def _having(self, groups: Sequence[Sequence[Clause]]) -> list[set[str]]:
+        """The candidates that have any clause of each group, in their text or their names."""
+        if not groups or not self._found:
+            return [set() for _ in groups]
+        core = [[(SHOULD, clause.sort, clause.text) for clause in clauses] for clauses in groups]
+        found = self._reader.words.having(core, list(self._found), languages=self._languages)
+        return [set(uuids) for uuids in found]
 
     # ranks ------------------------------------------------------------------------------------------------------------
 
@@ -405,6 +424,20 @@ class Search:
 
     # what is shown ----------------------------------------------------------------------------------------------------
 
+    def _read_for(self, some: Iterable[_Candidate]) -> None:
+        """Read the passages of these candidates, and where the chunks of those are that have few passages."""
+        addresses: list[tuple[int, int]] = []
+        few: list[str] = []
+        for one in some:
+            addresses += [address for _, address in one.addresses[:SHOWN_PASSAGES]]
+            if one.name is not None:
+                addresses.append(one.name[1])
+            if one.rows and len(one.addresses) < SHOWN_PASSAGES:
+                few.append(one.uuid)
+        self._load_texts(addresses)
+        with self._database.read() as connection:
+            self._embedded = catalog_search.ready_of(connection, few, [EMBEDDINGS])
+
     def _hit(self, one: _Candidate, score: float) -> Hit:
         shown = [self._by_word_passage(address) for _, address in one.addresses[:SHOWN_PASSAGES]]
         if one.rows and len(shown) < SHOWN_PASSAGES:
@@ -457,8 +490,7 @@ class Search:
 
     def _chunks_of(self, uuid: str) -> Sequence[Mapping[str, Any]]:
         """The chunks of an ``embeddings`` sidecar, with their texts and places; none if it is gone."""
-        with self._database.read() as connection:
-            ready = catalog_search.ready_of(connection, [uuid], [EMBEDDINGS]).get(uuid)
+        ready = self._embedded.get(uuid)
         if not ready:
             return ()
         try:

@@ -15,7 +15,7 @@ use crate::error::Result;
 use crate::image::likeness::{self, HASH_BYTES, Likeness};
 use crate::parallel::thread_count;
 use crate::search::vectors::{self, Content, Contents};
-use crate::search::words::{self, Among, Clause, Sort};
+use crate::search::words::{self, Among, Choice, Clause, Sort};
 use crate::search::{fold, tokens};
 
 /// Add the functions and classes to the module.
@@ -155,7 +155,9 @@ impl WordIndex {
     }
 
     #[allow(clippy::too_many_arguments)] // keywords in Python
-    #[pyo3(signature = (clauses, limit, *, names = false, languages = Vec::new(), keys = None, typos = false))]
+    #[pyo3(signature = (
+        clauses, limit, *, names = false, languages = Vec::new(), contents = None, letters = "", typos = false
+    ))]
     fn search(
         &self,
         py: Python<'_>,
@@ -163,17 +165,19 @@ impl WordIndex {
         limit: usize,
         names: bool,
         languages: Vec<String>,
-        keys: Option<Vec<String>>,
+        contents: Option<Vec<String>>,
+        letters: &str,
         typos: bool,
     ) -> PyResult<Vec<FoundTuple>> {
         let clauses = clauses_of(clauses)?;
         let found = detached(py, || {
+            let choice = contents.map(|all| Choice::new(&all, letters)).transpose()?;
             self.lock().search(
                 &clauses,
                 among_of(names),
                 &languages,
                 limit,
-                keys.as_deref(),
+                choice.as_ref(),
                 typos,
             )
         })?;
@@ -183,19 +187,21 @@ impl WordIndex {
             .collect())
     }
 
-    #[pyo3(signature = (clauses, keys, *, names = false, languages = Vec::new()))]
-    fn matching(
+    #[pyo3(signature = (groups, contents, *, languages = Vec::new()))]
+    fn having(
         &self,
         py: Python<'_>,
-        clauses: Vec<ClauseTuple>,
-        keys: Vec<String>,
-        names: bool,
+        groups: Vec<Vec<ClauseTuple>>,
+        contents: Vec<String>,
         languages: Vec<String>,
-    ) -> PyResult<Vec<String>> {
-        let clauses = clauses_of(clauses)?;
+    ) -> PyResult<Vec<Vec<String>>> {
+        let groups = groups
+            .into_iter()
+            .map(clauses_of)
+            .collect::<PyResult<Vec<_>>>()?;
         detached(py, || {
-            self.lock()
-                .matching(&clauses, among_of(names), &languages, &keys)
+            let choice = Choice::new(&contents, "")?;
+            self.lock().having(&groups, &choice, &languages)
         })
     }
 
@@ -204,17 +210,11 @@ impl WordIndex {
         py: Python<'_>,
         addresses: Vec<(u32, u32)>,
     ) -> PyResult<Vec<(String, String)>> {
-        detached(py, || {
-            let index = self.lock();
-            addresses
-                .into_iter()
-                .map(|address| {
-                    index
-                        .stored(address)
-                        .map(|stored| (stored.text, stored.place))
-                })
-                .collect()
-        })
+        let found = detached(py, || self.lock().stored_of(&addresses))?;
+        Ok(found
+            .into_iter()
+            .map(|stored| (stored.text, stored.place))
+            .collect())
     }
 
     fn rarities(&self, py: Python<'_>, stems: Vec<String>) -> PyResult<Vec<f32>> {

@@ -4,6 +4,8 @@
 //! `2024-03-05` and `IMG_1234.jpg` are words in a row, and found as such a row. A language stands before a text to be
 //! indexed as two private characters, since a tokeniser of tantivy is given nothing but the text.
 
+use std::cell::RefCell;
+
 use tantivy::tokenizer::{Token, TokenStream, Tokenizer};
 
 use super::fold::{is_unspaced, push_folded};
@@ -207,14 +209,91 @@ pub struct StemTokenizer;
 #[derive(Clone, Default)]
 pub struct FormTokenizer;
 
+/// The tokens of the field of words as written, of a text whose stems were cut last in this thread: the index asks for
+/// both, one after the other, and walks over the text once.
+#[derive(Default)]
+struct Forms {
+    text: String,
+    /// Whether the text was gone through to its end.
+    whole: bool,
+    tokens: String,
+    /// Where each of them ends in `tokens`.
+    ends: Vec<usize>,
+    /// The last character of a script without spaces, and where it ended.
+    last: Option<(String, usize)>,
+}
+
+thread_local! {
+    static FORMS: RefCell<Forms> = RefCell::default();
+}
+
+impl Forms {
+    /// Of a text that is still to be walked over.
+    fn begun(text: &str) -> Self {
+        let mut forms = FORMS.take();
+        forms.text.clear();
+        forms.text.push_str(text);
+        forms.whole = false;
+        forms.tokens.clear();
+        forms.ends.clear();
+        forms.last = None;
+        forms
+    }
+
+    /// Of this text: kept, or walked over now.
+    fn of(text: &str) -> Self {
+        let kept = FORMS.take();
+        if kept.whole && kept.text == text {
+            return kept;
+        }
+        FORMS.set(kept);
+        let mut forms = Self::begun(text);
+        let (language, plain) = split_mark(text);
+        let mut walk = Walk::new(plain, language);
+        while walk.next() {
+            forms.add(&walk.word);
+        }
+        forms.whole = true;
+        forms
+    }
+
+    fn push(&mut self, token: &str) {
+        self.tokens.push_str(token);
+        self.ends.push(self.tokens.len());
+    }
+
+    fn add(&mut self, word: &Word) {
+        if word.unspaced {
+            if let Some((before, end)) = &self.last
+                && *end == word.start
+            {
+                self.tokens.push_str(before);
+                self.push(&word.folded);
+            }
+            let mut last = self.last.take().map_or_else(String::new, |(text, _)| text);
+            last.clear();
+            last.push_str(&word.folded);
+            self.last = Some((last, word.end));
+            return;
+        }
+        if word.stem != word.folded {
+            self.push(&word.folded);
+        }
+        for part in mixed_parts(&word.folded) {
+            self.push(&part);
+        }
+    }
+}
+
 impl Tokenizer for StemTokenizer {
     type TokenStream<'a> = StemStream<'a>;
 
     fn token_stream<'a>(&'a mut self, text: &'a str) -> StemStream<'a> {
-        let (language, text) = split_mark(text);
+        let (language, plain) = split_mark(text);
         StemStream {
-            walk: Walk::new(text, language),
+            walk: Walk::new(plain, language),
             token: Token::default(),
+            forms: Forms::begun(text),
         }
     }
 }
@@ -223,13 +302,22 @@ impl Tokenizer for StemTokenizer {
 pub struct StemStream<'a> {
     walk: Walk<'a>,
     token: Token,
+    forms: Forms,
+}
+
+impl Drop for StemStream<'_> {
+    fn drop(&mut self) {
+        FORMS.set(std::mem::take(&mut self.forms));
+    }
 }
 
 impl TokenStream for StemStream<'_> {
     fn advance(&mut self) -> bool {
         if !self.walk.next() {
+            self.forms.whole = true;
             return false;
         }
+        self.forms.add(&self.walk.word);
         std::mem::swap(&mut self.token.text, &mut self.walk.word.stem);
         self.token.position = self.token.position.wrapping_add(1);
         true
@@ -245,26 +333,28 @@ impl TokenStream for StemStream<'_> {
 }
 
 impl Tokenizer for FormTokenizer {
-    type TokenStream<'a> = FormStream<'a>;
+    type TokenStream<'a> = FormStream;
 
-    fn token_stream<'a>(&'a mut self, text: &'a str) -> FormStream<'a> {
-        let (language, text) = split_mark(text);
+    fn token_stream<'a>(&'a mut self, text: &'a str) -> FormStream {
         FormStream {
-            walk: Walk::new(text, language),
+            forms: Forms::of(text),
+            at: 0,
             token: Token::default(),
-            last: None,
-            left: Vec::new(),
         }
     }
 }
 
 /// See [`FormTokenizer`].
-pub struct FormStream<'a> {
-    walk: Walk<'a>,
+pub struct FormStream {
+    forms: Forms,
+    at: usize,
     token: Token,
-    /// The last character of a script without spaces, and where it ended.
-    last: Option<(String, usize)>,
-    left: Vec<String>,
+}
+
+impl Drop for FormStream {
+    fn drop(&mut self) {
+        FORMS.set(std::mem::take(&mut self.forms));
+    }
 }
 
 /// The runs of digits and of others in a word that has both.
@@ -288,30 +378,17 @@ pub fn mixed_parts(word: &str) -> Vec<String> {
     parts
 }
 
-impl TokenStream for FormStream<'_> {
+impl TokenStream for FormStream {
     fn advance(&mut self) -> bool {
+        let Some(&end) = self.forms.ends.get(self.at) else {
+            return false;
+        };
+        let start = self.at.checked_sub(1).map_or(0, |at| self.forms.ends[at]);
+        self.token.text.clear();
+        self.token.text.push_str(&self.forms.tokens[start..end]);
         self.token.position = self.token.position.wrapping_add(1);
-        loop {
-            if let Some(text) = self.left.pop() {
-                self.token.text = text;
-                return true;
-            }
-            if !self.walk.next() {
-                return false;
-            }
-            let word = &self.walk.word;
-            if word.unspaced {
-                let last = self.last.replace((word.folded.clone(), word.end));
-                if let Some((before, _)) = last.filter(|(_, end)| *end == word.start) {
-                    self.left.push(before + &word.folded);
-                }
-                continue;
-            }
-            if word.stem != word.folded {
-                self.left.push(word.folded.clone());
-            }
-            self.left.extend(mixed_parts(&word.folded));
-        }
+        self.at += 1;
+        true
     }
 
     fn token(&self) -> &Token {
@@ -376,7 +453,33 @@ mod tests {
     #[test]
     fn pairs_and_parts_are_words_too() {
         assert_eq!(forms("東京都 中"), ["東京", "京都"]);
-        assert_eq!(forms("IMG1234"), ["1234", "img"]);
+        assert_eq!(forms("IMG1234"), ["img", "1234"]);
+    }
+
+    #[test]
+    fn words_as_written_are_the_same_after_the_stems_were_cut() {
+        let texts = [
+            format!("{}running IMG1234 東京都 libraries", mark(named("en"))),
+            format!("{}running 東", mark(None)),
+            String::new(),
+        ];
+        for text in &texts {
+            let alone = forms(text);
+            let mut stems = StemTokenizer;
+            let mut stream = stems.token_stream(text);
+            while stream.advance() {}
+            drop(stream);
+            assert_eq!(forms(text), alone);
+            // A stream that was left in the middle is not taken for the whole.
+            let mut stream = stems.token_stream(text);
+            stream.advance();
+            drop(stream);
+            assert_eq!(forms(text), alone);
+        }
+        assert_eq!(
+            forms(&texts[0]),
+            ["running", "img", "1234", "東京", "京都", "libraries"]
+        );
     }
 
     #[test]

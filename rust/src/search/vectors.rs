@@ -10,12 +10,14 @@ use std::fs::{File, OpenOptions};
 use std::hash::{BuildHasherDefault, Hasher};
 use std::os::unix::fs::FileExt;
 use std::path::Path;
+use std::sync::{Mutex, PoisonError};
 
 use memmap2::Mmap;
 
 pub use super::codes::DIMENSIONS;
 use super::codes::{BITS, block_distances, coded, dot, scale_of, words_of};
 use crate::error::{CoreError, ErrorClass, Result};
+use crate::parallel::on_threads;
 
 /// Rows in a block.
 pub const BLOCK: usize = 64;
@@ -27,8 +29,12 @@ const SLOT: usize = 512;
 const MAGIC: &[u8; 8] = b"PILVEC\0\x01";
 const STAMP: usize = 200;
 /// How many rows the one-bit codes choose for each that is asked for, and at least how many.
-const CHOSEN_FOR_EACH: usize = 60;
+const CHOSEN_FOR_EACH: usize = 10;
 const CHOSEN: usize = 1500;
+/// Rows that a thread takes at a time.
+const SHARE: usize = 16_384;
+/// Files of fewer rows are scanned by one thread: starting another takes longer.
+const SHARED: usize = 50_000;
 
 /// The first 16 bytes of a content's uuid, which are all of it.
 pub type Content = [u8; 16];
@@ -368,40 +374,50 @@ impl VectorFile {
         if rows == 0 || query.len() != DIMENSIONS {
             return Vec::new();
         }
-        let wanted = CHOSEN.max(limit * CHOSEN_FOR_EACH);
+        let wanted = CHOSEN.max(limit.saturating_mul(CHOSEN_FOR_EACH));
         let (bits, _, _) = coded(query);
         let bits = words_of(&bits);
-        let blocks = rows.div_ceil(BLOCK);
-        let share = blocks.div_ceil(threads.max(1)).max(1);
-        let mut distances = vec![u16::MAX; blocks * BLOCK];
-        std::thread::scope(|scope| {
-            for (number, part) in distances.chunks_mut(share * BLOCK).enumerate() {
-                let mut work = move || self.distances(&bits, number * share * BLOCK, among, part);
-                if blocks <= share {
-                    work();
-                } else {
-                    scope.spawn(work);
+        let threads = if rows < SHARED { 1 } else { threads.max(1) };
+        let mut distances = vec![u16::MAX; rows.next_multiple_of(BLOCK)];
+        let shares = Mutex::new(distances.chunks_mut(SHARE).enumerate());
+        let take = || {
+            let mut shares = shares.lock().unwrap_or_else(PoisonError::into_inner);
+            shares.next()
+        };
+        let counts = on_threads(threads, || {
+            let mut counts = [0_usize; DIMENSIONS + 1];
+            while let Some((number, part)) = take() {
+                self.distances(&bits, number * SHARE, among, part);
+                for &distance in &*part {
+                    if let Some(count) = counts.get_mut(usize::from(distance)) {
+                        *count += 1;
+                    }
                 }
             }
+            counts
         });
-        let mut counts = [0_usize; DIMENSIONS + 1];
-        for &distance in &distances[..rows] {
-            if let Some(count) = counts.get_mut(usize::from(distance)) {
-                *count += 1;
-            }
-        }
         let mut sum = 0;
-        let border = counts.iter().position(|count| {
-            sum += count;
+        let border = (0..=DIMENSIONS).find(|&distance| {
+            sum += counts.iter().map(|one| one[distance]).sum::<usize>();
             sum >= wanted
         });
         let border = border.unwrap_or(DIMENSIONS) as u16;
-        let mut found: Vec<(f32, usize)> = Vec::with_capacity(wanted * 2);
-        for (row, &distance) in distances[..rows].iter().enumerate() {
-            if distance <= border {
-                found.push((self.score(query, row), row));
+        let shares = Mutex::new(distances[..rows].chunks(SHARE).enumerate());
+        let take = || {
+            let mut shares = shares.lock().unwrap_or_else(PoisonError::into_inner);
+            shares.next()
+        };
+        let rated = on_threads(threads, || {
+            let mut rated: Vec<(f32, usize)> = Vec::new();
+            while let Some((number, part)) = take() {
+                let near = part.iter().enumerate().filter(|one| *one.1 <= border);
+                for row in near.map(|(at, _)| number * SHARE + at) {
+                    rated.push((self.score(query, row), row));
+                }
             }
-        }
+            rated
+        });
+        let mut found = rated.concat();
         found.sort_unstable_by(|a, b| b.0.total_cmp(&a.0).then(a.1.cmp(&b.1)));
         found.truncate(limit);
         found

@@ -58,14 +58,14 @@ pub enum Among {
 }
 
 impl WordIndex {
-    /// All clauses as one query; None where they say only what must not be there.
-    pub(super) fn query(
+    /// The queries that the clauses ask. What should be there is in parts: whatever matches one of them is found.
+    pub(super) fn parts(
         &self,
         clauses: &[Clause],
         among: Among,
         languages: &[String],
         typos: bool,
-    ) -> Option<Box<dyn Query>> {
+    ) -> Vec<(Occur, Box<dyn Query>)> {
         let mut parts: Vec<(Occur, Box<dyn Query>)> = Vec::new();
         for clause in clauses {
             let mut any: Vec<Box<dyn Query>> = Vec::new();
@@ -87,10 +87,7 @@ impl WordIndex {
                 (occur, _) => parts.push((occur, Box::new(BooleanQuery::union(any)))),
             }
         }
-        if parts.iter().all(|(occur, _)| *occur == Occur::MustNot) {
-            return None;
-        }
-        Some(Box::new(BooleanQuery::new(parts)))
+        parts
     }
 
     /// Queries of one field for a word in any of its forms. All forms are as rare as the commonest of them: a form that
@@ -218,6 +215,11 @@ impl WordIndex {
             }
         }
     }
+}
+
+/// The parts as one query.
+pub(super) fn joined(parts: Vec<(Occur, Box<dyn Query>)>) -> Box<dyn Query> {
+    Box::new(BooleanQuery::new(parts))
 }
 
 /// How much the rarity of a term counts in BM25.

@@ -8,10 +8,8 @@ use std::collections::BTreeMap;
 use std::io;
 use std::path::{Path, PathBuf};
 
-use tantivy::collector::TopDocs;
 use tantivy::directory::MmapDirectory;
 use tantivy::directory::error::{LockError, OpenDirectoryError, OpenReadError, OpenWriteError};
-use tantivy::query::{BooleanQuery, ConstScoreQuery, Occur, Query, TermSetQuery};
 use tantivy::schema::{
     FAST, Field, INDEXED, IndexRecordOption, STORED, Schema, TextFieldIndexing, TextOptions, Value,
 };
@@ -19,15 +17,17 @@ use tantivy::store::{Compressor, ZstdCompressor};
 use tantivy::tokenizer::{RawTokenizer, TokenizerManager};
 use tantivy::{
     DocAddress, Index, IndexReader, IndexSettings, IndexWriter, ReloadPolicy, Searcher,
-    TantivyDocument, TantivyError, Term,
+    SegmentMeta, SegmentReader, TantivyDocument, TantivyError, Term,
 };
 
 mod clauses;
+mod finding;
 mod marks;
 mod reading;
 
 use self::clauses::rarity;
 pub use self::clauses::{Among, Clause, Sort};
+pub use self::finding::Choice;
 pub use self::marks::{Marked, marks, within_one};
 use self::reading::Reading;
 use super::language::{guessed, named};
@@ -291,10 +291,21 @@ impl WordIndex {
         self.len() == 0
     }
 
-    /// See the state of the last commit from now on.
+    /// See the state of the last commit from now on. What did not change stays open, with the texts that it unpacked.
     pub fn reload(&mut self) -> Result<()> {
-        self.reader.reload()?;
-        self.searcher = self.reader.searcher();
+        let there = self.index.searchable_segment_metas()?;
+        let same = |one: &SegmentReader, meta: &SegmentMeta| {
+            one.segment_id() == meta.id() && one.delete_opstamp() == meta.delete_opstamp()
+        };
+        let open = self.searcher.segment_readers();
+        let unchanged = there.len() == open.len()
+            && there
+                .iter()
+                .all(|meta| open.iter().any(|one| same(one, meta)));
+        if !unchanged {
+            self.reader.reload()?;
+            self.searcher = self.reader.searcher();
+        }
         Ok(())
     }
 
@@ -403,63 +414,6 @@ impl WordIndex {
         Ok(self.index.validate_checksum()?.into_iter().collect())
     }
 
-    /// The best documents, best first. `keys`: only documents with one of these. `typos`: forgive one in each long word.
-    pub fn search(
-        &self,
-        clauses: &[Clause],
-        among: Among,
-        languages: &[String],
-        limit: usize,
-        keys: Option<&[String]>,
-        typos: bool,
-    ) -> Result<Vec<Found>> {
-        let Some(query) = self.query(clauses, among, languages, typos) else {
-            return Ok(Vec::new());
-        };
-        let query = match keys {
-            Some(keys) => self.only(query, keys),
-            None => query,
-        };
-        let best = self
-            .searcher
-            .search(&query, &TopDocs::with_limit(limit.max(1)).order_by_score())?;
-        self.found(best)
-    }
-
-    /// Which of these keys have a document that matches every clause.
-    pub fn matching(
-        &self,
-        clauses: &[Clause],
-        among: Among,
-        languages: &[String],
-        keys: &[String],
-    ) -> Result<Vec<String>> {
-        let Some(query) = self.query(clauses, among, languages, false) else {
-            return Ok(Vec::new());
-        };
-        let query = self.only(query, keys);
-        let found = self
-            .searcher
-            .search(&query, &tantivy::collector::DocSetCollector)?;
-        let found = self.found(found.into_iter().map(|address| (0.0, address)).collect())?;
-        let mut keys: Vec<_> = found.into_iter().map(|one| one.key).collect();
-        keys.sort_unstable();
-        keys.dedup();
-        Ok(keys)
-    }
-
-    fn only(&self, query: Box<dyn Query>, keys: &[String]) -> Box<dyn Query> {
-        let terms = keys
-            .iter()
-            .filter_map(|key| packed(key).ok())
-            .map(|key| Term::from_field_bytes(self.fields.key, &key));
-        let chosen = ConstScoreQuery::new(Box::new(TermSetQuery::new(terms)), 0.0);
-        Box::new(BooleanQuery::new(vec![
-            (Occur::Must, query),
-            (Occur::Must, Box::new(chosen)),
-        ]))
-    }
-
     fn found(&self, best: Vec<(f32, DocAddress)>) -> Result<Vec<Found>> {
         let mut columns = Vec::new();
         for segment in self.searcher.segment_readers() {
@@ -513,6 +467,8 @@ impl WordIndex {
 
 #[cfg(test)]
 mod tests {
+    use tantivy::query::Occur;
+
     use super::*;
     use crate::testing::Folder;
 
