@@ -37,6 +37,10 @@ NOT_RUN = {
     ("scale.md", "pillion migrate photos.pillion postgresql://pillion@db.example/pillion"),
     ("scale.md", "pillion locations map /mnt/archive /data/archive        # on the machine where it is /data/archive"),
     ("search.md", "pillion search plum jam"),
+    (
+        "devices.md",
+        "pillion token create gpu --scope work > gpu.token      # on the one with the library and its `pillion serve`",
+    ),
     ("object-store.md", "export AWS_ENDPOINT_URL=http://nas:9000 AWS_ACCESS_KEY_ID=... AWS_SECRET_ACCESS_KEY=..."),
     ("devices.md", "pillion peer add desk http://desk.local:8640 --token-file ~/.config/desk.token"),
     (

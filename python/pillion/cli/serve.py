@@ -107,9 +107,15 @@ def token() -> None:
 
 @token.command()
 @click.argument("name", default="default", help="What it is for: phone, script.")
+@click.option(
+    "--scope",
+    type=click.Choice(["all", "work"]),
+    default="all",
+    help="'work': only for 'pillion work --server' on another machine.",
+)
 @library_option
 @json_option
-def create(name: str, library: Path | None, as_json: bool) -> None:
+def create(name: str, scope: str, library: Path | None, as_json: bool) -> None:
     """Make a token and show it: only now, as only a hash of it is kept.
 
     JSON: {name, token}.
@@ -117,7 +123,7 @@ def create(name: str, library: Path | None, as_json: bool) -> None:
     from pillion.server.tokens import Tokens
 
     with open_library(library) as opened:
-        text = Tokens(opened.root).create(name)
+        text = Tokens(opened.root).create(name, scope)
     if as_json:
         print_json({"name": name, "token": text})
     else:
@@ -130,7 +136,7 @@ def create(name: str, library: Path | None, as_json: bool) -> None:
 def list_tokens(library: Path | None, as_json: bool) -> None:
     """List the tokens by name.
 
-    JSON: one object a line, {name, created_at}.
+    JSON: one object a line, {name, created_at, scope}.
     """
     from datetime import datetime
 
@@ -140,9 +146,11 @@ def list_tokens(library: Path | None, as_json: bool) -> None:
         known = Tokens(opened.root).all()
     if as_json:
         for item in known:
-            print_json({"name": item.name, "created_at": item.created_at})
+            print_json({"name": item.name, "created_at": item.created_at, "scope": item.scope})
     elif known:
-        print_table([(item.name, f"{datetime.fromtimestamp(item.created_at):%Y-%m-%d %H:%M}") for item in known])
+        print_table(
+            [(item.name, f"{datetime.fromtimestamp(item.created_at):%Y-%m-%d %H:%M}", item.scope) for item in known]
+        )
 
 
 @token.command()

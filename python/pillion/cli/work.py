@@ -26,6 +26,7 @@ from pillion.errors import UsageError
 if TYPE_CHECKING:
     from pillion.library import Library
     from pillion.library.status import WorkReport
+    from pillion.model import SidecarKind
 
 
 def _note_waiting(holder: str) -> None:
@@ -114,11 +115,24 @@ def index(
     is_flag=True,
     help="Keep running until it is stopped: wait for new work, and for a full disk to have room again.",
 )
+@click.option(
+    "--server", metavar="URL", help="Work for the library of a 'pillion serve' on another machine, without a mount."
+)
+@click.option("--token-file", type=PATH, metavar="FILE", help="The server's token, made there with --scope work.")
 @json_option
-def work(library: Path | None, kinds: str | None, stay: bool, as_json: bool) -> None:
-    """Work through the queue until nothing is left to do."""
+def work(
+    library: Path | None, kinds: str | None, stay: bool, server: str | None, token_file: Path | None, as_json: bool
+) -> None:
+    """Work through the queue until nothing is left to do.
+
+    With --server, sources are fetched and results uploaded; nothing is kept on this machine. The server's settings
+    count, and its pauses.
+    """
     chosen = split_kinds(kinds)
     click.get_current_context().meta[STAYS] = stay
+    if server is not None:
+        _work_for(server, token_file, chosen, stay=stay, as_json=as_json)
+        return
     with open_library(library) as opened, progress_shown() as live:
         try:
             worked = opened.run(kinds=chosen, progress=live.work, stay=stay)
@@ -129,6 +143,25 @@ def work(library: Path | None, kinds: str | None, stay: bool, as_json: bool) -> 
         live.stop()
         _print_worked(opened, worked, as_json)
         _print_notices(worked)
+
+
+def _work_for(
+    server: str, token_file: Path | None, kinds: list[SidecarKind] | None, *, stay: bool, as_json: bool
+) -> None:
+    from pillion.remote.worker import work as work_for
+
+    if token_file is None:
+        raise UsageError("A server asks workers for a token: --token-file FILE.")
+    report = work_for(server, token_file, kinds=kinds, stay=stay)
+    if as_json:
+        print_json({"server": server, "made": report.made, "failed": report.failed, "notices": report.notices})
+    elif not is_quiet():
+        for name in sorted({*report.made, *report.failed}):
+            say(f"{name}: {report.made[name]:,} jobs made, {report.failed[name]:,} failed")
+        if not (report.made or report.failed):
+            say("Nothing to do.")
+    for lane, text in report.notices.items():
+        note(f"{'All work' if lane == '*' else lane} was not done: {text}")
 
 
 def _print_worked(library: Library, worked: WorkReport, as_json: bool) -> None:

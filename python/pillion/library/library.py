@@ -47,6 +47,7 @@ if TYPE_CHECKING:
     from pillion.peers.pulling import Peers
     from pillion.queue.subscription import Subscription
     from pillion.queue.work import Workers
+    from pillion.remote.desk import Desk
     from pillion.search.find import Hit
     from pillion.search.keeping import Keeper
 
@@ -183,6 +184,14 @@ class Library(Looking):
         self._must_be_open()
         return Peers(self._database, self._store, Mode(self.config.sandbox))
 
+    @functools.cached_property
+    def desk(self) -> Desk:
+        """Jobs for workers on other machines, without a mount."""
+        from pillion.remote.desk import Desk
+
+        self._must_be_writable()
+        return Desk(self._database, self._store, lambda: self.config)
+
     def _fetch(self, content_uuid: str, kind: SidecarKind, variant: str) -> bool:
         """Take one sidecar from a peer; False if none has it."""
         self._must_be_writable()
@@ -243,6 +252,9 @@ class Library(Looking):
     def close(self) -> None:
         """Stop background workers and close the catalog. Every later call raises LibraryClosedError."""
         self.stop()
+        desk: Desk | None = self.__dict__.get("desk")
+        if desk is not None:
+            desk.close()
         self._closed = True
         self.sidecars.close()
         self._database.close()

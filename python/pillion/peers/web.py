@@ -59,7 +59,7 @@ class WebPeer:
         self._prefix = quote(parts.path.rstrip("/"), safe="/%~:@!$&'()*+,;=") + API
         self._headers = {"user-agent": f"pillion/{__version__}", "accept-encoding": "identity"}
         if token_file is not None:
-            self._headers["authorization"] = f"Bearer {_token(token_file)}"
+            self._headers["authorization"] = f"Bearer {read_token(token_file)}"
         if parts.scheme == "https":
             context = ssl.create_default_context()
             self._connection: http.client.HTTPConnection = http.client.HTTPSConnection(
@@ -166,7 +166,8 @@ class WebPeer:
         return response.status, b"".join(pieces)
 
 
-def _token(path: Path) -> str:
+def read_token(path: Path) -> str:
+    """The token in a file. Raises PeerError."""
     try:
         with path.open("rb") as file:
             text = file.read(_MOST_TOKEN).decode("ascii").strip()

@@ -13,11 +13,12 @@ import time
 from collections.abc import Awaitable, Callable
 from concurrent.futures import ThreadPoolExecutor
 from functools import cached_property, partial
-from typing import Any, TypeVar
+from typing import TYPE_CHECKING, Any, TypeVar
 
 from pillion.errors import ErrorClass, ItemError, LibraryBusyError, LibraryClosedError, PillionError, UsageError
 from pillion.library import Library
 from pillion.quoting import quoted
+from pillion.remote.protocol import DeskError
 from pillion.server import openapi, page
 from pillion.server.feed import Feed
 from pillion.server.guard import Guard
@@ -25,6 +26,9 @@ from pillion.server.http import Gone, Problem, Receive, Request, Scope, Send
 from pillion.server.operations import ROUTES
 from pillion.server.routes import API, Route, Table, check_body
 from pillion.server.sidecars import Kept, Making, is_signed, send_small
+
+if TYPE_CHECKING:
+    from pillion.remote.desk import Desk
 
 T = TypeVar("T")
 
@@ -122,6 +126,7 @@ class Api:
         self._search = Threads("search", 1)
         self._writes = Threads("write", 2)
         self._files = Threads("file", 4)
+        self._lend = Threads("lend", 4)
 
     @cached_property
     def document(self) -> dict[str, Any]:
@@ -146,6 +151,10 @@ class Api:
         """Change something, which may have to wait for others that write."""
         return await self._writes.run(change, self.library)
 
+    async def lend(self, ask: Callable[[Desk], T]) -> T:
+        """Ask the desk for other machines' work, which compares and records what they made."""
+        return await self._lend.run(lambda: ask(self.library.desk))
+
     async def in_files(self, work: Callable[..., T], *args: Any) -> T:
         """Do something with a file."""
         return await self._files.run(work, *args)
@@ -168,7 +177,7 @@ class Api:
 
     def close(self) -> None:
         """End the threads."""
-        for threads in (self._fast, self._slow, self._search, self._writes, self._files):
+        for threads in (self._fast, self._slow, self._search, self._writes, self._files, self._lend):
             threads.close()
 
     # the door ---------------------------------------------------------------------------------------------------------
@@ -239,7 +248,10 @@ class Api:
         guard.rates.take(request.client)
         if route is not None and route.signed and is_signed(self, request):
             return
-        guard.check_token(request, open_to_all=route is not None and route.open_to_all)
+        if route is None:
+            guard.check_token(request)
+        else:
+            guard.check_token(request, open_to_all=route.open_to_all, scope=route.scope)
 
     def _note(self, request: Request, route: Route | None, status: int) -> None:
         key = (request.method if request.method in _METHODS else "other", status)
@@ -255,6 +267,8 @@ class Api:
     def _problem(self, request: Request, error: Exception) -> Problem:
         if isinstance(error, Problem):
             return error
+        if isinstance(error, DeskError):
+            return Problem(error.status, _sentence(error))
         if isinstance(error, UsageError):
             return Problem(422, _sentence(error))
         if isinstance(error, ItemError):

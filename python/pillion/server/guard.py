@@ -14,7 +14,7 @@ from collections.abc import Collection, Mapping
 from dataclasses import dataclass, field
 
 from pillion.server.http import Headers, Problem, Request
-from pillion.server.tokens import Tokens
+from pillion.server.tokens import EVERYTHING, WORK, Tokens
 
 SAFE_METHODS = ("GET", "HEAD", "OPTIONS")
 COOKIE = "pillion_token"
@@ -88,17 +88,22 @@ class Guard:
         if self.read_only:
             raise Problem(403, "This server is read-only.")
 
-    def check_token(self, request: Request, *, open_to_all: bool = False) -> None:
+    def check_token(self, request: Request, *, open_to_all: bool = False, scope: str = EVERYTHING) -> None:
         """Note whose token a request has. Raises Problem: 401 for none or a wrong one, 429 for too many of these.
 
-        ``open_to_all``: it may come without.
+        ``open_to_all``: it may come without. ``scope``: which tokens are for this; where work is lent, one is needed
+        on this machine, too.
         """
         text = token_of(request.headers)
         if text is None:
-            if self.needs_token and not open_to_all:
+            if (self.needs_token or scope == WORK) and not open_to_all:
                 raise Problem(401, "This server needs a token: Authorization: Bearer TOKEN.", headers=_CHALLENGE)
             return
-        request.who = self.tokens.owner(text)
+        token = self.tokens.find(text)
+        request.who = None if token is None else token.name
+        if token is not None and token.scope != scope and not open_to_all:
+            only = "is for workers alone" if token.scope == WORK else "is not for workers; make one with --scope work"
+            raise Problem(403, f"This token {only}.")
         if request.who is None:
             if open_to_all:
                 return

@@ -19,6 +19,7 @@ _TAGS = {
     "find": "Search, similar files, duplicates",
     "work": "What is to be made, what failed, and asking again",
     "devices": "What a library answers to other devices",
+    "workers": "Work on other machines, without a mount; with a token of the scope 'work'",
     "server": "The server itself, and signing in to it",
 }
 PROBLEM = {
@@ -103,6 +104,8 @@ def _operation(route: Route) -> dict[str, Any]:
             content["example"] = route.body_example
         required = bool(route.body.get("required"))
         operation["requestBody"] = {"required": required, "content": {"application/json": content}}
+    if route.upload:
+        operation["requestBody"] = {"required": True, "content": {"application/octet-stream": {}}}
     return operation
 
 

@@ -8,6 +8,7 @@ from pillion.server import (
     health,
     inventory,
     items,
+    lending,
     metrics,
     openapi,
     originals,
@@ -554,5 +555,6 @@ ROUTES: tuple[Route, ...] = (
         Reply(text="Prometheus' text format.", media="text/plain"),
     ),
     *inventory.ROUTES,
+    *lending.ROUTES,
 )
 """All that can be asked of the API, in the order of the document."""

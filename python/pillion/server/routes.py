@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 from pillion.server.http import Answer, Problem, Request, Stream
 from pillion.server.schemas import Schema
+from pillion.server.tokens import EVERYTHING
 
 if TYPE_CHECKING:
     from pillion.server.app import Api
@@ -52,7 +53,8 @@ class Reply:
 class Route:
     """One operation. ``changes``: it changes something; ``open_to_all``: no token is needed, even where one is;
 
-    ``signed``: a signature in the address may stand for a token. ``body``: a JSON Schema of the object it takes.
+    ``signed``: a signature in the address may stand for a token. ``body``: a JSON Schema of the object it takes;
+    ``upload``: it takes bytes. ``scope``: of the tokens that open it.
     """
 
     method: str
@@ -69,6 +71,8 @@ class Route:
     changes: bool = False
     open_to_all: bool = False
     signed: bool = False
+    scope: str = EVERYTHING
+    upload: bool = False
 
 
 def get(
@@ -232,6 +236,7 @@ _TYPES: Mapping[str, tuple[type, ...]] = {
     "number": (int, float),
     "boolean": (bool,),
     "array": (list,),
+    "object": (dict,),
 }
 
 

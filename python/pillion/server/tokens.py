@@ -27,12 +27,18 @@ _NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9 ._@-]{0,63}", re.ASCII)
 _MOST = 1000
 
 
+EVERYTHING, WORK = "all", "work"
+SCOPES = (EVERYTHING, WORK)
+"""What a token opens: everything but the work API, or that alone."""
+
+
 class Token(msgspec.Struct, frozen=True, kw_only=True):
     """What is kept of a token. ``created_at``: seconds since 1970; ``sha256``: in hexadecimal."""
 
     name: str
     created_at: float
     sha256: str
+    scope: str = EVERYTHING
 
 
 class _Kept(msgspec.Struct, frozen=True, kw_only=True):
@@ -49,8 +55,10 @@ class Tokens:
         self._signature: tuple[int, ...] | None = None
         self._known: list[Token] = []
 
-    def create(self, name: str) -> str:
+    def create(self, name: str, scope: str = EVERYTHING) -> str:
         """A new token, which is kept nowhere: show it once. Raises UsageError for a name that is taken or odd."""
+        if scope not in SCOPES:
+            raise UsageError(f"There is no scope {scope!r}; choose from {', '.join(SCOPES)}.")
         if not _NAME.fullmatch(name):
             raise UsageError(f"{name!r} is no name for a token: use up to 64 letters, digits, spaces and ._@-")
         text = PREFIX + secrets.token_urlsafe(32)
@@ -59,7 +67,7 @@ class Tokens:
                 raise UsageError(f"There is a token {name!r} already; revoke it, or choose another name.")
             if len(tokens) >= _MOST:
                 raise UsageError(f"There are {_MOST:,} tokens already; revoke some.")
-            tokens.append(Token(name=name, created_at=time.time(), sha256=_hashed(text)))
+            tokens.append(Token(name=name, created_at=time.time(), sha256=_hashed(text), scope=scope))
         return text
 
     def revoke(self, name: str) -> None:
@@ -83,13 +91,13 @@ class Tokens:
             raise LibraryError(f"Cannot read {self._path}: {error.strerror}.") from error
         return self._known
 
-    def owner(self, text: str) -> str | None:
-        """The name of a token; None if it is none. It takes as long whichever token it is like."""
-        digest, name = _hashed(text), None
+    def find(self, text: str) -> Token | None:
+        """What is kept of a token; None if it is none. It takes as long whichever token it is like."""
+        digest, found = _hashed(text), None
         for token in self.all():
             if hmac.compare_digest(token.sha256, digest):
-                name = token.name
-        return name
+                found = token
+        return found
 
     def _read(self) -> list[Token]:
         try:
