@@ -72,8 +72,12 @@ def _action(row: dict[str, Any]) -> str:
 
 
 @click.command()
-@click.argument("source", metavar="FROM", type=LIBRARY)
-@click.argument("target", metavar="TO", type=LIBRARY)
+@click.argument(
+    "source", metavar="FROM", type=LIBRARY, help="The library as it is: its folder, or the address of its catalog."
+)
+@click.argument(
+    "target", metavar="TO", type=LIBRARY, help="Where its catalog goes: an address, or the library's folder."
+)
 @json_option
 def migrate(source: Path | str, target: Path | str, as_json: bool) -> None:
     """Move the catalog between a folder and PostgreSQL.
