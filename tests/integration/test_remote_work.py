@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 import signal
 import subprocess
 from collections.abc import Iterator
@@ -207,6 +208,25 @@ def test_a_server_that_is_killed_is_waited_for(root: Path, token: Path) -> None:
     with Library.open(root) as library:
         assert library.maintenance.verify() == []
         assert list(library.requests.failures()) == []
+
+
+def test_a_file_with_other_bytes_than_were_indexed_is_not_made(
+    root: Path, served: Served, token: Path, tmp_path: Path
+) -> None:
+    """Its size and time are as they were, so that only the hash shows it."""
+    changed = sorted((tmp_path / "photos").glob("*.jpg"))[0]
+    before = changed.stat()
+    data = bytearray(changed.read_bytes())
+    data[-20] ^= 1
+    changed.write_bytes(data)
+    os.utime(changed, ns=(before.st_atime_ns, before.st_mtime_ns))
+    worker = _start(served, token, "--stay")
+    wait_until(lambda: served.get("status")["sidecars"]["thumb"].get("ready") == 2 * (FILES - 1), "the others", 120)
+    worker.send_signal(signal.SIGTERM)
+    worker.wait(60)
+    with Library.open(root) as library:
+        left = {source for item in library.ls() if item.state is not SidecarStatus.READY for source in item.sources}
+        assert left == {str(changed)}
 
 
 # who may ask ----------------------------------------------------------------------------------------------------------

@@ -210,13 +210,19 @@ class LentJobs:
                 self._get(lent, texts[SidecarKind(text)], about.size, about.hash, NEVER_SAMPLED, text)
             if not texts:
                 self._get(lent, source, lent.source.size, lent.source.hash, lent.sample_above)
-        except (Over, DeskError) as error:
-            # It is another's, or the file is gone, which the server has noted.
+        except DeskError as error:
+            # It is another's, or the file is gone, which the server has noted. If all is over, the next claim says so.
             _logger.info("%s of %s is not made here: %s", kind, lent.content_uuid, error)
             with self._lock:
                 self._forget(lent.job)
-            if isinstance(error, (Over, Lied)):
+            if isinstance(error, Lied):
                 raise
+            return
+        except ItemError as error:
+            with self._lock:
+                self._forget(lent.job)
+            failed = Failed(error_class=error.error_class, message=error.message)
+            self._server.finish([Returned(job=lent.job, claim=lent.claim, seconds=0.0, failed=failed)])
             return
         except ServerAway:
             with self._lock:
@@ -233,7 +239,7 @@ class LentJobs:
             if (to.exists() and _hash_of(to, sample_above) == digest) or digest is None:
                 return
             to.unlink(missing_ok=True)
-        raise DeskError(422, "What came is not the content that was lent.")
+        raise ItemError(ErrorClass.CHANGED_SOURCE, "What came from the server is not the content that was indexed.")
 
     def _planned(
         self, lent: Lent, kind: SidecarKind, source: Path, texts: Mapping[SidecarKind, Path]
