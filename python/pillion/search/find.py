@@ -187,7 +187,10 @@ class Search:
         return set(self._present)
 
     def _candidate(self, uuid: str) -> _Candidate:
-        return self._found.setdefault(uuid, _Candidate(uuid))
+        found = self._found.get(uuid)
+        if found is None:
+            found = self._found[uuid] = _Candidate(uuid)
+        return found
 
     @property
     def _target(self) -> int:
