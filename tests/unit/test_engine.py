@@ -137,6 +137,31 @@ def test_somebody_who_waits_does_not_wait_for_a_long_job(pool: WorkerPool) -> No
     assert "talk 0" in jobs.released
 
 
+def test_what_comes_to_an_idle_engine_is_taken_before_it_waits_for_results(
+    pool: WorkerPool, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """No result can come while nothing is in flight, so to wait for one would only keep the new job waiting."""
+    jobs = Jobs()
+
+    def looked(now: float) -> float | None:
+        # The last look before the engine waits for work: a job comes right after it.
+        if not jobs.known:
+            jobs.add("photo", "thumb", Urgency.ON_DEMAND, SHORT, 0.05)
+        return None
+
+    monkeypatch.setattr(jobs, "next_retry", looked)
+    engine = Engine(jobs, pool, LIMITS)
+    waited_for: list[int] = []
+    collect = engine._collect
+    monkeypatch.setattr(engine, "_collect", lambda: waited_for.append(len(jobs.claimed)) or collect())
+    thread = threading.Thread(target=lambda: engine.run(until_idle=False))
+    thread.start()
+    jobs.wait_for({"photo"}, jobs.finished)
+    engine.stop()
+    thread.join(60)
+    assert waited_for[0] == 1
+
+
 def test_what_is_slow_goes_last_in_every_kind(pool: WorkerPool) -> None:
     jobs = Jobs()
     jobs.add("slow", "thumb", Urgency.NEW, ("sleep", 2.0), 0.05, patience_s=0.2)

@@ -198,8 +198,11 @@ class Engine(Generic[J]):
             while not self._stop.is_set():
                 self._beat()
                 self._top_up()
-                if not self._in_flight and not self._buffer and not self._wait_for_work(until_idle):
-                    return
+                if not self._in_flight and not self._buffer:
+                    if not self._wait_for_work(until_idle):
+                        return
+                    # What came meanwhile must not wait for results, of which none can come.
+                    self._top_up()
                 self._collect()
                 self._flush()
         finally:
