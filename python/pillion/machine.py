@@ -321,8 +321,12 @@ def cpu_quota(groups: Path = Path("/proc/self/cgroup"), mount: Path = Path("/sys
     return min((quota for folder in folders if (quota := _quota_of(folder)) is not None), default=None)
 
 
+@functools.cache
 def memory_bytes(groups: Path = Path("/proc/self/cgroup"), mount: Path = Path("/sys/fs/cgroup")) -> int:
-    """How much memory this process and its children may use together: the machine's, or less by its control groups."""
+    """How much memory this process and its children may use together: the machine's, or less by its control groups.
+
+    Asked once, as :func:`cores`.
+    """
     here = os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES")
     folders = _control_groups("memory", groups, mount)
     return min((limit for folder in folders if (limit := _memory_of(folder)) is not None), default=here)

@@ -199,7 +199,6 @@ class CatalogJobs:
         if self._gates.watching:
             self._gates.tries(lane)
         reach("work.claimed")
-        self._let_read([job for job, _ in claimed])
         try:
             return self._planned(claimed, now)
         except StoreError as error:
@@ -210,6 +209,7 @@ class CatalogJobs:
 
     def _planned(self, claimed: Sequence[tuple[ClaimedJob, float]], now: float) -> Sequence[Planned[PlannedJob]]:
         listed = self._store.listed([job.content_uuid for job, _ in claimed])
+        self._let_read([job for job, _ in claimed])
         planned: list[Planned[PlannedJob]] = []
         there: list[Result[PlannedJob]] = []
         for job, cost in claimed:

@@ -2,10 +2,23 @@
 
 from __future__ import annotations
 
-from pillion.store.base import MANIFEST, MANIFEST_VERSION, MARK, Store, is_library, thumbhash_text
+from pillion.store.base import (
+    MANIFEST,
+    MANIFEST_VERSION,
+    MARK,
+    PRIVATE,
+    Placement,
+    Store,
+    fetch,
+    is_library,
+    is_part,
+    rescue,
+    staged_path,
+    take,
+    thumbhash_text,
+)
 from pillion.store.local import LocalStore
 from pillion.store.opening import keep_elsewhere, open_store
-from pillion.store.staging import PRIVATE, Placement, fetch, is_part, rescue, staged_path, take
 
 __all__ = [
     "MANIFEST",

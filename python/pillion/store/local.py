@@ -17,8 +17,7 @@ from pathlib import Path
 from pillion import _core
 from pillion.errors import CatalogError, LibraryError
 from pillion.failpoints import reach
-from pillion.store.base import FOLDER, Store, folder_of, parts_of
-from pillion.store.staging import FILE, PRIVATE, Placement, hash_of
+from pillion.store.base import FILE, FOLDER, PRIVATE, Placement, Store, folder_of, hash_of, parts_of
 
 
 class LocalStore(Store):
@@ -26,17 +25,12 @@ class LocalStore(Store):
 
     def __init__(self, root: Path) -> None:
         super().__init__(root)
-        self.sidecars = root / "sidecars"
+        self.sidecars = self.readable = root / "sidecars"
 
     def create(self) -> None:
         """Make the folders, private, and the mark."""
         super().create()
         self.sidecars.mkdir(mode=PRIVATE, exist_ok=True)
-
-    @property
-    def readable(self) -> Path:
-        """The sidecars' own folder."""
-        return self.sidecars
 
     @property
     def _lock_on(self) -> Path:

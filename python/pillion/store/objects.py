@@ -35,8 +35,7 @@ from pillion.errors import (
 from pillion.failpoints import reach
 from pillion.model import NEVER_SAMPLED
 from pillion.store import buckets
-from pillion.store.base import Store, folder_of, parts_of
-from pillion.store.staging import CHUNK, PRIVATE, Placement
+from pillion.store.base import CHUNK, PRIVATE, Placement, Store, folder_of, parts_of
 
 if TYPE_CHECKING:
     from pillion.manifest import Manifest, ManifestEntry
@@ -84,7 +83,7 @@ class ObjectStore(Store):
         self.url = url.rstrip("/")
         self._id = library_id
         self._options = dict(options or {})
-        self._fetched = root / FETCHED
+        self._fetched = self.readable = root / FETCHED
         self._fetched_bytes = 0
         self._confirmed_at = float("-inf")
         self._local = threading.local()
@@ -146,11 +145,6 @@ class ObjectStore(Store):
         except ValueError as error:
             message = f"The catalog of {self.root} names a file outside of it; run 'pillion verify'."
             raise CatalogError(message) from error
-
-    @property
-    def readable(self) -> Path:
-        """The folder of copies."""
-        return self._fetched
 
     def source(self, content_uuid: str, rel_path: str) -> Path:
         """A copy whose checksum was compared with the manifest's."""

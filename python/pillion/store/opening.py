@@ -14,9 +14,8 @@ from typing import TYPE_CHECKING, Any
 import msgspec
 
 from pillion.errors import LibraryError, UsageError
-from pillion.store.base import Store
+from pillion.store.base import PRIVATE, Store
 from pillion.store.local import LocalStore
-from pillion.store.staging import PRIVATE
 
 if TYPE_CHECKING:
     from pillion.store.objects import ObjectStore
