@@ -9,8 +9,8 @@ import numpy as np
 import pytest
 from numpy.typing import NDArray
 
+from pillion.kinds.ocr.layout import dark_on_light, enlarged, gray_of, turned_back
 from pillion.kinds.ocr.page import RecognisedPage, believable, better_scale
-from pillion.kinds.ocr.prepared import dark_on_light, enlarged, gray_of, turned_back
 from pillion.kinds.ocr.recognise import recognise_page
 from pillion.kinds.ocr.tesseract import (
     Layout,

@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 from PIL import Image
 
 from pillion import _core
-from pillion.kinds.ocr.prepared import prepared
+from pillion.kinds.ocr.layout import prepared
 from tests.support import media, photos, scans
 
 

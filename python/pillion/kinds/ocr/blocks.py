@@ -1,20 +1,384 @@
-"""The blocks of a page: which of its lines, which are in reading order already, are a heading, a table, a list, ...
+"""The order of a page's lines, and the blocks that they make: a heading, a table, a list, ...
 
-All by the boxes of lines and words and by how lines begin. A table is evidence of its own: rows below each other that
-are parted into cells at the same places. In which order the lines stand is decided in order.py.
+All is judged by the boxes of lines and words and by how lines begin, on the upright, level page, in any unit; a page in
+a script that runs from right to left is seen in a mirror.
 """
 
 from __future__ import annotations
 
+import itertools
+import math
 import re
 import statistics
+import unicodedata
+from collections import Counter
 from collections.abc import Iterable, Iterator, Sequence
-from dataclasses import replace
+from dataclasses import dataclass, replace
 
-from pillion.kinds.ocr.order import Placed, Size, around, as_read, parted
 from pillion.kinds.ocr.result import Block, BlockType, Box, OcrLine, OcrWord
 
+# order ----------------------------------------------------------------------------------------------------------------
+
+# The engine's order counts unless the page itself shows another. Pieces of a line that the engine cut at a space are
+# joined. Then the lines make blocks: lines that follow each other down the page, each over the next. Two kinds of
+# evidence put these in another order, one after the other:
+#
+# 1. Above: a block that stands above one that was read before it, and over it for the most part, is read before it.
+# 2. Beside: where most lines of a block stand on the right of lines that were read before, they are rows of a table if
+#    the block is of numbers, or of short lines beside numbers, or of cells beside rows of cells. They are read row by
+#    row.
+
+_FIRST_TO_RUN_LEFT = "\u0590"
+_FEW_WORDS = 3
+_CELL_GAP = 1.4
+"""Words further apart than this, in heights of their line, are in two cells; and so far apart at least ..."""
+_SPACES = 3.0
+"""... in spaces as between the other words of the line."""
+
+Size = tuple[float, float]
+
+
+@dataclass(frozen=True, slots=True)
+class Placed:
+    """A line and where it is on the upright, level page, as high as most of its words: rules and noise make it higher.
+
+    ``words``: the boxes of its words.
+    """
+
+    line: OcrLine
+    box: Box
+    words: tuple[Box, ...]
+
+    @property
+    def height(self) -> float:
+        """Of most of its words, in the unit of the page."""
+        return self.box[3] - self.box[1]
+
+    def cells(self) -> list[tuple[int, int]]:
+        """Its words, parted at wide gaps: the first of each part and the one after its last."""
+        if not self.words:
+            return []
+        gaps = [right[0] - left[2] for left, right in itertools.pairwise(self.words)]
+        least = _CELL_GAP * self.height
+        if not gaps or max(gaps) <= least:
+            return [(0, len(self.words))]
+        narrow = [gap for gap in gaps if gap <= least]
+        least = max(least, _SPACES * statistics.median(narrow)) if narrow else least
+        starts = [0, *(place for place, gap in enumerate(gaps, 1) if gap > least), len(self.words)]
+        return list(itertools.pairwise(starts))
+
+
+@dataclass(frozen=True, slots=True)
+class View:
+    """How a page of ``size`` is looked at: turned clockwise by ``rotation`` degrees, then back by ``skew``.
+
+    ``mirrored``: it is in a script that runs from right to left, so what comes first is put on the left.
+    """
+
+    size: Size
+    rotation: int = 0
+    skew: float = 0.0
+    mirrored: bool = False
+
+    def seen(self, box: Box) -> Box:
+        """Where a box of the page is in this view."""
+        if not (self.rotation or self.skew or self.mirrored):
+            return box
+        left, top, right, bottom = _level(box, self.size, self.rotation, self.skew)
+        if not self.mirrored:
+            return left, top, right, bottom
+        width = self.size[self.rotation % 180 != 0]
+        return width - right, top, width - left, bottom
+
+
+def as_read(
+    lines: Sequence[OcrLine], size: Size, rotation: int = 0, skew: float = 0.0, *, in_order: bool = False
+) -> list[Placed]:
+    """Lines with boxes in reading order, each row of cells as one line with tabs.
+
+    ``size``, ``rotation``, ``skew``: of the page, see :class:`View`. ``in_order``: the lines are, but for tables.
+    """
+    view = View(size, rotation, skew, runs_left(lines))
+    places = [_placed(line, view) for line in lines]
+    rows = in_rows(places) if in_order else ordered(places)
+    return [row[0] if len(row) == 1 else _placed(joined(row), view) for row in rows]
+
+
+def parted(places: Sequence[Placed]) -> list[list[tuple[int, int]]]:
+    """The cells of each line, see :meth:`Placed.cells`."""
+    return [place.cells() for place in places]
+
+
+def _placed(line: OcrLine, view: View) -> Placed:
+    """A line with a box, in a view of its page."""
+    assert line.box is not None
+    words = tuple(view.seen(word.box) for word in line.words)
+    left, top, right, bottom = view.seen(line.box)
+    if len(words) >= _FEW_WORDS:
+        middle = len(words) // 2
+        top = sorted([word[1] for word in words])[middle]
+        bottom = max(sorted([word[3] for word in words])[middle], top + 1.0)
+    return Placed(line, (left, top, right, bottom), words)
+
+
+def runs_left(lines: Sequence[OcrLine]) -> bool:
+    """Whether most letters are of a script that runs from right to left: Arabic, Hebrew, Syriac, Thaana."""
+    letters = [character for line in lines for character in line.text if character >= _FIRST_TO_RUN_LEFT]
+    to_left = sum(unicodedata.bidirectional(letter) in ("R", "AL") for letter in letters)
+    return to_left > 0 and 2 * to_left > sum(character.isalpha() for line in lines for character in line.text)
+
+
+def ordered(lines: Sequence[Placed]) -> list[list[Placed]]:
+    """The rows of a recognised page in order, each from left to right; most hold one line."""
+    return in_rows(_lifted(_mended(lines)))
+
+
+def joined(row: Sequence[Placed]) -> OcrLine:
+    """A row as one line, its parts separated by tabs."""
+    if len(row) == 1:
+        return row[0].line
+    return OcrLine(
+        text="\t".join(part.line.text for part in row),
+        words=tuple(word for part in row for word in part.line.words),
+        box=around([part.line.box for part in row if part.line.box is not None]),
+        paragraph=row[0].line.paragraph,
+    )
+
+
+def around(boxes: Sequence[Box]) -> Box:
+    """The smallest box around others, of which there is at least one."""
+    lefts, tops, rights, bottoms = zip(*boxes, strict=True)
+    return min(lefts), min(tops), max(rights), max(bottoms)
+
+
+# rows of tables -------------------------------------------------------------------------------------------------------
+
 _ROWS = 3
+_MATCHED = 0.7
+"""Such a share of a block's lines stand beside others, with such a share of their heights."""
+_FAR = 3.5
+"""Lines of one block are less than so many heights apart."""
+_LABEL_WORDS = 7.0
+_SHORT_WORDS = 5.0
+_CELL_WORDS = 3.0
+_CELL_WIDTH = 10.0
+_NUMBERS = 0.6
+"""The share of a column's cells that are numbers."""
+
+
+def in_rows(lines: Sequence[Placed]) -> list[list[Placed]]:
+    """The lines in rows, where a block of them is a column of a table whose other columns were read before."""
+    rows: list[list[Placed]] = []
+    for block in _blocks(lines, _FAR):
+        partners = _partners(rows, block) if len(block) >= _ROWS and rows else {}
+        enough = len(partners) >= max(_ROWS, _MATCHED * len(block))
+        if enough and _is_column(block, [rows[number] for number in partners.values()]):
+            rows = _woven(rows, block, partners)
+        else:
+            rows.extend([line] for line in block)
+    return rows
+
+
+def _woven(rows: Sequence[list[Placed]], block: Sequence[Placed], partners: dict[int, int]) -> list[list[Placed]]:
+    """The rows with each line of a block in its partner, or, without one, after the partner of the line before it."""
+    woven = [list(row) for row in rows]
+    alone: dict[int, list[Placed]] = {}
+    last = min(partners.values()) - 1
+    for place, line in enumerate(block):
+        if place in partners:
+            last = partners[place]
+            woven[last].append(line)
+        else:
+            alone.setdefault(last, []).append(line)
+    parts = ([row, *([line] for line in alone.get(number, ()))] for number, row in enumerate(woven))
+    return [*([line] for line in alone.get(-1, ())), *itertools.chain.from_iterable(parts)]
+
+
+def _blocks(lines: Sequence[Placed], far: float) -> list[list[Placed]]:
+    """Lines that follow each other down the page, each at least in part above the next."""
+    blocks: list[list[Placed]] = []
+    for line in lines:
+        last = blocks[-1][-1] if blocks else None
+        if last is None or _is_elsewhere(last, line, far):
+            blocks.append([])
+        blocks[-1].append(line)
+    return blocks
+
+
+def _is_elsewhere(last: Placed, line: Placed, far: float) -> bool:
+    above, below = last.box, line.box
+    return (
+        below[1] < above[1] - last.height / 2
+        or below[0] >= above[2]
+        or above[0] >= below[2]
+        or below[1] - above[3] > far * min(last.height, line.height)
+    )
+
+
+def _partners(rows: Sequence[Sequence[Placed]], block: Sequence[Placed]) -> dict[int, int]:
+    """For lines of a block the row on whose right they stand, alone."""
+    found: dict[int, int] = {}
+    for place, line in enumerate(block):
+        left, top, _, bottom = line.box
+        nearest: tuple[float, int] | None = None
+        for number, row in enumerate(rows):
+            last = row[-1].box
+            overlap = min(bottom, last[3]) - max(top, last[1])
+            if overlap > _MATCHED * min(bottom - top, last[3] - last[1]) and last[2] <= left:
+                nearest = max(nearest or (last[2], number), (last[2], number))
+        if nearest is not None and nearest[1] not in found.values():
+            found[place] = nearest[1]
+    return found
+
+
+def _is_column(block: Sequence[Placed], rows: Sequence[Sequence[Placed]]) -> bool:
+    """Whether a block beside rows is of numbers; or of short lines beside labels with a colon, or beside numbers; or of
+    cells beside rows of cells.
+
+    Running text is read by itself, beside numbers, too.
+    """
+    if _share_of_numbers(block) >= _NUMBERS:
+        labels = [row[-1].cells()[-1:] for row in rows]
+        return sum(end - first for cells in labels for first, end in cells) <= _LABEL_WORDS * len(rows)
+    words = sum(len(line.line.words) for line in block) / len(block)
+    if words <= _LABEL_WORDS and sum(map(_asks, rows)) >= _NUMBERS * len(rows):
+        return True
+    if _share_of_numbers([row[-1] for row in rows]) >= _NUMBERS:
+        return words <= _SHORT_WORDS
+    height = statistics.median(line.height for line in block)
+    width = statistics.median(line.box[2] - line.box[0] for line in block)
+    several = sum(len(row) > 1 for row in rows)
+    return words <= _CELL_WORDS and width < _CELL_WIDTH * height and 2 * several >= len(rows)
+
+
+def _asks(row: Sequence[Placed]) -> bool:
+    """Whether a row ends with a label that a value follows."""
+    return row[-1].line.text.rstrip().endswith((":", "\uff1a"))
+
+
+def _share_of_numbers(lines: Sequence[Placed]) -> float:
+    """How many have digits, and no more letters than digits."""
+    texts = [line.line.text for line in lines]
+    return sum(0 < sum(map(str.isdigit, text)) >= sum(map(str.isalpha, text)) for text in texts) / max(1, len(texts))
+
+
+# lines in pieces ------------------------------------------------------------------------------------------------------
+
+_SPACE = 0.5
+"""The pieces of a line are parted by less than so many of its heights."""
+
+
+def _mended(lines: Sequence[Placed]) -> list[Placed]:
+    """The lines, those joined that the engine cut at a space or within a word, in the place of the first piece."""
+    by_place = sorted(range(len(lines)), key=lambda number: lines[number].box[1])
+    after: dict[int, int] = {}
+    for at, number in enumerate(by_place):
+        line = lines[number]
+        for other in itertools.chain(_near(lines, by_place, at, -1), _near(lines, by_place, at, 1)):
+            if _goes_on(line, lines[other]):
+                after[number] = other
+    befores = Counter(after.values())
+    parts = {number for number in after.values() if befores[number] == 1}
+    mended = []
+    for number, line in enumerate(lines):
+        if number in parts:
+            continue
+        whole = line
+        while (number := after.get(number, -1)) in parts:
+            whole = _whole(whole, lines[number])
+        mended.append(whole)
+    return mended
+
+
+def _near(lines: Sequence[Placed], by_place: Sequence[int], at: int, step: int) -> Iterator[int]:
+    """The lines that begin less than a height above or below one."""
+    top, height = lines[by_place[at]].box[1], lines[by_place[at]].height
+    at += step
+    while 0 <= at < len(by_place) and abs(lines[by_place[at]].box[1] - top) < height:
+        yield by_place[at]
+        at += step
+
+
+def _goes_on(line: Placed, other: Placed) -> bool:
+    """Whether the other line begins where this one ends, and ends further on: of two, only one goes on in the other."""
+    height = min(line.height, other.height)
+    shared = min(line.box[3], other.box[3]) - max(line.box[1], other.box[1])
+    meets = (
+        other.box[0] > line.box[0] and other.box[2] > line.box[2] and abs(other.box[0] - line.box[2]) < _SPACE * height
+    )
+    return meets and shared > _MATCHED * max(line.height, other.height)
+
+
+def _whole(first: Placed, rest: Placed) -> Placed:
+    assert first.line.box is not None
+    assert rest.line.box is not None
+    line = replace(
+        first.line,
+        text=f"{first.line.text} {rest.line.text}",
+        words=(*first.line.words, *rest.line.words),
+        box=around([first.line.box, rest.line.box]),
+    )
+    return Placed(line, around([first.box, rest.box]), (*first.words, *rest.words))
+
+
+# lines above ----------------------------------------------------------------------------------------------------------
+
+_OVER = 0.5
+"""A block stands over another if they share so much of the narrower one's width."""
+_NEXT = 1.3
+
+
+def _lifted(lines: Sequence[Placed]) -> list[Placed]:
+    """The lines, in which a block comes before the first one that it stands above and over."""
+    order: list[tuple[Box, list[Placed]]] = []
+    for block in _blocks(lines, _NEXT):
+        box = around([line.box for line in block])
+        lowest = box[3] - block[0].height / 2
+        below = (place for place, (other, _) in enumerate(order) if lowest <= other[1] and _is_over(box, other))
+        order.insert(next(below, len(order)), (box, block))
+    return [line for _, block in order for line in block]
+
+
+def _is_over(box: Box, other: Box) -> bool:
+    shared = min(box[2], other[2]) - max(box[0], other[0])
+    return shared > _OVER * min(box[2] - box[0], other[2] - other[0])
+
+
+# the upright, level page ----------------------------------------------------------------------------------------------
+
+
+def _level(box: Box, size: Size, rotation: int, skew: float) -> Box:
+    upright = _upright(box, size, rotation) if rotation else box
+    if not skew:
+        return upright
+    sin, cos = math.sin(math.radians(skew)), math.cos(math.radians(skew))
+    width, height = size if rotation % 180 == 0 else (size[1], size[0])
+    x, y = (upright[0] + upright[2] - width) / 2, (upright[1] + upright[3] - height) / 2
+    across, down = x * cos + y * sin + width / 2, y * cos - x * sin + height / 2
+    # A level box of these sides has the upright one around it once it is skewed.
+    wide, high = upright[2] - upright[0], upright[3] - upright[1]
+    half_width = max((wide * cos - high * abs(sin)) / (cos * cos - sin * sin), 1.0) / 2
+    half_height = max((high * cos - wide * abs(sin)) / (cos * cos - sin * sin), 1.0) / 2
+    return across - half_width, down - half_height, across + half_width, down + half_height
+
+
+def _upright(box: Box, size: Size, rotation: int) -> Box:
+    left, top, right, bottom = box
+    width, height = size
+    if rotation == 90:
+        return height - bottom, left, height - top, right
+    if rotation == 180:
+        return width - right, height - bottom, width - left, height - top
+    if rotation == 270:
+        return top, width - right, bottom, width - left
+    return box
+
+
+# blocks ---------------------------------------------------------------------------------------------------------------
+
+# A table is evidence of its own: rows below each other that are parted into cells at the same places.
+
+_TABLE_ROWS = 3
 _WIDE_ROWS = 2
 """A table has three rows; of three cells and more, two."""
 _ALIGNED = 0.6
@@ -114,7 +478,7 @@ def _table(cells: Sequence[Sequence[Cell]], boxes: Sequence[Box], first: int) ->
         end += 1
     rows = end - first
     wide = sum(len(row) > 2 for row in cells[first:end])
-    return rows if rows >= _ROWS or (rows >= _WIDE_ROWS and wide == rows) else 0
+    return rows if rows >= _TABLE_ROWS or (rows >= _WIDE_ROWS and wide == rows) else 0
 
 
 def _aligned(above: Sequence[Cell], below: Sequence[Cell], height: float) -> bool:

@@ -1,7 +1,7 @@
 """The steps of recognising a page, each a function; their order is in recognise.py.
 
 In this order: the scale at which to recognise it; which of the recognised lines to believe; which reading of an area;
-and the boxes of the lines, carried back to the page, all at once. Its picture is prepared in prepared.py, and cut
+and the boxes of the lines, carried back to the page, all at once. Its picture is prepared in layout.py, and cut
 between its lines in segments.py.
 """
 
@@ -14,8 +14,7 @@ from functools import partial
 from typing import TYPE_CHECKING, Protocol
 
 from pillion.kinds.ocr.blocks import structured
-from pillion.kinds.ocr.layout import Area
-from pillion.kinds.ocr.prepared import Boxes, Gray, PreparedImage, dark_on_light, enlarged, gray_of
+from pillion.kinds.ocr.layout import Area, Boxes, Gray, PreparedImage, dark_on_light, enlarged, gray_of
 from pillion.kinds.ocr.result import Box, OcrLine, OcrPage, OcrWord, mean_confidence
 from pillion.kinds.ocr.segments import PageLines, Segment, with_margin
 from pillion.kinds.ocr.tesseract import RecognisedLine, RecognisedText, RecognisedWord, confidence

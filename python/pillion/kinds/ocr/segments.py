@@ -7,9 +7,8 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING
 
-from pillion.kinds.ocr.layout import Area, inside
+from pillion.kinds.ocr.layout import Area, Boxes, Gray, PreparedImage, inside
 from pillion.kinds.ocr.lines import Piece
-from pillion.kinds.ocr.prepared import Boxes, Gray, PreparedImage
 from pillion.kinds.ocr.result import Box
 from pillion.kinds.ocr.tesseract import Layout, LayoutAnalysis, RecognisedText
 
