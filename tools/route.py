@@ -99,7 +99,9 @@ class _Watch:
         if not self.counting:
             return
         file = frame.f_code.co_filename
-        if frame.f_code.co_name == "heartbeat" and frame.f_back and frame.f_back.f_code.co_qualname == _HEARTBEAT:
+        above = frame.f_back.f_code if frame.f_back else None
+        # Whatever function it is by now: it may be wrapped in another.
+        if above is not None and above.co_qualname == _HEARTBEAT and above.co_filename != file:
             self._heartbeats += 1
         if begins or self._caller(frame) != file:
             name = f"{file[len(self._package) :]}:{frame.f_code.co_qualname}"
