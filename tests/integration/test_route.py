@@ -28,9 +28,9 @@ def tool() -> ModuleType:
 @pytest.mark.parametrize(
     ("story", "files", "moves"),
     [
-        ("photograph", 26, 99),
+        ("photograph", 24, 99),
         ("search", 9, 44),
-        pytest.param("page", 15, 60, marks=pytest.mark.models),
+        pytest.param("page", 13, 52, marks=pytest.mark.models),
         ("ready", 9, 16),
         ("request", 15, 40),
     ],
