@@ -248,7 +248,7 @@ def vectors_section(number: int, figures: dict[str, Any]) -> None:
     """Latency, size, and recall beside exact float32."""
     chance = np.random.default_rng(14)
     with tempfile.TemporaryDirectory() as place:
-        file = _core.VectorFile(Path(place) / "vectors", writable=True, fresh=True)
+        file = _core.VectorFile(Path(place) / "vectors", writable=True, fresh=384)
         data = clustered(number, chance)
         begin = time.perf_counter()
         for at in range(0, number, 8):

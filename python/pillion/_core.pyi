@@ -570,18 +570,22 @@ class WordIndex:
 
 @final
 class VectorFile:
-    """The file of vectors of 384 dimensions (rust/src/search/vectors.rs). One thread at a time uses it.
+    """A file of vectors, all of as many dimensions (rust/src/search/vectors.rs). One thread at a time uses it.
 
     Contents are the 16 bytes of their uuids. Raises ItemError as :class:`WordIndex` does.
     """
 
-    def __new__(cls, path: str | os.PathLike[str], *, writable: bool = False, fresh: bool = False) -> Self: ...
+    def __new__(cls, path: str | os.PathLike[str], *, writable: bool = False, fresh: int | None = None) -> Self:
+        """``fresh``: begin an empty file for vectors of so many dimensions, of 64 to 4096 in steps of 64."""
+    @property
+    def dimensions(self) -> int:
+        """What each vector has."""
     def stamp(self) -> str:
         """That of the last commit."""
     def counts(self) -> tuple[int, int]:
         """(rows, of them removed)"""
     def append(self, content: bytes, vectors: NDArray[np.float32]) -> None:
-        """Add the vectors of a content, shape (n, 384), unit length."""
+        """Add the vectors of a content, shape (n, dimensions), unit length."""
     def remove(self, contents: Sequence[bytes]) -> int:
         """Remove the rows of contents; returns how many."""
     def commit(self, stamp: str) -> None:
@@ -597,7 +601,7 @@ class VectorFile:
     def scores(self, query: NDArray[np.float32], rows: Sequence[int]) -> list[float]:
         """The products of rows with a query."""
     def vector(self, row: int) -> NDArray[np.float32]:
-        """A row as it is stored, shape (384,)."""
+        """A row as it is stored, shape (dimensions,)."""
     def rows_of(self, content: bytes) -> list[int]:
         """The rows of a content."""
 

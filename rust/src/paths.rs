@@ -61,7 +61,7 @@ pub fn content_uuid(hash: &str) -> Result<String, Invalid> {
 /// # Errors
 ///
 /// A uuid that is not canonical (lower case, with dashes), or a part that is empty or has other characters than
-/// `a-z 0-9 _` (kind folder), `A-Z a-z 0-9 @ . _ + -` and a leading dot (variant), `a-z 0-9` (extension).
+/// `a-z 0-9 _ -` (kind folder), `A-Z a-z 0-9 @ . _ + -` and a leading dot (variant), `a-z 0-9` (extension).
 pub fn sidecar_path(
     uuid: &str,
     kind_dir: &str,
@@ -73,7 +73,10 @@ pub fn sidecar_path(
         (
             "kind folder",
             kind_dir,
-            made_of(kind_dir, |c| matches!(c, b'a'..=b'z' | b'0'..=b'9' | b'_')),
+            made_of(
+                kind_dir,
+                |c| matches!(c, b'a'..=b'z' | b'0'..=b'9' | b'_' | b'-'),
+            ),
         ),
         (
             "variant",

@@ -31,7 +31,12 @@ def test_other_hashes_are_refused(wrong: str) -> None:
 
 @pytest.mark.parametrize(
     ("kind_dir", "variant", "extension"),
-    [("thumbs", "grid@2x", "webp"), ("ocr", "default", "json"), ("embeddings", "all-MiniLM-L6-v2", "msgpack")],
+    [
+        ("thumbs", "grid@2x", "webp"),
+        ("ocr", "default", "json"),
+        ("embeddings", "all-MiniLM-L6-v2", "msgpack"),
+        ("my-own_kind", "default", "text"),
+    ],
 )
 def test_sidecar_paths(kind_dir: str, variant: str, extension: str) -> None:
     path = _core.sidecar_path(UUID, kind_dir, variant, extension)

@@ -226,7 +226,7 @@ class Writer:
         self.state = _parsed(self.words)
         path = self.folder / "vectors"
         if self.state.turn == 0:
-            self.vectors = _core.VectorFile(path, writable=True, fresh=True)
+            self.vectors = _core.VectorFile(path, writable=True, fresh=384)
         else:
             self.vectors = _core.VectorFile(path, writable=True)
             _check_turns(self.vectors, self.state)

@@ -287,16 +287,21 @@ impl VectorFile {
 #[pymethods]
 impl VectorFile {
     #[new]
-    #[pyo3(signature = (path, *, writable = false, fresh = false))]
-    fn new(py: Python<'_>, path: PathBuf, writable: bool, fresh: bool) -> PyResult<Self> {
+    #[pyo3(signature = (path, *, writable = false, fresh = None))]
+    fn new(py: Python<'_>, path: PathBuf, writable: bool, fresh: Option<usize>) -> PyResult<Self> {
         let opened = detached(py, || {
-            if fresh {
-                vectors::VectorFile::create(&path)
+            if let Some(dimensions) = fresh {
+                vectors::VectorFile::create(&path, dimensions)
             } else {
                 vectors::VectorFile::open(&path, writable)
             }
         })?;
         Ok(Self(Mutex::new(opened)))
+    }
+
+    #[getter]
+    fn dimensions(&self) -> usize {
+        self.lock().dimensions()
     }
 
     fn stamp(&self) -> String {
@@ -314,10 +319,11 @@ impl VectorFile {
         vectors: PyReadonlyArray2<'_, f32>,
     ) -> PyResult<()> {
         let content = content_of(content)?;
-        if vectors.shape()[1] != vectors::DIMENSIONS {
-            return Err(PyValueError::new_err(
-                "the vectors must have 384 dimensions",
-            ));
+        let dimensions = self.lock().dimensions();
+        if vectors.shape()[1] != dimensions {
+            return Err(PyValueError::new_err(format!(
+                "the vectors must have {dimensions} dimensions"
+            )));
         }
         let vectors = vectors.as_slice()?.to_vec();
         detached(py, || self.lock().append(&content, &vectors))
@@ -380,8 +386,11 @@ impl VectorFile {
         rows: Vec<usize>,
     ) -> PyResult<Vec<f32>> {
         let query = query.as_slice()?.to_vec();
-        if query.len() != vectors::DIMENSIONS {
-            return Err(PyValueError::new_err("the query must have 384 dimensions"));
+        let dimensions = self.lock().dimensions();
+        if query.len() != dimensions {
+            return Err(PyValueError::new_err(format!(
+                "the query must have {dimensions} dimensions"
+            )));
         }
         detached(py, || Ok(self.lock().scores(&query, &rows)))
     }

@@ -1,7 +1,7 @@
 //! The file of vectors: one-bit codes to choose by, int8 codes to rank by, scanned whole. There is no index to build.
 //!
 //! Rows stand in blocks of [`BLOCK`], each part of them together: the bits, the codes, the contents with their scales.
-//! A row is 450 bytes for 384 dimensions. The first page holds two headers that are written in turn, so that a kill
+//! A row is 450 bytes for 384 dimensions; the file says how many it has. The first page holds two headers that are written in turn, so that a kill
 //! leaves the older one: rows beyond its number do not exist, and are written over. A removed row has no content
 //! (zeros); the rows of a content stand in a row, in the order of its chunks.
 
@@ -14,16 +14,13 @@ use std::sync::{Mutex, PoisonError};
 
 use memmap2::Mmap;
 
-pub use super::codes::DIMENSIONS;
-use super::codes::{BITS, block_distances, coded, dot, scale_of, words_of};
+use super::codes::{block_distances, coded, dot, is_known, scale_of, words_of};
 use crate::error::{CoreError, ErrorClass, Result};
 use crate::parallel::on_threads;
 
 /// Rows in a block.
 pub const BLOCK: usize = 64;
 const META: usize = 18;
-const ROW: usize = BITS + DIMENSIONS + META;
-const BLOCK_BYTES: usize = BLOCK * ROW;
 const PAGE: usize = 4096;
 const SLOT: usize = 512;
 const MAGIC: &[u8; 8] = b"PILVEC\0\x01";
@@ -75,6 +72,7 @@ pub struct Row {
 
 #[derive(Clone, Debug, PartialEq, Eq)]
 struct Header {
+    dimensions: usize,
     turn: u64,
     rows: usize,
     dead: usize,
@@ -102,27 +100,44 @@ fn corrupt(message: &str) -> CoreError {
     )
 }
 
-fn block_at(row: usize) -> u64 {
-    (PAGE + row / BLOCK * BLOCK_BYTES) as u64
+/// Where the parts of rows stand in a file of so many dimensions.
+#[derive(Clone, Copy)]
+struct Layout {
+    dimensions: usize,
 }
 
-fn bits_at(row: usize) -> u64 {
-    block_at(row) + (row % BLOCK * BITS) as u64
-}
+impl Layout {
+    /// The bytes of a one-bit code.
+    fn bits(self) -> usize {
+        self.dimensions / 8
+    }
 
-fn codes_at(row: usize) -> u64 {
-    block_at(row) + (BLOCK * BITS + row % BLOCK * DIMENSIONS) as u64
-}
+    fn block_bytes(self) -> usize {
+        BLOCK * (self.bits() + self.dimensions + META)
+    }
 
-fn meta_at(row: usize) -> u64 {
-    block_at(row) + (BLOCK * (BITS + DIMENSIONS) + row % BLOCK * META) as u64
+    fn block_at(self, row: usize) -> u64 {
+        (PAGE + row / BLOCK * self.block_bytes()) as u64
+    }
+
+    fn bits_at(self, row: usize) -> u64 {
+        self.block_at(row) + (row % BLOCK * self.bits()) as u64
+    }
+
+    fn codes_at(self, row: usize) -> u64 {
+        self.block_at(row) + (BLOCK * self.bits() + row % BLOCK * self.dimensions) as u64
+    }
+
+    fn meta_at(self, row: usize) -> u64 {
+        self.block_at(row) + (BLOCK * (self.bits() + self.dimensions) + row % BLOCK * META) as u64
+    }
 }
 
 impl Header {
     fn bytes(&self) -> Vec<u8> {
         let mut bytes = Vec::with_capacity(SLOT);
         bytes.extend_from_slice(MAGIC);
-        bytes.extend_from_slice(&(DIMENSIONS as u64).to_le_bytes());
+        bytes.extend_from_slice(&(self.dimensions as u64).to_le_bytes());
         bytes.extend_from_slice(&self.turn.to_le_bytes());
         bytes.extend_from_slice(&(self.rows as u64).to_le_bytes());
         bytes.extend_from_slice(&(self.dead as u64).to_le_bytes());
@@ -144,9 +159,9 @@ impl Header {
                 .first_chunk()
                 .map(|bytes| u64::from_le_bytes(*bytes))
         };
-        if number(8)? != DIMENSIONS as u64 {
-            return None;
-        }
+        let dimensions = usize::try_from(number(8)?)
+            .ok()
+            .filter(|&dimensions| is_known(dimensions))?;
         let length = usize::try_from(number(40)?)
             .ok()
             .filter(|&length| length <= STAMP)?;
@@ -154,6 +169,7 @@ impl Header {
             .ok()
             .filter(|&rows| rows <= MOST_ROWS)?;
         Some(Self {
+            dimensions,
             turn: number(16).filter(|&turn| turn < u64::MAX / 2)?,
             rows,
             dead: usize::try_from(number(32)?)
@@ -188,8 +204,15 @@ impl VectorFile {
         Ok(opened)
     }
 
-    /// Make an empty file, in the place of any that is there.
-    pub fn create(path: &Path) -> Result<Self> {
+    /// Make an empty file for vectors of so many dimensions, in the place of any that is there. `unsupported` for a number
+    /// that no file can have.
+    pub fn create(path: &Path, dimensions: usize) -> Result<Self> {
+        if !is_known(dimensions) {
+            return Err(CoreError::new(
+                ErrorClass::Unsupported,
+                "vectors have 64 to 4096 dimensions, in steps of 64",
+            ));
+        }
         let file = OpenOptions::new()
             .read(true)
             .write(true)
@@ -197,6 +220,7 @@ impl VectorFile {
             .truncate(true)
             .open(path)?;
         let header = Header {
+            dimensions,
             turn: 1,
             rows: 0,
             dead: 0,
@@ -221,7 +245,8 @@ impl VectorFile {
             self.map = None;
             return Ok(());
         }
-        let wanted = block_at(rows - 1) + BLOCK_BYTES as u64;
+        let layout = self.layout();
+        let wanted = layout.block_at(rows - 1) + layout.block_bytes() as u64;
         if self.file.metadata()?.len() < wanted {
             return Err(corrupt("is shorter than it says"));
         }
@@ -229,6 +254,18 @@ impl VectorFile {
         // none. The file is never cut: a smaller one takes its place by its name.
         self.map = Some(unsafe { Mmap::map(&self.file)? });
         Ok(())
+    }
+
+    fn layout(&self) -> Layout {
+        Layout {
+            dimensions: self.header.dimensions,
+        }
+    }
+
+    /// What each vector has.
+    #[must_use]
+    pub fn dimensions(&self) -> usize {
+        self.header.dimensions
     }
 
     /// The stamp of the last commit.
@@ -251,36 +288,45 @@ impl VectorFile {
                 "the file was opened to be read",
             ));
         }
-        for vector in vectors.chunks_exact(DIMENSIONS) {
+        let layout = self.layout();
+        for vector in vectors.chunks_exact(layout.dimensions) {
             let row = self.written;
             if row.is_multiple_of(BLOCK) {
-                self.file.set_len(block_at(row) + BLOCK_BYTES as u64)?;
+                self.grow(row)?;
             }
             let (bits, codes, scale) = coded(vector);
-            self.file.write_all_at(&bits, bits_at(row))?;
-            self.file.write_all_at(&codes, codes_at(row))?;
+            self.file.write_all_at(&bits, layout.bits_at(row))?;
+            self.file.write_all_at(&codes, layout.codes_at(row))?;
             let mut meta = [0; META];
             meta[..16].copy_from_slice(content);
             meta[16..].copy_from_slice(&scale);
-            self.file.write_all_at(&meta, meta_at(row))?;
+            self.file.write_all_at(&meta, layout.meta_at(row))?;
             self.written += 1;
         }
         Ok(())
     }
 
+    /// Room for the block that a row begins.
+    fn grow(&self, row: usize) -> Result<()> {
+        let layout = self.layout();
+        let length = layout.block_at(row) + layout.block_bytes() as u64;
+        Ok(self.file.set_len(length)?)
+    }
+
     /// Remove the rows of contents, also those added since the last commit; returns how many.
     pub fn remove(&mut self, contents: &Contents) -> Result<usize> {
+        let layout = self.layout();
         let mut number = 0;
         let mut block = vec![0; BLOCK * META];
         for first in (0..self.written).step_by(BLOCK) {
-            self.file.read_exact_at(&mut block, meta_at(first))?;
+            self.file.read_exact_at(&mut block, layout.meta_at(first))?;
             for row in first..self.written.min(first + BLOCK) {
                 let at = row % BLOCK * META;
                 let Some(content) = block[at..].first_chunk::<16>() else {
                     continue;
                 };
                 if contents.contains(content) {
-                    self.file.write_all_at(&[0; 16], meta_at(row))?;
+                    self.file.write_all_at(&[0; 16], layout.meta_at(row))?;
                     number += 1;
                 }
             }
@@ -299,6 +345,7 @@ impl VectorFile {
         }
         self.file.sync_data()?;
         let header = Header {
+            dimensions: self.header.dimensions,
             turn: self.header.turn + 1,
             rows: self.written,
             dead: self.dead,
@@ -313,7 +360,8 @@ impl VectorFile {
 
     /// Write what is not removed to a new file, which must then be given this one's name.
     pub fn compacted(&self, path: &Path) -> Result<()> {
-        let mut made = Self::create(path)?;
+        let layout = self.layout();
+        let mut made = Self::create(path, layout.dimensions)?;
         for row in 0..self.header.rows {
             let (content, _) = self.meta(row);
             if content == [0; 16] {
@@ -321,14 +369,15 @@ impl VectorFile {
             }
             let to = made.written;
             if to.is_multiple_of(BLOCK) {
-                made.file.set_len(block_at(to) + BLOCK_BYTES as u64)?;
+                made.grow(to)?;
             }
-            made.file
-                .write_all_at(self.slice(bits_at(row), BITS), bits_at(to))?;
-            made.file
-                .write_all_at(self.slice(codes_at(row), DIMENSIONS), codes_at(to))?;
-            made.file
-                .write_all_at(self.slice(meta_at(row), META), meta_at(to))?;
+            for (from, length, into) in [
+                (layout.bits_at(row), layout.bits(), layout.bits_at(to)),
+                (layout.codes_at(row), layout.dimensions, layout.codes_at(to)),
+                (layout.meta_at(row), META, layout.meta_at(to)),
+            ] {
+                made.file.write_all_at(self.slice(from, length), into)?;
+            }
             made.written += 1;
         }
         made.commit(&self.header.stamp)
@@ -340,7 +389,7 @@ impl VectorFile {
     }
 
     fn meta(&self, row: usize) -> (Content, f32) {
-        let meta = self.slice(meta_at(row), META);
+        let meta = self.slice(self.layout().meta_at(row), META);
         let mut content = [0; 16];
         content.copy_from_slice(&meta[..16]);
         (content, scale_of([meta[16], meta[17]]))
@@ -371,7 +420,7 @@ impl VectorFile {
         threads: usize,
     ) -> Vec<Row> {
         let rows = self.header.rows;
-        if rows == 0 || query.len() != DIMENSIONS {
+        if rows == 0 || query.len() != self.dimensions() {
             return Vec::new();
         }
         let wanted = CHOSEN.max(limit.saturating_mul(CHOSEN_FOR_EACH));
@@ -385,7 +434,7 @@ impl VectorFile {
             shares.next()
         };
         let counts = on_threads(threads, || {
-            let mut counts = [0_usize; DIMENSIONS + 1];
+            let mut counts = vec![0_usize; self.dimensions() + 1];
             while let Some((number, part)) = take() {
                 self.distances(&bits, number * SHARE, among, part);
                 for &distance in &*part {
@@ -397,11 +446,11 @@ impl VectorFile {
             counts
         });
         let mut sum = 0;
-        let border = (0..=DIMENSIONS).find(|&distance| {
+        let border = (0..=self.dimensions()).find(|&distance| {
             sum += counts.iter().map(|one| one[distance]).sum::<usize>();
             sum >= wanted
         });
-        let border = border.unwrap_or(DIMENSIONS) as u16;
+        let border = border.unwrap_or(self.dimensions()) as u16;
         let shares = Mutex::new(distances[..rows].chunks(SHARE).enumerate());
         let take = || {
             let mut shares = shares.lock().unwrap_or_else(PoisonError::into_inner);
@@ -441,7 +490,7 @@ impl VectorFile {
     }
 
     fn score(&self, query: &[f32], row: usize) -> f32 {
-        let codes = self.slice(codes_at(row), DIMENSIONS);
+        let codes = self.slice(self.layout().codes_at(row), self.dimensions());
         let (_, scale) = self.meta(row);
         scale * dot(query, codes)
     }
@@ -464,10 +513,10 @@ impl VectorFile {
     #[must_use]
     pub fn vector(&self, row: usize) -> Vec<f32> {
         if row >= self.header.rows {
-            return vec![0.0; DIMENSIONS];
+            return vec![0.0; self.dimensions()];
         }
         let (_, scale) = self.meta(row);
-        self.slice(codes_at(row), DIMENSIONS)
+        self.slice(self.layout().codes_at(row), self.dimensions())
             .iter()
             .map(|&code| f32::from(code as i8) * scale)
             .collect()
@@ -481,26 +530,22 @@ impl VectorFile {
             .collect()
     }
 
-    fn distances(
-        &self,
-        query: &[u64; BITS / 8],
-        first: usize,
-        among: Option<&Contents>,
-        out: &mut [u16],
-    ) {
+    fn distances(&self, query: &[u64], first: usize, among: Option<&Contents>, out: &mut [u16]) {
+        let layout = self.layout();
         let mut last: (Content, bool) = ([0; 16], false);
         for (number, part) in out.chunks_mut(BLOCK).enumerate() {
             let row = first + number * BLOCK;
             if row >= self.header.rows {
                 return;
             }
-            block_distances(query, self.slice(block_at(row), BLOCK * BITS), part);
+            let bits = self.slice(layout.block_at(row), BLOCK * layout.bits());
+            block_distances(query, bits, part);
             for (at, distance) in part.iter_mut().enumerate() {
                 if row + at >= self.header.rows {
                     *distance = u16::MAX;
                     continue;
                 }
-                let meta = self.slice(meta_at(row + at), 16);
+                let meta = self.slice(layout.meta_at(row + at), 16);
                 let Some(content) = meta.first_chunk::<16>() else {
                     continue;
                 };
@@ -520,12 +565,18 @@ mod tests {
     use super::*;
     use crate::testing::Folder;
 
-    /// Vectors of unit length, the same each time.
+    const DIMENSIONS: usize = 384;
+
     fn vectors(number: usize) -> Vec<f32> {
+        vectors_of(number, DIMENSIONS)
+    }
+
+    /// Vectors of unit length, the same each time.
+    fn vectors_of(number: usize, dimensions: usize) -> Vec<f32> {
         let mut state = 12345_u64;
-        let mut all = Vec::with_capacity(number * DIMENSIONS);
+        let mut all = Vec::with_capacity(number * dimensions);
         for _ in 0..number {
-            let one: Vec<f32> = (0..DIMENSIONS)
+            let one: Vec<f32> = (0..dimensions)
                 .map(|_| {
                     state = state
                         .wrapping_mul(6364136223846793005)
@@ -550,7 +601,7 @@ mod tests {
         let folder = Folder::new(&[]);
         let path = folder.path().join("v");
         let all = vectors(200);
-        let mut file = VectorFile::create(&path).unwrap();
+        let mut file = VectorFile::create(&path, DIMENSIONS).unwrap();
         for number in 0..100 {
             file.append(&content(number), &all[usize::from(number) * 768..][..768])
                 .unwrap();
@@ -594,7 +645,7 @@ mod tests {
         let folder = Folder::new(&[]);
         let path = folder.path().join("v");
         let all = vectors(3);
-        let mut file = VectorFile::create(&path).unwrap();
+        let mut file = VectorFile::create(&path, DIMENSIONS).unwrap();
         file.append(&content(1), &all[..DIMENSIONS]).unwrap();
         file.commit("one").unwrap();
         file.append(&content(2), &all[DIMENSIONS..]).unwrap();
@@ -610,7 +661,7 @@ mod tests {
     fn a_damaged_file_is_known() {
         let folder = Folder::new(&[]);
         let path = folder.path().join("v");
-        let mut file = VectorFile::create(&path).unwrap();
+        let mut file = VectorFile::create(&path, DIMENSIONS).unwrap();
         file.append(&content(1), &vectors(1)).unwrap();
         file.commit("one").unwrap();
         let bytes = std::fs::read(&path).unwrap();
@@ -631,5 +682,43 @@ mod tests {
                 .class,
             ErrorClass::MissingSource
         );
+    }
+
+    #[test]
+    fn files_of_other_dimensions_say_which() {
+        let folder = Folder::new(&[]);
+        let path = folder.path().join("v");
+        for dimensions in [64, 512, 768, 1152] {
+            let all = vectors_of(150, dimensions);
+            let mut file = VectorFile::create(&path, dimensions).unwrap();
+            for number in 0..150 {
+                file.append(
+                    &content(number),
+                    &all[usize::from(number) * dimensions..][..dimensions],
+                )
+                .unwrap();
+            }
+            file.commit("one").unwrap();
+            file.remove(&[content(3)].into_iter().collect()).unwrap();
+            file.commit("two").unwrap();
+            let other = folder.path().join("w");
+            file.compacted(&other).unwrap();
+            let read = VectorFile::open(&other, false).unwrap();
+            assert_eq!((read.dimensions(), read.counts()), (dimensions, (149, 0)));
+            for at in [0, 64, 149] {
+                let query = &all[at * dimensions..][..dimensions];
+                let best = read.scan(query, 1, None, 2)[0];
+                assert_eq!(best.content, content(at as u8));
+                assert!((best.score - 1.0).abs() < 0.01, "{}", best.score);
+            }
+            assert!(
+                read.scan(&vec![0.0; dimensions + 64], 1, None, 1)
+                    .is_empty()
+            );
+        }
+        for dimensions in [0, 65, 8192] {
+            let made = VectorFile::create(&path, dimensions);
+            assert_eq!(made.err().unwrap().class, ErrorClass::Unsupported);
+        }
     }
 }
