@@ -226,7 +226,7 @@ _SOURCES = prepared(
 """The files of the contents of a claim."""
 
 _TEXTS = prepared(
-    "SELECT jobs.id, sidecars.kind, sidecars.rel_path"
+    "SELECT jobs.id, sidecars.kind, sidecars.variant, sidecars.rel_path"
     " FROM jobs JOIN sidecars ON sidecars.content_uuid = jobs.content_uuid"
     " WHERE jobs.state = 'running' AND jobs.lease_owner = :owner AND jobs.lease_token = :token"
     " AND sidecars.status = 'ready' AND sidecars.kind <> jobs.kind"
@@ -248,7 +248,7 @@ def _load(
             one = Due(variant=variant, wanted=wanted, settings=settings.get(wanted), fresh=recipe is None)
             due.setdefault(job, []).append(one)
     sources = _sources(connection, mine)
-    texts = _texts(connection, mine, registry.sources_of(kind))
+    texts = _texts(connection, mine, kind)
     result = []
     for priority, job, content_uuid, attempts, error_class, message in taken:
         digest, mime, size = about[job]
@@ -303,15 +303,17 @@ def _sources(connection: sa.Connection, mine: tuple[str, str]) -> dict[int, list
     return found
 
 
-def _texts(
-    connection: sa.Connection, mine: tuple[str, str], sources: Collection[SidecarKind]
-) -> dict[int, dict[SidecarKind, str]]:
-    """Of each job, the ready sidecars that it is made from."""
+def _texts(connection: sa.Connection, mine: tuple[str, str], kind: SidecarKind) -> dict[int, dict[SidecarKind, str]]:
+    """Of each job, the ready sidecars that it is made from: of each of their kinds the variant that is taken first."""
+    sources = registry.sources_of(kind)
+    if not sources:
+        return {}
+    first = registry.spec(kind).taken_first
     found: dict[int, dict[SidecarKind, str]] = {}
-    rows = connection.exec_driver_sql(_TEXTS[connection.dialect.name], mine) if sources else ()
-    for job, kind, rel_path in rows:
-        if kind in sources:
-            found.setdefault(job, {})[SidecarKind(kind)] = rel_path
+    rows = connection.exec_driver_sql(_TEXTS[connection.dialect.name], mine).all()
+    for job, source, _, rel_path in sorted(rows, key=lambda row: (first(row[2]), row[2]), reverse=True):
+        if source in sources:
+            found.setdefault(job, {})[SidecarKind(source)] = rel_path
     return found
 
 

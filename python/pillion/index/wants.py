@@ -154,7 +154,9 @@ def wanted_sidecars(policy: DeviceGenerationPolicy, mime: str, claimed: str | No
         source = registry.specs()[kind].made_from.get(media_class)
         # A drawing (SVG) is not recognised: its text is its own.
         is_made = source is not None and registry.find(source, mime) is not None
-        awaited = next((made for made in result if is_made and made.kind == source), None)
+        first = registry.specs()[kind].taken_first
+        made_from = [made for made in result if is_made and made.kind == source]
+        awaited = min(made_from, key=lambda made: first(made.variant), default=None)
         for variant in kinds[kind].variants:
             result.append(_wanted(kind, mime, variant, kinds[kind].settings, awaited))
     return result
@@ -182,7 +184,8 @@ def wanted_on_demand(
     asked = {kind: {"enable": True, "variants": [variant]}}
     source = registry.specs()[kind].made_from.get(media_class)
     if source is not None:
-        asked[source] = {"enable": True}
+        preferred = registry.specs()[kind].made_from_variants[:1]
+        asked[source] = {"enable": True} | ({"variants": preferred} if preferred and source not in policy.kinds else {})
     wants = wanted_sidecars(restrict(override(policy, asked), asked), mime, None)
     return wants if any(want.kind == kind for want in wants) else []
 

@@ -113,6 +113,7 @@ class KindSpec:
     ``variants``: all that can be requested, the cheapest first. ``formats``: those that its sidecars can have.
     ``classes``: the classes of files it is made from.
     ``made_from``: class of file -> the kind whose sidecar it is made from; its jobs wait for that one.
+    ``made_from_variants``: which variant of that kind is taken, the best first; then any other.
     ``policies``: name of a built-in policy -> the variants that it wants.
     ``settings``: key of config.toml -> check; ``defaults``: values that generators get if nothing is set.
     ``by_variant``: the same for settings that may also be a table of values by variant. ``own_variants``: see there.
@@ -142,6 +143,7 @@ class KindSpec:
     variants: tuple[str, ...] = (DEFAULT_VARIANT,)
     formats: tuple[SidecarFormat, ...] = tuple(SidecarFormat)
     made_from: Mapping[MediaClass, SidecarKind] = field(default_factory=dict)
+    made_from_variants: tuple[str, ...] = ()
     policies: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
     settings: Mapping[str, Check] = field(default_factory=dict)
     defaults: Mapping[str, Any] = field(default_factory=dict)
@@ -164,6 +166,11 @@ class KindSpec:
                 raise ValueError(f"'{text}' cannot name a kind: use lower-case letters, digits, '-' and '_'")
         if not self.variants or not self.generators:
             raise ValueError(f"the kind '{self.name}' needs a variant and a generator")
+
+    def taken_first(self, variant: str) -> int:
+        """The place of a variant of the kind that this one is made from: the least is taken."""
+        known = self.made_from_variants
+        return known.index(variant) if variant in known else len(known)
 
     @property
     def sources(self) -> tuple[SidecarKind, ...]:
