@@ -18,8 +18,8 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
-from pillion import machine
 from pillion.errors import ErrorClass, ItemError
+from pillion.kinds import onnx
 from pillion.kinds.ocr import models
 from pillion.kinds.ocr.result import Box
 
@@ -133,19 +133,6 @@ class _Settings(dict[str, Any]):
         return self[name]
 
 
-def _session(path: str) -> Any:
-    import onnxruntime
-
-    options = onnxruntime.SessionOptions()
-    options.intra_op_num_threads = machine.threads_available()
-    # Threads that wait for work would spin, and so take the cores from other workers.
-    options.add_session_config_entry("session.intra_op.allow_spinning", "0")
-    # An arena keeps what the largest picture took.
-    options.enable_cpu_mem_arena = False
-    options.log_severity_level = 4
-    return onnxruntime.InferenceSession(path, options, providers=["CPUExecutionProvider"])
-
-
 def _settings(path: str, **more: Any) -> _Settings:
     from rapidocr import EngineType
 
@@ -153,7 +140,7 @@ def _settings(path: str, **more: Any) -> _Settings:
     from rapidocr.utils.log import logger
 
     logger.setLevel(logging.CRITICAL)
-    return _Settings(engine_type=EngineType.ONNXRUNTIME, session=_session(path), **more)
+    return _Settings(engine_type=EngineType.ONNXRUNTIME, session=onnx.session(path), **more)
 
 
 def _detector(path: str) -> Any:
