@@ -30,6 +30,12 @@ EXTRAS: Mapping[str, Mapping[str, str]] = {
     "heif": {"numpy": "numpy", "pi_heif": "pi-heif"},
     "ocr": {"numpy": "numpy", "py3langid": "py3langid", "pytesseract": "pytesseract", "tesserocr": "tesserocr"},
     "photos": {"onnxruntime": "onnxruntime", "rapidocr": "rapidocr"},
+    "pictures": {
+        "msgpack": "msgpack",
+        "numpy": "numpy",
+        "onnxruntime": "onnxruntime",
+        "tokenizers": "tokenizers",
+    },
     "raw": {"numpy": "numpy", "rawpy": "rawpy"},
     "serve": {"httptools": "httptools", "uvicorn": "uvicorn", "uvloop": "uvloop"},
     "speech": {"av": "av", "ctranslate2": "ctranslate2", "faster_whisper": "faster-whisper", "numpy": "numpy"},

@@ -21,7 +21,7 @@ from pillion.kinds.generator import Generator
 from pillion.kinds.ocr.result import OCR_SCHEMA_VERSION
 from pillion.kinds.registry import find
 from pillion.model import Empty, Generated, GenerationRequest, Produced, SidecarFormat, SidecarKind
-from tests.support import speech
+from tests.support import speech, towers
 
 MIMES = {
     "thumb-image": "image/jpeg",
@@ -31,6 +31,7 @@ MIMES = {
     "transcript": "audio/wav",
     "text": "text/plain",
     "embeddings": "text/plain",
+    "picture-embeddings": "image/jpeg",
     "thumbstrip": "video/mp4",
     "proxy": "video/mp4",
 }
@@ -41,9 +42,28 @@ by_name = pytest.mark.parametrize("generator", ALL, ids=lambda generator: genera
 
 def request_for(generator: Generator, source: Path, mime: str | None = None, **more: Any) -> GenerationRequest:
     variants = registry.spec(generator.kind).variants
+    if generator.name == "picture-embeddings":
+        # It reads a picture, and that is its thumbnail.
+        more["texts"] = {SidecarKind("thumb"): source}
     return GenerationRequest(
         kind=generator.kind, variants=variants, source=source, mime=mime or MIMES[generator.name], **more
     )
+
+
+@pytest.fixture(autouse=True)
+def _model_of_pictures(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> None:
+    """The only model whose weights no package carries is a small one of the tests."""
+    case = getattr(request.node, "callspec", None)
+    generator = case.params.get("generator") if case is not None else None
+    if generator is not None and generator.name == "picture-embeddings":
+        monkeypatch.setenv("PILLION_MODELS", str(request.getfixturevalue("small_model")))
+
+
+@pytest.fixture(scope="module")
+def small_model(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    root = tmp_path_factory.mktemp("models")
+    towers.write_model(root)
+    return root
 
 
 @pytest.fixture(scope="module")
@@ -70,6 +90,7 @@ def source_of(request: pytest.FixtureRequest, tmp_path: Path) -> Callable[[Gener
             "transcript": "short_speech",
             "thumbstrip": "silent_video",
             "proxy": "silent_video",
+            "picture-embeddings": "photo",
         }
         if generator.name in fixtures:
             path = request.getfixturevalue(fixtures[generator.name])
@@ -233,5 +254,6 @@ def check(kind: SidecarKind, made: Produced) -> None:
         assert made.data.endswith(b"}\n")
     else:
         document = msgpack.unpackb(made.data)
-        assert len(document.pop("vectors")) == 4 * document["dim"] * len(document["chunks"])
+        stored = document.pop("vectors") if "chunks" in document else document.pop("vector")
+        assert len(stored) == 4 * document["dim"] * len(document.get("chunks", "1"))
     jsonschema.validate(document, schema)

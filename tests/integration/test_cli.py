@@ -37,7 +37,7 @@ def folder(tmp_path_factory: pytest.TempPathFactory, photo: Path, text_page: Pat
 def library(tmp_path_factory: pytest.TempPathFactory, folder: Path) -> Path:
     path = tmp_path_factory.mktemp("library")
     report = run_json("index", folder, "--library", path)
-    assert set(report["sidecars"]) == {*KINDS, "thumbstrip", "proxy"}
+    assert set(report["sidecars"]) == {*KINDS, "picture-embeddings", "thumbstrip", "proxy"}
     assert all(report["sidecars"][kind]["ready"] >= 1 for kind in KINDS), report
     assert (report["files"], report["contents"], report["new"], report["removed"]) == (4, 4, 4, 0)
     assert set(report["seconds"]) >= {"discovery", "processing", "aggregation", "identification", "queueing"}

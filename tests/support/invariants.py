@@ -23,7 +23,7 @@ ERROR_CLASSES = (
     *("missing_tool", "missing_source", "changed_source", "io_transient", "disk_full"),
 )
 KIND_FOLDERS = {"thumb": "thumbs", "thumbstrip": "thumbstrips", "proxy": "proxies"} | {
-    kind: kind for kind in ("text", "ocr", "transcript", "embeddings")
+    kind: kind for kind in ("text", "ocr", "transcript", "embeddings", "picture-embeddings")
 }
 EXTENSIONS = {"webp": "webp", "json": "json", "messagepack": "msgpack", "webm": "webm"}
 

@@ -134,6 +134,7 @@ def test_hours_count_for_heavy_kinds_and_the_narrowest_table_wins(tmp_path: Path
         "ocr": When(quiet=night, on_battery=False),
         "transcript": When(quiet=day, on_battery=False),
         "embeddings": When(quiet=night, on_battery=True),
+        "picture-embeddings": When(quiet=night, on_battery=False),
         "thumbstrip": When(quiet=night, on_battery=False),
         "proxy": When(quiet=night, on_battery=False),
     }
@@ -143,6 +144,7 @@ def test_hours_count_for_heavy_kinds_and_the_narrowest_table_wins(tmp_path: Path
         "ocr": When(on_battery=False),
         "transcript": When(on_battery=True),
         "embeddings": When(on_battery=True),
+        "picture-embeddings": When(on_battery=False),
         "thumbstrip": When(on_battery=False),
         "proxy": When(on_battery=False),
     }

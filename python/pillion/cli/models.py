@@ -50,6 +50,8 @@ def _say_model(row: ModelRow, *, everything: bool) -> None:
             say(f"  looked in {place}")
         say(f"  with a network: {row.online}")
         say(f"  without a network: {row.offline}")
+        for file, digest in row.checksums:
+            say(f"  sha256 of {file}: {digest}")
 
 
 def _say_engine(row: EngineRow) -> None:

@@ -29,6 +29,7 @@ BUILT_IN = (
     "pillion.kinds.ocr.kind:KIND",
     "pillion.kinds.transcript.kind:KIND",
     "pillion.kinds.embedding.kind:KIND",
+    "pillion.kinds.picture.kind:KIND",
     "pillion.kinds.thumbstrip.kind:KIND",
     "pillion.kinds.proxy.kind:KIND",
 )

@@ -21,6 +21,7 @@ ocr         Tesseract's data and the models; a temporary file for office documen
             program only where the binding tesserocr is not installed
 transcript  the models; the devices of a graphics processor where there is one; its own checkpoint
 embedding   the models; the sidecars of other kinds, whose text it embeds
+picture     the models; the thumbnails
 thumbstrip  nothing
 proxy       its own checkpoint with its parts
 =========== ============================================================================================

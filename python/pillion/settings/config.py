@@ -75,6 +75,8 @@ policy = "{policy}"            # what this device generates: "mobile", "desktop"
 # quiet_hours = ["07:00-12:00", "13:00-23:00"]
 # [embeddings]
 # enable = true
+# [picture-embeddings]        # pictures are found by what they show; in no policy
+# enable = true
 
 # The same for one folder:
 # [locations."/home/me/Pictures"]

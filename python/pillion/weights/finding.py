@@ -87,7 +87,7 @@ def found_at(known: KnownModel) -> tuple[str, list[Path]] | None:
 
 def _holds(folder: Path, known: KnownModel) -> bool:
     """Whether the folder has the files that the model needs."""
-    return all((folder / name).is_file() for name in (known.weights, known.tokenizer) if name)
+    return all((folder / name).is_file() for name in (known.weights, known.tokenizer, *known.pinned) if name)
 
 
 def _hub_snapshots(repository: str) -> list[Path]:

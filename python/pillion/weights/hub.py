@@ -44,7 +44,10 @@ def downloaded(known: KnownModel) -> ModelFolder:
     try:
         folder = Path(
             huggingface_hub.snapshot_download(
-                known.hub, allow_patterns=list(known.files), etag_timeout=_HUB_PROBE_SECONDS
+                known.hub,
+                revision=known.revision or None,
+                allow_patterns=list(known.files),
+                etag_timeout=_HUB_PROBE_SECONDS,
             )
         )
     except Exception as error:  # the client's own errors, those of its HTTP library, and OSError
@@ -53,13 +56,21 @@ def downloaded(known: KnownModel) -> ModelFolder:
         raise _nowhere(known, said) from error
     if not (folder / known.weights).is_file():
         raise _nowhere(known, "the hub does not have it")
+    _check_pinned(known, folder)
     return ModelFolder(folder, sha256_of(folder / known.weights))
+
+
+def _check_pinned(known: KnownModel, folder: Path) -> None:
+    """Raises ItemError (missing_tool) for a download with other bytes than are known."""
+    for name, digest in known.pinned.items():
+        if not (folder / name).is_file() or sha256_of(folder / name) != digest:
+            raise missing(f"{known.title}: the hub's {name} is not the file that is known: remove {folder}, try again")
 
 
 def _nowhere(known: KnownModel, hub: str) -> ItemError:
     root = os.environ.get("PILLION_MODELS")
     explicit = f"it is not in PILLION_MODELS ({root})" if root else "PILLION_MODELS is not set"
-    remedy = known.install or f"once with a network, or put it into $PILLION_MODELS/{known.name}"
+    remedy = known.install or f"once with a network, or as 'pillion models {known.name}' says"
     return missing(
         f"{known.title} is missing: {explicit}, no package that carries it is installed, and {hub}: run {remedy}"
     )

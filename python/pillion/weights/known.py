@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from collections.abc import Mapping
+from dataclasses import dataclass, field
 from pathlib import Path
 
 from pillion.errors import ErrorClass, ItemError
@@ -20,7 +21,11 @@ class KnownModel:
     """A second file that decides the result, if the recipe names it."""
     tokenizer_sha256: str = ""
     hub: str = ""
+    revision: str = ""
+    """That of the hub's repository which is fetched; none: the newest."""
     files: tuple[str, ...] = ()
+    pinned: Mapping[str, str] = field(default_factory=dict)
+    """File -> SHA-256 of files that the model needs beside its weights: what is fetched is compared with these."""
     package: str = ""
     parts: tuple[tuple[str, str], ...] = ()
     """(import name, folder in the package) of the packages that contain the weights, in order of the parts."""

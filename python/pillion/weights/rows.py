@@ -17,7 +17,8 @@ class ModelRow:
     """A model or data file. ``bytes`` and ``sha256`` are those of its weights; ``place`` says how it was found.
 
     ``looked_in``: every place, in order. ``online``, ``offline``: how to get it with and without a network; with a
-    package index but no model hub the command of ``online`` works too.
+    package index but no model hub the command of ``online`` works too. ``checksums``: (file, SHA-256) of the files that
+    are known to the last byte.
     """
 
     name: str
@@ -30,6 +31,7 @@ class ModelRow:
     looked_in: tuple[str, ...]
     online: str
     offline: str
+    checksums: tuple[tuple[str, str], ...] = ()
 
 
 def model_row(kind: SidecarKind, known: KnownModel) -> ModelRow:
@@ -48,7 +50,18 @@ def model_row(kind: SidecarKind, known: KnownModel) -> ModelRow:
         sha256=(sha256_of(files[0]) if len(files) == 1 else known.sha256) if files else None,
         looked_in=tuple(_looked_in(known)),
         online=f"{known.install} (or {hub})" if known.install else hub,
-        offline=f"copy {', '.join(known.files)} of {known.hub} to $PILLION_MODELS/{known.name}/",
+        offline=_by_hand(known),
+        checksums=tuple(known.pinned.items()),
+    )
+
+
+def _by_hand(known: KnownModel) -> str:
+    """How to bring a model to a machine that has no network."""
+    if not known.revision:
+        return f"copy {', '.join(known.files)} of {known.hub} to $PILLION_MODELS/{known.name}/"
+    return (
+        f"where there is one, hf download {known.hub} {' '.join(known.files)} --revision {known.revision}"
+        f" --local-dir {known.name}; then move that folder to $PILLION_MODELS/{known.name}/"
     )
 
 
