@@ -18,7 +18,7 @@ from pillion.search import index, update
 from pillion.search.index import Reader
 from tests.support.kills import PATIENCE_S, SEARCH_POINTS, write_picture
 from tests.support.program import COMMAND
-from tests.support.searching import add_page, embeddings_of, pages_json, unit_vectors
+from tests.support.searching import add_page, embeddings_of, pages_json, picture_embedding_of, unit_vectors
 
 
 @pytest.fixture
@@ -33,7 +33,8 @@ def root(tmp_path: Path, folder: Path) -> Path:
     """A library of two read pages, two texts with vectors and a thumbnail that is already there."""
     with Library.open(tmp_path / "library", policy="mobile") as library:
         for number in range(2):
-            add_page(library, folder, f"{number}.jpg", ["plum jam"], ["marzipan"])
+            uuid = add_page(library, folder, f"{number}.jpg", ["plum jam"], ["marzipan"])
+            add_picture_vector(library, uuid, number)
             add_text(library, folder, number)
         library.run(kinds=["thumb"])
     shutil.rmtree(tmp_path / "library" / "search")
@@ -50,13 +51,21 @@ def add_text(library: Library, folder: Path, number: int) -> None:
     library.record(uuid, "embeddings", "all-MiniLM-L6-v2", embeddings_of(chunks, unit_vectors(2, seed=number)))
 
 
+def add_picture_vector(library: Library, uuid: str, seed: int) -> None:
+    """How a picture looks."""
+    (vector,) = unit_vectors(1, seed=seed, dimensions=768)
+    library.record(uuid, "picture-embeddings", "siglip2-base-patch16-224", picture_embedding_of(vector))
+
+
 def held(root: Path) -> dict[str, object]:
     """All that the index of a library holds."""
     reader = Reader(root)
     rows = {
-        content: sorted(np.round(reader.vectors.vector(row), 4).tobytes() for row in reader.vectors.rows_of(content))
-        for content, _ in reader.vectors.contents()
+        (number, content): sorted(np.round(file.vector(row), 4).tobytes() for row in file.rows_of(content))
+        for number, file in enumerate((reader.vectors, reader.picture_vectors))
+        for content, _ in file.contents()
     }
+    assert len({number for number, _ in rows}) == 2
     return {
         "passages": dict(reader.words.counts()),
         "names": dict(reader.words.digests()),
@@ -95,6 +104,7 @@ def test_a_kill_at_every_point_loses_and_doubles_nothing(root: Path, folder: Pat
                 add_text(library, folder, number)
                 (uuid,) = library.find(folder / "0.jpg")
                 library.record(uuid, "ocr", "default", pages_json(["plum jam"], [f"marzipan {number}"]))
+                add_picture_vector(library, uuid, number)
         assert search(root, tmp_path / "points", f"{point}=kill@1") == -signal.SIGKILL, point
         reached |= {path.name for path in (tmp_path / "points").iterdir()}
         assert search(root, tmp_path / "points") == 0, point

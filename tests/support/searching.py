@@ -86,9 +86,25 @@ def embeddings_of(chunks: Sequence[Mapping[str, Any]], vectors: np.ndarray) -> b
     return data
 
 
-def unit_vectors(number: int, seed: int) -> np.ndarray:
-    """Vectors of unit length, the same each time; shape (number, 384)."""
-    found = np.random.default_rng(seed).normal(size=(number, 384)).astype(np.float32)
+def picture_embedding_of(vector: np.ndarray) -> bytes:
+    """A ``picture-embeddings`` sidecar. ``vector``: shape (768,)."""
+    data: bytes = msgpack.packb(
+        {
+            "schema_version": 1,
+            "kind": "picture-embeddings",
+            "model": "siglip2-base-patch16-224",
+            "weights": "0" * 64,
+            "dim": 768,
+            "dtype": "float32-le",
+            "vector": np.ascontiguousarray(vector, dtype="<f4").tobytes(),
+        }
+    )
+    return data
+
+
+def unit_vectors(number: int, seed: int, dimensions: int = 384) -> np.ndarray:
+    """Vectors of unit length, the same each time; shape (number, dimensions)."""
+    found = np.random.default_rng(seed).normal(size=(number, dimensions)).astype(np.float32)
     return found / np.linalg.norm(found, axis=1, keepdims=True)
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 import os
 import re
 import threading
@@ -15,6 +16,7 @@ from pillion.catalog import search as catalog_search
 from pillion.catalog.database import Database
 from pillion.catalog.search import Choice
 from pillion.errors import ErrorClass, ItemError, LibraryBusyError, LibraryError, UsageError, says_full
+from pillion.kinds.picture.models import FLOOR
 from pillion.model import value
 from pillion.search import index, likeness, update
 from pillion.search.find import LETTERS_OF, Hit, Search, ShownPassage, Wanted, snippet
@@ -49,8 +51,11 @@ class Embedded:
     took 100 times as long where others used a core, too.
     """
 
-    def __init__(self, text: str) -> None:
-        self._text = text
+    def __init__(self, file: str, without: str, compute: Callable[[], NDArray[np.float32]]) -> None:
+        self.file = file
+        """The file of vectors that it is compared with."""
+        self._without = without
+        self._compute_it = compute
         self._thread: threading.Thread | None = None
         self._vector: NDArray[np.float32] | None = None
         self._failed: Exception | None = None
@@ -65,29 +70,56 @@ class Embedded:
 
     def _compute(self) -> None:
         try:
-            from pillion.kinds.embedding import minilm
-
-            self._vector = minilm.embed([self._text], threads=1)[0]
+            self._vector = self._compute_it()
         except Exception as error:
             # Whoever asks for the vector is told.
             self._failed = error
 
     def vector(self) -> NDArray[np.float32] | None:
-        """Of unit length, shape (384,); None where there is no model."""
+        """Of unit length, shape (dimensions,); None where there is no model."""
         self.begin()
         self.end()
         if isinstance(self._failed, (ImportError, ItemError)):
             failed = self._failed
-            message = failed.message if isinstance(failed, ItemError) else f"{failed.name} is not installed"
-            self.problem = f"Searched by words only: {message}.".replace("..", ".")
+            self.problem = _without_model(self._without, failed)
         elif self._failed is not None:
             raise self._failed
         return self._vector
+
+    def vector_in(self, reader: Reader) -> NDArray[np.float32] | None:
+        """The same, if the index has any to compare it with."""
+        return self.vector() if _has_rows(reader.vectors_of(self.file)) else None
 
     def end(self) -> None:
         """Wait until the thread has ended."""
         if self._thread is not None:
             self._thread.join()
+
+
+def _embedded(text: str, letters: str) -> list[Embedded]:
+    """The vectors of a query: among those of texts, and among those of pictures if they are searched."""
+
+    def among_texts() -> NDArray[np.float32]:
+        from pillion.kinds.embedding import minilm
+
+        vector: NDArray[np.float32] = minilm.embed([text], threads=1)[0]
+        return vector
+
+    def among_pictures() -> NDArray[np.float32]:
+        from pillion.kinds.picture import towers
+
+        return towers.of_text(text)
+
+    found = [Embedded(index.VECTORS, "Searched by words only", among_texts)]
+    if index.PICTURES in letters:
+        found.append(Embedded(index.PICTURE_VECTORS, "Pictures were not searched by what they show", among_pictures))
+    return found
+
+
+def _without_model(without: str, failed: ImportError | ItemError) -> str:
+    """A note about what was not done, and why."""
+    message = failed.message if isinstance(failed, ItemError) else f"{failed.name} is not installed"
+    return f"{without}: {message}.".replace("..", ".")
 
 
 class Searching:
@@ -113,35 +145,42 @@ class Searching:
         meaning: bool = True,
         progress: Progress | None = None,
     ) -> Found:
-        """Search by words and names, and by meaning.
+        """Search by words and names, and by meaning, that of texts and that of pictures.
 
-        ``kinds``: of ``ocr``, ``transcript``, ``file`` and ``name``; ``types``: MIME types, classes (``image``) or
-        endings (``pdf``); ``under``: folders; ``since``: a year, month or day, or seconds since 1970. Raises UsageError
-        for what is none of these, LibraryError without an index in a library that is read-only.
+        ``kinds``: of ``ocr``, ``transcript``, ``file``, ``name`` and ``picture``; ``types``: MIME types, classes
+        (``image``) or endings (``pdf``); ``under``: folders; ``since``: a year, month or day, or seconds since 1970.
+        Raises UsageError for what is none of these, LibraryError without an index in a library that is read-only.
         """
         parsed = parse(query)
         choice = _choice(types, under, since)
         letters = _letters(kinds)
         self._notes = list(parsed.notes)
-        embedded = Embedded(parsed.plain) if meaning and parsed.plain else None
-        if embedded is not None and index.has_vectors(self._store.root):
-            embedded.begin()
+        embedded = _embedded(parsed.plain, letters) if meaning and parsed.plain else []
+        for one in embedded:
+            if index.has_vectors(self._store.root, one.file):
+                one.begin()
         try:
             reader = self._opened(progress)
 
             def ask(reader: Reader) -> list[Hit]:
-                def vector() -> NDArray[np.float32] | None:
-                    return None if embedded is None or _is_empty(reader) else embedded.vector()
-
-                wanted = Wanted(query=parsed, choice=choice, letters=letters, limit=limit, words=words, vector=vector)
+                vectors = {one.file: functools.partial(one.vector_in, reader) for one in embedded}
+                wanted = Wanted(
+                    query=parsed,
+                    choice=choice,
+                    letters=letters,
+                    limit=limit,
+                    words=words,
+                    vector=vectors.get(index.VECTORS, lambda: None),
+                    picture_vector=vectors.get(index.PICTURE_VECTORS, lambda: None),
+                    floor=FLOOR,
+                )
                 return Search(self._database, self._store, reader, wanted).hits()
 
             hits = self._asked(ask, reader, progress)
         finally:
-            if embedded is not None:
-                embedded.end()
-        if embedded is not None and embedded.problem:
-            self._notes.append(embedded.problem)
+            for one in embedded:
+                one.end()
+        self._notes += [one.problem for one in embedded if one.problem]
         return Found(hits=hits, notes=tuple(dict.fromkeys(self._notes)))
 
     def duplicates(self, *, near: bool = False, progress: Progress | None = None) -> list[Group]:
@@ -162,7 +201,8 @@ class Searching:
         decode: bool = True,
         progress: Progress | None = None,
     ) -> Found:
-        """Files like this one: pictures by their looks, all others by what they mean.
+        """Files like this one: pictures by their looks (nearly the same ones, then those that show the like, if their
+        ``picture-embeddings`` are made), all others by what they mean.
 
         ``content_uuid``: of the file, if it is in the library; only pictures need not be. ``picture``: it is a picture
         in any case. ``decode``: look at a picture of which the index does not know how it looks. Raises UsageError for
@@ -267,7 +307,35 @@ class Searching:
         if hash_ is None:
             hash_ = likeness.picture_likeness(path)
         found = [(uuid, bits) for uuid, bits in likeness.alike(reader, hash_) if uuid != content_uuid]
-        return self._hits([(uuid, 1 - bits / 128, "picture", None) for uuid, bits in found], limit)
+        same = {uuid: 1 - bits / 128 for uuid, bits in found}
+        looks = self._looks_of(reader, path, content_uuid, decode)
+        like = {} if looks is None else likeness.of_the_same_kind(reader, looks, limit + len(same) + 1)
+        # What is nearly the same picture comes first, whatever it shows.
+        least = min(same.values(), default=1.0)
+        more = [
+            (uuid, least * score, "picture", None) for uuid, score in like.items() if uuid not in {*same, content_uuid}
+        ]
+        return self._hits([*((uuid, score, "picture", None) for uuid, score in same.items()), *more], limit)
+
+    def _looks_of(
+        self, reader: Reader, path: Path, content_uuid: str | None, decode: bool
+    ) -> NDArray[np.float32] | None:
+        """The vector of a picture, of the library or of a file; None if it is not known, or none are."""
+        vectors = reader.picture_vectors
+        if not _has_rows(vectors):
+            return None
+        rows = [] if content_uuid is None else vectors.rows_of(index.key_of(content_uuid))
+        if rows:
+            return vectors.vector(rows[0])
+        if not decode:
+            return None
+        try:
+            from pillion.kinds.picture import towers
+
+            return towers.of_picture(likeness.looked_at(path))
+        except (ImportError, ItemError) as error:
+            self._notes.append(_without_model("Pictures of the same kind were not looked for", error))
+            return None
 
     def _rows(self, reader: Reader, content_uuid: str) -> list[int]:
         return reader.vectors.rows_of(index.key_of(content_uuid))
@@ -311,9 +379,9 @@ class Searching:
         return hits
 
 
-def _is_empty(reader: Reader) -> bool:
-    rows, dead = reader.vectors.counts()
-    return rows == dead
+def _has_rows(vectors: _core.VectorFile) -> bool:
+    rows, dead = vectors.counts()
+    return rows > dead
 
 
 # arguments ------------------------------------------------------------------------------------------------------------

@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 from pathlib import Path
 
+from pillion import _core
 from pillion.errors import ErrorClass, ItemError
 from pillion.search.index import FOLDER, Reader
 
@@ -16,17 +17,24 @@ def problems(root: Path) -> list[str]:
     try:
         reader = Reader(root)
         damaged = sorted(path.name for path in reader.words.damaged())
-        rows, dead = reader.vectors.counts()
+        wrong = [name for name, file in _files_of_vectors(reader) if not _is_whole(file)]
         reader.pictures()
-        found = sum(number for _, number in reader.vectors.contents())
     except ItemError as error:
         if error.error_class is ErrorClass.MISSING_SOURCE:
             return ["A file of the search index is missing; the next search builds it again."]
         return [f"The search index cannot be read ({error.message}); the next search builds it again."]
     messages = [f"{name} of the search index has other bytes than were written." for name in damaged]
-    if found != rows - dead:
-        messages.append("The file of vectors has other rows than it says.")
+    messages += [f"The file of {name} has other rows than it says." for name in wrong]
     return messages
+
+
+def _files_of_vectors(reader: Reader) -> list[tuple[str, _core.VectorFile]]:
+    return [("vectors", reader.vectors), ("vectors of pictures", reader.picture_vectors)]
+
+
+def _is_whole(file: _core.VectorFile) -> bool:
+    rows, dead = file.counts()
+    return sum(number for _, number in file.contents()) == rows - dead
 
 
 def size(root: Path) -> int:

@@ -50,6 +50,7 @@ LETTERS_OF: Mapping[str, str] = {
     "text": index.CHUNKS + index.TEXT,
     "embeddings": index.CHUNKS + index.TEXT,
     "name": index.NAMES,
+    "picture": index.PICTURES,
 }
 """What ``--kind`` may be, with the letters of its keys."""
 
@@ -69,7 +70,7 @@ class ShownPassage:
 
 @value
 class Hit:
-    """A file that was found. ``paths``: all its copies, ``path`` first; ``why``: of words, meaning and name."""
+    """A file that was found. ``paths``: all its copies, ``path`` first; ``why``: of words, meaning, name, picture."""
 
     path: str
     paths: Sequence[str]
@@ -97,7 +98,8 @@ class Wanted:
     """What is searched: ``letters`` of keys, the files of ``choice``, at most ``limit`` of them.
 
     ``vector``: gives that of the query, shape (384,), unit length, once it is wanted; None: not by meaning. ``words``:
-    whether by words and names.
+    whether by words and names. ``picture_vector``: the same for how pictures look, shape (768,); ``floor``: the least
+    cosine of those.
     """
 
     query: Query
@@ -106,12 +108,14 @@ class Wanted:
     limit: int
     words: bool = True
     vector: Callable[[], NDArray[np.float32] | None] = lambda: None
+    picture_vector: Callable[[], NDArray[np.float32] | None] = lambda: None
+    floor: float = 0.0
 
 
 class _Candidate:
     """What is known of a content while it is ranked."""
 
-    __slots__ = ("addresses", "name", "rows", "score", "uuid")
+    __slots__ = ("addresses", "name", "picture", "rows", "score", "uuid")
 
     def __init__(self, uuid: str) -> None:
         self.uuid = uuid
@@ -121,6 +125,8 @@ class _Candidate:
         self.name: tuple[float, tuple[int, int]] | None = None
         self.rows: list[tuple[float, int, int]] = []
         """(cosine, row, chunk) of vectors, best first."""
+        self.picture: float | None = None
+        """The cosine of the query with how it looks."""
 
 
 class Search:
@@ -152,6 +158,9 @@ class Search:
         self._vector = self._wanted.vector()
         if self._vector is not None:
             self._by_meaning(self._vector)
+        looks = self._wanted.picture_vector() if index.PICTURES in self._wanted.letters else None
+        if looks is not None:
+            self._by_look(looks)
         self._rate_by_both()
         self._keep_matching()
         return self._shown(self._ranked())
@@ -162,7 +171,8 @@ class Search:
         left = iter(ranked)
         while some := list(itertools.islice(left, min(SHOWN_AT_ONCE, self._wanted.limit - len(hits)))):
             self._read_for(one for one, _ in some)
-            hits += [hit for hit in (self._hit(one, score) for one, score in some) if hit.passages]
+            found = [self._hit(one, score) for one, score in some]
+            hits += [hit for hit in found if hit.passages or "picture" in hit.why]
         return hits
 
     @functools.cached_property
@@ -283,9 +293,27 @@ class Search:
             if uuid in self._found or uuid in files:
                 self._candidate(uuid).rows.append((score, row, chunk))
 
+    def _by_look(self, query: NDArray[np.float32]) -> None:
+        """The pictures that look as the query says."""
+        among: list[bytes] | None = None
+        size = self._target
+        while True:
+            rows = self._reader.picture_vectors.scan(query, size, among=among)
+            near = {uuid_of(content): score for _, content, _, score in rows if score >= self._wanted.floor}
+            here = self._fitting(near)
+            fitting = {uuid: score for uuid, score in near.items() if uuid in here}
+            if len(fitting) >= self._target or len(near) < size or size >= MOST_LOOKED_AT:
+                break
+            if among is None and self._chosen is not None:
+                among = [key_of(uuid) for uuid in self._chosen]
+            else:
+                size *= 8
+        for uuid, score in fitting.items():
+            self._candidate(uuid).picture = score
+
     def _rate_by_both(self) -> None:
         """Look up the words in the candidates by meaning that are not among the best by words."""
-        missing = [one.uuid for one in self._found.values() if not one.addresses]
+        missing = [one.uuid for one in self._found.values() if one.rows and not one.addresses]
         if not self._wanted.words or self._vector is None or not missing:
             return
         letters = self._letters(names=False)
@@ -325,7 +353,7 @@ class Search:
             for uuid, candidate in list(self._found.items()):
                 if uuid not in whole:
                     candidate.addresses, candidate.name = [], None
-                    if not candidate.rows:
+                    if not candidate.rows and candidate.picture is None:
                         del self._found[uuid]
 
     def _having(self, groups: Sequence[Sequence[Clause]]) -> list[set[str]]:
@@ -346,6 +374,8 @@ class Search:
             near = self._near(scores)
             scores = ranking.spread(scores, near)
             scores = ranking.spread(self._looked_at_again(scores, words, meaning), near)
+        pictures = {one.uuid: one.picture for one in self._found.values() if one.picture is not None}
+        scores = ranking.with_pictures(scores, pictures)
         newest = {uuid: max(at for _, at in self._present[uuid].files) for uuid in scores}
         order = sorted(scores, key=lambda uuid: (-round(scores[uuid], 9), -newest[uuid], uuid))
         return [(self._found[uuid], scores[uuid]) for uuid in order]
@@ -445,7 +475,13 @@ class Search:
         shown = [self._by_word_passage(address) for _, address in one.addresses[:SHOWN_PASSAGES]]
         if one.rows and len(shown) < SHOWN_PASSAGES:
             shown += self._chunks(one, SHOWN_PASSAGES - len(shown), shown)
-        why = [name for name, there in (("words", one.addresses), ("meaning", one.rows), ("name", one.name)) if there]
+        lists = (
+            ("words", one.addresses),
+            ("meaning", one.rows),
+            ("name", one.name),
+            ("picture", one.picture is not None),
+        )
+        why = [name for name, there in lists if there]
         if one.name and len(shown) < SHOWN_PASSAGES:
             shown.append(self._by_name(one.name[1]))
         present = self._present[one.uuid]

@@ -1,8 +1,8 @@
-"""The files of the index, in ``LIBRARY/search/``: words, vectors, and the hashes of pictures. All of it is derived.
+"""The files of the index, in ``LIBRARY/search/``: words, vectors of texts and of pictures, and the hashes of pictures.
 
-The payload of the last commit of the words says which state of the catalog all three hold. Vectors and hashes are
-committed before the words and may be ahead of them, never behind: what comes after that state is done again, and each
-step replaces what it did before.
+All of it is derived. The payload of the last commit of the words says which state of the catalog they all hold. Vectors
+and hashes are committed before the words and may be ahead of them, never behind: what comes after that state is done
+again, and each step replaces what it did before.
 """
 
 from __future__ import annotations
@@ -21,6 +21,7 @@ import msgspec
 from pillion import _core
 from pillion.errors import ErrorClass, ItemError
 from pillion.failpoints import reach
+from pillion.kinds.picture.kind import PICTURE_DIMENSIONS
 from pillion.machine import exclusive
 from pillion.model import value
 from pillion.search.passages import Passage
@@ -31,14 +32,19 @@ if TYPE_CHECKING:
 
 FOLDER = "search"
 _LOCK = "lock"
-FORMAT = 3
+FORMAT = 4
 """Raised when passages, tokens or files change, so that an older index is built again."""
 
-NAMES, OCR, SPEECH, CHUNKS, TEXT = "notep"
-"""The letters of keys: names, pages, speech, the text of a file by its ``embeddings``, and by its ``text``."""
-LETTERS = (NAMES, OCR, SPEECH, CHUNKS, TEXT)
+NAMES, OCR, SPEECH, CHUNKS, TEXT, PICTURES = "notepv"
+"""The letters of keys: names, pages, speech, the text of a file by its ``embeddings``, and by its ``text``; and that of
+pictures, which no key has, as they have no words."""
+LETTERS = (NAMES, OCR, SPEECH, CHUNKS, TEXT, PICTURES)
 PASSAGES = OCR + SPEECH + CHUNKS + TEXT
-"""All but names."""
+"""All keys but those of names."""
+
+VECTORS, PICTURE_VECTORS = "vectors", "picture-vectors"
+"""The files of the vectors of texts and of pictures."""
+DIMENSIONS = 384
 
 MEMORY = 100_000_000
 """Bytes of passages that are gathered before they become a segment of the index, of all threads that write."""
@@ -46,7 +52,7 @@ _HASH_ROW = 16 + 32
 _VECTORS_HEAD = 4096
 """Bytes of a file of vectors that has none."""
 _DEAD_SHARE = 0.3
-"""The file of vectors is written anew when more of its rows than this are removed."""
+"""A file of vectors is written anew when more of its rows than this are removed."""
 
 
 @value
@@ -128,15 +134,25 @@ class Reader:
         _check_files(self.folder)
         self.words = _core.WordIndex(self.folder / "words")
         self.state = _parsed(self.words)
-        self._vectors: _core.VectorFile | None = None
+        self._opened: dict[str, _core.VectorFile] = {}
 
     @property
     def vectors(self) -> _core.VectorFile:
-        """The file of vectors, opened when it is first asked for."""
-        if self._vectors is None:
-            self._vectors = _core.VectorFile(self.folder / "vectors")
-            _check_turns(self._vectors, self.state)
-        return self._vectors
+        """The vectors of texts."""
+        return self.vectors_of(VECTORS)
+
+    @property
+    def picture_vectors(self) -> _core.VectorFile:
+        """The vectors of pictures."""
+        return self.vectors_of(PICTURE_VECTORS)
+
+    def vectors_of(self, name: str) -> _core.VectorFile:
+        """The file of vectors of this name, opened when it is first asked for."""
+        if name not in self._opened:
+            opened = _core.VectorFile(self.folder / name)
+            _check_vectors(opened, self.state, DIMENSIONS if name == VECTORS else PICTURE_DIMENSIONS)
+            self._opened[name] = opened
+        return self._opened[name]
 
     def pictures(self) -> dict[bytes, bytes]:
         """Content (16 bytes) -> perceptual hash (32 bytes)."""
@@ -147,13 +163,13 @@ class Reader:
         self.words.reload()
         state = _parsed(self.words)
         if state.turn != self.state.turn:
-            self.state, self._vectors = state, None
+            self.state, self._opened = state, {}
 
 
-def has_vectors(root: Path) -> bool:
-    """Whether the index of a library may hold any; opens nothing."""
+def has_vectors(root: Path, name: str) -> bool:
+    """Whether a file of vectors of a library's index may hold any; opens nothing."""
     try:
-        return (root / FOLDER / "vectors").lstat().st_size > _VECTORS_HEAD
+        return (root / FOLDER / name).lstat().st_size > _VECTORS_HEAD
     except OSError:
         return False
 
@@ -192,10 +208,12 @@ def _is_ours(found: os.DirEntry[str]) -> bool:
     return stat.S_ISREG(status.st_mode) and status.st_nlink <= 1
 
 
-def _check_turns(vectors: _core.VectorFile, state: State) -> None:
+def _check_vectors(vectors: _core.VectorFile, state: State, dimensions: int) -> None:
+    if vectors.dimensions != dimensions:
+        raise ItemError(ErrorClass.CORRUPT, "a file of vectors is of another model")
     stamp = vectors.stamp() or "0"
     if not (stamp.isascii() and stamp.isdecimal()) or int(stamp) < state.turn:
-        raise ItemError(ErrorClass.CORRUPT, "the file of vectors is older than the index of words")
+        raise ItemError(ErrorClass.CORRUPT, "a file of vectors is older than the index of words")
 
 
 def read_pictures(path: Path, size: int) -> dict[bytes, bytes]:
@@ -212,6 +230,42 @@ def read_pictures(path: Path, size: int) -> dict[bytes, bytes]:
     return {data[at : at + 16]: data[at + 16 : at + _HASH_ROW] for at in range(0, size, _HASH_ROW)}
 
 
+class _Vectors:
+    """One of the files of vectors, to be written, with what is removed from it and added to it at the next commit."""
+
+    def __init__(self, path: Path, state: State, dimensions: int) -> None:
+        self._path = path
+        if state.turn == 0:
+            self.file = _core.VectorFile(path, writable=True, fresh=dimensions)
+        else:
+            self.file = _core.VectorFile(path, writable=True)
+            _check_vectors(self.file, state, dimensions)
+        self._removed: set[bytes] = set()
+        self._added: dict[bytes, NDArray[np.float32]] = {}
+
+    def put(self, key: bytes, vectors: NDArray[np.float32] | None) -> None:
+        self._removed.add(key)
+        self._added.pop(key, None)
+        if vectors is not None:
+            self._added[key] = vectors
+
+    def commit(self, turn: int) -> None:
+        if self._removed and self.file.counts()[0]:
+            self.file.remove(list(self._removed))
+        for key, vectors in self._added.items():
+            self.file.append(key, vectors)
+        self.file.commit(str(turn))
+        self._removed, self._added = set(), {}
+
+    def compact(self) -> None:
+        """Write the file anew if many of its rows are removed."""
+        rows, dead = self.file.counts()
+        if dead > _DEAD_SHARE * rows and dead > 1000:
+            fresh = self._path.with_name(f"{self._path.name}.new")
+            self.file.compacted(fresh)
+            os.replace(fresh, self._path)
+
+
 class Writer:
     """The index, to be written by one process at a time; see :func:`writing`."""
 
@@ -224,17 +278,11 @@ class Writer:
             reach("search.emptied")
         self.words = _core.WordIndex(self.folder / "words", writable=True, fresh=fresh, memory=MEMORY)
         self.state = _parsed(self.words)
-        path = self.folder / "vectors"
-        if self.state.turn == 0:
-            self.vectors = _core.VectorFile(path, writable=True, fresh=384)
-        else:
-            self.vectors = _core.VectorFile(path, writable=True)
-            _check_turns(self.vectors, self.state)
+        self._vectors = _Vectors(self.folder / VECTORS, self.state, DIMENSIONS)
+        self._picture_vectors = _Vectors(self.folder / PICTURE_VECTORS, self.state, PICTURE_DIMENSIONS)
         self.pictures = read_pictures(self.folder / "pictures", self.state.pictures)
         self.passages = 0
         """Passages added since the last commit."""
-        self._removed: set[bytes] = set()
-        self._added: dict[bytes, NDArray[np.float32]] = {}
         self._hashes: dict[bytes, bytes] = {}
         self._languages = set(self.state.languages)
 
@@ -256,11 +304,16 @@ class Writer:
 
     def put_vectors(self, content_uuid: str, vectors: NDArray[np.float32] | None) -> None:
         """Replace the vectors of a content, shape (chunks, 384); None: it has none."""
-        key = key_of(content_uuid)
-        self._removed.add(key)
-        self._added.pop(key, None)
-        if vectors is not None:
-            self._added[key] = vectors
+        self._vectors.put(key_of(content_uuid), vectors)
+
+    def put_picture_vector(self, content_uuid: str, vector: NDArray[np.float32] | None) -> None:
+        """Replace the vector of a picture, shape (768,); None: it has none."""
+        self._picture_vectors.put(key_of(content_uuid), None if vector is None else vector[None])
+
+    def vectored(self) -> set[str]:
+        """The contents that have vectors of either kind."""
+        files = (self._vectors.file, self._picture_vectors.file)
+        return {uuid_of(content) for file in files for content, _ in file.contents()}
 
     def put_picture(self, content_uuid: str, likeness: bytes) -> None:
         """The perceptual hash of a picture."""
@@ -272,11 +325,8 @@ class Writer:
         """Make all of it durable, as the state of the catalog that these three say. Raises ItemError, OSError."""
         turn = self.state.turn + 1
         reach("search.commit")
-        if self._removed and self.vectors.counts()[0]:
-            self.vectors.remove(list(self._removed))
-        for key, vectors in self._added.items():
-            self.vectors.append(key, vectors)
-        self.vectors.commit(str(turn))
+        self._vectors.commit(turn)
+        self._picture_vectors.commit(turn)
         reach("search.vectors")
         size = self._append_hashes()
         reach("search.pictures")
@@ -288,7 +338,7 @@ class Writer:
         self.state = state
         self.pictures |= self._hashes
         self.passages = 0
-        self._removed, self._added, self._hashes = set(), {}, {}
+        self._hashes = {}
 
     def _append_hashes(self) -> int:
         if not self._hashes:
@@ -307,11 +357,8 @@ class Writer:
     def close(self) -> None:
         """Wait for what is still merged, and write the vectors anew if many are removed."""
         self.words.close()
-        rows, dead = self.vectors.counts()
-        if dead > _DEAD_SHARE * rows and dead > 1000:
-            fresh = self.folder / "vectors.new"
-            self.vectors.compacted(fresh)
-            os.replace(fresh, self.folder / "vectors")
+        self._vectors.compact()
+        self._picture_vectors.compact()
 
 
 def _empty(folder: Path) -> None:

@@ -6,19 +6,24 @@ import functools
 import os
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from pillion import _core
 from pillion.catalog import search as catalog_search
 from pillion.catalog.database import Database
 from pillion.catalog.search import Choice, Present
 from pillion.errors import ItemError
+from pillion.kinds.picture.models import ALIKE
 from pillion.kinds.thumbnail.kind import THUMB
 from pillion.model import value
 from pillion.search.cuts import SAME, Looks, looks_of
 from pillion.search.index import Reader, uuid_of
 from pillion.search.pictures import likeness_of, smallest_thumbnail
 from pillion.store import Store
+
+if TYPE_CHECKING:
+    import numpy as np
+    from numpy.typing import NDArray
 
 NEAR_BITS = 60
 """Pictures whose hashes differ in at most so many of 256 bits are near duplicates; of others about 128 differ.
@@ -30,6 +35,7 @@ MOST_COMPARED = 20_000
 LIKE_BITS = 96
 """The same for 'similar', which shows the most alike first."""
 _SIDE = 256
+_LOOKED_AT_SIDE = 512
 
 
 @value
@@ -156,6 +162,19 @@ def picture_likeness(path: Path) -> bytes:
     from pillion.readers.images import decode
 
     return likeness_of(decode.decode(path, max_side=_SIDE))
+
+
+def looked_at(path: Path) -> NDArray[np.uint8]:
+    """The pixels of a picture file as the kind ``picture-embeddings`` gets them, nearly. Raises ItemError."""
+    from pillion.readers.images import decode
+
+    return decode.decode(path, max_side=_LOOKED_AT_SIDE)
+
+
+def of_the_same_kind(reader: Reader, looks: NDArray[np.float32], limit: int) -> dict[str, float]:
+    """Content -> cosine of the pictures that show the like of a picture with this vector, most alike first."""
+    rows = reader.picture_vectors.scan(looks, limit)
+    return {uuid_of(content): score for _, content, _, score in rows if score >= ALIKE}
 
 
 def alike(reader: Reader, likeness: bytes) -> list[tuple[str, int]]:

@@ -23,6 +23,11 @@ WORDS_ZERO, MEANING_ZERO = 0.0, 0.4
 
 Scores are joined, not ranks: reciprocal ranks, whatever their constant, gave 0.02 less, as they forget by how much the
 first is better (as in Bruch, Gai and Ingber, An Analysis of Fusion Functions for Hybrid Retrieval, 2023)."""
+PICTURES_WEIGHT, PICTURES_RANKS = 0.5, 10
+"""What the best of the pictures that look like the words counts, and the rank of the one that counts half of that.
+
+Ranks are joined here, not cosines: those of a text with pictures are on a scale of their own. Not tuned, as no weights
+and no collection of pictures with questions can be had here."""
 NAMES_WEIGHT = 0.35
 """What a match in a name counts, as a share of its BM25, beside that of a passage."""
 PAIR_WEIGHT = 0.1
@@ -55,6 +60,20 @@ def fused(words: Mapping[str, float], meaning: Mapping[str, float]) -> dict[str,
         for key, score in scores.items():
             total[key] = total.get(key, 0.0) + weight * max(0.0, (score / best - zero) / (1 - zero))
     return total
+
+
+def with_pictures(scores: Mapping[str, float], pictures: Mapping[str, float]) -> dict[str, float]:
+    """The scores with those of the pictures that look like the words, by their ranks. 0 to 1 again.
+
+    ``pictures``: cosines. Without any nothing changes.
+    """
+    if not pictures:
+        return dict(scores)
+    ranked = sorted(pictures, key=lambda key: (-pictures[key], key))
+    total = dict(scores)
+    for rank, key in enumerate(ranked):
+        total[key] = total.get(key, 0.0) + PICTURES_WEIGHT * (PICTURES_RANKS - 1) / (PICTURES_RANKS - 1 + rank)
+    return {key: score / (1 + PICTURES_WEIGHT) for key, score in total.items()}
 
 
 def pair_bonus(marks: Sequence[tuple[int, int, int]], text: str, rarities: Sequence[float]) -> float:

@@ -19,6 +19,7 @@ from pillion.errors import ItemError, LibraryBusyError
 from pillion.failpoints import reach
 from pillion.kinds.embedding.kind import EMBEDDINGS
 from pillion.kinds.ocr.kind import OCR
+from pillion.kinds.picture.kind import PICTURE_DIMENSIONS, PICTURE_EMBEDDINGS
 from pillion.kinds.text.kind import TEXT
 from pillion.kinds.thumbnail.kind import THUMB
 from pillion.kinds.transcript.kind import TRANSCRIPT
@@ -32,7 +33,7 @@ if TYPE_CHECKING:
     import numpy as np
     from numpy.typing import NDArray
 
-KINDS: Sequence[SidecarKind] = (TEXT, OCR, TRANSCRIPT, EMBEDDINGS, THUMB)
+KINDS: Sequence[SidecarKind] = (TEXT, OCR, TRANSCRIPT, EMBEDDINGS, PICTURE_EMBEDDINGS, THUMB)
 """The kinds whose sidecars are indexed."""
 
 _BATCH = 200
@@ -40,9 +41,6 @@ _COMMIT_PASSAGES = 20_000
 _COMMIT_S = 20.0
 _LARGEST = 256 * 1024 * 1024
 """Larger sidecars are left out: none that Pillion writes is as large."""
-_DIMENSIONS = 384
-"""Of the vectors that are searched."""
-
 Progress = Callable[[int, int], None]
 """Told how many contents are done, of how many."""
 
@@ -127,8 +125,9 @@ class _Update:
     def _drop_all(self) -> None:
         for key, _ in self._writer.words.counts():
             self._writer.words.delete(key)
-        for content, _ in self._writer.vectors.contents():
-            self._writer.put_vectors(index.uuid_of(content), None)
+        for content in self._writer.vectored():
+            self._writer.put_vectors(content, None)
+            self._writer.put_picture_vector(content, None)
 
     def _follow(self, changes: catalog_search.Changes) -> None:
         for start in range(0, len(changes.contents), _BATCH):
@@ -198,6 +197,7 @@ class _Update:
         # Drawings have their text in their chunks alone.
         self._writer.put(uuid, index.CHUNKS, _sound(passages.of_chunks, chunks if text is None else None))
         self._writer.put_vectors(uuid, vectors)
+        self._writer.put_picture_vector(uuid, self._picture_vector(ready.get(PICTURE_EMBEDDINGS)))
         smallest = smallest_thumbnail(ready.get(THUMB, ()))
         if smallest is not None:
             self._picture(uuid, smallest)
@@ -235,8 +235,22 @@ class _Update:
             vectors = np.frombuffer(document["vectors"], dtype="<f4").reshape(-1, int(document["dim"]))
         except (msgspec.DecodeError, UnicodeDecodeError, KeyError, ValueError, TypeError):
             return None, None
-        usable = vectors.shape[1] == _DIMENSIONS and len(vectors) == len(chunks)
+        usable = vectors.shape[1] == index.DIMENSIONS and len(vectors) == len(chunks)
         return chunks, np.ascontiguousarray(vectors, dtype=np.float32) if usable else None
+
+    def _picture_vector(self, items: Sequence[ReadySidecar] | None) -> NDArray[np.float32] | None:
+        """The vector of a ``picture-embeddings`` sidecar, if it is of the size that is searched."""
+        data = self._bytes(items[0]) if items and find_spec("numpy") is not None else None
+        if data is None:
+            return None
+        import numpy as np
+
+        try:
+            vector = np.frombuffer(msgspec.msgpack.decode(data)["vector"], dtype="<f4")
+        except (msgspec.DecodeError, UnicodeDecodeError, KeyError, ValueError, TypeError):
+            return None
+        usable = vector.shape == (PICTURE_DIMENSIONS,) and bool(np.isfinite(vector).all())
+        return np.ascontiguousarray(vector, dtype=np.float32) if usable else None
 
     def _picture(self, uuid: str, item: ReadySidecar) -> None:
         # Without numpy, pictures are not compared: they are once the index is built again with it.

@@ -126,7 +126,7 @@ _KIND = Param(name="kind", schema=KIND.schema, text="Only of this kind.", exampl
 _KINDS = Param(name="kind", schema=KIND.schema, text="Only these kinds.", many=True, example="thumb")
 _SEARCHED = Param(
     name="kind",
-    schema=text(enum=["ocr", "transcript", "file", "embeddings", "name"]),
+    schema=text(enum=["ocr", "transcript", "file", "embeddings", "name", "picture"]),
     text="Search only these.",
     many=True,
 )
