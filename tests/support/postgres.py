@@ -60,7 +60,7 @@ def _may_enter(folder: Path) -> bool:
 class Server:
     """One server with its data in a new folder. What it has committed outlasts a kill, but not a power cut."""
 
-    def __init__(self) -> None:
+    def __init__(self, **settings: str) -> None:
         self.folder = Path(tempfile.mkdtemp(prefix="pillion-pg-"))
         self._bin = binaries()
         self._user: dict[str, Any] = {}
@@ -68,7 +68,7 @@ class Server:
             nobody = pwd.getpwnam("nobody")
             os.chown(self.folder, nobody.pw_uid, nobody.pw_gid)
             self._user = {"user": nobody.pw_uid, "group": nobody.pw_gid, "extra_groups": []}
-        self._settings = {**_SETTINGS, "unix_socket_directories": str(self.folder)}
+        self._settings = {**_SETTINGS, **settings, "unix_socket_directories": str(self.folder)}
         access = ("--username=postgres", "--auth=trust")
         self._run("initdb", "--pgdata", self.data, *access, "--no-sync", "--encoding=UTF8")
         self.process = self._started()
@@ -148,9 +148,9 @@ _ENVIRONMENT = {"PATH": os.environ.get("PATH", os.defpath), "LC_ALL": "C.UTF-8",
 
 
 @contextmanager
-def running() -> Iterator[Server]:
-    """A server that is there while inside."""
-    server = Server()
+def running(**settings: str) -> Iterator[Server]:
+    """A server that is there while inside; ``settings``: of it, beside those that make it quick."""
+    server = Server(**settings)
     try:
         yield server
     finally:

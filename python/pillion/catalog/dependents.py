@@ -9,16 +9,21 @@ import sqlalchemy as sa
 from pillion.catalog.events import append_events
 from pillion.catalog.failures import FailedTry, record_failures
 from pillion.catalog.queue import change_jobs
-from pillion.catalog.statements import chunks, prepared
+from pillion.catalog.statements import Updates, chunks
 from pillion.catalog.tables import DUE, jobs, sidecars
 from pillion.events import Failed
 from pillion.job import JobState, job_ended_with_source, job_woken
 from pillion.kinds import registry
 from pillion.model import Failure, SidecarKind, SidecarStatus
 
-_WAKE = prepared(
+_WAKE = Updates(
     "UPDATE jobs SET state = :state, not_before = :not_before, error_class = NULL, error_message = NULL,"
-    " updated_at = :now WHERE content_uuid = :content_uuid AND kind = :kind AND state = 'waiting'"
+    " updated_at = :now WHERE content_uuid = :content_uuid AND kind = :kind AND jobs.state = 'waiting'",
+    state="text",
+    not_before="float8",
+    now="float8",
+    content_uuid="text",
+    kind="text",
 )
 
 
@@ -33,7 +38,7 @@ def wake_waiting(connection: sa.Connection, ready: Sequence[tuple[str, SidecarKi
         for kind in registry.dependents_of(source)
     ]
     if rows:
-        connection.exec_driver_sql(_WAKE[connection.dialect.name], rows)
+        _WAKE.run(connection, rows)
 
 
 def finish_waiting(

@@ -17,7 +17,7 @@ import sqlalchemy as sa
 from pillion.catalog.events import keep_order
 from pillion.catalog.gates import may_run
 from pillion.catalog.indexing import queue_due
-from pillion.catalog.statements import chunks, prepared
+from pillion.catalog.statements import Updates, chunks, prepared
 from pillion.catalog.tables import (
     DUE,
     DUE_TEXT,
@@ -352,12 +352,21 @@ def keep(connection: sa.Connection, owner: str, jobs_of: Collection[tuple[int, s
 
 _CLAIMED = frozenset({JobState.RUNNING})
 
-_FINISH = prepared(
+_FINISH = Updates(
     "UPDATE jobs SET state = :state, attempts = :attempts, not_before = :not_before, error_class = :error_class,"
     " error_message = :error_message,"
     f" priority = CASE WHEN :goes_last = 1 AND priority >= {ON_DEMAND_BEFORE} THEN {LAST_PLACE} ELSE priority END,"
     " lease_owner = NULL, lease_token = NULL, lease_deadline = NULL, updated_at = :now"
-    " WHERE id = :id AND lease_token = :token AND state = 'running'"
+    " WHERE id = :id AND lease_token = :token AND jobs.state = 'running'",
+    state="text",
+    attempts="integer",
+    not_before="float8",
+    error_class="text",
+    error_message="text",
+    goes_last="integer",
+    now="float8",
+    id="bigint",
+    token="text",
 )
 """The end of a claim. It changes nothing if the job's token is another one by now."""
 
@@ -370,7 +379,7 @@ def finish(connection: sa.Connection, changes: Sequence[tuple[int, str, JobChang
     if not changes:
         return 0
     rows = [_finish_row(job, token, change, now) for job, token, change in changes]
-    return connection.exec_driver_sql(_FINISH[connection.dialect.name], rows).rowcount
+    return _FINISH.run(connection, rows)
 
 
 def _finish_row(job: int, token: str, change: JobChange, now: float) -> tuple[object, ...]:
@@ -419,12 +428,26 @@ _OUTCOME_TEXT = (
     " updated_at = :now"
     " WHERE content_uuid = :content_uuid AND kind = :kind AND variant = :variant"
 )
-_OUTCOME = prepared(_OUTCOME_TEXT)
-_FAILED = prepared(f"{_OUTCOME_TEXT} AND status <> 'ready'")
-_KEPT = prepared(
+_OUTCOME_TYPES = {
+    **dict.fromkeys(("status", "recipe", "format", "rel_path"), "text"),
+    "size": "bigint",
+    **dict.fromkeys(("checksum", "error_class", "error_message", "mark"), "text"),
+    "now": "float8",
+    **dict.fromkeys(("content_uuid", "kind", "variant"), "text"),
+}
+_OUTCOME = Updates(_OUTCOME_TEXT, **_OUTCOME_TYPES)
+_FAILED = Updates(f"{_OUTCOME_TEXT} AND status <> 'ready'", **_OUTCOME_TYPES)
+_KEPT = Updates(
     "UPDATE sidecars SET error_class = :error_class, error_message = :error_message, updated_at = :now"
     " WHERE content_uuid = :content_uuid AND kind = :kind AND variant = :variant AND status = 'ready'"
-    " AND wanted = :recipe"
+    " AND wanted = :recipe",
+    error_class="text",
+    error_message="text",
+    now="float8",
+    content_uuid="text",
+    kind="text",
+    variant="text",
+    recipe="text",
 )
 """What a failure does to a ready sidecar: the error is noted beside it, unless another recipe is wanted by now."""
 
@@ -433,12 +456,12 @@ def record_outcomes(connection: sa.Connection, outcomes: Sequence[SidecarOutcome
     """Update the rows of these sidecars. A ready one never ends by a failure: it is kept (tables.is_kept)."""
     ended = [_outcome_row(outcome, now) for outcome in outcomes if outcome.error_class is None]
     if ended:
-        connection.exec_driver_sql(_OUTCOME[connection.dialect.name], ended)
+        _OUTCOME.run(connection, ended)
     failed = [outcome for outcome in outcomes if outcome.error_class is not None]
     if failed:
         rows = [_outcome_row(outcome, now) for outcome in failed]
-        connection.exec_driver_sql(_FAILED[connection.dialect.name], rows)
-        connection.exec_driver_sql(_KEPT[connection.dialect.name], [_kept_row(outcome, now) for outcome in failed])
+        _FAILED.run(connection, rows)
+        _KEPT.run(connection, [_kept_row(outcome, now) for outcome in failed])
 
 
 def _outcome_row(outcome: SidecarOutcome, now: float) -> tuple[object, ...]:
@@ -475,12 +498,14 @@ def record_thumbhashes(connection: sa.Connection, hashes: Mapping[str, bytes]) -
         connection.execute(statement, [{"b_content": uuid, "b_hash": value} for uuid, value in hashes.items()])
 
 
-_RESOLVE = prepared(
+_RESOLVE = Updates(
     "UPDATE failures SET resolved_at = :now WHERE content_uuid = :content_uuid AND resolved_at IS NULL"
     " AND EXISTS (SELECT 1 FROM sidecars WHERE sidecars.content_uuid = failures.content_uuid"
     " AND sidecars.kind = failures.kind AND sidecars.variant = failures.variant"
     " AND (sidecars.status = 'empty' OR sidecars.status = 'ready' AND sidecars.error_class IS NULL)"
-    f" AND NOT {DUE_TEXT})"
+    f" AND NOT {DUE_TEXT})",
+    now="float8",
+    content_uuid="text",
 )
 
 
@@ -488,7 +513,7 @@ def resolve_made(connection: sa.Connection, content_uuids: Sequence[str], now: f
     """Mark failures as resolved whose sidecars, of these contents, are made or found empty now."""
     rows = [(now, content_uuid) for content_uuid in dict.fromkeys(content_uuids)]
     if rows:
-        connection.exec_driver_sql(_RESOLVE[connection.dialect.name], rows)
+        _RESOLVE.run(connection, rows)
 
 
 _LEFT_TEXT = (
