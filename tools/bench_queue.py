@@ -84,7 +84,7 @@ def work(database: Database, number: int, *, whole: bool) -> int:
 
 def _record(connection: Any, owner: str, claimed: list[catalog_queue.ClaimedJob], now: float) -> None:
     """What queue/commit.py writes beside the end of a job."""
-    catalog_queue.keep(connection, owner, [(job.id, job.content_uuid) for job in claimed])
+    catalog_queue.keep(connection, owner, [(job.id, job.token, job.content_uuid) for job in claimed])
     outcomes = [
         SidecarOutcome(
             content_uuid=job.content_uuid,
@@ -185,15 +185,16 @@ async def procrastinate_rate(server: postgres.Server, rows: int, number: int) ->
 
 async def pgqueuer_rate(server: postgres.Server, rows: int, number: int) -> float:
     """pgqueuer takes and ends jobs in batches."""
-    import asyncpg
+    import psycopg
     from pgqueuer import PgQueuer
-    from pgqueuer.db import AsyncpgDriver
+    from pgqueuer.db import PsycopgDriver
     from pgqueuer.models import Job
     from pgqueuer.queries import Queries
 
     name = server.create()
-    connection = await asyncpg.connect(host=str(server.folder), user="postgres", database=name)
-    driver = AsyncpgDriver(connection)
+    address = f"host={server.folder} user=postgres dbname={name}"
+    connection = await psycopg.AsyncConnection.connect(address, autocommit=True)
+    driver = PsycopgDriver(connection)
     queries = Queries(driver)
     await queries.install()
     for _ in range(rows // 10_000):

@@ -63,9 +63,8 @@ def _make(path: Path) -> str:
 HOST_VARIABLE = "PILLION_HOST"
 
 
-def host_name() -> str:
-    """The name by which a Location's folder on this machine is kept: ``PILLION_HOST``, or else the machine's own."""
-    return os.environ.get(HOST_VARIABLE) or socket.gethostname()
+host_name = functools.partial(os.environ.get, HOST_VARIABLE, socket.gethostname())
+"""The name by which a Location's folder on this machine is kept: ``PILLION_HOST``, or else the machine's own."""
 
 
 def device_name() -> str:

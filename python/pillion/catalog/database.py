@@ -16,7 +16,7 @@ from contextlib import AbstractContextManager, closing, contextmanager
 from functools import partial
 from pathlib import Path
 from types import ModuleType
-from typing import Any, ClassVar
+from typing import Any, ClassVar, Protocol
 from weakref import WeakSet
 
 import sqlalchemy as sa
@@ -122,6 +122,12 @@ _INVALID_ROW = (ValueError, LookupError, TypeError, AttributeError)
 """Errors that come from invalid rows, such as an unknown name, or a NULL where none is allowed."""
 
 
+class Exclusive(Protocol):
+    """:func:`pillion.machine.exclusive`, or one that also counts on other machines."""
+
+    def __call__(self, path: Path, what: str, *, waiting: OnWait | None = None) -> AbstractContextManager[None]: ...
+
+
 class Database:
     """A pool of connections to one catalog; close it when done. This one is a SQLite file.
 
@@ -139,6 +145,8 @@ class Database:
     read: Callable[[], AbstractContextManager[sa.Connection]]
     write: Callable[[], AbstractContextManager[sa.Connection]]
     share: Callable[[], AbstractContextManager[sa.Connection]]
+    exclusive: Exclusive
+    """Be the only one who does something, among all who use this catalog."""
     now: Callable[[], float]
     """The time by the clock that leases go by, in seconds since 1970: that of the machine that runs the database."""
 
@@ -158,6 +166,7 @@ class Database:
         self._writes(self._transactions("BEGIN IMMEDIATE").begin)
         self.share = self.write
         self.now = time.time
+        self.exclusive = exclusive
 
     def _begin(self, engine: sa.Engine, name: str, hint: str, library: str, *, read_only: bool) -> None:
         """``name``: of the catalog, for people. ``hint``: what to do if it is damaged. ``library``: where it is."""
@@ -190,10 +199,6 @@ class Database:
     def refuse(self) -> None:
         """Make every later transaction in this process raise CatalogError."""
         self.read = self.write = self.share = _refused
-
-    def exclusive(self, lock: Path, what: str, *, waiting: OnWait | None = None) -> AbstractContextManager[None]:
-        """Be the only one to do ``what``, among all who use this catalog: see :func:`pillion.machine.exclusive`."""
-        return exclusive(lock, what, waiting=waiting)
 
     def _connect(self) -> Any:
         mode = self._mode()

@@ -8,7 +8,7 @@ import sqlalchemy as sa
 
 from pillion.catalog.events import append_events
 from pillion.catalog.failures import FailedTry, record_failures
-from pillion.catalog.queue import change_jobs
+from pillion.catalog.queue import change_jobs, change_rows
 from pillion.catalog.statements import Updates, chunks
 from pillion.catalog.tables import DUE, jobs, sidecars
 from pillion.events import Failed
@@ -38,7 +38,7 @@ def wake_waiting(connection: sa.Connection, ready: Sequence[tuple[str, SidecarKi
         for kind in registry.dependents_of(source)
     ]
     if rows:
-        _WAKE.run(connection, rows)
+        change_rows(connection, _WAKE, rows)
 
 
 def finish_waiting(

@@ -88,6 +88,7 @@ class Postgres(Database):
             self.share = self._transactions(f"SELECT pg_advisory_xact_lock_shared({_WRITERS})").begin
         self._clock = (float("-inf"), 0.0)
         self.now = self._now
+        self.exclusive = self._exclusive
 
     def _refused_to_write(self) -> Any:
         raise CatalogError(f"The catalog {self.name} was opened to be read only.")
@@ -138,9 +139,9 @@ class Postgres(Database):
     # one at a time ----------------------------------------------------------------------------------------------------
 
     @contextmanager
-    def exclusive(self, lock: Path, what: str, *, waiting: OnWait | None = None) -> Iterator[None]:
+    def _exclusive(self, path: Path, what: str, *, waiting: OnWait | None = None) -> Iterator[None]:
         """Be the only one to do ``what``: on this machine by a lock file, and on all by the database."""
-        with exclusive(lock, what, waiting=waiting):
+        with exclusive(path, what, waiting=waiting):
             engine = self._engine.execution_options(isolation_level="AUTOCOMMIT")
             with engine.connect() as connection:
                 if not connection.exec_driver_sql(f"SELECT pg_try_advisory_lock({_INDEXERS})").scalar_one():

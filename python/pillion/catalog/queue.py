@@ -317,6 +317,13 @@ def _texts(connection: sa.Connection, mine: tuple[str, str], kind: SidecarKind) 
     return found
 
 
+def change_rows(connection: sa.Connection, update: Updates, rows: Sequence[tuple[object, ...]]) -> int:
+    """Run an update for rows, each a tuple in the order of its names, no two of the same one; how many changed."""
+    if connection.dialect.name == "sqlite":
+        return connection.exec_driver_sql(update.each, list(rows)).rowcount
+    return connection.exec_driver_sql(update.all, tuple(map(list, zip(*rows, strict=True)))).rowcount
+
+
 # the end of a claim ---------------------------------------------------------------------------------------------------
 
 
@@ -338,16 +345,18 @@ _KEEP = {
 }
 
 
-def keep(connection: sa.Connection, owner: str, jobs_of: Collection[tuple[int, str]]) -> None:
-    """Until the end of this transaction, let nobody else change these jobs, (id, content_uuid), or their contents.
+def keep(connection: sa.Connection, owner: str, claims: Collection[tuple[int, str, str]]) -> set[int]:
+    """Of (job id, lease token, content_uuid), the ids that are :func:`still_held`.
 
-    Where only one transaction writes at a time that is so already. The order is the same for all who do it.
+    Until the end of this transaction nobody else changes these jobs or their contents. Where only one transaction
+    writes at a time that is so already. The order is the same for all who do it.
     """
     statements = _KEEP.get(connection.dialect.name)
-    if statements is not None and jobs_of:
+    if statements is not None and claims:
         first, second = statements
-        connection.exec_driver_sql(first, (owner, [job for job, _ in jobs_of]))
-        connection.exec_driver_sql(second, (sorted({content for _, content in jobs_of}),))
+        connection.exec_driver_sql(first, (owner, [job for job, _, _ in claims]))
+        connection.exec_driver_sql(second, (sorted({content for _, _, content in claims}),))
+    return still_held(connection, owner, [(job, token) for job, token, _ in claims])
 
 
 _CLAIMED = frozenset({JobState.RUNNING})
@@ -379,7 +388,7 @@ def finish(connection: sa.Connection, changes: Sequence[tuple[int, str, JobChang
     if not changes:
         return 0
     rows = [_finish_row(job, token, change, now) for job, token, change in changes]
-    return _FINISH.run(connection, rows)
+    return change_rows(connection, _FINISH, rows)
 
 
 def _finish_row(job: int, token: str, change: JobChange, now: float) -> tuple[object, ...]:
@@ -456,12 +465,12 @@ def record_outcomes(connection: sa.Connection, outcomes: Sequence[SidecarOutcome
     """Update the rows of these sidecars. A ready one never ends by a failure: it is kept (tables.is_kept)."""
     ended = [_outcome_row(outcome, now) for outcome in outcomes if outcome.error_class is None]
     if ended:
-        _OUTCOME.run(connection, ended)
+        change_rows(connection, _OUTCOME, ended)
     failed = [outcome for outcome in outcomes if outcome.error_class is not None]
     if failed:
         rows = [_outcome_row(outcome, now) for outcome in failed]
-        _FAILED.run(connection, rows)
-        _KEPT.run(connection, [_kept_row(outcome, now) for outcome in failed])
+        change_rows(connection, _FAILED, rows)
+        change_rows(connection, _KEPT, [_kept_row(outcome, now) for outcome in failed])
 
 
 def _outcome_row(outcome: SidecarOutcome, now: float) -> tuple[object, ...]:
@@ -513,7 +522,7 @@ def resolve_made(connection: sa.Connection, content_uuids: Sequence[str], now: f
     """Mark failures as resolved whose sidecars, of these contents, are made or found empty now."""
     rows = [(now, content_uuid) for content_uuid in dict.fromkeys(content_uuids)]
     if rows:
-        _RESOLVE.run(connection, rows)
+        change_rows(connection, _RESOLVE, rows)
 
 
 _LEFT_TEXT = (

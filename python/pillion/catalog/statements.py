@@ -70,7 +70,7 @@ class Updates:
     """An UPDATE written as text, with ``:names``, for many rows at once; ``types``: PostgreSQL's types of the names.
 
     SQLite runs it for each row, PostgreSQL once for all, joined with arrays of the values: there each statement costs
-    more than the row that it changes.
+    more than the row that it changes. ``each``, ``all``: the texts for the two.
     """
 
     def __init__(self, text: str, **types: str) -> None:
@@ -79,12 +79,6 @@ class Updates:
             raise ValueError(f"Give the types of {names} in this order.")
         arrays = ", ".join(f"%s::{kind}[]" for kind in types.values())
         columns = ", ".join(f"new_{name}" for name in names)
-        self._each = _NAME.sub("?", text)
+        self.each = _NAME.sub("?", text)
         changed, _, rest = _NAME.sub(lambda found: f"given.new_{found[0][1:]}", text).partition(" WHERE ")
-        self._all = f"{changed} FROM unnest({arrays}) AS given ({columns}) WHERE {rest}"
-
-    def run(self, connection: sa.Connection, rows: Sequence[tuple[object, ...]]) -> int:
-        """Run it for rows, each a tuple in the order of the names, no two of them of the same one; how many changed."""
-        if connection.dialect.name == "sqlite":
-            return connection.exec_driver_sql(self._each, list(rows)).rowcount
-        return connection.exec_driver_sql(self._all, tuple(map(list, zip(*rows, strict=True)))).rowcount
+        self.all = f"{changed} FROM unnest({arrays}) AS given ({columns}) WHERE {rest}"

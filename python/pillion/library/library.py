@@ -333,7 +333,7 @@ class Library(Looking):
         mine = host is None or host == host_name()
         root = None if here is None else existing_folder(here) if mine else os.path.abspath(os.fsencode(here))
         with self._database.exclusive(self.root / "index.lock", "indexing"), self._database.write() as connection:
-            catalog_indexing.map_location(connection, location.id, host or host_name(), root)
+            catalog_indexing.map_location(connection, location.id, str(host or host_name()), root)
         return next(item for item in self.locations() if item.id == location.id)
 
     def _named_location(self, path: str | os.PathLike[str]) -> Location:

@@ -145,10 +145,8 @@ class Recorder:
             # It reads all that was made, for which nobody has to wait.
             results = [(planned, believed(planned.job, returned, self.store)) for planned, returned in results]
             with self.database.share() as connection:
-                claims = [(planned.job.job.id, planned.job.job.token) for planned, _ in results]
-                jobs = [(planned.job.job.id, planned.job.job.content_uuid) for planned, _ in results]
-                catalog_queue.keep(connection, self.owner, jobs)
-                held = catalog_queue.still_held(connection, self.owner, claims)
+                jobs = [planned.job.job for planned, _ in results]
+                held = catalog_queue.keep(connection, self.owner, [(j.id, j.token, j.content_uuid) for j in jobs])
                 batch = self._collect(results, held, now)
                 self._drop_with_source(connection, batch)
                 self._place(batch)
