@@ -557,7 +557,9 @@ def add_measured(connection: sa.Connection, measured: Sequence[Measured]) -> Non
     """Add to the sums. Give each kind, variant and class at most once."""
     if not measured:
         return
-    keep_order(connection)
+    if connection.dialect.name == "postgresql":
+        # Others wait for these rows, and for the events after them: always in this order.
+        keep_order(connection)
     rows = [
         (
             item.kind,
