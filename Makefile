@@ -10,6 +10,7 @@
 #   make bench-peers       thumbnails beside libvips and Pillow-SIMD, each in an environment of its own; checks its goals
 #   make bench-text        OCR, transcripts and embeddings beside other tools; ARGS="--only ocr-speed" for a section
 #   make bench-search      search beside SQLite FTS5 and usearch; ARGS="--cranfield FOLDER" for its quality
+#   make bench-queue       the queue on PostgreSQL beside procrastinate and pgqueuer; ARGS="--rows 100000"
 #   make soak              everything broken on purpose, at the large numbers: hours; SOAK="--part kills" for a part
 #   make route             which of our files a photograph, a page and a request pass through, and how often
 #   make bench-serve       the HTTP server beside nginx (needs Debian's wrk), and the timeline of a million items
@@ -29,7 +30,7 @@ NATIVE := $(VENV)/python tools/native.py run
 export DIR
 SOAK ?=
 
-.PHONY: demo test test-python test-rust lint format bench bench-smoke bench-peers bench-search bench-serve bench-text gates fuzz fuzz-api fuzz-images fuzz-files soak soak-serve route setup setup-dev wheel clean help
+.PHONY: demo test test-python test-rust lint format bench bench-smoke bench-peers bench-queue bench-search bench-serve bench-text gates fuzz fuzz-api fuzz-images fuzz-files soak soak-serve route setup setup-dev wheel clean help
 
 help:
 	@sed -n 's/^#  *make /make /p' Makefile
@@ -90,6 +91,10 @@ bench-peers: setup-dev
 bench-text:
 	@$(PYTHON) tools/bootstrap.py test bench
 	@$(VENV)/python tools/bench_text.py $(ARGS)
+
+bench-queue:
+	@$(PYTHON) tools/bootstrap.py test bench
+	@$(VENV)/python tools/bench_queue.py $(ARGS)
 
 bench-search:
 	@$(PYTHON) tools/bootstrap.py test bench
