@@ -274,3 +274,14 @@ def test_a_single_line_is_only_put_in_the_place_of_one() -> None:
 def test_more_text_that_is_less_sure_is_not_taken() -> None:
     guessed = RecognisedText((read("one two three", 75, 100),))
     assert chosen_of(guessed, rows=True) == ["above", "one", "two", "below"]
+
+
+def test_what_is_hardly_read_where_no_line_was_is_left_out() -> None:
+    """The dark edge of a photographed page, for one."""
+    nothing = np.zeros((1, 1), np.uint8)
+    whole = Segment(nothing, corner=(100, 0)), RecognisedText((read("above", 90, 100), read("below", 90, 1500)))
+    page = PageLines(PreparedImage(nothing, SHAPE), boxes([]), (doubt(sure=True),))
+    for confidence, lines in ((50, ["above", "below"]), (70, ["above", "one two three", "below"])):
+        again = RecognisedText((read("one two three", confidence, 100),))
+        found = (Segment(nothing, corner=(100, 1000), doubt=0, place=1), again)
+        assert said(chosen(page, [whole, found])) == lines

@@ -252,6 +252,9 @@ def chosen(page: PageLines, read: Sequence[Read]) -> list[Read]:
         if doubt.strip and not before:
             # Its lines are parts of longer ones, which were read.
             continue
+        if not before and confidence([line for _, text in again for line in text.lines]) < UNREADABLE:
+            # What looks like print and was no line before is often the edge of a page.
+            continue
         if _makes_more_sense(again, before, _NEARLY_AS_MUCH if doubt.rows or _is_of_numbers(before) else 1.0):
             kept = [*rest[:place], *again, *rest[place:]]
     return kept
@@ -277,22 +280,21 @@ def _parted(read: Sequence[Read], area: Area) -> tuple[list[Read], list[Read], i
     outside: list[Read] = []
     place: int | None = None
     for segment, text in read:
-        for is_in, group in itertools.groupby(text.lines, partial(_is_in, segment, area)):
+        for (is_in, is_below), group in itertools.groupby(text.lines, partial(_in_or_below, segment, area)):
             lines = replace(text, lines=tuple(group))
-            if is_in:
-                place = len(outside) if place is None else place
-                within.append((segment, lines))
-            else:
-                if place is None and segment.corner[1] + lines.lines[0].box[1] >= area[3]:
-                    place = len(outside)
-                outside.append((segment, lines))
+            if place is None and (is_in or is_below):
+                place = len(outside)
+            (within if is_in else outside).append((segment, lines))
     return within, outside, len(outside) if place is None else place
 
 
-def _is_in(segment: Segment, area: Area, line: RecognisedLine) -> bool:
-    across = segment.corner[0] + (line.box[0] + line.box[2]) / 2
-    down = segment.corner[1] + (line.box[1] + line.box[3]) / 2
-    return area[0] <= across < area[2] and area[1] <= down < area[3]
+def _in_or_below(segment: Segment, area: Area, line: RecognisedLine) -> tuple[bool, bool]:
+    """Whether the middle of a line is in an area, and whether the line is below it."""
+    left, top = segment.corner
+    across, down = left + (line.box[0] + line.box[2]) / 2, top + (line.box[1] + line.box[3]) / 2
+    is_in = area[0] <= across < area[2] and area[1] <= down < area[3]
+    is_over = left + line.box[0] < area[2] and area[0] < left + line.box[2]
+    return is_in, is_over and top + line.box[1] >= area[3]
 
 
 # back to the page -----------------------------------------------------------------------------------------------------
