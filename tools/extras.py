@@ -19,6 +19,7 @@ import sys
 import tempfile
 import urllib.request
 import venv
+import zipfile
 from collections.abc import Callable, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
@@ -199,6 +200,8 @@ def main(arguments: Sequence[str]) -> None:
     parser.add_argument("wheel", type=Path)
     parser.add_argument("extras", nargs="*", metavar="EXTRA", help=f"{BASE}, {', '.join(EXTRAS)} or all; none: each")
     options = parser.parse_args(arguments)
+    if not any(name.startswith("pillion/_core") for name in zipfile.ZipFile(options.wheel).namelist()):
+        parser.error(f"{options.wheel} leads to a checkout; give one that make wheel made")
     sizes: dict[str, float] = {}
     works: dict[str, dict[str, str]] = {}
     with tempfile.TemporaryDirectory(prefix="pillion-extras-") as work:
