@@ -89,6 +89,8 @@ def test_an_item_has_its_thumbhash_and_thumbnails_with_checksums_that_answer(ser
     for variant, checksum in item["thumbs"].items():
         answer = served.ask(f"sidecars/{item['content_uuid']}/thumb/{variant}?sum={checksum}")
         assert answer.status == 200
+        too_long = f"sidecars/{item['content_uuid']}/thumb/{variant}?sum={'0' * 129}"
+        assert is_problem(served.ask(too_long), 422)
         assert "immutable" in answer.headers["cache-control"]
 
 

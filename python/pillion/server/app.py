@@ -34,6 +34,7 @@ T = TypeVar("T")
 
 _logger = logging.getLogger(__name__)
 _SIDECARS = f"{API}/sidecars/"
+_LONGEST_SUM = len("sum=") + 128
 _MOST_QUEUED = 256
 """So many requests may wait for a thread of one sort; others are told to come again."""
 
@@ -218,7 +219,7 @@ class Api:
         parts = path[len(_SIDECARS) :].split("/")
         if len(parts) != 3 or (query and (not query.startswith(b"sum=") or b"&" in query)):
             return False
-        if b"range" in request.headers:
+        if b"range" in request.headers or len(query) > _LONGEST_SUM:
             return False
         small = self.kept.get((parts[0], parts[1], parts[2]))
         if small is None:
