@@ -28,7 +28,7 @@ def tool() -> ModuleType:
 @pytest.mark.parametrize(
     ("story", "files", "moves"),
     [
-        ("photograph", 24, 99),
+        ("photograph", 26, 104),
         ("search", 9, 44),
         pytest.param("page", 13, 52, marks=pytest.mark.models),
         ("ready", 9, 16),
