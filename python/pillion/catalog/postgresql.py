@@ -35,7 +35,7 @@ from pillion.errors import (
 )
 from pillion.machine import OnWait, device_name, exclusive
 
-OLDEST = 15
+OLDEST = 16
 """The oldest release of PostgreSQL that is used."""
 
 PATIENCE_S = 60.0
