@@ -47,6 +47,7 @@ class Manifest:
     mime: str
     sidecars: Sequence[ManifestEntry]
     thumbhash: bytes | None = None
+    likeness: bytes | None = None
 
     def by_key(self) -> dict[tuple[SidecarKind, str], ManifestEntry]:
         """The sidecars by kind and variant."""
@@ -76,6 +77,7 @@ class _Stored(msgspec.Struct):
     mime: Annotated[str, msgspec.Meta(pattern="^[ -~]{0,255}$")]
     sidecars: list[_Entry]
     thumbhash: Annotated[str, msgspec.Meta(max_length=64)] | None = None
+    likeness: Annotated[str, msgspec.Meta(pattern="^[A-Za-z0-9+/]{43}=$")] | None = None
 
 
 _decoder = msgspec.json.Decoder(_Stored)
@@ -98,6 +100,7 @@ def parsed(data: bytes, content_uuid: str) -> Manifest:
         mime=stored.mime,
         sidecars=[_entry(content_uuid, entry) for entry in stored.sidecars],
         thumbhash=base64.b64decode(stored.thumbhash, validate=True) if stored.thumbhash else None,
+        likeness=base64.b64decode(stored.likeness, validate=True) if stored.likeness else None,
     )
 
 

@@ -9,7 +9,7 @@ from dataclasses import dataclass, field
 from enum import StrEnum
 from fnmatch import fnmatchcase
 from pathlib import Path
-from typing import Any, ClassVar, NewType, Self, TypeVar, dataclass_transform
+from typing import Any, ClassVar, NewType, Protocol, Self, TypeVar, dataclass_transform
 from urllib.parse import quote, unquote
 
 from pillion.errors import ErrorClass, ItemError, UsageError
@@ -213,9 +213,10 @@ class GenerationRequest:
 
     ``source`` is an absolute path; the file is only read. ``mime`` was found from the bytes. ``settings``: the kind's
     own settings (JSON values, from the policy). ``texts``: ready text sidecars of the same content (kind -> absolute
-    path of its JSON), given only to kinds made from them. ``prepared``: what the generator's own ``prepare`` returned
-    for it, if anything. ``checkpoint``: a file where the generator may save what it has made so far; the next try
-    finds it again, until a try has an outcome. None if no checkpoint is kept. See :mod:`pillion.kinds.checkpoint`.
+    path of its JSON), given only to kinds made from them. ``likeness``: whether the perceptual hash of a picture is
+    wanted beside it. ``prepared``: what the generator's own ``prepare`` returned for it, if anything. ``checkpoint``: a
+    file where the generator may save what it has made so far; the next try finds it again, until a try has an outcome.
+    None if no checkpoint is kept. See :mod:`pillion.kinds.checkpoint`.
     """
 
     kind: SidecarKind
@@ -224,13 +225,49 @@ class GenerationRequest:
     mime: str
     settings: Mapping[str, Any] = field(default_factory=dict)
     texts: Mapping[SidecarKind, Path] = field(default_factory=dict)
+    likeness: bool = False
     prepared: Any = None
     checkpoint: Path | None = None
 
 
+LIKENESS_BYTES = 32
+"""The length of a perceptual hash."""
+
+
+class _Hashed(Protocol):
+    @property
+    def thumbhash(self) -> bytes | None: ...
+
+    @property
+    def likeness(self) -> bytes | None: ...
+
+
+@value
+class PictureHashes:
+    """What is known of how a content looks: its ThumbHash, at most 25 bytes, and its perceptual hash, 32 bytes."""
+
+    thumbhash: bytes | None = None
+    likeness: bytes | None = None
+
+    @classmethod
+    def of(cls, item: _Hashed | None) -> Self:
+        """Those of what has them; none of None."""
+        return cls() if item is None else cls(thumbhash=item.thumbhash, likeness=item.likeness)
+
+    def or_of(self, before: _Hashed | None) -> Self:
+        """These, and of another what these lack."""
+        if before is None:
+            return self
+        return type(self)(thumbhash=self.thumbhash or before.thumbhash, likeness=self.likeness or before.likeness)
+
+    def __bool__(self) -> bool:
+        return self.thumbhash is not None or self.likeness is not None
+
+
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Produced:
-    """The bytes of one finished sidecar. ``thumbhash``: the content's, if the generator saw a picture of it.
+    """The bytes of one finished sidecar. ``thumbhash``: the content's, if the generator saw a picture of it;
+    ``likeness``: its perceptual hash, 32 bytes, by which pictures that look the same are found.
 
     ``file``: instead of ``data``, a file that holds them and is moved away: for what is too large for memory.
     """
@@ -241,6 +278,7 @@ class Produced:
     file: Path | None = None
     mark: SidecarMark | None = None
     thumbhash: bytes | None = None
+    likeness: bytes | None = None
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)

@@ -14,7 +14,7 @@ from pillion import _core
 from pillion.catalog import dependents
 from pillion.catalog import indexing as catalog_indexing
 from pillion.catalog import queue as catalog_queue
-from pillion.catalog.contents import thumbhashes
+from pillion.catalog.contents import picture_hashes
 from pillion.catalog.database import Database
 from pillion.catalog.events import append_events
 from pillion.catalog.queue import SidecarOutcome
@@ -27,9 +27,9 @@ from pillion.failpoints import reach
 from pillion.kinds import registry
 from pillion.machine import at_work, this_owner
 from pillion.manifest import ManifestEntry
-from pillion.model import NEVER_SAMPLED, Produced, SidecarKind, SidecarStatus, WantedSidecar
+from pillion.model import NEVER_SAMPLED, PictureHashes, Produced, SidecarKind, SidecarStatus, WantedSidecar
 from pillion.queue.commit import ready_outcome
-from pillion.store import Placement, Store, staged_path
+from pillion.store import Placement, Store, described, staged_path
 
 _MOST_CONFLICTS = 5
 """So often it is begun again because another machine has changed a manifest meanwhile."""
@@ -174,9 +174,8 @@ def _listing(
     listed: Sequence[ManifestEntry],
 ) -> Placement:
     """A new manifest in staging, synced with all else that is there."""
-    thumbhash = thumbhashes(connection, [uuid]).get(uuid)
-    about = {"hash": info[0], "size": info[1], "mime": info[2], "thumbhash": thumbhash}
-    manifest = store.stage_manifest(owner, uuid, about, listed)
+    hashes = picture_hashes(connection, [uuid]).get(uuid, PictureHashes())
+    manifest = store.stage_manifest(owner, uuid, described(*info, hashes), listed)
     store.sync()
     return manifest
 
@@ -188,7 +187,7 @@ def _place(connection: sa.Connection, store: Store, owner: str, sidecars: Sequen
     entries: dict[int, ManifestEntry] = {}
     manifests: list[Placement] = []
     files: list[Placement] = []
-    known = thumbhashes(connection, list(by_content))
+    known = picture_hashes(connection, list(by_content))
     for uuid, some in by_content.items():
         info = content_info(connection, uuid)
         if info is None:
@@ -200,14 +199,21 @@ def _place(connection: sa.Connection, store: Store, owner: str, sidecars: Sequen
             staged = staged_path(store.new_staging_path(owner), entry.variant)
             staged.write_bytes(given.produced.data)
             files.append(Placement(staged=staged, rel_path=entry.rel_path))
-        new = next((given.produced.thumbhash for given in some if given.produced.thumbhash), None)
-        about = {"hash": info[0], "size": info[1], "mime": info[2], "thumbhash": new or known.get(uuid)}
-        manifests.append(store.stage_manifest(owner, uuid, about, list(listed.values())))
+        hashes = _hashes(some).or_of(known.get(uuid))
+        manifests.append(store.stage_manifest(owner, uuid, described(*info, hashes), list(listed.values())))
     store.sync()
     store.place(manifests)
     store.place(files)
     store.sync()
     return [entries[id(given)] for given in sidecars]
+
+
+def _hashes(sidecars: Iterable[Given]) -> PictureHashes:
+    """What the sidecars of one content say of how it looks: the first that does."""
+    found = PictureHashes()
+    for given in sidecars:
+        found = found.or_of(given.produced)
+    return found
 
 
 def _entry(store: Store, given: Given) -> ManifestEntry:
@@ -228,8 +234,10 @@ def _entry(store: Store, given: Given) -> ManifestEntry:
 def _note(connection: sa.Connection, made: Sequence[tuple[Given, ManifestEntry]], now: float) -> None:
     uuids = sorted({given.content_uuid for given, _ in made})
     catalog_queue.record_outcomes(connection, [ready_outcome(given.content_uuid, entry) for given, entry in made], now)
-    previews = {given.content_uuid: given.produced.thumbhash for given, _ in made}
-    catalog_queue.record_thumbhashes(connection, {uuid: preview for uuid, preview in previews.items() if preview})
+    by_content: dict[str, list[Given]] = {}
+    for given, _ in made:
+        by_content.setdefault(given.content_uuid, []).append(given)
+    catalog_queue.record_picture_hashes(connection, {uuid: _hashes(some) for uuid, some in by_content.items()})
     catalog_queue.resolve_made(connection, uuids, now)
     for some in chunks(uuids):
         catalog_indexing.drop_idle_jobs(

@@ -37,12 +37,14 @@ def library(folder: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
     return path
 
 
-def hashes(path: Path) -> dict[str, bytes]:
+def hashes(path: Path) -> dict[str, tuple[bytes, bytes]]:
+    """Content -> ThumbHash and perceptual hash."""
     database = Database(path / "catalog.sqlite")
     with database.read() as connection:
-        rows = connection.execute(sa.select(contents.c.content_uuid, contents.c.thumbhash)).all()
+        columns = (contents.c.content_uuid, contents.c.thumbhash, contents.c.likeness)
+        rows = connection.execute(sa.select(*columns)).all()
     database.close()
-    return {uuid: value for uuid, value in rows if value is not None}
+    return {uuid: (thumbhash, likeness) for uuid, thumbhash, likeness in rows if thumbhash or likeness}
 
 
 def test_pictures_and_pages_have_a_hash_and_texts_have_none(folder: Path, library: Path) -> None:
@@ -61,6 +63,7 @@ def test_pictures_and_pages_have_a_hash_and_texts_have_none(folder: Path, librar
 
 def test_reconcile_brings_hashes_and_marks_back(library: Path) -> None:
     before = hashes(library)
+    assert all(len(likeness) == 32 for _, likeness in before.values())
     with pillion.Library.open(library) as opened:
         marked = {item.content_uuid for item in opened.ls() if item.mark is SidecarMark.TRUNCATED}
     assert len(marked) == 1
@@ -74,7 +77,7 @@ def test_reconcile_brings_hashes_and_marks_back(library: Path) -> None:
 def test_a_manifest_without_hash_and_mark_is_still_read(library: Path) -> None:
     manifest = next(library.rglob("manifest.json"))
     whole = json.loads(manifest.read_text())
-    old = {key: value for key, value in whole.items() if key != "thumbhash"}
+    old = {key: value for key, value in whole.items() if key not in ("thumbhash", "likeness")}
     old["sidecars"] = [{key: value for key, value in item.items() if key != "mark"} for item in old["sidecars"]]
     manifest.write_text(json.dumps(old))
     pillion.Library.reconcile(library, rebuild=True)

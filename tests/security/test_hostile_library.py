@@ -104,6 +104,7 @@ EDITS: dict[str, Callable[[dict[str, Any]], object]] = {
     "a number of sidecars": lambda data: data.update(sidecars=5),
     "300,000 sidecars": lambda data: data.update(sidecars=data["sidecars"] * 150_000),
     "a thumbhash that is none": lambda data: data.update(thumbhash="not base64!"),
+    "a likeness that is none": lambda data: data.update(likeness="AAAA"),
 }
 
 

@@ -41,6 +41,7 @@ RESULTS = (
                 checksum="0" * 64,
                 mark=SidecarMark.TRUNCATED,
                 thumbhash=b"123",
+                likeness=bytes(range(32)),
             ),
         ),
         2.0,
@@ -106,7 +107,13 @@ def test_a_result_arrives_as_it_was_sent(result: Execution) -> None:
 
 @pytest.mark.parametrize(
     "changes",
-    [{"checksum": "../" * 21 + "x"}, {"checksum": "A" * 64}, {"thumbhash": b"x" * 26}, {"format": "exe"}],
+    [
+        {"checksum": "../" * 21 + "x"},
+        {"checksum": "A" * 64},
+        {"thumbhash": b"x" * 26},
+        {"likeness": b"x" * 31},
+        {"format": "exe"},
+    ],
 )
 def test_a_made_sidecar_has_the_shape_that_it_must_have(changes: dict[str, object]) -> None:
     staged = {"variant": "default", "format": "webp", "size": 3, "checksum": "0" * 64, **changes}

@@ -1,4 +1,4 @@
-"""Contents: orphans, which no file has any more, those of which nothing is made, and ThumbHashes."""
+"""Contents: orphans, which no file has any more, those of which nothing is made, and the hashes of pictures."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from pillion.catalog.rebuilding import reconciled_at
 from pillion.catalog.sidecars import note_gone
 from pillion.catalog.statements import IN_LIMIT, INSERTS, chunks
 from pillion.catalog.tables import TAKEN_FOR, contents, entries, facts, failures, jobs, meta, sidecars
-from pillion.model import UNKNOWN
+from pillion.model import UNKNOWN, PictureHashes
 
 RECONCILED_GRACE_S = 30 * 86400.0
 """After a reconcile it is not known which files have a content until they are indexed again. For this long none counts
@@ -149,7 +149,7 @@ def unknown_endings(connection: sa.Connection) -> dict[str, int]:
     return dict(sorted(counts.items(), key=lambda item: (-item[1], item[0])))
 
 
-# thumbhashes ----------------------------------------------------------------------------------------------------------
+# the hashes of pictures -----------------------------------------------------------------------------------------------
 
 
 def thumbhashes(connection: sa.Connection, content_uuids: Sequence[str]) -> dict[str, bytes]:
@@ -160,4 +160,19 @@ def thumbhashes(connection: sa.Connection, content_uuids: Sequence[str]) -> dict
             contents.c.content_uuid.in_(some), contents.c.thumbhash.is_not(None)
         )
         found.update({row[0]: bytes(row[1]) for row in connection.execute(query)})
+    return found
+
+
+def picture_hashes(connection: sa.Connection, content_uuids: Sequence[str]) -> dict[str, PictureHashes]:
+    """content_uuid -> its hashes, of those that have any."""
+    found: dict[str, PictureHashes] = {}
+    columns = (contents.c.content_uuid, contents.c.thumbhash, contents.c.likeness)
+    for some in chunks(sorted(content_uuids)):
+        query = sa.select(*columns).where(
+            contents.c.content_uuid.in_(some),
+            sa.or_(contents.c.thumbhash.is_not(None), contents.c.likeness.is_not(None)),
+        )
+        for uuid, *hashes in connection.execute(query):
+            thumbhash, likeness = (None if hash_ is None else bytes(hash_) for hash_ in hashes)
+            found[uuid] = PictureHashes(thumbhash=thumbhash, likeness=likeness)
     return found

@@ -223,7 +223,7 @@ def known_in(connection: sa.Connection, buckets: Collection[str]) -> Mapping[str
 
 def offer_contents(connection: sa.Connection, offered: Sequence[str]) -> Iterator[Mapping[str, Any]]:
     """The rows of these contents, as ``record_contents`` (rebuilding.py) takes them."""
-    columns = [contents.c[name] for name in ("content_uuid", "hash", "size", "mime", "thumbhash")]
+    columns = [contents.c[name] for name in ("content_uuid", "hash", "size", "mime", "thumbhash", "likeness")]
     for some in chunks(offered):
         query = sa.select(*columns).where(contents.c.content_uuid.in_(some))
         yield from (dict(row._mapping) for row in connection.execute(query))

@@ -45,7 +45,16 @@ from pillion.job import (
 )
 from pillion.kinds import registry
 from pillion.machine import host_name
-from pillion.model import Failure, MediaClass, SidecarFormat, SidecarKind, SidecarMark, SidecarStatus, value
+from pillion.model import (
+    Failure,
+    MediaClass,
+    PictureHashes,
+    SidecarFormat,
+    SidecarKind,
+    SidecarMark,
+    SidecarStatus,
+    value,
+)
 
 LEASE_S = 30.0
 """A claim that is not renewed for this long is void."""
@@ -496,15 +505,20 @@ def _kept_row(outcome: SidecarOutcome, now: float) -> tuple[object, ...]:
     return (outcome.error_class, outcome.error_message, now, *key, outcome.recipe)
 
 
-def record_thumbhashes(connection: sa.Connection, hashes: Mapping[str, bytes]) -> None:
-    """Store ThumbHashes by content_uuid."""
-    if hashes:
-        statement = (
-            sa.update(contents)
-            .where(contents.c.content_uuid == sa.bindparam("b_content"))
-            .values(thumbhash=sa.bindparam("b_hash"))
-        )
-        connection.execute(statement, [{"b_content": uuid, "b_hash": value} for uuid, value in hashes.items()])
+def record_picture_hashes(connection: sa.Connection, hashes: Mapping[str, PictureHashes]) -> None:
+    """Store the hashes of pictures by content_uuid; one that is None leaves what is there."""
+    rows = [
+        {"b_content": uuid, "b_thumbhash": found.thumbhash, "b_likeness": found.likeness}
+        for uuid, found in hashes.items()
+        if found
+    ]
+    if rows:
+        columns = {
+            column: sa.func.coalesce(sa.bindparam(f"b_{column.name}", type_=column.type), column)
+            for column in (contents.c.thumbhash, contents.c.likeness)
+        }
+        statement = sa.update(contents).where(contents.c.content_uuid == sa.bindparam("b_content")).values(columns)
+        connection.execute(statement, rows)
 
 
 _RESOLVE = Updates(

@@ -14,6 +14,7 @@ from pillion.model import SidecarStatus
 
 _RECONCILED = "reconciled_at"
 _LIBRARY = "library"
+_HASHES = ("thumbhash", "likeness")
 _UNMADE = (SidecarStatus.PENDING.value, SidecarStatus.CANCELLED.value)
 
 
@@ -42,16 +43,16 @@ def register_device(connection: sa.Connection, device_uuid: str, name: str, now:
 
 
 def record_contents(connection: sa.Connection, rows: Sequence[Mapping[str, object]], now: float) -> None:
-    """Add new contents, and the ThumbHash to known contents that have none.
+    """Add new contents, and the hashes of pictures to known contents that have none.
 
-    ``rows``: content_uuid, hash, size (bytes), mime and thumbhash (or None) of each.
+    ``rows``: content_uuid, hash, size (bytes), mime, thumbhash and likeness (or None) of each.
     """
     if rows:
         insert = INSERTS[connection.dialect.name](contents)
         statement = insert.on_conflict_do_update(
             index_elements=["content_uuid"],
-            set_={"thumbhash": insert.excluded.thumbhash},
-            where=contents.c.thumbhash.is_(None),
+            set_={name: sa.func.coalesce(contents.c[name], insert.excluded[name]) for name in _HASHES},
+            where=sa.or_(*(contents.c[name].is_(None) for name in _HASHES)),
         )
         connection.execute(statement, [{**row, "created_at": now} for row in rows])
 

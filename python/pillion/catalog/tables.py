@@ -113,6 +113,7 @@ contents = Table(
     Column("mime", Text, nullable=False),
     Column("created_at", Float, nullable=False),
     Column("thumbhash", LargeBinary),
+    Column("likeness", LargeBinary),
     Column("shown_at", BigInteger),
     Column("taken_at", BigInteger),
     Column("part_of", Text),
@@ -121,6 +122,7 @@ contents = Table(
     sqlite_with_rowid=False,
 )
 """``thumbhash``: at most 25 bytes, a preview to show until a thumbnail is loaded; from the job that made thumbnails.
+``likeness``: the perceptual hash of the picture, 32 bytes, from the same job.
 ``shown_at``: where it stands in the timeline, in ms since 1970 (catalog/facts.py); NULL while no file has it, and for a
 part. ``taken_at``: the capture date by the clock on the wall, in the same ms; NULL if there is none. ``part_of``: the
 content of which it is a part, as the film of a Live Photo. ``facts_version``: of the rules that its facts were read by;

@@ -26,6 +26,7 @@ from pillion.kinds import registry
 from pillion.kinds.generator import BatchGenerator
 from pillion.kinds.spec import MIB, Limits
 from pillion.model import (
+    LIKENESS_BYTES,
     NEVER_SAMPLED,
     Allowance,
     Empty,
@@ -43,6 +44,8 @@ from pillion.pool import sandbox
 from pillion.weights import outside
 
 Checksum = Annotated[str, msgspec.Meta(pattern="^[0-9a-f]{64}$")]
+ThumbHash = Annotated[bytes, msgspec.Meta(max_length=25)]
+Likeness = Annotated[bytes, msgspec.Meta(min_length=LIKENESS_BYTES, max_length=LIKENESS_BYTES)]
 Seconds = Annotated[float, msgspec.Meta(ge=0, le=1e9)]
 
 _SPARSE_MIB = 64
@@ -80,7 +83,7 @@ class ExecutionTask:
 class Staged:
     """One finished sidecar, in staging at the task's path for its variant. ``checksum``: BLAKE3 of its bytes.
 
-    ``thumbhash``: that of the whole content.
+    ``thumbhash``, ``likeness``: those of the whole content.
     """
 
     variant: str
@@ -88,7 +91,8 @@ class Staged:
     size: int
     checksum: Checksum
     mark: SidecarMark | None = None
-    thumbhash: Annotated[bytes, msgspec.Meta(max_length=25)] | None = None
+    thumbhash: ThumbHash | None = None
+    likeness: Likeness | None = None
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -240,6 +244,7 @@ def _request(task: ExecutionTask, source: bytes, prepared: Any = None) -> Genera
         mime=task.mime,
         settings=task.settings,
         texts=task.texts,
+        likeness=True,
         prepared=prepared,
         checkpoint=task.checkpoint,
     )
@@ -340,4 +345,5 @@ def _stage(staging: bytes, produced: Produced) -> Staged:
         checksum=hashed.hash,
         mark=produced.mark,
         thumbhash=produced.thumbhash,
+        likeness=produced.likeness,
     )

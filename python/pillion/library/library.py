@@ -166,7 +166,8 @@ class Library(Looking):
         from pillion.library.searching import Searching
 
         self._must_be_open()
-        return Searching(self._database, self._store, read_only=self.read_only)
+        sandbox = self.config.sandbox
+        return Searching(self._database, self._store, read_only=self.read_only, sandbox=sandbox)
 
     @functools.cached_property
     def timeline(self) -> Timeline:

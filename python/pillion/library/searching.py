@@ -125,10 +125,11 @@ def _without_model(without: str, failed: ImportError | ItemError) -> str:
 class Searching:
     """Searches of one open library."""
 
-    def __init__(self, database: Database, store: Store, *, read_only: bool) -> None:
+    def __init__(self, database: Database, store: Store, *, read_only: bool, sandbox: str = "auto") -> None:
         self._database = database
         self._store = store
         self._read_only = read_only
+        self._sandbox = sandbox
         self._reader: Reader | None = None
         self._notes: list[str] = []
 
@@ -188,7 +189,9 @@ class Searching:
         groups = likeness.exact(self._database)
         if near:
             reader = self._opened(progress)
-            groups += self._asked(lambda reader: likeness.near(self._database, self._store, reader), reader, progress)
+            groups += self._asked(
+                lambda reader: likeness.near(self._database, self._store, reader, self._sandbox), reader, progress
+            )
         return groups
 
     def similar(
@@ -305,7 +308,7 @@ class Searching:
             self._notes.append("How this picture looks is known when its thumbnails are made.")
             return []
         if hash_ is None:
-            hash_ = likeness.picture_likeness(path)
+            hash_ = likeness.picture_likeness(path, self._sandbox)
         found = [(uuid, bits) for uuid, bits in likeness.alike(reader, hash_) if uuid != content_uuid]
         same = {uuid: 1 - bits / 128 for uuid, bits in found}
         looks = self._looks_of(reader, path, content_uuid, decode)
@@ -332,7 +335,7 @@ class Searching:
         try:
             from pillion.kinds.picture import towers
 
-            return towers.of_picture(likeness.looked_at(path))
+            return towers.of_picture(likeness.looked_at(path, self._sandbox))
         except (ImportError, ItemError) as error:
             self._notes.append(_without_model("Pictures of the same kind were not looked for", error))
             return None

@@ -187,7 +187,7 @@ def _batches(store: Store, report: Reconciled) -> Iterator[_Batch]:
         if manifest is None or not whole:
             continue
         about: dict[str, object] = {"content_uuid": uuid, "hash": manifest.hash, "size": manifest.size}
-        about |= {"mime": manifest.mime, "thumbhash": manifest.thumbhash}
+        about |= {"mime": manifest.mime, "thumbhash": manifest.thumbhash, "likeness": manifest.likeness}
         batch.contents.append(about)
         batch.ready.extend(ready_outcome(uuid, item) for item in whole)
         if len(batch.contents) == _BATCH:

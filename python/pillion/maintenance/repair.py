@@ -13,7 +13,7 @@ from dataclasses import dataclass, field
 
 import sqlalchemy as sa
 
-from pillion.catalog.contents import present_contents, thumbhashes
+from pillion.catalog.contents import picture_hashes, present_contents
 from pillion.catalog.database import Database
 from pillion.catalog.indexing import queue_due
 from pillion.catalog.rebuilding import record_listed
@@ -35,10 +35,10 @@ from pillion.kinds import registry
 from pillion.maintenance.reconcile import is_listed_whole
 from pillion.maintenance.verify import Finding, content_of, verify
 from pillion.manifest import ManifestEntry
-from pillion.model import SidecarKind, SidecarStatus
+from pillion.model import PictureHashes, SidecarKind, SidecarStatus
 from pillion.queue.commit import ready_outcome
 from pillion.search import index
-from pillion.store import MANIFEST, Store
+from pillion.store import MANIFEST, Store, described
 
 _BATCH = 100
 
@@ -192,9 +192,8 @@ def _rewrite_manifests(run: _Repair, content_uuids: Sequence[str]) -> None:
             if not rows or info is None:
                 _remove_unless_ready(run, connection, run.store.manifest_rel_path(uuid))
                 continue
-            thumbhash = thumbhashes(connection, [uuid]).get(uuid)
-            about = {"hash": info[0], "size": info[1], "mime": info[2], "thumbhash": thumbhash}
             before = run.store.read_manifest(uuid)
+            about = described(*info, picture_hashes(connection, [uuid]).get(uuid, PictureHashes()))
             listed = [entry for row in rows if (entry := _entry(row, before.get((row.kind, row.variant)))) is not None]
             placements.append(run.store.stage_manifest(run.owner, uuid, about, listed))
         run.store.sync()

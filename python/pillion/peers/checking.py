@@ -13,7 +13,7 @@ from typing import Any, Self
 from pillion import machine
 from pillion.errors import ErrorClass, ItemError, UsageError
 from pillion.kinds import registry
-from pillion.kinds.execute import allowance, failure_by
+from pillion.kinds.execute import Likeness, ThumbHash, allowance, failure_by
 from pillion.kinds.spec import MIB
 from pillion.model import Failure, SidecarFormat, SidecarMark, error_of, value
 from pillion.pool.pool import WorkerPool
@@ -41,7 +41,8 @@ class Checked:
 
     format: SidecarFormat | None = None
     mark: SidecarMark | None = None
-    thumbhash: bytes | None = None
+    thumbhash: ThumbHash | None = None
+    likeness: Likeness | None = None
     failure: Failure | None = None
 
 
@@ -55,7 +56,9 @@ def perform(check: Check) -> Checked:
         produced = registry.loaded(given)(check.variant, data, check.settings)
         if produced.data != data:
             raise ItemError(ErrorClass.CORRUPT, "it is not as Pillion writes it")
-        return Checked(format=produced.format, mark=produced.mark, thumbhash=produced.thumbhash)
+        return Checked(
+            format=produced.format, mark=produced.mark, thumbhash=produced.thumbhash, likeness=produced.likeness
+        )
     except BaseException as error:
         if isinstance(error, UsageError):
             error = ItemError(ErrorClass.CORRUPT, str(error))

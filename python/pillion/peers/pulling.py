@@ -357,5 +357,6 @@ def _given(item: Wanted, data: bytes, found: Checked | ItemError) -> Given:
         data=data,
         mark=found.mark or offer.mark,
         thumbhash=found.thumbhash,
+        likeness=found.likeness,
     )
     return Given(content_uuid=offer.content_uuid, kind=offer.kind, recipe=offer.recipe, produced=produced)

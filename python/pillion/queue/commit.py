@@ -42,6 +42,7 @@ from pillion.model import (
     Empty,
     Failure,
     MediaClass,
+    PictureHashes,
     SidecarKind,
     SidecarStatus,
     failure_of,
@@ -49,7 +50,7 @@ from pillion.model import (
 )
 from pillion.queue.checkpoints import Checkpoint, Checkpoints
 from pillion.queue.engine import Result
-from pillion.store import Placement, Store, staged_path
+from pillion.store import Placement, Store, described, staged_path
 
 _logger = logging.getLogger(__name__)
 
@@ -70,7 +71,7 @@ class Adopted:
 
     due: Due
     entry: ManifestEntry
-    thumbhash: bytes | None
+    hashes: PictureHashes
 
 
 @value
@@ -110,9 +111,14 @@ class _Batch:
     faults: dict[str, str] = field(default_factory=dict)
     leftovers: list[PlannedJob] = field(default_factory=list)
     """Jobs that may have left files in staging: they failed, or their claim was lost."""
-    thumbhashes: dict[str, bytes] = field(default_factory=dict)
+    hashes: dict[str, PictureHashes] = field(default_factory=dict)
     over: list[Checkpoint] = field(default_factory=list)
     """Checkpoints that are not needed any more."""
+
+    def saw(self, content_uuid: str, hashes: PictureHashes) -> None:
+        """Take over what of these hashes is known."""
+        if hashes:
+            self.hashes[content_uuid] = hashes.or_of(self.hashes.get(content_uuid))
 
 
 @dataclass(slots=True)
@@ -152,7 +158,7 @@ class Recorder:
                 self._place(batch)
                 reach("record.placed")
                 catalog_queue.record_outcomes(connection, batch.outcomes, now)
-                catalog_queue.record_thumbhashes(connection, batch.thumbhashes)
+                catalog_queue.record_picture_hashes(connection, batch.hashes)
                 if batch.tried:
                     record_failures(connection, batch.tried, now)
                 catalog_queue.resolve_made(connection, _made_of(batch.outcomes), now)
@@ -191,8 +197,7 @@ class Recorder:
         for adopted in planned.adopted:
             entry = adopted.entry
             self._ready(batch, job, entry)
-            if adopted.thumbhash is not None:
-                batch.thumbhashes[job.content_uuid] = adopted.thumbhash
+            batch.saw(job.content_uuid, adopted.hashes)
         result = result_of(returned)
         if isinstance(result, Failure):
             change = self._failed(batch, planned, result, now)
@@ -279,8 +284,7 @@ class Recorder:
                 mark=staged.mark,
                 own=registry.is_own(job.kind, staged.variant),
             )
-            if staged.thumbhash is not None:
-                batch.thumbhashes[job.content_uuid] = staged.thumbhash
+            batch.saw(job.content_uuid, PictureHashes.of(staged))
             batch.listed.setdefault(job.content_uuid, []).append(entry)
             batch.about[job.content_uuid] = job
             self._ready(batch, job, entry)
@@ -321,9 +325,9 @@ class Recorder:
                 if replaced is not None and replaced.rel_path != entry.rel_path:
                     stale.append(replaced.rel_path)
             listed.update({(entry.kind, entry.variant): entry for entry in batch.listed.get(uuid, ())})
-            thumbhash = batch.thumbhashes.get(uuid) or (before.thumbhash if before else None)
-            about = {"hash": job.hash, "size": job.size, "mime": job.mime, "thumbhash": thumbhash}
+            hashes = batch.hashes.get(uuid, PictureHashes()).or_of(before)
             if listed:
+                about = described(job.hash, job.size, job.mime, hashes)
                 manifests.append(self.store.stage_manifest(self.owner, uuid, about, list(listed.values())))
             else:
                 stale.append(self.store.manifest_rel_path(uuid))

@@ -45,7 +45,7 @@ from pillion.kinds.execute import Execution, ExecutionTask, allowance
 from pillion.kinds.registry import obtaining
 from pillion.kinds.spec import KindSpec
 from pillion.machine import at_work, interrupts_end, is_gone, this_owner
-from pillion.model import PDF_PASSWORDS, Allowance, Failure, SidecarKind
+from pillion.model import PDF_PASSWORDS, Allowance, Failure, PictureHashes, SidecarKind
 from pillion.pool.pool import WorkerPool
 from pillion.queue.checkpoints import FOLDER, Checkpoints
 from pillion.queue.claims import Claims
@@ -558,7 +558,7 @@ def _adoptable(job: ClaimedJob, store: Store) -> list[Adopted]:
     for due in fresh:
         entry = manifest.by_key().get((job.kind, due.variant))
         if entry and entry.recipe == due.wanted and store.is_whole(entry.rel_path, entry.size, entry.checksum):
-            result.append(Adopted(due=due, entry=entry, thumbhash=manifest.thumbhash))
+            result.append(Adopted(due=due, entry=entry, hashes=PictureHashes.of(manifest)))
     return result
 
 

@@ -402,6 +402,7 @@ def _execution(one: Returned, made: Sequence[tuple[Made, Any]]) -> Execution:
                 checksum=said.checksum,
                 mark=checked.mark,
                 thumbhash=checked.thumbhash,
+                likeness=checked.likeness,
             )
         )
     return Execution(staged=tuple(staged), seconds=one.seconds)

@@ -11,8 +11,7 @@ import functools
 import math
 from typing import TYPE_CHECKING
 
-from pillion import _core
-from pillion.search.pictures import gray_of
+from pillion.kinds.thumbnail.likeness import gray_of
 
 if TYPE_CHECKING:
     import numpy as np
@@ -26,7 +25,10 @@ _KEPT = (0.975, 0.95, 0.925, 0.9)
 
 
 class Looks:
-    """A picture as it is compared: as it is in all eight positions, and with something cut off, all as unit vectors."""
+    """A picture as it is compared: as it is in all eight positions, and with something cut off, all as unit vectors.
+
+    Of what :func:`small_of` gives.
+    """
 
     def __init__(self, small: NDArray[np.float32]) -> None:
         import numpy as np
@@ -43,13 +45,14 @@ class Looks:
         return max(float((self.cut @ other.turned.T).max()), float((other.cut @ self.turned.T).max()))
 
 
-def looks_of(thumbnail: bytes) -> Looks:
-    """Of the bytes of a thumbnail. Raises ItemError."""
+def small_of(pixels: NDArray[np.uint8]) -> NDArray[np.float32]:
+    """What is compared of a picture with these pixels, shape (H, W, 3): its gray levels, shape (64, 64)."""
     import numpy as np
 
-    gray = gray_of(_core.decode(thumbnail)).astype(np.float32)
+    gray = gray_of(pixels).astype(np.float32)
     rows, columns = (_shares(side, [(0.0, 1.0)], _SIDE)[0] for side in gray.shape)
-    return Looks(rows @ gray @ columns.T)
+    small: NDArray[np.float32] = rows @ gray @ columns.T
+    return small
 
 
 @functools.cache

@@ -11,11 +11,11 @@ from typing import TYPE_CHECKING, Any
 
 import msgspec
 
-from pillion import _core
 from pillion.catalog import search as catalog_search
+from pillion.catalog.contents import picture_hashes
 from pillion.catalog.database import Database
 from pillion.catalog.search import Named, ReadySidecar
-from pillion.errors import ItemError, LibraryBusyError
+from pillion.errors import LibraryBusyError
 from pillion.failpoints import reach
 from pillion.kinds.embedding.kind import EMBEDDINGS
 from pillion.kinds.ocr.kind import OCR
@@ -23,10 +23,9 @@ from pillion.kinds.picture.kind import PICTURE_DIMENSIONS, PICTURE_EMBEDDINGS
 from pillion.kinds.text.kind import TEXT
 from pillion.kinds.thumbnail.kind import THUMB
 from pillion.kinds.transcript.kind import TRANSCRIPT
-from pillion.model import SidecarKind, value
+from pillion.model import LIKENESS_BYTES, SidecarKind, value
 from pillion.search import index, passages
 from pillion.search.index import State, Writer
-from pillion.search.pictures import likeness_of, smallest_thumbnail
 from pillion.store import Store
 
 if TYPE_CHECKING:
@@ -179,11 +178,15 @@ class _Update:
         """Replace all that the index holds of these contents' sidecars by what is ready now."""
         with self._database.read() as connection:
             ready = catalog_search.ready_of(connection, content_uuids, KINDS)
+            hashes = picture_hashes(connection, content_uuids)
         for uuid in content_uuids:
             by_kind: dict[SidecarKind, list[ReadySidecar]] = {}
             for item in ready.get(uuid, ()):
                 by_kind.setdefault(item.kind, []).append(item)
             self._index_one(uuid, by_kind)
+            likeness = hashes[uuid].likeness if uuid in hashes else None
+            if likeness is not None and len(likeness) == LIKENESS_BYTES:
+                self._writer.put_picture(uuid, likeness)
         reach("search.indexed")
 
     def _index_one(self, uuid: str, ready: dict[SidecarKind, list[ReadySidecar]]) -> None:
@@ -198,9 +201,6 @@ class _Update:
         self._writer.put(uuid, index.CHUNKS, _sound(passages.of_chunks, chunks if text is None else None))
         self._writer.put_vectors(uuid, vectors)
         self._writer.put_picture_vector(uuid, self._picture_vector(ready.get(PICTURE_EMBEDDINGS)))
-        smallest = smallest_thumbnail(ready.get(THUMB, ()))
-        if smallest is not None:
-            self._picture(uuid, smallest)
 
     def _bytes(self, item: ReadySidecar) -> bytes | None:
         try:
@@ -251,16 +251,6 @@ class _Update:
             return None
         usable = vector.shape == (PICTURE_DIMENSIONS,) and bool(np.isfinite(vector).all())
         return np.ascontiguousarray(vector, dtype=np.float32) if usable else None
-
-    def _picture(self, uuid: str, item: ReadySidecar) -> None:
-        # Without numpy, pictures are not compared: they are once the index is built again with it.
-        data = self._bytes(item) if find_spec("numpy") is not None else None
-        if data is None:
-            return
-        try:
-            self._writer.put_picture(uuid, likeness_of(_core.decode(data)))
-        except ItemError:
-            return
 
 
 def _sound(cut: Callable[[Any], Iterator[passages.Passage]], document: Any) -> list[passages.Passage]:

@@ -27,7 +27,7 @@ from pillion import _core
 from pillion.errors import ItemError
 from pillion.failpoints import reach
 from pillion.kinds import registry
-from pillion.model import EXTENSIONS, NEVER_SAMPLED, SidecarFormat, SidecarKind, value
+from pillion.model import EXTENSIONS, NEVER_SAMPLED, PictureHashes, SidecarFormat, SidecarKind, value
 
 if TYPE_CHECKING:
     from pillion.kinds.execute import ExecutionTask
@@ -256,7 +256,7 @@ class Store(ABC):
     def stage_manifest(
         self, owner: str, content_uuid: str, about: Mapping[str, Any], listed: Sequence[ManifestEntry]
     ) -> Placement:
-        """Write a content's manifest to staging. ``about``: its hash, size, mime and ``thumbhash``, bytes or None."""
+        """Write a content's manifest to staging. ``about``: see :func:`described`."""
         staged = Path(self.new_staging_path(owner))
         reach("store.manifest")
         staged.write_text(_manifest(content_uuid, about, listed), encoding="utf-8")
@@ -311,13 +311,18 @@ def folder_of(content_uuid: str) -> str:
     return f"content/{content_uuid[:2]}/{content_uuid[2:4]}/{content_uuid}"
 
 
+def described(hash_: str | None, size: int, mime: str, hashes: PictureHashes) -> Mapping[str, Any]:
+    """What a manifest says of its content: its hash, size in bytes and type, and how it looks."""
+    looks = {"thumbhash": thumbhash_text(hashes.thumbhash), "likeness": thumbhash_text(hashes.likeness)}
+    return {"hash": hash_, "size": size, "mime": mime, **looks}
+
+
 def _manifest(content_uuid: str, about: Mapping[str, Any], listed: Sequence[ManifestEntry]) -> str:
     """The manifest as JSON; manifest.py reads it."""
     data = {
         "manifest_version": MANIFEST_VERSION,
         "content_uuid": content_uuid,
         **about,
-        "thumbhash": thumbhash_text(about["thumbhash"]),
         "sidecars": [_as_dict(entry) for entry in sorted(listed, key=lambda entry: (entry.kind, entry.variant))],
     }
     return json.dumps(data, indent=1) + "\n"
@@ -331,7 +336,7 @@ def _as_dict(entry: ManifestEntry) -> dict[str, Any]:
 
 
 def thumbhash_text(value: bytes | None) -> str | None:
-    """A ThumbHash in base64, the form that web pages use."""
+    """A hash of a picture in base64, the form in which web pages use ThumbHashes."""
     return None if value is None else base64.b64encode(value).decode()
 
 

@@ -8,6 +8,7 @@ from typing import Any
 from pillion import _core
 from pillion.errors import ErrorClass, ItemError, UsageError
 from pillion.kinds.thumbnail.generator import spec_of
+from pillion.kinds.thumbnail.likeness import likeness_by
 from pillion.model import Produced
 
 
@@ -26,4 +27,10 @@ def given(variant: str, data: bytes, settings: Mapping[str, Any]) -> Produced:
     (preview,) = _core.thumbnails(data, [("preview", 32, 50, 0)])
     if preview.truncated:
         raise ItemError(ErrorClass.CORRUPT, "the picture ends early")
-    return Produced(variant=variant, format=spec.format, data=data, thumbhash=preview.thumbhash)
+    return Produced(
+        variant=variant,
+        format=spec.format,
+        data=data,
+        thumbhash=preview.thumbhash,
+        likeness=likeness_by({spec.max_side: data}),
+    )

@@ -21,6 +21,7 @@ def upgrade() -> None:
         sa.Column("mime", _TEXT, nullable=False),
         sa.Column("created_at", sa.Float(), nullable=False),
         sa.Column("thumbhash", sa.LargeBinary(), nullable=True),
+        sa.Column("likeness", sa.LargeBinary(), nullable=True),
         sa.Column("shown_at", sa.BigInteger(), nullable=True),
         sa.Column("taken_at", sa.BigInteger(), nullable=True),
         sa.Column("part_of", _TEXT, nullable=True),

@@ -1,27 +1,25 @@
-"""What of a picture is compared with others: its smallest thumbnail, the gray levels of that, and their hash."""
+"""The perceptual hash of a picture, by which others that look the same are found: from its pixels, or a thumbnail."""
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+import functools
+from collections.abc import Mapping
+from importlib.util import find_spec
 from typing import TYPE_CHECKING, Any
 
 from pillion import _core
-from pillion.catalog.search import ReadySidecar
-from pillion.kinds.thumbnail.kind import THUMB
+from pillion.errors import ItemError
 
 if TYPE_CHECKING:
     import numpy as np
     from numpy.typing import NDArray
 
-_SMALLEST_FIRST = ("icon", "grid@1x", "grid@2x", "grid@3x", "detail@1x", "detail@2x")
+SIDE = 256
+"""The longest side in pixels of what is hashed: the hash is of coarse shapes."""
+_LEAST = 128
+"""A thumbnail of this size shows enough."""
 _FLAT = 1.5
 """A picture whose gray levels differ by less than this has no looks to compare: its hash is all zeros."""
-
-
-def smallest_thumbnail(ready: Sequence[ReadySidecar]) -> ReadySidecar | None:
-    """The smallest thumbnail of a content; None if it has none of the sizes of ours."""
-    thumbs = {item.variant: item for item in ready if item.kind == THUMB}
-    return next((thumbs[name] for name in _SMALLEST_FIRST if name in thumbs), None)
 
 
 def likeness_of(pixels: NDArray[np.uint8]) -> bytes:
@@ -42,3 +40,22 @@ def gray_of(pixels: NDArray[np.uint8]) -> NDArray[np.integer[Any]]:
         alpha = pixels[..., 3].astype(np.uint32)
         gray = (gray * alpha + 255 * (255 - alpha)) // 255
     return gray
+
+
+def likeness_by(thumbnails: Mapping[int, bytes]) -> bytes | None:
+    """The same of a picture with these thumbnails, longest side -> bytes, from the smallest that shows enough.
+
+    None where numpy is not installed, or for a thumbnail that cannot be read.
+    """
+    if not thumbnails or not _has_numpy():
+        return None
+    side = min((side for side in thumbnails if side >= _LEAST), default=max(thumbnails))
+    try:
+        return likeness_of(_core.decode(thumbnails[side], max_side=SIDE))
+    except ItemError:
+        return None
+
+
+@functools.cache
+def _has_numpy() -> bool:
+    return find_spec("numpy") is not None
