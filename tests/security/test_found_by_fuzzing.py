@@ -6,6 +6,7 @@ import random
 import struct
 import subprocess
 import sys
+import zipfile
 from pathlib import Path
 
 import av
@@ -13,7 +14,7 @@ import numpy as np
 import pytest
 
 from pillion.errors import ErrorClass, ItemError
-from pillion.readers.documents import mail
+from pillion.readers.documents import mail, table
 from pillion.readers.media import film, opening, sound
 from tests.contract.test_formats import write_film
 from tests.support import films
@@ -94,3 +95,17 @@ for _ in range(30):
     # Freed while its threads are at work.
     del container, stream, decoder, packets
 """
+
+
+def test_a_part_without_a_name_is_passed_over(tmp_path: Path) -> None:
+    book = tmp_path / "a.epub"
+    with zipfile.ZipFile(book, "w") as archive:
+        archive.writestr("mimetype", "application/epub+zip")
+        archive.writestr(zipfile.ZipInfo("x"), "a part")
+        archive.writestr("META-INF/container.xml", "<container/>")
+        archive.getinfo("x").filename = ""
+    with zipfile.ZipFile(book) as archive:
+        assert "" in archive.namelist()
+    with pytest.raises(ItemError) as caught:
+        table.read(book, "application/epub+zip")
+    assert caught.value.error_class is ErrorClass.CORRUPT

@@ -96,7 +96,7 @@ class Attachments:
                     path = f"{name}/{entry.filename}"
                     if entry.flag_bits & _LOCKED:
                         self.notes.add(f"the file {_shown(path)} is protected with a password")
-                    elif not entry.is_dir() and _may_have_text(entry.filename):
+                    elif entry.filename and not entry.is_dir() and _may_have_text(entry.filename):
                         inner = packages.part_of(archive, entry, left)
                         left -= len(inner)
                         yield from self.parts(path, inner)

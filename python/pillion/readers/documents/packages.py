@@ -47,7 +47,8 @@ class Package:
         self._limit = limit
         self._left = limit
         # Names of parts differ in more than case in no format; some programs write backslashes.
-        self._entries = {_plain_name(entry.filename): entry for entry in archive.infolist() if not entry.is_dir()}
+        parts = [entry for entry in archive.infolist() if entry.filename and not entry.is_dir()]
+        self._entries = {_plain_name(entry.filename): entry for entry in parts}
 
     def __contains__(self, name: str) -> bool:
         return _plain_name(name) in self._entries
