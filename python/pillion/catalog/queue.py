@@ -510,7 +510,6 @@ def record_picture_hashes(connection: sa.Connection, hashes: Mapping[str, Pictur
     rows = [
         {"b_content": uuid, "b_thumbhash": found.thumbhash, "b_likeness": found.likeness}
         for uuid, found in hashes.items()
-        if found
     ]
     if rows:
         columns = {

@@ -130,8 +130,10 @@ class Item:
 
     def to_json(self) -> dict[str, Any]:
         """The object that ``pillion ls --json`` prints."""
-        values = {name: getattr(self, name) for name in self.__slots__ if name not in ("where", "rel_path")}
-        return {**values, "path": self.where, "sources": list(self.sources)}
+        values = {
+            "path" if name == "where" else name: getattr(self, name) for name in self.__slots__ if name != "rel_path"
+        }
+        return {**values, "sources": list(self.sources)}
 
 
 Key = tuple[str, SidecarKind, str]

@@ -117,8 +117,10 @@ class _Batch:
 
     def saw(self, content_uuid: str, hashes: PictureHashes) -> None:
         """Take over what of these hashes is known."""
-        if hashes:
-            self.hashes[content_uuid] = hashes.or_of(self.hashes.get(content_uuid))
+        before = self.hashes.get(content_uuid)
+        if hashes == before or (hashes.thumbhash is None and hashes.likeness is None):
+            return
+        self.hashes[content_uuid] = hashes if before is None else hashes.or_of(before)
 
 
 @dataclass(slots=True)
@@ -284,7 +286,7 @@ class Recorder:
                 mark=staged.mark,
                 own=registry.is_own(job.kind, staged.variant),
             )
-            batch.saw(job.content_uuid, PictureHashes.of(staged))
+            batch.saw(job.content_uuid, PictureHashes(thumbhash=staged.thumbhash, likeness=staged.likeness))
             batch.listed.setdefault(job.content_uuid, []).append(entry)
             batch.about[job.content_uuid] = job
             self._ready(batch, job, entry)
@@ -325,7 +327,8 @@ class Recorder:
                 if replaced is not None and replaced.rel_path != entry.rel_path:
                     stale.append(replaced.rel_path)
             listed.update({(entry.kind, entry.variant): entry for entry in batch.listed.get(uuid, ())})
-            hashes = batch.hashes.get(uuid, PictureHashes()).or_of(before)
+            hashes = batch.hashes.get(uuid, PictureHashes())
+            hashes = hashes if before is None else hashes.or_of(before)
             if listed:
                 about = described(job.hash, job.size, job.mime, hashes)
                 manifests.append(self.store.stage_manifest(self.owner, uuid, about, list(listed.values())))
