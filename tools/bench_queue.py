@@ -22,18 +22,19 @@ from typing import Any
 
 import psutil
 
+from pillion.catalog import queue as catalog_queue
+from pillion.catalog.database import Database
+from pillion.catalog.events import append_events
+from pillion.catalog.opening import open_database
+from pillion.catalog.queue import SidecarOutcome
+from pillion.events import Ready
+from pillion.job import job_done
+from pillion.model import SidecarFormat, SidecarKind, SidecarStatus
+
 ROOT = Path(__file__).resolve().parent.parent
 sys.path.insert(0, str(ROOT))
 
-from pillion.catalog import queue as catalog_queue  # noqa: E402
-from pillion.catalog.database import Database  # noqa: E402
-from pillion.catalog.events import append_events  # noqa: E402
-from pillion.catalog.opening import open_database  # noqa: E402
-from pillion.catalog.queue import SidecarOutcome  # noqa: E402
-from pillion.events import Ready  # noqa: E402
-from pillion.job import job_done  # noqa: E402
-from pillion.model import SidecarFormat, SidecarKind, SidecarStatus  # noqa: E402
-from tests.support import postgres  # noqa: E402
+from tests.support import postgres  # noqa: E402 (found by the path above)
 
 BATCH = 500
 THUMB = SidecarKind("thumb")

@@ -26,10 +26,10 @@ from dataclasses import dataclass
 from importlib import import_module
 from pathlib import Path
 
+from pillion.extras import EXTRAS
+
 ROOT = Path(__file__).resolve().parent.parent
 sys.path.insert(0, str(ROOT))
-
-from pillion.extras import EXTRAS  # noqa: E402
 
 BASE = "base"
 _LONGEST_S = 600

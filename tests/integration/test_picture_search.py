@@ -7,6 +7,7 @@ import os
 import time
 from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 
 import msgpack
 import numpy as np
@@ -66,8 +67,8 @@ def write_coloured(path: Path, colour: tuple[int, int, int], seed: int = 0) -> N
     Image.fromarray(np.clip(np.array(colour) + noise, 0, 255).astype(np.uint8)).save(path)
 
 
-def names(library: Library, query: str, **choice: object) -> list[str]:
-    return [os.path.basename(hit.path) for hit in library.search(query, **choice)]  # type: ignore[arg-type]
+def names(library: Library, query: str, **choice: Any) -> list[str]:
+    return [os.path.basename(hit.path) for hit in library.search(query, **choice)]
 
 
 def test_it_is_made_from_thumbnails_and_found_by_words(root: Path, folder: Path) -> None:

@@ -84,8 +84,7 @@ class Server:
 
     def _started(self) -> subprocess.Popen[bytes]:
         options = [f"-c{name}={value}" for name, value in self._settings.items()]
-        log = open(self.folder / "log", "ab")  # noqa: SIM115 (the server has it)
-        with log:
+        with open(self.folder / "log", "ab") as log:
             process = subprocess.Popen(
                 [str(self._bin / "postgres"), "-D", self.data, *options],
                 stdout=log,

@@ -66,9 +66,9 @@ def write_model(root: Path, *, mask: bool = False, ends_by_itself: bool = False)
     tokenizer = tokenizers.Tokenizer(
         tokenizers.models.WordLevel({word: at for at, word in enumerate(WORDS)}, unk_token="<unk>")
     )
-    tokenizer.pre_tokenizer = tokenizers.pre_tokenizers.Whitespace()  # type: ignore[assignment]
+    tokenizer.pre_tokenizer = tokenizers.pre_tokenizers.Whitespace()
     if ends_by_itself:
-        tokenizer.post_processor = tokenizers.processors.TemplateProcessing(  # type: ignore[assignment]
+        tokenizer.post_processor = tokenizers.processors.TemplateProcessing(
             single="$A <eos>", special_tokens=[("<eos>", 1)]
         )
     tokenizer.save(str(folder / models.TOKENIZER))

@@ -77,7 +77,7 @@ class Server:
 
     def leave(self) -> None:
         """End the session."""
-        self._json("DELETE", self._session, None)
+        self._answer("DELETE", self._session)
 
     def claim(self, limit: int, without: list[str]) -> Claimed:
         """Have jobs lent. Raises Over, ServerAway."""
@@ -89,7 +89,7 @@ class Server:
 
     def release(self, jobs: list[int]) -> None:
         """Give jobs back. Raises Over, ServerAway."""
-        self._json("POST", f"{self._session}/release", None, {"jobs": jobs})
+        self._answer("POST", f"{self._session}/release", {"jobs": jobs})
 
     def finish(self, results: list[Returned]) -> Taken:
         """Tell results. Raises Over, Lied, ServerAway."""
@@ -154,20 +154,21 @@ class Server:
 
     # answers ----------------------------------------------------------------------------------------------------------
 
-    def _json(self, method: str, place: str, form: type[T] | None, value: Mapping[str, Any] | None = None) -> T:
+    def _json(self, method: str, place: str, form: type[T], value: Mapping[str, Any]) -> T:
+        data = self._answer(method, place, value)
+        try:
+            return msgspec.json.decode(data, type=form)
+        except (msgspec.DecodeError, RecursionError, UnicodeDecodeError) as error:
+            raise Lied(f"{self.url} answered with what is no answer: {str(error)[:200]}.") from error
+
+    def _answer(self, method: str, place: str, value: Mapping[str, Any] | None = None) -> bytes:
         def send(connection: http.client.HTTPConnection) -> http.client.HTTPResponse:
             body = None if value is None else msgspec.json.encode(value)
             headers = {**self._headers, **({} if body is None else {"content-type": "application/json"})}
             connection.request(method, self._prefix + place, body, headers)
             return connection.getresponse()
 
-        data = self._checked(*self._tried(send, ANSWER_S))
-        if form is None:
-            return None  # type: ignore[return-value]
-        try:
-            return msgspec.json.decode(data, type=form)
-        except (msgspec.DecodeError, RecursionError, UnicodeDecodeError) as error:
-            raise Lied(f"{self.url} answered with what is no answer: {str(error)[:200]}.") from error
+        return self._checked(*self._tried(send, ANSWER_S))
 
     def _tried(
         self, send: Callable[[http.client.HTTPConnection], http.client.HTTPResponse], seconds: float

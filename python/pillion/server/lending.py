@@ -126,7 +126,7 @@ async def upload(api: Api, request: Request) -> Answer:
 
 async def _receive(api: Api, request: Request, part: Path, size: int) -> None:
     """Write a body of this many bytes to a new file. Raises Problem for more or fewer."""
-    file = await api.in_files(lambda: open(os.open(part, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600), "wb"))  # noqa: SIM115
+    file = await api.in_files(lambda: os.fdopen(os.open(part, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600), "wb"))
     try:
         left, more = size, True
         pieces: list[bytes] = []

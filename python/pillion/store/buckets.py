@@ -13,11 +13,14 @@ import threading
 from collections.abc import Mapping
 from datetime import timedelta
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any, cast
 from urllib.parse import unquote, urlsplit
 
 from pillion import extras
 from pillion.errors import StoreRefusedError, UsageError
+
+if TYPE_CHECKING:
+    from obstore.store import S3Config
 
 SCHEMES = ("s3", "file", "memory")
 
@@ -91,7 +94,7 @@ def connect(url: str, options: Mapping[str, str]) -> Any:
         return S3Store(
             parts.netloc,
             prefix=parts.path.strip("/") or None,
-            config=config,  # type: ignore[arg-type]
+            config=cast("S3Config", config),
             client_options={
                 "allow_http": endpoint.startswith("http://"),
                 "connect_timeout": timedelta(seconds=_CONNECT_S),
