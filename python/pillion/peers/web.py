@@ -10,8 +10,9 @@ import http.client
 import ssl
 import time
 from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 from pathlib import Path
-from typing import TypeVar
+from typing import Self, TypeVar
 from urllib.parse import quote, urlsplit
 
 import msgspec
@@ -43,30 +44,48 @@ _OFFER_BYTES = 2 << 10
 _HASHES_BYTES = 64 << 20
 
 
-class WebPeer:
-    """A peer at a web address. ``token_file``: with the token to send. Raises PeerError if it cannot be reached."""
+@dataclass(frozen=True)
+class Address:
+    """The address of another library's server. ``prefix``: what its paths begin with, as it is sent."""
 
-    def __init__(self, url: str, token_file: Path | None = None) -> None:
-        self.received = 0
+    host: str
+    port: int | None
+    is_secure: bool
+    prefix: str
+
+    @classmethod
+    def of(cls, url: str, what: str) -> Self:
+        """``what``: whose address it is to be, for people. Raises UsageError for what is none."""
         parts = urlsplit(url)
         try:
             port = parts.port
         except ValueError:
             port = 0
         if parts.scheme not in ("http", "https") or not parts.hostname or port == 0 or parts.username:
-            raise UsageError(f"'{url[:200]}' is no address of a peer; it is like http://host:8640.")
+            raise UsageError(f"'{url[:200]}' is no address of a {what}; it is like https://host:8640.")
+        prefix = quote(parts.path.rstrip("/"), safe="/%~:@!$&'()*+,;=") + API
+        return cls(parts.hostname, port, parts.scheme == "https", prefix)
+
+    def connection(self) -> http.client.HTTPConnection:
+        """A new one, which connects at its first request. Certificates are checked."""
+        if not self.is_secure:
+            return http.client.HTTPConnection(self.host, self.port, timeout=CONNECT_S)
+        context = ssl.create_default_context()
+        return http.client.HTTPSConnection(self.host, self.port, timeout=CONNECT_S, context=context)
+
+
+class WebPeer:
+    """A peer at a web address. ``token_file``: with the token to send. Raises PeerError if it cannot be reached."""
+
+    def __init__(self, url: str, token_file: Path | None = None) -> None:
+        self.received = 0
+        address = Address.of(url, "peer")
         self._url = url
-        self._prefix = quote(parts.path.rstrip("/"), safe="/%~:@!$&'()*+,;=") + API
+        self._prefix = address.prefix
         self._headers = {"user-agent": f"pillion/{__version__}", "accept-encoding": "identity"}
         if token_file is not None:
             self._headers["authorization"] = f"Bearer {read_token(token_file)}"
-        if parts.scheme == "https":
-            context = ssl.create_default_context()
-            self._connection: http.client.HTTPConnection = http.client.HTTPSConnection(
-                parts.hostname, port, timeout=CONNECT_S, context=context
-            )
-        else:
-            self._connection = http.client.HTTPConnection(parts.hostname, port, timeout=CONNECT_S)
+        self._connection = address.connection()
 
     def close(self) -> None:
         """End the connection."""

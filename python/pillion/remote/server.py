@@ -6,19 +6,18 @@ No redirect is followed. A connection that breaks is made again; a download goes
 from __future__ import annotations
 
 import http.client
-import ssl
 import threading
 import time
 from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any, TypeVar
-from urllib.parse import quote, urlsplit
+from urllib.parse import quote
 
 import msgspec
 
 from pillion import __version__
-from pillion.errors import PillionError, UsageError
-from pillion.peers.web import read_token
+from pillion.errors import PillionError
+from pillion.peers.web import Address, read_token
 from pillion.remote.protocol import PROTOCOL, Claimed, DeskError, Held, Lied, Opened, Over, Returned, Taken
 
 T = TypeVar("T")
@@ -47,16 +46,9 @@ class Server:
     file without a token."""
 
     def __init__(self, url: str, token_file: Path, kinds: list[str]) -> None:
-        parts = urlsplit(url)
-        try:
-            port = parts.port
-        except ValueError:
-            port = 0
-        if parts.scheme not in ("http", "https") or not parts.hostname or port == 0 or parts.username:
-            raise UsageError(f"'{url[:200]}' is no address of a server; it is like https://host:8640.")
         self.url = url
-        self._host, self._port, self._secure = parts.hostname, port, parts.scheme == "https"
-        self._prefix = quote(parts.path.rstrip("/"), safe="/%~:@!$&'()*+,;=") + "/api/v1/workers"
+        self._address = Address.of(url, "server")
+        self._prefix = self._address.prefix + "/workers"
         self._headers = {
             "user-agent": f"pillion/{__version__}",
             "accept-encoding": "identity",
@@ -212,11 +204,5 @@ class Server:
         """This thread's connection."""
         kept: http.client.HTTPConnection | None = getattr(self._local, "connection", None)
         if kept is None:
-            kept = self._local.connection = (
-                http.client.HTTPSConnection(
-                    self._host, self._port, timeout=CONNECT_S, context=ssl.create_default_context()
-                )
-                if self._secure
-                else http.client.HTTPConnection(self._host, self._port, timeout=CONNECT_S)
-            )
+            kept = self._local.connection = self._address.connection()
         return kept
