@@ -97,8 +97,9 @@ class _Settings:
                 raise ConfigError(f"{self.path} is gone.")
             config = load_config(self.path)
         except ConfigError as error:
-            self.problem = f"The settings before it changed stay in use: {error}"
-            _logger.warning("%s", quoted(self.problem))
+            problem = f"The settings before it changed stay in use: {error}"
+            _logger.warning("%s", quoted(problem))
+            self.problem = problem
             return False
         before, self.current, self.problem = self.current, config, None
         return config != before

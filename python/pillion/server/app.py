@@ -202,7 +202,10 @@ class Api:
         except (Gone, asyncio.CancelledError):
             return
         except Exception as error:
-            answer = self._problem(request, error).answer()
+            problem = self._problem(request, error)
+            if problem.refuses_body:
+                await request.discard_body()
+            answer = problem.answer()
         self._note(request, route, answer.status)
         try:
             await answer.send(send, head=request.method == "HEAD")

@@ -8,6 +8,7 @@ from __future__ import annotations
 import asyncio
 import json
 from collections.abc import AsyncIterator, Awaitable, Callable, Mapping, MutableMapping, Sequence
+from contextlib import suppress
 from dataclasses import dataclass, field
 from functools import cached_property
 from http import HTTPStatus
@@ -27,6 +28,9 @@ MAX_BODY = 1024 * 1024
 """Bytes of a request's body."""
 BODY_S = 20.0
 """A client that has not sent its body after so long is sent away."""
+DISCARD = 16 * 1024 * 1024
+"""Bytes of a refused body that are taken all the same."""
+DISCARD_S = 2.0
 SEND_S = 60.0
 """A client that has taken nothing for so long is left."""
 
@@ -56,16 +60,28 @@ def encode(value: object) -> bytes:
 
 
 class Problem(Exception):
-    """An answer that is an error. ``detail``: one sentence; ``more``: further members of the problem."""
+    """An answer that is an error.
+
+    ``detail``: one sentence; ``refuses_body``: the connection ends, so that the rest of the body need not be taken;
+    ``more``: further members of the problem.
+    """
 
     def __init__(
-        self, status: int, detail: str, *, headers: Headers | None = None, title: str | None = None, **more: object
+        self,
+        status: int,
+        detail: str,
+        *,
+        headers: Headers | None = None,
+        title: str | None = None,
+        refuses_body: bool = False,
+        **more: object,
     ) -> None:
         super().__init__(detail)
         self.status = status
         self.detail = detail
         self.title = title or HTTPStatus(status).phrase
-        self.headers: Headers = headers or []
+        self.refuses_body = refuses_body
+        self.headers: Headers = [*(headers or []), *([(b"connection", b"close")] if refuses_body else [])]
         self.more = more
 
     def answer(self) -> Answer:
@@ -173,6 +189,23 @@ class Request:
             if not message.get("more_body"):
                 return b"".join(pieces)
 
+    async def discard_body(self) -> None:
+        """Take a body that is refused, to a limit.
+
+        A client sends its whole body before it reads: one whose connection ends while it sends sees no answer. One
+        that asked whether it may send (RFC 9110, 10.1.1) does not send.
+        """
+        if b"expect" not in self.headers:
+            with suppress(TimeoutError):
+                await asyncio.wait_for(self._discard(), DISCARD_S)
+
+    async def _discard(self) -> None:
+        left, more = DISCARD, True
+        while more and left > 0:
+            message = await self.receive()
+            left -= len(message.get("body", b""))
+            more = bool(message.get("more_body"))
+
     async def json(self) -> Mapping[str, Any]:
         """The object in the body; empty without one. Raises Problem for anything else."""
         body = await self.body()
@@ -195,9 +228,7 @@ class Gone(Exception):
 
 
 def _too_large() -> Problem:
-    return Problem(
-        413, f"The body of a request may have at most {MAX_BODY:,} bytes.", headers=[(b"connection", b"close")]
-    )
+    return Problem(413, f"The body of a request may have at most {MAX_BODY:,} bytes.", refuses_body=True)
 
 
 def parsed_query(query: bytes) -> Sequence[tuple[str, str]]:

@@ -108,11 +108,11 @@ async def upload(api: Api, request: Request) -> Answer:
     mine = (values["job"], values["claim"], values["variant"])
     announced = request.headers.get(b"content-length", b"")
     if not announced.isdigit() or len(announced) > 15:
-        raise Problem(411, "An upload must say how long it is.", headers=[(b"connection", b"close")])
+        raise Problem(411, "An upload must say how long it is.", refuses_body=True)
     size = int(announced)
     part, most = await _ask(api, request, _desk().upload, *mine)
     if size > most:
-        raise Problem(413, f"A sidecar of this kind has at most {most:,} bytes.", headers=[(b"connection", b"close")])
+        raise Problem(413, f"A sidecar of this kind has at most {most:,} bytes.", refuses_body=True)
     try:
         await asyncio.wait_for(_receive(api, request, part, size), BODY_S + size / _SLOWEST)
     except TimeoutError as error:
@@ -138,7 +138,7 @@ async def _receive(api: Api, request: Request, part: Path, size: int) -> None:
             left -= len(pieces[-1])
             more = bool(message.get("more_body"))
             if left < 0:
-                raise Problem(413, "More came than was said.", headers=[(b"connection", b"close")])
+                raise Problem(413, "More came than was said.", refuses_body=True)
             if not more or sum(map(len, pieces)) >= _TOGETHER:
                 await api.in_files(file.write, b"".join(pieces))
                 pieces.clear()
