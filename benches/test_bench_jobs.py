@@ -42,7 +42,7 @@ from pillion.queue.commit import Recorder
 from pillion.queue.engine import CLAIM_ITEMS
 from pillion.queue.estimate import Estimates, Eta
 from pillion.queue.gates import Gates
-from pillion.queue.work import CatalogJobs
+from pillion.queue.jobs import CatalogJobs
 from pillion.settings.config import Config
 from pillion.store import LocalStore, Placement
 from tests.support import photos

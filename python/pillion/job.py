@@ -250,6 +250,7 @@ def job_rescued() -> JobChange:
     return JobChange(before=_CLAIMED, state=JobState.QUEUED, not_before=None, keeps_failure=True)
 
 
+@lru_cache(maxsize=1)
 def job_woken() -> JobChange:
     """The sidecar that it waited for is there."""
     return JobChange(before=frozenset({JobState.WAITING}), state=JobState.QUEUED)

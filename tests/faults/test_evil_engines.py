@@ -17,7 +17,7 @@ from pillion.kinds.registry import WRITES
 from pillion.library import Library
 from pillion.model import SidecarStatus
 from pillion.pool.pool import WorkerPool
-from pillion.queue import work
+from pillion.queue import jobs, work
 from pillion.queue.commit import PlannedJob
 from pillion.queue.engine import Result
 from tests.support.evil import DEEDS, LOG, TAKE_LONG
@@ -34,9 +34,9 @@ SLACK_S = 2.0
 def ends(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> dict[str, list[float]]:
     """Workers run the evil engine, with little time. Holds when the parent knew the end of each try of a bad item."""
     found: dict[str, list[float]] = {}
-    finish = work.CatalogJobs.finish
+    finish = jobs.CatalogJobs.finish
 
-    def noted(self: work.CatalogJobs, results: Sequence[Result[PlannedJob]], now: float) -> object:
+    def noted(self: jobs.CatalogJobs, results: Sequence[Result[PlannedJob]], now: float) -> object:
         for planned, _ in results:
             name = Path(os.fsdecode(planned.job.job.sources[0][0])).stem
             found.setdefault(name, []).append(time.monotonic())
@@ -47,7 +47,7 @@ def ends(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> dict[str, list[floa
 
     limit(monkeypatch, "thumb", deadline_s=DEADLINE_S, deadline_s_per_mib=0, cpu_s=DEADLINE_S)
     monkeypatch.setattr(work, "WorkerPool", pool)
-    monkeypatch.setattr(work.CatalogJobs, "finish", noted)
+    monkeypatch.setattr(jobs.CatalogJobs, "finish", noted)
     (tmp_path / "log").touch()
     monkeypatch.setenv(LOG, str(tmp_path / "log"))
     monkeypatch.setenv(WRITES, str(tmp_path / "log"))

@@ -25,7 +25,7 @@ from pillion.model import SidecarStatus
 from pillion.queue.checkpoints import FOLDER, Checkpoints
 from pillion.queue.commit import PlannedJob, Recorder
 from pillion.queue.engine import Result
-from pillion.queue.work import plan
+from pillion.queue.jobs import plan
 from pillion.store import LocalStore
 from tests.support import photos
 from tests.support.invariants import check_invariants, check_untouched, source_state
@@ -209,7 +209,7 @@ def test_a_folder_of_the_library_that_vanishes_amid_work_is_no_fault_of_the_file
     with Library.open(root, policy="mobile") as library:
         library.index(folder)
         with monkeypatch.context() as patch:
-            patch.setattr("pillion.queue.work.reach", lose)
+            patch.setattr("pillion.queue.jobs.reach", lose)
             with pytest.raises(LibraryError, match=r"staging is gone"):
                 library.run()
         assert not (root / lost).exists()

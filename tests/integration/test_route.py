@@ -28,7 +28,7 @@ def tool() -> ModuleType:
 @pytest.mark.parametrize(
     ("story", "files", "moves"),
     [
-        ("photograph", 26, 104),
+        ("photograph", 25, 104),
         ("search", 9, 44),
         pytest.param("page", 13, 52, marks=pytest.mark.models),
         ("ready", 9, 16),

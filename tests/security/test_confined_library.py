@@ -18,7 +18,6 @@ from pillion.library import Library
 from pillion.pool.pool import WorkerPool
 from pillion.pool.sandbox import Mode, Policy
 from pillion.queue import work
-from pillion.queue.confinement import Confinement
 from tests.support import media, photos, program, shadow
 from tests.support.intruder import CHANGED, FAULTS, PRIZE
 from tests.support.waiting import wait_until
@@ -169,7 +168,7 @@ def test_a_file_that_is_in_no_location_grants_no_folder(library: Library, tmp_pa
     )
     library.run()
     assert _states(library) == {"ready"}
-    confinement = Confinement(library._database, library._store, library.config, "me")
+    confinement = work.Confinement(library._database, library._store, library.config, "me")
     wanted = os.fsencode(folder / "1.jpg")
     policy = confinement.renewed([wanted])
     assert policy is not None
@@ -247,5 +246,5 @@ def test_where_it_is_off_workers_still_have_folders_of_their_own(tmp_path: Path)
         library.index(_photos(tmp_path / "photos", 1))
         library.run()
         assert _states(library) == {"ready"}
-        assert Confinement(library._database, library._store, library.config, "me").policy().mode is Mode.OFF
+        assert work.Confinement(library._database, library._store, library.config, "me").policy().mode is Mode.OFF
         assert list((library.root / "staging").iterdir()) == []

@@ -18,7 +18,7 @@ from hypothesis import strategies as st
 from pillion.errors import ConfigError, LibraryError
 from pillion.library import Library
 from pillion.manifest import Manifest, parsed
-from pillion.queue import confinement
+from pillion.queue import work
 from pillion.store import LocalStore
 from tests.support import photos
 
@@ -220,7 +220,7 @@ def test_any_file_in_place_of_the_settings_is_refused_in_a_sentence(home: Path, 
 
 def test_a_library_that_brings_no_sandbox_says_so(home: Path, caplog: pytest.LogCaptureFixture) -> None:
     (home / "library" / "config.toml").write_text('[work]\nsandbox = "off"\n')
-    confinement._say_that_it_is_off.cache_clear()
+    work._say_that_it_is_off.cache_clear()
     with caplog.at_level(logging.WARNING), Library.open(home / "library", create=False) as library:
         library.run()
     assert "not confined" in caplog.text

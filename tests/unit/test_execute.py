@@ -14,7 +14,7 @@ from pillion.errors import ErrorClass
 from pillion.kinds import execute, registry
 from pillion.kinds.execute import ExecutionTask
 from pillion.model import DEFAULT_VARIANT, Failure, GenerationRequest, Produced, Recipe, SidecarFormat
-from pillion.queue import work
+from pillion.queue import jobs
 from pillion.store import staged_path
 
 
@@ -78,7 +78,7 @@ def made(one: ExecutionTask) -> str:
 
 def test_of_the_names_of_a_content_those_that_claim_its_type_are_read_first() -> None:
     sources = tuple((name, 1, 1) for name in (b"/a", b"/b.jpg", b"/c.h263", b"/d"))
-    ordered = work._named_alike_first(sources, "video/h263")
+    ordered = jobs._named_alike_first(sources, "video/h263")
     assert [name for name, _, _ in ordered] == [b"/c.h263", b"/a", b"/b.jpg", b"/d"]
 
 

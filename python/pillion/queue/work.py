@@ -1,61 +1,42 @@
-"""Work a library's queue: its catalog as the engine's JobSource, leases, and the engine together with its pool."""
+"""The worker processes of a library: what they may use, and the engine that works its queue with them.
+
+They read the Locations, the library's sidecars and staging, and the models. They write to folders of their own in
+staging, from where their results are fetched. Where a Location is added, or comes back, they are replaced by others
+that may read it (pool/sandbox.py has the rules).
+"""
 
 from __future__ import annotations
 
+import errno
+import functools
 import logging
 import os
 import threading
 import time
-import uuid
-from collections.abc import Callable, Iterator, Mapping, Sequence
-from contextlib import contextmanager, suppress
-from dataclasses import replace
-from functools import cached_property, partial
-from typing import Concatenate, ParamSpec, TypeVar
+from collections.abc import Callable, Iterable, Sequence
+from contextlib import suppress
+from functools import partial
+from pathlib import Path
 
-import sqlalchemy as sa
-
-from pillion import _core
+from pillion.catalog import indexing as catalog_indexing
 from pillion.catalog import queue as catalog_queue
 from pillion.catalog.database import Database
-from pillion.catalog.events import append_events
-from pillion.catalog.queue import LEASE_S, ClaimedJob, Due
-from pillion.errors import (
-    CatalogUnavailableError,
-    ErrorClass,
-    ItemError,
-    PillionError,
-    StagingLostError,
-    StoreError,
-    WorkersStoppedError,
-)
-from pillion.events import Started
+from pillion.catalog.queue import ClaimedJob
+from pillion.errors import CatalogUnavailableError, ErrorClass, PillionError, WorkersStoppedError
 from pillion.failpoints import reach
-from pillion.job import (
-    ALL,
-    EVERY_PRIORITY,
-    FULL_BUDGET,
-    Budget,
-    budget_of,
-    job_released,
-    job_set_aside,
-)
 from pillion.kinds import registry
-from pillion.kinds.execute import Execution, ExecutionTask, allowance
+from pillion.kinds.execute import Execution
 from pillion.kinds.registry import obtaining
-from pillion.kinds.spec import KindSpec
 from pillion.machine import at_work, interrupts_end, is_gone, this_owner
-from pillion.model import PDF_PASSWORDS, Allowance, Failure, PictureHashes, SidecarKind
+from pillion.model import Failure, SidecarKind
 from pillion.pool.pool import WorkerPool
+from pillion.pool.sandbox import Mode, Policy
 from pillion.queue.checkpoints import FOLDER, Checkpoints
-from pillion.queue.claims import Claims
-from pillion.queue.commit import DISK_FULL_NOTICE, Adopted, PlannedJob, Recorder, result_of
-from pillion.queue.confinement import Confinement
-from pillion.queue.engine import Engine, Planned, Result, patience
+from pillion.queue.commit import Recorder
+from pillion.queue.engine import Engine
 from pillion.queue.estimate import Estimates, Eta, parallel, worker_count
-from pillion.queue.gates import OPEN, Gate, Gates
-from pillion.queue.offline import OfflineLocations
-from pillion.queue.slow import SlowTypes
+from pillion.queue.gates import Gates
+from pillion.queue.jobs import CatalogJobs
 from pillion.settings.config import Config
 from pillion.store import Store, fetch, rescue
 
@@ -64,554 +45,187 @@ _logger = logging.getLogger(__name__)
 TARGET = "pillion.kinds.execute:execute"
 """What a worker process runs for each job."""
 
-_OFFLINE_WAIT_S = 2.0
-"""How long a run waits at its start to see whether an offline Location is back: a dead file system may never answer."""
-
 _RECYCLE_SHARE = 0.4
 """A worker that uses more than this share of its memory limit after a batch is replaced."""
 
 
-P = ParamSpec("P")
-R = TypeVar("R")
-
-_TRIES = 3
-"""Each waits as long as a restart of the database may take (catalog/postgresql.py)."""
+# what they may use ---------------------------------------------------------------------------------------------------
 
 
-def _outlasts(method: Callable[Concatenate[CatalogJobs, P], R]) -> Callable[Concatenate[CatalogJobs, P], R]:
-    """A method that runs again where the database went away amid it. It must be right to run it twice."""
+_ANSWER_S = 2.0
+"""How long to wait for a Location: a dead file system may never answer, and would hold each worker up as it starts."""
 
-    def call(self: CatalogJobs, /, *args: P.args, **named: P.kwargs) -> R:
-        for left in reversed(range(_TRIES)):
-            try:
-                return method(self, *args, **named)
-            except CatalogUnavailableError as error:
-                if not left:
-                    raise
-                self.went_away += 1
-                _logger.warning("%s Tried again.", error)
-        raise AssertionError("unreachable")
+_SINGLE = 8
+"""So many files of a folder outside of the Locations are granted one by one."""
 
-    return call
+_APART = 1000
+"""So many files and folders outside of the Locations are granted at a time."""
 
 
-class CatalogJobs:
-    """The engine's JobSource for a library's catalog. It works on ``kinds`` only."""
+class Confinement:
+    """The policy of one library's workers. ``config``: its settings as they are now.
 
-    def __init__(
-        self,
-        database: Database,
-        store: Store,
-        recorder: Recorder,
-        *,
-        owner: str,
-        kinds: Sequence[SidecarKind],
-        max_pixels: int,
-        gates: Gates,
-        estimates: Estimates,
-        eta: Eta,
-        checkpoints: Checkpoints,
-        passwords: str | None = None,
-        look_at_settings: Callable[[], None] = lambda: None,
-        confinement: Confinement | None = None,
-        confine: Callable[..., None] = lambda policy, again=False: None,
-    ) -> None:
+    ``confine``: gives the workers a policy, and with ``again`` replaces them even if it is the one they have.
+    """
+
+    def __init__(self, database: Database, store: Store, config: Config, owner: str) -> None:
         self._database = database
         self._store = store
-        self._recorder = recorder
         self._owner = owner
-        self._kinds = tuple(kinds)
-        self.max_pixels = max_pixels
-        self.passwords = passwords
-        self._look_at_settings = look_at_settings
-        self._confinement = confinement
-        self._confine = confine
-        self._gates = gates
-        self._estimates = estimates
-        self._eta = eta
-        self._checkpoints = checkpoints
-        self._leases = Leases(database, owner)
-        self.went_away = 0
-        """How often the database went away amid a transaction."""
-        self._unwritten: list[ClaimedJob] = []
-        self._doubtful: list[str] = []
-        """Tokens of claims that may have been committed as the database went away."""
-        self._slow = SlowTypes()
-        self._offline_wait_s = _OFFLINE_WAIT_S
-        self._all_open: Mapping[SidecarKind, Gate] = dict.fromkeys(self._kinds, OPEN)
-        self._seen: Mapping[SidecarKind, Gate] = self._all_open
+        self.config = config
+        self.confine: Callable[..., None] = lambda policy, again=False: None
+        self._watched: tuple[bytes, ...] = ()
+        """All Locations, with an end; also those that do not answer."""
+        self._granted: tuple[bytes, ...] = ()
+        """Folders that the workers may read, with an end."""
+        self._apart: dict[bytes, None] = {}
+        """Files and folders outside of the Locations: what is asked for without one, and where links lead."""
+        self._again: set[int] = set()
 
-    def _look(self, connection: sa.Connection, now: float) -> Mapping[SidecarKind, Gate]:
-        """The gate of each kind. Where nothing is held back, the gates are not asked."""
-        self._gates.held = catalog_queue.has_gates(connection)
-        if self._gates.watching or self._gates.held:
-            return self._gates.look(connection, self._kinds, now)
-        return self._all_open
-
-    @cached_property
-    def _offline(self) -> OfflineLocations:
-        return OfflineLocations(self._database)
-
-    @cached_property
-    def _claims(self) -> Claims:
-        policy = self._confinement.policy if self._confinement is not None else lambda: None
-        return Claims(self._store, self._owner, policy)
-
-    def _look_at_offline(self) -> None:
-        """See whether Locations that were offline are back, at first with some patience: no job was claimed yet."""
-        wait_s, self._offline_wait_s = self._offline_wait_s, 0.0
-        with self._full_disk_holds():
-            with self._database.read() as connection:
-                gated = catalog_queue.has_gates(connection)
-            if gated:
-                self._offline.look(wait_s)
-
-    @_outlasts
-    def fronts(self, now: float) -> Mapping[str, int]:
-        """Kind -> priority of its most urgent job; for a kind that a fault holds back only when it is time to try."""
+    def policy(self) -> Policy:
+        """As it is now."""
+        mode, staging = Mode(self.config.sandbox), os.fsencode(self._store.staging)
+        if mode is Mode.OFF:
+            _say_that_it_is_off()
+            return Policy(mode=mode, home=staging, prefix=f"{self._owner}.")
         with self._database.read() as connection:
-            self._seen = self._look(connection, now)
-            asked = {kind: gate.closed or () for kind, gate in self._seen.items() if gate.limit != 0}
-            return catalog_queue.fronts(connection, asked, now)
-
-    def claim(
-        self, lane: str, limit: int, seconds: float, now: float, *, before: int = EVERY_PRIORITY
-    ) -> Sequence[Planned[PlannedJob]]:
-        """Claim and plan jobs, and record at once those whose files are there already. None while the disk is full."""
-        kind = SidecarKind(lane)
-        most = min(limit, self._estimates.fitting(kind, seconds))
-        if self._gates.watching:
-            most = self._gates.at_most(lane, most)
-        claimed = self._claim(kind, most, seconds, now, before)
-        if not claimed:
-            return []
-        try:
-            return self._planned_of(lane, claimed, now)
-        except CatalogUnavailableError as error:
-            _logger.warning("%s The jobs that were claimed go back to the queue.", error)
-            self._unwritten.extend(job for job, _ in claimed)
-            self.release((), now)
-            return []
-
-    def _planned_of(
-        self, lane: str, claimed: Sequence[tuple[ClaimedJob, float]], now: float
-    ) -> Sequence[Planned[PlannedJob]]:
-        if self._gates.watching:
-            self._gates.tries(lane)
-        reach("work.claimed")
-        try:
-            return self._planned(claimed, now)
-        except StoreError as error:
-            # Nothing can be read or recorded until it is back.
-            self.release([self._unplanned(job).job for job, _ in claimed], now)
-            self._gates.failed(ALL, ErrorClass.MISSING_TOOL, str(error))
-            return []
-
-    def _planned(self, claimed: Sequence[tuple[ClaimedJob, float]], now: float) -> Sequence[Planned[PlannedJob]]:
-        listed = self._store.listed([job.content_uuid for job, _ in claimed])
-        self._let_read([job for job, _ in claimed])
-        planned: list[Planned[PlannedJob]] = []
-        there: list[Result[PlannedJob]] = []
-        for job, cost in claimed:
-            try:
-                one = self._plan(job, listed=job.content_uuid in listed, cost_s=cost)
-            except ItemError as error:
-                there.append((self._unplanned(job), error))
-            except StoreError:
-                raise
-            except Exception as error:
-                there.append((self._unplanned(job), _senseless(error)))
-            else:
-                if one.job.making:
-                    planned.append(one)
-                else:
-                    there.append((one, Execution.of(())))
-        if there:
-            self.finish(there, now)
-        return planned
-
-    def _let_read(self, claimed: Sequence[ClaimedJob]) -> None:
-        """Let the workers read the files of these jobs, if a Location has come since they started."""
-        if self._confinement is not None:
-            policy = self._confinement.renewed([path for job in claimed for path, _, _ in job.sources])
-            if policy is not None:
-                self._confine(policy)
-
-    def _without_unread(self, results: Sequence[Result[PlannedJob]], now: float) -> Sequence[Result[PlannedJob]]:
-        """Give back the jobs whose files only the workers cannot read, or are in a Location that is offline."""
-        failed = [(planned.job.job, found) for planned, value in results if (found := _failure(value)) is not None]
-        back = self._confinement.refused(failed) if self._confinement is not None else set()
-        if back and self._confinement is not None:
-            self._confine(self._confinement.policy(), again=True)
-        back |= self._offline.waiting([(job, failure) for job, failure in failed if job.id not in back], now)
-        self.release([planned.job for planned, _ in results if planned.job.job.id in back], now)
-        return [result for result in results if result[0].job.job.id not in back]
-
-    def _claim(
-        self, kind: SidecarKind, limit: int, seconds: float, now: float, before: int
-    ) -> Sequence[tuple[ClaimedJob, float]]:
-        """The jobs with their estimated seconds."""
-        if limit == 0:
-            return ()
-        token = uuid.uuid4().hex
-        self._doubtful.append(token)
-        kept = self._claim_as(token, kind, limit, seconds, now, before)
-        self._doubtful.clear()
-        return kept
-
-    @_outlasts
-    def _claim_as(
-        self, token: str, kind: SidecarKind, limit: int, seconds: float, now: float, before: int
-    ) -> Sequence[tuple[ClaimedJob, float]]:
-        with self._full_disk_holds(), self._database.share() as connection:
-            if self.went_away:
-                catalog_queue.void_claims(connection, self._owner, self._doubtful, now)
-            claimed = catalog_queue.claim(
-                connection,
-                kind,
-                owner=self._owner,
-                token=token,
-                now=now,
-                limit=limit,
-                before=before,
-                closed=self._seen[kind].closed or (),
-            )
-            kept = self._estimates.within(claimed, seconds)
-            surplus = [(job.id, job.token, job_released(job.attempts, job.last)) for job in claimed[len(kept) :]]
-            catalog_queue.finish(connection, surplus, now)
-            started = [
-                Started(kind=kind, content_uuid=job.content_uuid, variants=job.variants, attempt=job.attempts + 1)
-                for job, _ in kept
-            ]
-            append_events(connection, started, now)
-            return kept
-        return ()
-
-    def finish(self, results: Sequence[Result[PlannedJob]], now: float) -> Mapping[str, str]:
-        """Record results; jobs that cannot be recorded because the disk is full go back to the queue.
-
-        So do those whose files are missing because their Location is offline. Raises PillionError where the library's
-        own folder for them is gone: then none of the files is at fault.
-        """
-        if not self._store.staging.is_dir():
-            self.release([planned.job for planned, _ in results], now)
-            raise StagingLostError(f"The folder {self._store.staging} is gone: something removed it during the work.")
-        try:
-            return self._finish(results, now)
-        except CatalogUnavailableError as error:
-            # What was made and not recorded is found by the next who claims the job, as after a crash.
-            _logger.warning("%s The jobs that were to be recorded go back to the queue.", error)
-            self.release([planned.job for planned, _ in results], now)
-            return {}
-
-    def _finish(self, results: Sequence[Result[PlannedJob]], now: float) -> Mapping[str, str]:
-        if any(_failure(value) is not None for _, value in results):
-            results = self._without_unread(results, now)
-            results = [(planned, self._claims.checked(planned.job, value)) for planned, value in results]
-        faults = self._record(results, now)
-        if ALL in faults:
-            is_full = faults[ALL] == DISK_FULL_NOTICE
-            self._gates.failed(ALL, ErrorClass.DISK_FULL if is_full else ErrorClass.MISSING_TOOL, faults[ALL])
-            self.release([planned.job for planned, _ in results], now)
-            return faults
-        if self._gates.watching:
-            for lane in {planned.lane for planned, _ in results} - set(faults):
-                self._gates.worked(lane)
-        for planned, value in results:
-            if isinstance(value, Execution) and planned.job.making:
-                variants = [due.variant for due in planned.job.making]
-                self._estimates.learn(planned.job.job, variants, value.seconds)
-                if self._slow.held_up:
-                    self._slow.trust(planned.job.job, value.seconds, planned.cost)
-        for lane, notice in faults.items():
-            self._gates.failed(lane, ErrorClass.MISSING_TOOL, notice)
-        return faults
-
-    def _record(self, results: Sequence[Result[PlannedJob]], now: float) -> Mapping[str, str]:
-        """Record a batch. One that cannot be recorded because a row makes no sense is recorded one by one.
-
-        So such a row fails alone, and stops nobody else.
-        """
-        try:
-            return self._recorder.record(results, now)
-        except (PillionError, OSError):
-            raise
-        except Exception as error:
-            if len(results) > 1:
-                faults: dict[str, str] = {}
-                for result in results:
-                    faults.update(self._record([result], now))
-                return faults
-            planned, value = results[0]
-            if isinstance(value, ItemError):
-                raise
-            return self._recorder.record([(self._unplanned(planned.job.job), _senseless(error))], now)
-
-    def release(self, jobs: Sequence[PlannedJob], now: float) -> None:
-        """Give jobs back without charging a try. If that cannot be written now, each heartbeat tries again."""
-        for planned in jobs:
-            if self._gates.watching:
-                self._gates.gave_back(planned.job.kind)
-            self._store.discard(planned.staging, [due.variant for due in planned.making])
-        self._unwritten.extend(planned.job for planned in jobs)
-        if not self._unwritten:
-            return
-        try:
-            reach("work.release")
-            with self._database.share() as connection:
-                changes = [(job.id, job.token, self._slow.given_back(job)) for job in self._unwritten]
-                catalog_queue.finish(connection, changes, now)
-        except PillionError:
-            return
-        self._unwritten.clear()
-
-    def set_aside(self, jobs: Sequence[PlannedJob], now: float) -> None:
-        """Give back jobs that others have waited for long enough. Where several of a type were so, all of it goes last.
-
-        If that cannot be written now, they are given back as any other.
-        """
-        slow: dict[SidecarKind, set[str]] = {}
-        for planned in jobs:
-            job = planned.job
-            _logger.info("%s of %s takes long; others go first.", job.kind, job.content_uuid)
-            if self._slow.note(job):
-                slow.setdefault(job.kind, set()).add(job.mime)
-        with suppress(PillionError), self._database.write() as connection:
-            changes = [(job.id, job.token, job_set_aside(job.attempts, job.last)) for job in (p.job for p in jobs)]
-            catalog_queue.finish(connection, changes, now)
-            for kind, mimes in slow.items():
-                catalog_queue.let_go_last(connection, kind, mimes, now)
-        self.release(jobs, now)
-
-    @_outlasts
-    def heartbeat(self, now: float) -> None:
-        """Renew this process's leases, rescue the jobs of dead or silent owners, and tell how far the run is."""
-        self._look_at_settings()
-        self.release((), now)
-        self._look_at_offline()
-        with self._full_disk_holds():
-            self._leases.renew(now)
-        with self._full_disk_holds():
-            if self._gates.watching:
-                self._gates.tell(now)
-            self._eta.tell(now)
-
-    @contextmanager
-    def _full_disk_holds(self) -> Iterator[None]:
-        """A disk that is full even for the catalog holds everything back; what was to be written is left out."""
-        try:
-            yield
-        except ItemError as error:
-            if error.error_class is not ErrorClass.DISK_FULL:
-                raise
-            self._gates.failed(ALL, ErrorClass.DISK_FULL, DISK_FULL_NOTICE)
-
-    @_outlasts
-    def stopped(self, jobs: Sequence[PlannedJob]) -> Sequence[PlannedJob]:
-        """Jobs that are paused or quiet now, that were cancelled, whose claim was lost, or that go last now."""
-        claims = [(planned.job.id, planned.job.token) for planned in jobs]
-        with self._database.read() as connection:
-            mine = catalog_queue.still_held(connection, self._owner, claims)
-            if self._gates.watching or catalog_queue.has_gates(connection):
-                mine -= self._gates.held_back(connection, self._owner, self._kinds, self._database.now())
-        stopped = {planned.job.id for planned in jobs if planned.job.id not in mine}
-        if self._slow.held_up:
-            stopped |= {planned.job.id for planned in jobs if self._slow.is_early(planned.job)}
-        return [planned for planned in jobs if planned.job.id in stopped]
-
-    @_outlasts
-    def next_retry(self, now: float) -> float | None:
-        """When the earliest retry of a kind that is not held back is due, or when to look at a silent owner again."""
-        with self._database.read() as connection:
-            open_ = {
-                kind: gate.closed or () for kind, gate in self._look(connection, now).items() if gate.limit is None
-            }
-            times = [catalog_queue.next_retry(connection, kind, now, closed) for kind, closed in open_.items()]
-        if open_ and self._leases.silent:
-            times.append(now + 1)
-        return min((at for at in times if at is not None), default=None)
-
-    def _unplanned(self, job: ClaimedJob) -> Planned[PlannedJob]:
-        """A job that cannot be planned, to be recorded as failed."""
-        staging = self._store.new_staging_path(self._owner)
-        planned = PlannedJob(job=job, adopted=(), making=job.due, staging=staging)
-        return Planned(
-            job=planned, task=None, lane=job.kind, priority=job.priority, cost=0.0, allowed=Allowance(step_s=0.0)
+            watched = [item.path for item in catalog_indexing.list_locations(connection) if item.walked]
+        there = sorted(_answering(watched))
+        self._watched = tuple(map(_with_end, watched))
+        self._granted = tuple(map(_with_end, (*there, *self._apart)))
+        beside = map(
+            os.fsencode, (self._store.readable, self._store.staging, *registry.models(), *named_paths(self.config))
+        )
+        return Policy(
+            mode=mode,
+            reads=tuple(sorted({*there, *self._apart, *beside})),
+            writes=registry.written_elsewhere(),
+            home=staging,
+            prefix=f"{self._owner}.",
+            programs=registry.programs(),
         )
 
-    # from a claimed job to a task -------------------------------------------------------------------------------------
+    def let_read(self, sources: Iterable[bytes]) -> None:
+        """Let the workers read these files as well, if their policy does not yet."""
+        policy = self.renewed(sources)
+        if policy is not None:
+            self.confine(policy)
 
-    def _plan(self, job: ClaimedJob, *, listed: bool, cost_s: float) -> Planned[PlannedJob]:
-        return plan(
-            job,
-            self._store,
-            self._checkpoints,
-            owner=self._owner,
-            max_pixels=self.max_pixels,
-            listed=listed,
-            cost_s=cost_s,
-            passwords=self.passwords,
-            follows=self._confinement is None or self._confinement.follows([path for path, _, _ in job.sources]),
-        )
+    def renewed(self, sources: Iterable[bytes]) -> Policy | None:
+        """The policy that lets workers read these files as well; None if the one that was made last does."""
+        if self.config.sandbox == Mode.OFF:
+            return None
+        lacking = [path for path in sources if not self._covers(path)]
+        if not lacking:
+            return None
+        policy = self.policy()
+        apart = [path for path in lacking if not self._covers(path)]
+        if self.config.follow_links:
+            apart = [path for path in apart if path.startswith(self._granted) or not path.startswith(self._watched)]
+        else:
+            apart = [path for path in apart if not path.startswith(self._watched)]
+        if not apart:
+            return policy
+        for path in apart:
+            self._apart[self._narrow(path)] = None
+        for path in tuple(self._apart)[:-_APART]:
+            del self._apart[path]
+        return self.policy()
+
+    def follows(self, sources: Iterable[bytes]) -> bool:
+        """Whether one of these files may be a link: nothing below a Location is, unless links are followed."""
+        return self.config.follow_links or not all(path.startswith(self._watched) for path in sources)
+
+    def refused(self, failed: Iterable[tuple[ClaimedJob, Failure]]) -> set[int]:
+        """The ids of those jobs whose files a worker could not read and this process can: a disk came back, say.
+
+        Each job once: the workers are replaced then, and where that does not help, it fails.
+        """
+        if self.config.sandbox == Mode.OFF:
+            return set()
+        unread = [job for job, failure in failed if job.id not in self._again and _is_unread(failure)]
+        found = {job.id for job in unread if any(_opens(path) for path, _, _ in job.sources)}
+        self._again |= found
+        if found:
+            self.confine(self.policy(), again=True)
+        return found
+
+    def _covers(self, path: bytes) -> bool:
+        if not path.startswith(self._granted) and path not in self._apart:
+            return False
+        # The kernel goes by where a file is, not by the links on the way there.
+        real = os.path.realpath(path) if self.config.follow_links else path
+        return real is path or real == path or real.startswith(self._granted) or real in self._apart
+
+    def _narrow(self, path: bytes) -> bytes:
+        """What is granted for a file outside of the Locations: where a link to a folder on its way leads, or itself.
+
+        The folder that it is in where many are, unless that holds the user's home.
+        """
+        way = path.split(b"/")
+        linked = next((way[:end] for end in range(2, len(way)) if os.path.islink(b"/".join(way[:end]))), None)
+        if linked is not None and path.startswith(self._watched):
+            return os.path.realpath(b"/".join(linked))
+        real = os.path.realpath(path)
+        folder = os.path.dirname(real)
+        many = sum(os.path.dirname(other) == folder for other in self._apart) >= _SINGLE
+        home = os.path.realpath(os.path.expanduser(b"~"))
+        return folder if many and not _with_end(home).startswith(_with_end(folder)) else real
 
 
-def plan(
-    job: ClaimedJob,
-    store: Store,
-    checkpoints: Checkpoints,
-    *,
-    owner: str,
-    max_pixels: int,
-    listed: bool = True,
-    cost_s: float = 0.0,
-    passwords: str | None = None,
-    follows: bool = True,
-) -> Planned[PlannedJob]:
-    """Make the task of a claimed job. Files that a crash left finished but unrecorded are adopted, not made again.
+@functools.cache
+def _say_that_it_is_off() -> None:
+    """Log it once in this process: a library that came from elsewhere brings its settings."""
+    _logger.warning('Workers are not confined: config.toml says sandbox = "off".')
 
-    ``listed``: whether the content has a manifest, which alone can name such files. ``cost_s``: what it may take.
-    ``passwords``: a file of passwords for PDFs. ``follows``: a source may be a link.
-    """
-    spec = registry.specs()[job.kind]
-    adopted = _adoptable(job, store) if listed else ()
-    budget = budget_of(job.attempts, job.last) if job.attempts else FULL_BUDGET
-    making = _making(job, adopted, budget, spec)
-    staging = store.new_staging_path(owner)
-    keeps = spec.limits.checkpoints and making
-    checkpoint = checkpoints.before_try(job.content_uuid, making[0].wanted) if keeps else None
-    settings = making[0].settings if making else {}
-    if settings is None:
-        # After a reconcile, for instance; an index sets the recipe that is wanted.
-        raise ItemError(ErrorClass.CHANGED_SOURCE, "The catalog does not know its recipe any more; run index again.")
-    task = ExecutionTask(
-        kind=job.kind,
-        variants=tuple(due.variant for due in making),
-        mime=job.mime,
-        sources=_named_alike_first(job.sources, job.mime),
-        settings={
-            **settings,
-            **({PDF_PASSWORDS: passwords} if passwords and job.mime == "application/pdf" else {}),
-            "max_pixels": max_pixels,
-            "share": budget.share,
-        },
-        texts={kind: store.source(job.content_uuid, rel_path) for kind, rel_path in job.texts.items()},
-        staging=os.fsencode(staging),
-        share=budget.share,
-        checkpoint=checkpoint.path if checkpoint else None,
-        follows=follows,
-    )
-    return Planned(
-        job=PlannedJob(job=job, adopted=adopted, making=making, staging=staging, checkpoint=checkpoint),
-        task=task,
-        lane=job.kind,
-        priority=job.priority,
-        cost=cost_s,
-        allowed=replace(
-            allowance(spec.limits, job.size, job.sources[0][0] if job.sources else None),
-            patience_s=patience(job.priority, cost_s, job.size),
-        ),
-        alone=budget.alone,
+
+def _with_end(folder: bytes) -> bytes:
+    return folder.rstrip(b"/") + b"/"
+
+
+def _is_unread(failure: Failure) -> bool:
+    """Whether a source could not be opened, perhaps because the worker may not."""
+    denied = os.strerror(errno.EACCES).lower() in failure.message.lower()
+    return failure.error_class is ErrorClass.MISSING_SOURCE or (
+        denied and failure.error_class is ErrorClass.IO_TRANSIENT
     )
 
 
-def _named_alike_first(sources: tuple[tuple[bytes, int, int], ...], mime: str) -> tuple[tuple[bytes, int, int], ...]:
-    """The files of a content, first those whose names claim its type: where its bytes say nothing, these say it."""
-    if len(sources) < 2:
-        return sources
-    return tuple(sorted(sources, key=lambda source: _core.claimed_type(os.path.basename(source[0])) != mime))
+def _opens(path: bytes) -> bool:
+    try:
+        os.close(os.open(path, os.O_RDONLY | os.O_NONBLOCK | os.O_NOCTTY))
+    except OSError:
+        return False
+    return True
 
 
-def _senseless(error: Exception) -> ItemError:
-    return ItemError(ErrorClass.CORRUPT, f"Its row in the catalog makes no sense ({type(error).__name__}: {error}).")
+def _answering(folders: Iterable[bytes]) -> set[bytes]:
+    """Those that are there and say so soon."""
+    found: set[bytes] = set()
+
+    def look(folder: bytes) -> None:
+        if os.path.isdir(folder):
+            found.add(folder)
+
+    threads = [threading.Thread(target=look, args=(folder,), daemon=True) for folder in set(folders)]
+    for thread in threads:
+        thread.start()
+    until = time.monotonic() + _ANSWER_S
+    for thread in threads:
+        thread.join(max(0.0, until - time.monotonic()))
+    return set(found)
 
 
-def _says_full(value: Execution) -> bool:
-    return value.failure is not None and value.failure.error_class is ErrorClass.DISK_FULL
+# beside the sources ---------------------------------------------------------------------------------------------------
 
 
-def _failure(value: Execution | ItemError) -> Failure | None:
-    result = result_of(value)
-    return result if isinstance(result, Failure) else None
-
-
-def _making(job: ClaimedJob, adopted: Sequence[Adopted], budget: Budget, spec: KindSpec) -> Sequence[Due]:
-    """The variants for one task: those with the same settings, or on a small budget only the smallest."""
-    done = {item.due.variant for item in adopted}
-    open_ = [due for due in job.due if due.variant not in done]
-    making = [due for due in open_ if due.settings == open_[0].settings]
-    if budget.one_variant:
-        making = sorted(making, key=lambda due: _rank(due.variant, spec))[:1]
-    return making
-
-
-def _rank(variant: str, spec: KindSpec) -> int:
-    """Variants of the user's own come last: nothing is known of their cost."""
-    return spec.variants.index(variant) if variant in spec.variants else len(spec.variants)
-
-
-def _adoptable(job: ClaimedJob, store: Store) -> list[Adopted]:
-    fresh = [due for due in job.due if due.fresh]
-    manifest = store.find_manifest(job.content_uuid) if fresh else None
-    result: list[Adopted] = []
-    if manifest is None:
-        return result
-    for due in fresh:
-        entry = manifest.by_key().get((job.kind, due.variant))
-        if entry and entry.recipe == due.wanted and store.is_whole(entry.rel_path, entry.size, entry.checksum):
-            result.append(Adopted(due=due, entry=entry, hashes=PictureHashes.of(manifest)))
-    return result
-
-
-# leases ---------------------------------------------------------------------------------------------------------------
-
-
-_SILENCE_S = 3.0
-"""How long an owner whose lease seems to be over has to renew it: three heartbeats."""
-
-
-class Leases:
-    """The leases of one owner, and the rescue of jobs of owners that are gone."""
-
-    def __init__(self, database: Database, owner: str) -> None:
-        self._database = database
-        self._owner = owner
-        self.silent: dict[tuple[str, float], float] = {}
-        """(owner, deadline) of others whose leases seem to be over -> since when, on the monotonic clock."""
-
-    def renew(self, now: float) -> None:
-        """Renew this owner's leases, and queue the jobs of dead or silent owners again. Call it once a second.
-
-        The clock may be set at any time: a job that would wait longer than any retry does runs at once.
-        """
-        with self._database.read() as connection:
-            owners = catalog_queue.owners(connection)
-            waits = catalog_queue.has_overlong_waits(connection, now)
-        lost = self._lost(owners, now)
-        if not lost and not waits and self._owner not in owners:
-            return
-        reach("work.heartbeat")
-        changes_others = bool(lost or waits)
-        with self._database.write() if changes_others else self._database.share() as connection:
-            catalog_queue.heartbeat(connection, self._owner, now)
-            for owner in lost:
-                catalog_queue.rescue(connection, owner, now)
-            if waits:
-                catalog_queue.end_overlong_waits(connection, now)
-
-    def _lost(self, owners: Mapping[str, float], now: float) -> list[str]:
-        """Owners that are gone or silent. Silent: the lease is over, and they do not renew it.
-
-        A clock that was set makes leases look over, or endless, that are not: whoever is there renews within a second.
-        """
-        others = {owner: until for owner, until in owners.items() if owner != self._owner}
-        gone = [owner for owner in others if is_gone(owner)]
-        latest = now + LEASE_S + _SILENCE_S
-        over = {owner: until for owner, until in others.items() if not now <= until <= latest}
-        seen = time.monotonic()
-        self.silent = {
-            (owner, until): self.silent.get((owner, until), seen) for owner, until in over.items() if owner not in gone
-        }
-        return gone + [owner for (owner, _), since in self.silent.items() if seen - since >= _SILENCE_S]
+def named_paths(config: Config) -> list[Path]:
+    """The files and folders that settings name: a model, a file of passwords."""
+    tables = [config.kinds, *config.locations.values(), *(policy.kinds for policy in config.policies.values())]
+    values = (value for table in tables for settings in table.values() for value in settings.values())
+    named = [value for value in values if isinstance(value, str) and os.sep in value]
+    named += [config.passwords_file] if config.passwords_file else []
+    return [path for name in named if (path := Path(name).expanduser()).is_absolute() and path.exists()]
 
 
 # the engine with its pool ---------------------------------------------------------------------------------------------
@@ -699,8 +313,8 @@ class Workers:
             checkpoints=self._checkpoints,
             look_at_settings=self._look_at_settings,
             confinement=self._confinement,
-            confine=self._pool.confine,
         )
+        self._confinement.confine = self._pool.confine
         self.engine = Engine(
             self._source,
             self._pool,
@@ -797,3 +411,7 @@ class Workers:
                 self._store.sweep(owner)
         if self._checkpoints.folder.exists():
             self._checkpoints.drop_stale(self._database)
+
+
+def _says_full(value: Execution) -> bool:
+    return value.failure is not None and value.failure.error_class is ErrorClass.DISK_FULL

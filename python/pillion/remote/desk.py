@@ -39,7 +39,7 @@ from pillion.queue.commit import PlannedJob, Recorder
 from pillion.queue.engine import Planned
 from pillion.queue.estimate import Estimates, Eta
 from pillion.queue.gates import Gates
-from pillion.queue.work import CatalogJobs
+from pillion.queue.jobs import CatalogJobs
 from pillion.remote.protocol import (
     MOST_JOBS,
     PROTOCOL,
