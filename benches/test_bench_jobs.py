@@ -24,9 +24,11 @@ from huey import SqliteHuey
 from pytest_benchmark.fixture import BenchmarkFixture
 
 from pillion import Library, _core
-from pillion.catalog import indexing as catalog_indexing
+from pillion.catalog import entries as catalog_entries
+from pillion.catalog import locations as catalog_locations
+from pillion.catalog import queueing as catalog_queueing
 from pillion.catalog.database import Database
-from pillion.catalog.indexing import EntryRow
+from pillion.catalog.entries import EntryRow
 from pillion.catalog.rebuilding import register_device
 from pillion.cli.app import tune_collector
 from pillion.index.wants import wanted
@@ -90,7 +92,7 @@ class PillionQueue:
         store = StoreWithoutFiles(root)
         store.create()
         with self._database.write() as connection:
-            self._location = catalog_indexing.ensure_location(connection, b"/pages", 0.0)
+            self._location = catalog_locations.ensure_location(connection, b"/pages", 0.0)
             register_device(connection, DEVICE, "bench", 0.0)
         owner = "bench:1:1:1"
         checkpoints = Checkpoints(store.staging / FOLDER)
@@ -113,20 +115,20 @@ class PillionQueue:
     def fill(self, rows: int) -> None:
         """Fill the table up to ``rows`` jobs, waiting or done."""
         while self.rows < rows:
-            self.add_entries(min(rows - self.rows, catalog_indexing.SLICE))
+            self.add_entries(min(rows - self.rows, catalog_queueing.SLICE))
             self.enqueue()
 
     def add_entries(self, number: int) -> None:
         """Add files that are found and identified, but not queued yet."""
         rows = [_entry(self.rows + index) for index in range(number)]
         with self._database.write() as connection:
-            catalog_indexing.record_entries(connection, self._location.id, rows, 0.0)
+            catalog_entries.record_entries(connection, self._location.id, rows, 0.0)
         self.rows += number
 
     def enqueue(self) -> None:
         """Queue all entries that are not queued yet, as indexing does."""
         with self._database.write() as connection:
-            catalog_indexing.queue_slice(connection, self._location.id, lambda *_: [WANT], time.time(), kinds=[OCR])
+            catalog_queueing.queue_slice(connection, self._location.id, lambda *_: [WANT], time.time(), kinds=[OCR])
 
     def claim_and_finish(self, number: int) -> None:
         """Claim and finish so many jobs, in claims as large as the engine's for jobs that take no time."""

@@ -12,8 +12,8 @@ import sqlalchemy as sa
 
 from pillion import _core
 from pillion.catalog import dependents
-from pillion.catalog import indexing as catalog_indexing
 from pillion.catalog import queue as catalog_queue
+from pillion.catalog import queueing as catalog_queueing
 from pillion.catalog.contents import picture_hashes
 from pillion.catalog.database import Database
 from pillion.catalog.events import append_events
@@ -240,7 +240,7 @@ def _note(connection: sa.Connection, made: Sequence[tuple[Given, ManifestEntry]]
     catalog_queue.record_picture_hashes(connection, {uuid: _hashes(some) for uuid, some in by_content.items()})
     catalog_queue.resolve_made(connection, uuids, now)
     for some in chunks(uuids):
-        catalog_indexing.drop_idle_jobs(
+        catalog_queueing.drop_idle_jobs(
             connection, sa.select(contents.c.content_uuid).where(contents.c.content_uuid.in_(some))
         )
     dependents.wake_waiting(connection, sorted({(given.content_uuid, given.kind) for given, _ in made}), now)

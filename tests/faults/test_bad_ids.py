@@ -12,8 +12,9 @@ from typing import Any
 import pytest
 import sqlalchemy as sa
 
-from pillion.catalog import indexing as catalog_indexing
-from pillion.catalog.indexing import EntryRow
+from pillion.catalog import entries as catalog_entries
+from pillion.catalog import locations as catalog_locations
+from pillion.catalog.entries import EntryRow
 from pillion.errors import LibraryBusyError, LibraryClosedError, UsageError, WorkersStoppedError
 from pillion.job import JobState
 from pillion.library import Library
@@ -101,7 +102,7 @@ def _spoil(library: Library, photo: Path) -> None:
         copy.write_bytes(photo.read_bytes())
     library.queue_intelligence([(uuid, copy, "image/jpeg") for uuid, copy in zip(good, copies, strict=False)])
     with library._database.write() as connection:
-        location = next(item for item in catalog_indexing.list_locations(connection) if not item.walked)
+        location = next(item for item in catalog_locations.list_locations(connection) if not item.walked)
         rows = [
             EntryRow(
                 path=str(copy).lstrip("/").encode(),
@@ -113,7 +114,7 @@ def _spoil(library: Library, photo: Path) -> None:
             )
             for bad, copy in zip(("../..", "5", ID.upper()), copies[6:], strict=True)
         ]
-        catalog_indexing.record_entries(connection, location.id, rows, 1.0)
+        catalog_entries.record_entries(connection, location.id, rows, 1.0)
     library.queue_intelligence([])
 
 

@@ -14,14 +14,16 @@ from sqlalchemy.exc import IntegrityError
 
 from pillion.catalog import database as catalog_database
 from pillion.catalog import dependents, gates
+from pillion.catalog import entries as catalog_entries
 from pillion.catalog import failures as catalog_failures
-from pillion.catalog import indexing as catalog_indexing
+from pillion.catalog import locations as catalog_locations
 from pillion.catalog import queue as catalog_queue
+from pillion.catalog import queueing as catalog_queueing
 from pillion.catalog import requests as catalog_requests
 from pillion.catalog import sidecars as catalog_sidecars
 from pillion.catalog.database import HEAD, SAFE_SQLITE, Database, network_file_system, sqlite_module
+from pillion.catalog.entries import EntryRow
 from pillion.catalog.failures import FailedTry
-from pillion.catalog.indexing import EntryRow
 from pillion.catalog.opening import open_database
 from pillion.catalog.queue import SidecarOutcome
 from pillion.catalog.rebuilding import register_device, this_device
@@ -46,9 +48,9 @@ def _fill(database: Database, contents: int, wants: tuple[WantedSidecar, ...] = 
         for n in range(contents)
     ]
     with database.write() as connection:
-        location = catalog_indexing.ensure_location(connection, b"/photos", 0.0)
-        catalog_indexing.record_entries(connection, location.id, rows, 0.0)
-        _, queued = catalog_indexing.queue_slice(connection, location.id, lambda *_: wants, 0.0, kinds=KINDS)
+        location = catalog_locations.ensure_location(connection, b"/photos", 0.0)
+        catalog_entries.record_entries(connection, location.id, rows, 0.0)
+        _, queued = catalog_queueing.queue_slice(connection, location.id, lambda *_: wants, 0.0, kinds=KINDS)
     return queued
 
 
@@ -248,8 +250,8 @@ def test_a_changed_recipe_makes_just_its_sidecars_due_and_keeps_the_file_served(
                 status="ready", recipe=OCR.digest, format="json", rel_path="x", size=1, checksum="c"
             )
         )
-        catalog_indexing.mark_changed(connection, 1, ["image/png"])
-        assert catalog_indexing.queue_slice(connection, 1, lambda *_: [newer], 2.0, kinds=KINDS) == (1, 1)
+        catalog_queueing.mark_changed(connection, 1, ["image/png"])
+        assert catalog_queueing.queue_slice(connection, 1, lambda *_: [newer], 2.0, kinds=KINDS) == (1, 1)
         (row,) = catalog_sidecars.list_sidecars(connection)
     assert (row.status, row.rel_path, row.due) == (SidecarStatus.READY, "x", True)
 
@@ -257,16 +259,16 @@ def test_a_changed_recipe_makes_just_its_sidecars_due_and_keeps_the_file_served(
 def test_pending_rows_that_nobody_wants_any_more_go_with_their_jobs(database: Database) -> None:
     _fill(database, 2)
     with database.write() as connection:
-        catalog_indexing.mark_changed(connection, 1, ["image/png"])
-        catalog_indexing.queue_slice(connection, 1, lambda *_: [OCR], 1.0, kinds=KINDS)
+        catalog_queueing.mark_changed(connection, 1, ["image/png"])
+        catalog_queueing.queue_slice(connection, 1, lambda *_: [OCR], 1.0, kinds=KINDS)
     assert set(_states(database)) == {(_uuid(0), "ocr"), (_uuid(1), "ocr")}
 
 
 def test_what_was_pending_for_a_removed_file_is_forgotten(database: Database) -> None:
     _fill(database, 2)
     with database.write() as connection:
-        catalog_indexing.mark_removed(connection, [1], 1.0)
-        catalog_indexing.queue_slice(connection, 1, lambda *_: [OCR, EMBEDDINGS], 1.0, kinds=KINDS)
+        catalog_entries.mark_removed(connection, [1], 1.0)
+        catalog_queueing.queue_slice(connection, 1, lambda *_: [OCR, EMBEDDINGS], 1.0, kinds=KINDS)
     assert set(_states(database)) == {(_uuid(1), "ocr"), (_uuid(1), "embeddings")}
 
 
@@ -342,9 +344,9 @@ def test_failed_sidecars_are_due_again_only_when_asked_for(database: Database) -
     with database.write() as connection:
         catalog_queue.finish(connection, [(job.id, "t", change)], 1.0)
         catalog_queue.record_outcomes(connection, [outcome], 1.0)
-        assert catalog_indexing.queue_due(connection, "ocr", Urgency.NEW, 2.0) == 0
+        assert catalog_queueing.queue_due(connection, "ocr", Urgency.NEW, 2.0) == 0
         assert catalog_sidecars.ask_again(connection, 3.0, statuses=[SidecarStatus.FAILED]) == 1
-        assert catalog_indexing.queue_due(connection, "ocr", Urgency.NEW, 3.0) == 1
+        assert catalog_queueing.queue_due(connection, "ocr", Urgency.NEW, 3.0) == 1
     (again,) = _claim(database, now=4.0)
     assert again.attempts == 0
 
@@ -416,8 +418,8 @@ def test_a_failure_is_settled_when_the_sidecar_is_made_or_fails_under_another_re
     _failed(database, job, Failure(error_class=ErrorClass.CORRUPT, message="broken"), 10.0)
     newer = wanted(OCR.kind, "default", Recipe(generator="ocr", version=2), {})
     with database.write() as connection:
-        catalog_indexing.mark_changed(connection, 1, ["image/png"])
-        assert catalog_indexing.queue_slice(connection, 1, lambda *_: [newer], 11.0, kinds=KINDS) == (1, 1)
+        catalog_queueing.mark_changed(connection, 1, ["image/png"])
+        assert catalog_queueing.queue_slice(connection, 1, lambda *_: [newer], 11.0, kinds=KINDS) == (1, 1)
     (again,) = _claim(database, now=12.0)
     assert (again.attempts, again.last) == (0, None)
     _failed(database, again, CRASH, 12.0)
@@ -436,7 +438,7 @@ def test_a_lost_source_is_due_again_when_the_next_index_finds_it(database: Datab
     with database.write() as connection:
         assert catalog_failures.has_lost_sources(connection, 1)
         catalog_failures.mark_lost_sources(connection, 1)
-        assert catalog_indexing.queue_slice(connection, 1, lambda *_: [OCR], 3.0, kinds=KINDS) == (1, 1)
+        assert catalog_queueing.queue_slice(connection, 1, lambda *_: [OCR], 3.0, kinds=KINDS) == (1, 1)
         assert not catalog_failures.has_lost_sources(connection, 1)
     assert [job.content_uuid for job in _claim(database, now=4.0)] == [_uuid(0)]
 
@@ -449,15 +451,15 @@ def test_what_is_cancelled_stays_so_until_it_is_asked_for(database: Database) ->
         assert catalog_requests.cancel(connection, ["ocr"], sa.select(sa.literal(_uuid(0))), 2.0) == 2
         assert catalog_requests.cancel(connection, ["ocr"], sa.select(sa.literal(_uuid(1))), 2.0) == 2
         assert catalog_queue.finish(connection, [(running.id, "t", job_done(0))], 3.0) == 0
-        catalog_indexing.mark_changed(connection, 1, ["image/png"])
-        assert catalog_indexing.queue_slice(connection, 1, lambda *_: [OCR, EMBEDDINGS], 3.0, kinds=KINDS)[1] == 0
+        catalog_queueing.mark_changed(connection, 1, ["image/png"])
+        assert catalog_queueing.queue_slice(connection, 1, lambda *_: [OCR, EMBEDDINGS], 3.0, kinds=KINDS)[1] == 0
     states = _states(database)
     cancelled = {(_uuid(n), kind) for n in (0, 1) for kind in ("ocr", "embeddings")}
     assert {key for key, state in states.items() if state == "cancelled"} == cancelled
     with database.write() as connection:
         again = [SidecarStatus.CANCELLED]
         assert catalog_sidecars.ask_again(connection, 4.0, statuses=again, content_uuids=[_uuid(0)]) == 2
-        assert sum(catalog_indexing.queue_due(connection, kind, Urgency.NEW, 4.0) for kind in KINDS) == 2
+        assert sum(catalog_queueing.queue_due(connection, kind, Urgency.NEW, 4.0) for kind in KINDS) == 2
     assert _states(database)[_uuid(0), "embeddings"] == "waiting"
     assert _states(database)[_uuid(1), "ocr"] == "cancelled"
 
@@ -466,12 +468,12 @@ def test_embeddings_wait_for_a_text_that_was_cancelled_until_it_is_asked_for(dat
     _fill(database, 1, (OCR,))
     with database.write() as connection:
         catalog_requests.cancel(connection, ["ocr"], None, 1.0)
-        catalog_indexing.mark_changed(connection, 1, ["image/png"])
-        catalog_indexing.queue_slice(connection, 1, lambda *_: [OCR, EMBEDDINGS], 2.0, kinds=KINDS)
+        catalog_queueing.mark_changed(connection, 1, ["image/png"])
+        catalog_queueing.queue_slice(connection, 1, lambda *_: [OCR, EMBEDDINGS], 2.0, kinds=KINDS)
     assert _states(database) == {(_uuid(0), "ocr"): "cancelled", (_uuid(0), "embeddings"): "waiting"}
     with database.write() as connection:
         assert catalog_requests.uncancel(connection, "ocr", [_uuid(0)], 3.0) == 1
-        assert catalog_indexing.queue_due(connection, "ocr", Urgency.NEW, 3.0) == 1
+        assert catalog_queueing.queue_due(connection, "ocr", Urgency.NEW, 3.0) == 1
     assert _states(database) == {(_uuid(0), "ocr"): "queued", (_uuid(0), "embeddings"): "waiting"}
 
 
@@ -485,9 +487,9 @@ def test_cancelling_what_was_to_be_made_again_keeps_the_old_file_served(database
         connection.execute(sa.update(sidecars).values(**ready))
         for asked in (1, 2):
             assert catalog_sidecars.ask_again(connection, 2.0, statuses=[SidecarStatus.READY]) == 1
-            assert catalog_indexing.queue_due(connection, "ocr", Urgency.REGENERATE, 2.0) == 1
+            assert catalog_queueing.queue_due(connection, "ocr", Urgency.REGENERATE, 2.0) == 1
             assert catalog_requests.cancel(connection, ["ocr"], None, 3.0) == 0
-            assert catalog_indexing.queue_due(connection, "ocr", Urgency.NEW, 4.0) == 0, asked
+            assert catalog_queueing.queue_due(connection, "ocr", Urgency.NEW, 4.0) == 0, asked
         (row,) = catalog_sidecars.list_sidecars(connection)
     assert (row.status, row.rel_path) == (SidecarStatus.READY, "x")
 
@@ -514,20 +516,20 @@ def test_the_device_that_opened_a_library_last_has_its_sidecars(database: Databa
 def test_each_machine_has_its_own_folder_for_a_location(database: Database, monkeypatch: pytest.MonkeyPatch) -> None:
     _fill(database, 1, (OCR,))
     with database.write() as connection:
-        (location,) = catalog_indexing.list_locations(connection)
-        catalog_indexing.map_location(connection, location.id, "other", b"/mnt/theirs")
+        (location,) = catalog_locations.list_locations(connection)
+        catalog_locations.map_location(connection, location.id, "other", b"/mnt/theirs")
     assert _claim(database, token="a")[0].sources == ((b"/photos/0", 1, 1),)
     monkeypatch.setenv("PILLION_HOST", "other")
     with database.write() as connection:
         catalog_queue.rescue(connection, "me", 2.0)
-        (location,) = catalog_indexing.list_locations(connection)
+        (location,) = catalog_locations.list_locations(connection)
         assert (location.path, location.shared) == (b"/mnt/theirs", b"/photos")
-        assert catalog_indexing.roots_of(connection, location.id) == {"other": b"/mnt/theirs"}
-        assert catalog_indexing.sources_of(connection, [_uuid(0)]) == {_uuid(0): [(b"/mnt/theirs/0", 1, 1)]}
+        assert catalog_locations.roots_of(connection, location.id) == {"other": b"/mnt/theirs"}
+        assert catalog_entries.sources_of(connection, [_uuid(0)]) == {_uuid(0): [(b"/mnt/theirs/0", 1, 1)]}
     assert _claim(database, token="b")[0].sources == ((b"/mnt/theirs/0", 1, 1),)
     with database.write() as connection:
-        assert catalog_indexing.forget_location(connection, location.id) == 1
-        assert catalog_indexing.list_locations(connection) == []
+        assert catalog_locations.forget_location(connection, location.id) == 1
+        assert catalog_locations.list_locations(connection) == []
 
 
 def test_a_folder_that_one_machine_does_not_see_is_offline_there_alone_on_a_server(
@@ -538,21 +540,21 @@ def test_a_folder_that_one_machine_does_not_see_is_offline_there_alone_on_a_serv
     def offline() -> list[str | None]:
         with database.read() as connection:
             assert catalog_queue.has_gates(connection)
-            (location,) = catalog_indexing.list_locations(connection)
+            (location,) = catalog_locations.list_locations(connection)
             assert gates.offline_locations(connection) == ({location.id} if location.offline else set())
             return [location.offline, location.identity]
 
     monkeypatch.setenv("PILLION_HOST", "one")
     with database.write() as connection:
-        catalog_indexing.set_online(connection, 1, "disk")
-        catalog_indexing.set_offline(connection, 1, "gone", 5.0)
-        catalog_indexing.set_offline(connection, 1, "still gone", 6.0)
-        (location,) = catalog_indexing.list_locations(connection)
+        catalog_locations.set_online(connection, 1, "disk")
+        catalog_locations.set_offline(connection, 1, "gone", 5.0)
+        catalog_locations.set_offline(connection, 1, "still gone", 6.0)
+        (location,) = catalog_locations.list_locations(connection)
     assert (location.offline, location.offline_since, location.identity) == ("still gone", 5.0, "disk")
     monkeypatch.setenv("PILLION_HOST", "two")
     assert offline() == ([None, None] if database.on_server else ["still gone", "disk"])
     monkeypatch.setenv("PILLION_HOST", "one")
     assert offline() == ["still gone", "disk"]
     with database.write() as connection:
-        catalog_indexing.end_offline(connection, 1)
+        catalog_locations.end_offline(connection, 1)
         assert gates.offline_locations(connection) == set()

@@ -6,11 +6,13 @@ from collections import Counter
 
 import pytest
 
-from pillion.catalog import indexing as catalog_indexing
+from pillion.catalog import entries as catalog_entries
+from pillion.catalog import locations as catalog_locations
 from pillion.catalog import queue as backlog
+from pillion.catalog import queueing as catalog_queueing
 from pillion.catalog.database import Database
+from pillion.catalog.entries import EntryRow
 from pillion.catalog.events import events_after
-from pillion.catalog.indexing import EntryRow
 from pillion.catalog.queue import Measured, add_measured, claim
 from pillion.events import Progress
 from pillion.index.wants import wanted
@@ -43,9 +45,9 @@ def filled(database: Database) -> Database:
         for n in range(10)
     ]
     with database.write() as connection:
-        location = catalog_indexing.ensure_location(connection, b"/photos", 0.0)
-        catalog_indexing.record_entries(connection, location.id, rows, 0.0)
-        catalog_indexing.queue_slice(connection, location.id, lambda *_: WANTS, 0.0, kinds=KINDS)
+        location = catalog_locations.ensure_location(connection, b"/photos", 0.0)
+        catalog_entries.record_entries(connection, location.id, rows, 0.0)
+        catalog_queueing.queue_slice(connection, location.id, lambda *_: WANTS, 0.0, kinds=KINDS)
         add_measured(
             connection,
             [

@@ -7,10 +7,11 @@ from uuid import UUID
 
 import sqlalchemy as sa
 
+from pillion.catalog import entries as catalog_entries
 from pillion.catalog import facts as catalog_facts
-from pillion.catalog import indexing
+from pillion.catalog import locations as catalog_locations
 from pillion.catalog.database import Database
-from pillion.catalog.indexing import EntryRow
+from pillion.catalog.entries import EntryRow
 from pillion.catalog.tables import contents
 from pillion.facts import FileFacts, MediaFacts
 
@@ -34,8 +35,8 @@ def _row(path: str, content: int, mtime_ms: int, facts: FileFacts | None = None)
 
 def _record(database: Database, *rows: EntryRow, location: bytes = b"/photos") -> int:
     with database.write() as connection:
-        place = indexing.ensure_location(connection, location, 1.0)
-        indexing.record_entries(connection, place.id, rows, 1.0)
+        place = catalog_locations.ensure_location(connection, location, 1.0)
+        catalog_entries.record_entries(connection, place.id, rows, 1.0)
     return place.id
 
 
@@ -47,8 +48,8 @@ def _shown(database: Database) -> Mapping[int, int | None]:
 
 def _remove(database: Database, location_id: int, *paths: str) -> None:
     with database.write() as connection:
-        known = indexing.known_entries(connection, location_id)
-        indexing.mark_removed(connection, [known[path.encode()][0] for path in paths], 2.0)
+        known = catalog_entries.known_entries(connection, location_id)
+        catalog_entries.mark_removed(connection, [known[path.encode()][0] for path in paths], 2.0)
 
 
 def test_a_content_is_shown_at_its_capture_date_and_else_at_the_time_of_its_oldest_file(database: Database) -> None:
@@ -77,7 +78,7 @@ def test_a_forgotten_location_takes_its_contents_out_of_the_timeline(database: D
     first = _record(database, _row("a", 1, 300), _row("b", 2, 300))
     _record(database, _row("b", 2, 400), location=b"/other")
     with database.write() as connection:
-        indexing.forget_location(connection, first)
+        catalog_locations.forget_location(connection, first)
     assert _shown(database) == {1: None, 2: 400}
 
 

@@ -13,11 +13,13 @@ from pathlib import Path
 import pytest
 import sqlalchemy as sa
 
-from pillion.catalog import indexing as catalog_indexing
+from pillion.catalog import entries as catalog_entries
+from pillion.catalog import locations as catalog_locations
 from pillion.catalog import postgresql
+from pillion.catalog import queueing as catalog_queueing
 from pillion.catalog.database import Database
+from pillion.catalog.entries import EntryRow
 from pillion.catalog.events import append_events, events_after
-from pillion.catalog.indexing import EntryRow
 from pillion.catalog.opening import open_database
 from pillion.catalog.queue import claim, finish, owners, void_claims
 from pillion.catalog.tables import contents, entries, locations, meta
@@ -52,9 +54,9 @@ def _fill(database: Database, number: int) -> None:
         for n in range(number)
     ]
     with database.write() as connection:
-        location = catalog_indexing.ensure_location(connection, b"/photos", 0.0)
-        catalog_indexing.record_entries(connection, location.id, rows, 0.0)
-        catalog_indexing.queue_slice(connection, location.id, lambda *_: (OCR,), 0.0, kinds=("ocr",))
+        location = catalog_locations.ensure_location(connection, b"/photos", 0.0)
+        catalog_entries.record_entries(connection, location.id, rows, 0.0)
+        catalog_queueing.queue_slice(connection, location.id, lambda *_: (OCR,), 0.0, kinds=("ocr",))
 
 
 def test_any_name_and_any_number_comes_back(database: Database) -> None:
@@ -63,10 +65,10 @@ def test_any_name_and_any_number_comes_back(database: Database) -> None:
         path=odd, size=2**63 - 1, mtime_ns=-(2**63), inode=2**63 - 1, error_class="corrupt", error_message="a\0b"
     )
     with database.write() as connection:
-        location = catalog_indexing.ensure_location(connection, b"/\xff", 0.0)
-        catalog_indexing.record_entries(connection, location.id, [row], 0.0)
+        location = catalog_locations.ensure_location(connection, b"/\xff", 0.0)
+        catalog_entries.record_entries(connection, location.id, [row], 0.0)
         found = connection.execute(sa.select(entries)).one()
-        known = catalog_indexing.known_entries(connection, location.id)
+        known = catalog_entries.known_entries(connection, location.id)
     assert (found.path, found.size, found.mtime_ns, found.inode) == (odd, 2**63 - 1, -(2**63), 2**63 - 1)
     assert found.error_message == "a\ufffdb"
     assert list(known) == [odd]
@@ -213,7 +215,7 @@ def test_a_restart_of_the_server_is_an_error_of_its_kind_amid_a_transaction_and_
         opened = open_database(server.url(server.create()))
         opened.prepare()
         with opened.write() as connection:
-            catalog_indexing.ensure_location(connection, b"/kept", 0.0)
+            catalog_locations.ensure_location(connection, b"/kept", 0.0)
         with pytest.raises(CatalogUnavailableError):
             _write_amid_a_restart(opened, server)
         server.kill()
@@ -228,10 +230,10 @@ def test_a_restart_of_the_server_is_an_error_of_its_kind_amid_a_transaction_and_
 
 def _write_amid_a_restart(database: Database, server: postgres.Server) -> None:
     with database.write() as connection:
-        catalog_indexing.ensure_location(connection, b"/lost", 0.0)
+        catalog_locations.ensure_location(connection, b"/lost", 0.0)
         server.kill()
         server.start()
-        catalog_indexing.ensure_location(connection, b"/lost", 0.0)
+        catalog_locations.ensure_location(connection, b"/lost", 0.0)
 
 
 def test_psycopg_is_loaded_for_its_catalogs_only() -> None:

@@ -119,7 +119,7 @@ def _present() -> sa.ColumnElement[bool]:
 
 
 class Identified(Protocol):
-    """A file whose content is known: catalog/indexing.py's EntryRow."""
+    """A file whose content is known: catalog/entries.py's EntryRow."""
 
     @property
     def content_uuid(self) -> str | None: ...

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 
 import sqlalchemy as sa
 
-from pillion.catalog.indexing import SOURCE_CLASSES, queue_due
+from pillion.catalog.queueing import SOURCE_CLASSES, queue_due
 from pillion.catalog.sidecars import ask_again
 from pillion.catalog.statements import INSERTS, chunks
 from pillion.catalog.tables import KEPT, OFFLINE, entries, failures, is_due, jobs, locations, sidecars

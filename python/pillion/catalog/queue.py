@@ -16,7 +16,7 @@ import sqlalchemy as sa
 
 from pillion.catalog.events import keep_order
 from pillion.catalog.gates import may_run
-from pillion.catalog.indexing import queue_due
+from pillion.catalog.queueing import queue_due
 from pillion.catalog.statements import Updates, chunks, prepared
 from pillion.catalog.tables import (
     DUE,

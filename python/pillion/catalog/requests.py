@@ -41,7 +41,7 @@ def cancel(
 def uncancel(connection: sa.Connection, kind: SidecarKind, content_uuids: Sequence[str] | None, now: float) -> int:
     """Make cancelled sidecars due again, because somebody asks for them; returns how many.
 
-    Call :func:`~pillion.catalog.indexing.queue_due` afterwards to queue their jobs.
+    Call :func:`~pillion.catalog.queueing.queue_due` afterwards to queue their jobs.
     """
     job = sa.exists().where(
         jobs.c.content_uuid == sidecars.c.content_uuid,

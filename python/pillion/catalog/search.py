@@ -18,7 +18,7 @@ from pillion.model import SidecarKind, SidecarStatus
 
 
 def names_number(connection: sa.Connection) -> int:
-    """A number that grows whenever names of files may have changed (indexing.py); 0 before the first time."""
+    """A number that grows whenever names of files may have changed (entries.py); 0 before the first time."""
     return int(connection.scalar(sa.select(meta.c.value).where(meta.c.key == NAMES)) or 0)
 
 

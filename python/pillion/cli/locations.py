@@ -13,7 +13,7 @@ from pillion.cli.options import PATH, json_option, library_option, open_library,
 from pillion.cli.output import print_json, print_table, say
 
 if TYPE_CHECKING:
-    from pillion.catalog.indexing import Location
+    from pillion.catalog.locations import Location
 
 
 @click.group(invoke_without_command=True)

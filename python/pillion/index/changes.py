@@ -15,7 +15,8 @@ from pathlib import Path
 from pillion import _core
 from pillion.catalog import facts as catalog_facts
 from pillion.catalog.database import Database
-from pillion.catalog.indexing import EntryRow, Location
+from pillion.catalog.entries import EntryRow
+from pillion.catalog.locations import Location
 from pillion.facts import MediaFacts
 from pillion.index.links import FoundFile, followed
 

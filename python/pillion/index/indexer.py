@@ -19,11 +19,14 @@ from functools import cache, partial
 from pathlib import Path
 
 from pillion import _core
+from pillion.catalog import entries as catalog_entries
 from pillion.catalog import facts as catalog_facts
 from pillion.catalog import failures
-from pillion.catalog import indexing as catalog_indexing
+from pillion.catalog import locations as catalog_locations
+from pillion.catalog import queueing as catalog_queueing
 from pillion.catalog.database import Database
-from pillion.catalog.indexing import EntryRow, Location
+from pillion.catalog.entries import EntryRow
+from pillion.catalog.locations import Location
 from pillion.errors import ItemError
 from pillion.facts import FileFacts
 from pillion.failpoints import reach
@@ -151,7 +154,7 @@ class Indexer:
             self._index(root, location, policy, report, prefix=prefix, accept_removals=accept_removals)
         report.queued += self._queue_expired()
         with self._database.read() as connection:
-            report.contents = catalog_indexing.totals(connection).contents
+            report.contents = catalog_entries.totals(connection).contents
         return report
 
     def run_parts(self, root: Path, targets: Sequence[PartsTarget]) -> IndexReport:
@@ -234,11 +237,11 @@ class Indexer:
     def _compare(self, location: Location, found: Discovered, identity: str | None) -> Changes:
         with self._database.read() as connection:
             if found.parts is None:
-                known = catalog_indexing.known_entries(connection, location.id, found.prefix)
-                gone = catalog_indexing.removed_entry_ids(connection, location.id)
+                known = catalog_entries.known_entries(connection, location.id, found.prefix)
+                gone = catalog_entries.removed_entry_ids(connection, location.id)
             else:
-                known = catalog_indexing.known_parts(connection, location.id, found.parts)
-                gone = catalog_indexing.removed_among(connection, [before[0] for before in known.values()])
+                known = catalog_entries.known_parts(connection, location.id, found.parts)
+                gone = catalog_entries.removed_among(connection, [before[0] for before in known.values()])
         same_disk, trust_ctime = location.identity in (None, identity), self._config.trust == CTIME
         return compare(found, known, gone, same_disk=same_disk, trust_ctime=trust_ctime)
 
@@ -247,14 +250,14 @@ class Indexer:
         if not changes.removed:
             return None
         with self._database.read() as connection:
-            known = catalog_indexing.count_present(connection, location.id)
+            known = catalog_entries.count_present(connection, location.id)
         files = len(found.files) + known - changes.known
         return why_offline(len(changes.removed), known, files=files, identity=identity, before=location.identity)
 
     def _note_offline(self, location: Location, why: str, report: IndexReport) -> None:
         report.offline.append((location.path, why))
         with self._database.write() as connection:
-            catalog_indexing.set_offline(connection, location.id, why, time.time())
+            catalog_locations.set_offline(connection, location.id, why, time.time())
 
     def _process(
         self, location: Location, found: Discovered, changes: Changes, identity: str | None, report: IndexReport
@@ -266,11 +269,11 @@ class Indexer:
         if changes.removed or changes.moved or same or back:
             moved = [(id, file[0], file[4]) for id, file in changes.moved]
             with self._database.write() as connection:
-                catalog_indexing.mark_removed(connection, changes.removed, time.time())
-                catalog_indexing.move_entries(connection, location.id, moved)
-                catalog_indexing.set_stats(connection, [(id, file[3], file[4]) for id, file in same])
+                catalog_entries.mark_removed(connection, changes.removed, time.time())
+                catalog_entries.move_entries(connection, location.id, moved)
+                catalog_entries.set_stats(connection, [(id, file[3], file[4]) for id, file in same])
                 if identity is not None:
-                    catalog_indexing.set_online(connection, location.id, identity)
+                    catalog_locations.set_online(connection, location.id, identity)
         self._show_end("processing", len(found.files))
         return changes
 
@@ -301,7 +304,7 @@ class Indexer:
 
         def contents(ids: Sequence[int]) -> Mapping[int, str]:
             with self._database.read() as connection:
-                return catalog_indexing.contents_of(connection, ids)
+                return catalog_entries.contents_of(connection, ids)
 
         changes, number = judged(changes, read, contents)
         report.hashed += number
@@ -342,12 +345,12 @@ class Indexer:
         if found.prefix or found.parts is not None:
             return
         with self._database.read() as connection:
-            there = catalog_indexing.has_folders(connection, location.id)
+            there = catalog_entries.has_folders(connection, location.id)
         if there and not changes.any:
             return
         totals = aggregate((file[0], file[1]) for file in found.files)
         with self._database.write() as connection:
-            catalog_indexing.replace_folders(connection, location.id, totals)
+            catalog_entries.replace_folders(connection, location.id, totals)
 
     def _identify(
         self,
@@ -380,7 +383,7 @@ class Indexer:
 
     def _record(self, location: Location, report: IndexReport, replaced: Set[bytes], rows: Sequence[EntryRow]) -> None:
         with self._database.write() as connection:
-            catalog_indexing.record_entries(connection, location.id, rows, time.time(), replaced=replaced)
+            catalog_entries.record_entries(connection, location.id, rows, time.time(), replaced=replaced)
         reach("indexer.recorded")
         report.hashed += len(rows)
         for row in rows:
@@ -403,7 +406,7 @@ class Indexer:
             self._mark_lost_sources(location)
             while self._has_unqueued(location):
                 with self._database.write() as connection:
-                    count, queued = catalog_indexing.queue_slice(
+                    count, queued = catalog_queueing.queue_slice(
                         connection,
                         location.id,
                         wants_of,
@@ -418,12 +421,12 @@ class Indexer:
 
     def _has_unqueued(self, location: Location) -> bool:
         with self._database.read() as connection:
-            return catalog_indexing.has_unqueued(connection, location.id)
+            return catalog_queueing.has_unqueued(connection, location.id)
 
     def _mark_lost_sources(self, location: Location) -> None:
         """Queue files again that were missing or changed when a job read them, and are as in the catalog now."""
         with self._database.read() as connection:
-            lost = catalog_indexing.has_failures(connection) and failures.has_lost_sources(connection, location.id)
+            lost = catalog_queueing.has_failures(connection) and failures.has_lost_sources(connection, location.id)
         if lost:
             with self._database.write() as connection:
                 failures.mark_lost_sources(connection, location.id)
@@ -436,22 +439,22 @@ class Indexer:
             with suppress(OSError):
                 limits.append((os.stat(passwords).st_mtime, NEEDS_PASSWORD))
         with self._database.read() as connection:
-            if not (catalog_indexing.has_failures(connection) and failures.is_expired(connection, limits)):
+            if not (catalog_queueing.has_failures(connection) and failures.is_expired(connection, limits)):
                 return 0
         with self._database.write() as connection:
             return failures.queue_expired(connection, self._kinds, limits, time.time())
 
-    def _mark_changed_types(self, location: Location, wants_of: catalog_indexing.WantsOf) -> None:
+    def _mark_changed_types(self, location: Location, wants_of: catalog_queueing.WantsOf) -> None:
         with self._database.read() as connection:
-            mimes = catalog_indexing.present_mimes(connection)
-            before = catalog_indexing.read_signature(connection, location.id)
+            mimes = catalog_queueing.present_mimes(connection)
+            before = catalog_queueing.read_signature(connection, location.id)
         now = signatures(wants_of, mimes)
         if now == before:
             return
         changed = [mime for mime in mimes if mime in before and before[mime] != now[mime]]
         with self._database.write() as connection:
-            catalog_indexing.mark_changed(connection, location.id, changed)
-            catalog_indexing.write_signature(connection, location.id, now)
+            catalog_queueing.mark_changed(connection, location.id, changed)
+            catalog_queueing.write_signature(connection, location.id, now)
 
 
 def _log(location: Location, found: Discovered, changes: Changes) -> None:

@@ -13,11 +13,12 @@ from pathlib import Path
 from types import TracebackType
 from typing import TYPE_CHECKING
 
+from pillion.catalog import entries as catalog_entries
 from pillion.catalog import gates as catalog_gates
-from pillion.catalog import indexing as catalog_indexing
+from pillion.catalog import locations as catalog_locations
 from pillion.catalog import queue as catalog_queue
 from pillion.catalog.database import Database
-from pillion.catalog.indexing import EXTERNAL_ROOT, Location
+from pillion.catalog.locations import EXTERNAL_ROOT, Location
 from pillion.errors import ConfigError, LibraryClosedError, LibraryError, PillionError, UsageError
 from pillion.events import Event
 from pillion.index.wants import DeviceGenerationPolicy, named_policy, override, restrict
@@ -286,10 +287,10 @@ class Library(Looking):
         if is_library(folder):
             raise UsageError(f"{quoted(folder)} is a Pillion library itself; name the folder of your own files.")
         with self._database.write() as connection:
-            for location in catalog_indexing.list_locations(connection):
+            for location in catalog_locations.list_locations(connection):
                 if location.walked and is_inside(folder, location.path):
                     return location
-            return catalog_indexing.ensure_location(connection, folder, time.time())
+            return catalog_locations.ensure_location(connection, folder, time.time())
 
     def _holder_of_missing(self, path: str | os.PathLike[str]) -> Location | None:
         """The Location that holds a path which is not there: whether its disk is missing shows in the whole of it."""
@@ -306,7 +307,7 @@ class Library(Looking):
         self._must_be_writable()
         location = self.location(path)
         with self._database.exclusive(self.root / "index.lock", "indexing"), self._database.write() as connection:
-            return catalog_indexing.forget_location(connection, location.id)
+            return catalog_locations.forget_location(connection, location.id)
 
     def move_location(self, old: str | os.PathLike[str], new: str | os.PathLike[str]) -> Location:
         """A watched folder lies elsewhere now: its entries stay, and nothing is hashed or made again.
@@ -319,7 +320,7 @@ class Library(Looking):
             if other.id != location.id and (is_inside(folder, other.path) or is_inside(other.path, folder)):
                 raise UsageError(f"{quoted(folder)} overlaps the Location {quoted(other.path)}.")
         with self._database.exclusive(self.root / "index.lock", "indexing"), self._database.write() as connection:
-            catalog_indexing.move_location(connection, location.id, folder)
+            catalog_locations.move_location(connection, location.id, folder)
         return self.location(os.fsdecode(folder))
 
     def map_location(
@@ -335,7 +336,7 @@ class Library(Looking):
         mine = host is None or host == host_name()
         root = None if here is None else existing_folder(here) if mine else os.path.abspath(os.fsencode(here))
         with self._database.exclusive(self.root / "index.lock", "indexing"), self._database.write() as connection:
-            catalog_indexing.map_location(connection, location.id, str(host or host_name()), root)
+            catalog_locations.map_location(connection, location.id, str(host or host_name()), root)
         return next(item for item in self.locations() if item.id == location.id)
 
     def _named_location(self, path: str | os.PathLike[str]) -> Location:
@@ -373,7 +374,7 @@ class Library(Looking):
         named = [self._target(path) for path in paths]
         with self._database.exclusive(self.root / "index.lock", "indexing", waiting=waiting):
             with self._database.read() as connection:
-                locations = catalog_indexing.list_locations(connection)
+                locations = catalog_locations.list_locations(connection)
             found = named or [(location, b"") for location in locations if location.walked]
             targets = [
                 (location, inside, restrict(self.policy_for(location, policy), chosen)) for location, inside in found
@@ -399,7 +400,7 @@ class Library(Looking):
         self._must_be_writable()
         with self._database.exclusive(self.root / "index.lock", "indexing", waiting=_wait):
             with self._database.read() as connection:
-                locations = catalog_indexing.list_locations(connection)
+                locations = catalog_locations.list_locations(connection)
             indexer = Indexer(self._database, self.config, _chosen(None), locations, progress, postpone)
             mine = [(item, changed[item.id], self.policy_for(item)) for item in locations if item.id in changed]
             follow = self.config.follow_links
@@ -455,8 +456,8 @@ class Library(Looking):
         report = IndexReport()
         with self._database.exclusive(self.root / "index.lock", "indexing", waiting=_wait):
             with self._database.write() as connection:
-                location = catalog_indexing.ensure_location(connection, EXTERNAL_ROOT, time.time(), walked=False)
-                catalog_indexing.record_entries(connection, location.id, rows, time.time())
+                location = catalog_locations.ensure_location(connection, EXTERNAL_ROOT, time.time(), walked=False)
+                catalog_entries.record_entries(connection, location.id, rows, time.time())
             chosen = _chosen(kinds)
             indexer = Indexer(self._database, self.config, chosen)
             indexer.queue(location, restrict(self.policy_for(location, policy), chosen), report)

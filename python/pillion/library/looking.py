@@ -6,13 +6,14 @@ import os
 from collections.abc import Iterator, Sequence
 from uuid import UUID
 
+from pillion.catalog import entries as catalog_entries
 from pillion.catalog import facts as catalog_facts
-from pillion.catalog import indexing as catalog_indexing
+from pillion.catalog import locations as catalog_locations
 from pillion.catalog import sidecars as catalog_sidecars
 from pillion.catalog.contents import Unmade, thumbhashes, unknown_endings, unmade
 from pillion.catalog.database import Database
 from pillion.catalog.events import newest_event
-from pillion.catalog.indexing import Location
+from pillion.catalog.locations import Location
 from pillion.errors import UsageError
 from pillion.facts import MediaFacts
 from pillion.kinds import registry
@@ -34,7 +35,7 @@ class Looking:
     def locations(self) -> list[Location]:
         """The watched folders, oldest first."""
         with self._database.read() as connection:
-            return [location for location in catalog_indexing.list_locations(connection) if location.walked]
+            return [location for location in catalog_locations.list_locations(connection) if location.walked]
 
     def location(self, path: str | os.PathLike[str]) -> Location:
         """The Location at a path, which need not be there now. Raises UsageError if it is none."""
@@ -47,12 +48,12 @@ class Looking:
     def count_files(self, location: Location) -> int:
         """How many files of a Location are there, as last indexed."""
         with self._database.read() as connection:
-            return catalog_indexing.count_present(connection, location.id)
+            return catalog_entries.count_present(connection, location.id)
 
     def unidentified(self) -> list[tuple[bytes, str, str]]:
         """Files that could not be identified: (absolute path, error class, message)."""
         with self._database.read() as connection:
-            return catalog_indexing.unidentified(connection)
+            return catalog_entries.unidentified(connection)
 
     def newest_event(self) -> int:
         """The id of the newest event, for ``since``; 0 before the first."""

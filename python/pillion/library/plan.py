@@ -18,12 +18,14 @@ from typing import Any
 import sqlalchemy as sa
 
 from pillion import _core
-from pillion.catalog import indexing as catalog_indexing
+from pillion.catalog import entries as catalog_entries
+from pillion.catalog import locations as catalog_locations
 from pillion.catalog import plan as catalog_plan
 from pillion.catalog.database import Database
-from pillion.catalog.indexing import Location, list_locations, queue_due, read_signature, record_recipe
+from pillion.catalog.locations import Location, list_locations
 from pillion.catalog.plan import DueGroup, MadeRow, Scope, Want, Within, in_scopes
 from pillion.catalog.queue import list_measured
+from pillion.catalog.queueing import queue_due, read_signature, record_recipe
 from pillion.catalog.sidecars import ASKED, ask_again
 from pillion.index.changes import compare, discover, excluded_folders, others_of
 from pillion.index.wants import DeviceGenerationPolicy, restrict, signature, wanted_sidecars
@@ -177,7 +179,7 @@ class Planner:
     def plan(self, within: Within, walks: Sequence[Walk] = (), *, config: Config | None = None) -> GenerationPlan:
         """All that is due for the contents ``within``, and what the files in ``walks`` would add."""
         with self._database.read() as connection:
-            locations = {location.id: location for location in catalog_indexing.list_locations(connection)}
+            locations = {location.id: location for location in catalog_locations.list_locations(connection)}
             wants, examples = self.wants(connection, within)
             texts = {digest: want.canonical for digest, want in examples.items()}
             found = catalog_plan.due(connection, wants, within)
@@ -202,7 +204,7 @@ class Planner:
 
     def wants(self, connection: sa.Connection, within: Within) -> tuple[list[Want], dict[str, WantedSidecar]]:
         """The sidecars that contents should have by the current policy, and one example for each recipe's digest."""
-        locations = {location.id: location for location in catalog_indexing.list_locations(connection)}
+        locations = {location.id: location for location in catalog_locations.list_locations(connection)}
         policies = {id: restrict(self._policy_of(location), self._kinds) for id, location in locations.items()}
         wants: list[Want] = []
         examples: dict[str, WantedSidecar] = {}
@@ -239,8 +241,8 @@ class Planner:
         )
         unreadable.extend((os.fsdecode(problem.path), problem.message) for problem in found.problems)
         with self._database.read() as connection:
-            known = catalog_indexing.known_entries(connection, walk.location.id, walk.prefix) if walk.known else {}
-            gone = catalog_indexing.removed_entry_ids(connection, walk.location.id) if walk.known else set()
+            known = catalog_entries.known_entries(connection, walk.location.id, walk.prefix) if walk.known else {}
+            gone = catalog_entries.removed_entry_ids(connection, walk.location.id) if walk.known else set()
         number: Counter[str] = Counter()
         size: Counter[str] = Counter()
         for file in compare(found, known, gone, trust_ctime=False).to_identify:

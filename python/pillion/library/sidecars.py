@@ -14,7 +14,8 @@ from typing import Any
 
 import sqlalchemy as sa
 
-from pillion.catalog import indexing as catalog_indexing
+from pillion.catalog import entries as catalog_entries
+from pillion.catalog import queueing as catalog_queueing
 from pillion.catalog import requests as catalog_requests
 from pillion.catalog import sidecars as catalog_sidecars
 from pillion.catalog.contents import thumbhashes
@@ -375,9 +376,9 @@ class Sidecars:
             wants = self._wanted(connection, content_uuid, kind, variant)
             wants = [want for want in wants if queue or (want.kind, want.variant) == (kind, variant)]
             for want in wants:
-                catalog_indexing.want_one(connection, content_uuid, want, now)
+                catalog_queueing.want_one(connection, content_uuid, want, now)
             for want in wants if queue else ():
-                catalog_indexing.queue_due(connection, want.kind, Urgency.ON_DEMAND, now, within=_only(content_uuid))
+                catalog_queueing.queue_due(connection, want.kind, Urgency.ON_DEMAND, now, within=_only(content_uuid))
         row = self._row(content_uuid, kind, variant)
         assert row is not None
         return row
@@ -393,7 +394,7 @@ class Sidecars:
                 catalog_sidecars.mark_lost(connection, [(row.content_uuid, row.kind, row.variant)], now)
             for kind in registry.with_sources((row.kind,)):
                 if catalog_requests.uncancel(connection, kind, [row.content_uuid], now) or kind == row.kind:
-                    catalog_indexing.queue_due(connection, kind, Urgency.ON_DEMAND, now, within=_only(row.content_uuid))
+                    catalog_queueing.queue_due(connection, kind, Urgency.ON_DEMAND, now, within=_only(row.content_uuid))
                 catalog_requests.raise_to_front(connection, row.content_uuid, kind, now)
 
     def presence(
@@ -447,7 +448,7 @@ class Sidecars:
 
     def _page(self, connection: sa.Connection, rows: Sequence[SidecarRow]) -> Iterator[Item]:
         uuids = sorted({row.content_uuid for row in rows})
-        sources = catalog_indexing.sources_of(connection, uuids)
+        sources = catalog_entries.sources_of(connection, uuids)
         hashes = thumbhashes(connection, uuids)
         for row in rows:
             yield Item(

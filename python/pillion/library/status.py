@@ -7,12 +7,14 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from pillion.catalog import indexing as catalog_indexing
+from pillion.catalog import entries as catalog_entries
+from pillion.catalog import locations as catalog_locations
 from pillion.catalog import sidecars as catalog_sidecars
 from pillion.catalog.contents import unknown_endings
 from pillion.catalog.database import Database
+from pillion.catalog.entries import Totals
 from pillion.catalog.gates import Hold, Pause, count_offline, list_holds, list_pauses
-from pillion.catalog.indexing import Location, Totals
+from pillion.catalog.locations import Location
 from pillion.catalog.requests import QueueState, queue_states
 from pillion.job import ALL, JobState
 from pillion.kinds import registry
@@ -80,10 +82,10 @@ def collect_status(root: Path, database: Database, config: Config, now: float) -
     with database.read() as connection:
         queue = queue_states(connection, now)
         paused = {kind for kind, line in queue.items() if line.counts.get(JobState.PAUSED)}
-        locations = [item for item in catalog_indexing.list_locations(connection) if item.walked]
+        locations = [item for item in catalog_locations.list_locations(connection) if item.walked]
         return Status(
             root=root,
-            totals=catalog_indexing.totals(connection),
+            totals=catalog_entries.totals(connection),
             locations=locations,
             sidecars=catalog_sidecars.count_by_status(connection),
             queue=queue,

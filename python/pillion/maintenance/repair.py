@@ -15,7 +15,7 @@ import sqlalchemy as sa
 
 from pillion.catalog.contents import picture_hashes, present_contents
 from pillion.catalog.database import Database
-from pillion.catalog.indexing import queue_due
+from pillion.catalog.queueing import queue_due
 from pillion.catalog.rebuilding import record_listed
 from pillion.catalog.sidecars import (
     UNKNOWN_RECIPES,

@@ -26,7 +26,7 @@ from pillion.catalog import gates as catalog_gates
 from pillion.catalog.database import Database
 from pillion.catalog.events import append_events
 from pillion.catalog.gates import EVERY_LOCATION, Closed, where_closed
-from pillion.catalog.indexing import list_locations
+from pillion.catalog.locations import list_locations
 from pillion.catalog.queue import end_held_waits
 from pillion.errors import ErrorClass, PillionError
 from pillion.events import Event, Paused, Resumed

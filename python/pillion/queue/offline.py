@@ -13,10 +13,11 @@ import time
 from collections.abc import Collection, Iterable, Sequence
 from dataclasses import dataclass
 
-from pillion.catalog import indexing as catalog_indexing
+from pillion.catalog import entries as catalog_entries
+from pillion.catalog import locations as catalog_locations
 from pillion.catalog.database import Database
 from pillion.catalog.gates import wait_for_offline
-from pillion.catalog.indexing import Location
+from pillion.catalog.locations import Location
 from pillion.catalog.queue import ClaimedJob
 from pillion.errors import ErrorClass
 from pillion.machine import identity_of
@@ -64,7 +65,7 @@ class OfflineLocations:
         if not missing:
             return set()
         with self._database.read() as connection:
-            locations = [item for item in catalog_indexing.list_locations(connection) if item.walked]
+            locations = [item for item in catalog_locations.list_locations(connection) if item.walked]
         gone = [job.id for job in missing if self._are_gone([path for path, _, _ in job.sources], locations, now)]
         if not gone:
             return set()
@@ -85,13 +86,13 @@ class OfflineLocations:
         self._seen[location.id] = (time.monotonic(), why is not None)
         if why is not None:
             with self._database.write() as connection:
-                catalog_indexing.set_offline(connection, location.id, why, now)
+                catalog_locations.set_offline(connection, location.id, why, now)
         return why is not None
 
     def _sample(self, location: Location) -> _Sample:
         with self._database.read() as connection:
-            files = catalog_indexing.sample_entries(connection, location.id, _SAMPLE)
-            return _Sample(location, files, catalog_indexing.count_present(connection, location.id))
+            files = catalog_entries.sample_entries(connection, location.id, _SAMPLE)
+            return _Sample(location, files, catalog_entries.count_present(connection, location.id))
 
     def look(self, wait_s: float = 0.0) -> None:
         """Begin to look whether offline Locations are back, and note those that were found to be. Call it often.
@@ -110,14 +111,14 @@ class OfflineLocations:
             if back:
                 with self._database.write() as connection:
                     for location_id in back:
-                        catalog_indexing.end_offline(connection, location_id)
+                        catalog_locations.end_offline(connection, location_id)
 
     def _begin(self) -> None:
         if self._looking is not None or time.monotonic() - self._looked_at < _LOOK_S:
             return
         self._looked_at = time.monotonic()
         with self._database.read() as connection:
-            offline = [item for item in catalog_indexing.list_locations(connection) if item.offline is not None]
+            offline = [item for item in catalog_locations.list_locations(connection) if item.offline is not None]
         if offline:
             samples = [self._sample(location) for location in offline]
             self._looking = threading.Thread(

@@ -18,7 +18,7 @@ from contextlib import suppress
 from functools import partial
 from pathlib import Path
 
-from pillion.catalog import indexing as catalog_indexing
+from pillion.catalog import locations as catalog_locations
 from pillion.catalog import queue as catalog_queue
 from pillion.catalog.database import Database
 from pillion.catalog.queue import ClaimedJob
@@ -89,7 +89,7 @@ class Confinement:
             _say_that_it_is_off()
             return Policy(mode=mode, home=staging, prefix=f"{self._owner}.")
         with self._database.read() as connection:
-            watched = [item.path for item in catalog_indexing.list_locations(connection) if item.walked]
+            watched = [item.path for item in catalog_locations.list_locations(connection) if item.walked]
         there = sorted(_answering(watched))
         self._watched = tuple(map(_with_end, watched))
         self._granted = tuple(map(_with_end, (*there, *self._apart)))

@@ -8,7 +8,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from pillion.catalog.indexing import Location
+from pillion.catalog.locations import Location
 from pillion.index.changes import excluded_folders
 from pillion.machine import identity_of
 from pillion.settings.config import Config

@@ -12,7 +12,7 @@ from types import TracebackType
 from typing import Protocol, Self
 
 from pillion import _core
-from pillion.catalog.indexing import Location
+from pillion.catalog.locations import Location
 from pillion.errors import ItemError, PillionError
 from pillion.index.indexer import IndexReport, PhaseProgress
 from pillion.index.links import FoundFile
