@@ -6,16 +6,18 @@ import json
 import os
 import signal
 import subprocess
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+import msgspec
 import pytest
 
-from pillion import Library, _core
+from pillion import ItemError, Library, Ready, _core
 from pillion.model import NEVER_SAMPLED, SidecarStatus
-from pillion.remote.protocol import PROTOCOL
+from pillion.peers.checking import Check, Checked, Checker
+from pillion.remote.protocol import PROTOCOL, Over, Returned
 from tests.support import photos
 from tests.support.program import COMMAND, run, run_json
 from tests.support.serving import Answer, Served, is_problem, serving
@@ -391,3 +393,38 @@ def test_a_late_result_is_refused_by_the_fence(root: Path, client: Client, thumb
     assert list(late.json["refused"]) == [str(job["job"])]
     assert is_problem(client.upload(job, "icon", thumbs["icon"]), 410)
     assert {path: path.stat().st_ino for path in root.rglob("*.webp")} == before
+
+
+def test_what_was_looked_at_cannot_be_changed_before_it_is_recorded(
+    root: Path, thumbs: dict[str, bytes], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    with Library.open(root) as library:
+        desk = library.desk
+        session = desk.open("gpu", ["thumb"], PROTOCOL).session
+        (job,) = desk.claim("gpu", session, 1, []).jobs
+        mine = ("gpu", session, job.job, job.claim)
+
+        def send(variant: str, data: bytes) -> None:
+            part, _ = desk.upload(*mine, variant)
+            part.write_bytes(data)
+            desk.uploaded(*mine, variant, part)
+
+        made = [_made({"recipes": job.recipes}, variant, data) for variant, data in thumbs.items()]
+        told = msgspec.convert([{"job": job.job, "claim": job.claim, "seconds": 0.1, "made": made}], list[Returned])
+        for variant, data in thumbs.items():
+            send(variant, data)
+        check = Checker.check
+
+        def check_and_send(self: Checker, checks: Sequence[tuple[Check, int]]) -> Iterator[Checked | ItemError]:
+            found = list(check(self, checks))
+            with pytest.raises(Over):
+                send("icon", b"other bytes")
+            assert desk.finish("gpu", session, told).refused == {str(job.job): "It was told already."}
+            return iter(found)
+
+        monkeypatch.setattr(Checker, "check", check_and_send)
+        assert desk.finish("gpu", session, told).recorded == [job.job]
+        icon = library.sidecars.get_or_enqueue(job.content_uuid, "thumb", "icon")
+        assert isinstance(icon, Ready)
+        assert icon.path.read_bytes() == thumbs["icon"]
+        desk.close()

@@ -70,7 +70,7 @@ _AGAIN_S = 2.0
 
 @dataclass(slots=True)
 class _Session:
-    """One worker. ``jobs``: what it was lent and has not brought back."""
+    """One worker. ``jobs``: what it was lent and has not brought back; ``told``: those whose results are looked at."""
 
     who: str
     owner: str
@@ -80,6 +80,7 @@ class _Session:
     alive: ExitStack
     seen: float
     jobs: dict[int, Planned[PlannedJob]] = field(default_factory=dict)
+    told: set[int] = field(default_factory=set)
     lock: threading.Lock = field(default_factory=threading.Lock)
 
 
@@ -284,33 +285,51 @@ class Desk:
         return part, int(registry.spec(planned.job.job.kind).limits.written_mib * MIB)
 
     def uploaded(self, who: str, session: str, job: int, claim: str, variant: str, part: Path) -> None:
-        """All bytes are at ``part``, which :meth:`upload` gave. Raises Over."""
+        """All bytes are at ``part``, which :meth:`upload` gave. Raises Over, also once the job's result was told."""
+        found = self._find(who, session)
         try:
-            planned = self._planned(self._find(who, session), job, claim)
-            os.replace(part, staged_path(planned.job.staging, variant))
+            with found.lock:
+                planned = self._planned(found, job, claim)
+                if job in found.told:
+                    raise Over("The claim of this job")
+                os.replace(part, staged_path(planned.job.staging, variant))
         finally:
             part.unlink(missing_ok=True)
 
     def finish(self, who: str, session: str, results: Sequence[Returned]) -> Taken:
         """Record results. Raises Over, and Lied for one that cannot be true: then this worker is left out."""
         found = self._find(who, session)
-        refused: dict[str, str] = {}
-        ended: list[tuple[Planned[PlannedJob], Returned]] = []
-        with self._database.read() as connection:
-            held = catalog_queue.still_held(connection, found.owner, [(one.job, one.claim) for one in results])
-        for one in results:
-            planned = found.jobs.get(one.job)
-            if one.job not in held or planned is None or planned.job.job.token != one.claim:
-                refused[str(one.job)] = "The claim is over; another makes it."
-            else:
-                ended.append((planned, one))
+        ended, refused = self._to_be_looked_at(found, results)
         try:
             done = self._executions(ended)
+            return Taken(recorded=self._record(found, done), refused=refused)
         except Lied as error:
             self._bar(who, error)
             self._end(session, "it lied")
             raise
-        return Taken(recorded=self._record(found, done), refused=refused)
+        finally:
+            with found.lock:
+                found.told.difference_update(planned.job.job.id for planned, _ in ended)
+
+    def _to_be_looked_at(
+        self, found: _Session, results: Sequence[Returned]
+    ) -> tuple[list[tuple[Planned[PlannedJob], Returned]], dict[str, str]]:
+        """Results of jobs that it holds, whose bytes it cannot change from now on; and why not the others."""
+        ended: list[tuple[Planned[PlannedJob], Returned]] = []
+        refused: dict[str, str] = {}
+        with self._database.read() as connection:
+            held = catalog_queue.still_held(connection, found.owner, [(one.job, one.claim) for one in results])
+        with found.lock:
+            for one in results:
+                planned = found.jobs.get(one.job)
+                if one.job not in held or planned is None or planned.job.job.token != one.claim:
+                    refused[str(one.job)] = "The claim is over; another makes it."
+                elif one.job in found.told:
+                    refused[str(one.job)] = "It was told already."
+                else:
+                    found.told.add(one.job)
+                    ended.append((planned, one))
+        return ended, refused
 
     def _record(self, found: _Session, done: Sequence[tuple[Planned[PlannedJob], Execution]]) -> list[int]:
         now = self._database.now()
