@@ -22,11 +22,12 @@ from typing import Any
 
 import psutil
 
+from pillion.catalog import outcomes as catalog_outcomes
 from pillion.catalog import queue as catalog_queue
 from pillion.catalog.database import Database
 from pillion.catalog.events import append_events
 from pillion.catalog.opening import open_database
-from pillion.catalog.queue import SidecarOutcome
+from pillion.catalog.outcomes import SidecarOutcome
 from pillion.events import Ready
 from pillion.job import job_done
 from pillion.model import SidecarFormat, SidecarKind, SidecarStatus
@@ -100,9 +101,9 @@ def _record(connection: Any, owner: str, claimed: list[catalog_queue.ClaimedJob]
         )
         for job in claimed
     ]
-    catalog_queue.record_outcomes(connection, outcomes, now)
-    catalog_queue.resolve_made(connection, [job.content_uuid for job in claimed], now)
-    catalog_queue.queue_rest(connection, [(job.kind, job.content_uuid) for job in claimed], now)
+    catalog_outcomes.record_outcomes(connection, outcomes, now)
+    catalog_outcomes.resolve_made(connection, [job.content_uuid for job in claimed], now)
+    catalog_outcomes.queue_rest(connection, [(job.kind, job.content_uuid) for job in claimed], now)
     told = [
         Ready(kind=job.kind, content_uuid=job.content_uuid, variants=("grid@2x",), bytes=20_000, seconds=0.1)
         for job in claimed

@@ -12,12 +12,13 @@ import sqlalchemy as sa
 
 from pillion import _core
 from pillion.catalog import dependents
+from pillion.catalog import outcomes as catalog_outcomes
 from pillion.catalog import queue as catalog_queue
 from pillion.catalog import queueing as catalog_queueing
 from pillion.catalog.contents import picture_hashes
 from pillion.catalog.database import Database
 from pillion.catalog.events import append_events
-from pillion.catalog.queue import SidecarOutcome
+from pillion.catalog.outcomes import SidecarOutcome
 from pillion.catalog.sidecars import SidecarRow, content_info, list_sidecars
 from pillion.catalog.statements import chunks
 from pillion.catalog.tables import contents
@@ -109,7 +110,7 @@ def remove(database: Database, store: Store, row: SidecarRow) -> None:
                     status=SidecarStatus.CANCELLED,
                     recipe=row.recipe or row.wanted,
                 )
-                catalog_queue.record_outcomes(connection, [cancelled], now)
+                catalog_outcomes.record_outcomes(connection, [cancelled], now)
                 # A worker may be making it again: its claim is void, and what else the job is for is queued again.
                 catalog_queue.give_back(connection, uuid, row.kind, now)
                 told = Failed(
@@ -233,12 +234,14 @@ def _entry(store: Store, given: Given) -> ManifestEntry:
 
 def _note(connection: sa.Connection, made: Sequence[tuple[Given, ManifestEntry]], now: float) -> None:
     uuids = sorted({given.content_uuid for given, _ in made})
-    catalog_queue.record_outcomes(connection, [ready_outcome(given.content_uuid, entry) for given, entry in made], now)
+    catalog_outcomes.record_outcomes(
+        connection, [ready_outcome(given.content_uuid, entry) for given, entry in made], now
+    )
     by_content: dict[str, list[Given]] = {}
     for given, _ in made:
         by_content.setdefault(given.content_uuid, []).append(given)
-    catalog_queue.record_picture_hashes(connection, {uuid: _hashes(some) for uuid, some in by_content.items()})
-    catalog_queue.resolve_made(connection, uuids, now)
+    catalog_outcomes.record_picture_hashes(connection, {uuid: _hashes(some) for uuid, some in by_content.items()})
+    catalog_outcomes.resolve_made(connection, uuids, now)
     for some in chunks(uuids):
         catalog_queueing.drop_idle_jobs(
             connection, sa.select(contents.c.content_uuid).where(contents.c.content_uuid.in_(some))

@@ -17,6 +17,7 @@ from pillion.catalog import dependents, gates
 from pillion.catalog import entries as catalog_entries
 from pillion.catalog import failures as catalog_failures
 from pillion.catalog import locations as catalog_locations
+from pillion.catalog import outcomes as catalog_outcomes
 from pillion.catalog import queue as catalog_queue
 from pillion.catalog import queueing as catalog_queueing
 from pillion.catalog import requests as catalog_requests
@@ -25,7 +26,7 @@ from pillion.catalog.database import HEAD, SAFE_SQLITE, Database, network_file_s
 from pillion.catalog.entries import EntryRow
 from pillion.catalog.failures import FailedTry
 from pillion.catalog.opening import open_database
-from pillion.catalog.queue import SidecarOutcome
+from pillion.catalog.outcomes import SidecarOutcome
 from pillion.catalog.rebuilding import register_device, this_device
 from pillion.catalog.tables import jobs, metadata, sidecars
 from pillion.errors import CatalogError, ErrorClass, LibraryVersionError
@@ -241,7 +242,7 @@ def test_a_changed_recipe_makes_just_its_sidecars_due_and_keeps_the_file_served(
         checksum="c",
     )
     with pytest.raises(IntegrityError), database.write() as connection:
-        catalog_queue.record_outcomes(connection, [outcome], 1.0)
+        catalog_outcomes.record_outcomes(connection, [outcome], 1.0)
     newer = wanted(OCR.kind, "default", Recipe(generator="ocr", version=2), {})
     with database.write() as connection:
         catalog_queue.finish(connection, [(job.id, "t", job_done(0))], 1.0)
@@ -343,7 +344,7 @@ def test_failed_sidecars_are_due_again_only_when_asked_for(database: Database) -
     )
     with database.write() as connection:
         catalog_queue.finish(connection, [(job.id, "t", change)], 1.0)
-        catalog_queue.record_outcomes(connection, [outcome], 1.0)
+        catalog_outcomes.record_outcomes(connection, [outcome], 1.0)
         assert catalog_queueing.queue_due(connection, "ocr", Urgency.NEW, 2.0) == 0
         assert catalog_sidecars.ask_again(connection, 3.0, statuses=[SidecarStatus.FAILED]) == 1
         assert catalog_queueing.queue_due(connection, "ocr", Urgency.NEW, 3.0) == 1
@@ -387,7 +388,7 @@ def _failed(database: Database, job: catalog_queue.ClaimedJob, failure: Failure,
     ]
     with database.write() as connection:
         assert catalog_queue.finish(connection, [(job.id, job.token, change)], now) == 1
-        catalog_queue.record_outcomes(connection, outcomes, now)
+        catalog_outcomes.record_outcomes(connection, outcomes, now)
         catalog_failures.record_failures(connection, tried, now)
 
 
@@ -427,7 +428,7 @@ def test_a_failure_is_settled_when_the_sidecar_is_made_or_fails_under_another_re
     assert (row.recipe, row.attempts) == (newer.digest, 1)
     with database.write() as connection:
         connection.execute(sa.update(sidecars).values(status="empty", recipe=newer.digest))
-        catalog_queue.resolve_made(connection, [_uuid(0)], 13.0)
+        catalog_outcomes.resolve_made(connection, [_uuid(0)], 13.0)
     assert _ledger(database) == []
 
 

@@ -8,8 +8,8 @@ import sqlalchemy as sa
 
 from pillion.catalog.events import append_events
 from pillion.catalog.failures import FailedTry, record_failures
-from pillion.catalog.queue import change_jobs, change_rows
-from pillion.catalog.statements import Updates, chunks
+from pillion.catalog.queue import change_jobs
+from pillion.catalog.statements import Updates, change_rows, chunks
 from pillion.catalog.tables import DUE, jobs, sidecars
 from pillion.events import Failed
 from pillion.job import JobState, job_ended_with_source, job_woken

@@ -1,4 +1,4 @@
-"""The jobs table: claim jobs, finish them, keep leases, and measure. A finish is fenced by the claim's lease token.
+"""The jobs table: claim jobs, finish them, keep leases. A finish is fenced by the claim's lease token.
 
 The statements that touch every job are written as text (see :func:`pillion.catalog.statements.prepared`). They find
 the jobs of a claim by its token, over the index of running jobs, so that no list of ids goes back and forth.
@@ -8,28 +8,22 @@ from __future__ import annotations
 
 import json
 from collections.abc import Collection, Iterable, Mapping, Sequence
-from dataclasses import dataclass
 from functools import lru_cache
 from typing import Any
 
 import sqlalchemy as sa
 
-from pillion.catalog.events import keep_order
 from pillion.catalog.gates import may_run
-from pillion.catalog.queueing import queue_due
-from pillion.catalog.statements import Updates, chunks, prepared
+from pillion.catalog.statements import Updates, change_rows, prepared
 from pillion.catalog.tables import (
-    DUE,
     DUE_TEXT,
     ROOT_TEXT,
     TAKEN_FOR,
     TAKEN_FOR_TEXT,
     contents,
-    history,
     jobs,
     peers,
     recipes,
-    sidecars,
 )
 from pillion.errors import ErrorClass
 from pillion.job import (
@@ -40,19 +34,13 @@ from pillion.job import (
     ON_DEMAND_BEFORE,
     JobChange,
     JobState,
-    Urgency,
     job_rescued,
 )
 from pillion.kinds import registry
 from pillion.machine import host_name
 from pillion.model import (
     Failure,
-    MediaClass,
-    PictureHashes,
-    SidecarFormat,
     SidecarKind,
-    SidecarMark,
-    SidecarStatus,
     value,
 )
 
@@ -326,13 +314,6 @@ def _texts(connection: sa.Connection, mine: tuple[str, str], kind: SidecarKind) 
     return found
 
 
-def change_rows(connection: sa.Connection, update: Updates, rows: Sequence[tuple[object, ...]]) -> int:
-    """Run an update for rows, each a tuple in the order of its names, no two of the same one; how many changed."""
-    if connection.dialect.name == "sqlite":
-        return connection.exec_driver_sql(update.each, list(rows)).rowcount
-    return connection.exec_driver_sql(update.all, tuple(map(list, zip(*rows, strict=True)))).rowcount
-
-
 # the end of a claim ---------------------------------------------------------------------------------------------------
 
 
@@ -422,172 +403,6 @@ def let_go_last(connection: sa.Connection, kind: SidecarKind, mimes: Collection[
     return connection.execute(statement).rowcount
 
 
-@value
-class SidecarOutcome:
-    """How one variant ended under one recipe. The file's columns are set exactly when the status is READY."""
-
-    content_uuid: str
-    kind: SidecarKind
-    variant: str
-    status: SidecarStatus
-    recipe: str
-    format: SidecarFormat | None = None
-    rel_path: str | None = None
-    size: int | None = None
-    checksum: str | None = None
-    error_class: str | None = None
-    error_message: str | None = None
-    mark: SidecarMark | None = None
-
-
-_OUTCOME_TEXT = (
-    "UPDATE sidecars SET status = :status, recipe = :recipe, format = :format, rel_path = :rel_path, size = :size,"
-    " checksum = :checksum, error_class = :error_class, error_message = :error_message, mark = :mark,"
-    " updated_at = :now"
-    " WHERE content_uuid = :content_uuid AND kind = :kind AND variant = :variant"
-)
-_OUTCOME_TYPES = {
-    **dict.fromkeys(("status", "recipe", "format", "rel_path"), "text"),
-    "size": "bigint",
-    **dict.fromkeys(("checksum", "error_class", "error_message", "mark"), "text"),
-    "now": "float8",
-    **dict.fromkeys(("content_uuid", "kind", "variant"), "text"),
-}
-_OUTCOME = Updates(_OUTCOME_TEXT, **_OUTCOME_TYPES)
-_FAILED = Updates(f"{_OUTCOME_TEXT} AND status <> 'ready'", **_OUTCOME_TYPES)
-_KEPT = Updates(
-    "UPDATE sidecars SET error_class = :error_class, error_message = :error_message, updated_at = :now"
-    " WHERE content_uuid = :content_uuid AND kind = :kind AND variant = :variant AND status = 'ready'"
-    " AND wanted = :recipe",
-    error_class="text",
-    error_message="text",
-    now="float8",
-    content_uuid="text",
-    kind="text",
-    variant="text",
-    recipe="text",
-)
-"""What a failure does to a ready sidecar: the error is noted beside it, unless another recipe is wanted by now."""
-
-
-def record_outcomes(connection: sa.Connection, outcomes: Sequence[SidecarOutcome], now: float) -> None:
-    """Update the rows of these sidecars. A ready one never ends by a failure: it is kept (tables.is_kept)."""
-    ended = [_outcome_row(outcome, now) for outcome in outcomes if outcome.error_class is None]
-    if ended:
-        change_rows(connection, _OUTCOME, ended)
-    failed = [outcome for outcome in outcomes if outcome.error_class is not None]
-    if failed:
-        rows = [_outcome_row(outcome, now) for outcome in failed]
-        change_rows(connection, _FAILED, rows)
-        change_rows(connection, _KEPT, [_kept_row(outcome, now) for outcome in failed])
-
-
-def _outcome_row(outcome: SidecarOutcome, now: float) -> tuple[object, ...]:
-    return (
-        outcome.status.value,
-        outcome.recipe,
-        outcome.format.value if outcome.format else None,
-        outcome.rel_path,
-        outcome.size,
-        outcome.checksum,
-        outcome.error_class,
-        outcome.error_message,
-        outcome.mark.value if outcome.mark else None,
-        now,
-        outcome.content_uuid,
-        outcome.kind,
-        outcome.variant,
-    )
-
-
-def _kept_row(outcome: SidecarOutcome, now: float) -> tuple[object, ...]:
-    key = (outcome.content_uuid, outcome.kind, outcome.variant)
-    return (outcome.error_class, outcome.error_message, now, *key, outcome.recipe)
-
-
-def record_picture_hashes(connection: sa.Connection, hashes: Mapping[str, PictureHashes]) -> None:
-    """Store the hashes of pictures by content_uuid; one that is None leaves what is there."""
-    rows = [
-        {"b_content": uuid, "b_thumbhash": found.thumbhash, "b_likeness": found.likeness}
-        for uuid, found in hashes.items()
-    ]
-    if rows:
-        columns = {
-            column: sa.func.coalesce(sa.bindparam(f"b_{column.name}", type_=column.type), column)
-            for column in (contents.c.thumbhash, contents.c.likeness)
-        }
-        statement = sa.update(contents).where(contents.c.content_uuid == sa.bindparam("b_content")).values(columns)
-        connection.execute(statement, rows)
-
-
-_RESOLVE = Updates(
-    "UPDATE failures SET resolved_at = :now WHERE content_uuid = :content_uuid AND resolved_at IS NULL"
-    " AND EXISTS (SELECT 1 FROM sidecars WHERE sidecars.content_uuid = failures.content_uuid"
-    " AND sidecars.kind = failures.kind AND sidecars.variant = failures.variant"
-    " AND (sidecars.status = 'empty' OR sidecars.status = 'ready' AND sidecars.error_class IS NULL)"
-    f" AND NOT {DUE_TEXT})",
-    now="float8",
-    content_uuid="text",
-)
-
-
-def resolve_made(connection: sa.Connection, content_uuids: Sequence[str], now: float) -> None:
-    """Mark failures as resolved whose sidecars, of these contents, are made or found empty now."""
-    rows = [(now, content_uuid) for content_uuid in dict.fromkeys(content_uuids)]
-    if rows:
-        change_rows(connection, _RESOLVE, rows)
-
-
-_LEFT_TEXT = (
-    "SELECT sidecars.kind, sidecars.content_uuid FROM {ended} JOIN sidecars ON sidecars.content_uuid = ended.value"
-    f" WHERE {DUE_TEXT}"
-)
-_LEFT = {
-    "sqlite": _LEFT_TEXT.format(ended="json_each(?) AS ended"),
-    "postgresql": _LEFT_TEXT.format(ended="json_array_elements_text(CAST(%s AS json)) AS ended (value)"),
-}
-"""The sidecars that are due of contents, a JSON array: a batch has more of them than an IN list may."""
-
-
-def queue_rest(connection: sa.Connection, ended: Sequence[tuple[SidecarKind, str]], now: float) -> None:
-    """Queue ended jobs, (kind, content_uuid), whose content got another sidecar to make while they ran.
-
-    Whoever wanted it found a job that runs, and left it at that. Somebody probably waits for it.
-    """
-    uuids = json.dumps([content_uuid for _, content_uuid in ended])
-    rows = connection.exec_driver_sql(_LEFT[connection.dialect.name], (uuids,))
-    left = {(SidecarKind(kind), content_uuid) for kind, content_uuid in rows}.intersection(ended)
-    if not left:
-        return
-    for some in chunks(sorted(left)):
-        for kind in {kind for kind, _ in some}:
-            ours = [content_uuid for other, content_uuid in some if other == kind]
-            within = sa.select(contents.c.content_uuid).where(contents.c.content_uuid.in_(ours))
-            queue_due(connection, kind, Urgency.ON_DEMAND, now, within=within)
-
-
-def add_measured(connection: sa.Connection, measured: Sequence[Measured]) -> None:
-    """Add to the sums. Give each kind, variant and class at most once."""
-    if not measured:
-        return
-    if connection.dialect.name == "postgresql":
-        # Others wait for these rows, and for the events after them: always in this order.
-        keep_order(connection)
-    rows = [
-        (
-            item.kind,
-            item.variant,
-            item.media_class.value,
-            item.number,
-            item.seconds,
-            item.bytes,
-            item.source_bytes,
-        )
-        for item in measured
-    ]
-    connection.exec_driver_sql(_ADD_MEASURED[connection.dialect.name], rows)
-
-
 # leases, and changes of many jobs -------------------------------------------------------------------------------------
 
 
@@ -662,98 +477,3 @@ def change_jobs(connection: sa.Connection, change: JobChange, now: float, *where
     values.update({name: value for name, value in optional.items() if value is not None})
     before = jobs.c.state.in_(sorted(state.value for state in change.before))
     return connection.execute(sa.update(jobs).where(before, *where).values(**values)).rowcount
-
-
-# what was measured, and what is left ----------------------------------------------------------------------------------
-
-
-FADE_ABOVE = 5000.0
-"""Above this number the sums are halved before more is added, so that recent work counts more."""
-
-_KEYS = ("kind", "variant", "media_class")
-_SUMS = ("number", "seconds", "bytes", "source_bytes")
-_SHARE = f"CASE WHEN history.number > {FADE_ABOVE} THEN 0.5 ELSE 1.0 END"
-_ADD_MEASURED = prepared(
-    f"INSERT INTO history ({', '.join(_KEYS + _SUMS)}) VALUES ({', '.join(':' + name for name in _KEYS + _SUMS)})"
-    f" ON CONFLICT ({', '.join(_KEYS)}) DO UPDATE SET"
-    f" {', '.join(f'{name} = history.{name} * {_SHARE} + excluded.{name}' for name in _SUMS)}"
-)
-
-
-@dataclass(frozen=True, kw_only=True, slots=True)
-class Measured:
-    """Sums over ``number`` sidecars: seconds of a worker, their bytes, and the bytes of their sources."""
-
-    kind: SidecarKind
-    variant: str
-    media_class: MediaClass
-    number: float
-    seconds: float
-    bytes: float
-    source_bytes: float
-
-
-def list_measured(connection: sa.Connection) -> list[Measured]:
-    """All sums."""
-    return [
-        Measured(
-            kind=SidecarKind(row.kind),
-            variant=row.variant,
-            media_class=MediaClass(row.media_class),
-            **{name: getattr(row, name) for name in _SUMS},
-        )
-        for row in connection.execute(sa.select(history))
-    ]
-
-
-# what is left in the queue --------------------------------------------------------------------------------------------
-
-
-SAMPLE = 5000
-"""How many jobs of a kind are looked at; the rest of a longer queue is assumed to be like them."""
-
-# Constants in the text let the small indexes of queued and of running jobs answer.
-_QUEUED: sa.ColumnElement[bool] = sa.literal_column("jobs.state = 'queued'")
-_RUNNING: sa.ColumnElement[bool] = sa.literal_column("jobs.state = 'running'")
-_WAITING = jobs.c.state == JobState.WAITING.value
-
-
-@dataclass(frozen=True, kw_only=True, slots=True)
-class DueSort:
-    """``number`` sidecars of one variant and type that sampled jobs are to make."""
-
-    variant: str
-    mime: str
-    number: int
-    source_bytes: int
-
-
-def count_left(connection: sa.Connection, kind: SidecarKind) -> int:
-    """Jobs of a kind that are not ended. Only those of kinds that are made from others wait."""
-    states = (_QUEUED, _RUNNING, _WAITING) if registry.sources_of(kind) else (_QUEUED, _RUNNING)
-    counts = (sa.select(sa.func.count()).select_from(jobs).where(state, jobs.c.kind == kind) for state in states)
-    return sum(connection.scalar(query) or 0 for query in counts)
-
-
-def sample(connection: sa.Connection, kind: SidecarKind) -> tuple[int, list[DueSort]]:
-    """(jobs looked at, what they are to make): of queued jobs, or if there are none, of running and waiting ones."""
-    looked_at = connection.scalar(sa.select(sa.func.count()).select_from(_some(kind, _QUEUED))) or 0
-    state = _QUEUED if looked_at else sa.or_(_RUNNING, _WAITING)
-    some = _some(kind, state)
-    columns = (sidecars.c.variant, contents.c.mime)
-    query = (
-        sa.select(*columns, sa.func.count(), sa.func.sum(contents.c.size))
-        .select_from(some)
-        .join(sidecars, sidecars.c.content_uuid == some.c.content_uuid)
-        .join(contents, contents.c.content_uuid == some.c.content_uuid)
-        .where(sidecars.c.kind == kind, DUE)
-        .group_by(*columns)
-    )
-    if not looked_at:
-        looked_at = connection.scalar(sa.select(sa.func.count()).select_from(some)) or 0
-    rows = connection.execute(query)
-    return looked_at, [DueSort(variant=row[0], mime=row[1], number=row[2], source_bytes=row[3]) for row in rows]
-
-
-def _some(kind: SidecarKind, state: sa.ColumnElement[bool]) -> sa.Subquery:
-    return sa.select(jobs.c.content_uuid).where(state, jobs.c.kind == kind).limit(SAMPLE).subquery("some")

@@ -7,7 +7,7 @@ from dataclasses import fields
 
 import sqlalchemy as sa
 
-from pillion.catalog.queue import SidecarOutcome
+from pillion.catalog.outcomes import SidecarOutcome
 from pillion.catalog.statements import INSERTS
 from pillion.catalog.tables import THIS_DEVICE, contents, devices, meta, sidecars
 from pillion.model import SidecarStatus

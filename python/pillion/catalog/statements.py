@@ -82,3 +82,10 @@ class Updates:
         self.each = _NAME.sub("?", text)
         changed, _, rest = _NAME.sub(lambda found: f"given.new_{found[0][1:]}", text).partition(" WHERE ")
         self.all = f"{changed} FROM unnest({arrays}) AS given ({columns}) WHERE {rest}"
+
+
+def change_rows(connection: sa.Connection, update: Updates, rows: Sequence[tuple[object, ...]]) -> int:
+    """Run an update for rows, each a tuple in the order of its names, no two of the same one; how many changed."""
+    if connection.dialect.name == "sqlite":
+        return connection.exec_driver_sql(update.each, list(rows)).rowcount
+    return connection.exec_driver_sql(update.all, tuple(map(list, zip(*rows, strict=True)))).rowcount

@@ -18,7 +18,7 @@ from uuid import UUID
 import psutil
 
 from pillion.catalog.database import Database, refuse_network_file_system
-from pillion.catalog.queue import SidecarOutcome
+from pillion.catalog.outcomes import SidecarOutcome
 from pillion.catalog.rebuilding import note_reconciled, record_contents, record_listed, register_device
 from pillion.errors import CatalogError, LibraryBusyError, LibraryError, PillionError
 from pillion.failpoints import reach

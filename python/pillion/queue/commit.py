@@ -19,11 +19,15 @@ import sqlalchemy as sa
 
 from pillion import _core
 from pillion.catalog import dependents
+from pillion.catalog import measured as catalog_measured
+from pillion.catalog import outcomes as catalog_outcomes
 from pillion.catalog import queue as catalog_queue
 from pillion.catalog.database import Database
 from pillion.catalog.events import append_events
 from pillion.catalog.failures import FailedTry, record_failures
-from pillion.catalog.queue import ClaimedJob, Due, Measured, SidecarOutcome
+from pillion.catalog.measured import Measured
+from pillion.catalog.outcomes import SidecarOutcome
+from pillion.catalog.queue import ClaimedJob, Due
 from pillion.errors import (
     ErrorClass,
     ItemError,
@@ -159,13 +163,13 @@ class Recorder:
                 self._drop_with_source(connection, batch)
                 self._place(batch)
                 reach("record.placed")
-                catalog_queue.record_outcomes(connection, batch.outcomes, now)
-                catalog_queue.record_picture_hashes(connection, batch.hashes)
+                catalog_outcomes.record_outcomes(connection, batch.outcomes, now)
+                catalog_outcomes.record_picture_hashes(connection, batch.hashes)
                 if batch.tried:
                     record_failures(connection, batch.tried, now)
-                catalog_queue.resolve_made(connection, _made_of(batch.outcomes), now)
+                catalog_outcomes.resolve_made(connection, _made_of(batch.outcomes), now)
                 catalog_queue.finish(connection, batch.changes, now)
-                catalog_queue.queue_rest(connection, batch.ended, now)
+                catalog_outcomes.queue_rest(connection, batch.ended, now)
                 self._end_waiting(connection, batch, now)
                 note_results(connection, results, {job: change for job, _, change in batch.changes}, now)
                 reach("record.written")
@@ -471,7 +475,7 @@ def note_results(
 ) -> None:
     """Add what was measured, and append an event for each job. ``changes``: job id -> change, of jobs still held."""
     held = [(planned.job, returned) for planned, returned in results if planned.job.job.id in changes]
-    catalog_queue.add_measured(
+    catalog_measured.add_measured(
         connection, measured([(job, returned) for job, returned in held if isinstance(returned, Execution)])
     )
     told = [_event(job, returned, changes[job.job.id]) for job, returned in held]
