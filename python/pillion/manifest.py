@@ -55,7 +55,7 @@ class Manifest:
 
 
 _Size = Annotated[int, msgspec.Meta(ge=0, le=(1 << 63) - 1)]
-_Word = Annotated[str, msgspec.Meta(pattern="^[!-~]{0,128}$")]
+_Word = Annotated[str, msgspec.Meta(pattern=r"^[!-~]{0,128}\Z")]
 
 
 class _Entry(msgspec.Struct):
@@ -64,7 +64,7 @@ class _Entry(msgspec.Struct):
     format: SidecarFormat
     rel_path: Annotated[str, msgspec.Meta(max_length=1024)]
     size: _Size
-    checksum: Annotated[str, msgspec.Meta(pattern="^[0-9a-f]{64}$")]
+    checksum: Annotated[str, msgspec.Meta(pattern=r"^[0-9a-f]{64}\Z")]
     recipe: _Word
     mark: SidecarMark | None = None
     own: bool = False
@@ -74,10 +74,10 @@ class _Stored(msgspec.Struct):
     content_uuid: _Word
     hash: _Word | None
     size: _Size
-    mime: Annotated[str, msgspec.Meta(pattern="^[ -~]{0,255}$")]
+    mime: Annotated[str, msgspec.Meta(pattern=r"^[ -~]{0,255}\Z")]
     sidecars: list[_Entry]
     thumbhash: Annotated[str, msgspec.Meta(max_length=64)] | None = None
-    likeness: Annotated[str, msgspec.Meta(pattern="^[A-Za-z0-9+/]{43}=$")] | None = None
+    likeness: Annotated[str, msgspec.Meta(pattern=r"^[A-Za-z0-9+/]{43}=\Z")] | None = None
 
 
 _decoder = msgspec.json.Decoder(_Stored)

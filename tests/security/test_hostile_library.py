@@ -10,12 +10,14 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
+import msgspec
 import pysqlite3
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
 from pillion.errors import ConfigError, LibraryError
+from pillion.kinds.execute import Checksum
 from pillion.library import Library
 from pillion.manifest import Manifest, parsed
 from pillion.queue import work
@@ -150,6 +152,15 @@ def test_any_json_is_a_manifest_or_a_value_error(data: object) -> None:
             assert isinstance(parsed(json.dumps(candidate).encode(), UUID), Manifest)
         except ValueError:
             continue
+
+
+def test_a_line_end_is_no_part_of_a_word() -> None:
+    whole = {"content_uuid": UUID, "hash": None, "size": 1, "mime": "image/png", "sidecars": []}
+    assert parsed(json.dumps(whole).encode(), UUID).mime == "image/png"
+    with pytest.raises(ValueError, match="mime"):
+        parsed(json.dumps({**whole, "mime": "image/png\n"}).encode(), UUID)
+    with pytest.raises(msgspec.ValidationError):
+        msgspec.convert("a" * 64 + "\n", Checksum)
 
 
 @pytest.mark.parametrize("path", ["/etc/hostname", "../../canary", "content/../../../canary", "", "a//b", "a\0b"])

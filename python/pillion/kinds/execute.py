@@ -43,7 +43,7 @@ from pillion.panics import is_panic
 from pillion.pool import sandbox
 from pillion.weights import outside
 
-Checksum = Annotated[str, msgspec.Meta(pattern="^[0-9a-f]{64}$")]
+Checksum = Annotated[str, msgspec.Meta(pattern=r"^[0-9a-f]{64}\Z")]
 ThumbHash = Annotated[bytes, msgspec.Meta(max_length=25)]
 Likeness = Annotated[bytes, msgspec.Meta(min_length=LIKENESS_BYTES, max_length=LIKENESS_BYTES)]
 Seconds = Annotated[float, msgspec.Meta(ge=0, le=1e9)]

@@ -72,11 +72,13 @@ class Peer(Protocol):
 class SentOffer(msgspec.Struct, frozen=True, array_like=True):
     """An offer as it is sent, with the only values that Pillion writes."""
 
-    content_uuid: Annotated[str, msgspec.Meta(pattern="^[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12}$")]
-    kind: Annotated[str, msgspec.Meta(pattern="^[a-z][a-z0-9_-]{0,63}$")]
-    variant: Annotated[str, msgspec.Meta(pattern="^[A-Za-z0-9][A-Za-z0-9._@+-]{0,127}$")]
-    recipe: Annotated[str, msgspec.Meta(pattern="^[!-~]{1,128}$")]
-    checksum: Annotated[str, msgspec.Meta(pattern="^[0-9a-f]{64}$")]
+    content_uuid: Annotated[
+        str, msgspec.Meta(pattern=r"^[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}\Z")
+    ]
+    kind: Annotated[str, msgspec.Meta(pattern=r"^[a-z][a-z0-9_-]{0,63}\Z")]
+    variant: Annotated[str, msgspec.Meta(pattern=r"^[A-Za-z0-9][A-Za-z0-9._@+-]{0,127}\Z")]
+    recipe: Annotated[str, msgspec.Meta(pattern=r"^[!-~]{1,128}\Z")]
+    checksum: Annotated[str, msgspec.Meta(pattern=r"^[0-9a-f]{64}\Z")]
     size: Annotated[int, msgspec.Meta(ge=0, le=1 << 40)]
     format: SidecarFormat
     mark: SidecarMark | None = None

@@ -23,9 +23,9 @@ SESSION_S = 30.0
 """A worker that has not been heard of for so long is gone: others get its jobs."""
 
 _Id = Annotated[int, msgspec.Meta(ge=0, le=(1 << 53))]
-_Hash = Annotated[str, msgspec.Meta(pattern="^[0-9a-f]{64}$")]
-_Word = Annotated[str, msgspec.Meta(pattern="^[!-~]{1,128}$")]
-_Token = Annotated[str, msgspec.Meta(pattern="^[0-9a-f]{32}$")]
+_Hash = Annotated[str, msgspec.Meta(pattern=r"^[0-9a-f]{64}\Z")]
+_Word = Annotated[str, msgspec.Meta(pattern=r"^[!-~]{1,128}\Z")]
+_Token = Annotated[str, msgspec.Meta(pattern=r"^[0-9a-f]{32}\Z")]
 _Message = Annotated[str, msgspec.Meta(max_length=8000)]
 _Size = Annotated[int, msgspec.Meta(ge=0, le=(1 << 53))]
 _Seconds = Annotated[float, msgspec.Meta(ge=0, le=1e9)]
@@ -36,7 +36,7 @@ class Source(msgspec.Struct, frozen=True, kw_only=True):
 
     size: _Size
     hash: _Hash | None
-    suffix: Annotated[str, msgspec.Meta(pattern=r"^(\.[A-Za-z0-9]{1,10})?$")] = ""
+    suffix: Annotated[str, msgspec.Meta(pattern=r"^(\.[A-Za-z0-9]{1,10})?\Z")] = ""
 
 
 class Lent(msgspec.Struct, frozen=True, kw_only=True):
@@ -49,7 +49,7 @@ class Lent(msgspec.Struct, frozen=True, kw_only=True):
     job: _Id
     claim: _Token
     kind: _Word
-    content_uuid: Annotated[str, msgspec.Meta(pattern="^[0-9a-f-]{36}$")]
+    content_uuid: Annotated[str, msgspec.Meta(pattern=r"^[0-9a-f-]{36}\Z")]
     mime: Annotated[str, msgspec.Meta(max_length=255)]
     source: Source
     sample_above: _Size

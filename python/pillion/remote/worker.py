@@ -200,7 +200,10 @@ class LentJobs:
         if kind not in registry.specs() or lent.content_uuid != Path(lent.content_uuid).name:
             raise Lied(f"{self._server.url} lends a job of a kind that this worker does not know: {lent.kind}.")
         folder = self._sources / f"{lent.job}-{lent.claim}"
-        folder.mkdir(mode=0o700)
+        try:
+            folder.mkdir(mode=0o700)
+        except FileExistsError as error:
+            raise Lied(f"{self._server.url} lends a job twice with one claim.") from error
         source = folder / f"{lent.content_uuid}{lent.source.suffix}"
         texts = {SidecarKind(name): folder / f"{number}.sidecar" for number, name in enumerate(lent.texts)}
         with self._lock:

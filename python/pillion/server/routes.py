@@ -271,7 +271,7 @@ def _check_text(name: str, schema: Schema, value: str) -> None:
         raise _wrong(name, f"it may have at most {schema['maxLength']} characters")
     if len(value) < schema.get("minLength", 0):
         raise _wrong(name, "it is empty")
-    if "pattern" in schema and not re.search(schema["pattern"], value):
+    if "pattern" in schema and not re.fullmatch(schema["pattern"], value):
         raise _wrong(name, f"it must be like {schema['pattern']}")
     if "\0" in value:
         raise _wrong(name, "it may not have a NUL")

@@ -37,7 +37,7 @@ class Index(msgspec.Struct, frozen=True):
     """What is in a sheet. ``width`` and ``height`` are the sheet's, in pixels, ``duration`` the film's, in seconds."""
 
     kind: Literal["thumbstrip"]
-    variant: Annotated[str, msgspec.Meta(max_length=32, pattern="^[0-9a-z]+$")]
+    variant: Annotated[str, msgspec.Meta(max_length=32, pattern=r"^[0-9a-z]+\Z")]
     duration: _Seconds
     columns: _Pixels
     rows: _Pixels
