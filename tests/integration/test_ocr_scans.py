@@ -7,10 +7,14 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from numpy.typing import NDArray
 from PIL import Image
 
 import pillion
-from pillion.kinds.ocr.result import OcrResult
+from pillion import _core
+from pillion.kinds.ocr import layout
+from pillion.kinds.ocr.result import OcrResult, OcrWord
+from pillion.kinds.ocr.sheet import projected, projection
 from tests.support import media, scans
 
 pytestmark = pytest.mark.models
@@ -89,3 +93,44 @@ def test_languages_that_are_set_are_used_together(tmp_path: Path) -> None:
     result = read(media.page(text, dpi=150), tmp_path / "page.png", languages=["eng", "deu"])
     assert result.languages == ("eng", "deu")
     assert media.character_error_rate(text, result.text) <= 0.02
+
+
+SLANTS = {
+    "from below": ((0.24, 0.1), (0.76, 0.08), (0.95, 0.93), (0.06, 0.95)),
+    "from the side and turned": ((0.1, 0.2), (0.74, 0.06), (0.94, 0.86), (0.3, 0.95)),
+}
+
+
+@pytest.mark.parametrize("frame", SLANTS.values(), ids=SLANTS)
+def test_a_page_photographed_at_a_slant_is_read_as_from_above(frame: scans.Corners, tmp_path: Path) -> None:
+    flat = media.page(dpi=200)
+    photograph = scans.photographed(flat, 5, size=(1836, 2448), lean=0.0, frame=frame)
+    result = read(photograph, tmp_path / "page.jpg", ["eng"])
+    assert result.engine == "tesseract"
+    assert media.character_error_rate(media.PAGE_TEXT, result.text) <= 0.01
+    (page,) = result.pages
+    assert (page.width, page.height) == photograph.size
+    words = [word for line in page.lines for word in line.words]
+    on_flat = [word for line in read(flat, tmp_path / "flat.png", ["eng"]).pages[0].lines for word in line.words]
+    sides = np.array([(0, 0), (flat.width, 0), flat.size, (0, flat.height)], float)
+    there = projected(projection(sides, np.array(frame) * photograph.size), middles(on_flat))
+    assert [word.text for word in words] == [word.text for word in on_flat]
+    assert np.abs(middles(words) - there).max() < 12
+
+
+def middles(words: Sequence[OcrWord]) -> NDArray[np.float64]:
+    return np.array([((word.box[0] + word.box[2]) / 2, (word.box[1] + word.box[3]) / 2) for word in words])
+
+
+def test_cards_set_at_different_angles_do_not_turn_the_page(tmp_path: Path) -> None:
+    """The text on each card is that of the first; the page is taken as it is."""
+    card = media.page(dpi=120).crop((60, 60, 960, 560))
+    page = Image.new("L", (2000, 1900), 255)
+    for number, degrees in enumerate((5, 5, 5, -4, -6, 2)):
+        tilted = scans.skewed(card, degrees)
+        page.paste(tilted, (20 + number % 2 * 1000, 10 + number // 2 * 620))
+    gray = np.asarray(page)
+    degrees = _core.look(gray).skew
+    assert degrees == pytest.approx(5, abs=0.3)
+    assert not layout.agree_on(gray, degrees)
+    assert layout.agree_on(np.asarray(scans.skewed(media.page(dpi=120), 5)), degrees)

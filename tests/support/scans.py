@@ -58,16 +58,27 @@ def inverted(page: Image.Image) -> Image.Image:
     return page.point([255 - value for value in range(256)])
 
 
+Corners = Sequence[tuple[float, float]]
+"""From the upper left one clockwise: x, y."""
+FRAME = ((0.07, 0.06), (0.93, 0.06), (0.93, 0.94), (0.07, 0.94))
+
+
 def photographed(
-    page: Image.Image, seed: int, *, size: tuple[int, int] = (2448, 3264), lean: float = 0.06, shadow: float = 0.4
+    page: Image.Image,
+    seed: int,
+    *,
+    size: tuple[int, int] = (2448, 3264),
+    lean: float = 0.06,
+    shadow: float = 0.4,
+    frame: Corners = FRAME,
 ) -> Image.Image:
     """The page on a desk as a telephone sees it, from a little to the side, in uneven light: RGB of ``size``.
 
-    ``lean``: how far the corners are off, as a share of the size. ``shadow``: how much light is lost at worst.
+    ``frame``: where its corners are, in shares of the size. ``lean``: how far they are off, as a share of it.
+    ``shadow``: how much light is lost at worst.
     """
     rng = np.random.default_rng(seed)
     width, height = size
-    frame = [(0.07, 0.06), (0.93, 0.06), (0.93, 0.94), (0.07, 0.94)]
     corners = [
         (width * (x + rng.uniform(-lean, lean) / 2), height * (y + rng.uniform(-lean, lean) / 2)) for x, y in frame
     ]

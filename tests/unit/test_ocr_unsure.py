@@ -12,7 +12,7 @@ from pillion.kinds.ocr.page import RecognisedPage, ocr_page
 from pillion.kinds.ocr.result import OcrLine, OcrResult, OcrWord
 
 SIZE = (1200.0, 1600.0)
-PICTURE = cast(Any, SimpleNamespace(width=1200, height=1600))
+PICTURE = cast(Any, SimpleNamespace(width=1200, height=1600, size=SIZE))
 RECOGNISERS = cast(Any, SimpleNamespace(engine=SimpleNamespace(version=lambda: "5.5.4"), languages=("eng",)))
 
 
@@ -37,9 +37,9 @@ def test_ppocr_reads_a_page_of_which_tesseract_is_not_sure(
         pages=(ocr_page(1, SIZE, "pixel", lines(characters, 99.0)),),
     )
     monkeypatch.setattr(steps.models, "has_networks", lambda: True)
-    monkeypatch.setattr(steps, "_is_paper", lambda picture: True)
-    monkeypatch.setattr(steps.ImageSource, "of", lambda picture: picture)
+    monkeypatch.setattr(steps, "_seen", lambda picture, photographs: steps._Seen(None))
+    monkeypatch.setattr(steps.ImageSource, "of", lambda picture, drawn: picture)
     monkeypatch.setattr(steps, "recognise_page", lambda *_: RecognisedPage(lines(100, confidence), languages=("eng",)))
-    monkeypatch.setattr(steps, "_by_ppocr", lambda picture: other)
+    monkeypatch.setattr(steps, "_by_ppocr", lambda picture, sheet: other)
     found = steps._recognise_image(PICTURE, RECOGNISERS, "auto")
     assert (found is other) == taken

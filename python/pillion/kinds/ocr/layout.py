@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import itertools
 import math
+import statistics
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, TypeVar
@@ -148,7 +149,7 @@ def prepared(gray: Gray, profile: _core.Look, *, turns: int | None = None) -> Pr
         turns = _SIDEWAYS_TURNS if profile.sideways else 0
     if turns:
         gray = turned(gray, turns)
-    if abs(profile.skew) < _LEVEL:
+    if abs(profile.skew) < _LEVEL or not agree_on(gray, profile.skew):
         return PreparedImage(gray, shape, turns)
     return PreparedImage(_deskewed(gray, profile.skew), shape, turns, profile.skew)
 
@@ -282,6 +283,59 @@ def _by_tile(pixels: NDArray[T]) -> NDArray[T]:
     """Shape (rows, columns, ``_TILE``, ``_TILE``)."""
     rows, columns = (side // _TILE for side in pixels.shape)
     return pixels.reshape(rows, _TILE, columns, _TILE).transpose(0, 2, 1, 3)
+
+
+# whether all of a page is turned -------------------------------------------------------------------------------------
+
+_HARMLESS = 1.0
+"""Degrees: turned by less than this, lines are read as well as level ones, so nobody has to agree."""
+_REGION = 300
+"""Side of a region in pixels of the ink: some lines of body type."""
+_FEWEST_POINTS = 200
+_STEP = 1.0
+"""Degrees between the angles that a region is asked for, up to ``_MOST`` from the page's and from none."""
+_MOST = 4.0
+_CLEARLY = 1.15
+"""How much sharper the lines of a region are at an angle than elsewhere, if it has one."""
+_AGREED = 0.7
+"""The share of the print of the regions that have an angle which has to have the page's."""
+
+
+def agree_on(gray: Gray, degrees: float) -> bool:
+    """Whether the lines of most regions of a page are turned clockwise by these degrees, each taken by itself.
+
+    One card or stamp that is set askew, or several at different angles, do not turn a page: its other lines would be
+    skewed by it.
+    """
+    if abs(degrees) < _HARMLESS:
+        return True
+    ink = print_of(gray).ink
+    corners = itertools.product(range(0, ink.shape[0], _REGION), range(0, ink.shape[1], _REGION))
+    votes = [_vote(ink[top : top + _REGION, left : left + _REGION], degrees) for top, left in corners]
+    return sum(points for points, agrees in votes if agrees) >= _AGREED * sum(points for points, _ in votes)
+
+
+def _vote(ink: Mask, degrees: float) -> tuple[int, bool]:
+    """How many points of ink a region has, and whether they lie on lines so turned; none where it has no angle."""
+    rows, columns = np.nonzero(ink)
+    if len(rows) < _FEWEST_POINTS:
+        return 0, True
+    low, high = min(degrees, 0.0) - _MOST, max(degrees, 0.0) + _MOST
+    angles = [
+        degrees + _STEP * step for step in range(math.ceil((low - degrees) / _STEP), int((high - degrees) / _STEP) + 1)
+    ]
+    sharp = [_sharpness(rows, columns, angle) for angle in angles]
+    best = max(range(len(angles)), key=sharp.__getitem__)
+    if sharp[best] < _CLEARLY * statistics.median(sharp):
+        return 0, True
+    return len(rows), abs(angles[best] - degrees) < 1.5 * _STEP
+
+
+def _sharpness(rows: NDArray[np.intp], columns: NDArray[np.intp], degrees: float) -> int:
+    """Sum of squared differences of neighbouring bins of the points along lines at an angle, as in the core's look."""
+    sin, cos = math.sin(math.radians(degrees)), math.cos(math.radians(degrees))
+    bins = np.bincount((rows * cos - columns * sin + 2 * _REGION).astype(np.intp))
+    return int((np.diff(bins) ** 2).sum())
 
 
 # areas to doubt -------------------------------------------------------------------------------------------------------

@@ -54,29 +54,42 @@ class PageSource(Protocol):
         ...
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@dataclass(frozen=True, slots=True, kw_only=True, eq=False)
 class ImageSource:
-    """An image file, decoded again for each scale: JPEG decodes at a reduced size far faster than in full."""
+    """An image file, decoded again for each scale: JPEG decodes at a reduced size far faster than in full.
+
+    ``drawn``: its gray pixels at the first scale, where they are known.
+    """
 
     picture: Picture
     size: tuple[float, float]
     origin: tuple[float, float]
     first_scale: float
     max_scale: float
+    drawn: Gray | None = None
 
     @classmethod
-    def of(cls, picture: Picture) -> ImageSource:
+    def of(cls, picture: Picture, drawn: Gray | None = None) -> ImageSource:
         """The whole picture; its unit is the pixel."""
         size = float(picture.width), float(picture.height)
         first = min(1.0, scale_for(size, FIRST_PIXELS))
         most = max(first, min(MAX_UPSCALE, scale_for(size, MAX_PIXELS)))
-        return cls(picture=picture, size=size, origin=(0.0, 0.0), first_scale=first, max_scale=most)
+        return cls(picture=picture, size=size, origin=(0.0, 0.0), first_scale=first, max_scale=most, drawn=drawn)
 
     def gray(self, scale: float) -> Gray:
         """See :class:`PageSource`."""
-        max_side = max(1, round(max(self.size) * scale)) if scale < 1 else None
-        gray = dark_on_light(gray_of(self.picture.pixels(max_side)))
+        if self.drawn is not None and scale == self.first_scale:
+            return dark_on_light(self.drawn)
+        gray = dark_on_light(gray_of(self.picture.pixels(self._side(scale))))
         return gray if scale <= 1 else enlarged(gray, round(self.size[0] * scale), round(self.size[1] * scale))
+
+    @property
+    def first_side(self) -> int | None:
+        """The longest side of its pixels at the first scale; None for all of them."""
+        return self._side(self.first_scale)
+
+    def _side(self, scale: float) -> int | None:
+        return max(1, round(max(self.size) * scale)) if scale < 1 else None
 
 
 @dataclass(frozen=True, slots=True)

@@ -15,7 +15,7 @@ import time
 from collections import Counter
 from collections.abc import Generator, Iterator, Sequence
 from contextlib import closing, contextmanager
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Protocol
@@ -24,7 +24,7 @@ from pillion import _core, extras
 from pillion.errors import ErrorClass, ItemError
 from pillion.kinds.ocr import layout, models, page, pdf, ppocr, ruled, tesseract
 from pillion.kinds.ocr.kind import AUTO
-from pillion.kinds.ocr.layout import Gray, PreparedImage, gray_of, prepared, turned
+from pillion.kinds.ocr.layout import Gray, PreparedImage, dark_on_light, gray_of, prepared, turned
 from pillion.kinds.ocr.lines import Piece
 from pillion.kinds.ocr.page import ImageSource, PageSource, RecognisedPage, ocr_page
 from pillion.kinds.ocr.photograph import recognise_photograph
@@ -42,6 +42,7 @@ from pillion.kinds.ocr.segments import (
     replaced,
     segments_of,
 )
+from pillion.kinds.ocr.sheet import Sheet, SheetPicture, SheetSource, page_in_picture, sheet_in
 from pillion.kinds.ocr.tesseract import Layout, LayoutAnalysis, RecognisedText, Recognisers, confidence
 from pillion.machine import spread
 from pillion.pool import keepalive
@@ -134,23 +135,20 @@ def _joined(results: Sequence[tuple[int, OcrResult]], notes: Notes) -> OcrResult
 def _recognise_image(picture: Picture, recognisers: Recognisers, engine: str) -> OcrResult:
     # Where only a part of the extra is installed, photographs wait for the rest of it: the recipe names the networks.
     has_ppocr = engine == ppocr.NAME or (engine == AUTO and models.has_networks())
-    if has_ppocr and (engine == ppocr.NAME or not _is_paper(picture)):
+    if engine == ppocr.NAME:
         return _by_ppocr(picture)
-    found = recognise_page(ImageSource.of(picture), recognisers)
-    size = picture.width, picture.height
-    only = ocr_page(
-        1,
-        size,
-        "pixel",
-        found.lines,
-        found.rotation,
-        languages=found.languages,
-        figures=found.figures,
-        skew=found.skew,
-    )
+    seen = _seen(picture, photographs=has_ppocr)
+    if seen.is_photograph and seen.sheet is None:
+        return _by_ppocr(picture)
+    whole = ImageSource.of(picture, seen.drawn)
+    only = _read_page(whole if seen.sheet is None else SheetSource.of(picture, seen.sheet), recognisers, picture)
+    if seen.sheet is not None and (only.confidence or 0.0) < _UNSURE and not seen.is_photograph:
+        # What looks like a sheet may be a bright part of something else.
+        only = max(only, _read_page(whole, recognisers, picture), key=_score)
     if has_ppocr and (only.confidence or 0.0) < _sure_enough(only):
-        other = _by_ppocr(picture)
-        if _score(other.pages[0]) > _score(only) and _letters(other.pages[0]) >= _AS_LONG * _letters(only):
+        other = _by_ppocr(picture, seen.sheet)
+        is_as_long = seen.is_photograph or _letters(other.pages[0]) >= _AS_LONG * _letters(only)
+        if _score(other.pages[0]) > _score(only) and is_as_long:
             return other
     return OcrResult(
         engine=tesseract.NAME,
@@ -160,20 +158,62 @@ def _recognise_image(picture: Picture, recognisers: Recognisers, engine: str) ->
     )
 
 
+@dataclass(frozen=True, slots=True, eq=False)
+class _Seen:
+    """What a picture shows. ``sheet``: the sheet of paper in it that is to be read by itself. ``is_photograph``: it is
+    none of a page. ``drawn``: its gray pixels at the first scale of its page, where they are known.
+    """
+
+    sheet: Sheet | None
+    is_photograph: bool = False
+    drawn: Gray | None = None
+
+
+def _seen(picture: Picture, *, photographs: bool) -> _Seen:
+    """What the picture shows, by its pixels at one size. ``photographs``: whether those are read by themselves.
+
+    Else that size is the one at which the page is laid out, so that nothing is decoded twice.
+    """
+    whole = ImageSource.of(picture)
+    pixels = picture.pixels(_PROFILE_SIDE if photographs else whole.first_side)
+    gray = gray_of(pixels)
+    sheet = sheet_in(picture, pixels)
+    if sheet is not None:
+        alone = dark_on_light(sheet.drawn(gray, whole.size, gray.shape[1] / whole.size[0]))
+        sheet = sheet if _core.look(alone).is_paper else None
+    return _Seen(sheet, photographs and not _core.look(gray).is_paper, None if photographs else gray)
+
+
+def _read_page(source: ImageSource | SheetSource, recognisers: Recognisers, picture: Picture) -> OcrPage:
+    """The page by Tesseract, with its boxes in the picture."""
+    found = recognise_page(source, recognisers)
+    only = ocr_page(
+        1,
+        source.size,
+        "pixel",
+        found.lines,
+        found.rotation,
+        languages=found.languages,
+        figures=found.figures,
+        skew=found.skew,
+    )
+    size = float(picture.width), float(picture.height)
+    return page_in_picture(only, source.sheet, size) if isinstance(source, SheetSource) else only
+
+
 def _sure_enough(only: OcrPage) -> float:
     """The mean confidence from which a page is not read again. PP-OCR's network has no letters with accents."""
     is_slip = max(only.width, only.height) >= _SLIP * min(only.width, only.height)
     return _UNSURE_SLIP if is_slip and only.languages in ((), ("eng",)) else _UNSURE
 
 
-def _is_paper(picture: Picture) -> bool:
-    return _core.look(gray_of(picture.pixels(_PROFILE_SIDE))).is_paper
-
-
-def _by_ppocr(picture: Picture) -> OcrResult:
-    """As a photograph. PP-OCR does not say in which language the text is."""
-    found = recognise_photograph(picture, ppocr.loaded())
-    only = ocr_page(1, (picture.width, picture.height), "pixel", found.lines, found.rotation)
+def _by_ppocr(picture: Picture, sheet: Sheet | None = None) -> OcrResult:
+    """As a photograph, of a sheet in it alone if there is one. PP-OCR does not say in which language the text is."""
+    size = float(picture.width), float(picture.height)
+    source = picture if sheet is None else SheetPicture(picture, sheet)
+    found = recognise_photograph(source, ppocr.loaded())
+    only = ocr_page(1, (source.width, source.height), "pixel", found.lines, found.rotation)
+    only = only if sheet is None else page_in_picture(only, sheet, size)
     return OcrResult(engine=ppocr.NAME, engine_version=ppocr.version(), languages=(), pages=(only,))
 
 
