@@ -118,7 +118,7 @@ contents = Table(
     Column("taken_at", BigInteger),
     Column("part_of", Text),
     Column("facts_version", Integer, nullable=False, server_default="0"),
-    Index("contents_mime", "mime"),
+    Index("contents_mime", "mime", "shown_at", "content_uuid"),
     sqlite_with_rowid=False,
 )
 """``thumbhash``: at most 25 bytes, a preview to show until a thumbnail is loaded; from the job that made thumbnails.

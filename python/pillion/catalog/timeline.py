@@ -5,8 +5,9 @@ catalog/facts.py keeps that date, ``contents.shown_at``, so a page is a range of
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from typing import Any
 
@@ -32,11 +33,13 @@ from pillion.facts import MediaFacts
 from pillion.model import UNKNOWN, SidecarStatus
 
 FEW = 5000
-"""A choice of at most so many contents is sorted by itself; for one of more, the timeline is looked through."""
+"""Contents of a choice are looked up if they are at most so many; else the timeline is looked through for them."""
 COUNTED = 100_000
-"""A choice of at most so many contents is counted by itself."""
+"""Of a choice of at most so many contents, all are looked up to be counted."""
 LOOKED_AT = 20_000
-"""So many contents are looked through for one page of a choice: it takes about as long as a page of all."""
+"""So many contents are looked through for one page of a choice."""
+MOST_TYPES = 100
+"""So many MIME types are each looked up in the index of types."""
 
 Position = tuple[int, str]
 """(shown_at, content_uuid): a place in the timeline."""
@@ -88,84 +91,125 @@ def page(
 
     The page of a choice may be short of ``limit``, even empty, before the end. ``offset``: leave out so many first.
     """
-    few = None if chosen.is_plain else _few(connection, chosen)
-    if few is not None:
-        found, following = _page_of_few(connection, chosen, few, after, limit, offset, descending)
+    between = Between(since=chosen.since, until=chosen.until, after=after, descending=descending)
+    parts = _parts(connection, chosen, between)
+    if parts is not None:
+        found, following = _ordered(connection, parts, between, limit + 1, offset), None
     else:
-        found, following = _page_of_all(connection, chosen, after, limit, offset, descending)
-    return _shown(connection, found), following
+        found, following = _looked_for(connection, chosen, between, limit + 1, offset)
+    return _shown(connection, found[:limit]), found[limit - 1] if len(found) > limit else following
 
 
-def _page_of_all(
-    connection: sa.Connection, chosen: Chosen, after: Position | None, limit: int, offset: int, descending: bool
+def _looked_for(
+    connection: sa.Connection, chosen: Chosen, between: Between, limit: int, offset: int
 ) -> tuple[list[Position], Position | None]:
-    place = (contents.c.shown_at, contents.c.content_uuid)
-    order = [column.desc() if descending else column for column in place]
-    query = sa.select(*place, contents.c.mime).where(*_dated(chosen, after, descending)).order_by(*order)
+    """The first places among the next contents, and where those begin that were not looked at."""
+    while True:
+        last = _ordered(connection, [_PLACES.where(*between.of(_PLACE))], between, 1, LOOKED_AT - 1)
+        part = _looked_through(connection, chosen, between, last)
+        found = _ordered(connection, [part], between, limit, offset)
+        if found or not last or not offset:
+            return found, last[0] if last else None
+        offset -= connection.execute(_count(part)).scalar_one()
+        between = replace(between, after=last[0])
+
+
+_PLACE = (contents.c.shown_at, contents.c.content_uuid)
+_PLACES = sa.select(*_PLACE)
+_BY_KEY = ((contents.c.shown_at + 0).label("shown_at"), contents.c.content_uuid)
+"""The same for contents that are looked up: the sum keeps SQLite from going through the whole timeline instead."""
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Between:
+    """A range of the timeline: dates as of a choice, and what comes ``after`` a position in an order."""
+
+    since: int | sa.BindParameter[int] | None
+    until: int | sa.BindParameter[int] | None
+    after: Position | None = None
+    descending: bool = True
+
+    def of(self, place: Sequence[sa.ColumnElement[Any]]) -> list[sa.ColumnElement[bool]]:
+        """Whether contents at such places are in it."""
+        at = place[0]
+        where: list[sa.ColumnElement[bool]] = [at.is_not(None)]
+        if self.since is not None:
+            where.append(at >= self.since)
+        if self.until is not None:
+            where.append(at < self.until)
+        if self.after is not None:
+            here, start = sa.tuple_(*place), sa.tuple_(*map(sa.literal, self.after))
+            where.append(here < start if self.descending else here > start)
+        return where
+
+
+def _parts(connection: sa.Connection, chosen: Chosen, between: Between) -> list[sa.Select[Any]] | None:
+    """The places of a choice in a range, in parts, which take no longer than there is in them.
+
+    None where all contents must be looked through.
+    """
+    indexed = _indexed(connection, chosen)
+    if indexed is not None:
+        return [_PLACES.where(*between.of(_PLACE), one) for one in indexed]
+    few = _few(connection, chosen, FEW)
+    return None if few is None else [_of_few(connection, chosen, between, few)]
+
+
+def _indexed(connection: sa.Connection, chosen: Chosen) -> list[sa.ColumnElement[bool]] | None:
+    """The parts of a choice of each of which an index has the timeline in order: all, or each MIME type.
+
+    None for a choice by more, and where there are many types, or many files of no known type.
+    """
     if chosen.is_plain:
-        rows = connection.execute(query.limit(limit + 1).offset(offset)).all()
-        positions = [(row[0], row[1]) for row in rows[:limit]]
-        return positions, positions[-1] if len(rows) > limit else None
-    looked = query.limit(LOOKED_AT).subquery()
-    fits = sa.select(looked.c.shown_at, looked.c.content_uuid).where(*_fits(connection, chosen, looked))
-    outer = [column.desc() if descending else column for column in (looked.c.shown_at, looked.c.content_uuid)]
-    fitting = connection.execute(fits.order_by(*outer).limit(limit).offset(offset))
-    positions = [(row[0], row[1]) for row in fitting]
-    if len(positions) == limit:
-        return positions, positions[-1]
-    last = connection.execute(query.limit(1).offset(LOOKED_AT - 1)).first()
-    return positions, (last[0], last[1]) if last else None
+        return [sa.true()]
+    if not chosen.types or chosen.state is not None or chosen.folder is not None:
+        return None
+    mimes = [mime for mime in _mimes(connection, chosen.types) if mime != UNKNOWN]
+    unknown = contents.c.mime == UNKNOWN
+    if len(mimes) > MOST_TYPES or _are_many(connection, contents.c.content_uuid, unknown, FEW):
+        return None
+    return [*(contents.c.mime == mime for mime in mimes), sa.and_(unknown, _of_claimed(chosen.types))]
 
 
-def _page_of_few(
-    connection: sa.Connection,
-    chosen: Chosen,
-    few: Sequence[str],
-    after: Position | None,
-    limit: int,
-    offset: int,
-    descending: bool,
-) -> tuple[list[Position], Position | None]:
-    rows = sorted(_dated_of(connection, chosen, few, after, descending), reverse=descending)[offset:]
-    return rows[:limit], rows[limit - 1] if len(rows) > limit else None
+def _of_few(connection: sa.Connection, chosen: Chosen, between: Between, few: sa.Select[Any]) -> sa.Select[Any]:
+    """The places of a choice in a range, among the contents ``few``."""
+    here = contents.c.content_uuid.in_(few)
+    return sa.select(*_BY_KEY).where(here, *between.of(_BY_KEY), *_fits(connection, chosen))
 
 
-def _dated_of(
-    connection: sa.Connection, chosen: Chosen, few: Sequence[str], after: Position | None, descending: bool
-) -> Iterator[Position]:
-    columns = (contents.c.shown_at, contents.c.content_uuid)
-    where = (*_dated(chosen, after, descending), *_fits(connection, chosen, contents))
-    for some in chunks(few):
-        rows = connection.execute(sa.select(*columns).where(contents.c.content_uuid.in_(some), *where))
-        yield from ((row[0], row[1]) for row in rows)
+def _looked_through(
+    connection: sa.Connection, chosen: Chosen, between: Between, last: Sequence[Position]
+) -> sa.Select[Any]:
+    """The places of a choice in a range as far as ``last``, where it goes on."""
+    where = between.of(_PLACE)
+    for position in last:
+        place, end = sa.tuple_(*_PLACE), sa.tuple_(*map(sa.literal, position))
+        where.append(place >= end if between.descending else place <= end)
+    return _PLACES.where(*where, *_fits(connection, chosen))
 
 
-def _dated(chosen: Chosen, after: Position | None, descending: bool) -> list[sa.ColumnElement[bool]]:
-    """The range of the timeline."""
-    at = contents.c.shown_at
-    where: list[sa.ColumnElement[bool]] = [at.is_not(None)]
-    if chosen.since is not None:
-        where.append(at >= chosen.since)
-    if chosen.until is not None:
-        where.append(at < chosen.until)
-    if after is not None:
-        place, start = sa.tuple_(at, contents.c.content_uuid), sa.tuple_(sa.literal(after[0]), sa.literal(after[1]))
-        where.append(place < start if descending else place > start)
-    return where
+def _ordered(
+    connection: sa.Connection, parts: Sequence[sa.Select[Any]], between: Between, limit: int, offset: int
+) -> list[Position]:
+    """The first places of parts of a range."""
+    whole: Any = parts[0] if len(parts) == 1 else sa.union_all(*parts)
+    order = [column.desc() if between.descending else column for column in whole.selected_columns]
+    rows = connection.execute(whole.order_by(*order).limit(limit).offset(offset))
+    return [(row[0], row[1]) for row in rows]
 
 
-def _fits(connection: sa.Connection, chosen: Chosen, rows: sa.FromClause) -> list[sa.ColumnElement[bool]]:
-    """Whether rows with a content_uuid and a mime are of the choice."""
+def _fits(connection: sa.Connection, chosen: Chosen) -> list[sa.ColumnElement[bool]]:
+    """Whether contents are of the choice."""
     where: list[sa.ColumnElement[bool]] = []
     if chosen.types:
-        where.append(_of_types(connection, chosen.types, rows))
+        where.append(_of_types(connection, chosen.types))
     if chosen.state is not None:
-        same = sidecars.c.content_uuid == rows.c.content_uuid
+        same = sidecars.c.content_uuid == contents.c.content_uuid
         where.append(sa.exists().where(same, sidecars.c.status == chosen.state.value))
     if chosen.folder is not None:
         # The sum keeps SQLite from looking through the folder, instead of the content's few files, for each row.
         place = _inside(chosen.folder, entries.c.location_id + 0)
-        where.append(sa.exists().where(entries.c.content_uuid == rows.c.content_uuid, *place))
+        where.append(sa.exists().where(entries.c.content_uuid == contents.c.content_uuid, *place))
     return where
 
 
@@ -180,21 +224,26 @@ def _inside(
     return where
 
 
-def _few(connection: sa.Connection, chosen: Chosen, most: int = FEW) -> list[str] | None:
-    """The contents among which all of a choice are, if some part of it is of at most ``most``; else None."""
-    queries = []
+def _few(connection: sa.Connection, chosen: Chosen, most: int) -> sa.Select[Any] | None:
+    """The contents among which all of a choice are, if some part of it is of at most about ``most``; else None."""
     if chosen.folder is not None and not _has_many(connection, *chosen.folder, most):
-        queries.append(sa.select(entries.c.content_uuid).where(*_inside(chosen.folder)))
+        return sa.select(entries.c.content_uuid).where(*_inside(chosen.folder))
     if chosen.types:
-        mimes = _mimes(connection, chosen.types)
-        queries.append(sa.select(contents.c.content_uuid).where(contents.c.mime.in_([*mimes, UNKNOWN])))
+        other = contents.alias()
+        of_types = other.c.mime.in_([*_mimes(connection, chosen.types), UNKNOWN])
+        if not _are_many(connection, other.c.content_uuid, of_types, most):
+            return sa.select(other.c.content_uuid).where(of_types)
     if chosen.state is SidecarStatus.FAILED:
-        queries.append(sa.select(failures.c.content_uuid).where(failures.c.resolved_at.is_(None)))
-    for query in queries:
-        found = list(connection.scalars(query.limit(most + 1)))
-        if len(found) <= most:
-            return sorted({uuid for uuid in found if uuid is not None})
+        unresolved = failures.c.resolved_at.is_(None)
+        if not _are_many(connection, failures.c.content_uuid, unresolved, most):
+            return sa.select(failures.c.content_uuid).where(unresolved)
     return None
+
+
+def _are_many(
+    connection: sa.Connection, column: sa.ColumnElement[Any], where: sa.ColumnElement[bool], most: int
+) -> bool:
+    return connection.execute(sa.select(column).where(where).offset(most).limit(1)).first() is not None
 
 
 def _has_many(connection: sa.Connection, location_id: int, path: bytes, most: int) -> bool:
@@ -209,18 +258,16 @@ _NAMED = ("image", "audio", "video")
 """The classes whose MIME types begin with their name."""
 
 
-def _of_types(connection: sa.Connection, types: Sequence[str], rows: sa.FromClause) -> sa.ColumnElement[bool]:
+def _of_types(connection: sa.Connection, types: Sequence[str]) -> sa.ColumnElement[bool]:
+    # The function keeps SQLite from the index of types, of which there are many.
+    mime = sa.func.coalesce(contents.c.mime, UNKNOWN)
+    return sa.or_(mime.in_(_mimes(connection, types)), sa.and_(mime == UNKNOWN, _of_claimed(types)))
+
+
+def _of_claimed(types: Sequence[str]) -> sa.ColumnElement[bool]:
+    """Whether a content of no known type is taken for one of these, by the name of a file."""
     claimed = [TAKEN_FOR.like(f"{kind}/%") if kind in _NAMED else sa.literal(kind) == TAKEN_FOR for kind in types]
-    unknown = (
-        sa.exists()
-        .select_from(contents)
-        .where(contents.c.content_uuid == rows.c.content_uuid, sa.or_(sa.false(), *claimed))
-        if rows is not contents
-        else sa.or_(sa.false(), *claimed)
-    )
-    # The function keeps SQLite from the index of types: it would go through all of a type for each month.
-    mime = sa.func.coalesce(rows.c.mime, UNKNOWN)
-    return sa.or_(mime.in_(_mimes(connection, types)), sa.and_(mime == UNKNOWN, unknown))
+    return sa.or_(sa.false(), *claimed)
 
 
 def _mimes(connection: sa.Connection, types: Sequence[str]) -> list[str]:
@@ -299,31 +346,49 @@ def months(connection: sa.Connection, chosen: Chosen) -> list[tuple[int, int, in
 
     Months without any are left out.
     """
-    few = None if chosen.is_plain else _few(connection, chosen, COUNTED)
-    if few is not None:
-        counts: dict[tuple[int, int], int] = {}
-        for at, _ in _dated_of(connection, chosen, few, None, True):
-            counts[_month(at)] = counts.get(_month(at), 0) + 1
-        return [(*month, number, _begin(*_next(*month))) for month, number in sorted(counts.items(), reverse=True)]
-    return list(_counted(connection, chosen))
+    whole = Between(since=chosen.since, until=chosen.until)
+    few = _few(connection, chosen, COUNTED) if _indexed(connection, chosen) is None else None
+    if few is None:
+        return list(_counted(connection, chosen, whole))
+    found = Counter(_month(row[0]) for row in connection.execute(_of_few(connection, chosen, whole, few)))
+    return [(*month, number, _begin(*_next(*month))) for month, number in sorted(found.items(), reverse=True)]
 
 
-def _counted(connection: sa.Connection, chosen: Chosen) -> Iterator[tuple[int, int, int, int]]:
+def _counted(connection: sa.Connection, chosen: Chosen, whole: Between) -> Iterator[tuple[int, int, int, int]]:
+    """Month by month: each count is a range of an index."""
     at = contents.c.shown_at
-    where = [*_dated(chosen, None, True), *_fits(connection, chosen, contents)]
-    until: int | None = None
-    while True:
-        before = () if until is None else (at < until,)
-        newest = connection.scalar(sa.select(sa.func.max(at)).where(*_dated(chosen, None, True), *before))
-        if newest is None:
-            return
-        year, month = _month(newest)
+    first, last = connection.execute(sa.select(sa.func.min(at), sa.func.max(at)).where(*whole.of(_PLACE))).one()
+    within = Between(since=sa.bindparam("begin"), until=sa.bindparam("end"))
+    counts = _counts(connection, chosen, within)
+    newest = sa.select(sa.func.max(at)).where(*whole.of(_PLACE), at < sa.bindparam("end"))
+    while last is not None:
+        year, month = _month(last)
         begin, end = _begin(year, month), _begin(*_next(year, month))
-        counted = sa.select(sa.func.count()).select_from(contents).where(*where, at >= begin, at < end)
-        number = connection.execute(counted).scalar_one()
+        dates = {"begin": max(begin, first), "end": end if whole.until is None else min(end, whole.until)}
+        number = sum(connection.execute(count, dates).scalar_one() for count in counts)
         if number:
             yield year, month, number, end
-        until = begin
+        last = connection.scalar(newest, {"end": begin})
+
+
+def _counts(connection: sa.Connection, chosen: Chosen, between: Between) -> list[sa.Select[int]]:
+    """How many contents of a choice are in a range, in parts."""
+    parts = _parts(connection, chosen, between) or [_looked_through(connection, chosen, between, ())]
+    return [_count(part) for part in parts]
+
+
+def _count(part: sa.Select[Any]) -> sa.Select[int]:
+    return sa.select(sa.func.count()).select_from(part.subquery())
+
+
+def place(connection: sa.Connection, chosen: Chosen, position: Position) -> tuple[int, int, int]:
+    """(year, month, how many contents of that month stand before this position, the newest first)."""
+    year, month = _month(position[0])
+    end = _begin(*_next(year, month))
+    until = end if chosen.until is None else min(end, chosen.until)
+    newer = Between(since=chosen.since, until=until, after=position, descending=False)
+    counts = _counts(connection, chosen, newer)
+    return year, month, sum(connection.execute(count).scalar_one() for count in counts)
 
 
 _YEARS = (1, 9998)

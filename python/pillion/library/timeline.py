@@ -60,6 +60,11 @@ class Timeline:
                 for year, month, number, end in catalog.months(connection, chosen)
             ]
 
+    def place(self, chosen: Chosen, position: Position) -> tuple[int, int, int]:
+        """(year, month, how many contents of that month stand before a position), the newest first."""
+        with self._database.read() as connection:
+            return catalog.place(connection, chosen, position)
+
     def changed(self) -> str:
         """A text that differs when the files have changed since."""
         with self._database.read() as connection:

@@ -29,7 +29,7 @@ def upgrade() -> None:
         sa.PrimaryKeyConstraint("content_uuid"),
         sqlite_with_rowid=False,
     )
-    op.create_index("contents_mime", "contents", ["mime"])
+    op.create_index("contents_mime", "contents", ["mime", "shown_at", "content_uuid"])
     for name, columns, where in (
         ("contents_shown", ["shown_at", "content_uuid", "mime"], "shown_at IS NOT NULL"),
         ("contents_parts", ["part_of"], "part_of IS NOT NULL"),
