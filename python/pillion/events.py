@@ -112,8 +112,20 @@ class Progress(Event):
     kinds: Mapping[str, Mapping[str, float]] = field(default_factory=dict)
 
 
+@value
+class Changed(Event):
+    """Files came, changed, moved or went. ``files``: how many. ``gone``: contents that no file has any more.
+
+    Many contents that went at once are in several events, of which the first has the number of files.
+    """
+
+    name: ClassVar[str] = "changed"
+    files: int
+    gone: tuple[str, ...] = ()
+
+
 TYPES: Mapping[str, type[Event]] = {
-    kind.name: kind for kind in (Queued, Started, Ready, Failed, Paused, Resumed, Progress)
+    kind.name: kind for kind in (Queued, Started, Ready, Failed, Paused, Resumed, Progress, Changed)
 }
 FIELDS = {
     kind: tuple(field.name for field in fields(kind) if field.name not in ("id", "at")) for kind in TYPES.values()

@@ -94,6 +94,7 @@ def test_every_event_comes_back_from_json_as_it_was() -> None:
         ),
         events.Paused(kind=None, location="/a\udcff", reason="user", message=""),
         events.Resumed(kind="thumb", location=None, reason="battery"),
+        events.Changed(files=3, gone=("u", "v")),
         events.Progress(done=1, left=2, seconds_left=3.0, kinds={"ocr": {"done": 1, "left": 2, "seconds_left": 3.0}}),
     ]
     for event in some:
@@ -125,7 +126,7 @@ def test_events_follow_what_another_process_does_until_ctrl_c(tmp_path: Path, fo
     path = tmp_path / "library"
     run_json("index", folder, "--library", path, "--policy", "mobile", "--no-wait")
     before = [json.loads(line) for line in run("events", "--library", path).stdout.splitlines()]
-    assert [event["event"] for event in before] == ["queued"]
+    assert [event["event"] for event in before] == ["changed", "queued"]
     command = [*COMMAND, "events", "--follow", "--since", str(before[-1]["id"]), "--library", str(path)]
     with subprocess.Popen(command, stdout=subprocess.PIPE, text=True) as follower:
         assert follower.stdout is not None

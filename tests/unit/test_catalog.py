@@ -529,7 +529,7 @@ def test_each_machine_has_its_own_folder_for_a_location(database: Database, monk
         assert catalog_entries.sources_of(connection, [_uuid(0)]) == {_uuid(0): [(b"/mnt/theirs/0", 1, 1)]}
     assert _claim(database, token="b")[0].sources == ((b"/mnt/theirs/0", 1, 1),)
     with database.write() as connection:
-        assert catalog_locations.forget_location(connection, location.id) == 1
+        assert catalog_locations.forget_location(connection, location.id, 1.0) == 1
         assert catalog_locations.list_locations(connection) == []
 
 

@@ -78,7 +78,7 @@ def test_a_forgotten_location_takes_its_contents_out_of_the_timeline(database: D
     first = _record(database, _row("a", 1, 300), _row("b", 2, 300))
     _record(database, _row("b", 2, 400), location=b"/other")
     with database.write() as connection:
-        catalog_locations.forget_location(connection, first)
+        catalog_locations.forget_location(connection, first, 3.0)
     assert _shown(database) == {1: None, 2: 400}
 
 

@@ -9,9 +9,11 @@ from typing import Any
 
 import sqlalchemy as sa
 
-from pillion.catalog.facts import held_at, record_contents, redate
+from pillion.catalog.events import append_events
+from pillion.catalog.facts import gone_among, held_at, record_contents, redate
 from pillion.catalog.statements import ForRows, chunks
 from pillion.catalog.tables import NAMES, ROOT, entries, folders, locations
+from pillion.events import Changed
 from pillion.facts import FileFacts
 
 # what was found -------------------------------------------------------------------------------------------------------
@@ -56,7 +58,7 @@ def record_entries(
     connection.exec_driver_sql(_RECORD_ENTRIES[connection.dialect.name], values)
     if before:
         redate(connection, before)
-    note_names(connection)
+    tell_changed(connection, len(rows), before, now)
 
 
 _IDENTITY = ("path", "size", "mtime_ns", "inode", "content_uuid", "claimed_mime", "error_class", "error_message")
@@ -78,6 +80,14 @@ def note_names(connection: sa.Connection) -> None:
         f"INSERT INTO meta (key, value) VALUES ('{NAMES}', '1') ON CONFLICT (key) DO UPDATE"
         " SET value = CAST(CAST(meta.value AS INTEGER) + 1 AS TEXT)"
     )
+
+
+def tell_changed(connection: sa.Connection, files: int, held: Sequence[str], now: float) -> None:
+    """Note and tell that so many files changed, which had the contents ``held`` before."""
+    note_names(connection)
+    some = list(chunks(gone_among(connection, held))) or [()]
+    told = [Changed(files=0 if at else files, gone=tuple(gone)) for at, gone in enumerate(some)]
+    append_events(connection, told, now)
 
 
 # what was known before ------------------------------------------------------------------------------------------------
@@ -137,7 +147,9 @@ def set_stats(connection: sa.Connection, rows: Sequence[tuple[int, int, int]]) -
         )
 
 
-def move_entries(connection: sa.Connection, location_id: int, rows: Sequence[tuple[int, bytes, int]]) -> None:
+def move_entries(
+    connection: sa.Connection, location_id: int, rows: Sequence[tuple[int, bytes, int]], now: float
+) -> None:
     """Entry id, new path and ctime_ns, of files that were renamed or moved in their location.
 
     A row of a removed file that has the path gives way.
@@ -151,7 +163,7 @@ def move_entries(connection: sa.Connection, location_id: int, rows: Sequence[tup
         connection.execute(
             statement, [{"b_id": id, "b_path": path, "b_ctime": ctime_ns} for id, path, ctime_ns in rows]
         )
-        note_names(connection)
+        tell_changed(connection, len(rows), (), now)
 
 
 def mark_removed(connection: sa.Connection, ids: Sequence[int], now: float) -> None:
@@ -159,8 +171,9 @@ def mark_removed(connection: sa.Connection, ids: Sequence[int], now: float) -> N
     for some in chunks(ids):
         connection.execute(sa.update(entries).where(entries.c.id.in_(some)).values(removed_at=now, queued=0))
     if ids:
-        redate(connection, sorted(set(contents_of(connection, ids).values())))
-        note_names(connection)
+        held = sorted(set(contents_of(connection, ids).values()))
+        redate(connection, held)
+        tell_changed(connection, len(ids), held, now)
 
 
 def removed_among(connection: sa.Connection, ids: Sequence[int]) -> set[int]:

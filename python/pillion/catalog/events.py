@@ -88,6 +88,7 @@ _READERS: Mapping[str, Any] = {
     "status": SidecarStatus,
     "error_class": ErrorClass,
     "variants": tuple,
+    "gone": tuple,
 }
 
 

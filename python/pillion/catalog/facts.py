@@ -12,8 +12,10 @@ from typing import Any, Protocol
 
 import sqlalchemy as sa
 
+from pillion.catalog.events import append_events
 from pillion.catalog.statements import INSERTS, ForRows, chunks, prepared
 from pillion.catalog.tables import OFFLINE, ROOT, contents, entries, facts, locations, meta
+from pillion.events import Changed
 from pillion.facts import FileFacts, MediaFacts, taken_ms
 
 # reading --------------------------------------------------------------------------------------------------------------
@@ -75,6 +77,15 @@ def redate(connection: sa.Connection, content_uuids: Sequence[str]) -> None:
             connection.execute(sa.update(contents).where(which).values(part_of=None))
             _place(connection, which)
             retake(connection, sorted({whole for _, whole in freed}))
+
+
+def gone_among(connection: sa.Connection, content_uuids: Sequence[str]) -> list[str]:
+    """Those of these contents that no file has."""
+    found: list[str] = []
+    for some in chunks(content_uuids):
+        query = sa.select(contents.c.content_uuid).where(contents.c.content_uuid.in_(some), ~_present())
+        found += connection.scalars(query)
+    return found
 
 
 def held_in(connection: sa.Connection, location_id: int) -> list[str]:
@@ -223,7 +234,7 @@ _AT_STEM = prepared(
 )
 
 
-def set_parts(connection: sa.Connection, parts: Mapping[str, str], freed: Sequence[str]) -> None:
+def set_parts(connection: sa.Connection, parts: Mapping[str, str], freed: Sequence[str], now: float) -> None:
     """Record part -> whole, and that the contents ``freed`` are parts no more, where they have but one file.
 
     A whole that is a part itself, and a part that has parts, are left as they are.
@@ -246,6 +257,7 @@ def set_parts(connection: sa.Connection, parts: Mapping[str, str], freed: Sequen
         )
         retake(connection, sorted({*new.values(), *(whole for uuid in freed if (whole := known[uuid]) is not None)}))
         redate(connection, [part for part, _ in changes])
+        append_events(connection, [Changed(files=len(changes))], now)
 
 
 def _parts_known(connection: sa.Connection, content_uuids: Sequence[str]) -> dict[str, str | None]:
@@ -288,7 +300,7 @@ def stale(connection: sa.Connection, version: int, after: str, limit: int) -> li
     return list(first.values())
 
 
-def record_anew(connection: sa.Connection, found: Mapping[str, FileFacts]) -> None:
+def record_anew(connection: sa.Connection, found: Mapping[str, FileFacts], now: float) -> None:
     """Store facts that were read again."""
     for some in chunks(list(found)):
         connection.execute(sa.delete(facts).where(facts.c.content_uuid.in_(some)))
@@ -300,6 +312,7 @@ def record_anew(connection: sa.Connection, found: Mapping[str, FileFacts]) -> No
             [{"b_content": uuid, "b_version": one.version} for uuid, one in found.items()],
         )
         retake(connection, list(found))
+        append_events(connection, [Changed(files=len(found))], now)
 
 
 def read_version(connection: sa.Connection) -> int:

@@ -8,7 +8,7 @@ from typing import Any
 
 import sqlalchemy as sa
 
-from pillion.catalog.entries import note_names
+from pillion.catalog.entries import note_names, tell_changed
 from pillion.catalog.facts import held_in, redate
 from pillion.catalog.statements import INSERTS
 from pillion.catalog.tables import (
@@ -117,7 +117,7 @@ def move_location(connection: sa.Connection, location_id: int, path: bytes) -> N
     note_names(connection)
 
 
-def forget_location(connection: sa.Connection, location_id: int) -> int:
+def forget_location(connection: sa.Connection, location_id: int, now: float) -> int:
     """Remove a location with its entries, pauses and folder totals; returns how many present files it had.
 
     The sidecars of contents that no other file has stay until a cleanup.
@@ -131,5 +131,5 @@ def forget_location(connection: sa.Connection, location_id: int) -> int:
     redate(connection, held)
     connection.execute(sa.delete(meta).where(meta.c.key == f"queueing:{location_id}"))
     connection.execute(sa.delete(locations).where(locations.c.id == location_id))
-    note_names(connection)
+    tell_changed(connection, number, held, now)
     return number

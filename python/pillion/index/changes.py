@@ -7,6 +7,7 @@ differ in their inodes or times alone are the same; and, once it is known what t
 from __future__ import annotations
 
 import os
+import time
 from collections import Counter
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence, Set
 from dataclasses import dataclass, field, replace
@@ -411,7 +412,7 @@ def _pair_at(database: Database, location_id: int, stems: Sequence[bytes]) -> No
         parts, freed = _parts_at(found)
         if parts or freed:
             with database.write() as connection:
-                catalog_facts.set_parts(connection, parts, freed)
+                catalog_facts.set_parts(connection, parts, freed, time.time())
 
 
 def _parts_at(found: Sequence[catalog_facts.AtStem]) -> tuple[dict[str, str], list[str]]:

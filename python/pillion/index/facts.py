@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import time
 from collections.abc import Iterable, Iterator
 
 from pillion import _core
@@ -30,7 +31,7 @@ def read_again(database: Database) -> None:
         after = rows[-1][0]
         found = dict(_read(rows))
         with database.write() as connection:
-            catalog_facts.record_anew(connection, found)
+            catalog_facts.record_anew(connection, found, time.time())
     with database.write() as connection:
         catalog_facts.write_version(connection, _core.FACTS_VERSION)
 

@@ -269,8 +269,9 @@ class Indexer:
         if changes.removed or changes.moved or same or back:
             moved = [(id, file[0], file[4]) for id, file in changes.moved]
             with self._database.write() as connection:
-                catalog_entries.mark_removed(connection, changes.removed, time.time())
-                catalog_entries.move_entries(connection, location.id, moved)
+                now = time.time()
+                catalog_entries.mark_removed(connection, changes.removed, now)
+                catalog_entries.move_entries(connection, location.id, moved, now)
                 catalog_entries.set_stats(connection, [(id, file[3], file[4]) for id, file in same])
                 if identity is not None:
                     catalog_locations.set_online(connection, location.id, identity)

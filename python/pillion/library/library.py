@@ -307,7 +307,7 @@ class Library(Looking):
         self._must_be_writable()
         location = self.location(path)
         with self._database.exclusive(self.root / "index.lock", "indexing"), self._database.write() as connection:
-            return catalog_locations.forget_location(connection, location.id)
+            return catalog_locations.forget_location(connection, location.id, time.time())
 
     def move_location(self, old: str | os.PathLike[str], new: str | os.PathLike[str]) -> Location:
         """A watched folder lies elsewhere now: its entries stay, and nothing is hashed or made again.
