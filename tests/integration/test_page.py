@@ -199,6 +199,89 @@ def test_the_keyboard_stays_at_its_item_when_files_come(chromium: Browser, tmp_p
         assert seen.wrong == []
 
 
+@pytest.fixture
+def living(chromium: Browser, tmp_path: Path) -> Iterator[tuple[Seen, Path]]:
+    """A tab on a library of twelve pictures, and its home; whoever changes ``files`` there has to index them."""
+    shown.write_landscapes(tmp_path / "files", 12)
+    with Library.open(tmp_path / "library") as library:
+        library.add_location(tmp_path / "files")
+        library.index()
+    with (
+        serving(tmp_path / "library", "--no-work", "--no-watch") as served,
+        browsers.tab(chromium, base_of(served)) as seen,
+    ):
+        yield seen, tmp_path
+        assert seen.wrong == []
+
+
+def indexed(home: Path) -> None:
+    with Library.open(home / "library") as library:
+        library.index()
+
+
+def shown_names(page: Page) -> list[str]:
+    """The names in the timeline, in its order."""
+    cells = page.locator(".cell.known:not([hidden])").evaluate_all(
+        "cells => cells.map(cell => [+cell.ariaPosInSet, cell.getAttribute('aria-label').split(',')[0]])"
+    )
+    return [name for _, name in sorted(cells)]
+
+
+def test_what_is_deleted_leaves_an_open_timeline(living: tuple[Seen, Path]) -> None:
+    seen, home = living
+    page = seen.page
+    page.goto("/")
+    expect(page.locator(".cell.known:not([hidden])")).to_have_count(12)
+    before = shown_names(page)
+    for name in (before[1], before[6]):
+        (home / "files" / name).unlink()
+    indexed(home)
+    expect(page.locator(".cell:not([hidden])")).to_have_count(10)
+    wait_until(lambda: shown_names(page) == [*before[:1], *before[2:6], *before[7:]], "the others are shown")
+
+
+def test_what_is_deleted_while_it_is_open_is_said_and_its_neighbours_stay(living: tuple[Seen, Path]) -> None:
+    seen, home = living
+    page = seen.page
+    page.goto("/")
+    expect(page.locator(".cell.known:not([hidden])")).to_have_count(12)
+    before = shown_names(page)
+    page.get_by_role("option", name=before[5]).click()
+    title = page.get_by_role("heading", level=1)
+    expect(title).to_have_text(before[5])
+    (home / "files" / before[5]).unlink()
+    (home / "files" / before[6]).unlink()
+    shown.write_landscapes(home / "files", 3, named="late", day=28)
+    indexed(home)
+    expect(page.get_by_text("This file was removed.")).to_be_visible()
+    page.keyboard.press("ArrowRight")
+    expect(title).to_have_text(before[7])
+    page.keyboard.press("ArrowLeft")
+    expect(title).to_have_text(before[4])
+    page.keyboard.press("Escape")
+    expect(page.get_by_role("dialog")).to_be_hidden()
+    until(page, f"document.activeElement.getAttribute('aria-label')?.startsWith({before[4]!r})")
+
+
+def test_previous_and_next_are_known_after_a_reload_and_end_at_the_ends(living: tuple[Seen, Path]) -> None:
+    seen, _ = living
+    page = seen.page
+    page.goto("/")
+    expect(page.locator(".cell.known:not([hidden])")).to_have_count(12)
+    names = shown_names(page)
+    page.get_by_role("option", name=names[1]).click()
+    page.reload()
+    title = page.get_by_role("heading", level=1)
+    following, previous = (page.get_by_role("button", name=name) for name in ("Next", "Previous"))
+    previous.click()
+    expect(title).to_have_text(names[0])
+    expect(following).to_be_visible()
+    expect(previous).to_be_hidden()
+    following.click()
+    expect(title).to_have_text(names[1])
+    expect(previous).to_be_visible()
+
+
 # the viewer -----------------------------------------------------------------------------------------------------------
 
 

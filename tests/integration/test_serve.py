@@ -129,6 +129,44 @@ def test_months_count_items_and_lead_to_their_first(served: Served) -> None:
     assert second["items"][0]["name"] == "p1.jpg"
 
 
+@pytest.mark.parametrize("choice", ["", "&type=image", "&folder=1/papers", "&from=2023-12-01"])
+def test_an_item_leads_to_those_beside_it_and_to_its_place(served: Served, choice: str) -> None:
+    items = served.get(f"items?limit=100{choice}")["items"]
+    for index, item in enumerate(items):
+        names = [
+            [
+                found["name"]
+                for found in served.get(f"items?limit=1&order={order}&cursor={item['cursor']}{choice}")["items"]
+            ]
+            for order in ("asc", "desc")
+        ]
+        assert names == [
+            [one["name"] for one in items[index - 1 : index]],
+            [one["name"] for one in items[index + 1 :][:1]],
+        ]
+        assert served.get(f"timeline?cursor={item['cursor']}{choice}")["place"] == index
+    assert "place" not in served.get("timeline")
+
+
+@pytest.mark.parametrize(
+    ("query", "parameter"),
+    [
+        ("duplicates?near=", "near"),
+        ("items?offset=", "offset"),
+        ("items?limit=007", "limit"),
+        ("items?limit=%2B5", "limit"),
+        ("items?limit=5&limit=6", "limit"),
+        ("items?type=image&type=pdf", "type"),
+        ("search?q=", "q"),
+        ("folders?folder=", "folder"),
+    ],
+)
+def test_a_parameter_is_taken_only_as_the_document_has_it(served: Served, query: str, parameter: str) -> None:
+    answer = served.ask(query)
+    assert is_problem(answer, 422)
+    assert answer.json["parameter"] == parameter
+
+
 def test_one_item_has_its_files_sidecars_text_and_blocks(served: Served, home: Path) -> None:
     uuid = uuid_of(served, "letter.pdf")
     item = served.get(f"items/{uuid}")

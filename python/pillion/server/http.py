@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import asyncio
 import json
-from collections.abc import AsyncIterator, Awaitable, Callable, Mapping, MutableMapping, Sequence
+from collections.abc import AsyncIterator, Awaitable, Callable, Mapping, MutableMapping
 from contextlib import suppress
 from dataclasses import dataclass, field
 from functools import cached_property
@@ -155,8 +155,8 @@ class Request:
 
     @cached_property
     def query(self) -> Mapping[str, str]:
-        """The parameters behind the question mark; empty ones are left out. Raises Problem if there are too many."""
-        return dict(parsed_query(self.scope["query_string"]))
+        """The parameters behind the question mark. Raises Problem if there are too many, or one comes twice."""
+        return parsed_query(self.scope["query_string"])
 
     @property
     def client(self) -> str:
@@ -231,12 +231,18 @@ def _too_large() -> Problem:
     return Problem(413, f"The body of a request may have at most {MAX_BODY:,} bytes.", refuses_body=True)
 
 
-def parsed_query(query: bytes) -> Sequence[tuple[str, str]]:
-    """(name, value) of each parameter that is not empty. Raises Problem."""
+def parsed_query(query: bytes) -> Mapping[str, str]:
+    """Name -> value of each parameter. Raises Problem."""
     try:
-        return parse_qsl(query.decode("ascii"), max_num_fields=100, errors="strict")
+        pairs = parse_qsl(query.decode("ascii"), keep_blank_values=True, max_num_fields=100, errors="strict")
     except (UnicodeError, ValueError) as error:
         raise Problem(422, "The parameters of the address cannot be read.") from error
+    found: dict[str, str] = {}
+    for name, value in pairs:
+        if name in found:
+            raise Problem(422, f"'{name[:50]}' is given twice.", parameter=name[:50])
+        found[name] = value
+    return found
 
 
 # what a client has already --------------------------------------------------------------------------------------------

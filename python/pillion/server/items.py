@@ -48,6 +48,7 @@ async def list_items(api: Api, request: Request) -> Answer:
 async def show_months(api: Api, request: Request) -> Answer:
     """How many items each month has."""
     chosen = chosen_of(request.values)
+    position = position_of(request.values.get("cursor"))
 
     def look(library: Library) -> dict[str, Any]:
         months = [
@@ -60,7 +61,12 @@ async def show_months(api: Api, request: Request) -> Answer:
         ]
         return {"items": sum(month["items"] for month in months), "months": months}
 
-    return json_answer(await api.counts.of(("months", chosen), look))
+    found = await api.counts.of(("months", chosen), look)
+    if position is None:
+        return json_answer(found)
+    year, number, within = await api.read_slowly(lambda library: library.timeline.place(chosen, position))
+    newer = (month["items"] for month in found["months"] if month["month"] > f"{year:04}-{number:02}")
+    return json_answer({**found, "place": sum(newer) + within})
 
 
 async def show_item(api: Api, request: Request) -> Answer:
@@ -214,6 +220,7 @@ def item_json(item: Shown) -> dict[str, Any]:
         "copies": item.copies,
         "thumbhash": None if item.thumbhash is None else base64.b64encode(item.thumbhash).decode(),
         "thumbs": item.thumbs,
+        "cursor": cursor_of((item.shown_at, item.content_uuid)),
     }
 
 

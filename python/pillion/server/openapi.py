@@ -115,7 +115,7 @@ def _problems_of(route: Route) -> Sequence[int]:
 
 
 def _parameter(param: Param, place: str) -> dict[str, Any]:
-    schema = param.schema if param.required or place == "path" else _or_empty(param.schema)
+    schema = _or_empty(param.schema) if param.may_be_empty and place == "query" else _not_empty(param.schema)
     described: dict[str, Any] = {
         "name": param.name,
         "in": place,
@@ -130,8 +130,14 @@ def _parameter(param: Param, place: str) -> dict[str, Any]:
     return described
 
 
+def _not_empty(schema: Schema) -> Schema:
+    return {"minLength": 1, **schema} if schema["type"] == "string" and "enum" not in schema else schema
+
+
 def _or_empty(schema: Schema) -> Schema:
-    """Text that may also be empty, as a parameter that is left out is."""
+    """What may also be empty, as a parameter that is left out is."""
+    if schema["type"] != "string":
+        return {"anyOf": [schema, {"const": ""}]}
     loose = dict(schema)
     if "enum" in loose:
         loose["enum"] = [*loose["enum"], ""]

@@ -69,13 +69,22 @@ TO = Param(name="to", schema=text(maxLength=40), text="Only before this date.", 
 _CHOICE = (TYPE, FOLDER, STATE, FROM, TO)
 
 
-def limit(most: int, default: int) -> Param:
+def limit(most: int, default: int, *, or_empty: bool = False) -> Param:
     """How many are wanted."""
     schema = integer(minimum=1, maximum=most, default=default)
-    return Param(name="limit", schema=schema, text="At most so many.", example=default)
+    return Param(name="limit", schema=schema, text="At most so many.", example=default, or_empty=or_empty)
 
 
-_CURSOR = Param(name="cursor", schema=text(maxLength=120), text="Go on here: the 'next' of the page before.")
+_CURSOR = Param(
+    name="cursor",
+    schema=text(maxLength=120),
+    text="Go on here: the 'next' of the page before, or the 'cursor' of an item, for what stands beside it.",
+)
+_PLACE = Param(
+    name="cursor",
+    schema=text(maxLength=120),
+    text="The 'cursor' of an item: 'place' says how many stand before it.",
+)
 _ORDER = Param(name="order", schema=text(enum=["desc", "asc"], default="desc"), text="Newest first, or oldest first.")
 _OFFSET = Param(
     name="offset",
@@ -188,6 +197,7 @@ _ITEM_EXAMPLE = {
     "copies": 1,
     "thumbhash": "1QcSHQRnh493V4dIh4eXh1h4kJUI",
     "thumbs": {"grid@2x": _SUM, "icon": _SUM},
+    "cursor": "MTcxNzE3MjQxMTAwMDo4Yjk1MGExZi0xZmVlLTg3NzEtOTg4Ny1kM2RkNDlmYTg3OWM",
 }
 _FILE = Reply(
     text="The file.",
@@ -242,7 +252,7 @@ ROUTES: tuple[Route, ...] = (
             schema=of({"items": many(schemas.ITEM), "next": maybe(text())}),
             example={"items": [_ITEM_EXAMPLE], "next": "MTcxNzE3MjQxMTAwMDo4Yjk1"},
         ),
-        limit(1000, 100),
+        limit(1000, 100, or_empty=True),  # others rely on /items?limit=&cursor=
         *(_CURSOR, _ORDER, _OFFSET),
         *_CHOICE,
     ),
@@ -257,6 +267,7 @@ ROUTES: tuple[Route, ...] = (
             schema=schemas.MONTHS,
             example={"items": 41, "months": [{"month": "2024-05", "items": 41, "cursor": "MTcxNzIwMDAwMDAwMDo"}]},
         ),
+        _PLACE,
         *_CHOICE,
     ),
     get(

@@ -22,9 +22,9 @@ API = "/api/v1"
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Param:
     """A parameter. ``schema``: a JSON Schema of type string, integer, number or boolean; ``many``: commas part values,
-    of which there may be ``most``. One that is empty is as one that is left out.
+    of which there may be ``most``. ``example``: a value as it stands in an address.
 
-    ``example``: a value as it stands in an address.
+    A text that is empty is as one that is left out; so is another one where ``or_empty`` says so. Any other is wrong.
     """
 
     name: str
@@ -34,6 +34,12 @@ class Param:
     required: bool = False
     many: bool = False
     most: int = 50
+    or_empty: bool = False
+
+    @property
+    def may_be_empty(self) -> bool:
+        """Whether an empty value is taken, as if it were left out."""
+        return self.or_empty or (self.schema["type"] == "string" and not self.required)
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -179,7 +185,7 @@ def _checked(route: Route, parts: Mapping[str, str], query: Mapping[str, str]) -
         values[param.name] = value_of(param, parts[param.name])
     for param in route.query:
         text = query.get(param.name)
-        if text is not None:
+        if text is not None and not (text == "" and param.may_be_empty):
             values[param.name] = _many_of(param, text) if param.many else value_of(param, text)
         elif param.required:
             raise Problem(422, f"The parameter '{param.name}' is missing.", parameter=param.name)
@@ -200,12 +206,9 @@ def value_of(param: Param, text: str) -> Any:
     kind = param.schema["type"]
     value: Any = text
     if kind in ("integer", "number"):
-        try:
-            value = int(text) if kind == "integer" else float(text)
-            if not (len(text) < 20 and text.isascii() and "_" not in text and text == text.strip()):
-                raise ValueError
-        except ValueError as error:
-            raise _wrong(param.name, f"'{text[:50]}' is no {kind}") from error
+        if len(text) >= 20 or not _NUMBERS[kind].fullmatch(text):
+            raise _wrong(param.name, f"'{text[:50]}' is no {kind}")
+        value = int(text) if kind == "integer" else float(text)
     elif kind == "boolean":
         if text not in ("true", "false"):
             raise _wrong(param.name, "write true or false")
@@ -229,6 +232,12 @@ def check_body(schema: Schema, body: Mapping[str, Any]) -> Mapping[str, Any]:
         values[name] = value
     return values
 
+
+_NUMBERS = {
+    "integer": re.compile(r"-?(0|[1-9][0-9]*)"),
+    "number": re.compile(r"-?(0|[1-9][0-9]*)(\.[0-9]+)?([eE][+-]?[0-9]+)?"),
+}
+"""Numbers as JSON has them."""
 
 _TYPES: Mapping[str, tuple[type, ...]] = {
     "string": (str,),

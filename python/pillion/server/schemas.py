@@ -83,6 +83,7 @@ _shown: dict[str, Schema] = {
     "copies": integer(),
     "thumbhash": maybe(text()),
     "thumbs": map_of(text()),
+    "cursor": text(),
 }
 ITEM = of({**_item, **_shown})
 SIDECAR = of(
@@ -169,7 +170,9 @@ HEALTH = of(
     notices=map_of(text()),
     workers=OBJECT,
 )
-MONTHS = of({"items": integer(), "months": many(of({"month": text(), "items": integer(), "cursor": text()}))})
+MONTHS = of(
+    {"items": integer(), "months": many(of({"month": text(), "items": integer(), "cursor": text()}))}, place=integer()
+)
 LOCATION = of({"id": integer(), "path": text(), "offline": maybe(text()), "offline_since": maybe(TIME)})
 FOLDER = of({"folder": text(), "name": text(), "files": integer(), "bytes": integer()})
 GROUP = of(

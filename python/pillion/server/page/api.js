@@ -52,10 +52,14 @@ export async function sentence(answer) {
 
 const segment = encodeURIComponent;
 
-/** How many items each month has, the newest first: [{year, month, count, cursor}]; the cursor is where it begins. */
-export async function months(filter, signal) {
-	const answer = await ask("/timeline", { query: filter, signal });
-	return answer.months.map(({ month, items: count, cursor }) => ({ year: +month.slice(0, -3), month: +month.slice(-2), count, cursor }));
+/**
+ * How many items each month has, the newest first: {sections: [{year, month, count, cursor}], place}; a cursor is where a
+ * month begins, the place how many items stand before the one with the cursor `at`.
+ */
+export async function months(filter, at) {
+	const answer = await ask("/timeline", { query: { ...filter, cursor: at } });
+	const sections = answer.months.map(({ month, items: count, cursor }) => ({ year: +month.slice(0, -3), month: +month.slice(-2), count, cursor }));
+	return { sections, place: answer.place };
 }
 
 /** A page of items: {items, next}; of an item, `at` is its date in ms since 1970. */
@@ -118,7 +122,7 @@ export function thumbURL(thing, pixels) {
 
 // events --------
 
-const EVENTS = ["queued", "started", "ready", "failed", "paused", "resumed", "progress"];
+const EVENTS = ["queued", "started", "ready", "failed", "paused", "resumed", "progress", "changed"];
 const AGAIN_MS = 4000;
 let source = null;
 let later = 0;

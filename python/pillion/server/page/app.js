@@ -124,9 +124,7 @@ class App extends HTMLElement {
 		}
 		if (this.viewer.uuid === uuid) return;
 		const detail = this.opening?.item.content_uuid === uuid ? this.opening : null;
-		const index = detail?.index ?? history.state?.index;
-		const list = view === "search" ? this.search : view === "timeline" ? this.timeline : null;
-		const sequence = list && index !== undefined && index !== null && list.total ? { index, total: list.total, at: (other) => list.at(other) } : null;
+		const sequence = detail?.sequence === null ? null : { search: this.search, timeline: this.timeline }[view];
 		const page = Number(asked.get("page")) || null;
 		const second = asked.has("t") ? Number(asked.get("t")) : null;
 		const place = detail?.place ?? (second !== null && isFinite(second) ? { seconds: [second, second] } : page ? { page } : null);
@@ -144,26 +142,23 @@ class App extends HTMLElement {
 
 	#open(detail) {
 		this.opening = detail;
-		const state = { index: detail.index ?? null, hits: detail.hits ?? [], own: true };
+		const state = { hits: detail.hits ?? [], own: true };
 		this.#go(this.#addressOf(detail), { state, replace: !this.viewer.hidden && detail.sequence !== null });
 	}
 
-	#stepped({ item, index }) {
-		this.opening = { item, index, hits: item.passages ? undefined : [] };
-		history.replaceState({ ...history.state, index, hits: [] }, "", this.#addressOf({ item }));
+	#stepped({ item }) {
+		this.opening = { item, hits: item.passages ? undefined : [] };
+		history.replaceState({ ...history.state, hits: [] }, "", this.#addressOf({ item }));
 		this.#route();
-		this.lastIndex = index;
+		this.last = item;
 	}
 
 	/** The viewer is left as the back button leaves it, where we opened it; else by an address without it. */
 	#closed() {
-		const index = this.lastIndex;
-		this.lastIndex = undefined;
+		const item = this.last;
+		this.last = null;
 		if (history.state?.own) {
-			addEventListener("popstate", () => {
-				if (index !== undefined && this.view === "timeline") this.timeline.focusOn(index);
-				else if (index !== undefined && this.view === "search") this.search.focusOn(index);
-			}, { once: true });
+			addEventListener("popstate", () => item && this[this.view].reveal?.(item), { once: true });
 			history.back();
 			return;
 		}

@@ -28,8 +28,12 @@ class Search extends HTMLElement {
 		return this.#hits.length;
 	}
 
-	async at(index) {
-		return this.#hits[index] ?? null;
+	async beside({ content_uuid: uuid }, by) {
+		return this.#hits[this.#hits.findIndex((hit) => hit.content_uuid === uuid) + by] ?? null;
+	}
+
+	reveal({ content_uuid: uuid }) {
+		this.focusOn(this.#hits.findIndex((hit) => hit.content_uuid === uuid));
 	}
 
 	focusOn(index) {
@@ -95,7 +99,7 @@ class Search extends HTMLElement {
 		event.preventDefault();
 		const hit = this.#hits[Number(link.dataset.index)];
 		const passage = hit.read[Number(link.dataset.passage ?? 0)];
-		const detail = { item: hit, index: Number(link.dataset.index), place: passage?.where, hits: hitWords(hit) };
+		const detail = { item: hit, place: passage?.where, hits: hitWords(hit) };
 		send(this, "open-item", detail);
 	}
 

@@ -18,7 +18,7 @@ const TALLEST = 12_000_000; // pixels of the scroll area
 const HEAD = 46; // pixels of a month's heading
 const GAP = 3;
 const MOST_CELLS = 400;
-const MOST_SOUGHT = 500; // places that an item may have moved by, to be found again
+const RECOUNT_MS = 1500; // between two counts of what changed
 const SETTLED_MS = 60; // a cell in sight for so long gets its thumbnail
 
 class Timeline extends HTMLElement {
@@ -37,6 +37,8 @@ class Timeline extends HTMLElement {
 	#moved = 0;
 	#settle = 0;
 	#loaded = null;
+	#turn = 0; // of the counts: items that were had in an earlier one are looked up again
+	#counted = 0;
 
 	connectedCallback() {
 		if (this.scroller) return;
@@ -53,7 +55,7 @@ class Timeline extends HTMLElement {
 		});
 		new ResizeObserver(() => this.#resized()).observe(this.scroller);
 		api.on("ready", (detail) => detail.kind === "thumb" && this.#renewed(detail.content_uuid));
-		api.on("queued", () => this.#changed());
+		api.on("changed", () => this.#changed());
 		api.on("online", () => this.#changed());
 	}
 
@@ -62,12 +64,8 @@ class Timeline extends HTMLElement {
 		if (this.#loaded && JSON.stringify(filter) === JSON.stringify(this.#filter)) return this.#loaded;
 		this.#filter = filter;
 		this.#forget();
-		this.#loaded = this.#load(true);
+		this.#loaded = this.#load();
 		return this.#loaded;
-	}
-
-	get total() {
-		return this.#total;
 	}
 
 	/** The index of the first item in sight. */
@@ -81,12 +79,16 @@ class Timeline extends HTMLElement {
 		this.#loaded = null;
 	}
 
-	/** The item at an index of the timeline; null beyond its ends, or if it cannot be had. */
-	async at(index) {
-		if (index < 0 || index >= this.#total) return null;
-		const section = this.#sectionOf(index);
-		const chunk = await this.#chunk(section, Math.floor((index - section.first) / CHUNK), true);
-		return chunk?.[(index - section.first) % CHUNK] ?? null;
+	/** The item that now follows another one (`by` 1), or stands before it (-1); null at the ends. */
+	async beside(item, by) {
+		const [other] = await this.#allOf({ ...this.#filter, cursor: item.cursor, order: by < 0 ? "asc" : "desc", limit: 1 });
+		return other ?? null;
+	}
+
+	/** Put the keyboard's focus on an item, wherever it stands now. */
+	async reveal(item) {
+		const { place } = await api.months(this.#filter, item.cursor);
+		this.focusOn(place);
 	}
 
 	/** Put the keyboard's focus on an item, and it in sight. */
@@ -109,12 +111,13 @@ class Timeline extends HTMLElement {
 
 	// where things are --------
 
-	/** Ask for the months. Returns what was shown before (`#now`), and nothing where they cannot be had. */
-	async #load(fromTop) {
+	/** Ask for the months; with an item, stay where it is, also if others came or went before it. */
+	async #load(item) {
 		this.setAttribute("aria-busy", "true");
 		try {
-			const sections = await api.months(this.#filter);
-			const was = this.#now();
+			const { sections, place } = await api.months(this.#filter, item?.cursor);
+			const index = item && [...this.#cells].find(([, cell]) => cell.item === item)?.[0];
+			const y = index === undefined ? 0 : this.#yOf(index);
 			this.#sections = sections;
 			this.#total = 0;
 			for (const section of this.#sections) {
@@ -124,9 +127,12 @@ class Timeline extends HTMLElement {
 			this.empty.hidden = this.#total > 0;
 			if (!this.#total) this.#sayEmpty();
 			this.#measure();
-			this.jump(fromTop ? 0 : this.#top);
+			this.#turn++;
+			this.#forgetChunks();
+			if (index !== undefined) this.#shift(place - index);
+			const stays = index !== undefined && this.#total && (this.#top > HEAD || this.#isHeld);
+			this.jump(stays ? this.#top + this.#yOf(Math.min(place, this.#total - 1)) - y : this.#top);
 			send(this, "counted", this.#total);
-			return was;
 		} catch (error) {
 			if (error.name === "AbortError") return;
 			this.#loaded = null;
@@ -136,6 +142,16 @@ class Timeline extends HTMLElement {
 		} finally {
 			this.removeAttribute("aria-busy");
 		}
+	}
+
+	get #isHeld() {
+		return this.#cells.get(this.#focus)?.contains(document.activeElement);
+	}
+
+	/** What stood at some index stands so many places on. */
+	#shift(by) {
+		this.#cells = new Map([...this.#cells].map(([index, cell]) => [index + by, cell]));
+		this.#focus = Math.max(0, Math.min(this.#total - 1, this.#focus + by));
 	}
 
 	#sayEmpty() {
@@ -307,9 +323,6 @@ class Timeline extends HTMLElement {
 		if (!cell) {
 			cell = this.#spare.pop() ?? this.#made();
 			cell.hidden = false;
-			cell.dataset.index = index;
-			cell.setAttribute("aria-posinset", index + 1);
-			cell.setAttribute("aria-setsize", this.#total);
 			cell.style.width = cell.style.height = `${this.cell}px`;
 			cell.item = undefined;
 			this.#cells.set(index, cell);
@@ -318,16 +331,19 @@ class Timeline extends HTMLElement {
 		const y = section.y + HEAD + Math.floor(within / this.columns) * this.row + shift;
 		cell.style.transform = `translate(${x}px, ${y}px)`;
 		cell.tabIndex = index === this.#focus ? 0 : -1;
-		if (cell.item) return;
+		if (cell.item && cell.turn === this.#turn) return;
+		cell.dataset.index = index;
+		cell.setAttribute("aria-posinset", index + 1);
+		cell.setAttribute("aria-setsize", this.#total);
 		const chunk = Math.floor(within / CHUNK);
 		const key = `${section.cursor}:${chunk}`;
 		const items = this.#chunks.get(key)?.items;
 		const item = items?.[within % CHUNK];
-		if (item) this.#fill(cell, item);
-		else {
-			if (cell.item === undefined) this.#blank(cell);
-			if (!items) missing.set(key, [section, chunk]);
-		}
+		if (items) cell.turn = this.#turn;
+		if (item && item.content_uuid === cell.item?.content_uuid) cell.item = item;
+		else if (item) this.#fill(cell, item);
+		else if (items || cell.item === undefined) this.#blank(cell);
+		if (!items) missing.set(key, [section, chunk]);
 	}
 
 	#made() {
@@ -401,7 +417,7 @@ class Timeline extends HTMLElement {
 
 	#askFor(missing) {
 		for (const [key, chunk] of this.#chunks) {
-			if (chunk.asked && !chunk.kept && !missing.has(key)) {
+			if (chunk.asked && !missing.has(key)) {
 				chunk.asked.abort();
 				this.#chunks.delete(key);
 			}
@@ -410,41 +426,26 @@ class Timeline extends HTMLElement {
 		for (const [key, [section, chunk]] of missing) {
 			if (this.#chunks.has(key)) continue;
 			if (asked++ >= ASKED_AT_ONCE) break;
-			this.#chunk(section, chunk, false).then(() => this.#later(), () => {});
+			this.#chunk(key, section, chunk);
 		}
 	}
 
-	#chunk(section, chunk, kept) {
-		const key = `${section.cursor}:${chunk}`;
-		const found = this.#chunks.get(key);
-		if (found?.items) {
-			this.#chunks.delete(key); // the latest used is the last to go
-			this.#chunks.set(key, found);
-			return Promise.resolve(found.items);
-		}
-		if (found) {
-			found.kept ||= kept;
-			return found.promise;
-		}
-		const asked = new AbortController();
+	async #chunk(key, section, chunk) {
+		const entry = { asked: new AbortController() };
 		const limit = Math.min(CHUNK, section.count - chunk * CHUNK);
 		const query = { ...this.#filter, cursor: section.cursor, offset: chunk * CHUNK, limit };
-		const entry = { asked, kept };
-		entry.promise = this.#allOf(query, asked.signal).then(
-			(items) => {
-				if (this.#chunks.get(key) === entry) this.#chunks.set(key, { items });
-				while (this.#chunks.size > KEPT_CHUNKS) this.#chunks.delete(this.#chunks.keys().next().value);
-				return items;
-			},
-			(error) => {
-				if (this.#chunks.get(key) === entry) this.#chunks.delete(key);
-				if (error.name !== "AbortError") this.#again();
-				if (kept) return null;
-				throw error;
-			},
-		);
 		this.#chunks.set(key, entry);
-		return entry.promise;
+		try {
+			const items = await this.#allOf(query, entry.asked.signal);
+			if (this.#chunks.get(key) !== entry) return;
+			this.#chunks.delete(key);
+			this.#chunks.set(key, { items });
+			while (this.#chunks.size > KEPT_CHUNKS) this.#chunks.delete(this.#chunks.keys().next().value);
+			this.#later();
+		} catch (error) {
+			if (this.#chunks.get(key) === entry) this.#chunks.delete(key);
+			if (error.name !== "AbortError") this.#again();
+		}
 	}
 
 	/** A page of a choice may be short before its end: ask on until the chunk is full, or all is seen. */
@@ -465,9 +466,13 @@ class Timeline extends HTMLElement {
 		this.retry = setTimeout(() => this.#later(), 2000);
 	}
 
-	#forget() {
+	#forgetChunks() {
 		for (const chunk of this.#chunks.values()) chunk.asked?.abort();
 		this.#chunks.clear();
+	}
+
+	#forget() {
+		this.#forgetChunks();
 		this.#releaseAll();
 		this.#focus = 0;
 		this.#top = 0;
@@ -495,41 +500,15 @@ class Timeline extends HTMLElement {
 		}, 250);
 	}
 
-	/** What is shown, and which item the keyboard is at. */
-	#now() {
-		const cell = this.#cells.get(this.#focus);
-		const held = cell && cell === document.activeElement;
-		return { sections: this.#sections, here: this.#here, focus: this.#focus, month: this.#sectionOf(this.#focus), held, uuid: cell?.item?.content_uuid };
-	}
-
-	/** Files came or went: count again, and stay at the same place of the same month, and the keyboard at its item. */
+	/** Files came or went: count again, now and then. */
 	#changed() {
 		if (!this.#loaded || this.changeTimer) return;
 		this.changeTimer = setTimeout(async () => {
+			const held = this.#isHeld ? this.#focus : this.first;
+			await this.#load(this.#cells.get(held)?.item ?? [...this.#cells.values()].find((cell) => cell.item)?.item);
+			this.#counted = performance.now();
 			this.changeTimer = 0;
-			const was = await this.#load(false);
-			if (!was) return;
-			const now = (old) => this.#sections.find((one) => one.cursor === old?.cursor);
-			const kept = new Set(was.sections.filter((old) => now(old)?.count === old.count).map((old) => old.cursor));
-			if (kept.size === was.sections.length && kept.size === this.#sections.length) return;
-			for (const key of [...this.#chunks.keys()]) if (!kept.has(key.split(":")[0])) this.#chunks.delete(key);
-			this.#releaseAll();
-			const there = now(was.here);
-			if (there && this.#top > HEAD) this.jump(this.#top + there.y - was.here.y);
-			const month = now(was.month);
-			const place = month ? month.first + Math.min(month.count - 1, was.focus - was.month.first) : 0;
-			this.#focus = place;
-			this.#render();
-			if (!was.held || !month) return;
-			this.focusOn(place);
-			// So many came into its month, or went, and each may have moved it by one.
-			const moved = month.count - was.month.count;
-			for (let by = 0; Math.abs(by) <= Math.min(Math.abs(moved), MOST_SOUGHT); by += Math.sign(moved) || 1) {
-				const item = await this.at(place + by);
-				if (this.#focus !== place) return;
-				if (item?.content_uuid === was.uuid) return this.focusOn(place + by);
-			}
-		}, 1500);
+		}, Math.max(100, this.#counted + RECOUNT_MS - performance.now()));
 	}
 
 	// hands --------
@@ -539,7 +518,7 @@ class Timeline extends HTMLElement {
 		if (!cell?.item || !isPlain(event)) return;
 		event.preventDefault();
 		this.#focus = Number(cell.dataset.index);
-		send(this, "open-item", { item: cell.item, index: this.#focus });
+		send(this, "open-item", { item: cell.item });
 	}
 
 	#key(event) {

@@ -13,7 +13,7 @@ const MOST_TEXT = 2_000_000;
 class Viewer extends HTMLElement {
 	#shown = null; // {item, place, hits}
 	#asked = null;
-	#sequence = null; // {index, total, at}
+	#sequence = null; // what it was opened from
 	#opener = null;
 
 	connectedCallback() {
@@ -36,6 +36,10 @@ class Viewer extends HTMLElement {
 		this.addEventListener("keydown", (event) => this.#key(event));
 		api.on("ready", (detail) => this.#renewed(detail));
 		api.on("failed", (detail) => this.#renewed(detail));
+		api.on("changed", ({ gone }) => {
+			if (gone.includes(this.uuid)) toast("This file was removed.", { bad: true });
+			if (this.#shown) this.#ends();
+		});
 	}
 
 	get uuid() {
@@ -43,8 +47,8 @@ class Viewer extends HTMLElement {
 	}
 
 	/**
-	 * Show an item. `place`: where in it ({page} or {seconds: [from, to]}); `hits`: words to mark; `sequence`: what comes
-	 * before and after it.
+	 * Show an item. `place`: where in it ({page} or {seconds: [from, to]}); `hits`: words to mark; `sequence`: what
+	 * knows what is `beside` it.
 	 */
 	async open(item, { place = null, hits = [], sequence = null } = {}) {
 		if (this.hidden) {
@@ -60,8 +64,8 @@ class Viewer extends HTMLElement {
 		this.name.textContent = item.name ?? "";
 		document.title = `${item.name ?? ""} – Pillion`;
 		this.setAttribute("aria-label", item.name ?? "Item");
-		this.previous.hidden = !sequence || sequence.index <= 0;
-		this.following.hidden = !sequence || sequence.index >= sequence.total - 1;
+		this.previous.hidden = this.following.hidden = true;
+		this.#ends();
 		this.save.href = `${api.originalURL(item.content_uuid)}?download=true`;
 		this.stage.className = "stage";
 		this.tools.replaceChildren();
@@ -72,6 +76,7 @@ class Viewer extends HTMLElement {
 			if (asked.signal.aborted) return;
 			this.#shown.item = whole;
 			this.name.textContent = whole.name;
+			if (!item.cursor) this.#ends();
 			if (!item.class) this.#begin(whole);
 			this.#facts(whole);
 			await this.#texts(whole, asked.signal);
@@ -101,12 +106,23 @@ class Viewer extends HTMLElement {
 	}
 
 	async step(by) {
-		const sequence = this.#sequence;
-		if (!sequence) return;
-		const index = sequence.index + by;
-		const item = await sequence.at(index);
-		if (!item || this.hidden || this.#sequence !== sequence) return;
-		send(this, "stepped", { item, index });
+		const asked = this.#asked;
+		const item = await this.#beside(by);
+		if (item && !asked.signal.aborted) send(this, "stepped", { item });
+	}
+
+	/** What now stands before (-1) or after (1) the item that is shown; null at the ends, or where it is not known. */
+	async #beside(by) {
+		const item = this.#shown?.item;
+		return item?.cursor && this.#sequence ? this.#sequence.beside(item, by).catch(() => null) : null;
+	}
+
+	async #ends() {
+		const asked = this.#asked;
+		const [before, after] = await Promise.all([this.#beside(-1), this.#beside(1)]);
+		if (asked.signal.aborted) return;
+		this.previous.hidden = !before;
+		this.following.hidden = !after;
 	}
 
 	#stop() {
