@@ -44,26 +44,32 @@ class Urgency(IntEnum):
     LAST = 4
 
 
-_STEP = 100
-"""More than the number of kinds."""
+STEP = 100
+"""Between the priorities of two urgencies."""
 
-ON_DEMAND_BEFORE = _STEP * Urgency.NEW
+BEHIND = 50
+"""Added to a priority: behind all other jobs of that urgency, in any kind. More than the number of kinds."""
+
+ON_DEMAND_BEFORE = STEP * Urgency.NEW
 """On-demand jobs have priorities below this."""
 
-LAST_FROM = _STEP * Urgency.LAST
+LAST_FROM = STEP * Urgency.LAST
 """The priorities of jobs that go last, in any kind, are this and above."""
 
 EVERY_PRIORITY = 1_000_000
 """More than any job's."""
 
-LAST_PLACE = f"{LAST_FROM} + priority - priority / {_STEP} * {_STEP}"
+LAST_PLACE = f"{LAST_FROM} + priority - priority / {BEHIND} * {BEHIND}"
 """SQL for what becomes of a priority when its job goes last: the kind's rank stays."""
+
+IS_BEHIND = f"(priority - priority / {STEP} * {STEP} >= {BEHIND})"
+"""SQL for whether a priority is one behind the others of its urgency."""
 
 
 @lru_cache(maxsize=1024)
 def priority_of(urgency: Urgency, rank: int) -> int:
     """The number by which the queue is sorted: urgency first, then the kind's rank in the order of work."""
-    return _STEP * urgency + min(rank, _STEP - 1)
+    return STEP * urgency + min(rank, BEHIND - 1)
 
 
 def is_on_demand(priority: int) -> bool:
@@ -82,7 +88,7 @@ def aged_priority(priority: int, waited_s: float) -> int:
     """
     if is_on_demand(priority):
         return priority
-    return max(priority - _STEP * int(max(waited_s, 0.0) // AGING_S), ON_DEMAND_BEFORE - 1)
+    return max(priority - STEP * int(max(waited_s, 0.0) // AGING_S), ON_DEMAND_BEFORE - 1)
 
 
 # What each error class means for the next try -----------------------------------------------------------------------
@@ -183,12 +189,20 @@ ENDED = frozenset({JobState.DONE, JobState.FAILED, JobState.CANCELLED})
 """A job in one of these states does not change until it is queued again."""
 
 
+class Place(IntEnum):
+    """Where in the queue a job goes that is given back: where it was, behind the others of its urgency, or last."""
+
+    SAME = 0
+    BEHIND = 1
+    LAST = 2
+
+
 @value
 class JobChange:
     """What to write to a job that is in one of the states ``before``. Built only by the constructors below.
 
     ``attempts`` and ``not_before`` None: unchanged. ``failure``: the last one, kept while it matters to the next try;
-    with ``keeps_failure`` the stored one stays. ``goes_last``: all others go first, unless somebody waits for it.
+    with ``keeps_failure`` the stored one stays. ``place``: unless somebody waits for it, which keeps its place.
     """
 
     before: frozenset[JobState]
@@ -197,7 +211,7 @@ class JobChange:
     not_before: float | None = 0.0
     failure: Failure | None = None
     keeps_failure: bool = False
-    goes_last: bool = False
+    place: Place = Place.SAME
 
 
 @lru_cache(maxsize=64)
@@ -206,14 +220,14 @@ def job_done(attempts: int) -> JobChange:
     return JobChange(before=_CLAIMED, state=JobState.DONE, attempts=attempts + 1)
 
 
-def job_released(attempts: int, last: Failure | None = None) -> JobChange:
+def job_released(attempts: int, last: Failure | None = None, place: Place = Place.SAME) -> JobChange:
     """Given back unfinished: Ctrl-C, a pause, or a full disk. Counts no attempt and keeps the last failure."""
-    return JobChange(before=_CLAIMED, state=JobState.QUEUED, attempts=attempts, failure=last)
+    return JobChange(before=_CLAIMED, state=JobState.QUEUED, attempts=attempts, failure=last, place=place)
 
 
 def job_set_aside(attempts: int, last: Failure | None = None) -> JobChange:
     """Given back because others have waited for it long enough. It goes last; counts no attempt."""
-    return JobChange(before=_CLAIMED, state=JobState.QUEUED, attempts=attempts, failure=last, goes_last=True)
+    return job_released(attempts, last, Place.LAST)
 
 
 HELD_BACK_S = 30.0
@@ -240,7 +254,7 @@ def job_failed_once(attempts: int, failure: Failure, now: float) -> JobChange:
             attempts=tried,
             not_before=now + policy.wait(tried),
             failure=failure,
-            goes_last=policy.alone,
+            place=Place.LAST if policy.alone else Place.SAME,
         )
     return JobChange(before=_CLAIMED, state=JobState.FAILED, attempts=tried, failure=failure)
 

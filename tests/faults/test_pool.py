@@ -418,9 +418,19 @@ def test_signs_of_life_do_not_renew_the_time_for_the_whole(pool: WorkerPool) -> 
 def test_what_others_have_waited_for_long_enough_is_set_aside(pool: WorkerPool) -> None:
     slow = Allowance(step_s=GENEROUS, patience_s=0.2)
     stuck, behind = pool.submit_batch("lane", [(("sleep", 1000.0), slow), (("echo", 1.0), GENEROUS)])
-    with pytest.raises(SetAside):
+    with pytest.raises(SetAside) as caught:
         stuck.result(GENEROUS)
+    assert not caught.value.computed
     assert behind.result(GENEROUS)[:2] == ("echo", 1.0)
+
+
+def test_what_is_set_aside_says_that_it_computed(pool: WorkerPool) -> None:
+    slow = Allowance(step_s=GENEROUS, patience_s=0.2)
+    spinning, _ = pool.submit_batch("lane", [(("spin", 1000.0), slow), (("echo", 1.0), GENEROUS)])
+    with pytest.raises(SetAside) as caught:
+        spinning.result(GENEROUS)
+    assert caught.value.computed
+    assert caught.value.seconds >= 0.2
 
 
 def test_what_is_set_aside_leaves_its_checkpoint_and_touches_no_other(tmp_path: Path) -> None:

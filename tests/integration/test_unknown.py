@@ -13,6 +13,7 @@ import pytest
 
 import pillion
 from pillion.catalog import queue as catalog_queue
+from pillion.job import Place
 from pillion.library import Library
 from pillion.model import SidecarKind, SidecarStatus
 from tests.support.program import run, run_json
@@ -49,7 +50,7 @@ def library(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return path
 
 
-def test_jobs_go_last_by_the_type_that_their_file_is_taken_for(tmp_path: Path) -> None:
+def test_jobs_go_behind_by_the_type_that_their_file_is_taken_for(tmp_path: Path) -> None:
     (tmp_path / "files").mkdir()
     (tmp_path / "files" / "tape.ts").write_bytes(NOISE)
     with Library.open(tmp_path / "library", create=True, policy="mobile") as opened:
@@ -58,7 +59,7 @@ def test_jobs_go_last_by_the_type_that_their_file_is_taken_for(tmp_path: Path) -
         with opened._database.write() as connection:
             (job,) = catalog_queue.claim(connection, SidecarKind("thumb"), owner="o", token="t", now=0.0, limit=9)
             catalog_queue.rescue(connection, "o", 0.0)
-            assert catalog_queue.let_go_last(connection, job.kind, [job.mime], 0.0) == 1
+            assert catalog_queue.move_types(connection, job.kind, [job.mime], Place.BEHIND, 0.0) == 1
 
 
 def test_the_engine_decides_where_the_name_alone_speaks(library: Path) -> None:

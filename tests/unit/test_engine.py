@@ -12,7 +12,7 @@ import pytest
 from pillion.job import Urgency, priority_of
 from pillion.kinds import registry
 from pillion.model import Allowance, SidecarKind
-from pillion.pool.pool import WorkerPool
+from pillion.pool.pool import SetAside, WorkerPool
 from pillion.queue.engine import Engine, Planned, Result
 
 MIB = 1024 * 1024
@@ -88,10 +88,10 @@ class Jobs:
         with self.changed:
             self.released += jobs
 
-    def set_aside(self, jobs: Sequence[str], now: float) -> None:
+    def set_aside(self, tries: Sequence[tuple[str, SetAside]], now: float) -> None:
         with self.changed:
-            self.aside += jobs
-            for name in jobs:
+            self.aside += [name for name, _ in tries]
+            for name in self.aside[-len(tries) :]:
                 planned = self.known[name]
                 last = priority_of(Urgency.LAST, registry.rank(SidecarKind(planned.lane)))
                 self.queued.append(replace(planned, priority=last, allowed=Allowance(step_s=2000.0)))

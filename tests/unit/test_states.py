@@ -18,6 +18,7 @@ from pillion.job import (
     RETRY_POLICIES,
     Again,
     JobState,
+    Place,
     Urgency,
     aged_priority,
     budget_of,
@@ -131,10 +132,11 @@ def test_a_corrupt_file_is_not_tried_again() -> None:
 def test_what_is_set_aside_goes_last_and_is_charged_nothing() -> None:
     crash = Failure(error_class=ErrorClass.CRASH, message="died")
     change = job_set_aside(1, crash)
-    assert (change.state, change.attempts, change.failure, change.goes_last) == (JobState.QUEUED, 1, crash, True)
+    assert (change.state, change.attempts, change.failure, change.place) == (JobState.QUEUED, 1, crash, Place.LAST)
     # So does the next try of what took a worker with it, but not of what waits for a disk.
-    assert job_failed_once(0, crash, 0.0).goes_last
-    assert not job_failed_once(0, Failure(error_class=ErrorClass.IO_TRANSIENT, message="EIO"), 0.0).goes_last
+    assert job_failed_once(0, crash, 0.0).place is Place.LAST
+    waits = Failure(error_class=ErrorClass.IO_TRANSIENT, message="EIO")
+    assert job_failed_once(0, waits, 0.0).place is Place.SAME
 
 
 def test_patience_is_for_what_is_like_others_and_of_its_size() -> None:

@@ -27,13 +27,16 @@ from pillion.catalog.tables import (
 )
 from pillion.errors import ErrorClass
 from pillion.job import (
+    BEHIND,
     EVERY_PRIORITY,
+    IS_BEHIND,
     LAST_FROM,
     LAST_PLACE,
     LONGEST_WAIT_S,
     ON_DEMAND_BEFORE,
     JobChange,
     JobState,
+    Place,
     job_rescued,
 )
 from pillion.kinds import registry
@@ -354,7 +357,10 @@ _CLAIMED = frozenset({JobState.RUNNING})
 _FINISH = Updates(
     "UPDATE jobs SET state = :state, attempts = :attempts, not_before = :not_before, error_class = :error_class,"
     " error_message = :error_message,"
-    f" priority = CASE WHEN :goes_last = 1 AND priority >= {ON_DEMAND_BEFORE} THEN {LAST_PLACE} ELSE priority END,"
+    f" priority = CASE CASE WHEN priority < {ON_DEMAND_BEFORE} THEN {Place.SAME:d} ELSE :place END"
+    f" WHEN {Place.LAST:d} THEN {LAST_PLACE}"
+    f" WHEN {Place.BEHIND:d} THEN priority + CASE WHEN {IS_BEHIND} OR priority >= {LAST_FROM} THEN 0 ELSE {BEHIND} END"
+    " ELSE priority END,"
     " lease_owner = NULL, lease_token = NULL, lease_deadline = NULL, updated_at = :now"
     " WHERE id = :id AND lease_token = :token AND jobs.state = 'running'",
     state="text",
@@ -362,7 +368,7 @@ _FINISH = Updates(
     not_before="float8",
     error_class="text",
     error_message="text",
-    goes_last="integer",
+    place="integer",
     now="float8",
     id="bigint",
     token="text",
@@ -386,20 +392,29 @@ def _finish_row(job: int, token: str, change: JobChange, now: float) -> tuple[ob
         raise ValueError(f"A claimed job cannot become {change.state} by this change.")
     failure = change.failure
     error = (failure.error_class.value, failure.message) if failure else (None, None)
-    last = int(change.goes_last)
-    return (change.state.value, change.attempts, change.not_before, *error, last, now, job, token)
+    place = change.place.value
+    return (change.state.value, change.attempts, change.not_before, *error, place, now, job, token)
 
 
-def let_go_last(connection: sa.Connection, kind: SidecarKind, mimes: Collection[str], now: float) -> int:
-    """Put the queued jobs of a kind for files that are taken for these types behind all others; returns how many.
+_MOVED = {
+    Place.SAME: (IS_BEHIND, f"priority - {BEHIND}"),
+    Place.BEHIND: (f"NOT {IS_BEHIND}", f"priority + {BEHIND}"),
+}
+"""Place -> which priorities are moved there, and how."""
 
-    Those that somebody waits for stay where they are.
+
+def move_types(connection: sa.Connection, kind: SidecarKind, mimes: Collection[str], place: Place, now: float) -> int:
+    """Move the queued jobs of a kind for files that are taken for these types; returns how many.
+
+    Behind the others of their urgency, or from there (``SAME``) back to their own place. Those that somebody waits for
+    stay where they are, and so do those that go last.
     """
-    slow = sa.select(contents.c.content_uuid).where(TAKEN_FOR.in_(sorted(mimes)))
+    which, moved = _MOVED[place]
+    taken = sa.select(contents.c.content_uuid).where(TAKEN_FOR.in_(sorted(mimes)))
     between = jobs.c.priority.between(ON_DEMAND_BEFORE, LAST_FROM - 1)
-    queued = sa.and_(sa.literal_column("jobs.state = 'queued'"), jobs.c.kind == kind, between)
-    last = sa.literal_column(LAST_PLACE, sa.Integer)
-    statement = sa.update(jobs).where(queued, jobs.c.content_uuid.in_(slow)).values(priority=last, updated_at=now)
+    queued = sa.and_(sa.literal_column("jobs.state = 'queued'"), jobs.c.kind == kind, between, sa.text(which))
+    new = sa.literal_column(moved, sa.Integer)
+    statement = sa.update(jobs).where(queued, jobs.c.content_uuid.in_(taken)).values(priority=new, updated_at=now)
     return connection.execute(statement).rowcount
 
 

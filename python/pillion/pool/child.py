@@ -656,6 +656,10 @@ class Clock:
                 return False
         return True
 
+    def has_computed(self) -> bool:
+        """Whether its patience went into computing, and not into waiting for a disk."""
+        return self.worker.cpu_seconds() - self.cpu_asked > _BUSY_SHARE * self.allowed.patience_s
+
     def overtime(self, now: float, *, is_ready: bool) -> Verdict | None:
         """Why a worker at its deadline is stopped; None where it has time of a processor left and only waited for one.
 

@@ -31,7 +31,15 @@ from pillion.pool.sandbox import Policy
 
 
 class SetAside(Exception):
-    """An item took longer than others wait for it, while others waited. It was stopped; it is not at fault."""
+    """An item took longer than others wait for it, while others waited. It was stopped; it is not at fault.
+
+    ``seconds``: how long it ran. ``computed``: it used a processor; else it waited for something, such as a disk.
+    """
+
+    def __init__(self, seconds: float, *, computed: bool) -> None:
+        super().__init__(f"Others have waited for it for {seconds:.1f} s.")
+        self.seconds = seconds
+        self.computed = computed
 
 
 class Turn(IntEnum):
@@ -604,8 +612,9 @@ class WorkerPool(Executor):
             batch.prepares = False
             self._take_back(child)
             return
+        why = SetAside(time.monotonic() - child.clock.asked, computed=child.clock.has_computed())
         item = self._take_out(child, batch)
-        settle(item.future, SetAside())
+        settle(item.future, why)
 
     def _take_out(self, child: Child, batch: Batch) -> Item:
         """Stop the item that a child runs, and take what it has written so far. The rest waits for another child."""

@@ -18,7 +18,7 @@ from typing import Any, Generic, Protocol, TypeVar
 
 from pillion import _core
 from pillion.errors import ErrorClass, ItemError
-from pillion.job import AGING_S, ALL, EVERY_PRIORITY, LAST_FROM, ON_DEMAND_BEFORE, aged_priority
+from pillion.job import AGING_S, ALL, BEHIND, EVERY_PRIORITY, LAST_FROM, ON_DEMAND_BEFORE, STEP, aged_priority
 from pillion.model import Allowance, value
 from pillion.pool.pool import SetAside, Turn, WorkerPool
 
@@ -42,7 +42,6 @@ _LOOK_S = 0.1
 
 _IDLE_LOOK_S = 0.2
 _CANCELLED = object()
-_SET_ASIDE = object()
 
 
 PATIENCE_S = 0.25
@@ -110,7 +109,7 @@ class JobSource(Protocol[J]):
         """Give claimed jobs back without charging a try."""
         ...
 
-    def set_aside(self, jobs: Sequence[J], now: float) -> None:
+    def set_aside(self, tries: Sequence[tuple[J, SetAside]], now: float) -> None:
         """Give back claimed jobs that held others up, without charging a try; they go last."""
         ...
 
@@ -159,7 +158,7 @@ class Engine(Generic[J]):
         self._in_flight: dict[int, Planned[J]] = {}
         self._futures: dict[int, Future[Any]] = {}
         self._returned: list[J] = []
-        self._slow: list[J] = []
+        self._slow: list[tuple[J, SetAside]] = []
         self._batches = 0
         self._buffer: list[Result[J]] = []
         self._buffered_at = 0.0
@@ -235,8 +234,12 @@ class Engine(Generic[J]):
                 # One for each worker that has nothing to do, and none that waits: others may come meanwhile.
                 if self._batches < self._pool.size:
                     self._claim(lane, 1, most=1)
+            elif fronts[lane] % STEP >= BEHIND:
+                # And here one that waits: for it, those at work have to give way.
+                if self._batches <= self._pool.size:
+                    self._claim(lane, 1, before=LAST_FROM, most=1)
             elif self._slots() > 0:
-                self._claim(lane, self._slots(), before=LAST_FROM)
+                self._claim(lane, self._slots(), before=fronts[lane] - fronts[lane] % STEP + BEHIND)
 
     def _slots(self) -> int:
         """How many more batches the pool's queue has room for."""
@@ -295,7 +298,7 @@ class Engine(Generic[J]):
             return
         error = future.exception()
         if isinstance(error, SetAside):
-            self._done.put((planned, _SET_ASIDE, left))
+            self._done.put((planned, error, left))
             return
         if error is not None and not isinstance(error, ItemError):
             error = ItemError(ErrorClass.CRASH, f"{type(error).__name__}: {error}")
@@ -328,8 +331,8 @@ class Engine(Generic[J]):
         if result is _CANCELLED:
             self._returned.append(planned.job)
             return
-        if result is _SET_ASIDE:
-            self._slow.append(planned.job)
+        if isinstance(result, SetAside):
+            self._slow.append((planned.job, result))
             return
         if not self._buffer:
             self._buffered_at = time.monotonic()

@@ -31,9 +31,12 @@ from pillion.events import Started
 from pillion.failpoints import reach
 from pillion.job import (
     ALL,
+    BEHIND,
     EVERY_PRIORITY,
     FULL_BUDGET,
+    STEP,
     Budget,
+    Place,
     budget_of,
     job_released,
     job_set_aside,
@@ -43,6 +46,7 @@ from pillion.kinds.execute import Execution, ExecutionTask, allowance
 from pillion.kinds.spec import KindSpec
 from pillion.machine import is_gone
 from pillion.model import PDF_PASSWORDS, Allowance, Failure, PictureHashes, SidecarKind
+from pillion.pool.pool import SetAside
 from pillion.pool.sandbox import Policy
 from pillion.queue.checkpoints import Checkpoints
 from pillion.queue.claims import Claims
@@ -321,8 +325,9 @@ class CatalogJobs:
             if isinstance(value, Execution) and planned.job.making:
                 variants = [due.variant for due in planned.job.making]
                 self._estimates.learn(planned.job.job, variants, value.seconds)
-                if self._slow.held_up:
-                    self._slow.trust(planned.job.job, value.seconds, planned.cost)
+                self._slow.worked_s[planned.job.job.kind, planned.job.job.mime] += value.seconds
+        if self._slow.lost_s or any(planned.priority % STEP >= BEHIND for planned, _ in results):
+            self._come_back(results, now)
         for lane, notice in faults.items():
             self._gates.failed(lane, ErrorClass.MISSING_TOOL, notice)
         return faults
@@ -365,23 +370,36 @@ class CatalogJobs:
             return
         self._unwritten.clear()
 
-    def set_aside(self, jobs: Sequence[PlannedJob], now: float) -> None:
-        """Give back jobs that others have waited for long enough. Where several of a type were so, all of it goes last.
+    def set_aside(self, tries: Sequence[tuple[PlannedJob, SetAside]], now: float) -> None:
+        """Give back jobs that others have waited for long enough; their types go behind where these cost much.
 
         If that cannot be written now, they are given back as any other.
         """
-        slow: dict[SidecarKind, set[str]] = {}
-        for planned in jobs:
+        behind: dict[SidecarKind, set[str]] = {}
+        for planned, tried in tries:
             job = planned.job
             _logger.info("%s of %s takes long; others go first.", job.kind, job.content_uuid)
-            if self._slow.note(job):
-                slow.setdefault(job.kind, set()).add(job.mime)
+            if self._slow.note(job, tried):
+                behind.setdefault(job.kind, set()).add(job.mime)
+        jobs = [planned for planned, _ in tries]
         with suppress(PillionError), self._database.write() as connection:
             changes = [(job.id, job.token, job_set_aside(job.attempts, job.last)) for job in (p.job for p in jobs)]
             catalog_queue.finish(connection, changes, now)
-            for kind, mimes in slow.items():
-                catalog_queue.let_go_last(connection, kind, mimes, now)
+            for kind, mimes in behind.items():
+                catalog_queue.move_types(connection, kind, mimes, Place.BEHIND, now)
         self.release(jobs, now)
+
+    def _come_back(self, results: Sequence[Result[PlannedJob]], now: float) -> None:
+        """Move types that went behind to their own place again, if one of them was as quick as it should be."""
+        back: dict[SidecarKind, set[str]] = {}
+        for planned, value in results:
+            job = planned.job.job
+            if isinstance(value, Execution) and self._slow.trust(job, value.seconds, planned.cost):
+                back.setdefault(job.kind, set()).add(job.mime)
+        if back:
+            with suppress(PillionError), self._database.write() as connection:
+                for kind, mimes in back.items():
+                    catalog_queue.move_types(connection, kind, mimes, Place.SAME, now)
 
     @_outlasts
     def heartbeat(self, now: float) -> None:
@@ -408,14 +426,14 @@ class CatalogJobs:
 
     @_outlasts
     def stopped(self, jobs: Sequence[PlannedJob]) -> Sequence[PlannedJob]:
-        """Jobs that are paused or quiet now, that were cancelled, whose claim was lost, or that go last now."""
+        """Jobs that are paused or quiet now, that were cancelled, whose claim was lost, or that go later now."""
         claims = [(planned.job.id, planned.job.token) for planned in jobs]
         with self._database.read() as connection:
             mine = catalog_queue.still_held(connection, self._owner, claims)
             if self._gates.watching or catalog_queue.has_gates(connection):
                 mine -= self._gates.held_back(connection, self._owner, self._kinds, self._database.now())
         stopped = {planned.job.id for planned in jobs if planned.job.id not in mine}
-        if self._slow.held_up:
+        if self._slow.behind:
             stopped |= {planned.job.id for planned in jobs if self._slow.is_early(planned.job)}
         return [planned for planned in jobs if planned.job.id in stopped]
 
@@ -450,6 +468,7 @@ class CatalogJobs:
             max_pixels=self.max_pixels,
             listed=listed,
             cost_s=cost_s,
+            patience_times=self._slow.times.get((job.kind, job.mime), 1.0),
             passwords=self.passwords,
             follows=self._confinement is None or self._confinement.follows([path for path, _, _ in job.sources]),
         )
@@ -464,12 +483,14 @@ def plan(
     max_pixels: int,
     listed: bool = True,
     cost_s: float = 0.0,
+    patience_times: float = 1.0,
     passwords: str | None = None,
     follows: bool = True,
 ) -> Planned[PlannedJob]:
     """Make the task of a claimed job. Files that a crash left finished but unrecorded are adopted, not made again.
 
-    ``listed``: whether the content has a manifest, which alone can name such files. ``cost_s``: what it may take.
+    ``listed``: whether the content has a manifest, which alone can name such files. ``cost_s``: what it may take;
+    ``patience_times``: how much longer than usual others wait for its type.
     ``passwords``: a file of passwords for PDFs. ``follows``: a source may be a link.
     """
     spec = registry.specs()[job.kind]
@@ -508,7 +529,7 @@ def plan(
         cost=cost_s,
         allowed=replace(
             allowance(spec.limits, job.size, job.sources[0][0] if job.sources else None),
-            patience_s=patience(job.priority, cost_s, job.size),
+            patience_s=patience(job.priority, cost_s, job.size) * patience_times,
         ),
         alone=budget.alone,
     )

@@ -32,7 +32,7 @@ from pillion.kinds.execute import Execution, ExecutionTask, allowance
 from pillion.kinds.registry import obtaining
 from pillion.machine import at_work, interrupts_end, this_owner
 from pillion.model import NEVER_SAMPLED, PDF_PASSWORDS, Empty, Failure, SidecarKind
-from pillion.pool.pool import WorkerPool
+from pillion.pool.pool import SetAside, WorkerPool
 from pillion.pool.sandbox import Mode, Policy
 from pillion.queue.commit import PlannedJob, believed, result_of
 from pillion.queue.engine import Engine, Planned, Result
@@ -421,9 +421,9 @@ class LentJobs:
                 self._store.discard(planned.staging, planned.job.variants)
                 self._forget(planned.job.id)
 
-    def set_aside(self, jobs: Sequence[PlannedJob], now: float) -> None:
+    def set_aside(self, tries: Sequence[tuple[PlannedJob, SetAside]], now: float) -> None:
         """Give them back: nobody waits here."""
-        self.release(jobs, now)
+        self.release([planned for planned, _ in tries], now)
 
     def heartbeat(self, now: float) -> None:
         """Leases are renewed by a thread of their own, whatever the engine does."""

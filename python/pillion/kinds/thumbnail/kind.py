@@ -83,7 +83,7 @@ KIND = KindSpec(
         per_worker=256,
     ),
     first_guess=FirstGuess(
-        seconds={MediaClass.IMAGE: 0.03, MediaClass.PDF: 0.1, MediaClass.VIDEO: 0.2},
+        seconds={MediaClass.IMAGE: 0.02, MediaClass.PDF: 0.02, MediaClass.VIDEO: 0.2},
         bytes={name: _BYTES_PER_PIXEL * spec.max_side**2 for name, spec in THUMB_SPECS.items()},
     ),
     heavy=False,
