@@ -225,14 +225,14 @@ ENGINES = {
 
 def test_status_loads_no_engine_and_nothing_that_works_the_queue(library: Path) -> None:
     loaded = loaded_by("status", "--library", library)
-    assert not loaded & {*ENGINES, "alembic", "psutil", "rich"}
+    assert not loaded & {*ENGINES, "alembic", "psutil"}
     assert not loaded & {f"pillion.{name}" for name in ("api", "index.indexer", "maintenance", "pool", "queue.work")}
 
 
 @pytest.mark.parametrize("arguments", [["--help"], ["--version"], *([name, "--help"] for name in COMMANDS)])
 def test_help_loads_neither_the_library_nor_an_engine(arguments: list[str]) -> None:
     loaded = loaded_by(*arguments)
-    assert not loaded & {*ENGINES, "alembic", "asyncio", "platformdirs", "psutil", "rich", "sqlalchemy"}
+    assert not loaded & {*ENGINES, "alembic", "asyncio", "platformdirs", "psutil", "sqlalchemy"}
     assert not loaded & {"pillion.api", "pillion.library", "pillion.catalog", "pillion.kinds", "pillion.readers"}
     modules = {entry.module for entry in COMMANDS.values()}
     mine = {COMMANDS[name].module for name in arguments if name in COMMANDS}
