@@ -314,6 +314,9 @@ class Thumbnail:
     def thumbhash(self) -> bytes:
         """The ThumbHash of the picture: the same for all sizes made in one call."""
     @property
+    def likeness(self) -> bytes:
+        """The perceptual hash of the picture, 32 bytes, from the same pixels; zeros for a picture of one colour."""
+    @property
     def truncated(self) -> bool:
         """Whether the file ends early: what is there is shown, and the rest is mid-grey, or transparent."""
     @property
@@ -616,8 +619,8 @@ def search_marks(
 def search_stems(text: str, languages: Sequence[str] | None = None) -> list[str]:
     """The stems of a stored text, in order. With ``languages``: those that a typed word may have in any of them."""
 
-def likeness_hash(gray: NDArray[np.uint8]) -> bytes:
-    """The perceptual hash of a picture, shape (H, W): 32 bytes."""
+def likeness_hash(pixels: Pixels) -> bytes:
+    """The perceptual hash of upright sRGB pixels, uint8, shape (H, W, 3) or (H, W, 4): 32 bytes, as of a thumbnail."""
 
 def likeness_pairs(hashes: Sequence[bytes], most: int, most_low: int) -> list[tuple[int, int, int, int]]:
     """(first, second, bits, low) of hashes that differ in at most ``most`` bits, or in at most ``most_low`` of the 64 of

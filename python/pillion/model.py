@@ -213,10 +213,9 @@ class GenerationRequest:
 
     ``source`` is an absolute path; the file is only read. ``mime`` was found from the bytes. ``settings``: the kind's
     own settings (JSON values, from the policy). ``texts``: ready text sidecars of the same content (kind -> absolute
-    path of its JSON), given only to kinds made from them. ``likeness``: whether the perceptual hash of a picture is
-    wanted beside it. ``prepared``: what the generator's own ``prepare`` returned for it, if anything. ``checkpoint``: a
-    file where the generator may save what it has made so far; the next try finds it again, until a try has an outcome.
-    None if no checkpoint is kept. See :mod:`pillion.kinds.checkpoint`.
+    path of its JSON), given only to kinds made from them. ``prepared``: what the generator's own ``prepare`` returned
+    for it, if anything. ``checkpoint``: a file where the generator may save what it has made so far; the next try finds
+    it again, until a try has an outcome. None if no checkpoint is kept. See :mod:`pillion.kinds.checkpoint`.
     """
 
     kind: SidecarKind
@@ -225,7 +224,6 @@ class GenerationRequest:
     mime: str
     settings: Mapping[str, Any] = field(default_factory=dict)
     texts: Mapping[SidecarKind, Path] = field(default_factory=dict)
-    likeness: bool = False
     prepared: Any = None
     checkpoint: Path | None = None
 

@@ -8,7 +8,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from PIL import Image
+from PIL import Image, ImageDraw
 
 from pillion.library import Library
 from tests.support import photos
@@ -73,6 +73,47 @@ def test_pictures_like_one_are_found(near_library: Library, tmp_path: Path) -> N
     known = near_library.find(os.path.join(location, "7.png"))[0]
     hits = near_library.searching.similar(os.path.join(location, "7.png"), content_uuid=known, limit=4).hits
     assert "7.png" not in [os.path.basename(hit.path) for hit in hits]
+
+
+def _button(pressed: int) -> Image.Image:
+    """A window with a grid of buttons, of which one is pressed."""
+    made = Image.new("L", (240, 320), 90)
+    drawn = ImageDraw.Draw(made)
+    drawn.polygon(((0, 0), (240, 0), (0, 200)), fill=200)
+    drawn.ellipse((90, 150, 200, 300), fill=20)
+    for number in range(30):
+        left, top = 10 + number % 5 * 45, 40 + number // 5 * 45
+        drawn.rectangle((left, top, left + 34, top + 34), fill=160 if number == pressed else 110)
+        drawn.ellipse((left + 4, top + 4, left + 10 + number * 7 % 20, top + 8 + number * 11 % 22), fill=60)
+    return made
+
+
+def _page(seed: int) -> Image.Image:
+    """A page of lines of words, laid out as all others are."""
+    random = np.random.default_rng(seed)
+    made = Image.new("L", (620, 877), 255)
+    drawn = ImageDraw.Draw(made)
+    for top in range(80, 800, 16):
+        left = 70
+        while left < 530:
+            width = int(random.integers(10, 70))
+            drawn.rectangle((left, top, min(left + width, 550), top + 7), fill=60)
+            left += width + 8
+    return made
+
+
+def test_what_differs_in_one_place_or_has_other_words_is_no_duplicate(tmp_path: Path) -> None:
+    folder = tmp_path / "screens"
+    folder.mkdir()
+    for number in range(10):
+        _button(number).save(folder / f"button-{number}.png")
+        _page(number).save(folder / f"page-{number}.png")
+    _page(3).resize((310, 438)).save(folder / "page-3-small.jpg", quality=70)
+    with Library.open(tmp_path / "library", policy="mobile") as library:
+        library.index(folder)
+        library.run()
+        (group,) = library.searching.duplicates(near=True)
+    assert {os.path.basename(path) for path in group.paths} == {"page-3.png", "page-3-small.jpg"}
 
 
 def test_pictures_of_one_colour_are_no_duplicates(tmp_path: Path) -> None:

@@ -244,7 +244,6 @@ def _request(task: ExecutionTask, source: bytes, prepared: Any = None) -> Genera
         mime=task.mime,
         settings=task.settings,
         texts=task.texts,
-        likeness=True,
         prepared=prepared,
         checkpoint=task.checkpoint,
     )

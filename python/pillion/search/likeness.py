@@ -4,10 +4,12 @@ from __future__ import annotations
 
 import functools
 import os
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
+from contextlib import ExitStack
 from importlib.util import find_spec
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from types import TracebackType
+from typing import TYPE_CHECKING, Any, Self
 
 from pillion import _core
 from pillion.catalog import search as catalog_search
@@ -20,9 +22,8 @@ from pillion.facts import MediaFacts
 from pillion.kinds.picture.models import ALIKE
 from pillion.kinds.spec import MIB
 from pillion.kinds.thumbnail.kind import THUMB
-from pillion.kinds.thumbnail.likeness import likeness_of
 from pillion.model import value
-from pillion.search.cuts import SAME, Looks, small_of
+from pillion.search.cuts import Looks, small_of
 from pillion.search.index import Reader, uuid_of
 from pillion.store import Store
 
@@ -33,15 +34,18 @@ if TYPE_CHECKING:
     from pillion.search.seeing import Seer
 
 NEAR_BITS = 60
-"""Pictures whose hashes differ in at most so many of 256 bits are near duplicates; of others about 128 differ.
-docs/search.md has what this finds of photographs that were resized, encoded again, cropped and turned."""
-LOW_BITS = 16
-"""Of those that differ in at most so many of the 64 bits of the lowest frequencies, the thumbnails are compared."""
+"""Pictures whose hashes differ in at most so many of 256 bits may be near duplicates; of others about 128 differ."""
+LOW_BITS = ((4_000, 20), (10_000, 18), (1 << 62, 16))
+"""So may those that differ in at most so many of the 64 bits of the lowest frequencies: their edges may be cut off. In
+libraries of up to so many pictures: of more, chance alone makes too many such pairs. Thumbnails decide; docs/search.md
+has what is found of photographs that were resized, encoded again, cut and turned."""
 MOST_COMPARED = 20_000
 """Pairs whose thumbnails are compared, the most alike first."""
 LIKE_BITS = 96
 """The same for 'similar', which shows the most alike first."""
 _LOOKED_AT_SIDE = 512
+_SHOWS = 1.0
+"""The least standard deviation of the gray levels of a thumbnail that is compared."""
 _AT_ONCE = 500
 """Pairs whose thumbnails are in memory together."""
 _LARGEST = 2 * MIB
@@ -94,16 +98,23 @@ def near(database: Database, store: Store, reader: Reader, sandbox: str = "auto"
         images = catalog_search.image_contents(connection)
     hashes = {uuid_of(key): likeness for key, likeness in reader.pictures().items()}
     uuids = sorted(uuid for uuid in images if uuid in hashes and not _is_flat(hashes[uuid]))
-    pairs = _core.likeness_pairs([hashes[uuid] for uuid in uuids], NEAR_BITS, LOW_BITS)
-    same = [(a, b) for a, b, bits, _ in pairs if bits <= NEAR_BITS]
-    maybe = sorted((low, a, b) for a, b, bits, low in pairs if bits > NEAR_BITS)[:MOST_COMPARED]
-    known = joined(len(uuids), same)
-    owner = {at: number for number, group in enumerate(known) for at in group}
-    # Two of groups that are joined already say nothing new.
-    open_ = [(uuids[a], uuids[b]) for _, a, b in maybe if a not in owner or owner[a] != owner.get(b)]
-    place = {uuid: at for at, uuid in enumerate(uuids)}
-    same += [(place[a], place[b]) for a, b in _cut_of_each_other(database, store, open_, sandbox)]
-    found = [[uuids[at] for at in group] for group in joined(len(uuids), same)]
+    low_bits = next(bits for most, bits in LOW_BITS if len(uuids) <= most)
+    pairs = _core.likeness_pairs([hashes[uuid] for uuid in uuids], NEAR_BITS, low_bits)
+    likely = sorted((bits > NEAR_BITS, low if bits > NEAR_BITS else bits, a, b) for a, b, bits, low in pairs)
+    with _Thumbnails(database, store, uuids, sandbox) as thumbnails:
+        same = Groups(len(uuids))
+        left = MOST_COMPARED
+        for some in chunks(likely, _AT_ONCE):
+            # Two of one group say nothing new.
+            open_ = [(a, b, is_far) for is_far, _, a, b in some if not same.has_joined(a, b)]
+            left -= len(open_)
+            if left < 0:
+                break
+            thumbnails.load({at for a, b, _ in open_ for at in (a, b)})
+            for a, b, is_far in sorted(open_):
+                if not same.has_joined(a, b) and thumbnails.are_same(a, b, unseen=not is_far):
+                    same.join(a, b)
+    found = [[uuids[at] for at in group] for group in same.groups()]
     with database.read() as connection:
         uuids = [uuid for group in found for uuid in group]
         present = catalog_search.present_of(connection, uuids, Choice())
@@ -112,40 +123,52 @@ def near(database: Database, store: Store, reader: Reader, sandbox: str = "auto"
     return [_near_group(group, present, facts) for group in groups if len(group) > 1]
 
 
-def _cut_of_each_other(
-    database: Database, store: Store, pairs: Sequence[tuple[str, str]], sandbox: str
-) -> Iterator[tuple[str, str]]:
-    """The pairs of contents of which one is the other with its edges cut off, by their thumbnails."""
-    if not pairs or find_spec("numpy") is None:
-        return
-    from pillion.search.seeing import Seer
+class _Thumbnails:
+    """The thumbnails of contents, by their places in ``uuids``, some of them in memory. Use it in ``with``."""
 
-    uuids = list(dict.fromkeys(uuid for pair in pairs for uuid in pair))
-    with database.read() as connection:
-        ready = catalog_search.ready_of(connection, uuids, [THUMB])
-    smallest = {uuid: item for uuid in uuids if (item := _smallest(ready.get(uuid, ()))) is not None}
-    small: dict[str, NDArray[np.float32]] = {}
+    def __init__(self, database: Database, store: Store, uuids: Sequence[str], sandbox: str) -> None:
+        self._database = database
+        self._store = store
+        self._uuids = uuids
+        self._sandbox = sandbox
+        self._stack = ExitStack()
+        self._seer: Seer | None = None
+        self._small: dict[int, NDArray[np.float32]] = {}
+        # A picture is in many pairs, and what is kept of it takes 700 kB.
+        self._looks = functools.lru_cache(maxsize=64)(lambda at: Looks(self._small[at]))
 
-    # A picture is in many pairs, and what is kept of it takes 700 kB.
-    @functools.lru_cache(maxsize=64)
-    def looks(uuid: str) -> Looks | None:
-        return Looks(small[uuid]) if uuid in small else None
+    def __enter__(self) -> Self:
+        return self
 
-    ordered = sorted(pair for pair in pairs if pair[0] in smallest and pair[1] in smallest)
-    with Seer(sandbox=sandbox) as seer:
-        for start in range(0, len(ordered), _AT_ONCE):
-            some = ordered[start : start + _AT_ONCE]
-            needed = dict.fromkeys(uuid for pair in some for uuid in pair)
-            kept = {uuid: small[uuid] for uuid in needed if uuid in small}
-            new = {uuid: smallest[uuid] for uuid in needed if uuid not in small}
-            small.clear()
-            small.update(kept)
-            for batch in chunks(list(new.items()), _BATCH):
-                small.update(_seen(store, seer, dict(batch)))
-            for one, other in some:
-                first, second = looks(one), looks(other)
-                if first is not None and second is not None and first.correlation(second) >= SAME:
-                    yield one, other
+    def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, at: TracebackType | None) -> None:
+        self._stack.close()
+
+    def load(self, wanted: Collection[int]) -> None:
+        """Have these in memory, and no others. Where numpy is not installed, none are."""
+        self._small = {at: small for at, small in self._small.items() if at in wanted}
+        new = {self._uuids[at]: at for at in sorted(wanted) if at not in self._small}
+        if not new or find_spec("numpy") is None:
+            return
+        with self._database.read() as connection:
+            ready = catalog_search.ready_of(connection, list(new), [THUMB])
+        smallest = {uuid: item for uuid in new if (item := _smallest(ready.get(uuid, ()))) is not None}
+        for batch in chunks(list(smallest.items()), _BATCH):
+            seen = _seen(self._store, self._opened(), dict(batch))
+            # One of one colour is not that of a picture whose hash says more.
+            self._small.update((new[uuid], small) for uuid, small in seen.items() if float(small.std()) >= _SHOWS)
+
+    def _opened(self) -> Seer:
+        from pillion.search.seeing import Seer
+
+        if self._seer is None:
+            self._seer = self._stack.enter_context(Seer(sandbox=self._sandbox))
+        return self._seer
+
+    def are_same(self, one: int, other: int, *, unseen: bool) -> bool:
+        """Whether two contents show the same; ``unseen`` where there is no thumbnail of one of them."""
+        if one not in self._small or other not in self._small:
+            return unseen
+        return self._looks(one).is_same(self._looks(other))
 
 
 def _smallest(ready: Sequence[ReadySidecar]) -> ReadySidecar | None:
@@ -179,23 +202,34 @@ def _worth(present: Present, facts: MediaFacts | None) -> tuple[int, int, int]:
     return -pixels, -present.size, min(at for _, at in present.files)
 
 
-def joined(number: int, pairs: Iterable[tuple[int, int]]) -> list[list[int]]:
-    """The groups of numbers that pairs join, of two or more, in order."""
-    parent = list(range(number))
+class Groups:
+    """Numbers from 0 that are joined to groups, pair by pair."""
 
-    def root(at: int) -> int:
+    def __init__(self, number: int) -> None:
+        self._parent = list(range(number))
+
+    def _root(self, at: int) -> int:
+        parent = self._parent
         while parent[at] != at:
             parent[at] = parent[parent[at]]
             at = parent[at]
         return at
 
-    for one, other in pairs:
-        first, second = sorted((root(one), root(other)))
-        parent[second] = first
-    groups: dict[int, list[int]] = {}
-    for at in range(number):
-        groups.setdefault(root(at), []).append(at)
-    return [group for group in groups.values() if len(group) > 1]
+    def has_joined(self, one: int, other: int) -> bool:
+        """Whether two are in one group."""
+        return self._root(one) == self._root(other)
+
+    def join(self, one: int, other: int) -> None:
+        """Make one group of theirs."""
+        first, second = sorted((self._root(one), self._root(other)))
+        self._parent[second] = first
+
+    def groups(self) -> list[list[int]]:
+        """Those of two or more, in order."""
+        found: dict[int, list[int]] = {}
+        for at in range(len(self._parent)):
+            found.setdefault(self._root(at), []).append(at)
+        return [group for group in found.values() if len(group) > 1]
 
 
 def _is_flat(likeness: bytes) -> bool:
@@ -211,7 +245,7 @@ def picture_likeness(path: Path, sandbox: str = "auto") -> bytes:
 
     require_numpy("pictures that are compared")
     with Seer(path, sandbox=sandbox) as seer:
-        return likeness_of(seer.file(path))
+        return _core.likeness_hash(seer.file(path))
 
 
 def looked_at(path: Path, sandbox: str = "auto") -> NDArray[np.uint8]:

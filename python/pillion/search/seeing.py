@@ -19,7 +19,6 @@ from pillion.kinds import registry
 from pillion.kinds.execute import allowance, failure_by
 from pillion.kinds.spec import MIB
 from pillion.kinds.thumbnail.kind import THUMB
-from pillion.kinds.thumbnail.likeness import SIDE
 from pillion.model import Failure, error_of, value
 from pillion.pool.pool import WorkerPool
 from pillion.pool.sandbox import Mode, Policy
@@ -29,6 +28,9 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
 
 TARGET = "pillion.search.seeing:perform"
+
+SIDE = 256
+"""The longest side in pixels of what is compared: coarse shapes."""
 
 MEMORY_LIMIT = 3072 * MIB
 """Bytes that a worker may use."""

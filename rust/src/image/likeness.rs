@@ -1,12 +1,13 @@
 //! Perceptual hashes: pictures that look alike have hashes that differ in few bits, also turned or mirrored.
 //!
 //! A picture is averaged to 64 x 64, and its hash holds the signs of the lowest frequencies of its cosine transform but
-//! for the constant ones. A turned or mirrored picture has the same frequencies with other signs, or with the two
+//! for the constant ones. A picture of one colour has a hash of zeros: it has no looks to compare. A turned or mirrored picture has the same frequencies with other signs, or with the two
 //! directions exchanged, so its hash is made from the hash.
 
 use std::f32::consts::PI;
 
-use super::gray::Gray;
+use super::gray::{Gray, GrayBuf};
+use super::pixels::{Layout, Pixels, Planes, Raster};
 
 /// Frequencies in each direction.
 pub const FREQUENCIES: usize = 16;
@@ -14,8 +15,72 @@ pub const FREQUENCIES: usize = 16;
 pub const HASH_BYTES: usize = FREQUENCIES * FREQUENCIES / 8;
 const SIDE: usize = 64;
 
+/// A picture whose gray levels have a smaller standard deviation counts as one of one colour.
+const FLAT: f64 = 1.5;
+
 /// The signs of the frequencies: a row for each vertical one, its bits for the horizontal ones.
 pub type Likeness = [u16; FREQUENCIES];
+
+/// The hash of an upright sRGB picture, as bytes. What is transparent is white.
+#[must_use]
+pub fn encode(raster: &Raster) -> [u8; HASH_BYTES] {
+    let gray = gray_of(raster);
+    if deviation(&gray.data) < FLAT {
+        return [0; HASH_BYTES];
+    }
+    to_bytes(&likeness(gray.as_gray()))
+}
+
+fn deviation(data: &[u8]) -> f64 {
+    let count = data.len().max(1) as f64;
+    let sum: u64 = data.iter().map(|&value| u64::from(value)).sum();
+    let squares: u64 = data.iter().map(|&value| u64::from(value).pow(2)).sum();
+    let mean = sum as f64 / count;
+    (squares as f64 / count - mean * mean).max(0.0).sqrt()
+}
+
+fn gray_of(raster: &Raster) -> GrayBuf {
+    let data = match raster {
+        Raster::Planes(planes) => gray_of_planes(planes),
+        Raster::Pixels(pixels) => gray_of_pixels(pixels),
+    };
+    GrayBuf {
+        width: raster.width() as usize,
+        height: raster.height() as usize,
+        data,
+    }
+}
+
+fn gray_of_planes(planes: &Planes) -> Vec<u8> {
+    let (offset, luma, _) = planes.range.scales();
+    let levels: [u8; 256] =
+        std::array::from_fn(|value| ((value as f64 - offset) * luma + 0.5).clamp(0.0, 255.0) as u8);
+    let samples = planes.y.data.iter();
+    samples.map(|&value| levels[usize::from(value)]).collect()
+}
+
+fn gray_of_pixels(pixels: &Pixels) -> Vec<u8> {
+    let Pixels { layout, data, .. } = pixels;
+    match layout {
+        Layout::Gray => data.clone(),
+        Layout::Rgba => data.as_chunks().0.iter().map(gray_on_white).collect(),
+        // Inks are gone by now: all rasters that get here are sRGB.
+        Layout::Rgb | Layout::Cmyk => {
+            let pixels = data.chunks_exact(layout.channels());
+            pixels.map(|p| light(p[0], p[1], p[2]) as u8).collect()
+        }
+    }
+}
+
+/// The luma of ITU-R BT.601, 0 to 255.
+fn light(red: u8, green: u8, blue: u8) -> u32 {
+    (u32::from(red) * 77 + u32::from(green) * 150 + u32::from(blue) * 29) >> 8
+}
+
+fn gray_on_white(&[red, green, blue, alpha]: &[u8; 4]) -> u8 {
+    let alpha = u32::from(alpha);
+    ((light(red, green, blue) * alpha + 255 * (255 - alpha)) / 255) as u8
+}
 
 /// The hash of a picture.
 #[must_use]
@@ -246,7 +311,7 @@ pub fn from_bytes(bytes: &[u8; HASH_BYTES]) -> Likeness {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::image::GrayBuf;
+    use crate::image::pixels::{Plane, Range};
 
     fn scene(width: usize, height: usize, turn: impl Fn(f32, f32) -> (f32, f32)) -> GrayBuf {
         let mut data = Vec::new();
@@ -297,6 +362,53 @@ mod tests {
             "{}",
             apart_of(&plain, &other)
         );
+    }
+
+    #[test]
+    fn a_picture_has_one_hash_in_whatever_form_it_was_decoded() {
+        let gray = scene(96, 64, |x, y| (x, y));
+        let (width, height) = (96, 64);
+        let pixels = |layout, data| {
+            Raster::Pixels(Pixels {
+                width,
+                height,
+                layout,
+                data,
+            })
+        };
+        let repeated = |with: fn(u8) -> Vec<u8>| gray.data.iter().flat_map(|&v| with(v)).collect();
+        let chroma = || Plane {
+            width: 1,
+            height: 1,
+            data: vec![128],
+        };
+        let planes = Raster::Planes(Planes {
+            y: Plane {
+                width,
+                height,
+                data: gray.data.clone(),
+            },
+            u: chroma(),
+            v: chroma(),
+            range: Range::Full,
+        });
+        let hash = to_bytes(&likeness(gray.as_gray()));
+        assert_eq!(encode(&pixels(Layout::Gray, gray.data.clone())), hash);
+        assert_eq!(
+            encode(&pixels(Layout::Rgb, repeated(|v| vec![v, v, v]))),
+            hash
+        );
+        let opaque = repeated(|v| vec![v, v, v, 255]);
+        assert_eq!(encode(&pixels(Layout::Rgba, opaque)), hash);
+        assert_eq!(encode(&planes), hash);
+    }
+
+    #[test]
+    fn what_is_of_one_colour_or_transparent_has_a_hash_of_zeros() {
+        let nothing = Pixels::zeroed(30, 20, Layout::Rgba).expect("small");
+        assert_eq!(encode(&Raster::Pixels(nothing)), [0; HASH_BYTES]);
+        let black = Pixels::zeroed(30, 20, Layout::Rgb).expect("small");
+        assert_eq!(encode(&Raster::Pixels(black)), [0; HASH_BYTES]);
     }
 
     #[test]

@@ -51,7 +51,7 @@ pub use orient::Orientation;
 pub use pixels::{Layout, Pixels, Raster};
 pub use source::read_file;
 pub use thumbhash::decode as thumbhash_pixels;
-pub use thumbnail::{Spec, Thumbnail, thumbhash, thumbhash_from_pixels};
+pub use thumbnail::{Spec, Thumbnail, likeness_from_pixels, thumbhash, thumbhash_from_pixels};
 pub use thumbnail::{thumbnails, thumbnails_from_pixels};
 pub use tiff::Endian;
 pub use warp::warped;

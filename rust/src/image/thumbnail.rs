@@ -8,6 +8,7 @@ use std::cell::OnceCell;
 use std::collections::BTreeMap;
 
 use super::encode;
+use super::likeness::{self, HASH_BYTES};
 use super::memory::Limits;
 use super::orient::{self, Orientation};
 use super::pixels::{Pixels, Raster};
@@ -48,6 +49,8 @@ pub struct Thumbnail {
     pub data: Vec<u8>,
     /// The ThumbHash of the picture, the same for all its sizes.
     pub thumbhash: Vec<u8>,
+    /// Its perceptual hash, from the same pixels.
+    pub likeness: [u8; HASH_BYTES],
     /// Whether the file ends early and only what is there is shown.
     pub truncated: bool,
     /// Whether the file is damaged, and what can be read of it is shown.
@@ -75,7 +78,7 @@ pub fn thumbnails(data: &[u8], specs: &[Spec], limits: &Limits) -> Result<Vec<Th
     }
     made.sort_by_key(|(index, _)| *index);
     let mut made: Vec<Thumbnail> = made.into_iter().map(|(_, thumbnail)| thumbnail).collect();
-    same_hash(&mut made);
+    same_hashes(&mut made);
     Ok(made)
 }
 
@@ -84,16 +87,19 @@ fn want(side: u32) -> u32 {
     side.max(MASTER)
 }
 
-/// All sizes of a picture carry the ThumbHash of its smallest decode.
-fn same_hash(made: &mut [Thumbnail]) {
+/// All sizes of a picture carry the hashes of its smallest decode.
+fn same_hashes(made: &mut [Thumbnail]) {
     let smallest = made
         .iter()
         .min_by_key(|thumbnail| thumbnail.width.max(thumbnail.height));
-    let hash = smallest.map(|thumbnail| thumbnail.thumbhash.clone());
+    let Some((thumbhash, likeness)) =
+        smallest.map(|thumbnail| (thumbnail.thumbhash.clone(), thumbnail.likeness))
+    else {
+        return;
+    };
     for thumbnail in made {
-        thumbnail
-            .thumbhash
-            .clone_from(hash.as_ref().unwrap_or(&Vec::new()));
+        thumbnail.thumbhash.clone_from(&thumbhash);
+        thumbnail.likeness = likeness;
     }
 }
 
@@ -130,6 +136,16 @@ fn hash(source: &Source<'_>) -> Result<Vec<u8>> {
     Ok(hashing::encode(&*source.upright(hashing::MAX_SIDE)?))
 }
 
+/// The perceptual hash of pixels that are upright already, as [`thumbnails_from_pixels`] gives it.
+///
+/// # Errors
+/// `oom`.
+pub fn likeness_from_pixels(pixels: Pixels) -> Result<[u8; HASH_BYTES]> {
+    let picture = Picture::unscaled(pixels, Orientation::UPRIGHT).into_raster();
+    let small = Source::new(&picture);
+    Ok(likeness::encode(&*small.upright(hashing::MAX_SIDE)?))
+}
+
 /// The longest side that can be asked of a WebP file.
 fn side(spec: &Spec) -> u32 {
     spec.max_side.clamp(1, encode::MAX_SIDE)
@@ -140,7 +156,8 @@ fn render(picture: &Picture<Raster>, specs: &[Spec]) -> Result<Vec<Thumbnail>> {
         return Ok(Vec::new());
     }
     let source = Source::new(picture);
-    let thumbhash = hash(&source)?;
+    let small = source.upright(hashing::MAX_SIDE)?;
+    let (thumbhash, likeness) = (hashing::encode(&small), likeness::encode(&small));
     let render_one = |spec: &Spec| {
         let raster = source.upright(side(spec))?;
         Ok(Thumbnail {
@@ -149,6 +166,7 @@ fn render(picture: &Picture<Raster>, specs: &[Spec]) -> Result<Vec<Thumbnail>> {
             height: raster.height(),
             data: encode::webp(&raster, spec.quality, spec.method)?,
             thumbhash: thumbhash.clone(),
+            likeness,
             truncated: picture.truncated,
             damaged: picture.damage.is_some(),
         })

@@ -125,6 +125,8 @@ pub(super) struct Thumbnail {
     #[pyo3(get)]
     thumbhash: Py<PyBytes>,
     #[pyo3(get)]
+    likeness: Py<PyBytes>,
+    #[pyo3(get)]
     truncated: bool,
     #[pyo3(get)]
     damaged: bool,
@@ -145,6 +147,7 @@ impl Thumbnail {
             height: thumbnail.height,
             data: PyBytes::new(py, &thumbnail.data).unbind(),
             thumbhash: PyBytes::new(py, &thumbnail.thumbhash).unbind(),
+            likeness: PyBytes::new(py, &thumbnail.likeness).unbind(),
             truncated: thumbnail.truncated,
             damaged: thumbnail.damaged,
         };
@@ -303,7 +306,7 @@ fn checked_side(max_side: Option<u32>) -> PyResult<Option<u32>> {
 }
 
 /// A copy of the array or other buffer: another thread may write to it once the interpreter is let go.
-fn pixels_of(source: &Bound<'_, PyAny>) -> PyResult<Pixels> {
+pub(super) fn pixels_of(source: &Bound<'_, PyAny>) -> PyResult<Pixels> {
     let buffer: PyBuffer<u8> = PyBuffer::get(source)
         .map_err(|_| PyTypeError::new_err("pixels must be an array or buffer of unsigned bytes"))?;
     let &[height, width, channels] = buffer.shape() else {

@@ -10,8 +10,9 @@ use pyo3::types::PyBytes;
 use tantivy::query::Occur;
 
 use super::detached;
-use super::page::copied;
+use super::image::pixels_of;
 use crate::error::Result;
+use crate::image;
 use crate::image::likeness::{self, HASH_BYTES, Likeness};
 use crate::parallel::thread_count;
 use crate::search::vectors::{self, Content, Contents};
@@ -421,11 +422,11 @@ fn likenesses_of(all: Vec<Vec<u8>>) -> PyResult<Vec<Likeness>> {
 #[pyfunction]
 fn likeness_hash<'py>(
     py: Python<'py>,
-    gray: PyReadonlyArray2<'_, u8>,
+    pixels: &Bound<'py, PyAny>,
 ) -> PyResult<Bound<'py, PyBytes>> {
-    let gray = copied(&gray)?;
-    let hash = detached(py, || Ok(likeness::likeness(gray.as_gray())))?;
-    Ok(PyBytes::new(py, &likeness::to_bytes(&hash)))
+    let pixels = pixels_of(pixels)?;
+    let hash = detached(py, || image::likeness_from_pixels(pixels))?;
+    Ok(PyBytes::new(py, &hash))
 }
 
 #[pyfunction]

@@ -12,7 +12,6 @@ from typing import TYPE_CHECKING, Any
 from pillion import _core, extras
 from pillion.errors import ErrorClass, ItemError
 from pillion.kinds.thumbnail.kind import DEFAULT, THUMB, THUMB_SPECS, ThumbSpec
-from pillion.kinds.thumbnail.likeness import likeness_by
 from pillion.model import PDF_PASSWORDS, Generated, GenerationRequest, Produced, Recipe, SidecarFormat, SidecarMark
 from pillion.readers.images import decode, encode
 
@@ -181,9 +180,7 @@ def _made(
         (name, spec.max_side, spec.quality if spec.format is SidecarFormat.WEBP else _BEST, spec.method)
         for name, spec in specs.items()
     ]
-    made = thumbnails(wanted)
-    likeness = likeness_by({specs[thumb.name].max_side: thumb.data for thumb in made}) if request.likeness else None
-    return tuple(_produced(thumb, specs[thumb.name], likeness) for thumb in made)
+    return tuple(_produced(thumb, specs[thumb.name]) for thumb in thumbnails(wanted))
 
 
 def _mark_of(thumb: _core.Thumbnail) -> SidecarMark | None:
@@ -192,7 +189,7 @@ def _mark_of(thumb: _core.Thumbnail) -> SidecarMark | None:
     return SidecarMark.DAMAGED if thumb.damaged else None
 
 
-def _produced(thumb: _core.Thumbnail, spec: ThumbSpec, likeness: bytes | None) -> Produced:
+def _produced(thumb: _core.Thumbnail, spec: ThumbSpec) -> Produced:
     data = thumb.data
     if spec.format is not SidecarFormat.WEBP:
         data = encode.encoded(decode.decode(data, mime="image/webp"), spec.format.value, spec.quality)
@@ -202,5 +199,5 @@ def _produced(thumb: _core.Thumbnail, spec: ThumbSpec, likeness: bytes | None) -
         data=data,
         mark=_mark_of(thumb),
         thumbhash=thumb.thumbhash,
-        likeness=likeness,
+        likeness=thumb.likeness,
     )

@@ -8,7 +8,6 @@ from typing import Any
 from pillion import _core
 from pillion.errors import ErrorClass, ItemError, UsageError
 from pillion.kinds.thumbnail.generator import spec_of
-from pillion.kinds.thumbnail.likeness import likeness_by
 from pillion.model import Produced
 
 
@@ -28,9 +27,5 @@ def given(variant: str, data: bytes, settings: Mapping[str, Any]) -> Produced:
     if preview.truncated:
         raise ItemError(ErrorClass.CORRUPT, "the picture ends early")
     return Produced(
-        variant=variant,
-        format=spec.format,
-        data=data,
-        thumbhash=preview.thumbhash,
-        likeness=likeness_by({spec.max_side: data}),
+        variant=variant, format=spec.format, data=data, thumbhash=preview.thumbhash, likeness=preview.likeness
     )
