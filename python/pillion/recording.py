@@ -13,6 +13,7 @@ import sqlalchemy as sa
 from pillion import _core
 from pillion.catalog import dependents
 from pillion.catalog import outcomes as catalog_outcomes
+from pillion.catalog import peers as catalog_peers
 from pillion.catalog import queue as catalog_queue
 from pillion.catalog import queueing as catalog_queueing
 from pillion.catalog.contents import picture_hashes
@@ -80,18 +81,91 @@ def record_many(database: Database, store: Store, sidecars: Sequence[Given]) -> 
     with full_disk_typed(store.root), at_work(owner):
         for _ in range(_MOST_CONFLICTS):
             with suppress(StoreConflictError):
-                return _recorded(database, store, owner, sidecars)
-        return _recorded(database, store, owner, sidecars)
+                return _recorded(database, store, owner, sidecars)[1]
+        return _recorded(database, store, owner, sidecars)[1]
 
 
-def _recorded(database: Database, store: Store, owner: str, sidecars: Sequence[Given]) -> list[ManifestEntry]:
+def _recorded(
+    database: Database, store: Store, owner: str, sidecars: Sequence[Given], *, if_due: bool = False
+) -> tuple[Sequence[Given], list[ManifestEntry]]:
+    """The sidecars that were recorded, and how they are listed."""
     try:
         with database.write() as connection:
-            entries = _place(connection, store, owner, sidecars)
-            _note(connection, list(zip(sidecars, entries, strict=True)), time.time())
+            if if_due:
+                sidecars = _still_due(connection, sidecars)
+            entries = _place(connection, store, owner, sidecars) if sidecars else []
+            _note(connection, list(zip(sidecars, entries, strict=True)), time.time(), stops=if_due)
     finally:
         store.sweep(owner)
-    return entries
+    return sidecars, entries
+
+
+def record_fetched(database: Database, store: Store, sidecars: Sequence[Given]) -> Sequence[Given]:
+    """As :func:`record_many`, but only those that are still due by their recipes; returns these.
+
+    Where a job makes them meanwhile, it is stopped: its claim is gone. One that makes others as well goes on, and what
+    was fetched of these is dropped.
+    """
+    owner = this_owner()
+    with full_disk_typed(store.root), at_work(owner):
+        for _ in range(_MOST_CONFLICTS):
+            with suppress(StoreConflictError):
+                return _recorded(database, store, owner, sidecars, if_due=True)[0]
+        return _recorded(database, store, owner, sidecars, if_due=True)[0]
+
+
+def record_told(database: Database, found: Sequence[tuple[str, SidecarKind, str, str]], note: str) -> int:
+    """Record that there is nothing to be had, as somebody else says; returns of how many sidecars.
+
+    ``found``: content_uuid, kind, variant and recipe of each. Only of what is still due, and of jobs that do not run.
+    """
+    now = time.time()
+    with database.write() as connection:
+        free = sorted(catalog_peers.still_free(connection, found))
+        outcomes = [
+            SidecarOutcome(
+                content_uuid=uuid,
+                kind=kind,
+                variant=variant,
+                status=SidecarStatus.EMPTY,
+                recipe=recipe,
+                error_message=note,
+            )
+            for uuid, kind, variant, recipe in free
+        ]
+        catalog_outcomes.record_outcomes(connection, outcomes, now)
+        uuids = sorted({outcome.content_uuid for outcome in outcomes})
+        catalog_outcomes.resolve_made(connection, uuids, now)
+        _drop_jobs(connection, uuids, stops=True)
+        told = [
+            Failed(
+                kind=one.kind,
+                content_uuid=one.content_uuid,
+                variants=(one.variant,),
+                status=SidecarStatus.EMPTY,
+                error_class=None,
+                message=note,
+            )
+            for one in outcomes
+        ]
+        append_events(connection, told, now)
+        for outcome in outcomes:
+            for kind in registry.dependents_of(outcome.kind):
+                dependents.finish_waiting(connection, outcome.content_uuid, kind, SidecarStatus.EMPTY, None, now)
+    return len(free)
+
+
+def _still_due(connection: sa.Connection, sidecars: Sequence[Given]) -> Sequence[Given]:
+    keys = {(one.content_uuid, one.kind, one.produced.variant, one.recipe): one for one in sidecars}
+    free = catalog_peers.still_free(connection, list(keys))
+    return [one for key, one in keys.items() if key in free]
+
+
+def _drop_jobs(connection: sa.Connection, uuids: Sequence[str], *, stops: bool) -> None:
+    """Drop the jobs of these contents that have nothing left to do; ``stops``: also those that run."""
+    for some in chunks(uuids):
+        chosen = sa.select(contents.c.content_uuid).where(contents.c.content_uuid.in_(some))
+        catalog_queueing.drop_idle_jobs(connection, chosen, running=stops)
 
 
 def remove(database: Database, store: Store, row: SidecarRow) -> None:
@@ -232,7 +306,9 @@ def _entry(store: Store, given: Given) -> ManifestEntry:
     )
 
 
-def _note(connection: sa.Connection, made: Sequence[tuple[Given, ManifestEntry]], now: float) -> None:
+def _note(
+    connection: sa.Connection, made: Sequence[tuple[Given, ManifestEntry]], now: float, *, stops: bool = False
+) -> None:
     uuids = sorted({given.content_uuid for given, _ in made})
     catalog_outcomes.record_outcomes(
         connection, [ready_outcome(given.content_uuid, entry) for given, entry in made], now
@@ -242,10 +318,7 @@ def _note(connection: sa.Connection, made: Sequence[tuple[Given, ManifestEntry]]
         by_content.setdefault(given.content_uuid, []).append(given)
     catalog_outcomes.record_picture_hashes(connection, {uuid: _hashes(some) for uuid, some in by_content.items()})
     catalog_outcomes.resolve_made(connection, uuids, now)
-    for some in chunks(uuids):
-        catalog_queueing.drop_idle_jobs(
-            connection, sa.select(contents.c.content_uuid).where(contents.c.content_uuid.in_(some))
-        )
+    _drop_jobs(connection, uuids, stops=stops)
     dependents.wake_waiting(connection, sorted({(given.content_uuid, given.kind) for given, _ in made}), now)
     told = [
         Ready(

@@ -107,6 +107,7 @@ def test_every_event_comes_back_from_json_as_it_was() -> None:
 
 def test_only_the_newest_events_are_kept(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(catalog_events, "KEPT", 100)
+    monkeypatch.setattr(catalog_events, "_PAGE", 7)
     database = Database(tmp_path / "catalog.sqlite")
     database.prepare()
     for number in range(50):

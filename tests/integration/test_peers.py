@@ -17,8 +17,9 @@ import pytest
 from pillion import Library, UsageError
 from pillion.library.sidecars import Pending, Ready
 from pillion.model import SidecarKind, SidecarStatus, SidecarUri
-from pillion.peers import inventory, pulling
+from pillion.peers import beside, inventory, pulling, racing
 from pillion.peers.peer import PeerError, PeerLied
+from pillion.peers.racing import Pace
 from tests.support import devices
 from tests.support.devices import PHOTOS, SIZES
 from tests.support.lying import ChangedPeer
@@ -46,6 +47,14 @@ def phone(made: Path, tmp_path: Path, desk: Path) -> Iterator[Library]:
     with devices.other(made, tmp_path) as library:
         library.peers.add("desk", str(desk))
         yield library
+
+
+@pytest.fixture(autouse=True)
+def peers_are_quick(monkeypatch: pytest.MonkeyPatch) -> None:
+    """However busy this machine is, what a peer has is expected to come before it could be made."""
+    monkeypatch.setattr(Pace, "seconds", lambda _self, _size: 0.0)
+    monkeypatch.setattr(racing, "HEAD_START_S", 600.0)
+    monkeypatch.setattr(beside, "LOOK_S", 600.0)
 
 
 def ready(library: Library) -> dict[tuple[str, str], str | None]:

@@ -53,6 +53,10 @@ class ChangedPeer:
         data: bytes | None = self._changed("read", self._peer.read(offer))
         return data
 
+    def abort(self) -> None:
+        """Changed by ``abort``."""
+        self._changed("abort", None)
+
     def close(self) -> None:
         """Close its catalog."""
         self._peer.close()

@@ -15,6 +15,7 @@ import sqlalchemy as sa
 
 from pillion.catalog import entries as catalog_entries
 from pillion.catalog import locations as catalog_locations
+from pillion.catalog import peers as catalog_peers
 from pillion.catalog import postgresql
 from pillion.catalog import queueing as catalog_queueing
 from pillion.catalog.database import Database
@@ -22,6 +23,8 @@ from pillion.catalog.entries import EntryRow
 from pillion.catalog.events import append_events, events_after
 from pillion.catalog.opening import open_database
 from pillion.catalog.queue import claim, finish, owners, void_claims
+from pillion.catalog.search import named_contents
+from pillion.catalog.sidecars import list_sidecars
 from pillion.catalog.tables import contents, entries, locations, meta
 from pillion.errors import CatalogError, CatalogUnavailableError, LibraryBusyError, UsageError
 from pillion.events import Paused
@@ -72,6 +75,20 @@ def test_any_name_and_any_number_comes_back(database: Database) -> None:
     assert (found.path, found.size, found.mtime_ns, found.inode) == (odd, 2**63 - 1, -(2**63), 2**63 - 1)
     assert found.error_message == "a\ufffdb"
     assert list(known) == [odd]
+
+
+def test_large_results_come_a_part_at_a_time(database: Database) -> None:
+    _fill(database, 3000)
+
+    def cursors() -> int:
+        return int(connection.exec_driver_sql("SELECT count(*) FROM pg_cursors").scalar_one())
+
+    with database.read() as connection:
+        for rows in (list_sidecars(connection), named_contents(connection), catalog_peers.lines_of(connection)):
+            before = cursors()
+            if next(iter(rows), None) is not None:
+                assert cursors() == before + 1
+                assert sum(1 for _ in rows) == 2999
 
 
 def test_text_is_in_the_order_of_its_bytes_and_sums_are_whole_numbers(database: Database) -> None:

@@ -11,7 +11,7 @@ import sqlalchemy as sa
 
 from pillion.catalog.events import append_events
 from pillion.catalog.facts import gone_among, held_at, record_contents, redate
-from pillion.catalog.statements import ForRows, chunks
+from pillion.catalog.statements import ForRows, chunks, streamed
 from pillion.catalog.tables import NAMES, ROOT, entries, folders, locations
 from pillion.events import Changed
 from pillion.facts import FileFacts
@@ -105,7 +105,7 @@ def known_entries(connection: sa.Connection, location_id: int, prefix: bytes = b
     query = _known(location_id)
     if prefix:
         query = query.where(entries.c.path >= prefix, entries.c.path < prefix[:-1] + b"0")
-    return _by_path(connection.execute(query))
+    return _by_path(streamed(connection, query))
 
 
 def known_parts(connection: sa.Connection, location_id: int, parts: Sequence[bytes]) -> dict[bytes, KnownEntry]:

@@ -29,6 +29,8 @@ _APPEND = prepared(
 )
 _FORGET = prepared("DELETE FROM events WHERE first_id <= :id")
 _FORGET_EVERY = 256
+_PAGE = 500
+"""Rows that are read at a time."""
 _encode = json.JSONEncoder(separators=(",", ":")).encode
 
 
@@ -65,11 +67,16 @@ def newest_event(connection: sa.Connection) -> int:
 def events_after(connection: sa.Connection, after: int) -> Iterator[Event]:
     """The events with ids greater than ``after`` that are still kept, in order."""
     start = sa.select(sa.func.max(table.c.first_id)).where(table.c.first_id <= after + 1).scalar_subquery()
-    query = sa.select(table.c.first_id, table.c.at, table.c.body).where(table.c.first_id >= sa.func.coalesce(start, 0))
-    for first, at, body in connection.execute(query.order_by(table.c.first_id)):
-        for index, values in enumerate(json.loads(body)):
-            if first + index > after:
-                yield event_of(values, id=first + index, at=at)
+    every = sa.select(table.c.first_id, table.c.at, table.c.body)
+    query = every.where(table.c.first_id >= sa.func.coalesce(start, 0))
+    rows = connection.execute(query.order_by(table.c.first_id).limit(_PAGE)).all()
+    while rows:
+        for first, at, body in rows:
+            for index, values in enumerate(json.loads(body)):
+                if first + index > after:
+                    yield event_of(values, id=first + index, at=at)
+        further = every.where(table.c.first_id > rows[-1][0]).order_by(table.c.first_id).limit(_PAGE)
+        rows = connection.execute(further).all() if len(rows) == _PAGE else []
 
 
 # events as they are stored --------------------------------------------------------------------------------------------

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from functools import partial
 from typing import Any
 
 import msgspec
@@ -12,7 +13,7 @@ import sqlalchemy as sa
 from pillion.catalog.events import events_after, newest_event
 from pillion.catalog.rebuilding import this_device
 from pillion.catalog.sidecars import UNKNOWN_RECIPES
-from pillion.catalog.statements import INSERTS, chunks
+from pillion.catalog.statements import INSERTS, Updates, change_rows, chunks, streamed
 from pillion.catalog.tables import (
     DUE,
     INVENTORY,
@@ -20,6 +21,7 @@ from pillion.catalog.tables import (
     devices,
     entries,
     events,
+    jobs,
     meta,
     peer_differences,
     peers,
@@ -27,6 +29,8 @@ from pillion.catalog.tables import (
     sidecars,
 )
 from pillion.events import Failed, Ready
+from pillion.job import ON_DEMAND_BEFORE, JobState
+from pillion.kinds import registry
 from pillion.model import SidecarFormat, SidecarKind, SidecarMark, SidecarStatus, value
 
 BUCKET = 4
@@ -50,9 +54,13 @@ class PeerRow:
     refused: str | None = None
 
 
+Due = tuple[str, SidecarKind, str, str]
+"""(content_uuid, kind, variant, recipe) of a sidecar that may be due."""
+
+
 @value
 class Offer:
-    """A ready sidecar that a library has. ``size`` in bytes."""
+    """A ready sidecar that a library has, of ``size`` bytes; without format and checksum, that there is nothing."""
 
     content_uuid: str
     kind: SidecarKind
@@ -60,13 +68,23 @@ class Offer:
     recipe: str
     checksum: str
     size: int
-    format: SidecarFormat
+    format: SidecarFormat | None
     mark: SidecarMark | None = None
+
+    @property
+    def is_empty(self) -> bool:
+        """Whether it says that the file was looked at, and there is nothing to be had from it."""
+        return self.format is None
 
     @property
     def key(self) -> tuple[str, SidecarKind, str]:
         """(content_uuid, kind, variant)"""
         return (self.content_uuid, self.kind, self.variant)
+
+    @property
+    def due(self) -> Due:
+        """(content_uuid, kind, variant, recipe)"""
+        return (self.content_uuid, self.kind, self.variant, self.recipe)
 
     @property
     def line(self) -> str:
@@ -100,6 +118,11 @@ def refuse_peer(connection: sa.Connection, name: str, why: str) -> None:
     connection.execute(sa.update(peers).where(peers.c.name == name).values(refused=why))
 
 
+def told_by(name: str) -> str:
+    """How the note of an empty result begins that this peer has told."""
+    return f"{TOLD}{name} says: "
+
+
 # what this library has ------------------------------------------------------------------------------------------------
 
 
@@ -110,7 +133,13 @@ def about_this(connection: sa.Connection) -> tuple[str | None, str | None]:
     return uuid, name
 
 
-_OFFERED = sa.and_(sidecars.c.status == SidecarStatus.READY.value, sidecars.c.recipe.not_in(UNKNOWN_RECIPES))
+TOLD = "As the peer "
+"""How the note of an empty result begins that a peer has told."""
+
+_OFFERED = sa.and_(
+    sidecars.c.status.in_([SidecarStatus.READY.value, SidecarStatus.EMPTY.value]),
+    sidecars.c.recipe.not_in(UNKNOWN_RECIPES),
+)
 
 _bucket = sa.func.substr(sidecars.c.content_uuid, 1, BUCKET)
 
@@ -145,7 +174,8 @@ def buckets_changed(connection: sa.Connection, since: InventoryState, now: Inven
 def lines_of(connection: sa.Connection, buckets: Collection[str] | None = None) -> Iterator[tuple[str, list[str]]]:
     """(bucket, the lines of its offers in order) of each of these buckets that has any; None: of all."""
     line: sa.ColumnElement[str] = sidecars.c.content_uuid
-    for column in (sidecars.c.kind, sidecars.c.variant, sidecars.c.recipe, sidecars.c.checksum):
+    checksum = sa.func.coalesce(sidecars.c.checksum, "")
+    for column in (sidecars.c.kind, sidecars.c.variant, sidecars.c.recipe, checksum):
         line = line.concat("/").concat(column)
     every = sa.select(_bucket.label("bucket"), sa.func.aggregate_strings(line, "\n")).where(_OFFERED).group_by("bucket")
     every = every.order_by("bucket")
@@ -165,13 +195,15 @@ def _in_buckets(
 ) -> Iterator[Sequence[Any]]:
     """The rows of ``query``, whose first column starts with the bucket, in order of the buckets."""
     if buckets is None:
-        yield from connection.execute(query)
+        yield from streamed(connection, query)
         return
     chosen = set(buckets)
     here = sa.and_(table.c.content_uuid >= sa.bindparam("low"), table.c.content_uuid < sa.bindparam("high"))
     ranged = query.where(here)
     for low, high in _ranges(chosen):
-        for row in connection.execute(ranged, {"low": low, "high": high + "g"}):
+        bounds = {"low": low, "high": high + "g"}
+        read = partial(streamed, connection) if low < high else connection.execute
+        for row in read(ranged, bounds):
             if row[0][:BUCKET] in chosen:
                 yield row
 
@@ -194,9 +226,9 @@ def _offer(row: Sequence[Any]) -> Offer:
         kind=SidecarKind(kind),
         variant=variant,
         recipe=recipe,
-        checksum=checksum,
-        size=size,
-        format=SidecarFormat(file_format),
+        checksum=checksum or "",
+        size=size or 0,
+        format=SidecarFormat(file_format) if file_format else None,
         mark=SidecarMark(mark) if mark else None,
     )
 
@@ -260,7 +292,8 @@ def save_differences(
     connection.execute(sa.delete(peer_differences).where(peer_differences.c.peer == peer))
     nothing = dict.fromkeys(("recipe", "checksum", "size", "format", "mark"))
     names = ("content_uuid", "kind", "variant")
-    rows: list[dict[str, Any]] = [{"peer": peer, **msgspec.to_builtins(_as_dict(offer))} for offer in has]
+    files = [offer for offer in has if not offer.is_empty]
+    rows: list[dict[str, Any]] = [{"peer": peer, **msgspec.to_builtins(_as_dict(offer))} for offer in files]
     taken = {offer.key for offer in has}
     rows += [{"peer": peer, **dict(zip(names, key, strict=True)), **nothing} for key in lacks if key not in taken]
     for some in chunks(rows, 10_000):
@@ -283,32 +316,92 @@ def count_differences(connection: sa.Connection, peer: str) -> tuple[int, int]:
 
 @dataclass(frozen=True, slots=True)
 class Wanted:
-    """What a peer has exactly as this library wants to make it. ``settings``: of the kind, as JSON."""
+    """What a peer has exactly as this library wants to make it. ``settings``: of the kind, as JSON.
+
+    ``mime``, ``source_bytes``: of the content that it is made from.
+    """
 
     offer: Offer
     settings: str
+    mime: str
+    source_bytes: int
 
 
 def wanted_among(
     connection: sa.Connection, offers: Sequence[Offer], kinds: Collection[str] | None = None
 ) -> list[Wanted]:
-    """Those of these offers that are due here by the very recipe, of files that are there; by kind and variant.
+    """Those of these offers that are due here by the very recipe, of files that are there.
 
-    ``kinds``: only of these.
+    By kind in the order of work, then by content: so about as they would be made. ``kinds``: only of these.
     """
     present = sa.exists().where(entries.c.content_uuid == sidecars.c.content_uuid, entries.c.removed_at.is_(None))
-    columns = (*sidecars.primary_key.columns, sidecars.c.wanted, recipes.c.settings)
-    due = sa.select(*columns).join(recipes, recipes.c.digest == sidecars.c.wanted).where(DUE, present)
+    columns = (*sidecars.primary_key.columns, sidecars.c.wanted, recipes.c.settings, contents.c.mime, contents.c.size)
+    due = (
+        sa.select(*columns)
+        .join(recipes, recipes.c.digest == sidecars.c.wanted)
+        .join(contents, contents.c.content_uuid == sidecars.c.content_uuid)
+        .where(DUE, present)
+    )
     chosen = [offer for offer in offers if kinds is None or offer.kind in kinds]
     found: list[Wanted] = []
     for some in chunks(chosen):
         here = due.where(sidecars.c.content_uuid.in_({offer.content_uuid for offer in some}))
         wants = {(uuid, kind, variant): rest for uuid, kind, variant, *rest in connection.execute(here)}
         for offer in some:
-            recipe, settings = wants.get(offer.key, (None, ""))
+            recipe, *rest = wants.get(offer.key, (None,))
             if recipe == offer.recipe:
-                found.append(Wanted(offer, settings))
-    return sorted(found, key=lambda item: (item.offer.kind, item.offer.variant, item.offer.content_uuid))
+                found.append(Wanted(offer, *rest))
+    return sorted(found, key=lambda one: (registry.rank(one.offer.kind), one.offer.content_uuid, one.offer.variant))
+
+
+def due_variants(connection: sa.Connection, wanted: Collection[tuple[str, str]]) -> dict[tuple[str, str], set[str]]:
+    """(content_uuid, kind), among those that are asked for -> all the variants of it that are due."""
+    found: dict[tuple[str, str], set[str]] = {}
+    for some in chunks(sorted({uuid for uuid, _ in wanted})):
+        query = sa.select(*sidecars.primary_key.columns).where(sidecars.c.content_uuid.in_(some), DUE)
+        for uuid, kind, variant in connection.execute(query):
+            if (uuid, kind) in wanted:
+                found.setdefault((uuid, kind), set()).add(variant)
+    return found
+
+
+def still_free(connection: sa.Connection, keys: Sequence[Due]) -> set[Due]:
+    """Those of these that are due by their recipes, and that no running job makes.
+
+    One that makes nothing but what is among them counts as none: it can be stopped.
+    """
+    due: dict[tuple[str, str], set[Due]] = {}
+    running: set[tuple[str, str]] = set()
+    for some in chunks(sorted({key[0] for key in keys})):
+        columns = (*sidecars.primary_key.columns, sidecars.c.wanted)
+        for uuid, kind, variant, wanted in connection.execute(
+            sa.select(*columns).where(sidecars.c.content_uuid.in_(some), DUE)
+        ):
+            due.setdefault((uuid, kind), set()).add((uuid, SidecarKind(kind), variant, wanted))
+        runs = sa.and_(jobs.c.state == JobState.RUNNING.value, jobs.c.content_uuid.in_(some))
+        ran = connection.execute(sa.select(jobs.c.content_uuid, jobs.c.kind).where(runs))
+        running.update((row[0], row[1]) for row in ran)
+    given = set(keys)
+    return {key for key in given if key in due.get(key[:2], ()) and (key[:2] not in running or due[key[:2]] <= given)}
+
+
+_HOLD = Updates(
+    "UPDATE jobs SET not_before = :until WHERE content_uuid = :content_uuid AND kind = :kind AND state = 'queued'"
+    f" AND attempts = 0 AND error_class IS NULL AND priority >= {ON_DEMAND_BEFORE} AND not_before = :before",
+    until="float8",
+    content_uuid="text",
+    kind="text",
+    before="float8",
+)
+
+
+def hold_jobs(connection: sa.Connection, rows: Sequence[tuple[float, str, SidecarKind, float]]) -> None:
+    """Let queued jobs wait until a time, given as (until, content_uuid, kind, until when they wait now, or 0).
+
+    One that somebody waits for, that failed before, or that waits for anything else stays as it is.
+    """
+    if rows:
+        change_rows(connection, _HOLD, rows)
 
 
 def forget_differences(connection: sa.Connection, keys: Sequence[tuple[str, SidecarKind, str]], peer: str) -> None:

@@ -238,10 +238,14 @@ def _drop_unwanted(connection: sa.Connection, kinds: Sequence[SidecarKind]) -> N
     drop_idle_jobs(connection, sa.select(_slice.c.content_uuid))
 
 
-def drop_idle_jobs(connection: sa.Connection, content_uuids: sa.Select[Any]) -> None:
-    """Delete queued and waiting jobs of these contents that have nothing left to do."""
+def drop_idle_jobs(connection: sa.Connection, content_uuids: sa.Select[Any], *, running: bool = False) -> None:
+    """Delete queued and waiting jobs of these contents that have nothing left to do.
+
+    ``running``: those that run, too: their workers notice that the claim is gone, and nothing they made is recorded.
+    """
     has_work = sa.exists().where(sidecars.c.content_uuid == jobs.c.content_uuid, sidecars.c.kind == jobs.c.kind, DUE)
-    idle = jobs.c.state.in_([JobState.QUEUED.value, JobState.WAITING.value])
+    states = (JobState.QUEUED, JobState.WAITING, *((JobState.RUNNING,) if running else ()))
+    idle = jobs.c.state.in_([state.value for state in states])
     connection.execute(sa.delete(jobs).where(idle, jobs.c.content_uuid.in_(content_uuids), ~has_work))
 
 

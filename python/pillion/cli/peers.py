@@ -134,7 +134,8 @@ def _say_pulled(result: Pulled, *, dry_run: bool = False) -> None:
     what = ", ".join(f"{number:,} {kind}" for kind, number in sorted(result.by_kind.items())) or "nothing"
     verb = "would be taken" if dry_run else "taken"
     size = f" ({result.bytes / 1e6:,.1f} MB, {result.seconds:.1f} s)" if result.by_kind else ""
-    say(f"{printable(result.peer)}: {what} {verb}{size}.")
+    empty = f"; it says of {result.empty:,} that there is nothing" if result.empty else ""
+    say(f"{printable(result.peer)}: {what} {verb}{size}{empty}.")
     if result.failed is not None:
         left = " It is left out from now on; 'pillion peer add' takes it in again." if result.lied else ""
         note(f"{printable(result.peer)}: {printable(result.failed)}{left}")

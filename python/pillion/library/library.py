@@ -16,7 +16,6 @@ from typing import TYPE_CHECKING
 from pillion.catalog import entries as catalog_entries
 from pillion.catalog import gates as catalog_gates
 from pillion.catalog import locations as catalog_locations
-from pillion.catalog import queue as catalog_queue
 from pillion.catalog.database import Database
 from pillion.catalog.locations import EXTERNAL_ROOT, Location
 from pillion.errors import ConfigError, LibraryClosedError, LibraryError, PillionError, UsageError
@@ -26,7 +25,7 @@ from pillion.job import ALL
 from pillion.kinds import registry
 from pillion.library.arguments import ContentId, absolute_folder, existing_folder, external_row, is_inside, location_id
 from pillion.library.looking import Looking
-from pillion.library.opening import CATALOG, absolute, closed_on_error, open_catalog, place_of
+from pillion.library.opening import CATALOG, absolute, closed_on_error, open_catalog, place_of, reconcile_on_server
 from pillion.library.sidecars import Answer, Ready, Resolution, Sidecars
 from pillion.library.status import Status, WorkReport, collect_status
 from pillion.machine import OnWait, host_name
@@ -44,6 +43,7 @@ if TYPE_CHECKING:
     from pillion.library.timeline import Timeline
     from pillion.maintenance import Maintenance, Reconciled
     from pillion.maintenance.verify import Finding
+    from pillion.peers.beside import Beside, Fetching
     from pillion.peers.exporting import Exported
     from pillion.peers.pulling import Peers
     from pillion.queue.subscription import Subscription
@@ -121,9 +121,10 @@ class Library(Looking):
         self.read_only = read_only
         self._settings = _Settings(root / "config.toml", config)
         self._store = open_store(root)
-        hooks = (self._wants_on_demand, self._variants_of, self._trouble, self._fetch)
+        hooks = (self._wants_on_demand, self._variants_of, self._trouble, lambda: self._fetching)
         super().__init__(database, Sidecars(database, self._store, *hooks))
         self._background: Workers | None = None
+        self._taking: Beside | None = None
         self._keeper: Keeper | None = None
         self._closed = False
 
@@ -195,10 +196,12 @@ class Library(Looking):
         self._must_be_writable()
         return Desk(self._database, self._store, lambda: self.config)
 
-    def _fetch(self, content_uuid: str, kind: SidecarKind, variant: str) -> bool:
-        """Take one sidecar from a peer; False if none has it."""
+    @functools.cached_property
+    def _fetching(self) -> Fetching:
+        from pillion.peers.beside import Fetching
+
         self._must_be_writable()
-        return self.peers.fetch(content_uuid, kind, variant)
+        return Fetching(self._database, lambda: self.peers)
 
     @classmethod
     def open(
@@ -225,7 +228,11 @@ class Library(Looking):
 
     @classmethod
     def reconcile(
-        cls, path: str | os.PathLike[str], *, rebuild: bool = False, sidecars: str | None = None
+        cls,
+        path: str | os.PathLike[str],
+        *,
+        rebuild: bool = False,
+        sidecars: str | os.PathLike[str] | None = None,
     ) -> Reconciled:
         """Rebuild the catalog of the library at ``path`` from its manifests (maintenance/reconcile.py).
 
@@ -234,9 +241,10 @@ class Library(Looking):
         from pillion.maintenance import reconcile
 
         if is_catalog_url(path):
-            raise UsageError("A catalog on PostgreSQL is restored from a backup of the database.")
+            return reconcile_on_server(place_of(path, sidecars), rebuild=rebuild)
         root = absolute(path)
-        return reconcile(root, root / CATALOG, rebuild=rebuild, sidecars=sidecars)
+        address = None if sidecars is None else str(sidecars)
+        return reconcile(root, root / CATALOG, rebuild=rebuild, sidecars=address)
 
     def _wants_on_demand(self, kind: SidecarKind, variant: str, mime: str) -> Sequence[WantedSidecar]:
         from pillion.index.wants import wanted_on_demand
@@ -258,6 +266,9 @@ class Library(Looking):
         desk: Desk | None = self.__dict__.get("desk")
         if desk is not None:
             desk.close()
+        fetching: Fetching | None = self.__dict__.get("_fetching")
+        if fetching is not None:
+            fetching.close()
         self._closed = True
         self.sidecars.close()
         self._database.close()
@@ -495,28 +506,30 @@ class Library(Looking):
 
         asked = progress is not None or subscription is not None
         chosen = _chosen(kinds)
-        self._take_from_peers(chosen)
         workers = self._workers(chosen, report if asked else None)
         _logger.info("working the queue of %s", self.root)
         from pillion.search.keeping import kept_up
 
-        with kept_up(self._database, self._store) as keeper:
+        with kept_up(self._database, self._store) as keeper, self._beside(chosen, stays=stay):
             workers.run(until_idle=not stay)
         if subscription is not None:
             subscription.deliver()
         behind = {} if keeper.problem is None else {"search": keeper.problem}
         return WorkReport(recorded=dict(workers.recorder.counts), notices={**self._notices(workers), **behind})
 
-    def _take_from_peers(self, kinds: Sequence[SidecarKind]) -> None:
-        """Before anything is made: what peers have of it. One that cannot be reached holds nothing up."""
-        allowed = self.config.from_peers
-        kinds = [kind for kind in kinds if (kind in allowed if allowed is not None else registry.spec(kind).from_peers)]
-        with self._database.read() as connection:
-            if not catalog_queue.may_be_taken(connection, kinds):
-                return
-        for pulled in self.peers.pull(kinds=kinds):
-            if pulled.failed is not None:
-                _logger.warning("nothing more is taken from the peer %s: %s", pulled.peer, pulled.failed)
+    def _beside(self, kinds: Sequence[SidecarKind], *, stays: bool) -> Beside:
+        """While these kinds are made: what peers have of them is taken, where that is quicker."""
+        from pillion.peers.beside import Beside
+        from pillion.queue.estimate import parallel, worker_count
+
+        def may_be_taken() -> list[SidecarKind]:
+            allowed = self.config.from_peers
+            return [
+                kind for kind in kinds if (kind in allowed if allowed is not None else registry.spec(kind).from_peers)
+            ]
+
+        at_once = {kind: parallel(kind, worker_count(self.config), self.config.concurrency) for kind in kinds}
+        return Beside(self._database, lambda: self.peers, may_be_taken, at_once, stays=stays)
 
     def _subscription(self, on_event: Callable[[Event], None]) -> Subscription:
         from pillion.queue.subscription import Subscription
@@ -541,7 +554,10 @@ class Library(Looking):
         if self._background is None:
             from pillion.search.keeping import Keeper
 
-            self._background = self._workers(_chosen(kinds), None)
+            chosen = _chosen(kinds)
+            self._background = self._workers(chosen, None)
+            self._taking = self._beside(chosen, stays=True)
+            self._taking.start()
             self._background.start()
             self._keeper = Keeper(self._database, self._store)
 
@@ -580,6 +596,9 @@ class Library(Looking):
         if self._background is not None:
             self._background.stop()
             self._background = None
+        if self._taking is not None:
+            self._taking.stop()
+            self._taking = None
         if self._keeper is not None:
             self._keeper.stop()
             self._keeper = None

@@ -10,7 +10,7 @@ from dataclasses import dataclass, field
 from enum import StrEnum
 from functools import partial
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import sqlalchemy as sa
 
@@ -37,6 +37,9 @@ from pillion.model import (
     WantedSidecar,
 )
 from pillion.store import LocalStore, Store, thumbhash_text
+
+if TYPE_CHECKING:
+    from pillion.peers.beside import Fetching
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -138,6 +141,9 @@ class Item:
 
 
 Key = tuple[str, SidecarKind, str]
+
+_HEAD_START_S = 0.25
+"""So long at least the one of making and fetching that begins has for itself."""
 """(content_uuid, kind, variant)"""
 
 OnDemand = Callable[[SidecarKind, str, str], Sequence[WantedSidecar]]
@@ -172,14 +178,14 @@ class Sidecars:
         store: Store,
         wants: OnDemand,
         variants: Variants,
-        trouble: Callable[[], PillionError | None] = lambda: None,
-        fetch: Callable[[str, SidecarKind, str], bool] = lambda *_: False,
+        trouble: Callable[[], PillionError | None],
+        fetching: Callable[[], Fetching],
     ) -> None:
         self._database = database
         self._store = store
         self._wants = wants
         self._variants = variants
-        self._fetch = fetch
+        self._fetching = fetching
         self._waiting: Waiting[Key, Ready | Failed] = Waiting(database, self._answers, trouble)
 
     def get_or_enqueue(
@@ -234,15 +240,16 @@ class Sidecars:
         modes = [item.value for item in Resolution]
         if mode not in modes:
             raise UsageError(f"There is no mode '{mode}'; choose from {', '.join(modes)}.")
-        answer: Answer | None = None
-        if mode not in (Resolution.GENERATE_ASYNC, Resolution.GENERATE_BLOCKING):
+        answer: Answer | None
+        if mode in (Resolution.GENERATE_ASYNC, Resolution.GENERATE_BLOCKING):
+            answer = self._made(uri, timeout, waits=mode == Resolution.GENERATE_BLOCKING)
+        else:
             answer = self._local(uri)
-            if answer is None and mode != Resolution.LOCAL_ONLY:
-                answer = self._fetched(uri)
-        if answer is None and mode not in (Resolution.LOCAL_ONLY, Resolution.FETCH_ONLY):
-            answer = self.get_or_enqueue(uri.content_uuid, uri.kind, uri.variant)
-            if isinstance(answer, Pending) and mode != Resolution.GENERATE_ASYNC:
-                answer = answer.wait(timeout)
+            if answer is None and mode == Resolution.FETCH_ONLY:
+                self._fetching().fetch(*self._wanted_key(uri))
+                answer = self._local(uri)
+            elif answer is None and mode == Resolution.FETCH_OR_GENERATE:
+                answer = self._fetched_or_made(uri, timeout)
         if isinstance(answer, Ready) and uri.format and answer.path.suffix[1:] != EXTENSIONS[uri.format]:
             raise UsageError(f"The sidecar at {uri} is of another format: {answer.path.suffix[1:]}.")
         return answer
@@ -251,12 +258,36 @@ class Sidecars:
         row = self._row(uri.content_uuid, self._check(uri.kind, uri.variant), uri.variant)
         return self._answer(row) if row else None
 
-    def _fetched(self, uri: SidecarUri) -> Ready | Failed | None:
-        """The sidecar, taken from a peer; None if none has it as it is wanted here."""
+    def _made(self, uri: SidecarUri, timeout: float | None, *, waits: bool = True) -> Answer:
+        answer = self.get_or_enqueue(uri.content_uuid, uri.kind, uri.variant)
+        return answer.wait(timeout) if waits and isinstance(answer, Pending) else answer
+
+    def _wanted_key(self, uri: SidecarUri) -> Key:
+        """The sidecar, which has a row now."""
         kind = self._check(uri.kind, uri.variant)
         if self._row(uri.content_uuid, kind, uri.variant) is None:
             self._want(uri.content_uuid, kind, uri.variant, queue=False)
-        return self._local(uri) if self._fetch(uri.content_uuid, kind, uri.variant) else None
+        return uri.content_uuid, kind, uri.variant
+
+    def _fetched_or_made(self, uri: SidecarUri, timeout: float | None) -> Answer:
+        """From a peer or made here: what is expected to be quicker first, and the other when its time is up as well.
+
+        Whichever is recorded first is the answer; the other is dropped.
+        """
+        until = None if timeout is None else time.monotonic() + timeout
+        key = self._wanted_key(uri)
+        expected = self._fetching().expected_s(*key)
+        if expected is None:
+            return self._made(uri, timeout)
+        fetch_s, make_s = expected
+        if fetch_s <= make_s:
+            self._fetching().start(*key).wait(_within(max(make_s, _HEAD_START_S), until))
+            return self._local(uri) or self._made(uri, _within(None, until))
+        answer = self._made(uri, _within(max(fetch_s, _HEAD_START_S), until))
+        if isinstance(answer, Pending) and (until is None or until > time.monotonic()):
+            self._fetching().start(*key)
+            answer = answer.wait(_within(None, until))
+        return answer
 
     def file(self, item: Item) -> Path | None:
         """A file on this machine with the bytes of a sidecar; None if it is not there (any more).
@@ -489,6 +520,14 @@ class Sidecars:
 def _call(on_done: Callable[[Ready | Failed], object], future: Future[Ready | Failed]) -> None:
     if not future.cancelled() and future.exception() is None:
         on_done(future.result())
+
+
+def _within(seconds: float | None, until: float | None) -> float | None:
+    """How long to wait: so many seconds, but not longer than until then, on the monotonic clock. None: for ever."""
+    if until is None:
+        return seconds
+    left = max(until - time.monotonic(), 0.0)
+    return left if seconds is None else min(seconds, left)
 
 
 def _only(content_uuid: str) -> sa.Select[str]:

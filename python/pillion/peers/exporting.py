@@ -13,11 +13,13 @@ from pillion.catalog.database import Database
 from pillion.catalog.peers import Offer
 from pillion.catalog.rebuilding import record_contents
 from pillion.model import NEVER_SAMPLED, Produced, SidecarKind
-from pillion.recording import Given, record_many
+from pillion.recording import Given, record_many, record_told
 from pillion.store import Store
 
 _BATCH = 256
 _BATCH_BYTES = 64 << 20
+
+NOTHING = "There is nothing in it."
 
 _BUCKETS = 256
 """Buckets that are read at a time."""
@@ -25,16 +27,20 @@ _BUCKETS = 256
 
 @dataclass(slots=True)
 class Exported:
-    """What was copied. ``there``: sidecars that were there already. ``damaged``: whose files are not whole here."""
+    """What was copied. ``there``: sidecars that were there already. ``damaged``: whose files are not whole here.
+
+    ``empty``: files in which nothing was found, which is noted there, too.
+    """
 
     by_kind: dict[SidecarKind, int] = field(default_factory=dict)
     bytes: int = 0
     there: int = 0
     damaged: int = 0
+    empty: int = 0
 
     def to_json(self) -> dict[str, Any]:
         """The object that ``pillion export-library --json`` prints."""
-        counts = {"there": self.there, "damaged": self.damaged}
+        counts = {"there": self.there, "damaged": self.damaged, "empty": self.empty}
         return {"sidecars": sum(self.by_kind.values()), "by_kind": dict(self.by_kind), "bytes": self.bytes, **counts}
 
 
@@ -70,18 +76,21 @@ def copy(
 def _copy_batch(
     database: Database, store: Store, other: Database, others_store: Store, batch: Sequence[Offer], result: Exported
 ) -> None:
+    empty = [(offer.content_uuid, offer.kind, offer.variant, offer.recipe) for offer in batch if offer.is_empty]
     given = [made for offer in batch if (made := _given(store, offer)) is not None]
-    result.damaged += len(batch) - len(given)
-    if not given:
+    result.damaged += len(batch) - len(given) - len(empty)
+    uuids = sorted({made.content_uuid for made in given} | {key[0] for key in empty})
+    if not uuids:
         return
-    uuids = sorted({made.content_uuid for made in given})
     now = time.time()
     with database.read() as connection:
         about = list(catalog_peers.offer_contents(connection, uuids))
     with other.write() as connection:
         record_contents(connection, about, now)
         catalog_peers.want_offers(connection, batch, now)
-    record_many(other, others_store, given)
+    if given:
+        record_many(other, others_store, given)
+    result.empty += record_told(other, empty, NOTHING) if empty else 0
     for made in given:
         result.by_kind[made.kind] = result.by_kind.get(made.kind, 0) + 1
         result.bytes += len(made.produced.data)
@@ -89,6 +98,8 @@ def _copy_batch(
 
 def _given(store: Store, offer: Offer) -> Given | None:
     """The sidecar; None if its file is not whole."""
+    if offer.format is None:
+        return None
     try:
         place = store.rel_path(offer.content_uuid, offer.kind, offer.variant, offer.format)
         data = store.read(place, offer.size)

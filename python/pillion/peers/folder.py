@@ -46,6 +46,9 @@ class FolderPeer:
         """Close its catalog."""
         self._database.close()
 
+    def abort(self) -> None:
+        """Nothing: a file that is read is soon read."""
+
     def about(self) -> About:
         """Its device, and the top of its inventory."""
         return self._counted(self._asked(self._answering.about))
@@ -71,6 +74,8 @@ class FolderPeer:
 
     def read(self, offer: Offer) -> bytes | None:
         """The bytes of a sidecar; None if it is there no more."""
+        if offer.format is None:
+            return None
         try:
             place = self._store.rel_path(offer.content_uuid, offer.kind, offer.variant, offer.format)
             data = self._store.read(place, offer.size)

@@ -1,10 +1,11 @@
 """What a library has to offer, summed up so that two libraries find where they differ without naming what they share.
 
-The ready sidecars of a library are its *offers*. Each lies in one of 65,536 *buckets*, by the first four hexadecimal
-digits of its content's uuid, which are those of a hash. A bucket's digest is BLAKE2b (128 bits) of the sorted lines of
-its offers; 256 of these make the digest of a *branch* (the first two digits), and 256 branches are the top. So two
-libraries with a million sidecars that differ in ten exchange the top (4 kB), ten branches (4 kB each), and the short
-hashes of ten buckets. Digests only say where to look: what is fetched is checked by its own checksum.
+The ready sidecars of a library are its *offers*, and so are its findings that there is nothing. Each lies in one of
+65,536 *buckets*, by the first four hexadecimal digits of its content's uuid, which are those of a hash. A bucket's
+digest is BLAKE2b (128 bits) of the sorted lines of its offers; 256 of these make the digest of a *branch* (the first
+two digits), and 256 branches are the top. So two libraries with a million sidecars that differ in ten exchange the top
+(4 kB), ten branches (4 kB each), and the short hashes of ten buckets. Digests only say where to look: what is fetched
+is checked by its own checksum.
 """
 
 from __future__ import annotations
@@ -39,7 +40,7 @@ CACHE = "inventory"
 """The file in a library with its digests, as they last were. It is made again wherever it is not right."""
 
 _HEAD = struct.Struct("<8sqq")
-_MARK = b"PILINV01"
+_MARK = b"PILINV02"
 _LEAVES = 65536 * DIGEST
 _NONE = bytes(DIGEST)
 

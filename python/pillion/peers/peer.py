@@ -11,7 +11,7 @@ from pillion.catalog.peers import Offer
 from pillion.errors import PillionError
 from pillion.model import SidecarFormat, SidecarKind, SidecarMark
 
-PROTOCOL = 1
+PROTOCOL = 2
 """Of the exchange; a peer with another one is not compared."""
 
 MOST_BUCKETS = 1024
@@ -41,8 +41,10 @@ class About(msgspec.Struct, frozen=True):
 class Peer(Protocol):
     """A library of another device. Each call raises PeerError."""
 
-    received: int
-    """Bytes that came from it, by now; of a folder, those that would have come."""
+    @property
+    def received(self) -> int:
+        """Bytes that came from it, by now; of a folder, those that would have come."""
+        ...
 
     def about(self) -> About:
         """Which device it is, and the top of its inventory."""
@@ -68,19 +70,21 @@ class Peer(Protocol):
         """End the connection."""
         ...
 
+    def abort(self) -> None:
+        """Let a call that waits in another thread end by PeerError, soon, and every later one."""
+        ...
+
 
 class SentOffer(msgspec.Struct, frozen=True, array_like=True):
     """An offer as it is sent, with the only values that Pillion writes."""
 
-    content_uuid: Annotated[
-        str, msgspec.Meta(pattern=r"^[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}\Z")
-    ]
+    content_uuid: Annotated[str, msgspec.Meta(pattern=r"^[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}\Z")]
     kind: Annotated[str, msgspec.Meta(pattern=r"^[a-z][a-z0-9_-]{0,63}\Z")]
     variant: Annotated[str, msgspec.Meta(pattern=r"^[A-Za-z0-9][A-Za-z0-9._@+-]{0,127}\Z")]
     recipe: Annotated[str, msgspec.Meta(pattern=r"^[!-~]{1,128}\Z")]
-    checksum: Annotated[str, msgspec.Meta(pattern=r"^[0-9a-f]{64}\Z")]
+    checksum: Annotated[str, msgspec.Meta(pattern=r"^([0-9a-f]{64})?\Z")]
     size: Annotated[int, msgspec.Meta(ge=0, le=1 << 40)]
-    format: SidecarFormat
+    format: SidecarFormat | None
     mark: SidecarMark | None = None
 
 
@@ -99,6 +103,11 @@ def sent(offer: Offer) -> SentOffer:
 
 
 def taken(offer: SentOffer) -> Offer:
-    """An offer that was sent, and has been decoded by its schema."""
+    """An offer that was sent, and has been decoded by its schema. Raises PeerLied for one that is neither a file nor
+    nothing.
+    """
+    is_file = (offer.format is not None, bool(offer.checksum), offer.size > 0)
+    if any(is_file) and not all(is_file):
+        raise PeerLied(f"It offered {offer.kind} {offer.variant} of {offer.content_uuid} with half of what a file has.")
     values = {name: getattr(offer, name) for name in SentOffer.__struct_fields__}
     return Offer(**{**values, "kind": SidecarKind(offer.kind)})

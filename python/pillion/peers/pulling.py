@@ -2,7 +2,9 @@
 
 A sidecar is taken only where this library wants it by the very recipe that the peer made it with. Its bytes must have
 the size and the checksum that were offered, and be a whole sidecar of its kind, which a worker finds out. Then it is
-recorded as if it had been made here. A peer that gives anything else is left out, and named, until it is added again.
+recorded as if it had been made here, if it is still due. A peer that gives anything else is left out, and named, until
+it is added again. That there is nothing in a file is the peer's word: the note of such a result names the peer, and
+where the peer is left out, this device looks itself.
 """
 
 from __future__ import annotations
@@ -10,6 +12,7 @@ from __future__ import annotations
 import json
 import os
 import re
+import threading
 import time
 from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from contextlib import closing, contextmanager
@@ -23,18 +26,22 @@ from pillion import _core
 from pillion.catalog import peers as catalog_peers
 from pillion.catalog.database import Database
 from pillion.catalog.peers import Offer, PeerRow, Wanted
+from pillion.catalog.queueing import queue_due
+from pillion.catalog.sidecars import ask_again
 from pillion.errors import ErrorClass, ItemError, UsageError
+from pillion.job import Urgency
 from pillion.kinds import registry
 from pillion.machine import at_work, this_owner
-from pillion.model import NEVER_SAMPLED, Produced, SidecarKind
+from pillion.model import NEVER_SAMPLED, Produced, SidecarKind, SidecarStatus
 from pillion.peers.answering import Answering
 from pillion.peers.checking import Check, Checked, Checker
 from pillion.peers.compare import Differences, compare, compare_bucket
 from pillion.peers.folder import FolderPeer
 from pillion.peers.peer import Peer, PeerError, PeerLied
+from pillion.peers.racing import Holding, Making, Pace, TimedPeer, portions, worth_fetching
 from pillion.peers.web import WebPeer
 from pillion.pool.sandbox import Mode
-from pillion.recording import Given, record_many
+from pillion.recording import Given, record_fetched, record_told
 from pillion.store import Store, staged_path
 
 _NAME = re.compile("[A-Za-z0-9][A-Za-z0-9._-]{0,63}")
@@ -54,7 +61,8 @@ class Pulled:
     """What was taken from one peer, or would be. ``failed``: why it was not reached, or is left out from now on.
 
     ``by_kind``: kind -> how many. ``bytes``: of the sidecars. ``received``: bytes that came in all, with the
-    comparison. ``missing``: how many it had offered and did not have any more. ``seconds``: of all of it.
+    comparison. ``missing``: how many it had offered and did not have any more. ``made``: how many were made here before
+    they came. ``empty``: of how many it said that there is nothing. ``seconds``: of all of it.
     """
 
     peer: str
@@ -62,6 +70,8 @@ class Pulled:
     bytes: int = 0
     received: int = 0
     missing: int = 0
+    made: int = 0
+    empty: int = 0
     seconds: float = 0.0
     failed: str | None = None
     lied: bool = False
@@ -75,6 +85,8 @@ class Pulled:
             "bytes": self.bytes,
             "received": self.received,
             "missing": self.missing,
+            "made": self.made,
+            "empty": self.empty,
             "seconds": round(self.seconds, 3),
             "failed": self.failed,
             "lied": self.lied,
@@ -92,6 +104,8 @@ class Peers:
         self._database = database
         self._store = store
         self._mode = mode
+        self._paces: dict[str, Pace] = {}
+        self._connected: dict[int, Peer] = {}
         self.answering = Answering(database, store.root, save=not database.is_read_only)
         """What this library answers to its peers."""
 
@@ -148,7 +162,7 @@ class Peers:
 
     def _compared(self, name: str, peer: Peer, progress: Callable[[int, int], None] | None = None) -> Differences:
         now = time.time()
-        found = compare(self._database, self._store.root, peer, progress)
+        found = compare(self._database, self._store.root, self._timed(name, peer), progress)
         device = (found.about.device_uuid, found.about.device_name)
         with self._database.write() as connection:
             catalog_peers.save_differences(connection, name, device, has=found.has, lacks=found.lacks, now=now)
@@ -180,23 +194,89 @@ class Peers:
 
         def work(peer: Peer, result: Pulled) -> None:
             found = compare(self._database, self._store.root, peer)
-            self._take(peer, self._wanted(found.has, chosen), result, progress)
+            self._take(row.name, self._timed(row.name, peer), self._wanted(found.has, chosen), result, progress)
 
         return self._pulled(row, work)
 
     def fetch(self, content_uuid: str, kind: SidecarKind, variant: str) -> bool:
         """Take one sidecar, that is due here, from the first peer that has it; False if none has it or can be reached.
 
-        Only the one bucket is compared, and nothing of it is remembered.
+        Only the one bucket is compared, and nothing of it is remembered. The peer that is expected to be the quickest
+        is asked first.
         """
 
-        def work(peer: Peer, result: Pulled) -> None:
-            offers = compare_bucket(self._database, peer, content_uuid[: catalog_peers.BUCKET])
+        def work(name: str, peer: Peer, result: Pulled) -> None:
+            timed = self._timed(name, peer)
+            offers = compare_bucket(self._database, timed, content_uuid[: catalog_peers.BUCKET])
             mine = [offer for offer in offers if offer.key == (content_uuid, kind, variant)]
-            self._take(peer, self._wanted(mine, None), result)
+            self._take(name, timed, self._wanted(mine, None), result)
 
-        rows = (row for row in self.all() if row.refused is None)
-        return any(self._pulled(row, work).by_kind for row in rows)
+        rows = sorted(
+            (row for row in self.all() if row.refused is None), key=lambda row: self.pace(row.name).seconds(0)
+        )
+        results = (self._pulled(row, partial(work, row.name)) for row in rows)
+        return any(result.by_kind or result.empty for result in results)
+
+    def race(self, kinds: Collection[SidecarKind], making: Making, stopped: Callable[[], bool]) -> list[Pulled]:
+        """Take from each peer what comes sooner than it is made here (racing.py). ``stopped``: whether to end soon."""
+        rows = [row for row in self.all() if row.refused is None]
+        return [
+            self._pulled(row, partial(self._race, row.name, kinds, making, stopped)) for row in rows if not stopped()
+        ]
+
+    def expected_s(self, size: float) -> float | None:
+        """What a sidecar of so many bytes is expected to take, from the quickest peer; None if there is none."""
+        paces = [self.pace(row.name).seconds(size) for row in self.all() if row.refused is None]
+        return min(paces, default=None)
+
+    def _race(
+        self,
+        name: str,
+        kinds: Collection[SidecarKind],
+        making: Making,
+        stopped: Callable[[], bool],
+        peer: Peer,
+        result: Pulled,
+    ) -> None:
+        timed = self._timed(name, peer)
+        wanted = self._wanted(self._compared(name, peer).has, kinds)
+        self._told(name, [one for one in wanted if one.offer.is_empty], result)
+        wanted = [one for one in wanted if not one.offer.is_empty]
+        with self._database.read() as connection:
+            due = catalog_peers.due_variants(connection, {(one.offer.content_uuid, one.offer.kind) for one in wanted})
+        entrants = worth_fetching(wanted, due, self.pace(name), making)
+        if not entrants or stopped():
+            making.looked.set()
+            return
+        with Holding(self._database, entrants) as holding, Checker(self._store.staging, self._mode) as checker:
+            making.looked.set()
+            for some in portions(entrants, self.pace(name)):
+                if stopped():
+                    return
+                holding.renew()
+                batch = self._free([one for entrant in some for one in entrant.wanted], result)
+                self._take_batch(timed, checker, batch, result, forget=name)
+                holding.done(some)
+
+    def _free(self, batch: Sequence[Wanted], result: Pulled) -> list[Wanted]:
+        """Those that were not made meanwhile."""
+        with self._database.read() as connection:
+            free = catalog_peers.still_free(connection, [one.offer.due for one in batch])
+        result.made += len(batch) - len(free)
+        return [one for one in batch if one.offer.due in free]
+
+    def pace(self, name: str) -> Pace:
+        """How quick a peer is, by what it has answered to this process."""
+        return self._paces.setdefault(name, Pace())
+
+    def _timed(self, name: str, peer: Peer) -> TimedPeer:
+        return TimedPeer(peer, self.pace(name))
+
+    def abort(self, thread: int) -> None:
+        """Let what is taken in another thread, which has this number, end soon."""
+        peer = self._connected.get(thread)
+        if peer is not None:
+            peer.abort()
 
     def _pulled(self, row: PeerRow, work: Callable[[Peer, Pulled], None]) -> Pulled:
         """What ``work`` took from a peer while it was connected."""
@@ -204,9 +284,11 @@ class Peers:
         started = time.monotonic()
         try:
             with self._blamed(row.name), closing(connect(row)) as peer:
+                self._connected[threading.get_ident()] = peer
                 try:
                     work(peer, result)
                 finally:
+                    del self._connected[threading.get_ident()]
                     result.received = peer.received
         except PeerError as error:
             result.failed, result.lied = str(error), isinstance(error, PeerLied)
@@ -215,12 +297,17 @@ class Peers:
 
     @contextmanager
     def _blamed(self, name: str) -> Iterator[None]:
-        """A peer that lies inside is left out from now on."""
+        """A peer that lies inside is left out from now on, and what it said of empty files is not believed any more."""
         try:
             yield
         except PeerLied as error:
+            now = time.time()
             with self._database.write() as connection:
                 catalog_peers.refuse_peer(connection, name, str(error)[:500])
+                told = catalog_peers.told_by(name)
+                if ask_again(connection, now, statuses=[SidecarStatus.EMPTY], message=told):
+                    for kind in registry.names():
+                        queue_due(connection, kind, Urgency.NEW, now)
             raise
 
     def _pull_named(
@@ -236,7 +323,7 @@ class Peers:
         if dry_run:
             self._count(result, wanted)
             return
-        self._take(peer, wanted, result, progress, forget=name)
+        self._take(name, self._timed(name, peer), wanted, result, progress, forget=name)
 
     def _wanted(self, offers: Sequence[Offer], kinds: Collection[str] | None) -> list[Wanted]:
         with self._database.read() as connection:
@@ -245,7 +332,8 @@ class Peers:
 
     def _take(
         self,
-        peer: Peer,
+        name: str,
+        peer: TimedPeer,
         wanted: Sequence[Wanted],
         result: Pulled,
         progress: Progress | None = None,
@@ -256,22 +344,49 @@ class Peers:
 
         ``forget``: the name of the peer of which it is no difference any more.
         """
+        self._told(name, [one for one in wanted if one.offer.is_empty], result)
+        wanted = [one for one in wanted if not one.offer.is_empty]
         if not wanted:
             return
         done = 0
         with Checker(self._store.staging, self._mode) as checker:
             for batch in _batches(wanted):
-                taken = self._taken(peer, checker, batch)
-                if taken:
-                    record_many(self._database, self._store, [given for _, given in taken])
-                if forget is not None:
-                    with self._database.write() as connection:
-                        catalog_peers.forget_differences(connection, [item.offer.key for item in batch], forget)
-                self._count(result, [item for item, _ in taken])
-                result.missing += len(batch) - len(taken)
+                self._take_batch(peer, checker, batch, result, forget=forget)
                 done += len(batch)
                 if progress is not None:
                     progress(result.peer, done, len(wanted))
+
+    def _told(self, name: str, wanted: Sequence[Wanted], result: Pulled) -> None:
+        """Take a peer's word for it that there is nothing in these."""
+        note = f"{catalog_peers.told_by(name)}there is nothing in it."
+        for start in range(0, len(wanted), _BATCH):
+            keys = [one.offer.due for one in wanted[start : start + _BATCH]]
+            result.empty += record_told(self._database, keys, note)
+
+    def _take_batch(
+        self,
+        peer: TimedPeer,
+        checker: Checker,
+        batch: Sequence[Wanted],
+        result: Pulled,
+        *,
+        forget: str | None,
+    ) -> None:
+        if not batch:
+            return
+        read = [(item, data) for item in batch if (data := _read(peer, item)) is not None]
+        started = time.monotonic()
+        taken = self._checked(read, checker)
+        made = {id(given): item for item, given in taken}
+        recorded = record_fetched(self._database, self._store, [given for _, given in taken]) if taken else ()
+        if taken:
+            peer.pace.kept(len(taken), time.monotonic() - started)
+        if forget is not None:
+            with self._database.write() as connection:
+                catalog_peers.forget_differences(connection, [item.offer.key for item in batch], forget)
+        self._count(result, [made[id(given)] for given in recorded])
+        result.missing += len(batch) - len(taken)
+        result.made += len(taken) - len(recorded)
 
     @staticmethod
     def _count(result: Pulled, wanted: Sequence[Wanted]) -> None:
@@ -279,12 +394,11 @@ class Peers:
             result.by_kind[item.offer.kind] = result.by_kind.get(item.offer.kind, 0) + 1
             result.bytes += item.offer.size
 
-    def _taken(self, peer: Peer, checker: Checker, batch: Sequence[Wanted]) -> list[tuple[Wanted, Given]]:
-        """What of a batch the peer has, read and checked. Raises PeerLied, PeerError."""
+    def _checked(self, read: Sequence[tuple[Wanted, bytes]], checker: Checker) -> list[tuple[Wanted, Given]]:
+        """What was read, checked. Raises PeerLied, PeerError."""
         owner = this_owner()
         with at_work(owner):
             try:
-                read = [(item, data) for item in batch if (data := _read(peer, item)) is not None]
                 checks: list[tuple[Check, int]] = []
                 for item, data in read:
                     offer = item.offer
@@ -315,8 +429,8 @@ def connect(row: PeerRow) -> Peer:
 
 
 def _batches(wanted: Sequence[Wanted]) -> Iterator[Sequence[Wanted]]:
-    """In pieces of one kind and variant each, with bounded bytes."""
-    for _, some in groupby(wanted, key=lambda item: (item.offer.kind, item.offer.variant)):
+    """In pieces of one kind each, with bounded bytes."""
+    for _, some in groupby(wanted, key=lambda item: item.offer.kind):
         batch: list[Wanted] = []
         size = 0
         for item in some:
@@ -349,7 +463,7 @@ def _given(item: Wanted, data: bytes, found: Checked | ItemError) -> Given:
         raise PeerLied(
             f"What it gave as {offer.kind} {offer.variant} of {offer.content_uuid} is none: {found.message}."
         )
-    if found.format is not offer.format:
+    if found.format is not offer.format or offer.format is None:
         raise PeerLied(f"It offered {offer.kind} {offer.variant} as {offer.format}, and gave {found.format}.")
     produced = Produced(
         variant=offer.variant,

@@ -10,8 +10,10 @@ import http.client
 import ssl
 import time
 from collections.abc import Mapping, Sequence
+from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
+from socket import SHUT_RDWR
 from typing import Self, TypeVar
 from urllib.parse import quote, urlsplit
 
@@ -86,10 +88,19 @@ class WebPeer:
         if token_file is not None:
             self._headers["authorization"] = f"Bearer {read_token(token_file)}"
         self._connection = address.connection()
+        self._aborted = False
 
     def close(self) -> None:
         """End the connection."""
         self._connection.close()
+
+    def abort(self) -> None:
+        """Let a call that waits in another thread end by PeerError, and every later one."""
+        self._aborted = True
+        socket = self._connection.sock
+        if socket is not None:
+            with suppress(OSError):
+                socket.shutdown(SHUT_RDWR)
 
     def about(self) -> About:
         """Which device it is, and the top of its inventory."""
@@ -149,6 +160,8 @@ class WebPeer:
         """(status, body) of an answer of at most ``limit`` bytes, whatever is wrong with it after one new try."""
         headers = self._headers if body is None else {**self._headers, "content-type": "application/json"}
         for last in (False, True):
+            if self._aborted:
+                raise PeerError(f"{self._url} is not asked any more.")
             try:
                 self._connection.request("GET" if body is None else "POST", self._prefix + path, body, headers)
                 return self._read(limit)

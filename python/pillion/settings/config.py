@@ -46,7 +46,7 @@ policy = "{policy}"            # what this device generates: "mobile", "desktop"
 # memory_budget = 12884901888 # bytes for all workers together (default: three quarters of the machine's memory)
 # max_pixels = 268435456      # larger pictures are refused
 # sandbox = "auto"            # "require": no workers where they cannot be confined; "off": not confined
-# from_peers = ["thumb"]      # kinds taken from other devices before any is made (default: all but large ones)
+# from_peers = ["thumb"]      # kinds taken from other devices where that is quicker (default: all but large ones)
 # quiet_hours = "22:00-07:00" # local time in which ocr, transcripts and embeddings do not run
 # on_battery = true           # false: they also do not run while the machine is on battery
 
