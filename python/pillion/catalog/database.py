@@ -321,6 +321,16 @@ class Database:
         with self.read() as connection:
             return _wrong(connection.exec_driver_sql)
 
+    @contextmanager
+    def anew(self) -> Iterator[Database]:
+        """A new, empty catalog beside this one, where a server has both; :meth:`exchange` lets it take its place."""
+        raise NotImplementedError
+        yield
+
+    def exchange(self) -> str | None:
+        """Let the catalog that :meth:`anew` made take the place of this one; returns where this one is now."""
+        raise NotImplementedError
+
     def close(self) -> None:
         """Close every connection. Every later transaction raises LibraryClosedError."""
         self.read = self.write = self.share = partial(_refused_after_close, self._library)

@@ -9,6 +9,7 @@ lock rows in one order (queue.py: jobs, contents, then the events), so that they
 
 from __future__ import annotations
 
+import itertools
 import os
 import time
 from collections.abc import Iterator, Sequence
@@ -18,6 +19,7 @@ from typing import Any, ClassVar
 
 import psycopg
 import sqlalchemy as sa
+from psycopg import sql
 from psycopg.adapt import Buffer, Loader
 from psycopg.types.string import StrDumper, StrDumperUnknown
 from sqlalchemy.exc import DBAPIError
@@ -59,12 +61,23 @@ _SETTINGS = {
 }
 
 
+_HINT = "restore the database from its last backup, or run 'pillion reconcile --rebuild' to make it from the sidecars"
+
+_FRESH = "pillion_fresh"
+"""The schema of a catalog that is being made again."""
+
+
 class Postgres(Database):
-    """A catalog in a database of its own on a PostgreSQL server; ``url`` as SQLAlchemy reads it."""
+    """A catalog in a database of its own on a PostgreSQL server; ``url`` as SQLAlchemy reads it.
+
+    ``schema``: where its tables are, if not where the connection finds them.
+    """
 
     on_server: ClassVar[bool] = True
 
-    def __init__(self, url: sa.URL, *, read_only: bool = False) -> None:
+    def __init__(self, url: sa.URL, *, read_only: bool = False, schema: str | None = None) -> None:
+        self._url = url
+        self._schema = schema
         address = url.set(drivername="postgresql+psycopg")
         self._was_there = False
         engine = sa.create_engine(
@@ -79,7 +92,7 @@ class Postgres(Database):
         )
         _, self._arguments = engine.dialect.create_connect_args(address)
         name = url.set(drivername="postgresql").render_as_string(hide_password=True)
-        self._begin(engine, name, "restore the database from its last backup", name, read_only=read_only)
+        self._begin(engine, name, _HINT, name, read_only=read_only)
         self.read = engine.execution_options(isolation_level="REPEATABLE READ", postgresql_readonly=True).begin
         if read_only:
             self.write = self.share = self._refused_to_write
@@ -114,6 +127,8 @@ class Postgres(Database):
         connection = psycopg.connect(**{**defaults, **self._arguments, "autocommit": True})
         try:
             connection.execute("; ".join(f"SET {name} = '{value}'" for name, value in _SETTINGS.items()))
+            if self._schema is not None:
+                connection.execute(sql.SQL("SET search_path = {}").format(sql.Identifier(self._schema)))
             connection.autocommit = False
         except BaseException:
             connection.close()
@@ -225,6 +240,33 @@ class Postgres(Database):
                     f" FROM {table.name} HAVING max({column.name}) IS NOT NULL"
                 )
 
+    @contextmanager
+    def anew(self) -> Iterator[Database]:
+        """As :meth:`Database.anew`: in a schema of its own."""
+        with self.write() as connection:
+            connection.exec_driver_sql(f"DROP SCHEMA IF EXISTS {_FRESH} CASCADE")
+            connection.exec_driver_sql(f"CREATE SCHEMA {_FRESH}")
+        fresh = Postgres(self._url, schema=_FRESH)
+        try:
+            yield fresh
+        finally:
+            fresh.close()
+
+    def exchange(self) -> str | None:
+        """As :meth:`Database.exchange`: returns the schema that has the old tables now, None if there were none."""
+        with self.write() as connection:
+            ours = str(connection.exec_driver_sql("SELECT current_schema()").scalar_one())
+            fresh = _relations(connection, _FRESH)
+            old = [(name, kind) for name, kind in _relations(connection, ours) if name in dict(fresh)]
+            aside = None
+            if old:
+                aside = _unused_schema(connection)
+                connection.exec_driver_sql(f"CREATE SCHEMA {aside}")
+                _move(connection, old, ours, aside)
+            _move(connection, fresh, _FRESH, ours)
+            connection.exec_driver_sql(f"DROP SCHEMA {_FRESH}")
+        return None if aside is None else f"the schema {aside} of {self.name}"
+
     def check(self) -> list[str]:
         """What the amcheck extension finds wrong, where the database has it: it must be installed by its owner."""
         with self.read() as connection:
@@ -244,6 +286,29 @@ class Postgres(Database):
             except psycopg.Error as error:
                 return str(error).splitlines()[0]
         return None
+
+
+def _relations(connection: sa.Connection, schema: str) -> list[tuple[str, str]]:
+    """(name, TABLE or VIEW) of what is in a schema, views last."""
+    rows = connection.exec_driver_sql(
+        "SELECT relname, relkind FROM pg_class JOIN pg_namespace ON pg_namespace.oid = relnamespace"
+        " WHERE nspname = %s AND relkind IN ('r', 'v') ORDER BY relkind, relname",
+        (schema,),
+    )
+    return [(name, "TABLE" if kind == "r" else "VIEW") for name, kind in rows]
+
+
+def _unused_schema(connection: sa.Connection) -> str:
+    """The first of pillion_damaged_1, pillion_damaged_2 and so on that there is not."""
+    there = set(connection.exec_driver_sql("SELECT nspname FROM pg_namespace").scalars())
+    return next(name for number in itertools.count(1) if (name := f"pillion_damaged_{number}") not in there)
+
+
+def _move(connection: sa.Connection, relations: Sequence[tuple[str, str]], start: str, end: str) -> None:
+    """Move tables with their indexes and sequences, and views, from one schema to another."""
+    quote = connection.dialect.identifier_preparer.quote
+    for name, kind in relations:
+        connection.exec_driver_sql(f"ALTER {kind} {quote(start)}.{quote(name)} SET SCHEMA {quote(end)}")
 
 
 def _is_operational(error: object) -> bool:

@@ -7,9 +7,10 @@ import os
 import time
 import uuid
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import closing, contextmanager
 from dataclasses import dataclass
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from pillion.catalog.copying import is_copying
 from pillion.catalog.database import Database, reconcile_hint, refuse_network_file_system
@@ -24,6 +25,9 @@ from pillion.settings.config import TEMPLATE, Config, load_config
 from pillion.store import MARK, LocalStore, keep_elsewhere, open_store
 from pillion.store.opening import FILE as STORE_FILE
 from pillion.store.opening import store_id
+
+if TYPE_CHECKING:
+    from pillion.maintenance import Reconciled
 
 CATALOG = "catalog.sqlite"
 
@@ -173,7 +177,9 @@ def read_id(root: Path) -> str | None:
 
 def pair(root: Path, database: Database) -> None:
     """Note in a library's folder and in its catalog that they belong together."""
-    library_id = read_id(root) or str(uuid.uuid4())
+    with database.read() as connection:
+        there = read_library_id(connection)
+    library_id = read_id(root) or there or str(uuid.uuid4())
     try:
         if store_id(root) is None:
             (root / LIBRARY_ID).write_text(library_id + "\n", encoding="ascii")
@@ -181,6 +187,18 @@ def pair(root: Path, database: Database) -> None:
         raise LibraryError(f"Cannot write {root / LIBRARY_ID}: {error.strerror}.") from error
     with database.write() as connection:
         write_library_id(connection, library_id)
+
+
+def reconcile_on_server(place: Place, *, rebuild: bool) -> Reconciled:
+    """Rebuild a catalog on a server from the manifests of its library (maintenance/reconcile.py)."""
+    from pillion.maintenance import reconcile_elsewhere
+
+    if place.sidecars is not None:
+        _create_folders(place.root, None, place.sidecars, adopt=True)
+    with closing(open_database(place.url or "")) as database:
+        report = reconcile_elsewhere(place.root, database, read_id(place.root), rebuild=rebuild)
+        pair(place.root, database)
+    return report
 
 
 @contextmanager

@@ -10,7 +10,7 @@ from pillion.errors import LibraryError, UsageError
 from pillion.machine import at_work, this_owner
 from pillion.maintenance.cleanup import CleanupReport
 from pillion.maintenance.cleanup import cleanup as _cleanup
-from pillion.maintenance.reconcile import Reconciled, reconcile
+from pillion.maintenance.reconcile import Reconciled, reconcile, reconcile_elsewhere
 from pillion.maintenance.repair import Repaired
 from pillion.maintenance.repair import repair as _repair
 from pillion.maintenance.usage import Usage
@@ -18,7 +18,7 @@ from pillion.maintenance.usage import usage as _usage
 from pillion.maintenance.verify import Finding, verify
 from pillion.store import Store
 
-__all__ = ["CleanupReport", "Maintenance", "Reconciled", "Repaired", "Usage", "reconcile"]
+__all__ = ["CleanupReport", "Maintenance", "Reconciled", "Repaired", "Usage", "reconcile", "reconcile_elsewhere"]
 
 DEFAULT_DAYS = 30.0
 

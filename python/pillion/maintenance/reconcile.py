@@ -2,6 +2,7 @@
 
 An undamaged catalog is kept, and what is missing in it is added. Otherwise a new one is made beside it, the damaged one
 is moved aside, and the new one takes its place. A kill at any point leaves the old one or none; the next call goes on.
+On PostgreSQL the new one is made in a schema of its own, and the two change places in one transaction.
 """
 
 from __future__ import annotations
@@ -10,6 +11,7 @@ import logging
 import os
 import time
 from collections.abc import Iterator
+from contextlib import closing
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -19,7 +21,14 @@ import psutil
 
 from pillion.catalog.database import Database, refuse_network_file_system
 from pillion.catalog.outcomes import SidecarOutcome
-from pillion.catalog.rebuilding import note_reconciled, record_contents, record_listed, register_device
+from pillion.catalog.rebuilding import (
+    note_reconciled,
+    read_library_id,
+    record_contents,
+    record_listed,
+    register_device,
+    write_library_id,
+)
 from pillion.errors import CatalogError, LibraryBusyError, LibraryError, PillionError
 from pillion.failpoints import reach
 from pillion.machine import device_name, device_uuid, exclusive
@@ -80,39 +89,76 @@ def reconcile(root: Path, catalog: Path, *, rebuild: bool = False, sidecars: str
     report = Reconciled()
     with exclusive(root / "index.lock", "indexing"):
         if not rebuild and _is_sound(catalog, may_be_empty=not store.has_contents()):
-            _fill(catalog, store, report)
-            _rebuild_index(catalog, store, anew=False)
+            with closing(Database(catalog)) as database:
+                _fill(database, store, report)
+                _rebuild_index(database, store, anew=False)
             return report
         _refuse_if_open(catalog)
         fresh = catalog.with_name(f"{catalog.name}.new")
         for part in _PARTS:
             Path(f"{fresh}{part}").unlink(missing_ok=True)
-        _fill(fresh, store, report)
+        with closing(Database(fresh)) as database:
+            _fill(database, store, report)
         reach("reconcile.filled")
         report.catalog = "rebuilt"
         report.moved_to = _move_aside(catalog)
         reach("reconcile.aside")
         os.replace(fresh, catalog)
-        _rebuild_index(catalog, store, anew=True)
+        with closing(Database(catalog)) as database:
+            _rebuild_index(database, store, anew=True)
     return report
 
 
-def _rebuild_index(catalog: Path, store: Store, *, anew: bool) -> None:
+def reconcile_elsewhere(root: Path, database: Database, library_id: str | None, *, rebuild: bool = False) -> Reconciled:
+    """As :func:`reconcile`, for a catalog in a database of a server; ``root``: the library's folder on this machine.
+
+    ``library_id``: of the library whose sidecars these are, None if nothing says so. Raises LibraryError if the catalog
+    is of another one, StoreError, LibraryBusyError (another process indexes).
+    """
+    store = open_store(root)
+    if not root.is_dir() or not store.has_contents():
+        raise LibraryError(f"There are no sidecars of a library at {root}; name their place with --sidecars.")
+    store.create()
+    report = Reconciled()
+    with database.exclusive(root / "index.lock", "indexing"):
+        there = _library_in(database)
+        if there is not None and library_id not in (None, there):
+            raise LibraryError(f"{root} holds the sidecars of another library than the catalog {database.name}.")
+        library_id = library_id or there
+        if not rebuild and not (database.exists() and database.check()):
+            database.prepare()
+            _fill(database, store, report, library_id)
+            _rebuild_index(database, store, anew=False)
+            return report
+        report.catalog = "rebuilt"
+        with database.anew() as fresh:
+            _fill(fresh, store, report, library_id)
+            reach("reconcile.filled")
+        report.moved_to = database.exchange()
+        _rebuild_index(database, store, anew=True)
+    return report
+
+
+def _library_in(database: Database) -> str | None:
+    if not database.exists():
+        return None
+    with database.read() as connection:
+        return read_library_id(connection)
+
+
+def _rebuild_index(database: Database, store: Store, *, anew: bool) -> None:
     """Build the search index again, if there is one: it names events of the old catalog, or is damaged."""
     from pillion.search import index, update
     from pillion.search.checking import problems
 
     if not (store.root / index.FOLDER).is_dir() or not (anew or problems(store.root)):
         return
-    database = Database(catalog)
     try:
         index.remove(store.root)
         update.catch_up(database, store)
     except (PillionError, OSError) as error:
         # The next search builds it.
         _logger.warning("the search index of %s was not built again: %s", store.root, error)
-    finally:
-        database.close()
 
 
 def _is_sound(catalog: Path, *, may_be_empty: bool) -> bool:
@@ -155,17 +201,15 @@ def _move_aside(catalog: Path) -> str | None:
     return f"{catalog}.damaged-{number}"
 
 
-def _fill(catalog: Path, store: Store, report: Reconciled) -> None:
+def _fill(database: Database, store: Store, report: Reconciled, library_id: str | None = None) -> None:
     now = time.time()
-    database = Database(catalog)
-    try:
-        database.prepare()
-        with database.write() as connection:
-            register_device(connection, device_uuid(), device_name(), now)
-        for batch in _batches(store, report):
-            _record(database, batch, report, now)
-    finally:
-        database.close()
+    database.prepare()
+    with database.write() as connection:
+        register_device(connection, device_uuid(), device_name(), now)
+        if library_id is not None:
+            write_library_id(connection, library_id)
+    for batch in _batches(store, report):
+        _record(database, batch, report, now)
 
 
 @dataclass(slots=True)
