@@ -38,11 +38,11 @@ def pace(*, latency_s: float, rate: float = 10e6) -> Pace:
 def test_what_takes_no_longer_than_to_make_it_is_fetched() -> None:
     some = [wanted(number) for number in range(10)]
     making = Making(Estimates(), {THUMB: 2})
-    # A first guess says 0.03 s for a thumbnail of a photograph.
-    assert worth_fetching(some, due(*some), pace(latency_s=0.5), making) == []
-    found = worth_fetching(some, due(*some), pace(latency_s=0.01), making)
+    each_s = making.seconds(some[:1])
+    assert worth_fetching(some, due(*some), pace(latency_s=each_s), making) == []
+    found = worth_fetching(some, due(*some), pace(latency_s=each_s / 2), making)
     assert [one.wanted for one in found] == [[item] for item in some]
-    assert [one.made_s for one in found] == pytest.approx([0.015 * number for number in range(1, 11)])
+    assert [one.made_s for one in found] == pytest.approx([each_s / 2 * number for number in range(1, 11)])
 
 
 def test_a_slow_way_is_good_enough_for_what_takes_long() -> None:
