@@ -10,6 +10,7 @@
 #   make bench-peers       thumbnails beside libvips and Pillow-SIMD, each in an environment of its own; checks its goals
 #   make bench-text        OCR, transcripts and embeddings beside other tools; ARGS="--only ocr-speed" for a section
 #   make bench-search      search beside SQLite FTS5 and usearch; ARGS="--cranfield FOLDER" for its quality
+#   make bench-pull        taking 5,000 thumbnails from a peer beside rsync, and kills amid it (needs Debian's rsync)
 #   make bench-queue       the queue on PostgreSQL beside procrastinate and pgqueuer; ARGS="--rows 100000"
 #   make soak              everything broken on purpose, at the large numbers: hours; SOAK="--part kills" for a part
 #   make route             which of our files a photograph, a page and a request pass through, and how often
@@ -30,7 +31,7 @@ NATIVE := $(VENV)/python tools/native.py run
 export DIR
 SOAK ?=
 
-.PHONY: demo test test-python test-rust lint format bench bench-smoke bench-peers bench-queue bench-search bench-serve bench-text gates fuzz fuzz-api fuzz-images fuzz-files soak soak-serve route setup setup-dev wheel clean help
+.PHONY: demo test test-python test-rust lint format bench bench-smoke bench-peers bench-pull bench-queue bench-search bench-serve bench-text gates fuzz fuzz-api fuzz-images fuzz-files soak soak-serve route setup setup-dev wheel clean help
 
 help:
 	@sed -n 's/^#  *make /make /p' Makefile
@@ -91,6 +92,10 @@ bench-peers: setup-dev
 bench-text:
 	@$(PYTHON) tools/bootstrap.py test bench
 	@$(VENV)/python tools/bench_text.py $(ARGS)
+
+bench-pull:
+	@$(PYTHON) tools/bootstrap.py test
+	@$(VENV)/python tools/bench_pull.py $(ARGS)
 
 bench-queue:
 	@$(PYTHON) tools/bootstrap.py test bench

@@ -9,11 +9,15 @@ from pathlib import Path
 import pytest
 
 from pillion import Library, hash_file
+from pillion.catalog.peers import Offer
 from pillion.failpoints import DIRECTORY_VARIABLE, RULES_VARIABLE
 from pillion.kinds.registry import WRITES
+from pillion.peers import pulling
+from pillion.peers.web import WebPeer
 from tests.support import devices
 from tests.support.devices import PHOTOS, SIZES
 from tests.support.program import run, run_json
+from tests.support.serving import serving
 
 POINTS = (
     *("store.manifest", "store.sync", "store.synced", "store.rename", "store.renamed"),
@@ -71,6 +75,38 @@ def test_a_pull_that_is_killed_goes_on(phone: Path, tmp_path: Path, point: str, 
     assert whole(phone) == PHOTOS * SIZES
     desk = [json.loads(line) for line in run("peers", "--json", "--library", phone).stdout.splitlines()]
     assert [(peer["name"], peer["refused"]) for peer in desk] == [("desk", None)]
+
+
+def test_a_peer_that_is_killed_amid_a_pull_leaves_both_whole(
+    made: Path, phone: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    desk = tmp_path / "desk"
+    shutil.copytree(made / "desk", desk)
+    # Each photograph is recorded by itself, so that something has been when the server ends.
+    monkeypatch.setattr(pulling, "_BATCH", SIZES)
+    with serving(desk, "--no-work", "--no-watch") as server, Library.open(phone) as library:
+        library.peers.add("desk", f"http://127.0.0.1:{server.port}")
+        read, times = WebPeer.read, iter(range(PHOTOS * SIZES))
+
+        def killed(peer: WebPeer, offer: Offer) -> bytes | None:
+            if next(times) == SIZES:
+                server.process.kill()
+                server.process.wait()
+            return read(peer, offer)
+
+        monkeypatch.setattr(WebPeer, "read", killed)
+        (pulled,) = library.peers.pull()
+        monkeypatch.setattr(WebPeer, "read", read)
+    assert pulled.failed
+    assert not pulled.lied
+    assert whole(phone) == SIZES
+    for place in (phone, desk):
+        assert run("verify", "--library", place).returncode == 0
+    with serving(desk, "--no-work", "--no-watch") as server, Library.open(phone) as library:
+        library.peers.add("desk", f"http://127.0.0.1:{server.port}")
+        assert library.peers.pull()[0].failed is None
+    assert whole(phone) == PHOTOS * SIZES
+    assert run("verify", "--library", phone).returncode == 0
 
 
 @pytest.mark.parametrize("point", ["store.manifest", "store.sync", "store.rename"])
