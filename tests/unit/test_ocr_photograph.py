@@ -8,7 +8,8 @@ import numpy as np
 import pytest
 
 from pillion.kinds.ocr import photograph
-from pillion.kinds.ocr.ppocr import RegionText, Word, shared
+from pillion.kinds.ocr.ppocr import Region, RegionText, Word, shared, touching
+from pillion.kinds.ocr.result import OcrWord
 
 
 def line(
@@ -101,3 +102,68 @@ def test_lines_above_each_other_are_no_row_however_near_they_are() -> None:
     places = {"TOTAL": (0, 0), "2.50": (200, -9), "CASH": (2, 11), "10.00": (198, 2)}
     ordered = photograph.in_reading_order([line(text, 1.0, at=place) for text, place in places.items()])
     assert [one.text for one, _ in ordered] == list(places)
+
+
+def test_places_far_apart_share_nothing() -> None:
+    one, half, far = line("abcd", 1.0), line("abcd", 1.0, at=(20, 0)), line("abcd", 1.0, at=(20, 300))
+    places = [one.corners, half.corners, far.corners]
+    assert touching(places, places).tolist() == [[True, True, False], [True, True, False], [False, False, True]]
+    assert touching([], places).shape == (0, 3)
+
+
+def region(left: float, top: float, right: float, bottom: float) -> Region:
+    return Region(np.array([[left, top], [right, top], [right, bottom], [left, bottom]], np.float32), 0.8)
+
+
+def known(text: str, left: float, right: float, confidence: float = 96.0, top: float = 0) -> OcrWord:
+    return OcrWord(text=text, confidence=confidence, box=(left, top + 4, right, top + 18), uncertain=False)
+
+
+def test_what_is_known_surely_is_not_read_again() -> None:
+    regions = [region(0, 0, 200, 22), region(0, 100, 200, 122), region(300, 0, 360, 22)]
+    words = [known("TOTAL", 100, 190), known("THE", 8, 90), known("4.20", 8, 190, 60, top=100)]
+    the_total, price, beside = photograph.texts_of_known(regions, words)
+    assert the_total is not None
+    assert (the_total.text, round(the_total.confidence, 2)) == ("THE TOTAL", 0.96)
+    assert the_total.words[0].start == pytest.approx(0.04)
+    assert price is None, "it was not sure"
+    assert beside is None, "nothing was there"
+
+
+def test_a_region_that_known_words_fill_in_part_is_read_again() -> None:
+    (of_part,) = photograph.texts_of_known([region(0, 0, 200, 22)], [known("THE", 8, 60)])
+    (of_other_row,) = photograph.texts_of_known([region(0, 0, 200, 22)], [known("THE", 8, 190, top=20)])
+    assert of_part is None
+    assert of_other_row is None
+
+
+class Engine:
+    """Finds regions, and reads in each what is given for it."""
+
+    def __init__(self, regions: list[Region], said: list[str]) -> None:
+        self.regions, self.said, self.read = regions, said, 0
+
+    def detect(self, picture: object) -> list[Region]:
+        return self.regions
+
+    def recognise(self, picture: object, regions: list[Region]) -> list[RegionText]:
+        self.read += len(regions)
+        rows = [int(one.corners[0, 1] // 100) for one in regions]
+        return [
+            RegionText(one.corners, 0.8, 0.97, (Word(self.said[row], 0.97, 0.0, 1.0),))
+            for one, row in zip(regions, rows, strict=True)
+        ]
+
+
+class Blank:
+    width, height = 640, 400
+
+    def pixels(self, max_side: int | None = None) -> np.ndarray:
+        return np.zeros((400, 640, 3), np.uint8)
+
+
+def test_a_page_is_joined_from_what_was_known_and_what_is_read_again() -> None:
+    engine = Engine([region(0, 0, 200, 22), region(0, 100, 200, 122)], ["MILK", "BREAD"])
+    found = photograph.recognise_photograph(Blank(), engine, [known("Cream", 8, 190)])
+    assert [one.text for one in found.lines] == ["Cream", "BREAD"]
+    assert engine.read == 1

@@ -40,6 +40,6 @@ def test_ppocr_reads_a_page_of_which_tesseract_is_not_sure(
     monkeypatch.setattr(steps, "_seen", lambda picture, photographs: steps._Seen(None))
     monkeypatch.setattr(steps.ImageSource, "of", lambda picture, drawn: picture)
     monkeypatch.setattr(steps, "recognise_page", lambda *_: RecognisedPage(lines(100, confidence), languages=("eng",)))
-    monkeypatch.setattr(steps, "_by_ppocr", lambda picture, sheet: other)
+    monkeypatch.setattr(steps, "_by_ppocr", lambda picture, sheet, before: other)
     found = steps._recognise_image(PICTURE, RECOGNISERS, "auto")
     assert (found is other) == taken

@@ -16,7 +16,7 @@ from collections.abc import Sequence
 from typing import TYPE_CHECKING, Protocol
 
 from pillion.kinds.ocr.page import RecognisedPage
-from pillion.kinds.ocr.ppocr import Region, RegionText, shared, sized, upright_boxes, word_corners
+from pillion.kinds.ocr.ppocr import Region, RegionText, Word, shared, sized, touching, upright_boxes, word_corners
 from pillion.kinds.ocr.result import OcrLine, OcrWord
 
 if TYPE_CHECKING:
@@ -72,9 +72,14 @@ class PhotographSource(Protocol):
         ...
 
 
-def recognise_photograph(source: PhotographSource, engine: PhotographEngine) -> RecognisedPage:
-    """The believable lines of a photograph, in its own pixels. Raises ItemError."""
-    texts = believable(_all_texts(source, engine))
+def recognise_photograph(
+    source: PhotographSource, engine: PhotographEngine, known: Sequence[OcrWord] = ()
+) -> RecognisedPage:
+    """The believable lines of a photograph, in its own pixels. Raises ItemError.
+
+    ``known``: words that another engine read in it. Regions that these fill, all of them surely, are not read again.
+    """
+    texts = believable(_all_texts(source, engine, known))
     if not texts:
         return RecognisedPage()
     ordered = in_reading_order(texts)
@@ -98,17 +103,17 @@ def _lines(texts: Sequence[RegionText], paragraphs: Sequence[bool]) -> tuple[Ocr
 # detection and recognition --------------------------------------------------------------------------------------------
 
 
-def _all_texts(source: PhotographSource, engine: PhotographEngine) -> list[RegionText]:
-    regions = _detected(source, engine, _FIRST_SIDE)
-    for region in _detected(source, engine, _SECOND_SIDE):
-        if not any(_is_same(region, other) for other in regions):
-            regions.append(region)
+def _all_texts(source: PhotographSource, engine: PhotographEngine, known: Sequence[OcrWord]) -> list[RegionText]:
+    regions = _with_others(_detected(source, engine, _FIRST_SIDE), _detected(source, engine, _SECOND_SIDE))
     if not regions:
         return []
     regions = sorted(regions, key=lambda region: region.score, reverse=True)[:_MAX_LINES]
+    read = texts_of_known(regions, known)
     picture, factor = _large_enough(source, regions)
-    texts = engine.recognise(picture, [_scaled(region, factor) for region in regions])
-    return [_unscaled(text, factor) for text in [*texts, *_from_close_by(picture, texts, engine)]]
+    unread = [_scaled(region, factor) for region, text in zip(regions, read, strict=True) if text is None]
+    texts = engine.recognise(picture, unread)
+    texts = [_unscaled(text, factor) for text in [*texts, *_from_close_by(picture, texts, engine)]]
+    return [*filter(None, read), *texts]
 
 
 def _detected(source: PhotographSource, engine: PhotographEngine, side: int) -> list[Region]:
@@ -124,6 +129,17 @@ def _large_enough(source: PhotographSource, regions: Sequence[Region]) -> tuple[
     side = max(source.width, source.height) * min(1.0, _LINE_HEIGHT / max(low, 1.0))
     picture = source.pixels(min(_LARGEST_SIDE, max(_FIRST_SIDE, round(side))))[:, :, :3]
     return picture, np.array([picture.shape[1] / source.width, picture.shape[0] / source.height], np.float32)
+
+
+def _with_others(regions: Sequence[Region], more: Sequence[Region]) -> list[Region]:
+    """The regions, and of others those that are not among them."""
+    every = [*regions, *more]
+    near = touching([region.corners for region in more], [region.corners for region in every])
+    kept = list(range(len(regions)))
+    for place, touched in enumerate(near, len(regions)):
+        if not any(touched[other] and _is_same(every[place], every[other]) for other in kept):
+            kept.append(place)
+    return [every[place] for place in kept]
 
 
 def _is_same(one: Region, other: Region) -> bool:
@@ -171,6 +187,49 @@ def _unscaled(text: RegionText, factor: NDArray[np.float32]) -> RegionText:
     return RegionText(text.corners / factor, text.score, text.confidence, text.words)
 
 
+# what is known already ------------------------------------------------------------------------------------------------
+
+_SURE = 95.0
+"""Confidence of another engine's words from which they are not read again. Measured: docs/performance.md."""
+_FILLED = 0.6
+_EDGE = 0.5
+"""A region is filled by words over this share of its length, but for the margin at its ends, in its heights."""
+_LEVEL = 0.35
+"""How far from the middle of a region's height the middle of a word of it is, at most."""
+
+
+def texts_of_known(regions: Sequence[Region], known: Sequence[OcrWord]) -> list[RegionText | None]:
+    """For each region the text that known words make in it; None where they do not fill it or are not sure."""
+    if not known:
+        return [None] * len(regions)
+    boxes = np.array([word.box for word in known], np.float64).reshape(-1, 2, 2)
+    middles, halves = boxes.mean(axis=1), np.diff(boxes, axis=1)[:, 0] / 2
+    return [_text_of_known(region, known, middles, halves) for region in regions]
+
+
+def _text_of_known(
+    region: Region, known: Sequence[OcrWord], middles: NDArray[np.float64], halves: NDArray[np.float64]
+) -> RegionText | None:
+    corner, along, down = region.corners[0], *(region.corners[[1, 3]] - region.corners[0])
+    length, height = max(1.0, float(np.linalg.norm(along))), max(1.0, float(np.linalg.norm(down)))
+    at, level = (middles - corner) @ along / length**2, (middles - corner) @ down / height**2
+    half = np.abs(halves @ along) / length**2
+    inside = np.flatnonzero((at > 0) & (at < 1) & (np.abs(level - 0.5) < _LEVEL))
+    if not len(inside) or any((known[place].confidence or 0.0) < _SURE for place in inside):
+        return None
+    inside = inside[np.argsort(at[inside])]
+    start, end = (at - half)[inside].min(), (at + half)[inside].max()
+    if min(end, 1.0) - max(start, 0.0) < min(_FILLED, 1.0 - _EDGE * height / length):
+        return None
+    words = tuple(
+        Word(known[n].text, (known[n].confidence or 0.0) / 100, max(0.0, at[n] - half[n]), min(1.0, at[n] + half[n]))
+        for n in inside.tolist()
+    )
+    letters = sum(len(word.text) for word in words)
+    sure = sum(word.confidence * len(word.text) for word in words) / max(1, letters)
+    return RegionText(region.corners, region.score, sure, words)
+
+
 # trust ----------------------------------------------------------------------------------------------------------------
 
 _SURE_ENOUGH = {2: 0.94, 3: 0.88, 4: 0.80}
@@ -215,11 +274,13 @@ def believable(texts: Sequence[RegionText]) -> list[RegionText]:
 
 def without_duplicates(texts: Sequence[RegionText]) -> list[RegionText]:
     """Of several results for the same place the one with the best score."""
-    kept: list[RegionText] = []
-    for text in sorted(texts, key=score, reverse=True):
-        if all(shared(text.corners, other.corners) < _SAME_PLACE for other in kept):
-            kept.append(text)
-    return kept
+    texts = sorted(texts, key=score, reverse=True)
+    near = touching([text.corners for text in texts], [text.corners for text in texts])
+    kept: list[int] = []
+    for place, text in enumerate(texts):
+        if not any(near[place, other] and shared(text.corners, texts[other].corners) >= _SAME_PLACE for other in kept):
+            kept.append(place)
+    return [texts[place] for place in kept]
 
 
 def _is_company(text: RegionText, other: RegionText) -> bool:

@@ -49,6 +49,10 @@ _TALL = 1.5
 _DOUBTFUL = 0.85
 """A line that reads worse than this is read the other way up too."""
 _MAX_RATIO = 60.0
+_HIGH = 48
+"""The height, in pixels, at which the recogniser reads a line."""
+_MIN_RATIO = 2.0
+"""Shorter lines are padded to it, in heights: prices and dates are short, and a receipt's time is that of its area."""
 _BATCH_RATIO = 60.0
 """Longest line, and lines at a time, in heights: each takes 450 kB in the answer of the recogniser."""
 
@@ -168,7 +172,12 @@ def _recogniser(path: str) -> Any:
     from rapidocr.ch_ppocr_rec import TextRecognizer
 
     settings = _settings(
-        path, lang_type=LangRec.CH, font_path=None, rec_keys_path=None, rec_batch_num=64, rec_img_shape=[3, 48, 320]
+        path,
+        lang_type=LangRec.CH,
+        font_path=None,
+        rec_keys_path=None,
+        rec_batch_num=64,
+        rec_img_shape=[3, _HIGH, round(_HIGH * _MIN_RATIO)],
     )
     return TextRecognizer(settings)
 
@@ -252,7 +261,7 @@ def _crop(bgr: NDArray[np.uint8], region: Region) -> NDArray[np.uint8]:
 
 def _batches(regions: Sequence[Region]) -> Iterator[list[int]]:
     """Numbers of regions of about the same length, which are recognised together."""
-    ratios = [min(_MAX_RATIO, max(7.0, region.sides[0] / max(1.0, region.sides[1]))) for region in regions]
+    ratios = [min(_MAX_RATIO, max(_MIN_RATIO, region.sides[0] / max(1.0, region.sides[1]))) for region in regions]
     batch: list[int] = []
     for number in sorted(range(len(regions)), key=lambda number: (ratios[number], number)):
         if batch and ratios[number] * (len(batch) + 1) > _BATCH_RATIO:
@@ -318,8 +327,15 @@ def shared(one: Corners, other: Corners) -> float:
 
 
 def _area(corners: Corners) -> float:
-    x, y = corners[:, 0], corners[:, 1]
-    return abs(float(np.dot(x, np.roll(y, -1)) - np.dot(y, np.roll(x, -1)))) / 2
+    (x0, y0), (x1, y1), (x2, y2), (x3, y3) = corners.tolist()
+    return float(abs((x2 - x0) * (y3 - y1) - (x3 - x1) * (y2 - y0))) / 2
+
+
+def touching(ones: Sequence[Corners], others: Sequence[Corners]) -> NDArray[np.bool_]:
+    """Whether the upright boxes around places share anything; shape (ones, others). Most pairs are far apart."""
+    one, other = np.asarray(ones).reshape(-1, 4, 2), np.asarray(others).reshape(-1, 4, 2)
+    low, high = one.min(axis=1)[:, None], one.max(axis=1)[:, None]
+    return np.asarray(((low < other.max(axis=1)) & (other.min(axis=1) < high)).all(axis=2))
 
 
 def sized(part: NDArray[np.uint8], side: int) -> NDArray[np.uint8]:

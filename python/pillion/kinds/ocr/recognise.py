@@ -146,7 +146,7 @@ def _recognise_image(picture: Picture, recognisers: Recognisers, engine: str) ->
         # What looks like a sheet may be a bright part of something else.
         only = max(only, _read_page(whole, recognisers, picture), key=_score)
     if has_ppocr and (only.confidence or 0.0) < _sure_enough(only):
-        other = _by_ppocr(picture, seen.sheet)
+        other = _by_ppocr(picture, seen.sheet, only)
         is_as_long = seen.is_photograph or _letters(other.pages[0]) >= _AS_LONG * _letters(only)
         if _score(other.pages[0]) > _score(only) and is_as_long:
             return other
@@ -207,11 +207,16 @@ def _sure_enough(only: OcrPage) -> float:
     return _UNSURE_SLIP if is_slip and only.languages in ((), ("eng",)) else _UNSURE
 
 
-def _by_ppocr(picture: Picture, sheet: Sheet | None = None) -> OcrResult:
-    """As a photograph, of a sheet in it alone if there is one. PP-OCR does not say in which language the text is."""
+def _by_ppocr(picture: Picture, sheet: Sheet | None = None, before: OcrPage | None = None) -> OcrResult:
+    """As a photograph, of a sheet in it alone if there is one. PP-OCR does not say in which language the text is.
+
+    ``before``: how the picture was read before. What is sure in it is not read again, where it is level print.
+    """
     size = float(picture.width), float(picture.height)
     source = picture if sheet is None else SheetPicture(picture, sheet)
-    found = recognise_photograph(source, ppocr.loaded())
+    is_level = before is not None and sheet is None and before.rotation == 0
+    known = [word for line in before.lines for word in line.words] if before is not None and is_level else []
+    found = recognise_photograph(source, ppocr.loaded(), known)
     only = ocr_page(1, (source.width, source.height), "pixel", found.lines, found.rotation)
     only = only if sheet is None else page_in_picture(only, sheet, size)
     return OcrResult(engine=ppocr.NAME, engine_version=ppocr.version(), languages=(), pages=(only,))
