@@ -210,20 +210,21 @@ def texts_of_known(regions: Sequence[Region], known: Sequence[OcrWord]) -> list[
 def _text_of_known(
     region: Region, known: Sequence[OcrWord], middles: NDArray[np.float64], halves: NDArray[np.float64]
 ) -> RegionText | None:
-    corner, along, down = region.corners[0], *(region.corners[[1, 3]] - region.corners[0])
+    corner = region.corners[0]
+    along, down = region.corners[1] - corner, region.corners[3] - corner
     length, height = max(1.0, float(np.linalg.norm(along))), max(1.0, float(np.linalg.norm(down)))
     at, level = (middles - corner) @ along / length**2, (middles - corner) @ down / height**2
     half = np.abs(halves @ along) / length**2
     inside = np.flatnonzero((at > 0) & (at < 1) & (np.abs(level - 0.5) < _LEVEL))
-    if not len(inside) or any((known[place].confidence or 0.0) < _SURE for place in inside):
+    order: list[int] = inside[np.argsort(at[inside])].tolist()
+    if not order or any((known[place].confidence or 0.0) < _SURE for place in order):
         return None
-    inside = inside[np.argsort(at[inside])]
-    start, end = (at - half)[inside].min(), (at + half)[inside].max()
-    if min(end, 1.0) - max(start, 0.0) < min(_FILLED, 1.0 - _EDGE * height / length):
+    spans = [(max(0.0, float(at[n] - half[n])), min(1.0, float(at[n] + half[n]))) for n in order]
+    if spans[-1][1] - spans[0][0] < min(_FILLED, 1.0 - _EDGE * height / length):
         return None
     words = tuple(
-        Word(known[n].text, (known[n].confidence or 0.0) / 100, max(0.0, at[n] - half[n]), min(1.0, at[n] + half[n]))
-        for n in inside.tolist()
+        Word(known[n].text, (known[n].confidence or 0.0) / 100, start, end)
+        for n, (start, end) in zip(order, spans, strict=True)
     )
     letters = sum(len(word.text) for word in words)
     sure = sum(word.confidence * len(word.text) for word in words) / max(1, letters)
