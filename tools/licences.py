@@ -33,6 +33,7 @@ SPDX: Mapping[str, str] = {
 """What packages call a licence -> SPDX's name; "" says nothing."""
 
 EXCEPTIONS: Mapping[str, str] = {
+    "partd": "says BSD: its LICENSE.txt is BSD-3-Clause",
     "pi-heif": "LGPL-3.0: a library of its own that users install with the extra heif and can replace",
     "psycopg": "LGPL-3.0: a package of its own that users install with the extra cluster and can replace",
     "psycopg-binary": "the same, with libpq, under the PostgreSQL licence, and OpenSSL, under Apache-2.0",

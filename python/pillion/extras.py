@@ -16,6 +16,7 @@ from pillion.panics import is_panic
 
 EXTRAS: Mapping[str, Mapping[str, str]] = {
     "cluster": {"obstore": "obstore", "psycopg": "psycopg"},
+    "dask": {"distributed": "distributed"},
     "documents": {
         "chardet": "chardet",
         "lxml": "lxml",

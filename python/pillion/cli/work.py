@@ -119,23 +119,45 @@ def index(
     "--server", metavar="URL", help="Work for the library of a 'pillion serve' on another machine, without a mount."
 )
 @click.option("--token-file", type=PATH, metavar="FILE", help="The server's token, made there with --scope work.")
+@click.option("--dask", metavar="ADDRESS", help="Work on the machines of a Dask cluster, by its scheduler's address.")
+@click.option(
+    "--dask-wait",
+    type=click.FloatRange(0),
+    default=600,
+    show_default=True,
+    metavar="SECONDS",
+    help="How long its scheduler may be away before this ends with exit code 4.",
+)
 @json_option
 def work(
-    library: Path | None, kinds: str | None, stay: bool, server: str | None, token_file: Path | None, as_json: bool
+    library: Path | None,
+    kinds: str | None,
+    stay: bool,
+    server: str | None,
+    token_file: Path | None,
+    dask: str | None,
+    dask_wait: float,
+    as_json: bool,
 ) -> None:
     """Work through the queue until nothing is left to do.
+
+    With --dask, jobs are claimed and recorded here, and made on the machines of a cluster such as tcp://scheduler:8786.
 
     With --server, sources are fetched and results uploaded; nothing is kept on this machine. The server's settings
     count, and its pauses.
     """
     chosen = split_kinds(kinds)
     click.get_current_context().meta[STAYS] = stay
+    if server is not None and dask is not None:
+        raise UsageError("Give --server or --dask: the machines of a cluster get their files from this one.")
     if server is not None:
         _work_for(server, token_file, chosen, stay=stay, as_json=as_json)
         return
     with open_library(library) as opened, progress_shown() as live:
         try:
-            worked = opened.run(kinds=chosen, progress=live.work, stay=stay)
+            worked = opened.run(
+                kinds=chosen, progress=live.work, stay=stay, dask=dask, dask_wait_s=dask_wait, on_notice=note
+            )
         except KeyboardInterrupt:
             live.stop()
             note("\nStopped. Nothing is lost: run 'pillion work' again to go on.")

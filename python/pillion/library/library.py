@@ -46,12 +46,16 @@ if TYPE_CHECKING:
     from pillion.peers.beside import Beside, Fetching
     from pillion.peers.exporting import Exported
     from pillion.peers.pulling import Peers
+    from pillion.queue.engine import Pool
     from pillion.queue.subscription import Subscription
     from pillion.queue.work import Workers
     from pillion.remote.desk import Desk
     from pillion.search.find import Hit
     from pillion.search.keeping import Keeper
 
+
+DASK_WAIT_S = 600.0
+"""How long the scheduler of a Dask cluster may be away."""
 
 _logger = logging.getLogger(__name__)
 # A program that sets no logging up is not to find ours on its stderr.
@@ -488,8 +492,15 @@ class Library(Looking):
         progress: Callable[[Workers], None] | None = None,
         on_event: Callable[[Event], None] | None = None,
         stay: bool = False,
+        dask: str | None = None,
+        dask_wait_s: float = DASK_WAIT_S,
+        on_notice: Callable[[str], None] | None = None,
     ) -> WorkReport:
         """Work the queue until it is idle. Ctrl-C stops at once; jobs in flight go back to the queue.
+
+        ``dask``: the address of the scheduler of a Dask cluster whose machines do the work instead of this one's
+        processes. Where it goes away, ``on_notice`` gets a sentence, and it is waited for ``dask_wait_s`` seconds; then
+        ClusterAwayError is raised, as it is where nobody answers at the start (not with ``stay``).
 
         With ``stay`` only Ctrl-C ends it: it waits for new jobs, and for faults of the machine to be fixed.
         ``on_event`` gets the library's events meanwhile, in order and in this thread; if it raises an error, the run
@@ -506,7 +517,13 @@ class Library(Looking):
 
         asked = progress is not None or subscription is not None
         chosen = _chosen(kinds)
-        workers = self._workers(chosen, report if asked else None)
+        elsewhere = None
+        if dask is not None:
+            from pillion.cluster.pool import on_dask
+
+            say = on_notice or _logger.warning
+            elsewhere = on_dask(dask, self._database, say=say, patience_s=dask_wait_s, waits=stay)
+        workers = self._workers(chosen, report if asked else None, elsewhere)
         _logger.info("working the queue of %s", self.root)
         from pillion.search.keeping import kept_up
 
@@ -561,7 +578,12 @@ class Library(Looking):
             self._background.start()
             self._keeper = Keeper(self._database, self._store)
 
-    def _workers(self, kinds: Sequence[SidecarKind], progress: Callable[[Workers], None] | None) -> Workers:
+    def _workers(
+        self,
+        kinds: Sequence[SidecarKind],
+        progress: Callable[[Workers], None] | None,
+        elsewhere: Callable[[Config], Pool] | None = None,
+    ) -> Workers:
         from pillion.queue.work import Workers
 
         used = self.config
@@ -573,7 +595,15 @@ class Library(Looking):
             before, used = used, self._settings.current
             return None if used == before else used
 
-        return Workers(self._database, self._store, self.config, kinds=kinds, progress=progress, reread=reread)
+        return Workers(
+            self._database,
+            self._store,
+            self.config,
+            kinds=kinds,
+            progress=progress,
+            reread=reread,
+            elsewhere=elsewhere,
+        )
 
     def wait_until_idle(self, timeout_s: float | None = None) -> bool:
         """Wait until the background workers have nothing left to do; False if that takes longer than ``timeout_s``.

@@ -150,7 +150,11 @@ class Codec:
 
     def batch(self, items: Sequence[Any], *, prepares: bool) -> bytes:
         """The frame of a batch."""
-        return frame(Sign.PREPARED_BATCH if prepares else Sign.BATCH, self._encoder.encode(list(items)))
+        return frame(Sign.PREPARED_BATCH if prepares else Sign.BATCH, self.packed_items(items))
+
+    def packed_items(self, items: Sequence[Any]) -> bytes:
+        """The items of a batch, without its frame; :meth:`items` reads it."""
+        return self._encoder.encode(list(items))
 
     def items(self, data: bytes) -> Sequence[Any]:
         """The items of a batch. Raises WireError."""
@@ -159,7 +163,11 @@ class Codec:
 
     def result_frame(self, result: Any, *, last: bool) -> bytes:
         """The frame of a result."""
-        return frame(Sign.LAST_RESULT if last else Sign.RESULT, self._encoder.encode(result))
+        return frame(Sign.LAST_RESULT if last else Sign.RESULT, self.packed_result(result))
+
+    def packed_result(self, result: Any) -> bytes:
+        """A result, without its frame; :meth:`result` reads it."""
+        return self._encoder.encode(result)
 
     def result(self, data: bytes) -> Any:
         """What the target returned. Raises WireError."""

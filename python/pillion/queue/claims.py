@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import os
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from contextlib import suppress
 from pathlib import Path
 
@@ -21,6 +21,7 @@ from pillion.kinds.execute import Execution
 from pillion.kinds.lacking import Lacking, Question, look_quickly
 from pillion.kinds.registry import obtaining
 from pillion.kinds.spec import MIB
+from pillion.model import SidecarKind
 from pillion.pool.pool import WorkerPool
 from pillion.pool.sandbox import Policy
 from pillion.queue.commit import DISK_FULL_NOTICE, PlannedJob
@@ -53,24 +54,35 @@ class Claims:
 
     def checked(self, planned: PlannedJob, returned: Execution | ItemError) -> Execution | ItemError:
         """What came of a job; an error in this process's words where the worker said something of the machine."""
+        settings = (planned.making[0].settings or {}) if planned.making else None
+        return self.looked_at(planned.job.kind, planned.job.mime, settings, returned)
+
+    def looked_at(
+        self,
+        kind: SidecarKind,
+        mime: str,
+        settings: Mapping[str, object] | None,
+        returned: Execution | ItemError,
+    ) -> Execution | ItemError:
+        """The same for a task of this kind. ``settings`` None: it was to make nothing."""
         if isinstance(returned, ItemError) or returned.failure is None or not returned.failure.error_class.environment:
             return returned
         says_full = returned.failure.error_class is ErrorClass.DISK_FULL
         if says_full and has_no_room(Path(self._store.new_staging_path(self._owner))):
             return ItemError(ErrorClass.DISK_FULL, DISK_FULL_NOTICE)
         # A disk without room for models is such a tool, too: it holds back one kind.
-        sentence = self._lacking(planned).confirmed(returned.failure.message)
+        sentence = self._lacking(kind, mime, settings).confirmed(returned.failure.message)
         if sentence is not None:
             return ItemError(ErrorClass.MISSING_TOOL, sentence)
         said = returned.failure.message[:200]
         message = f"Its worker process said what is not so of this machine ({returned.failure.error_class}: {said})."
         return ItemError(ErrorClass.CRASH, message)
 
-    def _lacking(self, planned: PlannedJob) -> Lacking:
-        function = registry.specs()[planned.job.kind].lacking
-        if function is None or not planned.making:
+    def _lacking(self, kind: SidecarKind, mime: str, settings: Mapping[str, object] | None) -> Lacking:
+        function = registry.specs()[kind].lacking
+        if function is None or settings is None:
             return Lacking()
-        question = Question(function=function, mime=planned.job.mime, settings=planned.making[0].settings or {})
+        question = Question(function=function, mime=mime, settings=settings)
         key = msgspec.msgpack.encode(question, order="sorted")
         at, found = self._seen.get(key, (float("-inf"), Lacking()))
         if time.monotonic() - at >= _TRUST_S:

@@ -10,7 +10,7 @@ import queue
 import threading
 import time
 from collections import Counter
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from concurrent.futures import Future
 from functools import partial
 from types import MappingProxyType
@@ -20,7 +20,8 @@ from pillion import _core
 from pillion.errors import ErrorClass, ItemError
 from pillion.job import AGING_S, ALL, BEHIND, EVERY_PRIORITY, LAST_FROM, ON_DEMAND_BEFORE, STEP, aged_priority
 from pillion.model import Allowance, value
-from pillion.pool.pool import SetAside, Turn, WorkerPool
+from pillion.pool.pool import SetAside, Turn
+from pillion.pool.sandbox import Policy
 
 J = TypeVar("J")
 
@@ -84,6 +85,38 @@ Result = tuple[Planned[J], Any]
 """A planned job and what its task returned, or the ItemError that ended it."""
 
 
+class Pool(Protocol):
+    """Who runs batches: child processes of this machine (pool/pool.py), or a cluster (cluster/pool.py)."""
+
+    @property
+    def size(self) -> int:
+        """How many batches run at the same time; 0 while there is nobody to run any."""
+        ...
+
+    @property
+    def running(self) -> Mapping[str, int]:
+        """How many work on each lane now."""
+        ...
+
+    def submit_batch(
+        self, lane: str, items: Sequence[tuple[Any, Allowance]], *, alone: bool = False, turn: Turn = Turn.IN_LINE
+    ) -> list[Future[Any]]:
+        """Give tasks with what each may use to one worker; see :meth:`pillion.pool.pool.WorkerPool.submit_batch`."""
+        ...
+
+    def cancel(self, futures: Collection[Future[Any]]) -> None:
+        """Cancel these items and stop those that run."""
+        ...
+
+    def confine(self, policy: Policy, *, again: bool = False) -> None:
+        """Let workers of this machine use what ``policy`` says."""
+        ...
+
+    def shutdown(self, wait: bool = True, *, cancel_futures: bool = False) -> None:
+        """Stop."""
+        ...
+
+
 class JobSource(Protocol[J]):
     """The durable queue as the engine sees it. All times are seconds since 1970."""
 
@@ -137,7 +170,7 @@ class Engine(Generic[J]):
     def __init__(
         self,
         source: JobSource[J],
-        pool: WorkerPool,
+        pool: Pool,
         lane_limits: Mapping[str, int],
         *,
         lane_workers: Mapping[str, int] = MappingProxyType({}),

@@ -25,7 +25,6 @@ from pillion.catalog.queue import ClaimedJob
 from pillion.errors import CatalogUnavailableError, ErrorClass, PillionError, WorkersStoppedError
 from pillion.failpoints import reach
 from pillion.kinds import registry
-from pillion.kinds.execute import Execution
 from pillion.kinds.registry import obtaining
 from pillion.machine import at_work, interrupts_end, is_gone, this_owner
 from pillion.model import Failure, SidecarKind
@@ -33,10 +32,11 @@ from pillion.pool.pool import WorkerPool
 from pillion.pool.sandbox import Mode, Policy
 from pillion.queue.checkpoints import FOLDER, Checkpoints
 from pillion.queue.commit import Recorder
-from pillion.queue.engine import Engine
+from pillion.queue.engine import Engine, Pool
 from pillion.queue.estimate import Estimates, Eta, parallel, worker_count
 from pillion.queue.gates import Gates
 from pillion.queue.jobs import CatalogJobs
+from pillion.queue.pools import RECYCLE_SHARE, says_full
 from pillion.settings.config import Config
 from pillion.store import Store, fetch, rescue
 
@@ -44,9 +44,6 @@ _logger = logging.getLogger(__name__)
 
 TARGET = "pillion.kinds.execute:execute"
 """What a worker process runs for each job."""
-
-_RECYCLE_SHARE = 0.4
-"""A worker that uses more than this share of its memory limit after a batch is replaced."""
 
 
 # what they may use ---------------------------------------------------------------------------------------------------
@@ -231,6 +228,9 @@ def named_paths(config: Config) -> list[Path]:
 # the engine with its pool ---------------------------------------------------------------------------------------------
 
 
+_MANY = 1 << 20
+"""Jobs of a lane in flight on a cluster: in fact as many as its workers have in line."""
+
 _POOL_SETTINGS = ("workers", "concurrency", "memory_limit", "memory_budget", "sandbox")
 """Settings that need other workers: where they change, the running ones end first."""
 
@@ -241,7 +241,8 @@ class Workers:
     Use :meth:`run` to work in this thread, or :meth:`start` and :meth:`stop` for a separate one.
 
     ``progress`` is called with these workers once a second, and whenever results were recorded. ``reread`` is called
-    once a second too; where it returns settings, the work goes on with them.
+    once a second too; where it returns settings, the work goes on with them. ``elsewhere`` makes a pool of other
+    machines, in place of this one's.
     """
 
     def __init__(
@@ -253,6 +254,7 @@ class Workers:
         kinds: Sequence[SidecarKind] | None = None,
         progress: Callable[[Workers], None] | None = None,
         reread: Callable[[], Config | None] | None = None,
+        elsewhere: Callable[[Config], Pool] | None = None,
     ) -> None:
         self._kinds = tuple(registry.specs()) if kinds is None else tuple(kinds)
         self._database = database
@@ -260,6 +262,7 @@ class Workers:
         self._config = config
         self._progress = None if progress is None else partial(self._tell, progress)
         self._reread = reread
+        self._elsewhere = elsewhere
         self._owner = this_owner()
         self._checkpoints = Checkpoints(store.staging / FOLDER)
         self.recorder = Recorder(database, store, self._checkpoints, self._owner)
@@ -280,25 +283,11 @@ class Workers:
 
     def _build(self) -> None:
         """An engine and a pool for the settings as they are now."""
-        config, policy = self._config, self._confinement.policy()
-        size, estimates = worker_count(config), Estimates()
+        config, estimates = self._config, Estimates()
         self._rebuild = False
-        self.eta = Eta(self._database, estimates, self._kinds, size, self.recorder.jobs_ended, self._config.concurrency)
-        limits = {kind: spec.limits for kind, spec in registry.specs().items()}
-        at_once: dict[str, int] = {kind: parallel(kind, size, config.concurrency) for kind in limits}
-        lane_workers = {kind: number for kind, number in at_once.items() if number < size or kind in config.concurrency}
-        self._pool = WorkerPool(
-            TARGET,
-            size=size,
-            memory_limit=config.memory_limit,
-            memory_budget=config.memory_budget,
-            recycle_bytes=int(config.memory_limit * _RECYCLE_SHARE),
-            lane_workers=lane_workers,
-            policy=policy,
-            fetch=fetch,
-            fills=_says_full,
-            obtaining=obtaining,
-        )
+        self._pool = self._local(config) if self._elsewhere is None else self._elsewhere(config)
+        size = max(1, self._pool.size)
+        self.eta = Eta(self._database, estimates, self._kinds, size, self.recorder.jobs_ended, config.concurrency)
         self._source = CatalogJobs(
             self._database,
             self._store,
@@ -315,16 +304,43 @@ class Workers:
             confinement=self._confinement,
         )
         self._confinement.confine = self._pool.confine
+        limits = {str(kind): spec.limits for kind, spec in registry.specs().items()}
+        lane_workers: dict[str, int] = {}
+        if self._elsewhere is None:
+            lane_limits = {kind: limit.per_worker * min(size, limit.workers or size) for kind, limit in limits.items()}
+            lane_workers = self._lane_workers(config, size)
+        else:
+            # Each machine of a cluster limits its own, and how many there are may change.
+            lane_limits = dict.fromkeys(limits, _MANY)
         self.engine = Engine(
             self._source,
             self._pool,
-            {kind: limit.per_worker * min(size, limit.workers or size) for kind, limit in limits.items()},
+            lane_limits,
             lane_workers=lane_workers,
             lane_seconds={kind: limit.batch_s for kind, limit in limits.items() if limit.batch_s is not None},
             progress=self._progress,
             idle=self.idle,
             clock=self._database.now,
         )
+
+    def _local(self, config: Config) -> Pool:
+        size = worker_count(config)
+        return WorkerPool(
+            TARGET,
+            size=size,
+            memory_limit=config.memory_limit,
+            memory_budget=config.memory_budget,
+            recycle_bytes=int(config.memory_limit * RECYCLE_SHARE),
+            lane_workers=self._lane_workers(config, size),
+            policy=self._confinement.policy(),
+            fetch=fetch,
+            fills=says_full,
+            obtaining=obtaining,
+        )
+
+    def _lane_workers(self, config: Config, size: int) -> dict[str, int]:
+        at_once: dict[str, int] = {kind: parallel(kind, size, config.concurrency) for kind in registry.specs()}
+        return {kind: number for kind, number in at_once.items() if number < size or kind in config.concurrency}
 
     def _look_at_settings(self) -> None:
         """Go on with changed settings. Where they need other workers, the engine ends, and another goes on."""
@@ -411,7 +427,3 @@ class Workers:
                 self._store.sweep(owner)
         if self._checkpoints.folder.exists():
             self._checkpoints.drop_stale(self._database)
-
-
-def _says_full(value: Execution) -> bool:
-    return value.failure is not None and value.failure.error_class is ErrorClass.DISK_FULL

@@ -29,7 +29,6 @@ from pillion.errors import ErrorClass, ItemError
 from pillion.job import FULL_BUDGET
 from pillion.kinds import registry
 from pillion.kinds.execute import Execution, ExecutionTask, allowance
-from pillion.kinds.registry import obtaining
 from pillion.machine import at_work, interrupts_end, this_owner
 from pillion.model import NEVER_SAMPLED, PDF_PASSWORDS, Empty, Failure, SidecarKind
 from pillion.pool.pool import SetAside, WorkerPool
@@ -37,11 +36,11 @@ from pillion.pool.sandbox import Mode, Policy
 from pillion.queue.commit import PlannedJob, believed, result_of
 from pillion.queue.engine import Engine, Planned, Result
 from pillion.queue.estimate import parallel, worker_count
-from pillion.queue.work import TARGET
+from pillion.queue.pools import confined_pool
 from pillion.remote.protocol import DeskError, Failed, Lent, Lied, Made, Over, Returned
 from pillion.remote.server import Server, ServerAway
 from pillion.settings.config import Config
-from pillion.store import LocalStore, fetch, staged_path
+from pillion.store import LocalStore, staged_path
 
 _logger = logging.getLogger(__name__)
 
@@ -52,7 +51,6 @@ _PATIENCE_S = 600.0
 """A server that is away for longer ends a run that does not stay."""
 _HOLD_S = 60.0
 """For so long no jobs are asked for of a kind for which this machine lacks a tool."""
-_RECYCLE_SHARE = 0.4
 
 
 @dataclass(slots=True)
@@ -471,7 +469,7 @@ def work(
         store.create()
         size = worker_count(config)
         jobs = LentJobs(server, store, owner, depth=max(4, 2 * size), stay=stay, report=report)
-        pool = _pool(store, jobs, owner, config, size)
+        pool = _pool(store, owner, config, size)
         limits = {kind: spec.limits for kind, spec in registry.specs().items()}
         at_once: dict[str, int] = {kind: parallel(kind, size, config.concurrency) for kind in limits}
         lane_workers = {kind: number for kind, number in at_once.items() if number < size}
@@ -497,31 +495,21 @@ def work(
     return report
 
 
-def _pool(store: LocalStore, jobs: LentJobs, owner: str, config: Config, size: int) -> WorkerPool:
+def _pool(store: LocalStore, owner: str, config: Config, size: int) -> WorkerPool:
     """As a library's, but its children read only what was fetched."""
-    limits = {kind: spec.limits for kind, spec in registry.specs().items()}
-    at_once: dict[str, int] = {kind: parallel(kind, size, config.concurrency) for kind in limits}
     reads = [os.fsencode(path) for path in (store.root / "sources", store.staging, *registry.models())]
-    return WorkerPool(
-        TARGET,
+    policy = Policy(
+        mode=Mode(config.sandbox),
+        reads=tuple(sorted(reads)),
+        writes=registry.written_elsewhere(),
+        home=os.fsencode(store.staging),
+        prefix=f"{owner}.",
+        programs=registry.programs(),
+    )
+    return confined_pool(
+        policy,
         size=size,
         memory_limit=config.memory_limit,
         memory_budget=config.memory_budget,
-        recycle_bytes=int(config.memory_limit * _RECYCLE_SHARE),
-        lane_workers={kind: number for kind, number in at_once.items() if number < size},
-        policy=Policy(
-            mode=Mode(config.sandbox),
-            reads=tuple(sorted(reads)),
-            writes=registry.written_elsewhere(),
-            home=os.fsencode(store.staging),
-            prefix=f"{owner}.",
-            programs=registry.programs(),
-        ),
-        fetch=fetch,
-        fills=_says_full,
-        obtaining=obtaining,
+        concurrency=config.concurrency,
     )
-
-
-def _says_full(value: Execution) -> bool:
-    return value.failure is not None and value.failure.error_class is ErrorClass.DISK_FULL

@@ -1,0 +1,139 @@
+"""A library worked on a real Dask cluster whose workers and scheduler are killed: nothing is lost or done twice."""
+
+from __future__ import annotations
+
+import os
+import subprocess
+from collections import Counter
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from pillion import Library
+from pillion.events import Failed, Ready
+from pillion.model import SidecarStatus
+from tests.support import dask, napping, photos, program
+from tests.support.waiting import wait_until
+
+PICTURES = 40
+
+pytestmark = [pytest.mark.alone, pytest.mark.slow]
+
+
+@pytest.fixture
+def cluster(tmp_path: Path) -> Iterator[dask.Cluster]:
+    with dask.running(tmp_path / "dask") as started:
+        yield started
+
+
+@pytest.fixture
+def pictures(tmp_path: Path) -> Path:
+    folder = tmp_path / "pictures"
+    folder.mkdir()
+    for number in range(PICTURES):
+        photos.write_photo(folder / f"{number}.jpg", seed=number, size=(160, 120))
+    return folder
+
+
+def _library(tmp_path: Path, pictures: Path) -> Path:
+    root = tmp_path / "library"
+    with Library.open(root, policy="mobile") as library:
+        library.index(pictures, kinds=["thumb"])
+    return root
+
+
+def _start(root: Path, cluster: dask.Cluster, *more: str) -> subprocess.Popen[str]:
+    command = [*program.COMMAND, "work", "--library", str(root), "--kinds", "thumb", "--dask", cluster.address, *more]
+    return subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True)
+
+
+def _ready(root: Path) -> int:
+    with Library.open(root) as library:
+        return library.status().sidecars["thumb"].get(SidecarStatus.READY, 0)
+
+
+def _ends_well(root: Path, number: int = PICTURES) -> None:
+    """All is ready, told once, charged no try, and whole."""
+    with Library.open(root) as library:
+        assert Counter(item.state for item in library.ls(kind="thumb")) == {SidecarStatus.READY: 2 * number}
+        told = Counter(event.content_uuid for event in library.events() if isinstance(event, Ready))
+        failed = [event for event in library.events() if isinstance(event, Failed)]
+        assert library.verify() == []
+    assert (len(told), set(told.values()), failed) == (number, {1}, [])
+
+
+def test_outlasts_the_death_of_a_worker_and_of_the_scheduler(
+    cluster: dask.Cluster, pictures: Path, tmp_path: Path
+) -> None:
+    root = _library(tmp_path, pictures)
+    for _ in range(2):
+        cluster.add_worker(preload=napping.MODULE)
+    with _start(root, cluster, "-v") as working:
+        wait_until(lambda: _ready(root) > 0, "the first pictures")
+        cluster.kill(cluster.workers[0])
+        wait_until(lambda: _ready(root) >= PICTURES // 2, "a quarter of the pictures")
+        cluster.kill(cluster.scheduler)
+        cluster.kill(cluster.workers[1])
+        cluster.restart_scheduler()
+        cluster.add_worker(preload=napping.MODULE)
+        said = working.communicate(timeout=120)[0]
+    assert working.returncode == 0, said
+    assert "go back to the queue; it is tried again for 600 s" in said
+    assert f"The Dask scheduler at {cluster.address} is back" in said
+    _ends_well(root)
+
+
+def test_a_scheduler_that_stays_away_ends_the_run_with_a_code(
+    cluster: dask.Cluster, pictures: Path, tmp_path: Path
+) -> None:
+    root = _library(tmp_path, pictures)
+    cluster.add_worker(preload=napping.MODULE)
+    with _start(root, cluster, "--dask-wait", "1") as working:
+        wait_until(lambda: _ready(root) > 0, "the first pictures")
+        cluster.stop()
+        said = working.communicate(timeout=120)[0]
+    assert working.returncode == 4, said
+    assert "was away for 1 s; run again when it is back. Nothing is lost." in said
+    with Library.open(root) as library:
+        states = {item.state for item in library.ls(kind="thumb")}
+    assert states == {SidecarStatus.READY, SidecarStatus.PENDING}
+    assert program.run("work", "--library", root, "--kinds", "thumb").returncode == 0
+    _ends_well(root)
+
+
+def test_nobody_at_the_address_is_said_at_once(tmp_path: Path, pictures: Path) -> None:
+    root = _library(tmp_path, pictures)
+    done = program.run("work", "--library", root, "--dask", "tcp://127.0.0.1:1")
+    assert done.returncode == 4
+    assert "The Dask scheduler at tcp://127.0.0.1:1 does not answer" in done.stderr
+
+
+def test_a_machine_without_the_folder_gets_the_files_brought(
+    cluster: dask.Cluster, pictures: Path, tmp_path: Path
+) -> None:
+    photos.photo(99, (2400, 1600)).save(pictures / "large.bmp")
+    root = _library(tmp_path, pictures)
+    with Library.open(root) as library:
+        library.map_location(pictures, tmp_path / "nowhere", host="without")
+    cluster.add_worker(host="without")
+    with _start(root, cluster) as working:
+        said = working.communicate(timeout=120)[0]
+    assert working.returncode == 0, said
+    _ends_well(root, PICTURES + 1)
+
+
+def test_a_file_that_kills_its_process_fails_alone(cluster: dask.Cluster, pictures: Path, tmp_path: Path) -> None:
+    photos.write_photo(pictures / "killer.jpg", seed=1000, size=(160, 120))
+    root = _library(tmp_path, pictures)
+    cluster.add_worker(threads=2, preload=napping.MODULE)
+    with _start(root, cluster) as working:
+        said = working.communicate(timeout=200)[0]
+    assert working.returncode == 0, said
+    assert cluster.workers[0].poll() is None
+    with Library.open(root) as library:
+        states = Counter(item.state for item in library.ls(kind="thumb"))
+        (failed,) = {event.error_class for event in library.events() if isinstance(event, Failed)}
+    assert states == {SidecarStatus.READY: 2 * PICTURES, SidecarStatus.FAILED: 2}
+    assert failed == "crash"
+    assert not list(Path(os.fspath(root), "staging").glob("*:*"))
