@@ -11,7 +11,6 @@ from pathlib import Path
 import sqlalchemy as sa
 
 from pillion import _core
-from pillion.catalog import dependents
 from pillion.catalog import outcomes as catalog_outcomes
 from pillion.catalog import peers as catalog_peers
 from pillion.catalog import queue as catalog_queue
@@ -151,7 +150,7 @@ def record_told(database: Database, found: Sequence[tuple[str, SidecarKind, str,
         append_events(connection, told, now)
         for outcome in outcomes:
             for kind in registry.dependents_of(outcome.kind):
-                dependents.finish_waiting(connection, outcome.content_uuid, kind, SidecarStatus.EMPTY, None, now)
+                catalog_outcomes.finish_waiting(connection, outcome.content_uuid, kind, SidecarStatus.EMPTY, None, now)
     return len(free)
 
 
@@ -319,7 +318,7 @@ def _note(
     catalog_outcomes.record_picture_hashes(connection, {uuid: _hashes(some) for uuid, some in by_content.items()})
     catalog_outcomes.resolve_made(connection, uuids, now)
     _drop_jobs(connection, uuids, stops=stops)
-    dependents.wake_waiting(connection, sorted({(given.content_uuid, given.kind) for given, _ in made}), now)
+    catalog_outcomes.wake_waiting(connection, sorted({(given.content_uuid, given.kind) for given, _ in made}), now)
     told = [
         Ready(
             kind=given.kind, content_uuid=given.content_uuid, variants=(entry.variant,), bytes=entry.size, seconds=0.0

@@ -13,9 +13,9 @@ import sqlalchemy as sa
 from sqlalchemy.exc import IntegrityError
 
 from pillion.catalog import database as catalog_database
-from pillion.catalog import dependents, gates
 from pillion.catalog import entries as catalog_entries
 from pillion.catalog import failures as catalog_failures
+from pillion.catalog import gates
 from pillion.catalog import locations as catalog_locations
 from pillion.catalog import outcomes as catalog_outcomes
 from pillion.catalog import queue as catalog_queue
@@ -320,8 +320,10 @@ def test_embeddings_wake_when_their_text_is_there_and_end_as_it_does_when_it_is_
     _fill(database, 2)
     failure = Failure(error_class=ErrorClass.CORRUPT, message="broken")
     with database.write() as connection:
-        dependents.wake_waiting(connection, [(_uuid(0), "ocr")], 1.0)
-        assert dependents.finish_waiting(connection, _uuid(1), "embeddings", SidecarStatus.FAILED, failure, 1.0) == 1
+        catalog_outcomes.wake_waiting(connection, [(_uuid(0), "ocr")], 1.0)
+        assert (
+            catalog_outcomes.finish_waiting(connection, _uuid(1), "embeddings", SidecarStatus.FAILED, failure, 1.0) == 1
+        )
         embeddings = catalog_sidecars.list_sidecars(connection, kind="embeddings")
         rows = {row.content_uuid: row for row in embeddings}
     states = _states(database)

@@ -6,9 +6,9 @@ from dataclasses import dataclass
 
 import pytest
 
-from pillion.catalog import measured as history
+from pillion.catalog import outcomes as history
 from pillion.catalog.database import Database
-from pillion.catalog.measured import FADE_ABOVE, Measured, add_measured, list_measured
+from pillion.catalog.outcomes import FADE_ABOVE, Measured, add_measured, list_measured
 from pillion.index.wants import canonical, digest_of
 from pillion.kinds import registry
 from pillion.library.recipe_changes import Change, changes

@@ -8,12 +8,12 @@ import pytest
 
 from pillion.catalog import entries as catalog_entries
 from pillion.catalog import locations as catalog_locations
-from pillion.catalog import measured as backlog
+from pillion.catalog import outcomes as backlog
 from pillion.catalog import queueing as catalog_queueing
 from pillion.catalog.database import Database
 from pillion.catalog.entries import EntryRow
 from pillion.catalog.events import events_after
-from pillion.catalog.measured import Measured, add_measured
+from pillion.catalog.outcomes import Measured, add_measured
 from pillion.catalog.queue import claim
 from pillion.events import Progress
 from pillion.index.wants import wanted

@@ -1,21 +1,37 @@
-"""What an ended job writes beside its own row: the outcomes of its sidecars, and what else depends on them.
+"""What an ended job writes beside its own row: outcomes, what else depends on them, and the history of what it took.
 
 Run these within the transaction that ends the job (:func:`pillion.catalog.queue.finish`), after
-:func:`pillion.catalog.queue.keep` has said that the claim still holds.
+:func:`pillion.catalog.queue.keep` has said that the claim still holds. Estimates go by the history, and by what is left
+in the queue.
 """
 
 from __future__ import annotations
 
 import json
 from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 
 import sqlalchemy as sa
 
+from pillion.catalog.events import append_events, keep_order
+from pillion.catalog.failures import FailedTry, record_failures
+from pillion.catalog.queue import change_jobs
 from pillion.catalog.queueing import queue_due
-from pillion.catalog.statements import Updates, change_rows, chunks
-from pillion.catalog.tables import DUE_TEXT, contents
-from pillion.job import Urgency
-from pillion.model import PictureHashes, SidecarFormat, SidecarKind, SidecarMark, SidecarStatus, value
+from pillion.catalog.statements import Updates, change_rows, chunks, prepared
+from pillion.catalog.tables import DUE, DUE_TEXT, contents, history, jobs, sidecars
+from pillion.events import Failed
+from pillion.job import JobState, Urgency, job_ended_with_source, job_woken
+from pillion.kinds import registry
+from pillion.model import (
+    Failure,
+    MediaClass,
+    PictureHashes,
+    SidecarFormat,
+    SidecarKind,
+    SidecarMark,
+    SidecarStatus,
+    value,
+)
 
 
 @value
@@ -160,3 +176,215 @@ def queue_rest(connection: sa.Connection, ended: Sequence[tuple[SidecarKind, str
             ours = [content_uuid for other, content_uuid in some if other == kind]
             within = sa.select(contents.c.content_uuid).where(contents.c.content_uuid.in_(ours))
             queue_due(connection, kind, Urgency.ON_DEMAND, now, within=within)
+
+
+# jobs of kinds that are made from another kind ------------------------------------------------------------------------
+
+# Woken when its sidecar is ready, or ended as it ended.
+
+_WAKE = Updates(
+    "UPDATE jobs SET state = :state, not_before = :not_before, error_class = NULL, error_message = NULL,"
+    " updated_at = :now WHERE content_uuid = :content_uuid AND kind = :kind AND jobs.state = 'waiting'",
+    state="text",
+    not_before="float8",
+    now="float8",
+    content_uuid="text",
+    kind="text",
+)
+
+
+def wake_waiting(connection: sa.Connection, ready: Sequence[tuple[str, SidecarKind]], now: float) -> None:
+    """Queue the jobs that wait for these sidecars, given as (content_uuid, kind), which are ready now."""
+    if not ready:
+        return
+    change = job_woken()
+    rows = [
+        (change.state.value, change.not_before, now, content_uuid, kind)
+        for content_uuid, source in ready
+        for kind in registry.dependents_of(source)
+    ]
+    if rows:
+        change_rows(connection, _WAKE, rows)
+
+
+def finish_waiting(
+    connection: sa.Connection,
+    content_uuid: str,
+    kind: SidecarKind,
+    status: SidecarStatus,
+    failure: Failure | None,
+    now: float,
+) -> int:
+    """End a content's sidecars of ``kind`` like the one they were to be made from. Returns how many.
+
+    A failure keeps the ready ones; where there is no text, they are ready no more, and the caller removes their files.
+    """
+    job = sa.and_(jobs.c.content_uuid == content_uuid, jobs.c.kind == kind)
+    if not change_jobs(connection, job_ended_with_source(failure), now, job):
+        return 0
+    mine = sa.and_(sidecars.c.content_uuid == content_uuid, sidecars.c.kind == kind, DUE)
+    if failure is not None:
+        _note_untried(connection, mine, failure, now)
+    ended = Failed(
+        kind=kind,
+        content_uuid=content_uuid,
+        variants=registry.spec(kind).variants,
+        status=status,
+        error_class=failure.error_class if failure else None,
+        message=failure.message if failure else "There is no text.",
+    )
+    append_events(connection, [ended], now)
+    error = {
+        "error_class": failure.error_class.value if failure else None,
+        "error_message": failure.message if failure else None,
+        "updated_at": now,
+    }
+    number = 0
+    if failure is not None:
+        kept = sa.and_(mine, sidecars.c.status == SidecarStatus.READY.value)
+        number = connection.execute(sa.update(sidecars).where(kept).values(**error)).rowcount
+    file = dict.fromkeys(("format", "rel_path", "size", "checksum", "mark"))
+    values = {"status": status.value, "recipe": sidecars.c.wanted, **error, **file}
+    return number + connection.execute(sa.update(sidecars).where(mine).values(**values)).rowcount
+
+
+def ready_and_waiting(connection: sa.Connection, content_uuids: Sequence[str]) -> list[tuple[str, SidecarKind, str]]:
+    """(content_uuid, kind, variant) of ready sidecars that are to be made again from a text that is awaited."""
+    found: list[tuple[str, SidecarKind, str]] = []
+    same = sa.and_(jobs.c.content_uuid == sidecars.c.content_uuid, jobs.c.kind == sidecars.c.kind)
+    for some in chunks(content_uuids):
+        query = (
+            sa.select(sidecars.c.content_uuid, sidecars.c.kind, sidecars.c.variant)
+            .join(jobs, same)
+            .where(jobs.c.state == JobState.WAITING.value, jobs.c.content_uuid.in_(some))
+            .where(sidecars.c.status == SidecarStatus.READY.value, DUE)
+        )
+        found.extend((row[0], SidecarKind(row[1]), row[2]) for row in connection.execute(query))
+    return found
+
+
+def _note_untried(connection: sa.Connection, rows: sa.ColumnElement[bool], failure: Failure, now: float) -> None:
+    """Add sidecars that end in this way to the ledger."""
+    query = sa.select(sidecars.c.content_uuid, sidecars.c.kind, sidecars.c.variant, sidecars.c.wanted).where(rows)
+    tried = [
+        FailedTry(content_uuid=uuid, kind=SidecarKind(kind), variant=variant, recipe=wanted, failure=failure, tries=0)
+        for uuid, kind, variant, wanted in connection.execute(query)
+    ]
+    record_failures(connection, tried, now)
+
+
+# what was measured ----------------------------------------------------------------------------------------------------
+
+
+FADE_ABOVE = 5000.0
+"""Above this number the sums are halved before more is added, so that recent work counts more."""
+
+_KEYS = ("kind", "variant", "media_class")
+_SUMS = ("number", "seconds", "bytes", "source_bytes")
+_SHARE = f"CASE WHEN history.number > {FADE_ABOVE} THEN 0.5 ELSE 1.0 END"
+_ADD_MEASURED = prepared(
+    f"INSERT INTO history ({', '.join(_KEYS + _SUMS)}) VALUES ({', '.join(':' + name for name in _KEYS + _SUMS)})"
+    f" ON CONFLICT ({', '.join(_KEYS)}) DO UPDATE SET"
+    f" {', '.join(f'{name} = history.{name} * {_SHARE} + excluded.{name}' for name in _SUMS)}"
+)
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Measured:
+    """Sums over ``number`` sidecars: seconds of a worker, their bytes, and the bytes of their sources."""
+
+    kind: SidecarKind
+    variant: str
+    media_class: MediaClass
+    number: float
+    seconds: float
+    bytes: float
+    source_bytes: float
+
+
+def list_measured(connection: sa.Connection) -> list[Measured]:
+    """All sums."""
+    return [
+        Measured(
+            kind=SidecarKind(row.kind),
+            variant=row.variant,
+            media_class=MediaClass(row.media_class),
+            **{name: getattr(row, name) for name in _SUMS},
+        )
+        for row in connection.execute(sa.select(history))
+    ]
+
+
+def add_measured(connection: sa.Connection, measured: Sequence[Measured]) -> None:
+    """Add to the sums. Give each kind, variant and class at most once."""
+    if not measured:
+        return
+    if connection.dialect.name == "postgresql":
+        # Others wait for these rows, and for the events after them: always in this order.
+        keep_order(connection)
+    rows = [
+        (
+            item.kind,
+            item.variant,
+            item.media_class.value,
+            item.number,
+            item.seconds,
+            item.bytes,
+            item.source_bytes,
+        )
+        for item in measured
+    ]
+    connection.exec_driver_sql(_ADD_MEASURED[connection.dialect.name], rows)
+
+
+# what is left in the queue --------------------------------------------------------------------------------------------
+
+
+SAMPLE = 5000
+"""How many jobs of a kind are looked at; the rest of a longer queue is assumed to be like them."""
+
+# Constants in the text let the small indexes of queued and of running jobs answer.
+_QUEUED: sa.ColumnElement[bool] = sa.literal_column("jobs.state = 'queued'")
+_RUNNING: sa.ColumnElement[bool] = sa.literal_column("jobs.state = 'running'")
+_WAITING = jobs.c.state == JobState.WAITING.value
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class DueSort:
+    """``number`` sidecars of one variant and type that sampled jobs are to make."""
+
+    variant: str
+    mime: str
+    number: int
+    source_bytes: int
+
+
+def count_left(connection: sa.Connection, kind: SidecarKind) -> int:
+    """Jobs of a kind that are not ended. Only those of kinds that are made from others wait."""
+    states = (_QUEUED, _RUNNING, _WAITING) if registry.sources_of(kind) else (_QUEUED, _RUNNING)
+    counts = (sa.select(sa.func.count()).select_from(jobs).where(state, jobs.c.kind == kind) for state in states)
+    return sum(connection.scalar(query) or 0 for query in counts)
+
+
+def sample(connection: sa.Connection, kind: SidecarKind) -> tuple[int, list[DueSort]]:
+    """(jobs looked at, what they are to make): of queued jobs, or if there are none, of running and waiting ones."""
+    looked_at = connection.scalar(sa.select(sa.func.count()).select_from(_some(kind, _QUEUED))) or 0
+    state = _QUEUED if looked_at else sa.or_(_RUNNING, _WAITING)
+    some = _some(kind, state)
+    columns = (sidecars.c.variant, contents.c.mime)
+    query = (
+        sa.select(*columns, sa.func.count(), sa.func.sum(contents.c.size))
+        .select_from(some)
+        .join(sidecars, sidecars.c.content_uuid == some.c.content_uuid)
+        .join(contents, contents.c.content_uuid == some.c.content_uuid)
+        .where(sidecars.c.kind == kind, DUE)
+        .group_by(*columns)
+    )
+    if not looked_at:
+        looked_at = connection.scalar(sa.select(sa.func.count()).select_from(some)) or 0
+    rows = connection.execute(query)
+    return looked_at, [DueSort(variant=row[0], mime=row[1], number=row[2], source_bytes=row[3]) for row in rows]
+
+
+def _some(kind: SidecarKind, state: sa.ColumnElement[bool]) -> sa.Subquery:
+    return sa.select(jobs.c.content_uuid).where(state, jobs.c.kind == kind).limit(SAMPLE).subquery("some")

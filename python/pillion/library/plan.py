@@ -23,7 +23,7 @@ from pillion.catalog import locations as catalog_locations
 from pillion.catalog import plan as catalog_plan
 from pillion.catalog.database import Database
 from pillion.catalog.locations import Location, list_locations
-from pillion.catalog.measured import list_measured
+from pillion.catalog.outcomes import list_measured
 from pillion.catalog.plan import DueGroup, MadeRow, Scope, Want, Within, in_scopes
 from pillion.catalog.queueing import queue_due, read_signature, record_recipe
 from pillion.catalog.sidecars import ASKED, ask_again

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING
 from pillion.catalog import queue as catalog_queue
 from pillion.catalog.database import Database
 from pillion.catalog.gates import list_holds
-from pillion.catalog.measured import list_measured
+from pillion.catalog.outcomes import list_measured
 from pillion.catalog.sidecars import content_info
 from pillion.errors import PillionError
 from pillion.model import SidecarKind

@@ -18,15 +18,12 @@ from functools import lru_cache
 import sqlalchemy as sa
 
 from pillion import _core
-from pillion.catalog import dependents
-from pillion.catalog import measured as catalog_measured
 from pillion.catalog import outcomes as catalog_outcomes
 from pillion.catalog import queue as catalog_queue
 from pillion.catalog.database import Database
 from pillion.catalog.events import append_events
 from pillion.catalog.failures import FailedTry, record_failures
-from pillion.catalog.measured import Measured
-from pillion.catalog.outcomes import SidecarOutcome
+from pillion.catalog.outcomes import Measured, SidecarOutcome
 from pillion.catalog.queue import ClaimedJob, Due
 from pillion.errors import (
     ErrorClass,
@@ -302,7 +299,7 @@ class Recorder:
         """What was made from a text that turned out to be empty goes with it."""
         empty = {job.content_uuid: job for job, status, _ in batch.sources_ended if status is SidecarStatus.EMPTY}
         if empty:
-            dropped = dependents.ready_and_waiting(connection, list(empty))
+            dropped = catalog_outcomes.ready_and_waiting(connection, list(empty))
             batch.dropped.extend((empty[uuid], kind, variant) for uuid, kind, variant in dropped)
 
     def _place(self, batch: _Batch) -> None:
@@ -352,12 +349,12 @@ class Recorder:
         if not ended:
             return
         ready = [(job.content_uuid, job.kind) for job, status, _ in ended if status is SidecarStatus.READY]
-        dependents.wake_waiting(connection, ready, now)
+        catalog_outcomes.wake_waiting(connection, ready, now)
         for job, status, failure in ended:
             if status is SidecarStatus.READY:
                 continue
             for kind in registry.dependents_of(job.kind):
-                number = dependents.finish_waiting(connection, job.content_uuid, kind, status, failure, now)
+                number = catalog_outcomes.finish_waiting(connection, job.content_uuid, kind, status, failure, now)
                 self.counts[kind, status] += number
                 self.jobs_ended[kind] += bool(number)
 
@@ -475,7 +472,7 @@ def note_results(
 ) -> None:
     """Add what was measured, and append an event for each job. ``changes``: job id -> change, of jobs still held."""
     held = [(planned.job, returned) for planned, returned in results if planned.job.job.id in changes]
-    catalog_measured.add_measured(
+    catalog_outcomes.add_measured(
         connection, measured([(job, returned) for job, returned in held if isinstance(returned, Execution)])
     )
     told = [_event(job, returned, changes[job.job.id]) for job, returned in held]

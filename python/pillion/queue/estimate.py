@@ -17,7 +17,7 @@ import sqlalchemy as sa
 from pillion import _core
 from pillion.catalog.database import Database
 from pillion.catalog.events import append_events
-from pillion.catalog.measured import count_left, list_measured, sample
+from pillion.catalog.outcomes import count_left, list_measured, sample
 from pillion.events import Progress
 from pillion.kinds import registry
 from pillion.kinds.spec import MIB, KindSpec
