@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 
 from pillion import _core
 from pillion.errors import ErrorClass, ItemError
-from pillion.kinds.ocr import lines, models
+from pillion.kinds.ocr import models, tesseract
 from pillion.kinds.ocr.tesseract import (
     Layout,
     LibraryRecogniser,
@@ -104,7 +104,7 @@ def test_pieces_are_not_read_without_a_model_for_the_core(
 ) -> None:
     gray = gray_page(TEXT)
     (first, *_) = recogniser.analyse_layout(gray, Layout.PAGE).pieces or ()
-    monkeypatch.setattr(lines, "model_of", lambda language, folder: None)
+    monkeypatch.setattr(tesseract, "model_of", lambda language, folder: None)
     assert Recognisers(["eng"], None).read(gray, first) is None
 
 
@@ -115,4 +115,4 @@ def test_what_is_no_model_is_a_typed_error() -> None:
 
 
 def test_a_language_without_a_model_is_left_to_tesseract(tmp_path: object) -> None:
-    assert lines.model_of("eng+deu", str(tmp_path)) is None
+    assert tesseract.model_of("eng+deu", str(tmp_path)) is None

@@ -28,11 +28,11 @@ def tool() -> ModuleType:
 @pytest.mark.parametrize(
     ("story", "files", "moves"),
     [
-        ("photograph", 25, 104),
-        ("search", 9, 44),
-        pytest.param("page", 13, 52, marks=pytest.mark.models),
+        ("photograph", 28, 108),
+        ("search", 8, 44),
+        pytest.param("page", 13, 47, marks=pytest.mark.models),
         ("ready", 9, 16),
-        ("request", 15, 40),
+        ("request", 14, 38),
     ],
 )
 def test_a_job_passes_through_few_files(tool: ModuleType, story: str, files: int, moves: int) -> None:

@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 from numpy.typing import NDArray
 from PIL import Image, ImageDraw
 
-from pillion.kinds.ocr.lines import Piece
+from pillion.kinds.ocr.layout import Piece
 from pillion.kinds.ocr.ruled import Table, has_rows, in_order, tables
 
 HEIGHT = 26.0

@@ -11,8 +11,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from numpy.typing import NDArray
 
-from pillion.kinds.ocr.layout import Boxes, Gray, PreparedImage
-from pillion.kinds.ocr.lines import Piece
+from pillion.kinds.ocr.layout import Boxes, Gray, Piece, PreparedImage
 from pillion.kinds.ocr.page import chosen, recognised_page
 from pillion.kinds.ocr.segments import Doubt, PageLines, Segment, segments_of
 from pillion.kinds.ocr.tesseract import Layout, RecognisedLine, RecognisedText, RecognisedWord

@@ -85,8 +85,9 @@ def note_names(connection: sa.Connection) -> None:
 def tell_changed(connection: sa.Connection, files: int, held: Sequence[str], now: float) -> None:
     """Note and tell that so many files changed, which had the contents ``held`` before."""
     note_names(connection)
-    some = list(chunks(gone_among(connection, held))) or [()]
-    told = [Changed(files=0 if at else files, gone=tuple(gone)) for at, gone in enumerate(some)]
+    gone = gone_among(connection, held)
+    some = list(chunks(gone)) if gone else [()]
+    told = [Changed(files=0 if at else files, gone=tuple(part)) for at, part in enumerate(some)]
     append_events(connection, told, now)
 
 

@@ -8,6 +8,7 @@ import os
 import threading
 import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import AbstractContextManager, nullcontext
 from dataclasses import replace
 from pathlib import Path
 from types import TracebackType
@@ -527,26 +528,34 @@ class Library(Looking):
         _logger.info("working the queue of %s", self.root)
         from pillion.search.keeping import kept_up
 
-        with kept_up(self._database, self._store) as keeper, self._beside(chosen, stays=stay):
+        with kept_up(self._database, self._store) as keeper, self._taking_beside(chosen, stays=stay):
             workers.run(until_idle=not stay)
         if subscription is not None:
             subscription.deliver()
         behind = {} if keeper.problem is None else {"search": keeper.problem}
         return WorkReport(recorded=dict(workers.recorder.counts), notices={**self._notices(workers), **behind})
 
-    def _beside(self, kinds: Sequence[SidecarKind], *, stays: bool) -> Beside:
-        """While these kinds are made: what peers have of them is taken, where that is quicker."""
+    def _taking_beside(self, kinds: Sequence[SidecarKind], *, stays: bool) -> AbstractContextManager[object]:
+        """While these kinds are made: what peers have of them is taken. Where the work ends, and nothing is to be taken
+        at its beginning, nothing is.
+        """
+        from pillion.catalog.queue import may_be_taken
+
+        with self._database.read() as connection:
+            may_take = stays or may_be_taken(connection, self._from_peers(kinds))
+        return self._beside(kinds) if may_take else nullcontext()
+
+    def _from_peers(self, kinds: Sequence[SidecarKind]) -> list[SidecarKind]:
+        allowed = self.config.from_peers
+        return [kind for kind in kinds if (kind in allowed if allowed is not None else registry.spec(kind).from_peers)]
+
+    def _beside(self, kinds: Sequence[SidecarKind]) -> Beside:
+        """Takes what peers have of these kinds, where that is quicker."""
         from pillion.peers.beside import Beside
         from pillion.queue.estimate import parallel, worker_count
 
-        def may_be_taken() -> list[SidecarKind]:
-            allowed = self.config.from_peers
-            return [
-                kind for kind in kinds if (kind in allowed if allowed is not None else registry.spec(kind).from_peers)
-            ]
-
         at_once = {kind: parallel(kind, worker_count(self.config), self.config.concurrency) for kind in kinds}
-        return Beside(self._database, lambda: self.peers, may_be_taken, at_once, stays=stays)
+        return Beside(self._database, lambda: self.peers, lambda: self._from_peers(kinds), at_once)
 
     def _subscription(self, on_event: Callable[[Event], None]) -> Subscription:
         from pillion.queue.subscription import Subscription
@@ -573,7 +582,7 @@ class Library(Looking):
 
             chosen = _chosen(kinds)
             self._background = self._workers(chosen, None)
-            self._taking = self._beside(chosen, stays=True)
+            self._taking = self._beside(chosen)
             self._taking.start()
             self._background.start()
             self._keeper = Keeper(self._database, self._store)

@@ -38,8 +38,7 @@ _AGAIN_TIMES = 20
 class Beside:
     """Takes from peers while the work goes on, in a thread. Use it in ``with``; inside, the work may begin.
 
-    ``kinds``: which may be taken, asked each time. ``at_once``: kind -> how many jobs run at a time here. ``stays``: it
-    also looks whether there is anything to take later on, if there is not now.
+    ``kinds``: which may be taken, asked each time. ``at_once``: kind -> how many jobs run at a time here.
     """
 
     def __init__(
@@ -48,14 +47,11 @@ class Beside:
         peers: Callable[[], Peers],
         kinds: Callable[[], Collection[SidecarKind]],
         at_once: Mapping[SidecarKind, int],
-        *,
-        stays: bool = False,
     ) -> None:
         self._database = database
         self._peers = peers
         self._kinds = kinds
         self._at_once = at_once
-        self._stays = stays
         self._stop = threading.Event()
         self._looked = threading.Event()
         self._thread: threading.Thread | None = None
@@ -69,8 +65,6 @@ class Beside:
 
     def start(self) -> None:
         """Begin, and wait a moment for what the peers have."""
-        if not (self._may_take() or self._stays):
-            return
         self._thread = threading.Thread(target=self._run, name="pillion-peers", daemon=True)
         self._thread.start()
         self._looked.wait(LOOK_S)

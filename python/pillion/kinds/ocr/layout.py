@@ -35,6 +35,36 @@ else:
 Area = tuple[int, int, int, int]
 """Left, top, right, bottom in whole pixels of a picture."""
 
+
+@dataclass(frozen=True, slots=True)
+class Piece:
+    """Words of a line that are read together. ``starts_line``: the line begins here, and a paragraph, perhaps.
+
+    ``area``: around its ink. ``rows``: above and below what is read, with room for all letters. ``line``: around all
+    pieces of the line. In pixels.
+    """
+
+    area: Area
+    rows: tuple[int, int]
+    line: Area
+    starts_line: bool
+    starts_paragraph: bool
+
+    def placed(self, across: float, down: float, left: int = 0, top: int = 0) -> Piece:
+        """In a picture so many times as wide and as high, of which a part begins so far from the left and the top."""
+        if across == down == 1.0 and left == top == 0:
+            return self
+
+        def sides(area: Area) -> Area:
+            x0, y0, x1, y1 = area
+            low = math.floor(x0 * across) - left, math.floor(y0 * down) - top
+            return (*low, math.ceil(x1 * across) - left, math.ceil(y1 * down) - top)
+
+        above, below = self.rows
+        rows = math.floor(above * down) - top, math.ceil(below * down) - top
+        return replace(self, area=sides(self.area), rows=rows, line=sides(self.line))
+
+
 # pixels ---------------------------------------------------------------------------------------------------------------
 
 _LUMA = (77, 150, 29)

@@ -24,8 +24,7 @@ from pillion import _core, extras
 from pillion.errors import ErrorClass, ItemError
 from pillion.kinds.ocr import layout, models, page, pdf, ppocr, ruled, tesseract
 from pillion.kinds.ocr.kind import AUTO
-from pillion.kinds.ocr.layout import Gray, PreparedImage, dark_on_light, gray_of, prepared, turned
-from pillion.kinds.ocr.lines import Piece
+from pillion.kinds.ocr.layout import Gray, Piece, PreparedImage, dark_on_light, gray_of, prepared, turned
 from pillion.kinds.ocr.page import ImageSource, PageSource, RecognisedPage, ocr_page
 from pillion.kinds.ocr.photograph import recognise_photograph
 from pillion.kinds.ocr.result import Notes, OcrPage, OcrResult

@@ -17,8 +17,7 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
-from pillion.kinds.ocr.layout import Area
-from pillion.kinds.ocr.lines import Piece
+from pillion.kinds.ocr.layout import Area, Piece
 
 if TYPE_CHECKING:
     import numpy as np

