@@ -106,6 +106,10 @@ class Postgres(Database):
     def _refused_to_write(self) -> Any:
         raise CatalogError(f"The catalog {self.name} was opened to be read only.")
 
+    def trace(self) -> object:
+        """None: only a question to the server tells whether anybody has written."""
+        return None
+
     # connections ------------------------------------------------------------------------------------------------------
 
     def _connect(self) -> Any:

@@ -1,7 +1,8 @@
 """Waiting for sidecars that are asked for: one thread looks for all who wait, and reads only.
 
-It looks at the newest event, which whoever works the queue commits with each outcome, and reads the rows when there is
-a new one. What changes a row without an event (a cancel, a cleanup) is seen a second later.
+It looks at the newest event, which whoever works the queue commits with each outcome, as soon as anybody has written,
+and reads the rows when there is a new one. What changes a row without an event (a cancel, a cleanup) is seen a second
+later.
 """
 
 from __future__ import annotations
@@ -19,6 +20,7 @@ from pillion.errors import PillionError
 K = TypeVar("K")
 A = TypeVar("A")
 
+_GLANCE_S = 0.005
 _LOOK_S = 0.05
 _READ_S = 1.0
 
@@ -69,6 +71,7 @@ class Waiting(Generic[K, A]):
                 if not keys or self._ended.is_set():
                     self._thread = None
                     return
+            trace = self._database.trace()
             try:
                 with self._database.read() as connection:
                     newest = newest_event(connection)
@@ -82,7 +85,13 @@ class Waiting(Generic[K, A]):
                     self._fail(keys, trouble)
             except PillionError as error:
                 self._fail(keys, error)
-            self._ended.wait(_LOOK_S)
+            self._rest(trace)
+
+    def _rest(self, trace: object) -> None:
+        until = time.monotonic() + _LOOK_S
+        while (left := until - time.monotonic()) > 0:
+            if self._ended.wait(left if trace is None else min(left, _GLANCE_S)) or self._database.trace() != trace:
+                return
 
     def _drop_cancelled(self) -> None:
         for key, futures in list(self._wanted.items()):

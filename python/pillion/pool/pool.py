@@ -230,11 +230,17 @@ class WorkerPool(Executor):
         self._children: list[Child] = []
         self._closing = False
         self._failed_starts = 0
+        self._least = 0
         self._spare_until = 0.0
         self._wake_read, self._wake_write = os.pipe()
         os.set_blocking(self._wake_write, False)
         self._thread = threading.Thread(target=self._supervise, name="pillion-pool", daemon=True)
         self._thread.start()
+
+    def keep_ready(self, number: int = 1) -> None:
+        """Have so many children begun though nothing is to be done yet, so that the first batch waits for none."""
+        self._least = number
+        self._wake()
 
     def submit(self, fn: Callable[..., Any], /, *args: Any, **kwargs: Any) -> Future[Any]:
         """Executor's own method, for one item without a lane: ``fn`` must be the pool's target, with one argument."""
@@ -376,7 +382,7 @@ class WorkerPool(Executor):
 
     def _spawn(self) -> None:
         busy = sum(child.batch is not None for child in self._children)
-        wanted = min(self.size, len(self._waiting) + busy)
+        wanted = min(self.size, max(len(self._waiting) + busy, 0 if self._failed_starts else self._least))
         if busy >= self.size and any(batch.turn is Turn.AT_ONCE for batch in self._waiting):
             wanted = self.size + 1
             self._spare_until = time.monotonic() + _START_DEADLINE_S + _SPARE_S

@@ -42,6 +42,9 @@ _LOOK_S = 0.1
 """How often to look for on-demand jobs while all workers have enough to do."""
 
 _IDLE_LOOK_S = 0.2
+_GLANCE_S = 0.02
+"""How often to see, while there is nothing to do, whether anybody has written."""
+
 _CANCELLED = object()
 
 
@@ -164,7 +167,8 @@ class Engine(Generic[J]):
 
     ``lane_limits``: most jobs of a lane in flight at a time. ``lane_workers``: as given to the pool. ``lane_seconds``:
     seconds of work in a batch of a lane, for those lanes that are to have more than the usual half second. ``clock``:
-    the time that leases and retries go by.
+    the time that leases and retries go by. ``trace``: what is another after somebody wrote to the source, if that is
+    cheap to see, else None.
     """
 
     def __init__(
@@ -178,8 +182,10 @@ class Engine(Generic[J]):
         progress: Callable[[], None] | None = None,
         idle: threading.Event | None = None,
         clock: Callable[[], float] = time.time,
+        trace: Callable[[], object] = lambda: None,
     ) -> None:
         self._clock = clock
+        self._trace = trace
         self._source = source
         self._pool = pool
         self._lane_limits = lane_limits
@@ -235,7 +241,8 @@ class Engine(Generic[J]):
                         return
                     # What came meanwhile must not wait for results, of which none can come.
                     self._top_up()
-                self._collect()
+                if self._in_flight:
+                    self._collect()
                 self._flush()
         finally:
             self._abandon()
@@ -396,7 +403,7 @@ class Engine(Generic[J]):
 
     def _wait_for_work(self, until_idle: bool) -> bool:
         """Nothing is in flight: wait for new jobs or the next retry. Returns False to end the run."""
-        now = self._clock()
+        now, trace = self._clock(), self._trace()
         if self._source.fronts(now):
             self.idle.clear()
             return True
@@ -405,8 +412,15 @@ class Engine(Generic[J]):
             self.idle.set()
             if until_idle:
                 return False
-        self._stop.wait(min(max((retry or now + 1.0) - now, 0.05), _IDLE_LOOK_S))
+        self._rest(min(max((retry or now + 1.0) - now, 0.05), _IDLE_LOOK_S), trace)
         return True
+
+    def _rest(self, seconds: float, trace: object) -> None:
+        """Wait so long, or until somebody has written."""
+        until = time.monotonic() + seconds
+        while (left := until - time.monotonic()) > 0:
+            if self._stop.wait(left if trace is None else min(left, _GLANCE_S)) or self._trace() != trace:
+                return
 
     def _abandon(self) -> None:
         if self._in_flight:

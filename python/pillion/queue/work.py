@@ -321,6 +321,7 @@ class Workers:
             progress=self._progress,
             idle=self.idle,
             clock=self._database.now,
+            trace=self._database.trace,
         )
 
     def _local(self, config: Config) -> Pool:
@@ -373,6 +374,8 @@ class Workers:
 
     def _run(self, until_idle: bool) -> None:
         while True:
+            if not until_idle:
+                self._pool.keep_ready()
             self.engine.run(until_idle=until_idle)
             if not self._rebuild or self._stopped.is_set():
                 return
