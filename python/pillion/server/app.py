@@ -25,7 +25,7 @@ from pillion.server.guard import Guard
 from pillion.server.http import Gone, Problem, Receive, Request, Scope, Send
 from pillion.server.operations import ROUTES
 from pillion.server.routes import API, Route, Table, check_body
-from pillion.server.sidecars import Kept, Making, is_signed, send_small
+from pillion.server.sidecars import Known, Making, is_signed, send_small
 
 if TYPE_CHECKING:
     from pillion.remote.desk import Desk
@@ -114,7 +114,7 @@ class Api:
         self.about = about
         self.on_replaced = on_replaced
         self.stopping = asyncio.Event()
-        self.kept = Kept()
+        self.known = Known()
         self.making = Making()
         self.counts = Counts(self)
         self.table = Table((*ROUTES, *page.ROUTES))
@@ -172,7 +172,7 @@ class Api:
         _logger.warning("another catalog was put in the place of that of %s: it is opened now", self.library.root)
         opened = await self._writes.run(partial(Library.open, self.library.root, create=False))
         before, self.library, self._catalog = self.library, opened, look
-        self.kept.clear()
+        self.known.clear()
         await self._writes.run(before.close)
         await self.on_replaced()
 
@@ -215,7 +215,7 @@ class Api:
             raise
 
     async def _hot(self, request: Request, send: Send) -> bool:
-        """Answer a request for a small sidecar that is in memory; False if it is anything else."""
+        """Answer a request for a small sidecar that is known; False if it is anything else."""
         path, query = request.path, request.scope["query_string"]
         if not path.startswith(_SIDECARS) or request.method not in ("GET", "HEAD"):
             return False
@@ -224,12 +224,15 @@ class Api:
             return False
         if b"range" in request.headers or len(query) > _LONGEST_SUM:
             return False
-        small = self.kept.get((parts[0], parts[1], parts[2]))
+        key = (parts[0], parts[1], parts[2])
+        small = self.known.get(key)
         if small is None:
             return False
         self._check(request, None)
+        if not await send_small(small, request, send, query[4:].decode("latin-1") if query else None):
+            self.known.forget(key)
+            return False
         self._note(request, None, 200)
-        await send_small(small, request, send, query[4:].decode("latin-1") if query else None)
         return True
 
     def _admitted(self, request: Request) -> Route:

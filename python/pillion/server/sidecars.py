@@ -1,12 +1,15 @@
-"""Sidecars by address: from memory where they are small, in pieces where not, made first where they are missing.
+"""Sidecars by address: whole where they are small, in pieces where not, made first where they are missing.
 
-What is kept in memory was compared with its checksum, and is given only while its file is the same: one look at the
-file (device, inode, size, time) for each request. A regenerated sidecar is another file.
+What is known of a small one was compared with its checksum when it was first read, and holds only while its file is
+the same: one look at the file (device, inode, size, time) for each request. A regenerated sidecar is another file. Its
+bytes are read again each time, from the memory in which the system keeps files: a copy of them here would grow to that
+of all thumbnails. Where the system would have to wait for the disk, a thread does.
 """
 
 from __future__ import annotations
 
 import asyncio
+import errno
 import os
 import stat
 import time
@@ -43,9 +46,9 @@ if TYPE_CHECKING:
     from pillion.server.app import Api
 
 SMALL = 256 * 1024
-"""Sidecars of at most so many bytes are answered whole, from memory."""
-MOST_KEPT = 128 * 1024 * 1024
-"""Bytes of them that are kept."""
+"""Sidecars of at most so many bytes are answered whole."""
+MOST_KNOWN = 20_000
+"""So many of them are known by their files, each with less than a kilobyte."""
 PIECE = 256 * 1024
 MOST_WAITERS = 5000
 """So many requests may wait for sidecars to be made; others are told to come again."""
@@ -73,23 +76,16 @@ def look_of(found: os.stat_result) -> tuple[int, int, int, int]:
 
 
 class Small:
-    """A small sidecar in memory, with the headers of its answers made."""
+    """A small sidecar: its file as it was when it was compared with its checksum."""
 
-    __slots__ = ("body", "checksum", "etag", "fresh", "kept", "kind", "look", "path", "same_fresh", "same_kept")
+    __slots__ = ("checksum", "etag", "kind", "look", "path")
 
-    def __init__(self, path: str, look: tuple[int, int, int, int], checksum: str, kind: bytes, body: bytes) -> None:
+    def __init__(self, path: str, look: tuple[int, int, int, int], checksum: str, kind: bytes) -> None:
         self.path = path
         self.look = look
         self.checksum = checksum
         self.kind = kind
         self.etag = b'"' + checksum.encode() + b'"'
-        self.body = body
-        whole: Headers = [(b"content-type", kind), (b"content-length", b"%d" % len(body)), *_about(self.etag)]
-        same: Headers = _about(self.etag)
-        self.fresh = _start(200, [*whole, FRESH])
-        self.kept = _start(200, [*whole, KEPT])
-        self.same_fresh = _start(304, [*same, FRESH])
-        self.same_kept = _start(304, [*same, KEPT])
 
     def is_there(self) -> bool:
         """Whether its file is still the one that was read."""
@@ -99,6 +95,36 @@ class Small:
             return False
         return look_of(found) == self.look
 
+    def body(self) -> bytes | None:
+        """Its bytes; None if its file is another by now, or the disk would have to be waited for."""
+        try:
+            descriptor = os.open(self.path, _FILE)
+        except OSError:
+            return None
+        try:
+            if look_of(os.fstat(descriptor)) != self.look:
+                return None
+            body = _read_at_once(descriptor, self.look[2])
+            return body if len(body) == self.look[2] else None
+        except OSError:
+            return None
+        finally:
+            os.close(descriptor)
+
+
+def _read_at_once(descriptor: int, size: int) -> bytes:
+    """The bytes of a file. Raises BlockingIOError where they are not in memory, if the file system can tell."""
+    body = bytearray(size)
+    try:
+        return bytes(memoryview(body)[: os.preadv(descriptor, [body], 0, _AT_ONCE)])
+    except OSError as error:
+        if error.errno != errno.EOPNOTSUPP:
+            raise
+        return os.pread(descriptor, size, 0)
+
+
+_FILE = os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC
+_AT_ONCE: int = getattr(os, "RWF_NOWAIT", 0)
 
 FRESH = (b"cache-control", b"private, no-cache")
 KEPT = (b"cache-control", b"private, max-age=31536000, immutable")
@@ -112,56 +138,53 @@ def _start(status: int, headers: Headers) -> dict[str, Any]:
     return {"type": "http.response.start", "status": status, "headers": [*headers, *STRICT]}
 
 
-class Kept:
-    """Small sidecars in memory: those that were asked for last."""
+class Known:
+    """Small sidecars by their files: those that were asked for last."""
 
-    def __init__(self, most: int = MOST_KEPT) -> None:
+    def __init__(self, most: int = MOST_KNOWN) -> None:
         self._most = most
-        self._bytes = 0
         self._by_key: OrderedDict[Key, Small] = OrderedDict()
 
     def get(self, key: Key) -> Small | None:
-        """A sidecar that is there now, and is what it was."""
+        """A sidecar that was there when it was last asked for."""
         small = self._by_key.get(key)
-        if small is None:
-            return None
-        if small.is_there():
+        if small is not None:
             self._by_key.move_to_end(key)
-            return small
-        self.forget(key)
-        return None
+        return small
 
     def forget(self, key: Key) -> None:
-        """Read it again the next time."""
-        small = self._by_key.pop(key, None)
-        if small is not None:
-            self._bytes -= len(small.body) + 2000
+        """Look for it anew the next time."""
+        self._by_key.pop(key, None)
 
     def keep(self, key: Key, small: Small) -> None:
         """Keep one, and let go of those that nobody has asked for for longest."""
         self.forget(key)
         self._by_key[key] = small
-        self._bytes += len(small.body) + 2000
-        while self._bytes > self._most:
-            self.forget(next(iter(self._by_key)))
+        if len(self._by_key) > self._most:
+            self._by_key.popitem(last=False)
 
     def clear(self) -> None:
         """Keep nothing."""
         self._by_key.clear()
-        self._bytes = 0
 
 
-async def send_small(small: Small, request: Request, send: Send, wanted_sum: str | None) -> None:
-    """Answer with a sidecar from memory."""
-    immutable = wanted_sum is not None and wanted_sum == small.checksum
-    headers = request.headers
-    match = headers.get(b"if-none-match")
+async def send_small(small: Small, request: Request, send: Send, wanted_sum: str | None) -> bool:
+    """Answer with a sidecar that is known; False, and nothing is sent, if its file has to be looked for anew."""
+    kept = KEPT if wanted_sum is not None and wanted_sum == small.checksum else FRESH
+    match = request.headers.get(b"if-none-match")
     if match is not None and has_match(match, small.etag):
-        await send(small.same_kept if immutable else small.same_fresh)
+        if not small.is_there():
+            return False
+        await send(_start(304, [*_about(small.etag), kept]))
         await send({"type": "http.response.body", "body": b""})
-        return
-    await send(small.kept if immutable else small.fresh)
-    await send({"type": "http.response.body", "body": b"" if request.method == "HEAD" else small.body})
+        return True
+    body = small.body()
+    if body is None:
+        return False
+    length = (b"content-length", b"%d" % len(body))
+    await send(_start(200, [(b"content-type", small.kind), length, *_about(small.etag), kept]))
+    await send({"type": "http.response.body", "body": b"" if request.method == "HEAD" else body})
+    return True
 
 
 # the route ------------------------------------------------------------------------------------------------------------
@@ -183,11 +206,11 @@ async def show_sidecar(api: Api, request: Request) -> Answer | Stream:
             return endings.answer_of(request, there, to or "")
         if isinstance(there, Large):
             return _part_or_whole(api, request, there)
-        if isinstance(there, Small):
+        if isinstance(there, Whole):
             if not api.library.sidecars.are_elsewhere:
                 # Of an object, only the row says whether it is still the one that was read.
-                api.kept.keep(key, there)
-            return _of_small(request, there)
+                api.known.keep(key, there.small)
+            return _of_whole(request, there)
         if there == "damaged":
             # Between the row and the file another may have been placed: then a second look finds both.
             continue
@@ -203,6 +226,14 @@ async def show_sidecar(api: Api, request: Request) -> Answer | Stream:
 
 
 @dataclass(frozen=True, slots=True)
+class Whole:
+    """A small sidecar with its bytes."""
+
+    small: Small
+    body: bytes
+
+
+@dataclass(frozen=True, slots=True)
 class Large:
     """A sidecar that is read in pieces."""
 
@@ -214,7 +245,7 @@ class Large:
 
 async def _there(
     api: Api, key: Key, written: SidecarFormat | None, to: str | None
-) -> Small | Large | bytes | Literal["missing", "damaged"]:
+) -> Whole | Large | bytes | Literal["missing", "damaged"]:
     """A sidecar in the format ``written``, or its export (bytes)."""
     if to is None:
         return await api.read(lambda library: _look(library, key, written))
@@ -224,7 +255,7 @@ async def _there(
 def _exported(library: Library, key: Key, to: str) -> bytes | Literal["missing", "damaged"]:
     """A sidecar in another format. Raises Problem, as _look does."""
     there = _look(library, key, None)
-    if isinstance(there, Small):
+    if isinstance(there, Whole):
         return endings.exported(library, key[0], key[1], to, there.body)
     if not isinstance(there, Large):
         return there
@@ -233,7 +264,7 @@ def _exported(library: Library, key: Key, to: str) -> bytes | Literal["missing",
     return endings.exported(library, key[0], key[1], to, data) if len(data) == there.size else "damaged"
 
 
-def _look(library: Library, key: Key, written: SidecarFormat | None) -> Small | Large | Literal["missing", "damaged"]:
+def _look(library: Library, key: Key, written: SidecarFormat | None) -> Whole | Large | Literal["missing", "damaged"]:
     """What is there now. ``written``: the format that it must have. Raises Problem for what can never be there."""
     item = _row(library, key)
     if item is None or item.state is not SidecarStatus.READY:
@@ -244,7 +275,7 @@ def _look(library: Library, key: Key, written: SidecarFormat | None) -> Small | 
     if written is not None and item.format is not written:
         raise Problem(404, f"This sidecar is {item.format.value}, not {written.value}.", state="missing")
     try:
-        descriptor = os.open(path, os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC)
+        descriptor = os.open(path, _FILE)
     except OSError:
         return "missing"
     return _opened(path, descriptor, item, _TYPES[item.format.value])
@@ -256,7 +287,7 @@ def _direct(library: Library, key: Key, seconds: int) -> str | None:
     return None if item is None or item.state is not SidecarStatus.READY else library.sidecars.signed(item, seconds)
 
 
-def _opened(path: Path, descriptor: int, item: Item, kind: bytes) -> Small | Large | Literal["missing", "damaged"]:
+def _opened(path: Path, descriptor: int, item: Item, kind: bytes) -> Whole | Large | Literal["missing", "damaged"]:
     found = os.fstat(descriptor)
     checksum = item.checksum or ""
     if not stat.S_ISREG(found.st_mode) or found.st_size != item.bytes:
@@ -268,7 +299,7 @@ def _opened(path: Path, descriptor: int, item: Item, kind: bytes) -> Small | Lar
         body = file.read(SMALL + 1)
     if _core.hash_bytes(body).hash != checksum:
         return "damaged"
-    return Small(os.fspath(path), look_of(found), checksum, kind, body)
+    return Whole(Small(os.fspath(path), look_of(found), checksum, kind), body)
 
 
 def _row(library: Library, key: Key) -> Item | None:
@@ -279,17 +310,18 @@ def _row(library: Library, key: Key) -> Item | None:
         raise Problem(404, str(error)) from error
 
 
-def _of_small(request: Request, small: Small) -> Answer:
+def _of_whole(request: Request, whole: Whole) -> Answer:
+    small, body = whole.small, whole.body
     immutable = request.values.get("sum") == small.checksum
     headers: Headers = [*_about(small.etag), KEPT if immutable else FRESH]
     match = request.headers.get(b"if-none-match")
     if match is not None and has_match(match, small.etag):
         return Answer(304, b"", headers=headers)
-    part = wanted_part(_range(request, small.etag), len(small.body))
+    part = wanted_part(_range(request, small.etag), len(body))
     if part is None:
-        return Answer(200, small.body, small.kind, headers)
-    headers.append(part.content_range(len(small.body)))
-    return Answer(206, small.body[part.start : part.end], small.kind, headers)
+        return Answer(200, body, small.kind, headers)
+    headers.append(part.content_range(len(body)))
+    return Answer(206, body[part.start : part.end], small.kind, headers)
 
 
 def _range(request: Request, etag: bytes) -> bytes | None:
