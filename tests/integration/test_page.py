@@ -586,4 +586,41 @@ def test_a_phone_shows_all_of_it(chromium: Browser, served: Served) -> None:
         expect(page.get_by_role("complementary")).to_be_visible()
         page.get_by_role("button", name="Close").tap()
         expect(page.get_by_role("dialog")).to_be_hidden()
+        first, second = shown_names(page)[:2]
+        page.get_by_role("option", name=re.compile(f"^{re.escape(first)}")).tap()
+        title = page.get_by_role("heading", level=1)
+        expect(title).to_have_text(first)
+        page.evaluate(SWIPE, [300, 100])
+        expect(title).to_have_text(second)
+        page.evaluate(SWIPE, [100, 300])
+        expect(title).to_have_text(first)
+        assert seen.wrong == []
+
+
+SWIPE = """([from, to]) => {
+  const target = document.querySelector(".stage");
+  const at = (x) => [new Touch({ identifier: 1, target, clientX: x, clientY: 400 })];
+  const tell = (name, touches, changedTouches) =>
+    target.dispatchEvent(new TouchEvent(name, { touches, changedTouches, bubbles: true }));
+  tell("touchstart", at(from), at(from));
+  tell("touchend", [], at(to));
+}"""
+"""A finger moved across the viewer, from one place in pixels from the left to another."""
+
+
+def test_a_picture_that_cannot_be_made_says_why(chromium: Browser, tmp_path: Path) -> None:
+    (tmp_path / "files").mkdir()
+    (tmp_path / "files" / "torn.tif").write_bytes(b"II*\0\x08\0\0\0" + bytes(64))
+    with Library.open(tmp_path / "library", policy="mobile") as library:
+        library.index(tmp_path / "files")
+        library.run(kinds=["thumb"])
+        (why,) = {item.error["message"] for item in library.ls(kind="thumb") if item.error}
+    with (
+        serving(tmp_path / "library", "--no-work", "--no-watch") as served,
+        browsers.tab(chromium, base_of(served)) as seen,
+    ):
+        page = seen.page
+        open_item(page, "torn.tif")
+        expect(page.locator(".figure")).to_have_text(f"There is no picture of this file: {why}")
+        expect(page.locator(".figure img")).to_have_count(0)
         assert seen.wrong == []

@@ -157,6 +157,7 @@ def test_an_item_leads_to_those_beside_it_and_to_its_place(served: Served, choic
         ("items?limit=%2B5", "limit"),
         ("items?limit=5&limit=6", "limit"),
         ("items?type=image&type=pdf", "type"),
+        ("inventory/branches?prefixes=8,", "prefixes"),
         ("search?q=", "q"),
         ("folders?folder=", "folder"),
     ],

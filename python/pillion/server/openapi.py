@@ -121,7 +121,7 @@ def _parameter(param: Param, place: str) -> dict[str, Any]:
         "in": place,
         "description": param.text,
         "required": param.required or place == "path",
-        "schema": {"type": "array", "items": schema, "maxItems": param.most} if param.many else schema,
+        "schema": {"type": "array", "items": schema, "minItems": 1, "maxItems": param.most} if param.many else schema,
     }
     if param.many:
         described.update(style="form", explode=False)

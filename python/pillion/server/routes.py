@@ -24,7 +24,8 @@ class Param:
     """A parameter. ``schema``: a JSON Schema of type string, integer, number or boolean; ``many``: commas part values,
     of which there may be ``most``. ``example``: a value as it stands in an address.
 
-    A text that is empty is as one that is left out; so is another one where ``or_empty`` says so. Any other is wrong.
+    A text that is empty is as one that is left out, also among many; so is another one where ``or_empty`` says so. Any
+    other is wrong.
     """
 
     name: str
@@ -198,6 +199,8 @@ def _many_of(param: Param, text: str) -> list[Any]:
     parts = text.split(",")
     if len(parts) > param.most:
         raise _wrong(param.name, f"at most {param.most} are taken")
+    if "" in parts and not param.may_be_empty:
+        raise _wrong(param.name, "a value is empty")
     return [value_of(param, part) for part in parts if part]
 
 

@@ -29,7 +29,7 @@ class Search extends HTMLElement {
 	}
 
 	async beside({ content_uuid: uuid }, by) {
-		return this.#hits[this.#hits.findIndex((hit) => hit.content_uuid === uuid) + by] ?? null;
+		return this.#hits[this.#hits.findIndex((hit) => hit.content_uuid === uuid) + by];
 	}
 
 	reveal({ content_uuid: uuid }) {

@@ -18,7 +18,7 @@ const TALLEST = 12_000_000; // pixels of the scroll area
 const HEAD = 46; // pixels of a month's heading
 const GAP = 3;
 const MOST_CELLS = 400;
-const RECOUNT_MS = 1500; // between two counts of what changed
+const RECOUNT_MS = 1500;
 const SETTLED_MS = 60; // a cell in sight for so long gets its thumbnail
 
 class Timeline extends HTMLElement {
@@ -79,16 +79,15 @@ class Timeline extends HTMLElement {
 		this.#loaded = null;
 	}
 
-	/** The item that now follows another one (`by` 1), or stands before it (-1); null at the ends. */
-	async beside(item, by) {
-		const [other] = await this.#allOf({ ...this.#filter, cursor: item.cursor, order: by < 0 ? "asc" : "desc", limit: 1 });
-		return other ?? null;
+	/** The item that now follows another one (`by` 1), or stands before it (-1). */
+	async beside({ cursor }, by) {
+		return (await this.#allOf({ ...this.#filter, cursor, order: by < 0 ? "asc" : "desc", limit: 1 }))[0];
 	}
 
-	/** Put the keyboard's focus on an item, wherever it stands now. */
+	/** Put the focus on an item, wherever it stands now. */
 	async reveal(item) {
-		const { place } = await api.months(this.#filter, item.cursor);
-		this.focusOn(place);
+		const place = await this.#load(item);
+		if (place >= 0) this.focusOn(place);
 	}
 
 	/** Put the keyboard's focus on an item, and it in sight. */
@@ -133,8 +132,8 @@ class Timeline extends HTMLElement {
 			const stays = index !== undefined && this.#total && (this.#top > HEAD || this.#isHeld);
 			this.jump(stays ? this.#top + this.#yOf(Math.min(place, this.#total - 1)) - y : this.#top);
 			send(this, "counted", this.#total);
+			return place;
 		} catch (error) {
-			if (error.name === "AbortError") return;
 			this.#loaded = null;
 			if (error.status === 401) return;
 			this.empty.hidden = false;
@@ -490,24 +489,22 @@ class Timeline extends HTMLElement {
 			for (const one of uuids) {
 				const fresh = await api.item(one).catch(() => null);
 				if (!fresh) continue;
-				for (const chunk of this.#chunks.values()) {
-					const old = chunk.items?.find((item) => item.content_uuid === one);
-					if (old) Object.assign(old, { thumbs: fresh.thumbs, thumbhash: fresh.thumbhash });
-				}
-				for (const cell of this.#cells.values()) if (cell.item?.content_uuid === one) this.#fill(cell, { ...cell.item, ...fresh });
+				const { thumbs, thumbhash } = fresh;
+				for (const cell of this.#cells.values()) if (cell.item?.content_uuid === one) this.#fill(cell, Object.assign(cell.item, { thumbs, thumbhash }));
 			}
 			this.#later();
 		}, 250);
 	}
 
-	/** Files came or went: count again, now and then. */
+	/** Files came or went: count again. */
 	#changed() {
 		if (!this.#loaded || this.changeTimer) return;
 		this.changeTimer = setTimeout(async () => {
-			const held = this.#isHeld ? this.#focus : this.first;
-			await this.#load(this.#cells.get(held)?.item ?? [...this.#cells.values()].find((cell) => cell.item)?.item);
-			this.#counted = performance.now();
 			this.changeTimer = 0;
+			const first = this.#cells.get(this.#isHeld ? this.#focus : this.first);
+			if (first?.item && first.turn !== this.#turn) return this.#changed(); // what stands there is not known yet
+			this.#counted = performance.now();
+			await this.#load(first?.item);
 		}, Math.max(100, this.#counted + RECOUNT_MS - performance.now()));
 	}
 

@@ -34,6 +34,7 @@ class Viewer extends HTMLElement {
 			h("div.body", h("div.frame", this.stage, this.previous, this.following), this.side),
 		);
 		this.addEventListener("keydown", (event) => this.#key(event));
+		this.#swipes();
 		api.on("ready", (detail) => this.#renewed(detail));
 		api.on("failed", (detail) => this.#renewed(detail));
 		api.on("changed", ({ gone }) => {
@@ -107,19 +108,19 @@ class Viewer extends HTMLElement {
 
 	async step(by) {
 		const asked = this.#asked;
-		const item = await this.#beside(by);
+		const item = await this.#beside(by).catch(() => null);
 		if (item && !asked.signal.aborted) send(this, "stepped", { item });
 	}
 
-	/** What now stands before (-1) or after (1) the item that is shown; null at the ends, or where it is not known. */
+	/** What now stands before (-1) or after (1) the item that is shown, where it is known. */
 	async #beside(by) {
 		const item = this.#shown?.item;
-		return item?.cursor && this.#sequence ? this.#sequence.beside(item, by).catch(() => null) : null;
+		if (item?.cursor) return this.#sequence?.beside(item, by);
 	}
 
 	async #ends() {
 		const asked = this.#asked;
-		const [before, after] = await Promise.all([this.#beside(-1), this.#beside(1)]);
+		const [before, after] = await Promise.all([this.#beside(-1), this.#beside(1)]).catch(() => []);
 		if (asked.signal.aborted) return;
 		this.previous.hidden = !before;
 		this.following.hidden = !after;
@@ -136,6 +137,16 @@ class Viewer extends HTMLElement {
 		}
 		if (this.blob) URL.revokeObjectURL(this.blob);
 		this.blob = null;
+	}
+
+	/** On a phone a swipe to the left shows what follows. */
+	#swipes() {
+		let from;
+		this.stage.addEventListener("touchstart", ({ touches, target }) => (from = !touches[1] && !this.zoom && !target.closest("video, audio") && touches[0]), { passive: true });
+		this.stage.addEventListener("touchend", ({ changedTouches: [to] }) => {
+			const x = to.clientX - from.clientX;
+			if (Math.abs(x) > 60 && Math.abs(x) > 2 * Math.abs(to.clientY - from.clientY) && getSelection().isCollapsed) this.step(-Math.sign(x));
+		});
 	}
 
 	// what is shown --------
@@ -184,7 +195,10 @@ class Viewer extends HTMLElement {
 		picture.dataset.tried = "1";
 		const address = api.thumbURL(item, 4096);
 		if (address && picture.getAttribute("src") !== address) picture.src = address;
-		else this.figure.append(h("p.nothing", "There is no picture of this file yet."));
+		else {
+			const why = this.#shown.item.sidecars?.find((one) => one.kind === "thumb" && one.error)?.error.message;
+			picture.replaceWith(h("p.nothing", why ? `There is no picture of this file: ${why}` : "There is no picture of this file yet."));
+		}
 	}
 
 	/** Take the picture that has enough pixels: a thumbnail, or the original where it alone has them. */
