@@ -151,7 +151,7 @@ ATTRIBUTES = {
     "alto": {"SCHEMAVERSION", "{http://www.w3.org/2001/XMLSchema-instance}schemaLocation"},
     "Page": {"ID", "PHYSICAL_IMG_NR", "PROCESSINGREFS", "WIDTH", "HEIGHT", "PC", "ROTATION"},
     "PrintSpace": {"HPOS", "VPOS", "WIDTH", "HEIGHT"},
-    "TextBlock": {"ID", "HPOS", "VPOS", "WIDTH", "HEIGHT"},
+    "TextBlock": {"ID", "HPOS", "VPOS", "WIDTH", "HEIGHT", "BASEDIRECTION"},
     "TextLine": {"ID", "HPOS", "VPOS", "WIDTH", "HEIGHT"},
     "String": {"ID", "CONTENT", "HPOS", "VPOS", "WIDTH", "HEIGHT", "WC"},
     "SP": set(),

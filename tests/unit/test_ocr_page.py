@@ -67,7 +67,9 @@ class Recognisers:
         self.layouts.append(layout)
         return self.seen_in.get((languages or self.languages)[0], self.seen)(gray)
 
-    def languages_to_try(self, beginning: RecognisedText) -> tuple[tuple[str, ...], ...]:
+    def languages_to_try(
+        self, beginning: RecognisedText, *, down: bool = False, across: bool = True
+    ) -> tuple[tuple[str, ...], ...]:
         self.asked.append((beginning.text, confidence(beginning.lines)))
         return self.to_try
 

@@ -10,12 +10,13 @@ import itertools
 import math
 import re
 import statistics
-import unicodedata
 from collections import Counter
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, replace
 
 from pillion.kinds.ocr.result import Block, BlockType, Box, OcrLine, OcrWord
+from pillion.kinds.ocr.scripts import are_unspaced, mostly_run_left
+from pillion.kinds.ocr.scripts import joined as parts_joined
 
 # order ----------------------------------------------------------------------------------------------------------------
 
@@ -28,12 +29,13 @@ from pillion.kinds.ocr.result import Block, BlockType, Box, OcrLine, OcrWord
 #    the block is of numbers, or of short lines beside numbers, or of cells beside rows of cells. They are read row by
 #    row.
 
-_FIRST_TO_RUN_LEFT = "\u0590"
 _FEW_WORDS = 3
 _CELL_GAP = 1.4
 """Words further apart than this, in heights of their line, are in two cells; and so far apart at least ..."""
 _SPACES = 3.0
 """... in spaces as between the other words of the line."""
+_UNSPACED_GAP = 2.5
+"""So far apart in Chinese and Japanese, whose marks take a square each, most of it empty."""
 
 Size = tuple[float, float]
 
@@ -59,7 +61,8 @@ class Placed:
         if not self.words:
             return []
         gaps = [right[0] - left[2] for left, right in itertools.pairwise(self.words)]
-        least = _CELL_GAP * self.height
+        gap = _UNSPACED_GAP if are_unspaced(word.text for word in self.line.words) else _CELL_GAP
+        least = gap * self.height
         if not gaps or max(gaps) <= least:
             return [(0, len(self.words))]
         narrow = [gap for gap in gaps if gap <= least]
@@ -98,7 +101,7 @@ def as_read(
 
     ``size``, ``rotation``, ``skew``: of the page, see :class:`View`. ``in_order``: the lines are, but for tables.
     """
-    view = View(size, rotation, skew, runs_left(lines))
+    view = View(size, rotation, skew, mostly_run_left(line.text for line in lines))
     places = [_placed(line, view) for line in lines]
     rows = in_rows(places) if in_order else ordered(places)
     return [row[0] if len(row) == 1 else _placed(joined(row), view) for row in rows]
@@ -119,13 +122,6 @@ def _placed(line: OcrLine, view: View) -> Placed:
         top = sorted([word[1] for word in words])[middle]
         bottom = max(sorted([word[3] for word in words])[middle], top + 1.0)
     return Placed(line, (left, top, right, bottom), words)
-
-
-def runs_left(lines: Sequence[OcrLine]) -> bool:
-    """Whether most letters are of a script that runs from right to left: Arabic, Hebrew, Syriac, Thaana."""
-    letters = [character for line in lines for character in line.text if character >= _FIRST_TO_RUN_LEFT]
-    to_left = sum(unicodedata.bidirectional(letter) in ("R", "AL") for letter in letters)
-    return to_left > 0 and 2 * to_left > sum(character.isalpha() for line in lines for character in line.text)
 
 
 def ordered(lines: Sequence[Placed]) -> list[list[Placed]]:
@@ -504,7 +500,7 @@ def _are_items(rows: Sequence[Sequence[Cell]]) -> bool:
 
 
 def _texts(row: Sequence[Cell]) -> tuple[str, ...]:
-    return tuple(" ".join(word.text for word in words) for _, _, words in row)
+    return tuple(parts_joined([word.text for word in words]) for _, _, words in row)
 
 
 # other blocks ---------------------------------------------------------------------------------------------------------

@@ -126,7 +126,7 @@ _UNEVEN = 16.0
 """Where the brightness of the background differs more between places with print, it is made even."""
 _LEVEL = 0.25
 """Degrees: lines with less skew are left as they are. Tesseract follows them, and turning costs sharpness."""
-_SIDEWAYS_TURNS = 3
+SIDEWAYS_TURNS = 3
 """Quarter turns clockwise that set lines upright which run downwards."""
 
 
@@ -176,7 +176,7 @@ def prepared(gray: Gray, profile: _core.Look, *, turns: int | None = None) -> Pr
     if profile.uneven >= _UNEVEN:
         gray = _core.levelled(gray)
     if turns is None:
-        turns = _SIDEWAYS_TURNS if profile.sideways else 0
+        turns = SIDEWAYS_TURNS if profile.sideways else 0
     if turns:
         gray = turned(gray, turns)
     if abs(profile.skew) < _LEVEL or not agree_on(gray, profile.skew):

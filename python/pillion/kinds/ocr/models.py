@@ -209,12 +209,37 @@ def languages_identity(languages: Sequence[str], explicit: str | None = None) ->
     if AUTO in languages:
         named = [language for language in languages if language != AUTO]
         languages = [*named, *(code for code in installed_languages(explicit) if code not in named)] or ["eng"]
+    else:
+        # They read what stands in columns, and are looked for where a language is named.
+        columns = vertical_languages(explicit)
+        more = [columns[language] for language in languages if language in columns]
+        languages = list(dict.fromkeys([*languages, *more]))
     return "+".join(f"{language}@sha256:{_sha256(language, folders)}" for language in languages)
 
 
 def _sha256(language: str, folders: Sequence[Path]) -> str:
     file = _file_in(language, folders)
     return sha256_of(file) if file else _SHA256.get(language, "missing")
+
+
+VERTICAL = ("chi_sim", "chi_tra", "jpn", "kor")
+"""Languages that are written in columns, too; Tesseract has data of its own for that."""
+
+
+def vertical_languages(explicit: str | None = None) -> dict[str, str]:
+    """For each language the one with the data for its columns, where that is installed."""
+    folders = data_folders(explicit)
+    found = {language: f"{language}_vert" for language in VERTICAL}
+    return {language: code for language, code in found.items() if _file_in(code, folders) is not None}
+
+
+def lacking_columns(languages: Sequence[str], explicit: str | None = None) -> str | None:
+    """What to install so that columns in these languages can be read, in one sentence; None if nothing is lacking."""
+    there = vertical_languages(explicit)
+    without = [f"{language}_vert" for language in languages if language in VERTICAL and language not in there]
+    if not without:
+        return None
+    return f"Tesseract has no data for text in columns ({', '.join(without)}): run {install_command(without)}"
 
 
 def language_file(language: str, explicit: str | None = None) -> Path | None:
@@ -340,7 +365,9 @@ def networks_identity() -> str:
 
 def rows() -> list[ModelRow]:
     """For ``pillion models``: the languages that are installed or that pip installs, and the networks."""
-    languages = sorted({*installed_languages(), *PACKAGES})
+    installed = installed_languages()
+    columns = {f"{language}_vert" for language in installed if language in VERTICAL}
+    languages = sorted({*installed, *columns, *PACKAGES})
     return [*map(_row_of_language, languages), *map(_row_of_network, NETWORKS)]
 
 

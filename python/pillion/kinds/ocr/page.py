@@ -14,8 +14,10 @@ from functools import partial
 from typing import TYPE_CHECKING, Protocol
 
 from pillion.kinds.ocr.blocks import structured
-from pillion.kinds.ocr.layout import Area, Boxes, Gray, PreparedImage, dark_on_light, enlarged, gray_of
-from pillion.kinds.ocr.result import Box, OcrLine, OcrPage, OcrWord, mean_confidence
+from pillion.kinds.ocr.layout import SIDEWAYS_TURNS, Area, Boxes, Gray, PreparedImage, dark_on_light, enlarged, gray_of
+from pillion.kinds.ocr.models import VERTICAL
+from pillion.kinds.ocr.result import Box, Direction, OcrLine, OcrPage, OcrWord, mean_confidence
+from pillion.kinds.ocr.scripts import are_unspaced, joined, mostly_run_left
 from pillion.kinds.ocr.segments import PageLines, Segment, with_margin
 from pillion.kinds.ocr.tesseract import RecognisedLine, RecognisedText, RecognisedWord, confidence
 from pillion.readers.images.decode import Picture
@@ -24,6 +26,10 @@ if TYPE_CHECKING:
     import numpy as np
 else:
     from pillion.extras import lazy_numpy as np
+
+
+VERTICAL_CODES = frozenset(f"{language}_vert" for language in VERTICAL)
+"""Of the data for columns."""
 
 
 class PageSource(Protocol):
@@ -97,6 +103,7 @@ class RecognisedPage:
     """The believable lines of a page in its own unit, how to turn it to read them, and the languages used.
 
     ``figures``: around pictures on it. ``skew``: degrees by which its lines fall to the right once it is turned.
+    ``down``: its lines run downwards. ``on_side``: the picture seemed to have lines that do.
     """
 
     lines: tuple[OcrLine, ...] = ()
@@ -104,6 +111,8 @@ class RecognisedPage:
     languages: tuple[str, ...] = ()
     figures: tuple[Box, ...] = ()
     skew: float = 0.0
+    down: bool = False
+    on_side: bool = False
 
 
 def ocr_page(
@@ -116,9 +125,12 @@ def ocr_page(
     languages: tuple[str, ...] = (),
     figures: tuple[Box, ...] = (),
     skew: float = 0.0,
+    down: bool = False,
 ) -> OcrPage:
-    """A page as it is stored, its lines in blocks."""
-    lines, blocks = structured(lines, size, rotation, figures, skew=skew, in_order=source != "ocr")
+    """A page as it is stored, its lines in blocks. ``down``: its lines run downwards, the first one on the right."""
+    # Seen from its left side, columns are lines: they run to the right, the first one at the top.
+    seen = (rotation + _FROM_THE_LEFT) % 360 if down else rotation
+    lines, blocks = structured(lines, size, seen, figures, skew=skew, in_order=source != "ocr")
     return OcrPage(
         number=number,
         source=source,
@@ -130,7 +142,15 @@ def ocr_page(
         languages=languages,
         confidence=mean_confidence(lines),
         blocks=blocks,
+        direction=Direction.DOWN
+        if down
+        else Direction.LEFT
+        if mostly_run_left(line.text for line in lines)
+        else Direction.RIGHT,
     )
+
+
+_FROM_THE_LEFT = 270
 
 
 # scale ----------------------------------------------------------------------------------------------------------------
@@ -312,17 +332,6 @@ def _in_or_below(segment: Segment, area: Area, line: RecognisedLine) -> tuple[bo
 
 # back to the page -----------------------------------------------------------------------------------------------------
 
-_UNSPACED = (
-    ("\u3000", "\u30ff"),
-    ("\u31f0", "\u31ff"),
-    ("\u3400", "\u4dbf"),
-    ("\u4e00", "\u9fff"),
-    ("\uf900", "\ufaff"),
-    ("\uff01", "\uff9f"),
-    ("\U00020000", "\U0003ffff"),
-)
-"""Unicode blocks of Chinese and Japanese."""
-
 
 def recognised_page(
     source: PageSource,
@@ -335,9 +344,12 @@ def recognised_page(
     """The page that the texts of its segments make together, in this order. ``figures``: in pixels of the picture."""
     most = max(texts, key=score)
     rotation = (90 * image.all_turns + most.rotation) % 360
+    down = is_in_columns(languages, texts, rotation)
+    rotation = (rotation - _FROM_THE_LEFT) % 360 if down else rotation
     kept = believable([line for text in texts for line in text.lines])
+    on_side = image.turns == SIDEWAYS_TURNS
     if not any(kept):
-        return RecognisedPage(rotation=rotation)
+        return RecognisedPage(rotation=rotation, on_side=on_side)
     lines = _lines_on_page(segments, texts, _boxes_on_page(source, image, segments, texts))
     return RecognisedPage(
         lines=tuple(itertools.compress(lines, kept)),
@@ -345,7 +357,25 @@ def recognised_page(
         languages=languages,
         figures=tuple(_on_page(source, image, np.array([*figures], np.float64).reshape(-1, 4))),
         skew=image.skew,
+        down=down,
+        on_side=on_side,
     )
+
+
+def are_for_columns(languages: Sequence[str]) -> bool:
+    """Whether Tesseract's data for these is for columns alone."""
+    return all(language in VERTICAL_CODES for language in languages)
+
+
+def is_in_columns(languages: Sequence[str], texts: Sequence[RecognisedText], rotation: int) -> bool:
+    """Whether a page on whose side lines run across is one of Chinese or Japanese columns: read with the data for
+    those, or by lines that run downwards.
+    """
+    if rotation % 180 == 0:
+        return False
+    if are_for_columns(languages):
+        return True
+    return are_unspaced(word.text for text in texts if text.rotation for line in text.lines for word in line.words)
 
 
 def _boxes_on_page(
@@ -376,23 +406,9 @@ def _lines_on_page(
             box = next(rest)
             words = tuple([_word(word, next(rest)) for word in line.words])
             paragraph = line.paragraph and not (segment.continues and number == 0)
-            yield OcrLine(text=_joined([word.text for word in words]), words=words, box=box, paragraph=paragraph)
+            yield OcrLine(text=joined([word.text for word in words]), words=words, box=box, paragraph=paragraph)
 
 
 def _word(word: RecognisedWord, box: Box) -> OcrWord:
     uncertain = word.confidence < _WORD_UNCERTAIN
     return OcrWord(text=word.text, confidence=word.confidence, box=box, uncertain=uncertain)
-
-
-def _joined(words: Sequence[str]) -> str:
-    """Words separated by spaces, except in scripts that are written without them."""
-    text = ""
-    for word in words:
-        closed = text and word and _is_unspaced(text[-1]) and _is_unspaced(word[0])
-        text += word if closed or not text else f" {word}"
-    return text
-
-
-def _is_unspaced(character: str) -> bool:
-    """Whether it is Chinese or Japanese: ideographs, kana, their punctuation, and full-width forms. Not Korean."""
-    return any(first <= character <= last for first, last in _UNSPACED)

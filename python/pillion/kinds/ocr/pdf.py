@@ -271,6 +271,7 @@ def merged(draft: Draft, found: RecognisedPage) -> OcrPage:
             languages=found.languages,
             figures=found.figures,
             skew=found.skew,
+            down=found.down,
         )
     lines = merged_lines(draft.lines, found.lines)
     if len(lines) == len(draft.lines):

@@ -24,10 +24,21 @@ from pillion import _core, extras
 from pillion.errors import ErrorClass, ItemError
 from pillion.kinds.ocr import layout, models, page, pdf, ppocr, ruled, tesseract
 from pillion.kinds.ocr.kind import AUTO
-from pillion.kinds.ocr.layout import Gray, Piece, PreparedImage, dark_on_light, gray_of, prepared, turned
+from pillion.kinds.ocr.layout import (
+    SIDEWAYS_TURNS,
+    Gray,
+    Piece,
+    PreparedImage,
+    dark_on_light,
+    gray_of,
+    prepared,
+    turned,
+    turned_back,
+)
 from pillion.kinds.ocr.page import ImageSource, PageSource, RecognisedPage, ocr_page
 from pillion.kinds.ocr.photograph import recognise_photograph
-from pillion.kinds.ocr.result import Notes, OcrPage, OcrResult
+from pillion.kinds.ocr.result import Box, Direction, Notes, OcrPage, OcrResult, mean_confidence
+from pillion.kinds.ocr.scripts import are_unspaced
 from pillion.kinds.ocr.segments import (
     FEW_LINES,
     Doubt,
@@ -110,6 +121,8 @@ def _recognise_images(path: Path, recognisers: Recognisers, engine: str) -> OcrR
             continue
         for note in picture.notes:
             notes.missing(note if len(numbers) == 1 else f"page {place}: {note}")
+    for note in recognisers.notes:
+        notes.add(note)
     if not done:
         raise first or ItemError(ErrorClass.CORRUPT, "the file has no page")
     if len(numbers) > pdf.MAX_OCR_PAGES:
@@ -185,7 +198,7 @@ def _seen(picture: Picture, *, photographs: bool) -> _Seen:
 
 def _read_page(source: ImageSource | SheetSource, recognisers: Recognisers, picture: Picture) -> OcrPage:
     """The page by Tesseract, with its boxes in the picture."""
-    found = recognise_page(source, recognisers)
+    found = _recognised_page(source, recognisers)
     only = ocr_page(
         1,
         source.size,
@@ -195,13 +208,18 @@ def _read_page(source: ImageSource | SheetSource, recognisers: Recognisers, pict
         languages=found.languages,
         figures=found.figures,
         skew=found.skew,
+        down=found.down,
     )
     size = float(picture.width), float(picture.height)
     return page_in_picture(only, source.sheet, size) if isinstance(source, SheetSource) else only
 
 
 def _sure_enough(only: OcrPage) -> float:
-    """The mean confidence from which a page is not read again. PP-OCR's network has no letters with accents."""
+    """The mean confidence from which a page is not read again. PP-OCR's network has no letters with accents, and it
+    reads the tiers of columns on a page as if they were one.
+    """
+    if only.direction is Direction.DOWN:
+        return page.UNREADABLE
     is_slip = max(only.width, only.height) >= _SLIP * min(only.width, only.height)
     return _UNSURE_SLIP if is_slip and only.languages in ((), ("eng",)) else _UNSURE
 
@@ -213,10 +231,12 @@ def _by_ppocr(picture: Picture, sheet: Sheet | None = None, before: OcrPage | No
     """
     size = float(picture.width), float(picture.height)
     source = picture if sheet is None else SheetPicture(picture, sheet)
-    is_level = before is not None and sheet is None and before.rotation == 0
+    is_level = before is not None and sheet is None and before.rotation == 0 and before.direction is not Direction.DOWN
     known = [word for line in before.lines for word in line.words] if before is not None and is_level else []
     found = recognise_photograph(source, ppocr.loaded(), known)
-    only = ocr_page(1, (source.width, source.height), "pixel", found.lines, found.rotation)
+    down = found.rotation == 90 * SIDEWAYS_TURNS and are_unspaced(line.text for line in found.lines)
+    rotation = 0 if down else found.rotation
+    only = ocr_page(1, (source.width, source.height), "pixel", found.lines, rotation, down=down)
     only = only if sheet is None else page_in_picture(only, sheet, size)
     return OcrResult(engine=ppocr.NAME, engine_version=ppocr.version(), languages=(), pages=(only,))
 
@@ -252,6 +272,8 @@ def _recognise_pdf(path: Path, recognisers: Recognisers, passwords: str | None) 
             else:
                 recognised[draft.number] = outcome
         pages = pdf.assembled(document, drafts, recognised, notes)
+    for note in recognisers.notes:
+        notes.add(note)
     # A PDF with real text on all pages needs no Tesseract: it is looked for and loaded for the first picture.
     engine = (tesseract.NAME, recognisers.engine.version()) if recognisers.used else (pdfium.NAME, pdfium.version())
     languages = tuple(dict.fromkeys(language for one in pages for language in one.languages))
@@ -269,12 +291,19 @@ def _recognise_pdf_page(document: pdfium.Document, draft: pdf.Draft, recognisers
     """The page, or why it is left out. Raises ItemError where that is not the page's own fault."""
     try:
         with document.page(draft.number - 1) as drawn:
-            return pdf.merged(draft, recognise_page(pdf.PdfPageSource.of(drawn, draft), recognisers))
+            return pdf.merged(draft, _recognised_page(pdf.PdfPageSource.of(drawn, draft), recognisers))
     except ItemError as error:
         return pdf.left_out(draft, error)
 
 
 # a page ---------------------------------------------------------------------------------------------------------------
+
+
+def _recognised_page(source: PageSource, recognisers: Recognisers) -> RecognisedPage:
+    found = recognise_page(source, recognisers)
+    if found.on_side and not found.down and (mean_confidence(found.lines) or 0.0) < page.SURE:
+        recognisers.note_columns(found.languages)
+    return found
 
 
 _MORE = 3
@@ -310,7 +339,9 @@ class PageRecogniser(Protocol):
         """See :class:`Recognisers`."""
         ...
 
-    def languages_to_try(self, beginning: RecognisedText) -> tuple[tuple[str, ...], ...]:
+    def languages_to_try(
+        self, beginning: RecognisedText, *, down: bool = False, across: bool = True
+    ) -> tuple[tuple[str, ...], ...]:
         """See :class:`Recognisers`."""
         ...
 
@@ -334,8 +365,11 @@ def recognise_page(source: PageSource, recognisers: PageRecogniser) -> Recognise
                 # A figure or an upright heading may be the largest part of a page: the surest of a few decides.
                 done.extend(_until_sure(itertools.islice(texts, _MORE)))
         tried = max(range(len(done)), key=lambda number: confidence(done[number].lines))
+        if lines.image.all_turns == SIDEWAYS_TURNS and confidence(done[tried].lines) < page.WORD_NOISE:
+            # Columns are nonsense without the data for them: the largest part tells most.
+            tried = 0
         with part("again"):
-            languages, best = _better_languages(segments[tried], done[tried], recognisers)
+            languages, best = _better_languages(segments[tried], done[tried], recognisers, lines.image)
             turns, turned = _better_turns(segments[tried], best, recognisers)
         if turns == 0 and languages == begin_with:
             with part("read"):
@@ -347,7 +381,7 @@ def recognise_page(source: PageSource, recognisers: PageRecogniser) -> Recognise
         with part("again"):
             again = turned if segments[0].whole else None
             best = again or _recognised(segments[0], recognisers)
-            languages, best = _better_languages(segments[0], best, recognisers)
+            languages, best = _better_languages(segments[0], best, recognisers, lines.image)
     others = [segment for number, segment in enumerate(segments) if number != tried]
     with closing(_texts(others, recognisers, languages)) as texts, part("again"):
         rest = list(texts)
@@ -379,10 +413,12 @@ def _at_best_scale(source: PageSource, recognisers: PageRecogniser) -> PageLines
     with part("layout"):
         analysis = recognisers.analyse_layout(image.gray)
     turns = image.turns
-    if analysis is not None and turns and is_upended(analysis):
-        turns = 0
-        image = prepared(gray, profile, turns=turns)
-        analysis = recognisers.analyse_layout(image.gray)
+    if analysis is not None and (turns or len(analysis.boxes) >= FEW_LINES) and is_upended(analysis):
+        other = 0 if turns else SIDEWAYS_TURNS
+        beside = prepared(gray, profile, turns=other)
+        found = recognisers.analyse_layout(beside.gray)
+        if turns or (found is not None and not is_upended(found)):
+            turns, image, analysis = other, beside, found
     if analysis is not None and analysis.lines == 0 and gray.size < page.SMALL_PIXELS:
         # Print too small for the layout analysis, as in a low-resolution screenshot.
         scale = min(2 * scale, source.max_scale)
@@ -419,6 +455,9 @@ def _with_doubts(image: PreparedImage, analysis: LayoutAnalysis, recognisers: Pa
     """The page with its lines as the engine orders them, and the areas in which they may be others."""
     if not len(analysis.boxes):
         return PageLines(image, analysis.boxes)
+    if len(analysis.boxes) >= FEW_LINES and is_upended(analysis):
+        # Columns, maybe with lines across among them: the engine alone reads both.
+        return PageLines(image, no_lines(), figures=analysis.figures)
     seen = layout.print_of(image.gray)
     analysis, tables = _with_tables(image, analysis, seen, recognisers)
     doubts = []
@@ -494,10 +533,32 @@ def _texts(
 def _read(segment: Segment, recognisers: PageRecogniser, languages: tuple[str, ...]) -> RecognisedText:
     """The text of a segment; where some of it was lost, as lines below each other and nothing else, if that is more."""
     text = _recognised(segment, recognisers, languages)
+    if page.are_for_columns(languages) and confidence(text.lines) < page.UNREADABLE:
+        across = _across(segment, recognisers, languages)
+        return across if page.score(across) > page.score(text) else text
     if segment.layout is not Layout.COLUMN or segment.pieces is not None or not is_read_in_part(segment, text):
         return text
     again = recognisers.recognise(segment.gray, Layout.BLOCK, languages)
     return again if page.score(again) > page.score(text) else text
+
+
+def _across(segment: Segment, recognisers: PageRecogniser, columns: tuple[str, ...]) -> RecognisedText:
+    """The text of a segment of a page that was turned for its columns, as lines that run across the page."""
+    alone = segment.alone()
+    languages = tuple(language.removesuffix("_vert") for language in columns)
+    text = recognisers.recognise(turned(alone, 4 - SIDEWAYS_TURNS), Layout.PAGE, languages)
+
+    def back(box: Box) -> Box:
+        ((left, top, right, bottom),) = turned_back(
+            np.array([box], np.float64), 4 - SIDEWAYS_TURNS, alone.shape
+        ).tolist()
+        return left, top, right, bottom
+
+    lines = [
+        replace(line, box=back(line.box), words=tuple(replace(word, box=back(word.box)) for word in line.words))
+        for line in text.lines
+    ]
+    return replace(text, lines=tuple(lines), rotation=0)
 
 
 def _recognised(
@@ -509,11 +570,12 @@ def _recognised(
 
 
 def _better_languages(
-    segment: Segment, first: RecognisedText, recognisers: PageRecogniser
+    segment: Segment, first: RecognisedText, recognisers: PageRecogniser, image: PreparedImage
 ) -> tuple[tuple[str, ...], RecognisedText]:
-    """The languages in which the first segment makes most sense, and its text in them."""
+    """The languages in which the first segment makes most sense, and its text in them. ``image``: it is of."""
     best, languages = first, recognisers.languages
-    for others in recognisers.languages_to_try(first):
+    on_side = image.all_turns == SIDEWAYS_TURNS
+    for others in recognisers.languages_to_try(first, down=on_side or first.rotation != 0, across=not on_side):
         text = _recognised(segment, recognisers, others)
         if page.score(text) > page.score(best):
             best, languages = text, others

@@ -76,6 +76,15 @@ class OcrLine:
         )
 
 
+class Direction(Enum):
+    """How the lines of a page run, on the page turned by its rotation."""
+
+    RIGHT = "ltr"
+    LEFT = "rtl"
+    DOWN = "ttb"
+    """In columns, of which the first one is on the right."""
+
+
 class BlockType(Enum):
     """What a block of a page is."""
 
@@ -128,6 +137,7 @@ class OcrPage:
 
     ``width``, ``height`` and all boxes are in ``unit``: pixels of the upright picture (EXIF honoured) for images,
     points for PDFs. ``rotation``: degrees clockwise by which to turn the page to read it; boxes are as it is shown.
+    ``direction``: of most of its lines then.
     """
 
     number: int
@@ -143,6 +153,7 @@ class OcrPage:
     """In which the page was read; none for text that was not recognised."""
     blocks: tuple[Block, ...] = ()
     """In reading order. None where lines have no boxes, and in sidecars of versions before 3."""
+    direction: Direction = Direction.RIGHT
 
     @property
     def text(self) -> str:
@@ -164,6 +175,8 @@ class OcrPage:
             "lines": [line.document() for line in self.lines],
             "blocks": [block.document() for block in self.blocks],
         }
+        if self.direction is not Direction.RIGHT:
+            document["direction"] = self.direction.value
         return document | ({"languages": list(self.languages)} if self.languages else {})
 
     @classmethod
@@ -175,6 +188,7 @@ class OcrPage:
             confidence=document["mean_confidence"],
             languages=tuple(document.get("languages", ())),
             blocks=tuple(map(Block.parse, document.get("blocks", ()))),
+            direction=Direction(document.get("direction", Direction.RIGHT.value)),
         )
 
 

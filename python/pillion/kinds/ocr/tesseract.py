@@ -18,6 +18,7 @@ import subprocess
 import sys
 import threading
 import time
+import unicodedata
 from collections.abc import Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -32,6 +33,7 @@ from pillion.kinds.ocr.kind import AUTO
 from pillion.kinds.ocr.layout import Area, Piece
 from pillion.kinds.ocr.models import LANGUAGES
 from pillion.kinds.ocr.result import Box
+from pillion.kinds.ocr.scripts import has_letters_to_left
 
 if TYPE_CHECKING:
     import numpy as np
@@ -321,33 +323,81 @@ def _no_text(module: Any) -> tuple[Any, ...]:
 
 
 def _text_of(iterator: Any, module: Any) -> RecognisedText:
-    if iterator is None:
-        return RecognisedText(())
-    word_level, line_level, paragraph_level = module.RIL.WORD, module.RIL.TEXTLINE, module.RIL.PARA
     across = down = 0
     lines: list[RecognisedLine] = []
     words: list[RecognisedWord] = []
     line_box: Box = (0, 0, 0, 0)
     paragraph = False
-    for item in module.iterate_level(iterator, word_level):
-        if item.Empty(word_level) or not _is_text(item, module):
-            continue
-        if item.IsAtBeginningOf(line_level) and words:
+    for found in _words_of(iterator, module) if iterator is not None else ():
+        if found.starts_line and words:
             lines.append(RecognisedLine(tuple(words), line_box, paragraph))
             words = []
         if not words:
-            line_box = item.BoundingBox(line_level)
-            paragraph = bool(item.IsAtBeginningOf(paragraph_level))
-        text = item.GetUTF8Text(word_level).strip()
+            line_box, paragraph = found.line, found.starts_paragraph
+        text = found.word.text
         if text:
-            if _runs_down(item, module):
-                down += len(text)
-            else:
-                across += len(text)
-            words.append(RecognisedWord(text, float(item.Confidence(word_level)), item.BoundingBox(word_level)))
+            down += len(text) if found.runs_down else 0
+            across += 0 if found.runs_down else len(text)
+            words.append(found.word)
     if words:
         lines.append(RecognisedLine(tuple(words), line_box, paragraph))
     return RecognisedText(tuple(lines), 270 if down > across else 0)
+
+
+@dataclass(frozen=True, slots=True)
+class _Found:
+    """A word on the page. ``line``: the box of its line."""
+
+    word: RecognisedWord
+    line: Box
+    starts_line: bool
+    starts_paragraph: bool
+    runs_down: bool
+
+
+def _words_of(iterator: Any, module: Any) -> Iterator[_Found]:
+    """The words of a page in reading order."""
+    word_level, line_level, paragraph_level = module.RIL.WORD, module.RIL.TEXTLINE, module.RIL.PARA
+    more = True
+    while more:
+        if iterator.Empty(word_level) or not _is_text(iterator, module):
+            more = bool(iterator.Next(word_level))
+            continue
+        line = iterator.BoundingBox(line_level)
+        starts_line, starts_paragraph = (
+            bool(iterator.IsAtBeginningOf(level)) for level in (line_level, paragraph_level)
+        )
+        runs_down = _runs_down(iterator, module)
+        text, box = iterator.GetUTF8Text(word_level).strip(), iterator.BoundingBox(word_level)
+        sure = float(iterator.Confidence(word_level))
+        if has_letters_to_left(text):
+            text, sure, more = _from_its_symbols(iterator, module, sure)
+        else:
+            more = bool(iterator.Next(word_level))
+        yield _Found(RecognisedWord(text, sure, box), line, starts_line, starts_paragraph, runs_down)
+
+
+_MIRRORED = str.maketrans("()[]{}<>«»", ")(][}{><»«")
+
+
+def _from_its_symbols(iterator: Any, module: Any, sure: float) -> tuple[str, float, bool]:
+    """A word from right to left as it is read, its confidence, and whether there is another: the iterator is at it.
+
+    tesserocr gives the letters of such a word as they stand, the last one first, but goes over them as they are read.
+    With vowel marks a word is in no dictionary, which lowers its confidence to that of nonsense (12 of 100 where no
+    letter has less than 87): then the least sure of its letters tells.
+    """
+    word_level, symbol_level = module.RIL.WORD, module.RIL.SYMBOL
+    symbols = [(iterator.GetUTF8Text(symbol_level), float(iterator.Confidence(symbol_level)))]
+    more = False
+    while iterator.Next(symbol_level):
+        if iterator.IsAtBeginningOf(word_level):
+            more = True
+            break
+        symbols.append((iterator.GetUTF8Text(symbol_level), float(iterator.Confidence(symbol_level))))
+    text = "".join(symbol.translate(_MIRRORED) for symbol, _ in symbols).strip()
+    is_pointed = any(unicodedata.combining(character) for character in text)
+    return text, max(sure, min(one for _, one in symbols)) if is_pointed else sure, more
 
 
 def _text_of_pieces(pieces: Sequence[Piece], read: Sequence[Sequence[tuple[str, float, Area]]]) -> RecognisedText:
@@ -579,12 +629,15 @@ class Recognisers:
         installed = models.installed_languages(tessdata) if AUTO in languages else []
         self.languages = first_languages(languages, installed)
         """Those to begin with, the main one first."""
-        self._more = tuple(code for code in installed if code not in self.languages)
+        self._vertical = models.vertical_languages(self._tessdata)
+        self._more = tuple(code for code in installed if code not in (*self.languages, *self._vertical.values()))
         self._folders: dict[tuple[str, ...], str] = {}
         self._lock = threading.Lock()
         self._free = list(range(MAX_THREADS))
         self.used = False
         """Whether there was anything to recognise."""
+        self.notes: list[str] = []
+        """What a reader of the result should know."""
 
     @functools.cached_property
     def engine(self) -> Engine:
@@ -611,6 +664,12 @@ class Recognisers:
         model = model_of("+".join(chosen), self._folder(chosen))
         return None if model is None else _read_by_core(model, gray, pieces, time.monotonic() + _MAX_SECONDS)
 
+    def note_columns(self, languages: Sequence[str]) -> None:
+        """A page that seems to have columns could not be read in these languages, or those to begin with."""
+        lacking = models.lacking_columns(languages or self.languages, self._tessdata)
+        if lacking is not None and lacking not in self.notes:
+            self.notes.append(lacking)
+
     def load(self) -> None:
         """Load one in the languages to begin with. Raises ItemError."""
         with self._lent(self.languages):
@@ -636,18 +695,30 @@ class Recognisers:
 
     # languages
 
-    def languages_to_try(self, beginning: RecognisedText) -> tuple[tuple[str, ...], ...]:
+    def languages_to_try(
+        self, beginning: RecognisedText, *, down: bool = False, across: bool = True
+    ) -> tuple[tuple[str, ...], ...]:
         """Other languages in which a page may make more sense, of which the beginning was recognised in the first ones.
 
         The language that the text seems to be in; where that is not clear and it was recognised badly, one for each
-        other script.
+        other script. ``down``: lines run downwards in the picture: of Chinese, Japanese and Korean also the data for
+        those, beside that for lines that run ``across`` if there may be some.
         """
+        others = self._languages_to_try(beginning)
+        if not down or confidence(beginning.lines) >= _GARBLED:
+            return others
+        codes = dict.fromkeys(code for some in (self.languages, *others) for code in some)
+        columns = [(code, self._vertical[code]) for code in codes if code in self._vertical]
+        return (*(both if across else both[1:] for both in columns), *others)
+
+    def _languages_to_try(self, beginning: RecognisedText) -> tuple[tuple[str, ...], ...]:
         if not self._more:
             return ()
         found = self._language_of(beginning.text)
-        if found is not None:
-            return () if found in self.languages else ((found,),)
-        return self._other_scripts() if confidence(beginning.lines) < _GARBLED else ()
+        if found is not None and found not in self.languages:
+            return ((found,),)
+        # Letters of one script for those of another are no language, but now and then seem to be one.
+        return self._other_scripts() if confidence(beginning.lines) < (_NONSENSE if found else _GARBLED) else ()
 
     def _language_of(self, text: str) -> str | None:
         if sum(character.isalpha() for character in text) < _MIN_LETTERS:
@@ -680,6 +751,8 @@ _MIN_LETTERS = 24
 _LIKELY = 0.8
 _GARBLED = 65.0
 """A page recognised with less confidence may be in another script."""
+_NONSENSE = 50.0
+"""With less it may be, whatever language it seems to be in."""
 
 _loading = threading.Lock()
 

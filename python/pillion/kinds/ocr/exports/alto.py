@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from pillion.kinds.ocr.exports.pages import Pixels, around, blocks, paragraphs_of, words, xml_text
-from pillion.kinds.ocr.result import BlockType, Box, OcrLine, OcrPage, OcrResult
+from pillion.kinds.ocr.result import BlockType, Box, Direction, OcrLine, OcrPage, OcrResult
 
 _HEAD = """<?xml version="1.0" encoding="UTF-8"?>
 <alto xmlns="http://www.loc.gov/standards/alto/ns-v4#" xmlns:xsi="http://www.w3.org/2001/XMLSchema-instance"
@@ -46,11 +46,12 @@ def _page(page: OcrPage) -> Iterator[str]:
     )
     yield f"<PrintSpace{_place((0, 0, page.width, page.height), pixels)}>"
     count = blocks_yet = 0
+    direction = "" if page.direction is Direction.RIGHT else f' BASEDIRECTION="{page.direction.value}"'
     for block in blocks(page):
         for lines in paragraphs_of(page, block):
             blocks_yet += 1
             box = around([line.box for line in lines])
-            yield f'<TextBlock ID="block_{page.number}_{blocks_yet}"{_place(box, pixels)}>'
+            yield f'<TextBlock ID="block_{page.number}_{blocks_yet}"{_place(box, pixels)}{direction}>'
             for line in lines:
                 count += 1
                 yield from _line(line, f"{page.number}_{count}", pixels)

@@ -6,7 +6,7 @@ from collections.abc import Iterator, Sequence
 
 from pillion.kinds.ocr.exports.pages import PDF_DPI, Pixels, around, blocks, paragraphs_of, words, xml_text
 from pillion.kinds.ocr.models import LANGUAGES
-from pillion.kinds.ocr.result import BlockType, Box, OcrLine, OcrPage, OcrResult, OcrWord
+from pillion.kinds.ocr.result import BlockType, Box, Direction, OcrLine, OcrPage, OcrResult, OcrWord
 
 _HEAD = """<?xml version="1.0" encoding="UTF-8"?>
 <!DOCTYPE html PUBLIC "-//W3C//DTD XHTML 1.0 Transitional//EN" "http://www.w3.org/TR/xhtml1/DTD/xhtml1-transitional.dtd">
@@ -62,7 +62,7 @@ def _page(page: OcrPage, name: str) -> Iterator[str]:
 def _paragraph(page: OcrPage, lines: Sequence[OcrLine], pixels: Pixels, counts: dict[str, int]) -> Iterator[str]:
     counts["par"] += 1
     box = around([line.box for line in lines])
-    yield _open("p", "ocr_par", f"par_{page.number}_{counts['par']}", _bbox(box, pixels))
+    yield _open("p", "ocr_par", f"par_{page.number}_{counts['par']}", _bbox(box, pixels), _DIRECTIONS[page.direction])
     for line in lines:
         yield from _line(page, line, pixels, counts)
     yield "</p>"
@@ -95,6 +95,14 @@ def _bbox(box: Box | None, pixels: Pixels) -> list[str]:
     return [] if box is None else ["bbox {} {} {} {}".format(*pixels.box(box))]
 
 
-def _open(tag: str, kind: str, name: str, title: Sequence[str]) -> str:
+_DIRECTIONS = {
+    Direction.RIGHT: "",
+    Direction.LEFT: ' dir="rtl"',
+    Direction.DOWN: ' style="writing-mode: vertical-rl"',
+}
+"""As Tesseract marks paragraphs from right to left; CSS has the only words for columns."""
+
+
+def _open(tag: str, kind: str, name: str, title: Sequence[str], direction: str = "") -> str:
     properties = f' title="{xml_text("; ".join(title))}"' if title else ""
-    return f'<{tag} class="{kind}" id="{name}"{properties}>'
+    return f'<{tag} class="{kind}" id="{name}"{direction}{properties}>'

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 
 from pillion.errors import ErrorClass, ItemError
 from pillion.kinds.ocr.exports.pages import words
-from pillion.kinds.ocr.result import OcrPage, OcrResult
+from pillion.kinds.ocr.result import Direction, OcrPage, OcrResult
 from pillion.readers.pdf import layer as pdfium_layer
 from pillion.readers.pdf.layer import Placed
 from pillion.readers.source import open_regular
@@ -23,6 +23,8 @@ _DPI = 300
 _SCREEN_DPI = 150
 _SCAN_SIDE = 2000
 _DPI_RANGE = (50, 1200)
+_COLUMN = 270
+"""The degrees by which to turn a column of text clockwise to have it as a line."""
 
 
 def searchable_pdf(result: OcrResult, source: Path, *, is_pdf: bool) -> bytes:
@@ -45,11 +47,14 @@ def searchable_pdf(result: OcrResult, source: Path, *, is_pdf: bool) -> bytes:
 
 
 def _placed(page: OcrPage, scale: float) -> list[Placed]:
+    turned = page.rotation if page.source == "ocr" else 0
+    if page.direction is Direction.DOWN:
+        turned = (turned + _COLUMN) % 360
     return [
         Placed(
             word.text,
             (word.box[0] * scale, word.box[1] * scale, word.box[2] * scale, word.box[3] * scale),
-            page.rotation if page.source == "ocr" else 0,
+            turned,
         )
         for line in page.lines
         for word in words(line)
