@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
@@ -89,10 +89,12 @@ def _recorded(
 ) -> tuple[Sequence[Given], list[ManifestEntry]]:
     """The sidecars that were recorded, and how they are listed."""
     try:
-        with database.write() as connection:
+        files = {id(given): _staged(store, owner, given) for given in sidecars}
+        uuids = {given.content_uuid for given in sidecars}
+        with store.sent_ahead([file for _, file in files.values()], uuids), database.write() as connection:
             if if_due:
                 sidecars = _still_due(connection, sidecars)
-            entries = _place(connection, store, owner, sidecars) if sidecars else []
+            entries = _place(connection, store, owner, sidecars, files) if sidecars else []
             _note(connection, list(zip(sidecars, entries, strict=True)), time.time(), stops=if_due)
     finally:
         store.sweep(owner)
@@ -254,13 +256,25 @@ def _listing(
     return manifest
 
 
-def _place(connection: sa.Connection, store: Store, owner: str, sidecars: Sequence[Given]) -> list[ManifestEntry]:
+def _staged(store: Store, owner: str, given: Given) -> tuple[ManifestEntry, Placement]:
+    """A sidecar in staging, and how it is to be listed."""
+    entry = _entry(store, given)
+    path = staged_path(store.new_staging_path(owner), entry.variant)
+    path.write_bytes(given.produced.data)
+    return entry, Placement(staged=path, rel_path=entry.rel_path)
+
+
+def _place(
+    connection: sa.Connection,
+    store: Store,
+    owner: str,
+    sidecars: Sequence[Given],
+    files: Mapping[int, tuple[ManifestEntry, Placement]],
+) -> list[ManifestEntry]:
     by_content: dict[str, list[Given]] = {}
     for given in sidecars:
         by_content.setdefault(given.content_uuid, []).append(given)
-    entries: dict[int, ManifestEntry] = {}
     manifests: list[Placement] = []
-    files: list[Placement] = []
     known = picture_hashes(connection, list(by_content))
     for uuid, some in by_content.items():
         info = content_info(connection, uuid)
@@ -268,18 +282,15 @@ def _place(connection: sa.Connection, store: Store, owner: str, sidecars: Sequen
             raise UsageError(f"There is no content {uuid} in the library any more.")
         listed = store.read_manifest(uuid)
         for given in some:
-            entry = entries[id(given)] = _entry(store, given)
+            entry, _ = files[id(given)]
             listed[entry.kind, entry.variant] = entry
-            staged = staged_path(store.new_staging_path(owner), entry.variant)
-            staged.write_bytes(given.produced.data)
-            files.append(Placement(staged=staged, rel_path=entry.rel_path))
         hashes = _hashes(some).or_of(known.get(uuid))
         manifests.append(store.stage_manifest(owner, uuid, described(*info, hashes), list(listed.values())))
     store.sync()
     store.place(manifests)
-    store.place(files)
+    store.place([files[id(given)][1] for given in sidecars])
     store.sync()
-    return [entries[id(given)] for given in sidecars]
+    return [files[id(given)][0] for given in sidecars]
 
 
 def _hashes(sidecars: Iterable[Given]) -> PictureHashes:

@@ -183,3 +183,44 @@ def test_two_writers_of_one_manifest_do_not_undo_each_other(store: Store) -> Non
     again = [*store.read_manifest(UUID).values(), _entry(b"mine", "icon")]
     store.place([store.stage_manifest("me", UUID, ABOUT, again)])
     assert {variant for _, variant in store.read_manifest(UUID)} == {"grid@2x", "icon"}
+
+
+def test_what_was_sent_ahead_is_placed_once(store: Store) -> None:
+    file = _staged(store, b"abc")
+    with store.sent_ahead([file], [UUID]):
+        listed = store.read_manifest(UUID)
+        assert listed == {}
+        manifest = store.stage_manifest("me", UUID, ABOUT, [_entry(b"abc")])
+        store.sync()
+        store.place([manifest])
+        store.place([file])
+    assert store.read(PLACE, 10) == b"abc"
+    assert store.find_manifest(UUID) is not None
+    assert not file.staged.exists()
+
+
+@pytest.mark.parametrize("meanwhile", ["removed", "replaced"])
+def test_what_others_did_to_what_was_sent_ahead_is_seen(store: Store, meanwhile: str) -> None:
+    if not isinstance(store, ObjectStore):
+        pytest.skip("Nothing is sent ahead to a folder.")
+    file = _staged(store, b"abc")
+    with store.sent_ahead([file], [UUID]):
+        assert store.size_of(PLACE) == 3
+        other = ObjectStore(store.root, store.url, store._id)
+        other.remove(PLACE)
+        if meanwhile == "replaced":
+            other.place([_staged(other, b"theirs")])
+        store.place([file])
+    assert store.read(PLACE, 10) == b"abc"
+
+
+def test_a_manifest_that_changed_since_it_was_read_ahead_is_refused(store: Store) -> None:
+    if not isinstance(store, ObjectStore) or store.url.startswith("file:"):
+        pytest.skip("One process writes at a time, under the catalog's lock.")
+    with store.sent_ahead([], [UUID]):
+        _put(ObjectStore(store.root, store.url, store._id), b"theirs")
+        assert store.read_manifest(UUID) == {}
+        mine = store.stage_manifest("me", UUID, ABOUT, [_entry(b"mine", "icon")])
+        with pytest.raises(StoreConflictError):
+            store.place([mine])
+    assert {variant for _, variant in store.read_manifest(UUID)} == {"grid@2x"}

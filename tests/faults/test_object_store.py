@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import signal
+import sqlite3
 import threading
 from collections.abc import Iterator
+from contextlib import closing
 from pathlib import Path
 
 import pytest
@@ -117,6 +119,37 @@ def test_work_is_held_back_uncharged_and_goes_on(
     with Library.open(root) as library:
         assert sum(library.run().recorded.values()) == 2 * FILES
         assert list(library.requests.failures()) == []
+        assert library.maintenance.verify() == []
+
+
+def test_nobody_waits_for_uploads(tmp_path: Path, folder: Path, server: s3.S3) -> None:
+    """While sidecars are sent, others can write to the catalog; so they can when sidecars of a peer are."""
+    root = tmp_path / "library"
+    _queued(root, folder)
+    locked: list[str] = []
+    one_asks = threading.Lock()
+
+    def before(method: str, path: str) -> None:
+        if method != "PUT" or not path.endswith(".webp"):
+            return
+        # Others write meanwhile, but none that waits for this request.
+        catalog = sqlite3.connect(root / "catalog.sqlite", timeout=10, isolation_level=None)
+        with one_asks, closing(catalog) as other:
+            try:
+                other.execute("BEGIN IMMEDIATE")
+            except sqlite3.OperationalError:
+                locked.append(path)
+
+    server.before = before
+    with Library.open(root) as library:
+        assert sum(library.run().recorded.values()) == 2 * FILES
+        library.export_to(tmp_path / "disk")
+    assert locked == []
+    root = tmp_path / "second"
+    with Library.open(root, policy="mobile", sidecars=f"s3://{s3.BUCKET}/second") as library:
+        library.index(folder)
+        assert sum(library.peers.pull_from(str(tmp_path / "disk")).by_kind.values()) == 2 * FILES
+        assert locked == []
         assert library.maintenance.verify() == []
 
 

@@ -153,7 +153,7 @@ class Recorder:
             reach("record.begin")
             # It reads all that was made, for which nobody has to wait.
             results = [(planned, believed(planned.job, returned, self.store)) for planned, returned in results]
-            with self.database.share() as connection:
+            with self.store.sent_ahead(*self._new_files(results)), self.database.share() as connection:
                 jobs = [planned.job.job for planned, _ in results]
                 held = catalog_queue.keep(connection, self.owner, [(j.id, j.token, j.content_uuid) for j in jobs])
                 batch = self._collect(results, held, now)
@@ -184,6 +184,29 @@ class Recorder:
         for checkpoint in batch.over:
             self.checkpoints.drop(checkpoint)
         return batch.faults
+
+    def _new_files(self, results: Sequence[Result[PlannedJob]]) -> tuple[list[Placement], set[str]]:
+        """The files that were made where there were none, and the contents that they are of; of jobs that are still
+        held. None of a store where they need not be sent.
+        """
+        if not self.store.sends_ahead:
+            return [], set()
+        with self.database.read() as connection:
+            jobs = [planned.job.job for planned, _ in results]
+            held = catalog_queue.still_held(connection, self.owner, [(job.id, job.token) for job in jobs])
+        files: list[Placement] = []
+        uuids: set[str] = set()
+        for planned, returned in results:
+            job, made = planned.job.job, result_of(returned)
+            if job.id not in held or isinstance(made, (Failure, Empty)):
+                continue
+            fresh = {due.variant for due in planned.job.making if due.fresh}
+            uuids.add(job.content_uuid)
+            for staged in made:
+                if staged.variant in fresh:
+                    rel_path = self.store.rel_path(job.content_uuid, job.kind, staged.variant, staged.format)
+                    files.append(Placement(staged=staged_path(planned.job.staging, staged.variant), rel_path=rel_path))
+        return files, uuids
 
     def _collect(self, results: Sequence[Result[PlannedJob]], held: set[int], now: float) -> _Batch:
         batch = _Batch()

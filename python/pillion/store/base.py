@@ -21,7 +21,7 @@ from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager, suppress
 from dataclasses import fields
 from pathlib import Path
-from typing import IO, TYPE_CHECKING, Any, BinaryIO, TypeVar
+from typing import IO, TYPE_CHECKING, Any, BinaryIO, ClassVar, TypeVar
 
 from pillion import _core
 from pillion.errors import ItemError
@@ -207,6 +207,18 @@ class Store(ABC):
     @abstractmethod
     def place(self, placements: Sequence[Placement]) -> None:
         """Move staged files to their final places. Call :meth:`sync` before and after. Raises LibraryError."""
+
+    sends_ahead: ClassVar[bool] = False
+    """Whether :meth:`sent_ahead` does anything."""
+
+    @contextmanager
+    def sent_ahead(self, placements: Sequence[Placement], content_uuids: Iterable[str]) -> Iterator[None]:
+        """Before a transaction that places these files: do what others need not wait for, and remember it inside.
+
+        New sidecars are sent, if nothing is where they belong, and the manifests of these contents are read. What is
+        not placed after all is a stray. Raises StoreError. In a folder nothing has to be done.
+        """
+        yield
 
     @abstractmethod
     def remove(self, rel_path: str) -> bool:

@@ -6,7 +6,8 @@ writers can undo each other's work neither in a sidecar nor in a manifest. Each 
 metadata, by which an upload that was repeated knows its own bytes again.
 
 Only the process that has the library open talks to the store; workers write to staging, and read copies of what they
-need in ``fetched/``, whose names are their checksums.
+need in ``fetched/``, whose names are their checksums. What takes long is done before the transaction that records it
+(:meth:`ObjectStore.sent_ahead`): inside, each sidecar is only looked at, and each manifest put.
 """
 
 from __future__ import annotations
@@ -19,9 +20,10 @@ from collections import OrderedDict
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager, suppress
+from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path, PurePosixPath
-from typing import TYPE_CHECKING, Any, TypeVar
+from typing import TYPE_CHECKING, Any, ClassVar, TypeVar
 
 from pillion import _core
 from pillion.errors import (
@@ -72,11 +74,21 @@ _CONFIRM_S = 1.0
 _TYPES = {".webp": "image/webp", ".jpg": "image/jpeg", ".avif": "image/avif", ".json": "application/json"}
 
 
+@dataclass(frozen=True, slots=True)
+class _Read:
+    """A manifest as it was read: its version and its bytes; both None where there is none."""
+
+    version: str | None
+    data: bytes | None
+
+
 class ObjectStore(Store):
     """The sidecars of a library below an address such as ``s3://bucket/prefix``.
 
     ``library_id``: whose sidecars must be there; None where that is still to be found out (:func:`owner_of`).
     """
+
+    sends_ahead: ClassVar[bool] = True
 
     def __init__(self, root: Path, url: str, library_id: str | None, options: Mapping[str, str] | None = None) -> None:
         super().__init__(root)
@@ -89,6 +101,8 @@ class ObjectStore(Store):
         self._local = threading.local()
         self._versions: dict[str, str | None] = {}
         """Staged manifest -> the version that it is to replace; None: there was none."""
+        self._sent: dict[str, str | None] = {}
+        """Staged sidecar -> the version of the object that has its bytes since it was sent ahead."""
 
     @cached_property
     def _objects(self) -> Any:
@@ -221,13 +235,21 @@ class ObjectStore(Store):
 
     def size_of(self, rel_path: str) -> int | None:
         """The size of an object; None if there is none. Raises StoreError."""
+        found = self._head(rel_path)
+        return None if found is None else int(found["size"])
+
+    def _version_of(self, rel_path: str) -> str | None:
+        found = self._head(rel_path)
+        return None if found is None else found["e_tag"]
+
+    def _head(self, rel_path: str) -> Any:
         try:
             key = "/".join(parts_of(rel_path))
         except ValueError:
             return None
         with self._asked(key):
             try:
-                return int(self._obstore.head(self._objects, key)["size"])
+                return self._obstore.head(self._objects, key)
             except FileNotFoundError:
                 pass
         self._confirm()
@@ -320,14 +342,64 @@ class ObjectStore(Store):
 
     def load_manifest(self, content_uuid: str) -> Manifest:
         """The manifest, whose version is remembered until one is staged in its place."""
-        from pillion.manifest import MAX_BYTES, parsed
+        from pillion.manifest import parsed
+
+        read = self._read.pop(content_uuid, None) or self._look_up(content_uuid)
+        self._remember(content_uuid, read.version)
+        if read.data is None:
+            raise FileNotFoundError(f"There is no {self.url}/{self.manifest_rel_path(content_uuid)}.")
+        return parsed(read.data, content_uuid)
+
+    def _look_up(self, content_uuid: str) -> _Read:
+        from pillion.manifest import MAX_BYTES
 
         key = self.manifest_rel_path(content_uuid)
         got = self._get(key)
-        self._remember(content_uuid, None if got is None else got.meta["e_tag"])
-        if got is None:
-            raise FileNotFoundError(f"There is no {self.url}/{key}.")
-        return parsed(self._bytes(key, got, MAX_BYTES), content_uuid)
+        return _Read(None, None) if got is None else _Read(got.meta["e_tag"], self._bytes(key, got, MAX_BYTES))
+
+    @property
+    def _read(self) -> dict[str, _Read]:
+        """The manifests that this thread has read ahead, each for the next who asks."""
+        read: dict[str, _Read] = self._local.__dict__.setdefault("read", {})
+        return read
+
+    def listed(self, content_uuids: Sequence[str]) -> set[str]:
+        """The contents among these that have a manifest; those that were read ahead are not asked for again."""
+        read = {uuid: self._read[uuid] for uuid in content_uuids if uuid in self._read}
+        there = {uuid for uuid, one in read.items() if one.data is not None}
+        return there | super().listed([uuid for uuid in content_uuids if uuid not in read])
+
+    @contextmanager
+    def sent_ahead(self, placements: Sequence[Placement], content_uuids: Iterable[str]) -> Iterator[None]:
+        """As :meth:`Store.sent_ahead`. The manifests are read first: whoever replaces an object after that has changed
+        its manifest, so that ours is refused.
+        """
+        uuids = list(content_uuids)
+        try:
+            self._read.update(zip(uuids, self.each(self._look_up, uuids), strict=True))
+            self._each_by_size(self._send, placements)
+            yield
+        finally:
+            self._read.clear()
+            for placement in placements:
+                self._sent.pop(str(placement.staged), None)
+
+    def _send(self, placement: Placement) -> None:
+        """Put a sidecar where nothing is; where other bytes are, it is left to :meth:`place`."""
+        reach("store.rename")
+        with suppress(StoreConflictError):
+            version = self._put(placement.rel_path, placement.staged.read_bytes(), None)
+            self._sent[str(placement.staged)] = version
+        reach("store.renamed")
+
+    def _each_by_size(self, act: Callable[[Placement], None], placements: Sequence[Placement]) -> None:
+        """Several at a time, but large ones one after the other."""
+        small = [item for item in placements if item.staged.stat().st_size <= _LARGE]
+        for _ in self.each(act, small):
+            pass
+        for item in placements:
+            if item not in small:
+                act(item)
 
     def _remember(self, content_uuid: str, version: str | None) -> None:
         seen: OrderedDict[str, str | None] = self._local.__dict__.setdefault("seen", OrderedDict())
@@ -349,22 +421,16 @@ class ObjectStore(Store):
 
         Raises StoreConflictError if another process has replaced a manifest since it was read, StoreError.
         """
-        small = [item for item in placements if item.staged.stat().st_size <= _LARGE]
-        for _ in self.each(self._put_staged, small):
-            pass
-        for item in placements:
-            if item not in small:
-                self._put_staged(item)
+        self._each_by_size(self._put_staged, placements)
 
     def _put_staged(self, placement: Placement) -> None:
         reach("store.rename")
         staged = str(placement.staged)
-        data = placement.staged.read_bytes()
         if staged in self._versions:
-            self._put(placement.rel_path, data, self._versions[staged])
+            self._put(placement.rel_path, placement.staged.read_bytes(), self._versions[staged])
             del self._versions[staged]
-        else:
-            self._put_over(placement.rel_path, data)
+        elif staged not in self._sent or self._version_of(placement.rel_path) != self._sent[staged]:
+            self._put_over(placement.rel_path, placement.staged.read_bytes())
         placement.staged.unlink(missing_ok=True)
         reach("store.renamed")
 
@@ -379,15 +445,19 @@ class ObjectStore(Store):
                 if last:
                     raise
 
-    def _put(self, rel_path: str, data: bytes, version: str | None) -> None:
-        """Put an object: a new one, or in the place of one of this version. One with the same bytes may be there."""
+    def _put(self, rel_path: str, data: bytes, version: str | None) -> str | None:
+        """Put an object: a new one, or in the place of one of this version. One with the same bytes may be there.
+
+        Returns the version of what is there now. Raises StoreConflictError.
+        """
         key, known = self._key(rel_path), self._obstore.exceptions
         checksum = _core.hash_bytes(data, sample_above=NEVER_SAMPLED).hash
         how = buckets.put_options(self.url, version, {_HASH: checksum, **_content_type(key)})
         with self._asked(key):
             try:
-                self._obstore.put(self._objects, key, data, use_multipart=False, **how)
-                return
+                put = self._obstore.put(self._objects, key, data, use_multipart=False, **how)
+                new: str | None = put["e_tag"]
+                return new
             except (known.AlreadyExistsError, known.PreconditionError):
                 pass
             except FileNotFoundError as error:
@@ -397,6 +467,8 @@ class ObjectStore(Store):
         there = self._get(key)
         if there is None or not self._has_bytes(key, there, data, checksum):
             raise StoreConflictError(f"Another process changed {self.url}/{key} meanwhile; run again.")
+        same: str | None = there.meta["e_tag"]
+        return same
 
     def _has_bytes(self, key: str, there: Any, data: bytes, checksum: str) -> bool:
         if there.meta["size"] != len(data):
