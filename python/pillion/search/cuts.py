@@ -40,8 +40,10 @@ class Looks:
         whole = cuts[0] @ small @ cuts[0].T
         turns = [view for one in (whole, whole.T) for view in (one, one[:, ::-1], one[::-1], one[::-1, ::-1])]
         self.turned = _unit(np.array(turns))
-        rows = np.einsum("cij,jk->cik", cuts, small)
-        self.cut = _unit(np.einsum("cik,dlk->cdil", rows, cuts).reshape(-1, _COMPARED, _COMPARED))
+        lines = cuts.reshape(-1, _SIDE)
+        # Every cut from above and below with every one from left and right.
+        crossed = (lines @ small @ lines.T).reshape(len(cuts), _COMPARED, len(cuts), _COMPARED)
+        self.cut = _unit(crossed.transpose(0, 2, 1, 3).reshape(-1, _COMPARED, _COMPARED))
 
     def is_same(self, other: Looks) -> bool:
         """Whether one picture is the other, or a cut of it, in any of the eight positions."""

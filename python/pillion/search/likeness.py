@@ -47,7 +47,9 @@ _LOOKED_AT_SIDE = 512
 _SHOWS = 1.0
 """The least standard deviation of the gray levels of a thumbnail that is compared."""
 _AT_ONCE = 500
-"""Pairs whose thumbnails are in memory together."""
+"""Pairs whose thumbnails are read together."""
+_KEPT = 4000
+"""So many thumbnails are kept in memory, of 16 kB each, before those that are not needed at once go."""
 _LARGEST = 2 * MIB
 """Bytes of a thumbnail that is looked at: none of these sizes has as many."""
 _BATCH = 16
@@ -144,8 +146,9 @@ class _Thumbnails:
         self._stack.close()
 
     def load(self, wanted: Collection[int]) -> None:
-        """Have these in memory, and no others. Where numpy is not installed, none are."""
-        self._small = {at: small for at, small in self._small.items() if at in wanted}
+        """Have these in memory. Where numpy is not installed, none are."""
+        if len(self._small) > _KEPT:
+            self._small = {at: small for at, small in self._small.items() if at in wanted}
         new = {self._uuids[at]: at for at in sorted(wanted) if at not in self._small}
         if not new or find_spec("numpy") is None:
             return
