@@ -109,6 +109,10 @@ class Execution:
         """The one that is set."""
         return self.failure or self.empty or self.staged
 
+    def says_full(self) -> bool:
+        """Whether it says that there is no room."""
+        return self.failure is not None and self.failure.error_class is ErrorClass.DISK_FULL
+
     @classmethod
     def of(cls, result: tuple[Staged, ...] | Empty | Failure, seconds: float = 0.0) -> Execution:
         """With this result."""

@@ -67,8 +67,7 @@ class Claims:
         """The same for a task of this kind. ``settings`` None: it was to make nothing."""
         if isinstance(returned, ItemError) or returned.failure is None or not returned.failure.error_class.environment:
             return returned
-        says_full = returned.failure.error_class is ErrorClass.DISK_FULL
-        if says_full and has_no_room(Path(self._store.new_staging_path(self._owner))):
+        if returned.says_full() and has_no_room(Path(self._store.new_staging_path(self._owner))):
             return ItemError(ErrorClass.DISK_FULL, DISK_FULL_NOTICE)
         # A disk without room for models is such a tool, too: it holds back one kind.
         sentence = self._lacking(kind, mime, settings).confirmed(returned.failure.message)

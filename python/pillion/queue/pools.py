@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 
-from pillion.errors import ErrorClass
 from pillion.kinds import registry
 from pillion.kinds.execute import Execution
 from pillion.kinds.registry import obtaining
@@ -34,11 +33,6 @@ def confined_pool(
         lane_workers={kind: number for kind, number in at_once.items() if number < size or kind in concurrency},
         policy=policy,
         fetch=fetch,
-        fills=says_full,
+        fills=Execution.says_full,
         obtaining=obtaining,
     )
-
-
-def says_full(value: Execution) -> bool:
-    """Whether a result says that there is no room."""
-    return value.failure is not None and value.failure.error_class is ErrorClass.DISK_FULL

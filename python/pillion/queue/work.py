@@ -25,6 +25,7 @@ from pillion.catalog.queue import ClaimedJob
 from pillion.errors import CatalogUnavailableError, ErrorClass, PillionError, WorkersStoppedError
 from pillion.failpoints import reach
 from pillion.kinds import registry
+from pillion.kinds.execute import Execution
 from pillion.kinds.registry import obtaining
 from pillion.machine import at_work, interrupts_end, is_gone, this_owner
 from pillion.model import Failure, SidecarKind
@@ -36,7 +37,7 @@ from pillion.queue.engine import Engine, Pool
 from pillion.queue.estimate import Estimates, Eta, parallel, worker_count
 from pillion.queue.gates import Gates
 from pillion.queue.jobs import CatalogJobs
-from pillion.queue.pools import RECYCLE_SHARE, says_full
+from pillion.queue.pools import RECYCLE_SHARE
 from pillion.settings.config import Config
 from pillion.store import Store, fetch, rescue
 
@@ -283,10 +284,10 @@ class Workers:
 
     def _build(self) -> None:
         """An engine and a pool for the settings as they are now."""
-        config, estimates = self._config, Estimates()
+        config = self._config
         self._rebuild = False
         self._pool = self._local(config) if self._elsewhere is None else self._elsewhere(config)
-        size = max(1, self._pool.size)
+        size, estimates = max(1, self._pool.size), Estimates()
         self.eta = Eta(self._database, estimates, self._kinds, size, self.recorder.jobs_ended, config.concurrency)
         self._source = CatalogJobs(
             self._database,
@@ -335,7 +336,7 @@ class Workers:
             lane_workers=self._lane_workers(config, size),
             policy=self._confinement.policy(),
             fetch=fetch,
-            fills=says_full,
+            fills=Execution.says_full,
             obtaining=obtaining,
         )
 
