@@ -28,7 +28,7 @@ def tool() -> ModuleType:
 @pytest.mark.parametrize(
     ("story", "files", "moves"),
     [
-        ("photograph", 28, 110),
+        ("photograph", 29, 115),
         ("search", 8, 44),
         pytest.param("page", 13, 47, marks=pytest.mark.models),
         ("ready", 9, 16),

@@ -39,10 +39,12 @@ class Looks:
         cuts = _cuts()
         whole = cuts[0] @ small @ cuts[0].T
         turns = [view for one in (whole, whole.T) for view in (one, one[:, ::-1], one[::-1], one[::-1, ::-1])]
-        self.turned = _unit(np.array(turns))
-        lines = cuts.reshape(-1, _SIDE)
+        self.turned = _unit(np.array(turns, np.float32))
+        lines: NDArray[np.float32] = cuts.reshape(-1, _SIDE)
         # Every cut from above and below with every one from left and right.
-        crossed = (lines @ small @ lines.T).reshape(len(cuts), _COMPARED, len(cuts), _COMPARED)
+        across: NDArray[np.float32] = lines @ small
+        crossed: NDArray[np.float32] = across @ lines.T
+        crossed = crossed.reshape(len(cuts), _COMPARED, len(cuts), _COMPARED)
         self.cut = _unit(crossed.transpose(0, 2, 1, 3).reshape(-1, _COMPARED, _COMPARED))
 
     def is_same(self, other: Looks) -> bool:
