@@ -9,4 +9,5 @@ pub mod language;
 mod seen;
 pub mod tokens;
 pub mod vectors;
+pub mod vocabulary;
 pub mod words;

@@ -42,6 +42,13 @@ fn split_mark(text: &str) -> (Option<&'static Language>, &str) {
     }
 }
 
+/// The number of the language whose mark stands before a text, from 1 on; 0 if it has none.
+#[must_use]
+pub fn mark_number(marked: &str) -> usize {
+    let (language, _) = split_mark(marked);
+    language.and_then(Language::number).map_or(0, |at| at + 1)
+}
+
 /// How many bytes the mark before a text takes; 0 if there is none.
 #[must_use]
 pub fn mark_length(marked: &str) -> usize {
@@ -63,7 +70,8 @@ pub struct Word {
     pub unspaced: bool,
 }
 
-fn is_mark(c: char) -> bool {
+/// Whether a character is a combining mark.
+pub(super) fn is_mark(c: char) -> bool {
     // What is neither letter nor sign, yet part of a word: combining marks.
     unicode_normalization::char::is_combining_mark(c)
 }
@@ -251,7 +259,7 @@ impl Forms {
         let (language, plain) = split_mark(text);
         let mut walk = Walk::new(plain, language);
         while walk.next() {
-            forms.add(&walk.word);
+            forms.add(&walk.word, plain);
         }
         forms.whole = true;
         forms
@@ -262,10 +270,11 @@ impl Forms {
         self.ends.push(self.tokens.len());
     }
 
-    fn add(&mut self, word: &Word) {
+    /// A word of this text.
+    fn add(&mut self, word: &Word, text: &str) {
         if word.unspaced {
             if let Some((before, end)) = &self.last
-                && *end == word.start
+                && stand_together(text, *end, word.start)
             {
                 self.tokens.push_str(before);
                 self.push(&word.folded);
@@ -283,6 +292,13 @@ impl Forms {
             self.push(&part);
         }
     }
+}
+
+/// Whether nothing but the end of a line, or spaces, stand between two characters of a text, which end and start there.
+#[must_use]
+pub fn stand_together(text: &str, end: usize, start: usize) -> bool {
+    let between = text.get(end..start);
+    between.is_some_and(|between| between.chars().all(char::is_whitespace))
 }
 
 impl Tokenizer for StemTokenizer {
@@ -317,7 +333,7 @@ impl TokenStream for StemStream<'_> {
             self.forms.whole = true;
             return false;
         }
-        self.forms.add(&self.walk.word);
+        self.forms.add(&self.walk.word, self.walk.text);
         std::mem::swap(&mut self.token.text, &mut self.walk.word.stem);
         self.token.position = self.token.position.wrapping_add(1);
         true
@@ -452,7 +468,8 @@ mod tests {
 
     #[test]
     fn pairs_and_parts_are_words_too() {
-        assert_eq!(forms("東京都 中"), ["東京", "京都"]);
+        assert_eq!(forms("東京都。中"), ["東京", "京都"]);
+        assert_eq!(forms("東京\n都a中"), ["東京", "京都"]);
         assert_eq!(forms("IMG1234"), ["img", "1234"]);
     }
 

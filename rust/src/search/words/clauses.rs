@@ -3,6 +3,8 @@
 //! A word is looked for by its stems in all languages that the index holds, as it is written where stems find little,
 //! and with one typo if that is wanted. Several words are looked for in a row.
 
+use std::sync::Arc;
+
 use tantivy::Term;
 use tantivy::query::{
     BooleanQuery, BoostQuery, ConstScoreQuery, DisjunctionMaxQuery, FuzzyTermQuery, Occur,
@@ -11,8 +13,9 @@ use tantivy::query::{
 use tantivy::schema::{Field, IndexRecordOption};
 
 use super::WordIndex;
+use super::rows::{LONGEST, RowQuery};
 use crate::search::language::named;
-use crate::search::tokens::{Word, stems, words};
+use crate::search::tokens::{Word, stand_together, stems, words};
 
 /// Letters that a word has at least for a typo in it to be forgiven.
 const TYPO_LETTERS: usize = 5;
@@ -81,8 +84,8 @@ impl WordIndex {
             match (clause.occur, any.len()) {
                 (_, 0) => {}
                 // Flat, so that the scorer may skip what cannot be among the best.
-                (Occur::Should, _) => {
-                    parts.extend(any.into_iter().map(|query| (Occur::Should, query)))
+                (occur, 1) | (occur @ Occur::Should, _) => {
+                    parts.extend(any.into_iter().map(|query| (occur, query)))
                 }
                 (occur, _) => parts.push((occur, Box::new(BooleanQuery::union(any)))),
             }
@@ -183,15 +186,15 @@ impl WordIndex {
                     add(query, 1.0);
                 }
             }
-            several => {
-                if clause.sort == Sort::Prefix {
-                    let terms = several
-                        .iter()
-                        .map(|word| Term::from_field_text(field, &word.folded))
-                        .collect();
-                    add(Box::new(PhrasePrefixQuery::new(terms)), 1.0);
-                    return;
-                }
+            several if passages => add(self.in_a_row(clause, several, languages), PHRASE_BOOST),
+            several if clause.sort == Sort::Prefix => {
+                let terms = several
+                    .iter()
+                    .map(|word| Term::from_field_text(field, &word.folded))
+                    .collect();
+                add(Box::new(PhrasePrefixQuery::new(terms)), 1.0);
+            }
+            _ => {
                 for row in rows(&clause.text, languages) {
                     let terms = row
                         .iter()
@@ -199,22 +202,48 @@ impl WordIndex {
                         .collect();
                     add(Box::new(PhraseQuery::new(terms)), PHRASE_BOOST);
                 }
-                if clause.sort == Sort::Word && passages && several.len() > LONG_RUN {
-                    for pair in several
-                        .windows(2)
-                        .filter(|pair| pair[0].unspaced && pair[1].unspaced)
-                    {
-                        let text = format!("{}{}", pair[0].folded, pair[1].folded);
-                        let term = Term::from_field_text(self.fields.form, &text);
-                        add(
-                            Box::new(TermQuery::new(term, IndexRecordOption::Basic)),
-                            1.0,
-                        );
-                    }
-                }
+            }
+        }
+        if clause.sort == Sort::Word && passages && typed.len() > LONG_RUN {
+            for text in pairs(&clause.text, &typed) {
+                let term = Term::from_field_text(self.fields.form, &text);
+                let query = Box::new(TermQuery::new(term, IndexRecordOption::Basic));
+                out.push(boosted(query, boost));
             }
         }
     }
+
+    /// The query for words that stand in a row in a passage; for two characters without a space that of their pair.
+    fn in_a_row(&self, clause: &Clause, typed: &[Word], languages: &[String]) -> Box<dyn Query> {
+        let form = |text: &String| Term::from_field_text(self.fields.form, text);
+        let needed: Vec<Term> = pairs(&clause.text, typed).iter().map(form).collect();
+        if let ([pair], [_, _]) = (needed.as_slice(), typed) {
+            return Box::new(TermQuery::new(pair.clone(), IndexRecordOption::Basic));
+        }
+        let last = typed
+            .last()
+            .filter(|word| !word.unspaced && typed.len() <= LONGEST);
+        Box::new(RowQuery {
+            rows: rows(&clause.text, languages),
+            field: self.fields.stem,
+            body: self.fields.body,
+            needed,
+            beginning: last
+                .filter(|_| clause.sort == Sort::Prefix)
+                .map(|word| word.folded.clone()),
+            vocabulary: Arc::clone(&self.vocabulary),
+        })
+    }
+}
+
+/// The pairs of characters without a space between them that stand together.
+fn pairs(text: &str, typed: &[Word]) -> Vec<String> {
+    typed
+        .windows(2)
+        .filter(|pair| pair[0].unspaced && pair[1].unspaced)
+        .filter(|pair| stand_together(text, pair[0].end, pair[1].start))
+        .map(|pair| format!("{}{}", pair[0].folded, pair[1].folded))
+        .collect()
 }
 
 /// The parts as one query.

@@ -9,7 +9,7 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 use tantivy::columnar::BytesColumn;
 use tantivy::query::{EnableScoring, Occur, Query, Scorer, Weight};
 use tantivy::schema::IndexRecordOption;
-use tantivy::{DocAddress, DocId, DocSet, Score, SegmentReader, TERMINATED};
+use tantivy::{DocAddress, DocId, Score, SeekDangerResult, SegmentReader};
 
 use super::clauses::{Among, Clause};
 use super::{Found, KEY_LENGTH, Stored, WordIndex, packed, unpacked};
@@ -67,17 +67,41 @@ struct Parts {
 
 /// The same in one segment.
 struct Asked {
-    must: Vec<Box<dyn Scorer>>,
-    should: Vec<Box<dyn Scorer>>,
-    must_not: Vec<Box<dyn Scorer>>,
+    must: Vec<Test>,
+    should: Vec<Test>,
+    must_not: Vec<Test>,
 }
 
-/// Whether a scorer matches a document; documents are asked for in order.
-fn at(scorer: &mut dyn Scorer, doc: DocId) -> bool {
-    if scorer.doc() < doc {
-        scorer.seek(doc);
+/// Whether documents match a query, asked for in order. What lies between them is not looked at.
+struct Test {
+    scorer: Box<dyn Scorer>,
+    /// The last document that was asked for, and whether it matches.
+    doc: DocId,
+    matches: bool,
+}
+
+impl Test {
+    fn new(weight: &dyn Weight, segment: &SegmentReader, first: DocId) -> Result<Self> {
+        let (found, scorer) = weight.scorer_danger(segment, first, 1.0)?;
+        Ok(Self {
+            scorer,
+            doc: first,
+            matches: matches!(found, SeekDangerResult::Found),
+        })
     }
-    scorer.doc() == doc
+
+    fn matches(&mut self, doc: DocId) -> bool {
+        if self.doc < doc {
+            self.doc = doc;
+            self.matches = matches!(self.scorer.seek_danger(doc), SeekDangerResult::Found);
+        }
+        self.matches
+    }
+
+    /// The score of the document that matches.
+    fn score(&mut self) -> Score {
+        self.scorer.score()
+    }
 }
 
 impl Parts {
@@ -98,11 +122,12 @@ impl Parts {
         Ok(found)
     }
 
-    fn in_segment(&self, segment: &SegmentReader) -> Result<Asked> {
-        let all = |weights: &[Box<dyn Weight>]| -> Result<Vec<Box<dyn Scorer>>> {
+    /// `first`: the first document that will be asked for.
+    fn in_segment(&self, segment: &SegmentReader, first: DocId) -> Result<Asked> {
+        let all = |weights: &[Box<dyn Weight>]| -> Result<Vec<Test>> {
             weights
                 .iter()
-                .map(|weight| Ok(weight.scorer(segment, 1.0)?))
+                .map(|weight| Test::new(weight.as_ref(), segment, first))
                 .collect()
         };
         Ok(Asked {
@@ -116,20 +141,20 @@ impl Parts {
 impl Asked {
     /// The score of a document; None if it does not match.
     fn score(&mut self, doc: DocId) -> Option<Score> {
-        if self.must_not.iter_mut().any(|one| at(one.as_mut(), doc)) {
+        if self.must_not.iter_mut().any(|one| one.matches(doc)) {
             return None;
         }
         let mut score = 0.0;
         let mut matched = false;
         for one in &mut self.must {
-            if !at(one.as_mut(), doc) {
+            if !one.matches(doc) {
                 return None;
             }
             score += one.score();
             matched = true;
         }
         for one in &mut self.should {
-            if at(one.as_mut(), doc) {
+            if one.matches(doc) {
                 score += one.score();
                 matched = true;
             }
@@ -234,8 +259,12 @@ impl WordIndex {
             Some(choice) if choice.uuids.len() <= LOOKED_UP => {
                 let parts = Parts::new(&parts, scoring)?;
                 self.in_all(limit, |number, segment, best| {
-                    let mut asked = parts.in_segment(segment)?;
-                    for (doc, _) in self.documents_of(segment, choice)? {
+                    let documents = self.documents_of(segment, choice)?;
+                    let Some(&(first, _)) = documents.first() else {
+                        return Ok(());
+                    };
+                    let mut asked = parts.in_segment(segment, first)?;
+                    for (doc, _) in documents {
                         if let Some(score) = asked.score(doc) {
                             best.add(score, DocAddress::new(number, doc));
                         }
@@ -244,7 +273,12 @@ impl WordIndex {
                 })?
             }
             _ => {
-                let weight = super::clauses::joined(parts).weight(scoring)?;
+                // Alone, a row passes over what cannot be among the best.
+                let query = match <[_; 1]>::try_from(parts) {
+                    Ok([(_, query)]) => query,
+                    Err(parts) => super::clauses::joined(parts),
+                };
+                let weight = query.weight(scoring)?;
                 self.in_all(limit, |number, segment, best| {
                     best_of(weight.as_ref(), number, segment, choice, best)
                 })?
@@ -279,12 +313,9 @@ impl WordIndex {
             }
             for (any, has) in weights.iter().zip(&mut has) {
                 for weight in any {
-                    let mut scorer = weight.scorer(segment, 1.0)?;
+                    let mut test = Test::new(weight.as_ref(), segment, documents[0].0)?;
                     for &(doc, content) in &documents {
-                        if scorer.doc() == TERMINATED {
-                            break;
-                        }
-                        if !has[content] && at(scorer.as_mut(), doc) {
+                        if !has[content] && test.matches(doc) {
                             has[content] = true;
                         }
                     }

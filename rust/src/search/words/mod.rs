@@ -7,6 +7,7 @@
 use std::collections::BTreeMap;
 use std::io;
 use std::path::{Path, PathBuf};
+use std::sync::Arc;
 
 use tantivy::directory::MmapDirectory;
 use tantivy::directory::error::{LockError, OpenDirectoryError, OpenReadError, OpenWriteError};
@@ -24,6 +25,7 @@ mod clauses;
 mod finding;
 mod marks;
 mod reading;
+mod rows;
 
 use self::clauses::rarity;
 pub use self::clauses::{Among, Clause, Sort};
@@ -32,6 +34,7 @@ pub use self::marks::{Marked, marks, within_one};
 use self::reading::Reading;
 use super::language::{guessed, named};
 use super::tokens::{FormTokenizer, StemTokenizer, mark};
+use super::vocabulary::{self, Vocabulary};
 use crate::error::{CoreError, ErrorClass, Result};
 use crate::parallel::thread_count;
 
@@ -41,7 +44,8 @@ const MOST_WRITERS: usize = 2;
 /// Bytes that tantivy wants for each of them, at least.
 const LEAST_MEMORY: usize = 15_000_000;
 const STORE_LEVEL: i32 = 9;
-const STORE_BLOCK: usize = 1 << 16;
+/// Texts in numbers: of some 30,000 letters. Larger blocks pack little better, and take longer to unpack for one text.
+const STORE_BLOCK: usize = 1 << 13;
 
 /// A document that was found.
 #[derive(Clone, Debug)]
@@ -82,6 +86,8 @@ pub struct WordIndex {
     reader: IndexReader,
     searcher: Searcher,
     writer: Option<IndexWriter>,
+    folder: PathBuf,
+    vocabulary: Arc<Vocabulary>,
 }
 
 const KEY_LENGTH: usize = 17;
@@ -151,11 +157,12 @@ fn schema() -> (Schema, Fields) {
     );
     let fields = Fields {
         key: builder.add_bytes_field("key", INDEXED | FAST),
-        stem: builder.add_text_field("stem", indexed("stem", positions)),
+        // Where words stand in a passage is seen in its text.
+        stem: builder.add_text_field("stem", indexed("stem", IndexRecordOption::WithFreqs)),
         form: builder.add_text_field("form", form),
         name: builder.add_text_field("name", indexed("stem", positions)),
         folder: builder.add_text_field("folder", indexed("stem", positions)),
-        body: builder.add_text_field("body", STORED),
+        body: builder.add_bytes_field("body", STORED),
         place: builder.add_text_field("place", STORED),
         digest: builder.add_u64_field("digest", FAST | INDEXED),
     };
@@ -219,7 +226,7 @@ impl WordIndex {
     pub fn open(folder: &Path) -> Result<Self> {
         let directory = Reading(MmapDirectory::open(folder).map_err(TantivyError::from)?);
         let index = Index::open(directory)?;
-        Self::of(index)
+        Self::of(index, folder, |folder| Vocabulary::open(folder, false))
     }
 
     /// Open the index in a folder to write it; with `fresh`, make an empty one (the folder must be empty).
@@ -233,18 +240,23 @@ impl WordIndex {
                 docstore_blocksize: STORE_BLOCK,
                 ..IndexSettings::default()
             };
+            Vocabulary::create(folder)?;
             Index::create(directory, schema().0, settings)?
         } else {
             Index::open(directory)?
         };
-        let mut made = Self::of(index)?;
+        let mut made = Self::of(index, folder, |folder| Vocabulary::open(folder, true))?;
         let room = (memory / LEAST_MEMORY).max(1);
         let threads = thread_count(0).clamp(1, MOST_WRITERS.min(room));
         made.writer = Some(made.index.writer_with_num_threads(threads, memory)?);
         Ok(made)
     }
 
-    fn of(mut index: Index) -> Result<Self> {
+    fn of(
+        mut index: Index,
+        folder: &Path,
+        vocabulary: impl FnOnce(&Path) -> Result<Vocabulary>,
+    ) -> Result<Self> {
         index.set_tokenizers(tokenizers());
         index.set_fast_field_tokenizers(tokenizers());
         let (wanted, fields) = schema();
@@ -265,6 +277,9 @@ impl WordIndex {
             reader,
             searcher,
             writer: None,
+            folder: folder.to_owned(),
+            // Read after what needs it: it may be ahead, never behind.
+            vocabulary: Arc::new(vocabulary(folder)?),
         })
     }
 
@@ -306,6 +321,11 @@ impl WordIndex {
             self.reader.reload()?;
             self.searcher = self.reader.searcher();
         }
+        if self.writer.is_none()
+            && let Some(newer) = self.vocabulary.newer(&self.folder)?
+        {
+            self.vocabulary = Arc::new(newer);
+        }
         Ok(())
     }
 
@@ -318,7 +338,7 @@ impl WordIndex {
 
     /// Add a passage. `language`: a code of two or three letters; without one it is guessed. Returns the code it has.
     pub fn add(
-        &self,
+        &mut self,
         key: &str,
         text: &str,
         language: &str,
@@ -330,19 +350,27 @@ impl WordIndex {
         document.add_bytes(self.fields.key, &packed(key)?);
         document.add_text(self.fields.stem, &marked);
         document.add_text(self.fields.form, &marked);
-        document.add_text(self.fields.body, &marked);
+        document.add_bytes(self.fields.body, &self.coded(&marked)?);
         document.add_text(self.fields.place, place);
         self.writer()?.add_document(document)?;
         Ok(language.map(|language| language.code))
     }
 
+    fn coded(&mut self, text: &str) -> Result<Vec<u8>> {
+        self.writer()?;
+        Ok(Arc::make_mut(&mut self.vocabulary).coded(text))
+    }
+
     /// Add the names of a content, one in each line, and the folders that they are in. `digest`: the caller's own.
-    pub fn add_names(&self, key: &str, names: &str, folders: &str, digest: u64) -> Result<()> {
+    pub fn add_names(&mut self, key: &str, names: &str, folders: &str, digest: u64) -> Result<()> {
         let mut document = TantivyDocument::default();
         document.add_bytes(self.fields.key, &packed(key)?);
         document.add_text(self.fields.name, names);
         document.add_text(self.fields.folder, folders);
-        document.add_text(self.fields.body, format!("{}{names}", mark(None)));
+        document.add_bytes(
+            self.fields.body,
+            &self.coded(&format!("{}{names}", mark(None)))?,
+        );
         document.add_u64(self.fields.digest, digest);
         self.writer()?.add_document(document)?;
         Ok(())
@@ -353,6 +381,7 @@ impl WordIndex {
         let writer = self.writer.as_mut().ok_or_else(|| {
             CoreError::new(ErrorClass::Unsupported, "the index was opened to be read")
         })?;
+        Arc::make_mut(&mut self.vocabulary).save(&self.folder)?;
         let mut prepared = writer.prepare_commit()?;
         prepared.set_payload(payload);
         prepared.commit()?;
@@ -411,7 +440,11 @@ impl WordIndex {
 
     /// The files whose bytes are not those that were written.
     pub fn damaged(&self) -> Result<Vec<PathBuf>> {
-        Ok(self.index.validate_checksum()?.into_iter().collect())
+        let mut damaged: Vec<PathBuf> = self.index.validate_checksum()?.into_iter().collect();
+        if !Vocabulary::is_whole(&self.folder)? {
+            damaged.push(vocabulary::FILE.into());
+        }
+        Ok(damaged)
     }
 
     fn found(&self, best: Vec<(f32, DocAddress)>) -> Result<Vec<Found>> {
@@ -439,16 +472,16 @@ impl WordIndex {
     /// The text of a document that [`WordIndex::search`] found in this state of the index.
     pub fn stored(&self, address: (u32, u32)) -> Result<Stored> {
         let document: TantivyDocument = self.searcher.doc(DocAddress::new(address.0, address.1))?;
-        let text_of = |field| {
-            document
-                .get_first(field)
-                .and_then(|value| value.as_str())
-                .unwrap_or("")
-                .to_owned()
-        };
+        let body = document.get_first(self.fields.body);
+        let place = document.get_first(self.fields.place);
         Ok(Stored {
-            text: text_of(self.fields.body),
-            place: text_of(self.fields.place),
+            text: self
+                .vocabulary
+                .text(body.and_then(|value| value.as_bytes()).unwrap_or_default())?,
+            place: place
+                .and_then(|value| value.as_str())
+                .unwrap_or_default()
+                .to_owned(),
         })
     }
 
@@ -521,7 +554,7 @@ mod tests {
         index.commit("two").unwrap();
         assert!(keys_of(&index, Sort::Word, "harbour", false).is_empty());
         index.close().unwrap();
-        let read = WordIndex::open(folder.path()).unwrap();
+        let mut read = WordIndex::open(folder.path()).unwrap();
         assert_eq!(
             (read.len(), read.payload().unwrap().as_deref()),
             (2, Some("two"))

@@ -1,0 +1,457 @@
+//! Words in a row: documents that have all of them, looked through for whether they stand side by side.
+//!
+//! The index keeps no places of words in passages, which would take a quarter of it: their texts are kept as the numbers
+//! of their words, and are looked through about as fast as places would be read. Most documents need not be: what has
+//! a word only so often cannot score better than that often, and what is not among the best any more is passed over.
+
+use std::collections::HashMap;
+use std::sync::Arc;
+
+use tantivy::fieldnorm::FieldNormReader;
+use tantivy::postings::{Postings, SegmentPostings};
+use tantivy::query::{Bm25Weight, EnableScoring, Explanation, Query, Scorer, Weight};
+use tantivy::schema::{Field, IndexRecordOption, Value};
+use tantivy::store::StoreReader;
+use tantivy::{
+    DocId, DocSet, Score, SeekDangerResult, SegmentReader, TERMINATED, TantivyDocument, Term,
+};
+
+use crate::search::language::LANGUAGES;
+use crate::search::tokens::{mark_number, words};
+use crate::search::vocabulary::{self, Part, Vocabulary};
+
+/// A longer row is found by its first words.
+pub(super) const LONGEST: usize = 64;
+
+/// Unpacked blocks of texts that are kept: documents are gone through in order.
+const BLOCKS: usize = 2;
+
+/// Words that are looked for in a row.
+#[derive(Clone, Debug)]
+pub(super) struct RowQuery {
+    /// The stems of the words, in each language; all are as long.
+    pub(super) rows: Vec<Vec<String>>,
+    /// The field of stems, and the one that has the texts.
+    pub(super) field: Field,
+    pub(super) body: Field,
+    /// What every document has, too: pairs of characters.
+    pub(super) needed: Vec<Term>,
+    /// The last word as it is written, if only its beginning is meant.
+    pub(super) beginning: Option<String>,
+    pub(super) vocabulary: Arc<Vocabulary>,
+}
+
+impl RowQuery {
+    /// The terms of a row: not that of a word of which only the beginning is known.
+    fn terms(&self, row: &[String]) -> Vec<Term> {
+        let whole = row.len() - usize::from(self.beginning.is_some());
+        let terms = row[..whole].iter();
+        terms
+            .map(|stem| Term::from_field_text(self.field, stem))
+            .collect()
+    }
+}
+
+impl Query for RowQuery {
+    fn weight(&self, scoring: EnableScoring<'_>) -> tantivy::Result<Box<dyn Weight>> {
+        let mut rows = Vec::new();
+        for row in &self.rows {
+            let terms = self.terms(row);
+            let rarity = match scoring {
+                EnableScoring::Enabled {
+                    statistics_provider,
+                    ..
+                } if !terms.is_empty() => Some(Bm25Weight::for_terms(statistics_provider, &terms)?),
+                _ => None,
+            };
+            rows.push((terms, rarity));
+        }
+        Ok(Box::new(RowWeight {
+            rows,
+            needed: self.needed.clone(),
+            field: self.field,
+            body: self.body,
+            pattern: Arc::new(Pattern::new(self)),
+        }))
+    }
+}
+
+/// What the words of a text are compared with.
+struct Pattern {
+    /// The places in the row that a stem may have, a bit for each.
+    places: HashMap<String, u64>,
+    beginning: Option<(String, u64)>,
+    /// The bit of the last place.
+    last: u64,
+    vocabulary: Arc<Vocabulary>,
+}
+
+impl Pattern {
+    fn new(query: &RowQuery) -> Self {
+        let mut places: HashMap<String, u64> = HashMap::new();
+        let length = query.rows.first().map_or(0, Vec::len).min(LONGEST);
+        let last = 1 << length.saturating_sub(1);
+        let whole = length - usize::from(query.beginning.is_some());
+        for row in &query.rows {
+            for (at, stem) in row.iter().take(whole).enumerate() {
+                *places.entry(stem.clone()).or_default() |= 1 << at;
+            }
+        }
+        Self {
+            places,
+            beginning: query.beginning.clone().map(|text| (text, last)),
+            last,
+            vocabulary: Arc::clone(&query.vocabulary),
+        }
+    }
+
+    /// The places of each word of a part of a text in this language.
+    fn of_part(&self, part: &str, language: usize) -> Vec<u64> {
+        let found = words(
+            part,
+            language.checked_sub(1).and_then(|at| LANGUAGES.get(at)),
+        );
+        let places = found.iter().map(|word| {
+            let mut places = self.places.get(&word.stem).copied().unwrap_or(0);
+            if let Some((beginning, last)) = &self.beginning
+                && (word.folded.starts_with(beginning) || word.stem.starts_with(beginning))
+            {
+                places |= last;
+            }
+            places
+        });
+        places.collect()
+    }
+}
+
+/// What is known of the parts with numbers in one language: each was looked at once.
+struct Looked {
+    /// For each number 0, or one more than its place in `lists`.
+    known: Vec<u32>,
+    lists: Vec<Box<[u64]>>,
+}
+
+impl Looked {
+    fn new(parts: usize) -> Self {
+        Self {
+            known: vec![0; parts],
+            lists: Vec::new(),
+        }
+    }
+
+    fn places(&mut self, number: usize, find: impl FnOnce() -> Option<Vec<u64>>) -> Option<&[u64]> {
+        let known = self.known.get_mut(number)?;
+        if *known == 0 {
+            let found = find()?.into_boxed_slice();
+            let at = self.lists.iter().position(|list| *list == found);
+            let at = at.unwrap_or_else(|| {
+                self.lists.push(found);
+                self.lists.len() - 1
+            });
+            *known = at as u32 + 1;
+        }
+        self.lists.get(*known as usize - 1).map(|list| &**list)
+    }
+}
+
+struct RowWeight {
+    rows: Vec<(Vec<Term>, Option<Bm25Weight>)>,
+    needed: Vec<Term>,
+    field: Field,
+    body: Field,
+    pattern: Arc<Pattern>,
+}
+
+impl RowWeight {
+    /// A scorer that stands on its first candidate, which was not looked at.
+    fn begun(&self, segment: &SegmentReader, boost: Score) -> tantivy::Result<RowScorer> {
+        let mut rows = Vec::new();
+        for (terms, rarity) in &self.rows {
+            let mut lists = Vec::new();
+            for term in terms.iter().chain(&self.needed) {
+                let index = segment.inverted_index(term.field())?;
+                let counted = term.field() == self.field;
+                let option = if counted {
+                    IndexRecordOption::WithFreqs
+                } else {
+                    IndexRecordOption::Basic
+                };
+                let postings = index.read_postings(term, option)?;
+                lists.push(postings.map(|postings| List { postings, counted }));
+            }
+            let Some(mut lists) = lists.into_iter().collect::<Option<Vec<_>>>() else {
+                continue;
+            };
+            if !lists.is_empty() {
+                lists.sort_by_key(|list| list.postings.size_hint());
+                let mut row = Row {
+                    lists,
+                    rarity: rarity.as_ref().map(|rarity| rarity.boost_by(boost)),
+                    doc: 0,
+                };
+                row.align();
+                rows.push(row);
+            }
+        }
+        let norms = segment.fieldnorms_readers().get_field(self.field)?;
+        let mut begun = RowScorer {
+            rows,
+            norms: norms.unwrap_or_else(|| FieldNormReader::constant(segment.max_doc(), 1)),
+            texts: segment.get_store_reader(BLOCKS)?,
+            body: self.body,
+            pattern: Arc::clone(&self.pattern),
+            looked: HashMap::new(),
+            doc: TERMINATED,
+            times: 0,
+        };
+        begun.doc = begun.candidate();
+        Ok(begun)
+    }
+}
+
+impl Weight for RowWeight {
+    fn scorer(&self, segment: &SegmentReader, boost: Score) -> tantivy::Result<Box<dyn Scorer>> {
+        let mut scorer = self.begun(segment, boost)?;
+        scorer.find();
+        Ok(Box::new(scorer))
+    }
+
+    fn scorer_danger(
+        &self,
+        segment: &SegmentReader,
+        target: DocId,
+        boost: Score,
+    ) -> tantivy::Result<(SeekDangerResult, Box<dyn Scorer>)> {
+        let mut scorer = self.begun(segment, boost)?;
+        let found = scorer.seek_danger(target);
+        Ok((found, Box::new(scorer)))
+    }
+
+    fn explain(&self, segment: &SegmentReader, doc: DocId) -> tantivy::Result<Explanation> {
+        let (_, mut scorer) = self.scorer_danger(segment, doc, 1.0)?;
+        Ok(Explanation::new("words in a row", scorer.score()))
+    }
+
+    fn for_each_pruning(
+        &self,
+        mut threshold: Score,
+        segment: &SegmentReader,
+        callback: &mut dyn FnMut(DocId, Score) -> Score,
+    ) -> tantivy::Result<()> {
+        let mut scorer = self.begun(segment, 1.0)?;
+        while scorer.doc != TERMINATED {
+            if scorer.most() > threshold && scorer.looks() {
+                let score = scorer.score();
+                if score > threshold {
+                    threshold = callback(scorer.doc, score);
+                }
+            }
+            scorer.pass();
+        }
+        Ok(())
+    }
+}
+
+/// The documents of a term.
+struct List {
+    postings: SegmentPostings,
+    /// Whether it is known how often each has it.
+    counted: bool,
+}
+
+/// The documents that have all words of a row.
+struct Row {
+    /// The rarest first.
+    lists: Vec<List>,
+    rarity: Option<Bm25Weight>,
+    doc: DocId,
+}
+
+impl Row {
+    /// Go to the first document from where the lists stand that is in all of them.
+    fn align(&mut self) {
+        let mut target = self
+            .lists
+            .iter()
+            .map(|list| list.postings.doc())
+            .max()
+            .unwrap_or(TERMINATED);
+        'again: while target < TERMINATED {
+            for list in &mut self.lists {
+                let mut doc = list.postings.doc();
+                if doc < target {
+                    doc = list.postings.seek(target);
+                }
+                if doc > target {
+                    target = doc;
+                    continue 'again;
+                }
+            }
+            break;
+        }
+        self.doc = target;
+    }
+
+    fn seek(&mut self, target: DocId) {
+        if self.doc < target {
+            if target >= TERMINATED {
+                self.doc = TERMINATED;
+                return;
+            }
+            if let Some(first) = self.lists.first_mut()
+                && first.postings.doc() < target
+            {
+                first.postings.seek(target);
+            }
+            self.align();
+        }
+    }
+}
+
+/// See [`RowQuery`].
+struct RowScorer {
+    rows: Vec<Row>,
+    norms: FieldNormReader,
+    texts: StoreReader,
+    body: Field,
+    pattern: Arc<Pattern>,
+    looked: HashMap<usize, Looked>,
+    doc: DocId,
+    /// How often the words stand in a row in this document.
+    times: u32,
+}
+
+impl RowScorer {
+    fn candidate(&self) -> DocId {
+        self.rows
+            .iter()
+            .map(|row| row.doc)
+            .min()
+            .unwrap_or(TERMINATED)
+    }
+
+    /// Go to the next candidate.
+    fn pass(&mut self) {
+        let next = self.doc + 1;
+        self.go(next);
+    }
+
+    fn go(&mut self, target: DocId) {
+        for row in &mut self.rows {
+            row.seek(target);
+        }
+        self.doc = self.candidate();
+    }
+
+    /// Go from this candidate to the first one that has the row.
+    fn find(&mut self) {
+        while self.doc != TERMINATED && !self.looks() {
+            self.pass();
+        }
+    }
+
+    /// Look through the text of this candidate. One that cannot be read has no row.
+    fn looks(&mut self) -> bool {
+        self.times = self.count().unwrap_or(0);
+        self.times > 0
+    }
+
+    fn count(&mut self) -> Option<u32> {
+        let document: TantivyDocument = self.texts.get(self.doc).ok()?;
+        let coded = document.get_first(self.body)?.as_bytes()?;
+        let (pattern, vocabulary) = (&self.pattern, &self.pattern.vocabulary);
+        let mut parts = vocabulary::parts(coded);
+        // The mark of the language stands first.
+        let language = mark_number(vocabulary.letters(parts.next()?.ok()?).ok()?);
+        let looked = self.looked.entry(language);
+        let looked = looked.or_insert_with(|| Looked::new(vocabulary.len()));
+        let (mut state, mut times) = (0_u64, 0);
+        for part in parts {
+            let read;
+            let places: &[u64] = match part.ok()? {
+                Part::Literal(text) => {
+                    read = pattern.of_part(text, language);
+                    &read
+                }
+                Part::Known(number) => looked.places(number, || {
+                    Some(pattern.of_part(vocabulary.part(number)?, language))
+                })?,
+            };
+            for place in places {
+                state = (state << 1 | 1) & place;
+                times += u32::from(state & pattern.last != 0);
+            }
+        }
+        Some(times)
+    }
+
+    /// The best of what the rows say of this document, given how often the words stand in a row.
+    fn scored(&self, times: impl Fn(&Row) -> u32) -> Score {
+        let norm = self.norms.fieldnorm_id(self.doc);
+        let here = self.rows.iter().filter(|row| row.doc == self.doc);
+        here.map(|row| {
+            let rarity = row.rarity.as_ref();
+            rarity.map_or(1.0, |rarity| rarity.score(norm, times(row)))
+        })
+        .fold(0.0, Score::max)
+    }
+
+    /// The most that this candidate can score: a row is there no more often than its rarest word.
+    fn most(&self) -> Score {
+        self.scored(|row| {
+            let counted = row.lists.iter().filter(|list| list.counted);
+            let times = counted.map(|list| list.postings.term_freq()).min();
+            times.unwrap_or(u32::MAX)
+        })
+    }
+}
+
+impl DocSet for RowScorer {
+    fn advance(&mut self) -> DocId {
+        if self.doc != TERMINATED {
+            self.pass();
+            self.find();
+        }
+        self.doc
+    }
+
+    fn seek(&mut self, target: DocId) -> DocId {
+        if self.doc < target {
+            self.go(target);
+            self.find();
+        }
+        self.doc
+    }
+
+    fn seek_danger(&mut self, target: DocId) -> SeekDangerResult {
+        self.go(target);
+        if self.doc != target || target >= TERMINATED {
+            return SeekDangerResult::SeekLowerBound(self.doc.max(target));
+        }
+        if self.looks() {
+            return SeekDangerResult::Found;
+        }
+        self.pass();
+        SeekDangerResult::SeekLowerBound(self.doc)
+    }
+
+    fn doc(&self) -> DocId {
+        self.doc
+    }
+
+    fn size_hint(&self) -> u32 {
+        let lists = self.rows.iter().filter_map(|row| row.lists.first());
+        lists.map(|list| list.postings.size_hint()).sum()
+    }
+
+    fn cost(&self) -> u64 {
+        // Each has to be unpacked.
+        u64::from(self.size_hint()) * 20
+    }
+}
+
+impl Scorer for RowScorer {
+    fn score(&mut self) -> Score {
+        self.scored(|_| self.times)
+    }
+}
