@@ -9,7 +9,7 @@
 #   make bench-smoke       the same, small and quick: does it run?
 #   make bench-peers       thumbnails beside libvips and Pillow-SIMD, each in an environment of its own; checks its goals
 #   make bench-text        OCR, transcripts and embeddings beside other tools; ARGS="--only ocr-speed" for a section
-#   make bench-search      search beside SQLite FTS5 and usearch; ARGS="--cranfield FOLDER" for its quality
+#   make bench-search      search beside SQLite FTS5, tantivy-py and usearch; ARGS="--cranfield FOLDER" for its quality
 #   make bench-pull        taking 5,000 thumbnails from a peer beside rsync, and kills amid it (needs Debian's rsync)
 #   make bench-queue       the queue on PostgreSQL beside procrastinate and pgqueuer; ARGS="--rows 100000"
 #   make soak              everything broken on purpose, at the large numbers: hours; SOAK="--part kills" for a part

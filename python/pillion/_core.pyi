@@ -568,6 +568,15 @@ class WordIndex:
         """Which of these contents have any clause of each group, in their text or their names."""
     def stored(self, addresses: Sequence[tuple[int, int]]) -> list[tuple[str, str]]:
         """(text with the mark of its language, place) of documents by (segment, number)."""
+    def marked(
+        self,
+        addresses: Sequence[tuple[int, int]],
+        clauses: Sequence[tuple[int, str, str]],
+        *,
+        languages: Sequence[str] = ...,
+        typos: bool = ...,
+    ) -> list[tuple[str, str, str, list[tuple[int, int, int]]]]:
+        """The same, and what ``search_marks`` gives for each."""
     def rarities(self, stems: Sequence[str]) -> list[float]:
         """BM25's inverse document frequency of each stem."""
 

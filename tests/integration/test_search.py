@@ -98,6 +98,23 @@ def test_phrases_prefixes_exclusions_and_alternatives(library: Library, folder: 
     assert found(library, "harbour nine") == ["one.jpg"], "a file with all words is shown without those with some"
 
 
+def test_rows_of_words_are_found_however_common_they_are(library: Library, folder: Path) -> None:
+    add_page(library, folder, "play.jpg", ["To be, or not", "to be: that is the question, whether"])
+    add_page(library, folder, "other.jpg", ["not or be to not be the is that question of the being"])
+    add_page(library, folder, "german.jpg", ["Die Häuser der großen Stadt und die Straßen in der Stadt"])
+    add_page(library, folder, "lines.jpg", ["東京", "都の図書館"])
+    assert found(library, '"to be or not to be"') == ["play.jpg"]
+    assert found(library, '"or not"') == ["play.jpg"]
+    assert found(library, "that-is-the-quest*") == found(library, '"the question whether"') == ["play.jpg"]
+    assert found(library, '"der großen Stadt"') == found(library, '"in der Stadt"') == ["german.jpg"]
+    assert found(library, '"of the being"') == ["other.jpg"]
+    assert found(library, "東京都の") == ["lines.jpg"], "a run goes on in the next line"
+    assert found(library, '+"to be" +question') == ["play.jpg"]
+    assert found(library, 'question -"to be"') == ["other.jpg"]
+    (hit,) = library.search('"or not to be"')
+    assert [hit.passages[0].text[start:end] for start, end in hit.passages[0].marks] == ["or not\nto be"]
+
+
 def test_numbers_amounts_and_dates_as_they_are_written(library: Library, folder: Path) -> None:
     add_page(library, folder, "bill.jpg", ["Invoice 2024-0815 of 2024-03-05", "Total: 1.234,50 EUR"])
     add_page(library, folder, "other.jpg", ["Invoice 0815-2024 of 2024-05-03", "Total: 50,1.234 EUR"])
@@ -340,6 +357,11 @@ def test_a_damaged_index_is_built_again_with_one_sentence(library: Library, fold
         assert again.verify() == []
         (library.root / "search" / "vectors").unlink()
         assert names(again.searching.search("marzipan").hits) == ["a.jpg"]
+    for damaged in (b"", (words / "vocabulary").read_bytes()[:-1]):
+        (words / "vocabulary").write_bytes(damaged)
+        assert any(item.problem == "search" for item in library.verify())
+        with Library.open(library.root) as again:
+            assert names(again.searching.search("marzipan").hits) == ["a.jpg"]
     with Library.open(library.root) as again:
         (library.root / "search" / "vectors").write_bytes(b"nonsense" * 1000)
         assert [item.action for item in again.maintenance.repair()] == ["removed"]

@@ -19,7 +19,13 @@ from pillion.model import SidecarKind, SidecarStatus
 
 def names_number(connection: sa.Connection) -> int:
     """A number that grows whenever names of files may have changed (entries.py); 0 before the first time."""
-    return int(connection.scalar(sa.select(meta.c.value).where(meta.c.key == NAMES)) or 0)
+    return int(connection.scalar(_names_number()) or 0)
+
+
+@functools.cache
+def _names_number() -> sa.Select[Any]:
+    """That number. Made once: every search asks for it."""
+    return sa.select(meta.c.value).where(meta.c.key == NAMES)
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)

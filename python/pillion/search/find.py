@@ -244,11 +244,12 @@ class Search:
                 among = self._chosen
             else:
                 size *= 8
+        known = {address for one in self._found.values() for _, address in one.addresses}
         for segment, doc, key, score in fitting:
             candidate = self._candidate(key[:-1])
             if names:
                 candidate.name = candidate.name or (score, (segment, doc))
-            elif all(address != (segment, doc) for _, address in candidate.addresses):
+            elif (segment, doc) not in known:
                 candidate.addresses.append((score, (segment, doc)))
         return len({one[2][:-1] for one in fitting})
 
@@ -262,13 +263,19 @@ class Search:
         if missing:
             self._texts |= dict(zip(missing, self._reader.words.stored(missing), strict=True))
 
+    def _load_marks(self, addresses: Iterable[tuple[int, int]]) -> None:
+        """The texts of passages, with what matches in them: all in one call, which uses all cores."""
+        missing = [address for address in dict.fromkeys(addresses) if address not in self._marks]
+        if not missing:
+            return
+        clauses = [clause.core for clause in self._wanted.query.clauses]
+        found = self._reader.words.marked(missing, clauses, languages=self._languages, typos=self._typos)
+        for address, (text, place, plain, marks) in zip(missing, found, strict=True):
+            self._texts[address] = (text, place)
+            self._marks[address] = (plain, marks)
+
     def _marks_of(self, address: tuple[int, int]) -> tuple[str, list[tuple[int, int, int]]]:
-        if address not in self._marks:
-            self._load_texts([address])
-            clauses = [clause.core for clause in self._wanted.query.clauses]
-            self._marks[address] = _core.search_marks(
-                self._texts[address][0], clauses, languages=self._languages, typos=self._typos
-            )
+        self._load_marks([address])
         return self._marks[address]
 
     # meaning ----------------------------------------------------------------------------------------------------------
@@ -387,7 +394,7 @@ class Search:
             ((score, address) for one in self._found.values() for score, address in one.addresses), reverse=True
         )[:100]
         again = {address for _, address in looked_at} if len(clauses) > 1 else set()
-        self._load_texts(list(again))
+        self._load_marks(again)
         scores: dict[str, float] = {}
         for one in self._found.values():
             rated = []
@@ -467,7 +474,7 @@ class Search:
                 addresses.append(one.name[1])
             if one.rows and len(one.addresses) < SHOWN_PASSAGES:
                 few.append(one.uuid)
-        self._load_texts(addresses)
+        self._load_marks(addresses)
         with self._database.read() as connection:
             self._embedded = catalog_search.ready_of(connection, few, [EMBEDDINGS])
 

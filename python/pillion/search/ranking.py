@@ -81,11 +81,13 @@ def pair_bonus(marks: Sequence[tuple[int, int, int]], text: str, rarities: Seque
 
     ``marks``: (start, end, clause) in order; ``rarities``: of each clause.
     """
-    pairs = Counter(
-        (one[2], other[2])
-        for one, other in itertools.pairwise(marks)
-        if other[2] == one[2] + 1 and not text[one[1] : other[0]].strip(" \n\t-,'’")
-    )
+    pairs: dict[tuple[int, int], int] = {}
+    for one, other in itertools.pairwise(marks):
+        if other[2] == one[2] + 1 and not text[one[1] : other[0]].strip(" \n\t-,'’"):
+            pair = one[2], other[2]
+            pairs[pair] = pairs.get(pair, 0) + 1
+    if not pairs:
+        return 0.0
     return PAIR_WEIGHT * sum(
         (rarities[a] + rarities[b]) * number * 2.2 / (number + 1.2) for (a, b), number in pairs.items()
     )

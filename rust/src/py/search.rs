@@ -16,7 +16,7 @@ use crate::image;
 use crate::image::likeness::{self, HASH_BYTES, Likeness};
 use crate::parallel::thread_count;
 use crate::search::vectors::{self, Content, Contents};
-use crate::search::words::{self, Among, Choice, Clause, Sort};
+use crate::search::words::{self, Among, Choice, Clause, Marker, Sort};
 use crate::search::{fold, tokens};
 
 /// Add the functions and classes to the module.
@@ -61,6 +61,9 @@ fn among_of(names: bool) -> Among {
 }
 
 type FoundTuple = (u32, u32, String, f32);
+
+/// (text with the mark of its language, place, text, marks)
+type MarkedTuple = (String, String, String, Vec<words::Marked>);
 
 /// The index of words. One thread at a time uses it.
 #[pyclass(frozen, module = "pillion._core")]
@@ -211,10 +214,31 @@ impl WordIndex {
         py: Python<'_>,
         addresses: Vec<(u32, u32)>,
     ) -> PyResult<Vec<(String, String)>> {
-        let found = detached(py, || self.lock().stored_of(&addresses))?;
+        let found = detached(py, || self.lock().stored_of(&addresses, |_| ()))?;
         Ok(found
             .into_iter()
-            .map(|stored| (stored.text, stored.place))
+            .map(|(stored, ())| (stored.text, stored.place))
+            .collect())
+    }
+
+    #[pyo3(signature = (addresses, clauses, *, languages = Vec::new(), typos = false))]
+    fn marked(
+        &self,
+        py: Python<'_>,
+        addresses: Vec<(u32, u32)>,
+        clauses: Vec<ClauseTuple>,
+        languages: Vec<String>,
+        typos: bool,
+    ) -> PyResult<Vec<MarkedTuple>> {
+        let clauses = clauses_of(clauses)?;
+        let found = detached(py, || {
+            let marker = Marker::new(&clauses, &languages, typos);
+            self.lock()
+                .stored_of(&addresses, |stored| marker.marks(&stored.text))
+        })?;
+        Ok(found
+            .into_iter()
+            .map(|(stored, (plain, marks))| (stored.text, stored.place, plain, marks))
             .collect())
     }
 

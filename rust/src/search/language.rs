@@ -1,10 +1,12 @@
 //! Languages: which a text is in, by its commonest words, and how words of it are cut to their stems.
 
 use std::borrow::Cow;
-use std::collections::HashMap;
+use std::collections::{HashMap, HashSet};
 use std::sync::OnceLock;
 
 use frostem::{Algorithm, Stemmer};
+
+use super::fold::folded;
 
 /// A language with stems.
 #[derive(Clone, Copy)]
@@ -285,6 +287,17 @@ pub fn guessed(text: &str) -> Option<&'static Language> {
         None if letters && ascii => named("en"),
         None => None,
     }
+}
+
+/// Folded forms of the words that hardly any text does without, in any language.
+static FOLDED: OnceLock<HashSet<String>> = OnceLock::new();
+
+/// Whether a folded word is one of those that hardly any text does without.
+#[must_use]
+pub fn is_common(word: &str) -> bool {
+    let all = || LANGUAGES.iter().flat_map(|language| language.common);
+    let known = FOLDED.get_or_init(|| all().map(|word| folded(word)).collect());
+    word.len() <= LONGEST_COMMON && known.contains(word)
 }
 
 impl Language {

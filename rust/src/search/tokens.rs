@@ -9,7 +9,7 @@ use std::cell::RefCell;
 use tantivy::tokenizer::{Token, TokenStream, Tokenizer};
 
 use super::fold::{is_unspaced, push_folded};
-use super::language::{LANGUAGES, Language, named};
+use super::language::{LANGUAGES, Language, is_common, named};
 use super::seen::folded_and_stem;
 
 /// Longer words are cut: nobody types them, and tantivy refuses terms of 64 KiB.
@@ -186,6 +186,14 @@ pub fn words(text: &str, language: Option<&'static Language>) -> Vec<Word> {
     found
 }
 
+/// Go through the words of a text.
+pub fn each_word(text: &str, language: Option<&'static Language>, mut see: impl FnMut(&Word)) {
+    let mut walk = Walk::new(text, language);
+    while walk.next() {
+        see(&walk.word);
+    }
+}
+
 /// The words of a text with a language's mark before it.
 #[must_use]
 pub fn marked_words(text: &str) -> Vec<Word> {
@@ -213,7 +221,7 @@ pub fn stems(word: &str, languages: &[String]) -> Vec<String> {
 pub struct StemTokenizer;
 
 /// The tokeniser of the field of words as written: those that differ from their stems, the numbers and letters in mixed
-/// ones, and pairs of characters of scripts without spaces.
+/// ones, pairs of characters of scripts without spaces, and pairs of words that hardly any text does without.
 #[derive(Clone, Default)]
 pub struct FormTokenizer;
 
@@ -229,6 +237,8 @@ struct Forms {
     ends: Vec<usize>,
     /// The last character of a script without spaces, and where it ended.
     last: Option<(String, usize)>,
+    /// The word before, if hardly any text does without it.
+    common: String,
 }
 
 thread_local! {
@@ -245,6 +255,7 @@ impl Forms {
         forms.tokens.clear();
         forms.ends.clear();
         forms.last = None;
+        forms.common.clear();
         forms
     }
 
@@ -283,7 +294,19 @@ impl Forms {
             last.clear();
             last.push_str(&word.folded);
             self.last = Some((last, word.end));
+            self.common.clear();
             return;
+        }
+        if is_common(&word.folded) {
+            if !self.common.is_empty() {
+                self.tokens.push_str(&self.common);
+                self.tokens.push(' ');
+                self.push(&word.folded);
+            }
+            self.common.clear();
+            self.common.push_str(&word.folded);
+        } else {
+            self.common.clear();
         }
         if word.stem != word.folded {
             self.push(&word.folded);
@@ -471,6 +494,16 @@ mod tests {
         assert_eq!(forms("東京都。中"), ["東京", "京都"]);
         assert_eq!(forms("東京\n都a中"), ["東京", "京都"]);
         assert_eq!(forms("IMG1234"), ["img", "1234"]);
+    }
+
+    #[test]
+    fn common_words_are_pairs() {
+        let text = format!("{}To be, or not: für die \u{1f600} cat of", mark(None));
+        assert_eq!(
+            forms(&text),
+            ["to be", "be or", "or not", "not fur", "fur die"]
+        );
+        assert_eq!(forms("the 東 the"), Vec::<String>::new());
     }
 
     #[test]

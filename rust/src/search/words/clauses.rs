@@ -14,7 +14,7 @@ use tantivy::schema::{Field, IndexRecordOption};
 
 use super::WordIndex;
 use super::rows::{LONGEST, RowQuery};
-use crate::search::language::named;
+use crate::search::language::{is_common, named};
 use crate::search::tokens::{Word, stand_together, stems, words};
 
 /// Letters that a word has at least for a typo in it to be forgiven.
@@ -205,7 +205,7 @@ impl WordIndex {
             }
         }
         if clause.sort == Sort::Word && passages && typed.len() > LONG_RUN {
-            for text in pairs(&clause.text, &typed) {
+            for text in joined_characters(&clause.text, &typed) {
                 let term = Term::from_field_text(self.fields.form, &text);
                 let query = Box::new(TermQuery::new(term, IndexRecordOption::Basic));
                 out.push(boosted(query, boost));
@@ -213,36 +213,49 @@ impl WordIndex {
         }
     }
 
-    /// The query for words that stand in a row in a passage; for two characters without a space that of their pair.
+    /// The query for words that stand in a row in a passage; for two that are indexed as a pair that of the pair.
     fn in_a_row(&self, clause: &Clause, typed: &[Word], languages: &[String]) -> Box<dyn Query> {
         let form = |text: &String| Term::from_field_text(self.fields.form, text);
-        let needed: Vec<Term> = pairs(&clause.text, typed).iter().map(form).collect();
-        if let ([pair], [_, _]) = (needed.as_slice(), typed) {
-            return Box::new(TermQuery::new(pair.clone(), IndexRecordOption::Basic));
-        }
         let last = typed
             .last()
-            .filter(|word| !word.unspaced && typed.len() <= LONGEST);
+            .filter(|word| !word.unspaced && typed.len() <= LONGEST)
+            .filter(|_| clause.sort == Sort::Prefix);
+        let whole = &typed[..typed.len() - usize::from(last.is_some())];
+        let mut needed = joined_characters(&clause.text, whole);
+        needed.extend(common_pairs(whole));
+        let needed: Vec<Term> = needed.iter().map(form).collect();
+        if let ([pair], [_, _], None) = (needed.as_slice(), typed, last) {
+            return Box::new(TermQuery::new(pair.clone(), IndexRecordOption::Basic));
+        }
         Box::new(RowQuery {
             rows: rows(&clause.text, languages),
             field: self.fields.stem,
-            body: self.fields.body,
             needed,
-            beginning: last
-                .filter(|_| clause.sort == Sort::Prefix)
-                .map(|word| word.folded.clone()),
+            beginning: last.map(|word| word.folded.clone()),
             vocabulary: Arc::clone(&self.vocabulary),
         })
     }
 }
 
 /// The pairs of characters without a space between them that stand together.
-fn pairs(text: &str, typed: &[Word]) -> Vec<String> {
+fn joined_characters(text: &str, typed: &[Word]) -> Vec<String> {
     typed
         .windows(2)
         .filter(|pair| pair[0].unspaced && pair[1].unspaced)
         .filter(|pair| stand_together(text, pair[0].end, pair[1].start))
         .map(|pair| format!("{}{}", pair[0].folded, pair[1].folded))
+        .collect()
+}
+
+/// The pairs of words that hardly any text does without.
+fn common_pairs(typed: &[Word]) -> Vec<String> {
+    typed
+        .windows(2)
+        .filter(|pair| {
+            pair.iter()
+                .all(|word| !word.unspaced && is_common(&word.folded))
+        })
+        .map(|pair| format!("{} {}", pair[0].folded, pair[1].folded))
         .collect()
 }
 

@@ -392,14 +392,19 @@ impl WordIndex {
         Ok(all.found)
     }
 
-    /// The texts of documents that [`WordIndex::search`] found in this state of the index, in the order asked for.
-    pub fn stored_of(&self, addresses: &[(u32, u32)]) -> Result<Vec<Stored>> {
+    /// The texts of documents that [`WordIndex::search`] found in this state of the index, in the order asked for, each
+    /// with what `see` makes of it.
+    pub fn stored_of<T: Send>(
+        &self,
+        addresses: &[(u32, u32)],
+        see: impl Fn(&Stored) -> T + Sync,
+    ) -> Result<Vec<(Stored, T)>> {
         // Neighbours are packed together.
         let mut order: Vec<usize> = (0..addresses.len()).collect();
         order.sort_by_key(|&at| addresses[at]);
         let threads = thread_count(0).clamp(1, addresses.len().div_ceil(UNPACKED).max(1));
         let next = AtomicUsize::new(0);
-        let found = on_threads(threads, || -> Result<Vec<(usize, Stored)>> {
+        let found = on_threads(threads, || -> Result<Vec<(usize, (Stored, T))>> {
             let mut found = Vec::new();
             loop {
                 let begin = next.fetch_add(UNPACKED, Ordering::Relaxed);
@@ -410,16 +415,18 @@ impl WordIndex {
                     return Ok(found);
                 }
                 for &at in some {
-                    found.push((at, self.stored(addresses[at])?));
+                    let stored = self.stored(addresses[at])?;
+                    let seen = see(&stored);
+                    found.push((at, (stored, seen)));
                 }
             }
         });
-        let mut all: Vec<(usize, Stored)> = Vec::with_capacity(addresses.len());
+        let mut all = Vec::with_capacity(addresses.len());
         for some in found {
             all.extend(some?);
         }
         all.sort_by_key(|(at, _)| *at);
-        Ok(all.into_iter().map(|(_, stored)| stored).collect())
+        Ok(all.into_iter().map(|(_, one)| one).collect())
     }
 }
 

@@ -8,6 +8,22 @@ use crate::search::tokens::{self, Word, mark_length, marked_words, stems, words}
 /// A stretch of a text that matches a part of a query: characters, and the number of that part.
 pub type Marked = (usize, usize, usize);
 
+/// A clause that is looked for in texts: its words, and the stems that they may have.
+struct Sought<'a> {
+    number: usize,
+    clause: &'a Clause,
+    typed: Vec<Word>,
+    /// Of a single word all forms, of several the row in each language.
+    forms: Vec<String>,
+    rows: Vec<Vec<String>>,
+}
+
+/// What is looked for in texts, made ready once.
+pub struct Marker<'a> {
+    sought: Vec<Sought<'a>>,
+    typos: bool,
+}
+
 /// Where the clauses of a query match a text, in order; characters are counted without the mark of the language.
 #[must_use]
 pub fn marks(
@@ -16,90 +32,121 @@ pub fn marks(
     languages: &[String],
     typos: bool,
 ) -> (String, Vec<Marked>) {
-    let found = marked_words(marked);
-    let text = &marked[mark_length(marked)..];
-    let mut spans: Vec<Marked> = Vec::new();
-    for (number, clause) in clauses
-        .iter()
-        .enumerate()
-        .filter(|(_, clause)| clause.occur != Occur::MustNot)
-    {
-        let typed = words(&clause.text, None);
-        let Some(first) = typed.first() else { continue };
-        let mut of_clause: Vec<(usize, usize)> = Vec::new();
-        if let [word] = typed.as_slice() {
-            let mut forms = stems(&clause.text, languages);
-            forms.extend(stems(&word.folded, languages));
-            let matches = |one: &Word| match clause.sort {
-                Sort::Phrase => one.folded == word.folded,
-                Sort::Prefix => {
-                    one.folded.starts_with(&word.folded) || one.stem.starts_with(&word.folded)
-                }
-                Sort::Word => {
-                    one.folded == word.folded
-                        || forms.contains(&one.stem)
-                        || (!word.unspaced
-                            && tokens::mixed_parts(&one.folded).contains(&word.folded))
-                        || (typos && forgiving(word) && within_one(&one.folded, &word.folded))
-                }
-            };
-            of_clause.extend(
-                found
-                    .iter()
-                    .filter(|one| matches(one))
-                    .map(|one| (one.start, one.end)),
-            );
-        } else {
-            let rows = if clause.sort == Sort::Word {
-                rows(&clause.text, languages)
-            } else {
-                Vec::new()
-            };
-            for window in found.windows(typed.len()) {
-                let last = typed.len() - 1;
-                let same = window
-                    .iter()
-                    .zip(&typed)
-                    .enumerate()
-                    .all(|(at, (one, word))| {
-                        one.folded == word.folded
-                            || (clause.sort == Sort::Prefix
-                                && at == last
-                                && one.folded.starts_with(&word.folded))
-                    });
-                let stem = || {
-                    rows.iter()
-                        .any(|row| window.iter().zip(row).all(|(one, stem)| one.stem == *stem))
-                };
-                if same || stem() {
-                    of_clause.push((window[0].start, window[last].end));
-                }
+    Marker::new(clauses, languages, typos).marks(marked)
+}
+
+impl<'a> Marker<'a> {
+    /// What these clauses look for.
+    #[must_use]
+    pub fn new(clauses: &'a [Clause], languages: &[String], typos: bool) -> Self {
+        let mut sought = Vec::new();
+        for (number, clause) in clauses.iter().enumerate() {
+            let typed = words(&clause.text, None);
+            if clause.occur == Occur::MustNot || typed.is_empty() {
+                continue;
             }
-            if of_clause.is_empty()
-                && clause.sort == Sort::Word
-                && typed.len() > LONG_RUN
-                && first.unspaced
-            {
-                for pair in typed.windows(2) {
-                    of_clause.extend(
-                        found
-                            .windows(2)
-                            .filter(|two| {
-                                two[0].folded == pair[0].folded && two[1].folded == pair[1].folded
-                            })
-                            .map(|two| (two[0].start, two[1].end)),
-                    );
-                }
+            let (mut forms, mut rows_) = (Vec::new(), Vec::new());
+            if let [word] = typed.as_slice() {
+                forms = stems(&clause.text, languages);
+                forms.extend(stems(&word.folded, languages));
+            } else if clause.sort == Sort::Word {
+                rows_ = rows(&clause.text, languages);
+            }
+            sought.push(Sought {
+                number,
+                clause,
+                typed,
+                forms,
+                rows: rows_,
+            });
+        }
+        Self { sought, typos }
+    }
+
+    /// Where they match a text; see [`marks`].
+    #[must_use]
+    pub fn marks(&self, marked: &str) -> (String, Vec<Marked>) {
+        let found = marked_words(marked);
+        let text = &marked[mark_length(marked)..];
+        let mut spans: Vec<Marked> = Vec::new();
+        for sought in &self.sought {
+            let of_clause = sought.in_words(&found, self.typos);
+            spans.extend(
+                of_clause
+                    .into_iter()
+                    .map(|(start, end)| (start, end, sought.number)),
+            );
+        }
+        spans.sort_unstable();
+        (text.to_owned(), in_characters(text, spans))
+    }
+}
+
+impl Sought<'_> {
+    fn in_words(&self, found: &[Word], typos: bool) -> Vec<(usize, usize)> {
+        if let [word] = self.typed.as_slice() {
+            let matching = found.iter().filter(|one| self.matches(one, word, typos));
+            return matching.map(|one| (one.start, one.end)).collect();
+        }
+        let in_a_row = self.in_a_row(found);
+        if in_a_row.is_empty()
+            && self.clause.sort == Sort::Word
+            && self.typed.len() > LONG_RUN
+            && self.typed[0].unspaced
+        {
+            return self.in_pairs(found);
+        }
+        in_a_row
+    }
+
+    fn matches(&self, one: &Word, word: &Word, typos: bool) -> bool {
+        match self.clause.sort {
+            Sort::Phrase => one.folded == word.folded,
+            Sort::Prefix => {
+                one.folded.starts_with(&word.folded) || one.stem.starts_with(&word.folded)
+            }
+            Sort::Word => {
+                one.folded == word.folded
+                    || self.forms.contains(&one.stem)
+                    || (!word.unspaced && tokens::mixed_parts(&one.folded).contains(&word.folded))
+                    || (typos && forgiving(word) && within_one(&one.folded, &word.folded))
             }
         }
-        spans.extend(
-            of_clause
-                .into_iter()
-                .map(|(start, end)| (start, end, number)),
-        );
     }
-    spans.sort_unstable();
-    (text.to_owned(), in_characters(text, spans))
+
+    fn in_a_row(&self, found: &[Word]) -> Vec<(usize, usize)> {
+        let last = self.typed.len() - 1;
+        let mut of_clause = Vec::new();
+        for window in found.windows(self.typed.len()) {
+            let mut both = window.iter().zip(&self.typed).enumerate();
+            let same = both.all(|(at, (one, word))| {
+                one.folded == word.folded
+                    || (self.clause.sort == Sort::Prefix
+                        && at == last
+                        && one.folded.starts_with(&word.folded))
+            });
+            let stem = || {
+                let same =
+                    |row: &Vec<String>| window.iter().zip(row).all(|(one, stem)| one.stem == *stem);
+                self.rows.iter().any(same)
+            };
+            if same || stem() {
+                of_clause.push((window[0].start, window[last].end));
+            }
+        }
+        of_clause
+    }
+
+    fn in_pairs(&self, found: &[Word]) -> Vec<(usize, usize)> {
+        let mut of_clause = Vec::new();
+        for pair in self.typed.windows(2) {
+            let same =
+                |two: &&[Word]| two[0].folded == pair[0].folded && two[1].folded == pair[1].folded;
+            let matching = found.windows(2).filter(same);
+            of_clause.extend(matching.map(|two| (two[0].start, two[1].end)));
+        }
+        of_clause
+    }
 }
 
 fn in_characters(text: &str, spans: Vec<Marked>) -> Vec<Marked> {

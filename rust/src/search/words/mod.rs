@@ -26,11 +26,13 @@ mod finding;
 mod marks;
 mod reading;
 mod rows;
+#[cfg(test)]
+mod tests;
 
 use self::clauses::rarity;
 pub use self::clauses::{Among, Clause, Sort};
 pub use self::finding::Choice;
-pub use self::marks::{Marked, marks, within_one};
+pub use self::marks::{Marked, Marker, marks, within_one};
 use self::reading::Reading;
 use super::language::{guessed, named};
 use super::tokens::{FormTokenizer, StemTokenizer, mark};
@@ -495,131 +497,5 @@ impl WordIndex {
                 Ok(rarity(self.searcher.doc_freq(&term)?, all))
             })
             .collect()
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use tantivy::query::Occur;
-
-    use super::*;
-    use crate::testing::Folder;
-
-    fn clause(sort: Sort, text: &str) -> Clause {
-        Clause {
-            occur: Occur::Should,
-            sort,
-            text: text.to_owned(),
-        }
-    }
-
-    /// A key whose uuid begins with this digit.
-    fn key(digit: char) -> String {
-        format!("{digit}0000000-0000-8000-8000-000000000000o")
-    }
-
-    fn keys_of(index: &WordIndex, sort: Sort, text: &str, typos: bool) -> Vec<String> {
-        let languages = ["en".to_owned()];
-        let clauses = [clause(sort, text)];
-        let found = index.search(&clauses, Among::Passages, &languages, 10, None, typos);
-        let mut keys: Vec<_> = found.unwrap().into_iter().map(|one| one.key).collect();
-        keys.sort_unstable();
-        keys
-    }
-
-    #[test]
-    fn what_is_added_is_found_until_it_is_deleted() {
-        let folder = Folder::new(&[]);
-        let mut index = WordIndex::open_writable(folder.path(), true, 15_000_000).unwrap();
-        index
-            .add(&key('a'), "The libraries of the harbour", "eng", "1")
-            .unwrap();
-        index.add(&key('b'), "東京都の図書館", "", "2").unwrap();
-        index.add(&key('c'), "Invoice 2024-03-05", "", "3").unwrap();
-        assert!(index.is_empty(), "nothing is seen before it is committed");
-        index.commit("one").unwrap();
-        assert_eq!(keys_of(&index, Sort::Word, "Library", false), [key('a')]);
-        assert_eq!(keys_of(&index, Sort::Word, "harbuor", true), [key('a')]);
-        assert!(keys_of(&index, Sort::Word, "harbuor", false).is_empty());
-        assert_eq!(keys_of(&index, Sort::Prefix, "librar", false), [key('a')]);
-        assert_eq!(keys_of(&index, Sort::Word, "図書", false), [key('b')]);
-        assert_eq!(
-            keys_of(&index, Sort::Phrase, "2024-03-05", false),
-            [key('c')]
-        );
-        assert!(keys_of(&index, Sort::Phrase, "03-2024", false).is_empty());
-        let all = index.counts_of_keys().unwrap();
-        assert_eq!(all.len(), 3);
-        index.delete(&key('a')).unwrap();
-        index.commit("two").unwrap();
-        assert!(keys_of(&index, Sort::Word, "harbour", false).is_empty());
-        index.close().unwrap();
-        let mut read = WordIndex::open(folder.path()).unwrap();
-        assert_eq!(
-            (read.len(), read.payload().unwrap().as_deref()),
-            (2, Some("two"))
-        );
-        assert!(read.damaged().unwrap().is_empty());
-        assert_eq!(
-            read.add(&key('a'), "x", "", "").err().unwrap().class,
-            ErrorClass::Unsupported
-        );
-    }
-
-    #[test]
-    fn keys_are_a_uuid_and_a_letter() {
-        assert_eq!(unpacked(&packed(&key('a')).unwrap()), key('a'));
-        for wrong in [
-            "",
-            "o",
-            "ao",
-            "0000000é",
-            &key('a')[1..],
-            &format!("0{}", key('a')),
-        ] {
-            assert_eq!(
-                packed(wrong).err().unwrap().class,
-                ErrorClass::Unsupported,
-                "{wrong}"
-            );
-        }
-        assert_eq!(unpacked(b"short"), "");
-    }
-
-    #[test]
-    fn a_form_that_few_have_counts_as_the_word_itself() {
-        let folder = Folder::new(&[]);
-        let mut index = WordIndex::open_writable(folder.path(), true, 15_000_000).unwrap();
-        for digit in "0123456789".chars() {
-            index
-                .add(&key(digit), "the measurements", "eng", "")
-                .unwrap();
-        }
-        index.add(&key('a'), "der measurement", "deu", "").unwrap();
-        index.add(&key('b'), "the measurement", "eng", "").unwrap();
-        index.commit("").unwrap();
-        let languages = ["en".to_owned(), "de".to_owned()];
-        let clauses = [clause(Sort::Word, "measurement")];
-        let found = index
-            .search(&clauses, Among::Passages, &languages, 20, None, false)
-            .unwrap();
-        assert_eq!(found.len(), 12);
-        let scores: Vec<f32> = found.iter().map(|one| one.score).collect();
-        let (most, least) = (scores[0], scores[scores.len() - 1]);
-        assert!(most < least * 1.3, "{scores:?}");
-    }
-
-    #[test]
-    fn an_index_that_is_none_is_told_by_its_class() {
-        let folder = Folder::new(&[("meta.json", "nonsense")]);
-        assert_eq!(
-            WordIndex::open(folder.path()).err().unwrap().class,
-            ErrorClass::Corrupt
-        );
-        let none = folder.path().join("none");
-        assert_eq!(
-            WordIndex::open(&none).err().unwrap().class,
-            ErrorClass::MissingSource
-        );
     }
 }

@@ -5,19 +5,18 @@
 //! a word only so often cannot score better than that often, and what is not among the best any more is passed over.
 
 use std::collections::HashMap;
-use std::sync::Arc;
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use tantivy::fieldnorm::FieldNormReader;
 use tantivy::postings::{Postings, SegmentPostings};
 use tantivy::query::{Bm25Weight, EnableScoring, Explanation, Query, Scorer, Weight};
-use tantivy::schema::{Field, IndexRecordOption, Value};
+use tantivy::schema::document::{DeserializeError, DocumentDeserialize, DocumentDeserializer};
+use tantivy::schema::{Field, IndexRecordOption};
 use tantivy::store::StoreReader;
-use tantivy::{
-    DocId, DocSet, Score, SeekDangerResult, SegmentReader, TERMINATED, TantivyDocument, Term,
-};
+use tantivy::{DocId, DocSet, Score, SeekDangerResult, SegmentReader, TERMINATED, Term};
 
 use crate::search::language::LANGUAGES;
-use crate::search::tokens::{mark_number, words};
+use crate::search::tokens::{each_word, mark_number};
 use crate::search::vocabulary::{self, Part, Vocabulary};
 
 /// A longer row is found by its first words.
@@ -31,9 +30,8 @@ const BLOCKS: usize = 2;
 pub(super) struct RowQuery {
     /// The stems of the words, in each language; all are as long.
     pub(super) rows: Vec<Vec<String>>,
-    /// The field of stems, and the one that has the texts.
+    /// The field of stems.
     pub(super) field: Field,
-    pub(super) body: Field,
     /// What every document has, too: pairs of characters.
     pub(super) needed: Vec<Term>,
     /// The last word as it is written, if only its beginning is meant.
@@ -70,9 +68,29 @@ impl Query for RowQuery {
             rows,
             needed: self.needed.clone(),
             field: self.field,
-            body: self.body,
             pattern: Arc::new(Pattern::new(self)),
         }))
+    }
+}
+
+/// The first thing that is stored of a document, its text; the others are not read.
+struct Body(Vec<u8>);
+
+impl DocumentDeserialize for Body {
+    fn deserialize<'de, D>(mut stored: D) -> Result<Self, DeserializeError>
+    where
+        D: DocumentDeserializer<'de>,
+    {
+        let first = stored.next_field::<Vec<u8>>()?;
+        Ok(Self(first.map(|(_, text)| text).unwrap_or_default()))
+    }
+}
+
+/// A letter as it is compared: a stem has "i" for many a "y".
+const fn plain_letter(letter: u8) -> u8 {
+    match letter.to_ascii_lowercase() {
+        b'y' => b'i',
+        other => other,
     }
 }
 
@@ -84,6 +102,8 @@ struct Pattern {
     /// The bit of the last place.
     last: u64,
     vocabulary: Arc<Vocabulary>,
+    /// What was looked at in other segments, of which some are gone through at a time.
+    looked: Mutex<Vec<HashMap<usize, Looked>>>,
 }
 
 impl Pattern {
@@ -102,25 +122,55 @@ impl Pattern {
             beginning: query.beginning.clone().map(|text| (text, last)),
             last,
             vocabulary: Arc::clone(&query.vocabulary),
+            looked: Mutex::default(),
         }
     }
 
+    fn looked(&self) -> MutexGuard<'_, Vec<HashMap<usize, Looked>>> {
+        self.looked.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
     /// The places of each word of a part of a text in this language.
-    fn of_part(&self, part: &str, language: usize) -> Vec<u64> {
-        let found = words(
-            part,
-            language.checked_sub(1).and_then(|at| LANGUAGES.get(at)),
-        );
-        let places = found.iter().map(|word| {
-            let mut places = self.places.get(&word.stem).copied().unwrap_or(0);
+    fn of_part(&self, part: &str, language: usize, places: &mut Vec<u64>) {
+        places.clear();
+        if part.is_ascii() {
+            let word = part
+                .as_bytes()
+                .first()
+                .is_some_and(u8::is_ascii_alphanumeric);
+            if !word || !self.may_have(part.as_bytes()) {
+                places.extend(word.then_some(0));
+                return;
+            }
+        }
+        let language = language.checked_sub(1).and_then(|at| LANGUAGES.get(at));
+        each_word(part, language, |word| {
+            let mut at = self.places.get(&word.stem).copied().unwrap_or(0);
             if let Some((beginning, last)) = &self.beginning
                 && (word.folded.starts_with(beginning) || word.stem.starts_with(beginning))
             {
-                places |= last;
+                at |= last;
             }
-            places
+            places.push(at);
         });
-        places.collect()
+    }
+
+    /// Whether a part may have a word with one of the stems: most have none, and are not cut to stems to see it.
+    ///
+    /// Stems change the ends of words. A word of ASCII begins as its stem does, but for "dying", which is "die".
+    fn may_have(&self, part: &[u8]) -> bool {
+        let begins = |stem: &str| {
+            let same = |(one, other): (&u8, &u8)| plain_letter(*one) == plain_letter(*other);
+            let both = part.len().min(stem.len());
+            let compared = both.saturating_sub(2).clamp(both.min(2), 5);
+            let mut letters = part.iter().zip(stem.as_bytes()).take(compared);
+            stem.len() <= part.len() + 1 && letters.all(same)
+        };
+        self.places.keys().any(|stem| begins(stem))
+            || self
+                .beginning
+                .as_ref()
+                .is_some_and(|(text, _)| begins(text))
     }
 }
 
@@ -139,18 +189,20 @@ impl Looked {
         }
     }
 
-    fn places(&mut self, number: usize, find: impl FnOnce() -> Option<Vec<u64>>) -> Option<&[u64]> {
-        let known = self.known.get_mut(number)?;
-        if *known == 0 {
-            let found = find()?.into_boxed_slice();
-            let at = self.lists.iter().position(|list| *list == found);
-            let at = at.unwrap_or_else(|| {
-                self.lists.push(found);
-                self.lists.len() - 1
-            });
+    fn places(&self, number: usize) -> Option<&[u64]> {
+        let known = *self.known.get(number)? as usize;
+        self.lists.get(known.checked_sub(1)?).map(|list| &**list)
+    }
+
+    fn keep(&mut self, number: usize, places: &[u64]) {
+        let at = self.lists.iter().position(|list| **list == *places);
+        let at = at.unwrap_or_else(|| {
+            self.lists.push(places.into());
+            self.lists.len() - 1
+        });
+        if let Some(known) = self.known.get_mut(number) {
             *known = at as u32 + 1;
         }
-        self.lists.get(*known as usize - 1).map(|list| &**list)
     }
 }
 
@@ -158,7 +210,6 @@ struct RowWeight {
     rows: Vec<(Vec<Term>, Option<Bm25Weight>)>,
     needed: Vec<Term>,
     field: Field,
-    body: Field,
     pattern: Arc<Pattern>,
 }
 
@@ -198,9 +249,9 @@ impl RowWeight {
             rows,
             norms: norms.unwrap_or_else(|| FieldNormReader::constant(segment.max_doc(), 1)),
             texts: segment.get_store_reader(BLOCKS)?,
-            body: self.body,
+            looked: self.pattern.looked().pop().unwrap_or_default(),
             pattern: Arc::clone(&self.pattern),
-            looked: HashMap::new(),
+            found: Vec::new(),
             doc: TERMINATED,
             times: 0,
         };
@@ -313,12 +364,19 @@ struct RowScorer {
     rows: Vec<Row>,
     norms: FieldNormReader,
     texts: StoreReader,
-    body: Field,
     pattern: Arc<Pattern>,
     looked: HashMap<usize, Looked>,
+    found: Vec<u64>,
     doc: DocId,
     /// How often the words stand in a row in this document.
     times: u32,
+}
+
+impl Drop for RowScorer {
+    fn drop(&mut self) {
+        let looked = std::mem::take(&mut self.looked);
+        self.pattern.looked().push(looked);
+    }
 }
 
 impl RowScorer {
@@ -357,25 +415,29 @@ impl RowScorer {
     }
 
     fn count(&mut self) -> Option<u32> {
-        let document: TantivyDocument = self.texts.get(self.doc).ok()?;
-        let coded = document.get_first(self.body)?.as_bytes()?;
+        let Body(coded) = self.texts.get(self.doc).ok()?;
         let (pattern, vocabulary) = (&self.pattern, &self.pattern.vocabulary);
-        let mut parts = vocabulary::parts(coded);
+        let mut parts = vocabulary::parts(&coded);
         // The mark of the language stands first.
         let language = mark_number(vocabulary.letters(parts.next()?.ok()?).ok()?);
         let looked = self.looked.entry(language);
         let looked = looked.or_insert_with(|| Looked::new(vocabulary.len()));
         let (mut state, mut times) = (0_u64, 0);
         for part in parts {
-            let read;
-            let places: &[u64] = match part.ok()? {
-                Part::Literal(text) => {
-                    read = pattern.of_part(text, language);
-                    &read
+            let part = part.ok()?;
+            let known = match part {
+                Part::Known(number) => looked.places(number),
+                Part::Literal(_) => None,
+            };
+            if known.is_none() {
+                pattern.of_part(vocabulary.letters(part).ok()?, language, &mut self.found);
+                if let Part::Known(number) = part {
+                    looked.keep(number, &self.found);
                 }
-                Part::Known(number) => looked.places(number, || {
-                    Some(pattern.of_part(vocabulary.part(number)?, language))
-                })?,
+            }
+            let places = match part {
+                Part::Known(number) => looked.places(number)?,
+                Part::Literal(_) => &self.found,
             };
             for place in places {
                 state = (state << 1 | 1) & place;
