@@ -30,6 +30,9 @@ _LEARNING = 0.1
 
 _CHEAPEST_S = 0.0001
 
+_USUAL_TIMES = 10
+"""By how much a machine may be slower than the first guess."""
+
 
 class Sums(Protocol):
     """What was measured for a kind, variant and class; see :class:`pillion.catalog.queue.Measured`."""
@@ -171,6 +174,17 @@ class Estimates:
             return sum(item.seconds for item in sums) / max(by_variant.values())
         guesses = [spec.first_guess.seconds_of(media_class) for media_class in spec.classes]
         return sum(guesses) / len(guesses)
+
+
+@lru_cache(maxsize=1024)
+def longest_usual(kind: SidecarKind, mime: str) -> float:
+    """Seconds for a sidecar, or for a byte of the source where time goes with its size, that files may usually take.
+
+    An average above that, of files that were made before, is one of a few that took very long.
+    """
+    guess = registry.specs()[kind].first_guess
+    each = guess.seconds_of_mib(mime) / MIB if guess.seconds_per_mib else guess.seconds_of(_class_of(mime))
+    return _USUAL_TIMES * each
 
 
 @lru_cache(maxsize=1024)

@@ -52,7 +52,7 @@ from pillion.queue.checkpoints import Checkpoints
 from pillion.queue.claims import Claims
 from pillion.queue.commit import DISK_FULL_NOTICE, Adopted, PlannedJob, Recorder, result_of
 from pillion.queue.engine import Planned, Result, patience
-from pillion.queue.estimate import Estimates, Eta
+from pillion.queue.estimate import Estimates, Eta, longest_usual
 from pillion.queue.gates import OPEN, Gate, Gates
 from pillion.queue.offline import OfflineLocations
 from pillion.queue.slow import SlowTypes
@@ -521,6 +521,8 @@ def plan(
         checkpoint=checkpoint.path if checkpoint else None,
         follows=follows,
     )
+    amount = job.size if spec.first_guess.seconds_per_mib else len(job.variants)
+    usual_s = min(cost_s, longest_usual(job.kind, job.mime) * amount)
     return Planned(
         job=PlannedJob(job=job, adopted=adopted, making=making, staging=staging, checkpoint=checkpoint),
         task=task,
@@ -529,7 +531,7 @@ def plan(
         cost=cost_s,
         allowed=replace(
             allowance(spec.limits, job.size, job.sources[0][0] if job.sources else None),
-            patience_s=patience(job.priority, cost_s, job.size) * patience_times,
+            patience_s=patience(job.priority, usual_s, job.size) * patience_times,
         ),
         alone=budget.alone,
     )

@@ -10,6 +10,7 @@ from __future__ import annotations
 
 from collections import Counter, defaultdict
 from dataclasses import dataclass, field
+from functools import partial
 
 from pillion.catalog.queue import ClaimedJob
 from pillion.job import BEHIND, LAST_FROM, ON_DEMAND_BEFORE, STEP, JobChange, Place, Urgency, job_released, priority_of
@@ -39,11 +40,11 @@ class SlowTypes:
     a type is longer than usual.
     """
 
-    worked_s: defaultdict[Sort, float] = field(default_factory=lambda: defaultdict(float))
-    lost_s: defaultdict[SidecarKind, float] = field(default_factory=lambda: defaultdict(float))
+    worked_s: defaultdict[Sort, float] = field(default_factory=partial(defaultdict, float))
+    lost_s: defaultdict[SidecarKind, float] = field(default_factory=partial(defaultdict, float))
     in_a_row: Counter[Sort] = field(default_factory=Counter)
     behind: set[Sort] = field(default_factory=set)
-    times: defaultdict[Sort, float] = field(default_factory=lambda: defaultdict(lambda: 1.0))
+    times: dict[Sort, float] = field(default_factory=dict)
 
     def note(self, job: ClaimedJob, tried: SetAside) -> bool:
         """A job was set aside. Returns whether all of its type go behind now.
@@ -58,7 +59,7 @@ class SlowTypes:
         is_row = self.in_a_row[sort] >= _IN_A_ROW
         if is_row:
             del self.in_a_row[sort]
-            self.times[sort] *= 2
+            self.times[sort] = 2 * self.times.get(sort, 1.0)
         if sort in self.behind or not (is_row or self._is_too_dear(sort)):
             return False
         self.behind.add(sort)
