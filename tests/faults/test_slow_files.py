@@ -10,7 +10,7 @@ from typing import Any
 import pytest
 
 from pillion import Library
-from pillion.catalog.measured import Measured, add_measured
+from pillion.catalog.outcomes import Measured, add_measured
 from pillion.job import LAST_FROM
 from pillion.model import MediaClass, SidecarKind
 from pillion.queue.slow import is_behind
@@ -50,7 +50,7 @@ def test_photographs_do_not_wait_for_drawings_that_take_long(tmp_path: Path, usu
 def test_good_drawings_do_not_wait_for_those_that_take_long(tmp_path: Path) -> None:
     folder = tmp_path / "files"
     folder.mkdir()
-    _draw_slow_ones(folder, SLOW)
+    _draw_slow_ones(folder, SLOW // 2)
     for number in range(GOOD):
         (folder / f"b{number}.svg").write_text(_SQUARE.format(number=number))
     photos.write_photo(folder / "p.jpg", seed=1, size=(320, 240))
@@ -60,7 +60,7 @@ def test_good_drawings_do_not_wait_for_those_that_take_long(tmp_path: Path) -> N
         wait_until(lambda: made(library, "image/svg+xml") == each * GOOD, "the good drawings")
         library.stop()
         jobs = _drawings(library)
-    assert [job[:2] for job in jobs if job[0] != "done"] == [("queued", 0)] * SLOW
+    assert [job[:2] for job in jobs if job[0] != "done"] == [("queued", 0)] * (SLOW // 2)
 
 
 @contextmanager

@@ -170,6 +170,9 @@ class ClusterPool:
             if numbers:
                 self._later(self._stop_items, batch.name, numbers)
 
+    def keep_ready(self, number: int = 1) -> None:
+        """Nothing: the cluster's workers are there already."""
+
     def confine(self, policy: Policy, *, again: bool = False) -> None:
         """Nothing: each machine confines its children to what the Locations are there (worker.py)."""
 

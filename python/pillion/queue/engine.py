@@ -111,6 +111,10 @@ class Pool(Protocol):
         """Cancel these items and stop those that run."""
         ...
 
+    def keep_ready(self, number: int = 1) -> None:
+        """Have so many workers begun though nothing is to be done yet."""
+        ...
+
     def confine(self, policy: Policy, *, again: bool = False) -> None:
         """Let workers of this machine use what ``policy`` says."""
         ...
