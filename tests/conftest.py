@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import signal
 from collections.abc import Iterator
 from pathlib import Path
@@ -11,6 +12,8 @@ from hypothesis import settings
 
 from pillion.catalog.database import Database
 from pillion.catalog.opening import open_database
+from pillion.library import library, opening
+from pillion.library.opening import Place
 from tests.support import media, photos, postgres, speech, watching
 
 # A shell ignores Ctrl-C for what it runs in the background, and the programs that the tests start would inherit that.
@@ -150,3 +153,31 @@ def database(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[Databas
     opened.prepare()
     yield opened
     opened.close()
+
+
+@pytest.fixture(params=["sqlite", pytest.param("postgresql", marks=pytest.mark.slow)])
+def both_catalogs(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
+    """Libraries that this process makes have their catalog in their folder, and then each in a PostgreSQL database.
+
+    Another process that is given the folder does not know of the database: tests that need that are ``in_folder``.
+    """
+    if request.param != "sqlite" and request.node.get_closest_marker("in_folder"):
+        pytest.skip("It needs a catalog in the library's folder.")
+    if request.param == "sqlite":
+        yield
+        return
+    server: postgres.Server = request.getfixturevalue("postgres_server")
+    made: dict[Path, str] = {}
+
+    def place_of(path: str | os.PathLike[str], sidecars: str | os.PathLike[str] | None = None) -> Place:
+        place = opening.place_of(path, sidecars)
+        if place.url is not None or (place.root / opening.CATALOG).exists():
+            return place
+        if place.root not in made:
+            made[place.root] = server.create(postgres.TEMPLATE)
+        return Place(place.root, server.url(made[place.root]), place.sidecars)
+
+    monkeypatch.setattr(library, "place_of", place_of)
+    yield
+    for name in made.values():
+        server.execute(f"DROP DATABASE {name} WITH (FORCE)")

@@ -13,6 +13,8 @@ from PIL import Image, ImageDraw
 from pillion.library import Library
 from tests.support import photos
 
+pytestmark = pytest.mark.usefixtures("both_catalogs")
+
 PHOTOS = 50
 
 

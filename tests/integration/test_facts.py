@@ -15,6 +15,8 @@ from pillion.catalog import facts as catalog_facts
 from pillion.library.timeline import Chosen
 from tests.support.program import run, run_json
 
+pytestmark = pytest.mark.usefixtures("both_catalogs")
+
 XMP = (
     '<?xpacket begin="" id="W5M0MpCehiHzreSzNTczkc9d"?><x:xmpmeta xmlns:x="adobe:ns:meta/"><rdf:Description'
     ' xmlns:exif="http://ns.adobe.com/exif/1.0/" exif:DateTimeOriginal="{date}"/></x:xmpmeta>'
@@ -66,6 +68,7 @@ def _timeline(library: pillion.Library) -> list[str]:
     return [os.fsdecode(item.path) for item in page]
 
 
+@pytest.mark.in_folder
 def test_the_timeline_goes_by_capture_dates_and_show_prints_the_facts(
     library: pillion.Library, folder: Path, tmp_path: Path
 ) -> None:

@@ -20,6 +20,8 @@ from pillion.machine import exclusive
 from pillion.model import SidecarStatus
 from tests.support.program import run
 
+pytestmark = pytest.mark.usefixtures("both_catalogs")
+
 
 @pytest.fixture
 def folder(tmp_path: Path, photo: Path) -> Path:
@@ -228,6 +230,7 @@ with exclusive(Path(sys.argv[1]), "indexing"):
     assert library.index(folder).contents > 0
 
 
+@pytest.mark.in_folder
 def test_wrong_paths_are_named(library: pillion.Library, photo: Path, tmp_path: Path) -> None:
     with pytest.raises(UsageError, match="does not exist"):
         library.index(tmp_path / "nowhere")

@@ -28,6 +28,8 @@ from tests.support import devices
 from tests.support.devices import PHOTOS, SIZES
 from tests.support.lying import ChangedPeer
 
+pytestmark = pytest.mark.usefixtures("both_catalogs")
+
 THUMB = SidecarKind("thumb")
 
 
@@ -249,6 +251,7 @@ def found_empty(library: Path, variant: str) -> None:
     catalog.close()
 
 
+@pytest.mark.in_folder
 def test_a_peers_word_that_there_is_nothing_is_taken_and_told_on(phone: Library, desk: Path, tmp_path: Path) -> None:
     found_empty(desk, "icon")
     (pulled,) = phone.peers.pull()
@@ -281,6 +284,7 @@ def test_the_word_of_a_peer_that_lies_does_not_count_any_more(
     assert sum(phone.run(kinds=["thumb"]).recorded.values()) == PHOTOS * SIZES
 
 
+@pytest.mark.in_folder
 def test_a_disk_carries_that_there_is_nothing(phone: Library, desk: Path, tmp_path: Path) -> None:
     found_empty(desk, "icon")
     with Library.open(desk) as other:

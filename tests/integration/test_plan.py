@@ -18,6 +18,8 @@ from pillion.library.plan import GenerationPlan, Reason
 from pillion.model import Failure, SidecarStatus
 from tests.support.program import run, run_json
 
+pytestmark = pytest.mark.usefixtures("both_catalogs")
+
 
 @pytest.fixture
 def folder(tmp_path: Path, photo: Path, rotated_photo: Path) -> Path:

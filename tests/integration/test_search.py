@@ -20,6 +20,8 @@ from tests.support import office
 from tests.support.kills import write_picture
 from tests.support.searching import add_page, embeddings_of, pages_json, speech_json, unit_vectors
 
+pytestmark = pytest.mark.usefixtures("both_catalogs")
+
 
 @pytest.fixture
 def folder(tmp_path: Path) -> Path:

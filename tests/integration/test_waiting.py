@@ -19,9 +19,11 @@ from pillion.catalog.database import Database
 from pillion.errors import ItemError, LibraryClosedError, UsageError, WorkersStoppedError
 from pillion.job import JobState, is_on_demand
 from pillion.model import SidecarKind, SidecarStatus
-from pillion.queue import commit, work
+from pillion.queue import commit, jobs
 from tests.support import photos
 from tests.support.invariants import check_invariants
+
+pytestmark = pytest.mark.usefixtures("both_catalogs")
 
 PATIENCE_S = 60.0
 
@@ -111,14 +113,14 @@ def test_what_is_asked_for_while_its_job_runs_is_made_after_it(
     library: Library, folder: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     uuid, running, go_on = content(library, folder, "good.jpg"), threading.Event(), threading.Event()
-    plan = work.plan
+    plan = jobs.plan
 
     def holds(*values: Any, **named: Any) -> Any:
         running.set()
         assert go_on.wait(PATIENCE_S)
         return plan(*values, **named)
 
-    monkeypatch.setattr(work, "plan", holds)
+    monkeypatch.setattr(jobs, "plan", holds)
     library.start()
     assert running.wait(PATIENCE_S)
     pending = asked(library, uuid, "grid@1x")
@@ -186,6 +188,7 @@ def picture(size: tuple[int, int] = (100, 80), form: str = "WEBP") -> bytes:
     return data.getvalue()
 
 
+@pytest.mark.in_folder
 def test_a_recorded_sidecar_is_as_one_that_was_made_here(library: Library, folder: Path) -> None:
     uuid = content(library, folder, "broken.jpg")
     library.run()
@@ -202,6 +205,7 @@ def test_a_recorded_sidecar_is_as_one_that_was_made_here(library: Library, folde
     assert library.index().queued == 0
 
 
+@pytest.mark.in_folder
 def test_recording_takes_the_work_from_the_queue_and_wakes_who_waits(library: Library, folder: Path) -> None:
     uuid = content(library, folder, "good.jpg")
     for variant in ("icon", "grid@2x"):

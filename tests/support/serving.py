@@ -78,7 +78,7 @@ class Served:
 
 
 @contextmanager
-def serving(library: Path, *options: str | Path) -> Iterator[Served]:
+def serving(library: Path | str, *options: str | Path) -> Iterator[Served]:
     """A server of a library at a free port, ready for requests."""
     command = [*COMMAND, "serve", "--library", str(library), "--port", "0", *map(str, options)]
     with subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True) as process:

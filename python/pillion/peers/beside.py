@@ -26,7 +26,7 @@ _logger = logging.getLogger(__name__)
 LOOK_S = 2.0
 """So long the work waits for a first answer of the peers: what they have need not be begun."""
 
-_LOOK_S = 0.1
+_LOOK_S, _END_S = 0.1, 10.0
 
 _AGAIN_S = 15.0
 """Peers are asked again at most this often, for what has become due since."""
@@ -86,7 +86,7 @@ class Beside:
             try:
                 if self._may_take():
                     self._once()
-            except PillionError as error:
+            except (PillionError, OSError) as error:
                 if not self._stop.is_set():
                     _logger.warning("nothing is taken from peers for now: %s", error)
             finally:
@@ -110,8 +110,9 @@ class Beside:
 
 
 def _end(thread: threading.Thread, peers: Peers) -> None:
-    """Wait for a thread that asks a peer, perhaps another one after that."""
-    while thread.is_alive():
+    """Wait for a thread that asks a peer, perhaps another one after that; not for ever: a dead disk never answers."""
+    until = time.monotonic() + _END_S
+    while thread.is_alive() and time.monotonic() < until:
         peers.abort(thread.ident or 0)
         thread.join(_LOOK_S)
 
@@ -136,7 +137,7 @@ class Fetching:
         def run() -> None:
             try:
                 self.fetch(content_uuid, kind, variant)
-            except PillionError as error:
+            except (PillionError, OSError) as error:
                 if not self._closed:
                     _logger.warning("%s of %s was not taken from a peer: %s", kind, content_uuid, error)
             finally:
