@@ -375,7 +375,7 @@ class Workers:
 
     def _run(self, until_idle: bool) -> None:
         while True:
-            if not until_idle and isinstance(self._pool, WorkerPool):
+            if not until_idle:
                 self._pool.keep_ready()
             self.engine.run(until_idle=until_idle)
             if not self._rebuild or self._stopped.is_set():
