@@ -30,7 +30,7 @@ def tool() -> ModuleType:
     [
         ("photograph", 29, 115),
         ("search", 8, 44),
-        pytest.param("page", 13, 47, marks=pytest.mark.models),
+        pytest.param("page", 14, 57, marks=pytest.mark.models),
         ("ready", 9, 16),
         ("request", 14, 38),
     ],

@@ -61,7 +61,8 @@ class Placed:
         if not self.words:
             return []
         gaps = [right[0] - left[2] for left, right in itertools.pairwise(self.words)]
-        gap = _UNSPACED_GAP if are_unspaced(word.text for word in self.line.words) else _CELL_GAP
+        is_other = not self.line.text.isascii() and are_unspaced([word.text for word in self.line.words])
+        gap = _UNSPACED_GAP if is_other else _CELL_GAP
         least = gap * self.height
         if not gaps or max(gaps) <= least:
             return [(0, len(self.words))]
@@ -101,7 +102,7 @@ def as_read(
 
     ``size``, ``rotation``, ``skew``: of the page, see :class:`View`. ``in_order``: the lines are, but for tables.
     """
-    view = View(size, rotation, skew, mostly_run_left(line.text for line in lines))
+    view = View(size, rotation, skew, mostly_run_left([line.text for line in lines]))
     places = [_placed(line, view) for line in lines]
     rows = in_rows(places) if in_order else ordered(places)
     return [row[0] if len(row) == 1 else _placed(joined(row), view) for row in rows]

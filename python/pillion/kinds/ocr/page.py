@@ -17,7 +17,7 @@ from pillion.kinds.ocr.blocks import structured
 from pillion.kinds.ocr.layout import SIDEWAYS_TURNS, Area, Boxes, Gray, PreparedImage, dark_on_light, enlarged, gray_of
 from pillion.kinds.ocr.models import VERTICAL
 from pillion.kinds.ocr.result import Box, Direction, OcrLine, OcrPage, OcrWord, mean_confidence
-from pillion.kinds.ocr.scripts import are_unspaced, joined, mostly_run_left
+from pillion.kinds.ocr.scripts import are_unspaced, joined_lines, mostly_run_left
 from pillion.kinds.ocr.segments import PageLines, Segment, with_margin
 from pillion.kinds.ocr.tesseract import RecognisedLine, RecognisedText, RecognisedWord, confidence
 from pillion.readers.images.decode import Picture
@@ -145,7 +145,7 @@ def ocr_page(
         direction=Direction.DOWN
         if down
         else Direction.LEFT
-        if mostly_run_left(line.text for line in lines)
+        if mostly_run_left([line.text for line in lines])
         else Direction.RIGHT,
     )
 
@@ -375,7 +375,7 @@ def is_in_columns(languages: Sequence[str], texts: Sequence[RecognisedText], rot
         return False
     if are_for_columns(languages):
         return True
-    return are_unspaced(word.text for text in texts if text.rotation for line in text.lines for word in line.words)
+    return are_unspaced([word.text for text in texts if text.rotation for line in text.lines for word in line.words])
 
 
 def _boxes_on_page(
@@ -401,12 +401,13 @@ def _lines_on_page(
     segments: Sequence[Segment], texts: Sequence[RecognisedText], boxes: Sequence[Box]
 ) -> Iterator[OcrLine]:
     rest = iter(boxes)
+    said = iter(joined_lines([[word.text for word in line.words] for text in texts for line in text.lines]))
     for segment, text in zip(segments, texts, strict=True):
         for number, line in enumerate(text.lines):
             box = next(rest)
             words = tuple([_word(word, next(rest)) for word in line.words])
             paragraph = line.paragraph and not (segment.continues and number == 0)
-            yield OcrLine(text=joined([word.text for word in words]), words=words, box=box, paragraph=paragraph)
+            yield OcrLine(text=next(said), words=words, box=box, paragraph=paragraph)
 
 
 def _word(word: RecognisedWord, box: Box) -> OcrWord:

@@ -27,6 +27,11 @@ def joined(words: Sequence[str]) -> str:
     return text
 
 
+def joined_lines(lines: Iterable[Sequence[str]]) -> list[str]:
+    """Each line's words, joined so."""
+    return [joined(words) for words in lines]
+
+
 def are_unspaced(words: Iterable[str]) -> bool:
     """Whether most letters are Chinese or Japanese."""
     letters = [character for word in words for character in word if character.isalpha()]
