@@ -390,12 +390,12 @@ fn next_part<'a>(rest: &mut &'a [u8]) -> Option<Part<'a>> {
                 1 + letters.len(),
             )
         }
-        ..0xa0 => (Part::Known(at), 0),
-        ..0xf0 => {
+        0..0xa0 => (Part::Known(at), 0),
+        0xa0..0xf0 => {
             let second = usize::from(*after.first()?);
             (Part::Known(ONE + ((at - 0xa0) << 8 | second)), 1)
         }
-        ..LITERAL => {
+        0xf0..LITERAL => {
             let [second, third, ..] = after else {
                 return None;
             };
