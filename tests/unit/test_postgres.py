@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import itertools
 import os
+import re
 import signal
 import sys
 import threading
@@ -17,6 +19,7 @@ from pillion.catalog import entries as catalog_entries
 from pillion.catalog import locations as catalog_locations
 from pillion.catalog import peers as catalog_peers
 from pillion.catalog import postgresql
+from pillion.catalog import queue as catalog_queue
 from pillion.catalog import queueing as catalog_queueing
 from pillion.catalog.database import Database
 from pillion.catalog.entries import EntryRow
@@ -119,6 +122,18 @@ def test_claims_that_run_beside_each_other_take_different_jobs(database: Databas
         assert finish(connection, [(job.id, "1", job_done(0)) for job in first], 2.0) == 8
         void_claims(connection, "b", ["2"], 3.0)
         assert owners(connection) == {}
+
+
+def test_the_plan_for_the_end_of_any_claim_looks_jobs_up_by_their_number(database: Database) -> None:
+    """Through the index of running jobs it would look at all of these for each that ends."""
+    _fill(database, 200)
+    numbers = itertools.count(1)
+    text = re.sub("%s", lambda _: f"${next(numbers)}", catalog_queue._FINISH.all)
+    with database.write() as connection:
+        connection.exec_driver_sql("SET LOCAL enable_seqscan = off")
+        plan = "\n".join(connection.exec_driver_sql(f"EXPLAIN (GENERIC_PLAN) {text}").scalars())
+    assert "jobs_pkey" in plan
+    assert "jobs_running" not in plan
 
 
 def test_an_index_never_changes_jobs_amid_a_workers_transaction(database: Database, other: Database) -> None:

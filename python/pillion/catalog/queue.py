@@ -362,7 +362,7 @@ _FINISH = Updates(
     f" WHEN {Place.BEHIND:d} THEN priority + CASE WHEN {IS_BEHIND} OR priority >= {LAST_FROM} THEN 0 ELSE {BEHIND} END"
     " ELSE priority END,"
     " lease_owner = NULL, lease_token = NULL, lease_deadline = NULL, updated_at = :now"
-    " WHERE id = :id AND lease_token = :token AND jobs.state = 'running'",
+    " WHERE id = :id AND lease_token = :token",
     state="text",
     attempts="integer",
     not_before="float8",
@@ -373,7 +373,11 @@ _FINISH = Updates(
     id="bigint",
     token="text",
 )
-"""The end of a claim. It changes nothing if the job's token is another one by now."""
+"""The end of a claim. It changes nothing if the job's token is another one by now.
+
+Only a running job has a token. The state is not asked for: with it PostgreSQL, once it has a plan for any batch, looks
+through all running jobs for each row, where there is their number to look up.
+"""
 
 
 def finish(connection: sa.Connection, changes: Sequence[tuple[int, str, JobChange]], now: float) -> int:
