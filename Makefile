@@ -12,6 +12,7 @@
 #   make bench-search      search beside SQLite FTS5, tantivy-py and usearch; ARGS="--cranfield FOLDER" for its quality
 #   make bench-pull        taking 5,000 thumbnails from a peer beside rsync, and kills amid it (needs Debian's rsync)
 #   make bench-queue       the queue on PostgreSQL beside procrastinate and pgqueuer; ARGS="--rows 100000"
+#   make bench-cluster     PostgreSQL, S3 and Dask together, with kills amid the work, and how it scales; ARGS="--jobs 2000"
 #   make soak              everything broken on purpose, at the large numbers: hours; SOAK="--part kills" for a part
 #   make route             which of our files a photograph, a page and a request pass through, and how often
 #   make bench-serve       the HTTP server beside nginx (needs Debian's wrk), and the timeline of a million items
@@ -100,6 +101,10 @@ bench-pull:
 bench-queue:
 	@$(PYTHON) tools/bootstrap.py test bench
 	@$(VENV)/python tools/bench_queue.py $(ARGS)
+
+bench-cluster:
+	@$(PYTHON) tools/bootstrap.py test bench
+	@nice -n 5 $(VENV)/python tools/bench_cluster.py $(ARGS)
 
 bench-search:
 	@$(PYTHON) tools/bootstrap.py test bench

@@ -79,7 +79,7 @@ def test_outlasts_the_death_of_a_worker_and_of_the_scheduler(
         cluster.add_worker(preload=napping.MODULE)
         said = working.communicate(timeout=120)[0]
     assert working.returncode == 0, said
-    assert "go back to the queue; it is tried again for 600 s" in said
+    assert "goes back to the queue; it is tried again for 600 s" in said
     assert f"The Dask scheduler at {cluster.address} is back" in said
     _ends_well(root)
 

@@ -301,7 +301,7 @@ def test_a_scheduler_that_is_away_gives_all_back_and_then_ends(cluster: Cluster,
     with pytest.raises(CancelledError):
         future.result(60)
     assert len(said) == 1
-    assert "1 jobs that it had go back to the queue" in said[0]
+    assert "What it had goes back to the queue" in said[0]
     held.set()
 
     def ended() -> bool:

@@ -200,11 +200,8 @@ class ClusterPool:
         now = time.monotonic()
         if self._away_since is None:
             self._away_since = now
-            back = self._give_back_all()
-            self._say(
-                f"{error} {back:,} jobs that it had go back to the queue; it is tried again for"
-                f" {self._patience_s:.0f} s."
-            )
+            self._give_back_all()
+            self._say(f"{error} What it had goes back to the queue; it is tried again for {self._patience_s:.0f} s.")
         elif now - self._away_since > self._patience_s:
             self._failure = ClusterAwayError(
                 f"The Dask scheduler at {self._cluster.address} was away for {self._patience_s:.0f} s; run again when"
@@ -232,11 +229,13 @@ class ClusterPool:
             if self._forget(batch):
                 self._place(self._anew(batch, batch.items))
 
-    def _give_back_all(self) -> int:
+    def _give_back_all(self) -> None:
         with self._lock:
             batches = list(self._batches.values())
             self._batches.clear()
-        return sum(item.future.cancel() for batch in batches for item in batch.items)
+        for batch in batches:
+            for item in batch.items:
+                item.future.cancel()
 
     # placing ----------------------------------------------------------------------------------------------------------
 

@@ -176,6 +176,8 @@ class Recorder:
             return {"*": DISK_FULL_NOTICE}
         except (StoreUnavailableError, StoreRefusedError) as error:
             return {"*": str(error)}
+        if len(held) < len(results):
+            _logger.warning("%d results are not recorded: others have claimed their jobs", len(results) - len(held))
         _log(results, batch)
         self.counts.update((outcome.kind, outcome.status) for outcome in batch.outcomes)
         self.jobs_ended.update(kind for kind, _ in batch.ended)
