@@ -128,7 +128,41 @@ def a_ruled_table() -> Page:
     return SECOND + " ".join(" ".join(row) for row in CELLS), page
 
 
-PAGES = (columns_around_a_picture, columns_and_a_pull_quote, prose_and_a_sidebar, a_table, a_form, a_ruled_table)
+WATCHES = (("Night", "Lamps"), ("First", "61"), ("Second", "75"))
+
+
+def a_table_in_a_table() -> Page:
+    """The last cell of a row holds a table, whose rulings nearly touch those around it."""
+    x, y = (120, 330, 1060), (500, 560, 800)
+    left, top, right, bottom = 337, 610, 1053, 745
+    page = page_of(
+        (printed(SECOND, 80), 120, 200), (printed("Keeper", 0), 140, 515), (printed("Anna Berg", 0), 140, 660)
+    )
+    draw = ImageDraw.Draw(page)
+    rulings = [*((x[0], at, x[-1], at) for at in y), *((at, y[0], at, y[-1]) for at in x)]
+    inner_x, inner_y = (left, 690, right), (top, 655, 700, bottom)
+    rulings += [*((left, at, right, at) for at in inner_y), *((at, top, at, bottom) for at in inner_x)]
+    for ruling in rulings:
+        draw.line(ruling, fill=60, width=2)
+    page.paste(printed("Remarks on the work", 0), (345, 515))
+    page.paste(printed("Lamps lit in each of the two nights:", 0), (345, 568))
+    for row, at in zip(WATCHES, inner_y, strict=False):
+        for text, left in zip(row, inner_x, strict=False):
+            page.paste(printed(text, 0), (left + 9, at + 8))
+    page.paste(printed("Oil was brought by boat.", 0), (345, 755))
+    words = ["Keeper Remarks on the work Anna Berg Lamps lit in each of the two nights:", *map(" ".join, WATCHES)]
+    return SECOND + " ".join([*words, "Oil was brought by boat."]), page
+
+
+PAGES = (
+    columns_around_a_picture,
+    columns_and_a_pull_quote,
+    prose_and_a_sidebar,
+    a_table,
+    a_form,
+    a_ruled_table,
+    a_table_in_a_table,
+)
 
 
 def read(page: Image.Image, path: Path) -> OcrResult:

@@ -65,6 +65,16 @@ def test_where_print_is_on_no_line_the_lines_are_in_doubt() -> None:
     assert inside(boxes(lines), found.area).all()
 
 
+def test_a_line_lost_on_a_page_that_was_found_is_in_doubt_by_itself() -> None:
+    lines = column(100, 1300, 200, 30)
+    lost = (100.0, 1480.0, 400.0, 1508.0)
+    found = suspects(boxes(lines), print_of(printed([*lines, lost])))
+    ((left, top, right, bottom),) = [one.area for one in found]
+    assert left <= lost[0] < lost[2] <= right
+    assert top <= lost[1] < lost[3] <= bottom
+    assert not inside(boxes(lines[:-1]), (left, top, right, bottom)).any()
+
+
 def test_a_line_cut_where_the_next_one_goes_on_is_in_doubt() -> None:
     """The layout analysis took the spaces of two lines for a gutter, and cut through their words."""
     lines = column(100, 1300, 200, 20)

@@ -10,8 +10,8 @@ from hypothesis import strategies as st
 from numpy.typing import NDArray
 from PIL import Image, ImageDraw
 
-from pillion.kinds.ocr.layout import Piece
-from pillion.kinds.ocr.ruled import Table, has_rows, in_order, tables
+from pillion.kinds.ocr.layout import Piece, holds
+from pillion.kinds.ocr.ruled import Table, has_rows, in_order, painted_over, tables
 
 HEIGHT = 26.0
 SHAPE = (900, 1300)
@@ -83,6 +83,23 @@ def test_a_bar_and_hatchings_are_no_rulings() -> None:
     hatched = np.full(SHAPE, 255, np.uint8)
     hatched[::2] = 0
     assert tables(hatched, HEIGHT) == []
+
+
+INNER = grid((815, 950, 1080, 1190), (300, 340, 380, 410))
+"""In the last cell of the grid, with less than half of a line's height between its rulings and those around it."""
+
+
+def test_a_table_in_a_cell_of_another_is_a_table_of_its_own() -> None:
+    outer, inner = sorted(tables(drawn([*grid(), *INNER]), HEIGHT), key=lambda table: -table.area[2])
+    assert len(outer.cells) == 9
+    assert len(inner.cells) == 9
+    assert holds(outer.area, inner.area)
+
+
+def test_what_is_painted_over_is_gone_with_its_rulings() -> None:
+    whole = drawn([*grid(), *INNER])
+    assert painted_over(whole, [], HEIGHT) is whole
+    assert np.array_equal(painted_over(whole, [(815, 300, 1190, 410)], HEIGHT), drawn(grid()))
 
 
 def line(area: Line) -> tuple[Line, tuple[Piece, ...]]:

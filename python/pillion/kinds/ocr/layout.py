@@ -395,6 +395,10 @@ _AS_HIGH = 1.6
 _LOST = 0.12
 """The share of a block's print that may be on no line: rules, noise, small figures."""
 _LOST_TILES = 5
+_ALL = 0.995
+"""Where so much of the print is on lines, none is lost."""
+_LOST_LINE = 3
+"""So many tiles beside each other may be a lost line."""
 LEAST_GAIN = -0.03
 """Lines found anew are worth a reading if they lose no more of the print than this."""
 ROW_GAIN = 0.05
@@ -565,18 +569,29 @@ def rows_of(lines: Boxes) -> list[list[int]]:
 
 
 def _with_losses(lines: Boxes, seen: Print) -> Iterator[Area]:
-    """Around blocks of print of which a part is on no line."""
-    if seen.covered(lines) > 1 - _LOST / 4:
+    """Around blocks of print of which a part is on no line; around lost lines of blocks that are not in doubt."""
+    covered = seen.covered(lines)
+    if covered > _ALL:
         return
     lost = seen.lost(lines)
-    for block in _blocks(seen.tiles):
+    size = _TILE * seen.factor
+    alone = lost.copy()
+    for block in _blocks(seen.tiles) if covered <= 1 - _LOST / 4 else ():
         rows, columns = np.array(block).T
         missing = int(lost[rows, columns].sum())
         if missing < _LOST_TILES or missing < _LOST * len(block):
             continue
-        size = _TILE * seen.factor
-        left, top = int(columns.min()) * size, int(rows.min()) * size
-        yield left, top, (int(columns.max()) + 1) * size, (int(rows.max()) + 1) * size
+        alone[rows, columns] = False
+        yield _of_tiles(rows, columns, size)
+    for block in _blocks(alone):
+        rows, columns = np.array(block).T
+        if len(block) >= _LOST_LINE and np.ptp(columns) + 1 >= _LOST_LINE:
+            yield _of_tiles(rows, columns, size)
+
+
+def _of_tiles(rows: NDArray[np.intp], columns: NDArray[np.intp], size: int) -> Area:
+    left, top = int(columns.min()) * size, int(rows.min()) * size
+    return left, top, (int(columns.max()) + 1) * size, (int(rows.max()) + 1) * size
 
 
 def _blocks(tiles: Mask) -> list[list[tuple[int, int]]]:
@@ -607,6 +622,11 @@ def _around(lines: Boxes) -> Area:
     left, top = np.floor(lines[:, :2].min(axis=0)).astype(int).tolist()
     right, bottom = np.ceil(lines[:, 2:].max(axis=0)).astype(int).tolist()
     return left, top, right, bottom
+
+
+def holds(one: Area, two: Area) -> bool:
+    """Whether all of the second area is in the first."""
+    return one[0] <= two[0] and one[1] <= two[1] and two[2] <= one[2] and two[3] <= one[3]
 
 
 def touch(one: Area, two: Area) -> bool:

@@ -285,12 +285,20 @@ def chosen(page: PageLines, read: Sequence[Read]) -> list[Read]:
         if doubt.strip and not before:
             # Its lines are parts of longer ones, which were read.
             continue
-        if not before and confidence([line for _, text in again for line in text.lines]) < UNREADABLE:
+        if not before and not _is_text([line for _, text in again for line in text.lines]):
             # What looks like print and was no line before is often the edge of a page.
             continue
         if _makes_more_sense(again, before, _NEARLY_AS_MUCH if doubt.rows or _is_of_numbers(before) else 1.0):
             kept = [*rest[:place], *again, *rest[place:]]
     return kept
+
+
+def _is_text(lines: Sequence[RecognisedLine]) -> bool:
+    """Whether lines are read well, or many of their letters surely: between them there may be rows of dashes."""
+    words = [word for line in lines for word in line.words]
+    sure = sum(_letters(word.text) for word in words if word.confidence >= SURE)
+    many = sure >= max(_SURE_LETTERS, _MIN_SHARE * sum(_letters(word.text) for word in words))
+    return many or confidence(lines) >= UNREADABLE
 
 
 def _makes_more_sense(again: Sequence[Read], before: Sequence[Read], share: float) -> bool:

@@ -484,23 +484,34 @@ def _with_doubts(image: PreparedImage, analysis: LayoutAnalysis, recognisers: Pa
 def _with_tables(
     image: PreparedImage, analysis: LayoutAnalysis, seen: layout.Print, recognisers: PageRecogniser
 ) -> tuple[LayoutAnalysis, list[layout.Area]]:
-    """The lines of the page, those of ruled tables cell by cell, and where these tables are."""
-    areas = []
-    for table in ruled.tables(image.gray, analysis.height) if analysis.pieces is not None else ():
+    """The lines of the page, those of ruled tables cell by cell, and where these tables are.
+
+    Small tables come first: those in cells of others are among the lines of these cells.
+    """
+    done: list[tuple[layout.Area, list[ruled.Found]]] = []
+    tables = ruled.tables(image.gray, analysis.height) if analysis.pieces is not None else []
+    for table in sorted(tables, key=lambda table: _size(table.area)):
+        held = [one for one in done if layout.holds(table.area, one[0])]
+        gray = ruled.painted_over(image.gray, [area for area, _ in held], analysis.height)
         found = [
-            line
-            for strip in table.strips()
-            for line in _lines_of_strip(image.gray, strip, analysis.height, recognisers)
+            line for strip in table.strips() for line in _lines_of_strip(gray, strip, analysis.height, recognisers)
         ]
+        if held:
+            found = sorted([*found, *(line for _, lines in held for line in lines)], key=lambda line: line[0][1])
         boxes = np.array([area for area, _ in found], np.float64).reshape(-1, 4)
         text = seen.within(*(cell.inner(analysis.height) for cell in table.cells))
         if not found or not ruled.has_rows(table, found):
             continue
         if text.covered(boxes) < text.covered(analysis.boxes) + layout.LEAST_GAIN:
             continue
-        analysis = replaced(analysis, table.area, ruled.in_order(table, found))
-        areas.append(table.area)
-    return analysis, areas
+        lines = ruled.in_order(table, found)
+        analysis = replaced(analysis, table.area, lines)
+        done.append((table.area, lines))
+    return analysis, [area for area, _ in done]
+
+
+def _size(area: layout.Area) -> int:
+    return (area[2] - area[0]) * (area[3] - area[1])
 
 
 def _lines_of_strip(

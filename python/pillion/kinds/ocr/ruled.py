@@ -56,6 +56,7 @@ _HIGH = 6
 _MANY = 3
 _LEVEL = 0.5
 """So many cells have lines whose middles are less than so many heights apart: rows without rulings between them."""
+_TOUCHING = 0.15
 _FLAT = 0.6
 """Between rulings so near to each other, in heights of a line, there is no room for text."""
 
@@ -108,8 +109,8 @@ def tables(gray: Gray, height: float) -> list[Table]:
         return []
     # Along, across: of rulings that run down the page both are the other way round.
     across, down = across * factor, down[:, [1, 0, 3, 2]] * factor
-    found = (_table(across[some], down[others], height) for some, others in _meeting(across, down, _NEAR * height))
-    return sorted((table for table in found if table is not None), key=lambda table: (table.area[1], table.area[0]))
+    found = _tables(across, down, height)
+    return sorted(found, key=lambda table: (table.area[1], table.area[0]))
 
 
 def _darkest(gray: Gray, factor: int) -> Gray:
@@ -203,6 +204,21 @@ def _meeting(across: Boxes, down: Boxes, near: float) -> Iterator[tuple[list[int
         yield sorted(some), sorted(others)
 
 
+def _tables(across: Boxes, down: Boxes, height: float) -> Iterator[Table]:
+    """The tables of rulings. Where those that are near each other make none, a table may stand in a cell of another:
+    its rulings end before they touch those around it.
+    """
+    for some, others in _meeting(across, down, _NEAR * height):
+        table = _table(across[some], down[others], height)
+        if table is not None:
+            yield table
+            continue
+        for within, beside in _meeting(across[some], down[others], _TOUCHING * height):
+            table = _table(across[some][within], down[others][beside], height)
+            if table is not None:
+                yield table
+
+
 def _table(across: Boxes, down: Boxes, height: float) -> Table | None:
     """The table of rulings that meet; None where these are not those of a grid."""
     if len(across) < 2 or not len(down):
@@ -283,6 +299,18 @@ def without_rulings(gray: Gray, strip: Sequence[Cell], height: float) -> tuple[G
     for place in {cell.area[side] - top for cell in strip for side in (1, 3)}:
         part[max(0, place - edge) : place + edge] = ground
     return np.ascontiguousarray(part), (left, top, right, bottom)
+
+
+def painted_over(gray: Gray, areas: Sequence[Area], height: float) -> Gray:
+    """The picture without what is in some areas, up to their rulings; itself where there are none."""
+    if not areas:
+        return gray
+    gray, edge = gray.copy(), _edge(height)
+    for left, top, right, bottom in areas:
+        around = max(0, top - edge), bottom + edge, max(0, left - edge), right + edge
+        part = gray[around[0] : around[1], around[2] : around[3]]
+        part[:] = int(np.median(part[::2, ::2]))
+    return gray
 
 
 def _edge(height: float) -> int:
