@@ -284,3 +284,15 @@ def test_what_is_hardly_read_where_no_line_was_is_left_out() -> None:
         again = RecognisedText((read("one two three", confidence, 100),))
         found = (Segment(nothing, corner=(100, 1000), doubt=0, place=1), again)
         assert said(chosen(page, [whole, found])) == lines
+
+
+def test_rows_of_dashes_between_sure_lines_do_not_make_them_rubbish() -> None:
+    """A table drawn with characters, on which the layout analysis found no line."""
+    nothing = np.zeros((1, 1), np.uint8)
+    page = PageLines(PreparedImage(nothing, SHAPE), boxes([]), (doubt(sure=True),))
+    dashes = [read("etatetatetatetat", 1, 100 + 40 * number) for number in range(3)]
+    again = RecognisedText((read("Heart attack 10,843", 85, 80), *dashes))
+    found = Segment(nothing, corner=(100, 1000), doubt=0, place=1), again
+    assert said(chosen(page, [found]))[0] == "Heart attack 10,843"
+    rubbish = Segment(nothing, corner=(100, 1000), doubt=0, place=1), RecognisedText(tuple(dashes))
+    assert said(chosen(page, [rubbish])) == []
