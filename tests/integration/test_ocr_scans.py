@@ -134,3 +134,15 @@ def test_cards_set_at_different_angles_do_not_turn_the_page(tmp_path: Path) -> N
     assert degrees == pytest.approx(5, abs=0.3)
     assert not layout.agree_on(gray, degrees)
     assert layout.agree_on(np.asarray(scans.skewed(media.page(dpi=120), 5)), degrees)
+
+
+def test_the_lines_of_an_open_book_are_read_as_straight_ones(tmp_path: Path) -> None:
+    flat = media.page("\n\n".join([media.PAGE_TEXT] * 2), dpi=150)
+    book = scans.shaded(scans.bent(flat, 60), 0.5)
+    (page,) = read(book, tmp_path / "book.png", ["eng"]).pages
+    assert media.character_error_rate("\n\n".join([media.PAGE_TEXT] * 2), page.text) <= 0.02
+    words = [word for line in page.lines for word in line.words]
+    for word in words:
+        part = book.crop(tuple(map(round, word.box)))
+        light = part.getextrema()[1]
+        assert part.getextrema()[0] < 0.6 * light, word

@@ -100,6 +100,20 @@ def photographed(
     return _image(lit.astype(np.float32, copy=False)).filter(ImageFilter.GaussianBlur(0.7))
 
 
+def bent(page: Image.Image, height: float) -> Image.Image:
+    """The page of an open book: its lines rise and fall by so many pixels between their ends."""
+    pixels = np.asarray(page)
+    shifts = np.rint(height * np.sin(np.linspace(0, np.pi, page.width))).astype(int)
+    rows = (np.arange(page.height)[:, None] - shifts[None]).clip(0, page.height - 1)
+    return Image.fromarray(pixels[rows, np.arange(page.width)[None]])
+
+
+def shaded(page: Image.Image, darkest: float) -> Image.Image:
+    """Lit from the right; the left edge has this share of the light."""
+    light = np.linspace(darkest, 1, page.width, dtype=np.float32)
+    return _image(np.asarray(page, np.float32) * light)
+
+
 def perspective(corners: Sequence[tuple[float, float]], source: Sequence[tuple[float, float]]) -> list[float]:
     """The eight coefficients for Pillow that put the corners of ``source`` at ``corners``."""
     rows = []

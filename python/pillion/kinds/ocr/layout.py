@@ -133,7 +133,7 @@ SIDEWAYS_TURNS = 3
 @dataclass(frozen=True, slots=True, eq=False)
 class PreparedImage:
     """The source's picture, shape ``source_shape`` (H, W): first turned clockwise by ``turns`` quarters, then back by
-    ``skew`` degrees, then clockwise by ``more`` quarters.
+    ``skew`` degrees, then clockwise by ``more`` quarters. ``was_uneven``: lit unevenly, as in a photograph.
     """
 
     gray: Gray
@@ -141,6 +141,7 @@ class PreparedImage:
     turns: int = 0
     skew: float = 0.0
     more: int = 0
+    was_uneven: bool = False
 
     @property
     def all_turns(self) -> int:
@@ -173,15 +174,16 @@ def prepared(gray: Gray, profile: _core.Look, *, turns: int | None = None) -> Pr
     if not profile.is_paper:
         # What looks like print in a photograph lies at any angle.
         return PreparedImage(gray, shape)
-    if profile.uneven >= _UNEVEN:
+    was_uneven = profile.uneven >= _UNEVEN
+    if was_uneven:
         gray = _core.levelled(gray)
     if turns is None:
         turns = SIDEWAYS_TURNS if profile.sideways else 0
     if turns:
         gray = turned(gray, turns)
     if abs(profile.skew) < _LEVEL or not agree_on(gray, profile.skew):
-        return PreparedImage(gray, shape, turns)
-    return PreparedImage(_deskewed(gray, profile.skew), shape, turns, profile.skew)
+        return PreparedImage(gray, shape, turns, was_uneven=was_uneven)
+    return PreparedImage(_deskewed(gray, profile.skew), shape, turns, profile.skew, was_uneven=was_uneven)
 
 
 def turned(gray: Gray, quarter_turns: int) -> Gray:

@@ -103,7 +103,8 @@ class RecognisedPage:
     """The believable lines of a page in its own unit, how to turn it to read them, and the languages used.
 
     ``figures``: around pictures on it. ``skew``: degrees by which its lines fall to the right once it is turned.
-    ``down``: its lines run downwards. ``on_side``: the picture seemed to have lines that do.
+    ``down``: its lines run downwards. ``on_side``: the picture seemed to have lines that do. ``was_uneven``: it was lit
+    unevenly.
     """
 
     lines: tuple[OcrLine, ...] = ()
@@ -113,6 +114,7 @@ class RecognisedPage:
     skew: float = 0.0
     down: bool = False
     on_side: bool = False
+    was_uneven: bool = False
 
 
 def ocr_page(
@@ -367,6 +369,7 @@ def recognised_page(
         skew=image.skew,
         down=down,
         on_side=on_side,
+        was_uneven=image.was_uneven,
     )
 
 

@@ -23,6 +23,7 @@ from typing import TYPE_CHECKING, Protocol
 from pillion import _core, extras
 from pillion.errors import ErrorClass, ItemError
 from pillion.kinds.ocr import layout, models, page, pdf, ppocr, ruled, tesseract
+from pillion.kinds.ocr.curl import BentSource, bend_of
 from pillion.kinds.ocr.kind import AUTO
 from pillion.kinds.ocr.layout import (
     SIDEWAYS_TURNS,
@@ -196,9 +197,26 @@ def _seen(picture: Picture, *, photographs: bool) -> _Seen:
     return _Seen(sheet, photographs and not _core.look(gray).is_paper, None if photographs else gray)
 
 
+_FLAT = 95.0
+"""Mean confidence from which the lines of a page that was lit unevenly are taken for straight."""
+
+
 def _read_page(source: ImageSource | SheetSource, recognisers: Recognisers, picture: Picture) -> OcrPage:
-    """The page by Tesseract, with its boxes in the picture."""
+    """The page by Tesseract, with its boxes in the picture; where its lines bend, maybe with these made straight."""
     found = _recognised_page(source, recognisers)
+    only = _stored(found, source, picture)
+    is_bent = isinstance(source, ImageSource) and found.was_uneven and not found.rotation and not found.down
+    if not is_bent or (only.confidence or 0.0) >= _FLAT:
+        return only
+    whole = ImageSource.of(picture)
+    bend = bend_of(_core.levelled(whole.gray(whole.first_scale)), whole.size)
+    if bend is None:
+        return only
+    straight = BentSource(whole, bend)
+    return max(only, _stored(_recognised_page(straight, recognisers), straight, picture), key=_score)
+
+
+def _stored(found: RecognisedPage, source: ImageSource | SheetSource | BentSource, picture: Picture) -> OcrPage:
     only = ocr_page(
         1,
         source.size,
@@ -211,7 +229,9 @@ def _read_page(source: ImageSource | SheetSource, recognisers: Recognisers, pict
         down=found.down,
     )
     size = float(picture.width), float(picture.height)
-    return page_in_picture(only, source.sheet, size) if isinstance(source, SheetSource) else only
+    if isinstance(source, SheetSource):
+        return page_in_picture(only, source.sheet, size)
+    return page_in_picture(only, source.bend, size) if isinstance(source, BentSource) else only
 
 
 def _sure_enough(only: OcrPage) -> float:

@@ -12,7 +12,7 @@ from __future__ import annotations
 import math
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Protocol
 
 from pillion import _core
 from pillion.kinds.ocr.layout import Boxes, Gray, Mask, dark_on_light, gray_of, print_of
@@ -452,8 +452,16 @@ def _has_print_beside(pixels: NDArray[np.uint8], corners: Points) -> bool:
     return bool((~is_on).sum() > _BESIDE * is_on.sum())
 
 
-def page_in_picture(page: OcrPage, sheet: Sheet, size: tuple[float, float]) -> OcrPage:
-    """A page of a sheet, with its boxes where they are in the picture of ``size``."""
+class WayBack(Protocol):
+    """From a page that was made flat to its picture: :class:`Sheet` and :class:`pillion.kinds.ocr.curl.Bend`."""
+
+    def boxes_in_picture(self, boxes: Boxes) -> Boxes:
+        """For each box on the flat page the smallest upright one around it in the picture."""
+        ...
+
+
+def page_in_picture(page: OcrPage, sheet: WayBack, size: tuple[float, float]) -> OcrPage:
+    """A page of a sheet, or of lines made straight, with its boxes where they are in the picture of ``size``."""
     boxes = list(_boxes(page))
     around = sheet.boxes_in_picture(np.array(boxes, np.float64).reshape(-1, 4))
     around = np.clip(around, 0, [*size, *size])
