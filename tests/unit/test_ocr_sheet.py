@@ -40,7 +40,7 @@ def picture(corners: list[Corner], size: tuple[int, int] = SIZE, text: bool = Tr
 def quadrilaterals(draw: st.DrawFn) -> list[Corner]:
     """A frame turned by some degrees, each of its corners moved: convex, well within the picture."""
     angle = math.radians(draw(st.floats(-25, 25)))
-    half_width, half_height = draw(st.floats(180, 300)), draw(st.floats(220, 380))
+    half_width, half_height = draw(st.floats(220, 300)), draw(st.floats(280, 380))
     corners = []
     for x, y in ((-1, -1), (1, -1), (1, 1), (-1, 1)):
         x, y = x * half_width + draw(st.floats(-70, 70)), y * half_height + draw(st.floats(-70, 70))
@@ -54,7 +54,10 @@ def quadrilaterals(draw: st.DrawFn) -> list[Corner]:
 
 
 def is_plain(corners: list[Corner]) -> bool:
-    """Whether the sheet is in the picture, and its upper side is nearest to level by far."""
+    """Whether the sheet is in the picture, fills a sixth of it, and its upper side is nearest to level by far."""
+    twice = sum(x0 * y1 - x1 * y0 for (x0, y0), (x1, y1) in zip(corners, [*corners[1:], corners[0]], strict=True))
+    if twice < SIZE[0] * SIZE[1] / 3:
+        return False
     inside = all(8 < x < SIZE[0] - 8 and 8 < y < SIZE[1] - 8 for x, y in corners)
     angles = [
         math.degrees(math.atan2(y1 - y0, x1 - x0)) - 90 * side
