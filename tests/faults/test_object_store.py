@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import signal
-import sqlite3
 import threading
 from collections.abc import Iterator
 from contextlib import closing
@@ -12,6 +11,7 @@ from pathlib import Path
 import pytest
 
 from pillion import Library
+from pillion.catalog.database import sqlite_module
 from pillion.errors import StoreError, StoreRefusedError, StoreUnavailableError
 from pillion.model import SidecarStatus
 from pillion.store import buckets
@@ -132,12 +132,14 @@ def test_nobody_waits_for_uploads(tmp_path: Path, folder: Path, server: s3.S3) -
     def before(method: str, path: str) -> None:
         if method != "PUT" or not path.endswith(".webp"):
             return
-        # Others write meanwhile, but none that waits for this request.
-        catalog = sqlite3.connect(root / "catalog.sqlite", timeout=10, isolation_level=None)
+        # Others write meanwhile, but none that waits for this request. Two builds of SQLite in a process would not see
+        # each other's locks.
+        driver = sqlite_module()
+        catalog = driver.connect(str(root / "catalog.sqlite"), timeout=10, isolation_level=None)
         with one_asks, closing(catalog) as other:
             try:
                 other.execute("BEGIN IMMEDIATE")
-            except sqlite3.OperationalError:
+            except driver.OperationalError:
                 locked.append(path)
 
     server.before = before
