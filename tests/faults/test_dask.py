@@ -16,7 +16,7 @@ from pillion.model import SidecarStatus
 from tests.support import dask, napping, photos, program
 from tests.support.waiting import wait_until
 
-PICTURES = 40
+PICTURES = 160
 
 pytestmark = [pytest.mark.alone, pytest.mark.slow]
 

@@ -232,6 +232,9 @@ def named_paths(config: Config) -> list[Path]:
 _MANY = 1 << 20
 """Jobs of a lane in flight on a cluster: in fact as many as its workers have in line."""
 
+_FAR_BATCH_S = 2.0
+"""Seconds of work in a batch for a cluster: while one is made, the answer of the last and the next are on their way."""
+
 _POOL_SETTINGS = ("workers", "concurrency", "memory_limit", "memory_budget", "sandbox")
 """Settings that need other workers: where they change, the running ones end first."""
 
@@ -307,18 +310,20 @@ class Workers:
         self._confinement.confine = self._pool.confine
         limits = {str(kind): spec.limits for kind, spec in registry.specs().items()}
         lane_workers: dict[str, int] = {}
+        lane_seconds = {kind: limit.batch_s for kind, limit in limits.items() if limit.batch_s is not None}
         if self._elsewhere is None:
             lane_limits = {kind: limit.per_worker * min(size, limit.workers or size) for kind, limit in limits.items()}
             lane_workers = self._lane_workers(config, size)
         else:
             # Each machine of a cluster limits its own, and how many there are may change.
             lane_limits = dict.fromkeys(limits, _MANY)
+            lane_seconds = {kind: max(lane_seconds.get(kind, 0.0), _FAR_BATCH_S) for kind in limits}
         self.engine = Engine(
             self._source,
             self._pool,
             lane_limits,
             lane_workers=lane_workers,
-            lane_seconds={kind: limit.batch_s for kind, limit in limits.items() if limit.batch_s is not None},
+            lane_seconds=lane_seconds,
             progress=self._progress,
             idle=self.idle,
             clock=self._database.now,
