@@ -3,8 +3,8 @@
 
 The load is mixed and modest: thumbnails that are there and that have to be made, searches, the timeline, items, events,
 metrics, and changes (files that come and go under the watcher, results asked for again, pauses). Prints a row a minute;
-exits with 1 if an answer was a server error, or if the memory of the server grew by more than a tenth and 16 MiB
-between the middle and the end.
+exits with 1 if an answer was a server error, or if the memory of the server alone (not of files that the system keeps
+in memory for it) grew by more than a tenth and 16 MiB between the middle and the end.
 
     python tools/soak_serve.py [--minutes 60] [--rate 20] [--photos 300]
 """
@@ -145,9 +145,13 @@ def write_photo(path: Path, seed: int) -> None:
     Image.effect_noise((320, 240), 20 + seed % 60).convert("RGB").save(path, quality=80)
 
 
-def memory(server: psutil.Process) -> tuple[float, float, int, int]:
-    """MiB of the server and of all below it, how many those are, and the open files of the server."""
-    own = server.memory_info().rss / _MIB
+def memory(server: psutil.Process) -> tuple[float, float, float, int, int]:
+    """MiB of the server itself, of files that it has in memory, and of all below it, how many those are, and its open
+    files.
+    """
+    now = server.memory_info()
+    files = now.shared / _MIB
+    own = now.rss / _MIB - files
     below = 0.0
     number = 0
     for child in server.children(recursive=True):
@@ -156,23 +160,26 @@ def memory(server: psutil.Process) -> tuple[float, float, int, int]:
             number += 1
         except psutil.NoSuchProcess:
             continue
-    return own, below, number, server.num_fds()
+    return own, files, below, number, server.num_fds()
 
 
-def keep_busy(load: Load, server: psutil.Process, minutes: float, rate: float) -> Iterator[float]:
-    """The load; yields the server's memory in MiB once a minute, which is printed."""
+def keep_busy(load: Load, server: psutil.Process, minutes: float, rate: float) -> Iterator[tuple[float, int]]:
+    """The load; yields the server's memory in MiB and the number of requests once a minute, which are printed."""
     begun = time.monotonic()
     minute = 0
     while (passed := time.monotonic() - begun) < minutes * 60:
         load.one()
         if passed >= minute * 60:
-            own, below, number, files = memory(server)
-            row = f"{minute:4} min {own:8.1f} MiB server {below:9.1f} MiB in {number:2} below {files:5} files open"
-            print(f"{row} {sum(load.statuses.values()):8,} asked", flush=True)
+            own, mapped, below, number, files = memory(server)
+            row = (
+                f"{minute:4} min {own:8.1f} MiB server {mapped:6.1f} MiB of files {below:9.1f} MiB in {number:2} below"
+            )
+            asked = sum(load.statuses.values())
+            print(f"{row} {files:5} files open {asked:8,} asked", flush=True)
             minute += 1
-            yield own
+            yield own, asked
         time.sleep(max(0.0, load.chance.expovariate(rate)))
-    yield memory(server)[0]
+    yield memory(server)[0], sum(load.statuses.values())
 
 
 def main() -> int:
@@ -192,12 +199,15 @@ def main() -> int:
             library.index()
             library.run()
         with serving(Path(folder) / "library") as url:
-            (server,) = (one for one in psutil.Process().children() if "serve" in one.cmdline())
+            alive = (one for one in psutil.Process().children() if one.status() != psutil.STATUS_ZOMBIE)
+            (server,) = (one for one in alive if "serve" in one.cmdline())
             load = Load(urlsplit(url).port or 0, files)
             _page(load)
             seen = list(keep_busy(load, server, arguments.minutes, arguments.rate))
-    first, middle, last = seen[min(1, len(seen) - 1)], seen[len(seen) // 2], seen[-1]
+    (first, _), (middle, then), (last, asked) = seen[min(1, len(seen) - 1)], seen[len(seen) // 2], seen[-1]
+    slope = (last - middle) / max(1, asked - then) * 10_000
     print(f"server: {first:.1f} MiB at the start, {middle:.1f} in the middle, {last:.1f} at the end")
+    print(f"from the middle on {slope:+.1f} MiB for 10,000 requests")
     print(f"answers: {dict(load.statuses)}")
     errors = sum(number for status, number in load.statuses.items() if status >= 500)
     return 1 if errors or last > middle * 1.1 + _ALLOWED else 0

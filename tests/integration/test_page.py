@@ -240,6 +240,21 @@ def test_what_is_deleted_leaves_an_open_timeline(living: tuple[Seen, Path]) -> N
     wait_until(lambda: shown_names(page) == [*before[:1], *before[2:6], *before[7:]], "the others are shown")
 
 
+def test_what_is_shown_stays_while_the_server_is_not_reached(living: tuple[Seen, Path]) -> None:
+    seen, home = living
+    page = seen.page
+    page.goto("/")
+    expect(page.locator(".cell.known:not([hidden])")).to_have_count(12)
+    page.route("**/api/v1/timeline*", lambda route: route.abort())
+    with page.expect_event("requestfailed", lambda request: "/timeline" in request.url):
+        shown.write_landscapes(home / "files", 1, named="late", day=28)
+        indexed(home)
+    expect(page.get_by_text("The server is not reached; the page goes on when it is back.")).to_be_visible()
+    expect(page.locator("pillion-timeline > .nothing")).to_be_hidden()
+    page.get_by_role("option").first.click()
+    expect(page.get_by_role("dialog")).to_be_visible()
+
+
 def test_what_is_deleted_while_it_is_open_is_said_and_its_neighbours_stay(living: tuple[Seen, Path]) -> None:
     seen, home = living
     page = seen.page

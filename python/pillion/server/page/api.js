@@ -52,10 +52,7 @@ export async function sentence(answer) {
 
 const segment = encodeURIComponent;
 
-/**
- * How many items each month has, the newest first: {sections: [{year, month, count, cursor}], place}; a cursor is where a
- * month begins, the place how many items stand before the one with the cursor `at`.
- */
+/** The months, newest first: {sections: [{year, month, count, cursor}], place: how many items stand before the cursor `at`}. */
 export async function months(filter, at) {
 	const answer = await ask("/timeline", { query: { ...filter, cursor: at } });
 	const sections = answer.months.map(({ month, items: count, cursor }) => ({ year: +month.slice(0, -3), month: +month.slice(-2), count, cursor }));

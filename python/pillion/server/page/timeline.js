@@ -37,7 +37,7 @@ class Timeline extends HTMLElement {
 	#moved = 0;
 	#settle = 0;
 	#loaded = null;
-	#turn = 0; // of the counts: items that were had in an earlier one are looked up again
+	#turn = 0; // items of an earlier count are looked up again
 	#counted = 0;
 
 	connectedCallback() {
@@ -73,7 +73,7 @@ class Timeline extends HTMLElement {
 		return this.#total ? this.#indexAt(this.#top + HEAD) : 0;
 	}
 
-	/** Ask for everything again: what could not be had before. */
+	/** Ask for everything again. */
 	again() {
 		this.#forget();
 		this.#loaded = null;
@@ -86,7 +86,8 @@ class Timeline extends HTMLElement {
 
 	/** Put the focus on an item, wherever it stands now. */
 	async reveal(item) {
-		const place = await this.#load(item);
+		await this.#loaded;
+		const place = await (this.#loaded = this.#load(item));
 		if (place >= 0) this.focusOn(place);
 	}
 
@@ -110,11 +111,13 @@ class Timeline extends HTMLElement {
 
 	// where things are --------
 
-	/** Ask for the months; with an item, stay where it is, also if others came or went before it. */
+	/** Ask for the months; an item that is given stays where it is seen. */
 	async #load(item) {
 		this.setAttribute("aria-busy", "true");
+		const filter = this.#filter;
 		try {
-			const { sections, place } = await api.months(this.#filter, item?.cursor);
+			const { sections, place } = await api.months(filter, item?.cursor);
+			if (filter !== this.#filter) return;
 			const index = item && [...this.#cells].find(([, cell]) => cell.item === item)?.[0];
 			const y = index === undefined ? 0 : this.#yOf(index);
 			this.#sections = sections;
@@ -134,6 +137,7 @@ class Timeline extends HTMLElement {
 			send(this, "counted", this.#total);
 			return place;
 		} catch (error) {
+			if (this.#total) return;
 			this.#loaded = null;
 			if (error.status === 401) return;
 			this.empty.hidden = false;
@@ -298,7 +302,7 @@ class Timeline extends HTMLElement {
 			}
 		}
 		for (const index of wanted) this.#place(index, shift, missing);
-		for (const cell of this.#spare.splice(60)) cell.remove();
+		for (const cell of this.#spare.splice(40)) cell.remove();
 		this.#askFor(missing);
 		this.#moved = performance.now();
 		this.#picturesLater();
@@ -499,12 +503,13 @@ class Timeline extends HTMLElement {
 	/** Files came or went: count again. */
 	#changed() {
 		if (!this.#loaded || this.changeTimer) return;
-		this.changeTimer = setTimeout(async () => {
+		this.changeTimer = setTimeout(() => {
 			this.changeTimer = 0;
 			const first = this.#cells.get(this.#isHeld ? this.#focus : this.first);
-			if (first?.item && first.turn !== this.#turn) return this.#changed(); // what stands there is not known yet
+			const known = !first || (first.item && first.turn === this.#turn);
+			if (!known || this.hasAttribute("aria-busy")) return this.#changed();
 			this.#counted = performance.now();
-			await this.#load(first?.item);
+			this.#loaded = this.#load(first?.item);
 		}, Math.max(100, this.#counted + RECOUNT_MS - performance.now()));
 	}
 
