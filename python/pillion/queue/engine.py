@@ -407,7 +407,8 @@ class Engine(Generic[J]):
 
     def _wait_for_work(self, until_idle: bool) -> bool:
         """Nothing is in flight: wait for new jobs or the next retry. Returns False to end the run."""
-        now, trace = self._clock(), self._trace()
+        # Who only wants the queue worked off waits for retries alone.
+        now, trace = self._clock(), None if until_idle else self._trace()
         if self._source.fronts(now):
             self.idle.clear()
             return True
@@ -423,7 +424,9 @@ class Engine(Generic[J]):
         """Wait so long, or until somebody has written."""
         until = time.monotonic() + seconds
         while (left := until - time.monotonic()) > 0:
-            if self._stop.wait(left if trace is None else min(left, _GLANCE_S)) or self._trace() != trace:
+            if self._stop.wait(left if trace is None else min(left, _GLANCE_S)):
+                return
+            if trace is not None and self._trace() != trace:
                 return
 
     def _abandon(self) -> None:
