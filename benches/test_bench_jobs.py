@@ -24,11 +24,10 @@ from huey import SqliteHuey
 from pytest_benchmark.fixture import BenchmarkFixture
 
 from pillion import Library, _core
-from pillion.catalog import entries as catalog_entries
 from pillion.catalog import locations as catalog_locations
 from pillion.catalog import queueing as catalog_queueing
 from pillion.catalog.database import Database
-from pillion.catalog.entries import EntryRow
+from pillion.catalog.locations import EntryRow
 from pillion.catalog.rebuilding import register_device
 from pillion.cli.app import tune_collector
 from pillion.index.wants import wanted
@@ -122,7 +121,7 @@ class PillionQueue:
         """Add files that are found and identified, but not queued yet."""
         rows = [_entry(self.rows + index) for index in range(number)]
         with self._database.write() as connection:
-            catalog_entries.record_entries(connection, self._location.id, rows, 0.0)
+            catalog_locations.record_entries(connection, self._location.id, rows, 0.0)
         self.rows += number
 
     def enqueue(self) -> None:

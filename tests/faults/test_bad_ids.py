@@ -12,9 +12,8 @@ from typing import Any
 import pytest
 import sqlalchemy as sa
 
-from pillion.catalog import entries as catalog_entries
 from pillion.catalog import locations as catalog_locations
-from pillion.catalog.entries import EntryRow
+from pillion.catalog.locations import EntryRow
 from pillion.errors import LibraryBusyError, LibraryClosedError, UsageError, WorkersStoppedError
 from pillion.job import JobState
 from pillion.library import Library
@@ -114,7 +113,7 @@ def _spoil(library: Library, photo: Path) -> None:
             )
             for bad, copy in zip(("../..", "5", ID.upper()), copies[6:], strict=True)
         ]
-        catalog_entries.record_entries(connection, location.id, rows, 1.0)
+        catalog_locations.record_entries(connection, location.id, rows, 1.0)
     library.queue_intelligence([])
 
 

@@ -28,7 +28,7 @@ def tool() -> ModuleType:
 @pytest.mark.parametrize(
     ("story", "files", "moves"),
     [
-        ("photograph", 29, 115),
+        ("photograph", 26, 111),
         ("search", 8, 44),
         pytest.param("page", 14, 57, marks=pytest.mark.models),
         ("ready", 9, 16),

@@ -24,8 +24,8 @@ from PIL import Image, ImageDraw, ImageFilter, ImageFont
 
 import pillion
 from pillion import Library, _core
-from pillion.catalog import entries as catalog_entries
-from pillion.catalog.entries import EntryRow
+from pillion.catalog import locations as catalog_locations
+from pillion.catalog.locations import EntryRow
 from tests.support import media
 
 LETTER = (
@@ -249,7 +249,7 @@ def add_made(root: Path, number: int, seed: int = 7) -> None:
         location = library.locations()[0]
         with library._database.write() as connection:
             for rows in _batches(number, random.Random(seed)):
-                catalog_entries.record_entries(connection, location.id, rows, time.time())
+                catalog_locations.record_entries(connection, location.id, rows, time.time())
             connection.exec_driver_sql("CREATE TEMPORARY TABLE previews (number INTEGER PRIMARY KEY, hash BLOB)")
             connection.exec_driver_sql("INSERT INTO previews VALUES (?, ?)", list(enumerate(previews)))
             connection.exec_driver_sql(

@@ -13,7 +13,6 @@ import sqlalchemy as sa
 from sqlalchemy.exc import IntegrityError
 
 from pillion.catalog import database as catalog_database
-from pillion.catalog import entries as catalog_entries
 from pillion.catalog import failures as catalog_failures
 from pillion.catalog import gates
 from pillion.catalog import locations as catalog_locations
@@ -23,15 +22,15 @@ from pillion.catalog import queueing as catalog_queueing
 from pillion.catalog import requests as catalog_requests
 from pillion.catalog import sidecars as catalog_sidecars
 from pillion.catalog.database import HEAD, SAFE_SQLITE, Database, network_file_system, sqlite_module
-from pillion.catalog.entries import EntryRow
 from pillion.catalog.failures import FailedTry
+from pillion.catalog.locations import EntryRow
 from pillion.catalog.opening import open_database
 from pillion.catalog.outcomes import SidecarOutcome
 from pillion.catalog.rebuilding import register_device, this_device
 from pillion.catalog.tables import jobs, metadata, sidecars
 from pillion.errors import CatalogError, ErrorClass, LibraryVersionError
 from pillion.index.wants import wanted
-from pillion.job import JobState, Urgency, job_done, job_failed_once
+from pillion.job import JobState, Urgency, job_done, job_failed_once, job_held_back
 from pillion.model import Failure, Recipe, SidecarKind, SidecarStatus, WantedSidecar
 
 OCR = wanted("ocr", "default", Recipe(generator="ocr", version=1), {"languages": ["eng"]})
@@ -50,7 +49,7 @@ def _fill(database: Database, contents: int, wants: tuple[WantedSidecar, ...] = 
     ]
     with database.write() as connection:
         location = catalog_locations.ensure_location(connection, b"/photos", 0.0)
-        catalog_entries.record_entries(connection, location.id, rows, 0.0)
+        catalog_locations.record_entries(connection, location.id, rows, 0.0)
         _, queued = catalog_queueing.queue_slice(connection, location.id, lambda *_: wants, 0.0, kinds=KINDS)
     return queued
 
@@ -268,7 +267,7 @@ def test_pending_rows_that_nobody_wants_any_more_go_with_their_jobs(database: Da
 def test_what_was_pending_for_a_removed_file_is_forgotten(database: Database) -> None:
     _fill(database, 2)
     with database.write() as connection:
-        catalog_entries.mark_removed(connection, [1], 1.0)
+        catalog_locations.mark_removed(connection, [1], 1.0)
         catalog_queueing.queue_slice(connection, 1, lambda *_: [OCR, EMBEDDINGS], 1.0, kinds=KINDS)
     assert set(_states(database)) == {(_uuid(1), "ocr"), (_uuid(1), "embeddings")}
 
@@ -302,6 +301,21 @@ def test_a_finish_under_a_lost_lease_changes_nothing(database: Database) -> None
         assert catalog_queue.still_held(connection, "me", [(job.id, "old")]) == set()
         catalog_queue.finish(connection, [(job.id, "old", job_done(0))], 4.0)
     assert _states(database)[_uuid(0), "ocr"] == JobState.RUNNING
+
+
+def test_only_what_lacked_a_tool_stops_waiting(database: Database) -> None:
+    _fill(database, 2, (OCR,))
+    lacks, slow = _claim(database)
+    failed = job_failed_once(0, Failure(error_class=ErrorClass.TIMEOUT, message="slow"), 10.0)
+    with database.write() as connection:
+        assert catalog_queue.lacking(connection, {"ocr": ()}, 10.0) == []
+        changes = [(lacks.id, "t", job_held_back(0, None, 10.0)), (slow.id, "t", failed)]
+        catalog_queue.finish(connection, changes, 10.0)
+        assert catalog_queue.lacking(connection, {"ocr": (), "thumb": ()}, 10.0) == ["ocr"]
+        catalog_queue.end_held_waits(connection, "ocr", 10.0)
+        assert catalog_queue.lacking(connection, {"ocr": ()}, 10.0) == []
+        assert catalog_queue.next_retry(connection, "ocr", 10.0) == failed.not_before
+    assert [job.id for job in _claim(database, now=10.0)] == [lacks.id]
 
 
 def test_a_job_that_failed_once_waits_for_its_time(database: Database) -> None:
@@ -528,7 +542,7 @@ def test_each_machine_has_its_own_folder_for_a_location(database: Database, monk
         (location,) = catalog_locations.list_locations(connection)
         assert (location.path, location.shared) == (b"/mnt/theirs", b"/photos")
         assert catalog_locations.roots_of(connection, location.id) == {"other": b"/mnt/theirs"}
-        assert catalog_entries.sources_of(connection, [_uuid(0)]) == {_uuid(0): [(b"/mnt/theirs/0", 1, 1)]}
+        assert catalog_locations.sources_of(connection, [_uuid(0)]) == {_uuid(0): [(b"/mnt/theirs/0", 1, 1)]}
     assert _claim(database, token="b")[0].sources == ((b"/mnt/theirs/0", 1, 1),)
     with database.write() as connection:
         assert catalog_locations.forget_location(connection, location.id, 1.0) == 1

@@ -6,13 +6,12 @@ from collections import Counter
 
 import pytest
 
-from pillion.catalog import entries as catalog_entries
 from pillion.catalog import locations as catalog_locations
 from pillion.catalog import outcomes as backlog
 from pillion.catalog import queueing as catalog_queueing
 from pillion.catalog.database import Database
-from pillion.catalog.entries import EntryRow
 from pillion.catalog.events import events_after
+from pillion.catalog.locations import EntryRow
 from pillion.catalog.outcomes import Measured, add_measured
 from pillion.catalog.queue import claim
 from pillion.events import Progress
@@ -47,7 +46,7 @@ def filled(database: Database) -> Database:
     ]
     with database.write() as connection:
         location = catalog_locations.ensure_location(connection, b"/photos", 0.0)
-        catalog_entries.record_entries(connection, location.id, rows, 0.0)
+        catalog_locations.record_entries(connection, location.id, rows, 0.0)
         catalog_queueing.queue_slice(connection, location.id, lambda *_: WANTS, 0.0, kinds=KINDS)
         add_measured(
             connection,

@@ -7,11 +7,10 @@ from uuid import UUID
 
 import sqlalchemy as sa
 
-from pillion.catalog import entries as catalog_entries
 from pillion.catalog import facts as catalog_facts
 from pillion.catalog import locations as catalog_locations
 from pillion.catalog.database import Database
-from pillion.catalog.entries import EntryRow
+from pillion.catalog.locations import EntryRow
 from pillion.catalog.tables import contents
 from pillion.facts import FileFacts, MediaFacts
 
@@ -36,7 +35,7 @@ def _row(path: str, content: int, mtime_ms: int, facts: FileFacts | None = None)
 def _record(database: Database, *rows: EntryRow, location: bytes = b"/photos") -> int:
     with database.write() as connection:
         place = catalog_locations.ensure_location(connection, location, 1.0)
-        catalog_entries.record_entries(connection, place.id, rows, 1.0)
+        catalog_locations.record_entries(connection, place.id, rows, 1.0)
     return place.id
 
 
@@ -48,8 +47,8 @@ def _shown(database: Database) -> Mapping[int, int | None]:
 
 def _remove(database: Database, location_id: int, *paths: str) -> None:
     with database.write() as connection:
-        known = catalog_entries.known_entries(connection, location_id)
-        catalog_entries.mark_removed(connection, [known[path.encode()][0] for path in paths], 2.0)
+        known = catalog_locations.known_entries(connection, location_id)
+        catalog_locations.mark_removed(connection, [known[path.encode()][0] for path in paths], 2.0)
 
 
 def test_a_content_is_shown_at_its_capture_date_and_else_at_the_time_of_its_oldest_file(database: Database) -> None:

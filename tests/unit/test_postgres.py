@@ -15,15 +15,14 @@ from pathlib import Path
 import pytest
 import sqlalchemy as sa
 
-from pillion.catalog import entries as catalog_entries
 from pillion.catalog import locations as catalog_locations
 from pillion.catalog import peers as catalog_peers
 from pillion.catalog import postgresql
 from pillion.catalog import queue as catalog_queue
 from pillion.catalog import queueing as catalog_queueing
 from pillion.catalog.database import Database
-from pillion.catalog.entries import EntryRow
 from pillion.catalog.events import append_events, events_after
+from pillion.catalog.locations import EntryRow
 from pillion.catalog.opening import open_database
 from pillion.catalog.queue import claim, finish, owners, void_claims
 from pillion.catalog.search import named_contents
@@ -61,7 +60,7 @@ def _fill(database: Database, number: int) -> None:
     ]
     with database.write() as connection:
         location = catalog_locations.ensure_location(connection, b"/photos", 0.0)
-        catalog_entries.record_entries(connection, location.id, rows, 0.0)
+        catalog_locations.record_entries(connection, location.id, rows, 0.0)
         catalog_queueing.queue_slice(connection, location.id, lambda *_: (OCR,), 0.0, kinds=("ocr",))
 
 
@@ -72,9 +71,9 @@ def test_any_name_and_any_number_comes_back(database: Database) -> None:
     )
     with database.write() as connection:
         location = catalog_locations.ensure_location(connection, b"/\xff", 0.0)
-        catalog_entries.record_entries(connection, location.id, [row], 0.0)
+        catalog_locations.record_entries(connection, location.id, [row], 0.0)
         found = connection.execute(sa.select(entries)).one()
-        known = catalog_entries.known_entries(connection, location.id)
+        known = catalog_locations.known_entries(connection, location.id)
     assert (found.path, found.size, found.mtime_ns, found.inode) == (odd, 2**63 - 1, -(2**63), 2**63 - 1)
     assert found.error_message == "a\ufffdb"
     assert list(known) == [odd]

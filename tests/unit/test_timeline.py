@@ -13,7 +13,7 @@ import pytest
 import sqlalchemy as sa
 
 from pillion import _core
-from pillion.catalog import entries as catalog_entries
+from pillion.catalog import locations as catalog_locations
 from pillion.catalog import timeline
 from pillion.catalog.database import Database
 from pillion.catalog.tables import contents, entries, locations
@@ -95,7 +95,7 @@ def made(tmp_path: Path) -> Iterator[tuple[Database, list[Made]]]:
             ],
         )
         totals = {path: (sum(any(f.startswith(path) for f in row.folders) for row in rows), 1) for path in (b"", b"a")}
-        catalog_entries.replace_folders(connection, 1, totals)
+        catalog_locations.replace_folders(connection, 1, totals)
     yield database, rows
     database.close()
 

@@ -10,7 +10,7 @@ from typing import Any
 
 import sqlalchemy as sa
 
-from pillion.catalog.entries import sources_of
+from pillion.catalog.locations import sources_of
 from pillion.catalog.rebuilding import reconciled_at
 from pillion.catalog.sidecars import note_gone
 from pillion.catalog.statements import IN_LIMIT, INSERTS, chunks, streamed

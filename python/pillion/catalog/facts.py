@@ -130,7 +130,7 @@ def _present() -> sa.ColumnElement[bool]:
 
 
 class Identified(Protocol):
-    """A file whose content is known: catalog/entries.py's EntryRow."""
+    """A file whose content is known: catalog/locations.py's EntryRow."""
 
     @property
     def content_uuid(self) -> str | None: ...

@@ -1,18 +1,22 @@
-"""Locations: the watched folders of a library, and how this machine sees them."""
+"""Locations, the watched folders of a library, as this machine sees them, and the files that indexing found in them:
+their entries, the contents that they have, and the totals of folders.
+"""
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping, Sequence, Set
 from dataclasses import dataclass
+from operator import attrgetter
 from typing import Any
 
 import sqlalchemy as sa
 
-from pillion.catalog.entries import note_names, tell_changed
-from pillion.catalog.facts import held_in, redate
-from pillion.catalog.statements import INSERTS
+from pillion.catalog.events import append_events
+from pillion.catalog.facts import gone_among, held_at, held_in, record_contents, redate
+from pillion.catalog.statements import INSERTS, ForRows, chunks, streamed
 from pillion.catalog.tables import (
     IDENTITY,
+    NAMES,
     OFFLINE,
     OFFLINE_SINCE,
     ROOT,
@@ -23,6 +27,8 @@ from pillion.catalog.tables import (
     meta,
     pauses,
 )
+from pillion.events import Changed
+from pillion.facts import FileFacts
 from pillion.machine import host_name
 
 EXTERNAL_ROOT = b"/"
@@ -133,3 +139,284 @@ def forget_location(connection: sa.Connection, location_id: int, now: float) -> 
     connection.execute(sa.delete(locations).where(locations.c.id == location_id))
     tell_changed(connection, number, held, now)
     return number
+
+
+# what was found -------------------------------------------------------------------------------------------------------
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class EntryRow:
+    """The values of an entry: a file that was identified, or with ``error_class`` one that could not be."""
+
+    path: bytes
+    size: int
+    mtime_ns: int
+    inode: int
+    content_uuid: str | None = None
+    hash: str | None = None
+    mime: str | None = None
+    claimed_mime: str | None = None
+    error_class: str | None = None
+    error_message: str | None = None
+    ctime_ns: int | None = None
+    facts: FileFacts | None = None
+    """What the file says of itself; None if it was not asked."""
+
+
+def record_entries(
+    connection: sa.Connection,
+    location_id: int,
+    rows: Sequence[EntryRow],
+    now: float,
+    *,
+    replaced: Set[bytes] | None = None,
+) -> None:
+    """Insert or replace entries, and add new contents. ``replaced``: the paths at which another content may be known;
+    None: any of them.
+    """
+    if not rows:
+        return
+    paths = [row.path for row in rows if replaced is None or row.path in replaced]
+    before = held_at(connection, location_id, paths) if paths else []
+    record_contents(connection, [row for row in rows if row.content_uuid is not None], now)
+    values = [(location_id, *_identity(row), None, 0, row.ctime_ns) for row in rows]
+    connection.exec_driver_sql(_RECORD_ENTRIES[connection.dialect.name], values)
+    if before:
+        redate(connection, before)
+    tell_changed(connection, len(rows), before, now)
+
+
+_IDENTITY = ("path", "size", "mtime_ns", "inode", "content_uuid", "claimed_mime", "error_class", "error_message")
+_identity = attrgetter(*_IDENTITY)
+_ANEW = (*_IDENTITY[1:], "removed_at", "queued", "ctime_ns")
+
+
+def _replacing(insert: Any) -> Any:
+    replaced = {name: insert.excluded[name] for name in _ANEW}
+    return insert.on_conflict_do_update(index_elements=["location_id", "path"], set_=replaced)
+
+
+_RECORD_ENTRIES = ForRows(entries, ("location_id", "path", *_ANEW), _replacing)
+
+
+def note_names(connection: sa.Connection) -> None:
+    """Note in this transaction that names of files may have changed; catalog/search.py reads the number."""
+    connection.exec_driver_sql(
+        f"INSERT INTO meta (key, value) VALUES ('{NAMES}', '1') ON CONFLICT (key) DO UPDATE"
+        " SET value = CAST(CAST(meta.value AS INTEGER) + 1 AS TEXT)"
+    )
+
+
+def tell_changed(connection: sa.Connection, files: int, held: Sequence[str], now: float) -> None:
+    """Note and tell that so many files changed, which had the contents ``held`` before."""
+    note_names(connection)
+    gone = gone_among(connection, held)
+    some = list(chunks(gone)) if gone else [()]
+    told = [Changed(files=0 if at else files, gone=tuple(part)) for at, part in enumerate(some)]
+    append_events(connection, told, now)
+
+
+# what was known before ------------------------------------------------------------------------------------------------
+
+
+KnownEntry = tuple[int, int, int, int, int, int | None]
+"""(entry id, size, mtime_ns, inode, 1 if it must be identified again in any case, ctime_ns if known)"""
+
+
+def known_entries(connection: sa.Connection, location_id: int, prefix: bytes = b"") -> dict[bytes, KnownEntry]:
+    """The entries of a location (below ``prefix``, a folder with a trailing slash) by path.
+
+    Entries that were removed, or could not be identified last time, must be identified again.
+    """
+    query = _known(location_id)
+    if prefix:
+        query = query.where(entries.c.path >= prefix, entries.c.path < prefix[:-1] + b"0")
+    return _by_path(streamed(connection, query))
+
+
+def known_parts(connection: sa.Connection, location_id: int, parts: Sequence[bytes]) -> dict[bytes, KnownEntry]:
+    """The entries at these paths of a location, and below them where they are (or were) folders; b"" is all of it.
+
+    As :func:`known_entries` gives them.
+    """
+    if b"" in parts:
+        return known_entries(connection, location_id)
+    query = _known(location_id)
+    found: dict[bytes, KnownEntry] = {}
+    for some in chunks(parts):
+        found |= _by_path(connection.execute(query.where(entries.c.path.in_(some))))
+    below = query.where(entries.c.path >= sa.bindparam("first"), entries.c.path < sa.bindparam("after"))
+    for part in parts:
+        if part not in found:
+            found |= _by_path(connection.execute(below, {"first": part + b"/", "after": part + b"0"}))
+    return found
+
+
+def _known(location_id: int) -> sa.Select[Any]:
+    table = entries.c
+    again = sa.or_(table.removed_at.is_not(None), table.error_class.is_not(None))
+    columns = (table.path, table.id, table.size, table.mtime_ns, table.inode, again, table.ctime_ns)
+    return sa.select(*columns).where(table.location_id == location_id)
+
+
+def _by_path(rows: Iterable[Any]) -> dict[bytes, KnownEntry]:
+    return {row[0]: (row[1], row[2], row[3], row[4], int(row[5]), row[6]) for row in rows}
+
+
+def set_stats(connection: sa.Connection, rows: Sequence[tuple[int, int, int]]) -> None:
+    """Entry id, inode and ctime_ns, of files that are the same and lie elsewhere on a disk, or were only touched."""
+    if rows:
+        values: dict[str, Any] = {"inode": sa.bindparam("b_inode"), "ctime_ns": sa.bindparam("b_ctime")}
+        statement = sa.update(entries).where(entries.c.id == sa.bindparam("b_id")).values(**values)
+        connection.execute(
+            statement, [{"b_id": id, "b_inode": inode, "b_ctime": ctime_ns} for id, inode, ctime_ns in rows]
+        )
+
+
+def move_entries(
+    connection: sa.Connection, location_id: int, rows: Sequence[tuple[int, bytes, int]], now: float
+) -> None:
+    """Entry id, new path and ctime_ns, of files that were renamed or moved in their location.
+
+    A row of a removed file that has the path gives way.
+    """
+    for some in chunks([path for _, path, _ in rows]):
+        stale = sa.and_(entries.c.location_id == location_id, entries.c.path.in_(some))
+        connection.execute(sa.delete(entries).where(stale, entries.c.removed_at.is_not(None)))
+    if rows:
+        values: dict[str, Any] = {"path": sa.bindparam("b_path"), "ctime_ns": sa.bindparam("b_ctime")}
+        statement = sa.update(entries).where(entries.c.id == sa.bindparam("b_id")).values(**values)
+        connection.execute(
+            statement, [{"b_id": id, "b_path": path, "b_ctime": ctime_ns} for id, path, ctime_ns in rows]
+        )
+        tell_changed(connection, len(rows), (), now)
+
+
+def mark_removed(connection: sa.Connection, ids: Sequence[int], now: float) -> None:
+    """Mark these files as removed. Their sidecars stay."""
+    for some in chunks(ids):
+        connection.execute(sa.update(entries).where(entries.c.id.in_(some)).values(removed_at=now, queued=0))
+    if ids:
+        held = sorted(set(contents_of(connection, ids).values()))
+        redate(connection, held)
+        tell_changed(connection, len(ids), held, now)
+
+
+def removed_among(connection: sa.Connection, ids: Sequence[int]) -> set[int]:
+    """Those of these entries that are marked as removed."""
+    found: set[int] = set()
+    for some in chunks(ids):
+        query = sa.select(entries.c.id).where(entries.c.id.in_(some), entries.c.removed_at.is_not(None))
+        found.update(connection.scalars(query))
+    return found
+
+
+def removed_entry_ids(connection: sa.Connection, location_id: int) -> set[int]:
+    """Ids of the entries that are already marked as removed."""
+    query = sa.select(entries.c.id).where(entries.c.location_id == location_id, entries.c.removed_at.is_not(None))
+    return set(connection.scalars(query))
+
+
+# totals of folders ----------------------------------------------------------------------------------------------------
+
+
+def replace_folders(connection: sa.Connection, location_id: int, totals: Mapping[bytes, tuple[int, int]]) -> None:
+    """Store the (files, bytes) totals of every folder of a location, in place of the old ones."""
+    connection.execute(sa.delete(folders).where(folders.c.location_id == location_id))
+    rows = [
+        {"location_id": location_id, "path": path, "files": files, "bytes": size}
+        for path, (files, size) in totals.items()
+    ]
+    if rows:
+        connection.execute(sa.insert(folders), rows)
+
+
+def has_folders(connection: sa.Connection, location_id: int) -> bool:
+    """Whether folder totals of this location were stored before."""
+    return (
+        connection.execute(sa.select(folders.c.path).where(folders.c.location_id == location_id).limit(1)).first()
+        is not None
+    )
+
+
+# what is there --------------------------------------------------------------------------------------------------------
+
+
+def count_present(connection: sa.Connection, location_id: int) -> int:
+    """How many files of a location are there, as last indexed."""
+    here = sa.and_(entries.c.location_id == location_id, entries.c.removed_at.is_(None))
+    return connection.execute(sa.select(sa.func.count()).select_from(entries).where(here)).scalar_one()
+
+
+def contents_of(connection: sa.Connection, ids: Sequence[int]) -> dict[int, str]:
+    """Entry id -> content_uuid, of entries that have one."""
+    found: dict[int, str] = {}
+    for some in chunks(ids):
+        query = sa.select(entries.c.id, entries.c.content_uuid).where(entries.c.id.in_(some))
+        found.update((row[0], row[1]) for row in connection.execute(query) if row[1] is not None)
+    return found
+
+
+def sources_of(connection: sa.Connection, content_uuids: Iterable[str]) -> dict[str, list[tuple[bytes, int, int]]]:
+    """The files that have each content now: absolute path, size, mtime_ns; each path once, in order."""
+    found: dict[str, dict[bytes, tuple[int, int]]] = {}
+    for some in chunks(list(content_uuids)):
+        query = (
+            sa.select(entries.c.content_uuid, ROOT, entries.c.path, entries.c.size, entries.c.mtime_ns)
+            .join(locations, locations.c.id == entries.c.location_id)
+            .where(entries.c.content_uuid.in_(some), entries.c.removed_at.is_(None))
+            .order_by(entries.c.content_uuid, locations.c.id, entries.c.path)
+        )
+        for uuid, root, path, size, mtime_ns in connection.execute(query):
+            absolute = root.rstrip(b"/") + b"/" + path
+            found.setdefault(uuid, {})[absolute] = (size, mtime_ns)
+    return {uuid: [(path, *stat) for path, stat in paths.items()] for uuid, paths in found.items()}
+
+
+def sample_entries(connection: sa.Connection, location_id: int, number: int) -> list[tuple[bytes, int, int]]:
+    """(path, size, mtime_ns) of up to ``number`` present files of a location, spread over the order they were found."""
+    here = sa.and_(entries.c.location_id == location_id, entries.c.removed_at.is_(None))
+    first, last = connection.execute(sa.select(sa.func.min(entries.c.id), sa.func.max(entries.c.id)).where(here)).one()
+    if first is None:
+        return []
+    columns = (entries.c.id, entries.c.path, entries.c.size, entries.c.mtime_ns)
+    found = {}
+    for step in range(number):
+        start = first + (last - first) * step // number
+        row = connection.execute(
+            sa.select(*columns).where(here, entries.c.id >= start).order_by(entries.c.id).limit(1)
+        ).first()
+        if row is not None:
+            found[row.id] = (row.path, row.size, row.mtime_ns)
+    return list(found.values())
+
+
+def unidentified(connection: sa.Connection) -> list[tuple[bytes, str, str]]:
+    """Present files that could not be identified: absolute path, error class, message."""
+    query = (
+        sa.select(ROOT, entries.c.path, entries.c.error_class, entries.c.error_message)
+        .join(locations, locations.c.id == entries.c.location_id)
+        .where(entries.c.removed_at.is_(None), entries.c.error_class.is_not(None))
+        .order_by(locations.c.id, entries.c.path)
+    )
+    return [(root.rstrip(b"/") + b"/" + path, cls, text) for root, path, cls, text in connection.execute(query)]
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Totals:
+    """How much a library holds now: present files, and the contents that they have."""
+
+    files: int
+    contents: int
+    unidentified: int
+
+
+def totals(connection: sa.Connection) -> Totals:
+    """Count files and contents."""
+    here = entries.c.removed_at.is_(None)
+    row = connection.execute(
+        sa.select(
+            sa.func.count(), sa.func.count(entries.c.content_uuid.distinct()), sa.func.count(entries.c.error_class)
+        ).where(here)
+    ).one()
+    return Totals(files=row[0], contents=row[1], unidentified=row[2])

@@ -18,7 +18,7 @@ from pillion.model import SidecarKind, SidecarStatus
 
 
 def names_number(connection: sa.Connection) -> int:
-    """A number that grows whenever names of files may have changed (entries.py); 0 before the first time."""
+    """A number that grows whenever names of files may have changed (locations.py); 0 before the first time."""
     return int(connection.scalar(_names_number()) or 0)
 
 

@@ -16,8 +16,7 @@ from pathlib import Path
 from pillion import _core
 from pillion.catalog import facts as catalog_facts
 from pillion.catalog.database import Database
-from pillion.catalog.entries import EntryRow
-from pillion.catalog.locations import Location
+from pillion.catalog.locations import EntryRow, Location
 from pillion.facts import MediaFacts
 from pillion.index.links import FoundFile, followed
 

@@ -19,14 +19,12 @@ from functools import cache, partial
 from pathlib import Path
 
 from pillion import _core
-from pillion.catalog import entries as catalog_entries
 from pillion.catalog import facts as catalog_facts
 from pillion.catalog import failures
 from pillion.catalog import locations as catalog_locations
 from pillion.catalog import queueing as catalog_queueing
 from pillion.catalog.database import Database
-from pillion.catalog.entries import EntryRow
-from pillion.catalog.locations import Location
+from pillion.catalog.locations import EntryRow, Location
 from pillion.errors import ItemError
 from pillion.facts import FileFacts
 from pillion.failpoints import reach
@@ -154,7 +152,7 @@ class Indexer:
             self._index(root, location, policy, report, prefix=prefix, accept_removals=accept_removals)
         report.queued += self._queue_expired()
         with self._database.read() as connection:
-            report.contents = catalog_entries.totals(connection).contents
+            report.contents = catalog_locations.totals(connection).contents
         return report
 
     def run_parts(self, root: Path, targets: Sequence[PartsTarget]) -> IndexReport:
@@ -237,11 +235,11 @@ class Indexer:
     def _compare(self, location: Location, found: Discovered, identity: str | None) -> Changes:
         with self._database.read() as connection:
             if found.parts is None:
-                known = catalog_entries.known_entries(connection, location.id, found.prefix)
-                gone = catalog_entries.removed_entry_ids(connection, location.id)
+                known = catalog_locations.known_entries(connection, location.id, found.prefix)
+                gone = catalog_locations.removed_entry_ids(connection, location.id)
             else:
-                known = catalog_entries.known_parts(connection, location.id, found.parts)
-                gone = catalog_entries.removed_among(connection, [before[0] for before in known.values()])
+                known = catalog_locations.known_parts(connection, location.id, found.parts)
+                gone = catalog_locations.removed_among(connection, [before[0] for before in known.values()])
         same_disk, trust_ctime = location.identity in (None, identity), self._config.trust == CTIME
         return compare(found, known, gone, same_disk=same_disk, trust_ctime=trust_ctime)
 
@@ -250,7 +248,7 @@ class Indexer:
         if not changes.removed:
             return None
         with self._database.read() as connection:
-            known = catalog_entries.count_present(connection, location.id)
+            known = catalog_locations.count_present(connection, location.id)
         files = len(found.files) + known - changes.known
         return why_offline(len(changes.removed), known, files=files, identity=identity, before=location.identity)
 
@@ -270,9 +268,9 @@ class Indexer:
             moved = [(id, file[0], file[4]) for id, file in changes.moved]
             with self._database.write() as connection:
                 now = time.time()
-                catalog_entries.mark_removed(connection, changes.removed, now)
-                catalog_entries.move_entries(connection, location.id, moved, now)
-                catalog_entries.set_stats(connection, [(id, file[3], file[4]) for id, file in same])
+                catalog_locations.mark_removed(connection, changes.removed, now)
+                catalog_locations.move_entries(connection, location.id, moved, now)
+                catalog_locations.set_stats(connection, [(id, file[3], file[4]) for id, file in same])
                 if identity is not None:
                     catalog_locations.set_online(connection, location.id, identity)
         self._show_end("processing", len(found.files))
@@ -305,7 +303,7 @@ class Indexer:
 
         def contents(ids: Sequence[int]) -> Mapping[int, str]:
             with self._database.read() as connection:
-                return catalog_entries.contents_of(connection, ids)
+                return catalog_locations.contents_of(connection, ids)
 
         changes, number = judged(changes, read, contents)
         report.hashed += number
@@ -346,12 +344,12 @@ class Indexer:
         if found.prefix or found.parts is not None:
             return
         with self._database.read() as connection:
-            there = catalog_entries.has_folders(connection, location.id)
+            there = catalog_locations.has_folders(connection, location.id)
         if there and not changes.any:
             return
         totals = aggregate((file[0], file[1]) for file in found.files)
         with self._database.write() as connection:
-            catalog_entries.replace_folders(connection, location.id, totals)
+            catalog_locations.replace_folders(connection, location.id, totals)
 
     def _identify(
         self,
@@ -384,7 +382,7 @@ class Indexer:
 
     def _record(self, location: Location, report: IndexReport, replaced: Set[bytes], rows: Sequence[EntryRow]) -> None:
         with self._database.write() as connection:
-            catalog_entries.record_entries(connection, location.id, rows, time.time(), replaced=replaced)
+            catalog_locations.record_entries(connection, location.id, rows, time.time(), replaced=replaced)
         reach("indexer.recorded")
         report.hashed += len(rows)
         for row in rows:

@@ -12,8 +12,7 @@ from typing import Any
 import sqlalchemy as sa
 
 from pillion import _core
-from pillion.catalog.entries import EntryRow
-from pillion.catalog.locations import Location, list_locations
+from pillion.catalog.locations import EntryRow, Location, list_locations
 from pillion.errors import ItemError, UsageError
 from pillion.facts import FileFacts
 from pillion.kinds.settings import nearest

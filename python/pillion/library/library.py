@@ -14,7 +14,6 @@ from pathlib import Path
 from types import TracebackType
 from typing import TYPE_CHECKING
 
-from pillion.catalog import entries as catalog_entries
 from pillion.catalog import gates as catalog_gates
 from pillion.catalog import locations as catalog_locations
 from pillion.catalog.database import Database
@@ -473,7 +472,7 @@ class Library(Looking):
         with self._database.exclusive(self.root / "index.lock", "indexing", waiting=_wait):
             with self._database.write() as connection:
                 location = catalog_locations.ensure_location(connection, EXTERNAL_ROOT, time.time(), walked=False)
-                catalog_entries.record_entries(connection, location.id, rows, time.time())
+                catalog_locations.record_entries(connection, location.id, rows, time.time())
             chosen = _chosen(kinds)
             indexer = Indexer(self._database, self.config, chosen)
             indexer.queue(location, restrict(self.policy_for(location, policy), chosen), report)

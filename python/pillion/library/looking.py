@@ -6,7 +6,6 @@ import os
 from collections.abc import Iterator, Sequence
 from uuid import UUID
 
-from pillion.catalog import entries as catalog_entries
 from pillion.catalog import facts as catalog_facts
 from pillion.catalog import locations as catalog_locations
 from pillion.catalog import sidecars as catalog_sidecars
@@ -48,12 +47,12 @@ class Looking:
     def count_files(self, location: Location) -> int:
         """How many files of a Location are there, as last indexed."""
         with self._database.read() as connection:
-            return catalog_entries.count_present(connection, location.id)
+            return catalog_locations.count_present(connection, location.id)
 
     def unidentified(self) -> list[tuple[bytes, str, str]]:
         """Files that could not be identified: (absolute path, error class, message)."""
         with self._database.read() as connection:
-            return catalog_entries.unidentified(connection)
+            return catalog_locations.unidentified(connection)
 
     def newest_event(self) -> int:
         """The id of the newest event, for ``since``; 0 before the first."""

@@ -18,7 +18,6 @@ from typing import Any
 import sqlalchemy as sa
 
 from pillion import _core
-from pillion.catalog import entries as catalog_entries
 from pillion.catalog import locations as catalog_locations
 from pillion.catalog import plan as catalog_plan
 from pillion.catalog.database import Database
@@ -241,8 +240,8 @@ class Planner:
         )
         unreadable.extend((os.fsdecode(problem.path), problem.message) for problem in found.problems)
         with self._database.read() as connection:
-            known = catalog_entries.known_entries(connection, walk.location.id, walk.prefix) if walk.known else {}
-            gone = catalog_entries.removed_entry_ids(connection, walk.location.id) if walk.known else set()
+            known = catalog_locations.known_entries(connection, walk.location.id, walk.prefix) if walk.known else {}
+            gone = catalog_locations.removed_entry_ids(connection, walk.location.id) if walk.known else set()
         number: Counter[str] = Counter()
         size: Counter[str] = Counter()
         for file in compare(found, known, gone, trust_ctime=False).to_identify:

@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Any
 
 import sqlalchemy as sa
 
-from pillion.catalog import entries as catalog_entries
+from pillion.catalog import locations as catalog_locations
 from pillion.catalog import queueing as catalog_queueing
 from pillion.catalog import requests as catalog_requests
 from pillion.catalog import sidecars as catalog_sidecars
@@ -479,7 +479,7 @@ class Sidecars:
 
     def _page(self, connection: sa.Connection, rows: Sequence[SidecarRow]) -> Iterator[Item]:
         uuids = sorted({row.content_uuid for row in rows})
-        sources = catalog_entries.sources_of(connection, uuids)
+        sources = catalog_locations.sources_of(connection, uuids)
         hashes = thumbhashes(connection, uuids)
         for row in rows:
             yield Item(

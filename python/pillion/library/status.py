@@ -7,14 +7,12 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from pillion.catalog import entries as catalog_entries
 from pillion.catalog import locations as catalog_locations
 from pillion.catalog import sidecars as catalog_sidecars
 from pillion.catalog.contents import unknown_endings
 from pillion.catalog.database import Database
-from pillion.catalog.entries import Totals
 from pillion.catalog.gates import Hold, Pause, count_offline, list_holds, list_pauses
-from pillion.catalog.locations import Location
+from pillion.catalog.locations import Location, Totals
 from pillion.catalog.requests import QueueState, queue_states
 from pillion.job import ALL, JobState
 from pillion.kinds import registry
@@ -85,7 +83,7 @@ def collect_status(root: Path, database: Database, config: Config, now: float) -
         locations = [item for item in catalog_locations.list_locations(connection) if item.walked]
         return Status(
             root=root,
-            totals=catalog_entries.totals(connection),
+            totals=catalog_locations.totals(connection),
             locations=locations,
             sidecars=catalog_sidecars.count_by_status(connection),
             queue=queue,

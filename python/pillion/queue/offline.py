@@ -13,7 +13,6 @@ import time
 from collections.abc import Collection, Iterable, Sequence
 from dataclasses import dataclass
 
-from pillion.catalog import entries as catalog_entries
 from pillion.catalog import locations as catalog_locations
 from pillion.catalog.database import Database
 from pillion.catalog.gates import wait_for_offline
@@ -91,8 +90,8 @@ class OfflineLocations:
 
     def _sample(self, location: Location) -> _Sample:
         with self._database.read() as connection:
-            files = catalog_entries.sample_entries(connection, location.id, _SAMPLE)
-            return _Sample(location, files, catalog_entries.count_present(connection, location.id))
+            files = catalog_locations.sample_entries(connection, location.id, _SAMPLE)
+            return _Sample(location, files, catalog_locations.count_present(connection, location.id))
 
     def look(self, wait_s: float = 0.0) -> None:
         """Begin to look whether offline Locations are back, and note those that were found to be. Call it often.
