@@ -30,7 +30,7 @@ from pillion.catalog.rebuilding import register_device, this_device
 from pillion.catalog.tables import jobs, metadata, sidecars
 from pillion.errors import CatalogError, ErrorClass, LibraryVersionError
 from pillion.index.wants import wanted
-from pillion.job import JobState, Urgency, job_done, job_failed_once, job_held_back
+from pillion.job import JobState, Urgency, job_done, job_failed_once
 from pillion.model import Failure, Recipe, SidecarKind, SidecarStatus, WantedSidecar
 
 OCR = wanted("ocr", "default", Recipe(generator="ocr", version=1), {"languages": ["eng"]})
@@ -301,21 +301,6 @@ def test_a_finish_under_a_lost_lease_changes_nothing(database: Database) -> None
         assert catalog_queue.still_held(connection, "me", [(job.id, "old")]) == set()
         catalog_queue.finish(connection, [(job.id, "old", job_done(0))], 4.0)
     assert _states(database)[_uuid(0), "ocr"] == JobState.RUNNING
-
-
-def test_only_what_lacked_a_tool_stops_waiting(database: Database) -> None:
-    _fill(database, 2, (OCR,))
-    lacks, slow = _claim(database)
-    failed = job_failed_once(0, Failure(error_class=ErrorClass.TIMEOUT, message="slow"), 10.0)
-    with database.write() as connection:
-        assert catalog_queue.lacking(connection, {"ocr": ()}, 10.0) == []
-        changes = [(lacks.id, "t", job_held_back(0, None, 10.0)), (slow.id, "t", failed)]
-        catalog_queue.finish(connection, changes, 10.0)
-        assert catalog_queue.lacking(connection, {"ocr": (), "thumb": ()}, 10.0) == ["ocr"]
-        catalog_queue.end_held_waits(connection, "ocr", 10.0)
-        assert catalog_queue.lacking(connection, {"ocr": ()}, 10.0) == []
-        assert catalog_queue.next_retry(connection, "ocr", 10.0) == failed.not_before
-    assert [job.id for job in _claim(database, now=10.0)] == [lacks.id]
 
 
 def test_a_job_that_failed_once_waits_for_its_time(database: Database) -> None:

@@ -464,19 +464,8 @@ def end_overlong_waits(connection: sa.Connection, now: float) -> None:
     connection.execute(sa.update(jobs).where(*_overlong(now)).values(not_before=0.0, updated_at=now))
 
 
-def lacking(connection: sa.Connection, closed: Mapping[SidecarKind, Collection[int]], now: float) -> list[SidecarKind]:
-    """Of these kinds those with jobs that wait because they lacked a tool. ``closed``: Locations; see :func:`claim`."""
-    late = (jobs.c.error_class.is_(None), jobs.c.not_before > now)
-    found = []
-    for kind, where in closed.items():
-        held = [*_delayed([kind]), *late, *([may_run(where)] if where else [])]
-        if connection.scalar(sa.select(sa.exists().where(*held))):
-            found.append(kind)
-    return found
-
-
 def end_held_waits(connection: sa.Connection, kind: SidecarKind | None, now: float) -> None:
-    """Let jobs of a kind (None: of all) that lacked a tool run now."""
+    """Let jobs of a kind (None: of all) that lacked a tool run now: another process may have it."""
     held = _delayed(registry.names() if kind is None else [kind])
     connection.execute(
         sa.update(jobs).where(*held, jobs.c.error_class.is_(None)).values(not_before=0.0, updated_at=now)

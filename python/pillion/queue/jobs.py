@@ -439,20 +439,12 @@ class CatalogJobs:
 
     @_outlasts
     def next_retry(self, now: float) -> float | None:
-        """When the earliest retry of a kind that is not held back is due, or when to look at a silent owner again.
-
-        Jobs that lacked a tool have let all others of their kind go first by now, and need not wait longer.
-        """
+        """When the earliest retry of a kind that is not held back is due, or when to look at a silent owner again."""
         with self._database.read() as connection:
             open_ = {
                 kind: gate.closed or () for kind, gate in self._look(connection, now).items() if gate.limit is None
             }
             times = [catalog_queue.next_retry(connection, kind, now, closed) for kind, closed in open_.items()]
-            lacking = catalog_queue.lacking(connection, open_, now) if any(times) else ()
-        if lacking:
-            for kind in lacking:
-                self._gates.end_waits(kind)
-            return now
         if open_ and self._leases.silent:
             times.append(now + 1)
         return min((at for at in times if at is not None), default=None)
