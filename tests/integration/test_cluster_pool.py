@@ -123,8 +123,10 @@ def cluster(machine: Machine) -> Cluster:
     return Cluster({"tcp://a:1": machine})
 
 
-def _pool(cluster: Cluster, roots: Roots, **more: object) -> ClusterPool:
-    return ClusterPool(cluster, HANDS, lambda: roots, patience_s=more.pop("patience_s", 600.0), **more)  # type: ignore[arg-type]
+def _pool(
+    cluster: Cluster, roots: Roots, say: Callable[[str], None] = lambda _: None, patience_s: float = 600.0
+) -> ClusterPool:
+    return ClusterPool(cluster, HANDS, lambda: roots, say=say, patience_s=patience_s)
 
 
 def _task(path: Path, tmp_path: Path, number: int = 0) -> ExecutionTask:

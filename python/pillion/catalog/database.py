@@ -344,13 +344,22 @@ class Database:
 
     @contextmanager
     def anew(self) -> Iterator[Database]:
-        """A new, empty catalog beside this one, where a server has both; :meth:`exchange` lets it take its place."""
-        raise NotImplementedError
+        """A new, empty catalog beside this one, where a server has both; :meth:`exchange` lets it take its place.
+
+        Raises CatalogError for one that is a file: there the new one is a file of its own (maintenance/reconcile).
+        """
+        raise self._is_a_file()
         yield
 
     def exchange(self) -> str | None:
-        """Let the catalog that :meth:`anew` made take the place of this one; returns where this one is now."""
-        raise NotImplementedError
+        """Let the catalog that :meth:`anew` made take the place of this one; returns where this one is now.
+
+        Raises CatalogError for one that is a file.
+        """
+        raise self._is_a_file()
+
+    def _is_a_file(self) -> CatalogError:
+        return CatalogError(f"{self.name} is a file: no server has a second catalog beside it.")
 
     def close(self) -> None:
         """Close every connection. Every later transaction raises LibraryClosedError."""
