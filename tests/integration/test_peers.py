@@ -4,9 +4,8 @@ from __future__ import annotations
 
 import json
 import os
-import shutil
 import sqlite3
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -20,33 +19,9 @@ from pillion.model import SidecarKind, SidecarStatus, SidecarUri
 from pillion.peers import beside, inventory, pulling, racing
 from pillion.peers.peer import PeerError, PeerLied
 from pillion.peers.racing import Pace
-from tests.support import devices
 from tests.support.devices import PHOTOS, SIZES
 from tests.support.lying import ChangedPeer
 from tests.support.program import run, run_json
-
-
-@pytest.fixture(scope="module")
-def made(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """A folder of photographs, and a library with thumbnails of them."""
-    folder = tmp_path_factory.mktemp("made")
-    devices.make(folder)
-    return folder
-
-
-@pytest.fixture
-def desk(made: Path, tmp_path: Path) -> Path:
-    """A copy of that library; the photographs are copied too."""
-    shutil.copytree(made, tmp_path, dirs_exist_ok=True)
-    return tmp_path / "desk"
-
-
-@pytest.fixture
-def phone(made: Path, tmp_path: Path, desk: Path) -> Iterator[Library]:
-    """One that knows the same photographs, has made nothing, and has the first for a peer."""
-    with devices.other(made, tmp_path) as library:
-        library.peers.add("desk", str(desk))
-        yield library
 
 
 @pytest.fixture(autouse=True)

@@ -2,11 +2,10 @@
 
 from __future__ import annotations
 
-import shutil
 import sqlite3
 import threading
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -24,36 +23,12 @@ from pillion.peers import beside, pulling, racing
 from pillion.peers.beside import Beside, Fetching
 from pillion.peers.pulling import Pulled
 from pillion.peers.racing import Making, Pace
-from tests.support import devices
 from tests.support.devices import PHOTOS, SIZES
 from tests.support.lying import ChangedPeer
 
 pytestmark = pytest.mark.usefixtures("both_catalogs")
 
 THUMB = SidecarKind("thumb")
-
-
-@pytest.fixture(scope="module")
-def made(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """A folder of photographs, and a library with thumbnails of them."""
-    folder = tmp_path_factory.mktemp("made")
-    devices.make(folder)
-    return folder
-
-
-@pytest.fixture
-def desk(made: Path, tmp_path: Path) -> Path:
-    """A copy of that library; the photographs are copied too."""
-    shutil.copytree(made, tmp_path, dirs_exist_ok=True)
-    return tmp_path / "desk"
-
-
-@pytest.fixture
-def phone(made: Path, tmp_path: Path, desk: Path) -> Iterator[Library]:
-    """One that knows the same photographs, has made nothing, and has the first for a peer."""
-    with devices.other(made, tmp_path) as library:
-        library.peers.add("desk", str(desk))
-        yield library
 
 
 def connect(monkeypatch: pytest.MonkeyPatch, desk: Path, **changes: Callable[[Any], Any]) -> list[ChangedPeer]:
