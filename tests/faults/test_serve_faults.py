@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import json
+import threading
 from collections import Counter
 from collections.abc import Awaitable, Callable, Iterator
 from pathlib import Path
@@ -112,6 +113,37 @@ def test_a_crowd_at_one_missing_sidecar_asks_for_it_once(library: Library, monke
     assert statuses[200, b"RIFF"] > 0
     assert asked["times"] <= CROWD // 10
     assert len(made) == 1
+
+
+def test_what_is_asked_while_another_catalog_takes_its_place_is_answered_from_that_one(
+    library: Library, tmp_path: Path
+) -> None:
+    other = tmp_path / "other"
+    (other / "files").mkdir(parents=True)
+    photos.write_photo(other / "files" / "new.jpg", seed=2, size=(320, 240))
+    with Library.open(other / "library", policy="mobile") as restored:
+        restored.index(other / "files", kinds=["thumb"])
+    asked, replaced = threading.Event(), threading.Event()
+
+    def look(library: Library) -> bytes:
+        asked.set()
+        assert replaced.wait(60)
+        (item,) = library.timeline.page(Chosen())[0]
+        return item.path
+
+    async def replace_amid_it(api: Api) -> bytes:
+        asking = asyncio.create_task(api.read(look))
+        await asyncio.to_thread(asked.wait)
+        for ending in ("-wal", "-shm"):
+            library.root.joinpath(f"catalog.sqlite{ending}").unlink(missing_ok=True)
+        (other / "library" / "catalog.sqlite").rename(library.root / "catalog.sqlite")
+        await api.look_at_catalog()
+        replaced.set()
+        found = await asking
+        await api.write(Library.close)
+        return found
+
+    assert answered(library, replace_amid_it) == b"new.jpg"
 
 
 def test_reading_goes_on_while_the_catalog_is_locked(library: Library) -> None:

@@ -87,6 +87,10 @@ class Counts:
         self._kept[key] = (changed, answer)
         return answer
 
+    def clear(self) -> None:
+        """Keep none of them: another catalog was opened."""
+        self._kept.clear()
+
 
 async def nothing() -> None:
     """What is done where nothing is to be done."""
@@ -138,23 +142,23 @@ class Api:
 
     async def read(self, look: Callable[[Library], T]) -> T:
         """Ask the library something that takes milliseconds."""
-        return await self._fast.run(look, self.library)
+        return await self._of(self._fast, look)
 
     async def read_slowly(self, look: Callable[[Library], T]) -> T:
         """Ask the library something that may take a while."""
-        return await self._slow.run(look, self.library)
+        return await self._of(self._slow, look)
 
     async def search(self, look: Callable[[Library], T]) -> T:
         """Search: one at a time, as each uses all cores, and the index is brought up to date by one alone."""
-        return await self._search.run(look, self.library)
+        return await self._of(self._search, look)
 
     async def write(self, change: Callable[[Library], T]) -> T:
         """Change something, which may have to wait for others that write."""
-        return await self._writes.run(change, self.library)
+        return await self._of(self._writes, change)
 
     async def lend(self, ask: Callable[[Desk], T]) -> T:
         """Ask the desk for other machines' work, which compares and records what they made."""
-        return await self._lend.run(lambda: ask(self.library.desk))
+        return await self._of(self._lend, lambda library: ask(library.desk))
 
     async def in_files(self, work: Callable[..., T], *args: Any) -> T:
         """Do something with a file."""
@@ -162,7 +166,17 @@ class Api:
 
     async def in_files_of_library(self, look: Callable[[Library], T]) -> T:
         """Open one of the user's files, whose disk may be slow."""
-        return await self._files.run(look, self.library)
+        return await self._of(self._files, look)
+
+    async def _of(self, threads: Threads, ask: Callable[[Library], T]) -> T:
+        """Ask the library, and ask again where it was closed meanwhile for another catalog that took its place."""
+        library = self.library
+        try:
+            return await threads.run(ask, library)
+        except LibraryClosedError:
+            if library is self.library:
+                raise
+            return await threads.run(ask, self.library)
 
     async def look_at_catalog(self) -> None:
         """Open the library again if another catalog was put in the place of the one that is open."""
@@ -173,6 +187,7 @@ class Api:
         opened = await self._writes.run(partial(Library.open, self.library.root, create=False))
         before, self.library, self._catalog = self.library, opened, look
         self.known.clear()
+        self.counts.clear()
         await self._writes.run(before.close)
         await self.on_replaced()
 
