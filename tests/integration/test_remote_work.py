@@ -170,6 +170,25 @@ def test_only_the_kinds_that_are_named_and_texts_for_those_made_from_them(
     assert ("thumb", SidecarStatus.READY) not in states
 
 
+@pytest.mark.models
+def test_what_is_made_from_a_text_needs_that_text_alone(
+    root: Path, served: Served, token: Path, tmp_path: Path
+) -> None:
+    """As passages of an image are of its OCR text: the file itself is not fetched for them."""
+    with Library.open(root) as library:
+        library.index(tmp_path / "photos", policy="desktop", kinds=["text", "embeddings"])
+        library.run(kinds=["text"])
+    (tmp_path / "photos" / "note.txt").rename(tmp_path / "note.txt")
+    done = _work(served, token, "--kinds", "embeddings")
+    assert json.loads(done.stdout)["made"] == {"embeddings": 1}, done.stderr
+    (tmp_path / "note.txt").rename(tmp_path / "photos" / "note.txt")
+    with Library.open(tmp_path / "here", policy="desktop") as here, Library.open(root) as there:
+        here.index(tmp_path / "photos", kinds=["text", "embeddings"])
+        here.run(kinds=["text", "embeddings"])
+        (one,), (other,) = (library.ls(kind="embeddings", statuses=[SidecarStatus.READY]) for library in (here, there))
+        assert (one.uri, one.checksum) == (other.uri, other.checksum)
+
+
 def test_a_bad_file_fails_as_it_would_here(root: Path, served: Served, token: Path, tmp_path: Path) -> None:
     (tmp_path / "photos" / "bad.jpg").write_bytes(next((tmp_path / "photos").glob("*.jpg")).read_bytes()[:300])
     with Library.open(root) as library:

@@ -23,15 +23,15 @@ _QUIET = {
 
 
 class Cluster:
-    """``folder``: for files and logs. Programs of it inherit ``env``."""
+    """``folder``: for files and logs. Programs of it inherit ``env``. ``protocol``: tcp or tls."""
 
-    def __init__(self, folder: Path, env: dict[str, str] | None = None) -> None:
+    def __init__(self, folder: Path, env: dict[str, str] | None = None, protocol: str = "tcp") -> None:
         self._folder = folder
         self._env = {**os.environ, **_QUIET, "PYTHONPATH": os.pathsep.join(_paths()), **(env or {})}
         with socket.socket() as probe:
             probe.bind(("127.0.0.1", 0))
             self.port = int(probe.getsockname()[1])
-        self.address = f"tcp://127.0.0.1:{self.port}"
+        self.address = f"{protocol}://127.0.0.1:{self.port}"
         self.workers: list[subprocess.Popen[bytes]] = []
         self.scheduler = self._start_scheduler()
 
@@ -41,7 +41,8 @@ class Cluster:
             return subprocess.Popen(command, stdout=log, stderr=log, env={**self._env, **env}, cwd=self._folder)
 
     def _start_scheduler(self) -> subprocess.Popen[bytes]:
-        arguments = ("--host", "127.0.0.1", "--port", str(self.port), "--no-dashboard", "--no-show")
+        host = self.address.rpartition(":")[0]
+        arguments = ("--host", host, "--port", str(self.port), "--no-dashboard", "--no-show")
         started = self._start("scheduler", "distributed.cli.dask_scheduler", *arguments, env={})
         wait_until(self._answers, "the scheduler")
         return started
@@ -85,10 +86,10 @@ def _paths() -> Sequence[str]:
 
 
 @contextmanager
-def running(folder: Path, env: dict[str, str] | None = None) -> Iterator[Cluster]:
+def running(folder: Path, env: dict[str, str] | None = None, protocol: str = "tcp") -> Iterator[Cluster]:
     """A cluster without workers, while inside."""
     folder.mkdir(parents=True, exist_ok=True)
-    cluster = Cluster(folder, env)
+    cluster = Cluster(folder, env, protocol)
     try:
         yield cluster
     finally:

@@ -36,11 +36,31 @@ class Broken(Exception):
 
 
 def check_address(address: str) -> str:
-    """Raises UsageError for what is no address of a scheduler, ItemError where the package for it is missing."""
+    """Raises UsageError for what is no address of a scheduler, or for ``tls://`` without certificates; ItemError where
+    the package for it is missing."""
     if not _ADDRESS.fullmatch(address):
         raise UsageError(f"{address!r} is no address of a Dask scheduler, such as tcp://scheduler:8786 or tls://....")
     extras.require("dask", "Dask clusters")
+    if address.startswith("tls:"):
+        _check_certificates()
     return address
+
+
+def _check_certificates() -> None:
+    """Whether Dask's settings name the certificates that a client shows and goes by. Raises UsageError."""
+    import distributed
+
+    security: Any = distributed.Security
+    try:
+        lacking = security().get_connection_args("client")["ssl_context"] is None
+    except (OSError, ValueError) as error:
+        raise UsageError(f"The certificates that Dask's settings name cannot be used ({_said(error)}).") from error
+    if lacking:
+        raise UsageError(
+            "An address with tls:// needs certificates: say them in ~/.config/dask (distributed.comm.tls: ca-file, and"
+            " cert and key of client), or by DASK_DISTRIBUTED__COMM__TLS__CA_FILE,"
+            " DASK_DISTRIBUTED__COMM__TLS__CLIENT__CERT and DASK_DISTRIBUTED__COMM__TLS__CLIENT__KEY."
+        )
 
 
 class Placed:

@@ -208,7 +208,9 @@ class LentJobs:
             self._held[lent.job] = folder
         try:
             for text, about in lent.texts.items():
-                self._get(lent, texts[SidecarKind(text)], about.size, about.hash, NEVER_SAMPLED, text)
+                # One that the server cannot read any more is not there, as it would not be for a worker beside it.
+                if about.size:
+                    self._get(lent, texts[SidecarKind(text)], about.size, about.hash, NEVER_SAMPLED, text)
             if not texts:
                 self._get(lent, source, lent.source.size, lent.source.hash, lent.sample_above)
         except DeskError as error:
@@ -251,7 +253,10 @@ class LentJobs:
             Due(variant=variant, wanted=recipe, settings=settings, fresh=True)
             for variant, recipe in lent.recipes.items()
         )
-        mtime_ns = source.stat().st_mtime_ns if source.exists() else 0
+        if texts:
+            # What it is made from stands for its source, of which nothing is read: a film need not be fetched for this.
+            source = next(iter(texts.values()))
+        found = source.stat() if source.exists() else None
         staging = self._store.new_staging_path(self._owner)
         job = ClaimedJob(
             id=lent.job,
@@ -264,7 +269,7 @@ class LentJobs:
             hash=lent.source.hash,
             mime=lent.mime,
             size=lent.source.size,
-            sources=((os.fsencode(source), lent.source.size, mtime_ns),),
+            sources=((os.fsencode(source), found.st_size, found.st_mtime_ns),) if found else (),
             due=making,
             variants=tuple(lent.recipes),
             texts={},
