@@ -35,6 +35,7 @@ NOT_RUN = {
     ("events.md", "pillion events --follow            # from now on, until Ctrl-C (exit code 130)"),
     ("scale.md", "pip install 'pillion[cluster]'"),
     ("scale.md", "pip install 'pillion[dask]'    # here, and where the Dask workers run, with the extras of the kinds"),
+    ("scale.md", "export DASK_DISTRIBUTED__COMM__TLS__CA_FILE=/etc/dask/ca.pem"),
     ("scale.md", "pillion migrate photos.pillion postgresql://pillion@db.example/pillion"),
     ("scale.md", "pillion locations map /mnt/archive /data/archive        # on the machine where it is /data/archive"),
     ("search.md", "pillion search plum jam"),
