@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import TypeVar
 
 import pytest
+import sqlalchemy as sa
 
 import pillion
 from pillion import events
@@ -19,6 +20,7 @@ from pillion.catalog.database import Database
 from pillion.catalog.events import append_events, event_of, events_after, newest_event, stored_event
 from pillion.events import Event, event_json
 from pillion.model import SidecarStatus
+from pillion.queue import subscription
 from tests.support.program import COMMAND, run, run_json
 
 
@@ -121,6 +123,26 @@ def test_only_the_newest_events_are_kept(tmp_path: Path, monkeypatch: pytest.Mon
         assert [event.id for event in events_after(connection, 455)] == list(range(456, 501))
         assert list(events_after(connection, 500)) == []
     database.close()
+
+
+def test_events_are_read_a_part_at_a_time(library: pillion.Library, monkeypatch: pytest.MonkeyPatch) -> None:
+    """So that what one who listens needs does not grow with what is kept."""
+    monkeypatch.setattr(subscription, "_PART", 7)
+    read: list[int] = []
+
+    def counted(connection: sa.Connection, after: int) -> Iterator[Event]:
+        for event in events_after(connection, after):
+            read.append(event.id)
+            yield event
+
+    monkeypatch.setattr(subscription, "events_after", counted)
+    with library._database.write() as connection:
+        append_events(connection, [events.Queued(kind="ocr", jobs=1)] * 50, 1.0)
+    found = library.events()
+    assert next(found).id == 1
+    assert read == list(range(1, 8))
+    assert [event.id for event in found] == list(range(2, 51))
+    assert [event.id for event in library.events(since=99)] == list(range(1, 51)), "of a catalog that was made anew"
 
 
 def test_events_follow_what_another_process_does_until_ctrl_c(tmp_path: Path, folder: Path) -> None:

@@ -11,6 +11,7 @@ from pathlib import Path
 
 import pytest
 import sqlalchemy as sa
+from sqlalchemy.dialects import sqlite
 
 from pillion import _core
 from pillion.catalog import locations as catalog_locations
@@ -115,13 +116,14 @@ CHOICES = [
 ]
 
 
-@pytest.mark.parametrize("few", [0, 60])
+@pytest.mark.parametrize(("few", "listed"), [(0, 0), (0, 1000), (60, 1000)])
 @pytest.mark.parametrize("chosen", CHOICES, ids=str)
 def test_pages_counts_and_places_are_those_of_all_that_fits(
-    made: tuple[Database, list[Made]], chosen: Chosen, few: int, monkeypatch: pytest.MonkeyPatch
+    made: tuple[Database, list[Made]], chosen: Chosen, few: int, listed: int, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """However many are looked up by themselves, or looked through."""
+    """However many are looked up by themselves, or looked through, and however those of a folder are known."""
     database, rows = made
+    monkeypatch.setattr(timeline, "LISTED", listed)
     for name in ("FEW", "COUNTED"):
         monkeypatch.setattr(timeline, name, few)
     monkeypatch.setattr(timeline, "LOOKED_AT", 31)
@@ -155,3 +157,12 @@ def _paged(connection: sa.Connection, chosen: Chosen, descending: bool) -> Seque
         found += [(item.shown_at, item.content_uuid) for item in page]
         if after is None:
             return found
+
+
+def test_the_contents_of_a_folder_are_listed_by_their_index(made: tuple[Database, list[Made]]) -> None:
+    database, _ = made
+    listed = timeline._listed((1, b"a")).compile(dialect=sqlite.dialect())
+    values = tuple(listed.params[name] for name in listed.positiontup or ())
+    with database.read() as connection:
+        ((*_, plan),) = connection.exec_driver_sql(f"EXPLAIN QUERY PLAN {listed}", values).all()
+    assert "INDEX entries_folder (location_id=? AND path>? AND path<?)" in plan

@@ -173,6 +173,15 @@ it is what the file is taken for, and the engine that reads that type decides (:
 the file was found to be gone. ``queued``: 0 from a change of the row until it has been queued. ``ctime_ns``: NULL for
 files of other indexers."""
 
+entries_folder = Index(
+    "entries_folder",
+    entries.c.location_id,
+    entries.c.path,
+    entries.c.content_uuid,
+    sqlite_where=text("removed_at IS NULL AND content_uuid IS NOT NULL"),
+)
+"""The contents of a folder, read from the index alone."""
+
 entries_to_queue = Index(
     "entries_to_queue",
     entries.c.location_id,

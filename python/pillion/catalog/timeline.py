@@ -36,6 +36,9 @@ FEW = 5000
 """Contents of a choice are looked up if they are at most so many; else the timeline is looked through for them."""
 COUNTED = 100_000
 """Of a choice of at most so many contents, all are looked up to be counted."""
+LISTED = 15_000
+"""The contents of a folder of at most so many files are listed once, and not looked up one by one, by who looks through
+the timeline for them."""
 LOOKED_AT = 20_000
 """So many contents are looked through for one page of a choice."""
 MOST_TYPES = 100
@@ -152,7 +155,7 @@ def _parts(connection: sa.Connection, chosen: Chosen, between: Between) -> list[
     if indexed is not None:
         return [_PLACES.where(*between.of(_PLACE), one) for one in indexed]
     few = _few(connection, chosen, FEW)
-    return None if few is None else [_of_few(connection, chosen, between, few)]
+    return None if few is None else [_of_few(connection, between, few)]
 
 
 def _indexed(connection: sa.Connection, chosen: Chosen) -> list[sa.ColumnElement[bool]] | None:
@@ -171,10 +174,18 @@ def _indexed(connection: sa.Connection, chosen: Chosen) -> list[sa.ColumnElement
     return [*(contents.c.mime == mime for mime in mimes), sa.and_(unknown, _of_claimed(chosen.types))]
 
 
-def _of_few(connection: sa.Connection, chosen: Chosen, between: Between, few: sa.Select[Any]) -> sa.Select[Any]:
-    """The places of a choice in a range, among the contents ``few``."""
-    here = contents.c.content_uuid.in_(few)
-    return sa.select(*_BY_KEY).where(here, *between.of(_BY_KEY), *_fits(connection, chosen))
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Few:
+    """The contents among which all of a choice are, and what of the choice is still to be looked at."""
+
+    among: sa.Select[Any]
+    left: Chosen
+
+
+def _of_few(connection: sa.Connection, between: Between, few: Few) -> sa.Select[Any]:
+    """The places of a choice in a range, among few contents."""
+    here = contents.c.content_uuid.in_(few.among)
+    return sa.select(*_BY_KEY).where(here, *between.of(_BY_KEY), *_fits(connection, few.left))
 
 
 def _looked_through(
@@ -206,7 +217,11 @@ def _fits(connection: sa.Connection, chosen: Chosen) -> list[sa.ColumnElement[bo
     if chosen.state is not None:
         same = sidecars.c.content_uuid == contents.c.content_uuid
         where.append(sa.exists().where(same, sidecars.c.status == chosen.state.value))
-    if chosen.folder is not None:
+    if chosen.folder is not None and not _has_many(connection, *chosen.folder, LISTED):
+        # The function keeps SQLite from the index of contents, which has them in another order.
+        here = sa.func.coalesce(contents.c.content_uuid, "")
+        where.append(here.in_(_listed(chosen.folder)))
+    elif chosen.folder is not None:
         # The sum keeps SQLite from looking through the folder, instead of the content's few files, for each row.
         place = _inside(chosen.folder, entries.c.location_id + 0)
         where.append(sa.exists().where(entries.c.content_uuid == contents.c.content_uuid, *place))
@@ -224,19 +239,25 @@ def _inside(
     return where
 
 
-def _few(connection: sa.Connection, chosen: Chosen, most: int) -> sa.Select[Any] | None:
+def _listed(folder: tuple[int, bytes]) -> sa.Select[Any]:
+    """The contents of a folder, with all below, as their index has them."""
+    uuid = entries.c.content_uuid
+    return sa.select(uuid).where(*_inside(folder), uuid.is_not(None))
+
+
+def _few(connection: sa.Connection, chosen: Chosen, most: int) -> Few | None:
     """The contents among which all of a choice are, if some part of it is of at most about ``most``; else None."""
     if chosen.folder is not None and not _has_many(connection, *chosen.folder, most):
-        return sa.select(entries.c.content_uuid).where(*_inside(chosen.folder))
+        return Few(among=_listed(chosen.folder), left=replace(chosen, folder=None))
     if chosen.types:
         other = contents.alias()
         of_types = other.c.mime.in_([*_mimes(connection, chosen.types), UNKNOWN])
         if not _are_many(connection, other.c.content_uuid, of_types, most):
-            return sa.select(other.c.content_uuid).where(of_types)
+            return Few(among=sa.select(other.c.content_uuid).where(of_types), left=chosen)
     if chosen.state is SidecarStatus.FAILED:
         unresolved = failures.c.resolved_at.is_(None)
         if not _are_many(connection, failures.c.content_uuid, unresolved, most):
-            return sa.select(failures.c.content_uuid).where(unresolved)
+            return Few(among=sa.select(failures.c.content_uuid).where(unresolved), left=chosen)
     return None
 
 
@@ -350,7 +371,7 @@ def months(connection: sa.Connection, chosen: Chosen) -> list[tuple[int, int, in
     few = _few(connection, chosen, COUNTED) if _indexed(connection, chosen) is None else None
     if few is None:
         return list(_counted(connection, chosen, whole))
-    found = Counter(_month(row[0]) for row in connection.execute(_of_few(connection, chosen, whole, few)))
+    found = Counter(_month(row[0]) for row in connection.execute(_of_few(connection, whole, few)))
     return [(*month, number, _begin(*_next(*month))) for month, number in sorted(found.items(), reverse=True)]
 
 

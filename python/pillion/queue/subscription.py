@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable, Iterator
+from itertools import islice
 
 from pillion.catalog.database import Database
 from pillion.catalog.events import events_after, newest_event
@@ -11,6 +12,8 @@ from pillion.events import Event
 
 _LOOK_S = 0.2
 """How often a follower looks for new events: one look is a lookup of the newest id."""
+_PART = 500
+"""So many events are read at a time."""
 
 
 class Subscription:
@@ -40,10 +43,19 @@ def events_since(database: Database, since: int, *, follow: bool) -> Iterator[Ev
         time.sleep(_LOOK_S)
 
 
-def _new(database: Database, seen: int) -> list[Event]:
-    """The events after ``seen``; all of them where that is from before the catalog was made anew."""
+def _new(database: Database, seen: int) -> Iterator[Event]:
+    """The events after ``seen``; all of them where that is from before the catalog was made anew.
+
+    A part at a time, each in a transaction of its own: all that are kept would be some 20 MB.
+    """
+    while part := _part(database, seen):
+        yield from part
+        seen = part[-1].id
+
+
+def _part(database: Database, seen: int) -> list[Event]:
     with database.read() as connection:
         newest = newest_event(connection)
         if newest == seen:
             return []
-        return list(events_after(connection, seen if newest > seen else 0))
+        return list(islice(events_after(connection, seen if newest > seen else 0), _PART))

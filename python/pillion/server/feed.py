@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import asyncio
 import functools
+import itertools
 import logging
 from collections import Counter
 from collections.abc import AsyncIterator, Sequence
@@ -69,7 +70,7 @@ class Feed:
         newest = await self._api.read(lambda library: library.newest_event())
         if newest == self.newest:
             return
-        for event in await self._api.read(lambda library: _after(library, self.newest)):
+        for event in await self._api.read(functools.partial(_after, seen=self.newest, most=None)):
             if isinstance(event, Ready):
                 self.ready[event.kind] += len(event.variants)
             elif isinstance(event, Failed) and event.error_class is not None:
@@ -79,8 +80,9 @@ class Feed:
         self._woken = asyncio.Event()
 
 
-def _after(library: Library, seen: int) -> Sequence[Event]:
-    return list(library.events(since=seen))
+def _after(library: Library, seen: int, most: int | None) -> Sequence[Event]:
+    """The first ``most`` events after one that was seen."""
+    return list(itertools.islice(library.events(since=seen), most))
 
 
 async def listen(api: Api, request: Request) -> Answer | Stream:
@@ -91,8 +93,7 @@ async def listen(api: Api, request: Request) -> Answer | Stream:
         since = int(again)
     accepted = request.headers.get(b"accept", b"")
     if b"application/json" in accepted and b"text/event-stream" not in accepted:
-        found = await api.read(lambda library: _after(library, since or 0))
-        page = found[: request.values["limit"]]
+        page = await api.read(functools.partial(_after, seen=since or 0, most=request.values["limit"]))
         return json_answer(
             {
                 "events": [event_json(event) for event in page],
@@ -118,7 +119,7 @@ async def _pieces(api: Api, receive: Receive, seen: int) -> AsyncIterator[bytes]
         yield b"retry: 2000\n\n"
         while not (gone.done() or stopping.done()):
             woken = asyncio.ensure_future(api.feed.next().wait())
-            found = (await api.read(functools.partial(_after, seen=seen)))[:_PAGE]
+            found = await api.read(functools.partial(_after, seen=seen, most=_PAGE))
             if found:
                 seen = found[-1].id
                 woken.cancel()

@@ -146,6 +146,13 @@ def upgrade() -> None:
         sqlite_where=sa.text("queued = 0"),
         postgresql_where=sa.text("queued = 0"),
     )
+    op.create_index(
+        "entries_folder",
+        "entries",
+        ["location_id", "path", "content_uuid"],
+        sqlite_where=sa.text("removed_at IS NULL AND content_uuid IS NOT NULL"),
+        postgresql_where=sa.text("removed_at IS NULL AND content_uuid IS NOT NULL"),
+    )
     op.create_table(
         "failures",
         sa.Column("content_uuid", _TEXT, nullable=False),
