@@ -24,7 +24,7 @@ from pillion import _core
 from pillion.errors import ErrorClass, ItemError
 from pillion.model import UNKNOWN
 from pillion.readers.documents import table
-from pillion.readers.images import heif, pillow
+from pillion.readers.images import heif, pillow, xpm
 from pillion.readers.media.demuxers import ALLOWED, BY_TYPE
 from pillion.readers.media.opening import opened
 
@@ -399,6 +399,46 @@ def test_every_format_of_pillow_is_let_through() -> None:
             assert _core.media_class(_core.mime_from_name(f"a{ending}".encode())) == "image", (name, ending)
 
 
+@pytest.mark.parametrize(
+    ("colour", "wanted"),
+    [
+        ("c DimGray", (105, 105, 105, 255)),
+        ("c gray50", (127, 127, 127, 255)),
+        ("c grey39", (99, 99, 99, 255)),
+        ("c Light Goldenrod", (238, 221, 130, 255)),
+        ("c brown1", (255, 64, 64, 255)),
+        ("c #F80", (255, 136, 0, 255)),
+        ("c #FFFF80000000", (255, 128, 0, 255)),
+        ("m white c none s back", (0, 0, 0, 0)),
+        ("s c m white g gray75", (191, 191, 191, 255)),
+        ("c nobody's colour", (0, 0, 0, 0)),
+    ],
+)
+def test_colours_of_xpm(colour: str, wanted: tuple[int, ...]) -> None:
+    source = f'/* XPM */\nstatic char *x[] = {{ /* "sizes" */ "2 1 2 2",\n"ab\t{colour}", "  c None",\n"ab  "\n}};\n'
+    pixels = pillion.decode(source.encode())
+    assert [tuple(pixel) for pixel in pixels[0].tolist()] == [wanted, (0, 0, 0, 0)]
+
+
+@pytest.mark.parametrize(
+    "strings",
+    [
+        [],
+        ["2 1"],
+        ["2 1 1 -1", "a c red", "aa"],
+        ["2 2 1 1", "a c red", "aa"],
+        ["2 1 1 1", "a c red", "a"],
+        ["2 1 1 1", "a c red", "ab"],
+        ["2 1 99999999 1", "a c red", "aa"],
+    ],
+)
+def test_a_damaged_xpm_is_said_to_be(strings: list[str]) -> None:
+    listed = ", ".join(f'"{string}"' for string in strings)
+    with pytest.raises(ItemError, match="XPM picture is damaged") as error:
+        pillion.decode(f"/* XPM */ static char *x[] = {{{listed}}};".encode())
+    assert error.value.error_class is ErrorClass.CORRUPT
+
+
 @pytest.mark.parametrize("ending", ["blp", "msp", "xbm", "xpm", "fits", "gbr", "dcx"])
 def test_rare_pictures_are_read(ending: str, tmp_path: Path) -> None:
     path = tmp_path / f"a.{ending}"
@@ -428,7 +468,7 @@ def test_rare_pictures_are_read(ending: str, tmp_path: Path) -> None:
     assert pixels.shape[:2] == (16, 32)
     assert pixels[8, 2, :3].max() != pixels[8, 30, :3].max()
     unnamed = _core.sniff(path.read_bytes())
-    assert unnamed in pillow.MIMES
+    assert unnamed in pillow.MIMES | xpm.MIMES
 
 
 def test_every_ending_of_libheif_is_let_through() -> None:

@@ -196,6 +196,19 @@ def test_folders_of_the_system_are_left_out_and_named(library: pillion.Library, 
     assert (report.files, len(report.system)) == (FILES, 4)
 
 
+def test_files_on_a_disk_that_is_away_are_found_by_their_paths(library: pillion.Library, disk: Path) -> None:
+    library.index(disk)
+    files = [path for path in sorted(disk.rglob("*")) if path.is_file()]
+    known = [library.find(path) for path in files]
+    assert all(len(found) == 1 for found in known)
+    unplug(disk, mount_point=False)
+    assert not files[0].exists()
+    assert [library.find(path) for path in files] == known
+    library.index()
+    assert [library.find(path) for path in files] == known
+    assert library.find(disk / "never-there.jpg") == []
+
+
 def test_the_program_says_what_to_do(disk: Path, tmp_path: Path) -> None:
     library = tmp_path / "library"
     assert run("index", disk, "--library", library, "--policy", "mobile").returncode == 0
@@ -203,7 +216,7 @@ def test_the_program_says_what_to_do(disk: Path, tmp_path: Path) -> None:
     done = run("index", "--library", library)
     assert done.returncode == 0
     assert f"{disk} is offline: the folder is empty, and 12 files were in it" in done.stderr
-    assert "--accept-removals" in done.stderr
+    assert f"pillion index {disk} --accept-removals --library {library}" in done.stderr
     assert "offline: the folder is empty" in run("status", "--library", library).stdout
     listed = run("locations", "--library", library)
     assert "offline" in listed.stdout

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import shlex
 import sys
 from collections.abc import Container, Iterable, Iterator, Mapping, Sequence
 from typing import TYPE_CHECKING, Any
@@ -12,6 +13,8 @@ from pillion.cli.options import printable
 from pillion.quoting import harmless
 
 if TYPE_CHECKING:
+    from pathlib import Path
+
     from pillion.catalog.contents import Unmade
     from pillion.index.indexer import IndexReport
     from pillion.library import Library
@@ -151,13 +154,14 @@ def print_index(library: Library, report: IndexReport, generation_s: float) -> N
     say(f"Library: {printable(library.root)}")
 
 
-def note_offline(report: IndexReport) -> None:
-    """What to do about each Location whose files cannot be seen."""
+def note_offline(report: IndexReport, library: Path | str | None) -> None:
+    """What to do about each Location whose files cannot be seen. ``library``: as the command names it."""
+    named = "" if library is None else f" --library {shlex.quote(printable(library))}"
     for path, why in report.offline:
         shown = printable(path)
         note(
             f"Warning: {shown} is offline: {why}. Is its disk mounted? Its entries and sidecars are kept as they are. "
-            f"If the files are really gone: pillion index '{shown}' --accept-removals"
+            f"If the files are really gone: pillion index {shlex.quote(shown)} --accept-removals{named}"
         )
 
 

@@ -109,10 +109,10 @@ def similar(file: Path, library: Path | None, limit: int, as_json: bool) -> None
 
     Exit code 1 if nothing is found. JSON: as that of 'pillion search'.
     """
-    if not file.exists():
-        raise UsageError(f"There is no file {printable(str(file))}.")
     with open_library(library) as opened:
         known = _known(opened.find(str(file)))
+        if known is None and not file.exists():
+            raise UsageError(f"There is no file {printable(str(file))}.")
         found = opened.searching.similar(file, content_uuid=known, limit=limit, progress=_progress())
     _print_found(found, as_json)
 

@@ -9,7 +9,16 @@ from typing import TYPE_CHECKING
 import click
 
 from pillion.cli.lines import progress_shown
-from pillion.cli.options import PATH, STAYS, json_option, kinds_option, library_option, open_library, split_kinds
+from pillion.cli.options import (
+    PATH,
+    STAYS,
+    json_option,
+    kinds_option,
+    library_folder,
+    library_option,
+    open_library,
+    split_kinds,
+)
 from pillion.cli.output import (
     index_json,
     is_quiet,
@@ -31,6 +40,18 @@ if TYPE_CHECKING:
 
 def _note_waiting(holder: str) -> None:
     note(f"{holder}; waiting for it to end.")
+
+
+def _refuse_new_for_nothing(library: Path | str | None, paths: tuple[Path, ...]) -> None:
+    """No library is made where the folders for it are mistyped or missing. Raises UsageError."""
+    from pillion.library import CATALOG
+    from pillion.library.arguments import existing_folder
+    from pillion.model import is_catalog_url
+
+    if is_catalog_url(library) or (library_folder(library) / CATALOG).exists():
+        return
+    for path in paths:
+        existing_folder(path)
 
 
 @click.command()
@@ -68,6 +89,7 @@ def index(
     Ctrl-C stops; run it again to go on.
     """
     chosen = split_kinds(kinds)
+    _refuse_new_for_nothing(library, paths)
     with (
         open_library(library, create=bool(paths), policy=policy) as opened,
         progress_shown(quiet=as_json and no_wait) as live,
@@ -99,7 +121,7 @@ def index(
             print_json(index_json(opened, report, generation_s))
         elif not is_quiet():
             print_index(opened, report, generation_s)
-        note_offline(report)
+        note_offline(report, library)
         _print_notices(worked)
         now = opened.status()
         failed = bool(now.kept) or any(row["failed"] for row in sidecar_counts(now.sidecars).values())

@@ -89,15 +89,20 @@ class Looking:
             return unknown_endings(connection)
 
     def find(self, what: str | os.PathLike[str] | UUID) -> list[str]:
-        """The content uuids for ``what``: the path of a file in the library, a uuid or its start, or an address."""
+        """The content uuids for ``what``: the path of a file in the library, a uuid or its start, or an address.
+
+        The file may be on a disk that is away.
+        """
         what = str(what) if isinstance(what, UUID) else os.fspath(what)
         if SidecarUri.is_one(what):
             what = SidecarUri.parse(what).content_uuid
-        if os.path.exists(what):
-            path = os.path.realpath(os.fsencode(what))
+        path = os.path.realpath(os.fsencode(what))
+        if os.path.exists(path):
             return self.sidecars.contents_at(path)
         with self._database.read() as connection:
-            return catalog_sidecars.find_content(connection, what.lower())
+            found = catalog_sidecars.find_content(connection, what.lower())
+        # What is on a disk that is away is known all the same.
+        return found or self.sidecars.contents_at(path)
 
     def content_info(self, content_uuid: ContentId) -> tuple[str | None, int, str] | None:
         """(hash, size in bytes, mime) of a content, or None if it is not in the library."""

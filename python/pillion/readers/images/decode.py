@@ -18,7 +18,7 @@ from typing import TYPE_CHECKING, Any, TypeVar, cast
 from pillion import _core, extras
 from pillion.errors import ErrorClass, ItemError
 from pillion.model import UNKNOWN, Recipe
-from pillion.readers.images import heif, libraw, pillow
+from pillion.readers.images import heif, libraw, pillow, xpm
 from pillion.readers.images.base import DecodedPicture, PictureEngine, by_rendering
 from pillion.readers.source import open_regular
 
@@ -30,7 +30,7 @@ Source = str | os.PathLike[str] | bytes
 MAX_PIXELS = 1 << 28
 """Pictures with more than these 268 million pixels are refused, unless the caller sets another limit."""
 
-ENGINES = cast("tuple[PictureEngine, ...]", (heif, libraw, pillow))
+ENGINES = cast("tuple[PictureEngine, ...]", (heif, libraw, pillow, xpm))
 """In the order in which they are tried."""
 _SNIFFED = 1 << 16
 _TIFF = "image/tiff"

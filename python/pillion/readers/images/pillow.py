@@ -59,7 +59,6 @@ _FORMATS: Mapping[str, str] = {
     "image/x-photo-cd": "PCD",
     "image/x-pixar": "PIXAR",
     "image/x-xbitmap": "XBM",
-    "image/x-xpixmap": "XPM",
 }
 """Type -> Pillow's name of the only format that is tried: others would run programs or read other files."""
 MIMES = frozenset(_FORMATS)
