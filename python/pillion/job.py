@@ -176,7 +176,10 @@ _LATER_BUDGETS = (Budget(alone=True, share=0.5), Budget(alone=True, share=0.25, 
 
 def budget_of(attempts: int, last: Failure | None) -> Budget:
     """The budget of the next try after ``attempts`` tries; ``last`` is the last failure (None: there was none)."""
-    if last is None or attempts == 0 or not RETRY_POLICIES[last.error_class].alone:
+    if last is None or attempts == 0:
+        return FULL_BUDGET
+    # A missing tool is never what was charged: the failure before it is not known any more, and may have been a crash.
+    if last.error_class is not ErrorClass.MISSING_TOOL and not RETRY_POLICIES[last.error_class].alone:
         return FULL_BUDGET
     return _LATER_BUDGETS[min(attempts, len(_LATER_BUDGETS)) - 1]
 
@@ -234,10 +237,10 @@ HELD_BACK_S = 30.0
 """How long a job with a missing tool lets others of its kind go first: they may need another model or language."""
 
 
-def job_held_back(attempts: int, last: Failure | None, now: float) -> JobChange:
-    """Given back because a tool is missing. Counts no attempt and keeps the last failure."""
+def job_held_back(attempts: int, missing: Failure, now: float) -> JobChange:
+    """Given back because a tool is missing. Counts no attempt; the failure tells this wait from that for a retry."""
     later = now + HELD_BACK_S
-    return JobChange(before=_CLAIMED, state=JobState.QUEUED, attempts=attempts, not_before=later, failure=last)
+    return JobChange(before=_CLAIMED, state=JobState.QUEUED, attempts=attempts, not_before=later, failure=missing)
 
 
 def job_failed_once(attempts: int, failure: Failure, now: float) -> JobChange:

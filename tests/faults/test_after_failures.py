@@ -7,8 +7,9 @@ import os
 import signal
 import subprocess
 import sys
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
+from typing import Any
 
 import pysqlite3
 import pytest
@@ -22,6 +23,7 @@ from pillion.kinds.registry import WRITES
 from pillion.library import Library
 from pillion.model import SidecarStatus
 from pillion.queue import work
+from pillion.queue.jobs import CatalogJobs
 from tests.support import engines, photos
 from tests.support.evil import DEEDS
 from tests.support.invariants import check_invariants
@@ -122,6 +124,37 @@ def test_a_missing_tool_pauses_its_kind_charges_nothing_and_goes_on_in_the_next_
         assert other.status().holds == []
         assert other.status().sidecars["thumb"][SidecarStatus.READY] == 2
     check_invariants(tmp_path / "library", finished=True)
+
+
+def test_a_run_ends_when_only_what_lacks_a_tool_is_left(
+    tmp_path: Path, folder: Path, log: Path, library: Library, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    record = CatalogJobs.finish
+
+    def one_by_one(self: CatalogJobs, results: Sequence[Any], now: float) -> Mapping[str, str]:
+        # What works after the miss ends the hold on its kind, so that the others go on.
+        return {lane: text for result in results for lane, text in record(self, [result], now).items()}
+
+    monkeypatch.setattr(CatalogJobs, "finish", one_by_one)
+    monkeypatch.setattr(states, "HELD_BACK_S", 100.0)
+    (tmp_path / "first").mkdir()
+    _add(tmp_path / "first", "tool")
+    library.index(tmp_path / "first")
+    library.index(folder)
+    assert library.run().notices == {"thumb": "The tool is not installed."}
+    assert _ready(library) == 2 * GOOD
+    assert len(engines.tries(log, "tool")) == 1
+    (hold,) = library.status().holds
+    assert (hold.kind, hold.notice) == ("thumb", "The tool is not installed.")
+    assert library.status().queue["thumb"].counts[JobState.PAUSED] == 1
+    # A later run looks again at once.
+    library.run()
+    assert len(engines.tries(log, "tool")) == 2
+    (log / engines.TOOL).touch()
+    assert library.run().notices == {}
+    assert _ready(library) == 2 * (GOOD + 1)
+    assert library.status().holds == []
+    check_invariants(library.root, finished=True)
 
 
 def test_a_running_engine_goes_on_by_itself_when_the_tool_is_there(
@@ -233,6 +266,7 @@ def test_what_a_dead_process_held_is_rescued_within_two_seconds(folder: Path, lo
 _WORK = """
 import sys
 from pillion.queue import work
+from pillion.queue.jobs import CatalogJobs
 from pillion.catalog import queue as jobs
 from pillion.library import Library
 

@@ -17,6 +17,7 @@ from pillion.catalog import failures as catalog_failures
 from pillion.catalog import gates
 from pillion.catalog import locations as catalog_locations
 from pillion.catalog import outcomes as catalog_outcomes
+from pillion.catalog import peers as catalog_peers
 from pillion.catalog import queue as catalog_queue
 from pillion.catalog import queueing as catalog_queueing
 from pillion.catalog import requests as catalog_requests
@@ -30,7 +31,7 @@ from pillion.catalog.rebuilding import register_device, this_device
 from pillion.catalog.tables import jobs, metadata, sidecars
 from pillion.errors import CatalogError, ErrorClass, LibraryVersionError
 from pillion.index.wants import wanted
-from pillion.job import JobState, Urgency, job_done, job_failed_once
+from pillion.job import JobState, Urgency, job_done, job_failed_once, job_held_back
 from pillion.model import Failure, Recipe, SidecarKind, SidecarStatus, WantedSidecar
 
 OCR = wanted("ocr", "default", Recipe(generator="ocr", version=1), {"languages": ["eng"]})
@@ -313,6 +314,26 @@ def test_a_job_that_failed_once_waits_for_its_time(database: Database) -> None:
     assert _claim(database, now=change.not_before - 0.1) == []
     (again,) = _claim(database, now=change.not_before)
     assert again.attempts == 1
+
+
+def test_the_wait_for_a_tool_is_told_from_a_retry_and_from_a_fetch(database: Database) -> None:
+    _fill(database, 3)
+    missing = job_held_back(0, Failure(error_class=ErrorClass.MISSING_TOOL, message="run this"), 10.0)
+    slow = job_failed_once(0, Failure(error_class=ErrorClass.TIMEOUT, message="slow"), 10.0)
+    lacking, tried = _claim(database, now=10.0, limit=2)
+    with database.write() as connection:
+        catalog_queue.finish(connection, [(lacking.id, "t", missing), (tried.id, "t", slow)], 10.0)
+        catalog_peers.hold_jobs(connection, [(20.0, _uuid(2), SidecarKind("ocr"), 0.0)])
+    with database.read() as connection:
+        assert catalog_queue.lacking_tools(connection, ["ocr"], 10.0) == [(lacking.id, "ocr", "run this")]
+        for closed in ((), (7,)):
+            assert catalog_queue.next_retry(connection, "ocr", 11.0, closed) == 20.0
+            assert catalog_queue.next_retry(connection, "ocr", 20.0, closed) == missing.not_before
+            assert catalog_queue.next_retry(connection, "ocr", 20.0, closed, lacking=False) is None
+    with database.write() as connection:
+        catalog_queue.end_held_waits(connection, "ocr", 10.0)
+    assert [job.id for job in _claim(database, now=10.0, limit=3)] == [lacking.id]
+    assert len(_claim(database, now=20.0, limit=3)) == 2
 
 
 def test_embeddings_wake_when_their_text_is_there_and_end_as_it_does_when_it_is_not(database: Database) -> None:

@@ -103,8 +103,11 @@ def test_later_tries_of_what_hurts_are_alone_and_have_less() -> None:
 
 
 def test_a_job_that_lacks_a_tool_is_charged_nothing_and_lets_others_go_first() -> None:
-    change = job_held_back(0, None, 5.0)
-    assert (change.state, change.attempts, change.failure) == (JobState.QUEUED, 0, None)
+    missing = Failure(error_class=ErrorClass.MISSING_TOOL, message="run this")
+    change = job_held_back(2, missing, 5.0)
+    assert (change.state, change.attempts, change.failure) == (JobState.QUEUED, 2, missing)
+    assert budget_of(2, missing).alone, "what failed before may have been a crash"
+    assert budget_of(0, missing) == FULL_BUDGET
     assert change.not_before is not None
     assert change.not_before > 5.0
 

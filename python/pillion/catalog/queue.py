@@ -135,15 +135,25 @@ def fronts(connection: sa.Connection, closed: Mapping[SidecarKind, Collection[in
 _NEXT_RETRY = prepared(
     # The constants let the index of delayed jobs answer; without them every queued job would be looked at.
     "SELECT min(not_before) FROM jobs WHERE state = 'queued' AND not_before > 0 AND kind = :kind AND not_before > :now"
+    " AND coalesce(error_class, '') <> :left_out"
 )
 
 
-def next_retry(connection: sa.Connection, kind: SidecarKind, now: float, closed: Collection[int] = ()) -> float | None:
-    """When the earliest queued job of this kind that has to wait may run, or None. ``closed``: see :func:`claim`."""
+def next_retry(
+    connection: sa.Connection, kind: SidecarKind, now: float, closed: Collection[int] = (), *, lacking: bool = True
+) -> float | None:
+    """When the earliest queued job of this kind that has to wait may run, or None. ``closed``: see :func:`claim`.
+
+    ``lacking``: count those that wait because they lack a tool, too.
+    """
     if not closed:
-        earliest = connection.exec_driver_sql(_NEXT_RETRY[connection.dialect.name], (kind, now)).scalar()
+        left_out = "none" if lacking else ErrorClass.MISSING_TOOL.value
+        found = connection.exec_driver_sql(_NEXT_RETRY[connection.dialect.name], (kind, now, left_out))
+        earliest = found.scalar()
     else:
         later = sa.and_(*_delayed([kind]), jobs.c.not_before > now, may_run(closed))
+        if not lacking:
+            later = sa.and_(later, sa.not_(_LACKS_TOOL))
         earliest = connection.scalar(sa.select(sa.func.min(jobs.c.not_before)).where(later))
     return earliest
 
@@ -464,12 +474,28 @@ def end_overlong_waits(connection: sa.Connection, now: float) -> None:
     connection.execute(sa.update(jobs).where(*_overlong(now)).values(not_before=0.0, updated_at=now))
 
 
+_LACKS_TOOL = sa.func.coalesce(jobs.c.error_class, "") == ErrorClass.MISSING_TOOL.value
+
+
+def lacking_tools(connection: sa.Connection, kinds: Iterable[SidecarKind], now: float) -> list[tuple[int, str, str]]:
+    """The queued jobs of these kinds that wait because they lack a tool: job id, kind, and what they lack."""
+    query = sa.select(jobs.c.id, jobs.c.kind, sa.func.coalesce(jobs.c.error_message, ""))
+    rows = connection.execute(query.where(*_delayed(kinds), jobs.c.not_before > now, _LACKS_TOOL).order_by(jobs.c.id))
+    return [(job, kind, message) for job, kind, message in rows]
+
+
 def end_held_waits(connection: sa.Connection, kind: SidecarKind | None, now: float) -> None:
-    """Let jobs of a kind (None: of all) that lacked a tool run now: another process may have it."""
+    """Let jobs of a kind (None: of all) that lacked a tool run now: another process may have it.
+
+    Those that wait for a retry, or for what is fetched from a peer, wait on.
+    """
     held = _delayed(registry.names() if kind is None else [kind])
-    connection.execute(
-        sa.update(jobs).where(*held, jobs.c.error_class.is_(None)).values(not_before=0.0, updated_at=now)
-    )
+    # Of one that was tried before, the mark says that it failed (pillion.job.budget_of).
+    kept = {
+        column.name: sa.case((jobs.c.attempts > 0, column), else_=None)
+        for column in (jobs.c.error_class, jobs.c.error_message)
+    }
+    connection.execute(sa.update(jobs).where(*held, _LACKS_TOOL).values(not_before=0.0, updated_at=now, **kept))
 
 
 def _overlong(now: float) -> list[sa.ColumnElement[bool]]:

@@ -254,7 +254,7 @@ class Recorder:
             lane = "*" if failure.error_class is ErrorClass.DISK_FULL else job.kind
             batch.faults[lane] = DISK_FULL_NOTICE if lane == "*" else failure.message
             if failure.error_class is ErrorClass.MISSING_TOOL:
-                return job_held_back(job.attempts, job.last, now)
+                return job_held_back(job.attempts, failure, now)
             return job_released(job.attempts, job.last)
         # A try that came further than the one before met something new: it counts as the first.
         change = job_failed_once(0 if self._came_further(planned) else job.attempts, failure, now)

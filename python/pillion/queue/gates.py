@@ -287,14 +287,14 @@ class Gates:
             if lane not in self._breakers:
                 self._breakers[lane] = _Breaker(hold.error_class, hold.notice, time.monotonic())
                 self.watching = True
-                self._end_waits(_kind(lane))
+                self.end_waits(_kind(lane))
         for lane in self._breakers.keys() - known.keys():
             # Another process went on, or it could not be written down on a full disk: time to try.
             breaker = self._breakers[lane]
             breaker.wait_s = _FIRST_S
             breaker.try_at = min(breaker.try_at, time.monotonic() + _FIRST_S)
 
-    def _end_waits(self, kind: SidecarKind | None) -> None:
+    def end_waits(self, kind: SidecarKind | None) -> None:
         """Let jobs run now that lacked a tool in another process: it may be installed here."""
         self._write(lambda connection, now: end_held_waits(connection, kind, now))
 

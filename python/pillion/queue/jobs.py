@@ -147,6 +147,8 @@ class CatalogJobs:
         self._unwritten: list[ClaimedJob] = []
         self._doubtful: list[str] = []
         """Tokens of claims that may have been committed as the database went away."""
+        self._lacked: set[int] = set()
+        """Jobs for which a tool was missing in this process."""
         self._slow = SlowTypes()
         self._offline_wait_s = _OFFLINE_WAIT_S
         self._all_open: Mapping[SidecarKind, Gate] = dict.fromkeys(self._kinds, OPEN)
@@ -330,6 +332,7 @@ class CatalogJobs:
             self._come_back(results, now)
         for lane, notice in faults.items():
             self._gates.failed(lane, ErrorClass.MISSING_TOOL, notice)
+            self._lacked.update(planned.job.job.id for planned, value in results if _lacks_tool(value))
         return faults
 
     def _record(self, results: Sequence[Result[PlannedJob]], now: float) -> Mapping[str, str]:
@@ -439,15 +442,37 @@ class CatalogJobs:
 
     @_outlasts
     def next_retry(self, now: float) -> float | None:
-        """When the earliest retry of a kind that is not held back is due, or when to look at a silent owner again."""
+        """When the earliest retry of a kind that is not held back is due, or when to look at a silent owner again.
+
+        Jobs that lack a tool are not waited for. Where only such are left of a kind, it is held back from then on.
+        """
         with self._database.read() as connection:
             open_ = {
                 kind: gate.closed or () for kind, gate in self._look(connection, now).items() if gate.limit is None
             }
-            times = [catalog_queue.next_retry(connection, kind, now, closed) for kind, closed in open_.items()]
+            found = [
+                catalog_queue.next_retry(connection, kind, now, closed, lacking=False) for kind, closed in open_.items()
+            ]
+            lacking = catalog_queue.lacking_tools(connection, open_, now)
+        times = [at for at in found if at is not None]
         if open_ and self._leases.silent:
             times.append(now + 1)
-        return min((at for at in times if at is not None), default=None)
+        if lacking and not times and self._hold_back(lacking):
+            times.append(now)
+        return min(times, default=None)
+
+    def _hold_back(self, lacking: Sequence[tuple[int, str, str]]) -> bool:
+        """Nothing is left but jobs that lack a tool: hold their kinds back. Returns whether some may run now after all.
+
+        Those are the ones that lacked it in another process: it may be installed here.
+        """
+        others = {kind for job, kind, _ in lacking if job not in self._lacked}
+        for kind in others:
+            self._gates.end_waits(SidecarKind(kind))
+        for _, kind, notice in lacking:
+            if kind not in others and kind not in self._gates.notices:
+                self._gates.failed(kind, ErrorClass.MISSING_TOOL, notice)
+        return bool(others)
 
     def _unplanned(self, job: ClaimedJob) -> Planned[PlannedJob]:
         """A job that cannot be planned, to be recorded as failed."""
@@ -542,6 +567,11 @@ def _named_alike_first(sources: tuple[tuple[bytes, int, int], ...], mime: str) -
     if len(sources) < 2:
         return sources
     return tuple(sorted(sources, key=lambda source: _core.claimed_type(os.path.basename(source[0])) != mime))
+
+
+def _lacks_tool(value: object) -> bool:
+    found = _failure(value)
+    return found is not None and found.error_class is ErrorClass.MISSING_TOOL
 
 
 def _senseless(error: Exception) -> ItemError:
