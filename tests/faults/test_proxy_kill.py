@@ -22,13 +22,19 @@ SEGMENTS = 4
 """Of a minute each; and the sound."""
 
 
-@pytest.fixture
-def folder(tmp_path: Path) -> Path:
+@pytest.fixture(scope="module")
+def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A film of four minutes with two frames a second."""
-    (tmp_path / "films").mkdir()
+    root = tmp_path_factory.mktemp("films")
     times = [number / 2 for number in range(2 * 60 * SEGMENTS)]
-    films.write_numbered(tmp_path / "films" / "a.mp4", times, size=(160, 90), keys_every=7, sound_s=3)
-    return tmp_path / "films"
+    films.write_numbered(root / "a.mp4", times, size=(160, 90), keys_every=7, sound_s=3)
+    return root
+
+
+@pytest.fixture(scope="module")
+def whole(folder: Path, tmp_path_factory: pytest.TempPathFactory) -> bytes:
+    """What is made where nobody is killed."""
+    return made(tmp_path_factory.mktemp("other") / "library", folder).read_bytes()
 
 
 def made(library: Path, folder: Path) -> Path:
@@ -52,15 +58,14 @@ def killed(library: Path, points: Path, *, worker_too: bool) -> None:
         if worker_too:
             worker.kill()
         program.kill()
-        worker.wait(10)
+        worker.wait(60)
     assert program.returncode == -signal.SIGKILL
 
 
 @pytest.mark.parametrize("worker_too", [False, True])
 def test_what_is_done_is_not_done_again(
-    folder: Path, tmp_path: Path, worker_too: bool, monkeypatch: pytest.MonkeyPatch
+    folder: Path, whole: bytes, tmp_path: Path, worker_too: bool, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    whole = made(tmp_path / "other", folder).read_bytes()
     library, points = tmp_path / "library", tmp_path / "points"
     points.mkdir()
     with Library.open(library, policy="server") as opened:
@@ -77,8 +82,7 @@ def test_what_is_done_is_not_done_again(
     check_invariants(library, finished=False)
 
 
-def test_a_damaged_part_is_made_again(folder: Path, tmp_path: Path) -> None:
-    whole = made(tmp_path / "other", folder).read_bytes()
+def test_a_damaged_part_is_made_again(folder: Path, whole: bytes, tmp_path: Path) -> None:
     library, points = tmp_path / "library", tmp_path / "points"
     points.mkdir()
     with Library.open(library, policy="server") as opened:

@@ -24,6 +24,7 @@ from tests.support.serving import Answer, Served, is_problem, serving
 from tests.support.waiting import wait_until
 
 FILES = 6
+SHORT_SESSIONS = "from pillion.remote import desk; desk.SESSION_S = 8.0"
 
 
 @pytest.fixture
@@ -200,16 +201,17 @@ def test_a_bad_file_fails_as_it_would_here(root: Path, served: Served, token: Pa
 
 
 @pytest.mark.slow
-def test_a_worker_that_is_killed_leaves_its_jobs_to_others(root: Path, served: Served, token: Path) -> None:
-    """Its session is over when it was not heard of for as long as a lease lasts."""
-    worker = _start(served, token, "--stay")
-    wait_until(lambda: _has_begun(served), "a claim")
-    worker.kill()
-    assert worker.wait(30) == -signal.SIGKILL
-    other = _start(served, token, "--stay")
-    wait_until(lambda: _all_ready(root), "another made the rest", patience_s=120)
-    other.send_signal(signal.SIGTERM)
-    other.wait(60)
+def test_a_worker_that_is_killed_leaves_its_jobs_to_others(root: Path, token: Path) -> None:
+    """Its session is over when it was not heard of for as long as a lease lasts, which is shorter here."""
+    with serving(root, "--no-work", "--no-watch", changes=SHORT_SESSIONS) as served:
+        worker = _start(served, token, "--stay")
+        wait_until(lambda: _has_begun(served), "a claim")
+        worker.kill()
+        assert worker.wait(30) == -signal.SIGKILL
+        other = _start(served, token, "--stay")
+        wait_until(lambda: _all_ready(root), "another made the rest", patience_s=120)
+        other.send_signal(signal.SIGTERM)
+        other.wait(60)
     with Library.open(root) as library:
         assert library.maintenance.verify() == []
         assert list(library.requests.failures()) == []

@@ -11,12 +11,13 @@ from pathlib import Path
 import pytest
 
 from pillion.errors import ErrorClass, ItemError, SandboxError
+from pillion.model import Allowance
 from pillion.pool import sandbox
 from pillion.pool.pool import WorkerPool
 from pillion.pool.sandbox import Mode, Policy, Support
 from tests.support.intruder import DEEDS, GOOD
 
-GENEROUS = 60.0
+GENEROUS, WRITTEN_MIB = 60.0, 64
 MIB = 1 << 20
 KILLED = {"ptrace the parent", "mount", "bpf", "keyctl"}
 """Deeds that end the worker."""
@@ -92,8 +93,9 @@ def pool(home: Path) -> Iterator[WorkerPool]:
 
 
 def _try(pool: WorkerPool, deed: str, home: Path) -> str:
-    (future,) = pool.submit_batch("lane", [((deed, str(home)), GENEROUS)])
-    answer: str = future.result(GENEROUS)
+    allowed = Allowance(step_s=GENEROUS, written_bytes=WRITTEN_MIB * MIB)
+    (future,) = pool.submit_batch("lane", [((deed, str(home)), allowed)])
+    answer: str = future.result()
     return answer
 
 
@@ -122,7 +124,7 @@ def test_an_intruder_is_refused_and_the_pool_goes_on(pool: WorkerPool, home: Pat
 
 
 def test_a_worker_that_fills_the_disk_is_stopped_and_its_files_go(pool: WorkerPool, home: Path) -> None:
-    with pytest.raises(ItemError, match=r"It wrote more than 1024 MiB and was stopped\.") as caught:
+    with pytest.raises(ItemError, match=rf"It wrote more than {WRITTEN_MIB} MiB and was stopped\.") as caught:
         _try(pool, "fill the disk", home)
     assert caught.value.error_class is ErrorClass.TOO_LARGE
     assert _try(pool, "good", home) == "good"

@@ -7,6 +7,7 @@ import json
 import re
 import signal
 import subprocess
+import sys
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -78,9 +79,10 @@ class Served:
 
 
 @contextmanager
-def serving(library: Path | str, *options: str | Path) -> Iterator[Served]:
-    """A server of a library at a free port, ready for requests."""
-    command = [*COMMAND, "serve", "--library", str(library), "--port", "0", *map(str, options)]
+def serving(library: Path | str, *options: str | Path, changes: str = "") -> Iterator[Served]:
+    """A server of a library at a free port, ready for requests. ``changes``: Python that it runs before all else."""
+    program = [sys.executable, "-c", f"{changes}\nfrom pillion.cli import main\nmain()"] if changes else COMMAND
+    command = [*program, "serve", "--library", str(library), "--port", "0", *map(str, options)]
     with subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True) as process:
         assert process.stdout is not None
         assert process.stderr is not None

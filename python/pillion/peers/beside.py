@@ -110,11 +110,18 @@ class Beside:
 
 
 def _end(thread: threading.Thread, peers: Peers) -> None:
-    """Wait for a thread that asks a peer, perhaps another one after that; not for ever: a dead disk never answers."""
-    until = time.monotonic() + _END_S
-    while thread.is_alive() and time.monotonic() < until:
-        peers.abort(thread.ident or 0)
+    """Wait for a thread that asks a peer, perhaps another one after that.
+
+    A dead disk never answers, so what it waits for peers is limited; what it does itself, it ends.
+    """
+    asked_s, number = 0.0, thread.ident or 0
+    while thread.is_alive() and asked_s < _END_S:
+        peers.abort(number)
+        asked = peers.asks(number)
+        since = time.monotonic()
         thread.join(_LOOK_S)
+        if asked and peers.asks(number):
+            asked_s += time.monotonic() - since
 
 
 class Fetching:

@@ -106,6 +106,7 @@ class Peers:
         self._mode = mode
         self._paces: dict[str, Pace] = {}
         self._connected: dict[int, Peer] = {}
+        self._asked_in: set[int] = set()
         self.answering = Answering(database, store.root, save=not database.is_read_only)
         """What this library answers to its peers."""
 
@@ -270,7 +271,20 @@ class Peers:
         return self._paces.setdefault(name, Pace())
 
     def _timed(self, name: str, peer: Peer) -> TimedPeer:
-        return TimedPeer(peer, self.pace(name))
+        return TimedPeer(peer, self.pace(name), self._asking)
+
+    @contextmanager
+    def _asking(self) -> Iterator[None]:
+        thread = threading.get_ident()
+        self._asked_in.add(thread)
+        try:
+            yield
+        finally:
+            self._asked_in.discard(thread)
+
+    def asks(self, thread: int) -> bool:
+        """Whether the thread with this number waits for a peer now: to connect, to answer, or to let go."""
+        return thread in self._asked_in
 
     def abort(self, thread: int) -> None:
         """Let what is taken in another thread, which has this number, end soon."""
@@ -283,13 +297,17 @@ class Peers:
         result = Pulled(row.name)
         started = time.monotonic()
         try:
-            with self._blamed(row.name), closing(connect(row)) as peer:
+            with self._blamed(row.name):
+                with self._asking():
+                    peer = connect(row)
                 self._connected[threading.get_ident()] = peer
                 try:
                     work(peer, result)
                 finally:
                     del self._connected[threading.get_ident()]
                     result.received = peer.received
+                    with self._asking():
+                        peer.close()
         except PeerError as error:
             result.failed, result.lied = str(error), isinstance(error, PeerLied)
         result.seconds = time.monotonic() - started

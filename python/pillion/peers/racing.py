@@ -13,6 +13,7 @@ from __future__ import annotations
 import threading
 import time
 from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
+from contextlib import AbstractContextManager, nullcontext
 from dataclasses import dataclass, field
 from functools import partial
 from itertools import groupby
@@ -87,10 +88,13 @@ class Pace:
 
 
 class TimedPeer:
-    """A peer whose answers are timed, for its pace."""
+    """A peer whose answers are timed, for its pace. ``asking``: is used in ``with`` while an answer is waited for."""
 
-    def __init__(self, peer: Peer, pace: Pace) -> None:
+    def __init__(
+        self, peer: Peer, pace: Pace, asking: Callable[[], AbstractContextManager[None]] = nullcontext
+    ) -> None:
         self._peer = peer
+        self._asking = asking
         self.pace = pace
 
     @property
@@ -100,7 +104,8 @@ class TimedPeer:
 
     def _asked(self, ask: Callable[[], T]) -> T:
         started = time.monotonic()
-        answer = ask()
+        with self._asking():
+            answer = ask()
         self.pace.asked(time.monotonic() - started)
         return answer
 
@@ -123,7 +128,8 @@ class TimedPeer:
     def read(self, offer: Offer) -> bytes | None:
         """As the peer's."""
         started = time.monotonic()
-        data = self._peer.read(offer)
+        with self._asking():
+            data = self._peer.read(offer)
         if data is not None:
             self.pace.read(len(data), time.monotonic() - started)
         return data

@@ -569,7 +569,7 @@ def _named_alike_first(sources: tuple[tuple[bytes, int, int], ...], mime: str) -
     return tuple(sorted(sources, key=lambda source: _core.claimed_type(os.path.basename(source[0])) != mime))
 
 
-def _lacks_tool(value: object) -> bool:
+def _lacks_tool(value: Execution | ItemError) -> bool:
     found = _failure(value)
     return found is not None and found.error_class is ErrorClass.MISSING_TOOL
 
