@@ -10,6 +10,7 @@ from pathlib import Path
 
 import pytest
 
+from pillion.failpoints import DIRECTORY_VARIABLE, RULES_VARIABLE
 from tests.support import photos
 from tests.support.invariants import check_invariants
 from tests.support.program import run, start
@@ -31,6 +32,14 @@ def _written(library: Path) -> int:
     return sum(1 for _ in library.rglob("*.webp"))
 
 
+def _start(library: Path, folder: Path) -> subprocess.Popen[bytes]:
+    """Index and work; the last picture is not done, so that the program is there to be killed however late it is."""
+    points = library.parent / "points"
+    points.mkdir()
+    hangs = {DIRECTORY_VARIABLE: str(points), RULES_VARIABLE: f"child.item=hang@{FILES}"}
+    return start("index", folder, "--library", library, "--policy", "mobile", env=hangs)
+
+
 def _kill_when(library: Path, process: subprocess.Popen[bytes], made: int) -> None:
     """Wait until so many thumbnails are on disk, then kill the parent."""
     while _written(library) < made:
@@ -44,7 +53,7 @@ def _kill_when(library: Path, process: subprocess.Popen[bytes], made: int) -> No
 @pytest.mark.parametrize("made", [0, 1, 7, 20, 35, 50])
 def test_after_a_kill_the_next_run_completes(tmp_path: Path, folder: Path, made: int) -> None:
     library = tmp_path / "library"
-    process = start("index", folder, "--library", library, "--policy", "mobile")
+    process = _start(library, folder)
     _kill_when(library, process, made)
     if (library / "catalog.sqlite").exists() and made:
         check_invariants(library, finished=False)
@@ -67,7 +76,7 @@ def test_after_a_kill_the_next_run_completes(tmp_path: Path, folder: Path, made:
 @pytest.mark.slow
 def test_ctrl_c_stops_within_two_seconds_and_the_next_run_goes_on(tmp_path: Path, folder: Path) -> None:
     library = tmp_path / "library"
-    process = start("index", folder, "--library", library, "--policy", "mobile")
+    process = _start(library, folder)
     while _written(library) < 4:
         assert process.poll() is None, "it was done before it could be stopped"
         time.sleep(0.005)
@@ -82,7 +91,7 @@ def test_ctrl_c_stops_within_two_seconds_and_the_next_run_goes_on(tmp_path: Path
 @pytest.mark.slow
 def test_workers_die_with_their_parent(tmp_path: Path, folder: Path) -> None:
     library = tmp_path / "library"
-    process = start("index", folder, "--library", library, "--policy", "mobile")
+    process = _start(library, folder)
     _kill_when(library, process, 1)
     deadline = time.monotonic() + 30
     while _workers_of(process.pid) and time.monotonic() < deadline:

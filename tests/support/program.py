@@ -59,6 +59,11 @@ def run_measured(*arguments: str | Path) -> tuple[subprocess.CompletedProcess[st
     return done, int(kibibytes) * 1024
 
 
-def start(*arguments: str | Path) -> subprocess.Popen[bytes]:
+def start(*arguments: str | Path, env: dict[str, str] | None = None) -> subprocess.Popen[bytes]:
     """Start it and go on; its output is thrown away."""
-    return subprocess.Popen([*COMMAND, *map(str, arguments)], stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
+    return subprocess.Popen(
+        [*COMMAND, *map(str, arguments)],
+        stdout=subprocess.DEVNULL,
+        stderr=subprocess.DEVNULL,
+        env={**os.environ, **(env or {})},
+    )
