@@ -23,6 +23,8 @@ expect.set_options(timeout=browsers.PATIENCE_MS)
 MADE = 100_000
 MOST_NODES = 500
 MOST_BYTES = 120_000
+LOOKS_AGAIN_MS = 13_000
+"""After so long the view of the work has looked again, though nothing has happened."""
 PAGE = Path(__file__).parents[2] / "python" / "pillion" / "server" / "page"
 
 
@@ -440,10 +442,13 @@ def test_a_folder_that_is_offline_is_named_and_what_was_made_of_it_is_shown(chro
         library.run(kinds=["thumb"])
     with serving(tmp_path / "library", "--no-work") as served, browsers.tab(chromium, base_of(served)) as seen:
         page = seen.page
+        page.clock.install()
         page.goto("/?view=work")
         waiting = page.get_by_role("region", name="What holds work back")
         expect(page.get_by_role("region", name="Now").get_by_text("3 files")).to_be_visible()
         files.rename(tmp_path / "unplugged")
+        wait_until(lambda: served.get("status")["offline"], "the server knows")
+        page.clock.run_for(LOOKS_AGAIN_MS)
         expect(waiting.get_by_text(str(files))).to_be_visible()
         expect(waiting.get_by_text(re.compile("^Offline"))).to_be_visible()
         page.goto("/")
@@ -456,6 +461,8 @@ def test_a_folder_that_is_offline_is_named_and_what_was_made_of_it_is_shown(chro
         page.get_by_role("link", name="Work").click()
         expect(waiting.get_by_text(str(files))).to_be_visible()
         (tmp_path / "unplugged").rename(files)
+        wait_until(lambda: not served.get("status")["offline"], "the server knows")
+        page.clock.run_for(LOOKS_AGAIN_MS)
         expect(waiting).to_be_hidden()
         assert seen.wrong == []
 
