@@ -8,17 +8,20 @@ import threading
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from concurrent.futures import CancelledError
 from pathlib import Path
+from typing import Any
 
 import msgspec
 import pytest
 
+from pillion.cluster import worker
 from pillion.cluster.client import Broken, ClusterAwayError, WorkersDied, check_address
 from pillion.cluster.pool import ClusterPool, Roots
-from pillion.cluster.protocol import Answer, Ended, Hands, Order, packed, unpacked
+from pillion.cluster.protocol import Answer, Ended, Hands, Item, Order, packed, unpacked
 from pillion.cluster.worker import Machine
 from pillion.errors import ErrorClass, ItemError, UsageError
-from pillion.kinds.execute import ExecutionTask
+from pillion.kinds.execute import Execution, ExecutionTask
 from pillion.model import Allowance, SidecarKind
+from pillion.queue.claims import Claims
 from pillion.store import staged_path
 from tests.support import photos
 from tests.support.waiting import wait_until
@@ -280,11 +283,44 @@ def test_another_version_is_not_given_work(machine: Machine, photo: Path, tmp_pa
         turn=0,
         roots=(),
         tasks=b"\x90",
-        items=(),
+        items=(Item(allowed=ALLOWED),),
     )
-    assert machine.run(order).ended == ()
+    (ended,) = machine.run(order).ended
+    assert (ended.how, "have one version of Pillion everywhere" in ended.message) == ("unable", True)
     with pytest.raises(ValueError, match="not the name"):
         machine.path_of("../../etc/passwd")
+
+
+@pytest.mark.parametrize("inline_bytes", [8 << 20, 0], ids=["inline", "in pieces"])
+@pytest.mark.parametrize("lie", ["link", "hard link", "fifo", "larger"])
+def test_what_a_child_leaves_in_place_of_its_file_is_not_read(
+    cluster: Cluster, photo: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, lie: str, inline_bytes: int
+) -> None:
+    secret = tmp_path / "a/secret"
+    looked_at = Claims.looked_at
+
+    def exchanged(claims: Claims, *arguments: Any) -> Execution | ItemError:
+        found = looked_at(claims, *arguments)
+        (staged,) = (tmp_path / "a").glob("team.*/staging/*icon*")
+        secret.write_bytes(staged.read_bytes())
+        staged.unlink()
+        if lie == "link":
+            staged.symlink_to(secret)
+        elif lie == "hard link":
+            staged.hardlink_to(secret)
+        elif lie == "fifo":
+            os.mkfifo(staged)
+        else:
+            staged.write_bytes(secret.read_bytes() + b"more")
+        return found
+
+    monkeypatch.setattr(Claims, "looked_at", exchanged)
+    monkeypatch.setattr(worker, "INLINE_BYTES", inline_bytes)
+    pool = _pool(cluster, ((os.fsencode(tmp_path / "here"), {}),))
+    error = _error(pool, _task(photo, tmp_path))
+    assert (error.error_class, "cannot be read" in error.message) == (ErrorClass.CRASH, True)
+    assert not list((tmp_path / "a/files").iterdir())
+    pool.shutdown(cancel_futures=True)
 
 
 def test_a_scheduler_that_is_away_gives_all_back_and_then_ends(cluster: Cluster, photo: Path, tmp_path: Path) -> None:

@@ -9,9 +9,11 @@ nothing and knows no catalog.
 from __future__ import annotations
 
 import atexit
+import errno
 import os
 import secrets
 import shutil
+import stat
 import tempfile
 import threading
 from collections.abc import Iterator, Mapping, Sequence
@@ -47,6 +49,7 @@ from pillion.pool.sandbox import Mode, Policy
 from pillion.queue import pools
 from pillion.queue.claims import Claims
 from pillion.store import LocalStore, staged_path
+from pillion.store.base import FILE
 
 _IDLE_S = 60.0
 """Children without a batch are kept for so long: others use this machine, too."""
@@ -69,7 +72,7 @@ def receive(name: str, offset: int, data: bytes) -> None:
 
 def give(name: str, offset: int) -> bytes:
     """A piece of a file that a batch made."""
-    with open(_here().path_of(name), "rb") as file:
+    with open(os.open(_here().path_of(name), FILE), "rb") as file:
         file.seek(offset)
         return file.read(PIECE_BYTES)
 
@@ -128,7 +131,8 @@ class Machine:
             tasks = self._codec.items(order.tasks)
             with self._team(order) as team:
                 ended = self._ended(order, team, tasks)
-        except (ItemError, SandboxError, WireError) as error:
+        except (ItemError, SandboxError, WireError, OSError) as error:
+            # Of OSError: its disk is full, for example. Another machine may have room.
             ended = [Ended(how="unable", message=str(error)) for _ in order.items]
         return Answer(address=self._address, host=_host(), ended=tuple(ended))
 
@@ -238,15 +242,21 @@ class Machine:
     def _file(self, team: _Team, task: ExecutionTask, variant: str, size: int, left: list[int]) -> File:
         if variant not in task.variants:
             raise FileNotFoundError(2, "another variant than was asked for")
-        path = staged_path(os.fsdecode(task.staging), variant)
-        if size > left[0]:
-            name = secrets.token_hex(16)
-            os.rename(path, self.path_of(name))
+        name = secrets.token_hex(16)
+        mine = self.path_of(name)
+        # From here on no child can exchange it: for a link to a file of somebody else, for example.
+        os.rename(staged_path(os.fsdecode(task.staging), variant), mine)
+        try:
+            with open(_opened(mine, size), "rb") as file:
+                data = file.read(size) if size <= left[0] else None
+        except OSError:
+            mine.unlink(missing_ok=True)
+            raise
+        if data is None:
             return File(variant=variant, size=size, name=name)
-        with open(os.open(path, os.O_RDONLY | os.O_NOFOLLOW), "rb") as file:
-            data = file.read(size + 1)
-        left[0] -= len(data)
-        return File(variant=variant, size=len(data), data=data)
+        mine.unlink(missing_ok=True)
+        left[0] -= size
+        return File(variant=variant, size=size, data=data)
 
     def stop(self, batch: str, numbers: Sequence[int]) -> None:
         """See :func:`stop`."""
@@ -356,11 +366,21 @@ def _seen_here(task: ExecutionTask, roots: Sequence[tuple[bytes, bytes]]) -> Ite
 
 def _is_as_indexed(path: bytes, root: bytes, size: int, mtime_ns: int) -> bool:
     try:
-        stat = os.stat(path)
+        found = os.stat(path)
     except OSError:
         return False
     inside = os.path.realpath(path).startswith(os.path.realpath(root).rstrip(b"/") + b"/")
-    return inside and (stat.st_size, stat.st_mtime_ns) == (size, mtime_ns)
+    return inside and (found.st_size, found.st_mtime_ns) == (size, mtime_ns)
+
+
+def _opened(path: Path, size: int) -> int:
+    """The descriptor of a file of this size that nothing else leads to. Raises OSError for anything else."""
+    descriptor = os.open(path, FILE)
+    found = os.fstat(descriptor)
+    if not stat.S_ISREG(found.st_mode) or found.st_nlink != 1 or found.st_size != size:
+        os.close(descriptor)
+        raise OSError(errno.EINVAL, "it is not the file that its worker says")
+    return descriptor
 
 
 def _failed(error: ItemError) -> Ended:
