@@ -51,8 +51,11 @@ test: setup-dev test-rust test-python
 test-rust: setup-dev
 	@$(NATIVE) cargo test --workspace --profile bench --quiet
 
+# Three for two cores: a third of what tests take is waiting for programs, browsers and databases.
+TESTERS = $$($(VENV)/python -c 'import os; print(min(4, len(os.sched_getaffinity(0)) * 3 // 2))')
+
 test-python: setup-dev
-	@$(VENV)/python -m pytest -m "not alone" --numprocesses logical --maxprocesses 4 --dist worksteal --benchmark-disable
+	@$(VENV)/python -m pytest -m "not alone" --numprocesses $(TESTERS) --dist worksteal --benchmark-disable
 	@$(VENV)/python -m pytest -m alone
 
 lint: setup-dev

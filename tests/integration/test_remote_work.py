@@ -19,6 +19,7 @@ from pillion.model import NEVER_SAMPLED, SidecarStatus
 from pillion.peers.checking import Check, Checked, Checker
 from pillion.remote.protocol import PROTOCOL, Over, Returned
 from tests.support import photos
+from tests.support.ports import lasting_port
 from tests.support.program import COMMAND, run, run_json
 from tests.support.serving import Answer, Served, is_problem, serving
 from tests.support.waiting import wait_until
@@ -218,8 +219,8 @@ def test_a_worker_that_is_killed_leaves_its_jobs_to_others(root: Path, token: Pa
 
 
 def test_a_server_that_is_killed_is_waited_for(root: Path, token: Path) -> None:
-    with serving(root, "--no-work", "--no-watch") as first:
-        port = first.port
+    port = lasting_port()
+    with serving(root, "--no-work", "--no-watch", "--port", str(port)) as first:
         worker = _start(first, token, "--stay")
         wait_until(lambda: _has_begun(first), "a claim")
         first.process.kill()

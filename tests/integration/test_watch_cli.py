@@ -38,7 +38,9 @@ class Lines:
             self.process = subprocess.Popen(command, stdout=out, stderr=subprocess.STDOUT)
 
     def events(self, name: str) -> list[dict[str, object]]:
-        lines = [json.loads(line) for line in self.log.read_text().splitlines() if line.startswith("{")]
+        # The last line may be half written.
+        whole = self.log.read_text().rpartition("\n")[0]
+        lines = [json.loads(line) for line in whole.splitlines() if line.startswith("{")]
         return [line for line in lines if line["event"] == name]
 
     def end(self, number: int = signal.SIGTERM) -> int:

@@ -11,6 +11,7 @@ from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 
+from tests.support.ports import lasting_port
 from tests.support.waiting import wait_until
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -28,9 +29,7 @@ class Cluster:
     def __init__(self, folder: Path, env: dict[str, str] | None = None, protocol: str = "tcp") -> None:
         self._folder = folder
         self._env = {**os.environ, **_QUIET, "PYTHONPATH": os.pathsep.join(_paths()), **(env or {})}
-        with socket.socket() as probe:
-            probe.bind(("127.0.0.1", 0))
-            self.port = int(probe.getsockname()[1])
+        self.port = lasting_port()
         self.address = f"{protocol}://127.0.0.1:{self.port}"
         self.workers: list[subprocess.Popen[bytes]] = []
         self.scheduler = self._start_scheduler()
@@ -44,7 +43,8 @@ class Cluster:
         host = self.address.rpartition(":")[0]
         arguments = ("--host", host, "--port", str(self.port), "--no-dashboard", "--no-show")
         started = self._start("scheduler", "distributed.cli.dask_scheduler", *arguments, env={})
-        wait_until(self._answers, "the scheduler")
+        wait_until(lambda: started.poll() is not None or self._answers(), "the scheduler")
+        assert started.poll() is None, (self._folder / "scheduler.log").read_text(errors="replace")
         return started
 
     def _answers(self) -> bool:

@@ -8,6 +8,7 @@ import re
 import signal
 import subprocess
 import sys
+import tempfile
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -83,14 +84,20 @@ def serving(library: Path | str, *options: str | Path, changes: str = "") -> Ite
     """A server of a library at a free port, ready for requests. ``changes``: Python that it runs before all else."""
     program = [sys.executable, "-c", f"{changes}\nfrom pillion.cli import main\nmain()"] if changes else COMMAND
     command = [*program, "serve", "--library", str(library), "--port", "0", *map(str, options)]
-    with subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True) as process:
+    # What it warns of goes to a file: nobody reads it meanwhile, and it would wait for room in a pipe.
+    with (
+        tempfile.TemporaryFile("w+", encoding="utf-8", errors="replace") as warned,
+        subprocess.Popen(command, stdout=subprocess.PIPE, stderr=warned, text=True) as process,
+    ):
         assert process.stdout is not None
-        assert process.stderr is not None
         said: list[str] = []
         try:
             while True:
                 line = process.stdout.readline()
-                assert line, process.stderr.read()
+                if not line:
+                    process.wait()
+                    warned.seek(0)
+                    raise AssertionError(warned.read())
                 said.append(line.rstrip("\n"))
                 match = re.search(r" at https?://\S+?:(\d+)/", line)
                 if match:
