@@ -307,6 +307,9 @@ def _put_to_sleep(process: subprocess.Popen[str], root: Path) -> None:
     """Stop a process, but not while it holds the catalog's write lock, for which everybody else would wait."""
     for _ in range(100):
         process.send_signal(signal.SIGSTOP)
+        # Only now that it has stopped can it not take the lock any more.
+        _, status = os.waitpid(process.pid, os.WUNTRACED)
+        assert os.WIFSTOPPED(status)
         connection = pysqlite3.connect(root / "catalog.sqlite", timeout=0.1, isolation_level=None)
         try:
             connection.execute("BEGIN IMMEDIATE")
