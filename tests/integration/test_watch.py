@@ -14,7 +14,7 @@ import pytest
 from pillion import _core
 from pillion.index.indexer import IndexReport
 from pillion.library import Library
-from pillion.watch import Watching
+from pillion.watch import Watching, settling
 from pillion.watch.limits import command
 from tests.support.waiting import wait_until
 from tests.support.watching import NEEDS_INOTIFY
@@ -102,7 +102,11 @@ def test_files_that_come_change_and_go(watching: Watching, library: Library, fol
     assert names(library) == sorted([odd, "first.txt"])
 
 
-def test_a_file_is_not_read_while_it_is_written(watching: Watching, library: Library, folder: Path, seen: Seen) -> None:
+def test_a_file_is_not_read_while_it_is_written(
+    watching: Watching, library: Library, folder: Path, seen: Seen, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    # However late the others are taken.
+    monkeypatch.setattr(settling, "OPEN_S", 600.0)
     with open(folder / "slow.txt", "wb") as file:
         for part in range(5):
             file.write(b"part %d" % part)

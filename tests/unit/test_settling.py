@@ -54,6 +54,14 @@ def test_a_file_that_is_still_open_waits_longer_and_not_once_it_is_closed() -> N
     assert taken_at(settling, A, 12.0) == 12.5
 
 
+def test_a_file_that_is_still_open_and_changed_without_a_notice_waits_as_long_again() -> None:
+    settling = Settling[str](QUIET_S)
+    settling.note("f", A, 10.0, open=True)
+    assert settling.due(10.0 + OPEN_S, 10) == ["f"]
+    assert not settling.settled("f", B, 20.0)
+    assert settling.due(20.0 + OPEN_S - 0.1, 10) == []
+
+
 def test_what_is_gone_is_taken_too() -> None:
     settling = Settling[str](QUIET_S)
     settling.note("f", None, 10.0)

@@ -34,6 +34,10 @@ class _Waiting:
     """Of the entry in the order that counts; those before it are of notices that came earlier."""
 
 
+def _wait(quiet: float, open: bool) -> float:
+    return max(quiet, OPEN_S) if open else quiet
+
+
 class Settling(Generic[K]):
     """Files that wait until they are quiet.
 
@@ -58,8 +62,7 @@ class Settling(Generic[K]):
         """Something happened to a file, which looks like this now. ``open``: it was written to and not closed since."""
         # What is gone does not come back by itself; and it is taken with the file that it became by a new name.
         quiet = self.quiet_s if look is None else self._quiet(key, now)
-        wait = max(quiet, OPEN_S) if open else quiet
-        self._put(key, _Waiting(now + wait, look, quiet, open))
+        self._put(key, _Waiting(now + _wait(quiet, open), look, quiet, open))
 
     def later(self, key: K, look: Look, due: float) -> None:
         """A file that could not be taken is due again at a time."""
@@ -83,7 +86,8 @@ class Settling(Generic[K]):
         """Whether a file that is due, and looks like this now, is to be taken. If it changed, it goes on waiting."""
         waiting = self._waiting[key]
         if look != waiting.look:
-            self._put(key, _Waiting(now + waiting.quiet, look, waiting.quiet, waiting.open))
+            due = now + _wait(waiting.quiet, waiting.open)
+            self._put(key, _Waiting(due, look, waiting.quiet, waiting.open))
             return False
         del self._waiting[key]
         self._taken.pop(key, None)
