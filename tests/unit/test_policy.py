@@ -5,9 +5,17 @@ from __future__ import annotations
 import pytest
 
 from pillion.errors import UsageError
-from pillion.index.wants import built_in_policies, named_policy, override, restrict, wanted_kinds, wanted_sidecars
+from pillion.index.wants import (
+    built_in_policies,
+    named_policy,
+    override,
+    restrict,
+    wanted_kinds,
+    wanted_on_demand,
+    wanted_sidecars,
+)
 from pillion.kinds.embedding.kind import EMBEDDING_MODEL
-from pillion.model import MediaClass
+from pillion.model import MediaClass, SidecarKind
 from pillion.settings.config import OwnPolicy
 
 
@@ -41,6 +49,14 @@ def test_the_embeddings_of_a_drawing_wait_for_no_recognition() -> None:
         wants = {want.kind: want for want in wanted_sidecars(named_policy("desktop"), mime, None)}
         assert wants["embeddings"].awaits == awaits
         assert ("made_from" in wants["embeddings"].recipe.settings) is (awaits is not None)
+
+
+def test_the_recognition_of_a_drawing_is_not_wanted() -> None:
+    """There is nothing to be had from it; a file that only claims to be a picture is told what it is."""
+    policy = named_policy("desktop")
+    assert [want.kind for want in wanted_sidecars(policy, "image/svg+xml", None)] == [*["thumb"] * 3, "embeddings"]
+    assert "ocr" in {want.kind for want in wanted_sidecars(policy, "text/plain", "image/png")}
+    assert wanted_on_demand(policy, SidecarKind("ocr"), "default", "image/svg+xml") == []
 
 
 def test_embeddings_are_not_wanted_where_their_text_is_switched_off() -> None:

@@ -22,7 +22,7 @@ INLINE_BYTES = 8 << 20
 
 PIECE_BYTES = 4 << 20
 
-Name = Annotated[str, msgspec.Meta(pattern="^[0-9a-f]{32}$")]
+Name = Annotated[str, msgspec.Meta(pattern=r"^[0-9a-f]{32}\Z")]
 """Of a file in a worker's own folder: a random number, never a path."""
 
 T = TypeVar("T")

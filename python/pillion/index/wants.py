@@ -147,6 +147,8 @@ def wanted_sidecars(policy: DeviceGenerationPolicy, mime: str, claimed: str | No
         mime, claimed = claimed, None
     media_class = MediaClass(_core.media_class(mime))
     kinds = dict(wanted_kinds(policy, media_class))
+    # A drawing (SVG) is not recognised, for example: there is nothing to be had, and nothing failed.
+    kinds = {kind: part for kind, part in kinds.items() if registry.find(kind, mime) is not None}
     if claimed is not None:
         kinds = {**_claimed_kinds(policy, MediaClass(_core.media_class(claimed))), **kinds}
     result: list[WantedSidecar] = []
