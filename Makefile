@@ -16,6 +16,7 @@
 #   make soak              everything broken on purpose, at the large numbers: hours; SOAK="--part kills" for a part
 #   make route             which of our files a photograph, a page and a request pass through, and how often
 #   make bench-serve       the HTTP server beside nginx (needs Debian's wrk), and the timeline of a million items
+#   make bench-page        a timeline of 100,000 items scrolled in Chromium: what was blank, nodes, the longest task
 #   make soak-serve        the server under a mixed load for an hour, and its memory; ARGS="--minutes 10"
 #   make fuzz-api          10,000 requests from the OpenAPI document, good and bad; ARGS="--calls 1000"
 #   make fuzz-images       Pillow's test images, whole and mutated, through the decoders
@@ -32,7 +33,7 @@ NATIVE := $(VENV)/python tools/native.py run
 export DIR
 SOAK ?=
 
-.PHONY: demo test test-python test-rust lint format bench bench-smoke bench-peers bench-pull bench-queue bench-search bench-serve bench-text gates fuzz fuzz-api fuzz-images fuzz-files soak soak-serve route setup setup-dev wheel clean help
+.PHONY: demo test test-python test-rust lint format bench bench-smoke bench-page bench-peers bench-pull bench-queue bench-search bench-serve bench-text gates fuzz fuzz-api fuzz-images fuzz-files soak soak-serve route setup setup-dev wheel clean help
 
 help:
 	@sed -n 's/^#  *make /make /p' Makefile
@@ -127,6 +128,10 @@ fuzz-images:
 bench-serve:
 	@$(PYTHON) tools/bootstrap.py test
 	@$(VENV)/python tools/bench_serve.py $(ARGS)
+
+bench-page:
+	@$(PYTHON) tools/bootstrap.py test
+	@$(VENV)/python tools/bench_page.py $(ARGS)
 
 fuzz-api:
 	@$(PYTHON) tools/bootstrap.py test

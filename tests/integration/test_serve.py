@@ -157,6 +157,8 @@ def test_an_item_leads_to_those_beside_it_and_to_its_place(served: Served, choic
         ("items?limit=%2B5", "limit"),
         ("items?limit=5&limit=6", "limit"),
         ("items?type=image&type=pdf", "type"),
+        ("items?type=picture", "type"),
+        ("timeline?type=image,picture", "type"),
         ("inventory/branches?prefixes=8,", "prefixes"),
         ("search?q=", "q"),
         ("folders?folder=", "folder"),
@@ -166,6 +168,12 @@ def test_a_parameter_is_taken_only_as_the_document_has_it(served: Served, query:
     answer = served.ask(query)
     assert is_problem(answer, 422)
     assert answer.json["parameter"] == parameter
+
+
+def test_who_asks_wrongly_is_told_what_can_be_asked(served: Served) -> None:
+    assert "/api/v1/openapi.json" in served.ask("").json["detail"]
+    assert "image, pdf" in served.ask("items?type=picture").json["detail"]
+    assert served.ask("items/42").json["detail"] == "'content_uuid': it is no UUID."
 
 
 def test_one_item_has_its_files_sidecars_text_and_blocks(served: Served, home: Path) -> None:

@@ -16,7 +16,7 @@ from urllib.parse import quote, unquote_to_bytes
 from pillion import _core
 from pillion.facts import MediaFacts
 from pillion.library.timeline import Chosen, Position, Shown
-from pillion.model import SidecarStatus
+from pillion.model import MediaClass, SidecarStatus
 from pillion.server.http import Answer, Problem, Request, json_answer
 from pillion.server.sidecars import sidecar_path
 
@@ -123,12 +123,20 @@ def chosen_of(values: Mapping[str, Any]) -> Chosen:
     state = values.get("state")
     folder = values.get("folder")
     return Chosen(
-        types=tuple(sorted({kind.lower() for kind in values.get("type", ())})),
+        types=tuple(sorted({_type(kind.lower()) for kind in values.get("type", ())})),
         state=None if state is None else SidecarStatus(state),
         folder=None if folder is None else folder_of(folder),
         since=_date(values.get("from"), "from"),
         until=_date(values.get("to"), "to"),
     )
+
+
+def _type(kind: str) -> str:
+    """A MIME type or class. Raises Problem for what is neither: nothing would ever be of it."""
+    if "/" in kind or kind in list(MediaClass):
+        return kind
+    classes = ", ".join(MediaClass)
+    raise Problem(422, f"'type': '{kind}' is no class ({classes}), and no MIME type.", parameter="type")
 
 
 def folder_of(text: str) -> tuple[int, bytes]:

@@ -177,7 +177,7 @@ class Table:
             match = pattern.fullmatch(path)
             if match:
                 return found, match.groupdict()
-        raise Problem(404, "There is nothing at this address.")
+        raise Problem(404, f"There is nothing at this address; {API}/openapi.json says what can be asked.")
 
 
 def _checked(route: Route, parts: Mapping[str, str], query: Mapping[str, str]) -> dict[str, Any]:
@@ -284,7 +284,8 @@ def _check_text(name: str, schema: Schema, value: str) -> None:
     if len(value) < schema.get("minLength", 0):
         raise _wrong(name, "it is empty")
     if "pattern" in schema and not re.fullmatch(schema["pattern"], value):
-        raise _wrong(name, f"it must be like {schema['pattern']}")
+        title = schema.get("title")
+        raise _wrong(name, f"it is no {title}" if title else f"it must be like {schema['pattern']}")
     if "\0" in value:
         raise _wrong(name, "it may not have a NUL")
 

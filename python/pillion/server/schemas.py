@@ -56,7 +56,7 @@ FLAG: Schema = {"type": "boolean"}
 OFF: Schema = {**FLAG, "default": False}
 OBJECT: Schema = {"type": "object"}
 """An object whose members the document does not name."""
-UUID: Schema = text(pattern=f"^({CONTENT_UUID.pattern})$".replace("0-9a-f", "0-9a-fA-F"))
+UUID: Schema = text(title="UUID", pattern=f"^({CONTENT_UUID.pattern})$".replace("0-9a-f", "0-9a-fA-F"))
 TIME: Schema = text(format="date-time")
 STATES = [state.value for state in SidecarStatus]
 CLASSES = [item.value for item in ErrorClass]

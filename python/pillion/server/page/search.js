@@ -2,7 +2,7 @@
 
 import * as api from "./api.js";
 import { look } from "./thumbhash.js";
-import { CLASS_NAMES, announce, classOf, clock, dayOf, endingOf, h, isPlain, plural, send } from "./words.js";
+import { CLASS_NAMES, announce, classOf, clock, dayOf, endingOf, h, isPlain, plural, send, within } from "./words.js";
 
 const PAUSE_MS = 130;
 const MOST = 60;
@@ -37,7 +37,7 @@ class Search extends HTMLElement {
 	}
 
 	focusOn(index) {
-		this.list.querySelectorAll(".hit-link")[Math.max(0, Math.min(this.#hits.length - 1, index))]?.focus();
+		this.list.querySelectorAll(".hit-link")[within(0, index, this.#hits.length - 1)]?.focus();
 	}
 
 	/** Look for a query, after a short pause in typing unless `now`. */

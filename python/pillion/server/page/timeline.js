@@ -9,7 +9,7 @@
 
 import * as api from "./api.js";
 import { draw } from "./thumbhash.js";
-import { CLASS_NAMES, announce, classOf, clock, count, dayOf, endingOf, h, isPlain, monthName, monthShort, plural, send } from "./words.js";
+import { CLASS_NAMES, announce, classOf, clock, count, dayOf, endingOf, h, isPlain, monthName, monthShort, plural, send, within, words } from "./words.js";
 
 const CHUNK = 100;
 const KEPT_CHUNKS = 200;
@@ -93,7 +93,7 @@ class Timeline extends HTMLElement {
 
 	/** Put the keyboard's focus on an item, and it in sight. */
 	focusOn(index) {
-		this.#focus = Math.max(0, Math.min(this.#total - 1, index));
+		this.#focus = within(0, index, this.#total - 1);
 		if (!this.#total) return;
 		const y = this.#yOf(this.#focus);
 		if (y < this.#top + HEAD) this.jump(y - HEAD - GAP);
@@ -104,7 +104,7 @@ class Timeline extends HTMLElement {
 
 	/** Show the place `y` pixels down. */
 	jump(y) {
-		this.#top = Math.max(0, Math.min(this.#reach(), y));
+		this.#top = within(0, y, this.#reach());
 		this.#align();
 		this.#later();
 	}
@@ -141,7 +141,7 @@ class Timeline extends HTMLElement {
 			this.#loaded = null;
 			if (error.status === 401) return;
 			this.empty.hidden = false;
-			this.empty.replaceChildren(h("p", error.message), h("button.button", { onclick: () => this.show(this.#filter) }, "Try again"));
+			this.empty.replaceChildren(h("p", error.message), words("Try again", () => this.show(this.#filter)));
 		} finally {
 			this.removeAttribute("aria-busy");
 		}
@@ -154,7 +154,7 @@ class Timeline extends HTMLElement {
 	/** What stood at some index stands so many places on. */
 	#shift(by) {
 		this.#cells = new Map([...this.#cells].map(([index, cell]) => [index + by, cell]));
-		this.#focus = Math.max(0, Math.min(this.#total - 1, this.#focus + by));
+		this.#focus = within(0, this.#focus + by, this.#total - 1);
 	}
 
 	#sayEmpty() {
@@ -208,7 +208,7 @@ class Timeline extends HTMLElement {
 		if (this.#height <= TALLEST) this.#top = bar;
 		else if (Math.abs(delta) < this.view * 2 && bar > 0 && bar < this.#barReach) this.#top += delta;
 		else this.#top = (bar / this.#barReach) * this.#reach();
-		this.#top = Math.max(0, Math.min(this.#reach(), this.#top));
+		this.#top = within(0, this.#top, this.#reach());
 		this.#later();
 		if (this.#height > TALLEST) {
 			clearTimeout(this.#settle);
@@ -255,7 +255,7 @@ class Timeline extends HTMLElement {
 
 	#indexAt(y) {
 		const section = this.#sections[this.#search((one) => one.y <= y)];
-		const row = Math.max(0, Math.min(section.rows - 1, Math.floor((y - section.y - HEAD) / this.row)));
+		const row = within(0, Math.floor((y - section.y - HEAD) / this.row), section.rows - 1);
 		return section.first + Math.min(section.count - 1, row * this.columns);
 	}
 
@@ -548,7 +548,7 @@ class Timeline extends HTMLElement {
 
 	#byMonth(step) {
 		const now = this.#search((section) => section.y <= this.#top + 1);
-		const section = this.#sections[Math.max(0, Math.min(this.#sections.length - 1, now + step))];
+		const section = this.#sections[within(0, now + step, this.#sections.length - 1)];
 		if (!section) return;
 		this.jump(section.y);
 		announce(`${monthName(section.year, section.month)}, ${plural(section.count, "item")}`);
@@ -572,7 +572,7 @@ class Scrubber {
 		let held = false;
 		const share = (event) => {
 			const box = this.element.getBoundingClientRect();
-			return Math.max(0, Math.min(1, (event.clientY - box.top) / box.height));
+			return within(0, (event.clientY - box.top) / box.height, 1);
 		};
 		this.element.addEventListener("pointerdown", (event) => {
 			held = true;

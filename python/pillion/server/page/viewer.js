@@ -4,7 +4,7 @@ import * as api from "./api.js";
 import { sheetIndex, subtitles } from "./stored.js";
 import { fit, plainWord, textLayer } from "./textlayer.js";
 import { draw, look } from "./thumbhash.js";
-import { CLASS_NAMES, button, bytes, classOf, clock, date, endingOf, h, icon, send, toast } from "./words.js";
+import { CLASS_NAMES, button, bytes, classOf, clock, complain, date, endingOf, h, icon, send, small, toast, within, words } from "./words.js";
 
 const SHOWN_BY_BROWSERS = /^image\/(jpeg|png|gif|webp|avif|bmp)$/;
 const ZOOMS = [1, 1.5, 2.5, 4, 6];
@@ -228,7 +228,7 @@ class Viewer extends HTMLElement {
 
 	#zoomBy(by, event) {
 		const old = ZOOMS[this.zoom];
-		this.zoom = Math.max(0, Math.min(ZOOMS.length - 1, this.zoom + by));
+		this.zoom = within(0, this.zoom + by, ZOOMS.length - 1);
 		const factor = ZOOMS[this.zoom] / old;
 		if (factor === 1) return;
 		const box = this.holder.getBoundingClientRect();
@@ -277,10 +277,8 @@ class Viewer extends HTMLElement {
 			return;
 		}
 		if (this.stage.querySelector(".sorry")) return;
-		const make = h("button.button", {}, "Make one that plays");
 		const sorry = h("div.sorry", h("p", "This browser cannot play the original."));
-		if (classOf(item) === "video") sorry.append(make);
-		make.addEventListener("click", async () => {
+		const make = words("Make one that plays", async () => {
 			make.disabled = true;
 			make.textContent = "It is being made …";
 			try {
@@ -292,11 +290,12 @@ class Viewer extends HTMLElement {
 				player.src = address;
 				sorry.remove();
 			} catch (error) {
-				toast(error.message, { bad: true });
+				complain(error);
 				make.disabled = false;
 				make.textContent = "Try again";
 			}
 		});
+		if (classOf(item) === "video") sorry.append(make);
 		this.stage.querySelector(".player").append(sorry);
 	}
 
@@ -439,9 +438,8 @@ class Viewer extends HTMLElement {
 		const picture = await createImageBitmap(new Blob([data], { type: "image/webp" }));
 		const canvas = h("canvas.preview", { hidden: true });
 		const time = h("span.place", { hidden: true });
-		const bar = h("div.seekbar");
-		const row = h("canvas.row");
-		bar.append(row);
+		const row = h("canvas");
+		const bar = h("div.seekbar", row);
 		this.strip.replaceChildren(canvas, time, bar);
 		this.strip.hidden = false;
 		const tileAt = (seconds) => index.tiles.findLast((tile) => tile.start <= seconds) ?? index.tiles[0];
@@ -451,23 +449,21 @@ class Viewer extends HTMLElement {
 			const [, , wide, high] = index.tiles[0].xywh;
 			const step = Math.max(1, Math.round((row.height * wide) / high));
 			for (let x = 0; x < row.width; x += step) {
-				const [left, top, width, height] = tileAt(((x + step / 2) / row.width) * index.duration).xywh;
-				row.getContext("2d").drawImage(picture, left, top, width, height, x, 0, step, row.height);
+				row.getContext("2d").drawImage(picture, ...tileAt(((x + step / 2) / row.width) * index.duration).xywh, x, 0, step, row.height);
 			}
 		};
 		new ResizeObserver(fill).observe(bar);
 		const at = (event) => {
 			const box = bar.getBoundingClientRect();
-			return Math.max(0, Math.min(1, (event.clientX - box.left) / box.width)) * index.duration;
+			return within(0, (event.clientX - box.left) / box.width, 1) * index.duration;
 		};
 		bar.addEventListener("pointermove", (event) => {
 			const seconds = at(event);
-			const [left, top, width, height] = tileAt(seconds).xywh;
-			canvas.width = width;
-			canvas.height = height;
-			canvas.getContext("2d").drawImage(picture, left, top, width, height, 0, 0, width, height);
+			const { xywh } = tileAt(seconds);
+			[, , canvas.width, canvas.height] = xywh;
+			canvas.getContext("2d").drawImage(picture, ...xywh, 0, 0, canvas.width, canvas.height);
 			time.textContent = clock(seconds);
-			const x = Math.max(90, Math.min(bar.clientWidth - 90, (seconds / index.duration) * bar.clientWidth));
+			const x = within(90, (seconds / index.duration) * bar.clientWidth, bar.clientWidth - 90);
 			canvas.style.left = time.style.left = `${x}px`;
 			canvas.hidden = time.hidden = false;
 		});
@@ -532,7 +528,7 @@ class Viewer extends HTMLElement {
 
 	#sideText(text) {
 		if (!text.trim()) return;
-		const copy = h("button.button.small", { onclick: () => navigator.clipboard?.writeText(text).then(() => toast("Copied."), () => toast("The browser does not let the page copy.", { bad: true })) }, "Copy");
+		const copy = small("Copy", () => navigator.clipboard?.writeText(text).then(() => toast("Copied."), () => complain({ message: "The browser does not let the page copy." })));
 		const section = h("section.written", h("h2", "Text ", copy), h("p.plaintext.short", { tabindex: "0" }, ...withHits(text.slice(0, 20000), this.#shown.hits)));
 		this.side.prepend(section);
 	}
@@ -540,46 +536,32 @@ class Viewer extends HTMLElement {
 	#similar(item) {
 		const grid = h("div.similar", { hidden: true });
 		const show = async () => {
-			try {
-				const { hits, notes } = await api.similar(item.content_uuid, this.#asked.signal);
-				ask.hidden = true;
-				grid.hidden = false;
-				grid.replaceChildren(...hits.map((hit) => {
-					const go = () => send(this, "open-item", { item: hit, sequence: null });
-					const link = h("a.tile", { href: `?item=${hit.content_uuid}`, title: hit.name, "aria-label": hit.name, go }, ...look(hit, 200));
-					if (link.childElementCount === 1 && !hit.thumbhash) link.dataset.ending = endingOf(hit.name) || "FILE";
-					return link;
-				}));
-				if (!hits.length) grid.append(h("p.quiet", notes?.[0] ?? "Nothing is like it."));
-			} catch (error) {
-				if (error.name !== "AbortError") toast(error.message, { bad: true });
-			}
+			const { hits, notes } = await api.similar(item.content_uuid, this.#asked.signal);
+			ask.hidden = true;
+			grid.hidden = false;
+			grid.replaceChildren(...hits.map((hit) => {
+				const go = () => send(this, "open-item", { item: hit, sequence: null });
+				const link = h("a.tile", { href: `?item=${hit.content_uuid}`, title: hit.name, "aria-label": hit.name, go }, ...look(hit, 200));
+				if (link.childElementCount === 1 && !hit.thumbhash) link.dataset.ending = endingOf(hit.name) || "FILE";
+				return link;
+			}));
+			if (!hits.length) grid.append(h("p.quiet", notes?.[0] ?? "Nothing is like it."));
 		};
-		const ask = h("button.button", { onclick: show }, icon("similar"), "Show what is like it");
+		const ask = words("Show what is like it", () => show().catch(complain), { iconName: "similar" });
 		return h("section", h("h2", "Similar"), ask, grid);
 	}
 
 	#sidecars(item) {
 		const rows = (item.sidecars ?? []).map((one) => {
 			const name = `${one.kind} ${one.variant}`;
-			const again = ["failed", "cancelled"].includes(one.state)
-				? h("button.button.small", { onclick: () => this.#retry(item, one) }, "Try again")
-				: null;
+			const retry = () => api.retry({ content_uuids: [item.content_uuid], kind: one.kind }).then(() => toast("It is tried again."), complain);
+			const again = ["failed", "cancelled"].includes(one.state) && small("Try again", retry);
 			const what = one.state === "ready" ? h("a", { href: one.url, text: name, target: "_blank", rel: "noopener" }) : h("span", name);
 			const why = one.error?.message ? h("p.quiet", one.error.message) : null;
 			return h("li", what, h(`span.state.${one.state}`, one.state === "ready" ? bytes(one.bytes) : one.state), again, why);
 		});
 		if (!rows.length) return null;
 		return h("section", h("h2", "Made from it"), h("ul.made", rows));
-	}
-
-	async #retry(item, one) {
-		try {
-			await api.retry({ content_uuids: [item.content_uuid], kind: one.kind });
-			toast("It is tried again.");
-		} catch (error) {
-			toast(error.message, { bad: true });
-		}
 	}
 
 	#renewed(event) {

@@ -123,6 +123,10 @@ export function icon(name) {
 export const button = (iconName, label, onclick, more = {}) =>
 	h("button.plain", { "aria-label": label, title: label, onclick, ...more }, icon(iconName));
 
+/** A button with words, and an icon before them where one is named. `label`: what it is to screen readers. */
+export const words = (text, onclick, { label, iconName, size = "" } = {}) => h(`button.button${size}`, { "aria-label": label, onclick }, iconName && icon(iconName), text);
+export const small = (text, onclick, more) => words(text, onclick, { ...more, size: ".small" });
+
 /** Say something to screen readers. */
 export function announce(text) {
 	const region = document.getElementById("live");
@@ -140,3 +144,9 @@ export function toast(text, { bad = false } = {}) {
 	clearTimeout(hideToast);
 	hideToast = setTimeout(() => (element.hidden = true), 6000);
 }
+
+/** Say what went wrong, unless it was called off. */
+export const complain = (error) => error.name === "AbortError" || toast(error.message, { bad: true });
+
+/** A number as near as a range allows. */
+export const within = (low, value, high) => Math.max(low, Math.min(high, value));

@@ -1,7 +1,7 @@
 // The work view: what runs and how long it still takes, what failed and why, and what holds work back.
 
 import * as api from "./api.js";
-import { count, h, icon, nameOf, plural, span, send, toast } from "./words.js";
+import { complain, count, h, nameOf, plural, send, small, span, toast, words } from "./words.js";
 
 const LOOK_MS = 2000;
 const AGAIN_MS = 10_000; // also without an event, since a folder that goes offline is none
@@ -90,7 +90,7 @@ class Work extends HTMLElement {
 		const text = left ? `${plural(left, "job")} left${rest}` : "Everything is made.";
 		const bar = h("div.progress", { role: "progressbar", "aria-label": "Made", "aria-valuemin": "0", "aria-valuemax": "100", "aria-valuenow": wanted ? Math.floor((100 * made) / wanted) : 100 }, h("i"));
 		bar.firstChild.style.width = `${wanted ? (100 * made) / wanted : 100}%`;
-		const change = h("button.button", { onclick: () => this.#do(paused ? api.resume() : api.pause(), paused ? "Work goes on." : "Work is paused.") }, icon(paused ? "play" : "pause"), paused ? "Go on" : "Pause");
+		const change = words(paused ? "Go on" : "Pause", () => this.#do(paused ? api.resume() : api.pause(), paused ? "Work goes on." : "Work is paused."), { iconName: paused ? "play" : "pause" });
 		this.#keep(this.now, [
 			h("div.headline", h("p.large", paused && left ? `Paused: ${text}` : text), left || paused ? change : null),
 			bar,
@@ -117,7 +117,7 @@ class Work extends HTMLElement {
 			const left = sum([jobs], ["queued", "running", "waiting", "paused"]);
 			const paused = status.paused.some((one) => one.kind === kind && one.location === null);
 			const time = this.#progress?.kinds?.[kind]?.seconds_left;
-			const change = h("button.button.small", { "aria-label": `${paused ? "Go on with" : "Pause"} ${kindName(kind)}`, onclick: () => this.#do(paused ? api.resume({ kind }) : api.pause({ kind }), paused ? "It goes on." : "It is paused.") }, paused ? "Go on" : "Pause");
+			const change = small(paused ? "Go on" : "Pause", () => this.#do(paused ? api.resume({ kind }) : api.pause({ kind }), paused ? "It goes on." : "It is paused."), { label: `${paused ? "Go on with" : "Pause"} ${kindName(kind)}` });
 			return h("tr", h("th", { scope: "row", text: kindName(kind) }), h("td", count(made.ready ?? 0)), h("td", left ? count(left) : "–"), h("td.wide", left && time ? span(time) : paused ? "paused" : ""), h("td", made.failed ? count(made.failed) : "–"), h("td", left || paused ? change : null));
 		});
 		const head = ["Kind", "Made", "Left", "", "Failed", ""].map((text, at) => h(`th${at === 3 ? ".wide" : ""}`, { scope: "col", text }));
@@ -141,7 +141,7 @@ class Work extends HTMLElement {
 		const groups = [];
 		for (const [name, number] of classes) {
 			const list = h("ul.rows");
-			const again = h("button.button.small", { onclick: () => this.#do(api.retry({ error_class: name }), "They are tried again.") }, icon("again"), "Try all again");
+			const again = small("Try all again", () => this.#do(api.retry({ error_class: name }), "They are tried again."), { iconName: "again" });
 			const group = h("details.failures", h("summary", h("strong", CLASSES[name] ?? name), h("span.badge", count(number))), h("div.headline", h("span"), again), list);
 			group.dataset.name = name;
 			if (this.#open.has(name)) {
@@ -164,7 +164,7 @@ class Work extends HTMLElement {
 		const jobs = new Map(failures.map((one) => [one.content_uuid + one.kind, one]));
 		list.replaceChildren(...[...jobs.values()].map((one) => {
 			const path = one.sources[0];
-			const again = h("button.button.small", { "aria-label": `Try ${nameOf(path)} again`, onclick: () => this.#do(api.retry({ content_uuids: [one.content_uuid], kind: one.kind }), "It is tried again.") }, "Try again");
+			const again = small("Try again", () => this.#do(api.retry({ content_uuids: [one.content_uuid], kind: one.kind }), "It is tried again."), { label: `Try ${nameOf(path)} again` });
 			return h("li", h("div", this.#link(one.content_uuid, path ? nameOf(path) : one.content_uuid), h("span.quiet", ` ${kindName(one.kind)}, ${plural(one.attempts, "try", "tries")}`), h("p.why", ...withCommands(one.message))), again);
 		}));
 	}
@@ -176,12 +176,7 @@ class Work extends HTMLElement {
 	// what is asked --------
 
 	async #do(asked, done) {
-		try {
-			await asked;
-			toast(done);
-		} catch (error) {
-			toast(error.message, { bad: true });
-		}
+		await asked.then(() => toast(done), complain);
 		this.#look();
 	}
 
