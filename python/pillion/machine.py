@@ -530,6 +530,63 @@ def spread(tasks: Iterable[Callable[[], R]], at_most: int = 64) -> Iterator[R]:
         crew.dismiss()
 
 
+class Beside(Generic[R]):
+    """A task for which a free core is used meanwhile, if there is one; else it is done when its result is asked for.
+
+    From :func:`beside`. For a task that lets go of the GIL for some 10 ms or more, and depends on nothing that is done
+    meanwhile.
+    """
+
+    def __init__(self, task: Callable[[], R]) -> None:
+        self._task = task
+        self._future: Future[R] = Future()
+        self._helper: threading.Thread | None = None
+
+    def result(self) -> R:
+        """What the task returned; raises what it raised. Every call gives the same."""
+        if self._helper is None and not self._future.done():
+            self._run()
+        return self._future.result()
+
+    def _begin(self, at_most: int) -> None:
+        extra = acquire_extra_core(min(at_most, threads_available()))
+        if extra is not None:
+            self._helper = threading.Thread(target=self._help, args=(extra,), name="pillion-helper", daemon=True)
+            self._helper.start()
+
+    def _help(self, extra: ExtraCore) -> None:
+        try:
+            self._run()
+        finally:
+            extra.release()
+
+    def _run(self) -> None:
+        try:
+            result = self._task()
+        except BaseException as error:
+            self._future.set_exception(error)
+        else:
+            self._future.set_result(result)
+
+    def _end(self) -> None:
+        if self._helper is not None:
+            self._helper.join()
+
+
+@contextmanager
+def beside(task: Callable[[], R], at_most: int = 64) -> Iterator[Beside[R]]:
+    """While inside, a free core is at work on the task; see :class:`Beside`. No thread is left at the end.
+
+    ``at_most``: threads, this one included.
+    """
+    begun = Beside(task)
+    begun._begin(at_most)
+    try:
+        yield begun
+    finally:
+        begun._end()
+
+
 class _Crew(Generic[R]):
     """Waiting tasks, and the threads that help with them."""
 

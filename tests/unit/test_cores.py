@@ -137,6 +137,39 @@ def test_an_error_comes_in_its_turn(server: JobServer) -> None:
     assert server.in_use() == 0
 
 
+def test_a_free_core_works_beside(server: JobServer) -> None:
+    meeting = threading.Barrier(2)
+
+    def task() -> threading.Thread:
+        meeting.wait(GENEROUS)  # passes only when the other thread is at work meanwhile
+        return threading.current_thread()
+
+    with machine.beside(task) as other:
+        meeting.wait(GENEROUS)
+    assert server.in_use() == 0
+    assert other.result() is not threading.current_thread()
+    assert other.result() is other.result()
+
+
+def test_with_no_free_core_a_task_is_done_when_it_is_asked_for(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(machine, "threads_available", lambda: 1)
+    done: list[threading.Thread] = []
+    with machine.beside(lambda: done.append(threading.current_thread())) as other:
+        assert done == []
+    assert done == [], "nobody asked for it"
+    other.result()
+    other.result()
+    assert done == [threading.current_thread()]
+
+
+def test_an_error_beside_comes_when_the_result_is_asked_for(server: JobServer) -> None:
+    with machine.beside(lambda: 1 // 0) as other:
+        pass
+    assert server.in_use() == 0
+    with pytest.raises(ZeroDivisionError):
+        other.result()
+
+
 def test_a_beat_is_told_once_a_second(monkeypatch: pytest.MonkeyPatch) -> None:
     now = [100.0]
     told: list[float] = []

@@ -141,9 +141,10 @@ class Engine:
     """Finds regions, and reads in each what is given for it."""
 
     def __init__(self, regions: list[Region], said: list[str]) -> None:
-        self.regions, self.said, self.read = regions, said, 0
+        self.regions, self.said, self.read, self.looked = regions, said, 0, 0
 
     def detect(self, picture: object) -> list[Region]:
+        self.looked += 1
         return self.regions
 
     def recognise(self, picture: object, regions: list[Region]) -> list[RegionText]:
@@ -166,4 +167,18 @@ def test_a_page_is_joined_from_what_was_known_and_what_is_read_again() -> None:
     engine = Engine([region(0, 0, 200, 22), region(0, 100, 200, 122)], ["MILK", "BREAD"])
     found = photograph.recognise_photograph(Blank(), engine, [known("Cream", 8, 190)])
     assert [one.text for one in found.lines] == ["Cream", "BREAD"]
-    assert engine.read == 1
+    assert (engine.read, engine.looked) == (1, 1)
+
+
+def test_small_print_that_was_sought_before_is_not_sought_again() -> None:
+    engine = Engine([region(0, 0, 200, 22)], ["MILK"])
+    before = photograph.small_print_in(Blank(), engine)
+    found = photograph.recognise_photograph(Blank(), engine, [known("Cream", 300, 390)], before)
+    assert [one.text for one in found.lines] == ["MILK"]
+    assert engine.looked == 1
+
+
+def test_a_photograph_is_looked_at_twice() -> None:
+    engine = Engine([region(0, 0, 200, 22)], ["MILK"])
+    photograph.recognise_photograph(Blank(), engine)
+    assert engine.looked == 2

@@ -9,6 +9,7 @@ import pytest
 
 from pillion.kinds.ocr import recognise as steps
 from pillion.kinds.ocr.page import RecognisedPage, ocr_page
+from pillion.kinds.ocr.ppocr import Region
 from pillion.kinds.ocr.result import OcrLine, OcrResult, OcrWord
 
 SIZE = (1200.0, 1600.0)
@@ -40,6 +41,32 @@ def test_ppocr_reads_a_page_of_which_tesseract_is_not_sure(
     monkeypatch.setattr(steps, "_seen", lambda picture, photographs: steps._Seen(None))
     monkeypatch.setattr(steps.ImageSource, "of", lambda picture, drawn: picture)
     monkeypatch.setattr(steps, "recognise_page", lambda *_: RecognisedPage(lines(100, confidence), languages=("eng",)))
-    monkeypatch.setattr(steps, "_by_ppocr", lambda picture, sheet, before: other)
+    monkeypatch.setattr(steps, "_by_ppocr", lambda picture, sheet, before, small_print: other)
     found = steps._recognise_image(PICTURE, RECOGNISERS, "auto")
     assert (found is other) == taken
+
+
+@pytest.mark.parametrize(("height", "sought"), [(1600, False), (2100, True)], ids=["a page", "a slip"])
+def test_where_the_lines_of_a_slip_are_is_found_while_it_is_read(
+    height: int, sought: bool, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    slip = cast(Any, SimpleNamespace(width=1000, height=height, size=(1000.0, float(height))))
+    regions: list[Region] = []
+    given: list[object] = []
+    other = OcrResult(
+        engine="rapidocr", engine_version="3", languages=(), pages=(ocr_page(1, SIZE, "pixel", lines(100, 99.0)),)
+    )
+
+    def by_ppocr(picture: object, sheet: object, before: object, small_print: object) -> OcrResult:
+        given.append(small_print)
+        return other
+
+    monkeypatch.setattr(steps.models, "has_networks", lambda: True)
+    monkeypatch.setattr(steps, "_seen", lambda picture, photographs: steps._Seen(None))
+    monkeypatch.setattr(steps.ImageSource, "of", lambda picture, drawn: picture)
+    monkeypatch.setattr(steps, "recognise_page", lambda *_: RecognisedPage(lines(100, 79.0), languages=("eng",)))
+    monkeypatch.setattr(steps, "_small_print_in", lambda picture: regions)
+    monkeypatch.setattr(steps, "_by_ppocr", by_ppocr)
+    steps._recognise_image(slip, RECOGNISERS, "auto")
+    assert len(given) == 1
+    assert (given[0] is regions) == sought

@@ -2,7 +2,8 @@
 
 The detector works best where letters are some 15 pixels high, and texture that fills a picture drowns what is near it.
 So it runs twice: on a small picture, in which signs stand out and texture is gone, and on a larger one, for small
-print. Regions that could not be recognised (several lines in one, mostly) are searched once more from close by.
+print; on the larger one alone where level print is known, as on a receipt. Regions that could not be recognised
+(several lines in one, mostly) are searched once more from close by.
 
 The detector also fires on windows, reeds and brick. What is recognised there is short and doubtful: mostly one
 character, seldom three. So the fewer characters a line has, the surer they have to be, and one alone is believed only
@@ -73,13 +74,17 @@ class PhotographSource(Protocol):
 
 
 def recognise_photograph(
-    source: PhotographSource, engine: PhotographEngine, known: Sequence[OcrWord] = ()
+    source: PhotographSource,
+    engine: PhotographEngine,
+    known: Sequence[OcrWord] = (),
+    small_print: Sequence[Region] | None = None,
 ) -> RecognisedPage:
     """The believable lines of a photograph, in its own pixels. Raises ItemError.
 
-    ``known``: words that another engine read in it. Regions that these fill, all of them surely, are not read again.
+    ``known``: words that another engine read in it, level print. Regions that these fill, all of them surely, are not
+    read again. ``small_print``: what :func:`small_print_in` found, where it was asked before.
     """
-    texts = believable(_all_texts(source, engine, known))
+    texts = believable(_all_texts(source, engine, known, small_print))
     if not texts:
         return RecognisedPage()
     ordered = in_reading_order(texts)
@@ -103,8 +108,20 @@ def _lines(texts: Sequence[RegionText], paragraphs: Sequence[bool]) -> tuple[Ocr
 # detection and recognition --------------------------------------------------------------------------------------------
 
 
-def _all_texts(source: PhotographSource, engine: PhotographEngine, known: Sequence[OcrWord]) -> list[RegionText]:
-    regions = _with_others(_detected(source, engine, _FIRST_SIDE), _detected(source, engine, _SECOND_SIDE))
+def small_print_in(source: PhotographSource, engine: PhotographEngine) -> list[Region]:
+    """Where there may be text of the size of print, in the pixels of the source."""
+    return _detected(source, engine, _SECOND_SIDE)
+
+
+def _all_texts(
+    source: PhotographSource,
+    engine: PhotographEngine,
+    known: Sequence[OcrWord],
+    small_print: Sequence[Region] | None,
+) -> list[RegionText]:
+    regions = list(small_print_in(source, engine) if small_print is None else small_print)
+    if not known:
+        regions = _with_others(_detected(source, engine, _FIRST_SIDE), regions)
     if not regions:
         return []
     regions = sorted(regions, key=lambda region: region.score, reverse=True)[:_MAX_LINES]

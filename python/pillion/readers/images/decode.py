@@ -10,6 +10,7 @@ from __future__ import annotations
 import functools
 import os
 import sys
+import threading
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
@@ -163,9 +164,10 @@ class Picture:
     page: int = 0
     kept: NDArray[np.uint8] | None = None
     notes: list[str] = field(default_factory=list)
+    _keeping: threading.Lock = field(default_factory=threading.Lock, repr=False, compare=False)
 
     def pixels(self, max_side: int | None = None) -> NDArray[np.uint8]:
-        """The result of :func:`decode`. Raises ItemError."""
+        """The result of :func:`decode`; from several threads at once, too. Raises ItemError."""
         _need_numpy()
         if self.kept is None:
             try:
@@ -173,7 +175,9 @@ class Picture:
             except ItemError as error:
                 if error.error_class not in _ASK_THE_NEXT:
                     raise
-                self._keep(error)
+                with self._keeping:
+                    if self.kept is None:
+                        self._keep(error)
         assert self.kept is not None
         return _core.srgb_from_pixels(self.kept, max_side=max_side)
 
