@@ -711,7 +711,8 @@ PARTS = ("draw", "look", "layout", "cut", "read", "again")
 
 
 class Timings:
-    """Where the time of OCR goes: seconds by the clock for each part, of all pages together.
+    """Where the time of OCR goes: seconds by the clock for each part, of all pages together, and of parts beside each
+    other the time of both.
 
     Nothing of it is stored: the same picture gives the same bytes, however long it takes.
     """
