@@ -18,7 +18,7 @@ const tell = (name, detail) => bus.dispatchEvent(new CustomEvent(name, { detail 
 async function ask(path, { method = "GET", query = {}, body, signal, quiet = false } = {}) {
 	const parameters = new URLSearchParams();
 	for (const [name, value] of Object.entries(query)) {
-		if (value !== null && value !== undefined && value !== "") parameters.append(name, value);
+		if (value != null && value !== "") parameters.append(name, value);
 	}
 	const text = parameters.toString();
 	let answer;

@@ -35,7 +35,7 @@ class App extends HTMLElement {
 			this.#typed(true);
 			if (this.search.total) this.search.focusOn(0);
 		});
-		this.input.addEventListener("input", () => this.#typed(false));
+		this.input.oninput = () => this.#typed(false);
 		this.input.addEventListener("keydown", (event) => {
 			if (event.key === "ArrowDown" && !this.search.hidden) this.search.focusOn(0);
 			else if (event.key === "Escape" && this.input.value) {
@@ -47,9 +47,9 @@ class App extends HTMLElement {
 			event.stopPropagation();
 		});
 		this.home = this.#link("?", "home", h("img", { src: "/page/icon.svg", alt: "", width: "26", height: "26" }), h("span", "Pillion"));
-		this.home.setAttribute("aria-label", "Pillion: everything");
+		this.home.ariaLabel = "Pillion: everything";
 		this.activity = this.#link("?view=work", "plain activity", icon("work"), h("span.dot", { hidden: true }));
-		this.activity.setAttribute("aria-label", "Work");
+		this.activity.ariaLabel = "Work";
 		this.activity.title = "Work";
 		this.kinds = h("nav.kinds", { "aria-label": "Kinds of files" });
 		this.status = h("p.offline", { role: "status", hidden: true, text: "The server is not reached; the page goes on when it is back." });
@@ -183,7 +183,7 @@ class App extends HTMLElement {
 				if (query.trim()) asked.set("q", query);
 				if (kind) asked.set("type", kind);
 				const link = this.#link(`?${asked}`, "kind", name);
-				if (kind === type) link.setAttribute("aria-current", "true");
+				if (kind === type) link.ariaCurrent = "true";
 				return link;
 			}),
 		);
@@ -209,7 +209,7 @@ class App extends HTMLElement {
 		else delete document.documentElement.dataset.theme;
 		const control = this.querySelector("#theme");
 		control.title = `Colours: ${THEMES[theme]}`;
-		control.setAttribute("aria-label", control.title);
+		control.ariaLabel = control.title;
 	}
 
 	#nextTheme() {
@@ -230,7 +230,7 @@ class App extends HTMLElement {
 	#progress({ left }) {
 		const busy = left > 0;
 		this.activity.querySelector(".dot").hidden = !busy;
-		this.activity.setAttribute("aria-label", busy ? `Work: ${plural(left, "job")} left` : "Work");
+		this.activity.ariaLabel = busy ? `Work: ${plural(left, "job")} left` : "Work";
 	}
 
 	#login() {

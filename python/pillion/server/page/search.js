@@ -20,8 +20,8 @@ class Search extends HTMLElement {
 		this.notes = h("div.notes");
 		this.list = h("ol.hits", { "aria-label": "Hits" });
 		this.append(h("div.inner", this.line, this.notes, this.list));
-		this.list.addEventListener("click", (event) => this.#clicked(event));
-		this.list.addEventListener("keydown", (event) => this.#key(event));
+		this.list.onclick = (event) => this.#clicked(event);
+		this.list.onkeydown = (event) => this.#key(event);
 	}
 
 	get total() {
@@ -47,7 +47,7 @@ class Search extends HTMLElement {
 		this.#filter = filter;
 		clearTimeout(this.#timer);
 		this.#asked?.abort();
-		this.setAttribute("aria-busy", "true");
+		this.ariaBusy = "true";
 		this.#timer = setTimeout(() => this.#look(), now ? 0 : PAUSE_MS);
 	}
 
@@ -71,7 +71,7 @@ class Search extends HTMLElement {
 			this.#query = null;
 		}
 		clearTimeout(slow);
-		this.removeAttribute("aria-busy");
+		this.ariaBusy = null;
 	}
 
 	#row(hit, index) {

@@ -47,8 +47,8 @@ class Timeline extends HTMLElement {
 		this.empty = h("div.nothing", { hidden: true });
 		this.scrubber = new Scrubber((share) => this.jump(share * this.#reach()), (delta) => this.#byMonth(delta));
 		this.append(this.scroller, this.scrubber.element, this.empty);
-		this.area.addEventListener("click", (event) => this.#clicked(event));
-		this.area.addEventListener("keydown", (event) => this.#key(event));
+		this.area.onclick = (event) => this.#clicked(event);
+		this.area.onkeydown = (event) => this.#key(event);
 		this.area.addEventListener("focusin", (event) => {
 			const cell = event.target.closest(".cell");
 			if (cell) this.#focus = Number(cell.dataset.index);
@@ -113,7 +113,7 @@ class Timeline extends HTMLElement {
 
 	/** Ask for the months; an item that is given stays where it is seen. */
 	async #load(item) {
-		this.setAttribute("aria-busy", "true");
+		this.ariaBusy = "true";
 		const filter = this.#filter;
 		try {
 			const { sections, place } = await api.months(filter, item?.cursor);
@@ -143,7 +143,7 @@ class Timeline extends HTMLElement {
 			this.empty.hidden = false;
 			this.empty.replaceChildren(h("p", error.message), words("Try again", () => this.show(this.#filter)));
 		} finally {
-			this.removeAttribute("aria-busy");
+			this.ariaBusy = null;
 		}
 	}
 
@@ -336,8 +336,8 @@ class Timeline extends HTMLElement {
 		cell.tabIndex = index === this.#focus ? 0 : -1;
 		if (cell.item && cell.turn === this.#turn) return;
 		cell.dataset.index = index;
-		cell.setAttribute("aria-posinset", index + 1);
-		cell.setAttribute("aria-setsize", this.#total);
+		cell.ariaPosInSet = index + 1;
+		cell.ariaSetSize = this.#total;
 		const chunk = Math.floor(within / CHUNK);
 		const key = `${section.cursor}:${chunk}`;
 		const items = this.#chunks.get(key)?.items;
@@ -352,8 +352,8 @@ class Timeline extends HTMLElement {
 	#made() {
 		const cell = h("a.cell", { role: "option", "aria-selected": "false" }, h("canvas", { "aria-hidden": "true" }), h("img", { alt: "", draggable: "false", decoding: "async" }));
 		const picture = cell.lastElementChild;
-		picture.addEventListener("load", () => cell.classList.add("there"));
-		picture.addEventListener("error", () => cell.classList.remove("there"));
+		picture.onload = () => cell.classList.add("there");
+		picture.onerror = () => cell.classList.remove("there");
 		this.area.append(cell);
 		return cell;
 	}
@@ -362,7 +362,7 @@ class Timeline extends HTMLElement {
 		cell.item = null;
 		cell.className = "cell";
 		cell.removeAttribute("href");
-		cell.setAttribute("aria-label", "Loading");
+		cell.ariaLabel = "Loading";
 		for (const name of ["name", "ending", "badge"]) delete cell.dataset[name];
 		cell.lastElementChild.removeAttribute("src");
 		draw(cell.firstElementChild, null);
@@ -374,7 +374,7 @@ class Timeline extends HTMLElement {
 		cell.item = item;
 		cell.className = `cell known ${kind}`;
 		cell.href = `?item=${item.content_uuid}`;
-		cell.setAttribute("aria-label", `${item.name}, ${CLASS_NAMES[kind]}, ${dayOf(item.at)}`);
+		cell.ariaLabel = `${item.name}, ${CLASS_NAMES[kind]}, ${dayOf(item.at)}`;
 		picture.removeAttribute("src");
 		const hashed = draw(canvas, item.thumbhash);
 		const pictured = hashed || Object.keys(item.thumbs ?? {}).length > 0;
@@ -589,7 +589,7 @@ class Scrubber {
 			this.bubble.hidden = true;
 		};
 		for (const name of ["pointerup", "pointercancel"]) this.element.addEventListener(name, leave);
-		this.element.addEventListener("pointerleave", () => held || leave());
+		this.element.onpointerleave = () => held || leave();
 		this.element.addEventListener("keydown", (event) => {
 			const steps = { ArrowUp: -1, ArrowLeft: -1, ArrowDown: 1, ArrowRight: 1, PageUp: -12, PageDown: 12, Home: -1e6, End: 1e6 };
 			if (!(event.key in steps)) return;
@@ -629,8 +629,8 @@ class Scrubber {
 
 	at(share, section) {
 		this.mark.style.top = `${share * 100}%`;
-		this.element.setAttribute("aria-valuenow", Math.round(share * 100));
-		if (section) this.element.setAttribute("aria-valuetext", monthName(section.year, section.month));
+		this.element.ariaValueNow = Math.round(share * 100);
+		if (section) this.element.ariaValueText = monthName(section.year, section.month);
 	}
 }
 

@@ -19,7 +19,7 @@ class Viewer extends HTMLElement {
 	connectedCallback() {
 		if (this.stage) return;
 		this.setAttribute("role", "dialog");
-		this.setAttribute("aria-modal", "true");
+		this.ariaModal = "true";
 		this.hidden = true;
 		this.name = h("h1.title", { tabindex: "-1" });
 		this.stage = h("div.stage");
@@ -64,7 +64,7 @@ class Viewer extends HTMLElement {
 		this.#shown = { item, place, hits: new Set(hits.flatMap((text) => text.split(/\s+/)).map(plainWord).filter(Boolean)) };
 		this.name.textContent = item.name ?? "";
 		document.title = `${item.name ?? ""} – Pillion`;
-		this.setAttribute("aria-label", item.name ?? "Item");
+		this.ariaLabel = item.name ?? "Item";
 		this.previous.hidden = this.following.hidden = true;
 		this.#ends();
 		this.save.href = `${api.originalURL(item.content_uuid)}?download=true`;
@@ -173,7 +173,7 @@ class Viewer extends HTMLElement {
 			this.figure.classList.add("there");
 			this.#place();
 		});
-		picture.addEventListener("error", () => this.#noPicture(item, picture));
+		picture.onerror = () => this.#noPicture(item, picture);
 		this.zoom = 0;
 		this.ratio = canvas.width > 1 ? canvas.width / canvas.height : 1.5;
 		this.observer = new ResizeObserver(() => this.#place());
@@ -253,8 +253,8 @@ class Viewer extends HTMLElement {
 		this.player = player;
 		const start = this.#shown.place?.seconds?.[0];
 		if (start) player.addEventListener("loadedmetadata", () => (player.currentTime = start), { once: true });
-		player.addEventListener("error", () => this.#cannotPlay(item, player));
-		player.addEventListener("timeupdate", () => this.#point(player.currentTime));
+		player.onerror = () => this.#cannotPlay(item, player);
+		player.ontimeupdate = () => this.#point(player.currentTime);
 		const shell = h("div.player", player);
 		if (kind === "audio") shell.prepend(h("div.cover", icon("audio")));
 		this.strip = h("div.strip", { hidden: true, "aria-hidden": "true" });
@@ -379,7 +379,7 @@ class Viewer extends HTMLElement {
 		const list = h("ol.transcript", { "aria-label": "Transcript" });
 		for (const segment of transcript.segments) {
 			const line = h("button.said", {}, h("span.place", clock(segment.start)), h("span", ...withHits(segment.text, this.#shown.hits)));
-			line.addEventListener("click", () => this.#seek(segment.start));
+			line.onclick = () => this.#seek(segment.start);
 			this.segments.push({ ...segment, line });
 			list.append(h("li", line));
 		}
@@ -417,7 +417,7 @@ class Viewer extends HTMLElement {
 		this.saying?.line.removeAttribute("aria-current");
 		this.saying = now;
 		if (!now) return;
-		now.line.setAttribute("aria-current", "true");
+		now.line.ariaCurrent = "true";
 		const list = now.line.closest(".transcript");
 		const line = now.line.parentElement;
 		if (line.offsetTop < list.scrollTop || line.offsetTop + line.offsetHeight > list.scrollTop + list.clientHeight) {
@@ -467,8 +467,8 @@ class Viewer extends HTMLElement {
 			canvas.style.left = time.style.left = `${x}px`;
 			canvas.hidden = time.hidden = false;
 		});
-		bar.addEventListener("pointerleave", () => (canvas.hidden = time.hidden = true));
-		bar.addEventListener("click", (event) => this.#seek(at(event)));
+		bar.onpointerleave = () => (canvas.hidden = time.hidden = true);
+		bar.onclick = (event) => this.#seek(at(event));
 	}
 
 	async #document(item, text, signal) {
@@ -590,7 +590,7 @@ class Viewer extends HTMLElement {
 
 	#toggleSide(open = this.classList.contains("closed")) {
 		this.classList.toggle("closed", !open);
-		this.about.setAttribute("aria-expanded", String(open));
+		this.about.ariaExpanded = String(open);
 	}
 
 	#key(event) {

@@ -18,7 +18,7 @@ export const monthShort = (year, at) => shortMonth(Date.UTC(year, at - 1, 15));
 /** ms since 1970 -> a date; "" for none. Dates of the timeline are kept as what the clock showed, so in UTC. */
 export function date(ms, format = full) {
 	try {
-		return ms === null || ms === undefined ? "" : format(ms);
+		return ms == null ? "" : format(ms);
 	} catch {
 		return "";
 	}
@@ -26,7 +26,7 @@ export function date(ms, format = full) {
 export const dayOf = (ms) => date(ms, day);
 
 export function bytes(size) {
-	if (size === null || size === undefined) return "";
+	if (size == null) return "";
 	const units = ["bytes", "kB", "MB", "GB", "TB"];
 	let unit = 0;
 	let value = size;
@@ -75,13 +75,13 @@ export function h(what, attributes = {}, ...children) {
 	if (classes.length) element.className = classes.join(" ");
 	if (element.type === "submit" && element.localName === "button") element.type = "button"; // until it is said
 	for (const [name, value] of Object.entries(attributes)) {
-		if (value === null || value === undefined || value === false) continue;
+		if (value == null || value === false) continue;
 		if (name === "go") element.addEventListener("click", (event) => isPlain(event) && (event.preventDefault(), value()));
 		else if (name.startsWith("on")) element.addEventListener(name.slice(2), value);
 		else if (name === "text") element.textContent = value;
 		else element.setAttribute(name, value === true ? "" : value);
 	}
-	element.append(...children.flat().filter((child) => child !== null && child !== undefined && child !== false));
+	element.append(...children.flat().filter((child) => child != null && child !== false));
 	return element;
 }
 
