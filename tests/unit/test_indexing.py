@@ -5,6 +5,7 @@ from __future__ import annotations
 from hypothesis import given
 from hypothesis import strategies as st
 
+from pillion.catalog.locations import AGAIN, REMOVED
 from pillion.index.changes import Discovered, Problem, compare
 from pillion.index.indexer import CHUNK_BYTES, CHUNK_FILES, aggregate, chunked
 from pillion.index.links import FoundFile
@@ -61,14 +62,14 @@ def test_a_file_whose_ctime_alone_differs_is_told_apart() -> None:
 
 def test_what_failed_last_time_is_looked_at_again_but_is_neither_new_nor_changed() -> None:
     files = [_file(b"a", 1, 2, 3)]
-    changes = compare(_found(files), _known(files, again=1))
+    changes = compare(_found(files), _known(files, again=AGAIN))
     assert list(changes.again) == files
     assert not changes.any
 
 
 def test_a_file_that_comes_back_is_new_and_one_that_stays_away_is_not_removed_twice() -> None:
     files = [_file(b"a", 1, 2, 3), _file(b"b", 1, 2, 4)]
-    changes = compare(_found(files[:1]), _known(files, again=1), already_removed={0, 1})
+    changes = compare(_found(files[:1]), _known(files, again=REMOVED))
     assert list(changes.new) == files[:1]
     assert list(changes.removed) == []
 

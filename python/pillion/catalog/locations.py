@@ -210,7 +210,7 @@ def note_names(connection: sa.Connection) -> None:
 def tell_changed(connection: sa.Connection, files: int, held: Sequence[str], now: float) -> None:
     """Note and tell that so many files changed, which had the contents ``held`` before."""
     note_names(connection)
-    gone = gone_among(connection, held)
+    gone = gone_among(connection, held) if held else []
     some = list(chunks(gone)) if gone else [()]
     told = [Changed(files=0 if at else files, gone=tuple(part)) for at, part in enumerate(some)]
     append_events(connection, told, now)
@@ -219,15 +219,15 @@ def tell_changed(connection: sa.Connection, files: int, held: Sequence[str], now
 # what was known before ------------------------------------------------------------------------------------------------
 
 
+AGAIN, REMOVED = 1, 2
+"""Of an entry: it could not be identified last time, and is to be in any case; it was removed, and is not there."""
+
 KnownEntry = tuple[int, int, int, int, int, int | None]
-"""(entry id, size, mtime_ns, inode, 1 if it must be identified again in any case, ctime_ns if known)"""
+"""(entry id, size, mtime_ns, inode, 0 or one of these two, ctime_ns if known)"""
 
 
 def known_entries(connection: sa.Connection, location_id: int, prefix: bytes = b"") -> dict[bytes, KnownEntry]:
-    """The entries of a location (below ``prefix``, a folder with a trailing slash) by path.
-
-    Entries that were removed, or could not be identified last time, must be identified again.
-    """
+    """The entries of a location (below ``prefix``, a folder with a trailing slash) by path, also removed ones."""
     query = _known(location_id)
     if prefix:
         query = query.where(entries.c.path >= prefix, entries.c.path < prefix[:-1] + b"0")
@@ -254,13 +254,13 @@ def known_parts(connection: sa.Connection, location_id: int, parts: Sequence[byt
 
 def _known(location_id: int) -> sa.Select[Any]:
     table = entries.c
-    again = sa.or_(table.removed_at.is_not(None), table.error_class.is_not(None))
+    again = sa.case((table.removed_at.is_not(None), REMOVED), (table.error_class.is_not(None), AGAIN), else_=0)
     columns = (table.path, table.id, table.size, table.mtime_ns, table.inode, again, table.ctime_ns)
     return sa.select(*columns).where(table.location_id == location_id)
 
 
 def _by_path(rows: Iterable[Any]) -> dict[bytes, KnownEntry]:
-    return {row[0]: (row[1], row[2], row[3], row[4], int(row[5]), row[6]) for row in rows}
+    return {row[0]: (row[1], row[2], row[3], row[4], row[5], row[6]) for row in rows}
 
 
 def set_stats(connection: sa.Connection, rows: Sequence[tuple[int, int, int]]) -> None:
@@ -300,21 +300,6 @@ def mark_removed(connection: sa.Connection, ids: Sequence[int], now: float) -> N
         held = sorted(set(contents_of(connection, ids).values()))
         redate(connection, held)
         tell_changed(connection, len(ids), held, now)
-
-
-def removed_among(connection: sa.Connection, ids: Sequence[int]) -> set[int]:
-    """Those of these entries that are marked as removed."""
-    found: set[int] = set()
-    for some in chunks(ids):
-        query = sa.select(entries.c.id).where(entries.c.id.in_(some), entries.c.removed_at.is_not(None))
-        found.update(connection.scalars(query))
-    return found
-
-
-def removed_entry_ids(connection: sa.Connection, location_id: int) -> set[int]:
-    """Ids of the entries that are already marked as removed."""
-    query = sa.select(entries.c.id).where(entries.c.location_id == location_id, entries.c.removed_at.is_not(None))
-    return set(connection.scalars(query))
 
 
 # totals of folders ----------------------------------------------------------------------------------------------------

@@ -9,14 +9,14 @@ from __future__ import annotations
 import os
 import time
 from collections import Counter
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence, Set
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 from pillion import _core
 from pillion.catalog import facts as catalog_facts
 from pillion.catalog.database import Database
-from pillion.catalog.locations import EntryRow, Location
+from pillion.catalog.locations import REMOVED, EntryRow, Location
 from pillion.facts import MediaFacts
 from pillion.index.links import FoundFile, followed
 
@@ -139,7 +139,7 @@ def others_of(location: Location, locations: Sequence[Location]) -> list[bytes]:
 
 
 Known = tuple[int, int, int, int, int, int | None]
-"""(entry id, size, mtime_ns, inode, 1 if it must be identified again in any case, ctime_ns if it is to count)"""
+"""A :data:`pillion.catalog.locations.KnownEntry`; its ctime_ns is None where it is not to count."""
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -175,7 +175,6 @@ class Changes:
 def compare(
     found: Discovered,
     known: Mapping[bytes, Known],
-    already_removed: Set[int] = frozenset(),
     *,
     same_disk: bool = True,
     trust_ctime: bool = True,
@@ -193,7 +192,7 @@ def compare(
     unchanged = 0
     for file in found.files:
         before = known.get(file[0])
-        if before is None or before[0] in already_removed:
+        if before is None or before[4] == REMOVED:
             new.append(file)
         elif before[1:] == (file[1], file[2], file[3], 0, file[4]):
             unchanged += 1
@@ -208,9 +207,9 @@ def compare(
             elsewhere.append((before[0], file))
         else:
             changed.append(file)
-    present = len(known) - sum(before[0] in already_removed for before in known.values())
+    present = len(known) - sum(before[4] == REMOVED for before in known.values())
     seen = unchanged + len(again) + len(changed) + len(elsewhere) + len(touched)
-    gone = _gone_from(found, known, already_removed) if seen < present else {}
+    gone = _gone_from(found, known) if seen < present else {}
     moved, new = _moved_among(new, gone, known) if gone and same_disk else ([], new)
     went = {id for id, _ in moved}
     return Changes(
@@ -226,7 +225,7 @@ def compare(
     )
 
 
-def _gone_from(found: Discovered, known: Mapping[bytes, Known], already_removed: Set[int]) -> dict[bytes, int]:
+def _gone_from(found: Discovered, known: Mapping[bytes, Known]) -> dict[bytes, int]:
     """Path -> entry id of what was there and is not."""
     present = {file[0] for file in found.files}
     unreadable = tuple(problem.path.rstrip(b"/") for problem in found.problems if problem.error_class != "unsupported")
@@ -235,7 +234,7 @@ def _gone_from(found: Discovered, known: Mapping[bytes, Known], already_removed:
         path: before[0]
         for path, before in known.items()
         if path not in present
-        and before[0] not in already_removed
+        and before[4] != REMOVED
         and path not in unreadable
         and not path.startswith(below)
     }

@@ -139,6 +139,8 @@ class Indexer:
         self._postpone = postpone
         self._before: Counter[str] = Counter()
         self._locations = locations
+        self._may_retry: bool | None = None
+        """Whether anything failed that was not made since, as queueing found it; None before."""
 
     def run(self, root: Path, targets: Sequence[Target], *, accept_removals: bool = False) -> IndexReport:
         """Run the phases over Locations, or folders in them, of the library at ``root``; then try again what is due.
@@ -236,12 +238,10 @@ class Indexer:
         with self._database.read() as connection:
             if found.parts is None:
                 known = catalog_locations.known_entries(connection, location.id, found.prefix)
-                gone = catalog_locations.removed_entry_ids(connection, location.id)
             else:
                 known = catalog_locations.known_parts(connection, location.id, found.parts)
-                gone = catalog_locations.removed_among(connection, [before[0] for before in known.values()])
         same_disk, trust_ctime = location.identity in (None, identity), self._config.trust == CTIME
-        return compare(found, known, gone, same_disk=same_disk, trust_ctime=trust_ctime)
+        return compare(found, known, same_disk=same_disk, trust_ctime=trust_ctime)
 
     def _why_offline(self, location: Location, found: Discovered, changes: Changes, identity: str | None) -> str | None:
         """Judged by the whole Location, also where only a folder in it is indexed."""
@@ -402,8 +402,8 @@ class Indexer:
         with report.timed("queueing"):
             if types:
                 self._mark_changed_types(location, wants_of)
-            self._mark_lost_sources(location)
-            while self._has_unqueued(location):
+            more = self._mark_lost_sources(location)
+            while more:
                 with self._database.write() as connection:
                     count, queued = catalog_queueing.queue_slice(
                         connection,
@@ -413,25 +413,30 @@ class Indexer:
                         kinds=self._kinds,
                     )
                 reach("indexer.queued")
+                more = count == catalog_queueing.SLICE
                 looked_at += count
                 report.queued += queued
                 self._show_progress("queueing", looked_at, None)
         self._show_end("queueing", looked_at)
 
-    def _has_unqueued(self, location: Location) -> bool:
-        with self._database.read() as connection:
-            return catalog_queueing.has_unqueued(connection, location.id)
+    def _mark_lost_sources(self, location: Location) -> bool:
+        """Queue files again that were missing or changed when a job read them, and are as in the catalog now.
 
-    def _mark_lost_sources(self, location: Location) -> None:
-        """Queue files again that were missing or changed when a job read them, and are as in the catalog now."""
+        Returns whether there is anything to queue in this Location.
+        """
         with self._database.read() as connection:
-            lost = catalog_queueing.has_failures(connection) and failures.has_lost_sources(connection, location.id)
+            self._may_retry = catalog_queueing.has_failures(connection)
+            lost = self._may_retry and failures.has_lost_sources(connection, location.id)
+            more = catalog_queueing.has_unqueued(connection, location.id)
         if lost:
             with self._database.write() as connection:
                 failures.mark_lost_sources(connection, location.id)
+        return lost or more
 
     def _queue_expired(self) -> int:
         """Queue what failed long ago, and PDFs for which there may be a password now; returns how many sidecars."""
+        if self._may_retry is False:
+            return 0
         days, passwords = self._config.retry_after_days, self._config.passwords_file
         limits: list[failures.Limit] = [(time.time() - days * 86400, None)] if days else []
         if passwords is not None:

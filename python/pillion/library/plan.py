@@ -241,10 +241,9 @@ class Planner:
         unreadable.extend((os.fsdecode(problem.path), problem.message) for problem in found.problems)
         with self._database.read() as connection:
             known = catalog_locations.known_entries(connection, walk.location.id, walk.prefix) if walk.known else {}
-            gone = catalog_locations.removed_entry_ids(connection, walk.location.id) if walk.known else set()
         number: Counter[str] = Counter()
         size: Counter[str] = Counter()
-        for file in compare(found, known, gone, trust_ctime=False).to_identify:
+        for file in compare(found, known, trust_ctime=False).to_identify:
             mime = _core.mime_from_name(os.path.basename(file[0]))
             number[mime] += 1
             size[mime] += file[1]
