@@ -27,6 +27,9 @@ from typing import BinaryIO, Generic, TypeVar
 
 from pillion.errors import LibraryBusyError
 
+T = TypeVar("T")
+R = TypeVar("R")
+
 
 def data_folder() -> Path:
     """Where Pillion keeps what belongs to the user and not to one library."""
@@ -438,16 +441,14 @@ def share_cores(server: JobServer) -> None:
     _server = server
 
 
-@contextmanager
-def core_in_use() -> Iterator[None]:
-    """Around an item: this process uses a core."""
+def on_a_core(run: Callable[[T], R], argument: T) -> R:
+    """What ``run`` makes of an argument. Meanwhile this process uses a core."""
     if _server is None:
-        yield
-        return
+        return run(argument)
     with _tokens_lock:
         place = _server.acquire()
     try:
-        yield
+        return run(argument)
     finally:
         with _tokens_lock:
             _server.release(place)
@@ -485,9 +486,6 @@ def acquire_extra_core(at_most: int) -> ExtraCore | None:
 
 
 # threads on these cores -----------------------------------------------------------------------------------------------
-
-
-R = TypeVar("R")
 
 
 def threads_available() -> int:

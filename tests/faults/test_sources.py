@@ -80,8 +80,9 @@ def _made(library: Library, database: Database, owner: str, now: float) -> Seque
     store = LocalStore(library.root)
     with database.write() as connection:
         claimed = catalog_claims.claim(connection, "thumb", owner=owner, token=uuid.uuid4().hex, now=now, limit=100)
+    checkpoints = Checkpoints(store.staging / FOLDER)
     planned = [
-        plan(job, store, Checkpoints(store.staging / FOLDER), owner=owner, max_pixels=MAX_PIXELS) for job in claimed
+        plan(job, store, checkpoints, staging=store.new_staging_path(owner), max_pixels=MAX_PIXELS) for job in claimed
     ]
     results: list[Result[PlannedJob]] = []
     for item in planned:

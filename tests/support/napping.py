@@ -8,7 +8,7 @@ from pathlib import Path
 
 from pillion.kinds import execute as real
 from pillion.kinds.execute import Execution, ExecutionTask
-from pillion.queue import pools
+from pillion.queue import work
 
 TARGET = "tests.support.napping:execute"
 MODULE = "tests.support.napping"
@@ -25,4 +25,4 @@ def execute(task: ExecutionTask) -> Execution:
 
 def dask_setup(_worker: object) -> None:
     """Called by a Dask worker that was started with ``--preload`` of this module."""
-    pools.TARGET = TARGET
+    work.TARGET = TARGET

@@ -12,7 +12,7 @@ from pillion import _core
 from pillion.kinds.execute import Execution, ExecutionTask, Staged
 from pillion.model import NEVER_SAMPLED, SidecarFormat
 from pillion.pool import sandbox
-from pillion.queue import pools
+from pillion.queue import work
 from pillion.store import staged_path
 
 TARGET = "tests.support.sleeping:execute"
@@ -37,4 +37,4 @@ def execute(task: ExecutionTask) -> Execution:
 
 def dask_setup(_worker: object) -> None:
     """Called by a Dask worker that was started with ``--preload`` of this module."""
-    pools.TARGET = TARGET
+    work.TARGET = TARGET

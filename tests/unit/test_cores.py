@@ -50,8 +50,8 @@ def another(server: JobServer, number: int) -> subprocess.Popen[str]:
 
 
 def test_tokens_of_all_processes_are_counted(server: JobServer) -> None:
-    with machine.core_in_use(), another(server, 2) as process:
-        assert server.in_use() == 3
+    def work(process: subprocess.Popen[str]) -> int:
+        in_use = server.in_use()
         extra = machine.acquire_extra_core(4)
         assert extra is not None
         assert extra.may_keep()
@@ -60,12 +60,16 @@ def test_tokens_of_all_processes_are_counted(server: JobServer) -> None:
         process.wait()
         assert server.in_use() == 2, "the tokens of a dead process are gone"
         extra.release()
+        return in_use
+
+    with another(server, 2) as process:
+        assert machine.on_a_core(work, process) == 3
     assert server.in_use() == 0
 
 
 def test_who_starts_is_never_refused_and_the_others_make_room(server: JobServer) -> None:
-    with machine.core_in_use():
-        extras = [machine.acquire_extra_core(4) for _ in range(3)]
+    def work(number: int) -> None:
+        extras = [machine.acquire_extra_core(4) for _ in range(number)]
         assert None not in extras
         with another(server, 1) as process:
             assert server.in_use() == 5
@@ -78,6 +82,9 @@ def test_who_starts_is_never_refused_and_the_others_make_room(server: JobServer)
         for extra in extras:
             assert extra is not None
             extra.release()
+
+    machine.on_a_core(work, 3)
+    assert server.in_use() == 0
 
 
 def test_a_process_takes_no_more_than_it_may(server: JobServer) -> None:

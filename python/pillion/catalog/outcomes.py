@@ -1,6 +1,6 @@
 """What an ended job writes beside its own row: outcomes, what else depends on them, and the history of what it took.
 
-Run these within the transaction that ends the job (:func:`pillion.catalog.queue.finish`), after
+Run these within the transaction that ends the job (:func:`end_jobs` does all at once), after
 :func:`pillion.catalog.queue.keep` has said that the claim still holds. Estimates go by the history, and by what is left
 in the queue.
 """
@@ -9,18 +9,18 @@ from __future__ import annotations
 
 import json
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 import sqlalchemy as sa
 
 from pillion.catalog.events import append_events, keep_order
 from pillion.catalog.failures import FailedTry, record_failures
-from pillion.catalog.queue import change_jobs
+from pillion.catalog.queue import change_jobs, finish
 from pillion.catalog.queueing import queue_due
 from pillion.catalog.statements import Updates, change_rows, chunks, prepared
 from pillion.catalog.tables import DUE, DUE_TEXT, contents, history, jobs, sidecars
 from pillion.events import Failed
-from pillion.job import JobState, Urgency, job_ended_with_source, job_woken
+from pillion.job import JobChange, JobState, Urgency, job_ended_with_source, job_woken
 from pillion.kinds import registry
 from pillion.model import (
     Failure,
@@ -50,6 +50,39 @@ class SidecarOutcome:
     error_class: str | None = None
     error_message: str | None = None
     mark: SidecarMark | None = None
+
+
+@dataclass(kw_only=True, slots=True)
+class Ends:
+    """What is written of jobs that end together. ``hashes``: content_uuid -> those of a picture."""
+
+    changes: list[tuple[int, str, JobChange]] = field(default_factory=list)
+    """(job id, lease token, change)"""
+    outcomes: list[SidecarOutcome] = field(default_factory=list)
+    hashes: dict[str, PictureHashes] = field(default_factory=dict)
+    tried: list[FailedTry] = field(default_factory=list)
+    ended: list[tuple[SidecarKind, str]] = field(default_factory=list)
+    """(kind, content_uuid) of jobs that are over."""
+    ready: list[tuple[str, SidecarKind]] = field(default_factory=list)
+    """(content_uuid, kind) of those among them that others may wait for, and that are ready."""
+    measured: Sequence[Measured] = ()
+
+
+def end_jobs(connection: sa.Connection, ends: Ends, now: float) -> None:
+    """Write how jobs ended, with what became of their sidecars and what they took.
+
+    What was wanted of them meanwhile is queued, and what waits for them.
+    """
+    finish(connection, ends.changes, now)
+    record_outcomes(connection, ends.outcomes, now)
+    record_picture_hashes(connection, ends.hashes)
+    if ends.tried:
+        record_failures(connection, ends.tried, now)
+    made = (SidecarStatus.READY, SidecarStatus.EMPTY)
+    resolve_made(connection, [outcome.content_uuid for outcome in ends.outcomes if outcome.status in made], now)
+    queue_rest(connection, ends.ended, now)
+    wake_waiting(connection, ends.ready, now)
+    add_measured(connection, ends.measured)
 
 
 _OUTCOME_TEXT = (

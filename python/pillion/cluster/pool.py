@@ -45,8 +45,7 @@ from pillion.model import NEVER_SAMPLED, Allowance
 from pillion.pool.child import Codec, WireError
 from pillion.pool.pool import SetAside, Turn, settle
 from pillion.pool.sandbox import Policy
-from pillion.queue.pools import TARGET
-from pillion.queue.work import named_paths
+from pillion.queue.work import TARGET, named_paths
 from pillion.settings.config import Config
 from pillion.store import staged_path
 

@@ -46,8 +46,9 @@ from pillion.model import NEVER_SAMPLED
 from pillion.pool.child import Codec, WireError
 from pillion.pool.pool import SetAside, Turn, WorkerPool
 from pillion.pool.sandbox import Mode, Policy
-from pillion.queue import pools
+from pillion.queue import work
 from pillion.queue.claims import Claims
+from pillion.queue.estimate import lane_workers
 from pillion.store import LocalStore, staged_path
 from pillion.store.base import FILE
 
@@ -114,7 +115,7 @@ class Machine:
         self._files.mkdir(mode=0o700, parents=True)
         self._teams: dict[Hands, _Team] = {}
         self._running: dict[str, list[Future[Any]]] = {}
-        self._codec = Codec(pools.TARGET)
+        self._codec = Codec(work.TARGET)
         self._lock = threading.Lock()
 
     def path_of(self, name: str) -> Path:
@@ -299,12 +300,12 @@ class Machine:
         store = LocalStore(Path(tempfile.mkdtemp(prefix="team.", dir=self._folder)))
         store.create()
         policy = self._policy(order, store, owner)
-        pool = pools.confined_pool(
+        pool = work.confined_pool(
             policy,
             size=self._threads,
             memory_limit=order.hands.memory_limit,
             memory_budget=order.hands.memory_budget,
-            concurrency=dict(order.hands.concurrency),
+            lane_workers=lane_workers(self._threads, dict(order.hands.concurrency)),
         )
         return _Team(pool, store, owner, policy)
 

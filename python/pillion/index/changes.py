@@ -233,10 +233,7 @@ def _gone_from(found: Discovered, known: Mapping[bytes, Known]) -> dict[bytes, i
     return {
         path: before[0]
         for path, before in known.items()
-        if path not in present
-        and before[4] != REMOVED
-        and path not in unreadable
-        and not path.startswith(below)
+        if path not in present and before[4] != REMOVED and path not in unreadable and not path.startswith(below)
     }
 
 

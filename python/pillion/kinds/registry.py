@@ -107,6 +107,12 @@ def parse_kinds(kinds: Sequence[SidecarKind | str] | None) -> tuple[SidecarKind,
     return tuple(kind for kind in names() if kind in kinds)
 
 
+@functools.lru_cache(maxsize=64)
+def chosen(kinds: tuple[SidecarKind | str, ...] | None) -> tuple[SidecarKind, ...]:
+    """These kinds and those that they are made from, in the order of work; None means all. Raises UsageError."""
+    return with_sources(parse_kinds(kinds))
+
+
 def with_sources(kinds: Sequence[SidecarKind]) -> tuple[SidecarKind, ...]:
     """``kinds`` and the kinds that they are made from, in the order of work."""
     wanted = {*kinds, *(source for kind in kinds for source in sources_of(kind))}

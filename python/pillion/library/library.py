@@ -64,7 +64,7 @@ logging.getLogger("pillion").addHandler(logging.NullHandler())
 
 def _chosen(kinds: Sequence[SidecarKind | str] | None) -> tuple[SidecarKind, ...]:
     """These kinds and the kinds that they are made from, in the order of work; None means all."""
-    return registry.with_sources(registry.parse_kinds(kinds))
+    return registry.chosen(None if kinds is None else tuple(kinds))
 
 
 def _wait(_holder: str) -> None:
@@ -545,8 +545,8 @@ class Library(Looking):
         return self._beside(kinds) if may_take else nullcontext()
 
     def _from_peers(self, kinds: Sequence[SidecarKind]) -> list[SidecarKind]:
-        allowed = self.config.from_peers
-        return [kind for kind in kinds if (kind in allowed if allowed is not None else registry.spec(kind).from_peers)]
+        allowed, specs = self.config.from_peers, registry.specs()
+        return [kind for kind in kinds if (kind in allowed if allowed is not None else specs[kind].from_peers)]
 
     def _beside(self, kinds: Sequence[SidecarKind]) -> Beside:
         """Takes what peers have of these kinds, where that is quicker."""

@@ -406,7 +406,7 @@ class Plans:
         found = [locate(locations, path) for path in chosen]
         walks = [self._walk(*place) for place in found] if walk else []
         within = in_scopes(_scopes(found)) if paths else None
-        planner = self._planner(policy, registry.with_sources(registry.parse_kinds(kinds)))
+        planner = self._planner(policy, registry.chosen(None if kinds is None else tuple(kinds)))
         return planner.plan(within, [item for item in walks if item is not None], config=self._config)
 
     def regeneration(

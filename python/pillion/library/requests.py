@@ -126,7 +126,7 @@ class Requests:
         Unsupported ones are queued only if ``error_class`` is ``unsupported``.
         """
         _check_class(error_class)
-        kinds = registry.with_sources(registry.parse_kinds([kind] if kind is not None else None))
+        kinds = registry.chosen((kind,) if kind is not None else None)
         uuids = some_content_ids(content_uuids)
         statuses = [SidecarStatus.FAILED, SidecarStatus.CANCELLED]
         if error_class == ErrorClass.UNSUPPORTED:

@@ -20,6 +20,7 @@ may use numbers, text, bytes, paths, tuples, mappings, enums and dataclasses. Al
 from __future__ import annotations
 
 import faulthandler
+import functools
 import importlib
 import math
 import os
@@ -174,6 +175,12 @@ class Codec:
         return _decoded(self._result, data)
 
 
+@functools.cache
+def codec_of(target: str) -> Codec:
+    """The codec of a target, made once: reading its types takes longer than a small batch. Raises as :class:`Codec`."""
+    return Codec(target)
+
+
 def _decoded(decoder: msgspec.msgpack.Decoder[Any], data: bytes) -> Any:
     try:
         return decoder.decode(data)
@@ -303,14 +310,12 @@ def serve(channel: Channel, codec: Codec, limits: Limits) -> None:
             _mark_item()
             channel.send(frame(Sign.PREPARING))
             reach("child.prepare")
-            with machine.core_in_use():
-                prepare(batch)
+            machine.on_a_core(prepare, batch)
         for index, item in enumerate(batch):
             _mark_item()
             channel.send(frame(Sign.STARTED))
             reach("child.item")
-            with machine.core_in_use():
-                result = codec.function(item)
+            result = machine.on_a_core(codec.function, item)
             reach("child.made")
             ran += 1
             is_old = ran >= limits.recycle_items or resident_bytes() > limits.recycle_bytes

@@ -23,9 +23,9 @@ from typing import Any
 from pillion import machine
 from pillion.errors import ErrorClass, ItemError, is_full
 from pillion.failpoints import reach
-from pillion.model import Allowance
+from pillion.model import Allowance, Failure
 from pillion.pool import sandbox
-from pillion.pool.child import Clock, Codec, Limits, Sign, Verdict, WireError, Worker, exit_error, frame
+from pillion.pool.child import Clock, Limits, Sign, Verdict, WireError, Worker, codec_of, exit_error, frame
 from pillion.pool.helpers import Helpers
 from pillion.pool.sandbox import Policy
 
@@ -145,6 +145,12 @@ def settle(future: Future[Any], result: Any) -> None:
         return
 
 
+def _says_full(result: Any) -> bool:
+    """Whether what a target returned says that there is no room: in its ``failure``, if it has one."""
+    failure = getattr(result, "failure", None)
+    return isinstance(failure, Failure) and failure.error_class is ErrorClass.DISK_FULL
+
+
 # the pool -------------------------------------------------------------------------------------------------------------
 
 
@@ -187,8 +193,8 @@ class WorkerPool(Executor):
     ``policy``: what they may use (sandbox.py); None: all that this process may. Raises SandboxError for one that cannot
     hold here though it must. ``fetch``: called with an item, whether it is done, and the child's own folder, when the
     item starts, at its signs of life, when it is done and when the child ends; takes what the child has written; may
-    raise OSError. ``fills``: whether a result says that there is no room: then its child ends, and with it what it may
-    have filled, before the result is told.
+    raise OSError. A result with a ``failure`` that says that there is no room ends its child, and with it what that may
+    have filled, before it is told.
     ``obtaining``: the command that makes what a child asks for, None for what it may not have; what it prints is the
     answer.
     """
@@ -205,16 +211,14 @@ class WorkerPool(Executor):
         lane_workers: Mapping[str, int] = MappingProxyType({}),
         policy: Policy | None = None,
         fetch: Callable[[Any, bool, Path], None] | None = None,
-        fills: Callable[[Any], bool] = lambda _: False,
         obtaining: Callable[[bytes], Sequence[str] | None] | None = None,
     ) -> None:
         self._target = target
-        self._codec = Codec(target)
+        self._codec = codec_of(target)
         self._lane_workers = lane_workers
         sandbox.check(policy)
         self._policy = policy
         self._fetch = fetch
-        self._fills = fills
         self._environment = sandbox.environment(os.environ, target)
         self._helpers = Helpers(obtaining, self._environment.get("PYTHONPATH"))
         self.size = size
@@ -511,7 +515,7 @@ class WorkerPool(Executor):
         elif sign in (Sign.RESULT, Sign.LAST_RESULT) and child.started:
             result = self._codec.result(data)
             result = self._fetch_from(child, done=True) or result
-            is_last = sign is Sign.LAST_RESULT or isinstance(result, ItemError) or self._fills(result)
+            is_last = sign is Sign.LAST_RESULT or isinstance(result, ItemError) or _says_full(result)
             return self._take(child, batch, is_last=is_last).future, result
         else:
             raise WireError(f"{sign.name} at the wrong time")

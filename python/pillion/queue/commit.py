@@ -22,8 +22,8 @@ from pillion.catalog import outcomes as catalog_outcomes
 from pillion.catalog import queue as catalog_queue
 from pillion.catalog.database import Database
 from pillion.catalog.events import append_events
-from pillion.catalog.failures import FailedTry, record_failures
-from pillion.catalog.outcomes import Measured, SidecarOutcome
+from pillion.catalog.failures import FailedTry
+from pillion.catalog.outcomes import Ends, Measured, SidecarOutcome
 from pillion.catalog.queue import ClaimedJob, Due
 from pillion.errors import (
     ErrorClass,
@@ -98,30 +98,26 @@ class PlannedJob:
 class _Batch:
     """All that one call writes, collected before anything is written."""
 
-    outcomes: list[SidecarOutcome] = field(default_factory=list)
-    changes: list[tuple[int, str, JobChange]] = field(default_factory=list)
+    ends: Ends = field(default_factory=Ends)
     placements: list[Placement] = field(default_factory=list)
     listed: dict[str, list[ManifestEntry]] = field(default_factory=dict)
     about: dict[str, ClaimedJob] = field(default_factory=dict)
     dropped: list[tuple[ClaimedJob, SidecarKind, str]] = field(default_factory=list)
     """Variants that were ready, and of which there is nothing any more: their files go."""
-    tried: list[FailedTry] = field(default_factory=list)
     sources_ended: list[tuple[ClaimedJob, SidecarStatus, Failure | None]] = field(default_factory=list)
-    ended: list[tuple[SidecarKind, str]] = field(default_factory=list)
-    """(kind, content_uuid) of jobs that are over."""
+    """Jobs that others may wait for, and that ended without anything."""
     faults: dict[str, str] = field(default_factory=dict)
     leftovers: list[PlannedJob] = field(default_factory=list)
     """Jobs that may have left files in staging: they failed, or their claim was lost."""
-    hashes: dict[str, PictureHashes] = field(default_factory=dict)
     over: list[Checkpoint] = field(default_factory=list)
     """Checkpoints that are not needed any more."""
 
     def saw(self, content_uuid: str, hashes: PictureHashes) -> None:
         """Take over what of these hashes is known."""
-        before = self.hashes.get(content_uuid)
+        before = self.ends.hashes.get(content_uuid)
         if hashes == before or (hashes.thumbhash is None and hashes.likeness is None):
             return
-        self.hashes[content_uuid] = hashes if before is None else hashes.or_of(before)
+        self.ends.hashes[content_uuid] = hashes if before is None else hashes.or_of(before)
 
 
 @dataclass(slots=True)
@@ -160,15 +156,13 @@ class Recorder:
                 self._drop_with_source(connection, batch)
                 self._place(batch)
                 reach("record.placed")
-                catalog_outcomes.record_outcomes(connection, batch.outcomes, now)
-                catalog_outcomes.record_picture_hashes(connection, batch.hashes)
-                if batch.tried:
-                    record_failures(connection, batch.tried, now)
-                catalog_outcomes.resolve_made(connection, _made_of(batch.outcomes), now)
-                catalog_queue.finish(connection, batch.changes, now)
-                catalog_outcomes.queue_rest(connection, batch.ended, now)
+                changes = {job: change for job, _, change in batch.ends.changes}
+                ours = [(planned.job, returned) for planned, returned in results if planned.job.job.id in changes]
+                batch.ends.measured = measured([(job, made) for job, made in ours if isinstance(made, Execution)])
+                catalog_outcomes.end_jobs(connection, batch.ends, now)
                 self._end_waiting(connection, batch, now)
-                note_results(connection, results, {job: change for job, _, change in batch.changes}, now)
+                told = (_event(job, returned, changes[job.job.id]) for job, returned in ours)
+                append_events(connection, [event for event in told if event is not None], now)
                 reach("record.written")
         except (OSError, ItemError) as error:
             if not says_full(error):
@@ -179,8 +173,8 @@ class Recorder:
         if len(held) < len(results):
             _logger.warning("%d results are not recorded: others have claimed their jobs", len(results) - len(held))
         _log(results, batch)
-        self.counts.update((outcome.kind, outcome.status) for outcome in batch.outcomes)
-        self.jobs_ended.update(kind for kind, _ in batch.ended)
+        self.counts.update((outcome.kind, outcome.status) for outcome in batch.ends.outcomes)
+        self.jobs_ended.update(kind for kind, _ in batch.ends.ended)
         for planned in batch.leftovers:
             self.store.discard(planned.staging, [due.variant for due in planned.making])
         for checkpoint in batch.over:
@@ -237,16 +231,19 @@ class Recorder:
                 self._made(batch, planned, result)
             if len(planned.adopted) + len(planned.making) < len(job.due):
                 change = job_released(job.attempts, job.last)
-        batch.changes.append((job.id, job.token, change))
+        batch.ends.changes.append((job.id, job.token, change))
         if change.state not in (JobState.DONE, JobState.FAILED):
             return
-        batch.ended.append((job.kind, job.content_uuid))
+        batch.ends.ended.append((job.kind, job.content_uuid))
         if planned.checkpoint is not None:
             batch.over.append(planned.checkpoint)
         if registry.dependents_of(job.kind):
             status = SidecarStatus.EMPTY if isinstance(result, Empty) else SidecarStatus.READY
             failure = result if isinstance(result, Failure) else None
-            batch.sources_ended.append((job, _status_of(failure) if failure else status, failure))
+            if failure is None and status is SidecarStatus.READY:
+                batch.ends.ready.append((job.content_uuid, job.kind))
+            else:
+                batch.sources_ended.append((job, _status_of(failure) if failure else status, failure))
 
     def _failed(self, batch: _Batch, planned: PlannedJob, failure: Failure, now: float) -> JobChange:
         job = planned.job
@@ -259,7 +256,7 @@ class Recorder:
         # A try that came further than the one before met something new: it counts as the first.
         change = job_failed_once(0 if self._came_further(planned) else job.attempts, failure, now)
         ended = planned.open if change.state is JobState.FAILED else planned.making
-        batch.tried.extend(_tried(job, due, failure, due in planned.making) for due in ended)
+        batch.ends.tried.extend(_tried(job, due, failure, due in planned.making) for due in ended)
         if change.state is JobState.FAILED:
             self._ended(batch, job, ended, _status_of(failure), failure, failure.message)
         return change
@@ -281,7 +278,7 @@ class Recorder:
         message: str,
     ) -> None:
         for due in ended:
-            batch.outcomes.append(
+            batch.ends.outcomes.append(
                 SidecarOutcome(
                     content_uuid=job.content_uuid,
                     kind=job.kind,
@@ -318,7 +315,7 @@ class Recorder:
             self._ready(batch, job, entry)
 
     def _ready(self, batch: _Batch, job: ClaimedJob, entry: ManifestEntry) -> None:
-        batch.outcomes.append(ready_outcome(job.content_uuid, entry))
+        batch.ends.outcomes.append(ready_outcome(job.content_uuid, entry))
 
     def _drop_with_source(self, connection: sa.Connection, batch: _Batch) -> None:
         """What was made from a text that turned out to be empty goes with it."""
@@ -353,7 +350,7 @@ class Recorder:
                 if replaced is not None and replaced.rel_path != entry.rel_path:
                     stale.append(replaced.rel_path)
             listed.update({(entry.kind, entry.variant): entry for entry in batch.listed.get(uuid, ())})
-            hashes = batch.hashes.get(uuid, PictureHashes())
+            hashes = batch.ends.hashes.get(uuid, PictureHashes())
             hashes = hashes if before is None else hashes.or_of(before)
             if listed:
                 about = described(job.hash, job.size, job.mime, hashes)
@@ -370,14 +367,7 @@ class Recorder:
         self.store.sync()
 
     def _end_waiting(self, connection: sa.Connection, batch: _Batch, now: float) -> None:
-        ended = batch.sources_ended
-        if not ended:
-            return
-        ready = [(job.content_uuid, job.kind) for job, status, _ in ended if status is SidecarStatus.READY]
-        catalog_outcomes.wake_waiting(connection, ready, now)
-        for job, status, failure in ended:
-            if status is SidecarStatus.READY:
-                continue
+        for job, status, failure in batch.sources_ended:
             for kind in registry.dependents_of(job.kind):
                 number = catalog_outcomes.finish_waiting(connection, job.content_uuid, kind, status, failure, now)
                 self.counts[kind, status] += number
@@ -467,12 +457,6 @@ def ready_outcome(content_uuid: str, entry: ManifestEntry) -> SidecarOutcome:
     )
 
 
-def _made_of(outcomes: Sequence[SidecarOutcome]) -> list[str]:
-    """The contents with a sidecar that was made, or found empty."""
-    made = (SidecarStatus.READY, SidecarStatus.EMPTY)
-    return [outcome.content_uuid for outcome in outcomes if outcome.status in made]
-
-
 def _tried(job: ClaimedJob, due: Due, failure: Failure, itself: bool) -> FailedTry:
     """The line for the ledger; a variant that was left out of a last, small try is charged no try."""
     return FailedTry(
@@ -490,18 +474,6 @@ def _status_of(failure: Failure) -> SidecarStatus:
 
 
 # history and job events -----------------------------------------------------------------------------------------------
-
-
-def note_results(
-    connection: sa.Connection, results: Sequence[Result[PlannedJob]], changes: Mapping[int, JobChange], now: float
-) -> None:
-    """Add what was measured, and append an event for each job. ``changes``: job id -> change, of jobs still held."""
-    held = [(planned.job, returned) for planned, returned in results if planned.job.job.id in changes]
-    catalog_outcomes.add_measured(
-        connection, measured([(job, returned) for job, returned in held if isinstance(returned, Execution)])
-    )
-    told = [_event(job, returned, changes[job.job.id]) for job, returned in held]
-    append_events(connection, [event for event in told if event is not None], now)
 
 
 def measured(executions: Sequence[tuple[PlannedJob, Execution]]) -> list[Measured]:

@@ -12,6 +12,7 @@ import time
 from collections import Counter
 from collections.abc import Callable, Collection, Mapping, Sequence
 from concurrent.futures import Future
+from dataclasses import replace
 from functools import partial
 from types import MappingProxyType
 from typing import Any, Generic, Protocol, TypeVar
@@ -68,11 +69,18 @@ def patience(priority: int, cost_s: float, size: int) -> float:
     return max(PATIENCE_S, _PATIENCE_TIMES * cost_s) + min(size / 2**20 * _PATIENCE_S_PER_MIB, _LONGEST_BY_SIZE_S)
 
 
+def _with_patience(planned: Planned[Any]) -> Allowance:
+    waited_s = patience(planned.priority, planned.usual_s, planned.size) * planned.patience_times
+    return replace(planned.allowed, patience_s=min(planned.allowed.patience_s, waited_s))
+
+
 @value
 class Planned(Generic[J]):
     """A claimed job, ready to run. ``cost``: its estimated seconds; ``lane``: the name of jobs that share engines.
 
-    ``alone``: in a fresh worker that runs nothing else.
+    ``alone``: in a fresh worker that runs nothing else. ``usual_s``: what a job like it usually takes, of a file of
+    ``size`` bytes: others wait for it by that (:func:`patience`), ``patience_times`` as long; without it for ever, or
+    as long as ``allowed`` says.
     """
 
     job: J
@@ -82,6 +90,9 @@ class Planned(Generic[J]):
     cost: float
     allowed: Allowance
     alone: bool = False
+    usual_s: float = math.inf
+    size: int = 0
+    patience_times: float = 1.0
 
 
 Result = tuple[Planned[J], Any]
@@ -328,7 +339,7 @@ class Engine(Generic[J]):
         self._batches += 1
         self._lane_batches[first.lane] += 1
         left = [len(members)]
-        items = [(item.task, item.allowed) for item in members]
+        items = [(item.task, _with_patience(item)) for item in members]
         futures = self._pool.submit_batch(first.lane, items, alone=first.alone, turn=turn)
         for planned, future in zip(members, futures, strict=True):
             self._in_flight[id(planned)] = planned

@@ -206,6 +206,15 @@ def parallel(kind: SidecarKind, workers: int, concurrency: Mapping[str, int]) ->
     return max(1, most)
 
 
+def lane_workers(size: int, concurrency: Mapping[str, int]) -> dict[str, int]:
+    """Kind -> how many of ``size`` workers may be at it, for those kinds that have a limit. ``concurrency``: as above.
+
+    A limit is one also where it is as high as ``size``, if the user has set it: others may be started beside these.
+    """
+    at_once: dict[str, int] = {kind: parallel(kind, size, concurrency) for kind in registry.specs()}
+    return {kind: number for kind, number in at_once.items() if number < size or kind in concurrency}
+
+
 # the time left (ETA) --------------------------------------------------------------------------------------------------
 
 

@@ -8,7 +8,6 @@ import time
 import uuid
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager, suppress
-from dataclasses import replace
 from functools import cached_property
 from typing import Concatenate, ParamSpec, Protocol, TypeVar
 
@@ -51,11 +50,12 @@ from pillion.pool.sandbox import Policy
 from pillion.queue.checkpoints import Checkpoints
 from pillion.queue.claims import Claims
 from pillion.queue.commit import DISK_FULL_NOTICE, Adopted, PlannedJob, Recorder, result_of
-from pillion.queue.engine import Planned, Result, patience
+from pillion.queue.engine import Planned, Result
 from pillion.queue.estimate import Estimates, Eta, longest_usual
 from pillion.queue.gates import OPEN, Gate, Gates
 from pillion.queue.offline import OfflineLocations
 from pillion.queue.slow import SlowTypes
+from pillion.settings.config import Config
 from pillion.store import Store
 
 _logger = logging.getLogger(__name__)
@@ -109,7 +109,10 @@ def _outlasts(method: Callable[Concatenate[CatalogJobs, P], R]) -> Callable[Conc
 
 
 class CatalogJobs:
-    """The engine's JobSource for a library's catalog. It works on ``kinds`` only."""
+    """The engine's JobSource for a library's catalog. It works on ``kinds`` only.
+
+    ``reread`` is called once a second; settings that it returns are given to ``use``.
+    """
 
     def __init__(
         self,
@@ -125,7 +128,8 @@ class CatalogJobs:
         eta: Eta,
         checkpoints: Checkpoints,
         passwords: str | None = None,
-        look_at_settings: Callable[[], None] = lambda: None,
+        reread: Callable[[], Config | None] = lambda: None,
+        use: Callable[[Config], None] = lambda config: None,
         confinement: Confined | None = None,
     ) -> None:
         self._database = database
@@ -135,7 +139,8 @@ class CatalogJobs:
         self._kinds = tuple(kinds)
         self.max_pixels = max_pixels
         self.passwords = passwords
-        self._look_at_settings = look_at_settings
+        self._reread = reread
+        self._use = use
         self._confinement = confinement
         self._gates = gates
         self._estimates = estimates
@@ -221,15 +226,16 @@ class CatalogJobs:
             return []
 
     def _planned(self, claimed: Sequence[tuple[ClaimedJob, float]], now: float) -> Sequence[Planned[PlannedJob]]:
+        stagings = [self._store.new_staging_path(self._owner) for _ in claimed]
         listed = self._store.listed([job.content_uuid for job, _ in claimed])
         if self._confinement is not None:
             # A Location may have come since they started.
             self._confinement.let_read([path for job, _ in claimed for path, _, _ in job.sources])
         planned: list[Planned[PlannedJob]] = []
         there: list[Result[PlannedJob]] = []
-        for job, cost in claimed:
+        for (job, cost), staging in zip(claimed, stagings, strict=True):
             try:
-                one = self._plan(job, listed=job.content_uuid in listed, cost_s=cost)
+                one = self._plan(job, staging, listed=job.content_uuid in listed, cost_s=cost)
             except ItemError as error:
                 there.append((self._unplanned(job), error))
             except StoreError:
@@ -407,7 +413,9 @@ class CatalogJobs:
     @_outlasts
     def heartbeat(self, now: float) -> None:
         """Renew this process's leases, rescue the jobs of dead or silent owners, and tell how far the run is."""
-        self._look_at_settings()
+        config = self._reread()
+        if config is not None:
+            self._use(config)
         self.release((), now)
         self._look_at_offline()
         with self._full_disk_holds():
@@ -484,12 +492,12 @@ class CatalogJobs:
 
     # from a claimed job to a task -------------------------------------------------------------------------------------
 
-    def _plan(self, job: ClaimedJob, *, listed: bool, cost_s: float) -> Planned[PlannedJob]:
+    def _plan(self, job: ClaimedJob, staging: str, *, listed: bool, cost_s: float) -> Planned[PlannedJob]:
         return plan(
             job,
             self._store,
             self._checkpoints,
-            owner=self._owner,
+            staging=staging,
             max_pixels=self.max_pixels,
             listed=listed,
             cost_s=cost_s,
@@ -504,7 +512,7 @@ def plan(
     store: Store,
     checkpoints: Checkpoints,
     *,
-    owner: str,
+    staging: str,
     max_pixels: int,
     listed: bool = True,
     cost_s: float = 0.0,
@@ -514,15 +522,14 @@ def plan(
 ) -> Planned[PlannedJob]:
     """Make the task of a claimed job. Files that a crash left finished but unrecorded are adopted, not made again.
 
-    ``listed``: whether the content has a manifest, which alone can name such files. ``cost_s``: what it may take;
-    ``patience_times``: how much longer than usual others wait for its type.
+    ``staging``: its own path there. ``listed``: whether the content has a manifest, which alone can name such files.
+    ``cost_s``: what it may take; ``patience_times``: how much longer than usual others wait for its type.
     ``passwords``: a file of passwords for PDFs. ``follows``: a source may be a link.
     """
     spec = registry.specs()[job.kind]
     adopted = _adoptable(job, store) if listed else ()
     budget = budget_of(job.attempts, job.last) if job.attempts else FULL_BUDGET
     making = _making(job, adopted, budget, spec)
-    staging = store.new_staging_path(owner)
     keeps = spec.limits.checkpoints and making
     checkpoint = checkpoints.before_try(job.content_uuid, making[0].wanted) if keeps else None
     settings = making[0].settings if making else {}
@@ -547,18 +554,17 @@ def plan(
         follows=follows,
     )
     amount = job.size if spec.first_guess.seconds_per_mib else len(job.variants)
-    usual_s = min(cost_s, longest_usual(job.kind, job.mime) * amount)
     return Planned(
         job=PlannedJob(job=job, adopted=adopted, making=making, staging=staging, checkpoint=checkpoint),
         task=task,
         lane=job.kind,
         priority=job.priority,
         cost=cost_s,
-        allowed=replace(
-            allowance(spec.limits, job.size, job.sources[0][0] if job.sources else None),
-            patience_s=patience(job.priority, usual_s, job.size) * patience_times,
-        ),
+        allowed=allowance(spec.limits, job.size, job.sources[0][0] if job.sources else None),
         alone=budget.alone,
+        usual_s=min(cost_s, longest_usual(job.kind, job.mime) * amount),
+        size=job.size,
+        patience_times=patience_times,
     )
 
 

@@ -13,7 +13,7 @@ import logging
 import os
 import threading
 import time
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from contextlib import suppress
 from functools import partial
 from pathlib import Path
@@ -25,7 +25,6 @@ from pillion.catalog.queue import ClaimedJob
 from pillion.errors import CatalogUnavailableError, ErrorClass, PillionError, WorkersStoppedError
 from pillion.failpoints import reach
 from pillion.kinds import registry
-from pillion.kinds.execute import Execution
 from pillion.kinds.registry import obtaining
 from pillion.machine import at_work, interrupts_end, is_gone, this_owner
 from pillion.model import Failure, SidecarKind
@@ -34,10 +33,9 @@ from pillion.pool.sandbox import Mode, Policy
 from pillion.queue.checkpoints import FOLDER, Checkpoints
 from pillion.queue.commit import Recorder
 from pillion.queue.engine import Engine, Pool
-from pillion.queue.estimate import Estimates, Eta, parallel, worker_count
+from pillion.queue.estimate import Estimates, Eta, lane_workers, worker_count
 from pillion.queue.gates import Gates
 from pillion.queue.jobs import CatalogJobs
-from pillion.queue.pools import RECYCLE_SHARE
 from pillion.settings.config import Config
 from pillion.store import Store, fetch, rescue
 
@@ -45,6 +43,29 @@ _logger = logging.getLogger(__name__)
 
 TARGET = "pillion.kinds.execute:execute"
 """What a worker process runs for each job."""
+
+_RECYCLE_SHARE = 0.4
+"""A worker that uses more than this share of its memory limit after a batch is replaced."""
+
+
+def confined_pool(
+    policy: Policy, *, size: int, memory_limit: int, memory_budget: int | None, lane_workers: Mapping[str, int]
+) -> WorkerPool:
+    """A pool of ``size`` workers that run jobs, of a library here or of another machine's.
+
+    Raises SandboxError for a policy that cannot hold here though it must.
+    """
+    return WorkerPool(
+        TARGET,
+        size=size,
+        memory_limit=memory_limit,
+        memory_budget=memory_budget,
+        recycle_bytes=int(memory_limit * _RECYCLE_SHARE),
+        lane_workers=lane_workers,
+        policy=policy,
+        fetch=fetch,
+        obtaining=obtaining,
+    )
 
 
 # what they may use ---------------------------------------------------------------------------------------------------
@@ -257,7 +278,7 @@ class Workers:
         *,
         kinds: Sequence[SidecarKind] | None = None,
         progress: Callable[[Workers], None] | None = None,
-        reread: Callable[[], Config | None] | None = None,
+        reread: Callable[[], Config | None] = lambda: None,
         elsewhere: Callable[[Config], Pool] | None = None,
     ) -> None:
         self._kinds = tuple(registry.specs()) if kinds is None else tuple(kinds)
@@ -289,9 +310,13 @@ class Workers:
         """An engine and a pool for the settings as they are now."""
         config = self._config
         self._rebuild = False
-        self._pool = self._local(config) if self._elsewhere is None else self._elsewhere(config)
-        size, estimates = max(1, self._pool.size), Estimates()
+        far = None if self._elsewhere is None else self._elsewhere(config)
+        size = worker_count(config) if far is None else max(1, far.size)
+        # Each machine of a cluster limits its own, and how many there are may change.
+        at_once = lane_workers(size, config.concurrency) if far is None else {}
+        estimates = Estimates()
         self.eta = Eta(self._database, estimates, self._kinds, size, self.recorder.jobs_ended, config.concurrency)
+        self._pool = self._local(config, size, at_once) if far is None else far
         self._source = CatalogJobs(
             self._database,
             self._store,
@@ -304,25 +329,23 @@ class Workers:
             estimates=estimates,
             eta=self.eta,
             checkpoints=self._checkpoints,
-            look_at_settings=self._look_at_settings,
+            reread=self._reread,
+            use=self._use,
             confinement=self._confinement,
         )
         self._confinement.confine = self._pool.confine
         limits = {str(kind): spec.limits for kind, spec in registry.specs().items()}
-        lane_workers: dict[str, int] = {}
         lane_seconds = {kind: limit.batch_s for kind, limit in limits.items() if limit.batch_s is not None}
-        if self._elsewhere is None:
+        if far is None:
             lane_limits = {kind: limit.per_worker * min(size, limit.workers or size) for kind, limit in limits.items()}
-            lane_workers = self._lane_workers(config, size)
         else:
-            # Each machine of a cluster limits its own, and how many there are may change.
             lane_limits = dict.fromkeys(limits, _MANY)
             lane_seconds = {kind: max(lane_seconds.get(kind, 0.0), _FAR_BATCH_S) for kind in limits}
         self.engine = Engine(
             self._source,
             self._pool,
             lane_limits,
-            lane_workers=lane_workers,
+            lane_workers=at_once,
             lane_seconds=lane_seconds,
             progress=self._progress,
             idle=self.idle,
@@ -330,30 +353,17 @@ class Workers:
             trace=self._database.trace,
         )
 
-    def _local(self, config: Config) -> Pool:
-        size = worker_count(config)
-        return WorkerPool(
-            TARGET,
+    def _local(self, config: Config, size: int, at_once: Mapping[str, int]) -> Pool:
+        return confined_pool(
+            self._confinement.policy(),
             size=size,
             memory_limit=config.memory_limit,
             memory_budget=config.memory_budget,
-            recycle_bytes=int(config.memory_limit * RECYCLE_SHARE),
-            lane_workers=self._lane_workers(config, size),
-            policy=self._confinement.policy(),
-            fetch=fetch,
-            fills=Execution.says_full,
-            obtaining=obtaining,
+            lane_workers=at_once,
         )
 
-    def _lane_workers(self, config: Config, size: int) -> dict[str, int]:
-        at_once: dict[str, int] = {kind: parallel(kind, size, config.concurrency) for kind in registry.specs()}
-        return {kind: number for kind, number in at_once.items() if number < size or kind in config.concurrency}
-
-    def _look_at_settings(self) -> None:
+    def _use(self, config: Config) -> None:
         """Go on with changed settings. Where they need other workers, the engine ends, and another goes on."""
-        config = self._reread() if self._reread is not None else None
-        if config is None:
-            return
         before, self._config = self._config, config
         self.gates.use(config)
         self._confinement.config = config

@@ -35,8 +35,8 @@ from pillion.pool.pool import SetAside, WorkerPool
 from pillion.pool.sandbox import Mode, Policy
 from pillion.queue.commit import PlannedJob, believed, result_of
 from pillion.queue.engine import Engine, Planned, Result
-from pillion.queue.estimate import parallel, worker_count
-from pillion.queue.pools import confined_pool
+from pillion.queue.estimate import lane_workers, worker_count
+from pillion.queue.work import confined_pool
 from pillion.remote.protocol import DeskError, Failed, Lent, Lied, Made, Over, Returned
 from pillion.remote.server import Server, ServerAway
 from pillion.settings.config import Config
@@ -474,15 +474,14 @@ def work(
         store.create()
         size = worker_count(config)
         jobs = LentJobs(server, store, owner, depth=max(4, 2 * size), stay=stay, report=report)
-        pool = _pool(store, owner, config, size)
+        at_once = lane_workers(size, config.concurrency)
+        pool = _pool(store, owner, config, size, at_once)
         limits = {kind: spec.limits for kind, spec in registry.specs().items()}
-        at_once: dict[str, int] = {kind: parallel(kind, size, config.concurrency) for kind in limits}
-        lane_workers = {kind: number for kind, number in at_once.items() if number < size}
         engine = Engine(
             jobs,
             pool,
             {kind: limit.per_worker * min(size, limit.workers or size) for kind, limit in limits.items()},
-            lane_workers=lane_workers,
+            lane_workers=at_once,
             lane_seconds={kind: limit.batch_s for kind, limit in limits.items() if limit.batch_s is not None},
         )
 
@@ -500,7 +499,7 @@ def work(
     return report
 
 
-def _pool(store: LocalStore, owner: str, config: Config, size: int) -> WorkerPool:
+def _pool(store: LocalStore, owner: str, config: Config, size: int, at_once: Mapping[str, int]) -> WorkerPool:
     """As a library's, but its children read only what was fetched."""
     reads = [os.fsencode(path) for path in (store.root / "sources", store.staging, *registry.models())]
     policy = Policy(
@@ -516,5 +515,5 @@ def _pool(store: LocalStore, owner: str, config: Config, size: int) -> WorkerPoo
         size=size,
         memory_limit=config.memory_limit,
         memory_budget=config.memory_budget,
-        concurrency=config.concurrency,
+        lane_workers=at_once,
     )

@@ -18,7 +18,7 @@ import stat
 import time
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
-from contextlib import contextmanager, suppress
+from contextlib import AbstractContextManager, contextmanager, nullcontext, suppress
 from dataclasses import fields
 from pathlib import Path
 from typing import IO, TYPE_CHECKING, Any, BinaryIO, ClassVar, TypeVar
@@ -211,14 +211,13 @@ class Store(ABC):
     sends_ahead: ClassVar[bool] = False
     """Whether :meth:`sent_ahead` does anything."""
 
-    @contextmanager
-    def sent_ahead(self, placements: Sequence[Placement], content_uuids: Iterable[str]) -> Iterator[None]:
+    def sent_ahead(self, placements: Sequence[Placement], content_uuids: Iterable[str]) -> AbstractContextManager[None]:
         """Before a transaction that places these files: do what others need not wait for, and remember it inside.
 
         New sidecars are sent, if nothing is where they belong, and the manifests of these contents are read. What is
         not placed after all is a stray. Raises StoreError. In a folder nothing has to be done.
         """
-        yield
+        return nullcontext()
 
     @abstractmethod
     def remove(self, rel_path: str) -> bool:
