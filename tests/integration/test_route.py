@@ -28,11 +28,11 @@ def tool() -> ModuleType:
 @pytest.mark.parametrize(
     ("story", "files", "moves"),
     [
-        ("photograph", 26, 111),
+        ("photograph", 26, 93),
         ("search", 8, 44),
-        pytest.param("page", 14, 57, marks=pytest.mark.models),
+        pytest.param("page", 14, 48, marks=pytest.mark.models),
         ("ready", 9, 16),
-        ("request", 14, 38),
+        ("request", 14, 36),
     ],
 )
 def test_a_job_passes_through_few_files(tool: ModuleType, story: str, files: int, moves: int) -> None:

@@ -23,16 +23,16 @@ from pillion.events import Event
 from pillion.index.wants import DeviceGenerationPolicy, named_policy, override, restrict
 from pillion.job import ALL
 from pillion.kinds import registry
-from pillion.library.arguments import ContentId, absolute_folder, existing_folder, external_row, is_inside, location_id
-from pillion.library.looking import Looking
+from pillion.library.arguments import ContentId, external_row, location_id
 from pillion.library.opening import CATALOG, absolute, closed_on_error, open_catalog, place_of, reconcile_on_server
 from pillion.library.sidecars import Answer, Ready, Resolution, Sidecars
 from pillion.library.status import Status, WorkReport, collect_status
-from pillion.machine import OnWait, host_name
+from pillion.library.watched import Watched
+from pillion.machine import OnWait
 from pillion.model import SidecarKind, SidecarUri, WantedSidecar, is_catalog_url
 from pillion.quoting import quoted
 from pillion.settings.config import Config, load_config, variants_of
-from pillion.store import is_library, open_store
+from pillion.store import open_store
 
 # What only some calls need is imported by them: a program that asks for the status loads neither kinds nor workers.
 if TYPE_CHECKING:
@@ -117,7 +117,7 @@ class _Settings:
         return (stat.st_mtime_ns, stat.st_size, stat.st_ino)
 
 
-class Library(Looking):
+class Library(Watched):
     """A folder that Pillion owns: catalog, sidecars and settings. Open it with :meth:`open`, close it when done."""
 
     def __init__(self, root: Path, database: Database, config: Config, *, read_only: bool = False) -> None:
@@ -293,71 +293,7 @@ class Library(Looking):
     ) -> None:
         self.close()
 
-    # Locations and indexing -------------------------------------------------------------------------------------------
-
-    def add_location(self, path: str | os.PathLike[str]) -> Location:
-        """Watch a folder. If it is a Location already, or inside one, that Location is returned."""
-        self._must_be_writable()
-        folder = existing_folder(path)
-        if is_library(folder):
-            raise UsageError(f"{quoted(folder)} is a Pillion library itself; name the folder of your own files.")
-        with self._database.write() as connection:
-            for location in catalog_locations.list_locations(connection):
-                if location.walked and is_inside(folder, location.path):
-                    return location
-            return catalog_locations.ensure_location(connection, folder, time.time())
-
-    def _holder_of_missing(self, path: str | os.PathLike[str]) -> Location | None:
-        """The Location that holds a path which is not there: whether its disk is missing shows in the whole of it."""
-        folder = absolute_folder(path)
-        if os.path.lexists(folder):
-            return None
-        return next((item for item in self.locations() if is_inside(folder, item.path)), None)
-
-    def remove_location(self, path: str | os.PathLike[str]) -> int:
-        """Stop watching a folder; returns how many files it had. Its files are not touched.
-
-        Sidecars that no other file needs stay until a cleanup. Raises UsageError if it is no Location.
-        """
-        self._must_be_writable()
-        location = self.location(path)
-        with self._database.exclusive(self.root / "index.lock", "indexing"), self._database.write() as connection:
-            return catalog_locations.forget_location(connection, location.id, time.time())
-
-    def move_location(self, old: str | os.PathLike[str], new: str | os.PathLike[str]) -> Location:
-        """A watched folder lies elsewhere now: its entries stay, and nothing is hashed or made again.
-
-        Raises UsageError if ``old`` is no Location, or ``new`` is no folder, lies in another Location or holds one.
-        """
-        self._must_be_writable()
-        location, folder = self.location(old), existing_folder(new)
-        for other in self.locations():
-            if other.id != location.id and (is_inside(folder, other.path) or is_inside(other.path, folder)):
-                raise UsageError(f"{quoted(folder)} overlaps the Location {quoted(other.path)}.")
-        with self._database.exclusive(self.root / "index.lock", "indexing"), self._database.write() as connection:
-            catalog_locations.move_location(connection, location.id, folder)
-        return self.location(os.fsdecode(folder))
-
-    def map_location(
-        self, path: str | os.PathLike[str], here: str | os.PathLike[str] | None, *, host: str | None = None
-    ) -> Location:
-        """On the machine ``host`` (default: this one) the Location at ``path`` is the folder ``here``.
-
-        ``path``: as it was added, or as this machine sees it. ``here`` None: as it was added. Raises UsageError if
-        ``path`` is no Location, or ``here`` is no folder of this machine, where it is for this one.
-        """
-        self._must_be_writable()
-        location = self._named_location(path)
-        mine = host is None or host == host_name()
-        root = None if here is None else existing_folder(here) if mine else os.path.abspath(os.fsencode(here))
-        with self._database.exclusive(self.root / "index.lock", "indexing"), self._database.write() as connection:
-            catalog_locations.map_location(connection, location.id, str(host or host_name()), root)
-        return next(item for item in self.locations() if item.id == location.id)
-
-    def _named_location(self, path: str | os.PathLike[str]) -> Location:
-        named = os.path.abspath(os.fsencode(path))
-        found = next((item for item in self.locations() if item.shared == named), None)
-        return found or self.location(path)
+    # Indexing ---------------------------------------------------------------------------------------------------------
 
     def policy_for(self, location: Location, policy: str | None = None) -> DeviceGenerationPolicy:
         """The policy for a Location: ``policy``, or else the configured one, with the changes in config.toml."""
@@ -442,15 +378,6 @@ class Library(Looking):
         """
         self._settings.look()
         return self._settings.problem
-
-    def _target(self, path: str | os.PathLike[str]) -> tuple[Location, bytes]:
-        holder = self._holder_of_missing(path)
-        if holder is not None:
-            return holder, b""
-        folder = existing_folder(path)
-        location = self.add_location(path)
-        inside = os.path.relpath(folder, location.path)
-        return location, b"" if inside == b"." else inside + b"/"
 
     def queue_intelligence(
         self,
