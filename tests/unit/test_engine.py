@@ -162,6 +162,28 @@ def test_what_comes_to_an_idle_engine_is_taken_before_it_waits_for_results(
     assert waited_for[0] == 1
 
 
+def test_who_waits_for_an_idle_moment_is_told_of_none_before_that(
+    pool: WorkerPool, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    jobs = Jobs()
+
+    def looked(now: float) -> float | None:
+        # The engine has seen no job: now one is queued, and somebody waits until it is done.
+        if not jobs.known:
+            jobs.add("photo", "thumb", Urgency.ON_DEMAND, SHORT, 0.05)
+            engine.idle.clear()
+        return None
+
+    monkeypatch.setattr(jobs, "next_retry", looked)
+    engine = Engine(jobs, pool, LIMITS)
+    thread = threading.Thread(target=lambda: engine.run(until_idle=False))
+    thread.start()
+    assert engine.idle.wait(60)
+    assert jobs.finished == ["photo"]
+    engine.stop()
+    thread.join(60)
+
+
 def test_what_is_slow_goes_last_in_every_kind(pool: WorkerPool) -> None:
     jobs = Jobs()
     jobs.add("slow", "thumb", Urgency.NEW, ("sleep", 2.0), 0.05, patience_s=0.2)

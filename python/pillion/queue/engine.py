@@ -177,6 +177,28 @@ class JobSource(Protocol[J]):
         ...
 
 
+class Idle(threading.Event):
+    """Set while there is nothing to do. Who clears it, to wait for the next such moment, is told of no earlier one."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.cleared = 0
+        """How often."""
+        self._changing = threading.Lock()
+
+    def clear(self) -> None:
+        """From now on only a look that begins after this counts."""
+        with self._changing:
+            self.cleared += 1
+            super().clear()
+
+    def found(self, cleared: int) -> None:
+        """A look that began when it was cleared so often has found nothing to do."""
+        with self._changing:
+            if cleared == self.cleared:
+                self.set()
+
+
 class Engine(Generic[J]):
     """Works one JobSource with one pool.
 
@@ -195,7 +217,7 @@ class Engine(Generic[J]):
         lane_workers: Mapping[str, int] = MappingProxyType({}),
         lane_seconds: Mapping[str, float] = MappingProxyType({}),
         progress: Callable[[], None] | None = None,
-        idle: threading.Event | None = None,
+        idle: Idle | None = None,
         clock: Callable[[], float] = time.time,
         trace: Callable[[], object] = lambda: None,
     ) -> None:
@@ -222,7 +244,7 @@ class Engine(Generic[J]):
         self._served: dict[str, float] = {}
         self._heartbeat_at = 0.0
         self._stop = threading.Event()
-        self.idle = threading.Event() if idle is None else idle
+        self.idle = Idle() if idle is None else idle
         """Set while there is nothing to do, not even a retry later."""
         self.notices: dict[str, str] = {}
 
@@ -420,12 +442,13 @@ class Engine(Generic[J]):
         """Nothing is in flight: wait for new jobs or the next retry. Returns False to end the run."""
         # Who only wants the queue worked off waits for retries alone.
         now, trace = self._clock(), None if until_idle else self._trace()
+        cleared = self.idle.cleared
         if self._source.fronts(now):
             self.idle.clear()
             return True
         retry = self._source.next_retry(now)
         if retry is None:
-            self.idle.set()
+            self.idle.found(cleared)
             if until_idle:
                 return False
         self._rest(min(max((retry or now + 1.0) - now, 0.05), _IDLE_LOOK_S), trace)

@@ -32,7 +32,7 @@ from pillion.pool.pool import WorkerPool
 from pillion.pool.sandbox import Mode, Policy
 from pillion.queue.checkpoints import FOLDER, Checkpoints
 from pillion.queue.commit import Recorder
-from pillion.queue.engine import Engine, Pool
+from pillion.queue.engine import Engine, Idle, Pool
 from pillion.queue.estimate import Estimates, Eta, lane_workers, worker_count
 from pillion.queue.gates import Gates
 from pillion.queue.jobs import CatalogJobs
@@ -297,7 +297,7 @@ class Workers:
         self._thread: threading.Thread | None = None
         self.failure: WorkersStoppedError | None = None
         """Why the thread ended, if nobody stopped it."""
-        self.idle = threading.Event()
+        self.idle = Idle()
         """Set while there is nothing to do, not even a retry later, and when the thread has ended."""
         self._build()
 
