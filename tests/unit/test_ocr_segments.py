@@ -7,6 +7,7 @@ from dataclasses import dataclass, field, replace
 from itertools import pairwise
 
 import numpy as np
+import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from numpy.typing import NDArray
@@ -124,6 +125,15 @@ def test_lines_whose_pieces_are_known_are_read_where_they_are() -> None:
         assert {*in_whole(replace(segment, gray=segment.alone()))} == {
             gray_of_middle(segment, piece) for piece in segment.pieces or ()
         }
+
+
+@pytest.mark.parametrize(("rows", "count"), [(3, 1), (12, 2), (18, 4), (24, 4), (30, 6)])
+def test_two_cores_have_equal_shares(rows: int, count: int) -> None:
+    segments = in_pieces(column(100, 1600, 100, rows, pitch=48))
+    assert len(segments) == count
+    amounts = [len(segment.pieces or ()) for segment in segments]
+    assert max(amounts) - min(amounts) <= 2
+    assert sum(amounts) == rows
 
 
 def test_lines_on_their_side_are_left_to_the_engine() -> None:

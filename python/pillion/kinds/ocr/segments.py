@@ -244,6 +244,8 @@ def _in_pieces(
     height = _median_height(lines)
     costs = np.cumsum((lines[:, 2] - lines[:, 0]) / max(height, 1.0))
     count = _count(lines)
+    # Equal shares for two cores, or four.
+    count += count % 2 if count > 1 else 0
     if count == 1 and others is None and all(pieces):
         return [Segment(gray, whole=True, layout=layout, lines=lines, pieces=tuple(itertools.chain(*pieces)))]
     shares = ((costs - costs[0]) * count / max(float(costs[-1]), 1.0)).astype(int).tolist()
