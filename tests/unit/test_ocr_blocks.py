@@ -139,6 +139,21 @@ def test_numbers_of_lines_come_before_short_lines_and_not_before_running_text() 
     assert [one.text for one in apart] == [one.text for one in (*numbers, *PROSE)]
 
 
+def test_lines_beside_terms_are_rows_where_the_page_has_such_rows() -> None:
+    known = [line("path            display the path", 100, 100), line("pathdef         display the default", 100, 130)]
+    terms = [line(text, 100, 300 + 30 * n) for n, text in enumerate(("strcmp (s, t)", "strcat (s)", "regexp (s)"))]
+    said = ("compare two strings", "join strings to one", "find where one matches")
+    lines = [line(text, 260, 300 + 30 * n) for n, text in enumerate(said)]
+    rows, _ = structured([*known, *terms, *lines], SIZE)
+    assert [one.text for one in rows[2:]] == [
+        "strcmp (s, t)\tcompare two strings",
+        "strcat (s)\tjoin strings to one",
+        "regexp (s)\tfind where one matches",
+    ]
+    alone, _ = structured([*PROSE, *terms, *lines], SIZE)
+    assert list(alone) == [*PROSE, *terms, *lines]
+
+
 def test_a_block_above_one_that_was_read_before_comes_first() -> None:
     heading, below = line("Order 7163 taken by 5533", 100, 200), line("Name and time of the order", 110, 300)
     last = line("Total of all items", 120, 400)

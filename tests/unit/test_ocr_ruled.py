@@ -8,10 +8,11 @@ import numpy as np
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from numpy.typing import NDArray
-from PIL import Image, ImageDraw
+from PIL import Image, ImageDraw, ImageFont
 
+from pillion.kinds.ocr import ruled
 from pillion.kinds.ocr.layout import Piece, holds
-from pillion.kinds.ocr.ruled import Table, has_rows, in_order, painted_over, tables
+from pillion.kinds.ocr.ruled import Table, has_rows, in_order, painted_over
 
 HEIGHT = 26.0
 SHAPE = (900, 1300)
@@ -29,6 +30,10 @@ def drawn(rulings: Sequence[Line], shade: int = 0, width: int = 2) -> NDArray[np
 
 def grid(x: Sequence[int] = X, y: Sequence[int] = Y) -> list[Line]:
     return [*((x[0], at, x[-1], at) for at in y), *((at, y[0], at, y[-1]) for at in x)]
+
+
+def tables(gray: NDArray[np.uint8], height: float) -> list[Table]:
+    return ruled.tables(gray, ruled.rulings(gray, height))
 
 
 def only(gray: NDArray[np.uint8]) -> Table:
@@ -100,6 +105,70 @@ def test_what_is_painted_over_is_gone_with_its_rulings() -> None:
     whole = drawn([*grid(), *INNER])
     assert painted_over(whole, [], HEIGHT) is whole
     assert np.array_equal(painted_over(whole, [(815, 300, 1190, 410)], HEIGHT), drawn(grid()))
+
+
+def with_words(gray: NDArray[np.uint8], *words: tuple[str, int, int]) -> NDArray[np.uint8]:
+    """Each word from so far on the left and the top, in letters of the height of a line."""
+    picture = Image.fromarray(gray)
+    draw, font = ImageDraw.Draw(picture), ImageFont.load_default(size=HEIGHT)
+    for word, left, top in words:
+        draw.text((left, top), word, fill=0, font=font)
+    return np.asarray(picture)
+
+
+LONG = "example.org/manuals"
+
+
+def test_a_word_that_runs_across_a_ruling_makes_its_cells_one() -> None:
+    words = [
+        ("nine", 120, 120),
+        (LONG, 330, 120),
+        ("tail", 330, 145),
+        ("of", 820, 120),
+        ("a", 120, 200),
+        ("b", 420, 200),
+    ]
+    gray = with_words(drawn(grid()), *words)
+    table = only(gray)
+    assert [cell.columns for cell in table.cells] == [(0, 2), (2, 3), *[(0, 1), (1, 2), (2, 3)] * 2]
+    assert abs(table.cells[0].crossed[0] - X[1]) <= 2
+    # The ruling is gone there, and no letter with it.
+    without, page = ruled.without_crossed(gray, [table], HEIGHT), with_words(np.full(SHAPE, 255, np.uint8), *words)
+    inside = np.s_[Y[0] + 4 : Y[1] - 4, X[0] + 4 : X[2] - 4]
+    assert np.mean((without[inside] < 128) != (page[inside] < 128)) < 0.002
+    assert np.array_equal(without[Y[1] :], gray[Y[1] :])
+
+
+def test_cells_with_text_of_their_own_are_parted_by_a_ruling_that_is_crossed() -> None:
+    gray = with_words(drawn(grid()), (LONG, 330, 112), ("own", 420, 145))
+    assert len(only(gray).cells) == 9
+    apart = with_words(drawn(grid()), ("left", 340, 120), ("right", 415, 120))
+    assert len(only(apart).cells) == 9
+    assert ruled.without_crossed(apart, [only(apart)], HEIGHT) is apart
+
+
+def test_a_word_that_runs_out_of_a_table_is_of_its_last_cell() -> None:
+    (table,) = tables(with_words(drawn(grid((100, 400, 700))), (LONG, 600, 120), ("note", 750, 200)), HEIGHT)
+    assert [cell.area[2] > 800 for cell in table.cells] == [False, True, *[False] * 4]
+    ((left, top, right, bottom),) = table.outside()
+    assert abs(left - 700) <= 4
+    assert top < 120 < bottom < 200
+    assert right > 800
+
+
+def test_the_upright_edges_of_boxes_are_no_marks() -> None:
+    box = grid((300, 700), (100, 140))
+    gray = with_words(drawn([*box, (900, 90, 900, 150)]), ("Name", 100, 106), (LONG, 650, 106))
+    edges = ruled.edges_of_boxes(ruled.rulings(gray, HEIGHT))
+    assert {round(left, -1) for left, *_ in edges} == {300, 700}
+    without = ruled.without_edges(gray, edges)
+    words = with_words(np.full(SHAPE, 255, np.uint8), ("Name", 100, 106), (LONG, 650, 106))
+    inside = np.s_[104:137, 90:890]
+    assert np.mean((without[inside] < 128) != (words[inside] < 128)) < 0.002
+    assert ruled.is_edge((299, 102, 302, 138), edges, HEIGHT)
+    assert not ruled.is_edge((280, 102, 330, 138), edges, HEIGHT)
+    assert not ruled.is_edge((898, 102, 902, 138), edges, HEIGHT)
+    assert ruled.without_edges(gray, []) is gray
 
 
 def line(area: Line) -> tuple[Line, tuple[Piece, ...]]:

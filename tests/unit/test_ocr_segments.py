@@ -14,8 +14,8 @@ from numpy.typing import NDArray
 
 from pillion.kinds.ocr.layout import Boxes, Gray, Piece, PreparedImage
 from pillion.kinds.ocr.page import chosen, recognised_page
-from pillion.kinds.ocr.segments import Doubt, PageLines, Segment, segments_of
-from pillion.kinds.ocr.tesseract import Layout, RecognisedLine, RecognisedText, RecognisedWord
+from pillion.kinds.ocr.segments import Doubt, PageLines, Segment, replaced, segments_of, without
+from pillion.kinds.ocr.tesseract import Layout, LayoutAnalysis, RecognisedLine, RecognisedText, RecognisedWord
 
 SHAPE = (2400, 1700)
 Line = tuple[float, float, float, float]
@@ -150,6 +150,54 @@ def test_pieces_are_scaled_with_their_page() -> None:
     assert larger.pieces is not None
     assert larger.pieces[0][0].area == (200, 200, 3200, 256)
     assert larger.pieces[0][0].rows == (194, 262)
+
+
+def laid_out(*lines: Sequence[tuple[int, int, int, int]]) -> LayoutAnalysis:
+    """Each line of pieces with these areas."""
+    around = [(one[0][0], min(a[1] for a in one), one[-1][2], max(a[3] for a in one)) for one in lines]
+    pieces = tuple(
+        tuple(Piece(a, (a[1], a[3]), box, number == 0, number == 0) for number, a in enumerate(one))
+        for one, box in zip(lines, around, strict=True)
+    )
+    return LayoutAnalysis(len(lines), 26.0, boxes(around), (), pieces)
+
+
+def areas(analysis: LayoutAnalysis) -> list[list[tuple[int, int, int, int]]]:
+    assert analysis.pieces is not None
+    return [[piece.area for piece in pieces] for pieces in analysis.pieces]
+
+
+LEFT, RIGHT, UNDER, NEW = (100, 100, 400, 126), (700, 100, 900, 126), (100, 300, 400, 326), (110, 100, 390, 126)
+
+
+def test_of_a_line_across_two_tables_only_the_pieces_in_one_are_replaced() -> None:
+    (piece,) = (laid_out([NEW]).pieces or ((),))[0]
+    first = replaced(laid_out([LEFT, RIGHT], [UNDER]), (80, 80, 420, 150), [(NEW, (piece,))])
+    assert areas(first) == [[NEW], [RIGHT], [UNDER]]
+    assert first.lines == 3
+    assert first.boxes.tolist()[1] == [*RIGHT]
+    assert first.pieces is not None
+    assert first.pieces[1][0].starts_line
+    second = replaced(laid_out([LEFT, RIGHT], [UNDER]), (680, 80, 920, 150), [(NEW, (piece,))])
+    assert areas(second) == [[LEFT], [NEW], [UNDER]]
+    assert areas(replaced(first, (680, 80, 920, 150), ())) == [[NEW], [UNDER]]
+
+
+def test_new_lines_where_none_were_stand_above_those_below() -> None:
+    (piece,) = (laid_out([NEW]).pieces or ((),))[0]
+    assert areas(replaced(laid_out([RIGHT], [UNDER]), (80, 80, 420, 150), [(NEW, (piece,))])) == [
+        [RIGHT],
+        [NEW],
+        [UNDER],
+    ]
+
+
+def test_pieces_that_are_no_text_leave_the_others_of_their_line() -> None:
+    rest = without(laid_out([LEFT, RIGHT], [UNDER]), lambda area: area in (LEFT, UNDER))
+    assert areas(rest) == [[RIGHT]]
+    assert rest.boxes.tolist() == [[*RIGHT]]
+    assert rest.pieces is not None
+    assert rest.pieces[0][0].starts_paragraph
 
 
 def test_one_very_long_line_is_not_the_whole_page() -> None:

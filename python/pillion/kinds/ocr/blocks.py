@@ -26,8 +26,8 @@ from pillion.kinds.ocr.scripts import joined as parts_joined
 #
 # 1. Above: a block that stands above one that was read before it, and over it for the most part, is read before it.
 # 2. Beside: where most lines of a block stand on the right of lines that were read before, they are rows of a table if
-#    the block is of numbers, or of short lines beside numbers, or of cells beside rows of cells. They are read row by
-#    row.
+#    the block is of numbers, or of short lines beside numbers, or of cells beside rows of cells, or of lines beside
+#    terms where the engine itself read rows with a gap at the same places. They are read row by row.
 
 _FEW_WORDS = 3
 _CELL_GAP = 1.4
@@ -159,6 +159,10 @@ _LABEL_WORDS = 7.0
 _SHORT_WORDS = 5.0
 _CELL_WORDS = 3.0
 _CELL_WIDTH = 10.0
+_PAIR = 2
+_LIKE = 2
+"""So many rows of two parts show that others at the same places are rows, too."""
+_TERM_WIDTH = 14.0
 _NUMBERS = 0.6
 """The share of a column's cells that are numbers."""
 
@@ -166,10 +170,12 @@ _NUMBERS = 0.6
 def in_rows(lines: Sequence[Placed]) -> list[list[Placed]]:
     """The lines in rows, where a block of them is a column of a table whose other columns were read before."""
     rows: list[list[Placed]] = []
+    pairs = [pair for line in lines if (pair := _pair(line)) is not None]
     for block in _blocks(lines, _FAR):
         partners = _partners(rows, block) if len(block) >= _ROWS and rows else {}
         enough = len(partners) >= max(_ROWS, _MATCHED * len(block))
-        if enough and _is_column(block, [rows[number] for number in partners.values()]):
+        beside = [rows[number] for number in partners.values()]
+        if enough and (_is_column(block, beside) or _are_of_terms(block, beside, pairs)):
             rows = _woven(rows, block, partners)
         else:
             rows.extend([line] for line in block)
@@ -246,6 +252,28 @@ def _is_column(block: Sequence[Placed], rows: Sequence[Sequence[Placed]]) -> boo
     width = statistics.median(line.box[2] - line.box[0] for line in block)
     several = sum(len(row) > 1 for row in rows)
     return words <= _CELL_WORDS and width < _CELL_WIDTH * height and 2 * several >= len(rows)
+
+
+def _pair(line: Placed) -> tuple[float, float] | None:
+    """Where the two parts of a line begin that has a wide gap; None for one of fewer parts or more."""
+    cells = line.cells()
+    return (line.box[0], line.words[cells[1][0]][0]) if len(cells) == _PAIR else None
+
+
+def _are_of_terms(
+    block: Sequence[Placed], rows: Sequence[Sequence[Placed]], pairs: Sequence[tuple[float, float]]
+) -> bool:
+    """Whether a block stands beside short terms, and the page has rows of a term and more at the same two places.
+
+    Two columns of text seldom have such rows: the engine sees the gutter between them.
+    """
+    height = statistics.median(line.height for line in block)
+    left = min(row[0].box[0] for row in rows)
+    place = statistics.median(line.box[0] for line in block)
+    level = sum(abs(line.box[0] - place) < _SPACE * height for line in block)
+    wide = max(row[-1].box[2] for row in rows) - left
+    like = sum(abs(first - left) < height and abs(second - place) < _SPACE * height for first, second in pairs)
+    return like >= _LIKE and level >= _MATCHED * len(block) and wide < _TERM_WIDTH * height
 
 
 def _asks(row: Sequence[Placed]) -> bool:

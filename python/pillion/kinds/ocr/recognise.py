@@ -53,6 +53,7 @@ from pillion.kinds.ocr.segments import (
     placed,
     replaced,
     segments_of,
+    without,
 )
 from pillion.kinds.ocr.sheet import Sheet, SheetPicture, SheetSource, page_in_picture, sheet_in
 from pillion.kinds.ocr.tesseract import Layout, LayoutAnalysis, RecognisedText, Recognisers, confidence
@@ -544,11 +545,19 @@ def _with_doubts(
         # Columns, maybe with lines across among them: the engine alone reads both.
         return PageLines(image, no_lines(), figures=analysis.figures)
     seen = seen_in()
-    analysis, tables = _with_tables(image, analysis, seen, recognisers)
+    areas: list[layout.Area] = []
+    if analysis.pieces is not None:
+        lines = ruled.rulings(image.gray, analysis.height)
+        tables = ruled.tables(image.gray, lines)
+        image = replace(image, gray=ruled.without_crossed(image.gray, tables, analysis.height))
+        analysis, areas = _with_tables(image, analysis, tables, seen, recognisers)
+        edges = ruled.edges_of_boxes(lines)
+        image = replace(image, gray=ruled.without_edges(image.gray, edges))
+        analysis = without(analysis, partial(ruled.is_edge, edges=edges, height=analysis.height))
     doubts = []
     for suspect in layout.suspects(analysis.boxes, seen):
         left, top, right, bottom = area = suspect.area
-        if any(layout.touch(area, table) for table in tables):
+        if any(layout.touch(area, table) for table in areas):
             continue
         part = np.ascontiguousarray(image.gray[top:bottom, left:right])
         again = recognisers.analyse_layout(part, Layout.BLOCK)
@@ -567,14 +576,17 @@ def _with_doubts(
 
 
 def _with_tables(
-    image: PreparedImage, analysis: LayoutAnalysis, seen: layout.Print, recognisers: PageRecogniser
+    image: PreparedImage,
+    analysis: LayoutAnalysis,
+    tables: Sequence[ruled.Table],
+    seen: layout.Print,
+    recognisers: PageRecogniser,
 ) -> tuple[LayoutAnalysis, list[layout.Area]]:
-    """The lines of the page, those of ruled tables cell by cell, and where these tables are.
+    """The lines of the page, those of ruled tables cell by cell, and where the tables are that were read so.
 
     Small tables come first: those in cells of others are among the lines of these cells.
     """
     done: list[tuple[layout.Area, list[ruled.Found]]] = []
-    tables = ruled.tables(image.gray, analysis.height) if analysis.pieces is not None else []
     for table in sorted(tables, key=lambda table: _size(table.area)):
         held = [one for one in done if layout.holds(table.area, one[0])]
         gray = ruled.painted_over(image.gray, [area for area, _ in held], analysis.height)
@@ -590,6 +602,8 @@ def _with_tables(
         if text.covered(boxes) < text.covered(analysis.boxes) + layout.LEAST_GAIN:
             continue
         lines = ruled.in_order(table, found)
+        for area in table.outside():
+            analysis = replaced(analysis, area, ())
         analysis = replaced(analysis, table.area, lines)
         done.append((table.area, lines))
     return analysis, [area for area, _ in done]

@@ -1,9 +1,10 @@
 """Tables between ruling lines: their cells, found in the picture, and their text, cell by cell.
 
 The engine joins words across a ruling where they stand close, and mixes the lines of neighbouring cells where one has
-two lines and the other one between them. Rulings are evidence: text never goes on across one. Rulings that meet make a
-grid; places of the grid with no ruling between them are one cell. What makes no grid of rectangles, as the boxes of
-many forms, is left as the engine has it.
+two lines and the other one between them. Rulings are evidence: text seldom goes on across one. Rulings that meet make a
+grid; places of the grid with no ruling between them are one cell, and so are two where all text of the second one goes
+on from the first without a space, as words do that are too long for their column. What makes no grid of rectangles, as
+the boxes of many forms, is left as the engine has it.
 
 All is in pixels of the upright, level picture; boxes have shape (n, 4).
 """
@@ -63,11 +64,15 @@ _FLAT = 0.6
 
 @dataclass(frozen=True, slots=True)
 class Cell:
-    """A cell. ``rows``, ``columns``: the first place of the grid in it and the one after its last."""
+    """A cell. ``rows``, ``columns``: the first place of the grid in it and the one after its last.
+
+    ``crossed``: at which places from the left its text runs across a ruling.
+    """
 
     area: Area
     rows: tuple[int, int]
     columns: tuple[int, int]
+    crossed: tuple[int, ...] = ()
 
     def inner(self, height: float) -> Area:
         """It without its rulings. ``height``: of a line."""
@@ -82,6 +87,11 @@ class Table:
 
     area: Area
     cells: tuple[Cell, ...]
+
+    def outside(self) -> list[Area]:
+        """Where the text of its cells runs out of it."""
+        right = self.area[2]
+        return [(right, cell.area[1], cell.area[2], cell.area[3]) for cell in self.cells if cell.area[2] > right]
 
     def strips(self) -> list[list[Cell]]:
         """Its cells, those together that are below each other and equally wide."""
@@ -98,19 +108,69 @@ class Table:
 # rulings --------------------------------------------------------------------------------------------------------------
 
 
-def tables(gray: Gray, height: float) -> list[Table]:
-    """The ruled tables of a picture, down the page. ``height``: of its lines."""
+@dataclass(frozen=True, slots=True, eq=False)
+class Rulings:
+    """Boxes of the thin lines that run across a picture and down it. ``height``: of its text; ``ground``: its gray."""
+
+    across: Boxes
+    down: Boxes
+    height: float
+    ground: int
+
+
+def rulings(gray: Gray, height: float) -> Rulings:
+    """The rulings of a picture. ``height``: of its lines of text."""
     factor = max(1, int(height / _SMALL_LINE))
     small = _darkest(gray, factor)
     ground = int(np.median(small[::4, ::4]))
     across = _rulings(small, ground, _LEAST_WIDTH, height / factor)
     down = _rulings(np.ascontiguousarray(small.T), ground, _LEAST_HEIGHT, height / factor)
-    if len(across) < 2 or not len(down):
-        return []
     # Along, across: of rulings that run down the page both are the other way round.
-    across, down = across * factor, down[:, [1, 0, 3, 2]] * factor
-    found = _tables(across, down, height)
+    return Rulings(across * factor, down[:, [1, 0, 3, 2]] * factor, height, ground)
+
+
+def tables(gray: Gray, lines: Rulings) -> list[Table]:
+    """The ruled tables of a picture, down the page."""
+    if len(lines.across) < 2 or not len(lines.down):
+        return []
+    grids = _tables(lines.across, lines.down, lines.height)
+    found = [_with_text_across(gray, table, lines.height) for table in grids]
     return sorted(found, key=lambda table: (table.area[1], table.area[0]))
+
+
+def edges_of_boxes(lines: Rulings) -> list[Area]:
+    """The upright edges of boxes, as of the fields of a form: they end at rulings across above and below.
+
+    No letter does; the engine takes them for marks.
+    """
+    near = _NEAR * lines.height
+    left, top, right, bottom = lines.down.T[:, :, None]
+    beside = (lines.across[:, 0] <= right + near) & (lines.across[:, 2] >= left - near)
+    middles = (lines.across[:, 1] + lines.across[:, 3]) / 2
+    ends = [(beside & (np.abs(middles - place) <= near)).any(axis=1) for place in (top, bottom)]
+    return [(x0, y0, x1, y1) for x0, y0, x1, y1 in lines.down[ends[0] & ends[1]].astype(int).tolist()]
+
+
+def without_edges(gray: Gray, edges: Sequence[Area]) -> Gray:
+    """The picture without these edges, itself where there are none. Between letters on both sides the ink is left."""
+    gray = gray.copy() if edges else gray
+    for x0, y0, x1, y1 in edges:
+        _blend(gray[y0:y1], x0 - 1, x1 + 1)
+    return gray
+
+
+def is_edge(area: Area, edges: Sequence[Area], height: float) -> bool:
+    """Whether there is nothing but an edge in an area."""
+    room = _NEAR * height / 2
+    return any(
+        x0 - room <= area[0] and area[2] <= x1 + room and y0 < area[3] and area[1] < y1 for x0, y0, x1, y1 in edges
+    )
+
+
+def _blend(rows: Gray, first: int, end: int) -> None:
+    """Puts what is between their neighbours on both sides in place of some columns, if they have two."""
+    if first > 0 and end < rows.shape[1]:
+        rows[:, first:end] = np.rint(rows[:, [first - 1, end]].mean(axis=1))[:, None].astype(np.uint8)
 
 
 def _darkest(gray: Gray, factor: int) -> Gray:
@@ -282,6 +342,132 @@ def _is_ruled(rulings: Boxes, begin: float, end: float, place: float, near: floa
     return float(along.clip(min=0).sum()) >= _COVERED * (end - begin)
 
 
+# text across rulings --------------------------------------------------------------------------------------------------
+
+_NO_SPACE = 0.3
+"""Letters on both sides of a ruling that are so near each other, in heights of a line, are of one word."""
+_SPECK = 0.2
+"""What is lower than so many heights of a line is no text."""
+_MOSTLY_DARK = 0.7
+"""The share of the pixels of a column that are dark where a ruling is."""
+_BLANK = 1.0
+"""Text that runs out of a table ends where so many heights of a line are blank."""
+
+
+def _with_text_across(gray: Gray, table: Table, height: float) -> Table:
+    """The table, in which cells are one where all text of the second goes on from the first across their ruling.
+
+    Text that runs out of the table on its right is of its last cell.
+    """
+    cells: list[Cell] = []
+    for _, row in itertools.groupby(table.cells, key=lambda cell: cell.rows):
+        for cell in row:
+            last = cells[-1] if cells else None
+            beside = last is not None and last.rows == cell.rows and last.columns[1] == cell.columns[0]
+            if last is not None and beside and _runs_on(gray, last.area, cell.area, height):
+                cells[-1] = _one(last, cell)
+            else:
+                cells.append(cell)
+    most = max(cell.columns[1] for cell in cells)
+    return replace(
+        table, cells=tuple(_run_out(gray, cell, height) if cell.columns[1] == most else cell for cell in cells)
+    )
+
+
+def _one(cell: Cell, rest: Cell) -> Cell:
+    left, top, place, bottom = cell.area
+    columns = cell.columns[0], rest.columns[1]
+    return Cell((left, top, rest.area[2], bottom), cell.rows, columns, (*cell.crossed, place))
+
+
+def _run_out(gray: Gray, cell: Cell, height: float) -> Cell:
+    """The cell, with the text that goes on from it out of the table."""
+    left, top, right, bottom = cell.area
+    edge = _edge(height)
+    blank: Mask = ~np.any(_ink(gray[top + edge : bottom - edge, right:]), axis=0)
+    far = edge + _first_run(blank[edge:], round(_BLANK * height))
+    outside = right, top, right + far, bottom
+    if far <= 2 * edge or not _runs_on(gray, cell.area, outside, height):
+        return cell
+    return replace(cell, area=(left, top, right + far, bottom), crossed=(*cell.crossed, right))
+
+
+def _first_run(mask: Mask, length: int) -> int:
+    """Where the first ``length`` true ones in a row begin; the end where there are none."""
+    false = np.flatnonzero(~np.pad(mask, (1, 1)))
+    runs = np.diff(false) - 1
+    found = np.flatnonzero(runs >= length)
+    return int(false[found[0]]) if len(found) else len(mask)
+
+
+def _ink(part: Gray) -> Mask:
+    """What is darker than the ground of a part of a picture."""
+    ground = int(np.median(part[::2, ::2])) if part.size else 0
+    found: Mask = part < ground - min(ground, _CONTRAST)
+    return found
+
+
+def _runs_on(gray: Gray, cell: Area, beside: Area, height: float) -> bool:
+    """Whether there is text in the cell beside one, and all of it goes on from there across the ruling."""
+    edge = _edge(height)
+    top, bottom = beside[1] + edge, beside[3] - edge
+    ruling = _ruling_at(_ink(gray[top:bottom, cell[0] : beside[2]]), beside[0] - cell[0], edge)
+    if ruling is None:
+        return False
+    first, end = (cell[0] + place for place in ruling)
+    # The cells may be of different shades.
+    before, after = (
+        _ink(gray[top:bottom, left:right]) for left, right in ((cell[0] + edge, first), (end, beside[2] - edge))
+    )
+    lines = [one for one in _lines_of(np.any(after, axis=1), _SPECK * height) if one[1] - one[0] >= _SPECK * height]
+    return bool(lines) and all(
+        _gap(before[above:below, ::-1]) + _gap(after[above:below]) <= _NO_SPACE * height for above, below in lines
+    )
+
+
+def _lines_of(rows: Mask, apart: float) -> list[tuple[int, int]]:
+    """The first row with ink of each line and the one after its last; accents and low dashes are nearer than that."""
+    lines: list[tuple[int, int]] = []
+    for row in np.flatnonzero(rows).tolist():
+        if lines and row - lines[-1][1] < apart:
+            lines[-1] = lines[-1][0], row + 1
+        else:
+            lines.append((row, row + 1))
+    return lines
+
+
+def _gap(ink: Mask) -> float:
+    """How many columns are blank before the first with ink."""
+    columns = np.flatnonzero(ink.any(axis=0))
+    return float(columns[0]) if len(columns) else float("inf")
+
+
+def _ruling_at(ink: Mask, place: int, edge: int) -> tuple[int, int] | None:
+    """The columns of the ruling near this one: the first and the one after the last."""
+    first = max(0, place - edge - 2)
+    dark = first + np.flatnonzero(ink[:, first : place + edge + 3].mean(axis=0) >= _MOSTLY_DARK)
+    return (int(dark[0]), int(dark[-1]) + 1) if len(dark) else None
+
+
+def without_crossed(gray: Gray, tables: Sequence[Table], height: float) -> Gray:
+    """The picture without the rulings across which text of these tables runs; itself where there are none."""
+    cells = [cell for table in tables for cell in table.cells if cell.crossed]
+    gray = gray.copy() if cells else gray
+    for cell in cells:
+        _take_out_crossed(gray, cell, height)
+    return gray
+
+
+def _take_out_crossed(gray: Gray, cell: Cell, height: float) -> None:
+    """Takes the rulings out of a cell across which its text runs: between letters there is ink, else the ground."""
+    rows = gray[cell.area[1] : cell.area[3]]
+    dark = rows < int(np.median(rows[::2, ::2])) - _LEAST_CONTRAST if rows.size else rows.astype(np.bool_)
+    for place in cell.crossed:
+        ruling = _ruling_at(dark, place, _edge(height))
+        if ruling is not None:
+            _blend(rows, *ruling)
+
+
 # text -----------------------------------------------------------------------------------------------------------------
 
 Found = tuple[Area, tuple[Piece, ...]]
@@ -290,12 +476,15 @@ Found = tuple[Area, tuple[Piece, ...]]
 
 def without_rulings(gray: Gray, strip: Sequence[Cell], height: float) -> tuple[Gray, Area]:
     """The picture of cells below each other with their rulings painted over, and where it is."""
-    left, top, right, bottom = strip[0].area[0], strip[0].area[1], strip[0].area[2], strip[-1].area[3]
+    left, top, bottom = strip[0].area[0], strip[0].area[1], strip[-1].area[3]
+    right = max(cell.area[2] for cell in strip)
     part = gray[top:bottom, left:right].copy()
     ground = int(np.median(part[::2, ::2])) if part.size else 255
     edge = _edge(height)
-    for place in (0, right - left):
-        part[:, max(0, place - edge) : place + edge] = ground
+    for cell in strip:
+        rows = part[cell.area[1] - top : cell.area[3] - top]
+        for place in (0, cell.area[2] - left):
+            rows[:, max(0, place - edge) : place + edge] = ground
     for place in {cell.area[side] - top for cell in strip for side in (1, 3)}:
         part[max(0, place - edge) : place + edge] = ground
     return np.ascontiguousarray(part), (left, top, right, bottom)

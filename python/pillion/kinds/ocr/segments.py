@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import itertools
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING
 
@@ -87,22 +87,67 @@ def placed(
 
 
 def replaced(analysis: LayoutAnalysis, area: Area, found: Sequence[tuple[Area, tuple[Piece, ...]]]) -> LayoutAnalysis:
-    """The analysis with other lines in an area: they stand where the first of the old ones stood."""
+    """The analysis with other lines in an area: they stand where the first of the old ones stood.
+
+    Of a line that goes on outside the area its pieces there are left: the engine joins what is level in two tables.
+    """
     assert analysis.pieces is not None
-    old = inside(analysis.boxes, area)
-    after = analysis.boxes[:, 1] >= area[3] if not old.any() else old
-    place = int(np.argmax(after)) if after.any() else len(old)
-    first, rest = np.flatnonzero(~old[:place]), place + np.flatnonzero(~old[place:])
-    boxes = np.array([box for box, _ in found], np.float64).reshape(-1, 4)
+    lines: list[tuple[Sequence[float], tuple[Piece, ...]]] = []
+    place: int | None = None
+    for box, pieces, is_in in zip(
+        analysis.boxes.tolist(), analysis.pieces, inside(analysis.boxes, area).tolist(), strict=True
+    ):
+        rest = _outside(pieces, area) if pieces else () if is_in else None
+        if rest is None or len(rest) == len(pieces) > 0:
+            lines.append((box, pieces))
+            continue
+        is_before = bool(rest) and rest[0].area[0] < area[0]
+        place = len(lines) + is_before if place is None else place
+        if rest:
+            lines.append(_line_of(rest, paragraph=True))
+    if place is None:
+        place = next((number for number, (box, _) in enumerate(lines) if box[1] >= area[3]), len(lines))
+    lines[place:place] = found
+    return _with_lines(analysis, lines)
+
+
+def without(analysis: LayoutAnalysis, is_none: Callable[[Area], bool]) -> LayoutAnalysis:
+    """The analysis without the pieces of lines that are none, by their area."""
+    assert analysis.pieces is not None
+    lines: list[tuple[Sequence[float], tuple[Piece, ...]]] = []
+    for box, pieces in zip(analysis.boxes.tolist(), analysis.pieces, strict=True):
+        rest = tuple(piece for piece in pieces if not is_none(piece.area))
+        if len(rest) == len(pieces):
+            lines.append((box, pieces))
+        elif rest:
+            lines.append(_line_of(rest, paragraph=pieces[0].starts_paragraph))
+    return _with_lines(analysis, lines)
+
+
+def _with_lines(analysis: LayoutAnalysis, lines: Sequence[tuple[Sequence[float], tuple[Piece, ...]]]) -> LayoutAnalysis:
     return replace(
         analysis,
-        lines=len(first) + len(found) + len(rest),
-        boxes=np.concatenate([analysis.boxes[first], boxes, analysis.boxes[rest]]),
-        pieces=(
-            *(analysis.pieces[number] for number in first.tolist()),
-            *(pieces for _, pieces in found),
-            *(analysis.pieces[number] for number in rest.tolist()),
-        ),
+        lines=len(lines),
+        boxes=np.array([box for box, _ in lines], np.float64).reshape(-1, 4),
+        pieces=tuple(pieces for _, pieces in lines),
+    )
+
+
+def _outside(pieces: Sequence[Piece], area: Area) -> tuple[Piece, ...]:
+    """Those that do not have their middle in the area."""
+    if not pieces:
+        return ()
+    kept = ~inside(np.array([piece.area for piece in pieces], np.float64), area)
+    return tuple(itertools.compress(pieces, kept.tolist()))
+
+
+def _line_of(pieces: Sequence[Piece], *, paragraph: bool) -> tuple[Sequence[float], tuple[Piece, ...]]:
+    """A line of its own that pieces of another one make. ``paragraph``: one begins with it."""
+    lefts, tops, rights, bottoms = zip(*(piece.area for piece in pieces), strict=True)
+    box = min(lefts), min(tops), max(rights), max(bottoms)
+    return box, tuple(
+        replace(piece, line=box, starts_line=number == 0, starts_paragraph=number == 0 and paragraph)
+        for number, piece in enumerate(pieces)
     )
 
 
