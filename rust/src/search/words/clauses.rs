@@ -233,6 +233,7 @@ impl WordIndex {
             needed,
             beginning: last.map(|word| word.folded.clone()),
             vocabulary: Arc::clone(&self.vocabulary),
+            is_loose: false,
         })
     }
 }
@@ -261,7 +262,29 @@ fn common_pairs(typed: &[Word]) -> Vec<String> {
 
 /// The parts as one query.
 pub(super) fn joined(parts: Vec<(Occur, Box<dyn Query>)>) -> Box<dyn Query> {
-    Box::new(BooleanQuery::new(parts))
+    match <[_; 1]>::try_from(parts) {
+        Ok([(Occur::Must | Occur::Should, query)]) => query,
+        Ok(one) => Box::new(BooleanQuery::new(one.into())),
+        Err(parts) => Box::new(BooleanQuery::new(parts)),
+    }
+}
+
+/// The parts with words anywhere where they have words in a row; None if none has.
+pub(super) fn loose(parts: &[(Occur, Box<dyn Query>)]) -> Option<Vec<(Occur, Box<dyn Query>)>> {
+    let mut any = false;
+    let mut of = |(occur, query): &(Occur, Box<dyn Query>)| {
+        let row = query.downcast_ref::<RowQuery>();
+        // What must not be there has to be certain.
+        let row = row.filter(|_| *occur != Occur::MustNot);
+        any |= row.is_some();
+        let query: Box<dyn Query> = match row {
+            Some(row) => Box::new(row.loose()),
+            None => query.box_clone(),
+        };
+        (*occur, query)
+    };
+    let found = parts.iter().map(&mut of).collect();
+    any.then_some(found)
 }
 
 /// How much the rarity of a term counts in BM25.

@@ -11,7 +11,7 @@ use tantivy::query::{EnableScoring, Occur, Query, Scorer, Weight};
 use tantivy::schema::IndexRecordOption;
 use tantivy::{DocAddress, DocId, Score, SeekDangerResult, SegmentReader};
 
-use super::clauses::{Among, Clause};
+use super::clauses::{Among, Clause, joined, loose};
 use super::{Found, KEY_LENGTH, Stored, WordIndex, packed, unpacked};
 use crate::error::Result;
 use crate::parallel::{on_threads, thread_count};
@@ -24,6 +24,9 @@ const SHARED: u64 = 100_000;
 
 /// Texts that one thread unpacks by itself.
 const UNPACKED: usize = 16;
+
+/// So many texts at least are looked at before it is seen whether there are enough.
+const FIRST_LOOKED_AT: usize = 64;
 
 const UUID: usize = KEY_LENGTH - 1;
 
@@ -191,6 +194,14 @@ impl Best {
         }
     }
 
+    /// Let only what is better than so many as are wanted count, if there are so many.
+    fn tighten(&mut self) {
+        if self.found.len() >= self.limit {
+            self.cut();
+            self.threshold = self.found[self.limit - 1].0;
+        }
+    }
+
     fn cut(&mut self) {
         self.found
             .sort_unstable_by(|a, b| b.0.total_cmp(&a.0).then(a.1.cmp(&b.1)));
@@ -273,15 +284,24 @@ impl WordIndex {
                 })?
             }
             _ => {
-                // Alone, a row passes over what cannot be among the best.
-                let query = match <[_; 1]>::try_from(parts) {
-                    Ok([(_, query)]) => query,
-                    Err(parts) => super::clauses::joined(parts),
+                let exact = match loose(&parts) {
+                    Some(loose) => {
+                        let exact = Parts::new(&parts, scoring)?;
+                        Some((exact, joined(loose).weight(scoring)?))
+                    }
+                    None => None,
                 };
-                let weight = query.weight(scoring)?;
-                self.in_all(limit, |number, segment, best| {
-                    best_of(weight.as_ref(), number, segment, choice, best)
-                })?
+                match exact {
+                    Some((exact, weight)) => self.in_all(limit, |number, segment, best| {
+                        best_looked_at(weight.as_ref(), &exact, number, segment, choice, best)
+                    })?,
+                    None => {
+                        let weight = joined(parts).weight(scoring)?;
+                        self.in_all(limit, |number, segment, best| {
+                            best_of(weight.as_ref(), number, segment, choice, best)
+                        })?
+                    }
+                }
             }
         };
         self.found(best)
@@ -430,6 +450,31 @@ impl WordIndex {
     }
 }
 
+/// Which documents of a segment count: those that were not deleted, with a choice only those of its contents.
+fn counting<'a>(
+    segment: &'a SegmentReader,
+    choice: Option<&Choice>,
+) -> Result<impl Fn(DocId) -> bool + use<'a>> {
+    let chosen = match (choice, segment.fast_fields().bytes("key")?) {
+        (None, _) => None,
+        // No key, no content.
+        (Some(_), None) => Some(None),
+        (Some(choice), Some(column)) => {
+            let numbers = numbers_of(&column, choice)?;
+            Some(Some((column, numbers)))
+        }
+    };
+    let alive = segment.alive_bitset();
+    Ok(move |doc| {
+        alive.is_none_or(|alive| alive.is_alive(doc))
+            && chosen.as_ref().is_none_or(|chosen| {
+                chosen.as_ref().is_some_and(|(column, numbers)| {
+                    column.ords().first(doc).is_some_and(|ord| numbers.has(ord))
+                })
+            })
+    })
+}
+
 /// Add the best documents of a segment; with a choice, only those of its contents.
 fn best_of(
     weight: &dyn Weight,
@@ -438,24 +483,53 @@ fn best_of(
     choice: Option<&Choice>,
     best: &mut Best,
 ) -> Result<()> {
-    let chosen = match (choice, segment.fast_fields().bytes("key")?) {
-        (None, _) => None,
-        (Some(_), None) => return Ok(()),
-        (Some(choice), Some(column)) => {
-            let numbers = numbers_of(&column, choice)?;
-            Some((column, numbers))
-        }
-    };
-    let alive = segment.alive_bitset();
+    let counts = counting(segment, choice)?;
     weight.for_each_pruning(best.threshold, segment, &mut |doc, score| {
-        let counts = alive.is_none_or(|alive| alive.is_alive(doc))
-            && chosen.as_ref().is_none_or(|(column, numbers)| {
-                column.ords().first(doc).is_some_and(|ord| numbers.has(ord))
-            });
-        if counts {
+        if counts(doc) {
             best.add(score, DocAddress::new(number, doc));
         }
         best.threshold
     })?;
+    Ok(())
+}
+
+/// The same of a query that looks at texts. `loose` finds all that it may find, at no lower a score: the best of these
+/// are looked at first, and the others no more once there are enough better ones.
+fn best_looked_at(
+    loose: &dyn Weight,
+    exact: &Parts,
+    number: u32,
+    segment: &SegmentReader,
+    choice: Option<&Choice>,
+    best: &mut Best,
+) -> Result<()> {
+    let counts = counting(segment, choice)?;
+    let mut left: Vec<(Score, DocId)> = Vec::new();
+    loose.for_each(segment, &mut |doc, score| {
+        if score > best.threshold && counts(doc) {
+            left.push((score, doc));
+        }
+    })?;
+    let mut at_once = best.limit.max(FIRST_LOOKED_AT);
+    while !left.is_empty() {
+        let later = left.len().saturating_sub(at_once);
+        if later > 0 {
+            left.select_nth_unstable_by(later, |a, b| {
+                a.0.total_cmp(&b.0).then_with(|| b.1.cmp(&a.1))
+            });
+        }
+        let mut some = left.split_off(later);
+        // Neighbours are packed together.
+        some.sort_unstable_by_key(|&(_, doc)| doc);
+        let mut asked = exact.in_segment(segment, some[0].1)?;
+        for (_, doc) in some {
+            if let Some(score) = asked.score(doc) {
+                best.add(score, DocAddress::new(number, doc));
+            }
+        }
+        best.tighten();
+        left.retain(|&(score, _)| score > best.threshold);
+        at_once *= 2;
+    }
     Ok(())
 }

@@ -1,8 +1,9 @@
 //! Words in a row: documents that have all of them, looked through for whether they stand side by side.
 //!
 //! The index keeps no places of words in passages, which would take a quarter of it: their texts are kept as the numbers
-//! of their words, and are looked through about as fast as places would be read. Most documents need not be: what has
-//! a word only so often cannot score better than that often, and what is not among the best any more is passed over.
+//! of their words. A row counts as often as its rarest word is there, so what a document scores is known before its text
+//! is looked at, and only the best need to be: whoever searches takes all that have the words ([`RowQuery::loose`]) and
+//! looks at them in the order of their scores.
 
 use std::collections::HashMap;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
@@ -37,9 +38,19 @@ pub(super) struct RowQuery {
     /// The last word as it is written, if only its beginning is meant.
     pub(super) beginning: Option<String>,
     pub(super) vocabulary: Arc<Vocabulary>,
+    /// Documents that have all of the words, in a row or not. They score as if they had them in a row.
+    pub(super) is_loose: bool,
 }
 
 impl RowQuery {
+    /// What has the words anywhere: all that matches, and more.
+    pub(super) fn loose(&self) -> Self {
+        Self {
+            is_loose: true,
+            ..self.clone()
+        }
+    }
+
     /// The terms of a row: not that of a word of which only the beginning is known.
     fn terms(&self, row: &[String]) -> Vec<Term> {
         let whole = row.len() - usize::from(self.beginning.is_some());
@@ -69,6 +80,7 @@ impl Query for RowQuery {
             needed: self.needed.clone(),
             field: self.field,
             pattern: Arc::new(Pattern::new(self)),
+            is_loose: self.is_loose,
         }))
     }
 }
@@ -211,6 +223,7 @@ struct RowWeight {
     needed: Vec<Term>,
     field: Field,
     pattern: Arc<Pattern>,
+    is_loose: bool,
 }
 
 impl RowWeight {
@@ -248,12 +261,14 @@ impl RowWeight {
         let mut begun = RowScorer {
             rows,
             norms: norms.unwrap_or_else(|| FieldNormReader::constant(segment.max_doc(), 1)),
-            texts: segment.get_store_reader(BLOCKS)?,
+            texts: match self.is_loose {
+                true => None,
+                false => Some(segment.get_store_reader(BLOCKS)?),
+            },
             looked: self.pattern.looked().pop().unwrap_or_default(),
             pattern: Arc::clone(&self.pattern),
             found: Vec::new(),
             doc: TERMINATED,
-            times: 0,
         };
         begun.doc = begun.candidate();
         Ok(begun)
@@ -281,25 +296,6 @@ impl Weight for RowWeight {
     fn explain(&self, segment: &SegmentReader, doc: DocId) -> tantivy::Result<Explanation> {
         let (_, mut scorer) = self.scorer_danger(segment, doc, 1.0)?;
         Ok(Explanation::new("words in a row", scorer.score()))
-    }
-
-    fn for_each_pruning(
-        &self,
-        mut threshold: Score,
-        segment: &SegmentReader,
-        callback: &mut dyn FnMut(DocId, Score) -> Score,
-    ) -> tantivy::Result<()> {
-        let mut scorer = self.begun(segment, 1.0)?;
-        while scorer.doc != TERMINATED {
-            if scorer.most() > threshold && scorer.looks() {
-                let score = scorer.score();
-                if score > threshold {
-                    threshold = callback(scorer.doc, score);
-                }
-            }
-            scorer.pass();
-        }
-        Ok(())
     }
 }
 
@@ -363,13 +359,12 @@ impl Row {
 struct RowScorer {
     rows: Vec<Row>,
     norms: FieldNormReader,
-    texts: StoreReader,
+    /// None if texts are not looked at.
+    texts: Option<StoreReader>,
     pattern: Arc<Pattern>,
     looked: HashMap<usize, Looked>,
     found: Vec<u64>,
     doc: DocId,
-    /// How often the words stand in a row in this document.
-    times: u32,
 }
 
 impl Drop for RowScorer {
@@ -410,19 +405,18 @@ impl RowScorer {
 
     /// Look through the text of this candidate. One that cannot be read has no row.
     fn looks(&mut self) -> bool {
-        self.times = self.count().unwrap_or(0);
-        self.times > 0
+        self.texts.is_none() || self.has_row().unwrap_or(false)
     }
 
-    fn count(&mut self) -> Option<u32> {
-        let Body(coded) = self.texts.get(self.doc).ok()?;
+    fn has_row(&mut self) -> Option<bool> {
+        let Body(coded) = self.texts.as_ref()?.get(self.doc).ok()?;
         let (pattern, vocabulary) = (&self.pattern, &self.pattern.vocabulary);
         let mut parts = vocabulary::parts(&coded);
         // The mark of the language stands first.
         let language = mark_number(vocabulary.letters(parts.next()?.ok()?).ok()?);
         let looked = self.looked.entry(language);
         let looked = looked.or_insert_with(|| Looked::new(vocabulary.len()));
-        let (mut state, mut times) = (0_u64, 0);
+        let mut state = 0_u64;
         for part in parts {
             let part = part.ok()?;
             let known = match part {
@@ -441,30 +435,12 @@ impl RowScorer {
             };
             for place in places {
                 state = (state << 1 | 1) & place;
-                times += u32::from(state & pattern.last != 0);
+                if state & pattern.last != 0 {
+                    return Some(true);
+                }
             }
         }
-        Some(times)
-    }
-
-    /// The best of what the rows say of this document, given how often the words stand in a row.
-    fn scored(&self, times: impl Fn(&Row) -> u32) -> Score {
-        let norm = self.norms.fieldnorm_id(self.doc);
-        let here = self.rows.iter().filter(|row| row.doc == self.doc);
-        here.map(|row| {
-            let rarity = row.rarity.as_ref();
-            rarity.map_or(1.0, |rarity| rarity.score(norm, times(row)))
-        })
-        .fold(0.0, Score::max)
-    }
-
-    /// The most that this candidate can score: a row is there no more often than its rarest word.
-    fn most(&self) -> Score {
-        self.scored(|row| {
-            let counted = row.lists.iter().filter(|list| list.counted);
-            let times = counted.map(|list| list.postings.term_freq()).min();
-            times.unwrap_or(u32::MAX)
-        })
+        Some(false)
     }
 }
 
@@ -514,6 +490,14 @@ impl DocSet for RowScorer {
 
 impl Scorer for RowScorer {
     fn score(&mut self) -> Score {
-        self.scored(|_| self.times)
+        let norm = self.norms.fieldnorm_id(self.doc);
+        let here = self.rows.iter().filter(|row| row.doc == self.doc);
+        here.map(|row| {
+            let counted = row.lists.iter().filter(|list| list.counted);
+            let times = counted.map(|list| list.postings.term_freq()).min();
+            let rarity = row.rarity.as_ref();
+            rarity.map_or(1.0, |rarity| rarity.score(norm, times.unwrap_or(1)))
+        })
+        .fold(0.0, Score::max)
     }
 }
