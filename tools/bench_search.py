@@ -105,6 +105,10 @@ def queries_of(frequencies: dict[str, int], pairs: dict[tuple[str, str], int] | 
         rows = sorted(pairs, key=lambda pair: (-pairs[pair], pair))
         some = rows[len(rows) // 20 : len(rows) // 20 + 10]
         found["a phrase of two common words"] = [("phrase", " ".join(pair)) for pair in rows[:10]]
+        found["a phrase of three common words"] = [("phrase", " ".join(order[at : at + 3])) for at in range(9)]
+        # Many texts have both words, hardly any side by side.
+        apart = itertools.pairwise(order[29:40])
+        found["common words, a rare phrase"] = [("phrase", f"{other} {one}") for one, other in apart]
         found[f"a phrase in about {pairs[some[0]]:,} texts"] = [("phrase", " ".join(pair)) for pair in some]
         found["the beginning of a word"] = [("prefix", word[:4]) for word in middle if len(word) > 4] or [
             ("prefix", word[:3]) for word in middle

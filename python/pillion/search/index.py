@@ -32,7 +32,7 @@ if TYPE_CHECKING:
 
 FOLDER = "search"
 _LOCK = "lock"
-FORMAT = 5
+FORMAT = 6
 """Raised when passages, tokens or files change, so that an older index is built again."""
 
 NAMES, OCR, SPEECH, CHUNKS, TEXT, PICTURES = "notepv"

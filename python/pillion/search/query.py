@@ -40,6 +40,7 @@ _SIGNS = {"-": MUST_NOT, "+": MUST, "\N{MINUS SIGN}": MUST_NOT, "–": MUST_NOT}
 _HYPHEN = re.compile(r"[-\u2010\u2011/]")
 _AROUND = ".,;:!?()'’"
 _SPACE = re.compile(r"\s+")
+_BEGINNING = re.compile(r"\w\*+\s*$")
 
 
 @value
@@ -81,7 +82,7 @@ _OPERATORS = ("OR", "AND")
 
 
 def parse(text: str) -> Query:
-    """Words, ``"phrases"``, ``begin*``, ``-without``, ``+with`` and ``one OR other``. Never raises."""
+    """Words, ``"phrases"``, ``begin*``, ``"phrases beg*"``, ``-without``, ``+with``, ``one OR other``. Never raises."""
     notes: list[str] = []
     if len(text) > LONGEST:
         notes.append(f"Only the first {LONGEST:,} characters of the query are used.")
@@ -108,6 +109,8 @@ def parse(text: str) -> Query:
         either = False
         if sort == "phrase" and sign is None:
             quotations.append(len(clauses))
+        if sort == "phrase" and _BEGINNING.search(part):
+            sort, part = "prefix", part.rstrip("* ")
         clauses.append(Clause(occur=occur, sort=sort, text=part, group=group))
     if either:
         notes.append("OR stands between two words: it is left out.")

@@ -300,6 +300,21 @@ pub fn is_common(word: &str) -> bool {
     word.len() <= LONGEST_COMMON && known.contains(word)
 }
 
+/// Those words and their stems, folded.
+static FOLDED_STEMS: OnceLock<HashSet<String>> = OnceLock::new();
+
+/// Whether a folded stem may be of one of those words.
+#[must_use]
+pub fn is_common_stem(stem: &str) -> bool {
+    let of = |language: &'static Language| {
+        let both = move |word: &&str| [folded(word), folded(&language.stem(word))];
+        language.common.iter().flat_map(both)
+    };
+    FOLDED_STEMS
+        .get_or_init(|| LANGUAGES.iter().flat_map(of).collect())
+        .contains(stem)
+}
+
 impl Language {
     /// Its place among [`LANGUAGES`].
     #[must_use]

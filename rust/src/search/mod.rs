@@ -6,6 +6,7 @@
 mod codes;
 pub mod fold;
 pub mod language;
+pub mod pairs;
 mod seen;
 pub mod tokens;
 pub mod vectors;

@@ -5,11 +5,13 @@
 //! indexed as two private characters, since a tokeniser of tantivy is given nothing but the text.
 
 use std::cell::RefCell;
+use std::sync::{Arc, OnceLock};
 
 use tantivy::tokenizer::{Token, TokenStream, Tokenizer};
 
 use super::fold::{is_unspaced, push_folded};
 use super::language::{LANGUAGES, Language, is_common, named};
+use super::pairs::{Pairs, unchosen};
 use super::seen::folded_and_stem;
 
 /// Longer words are cut: nobody types them, and tantivy refuses terms of 64 KiB.
@@ -216,14 +218,18 @@ pub fn stems(word: &str, languages: &[String]) -> Vec<String> {
     found
 }
 
+/// The common stems of an index that is written, once they are chosen.
+pub type Chosen = Arc<OnceLock<Arc<Pairs>>>;
+
 /// The tokeniser of the field of stems: one for each word, in its place.
 #[derive(Clone, Default)]
-pub struct StemTokenizer;
+pub struct StemTokenizer(pub Chosen);
 
 /// The tokeniser of the field of words as written: those that differ from their stems, the numbers and letters in mixed
-/// ones, pairs of characters of scripts without spaces, and pairs of words that hardly any text does without.
+/// ones, pairs of characters of scripts without spaces, pairs of words that hardly any text does without, and the
+/// numbers of pairs of common stems.
 #[derive(Clone, Default)]
-pub struct FormTokenizer;
+pub struct FormTokenizer(pub Chosen);
 
 /// The tokens of the field of words as written, of a text whose stems were cut last in this thread: the index asks for
 /// both, one after the other, and walks over the text once.
@@ -239,6 +245,10 @@ struct Forms {
     last: Option<(String, usize)>,
     /// The word before, if hardly any text does without it.
     common: String,
+    /// None where common stems were not chosen when this text was begun.
+    pairs: Option<Arc<Pairs>>,
+    /// The stem of the word before, if it is common.
+    stem: String,
 }
 
 thread_local! {
@@ -247,7 +257,7 @@ thread_local! {
 
 impl Forms {
     /// Of a text that is still to be walked over.
-    fn begun(text: &str) -> Self {
+    fn begun(text: &str, chosen: &Chosen) -> Self {
         let mut forms = FORMS.take();
         forms.text.clear();
         forms.text.push_str(text);
@@ -256,17 +266,23 @@ impl Forms {
         forms.ends.clear();
         forms.last = None;
         forms.common.clear();
+        forms.stem.clear();
+        forms.pairs = chosen.get().cloned();
+        if forms.pairs.is_none() {
+            forms.tokens.push(unchosen());
+            forms.ends.push(forms.tokens.len());
+        }
         forms
     }
 
     /// Of this text: kept, or walked over now.
-    fn of(text: &str) -> Self {
+    fn of(text: &str, chosen: &Chosen) -> Self {
         let kept = FORMS.take();
         if kept.whole && kept.text == text {
             return kept;
         }
         FORMS.set(kept);
-        let mut forms = Self::begun(text);
+        let mut forms = Self::begun(text, chosen);
         let (language, plain) = split_mark(text);
         let mut walk = Walk::new(plain, language);
         while walk.next() {
@@ -295,8 +311,10 @@ impl Forms {
             last.push_str(&word.folded);
             self.last = Some((last, word.end));
             self.common.clear();
+            self.stem.clear();
             return;
         }
+        self.add_pair(word);
         if is_common(&word.folded) {
             if !self.common.is_empty() {
                 self.tokens.push_str(&self.common);
@@ -317,6 +335,27 @@ impl Forms {
     }
 }
 
+impl Forms {
+    /// The number of a word and the one before it, if both are common.
+    fn add_pair(&mut self, word: &Word) {
+        let Some(pairs) = &self.pairs else {
+            return;
+        };
+        let common = pairs.common(&word.stem).is_some();
+        if common
+            && !self.stem.is_empty()
+            && let Some(number) = pairs.term(&self.stem, &word.stem)
+        {
+            self.tokens.push(number);
+            self.ends.push(self.tokens.len());
+        }
+        self.stem.clear();
+        if common {
+            self.stem.push_str(&word.stem);
+        }
+    }
+}
+
 /// Whether nothing but the end of a line, or spaces, stand between two characters of a text, which end and start there.
 #[must_use]
 pub fn stand_together(text: &str, end: usize, start: usize) -> bool {
@@ -332,7 +371,7 @@ impl Tokenizer for StemTokenizer {
         StemStream {
             walk: Walk::new(plain, language),
             token: Token::default(),
-            forms: Forms::begun(text),
+            forms: Forms::begun(text, &self.0),
         }
     }
 }
@@ -376,7 +415,7 @@ impl Tokenizer for FormTokenizer {
 
     fn token_stream<'a>(&'a mut self, text: &'a str) -> FormStream {
         FormStream {
-            forms: Forms::of(text),
+            forms: Forms::of(text, &self.0),
             at: 0,
             token: Token::default(),
         }
@@ -451,12 +490,13 @@ mod tests {
     }
 
     fn forms(text: &str) -> Vec<String> {
-        let mut tokenizer = FormTokenizer;
+        let mut tokenizer = FormTokenizer::default();
         let mut stream = tokenizer.token_stream(text);
         let mut found = Vec::new();
         while stream.advance() {
             found.push(stream.token().text.clone());
         }
+        assert_eq!(found.remove(0), unchosen().to_string());
         found
     }
 
@@ -515,7 +555,7 @@ mod tests {
         ];
         for text in &texts {
             let alone = forms(text);
-            let mut stems = StemTokenizer;
+            let mut stems = StemTokenizer::default();
             let mut stream = stems.token_stream(text);
             while stream.advance() {}
             drop(stream);

@@ -3,7 +3,8 @@
 //! A text is a row of words (runs of letters, digits and marks) and of what stands between them; one space between two
 //! words is left out. What occurs a second time gets a number, for all texts of an index alike; the commonest come first
 //! and take one byte. Numbers are kept in a file beside the index of words that only grows: what is added is written
-//! before the texts that need it are committed, so the file may be ahead of them, never behind.
+//! before the texts that need it are committed, so the file may be ahead of them, never behind. The common stems of the
+//! index ([`Pairs`]) are in it, too.
 //!
 //! | first byte | what follows |
 //! |---|---|
@@ -18,6 +19,7 @@ use std::hash::{BuildHasher, RandomState};
 use std::io::{Read, Write};
 use std::os::unix::fs::{FileExt, OpenOptionsExt};
 use std::path::Path;
+use std::sync::Arc;
 use std::time::SystemTime;
 
 use flate2::Compression;
@@ -25,6 +27,7 @@ use flate2::read::GzDecoder;
 use flate2::write::GzEncoder;
 
 use super::fold::is_unspaced;
+use super::pairs::Pairs;
 use super::tokens::is_mark;
 use crate::error::{CoreError, ErrorClass, Result};
 
@@ -43,8 +46,10 @@ const LONGEST_LITERAL: usize = 255;
 /// So many parts that occurred once are remembered; then all are forgotten.
 const MOST_SEEN: usize = 1 << 20;
 /// The file begins with the mark of its sort, and with one of its own.
-const MAGIC: &[u8; 8] = b"words v1";
+const MAGIC: &[u8; 8] = b"words v2";
 const HEAD: usize = 24;
+/// A block of common stems begins with this; one of parts with the length of its first, which is not empty.
+const STEMS: u8 = 0;
 
 /// A part of a text, as it is coded.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -67,6 +72,9 @@ pub struct Vocabulary {
     saved: u64,
     /// How many of them those bytes hold.
     saved_parts: usize,
+    pairs: Option<Arc<Pairs>>,
+    /// Whether those bytes hold the pairs.
+    saved_pairs: bool,
     writing: Option<Box<Writing>>,
 }
 
@@ -209,6 +217,11 @@ impl Vocabulary {
     }
 
     fn take(&mut self, plain: &[u8]) -> Result<()> {
+        if let [STEMS, stems @ ..] = plain {
+            self.pairs = Some(Arc::new(taken_stems(stems)?));
+            self.saved_pairs = true;
+            return Ok(());
+        }
         let mut at = 0;
         while let Some(&length) = plain.get(at) {
             let part = plain
@@ -230,20 +243,25 @@ impl Vocabulary {
 
     /// Write what has got numbers since, so that it is there whatever happens.
     pub fn save(&mut self, folder: &Path) -> Result<()> {
-        if self.saved_parts == self.ends.len() {
+        let mut packed = Vec::new();
+        if self.saved_parts < self.ends.len() {
+            let mut plain = Vec::new();
+            for part in (self.saved_parts..self.len()).filter_map(|number| self.part(number)) {
+                push_letters(part, &mut plain);
+            }
+            push_block(&plain, &mut packed)?;
+        }
+        if let Some(pairs) = self.pairs.as_ref().filter(|_| !self.saved_pairs) {
+            let mut plain = vec![STEMS];
+            for (stem, function) in pairs.stems() {
+                plain.push(u8::from(function));
+                push_letters(stem, &mut plain);
+            }
+            push_block(&plain, &mut packed)?;
+        }
+        if packed.is_empty() {
             return Ok(());
         }
-        let mut plain = Vec::new();
-        for part in (self.saved_parts..self.len()).filter_map(|number| self.part(number)) {
-            plain.push(part.len() as u8);
-            plain.extend_from_slice(part.as_bytes());
-        }
-        let mut packed = vec![0; 4];
-        let mut packer = GzEncoder::new(&mut packed, Compression::new(6));
-        packer.write_all(&plain)?;
-        packer.finish()?;
-        let length = (packed.len() - 4) as u32;
-        packed[..4].copy_from_slice(&length.to_le_bytes());
         let file = OpenOptions::new()
             .write(true)
             .custom_flags(libc::O_NOFOLLOW | libc::O_CLOEXEC)
@@ -259,7 +277,19 @@ impl Vocabulary {
         }
         self.saved += packed.len() as u64;
         self.saved_parts = self.ends.len();
+        self.saved_pairs = self.pairs.is_some();
         Ok(())
+    }
+
+    /// The stems that are common in the index, if they were chosen.
+    #[must_use]
+    pub const fn pairs(&self) -> Option<&Arc<Pairs>> {
+        self.pairs.as_ref()
+    }
+
+    /// Keep the choice of the common stems, which is made once.
+    pub fn choose(&mut self, pairs: Arc<Pairs>) {
+        self.pairs = Some(pairs);
     }
 
     /// How many parts have numbers.
@@ -360,6 +390,38 @@ impl Vocabulary {
             after_word = word;
         }
         Ok(text)
+    }
+}
+
+fn push_letters(letters: &str, out: &mut Vec<u8>) {
+    out.push(letters.len() as u8);
+    out.extend_from_slice(letters.as_bytes());
+}
+
+fn push_block(plain: &[u8], out: &mut Vec<u8>) -> Result<()> {
+    let at = out.len();
+    out.extend([0; 4]);
+    let mut packer = GzEncoder::new(&mut *out, Compression::new(6));
+    packer.write_all(plain)?;
+    packer.finish()?;
+    let length = (out.len() - at - 4) as u32;
+    out[at..at + 4].copy_from_slice(&length.to_le_bytes());
+    Ok(())
+}
+
+/// The stems of a block without its first byte.
+fn taken_stems(mut rest: &[u8]) -> Result<Pairs> {
+    let mut stems = Vec::new();
+    while let [function, length, after @ ..] = rest {
+        let length = usize::from(*length);
+        let letters = after.get(..length).ok_or_else(damaged)?;
+        let stem = std::str::from_utf8(letters).map_err(|_| damaged())?;
+        stems.push((stem.to_owned(), *function != 0));
+        rest = &after[length..];
+    }
+    match rest {
+        [] => Ok(Pairs::of(stems)),
+        _ => Err(damaged()),
     }
 }
 
@@ -548,6 +610,35 @@ mod tests {
             assert_eq!(read.text(&late[1]).unwrap(), "cherry");
             assert!(Vocabulary::is_whole(folder.path()).unwrap());
         }
+    }
+
+    #[test]
+    fn common_stems_are_kept() {
+        let folder = Folder::new(&[]);
+        let pairs = |stems: &[(&str, bool)]| {
+            let stems = stems.iter();
+            Arc::new(Pairs::of(
+                stems.map(|&(stem, function)| (stem.to_owned(), function)),
+            ))
+        };
+        for stems in [&[("the", true), ("boat", false)][..], &[]] {
+            let mut made = Vocabulary::create(folder.path()).unwrap();
+            made.save(folder.path()).unwrap();
+            let read = Vocabulary::open(folder.path(), false).unwrap();
+            assert!(read.pairs().is_none());
+            made.choose(pairs(stems));
+            let coded = [made.coded("plum"), made.coded("plum")];
+            made.save(folder.path()).unwrap();
+            let newer = read.newer(folder.path()).unwrap().unwrap();
+            assert_eq!(newer.pairs(), Some(&pairs(stems)));
+            assert_eq!(newer.text(&coded[1]).unwrap(), "plum");
+            let mut again = Vocabulary::open(folder.path(), true).unwrap();
+            assert_eq!(again.pairs(), Some(&pairs(stems)));
+            again.save(folder.path()).unwrap();
+            assert!(Vocabulary::is_whole(folder.path()).unwrap());
+        }
+        assert!(taken_stems(&[1, 3, 97]).is_err());
+        assert!(taken_stems(&[1]).is_err());
     }
 
     #[test]

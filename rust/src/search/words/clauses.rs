@@ -15,6 +15,7 @@ use tantivy::schema::{Field, IndexRecordOption};
 use super::WordIndex;
 use super::rows::{LONGEST, RowQuery};
 use crate::search::language::{is_common, named};
+use crate::search::pairs::unchosen;
 use crate::search::tokens::{Word, stand_together, stems, words};
 
 /// Letters that a word has at least for a typo in it to be forgiven.
@@ -227,14 +228,40 @@ impl WordIndex {
         if let ([pair], [_, _], None) = (needed.as_slice(), typed, last) {
             return Box::new(TermQuery::new(pair.clone(), IndexRecordOption::Basic));
         }
+        let rows = rows(&clause.text, languages);
+        let pairs = rows
+            .iter()
+            .map(|row| self.pairs_of(&row[..whole.len()], whole))
+            .collect();
         Box::new(RowQuery {
-            rows: rows(&clause.text, languages),
+            rows,
+            pairs,
             field: self.fields.stem,
             needed,
+            unpaired: self.unpaired(),
             beginning: last.map(|word| word.folded.clone()),
             vocabulary: Arc::clone(&self.vocabulary),
             is_loose: false,
         })
+    }
+}
+
+impl WordIndex {
+    /// The terms of the pairs of common stems in a row.
+    fn pairs_of(&self, row: &[String], typed: &[Word]) -> Vec<Term> {
+        let Some(pairs) = self.vocabulary.pairs() else {
+            return Vec::new();
+        };
+        let both = row.windows(2).zip(typed.windows(2)).take(LONGEST - 1);
+        both.filter(|(_, words)| !words.iter().any(|word| word.unspaced))
+            .filter_map(|(stems, _)| pairs.term(&stems[0], &stems[1]))
+            .map(|number| Term::from_field_text(self.fields.form, &number.to_string()))
+            .collect()
+    }
+
+    /// The term of documents that have no terms of such pairs.
+    fn unpaired(&self) -> Term {
+        Term::from_field_text(self.fields.form, &unchosen().to_string())
     }
 }
 

@@ -7,7 +7,7 @@
 use std::collections::BTreeMap;
 use std::io;
 use std::path::{Path, PathBuf};
-use std::sync::Arc;
+use std::sync::{Arc, OnceLock};
 
 use tantivy::directory::MmapDirectory;
 use tantivy::directory::error::{LockError, OpenDirectoryError, OpenReadError, OpenWriteError};
@@ -34,8 +34,10 @@ pub use self::clauses::{Among, Clause, Sort};
 pub use self::finding::Choice;
 pub use self::marks::{Marked, Marker, marks, within_one};
 use self::reading::Reading;
-use super::language::{guessed, named};
-use super::tokens::{FormTokenizer, StemTokenizer, mark};
+use super::fold::is_unspaced;
+use super::language::{Language, guessed, named};
+use super::pairs::{COUNTED, Counted};
+use super::tokens::{Chosen, FormTokenizer, StemTokenizer, mark, words};
 use super::vocabulary::{self, Vocabulary};
 use crate::error::{CoreError, ErrorClass, Result};
 use crate::parallel::thread_count;
@@ -90,6 +92,9 @@ pub struct WordIndex {
     writer: Option<IndexWriter>,
     folder: PathBuf,
     vocabulary: Arc<Vocabulary>,
+    /// What the threads of the writer see of the choice of common stems.
+    chosen: Chosen,
+    counted: Counted,
 }
 
 const KEY_LENGTH: usize = 17;
@@ -171,12 +176,12 @@ fn schema() -> (Schema, Fields) {
     (builder.build(), fields)
 }
 
-fn tokenizers() -> TokenizerManager {
+fn tokenizers(chosen: &Chosen) -> TokenizerManager {
     let manager = TokenizerManager::new();
     // Asked for, never used: fields that are only stored name it.
     manager.register("default", RawTokenizer::default());
-    manager.register("stem", StemTokenizer);
-    manager.register("form", FormTokenizer);
+    manager.register("stem", StemTokenizer(Arc::clone(chosen)));
+    manager.register("form", FormTokenizer(Arc::clone(chosen)));
     manager
 }
 
@@ -248,6 +253,13 @@ impl WordIndex {
             Index::open(directory)?
         };
         let mut made = Self::of(index, folder, |folder| Vocabulary::open(folder, true))?;
+        match made.vocabulary.pairs() {
+            Some(pairs) => made.chosen = Arc::new(OnceLock::from(Arc::clone(pairs))),
+            None if made.len() >= COUNTED as u64 => made.choose_by_index()?,
+            None => {}
+        }
+        let tokenizers = tokenizers(&made.chosen);
+        made.index.set_tokenizers(tokenizers);
         let room = (memory / LEAST_MEMORY).max(1);
         let threads = thread_count(0).clamp(1, MOST_WRITERS.min(room));
         made.writer = Some(made.index.writer_with_num_threads(threads, memory)?);
@@ -259,8 +271,9 @@ impl WordIndex {
         folder: &Path,
         vocabulary: impl FnOnce(&Path) -> Result<Vocabulary>,
     ) -> Result<Self> {
-        index.set_tokenizers(tokenizers());
-        index.set_fast_field_tokenizers(tokenizers());
+        let chosen = Chosen::default();
+        index.set_tokenizers(tokenizers(&chosen));
+        index.set_fast_field_tokenizers(tokenizers(&chosen));
         let (wanted, fields) = schema();
         if index.schema() != wanted {
             return Err(CoreError::new(
@@ -282,7 +295,45 @@ impl WordIndex {
             folder: folder.to_owned(),
             // Read after what needs it: it may be ahead, never behind.
             vocabulary: Arc::new(vocabulary(folder)?),
+            chosen,
+            counted: Counted::default(),
         })
+    }
+
+    /// Choose the common stems by the documents that are there.
+    fn choose_by_index(&mut self) -> Result<()> {
+        let mut counted = Counted::default();
+        for segment in self.searcher.segment_readers() {
+            let inverted = segment.inverted_index(self.fields.stem)?;
+            let mut terms = inverted.terms().stream()?;
+            while terms.advance() {
+                let number = terms.value().doc_freq;
+                // What few have in one segment is not common, or some other knows it.
+                if number > segment.max_doc() / 32
+                    && let Ok(stem) = std::str::from_utf8(terms.key())
+                    && !stem.chars().any(is_unspaced)
+                {
+                    counted.add_many(stem, number as usize);
+                }
+            }
+        }
+        let documents = usize::try_from(self.len()).unwrap_or(usize::MAX);
+        self.choose(&counted, Some(documents));
+        Ok(())
+    }
+
+    fn choose(&mut self, counted: &Counted, documents: Option<usize>) {
+        let pairs = Arc::new(counted.chosen(documents));
+        Arc::make_mut(&mut self.vocabulary).choose(Arc::clone(&pairs));
+        // Documents that are added from now on have numbers of pairs; the others say that they have none.
+        let _ = self.chosen.set(pairs);
+    }
+
+    fn count(&mut self, text: &str, language: Option<&'static Language>) {
+        if self.vocabulary.pairs().is_none() && self.counted.add(&words(text, language)) {
+            let counted = std::mem::take(&mut self.counted);
+            self.choose(&counted, None);
+        }
     }
 
     fn writer(&self) -> Result<&IndexWriter> {
@@ -348,6 +399,8 @@ impl WordIndex {
     ) -> Result<Option<&'static str>> {
         let language = named(language).or_else(|| guessed(text));
         let marked = format!("{}{text}", mark(language));
+        self.writer()?;
+        self.count(text, language);
         let mut document = TantivyDocument::default();
         document.add_bytes(self.fields.key, &packed(key)?);
         document.add_text(self.fields.stem, &marked);

@@ -31,6 +31,9 @@ const BLOCKS: usize = 2;
 pub(super) struct RowQuery {
     /// The stems of the words, in each language; all are as long.
     pub(super) rows: Vec<Vec<String>>,
+    /// Of each of these what documents have that have its common words side by side, unless they are `unpaired`.
+    pub(super) pairs: Vec<Vec<Term>>,
+    pub(super) unpaired: Term,
     /// The field of stems.
     pub(super) field: Field,
     /// What every document has, too: pairs of characters.
@@ -64,7 +67,7 @@ impl RowQuery {
 impl Query for RowQuery {
     fn weight(&self, scoring: EnableScoring<'_>) -> tantivy::Result<Box<dyn Weight>> {
         let mut rows = Vec::new();
-        for row in &self.rows {
+        for (row, pairs) in self.rows.iter().zip(&self.pairs) {
             let terms = self.terms(row);
             let rarity = match scoring {
                 EnableScoring::Enabled {
@@ -73,11 +76,17 @@ impl Query for RowQuery {
                 } if !terms.is_empty() => Some(Bm25Weight::for_terms(statistics_provider, &terms)?),
                 _ => None,
             };
-            rows.push((terms, rarity));
+            let pairs = pairs.clone();
+            rows.push(WeightedRow {
+                terms,
+                pairs,
+                rarity,
+            });
         }
         Ok(Box::new(RowWeight {
             rows,
             needed: self.needed.clone(),
+            unpaired: self.unpaired.clone(),
             field: self.field,
             pattern: Arc::new(Pattern::new(self)),
             is_loose: self.is_loose,
@@ -218,9 +227,16 @@ impl Looked {
     }
 }
 
+struct WeightedRow {
+    terms: Vec<Term>,
+    pairs: Vec<Term>,
+    rarity: Option<Bm25Weight>,
+}
+
 struct RowWeight {
-    rows: Vec<(Vec<Term>, Option<Bm25Weight>)>,
+    rows: Vec<WeightedRow>,
     needed: Vec<Term>,
+    unpaired: Term,
     field: Field,
     pattern: Arc<Pattern>,
     is_loose: bool,
@@ -230,24 +246,27 @@ impl RowWeight {
     /// A scorer that stands on its first candidate, which was not looked at.
     fn begun(&self, segment: &SegmentReader, boost: Score) -> tantivy::Result<RowScorer> {
         let mut rows = Vec::new();
-        for (terms, rarity) in &self.rows {
+        for WeightedRow {
+            terms,
+            pairs,
+            rarity,
+        } in &self.rows
+        {
             let mut lists = Vec::new();
-            for term in terms.iter().chain(&self.needed) {
-                let index = segment.inverted_index(term.field())?;
-                let counted = term.field() == self.field;
-                let option = if counted {
-                    IndexRecordOption::WithFreqs
-                } else {
-                    IndexRecordOption::Basic
-                };
-                let postings = index.read_postings(term, option)?;
-                lists.push(postings.map(|postings| List { postings, counted }));
+            for term in terms {
+                lists.push(List::of(segment, term, None, true)?);
+            }
+            for term in &self.needed {
+                lists.push(List::of(segment, term, None, false)?);
+            }
+            for term in pairs {
+                lists.push(List::of(segment, term, Some(&self.unpaired), false)?);
             }
             let Some(mut lists) = lists.into_iter().collect::<Option<Vec<_>>>() else {
                 continue;
             };
             if !lists.is_empty() {
-                lists.sort_by_key(|list| list.postings.size_hint());
+                lists.sort_by_key(List::size);
                 let mut row = Row {
                     lists,
                     rarity: rarity.as_ref().map(|rarity| rarity.boost_by(boost)),
@@ -302,8 +321,62 @@ impl Weight for RowWeight {
 /// The documents of a term.
 struct List {
     postings: SegmentPostings,
+    /// Those of another term, which are as good.
+    other: Option<SegmentPostings>,
     /// Whether it is known how often each has it.
     counted: bool,
+}
+
+impl List {
+    /// None if the segment has none.
+    fn of(
+        segment: &SegmentReader,
+        term: &Term,
+        other: Option<&Term>,
+        counted: bool,
+    ) -> tantivy::Result<Option<Self>> {
+        let option = match counted {
+            true => IndexRecordOption::WithFreqs,
+            false => IndexRecordOption::Basic,
+        };
+        let of = |term: &Term| -> tantivy::Result<_> {
+            let index = segment.inverted_index(term.field())?;
+            Ok(index.read_postings(term, option)?)
+        };
+        let other = other.map(of).transpose()?.flatten();
+        let (postings, other) = match (of(term)?, other) {
+            (Some(postings), other) => (postings, other),
+            (None, Some(other)) => (other, None),
+            (None, None) => return Ok(None),
+        };
+        Ok(Some(Self {
+            postings,
+            other,
+            counted,
+        }))
+    }
+
+    fn doc(&self) -> DocId {
+        let doc = self.postings.doc();
+        self.other
+            .as_ref()
+            .map_or(doc, |other| other.doc().min(doc))
+    }
+
+    /// The first document from `target` on.
+    fn seek(&mut self, target: DocId) -> DocId {
+        for one in std::iter::once(&mut self.postings).chain(&mut self.other) {
+            if one.doc() < target {
+                one.seek(target);
+            }
+        }
+        self.doc()
+    }
+
+    fn size(&self) -> u32 {
+        let other = self.other.as_ref().map_or(0, SegmentPostings::size_hint);
+        self.postings.size_hint() + other
+    }
 }
 
 /// The documents that have all words of a row.
@@ -317,18 +390,10 @@ struct Row {
 impl Row {
     /// Go to the first document from where the lists stand that is in all of them.
     fn align(&mut self) {
-        let mut target = self
-            .lists
-            .iter()
-            .map(|list| list.postings.doc())
-            .max()
-            .unwrap_or(TERMINATED);
+        let mut target = self.lists.iter().map(List::doc).max().unwrap_or(TERMINATED);
         'again: while target < TERMINATED {
             for list in &mut self.lists {
-                let mut doc = list.postings.doc();
-                if doc < target {
-                    doc = list.postings.seek(target);
-                }
+                let doc = list.seek(target);
                 if doc > target {
                     target = doc;
                     continue 'again;
@@ -345,10 +410,8 @@ impl Row {
                 self.doc = TERMINATED;
                 return;
             }
-            if let Some(first) = self.lists.first_mut()
-                && first.postings.doc() < target
-            {
-                first.postings.seek(target);
+            if let Some(first) = self.lists.first_mut() {
+                first.seek(target);
             }
             self.align();
         }
@@ -479,7 +542,7 @@ impl DocSet for RowScorer {
 
     fn size_hint(&self) -> u32 {
         let lists = self.rows.iter().filter_map(|row| row.lists.first());
-        lists.map(|list| list.postings.size_hint()).sum()
+        lists.map(List::size).sum()
     }
 
     fn cost(&self) -> u64 {

@@ -201,6 +201,49 @@ fn words_that_were_numbered_and_not_committed_do_no_harm() {
 }
 
 #[test]
+fn a_choice_of_common_stems_that_was_not_committed_is_made_again() {
+    let folder = Folder::new(&[]);
+    let mut index = WordIndex::open_writable(folder.path(), true, 15_000_000).unwrap();
+    index.commit("none").unwrap();
+    for saved in [false, true] {
+        for number in 0..COUNTED {
+            let text = match number % 5 {
+                0 => "boats sail home",
+                1 => "sail the boats",
+                _ => "boats that sail",
+            };
+            index.add(&key('a'), text, "eng", "").unwrap();
+        }
+        assert!(index.vocabulary.pairs().is_some());
+        if saved {
+            Arc::make_mut(&mut index.vocabulary)
+                .save(folder.path())
+                .unwrap();
+        }
+        drop(index);
+        index = WordIndex::open_writable(folder.path(), false, 15_000_000).unwrap();
+        assert!(index.is_empty());
+        assert_eq!(index.vocabulary.pairs().is_some(), saved);
+    }
+    for (digit, text) in [('b', "boats sail"), ('c', "sail home, boats that sail")] {
+        index.add(&key(digit), text, "eng", "").unwrap();
+    }
+    index.commit("one").unwrap();
+    index.close().unwrap();
+    let read = WordIndex::open(folder.path()).unwrap();
+    assert_eq!(
+        keys_of(&read, Sort::Phrase, "boats sail", false),
+        [key('b')]
+    );
+    assert_eq!(
+        keys_of(&read, Sort::Phrase, "boat sails", false),
+        [key('b')]
+    );
+    assert!(keys_of(&read, Sort::Phrase, "sail boats", false).is_empty());
+    assert_eq!(keys_of(&read, Sort::Phrase, "that sail", false), [key('c')]);
+}
+
+#[test]
 fn keys_are_a_uuid_and_a_letter() {
     assert_eq!(unpacked(&packed(&key('a')).unwrap()), key('a'));
     for wrong in [
