@@ -221,7 +221,16 @@ def _of_another_name(answer: Answer) -> bytes:
     return packed(msgspec.structs.replace(answer, ended=tuple(map(renamed, answer.ended))))
 
 
+def _with_more(answer: Answer) -> bytes:
+    def longer(one: Ended) -> Ended:
+        files = tuple(msgspec.structs.replace(file, data=(file.data or b"") + bytes(100)) for file in one.files)
+        return msgspec.structs.replace(one, files=files)
+
+    return packed(msgspec.structs.replace(answer, ended=tuple(map(longer, answer.ended))))
+
+
 LIES: Mapping[str, Tamper] = {
+    "more than it says": _with_more,
     "no bytes": lambda _: b"no MessagePack",
     "no results": lambda answer: packed(msgspec.structs.replace(answer, ended=())),
     "no result": _changed(result=b"\x01"),

@@ -19,6 +19,7 @@ from pillion.peers.peer import PeerError, PeerLied
 from pillion.peers.web import WebPeer
 from tests.support import devices
 from tests.support.devices import PHOTOS, SIZES
+from tests.support.lying import ENDLESS, endless
 from tests.support.program import run
 from tests.support.serving import Served, is_problem, serving
 
@@ -110,6 +111,8 @@ def answering(answer: Callable[[BaseHTTPRequestHandler], None]) -> Iterator[str]
         def do_GET(self) -> None:
             answer(self)
 
+        do_POST = do_GET
+
         def log_message(self, format: str, *args: object) -> None:
             pass
 
@@ -184,6 +187,19 @@ def test_a_slow_peer_is_left(monkeypatch: pytest.MonkeyPatch) -> None:
         over.set()
 
 
+@pytest.mark.parametrize("what", ENDLESS)
+def test_an_answer_without_an_end_is_left(monkeypatch: pytest.MonkeyPatch, what: str) -> None:
+    """Each byte of it comes soon: only the time of the whole tells."""
+    monkeypatch.setattr(web, "ANSWER_S", 0.2)
+    monkeypatch.setattr(web, "SLOWEST", 1 << 30)
+    with endless(what) as url:
+        peer = WebPeer(url)
+        with pytest.raises(PeerError, match="too slow") as raised:
+            peer.about()
+        assert raised.type is PeerError
+        peer.close()
+
+
 def test_one_that_says_nothing_is_left(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(web, "CONNECT_S", 0.2)
     with socket.create_server(("127.0.0.1", 0)) as silent:
@@ -214,6 +230,20 @@ def test_a_token_is_sent_only_as_one(tmp_path: Path) -> None:
         WebPeer("http://127.0.0.1:1", tmp_path / "token")
     with pytest.raises(PeerError, match="cannot be read"):
         WebPeer("http://127.0.0.1:1", tmp_path / "none")
+
+
+def test_only_buckets_are_read_from_an_answer() -> None:
+    """Millions of other names would each be looked for among those that were asked for."""
+    for ask, answer in (
+        ("branches", b'{"zz": ""}'),
+        ("short_hashes", b'{"00000": ""}'),
+        ("short_hashes", b'{"00g0": ""}'),
+    ):
+        with answering(sends(answer)) as url:
+            peer = WebPeer(url)
+            with pytest.raises(PeerLied, match="no answer"):
+                getattr(peer, ask)(["00"])
+            peer.close()
 
 
 @pytest.mark.parametrize("url", ["http://", "http://me:secret@host", "http://host:x", "ftp://host"])

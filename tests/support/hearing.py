@@ -3,7 +3,8 @@
 Everything else (decoding, windows, checkpoints, the worker, the queue) is the real thing. The environment variable
 ``PILLION_TEST_LOG`` names a folder, in which ``heard`` gets a line for each window that is begun, and
 ``PILLION_TEST_DEATHS`` says at which of these, counted over all processes, the worker dies: ``2 4``, or ``3+`` for
-every one from the third on. Run as a program, it works the queue of the library it is given.
+every one from the third on. Run as a program, it works the queue of the library it is given, or with the address of a
+server and a file with a token what that lends, until it is stopped.
 """
 
 from __future__ import annotations
@@ -23,10 +24,12 @@ from pillion.kinds.execute import Execution, ExecutionTask
 from pillion.kinds.transcript import long_sound, transcribe, whisper
 from pillion.library import Library
 from pillion.queue import work
+from pillion.remote import worker as remote
 
 LOG = "PILLION_TEST_LOG"
 DEATHS = "PILLION_TEST_DEATHS"
 TARGET = "tests.support.hearing:execute"
+MODULE = "tests.support.hearing"
 WINDOW_SECONDS = 10
 """Of sound that is worked on at a time, instead of minutes."""
 
@@ -80,5 +83,8 @@ def execute(task: ExecutionTask) -> Execution:
 
 if __name__ == "__main__":
     work.TARGET = TARGET
-    with Library.open(Path(sys.argv[1])) as opened:
-        opened.run()
+    if sys.argv[1].startswith("http"):
+        remote.work(sys.argv[1], Path(sys.argv[2]), stay=True)
+    else:
+        with Library.open(Path(sys.argv[1])) as opened:
+            opened.run()

@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+import socket
+import threading
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import Any
 
@@ -60,3 +63,45 @@ class ChangedPeer:
     def close(self) -> None:
         """Close its catalog."""
         self._peer.close()
+
+
+ENDLESS: Mapping[str, tuple[bytes, bytes]] = {
+    "a header": (b"HTTP/1.1 200 OK\r\nX: ", b"x"),
+    "interim answers": (b"", b"HTTP/1.1 100 Continue\r\n\r\n"),
+    "a chunk's head": (b"HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n1", b";"),
+    "trailers": (b"HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n0\r\n", b"X: x\r\n"),
+    "a body": (b"HTTP/1.1 200 OK\r\nContent-Length: 60000\r\n\r\n", b" "),
+}
+"""What is sent -> (how an answer begins, what is sent after it again and again)."""
+
+
+@contextmanager
+def endless(what: str) -> Iterator[str]:
+    """The address of a server whose answers never end, though each byte of them comes soon (see :data:`ENDLESS`)."""
+    begin, again = ENDLESS[what]
+    over = threading.Event()
+
+    def answer(connection: socket.socket) -> None:
+        with connection, suppress(OSError):
+            connection.recv(1 << 16)
+            connection.sendall(begin)
+            while not over.wait(0.002):
+                connection.sendall(again)
+
+    def serve(listening: socket.socket) -> None:
+        with suppress(OSError):
+            while not over.is_set():
+                connection, _ = listening.accept()
+                threads.append(threading.Thread(target=answer, args=(connection,)))
+                threads[-1].start()
+
+    with socket.create_server(("127.0.0.1", 0)) as listening:
+        threads = [threading.Thread(target=serve, args=(listening,))]
+        threads[0].start()
+        try:
+            yield f"http://127.0.0.1:{listening.getsockname()[1]}"
+        finally:
+            over.set()
+            listening.shutdown(socket.SHUT_RDWR)
+            for thread in threads:
+                thread.join()

@@ -467,6 +467,8 @@ class ClusterPool:
         files = {file.variant: file for file in ended.files}
         if set(files) != {staged.variant for staged in result.staged} or not set(files) <= set(item.task.variants):
             return ItemError(ErrorClass.CRASH, "A Dask worker sent other files than were asked for.")
+        if any(file.data is not None and len(file.data) != file.size for file in files.values()):
+            return ItemError(ErrorClass.CRASH, "A Dask worker sent a file of another size than it says.")
         if any(file.size > item.allowed.written_bytes for file in files.values()):
             return ItemError(ErrorClass.CRASH, "A Dask worker sent a file that is larger than it may be.")
         try:

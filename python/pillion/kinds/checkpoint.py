@@ -26,11 +26,15 @@ def load(path: Path) -> Mapping[str, Any] | None:
     """The state given to :func:`save`; None if there is none, or it is damaged."""
     try:
         document = json.loads(path.read_text(encoding="utf-8"))
-        state: Mapping[str, Any] = json.loads(document["state"])
+        state: Mapping[str, Any] = json.loads(document["state"], parse_constant=_refuse)
         whole = document["checksum"] == _checksum(document["state"]) and document["version"] == _VERSION
-    except (OSError, ValueError, KeyError, TypeError):
+    except (OSError, ValueError, KeyError, TypeError, RecursionError):
         return None
-    return state if whole else None
+    return state if whole and isinstance(state, dict) else None
+
+
+def _refuse(constant: str) -> None:
+    raise ValueError(f"{constant} is no number of a checkpoint")
 
 
 def save(path: Path, state: Mapping[str, Any]) -> None:

@@ -44,6 +44,7 @@ class Limits:
     ``per_worker``: jobs in flight for each worker, including those that wait in the pool. ``workers``: the most workers
     at a time; 1 for a kind that uses every core by itself. ``batch_s``: how many seconds of work are handed to a worker
     at once, None for the queue's default. ``checkpoints``: its jobs save partial results for the next attempt.
+    ``carried_mib``: MiB of a checkpoint without parts that go to another machine with its job; 0: it stays.
     """
 
     deadline_s: float
@@ -60,6 +61,7 @@ class Limits:
     workers: int | None = None
     batch_s: float | None = None
     checkpoints: bool = False
+    carried_mib: float = 0
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)

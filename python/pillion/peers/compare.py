@@ -96,7 +96,8 @@ def _check_length(data: bytes, length: int) -> None:
 
 
 def _compare_buckets(database: Database, peer: Peer, buckets: Sequence[str], found: Differences) -> None:
-    theirs = {bucket: _checked(hashes) for bucket, hashes in peer.short_hashes(buckets).items() if bucket in buckets}
+    answer = peer.short_hashes(buckets)
+    theirs = {bucket: _checked(answer[bucket]) for bucket in buckets if bucket in answer}
     with database.read() as connection:
         ours = dict(catalog_peers.lines_of(connection, buckets))
         known = catalog_peers.known_in(connection, buckets)

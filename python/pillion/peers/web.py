@@ -7,14 +7,12 @@ but to the address it is for. Each answer has a limit of bytes and of time, by w
 from __future__ import annotations
 
 import http.client
-import ssl
-import time
 from collections.abc import Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 from socket import SHUT_RDWR
-from typing import Self, TypeVar
+from typing import Annotated, Self, TypeVar
 from urllib.parse import quote, urlsplit
 
 import msgspec
@@ -22,10 +20,14 @@ import msgspec
 from pillion import __version__
 from pillion.catalog.peers import Offer
 from pillion.errors import UsageError
+from pillion.peers.connection import Connection, SecureConnection, TooSlow
 from pillion.peers.inventory import SHORT
 from pillion.peers.peer import About, PeerError, PeerLied, SentOffer, taken
 
 T = TypeVar("T")
+
+_Prefix = Annotated[str, msgspec.Meta(pattern=r"^[0-9a-f]{2}\Z")]
+_Bucket = Annotated[str, msgspec.Meta(pattern=r"^[0-9a-f]{4}\Z")]
 
 API = "/api/v1"
 
@@ -68,12 +70,9 @@ class Address:
         prefix = quote(parts.path.rstrip("/"), safe="/%~:@!$&'()*+,;=") + API
         return cls(parts.hostname, port, parts.scheme == "https", prefix)
 
-    def connection(self) -> http.client.HTTPConnection:
-        """A new one, which connects at its first request. Certificates are checked."""
-        if not self.is_secure:
-            return http.client.HTTPConnection(self.host, self.port, timeout=CONNECT_S)
-        context = ssl.create_default_context()
-        return http.client.HTTPSConnection(self.host, self.port, timeout=CONNECT_S, context=context)
+    def connection(self, step_s: float) -> Connection:
+        """A new one, which connects at its first request. ``step_s``: see Connection."""
+        return (SecureConnection if self.is_secure else Connection)(self.host, self.port, step_s=step_s)
 
 
 class WebPeer:
@@ -87,7 +86,7 @@ class WebPeer:
         self._headers = {"user-agent": f"pillion/{__version__}", "accept-encoding": "identity"}
         if token_file is not None:
             self._headers["authorization"] = f"Bearer {read_token(token_file)}"
-        self._connection = address.connection()
+        self._connection = address.connection(CONNECT_S)
         self._aborted = False
 
     def close(self) -> None:
@@ -109,12 +108,12 @@ class WebPeer:
     def branches(self, prefixes: Sequence[str]) -> Mapping[str, bytes]:
         """The digests of the buckets that begin with these digits."""
         path = "/inventory/branches?prefixes=" + ",".join(prefixes)
-        return self._json(path, dict[str, bytes], limit=_ABOUT_BYTES + _ENTRY_BYTES * len(prefixes))
+        return self._json(path, dict[_Prefix, bytes], limit=_ABOUT_BYTES + _ENTRY_BYTES * len(prefixes))
 
     def short_hashes(self, buckets: Sequence[str]) -> Mapping[str, bytes]:
         """The short hashes of the offers in these buckets."""
         body = msgspec.json.encode({"buckets": list(buckets)})
-        return self._json("/inventory/hashes", dict[str, bytes], limit=_HASHES_BYTES, body=body)
+        return self._json("/inventory/hashes", dict[_Bucket, bytes], limit=_HASHES_BYTES, body=body)
 
     def offers(self, wanted: Mapping[str, bytes]) -> Sequence[Offer]:
         """The offers with these short hashes."""
@@ -162,9 +161,14 @@ class WebPeer:
         for last in (False, True):
             if self._aborted:
                 raise PeerError(f"{self._url} is not asked any more.")
+            seconds = ANSWER_S + limit / SLOWEST
+            self._connection.within(seconds)
             try:
                 self._connection.request("GET" if body is None else "POST", self._prefix + path, body, headers)
                 return self._read(limit)
+            except TooSlow as error:
+                self._connection.close()
+                raise PeerError(f"{self._url} is too slow: it did not answer in {seconds:.0f} s.") from error
             except (http.client.RemoteDisconnected, BrokenPipeError, ConnectionResetError) as error:
                 # A server ends connections that were idle.
                 self._connection.close()
@@ -176,7 +180,6 @@ class WebPeer:
         raise AssertionError
 
     def _read(self, limit: int) -> tuple[int, bytes]:
-        until = time.monotonic() + ANSWER_S + limit / SLOWEST
         response = self._connection.getresponse()
         pieces: list[bytes] = []
         size = 0
@@ -186,9 +189,6 @@ class WebPeer:
             if size > max(limit, _ABOUT_BYTES):
                 self._connection.close()
                 raise PeerLied(f"It answered with more than the {limit:,} bytes that were asked for.")
-            if time.monotonic() > until:
-                self._connection.close()
-                raise PeerError(f"{self._url} is too slow: {size:,} bytes came in {ANSWER_S + limit / SLOWEST:.0f} s.")
         self.received += size
         left = response.length
         response.close()

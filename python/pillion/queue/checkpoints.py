@@ -37,7 +37,10 @@ class Checkpoints:
 
     def before_try(self, content_uuid: str, recipe: str) -> Checkpoint:
         """What a try that is about to begin goes on from, and leaves."""
-        path = self.folder / f"{content_uuid}-{recipe}{_ENDING}"
+        return self.at(self.folder / f"{content_uuid}-{recipe}{_ENDING}")
+
+    def at(self, path: Path) -> Checkpoint:
+        """The one at a path, as it is now."""
         return Checkpoint(path=path, age=_age(path))
 
     def came_further(self, checkpoint: Checkpoint) -> bool:

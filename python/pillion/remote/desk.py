@@ -41,6 +41,7 @@ from pillion.queue.estimate import Estimates, Eta
 from pillion.queue.gates import Gates
 from pillion.queue.jobs import CatalogJobs
 from pillion.remote.protocol import (
+    MOST_HELD,
     MOST_JOBS,
     PROTOCOL,
     SESSION_S,
@@ -57,11 +58,13 @@ from pillion.remote.protocol import (
     Taken,
 )
 from pillion.settings.config import Config
-from pillion.store import Store, staged_path
+from pillion.store import PRIVATE, Store, staged_path
 
 _logger = logging.getLogger(__name__)
 
 _MOST_SESSIONS = 200
+_MOST_OF_ONE = 50
+"""Sessions of one token, which machines may share: the others are for others."""
 _BATCH_S = 60.0
 """Seconds of work in one claim: on the other machine it waits for a worker, with its lease renewed."""
 
@@ -94,6 +97,8 @@ class Desk:
         self._config = config
         self._sessions: dict[str, _Session] = {}
         self._barred: dict[str, str] = {}
+        self._carried: dict[Path, str] = {}
+        """Checkpoints -> the tokens with which they came."""
         self._lock = threading.Lock()
         self._checker: Checker | None = None
         self._checking = threading.Lock()
@@ -112,6 +117,8 @@ class Desk:
         with self._lock:
             if len(self._sessions) >= _MOST_SESSIONS:
                 raise DeskError(503, f"There are {_MOST_SESSIONS} workers already; come again.")
+            if sum(one.who == who for one in self._sessions.values()) >= _MOST_OF_ONE:
+                raise DeskError(503, f"{_MOST_OF_ONE} workers have this token already; come again.")
             session = secrets.token_hex(16)
             self._sessions[session] = self._new(who, chosen)
         _logger.info("a worker with the token %r begins: %s", who, ", ".join(chosen))
@@ -191,7 +198,7 @@ class Desk:
         with found.lock:
             fronts = {kind: front for kind, front in found.source.fronts(now).items() if kind not in without}
             for kind in sorted(fronts, key=fronts.__getitem__):
-                left = min(limit, MOST_JOBS) - len(lent)
+                left = min(limit, MOST_JOBS, MOST_HELD - len(found.jobs) + len(lent)) - len(lent)
                 if left <= 0:
                     break
                 for planned in found.source.claim(kind, left, _BATCH_S, now):
@@ -222,6 +229,7 @@ class Desk:
             seconds=planned.cost,
             share=task.share,
             alone=planned.alone,
+            checkpoint=None if (kept := _kept(planned)) is None else Source(size=len(kept), hash=_hash(kept)),
         )
 
     @staticmethod
@@ -264,6 +272,13 @@ class Desk:
             raise DeskError(404, "The job is not made from such a sidecar.")
         return data
 
+    def checkpoint(self, who: str, session: str, job: int, claim: str) -> bytes:
+        """What an earlier try of a job has made so far. Raises Over, DeskError."""
+        data = _kept(self._planned(self._find(who, session), job, claim))
+        if data is None:
+            raise DeskError(404, "The job has no checkpoint.")
+        return data
+
     def _planned(self, found: _Session, job: int, claim: str) -> Planned[PlannedJob]:
         planned = found.jobs.get(job)
         if planned is None or not secrets.compare_digest(planned.job.job.token, claim):
@@ -278,11 +293,41 @@ class Desk:
         planned = self._planned(found, job, claim)
         if variant not in {due.variant for due in planned.job.making}:
             raise Lied("The job has no such variant.")
+        self._still_held(found, job, claim)
+        part = staged_path(planned.job.staging, f"{variant}.part-{secrets.token_hex(4)}")
+        return part, int(registry.spec(planned.job.job.kind).limits.written_mib * MIB)
+
+    def upload_checkpoint(self, who: str, session: str, job: int, claim: str) -> tuple[Path, int]:
+        """Where a checkpoint of a job is to be written, and how many bytes at most. Raises Over, DeskError."""
+        found = self._find(who, session)
+        planned = self._planned(found, job, claim)
+        if not _carries(planned):
+            raise DeskError(404, "The job keeps no checkpoint.")
+        self._still_held(found, job, claim)
+        part = staged_path(planned.job.staging, f"checkpoint.part-{secrets.token_hex(4)}")
+        return part, _most_kept(planned)
+
+    def uploaded_checkpoint(self, who: str, session: str, job: int, claim: str, part: Path) -> None:
+        """All bytes of it are at ``part``. The next try goes on from it, whoever makes it, in a confined child that
+        reads it as it would read any file. Raises Over."""
+        found = self._find(who, session)
+        try:
+            with found.lock:
+                planned = self._planned(found, job, claim)
+                if job in found.told or planned.job.checkpoint is None:
+                    raise Over("The claim of this job")
+                path = planned.job.checkpoint.path
+                path.parent.mkdir(mode=PRIVATE, exist_ok=True)
+                os.replace(part, path)
+                self._carried[path] = who
+        finally:
+            part.unlink(missing_ok=True)
+        _logger.info("the worker with the token %r has left a checkpoint of %s", who, planned.job.job.content_uuid)
+
+    def _still_held(self, found: _Session, job: int, claim: str) -> None:
         with self._database.read() as connection:
             if not catalog_queue.still_held(connection, found.owner, [(job, claim)]):
                 raise Over("The claim of this job")
-        part = staged_path(planned.job.staging, f"{variant}.part-{secrets.token_hex(4)}")
-        return part, int(registry.spec(planned.job.job.kind).limits.written_mib * MIB)
 
     def uploaded(self, who: str, session: str, job: int, claim: str, variant: str, part: Path) -> None:
         """All bytes are at ``part``, which :meth:`upload` gave. Raises Over, also once the job's result was told."""
@@ -357,6 +402,10 @@ class Desk:
     def _bar(self, who: str, error: Lied) -> None:
         _logger.warning("the worker with the token %r is left out from now on: %s", who, error)
         self._barred[who] = str(error)
+        for path in [path for path, by in self._carried.items() if by == who]:
+            # Nobody goes on from what it has left.
+            del self._carried[path]
+            path.unlink(missing_ok=True)
 
     def _executions(
         self, ended: Sequence[tuple[Planned[PlannedJob], Returned]]
@@ -371,7 +420,10 @@ class Desk:
                 table = json.loads(json.dumps(settings[made.variant] or {}))
                 checks.append((Check(path=path, kind=planned.lane, variant=made.variant, settings=table), made.size))
         found = iter(self._checked(checks))
-        return [(planned, _execution(one, [(made, next(found)) for made in one.made or ()])) for planned, one in ended]
+        return [
+            (planned, _execution(planned.job, one, [(made, next(found)) for made in one.made or ()]))
+            for planned, one in ended
+        ]
 
     def _compare(self, planned: Planned[PlannedJob], one: Returned) -> None:
         if one.made is None:
@@ -394,7 +446,9 @@ class Desk:
             return list(self._checker.check(checks))
 
 
-def _execution(one: Returned, made: Sequence[tuple[Made, Any]]) -> Execution:
+def _execution(planned: PlannedJob, one: Returned, made: Sequence[tuple[Made, Any]]) -> Execution:
+    # Estimates and patience are learnt from it: it cannot have taken longer than the job was lent.
+    seconds = min(one.seconds, time.monotonic() - planned.since)
     if one.failed is not None:
         failed = one.failed
         of_its_copy = failed.error_class in (ErrorClass.MISSING_SOURCE, ErrorClass.CHANGED_SOURCE)
@@ -404,9 +458,9 @@ def _execution(one: Returned, made: Sequence[tuple[Made, Any]]) -> Execution:
             stderr_tail=failed.stderr_tail,
             exit_status=failed.exit_status,
         )
-        return Execution(failure=failure, seconds=one.seconds)
+        return Execution(failure=failure, seconds=seconds)
     if one.empty is not None:
-        return Execution(empty=Empty(note=one.empty), seconds=one.seconds)
+        return Execution(empty=Empty(note=one.empty), seconds=seconds)
     staged = []
     for said, checked in made:
         if isinstance(checked, ItemError):
@@ -424,7 +478,28 @@ def _execution(one: Returned, made: Sequence[tuple[Made, Any]]) -> Execution:
                 likeness=checked.likeness,
             )
         )
-    return Execution(staged=tuple(staged), seconds=one.seconds)
+    return Execution(staged=tuple(staged), seconds=seconds)
+
+
+def _carries(planned: Planned[PlannedJob]) -> bool:
+    """Whether a checkpoint of this job goes to other machines."""
+    return planned.job.checkpoint is not None and _most_kept(planned) > 0
+
+
+def _most_kept(planned: Planned[PlannedJob]) -> int:
+    return int(registry.spec(planned.job.job.kind).limits.carried_mib * MIB)
+
+
+def _kept(planned: Planned[PlannedJob]) -> bytes | None:
+    """The checkpoint of a job, if it has one that may go to another machine."""
+    if planned.job.checkpoint is None or not _carries(planned):
+        return None
+    try:
+        with planned.job.checkpoint.path.open("rb") as file:
+            data = file.read(_most_kept(planned) + 1)
+    except OSError:
+        return None
+    return data if 0 < len(data) <= _most_kept(planned) else None
 
 
 def _is_of_machine(value: Execution) -> bool:

@@ -19,12 +19,19 @@ MOST_JOBS = 64
 MOST_RESULTS = 256
 """Results in one message."""
 
+MOST_HELD = 512
+"""Jobs that one session has at a time."""
+
+MOST_VARIANTS = 64
+"""Variants of one job, and sidecars that it is made from."""
+
 SESSION_S = 30.0
 """A worker that has not been heard of for so long is gone: others get its jobs."""
 
 _Id = Annotated[int, msgspec.Meta(ge=0, le=(1 << 53))]
 _Hash = Annotated[str, msgspec.Meta(pattern=r"^[0-9a-f]{64}\Z")]
 _Word = Annotated[str, msgspec.Meta(pattern=r"^[!-~]{1,128}\Z")]
+_Variant = Annotated[str, msgspec.Meta(pattern=r"^[A-Za-z0-9][A-Za-z0-9._@+-]{0,127}\Z")]
 _Token = Annotated[str, msgspec.Meta(pattern=r"^[0-9a-f]{32}\Z")]
 _Message = Annotated[str, msgspec.Meta(max_length=8000)]
 _Size = Annotated[int, msgspec.Meta(ge=0, le=(1 << 53))]
@@ -43,7 +50,8 @@ class Lent(msgspec.Struct, frozen=True, kw_only=True):
     """A job that is lent. ``claim``: the fencing token, without which nothing of it is taken back.
 
     ``recipes``: variant -> the digest of the recipe that is wanted. ``sample_above``: of the source's hash.
-    ``texts``: kind -> the sidecar that it is made from. ``seconds``: what it may take.
+    ``texts``: kind -> the sidecar that it is made from. ``seconds``: what it may take. ``checkpoint``: what an earlier
+    try has made so far, from which this one may go on.
     """
 
     job: _Id
@@ -53,13 +61,14 @@ class Lent(msgspec.Struct, frozen=True, kw_only=True):
     mime: Annotated[str, msgspec.Meta(max_length=255)]
     source: Source
     sample_above: _Size
-    recipes: dict[_Word, _Word]
+    recipes: Annotated[dict[_Variant, _Word], msgspec.Meta(max_length=MOST_VARIANTS)]
     settings: dict[str, Any]
-    texts: dict[_Word, Source]
+    texts: Annotated[dict[_Word, Source], msgspec.Meta(max_length=MOST_VARIANTS)]
     priority: int
     seconds: _Seconds
     share: Annotated[float, msgspec.Meta(gt=0, le=1)] = 1.0
     alone: bool = False
+    checkpoint: Source | None = None
 
 
 class Claimed(msgspec.Struct, frozen=True, kw_only=True):
@@ -85,7 +94,7 @@ class Held(msgspec.Struct, frozen=True, kw_only=True):
 class Made(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     """A sidecar that was uploaded."""
 
-    variant: _Word
+    variant: _Variant
     format: SidecarFormat
     size: _Size
     checksum: _Hash
@@ -107,7 +116,7 @@ class Returned(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=
     job: _Id
     claim: _Token
     seconds: _Seconds
-    made: Annotated[list[Made], msgspec.Meta(max_length=64)] | None = None
+    made: Annotated[list[Made], msgspec.Meta(max_length=MOST_VARIANTS)] | None = None
     empty: _Message | None = None
     failed: Failed | None = None
 

@@ -16,7 +16,8 @@ from urllib.parse import quote
 import msgspec
 
 from pillion import __version__
-from pillion.errors import PillionError
+from pillion.errors import ErrorClass, ItemError, PillionError, is_full
+from pillion.peers.connection import Connection, TooSlow
 from pillion.peers.web import Address, read_token
 from pillion.remote.protocol import PROTOCOL, Claimed, DeskError, Held, Lied, Opened, Over, Returned, Taken
 
@@ -100,9 +101,25 @@ class Server:
 
         self._checked(*self._tried(send, ANSWER_S + size / SLOWEST))
 
-    def download(self, job: int, claim: str, to: Path, size: int, kind: str | None = None) -> None:
-        """Fetch the source of a job, or with ``kind`` the sidecar it is made from. Raises Over, DeskError, ServerAway.
+    def checkpoint(self, job: int, claim: str) -> bytes:
+        """What an earlier try of a job has made so far. Raises Over, DeskError, ServerAway."""
+        return self._answer("GET", f"{self._session}/jobs/{job}/checkpoint?claim={claim}")
 
+    def leave_checkpoint(self, job: int, claim: str, data: bytes) -> None:
+        """Send what a job has made so far. Raises Over, DeskError, ServerAway."""
+        place = f"{self._session}/jobs/{job}/checkpoint?claim={claim}"
+
+        def send(connection: http.client.HTTPConnection) -> http.client.HTTPResponse:
+            headers = {**self._headers, "content-type": "application/octet-stream"}
+            connection.request("PUT", self._prefix + place, data, headers)
+            return connection.getresponse()
+
+        self._checked(*self._tried(send, ANSWER_S + len(data) / SLOWEST))
+
+    def download(self, job: int, claim: str, to: Path, size: int, kind: str | None = None) -> None:
+        """Fetch the source of a job, or with ``kind`` the sidecar it is made from.
+
+        Raises Over, DeskError, ServerAway; ItemError where there is no room for it.
         What is there already of it is not fetched again.
         """
         place = f"{self._session}/jobs/{job}/source?claim={claim}{f'&kind={quote(kind)}' if kind else ''}"
@@ -124,7 +141,7 @@ class Server:
     def _part(self, place: str, to: Path, begun: int, size: int) -> None:
         headers = {**self._headers, **({"range": f"bytes={begun}-"} if begun else {})}
         connection = self._connection()
-        until = time.monotonic() + ANSWER_S + size / SLOWEST
+        connection.within(ANSWER_S + size / SLOWEST, step_s=CONNECT_S)
         try:
             connection.request("GET", self._prefix + place, None, headers)
             answer = connection.getresponse()
@@ -135,11 +152,11 @@ class Server:
                     file.write(piece)
                     if file.tell() > size:
                         raise Lied(f"{self.url} sent more than the {size:,} bytes of a file.")
-                    if time.monotonic() > until:
-                        raise ServerAway(f"{self.url} is too slow.")
                 if file.tell() != size:
                     raise ServerAway(f"{self.url} ended a file early.")
         except (OSError, http.client.HTTPException) as error:
+            if isinstance(error, OSError) and is_full(error):
+                raise ItemError(ErrorClass.DISK_FULL, "This machine has no room for its file.") from error
             raise ServerAway(f"{self.url} cannot be reached: {str(error) or type(error).__name__}.") from error
         finally:
             connection.close()
@@ -169,9 +186,7 @@ class Server:
         for last in (False, True):
             connection = self._connection()
             try:
-                if connection.sock is not None:
-                    connection.sock.settimeout(seconds)
-                connection.timeout = seconds
+                connection.within(seconds, step_s=seconds)
                 answer = send(connection)
                 data = answer.read(_MOST_JSON + 1)
                 if len(data) > _MOST_JSON:
@@ -180,7 +195,7 @@ class Server:
                 return answer.status, data
             except (OSError, http.client.HTTPException) as error:
                 connection.close()
-                if last:
+                if last or isinstance(error, TooSlow):
                     raise ServerAway(f"{self.url} cannot be reached: {str(error) or type(error).__name__}.") from error
         raise AssertionError
 
@@ -200,9 +215,9 @@ class Server:
             raise DeskError(status, f"{self.url} does not let this worker in: {detail}{hint}")
         raise DeskError(status, f"{self.url} answered with status {status}: {detail}")
 
-    def _connection(self) -> http.client.HTTPConnection:
+    def _connection(self) -> Connection:
         """This thread's connection."""
-        kept: http.client.HTTPConnection | None = getattr(self._local, "connection", None)
+        kept: Connection | None = getattr(self._local, "connection", None)
         if kept is None:
-            kept = self._local.connection = self._address.connection()
+            kept = self._local.connection = self._address.connection(CONNECT_S)
         return kept

@@ -33,11 +33,12 @@ from pillion.machine import at_work, interrupts_end, this_owner
 from pillion.model import NEVER_SAMPLED, PDF_PASSWORDS, Empty, Failure, SidecarKind
 from pillion.pool.pool import SetAside, WorkerPool
 from pillion.pool.sandbox import Mode, Policy
+from pillion.queue.checkpoints import FOLDER, Checkpoint, Checkpoints
 from pillion.queue.commit import PlannedJob, believed, result_of
 from pillion.queue.engine import Engine, Planned, Result
 from pillion.queue.estimate import lane_workers, worker_count
 from pillion.queue.work import confined_pool
-from pillion.remote.protocol import DeskError, Failed, Lent, Lied, Made, Over, Returned
+from pillion.remote.protocol import DeskError, Failed, Lent, Lied, Made, Over, Returned, Source
 from pillion.remote.server import Server, ServerAway
 from pillion.settings.config import Config
 from pillion.store import LocalStore, staged_path
@@ -45,6 +46,8 @@ from pillion.store import LocalStore, staged_path
 _logger = logging.getLogger(__name__)
 
 _RENEW_S = 5.0
+_CARRY_S = 5.0
+"""How often it is looked whether a long job has come further."""
 _AWAY_S = 2.0
 """Between two tries to reach a server that is away."""
 _PATIENCE_S = 600.0
@@ -76,6 +79,11 @@ class LentJobs:
         self.report = report
         self._sources = store.root / "sources"
         self._sources.mkdir(mode=0o700)
+        self._checkpoints = Checkpoints(store.staging / FOLDER)
+        self._checkpoints.folder.mkdir(mode=0o700)
+        self._keeps: dict[int, tuple[str, Checkpoint]] = {}
+        """Jobs whose checkpoints are carried: job -> its claim, and what of it the server has."""
+        self._carrying = threading.Lock()
         self._lock = threading.Condition()
         self._ready: dict[str, deque[Planned[PlannedJob]]] = {}
         self._held: dict[int, Path] = {}
@@ -100,7 +108,7 @@ class LentJobs:
             except ServerAway:
                 if not self._stay or self._stopping.wait(_AWAY_S):
                     raise
-        for name, loop in (("fetch", self._fill), ("renew", self._renew)):
+        for name, loop in (("fetch", self._fill), ("renew", self._renew), ("carry", self._carry)):
             thread = threading.Thread(target=self._guarded, args=(loop,), name=f"pillion-{name}", daemon=True)
             thread.start()
             self._threads.append(thread)
@@ -191,6 +199,22 @@ class LentJobs:
                 with self._lock:
                     self._lost.update(before - still)
 
+    def _carry(self) -> None:
+        while not self._stopping.wait(_CARRY_S):
+            for job in list(self._keeps):
+                self._leave(job)
+
+    def _leave(self, job: int) -> None:
+        """Send what a job has made so far, if it has come further. If that fails, the next time will do."""
+        with self._carrying, suppress(DeskError, ServerAway, OSError):
+            claim, known = self._keeps.get(job, ("", None))
+            if known is None or not self._checkpoints.came_further(known):
+                return
+            now = self._checkpoints.at(known.path)
+            self._server.leave_checkpoint(job, claim, known.path.read_bytes())
+            if job in self._keeps:
+                self._keeps[job] = (claim, now)
+
     # fetching ---------------------------------------------------------------------------------------------------------
 
     def _fetch(self, lent: Lent) -> None:
@@ -211,6 +235,8 @@ class LentJobs:
                 # One that the server cannot read any more is not there, as it would not be for a worker beside it.
                 if about.size:
                     self._get(lent, texts[SidecarKind(text)], about.size, about.hash, NEVER_SAMPLED, text)
+            if lent.checkpoint is not None:
+                self._get_checkpoint(lent, lent.checkpoint)
             if not texts:
                 self._get(lent, source, lent.source.size, lent.source.hash, lent.sample_above)
         except DeskError as error:
@@ -224,6 +250,8 @@ class LentJobs:
         except ItemError as error:
             with self._lock:
                 self._forget(lent.job)
+            if error.error_class.environment:
+                self._hold(kind, error.message)
             failed = Failed(error_class=error.error_class, message=error.message)
             self._server.finish([Returned(job=lent.job, claim=lent.claim, seconds=0.0, failed=failed)])
             return
@@ -234,9 +262,20 @@ class LentJobs:
         with self._lock:
             self._ready.setdefault(kind, deque()).append(self._planned(lent, kind, source, texts))
 
+    def _get_checkpoint(self, lent: Lent, about: Source) -> None:
+        """Fetch what an earlier try has made so far. One that is not what was said counts as none."""
+        data = self._server.checkpoint(lent.job, lent.claim)
+        if (len(data), _core.hash_bytes(data, sample_above=NEVER_SAMPLED).hash) == (about.size, about.hash):
+            self._checkpoint_of(lent).write_bytes(data)
+
+    def _checkpoint_of(self, lent: Lent) -> Path:
+        return self._checkpoints.folder / f"{lent.job}-{lent.claim}.json"
+
     def _get(
         self, lent: Lent, to: Path, size: int, digest: str | None, sample_above: int, kind: str | None = None
     ) -> None:
+        if size > shutil.disk_usage(to.parent).free:
+            raise ItemError(ErrorClass.DISK_FULL, "This machine has no room for its file.")
         for _ in range(2):
             self._server.download(lent.job, lent.claim, to, size, kind)
             if (to.exists() and _hash_of(to, sample_above) == digest) or digest is None:
@@ -258,6 +297,9 @@ class LentJobs:
             source = next(iter(texts.values()))
         found = source.stat() if source.exists() else None
         staging = self._store.new_staging_path(self._owner)
+        checkpoint = self._checkpoints.at(self._checkpoint_of(lent)) if spec.limits.carried_mib else None
+        if checkpoint is not None:
+            self._keeps[lent.job] = (lent.claim, checkpoint)
         job = ClaimedJob(
             id=lent.job,
             content_uuid=lent.content_uuid,
@@ -283,10 +325,11 @@ class LentJobs:
             texts=texts,
             staging=os.fsencode(staging),
             share=lent.share if lent.alone else FULL_BUDGET.share,
+            checkpoint=None if checkpoint is None else checkpoint.path,
             follows=False,
         )
         return Planned(
-            job=PlannedJob(job=job, adopted=(), making=making, staging=staging),
+            job=PlannedJob(job=job, adopted=(), making=making, staging=staging, checkpoint=checkpoint),
             task=task,
             lane=kind,
             priority=lent.priority,
@@ -299,6 +342,9 @@ class LentJobs:
         """It is back, or another's: its files go. Call it with the lock."""
         folder = self._held.pop(job, None)
         self._lost.discard(job)
+        _, kept = self._keeps.pop(job, ("", None))
+        if kept is not None:
+            self._checkpoints.drop(kept)
         if folder is not None:
             shutil.rmtree(folder, ignore_errors=True)
         self._lock.notify_all()
@@ -348,9 +394,13 @@ class LentJobs:
                     self._store.discard(planned.job.staging, planned.job.job.variants)
                     self._forget(planned.job.job.id)
         for lane, message in faults.items():
-            self._without[lane] = time.monotonic() + _HOLD_S
-            self.report.notices[lane] = message
+            self._hold(lane, message)
         return faults
+
+    def _hold(self, lane: str, message: str) -> None:
+        """Ask for no jobs of a kind for some time."""
+        self._without[lane] = time.monotonic() + _HOLD_S
+        self.report.notices[lane] = message
 
     def _tell(self, told: list[Returned], mine: Mapping[int, Planned[PlannedJob]]) -> None:
         taken = self._patiently(lambda: self._server.finish(told))
@@ -369,6 +419,8 @@ class LentJobs:
         job, result = planned.job.job, result_of(value)
         seconds = max(0.0, value.seconds) if isinstance(value, Execution) else 0.0
         if isinstance(result, Failure):
+            # A try that came further than the one before counts as the first.
+            self._leave(job.id)
             failed = Failed(
                 error_class=result.error_class,
                 message=result.message[:8000],
@@ -416,6 +468,8 @@ class LentJobs:
     def release(self, jobs: Sequence[PlannedJob], now: float) -> None:
         """Give jobs back without charging a try."""
         numbers = [planned.job.id for planned in jobs]
+        for job in numbers:
+            self._leave(job)
         with suppress(DeskError, ServerAway):
             if numbers:
                 self._server.release(numbers)

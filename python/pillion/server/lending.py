@@ -106,13 +106,20 @@ async def upload(api: Api, request: Request) -> Answer:
     """Take the bytes of a sidecar; they are looked at when the result is told."""
     values = request.values
     mine = (values["job"], values["claim"], values["variant"])
+    part = await _taken(api, request, "A sidecar", _desk().upload, *mine)
+    await _ask(api, request, _desk().uploaded, *mine, part)
+    return Answer(204, b"")
+
+
+async def _taken(api: Api, request: Request, what: str, place: Callable[..., tuple[Path, int]], *mine: Any) -> Path:
+    """The file, which ``place`` names, with all bytes of an upload. Raises Problem."""
     announced = request.headers.get(b"content-length", b"")
     if not announced.isdigit() or len(announced) > 15:
         raise Problem(411, "An upload must say how long it is.", refuses_body=True)
     size = int(announced)
-    part, most = await _ask(api, request, _desk().upload, *mine)
+    part, most = await _ask(api, request, place, *mine)
     if size > most:
-        raise Problem(413, f"A sidecar of this kind has at most {most:,} bytes.", refuses_body=True)
+        raise Problem(413, f"{what} of this kind has at most {most:,} bytes.", refuses_body=True)
     try:
         await asyncio.wait_for(_receive(api, request, part, size), BODY_S + size / _SLOWEST)
     except TimeoutError as error:
@@ -120,7 +127,21 @@ async def upload(api: Api, request: Request) -> Answer:
     finally:
         if request.values.get("whole") is not True:
             await api.in_files(lambda: part.unlink(missing_ok=True))
-    await _ask(api, request, _desk().uploaded, *mine, part)
+    return part
+
+
+async def show_checkpoint(api: Api, request: Request) -> Answer:
+    """What an earlier try of a job has made so far."""
+    values = request.values
+    data = await _ask(api, request, _desk().checkpoint, values["job"], values["claim"])
+    return Answer(200, data, b"application/octet-stream", [FRESH])
+
+
+async def leave_checkpoint(api: Api, request: Request) -> Answer:
+    """Take what a job has made so far, for its next try."""
+    mine = (request.values["job"], request.values["claim"])
+    part = await _taken(api, request, "A checkpoint", _desk().upload_checkpoint, *mine)
+    await _ask(api, request, _desk().uploaded_checkpoint, *mine, part)
     return Answer(204, b"")
 
 
@@ -191,6 +212,7 @@ _LENT = of(
         "seconds": {"type": "number"},
         "share": {"type": "number"},
         "alone": {"type": "boolean"},
+        "checkpoint": maybe(_SOURCE),
     }
 )
 _CLAIMED = of({"jobs": many(_LENT), "again_s": maybe({"type": "number"})})
@@ -328,6 +350,31 @@ ROUTES: tuple[Route, ...] = (
         "Send the bytes of a sidecar of a job. They count when the result is told.",
         upload,
         {204: _NOTHING, 411: Reply(text="Without a length.", media="application/problem+json"), 422: _LIED},
+        *(_OF_CLAIM,),
+        of_job=True,
+        is_upload=True,
+    ),
+    _route(
+        "GET",
+        "/{session}/jobs/{job}/checkpoint",
+        "show_checkpoint",
+        "What an earlier try of a job has made so far.",
+        show_checkpoint,
+        {200: Reply(text="The bytes.", media="application/octet-stream")},
+        *(_OF_CLAIM,),
+        of_job=True,
+    ),
+    _route(
+        "PUT",
+        "/{session}/jobs/{job}/checkpoint",
+        "leave_checkpoint",
+        "Send what a job has made so far: if the worker dies, the next try goes on from it.",
+        leave_checkpoint,
+        {
+            204: _NOTHING,
+            411: Reply(text="Without a length.", media="application/problem+json"),
+            422: Reply(text="Fewer bytes came than were said.", media="application/problem+json"),
+        },
         *(_OF_CLAIM,),
         of_job=True,
         is_upload=True,

@@ -61,6 +61,8 @@ KIND = KindSpec(
         workers=1,
         batch_s=15.0,
         checkpoints=True,
+        # Of a whole day of speech.
+        carried_mib=32,
     ),
     first_guess=FirstGuess(
         seconds_per_mib=(("video/", 0.5), ("audio/wav", 2.0), ("audio/x-wav", 2.0), ("audio/flac", 2.0), ("", 8.0)),

@@ -8,11 +8,11 @@ transcribed as a clip, in batches.
 from __future__ import annotations
 
 import importlib.metadata
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import asdict, dataclass, field, replace
 from pathlib import Path
-from typing import Any
 
+import msgspec
 import numpy as np
 from numpy.typing import NDArray
 
@@ -64,16 +64,18 @@ def transcribe(
         recognised = _Recognised(forced=language, track=tracks[0])
         recognised.add_short(sound)
         return _result([recognised], model)
-    parts = _restored(checkpoint)
+    parts = _restored(checkpoint, tracks)
     for track in tracks[max(0, len(parts) - 1) :]:
         if not parts or parts[-1].track != track:
             parts.append(_Recognised(forced=language, track=track))
         clock = media.Clock()
         for window in _windows(media.audio_blocks(path, track, clock), parts[-1].samples):
             parts[-1].add(window, model, share, clock)
-            keepalive.beat()
             if checkpoint and not window.is_last:
                 checkpoints.save(checkpoint, {"parts": [asdict(part) for part in parts]})
+            # With this sign of life the checkpoint is taken.
+            keepalive.beat()
+            if checkpoint and not window.is_last:
                 reach("transcribe.kept")
     return _result(parts, model)
 
@@ -96,9 +98,15 @@ def _tracks(path: Path, language: str | None) -> list[int]:
     return list(chosen.values())
 
 
-def _restored(checkpoint: Path | None) -> list[_Recognised]:
+def _restored(checkpoint: Path | None, tracks: Sequence[int]) -> list[_Recognised]:
+    """What an earlier try has recognised, as it is in its checkpoint: that may have come from another machine."""
     kept = checkpoints.load(checkpoint) if checkpoint else None
-    return [_Recognised.restored(part) for part in kept["parts"]] if kept else []
+    try:
+        parts = msgspec.convert((kept or {}).get("parts", []), list[_Recognised])
+    except (msgspec.ValidationError, RecursionError):
+        return []
+    fits = [part.track for part in parts] == list(tracks[: len(parts)])
+    return parts if fits and all(part.samples >= 0 for part in parts) else []
 
 
 def _result(parts: Sequence[_Recognised], model: str) -> TranscriptResult:
@@ -332,17 +340,6 @@ class _Recognised:
             else:
                 found = sentences(segment.words, offset, language=other)
                 self.segments.extend(_on_clock(sentence, clock) for sentence in found)
-
-    @classmethod
-    def restored(cls, state: Mapping[str, Any]) -> _Recognised:
-        """From its fields as they are in a checkpoint."""
-        segments = [_segment(segment) for segment in state["segments"]]
-        return cls(**{**state, "segments": segments, "dropped": [DroppedSegment(**one) for one in state["dropped"]]})
-
-
-def _segment(state: Mapping[str, Any]) -> TranscriptSegment:
-    words = tuple(TranscriptWord(**word) for word in state["words"])
-    return TranscriptSegment(**{**state, "words": words})
 
 
 def _dropped(segment: whisper.RecognisedSegment, offset: float, clock: media.Clock) -> DroppedSegment:
