@@ -30,7 +30,7 @@ def tool() -> ModuleType:
     [
         ("photograph", 26, 93),
         ("search", 8, 44),
-        pytest.param("page", 14, 66, marks=pytest.mark.models),
+        pytest.param("page", 14, 63, marks=pytest.mark.models),
         ("ready", 9, 16),
         ("request", 14, 36),
     ],

@@ -12,7 +12,7 @@ import itertools
 import math
 import statistics
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, TypeVar
 
 from pillion import _core
@@ -134,6 +134,7 @@ SIDEWAYS_TURNS = 3
 class PreparedImage:
     """The source's picture, shape ``source_shape`` (H, W): first turned clockwise by ``turns`` quarters, then back by
     ``skew`` degrees, then clockwise by ``more`` quarters. ``was_uneven``: lit unevenly, as in a photograph.
+    ``all_turns``: quarter turns clockwise, 0 to 3.
     """
 
     gray: Gray
@@ -142,11 +143,10 @@ class PreparedImage:
     skew: float = 0.0
     more: int = 0
     was_uneven: bool = False
+    all_turns: int = field(init=False)
 
-    @property
-    def all_turns(self) -> int:
-        """Quarter turns clockwise, 0 to 3."""
-        return (self.turns + self.more) % 4
+    def __post_init__(self) -> None:
+        object.__setattr__(self, "all_turns", (self.turns + self.more) % 4)
 
     def turned(self, turns: int) -> PreparedImage:
         """Turned clockwise by more quarters."""

@@ -360,12 +360,13 @@ def recognised_page(
     on_side = image.turns == SIDEWAYS_TURNS
     if not any(kept):
         return RecognisedPage(rotation=rotation, on_side=on_side)
-    lines = _lines_on_page(segments, texts, _boxes_on_page(source, image, segments, texts))
+    boxes = _boxes_on_page(source, image, segments, texts, figures)
+    lines = _lines_on_page(segments, texts, boxes)
     return RecognisedPage(
         lines=tuple(itertools.compress(lines, kept)),
         rotation=rotation,
         languages=languages,
-        figures=tuple(_on_page(source, image, np.array([*figures], np.float64).reshape(-1, 4))),
+        figures=tuple(boxes[len(boxes) - len(figures) :]),
         skew=image.skew,
         down=down,
         on_side=on_side,
@@ -390,13 +391,20 @@ def is_in_columns(languages: Sequence[str], texts: Sequence[RecognisedText], rot
 
 
 def _boxes_on_page(
-    source: PageSource, image: PreparedImage, segments: Sequence[Segment], texts: Sequence[RecognisedText]
+    source: PageSource,
+    image: PreparedImage,
+    segments: Sequence[Segment],
+    texts: Sequence[RecognisedText],
+    figures: Sequence[Box],
 ) -> list[Box]:
-    """The box of each line, followed by those of its words: from pixels of its segment to the page's own unit."""
+    """The box of each line, followed by those of its words: from pixels of its segment to the page's own unit.
+
+    After them those of the figures, from pixels of the picture.
+    """
     boxes = [[box for line in text.lines for box in (line.box, *(word.box for word in line.words))] for text in texts]
     corners = np.array([2 * segment.corner for segment in segments], np.float64)
     in_image = np.array([*itertools.chain(*boxes)], np.float64) + np.repeat(corners, [*map(len, boxes)], axis=0)
-    return _on_page(source, image, in_image)
+    return _on_page(source, image, np.concatenate([in_image, np.array([*figures], np.float64).reshape(-1, 4)]))
 
 
 def _on_page(source: PageSource, image: PreparedImage, boxes: Boxes) -> list[Box]:

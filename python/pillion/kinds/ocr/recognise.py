@@ -56,7 +56,7 @@ from pillion.kinds.ocr.segments import (
     without,
 )
 from pillion.kinds.ocr.sheet import Sheet, SheetPicture, SheetSource, page_in_picture, sheet_in
-from pillion.kinds.ocr.tesseract import Layout, LayoutAnalysis, RecognisedText, Recognisers, confidence
+from pillion.kinds.ocr.tesseract import Layout, LayoutAnalysis, RecognisedText, Recognisers
 from pillion.machine import beside, spread
 from pillion.pool import keepalive
 from pillion.readers.images.decode import Picture, opened, pages
@@ -389,7 +389,7 @@ _MORE = 3
 def _until_sure(texts: Iterator[RecognisedText]) -> Iterator[RecognisedText]:
     for text in texts:
         yield text
-        if confidence(text.lines) >= page.SURE:
+        if text.confidence >= page.SURE:
             return
 
 
@@ -437,11 +437,11 @@ def recognise_page(source: PageSource, recognisers: PageRecogniser, begun: Begun
     with closing(_texts(segments, recognisers, begin_with)) as texts:
         with part("read"):
             done = [next(texts)]
-            if confidence(done[0].lines) < page.SURE:
+            if done[0].confidence < page.SURE:
                 # A figure or an upright heading may be the largest part of a page: the surest of a few decides.
                 done.extend(_until_sure(itertools.islice(texts, _MORE)))
-        tried = max(range(len(done)), key=lambda number: confidence(done[number].lines))
-        if lines.image.all_turns == SIDEWAYS_TURNS and confidence(done[tried].lines) < page.WORD_NOISE:
+        tried = max(range(len(done)), key=lambda number: done[number].confidence)
+        if lines.image.all_turns == SIDEWAYS_TURNS and done[tried].confidence < page.WORD_NOISE:
             # Columns are nonsense without the data for them: the largest part tells most.
             tried = 0
         with part("again"):
@@ -552,8 +552,9 @@ def _with_doubts(
         image = replace(image, gray=ruled.without_crossed(image.gray, tables, analysis.height))
         analysis, areas = _with_tables(image, analysis, tables, seen, recognisers)
         edges = ruled.edges_of_boxes(lines)
-        image = replace(image, gray=ruled.without_edges(image.gray, edges))
-        analysis = without(analysis, partial(ruled.is_edge, edges=edges, height=analysis.height))
+        if edges:
+            image = replace(image, gray=ruled.without_edges(image.gray, edges))
+            analysis = without(analysis, partial(ruled.is_edge, edges=edges, height=analysis.height))
     doubts = []
     for suspect in layout.suspects(analysis.boxes, seen):
         left, top, right, bottom = area = suspect.area
@@ -645,7 +646,7 @@ def _texts(
 def _read(segment: Segment, recognisers: PageRecogniser, languages: tuple[str, ...]) -> RecognisedText:
     """The text of a segment; where some of it was lost, as lines below each other and nothing else, if that is more."""
     text = _recognised(segment, recognisers, languages)
-    if page.are_for_columns(languages) and confidence(text.lines) < page.UNREADABLE:
+    if page.are_for_columns(languages) and text.confidence < page.UNREADABLE:
         across = _across(segment, recognisers, languages)
         return across if page.score(across) > page.score(text) else text
     if segment.layout is not Layout.COLUMN or segment.pieces is not None or not is_read_in_part(segment, text):
@@ -702,18 +703,18 @@ def _better_turns(
     A few lines of it tell. Where these are all, they are given as they are read then. Tesseract itself recognises text
     on its side.
     """
-    if not first.lines or confidence(first.lines) >= page.SURE:
+    if not first.lines or first.confidence >= page.SURE:
         return 0, None
     alone = segment.alone()
     gray, best = page.sample(alone, first)
     turns = 0
     for quarters in (2, 1, 3):
-        if quarters != 2 and confidence(best.lines) >= page.UNREADABLE:
+        if quarters != 2 and best.confidence >= page.UNREADABLE:
             break
         text = recognisers.recognise(turned(gray, quarters), segment.layout)
         if page.score(text) > page.score(best):
             best, turns = text, quarters
-        if confidence(best.lines) >= page.SURE:
+        if best.confidence >= page.SURE:
             break
     return turns, best if turns and segment.whole and gray is alone else None
 

@@ -21,7 +21,7 @@ import time
 import unicodedata
 from collections.abc import Iterable, Iterator, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from enum import Enum
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Protocol
@@ -96,10 +96,17 @@ class RecognisedLine:
 
 @dataclass(frozen=True, slots=True)
 class RecognisedText:
-    """The text of a picture. ``rotation``: degrees clockwise (0 or 270) by which to turn the picture to read it."""
+    """The text of a picture. ``rotation``: degrees clockwise (0 or 270) by which to turn the picture to read it.
+
+    ``confidence``: that of its lines.
+    """
 
     lines: tuple[RecognisedLine, ...]
     rotation: int = 0
+    confidence: float = field(init=False, compare=False)
+
+    def __post_init__(self) -> None:
+        object.__setattr__(self, "confidence", confidence(self.lines))
 
     @property
     def text(self) -> str:
