@@ -87,6 +87,16 @@ def test_forms_accents_and_typos(library: Library, folder: Path) -> None:
     assert found(library, "opan") == [], "a typo in a short word is not forgiven"
 
 
+def test_no_typo_is_forgiven_in_what_is_left_of_a_word(library: Library, folder: Path) -> None:
+    add_page(library, folder, "a.jpg", ["nel quarto giorno della settimana, a grande richiesta"], languages=["ita"])
+    add_page(library, folder, "b.jpg", ["eine Bahn, ein grauer Stein und das Quartier"], languages=["deu"])
+    add_page(library, folder, "c.jpg", ["the libraries of the grey harbour"])
+    assert found(library, "quartzite") == []
+    assert found(library, "gregor") == []
+    assert found(library, "libaries") == ["c.jpg"]
+    assert found(library, "libary") == ["c.jpg"], "the stems differ by one letter"
+
+
 def test_phrases_prefixes_exclusions_and_alternatives(library: Library, folder: Path) -> None:
     add_page(library, folder, "one.jpg", ["the harbour library opens at nine"])
     add_page(library, folder, "two.jpg", ["the library by the harbour, a draft"])

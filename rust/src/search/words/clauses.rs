@@ -20,6 +20,9 @@ use crate::search::tokens::{Word, stand_together, stems, words};
 
 /// Letters that a word has at least for a typo in it to be forgiven.
 const TYPO_LETTERS: usize = 5;
+/// A stem may be so much shorter than its word where a typo in it is forgiven: of one that lost more, too little is left
+/// to tell one word from another (some language has "greg" as the stem of "gregor", and "quartz" of "quartzite").
+const TYPO_ENDING: usize = 2;
 /// A run of more characters without spaces is taken for a sentence: its pairs are looked for, not the run as it is.
 pub(super) const LONG_RUN: usize = 4;
 /// A word of which there are fewer documents is also looked for as it is written: its stem may be of another language.
@@ -130,7 +133,9 @@ impl WordIndex {
         if fuzzy {
             let own = stems.iter().map(|stem| (field, stem.as_str()));
             for (field, text) in own.chain(passages.then_some((self.fields.form, folded))) {
-                if text.chars().count() + 1 >= TYPO_LETTERS {
+                if text.chars().count()
+                    >= TYPO_LETTERS.max(folded.chars().count().saturating_sub(TYPO_ENDING))
+                {
                     let query = FuzzyTermQuery::new(Term::from_field_text(field, text), 1, true);
                     found.push(constant(Box::new(query), TYPO_SCORE));
                 }
