@@ -21,7 +21,7 @@ use crate::search::tokens::{Word, stand_together, stems, words};
 /// Letters that a word has at least for a typo in it to be forgiven.
 const TYPO_LETTERS: usize = 5;
 /// A stem may be so much shorter than its word where a typo in it is forgiven: of one that lost more, too little is left
-/// to tell one word from another (some language has "greg" as the stem of "gregor", and "quartz" of "quartzite").
+/// to tell one word from another (some language has "quartz" as the stem of "quartzite", and "quart" of "quarto").
 const TYPO_ENDING: usize = 2;
 /// A run of more characters without spaces is taken for a sentence: its pairs are looked for, not the run as it is.
 pub(super) const LONG_RUN: usize = 4;
