@@ -15,7 +15,7 @@ from pillion import _core
 from pillion.kinds.ocr import layout
 from pillion.kinds.ocr.result import OcrResult, OcrWord
 from pillion.kinds.ocr.sheet import projected, projection
-from tests.support import media, scans
+from tests.support import media, photos, scans
 
 pytestmark = pytest.mark.models
 
@@ -146,3 +146,39 @@ def test_the_lines_of_an_open_book_are_read_as_straight_ones(tmp_path: Path) -> 
         part = book.crop(tuple(map(round, word.box)))
         light = part.getextrema()[1]
         assert part.getextrema()[0] < 0.6 * light, word
+
+
+def test_pictures_in_a_pdf_are_read_as_those_in_files(tmp_path: Path) -> None:
+    """A page photographed at a slant, an open book, and a scan, each as all of a page."""
+    flat = media.page(dpi=200)
+    slanted = scans.photographed(flat, 5, size=(1836, 2448), lean=0.0, frame=SLANTS["from below"])
+    book = scans.shaded(scans.bent(media.page(dpi=150), 60), 0.5)
+    pages = [page.convert("L") for page in (slanted, book, flat)]
+    pages[0].save(tmp_path / "pages.pdf", save_all=True, append_images=pages[1:], resolution=200)
+    result = pillion.ocr(tmp_path / "pages.pdf", languages=["eng"])
+    assert result.engine == "tesseract"
+    assert [page.number for page in result.pages] == [1, 2, 3]
+    for page, picture in zip(result.pages, pages, strict=True):
+        assert media.character_error_rate(media.PAGE_TEXT, page.text) <= 0.02
+        assert page.unit == "point"
+        scale = picture.width / page.width
+        assert scale == pytest.approx(200 / 72, rel=0.01)
+        for word in (word for line in page.lines for word in line.words):
+            darkest, lightest = picture.crop(tuple(round(side * scale) for side in word.box)).getextrema()
+            assert darkest < 0.7 * lightest, word
+
+
+def test_a_photograph_in_a_pdf_is_read_by_who_reads_it_in_a_file(tmp_path: Path) -> None:
+    text = media.PAGE_TEXT.split("\n\n")[1]
+    words = media.page(text, dpi=150)
+    rows, columns = np.nonzero(np.asarray(words) < 128)
+    notice = words.crop((columns.min() - 60, rows.min() - 60, columns.max() + 60, rows.max() + 60))
+    photograph = photos.photo(1, (1600, 1200)).convert("L")
+    photograph.paste(notice.convert("L"), (100, 300))
+    alone = read(photograph, tmp_path / "notice.png", ["eng"])
+    photograph.save(tmp_path / "notice.pdf", resolution=150)
+    result = pillion.ocr(tmp_path / "notice.pdf", languages=["eng"])
+    assert result.engine == alone.engine
+    assert media.character_error_rate(text, result.text) <= 0.02
+    (page,) = result.pages
+    assert all(line.box is not None and line.box[2] <= page.width and line.box[3] <= page.height for line in page.lines)

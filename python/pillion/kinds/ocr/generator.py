@@ -39,13 +39,14 @@ class OcrGenerator:
     def recipe(self, mime: str, variant: str, settings: Mapping[str, Any]) -> Recipe:
         """The languages, in order, the hashes of their data, and the decoders beside the core for the type.
 
-        For images also the networks for photographs, where these read them, and the engine, where one is forced.
+        Also the networks for photographs, where these read them, and the engine, where one is forced for images: a
+        page of a PDF may be a photograph.
 
         With ``auto`` the data of all installed languages counts, so installing another makes sidecars stale.
         """
         languages = _languages(settings)
         model = models.languages_identity(languages, settings.get("tessdata"))
-        chosen = {"languages": list(languages), **({} if mime == PDF else _of_photographs(_engine(settings)))}
+        chosen = {"languages": list(languages), **_of_photographs(_engine(settings))}
         return with_decoders(Recipe(generator=self.name, version=self.version, model=model, settings=chosen), mime)
 
     def generate(self, request: GenerationRequest) -> Generated:

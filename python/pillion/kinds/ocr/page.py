@@ -20,16 +20,34 @@ from pillion.kinds.ocr.result import Box, Direction, OcrLine, OcrPage, OcrWord, 
 from pillion.kinds.ocr.scripts import are_unspaced, joined_lines, mostly_run_left
 from pillion.kinds.ocr.segments import PageLines, Segment, with_margin
 from pillion.kinds.ocr.tesseract import RecognisedLine, RecognisedText, RecognisedWord, confidence
-from pillion.readers.images.decode import Picture
 
 if TYPE_CHECKING:
     import numpy as np
+    from numpy.typing import NDArray
 else:
     from pillion.extras import lazy_numpy as np
 
 
 VERTICAL_CODES = frozenset(f"{language}_vert" for language in VERTICAL)
 """Of the data for columns."""
+
+
+class PictureSource(Protocol):
+    """A picture that can be had at several sizes, as :class:`pillion.readers.images.decode.Picture`."""
+
+    @property
+    def width(self) -> int:
+        """In pixels, upright."""
+        ...
+
+    @property
+    def height(self) -> int:
+        """In pixels, upright."""
+        ...
+
+    def pixels(self, max_side: int | None = None) -> NDArray[np.uint8]:
+        """Upright, shape (H, W, 3 or 4), no side longer than ``max_side``. Raises ItemError."""
+        ...
 
 
 class PageSource(Protocol):
@@ -67,7 +85,7 @@ class ImageSource:
     ``drawn``: its gray pixels at the first scale, where they are known.
     """
 
-    picture: Picture
+    picture: PictureSource
     size: tuple[float, float]
     origin: tuple[float, float]
     first_scale: float
@@ -75,7 +93,7 @@ class ImageSource:
     drawn: Gray | None = None
 
     @classmethod
-    def of(cls, picture: Picture, drawn: Gray | None = None) -> ImageSource:
+    def of(cls, picture: PictureSource, drawn: Gray | None = None) -> ImageSource:
         """The whole picture; its unit is the pixel."""
         size = float(picture.width), float(picture.height)
         first = min(1.0, scale_for(size, FIRST_PIXELS))

@@ -17,6 +17,7 @@ from pillion.errors import ErrorClass, ItemError
 from pillion.kinds.ocr.layout import Boxes, Gray, dark_on_light
 from pillion.kinds.ocr.page import MAX_PIXELS, RecognisedPage, ocr_page, scale_for
 from pillion.kinds.ocr.result import Notes, OcrLine, OcrPage
+from pillion.kinds.ocr.sheet import page_in_picture
 from pillion.kinds.ocr.textlayer import (
     MIN_CHARACTERS,
     around,
@@ -36,6 +37,7 @@ from pillion.readers.pdf.text import Box
 
 if TYPE_CHECKING:
     import numpy as np
+    from numpy.typing import NDArray
 else:
     from pillion.extras import lazy_numpy as np
 
@@ -54,7 +56,7 @@ class Draft:
     """A page after inspection. ``regions``: where to look for text in pixels; none where there is nothing to recognise.
 
     ``doubted``: lines of a text layer that may be rubbish; what is recognised on the page decides. ``has_fields``:
-    whether fields of a form are on it.
+    whether fields of a form are on it. ``is_picture``: it is a picture and nothing else, as a scan or a photograph.
     """
 
     number: int
@@ -64,6 +66,7 @@ class Draft:
     doubted: tuple[OcrLine, ...] = ()
     rotation: int = 0
     has_fields: bool = False
+    is_picture: bool = False
 
 
 # inspection -----------------------------------------------------------------------------------------------------------
@@ -72,6 +75,8 @@ _PICTURE_SHARE = 0.01
 """A picture smaller than this share of the page is a mark, and not searched for text."""
 _PICTURE_POINTS = 12.0
 _HIDDEN = 0.8
+_WHOLE = 0.9
+"""A page of which a picture has this share is that picture."""
 
 
 def inspected(document: pdfium.Document, notes: Notes) -> list[Draft]:
@@ -146,7 +151,8 @@ def _draft(number: int, page: pdfium.Page) -> Draft:
         return Draft(number, size, ())
     text = "\n".join(line.text for line in lines)
     if not is_text(text):
-        return Draft(number, size, (), (whole,), lines)
+        is_picture = not lines and not drawn.lines and any(_fills(box, size) for box in drawn.pictures)
+        return Draft(number, size, (), (whole,), lines, is_picture=is_picture)
     pictures = tuple(box for box in drawn.pictures if _may_hold_text(box, size))
     if drawn.hidden_text >= _HIDDEN and pictures:
         # Another program has recognised this scan before: its text is kept if it reads well.
@@ -159,6 +165,12 @@ def _draft(number: int, page: pdfium.Page) -> Draft:
 def _may_hold_text(box: Box, size: tuple[float, float]) -> bool:
     width, height = box[2] - box[0], box[3] - box[1]
     return min(width, height) >= _PICTURE_POINTS and width * height >= _PICTURE_SHARE * size[0] * size[1]
+
+
+def _fills(box: Box, size: tuple[float, float]) -> bool:
+    width = min(box[2], size[0]) - max(box[0], 0.0)
+    height = min(box[3], size[1]) - max(box[1], 0.0)
+    return min(width, height) > 0 and width * height >= _WHOLE * size[0] * size[1]
 
 
 def _without_words(draft: Draft) -> Draft:
@@ -221,8 +233,7 @@ class PdfPageSource:
 
     def gray(self, scale: float) -> Gray:
         """See :class:`PageSource`. Raises ItemError (timeout, corrupt)."""
-        if time.monotonic() > self.until:
-            raise ItemError(ErrorClass.TIMEOUT, "the page takes too long to read")
+        _in_time(self.until)
         gray = dark_on_light(self.page.gray(scale, self.box, until=self.until))
         if self.regions.tolist() != [[*self.box]]:
             gray = self._regions_of(gray)
@@ -243,6 +254,57 @@ class PdfPageSource:
         pixels = np.rint((boxes - [*self.origin, *self.origin]) * [across, down, across, down])
         sides = np.maximum(pixels, 0).astype(int).tolist()
         return [(slice(top, bottom), slice(left, right)) for left, top, right, bottom in sides]
+
+
+def _in_time(until: float) -> None:
+    if time.monotonic() > until:
+        raise ItemError(ErrorClass.TIMEOUT, "the page takes too long to read")
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class PagePicture:
+    """A page of a PDF that is a picture, as one in a file (:class:`pillion.kinds.ocr.page.PictureSource`).
+
+    ``scale``: pixels to a point. ``until``: see :class:`PdfPageSource`.
+    """
+
+    page: pdfium.Page
+    size: tuple[float, float]
+    scale: float
+    until: float
+
+    @classmethod
+    def of(cls, page: pdfium.Page, draft: Draft) -> PagePicture | None:
+        """The page, if it is a picture and none of what is known of it is text."""
+        if not draft.is_picture or draft.lines:
+            return None
+        scale = min(_MAX_SCALE, scale_for(draft.size, MAX_PIXELS))
+        return cls(page, draft.size, scale, time.monotonic() + PAGE_SECONDS)
+
+    @property
+    def width(self) -> int:
+        """In pixels."""
+        return max(1, round(self.size[0] * self.scale))
+
+    @property
+    def height(self) -> int:
+        """In pixels."""
+        return max(1, round(self.size[1] * self.scale))
+
+    def pixels(self, max_side: int | None = None) -> NDArray[np.uint8]:
+        """Gray, in three channels. Raises ItemError (timeout, corrupt)."""
+        _in_time(self.until)
+        scale = self.scale if max_side is None else min(self.scale, max_side / max(self.size))
+        gray = self.page.gray(scale, until=self.until)
+        return np.repeat(gray[:, :, None], 3, axis=2)
+
+    def boxes_in_picture(self, boxes: Boxes) -> Boxes:
+        """From pixels to points."""
+        return boxes / self.scale
+
+    def as_page(self, found: OcrPage, draft: Draft) -> OcrPage:
+        """What was read in its pixels, on the page."""
+        return replace(page_in_picture(found, self, self.size), number=draft.number, unit="point")
 
 
 def _background(pixels: Gray) -> int:

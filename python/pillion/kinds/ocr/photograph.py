@@ -16,7 +16,7 @@ import math
 from collections.abc import Sequence
 from typing import TYPE_CHECKING, Protocol
 
-from pillion.kinds.ocr.page import RecognisedPage
+from pillion.kinds.ocr.page import PictureSource, RecognisedPage
 from pillion.kinds.ocr.ppocr import Region, RegionText, Word, shared, sized, touching, upright_boxes, word_corners
 from pillion.kinds.ocr.result import OcrLine, OcrWord
 
@@ -55,26 +55,8 @@ class PhotographEngine(Protocol):
         ...
 
 
-class PhotographSource(Protocol):
-    """A picture that can be decoded at several sizes: :class:`pillion.readers.images.decode.Picture`."""
-
-    @property
-    def width(self) -> int:
-        """In pixels, upright."""
-        ...
-
-    @property
-    def height(self) -> int:
-        """In pixels, upright."""
-        ...
-
-    def pixels(self, max_side: int | None = None) -> NDArray[np.uint8]:
-        """Upright, shape (H, W, 3 or 4), no side longer than ``max_side``. Raises ItemError."""
-        ...
-
-
 def recognise_photograph(
-    source: PhotographSource,
+    source: PictureSource,
     engine: PhotographEngine,
     known: Sequence[OcrWord] = (),
     small_print: Sequence[Region] | None = None,
@@ -108,13 +90,13 @@ def _lines(texts: Sequence[RegionText], paragraphs: Sequence[bool]) -> tuple[Ocr
 # detection and recognition --------------------------------------------------------------------------------------------
 
 
-def small_print_in(source: PhotographSource, engine: PhotographEngine) -> list[Region]:
+def small_print_in(source: PictureSource, engine: PhotographEngine) -> list[Region]:
     """Where there may be text of the size of print, in the pixels of the source."""
     return _detected(source, engine, _SECOND_SIDE)
 
 
 def _all_texts(
-    source: PhotographSource,
+    source: PictureSource,
     engine: PhotographEngine,
     known: Sequence[OcrWord],
     small_print: Sequence[Region] | None,
@@ -133,14 +115,14 @@ def _all_texts(
     return [*filter(None, read), *texts]
 
 
-def _detected(source: PhotographSource, engine: PhotographEngine, side: int) -> list[Region]:
+def _detected(source: PictureSource, engine: PhotographEngine, side: int) -> list[Region]:
     """Regions in the pixels of the source."""
     picture = source.pixels(side)
     factor = np.array([source.width / picture.shape[1], source.height / picture.shape[0]], np.float32)
     return [_scaled(region, factor) for region in engine.detect(picture)]
 
 
-def _large_enough(source: PhotographSource, regions: Sequence[Region]) -> tuple[NDArray[np.uint8], NDArray[np.float32]]:
+def _large_enough(source: PictureSource, regions: Sequence[Region]) -> tuple[NDArray[np.uint8], NDArray[np.float32]]:
     """A picture in which the lines are high enough to be recognised, and by how much it is larger than the source."""
     low = float(np.percentile([region.height for region in regions], 10))
     side = max(source.width, source.height) * min(1.0, _LINE_HEIGHT / max(low, 1.0))

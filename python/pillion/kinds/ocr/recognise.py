@@ -36,7 +36,7 @@ from pillion.kinds.ocr.layout import (
     turned,
     turned_back,
 )
-from pillion.kinds.ocr.page import ImageSource, PageSource, RecognisedPage, ocr_page
+from pillion.kinds.ocr.page import ImageSource, PageSource, PictureSource, RecognisedPage, ocr_page
 from pillion.kinds.ocr.photograph import recognise_photograph, small_print_in
 from pillion.kinds.ocr.ppocr import Region
 from pillion.kinds.ocr.result import Box, Direction, Notes, OcrPage, OcrResult, mean_confidence
@@ -59,7 +59,7 @@ from pillion.kinds.ocr.sheet import Sheet, SheetPicture, SheetSource, page_in_pi
 from pillion.kinds.ocr.tesseract import Layout, LayoutAnalysis, RecognisedText, Recognisers
 from pillion.machine import beside, spread
 from pillion.pool import keepalive
-from pillion.readers.images.decode import Picture, opened, pages
+from pillion.readers.images.decode import opened, pages
 from pillion.readers.pdf import document as pdfium
 
 if TYPE_CHECKING:
@@ -79,12 +79,13 @@ def recognise(
 ) -> OcrResult:
     """The text of a file; pages without lines where there is none. Raises ItemError.
 
-    ``engine``: the one for images, ``tesseract`` or ``rapidocr``; ``auto``: the one that suits the image.
+    ``engine``: the one for images, ``tesseract`` or ``rapidocr``; ``auto``: the one that suits the image, or the page
+    of a PDF that is one.
     ``passwords``: a file of passwords for PDFs, see :func:`pillion.readers.pdf.document.opened`.
     """
     recognisers = Recognisers(languages, tessdata)
     if is_pdf:
-        return _recognise_pdf(path, recognisers, passwords)
+        return _recognise_pdf(path, recognisers, passwords, has_ppocr=engine == AUTO and models.has_networks())
     if "numpy" not in sys.modules:
         extras.require("ocr", "pictures of text", "numpy")
     return _recognise_images(path, recognisers, engine)
@@ -150,12 +151,16 @@ def _joined(results: Sequence[tuple[int, OcrResult]], notes: Notes) -> OcrResult
     )
 
 
-def _recognise_image(picture: Picture, recognisers: Recognisers, engine: str) -> OcrResult:
+def _recognise_image(picture: PictureSource, recognisers: Recognisers, engine: str) -> OcrResult:
     # Where only a part of the extra is installed, photographs wait for the rest of it: the recipe names the networks.
     has_ppocr = engine == ppocr.NAME or (engine == AUTO and models.has_networks())
     if engine == ppocr.NAME:
         return _by_ppocr(picture)
-    seen = _seen(picture, photographs=has_ppocr)
+    return _as_seen(picture, _seen(picture, photographs=has_ppocr), recognisers, has_ppocr=has_ppocr)
+
+
+def _as_seen(picture: PictureSource, seen: _Seen, recognisers: Recognisers, *, has_ppocr: bool) -> OcrResult:
+    """A photograph by PP-OCR, a page by Tesseract, and one of which that makes little sense by PP-OCR, too."""
     if seen.is_photograph and seen.sheet is None:
         return _by_ppocr(picture)
     whole = ImageSource.of(picture, seen.drawn)
@@ -196,7 +201,7 @@ class _Seen:
     begun: Begun | None = None
 
 
-def _seen(picture: Picture, *, photographs: bool) -> _Seen:
+def _seen(picture: PictureSource, *, photographs: bool) -> _Seen:
     """What the picture shows, by its pixels at one size. ``photographs``: whether those are read by themselves.
 
     Else that size is the one at which the page is laid out, so that nothing is decoded twice. Where photographs are
@@ -212,7 +217,7 @@ def _seen(picture: Picture, *, photographs: bool) -> _Seen:
     return seen if seen.is_photograph or seen.sheet is not None else replace(seen, begun=begun.result())
 
 
-def _shown(picture: Picture, whole: ImageSource, side: int | None, *, photographs: bool) -> _Seen:
+def _shown(picture: PictureSource, whole: ImageSource, side: int | None, *, photographs: bool) -> _Seen:
     """``side``: the longest one of the pixels that are looked at."""
     pixels = picture.pixels(side)
     gray = gray_of(pixels)
@@ -228,23 +233,34 @@ _FLAT = 95.0
 
 
 def _read_page(
-    source: ImageSource | SheetSource, recognisers: Recognisers, picture: Picture, begun: Begun | None = None
+    source: ImageSource | SheetSource, recognisers: Recognisers, picture: PictureSource, begun: Begun | None = None
 ) -> OcrPage:
     """The page by Tesseract, with its boxes in the picture; where its lines bend, maybe with these made straight."""
     found = _recognised_page(source, recognisers, begun)
     only = _stored(found, source, picture)
-    is_bent = isinstance(source, ImageSource) and found.was_uneven and not found.rotation and not found.down
-    if not is_bent or (only.confidence or 0.0) >= _FLAT:
-        return only
+    straight = _straightened(found, only, picture, recognisers) if isinstance(source, ImageSource) else None
+    return only if straight is None else max(only, straight, key=_score)
+
+
+def _straightened(
+    found: RecognisedPage, only: OcrPage, picture: PictureSource, recognisers: Recognisers
+) -> OcrPage | None:
+    """The page in a picture with its lines made straight; None where these do not bend, or were read well as they are.
+
+    ``found``, ``only``: how it was read as it is.
+    """
+    may_bend = found.was_uneven and not found.rotation and not found.down
+    if not may_bend or (only.confidence or 0.0) >= _FLAT:
+        return None
     whole = ImageSource.of(picture)
     bend = bend_of(_core.levelled(whole.gray(whole.first_scale)), whole.size)
     if bend is None:
-        return only
+        return None
     straight = BentSource(whole, bend)
-    return max(only, _stored(_recognised_page(straight, recognisers), straight, picture), key=_score)
+    return _stored(_recognised_page(straight, recognisers), straight, picture)
 
 
-def _stored(found: RecognisedPage, source: ImageSource | SheetSource | BentSource, picture: Picture) -> OcrPage:
+def _stored(found: RecognisedPage, source: ImageSource | SheetSource | BentSource, picture: PictureSource) -> OcrPage:
     only = ocr_page(
         1,
         source.size,
@@ -271,16 +287,16 @@ def _sure_enough(only: OcrPage) -> float:
     return _UNSURE_SLIP if _is_slip(only) and only.languages in ((), _ENGLISH) else _UNSURE
 
 
-def _is_slip(sized: OcrPage | Picture) -> bool:
+def _is_slip(sized: OcrPage | PictureSource) -> bool:
     return max(sized.width, sized.height) >= _SLIP * min(sized.width, sized.height)
 
 
-def _small_print_in(picture: Picture) -> list[Region]:
+def _small_print_in(picture: PictureSource) -> list[Region]:
     return small_print_in(picture, ppocr.loaded())
 
 
 def _by_ppocr(
-    picture: Picture,
+    picture: PictureSource,
     sheet: Sheet | None = None,
     before: OcrPage | None = None,
     small_print: Sequence[Region] | None = None,
@@ -316,7 +332,7 @@ def _score(only: OcrPage) -> float:
 # a PDF ----------------------------------------------------------------------------------------------------------------
 
 
-def _recognise_pdf(path: Path, recognisers: Recognisers, passwords: str | None) -> OcrResult:
+def _recognise_pdf(path: Path, recognisers: Recognisers, passwords: str | None, *, has_ppocr: bool) -> OcrResult:
     """First all pages are inspected, one after the other, which takes milliseconds each. Then those with something to
     recognise are spread over the free cores.
     """
@@ -325,18 +341,20 @@ def _recognise_pdf(path: Path, recognisers: Recognisers, passwords: str | None) 
         drafts = pdf.inspected(document, notes)
         chosen = pdf.to_recognise(drafts, notes)
         recognised: dict[int, OcrPage] = {}
-        tasks = (partial(_recognise_pdf_page, document, draft, recognisers) for draft in chosen)
+        # A PDF with real text on all pages needs no Tesseract: it is looked for and loaded for the first picture.
+        engine = (pdfium.NAME, pdfium.version())
+        tasks = (partial(_recognise_pdf_page, document, draft, recognisers, has_ppocr) for draft in chosen)
         for draft, outcome in zip(chosen, spread(tasks, tesseract.MAX_THREADS), strict=True):
             keepalive.beat()
             if isinstance(outcome, ItemError):
                 notes.left_out(outcome)
             else:
-                recognised[draft.number] = outcome
+                recognised[draft.number], engine = outcome
         pages = pdf.assembled(document, drafts, recognised, notes)
     for note in recognisers.notes:
         notes.add(note)
-    # A PDF with real text on all pages needs no Tesseract: it is looked for and loaded for the first picture.
-    engine = (tesseract.NAME, recognisers.engine.version()) if recognisers.used else (pdfium.NAME, pdfium.version())
+    if recognisers.used:
+        engine = (tesseract.NAME, recognisers.engine.version())
     languages = tuple(dict.fromkeys(language for one in pages for language in one.languages))
     return OcrResult(
         engine=engine[0],
@@ -348,11 +366,27 @@ def _recognise_pdf(path: Path, recognisers: Recognisers, passwords: str | None) 
     )
 
 
-def _recognise_pdf_page(document: pdfium.Document, draft: pdf.Draft, recognisers: Recognisers) -> OcrPage | ItemError:
+_ByEngine = tuple[OcrPage, tuple[str, str]]
+"""A page, and who read it, with the version."""
+
+
+def _recognise_pdf_page(
+    document: pdfium.Document, draft: pdf.Draft, recognisers: Recognisers, has_ppocr: bool
+) -> _ByEngine | ItemError:
     """The page, or why it is left out. Raises ItemError where that is not the page's own fault."""
     try:
         with document.page(draft.number - 1) as drawn:
-            return pdf.merged(draft, _recognised_page(pdf.PdfPageSource.of(drawn, draft), recognisers))
+            picture = pdf.PagePicture.of(drawn, draft)
+            seen = None if picture is None else _seen(picture, photographs=has_ppocr)
+            if picture is not None and seen is not None and (seen.is_photograph or seen.sheet is not None):
+                result = _as_seen(picture, seen, recognisers, has_ppocr=has_ppocr)
+                return picture.as_page(result.pages[0], draft), (result.engine, result.engine_version)
+            found = _recognised_page(pdf.PdfPageSource.of(drawn, draft), recognisers)
+            only = pdf.merged(draft, found)
+            straight = None if picture is None else _straightened(found, only, picture, recognisers)
+            if picture is not None and straight is not None:
+                only = max(only, picture.as_page(straight, draft), key=_score)
+            return only, (tesseract.NAME, recognisers.engine.version())
     except ItemError as error:
         return pdf.left_out(draft, error)
 

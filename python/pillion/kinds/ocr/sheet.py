@@ -16,9 +16,8 @@ from typing import TYPE_CHECKING, Protocol
 
 from pillion import _core
 from pillion.kinds.ocr.layout import Boxes, Gray, Mask, dark_on_light, gray_of, print_of
-from pillion.kinds.ocr.page import FIRST_PIXELS, MAX_PIXELS, MAX_UPSCALE, scale_for
+from pillion.kinds.ocr.page import FIRST_PIXELS, MAX_PIXELS, MAX_UPSCALE, PictureSource, scale_for
 from pillion.kinds.ocr.result import Block, Box, OcrLine, OcrPage, OcrWord
-from pillion.readers.images.decode import Picture
 
 if TYPE_CHECKING:
     import numpy as np
@@ -375,7 +374,7 @@ def projected(map: NDArray[np.float64], points: Points) -> Points:
 class SheetSource:
     """A sheet in an image file as a page (:class:`pillion.kinds.ocr.page.PageSource`), in pixels as seen from above."""
 
-    picture: Picture
+    picture: PictureSource
     sheet: Sheet
     size: tuple[float, float]
     origin: tuple[float, float]
@@ -383,7 +382,7 @@ class SheetSource:
     max_scale: float
 
     @classmethod
-    def of(cls, picture: Picture, sheet: Sheet) -> SheetSource:
+    def of(cls, picture: PictureSource, sheet: Sheet) -> SheetSource:
         """``sheet``: in pixels of the whole picture."""
         first = min(1.0, scale_for(sheet.size, FIRST_PIXELS))
         most = max(first, min(MAX_UPSCALE, scale_for(sheet.size, MAX_PIXELS)))
@@ -398,9 +397,9 @@ class SheetSource:
 
 @dataclass(frozen=True, slots=True)
 class SheetPicture:
-    """A sheet in an image file, in colours (:class:`pillion.kinds.ocr.photograph.PhotographSource`)."""
+    """A sheet in an image file, in colours (:class:`pillion.kinds.ocr.page.PictureSource`)."""
 
-    picture: Picture
+    picture: PictureSource
     sheet: Sheet
 
     @property
@@ -414,7 +413,7 @@ class SheetPicture:
         return max(1, round(self.sheet.size[1]))
 
     def pixels(self, max_side: int | None = None) -> NDArray[np.uint8]:
-        """See :class:`pillion.kinds.ocr.photograph.PhotographSource`; shape (H, W, 3)."""
+        """See :class:`pillion.kinds.ocr.page.PictureSource`; shape (H, W, 3)."""
         scale = 1.0 if max_side is None else min(1.0, max_side / max(self.width, self.height))
         whole = float(self.picture.width), float(self.picture.height)
         pixels = self.picture.pixels(max(1, round(max(whole) * scale)) if scale < 1 else None)
@@ -422,7 +421,7 @@ class SheetPicture:
         return np.stack(colours, axis=2)
 
 
-def sheet_in(picture: Picture, pixels: NDArray[np.uint8]) -> Sheet | None:
+def sheet_in(picture: PictureSource, pixels: NDArray[np.uint8]) -> Sheet | None:
     """The sheet in a picture that is to be read by itself, in pixels of the whole picture; None where there is none.
 
     ``pixels``: of the picture, smaller. A picture of which most print is not on the sheet is one of other things.
