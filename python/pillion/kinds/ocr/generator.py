@@ -39,14 +39,16 @@ class OcrGenerator:
     def recipe(self, mime: str, variant: str, settings: Mapping[str, Any]) -> Recipe:
         """The languages, in order, the hashes of their data, and the decoders beside the core for the type.
 
-        Also the networks for photographs, where these read them, and the engine, where one is forced for images: a
-        page of a PDF may be a photograph.
+        Also the networks for photographs, where these read them: a page of a PDF may be one. For images also the engine,
+        where one is forced.
 
         With ``auto`` the data of all installed languages counts, so installing another makes sidecars stale.
         """
         languages = _languages(settings)
         model = models.languages_identity(languages, settings.get("tessdata"))
-        chosen = {"languages": list(languages), **_of_photographs(_engine(settings))}
+        engine = _engine(settings)
+        photographs = _of_photographs(engine) if mime != PDF or engine == AUTO else {}
+        chosen = {"languages": list(languages), **photographs}
         return with_decoders(Recipe(generator=self.name, version=self.version, model=model, settings=chosen), mime)
 
     def generate(self, request: GenerationRequest) -> Generated:

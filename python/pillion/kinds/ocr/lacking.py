@@ -21,8 +21,9 @@ def lacking(mime: str, settings: Mapping[str, Any]) -> Lacking:
     checks: list[Check] = [lambda: extras.missing("ocr", "pictures of text", "numpy")]
     if engine != "rapidocr" or mime == "application/pdf":
         checks += [installed_engine, slow(recogniser.load)]
-    if mime == "application/pdf":
-        return Lacking(any_file=sentences(document.missing, *checks))
-    if engine == "rapidocr" or (engine == AUTO and models.has_networks()):
+    is_pdf = mime == "application/pdf"
+    if (engine == "rapidocr" and not is_pdf) or (engine == AUTO and models.has_networks()):
         checks.append(slow(ppocr.loaded))
+    if is_pdf:
+        return Lacking(any_file=sentences(document.missing, *checks))
     return Lacking(any_file=(*sentences(*checks), *decode.lacking(mime)))
