@@ -39,8 +39,8 @@ class OcrGenerator:
     def recipe(self, mime: str, variant: str, settings: Mapping[str, Any]) -> Recipe:
         """The languages, in order, the hashes of their data, and the decoders beside the core for the type.
 
-        Also the networks for photographs, where these read them: a page of a PDF may be one. For images also the engine,
-        where one is forced.
+        Also the networks for photographs, where these read them: a page of a PDF may be one. For images also the
+        engine, where one is forced.
 
         With ``auto`` the data of all installed languages counts, so installing another makes sidecars stale.
         """
