@@ -293,10 +293,13 @@ class PagePicture:
 
     def pixels(self, max_side: int | None = None) -> NDArray[np.uint8]:
         """Gray, in three channels. Raises ItemError (timeout, corrupt)."""
-        _in_time(self.until)
         scale = self.scale if max_side is None else min(self.scale, max_side / max(self.size))
-        gray = self.page.gray(scale, until=self.until)
-        return np.repeat(gray[:, :, None], 3, axis=2)
+        return np.ascontiguousarray(in_colours(self.gray(scale)))
+
+    def gray(self, scale: float) -> Gray:
+        """``scale``: pixels to a point. Light print on dark stays so. Raises ItemError (timeout, corrupt)."""
+        _in_time(self.until)
+        return self.page.gray(scale, until=self.until)
 
     def boxes_in_picture(self, boxes: Boxes) -> Boxes:
         """From pixels to points."""
@@ -305,6 +308,11 @@ class PagePicture:
     def as_page(self, found: OcrPage, draft: Draft) -> OcrPage:
         """What was read in its pixels, on the page."""
         return replace(page_in_picture(found, self, self.size), number=draft.number, unit="point")
+
+
+def in_colours(gray: Gray) -> NDArray[np.uint8]:
+    """Gray pixels as those of three colours, shape (H, W, 3), read-only."""
+    return np.broadcast_to(gray[:, :, None], (*gray.shape, 3))
 
 
 def _background(pixels: Gray) -> int:

@@ -64,6 +64,7 @@ from pillion.readers.pdf import document as pdfium
 
 if TYPE_CHECKING:
     import numpy as np
+    from numpy.typing import NDArray
 else:
     from pillion.extras import lazy_numpy as np
 
@@ -94,6 +95,8 @@ def recognise(
 # an image, or several in a file ---------------------------------------------------------------------------------------
 
 _PROFILE_SIDE = 1600
+_LARGEST_LOOKED_AT = 2400
+"""A larger picture of a page is drawn again, smaller, to tell what it shows."""
 _LARGE_PIXELS = 40_000_000
 """A larger picture is not decoded at two sizes at once, which takes twice the memory."""
 _UNSURE = 80.0
@@ -209,23 +212,30 @@ def _seen(picture: PictureSource, *, photographs: bool) -> _Seen:
     """
     whole = ImageSource.of(picture)
     if not photographs:
-        return _shown(picture, whole, whole.first_side, photographs=False)
+        return _shown(picture, whole.first_side, photographs=False)
     if picture.width * picture.height > _LARGE_PIXELS:
-        return _shown(picture, whole, _PROFILE_SIDE, photographs=True)
+        return _shown(picture, _PROFILE_SIDE, photographs=True)
     with beside(partial(_begun, whole), tesseract.MAX_THREADS) as begun:
-        seen = _shown(picture, whole, _PROFILE_SIDE, photographs=True)
+        seen = _shown(picture, _PROFILE_SIDE, photographs=True)
     return seen if seen.is_photograph or seen.sheet is not None else replace(seen, begun=begun.result())
 
 
-def _shown(picture: PictureSource, whole: ImageSource, side: int | None, *, photographs: bool) -> _Seen:
+def _shown(picture: PictureSource, side: int | None, *, photographs: bool) -> _Seen:
     """``side``: the longest one of the pixels that are looked at."""
     pixels = picture.pixels(side)
     gray = gray_of(pixels)
-    sheet = sheet_in(picture, pixels)
-    if sheet is not None:
-        alone = dark_on_light(sheet.drawn(gray, whole.size, gray.shape[1] / whole.size[0]))
-        sheet = sheet if _core.look(alone).is_paper else None
+    sheet = _sheet_of_print(picture, pixels, gray)
     return _Seen(sheet, photographs and not _core.look(gray).is_paper, None if photographs else gray)
+
+
+def _sheet_of_print(picture: PictureSource, pixels: NDArray[np.uint8], gray: Gray) -> Sheet | None:
+    """The sheet in a picture that is to be read by itself. ``pixels``, ``gray``: the picture, smaller."""
+    sheet = sheet_in(picture, pixels)
+    if sheet is None:
+        return None
+    size = float(picture.width), float(picture.height)
+    alone = dark_on_light(sheet.drawn(gray, size, gray.shape[1] / size[0]))
+    return sheet if _core.look(alone).is_paper else None
 
 
 _FLAT = 95.0
@@ -376,19 +386,45 @@ def _recognise_pdf_page(
     """The page, or why it is left out. Raises ItemError where that is not the page's own fault."""
     try:
         with document.page(draft.number - 1) as drawn:
-            picture = pdf.PagePicture.of(drawn, draft)
-            seen = None if picture is None else _seen(picture, photographs=has_ppocr)
-            if picture is not None and seen is not None and (seen.is_photograph or seen.sheet is not None):
-                result = _as_seen(picture, seen, recognisers, has_ppocr=has_ppocr)
-                return picture.as_page(result.pages[0], draft), (result.engine, result.engine_version)
-            found = _recognised_page(pdf.PdfPageSource.of(drawn, draft), recognisers)
-            only = pdf.merged(draft, found)
-            straight = None if picture is None else _straightened(found, only, picture, recognisers)
-            if picture is not None and straight is not None:
-                only = max(only, picture.as_page(straight, draft), key=_score)
-            return only, (tesseract.NAME, recognisers.engine.version())
+            source, picture = pdf.PdfPageSource.of(drawn, draft), pdf.PagePicture.of(drawn, draft)
+            if picture is not None:
+                return _recognise_page_picture(source, picture, draft, recognisers, has_ppocr=has_ppocr)
+            return pdf.merged(draft, _recognised_page(source, recognisers)), _by_tesseract(recognisers)
     except ItemError as error:
         return pdf.left_out(draft, error)
+
+
+def _recognise_page_picture(
+    source: pdf.PdfPageSource, picture: pdf.PagePicture, draft: pdf.Draft, recognisers: Recognisers, *, has_ppocr: bool
+) -> _ByEngine:
+    """A page that is a picture: as one in a file where it shows a photograph or a sheet, else as any page.
+
+    Most are scans: what tells them apart are the pixels at which the page is laid out, so that these are drawn once.
+    """
+    with part("draw"):
+        gray = picture.gray(source.first_scale)
+    with part("look"):
+        profile = _core.look(gray)
+        # Small pictures on large pages are drawn larger than they are.
+        small = gray if max(gray.shape) <= _LARGEST_LOOKED_AT else gray_of(picture.pixels(_PROFILE_SIDE))
+        is_paper = (profile if small is gray else _core.look(small)).is_paper
+        sheet = _sheet_of_print(picture, pdf.in_colours(small), small)
+    if sheet is not None or (has_ppocr and not is_paper):
+        seen = _Seen(sheet, has_ppocr and not is_paper)
+        result = _as_seen(picture, seen, recognisers, has_ppocr=has_ppocr)
+        return picture.as_page(result.pages[0], draft), (result.engine, result.engine_version)
+    printed = dark_on_light(gray)
+    begun = Begun(printed, profile if printed is gray else _core.look(printed))
+    found = _recognised_page(source, recognisers, begun)
+    only = pdf.merged(draft, found)
+    straight = _straightened(found, only, picture, recognisers)
+    if straight is not None:
+        only = max(only, picture.as_page(straight, draft), key=_score)
+    return only, _by_tesseract(recognisers)
+
+
+def _by_tesseract(recognisers: Recognisers) -> tuple[str, str]:
+    return tesseract.NAME, recognisers.engine.version()
 
 
 # a page ---------------------------------------------------------------------------------------------------------------
