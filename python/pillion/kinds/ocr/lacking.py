@@ -21,9 +21,11 @@ def lacking(mime: str, settings: Mapping[str, Any]) -> Lacking:
     checks: list[Check] = [lambda: extras.missing("ocr", "pictures of text", "numpy")]
     if engine != "rapidocr" or mime == "application/pdf":
         checks += [installed_engine, slow(recogniser.load)]
-    is_pdf = mime == "application/pdf"
-    if (engine == "rapidocr" and not is_pdf) or (engine == AUTO and models.has_networks()):
+    by_networks = engine == AUTO and models.has_networks()
+    if mime == "application/pdf":
+        # Only a page that is a photograph needs the networks.
+        some = sentences(slow(ppocr.loaded)) if by_networks else ()
+        return Lacking(any_file=sentences(document.missing, *checks), some=some)
+    if engine == "rapidocr" or by_networks:
         checks.append(slow(ppocr.loaded))
-    if is_pdf:
-        return Lacking(any_file=sentences(document.missing, *checks))
     return Lacking(any_file=(*sentences(*checks), *decode.lacking(mime)))

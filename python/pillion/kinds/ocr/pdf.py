@@ -17,7 +17,6 @@ from pillion.errors import ErrorClass, ItemError
 from pillion.kinds.ocr.layout import Boxes, Gray, dark_on_light
 from pillion.kinds.ocr.page import MAX_PIXELS, RecognisedPage, ocr_page, scale_for
 from pillion.kinds.ocr.result import Notes, OcrLine, OcrPage
-from pillion.kinds.ocr.sheet import page_in_picture
 from pillion.kinds.ocr.textlayer import (
     MIN_CHARACTERS,
     around,
@@ -304,10 +303,6 @@ class PagePicture:
     def boxes_in_picture(self, boxes: Boxes) -> Boxes:
         """From pixels to points."""
         return boxes / self.scale
-
-    def as_page(self, found: OcrPage, draft: Draft) -> OcrPage:
-        """What was read in its pixels, on the page."""
-        return replace(page_in_picture(found, self, self.size), number=draft.number, unit="point")
 
 
 def in_colours(gray: Gray) -> NDArray[np.uint8]:

@@ -412,15 +412,20 @@ def _recognise_page_picture(
     if sheet is not None or (has_ppocr and not is_paper):
         seen = _Seen(sheet, has_ppocr and not is_paper)
         result = _as_seen(picture, seen, recognisers, has_ppocr=has_ppocr)
-        return picture.as_page(result.pages[0], draft), (result.engine, result.engine_version)
+        return _on_page(result.pages[0], picture, draft), (result.engine, result.engine_version)
     printed = dark_on_light(gray)
     begun = Begun(printed, profile if printed is gray else _core.look(printed))
     found = _recognised_page(source, recognisers, begun)
     only = pdf.merged(draft, found)
     straight = _straightened(found, only, picture, recognisers)
     if straight is not None:
-        only = max(only, picture.as_page(straight, draft), key=_score)
+        only = max(only, _on_page(straight, picture, draft), key=_score)
     return only, _by_tesseract(recognisers)
+
+
+def _on_page(found: OcrPage, picture: pdf.PagePicture, draft: pdf.Draft) -> OcrPage:
+    """What was read in the pixels of a page's picture, on the page."""
+    return replace(page_in_picture(found, picture, picture.size), number=draft.number, unit="point")
 
 
 def _by_tesseract(recognisers: Recognisers) -> tuple[str, str]:
