@@ -93,7 +93,7 @@ def test_without_rapidocr_tesseract_reads_photographs(shop: Path, monkeypatch: p
     assert caught.value.error_class is ErrorClass.MISSING_TOOL
 
 
-def test_the_recipe_of_images_names_the_networks(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_the_recipe_of_images_and_pdfs_names_the_networks(monkeypatch: pytest.MonkeyPatch) -> None:
     generator = OcrGenerator()
 
     def settings(mime: str, **chosen: str) -> dict[str, object]:
@@ -101,7 +101,9 @@ def test_the_recipe_of_images_names_the_networks(monkeypatch: pytest.MonkeyPatch
 
     assert settings("image/jpeg")["photographs"] == models.networks_identity()
     assert settings("image/jpeg", engine="tesseract") == {"languages": ["eng"], "engine": "tesseract"}
-    assert "photographs" not in settings("application/pdf")
+    # A page of a PDF may be a photograph; an engine that is forced is that of images.
+    assert settings("application/pdf")["photographs"] == models.networks_identity()
+    assert settings("application/pdf", engine="rapidocr") == {"languages": ["eng"]}
     monkeypatch.setattr(models, "network_files", list)
     assert settings("image/jpeg") == {"languages": ["eng"]}
     # Asked for and not installed: it waits for it, and is not made again when it has been made.
