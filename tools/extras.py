@@ -1,11 +1,11 @@
-"""What each extra takes and what works with it: ``tools/extras.py WHEEL [EXTRA ...]`` (no extra: ``base``).
+"""What each extra takes and what works with it: ``tools/extras.py WHEEL [EXTRA ...]`` (no extra: each).
 
 For each extra a fresh environment without pip, into which the wheel is installed with it. Its size is that of all files
 in site-packages, compiled Python included, in MB of 1,000,000 bytes. Then the installed program is tried on one file of
 each sort, outside of this checkout and without its packages. What is printed are the tables of README.md and
 docs/installing.md.
 
-The weights are those of the environment that runs this (``make setup``), by way of ``PILLION_MODELS``.
+The weights are those of the environment that runs this (``make setup-dev``, for its sample files), by way of ``PILLION_MODELS``.
 """
 
 from __future__ import annotations
@@ -113,7 +113,7 @@ def _made(kind: str) -> Callable[[Environment, Path], str]:
 
 def _served(environment: Environment, source: Path) -> str:
     library = environment.folder / "library-served"
-    environment.ended("index", source.parent / "note.txt", "--library", library)
+    environment.ended("index", source.parent, "--library", library, "--no-wait")
     command = [environment.folder / "bin" / "pillion", "serve", "--library", library, "--port", "0", "--no-work"]
     with subprocess.Popen(
         [str(part) for part in command],

@@ -39,6 +39,10 @@ _MEMORY_BYTES = 3072 * MIB
 _SCARCE_BYTES = 64 * MIB
 """With less space than this, a worker may well have seen none: others have removed their files since."""
 
+_STILL_S = 60.0
+"""So long after a disk was seen full a worker is believed that it is: it may have had room again since the worker tried
+to write. Longer than the time between two tries on a full disk (queue/gates.py)."""
+
 _ROOM_BYTES = 16 * MIB
 """Where this cannot be had, a disk is full: more than what is written for nearly every file."""
 
@@ -51,6 +55,7 @@ class Claims:
         self._owner = owner
         self._policy = policy
         self._seen: dict[bytes, tuple[float, Lacking]] = {}
+        self._seen_full = float("-inf")
 
     def checked(self, planned: PlannedJob, returned: Execution | ItemError) -> Execution | ItemError:
         """What came of a job; an error in this process's words where the worker said something of the machine."""
@@ -67,7 +72,7 @@ class Claims:
         """The same for a task of this kind. ``settings`` None: it was to make nothing."""
         if isinstance(returned, ItemError) or returned.failure is None or not returned.failure.error_class.environment:
             return returned
-        if returned.says_full() and has_no_room(Path(self._store.new_staging_path(self._owner))):
+        if returned.says_full() and self._is_or_was_full():
             return ItemError(ErrorClass.DISK_FULL, DISK_FULL_NOTICE)
         # A disk without room for models is such a tool, too: it holds back one kind.
         sentence = self._lacking(kind, mime, settings).confirmed(returned.failure.message)
@@ -76,6 +81,12 @@ class Claims:
         said = returned.failure.message[:200]
         message = f"Its worker process said what is not so of this machine ({returned.failure.error_class}: {said})."
         return ItemError(ErrorClass.CRASH, message)
+
+    def _is_or_was_full(self) -> bool:
+        now = time.monotonic()
+        if has_no_room(Path(self._store.new_staging_path(self._owner))):
+            self._seen_full = now
+        return now - self._seen_full < _STILL_S
 
     def _lacking(self, kind: SidecarKind, mime: str, settings: Mapping[str, object] | None) -> Lacking:
         function = registry.specs()[kind].lacking
