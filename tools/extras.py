@@ -5,7 +5,8 @@ in site-packages, compiled Python included, in MB of 1,000,000 bytes. Then the i
 each sort, outside of this checkout and without its packages. What is printed are the tables of README.md and
 docs/installing.md.
 
-The weights are those of the environment that runs this (``make setup-dev``, for its sample files), by way of ``PILLION_MODELS``.
+The weights and what makes the sample files are those of the environment that runs this (``make setup-dev``): the
+weights by way of ``PILLION_MODELS``.
 """
 
 from __future__ import annotations
