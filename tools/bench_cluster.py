@@ -33,13 +33,14 @@ from pathlib import Path
 
 from PIL import Image
 
+from pillion import Library
+from pillion.catalog.events import event_of
+from pillion.events import Event, Failed, Ready
+
 ROOT = Path(__file__).resolve().parent.parent
 sys.path.insert(0, str(ROOT))
 
-from pillion import Library  # noqa: E402 (the tests' support is found by the path above)
-from pillion.catalog.events import event_of  # noqa: E402
-from pillion.events import Event, Failed, Ready  # noqa: E402
-from tests.support import dask, photos, postgres, s3, sleeping  # noqa: E402
+from tests.support import dask, photos, postgres, s3, sleeping  # noqa: E402 (found by the path above)
 from tests.support.waiting import wait_until  # noqa: E402
 
 PROCESSES, THREADS = 4, 2

@@ -11,7 +11,6 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
-import numpy as np
 import psutil
 import pytest
 
@@ -19,25 +18,18 @@ from pillion import Library
 from pillion.failpoints import DIRECTORY_VARIABLE, RULES_VARIABLE
 from pillion.kinds import checkpoint
 from pillion.kinds.registry import WRITES
-from pillion.kinds.transcript import long_sound, transcribe, whisper
+from pillion.kinds.transcript import transcribe
 from pillion.queue import work
 from pillion.remote.protocol import PROTOCOL
-from tests.support import hearing, media
+from tests.support import hearing
 from tests.support.program import run_json
 from tests.support.serving import Answer, Served, is_problem, serving
 from tests.support.waiting import wait_until
 
-SECONDS = 62
-
 
 @pytest.fixture
 def sound(tmp_path: Path) -> Path:
-    """A minute in which every window sounds different."""
-    rate = whisper.SAMPLE_RATE
-    loudness = np.repeat(np.linspace(2000, 20_000, SECONDS), rate)
-    noise = np.random.default_rng(7).uniform(-1, 1, len(loudness)) * loudness
-    (tmp_path / "sounds").mkdir()
-    return media.write_wav(tmp_path / "sounds" / "long.wav", noise.astype(np.int16), rate)
+    return hearing.write_sound(tmp_path / "sounds" / "long.wav", seed=7)
 
 
 @pytest.fixture
@@ -68,10 +60,7 @@ def served(root: Path) -> Iterator[Served]:
 @pytest.fixture
 def short(monkeypatch: pytest.MonkeyPatch) -> None:
     """Short windows in this process, too, and what they say."""
-    monkeypatch.setattr(transcribe, "_WINDOW_SECONDS", hearing.WINDOW_SECONDS)
-    monkeypatch.setattr(transcribe, "_CUT_SECONDS", 2)
-    monkeypatch.setattr(whisper, "speech", hearing.speech)
-    monkeypatch.setattr(long_sound, "recognise", hearing.recognise)
+    hearing.hear_in_this_process(monkeypatch)
 
 
 @pytest.fixture
@@ -218,7 +207,7 @@ def _state(**changes: object) -> dict[str, Any]:
     return {"parts": [{**part, **changes}]}
 
 
-LEFT = {
+LEFT: dict[str, Any] = {
     "no JSON": b"nothing",
     "nested deeply": b"[" * 200_000,
     "no state": b'{"version": 1, "checksum": "", "state": "{}"}',
@@ -239,7 +228,7 @@ def test_what_is_no_checkpoint_counts_as_none(left: str, whole: str, sound: Path
     if isinstance(value, bytes):
         path.write_bytes(value)
     else:
-        checkpoint.save(path, value)  # type: ignore[arg-type]
+        checkpoint.save(path, value)
     assert transcribe.transcribe(sound, model="base", language=None, checkpoint=path).to_json() == whole
 
 

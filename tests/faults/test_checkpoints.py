@@ -11,32 +11,25 @@ import time
 from collections.abc import Iterator
 from pathlib import Path
 
-import numpy as np
 import psutil
 import pytest
 
 from pillion.failpoints import DIRECTORY_VARIABLE, RULES_VARIABLE
 from pillion.kinds import checkpoint as _checkpoint
 from pillion.kinds.registry import WRITES
-from pillion.kinds.transcript import long_sound, transcribe, whisper
+from pillion.kinds.transcript import transcribe
 from pillion.library import Library
 from pillion.queue import work
-from tests.support import hearing, media
+from tests.support import hearing
 from tests.support.invariants import check_invariants
 
-SECONDS = 62
 KINDS = ("transcript",)
 KEPT = "transcribe.kept"
 
 
 @pytest.fixture
 def sound(tmp_path: Path) -> Path:
-    """A minute in which every window sounds different."""
-    rate = whisper.SAMPLE_RATE
-    loudness = np.repeat(np.linspace(2000, 20_000, SECONDS), rate)
-    noise = np.random.default_rng(5).uniform(-1, 1, len(loudness)) * loudness
-    (tmp_path / "sounds").mkdir()
-    return media.write_wav(tmp_path / "sounds" / "long.wav", noise.astype(np.int16), rate)
+    return hearing.write_sound(tmp_path / "sounds" / "long.wav", seed=5)
 
 
 @pytest.fixture
@@ -53,10 +46,7 @@ def library(tmp_path: Path, sound: Path, monkeypatch: pytest.MonkeyPatch) -> Ite
 @pytest.fixture
 def whole(sound: Path, monkeypatch: pytest.MonkeyPatch) -> str:
     """The text of a run that nobody interrupts, one line for each window."""
-    monkeypatch.setattr(transcribe, "_WINDOW_SECONDS", hearing.WINDOW_SECONDS)
-    monkeypatch.setattr(transcribe, "_CUT_SECONDS", 2)
-    monkeypatch.setattr(whisper, "speech", hearing.speech)
-    monkeypatch.setattr(long_sound, "recognise", hearing.recognise)
+    hearing.hear_in_this_process(monkeypatch)
     return transcribe.transcribe(sound, model="base", language=None).to_json()
 
 

@@ -14,7 +14,7 @@ import signal
 import sys
 from collections.abc import Sequence
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -26,12 +26,35 @@ from pillion.library import Library
 from pillion.queue import work
 from pillion.remote import worker as remote
 
+if TYPE_CHECKING:
+    import pytest
+
 LOG = "PILLION_TEST_LOG"
 DEATHS = "PILLION_TEST_DEATHS"
 TARGET = "tests.support.hearing:execute"
 MODULE = "tests.support.hearing"
 WINDOW_SECONDS = 10
 """Of sound that is worked on at a time, instead of minutes."""
+SECONDS = 62
+"""Of the sound that is long beside these."""
+
+
+def write_sound(path: Path, *, seed: int) -> Path:
+    """A minute in which every window sounds different; its folder is made."""
+    from tests.support import media
+
+    loudness = np.repeat(np.linspace(2000, 20_000, SECONDS), whisper.SAMPLE_RATE)
+    noise = np.random.default_rng(seed).uniform(-1, 1, len(loudness)) * loudness
+    path.parent.mkdir()
+    return media.write_wav(path, noise.astype(np.int16), whisper.SAMPLE_RATE)
+
+
+def hear_in_this_process(patch: pytest.MonkeyPatch) -> None:
+    """Short windows here, too, and what they say."""
+    patch.setattr(transcribe, "_WINDOW_SECONDS", WINDOW_SECONDS)
+    patch.setattr(transcribe, "_CUT_SECONDS", 2)
+    patch.setattr(whisper, "speech", speech)
+    patch.setattr(long_sound, "recognise", recognise)
 
 
 def heard(folder: Path) -> list[int]:

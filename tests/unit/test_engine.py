@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 import threading
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import replace
 
 import pytest
@@ -137,20 +137,25 @@ def test_somebody_who_waits_does_not_wait_for_a_long_job(pool: WorkerPool) -> No
     assert "talk 0" in jobs.released
 
 
+def _comes_after_the_last_look(jobs: Jobs, then: Callable[[], None] = lambda: None) -> Callable[[float], float | None]:
+    """In place of ``next_retry``, the last look before the engine waits for work: a job comes right after it."""
+
+    def looked(now: float) -> float | None:
+        if not jobs.known:
+            jobs.add("photo", "thumb", Urgency.ON_DEMAND, SHORT, 0.05)
+            then()
+        return None
+
+    return looked
+
+
 def test_what_comes_to_an_idle_engine_is_taken_before_it_waits_for_results(
     pool: WorkerPool, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """No result can come while nothing is in flight, so to wait for one would only keep the new job waiting."""
     jobs = Jobs()
-
-    def looked(now: float) -> float | None:
-        # The last look before the engine waits for work: a job comes right after it.
-        if not jobs.known:
-            jobs.add("photo", "thumb", Urgency.ON_DEMAND, SHORT, 0.05)
-        return None
-
-    monkeypatch.setattr(jobs, "next_retry", looked)
     engine = Engine(jobs, pool, LIMITS)
+    monkeypatch.setattr(jobs, "next_retry", _comes_after_the_last_look(jobs))
     waited_for: list[int] = []
     collect = engine._collect
     monkeypatch.setattr(engine, "_collect", lambda: waited_for.append(len(jobs.claimed)) or collect())
@@ -166,16 +171,9 @@ def test_who_waits_for_an_idle_moment_is_told_of_none_before_that(
     pool: WorkerPool, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     jobs = Jobs()
-
-    def looked(now: float) -> float | None:
-        # The engine has seen no job: now one is queued, and somebody waits until it is done.
-        if not jobs.known:
-            jobs.add("photo", "thumb", Urgency.ON_DEMAND, SHORT, 0.05)
-            engine.idle.clear()
-        return None
-
-    monkeypatch.setattr(jobs, "next_retry", looked)
     engine = Engine(jobs, pool, LIMITS)
+    # The engine has seen no job: now one is queued, and somebody waits until it is done.
+    monkeypatch.setattr(jobs, "next_retry", _comes_after_the_last_look(jobs, engine.idle.clear))
     thread = threading.Thread(target=lambda: engine.run(until_idle=False))
     thread.start()
     assert engine.idle.wait(60)
