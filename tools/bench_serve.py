@@ -3,8 +3,9 @@
 
 The load comes from wrk (Debian's package), whose script asks for one thumbnail after the other; nginx, where it is
 installed, serves the same files beside it. Rates are given by the wall clock, and for one core by the processor time
-that the server took, since other work on the machine slows the first and hardly the second. The timeline is that of a
-catalog with made rows: no file of it is on the disk.
+that the server took, since other work on the machine slows the first and hardly the second. thumbor, in an environment
+of its own, makes and keeps the same thumbnails of the same photographs. The timeline is that of a catalog with made
+rows: no file of it is on the disk.
 
     python tools/bench_serve.py [--items 1000000] [--seconds 8] [--thumbnails 2000]
 """
@@ -18,6 +19,7 @@ import os
 import re
 import shutil
 import signal
+import socket
 import statistics
 import subprocess
 import sys
@@ -35,12 +37,18 @@ import psutil
 import sqlalchemy as sa
 from PIL import Image
 
+import native
 from native import ROOT
 from pillion import Library
 from pillion.catalog.database import Database
 from pillion.catalog.tables import contents, entries, folders, locations
 
+sys.path.insert(0, str(ROOT))
+
+from benches.peers import environments
+
 CLIENTS = 64
+_THUMBOR = ("thumbor==7.8.0",)
 _SCRIPT = """
 local paths, at = {{}}, 0
 for line in io.lines("{list}") do
@@ -106,6 +114,22 @@ def measure_thumbnails(folder: Path, number: int, seconds: int) -> None:
         paths = [("/" + str(item.path.relative_to(library / "sidecars")), "") for item in ready if item.path]
         with nginx(folder, library / "sidecars") as (port, process):
             report("nginx, 200", load(folder, port, paths, seconds, process, match=False))
+    measure_thumbor(folder, number, seconds)
+
+
+def measure_thumbor(folder: Path, number: int, seconds: int) -> None:
+    """Print the rate of thumbor, once it has made and kept every thumbnail; or why it cannot be had."""
+    try:
+        python = environments.ensure(native.cache_dir() / "peers" / "thumbor", _THUMBOR)
+    except environments.SetupError as error:
+        print(error)
+        return
+    addresses = [(f"/unsafe/fit-in/512x512/{at}.jpg", "") for at in range(number)]
+    with thumbor(folder, python.with_name("thumbor")) as (port, process):
+        start = time.perf_counter()
+        warm(port, addresses)
+        print(f"thumbor made them one after the other: {number / (time.perf_counter() - start):,.0f}/s")
+        report("thumbor, 200, all kept", load(folder, port, addresses, seconds, process, match=False))
 
 
 def make_thumbnails(photos: Path, library: Path, number: int) -> None:
@@ -229,6 +253,37 @@ def nginx(folder: Path, root: Path) -> Iterator[tuple[int, psutil.Process]]:
         finally:
             server.send_signal(signal.SIGTERM)
             server.wait(20)
+
+
+@contextmanager
+def thumbor(folder: Path, program: Path) -> Iterator[tuple[int, psutil.Process]]:
+    """thumbor with one process, which keeps what it makes of the photographs."""
+    port = 18642
+    config = folder / "thumbor.conf"
+    config.write_text(
+        "LOADER = 'thumbor.loaders.file_loader'\n"
+        f"FILE_LOADER_ROOT_PATH = {str(folder / 'photos')!r}\n"
+        "STORAGE = 'thumbor.storages.no_storage'\n"
+        "RESULT_STORAGE = 'thumbor.result_storages.file_storage'\n"
+        f"RESULT_STORAGE_FILE_STORAGE_ROOT_PATH = {str(folder / 'thumbor')!r}\n"
+        "ALLOW_UNSAFE_URL = True\nRESULT_STORAGE_STORES_UNSAFE = True\nAUTO_WEBP = False\nQUALITY = 85\n"
+    )
+    command = [str(program), "--ip", "127.0.0.1", "--port", str(port), "--conf", str(config), "--log-level", "error"]
+    with subprocess.Popen(command, stderr=subprocess.DEVNULL) as server:
+        try:
+            until = time.monotonic() + 20
+            while not answers(port) and server.poll() is None and time.monotonic() < until:
+                time.sleep(0.05)
+            yield port, psutil.Process(server.pid)
+        finally:
+            server.send_signal(signal.SIGTERM)
+            server.wait(20)
+
+
+def answers(port: int) -> bool:
+    """Does something listen there?"""
+    with socket.socket() as connection:
+        return connection.connect_ex(("127.0.0.1", port)) == 0
 
 
 # the timeline ---------------------------------------------------------------------------------------------------------
