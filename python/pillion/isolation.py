@@ -114,7 +114,7 @@ def _decode(source: Path, **options: Any) -> bytes:
 
 
 def _ocr(source: Path, **options: Any) -> bytes:
-    from pillion.kinds.ocr.recognise import collected
+    from pillion.kinds.ocr.page import collected
 
     with collected() as parts:
         result = api.ocr(source, **options)

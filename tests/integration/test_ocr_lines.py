@@ -12,8 +12,8 @@ from numpy.typing import NDArray
 from pillion import _core
 from pillion.errors import ErrorClass, ItemError
 from pillion.kinds.ocr import models, tesseract
+from pillion.kinds.ocr.layout import Layout
 from pillion.kinds.ocr.tesseract import (
-    Layout,
     LibraryRecogniser,
     RecognisedText,
     RecognisedWord,

@@ -9,14 +9,13 @@ import pytest
 from pillion.kinds.ocr import models
 from pillion.kinds.ocr.generator import OcrGenerator
 from pillion.kinds.ocr.models import LANGUAGES
+from pillion.kinds.ocr.scripts import identifiable_languages, identify_language
 from pillion.kinds.ocr.tesseract import (
     RecognisedLine,
     RecognisedText,
     RecognisedWord,
     Recognisers,
     first_languages,
-    identifiable_languages,
-    identify_language,
 )
 
 GERMAN = "Die Bibliothek offnet jeden Morgen um neun Uhr und bewahrt alte Karten der Kuste auf."

@@ -9,12 +9,10 @@ import numpy as np
 import pytest
 from numpy.typing import NDArray
 
-from pillion.kinds.ocr.layout import dark_on_light, enlarged, gray_of, turned_back
-from pillion.kinds.ocr.page import RecognisedPage, believable, better_scale
-from pillion.kinds.ocr.recognise import recognise_page
+from pillion.kinds.ocr.layout import Layout, LayoutAnalysis, dark_on_light, enlarged, gray_of, turned_back
+from pillion.kinds.ocr.page import RecognisedPage, better_scale, recognise_page
+from pillion.kinds.ocr.segments import believable
 from pillion.kinds.ocr.tesseract import (
-    Layout,
-    LayoutAnalysis,
     RecognisedLine,
     RecognisedText,
     RecognisedWord,

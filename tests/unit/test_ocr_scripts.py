@@ -14,17 +14,16 @@ import pytest
 from numpy.typing import NDArray
 
 from pillion.kinds.ocr import models
+from pillion.kinds.ocr.blocks import ocr_page
 from pillion.kinds.ocr.exports.alto import alto
 from pillion.kinds.ocr.exports.hocr import hocr
 from pillion.kinds.ocr.exports.markdown import markdown
-from pillion.kinds.ocr.layout import turned_back
-from pillion.kinds.ocr.page import is_in_columns, ocr_page
-from pillion.kinds.ocr.recognise import _across
+from pillion.kinds.ocr.layout import Layout, turned_back
+from pillion.kinds.ocr.page import _across, is_in_columns
 from pillion.kinds.ocr.result import BlockType, Box, Direction, OcrLine, OcrPage, OcrResult, OcrWord
 from pillion.kinds.ocr.scripts import are_unspaced, joined, mostly_run_left
 from pillion.kinds.ocr.segments import Segment
 from pillion.kinds.ocr.tesseract import (
-    Layout,
     RecognisedLine,
     RecognisedText,
     RecognisedWord,

@@ -12,10 +12,10 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from numpy.typing import NDArray
 
-from pillion.kinds.ocr.layout import Boxes, Gray, Piece, PreparedImage
-from pillion.kinds.ocr.page import chosen, recognised_page
-from pillion.kinds.ocr.segments import Doubt, PageLines, Segment, replaced, segments_of, without
-from pillion.kinds.ocr.tesseract import Layout, LayoutAnalysis, RecognisedLine, RecognisedText, RecognisedWord
+from pillion.kinds.ocr.layout import Boxes, Gray, Layout, LayoutAnalysis, Piece, PreparedImage
+from pillion.kinds.ocr.page import recognised_page
+from pillion.kinds.ocr.segments import Doubt, PageLines, Segment, chosen, replaced, segments_of, without
+from pillion.kinds.ocr.tesseract import RecognisedLine, RecognisedText, RecognisedWord
 
 SHAPE = (2400, 1700)
 Line = tuple[float, float, float, float]

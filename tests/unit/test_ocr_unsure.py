@@ -8,7 +8,8 @@ from typing import Any, cast
 import pytest
 
 from pillion.kinds.ocr import recognise as steps
-from pillion.kinds.ocr.page import RecognisedPage, ocr_page
+from pillion.kinds.ocr.blocks import ocr_page
+from pillion.kinds.ocr.page import RecognisedPage
 from pillion.kinds.ocr.ppocr import Region
 from pillion.kinds.ocr.result import OcrLine, OcrResult, OcrWord
 

@@ -9,7 +9,8 @@ import numpy as np
 import pytest
 
 from pillion.errors import ErrorClass, ItemError
-from pillion.kinds.ocr.tesseract import Layout, ProgramRecogniser
+from pillion.kinds.ocr.layout import Layout
+from pillion.kinds.ocr.tesseract import ProgramRecogniser
 
 _SILENT = """#!/bin/sh
 if [ "$1" = --version ]; then echo "tesseract 5.3.0"; fi

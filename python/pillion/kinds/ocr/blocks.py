@@ -14,7 +14,7 @@ from collections import Counter
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, replace
 
-from pillion.kinds.ocr.result import Block, BlockType, Box, OcrLine, OcrWord
+from pillion.kinds.ocr.result import Block, BlockType, Box, Direction, OcrLine, OcrPage, OcrWord, mean_confidence
 from pillion.kinds.ocr.scripts import are_unspaced, mostly_run_left
 from pillion.kinds.ocr.scripts import joined as parts_joined
 
@@ -618,3 +618,44 @@ def _with_figures(blocks: Iterable[Block], figures: Sequence[Box]) -> Iterator[B
         yield block
     for figure in left:
         yield Block(type=BlockType.FIGURE, box=figure)
+
+
+# a page as it is stored -----------------------------------------------------------------------------------------------
+
+FROM_THE_LEFT = 270
+"""By so many degrees a page of columns is turned so that these are lines: seen from its left side."""
+
+
+def ocr_page(
+    number: int,
+    size: tuple[float, float],
+    unit: str,
+    lines: tuple[OcrLine, ...],
+    rotation: int = 0,
+    source: str = "ocr",
+    languages: tuple[str, ...] = (),
+    figures: tuple[Box, ...] = (),
+    skew: float = 0.0,
+    down: bool = False,
+) -> OcrPage:
+    """A page as it is stored, its lines in blocks. ``down``: its lines run downwards, the first one on the right."""
+    # Seen from its left side, columns are lines: they run to the right, the first one at the top.
+    seen = (rotation + FROM_THE_LEFT) % 360 if down else rotation
+    lines, blocks = structured(lines, size, seen, figures, skew=skew, in_order=source != "ocr")
+    return OcrPage(
+        number=number,
+        source=source,
+        width=size[0],
+        height=size[1],
+        unit=unit,
+        lines=lines,
+        rotation=rotation,
+        languages=languages,
+        confidence=mean_confidence(lines),
+        blocks=blocks,
+        direction=Direction.DOWN
+        if down
+        else Direction.LEFT
+        if mostly_run_left([line.text for line in lines])
+        else Direction.RIGHT,
+    )

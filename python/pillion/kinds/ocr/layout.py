@@ -3,7 +3,7 @@
 It is made gray, dark on light, evenly lit, upright and level. Then Tesseract's own blocks and their order stand. They
 are doubted only on evidence: where three or more short pieces stand beside each other in row after row, and where the
 picture has print that no line lies on. Such an area is laid out anew, row by row; both readings are recognised, and the
-one that makes more sense is kept (recognise.py).
+one that makes more sense is kept (segments.py).
 """
 
 from __future__ import annotations
@@ -13,9 +13,11 @@ import math
 import statistics
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field, replace
+from enum import Enum
 from typing import TYPE_CHECKING, TypeVar
 
 from pillion import _core
+from pillion.kinds.ocr.result import Box
 
 if TYPE_CHECKING:
     import numpy as np
@@ -63,6 +65,33 @@ class Piece:
         above, below = self.rows
         rows = math.floor(above * down) - top, math.ceil(below * down) - top
         return replace(self, area=sides(self.area), rows=rows, line=sides(self.line))
+
+
+class Layout(Enum):
+    """How the lines of a picture are arranged (Tesseract's page segmentation mode)."""
+
+    PAGE = "page"
+    """In any way: columns, titles, pictures."""
+    COLUMN = "column"
+    """Below each other, with titles, rules and gaps."""
+    BLOCK = "block"
+    """Below each other and nothing else, however wide the gaps in a line: a table without rules."""
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class LayoutAnalysis:
+    """The lines of text in a picture, found without recognising them.
+
+    ``lines``: their number; ``height``: their median height in pixels. ``boxes``: of the lines in reading order, in
+    pixels, shape (n, 4); none where the engine does not give them. ``figures``: around pictures. ``pieces``: of each
+    line what the core reads, nothing of lines on their side; None where it cannot, or most lines are.
+    """
+
+    lines: int
+    height: float
+    boxes: NDArray[np.float64]
+    figures: tuple[Box, ...] = ()
+    pieces: tuple[tuple[Piece, ...], ...] | None = None
 
 
 # pixels ---------------------------------------------------------------------------------------------------------------

@@ -1,25 +1,66 @@
-"""The steps of recognising a page, each a function; their order is in recognise.py.
+"""A page recognised, step by step: drawn, laid out, cut into segments, read; and its boxes carried back to it at once.
 
-In this order: the scale at which to recognise it; which of the recognised lines to believe; which reading of an area;
-and the boxes of the lines, carried back to the page, all at once. Its picture is prepared in layout.py, and cut
-between its lines in segments.py.
+Its picture is prepared in layout.py, and cut between its lines in segments.py, which also tells what of their text to
+believe.
 """
 
 from __future__ import annotations
 
 import itertools
-from collections.abc import Iterator, Sequence
+import threading
+import time
+from collections.abc import Callable, Generator, Iterator, Sequence
+from contextlib import closing, contextmanager
 from dataclasses import dataclass, replace
 from functools import partial
 from typing import TYPE_CHECKING, Protocol
 
-from pillion.kinds.ocr.blocks import structured
-from pillion.kinds.ocr.layout import SIDEWAYS_TURNS, Area, Boxes, Gray, PreparedImage, dark_on_light, enlarged, gray_of
+from pillion import _core
+from pillion.kinds.ocr import layout, ruled, tesseract
+from pillion.kinds.ocr.blocks import FROM_THE_LEFT
+from pillion.kinds.ocr.layout import (
+    SIDEWAYS_TURNS,
+    Boxes,
+    Gray,
+    Layout,
+    LayoutAnalysis,
+    Piece,
+    PreparedImage,
+    dark_on_light,
+    enlarged,
+    gray_of,
+    prepared,
+    turned,
+    turned_back,
+)
 from pillion.kinds.ocr.models import VERTICAL
-from pillion.kinds.ocr.result import Box, Direction, OcrLine, OcrPage, OcrWord, mean_confidence
-from pillion.kinds.ocr.scripts import are_unspaced, joined_lines, mostly_run_left
-from pillion.kinds.ocr.segments import PageLines, Segment, with_margin
-from pillion.kinds.ocr.tesseract import RecognisedLine, RecognisedText, RecognisedWord, confidence
+from pillion.kinds.ocr.result import Box, OcrLine, OcrWord
+from pillion.kinds.ocr.scripts import are_unspaced, joined_lines
+from pillion.kinds.ocr.segments import (
+    FEW_LINES,
+    SURE,
+    UNREADABLE,
+    WORD_NOISE,
+    WORD_UNCERTAIN,
+    Doubt,
+    PageLines,
+    Segment,
+    believable,
+    chosen,
+    has_word,
+    is_read_in_part,
+    is_tangled,
+    is_upended,
+    no_lines,
+    placed,
+    replaced,
+    sample,
+    score,
+    segments_of,
+    without,
+)
+from pillion.kinds.ocr.tesseract import RecognisedText, RecognisedWord
+from pillion.machine import beside, spread
 
 if TYPE_CHECKING:
     import numpy as np
@@ -135,44 +176,6 @@ class RecognisedPage:
     was_uneven: bool = False
 
 
-def ocr_page(
-    number: int,
-    size: tuple[float, float],
-    unit: str,
-    lines: tuple[OcrLine, ...],
-    rotation: int = 0,
-    source: str = "ocr",
-    languages: tuple[str, ...] = (),
-    figures: tuple[Box, ...] = (),
-    skew: float = 0.0,
-    down: bool = False,
-) -> OcrPage:
-    """A page as it is stored, its lines in blocks. ``down``: its lines run downwards, the first one on the right."""
-    # Seen from its left side, columns are lines: they run to the right, the first one at the top.
-    seen = (rotation + _FROM_THE_LEFT) % 360 if down else rotation
-    lines, blocks = structured(lines, size, seen, figures, skew=skew, in_order=source != "ocr")
-    return OcrPage(
-        number=number,
-        source=source,
-        width=size[0],
-        height=size[1],
-        unit=unit,
-        lines=lines,
-        rotation=rotation,
-        languages=languages,
-        confidence=mean_confidence(lines),
-        blocks=blocks,
-        direction=Direction.DOWN
-        if down
-        else Direction.LEFT
-        if mostly_run_left([line.text for line in lines])
-        else Direction.RIGHT,
-    )
-
-
-_FROM_THE_LEFT = 270
-
-
 # scale ----------------------------------------------------------------------------------------------------------------
 
 FIRST_PIXELS = 5_000_000
@@ -201,161 +204,359 @@ def better_scale(scale: float, line_height: float, max_scale: float) -> float:
     return max(wanted, scale / 2)
 
 
-# trust ----------------------------------------------------------------------------------------------------------------
-
-SURE = 80.0
-"""A page recognised with this mean confidence is the right way up."""
-UNREADABLE = 55.0
-WORD_NOISE = 45.0
-_READABLE = 70.0
-_WORD_UNCERTAIN = 60.0
-_MIN_CHARACTERS = 3
-_MIN_SHARE = 0.25
-_MOSTLY = 0.5
-_SURE_LETTERS = 8
+# the order of the steps -----------------------------------------------------------------------------------------------
 
 
-_SAMPLE = 12
-"""So many lines tell which way up a page is."""
+@dataclass(frozen=True, slots=True, eq=False)
+class Begun:
+    """A page at its first scale. ``profile``: what these pixels look like."""
+
+    gray: Gray
+    profile: _core.Look
 
 
-def sample(gray: Gray, text: RecognisedText) -> tuple[Gray, RecognisedText]:
-    """The part of a picture with the lines of its text that have the most characters, a few in a row, and these."""
-    lines = text.lines
-    if len(lines) <= _SAMPLE + _SAMPLE // 2:
-        return gray, text
-    lengths = [sum(len(word.text) for word in line.words) for line in lines]
-    sums = [sum(lengths[place : place + _SAMPLE]) for place in range(len(lines) - _SAMPLE + 1)]
-    first = sums.index(max(sums))
-    chosen = lines[first : first + _SAMPLE]
-    height = max(line.box[3] - line.box[1] for line in chosen)
-    boxes = np.array([line.box for line in chosen], np.float64)
-    around = np.concatenate([boxes[:, :2].min(axis=0), boxes[:, 2:].max(axis=0)])[None]
-    ((left, top, right, bottom),) = with_margin(around, height, gray.shape)
-    return np.ascontiguousarray(gray[top:bottom, left:right]), replace(text, lines=chosen)
+def begin(source: PageSource) -> Begun:
+    with part("draw"):
+        gray = source.gray(source.first_scale)
+    with part("look"):
+        return Begun(gray, _core.look(gray))
 
 
-def score(text: RecognisedText) -> float:
-    """Orders results for one picture: characters weighted by their confidence above that of noise."""
-    words = [word for line in text.lines for word in line.words]
-    return sum([max(0.0, word.confidence - UNREADABLE) * len(word.text) for word in words])
+_MORE = 3
+"""So many segments more are read before a page is read in another language, or turned."""
 
 
-def has_word(text: RecognisedText) -> bool:
-    """Whether there is one word at all that may be one: twigs and gravel now and then look like a line of text."""
-    return any(word.confidence >= WORD_NOISE for line in text.lines for word in line.words)
+def _until_sure(texts: Iterator[RecognisedText]) -> Iterator[RecognisedText]:
+    for text in texts:
+        yield text
+        if text.confidence >= SURE:
+            return
 
 
-def believable(lines: Sequence[RecognisedLine]) -> list[bool]:
-    """Which lines are text, and not what the engine makes of texture and clutter.
+class PageRecogniser(Protocol):
+    """What a page needs of :class:`Recognisers`, from several threads at once."""
 
-    A page recognised with confidence, all in all or for the most part, is kept whole, doubtful words and all: programs
-    and formulas among its text are recognised badly. On another one each line must be good enough by itself, and
-    nothing is left unless some letters or digits are sure.
+    @property
+    def languages(self) -> tuple[str, ...]:
+        """Tesseract's codes to begin with, the main one first."""
+        ...
+
+    def analyse_layout(self, gray: Gray, layout: Layout = ...) -> LayoutAnalysis | None:
+        """See :class:`Recognisers`."""
+        ...
+
+    def recognise(self, gray: Gray, layout: Layout = ..., languages: tuple[str, ...] | None = None) -> RecognisedText:
+        """See :class:`Recognisers`."""
+        ...
+
+    def read(
+        self, gray: Gray, pieces: Sequence[Piece], languages: tuple[str, ...] | None = None
+    ) -> RecognisedText | None:
+        """See :class:`Recognisers`."""
+        ...
+
+    def languages_to_try(
+        self, beginning: RecognisedText, *, down: bool = False, across: bool = True
+    ) -> tuple[tuple[str, ...], ...]:
+        """See :class:`Recognisers`."""
+        ...
+
+
+def recognise_page(source: PageSource, recognisers: PageRecogniser, begun: Begun | None = None) -> RecognisedPage:
+    """The text of a page; no lines when there is none to be believed. Raises ItemError. ``begun``: it so far, if known.
+
+    Large pages are cut into segments, which are recognised on as many cores as are free. The first one decides in which
+    language and which way up the page is.
     """
-    kept = [any(character.isalnum() for word in line.words for character in word.text) for line in lines]
-    if confidence(lines) < _READABLE and not _are_mostly_sure(lines):
-        kept = [keep and _stands_alone(line) for keep, line in zip(kept, lines, strict=True)]
-    sure = sum(
-        sum(character.isalnum() for character in word.text)
-        for line in itertools.compress(lines, kept)
-        for word in line.words
-        if word.confidence >= _WORD_UNCERTAIN
-    )
-    # Rows of dashes are no letters that are not sure.
-    characters = sum(character.isalnum() for line in lines for word in line.words for character in word.text)
-    return kept if sure >= max(_MIN_CHARACTERS, _MIN_SHARE * characters) else [False] * len(lines)
+    lines = _at_best_scale(source, recognisers, begun or begin(source))
+    if lines is None:
+        return RecognisedPage()
+    with part("cut"):
+        segments = segments_of(lines)
+    begin_with = recognisers.languages
+    with closing(_texts(segments, recognisers, begin_with)) as texts:
+        with part("read"):
+            done = [next(texts)]
+            if done[0].confidence < SURE:
+                # A figure or an upright heading may be the largest part of a page: the surest of a few decides.
+                done.extend(_until_sure(itertools.islice(texts, _MORE)))
+        tried = max(range(len(done)), key=lambda number: done[number].confidence)
+        if lines.image.all_turns == SIDEWAYS_TURNS and done[tried].confidence < WORD_NOISE:
+            # Columns are nonsense without the data for them: the largest part tells most.
+            tried = 0
+        with part("again"):
+            languages, best = _better_languages(segments[tried], done[tried], recognisers, lines.image)
+            turns, turned = _better_turns(segments[tried], best, recognisers)
+        if turns == 0 and languages == begin_with:
+            with part("read"):
+                done.extend(texts)
+            return _page_of(source, lines, segments, done, languages)
+    if turns:
+        lines = _turned(lines, turns, recognisers)
+        segments, tried = segments_of(lines), 0
+        with part("again"):
+            again = turned if segments[0].whole else None
+            best = again or _recognised(segments[0], recognisers)
+            languages, best = _better_languages(segments[0], best, recognisers, lines.image)
+    others = [segment for number, segment in enumerate(segments) if number != tried]
+    with closing(_texts(others, recognisers, languages)) as texts, part("again"):
+        rest = list(texts)
+    return _page_of(source, lines, [segments[tried], *others], [best, *rest], languages)
 
 
-def _stands_alone(line: RecognisedLine) -> bool:
-    """Whether a line is read well enough, or words of it surely: dots that lead to a number are read as letters."""
-    sure = sum(_letters(word.text) for word in line.words if word.confidence >= SURE)
-    return confidence([line]) >= WORD_NOISE or sure >= _SURE_LETTERS
+def _page_of(
+    source: PageSource,
+    lines: PageLines,
+    segments: Sequence[Segment],
+    texts: Sequence[RecognisedText],
+    languages: tuple[str, ...],
+) -> RecognisedPage:
+    kept = chosen(lines, list(zip(segments, texts, strict=True)))
+    if not kept:
+        return RecognisedPage()
+    in_order, said = [segment for segment, _ in kept], [text for _, text in kept]
+    return recognised_page(source, lines.image, in_order, said, languages, lines.figures)
 
 
-def _letters(text: str) -> int:
-    return sum(map(str.isalnum, text))
+def _at_best_scale(source: PageSource, recognisers: PageRecogniser, begun: Begun) -> PageLines | None:
+    """The page prepared, at the scale at which to recognise it, with its lines; None when there is no text on it."""
+    scale, gray, profile = source.first_scale, begun.gray, begun.profile
+    with part("look"):
+        image = prepared(gray, profile)
+    with part("layout"):
+        analysis, seen = _laid_out(image, recognisers)
+    turns = image.turns
+    if analysis is not None and (turns or len(analysis.boxes) >= FEW_LINES) and is_upended(analysis):
+        other = 0 if turns else SIDEWAYS_TURNS
+        upright = prepared(gray, profile, turns=other)
+        found, seen_upright = _laid_out(upright, recognisers)
+        if turns or (found is not None and not is_upended(found)):
+            turns, image, analysis, seen = other, upright, found, seen_upright
+    if analysis is not None and analysis.lines == 0 and gray.size < SMALL_PIXELS:
+        # Print too small for the layout analysis, as in a low-resolution screenshot.
+        scale = min(2 * scale, source.max_scale)
+        gray = source.gray(scale)
+        image = prepared(gray, profile, turns=turns)
+        analysis, seen = _laid_out(image, recognisers)
+    if analysis is None:
+        return PageLines(image, no_lines())
+    if analysis.lines == 0:
+        return None
+    # Asked before the picture is enlarged and turned, which costs far more than to recognise a line or two as is.
+    few = analysis.lines < FEW_LINES and gray.size > SMALL_PIXELS
+    if few and not has_word(recognisers.recognise(image.gray)):
+        return None
+    with part("layout"):
+        lines = _with_doubts(image, analysis, seen, recognisers)
+    better = better_scale(scale, analysis.height, source.max_scale)
+    if better == scale:
+        return lines
+    with part("draw"):
+        larger = lines.scaled_to(prepared(source.gray(better), profile, turns=turns))
+    if better < scale or lines.pieces is None:
+        return larger
+    # Small print is laid out again where it is larger, in segments or else the whole page: its pieces are too coarse.
+    larger = larger.without_pieces()
+    if not is_tangled(larger):
+        return larger
+    with part("layout"):
+        analysis, seen = _laid_out(larger.image, recognisers)
+        return larger if analysis is None else _with_doubts(larger.image, analysis, seen, recognisers)
 
 
-def _are_mostly_sure(lines: Sequence[RecognisedLine]) -> bool:
-    sure = [line for line in lines if confidence([line]) >= SURE]
-    every, of_sure = (sum(len(word.text) for line in some for word in line.words) for some in (lines, sure))
-    return of_sure >= _MOSTLY * every
+def _laid_out(
+    image: PreparedImage, recognisers: PageRecogniser
+) -> tuple[LayoutAnalysis | None, Callable[[], layout.Print]]:
+    """The picture laid out, and what looks like print in it: that is seen meanwhile on a free core, else if asked."""
+    with beside(partial(layout.print_of, image.gray), tesseract.MAX_THREADS) as seen:
+        return recognisers.analyse_layout(image.gray), seen.result
 
 
-# which reading of an area ---------------------------------------------------------------------------------------------
+def _with_doubts(
+    image: PreparedImage, analysis: LayoutAnalysis, seen_in: Callable[[], layout.Print], recognisers: PageRecogniser
+) -> PageLines:
+    """The page with its lines as the engine orders them, and the areas in which they may be others.
 
-_LESS_SURE = 2.0
-_MUCH_MORE = 1.15
-_NUMBERS = 0.4
-_NEARLY_AS_MUCH = 0.95
-"""Rows of a table are kept together, also where the cells by themselves were read a little better."""
-
-Read = tuple[Segment, RecognisedText]
-"""A segment, and lines of it."""
-
-
-def chosen(page: PageLines, read: Sequence[Read]) -> list[Read]:
-    """The segments in reading order, where areas were read twice with the reading that makes more sense."""
-    read = sorted(read, key=lambda one: one[0].place)
-    kept = [one for one in read if one[0].doubt is None]
-    for number, doubt in enumerate(page.doubts):
-        again = [one for one in read if one[0].doubt == number]
-        before, rest, place = _parted(kept, doubt.area)
-        if doubt.strip and not before:
-            # Its lines are parts of longer ones, which were read.
+    ``seen_in``: what looks like print in it.
+    """
+    if not len(analysis.boxes):
+        return PageLines(image, analysis.boxes)
+    if len(analysis.boxes) >= FEW_LINES and is_upended(analysis):
+        # Columns, maybe with lines across among them: the engine alone reads both.
+        return PageLines(image, no_lines(), figures=analysis.figures)
+    seen = seen_in()
+    areas: list[layout.Area] = []
+    if analysis.pieces is not None:
+        lines = ruled.rulings(image.gray, analysis.height)
+        tables = ruled.tables(image.gray, lines)
+        image = replace(image, gray=ruled.without_crossed(image.gray, tables, analysis.height))
+        analysis, areas = _with_tables(image, analysis, tables, seen, recognisers)
+        edges = ruled.edges_of_boxes(lines)
+        if edges:
+            image = replace(image, gray=ruled.without_edges(image.gray, edges))
+            analysis = without(analysis, partial(ruled.is_edge, edges=edges, height=analysis.height))
+    doubts = []
+    for suspect in layout.suspects(analysis.boxes, seen):
+        left, top, right, bottom = area = suspect.area
+        if any(layout.touch(area, table) for table in areas):
             continue
-        if not before and not _is_text([line for _, text in again for line in text.lines]):
-            # What looks like print and was no line before is often the edge of a page.
+        part = np.ascontiguousarray(image.gray[top:bottom, left:right])
+        again = recognisers.analyse_layout(part, Layout.BLOCK)
+        if again is None or not again.lines:
             continue
-        if _makes_more_sense(again, before, _NEARLY_AS_MUCH if doubt.rows or _is_of_numbers(before) else 1.0):
-            kept = [*rest[:place], *again, *rest[place:]]
-    return kept
+        found = again.boxes + np.array([left, top, left, top])
+        gain = seen.within(area).covered(found) - seen.within(area).covered(analysis.boxes)
+        if gain >= layout.LEAST_GAIN:
+            # That cells are short and stand in rows is as true of a card of two columns of terms: print that was lost
+            # is evidence, or numbers once they are read.
+            rows = (suspect.table and gain >= layout.ROW_GAIN) or suspect.spaces
+            sure = gain >= layout.SURE_GAIN and not suspect.strip
+            pieces = placed(again.pieces, left=-left, top=-top)
+            doubts.append(Doubt(area, found, sure=sure, rows=rows, strip=suspect.strip, pieces=pieces))
+    return PageLines(image, analysis.boxes, tuple(doubts), analysis.figures, analysis.pieces)
 
 
-def _is_text(lines: Sequence[RecognisedLine]) -> bool:
-    """Whether lines are read well, or many of their letters surely: between them there may be rows of dashes."""
-    words = [word for line in lines for word in line.words]
-    sure = sum(_letters(word.text) for word in words if word.confidence >= SURE)
-    many = sure >= max(_SURE_LETTERS, _MIN_SHARE * sum(_letters(word.text) for word in words))
-    return many or confidence(lines) >= UNREADABLE
+def _with_tables(
+    image: PreparedImage,
+    analysis: LayoutAnalysis,
+    tables: Sequence[ruled.Table],
+    seen: layout.Print,
+    recognisers: PageRecogniser,
+) -> tuple[LayoutAnalysis, list[layout.Area]]:
+    """The lines of the page, those of ruled tables cell by cell, and where the tables are that were read so.
+
+    Small tables come first: those in cells of others are among the lines of these cells.
+    """
+    done: list[tuple[layout.Area, list[ruled.Found]]] = []
+    for table in sorted(tables, key=lambda table: _size(table.area)):
+        held = [one for one in done if layout.holds(table.area, one[0])]
+        gray = ruled.painted_over(image.gray, [area for area, _ in held], analysis.height)
+        found = [
+            line for strip in table.strips() for line in _lines_of_strip(gray, strip, analysis.height, recognisers)
+        ]
+        if held:
+            found = sorted([*found, *(line for _, lines in held for line in lines)], key=lambda line: line[0][1])
+        boxes = np.array([area for area, _ in found], np.float64).reshape(-1, 4)
+        text = seen.within(*(cell.inner(analysis.height) for cell in table.cells))
+        if not found or not ruled.has_rows(table, found):
+            continue
+        if text.covered(boxes) < text.covered(analysis.boxes) + layout.LEAST_GAIN:
+            continue
+        lines = ruled.in_order(table, found)
+        for area in table.outside():
+            analysis = replaced(analysis, area, ())
+        analysis = replaced(analysis, table.area, lines)
+        done.append((table.area, lines))
+    return analysis, [area for area, _ in done]
 
 
-def _makes_more_sense(again: Sequence[Read], before: Sequence[Read], share: float) -> bool:
-    """Whether it has more text than this share of what was read before, and much more where it is less sure."""
-    sure, sure_before = (confidence([line for _, text in read for line in text.lines]) for read in (again, before))
-    amount, amount_before = (sum(score(text) for _, text in read) for read in (again, before))
-    return amount > amount_before * (share if sure >= sure_before - _LESS_SURE else _MUCH_MORE)
+def _size(area: layout.Area) -> int:
+    return (area[2] - area[0]) * (area[3] - area[1])
 
 
-def _is_of_numbers(read: Sequence[Read]) -> bool:
-    """Whether many words are numbers, as in the columns of a table."""
-    words = [word.text for _, text in read for line in text.lines for word in line.words]
-    numbers = sum(2 * sum(map(str.isdigit, word)) >= len(word) for word in words)
-    return numbers >= _NUMBERS * max(1, len(words))
+def _lines_of_strip(
+    gray: Gray, strip: Sequence[ruled.Cell], height: float, recognisers: PageRecogniser
+) -> list[ruled.Found]:
+    part, (left, top, *_) = ruled.without_rulings(gray, strip, height)
+    analysis = recognisers.analyse_layout(part, Layout.BLOCK)
+    if analysis is None or not analysis.lines:
+        return []
+    boxes = np.rint(analysis.boxes + np.array([left, top, left, top])).astype(int).tolist()
+    pieces = placed(analysis.pieces, left=-left, top=-top) or ((),) * len(boxes)
+    return [((x0, y0, x1, y1), some) for (x0, y0, x1, y1), some in zip(boxes, pieces, strict=True)]
 
 
-def _parted(read: Sequence[Read], area: Area) -> tuple[list[Read], list[Read], int]:
-    """The lines inside an area, those outside, and at which place of these lines of the area would stand."""
-    within: list[Read] = []
-    outside: list[Read] = []
-    place: int | None = None
-    for segment, text in read:
-        for (is_in, is_below), group in itertools.groupby(text.lines, partial(_in_or_below, segment, area)):
-            lines = replace(text, lines=tuple(group))
-            if place is None and (is_in or is_below):
-                place = len(outside)
-            (within if is_in else outside).append((segment, lines))
-    return within, outside, len(outside) if place is None else place
+def _turned(lines: PageLines, turns: int, recognisers: PageRecogniser) -> PageLines:
+    """The page turned clockwise by quarters, with its lines, unless they were not known before."""
+    image = lines.image.turned(turns)
+    if not len(lines.lines):
+        return PageLines(image, no_lines())
+    analysis, seen = _laid_out(image, recognisers)
+    return PageLines(image, no_lines()) if analysis is None else _with_doubts(image, analysis, seen, recognisers)
 
 
-def _in_or_below(segment: Segment, area: Area, line: RecognisedLine) -> tuple[bool, bool]:
-    """Whether the middle of a line is in an area, and whether the line is below it."""
-    left, top = segment.corner
-    across, down = left + (line.box[0] + line.box[2]) / 2, top + (line.box[1] + line.box[3]) / 2
-    is_in = area[0] <= across < area[2] and area[1] <= down < area[3]
-    is_over = left + line.box[0] < area[2] and area[0] < left + line.box[2]
-    return is_in, is_over and top + line.box[1] >= area[3]
+def _texts(
+    segments: Sequence[Segment], recognisers: PageRecogniser, languages: tuple[str, ...]
+) -> Generator[RecognisedText, None, None]:
+    """The text of each segment, in order. Closing it starts no more of them."""
+    tasks = [partial(_read, segment, recognisers, languages) for segment in segments]
+    yield from spread(tasks, tesseract.MAX_THREADS)
+
+
+def _read(segment: Segment, recognisers: PageRecogniser, languages: tuple[str, ...]) -> RecognisedText:
+    """The text of a segment; where some of it was lost, as lines below each other and nothing else, if that is more."""
+    text = _recognised(segment, recognisers, languages)
+    if are_for_columns(languages) and text.confidence < UNREADABLE:
+        across = _across(segment, recognisers, languages)
+        return across if score(across) > score(text) else text
+    if segment.layout is not Layout.COLUMN or segment.pieces is not None or not is_read_in_part(segment, text):
+        return text
+    again = recognisers.recognise(segment.gray, Layout.BLOCK, languages)
+    return again if score(again) > score(text) else text
+
+
+def _across(segment: Segment, recognisers: PageRecogniser, columns: tuple[str, ...]) -> RecognisedText:
+    """The text of a segment of a page that was turned for its columns, as lines that run across the page."""
+    alone = segment.alone()
+    languages = tuple(language.removesuffix("_vert") for language in columns)
+    text = recognisers.recognise(turned(alone, 4 - SIDEWAYS_TURNS), Layout.PAGE, languages)
+
+    def back(box: Box) -> Box:
+        ((left, top, right, bottom),) = turned_back(
+            np.array([box], np.float64), 4 - SIDEWAYS_TURNS, alone.shape
+        ).tolist()
+        return left, top, right, bottom
+
+    lines = [
+        replace(line, box=back(line.box), words=tuple(replace(word, box=back(word.box)) for word in line.words))
+        for line in text.lines
+    ]
+    return replace(text, lines=tuple(lines), rotation=0)
+
+
+def _recognised(
+    segment: Segment, recognisers: PageRecogniser, languages: tuple[str, ...] | None = None
+) -> RecognisedText:
+    """The text of a segment: where its lines are known, by the core as far as that can read these languages."""
+    text = None if segment.pieces is None else recognisers.read(segment.gray, segment.pieces, languages)
+    return text or recognisers.recognise(segment.alone(), segment.layout, languages)
+
+
+def _better_languages(
+    segment: Segment, first: RecognisedText, recognisers: PageRecogniser, image: PreparedImage
+) -> tuple[tuple[str, ...], RecognisedText]:
+    """The languages in which the first segment makes most sense, and its text in them. ``image``: it is of."""
+    best, languages = first, recognisers.languages
+    on_side = image.all_turns == SIDEWAYS_TURNS
+    for others in recognisers.languages_to_try(first, down=on_side or first.rotation != 0, across=not on_side):
+        text = _recognised(segment, recognisers, others)
+        if score(text) > score(best):
+            best, languages = text, others
+    return languages, best
+
+
+def _better_turns(
+    segment: Segment, first: RecognisedText, recognisers: PageRecogniser
+) -> tuple[int, RecognisedText | None]:
+    """By how many quarters to turn the page clockwise so that its first segment makes most sense.
+
+    A few lines of it tell. Where these are all, they are given as they are read then. Tesseract itself recognises text
+    on its side.
+    """
+    if not first.lines or first.confidence >= SURE:
+        return 0, None
+    alone = segment.alone()
+    gray, best = sample(alone, first)
+    turns = 0
+    for quarters in (2, 1, 3):
+        if quarters != 2 and best.confidence >= UNREADABLE:
+            break
+        text = recognisers.recognise(turned(gray, quarters), segment.layout)
+        if score(text) > score(best):
+            best, turns = text, quarters
+        if best.confidence >= SURE:
+            break
+    return turns, best if turns and segment.whole and gray is alone else None
 
 
 # back to the page -----------------------------------------------------------------------------------------------------
@@ -373,7 +574,7 @@ def recognised_page(
     most = max(texts, key=score)
     rotation = (90 * image.all_turns + most.rotation) % 360
     down = is_in_columns(languages, texts, rotation)
-    rotation = (rotation - _FROM_THE_LEFT) % 360 if down else rotation
+    rotation = (rotation - FROM_THE_LEFT) % 360 if down else rotation
     kept = believable([line for text in texts for line in text.lines])
     on_side = image.turns == SIDEWAYS_TURNS
     if not any(kept):
@@ -448,5 +649,56 @@ def _lines_on_page(
 
 
 def _word(word: RecognisedWord, box: Box) -> OcrWord:
-    uncertain = word.confidence < _WORD_UNCERTAIN
+    uncertain = word.confidence < WORD_UNCERTAIN
     return OcrWord(text=word.text, confidence=word.confidence, box=box, uncertain=uncertain)
+
+
+# where the time goes --------------------------------------------------------------------------------------------------
+
+PARTS = ("draw", "look", "layout", "cut", "read", "again")
+"""Pixels are made; looked at; laid out; cut; read; read again: turned, or in other languages."""
+
+
+class Timings:
+    """Where the time of OCR goes: seconds by the clock for each part, of all pages together, and of parts beside each
+    other the time of both.
+
+    Nothing of it is stored: the same picture gives the same bytes, however long it takes.
+    """
+
+    def __init__(self) -> None:
+        self.seconds = dict.fromkeys(PARTS, 0.0)
+        self._lock = threading.Lock()
+
+    def add(self, part: str, seconds: float) -> None:
+        """From any thread."""
+        with self._lock:
+            self.seconds[part] += seconds
+
+
+_collecting: list[Timings] = []
+
+
+@contextmanager
+def collected() -> Iterator[Timings]:
+    """What is recognised meanwhile, in all threads of the process."""
+    timings = Timings()
+    _collecting.append(timings)
+    try:
+        yield timings
+    finally:
+        _collecting.remove(timings)
+
+
+@contextmanager
+def part(name: str) -> Iterator[None]:
+    """What is done meanwhile is this part of the work."""
+    if not _collecting:
+        yield
+        return
+    start = time.perf_counter()
+    try:
+        yield
+    finally:
+        for timings in tuple(_collecting):
+            timings.add(name, time.perf_counter() - start)

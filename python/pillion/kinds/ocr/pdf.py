@@ -14,8 +14,9 @@ from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
 from pillion.errors import ErrorClass, ItemError
+from pillion.kinds.ocr.blocks import ocr_page
 from pillion.kinds.ocr.layout import Boxes, Gray, dark_on_light
-from pillion.kinds.ocr.page import MAX_PIXELS, RecognisedPage, ocr_page, scale_for
+from pillion.kinds.ocr.page import MAX_PIXELS, RecognisedPage, scale_for
 from pillion.kinds.ocr.result import Notes, OcrLine, OcrPage
 from pillion.kinds.ocr.textlayer import (
     MIN_CHARACTERS,

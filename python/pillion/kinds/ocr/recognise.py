@@ -1,4 +1,4 @@
-"""The text of a file, step by step: an image or the pages of a PDF, and each page. The steps are in other files.
+"""The text of a file, step by step: an image or the pages of a PDF. How a page is recognised is in page.py.
 
 A PDF's own text is taken where that is real text. Pages are recognised by Tesseract: lines below lines on an even
 background, where it is the better engine. Photographs are recognised by PP-OCR, which finds text anywhere in a picture.
@@ -8,55 +8,46 @@ its turn.
 
 from __future__ import annotations
 
-import itertools
 import sys
-import threading
-import time
 from collections import Counter
-from collections.abc import Callable, Generator, Iterator, Sequence
-from contextlib import closing, contextmanager
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from functools import partial
 from pathlib import Path
-from typing import TYPE_CHECKING, Protocol
+from typing import TYPE_CHECKING
 
 from pillion import _core, extras
 from pillion.errors import ErrorClass, ItemError
-from pillion.kinds.ocr import layout, models, page, pdf, ppocr, ruled, tesseract
+from pillion.kinds.ocr import models, pdf, ppocr, tesseract
+from pillion.kinds.ocr.blocks import ocr_page
 from pillion.kinds.ocr.curl import BentSource, bend_of
 from pillion.kinds.ocr.kind import AUTO
 from pillion.kinds.ocr.layout import (
     SIDEWAYS_TURNS,
     Gray,
-    Piece,
-    PreparedImage,
     dark_on_light,
     gray_of,
-    prepared,
-    turned,
-    turned_back,
 )
-from pillion.kinds.ocr.page import ImageSource, PageSource, PictureSource, RecognisedPage, ocr_page
+from pillion.kinds.ocr.page import (
+    Begun,
+    ImageSource,
+    PageSource,
+    PictureSource,
+    RecognisedPage,
+    begin,
+    part,
+    recognise_page,
+)
 from pillion.kinds.ocr.photograph import recognise_photograph, small_print_in
 from pillion.kinds.ocr.ppocr import Region
-from pillion.kinds.ocr.result import Box, Direction, Notes, OcrPage, OcrResult, mean_confidence
+from pillion.kinds.ocr.result import Direction, Notes, OcrPage, OcrResult, mean_confidence
 from pillion.kinds.ocr.scripts import are_unspaced
 from pillion.kinds.ocr.segments import (
-    FEW_LINES,
-    Doubt,
-    PageLines,
-    Segment,
-    is_read_in_part,
-    is_tangled,
-    is_upended,
-    no_lines,
-    placed,
-    replaced,
-    segments_of,
-    without,
+    SURE,
+    UNREADABLE,
 )
 from pillion.kinds.ocr.sheet import Sheet, SheetPicture, SheetSource, page_in_picture, sheet_in
-from pillion.kinds.ocr.tesseract import Layout, LayoutAnalysis, RecognisedText, Recognisers
+from pillion.kinds.ocr.tesseract import Recognisers
 from pillion.machine import beside, spread
 from pillion.pool import keepalive
 from pillion.readers.images.decode import opened, pages
@@ -215,7 +206,7 @@ def _seen(picture: PictureSource, *, photographs: bool) -> _Seen:
         return _shown(picture, whole.first_side, photographs=False)
     if picture.width * picture.height > _LARGE_PIXELS:
         return _shown(picture, _PROFILE_SIDE, photographs=True)
-    with beside(partial(_begun, whole), tesseract.MAX_THREADS) as begun:
+    with beside(partial(begin, whole), tesseract.MAX_THREADS) as begun:
         seen = _shown(picture, _PROFILE_SIDE, photographs=True)
     return seen if seen.is_photograph or seen.sheet is not None else replace(seen, begun=begun.result())
 
@@ -270,6 +261,13 @@ def _straightened(
     return _stored(_recognised_page(straight, recognisers), straight, picture)
 
 
+def _recognised_page(source: PageSource, recognisers: Recognisers, begun: Begun | None = None) -> RecognisedPage:
+    found = recognise_page(source, recognisers, begun)
+    if found.on_side and not found.down and (mean_confidence(found.lines) or 0.0) < SURE:
+        recognisers.note_columns(found.languages)
+    return found
+
+
 def _stored(found: RecognisedPage, source: ImageSource | SheetSource | BentSource, picture: PictureSource) -> OcrPage:
     only = ocr_page(
         1,
@@ -293,7 +291,7 @@ def _sure_enough(only: OcrPage) -> float:
     reads the tiers of columns on a page as if they were one.
     """
     if only.direction is Direction.DOWN:
-        return page.UNREADABLE
+        return UNREADABLE
     return _UNSURE_SLIP if _is_slip(only) and only.languages in ((), _ENGLISH) else _UNSURE
 
 
@@ -430,416 +428,3 @@ def _on_page(found: OcrPage, picture: pdf.PagePicture, draft: pdf.Draft) -> OcrP
 
 def _by_tesseract(recognisers: Recognisers) -> tuple[str, str]:
     return tesseract.NAME, recognisers.engine.version()
-
-
-# a page ---------------------------------------------------------------------------------------------------------------
-
-
-@dataclass(frozen=True, slots=True, eq=False)
-class Begun:
-    """A page at its first scale. ``profile``: what these pixels look like."""
-
-    gray: Gray
-    profile: _core.Look
-
-
-def _begun(source: PageSource) -> Begun:
-    with part("draw"):
-        gray = source.gray(source.first_scale)
-    with part("look"):
-        return Begun(gray, _core.look(gray))
-
-
-def _recognised_page(source: PageSource, recognisers: Recognisers, begun: Begun | None = None) -> RecognisedPage:
-    found = recognise_page(source, recognisers, begun)
-    if found.on_side and not found.down and (mean_confidence(found.lines) or 0.0) < page.SURE:
-        recognisers.note_columns(found.languages)
-    return found
-
-
-_MORE = 3
-"""So many segments more are read before a page is read in another language, or turned."""
-
-
-def _until_sure(texts: Iterator[RecognisedText]) -> Iterator[RecognisedText]:
-    for text in texts:
-        yield text
-        if text.confidence >= page.SURE:
-            return
-
-
-class PageRecogniser(Protocol):
-    """What a page needs of :class:`Recognisers`, from several threads at once."""
-
-    @property
-    def languages(self) -> tuple[str, ...]:
-        """Tesseract's codes to begin with, the main one first."""
-        ...
-
-    def analyse_layout(self, gray: Gray, layout: Layout = ...) -> LayoutAnalysis | None:
-        """See :class:`Recognisers`."""
-        ...
-
-    def recognise(self, gray: Gray, layout: Layout = ..., languages: tuple[str, ...] | None = None) -> RecognisedText:
-        """See :class:`Recognisers`."""
-        ...
-
-    def read(
-        self, gray: Gray, pieces: Sequence[Piece], languages: tuple[str, ...] | None = None
-    ) -> RecognisedText | None:
-        """See :class:`Recognisers`."""
-        ...
-
-    def languages_to_try(
-        self, beginning: RecognisedText, *, down: bool = False, across: bool = True
-    ) -> tuple[tuple[str, ...], ...]:
-        """See :class:`Recognisers`."""
-        ...
-
-
-def recognise_page(source: PageSource, recognisers: PageRecogniser, begun: Begun | None = None) -> RecognisedPage:
-    """The text of a page; no lines when there is none to be believed. Raises ItemError. ``begun``: it so far, if known.
-
-    Large pages are cut into segments, which are recognised on as many cores as are free. The first one decides in which
-    language and which way up the page is.
-    """
-    lines = _at_best_scale(source, recognisers, begun or _begun(source))
-    if lines is None:
-        return RecognisedPage()
-    with part("cut"):
-        segments = segments_of(lines)
-    begin_with = recognisers.languages
-    with closing(_texts(segments, recognisers, begin_with)) as texts:
-        with part("read"):
-            done = [next(texts)]
-            if done[0].confidence < page.SURE:
-                # A figure or an upright heading may be the largest part of a page: the surest of a few decides.
-                done.extend(_until_sure(itertools.islice(texts, _MORE)))
-        tried = max(range(len(done)), key=lambda number: done[number].confidence)
-        if lines.image.all_turns == SIDEWAYS_TURNS and done[tried].confidence < page.WORD_NOISE:
-            # Columns are nonsense without the data for them: the largest part tells most.
-            tried = 0
-        with part("again"):
-            languages, best = _better_languages(segments[tried], done[tried], recognisers, lines.image)
-            turns, turned = _better_turns(segments[tried], best, recognisers)
-        if turns == 0 and languages == begin_with:
-            with part("read"):
-                done.extend(texts)
-            return _page_of(source, lines, segments, done, languages)
-    if turns:
-        lines = _turned(lines, turns, recognisers)
-        segments, tried = segments_of(lines), 0
-        with part("again"):
-            again = turned if segments[0].whole else None
-            best = again or _recognised(segments[0], recognisers)
-            languages, best = _better_languages(segments[0], best, recognisers, lines.image)
-    others = [segment for number, segment in enumerate(segments) if number != tried]
-    with closing(_texts(others, recognisers, languages)) as texts, part("again"):
-        rest = list(texts)
-    return _page_of(source, lines, [segments[tried], *others], [best, *rest], languages)
-
-
-def _page_of(
-    source: PageSource,
-    lines: PageLines,
-    segments: Sequence[Segment],
-    texts: Sequence[RecognisedText],
-    languages: tuple[str, ...],
-) -> RecognisedPage:
-    kept = page.chosen(lines, list(zip(segments, texts, strict=True)))
-    if not kept:
-        return RecognisedPage()
-    in_order, said = [segment for segment, _ in kept], [text for _, text in kept]
-    return page.recognised_page(source, lines.image, in_order, said, languages, lines.figures)
-
-
-def _at_best_scale(source: PageSource, recognisers: PageRecogniser, begun: Begun) -> PageLines | None:
-    """The page prepared, at the scale at which to recognise it, with its lines; None when there is no text on it."""
-    scale, gray, profile = source.first_scale, begun.gray, begun.profile
-    with part("look"):
-        image = prepared(gray, profile)
-    with part("layout"):
-        analysis, seen = _laid_out(image, recognisers)
-    turns = image.turns
-    if analysis is not None and (turns or len(analysis.boxes) >= FEW_LINES) and is_upended(analysis):
-        other = 0 if turns else SIDEWAYS_TURNS
-        upright = prepared(gray, profile, turns=other)
-        found, seen_upright = _laid_out(upright, recognisers)
-        if turns or (found is not None and not is_upended(found)):
-            turns, image, analysis, seen = other, upright, found, seen_upright
-    if analysis is not None and analysis.lines == 0 and gray.size < page.SMALL_PIXELS:
-        # Print too small for the layout analysis, as in a low-resolution screenshot.
-        scale = min(2 * scale, source.max_scale)
-        gray = source.gray(scale)
-        image = prepared(gray, profile, turns=turns)
-        analysis, seen = _laid_out(image, recognisers)
-    if analysis is None:
-        return PageLines(image, no_lines())
-    if analysis.lines == 0:
-        return None
-    # Asked before the picture is enlarged and turned, which costs far more than to recognise a line or two as is.
-    few = analysis.lines < FEW_LINES and gray.size > page.SMALL_PIXELS
-    if few and not page.has_word(recognisers.recognise(image.gray)):
-        return None
-    with part("layout"):
-        lines = _with_doubts(image, analysis, seen, recognisers)
-    better = page.better_scale(scale, analysis.height, source.max_scale)
-    if better == scale:
-        return lines
-    with part("draw"):
-        larger = lines.scaled_to(prepared(source.gray(better), profile, turns=turns))
-    if better < scale or lines.pieces is None:
-        return larger
-    # Small print is laid out again where it is larger, in segments or else the whole page: its pieces are too coarse.
-    larger = larger.without_pieces()
-    if not is_tangled(larger):
-        return larger
-    with part("layout"):
-        analysis, seen = _laid_out(larger.image, recognisers)
-        return larger if analysis is None else _with_doubts(larger.image, analysis, seen, recognisers)
-
-
-def _laid_out(
-    image: PreparedImage, recognisers: PageRecogniser
-) -> tuple[LayoutAnalysis | None, Callable[[], layout.Print]]:
-    """The picture laid out, and what looks like print in it: that is seen meanwhile on a free core, else if asked."""
-    with beside(partial(layout.print_of, image.gray), tesseract.MAX_THREADS) as seen:
-        return recognisers.analyse_layout(image.gray), seen.result
-
-
-def _with_doubts(
-    image: PreparedImage, analysis: LayoutAnalysis, seen_in: Callable[[], layout.Print], recognisers: PageRecogniser
-) -> PageLines:
-    """The page with its lines as the engine orders them, and the areas in which they may be others.
-
-    ``seen_in``: what looks like print in it.
-    """
-    if not len(analysis.boxes):
-        return PageLines(image, analysis.boxes)
-    if len(analysis.boxes) >= FEW_LINES and is_upended(analysis):
-        # Columns, maybe with lines across among them: the engine alone reads both.
-        return PageLines(image, no_lines(), figures=analysis.figures)
-    seen = seen_in()
-    areas: list[layout.Area] = []
-    if analysis.pieces is not None:
-        lines = ruled.rulings(image.gray, analysis.height)
-        tables = ruled.tables(image.gray, lines)
-        image = replace(image, gray=ruled.without_crossed(image.gray, tables, analysis.height))
-        analysis, areas = _with_tables(image, analysis, tables, seen, recognisers)
-        edges = ruled.edges_of_boxes(lines)
-        if edges:
-            image = replace(image, gray=ruled.without_edges(image.gray, edges))
-            analysis = without(analysis, partial(ruled.is_edge, edges=edges, height=analysis.height))
-    doubts = []
-    for suspect in layout.suspects(analysis.boxes, seen):
-        left, top, right, bottom = area = suspect.area
-        if any(layout.touch(area, table) for table in areas):
-            continue
-        part = np.ascontiguousarray(image.gray[top:bottom, left:right])
-        again = recognisers.analyse_layout(part, Layout.BLOCK)
-        if again is None or not again.lines:
-            continue
-        found = again.boxes + np.array([left, top, left, top])
-        gain = seen.within(area).covered(found) - seen.within(area).covered(analysis.boxes)
-        if gain >= layout.LEAST_GAIN:
-            # That cells are short and stand in rows is as true of a card of two columns of terms: print that was lost
-            # is evidence, or numbers once they are read.
-            rows = (suspect.table and gain >= layout.ROW_GAIN) or suspect.spaces
-            sure = gain >= layout.SURE_GAIN and not suspect.strip
-            pieces = placed(again.pieces, left=-left, top=-top)
-            doubts.append(Doubt(area, found, sure=sure, rows=rows, strip=suspect.strip, pieces=pieces))
-    return PageLines(image, analysis.boxes, tuple(doubts), analysis.figures, analysis.pieces)
-
-
-def _with_tables(
-    image: PreparedImage,
-    analysis: LayoutAnalysis,
-    tables: Sequence[ruled.Table],
-    seen: layout.Print,
-    recognisers: PageRecogniser,
-) -> tuple[LayoutAnalysis, list[layout.Area]]:
-    """The lines of the page, those of ruled tables cell by cell, and where the tables are that were read so.
-
-    Small tables come first: those in cells of others are among the lines of these cells.
-    """
-    done: list[tuple[layout.Area, list[ruled.Found]]] = []
-    for table in sorted(tables, key=lambda table: _size(table.area)):
-        held = [one for one in done if layout.holds(table.area, one[0])]
-        gray = ruled.painted_over(image.gray, [area for area, _ in held], analysis.height)
-        found = [
-            line for strip in table.strips() for line in _lines_of_strip(gray, strip, analysis.height, recognisers)
-        ]
-        if held:
-            found = sorted([*found, *(line for _, lines in held for line in lines)], key=lambda line: line[0][1])
-        boxes = np.array([area for area, _ in found], np.float64).reshape(-1, 4)
-        text = seen.within(*(cell.inner(analysis.height) for cell in table.cells))
-        if not found or not ruled.has_rows(table, found):
-            continue
-        if text.covered(boxes) < text.covered(analysis.boxes) + layout.LEAST_GAIN:
-            continue
-        lines = ruled.in_order(table, found)
-        for area in table.outside():
-            analysis = replaced(analysis, area, ())
-        analysis = replaced(analysis, table.area, lines)
-        done.append((table.area, lines))
-    return analysis, [area for area, _ in done]
-
-
-def _size(area: layout.Area) -> int:
-    return (area[2] - area[0]) * (area[3] - area[1])
-
-
-def _lines_of_strip(
-    gray: Gray, strip: Sequence[ruled.Cell], height: float, recognisers: PageRecogniser
-) -> list[ruled.Found]:
-    part, (left, top, *_) = ruled.without_rulings(gray, strip, height)
-    analysis = recognisers.analyse_layout(part, Layout.BLOCK)
-    if analysis is None or not analysis.lines:
-        return []
-    boxes = np.rint(analysis.boxes + np.array([left, top, left, top])).astype(int).tolist()
-    pieces = placed(analysis.pieces, left=-left, top=-top) or ((),) * len(boxes)
-    return [((x0, y0, x1, y1), some) for (x0, y0, x1, y1), some in zip(boxes, pieces, strict=True)]
-
-
-def _turned(lines: PageLines, turns: int, recognisers: PageRecogniser) -> PageLines:
-    """The page turned clockwise by quarters, with its lines, unless they were not known before."""
-    image = lines.image.turned(turns)
-    if not len(lines.lines):
-        return PageLines(image, no_lines())
-    analysis, seen = _laid_out(image, recognisers)
-    return PageLines(image, no_lines()) if analysis is None else _with_doubts(image, analysis, seen, recognisers)
-
-
-def _texts(
-    segments: Sequence[Segment], recognisers: PageRecogniser, languages: tuple[str, ...]
-) -> Generator[RecognisedText, None, None]:
-    """The text of each segment, in order. Closing it starts no more of them."""
-    tasks = [partial(_read, segment, recognisers, languages) for segment in segments]
-    yield from spread(tasks, tesseract.MAX_THREADS)
-
-
-def _read(segment: Segment, recognisers: PageRecogniser, languages: tuple[str, ...]) -> RecognisedText:
-    """The text of a segment; where some of it was lost, as lines below each other and nothing else, if that is more."""
-    text = _recognised(segment, recognisers, languages)
-    if page.are_for_columns(languages) and text.confidence < page.UNREADABLE:
-        across = _across(segment, recognisers, languages)
-        return across if page.score(across) > page.score(text) else text
-    if segment.layout is not Layout.COLUMN or segment.pieces is not None or not is_read_in_part(segment, text):
-        return text
-    again = recognisers.recognise(segment.gray, Layout.BLOCK, languages)
-    return again if page.score(again) > page.score(text) else text
-
-
-def _across(segment: Segment, recognisers: PageRecogniser, columns: tuple[str, ...]) -> RecognisedText:
-    """The text of a segment of a page that was turned for its columns, as lines that run across the page."""
-    alone = segment.alone()
-    languages = tuple(language.removesuffix("_vert") for language in columns)
-    text = recognisers.recognise(turned(alone, 4 - SIDEWAYS_TURNS), Layout.PAGE, languages)
-
-    def back(box: Box) -> Box:
-        ((left, top, right, bottom),) = turned_back(
-            np.array([box], np.float64), 4 - SIDEWAYS_TURNS, alone.shape
-        ).tolist()
-        return left, top, right, bottom
-
-    lines = [
-        replace(line, box=back(line.box), words=tuple(replace(word, box=back(word.box)) for word in line.words))
-        for line in text.lines
-    ]
-    return replace(text, lines=tuple(lines), rotation=0)
-
-
-def _recognised(
-    segment: Segment, recognisers: PageRecogniser, languages: tuple[str, ...] | None = None
-) -> RecognisedText:
-    """The text of a segment: where its lines are known, by the core as far as that can read these languages."""
-    text = None if segment.pieces is None else recognisers.read(segment.gray, segment.pieces, languages)
-    return text or recognisers.recognise(segment.alone(), segment.layout, languages)
-
-
-def _better_languages(
-    segment: Segment, first: RecognisedText, recognisers: PageRecogniser, image: PreparedImage
-) -> tuple[tuple[str, ...], RecognisedText]:
-    """The languages in which the first segment makes most sense, and its text in them. ``image``: it is of."""
-    best, languages = first, recognisers.languages
-    on_side = image.all_turns == SIDEWAYS_TURNS
-    for others in recognisers.languages_to_try(first, down=on_side or first.rotation != 0, across=not on_side):
-        text = _recognised(segment, recognisers, others)
-        if page.score(text) > page.score(best):
-            best, languages = text, others
-    return languages, best
-
-
-def _better_turns(
-    segment: Segment, first: RecognisedText, recognisers: PageRecogniser
-) -> tuple[int, RecognisedText | None]:
-    """By how many quarters to turn the page clockwise so that its first segment makes most sense.
-
-    A few lines of it tell. Where these are all, they are given as they are read then. Tesseract itself recognises text
-    on its side.
-    """
-    if not first.lines or first.confidence >= page.SURE:
-        return 0, None
-    alone = segment.alone()
-    gray, best = page.sample(alone, first)
-    turns = 0
-    for quarters in (2, 1, 3):
-        if quarters != 2 and best.confidence >= page.UNREADABLE:
-            break
-        text = recognisers.recognise(turned(gray, quarters), segment.layout)
-        if page.score(text) > page.score(best):
-            best, turns = text, quarters
-        if best.confidence >= page.SURE:
-            break
-    return turns, best if turns and segment.whole and gray is alone else None
-
-
-# where the time goes --------------------------------------------------------------------------------------------------
-
-PARTS = ("draw", "look", "layout", "cut", "read", "again")
-"""Pixels are made; looked at; laid out; cut; read; read again: turned, or in other languages."""
-
-
-class Timings:
-    """Where the time of OCR goes: seconds by the clock for each part, of all pages together, and of parts beside each
-    other the time of both.
-
-    Nothing of it is stored: the same picture gives the same bytes, however long it takes.
-    """
-
-    def __init__(self) -> None:
-        self.seconds = dict.fromkeys(PARTS, 0.0)
-        self._lock = threading.Lock()
-
-    def add(self, part: str, seconds: float) -> None:
-        """From any thread."""
-        with self._lock:
-            self.seconds[part] += seconds
-
-
-_collecting: list[Timings] = []
-
-
-@contextmanager
-def collected() -> Iterator[Timings]:
-    """What is recognised meanwhile, in all threads of the process."""
-    timings = Timings()
-    _collecting.append(timings)
-    try:
-        yield timings
-    finally:
-        _collecting.remove(timings)
-
-
-@contextmanager
-def part(name: str) -> Iterator[None]:
-    """What is done meanwhile is this part of the work."""
-    if not _collecting:
-        yield
-        return
-    start = time.perf_counter()
-    try:
-        yield
-    finally:
-        for timings in tuple(_collecting):
-            timings.add(name, time.perf_counter() - start)

@@ -1,15 +1,18 @@
-"""A page's lines in reading order, and the page cut between them, so that several cores can recognise it."""
+"""A page's lines in reading order; the page cut between them, so that several cores can recognise it; and which of what
+they read to believe: some is texture and clutter, and some areas are read twice.
+"""
 
 from __future__ import annotations
 
 import itertools
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field, replace
+from functools import partial
 from typing import TYPE_CHECKING
 
-from pillion.kinds.ocr.layout import Area, Boxes, Gray, Piece, PreparedImage, inside
+from pillion.kinds.ocr.layout import Area, Boxes, Gray, Layout, LayoutAnalysis, Piece, PreparedImage, inside
 from pillion.kinds.ocr.result import Box
-from pillion.kinds.ocr.tesseract import Layout, LayoutAnalysis, RecognisedText
+from pillion.kinds.ocr.tesseract import RecognisedLine, RecognisedText, confidence
 
 if TYPE_CHECKING:
     import numpy as np
@@ -433,3 +436,160 @@ def _mask_of(boxes: Boxes, shape: tuple[int, ...]) -> NDArray[np.bool_]:
     for left, top, right, bottom in np.rint(boxes).clip(min=0).astype(int).tolist():
         mask[top:bottom, left:right] = True
     return mask
+
+
+# trust ----------------------------------------------------------------------------------------------------------------
+
+SURE = 80.0
+"""A page recognised with this mean confidence is the right way up."""
+UNREADABLE = 55.0
+WORD_NOISE = 45.0
+_READABLE = 70.0
+WORD_UNCERTAIN = 60.0
+_MIN_CHARACTERS = 3
+_MIN_SHARE = 0.25
+_MOSTLY = 0.5
+_SURE_LETTERS = 8
+
+
+_SAMPLE = 12
+"""So many lines tell which way up a page is."""
+
+
+def sample(gray: Gray, text: RecognisedText) -> tuple[Gray, RecognisedText]:
+    """The part of a picture with the lines of its text that have the most characters, a few in a row, and these."""
+    lines = text.lines
+    if len(lines) <= _SAMPLE + _SAMPLE // 2:
+        return gray, text
+    lengths = [sum(len(word.text) for word in line.words) for line in lines]
+    sums = [sum(lengths[place : place + _SAMPLE]) for place in range(len(lines) - _SAMPLE + 1)]
+    first = sums.index(max(sums))
+    chosen = lines[first : first + _SAMPLE]
+    height = max(line.box[3] - line.box[1] for line in chosen)
+    boxes = np.array([line.box for line in chosen], np.float64)
+    around = np.concatenate([boxes[:, :2].min(axis=0), boxes[:, 2:].max(axis=0)])[None]
+    ((left, top, right, bottom),) = with_margin(around, height, gray.shape)
+    return np.ascontiguousarray(gray[top:bottom, left:right]), replace(text, lines=chosen)
+
+
+def score(text: RecognisedText) -> float:
+    """Orders results for one picture: characters weighted by their confidence above that of noise."""
+    words = [word for line in text.lines for word in line.words]
+    return sum([max(0.0, word.confidence - UNREADABLE) * len(word.text) for word in words])
+
+
+def has_word(text: RecognisedText) -> bool:
+    """Whether there is one word at all that may be one: twigs and gravel now and then look like a line of text."""
+    return any(word.confidence >= WORD_NOISE for line in text.lines for word in line.words)
+
+
+def believable(lines: Sequence[RecognisedLine]) -> list[bool]:
+    """Which lines are text, and not what the engine makes of texture and clutter.
+
+    A page recognised with confidence, all in all or for the most part, is kept whole, doubtful words and all: programs
+    and formulas among its text are recognised badly. On another one each line must be good enough by itself, and
+    nothing is left unless some letters or digits are sure.
+    """
+    kept = [any(character.isalnum() for word in line.words for character in word.text) for line in lines]
+    if confidence(lines) < _READABLE and not _are_mostly_sure(lines):
+        kept = [keep and _stands_alone(line) for keep, line in zip(kept, lines, strict=True)]
+    sure = sum(
+        sum(character.isalnum() for character in word.text)
+        for line in itertools.compress(lines, kept)
+        for word in line.words
+        if word.confidence >= WORD_UNCERTAIN
+    )
+    # Rows of dashes are no letters that are not sure.
+    characters = sum(character.isalnum() for line in lines for word in line.words for character in word.text)
+    return kept if sure >= max(_MIN_CHARACTERS, _MIN_SHARE * characters) else [False] * len(lines)
+
+
+def _stands_alone(line: RecognisedLine) -> bool:
+    """Whether a line is read well enough, or words of it surely: dots that lead to a number are read as letters."""
+    sure = sum(_letters(word.text) for word in line.words if word.confidence >= SURE)
+    return confidence([line]) >= WORD_NOISE or sure >= _SURE_LETTERS
+
+
+def _letters(text: str) -> int:
+    return sum(map(str.isalnum, text))
+
+
+def _are_mostly_sure(lines: Sequence[RecognisedLine]) -> bool:
+    sure = [line for line in lines if confidence([line]) >= SURE]
+    every, of_sure = (sum(len(word.text) for line in some for word in line.words) for some in (lines, sure))
+    return of_sure >= _MOSTLY * every
+
+
+# which reading of an area ---------------------------------------------------------------------------------------------
+
+_LESS_SURE = 2.0
+_MUCH_MORE = 1.15
+_NUMBERS = 0.4
+_NEARLY_AS_MUCH = 0.95
+"""Rows of a table are kept together, also where the cells by themselves were read a little better."""
+
+Read = tuple[Segment, RecognisedText]
+"""A segment, and lines of it."""
+
+
+def chosen(page: PageLines, read: Sequence[Read]) -> list[Read]:
+    """The segments in reading order, where areas were read twice with the reading that makes more sense."""
+    read = sorted(read, key=lambda one: one[0].place)
+    kept = [one for one in read if one[0].doubt is None]
+    for number, doubt in enumerate(page.doubts):
+        again = [one for one in read if one[0].doubt == number]
+        before, rest, place = _parted(kept, doubt.area)
+        if doubt.strip and not before:
+            # Its lines are parts of longer ones, which were read.
+            continue
+        if not before and not _is_text([line for _, text in again for line in text.lines]):
+            # What looks like print and was no line before is often the edge of a page.
+            continue
+        if _makes_more_sense(again, before, _NEARLY_AS_MUCH if doubt.rows or _is_of_numbers(before) else 1.0):
+            kept = [*rest[:place], *again, *rest[place:]]
+    return kept
+
+
+def _is_text(lines: Sequence[RecognisedLine]) -> bool:
+    """Whether lines are read well, or many of their letters surely: between them there may be rows of dashes."""
+    words = [word for line in lines for word in line.words]
+    sure = sum(_letters(word.text) for word in words if word.confidence >= SURE)
+    many = sure >= max(_SURE_LETTERS, _MIN_SHARE * sum(_letters(word.text) for word in words))
+    return many or confidence(lines) >= UNREADABLE
+
+
+def _makes_more_sense(again: Sequence[Read], before: Sequence[Read], share: float) -> bool:
+    """Whether it has more text than this share of what was read before, and much more where it is less sure."""
+    sure, sure_before = (confidence([line for _, text in read for line in text.lines]) for read in (again, before))
+    amount, amount_before = (sum(score(text) for _, text in read) for read in (again, before))
+    return amount > amount_before * (share if sure >= sure_before - _LESS_SURE else _MUCH_MORE)
+
+
+def _is_of_numbers(read: Sequence[Read]) -> bool:
+    """Whether many words are numbers, as in the columns of a table."""
+    words = [word.text for _, text in read for line in text.lines for word in line.words]
+    numbers = sum(2 * sum(map(str.isdigit, word)) >= len(word) for word in words)
+    return numbers >= _NUMBERS * max(1, len(words))
+
+
+def _parted(read: Sequence[Read], area: Area) -> tuple[list[Read], list[Read], int]:
+    """The lines inside an area, those outside, and at which place of these lines of the area would stand."""
+    within: list[Read] = []
+    outside: list[Read] = []
+    place: int | None = None
+    for segment, text in read:
+        for (is_in, is_below), group in itertools.groupby(text.lines, partial(_in_or_below, segment, area)):
+            lines = replace(text, lines=tuple(group))
+            if place is None and (is_in or is_below):
+                place = len(outside)
+            (within if is_in else outside).append((segment, lines))
+    return within, outside, len(outside) if place is None else place
+
+
+def _in_or_below(segment: Segment, area: Area, line: RecognisedLine) -> tuple[bool, bool]:
+    """Whether the middle of a line is in an area, and whether the line is below it."""
+    left, top = segment.corner
+    across, down = left + (line.box[0] + line.box[2]) / 2, top + (line.box[1] + line.box[3]) / 2
+    is_in = area[0] <= across < area[2] and area[1] <= down < area[3]
+    is_over = left + line.box[0] < area[2] and area[0] < left + line.box[2]
+    return is_in, is_over and top + line.box[1] >= area[3]

@@ -1,13 +1,12 @@
-"""Tesseract: in this process through tesserocr, else as a program through pytesseract; and in which languages.
+"""Tesseract: in this process through tesserocr, else as a program through pytesseract.
 
 In this process nothing is spawned and the language data stays loaded. The program is for machines that have only the
 binary. Where Tesseract has laid a page out, the core reads its lines with Tesseract's models, as far as it can run
-them. The only importer of tesserocr, pytesseract and py3langid.
+them. The only importer of tesserocr and pytesseract.
 """
 
 from __future__ import annotations
 
-import copy
 import functools
 import heapq
 import math
@@ -19,10 +18,9 @@ import sys
 import threading
 import time
 import unicodedata
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
-from enum import Enum
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Protocol
 
@@ -30,10 +28,10 @@ from pillion import _core, extras
 from pillion.errors import ErrorClass, ItemError
 from pillion.kinds.ocr import models
 from pillion.kinds.ocr.kind import AUTO
-from pillion.kinds.ocr.layout import Area, Piece
+from pillion.kinds.ocr.layout import Area, Layout, LayoutAnalysis, Piece
 from pillion.kinds.ocr.models import LANGUAGES
 from pillion.kinds.ocr.result import Box
-from pillion.kinds.ocr.scripts import has_letters_to_left
+from pillion.kinds.ocr.scripts import has_letters_to_left, language_of
 
 if TYPE_CHECKING:
     import numpy as np
@@ -47,33 +45,6 @@ MAX_THREADS = 8
 """More would take more memory than a worker may use: a recogniser takes some 100 MB with its page."""
 _MAX_SECONDS = 120.0
 """Time limit for one page or segment. Within this process the engine looks at the clock between words."""
-
-
-class Layout(Enum):
-    """How the lines of a picture are arranged (Tesseract's page segmentation mode)."""
-
-    PAGE = "page"
-    """In any way: columns, titles, pictures."""
-    COLUMN = "column"
-    """Below each other, with titles, rules and gaps."""
-    BLOCK = "block"
-    """Below each other and nothing else, however wide the gaps in a line: a table without rules."""
-
-
-@dataclass(frozen=True, slots=True, eq=False)
-class LayoutAnalysis:
-    """The lines of text in a picture, found without recognising them.
-
-    ``lines``: their number; ``height``: their median height in pixels. ``boxes``: of the lines in reading order, in
-    pixels, shape (n, 4); none where the engine does not give them. ``figures``: around pictures. ``pieces``: of each
-    line what the core reads, nothing of lines on their side; None where it cannot, or most lines are.
-    """
-
-    lines: int
-    height: float
-    boxes: NDArray[np.float64]
-    figures: tuple[Box, ...] = ()
-    pieces: tuple[tuple[Piece, ...], ...] | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -629,6 +600,12 @@ def programs() -> list[Path]:
     return [Path(path) for path in (found, interpreter) if path]
 
 
+_GARBLED = 65.0
+"""A page recognised with less confidence may be in another script."""
+_NONSENSE = 50.0
+"""With less it may be, whatever language it seems to be in."""
+
+
 class Recognisers:
     """Tesseract for one file: a recogniser for each thread that needs one, loaded at first use; and its languages.
 
@@ -726,18 +703,11 @@ class Recognisers:
     def _languages_to_try(self, beginning: RecognisedText) -> tuple[tuple[str, ...], ...]:
         if not self._more:
             return ()
-        found = self._language_of(beginning.text)
+        found = language_of(beginning.text, (*self._more, *self.languages))
         if found is not None and found not in self.languages:
             return ((found,),)
         # Letters of one script for those of another are no language, but now and then seem to be one.
         return self._other_scripts() if confidence(beginning.lines) < (_NONSENSE if found else _GARBLED) else ()
-
-    def _language_of(self, text: str) -> str | None:
-        if sum(character.isalpha() for character in text) < _MIN_LETTERS:
-            return None
-        by_iso = {LANGUAGES[code].iso: code for code in (*self._more, *self.languages) if code in LANGUAGES}
-        iso, probability = identify_language(text, by_iso)
-        return by_iso[iso] if probability >= _LIKELY else None
 
     def _other_scripts(self) -> tuple[tuple[str, ...], ...]:
         tried = {LANGUAGES[code].script for code in self.languages if code in LANGUAGES}
@@ -754,51 +724,3 @@ def first_languages(languages: Sequence[str], installed: Sequence[str]) -> tuple
     """The languages to begin with: those named beside ``auto``, else English, else the first installed one."""
     named = tuple(code for code in languages if code != AUTO)
     return named or (("eng",) if "eng" in installed or not installed else (installed[0],))
-
-
-# the language of a text -----------------------------------------------------------------------------------------------
-
-_MIN_LETTERS = 24
-"""A shorter text does not show which language it is in."""
-_LIKELY = 0.8
-_GARBLED = 65.0
-"""A page recognised with less confidence may be in another script."""
-_NONSENSE = 50.0
-"""With less it may be, whatever language it seems to be in."""
-
-_loading = threading.Lock()
-
-
-def identify_language(text: str, among: Iterable[str]) -> tuple[str, float]:
-    """The likeliest of some languages (ISO 639-1) and its probability, 0 to 1, by py3langid.
-
-    ``("", 0.0)`` when py3langid knows fewer than two of them.
-    """
-    with _loading:
-        codes = tuple(sorted(set(among) & identifiable_languages()))
-        identifier = _identifier(codes) if len(codes) > 1 else None
-    if identifier is None:
-        return "", 0.0
-    code, probability = identifier.classify(text)
-    return str(code), float(probability)
-
-
-@functools.cache
-def identifiable_languages() -> frozenset[str]:
-    """All languages that py3langid knows (ISO 639-1). Loads its model: half a second, 70 MB."""
-    return frozenset(str(code) for code in _langid_model().labels)
-
-
-@functools.lru_cache(maxsize=4)
-def _identifier(codes: tuple[str, ...]) -> Any:
-    """A shallow copy for these languages: the large tables are shared."""
-    identifier = copy.copy(_langid_model())
-    identifier.set_languages(list(codes))
-    return identifier
-
-
-@functools.cache
-def _langid_model() -> Any:
-    from py3langid import langid
-
-    return langid.LanguageIdentifier.from_model_file(langid.MODEL_FILE, norm_probs=True)
