@@ -11,6 +11,7 @@
 #   make bench-text        OCR, transcripts and embeddings beside other tools; ARGS="--only ocr-speed" for a section
 #   make bench-search      search beside SQLite FTS5, tantivy-py and usearch; ARGS="--cranfield FOLDER" for its quality
 #   make bench-pull        taking 5,000 thumbnails from a peer beside rsync, and kills amid it (needs Debian's rsync)
+#   make bench-digests     finding where two libraries of a million sidecars differ; ARGS="--sidecars 100000"
 #   make bench-queue       the queue on PostgreSQL beside procrastinate and pgqueuer; ARGS="--rows 100000"
 #   make bench-cluster     PostgreSQL, S3 and Dask together, with kills amid the work, and how it scales; ARGS="--jobs 2000"
 #   make soak              everything broken on purpose, at the large numbers: hours; SOAK="--part kills" for a part
@@ -33,7 +34,7 @@ NATIVE := $(VENV)/python tools/native.py run
 export DIR
 SOAK ?=
 
-.PHONY: demo test test-python test-rust lint format bench bench-smoke bench-page bench-peers bench-pull bench-queue bench-search bench-serve bench-text gates fuzz fuzz-api fuzz-images fuzz-files soak soak-serve route setup setup-dev wheel clean help
+.PHONY: demo test test-python test-rust lint format bench bench-smoke bench-digests bench-page bench-peers bench-pull bench-queue bench-search bench-serve bench-text gates fuzz fuzz-api fuzz-images fuzz-files soak soak-serve route setup setup-dev wheel clean help
 
 help:
 	@sed -n 's/^#  *make /make /p' Makefile
@@ -101,6 +102,10 @@ bench-text:
 bench-pull:
 	@$(PYTHON) tools/bootstrap.py test
 	@$(VENV)/python tools/bench_pull.py $(ARGS)
+
+bench-digests:
+	@$(PYTHON) tools/bootstrap.py test
+	@$(VENV)/python tools/bench_digests.py $(ARGS)
 
 bench-queue:
 	@$(PYTHON) tools/bootstrap.py test bench

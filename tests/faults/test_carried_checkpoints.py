@@ -21,8 +21,7 @@ from pillion.kinds.registry import WRITES
 from pillion.kinds.transcript import transcribe
 from pillion.queue import work
 from pillion.remote.protocol import PROTOCOL
-from tests.support import hearing
-from tests.support.program import run_json
+from tests.support import dask, hearing, program
 from tests.support.serving import Answer, Served, is_problem, serving
 from tests.support.waiting import wait_until
 
@@ -46,7 +45,7 @@ def root(tmp_path: Path, sound: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
 @pytest.fixture
 def token(root: Path, tmp_path: Path) -> Path:
     (tmp_path / "gpu.token").write_text(
-        run_json("token", "create", "gpu", "--scope", "work", "--library", root)["token"]
+        program.run_json("token", "create", "gpu", "--scope", "work", "--library", root)["token"]
     )
     return tmp_path / "gpu.token"
 
@@ -89,7 +88,7 @@ def _kept(root: Path) -> list[Path]:
 def _hanging(tmp_path: Path) -> dict[str, str]:
     """The environment of a worker that stays where its second window is kept."""
     (tmp_path / "points").mkdir()
-    return {**os.environ, DIRECTORY_VARIABLE: str(tmp_path / "points"), RULES_VARIABLE: "transcribe.kept=hang@2"}
+    return {DIRECTORY_VARIABLE: str(tmp_path / "points"), RULES_VARIABLE: "transcribe.kept=hang@2"}
 
 
 def _kill(program: subprocess.Popen[Any]) -> None:
@@ -106,7 +105,7 @@ def test_a_worker_without_a_mount_dies_and_another_goes_on(
     whole: str, root: Path, served: Served, token: Path, tmp_path: Path
 ) -> None:
     command = [sys.executable, "-m", hearing.MODULE, f"http://127.0.0.1:{served.port}", str(token)]
-    first = subprocess.Popen(command, env=_hanging(tmp_path))
+    first = subprocess.Popen(command, env={**os.environ, **_hanging(tmp_path)})
     try:
         wait_until(lambda: bool(_kept(root)), "a checkpoint came", patience_s=120)
     finally:
@@ -124,6 +123,33 @@ def test_a_worker_without_a_mount_dies_and_another_goes_on(
         second.wait(60)
     assert _made(root) == whole
     # One or both of the windows that the first one kept had come; none of these was heard again.
+    assert hearing.heard(tmp_path)[len(before) :] in (windows[1:], windows[2:])
+    assert not _kept(root)
+    with Library.open(root) as library:
+        assert library.maintenance.verify() == []
+
+
+def _at_work(cluster: dask.Cluster) -> subprocess.Popen[bytes]:
+    (found,) = (worker for worker in cluster.workers if psutil.Process(worker.pid).children())
+    return found
+
+
+@pytest.mark.slow
+@pytest.mark.alone
+def test_a_dask_worker_dies_and_another_goes_on(whole: str, root: Path, tmp_path: Path) -> None:
+    windows, env = _sums(whole), _hanging(tmp_path)
+    with dask.running(tmp_path / "dask") as cluster:
+        for _ in range(2):
+            cluster.add_worker(preload=hearing.MODULE, env=env)
+        command = [*program.COMMAND, "work", "--library", str(root), "--dask", cluster.address]
+        with subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True) as working:
+            wait_until(lambda: bool(_kept(root)), "a checkpoint came")
+            # The other is idle: Dask would have it begin at once, from where the first one began.
+            cluster.kill(_at_work(cluster))
+            before = hearing.heard(tmp_path)
+            said = working.communicate(timeout=200)[0]
+    assert (working.returncode, before) == (0, windows[:2]), said
+    assert _made(root) == whole
     assert hearing.heard(tmp_path)[len(before) :] in (windows[1:], windows[2:])
     assert not _kept(root)
     with Library.open(root) as library:

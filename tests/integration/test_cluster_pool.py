@@ -5,8 +5,9 @@ from __future__ import annotations
 import os
 import shutil
 import threading
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from concurrent.futures import CancelledError
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -16,7 +17,7 @@ import pytest
 from pillion.cluster import worker
 from pillion.cluster.client import Broken, ClusterAwayError, WorkersDied, check_address
 from pillion.cluster.pool import ClusterPool, Roots
-from pillion.cluster.protocol import Answer, Ended, Hands, Item, Order, packed, unpacked
+from pillion.cluster.protocol import Answer, Ended, File, Hands, Item, Kept, Order, Progress, packed, unpacked
 from pillion.cluster.worker import Machine
 from pillion.errors import ErrorClass, ItemError, UsageError
 from pillion.kinds.execute import Execution, ExecutionTask
@@ -60,6 +61,9 @@ class Cluster:
         self.away = False
         self.orders: list[Order] = []
         self.sent = 0
+        self.given_to: dict[str, str] = {}
+        self.bound: list[tuple[str, str]] = []
+        self.progress: Callable[[str], object] = lambda _: packed(Progress(kept=()))
 
     def connect(self) -> None:
         self._look()
@@ -79,7 +83,9 @@ class Cluster:
         placed = Placed()
         read = unpacked(order, Order)
         self.orders.append(read)
-        machine = self.machines[(workers or list(self.machines))[0]]
+        where = (workers or list(self.machines))[0]
+        machine = self.machines[where]
+        self.given_to[key] = where
 
         def run() -> None:
             placed.data = self.tamper(machine.run(read))
@@ -107,6 +113,15 @@ class Cluster:
     def forget(self, where: str, names: Sequence[str]) -> None:
         for name in names:
             self.machines[where].path_of(name).unlink()
+
+    def given(self, keys: Collection[str]) -> Mapping[str, Sequence[str]]:
+        return {where: [key] for key, where in self.given_to.items() if key in keys}
+
+    def kept(self, where: str, batches: Sequence[str]) -> object:
+        return self.progress(batches[0])
+
+    def bind(self, key: str, where: str) -> None:
+        self.bound.append((key, where))
 
     def stop(self, batch: str, numbers: Sequence[int]) -> None:
         for machine in self.machines.values():
@@ -329,6 +344,97 @@ def test_what_a_child_leaves_in_place_of_its_file_is_not_read(
     error = _error(pool, _task(photo, tmp_path))
     assert (error.error_class, "cannot be read" in error.message) == (ErrorClass.CRASH, True)
     assert not list((tmp_path / "a/files").iterdir())
+    pool.shutdown(cancel_futures=True)
+
+
+# checkpoints ----------------------------------------------------------------------------------------------------------
+
+
+class Silent(Machine):
+    """A machine that never ends a batch."""
+
+    def run(self, order: Order) -> Answer:
+        threading.Event().wait()
+        raise AssertionError
+
+
+@pytest.fixture
+def silent(tmp_path: Path) -> Iterator[Cluster]:
+    machines = {f"tcp://{name}:1": Silent(f"tcp://{name}:1", 1, tmp_path / name) for name in "ab"}
+    yield Cluster(dict(machines))
+    for machine in machines.values():
+        machine.close()
+
+
+@pytest.fixture
+def hasty(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("pillion.cluster.pool._LOOK_S", 0.01)
+    monkeypatch.setattr("pillion.cluster.pool._CARRY_S", 0.0)
+
+
+def _long(photo: Path, tmp_path: Path) -> ExecutionTask:
+    return replace(
+        _task(photo, tmp_path), kind=SidecarKind("transcript"), checkpoint=tmp_path / "staging/checkpoints/a-b.json"
+    )
+
+
+def _kept(task: ExecutionTask) -> bytes:
+    return task.checkpoint.read_bytes() if task.checkpoint and task.checkpoint.exists() else b""
+
+
+def _progress(batch: str, data: bytes, **changes: Any) -> bytes:
+    file = File(**{"size": len(data), "data": data, **changes})
+    return packed(Progress(kept=(Kept(batch=batch, number=0, file=file),)))
+
+
+def test_where_workers_die_others_begin_from_the_checkpoint(
+    silent: Cluster, hasty: None, photo: Path, tmp_path: Path
+) -> None:
+    silent.progress = lambda batch: _progress(batch, f"made by {len(silent.orders)}".encode())
+    pool = _pool(silent, ((os.fsencode(photo.parent), {}),))
+    task = _long(photo, tmp_path)
+    (future,) = pool.submit_batch(task.kind, [(task, ALLOWED)])
+    for number in range(1, 5):
+        wait_until(lambda number=number: _kept(task) == f"made by {number}".encode(), "a checkpoint came")
+        ((key, where),) = silent.bound
+        assert silent.given_to.pop(key) == where
+        silent.bound.clear()
+        silent.machines[f"tcp://new{number}:1"] = silent.machines.pop(where)
+        wait_until(lambda number=number: len(silent.orders) > number or future.done(), "others have it")
+    given = [item.checkpoint and item.checkpoint.data for order in silent.orders for item in order.items]
+    assert given == [None, b"made by 1", b"made by 2", b"made by 3"]
+    with pytest.raises(ItemError, match="ended, one after the other"):
+        future.result(0)
+    pool.shutdown(cancel_futures=True)
+
+
+NO_CHECKPOINTS: Mapping[str, Callable[[str], object]] = {
+    "no bytes": lambda _: None,
+    "no MessagePack": lambda _: b"\xc1",
+    "of another batch": lambda _: _progress("0" * 32, b"x"),
+    "another item": lambda batch: packed(Progress(kept=(Kept(batch=batch, number=7, file=File(size=1, data=b"x")),))),
+    "nothing": lambda batch: _progress(batch, b""),
+    "another size": lambda batch: _progress(batch, b"xy", size=1),
+    "too large": lambda batch: _progress(batch, b"", size=(32 << 20) + 1, data=None, name="0" * 32),
+}
+
+
+@pytest.mark.parametrize("lie", NO_CHECKPOINTS)
+def test_what_is_no_checkpoint_is_not_kept(silent: Cluster, hasty: None, photo: Path, tmp_path: Path, lie: str) -> None:
+    asked = threading.Semaphore(0)
+
+    def progress(batch: str) -> object:
+        asked.release()
+        return NO_CHECKPOINTS[lie](batch)
+
+    silent.progress = progress
+    pool = _pool(silent, ((os.fsencode(photo.parent), {}),))
+    task = _long(photo, tmp_path)
+    pool.submit_batch(task.kind, [(task, ALLOWED)])
+    # When it is asked again, it is done with the first answer.
+    assert asked.acquire(timeout=60)
+    assert asked.acquire(timeout=60)
+    assert not list((tmp_path / "staging").rglob("*.*"))
     pool.shutdown(cancel_futures=True)
 
 

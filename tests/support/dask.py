@@ -7,7 +7,7 @@ import signal
 import socket
 import subprocess
 import sys
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 
@@ -58,13 +58,20 @@ class Cluster:
         """Start it again, where it was."""
         self.scheduler = self._start_scheduler()
 
-    def add_worker(self, *, threads: int = 1, host: str | None = None, preload: str | None = None) -> int:
+    def add_worker(
+        self,
+        *,
+        threads: int = 1,
+        host: str | None = None,
+        preload: str | None = None,
+        env: Mapping[str, str] | None = None,
+    ) -> int:
         """A worker in a process of its own; its number. ``host``: the name of its machine, as Pillion sees it."""
         number = len(self.workers)
         arguments = [self.address, "--nthreads", str(threads), "--no-nanny", "--no-dashboard", "--death-timeout", "300"]
         arguments += ["--local-directory", str(self._folder / f"worker-{number}"), "--name", str(number)]
         arguments += ["--preload", preload] if preload else []
-        env = {"PILLION_HOST": host} if host else {}
+        env = {**(env or {}), **({"PILLION_HOST": host} if host else {})}
         self.workers.append(self._start(f"worker-{number}", "distributed.cli.dask_worker", *arguments, env=env))
         return number
 

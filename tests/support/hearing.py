@@ -4,7 +4,8 @@ Everything else (decoding, windows, checkpoints, the worker, the queue) is the r
 ``PILLION_TEST_LOG`` names a folder, in which ``heard`` gets a line for each window that is begun, and
 ``PILLION_TEST_DEATHS`` says at which of these, counted over all processes, the worker dies: ``2 4``, or ``3+`` for
 every one from the third on. Run as a program, it works the queue of the library it is given, or with the address of a
-server and a file with a token what that lends, until it is stopped.
+server and a file with a token what that lends, until it is stopped. As a preload of a Dask worker it becomes what jobs
+run there.
 """
 
 from __future__ import annotations
@@ -102,6 +103,11 @@ def execute(task: ExecutionTask) -> Execution:
     """The worker's target."""
     stand_in()
     return real.execute(task)
+
+
+def dask_setup(_worker: object) -> None:
+    """Called by a Dask worker that was started with ``--preload`` of this module."""
+    work.TARGET = TARGET
 
 
 if __name__ == "__main__":

@@ -67,7 +67,7 @@ class Served:
         finally:
             connection.close()
 
-    def get(self, path: str, **headers: str) -> Any:
+    def get(self, path: str, **headers: Any) -> Any:
         """The JSON at an address that must answer with 200."""
         answer = self.ask(path, **headers)
         assert answer.status == 200, answer.body

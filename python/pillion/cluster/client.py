@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import logging
 import re
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from contextlib import suppress
 from typing import Any
 
@@ -170,6 +170,19 @@ class Cluster:
     def forget(self, where: str, names: Sequence[str]) -> None:
         """Files that a worker need not keep."""
         self._asked(lambda client: client.run(worker.forget, list(names), workers=[where]))
+
+    def given(self, keys: Collection[str]) -> Mapping[str, Sequence[str]]:
+        """Workers -> which of these batches they have."""
+        found = self._asked(lambda client: dict(client.processing()))
+        return {where: mine for where, had in found.items() if (mine := [key for key in had if key in keys])}
+
+    def kept(self, where: str, batches: Sequence[str]) -> object:
+        """What has come further of these batches on a worker: Progress as bytes."""
+        return self._asked(lambda client: client.run(worker.kept, list(batches), workers=[where])).get(where)
+
+    def bind(self, key: str, where: str) -> None:
+        """Let no other worker begin a batch that this one has begun: not if it dies, either."""
+        self._asked(lambda client: client.sync(client.scheduler.set_restrictions, worker={key: [where]}))
 
     def stop(self, batch: str, numbers: Sequence[int]) -> None:
         """Stop these items of a batch, wherever it runs."""

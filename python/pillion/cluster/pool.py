@@ -18,6 +18,7 @@ from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
 from contextlib import suppress
 from dataclasses import dataclass, field
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -36,10 +37,12 @@ from pillion.cluster.protocol import (
     Hands,
     Item,
     Order,
+    Progress,
     packed,
     unpacked,
 )
 from pillion.errors import ErrorClass, ItemError, is_full
+from pillion.kinds import registry
 from pillion.kinds.execute import Execution, ExecutionTask
 from pillion.model import NEVER_SAMPLED, Allowance
 from pillion.pool.child import Codec, WireError
@@ -48,6 +51,7 @@ from pillion.pool.sandbox import Policy
 from pillion.queue.work import TARGET, named_paths
 from pillion.settings.config import Config
 from pillion.store import staged_path
+from pillion.store.base import PRIVATE
 
 _logger = logging.getLogger(__name__)
 
@@ -58,6 +62,17 @@ _UNABLE_S = 60.0
 
 _MOST_MOVES = 5
 """So often an item is given to the cluster anew before it goes back to the queue."""
+
+_MOST_DEATHS = 3
+"""So many Dask workers may die under an item that goes on from its checkpoint: as many as Dask allows any other."""
+
+_DIED = "The Dask workers that ran it ended, one after the other."
+
+_CARRY_S = 5.0
+"""How often it is looked whether long items have come further."""
+
+_CHECKPOINT = ".checkpoint"
+"""Among what an item reads; no kind has such a name."""
 
 _THREADS = 4
 
@@ -70,6 +85,22 @@ class _Item:
     allowed: Allowance
     future: Future[Any]
     moves: int = 0
+    deaths: int = 0
+
+    @property
+    def keeps(self) -> int:
+        """Bytes of its checkpoint that go from machine to machine, at most."""
+        spec = registry.specs().get(self.task.kind) if self.task.checkpoint else None
+        return spec.limits.carried_bytes if spec else 0
+
+    def checkpoint(self) -> Path | None:
+        """What an earlier try has made so far."""
+        path = self.task.checkpoint
+        if path is None or not self.keeps:
+            return None
+        with suppress(OSError):
+            return path if 0 < path.stat().st_size <= self.keeps else None
+        return None
 
 
 @dataclass(slots=True, eq=False)
@@ -86,6 +117,18 @@ class _Batch:
     placed: Placed | None = None
     only: frozenset[str] = frozenset()
     """The workers that may run it; empty: all."""
+    bound: bool = False
+    """Its worker has made a part of it that is here: if that worker dies, others go on from there."""
+
+    @property
+    def key(self) -> str:
+        """Its name, as Dask knows it."""
+        return f"pillion-{self.name}"
+
+    @property
+    def keeps(self) -> bool:
+        """Whether items have checkpoints that go from machine to machine."""
+        return any(item.keeps for item in self.items)
 
 
 class ClusterPool:
@@ -120,6 +163,8 @@ class ClusterPool:
         self._empty_since: float | None = None
         self._failure: ClusterAwayError | None = None
         self._closing = threading.Event()
+        self._carrying = threading.Lock()
+        self._carries_at = 0.0
         self._threads = ThreadPoolExecutor(_THREADS, thread_name_prefix="pillion-cluster")
         try:
             cluster.connect()
@@ -194,6 +239,10 @@ class ClusterPool:
                 self._see(self._cluster.workers())
             except ClusterAwayError as error:
                 self._went_away(error)
+                continue
+            if time.monotonic() >= self._carries_at and self._carrying.acquire(blocking=False):
+                self._carries_at = time.monotonic() + _CARRY_S
+                self._later(self._carry)
 
     def _went_away(self, error: ClusterAwayError) -> None:
         now = time.monotonic()
@@ -226,7 +275,21 @@ class ClusterPool:
             stuck = [batch for batch in self._batches.values() if batch.only and not batch.only & set(workers)]
         for batch in stuck:
             if self._forget(batch):
-                self._place(self._anew(batch, batch.items))
+                self._begin_again(batch)
+
+    def _begin_again(self, batch: _Batch) -> None:
+        """The workers that might run it are gone: others go on from what it has made by then."""
+        if batch.bound:
+            # If Dask had given it to another by then, that one has begun too early.
+            self._later(self._stop_items, batch.name, range(len(batch.items)))
+            for item in batch.items:
+                item.deaths += 1
+        left = [item for item in batch.items if item.deaths <= _MOST_DEATHS]
+        for item in batch.items:
+            if item not in left:
+                settle(item.future, ItemError(ErrorClass.CRASH, _DIED))
+        if left:
+            self._place(self._anew(batch, left))
 
     def _give_back_all(self) -> None:
         with self._lock:
@@ -239,11 +302,11 @@ class ClusterPool:
     # placing ----------------------------------------------------------------------------------------------------------
 
     def _place(self, batch: _Batch) -> None:
-        if batch.brings or any(item.task.texts for item in batch.items):
+        if batch.brings or any(item.task.texts or item.checkpoint() for item in batch.items):
             # Files are read for it.
             self._later(self._place_with_files, batch)
         else:
-            self._submit(batch, [Item(allowed=item.allowed) for item in batch.items])
+            self._submit(batch, [_with_files(item, {}) for item in batch.items])
 
     def _place_with_files(self, batch: _Batch) -> None:
         """Give it to the cluster with the files that it reads, in as many batches as their bytes need."""
@@ -253,7 +316,7 @@ class ClusterPool:
             if item.future.cancelled():
                 continue
             try:
-                needed, size = self._needed(item.task, brings=batch.brings)
+                needed, size = self._needed(item, brings=batch.brings)
             except ItemError as error:
                 settle(item.future, error)
                 continue
@@ -269,12 +332,14 @@ class ClusterPool:
         if together:
             self._submit(self._anew(batch, [one for one, _ in together]), [with_ for _, with_ in together])
 
-    def _needed(self, task: ExecutionTask, *, brings: bool) -> tuple[dict[str, tuple[Path, str]], int]:
+    def _needed(self, item: _Item, *, brings: bool) -> tuple[dict[str, tuple[Path, str]], int]:
         """Name of what it reads ("" is its source) -> its file here; and their bytes. Raises ItemError."""
-        needed: dict[str, tuple[Path, str]] = {str(kind): (path, "") for kind, path in task.texts.items()}
+        needed: dict[str, tuple[Path, str]] = {str(kind): (path, "") for kind, path in item.task.texts.items()}
         if brings:
-            source = _source(task)
+            source = _source(item.task)
             needed[""] = (source, source.suffix)
+        if (checkpoint := item.checkpoint()) is not None:
+            needed[_CHECKPOINT] = (checkpoint, "")
         try:
             return needed, sum(path.stat().st_size for path, _ in needed.values())
         except OSError as error:
@@ -334,13 +399,17 @@ class ClusterPool:
         limited = len(able) < len(self._workers)
         batch.only = frozenset(able) if limited else frozenset()
         on = [batch.on] if batch.on in able and batch.brings else None
+        others = on is not None and not batch.keeps
+        if on and not others:
+            # Another, to which Dask gave it when this one dies, would begin from the checkpoint of now.
+            batch.only = frozenset(on)
         with self._lock:
             self._batches[batch.name] = batch
         try:
             if self._closing.is_set() or self._away_since is not None:
                 raise ClusterAwayError("It is away.")
             placed = self._cluster.submit(
-                f"pillion-{batch.name}", packed(order), on or (able if limited else None), bool(on), int(batch.turn)
+                batch.key, packed(order), on or (able if limited else None), others, int(batch.turn)
             )
             batch.placed = placed
             self._cluster.when_done(placed, lambda: self._later(self._take, batch))
@@ -375,6 +444,62 @@ class ClusterPool:
         with suppress(ClusterAwayError):
             self._cluster.stop(name, numbers)
 
+    # checkpoints ------------------------------------------------------------------------------------------------------
+
+    def _carry(self) -> None:
+        """Fetch what long items have made so far. What fails, the next time will do."""
+        try:
+            with self._lock:
+                keeping = {batch.key: batch for batch in self._batches.values() if batch.keeps and batch.placed}
+            for where, keys in self._cluster.given(keeping).items() if keeping else ():
+                self._carry_from(where, {keeping[key].name: keeping[key] for key in keys})
+        except ClusterAwayError as error:
+            _logger.info("checkpoints are not fetched: %s", error)
+        finally:
+            self._carrying.release()
+
+    def _carry_from(self, where: str, batches: Mapping[str, _Batch]) -> None:
+        try:
+            progress = unpacked(self._cluster.kept(where, list(batches)), Progress)
+        except (ClusterAwayError, ValueError) as error:
+            _logger.info("checkpoints are not fetched from %s: %s", where, error)
+            return
+        for one in progress.kept:
+            batch = batches.get(one.batch)
+            if batch is not None and one.number < len(batch.items):
+                self._bind(batch, where)
+                self._keep(batch.items[one.number], one.file, where, partial(self._has, batch))
+
+    def _bind(self, batch: _Batch, where: str) -> None:
+        """From now on no other worker begins it, in particular not from where it was when it was placed."""
+        if not batch.bound:
+            with suppress(ClusterAwayError):
+                self._cluster.bind(batch.key, where)
+            batch.only = frozenset([where])
+            batch.bound = True
+
+    def _has(self, batch: _Batch) -> bool:
+        return self._batches.get(batch.name) is batch
+
+    def _keep(self, item: _Item, file: File, where: str, counts: Callable[[], bool]) -> None:
+        """Put what an item has made so far to its place, if that still counts when it is here."""
+        path = item.task.checkpoint
+        is_whole = file.data is None or len(file.data) == file.size
+        if path is None or not is_whole or not 0 < file.size <= item.keeps:
+            _logger.warning("the Dask worker %s sent what is no checkpoint", where)
+            return
+        part = staged_path(os.fsdecode(item.task.staging), f"checkpoint.part-{secrets.token_hex(4)}")
+        try:
+            self._write(part, file, where)
+            path.parent.mkdir(mode=PRIVATE, exist_ok=True)
+            with self._lock:
+                if counts():
+                    os.replace(part, path)
+        except (ClusterAwayError, OSError) as error:
+            _logger.info("a checkpoint is not kept: %s", error)
+        finally:
+            part.unlink(missing_ok=True)
+
     # results ----------------------------------------------------------------------------------------------------------
 
     def _take(self, batch: _Batch) -> None:
@@ -408,8 +533,7 @@ class ClusterPool:
     def _after_deaths(self, batch: _Batch) -> None:
         """Machines died under it, one after the other: one by one, the item at fault shows."""
         if len(batch.items) == 1:
-            message = "The Dask workers that ran it ended, one after the other."
-            self._settle_all(batch, ItemError(ErrorClass.CRASH, message))
+            self._settle_all(batch, ItemError(ErrorClass.CRASH, _DIED))
             return
         for item in batch.items:
             self._place(self._anew(batch, [item]))
@@ -423,6 +547,8 @@ class ClusterPool:
         elsewhere: list[_Item] = []
         why = ""
         for item, ended in zip(batch.items, answer.ended, strict=True):
+            if ended.kept is not None:
+                self._keep(item, ended.kept, answer.address, lambda: True)
             if ended.how == "result":
                 self._settle(item, self._made(item, ended, answer.address))
             elif ended.how == "error":
@@ -536,8 +662,14 @@ def on_dask(
 
 
 def _with_files(item: _Item, files: Mapping[str, Brought]) -> Item:
-    texts = {kind: file for kind, file in files.items() if kind}
-    return Item(allowed=item.allowed, source=files.get(""), texts=texts)
+    texts = {kind: file for kind, file in files.items() if kind in item.task.texts}
+    return Item(
+        allowed=item.allowed,
+        source=files.get(""),
+        texts=texts,
+        keeps=item.keeps,
+        checkpoint=files.get(_CHECKPOINT),
+    )
 
 
 def _source(task: ExecutionTask) -> Path:

@@ -14,7 +14,7 @@ from pillion.errors import ErrorClass
 from pillion.kinds.execute import Checksum
 from pillion.model import Allowance
 
-PROTOCOL = f"cluster 1/{__version__}"
+PROTOCOL = f"cluster 2/{__version__}"
 """Both sides must be of one version: a recipe names what was made with it by the version of the generator only."""
 
 INLINE_BYTES = 8 << 20
@@ -39,11 +39,16 @@ class Brought(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class Item(msgspec.Struct, frozen=True, kw_only=True):
-    """What goes with one task. ``source``: None where the worker has to see it; ``texts``: kind -> sidecar."""
+    """What goes with one task. ``source``: None where the worker has to see it; ``texts``: kind -> sidecar.
+
+    ``keeps``: how many bytes of its checkpoint go back, at most; 0: none. ``checkpoint``: what an earlier try has made.
+    """
 
     allowed: Allowance
     source: Brought | None = None
     texts: dict[str, Brought] = {}
+    keeps: int = 0
+    checkpoint: Brought | None = None
 
 
 class Hands(msgspec.Struct, frozen=True, kw_only=True):
@@ -76,9 +81,9 @@ class Order(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class File(msgspec.Struct, frozen=True, kw_only=True):
-    """A sidecar that was made: its bytes, or the name under which they are fetched."""
+    """What was made: its bytes, or the name under which they are fetched. ``variant``: of a sidecar."""
 
-    variant: str
+    variant: str = ""
     size: Annotated[int, msgspec.Meta(ge=0)]
     data: bytes | None = None
     name: Name | None = None
@@ -89,7 +94,7 @@ class Ended(msgspec.Struct, frozen=True, kw_only=True):
 
     ``result``: packed by the codec, with its ``files``. ``error``: it ended its child. ``aside``: others wait for it;
     it ran ``seconds`` and ``computed``. ``unseen``: its source has to be brought. ``unable``: why this machine cannot
-    do it, another may.
+    do it, another may. ``kept``: the checkpoint of one that is not made, if that has not gone back as it is.
     """
 
     how: Literal["result", "error", "aside", "unseen", "unable", "stopped"]
@@ -101,6 +106,21 @@ class Ended(msgspec.Struct, frozen=True, kw_only=True):
     exit_status: str = ""
     seconds: Annotated[float, msgspec.Meta(ge=0, le=1e9)] = 0.0
     computed: bool = False
+    kept: File | None = None
+
+
+class Kept(msgspec.Struct, frozen=True, kw_only=True):
+    """The checkpoint of an item that runs; ``number``: which of its batch."""
+
+    batch: str
+    number: Annotated[int, msgspec.Meta(ge=0)]
+    file: File
+
+
+class Progress(msgspec.Struct, frozen=True, kw_only=True):
+    """What has come further since this was last asked."""
+
+    kept: tuple[Kept, ...]
 
 
 class Answer(msgspec.Struct, frozen=True, kw_only=True):

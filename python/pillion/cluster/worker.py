@@ -18,10 +18,12 @@ import tempfile
 import threading
 from collections.abc import Iterator, Mapping, Sequence
 from concurrent.futures import CancelledError, Future
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
+
+import msgspec
 
 from pillion import _core
 from pillion.cluster.protocol import (
@@ -34,7 +36,9 @@ from pillion.cluster.protocol import (
     File,
     Hands,
     Item,
+    Kept,
     Order,
+    Progress,
     packed,
     unpacked,
 )
@@ -47,10 +51,11 @@ from pillion.pool.child import Codec, WireError
 from pillion.pool.pool import SetAside, Turn, WorkerPool
 from pillion.pool.sandbox import Mode, Policy
 from pillion.queue import work
+from pillion.queue.checkpoints import FOLDER, Checkpoint, Checkpoints
 from pillion.queue.claims import Claims
 from pillion.queue.estimate import lane_workers
 from pillion.store import LocalStore, staged_path
-from pillion.store.base import FILE
+from pillion.store.base import FILE, PRIVATE
 
 _IDLE_S = 60.0
 """Children without a batch are kept for so long: others use this machine, too."""
@@ -84,6 +89,11 @@ def forget(names: Sequence[str]) -> None:
         _here().path_of(name).unlink(missing_ok=True)
 
 
+def kept(batches: Sequence[str]) -> bytes:
+    """What has come further of the batches that are here, since this was last asked."""
+    return packed(_here().kept(batches))
+
+
 def stop(batch: str, numbers: Sequence[int]) -> None:
     """Stop these items of a batch, if they are here."""
     _here().stop(batch, numbers)
@@ -100,8 +110,19 @@ class _Team:
     store: LocalStore
     owner: str
     policy: Policy
+    checkpoints: Checkpoints
     busy: int = 0
     ends: threading.Timer | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class _Run:
+    """A batch that runs. ``futures``: of all its items; ``kept``: item -> what of its checkpoint has gone back."""
+
+    order: Order
+    team: _Team
+    futures: Sequence[Future[Any]]
+    kept: dict[int, Checkpoint]
 
 
 class Machine:
@@ -114,9 +135,10 @@ class Machine:
         self._files = folder / "files"
         self._files.mkdir(mode=0o700, parents=True)
         self._teams: dict[Hands, _Team] = {}
-        self._running: dict[str, list[Future[Any]]] = {}
+        self._running: dict[str, _Run] = {}
         self._codec = Codec(work.TARGET)
         self._lock = threading.Lock()
+        self._giving = threading.Lock()
 
     def path_of(self, name: str) -> Path:
         """The file with this name. Raises ValueError for one that is no random number."""
@@ -183,7 +205,21 @@ class Machine:
         except ItemError as error:
             return _failed(error)
         staging = team.store.new_staging_path(team.owner)
-        return replace(task, sources=sources, texts=texts, staging=os.fsencode(staging), checkpoint=None)
+        checkpoint = self._checkpoint(item, team, brought)
+        return replace(task, sources=sources, texts=texts, staging=os.fsencode(staging), checkpoint=checkpoint)
+
+    def _checkpoint(self, item: Item, team: _Team, brought: list[Path]) -> Path | None:
+        """Where an item keeps what it has made so far; what an earlier try has, is there."""
+        if not item.keeps:
+            return None
+        path = team.checkpoints.folder / f"{secrets.token_hex(16)}.json"
+        if item.checkpoint is not None:
+            # One that was sent ahead to a process that has ended since counts as none, as one that is damaged does.
+            with suppress(FileNotFoundError, ItemError):
+                taken = self._taken(item.checkpoint, brought)
+                path.parent.mkdir(mode=PRIVATE, exist_ok=True)
+                os.rename(taken, path)
+        return path
 
     def _taken(self, file: Brought, brought: list[Path]) -> Path:
         """The bytes that came, as a file. Raises FileNotFoundError, ItemError where they are others than were sent."""
@@ -203,24 +239,30 @@ class Machine:
 
     def _worked(self, order: Order, team: _Team, mine: Mapping[int, ExecutionTask]) -> dict[int, Ended]:
         items = [(task, order.items[number].allowed) for number, task in mine.items()]
+        kept = {number: team.checkpoints.at(task.checkpoint) for number, task in mine.items() if task.checkpoint}
         futures = team.pool.submit_batch(order.lane, items, alone=order.alone, turn=Turn(order.turn))
         by_number: list[Future[Any]] = [Future() for _ in order.items]
         for number, future in zip(mine, futures, strict=True):
             by_number[number] = future
-        self._running[order.batch] = by_number
+        run = self._running[order.batch] = _Run(order, team, by_number, kept)
         claims = Claims(team.store, team.owner, lambda: team.policy)
         left = [INLINE_BYTES]
         try:
-            return {
-                number: self._one(claims, team, task, future, left)
-                for (number, task), future in zip(mine.items(), futures, strict=True)
-            }
+            return {number: self._one(claims, run, number, task, left) for number, task in mine.items()}
         finally:
             self._running.pop(order.batch, None)
             for task in mine.values():
                 team.store.discard(os.fsdecode(task.staging), task.variants)
+            for checkpoint in kept.values():
+                team.checkpoints.drop(checkpoint)
 
-    def _one(
+    def _one(self, claims: Claims, run: _Run, number: int, task: ExecutionTask, left: list[int]) -> Ended:
+        ended = self._outcome(claims, run.team, task, run.futures[number], left)
+        if ended.how == "result":
+            return ended
+        return msgspec.structs.replace(ended, kept=self._kept(run, number, left))
+
+    def _outcome(
         self, claims: Claims, team: _Team, task: ExecutionTask, future: Future[Execution], left: list[int]
     ) -> Ended:
         try:
@@ -259,9 +301,51 @@ class Machine:
         left[0] -= size
         return File(variant=variant, size=size, data=data)
 
+    def kept(self, batches: Sequence[str]) -> Progress:
+        """See :func:`kept`."""
+        found: list[Kept] = []
+        left = [INLINE_BYTES]
+        for batch in batches:
+            run = self._running.get(batch)
+            if run is None:
+                continue
+            for number in list(run.kept):
+                file = self._kept(run, number, left)
+                if file is not None:
+                    found.append(Kept(batch=batch, number=number, file=file))
+        return Progress(kept=tuple(found))
+
+    def _kept(self, run: _Run, number: int, left: list[int]) -> File | None:
+        """The checkpoint of an item, if it came further since it last went back."""
+        checkpoints = run.team.checkpoints
+        with self._giving:
+            known = run.kept.get(number)
+            if known is None or not checkpoints.came_further(known):
+                return None
+            now = checkpoints.at(known.path)
+            try:
+                size = os.lstat(known.path).st_size
+                if size > run.order.items[number].keeps:
+                    return None
+                with open(_opened(known.path, size), "rb") as file:
+                    data = file.read(size)
+                if size > left[0]:
+                    name = secrets.token_hex(16)
+                    self.path_of(name).write_bytes(data)
+                    kept = File(size=size, name=name)
+                else:
+                    left[0] -= size
+                    kept = File(size=size, data=data)
+            except OSError:
+                # It is being replaced, or there is no room for it: the next time will do.
+                return None
+            run.kept[number] = now
+            return kept
+
     def stop(self, batch: str, numbers: Sequence[int]) -> None:
         """See :func:`stop`."""
-        futures = self._running.get(batch, ())
+        run = self._running.get(batch)
+        futures = run.futures if run else ()
         chosen = [futures[number] for number in numbers if number < len(futures)]
         with self._lock:
             for team in self._teams.values():
@@ -307,7 +391,7 @@ class Machine:
             memory_budget=order.hands.memory_budget,
             lane_workers=lane_workers(self._threads, dict(order.hands.concurrency)),
         )
-        return _Team(pool, store, owner, policy)
+        return _Team(pool, store, owner, policy, Checkpoints(store.staging / FOLDER))
 
     def _policy(self, order: Order, store: LocalStore, owner: str) -> Policy:
         beside = [*(here for _, here in _roots(order)), *order.hands.beside]

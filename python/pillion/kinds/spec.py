@@ -63,6 +63,11 @@ class Limits:
     checkpoints: bool = False
     carried_mib: float = 0
 
+    @property
+    def carried_bytes(self) -> int:
+        """``carried_mib`` in bytes."""
+        return int(self.carried_mib * MIB)
+
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class FirstGuess:

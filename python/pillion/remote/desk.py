@@ -487,7 +487,7 @@ def _carries(planned: Planned[PlannedJob]) -> bool:
 
 
 def _most_kept(planned: Planned[PlannedJob]) -> int:
-    return int(registry.spec(planned.job.job.kind).limits.carried_mib * MIB)
+    return registry.spec(planned.job.job.kind).limits.carried_bytes
 
 
 def _kept(planned: Planned[PlannedJob]) -> bytes | None:
