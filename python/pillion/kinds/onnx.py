@@ -7,15 +7,15 @@ from typing import Any
 from pillion import machine
 
 
-def session(path: str) -> Any:
-    """A graph that is ready to run, on the threads that this process may use.
+def session(path: str, *, threads: int | None = None) -> Any:
+    """A graph that is ready to run, on the threads that this process may use, or so many.
 
     Raises what onnxruntime raises for a file that is no graph, ImportError where onnxruntime is missing.
     """
     import onnxruntime
 
     options = onnxruntime.SessionOptions()
-    options.intra_op_num_threads = machine.threads_available()
+    options.intra_op_num_threads = threads or machine.threads_available()
     # Threads that wait for work would spin, and so take the cores from other workers.
     options.add_session_config_entry("session.intra_op.allow_spinning", "0")
     # An arena keeps what the largest picture took.

@@ -16,12 +16,14 @@ import itertools
 import logging
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
+from functools import partial
 from typing import TYPE_CHECKING, Any
 
 from pillion.errors import ErrorClass, ItemError
 from pillion.kinds import onnx
 from pillion.kinds.ocr import models
 from pillion.kinds.ocr.result import Box
+from pillion.machine import spread
 
 if TYPE_CHECKING:
     import numpy as np
@@ -53,8 +55,11 @@ _HIGH = 48
 """The height, in pixels, at which the recogniser reads a line."""
 _MIN_RATIO = 2.0
 """Shorter lines are padded to it, in heights: prices and dates are short, and a receipt's time is that of its area."""
-_BATCH_RATIO = 60.0
-"""Longest line, and lines at a time, in heights: each takes 450 kB in the answer of the recogniser."""
+"""The longest line, in heights: each takes 450 kB in the answer of the recogniser."""
+_BATCH_RATIO = 12.0
+"""Lines at a time, in heights. More of them take no less time each, but memory that the system has to clear."""
+_MAX_THREADS = 4
+"""That read lines: each more takes some 50 MB."""
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -137,14 +142,14 @@ class _Settings(dict[str, Any]):
         return self[name]
 
 
-def _settings(path: str, **more: Any) -> _Settings:
+def _settings(**more: Any) -> _Settings:
     from rapidocr import EngineType
 
     logging.getLogger("rapidocr").setLevel(logging.CRITICAL)
     from rapidocr.utils.log import logger
 
     logger.setLevel(logging.CRITICAL)
-    return _Settings(engine_type=EngineType.ONNXRUNTIME, session=onnx.session(path), **more)
+    return _Settings(engine_type=EngineType.ONNXRUNTIME, **more)
 
 
 def _detector(path: str) -> Any:
@@ -152,7 +157,7 @@ def _detector(path: str) -> Any:
 
     half = np.full(3, 0.5, np.float32)
     settings = _settings(
-        path,
+        session=onnx.session(path),
         limit_type="max",
         limit_side_len=1 << 20,
         mean=half,
@@ -172,7 +177,8 @@ def _recogniser(path: str) -> Any:
     from rapidocr.ch_ppocr_rec import TextRecognizer
 
     settings = _settings(
-        path,
+        # Each batch runs on one thread, and several beside each other: threads in a batch wait for each other.
+        session=onnx.session(path, threads=1),
         lang_type=LangRec.CH,
         font_path=None,
         rec_keys_path=None,
@@ -216,17 +222,23 @@ class PpOcr:
         return texts
 
     def _recognise(self, bgr: NDArray[np.uint8], regions: Sequence[Region]) -> list[RegionText]:
+        batches = list(_batches(regions))
+        tasks = (partial(self._read, bgr, [regions[number] for number in batch]) for batch in batches)
+        texts: dict[int, RegionText] = {}
+        for batch, read in zip(batches, spread(tasks, _MAX_THREADS), strict=True):
+            texts.update(zip(batch, read, strict=True))
+        return [texts[number] for number in range(len(regions))]
+
+    def _read(self, bgr: NDArray[np.uint8], regions: Sequence[Region]) -> list[RegionText]:
         from rapidocr.ch_ppocr_rec import TextRecInput
 
-        texts: dict[int, RegionText] = {}
-        for batch in _batches(regions):
-            crops = [_crop(bgr, regions[number]) for number in batch]
-            found = self._recogniser(TextRecInput(img=crops, return_word_box=True))
-            for number, text, marks in zip(batch, found.txts, found.word_results, strict=True):
-                region = regions[number]
-                words = tuple(_words(text, marks))
-                texts[number] = RegionText(region.corners, region.score, _mean(words), words)
-        return [texts[number] for number in range(len(regions))]
+        crops = [_crop(bgr, region) for region in regions]
+        found = self._recogniser(TextRecInput(img=crops, return_word_box=True))
+        said = [tuple(_words(text, marks)) for text, marks in zip(found.txts, found.word_results, strict=True)]
+        return [
+            RegionText(region.corners, region.score, _mean(words), words)
+            for region, words in zip(regions, said, strict=True)
+        ]
 
 
 # geometry -------------------------------------------------------------------------------------------------------------
@@ -260,11 +272,11 @@ def _crop(bgr: NDArray[np.uint8], region: Region) -> NDArray[np.uint8]:
 
 
 def _batches(regions: Sequence[Region]) -> Iterator[list[int]]:
-    """Numbers of regions of about the same length, which are recognised together."""
+    """Numbers of regions of about the same length, which are recognised together; the longest ones first."""
     ratios = [min(_MAX_RATIO, max(_MIN_RATIO, region.sides[0] / max(1.0, region.sides[1]))) for region in regions]
     batch: list[int] = []
-    for number in sorted(range(len(regions)), key=lambda number: (ratios[number], number)):
-        if batch and ratios[number] * (len(batch) + 1) > _BATCH_RATIO:
+    for number in sorted(range(len(regions)), key=lambda number: (-ratios[number], number)):
+        if batch and ratios[batch[0]] * (len(batch) + 1) > _BATCH_RATIO:
             yield batch
             batch = []
         batch.append(number)
