@@ -119,24 +119,6 @@ def known(text: str, left: float, right: float, confidence: float = 96.0, top: f
     return OcrWord(text=text, confidence=confidence, box=(left, top + 4, right, top + 18), uncertain=False)
 
 
-def test_what_is_known_surely_is_not_read_again() -> None:
-    regions = [region(0, 0, 200, 22), region(0, 100, 200, 122), region(300, 0, 360, 22)]
-    words = [known("TOTAL", 100, 190), known("THE", 8, 90), known("4.20", 8, 190, 60, top=100)]
-    the_total, price, beside = photograph.texts_of_known(regions, words)
-    assert the_total is not None
-    assert (the_total.text, round(the_total.confidence, 2)) == ("THE TOTAL", 0.96)
-    assert the_total.words[0].start == pytest.approx(0.04)
-    assert price is None, "it was not sure"
-    assert beside is None, "nothing was there"
-
-
-def test_a_region_that_known_words_fill_in_part_is_read_again() -> None:
-    (of_part,) = photograph.texts_of_known([region(0, 0, 200, 22)], [known("THE", 8, 60)])
-    (of_other_row,) = photograph.texts_of_known([region(0, 0, 200, 22)], [known("THE", 8, 190, top=20)])
-    assert of_part is None
-    assert of_other_row is None
-
-
 class Engine:
     """Finds regions, and reads in each what is given for it."""
 

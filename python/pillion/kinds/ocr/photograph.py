@@ -16,8 +16,9 @@ import math
 from collections.abc import Sequence
 from typing import TYPE_CHECKING, Protocol
 
+from pillion.kinds.ocr.known import respaced, sure_text, words_in
 from pillion.kinds.ocr.page import PictureSource, RecognisedPage
-from pillion.kinds.ocr.ppocr import Region, RegionText, Word, shared, sized, touching, upright_boxes, word_corners
+from pillion.kinds.ocr.ppocr import Region, RegionText, shared, sized, touching, upright_boxes, word_corners
 from pillion.kinds.ocr.result import OcrLine, OcrWord
 
 if TYPE_CHECKING:
@@ -64,7 +65,8 @@ def recognise_photograph(
     """The believable lines of a photograph, in its own pixels. Raises ItemError.
 
     ``known``: words that another engine read in it, level print. Regions that these fill, all of them surely, are not
-    read again. ``small_print``: what :func:`small_print_in` found, where it was asked before.
+    read again.
+    ``small_print``: what :func:`small_print_in` found, where it was asked before.
     """
     texts = believable(_all_texts(source, engine, known, small_print))
     if not texts:
@@ -107,12 +109,14 @@ def _all_texts(
     if not regions:
         return []
     regions = sorted(regions, key=lambda region: region.score, reverse=True)[:_MAX_LINES]
-    read = texts_of_known(regions, known)
+    words = words_in(regions, known)
+    sure = [sure_text(region, said) for region, said in zip(regions, words, strict=True)]
     picture, factor = _large_enough(source, regions)
-    unread = [_scaled(region, factor) for region, text in zip(regions, read, strict=True) if text is None]
-    texts = engine.recognise(picture, unread)
-    texts = [_unscaled(text, factor) for text in [*texts, *_from_close_by(picture, texts, engine)]]
-    return [*filter(None, read), *texts]
+    unread = [number for number, text in enumerate(sure) if text is None]
+    texts = engine.recognise(picture, [_scaled(regions[number], factor) for number in unread])
+    closer = _from_close_by(picture, texts, engine)
+    texts = [respaced(text, words[number]) for number, text in zip(unread, texts, strict=True)]
+    return [*filter(None, sure), *(_unscaled(text, factor) for text in [*texts, *closer])]
 
 
 def _detected(source: PictureSource, engine: PhotographEngine, side: int) -> list[Region]:
@@ -184,50 +188,6 @@ def _scaled(region: Region, factor: NDArray[np.float32]) -> Region:
 def _unscaled(text: RegionText, factor: NDArray[np.float32]) -> RegionText:
     """In the pixels of the source again."""
     return RegionText(text.corners / factor, text.score, text.confidence, text.words)
-
-
-# what is known already ------------------------------------------------------------------------------------------------
-
-_SURE = 95.0
-"""Confidence of another engine's words from which they are not read again. Measured: docs/performance.md."""
-_FILLED = 0.6
-_EDGE = 0.5
-"""A region is filled by words over this share of its length, but for the margin at its ends, in its heights."""
-_LEVEL = 0.35
-"""How far from the middle of a region's height the middle of a word of it is, at most."""
-
-
-def texts_of_known(regions: Sequence[Region], known: Sequence[OcrWord]) -> list[RegionText | None]:
-    """For each region the text that known words make in it; None where they do not fill it or are not sure."""
-    if not known:
-        return [None] * len(regions)
-    boxes = np.array([word.box for word in known], np.float64).reshape(-1, 2, 2)
-    middles, halves = boxes.mean(axis=1), np.diff(boxes, axis=1)[:, 0] / 2
-    return [_text_of_known(region, known, middles, halves) for region in regions]
-
-
-def _text_of_known(
-    region: Region, known: Sequence[OcrWord], middles: NDArray[np.float64], halves: NDArray[np.float64]
-) -> RegionText | None:
-    corner = region.corners[0]
-    along, down = region.corners[1] - corner, region.corners[3] - corner
-    length, height = max(1.0, float(np.linalg.norm(along))), max(1.0, float(np.linalg.norm(down)))
-    at, level = (middles - corner) @ along / length**2, (middles - corner) @ down / height**2
-    half = np.abs(halves @ along) / length**2
-    inside = np.flatnonzero((at > 0) & (at < 1) & (np.abs(level - 0.5) < _LEVEL))
-    order: list[int] = inside[np.argsort(at[inside])].tolist()
-    if not order or any((known[place].confidence or 0.0) < _SURE for place in order):
-        return None
-    spans = [(max(0.0, float(at[n] - half[n])), min(1.0, float(at[n] + half[n]))) for n in order]
-    if spans[-1][1] - spans[0][0] < min(_FILLED, 1.0 - _EDGE * height / length):
-        return None
-    words = tuple(
-        Word(known[n].text, (known[n].confidence or 0.0) / 100, start, end)
-        for n, (start, end) in zip(order, spans, strict=True)
-    )
-    letters = sum(len(word.text) for word in words)
-    sure = sum(word.confidence * len(word.text) for word in words) / max(1, letters)
-    return RegionText(region.corners, region.score, sure, words)
 
 
 # trust ----------------------------------------------------------------------------------------------------------------
