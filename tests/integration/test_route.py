@@ -28,9 +28,9 @@ def tool() -> ModuleType:
 @pytest.mark.parametrize(
     ("story", "files", "moves"),
     [
-        ("photograph", 26, 93),
-        ("search", 8, 44),
-        pytest.param("page", 14, 63, marks=pytest.mark.models),
+        ("photograph", 26, 91),
+        ("search", 8, 42),
+        pytest.param("page", 14, 59, marks=pytest.mark.models),
         ("ready", 9, 16),
         ("request", 14, 36),
     ],

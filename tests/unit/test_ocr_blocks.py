@@ -179,7 +179,7 @@ def test_a_script_that_runs_from_right_to_left_is_read_so() -> None:
     """Labels on the right, values on their left; the words of a line come from right to left, too."""
     labels = [from_right(text, 900, 100 + 40 * n) for n, text in enumerate(("לחם שחור", "חמאה", "ריבה", "סך הכל"))]
     values = [from_right(text, 200, 102 + 40 * n) for n, text in enumerate(("2.10", "1.90", "3.00", "7.00"))]
-    joined, blocks = structured([*labels, *values], SIZE)
+    joined, blocks = structured([*labels, *values], SIZE, to_left=True)
     assert [one.text for one in joined] == ["לחם שחור\t2.10", "חמאה\t1.90", "ריבה\t3.00", "סך הכל\t7.00"]
     assert types(blocks) == ["table"]
 

@@ -40,7 +40,7 @@ def test_ppocr_reads_a_page_of_which_tesseract_is_not_sure(
     )
     monkeypatch.setattr(steps.models, "has_networks", lambda: True)
     monkeypatch.setattr(steps, "_seen", lambda picture, photographs: steps._Seen(None))
-    monkeypatch.setattr(steps.ImageSource, "of", lambda picture, drawn: picture)
+    monkeypatch.setattr(steps.ImageSource, "of", lambda picture: picture)
     monkeypatch.setattr(steps, "recognise_page", lambda *_: RecognisedPage(lines(100, confidence), languages=("eng",)))
     monkeypatch.setattr(steps, "_by_ppocr", lambda picture, sheet, before, small_print: other)
     found = steps._recognise_image(PICTURE, RECOGNISERS, "auto")
@@ -64,7 +64,7 @@ def test_where_the_lines_of_a_slip_are_is_found_while_it_is_read(
 
     monkeypatch.setattr(steps.models, "has_networks", lambda: True)
     monkeypatch.setattr(steps, "_seen", lambda picture, photographs: steps._Seen(None))
-    monkeypatch.setattr(steps.ImageSource, "of", lambda picture, drawn: picture)
+    monkeypatch.setattr(steps.ImageSource, "of", lambda picture: picture)
     monkeypatch.setattr(steps, "recognise_page", lambda *_: RecognisedPage(lines(100, 79.0), languages=("eng",)))
     monkeypatch.setattr(steps, "_small_print_in", lambda picture: regions)
     monkeypatch.setattr(steps, "_by_ppocr", by_ppocr)

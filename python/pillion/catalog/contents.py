@@ -13,7 +13,7 @@ import sqlalchemy as sa
 from pillion.catalog.locations import sources_of
 from pillion.catalog.rebuilding import reconciled_at
 from pillion.catalog.sidecars import note_gone
-from pillion.catalog.statements import IN_LIMIT, INSERTS, chunks, streamed
+from pillion.catalog.statements import IN_LIMIT, INSERTS, STREAMED, chunks
 from pillion.catalog.tables import TAKEN_FOR, contents, entries, facts, failures, jobs, meta, sidecars
 from pillion.model import UNKNOWN, PictureHashes
 
@@ -131,7 +131,8 @@ def unmade(connection: sa.Connection, *, unknown: bool = False) -> Iterator[Unma
     present = sa.exists().where(entries.c.content_uuid == contents.c.content_uuid, entries.c.removed_at.is_(None))
     which = sa.and_(contents.c.mime == UNKNOWN, TAKEN_FOR == UNKNOWN) if unknown else ~has_rows
     query = sa.select(contents.c.content_uuid, TAKEN_FOR, contents.c.size).where(which, present)
-    for some in streamed(connection, query.order_by(contents.c.content_uuid)).partitions(IN_LIMIT):
+    found = connection.execute(query.order_by(contents.c.content_uuid), execution_options=STREAMED)
+    for some in found.partitions(IN_LIMIT):
         sources = sources_of(connection, [row[0] for row in some])
         for uuid, mime, size in some:
             paths = [path for path, _, _ in sources.get(uuid, ())]

@@ -10,7 +10,7 @@ import sqlalchemy as sa
 
 from pillion.catalog.queueing import SOURCE_CLASSES, queue_due
 from pillion.catalog.sidecars import ask_again
-from pillion.catalog.statements import INSERTS, chunks, streamed
+from pillion.catalog.statements import INSERTS, STREAMED, chunks
 from pillion.catalog.tables import KEPT, OFFLINE, entries, failures, is_due, jobs, locations, sidecars
 from pillion.errors import ErrorClass
 from pillion.job import JobState, Urgency
@@ -142,7 +142,8 @@ def list_failures(
     queries = [query]
     if content_uuids is not None:
         queries = [query.where(table.content_uuid.in_(some)) for some in chunks(sorted(content_uuids))]
-    for row in itertools.chain.from_iterable(streamed(connection, query) for query in queries):
+    found = (connection.execute(query, execution_options=STREAMED) for query in queries)
+    for row in itertools.chain.from_iterable(found):
         values = dict(row._mapping)
         values["kind"] = SidecarKind(values["kind"])
         values["error_class"] = ErrorClass(values["error_class"])

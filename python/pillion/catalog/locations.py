@@ -13,7 +13,7 @@ import sqlalchemy as sa
 
 from pillion.catalog.events import append_events
 from pillion.catalog.facts import gone_among, held_at, held_in, record_contents, redate
-from pillion.catalog.statements import INSERTS, ForRows, chunks, streamed
+from pillion.catalog.statements import INSERTS, STREAMED, ForRows, chunks
 from pillion.catalog.tables import (
     IDENTITY,
     NAMES,
@@ -231,7 +231,7 @@ def known_entries(connection: sa.Connection, location_id: int, prefix: bytes = b
     query = _known(location_id)
     if prefix:
         query = query.where(entries.c.path >= prefix, entries.c.path < prefix[:-1] + b"0")
-    return _by_path(streamed(connection, query))
+    return _by_path(connection.execute(query, execution_options=STREAMED))
 
 
 def known_parts(connection: sa.Connection, location_id: int, parts: Sequence[bytes]) -> dict[bytes, KnownEntry]:

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from functools import partial
 from typing import Any
 
 import msgspec
@@ -13,7 +12,7 @@ import sqlalchemy as sa
 from pillion.catalog.events import events_after, newest_event
 from pillion.catalog.rebuilding import this_device
 from pillion.catalog.sidecars import UNKNOWN_RECIPES
-from pillion.catalog.statements import INSERTS, Updates, change_rows, chunks, streamed
+from pillion.catalog.statements import INSERTS, STREAMED, Updates, change_rows, chunks
 from pillion.catalog.tables import (
     DUE,
     INVENTORY,
@@ -195,15 +194,15 @@ def _in_buckets(
 ) -> Iterator[Sequence[Any]]:
     """The rows of ``query``, whose first column starts with the bucket, in order of the buckets."""
     if buckets is None:
-        yield from streamed(connection, query)
+        yield from connection.execute(query, execution_options=STREAMED)
         return
     chosen = set(buckets)
     here = sa.and_(table.c.content_uuid >= sa.bindparam("low"), table.c.content_uuid < sa.bindparam("high"))
     ranged = query.where(here)
     for low, high in _ranges(chosen):
         bounds = {"low": low, "high": high + "g"}
-        read = partial(streamed, connection) if low < high else connection.execute
-        for row in read(ranged, bounds):
+        options = STREAMED if low < high else {}
+        for row in connection.execute(ranged, bounds, execution_options=options):
             if row[0][:BUCKET] in chosen:
                 yield row
 

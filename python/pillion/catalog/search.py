@@ -11,7 +11,7 @@ import sqlalchemy as sa
 
 from pillion import _core
 from pillion.catalog.events import events_after, newest_event
-from pillion.catalog.statements import chunks, streamed
+from pillion.catalog.statements import STREAMED, chunks
 from pillion.catalog.tables import NAMES, ROOT, TAKEN_FOR, contents, entries, events, locations, meta, sidecars
 from pillion.events import Failed, Ready
 from pillion.model import SidecarKind, SidecarStatus
@@ -133,7 +133,7 @@ def named_contents(connection: sa.Connection) -> Iterator[Named]:
     )
     last: tuple[str, str] | None = None
     paths: list[tuple[bytes, bytes]] = []
-    for uuid, mime, root, path in streamed(connection, query):
+    for uuid, mime, root, path in connection.execute(query, execution_options=STREAMED):
         if last is not None and last[0] != uuid:
             yield Named(content_uuid=last[0], mime=last[1], paths=paths)
             paths = []

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 
 import sqlalchemy as sa
 
-from pillion.catalog.statements import chunks, streamed
+from pillion.catalog.statements import STREAMED, chunks
 from pillion.catalog.tables import DUE, INVENTORY, KEPT, TAKEN_FOR, contents, jobs, sidecars
 from pillion.errors import ErrorClass
 from pillion.job import JobState
@@ -85,7 +85,7 @@ def list_sidecars(
     if error_class is not None:
         query = query.where(sidecars.c.error_class == error_class)
     if content_uuids is None:
-        yield from map(_row, streamed(connection, query))
+        yield from map(_row, connection.execute(query, execution_options=STREAMED))
         return
     for some in chunks(sorted(content_uuids)):
         yield from map(_row, connection.execute(query.where(sidecars.c.content_uuid.in_(some))))

@@ -31,18 +31,12 @@ def chunks(items: Sequence[T], size: int = IN_LIMIT) -> Iterator[Sequence[T]]:
         yield items[start : start + size]
 
 
-_ROWS = 1000
-"""Rows of a large result that are in memory at a time."""
+STREAMED = {"stream_results": True, "max_row_buffer": 1000}
+"""Execution options of a query that may have very many rows, of which few are to be in memory at a time.
 
-
-def streamed(connection: sa.Connection, query: sa.Select[Any], values: Mapping[str, Any] | None = None) -> Any:
-    """The result of a query that may have very many rows, of which few are in memory at a time.
-
-    SQLite does so for every query. PostgreSQL sends all rows at once unless a cursor of the server is asked, which
-    takes some messages more; it ends with the transaction.
-    """
-    options = {"stream_results": True, "max_row_buffer": _ROWS}
-    return connection.execute(query, dict(values or {}), execution_options=options)
+SQLite does so for every query. PostgreSQL sends all rows at once unless a cursor of the server is asked, which takes
+some messages more; it ends with the transaction.
+"""
 
 
 class ForRows(dict[str, str]):

@@ -343,13 +343,15 @@ class Indexer:
         """Totals are for whole Locations, so a run over a part of one leaves them to the next full run."""
         if found.prefix or found.parts is not None:
             return
-        with self._database.read() as connection:
-            there = catalog_locations.has_folders(connection, location.id)
-        if there and not changes.any:
+        if not changes.any and self._has_totals(location):
             return
         totals = aggregate((file[0], file[1]) for file in found.files)
         with self._database.write() as connection:
             catalog_locations.replace_folders(connection, location.id, totals)
+
+    def _has_totals(self, location: Location) -> bool:
+        with self._database.read() as connection:
+            return catalog_locations.has_folders(connection, location.id)
 
     def _identify(
         self,

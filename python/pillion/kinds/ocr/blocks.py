@@ -95,14 +95,11 @@ class View:
         return width - right, top, width - left, bottom
 
 
-def as_read(
-    lines: Sequence[OcrLine], size: Size, rotation: int = 0, skew: float = 0.0, *, in_order: bool = False
-) -> list[Placed]:
+def as_read(lines: Sequence[OcrLine], view: View, *, in_order: bool = False) -> list[Placed]:
     """Lines with boxes in reading order, each row of cells as one line with tabs.
 
-    ``size``, ``rotation``, ``skew``: of the page, see :class:`View`. ``in_order``: the lines are, but for tables.
+    ``in_order``: they are, but for tables.
     """
-    view = View(size, rotation, skew, mostly_run_left([line.text for line in lines]))
     places = [_placed(line, view) for line in lines]
     rows = in_rows(places) if in_order else ordered(places)
     return [row[0] if len(row) == 1 else _placed(joined(row), view) for row in rows]
@@ -441,16 +438,18 @@ def structured(
     figures: Sequence[Box] = (),
     *,
     skew: float = 0.0,
+    to_left: bool = False,
     in_order: bool = False,
 ) -> tuple[tuple[OcrLine, ...], tuple[Block, ...]]:
     """The lines, with tabs between the cells of tables, and the blocks that they make, in reading order.
 
     ``size``, ``figures``: of the page, in its own unit. ``rotation``: degrees clockwise by which to turn it to read it;
-    ``skew``: degrees by which its lines fall to the right then. ``in_order``: the lines are, but for tables.
+    ``skew``: degrees by which its lines fall to the right then. ``to_left``: most of them run from right to left.
+    ``in_order``: they are, but for tables.
     """
     if not lines or any(line.box is None for line in lines):
         return tuple(lines), ()
-    places = as_read(lines, size, rotation, skew, in_order=in_order)
+    places = as_read(lines, View(size, rotation, skew, to_left), in_order=in_order)
     lines = [place.line for place in places]
     boxes = [place.box for place in places]
     cells = [_cells(place, parts) for place, parts in zip(places, parted(places), strict=True)]
@@ -641,7 +640,8 @@ def ocr_page(
     """A page as it is stored, its lines in blocks. ``down``: its lines run downwards, the first one on the right."""
     # Seen from its left side, columns are lines: they run to the right, the first one at the top.
     seen = (rotation + FROM_THE_LEFT) % 360 if down else rotation
-    lines, blocks = structured(lines, size, seen, figures, skew=skew, in_order=source != "ocr")
+    to_left = mostly_run_left([line.text for line in lines])
+    lines, blocks = structured(lines, size, seen, figures, skew=skew, to_left=to_left, in_order=source != "ocr")
     return OcrPage(
         number=number,
         source=source,
@@ -653,9 +653,5 @@ def ocr_page(
         languages=languages,
         confidence=mean_confidence(lines),
         blocks=blocks,
-        direction=Direction.DOWN
-        if down
-        else Direction.LEFT
-        if mostly_run_left([line.text for line in lines])
-        else Direction.RIGHT,
+        direction=Direction.DOWN if down else Direction.LEFT if to_left else Direction.RIGHT,
     )

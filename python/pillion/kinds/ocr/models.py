@@ -224,6 +224,8 @@ def _sha256(language: str, folders: Sequence[Path]) -> str:
 
 VERTICAL = ("chi_sim", "chi_tra", "jpn", "kor")
 """Languages that are written in columns, too; Tesseract has data of its own for that."""
+VERTICAL_CODES = frozenset(f"{language}_vert" for language in VERTICAL)
+"""Of that data."""
 
 
 def vertical_languages(explicit: str | None = None) -> dict[str, str]:

@@ -33,7 +33,7 @@ from pillion.kinds.ocr.layout import (
     turned,
     turned_back,
 )
-from pillion.kinds.ocr.models import VERTICAL
+from pillion.kinds.ocr.models import VERTICAL_CODES
 from pillion.kinds.ocr.result import Box, OcrLine, OcrWord
 from pillion.kinds.ocr.scripts import are_unspaced, joined_lines
 from pillion.kinds.ocr.segments import (
@@ -67,10 +67,6 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
 else:
     from pillion.extras import lazy_numpy as np
-
-
-VERTICAL_CODES = frozenset(f"{language}_vert" for language in VERTICAL)
-"""Of the data for columns."""
 
 
 class PictureSource(Protocol):
@@ -134,12 +130,12 @@ class ImageSource:
     drawn: Gray | None = None
 
     @classmethod
-    def of(cls, picture: PictureSource, drawn: Gray | None = None) -> ImageSource:
+    def of(cls, picture: PictureSource) -> ImageSource:
         """The whole picture; its unit is the pixel."""
         size = float(picture.width), float(picture.height)
         first = min(1.0, scale_for(size, FIRST_PIXELS))
         most = max(first, min(MAX_UPSCALE, scale_for(size, MAX_PIXELS)))
-        return cls(picture=picture, size=size, origin=(0.0, 0.0), first_scale=first, max_scale=most, drawn=drawn)
+        return cls(picture=picture, size=size, origin=(0.0, 0.0), first_scale=first, max_scale=most)
 
     def gray(self, scale: float) -> Gray:
         """See :class:`PageSource`."""

@@ -157,7 +157,7 @@ def _as_seen(picture: PictureSource, seen: _Seen, recognisers: Recognisers, *, h
     """A photograph by PP-OCR, a page by Tesseract, and one of which that makes little sense by PP-OCR, too."""
     if seen.is_photograph and seen.sheet is None:
         return _by_ppocr(picture)
-    whole = ImageSource.of(picture, seen.drawn)
+    whole = seen.whole or ImageSource.of(picture)
     alone = whole if seen.sheet is None else SheetSource.of(picture, seen.sheet)
     small_print = None
     if has_ppocr and seen.sheet is None and _is_slip(picture) and recognisers.languages == _ENGLISH:
@@ -185,13 +185,13 @@ def _as_seen(picture: PictureSource, seen: _Seen, recognisers: Recognisers, *, h
 @dataclass(frozen=True, slots=True, eq=False)
 class _Seen:
     """What a picture shows. ``sheet``: the sheet of paper in it that is to be read by itself. ``is_photograph``: it is
-    none of a page. ``drawn``: its gray pixels at the first scale of its page, where they are known.
-    ``begun``: that page so far, where it was drawn meanwhile.
+    none of a page. ``whole``: all of it as a page, where that is known. ``begun``: that page so far, where it was drawn
+    meanwhile.
     """
 
     sheet: Sheet | None
     is_photograph: bool = False
-    drawn: Gray | None = None
+    whole: ImageSource | None = None
     begun: Begun | None = None
 
 
@@ -203,20 +203,22 @@ def _seen(picture: PictureSource, *, photographs: bool) -> _Seen:
     """
     whole = ImageSource.of(picture)
     if not photographs:
-        return _shown(picture, whole.first_side, photographs=False)
+        return _shown(whole, whole.first_side, photographs=False)
     if picture.width * picture.height > _LARGE_PIXELS:
-        return _shown(picture, _PROFILE_SIDE, photographs=True)
+        return _shown(whole, _PROFILE_SIDE, photographs=True)
     with beside(partial(begin, whole), tesseract.MAX_THREADS) as begun:
-        seen = _shown(picture, _PROFILE_SIDE, photographs=True)
+        seen = _shown(whole, _PROFILE_SIDE, photographs=True)
     return seen if seen.is_photograph or seen.sheet is not None else replace(seen, begun=begun.result())
 
 
-def _shown(picture: PictureSource, side: int | None, *, photographs: bool) -> _Seen:
-    """``side``: the longest one of the pixels that are looked at."""
-    pixels = picture.pixels(side)
+def _shown(whole: ImageSource, side: int | None, *, photographs: bool) -> _Seen:
+    """``side``: the longest one of the pixels that are looked at; without ``photographs``, that of its first scale."""
+    pixels = whole.picture.pixels(side)
     gray = gray_of(pixels)
-    sheet = _sheet_of_print(picture, pixels, gray)
-    return _Seen(sheet, photographs and not _core.look(gray).is_paper, None if photographs else gray)
+    sheet = _sheet_of_print(whole.picture, pixels, gray)
+    if not photographs:
+        return _Seen(sheet, whole=replace(whole, drawn=gray))
+    return _Seen(sheet, not _core.look(gray).is_paper, whole)
 
 
 def _sheet_of_print(picture: PictureSource, pixels: NDArray[np.uint8], gray: Gray) -> Sheet | None:

@@ -618,8 +618,7 @@ class Recognisers:
         installed = models.installed_languages(tessdata) if AUTO in languages else []
         self.languages = first_languages(languages, installed)
         """Those to begin with, the main one first."""
-        self._vertical = models.vertical_languages(self._tessdata)
-        self._more = tuple(code for code in installed if code not in (*self.languages, *self._vertical.values()))
+        self._more = tuple(code for code in installed if code not in (*self.languages, *models.VERTICAL_CODES))
         self._folders: dict[tuple[str, ...], str] = {}
         self._lock = threading.Lock()
         self._free = list(range(MAX_THREADS))
@@ -697,7 +696,8 @@ class Recognisers:
         if not down or confidence(beginning.lines) >= _GARBLED:
             return others
         codes = dict.fromkeys(code for some in (self.languages, *others) for code in some)
-        columns = [(code, self._vertical[code]) for code in codes if code in self._vertical]
+        vertical = models.vertical_languages(self._tessdata)
+        columns = [(code, vertical[code]) for code in codes if code in vertical]
         return (*(both if across else both[1:] for both in columns), *others)
 
     def _languages_to_try(self, beginning: RecognisedText) -> tuple[tuple[str, ...], ...]:
