@@ -14,6 +14,7 @@ from typing import Any
 import pysqlite3
 import pytest
 from click.testing import CliRunner, Result
+from PIL import Image
 
 from pillion import job as states
 from pillion.cli.app import program
@@ -22,7 +23,7 @@ from pillion.job import JobState
 from pillion.kinds.registry import WRITES
 from pillion.library import Library
 from pillion.model import SidecarStatus
-from pillion.queue import work
+from pillion.queue import engine, work
 from pillion.queue.jobs import CatalogJobs
 from tests.support import engines, photos
 from tests.support.evil import DEEDS
@@ -157,6 +158,25 @@ def test_a_run_ends_when_only_what_lacks_a_tool_is_left(
     check_invariants(library.root, finished=True)
 
 
+def test_files_of_a_type_that_lacks_a_tool_let_other_types_of_their_kind_be_made(
+    tmp_path: Path, log: Path, library: Library, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(engine, "_BATCH_ITEMS", 1)
+    (tmp_path / "photos").mkdir()
+    for number in range(30):
+        Image.new("RGB", (16, 12), (8 * number, 0, 0)).save(tmp_path / "photos" / f"tool-{number:02}.jpg", quality=100)
+    Image.new("RGB", (16, 12), "red").save(tmp_path / "photos" / "well.png")
+    library.index(tmp_path / "photos")
+    assert library.run().notices == {"thumb": "The tool is not installed."}
+    (ready,) = {item.sources[0] for item in library.ls() if item.state == "ready"}
+    assert Path(ready).name == "well.png"
+    assert len(engines.tries(log, "tool")) < 30
+    (log / engines.TOOL).touch()
+    assert library.run().notices == {}
+    assert _ready(library) == 2 * 31
+    check_invariants(library.root, finished=True)
+
+
 def test_a_running_engine_goes_on_by_itself_when_the_tool_is_there(
     folder: Path, log: Path, library: Library, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -265,7 +285,7 @@ def test_what_a_dead_process_held_is_rescued_within_two_seconds(folder: Path, lo
 
 _WORK = """
 import sys
-from pillion.queue import work
+from pillion.queue import engine, work
 from pillion.queue.jobs import CatalogJobs
 from pillion.catalog import queue as jobs
 from pillion.library import Library

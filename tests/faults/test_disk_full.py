@@ -56,6 +56,7 @@ def test_a_full_disk_pauses_and_charges_nothing(tmp_path: Path, small_disk: Path
         library.index(folder)
     ballast = _fill(small_disk, leave)
     full = run("work", "--library", root)
+    assert full.returncode == 1
     assert "free some" in full.stderr
     assert "Traceback" not in full.stderr
     ballast.unlink()

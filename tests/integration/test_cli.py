@@ -206,6 +206,9 @@ def test_a_mistyped_command_gets_a_suggestion() -> None:
     done = run("statu")
     assert (done.returncode, done.stdout) == (2, "")
     assert "No such command 'statu'. Did you mean 'status'?" in done.stderr
+    done = run("models", "whispr", "--json")
+    assert (done.returncode, done.stdout) == (2, "")
+    assert done.stderr == "pillion: No model or engine has whispr in its name; 'pillion models' lists them.\n"
 
 
 _LOADED = """

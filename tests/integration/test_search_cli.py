@@ -60,6 +60,15 @@ def test_nothing_found_is_exit_code_1(root: Path) -> None:
     assert (done.returncode, done.stdout, done.stderr) == (1, "", "")
 
 
+def test_an_error_is_told_from_nothing_found_by_its_exit_code(root: Path) -> None:
+    for command in (("search", "plum"), ("similar", root / "catalog.sqlite"), ("duplicates",)):
+        done = run(*command, "--library", root / "nowhere")
+        assert (done.returncode, done.stdout) == (2, ""), command
+        assert "There is no library at" in done.stderr
+    done = run("search", "", "--library", root)
+    assert (done.returncode, done.stderr) == (2, "pillion: Say what to search for, in words or with --like.\n")
+
+
 def test_nothing_that_is_printed_acts_on_the_terminal(root: Path) -> None:
     for query in ("plum jam", "marzipan"):
         done = run("search", query, "--words", "--library", root)

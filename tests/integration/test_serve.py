@@ -162,6 +162,8 @@ def test_an_item_leads_to_those_beside_it_and_to_its_place(served: Served, choic
         ("inventory/branches?prefixes=8,", "prefixes"),
         ("search?q=", "q"),
         ("folders?folder=", "folder"),
+        ("items?typ=image", "typ"),
+        ("locations?limit=5", "limit"),
     ],
 )
 def test_a_parameter_is_taken_only_as_the_document_has_it(served: Served, query: str, parameter: str) -> None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import socket
+import sys
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack, contextmanager
 from pathlib import Path
@@ -12,7 +13,7 @@ import pytest
 
 from pillion.errors import ErrorClass, ItemError, SandboxError
 from pillion.model import Allowance
-from pillion.pool import sandbox
+from pillion.pool import sandbox, trial
 from pillion.pool.pool import WorkerPool
 from pillion.pool.sandbox import Mode, Policy, Support
 from tests.support.intruder import DEEDS, GOOD
@@ -218,3 +219,9 @@ def test_where_it_cannot_hold_it_says_so_once(bare: object, tmp_path: Path, capl
     assert [record.message for record in caplog.records] == [
         "Workers are not wholly confined here (the kernel has no Landlock); 'pillion doctor' says what holds."
     ]
+
+
+def test_where_no_worker_starts_nothing_is_said_to_have_been_tried(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(sys, "executable", "/nowhere/python")
+    with pytest.raises(ItemError, match="Worker processes do not start"):
+        trial.held(Policy())

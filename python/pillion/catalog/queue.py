@@ -432,6 +432,21 @@ def move_types(connection: sa.Connection, kind: SidecarKind, mimes: Collection[s
     return connection.execute(statement).rowcount
 
 
+def has_other_types(
+    connection: sa.Connection, kind: SidecarKind, mimes: Collection[str], now: float, closed: Collection[int] = ()
+) -> bool:
+    """Whether a job of this kind can run now whose file is taken for none of these types. ``closed``: see claim."""
+    others = (
+        sa.select(jobs.c.id)
+        .join(contents, contents.c.content_uuid == jobs.c.content_uuid)
+        .where(jobs.c.state == JobState.QUEUED.value, jobs.c.kind == kind, jobs.c.not_before <= now)
+        .where(TAKEN_FOR.not_in(sorted(mimes)))
+    )
+    if closed:
+        others = others.where(may_run(closed))
+    return connection.execute(others.limit(1)).first() is not None
+
+
 # leases, and changes of many jobs -------------------------------------------------------------------------------------
 
 

@@ -16,7 +16,7 @@ import click
 
 from pillion import __version__
 from pillion.cli import logs
-from pillion.cli.options import STAYS
+from pillion.cli.options import FINDS, STAYS
 from pillion.cli.output import say, warn
 from pillion.errors import ItemError, PillionError, full_disk, is_full
 from pillion.quoting import quoted
@@ -85,7 +85,8 @@ COMMANDS: Mapping[str, Entry] = {
 class Program(click.Group):
     """Loads a command when it is called, and turns errors into one sentence on stderr and an exit code.
 
-    1: failed, 2: wrong usage, 130: interrupted, 143: ended by SIGTERM.
+    1: failed, 2: wrong usage, 130: interrupted, 143: ended by SIGTERM. Of commands that find, 1: nothing found, 2: any
+    error.
     """
 
     def list_commands(self, ctx: click.Context) -> list[str]:
@@ -139,7 +140,8 @@ class Program(click.Group):
             logs.note_error(raised)
             error_class = f"{error.error_class}: " if isinstance(error, ItemError) else ""
             warn(f"pillion: {error_class}{quoted(str(error))}")
-            ctx.exit(error.exit_code if isinstance(error, PillionError) else 1)
+            failed = error.exit_code if isinstance(error, PillionError) else 1
+            ctx.exit(2 if ctx.meta.get(FINDS) else failed)
 
 
 def _print_version(ctx: click.Context, _option: click.Parameter, wanted: bool) -> None:

@@ -7,8 +7,9 @@ from typing import TYPE_CHECKING
 
 import click
 
-from pillion.cli.options import json_option
+from pillion.cli.options import json_option, printable
 from pillion.cli.output import print_json, say, size
+from pillion.errors import UsageError
 
 if TYPE_CHECKING:
     from pillion.api import EngineRow
@@ -29,6 +30,8 @@ def models(name: str | None, as_json: bool) -> None:
 
     rows = [row for row in model_rows() if name is None or name in row.name]
     engines = [row for row in engine_rows() if name is None or name in row.name]
+    if not rows and not engines:
+        raise UsageError(f"No model or engine has {printable(str(name))} in its name; 'pillion models' lists them.")
     if as_json:
         print_json({"models": [asdict(row) for row in rows], "engines": [asdict(row) for row in engines]})
         return

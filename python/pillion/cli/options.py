@@ -18,6 +18,8 @@ if TYPE_CHECKING:
 
 STAYS = "pillion.stays"
 """In a context's ``meta``: the command runs until it is stopped, so SIGTERM is its usual end."""
+FINDS = "pillion.finds"
+"""In a context's ``meta``: exit code 1 says that nothing was found, so any error ends with 2, as those of grep do."""
 LIBRARY_VARIABLE = "PILLION_LIBRARY"
 SIDECARS_VARIABLE = "PILLION_SIDECARS"
 _SIDECARS = "pillion.sidecars"

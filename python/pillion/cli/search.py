@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from pillion.cli.options import FILE, PATH, json_option, library_option, open_library, printable
+from pillion.cli.options import FILE, FINDS, PATH, json_option, library_option, open_library, printable
 from pillion.cli.output import is_quiet, note, print_json, say
 from pillion.errors import UsageError
 from pillion.quoting import harmless
@@ -70,14 +70,16 @@ def search(
 ) -> None:
     """Find files by what is written, said or meant in them.
 
-    Exit code 1 if nothing is found. A query that begins with a minus comes after --.
+    Exit code 1 if nothing is found, 2 if something is wrong. A query that begins with a minus comes after --.
 
     JSON: one object a line, best first: {path, paths, content_uuid, type, score, why, passages: [{text, marks: [[start,
     end]], where}]}; docs/search.md has what "where" may be.
     """
+    _errors_end_with_2()
     if only_words and only_meaning:
         raise UsageError("--words and --meaning exclude each other: without both, both are used.")
-    if (like is None) == (not query):
+    words = " ".join(query)
+    if (like is None) == (not words.strip()):
         raise UsageError("Say what to search for, in words or with --like.")
     with open_library(library) as opened:
         if like is not None:
@@ -86,7 +88,7 @@ def search(
             )
         else:
             found = opened.searching.search(
-                " ".join(query),
+                words,
                 types=types or None,
                 under=under or None,
                 since=since,
@@ -107,14 +109,19 @@ def search(
 def similar(file: Path, library: Path | None, limit: int, as_json: bool) -> None:
     """Find files like one: pictures by their looks, others by what they mean.
 
-    Exit code 1 if nothing is found. JSON: as that of 'pillion search'.
+    Exit code 1 if nothing is found, 2 if something is wrong. JSON: as that of 'pillion search'.
     """
+    _errors_end_with_2()
     with open_library(library) as opened:
         known = _known(opened.find(str(file)))
         if known is None and not file.exists():
             raise UsageError(f"There is no file {printable(str(file))}.")
         found = opened.searching.similar(file, content_uuid=known, limit=limit, progress=_progress())
     _print_found(found, as_json)
+
+
+def _errors_end_with_2() -> None:
+    click.get_current_context().meta[FINDS] = True
 
 
 def _known(found: Sequence[str]) -> str | None:
@@ -128,11 +135,12 @@ def _known(found: Sequence[str]) -> str | None:
 def duplicates(library: Path | None, near: bool, as_json: bool) -> None:
     """Show files that are the same, and which of them is the best.
 
-    Nothing is deleted. Exit code 1 if there are none.
+    Nothing is deleted. Exit code 1 if there are none, 2 if something is wrong.
 
     JSON: one group a line: {kind: "exact" or "near", paths, best, content_uuids}. The best of the same bytes is the
     oldest file; of pictures the one with the most pixels, then the most bytes, then the oldest.
     """
+    _errors_end_with_2()
     with open_library(library) as opened:
         groups = opened.searching.duplicates(near=near, progress=_progress())
     for group in groups:

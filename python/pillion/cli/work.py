@@ -125,6 +125,7 @@ def index(
         _print_notices(worked)
         now = opened.status()
         failed = bool(now.kept) or any(row["failed"] for row in sidecar_counts(now.sidecars).values())
+    _fail_if_stopped(worked)
     if strict and failed:
         raise click.exceptions.Exit(1)
 
@@ -187,6 +188,7 @@ def work(
         live.stop()
         _print_worked(opened, worked, as_json)
         _print_notices(worked)
+    _fail_if_stopped(worked)
 
 
 def _work_for(
@@ -228,3 +230,8 @@ def _print_worked(library: Library, worked: WorkReport, as_json: bool) -> None:
 def _print_notices(worked: WorkReport | None) -> None:
     for lane, text in (worked.notices if worked else {}).items():
         note(f"{'All work' if lane == '*' else lane} is paused: {text}")
+
+
+def _fail_if_stopped(worked: WorkReport | None) -> None:
+    if worked is not None and worked.was_stopped:
+        raise click.exceptions.Exit(1)

@@ -28,6 +28,11 @@ class WorkReport:
     recorded: dict[tuple[SidecarKind, SidecarStatus], int]
     notices: dict[str, str] = field(default_factory=dict)
 
+    @property
+    def was_stopped(self) -> bool:
+        """Whether a fault of the machine left work of every kind: a full disk, a store that does not answer."""
+        return ALL in self.notices
+
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Status:
@@ -64,7 +69,8 @@ class Status:
         """Kind (or "*") -> why its jobs cannot be done. ``faults``: those that this process met."""
         queued, paused = self.kinds_in(JobState.QUEUED), self.kinds_in(JobState.PAUSED)
         quiet: dict[str, str] = {item.kind: item.notice for item in reversed(self.quiet) if item.kind in queued}
-        held = {lane: text for lane, text in faults.items() if lane in (ALL, *paused)}
+        undone = {*paused, ALL} if queued or paused else set()
+        held = {lane: text for lane, text in faults.items() if lane in undone}
         offline: dict[str, str] = {kind: offline_notice(number) for kind, number in self.offline_jobs.items()}
         return {**registry.notices(), **offline, **quiet, **held}
 

@@ -9,7 +9,7 @@ import tempfile
 from collections.abc import Callable
 from pathlib import Path
 
-from pillion.errors import ItemError
+from pillion.errors import ErrorClass, ItemError
 from pillion.pool.pool import WorkerPool
 from pillion.pool.sandbox import Policy
 
@@ -48,7 +48,10 @@ def run(item: tuple[str, str, int]) -> bool:
 
 
 def held(policy: Policy) -> dict[str, bool]:
-    """What a worker with this policy tries -> whether it was kept from it. It harms nothing but files made for it."""
+    """What a worker with this policy tries -> whether it was kept from it. It harms nothing but files made for it.
+
+    Raises ItemError where no worker starts: then nothing was tried.
+    """
     found: dict[str, bool] = {}
     with tempfile.TemporaryDirectory() as folder, socket.create_server(("127.0.0.1", 0)) as server:
         os.environ[_VARIABLE] = "a token"
@@ -61,6 +64,8 @@ def held(policy: Policy) -> dict[str, bool]:
                 try:
                     found[deed] = not future.result(_LONG_S)
                 except ItemError as error:
+                    if error.error_class is ErrorClass.MISSING_TOOL:
+                        raise
                     # It was ended, by the filter or, where nothing held it, by its own deed.
                     found[deed] = error.exit_status == "SIGSYS"
         finally:

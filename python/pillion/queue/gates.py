@@ -275,6 +275,12 @@ class Gates:
                 self._lift(_kind(name))
         self.watching = self.config.has_hours or bool(self._breakers)
 
+    def go_on(self, lane: str) -> None:
+        """What holds this lane back concerns only some of its jobs, and others can run."""
+        if self._breakers.pop(lane, None) is not None:
+            self._lift(_kind(lane))
+        self.watching = self.config.has_hours or bool(self._breakers)
+
     def gave_back(self, lane: str) -> None:
         """A job of this lane came back undone, which says nothing about the fault."""
         for breaker in self._of(lane):

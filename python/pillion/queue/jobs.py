@@ -6,6 +6,7 @@ import logging
 import os
 import time
 import uuid
+from collections import defaultdict
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager, suppress
 from functools import cached_property
@@ -154,6 +155,8 @@ class CatalogJobs:
         """Tokens of claims that may have been committed as the database went away."""
         self._lacked: set[int] = set()
         """Jobs for which a tool was missing in this process."""
+        self._lacking: defaultdict[SidecarKind, set[str]] = defaultdict(set)
+        """Types of files that lacked a tool when one of them was tried last."""
         self._slow = SlowTypes()
         self._offline_wait_s = _OFFLINE_WAIT_S
         self._all_open: Mapping[SidecarKind, Gate] = dict.fromkeys(self._kinds, OPEN)
@@ -337,9 +340,30 @@ class CatalogJobs:
         if self._slow.lost_s or any(planned.priority % STEP >= BEHIND for planned, _ in results):
             self._come_back(results, now)
         for lane, notice in faults.items():
-            self._gates.failed(lane, ErrorClass.MISSING_TOOL, notice)
             self._lacked.update(planned.job.job.id for planned, value in results if _lacks_tool(value))
+            if self._let_other_types_run(SidecarKind(lane), results, now):
+                self._gates.go_on(lane)
+            else:
+                self._gates.failed(lane, ErrorClass.MISSING_TOOL, notice)
         return faults
+
+    def _let_other_types_run(self, kind: SidecarKind, results: Sequence[Result[PlannedJob]], now: float) -> bool:
+        """Move the types of files that lacked a tool behind the others of their kind; False where there are no others.
+
+        They may need nothing of it: JPEGs are made without what HEICs need, however many of these come first.
+        """
+        ended = [(planned.job.job.mime, value) for planned, value in results if planned.job.job.kind == kind]
+        lacking = {mime for mime, value in ended if _lacks_tool(value)}
+        self._lacking[kind] = (self._lacking[kind] - {mime for mime, _ in ended}) | lacking
+        closed = self._seen[kind].closed or ()
+        try:
+            with self._database.write() as connection:
+                others = catalog_queue.has_other_types(connection, kind, self._lacking[kind], now, closed)
+                if others:
+                    catalog_queue.move_types(connection, kind, lacking, Place.BEHIND, now)
+                return others
+        except PillionError:
+            return False
 
     def _record(self, results: Sequence[Result[PlannedJob]], now: float) -> Mapping[str, str]:
         """Record a batch. One that cannot be recorded because a row makes no sense is recorded one by one.

@@ -166,7 +166,8 @@ class Table:
             allowed = sorted({*methods, "HEAD"} if "GET" in methods else methods)
             headers = [(b"allow", ", ".join(allowed).encode())]
             raise Problem(405, f"{request.method} is not possible here.", headers=headers, allowed=allowed)
-        request.values = _checked(route, parts, request.query if route.query else {})
+        # An address of the page may carry whatever a browser or a link adds.
+        request.values = _checked(route, parts, request.query if route.path.startswith(API) else {})
         return route
 
     def _at(self, path: str) -> tuple[Mapping[str, Route], Mapping[str, str]]:
@@ -181,6 +182,7 @@ class Table:
 
 
 def _checked(route: Route, parts: Mapping[str, str], query: Mapping[str, str]) -> dict[str, Any]:
+    _refuse_unknown(route, query)
     values: dict[str, Any] = {}
     for param in route.path_params:
         values[param.name] = value_of(param, parts[param.name])
@@ -193,6 +195,15 @@ def _checked(route: Route, parts: Mapping[str, str], query: Mapping[str, str]) -
         elif "default" in param.schema:
             values[param.name] = param.schema["default"]
     return values
+
+
+def _refuse_unknown(route: Route, query: Mapping[str, str]) -> None:
+    """A misspelt filter that was left out would answer something else than was asked."""
+    names = {param.name for param in route.query}
+    unknown = sorted(set(query) - names)
+    if unknown:
+        choice = f"choose from {', '.join(sorted(names))}" if names else "there are none here"
+        raise _wrong(unknown[0][:50], f"there is no such parameter; {choice}")
 
 
 def _many_of(param: Param, text: str) -> list[Any]:
