@@ -45,6 +45,7 @@ NOT_RUN = {
     ),
     ("object-store.md", "export AWS_ENDPOINT_URL=http://nas:9000 AWS_ACCESS_KEY_ID=... AWS_SECRET_ACCESS_KEY=..."),
     ("devices.md", "pillion peer add desk http://desk.local:8640 --token-file ~/.config/desk.token"),
+    ("devices.md", "pillion token create phone > desk.token      # on the desk; take the file to the other device"),
     (
         "devices.md",
         "pillion export-library /media/me/drawer/pillion      # on one device; run it again to add what is new",

@@ -208,6 +208,16 @@ def test_locations_answer_in_json(tmp_path: Path, folder: Path) -> None:
     assert run_json("locations", "--library", library, "remove", moved) == {"removed": str(moved), "files": 0}
 
 
+def test_the_library_may_stand_behind_a_command_of_a_group(tmp_path: Path, folder: Path) -> None:
+    library, other = tmp_path / "library", tmp_path / "other"
+    assert run_json("locations", "--library", other, "add", folder, "--library", library) == {"added": str(folder)}
+    assert not other.exists()
+    assert run_json("peer", "add", "desk", tmp_path, "-l", library) == {"added": "desk", "url": str(tmp_path)}
+    never = run("peers", "--library", library)
+    assert never.stdout.splitlines()[1].split() == ["desk", "never", "-", "-", str(tmp_path)]
+    assert run_json("peer", "--library", library, "remove", "desk") == {"removed": "desk"}
+
+
 def test_failures_of_single_files_are_json_too(tmp_path: Path) -> None:
     path = tmp_path / "a.bin"
     path.write_bytes(b"\0\1\2")

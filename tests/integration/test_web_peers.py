@@ -20,7 +20,7 @@ from pillion.peers.web import WebPeer
 from tests.support import devices
 from tests.support.devices import PHOTOS, SIZES
 from tests.support.lying import ENDLESS, endless
-from tests.support.program import run
+from tests.support.program import run, run_json
 from tests.support.serving import Served, is_problem, serving
 
 
@@ -91,8 +91,14 @@ def test_a_token_lets_a_device_in(phone: Library, made: Path, tmp_path: Path) ->
         address = f"http://127.0.0.1:{server.port}"
         phone.peers.add("desk", address)
         (refused,) = phone.peers.pull()
-        assert "does not let this device in" in (refused.failed or "")
+        assert "does not let this device in: make a token" in (refused.failed or "")
         assert not refused.lied
+        (tmp_path / "other").write_text(
+            run_json("token", "create", "gpu", "--scope", "work", "--library", desk)["token"]
+        )
+        phone.peers.add("desk", address, tmp_path / "other")
+        (refused,) = phone.peers.pull()
+        assert "does not let this device in: This token is for workers alone" in (refused.failed or ""), refused.failed
         phone.peers.add("desk", address, tmp_path / "token")
         (pulled,) = phone.peers.pull()
         assert (pulled.failed, pulled.by_kind) == (None, {"thumb": SIZES * PHOTOS})

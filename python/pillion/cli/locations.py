@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from pillion.cli.options import PATH, json_option, library_option, open_library, printable
+from pillion.cli.options import PATH, json_option, library_after, library_option, open_library, printable
 from pillion.cli.output import print_json, print_table, say
 
 if TYPE_CHECKING:
@@ -42,8 +42,8 @@ def locations(ctx: click.Context, library: Path | None, as_json: bool) -> None:
 
 @locations.command()
 @click.argument("path", type=PATH)
+@library_after
 @json_option
-@click.pass_obj
 def add(library: Path | None, path: Path, as_json: bool) -> None:
     """Watch a folder. 'pillion index' then finds its files."""
     with open_library(library, create=True) as opened:
@@ -56,8 +56,8 @@ def add(library: Path | None, path: Path, as_json: bool) -> None:
 
 @locations.command()
 @click.argument("path", type=PATH)
+@library_after
 @json_option
-@click.pass_obj
 def remove(library: Path | None, path: Path, as_json: bool) -> None:
     """Stop watching a folder. Its files are not touched."""
     with open_library(library) as opened:
@@ -73,8 +73,8 @@ def remove(library: Path | None, path: Path, as_json: bool) -> None:
 @locations.command()
 @click.argument("old", type=PATH)
 @click.argument("new", type=PATH)
+@library_after
 @json_option
-@click.pass_obj
 def move(library: Path | None, old: Path, new: Path, as_json: bool) -> None:
     """Say that a watched folder lies elsewhere now. Nothing is read or made again."""
     with open_library(library) as opened:
@@ -93,8 +93,8 @@ def move(library: Path | None, old: Path, new: Path, as_json: bool) -> None:
 @click.argument("path", type=PATH)
 @click.argument("here", type=PATH, required=False)
 @click.option("--host", help="The machine (default: this one, PILLION_HOST or its own name).")
+@library_after
 @json_option
-@click.pass_obj
 def map_(library: Path | None, path: Path, here: Path | None, host: str | None, as_json: bool) -> None:
     """Say that a watched folder is another folder on this machine.
 

@@ -96,29 +96,36 @@ def _note_sidecars(ctx: click.Context, param: click.Parameter, value: Any) -> An
 
 LIBRARY = _Library(path_type=Path)
 
-_library_only = click.option(
-    *("--library", "-l"),
-    type=LIBRARY,
-    envvar=LIBRARY_VARIABLE,
-    show_envvar=True,
-    is_eager=True,
-    help="The library's folder (default: one in your user data folder), or postgresql://USER@HOST/DATABASE.",
-)
-_sidecars_only = click.option(
-    "--sidecars",
-    metavar="WHERE",
-    envvar=SIDECARS_VARIABLE,
-    show_envvar=True,
-    is_eager=True,
-    expose_value=False,
-    callback=_note_sidecars,
-    help="Where the sidecars are, if elsewhere: s3://bucket/prefix, or for a catalog on PostgreSQL a folder.",
-)
+
+def _of_group(ctx: click.Context, param: click.Parameter, value: Any) -> Any:
+    return ctx.obj if value is None else value
+
+
+def _sidecars_of_group(ctx: click.Context, param: click.Parameter, value: Any) -> Any:
+    return value if value is None else _note_sidecars(ctx, param, value)
+
+
+def _library(**more: Any) -> Callable[[F], F]:
+    said = "The library's folder (default: one in your user data folder), or postgresql://USER@HOST/DATABASE."
+    return click.option(*("--library", "-l"), type=LIBRARY, is_eager=True, help=said, **more)
+
+
+def _sidecars(callback: Callable[..., Any], **more: Any) -> Callable[[F], F]:
+    said = "Where the sidecars are, if elsewhere: s3://bucket/prefix, or for a catalog on PostgreSQL a folder."
+    return click.option(
+        "--sidecars", metavar="WHERE", is_eager=True, expose_value=False, callback=callback, help=said, **more
+    )
 
 
 def library_option(command: F) -> F:
     """Which library a command is for: its options."""
-    return _library_only(_sidecars_only(command))
+    sidecars = _sidecars(_note_sidecars, envvar=SIDECARS_VARIABLE, show_envvar=True)
+    return _library(envvar=LIBRARY_VARIABLE, show_envvar=True)(sidecars(command))
+
+
+def library_after(command: F) -> F:
+    """The same for a command of a group that has them, and its library in ``obj``: they may stand behind it, too."""
+    return _library(callback=_of_group)(_sidecars(_sidecars_of_group)(command))
 
 
 json_option = click.option("--json", "as_json", is_flag=True, help="Print JSON on stdout, and nothing else there.")

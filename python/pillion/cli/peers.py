@@ -8,7 +8,16 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from pillion.cli.options import PATH, json_option, kinds_option, library_option, open_library, printable, split_kinds
+from pillion.cli.options import (
+    PATH,
+    json_option,
+    kinds_option,
+    library_after,
+    library_option,
+    open_library,
+    printable,
+    split_kinds,
+)
 from pillion.cli.output import is_quiet, note, print_json, print_table, say
 
 if TYPE_CHECKING:
@@ -31,8 +40,8 @@ def peer(ctx: click.Context, library: Path | None) -> None:
 @click.option(
     "--token-file", type=PATH, help="The file with the token that the peer's server asks for; read when it is needed."
 )
+@library_after
 @json_option
-@click.pass_obj
 def add(library: Path | None, name: str, url: str, token_file: Path | None, as_json: bool) -> None:
     """Add a peer: URL is the folder of its library, or the address of its 'pillion serve'.
 
@@ -48,8 +57,8 @@ def add(library: Path | None, name: str, url: str, token_file: Path | None, as_j
 
 @peer.command()
 @click.argument("name", help="As 'pillion peers' lists it.")
+@library_after
 @json_option
-@click.pass_obj
 def remove(library: Path | None, name: str, as_json: bool) -> None:
     """Forget a peer. What was taken from it stays."""
     with open_library(library) as opened:
@@ -77,11 +86,14 @@ def peers(library: Path | None, as_json: bool) -> None:
     elif not rows:
         say("There is no peer yet; add one with 'pillion peer add NAME URL'.")
     else:
-        lines = [
-            (row["name"], _seen(row), f"{row['has']:,}", f"{row['lacks']:,}", printable(row["url"]), _why(row))
-            for row in rows
-        ]
+        lines = [(row["name"], _seen(row), *_counts(row), printable(row["url"]), _why(row)) for row in rows]
         print_table([("name", "seen", "has", "lacks", "address", ""), *lines], right=[2, 3])
+
+
+def _counts(row: dict[str, Any]) -> tuple[str, str]:
+    if row["seen_at"] is None:
+        return "-", "-"
+    return f"{row['has']:,}", f"{row['lacks']:,}"
 
 
 def _row(library: Library, row: PeerRow) -> dict[str, Any]:

@@ -148,11 +148,13 @@ class WebPeer:
     def _check(self, status: int, data: bytes) -> None:
         if status == 200:
             return
-        if status in (401, 403):
+        if status == 401:
             raise PeerError(
                 f"{self._url} does not let this device in: make a token there with 'pillion token create', and give its"
                 " file with --token-file."
             )
+        if status == 403:
+            raise PeerError(f"{self._url} does not let this device in: {_detail(data)}")
         raise PeerError(f"{self._url} answered with status {status}: {_detail(data)}")
 
     def _answer(self, path: str, *, limit: int, body: bytes | None = None) -> tuple[int, bytes]:
