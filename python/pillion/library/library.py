@@ -24,7 +24,15 @@ from pillion.index.wants import DeviceGenerationPolicy, named_policy, override, 
 from pillion.job import ALL
 from pillion.kinds import registry
 from pillion.library.arguments import ContentId, external_row, location_id
-from pillion.library.opening import CATALOG, absolute, closed_on_error, open_catalog, place_of, reconcile_on_server
+from pillion.library.opening import (
+    CATALOG,
+    absolute,
+    closed_on_error,
+    open_catalog,
+    place_of,
+    reconcile_on_server,
+    refuse_elsewhere,
+)
 from pillion.library.sidecars import Answer, Ready, Resolution, Sidecars
 from pillion.library.status import Status, WorkReport, collect_status
 from pillion.library.watched import Watched
@@ -248,6 +256,7 @@ class Library(Watched):
             return reconcile_on_server(place_of(path, sidecars), rebuild=rebuild)
         root = absolute(path)
         address = None if sidecars is None else str(sidecars)
+        refuse_elsewhere(root)
         return reconcile(root, root / CATALOG, rebuild=rebuild, sidecars=address)
 
     def _wants_on_demand(self, kind: SidecarKind, variant: str, mime: str) -> Sequence[WantedSidecar]:

@@ -90,6 +90,7 @@ def open_catalog(place: Place, *, create: bool, policy: str | None) -> Opened:
     root, sidecars = place.root, place.sidecars
     known = (root / CATALOG).exists()
     if not known:
+        refuse_elsewhere(root)
         if open_store(root).has_contents():
             raise CatalogError(
                 f"The catalog {root / CATALOG} is gone, but its sidecars are there: {reconcile_hint(root)}."
@@ -110,6 +111,16 @@ def open_catalog(place: Place, *, create: bool, policy: str | None) -> Opened:
             _make_folders(root)
             _register_device(database)
     return Opened(database, config, read_only)
+
+
+def refuse_elsewhere(root: Path) -> None:
+    """Raises LibraryError if the catalog of the library in a folder is in a database: another one beside it would know
+    nothing of what that one records."""
+    if not (root / CATALOG).exists() and (root / LIBRARY_ID).exists():
+        raise LibraryError(
+            f"The catalog of the library in {root} is in a database: give --library postgresql://HOST/DATABASE"
+            f" --sidecars {root}. If that is lost for good, remove {root / LIBRARY_ID} and run 'pillion reconcile'."
+        )
 
 
 def _prepare(root: Path, database: Database) -> None:
