@@ -36,10 +36,10 @@ class Entry(NamedTuple):
 COMMANDS: Mapping[str, Entry] = {
     "index": Entry("work", "Find files, identify them and make the missing sidecars."),
     "work": Entry("work", "Work through the queue until nothing is left to do."),
-    "watch": Entry("watch", "Keep the library up while files change, until it is stopped."),
+    "watch": Entry("watch", "Keep the library up to date while files change, until it is stopped."),
     "service": Entry("service", "Run the library as a service of this user's systemd."),
     "status": Entry("inspect", "Show what the library holds and what is still to be made."),
-    "serve": Entry("serve", "Serve the library by HTTP, and keep it up: API and workers in one."),
+    "serve": Entry("serve", "Serve the library by HTTP and keep it up to date: API and workers in one."),
     "token": Entry("serve", "Make, list and revoke the tokens of the server."),
     "locations": Entry("locations", "List, add, remove and move the watched folders."),
     "ls": Entry("inspect", "List every sidecar with its state and path."),

@@ -129,8 +129,8 @@ def library_after(command: F) -> F:
 
 
 json_option = click.option("--json", "as_json", is_flag=True, help="Print JSON on stdout, and nothing else there.")
-kind_option = click.option("--kind", "-k", help="Only this kind: thumb, ocr, transcript or embeddings.")
-kinds_option = click.option("--kinds", help="Only these kinds, separated by commas: thumb,ocr,transcript,embeddings.")
+kind_option = click.option("--kind", "-k", help="Only this kind, such as thumb or ocr.")
+kinds_option = click.option("--kinds", help="Only these kinds, separated by commas, such as thumb,ocr.")
 
 
 def sidecars_for(library: Path | str | None) -> str | None:

@@ -48,7 +48,7 @@ def _progress() -> Callable[[int, int], None]:
 @library_option
 @click.option("--type", "types", multiple=True, metavar="TYPE", help="Only this type: pdf, image, audio/mpeg ...")
 @click.option("--in", "under", multiple=True, type=PATH, metavar="DIR", help="Only files in this folder.")
-@click.option("--since", metavar="DATE", help="Only files taken, or else changed, since: 2024, 2024-05 or 2024-05-31.")
+@click.option("--since", metavar="DATE", help="Only files taken (or else changed) since 2024, 2024-05 or 2024-05-31.")
 @click.option("--kind", "-k", "kinds", multiple=True, help="Search only: ocr, transcript, file, name or picture.")
 @click.option("--limit", "-n", type=click.IntRange(min=1), default=20, help="At most so many files.")
 @click.option("--words", "only_words", is_flag=True, help="Search by words and names only.")

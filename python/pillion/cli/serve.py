@@ -42,7 +42,7 @@ def serve(
     rate: float | None,
     as_json: bool,
 ) -> None:
-    """Serve the library by HTTP, and keep it up: API and workers in one.
+    """Serve the library by HTTP and keep it up to date: API and workers in one.
 
     It runs until it is stopped. docs/serving.md has who may use it, docs/api.md what can be asked.
 

@@ -29,7 +29,7 @@ _COUNTS = ("new", "changed", "removed", "moved", "queued")
 @click.option("--no-work", is_flag=True, help="Only index what changes, and leave the jobs to another process.")
 @json_option
 def watch(library: Path | None, no_work: bool, as_json: bool) -> None:
-    """Keep the library up while files change, until it is stopped.
+    """Keep the library up to date while files change, until it is stopped.
 
     What comes, changes, moves and goes in its folders is indexed, and what is missing is made. docs/watching.md says
     when a file is taken, and what is polled.

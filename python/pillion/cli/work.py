@@ -69,7 +69,7 @@ def _refuse_new_for_nothing(library: Path | str | None, paths: tuple[Path, ...])
     help="While another process indexes: wait for it, or fail.",
 )
 @click.option(
-    "--accept-removals", is_flag=True, help="Take the files of a folder that is offline for deleted, and go on."
+    "--accept-removals", is_flag=True, help="Treat the missing files of an offline folder as deleted, and go on."
 )
 @click.option("--strict", is_flag=True, help="Exit with 1 if any sidecar failed.")
 @json_option
