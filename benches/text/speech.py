@@ -83,7 +83,7 @@ def _pillion_together(files: Sequence[Path]) -> list[str]:
 
 
 def _faster_whisper(files: Sequence[Path]) -> list[str]:
-    model = whisper.loaded(MODEL).model
+    model = whisper.loaded(MODEL)
     found = []
     for path in files:
         segments, _ = model.transcribe(str(path), beam_size=BEAM, word_timestamps=True)
@@ -92,7 +92,9 @@ def _faster_whisper(files: Sequence[Path]) -> list[str]:
 
 
 def _pipeline(files: Sequence[Path]) -> list[str]:
-    pipeline = whisper.loaded(MODEL)
+    from faster_whisper import BatchedInferencePipeline
+
+    pipeline = BatchedInferencePipeline(whisper.loaded(MODEL))
     found = []
     for path in files:
         segments, _ = pipeline.transcribe(str(path), beam_size=BEAM, batch_size=8, word_timestamps=True)

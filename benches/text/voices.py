@@ -124,9 +124,7 @@ def _faster_whisper(path: Path, cache: Path) -> tuple[str, float]:
     kept = cache / f"{hashlib.sha256(what + path.read_bytes()).hexdigest()}.json"
     if not kept.is_file():
         start = time.process_time()
-        segments, _ = whisper.loaded(MODEL).model.transcribe(
-            str(path), beam_size=BEAM, vad_filter=True, word_timestamps=True
-        )
+        segments, _ = whisper.loaded(MODEL).transcribe(str(path), beam_size=BEAM, vad_filter=True, word_timestamps=True)
         text = "".join(segment.text for segment in segments)
         kept.write_text(json.dumps({"text": text, "cpu": time.process_time() - start}))
     found = json.loads(kept.read_text())

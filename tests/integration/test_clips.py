@@ -69,7 +69,7 @@ def test_words_in_doubt_are_read_in_wider_windows(clips: Sequence[Path], monkeyp
     clips_module.recognise([clip], model="base")
     assert len(frames) == 1
     assert frames[0] < 1500
-    monkeypatch.setattr(clips_module, "_DOUBTFUL_LOG_PROBABILITY", {"en": 0.0})
+    monkeypatch.setattr(clips_module, "_DOUBTFUL_LOG_PROBABILITY", 0.0)
     clips_module.recognise([clip], model="base")
     assert frames[2:] == [1500]
     monkeypatch.setattr(clips_module, "_DOUBTFUL_WIDE_LOG_PROBABILITY", 0.0)

@@ -59,6 +59,21 @@ def test_a_refrain_that_is_read_alike_is_kept(monkeypatch: pytest.MonkeyPatch) -
     assert found.drop_reason == ""
 
 
+def test_a_quick_reading_is_enough_for_a_refrain(monkeypatch: pytest.MonkeyPatch) -> None:
+    beams: list[int] = []
+    monkeypatch.setattr(readings, "storage", lambda array: array)
+
+    def read(_model: Any, _part: Any, _languages: Sequence[str], _frames: int, way: Way) -> list[Reading]:
+        beams.append(way.beam)
+        return [reading(SONG)]
+
+    monkeypatch.setattr(readings, "read", read)
+    no_model: Any = None
+    found = readings.best(no_model, np.zeros((1, 1), np.float32), 16_000, reading(SONG))
+    assert found.confirmed
+    assert beams == [1]
+
+
 def test_a_guess_is_compared_with_a_reading_with_times(monkeypatch: pytest.MonkeyPatch) -> None:
     guess = reading("Something.", sure=-1.4)
     assert best(monkeypatch, guess, reading("Worse.", sure=-1.9)) is guess

@@ -7,6 +7,7 @@ A clip with a doubtful result is read again in a wider window, and then in the f
 
 from __future__ import annotations
 
+import functools
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any
@@ -28,17 +29,18 @@ MAX_SECONDS = 10.0
 
 _FITTING_FRAMES = (700, 900, 1100)
 """The windows: 100 frames are a second. More sizes would make smaller batches."""
+_FITTING_LANGUAGES = frozenset({"en"})
+"""Those that the model understands so well that a fitting window is enough. In others it loses words there."""
 _WIDE_FRAMES = 1500
-"""The window for a clip in doubt: little dearer than a fitting one, and nearly as good as the full one."""
+"""The window of other languages and of a clip in doubt: nearly as good as the full one."""
 _TAIL_FRAMES = 80
 """The least silence after the clip in its window. Without it the last words are often wrong."""
 _BATCH_FRAMES = 12_000
 """Total length of the windows of a batch: 17 of the smallest, 4 of the full ones."""
 
 _DOUBTFUL_LANGUAGE = 0.25
-_DOUBTFUL_LOG_PROBABILITY = {"en": -0.5}
-_DOUBTFUL_LOG_PROBABILITY_ELSE = -0.25
-"""Below these a clip gets the wide window: of other languages short windows lose words sooner than of English."""
+_DOUBTFUL_LOG_PROBABILITY = -0.5
+"""Below this a clip gets the wide window."""
 _DOUBTFUL_WIDE_LOG_PROBABILITY = -0.6
 """Below this it gets the full window."""
 _HOPELESS_LOG_PROBABILITY = -0.9
@@ -69,34 +71,39 @@ def fits(span: whisper.Span) -> bool:
     return span.end - span.start <= MAX_SECONDS
 
 
-def recognise(clips: Sequence[Clip], *, model: str) -> list[Recognised]:
-    """The words of each clip, with times from its start. Raises ItemError as long_sound.recognise does."""
-    loaded = whisper.loaded(model).model
+def recognise(clips: Sequence[Clip], *, model: str, share: float = 1.0) -> list[Recognised]:
+    """The words of each clip, with times from its start. ``share`` and what is raised: see long_sound.recognise."""
+    loaded = whisper.loaded(model)
     for clip in clips:
         whisper.check_language(loaded, clip.language)
     found: dict[int, Reading] = {}
-    doubts: dict[int, Reading] = {}
+    doubts: dict[int, Reading | None] = {}
+    decode = functools.partial(_decode_all, loaded, clips, share, found, doubts)
     for frames in _FITTING_FRAMES:
-        members = [index for index, clip in enumerate(clips) if _frames_of(clip) == frames]
-        _decode_all(loaded, clips, members, frames, found, doubts)
-    wide = [index for index, reading in doubts.items() if reading.log_probability >= _HOPELESS_LOG_PROBABILITY]
-    _decode_all(loaded, clips, sorted(wide), _WIDE_FRAMES, found, doubts)
-    full = [index for index in range(len(clips)) if index not in found]
-    _decode_all(loaded, clips, full, FULL_FRAMES, found, doubts)
+        decode([index for index, clip in enumerate(clips) if _frames_of(clip) == frames], frames)
+    wide = [index for index, clip in enumerate(clips) if _frames_of(clip) == _WIDE_FRAMES]
+    wide += [index for index, reading in doubts.items() if reading is None or _has_hope(reading)]
+    decode(sorted(wide), _WIDE_FRAMES)
+    decode([index for index in range(len(clips)) if index not in found], FULL_FRAMES)
     return [_recognised(found[index], clip) for index, clip in enumerate(clips)]
 
 
 def _frames_of(clip: Clip) -> int:
+    if clip.language is not None and clip.language not in _FITTING_LANGUAGES:
+        return _WIDE_FRAMES
     needed = len(clip.samples) // HOP + _TAIL_FRAMES
     return next(frames for frames in _FITTING_FRAMES if needed <= frames)
 
 
 def _is_doubtful(reading: Reading, frames: int) -> bool:
     """Whether a reading in a window that is not the full one is to be done again, as far as its text says."""
-    least = _DOUBTFUL_WIDE_LOG_PROBABILITY
-    if frames < _WIDE_FRAMES:
-        least = _DOUBTFUL_LOG_PROBABILITY.get(reading.language, _DOUBTFUL_LOG_PROBABILITY_ELSE)
+    least = _DOUBTFUL_LOG_PROBABILITY if frames < _WIDE_FRAMES else _DOUBTFUL_WIDE_LOG_PROBABILITY
     return reading.log_probability < least or _looks_invented(reading)
+
+
+def _has_hope(reading: Reading) -> bool:
+    """Whether a doubtful reading may come out well in the wide window."""
+    return reading.log_probability >= _HOPELESS_LOG_PROBABILITY
 
 
 def _looks_invented(reading: Reading) -> bool:
@@ -125,28 +132,36 @@ def _seconds(clip: Clip) -> float:
 def _decode_all(
     loaded: WhisperModel,
     clips: Sequence[Clip],
+    share: float,
+    found: dict[int, Reading],
+    doubts: dict[int, Reading | None],
     members: Sequence[int],
     frames: int,
-    found: dict[int, Reading],
-    doubts: dict[int, Reading],
 ) -> None:
     """Read the clips ``members`` (indices) in windows of ``frames`` frames, batch by batch, into ``found``.
 
-    Doubtful readings go into ``doubts``, unless the window is the full one, or an earlier doubtful one is the same.
+    Doubtful readings go into ``doubts``, unless the window is the full one, or an earlier doubtful one is the same;
+    None for a clip whose language needs a wider window.
     """
-    size = _BATCH_FRAMES // frames
+    size = max(1, int(_BATCH_FRAMES * share) // frames)
     for start in range(0, len(members), size):
         batch = members[start : start + size]
         earlier = [doubts.get(index) for index in batch]
         for place, reading, is_sure in _decode(loaded, [clips[index] for index in batch], earlier, frames):
-            (found if is_sure else doubts)[batch[place]] = reading
+            if reading is not None and is_sure:
+                found[batch[place]] = reading
+            else:
+                doubts[batch[place]] = reading
         keepalive.beat()
 
 
 def _decode(
     loaded: WhisperModel, clips: Sequence[Clip], earlier: Sequence[Reading | None], frames: int
-) -> list[tuple[int, Reading, bool]]:
-    """(Index in ``clips``, reading, whether it counts). Without those whose language is in doubt in a short window."""
+) -> list[tuple[int, Reading | None, bool]]:
+    """(Index in ``clips``, reading, whether it counts). Without those whose language is in doubt in a short window.
+
+    Where the language needs a wider window, the clip is not read.
+    """
     encoded = readings.encoded(loaded, [clip.samples for clip in clips], frames)
     languages = _languages(loaded, encoded, clips)
     sure = [
@@ -154,12 +169,13 @@ def _decode(
         for place, (_, probability) in enumerate(languages)
         if frames == FULL_FRAMES or probability >= _DOUBTFUL_LANGUAGE
     ]
-    if not sure:
-        return []
-    each = np.asarray(encoded)[sure]
-    found = readings.read(loaded, readings.storage(each), [languages[place][0] for place in sure], frames)
-    done = []
-    for place, reading, part in zip(sure, found, each, strict=True):
+    fit = [place for place in sure if frames >= _WIDE_FRAMES or languages[place][0] in _FITTING_LANGUAGES]
+    done: list[tuple[int, Reading | None, bool]] = [(place, None, False) for place in sure if place not in fit]
+    if not fit:
+        return done
+    each = np.asarray(encoded)[fit]
+    found = readings.read(loaded, readings.storage(each), [languages[place][0] for place in fit], frames)
+    for place, reading, part in zip(fit, found, each, strict=True):
         sized = replace(reading, language_probability=languages[place][1])
         done.append((place, *_settled(loaded, sized, part, clips[place], earlier[place], frames)))
     return done

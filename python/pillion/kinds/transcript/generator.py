@@ -29,7 +29,7 @@ class TranscriptGenerator:
 
     kind = TRANSCRIPT
     name = "transcript"
-    version = 4
+    version = 5
 
     def accepts(self, mime: str) -> bool:
         """Audio and video."""

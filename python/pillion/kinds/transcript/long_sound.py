@@ -1,25 +1,44 @@
-"""Sound longer than a clip: its windows of speech as batches, and those in doubt read again in other ways."""
+"""Sound longer than a clip: its windows of speech in batches, each encoded once; short windows are read as clips are.
+
+What the encoder made of a window serves for the language, the text, the times of the words, and a second reading where
+the first is in doubt.
+"""
 
 from __future__ import annotations
 
-import functools
 from collections.abc import Sequence
-from typing import TYPE_CHECKING
+from dataclasses import dataclass, replace
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from numpy.typing import NDArray
 
-from pillion.kinds.transcript import readings, whisper
-from pillion.kinds.transcript.whisper import Recognised, RecognisedSegment, RecognisedWord, Span
+from pillion.kinds.transcript import clips, readings, whisper
+from pillion.kinds.transcript.readings import FULL_FRAMES
+from pillion.kinds.transcript.whisper import Recognised, RecognisedSegment, Span
+from pillion.pool import keepalive
 
 if TYPE_CHECKING:
     from faster_whisper import WhisperModel
-    from faster_whisper.transcribe import Segment
 
 _BATCH_WINDOWS = 4
 """Eight gain nothing on a few cores and cost 300 MB more."""
+_LANGUAGE_SECONDS = 20.0
+"""So much speech tells the language: the first windows, until they are as long together."""
 _OTHER_LANGUAGE = 0.8
 """The probability that a change of language needs. Noise and music are often mistaken for some language."""
+
+
+@dataclass(frozen=True, slots=True)
+class _Window:
+    """A stretch of speech and its sound."""
+
+    span: Span
+    samples: NDArray[np.float32]
+
+    @property
+    def seconds(self) -> float:
+        return self.span.end - self.span.start
 
 
 def recognise(
@@ -37,53 +56,91 @@ def recognise(
     ``share``: the part of a full batch computed at a time; less takes less memory and gives the same words.
     Raises ItemError: missing_tool if engine or model is missing, unsupported for a language it does not know.
     """
-    pipeline = whisper.loaded(model)
-    whisper.check_language(pipeline.model, language)
-    parts = whisper.windows(spans)
-    transcribe = functools.partial(
-        pipeline.transcribe,
-        samples,
-        beam_size=whisper.BEAM,
-        batch_size=max(1, int(_BATCH_WINDOWS * share)),
-        temperature=[0.0],
-        word_timestamps=True,
-        # Word times come from the attention weights; time tokens in the text only cost words and speed.
-        without_timestamps=True,
-        clip_timestamps=[{"start": span.start, "end": span.end} for span in parts],
-    )
-    segments, info = transcribe(language=language)
-    if language is None and before not in (None, info.language) and info.language_probability < _OTHER_LANGUAGE:
-        # Only the language has been computed so far: segments are decoded when they are iterated over.
-        segments, info = transcribe(language=before)
-    found = tuple(_checked(pipeline.model, samples, parts, segment, info.language) for segment in segments)
-    return Recognised(info.language, float(info.language_probability), found)
+    loaded = whisper.loaded(model)
+    whisper.check_language(loaded, language)
+    windows = [_Window(span, _part(samples, span)) for span in whisper.windows(spans)]
+    if before is None and len(windows) == 1 and clips.fits(windows[0].span):
+        return _alone(windows[0], language, model)
+    size = max(1, int(_BATCH_WINDOWS * share))
+    encoded: dict[int, NDArray[np.floating[Any]]] = {}
+    probability = 1.0
+    if language is None and loaded.model.is_multilingual:
+        encoded = _encoded(loaded, windows, _telling(windows), size)
+        language, probability = _language(loaded, windows, encoded)
+        if before is not None and probability < _OTHER_LANGUAGE:
+            language = before
+    language = language or "en"
+    full = [number for number, window in enumerate(windows) if number in encoded or not clips.fits(window.span)]
+    found = _in_full(loaded, windows, full, encoded, language, size)
+    short = [number for number in range(len(windows)) if number not in found]
+    sounds = [clips.Clip(windows[number].samples, language) for number in short]
+    for number, clip in zip(short, clips.recognise(sounds, model=model, share=share), strict=True):
+        found[number] = clip.segments[0].moved(windows[number].span.start)
+    return Recognised(language, probability, tuple(found[number] for number in range(len(windows))))
 
 
-def _checked(
-    loaded: WhisperModel, samples: NDArray[np.float32], parts: Sequence[Span], segment: Segment, language: str
-) -> RecognisedSegment:
-    """The segment of a window, or a better reading of that window. Times are those in ``samples``."""
-    part = min(parts, key=lambda span: abs(span.start - segment.seek / 100))
-    sound = samples[round(part.start * whisper.SAMPLE_RATE) : round(part.end * whisper.SAMPLE_RATE)]
-    seconds = part.end - part.start
-    first = readings.Reading(
-        language=language,
-        language_probability=1.0,
-        tokens=tuple(segment.tokens),
-        text=segment.text,
-        log_probability=segment.avg_logprob,
-        no_speech=segment.no_speech_prob,
-        words=_words(segment, part.start),
-    )
-    if not readings.is_bad(first, seconds):
-        return first.segment(seconds, part.start)
-    encoded = readings.encoded(loaded, [sound], readings.FULL_FRAMES)
-    return readings.best(loaded, np.asarray(encoded)[0], len(sound), first).segment(seconds, part.start)
+def _alone(window: _Window, language: str | None, model: str) -> Recognised:
+    """The only speech of a sound, which is short: a clip, however much silence is around it."""
+    (found,) = clips.recognise([clips.Clip(window.samples, language)], model=model)
+    return replace(found, segments=tuple(segment.moved(window.span.start) for segment in found.segments))
 
 
-def _words(segment: Segment, start: float) -> tuple[RecognisedWord, ...]:
-    """The words of a segment, with times from ``start``."""
-    return tuple(
-        RecognisedWord(word.word, float(word.start) - start, float(word.end) - start, float(word.probability))
-        for word in segment.words or ()
-    )
+def _part(samples: NDArray[np.float32], span: Span) -> NDArray[np.float32]:
+    return samples[round(span.start * whisper.SAMPLE_RATE) : round(span.end * whisper.SAMPLE_RATE)]
+
+
+def _telling(windows: Sequence[_Window]) -> list[int]:
+    """The first windows that are long enough together to tell the language."""
+    seconds = np.cumsum([window.seconds for window in windows])
+    return list(range(min(len(windows), int(np.searchsorted(seconds, _LANGUAGE_SECONDS)) + 1)))
+
+
+def _encoded(
+    loaded: WhisperModel, windows: Sequence[_Window], numbers: Sequence[int], size: int
+) -> dict[int, NDArray[np.floating[Any]]]:
+    """The encoder's output for these windows, ``size`` at a time."""
+    found: dict[int, NDArray[np.floating[Any]]] = {}
+    for start in range(0, len(numbers), size):
+        batch = numbers[start : start + size]
+        made = np.asarray(readings.encoded(loaded, [windows[number].samples for number in batch], FULL_FRAMES))
+        found.update(zip(batch, made, strict=True))
+        keepalive.beat()
+    return found
+
+
+def _language(
+    loaded: WhisperModel, windows: Sequence[_Window], encoded: dict[int, NDArray[np.floating[Any]]]
+) -> tuple[str, float]:
+    """The likeliest language of these windows, where a longer one counts for more, and its probability."""
+    total = sum(windows[number].seconds for number in encoded)
+    likely: dict[str, float] = {}
+    for number, part in encoded.items():
+        (guesses,) = loaded.model.detect_language(readings.storage(part[np.newaxis]))
+        for token, probability in guesses:
+            likely[token] = likely.get(token, 0.0) + probability * windows[number].seconds / total
+    token = max(likely, key=lambda name: likely[name])
+    return token.strip("<|>"), float(likely[token])
+
+
+def _in_full(
+    loaded: WhisperModel,
+    windows: Sequence[_Window],
+    numbers: Sequence[int],
+    encoded: dict[int, NDArray[np.floating[Any]]],
+    language: str,
+    size: int,
+) -> dict[int, RecognisedSegment]:
+    """These windows, each in the model's full one. What is taken from ``encoded`` is removed from it."""
+    found: dict[int, RecognisedSegment] = {}
+    for start in range(0, len(numbers), size):
+        batch = numbers[start : start + size]
+        made = _encoded(loaded, windows, [number for number in batch if number not in encoded], size)
+        parts = [made[number] if number in made else encoded.pop(number) for number in batch]
+        read = readings.read(loaded, readings.storage(np.stack(parts)), [language] * len(batch), FULL_FRAMES)
+        for number, part, reading in zip(batch, parts, read, strict=True):
+            window = windows[number]
+            timed = readings.with_words(loaded, reading, part, len(window.samples))
+            best = readings.best(loaded, part, len(window.samples), timed)
+            found[number] = best.segment(window.seconds, window.span.start)
+            keepalive.beat()
+    return found

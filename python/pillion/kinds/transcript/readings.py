@@ -42,14 +42,19 @@ _UNREAD_SECONDS = 3.0
 
 @dataclass(frozen=True, slots=True)
 class Way:
-    """How to read. ``timed``: with time tokens. ``penalty``: on repeated tokens. ``no_repeat``: of so many tokens."""
+    """How to read. ``timed``: with time tokens. ``penalty``: on repeated tokens. ``no_repeat``: of so many tokens.
+
+    ``beam``: how many hypotheses are kept.
+    """
 
     timed: bool = False
     penalty: float = 1.0
     no_repeat: int = 0
+    beam: int = whisper.BEAM
 
 
 _PLAIN = Way()
+_QUICK = Way(timed=True, beam=1)
 _OTHER_WAYS = (Way(timed=True), Way(penalty=1.2, no_repeat=4))
 
 
@@ -86,15 +91,15 @@ class Reading:
 
     def segment(self, seconds: float, start: float = 0.0) -> RecognisedSegment:
         """As a segment that begins at ``start``."""
-        words = tuple(replace(word, start=word.start + start, end=word.end + start) for word in self.words)
-        return RecognisedSegment(
+        found = RecognisedSegment(
             text=self.text,
-            start=start,
-            end=start + seconds,
+            start=0.0,
+            end=seconds,
             log_probability=self.log_probability,
-            words=words,
+            words=self.words,
             dropped=self.drop_reason,
         )
+        return found.moved(start)
 
 
 def storage(array: NDArray[Any]) -> StorageView:
@@ -128,7 +133,7 @@ def read(
     results = loaded.model.generate(
         encoded,
         prompts,
-        beam_size=whisper.BEAM,
+        beam_size=way.beam,
         max_length=longest,
         suppress_blank=True,
         suppress_tokens=whisper.suppressed(tokenizers[languages[0]]),
@@ -199,11 +204,14 @@ def best(loaded: WhisperModel, part: NDArray[np.floating[Any]], size: int, first
     if not is_bad(first, seconds):
         return first
     found = [first]
-    for way in _OTHER_WAYS if whisper.is_repetitive(first.text) else _OTHER_WAYS[:1]:
+    repeats = whisper.is_repetitive(first.text)
+    for way in (_QUICK, *_OTHER_WAYS) if repeats else _OTHER_WAYS[:1]:
         (other,) = read(loaded, storage(part[np.newaxis]), [first.language], FULL_FRAMES, way)
-        other = replace(other, language_probability=first.language_probability)
-        if whisper.is_repetitive(first.text) and way.timed and says_the_same(first.text, other.text):
+        if repeats and way.timed and says_the_same(first.text, other.text):
             return replace(first, confirmed=True)
+        if way is _QUICK:
+            continue
+        other = replace(other, language_probability=first.language_probability)
         other = with_words(loaded, other, part, size)
         if not is_bad(other, seconds) and other.text.strip():
             return other

@@ -10,7 +10,7 @@ import functools
 import logging
 import zlib
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -21,7 +21,7 @@ from pillion.errors import ErrorClass, ItemError
 from pillion.kinds.transcript import models
 
 if TYPE_CHECKING:
-    from faster_whisper import BatchedInferencePipeline, WhisperModel
+    from faster_whisper import WhisperModel
     from faster_whisper.tokenizer import Tokenizer
 
 NAME = "faster-whisper"
@@ -78,6 +78,11 @@ class RecognisedSegment:
     log_probability: float
     words: tuple[RecognisedWord, ...]
     dropped: str = ""
+
+    def moved(self, seconds: float) -> RecognisedSegment:
+        """The same, so much later."""
+        words = tuple(replace(word, start=word.start + seconds, end=word.end + seconds) for word in self.words)
+        return replace(self, start=self.start + seconds, end=self.end + seconds, words=words)
 
 
 @dataclass(frozen=True, slots=True)
@@ -232,20 +237,19 @@ def _require() -> None:
 
 
 @functools.cache
-def loaded(model: str) -> BatchedInferencePipeline:
+def loaded(model: str) -> WhisperModel:
     """The model, loaded once per process: int8 on the CPU, float16 on a CUDA device if there is one."""
     _require()
     folder = models.found(model)
     import ctranslate2
-    from faster_whisper import BatchedInferencePipeline, WhisperModel
+    from faster_whisper import WhisperModel
 
     logging.getLogger("faster_whisper").setLevel(logging.WARNING)
     cuda = ctranslate2.get_cuda_device_count() > 0
-    loaded = WhisperModel(
+    return WhisperModel(
         str(folder.path),
         device="cuda" if cuda else "cpu",
         compute_type="float16" if cuda else "int8",
         cpu_threads=machine.threads_available(),
         local_files_only=True,
     )
-    return BatchedInferencePipeline(loaded)

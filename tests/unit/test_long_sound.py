@@ -1,0 +1,134 @@
+"""Windows of speech longer than a clip, without a model: what is encoded, what tells the language, and the times."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from types import SimpleNamespace
+from typing import Any
+
+import numpy as np
+import pytest
+from numpy.typing import NDArray
+
+from pillion.kinds.transcript import clips, long_sound, readings, whisper
+from pillion.kinds.transcript.readings import FULL_FRAMES, Reading
+from pillion.kinds.transcript.whisper import RecognisedWord, Span
+
+LANGUAGES = {"<|en|>": 0.7, "<|de|>": 0.3}
+
+
+class Heard:
+    """What the stand-ins were asked for: the windows' lengths in seconds."""
+
+    def __init__(self) -> None:
+        self.encoded: list[int] = []
+        self.batches: list[int] = []
+        self.read_in: set[str] = set()
+        self.clips: list[tuple[int, str | None]] = []
+        self.likely: list[dict[str, float]] = []
+
+
+@pytest.fixture
+def heard(monkeypatch: pytest.MonkeyPatch) -> Heard:
+    """A model whose every text is one word, in the second half of its window."""
+    heard = Heard()
+
+    def encoded(_model: Any, sounds: Sequence[NDArray[np.float32]], frames: int) -> NDArray[np.float32]:
+        assert frames == FULL_FRAMES
+        heard.encoded += [_seconds(sound) for sound in sounds]
+        heard.batches.append(len(sounds))
+        return np.zeros((len(sounds), 1, 1), np.float32)
+
+    def read(_model: Any, part: NDArray[np.float32], languages: Sequence[str], _frames: int) -> list[Reading]:
+        heard.read_in.update(languages)
+        assert len(part) == len(languages)
+        return [_reading(language) for language in languages]
+
+    def detect(_part: Any) -> list[list[tuple[str, float]]]:
+        return [list((heard.likely.pop(0) if heard.likely else LANGUAGES).items())]
+
+    def as_clips(sounds: Sequence[clips.Clip], **_: Any) -> list[whisper.Recognised]:
+        heard.clips += [(_seconds(sound.samples), sound.language) for sound in sounds]
+        return [whisper.Recognised("en", 1.0, (_reading("en", 1.0).segment(2.0),)) for _ in sounds]
+
+    inner = SimpleNamespace(is_multilingual=True, detect_language=detect)
+    loaded = SimpleNamespace(model=inner, supported_languages=["en", "de"])
+    monkeypatch.setattr(whisper, "loaded", lambda _model: loaded)
+    monkeypatch.setattr(readings, "encoded", encoded)
+    monkeypatch.setattr(readings, "storage", lambda array: array)
+    monkeypatch.setattr(readings, "read", read)
+    monkeypatch.setattr(readings, "with_words", lambda _model, one, _part, _size: one)
+    monkeypatch.setattr(readings, "best", lambda _model, _part, _size, first: first)
+    monkeypatch.setattr(clips, "recognise", as_clips)
+    return heard
+
+
+def _seconds(sound: NDArray[np.float32]) -> int:
+    return round(len(sound) / whisper.SAMPLE_RATE)
+
+
+def _reading(language: str, start: float = 14.0) -> Reading:
+    return Reading(language, 1.0, (1,), " Word.", -0.2, 0.1, words=(RecognisedWord(" Word.", start, start + 1, 0.9),))
+
+
+Recognise = Callable[..., whisper.Recognised]
+
+
+@pytest.fixture
+def recognise(heard: Heard) -> Recognise:
+    sound = np.zeros(300 * whisper.SAMPLE_RATE, np.float32)
+
+    def of(*spans: tuple[float, float], **options: Any) -> whisper.Recognised:
+        return long_sound.recognise(sound, [Span(*span) for span in spans], model="base", **options)
+
+    return of
+
+
+def test_every_window_is_encoded_once_and_a_short_rest_is_a_clip(heard: Heard, recognise: Recognise) -> None:
+    found = recognise((0, 28), (28, 56), (56, 84), (86, 88))
+    assert heard.encoded == [28, 28, 28]
+    assert heard.clips == [(2, "en")]
+    assert [segment.start for segment in found.segments] == [0, 28, 56, 86]
+    assert [segment.words[0].start for segment in found.segments] == [14, 42, 70, 87]
+    assert (found.language, found.language_probability) == ("en", 0.7)
+
+
+def test_a_given_language_encodes_no_short_window_in_full(heard: Heard, recognise: Recognise) -> None:
+    recognise((0, 5), (20, 46), language="de")
+    assert heard.encoded == [26]
+    assert heard.clips == [(5, "de")]
+    assert heard.read_in == {"de"}
+
+
+def test_the_language_is_that_of_twenty_seconds_of_speech(heard: Heard, recognise: Recognise) -> None:
+    heard.likely = [{"<|en|>": 0.9, "<|de|>": 0.1}, {"<|en|>": 0.2, "<|de|>": 0.8}]
+    found = recognise((0, 5), (20, 40), (60, 65))
+    assert found.language == "de"
+    assert found.language_probability == pytest.approx((5 * 0.1 + 20 * 0.8) / 25)
+    assert heard.encoded == [5, 20]
+    assert heard.clips == [(5, "de")]
+
+
+def test_a_few_words_in_a_long_silence_are_a_clip(heard: Heard, recognise: Recognise) -> None:
+    found = recognise((100, 104))
+    assert (heard.encoded, heard.clips) == ([], [(4, None)])
+    assert found.segments[0].words[0].start == 101
+
+
+def test_another_language_needs_to_be_certain(heard: Heard, recognise: Recognise) -> None:
+    assert recognise((0, 28), before="de").language == "de"
+    heard.likely = [{"<|en|>": 0.95}]
+    assert recognise((0, 28), before="de").language == "en"
+
+
+def test_a_share_of_a_batch_gives_the_same(heard: Heard, recognise: Recognise) -> None:
+    spans = [(start, start + 28.0) for start in range(0, 280, 28)]
+    whole = recognise(*spans)
+    assert max(heard.batches) == 4
+    heard.batches.clear()
+    assert recognise(*spans, share=0.25) == whole
+    assert max(heard.batches) == 1
+
+
+def test_sound_without_speech_has_no_words(recognise: Recognise) -> None:
+    assert recognise(language="en").segments == ()
