@@ -1,4 +1,4 @@
-"""Copies a catalog to another database, row by row in the order of the keys, so that a copy can be gone on with.
+"""Copies a catalog to another database, row by row in the order of the keys, so that a copy can be continued.
 
 How far it is stands in the target, in the transaction of the rows; so does what the source was like. Where that has
 changed since, the copy begins anew.
@@ -45,7 +45,7 @@ _FILLED = ("locations", "contents")
 
 
 def copy(source: Database, target: Database, progress: Progress | None = None) -> dict[str, int]:
-    """Copy all rows; returns how many each table has. A copy that was begun from the same state is gone on with.
+    """Copy all rows; returns how many each table has. A copy that was begun from the same state is continued.
 
     At the end the rows of both are read and compared. Raises CatalogError if they differ, or if the target has rows
     of its own. Nobody else may write to either of them.
