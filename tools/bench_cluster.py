@@ -212,17 +212,19 @@ def _print_told(log: Path, said: str) -> None:
 
 
 def _all_once(place: Place, number: int) -> bool:
-    with Library.open(place.server.url(place.database), sidecars=place.sidecars, create=False) as library:
-        states = Counter(item.state.value for item in library.ls(kind="thumb"))
-        wrong = library.verify()
     events = list(place.events())
     told = Counter(event.content_uuid for event in events if isinstance(event, Ready))
     failed = sum(isinstance(event, Failed) for event in events)
     left = place.server.execute("SELECT state, count(*) FROM jobs GROUP BY 1", place.database)
     lost, twice = number - len(told), sum(times > 1 for times in told.values())
     charged = place.server.execute("SELECT count(*) FROM jobs WHERE attempts > 1", place.database)[0][0]
-    print(f"sidecars: {dict(states)}; jobs: {dict(left)}; verify finds {len(wrong)} faults")
-    print(f"lost {lost}, recorded twice {twice}, failed {failed}, charged a second try {charged}")
+    print(f"lost {lost}, recorded twice {twice}, failed {failed}, charged a second try {charged}; jobs: {dict(left)}")
+    sys.stdout.flush()
+    # This reads every sidecar from the S3 server, which takes a while.
+    with Library.open(place.server.url(place.database), sidecars=place.sidecars, create=False) as library:
+        states = Counter(item.state.value for item in library.ls(kind="thumb"))
+        wrong = library.verify()
+    print(f"sidecars: {dict(states)}; verify finds {len(wrong)} faults", flush=True)
     return not (lost or twice or failed or wrong) and set(states) == {"ready"}
 
 
