@@ -202,6 +202,18 @@ def test_help_lists_every_command_with_its_line() -> None:
     assert all(f" {name} {entry.help}" in shown for name, entry in COMMANDS.items())
 
 
+def test_what_cannot_be_written_is_said_in_a_sentence(tmp_path: Path) -> None:
+    source, gone = tmp_path / "note.txt", tmp_path / "gone" / "copy.txt"
+    source.write_text("A note about ropes.")
+    says = f"Cannot write {gone}: No such file or directory."
+    done = run("export", source, "--now", "--output", gone)
+    assert (done.returncode, done.stderr) == (1, f"pillion: {says}\n")
+    done = run("--log-file", gone, "status")
+    assert (done.returncode, done.stderr) == (2, f"pillion: {says.replace('write', 'write the log file')}\n")
+    done = run("thumb", source, "-o", source / "thumbs")
+    assert (done.returncode, done.stderr) == (1, f"pillion: {source / 'thumbs'}: Not a directory.\n")
+
+
 def test_a_mistyped_command_gets_a_suggestion() -> None:
     done = run("statu")
     assert (done.returncode, done.stdout) == (2, "")

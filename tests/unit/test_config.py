@@ -46,6 +46,10 @@ def test_every_line_of_the_template_is_valid_when_it_is_switched_on(tmp_path: Pa
         ('polcy = "desktop"', r"line 1: unknown key 'polcy'; did you mean 'policy'\?"),
         ('policy = "toaster"', "line 1: 'policy' must be"),
         ("\n[work]\nworkers = -1", "line 3: 'work.workers' must be"),
+        (
+            "[work]\nmemory_limit = 3",
+            "line 2: 'work.memory_limit' must be .*, at least 268435456",
+        ),
         ("[work]\nconcurrency = { orc = 1 }", r"line 2: 'work.concurrency' must be .*; did you mean 'ocr'\?"),
         ("[work]\nconcurrency = { ocr = 0 }", "line 2: 'work.concurrency' must be .*: at least 1"),
         ("[work]\nconcurrency = 2", "line 2: 'work.concurrency' must be a table of kinds"),

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING
 import click
 
 from pillion.cli.options import PATH, json_option, library_option, open_library, printable
-from pillion.cli.output import note, print_json, say
+from pillion.cli.output import note, print_json, say, written_whole
 from pillion.errors import ErrorClass, ItemError, UsageError
 
 if TYPE_CHECKING:
@@ -177,9 +177,5 @@ def _copy(source: Path, target: Path, force: bool) -> None:
     """Whole or not at all."""
     if target.exists() and not force:
         raise UsageError(f"{printable(str(target))} is there already; use --force to replace it.")
-    part = target.with_name(f".{target.name}.part-{os.getpid()}")
-    try:
+    with written_whole(target) as part:
         shutil.copyfile(source, part)
-        part.replace(target)
-    finally:
-        part.unlink(missing_ok=True)

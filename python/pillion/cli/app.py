@@ -139,9 +139,16 @@ class Program(click.Group):
             error = full_disk(raised) if isinstance(raised, OSError) and is_full(raised) else raised
             logs.note_error(raised)
             error_class = f"{error.error_class}: " if isinstance(error, ItemError) else ""
-            warn(f"pillion: {error_class}{quoted(str(error))}")
+            warn(f"pillion: {error_class}{quoted(_sentence(error))}")
             failed = error.exit_code if isinstance(error, PillionError) else 1
             ctx.exit(2 if ctx.meta.get(FINDS) else failed)
+
+
+def _sentence(error: Exception) -> str:
+    """What the system says of a file without its number, which is nothing to people."""
+    if isinstance(error, OSError) and error.strerror and error.filename is not None:
+        return f"{os.fsdecode(error.filename)}: {error.strerror}."
+    return str(error)
 
 
 def _print_version(ctx: click.Context, _option: click.Parameter, wanted: bool) -> None:
@@ -210,6 +217,10 @@ def _exit_code() -> int:
         said = io.StringIO()
         error.show(said)
         warn(said.getvalue().rstrip("\n"))
+        return error.exit_code
+    except PillionError as error:
+        # An option of the program itself is wrong: no command was found yet.
+        warn(f"pillion: {quoted(str(error))}")
         return error.exit_code
     except click.Abort:
         return EXIT_INTERRUPTED

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 import click
 
 from pillion.cli.options import PATH, default_library, json_option, library_option, open_library
-from pillion.cli.output import print_json
+from pillion.cli.output import print_json, written_whole
 from pillion.errors import LibraryError, UsageError
 from pillion.quoting import quoted
 
@@ -20,7 +20,7 @@ if TYPE_CHECKING:
 
 @click.command()
 @click.argument("source", metavar="SOURCE|CONTENT", help="A file, or the beginning of a content uuid.")
-@click.option("--to", "-t", default="text", help="text, hocr, alto, pdf, srt or vtt.")
+@click.option("--to", "-t", default="text", help="text, markdown, hocr, alto, pdf, srt, vtt or json.")
 @click.option("--output", "-o", type=PATH, help="The file to write (default: stdout).")
 @library_option
 @click.option("--now", is_flag=True, help="Process the file now, without a library.")
@@ -91,9 +91,5 @@ def _write(made: Exported, output: Path) -> None:
     """Whole or not at all, and never over the file it was made of."""
     if made.source is not None and output.exists() and os.path.samefile(output, made.source):
         raise UsageError(f"{quoted(output)} is the file itself, which is never written: choose another output.")
-    part = output.with_name(f".{output.name}.part-{os.getpid()}")
-    try:
+    with written_whole(output) as part:
         part.write_bytes(made.data)
-        part.replace(output)
-    finally:
-        part.unlink(missing_ok=True)

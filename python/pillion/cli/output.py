@@ -7,9 +7,11 @@ import os
 import shlex
 import sys
 from collections.abc import Container, Iterable, Iterator, Mapping, Sequence
+from contextlib import contextmanager, suppress
 from typing import TYPE_CHECKING, Any
 
 from pillion.cli.options import printable
+from pillion.errors import PillionError, is_full
 from pillion.quoting import harmless
 
 if TYPE_CHECKING:
@@ -66,6 +68,22 @@ def be_quiet() -> None:
 def is_quiet() -> bool:
     """Whether only errors are wanted."""
     return _quiet
+
+
+@contextmanager
+def written_whole(target: Path) -> Iterator[Path]:
+    """Gives a path beside ``target`` to write to, which takes its place at the end: so it is whole, or not there."""
+    part = target.with_name(f".{target.name}.part-{os.getpid()}")
+    try:
+        yield part
+        part.replace(target)
+    except OSError as error:
+        if is_full(error) or error.filename not in (part, str(part)):
+            raise
+        raise PillionError(f"Cannot write {printable(str(target))}: {error.strerror}.") from error
+    finally:
+        with suppress(OSError):
+            part.unlink()
 
 
 def print_table(rows: Sequence[Sequence[str]], *, right: Container[int] = ()) -> None:

@@ -21,12 +21,12 @@ def boolean(value: Any) -> str | None:
     return None if isinstance(value, bool) else "true or false"
 
 
-def count(of: str) -> Check:
-    """A whole number of something, 0 or more."""
+def count(of: str, *, least: int = 0) -> Check:
+    """A whole number of something, ``least`` or more."""
 
     def check(value: Any) -> str | None:
-        right = isinstance(value, int) and not isinstance(value, bool) and value >= 0
-        return None if right else f"a number of {of}"
+        right = isinstance(value, int) and not isinstance(value, bool) and value >= least
+        return None if right else f"a number of {of}{f', at least {least}' if least else ''}"
 
     return check
 

@@ -83,6 +83,10 @@ WHEN_KEYS: Mapping[str, Check] = {"quiet_hours": _hours, "on_battery": boolean}
 CTIME, MTIME = "ctime", "mtime"
 """What must be as it was for a file to count as unchanged, beside its path and size."""
 
+LEAST_MEMORY = 256 * 1024 * 1024
+"""Bytes. A worker that has loaded its engines uses nearly as much: with less, as of gigabytes that were meant, none of
+the files would be made, and each would be blamed for it."""
+
 SECTIONS: Mapping[str, Mapping[str, Check]] = {
     "discovery": {"ignore": _globs, "hidden": boolean, "system_folders": boolean, "follow_links": boolean},
     "identification": {"sample_above": count("bytes"), "trust": one_of((CTIME, MTIME))},
@@ -96,8 +100,8 @@ SECTIONS: Mapping[str, Mapping[str, Check]] = {
     "work": {
         "workers": count("processes, 0 for one per core"),
         "concurrency": _concurrency,
-        "memory_limit": count("bytes"),
-        "memory_budget": count("bytes"),
+        "memory_limit": count("bytes", least=LEAST_MEMORY),
+        "memory_budget": count("bytes", least=LEAST_MEMORY),
         "max_pixels": count("pixels"),
         "sandbox": one_of(("require", "auto", "off")),
         "from_peers": _kinds,
