@@ -14,9 +14,11 @@ import msgspec
 import pytest
 
 from pillion import Library, UsageError
+from pillion.catalog import peers as catalog_peers
 from pillion.library.sidecars import Pending, Ready
 from pillion.model import SidecarKind, SidecarStatus, SidecarUri
 from pillion.peers import beside, inventory, pulling, racing
+from pillion.peers.folder import FolderPeer
 from pillion.peers.peer import PeerError, PeerLied
 from pillion.peers.racing import Pace
 from tests.support.devices import PHOTOS, SIZES
@@ -102,6 +104,25 @@ def test_what_both_have_and_lack_is_known(phone: Library, desk: Path) -> None:
     assert available(phone) == [(None, PHOTOS * SIZES)]
     phone.peers.compare("desk")
     assert available(phone) == [(None, PHOTOS * SIZES), ("desk", PHOTOS * SIZES)]
+
+
+def test_a_library_that_keeps_no_digests_is_summed_up_once(
+    phone: Library, desk: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    read: list[object] = []
+    lines_of = catalog_peers.lines_of
+
+    def noted(connection: Any, buckets: Any = None) -> Any:
+        read.append(buckets)
+        return lines_of(connection, buckets)
+
+    monkeypatch.setattr(catalog_peers, "lines_of", noted)
+    peer = FolderPeer(desk)
+    peer.about()
+    assert any(peer.branches([f"{number:02x}" for number in range(64)]).values())
+    peer.close()
+    assert not (desk / inventory.CACHE).exists()
+    assert read == [None]
 
 
 def test_the_digests_that_are_kept_follow_what_changes(phone: Library, desk: Path) -> None:

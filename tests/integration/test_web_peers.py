@@ -8,6 +8,7 @@ import threading
 import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from functools import partial
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 
@@ -15,6 +16,7 @@ import pytest
 
 from pillion import Library, UsageError
 from pillion.peers import web
+from pillion.peers.connection import Connection
 from pillion.peers.peer import PeerError, PeerLied
 from pillion.peers.web import WebPeer
 from tests.support import devices
@@ -169,6 +171,29 @@ def test_what_is_no_answer_is_said_in_a_sentence(
             peer.about()
         peer.close()
     assert (raised.type is PeerLied) == (error is PeerLied)
+
+
+def test_who_was_never_asked_before_has_time_to_sum_up_what_it_has(monkeypatch: pytest.MonkeyPatch) -> None:
+    def answer(handler: BaseHTTPRequestHandler) -> None:
+        handler.send_response(404)
+        handler.send_header("content-length", "0")
+        handler.end_headers()
+
+    steps: list[float | None] = []
+    within = Connection.within
+
+    def noted(connection: Connection, seconds: float, *, step_s: float | None = None) -> None:
+        steps.append(step_s)
+        within(connection, seconds, step_s=step_s)
+
+    monkeypatch.setattr(Connection, "within", noted)
+    with answering(answer) as address:
+        peer = WebPeer(address)
+        for ask in (peer.about, partial(peer.branches, ["00"])):
+            with pytest.raises(PeerError):
+                ask()
+        peer.close()
+    assert steps == [web.ANSWER_S, web.CONNECT_S]
 
 
 def test_a_slow_peer_is_left(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -7,7 +7,7 @@ from pathlib import Path
 
 from pillion.catalog import peers as catalog_peers
 from pillion.catalog.database import Database
-from pillion.catalog.peers import Offer
+from pillion.catalog.peers import InventoryState, Offer
 from pillion.peers import inventory
 from pillion.peers.inventory import Inventory
 from pillion.peers.peer import PROTOCOL, About
@@ -20,6 +20,7 @@ class Answering:
         self._database = database
         self._root = root
         self._save = save
+        self._known: tuple[InventoryState, Inventory] | None = None
 
     def about(self) -> About:
         """Its device, and the top of its inventory."""
@@ -44,4 +45,7 @@ class Answering:
 
     def _digests(self) -> Inventory:
         with self._database.read() as connection:
-            return inventory.current(connection, self._root, save=self._save)
+            state = catalog_peers.inventory_state(connection)
+            if self._known is None or self._known[0] != state:
+                self._known = state, inventory.current(connection, self._root, save=self._save)
+            return self._known[1]

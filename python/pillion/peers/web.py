@@ -103,7 +103,8 @@ class WebPeer:
 
     def about(self) -> About:
         """Which device it is, and the top of its inventory."""
-        return self._json("/inventory", About, limit=_ABOUT_BYTES)
+        # Who was never asked before sums up all that it has first.
+        return self._json("/inventory", About, limit=_ABOUT_BYTES, step_s=ANSWER_S)
 
     def branches(self, prefixes: Sequence[str]) -> Mapping[str, bytes]:
         """The digests of the buckets that begin with these digits."""
@@ -133,8 +134,8 @@ class WebPeer:
 
     # answers ----------------------------------------------------------------------------------------------------------
 
-    def _json(self, path: str, form: type[T], *, limit: int, body: bytes | None = None) -> T:
-        status, data = self._answer(path, limit=limit, body=body)
+    def _json(self, path: str, form: type[T], *, limit: int, body: bytes | None = None, step_s: float = CONNECT_S) -> T:
+        status, data = self._answer(path, limit=limit, body=body, step_s=step_s)
         if status == 404:
             raise PeerError(f"{self._url} is no 'pillion serve' that other devices can take from; it may be older.")
         self._check(status, data)
@@ -157,14 +158,16 @@ class WebPeer:
             raise PeerError(f"{self._url} does not let this device in: {_detail(data)}")
         raise PeerError(f"{self._url} answered with status {status}: {_detail(data)}")
 
-    def _answer(self, path: str, *, limit: int, body: bytes | None = None) -> tuple[int, bytes]:
+    def _answer(
+        self, path: str, *, limit: int, body: bytes | None = None, step_s: float = CONNECT_S
+    ) -> tuple[int, bytes]:
         """(status, body) of an answer of at most ``limit`` bytes, whatever is wrong with it after one new try."""
         headers = self._headers if body is None else {**self._headers, "content-type": "application/json"}
         for last in (False, True):
             if self._aborted:
                 raise PeerError(f"{self._url} is not asked any more.")
             seconds = ANSWER_S + limit / SLOWEST
-            self._connection.within(seconds)
+            self._connection.within(seconds, step_s=step_s)
             try:
                 self._connection.request("GET" if body is None else "POST", self._prefix + path, body, headers)
                 return self._read(limit)
