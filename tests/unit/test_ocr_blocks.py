@@ -265,3 +265,49 @@ def test_no_word_is_lost_or_said_twice_whatever_the_order(lines: list[OcrLine], 
     words = sorted((word.text, word.box) for one in found for word in one.words)
     assert words == sorted((word.text, word.box) for one in lines for word in one.words)
     assert sorted(number for block in blocks for number in block.lines) == list(range(len(found)))
+
+
+def test_marks_come_before_their_items_where_the_engine_read_them_as_a_column() -> None:
+    marks = [line(f"[{n + 1}]", 60, 300 + 60 * n) for n in range(3)]
+    items = [line("the harbour library opens at nine", 100, 300 + 30 * n) for n in range(6)]
+    rows, _ = structured([*PROSE[:1], *marks, *items], SIZE)
+    assert [one.text for one in rows[1:]] == [
+        f"[{n // 2 + 1}]\t{one.text}" if n % 2 == 0 else one.text for n, one in enumerate(items)
+    ]
+
+
+def test_a_raised_narrow_mark_far_before_its_line_is_a_bullet() -> None:
+    """The networks know none. A word that stands on the line, or is near the next one, is a word."""
+    raised = [line("e     quince jelly", 100, 300), line("e quince jelly", 100, 340)]
+    raised = [
+        replace(one, words=(replace(one.words[0], box=(100, one.box[1] + 6, 108, one.box[3] - 6)), *one.words[1:]))
+        for one in raised
+        if one.box is not None
+    ]
+    read, _ = structured([*raised, line("e     quince jelly", 100, 380)], SIZE)
+    assert [one.text.replace("\t", " ") for one in read] == ["• quince jelly", "e quince jelly", "e quince jelly"]
+
+
+@pytest.mark.parametrize("pitch", [30, 38])
+def test_lines_joined_across_a_gutter_are_cut_where_their_parts_are_not_level(pitch: int) -> None:
+    """A caption and a table beside it, joined by the engine; parts that are level are rows."""
+    above = [line("the harbour opens at nine", 100, 100 + 30 * n) for n in range(3)]
+    beside = [line("bread and butter", 600, 100 + 30 * n) for n in range(3)]
+    joined = []
+    for n in range(4):
+        left, right = line("captains wrote them here", 100, 190 + 30 * n), line("12 boats", 600, 184 + pitch * n)
+        assert left.box is not None
+        words = *left.words, *right.words
+        joined.append(replace(left, text=f"{left.text} {right.text}", words=words, box=(100, 180, 680, 210)))
+    read, _ = structured([*above, *beside, *joined], SIZE)
+    texts = [one.text.replace("\t", " ") for one in read]
+    if pitch == 30:
+        assert "captains wrote them here 12 boats" in texts
+    else:
+        assert (
+            texts
+            == ["the harbour opens at nine"] * 3
+            + ["captains wrote them here"] * 4
+            + ["bread and butter"] * 3
+            + ["12 boats"] * 4
+        )

@@ -227,3 +227,12 @@ def test_no_rulings_break_it_and_no_line_is_lost(found: list[tuple[int, int, int
     for table in tables(drawn(rulings), height):
         order = in_order(table, lines)
         assert sorted(piece.area for _, pieces in order for piece in pieces) == sorted(area for area, _ in lines)
+
+
+def test_what_is_left_of_a_bar_between_white_letters_is_no_ruling() -> None:
+    picture = Image.fromarray(drawn(grid()))
+    draw = ImageDraw.Draw(picture)
+    draw.rectangle((X[0], 20, X[-1], Y[0] - 6), fill=60)
+    for place in range(X[0] + 40, X[-1] - 40, 10):
+        draw.line((place, 45, place, 75), fill=255, width=5)
+    assert not any(ruling[1] < Y[0] - 10 for ruling in ruled.rulings(np.asarray(picture), HEIGHT).down)

@@ -101,7 +101,7 @@ def as_read(lines: Sequence[OcrLine], view: View, *, in_order: bool = False) -> 
     ``in_order``: they are, but for tables.
     """
     places = [_placed(line, view) for line in lines]
-    rows = in_rows(places) if in_order else ordered(places)
+    rows = in_rows(places) if in_order else ordered([_with_bullet(place) for place in places])
     return [row[0] if len(row) == 1 else _placed(joined(row), view) for row in rows]
 
 
@@ -124,7 +124,7 @@ def _placed(line: OcrLine, view: View) -> Placed:
 
 def ordered(lines: Sequence[Placed]) -> list[list[Placed]]:
     """The rows of a recognised page in order, each from left to right; most hold one line."""
-    return in_rows(_lifted(_mended(lines)))
+    return in_rows(_lifted(_mended(_apart_at_gutters(lines))))
 
 
 def joined(row: Sequence[Placed]) -> OcrLine:
@@ -156,6 +156,10 @@ _LABEL_WORDS = 7.0
 _SHORT_WORDS = 5.0
 _CELL_WORDS = 3.0
 _CELL_WIDTH = 10.0
+_MARK = re.compile(r"[\[({|]?\d{1,3}[\])}|.:]{1,2}|\d{1,3}[.)]|\(?[a-zA-Z][.)]|[^\d\s]")
+_MARK_GAP = 4.0
+"""A mark stands before its item by less than so many heights."""
+_NEARLY_ALL = 0.9
 _PAIR = 2
 _LIKE = 2
 """So many rows of two parts show that others at the same places are rows, too."""
@@ -172,11 +176,45 @@ def in_rows(lines: Sequence[Placed]) -> list[list[Placed]]:
         partners = _partners(rows, block) if len(block) >= _ROWS and rows else {}
         enough = len(partners) >= max(_ROWS, _MATCHED * len(block))
         beside = [rows[number] for number in partners.values()]
-        if enough and (_is_column(block, beside) or _are_of_terms(block, beside, pairs)):
+        marked = _marked(rows, block)
+        if marked is not None:
+            rows = marked
+        elif enough and (_is_column(block, beside) or _are_of_terms(block, beside, pairs)):
             rows = _woven(rows, block, partners)
         else:
             rows.extend([line] for line in block)
     return rows
+
+
+def _marked(rows: Sequence[list[Placed]], block: Sequence[Placed]) -> list[list[Placed]] | None:
+    """The rows with those of a block, where what was read just before it are the marks of its items; None elsewhere.
+
+    Nearly all of them stand before a line: numbers in brackets, numbers with a point, or single characters, as bullets
+    are read.
+    """
+    first = len(rows)
+    while first and len(rows[first - 1]) == 1 and _MARK.fullmatch(rows[first - 1][0].line.text):
+        first -= 1
+    marks = [row[0] for row in rows[first:]]
+    if len(marks) < _ROWS:
+        return None
+    before: dict[int, Placed] = {}
+    for mark in marks:
+        level = (place for place, line in enumerate(block) if place not in before and _is_before(mark, line))
+        place = next(level, None)
+        if place is not None:
+            before[place] = mark
+    if len(before) < _NEARLY_ALL * len(marks):
+        return None
+    alone = [[mark] for mark in marks if mark not in before.values()]
+    return [*rows[:first], *alone, *([*filter(None, [before.get(at)]), line] for at, line in enumerate(block))]
+
+
+def _is_before(mark: Placed, line: Placed) -> bool:
+    """Whether a mark stands on the left of a line, near it."""
+    height = min(mark.height, line.height)
+    shared = min(mark.box[3], line.box[3]) - max(mark.box[1], line.box[1])
+    return shared > _MATCHED * height and -height < line.box[0] - mark.box[2] < _MARK_GAP * line.height
 
 
 def _woven(rows: Sequence[list[Placed]], block: Sequence[Placed], partners: dict[int, int]) -> list[list[Placed]]:
@@ -282,6 +320,149 @@ def _share_of_numbers(lines: Sequence[Placed]) -> float:
     """How many have digits, and no more letters than digits."""
     texts = [line.line.text for line in lines]
     return sum(0 < sum(map(str.isdigit, text)) >= sum(map(str.isalpha, text)) for text in texts) / max(1, len(texts))
+
+
+# bullets --------------------------------------------------------------------------------------------------------------
+
+_LIKE_BULLETS = frozenset("eo¢©®°*«»@")
+"""What the networks, which know no bullets, make of them."""
+_BULLET_SIDE = 0.65
+_RAISED = 0.04
+_BULLET_GAP = 0.6
+"""A bullet is narrower than so many heights of its line, ends so far above the base line, and text begins so far
+beyond it: no letter does all this.
+"""
+
+
+def _with_bullet(line: Placed) -> Placed:
+    """The line, beginning with a bullet where it stands there."""
+    if len(line.words) < _PAIR or line.line.words[0].text not in _LIKE_BULLETS:
+        return line
+    (left, _, right, bottom), rest, height = line.words[0], line.words[1:], line.height
+    base = statistics.median(word[3] for word in rest)
+    is_bullet = (
+        right - left < _BULLET_SIDE * height
+        and bottom < base - _RAISED * height
+        and rest[0][0] - right > _BULLET_GAP * height
+    )
+    if not is_bullet or not line.line.text.startswith(line.line.words[0].text):
+        return line
+    words = replace(line.line.words[0], text="•"), *line.line.words[1:]
+    return replace(line, line=replace(line.line, text=f"•{line.line.text[1:]}", words=words))
+
+
+# lines across a gutter ------------------------------------------------------------------------------------------------
+
+_GUTTER = 0.7
+"""A gutter is at least so many heights wide."""
+_NOT_LEVEL = 0.2
+"""Parts of a line whose base lines are further apart, in its heights, are not of one line."""
+_MOSTLY = 0.5
+_LETTERS = 3
+_SPREAD = 0.6
+"""How far the distances of base lines differ where the lines of two blocks are set at different pitches."""
+_BELOW = 1.5
+
+
+@dataclass(frozen=True, slots=True)
+class _Gutter:
+    """A gutter through some lines that follow each other. ``cuts``: of the lines on both sides of it the first word
+    after it, by their number. ``end``: after the last line beside it. ``sides``: of it.
+    """
+
+    cuts: dict[int, int]
+    end: int
+    sides: tuple[float, float]
+
+
+def _apart_at_gutters(lines: Sequence[Placed]) -> list[Placed]:
+    """The lines, of which those are cut at a gutter that the engine joined across it: a caption and a table beside it.
+
+    What is on its two sides is not level in most lines, and by different amounts, as lines at different pitches are,
+    and on one side there is text. The cells of a row are level.
+    """
+    done: list[Placed] = []
+    number = 0
+    while number < len(lines):
+        gutter = _gutter_at(lines, number)
+        if gutter is None or not _parts_text(lines, gutter):
+            done.append(lines[number])
+            number += 1
+            continue
+        left: list[Placed] = []
+        right: list[Placed] = []
+        for place in range(number, gutter.end):
+            line, cut = lines[place], gutter.cuts.get(place)
+            if cut is not None:
+                left.append(_part(line, 0, cut))
+                right.append(_part(line, cut, len(line.words)))
+            else:
+                (left if line.box[2] <= gutter.sides[1] else right).append(line)
+        for side in (left, right):
+            place = _place_below(done, side[0])
+            done[place:place] = side
+        number = gutter.end
+    return done
+
+
+def _gutter_at(lines: Sequence[Placed], first: int) -> _Gutter | None:
+    """The gutter that begins in a line and has most lines on both sides of it; None for fewer than three."""
+    found = [_gutter(lines, first, cell[1]) for cell in lines[first].cells()[:-1]]
+    best = max(found, key=lambda gutter: len(gutter.cuts), default=None)
+    return best if best is not None and len(best.cuts) >= _ROWS else None
+
+
+def _gutter(lines: Sequence[Placed], first: int, cut: int) -> _Gutter:
+    """That before the word ``cut`` of a line."""
+    words = lines[first].words
+    low, high = words[cut - 1][2], words[cut][0]
+    cuts = {first: cut}
+    for place in range(first + 1, len(lines)):
+        line, last = lines[place], lines[place - 1]
+        is_below = -line.height / 2 <= line.box[1] - last.box[1] and line.box[1] - last.box[3] <= _FAR * line.height
+        gaps = [(max(low, line.words[at - 1][2]), min(high, line.words[at][0]), at) for _, at in line.cells()[:-1]]
+        wide = [gap for gap in gaps if gap[1] - gap[0] > _GUTTER * line.height]
+        if is_below and wide:
+            low, high, cuts[place] = max(wide, key=lambda gap: gap[1] - gap[0])
+        elif not is_below or (line.box[2] > high and line.box[0] < low):
+            return _Gutter(cuts, place, (low, high))
+    return _Gutter(cuts, len(lines), (low, high))
+
+
+def _parts_text(lines: Sequence[Placed], gutter: _Gutter) -> bool:
+    cut = [(lines[place], at) for place, at in gutter.cuts.items()]
+    offs = [
+        statistics.median(word[3] for word in line.words[at:]) - statistics.median(word[3] for word in line.words[:at])
+        for line, at in cut
+    ]
+    offs = [off / line.height for off, (line, _) in zip(offs, cut, strict=True)]
+    if sum(abs(off) > _NOT_LEVEL for off in offs) < _MOSTLY * len(offs) or max(offs) - min(offs) < _SPREAD:
+        return False
+    sides = [line.line.words[:at] for line, at in cut], [line.line.words[at:] for line, at in cut]
+    return any(statistics.median(map(_wordy, side)) >= _FEW_WORDS for side in sides)
+
+
+def _wordy(words: Sequence[OcrWord]) -> int:
+    """How many are words, and no numbers or marks."""
+    return sum(sum(map(str.isalpha, word.text)) >= _LETTERS for word in words)
+
+
+def _part(line: Placed, first: int, end: int) -> Placed:
+    """Some words of a line."""
+    words = line.line.words[first:end]
+    text = parts_joined([word.text for word in words])
+    part = replace(line.line, text=text, words=words, box=around([word.box for word in words]))
+    return Placed(part, around(line.words[first:end]), line.words[first:end])
+
+
+def _place_below(lines: Sequence[Placed], line: Placed) -> int:
+    """After the line that stands just above one, beginning at the same place; else the end."""
+    for place in range(len(lines), 0, -1):
+        above = lines[place - 1]
+        distance = line.box[1] - above.box[3]
+        if -line.height / 2 < distance < _BELOW * line.height and abs(above.box[0] - line.box[0]) < line.height:
+            return place
+    return len(lines)
 
 
 # lines in pieces ------------------------------------------------------------------------------------------------------

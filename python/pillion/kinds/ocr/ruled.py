@@ -42,6 +42,10 @@ _LEAST_HEIGHT = 1.6
 """Rulings are so many heights of a line long at least: longer than dashes and than the stems of letters."""
 _THICK = 0.5
 """Thicker than so many heights of a line is a bar or a shaded cell."""
+_BAR = 4.0
+"""A bar around a line of white letters is less than so many heights high."""
+_LETTERS = (0.15, 0.8)
+"""The share of its height in which there are letters."""
 _BESIDE = 0.2
 """A faint ruling is darker than what is so many heights of a line above and below it."""
 _NEAR = 0.5
@@ -197,7 +201,9 @@ def _rulings(gray: Gray, ground: int, least: float, height: float) -> Boxes:
     lighter[room:-room] = np.minimum(gray[: -2 * room], gray[2 * room :])
     thin = gray < np.maximum(lighter, _LEAST_CONTRAST) - _LEAST_CONTRAST
     length = round(least * height)
-    return np.concatenate([_lines_in(mask, length, height) for mask in (gray < ground - _CONTRAST, thin)])
+    found = _lines_in(gray < ground - _CONTRAST, length, height)
+    dark = [box for box in found if box[2] - box[0] > _BAR * height or not _is_between_letters(gray, box)]
+    return np.concatenate([np.array(dark, np.float64).reshape(-1, 4), _lines_in(thin, length, height)])
 
 
 def _lines_in(dark: Mask, length: int, height: float) -> Boxes:
@@ -211,6 +217,16 @@ def _lines_in(dark: Mask, length: int, height: float) -> Boxes:
     runs = np.stack([starts[:, 1], rows[starts[:, 0]], ends[:, 1], rows[starts[:, 0]] + 1], axis=1)
     found = [box for box in _joined(runs.tolist()) if box[3] - box[1] <= max(3.0, _THICK * height)]
     return np.array(found, np.float64).reshape(-1, 4)
+
+
+def _is_between_letters(gray: Gray, box: NDArray[np.float64]) -> bool:
+    """Whether it is far lighter beside a part of a thin line, on both sides: in a bar, between white letters."""
+    left, top, right, bottom = box.astype(int).tolist()
+    if top < 2 or bottom + 1 >= len(gray):
+        return False
+    darkest = gray[top:bottom, left:right].min(axis=0).astype(np.int16)
+    lighter = [float(np.mean(gray[row, left:right] - darkest >= _CONTRAST)) for row in (top - 2, bottom + 1)]
+    return all(_LETTERS[0] <= share < _LETTERS[1] for share in lighter)
 
 
 def _opened(dark: Mask, length: int) -> Mask:

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import functools
 import heapq
+import itertools
 import math
 import os
 import shutil
@@ -28,7 +29,7 @@ from pillion import _core, extras
 from pillion.errors import ErrorClass, ItemError
 from pillion.kinds.ocr import models
 from pillion.kinds.ocr.kind import AUTO
-from pillion.kinds.ocr.layout import Area, Layout, LayoutAnalysis, Piece
+from pillion.kinds.ocr.layout import Area, Layout, LayoutAnalysis, Piece, Strip, Word, short_runs
 from pillion.kinds.ocr.models import LANGUAGES
 from pillion.kinds.ocr.result import Box
 from pillion.kinds.ocr.scripts import has_letters_to_left, language_of
@@ -261,7 +262,7 @@ class LibraryRecogniser:
 def _read_by_core(
     model: _core.LineModel, gray: NDArray[np.uint8], pieces: Sequence[Piece], until: float
 ) -> RecognisedText:
-    words: list[list[tuple[str, float, Area]]] = []
+    words: list[list[Word]] = []
     for some in portions(pieces):
         words += read_pieces(model, gray, some)
         if time.monotonic() >= until:
@@ -383,7 +384,7 @@ def _from_its_symbols(iterator: Any, module: Any, sure: float) -> tuple[str, flo
     return text, max(sure, min(one for _, one in symbols)) if is_pointed else sure, more
 
 
-def _text_of_pieces(pieces: Sequence[Piece], read: Sequence[Sequence[tuple[str, float, Area]]]) -> RecognisedText:
+def _text_of_pieces(pieces: Sequence[Piece], read: Sequence[Sequence[Word]]) -> RecognisedText:
     found: list[RecognisedLine] = []
     words: list[RecognisedWord] = []
     line_box: Box = (0, 0, 0, 0)
@@ -465,14 +466,28 @@ def portions(pieces: Sequence[Piece]) -> Iterator[Sequence[Piece]]:
         yield pieces[start : start + _PORTION]
 
 
-def read_pieces(
-    model: _core.LineModel, gray: NDArray[np.uint8], pieces: Sequence[Piece]
-) -> list[list[tuple[str, float, Area]]]:
-    """For each piece its words: text, confidence (0 to 100) and box."""
-    if not pieces:
-        return []
-    boxes = np.array([(*piece.area, *piece.rows) for piece in pieces], np.int32)
-    return [[(text, confidence, _area(box)) for text, confidence, box in words] for words in model.read(gray, boxes)]
+def read_pieces(model: _core.LineModel, gray: NDArray[np.uint8], pieces: Sequence[Piece]) -> list[list[Word]]:
+    """For each piece its words. Short pieces of a line are read together: numbers by themselves lose their points."""
+    words: dict[int, list[Word]] = {}
+    strips = [strip for run in short_runs(pieces) if (strip := Strip.of(gray, pieces, run)) is not None]
+    if strips:
+        tops = list(itertools.accumulate((len(strip.gray) for strip in strips), initial=0))
+        picture = np.zeros((tops[-1], max(strip.gray.shape[1] for strip in strips)), np.uint8)
+        for top, strip in zip(tops, strips, strict=False):
+            picture[top : top + len(strip.gray), : strip.gray.shape[1]] = strip.gray
+        boxes = [strip.box(top) for top, strip in zip(tops, strips, strict=False)]
+        for top, strip, found in zip(tops, strips, _words(model, picture, boxes), strict=False):
+            words |= strip.in_pieces(found, top)
+    apart = [number for number in range(len(pieces)) if number not in words]
+    if apart:
+        boxes = [(*pieces[number].area, *pieces[number].rows) for number in apart]
+        words |= dict(zip(apart, _words(model, gray, boxes), strict=True))
+    return [words[number] for number in range(len(pieces))]
+
+
+def _words(model: _core.LineModel, gray: NDArray[np.uint8], boxes: Sequence[tuple[int, ...]]) -> list[list[Word]]:
+    found = model.read(gray, np.array(boxes, np.int32))
+    return [[(text, confidence, _area(box)) for text, confidence, box in words] for words in found]
 
 
 def _area(box: list[int]) -> Area:
