@@ -48,12 +48,12 @@ def sidecars(tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, list[str]]
 
 
 def test_walk(benchmark: BenchmarkFixture, library: Path, smoke: bool) -> None:
-    entries = benchmark(lambda: _core.walk(library).entries)
+    entries = benchmark(lambda: _core.walk(library).files)
     assert len(entries) == (FILES // 20 if smoke else FILES)
 
 
 def test_identify(benchmark: BenchmarkFixture, library: Path) -> None:
-    files = [(path, size, mtime_ns) for path, size, mtime_ns, *_ in _core.walk(library).entries]
+    files = [(path, size, mtime_ns) for path, size, mtime_ns, *_ in _core.walk(library).files]
     benchmark.extra_info["bytes"] = sum(size for _, size, _ in files)
     results = benchmark(_core.identify_files, library, files)
     assert all(len(result) == 4 for result in results)

@@ -6,7 +6,7 @@ end; what they raise ends the call. ``threads``: 0 means one per core.
 """
 
 import os
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from pathlib import Path
 from typing import Generic, Self, TypeAlias, TypeVar, final
 
@@ -31,16 +31,32 @@ ERROR_CLASSES: list[str]
 
 # walk -----------------------------------------------------------------------------------------------------------------
 
+_FoundFile: TypeAlias = tuple[bytes, int, int, int, int]
+"""(path relative to the root, size in bytes, mtime, inode, ctime) of a regular file; times in ns since 1970."""
+
+@final
+class FoundFiles:
+    """Files sorted by path, in some 100 bytes each and their paths: a list of such tuples takes six times as much."""
+
+    def __new__(cls, files: Sequence[_FoundFile] = ...) -> Self: ...
+    def append(self, file: _FoundFile) -> None:
+        """Add one; :meth:`sort` before the next look."""
+    def extend(self, prefix: bytes, other: FoundFiles) -> None:
+        """Add those of ``other`` with ``prefix`` before their paths; :meth:`sort` before the next look."""
+    def sort(self) -> None: ...
+    def find(self, path: bytes) -> tuple[int, int, int, int, int] | None:
+        """(place, size, mtime, inode, ctime) of the file with this path. Fast where paths are asked for in order."""
+    def __len__(self) -> int: ...
+    def __getitem__(self, place: int, /) -> _FoundFile: ...
+    def __iter__(self) -> Iterator[_FoundFile]: ...
+
 @final
 class WalkResult:
-    """What a walk found: parallel columns, sorted by path."""
+    """What a walk found, sorted by path."""
 
     @property
-    def entries(self) -> list[tuple[bytes, int, int, int, int]]:
-        """(path relative to the root, size in bytes, mtime, inode, ctime) of each regular file; times in ns since 1970.
-
-        The list is made anew at each access: keep it.
-        """
+    def files(self) -> FoundFiles:
+        """The regular files; always the same object."""
     @property
     def problems(self) -> list[tuple[bytes, str, str]]:
         """(relative path, error class, message) of what could not be read or was left out with a reason."""

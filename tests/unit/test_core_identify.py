@@ -18,7 +18,7 @@ ABC_HASH = "6437b3ac38465133ffb63b75273a8db548c558465d79db03fd359c6cd5bd9d85"
 
 
 def seen(root: Path) -> list[tuple[bytes, int, int]]:
-    return [(path, size, mtime_ns) for path, size, mtime_ns, *_ in _core.walk(root).entries]
+    return [(path, size, mtime_ns) for path, size, mtime_ns, *_ in _core.walk(root).files]
 
 
 @pytest.mark.parametrize(("data", "want"), [(b"", EMPTY_HASH), (b"abc", ABC_HASH)])

@@ -25,7 +25,7 @@ def fill(root: Path, *names: str) -> None:
 
 
 def paths(result: _core.WalkResult) -> list[bytes]:
-    return [path for path, *_ in result.entries]
+    return [path for path, *_ in result.files]
 
 
 def test_error_classes_are_those_of_python() -> None:
@@ -36,7 +36,7 @@ def test_entries_are_what_stat_says_sorted_by_path(tmp_path: Path) -> None:
     fill(tmp_path, "b/x", "a", "b.txt", "b/c/d")
     result = _core.walk(tmp_path)
     assert paths(result) == [b"a", b"b.txt", b"b/c/d", b"b/x"]
-    for path, size, mtime_ns, inode, ctime_ns in result.entries:
+    for path, size, mtime_ns, inode, ctime_ns in result.files:
         stat = (tmp_path / os.fsdecode(path)).stat()
         assert (size, mtime_ns, inode) == (stat.st_size, stat.st_mtime_ns, stat.st_ino)
         assert ctime_ns == stat.st_ctime_ns
@@ -100,7 +100,7 @@ def test_special_files_are_problems(tmp_path: Path) -> None:
     with socket.socket(socket.AF_UNIX) as server:
         server.bind(os.fspath(tmp_path / "sock"))
         result = _core.walk(tmp_path)
-    assert result.entries == []
+    assert list(result.files) == []
     assert [(path, error_class) for path, error_class, _ in result.problems] == [
         (b"pipe", "unsupported"),
         (b"sock", "unsupported"),
@@ -181,7 +181,7 @@ def test_every_file_is_found_once(
                 out.write(content)
             want.append((folder + b"/" + file, len(content)))
     result = _core.walk(root, threads=threads)
-    assert [(path, size) for path, size, *_ in result.entries] == sorted(want)
+    assert [(path, size) for path, size, *_ in result.files] == sorted(want)
     assert result.folders == 1 + len(tree)
 
 
@@ -205,7 +205,7 @@ def test_parts_are_what_the_whole_walk_finds_of_them(
     def is_asked(path: bytes) -> bool:
         return any(part in (b"", path) or path.startswith(part + b"/") for part in parts)
 
-    assert some.entries == [entry for entry in whole.entries if is_asked(entry[0])]
+    assert list(some.files) == [entry for entry in whole.files if is_asked(entry[0])]
     assert some.problems == []
 
 

@@ -47,7 +47,7 @@ def _shown(database: Database) -> Mapping[int, int | None]:
 
 def _remove(database: Database, location_id: int, *paths: str) -> None:
     with database.write() as connection:
-        known = catalog_locations.known_entries(connection, location_id)
+        known = dict(catalog_locations.known_entries(connection, location_id))
         catalog_locations.mark_removed(connection, [known[path.encode()][0] for path in paths], 2.0)
 
 

@@ -4,8 +4,9 @@ their entries, the contents that they have, and the totals of folders.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence, Set
+from collections.abc import Iterable, Iterator, Mapping, Sequence, Set
 from dataclasses import dataclass
+from itertools import islice
 from operator import attrgetter
 from typing import Any
 
@@ -226,15 +227,22 @@ KnownEntry = tuple[int, int, int, int, int, int | None]
 """(entry id, size, mtime_ns, inode, 0 or one of these two, ctime_ns if known)"""
 
 
-def known_entries(connection: sa.Connection, location_id: int, prefix: bytes = b"") -> dict[bytes, KnownEntry]:
-    """The entries of a location (below ``prefix``, a folder with a trailing slash) by path, also removed ones."""
+def known_entries(
+    connection: sa.Connection, location_id: int, prefix: bytes = b""
+) -> Iterator[tuple[bytes, KnownEntry]]:
+    """The entries of a location (below ``prefix``, a folder with a trailing slash) by path, also removed ones.
+
+    A stream of the transaction: few are in memory at a time.
+    """
     query = _known(location_id)
     if prefix:
         query = query.where(entries.c.path >= prefix, entries.c.path < prefix[:-1] + b"0")
     return _by_path(connection.execute(query, execution_options=STREAMED))
 
 
-def known_parts(connection: sa.Connection, location_id: int, parts: Sequence[bytes]) -> dict[bytes, KnownEntry]:
+def known_parts(
+    connection: sa.Connection, location_id: int, parts: Sequence[bytes]
+) -> Iterable[tuple[bytes, KnownEntry]]:
     """The entries at these paths of a location, and below them where they are (or were) folders; b"" is all of it.
 
     As :func:`known_entries` gives them.
@@ -244,12 +252,12 @@ def known_parts(connection: sa.Connection, location_id: int, parts: Sequence[byt
     query = _known(location_id)
     found: dict[bytes, KnownEntry] = {}
     for some in chunks(parts):
-        found |= _by_path(connection.execute(query.where(entries.c.path.in_(some))))
+        found.update(_by_path(connection.execute(query.where(entries.c.path.in_(some)))))
     below = query.where(entries.c.path >= sa.bindparam("first"), entries.c.path < sa.bindparam("after"))
     for part in parts:
         if part not in found:
-            found |= _by_path(connection.execute(below, {"first": part + b"/", "after": part + b"0"}))
-    return found
+            found.update(_by_path(connection.execute(below, {"first": part + b"/", "after": part + b"0"})))
+    return found.items()
 
 
 def _known(location_id: int) -> sa.Select[Any]:
@@ -259,18 +267,20 @@ def _known(location_id: int) -> sa.Select[Any]:
     return sa.select(*columns).where(table.location_id == location_id)
 
 
-def _by_path(rows: Iterable[Any]) -> dict[bytes, KnownEntry]:
-    return {row[0]: (row[1], row[2], row[3], row[4], row[5], row[6]) for row in rows}
+def _by_path(rows: Iterable[Any]) -> Iterator[tuple[bytes, KnownEntry]]:
+    return ((row[0], (row[1], row[2], row[3], row[4], row[5], row[6])) for row in rows)
 
 
-def set_stats(connection: sa.Connection, rows: Sequence[tuple[int, int, int]]) -> None:
+_STATS = 10_000
+
+
+def set_stats(connection: sa.Connection, rows: Iterable[tuple[int, int, int]]) -> None:
     """Entry id, inode and ctime_ns, of files that are the same and lie elsewhere on a disk, or were only touched."""
-    if rows:
-        values: dict[str, Any] = {"inode": sa.bindparam("b_inode"), "ctime_ns": sa.bindparam("b_ctime")}
-        statement = sa.update(entries).where(entries.c.id == sa.bindparam("b_id")).values(**values)
-        connection.execute(
-            statement, [{"b_id": id, "b_inode": inode, "b_ctime": ctime_ns} for id, inode, ctime_ns in rows]
-        )
+    values: dict[str, Any] = {"inode": sa.bindparam("b_inode"), "ctime_ns": sa.bindparam("b_ctime")}
+    statement = sa.update(entries).where(entries.c.id == sa.bindparam("b_id")).values(**values)
+    waiting = iter(rows)
+    while some := list(islice(waiting, _STATS)):
+        connection.execute(statement, [{"b_id": id, "b_inode": inode, "b_ctime": ctime} for id, inode, ctime in some])
 
 
 def move_entries(

@@ -8,10 +8,13 @@ from __future__ import annotations
 
 import os
 import time
+from array import array
 from collections import Counter
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
+from itertools import compress
 from pathlib import Path
+from typing import overload
 
 from pillion import _core
 from pillion.catalog import facts as catalog_facts
@@ -43,7 +46,7 @@ class Discovered:
     prefix: bytes
     folders: int
     parts: Sequence[bytes] | None = None
-    files: list[FoundFile] = field(default_factory=list)
+    files: _core.FoundFiles = field(default_factory=_core.FoundFiles)
     problems: list[Problem] = field(default_factory=list)
     libraries: list[bytes] = field(default_factory=list)
     """Relative paths of Pillion libraries; what they made is not indexed."""
@@ -56,10 +59,10 @@ class Discovered:
 
     def add(self, prefix: bytes, result: _core.WalkResult) -> None:
         """What a walk of the folder ``prefix`` found."""
-        files = result.entries
-        if prefix:
-            files = [(prefix + path, size, mtime, inode, ctime) for path, size, mtime, inode, ctime in files]
-        self.files += files
+        if prefix or len(self.files):
+            self.files.extend(prefix, result.files)
+        else:
+            self.files = result.files
         self.folders += result.folders
         self.problems += [
             Problem(path=prefix + path, error_class=cls, message=text) for path, cls, text in result.problems
@@ -142,6 +145,72 @@ Known = tuple[int, int, int, int, int, int | None]
 """A :data:`pillion.catalog.locations.KnownEntry`; its ctime_ns is None where it is not to count."""
 
 
+class Picked(Sequence[FoundFile]):
+    """Some of the files that were found, by their places among them: eight bytes for each."""
+
+    __slots__ = ("_at", "_files")
+
+    def __init__(self, files: _core.FoundFiles, at: Iterable[int] = ()) -> None:
+        self._files = files
+        self._at = array("q", at)
+
+    def __len__(self) -> int:
+        return len(self._at)
+
+    def __iter__(self) -> Iterator[FoundFile]:
+        return map(self._files.__getitem__, self._at)
+
+    @overload
+    def __getitem__(self, at: int) -> FoundFile: ...
+    @overload
+    def __getitem__(self, at: slice) -> Picked: ...
+    def __getitem__(self, at: int | slice) -> FoundFile | Picked:
+        if isinstance(at, slice):
+            return Picked(self._files, self._at[at])
+        return self._files[self._at[at]]
+
+    def __add__(self, other: Picked) -> Picked:
+        """Those of both, which are of the same files."""
+        return Picked(self._files, self._at + other._at)
+
+    def where(self, is_one: Callable[[FoundFile], bool]) -> Picked:
+        """Those for which this holds."""
+        return self.selected(map(is_one, self))
+
+    def selected(self, flags: Iterable[int]) -> Picked:
+        """Those whose flag is set."""
+        return Picked(self._files, compress(self._at, flags))
+
+
+class Matched(Sequence[tuple[int, FoundFile]]):
+    """Files that were found, each with the id of its entry in the catalog: sixteen bytes for each."""
+
+    __slots__ = ("_ids", "files")
+
+    def __init__(self, files: Picked, ids: Iterable[int] = ()) -> None:
+        self.files = files
+        self._ids = array("q", ids)
+
+    def __len__(self) -> int:
+        return len(self._ids)
+
+    def __iter__(self) -> Iterator[tuple[int, FoundFile]]:
+        return zip(self._ids, self.files, strict=True)
+
+    @overload
+    def __getitem__(self, at: int) -> tuple[int, FoundFile]: ...
+    @overload
+    def __getitem__(self, at: slice) -> Matched: ...
+    def __getitem__(self, at: int | slice) -> tuple[int, FoundFile] | Matched:
+        if isinstance(at, slice):
+            return Matched(self.files[at], self._ids[at])
+        return self._ids[at], self.files[at]
+
+    def selected(self, flags: Sequence[int]) -> Matched:
+        """Those whose flag is set."""
+        return Matched(self.files.selected(flags), compress(self._ids, flags))
+
+
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Changes:
     """The difference. ``again``: unchanged by stat, but not identified last time, or back after removal.
@@ -151,20 +220,20 @@ class Changes:
     ``known``: how many entries of present files there were.
     """
 
-    new: Sequence[FoundFile]
-    changed: Sequence[FoundFile]
-    again: Sequence[FoundFile]
+    new: Picked
+    changed: Picked
+    again: Picked
     removed: Sequence[int]
     unchanged: int
+    elsewhere: Matched
+    touched: Matched
     moved: Sequence[tuple[int, FoundFile]] = ()
-    elsewhere: Sequence[tuple[int, FoundFile]] = ()
-    touched: Sequence[tuple[int, FoundFile]] = ()
     known: int = 0
 
     @property
-    def to_identify(self) -> list[FoundFile]:
+    def to_identify(self) -> Picked:
         """All files to identify."""
-        return [*self.new, *self.changed, *self.again]
+        return self.new + self.changed + self.again
 
     @property
     def any(self) -> bool:
@@ -174,91 +243,105 @@ class Changes:
 
 def compare(
     found: Discovered,
-    known: Mapping[bytes, Known],
+    known: Iterable[tuple[bytes, Known]],
     *,
     same_disk: bool = True,
     trust_ctime: bool = True,
 ) -> Changes:
     """Compare by path, size, mtime and inode, and by ctime, which no program can set, where ``trust_ctime``.
 
-    What lies below a folder that could not be read is not taken for removed. ``same_disk``: whether inodes mean
-    anything: on another disk, or after a restore, files with the same path, size and mtime are ``elsewhere``.
+    ``known``: what the catalog has, each path once; it may be a stream, and is not kept. What lies below a folder that
+    could not be read is not taken for removed. ``same_disk``: whether inodes mean anything: on another disk, or after a
+    restore, files with the same path, size and mtime are ``elsewhere``.
     """
-    new: list[FoundFile] = []
-    changed: list[FoundFile] = []
-    again: list[FoundFile] = []
-    elsewhere: list[tuple[int, FoundFile]] = []
-    touched: list[tuple[int, FoundFile]] = []
-    unchanged = 0
-    for file in found.files:
-        before = known.get(file[0])
-        if before is None or before[4] == REMOVED:
-            new.append(file)
-        elif before[1:] == (file[1], file[2], file[3], 0, file[4]):
-            unchanged += 1
-        elif before[1:4] == file[1:4]:
+    files = found.files
+    is_new = bytearray(b"\1") * len(files)
+    changed, again = array("q"), array("q")
+    elsewhere, touched = (array("q"), array("q")), (array("q"), array("q"))
+    gone = _Gone(found, may_be_moved=same_disk and len(files) > 0)
+    present = unchanged = 0
+    for path, before in known:
+        present += before[4] != REMOVED
+        now = files.find(path)
+        if now is None:
+            gone.add(path, before)
+            continue
+        if before[4] == REMOVED:
+            continue
+        at = now[0]
+        is_new[at] = False
+        differs = None
+        if before[1:4] == now[1:4]:
             if before[4]:
-                again.append(file)
-            elif trust_ctime and before[5] is not None:
-                (touched if same_disk else elsewhere).append((before[0], file))
+                again.append(at)
+            elif trust_ctime and before[5] not in (None, now[4]):
+                differs = touched if same_disk else elsewhere
             else:
                 unchanged += 1
-        elif not same_disk and before[1:3] == file[1:3] and not before[4]:
-            elsewhere.append((before[0], file))
+        elif not same_disk and before[1:3] == now[1:3] and not before[4]:
+            differs = elsewhere
         else:
-            changed.append(file)
-    present = len(known) - sum(before[4] == REMOVED for before in known.values())
-    seen = unchanged + len(again) + len(changed) + len(elsewhere) + len(touched)
-    gone = _gone_from(found, known) if seen < present else {}
-    moved, new = _moved_among(new, gone, known) if gone and same_disk else ([], new)
+            changed.append(at)
+        if differs is not None:
+            differs[0].append(at)
+            differs[1].append(before[0])
+    new = Picked(files, compress(range(len(files)), is_new))
+    moved, new = gone.moved_among(new)
     went = {id for id, _ in moved}
     return Changes(
         new=new,
-        changed=changed,
-        again=again,
-        removed=[id for id in gone.values() if id not in went],
+        changed=Picked(files, sorted(changed)),
+        again=Picked(files, sorted(again)),
+        removed=[id for id in gone.ids if id not in went],
         unchanged=unchanged,
         moved=moved,
-        elsewhere=elsewhere,
-        touched=touched,
+        elsewhere=Matched(Picked(files, elsewhere[0]), elsewhere[1]),
+        touched=Matched(Picked(files, touched[0]), touched[1]),
         known=present,
     )
 
 
-def _gone_from(found: Discovered, known: Mapping[bytes, Known]) -> dict[bytes, int]:
-    """Path -> entry id of what was there and is not."""
-    present = {file[0] for file in found.files}
-    unreadable = tuple(problem.path.rstrip(b"/") for problem in found.problems if problem.error_class != "unsupported")
-    below = tuple(path + b"/" for path in unreadable)
-    return {
-        path: before[0]
-        for path, before in known.items()
-        if path not in present and before[4] != REMOVED and path not in unreadable and not path.startswith(below)
-    }
+class _Gone:
+    """What the catalog has and is not there: ``ids`` of the entries, and by what files are known under another name.
 
-
-def _moved_among(
-    new: Sequence[FoundFile], gone: Mapping[bytes, int], known: Mapping[bytes, Known]
-) -> tuple[list[tuple[int, FoundFile]], list[FoundFile]]:
-    """New files that are files which are gone, under another name: (entry id, file); and those that are not.
-
-    A file keeps its inode, size and mtime when it is renamed. What a name promises is told by its ending, so only a
-    file that keeps its ending is known without another look.
+    Not what lies below a folder that could not be read.
     """
-    by_stat: dict[tuple[int, int, int, bytes], int] = {}
-    for path, id in gone.items():
-        _, size, mtime_ns, inode, again, _ = known[path]
-        if not again:
-            by_stat[size, mtime_ns, inode, _ending(path)] = id
-    moved: list[tuple[int, FoundFile]] = []
-    rest: list[FoundFile] = []
-    for file in new:
-        id_ = by_stat.pop((file[1], file[2], file[3], _ending(file[0])), None)
-        if id_ is None:
-            rest.append(file)
-        else:
-            moved.append((id_, file))
-    return moved, rest
+
+    def __init__(self, found: Discovered, *, may_be_moved: bool) -> None:
+        problems = (problem for problem in found.problems if problem.error_class != "unsupported")
+        self._unreadable = tuple(problem.path.rstrip(b"/") for problem in problems)
+        self._below = tuple(path + b"/" for path in self._unreadable)
+        self._may_be_moved = may_be_moved
+        self._by_stat: dict[tuple[int, int, int, bytes], int] = {}
+        self.ids = array("q")
+
+    def add(self, path: bytes, before: Known) -> None:
+        """One that is not there; it may have been removed before."""
+        id, size, mtime_ns, inode, again, _ = before
+        if again == REMOVED or path in self._unreadable or path.startswith(self._below):
+            return
+        self.ids.append(id)
+        if self._may_be_moved and not again:
+            self._by_stat[size, mtime_ns, inode, _ending(path)] = id
+
+    def moved_among(self, new: Picked) -> tuple[list[tuple[int, FoundFile]], Picked]:
+        """New files that are files which are gone, under another name: (entry id, file); and those that are not.
+
+        A file keeps its inode, size and mtime when it is renamed. What a name promises is told by its ending, so only
+        a file that keeps its ending is known without another look.
+        """
+        moved: list[tuple[int, FoundFile]] = []
+        if not self._by_stat:
+            return moved, new
+
+        def is_left(file: FoundFile) -> bool:
+            id = self._by_stat.pop((file[1], file[2], file[3], _ending(file[0])), None)
+            if id is not None:
+                moved.append((id, file))
+            return id is None
+
+        rest = new.where(is_left)
+        return moved, rest
 
 
 def _ending(path: bytes) -> bytes:
@@ -324,20 +407,15 @@ def judged(changes: Changes, read: Read, contents: Contents) -> tuple[Changes, i
         sample = changes.elsewhere[::step][:_SAMPLE]
         number = len(sample)
         if not all(_are_same(sample, read, contents)):
-            others = [file for _, file in changes.elsewhere]
-            changes = replace(changes, changed=[*changes.changed, *others], elsewhere=())
+            others = changes.elsewhere.files
+            changes = replace(changes, changed=changes.changed + others, elsewhere=changes.elsewhere[:0])
     if changes.touched:
-        same: list[tuple[int, FoundFile]] = []
-        edited: list[FoundFile] = []
-        for start in range(0, len(changes.touched), _GROUP):
-            some = changes.touched[start : start + _GROUP]
-            for (id, file), is_same in zip(some, _are_same(some, read, contents), strict=True):
-                if is_same:
-                    same.append((id, file))
-                else:
-                    edited.append(file)
-        number += len(changes.touched)
-        changes = replace(changes, changed=[*changes.changed, *edited], touched=same)
+        touched, same = changes.touched, bytearray()
+        for start in range(0, len(touched), _GROUP):
+            same.extend(_are_same(touched[start : start + _GROUP], read, contents))
+        edited = touched.files.selected(not is_same for is_same in same)
+        number += len(touched)
+        changes = replace(changes, changed=changes.changed + edited, touched=touched.selected(same))
     return changes, number
 
 
@@ -373,7 +451,7 @@ LONGEST_FILM_S = 6.0
 _STEMS = 500
 """Stems that are looked at in one transaction."""
 _MANY = 2000
-"""Of more stems than this, it is cheaper to count the files of each first."""
+"""Of more files than this, it is cheaper to see first beside which of them others lie."""
 
 
 def pair(
@@ -381,22 +459,40 @@ def pair(
     location_id: int,
     touched: Sequence[FoundFile],
     moved: Sequence[FoundFile],
-    there: Sequence[FoundFile] | None,
+    there: Iterable[FoundFile] | None,
 ) -> None:
     """Look again at which files are one item, wherever one of these files of a Location is new, changed or moved.
 
-    ``there``: all files that may lie beside them, if these are known: then of many new files only those are looked at
-    that something lies beside.
+    ``there``: all files that may lie beside them, sorted by path, if these are known: then of many new files only those
+    are looked at that something lies beside.
     """
-    stems = set(_stems(touched))
-    if there is not None and len(stems) > _MANY:
-        counts = Counter(_stems(there))
-        stems = {stem for stem in stems if counts[stem] > 1}
+    if there is not None and len(touched) > _MANY:
+        with_others = set(shared_stems(there))
+        stems = with_others.intersection(_stems(touched))
+    else:
+        stems = set(_stems(touched))
     _pair_at(database, location_id, sorted(stems.union(_stems(moved))))
 
 
 def _stems(files: Iterable[FoundFile]) -> Iterator[bytes]:
     return (stem for file in files if (stem := stem_of(file[0])) is not None)
+
+
+def shared_stems(files: Iterable[FoundFile]) -> Iterator[bytes]:
+    """Stems that several of these files have, which are sorted by path.
+
+    Files of one stem begin with the part of it up to the first dot of its name, and all paths that begin so lie
+    together, with what is in folders that begin so.
+    """
+    beginning = b"/"
+    counts: Counter[bytes] = Counter()
+    for stem in _stems(files):
+        if not stem.startswith(beginning) or stem[len(beginning) : len(beginning) + 1] not in (b"", b"."):
+            yield from (known for known, number in counts.items() if number > 1)
+            counts.clear()
+            beginning = stem[: (stem + b".").index(b".", stem.rfind(b"/") + 1)]
+        counts[stem] += 1
+    yield from (known for known, number in counts.items() if number > 1)
 
 
 def _pair_at(database: Database, location_id: int, stems: Sequence[bytes]) -> None:

@@ -31,6 +31,8 @@ from pillion.failpoints import reach
 from pillion.index.changes import (
     Changes,
     Discovered,
+    Known,
+    Picked,
     Problem,
     compare,
     discover,
@@ -235,13 +237,14 @@ class Indexer:
         return found
 
     def _compare(self, location: Location, found: Discovered, identity: str | None) -> Changes:
+        same_disk, trust_ctime = location.identity in (None, identity), self._config.trust == CTIME
         with self._database.read() as connection:
+            known: Iterable[tuple[bytes, Known]]
             if found.parts is None:
                 known = catalog_locations.known_entries(connection, location.id, found.prefix)
             else:
                 known = catalog_locations.known_parts(connection, location.id, found.parts)
-        same_disk, trust_ctime = location.identity in (None, identity), self._config.trust == CTIME
-        return compare(found, known, same_disk=same_disk, trust_ctime=trust_ctime)
+            return compare(found, known, same_disk=same_disk, trust_ctime=trust_ctime)
 
     def _why_offline(self, location: Location, found: Discovered, changes: Changes, identity: str | None) -> str | None:
         """Judged by the whole Location, also where only a folder in it is indexed."""
@@ -263,14 +266,14 @@ class Indexer:
         """Write down what is gone and what moved; returns the changes that are left to be identified."""
         changes = self._postponed(location, self._judged(location, changes, report), report)
         back = location.offline is not None or (identity is not None and identity != location.identity)
-        same = [*changes.elsewhere, *changes.touched]
-        if changes.removed or changes.moved or same or back:
+        if changes.removed or changes.moved or changes.elsewhere or changes.touched or back:
             moved = [(id, file[0], file[4]) for id, file in changes.moved]
             with self._database.write() as connection:
                 now = time.time()
                 catalog_locations.mark_removed(connection, changes.removed, now)
                 catalog_locations.move_entries(connection, location.id, moved, now)
-                catalog_locations.set_stats(connection, [(id, file[3], file[4]) for id, file in same])
+                for same in (changes.elsewhere, changes.touched):
+                    catalog_locations.set_stats(connection, ((id, file[3], file[4]) for id, file in same))
                 if identity is not None:
                     catalog_locations.set_online(connection, location.id, identity)
         self._show_end("processing", len(found.files))
@@ -284,8 +287,8 @@ class Indexer:
         left = {file[0] for file in changes.to_identify if postpone(location, file)}
         report.postponed += [(location, file) for file in changes.to_identify if file[0] in left]
 
-        def rest(files: Sequence[FoundFile]) -> Sequence[FoundFile]:
-            return [file for file in files if file[0] not in left]
+        def rest(files: Picked) -> Picked:
+            return files.where(lambda file: file[0] not in left)
 
         if not left:
             return changes
@@ -317,7 +320,7 @@ class Indexer:
         files, above = changes.to_identify, self._config.sample_above
         replaced = {file[0] for file in changes.changed}
         large = {file for file in changes.changed if file[1] > above}
-        others = [file for file in files if file not in large] if large else files
+        others = files.where(lambda file: file not in large) if large else files
         self._identify(location, others, report, above, replaced)
         if large:
             self._identify(location, sorted(large), report, _WHOLE, replaced)

@@ -14,7 +14,7 @@ Walk = Callable[[bytes, Sequence[bytes]], _core.WalkResult]
 """(absolute path of a folder, what to leave out of it, by relative paths) -> what is in it. Raises ItemError."""
 
 FoundFile = tuple[bytes, int, int, int, int]
-"""(path relative to the Location, size in bytes, mtime in ns, inode, ctime in ns)"""
+"""(path relative to the Location, size in bytes, mtime in ns, inode, ctime in ns), one of :class:`_core.FoundFiles`."""
 
 
 def followed(

@@ -240,10 +240,11 @@ class Planner:
         )
         unreadable.extend((os.fsdecode(problem.path), problem.message) for problem in found.problems)
         with self._database.read() as connection:
-            known = catalog_locations.known_entries(connection, walk.location.id, walk.prefix) if walk.known else {}
+            known = catalog_locations.known_entries(connection, walk.location.id, walk.prefix) if walk.known else ()
+            changes = compare(found, known, trust_ctime=False)
         number: Counter[str] = Counter()
         size: Counter[str] = Counter()
-        for file in compare(found, known, trust_ctime=False).to_identify:
+        for file in changes.to_identify:
             mime = _core.mime_from_name(os.path.basename(file[0]))
             number[mime] += 1
             size[mime] += file[1]

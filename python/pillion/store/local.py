@@ -159,7 +159,7 @@ class LocalStore(Store):
 
     def walk_files(self) -> Iterator[str]:
         """Every file below ``sidecars/``, relative to it."""
-        for entry in _core.walk(self.sidecars, hidden=True).entries:
+        for entry in _core.walk(self.sidecars, hidden=True).files:
             yield os.fsdecode(entry[0])
 
 
