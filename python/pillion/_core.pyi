@@ -36,7 +36,7 @@ _FoundFile: TypeAlias = tuple[bytes, int, int, int, int]
 
 @final
 class FoundFiles:
-    """Files sorted by path, in some 100 bytes each and their paths: a list of such tuples takes six times as much."""
+    """Files sorted by path, in 56 bytes each and their paths: a list of such tuples takes several times as much."""
 
     def __new__(cls, files: Sequence[_FoundFile] = ...) -> Self: ...
     def append(self, file: _FoundFile) -> None:

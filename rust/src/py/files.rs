@@ -85,7 +85,7 @@ fn report(progress: Option<&Py<PyAny>>, counters: &[&AtomicU64], py: Python<'_>)
 /// A file as Python sees it: path, size, mtime, inode and ctime.
 type FoundFile<'py> = (Bound<'py, PyBytes>, u64, i64, u64, i64);
 
-/// Files by their paths, in a sixth of the memory that a list of tuples takes.
+/// Files by their paths, in a small part of the memory that a list of tuples takes.
 #[pyclass(module = "pillion._core", sequence)]
 #[derive(Default)]
 struct FoundFiles {
