@@ -10,6 +10,7 @@ import subprocess
 import sys
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import contextmanager
 from pathlib import Path
 
 import pytest
@@ -209,7 +210,9 @@ def test_a_second_indexer_can_wait_and_is_told_for_whom(library: pillion.Library
         assert second.result(60).contents > 0
 
 
-def test_the_lock_of_a_process_that_was_killed_is_no_obstacle(library: pillion.Library, folder: Path) -> None:
+@contextmanager
+def _indexing(library: pillion.Library) -> Iterator[subprocess.Popen[bytes]]:
+    """A process that holds the lock of whoever indexes."""
     script = """
 import sys
 from pathlib import Path
@@ -222,12 +225,21 @@ with exclusive(Path(sys.argv[1]), "indexing"):
     with subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE) as holder:
         assert holder.stdout is not None
         holder.stdout.readline()
-        with pytest.raises(LibraryBusyError, match=str(holder.pid)):
-            library.index(folder)
+        yield holder
+        holder.kill()
+
+
+def test_the_lock_of_a_process_that_was_killed_is_no_obstacle(library: pillion.Library, folder: Path) -> None:
+    with _indexing(library) as holder, pytest.raises(LibraryBusyError, match=str(holder.pid)):
+        library.index(folder)
+    assert library.index(folder).contents > 0
+
+
+@pytest.mark.in_folder
+def test_the_program_names_who_holds_the_lock(library: pillion.Library, folder: Path) -> None:
+    with _indexing(library) as holder:
         refused = run("index", folder, "--library", library.root, "--if-busy", "fail")
         assert (refused.returncode, str(holder.pid) in refused.stderr) == (1, True)
-        holder.kill()
-    assert library.index(folder).contents > 0
 
 
 @pytest.mark.in_folder

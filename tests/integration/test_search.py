@@ -397,6 +397,7 @@ def test_a_library_that_is_only_read_is_searched(library: Library, folder: Path)
         assert "behind" in answer.notes[0]
 
 
+@pytest.mark.in_folder
 def test_a_reconciled_library_has_its_index_built_again(library: Library, folder: Path) -> None:
     add_page(library, folder, "a.jpg", ["marzipan"])
     assert found(library, "marzipan") == ["a.jpg"]

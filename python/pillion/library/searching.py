@@ -234,10 +234,10 @@ class Searching:
         if behind:
             self._catch_up(behind, progress, damaged=damaged)
         if self._reader is None:
-            raise LibraryError(
-                f"The library {self._store.root} has no search index yet"
-                + (", and is read-only: search it once where it can be written." if self._read_only else ".")
-            )
+            none = f"The library {self._store.root} has no search index yet"
+            if self._read_only:
+                raise LibraryError(f"{none}, and is read-only: search it once where it can be written.")
+            raise LibraryError(" ".join((f"{none}.", *self._notes)))
         return self._reader
 
     def _reopened(self) -> bool:
