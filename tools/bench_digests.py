@@ -22,6 +22,7 @@ from functools import partial
 from pathlib import Path
 from typing import Any
 
+from native import ROOT
 from pillion import Library
 from pillion.catalog.database import Database
 from pillion.catalog.tables import contents, sidecars
@@ -33,10 +34,9 @@ from pillion.peers.inventory import CACHE
 from pillion.peers.peer import Peer
 from pillion.peers.web import WebPeer
 
-ROOT = Path(__file__).resolve().parent.parent
 sys.path.insert(0, str(ROOT))
 
-from tests.support import program, serving  # noqa: E402 (found by the path above)
+from tests.support import program, serving
 
 VARIANTS = ("icon", "grid@2x", "grid@3x", "detail@1x")
 _ROWS = 20_000
