@@ -8,8 +8,7 @@ import pytest
 
 from pillion.kinds.ocr import models
 from pillion.kinds.ocr.generator import OcrGenerator
-from pillion.kinds.ocr.models import LANGUAGES
-from pillion.kinds.ocr.scripts import identifiable_languages, identify_language
+from pillion.kinds.ocr.models import LANGUAGES, identifiable_languages, identify_language
 from pillion.kinds.ocr.tesseract import (
     RecognisedLine,
     RecognisedText,

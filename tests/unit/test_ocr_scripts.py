@@ -19,9 +19,9 @@ from pillion.kinds.ocr.exports.alto import alto
 from pillion.kinds.ocr.exports.hocr import hocr
 from pillion.kinds.ocr.exports.markdown import markdown
 from pillion.kinds.ocr.layout import Layout, turned_back
+from pillion.kinds.ocr.order import are_unspaced, joined_words, mostly_run_left
 from pillion.kinds.ocr.page import _across, is_in_columns
 from pillion.kinds.ocr.result import BlockType, Box, Direction, OcrLine, OcrPage, OcrResult, OcrWord
-from pillion.kinds.ocr.scripts import are_unspaced, joined, mostly_run_left
 from pillion.kinds.ocr.segments import Segment
 from pillion.kinds.ocr.tesseract import (
     RecognisedLine,
@@ -139,7 +139,7 @@ def test_scripts_are_told(text: str, unspaced: bool, to_left: bool) -> None:
 
 
 def test_words_are_joined_by_script() -> None:
-    assert joined(["港", "の", "図書館", "open", "です"]) == "港の図書館 open です"
+    assert joined_words(["港", "の", "図書館", "open", "です"]) == "港の図書館 open です"
 
 
 # columns --------------------------------------------------------------------------------------------------------------

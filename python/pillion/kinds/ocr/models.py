@@ -1,17 +1,21 @@
 """What OCR recognises with: Tesseract's data for each language, and the networks of PP-OCR.
 
-Which there are, which are installed and where, their hashes for recipes, and the commands that install more. Loads no
-engine.
+Which there are, which are installed and where, their hashes for recipes, and the commands that install more; and in
+which of the languages a text is. Loads no engine. The only importer of py3langid.
 """
 
 from __future__ import annotations
 
+import copy
+import functools
 import importlib.util
 import os
 import sys
-from collections.abc import Sequence
+import threading
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 from pillion.kinds.ocr.kind import AUTO, OCR
 from pillion.weights.cache import filled_folder, sha256_of
@@ -307,6 +311,58 @@ def _row(code: str, file: Path | None) -> LanguageRow:
         size=file.stat().st_size if file else 0,
         install=install_command([code]),
     )
+
+
+# the language of a text -----------------------------------------------------------------------------------------------
+
+_MIN_LETTERS = 24
+"""A shorter text does not show which language it is in."""
+_LIKELY = 0.8
+_loading = threading.Lock()
+
+
+def language_of(text: str, codes: Iterable[str]) -> str | None:
+    """In which of these languages (Tesseract's codes) a text is; None where that is not clear."""
+    if sum(character.isalpha() for character in text) < _MIN_LETTERS:
+        return None
+    by_iso = {LANGUAGES[code].iso: code for code in codes if code in LANGUAGES}
+    iso, probability = identify_language(text, by_iso)
+    return by_iso[iso] if probability >= _LIKELY else None
+
+
+def identify_language(text: str, among: Iterable[str]) -> tuple[str, float]:
+    """The likeliest of some languages (ISO 639-1) and its probability, 0 to 1, by py3langid.
+
+    ``("", 0.0)`` when py3langid knows fewer than two of them.
+    """
+    with _loading:
+        codes = tuple(sorted(set(among) & identifiable_languages()))
+        identifier = _identifier(codes) if len(codes) > 1 else None
+    if identifier is None:
+        return "", 0.0
+    code, probability = identifier.classify(text)
+    return str(code), float(probability)
+
+
+@functools.cache
+def identifiable_languages() -> frozenset[str]:
+    """All languages that py3langid knows (ISO 639-1). Loads its model: half a second, 70 MB."""
+    return frozenset(str(code) for code in _langid_model().labels)
+
+
+@functools.lru_cache(maxsize=4)
+def _identifier(codes: tuple[str, ...]) -> Any:
+    """A shallow copy for these languages: the large tables are shared."""
+    identifier = copy.copy(_langid_model())
+    identifier.set_languages(list(codes))
+    return identifier
+
+
+@functools.cache
+def _langid_model() -> Any:
+    from py3langid import langid
+
+    return langid.LanguageIdentifier.from_model_file(langid.MODEL_FILE, norm_probs=True)
 
 
 # PP-OCR's networks ----------------------------------------------------------------------------------------------------

@@ -34,8 +34,8 @@ from pillion.kinds.ocr.layout import (
     turned_back,
 )
 from pillion.kinds.ocr.models import VERTICAL_CODES
+from pillion.kinds.ocr.order import are_unspaced, joined_lines
 from pillion.kinds.ocr.result import Box, OcrLine, OcrWord
-from pillion.kinds.ocr.scripts import are_unspaced, joined_lines
 from pillion.kinds.ocr.segments import (
     FEW_LINES,
     SURE,

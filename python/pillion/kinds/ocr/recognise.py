@@ -28,6 +28,7 @@ from pillion.kinds.ocr.layout import (
     dark_on_light,
     gray_of,
 )
+from pillion.kinds.ocr.order import are_unspaced
 from pillion.kinds.ocr.page import (
     Begun,
     ImageSource,
@@ -41,7 +42,6 @@ from pillion.kinds.ocr.page import (
 from pillion.kinds.ocr.photograph import recognise_photograph, small_print_in
 from pillion.kinds.ocr.ppocr import Region
 from pillion.kinds.ocr.result import Direction, Notes, OcrPage, OcrResult, mean_confidence
-from pillion.kinds.ocr.scripts import are_unspaced
 from pillion.kinds.ocr.segments import (
     SURE,
     UNREADABLE,

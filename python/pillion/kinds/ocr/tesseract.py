@@ -30,9 +30,9 @@ from pillion.errors import ErrorClass, ItemError
 from pillion.kinds.ocr import models
 from pillion.kinds.ocr.kind import AUTO
 from pillion.kinds.ocr.layout import Area, Layout, LayoutAnalysis, Piece, Strip, Word, short_runs
-from pillion.kinds.ocr.models import LANGUAGES
+from pillion.kinds.ocr.models import LANGUAGES, language_of
+from pillion.kinds.ocr.order import has_letters_to_left
 from pillion.kinds.ocr.result import Box
-from pillion.kinds.ocr.scripts import has_letters_to_left, language_of
 
 if TYPE_CHECKING:
     import numpy as np

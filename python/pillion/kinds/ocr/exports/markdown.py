@@ -6,8 +6,8 @@ import re
 from collections.abc import Iterator, Sequence
 
 from pillion.kinds.ocr.exports.pages import blocks, paragraphs_of
+from pillion.kinds.ocr.order import joined_words
 from pillion.kinds.ocr.result import Block, BlockType, OcrLine, OcrPage, OcrResult
-from pillion.kinds.ocr.scripts import joined
 
 _TITLE = 1.3
 """A heading so many times as high as the lowest one is a title."""
@@ -63,7 +63,7 @@ def _joined(lines: Sequence[OcrLine], beginning: re.Pattern[str] | None = None) 
         if beginning is not None and not text:
             words = beginning.sub("", words)
         goes_on = text and _HYPHEN_AT_END.search(text) and words[:1].islower()
-        text = _HYPHEN_AT_END.sub("", text) + words if goes_on else joined([text, words]).strip()
+        text = _HYPHEN_AT_END.sub("", text) + words if goes_on else joined_words([text, words]).strip()
     return _MARKS.sub(r"\\\1", text)
 
 

@@ -1,0 +1,631 @@
+"""The order of a page's lines, the words of each joined, and which way they run.
+
+All is judged by the boxes of lines and words, on the upright, level page, in any unit; a page in a script that runs
+from right to left is seen in a mirror.
+"""
+
+from __future__ import annotations
+
+import itertools
+import math
+import re
+import statistics
+import unicodedata
+from collections import Counter
+from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import dataclass, replace
+
+from pillion.kinds.ocr.result import Box, OcrLine, OcrWord
+
+# order ----------------------------------------------------------------------------------------------------------------
+
+# The engine's order counts unless the page itself shows another. Pieces of a line that the engine cut at a space are
+# joined. Then the lines make blocks: lines that follow each other down the page, each over the next. Two kinds of
+# evidence put these in another order, one after the other:
+#
+# 1. Above: a block that stands above one that was read before it, and over it for the most part, is read before it.
+# 2. Beside: where most lines of a block stand on the right of lines that were read before, they are rows of a table if
+#    the block is of numbers, or of short lines beside numbers, or of cells beside rows of cells, or of lines beside
+#    terms where the engine itself read rows with a gap at the same places. They are read row by row.
+
+_FEW_WORDS = 3
+_CELL_GAP = 1.4
+"""Words further apart than this, in heights of their line, are in two cells; and so far apart at least ..."""
+_SPACES = 3.0
+"""... in spaces as between the other words of the line."""
+_UNSPACED_GAP = 2.5
+"""So far apart in Chinese and Japanese, whose marks take a square each, most of it empty."""
+
+Size = tuple[float, float]
+
+
+@dataclass(frozen=True, slots=True)
+class Placed:
+    """A line and where it is on the upright, level page, as high as most of its words: rules and noise make it higher.
+
+    ``words``: the boxes of its words.
+    """
+
+    line: OcrLine
+    box: Box
+    words: tuple[Box, ...]
+
+    @property
+    def height(self) -> float:
+        """Of most of its words, in the unit of the page."""
+        return self.box[3] - self.box[1]
+
+    def cells(self) -> list[tuple[int, int]]:
+        """Its words, parted at wide gaps: the first of each part and the one after its last."""
+        if not self.words:
+            return []
+        gaps = [right[0] - left[2] for left, right in itertools.pairwise(self.words)]
+        is_other = not self.line.text.isascii() and are_unspaced([word.text for word in self.line.words])
+        gap = _UNSPACED_GAP if is_other else _CELL_GAP
+        least = gap * self.height
+        if not gaps or max(gaps) <= least:
+            return [(0, len(self.words))]
+        narrow = [gap for gap in gaps if gap <= least]
+        least = max(least, _SPACES * statistics.median(narrow)) if narrow else least
+        starts = [0, *(place for place, gap in enumerate(gaps, 1) if gap > least), len(self.words)]
+        return list(itertools.pairwise(starts))
+
+
+@dataclass(frozen=True, slots=True)
+class View:
+    """How a page of ``size`` is looked at: turned clockwise by ``rotation`` degrees, then back by ``skew``.
+
+    ``mirrored``: it is in a script that runs from right to left, so what comes first is put on the left.
+    """
+
+    size: Size
+    rotation: int = 0
+    skew: float = 0.0
+    mirrored: bool = False
+
+    def seen(self, box: Box) -> Box:
+        """Where a box of the page is in this view."""
+        if not (self.rotation or self.skew or self.mirrored):
+            return box
+        left, top, right, bottom = _level(box, self.size, self.rotation, self.skew)
+        if not self.mirrored:
+            return left, top, right, bottom
+        width = self.size[self.rotation % 180 != 0]
+        return width - right, top, width - left, bottom
+
+
+def as_read(lines: Sequence[OcrLine], view: View, *, in_order: bool = False) -> list[Placed]:
+    """Lines with boxes in reading order, each row of cells as one line with tabs.
+
+    ``in_order``: they are, but for tables.
+    """
+    places = [_placed(line, view) for line in lines]
+    rows = in_rows(places) if in_order else ordered([_with_bullet(place) for place in places])
+    return [row[0] if len(row) == 1 else _placed(joined(row), view) for row in rows]
+
+
+def parted(places: Sequence[Placed]) -> list[list[tuple[int, int]]]:
+    """The cells of each line, see :meth:`Placed.cells`."""
+    return [place.cells() for place in places]
+
+
+def _placed(line: OcrLine, view: View) -> Placed:
+    """A line with a box, in a view of its page."""
+    assert line.box is not None
+    words = tuple(view.seen(word.box) for word in line.words)
+    left, top, right, bottom = view.seen(line.box)
+    if len(words) >= _FEW_WORDS:
+        middle = len(words) // 2
+        top = sorted([word[1] for word in words])[middle]
+        bottom = max(sorted([word[3] for word in words])[middle], top + 1.0)
+    return Placed(line, (left, top, right, bottom), words)
+
+
+def ordered(lines: Sequence[Placed]) -> list[list[Placed]]:
+    """The rows of a recognised page in order, each from left to right; most hold one line."""
+    return in_rows(_lifted(_mended(_apart_at_gutters(lines))))
+
+
+def joined(row: Sequence[Placed]) -> OcrLine:
+    """A row as one line, its parts separated by tabs."""
+    if len(row) == 1:
+        return row[0].line
+    return OcrLine(
+        text="\t".join(part.line.text for part in row),
+        words=tuple(word for part in row for word in part.line.words),
+        box=around([part.line.box for part in row if part.line.box is not None]),
+        paragraph=row[0].line.paragraph,
+    )
+
+
+def around(boxes: Sequence[Box]) -> Box:
+    """The smallest box around others, of which there is at least one."""
+    lefts, tops, rights, bottoms = zip(*boxes, strict=True)
+    return min(lefts), min(tops), max(rights), max(bottoms)
+
+
+# rows of tables -------------------------------------------------------------------------------------------------------
+
+_ROWS = 3
+_MATCHED = 0.7
+"""Such a share of a block's lines stand beside others, with such a share of their heights."""
+_FAR = 3.5
+"""Lines of one block are less than so many heights apart."""
+_LABEL_WORDS = 7.0
+_SHORT_WORDS = 5.0
+_CELL_WORDS = 3.0
+_CELL_WIDTH = 10.0
+_MARK = re.compile(r"[\[({|]?\d{1,3}[\])}|.:]{1,2}|\d{1,3}[.)]|\(?[a-zA-Z][.)]|[^\d\s]")
+_MARK_GAP = 4.0
+"""A mark stands before its item by less than so many heights."""
+_NEARLY_ALL = 0.9
+_PAIR = 2
+_LIKE = 2
+"""So many rows of two parts show that others at the same places are rows, too."""
+_TERM_WIDTH = 14.0
+_NUMBERS = 0.6
+"""The share of a column's cells that are numbers."""
+
+
+def in_rows(lines: Sequence[Placed]) -> list[list[Placed]]:
+    """The lines in rows, where a block of them is a column of a table whose other columns were read before."""
+    rows: list[list[Placed]] = []
+    pairs = [pair for line in lines if (pair := _pair(line)) is not None]
+    for block in _blocks(lines, _FAR):
+        partners = _partners(rows, block) if len(block) >= _ROWS and rows else {}
+        enough = len(partners) >= max(_ROWS, _MATCHED * len(block))
+        beside = [rows[number] for number in partners.values()]
+        marked = _marked(rows, block)
+        if marked is not None:
+            rows = marked
+        elif enough and (_is_column(block, beside) or _are_of_terms(block, beside, pairs)):
+            rows = _woven(rows, block, partners)
+        else:
+            rows.extend([line] for line in block)
+    return rows
+
+
+def _marked(rows: Sequence[list[Placed]], block: Sequence[Placed]) -> list[list[Placed]] | None:
+    """The rows with those of a block, where what was read just before it are the marks of its items; None elsewhere.
+
+    Nearly all of them stand before a line: numbers in brackets, numbers with a point, or single characters, as bullets
+    are read.
+    """
+    first = len(rows)
+    while first and len(rows[first - 1]) == 1 and _MARK.fullmatch(rows[first - 1][0].line.text):
+        first -= 1
+    marks = [row[0] for row in rows[first:]]
+    if len(marks) < _ROWS:
+        return None
+    before: dict[int, Placed] = {}
+    for mark in marks:
+        level = (place for place, line in enumerate(block) if place not in before and _is_before(mark, line))
+        place = next(level, None)
+        if place is not None:
+            before[place] = mark
+    if len(before) < _NEARLY_ALL * len(marks):
+        return None
+    alone = [[mark] for mark in marks if mark not in before.values()]
+    return [*rows[:first], *alone, *([*filter(None, [before.get(at)]), line] for at, line in enumerate(block))]
+
+
+def _is_before(mark: Placed, line: Placed) -> bool:
+    """Whether a mark stands on the left of a line, near it."""
+    height = min(mark.height, line.height)
+    shared = min(mark.box[3], line.box[3]) - max(mark.box[1], line.box[1])
+    return shared > _MATCHED * height and -height < line.box[0] - mark.box[2] < _MARK_GAP * line.height
+
+
+def _woven(rows: Sequence[list[Placed]], block: Sequence[Placed], partners: dict[int, int]) -> list[list[Placed]]:
+    """The rows with each line of a block in its partner, or, without one, after the partner of the line before it."""
+    woven = [list(row) for row in rows]
+    alone: dict[int, list[Placed]] = {}
+    last = min(partners.values()) - 1
+    for place, line in enumerate(block):
+        if place in partners:
+            last = partners[place]
+            woven[last].append(line)
+        else:
+            alone.setdefault(last, []).append(line)
+    parts = ([row, *([line] for line in alone.get(number, ()))] for number, row in enumerate(woven))
+    return [*([line] for line in alone.get(-1, ())), *itertools.chain.from_iterable(parts)]
+
+
+def _blocks(lines: Sequence[Placed], far: float) -> list[list[Placed]]:
+    """Lines that follow each other down the page, each at least in part above the next."""
+    blocks: list[list[Placed]] = []
+    for line in lines:
+        last = blocks[-1][-1] if blocks else None
+        if last is None or _is_elsewhere(last, line, far):
+            blocks.append([])
+        blocks[-1].append(line)
+    return blocks
+
+
+def _is_elsewhere(last: Placed, line: Placed, far: float) -> bool:
+    above, below = last.box, line.box
+    return (
+        below[1] < above[1] - last.height / 2
+        or below[0] >= above[2]
+        or above[0] >= below[2]
+        or below[1] - above[3] > far * min(last.height, line.height)
+    )
+
+
+def _partners(rows: Sequence[Sequence[Placed]], block: Sequence[Placed]) -> dict[int, int]:
+    """For lines of a block the row on whose right they stand, alone."""
+    found: dict[int, int] = {}
+    for place, line in enumerate(block):
+        left, top, _, bottom = line.box
+        nearest: tuple[float, int] | None = None
+        for number, row in enumerate(rows):
+            last = row[-1].box
+            overlap = min(bottom, last[3]) - max(top, last[1])
+            if overlap > _MATCHED * min(bottom - top, last[3] - last[1]) and last[2] <= left:
+                nearest = max(nearest or (last[2], number), (last[2], number))
+        if nearest is not None and nearest[1] not in found.values():
+            found[place] = nearest[1]
+    return found
+
+
+def _is_column(block: Sequence[Placed], rows: Sequence[Sequence[Placed]]) -> bool:
+    """Whether a block beside rows is of numbers; or of short lines beside labels with a colon, or beside numbers; or of
+    cells beside rows of cells.
+
+    Running text is read by itself, beside numbers, too.
+    """
+    if _share_of_numbers(block) >= _NUMBERS:
+        labels = [row[-1].cells()[-1:] for row in rows]
+        return sum(end - first for cells in labels for first, end in cells) <= _LABEL_WORDS * len(rows)
+    words = sum(len(line.line.words) for line in block) / len(block)
+    if words <= _LABEL_WORDS and sum(map(_asks, rows)) >= _NUMBERS * len(rows):
+        return True
+    if _share_of_numbers([row[-1] for row in rows]) >= _NUMBERS:
+        return words <= _SHORT_WORDS
+    height = statistics.median(line.height for line in block)
+    width = statistics.median(line.box[2] - line.box[0] for line in block)
+    several = sum(len(row) > 1 for row in rows)
+    return words <= _CELL_WORDS and width < _CELL_WIDTH * height and 2 * several >= len(rows)
+
+
+def _pair(line: Placed) -> tuple[float, float] | None:
+    """Where the two parts of a line begin that has a wide gap; None for one of fewer parts or more."""
+    cells = line.cells()
+    return (line.box[0], line.words[cells[1][0]][0]) if len(cells) == _PAIR else None
+
+
+def _are_of_terms(
+    block: Sequence[Placed], rows: Sequence[Sequence[Placed]], pairs: Sequence[tuple[float, float]]
+) -> bool:
+    """Whether a block stands beside short terms, and the page has rows of a term and more at the same two places.
+
+    Two columns of text seldom have such rows: the engine sees the gutter between them.
+    """
+    height = statistics.median(line.height for line in block)
+    left = min(row[0].box[0] for row in rows)
+    place = statistics.median(line.box[0] for line in block)
+    level = sum(abs(line.box[0] - place) < _SPACE * height for line in block)
+    wide = max(row[-1].box[2] for row in rows) - left
+    like = sum(abs(first - left) < height and abs(second - place) < _SPACE * height for first, second in pairs)
+    return like >= _LIKE and level >= _MATCHED * len(block) and wide < _TERM_WIDTH * height
+
+
+def _asks(row: Sequence[Placed]) -> bool:
+    """Whether a row ends with a label that a value follows."""
+    return row[-1].line.text.rstrip().endswith((":", "\uff1a"))
+
+
+def _share_of_numbers(lines: Sequence[Placed]) -> float:
+    """How many have digits, and no more letters than digits."""
+    texts = [line.line.text for line in lines]
+    return sum(0 < sum(map(str.isdigit, text)) >= sum(map(str.isalpha, text)) for text in texts) / max(1, len(texts))
+
+
+# bullets --------------------------------------------------------------------------------------------------------------
+
+_LIKE_BULLETS = frozenset("eo¢©®°*«»@")
+"""What the networks, which know no bullets, make of them."""
+_BULLET_SIDE = 0.65
+_RAISED = 0.04
+_BULLET_GAP = 0.6
+"""A bullet is narrower than so many heights of its line, ends so far above the base line, and text begins so far
+beyond it: no letter does all this.
+"""
+
+
+def _with_bullet(line: Placed) -> Placed:
+    """The line, beginning with a bullet where it stands there."""
+    if len(line.words) < _PAIR or line.line.words[0].text not in _LIKE_BULLETS:
+        return line
+    (left, _, right, bottom), rest, height = line.words[0], line.words[1:], line.height
+    base = statistics.median(word[3] for word in rest)
+    is_bullet = (
+        right - left < _BULLET_SIDE * height
+        and bottom < base - _RAISED * height
+        and rest[0][0] - right > _BULLET_GAP * height
+    )
+    if not is_bullet or not line.line.text.startswith(line.line.words[0].text):
+        return line
+    words = replace(line.line.words[0], text="•"), *line.line.words[1:]
+    return replace(line, line=replace(line.line, text=f"•{line.line.text[1:]}", words=words))
+
+
+# lines across a gutter ------------------------------------------------------------------------------------------------
+
+_GUTTER = 0.7
+"""A gutter is at least so many heights wide."""
+_NOT_LEVEL = 0.2
+"""Parts of a line whose base lines are further apart, in its heights, are not of one line."""
+_MOSTLY = 0.5
+_LETTERS = 3
+_SPREAD = 0.6
+"""How far the distances of base lines differ where the lines of two blocks are set at different pitches."""
+_BELOW = 1.5
+
+
+@dataclass(frozen=True, slots=True)
+class _Gutter:
+    """A gutter through some lines that follow each other. ``cuts``: of the lines on both sides of it the first word
+    after it, by their number. ``end``: after the last line beside it. ``sides``: of it.
+    """
+
+    cuts: dict[int, int]
+    end: int
+    sides: tuple[float, float]
+
+
+def _apart_at_gutters(lines: Sequence[Placed]) -> list[Placed]:
+    """The lines, of which those are cut at a gutter that the engine joined across it: a caption and a table beside it.
+
+    What is on its two sides is not level in most lines, and by different amounts, as lines at different pitches are,
+    and on one side there is text. The cells of a row are level.
+    """
+    done: list[Placed] = []
+    number = 0
+    while number < len(lines):
+        gutter = _gutter_at(lines, number)
+        if gutter is None or not _parts_text(lines, gutter):
+            done.append(lines[number])
+            number += 1
+            continue
+        left: list[Placed] = []
+        right: list[Placed] = []
+        for place in range(number, gutter.end):
+            line, cut = lines[place], gutter.cuts.get(place)
+            if cut is not None:
+                left.append(_part(line, 0, cut))
+                right.append(_part(line, cut, len(line.words)))
+            else:
+                (left if line.box[2] <= gutter.sides[1] else right).append(line)
+        for side in (left, right):
+            place = _place_below(done, side[0])
+            done[place:place] = side
+        number = gutter.end
+    return done
+
+
+def _gutter_at(lines: Sequence[Placed], first: int) -> _Gutter | None:
+    """The gutter that begins in a line and has most lines on both sides of it; None for fewer than three."""
+    found = [_gutter(lines, first, cell[1]) for cell in lines[first].cells()[:-1]]
+    best = max(found, key=lambda gutter: len(gutter.cuts), default=None)
+    return best if best is not None and len(best.cuts) >= _ROWS else None
+
+
+def _gutter(lines: Sequence[Placed], first: int, cut: int) -> _Gutter:
+    """That before the word ``cut`` of a line."""
+    words = lines[first].words
+    low, high = words[cut - 1][2], words[cut][0]
+    cuts = {first: cut}
+    for place in range(first + 1, len(lines)):
+        line, last = lines[place], lines[place - 1]
+        is_below = -line.height / 2 <= line.box[1] - last.box[1] and line.box[1] - last.box[3] <= _FAR * line.height
+        gaps = [(max(low, line.words[at - 1][2]), min(high, line.words[at][0]), at) for _, at in line.cells()[:-1]]
+        wide = [gap for gap in gaps if gap[1] - gap[0] > _GUTTER * line.height]
+        if is_below and wide:
+            low, high, cuts[place] = max(wide, key=lambda gap: gap[1] - gap[0])
+        elif not is_below or (line.box[2] > high and line.box[0] < low):
+            return _Gutter(cuts, place, (low, high))
+    return _Gutter(cuts, len(lines), (low, high))
+
+
+def _parts_text(lines: Sequence[Placed], gutter: _Gutter) -> bool:
+    cut = [(lines[place], at) for place, at in gutter.cuts.items()]
+    offs = [
+        statistics.median(word[3] for word in line.words[at:]) - statistics.median(word[3] for word in line.words[:at])
+        for line, at in cut
+    ]
+    offs = [off / line.height for off, (line, _) in zip(offs, cut, strict=True)]
+    if sum(abs(off) > _NOT_LEVEL for off in offs) < _MOSTLY * len(offs) or max(offs) - min(offs) < _SPREAD:
+        return False
+    sides = [line.line.words[:at] for line, at in cut], [line.line.words[at:] for line, at in cut]
+    return any(statistics.median(map(_wordy, side)) >= _FEW_WORDS for side in sides)
+
+
+def _wordy(words: Sequence[OcrWord]) -> int:
+    """How many are words, and no numbers or marks."""
+    return sum(sum(map(str.isalpha, word.text)) >= _LETTERS for word in words)
+
+
+def _part(line: Placed, first: int, end: int) -> Placed:
+    """Some words of a line."""
+    words = line.line.words[first:end]
+    text = joined_words([word.text for word in words])
+    part = replace(line.line, text=text, words=words, box=around([word.box for word in words]))
+    return Placed(part, around(line.words[first:end]), line.words[first:end])
+
+
+def _place_below(lines: Sequence[Placed], line: Placed) -> int:
+    """After the line that stands just above one, beginning at the same place; else the end."""
+    for place in range(len(lines), 0, -1):
+        above = lines[place - 1]
+        distance = line.box[1] - above.box[3]
+        if -line.height / 2 < distance < _BELOW * line.height and abs(above.box[0] - line.box[0]) < line.height:
+            return place
+    return len(lines)
+
+
+# lines in pieces ------------------------------------------------------------------------------------------------------
+
+_SPACE = 0.5
+"""The pieces of a line are parted by less than so many of its heights."""
+
+
+def _mended(lines: Sequence[Placed]) -> list[Placed]:
+    """The lines, those joined that the engine cut at a space or within a word, in the place of the first piece."""
+    by_place = sorted(range(len(lines)), key=lambda number: lines[number].box[1])
+    after: dict[int, int] = {}
+    for at, number in enumerate(by_place):
+        line = lines[number]
+        for other in itertools.chain(_near(lines, by_place, at, -1), _near(lines, by_place, at, 1)):
+            if _goes_on(line, lines[other]):
+                after[number] = other
+    befores = Counter(after.values())
+    parts = {number for number in after.values() if befores[number] == 1}
+    mended = []
+    for number, line in enumerate(lines):
+        if number in parts:
+            continue
+        whole = line
+        while (number := after.get(number, -1)) in parts:
+            whole = _whole(whole, lines[number])
+        mended.append(whole)
+    return mended
+
+
+def _near(lines: Sequence[Placed], by_place: Sequence[int], at: int, step: int) -> Iterator[int]:
+    """The lines that begin less than a height above or below one."""
+    top, height = lines[by_place[at]].box[1], lines[by_place[at]].height
+    at += step
+    while 0 <= at < len(by_place) and abs(lines[by_place[at]].box[1] - top) < height:
+        yield by_place[at]
+        at += step
+
+
+def _goes_on(line: Placed, other: Placed) -> bool:
+    """Whether the other line begins where this one ends, and ends further on: of two, only one goes on in the other."""
+    height = min(line.height, other.height)
+    shared = min(line.box[3], other.box[3]) - max(line.box[1], other.box[1])
+    meets = (
+        other.box[0] > line.box[0] and other.box[2] > line.box[2] and abs(other.box[0] - line.box[2]) < _SPACE * height
+    )
+    return meets and shared > _MATCHED * max(line.height, other.height)
+
+
+def _whole(first: Placed, rest: Placed) -> Placed:
+    assert first.line.box is not None
+    assert rest.line.box is not None
+    line = replace(
+        first.line,
+        text=f"{first.line.text} {rest.line.text}",
+        words=(*first.line.words, *rest.line.words),
+        box=around([first.line.box, rest.line.box]),
+    )
+    return Placed(line, around([first.box, rest.box]), (*first.words, *rest.words))
+
+
+# lines above ----------------------------------------------------------------------------------------------------------
+
+_OVER = 0.5
+"""A block stands over another if they share so much of the narrower one's width."""
+_NEXT = 1.3
+
+
+def _lifted(lines: Sequence[Placed]) -> list[Placed]:
+    """The lines, in which a block comes before the first one that it stands above and over."""
+    order: list[tuple[Box, list[Placed]]] = []
+    for block in _blocks(lines, _NEXT):
+        box = around([line.box for line in block])
+        lowest = box[3] - block[0].height / 2
+        below = (place for place, (other, _) in enumerate(order) if lowest <= other[1] and _is_over(box, other))
+        order.insert(next(below, len(order)), (box, block))
+    return [line for _, block in order for line in block]
+
+
+def _is_over(box: Box, other: Box) -> bool:
+    shared = min(box[2], other[2]) - max(box[0], other[0])
+    return shared > _OVER * min(box[2] - box[0], other[2] - other[0])
+
+
+# the upright, level page ----------------------------------------------------------------------------------------------
+
+
+def _level(box: Box, size: Size, rotation: int, skew: float) -> Box:
+    upright = _upright(box, size, rotation) if rotation else box
+    if not skew:
+        return upright
+    sin, cos = math.sin(math.radians(skew)), math.cos(math.radians(skew))
+    width, height = size if rotation % 180 == 0 else (size[1], size[0])
+    x, y = (upright[0] + upright[2] - width) / 2, (upright[1] + upright[3] - height) / 2
+    across, down = x * cos + y * sin + width / 2, y * cos - x * sin + height / 2
+    # A level box of these sides has the upright one around it once it is skewed.
+    wide, high = upright[2] - upright[0], upright[3] - upright[1]
+    half_width = max((wide * cos - high * abs(sin)) / (cos * cos - sin * sin), 1.0) / 2
+    half_height = max((high * cos - wide * abs(sin)) / (cos * cos - sin * sin), 1.0) / 2
+    return across - half_width, down - half_height, across + half_width, down + half_height
+
+
+def _upright(box: Box, size: Size, rotation: int) -> Box:
+    left, top, right, bottom = box
+    width, height = size
+    if rotation == 90:
+        return height - bottom, left, height - top, right
+    if rotation == 180:
+        return width - right, height - bottom, width - left, height - top
+    if rotation == 270:
+        return top, width - right, bottom, width - left
+    return box
+
+
+# words of a line ------------------------------------------------------------------------------------------------------
+
+_UNSPACED = (
+    ("\u3000", "\u30ff"),
+    ("\u31f0", "\u31ff"),
+    ("\u3400", "\u4dbf"),
+    ("\u4e00", "\u9fff"),
+    ("\uf900", "\ufaff"),
+    ("\uff01", "\uff9f"),
+    ("\U00020000", "\U0003ffff"),
+)
+"""Unicode blocks of Chinese and Japanese: ideographs, kana, their punctuation, and full-width forms. Not Korean."""
+_FIRST_TO_RUN_LEFT = "\u0590"
+
+
+def joined_words(words: Sequence[str]) -> str:
+    """Words separated by spaces, except in scripts that are written without them."""
+    text = ""
+    for word in words:
+        closed = text and word and _is_unspaced(text[-1]) and _is_unspaced(word[0])
+        text += word if closed or not text else f" {word}"
+    return text
+
+
+def joined_lines(lines: Iterable[Sequence[str]]) -> list[str]:
+    """Each line's words, joined so."""
+    return [joined_words(words) for words in lines]
+
+
+def are_unspaced(words: Iterable[str]) -> bool:
+    """Whether most letters are Chinese or Japanese."""
+    letters = [character for word in words for character in word if character.isalpha()]
+    return bool(letters) and 2 * sum(map(_is_unspaced, letters)) > len(letters)
+
+
+def _is_unspaced(character: str) -> bool:
+    return any(first <= character <= last for first, last in _UNSPACED)
+
+
+def mostly_run_left(texts: Iterable[str]) -> bool:
+    """Whether most letters are of a script that runs from right to left: Arabic, Hebrew, Syriac, Thaana."""
+    texts = list(texts)
+    to_left = sum(_runs_left(letter) for text in texts for letter in text if letter >= _FIRST_TO_RUN_LEFT)
+    return to_left > 0 and 2 * to_left > sum(character.isalpha() for text in texts for character in text)
+
+
+def has_letters_to_left(text: str) -> bool:
+    """Whether there are letters of such a script at all."""
+    return not text.isascii() and any(map(_runs_left, text))
+
+
+def _runs_left(character: str) -> bool:
+    return unicodedata.bidirectional(character) in ("R", "AL")
