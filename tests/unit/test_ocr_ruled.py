@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 from numpy.typing import NDArray
 from PIL import Image, ImageDraw, ImageFont
 
-from pillion.kinds.ocr import ruled
+from pillion.kinds.ocr import evidence, ruled
 from pillion.kinds.ocr.layout import Piece, holds
 from pillion.kinds.ocr.ruled import Table, has_rows, in_order, painted_over
 
@@ -33,7 +33,7 @@ def grid(x: Sequence[int] = X, y: Sequence[int] = Y) -> list[Line]:
 
 
 def tables(gray: NDArray[np.uint8], height: float) -> list[Table]:
-    return ruled.tables(gray, ruled.rulings(gray, height))
+    return ruled.tables(gray, evidence.rulings(gray, height))
 
 
 def only(gray: NDArray[np.uint8]) -> Table:
@@ -159,16 +159,16 @@ def test_a_word_that_runs_out_of_a_table_is_of_its_last_cell() -> None:
 def test_the_upright_edges_of_boxes_are_no_marks() -> None:
     box = grid((300, 700), (100, 140))
     gray = with_words(drawn([*box, (900, 90, 900, 150)]), ("Name", 100, 106), (LONG, 650, 106))
-    edges = ruled.edges_of_boxes(ruled.rulings(gray, HEIGHT))
+    edges = evidence.edges_of_boxes(evidence.rulings(gray, HEIGHT))
     assert {round(left, -1) for left, *_ in edges} == {300, 700}
-    without = ruled.without_edges(gray, edges)
+    without = evidence.without_edges(gray, edges)
     words = with_words(np.full(SHAPE, 255, np.uint8), ("Name", 100, 106), (LONG, 650, 106))
     inside = np.s_[104:137, 90:890]
     assert np.mean((without[inside] < 128) != (words[inside] < 128)) < 0.002
-    assert ruled.is_edge((299, 102, 302, 138), edges, HEIGHT)
-    assert not ruled.is_edge((280, 102, 330, 138), edges, HEIGHT)
-    assert not ruled.is_edge((898, 102, 902, 138), edges, HEIGHT)
-    assert ruled.without_edges(gray, []) is gray
+    assert evidence.is_edge((299, 102, 302, 138), edges, HEIGHT)
+    assert not evidence.is_edge((280, 102, 330, 138), edges, HEIGHT)
+    assert not evidence.is_edge((898, 102, 902, 138), edges, HEIGHT)
+    assert evidence.without_edges(gray, []) is gray
 
 
 def line(area: Line) -> tuple[Line, tuple[Piece, ...]]:
@@ -235,4 +235,4 @@ def test_what_is_left_of_a_bar_between_white_letters_is_no_ruling() -> None:
     draw.rectangle((X[0], 20, X[-1], Y[0] - 6), fill=60)
     for place in range(X[0] + 40, X[-1] - 40, 10):
         draw.line((place, 45, place, 75), fill=255, width=5)
-    assert not any(ruling[1] < Y[0] - 10 for ruling in ruled.rulings(np.asarray(picture), HEIGHT).down)
+    assert not any(ruling[1] < Y[0] - 10 for ruling in evidence.rulings(np.asarray(picture), HEIGHT).down)

@@ -1,9 +1,6 @@
-"""A picture made ready to be laid out, with the way back of boxes; and what the layout analysis of it missed.
+"""A picture made ready to be laid out, with the way back of boxes; and what there is in it: lines, pieces, print.
 
-It is made gray, dark on light, evenly lit, upright and level. Then Tesseract's own blocks and their order stand. They
-are doubted only on evidence: where three or more short pieces stand beside each other in row after row, and where the
-picture has print that no line lies on. Such an area is laid out anew, row by row; both readings are recognised, and the
-one that makes more sense is kept (segments.py).
+It is made gray, dark on light, evenly lit, upright and level.
 """
 
 from __future__ import annotations
@@ -351,9 +348,9 @@ def turned_back(boxes: Boxes, quarter_turns: int, shape: tuple[int, int]) -> Box
 # print ----------------------------------------------------------------------------------------------------------------
 
 _LOOK_SIDE = 1200
-_TILE = 24
+TILE = 24
 """About two lines of body type in a picture whose longer side is ``_LOOK_SIDE``, as in the core's look."""
-_EXTREMES = (_TILE * _TILE // 50, _TILE * _TILE - _TILE * _TILE // 50 - 1)
+_EXTREMES = (TILE * TILE // 50, TILE * TILE - TILE * TILE // 50 - 1)
 _LEAST_CONTRAST = 40
 _LEAST_TWO_SIDED = 0.7
 _INK = (0.02, 0.45)
@@ -366,7 +363,7 @@ _ROOM = 0.2
 class Print:
     """The ink of what looks like print. ``ink``: shape (H, W), a pixel for each square of ``factor`` of the picture.
 
-    ``tiles``: shape (rows, columns), which squares of ``_TILE`` such pixels look like print.
+    ``tiles``: shape (rows, columns), which squares of ``TILE`` such pixels look like print.
     """
 
     ink: Mask
@@ -406,7 +403,7 @@ class Print:
 def print_of(gray: Gray) -> Print:
     """Where a picture looks like print: in each tile nearly all pixels are ground or ink, and strokes follow."""
     factor = -(-max(gray.shape) // _LOOK_SIDE)
-    height, width = (max(1, side // (factor * _TILE)) * _TILE for side in gray.shape)
+    height, width = (max(1, side // (factor * TILE)) * TILE for side in gray.shape)
     padded = np.full((height * factor, width * factor), 255, np.uint8)
     part = gray[: height * factor, : width * factor]
     padded[: part.shape[0], : part.shape[1]] = part
@@ -435,9 +432,9 @@ def print_of(gray: Gray) -> Print:
 
 
 def _by_tile(pixels: NDArray[T]) -> NDArray[T]:
-    """Shape (rows, columns, ``_TILE``, ``_TILE``)."""
-    rows, columns = (side // _TILE for side in pixels.shape)
-    return pixels.reshape(rows, _TILE, columns, _TILE).transpose(0, 2, 1, 3)
+    """Shape (rows, columns, ``TILE``, ``TILE``)."""
+    rows, columns = (side // TILE for side in pixels.shape)
+    return pixels.reshape(rows, TILE, columns, TILE).transpose(0, 2, 1, 3)
 
 
 # whether all of a page is turned -------------------------------------------------------------------------------------
@@ -493,247 +490,7 @@ def _sharpness(rows: NDArray[np.intp], columns: NDArray[np.intp], degrees: float
     return int((np.diff(bins) ** 2).sum())
 
 
-# areas to doubt -------------------------------------------------------------------------------------------------------
-
-_SHORT = 10.0
-"""A cell of a table is less than so many times as wide as high; a line of a column of text is wider."""
-_CELLS = 3
-_ROWS = 3
-_APART = 5.0
-"""Rows of a table are less than so many heights of a line apart."""
-_TEXT = 10.0
-"""A line of text is at least so many times as wide as high."""
-_COLUMN_ROWS = 4
-_SPACE = 0.6
-"""Words are parted by less than so many heights of a line, columns by more."""
-_END = 6.0
-_LEAST_END = 0.8
-_NEXT_WORD = 1.2
-"""Words lost at an end of a line begin within so many heights of it, are so wide at least, and reach so far at most."""
-_LEAST_HEIGHT = 5
-_FEW_ENDS = 4
-_FEW_ENDS_SHARE = 0.2
-_CUT = 3.0
-"""What cuts a line is narrower than this, and the line that goes on reaches so far beyond it, in heights."""
-_SAME_ROW = 0.7
-_AS_HIGH = 1.6
-_LOST = 0.12
-"""The share of a block's print that may be on no line: rules, noise, small figures."""
-_LOST_TILES = 5
-_ALL = 0.995
-"""Where so much of the print is on lines, none is lost."""
-_LOST_LINE = 3
-"""So many tiles beside each other may be a lost line."""
-LEAST_GAIN = -0.03
-"""Lines found anew are worth a reading if they lose no more of the print than this."""
-ROW_GAIN = 0.05
-"""Where they lie on so much more, in a table, they need not be read better."""
-SURE_GAIN = 0.3
-"""Where they lie on so much more of it, those found first are not read."""
-
-
-@dataclass(frozen=True, slots=True)
-class Suspect:
-    """An area whose lines are in doubt. ``table``: they seem to be cells. ``spaces``: pieces parted by spaces.
-
-    ``strip``: single lines that were cut or lost words.
-    """
-
-    area: Area
-    table: bool = False
-    spaces: bool = False
-    strip: bool = False
-
-
-def suspects(lines: Boxes, seen: Print) -> list[Suspect]:
-    """Where the lines are cells or pieces of rows, or print is lost; then, where single lines were cut or lost words.
-
-    Of each of the two, none overlap, or cut through a line. Where lines of text stand beside each other, as in columns,
-    an area is left as the engine has it.
-    """
-    areas = [
-        *(Suspect(area, table=True) for area in _tables(lines)),
-        *(Suspect(area, spaces=True) for area in _with_gaps_of_spaces(lines)),
-        *(Suspect(area) for area in _with_losses(lines, seen)),
-    ]
-    strips = [Suspect(area, strip=True) for area in (*_with_cuts(lines), *_with_lost_ends(lines, seen))]
-    return [*_apart(areas, lines), *_apart(strips, lines)]
-
-
-def _apart(found: Sequence[Suspect], lines: Boxes) -> list[Suspect]:
-    """The areas with whole lines, down the page, those joined that touch; without those in which there are columns."""
-    joined: list[Suspect] = []
-    for one in found:
-        wider = replace(one, area=_with_whole_lines(one.area, lines))
-        while (other := next((old for old in joined if touch(old.area, wider.area)), None)) is not None:
-            joined.remove(other)
-            both = _with_whole_lines(_union(other.area, wider.area), lines)
-            wider = Suspect(both, other.table or wider.table, other.spaces or wider.spaces, one.strip)
-        joined.append(wider)
-    kept = [one for one in joined if not has_columns(lines[inside(lines, one.area)])]
-    return sorted(kept, key=lambda one: (one.area[1], one.area[0]))
-
-
-def has_columns(lines: Boxes) -> bool:
-    """Whether most are lines of text, and stand beside each other in several rows. All pairs of them are compared."""
-    heights = lines[:, 3] - lines[:, 1]
-    wide = lines[(lines[:, 2] - lines[:, 0]) >= _TEXT * np.median(heights)] if len(lines) else lines
-    if len(wide) < max(2 * _COLUMN_ROWS, 0.5 * len(lines)):
-        return False
-    overlap = np.minimum(wide[:, None, 3], wide[:, 3]) - np.maximum(wide[:, None, 1], wide[:, 1])
-    beside = (wide[:, None, 2] + _SPACE * np.median(heights) <= wide[:, 0]) & (overlap > 0.3 * np.median(heights))
-    return bool(beside.any(axis=1).sum() >= _COLUMN_ROWS)
-
-
-def _with_whole_lines(area: Area, lines: Boxes) -> Area:
-    while True:
-        touched = lines[((lines[:, :2] < area[2:]) & (lines[:, 2:] > area[:2])).all(axis=1)]
-        larger = _union(area, _around(touched)) if len(touched) else area
-        if larger == area:
-            return area
-        area = larger
-
-
-def _tables(lines: Boxes) -> Iterator[Area]:
-    """Around rows below each other most of which have three or more short pieces."""
-    if len(lines) < _CELLS * _ROWS:
-        return
-    height = float(np.median(lines[:, 3] - lines[:, 1]))
-    rows = [lines[row] for row in rows_of(lines)]
-    is_table = [_is_table_row(row, height) for row in rows]
-    begin = None
-    last = 0
-    for number, (row, found) in enumerate(itertools.chain(zip(rows, is_table, strict=True), [(lines[:1], False)])):
-        far = begin is not None and number < len(rows) and row[:, 1].min() - rows[last][:, 3].max() > _APART * height
-        if begin is not None and (far or number - last > 2 or number == len(rows)):
-            run = rows[begin : last + 1]
-            if sum(is_table[begin : last + 1]) >= max(_ROWS, 0.6 * len(run)):
-                yield _around(np.concatenate(run))
-            begin = None
-        if found:
-            begin, last = (number if begin is None else begin), number
-
-
-def _with_gaps_of_spaces(lines: Boxes) -> Iterator[Area]:
-    """Around rows whose pieces are parted by no more than a space: lines whose spaces are below each other."""
-    if len(lines) < 2 * _ROWS:
-        return
-    height = float(np.median(lines[:, 3] - lines[:, 1]))
-    run: list[Boxes] = []
-    for row in (lines[numbers] for numbers in rows_of(lines)):
-        gaps = row[1:, 0] - row[:-1, 2]
-        if len(gaps) and (gaps < _SPACE * height).any():
-            run.append(row)
-        else:
-            if len(run) >= _ROWS:
-                yield _around(np.concatenate(run))
-            run = []
-    if len(run) >= _ROWS:
-        yield _around(np.concatenate(run))
-
-
-def _with_cuts(lines: Boxes) -> Iterator[Area]:
-    """Around lines in two pieces between which the line above or below goes on: what parts them is no gutter."""
-    tops, bottoms, heights = lines[:, 1], lines[:, 3], lines[:, 3] - lines[:, 1]
-    gaps = lines[:, 0] - lines[:, 2, None]
-    shared = np.minimum(bottoms[:, None], bottoms) - np.maximum(tops[:, None], tops)
-    lower = np.minimum(heights[:, None], heights)
-    alike = np.maximum(heights[:, None], heights) < _AS_HIGH * lower
-    beside = (shared > _SAME_ROW * lower) & (np.abs(gaps) < _CUT * heights[:, None])
-    for left, right in np.argwhere(beside & alike & (gaps > -_SPACE * heights[:, None])).tolist():
-        height = heights[left]
-        away = np.maximum(tops - bottoms[left], tops[left] - bottoms)
-        over = (lines[:, 0] < lines[left, 2] - _CUT * height) & (lines[:, 2] > lines[right, 0] + _CUT * height)
-        if (over & alike[left] & (away > -height / 2) & (away < height)).any():
-            yield _around(lines[[left, right]])
-
-
-def _with_lost_ends(lines: Boxes, seen: Print) -> list[Area]:
-    """Around lines beside which there is print at their height that is on no line: words lost at an end.
-
-    None where many lines are so: that is noise.
-    """
-    rest = seen.ink & ~seen.on(lines)
-    found = [area for line in lines for area in _lost_ends(line, rest, seen.factor)]
-    return found if len(found) <= max(_FEW_ENDS, _FEW_ENDS_SHARE * len(lines)) else []
-
-
-def _lost_ends(line: NDArray[np.float64], rest: Mask, factor: int) -> Iterator[Area]:
-    left, top, right, bottom = (round(side / factor) for side in line.tolist())
-    height = bottom - top
-    if height < _LEAST_HEIGHT or right - left < _TEXT * height:
-        return
-    room = round(_END * height)
-    for begin, end, step in ((max(0, left - room), left, -1), (right, min(rest.shape[1], right + room), 1)):
-        places = np.flatnonzero(rest[top:bottom, begin:end][:, ::step].sum(axis=0))
-        if len(places) < _LEAST_END * height or places[0] > _NEXT_WORD * height:
-            continue
-        far = int(places[-1]) + 1
-        x0, x1 = (left - far, right) if step < 0 else (left, right + far)
-        yield _around(np.stack([line, np.array([x0, top, x1, bottom], np.float64) * factor]))
-
-
-def _is_table_row(row: Boxes, height: float) -> bool:
-    short = (row[:, 2] - row[:, 0]) < _SHORT * height
-    return len(row) >= _CELLS and bool(short.sum() >= max(2, 0.6 * len(row)))
-
-
-def rows_of(lines: Boxes) -> list[list[int]]:
-    """The numbers of the lines that stand beside each other, from left to right, row below row."""
-    rows: list[list[int]] = []
-    middle, half = 0.0, 0.0
-    for number in np.argsort((lines[:, 1] + lines[:, 3]) / 2, kind="stable").tolist():
-        top, bottom = float(lines[number, 1]), float(lines[number, 3])
-        place = (top + bottom) / 2
-        if rows and place - middle < 0.5 * min(half, bottom - top):
-            rows[-1].append(number)
-        else:
-            rows.append([number])
-            middle, half = place, bottom - top
-    return [sorted(row, key=lambda number: float(lines[number, 0])) for row in rows]
-
-
-def _with_losses(lines: Boxes, seen: Print) -> Iterator[Area]:
-    """Around blocks of print of which a part is on no line; around lost lines of blocks that are not in doubt."""
-    covered = seen.covered(lines)
-    if covered > _ALL:
-        return
-    lost = seen.lost(lines)
-    size = _TILE * seen.factor
-    alone = lost.copy()
-    for block in _blocks(seen.tiles) if covered <= 1 - _LOST / 4 else ():
-        rows, columns = np.array(block).T
-        missing = int(lost[rows, columns].sum())
-        if missing < _LOST_TILES or missing < _LOST * len(block):
-            continue
-        alone[rows, columns] = False
-        yield _of_tiles(rows, columns, size)
-    for block in _blocks(alone):
-        rows, columns = np.array(block).T
-        if len(block) >= _LOST_LINE and np.ptp(columns) + 1 >= _LOST_LINE:
-            yield _of_tiles(rows, columns, size)
-
-
-def _of_tiles(rows: NDArray[np.intp], columns: NDArray[np.intp], size: int) -> Area:
-    left, top = int(columns.min()) * size, int(rows.min()) * size
-    return left, top, (int(columns.max()) + 1) * size, (int(rows.max()) + 1) * size
-
-
-def _blocks(tiles: Mask) -> list[list[tuple[int, int]]]:
-    """Tiles that touch each other, with at most one tile between them."""
-    left = {(int(row), int(column)) for row, column in np.argwhere(tiles)}
-    found = []
-    while left:
-        waiting = [left.pop()]
-        block = []
-        while waiting:
-            row, column = waiting.pop()
-            block.append((row, column))
-            near = {(row + down, column + across) for down in (-2, -1, 0, 1, 2) for across in (-2, -1, 0, 1, 2)} & left
-            left -= near
-            waiting.extend(near)
-        found.append(block)
-    return found
+# areas ----------------------------------------------------------------------------------------------------------------
 
 
 def inside(lines: Boxes, area: Area) -> Mask:
@@ -741,12 +498,6 @@ def inside(lines: Boxes, area: Area) -> Mask:
     middles = (lines[:, :2] + lines[:, 2:]) / 2
     found: Mask = np.all((middles >= area[:2]) & (middles < area[2:]), axis=1)
     return found
-
-
-def _around(lines: Boxes) -> Area:
-    left, top = np.floor(lines[:, :2].min(axis=0)).astype(int).tolist()
-    right, bottom = np.ceil(lines[:, 2:].max(axis=0)).astype(int).tolist()
-    return left, top, right, bottom
 
 
 def holds(one: Area, two: Area) -> bool:
@@ -757,7 +508,3 @@ def holds(one: Area, two: Area) -> bool:
 def touch(one: Area, two: Area) -> bool:
     """Whether two areas share a pixel."""
     return one[0] < two[2] and two[0] < one[2] and one[1] < two[3] and two[1] < one[3]
-
-
-def _union(one: Area, two: Area) -> Area:
-    return min(one[0], two[0]), min(one[1], two[1]), max(one[2], two[2]), max(one[3], two[3])

@@ -16,7 +16,7 @@ from functools import partial
 from typing import TYPE_CHECKING, Protocol
 
 from pillion import _core
-from pillion.kinds.ocr import layout, ruled, tesseract
+from pillion.kinds.ocr import evidence, layout, ruled, tesseract
 from pillion.kinds.ocr.blocks import FROM_THE_LEFT
 from pillion.kinds.ocr.layout import (
     SIDEWAYS_TURNS,
@@ -383,16 +383,17 @@ def _with_doubts(
     seen = seen_in()
     areas: list[layout.Area] = []
     if analysis.pieces is not None:
-        lines = ruled.rulings(image.gray, analysis.height)
-        tables = ruled.tables(image.gray, lines)
-        image = replace(image, gray=ruled.without_crossed(image.gray, tables, analysis.height))
-        analysis, areas = _with_tables(image, analysis, tables, seen, recognisers)
-        edges = ruled.edges_of_boxes(lines)
+        lines = evidence.rulings(image.gray, analysis.height)
+        if lines.may_be_grid():
+            tables = ruled.tables(image.gray, lines)
+            image = replace(image, gray=ruled.without_crossed(image.gray, tables, analysis.height))
+            analysis, areas = _with_tables(image, analysis, tables, seen, recognisers)
+        edges = evidence.edges_of_boxes(lines)
         if edges:
-            image = replace(image, gray=ruled.without_edges(image.gray, edges))
-            analysis = without(analysis, partial(ruled.is_edge, edges=edges, height=analysis.height))
+            image = replace(image, gray=evidence.without_edges(image.gray, edges))
+            analysis = without(analysis, partial(evidence.is_edge, edges=edges, height=analysis.height))
     doubts = []
-    for suspect in layout.suspects(analysis.boxes, seen):
+    for suspect in evidence.suspects(analysis.boxes, seen):
         left, top, right, bottom = area = suspect.area
         if any(layout.touch(area, table) for table in areas):
             continue
@@ -402,11 +403,11 @@ def _with_doubts(
             continue
         found = again.boxes + np.array([left, top, left, top])
         gain = seen.within(area).covered(found) - seen.within(area).covered(analysis.boxes)
-        if gain >= layout.LEAST_GAIN:
+        if gain >= evidence.LEAST_GAIN:
             # That cells are short and stand in rows is as true of a card of two columns of terms: print that was lost
             # is evidence, or numbers once they are read.
-            rows = (suspect.table and gain >= layout.ROW_GAIN) or suspect.spaces
-            sure = gain >= layout.SURE_GAIN and not suspect.strip
+            rows = (suspect.table and gain >= evidence.ROW_GAIN) or suspect.spaces
+            sure = gain >= evidence.SURE_GAIN and not suspect.strip
             pieces = placed(again.pieces, left=-left, top=-top)
             doubts.append(Doubt(area, found, sure=sure, rows=rows, strip=suspect.strip, pieces=pieces))
     return PageLines(image, analysis.boxes, tuple(doubts), analysis.figures, analysis.pieces)
@@ -436,7 +437,7 @@ def _with_tables(
         text = seen.within(*(cell.inner(analysis.height) for cell in table.cells))
         if not found or not ruled.has_rows(table, found):
             continue
-        if text.covered(boxes) < text.covered(analysis.boxes) + layout.LEAST_GAIN:
+        if text.covered(boxes) < text.covered(analysis.boxes) + evidence.LEAST_GAIN:
             continue
         lines = ruled.in_order(table, found)
         for area in table.outside():

@@ -11,13 +11,13 @@ All is in pixels of the upright, level picture; boxes have shape (n, 4).
 
 from __future__ import annotations
 
-import functools
 import itertools
 import statistics
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
+from pillion.kinds.ocr.evidence import CONTRAST, LEAST_CONTRAST, NEAR, Rulings, blend
 from pillion.kinds.ocr.layout import Area, Piece
 
 if TYPE_CHECKING:
@@ -32,28 +32,8 @@ else:
 
     Boxes = Gray = Mask = object
 
-_CONTRAST = 48
-_LEAST_CONTRAST = 20
-"""A ruling is so much darker than the ground; a faint one, or one in a shaded cell, than what is beside it."""
-_SMALL_LINE = 13.0
-"""Rulings are looked for where lines are about so many pixels high."""
-_LEAST_WIDTH = 3.0
-_LEAST_HEIGHT = 1.6
-"""Rulings are so many heights of a line long at least: longer than dashes and than the stems of letters."""
-_THICK = 0.5
-"""Thicker than so many heights of a line is a bar or a shaded cell."""
-_BAR = 4.0
-"""A bar around a line of white letters is less than so many heights high."""
-_LETTERS = (0.15, 0.8)
-"""The share of its height in which there are letters."""
-_BESIDE = 0.2
-"""A faint ruling is darker than what is so many heights of a line above and below it."""
-_NEAR = 0.5
-"""Rulings that are so near each other, in heights of a line, meet, or are the same one."""
 _COVERED = 0.8
 """A ruling between two places of a grid goes along so much of their side."""
-_MOST_RUNS = 20_000
-"""A picture with more runs of dark pixels has hatchings, no rulings."""
 _LEAST_CELLS = 4
 _HALF_A_RULING = 0.12
 _HIGH = 6
@@ -109,160 +89,14 @@ class Table:
         return strips
 
 
-# rulings --------------------------------------------------------------------------------------------------------------
-
-
-@dataclass(frozen=True, slots=True, eq=False)
-class Rulings:
-    """Boxes of the thin lines that run across a picture and down it. ``height``: of its text; ``ground``: its gray."""
-
-    across: Boxes
-    down: Boxes
-    height: float
-    ground: int
-
-
-def rulings(gray: Gray, height: float) -> Rulings:
-    """The rulings of a picture. ``height``: of its lines of text."""
-    factor = max(1, int(height / _SMALL_LINE))
-    small = _darkest(gray, factor)
-    ground = int(np.median(small[::4, ::4]))
-    across = _rulings(small, ground, _LEAST_WIDTH, height / factor)
-    down = _rulings(np.ascontiguousarray(small.T), ground, _LEAST_HEIGHT, height / factor)
-    # Along, across: of rulings that run down the page both are the other way round.
-    return Rulings(across * factor, down[:, [1, 0, 3, 2]] * factor, height, ground)
+# grids ----------------------------------------------------------------------------------------------------------------
 
 
 def tables(gray: Gray, lines: Rulings) -> list[Table]:
     """The ruled tables of a picture, down the page."""
-    if len(lines.across) < 2 or not len(lines.down):
-        return []
     grids = _tables(lines.across, lines.down, lines.height)
     found = [_with_text_across(gray, table, lines.height) for table in grids]
     return sorted(found, key=lambda table: (table.area[1], table.area[0]))
-
-
-def edges_of_boxes(lines: Rulings) -> list[Area]:
-    """The upright edges of boxes, as of the fields of a form: they end at rulings across above and below.
-
-    No letter does; the engine takes them for marks.
-    """
-    near = _NEAR * lines.height
-    left, top, right, bottom = lines.down.T[:, :, None]
-    beside = (lines.across[:, 0] <= right + near) & (lines.across[:, 2] >= left - near)
-    middles = (lines.across[:, 1] + lines.across[:, 3]) / 2
-    ends = [(beside & (np.abs(middles - place) <= near)).any(axis=1) for place in (top, bottom)]
-    return [(x0, y0, x1, y1) for x0, y0, x1, y1 in lines.down[ends[0] & ends[1]].astype(int).tolist()]
-
-
-def without_edges(gray: Gray, edges: Sequence[Area]) -> Gray:
-    """The picture without these edges, itself where there are none. Where ink is beside an edge, all is left."""
-    gray = gray.copy() if edges else gray
-    for x0, y0, x1, y1 in edges:
-        if x0 < 2 or x1 + 2 > gray.shape[1]:
-            continue
-        rows = gray[y0:y1]
-        beside = rows[:, [x0 - 2, x1 + 1]].astype(np.int16)
-        is_bare = rows[:, x0:x1].min(axis=1) < beside.min(axis=1) - _LEAST_CONTRAST
-        rows[is_bare, x0 - 1 : x1 + 1] = np.rint(beside[is_bare].mean(axis=1))[:, None].astype(np.uint8)
-    return gray
-
-
-def is_edge(area: Area, edges: Sequence[Area], height: float) -> bool:
-    """Whether there is nothing but an edge in an area."""
-    room = _NEAR * height / 2
-    return any(
-        x0 - room <= area[0] and area[2] <= x1 + room and y0 < area[3] and area[1] < y1 for x0, y0, x1, y1 in edges
-    )
-
-
-def _blend(rows: Gray, first: int, end: int) -> None:
-    """Puts what is between their neighbours on both sides in place of some columns, if they have two."""
-    if first > 0 and end < rows.shape[1]:
-        rows[:, first:end] = np.rint(rows[:, [first - 1, end]].mean(axis=1))[:, None].astype(np.uint8)
-
-
-def _darkest(gray: Gray, factor: int) -> Gray:
-    """The picture so many times smaller, of which thin lines stay as dark as they are."""
-    height, width = (side // factor * factor for side in gray.shape)
-    parts = [gray[row:height:factor, column:width:factor] for row in range(factor) for column in range(factor)]
-    return functools.reduce(np.minimum, parts)
-
-
-def _rulings(gray: Gray, ground: int, least: float, height: float) -> Boxes:
-    """Boxes of the thin lines that run from left to right, ``least`` heights of a line long at least.
-
-    They are far darker than the ground of the page, or a little darker than what is above and below them.
-    """
-    room = max(1, round(_BESIDE * height))
-    if min(gray.shape) <= 2 * room:
-        return np.empty((0, 4))
-    lighter = np.full(gray.shape, 0, np.uint8)
-    lighter[room:-room] = np.minimum(gray[: -2 * room], gray[2 * room :])
-    thin = gray < np.maximum(lighter, _LEAST_CONTRAST) - _LEAST_CONTRAST
-    length = round(least * height)
-    found = _lines_in(gray < ground - _CONTRAST, length, height)
-    dark = [box for box in found if box[2] - box[0] > _BAR * height or not _is_between_letters(gray, box)]
-    return np.concatenate([np.array(dark, np.float64).reshape(-1, 4), _lines_in(thin, length, height)])
-
-
-def _lines_in(dark: Mask, length: int, height: float) -> Boxes:
-    """Boxes of the thin lines that run from left to right; none where there are too many for a page."""
-    opened = _opened(dark, length)
-    rows = np.flatnonzero(opened.any(axis=1))
-    edges = np.diff(np.pad(opened[rows], ((0, 0), (1, 1))).astype(np.int8), axis=1)
-    starts, ends = np.argwhere(edges == 1), np.argwhere(edges == -1)
-    if len(starts) > _MOST_RUNS:
-        return np.empty((0, 4))
-    runs = np.stack([starts[:, 1], rows[starts[:, 0]], ends[:, 1], rows[starts[:, 0]] + 1], axis=1)
-    found = [box for box in _joined(runs.tolist()) if box[3] - box[1] <= max(3.0, _THICK * height)]
-    return np.array(found, np.float64).reshape(-1, 4)
-
-
-def _is_between_letters(gray: Gray, box: NDArray[np.float64]) -> bool:
-    """Whether it is far lighter beside a part of a thin line, on both sides: in a bar, between white letters."""
-    left, top, right, bottom = box.astype(int).tolist()
-    if top < 2 or bottom + 1 >= len(gray):
-        return False
-    darkest = gray[top:bottom, left:right].min(axis=0).astype(np.int16)
-    lighter = [float(np.mean(gray[row, left:right] - darkest >= _CONTRAST)) for row in (top - 2, bottom + 1)]
-    return all(_LETTERS[0] <= share < _LETTERS[1] for share in lighter)
-
-
-def _opened(dark: Mask, length: int) -> Mask:
-    """What lies in a row of ``length`` dark pixels, from left to right."""
-    left = np.ascontiguousarray(dark)
-    done = 1
-    while done < length:
-        step = min(done, length - done)
-        left = left[:, :-step] & left[:, step:]
-        done += step
-    opened = np.pad(left, ((0, 0), (0, dark.shape[1] - left.shape[1])))
-    done = 1
-    while done < length:
-        step = min(done, length - done)
-        wider = opened.copy()
-        wider[:, step:] |= opened[:, :-step]
-        opened, done = wider, done + step
-    return opened
-
-
-def _joined(runs: Sequence[Sequence[int]]) -> list[list[int]]:
-    """Runs of pixels, from above, those joined that touch in rows next to each other."""
-    done: list[list[int]] = []
-    open_boxes: list[list[int]] = []
-    for left, top, right, bottom in runs:
-        done += [box for box in open_boxes if box[3] < top - 1]
-        open_boxes = [box for box in open_boxes if box[3] >= top - 1]
-        touching = [box for box in open_boxes if box[0] <= right and left <= box[2]]
-        box = [left, top, right, bottom]
-        for other in touching:
-            box = [min(box[0], other[0]), min(box[1], other[1]), max(box[2], other[2]), max(box[3], other[3])]
-        open_boxes = [other for other in open_boxes if other not in touching] + [box]
-    return done + open_boxes
-
-
-# grids ----------------------------------------------------------------------------------------------------------------
 
 
 def _meeting(across: Boxes, down: Boxes, near: float) -> Iterator[tuple[list[int], list[int]]]:
@@ -289,7 +123,7 @@ def _tables(across: Boxes, down: Boxes, height: float) -> Iterator[Table]:
     """The tables of rulings. Where those that are near each other make none, a table may stand in a cell of another:
     its rulings end before they touch those around it.
     """
-    for some, others in _meeting(across, down, _NEAR * height):
+    for some, others in _meeting(across, down, NEAR * height):
         table = _table(across[some], down[others], height)
         if table is not None:
             yield table
@@ -305,7 +139,7 @@ def _table(across: Boxes, down: Boxes, height: float) -> Table | None:
     if len(across) < 2 or not len(down):
         return None
     both = np.concatenate([across, down])
-    near = _NEAR * height
+    near = NEAR * height
     x = _places([*_middles(down, 0), float(both[:, 0].min()), float(both[:, 2].max())], near)
     y = _places([*_middles(across, 1), float(both[:, 1].min()), float(both[:, 3].max())], near)
     if len(x) < 3 or len(y) < 3:
@@ -424,7 +258,7 @@ def _first_run(mask: Mask, length: int) -> int:
 def _ink(part: Gray) -> Mask:
     """What is darker than the ground of a part of a picture."""
     ground = int(np.median(part[::2, ::2])) if part.size else 0
-    found: Mask = part < ground - min(ground, _CONTRAST)
+    found: Mask = part < ground - min(ground, CONTRAST)
     return found
 
 
@@ -482,11 +316,11 @@ def without_crossed(gray: Gray, tables: Sequence[Table], height: float) -> Gray:
 def _take_out_crossed(gray: Gray, cell: Cell, height: float) -> None:
     """Takes the rulings out of a cell across which its text runs: between letters there is ink, else the ground."""
     rows = gray[cell.area[1] : cell.area[3]]
-    dark = rows < int(np.median(rows[::2, ::2])) - _LEAST_CONTRAST if rows.size else rows.astype(np.bool_)
+    dark = rows < int(np.median(rows[::2, ::2])) - LEAST_CONTRAST if rows.size else rows.astype(np.bool_)
     for place in cell.crossed:
         ruling = _ruling_at(dark, place, _edge(height))
         if ruling is not None:
-            _blend(rows, *ruling)
+            blend(rows, *ruling)
 
 
 # text -----------------------------------------------------------------------------------------------------------------

@@ -7,7 +7,8 @@ from collections.abc import Sequence
 import numpy as np
 from PIL import Image, ImageDraw
 
-from pillion.kinds.ocr.layout import Boxes, has_columns, inside, print_of, rows_of, suspects
+from pillion.kinds.ocr.evidence import has_columns, rows_of, suspects
+from pillion.kinds.ocr.layout import Boxes, inside, print_of
 
 SHAPE = (1800, 1400)
 Line = tuple[float, float, float, float]

@@ -1,0 +1,445 @@
+"""What a picture shows beside the layout analysis of it: ruling lines, and areas in which its lines are in doubt.
+
+Tesseract's own blocks and their order stand. They are doubted only on evidence: where three or more short pieces stand
+beside each other in row after row, and where the picture has print that no line lies on. Such an area is laid out anew,
+row by row; both readings are recognised, and the one that makes more sense is kept (segments.py).
+
+All is in pixels of the upright, level picture; boxes have shape (n, 4).
+"""
+
+from __future__ import annotations
+
+import functools
+import itertools
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, replace
+from typing import TYPE_CHECKING
+
+from pillion.kinds.ocr.layout import TILE, Area, Boxes, Gray, Mask, Print, inside, touch
+
+if TYPE_CHECKING:
+    import numpy as np
+    from numpy.typing import NDArray
+else:
+    from pillion.extras import lazy_numpy as np
+
+# rulings --------------------------------------------------------------------------------------------------------------
+
+CONTRAST = 48
+LEAST_CONTRAST = 20
+"""A ruling is so much darker than the ground; a faint one, or one in a shaded cell, than what is beside it."""
+_SMALL_LINE = 13.0
+"""Rulings are looked for where lines are about so many pixels high."""
+_LEAST_ACROSS = 3.0
+_LEAST_DOWN = 1.6
+"""Rulings are so many heights of a line long at least: longer than dashes and than the stems of letters."""
+_THICK = 0.5
+"""Thicker than so many heights of a line is a bar or a shaded cell."""
+_BAR = 4.0
+"""A bar around a line of white letters is less than so many heights high."""
+_LETTERS = (0.15, 0.8)
+"""The share of its height in which there are letters."""
+_BESIDE = 0.2
+"""A faint ruling is darker than what is so many heights of a line above and below it."""
+NEAR = 0.5
+"""Rulings that are so near each other, in heights of a line, meet, or are the same one."""
+_MOST_RUNS = 20_000
+"""A picture with more runs of dark pixels has hatchings, no rulings."""
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Rulings:
+    """Boxes of the thin lines that run across a picture and down it. ``height``: of its text; ``ground``: its gray."""
+
+    across: Boxes
+    down: Boxes
+    height: float
+    ground: int
+
+    def may_be_grid(self) -> bool:
+        """Whether there are enough for one."""
+        return len(self.across) >= 2 and len(self.down) > 0
+
+
+def rulings(gray: Gray, height: float) -> Rulings:
+    """The rulings of a picture. ``height``: of its lines of text."""
+    factor = max(1, int(height / _SMALL_LINE))
+    small = _darkest(gray, factor)
+    ground = int(np.median(small[::4, ::4]))
+    across = _rulings(small, ground, _LEAST_ACROSS, height / factor)
+    down = _rulings(np.ascontiguousarray(small.T), ground, _LEAST_DOWN, height / factor)
+    # Along, across: of rulings that run down the page both are the other way round.
+    return Rulings(across * factor, down[:, [1, 0, 3, 2]] * factor, height, ground)
+
+
+def edges_of_boxes(lines: Rulings) -> list[Area]:
+    """The upright edges of boxes, as of the fields of a form: they end at rulings across above and below.
+
+    No letter does; the engine takes them for marks.
+    """
+    near = NEAR * lines.height
+    left, top, right, bottom = lines.down.T[:, :, None]
+    beside = (lines.across[:, 0] <= right + near) & (lines.across[:, 2] >= left - near)
+    middles = (lines.across[:, 1] + lines.across[:, 3]) / 2
+    ends = [(beside & (np.abs(middles - place) <= near)).any(axis=1) for place in (top, bottom)]
+    return [(x0, y0, x1, y1) for x0, y0, x1, y1 in lines.down[ends[0] & ends[1]].astype(int).tolist()]
+
+
+def without_edges(gray: Gray, edges: Sequence[Area]) -> Gray:
+    """The picture without these edges, itself where there are none. Where ink is beside an edge, all is left."""
+    gray = gray.copy() if edges else gray
+    for x0, y0, x1, y1 in edges:
+        if x0 < 2 or x1 + 2 > gray.shape[1]:
+            continue
+        rows = gray[y0:y1]
+        beside = rows[:, [x0 - 2, x1 + 1]].astype(np.int16)
+        is_bare = rows[:, x0:x1].min(axis=1) < beside.min(axis=1) - LEAST_CONTRAST
+        rows[is_bare, x0 - 1 : x1 + 1] = np.rint(beside[is_bare].mean(axis=1))[:, None].astype(np.uint8)
+    return gray
+
+
+def is_edge(area: Area, edges: Sequence[Area], height: float) -> bool:
+    """Whether there is nothing but an edge in an area."""
+    room = NEAR * height / 2
+    return any(
+        x0 - room <= area[0] and area[2] <= x1 + room and y0 < area[3] and area[1] < y1 for x0, y0, x1, y1 in edges
+    )
+
+
+def blend(rows: Gray, first: int, end: int) -> None:
+    """Puts what is between their neighbours on both sides in place of some columns, if they have two."""
+    if first > 0 and end < rows.shape[1]:
+        rows[:, first:end] = np.rint(rows[:, [first - 1, end]].mean(axis=1))[:, None].astype(np.uint8)
+
+
+def _darkest(gray: Gray, factor: int) -> Gray:
+    """The picture so many times smaller, of which thin lines stay as dark as they are."""
+    height, width = (side // factor * factor for side in gray.shape)
+    parts = [gray[row:height:factor, column:width:factor] for row in range(factor) for column in range(factor)]
+    return functools.reduce(np.minimum, parts)
+
+
+def _rulings(gray: Gray, ground: int, least: float, height: float) -> Boxes:
+    """Boxes of the thin lines that run from left to right, ``least`` heights of a line long at least.
+
+    They are far darker than the ground of the page, or a little darker than what is above and below them.
+    """
+    room = max(1, round(_BESIDE * height))
+    if min(gray.shape) <= 2 * room:
+        return np.empty((0, 4))
+    lighter = np.full(gray.shape, 0, np.uint8)
+    lighter[room:-room] = np.minimum(gray[: -2 * room], gray[2 * room :])
+    thin = gray < np.maximum(lighter, LEAST_CONTRAST) - LEAST_CONTRAST
+    length = round(least * height)
+    found = _lines_in(gray < ground - CONTRAST, length, height)
+    dark = [box for box in found if box[2] - box[0] > _BAR * height or not _is_between_letters(gray, box)]
+    return np.concatenate([np.array(dark, np.float64).reshape(-1, 4), _lines_in(thin, length, height)])
+
+
+def _lines_in(dark: Mask, length: int, height: float) -> Boxes:
+    """Boxes of the thin lines that run from left to right; none where there are too many for a page."""
+    opened = _opened(dark, length)
+    rows = np.flatnonzero(opened.any(axis=1))
+    edges = np.diff(np.pad(opened[rows], ((0, 0), (1, 1))).astype(np.int8), axis=1)
+    starts, ends = np.argwhere(edges == 1), np.argwhere(edges == -1)
+    if len(starts) > _MOST_RUNS:
+        return np.empty((0, 4))
+    runs = np.stack([starts[:, 1], rows[starts[:, 0]], ends[:, 1], rows[starts[:, 0]] + 1], axis=1)
+    found = [box for box in _joined(runs.tolist()) if box[3] - box[1] <= max(3.0, _THICK * height)]
+    return np.array(found, np.float64).reshape(-1, 4)
+
+
+def _is_between_letters(gray: Gray, box: NDArray[np.float64]) -> bool:
+    """Whether it is far lighter beside a part of a thin line, on both sides: in a bar, between white letters."""
+    left, top, right, bottom = box.astype(int).tolist()
+    if top < 2 or bottom + 1 >= len(gray):
+        return False
+    darkest = gray[top:bottom, left:right].min(axis=0).astype(np.int16)
+    lighter = [float(np.mean(gray[row, left:right] - darkest >= CONTRAST)) for row in (top - 2, bottom + 1)]
+    return all(_LETTERS[0] <= share < _LETTERS[1] for share in lighter)
+
+
+def _opened(dark: Mask, length: int) -> Mask:
+    """What lies in a row of ``length`` dark pixels, from left to right."""
+    left = np.ascontiguousarray(dark)
+    done = 1
+    while done < length:
+        step = min(done, length - done)
+        left = left[:, :-step] & left[:, step:]
+        done += step
+    opened = np.pad(left, ((0, 0), (0, dark.shape[1] - left.shape[1])))
+    done = 1
+    while done < length:
+        step = min(done, length - done)
+        wider = opened.copy()
+        wider[:, step:] |= opened[:, :-step]
+        opened, done = wider, done + step
+    return opened
+
+
+def _joined(runs: Sequence[Sequence[int]]) -> list[list[int]]:
+    """Runs of pixels, from above, those joined that touch in rows next to each other."""
+    done: list[list[int]] = []
+    open_boxes: list[list[int]] = []
+    for left, top, right, bottom in runs:
+        done += [box for box in open_boxes if box[3] < top - 1]
+        open_boxes = [box for box in open_boxes if box[3] >= top - 1]
+        touching = [box for box in open_boxes if box[0] <= right and left <= box[2]]
+        box = [left, top, right, bottom]
+        for other in touching:
+            box = [min(box[0], other[0]), min(box[1], other[1]), max(box[2], other[2]), max(box[3], other[3])]
+        open_boxes = [other for other in open_boxes if other not in touching] + [box]
+    return done + open_boxes
+
+
+# areas to doubt -------------------------------------------------------------------------------------------------------
+
+_SHORT = 10.0
+"""A cell of a table is less than so many times as wide as high; a line of a column of text is wider."""
+_CELLS = 3
+_ROWS = 3
+_APART = 5.0
+"""Rows of a table are less than so many heights of a line apart."""
+_TEXT = 10.0
+"""A line of text is at least so many times as wide as high."""
+_COLUMN_ROWS = 4
+_SPACE = 0.6
+"""Words are parted by less than so many heights of a line, columns by more."""
+_END = 6.0
+_LEAST_END = 0.8
+_NEXT_WORD = 1.2
+"""Words lost at an end of a line begin within so many heights of it, are so wide at least, and reach so far at most."""
+_LEAST_HEIGHT = 5
+_FEW_ENDS = 4
+_FEW_ENDS_SHARE = 0.2
+_CUT = 3.0
+"""What cuts a line is narrower than this, and the line that goes on reaches so far beyond it, in heights."""
+_SAME_ROW = 0.7
+_AS_HIGH = 1.6
+_LOST = 0.12
+"""The share of a block's print that may be on no line: rules, noise, small figures."""
+_LOST_TILES = 5
+_ALL = 0.995
+"""Where so much of the print is on lines, none is lost."""
+_LOST_LINE = 3
+"""So many tiles beside each other may be a lost line."""
+LEAST_GAIN = -0.03
+"""Lines found anew are worth a reading if they lose no more of the print than this."""
+ROW_GAIN = 0.05
+"""Where they lie on so much more, in a table, they need not be read better."""
+SURE_GAIN = 0.3
+"""Where they lie on so much more of it, those found first are not read."""
+
+
+@dataclass(frozen=True, slots=True)
+class Suspect:
+    """An area whose lines are in doubt. ``table``: they seem to be cells. ``spaces``: pieces parted by spaces.
+
+    ``strip``: single lines that were cut or lost words.
+    """
+
+    area: Area
+    table: bool = False
+    spaces: bool = False
+    strip: bool = False
+
+
+def suspects(lines: Boxes, seen: Print) -> list[Suspect]:
+    """Where the lines are cells or pieces of rows, or print is lost; then, where single lines were cut or lost words.
+
+    Of each of the two, none overlap, or cut through a line. Where lines of text stand beside each other, as in columns,
+    an area is left as the engine has it.
+    """
+    areas = [
+        *(Suspect(area, table=True) for area in _tables(lines)),
+        *(Suspect(area, spaces=True) for area in _with_gaps_of_spaces(lines)),
+        *(Suspect(area) for area in _with_losses(lines, seen)),
+    ]
+    strips = [Suspect(area, strip=True) for area in (*_with_cuts(lines), *_with_lost_ends(lines, seen))]
+    return [*_apart(areas, lines), *_apart(strips, lines)]
+
+
+def _apart(found: Sequence[Suspect], lines: Boxes) -> list[Suspect]:
+    """The areas with whole lines, down the page, those joined that touch; without those in which there are columns."""
+    joined: list[Suspect] = []
+    for one in found:
+        wider = replace(one, area=_with_whole_lines(one.area, lines))
+        while (other := next((old for old in joined if touch(old.area, wider.area)), None)) is not None:
+            joined.remove(other)
+            both = _with_whole_lines(_union(other.area, wider.area), lines)
+            wider = Suspect(both, other.table or wider.table, other.spaces or wider.spaces, one.strip)
+        joined.append(wider)
+    kept = [one for one in joined if not has_columns(lines[inside(lines, one.area)])]
+    return sorted(kept, key=lambda one: (one.area[1], one.area[0]))
+
+
+def has_columns(lines: Boxes) -> bool:
+    """Whether most are lines of text, and stand beside each other in several rows. All pairs of them are compared."""
+    heights = lines[:, 3] - lines[:, 1]
+    wide = lines[(lines[:, 2] - lines[:, 0]) >= _TEXT * np.median(heights)] if len(lines) else lines
+    if len(wide) < max(2 * _COLUMN_ROWS, 0.5 * len(lines)):
+        return False
+    overlap = np.minimum(wide[:, None, 3], wide[:, 3]) - np.maximum(wide[:, None, 1], wide[:, 1])
+    beside = (wide[:, None, 2] + _SPACE * np.median(heights) <= wide[:, 0]) & (overlap > 0.3 * np.median(heights))
+    return bool(beside.any(axis=1).sum() >= _COLUMN_ROWS)
+
+
+def _with_whole_lines(area: Area, lines: Boxes) -> Area:
+    while True:
+        touched = lines[((lines[:, :2] < area[2:]) & (lines[:, 2:] > area[:2])).all(axis=1)]
+        larger = _union(area, _around(touched)) if len(touched) else area
+        if larger == area:
+            return area
+        area = larger
+
+
+def _tables(lines: Boxes) -> Iterator[Area]:
+    """Around rows below each other most of which have three or more short pieces."""
+    if len(lines) < _CELLS * _ROWS:
+        return
+    height = float(np.median(lines[:, 3] - lines[:, 1]))
+    rows = [lines[row] for row in rows_of(lines)]
+    is_table = [_is_table_row(row, height) for row in rows]
+    begin = None
+    last = 0
+    for number, (row, found) in enumerate(itertools.chain(zip(rows, is_table, strict=True), [(lines[:1], False)])):
+        far = begin is not None and number < len(rows) and row[:, 1].min() - rows[last][:, 3].max() > _APART * height
+        if begin is not None and (far or number - last > 2 or number == len(rows)):
+            run = rows[begin : last + 1]
+            if sum(is_table[begin : last + 1]) >= max(_ROWS, 0.6 * len(run)):
+                yield _around(np.concatenate(run))
+            begin = None
+        if found:
+            begin, last = (number if begin is None else begin), number
+
+
+def _with_gaps_of_spaces(lines: Boxes) -> Iterator[Area]:
+    """Around rows whose pieces are parted by no more than a space: lines whose spaces are below each other."""
+    if len(lines) < 2 * _ROWS:
+        return
+    height = float(np.median(lines[:, 3] - lines[:, 1]))
+    run: list[Boxes] = []
+    for row in (lines[numbers] for numbers in rows_of(lines)):
+        gaps = row[1:, 0] - row[:-1, 2]
+        if len(gaps) and (gaps < _SPACE * height).any():
+            run.append(row)
+        else:
+            if len(run) >= _ROWS:
+                yield _around(np.concatenate(run))
+            run = []
+    if len(run) >= _ROWS:
+        yield _around(np.concatenate(run))
+
+
+def _with_cuts(lines: Boxes) -> Iterator[Area]:
+    """Around lines in two pieces between which the line above or below goes on: what parts them is no gutter."""
+    tops, bottoms, heights = lines[:, 1], lines[:, 3], lines[:, 3] - lines[:, 1]
+    gaps = lines[:, 0] - lines[:, 2, None]
+    shared = np.minimum(bottoms[:, None], bottoms) - np.maximum(tops[:, None], tops)
+    lower = np.minimum(heights[:, None], heights)
+    alike = np.maximum(heights[:, None], heights) < _AS_HIGH * lower
+    beside = (shared > _SAME_ROW * lower) & (np.abs(gaps) < _CUT * heights[:, None])
+    for left, right in np.argwhere(beside & alike & (gaps > -_SPACE * heights[:, None])).tolist():
+        height = heights[left]
+        away = np.maximum(tops - bottoms[left], tops[left] - bottoms)
+        over = (lines[:, 0] < lines[left, 2] - _CUT * height) & (lines[:, 2] > lines[right, 0] + _CUT * height)
+        if (over & alike[left] & (away > -height / 2) & (away < height)).any():
+            yield _around(lines[[left, right]])
+
+
+def _with_lost_ends(lines: Boxes, seen: Print) -> list[Area]:
+    """Around lines beside which there is print at their height that is on no line: words lost at an end.
+
+    None where many lines are so: that is noise.
+    """
+    rest = seen.ink & ~seen.on(lines)
+    found = [area for line in lines for area in _lost_ends(line, rest, seen.factor)]
+    return found if len(found) <= max(_FEW_ENDS, _FEW_ENDS_SHARE * len(lines)) else []
+
+
+def _lost_ends(line: NDArray[np.float64], rest: Mask, factor: int) -> Iterator[Area]:
+    left, top, right, bottom = (round(side / factor) for side in line.tolist())
+    height = bottom - top
+    if height < _LEAST_HEIGHT or right - left < _TEXT * height:
+        return
+    room = round(_END * height)
+    for begin, end, step in ((max(0, left - room), left, -1), (right, min(rest.shape[1], right + room), 1)):
+        places = np.flatnonzero(rest[top:bottom, begin:end][:, ::step].sum(axis=0))
+        if len(places) < _LEAST_END * height or places[0] > _NEXT_WORD * height:
+            continue
+        far = int(places[-1]) + 1
+        x0, x1 = (left - far, right) if step < 0 else (left, right + far)
+        yield _around(np.stack([line, np.array([x0, top, x1, bottom], np.float64) * factor]))
+
+
+def _is_table_row(row: Boxes, height: float) -> bool:
+    short = (row[:, 2] - row[:, 0]) < _SHORT * height
+    return len(row) >= _CELLS and bool(short.sum() >= max(2, 0.6 * len(row)))
+
+
+def rows_of(lines: Boxes) -> list[list[int]]:
+    """The numbers of the lines that stand beside each other, from left to right, row below row."""
+    rows: list[list[int]] = []
+    middle, half = 0.0, 0.0
+    for number in np.argsort((lines[:, 1] + lines[:, 3]) / 2, kind="stable").tolist():
+        top, bottom = float(lines[number, 1]), float(lines[number, 3])
+        place = (top + bottom) / 2
+        if rows and place - middle < 0.5 * min(half, bottom - top):
+            rows[-1].append(number)
+        else:
+            rows.append([number])
+            middle, half = place, bottom - top
+    return [sorted(row, key=lambda number: float(lines[number, 0])) for row in rows]
+
+
+def _with_losses(lines: Boxes, seen: Print) -> Iterator[Area]:
+    """Around blocks of print of which a part is on no line; around lost lines of blocks that are not in doubt."""
+    covered = seen.covered(lines)
+    if covered > _ALL:
+        return
+    lost = seen.lost(lines)
+    size = TILE * seen.factor
+    alone = lost.copy()
+    for block in _blocks(seen.tiles) if covered <= 1 - _LOST / 4 else ():
+        rows, columns = np.array(block).T
+        missing = int(lost[rows, columns].sum())
+        if missing < _LOST_TILES or missing < _LOST * len(block):
+            continue
+        alone[rows, columns] = False
+        yield _of_tiles(rows, columns, size)
+    for block in _blocks(alone):
+        rows, columns = np.array(block).T
+        if len(block) >= _LOST_LINE and np.ptp(columns) + 1 >= _LOST_LINE:
+            yield _of_tiles(rows, columns, size)
+
+
+def _of_tiles(rows: NDArray[np.intp], columns: NDArray[np.intp], size: int) -> Area:
+    left, top = int(columns.min()) * size, int(rows.min()) * size
+    return left, top, (int(columns.max()) + 1) * size, (int(rows.max()) + 1) * size
+
+
+def _blocks(tiles: Mask) -> list[list[tuple[int, int]]]:
+    """Tiles that touch each other, with at most one tile between them."""
+    left = {(int(row), int(column)) for row, column in np.argwhere(tiles)}
+    found = []
+    while left:
+        waiting = [left.pop()]
+        block = []
+        while waiting:
+            row, column = waiting.pop()
+            block.append((row, column))
+            near = {(row + down, column + across) for down in (-2, -1, 0, 1, 2) for across in (-2, -1, 0, 1, 2)} & left
+            left -= near
+            waiting.extend(near)
+        found.append(block)
+    return found
+
+
+def _around(lines: Boxes) -> Area:
+    left, top = np.floor(lines[:, :2].min(axis=0)).astype(int).tolist()
+    right, bottom = np.ceil(lines[:, 2:].max(axis=0)).astype(int).tolist()
+    return left, top, right, bottom
+
+
+def _union(one: Area, two: Area) -> Area:
+    return min(one[0], two[0]), min(one[1], two[1]), max(one[2], two[2]), max(one[3], two[3])
