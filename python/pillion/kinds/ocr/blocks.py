@@ -10,7 +10,7 @@ import statistics
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import replace
 
-from pillion.kinds.ocr.order import Placed, Size, View, around, as_read, joined_words, mostly_run_left, parted
+from pillion.kinds.ocr.order import Placed, Size, View, around_each, as_read, joined_words, mostly_run_left
 from pillion.kinds.ocr.result import Block, BlockType, Box, Direction, OcrLine, OcrPage, OcrWord, mean_confidence
 
 # blocks ---------------------------------------------------------------------------------------------------------------
@@ -66,28 +66,30 @@ def structured(
     """
     if not lines or any(line.box is None for line in lines):
         return tuple(lines), ()
-    places = as_read(lines, View(size, rotation, skew, to_left), in_order=in_order)
-    lines = [place.line for place in places]
-    boxes = [place.box for place in places]
-    cells = [_cells(place, parts) for place, parts in zip(places, parted(places), strict=True)]
+    read = as_read(lines, View(size, rotation, skew, to_left), in_order=in_order)
+    lines = [place.line for place, _ in read]
+    boxes = [place.box for place, _ in read]
+    cells = [_cells(place, parts) for place, parts in read]
     body = _body_height(lines, boxes)
     bottom = size[rotation % 180 == 0]
-    found: list[Block] = []
+    parts: list[tuple[BlockType, range, int]] = []
     number = 0
     while number < len(lines):
         rows = _table(cells, boxes, number)
         end = number + rows if rows else _end_of_block(lines, boxes, cells, number)
-        chosen = range(number, end)
         if rows and _are_items(cells[number:end]):
             kind, rows = BlockType.LIST, 0
         elif rows:
             kind = BlockType.TABLE
         else:
             kind = _type(lines[number:end], boxes[number:end], body, bottom, is_last=end == len(lines))
-        texts = tuple(_texts(cells[row]) for row in chosen) if rows else ()
-        box = around([line.box for line in lines[number:end] if line.box is not None])
-        found.append(Block(type=kind, box=box, lines=tuple(chosen), rows=texts))
+        parts.append((kind, range(number, end), rows))
         number = end
+    outer = around_each([lines[part.start : part.stop] for _, part, _ in parts])
+    found = [
+        Block(type=kind, box=box, lines=tuple(part), rows=tuple(_texts(cells[row]) for row in part) if rows else ())
+        for (kind, part, rows), box in zip(parts, outer, strict=True)
+    ]
     tabbed = list(lines)
     for block in found:
         for place, row in zip(block.lines, block.rows, strict=False):

@@ -56,10 +56,6 @@ class Rulings:
     height: float
     ground: int
 
-    def may_be_grid(self) -> bool:
-        """Whether there are enough for one."""
-        return len(self.across) >= 2 and len(self.down) > 0
-
 
 def rulings(gray: Gray, height: float) -> Rulings:
     """The rulings of a picture. ``height``: of its lines of text."""

@@ -94,19 +94,17 @@ class View:
         return width - right, top, width - left, bottom
 
 
-def as_read(lines: Sequence[OcrLine], view: View, *, in_order: bool = False) -> list[Placed]:
-    """Lines with boxes in reading order, each row of cells as one line with tabs.
+def as_read(
+    lines: Sequence[OcrLine], view: View, *, in_order: bool = False
+) -> list[tuple[Placed, list[tuple[int, int]]]]:
+    """Lines with boxes in reading order, each row of cells as one line with tabs; and their :meth:`Placed.cells`.
 
     ``in_order``: they are, but for tables.
     """
     places = [_placed(line, view) for line in lines]
     rows = in_rows(places) if in_order else ordered([_with_bullet(place) for place in places])
-    return [row[0] if len(row) == 1 else _placed(joined(row), view) for row in rows]
-
-
-def parted(places: Sequence[Placed]) -> list[list[tuple[int, int]]]:
-    """The cells of each line, see :meth:`Placed.cells`."""
-    return [place.cells() for place in places]
+    read = [row[0] if len(row) == 1 else _placed(joined(row), view) for row in rows]
+    return [(place, place.cells()) for place in read]
 
 
 def _placed(line: OcrLine, view: View) -> Placed:
@@ -142,6 +140,11 @@ def around(boxes: Sequence[Box]) -> Box:
     """The smallest box around others, of which there is at least one."""
     lefts, tops, rights, bottoms = zip(*boxes, strict=True)
     return min(lefts), min(tops), max(rights), max(bottoms)
+
+
+def around_each(some: Sequence[Sequence[OcrLine]]) -> list[Box]:
+    """The smallest box around each of some groups of lines with boxes."""
+    return [around([line.box for line in lines if line.box is not None]) for lines in some]
 
 
 # rows of tables -------------------------------------------------------------------------------------------------------

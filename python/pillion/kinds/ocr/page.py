@@ -384,11 +384,12 @@ def _with_doubts(
     areas: list[layout.Area] = []
     if analysis.pieces is not None:
         lines = evidence.rulings(image.gray, analysis.height)
-        if lines.may_be_grid():
+        edges = []
+        if len(lines.down):
             tables = ruled.tables(image.gray, lines)
             image = replace(image, gray=ruled.without_crossed(image.gray, tables, analysis.height))
             analysis, areas = _with_tables(image, analysis, tables, seen, recognisers)
-        edges = evidence.edges_of_boxes(lines)
+            edges = evidence.edges_of_boxes(lines)
         if edges:
             image = replace(image, gray=evidence.without_edges(image.gray, edges))
             analysis = without(analysis, partial(evidence.is_edge, edges=edges, height=analysis.height))

@@ -94,6 +94,8 @@ class Table:
 
 def tables(gray: Gray, lines: Rulings) -> list[Table]:
     """The ruled tables of a picture, down the page."""
+    if len(lines.across) < 2 or not len(lines.down):
+        return []
     grids = _tables(lines.across, lines.down, lines.height)
     found = [_with_text_across(gray, table, lines.height) for table in grids]
     return sorted(found, key=lambda table: (table.area[1], table.area[0]))
