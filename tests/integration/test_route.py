@@ -30,7 +30,7 @@ def tool() -> ModuleType:
     [
         ("photograph", 26, 91),
         ("search", 8, 42),
-        pytest.param("page", 14, 59, marks=pytest.mark.models),
+        pytest.param("page", 14, 58, marks=pytest.mark.models),
         ("ready", 9, 16),
         ("request", 14, 36),
     ],
