@@ -25,6 +25,13 @@ MOST_NODES = 500
 MOST_BYTES = 120_000
 LOOKS_AGAIN_MS = 13_000
 """After so long the view of the work has looked again, though nothing has happened."""
+_COLOURS_OF_PREVIEW = """async cell => {
+  const preview = cell.querySelector('.preview');
+  await preview.decode();
+  const drawn = new OffscreenCanvas(9, 9).getContext('2d');
+  drawn.drawImage(preview, 0, 0);
+  return new Set(drawn.getImageData(0, 0, 9, 9).data).size;
+}"""
 PAGE = Path(__file__).parents[2] / "python" / "pillion" / "server" / "page"
 
 
@@ -133,8 +140,7 @@ def test_previews_are_there_before_thumbnails_and_thumbnails_follow(seen: Seen) 
     page.goto("/")
     cell = page.get_by_role("option", name=re.compile("^landscape 001"))
     expect(cell).to_be_visible()
-    colours = "cell => new Set(cell.querySelector('canvas').getContext('2d').getImageData(0, 0, 9, 9).data).size"
-    assert cell.evaluate(colours) > 10
+    assert cell.evaluate(_COLOURS_OF_PREVIEW) > 10
     assert "there" not in (cell.get_attribute("class") or "")
     holding = False
     for route in held:
@@ -422,7 +428,7 @@ def test_what_is_like_a_picture_is_shown_and_leads_there_and_back(chromium: Brow
         page.get_by_role("button", name="Show what is like it").click()
         like = page.locator(".similar").get_by_role("link")
         expect(like.first).to_have_attribute("aria-label", "harbour small.jpg")
-        pictured = "link => link.querySelector('img')?.naturalWidth > 0"
+        pictured = "link => link.querySelector('img:not(.preview)')?.naturalWidth > 0"
         wait_until(lambda: like.first.evaluate(pictured), "the thumbnail of what is like it")
         like.first.click()
         expect(page.get_by_role("heading", level=1)).to_have_text("harbour small.jpg")
@@ -644,5 +650,5 @@ def test_a_picture_that_cannot_be_made_says_why(chromium: Browser, tmp_path: Pat
         page = seen.page
         open_item(page, "torn.tif")
         expect(page.locator(".figure")).to_have_text(f"There is no picture of this file: {why}")
-        expect(page.locator(".figure img")).to_have_count(0)
+        expect(page.locator(".figure .photo")).to_have_count(0)
         assert seen.wrong == []

@@ -97,32 +97,51 @@ function colours([light, yellow, red, alpha], number) {
 	return pixels;
 }
 
-const drawn = new Map();
+// The header of a BMP, by place: rows from the top, 32 bits a pixel, where each colour is.
+const HEADER = { 0: 0x4d42, 10: 122, 14: 108, 26: 0x200001, 30: 3, 54: 0xff, 58: 0xff00, 62: 0xff0000, 66: 0xff000000, 70: 0x73524742 };
+
+/** Pixels (RGBA) as a BMP. */
+function bmp({ width, height, pixels }) {
+	const bytes = new Uint8Array(122 + pixels.length);
+	const view = new DataView(bytes.buffer);
+	const words = { ...HEADER, 2: bytes.length, 18: width, 22: -height, 34: pixels.length };
+	for (const at in words) view.setInt32(+at, words[at], true);
+	bytes.set(pixels, 122);
+	return bytes;
+}
+
+const kept = new Map();
 const KEPT = 3000;
 
-/** Draw a hash (base64) into a canvas, at once; false where there is none to draw. */
-export function draw(canvas, text) {
-	let image = text && drawn.get(text);
-	if (text && image === undefined) {
-		const found = decode(bytesOf(text));
-		image = found && new ImageData(found.pixels, found.width, found.height);
-		if (drawn.size >= KEPT) drawn.delete(drawn.keys().next().value);
-		drawn.set(text, image);
+/** A hash (base64) for an <img>: {src, ratio} or null. Canvases would each be a layer, and slow. */
+function preview(text) {
+	if (!text) return null;
+	let found = kept.get(text);
+	if (found === undefined) {
+		const image = decode(bytesOf(text));
+		found = image && { src: `data:image/bmp;base64,${btoa(String.fromCharCode(...bmp(image)))}`, ratio: image.width / image.height };
+		if (kept.size >= KEPT) kept.delete(kept.keys().next().value);
+		kept.set(text, found);
 	}
-	if (!image) {
-		canvas.width = canvas.height = 1;
-		return false;
-	}
-	canvas.width = image.width;
-	canvas.height = image.height;
-	canvas.getContext("2d").putImageData(image, 0, 0);
-	return true;
+	return found;
+}
+
+/** Show a hash in an <img>, at once; null where there is none to show. */
+export function show(image, text) {
+	const found = preview(text);
+	if (found) image.src = found.src;
+	else image.removeAttribute("src");
+	return found;
+}
+
+export function frame() {
+	return h("img.preview", { alt: "", "aria-hidden": "true", draggable: "false" });
 }
 
 /** What is shown of an item: its preview, and over it the thumbnail for so many pixels, where there is one. */
 export function look(item, pixels, alt = "") {
-	const canvas = h("canvas", { "aria-hidden": "true" });
-	draw(canvas, item.thumbhash);
+	const below = frame();
+	show(below, item.thumbhash);
 	const src = thumbURL(item, pixels);
-	return src ? [canvas, h("img", { src, alt, loading: "lazy", decoding: "async" })] : [canvas];
+	return src ? [below, h("img", { src, alt, loading: "lazy", decoding: "async" })] : [below];
 }

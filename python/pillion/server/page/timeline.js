@@ -8,7 +8,7 @@
 // is shown ("top") is kept apart from the scroll bar's: small movements are taken as they are, jumps by proportion.
 
 import * as api from "./api.js";
-import { draw } from "./thumbhash.js";
+import { frame, show } from "./thumbhash.js";
 import { CLASS_NAMES, announce, classOf, clock, count, dayOf, endingOf, h, isPlain, monthName, monthShort, plural, send, within, words } from "./words.js";
 
 const CHUNK = 100;
@@ -350,7 +350,7 @@ class Timeline extends HTMLElement {
 	}
 
 	#made() {
-		const cell = h("a.cell", { role: "option", "aria-selected": "false" }, h("canvas", { "aria-hidden": "true" }), h("img", { alt: "", draggable: "false", decoding: "async" }));
+		const cell = h("a.cell", { role: "option", "aria-selected": "false" }, frame(), h("img", { alt: "", draggable: "false", decoding: "async" }));
 		const picture = cell.lastElementChild;
 		picture.onload = () => cell.classList.add("there");
 		picture.onerror = () => cell.classList.remove("there");
@@ -365,18 +365,18 @@ class Timeline extends HTMLElement {
 		cell.ariaLabel = "Loading";
 		for (const name of ["name", "ending", "badge"]) delete cell.dataset[name];
 		cell.lastElementChild.removeAttribute("src");
-		draw(cell.firstElementChild, null);
+		show(cell.firstElementChild, null);
 	}
 
 	#fill(cell, item) {
-		const [canvas, picture] = cell.children;
+		const [below, picture] = cell.children;
 		const kind = classOf(item);
 		cell.item = item;
 		cell.className = `cell known ${kind}`;
 		cell.href = `?item=${item.content_uuid}`;
 		cell.ariaLabel = `${item.name}, ${CLASS_NAMES[kind]}, ${dayOf(item.at)}`;
 		picture.removeAttribute("src");
-		const hashed = draw(canvas, item.thumbhash);
+		const hashed = show(below, item.thumbhash);
 		const pictured = hashed || Object.keys(item.thumbs ?? {}).length > 0;
 		cell.classList.toggle("plainfile", !pictured);
 		cell.dataset.name = pictured ? "" : item.name;

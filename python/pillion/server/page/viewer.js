@@ -3,7 +3,7 @@
 import * as api from "./api.js";
 import { sheetIndex, subtitles } from "./stored.js";
 import { fit, plainWord, textLayer } from "./textlayer.js";
-import { draw, look } from "./thumbhash.js";
+import { frame, look, show } from "./thumbhash.js";
 import { CLASS_NAMES, button, bytes, classOf, clock, complain, date, endingOf, h, icon, send, small, toast, within, words } from "./words.js";
 
 const SHOWN_BY_BROWSERS = /^image\/(jpeg|png|gif|webp|avif|bmp)$/;
@@ -162,10 +162,9 @@ class Viewer extends HTMLElement {
 	}
 
 	#picture(item) {
-		const canvas = h("canvas", { "aria-hidden": "true" });
-		draw(canvas, item.thumbhash);
+		const below = frame();
 		const picture = h("img.photo", { alt: item.name, draggable: "false" });
-		this.figure = h("div.figure", canvas, picture);
+		this.figure = h("div.figure", below, picture);
 		this.holder = h("div.holder", { tabindex: "0", "aria-label": "Picture" }, this.figure);
 		this.stage.replaceChildren(this.holder);
 		picture.addEventListener("load", () => {
@@ -175,7 +174,7 @@ class Viewer extends HTMLElement {
 		});
 		picture.onerror = () => this.#noPicture(item, picture);
 		this.zoom = 0;
-		this.ratio = canvas.width > 1 ? canvas.width / canvas.height : 1.5;
+		this.ratio = show(below, item.thumbhash)?.ratio ?? 1.5;
 		this.observer = new ResizeObserver(() => this.#place());
 		this.observer.observe(this.holder);
 		this.#sharper();
@@ -204,7 +203,7 @@ class Viewer extends HTMLElement {
 	/** Take the picture that has enough pixels: a thumbnail, or the original where it alone has them. */
 	#sharper() {
 		const item = this.#shown.item;
-		const picture = this.figure?.querySelector("img");
+		const picture = this.figure?.querySelector(".photo");
 		if (!picture) return;
 		const side = Math.max(this.stage.clientWidth, this.stage.clientHeight, 400) * ZOOMS[this.zoom] * Math.min(devicePixelRatio || 1, 3);
 		const best = api.bestThumb(item.thumbs, side);
@@ -339,7 +338,7 @@ class Viewer extends HTMLElement {
 		const sheets = ocr.pages.map((page) => {
 			const first = page.number === 1;
 			const sheet = first ? this.#sheet(item) : h("div.sheet.drawn");
-			const pictured = sheet.querySelector("img");
+			const pictured = sheet.querySelector("img:not(.preview)");
 			sheet.dataset.page = page.number;
 			sheet.style.aspectRatio = `${page.width} / ${page.height}`;
 			sheet.append(h("span.number", { "aria-hidden": "true" }, page.number));
