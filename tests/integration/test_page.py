@@ -25,8 +25,14 @@ MOST_NODES = 500
 MOST_BYTES = 120_000
 LOOKS_AGAIN_MS = 13_000
 """After so long the view of the work has looked again, though nothing has happened."""
+_HIDES_PREVIEW = """cell => {
+  const box = cell.getBoundingClientRect();
+  const [above, below] = document.elementsFromPoint(box.left + box.width / 2, box.top + box.height / 2);
+  const same = [above, below].every(image => image.getBoundingClientRect().width === box.width);
+  return same && above === cell.lastElementChild && below === cell.firstElementChild;
+}"""
 _COLOURS_OF_PREVIEW = """async cell => {
-  const preview = cell.querySelector('.preview');
+  const preview = cell.querySelector('.hash');
   await preview.decode();
   const drawn = new OffscreenCanvas(9, 9).getContext('2d');
   drawn.drawImage(preview, 0, 0);
@@ -146,6 +152,7 @@ def test_previews_are_there_before_thumbnails_and_thumbnails_follow(seen: Seen) 
     for route in held:
         route.continue_()
     expect(cell).to_have_class(re.compile("there"))
+    assert cell.evaluate(_HIDES_PREVIEW)
 
 
 def test_kinds_choose_what_is_shown(seen: Seen) -> None:
@@ -428,7 +435,7 @@ def test_what_is_like_a_picture_is_shown_and_leads_there_and_back(chromium: Brow
         page.get_by_role("button", name="Show what is like it").click()
         like = page.locator(".similar").get_by_role("link")
         expect(like.first).to_have_attribute("aria-label", "harbour small.jpg")
-        pictured = "link => link.querySelector('img:not(.preview)')?.naturalWidth > 0"
+        pictured = "link => link.querySelector('img:not(.hash)')?.naturalWidth > 0"
         wait_until(lambda: like.first.evaluate(pictured), "the thumbnail of what is like it")
         like.first.click()
         expect(page.get_by_role("heading", level=1)).to_have_text("harbour small.jpg")

@@ -135,7 +135,7 @@ export function show(image, text) {
 }
 
 export function frame() {
-	return h("img.preview", { alt: "", "aria-hidden": "true", draggable: "false" });
+	return h("img.hash", { alt: "", "aria-hidden": "true", draggable: "false" });
 }
 
 /** What is shown of an item: its preview, and over it the thumbnail for so many pixels, where there is one. */

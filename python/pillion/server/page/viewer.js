@@ -338,7 +338,7 @@ class Viewer extends HTMLElement {
 		const sheets = ocr.pages.map((page) => {
 			const first = page.number === 1;
 			const sheet = first ? this.#sheet(item) : h("div.sheet.drawn");
-			const pictured = sheet.querySelector("img:not(.preview)");
+			const pictured = sheet.querySelector("img:not(.hash)");
 			sheet.dataset.page = page.number;
 			sheet.style.aspectRatio = `${page.width} / ${page.height}`;
 			sheet.append(h("span.number", { "aria-hidden": "true" }, page.number));
