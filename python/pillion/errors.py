@@ -68,6 +68,14 @@ class ItemError(PillionError):
         return (type(self), (self.error_class.value, self.message, self.stderr_tail, self.exit_status))
 
 
+class WorkersNotStartingError(ItemError):
+    """No worker process starts, whatever it is to do: a fault of the machine that holds back all work."""
+
+
+class FileLacksToolError(ItemError):
+    """``missing_tool`` of what only some files of a type need, such as a codec: it says nothing of the others."""
+
+
 def is_full(error: OSError) -> bool:
     """Whether the system says that a disk, or a quota, is full."""
     return error.errno in (errno.ENOSPC, errno.EDQUOT)

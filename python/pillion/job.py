@@ -237,10 +237,24 @@ HELD_BACK_S = 30.0
 """How long a job with a missing tool lets others of its kind go first: they may need another model or language."""
 
 
-def job_held_back(attempts: int, missing: Failure, now: float) -> JobChange:
-    """Given back because a tool is missing. Counts no attempt; the failure tells this wait from that for a retry."""
-    later = now + HELD_BACK_S
-    return JobChange(before=_CLAIMED, state=JobState.QUEUED, attempts=attempts, not_before=later, failure=missing)
+def held_back_until(now: float) -> float:
+    """When a job that lacks a tool may run again."""
+    return now + HELD_BACK_S
+
+
+def job_held_back(attempts: int, missing: Failure, now: float, *, goes_last: bool = False) -> JobChange:
+    """Given back because a tool is missing. Counts no attempt; the failure tells this wait from that for a retry.
+
+    ``goes_last``: others of its type may well be made, and all of them come first.
+    """
+    return JobChange(
+        before=_CLAIMED,
+        state=JobState.QUEUED,
+        attempts=attempts,
+        not_before=held_back_until(now),
+        failure=missing,
+        place=Place.LAST if goes_last else Place.SAME,
+    )
 
 
 def job_failed_once(attempts: int, failure: Failure, now: float) -> JobChange:

@@ -288,6 +288,20 @@ def _in_64_bits(time_ns: int) -> int:
     return min(whole + rest, _LAST)
 
 
+SPARSE_BYTES = 64 << 20
+"""A file that seems larger is asked how much of it is stored, so that a hole in it earns and takes no time."""
+
+
+def stored_bytes(path: bytes | Path, size: int) -> int:
+    """How many of a file's ``size`` bytes its disk holds, where that may matter; 0 if it cannot be asked."""
+    if size <= SPARSE_BYTES:
+        return size
+    try:
+        return min(size, os.stat(path).st_blocks * 512)
+    except OSError:
+        return 0
+
+
 def identity_of(folder: bytes) -> str | None:
     """What tells a file system and a folder in it from others; None where the folder is not there or cannot be read.
 

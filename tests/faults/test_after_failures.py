@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import json
 import os
 import signal
@@ -70,7 +71,7 @@ def library(tmp_path: Path, log: Path) -> Iterator[Library]:
 
 
 def _add(folder: Path, *deeds: str) -> None:
-    known = sorted([*DEEDS, engines.TOOL, engines.GATE])
+    known = sorted([*DEEDS, engines.TOOL, engines.GATE, engines.CODEC])
     for deed in deeds:
         photos.write_photo(folder / f"{deed}-0.jpg", seed=100 + known.index(deed), size=(160, 120))
 
@@ -173,6 +174,51 @@ def test_files_of_a_type_that_lacks_a_tool_let_other_types_of_their_kind_be_made
     (log / engines.TOOL).touch()
     assert library.run().notices == {}
     assert _ready(library) == 2 * 31
+    check_invariants(library.root, finished=True)
+
+
+def test_files_that_lack_a_codec_of_their_own_hold_up_no_others_of_their_type(
+    tmp_path: Path, log: Path, library: Library, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(engine, "_BATCH_ITEMS", 1)
+    (log / engines.TOOL).touch()
+    (tmp_path / "photos").mkdir()
+    names = [*(f"codec-{number}" for number in range(5)), "well-0", "well-1"]
+    for number, name in enumerate(names):
+        Image.new("RGB", (16, 12), (30 * number, 0, 0)).save(tmp_path / "photos" / f"{name}.jpg")
+    library.index(tmp_path / "photos")
+    assert library.run().notices == {"thumb": "The codec of this file is not installed."}
+    assert _ready(library) == 2 * 2
+    assert len(engines.tries(log, "codec")) == 5
+    # One of those that lack the same shows whether they still do.
+    assert library.run().notices == {"thumb": "The codec of this file is not installed."}
+    assert len(engines.tries(log, "codec")) == 6
+    (log / engines.CODEC).touch()
+    assert library.run().notices == {}
+    assert _ready(library) == 2 * 7
+    assert library.status().holds == []
+    check_invariants(library.root, finished=True)
+
+
+def test_workers_that_do_not_start_hold_all_back_and_end_the_run_as_an_error(
+    folder: Path, log: Path, library: Library, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    start = subprocess.Popen
+
+    def refused(*arguments: object, **options: object) -> object:
+        raise BlockingIOError(errno.EAGAIN, os.strerror(errno.EAGAIN))
+
+    monkeypatch.setattr("pillion.pool.child.subprocess.Popen", refused)
+    done = CliRunner().invoke(program, ["index", str(folder), "--library", str(library.root)])
+    assert done.exit_code == 1
+    (told,) = [line for line in done.stderr.splitlines() if "paused" in line]
+    assert told.startswith("All work is paused: Worker processes do not start (Resource temporarily unavailable)")
+    assert [hold.kind for hold in library.status().holds] == [None]
+    assert list(library.requests.failures()) == []
+    monkeypatch.setattr("pillion.pool.child.subprocess.Popen", start)
+    assert library.run().notices == {}
+    assert _ready(library) == 2 * GOOD
+    assert library.status().holds == []
     check_invariants(library.root, finished=True)
 
 

@@ -30,7 +30,7 @@ from pillion.store import LocalStore
 from tests.support import photos
 from tests.support.invariants import check_invariants, check_untouched, source_state
 from tests.support.mounts import remount, tmpfs
-from tests.support.program import run
+from tests.support.program import run, run_json
 
 GOOD = 4
 MAX_PIXELS = 10**8
@@ -151,6 +151,18 @@ def disk(tmp_path: Path) -> Iterator[Path]:
     """A file system that can be made read-only: then not even root can write."""
     with tmpfs(tmp_path / "disk", 32) as place:
         yield place
+
+
+def test_what_failed_is_no_failure_any_more_when_its_file_is_gone(tmp_path: Path, folder: Path) -> None:
+    (folder / "bad.jpg").write_bytes(photos.write_photo(folder / "bad.jpg", seed=9, size=(160, 120)).read_bytes()[:99])
+    command = ("index", folder, "--library", tmp_path / "library", "--policy", "mobile", "--strict")
+    broken = run(*command)
+    assert (broken.returncode, "bad.jpg" in broken.stdout) == (1, True)
+    (folder / "bad.jpg").unlink()
+    mended = run(*command)
+    assert (mended.returncode, "bad.jpg" in mended.stdout) == (0, False), mended.stdout
+    status = run_json("status", "--library", tmp_path / "library")
+    assert "failed" not in status["sidecars"]["thumb"] or status["sidecars"]["thumb"]["failed"] == 0
 
 
 def test_a_read_only_source_is_as_good_as_any(tmp_path: Path, disk: Path, folder: Path) -> None:

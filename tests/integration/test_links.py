@@ -42,8 +42,8 @@ def test_links_that_are_not_followed_are_mentioned(tmp_path: Path) -> None:
     (files / "dead").symlink_to(tmp_path / "nowhere")
     library = tmp_path / "library"
     done = run("index", files, "--library", library, "--policy", "mobile")
-    assert f"1 links to folders were not followed ({files}/link); see discovery.follow_links." in done.stdout
-    assert "1 links to files were not followed; see discovery.follow_links." in done.stdout
+    assert f"1 link to a folder was not followed ({files}/link); see discovery.follow_links." in done.stdout
+    assert "1 link to a file was not followed; see discovery.follow_links." in done.stdout
     answer = run_json("index", "--library", library)
     assert (answer["files"], answer["links"], answer["file_links"]) == (1, [f"{files}/link"], 1)
 

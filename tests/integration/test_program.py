@@ -173,6 +173,28 @@ def test_a_line_now_and_then_where_no_terminal_is() -> None:
     assert lines[-1] == "thumb: 2 of 300 jobs, 2 running, 1 failed; about 4 min left"
 
 
+def test_a_guess_that_was_wrong_is_not_told_again() -> None:
+    now, lines = [0.0], list[str]()
+    live = LineProgress(every_s=10, clock=lambda: now[0], write=lines.append)
+    about = SimpleNamespace(done=2, left=1, seconds_left=3.0)
+    workers = SimpleNamespace(
+        engine=SimpleNamespace(working={"thumb": 1}),
+        eta=SimpleNamespace(kinds=lambda: {"thumb": about}),
+        recorder=SimpleNamespace(counts=Counter()),
+    )
+    for now[0] in (10, 20, 30):
+        live.work(cast("Workers", workers))
+    about.done, about.left, about.seconds_left = 3, 0, 0.0
+    now[0] = 40
+    live.work(cast("Workers", workers))
+    assert [line.partition("; ")[2] for line in lines] == [
+        "less than a minute left",
+        "less than a minute left",
+        "longer than estimated",
+        "",
+    ]
+
+
 # JSON -----------------------------------------------------------------------------------------------------------------
 
 

@@ -25,6 +25,11 @@ GATE = "gate"
 TOOL = "tool"
 """A file ``tool-NUMBER.jpg`` needs a file of this name in that folder."""
 
+CODEC = "codec"
+"""The same, but its worker says that it needs this for itself, not for any file of the type."""
+
+_MISSING = {TOOL: "The tool is not installed.", CODEC: "The codec of this file is not installed."}
+
 
 def tries(folder: Path, deed: str | None = None) -> list[dict[str, Any]]:
     """What was tried so far (of one deed), in order: deed, process, share and variants."""
@@ -33,9 +38,9 @@ def tries(folder: Path, deed: str | None = None) -> list[dict[str, Any]]:
 
 
 def lacking(_mime: str, _settings: Mapping[str, Any]) -> Lacking:
-    """Whether the tool is missing."""
-    there = (Path(os.environ[LOG]) / TOOL).exists()
-    return Lacking(any_file=() if there else ("The tool is not installed.",))
+    """Whether the tool and the codec are missing."""
+    missing = {name: (text,) for name, text in _MISSING.items() if not (Path(os.environ[LOG]) / name).exists()}
+    return Lacking(any_file=missing.get(TOOL, ()), some=missing.get(CODEC, ()))
 
 
 def execute(task: ExecutionTask) -> Execution:
@@ -45,9 +50,8 @@ def execute(task: ExecutionTask) -> Execution:
     with open(log / "tries", "a", encoding="utf-8") as file:
         about = {"deed": deed, "pid": os.getpid(), "share": task.share, "variants": task.variants}
         file.write(json.dumps(about) + "\n")
-    if deed == TOOL and not (log / TOOL).exists():
-        failure = Failure(error_class=ErrorClass.MISSING_TOOL, message="The tool is not installed.")
-        return Execution.of(failure)
+    if deed in _MISSING and not (log / deed).exists():
+        return Execution.of(Failure(error_class=ErrorClass.MISSING_TOOL, message=_MISSING[deed]))
     while deed == GATE and not (log / GATE).exists():
         time.sleep(0.01)
     if deed in DEEDS:

@@ -79,12 +79,24 @@ def test_every_line_of_the_template_is_valid_when_it_is_switched_on(tmp_path: Pa
         ),
         ("[thumb]\nvariants = [\n  'icon',\n]\nenable = 3", "line 5: 'thumb.enable'"),
         ("[work", "is not valid TOML"),
+        ("[work]\nworkers = 10000000000000000000000", "line 2: 'work.workers' must be processes, .* from 0 to 1024"),
     ],
 )
 def test_a_mistake_is_named_with_its_line_and_the_right_name(tmp_path: Path, text: str, message: str) -> None:
     with pytest.raises(ConfigError, match=message) as caught:
         _load(tmp_path, text)
     assert caught.value.exit_code == 2
+
+
+def test_what_cannot_be_read_is_said_in_words(tmp_path: Path) -> None:
+    path = tmp_path / "config.toml"
+    path.write_bytes('# from Windows\npolicy = "desktop" # f\xfcr alle\n'.encode("latin-1"))
+    with pytest.raises(ConfigError, match=r"config.toml, line 2, is not text in UTF-8: save it with that encoding\.$"):
+        load_config(path)
+    path.unlink()
+    path.mkdir()
+    with pytest.raises(ConfigError, match=r"^Cannot read .*config.toml: Is a directory\.$"):
+        load_config(path)
 
 
 def test_lines_of_keys_are_those_on_which_they_are_named() -> None:

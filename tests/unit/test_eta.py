@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import os
 from collections import Counter
+from pathlib import Path
 
 import pytest
 
@@ -75,11 +77,38 @@ def test_the_time_left_is_that_of_all_variants_shared_by_all_workers(filled: Dat
     assert one["thumb"].seconds_left == pytest.approx(30.0)
 
 
+def test_a_hole_in_a_film_takes_no_time(database: Database, tmp_path: Path) -> None:
+    films = [tmp_path / "hole.mp4", tmp_path / "film.mp4"]
+    with films[0].open("wb") as file:
+        file.truncate(200 << 30)
+    films[1].write_bytes(b"film")
+    rows = [
+        EntryRow(
+            path=os.fsencode(path.name),
+            size=path.stat().st_size,
+            mtime_ns=1,
+            inode=number,
+            content_uuid=f"{number:036}",
+            hash="h",
+            mime="video/mp4",
+        )
+        for number, path in enumerate(films)
+    ]
+    wants = (_want("transcript", "default"),)
+    with database.write() as connection:
+        location = catalog_locations.ensure_location(connection, os.fsencode(tmp_path), 0.0)
+        catalog_locations.record_entries(connection, location.id, rows, 0.0)
+        catalog_queueing.queue_slice(connection, location.id, lambda *_: wants, 0.0, kinds=KINDS)
+    (about,) = Eta(database, Estimates(), KINDS, 1, {}, {}).kinds().values()
+    assert about.left == 2
+    assert about.seconds_left < 60
+
+
 def test_a_long_queue_is_judged_by_its_beginning(filled: Database, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(backlog, "SAMPLE", 3)
     assert Eta(filled, Estimates(), KINDS, 1, {}, {}).kinds()["thumb"].seconds_left == pytest.approx(30.0)
     with filled.read() as connection:
-        looked_at, sorts = backlog.sample(connection, "thumb")
+        looked_at, sorts = backlog.sample(connection, "thumb", 1000)
     assert (looked_at, {sort.number for sort in sorts}) == (3, {3})
 
 
@@ -88,7 +117,7 @@ def test_jobs_that_run_or_wait_are_left_too(filled: Database) -> None:
         assert len(claim(connection, "thumb", owner="o", token="t", now=1.0, limit=100)) == 10
     with filled.read() as connection:
         assert backlog.count_left(connection, "thumb") == 10
-        looked_at, sorts = backlog.sample(connection, "thumb")
+        looked_at, sorts = backlog.sample(connection, "thumb", 1000)
     assert (looked_at, {sort.variant for sort in sorts}) == (10, {"icon", "grid@2x"})
 
 

@@ -384,12 +384,16 @@ _WAITING = jobs.c.state == JobState.WAITING.value
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class DueSort:
-    """``number`` sidecars of one variant and type that sampled jobs are to make."""
+    """``number`` sidecars of one variant and type that sampled jobs are to make.
+
+    ``large``: the content that they are all of, if it is one of more bytes than :func:`sample` was given.
+    """
 
     variant: str
     mime: str
     number: int
     source_bytes: int
+    large: str | None
 
 
 def count_left(connection: sa.Connection, kind: SidecarKind) -> int:
@@ -399,12 +403,16 @@ def count_left(connection: sa.Connection, kind: SidecarKind) -> int:
     return sum(connection.scalar(query) or 0 for query in counts)
 
 
-def sample(connection: sa.Connection, kind: SidecarKind) -> tuple[int, list[DueSort]]:
-    """(jobs looked at, what they are to make): of queued jobs, or if there are none, of running and waiting ones."""
+def sample(connection: sa.Connection, kind: SidecarKind, large: int) -> tuple[int, list[DueSort]]:
+    """(jobs looked at, what they are to make): of queued jobs, or if there are none, of running and waiting ones.
+
+    Contents of more than ``large`` bytes are told one by one.
+    """
     looked_at = connection.scalar(sa.select(sa.func.count()).select_from(_some(kind, _QUEUED))) or 0
     state = _QUEUED if looked_at else sa.or_(_RUNNING, _WAITING)
     some = _some(kind, state)
-    columns = (sidecars.c.variant, contents.c.mime)
+    alone = sa.case((contents.c.size > sa.literal_column(str(large)), contents.c.content_uuid)).label("large")
+    columns = (sidecars.c.variant, contents.c.mime, alone)
     query = (
         sa.select(*columns, sa.func.count(), sa.func.sum(contents.c.size))
         .select_from(some)
@@ -416,7 +424,9 @@ def sample(connection: sa.Connection, kind: SidecarKind) -> tuple[int, list[DueS
     if not looked_at:
         looked_at = connection.scalar(sa.select(sa.func.count()).select_from(some)) or 0
     rows = connection.execute(query)
-    return looked_at, [DueSort(variant=row[0], mime=row[1], number=row[2], source_bytes=row[3]) for row in rows]
+    return looked_at, [
+        DueSort(variant=row[0], mime=row[1], large=row[2], number=row[3], source_bytes=row[4]) for row in rows
+    ]
 
 
 def _some(kind: SidecarKind, state: sa.ColumnElement[bool]) -> sa.Subquery:

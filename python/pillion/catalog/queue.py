@@ -505,12 +505,23 @@ def end_held_waits(connection: sa.Connection, kind: SidecarKind | None, now: flo
     Those that wait for a retry, or for what is fetched from a peer, wait on.
     """
     held = _delayed(registry.names() if kind is None else [kind])
-    # Of one that was tried before, the mark says that it failed (pillion.job.budget_of).
-    kept = {
-        column.name: sa.case((jobs.c.attempts > 0, column), else_=None)
-        for column in (jobs.c.error_class, jobs.c.error_message)
-    }
+    # Of one that was tried before, the mark says that it failed (pillion.job.budget_of); of one that went last, which
+    # others lack the same.
+    marked = sa.or_(jobs.c.attempts > 0, jobs.c.priority >= LAST_FROM)
+    kept = {column.name: sa.case((marked, column), else_=None) for column in (jobs.c.error_class, jobs.c.error_message)}
     connection.execute(sa.update(jobs).where(*held, _LACKS_TOOL).values(not_before=0.0, updated_at=now, **kept))
+
+
+def wait_alike(
+    connection: sa.Connection, kind: SidecarKind, notices: Collection[str], now: float, until: float
+) -> list[int]:
+    """Let the jobs of a kind that went last because they lack one of these wait on, and return their ids: another has
+    just found it so.
+    """
+    alike = sa.and_(_LACKS_TOOL, jobs.c.error_message.in_(sorted(notices)), jobs.c.not_before <= now)
+    last = sa.and_(sa.literal_column("jobs.state = 'queued'"), jobs.c.kind == kind, jobs.c.priority >= LAST_FROM)
+    waits = sa.update(jobs).where(last, alike).values(not_before=until, updated_at=now).returning(jobs.c.id)
+    return list(connection.scalars(waits))
 
 
 def _overlong(now: float) -> list[sa.ColumnElement[bool]]:

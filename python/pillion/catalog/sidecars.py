@@ -8,7 +8,7 @@ from dataclasses import dataclass
 import sqlalchemy as sa
 
 from pillion.catalog.statements import STREAMED, chunks
-from pillion.catalog.tables import DUE, INVENTORY, KEPT, TAKEN_FOR, contents, jobs, sidecars
+from pillion.catalog.tables import DUE, INVENTORY, KEPT, TAKEN_FOR, contents, entries, jobs, sidecars
 from pillion.errors import ErrorClass
 from pillion.job import JobState
 from pillion.model import SidecarFormat, SidecarKind, SidecarMark, SidecarStatus
@@ -92,17 +92,30 @@ def list_sidecars(
 
 
 def count_by_status(connection: sa.Connection) -> dict[SidecarKind, dict[SidecarStatus, int]]:
-    """How many sidecars of each kind are in each status."""
+    """How many sidecars of each kind are in each status; what failed of files that are gone is no failure any more."""
     result: dict[SidecarKind, dict[SidecarStatus, int]] = {}
     query = sa.select(sidecars.c.kind, sidecars.c.status, sa.func.count())
     for kind, status, number in connection.execute(query.group_by(sidecars.c.kind, sidecars.c.status)):
         result.setdefault(SidecarKind(kind), {})[SidecarStatus(status)] = number
+    failed = sidecars.c.status == SidecarStatus.FAILED.value
+    for kind, number in _count(connection, failed, ~_HAS_FILE).items():
+        counts = result[kind]
+        counts[SidecarStatus.FAILED] -= number
+        if not counts[SidecarStatus.FAILED]:
+            del counts[SidecarStatus.FAILED]
     return result
 
 
 def count_kept(connection: sa.Connection) -> dict[SidecarKind, int]:
-    """How many ready sidecars of each kind could not be made again; kinds without any are left out."""
-    query = sa.select(sidecars.c.kind, sa.func.count()).where(KEPT).group_by(sidecars.c.kind)
+    """How many ready sidecars of files that are there could not be made again; kinds without any are left out."""
+    return _count(connection, KEPT, _HAS_FILE)
+
+
+_HAS_FILE = sa.exists().where(entries.c.content_uuid == sidecars.c.content_uuid, entries.c.removed_at.is_(None))
+
+
+def _count(connection: sa.Connection, *which: sa.ColumnElement[bool]) -> dict[SidecarKind, int]:
+    query = sa.select(sidecars.c.kind, sa.func.count()).where(*which).group_by(sidecars.c.kind)
     return {SidecarKind(kind): number for kind, number in connection.execute(query)}
 
 

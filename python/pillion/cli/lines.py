@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import math
 import os
 import sys
 import time
 from collections.abc import Callable
+from dataclasses import dataclass
 from types import TracebackType
 from typing import TYPE_CHECKING, Self
 
@@ -17,6 +19,26 @@ if TYPE_CHECKING:
     from pillion.queue.work import Workers
 
 EVERY_S = 10.0
+_MINUTE_S = 60.0
+
+
+_GRACE_S = 10.0
+_LATE_TIMES = 2.0
+LATE = "longer than estimated"
+
+
+@dataclass(slots=True)
+class Forecast:
+    """What can be said of the time left, which is worth nothing once jobs run for much longer than it said."""
+
+    _done: int = -1
+    _until: float = math.inf
+
+    def is_late(self, now: float, done: int, seconds_left: float) -> bool:
+        """Whether what was estimated when the last of the ``done`` jobs ended is long over."""
+        if done != self._done:
+            self._done, self._until = done, now + _GRACE_S + _LATE_TIMES * seconds_left
+        return now > self._until
 
 
 class NoProgress:
@@ -54,6 +76,7 @@ class LineProgress(NoProgress):
         self._clock = clock
         self._write = write
         self._last = clock()
+        self._forecast = Forecast()
 
     def phase(self, phase: str, done: int, total: int | None) -> None:
         """An indexing phase got this far."""
@@ -65,14 +88,22 @@ class LineProgress(NoProgress):
         if not self._is_time():
             return
         running = workers.engine.working
-        parts, left = [], 0.0
+        parts, left, done = [], 0.0, 0
         for kind, about in workers.eta.kinds().items():
             failed = workers.recorder.counts[kind, SidecarStatus.FAILED]
             part = f"{kind}: {about.done:,} of {about.done + about.left:,} jobs, {running.get(kind, 0)} running"
             parts.append(part + (f", {failed} failed" if failed else ""))
-            left += about.seconds_left or 0.0
+            left += about.seconds_left
+            done += about.done
         if parts:
-            self._write("; ".join(parts) + (f"; about {duration(left)} left" if left else ""))
+            self._write("; ".join(parts) + self._time_left(done, left))
+
+    def _time_left(self, done: int, seconds: float) -> str:
+        if self._forecast.is_late(self._last, done, seconds):
+            return f"; {LATE}"
+        if seconds <= 0:
+            return ""
+        return f"; about {duration(seconds)} left" if seconds >= _MINUTE_S else "; less than a minute left"
 
     def _is_time(self) -> bool:
         now = self._clock()

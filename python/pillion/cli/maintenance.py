@@ -43,10 +43,14 @@ def verify(library: Path | None, repair: bool, as_json: bool) -> None:
     else:
         for row in rows:
             say(f"{row['problem']}: {printable(row['path'])}: {row['message']}{_action(row)}")
-        verdict = f"{len(rows):,} problems{', all repaired' if ok else ''}." if rows else "no problems."
+        verdict = _problems(len(rows)) + (", all repaired." if ok else ".") if rows else "no problems."
         say(f"{ready:,} sidecars checked, {verdict}")
     if not ok:
         raise click.exceptions.Exit(1)
+
+
+def _problems(number: int) -> str:
+    return f"{number:,} problem{'' if number == 1 else 's'}"
 
 
 def _found(library: Library) -> list[dict[str, Any]]:

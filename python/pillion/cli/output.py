@@ -165,9 +165,11 @@ def print_index(library: Library, report: IndexReport, generation_s: float) -> N
         say(f"{len(report.system):,} folders of the system were left out ({names}); see discovery.system_folders.")
     if report.links:
         names = ", ".join(printable(path) for path in report.links[:SHOWN_FAILURES])
-        say(f"{len(report.links):,} links to folders were not followed ({names}); see discovery.follow_links.")
+        links, were = ("link to a folder", "was") if len(report.links) == 1 else ("links to folders", "were")
+        say(f"{len(report.links):,} {links} {were} not followed ({names}); see discovery.follow_links.")
     if report.file_links:
-        say(f"{report.file_links:,} links to files were not followed; see discovery.follow_links.")
+        links, were = ("link to a file", "was") if report.file_links == 1 else ("links to files", "were")
+        say(f"{report.file_links:,} {links} {were} not followed; see discovery.follow_links.")
     print_failures(library)
     say(f"Library: {printable(library.root)}")
 
@@ -184,12 +186,12 @@ def note_offline(report: IndexReport, library: Path | str | None) -> None:
 
 
 def print_failures(library: Library) -> None:
-    """The first failures, one line for each content and kind."""
+    """The first failures of files that are there, one line for each content and kind."""
     from pillion.model import SidecarStatus
 
     bad = library.sidecars.items(statuses=[SidecarStatus.FAILED, SidecarStatus.UNSUPPORTED], kept=True)
     seen: dict[tuple[str, str], Item] = {}
-    for item in bad:
+    for item in filter(lambda item: item.sources, bad):
         seen.setdefault((item.content_uuid, item.kind), item)
         if len(seen) > SHOWN_FAILURES:
             say("... and more: see 'pillion failed'.")

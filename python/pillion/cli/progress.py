@@ -11,7 +11,7 @@ from collections.abc import Callable
 from dataclasses import dataclass, field
 from typing import Any, Self, TextIO, cast
 
-from pillion.cli.lines import NoProgress
+from pillion.cli.lines import LATE, Forecast, NoProgress
 from pillion.cli.output import duration
 from pillion.model import SidecarStatus
 from pillion.queue.work import Workers
@@ -39,6 +39,8 @@ class _Row:
     seconds_left: float | None = None
     seen: deque[tuple[float, int]] = field(default_factory=deque)
     """When how many were done, over the last half minute."""
+    forecast: Forecast = field(default_factory=Forecast)
+    is_late: bool = False
 
     @property
     def is_finished(self) -> bool:
@@ -46,6 +48,7 @@ class _Row:
 
     def note(self, now: float, done: int, total: int | None, counts: str, seconds_left: float | None) -> None:
         self.done, self.total, self.counts, self.seconds_left = done, total, counts, seconds_left
+        self.is_late = seconds_left is not None and self.forecast.is_late(now, done, seconds_left)
         self.seen.append((now, done))
         while now - self.seen[0][0] > _RATE_S:
             self.seen.popleft()
@@ -58,7 +61,9 @@ class _Row:
         return (done - before) / (last - first) if last > first else 0.0
 
     def left(self) -> str:
-        """``~3 min``, or nothing where there is no guess."""
+        """``~3 min``, nothing where there is no guess, or that it was wrong."""
+        if self.is_late and not self.is_finished:
+            return LATE
         rate = self.rate()
         seconds = self.seconds_left
         if seconds is None and self.total is not None and rate > 0:

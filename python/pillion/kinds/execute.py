@@ -48,9 +48,6 @@ ThumbHash = Annotated[bytes, msgspec.Meta(max_length=25)]
 Likeness = Annotated[bytes, msgspec.Meta(min_length=LIKENESS_BYTES, max_length=LIKENESS_BYTES)]
 Seconds = Annotated[float, msgspec.Meta(ge=0, le=1e9)]
 
-_SPARSE_MIB = 64
-"""A file that seems larger is asked how much of it is stored, so that a hole in it earns no time."""
-
 _CHANGED_MEANWHILE = "The file changed while it was read; run index again."
 
 _FRAMES = 4
@@ -188,12 +185,7 @@ def execute(task: ExecutionTask) -> Execution:
 
 def allowance(limits: Limits, size: int, source: bytes | Path | None = None) -> Allowance:
     """What may be used for a file of ``size`` bytes; for a large and sparse one, by the bytes of its data."""
-    mib = size / MIB
-    if mib > _SPARSE_MIB and source is not None:
-        try:
-            mib = min(mib, os.stat(source).st_blocks * 512 / MIB)
-        except OSError:
-            mib = 0.0
+    mib = (size if source is None else machine.stored_bytes(source, size)) / MIB
     return Allowance(
         step_s=limits.deadline_s + limits.deadline_s_per_mib * mib,
         step_cpu_s=limits.cpu_s + limits.cpu_s_per_mib * mib,

@@ -21,7 +21,7 @@ from types import MappingProxyType
 from typing import Any
 
 from pillion import machine
-from pillion.errors import ErrorClass, ItemError, is_full
+from pillion.errors import ErrorClass, ItemError, WorkersNotStartingError, is_full
 from pillion.failpoints import reach
 from pillion.model import Allowance, Failure
 from pillion.pool import sandbox
@@ -395,7 +395,8 @@ class WorkerPool(Executor):
                 worker = Worker(self._target, self._codec, self._limits, self._server, self._environment, self._policy)
             except OSError as error:
                 # Out of processes or descriptors: a fault of the machine, which must not end this thread.
-                self._start_failed(None, str(error))
+                what = f"{error.filename}: " if error.filename else ""
+                self._start_failed(None, f"{what}{error.strerror or error}")
                 return
             self._children.append(Child(worker, Clock(worker, until=time.monotonic() + _START_DEADLINE_S)))
 
@@ -723,8 +724,10 @@ class WorkerPool(Executor):
         self._failed_starts += 1
         if self._failed_starts < _MAX_FAILED_STARTS:
             return
-        reason = stderr_tail.splitlines()[-1] if stderr_tail else f"exit code {code}"
-        error = ItemError(ErrorClass.MISSING_TOOL, f"Worker processes do not start ({reason}).", stderr_tail)
+        lines = stderr_tail.strip().splitlines()
+        reason = lines[-1].strip()[:_SAID_BYTES] if lines else exit_error(code, "").exit_status or "one hangs"
+        message = f"Worker processes do not start ({reason}); mend that, and run again: nothing is lost."
+        error = WorkersNotStartingError(ErrorClass.MISSING_TOOL, message, stderr_tail)
         for batch in self._waiting:
             for item in batch.items:
                 settle(item.future, error)

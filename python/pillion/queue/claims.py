@@ -15,7 +15,7 @@ from pathlib import Path
 
 import msgspec
 
-from pillion.errors import ErrorClass, ItemError, is_full
+from pillion.errors import ErrorClass, FileLacksToolError, ItemError, WorkersNotStartingError, is_full
 from pillion.kinds import registry
 from pillion.kinds.execute import Execution
 from pillion.kinds.lacking import Lacking, Question, look_quickly
@@ -74,10 +74,15 @@ class Claims:
             return returned
         if returned.says_full() and self._is_or_was_full():
             return ItemError(ErrorClass.DISK_FULL, DISK_FULL_NOTICE)
+        try:
+            lacking = self._lacking(kind, mime, settings)
+        except WorkersNotStartingError as error:
+            return error
         # A disk without room for models is such a tool, too: it holds back one kind.
-        sentence = self._lacking(kind, mime, settings).confirmed(returned.failure.message)
+        sentence = lacking.confirmed(returned.failure.message)
         if sentence is not None:
-            return ItemError(ErrorClass.MISSING_TOOL, sentence)
+            lacks = ItemError if sentence in lacking.any_file else FileLacksToolError
+            return lacks(ErrorClass.MISSING_TOOL, sentence)
         said = returned.failure.message[:200]
         message = f"Its worker process said what is not so of this machine ({returned.failure.error_class}: {said})."
         return ItemError(ErrorClass.CRASH, message)
@@ -116,8 +121,10 @@ class Claims:
         try:
             (future,) = pool.submit_batch("", [(question, _LOOK_S)])
             found: Lacking = future.result()
+        except WorkersNotStartingError:
+            raise
         except ItemError as error:
-            # No worker starts at all, or the look itself failed, which says nothing of a tool.
+            # The look itself failed, which says nothing of a tool.
             return Lacking(any_file=(error.message,)) if error.error_class.environment else Lacking()
         else:
             return found

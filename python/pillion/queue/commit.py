@@ -27,6 +27,7 @@ from pillion.catalog.outcomes import Ends, Measured, SidecarOutcome
 from pillion.catalog.queue import ClaimedJob, Due
 from pillion.errors import (
     ErrorClass,
+    FileLacksToolError,
     ItemError,
     StoreConflictError,
     StoreRefusedError,
@@ -222,7 +223,7 @@ class Recorder:
             batch.saw(job.content_uuid, adopted.hashes)
         result = result_of(returned)
         if isinstance(result, Failure):
-            change = self._failed(batch, planned, result, now)
+            change = self._failed(batch, planned, result, now, of_file=isinstance(returned, FileLacksToolError))
         else:
             change = job_done(job.attempts)
             if isinstance(result, Empty):
@@ -245,13 +246,14 @@ class Recorder:
             else:
                 batch.sources_ended.append((job, _status_of(failure) if failure else status, failure))
 
-    def _failed(self, batch: _Batch, planned: PlannedJob, failure: Failure, now: float) -> JobChange:
+    def _failed(self, batch: _Batch, planned: PlannedJob, failure: Failure, now: float, *, of_file: bool) -> JobChange:
+        """``of_file``: what is missing is needed by this file, and says nothing of others of its type."""
         job = planned.job
         if failure.error_class.environment:
             lane = "*" if failure.error_class is ErrorClass.DISK_FULL else job.kind
             batch.faults[lane] = DISK_FULL_NOTICE if lane == "*" else failure.message
             if failure.error_class is ErrorClass.MISSING_TOOL:
-                return job_held_back(job.attempts, failure, now)
+                return job_held_back(job.attempts, failure, now, goes_last=of_file)
             return job_released(job.attempts, job.last)
         # A try that came further than the one before met something new: it counts as the first.
         change = job_failed_once(0 if self._came_further(planned) else job.attempts, failure, now)

@@ -17,11 +17,12 @@ import sqlalchemy as sa
 from pillion import _core
 from pillion.catalog.database import Database
 from pillion.catalog.events import append_events
-from pillion.catalog.outcomes import count_left, list_measured, sample
+from pillion.catalog.locations import sources_of
+from pillion.catalog.outcomes import DueSort, count_left, list_measured, sample
 from pillion.events import Progress
 from pillion.kinds import registry
 from pillion.kinds.spec import MIB, KindSpec
-from pillion.machine import cores
+from pillion.machine import SPARSE_BYTES, cores, stored_bytes
 from pillion.model import MediaClass, SidecarKind
 from pillion.settings.config import Config
 
@@ -308,9 +309,22 @@ class Eta:
 
     def _seconds_of_one(self, connection: sa.Connection, kind: SidecarKind) -> float:
         """Seconds of one worker for a job."""
-        jobs, sorts = sample(connection, kind)
+        jobs, sorts = sample(connection, kind, SPARSE_BYTES)
+        stored = self._stored(connection, sorts) if registry.specs()[kind].first_guess.by_size else {}
         found = (
-            self._estimates.estimate(kind, sort.variant, sort.mime, number=sort.number, source_bytes=sort.source_bytes)
+            self._estimates.estimate(
+                kind,
+                sort.variant,
+                sort.mime,
+                number=sort.number,
+                source_bytes=stored.get(sort.large or "", sort.source_bytes),
+            )
             for sort in sorts
         )
         return sum(estimate.seconds for estimate in found) / jobs if jobs else 0.0
+
+    def _stored(self, connection: sa.Connection, sorts: Iterable[DueSort]) -> Mapping[str, int]:
+        """How much there is of each large content: a file may be mostly a hole, which takes no time."""
+        large = {sort.large: sort.source_bytes for sort in sorts if sort.large is not None}
+        sources = sources_of(connection, sorted(large))
+        return {uuid: stored_bytes(sources[uuid][0][0], size) for uuid, size in large.items() if sources.get(uuid)}

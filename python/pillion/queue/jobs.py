@@ -22,10 +22,12 @@ from pillion.catalog.queue import LEASE_S, ClaimedJob, Due
 from pillion.errors import (
     CatalogUnavailableError,
     ErrorClass,
+    FileLacksToolError,
     ItemError,
     PillionError,
     StagingLostError,
     StoreError,
+    WorkersNotStartingError,
 )
 from pillion.events import Started
 from pillion.failpoints import reach
@@ -38,13 +40,14 @@ from pillion.job import (
     Budget,
     Place,
     budget_of,
+    held_back_until,
     job_released,
     job_set_aside,
 )
 from pillion.kinds import registry
 from pillion.kinds.execute import Execution, ExecutionTask, allowance
 from pillion.kinds.spec import KindSpec
-from pillion.machine import is_gone
+from pillion.machine import is_gone, stored_bytes
 from pillion.model import PDF_PASSWORDS, Allowance, Failure, PictureHashes, SidecarKind
 from pillion.pool.pool import SetAside
 from pillion.pool.sandbox import Policy
@@ -323,6 +326,22 @@ class CatalogJobs:
         if any(_failure(value) is not None for _, value in results):
             results = self._without_unread(results, now)
             results = [(planned, self._claims.checked(planned.job, value)) for planned, value in results]
+            unstarted = [result for result in results if isinstance(result[1], WorkersNotStartingError)]
+            if unstarted:
+                ended = [result for result in results if not isinstance(result[1], WorkersNotStartingError)]
+                return {**self._recorded(ended, now), **self._hold_all_back(unstarted, now)}
+        return self._recorded(results, now)
+
+    def _hold_all_back(self, unstarted: Sequence[Result[PlannedJob]], now: float) -> Mapping[str, str]:
+        """No worker process starts for these: give them back, and try none of any kind for a while."""
+        notice = str(unstarted[0][1])
+        self._gates.failed(ALL, ErrorClass.MISSING_TOOL, notice)
+        self.release([planned.job for planned, _ in unstarted], now)
+        return {ALL: notice}
+
+    def _recorded(self, results: Sequence[Result[PlannedJob]], now: float) -> Mapping[str, str]:
+        if not results:
+            return {}
         faults = self._record(results, now)
         if ALL in faults:
             is_full = faults[ALL] == DISK_FULL_NOTICE
@@ -341,11 +360,24 @@ class CatalogJobs:
             self._come_back(results, now)
         for lane, notice in faults.items():
             self._lacked.update(planned.job.job.id for planned, value in results if _lacks_tool(value))
-            if self._let_other_types_run(SidecarKind(lane), results, now):
+            if self._lets_others_run(SidecarKind(lane), results, now):
                 self._gates.go_on(lane)
             else:
                 self._gates.failed(lane, ErrorClass.MISSING_TOOL, notice)
         return faults
+
+    def _lets_others_run(self, kind: SidecarKind, results: Sequence[Result[PlannedJob]], now: float) -> bool:
+        """Whether others of a kind go on although some of its files lacked a tool.
+
+        What lacks something of its own, such as a codec, goes last, so that all others come first. Where one comes
+        again and lacks it still, all that lacked the same wait with it, and those that lacked something else come.
+        """
+        of_all, of_some = _lacking_in(kind, results)
+        still = {failure.message for planned in of_some if (failure := planned.job.job.last) and _is_of_tool(failure)}
+        if still:
+            with suppress(PillionError), self._database.write() as connection:
+                self._lacked.update(catalog_queue.wait_alike(connection, kind, still, now, held_back_until(now)))
+        return not of_all or self._let_other_types_run(kind, results, now)
 
     def _let_other_types_run(self, kind: SidecarKind, results: Sequence[Result[PlannedJob]], now: float) -> bool:
         """Move the types of files that lacked a tool behind the others of their kind; False where there are no others.
@@ -353,7 +385,7 @@ class CatalogJobs:
         They may need nothing of it: JPEGs are made without what HEICs need, however many of these come first.
         """
         ended = [(planned.job.job.mime, value) for planned, value in results if planned.job.job.kind == kind]
-        lacking = {mime for mime, value in ended if _lacks_tool(value)}
+        lacking = {planned.job.job.mime for planned in _lacking_in(kind, results)[0]}
         self._lacking[kind] = (self._lacking[kind] - {mime for mime, _ in ended}) | lacking
         closed = self._seen[kind].closed or ()
         try:
@@ -577,17 +609,18 @@ def plan(
         checkpoint=checkpoint.path if checkpoint else None,
         follows=follows,
     )
-    amount = job.size if spec.first_guess.seconds_per_mib else len(job.variants)
+    stored = stored_bytes(job.sources[0][0], job.size) if job.sources else job.size
+    amount = stored if spec.first_guess.by_size else len(job.variants)
     return Planned(
         job=PlannedJob(job=job, adopted=adopted, making=making, staging=staging, checkpoint=checkpoint),
         task=task,
         lane=job.kind,
         priority=job.priority,
         cost=cost_s,
-        allowed=allowance(spec.limits, job.size, job.sources[0][0] if job.sources else None),
+        allowed=allowance(spec.limits, stored),
         alone=budget.alone,
         usual_s=min(cost_s, longest_usual(job.kind, job.mime) * amount),
-        size=job.size,
+        size=stored,
         patience_times=patience_times,
     )
 
@@ -601,7 +634,22 @@ def _named_alike_first(sources: tuple[tuple[bytes, int, int], ...], mime: str) -
 
 def _lacks_tool(value: Execution | ItemError) -> bool:
     found = _failure(value)
-    return found is not None and found.error_class is ErrorClass.MISSING_TOOL
+    return found is not None and _is_of_tool(found)
+
+
+def _is_of_tool(failure: Failure) -> bool:
+    return failure.error_class is ErrorClass.MISSING_TOOL
+
+
+def _lacking_in(
+    kind: SidecarKind, results: Sequence[Result[PlannedJob]]
+) -> tuple[list[Planned[PlannedJob]], list[Planned[PlannedJob]]]:
+    """The jobs of a kind that lacked a tool: what any file of their type may need, and what only they need."""
+    lacked = [(planned, value) for planned, value in results if planned.job.job.kind == kind and _lacks_tool(value)]
+    return (
+        [planned for planned, value in lacked if not isinstance(value, FileLacksToolError)],
+        [planned for planned, value in lacked if isinstance(value, FileLacksToolError)],
+    )
 
 
 def _senseless(error: Exception) -> ItemError:

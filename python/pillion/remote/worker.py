@@ -25,8 +25,8 @@ import platformdirs
 
 from pillion import _core
 from pillion.catalog.queue import ClaimedJob, Due
-from pillion.errors import ErrorClass, ItemError
-from pillion.job import FULL_BUDGET
+from pillion.errors import ErrorClass, ItemError, WorkersNotStartingError
+from pillion.job import ALL, FULL_BUDGET
 from pillion.kinds import registry
 from pillion.kinds.execute import Execution, ExecutionTask, allowance
 from pillion.machine import at_work, interrupts_end, this_owner
@@ -370,7 +370,26 @@ class LentJobs:
         return taken
 
     def finish(self, results: Sequence[Result[PlannedJob]], now: float) -> Mapping[str, str]:
-        """Upload and tell results. What is not this worker's any more is dropped."""
+        """Upload and tell results. What is not this worker's any more is dropped.
+
+        Raises WorkersNotStartingError without ``stay``: with it, no more is asked for for some time.
+        """
+        unstarted = [(planned, value) for planned, value in results if isinstance(value, WorkersNotStartingError)]
+        if unstarted:
+            self._finish([result for result in results if result not in unstarted])
+            return self._hold_all_back(unstarted, now)
+        return self._finish(results)
+
+    def _hold_all_back(self, unstarted: Sequence[Result[PlannedJob]], now: float) -> Mapping[str, str]:
+        error = unstarted[0][1]
+        self.release([planned.job for planned, _ in unstarted], now)
+        if isinstance(error, WorkersNotStartingError) and not self._stay:
+            raise error
+        for lane in registry.specs():
+            self._hold(lane, str(error))
+        return {ALL: str(error)}
+
+    def _finish(self, results: Sequence[Result[PlannedJob]]) -> Mapping[str, str]:
         told: list[Returned] = []
         mine: dict[int, Planned[PlannedJob]] = {}
         for planned, value in results:

@@ -32,6 +32,9 @@ MAKE = "make"
 """The key that says whether a variant is made for every file, or only where it is named or asked for."""
 
 _NAME = re.compile(r"(?=.{1,64}$)[A-Za-z0-9][A-Za-z0-9@_-]*(?:\.[A-Za-z0-9@_-]+)*")
+_MOST_WORKERS = 1024
+"""More is a slip of the keyboard."""
+
 Changes = dict[SidecarKind, dict[str, Any]]
 """Kind -> key -> checked value."""
 
@@ -98,7 +101,7 @@ SECTIONS: Mapping[str, Mapping[str, Check]] = {
     },
     "failures": {"retry_after_days": count("days, 0 for never")},
     "work": {
-        "workers": count("processes, 0 for one per core"),
+        "workers": between(0, _MOST_WORKERS, "processes, 0 for one per core,"),
         "concurrency": _concurrency,
         "memory_limit": count("bytes", least=LEAST_MEMORY),
         "memory_budget": count("bytes", least=LEAST_MEMORY),

@@ -155,8 +155,11 @@ def load_config(path: Path) -> Config:
         text = _text_of(path)
     except FileNotFoundError:
         return Config()
-    except (OSError, UnicodeDecodeError) as error:
-        raise ConfigError(f"Cannot read {path}: {error}.") from error
+    except OSError as error:
+        raise ConfigError(f"Cannot read {path}: {error.strerror or error}.") from error
+    except UnicodeDecodeError as error:
+        line = error.object[: error.start].count(b"\n") + 1
+        raise ConfigError(f"{path}, line {line}, is not text in UTF-8: save it with that encoding.") from error
     if any(line.count(".") > _MOST_DOTS for line in text.splitlines()):
         raise ConfigError(f"{path} has a line with more than {_MOST_DOTS} dots.")
     try:
