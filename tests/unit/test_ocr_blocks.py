@@ -311,3 +311,28 @@ def test_lines_joined_across_a_gutter_are_cut_where_their_parts_are_not_level(pi
             + ["bread and butter"] * 3
             + ["12 boats"] * 4
         )
+
+
+def test_halves_of_a_cell_beside_two_lines_of_a_label_are_no_gutter() -> None:
+    """The engine read one number beside both lines of its label: it is level with neither, and no text of its own."""
+    joined = []
+    for n in range(4):
+        left, right = line("captains wrote them here", 100, 190 + 30 * n), line("12 boats", 600, 205 + 60 * (n // 2))
+        assert left.box is not None
+        words = *left.words, *right.words
+        joined.append(replace(left, text=f"{left.text} {right.text}", words=words, box=(100, 180, 680, 210)))
+    read, _ = structured(joined, SIZE)
+    assert [one.text.replace("\t", " ") for one in read] == ["captains wrote them here 12 boats"] * 4
+
+
+def test_what_stands_in_a_column_of_text_is_read_with_it() -> None:
+    """The engine saw both columns, but read the table at the foot of the first one after the second."""
+    left = [line(f"the harbour library opens at {n}", 100, 100 + 30 * n) for n in range(8)]
+    right = [line(f"captains wrote the letters of {n}", 560, 115 + 30 * n) for n in range(10)]
+    head = [line("12", 100, 20), line("Harbours", 560, 20)]
+    table = [line("bread   12", 130, 400), line("quince   8", 130, 430)]
+    across = line("all of this was paid for by the towns on the northern coast of the bay", 100, 480)
+    below = [line("left", 100, 540), line("right", 560, 540), line("boats", 100, 570), line("sails", 560, 570)]
+    read, _ = structured([*head, *left, *right, *table, across, *below], SIZE)
+    texts = [one.text.replace("\t", " ") for one in [*head, *left, *table, *right, across, *below]]
+    assert [one.text.replace("\t", " ") for one in read] == texts

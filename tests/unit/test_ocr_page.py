@@ -267,6 +267,13 @@ def test_a_program_among_text_is_kept() -> None:
     assert believable(lines) == [True, True, True, True]
 
 
+def test_strokes_of_a_drawing_among_text_are_none() -> None:
+    drawn = ("I I oI <--", "a >", "i ye wu")
+    kept = ("x = y+", "(11)", "61", "qnd yy", "\u05d0\u05d1", "\u4e2d")
+    lines = [line(GOOD, 95)] * 5 + [line(said, 40) for said in (*drawn, *kept)]
+    assert believable(lines) == [True] * 5 + [False] * len(drawn) + [True] * len(kept)
+
+
 def test_words_are_kept_where_dots_that_lead_to_a_number_are_read_as_letters() -> None:
     words = (("Exclusively breastfed children", 90.0), ("cceccccccceeecececccecececccececece", 2.0), ("25.7", 90.0))
     found = [RecognisedWord(part, sure, (0, 0, 10, 5)) for said, sure in words for part in said.split()]

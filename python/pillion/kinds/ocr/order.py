@@ -6,6 +6,7 @@ from right to left is seen in a mirror.
 
 from __future__ import annotations
 
+import bisect
 import itertools
 import math
 import re
@@ -121,7 +122,7 @@ def _placed(line: OcrLine, view: View) -> Placed:
 
 def ordered(lines: Sequence[Placed]) -> list[list[Placed]]:
     """The rows of a recognised page in order, each from left to right; most hold one line."""
-    return in_rows(_lifted(_mended(_apart_at_gutters(lines))))
+    return in_rows(_lifted(_mended(_apart_at_gutters(_by_columns(lines)))))
 
 
 def joined(row: Sequence[Placed]) -> OcrLine:
@@ -433,15 +434,32 @@ def _gutter(lines: Sequence[Placed], first: int, cut: int) -> _Gutter:
 
 def _parts_text(lines: Sequence[Placed], gutter: _Gutter) -> bool:
     cut = [(lines[place], at) for place, at in gutter.cuts.items()]
-    offs = [
-        statistics.median(word[3] for word in line.words[at:]) - statistics.median(word[3] for word in line.words[:at])
-        for line, at in cut
-    ]
-    offs = [off / line.height for off, (line, _) in zip(offs, cut, strict=True)]
-    if sum(abs(off) > _NOT_LEVEL for off in offs) < _MOSTLY * len(offs) or max(offs) - min(offs) < _SPREAD:
+    sides = [(_part(line, 0, at), _part(line, at, len(line.words))) for line, at in cut]
+    in_halves = _in_halves([left for left, _ in sides]) | _in_halves([right for _, right in sides])
+    offs = [(_base(right) - _base(left)) / line.height for (left, right), (line, _) in zip(sides, cut, strict=True)]
+    apart = sum(abs(off) > _NOT_LEVEL for number, off in enumerate(offs) if number not in in_halves)
+    if apart < _MOSTLY * len(offs) or max(offs) - min(offs) < _SPREAD:
         return False
-    sides = [line.line.words[:at] for line, at in cut], [line.line.words[at:] for line, at in cut]
-    return any(statistics.median(map(_wordy, side)) >= _FEW_WORDS for side in sides)
+    return any(
+        statistics.median(_wordy(part.line.words) for part in side) >= _FEW_WORDS for side in zip(*sides, strict=True)
+    )
+
+
+def _base(line: Placed) -> float:
+    """Where most of its words end below."""
+    return statistics.median(word[3] for word in line.words)
+
+
+def _in_halves(lines: Sequence[Placed]) -> set[int]:
+    """The numbers of those that reach into the next: halves of one, as a cell is read beside two lines of a label."""
+    spans = [(statistics.median(word[1] for word in line.words), _base(line)) for line in lines]
+    pairs = enumerate(itertools.pairwise(spans), 1)
+    met = [
+        number
+        for number, (one, two) in pairs
+        if min(one[1], two[1]) - max(one[0], two[0]) > _MOSTLY * min(one[1] - one[0], two[1] - two[0])
+    ]
+    return {*met, *(number - 1 for number in met)}
 
 
 def _wordy(words: Sequence[OcrWord]) -> int:
@@ -465,6 +483,154 @@ def _place_below(lines: Sequence[Placed], line: Placed) -> int:
         if -line.height / 2 < distance < _BELOW * line.height and abs(above.box[0] - line.box[0]) < line.height:
             return place
     return len(lines)
+
+
+# columns of the page --------------------------------------------------------------------------------------------------
+
+# Where the engine itself read two columns of running text one after the other, all else between the same lines across
+# the page is in one of them: also a table or a caption at the foot of a column, which the engine often reads after both
+# columns, or joins with what stands beside it.
+
+_FULL = 10.0
+"""A line of running text is so many heights wide, with some words and no wide gap, ..."""
+_FULL_LINES = 6
+"""... and a column has so many of them."""
+_AT_EDGE = 1.5
+"""They begin within so many heights of each other."""
+_SLACK = 0.3
+"""So many heights of a gutter may be taken by letters that lean into it."""
+_HEAD = 2.0
+"""A head or a foot of the page is further than so many heights from the columns."""
+
+_Sides = tuple[Placed | None, Placed | None]
+"""What of a line is on the left of a gutter, and what on the right."""
+
+
+@dataclass(frozen=True, slots=True)
+class _Column:
+    """A column of running text with another one on its left. ``gutter``: between them."""
+
+    height: float
+    gutter: tuple[float, float]
+
+    def sides(self, line: Placed) -> _Sides | None:
+        """Of a line; None for one across the gutter."""
+        slack = _SLACK * self.height
+        low, high = self.gutter[0] + slack, self.gutter[1] - slack
+        if line.box[2] <= high:
+            return line, None
+        if line.box[0] >= low:
+            return None, line
+        for at, (before, after) in enumerate(itertools.pairwise(line.words), 1):
+            if before[2] <= high and after[0] >= low and after[0] - before[2] > _GUTTER * line.height:
+                return _part(line, 0, at), _part(line, at, len(line.words))
+        return None
+
+
+def _by_columns(lines: Sequence[Placed]) -> list[Placed]:
+    """The lines, in columns as the engine saw them where these hold running text."""
+    found = list(lines)
+    for column in _columns(lines):
+        across = sorted((line.box for line in found if column.sides(line) is None), key=lambda box: box[1])
+        edges = [-math.inf, *(side for box in across for side in (box[1], box[3])), math.inf]
+        for top, bottom in zip(edges[::2], edges[1::2], strict=True):
+            found = _with_band(found, column, top, bottom)
+    return found
+
+
+def _columns(lines: Sequence[Placed]) -> list[_Column]:
+    """The columns of running text but the first, from left to right."""
+    full = sorted(filter(_is_full, lines), key=lambda line: line.box[0])
+    height = statistics.median(line.height for line in full) if full else 0.0
+    found: list[_Column] = []
+    left = list(full)
+    while len(left) >= _FULL_LINES:
+        begins = [line.box[0] for line in left]
+        ends = [bisect.bisect_left(begins, begin + _AT_EDGE * height) for begin in begins]
+        first = max(range(len(left)), key=lambda number: ends[number] - number)
+        begin, column = begins[first], left[first : ends[first]]
+        del left[first : ends[first]]
+        beside = _level_with(column, [line for line in full if line.box[2] < begin - _GUTTER * height])
+        if min(len(column), len(beside)) >= _FULL_LINES:
+            found.append(_Column(height, (max(line.box[2] for line in beside), begin)))
+    starts = [column.gutter[1] for column in found]
+    next_to = [one for one in found if not any(one.gutter[0] < start < one.gutter[1] for start in starts)]
+    return sorted(next_to, key=lambda column: column.gutter[1])
+
+
+def _is_full(line: Placed) -> bool:
+    is_wide = line.box[2] - line.box[0] > _FULL * line.height
+    return is_wide and _wordy(line.line.words) >= _FEW_WORDS and len(line.cells()) == 1
+
+
+def _level_with(column: Sequence[Placed], others: Sequence[Placed]) -> list[Placed]:
+    """Those of the others that stand between the top and the bottom of a column."""
+    top, bottom = min(line.box[1] for line in column), max(line.box[3] for line in column)
+    return [line for line in others if top <= _middle(line) <= bottom]
+
+
+def _middle(line: Placed) -> float:
+    return (line.box[1] + line.box[3]) / 2
+
+
+def _with_band(lines: Sequence[Placed], column: _Column, top: float, bottom: float) -> list[Placed]:
+    """The lines, those between two heights by column if the engine saw two columns of running text there."""
+    places = [place for place, line in enumerate(lines) if top < _middle(line) < bottom]
+    sides = {place: both for place in places if (both := column.sides(lines[place])) is not None}
+    if not _are_two_columns([both for place, both in sides.items() if _is_full(lines[place])]):
+        return list(lines)
+    for is_foot in (True, False):
+        sides = _without_ends(sides, is_foot=is_foot, far=_HEAD * column.height)
+    first = min(sides)
+    begin = min(_around(both)[1] for both in sides.values()) + column.height / 2
+    rest = [line for place, line in enumerate(lines) if place > first and place not in sides]
+    return [
+        *lines[:first],
+        *(line for line in rest if line.box[3] <= begin),
+        *(left for left, _ in sides.values() if left is not None),
+        *(right for _, right in sides.values() if right is not None),
+        *(line for line in rest if line.box[3] > begin),
+    ]
+
+
+def _are_two_columns(sides: Sequence[_Sides]) -> bool:
+    """Whether lines of running text, in the engine's order, are on the left first and then on the right."""
+    is_left = [left is not None for left, _ in sides]
+    count = sum(is_left)
+    return min(count, len(sides) - count) >= _FULL_LINES and sum(is_left[:count]) >= _NEARLY_ALL * count
+
+
+def _without_ends(sides: dict[int, _Sides], *, is_foot: bool, far: float) -> dict[int, _Sides]:
+    """Those that are in a column, without the rows below or above: feet, heads, and tables across the page."""
+    while True:
+        boxes = {place: _around(both) for place, both in sides.items()}
+        last = max(boxes.values(), key=lambda box: box[3] if is_foot else -box[1])
+        row = [both for place, both in sides.items() if _are_level(boxes[place], last)]
+        rest = {place: both for place, both in sides.items() if not _are_level(boxes[place], last)}
+        if not rest or not _is_in_no_column(row, [*rest.values()], far):
+            return sides
+        sides = rest
+
+
+def _is_in_no_column(row: Sequence[_Sides], rest: Sequence[_Sides], far: float) -> bool:
+    """Whether a row below or above the rest is of short pieces on both sides; or far from the rest, and short or on
+    both sides.
+    """
+    has = [any(both[side] is not None for both in row) for side in (0, 1)]
+    is_full = any(_is_full(line) for both in row for line in both if line is not None)
+    if all(has) != is_full:
+        return all(has)
+    own = around([_around(both) for both in row])
+    others = [_around(both) for both in rest if all(has) or both[has.index(True)] is not None]
+    return all(own[1] - other[3] > far or other[1] - own[3] > far for other in others)
+
+
+def _around(sides: _Sides) -> Box:
+    return around([line.box for line in sides if line is not None])
+
+
+def _are_level(one: Box, two: Box) -> bool:
+    return abs(one[3] - two[3]) < _NOT_LEVEL * min(one[3] - one[1], two[3] - two[1])
 
 
 # lines in pieces ------------------------------------------------------------------------------------------------------

@@ -218,7 +218,12 @@ def _shown(whole: ImageSource, side: int | None, *, photographs: bool) -> _Seen:
     sheet = _sheet_of_print(whole.picture, pixels, gray)
     if not photographs:
         return _Seen(sheet, whole=replace(whole, drawn=gray))
-    return _Seen(sheet, not _core.look(gray).is_paper, whole)
+    return _Seen(sheet, not _core.look(gray).is_paper and not _is_drawn(gray), whole)
+
+
+def _is_drawn(gray: Gray) -> bool:
+    """Whether most of a picture is the very same gray, as the ground of a page that was never in front of a lens."""
+    return int(np.bincount(gray.ravel(), minlength=256).max()) > gray.size / 2
 
 
 def _sheet_of_print(picture: PictureSource, pixels: NDArray[np.uint8], gray: Gray) -> Sheet | None:
@@ -298,7 +303,10 @@ def _sure_enough(only: OcrPage) -> float:
 
 
 def _is_slip(sized: OcrPage | PictureSource) -> bool:
-    return max(sized.width, sized.height) >= _SLIP * min(sized.width, sized.height)
+    """Whether it is that long along its text: one that is so wide is a slide."""
+    on_side = isinstance(sized, OcrPage) and sized.rotation % 180 != 0
+    width, height = (sized.height, sized.width) if on_side else (sized.width, sized.height)
+    return height >= _SLIP * width
 
 
 def _small_print_in(picture: PictureSource) -> list[Region]:

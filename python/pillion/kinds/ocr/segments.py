@@ -5,6 +5,7 @@ they read to believe: some is texture and clutter, and some areas are read twice
 from __future__ import annotations
 
 import itertools
+import re
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field, replace
 from functools import partial
@@ -12,7 +13,7 @@ from typing import TYPE_CHECKING
 
 from pillion.kinds.ocr.layout import Area, Boxes, Gray, Layout, LayoutAnalysis, Piece, PreparedImage, inside
 from pillion.kinds.ocr.result import Box
-from pillion.kinds.ocr.tesseract import RecognisedLine, RecognisedText, confidence
+from pillion.kinds.ocr.tesseract import RecognisedLine, RecognisedText, RecognisedWord, confidence
 
 if TYPE_CHECKING:
     import numpy as np
@@ -450,6 +451,10 @@ _MIN_CHARACTERS = 3
 _MIN_SHARE = 0.25
 _MOSTLY = 0.5
 _SURE_LETTERS = 8
+_WORD = re.compile(r"[^\W\d_]{4}|^[^\W\d_]{3}[.,:;]?$")
+"""What may be a word has so many letters in a row, or is nothing else."""
+_LATIN = "\u0250"
+"""Letters before this one are Latin."""
 
 
 _SAMPLE = 12
@@ -486,13 +491,15 @@ def has_word(text: RecognisedText) -> bool:
 def believable(lines: Sequence[RecognisedLine]) -> list[bool]:
     """Which lines are text, and not what the engine makes of texture and clutter.
 
-    A page recognised with confidence, all in all or for the most part, is kept whole, doubtful words and all: programs
-    and formulas among its text are recognised badly. On another one each line must be good enough by itself, and
-    nothing is left unless some letters or digits are sure.
+    A page recognised with confidence, all in all or for the most part, is kept, doubtful words and all: programs and
+    formulas among its text are recognised badly; only lines that are strokes of a drawing are not. On another one each
+    line must be good enough by itself, and nothing is left unless some letters or digits are sure.
     """
     kept = [any(character.isalnum() for word in line.words for character in word.text) for line in lines]
     if confidence(lines) < _READABLE and not _are_mostly_sure(lines):
         kept = [keep and _stands_alone(line) for keep, line in zip(kept, lines, strict=True)]
+    else:
+        kept = [keep and not _is_scribble(line) for keep, line in zip(kept, lines, strict=True)]
     sure = sum(
         sum(character.isalnum() for character in word.text)
         for line in itertools.compress(lines, kept)
@@ -508,6 +515,23 @@ def _stands_alone(line: RecognisedLine) -> bool:
     """Whether a line is read well enough, or words of it surely: dots that lead to a number are read as letters."""
     sure = sum(_letters(word.text) for word in line.words if word.confidence >= SURE)
     return confidence([line]) >= WORD_NOISE or sure >= _SURE_LETTERS
+
+
+def _is_scribble(line: RecognisedLine) -> bool:
+    """Whether a line that is not sure has no word, number or equation in it: arrows, dashes and curves are read so."""
+    return not any(map(_may_be_text, line.words)) and confidence([line]) < UNREADABLE
+
+
+def _may_be_text(word: RecognisedWord) -> bool:
+    letters, digits = sum(map(str.isalpha, word.text)), sum(map(str.isdigit, word.text))
+    is_sure = word.confidence >= (SURE if letters < _MIN_CHARACTERS else WORD_UNCERTAIN)
+    return (
+        digits > letters
+        or (is_sure and letters > 0)
+        or "=" in word.text
+        or _WORD.search(word.text) is not None
+        or any(character.isalpha() and character >= _LATIN for character in word.text)
+    )
 
 
 def _letters(text: str) -> int:
