@@ -26,6 +26,7 @@ class Heard:
         self.read_in: set[str] = set()
         self.clips: list[tuple[int, str | None]] = []
         self.likely: list[dict[str, float]] = []
+        self.to_say: list[Reading] = []
 
 
 @pytest.fixture
@@ -42,7 +43,7 @@ def heard(monkeypatch: pytest.MonkeyPatch) -> Heard:
     def read(_model: Any, part: NDArray[np.float32], languages: Sequence[str], _frames: int) -> list[Reading]:
         heard.read_in.update(languages)
         assert len(part) == len(languages)
-        return [_reading(language) for language in languages]
+        return [heard.to_say.pop(0) if heard.to_say else _reading(language) for language in languages]
 
     def detect(_part: Any) -> list[list[tuple[str, float]]]:
         return [list((heard.likely.pop(0) if heard.likely else LANGUAGES).items())]
@@ -67,8 +68,9 @@ def _seconds(sound: NDArray[np.float32]) -> int:
     return round(len(sound) / whisper.SAMPLE_RATE)
 
 
-def _reading(language: str, start: float = 14.0) -> Reading:
-    return Reading(language, 1.0, (1,), " Word.", -0.2, 0.1, words=(RecognisedWord(" Word.", start, start + 1, 0.9),))
+def _reading(language: str, *starts: float, sure: float = -0.2) -> Reading:
+    words = tuple(RecognisedWord(" Word.", start, start + 1, 0.9) for start in starts or (14.0,))
+    return Reading(language, 1.0, (1,), " Word." * len(words), sure, 0.1, words=words)
 
 
 Recognise = Callable[..., whisper.Recognised]
@@ -102,17 +104,41 @@ def test_a_given_language_encodes_no_short_window_in_full(heard: Heard, recognis
 
 def test_the_language_is_that_of_twenty_seconds_of_speech(heard: Heard, recognise: Recognise) -> None:
     heard.likely = [{"<|en|>": 0.9, "<|de|>": 0.1}, {"<|en|>": 0.2, "<|de|>": 0.8}]
-    found = recognise((0, 5), (20, 40), (60, 65))
+    found = recognise((0, 12), (20, 40), (60, 70))
     assert found.language == "de"
-    assert found.language_probability == pytest.approx((5 * 0.1 + 20 * 0.8) / 25)
-    assert heard.encoded == [5, 20]
-    assert heard.clips == [(5, "de")]
+    assert found.language_probability == pytest.approx((12 * 0.1 + 20 * 0.8) / 32)
+    assert heard.encoded == [12, 20]
+    assert heard.clips == [(10, "de")]
 
 
 def test_a_few_words_in_a_long_silence_are_a_clip(heard: Heard, recognise: Recognise) -> None:
     found = recognise((100, 104))
     assert (heard.encoded, heard.clips) == ([], [(4, None)])
     assert found.segments[0].words[0].start == 101
+
+
+def test_short_calls_are_read_together_and_have_their_own_times(heard: Heard, recognise: Recognise) -> None:
+    heard.to_say = [_reading("en", 0.5, 4.2, 9.0)]
+    found = recognise((10, 13), (60, 64), (100, 103))
+    assert (heard.encoded, heard.clips) == ([12], [])
+    assert [(segment.start, segment.end) for segment in found.segments] == [(10, 13), (60, 64), (100, 103)]
+    words = [word for segment in found.segments for word in segment.words]
+    # To the model the calls start at 0, 4 and 9 s: half a second is left of each end of a pause.
+    assert [word.start for word in words] == pytest.approx([10.5, 60.2, 100.0])
+
+
+def test_a_call_without_words_among_others_is_read_alone(heard: Heard, recognise: Recognise) -> None:
+    heard.to_say = [_reading("en", 0.5, 9.0)]
+    found = recognise((10, 13), (60, 64), (100, 103), language="en")
+    assert heard.clips == [(4, "en")]
+    assert [segment.start for segment in found.segments] == [10, 60, 100]
+
+
+@pytest.mark.parametrize("bad", [_reading("en", 0.5, 4.2, 9.0, sure=-1.2), _reading("en", 0.5)])
+def test_where_a_reading_of_calls_is_bad_each_is_read_alone(heard: Heard, recognise: Recognise, bad: Reading) -> None:
+    heard.to_say = [bad]
+    recognise((10, 13), (60, 64), (100, 103), language="en")
+    assert heard.clips == [(3, "en"), (4, "en"), (3, "en")]
 
 
 def test_another_language_needs_to_be_certain(heard: Heard, recognise: Recognise) -> None:

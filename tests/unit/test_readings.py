@@ -25,9 +25,11 @@ def reading(text: str, *, sure: float = -0.3, no_speech: float = 0.1, until: flo
 def best(monkeypatch: pytest.MonkeyPatch, first: Reading, timed: Reading, penalised: Reading | None = None) -> Reading:
     """The choice where other ways give these; another way that is not given must not be tried."""
 
-    def read(_model: Any, _part: Any, _languages: Sequence[str], _frames: int, way: Way) -> list[Reading]:
+    def read(_model: Any, _part: Any, _languages: Sequence[str], frames: int, way: Way) -> list[Reading]:
         found = timed if way.timed else penalised
         assert found is not None
+        # No more is to be said than fits the sound, however long the window.
+        assert frames == SECONDS * 100
         return [found]
 
     monkeypatch.setattr(readings, "read", read)
@@ -86,7 +88,7 @@ def test_speech_that_is_not_read_to_its_end_is_read_again(monkeypatch: pytest.Mo
 
 
 def test_what_the_model_takes_for_no_speech_is_not_read_again(monkeypatch: pytest.MonkeyPatch) -> None:
-    for likely, sure in ((0.7, -1.1), (0.5, -1.6)):
+    for likely, sure in ((0.7, -1.1), (0.5, -1.6), (0.45, -1.1)):
         noise = reading("you", sure=sure, no_speech=likely)
         assert best(monkeypatch, noise, reading("Thank you.")) is noise
         assert noise.drop_reason == "no_speech"

@@ -29,7 +29,7 @@ class TranscriptGenerator:
 
     kind = TRANSCRIPT
     name = "transcript"
-    version = 5
+    version = 6
 
     def accepts(self, mime: str) -> bool:
         """Audio and video."""

@@ -1,11 +1,13 @@
-"""Sound longer than a clip: its windows of speech in batches, each encoded once; short windows are read as clips are.
+"""Sound longer than a clip: its windows of speech in batches, each encoded once; a short one left over is a clip.
 
-What the encoder made of a window serves for the language, the text, the times of the words, and a second reading where
-the first is in doubt.
+What fits one window is read together (joined.py); a stretch in which no word was found then is read alone. What the
+encoder made of a window serves for the language, the text, the times of the words, and a second reading where the first
+is in doubt.
 """
 
 from __future__ import annotations
 
+import functools
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any
@@ -14,7 +16,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from pillion.kinds.transcript import clips, readings, whisper
-from pillion.kinds.transcript.readings import FULL_FRAMES
+from pillion.kinds.transcript.joined import Joined, joined
+from pillion.kinds.transcript.readings import FULL_FRAMES, Reading
 from pillion.kinds.transcript.whisper import Recognised, RecognisedSegment, Span
 from pillion.pool import keepalive
 
@@ -31,14 +34,19 @@ _OTHER_LANGUAGE = 0.8
 
 @dataclass(frozen=True, slots=True)
 class _Window:
-    """A stretch of speech and its sound."""
+    """Stretches of speech that are read together, and their sound."""
 
-    span: Span
+    joined: Joined
     samples: NDArray[np.float32]
 
     @property
     def seconds(self) -> float:
-        return self.span.end - self.span.start
+        return self.joined.seconds
+
+    @property
+    def is_short(self) -> bool:
+        """Whether it is read as clips are."""
+        return len(self.joined.stretches) == 1 and clips.fits(self.joined.stretches[0])
 
 
 def recognise(
@@ -58,8 +66,8 @@ def recognise(
     """
     loaded = whisper.loaded(model)
     whisper.check_language(loaded, language)
-    windows = [_Window(span, _part(samples, span)) for span in whisper.windows(spans)]
-    if before is None and len(windows) == 1 and clips.fits(windows[0].span):
+    windows = [_window(samples, one) for one in joined(whisper.windows(spans))]
+    if before is None and len(windows) == 1 and windows[0].is_short:
         return _alone(windows[0], language, model)
     size = max(1, int(_BATCH_WINDOWS * share))
     encoded: dict[int, NDArray[np.floating[Any]]] = {}
@@ -69,24 +77,22 @@ def recognise(
         language, probability = _language(loaded, windows, encoded)
         if before is not None and probability < _OTHER_LANGUAGE:
             language = before
-    language = language or "en"
-    full = [number for number, window in enumerate(windows) if number in encoded or not clips.fits(window.span)]
-    found = _in_full(loaded, windows, full, encoded, language, size)
-    short = [number for number in range(len(windows)) if number not in found]
-    sounds = [clips.Clip(windows[number].samples, language) for number in short]
-    for number, clip in zip(short, clips.recognise(sounds, model=model, share=share), strict=True):
-        found[number] = clip.segments[0].moved(windows[number].span.start)
-    return Recognised(language, probability, tuple(found[number] for number in range(len(windows))))
+    read = functools.partial(_read, loaded, language=language or "en", size=size, model=model, share=share)
+    found, lacking = read(windows, encoded)
+    alone, _ = read([_window(samples, Joined((stretch,))) for stretch in lacking], {})
+    segments = sorted([*found, *alone], key=lambda segment: segment.start)
+    return Recognised(language or "en", probability, tuple(segments))
+
+
+def _window(samples: NDArray[np.float32], one: Joined) -> _Window:
+    return _Window(one, one.sound(samples))
 
 
 def _alone(window: _Window, language: str | None, model: str) -> Recognised:
     """The only speech of a sound, which is short: a clip, however much silence is around it."""
     (found,) = clips.recognise([clips.Clip(window.samples, language)], model=model)
-    return replace(found, segments=tuple(segment.moved(window.span.start) for segment in found.segments))
-
-
-def _part(samples: NDArray[np.float32], span: Span) -> NDArray[np.float32]:
-    return samples[round(span.start * whisper.SAMPLE_RATE) : round(span.end * whisper.SAMPLE_RATE)]
+    start = window.joined.stretches[0].start
+    return replace(found, segments=tuple(segment.moved(start) for segment in found.segments))
 
 
 def _telling(windows: Sequence[_Window]) -> list[int]:
@@ -122,6 +128,26 @@ def _language(
     return token.strip("<|>"), float(likely[token])
 
 
+def _read(
+    loaded: WhisperModel,
+    windows: Sequence[_Window],
+    encoded: dict[int, NDArray[np.floating[Any]]],
+    *,
+    language: str,
+    size: int,
+    model: str,
+    share: float,
+) -> tuple[list[RecognisedSegment], list[Span]]:
+    """What is said in these windows, and the stretches that are to be read alone."""
+    full = [number for number, window in enumerate(windows) if number in encoded or not window.is_short]
+    segments, lacking = _in_full(loaded, windows, full, encoded, language, size)
+    short = [window for number, window in enumerate(windows) if number not in full]
+    sounds = [clips.Clip(window.samples, language) for window in short]
+    for window, clip in zip(short, clips.recognise(sounds, model=model, share=share), strict=True):
+        segments.append(clip.segments[0].moved(window.joined.stretches[0].start))
+    return segments, lacking
+
+
 def _in_full(
     loaded: WhisperModel,
     windows: Sequence[_Window],
@@ -129,9 +155,10 @@ def _in_full(
     encoded: dict[int, NDArray[np.floating[Any]]],
     language: str,
     size: int,
-) -> dict[int, RecognisedSegment]:
+) -> tuple[list[RecognisedSegment], list[Span]]:
     """These windows, each in the model's full one. What is taken from ``encoded`` is removed from it."""
-    found: dict[int, RecognisedSegment] = {}
+    segments: list[RecognisedSegment] = []
+    lacking: list[Span] = []
     for start in range(0, len(numbers), size):
         batch = numbers[start : start + size]
         made = _encoded(loaded, windows, [number for number in batch if number not in encoded], size)
@@ -140,7 +167,28 @@ def _in_full(
         for number, part, reading in zip(batch, parts, read, strict=True):
             window = windows[number]
             timed = readings.with_words(loaded, reading, part, len(window.samples))
-            best = readings.best(loaded, part, len(window.samples), timed)
-            found[number] = best.segment(window.seconds, window.span.start)
+            if len(window.joined.stretches) > 1:
+                found, left = _of_stretches(window, timed)
+                segments += found
+                lacking += left
+            else:
+                best = readings.best(loaded, part, len(window.samples), timed)
+                segments.append(best.segment(window.seconds, window.joined.stretches[0].start))
             keepalive.beat()
-    return found
+    return segments, lacking
+
+
+def _of_stretches(window: _Window, reading: Reading) -> tuple[list[RecognisedSegment], list[Span]]:
+    """What is said in each stretch, and those that are to be read alone: all if the reading is bad."""
+    stretches = window.joined.stretches
+    if reading.drop_reason or readings.is_bad(reading, window.seconds):
+        return [], list(stretches)
+    segments: list[RecognisedSegment] = []
+    lacking: list[Span] = []
+    for stretch, words in zip(stretches, window.joined.placed(reading.words), strict=True):
+        if not words or readings.lacks(words, stretch.end):
+            lacking.append(stretch)
+        else:
+            text = "".join(word.text for word in words)
+            segments.append(RecognisedSegment(text, stretch.start, stretch.end, reading.log_probability, tuple(words)))
+    return segments, lacking

@@ -87,7 +87,7 @@ class Reading:
 
     def unread(self, seconds: float) -> float:
         """How long the speech of that length goes on after the last word."""
-        return seconds - _PAD_SECONDS - max((word.end for word in self.words), default=0.0)
+        return unread(self.words, seconds)
 
     def segment(self, seconds: float, start: float = 0.0) -> RecognisedSegment:
         """As a segment that begins at ``start``."""
@@ -126,7 +126,10 @@ def _spectrogram(loaded: WhisperModel, samples: NDArray[np.float32], frames: int
 def read(
     loaded: WhisperModel, encoded: StorageView, languages: Sequence[str], frames: int, way: Way = _PLAIN
 ) -> list[Reading]:
-    """The model's output for each part of ``encoded``, whose language is known, without times of words."""
+    """The model's output for each part of ``encoded``, whose language is known, without times of words.
+
+    ``frames``: how long the sound may be; it limits the output.
+    """
     tokenizers = {language: whisper.tokenizer(loaded, language) for language in languages}
     prompts = [loaded.get_prompt(tokenizers[language], [], without_timestamps=not way.timed) for language in languages]
     longest = min(_MAX_TOKENS, len(prompts[0]) + _EXTRA_TOKENS + _TOKENS_PER_SECOND * frames // 100)
@@ -198,6 +201,16 @@ def is_bad(reading: Reading, seconds: float) -> bool:
     )
 
 
+def lacks(words: Sequence[RecognisedWord], end: float) -> bool:
+    """Whether speech that ends then goes on for long after the last of its words."""
+    return unread(words, end) > _UNREAD_SECONDS
+
+
+def unread(words: Sequence[RecognisedWord], end: float) -> float:
+    """How long speech that ends then goes on after the last of its words."""
+    return end - _PAD_SECONDS - max((word.end for word in words), default=0.0)
+
+
 def best(loaded: WhisperModel, part: NDArray[np.floating[Any]], size: int, first: Reading) -> Reading:
     """``first``, or a better reading of the same ``size`` samples, whose encoded form is ``part``."""
     seconds = size / whisper.SAMPLE_RATE
@@ -206,7 +219,7 @@ def best(loaded: WhisperModel, part: NDArray[np.floating[Any]], size: int, first
     found = [first]
     repeats = whisper.is_repetitive(first.text)
     for way in (_QUICK, *_OTHER_WAYS) if repeats else _OTHER_WAYS[:1]:
-        (other,) = read(loaded, storage(part[np.newaxis]), [first.language], FULL_FRAMES, way)
+        (other,) = read(loaded, storage(part[np.newaxis]), [first.language], size // HOP, way)
         if repeats and way.timed and says_the_same(first.text, other.text):
             return replace(first, confirmed=True)
         if way is _QUICK:

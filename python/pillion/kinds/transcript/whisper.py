@@ -43,9 +43,9 @@ _FRESH_SECONDS = 10.0
 _FRESH_OVERLAP_SECONDS = 1.0
 _FRESH_LEAST_MS = 250
 """Where the detector hears nothing for two seconds or more, it listens again in pieces of ten; see speech()."""
-_NO_SPEECH = ((0.6, -1.0), (0.4, -1.5))
-"""(Probability that nobody speaks, mean log probability of the words): above the one and below the other."""
+_NO_SPEECH = 0.4
 LOW_LOG_PROBABILITY = -1.0
+"""Nobody speaks where the model's probability of that is above the one, and its words are below the other."""
 _REPETITIVE = 2.4
 """Compression ratio of the text; faster-whisper also uses this value to detect a loop."""
 
@@ -195,7 +195,7 @@ def drop_reason(*, text: str, log_probability: float, no_speech: float, confirme
 
 def nobody_speaks(log_probability: float, no_speech: float) -> bool:
     """Whether the model itself says that nobody speaks, and is uncertain of its words."""
-    return any(no_speech > likely and log_probability < low for likely, low in _NO_SPEECH)
+    return no_speech > _NO_SPEECH and log_probability < LOW_LOG_PROBABILITY
 
 
 def is_repetitive(text: str) -> bool:
