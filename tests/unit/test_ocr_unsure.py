@@ -5,6 +5,7 @@ from __future__ import annotations
 from types import SimpleNamespace
 from typing import Any, cast
 
+import numpy as np
 import pytest
 
 from pillion.kinds.ocr import recognise as steps
@@ -47,7 +48,9 @@ def test_ppocr_reads_a_page_of_which_tesseract_is_not_sure(
     assert (found is other) == taken
 
 
-@pytest.mark.parametrize(("height", "sought"), [(1600, False), (2100, True)], ids=["a page", "a slip"])
+@pytest.mark.parametrize(
+    ("height", "sought"), [(1600, False), (2100, True), (560, False)], ids=["a page", "a slip", "a slide"]
+)
 def test_where_the_lines_of_a_slip_are_is_found_while_it_is_read(
     height: int, sought: bool, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -71,3 +74,10 @@ def test_where_the_lines_of_a_slip_are_is_found_while_it_is_read(
     steps._recognise_image(slip, RECOGNISERS, "auto")
     assert len(given) == 1
     assert (given[0] is regions) == sought
+
+
+@pytest.mark.parametrize(("ground", "is_drawn"), [(0.6, True), (0.1, False)], ids=["a slide", "a photograph"])
+def test_what_is_mostly_one_gray_was_never_in_front_of_a_lens(ground: float, is_drawn: bool) -> None:
+    gray = np.random.default_rng(1).integers(0, 256, (100, 100), np.uint8)
+    gray[: round(100 * ground)] = 255
+    assert steps._is_drawn(gray) == is_drawn
