@@ -25,6 +25,8 @@ from tests.support import dask, hearing, program
 from tests.support.serving import Answer, Served, is_problem, serving
 from tests.support.waiting import wait_until
 
+SHORT_SESSIONS = "from pillion.remote import desk; desk.SESSION_S = 8.0"
+
 
 @pytest.fixture
 def sound(tmp_path: Path) -> Path:
@@ -101,26 +103,25 @@ def _kill(program: subprocess.Popen[Any]) -> None:
 
 @pytest.mark.slow
 @pytest.mark.alone
-def test_a_worker_without_a_mount_dies_and_another_goes_on(
-    whole: str, root: Path, served: Served, token: Path, tmp_path: Path
-) -> None:
-    command = [sys.executable, "-m", hearing.MODULE, f"http://127.0.0.1:{served.port}", str(token)]
-    first = subprocess.Popen(command, env={**os.environ, **_hanging(tmp_path)})
-    try:
-        wait_until(lambda: bool(_kept(root)), "a checkpoint came", patience_s=120)
-    finally:
-        _kill(first)
-    before, windows = hearing.heard(tmp_path), _sums(whole)
-    assert before == windows[: len(before)]
-    # Its session is over when it was not heard of for as long as a lease lasts; until then there is nothing to lend.
-    second = subprocess.Popen(command)
-    try:
-        wait_until(lambda: bool(_transcripts(root)), "another made it", patience_s=200)
-        second.send_signal(signal.SIGTERM)
-        second.wait(100)
-    finally:
-        second.kill()
-        second.wait(60)
+def test_a_worker_without_a_mount_dies_and_another_goes_on(whole: str, root: Path, token: Path, tmp_path: Path) -> None:
+    with serving(root, "--no-work", "--no-watch", changes=SHORT_SESSIONS) as served:
+        command = [sys.executable, "-m", hearing.MODULE, f"http://127.0.0.1:{served.port}", str(token)]
+        first = subprocess.Popen(command, env={**os.environ, **_hanging(tmp_path)})
+        try:
+            wait_until(lambda: bool(_kept(root)), "a checkpoint came", patience_s=120)
+        finally:
+            _kill(first)
+        before, windows = hearing.heard(tmp_path), _sums(whole)
+        assert before == windows[: len(before)]
+        # Its session is over when it was not heard of for as long as one lasts; until then there is nothing to lend.
+        second = subprocess.Popen(command)
+        try:
+            wait_until(lambda: bool(_transcripts(root)), "another made it", patience_s=200)
+            second.send_signal(signal.SIGTERM)
+            second.wait(100)
+        finally:
+            second.kill()
+            second.wait(60)
     assert _made(root) == whole
     # One or both of the windows that the first one kept had come; none of these was heard again.
     assert hearing.heard(tmp_path)[len(before) :] in (windows[1:], windows[2:])

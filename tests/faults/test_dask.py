@@ -18,6 +18,9 @@ from tests.support import dask, napping, photos, program
 from tests.support.waiting import wait_until
 
 PICTURES = 160
+FEW = 24
+SHORT_WAIT = "from pillion.cluster import client; client._CONNECT_S = 3.0"
+"""For a scheduler that is not there, or not there again."""
 
 pytestmark = [pytest.mark.alone, pytest.mark.slow]
 
@@ -28,13 +31,22 @@ def cluster(tmp_path: Path) -> Iterator[dask.Cluster]:
         yield started
 
 
+def _write(folder: Path, number: int) -> Path:
+    folder.mkdir()
+    for seed in range(number):
+        photos.write_photo(folder / f"{seed}.jpg", seed=seed, size=(160, 120))
+    return folder
+
+
 @pytest.fixture
 def pictures(tmp_path: Path) -> Path:
-    folder = tmp_path / "pictures"
-    folder.mkdir()
-    for number in range(PICTURES):
-        photos.write_photo(folder / f"{number}.jpg", seed=number, size=(160, 120))
-    return folder
+    """So many that they last while programs are killed."""
+    return _write(tmp_path / "pictures", PICTURES)
+
+
+@pytest.fixture
+def few(tmp_path: Path) -> Path:
+    return _write(tmp_path / "pictures", FEW)
 
 
 def _library(tmp_path: Path, pictures: Path) -> Path:
@@ -44,8 +56,9 @@ def _library(tmp_path: Path, pictures: Path) -> Path:
     return root
 
 
-def _start(root: Path, cluster: dask.Cluster, *more: str) -> subprocess.Popen[str]:
-    command = [*program.COMMAND, "work", "--library", str(root), "--kinds", "thumb", "--dask", cluster.address, *more]
+def _start(root: Path, cluster: dask.Cluster, *more: str, changes: str = "") -> subprocess.Popen[str]:
+    command = [*program.changed(changes), "work", "--library", str(root), "--kinds", "thumb"]
+    command += ["--dask", cluster.address, *more]
     return subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True)
 
 
@@ -97,7 +110,7 @@ def test_a_scheduler_that_stays_away_ends_the_run_with_a_code(
 ) -> None:
     root = _library(tmp_path, pictures)
     cluster.add_worker(preload=napping.MODULE)
-    with _start(root, cluster, "--dask-wait", "1") as working:
+    with _start(root, cluster, "--dask-wait", "1", changes=SHORT_WAIT) as working:
         wait_until(lambda: _ready(root) > 0, "the first pictures")
         cluster.stop()
         said = working.communicate(timeout=120)[0]
@@ -110,30 +123,29 @@ def test_a_scheduler_that_stays_away_ends_the_run_with_a_code(
     _ends_well(root)
 
 
-def test_nobody_at_the_address_is_said_at_once(tmp_path: Path, pictures: Path) -> None:
-    root = _library(tmp_path, pictures)
-    done = program.run("work", "--library", root, "--dask", "tcp://127.0.0.1:1")
+def test_nobody_at_the_address_is_said_at_once(tmp_path: Path, few: Path) -> None:
+    root = _library(tmp_path, few)
+    command = [*program.changed(SHORT_WAIT), "work", "--library", str(root), "--dask", "tcp://127.0.0.1:1"]
+    done = subprocess.run(command, capture_output=True, text=True, timeout=120, check=False)
     assert done.returncode == 4
     assert "The Dask scheduler at tcp://127.0.0.1:1 does not answer" in done.stderr
 
 
-def test_a_machine_without_the_folder_gets_the_files_brought(
-    cluster: dask.Cluster, pictures: Path, tmp_path: Path
-) -> None:
-    photos.photo(99, (2400, 1600)).save(pictures / "large.bmp")
-    root = _library(tmp_path, pictures)
+def test_a_machine_without_the_folder_gets_the_files_brought(cluster: dask.Cluster, few: Path, tmp_path: Path) -> None:
+    photos.photo(99, (2400, 1600)).save(few / "large.bmp")
+    root = _library(tmp_path, few)
     with Library.open(root) as library:
-        library.map_location(pictures, tmp_path / "nowhere", host="without")
+        library.map_location(few, tmp_path / "nowhere", host="without")
     cluster.add_worker(host="without")
     with _start(root, cluster) as working:
         said = working.communicate(timeout=120)[0]
     assert working.returncode == 0, said
-    _ends_well(root, PICTURES + 1)
+    _ends_well(root, FEW + 1)
 
 
-def test_a_file_that_kills_its_process_fails_alone(cluster: dask.Cluster, pictures: Path, tmp_path: Path) -> None:
-    photos.write_photo(pictures / "killer.jpg", seed=1000, size=(160, 120))
-    root = _library(tmp_path, pictures)
+def test_a_file_that_kills_its_process_fails_alone(cluster: dask.Cluster, few: Path, tmp_path: Path) -> None:
+    photos.write_photo(few / "killer.jpg", seed=1000, size=(160, 120))
+    root = _library(tmp_path, few)
     cluster.add_worker(threads=2, preload=napping.MODULE)
     with _start(root, cluster) as working:
         said = working.communicate(timeout=200)[0]
@@ -142,6 +154,6 @@ def test_a_file_that_kills_its_process_fails_alone(cluster: dask.Cluster, pictur
     with Library.open(root) as library:
         states = Counter(item.state for item in library.ls(kind="thumb"))
         (failed,) = {event.error_class for event in library.events() if isinstance(event, Failed)}
-    assert states == {SidecarStatus.READY: 2 * PICTURES, SidecarStatus.FAILED: 2}
+    assert states == {SidecarStatus.READY: 2 * FEW, SidecarStatus.FAILED: 2}
     assert failed == "crash"
     assert not list(Path(os.fspath(root), "staging").glob("*:*"))

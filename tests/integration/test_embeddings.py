@@ -57,7 +57,8 @@ def reference() -> tuple[list[str], NDArray[np.float32]]:
     tokenizer = tokenizers.Tokenizer.from_file(str(folder / "tokenizer.json"))
     tokenizer.no_padding()
     tokenizer.enable_truncation(minilm.MAX_TOKENS)
-    return texts, minilm_numpy.vectors(folder, [encoding.ids for encoding in tokenizer.encode_batch(texts)])
+    ids = [encoding.ids for encoding in tokenizer.encode_batch(texts)]
+    return texts, minilm_numpy.vectors(folder, ids, together=32)
 
 
 @pytest.mark.slow

@@ -233,6 +233,7 @@ def test_an_answer_without_an_end_is_left(monkeypatch: pytest.MonkeyPatch, what:
 
 def test_one_that_says_nothing_is_left(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(web, "CONNECT_S", 0.2)
+    monkeypatch.setattr(web, "ANSWER_S", 0.2)
     with socket.create_server(("127.0.0.1", 0)) as silent:
         peer = WebPeer(f"http://127.0.0.1:{silent.getsockname()[1]}")
         started = time.monotonic()

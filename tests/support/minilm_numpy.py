@@ -10,7 +10,7 @@ import math
 import os
 import subprocess
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from pathlib import Path
 
 import numpy as np
@@ -32,30 +32,32 @@ class NumpyMiniLM:
 
     def vector(self, ids: list[int]) -> Floats:
         """The unit vector of one text, given its token ids with the special ones; shape (384,)."""
-        words = self.weights["embeddings.word_embeddings.weight"][ids]
-        places = self.weights["embeddings.position_embeddings.weight"][: len(ids)]
-        hidden = self._normed(words + places + self.weights["embeddings.token_type_embeddings.weight"][0], "embeddings")
-        for number in range(_LAYERS):
-            hidden = self._layer(hidden, f"encoder.layer.{number}.")
-        mean = hidden.mean(axis=0)
-        return np.asarray(mean / np.linalg.norm(mean), dtype=np.float32)
+        return self.together([ids])[0]
 
-    def _layer(self, hidden: Floats, at: str) -> Floats:
-        attended = self._product(self._attention(hidden, f"{at}attention.self."), f"{at}attention.output.dense")
+    def together(self, texts: Sequence[list[int]]) -> Floats:
+        """Those of some texts, shape (n, 384). Their tokens stand below each other; each attends to its own text."""
+        words = self.weights["embeddings.word_embeddings.weight"][np.concatenate(texts)]
+        numbers = np.concatenate([np.arange(len(text)) for text in texts])
+        places = self.weights["embeddings.position_embeddings.weight"][numbers]
+        hidden = self._normed(words + places + self.weights["embeddings.token_type_embeddings.weight"][0], "embeddings")
+        starts = np.cumsum([*map(len, texts)])[:-1]
+        for number in range(_LAYERS):
+            hidden = self._layer(hidden, starts, f"encoder.layer.{number}.")
+        means = np.stack([text.mean(axis=0) for text in np.split(hidden, starts)])
+        return np.asarray(means / np.linalg.norm(means, axis=1, keepdims=True), dtype=np.float32)
+
+    def _layer(self, hidden: Floats, starts: NDArray[np.int_], at: str) -> Floats:
+        mixed = self._attention(hidden, starts, f"{at}attention.self.")
+        attended = self._product(mixed, f"{at}attention.output.dense")
         hidden = self._normed(hidden + attended, f"{at}attention.output")
         inner = self._product(hidden, f"{at}intermediate.dense")
         inner = inner * 0.5 * (1 + _erf(inner / np.float32(math.sqrt(2))))
         return self._normed(hidden + self._product(inner, f"{at}output.dense"), f"{at}output")
 
-    def _attention(self, hidden: Floats, at: str) -> Floats:
-        query, key, value = (
-            self._product(hidden, at + name).reshape(len(hidden), _HEADS, -1).swapaxes(0, 1)
-            for name in ("query", "key", "value")
-        )
-        scores = query @ key.swapaxes(1, 2) / np.float32(math.sqrt(query.shape[2]))
-        shares = np.exp(scores - scores.max(axis=2, keepdims=True))
-        mixed: Floats = (shares / shares.sum(axis=2, keepdims=True)) @ value
-        return mixed.swapaxes(0, 1).reshape(len(hidden), -1)
+    def _attention(self, hidden: Floats, starts: NDArray[np.int_], at: str) -> Floats:
+        """``starts``: where the texts after the first one begin."""
+        sides = (np.split(self._product(hidden, at + name), starts) for name in ("query", "key", "value"))
+        return np.concatenate([_attended(*of_text) for of_text in zip(*sides, strict=True)])
 
     def _product(self, hidden: Floats, name: str) -> Floats:
         result: Floats = hidden @ self.weights[f"{name}.weight"].T + self.weights[f"{name}.bias"]
@@ -71,20 +73,29 @@ class NumpyMiniLM:
         return result
 
 
-def vectors(folder: Path, ids: list[list[int]]) -> Floats:
-    """The vectors of many texts, shape (n, 384).
+def vectors(folder: Path, ids: list[list[int]], together: int = 1) -> Floats:
+    """The vectors of many texts, shape (n, 384). ``together``: so many at a time, for which the weights are read once.
 
     In a process of its own with one thread: the threads of numpy's products wait for each other without rest, which on
     a busy machine takes ten times as long.
     """
     done = subprocess.run(
-        [sys.executable, "-m", __name__, str(folder)],
+        [sys.executable, "-m", __name__, str(folder), str(together)],
         input=json.dumps(ids).encode(),
         stdout=subprocess.PIPE,
         env={**os.environ, **dict.fromkeys(("OPENBLAS_NUM_THREADS", "OMP_NUM_THREADS", "MKL_NUM_THREADS"), "1")},
         check=True,
     )
     return np.frombuffer(done.stdout, dtype=np.float32).reshape(len(ids), -1)
+
+
+def _attended(*sides: Floats) -> Floats:
+    """What the heads make of the query, the key and the value of each token of a text."""
+    query, key, value = (side.reshape(len(side), _HEADS, -1).swapaxes(0, 1) for side in sides)
+    scores = query @ key.swapaxes(1, 2) / np.float32(math.sqrt(query.shape[2]))
+    shares = np.exp(scores - scores.max(axis=2, keepdims=True))
+    mixed: Floats = (shares / shares.sum(axis=2, keepdims=True)) @ value
+    return mixed.swapaxes(0, 1).reshape(len(mixed[0]), -1)
 
 
 def _erf(values: Floats) -> Floats:
@@ -113,5 +124,6 @@ def _read(path: Path) -> dict[str, Floats]:
 
 if __name__ == "__main__":
     _model = NumpyMiniLM(Path(sys.argv[1]))
-    for _ids in json.load(sys.stdin):
-        sys.stdout.buffer.write(_model.vector(_ids).tobytes())
+    _ids, _number = json.load(sys.stdin), int(sys.argv[2])
+    for _first in range(0, len(_ids), _number):
+        sys.stdout.buffer.write(_model.together(_ids[_first : _first + _number]).tobytes())

@@ -12,6 +12,11 @@ from typing import Any
 COMMAND = (sys.executable, "-m", "pillion")
 
 
+def changed(changes: str) -> tuple[str, ...]:
+    """The program, which runs this Python before all else."""
+    return (sys.executable, "-c", f"{changes}\nfrom pillion.cli import main\nmain()") if changes else COMMAND
+
+
 def run(*arguments: str | Path, env: dict[str, str] | None = None) -> subprocess.CompletedProcess[str]:
     """Run it to its end; stdout and stderr as text."""
     return subprocess.run(

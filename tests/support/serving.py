@@ -7,7 +7,6 @@ import json
 import re
 import signal
 import subprocess
-import sys
 import tempfile
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
@@ -15,7 +14,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from tests.support.program import COMMAND
+from tests.support.program import changed
 
 API = "/api/v1"
 
@@ -82,8 +81,7 @@ class Served:
 @contextmanager
 def serving(library: Path | str, *options: str | Path, changes: str = "") -> Iterator[Served]:
     """A server of a library at a free port, ready for requests. ``changes``: Python that it runs before all else."""
-    program = [sys.executable, "-c", f"{changes}\nfrom pillion.cli import main\nmain()"] if changes else COMMAND
-    command = [*program, "serve", "--library", str(library), "--port", "0", *map(str, options)]
+    command = [*changed(changes), "serve", "--library", str(library), "--port", "0", *map(str, options)]
     # What it warns of goes to a file: nobody reads it meanwhile, and it would wait for room in a pipe.
     with (
         tempfile.TemporaryFile("w+", encoding="utf-8", errors="replace") as warned,

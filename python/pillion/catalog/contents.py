@@ -89,6 +89,14 @@ def present_contents(connection: sa.Connection, content_uuids: Sequence[str]) ->
     return found
 
 
+def known_contents(connection: sa.Connection, content_uuids: Sequence[str]) -> list[str]:
+    """Those of these contents that the catalog knows, in this order."""
+    found: set[str] = set()
+    for some in chunks(content_uuids):
+        found.update(connection.scalars(sa.select(contents.c.content_uuid).where(contents.c.content_uuid.in_(some))))
+    return [uuid for uuid in content_uuids if uuid in found]
+
+
 def _query(since: sa.ColumnElement[float]) -> sa.Select[Any]:
     mine = sa.and_(sidecars.c.content_uuid == contents.c.content_uuid, sidecars.c.rel_path.is_not(None))
     number = sa.select(sa.func.count()).where(mine).scalar_subquery()

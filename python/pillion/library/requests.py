@@ -13,6 +13,7 @@ import sqlalchemy as sa
 
 from pillion.catalog import failures as catalog_failures
 from pillion.catalog import requests as catalog_requests
+from pillion.catalog.contents import known_contents
 from pillion.catalog.database import Database
 from pillion.catalog.failures import FailureRow
 from pillion.catalog.locations import sources_of
@@ -134,7 +135,7 @@ class Requests:
         now = time.time()
         with self._database.write() as connection:
             number = 0
-            for item, some in itertools.product(kinds, _pieces(uuids)):
+            for item, some in itertools.product(kinds, _pieces(connection, uuids)):
                 number += ask_again(
                     connection,
                     now,
@@ -167,7 +168,7 @@ class Requests:
         kinds = [chosen] if chosen else list(registry.names())
         with self._database.write() as connection:
             place = location_id(connection, location)
-            withins = [_within(place, some) for some in _pieces(uuids)]
+            withins = [_within(place, some) for some in _pieces(connection, uuids)]
             return sum(catalog_requests.cancel(connection, kinds, within, time.time()) for within in withins)
 
 
@@ -175,9 +176,9 @@ def _kind(kind: SidecarKind | str | None) -> SidecarKind | None:
     return registry.parse_kinds([kind])[0] if kind is not None else None
 
 
-def _pieces(content_uuids: Sequence[str] | None) -> list[Sequence[str] | None]:
-    """As many at a time as a statement may name; None, once, for all."""
-    return [None] if content_uuids is None else list(chunks(content_uuids))
+def _pieces(connection: sa.Connection, content_uuids: Sequence[str] | None) -> list[Sequence[str] | None]:
+    """Those that are known, as many at a time as a statement may name; None, once, for all."""
+    return [None] if content_uuids is None else list(chunks(known_contents(connection, content_uuids)))
 
 
 def _check_class(error_class: str | None) -> None:
