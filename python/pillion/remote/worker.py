@@ -10,7 +10,6 @@ from __future__ import annotations
 import logging
 import os
 import shutil
-import tempfile
 import threading
 import time
 from collections import Counter, deque
@@ -39,6 +38,7 @@ from pillion.queue.engine import Engine, Planned, Result
 from pillion.queue.estimate import lane_workers, worker_count
 from pillion.queue.work import confined_pool
 from pillion.remote.protocol import DeskError, Failed, Lent, Lied, Made, Over, Returned, Source
+from pillion.remote.scratch import scratch
 from pillion.remote.server import Server, ServerAway
 from pillion.settings.config import Config
 from pillion.store import LocalStore, staged_path
@@ -540,10 +540,8 @@ def work(
     chosen = list(registry.parse_kinds(kinds)) if kinds is not None else []
     config = config or Config()
     server = Server(url, token_file, [str(kind) for kind in chosen])
-    cache = Path(platformdirs.user_cache_dir("pillion", appauthor=False))
-    cache.mkdir(mode=0o700, parents=True, exist_ok=True)
-    with tempfile.TemporaryDirectory(prefix="work.", dir=cache, ignore_cleanup_errors=True) as folder:
-        store, owner, report = LocalStore(Path(folder)), this_owner(), Report()
+    with scratch(Path(platformdirs.user_cache_dir("pillion", appauthor=False))) as folder:
+        store, owner, report = LocalStore(folder), this_owner(), Report()
         store.create()
         size = worker_count(config)
         jobs = LentJobs(server, store, owner, depth=max(4, 2 * size), stay=stay, report=report)
