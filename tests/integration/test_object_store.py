@@ -106,7 +106,11 @@ def test_what_is_damaged_or_lost_is_found_and_mended(root: Path, server: s3.S3) 
         )
         assert all(item.action is not None for item in library.maintenance.repair())
         library.run()
+        server.asked.clear()
         assert library.maintenance.verify() == []
+    objects = [asked for asked in server.asked if "/content/" in asked[1]]
+    assert len(objects) == len(set(objects)) == len(_keys(server)) - 1, "each is read once, and its manifest"
+    assert {method for method, _ in objects} == {"GET"}
 
 
 def test_a_lost_folder_is_made_again_from_the_manifests(root: Path, folder: Path, tmp_path: Path) -> None:

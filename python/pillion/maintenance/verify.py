@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
+from functools import cache, partial
+from itertools import chain, groupby
 
 import sqlalchemy as sa
 
@@ -13,7 +15,8 @@ from pillion.catalog.sidecars import SidecarRow, has_ready, list_sidecars
 from pillion.catalog.statements import chunks
 from pillion.errors import CatalogError
 from pillion.failpoints import reach
-from pillion.model import SidecarStatus
+from pillion.manifest import ManifestEntry
+from pillion.model import SidecarKind, SidecarStatus
 from pillion.store import MANIFEST, Store
 
 _BATCH = 200
@@ -48,7 +51,8 @@ def verify(database: Database, store: Store, progress: Callable[[int], None] | N
     known: set[str] = set()
     with database.read() as connection:
         rows = list_sidecars(connection, statuses=[SidecarStatus.READY])
-        checked = store.each(lambda row: (row, _check_file(store, row)), rows)
+        contents = (list(some) for _, some in groupby(rows, key=lambda row: row.content_uuid))
+        checked = chain.from_iterable(store.each(partial(_check_content, store), contents))
         for number, (row, found) in enumerate(checked, 1):
             findings.extend(found)
             known.add(row.rel_path or "")
@@ -73,7 +77,8 @@ def _lasting(connection: sa.Connection, store: Store, findings: Sequence[Finding
         if item.row is None:
             lasting.extend([item] if _is_stray(connection, store, item.place) else [])
         elif _key(item.row) in rows:
-            lasting.extend(_check_file(store, rows[_key(item.row)]))
+            ((_, found),) = _check_content(store, [rows[_key(item.row)]])
+            lasting.extend(found)
     return lasting
 
 
@@ -108,20 +113,29 @@ def _search(store: Store) -> list[Finding]:
     return [Finding(problem="search", path=path, message=message) for message in problems(store.root)]
 
 
-def _check_file(store: Store, row: SidecarRow) -> list[Finding]:
+Listed = Mapping[tuple[SidecarKind, str], ManifestEntry]
+
+
+def _check_content(store: Store, rows: Sequence[SidecarRow]) -> list[tuple[SidecarRow, list[Finding]]]:
+    """What is wrong with each of the sidecars of one content. Their manifest is read at most once."""
+    listed = cache(partial(store.read_manifest, rows[0].content_uuid))
+    return [(row, _check_file(store, row, listed)) for row in rows]
+
+
+def _check_file(store: Store, row: SidecarRow, listed: Callable[[], Listed]) -> list[Finding]:
     rel_path = row.rel_path or ""
     try:
         path = store.where(rel_path)
     except CatalogError:
         message = "The catalog says ready, but the file that it names is not in the library."
         return [Finding(problem="missing", path=rel_path[:200], message=message, row=row)]
-    if store.size_of(rel_path) is None:
-        message = "The catalog says ready, but the file is missing."
-        return [Finding(problem="missing", path=path, message=message, row=row)]
     if not store.is_whole(rel_path, row.size or 0, row.checksum or ""):
+        if store.size_of(rel_path) is None:
+            message = "The catalog says ready, but the file is missing."
+            return [Finding(problem="missing", path=path, message=message, row=row)]
         message = "The file's bytes are not the ones that were written."
         return [Finding(problem="damaged", path=path, message=message, row=row)]
-    entry = store.read_manifest(row.content_uuid).get((row.kind, row.variant))
+    entry = listed().get((row.kind, row.variant))
     if entry is None or (entry.checksum, entry.mark) != (row.checksum, row.mark):
         manifest = store.where(store.manifest_rel_path(row.content_uuid))
         message = f"It does not list {row.kind} {row.variant} as it is."
