@@ -19,7 +19,7 @@ from pillion.catalog.contents import picture_hashes
 from pillion.catalog.database import Database
 from pillion.catalog.events import append_events
 from pillion.catalog.outcomes import SidecarOutcome
-from pillion.catalog.sidecars import SidecarRow, content_info, list_sidecars
+from pillion.catalog.sidecars import SidecarRow, content_info, content_infos, list_sidecars
 from pillion.catalog.statements import chunks
 from pillion.catalog.tables import contents
 from pillion.errors import LibraryError, StoreConflictError, UsageError, full_disk_typed, is_full
@@ -30,7 +30,7 @@ from pillion.machine import at_work, this_owner
 from pillion.manifest import ManifestEntry
 from pillion.model import NEVER_SAMPLED, PictureHashes, Produced, SidecarKind, SidecarStatus, WantedSidecar
 from pillion.queue.commit import ready_outcome
-from pillion.store import Placement, Store, described, staged_path
+from pillion.store import Placement, Store, described, secured, staged_path
 
 _MOST_CONFLICTS = 5
 """So often it is begun again because another machine has changed a manifest meanwhile."""
@@ -51,12 +51,16 @@ def checked(want: WantedSidecar, data: bytes) -> Produced:
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Given:
-    """A checked sidecar to record. ``recipe``: the digest of the recipe that it was made with."""
+    """A checked sidecar to record. ``recipe``: the digest of the recipe that it was made with.
+
+    ``staged``: a file in staging that has its bytes, and that nobody else needs.
+    """
 
     content_uuid: str
     kind: SidecarKind
     recipe: str
     produced: Produced
+    staged: Path | None = None
 
 
 def record(database: Database, store: Store, row: SidecarRow, produced: Produced) -> Path:
@@ -259,8 +263,10 @@ def _listing(
 def _staged(store: Store, owner: str, given: Given) -> tuple[ManifestEntry, Placement]:
     """A sidecar in staging, and how it is to be listed."""
     entry = _entry(store, given)
-    path = staged_path(store.new_staging_path(owner), entry.variant)
-    path.write_bytes(given.produced.data)
+    path = given.staged
+    if path is None or not secured(path, entry.size, entry.checksum):
+        path = staged_path(store.new_staging_path(owner), entry.variant)
+        path.write_bytes(given.produced.data)
     return entry, Placement(staged=path, rel_path=entry.rel_path)
 
 
@@ -275,9 +281,9 @@ def _place(
     for given in sidecars:
         by_content.setdefault(given.content_uuid, []).append(given)
     manifests: list[Placement] = []
-    known = picture_hashes(connection, list(by_content))
+    known, about = picture_hashes(connection, list(by_content)), content_infos(connection, list(by_content))
     for uuid, some in by_content.items():
-        info = content_info(connection, uuid)
+        info = about.get(uuid)
         if info is None:
             raise UsageError(f"There is no content {uuid} in the library any more.")
         listed = store.read_manifest(uuid)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import shutil
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 
 import pytest
@@ -86,17 +87,17 @@ def test_a_peer_that_is_killed_amid_a_pull_leaves_both_whole(
     monkeypatch.setattr(pulling, "_BATCH", SIZES)
     with serving(desk, "--no-work", "--no-watch") as server, Library.open(phone) as library:
         library.peers.add("desk", f"http://127.0.0.1:{server.port}")
-        read, times = WebPeer.read, iter(range(PHOTOS * SIZES))
+        read, times = WebPeer.read_many, iter(range(PHOTOS))
 
-        def killed(peer: WebPeer, offer: Offer) -> bytes | None:
-            if next(times) == SIZES:
+        def killed(peer: WebPeer, offers: Sequence[Offer]) -> Iterator[bytes | None]:
+            if next(times) == 1:
                 server.process.kill()
                 server.process.wait()
-            return read(peer, offer)
+            return read(peer, offers)
 
-        monkeypatch.setattr(WebPeer, "read", killed)
+        monkeypatch.setattr(WebPeer, "read_many", killed)
         (pulled,) = library.peers.pull()
-        monkeypatch.setattr(WebPeer, "read", read)
+        monkeypatch.setattr(WebPeer, "read_many", read)
     assert pulled.failed
     assert not pulled.lied
     assert whole(phone) == SIZES
@@ -107,6 +108,13 @@ def test_a_peer_that_is_killed_amid_a_pull_leaves_both_whole(
         assert library.peers.pull()[0].failed is None
     assert whole(phone) == PHOTOS * SIZES
     assert run("verify", "--library", phone).returncode == 0
+
+
+def test_a_worker_that_dies_amid_several_files_blames_none_of_the_others(phone: Path, tmp_path: Path) -> None:
+    done = run("pull", "--json", "--library", phone, env=armed(tmp_path / "points", "child.item=kill@1"))
+    assert (tmp_path / "points" / "child.item").stat().st_size > 1
+    taken = json.loads(done.stdout)
+    assert (taken["failed"], taken["sidecars"]) == (None, PHOTOS * SIZES), done.stderr
 
 
 @pytest.mark.parametrize("point", ["store.manifest", "store.sync", "store.rename"])

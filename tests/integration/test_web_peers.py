@@ -2,19 +2,23 @@
 
 from __future__ import annotations
 
+import dataclasses
 import shutil
 import socket
 import threading
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from functools import partial
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
+from typing import Any
 
 import pytest
 
 from pillion import Library, UsageError
+from pillion.catalog.peers import Offer
+from pillion.model import SidecarFormat, SidecarKind
 from pillion.peers import web
 from pillion.peers.connection import Connection
 from pillion.peers.peer import PeerError, PeerLied
@@ -40,6 +44,12 @@ def served(made: Path) -> Iterator[Served]:
         yield server
 
 
+def offered(phone: Library, served: Served) -> list[Offer]:
+    """What the server has, and the phone has not."""
+    phone.peers.add("desk", f"http://127.0.0.1:{served.port}/")
+    return phone.peers.compare("desk").has
+
+
 @pytest.fixture
 def phone(made: Path, tmp_path: Path) -> Iterator[Library]:
     with devices.other(made, tmp_path) as library:
@@ -62,9 +72,44 @@ def test_a_server_is_asked_only_for_what_it_has(phone: Library, served: Served) 
     assert is_problem(missing, 404)
 
 
+def test_several_sidecars_come_in_one_answer_each_only_as_it_was_offered(
+    phone: Library, served: Served, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    offers = offered(phone, served)
+    other = dataclasses.replace(offers[0], checksum="0" * 64)
+    peer = WebPeer(f"http://127.0.0.1:{served.port}")
+    single = [peer.read(offer) for offer in offers]
+    monkeypatch.setattr(WebPeer, "read", None)
+    assert list(peer.read_many([other, *offers])) == [None, *single]
+    assert None not in single
+    monkeypatch.setattr(web, "_ASKED", 2)
+    assert list(peer.read_many(offers)) == single
+    peer.close()
+
+
+def test_an_older_server_gives_sidecars_one_at_a_time(
+    phone: Library, served: Served, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    offers = offered(phone, served)
+    answer, asked = WebPeer._answer, []
+
+    def older(peer: WebPeer, path: str, **more: Any) -> tuple[int, bytes]:
+        asked.append(path)
+        return (404, b"{}") if path == "/inventory/sidecars" else answer(peer, path, **more)
+
+    monkeypatch.setattr(WebPeer, "_answer", older)
+    peer = WebPeer(f"http://127.0.0.1:{served.port}")
+    for _ in range(2):
+        assert None not in peer.read_many(offers)
+    assert asked.count("/inventory/sidecars") == 1
+    peer.close()
+
+
 @pytest.mark.parametrize(
     ("path", "body"),
     [
+        ("inventory/sidecars", {"lines": ["../../etc/passwd"]}),
+        ("inventory/sidecars", {"lines": ["0" * 36 + "/thumb/icon"] * 257}),
         ("inventory/branches?prefixes=zz", None),
         ("inventory/branches?prefixes=" + ",".join(["00"] * 3 + ["0"]), None),
         ("inventory/hashes", {"buckets": ["zzzz"]}),
@@ -276,6 +321,22 @@ def test_only_buckets_are_read_from_an_answer() -> None:
             with pytest.raises(PeerLied, match="no answer"):
                 getattr(peer, ask)(["00"])
             peer.close()
+
+
+@pytest.mark.parametrize(
+    ("answer", "message"),
+    [(b"\x93\xc0\xc0\xc0", "3 sidecars in place of 2"), (b"[null, null]", "no answer"), (b"x" * 100_000, "more than")],
+)
+def test_who_gives_more_or_other_than_sidecars_lies(answer: bytes, message: str) -> None:
+    offers = [Offer(size=1, format=SidecarFormat.WEBP, checksum="0" * 64, **_ANY)] * 2
+    with answering(sends(answer)) as url:
+        peer = WebPeer(url)
+        with pytest.raises(PeerLied, match=message):
+            list(peer.read_many(offers))
+        peer.close()
+
+
+_ANY: Mapping[str, Any] = {"content_uuid": "0" * 36, "kind": SidecarKind("thumb"), "variant": "icon", "recipe": "r"}
 
 
 @pytest.mark.parametrize("url", ["http://", "http://me:secret@host", "http://host:x", "ftp://host"])

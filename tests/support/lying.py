@@ -56,6 +56,10 @@ class ChangedPeer:
         data: bytes | None = self._changed("read", self._peer.read(offer))
         return data
 
+    def read_many(self, offers: Sequence[Offer]) -> Iterator[bytes | None]:
+        """Each changed by ``read``."""
+        return map(self.read, offers)
+
     def abort(self) -> None:
         """Changed by ``abort``."""
         self._changed("abort", None)

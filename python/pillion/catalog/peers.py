@@ -189,6 +189,28 @@ def offers_in(connection: sa.Connection, buckets: Collection[str]) -> Iterator[O
         yield _offer(row)
 
 
+@dataclass(frozen=True, slots=True)
+class OfferedFile:
+    """The file of an offer: its place below ``sidecars/``, bytes and checksum."""
+
+    rel_path: str
+    size: int
+    checksum: str
+
+
+def files_of(connection: sa.Connection, lines: Collection[str]) -> dict[str, OfferedFile]:
+    """Line -> the file, of those of these offers that this library still has."""
+    wanted = set(lines)
+    query = sa.select(*_COLUMNS, sidecars.c.rel_path).where(_OFFERED, sidecars.c.rel_path.is_not(None))
+    found: dict[str, OfferedFile] = {}
+    for some in chunks(sorted({line.partition("/")[0] for line in wanted})):
+        for *row, rel_path in connection.execute(query.where(sidecars.c.content_uuid.in_(some))):
+            offer = _offer(row)
+            if offer.line in wanted:
+                found[offer.line] = OfferedFile(rel_path, offer.size, offer.checksum)
+    return found
+
+
 def _in_buckets(
     connection: sa.Connection, query: sa.Select[Any], buckets: Collection[str] | None, table: sa.Table = sidecars
 ) -> Iterator[Sequence[Any]]:

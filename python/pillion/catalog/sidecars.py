@@ -139,9 +139,17 @@ def has_variant(connection: sa.Connection, kind: SidecarKind, variant: str) -> b
 
 def content_info(connection: sa.Connection, content_uuid: str) -> tuple[str | None, int, str] | None:
     """(hash, size in bytes, the type it is taken for) of a content, or None."""
-    query = sa.select(contents.c.hash, contents.c.size, TAKEN_FOR).where(contents.c.content_uuid == content_uuid)
-    row = connection.execute(query).first()
-    return (row[0], row[1], row[2]) if row else None
+    return content_infos(connection, [content_uuid]).get(content_uuid)
+
+
+def content_infos(connection: sa.Connection, content_uuids: Sequence[str]) -> dict[str, tuple[str | None, int, str]]:
+    """Content -> the same, of those that are known."""
+    found: dict[str, tuple[str | None, int, str]] = {}
+    query = sa.select(contents.c.content_uuid, contents.c.hash, contents.c.size, TAKEN_FOR)
+    for some in chunks(content_uuids):
+        rows = connection.execute(query.where(contents.c.content_uuid.in_(some)))
+        found.update((uuid, (digest, size, mime)) for uuid, digest, size, mime in rows)
+    return found
 
 
 def ask_again(

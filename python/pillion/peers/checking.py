@@ -15,7 +15,7 @@ from pillion.errors import ErrorClass, ItemError, UsageError
 from pillion.kinds import registry
 from pillion.kinds.execute import Likeness, ThumbHash, allowance, failure_by
 from pillion.kinds.spec import MIB
-from pillion.model import Failure, SidecarFormat, SidecarMark, error_of, value
+from pillion.model import Allowance, Failure, SidecarFormat, SidecarMark, error_of, value
 from pillion.pool.pool import WorkerPool
 from pillion.pool.sandbox import Mode, Policy
 
@@ -23,6 +23,9 @@ TARGET = "pillion.peers.checking:perform"
 
 MEMORY_LIMIT = 1024 * MIB
 """Bytes that a worker may use."""
+
+_TOGETHER, _TOGETHER_BYTES = 16, 1 * MIB
+"""Files, and bytes, that are looked at as one item: telling of an item takes longer than looking at a small file."""
 
 
 @value
@@ -46,8 +49,32 @@ class Checked:
     failure: Failure | None = None
 
 
-def perform(check: Check) -> Checked:
-    """Look at one file in a worker. Raises nothing."""
+@value
+class Checks:
+    """Files that are looked at one after the other, as one item of a worker."""
+
+    files: tuple[Check, ...]
+
+
+@value
+class Found:
+    """What each of the files is, in order."""
+
+    files: tuple[Checked, ...]
+
+    @property
+    def failure(self) -> Failure | None:
+        """The first that is no fault of a file: by it the pool knows that there is no room."""
+        failures = (checked.failure for checked in self.files)
+        return next((one for one in failures if one is not None and one.error_class.environment), None)
+
+
+def perform(checks: Checks) -> Found:
+    """Look at files in a worker. Raises nothing."""
+    return Found(files=tuple(map(_look, checks.files)))
+
+
+def _look(check: Check) -> Checked:
     try:
         given = registry.spec(check.kind).given
         if given is None:
@@ -92,17 +119,60 @@ class Checker:
         self._home.cleanup()
 
     def check(self, files: Sequence[tuple[Check, int]]) -> Iterator[Checked | ItemError]:
-        """What each file of this size is, in order; ItemError for what is no sidecar, or ended its worker."""
-        futures: list[Future[Checked]] = []
-        half = max(1, -(-len(files) // self._pool.size))
-        for start in range(0, len(files), half):
-            some = files[start : start + half]
-            items = [(check, allowance(registry.spec(check.kind).limits, size, check.path)) for check, size in some]
+        """What each file of this size is, in order; ItemError for what is no sidecar, or ended its worker.
+
+        The workers begin at once; the answers are waited for as they are taken. Small ones are looked at several
+        together, and each by itself where that ended a worker: so only the one at fault is blamed.
+        """
+        groups = list(_together(files))
+        return self._answers(groups, self._submitted(groups))
+
+    def _submitted(self, groups: Sequence[_Group]) -> list[Future[Found]]:
+        futures: list[Future[Found]] = []
+        share = max(1, -(-len(groups) // self._pool.size))
+        for start in range(0, len(groups), share):
+            items = [_item(group) for group in groups[start : start + share]]
             futures += self._pool.submit_batch("check", items)
-        for future in futures:
+        return futures
+
+    def _answers(self, groups: Sequence[_Group], futures: Sequence[Future[Found]]) -> Iterator[Checked | ItemError]:
+        for group, future in zip(groups, futures, strict=True):
             try:
-                checked = future.result()
+                found = future.result().files
             except ItemError as error:
-                yield error
-                continue
-            yield checked if checked.failure is None else error_of(checked.failure)
+                if len(group) == 1:
+                    yield error
+                    continue
+                found = ()
+            if len(found) == len(group):
+                yield from (one if one.failure is None else error_of(one.failure) for one in found)
+            elif len(group) == 1:
+                yield ItemError(ErrorClass.CRASH, "the worker answered for other files")
+            else:
+                alone = [[one] for one in group]
+                yield from self._answers(alone, self._submitted(alone))
+
+
+_Group = Sequence[tuple[Check, int]]
+"""Files of one kind, with the size of each."""
+
+
+def _item(group: _Group) -> tuple[Checks, Allowance]:
+    check, size = group[0][0], sum(size for _, size in group)
+    allowed = allowance(registry.spec(check.kind).limits, size, check.path if len(group) == 1 else None)
+    return Checks(files=tuple(check for check, _ in group)), allowed
+
+
+def _together(files: _Group) -> Iterator[_Group]:
+    """In groups that are small enough to be looked at together."""
+    group: list[tuple[Check, int]] = []
+    total = 0
+    for check, size in files:
+        full = len(group) == _TOGETHER or total + size > _TOGETHER_BYTES
+        if group and (full or check.kind != group[0][0].kind):
+            yield group
+            group, total = [], 0
+        group.append((check, size))
+        total += size
+    if group:
+        yield group

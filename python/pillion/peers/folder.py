@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from functools import partial
 from pathlib import Path
 from typing import TypeVar
@@ -40,7 +40,7 @@ class FolderPeer:
                 raise
         except LibraryError as error:
             raise PeerError(str(error)) from error
-        self._answering = Answering(self._database, root, save=False)
+        self._answering = Answering(self._database, self._store, save=False)
 
     def close(self) -> None:
         """Close its catalog."""
@@ -85,6 +85,10 @@ class FolderPeer:
             raise PeerError(str(error)) from error
         self.received += len(data)
         return data
+
+    def read_many(self, offers: Sequence[Offer]) -> Iterator[bytes | None]:
+        """The bytes of sidecars, in order."""
+        return map(self.read, offers)
 
     def _asked(self, ask: Callable[[], T]) -> T:
         try:

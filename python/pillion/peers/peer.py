@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from typing import Annotated, Protocol
 
 import msgspec
@@ -19,6 +19,12 @@ MOST_BUCKETS = 1024
 
 MOST_OFFERS = 4096
 """Offers that one call may ask for."""
+
+MOST_READ = 256
+"""Sidecars whose bytes one call may ask for."""
+
+MOST_READ_BYTES = 16 << 20
+"""The bytes of them all."""
 
 
 class PeerError(PillionError):
@@ -64,6 +70,10 @@ class Peer(Protocol):
 
     def read(self, offer: Offer) -> bytes | None:
         """The bytes of a sidecar; None if it is there no more. They may be others, or more, than were offered."""
+        ...
+
+    def read_many(self, offers: Sequence[Offer]) -> Iterator[bytes | None]:
+        """The same of several, in order, each as it is taken or some ahead."""
         ...
 
     def close(self) -> None:

@@ -9,12 +9,11 @@ where the peer is left out, this device looks itself.
 
 from __future__ import annotations
 
-import json
 import os
 import re
 import threading
 import time
-from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterator, Sequence
 from contextlib import closing, contextmanager
 from dataclasses import dataclass, field
 from functools import partial
@@ -22,34 +21,32 @@ from itertools import groupby
 from pathlib import Path
 from typing import Any
 
-from pillion import _core
 from pillion.catalog import peers as catalog_peers
 from pillion.catalog.database import Database
 from pillion.catalog.peers import Offer, PeerRow, Wanted
 from pillion.catalog.queueing import queue_due
 from pillion.catalog.sidecars import ask_again
-from pillion.errors import ErrorClass, ItemError, UsageError
+from pillion.errors import UsageError
 from pillion.job import Urgency
 from pillion.kinds import registry
-from pillion.machine import at_work, this_owner
-from pillion.model import NEVER_SAMPLED, Produced, SidecarKind, SidecarStatus
+from pillion.model import SidecarKind, SidecarStatus
 from pillion.peers.answering import Answering
-from pillion.peers.checking import Check, Checked, Checker
 from pillion.peers.compare import Differences, compare, compare_bucket
 from pillion.peers.folder import FolderPeer
 from pillion.peers.peer import Peer, PeerError, PeerLied
 from pillion.peers.racing import Holding, Making, Pace, TimedPeer, portions, worth_fetching
+from pillion.peers.taking import Batch, Taking
 from pillion.peers.web import WebPeer
 from pillion.pool.sandbox import Mode
-from pillion.recording import Given, record_fetched, record_told
-from pillion.store import Store, staged_path
+from pillion.recording import record_fetched, record_told
+from pillion.store import Store
 
 _NAME = re.compile("[A-Za-z0-9][A-Za-z0-9._-]{0,63}")
 
-_BATCH = 256
+_BATCH = 512
 """Sidecars that are checked and recorded together."""
 
-_BATCH_BYTES = 64 << 20
+_BATCH_BYTES = 16 << 20
 """Bytes of them, but for one that is larger."""
 
 MOST_BYTES = 1 << 30
@@ -107,7 +104,7 @@ class Peers:
         self._paces: dict[str, Pace] = {}
         self._connected: dict[int, Peer] = {}
         self._asked_in: set[int] = set()
-        self.answering = Answering(database, store.root, save=not database.is_read_only)
+        self.answering = Answering(database, store, save=not database.is_read_only)
         """What this library answers to its peers."""
 
     def add(self, name: str, url: str, token_file: str | os.PathLike[str] | None = None) -> PeerRow:
@@ -249,14 +246,15 @@ class Peers:
         if not entrants or stopped():
             making.looked.set()
             return
-        with Holding(self._database, entrants) as holding, Checker(self._store.staging, self._mode) as checker:
+        with Holding(self._database, entrants) as holding, Taking(timed, self._store, self._mode) as taking:
             making.looked.set()
             for some in portions(entrants, self.pace(name)):
                 if stopped():
                     return
                 holding.renew()
-                batch = self._free([one for entrant in some for one in entrant.wanted], result)
-                self._take_batch(timed, checker, batch, result, forget=name)
+                free = self._free([one for entrant in some for one in entrant.wanted], result)
+                if free:
+                    self._record(timed, taking, taking.read(free), result, forget=name)
                 holding.done(some)
 
     def _free(self, batch: Sequence[Wanted], result: Pulled) -> list[Wanted]:
@@ -271,11 +269,11 @@ class Peers:
         return self._paces.setdefault(name, Pace())
 
     def _timed(self, name: str, peer: Peer) -> TimedPeer:
-        return TimedPeer(peer, self.pace(name), self._asking)
+        # It may be asked in another thread, for this one.
+        return TimedPeer(peer, self.pace(name), partial(self._asking, threading.get_ident()))
 
     @contextmanager
-    def _asking(self) -> Iterator[None]:
-        thread = threading.get_ident()
+    def _asking(self, thread: int) -> Iterator[None]:
         self._asked_in.add(thread)
         try:
             yield
@@ -295,18 +293,18 @@ class Peers:
     def _pulled(self, row: PeerRow, work: Callable[[Peer, Pulled], None]) -> Pulled:
         """What ``work`` took from a peer while it was connected."""
         result = Pulled(row.name)
-        started = time.monotonic()
+        started, thread = time.monotonic(), threading.get_ident()
         try:
             with self._blamed(row.name):
-                with self._asking():
+                with self._asking(thread):
                     peer = connect(row)
-                self._connected[threading.get_ident()] = peer
+                self._connected[thread] = peer
                 try:
                     work(peer, result)
                 finally:
-                    del self._connected[threading.get_ident()]
+                    del self._connected[thread]
                     result.received = peer.received
-                    with self._asking():
+                    with self._asking(thread):
                         peer.close()
         except PeerError as error:
             result.failed, result.lied = str(error), isinstance(error, PeerLied)
@@ -367,10 +365,10 @@ class Peers:
         if not wanted:
             return
         done = 0
-        with Checker(self._store.staging, self._mode) as checker:
-            for batch in _batches(wanted):
-                self._take_batch(peer, checker, batch, result, forget=forget)
-                done += len(batch)
+        with Taking(peer, self._store, self._mode) as taking:
+            for batch in taking.ahead(_batches(wanted)):
+                self._record(peer, taking, batch, result, forget=forget)
+                done += len(batch.asked)
                 if progress is not None:
                     progress(result.peer, done, len(wanted))
 
@@ -381,29 +379,21 @@ class Peers:
             keys = [one.offer.due for one in wanted[start : start + _BATCH]]
             result.empty += record_told(self._database, keys, note)
 
-    def _take_batch(
-        self,
-        peer: TimedPeer,
-        checker: Checker,
-        batch: Sequence[Wanted],
-        result: Pulled,
-        *,
-        forget: str | None,
-    ) -> None:
-        if not batch:
-            return
-        read = [(item, data) for item in batch if (data := _read(peer, item)) is not None]
+    def _record(self, peer: TimedPeer, taking: Taking, batch: Batch, result: Pulled, *, forget: str | None) -> None:
+        """Record a batch that was read, when it was looked at."""
         started = time.monotonic()
-        taken = self._checked(read, checker)
+        taken = batch.given()
         made = {id(given): item for item, given in taken}
         recorded = record_fetched(self._database, self._store, [given for _, given in taken]) if taken else ()
+        items = [made[id(given)] for given in recorded]
+        taking.drop(batch, {id(item) for item in items})
         if taken:
             peer.pace.kept(len(taken), time.monotonic() - started)
         if forget is not None:
             with self._database.write() as connection:
-                catalog_peers.forget_differences(connection, [item.offer.key for item in batch], forget)
-        self._count(result, [made[id(given)] for given in recorded])
-        result.missing += len(batch) - len(taken)
+                catalog_peers.forget_differences(connection, [item.offer.key for item in batch.asked], forget)
+        self._count(result, items)
+        result.missing += len(batch.asked) - len(taken)
         result.made += len(taken) - len(recorded)
 
     @staticmethod
@@ -411,25 +401,6 @@ class Peers:
         for item in wanted:
             result.by_kind[item.offer.kind] = result.by_kind.get(item.offer.kind, 0) + 1
             result.bytes += item.offer.size
-
-    def _checked(self, read: Sequence[tuple[Wanted, bytes]], checker: Checker) -> list[tuple[Wanted, Given]]:
-        """What was read, checked. Raises PeerLied, PeerError."""
-        owner = this_owner()
-        with at_work(owner):
-            try:
-                checks: list[tuple[Check, int]] = []
-                for item, data in read:
-                    offer = item.offer
-                    path = staged_path(self._store.new_staging_path(owner), offer.variant)
-                    path.write_bytes(data)
-                    settings: Mapping[str, Any] = json.loads(item.settings)
-                    checks.append(
-                        (Check(path=path, kind=offer.kind, variant=offer.variant, settings=settings), len(data))
-                    )
-                checked = checker.check(checks)
-                return [(item, _given(item, data, found)) for (item, data), found in zip(read, checked, strict=True)]
-            finally:
-                self._store.sweep(owner)
 
 
 def _address(url: str) -> str:
@@ -458,37 +429,3 @@ def _batches(wanted: Sequence[Wanted]) -> Iterator[Sequence[Wanted]]:
             batch.append(item)
             size += item.offer.size
         yield batch
-
-
-def _read(peer: Peer, item: Wanted) -> bytes | None:
-    """The bytes that were offered; None if it has them no more. Raises PeerLied for others."""
-    offer = item.offer
-    data = peer.read(offer)
-    if data is None:
-        return None
-    if len(data) != offer.size or _core.hash_bytes(data, sample_above=NEVER_SAMPLED).hash != offer.checksum:
-        what = f"{offer.kind} {offer.variant} of {offer.content_uuid}"
-        raise PeerLied(f"What it gave as {what} has not the checksum that it had offered.")
-    return data
-
-
-def _given(item: Wanted, data: bytes, found: Checked | ItemError) -> Given:
-    """The sidecar, to be recorded. Raises PeerLied if it is none, or of another format."""
-    offer = item.offer
-    if isinstance(found, ItemError):
-        if found.error_class.environment or found.error_class is ErrorClass.OOM:
-            raise PeerError(f"What it gave cannot be checked here: {found.message}")
-        raise PeerLied(
-            f"What it gave as {offer.kind} {offer.variant} of {offer.content_uuid} is none: {found.message}."
-        )
-    if found.format is not offer.format or offer.format is None:
-        raise PeerLied(f"It offered {offer.kind} {offer.variant} as {offer.format}, and gave {found.format}.")
-    produced = Produced(
-        variant=offer.variant,
-        format=offer.format,
-        data=data,
-        mark=found.mark or offer.mark,
-        thumbhash=found.thumbhash,
-        likeness=found.likeness,
-    )
-    return Given(content_uuid=offer.content_uuid, kind=offer.kind, recipe=offer.recipe, produced=produced)

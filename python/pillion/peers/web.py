@@ -7,7 +7,7 @@ but to the address it is for. Each answer has a limit of bytes and of time, by w
 from __future__ import annotations
 
 import http.client
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
@@ -22,7 +22,15 @@ from pillion.catalog.peers import Offer
 from pillion.errors import UsageError
 from pillion.peers.connection import Connection, SecureConnection, TooSlow
 from pillion.peers.inventory import SHORT
-from pillion.peers.peer import About, PeerError, PeerLied, SentOffer, taken
+from pillion.peers.peer import (
+    MOST_READ,
+    MOST_READ_BYTES,
+    About,
+    PeerError,
+    PeerLied,
+    SentOffer,
+    taken,
+)
 
 T = TypeVar("T")
 
@@ -46,6 +54,15 @@ _ABOUT_BYTES = 64 << 10
 _ENTRY_BYTES = 6 << 10
 _OFFER_BYTES = 2 << 10
 _HASHES_BYTES = 64 << 20
+
+_PLACE_BYTES = 16
+"""Of one sidecar in an answer, beside its own."""
+
+_SMALL = 256 << 10
+"""Sidecars of at most so many bytes are asked for together, others each by itself."""
+
+_ASKED, _ASKED_BYTES = MOST_READ // 2, MOST_READ_BYTES // 4
+"""What is asked for together at most: sidecars, and bytes. Who waits for a slow disk has to read them all first."""
 
 
 @dataclass(frozen=True)
@@ -88,6 +105,8 @@ class WebPeer:
             self._headers["authorization"] = f"Bearer {read_token(token_file)}"
         self._connection = address.connection(CONNECT_S)
         self._aborted = False
+        self._answers_many = True
+        """Whether it is not known that it is an older one, which gives sidecars one at a time."""
 
     def close(self) -> None:
         """End the connection."""
@@ -131,6 +150,30 @@ class WebPeer:
             return None
         self._check(status, data)
         return data
+
+    def read_many(self, offers: Sequence[Offer]) -> Iterator[bytes | None]:
+        """The bytes of sidecars, in order: small ones come many in one answer."""
+        for some in _together(offers):
+            several = self._several(some) if len(some) > 1 and self._answers_many else None
+            yield from map(self.read, some) if several is None else several
+
+    def _several(self, offers: Sequence[Offer]) -> list[bytes | None] | None:
+        """The bytes of sidecars in one answer; None from a peer that is older."""
+        body = msgspec.json.encode({"lines": [offer.line for offer in offers]})
+        limit = sum(offer.size + _PLACE_BYTES for offer in offers)
+        # They are all read before the first byte comes.
+        status, data = self._answer("/inventory/sidecars", limit=limit, body=body, step_s=ANSWER_S)
+        if status == 404:
+            self._answers_many = False
+            return None
+        self._check(status, data)
+        try:
+            found = msgspec.msgpack.decode(data, type=list[bytes | None])
+        except (msgspec.DecodeError, RecursionError) as error:
+            raise PeerLied(f"It answered for sidecars with what is no answer: {str(error)[:200]}.") from error
+        if len(found) != len(offers):
+            raise PeerLied(f"It answered with {len(found)} sidecars in place of {len(offers)}.")
+        return found
 
     # answers ----------------------------------------------------------------------------------------------------------
 
@@ -201,6 +244,24 @@ class WebPeer:
             self._connection.close()
             raise PeerError(f"{self._url} ended an answer early.")
         return response.status, b"".join(pieces)
+
+
+def _together(offers: Sequence[Offer]) -> Iterator[Sequence[Offer]]:
+    """In pieces that are asked for together."""
+    some: list[Offer] = []
+    size = 0
+    for offer in offers:
+        large = offer.size > _SMALL
+        if some and (large or len(some) == _ASKED or size + offer.size > _ASKED_BYTES):
+            yield some
+            some, size = [], 0
+        if large:
+            yield [offer]
+            continue
+        some.append(offer)
+        size += offer.size
+    if some:
+        yield some
 
 
 def read_token(path: Path) -> str:

@@ -5,8 +5,10 @@ from __future__ import annotations
 import base64
 from typing import TYPE_CHECKING
 
+import msgspec
+
 from pillion.peers.inventory import SHORT
-from pillion.peers.peer import MOST_BUCKETS, MOST_OFFERS, sent
+from pillion.peers.peer import MOST_BUCKETS, MOST_OFFERS, MOST_READ, sent
 from pillion.server.http import Answer, Problem, Request, json_answer
 from pillion.server.routes import API, Param, Reply, Route, get, post
 from pillion.server.schemas import Schema, integer, many, map_of, maybe, of, text
@@ -15,6 +17,8 @@ if TYPE_CHECKING:
     from pillion.server.app import Api
 
 MOST_PREFIXES = 256
+
+MSGPACK = b"application/vnd.msgpack"
 
 
 async def show_inventory(api: Api, _request: Request) -> Answer:
@@ -46,6 +50,13 @@ async def show_offers(api: Api, request: Request) -> Answer:
     return json_answer([sent(offer) for offer in offers])
 
 
+async def give_sidecars(api: Api, request: Request) -> Answer:
+    """The bytes of the sidecars with some lines."""
+    lines: list[str] = request.values["lines"]
+    found = await api.read_slowly(lambda library: library.peers.answering.read(lines))
+    return Answer(200, msgspec.msgpack.encode(found), MSGPACK, [(b"cache-control", b"no-store")])
+
+
 def _buckets(request: Request) -> list[str]:
     buckets = list(request.values["buckets"])
     if len(set(buckets)) != len(buckets):
@@ -69,6 +80,9 @@ _BASE64: Schema = text(contentEncoding="base64")
 _ABOUT = of({"protocol": integer(), "device_uuid": maybe(text()), "device_name": maybe(text()), "top": _BASE64})
 _OFFER: Schema = many({"type": ["string", "integer", "null"]})
 """content_uuid, kind, variant, recipe, checksum, size, format, mark."""
+
+_LINE: Schema = text(pattern=r"^[0-9a-f-]{36}/[!-~]+$", maxLength=600)
+_LINES: Schema = {**many(_LINE), "maxItems": MOST_READ}
 
 _PREFIXES = Param(
     name="prefixes",
@@ -119,6 +133,22 @@ ROUTES: tuple[Route, ...] = (
         {
             200: Reply(
                 text="Of each: content_uuid, kind, variant, recipe, checksum, size, format, mark.", schema=many(_OFFER)
+            )
+        },
+    ),
+    post(
+        "devices",
+        "give_sidecars",
+        f"{API}/inventory/sidecars",
+        "The bytes of several sidecars, by what is known of them from their offers. Changes nothing.",
+        give_sidecars,
+        of({"lines": _LINES}),
+        {"lines": [f"{'0' * 8}-0000-8000-8000-{'0' * 12}/thumb/icon/{'0' * 64}/{'0' * 64}"]},
+        {
+            200: Reply(
+                text="In the order of the lines, each content_uuid/kind/variant/recipe/checksum: the bytes, or nil "
+                "where there is no such sidecar now.",
+                media=MSGPACK.decode(),
             )
         },
     ),

@@ -13,6 +13,7 @@ import stat
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager, suppress
 from pathlib import Path
+from typing import Self
 
 from pillion import _core
 from pillion.errors import CatalogError, LibraryError
@@ -92,13 +93,15 @@ class LocalStore(Store):
 
         Raises LibraryError if a folder of the library is gone, or a link stands in its place.
         """
-        for placement in placements:
-            reach("store.rename")
-            try:
-                _place_file(placement.staged, self.sidecars, placement.rel_path)
-            except (FileNotFoundError, NotADirectoryError) as error:
-                raise LibraryError(f"A folder of the library {self.root} was removed or replaced: {error}.") from error
-            reach("store.renamed")
+        with _Folders(self.staging) as staging, _Folders(self.sidecars) as sidecars:
+            for placement in placements:
+                reach("store.rename")
+                try:
+                    _place_file(placement, staging, sidecars)
+                except (FileNotFoundError, NotADirectoryError) as error:
+                    message = f"A folder of the library {self.root} was removed or replaced: {error}."
+                    raise LibraryError(message) from error
+                reach("store.renamed")
 
     def content_uuids(self) -> Iterator[str]:
         """Every content that has a folder, ordered by uuid; holds the names of only one folder at a time."""
@@ -191,23 +194,69 @@ def _read_file(root: Path, rel_path: str, limit: int) -> bytes:
     return data
 
 
-def _place_file(staged: Path, root: Path, rel_path: str) -> None:
-    """Rename ``staged`` to its path below ``root``, whose folders are made where they are missing. Raises OSError."""
-    *folders, name = parts_of(rel_path)
-    with _opened(staged.parent, []) as source, _opened(root, folders, make=True) as target:
-        os.replace(staged.name, name, src_dir_fd=source, dst_dir_fd=target)
+def _place_file(placement: Placement, staging: _Folders, sidecars: _Folders) -> None:
+    """Rename a staged file to its place, whose folders are made where they are missing. Raises OSError."""
+    *folders, name = parts_of(placement.rel_path)
+    for last in (False, True):
+        try:
+            source, target = staging.open([]), sidecars.open(folders)
+            os.replace(placement.staged.name, name, src_dir_fd=source, dst_dir_fd=target)
+            return
+        except FileNotFoundError:
+            # One that was empty may have been removed since it was opened.
+            if last:
+                raise
+            sidecars.close()
+
+
+class _Folders:
+    """Descriptors of the folders on the way to the last one that was asked for, below ``root``. Use it in ``with``.
+
+    Files that are placed one after the other have most of that way in common.
+    """
+
+    def __init__(self, root: Path) -> None:
+        self._root = root
+        self._names: list[str] = []
+        self._open: list[int] = []
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.close()
+
+    def close(self) -> None:
+        """Close them all."""
+        self._leave(0)
+
+    def open(self, folders: list[str]) -> int:
+        """The folder at ``folders``, made if it is missing. Raises NotADirectoryError for a link on the way."""
+        same = 0
+        while same < min(len(folders), len(self._names)) and folders[same] == self._names[same]:
+            same += 1
+        if not self._open:
+            self._open.append(os.open(self._root, FOLDER))
+        self._leave(same + 1)
+        for name in folders[same:]:
+            self._open.append(_open_below(name, self._open[-1], make=True))
+            self._names.append(name)
+        return self._open[-1]
+
+    def _leave(self, number: int) -> None:
+        """Keep only so many open."""
+        while len(self._open) > number:
+            os.close(self._open.pop())
+        del self._names[max(number - 1, 0) :]
 
 
 @contextmanager
-def _opened(root: Path, folders: list[str], *, make: bool = False) -> Iterator[int]:
-    """A descriptor of the folder at ``folders`` below ``root``. Raises NotADirectoryError for a link in the path.
-
-    ``make``: make those that are missing.
-    """
+def _opened(root: Path, folders: list[str]) -> Iterator[int]:
+    """A descriptor of the folder at ``folders`` below ``root``. Raises NotADirectoryError for a link in the path."""
     at = os.open(root, FOLDER)
     try:
         for name in folders:
-            below = _open_below(name, at, make=make)
+            below = _open_below(name, at, make=False)
             os.close(at)
             at = below
         yield at
