@@ -165,6 +165,7 @@ def test_one_bad_source_does_not_stop_the_others(folder: Path, tmp_path: Path) -
     [
         (("index", "/no/such/folder", "--library", "{tmp}/l"), 2, "/no/such/folder does not exist."),
         (("index", "{tmp}", "--library", "{tmp}/l", "--kinds", "thumbs"), 2, "There is no kind 'thumbs'"),
+        (("index", "{tmp}", "--library", "{tmp}/l", "--kinds", ""), 2, "--kinds names no kind"),
         (("index", "{tmp}", "--library", "{tmp}/l", "--policy", "toaster"), 2, "choose one of mobile, desktop, server"),
         (("index", "{tmp}", "--no-such-option"), 2, "No such option"),
         (("status", "--library", "{tmp}/nothing"), 1, "There is no library at"),

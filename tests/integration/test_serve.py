@@ -9,6 +9,7 @@ import socket
 import threading
 from collections import Counter
 from collections.abc import Iterator
+from functools import partial
 from pathlib import Path
 from urllib.parse import quote
 
@@ -16,7 +17,9 @@ import jsonschema
 import pytest
 
 from pillion import Library
+from pillion.errors import UsageError
 from pillion.library.sidecars import Ready
+from pillion.server import serve
 from tests.support import media, photos
 from tests.support.program import run, run_json
 from tests.support.serving import API, Served, is_problem, serving
@@ -598,3 +601,13 @@ def test_an_empty_parameter_is_as_one_that_is_left_out_and_the_document_says_so(
         schema = described["schema"]
         jsonschema.validate([""] if schema["type"] == "array" else "", schema)
         assert served.get(f"{name}?{empty}=") == served.get(name)
+
+
+def test_an_address_that_nobody_has_is_said_in_words(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(socket, "getaddrinfo", partial(_raise, socket.gaierror(-2, "Name or service not known")))
+    with pytest.raises(UsageError, match=r"^There is no address 'x.invalid' to serve at: Name or service not known\.$"):
+        serve._listen("x.invalid", 0)
+
+
+def _raise(error: Exception, *_arguments: object, **_options: object) -> None:
+    raise error

@@ -162,10 +162,16 @@ def open_library(path: Path | str | None, *, create: bool = False, policy: str |
 
 
 def split_kinds(text: str | None) -> list[SidecarKind] | None:
-    """``thumb,ocr`` as a list; None stays None. Raises UsageError for an unknown kind."""
+    """``thumb,ocr`` as a list; None stays None. Raises UsageError for an unknown kind, and for none at all."""
     from pillion.kinds.registry import parse_kinds
 
-    return None if text is None else list(parse_kinds([part.strip() for part in text.split(",") if part.strip()]))
+    if text is None:
+        return None
+    named = [part.strip() for part in text.split(",") if part.strip()]
+    if not named:
+        # Nothing would be made, and be called a success: it comes from a variable that is not set.
+        raise UsageError("--kinds names no kind; leave it out for all of them.")
+    return list(parse_kinds(named))
 
 
 def one_content(library: Library, what: str) -> str:

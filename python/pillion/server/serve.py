@@ -123,7 +123,9 @@ def _listen(host: str, port: int) -> socket.socket:
             host, port, type=socket.SOCK_STREAM, flags=socket.AI_PASSIVE
         )[0]
     except (OSError, UnicodeError) as error:
-        raise UsageError(f"There is no address '{quoted(host)}' to serve at: {error}.") from error
+        # A number of the system is nothing to people.
+        why = (error.strerror if isinstance(error, OSError) else None) or error
+        raise UsageError(f"There is no address '{quoted(host)}' to serve at: {why}.") from error
     listening = socket.socket(family, kind, protocol)
     try:
         listening.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
