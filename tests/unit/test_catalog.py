@@ -336,6 +336,25 @@ def test_the_wait_for_a_tool_is_told_from_a_retry_and_from_a_fetch(database: Dat
     assert len(_claim(database, now=20.0, limit=3)) == 2
 
 
+def test_one_that_still_lacks_what_it_lacked_speaks_for_those_that_lack_the_same(database: Database) -> None:
+    _fill(database, 4)
+    codecs = ("AV1", "AV1", "HEVC")
+    jobs = _claim(database, now=10.0, limit=3)
+    failures = [Failure(error_class=ErrorClass.MISSING_TOOL, message=codec) for codec in codecs]
+    with database.write() as connection:
+        changes = [job_held_back(0, failure, 10.0, goes_last=True) for failure in failures]
+        finished = [(job.id, "t", change) for job, change in zip(jobs, changes, strict=True)]
+        catalog_queue.finish(connection, finished, 10.0)
+        # Another process may have the tool: they may run at once, still after what was never tried.
+        catalog_queue.end_held_waits(connection, "ocr", 11.0)
+    untried, first = _claim(database, now=11.0, limit=2)
+    assert (untried.last, first.id, first.last) == (None, jobs[0].id, failures[0])
+    with database.write() as connection:
+        assert catalog_queue.wait_alike(connection, "ocr", {"AV1"}, 11.0, 41.0) == [jobs[1].id]
+    assert [job.id for job in _claim(database, now=12.0, limit=3)] == [jobs[2].id]
+    assert [job.id for job in _claim(database, now=41.0, limit=3)] == [jobs[1].id]
+
+
 def test_embeddings_wake_when_their_text_is_there_and_end_as_it_does_when_it_is_not(database: Database) -> None:
     _fill(database, 2)
     failure = Failure(error_class=ErrorClass.CORRUPT, message="broken")
