@@ -81,11 +81,6 @@ class FirstGuess:
     seconds_per_mib: tuple[tuple[str, float], ...] = ()
     bytes: Mapping[str, float] = field(default_factory=dict)
 
-    @property
-    def by_size(self) -> bool:
-        """Whether the time grows with the size of the source, rather than being about the same for each."""
-        return bool(self.seconds_per_mib)
-
     def seconds_of(self, media_class: MediaClass) -> float:
         """For one sidecar of a file of this class, if the time does not grow with the size."""
         return self.seconds.get(media_class, FALLBACK_SECONDS)

@@ -310,7 +310,7 @@ class Eta:
     def _seconds_of_one(self, connection: sa.Connection, kind: SidecarKind) -> float:
         """Seconds of one worker for a job."""
         jobs, sorts = sample(connection, kind, SPARSE_BYTES)
-        stored = self._stored(connection, sorts) if registry.specs()[kind].first_guess.by_size else {}
+        stored = self._stored(connection, sorts) if registry.specs()[kind].first_guess.seconds_per_mib else {}
         found = (
             self._estimates.estimate(
                 kind,

@@ -610,7 +610,7 @@ def plan(
         follows=follows,
     )
     stored = stored_bytes(job.sources[0][0], job.size) if job.sources else job.size
-    amount = stored if spec.first_guess.by_size else len(job.variants)
+    amount = stored if spec.first_guess.seconds_per_mib else len(job.variants)
     return Planned(
         job=PlannedJob(job=job, adopted=adopted, making=making, staging=staging, checkpoint=checkpoint),
         task=task,
