@@ -1,4 +1,4 @@
-"""What one engine read in the regions of another: what is not read again, and where words end."""
+"""What the core reads in the regions that PP-OCR finds: what is not read again, and where words end."""
 
 from __future__ import annotations
 
@@ -6,47 +6,104 @@ import numpy as np
 import pytest
 
 from pillion.kinds.ocr import known
+from pillion.kinds.ocr.layout import Gray, Piece
 from pillion.kinds.ocr.ppocr import Region, RegionText, Word
 from pillion.kinds.ocr.result import OcrWord
+from pillion.kinds.ocr.tesseract import RecognisedLine, RecognisedText, RecognisedWord
 
 
 def region(left: float, top: float, right: float, bottom: float) -> Region:
     return Region(np.array([[left, top], [right, top], [right, bottom], [left, bottom]], np.float32), 0.8)
 
 
-def word(text: str, left: float, right: float, confidence: float = 96.0, top: float = 0) -> OcrWord:
-    return OcrWord(text=text, confidence=confidence, box=(left, top + 4, right, top + 18), uncertain=False)
+def word(text: str, start: float = 0.04, end: float = 0.96, confidence: float = 0.96) -> Word:
+    return Word(text, confidence, start, end)
 
 
-def sure_texts(regions: list[Region], words: list[OcrWord]) -> list[RegionText | None]:
-    return [known.sure_text(*both) for both in zip(regions, known.words_in(regions, words), strict=True)]
+class Core:
+    """Reads each piece that has ink as what is given for it, over all of its length."""
+
+    def __init__(self, said: list[str], *, lacks: bool = False) -> None:
+        self.said, self.lacks, self.pieces = said, lacks, list[Piece]()
+
+    def __call__(self, gray: Gray, pieces: list[Piece]) -> RecognisedText | None:
+        self.pieces += pieces
+        if self.lacks:
+            return None
+        lines = []
+        for text, piece in zip(self.said, pieces, strict=True):
+            left, top, right, bottom = piece.area
+            if gray[top:bottom, left:right].min() < 100:
+                box = (float(left), float(top), float(right), float(bottom))
+                lines.append(RecognisedLine((RecognisedWord(text, 91.0, box),), box, False))
+        return RecognisedText(tuple(lines))
+
+
+def drawn(*boxes: tuple[int, int, int, int]) -> Gray:
+    gray = np.full((200, 400), 230, np.uint8)
+    for left, top, right, bottom in boxes:
+        gray[top:bottom, left:right] = 20
+    return gray
+
+
+def test_each_region_is_read_from_where_its_ink_begins_to_where_it_ends() -> None:
+    gray = drawn((50, 5, 150, 19), (20, 105, 40, 119))
+    core = Core(["TOTAL", "", "5"])
+    first, empty, last = known.known_in(
+        gray, [region(0, 0, 200, 24), region(220, 0, 380, 24), region(10, 100, 58, 124)], core
+    )
+    assert [(one.text, one.confidence) for one in (*first, *last)] == [("TOTAL", 0.91), ("5", 0.91)]
+    assert empty == ()
+    assert (first[0].start, first[0].end) == pytest.approx((0.25, 0.75), abs=0.02)
+    assert (last[0].start, last[0].end) == pytest.approx((0.21, 0.63), abs=0.05)
+    assert [piece.starts_line for piece in core.pieces] == [True, True, True]
+
+
+def test_nothing_is_known_where_the_core_lacks_the_model() -> None:
+    gray = drawn((50, 5, 150, 19))
+    assert known.known_in(gray, [region(0, 0, 200, 24)], Core(["TOTAL"], lacks=True)) == [()]
+    assert known.known_in(gray, [], Core([])) == []
 
 
 def test_what_is_known_surely_is_not_read_again() -> None:
-    regions = [region(0, 0, 200, 22), region(0, 100, 200, 122), region(300, 0, 360, 22)]
-    words = [word("TOTAL", 100, 190), word("THE", 8, 90), word("4.20", 8, 190, 60, top=100)]
-    the_total, price, beside = sure_texts(regions, words)
+    the_total = known.sure_text(region(0, 0, 200, 22), [word("THE", 0.04, 0.45, 0.98), word("TOTAL", 0.5, 0.95, 0.93)])
     assert the_total is not None
-    assert (the_total.text, round(the_total.confidence, 2)) == ("THE TOTAL", 0.96)
-    assert the_total.words[0].start == pytest.approx(0.04)
-    assert price is None, "it was not sure"
-    assert beside is None, "nothing was there"
+    assert (the_total.text, round(the_total.confidence, 2)) == ("THE TOTAL", 0.95)
+    assert known.sure_text(region(0, 0, 200, 22), [word("THE"), word("4.20", confidence=0.6)]) is None
+    assert known.sure_text(region(0, 0, 200, 22), []) is None, "nothing was there"
 
 
 def test_a_region_that_known_words_fill_in_part_is_read_again() -> None:
-    (of_part,) = sure_texts([region(0, 0, 200, 22)], [word("THE", 8, 60)])
-    (of_other_row,) = sure_texts([region(0, 0, 200, 22)], [word("THE", 8, 190, top=20)])
-    assert of_part is None
-    assert of_other_row is None
+    assert known.sure_text(region(0, 0, 200, 22), [word("TOTAL", 0.04, 0.3)]) is None
+
+
+@pytest.mark.parametrize(("text", "least"), [("Total", 0.92), ("12.50", 0.95), ("SDN.", 0.95), ("Qty", 0.95)])
+def test_words_are_sure_sooner_than_numbers_and_what_is_short_or_mixed(text: str, least: float) -> None:
+    place = region(0, 0, 200, 22)
+    assert known.sure_text(place, [word(text, confidence=least)]) is not None
+    assert known.sure_text(place, [word(text, confidence=least - 0.01)]) is None
 
 
 @pytest.mark.parametrize(
-    ("text", "least"), [("Total", 90), ("12.50", 93), ("20/08/2017", 93), ("SDN.", 95), ("A4", 95), ("at", 95)]
+    ("text", "is_sure"), [("4,20", False), ("RM4,20.", False), ("1,250", True), ("1,250.00", True)]
 )
-def test_words_and_numbers_are_sure_sooner_than_what_is_short_or_mixed(text: str, least: float) -> None:
-    place = [region(0, 0, 200, 22)]
-    assert sure_texts(place, [word(text, 8, 190, least)])[0] is not None
-    assert sure_texts(place, [word(text, 8, 190, least - 1)])[0] is None
+def test_a_comma_may_have_been_a_point(text: str, is_sure: bool) -> None:
+    assert (known.sure_text(region(0, 0, 200, 22), [word(text, confidence=0.99)]) is not None) is is_sure
+
+
+def test_words_of_a_page_are_those_of_the_regions_they_stand_in() -> None:
+    words = [
+        OcrWord(text=text, confidence=96.0, box=(left, top + 4, right, top + 18), uncertain=False)
+        for text, left, right, top in (("TOTAL", 100, 190, 0), ("THE", 8, 90, 0), ("4.20", 8, 190, 100))
+    ]
+    row, price, beside, other_row = known.words_in(
+        [region(0, 0, 200, 22), region(0, 100, 200, 122), region(300, 0, 360, 22), region(0, 20, 200, 42)], words
+    )
+    assert [(one.text, one.confidence) for one in row] == [("THE", 0.96), ("TOTAL", 0.96)]
+    assert row[0].start == pytest.approx(0.04)
+    assert [one.text for one in price] == ["4.20"]
+    assert beside == other_row == ()
+    assert known.words_in([region(0, 0, 200, 22)], []) == [()]
 
 
 def said(*words: str) -> RegionText:
@@ -55,7 +112,7 @@ def said(*words: str) -> RegionText:
 
 
 def test_words_that_were_run_together_are_parted_where_the_other_engine_parts_them() -> None:
-    (words,) = known.words_in([region(0, 0, 200, 22)], [word("sanyu", 0, 80, 60), word("SHOP", 100, 200, 60)])
+    words = [word("sanyu", 0, 0.4, 0.6), word("SHOP", 0.5, 1, 0.6)]
     parted = known.respaced(said("SANYUSHOP"), words)
     assert parted.text == "SANYU SHOP"
     assert [(round(one.start, 2), round(one.end, 2), one.confidence) for one in parted.words] == [
@@ -66,6 +123,6 @@ def test_words_that_were_run_together_are_parted_where_the_other_engine_parts_th
 
 @pytest.mark.parametrize("text", ["SANYU", "SANYOSHOP", "SANYUSHOPS", "XSANYUSHOP"])
 def test_other_letters_are_not_parted(text: str) -> None:
-    (words,) = known.words_in([region(0, 0, 200, 22)], [word("SANYU", 0, 80), word("SHOP", 100, 200)])
+    words = [word("SANYU", 0, 0.4), word("SHOP", 0.5, 1)]
     assert known.respaced(said(text, "12"), words).text == f"{text} 12"
     assert known.respaced(said(text), ()).text == text

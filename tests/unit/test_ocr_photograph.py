@@ -9,7 +9,6 @@ import pytest
 
 from pillion.kinds.ocr import photograph
 from pillion.kinds.ocr.ppocr import Region, RegionText, Word, shared, touching
-from pillion.kinds.ocr.result import OcrWord
 
 
 def line(
@@ -115,10 +114,6 @@ def region(left: float, top: float, right: float, bottom: float) -> Region:
     return Region(np.array([[left, top], [right, top], [right, bottom], [left, bottom]], np.float32), 0.8)
 
 
-def known(text: str, left: float, right: float, confidence: float = 96.0, top: float = 0) -> OcrWord:
-    return OcrWord(text=text, confidence=confidence, box=(left, top + 4, right, top + 18), uncertain=False)
-
-
 class Engine:
     """Finds regions, and reads in each what is given for it."""
 
@@ -129,7 +124,7 @@ class Engine:
         self.looked += 1
         return self.regions
 
-    def recognise(self, picture: object, regions: list[Region]) -> list[RegionText]:
+    def recognise(self, picture: object, regions: list[Region], *, room: float = 0.0) -> list[RegionText]:
         self.read += len(regions)
         rows = [int(one.corners[0, 1] // 100) for one in regions]
         return [
@@ -145,22 +140,17 @@ class Blank:
         return np.zeros((400, 640, 3), np.uint8)
 
 
-def test_a_page_is_joined_from_what_was_known_and_what_is_read_again() -> None:
+def test_level_print_is_joined_from_what_was_known_and_what_is_read_again() -> None:
     engine = Engine([region(0, 0, 200, 22), region(0, 100, 200, 122)], ["MILK", "BREAD"])
-    found = photograph.recognise_photograph(Blank(), engine, [known("Cream", 8, 190)])
-    assert [one.text for one in found.lines] == ["Cream", "BREAD"]
+    found = photograph.level_print(Blank(), photograph.small_print_in(Blank(), engine))
+    page = photograph.recognise_level_print(found, [(Word("Cream", 0.96, 0.04, 0.95),), ()], engine)
+    assert [one.text for one in page.lines] == ["Cream", "BREAD"]
     assert (engine.read, engine.looked) == (1, 1)
 
 
-def test_small_print_that_was_sought_before_is_not_sought_again() -> None:
+@pytest.mark.parametrize(("sought", "looked"), [(False, 2), (True, 1)])
+def test_small_print_that_was_sought_before_is_not_sought_again(sought: bool, looked: int) -> None:
     engine = Engine([region(0, 0, 200, 22)], ["MILK"])
-    before = photograph.small_print_in(Blank(), engine)
-    found = photograph.recognise_photograph(Blank(), engine, [known("Cream", 300, 390)], before)
+    found = photograph.recognise_photograph(Blank(), engine, engine.regions if sought else None)
     assert [one.text for one in found.lines] == ["MILK"]
-    assert engine.looked == 1
-
-
-def test_a_photograph_is_looked_at_twice() -> None:
-    engine = Engine([region(0, 0, 200, 22)], ["MILK"])
-    photograph.recognise_photograph(Blank(), engine)
-    assert engine.looked == 2
+    assert engine.looked == looked

@@ -11,7 +11,7 @@ import pytest
 from pillion.kinds.ocr import recognise as steps
 from pillion.kinds.ocr.blocks import ocr_page
 from pillion.kinds.ocr.page import RecognisedPage
-from pillion.kinds.ocr.ppocr import Region
+from pillion.kinds.ocr.ppocr import Region, Word
 from pillion.kinds.ocr.result import OcrLine, OcrResult, OcrWord
 
 SIZE = (1200.0, 1600.0)
@@ -43,37 +43,74 @@ def test_ppocr_reads_a_page_of_which_tesseract_is_not_sure(
     monkeypatch.setattr(steps, "_seen", lambda picture, photographs: steps._Seen(None))
     monkeypatch.setattr(steps.ImageSource, "of", lambda picture: picture)
     monkeypatch.setattr(steps, "recognise_page", lambda *_: RecognisedPage(lines(100, confidence), languages=("eng",)))
-    monkeypatch.setattr(steps, "_by_ppocr", lambda picture, sheet, before, small_print: other)
+    monkeypatch.setattr(steps, "_again", lambda picture, sheet, before: other)
     found = steps._recognise_image(PICTURE, RECOGNISERS, "auto")
     assert (found is other) == taken
 
 
-@pytest.mark.parametrize(
-    ("height", "sought"), [(1600, False), (2100, True), (560, False)], ids=["a page", "a slip", "a slide"]
-)
-def test_where_the_lines_of_a_slip_are_is_found_while_it_is_read(
-    height: int, sought: bool, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    slip = cast(Any, SimpleNamespace(width=1000, height=height, size=(1000.0, float(height))))
-    regions: list[Region] = []
-    given: list[object] = []
-    other = OcrResult(
-        engine="rapidocr", engine_version="3", languages=(), pages=(ocr_page(1, SIZE, "pixel", lines(100, 99.0)),)
-    )
+SLIP = cast(Any, SimpleNamespace(width=1000, height=1700, size=(1000.0, 1700.0)))
 
-    def by_ppocr(picture: object, sheet: object, before: object, small_print: object) -> OcrResult:
-        given.append(small_print)
-        return other
+
+@pytest.mark.parametrize(
+    ("known", "foreign", "sure", "taken", "laid_out"),
+    [
+        (0.8, False, 98.0, True, False),
+        (0.97, False, 98.0, False, True),
+        (0.8, True, 98.0, False, True),
+        (0.8, False, 90.0, True, True),
+        (0.8, False, 71.0, False, True),
+    ],
+    ids=["a slip", "clean print", "another language", "not sure", "makes less sense"],
+)
+def test_a_slip_is_laid_out_as_a_page_only_where_that_may_be_better(
+    known: float, foreign: bool, sure: float, taken: bool, laid_out: bool, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    others = (("deu",),) if foreign else ()
+    recognisers = cast(Any, SimpleNamespace(**vars(RECOGNISERS), read=None, languages_to_try=lambda text: others))
+    pages: list[object] = []
+
+    def recognise_page(*_: object) -> RecognisedPage:
+        pages.append(SLIP)
+        return RecognisedPage(lines(100, 97.0 if foreign or known > 0.9 else 85.0), languages=("eng",))
 
     monkeypatch.setattr(steps.models, "has_networks", lambda: True)
-    monkeypatch.setattr(steps, "_seen", lambda picture, photographs: steps._Seen(None))
+    monkeypatch.setattr(steps.ppocr, "loaded", lambda: None)
+    monkeypatch.setattr(steps.ppocr, "version", lambda: "3")
+    monkeypatch.setattr(steps, "_small_print_in", lambda picture: [object()])
+    monkeypatch.setattr(steps, "_shown", lambda whole, side, photographs: steps._Seen(None))
     monkeypatch.setattr(steps.ImageSource, "of", lambda picture: picture)
-    monkeypatch.setattr(steps, "recognise_page", lambda *_: RecognisedPage(lines(100, 79.0), languages=("eng",)))
+    monkeypatch.setattr(steps, "level_print", lambda picture, regions: SimpleNamespace(gray=lambda: None, regions=[]))
+    monkeypatch.setattr(steps, "known_in", lambda gray, regions, read: [(Word("Total", known, 0.0, 1.0),)])
+    monkeypatch.setattr(steps, "recognise_level_print", lambda *_: RecognisedPage(lines(100, sure)))
+    monkeypatch.setattr(steps, "recognise_page", recognise_page)
+    found = steps._recognise_image(SLIP, recognisers, "auto")
+    assert (found.engine == "rapidocr") == taken
+    assert bool(pages) == laid_out
+
+
+def test_a_slip_that_is_a_photograph_is_read_as_one(monkeypatch: pytest.MonkeyPatch) -> None:
+    regions: list[Region] = []
+    given: list[object] = []
+    monkeypatch.setattr(steps.models, "has_networks", lambda: True)
     monkeypatch.setattr(steps, "_small_print_in", lambda picture: regions)
-    monkeypatch.setattr(steps, "_by_ppocr", by_ppocr)
-    steps._recognise_image(slip, RECOGNISERS, "auto")
+    monkeypatch.setattr(steps, "_shown", lambda whole, side, photographs: steps._Seen(None, is_photograph=True))
+    monkeypatch.setattr(steps.ImageSource, "of", lambda picture: picture)
+    monkeypatch.setattr(steps, "_by_ppocr", lambda picture, small_print: given.append(small_print))
+    steps._recognise_image(SLIP, RECOGNISERS, "auto")
     assert len(given) == 1
-    assert (given[0] is regions) == sought
+    assert given[0] is regions
+
+
+@pytest.mark.parametrize(
+    ("height", "may_be"), [(1600, False), (2100, True), (560, False)], ids=["a page", "a slip", "a slide"]
+)
+def test_what_is_long_along_its_text_may_be_a_slip(height: int, may_be: bool, monkeypatch: pytest.MonkeyPatch) -> None:
+    picture = cast(Any, SimpleNamespace(width=1000, height=height))
+    monkeypatch.setattr(steps.models, "has_networks", lambda: True)
+    monkeypatch.setattr(steps, "_seen", lambda picture, photographs: steps._Seen(None))
+    monkeypatch.setattr(steps, "_as_seen", lambda *_, has_ppocr: "a page")
+    monkeypatch.setattr(steps, "_maybe_slip", lambda *_: "a slip")
+    assert steps._recognise_image(picture, RECOGNISERS, "auto") == ("a slip" if may_be else "a page")
 
 
 @pytest.mark.parametrize(("ground", "is_drawn"), [(0.6, True), (0.1, False)], ids=["a slide", "a photograph"])

@@ -1,17 +1,23 @@
-"""What another engine read in the regions that PP-OCR found: which are not read again, and where words end.
+"""What Tesseract's models read in the regions that PP-OCR found: which are not read again, and where words end.
 
-Tesseract is seldom wrong where it is sure, and a receipt's time is the length that PP-OCR reads. PP-OCR in turn runs
-words together more often: where both read the same letters, the spaces are Tesseract's.
+They are seldom wrong where they are sure, and in the core they take a tenth of PP-OCR's time, which is that of the
+length it reads. So the core reads each region of a slip first; of a page that was laid out, its words are known. PP-OCR
+in turn runs words together more often: where both read the same letters, the spaces are Tesseract's.
 """
 
 from __future__ import annotations
 
+import itertools
 from collections.abc import Iterator, Sequence
 from dataclasses import replace
-from typing import TYPE_CHECKING
+from functools import partial
+from typing import TYPE_CHECKING, Protocol
 
-from pillion.kinds.ocr.ppocr import Region, RegionText, Word
+from pillion.kinds.ocr.layout import Gray, Piece
+from pillion.kinds.ocr.ppocr import Region, RegionText, Word, levelled
 from pillion.kinds.ocr.result import OcrWord
+from pillion.kinds.ocr.tesseract import MAX_THREADS, RecognisedLine, RecognisedText, RecognisedWord
+from pillion.machine import spread
 
 if TYPE_CHECKING:
     import numpy as np
@@ -19,16 +25,79 @@ if TYPE_CHECKING:
 else:
     from pillion.extras import lazy_numpy as np
 
-_SURE = 0.95
-_SURE_LETTERS = 0.90
-_SURE_NUMBER = 0.93
-_FEW_LETTERS = 3
-"""Confidence from which words are not read again: any, those of so many letters or more and nothing else, and numbers.
-From there on they are right as often as what is read again. Measured: docs/performance.md."""
-_IN_NUMBERS = frozenset("0123456789.,:/-$")
-_FILLED = 0.6
-_EDGE = 0.5
-"""A region is filled by words over this share of its length, but for the margin at its ends, in its heights."""
+
+class LineReader(Protocol):
+    """The core with the models of a language."""
+
+    def __call__(self, gray: Gray, pieces: Sequence[Piece]) -> RecognisedText | None:
+        """See :meth:`pillion.kinds.ocr.tesseract.Recognisers.read`."""
+        ...
+
+
+# reading --------------------------------------------------------------------------------------------------------------
+
+_HEIGHT = 48
+"""Of a region as it is read, in pixels."""
+_CUT = 5
+"""So many of them above and below are its margin."""
+_GAP = 12
+"""Pixels between the regions, of their own ground: the core takes some around a line with it."""
+_ENDS = 0.22
+"""The share of a region's height, above and below, in which ink may be that of another line."""
+_LEAST_INK = 2
+"""Pixels of a column at which a line begins or ends."""
+_PORTION = 32
+"""Regions that one thread reads together."""
+
+
+def known_in(gray: Gray, regions: Sequence[Region], read: LineReader) -> list[tuple[Word, ...]]:
+    """For each region of a gray picture, dark on light, the words that the core reads in it; none where it cannot."""
+    portions = [regions[start : start + _PORTION] for start in range(0, len(regions), _PORTION)]
+    tasks = [partial(_words, gray, some, read) for some in portions]
+    return list(itertools.chain.from_iterable(spread(tasks, MAX_THREADS)))
+
+
+def _words(gray: Gray, regions: Sequence[Region], read: LineReader) -> list[tuple[Word, ...]]:
+    """The words of each region, of which all are read from one picture, below each other."""
+    lines = [levelled(gray, region, _HEIGHT) for region in regions]
+    high = _HEIGHT + 2 * _GAP
+    picture = np.empty((high * len(lines), max(line.shape[1] for line in lines) + 2 * _GAP), np.uint8)
+    pieces = []
+    for number, line in enumerate(lines):
+        top = number * high
+        picture[top : top + high] = int(np.median(line))
+        picture[top + _GAP : top + high - _GAP, _GAP : _GAP + line.shape[1]] = line
+        left, right = _ends(line)
+        rows = top + _GAP + _CUT, top + high - _GAP - _CUT
+        area = _GAP + left, rows[0], _GAP + right, rows[1]
+        pieces.append(Piece(area, rows, area, starts_line=True, starts_paragraph=False))
+    found: list[tuple[Word, ...]] = [()] * len(lines)
+    said = read(picture, pieces)
+    for one in said.lines if said is not None else ():
+        number = int(one.box[1]) // high
+        found[number] = tuple(_word(word, lines[number].shape[1]) for word in one.words)
+    return found
+
+
+def _word(word: RecognisedWord, width: int) -> Word:
+    left, _, right, _ = word.box
+    start, end = max(0.0, (left - _GAP) / width), min(1.0, (right - _GAP) / width)
+    return Word(word.text, word.confidence / 100, start, end)
+
+
+def _ends(line: Gray) -> tuple[int, int]:
+    """From where to where there is ink in a line: its models were made for lines that begin and end with a letter."""
+    edge = round(_ENDS * line.shape[0])
+    ground, dark = float(np.median(line)), float(np.percentile(line, 2))
+    ink = line[edge : line.shape[0] - edge] < ground - max(8.0, (ground - dark) / 2)
+    columns = np.flatnonzero(ink.sum(axis=0) >= _LEAST_INK)
+    if not len(columns):
+        return 0, line.shape[1]
+    return max(0, int(columns[0]) - 1), min(line.shape[1], int(columns[-1]) + 2)
+
+
+# words of a page ------------------------------------------------------------------------------------------------------
+
 _LEVEL = 0.35
 """How far from the middle of a region's height the middle of a word of it is, at most."""
 
@@ -59,6 +128,18 @@ def _words_in(
     )
 
 
+# what is sure ---------------------------------------------------------------------------------------------------------
+
+_SURE = 0.95
+_SURE_LETTERS = 0.92
+_FEW_LETTERS = 4
+"""Confidence from which words are not read again: any, and those of so many letters or more and nothing else. From
+there on they are right as often as what is read again. Measured: docs/performance.md."""
+_FILLED = 0.6
+_EDGE = 0.5
+"""A region is filled by words over this share of its length, but for the margin at its ends, in its heights."""
+
+
 def sure_text(region: Region, words: Sequence[Word]) -> RegionText | None:
     """The text that the known words in a region make; None where they do not fill it or are not sure."""
     if not words or not all(map(_is_sure, words)):
@@ -66,15 +147,27 @@ def sure_text(region: Region, words: Sequence[Word]) -> RegionText | None:
     across, down = region.sides
     if words[-1].end - words[0].start < min(_FILLED, 1.0 - _EDGE * max(1.0, down) / max(1.0, across)):
         return None
-    letters = sum(len(word.text) for word in words)
-    sure = sum(word.confidence * len(word.text) for word in words) / max(1, letters)
-    return RegionText(region.corners, region.score, sure, tuple(words))
+    return RegionText(region.corners, region.score, as_text([words]).confidence / 100, tuple(words))
 
 
 def _is_sure(word: Word) -> bool:
+    """Points of faint numbers are read as commas, surely so."""
     if len(word.text) >= _FEW_LETTERS and word.text.isalpha():
         return word.confidence >= _SURE_LETTERS
-    return word.confidence >= (_SURE_NUMBER if _IN_NUMBERS.issuperset(word.text) else _SURE)
+    _, comma, cents = word.text.rstrip(".,:;").rpartition(",")
+    if comma and len(cents) == 2 and cents.isdecimal():
+        return False
+    return word.confidence >= _SURE
+
+
+def as_text(known: Sequence[Sequence[Word]]) -> RecognisedText:
+    """The words of all regions, for what tells their language and how sure they are; their boxes are empty."""
+    nowhere = (0.0, 0.0, 0.0, 0.0)
+    lines = [[RecognisedWord(word.text, 100 * word.confidence, nowhere) for word in words] for words in known]
+    return RecognisedText(tuple(RecognisedLine(tuple(words), nowhere, False) for words in lines if words))
+
+
+# spaces ---------------------------------------------------------------------------------------------------------------
 
 
 def respaced(text: RegionText, known: Sequence[Word]) -> RegionText:

@@ -2,8 +2,9 @@
 
 The detector works best where letters are some 15 pixels high, and texture that fills a picture drowns what is near it.
 So it runs twice: on a small picture, in which signs stand out and texture is gone, and on a larger one, for small
-print; on the larger one alone where level print is known, as on a receipt. Regions that could not be recognised
-(several lines in one, mostly) are searched once more from close by.
+print. Regions that could not be recognised (several lines in one, mostly) are searched once more from close by.
+
+Level print, as on a receipt, is searched on the larger picture alone, and what is known of it is not read (known.py).
 
 The detector also fires on windows, reeds and brick. What is recognised there is short and doubtful: mostly one
 character, seldom three. So the fewer characters a line has, the surer they have to be, and one alone is believed only
@@ -14,11 +15,13 @@ from __future__ import annotations
 
 import math
 from collections.abc import Sequence
+from dataclasses import dataclass
 from typing import TYPE_CHECKING, Protocol
 
-from pillion.kinds.ocr.known import respaced, sure_text, words_in
+from pillion.kinds.ocr.known import respaced, sure_text
+from pillion.kinds.ocr.layout import dark_on_light, gray_of
 from pillion.kinds.ocr.page import PictureSource, RecognisedPage
-from pillion.kinds.ocr.ppocr import Region, RegionText, shared, sized, touching, upright_boxes, word_corners
+from pillion.kinds.ocr.ppocr import Region, RegionText, Word, shared, sized, touching, upright_boxes, word_corners
 from pillion.kinds.ocr.result import OcrLine, OcrWord
 
 if TYPE_CHECKING:
@@ -34,6 +37,8 @@ _LARGEST_SIDE = 2560
 _LINE_HEIGHT = 56.0
 """Lines are cut from a picture in which the lower ones have this height, in pixels; the recogniser works at 48."""
 _MAX_LINES = 200
+_ROOM = 0.06
+"""Of the height of a line of level print, above and below: a tenth less to read. Measured: docs/performance.md."""
 
 _SAME_REGION = 0.8
 _UNREAD = 0.7
@@ -51,24 +56,62 @@ class PhotographEngine(Protocol):
         """Where there may be text, in pixels of the picture."""
         ...
 
-    def recognise(self, picture: NDArray[np.uint8], regions: Sequence[Region]) -> list[RegionText]:
-        """The text in each region, in their order."""
+    def recognise(
+        self, picture: NDArray[np.uint8], regions: Sequence[Region], *, room: float = 0.0
+    ) -> list[RegionText]:
+        """The text in each region, in their order. ``room``: above and below, of their height."""
         ...
 
 
 def recognise_photograph(
-    source: PictureSource,
-    engine: PhotographEngine,
-    known: Sequence[OcrWord] = (),
-    small_print: Sequence[Region] | None = None,
+    source: PictureSource, engine: PhotographEngine, small_print: Sequence[Region] | None = None
 ) -> RecognisedPage:
     """The believable lines of a photograph, in its own pixels. Raises ItemError.
 
-    ``known``: words that another engine read in it, level print. Regions that these fill, all of them surely, are not
-    read again.
     ``small_print``: what :func:`small_print_in` found, where it was asked before.
     """
-    texts = believable(_all_texts(source, engine, known, small_print))
+    return _page_of(_all_texts(source, engine, small_print))
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class LevelPrint:
+    """Lines of print in a picture. ``places``: where they are in the source; ``regions``: in ``picture``, in which they
+    are large enough to be read, and which is so many times as large as the source, ``factor``.
+    """
+
+    places: list[Region]
+    picture: NDArray[np.uint8]
+    factor: NDArray[np.float32]
+    regions: list[Region]
+
+    def gray(self) -> NDArray[np.uint8]:
+        """The picture, dark on light."""
+        return dark_on_light(gray_of(self.picture))
+
+
+def level_print(source: PictureSource, small_print: Sequence[Region]) -> LevelPrint:
+    """``small_print``: what :func:`small_print_in` found, one at least. Raises ItemError."""
+    places = _surest(small_print)
+    picture, factor = _large_enough(source, places)
+    return LevelPrint(places, picture, factor, [_scaled(place, factor) for place in places])
+
+
+def recognise_level_print(
+    found: LevelPrint, known: Sequence[Sequence[Word]], engine: PhotographEngine
+) -> RecognisedPage:
+    """Its believable lines, in pixels of the source.
+
+    ``known``: the words that were read in each region before. Where these are sure it is not read again.
+    """
+    sure = [sure_text(place, words) for place, words in zip(found.places, known, strict=True)]
+    unread = [number for number, text in enumerate(sure) if text is None]
+    texts = engine.recognise(found.picture, [found.regions[number] for number in unread], room=_ROOM)
+    read = [_unscaled(respaced(text, known[number]), found.factor) for number, text in zip(unread, texts, strict=True)]
+    return _page_of([*filter(None, sure), *read])
+
+
+def _page_of(found: Sequence[RegionText]) -> RecognisedPage:
+    texts = believable(found)
     if not texts:
         return RecognisedPage()
     ordered = in_reading_order(texts)
@@ -98,25 +141,20 @@ def small_print_in(source: PictureSource, engine: PhotographEngine) -> list[Regi
 
 
 def _all_texts(
-    source: PictureSource,
-    engine: PhotographEngine,
-    known: Sequence[OcrWord],
-    small_print: Sequence[Region] | None,
+    source: PictureSource, engine: PhotographEngine, small_print: Sequence[Region] | None
 ) -> list[RegionText]:
-    regions = list(small_print_in(source, engine) if small_print is None else small_print)
-    if not known:
-        regions = _with_others(_detected(source, engine, _FIRST_SIDE), regions)
+    regions = small_print_in(source, engine) if small_print is None else small_print
+    regions = _with_others(_detected(source, engine, _FIRST_SIDE), regions)
     if not regions:
         return []
-    regions = sorted(regions, key=lambda region: region.score, reverse=True)[:_MAX_LINES]
-    words = words_in(regions, known)
-    sure = [sure_text(region, said) for region, said in zip(regions, words, strict=True)]
+    regions = _surest(regions)
     picture, factor = _large_enough(source, regions)
-    unread = [number for number, text in enumerate(sure) if text is None]
-    texts = engine.recognise(picture, [_scaled(regions[number], factor) for number in unread])
-    closer = _from_close_by(picture, texts, engine)
-    texts = [respaced(text, words[number]) for number, text in zip(unread, texts, strict=True)]
-    return [*filter(None, sure), *(_unscaled(text, factor) for text in [*texts, *closer])]
+    texts = engine.recognise(picture, [_scaled(region, factor) for region in regions])
+    return [_unscaled(text, factor) for text in [*texts, *_from_close_by(picture, texts, engine)]]
+
+
+def _surest(regions: Sequence[Region]) -> list[Region]:
+    return sorted(regions, key=lambda region: region.score, reverse=True)[:_MAX_LINES]
 
 
 def _detected(source: PictureSource, engine: PhotographEngine, side: int) -> list[Region]:

@@ -205,34 +205,37 @@ class PpOcr:
             for box, score in zip(found.boxes, found.scores, strict=True)
         ]
 
-    def recognise(self, picture: NDArray[np.uint8], regions: Sequence[Region]) -> list[RegionText]:
+    def recognise(
+        self, picture: NDArray[np.uint8], regions: Sequence[Region], *, room: float = 0.0
+    ) -> list[RegionText]:
         """The text in each region of the RGB picture, which may be larger than the one in which they were detected.
 
         The corners of a region are those in the picture given. Doubtful lines are recognised from both ends, and the
-        better result is taken, so text may stand on its head or on its side.
+        better result is taken, so text may stand on its head or on its side. ``room``: so much above and below each is
+        read with it, of its height; the more of it, the smaller its letters, and the less there is to read.
         """
         bgr = _bgr(picture)
         first = [_from_corner(region, 1 if _is_tall(region) else 0) for region in regions]
-        texts = self._recognise(bgr, first)
+        texts = self._recognise(bgr, first, room)
         doubtful = [number for number, text in enumerate(texts) if text.confidence < _DOUBTFUL]
-        other = self._recognise(bgr, [_from_corner(first[number], 2) for number in doubtful])
+        other = self._recognise(bgr, [_from_corner(first[number], 2) for number in doubtful], room)
         for number, text in zip(doubtful, other, strict=True):
             if text.confidence > texts[number].confidence:
                 texts[number] = text
         return texts
 
-    def _recognise(self, bgr: NDArray[np.uint8], regions: Sequence[Region]) -> list[RegionText]:
-        batches = list(_batches(regions))
-        tasks = (partial(self._read, bgr, [regions[number] for number in batch]) for batch in batches)
+    def _recognise(self, bgr: NDArray[np.uint8], regions: Sequence[Region], room: float) -> list[RegionText]:
+        batches = list(_batches([_with_room(region, room) for region in regions]))
+        tasks = (partial(self._read, bgr, [regions[number] for number in batch], room) for batch in batches)
         texts: dict[int, RegionText] = {}
         for batch, read in zip(batches, spread(tasks, _MAX_THREADS), strict=True):
             texts.update(zip(batch, read, strict=True))
         return [texts[number] for number in range(len(regions))]
 
-    def _read(self, bgr: NDArray[np.uint8], regions: Sequence[Region]) -> list[RegionText]:
+    def _read(self, bgr: NDArray[np.uint8], regions: Sequence[Region], room: float) -> list[RegionText]:
         from rapidocr.ch_ppocr_rec import TextRecInput
 
-        crops = [_crop(bgr, region) for region in regions]
+        crops = [_crop(bgr, _with_room(region, room)) for region in regions]
         found = self._recogniser(TextRecInput(img=crops, return_word_box=True))
         said = [tuple(_words(text, marks)) for text, marks in zip(found.txts, found.word_results, strict=True)]
         return [
@@ -258,17 +261,37 @@ def _from_corner(region: Region, corner: int) -> Region:
     return Region(np.roll(region.corners, -corner, axis=0), region.score)
 
 
+def _with_room(region: Region, room: float) -> Region:
+    """The same region, higher by its height times ``room`` above and below."""
+    one, two, three, four = region.corners
+    left, right = room * (four - one), room * (three - two)
+    return Region(np.array([one - left, two - right, three + right, four + left], np.float32), region.score)
+
+
 def _crop(bgr: NDArray[np.uint8], region: Region) -> NDArray[np.uint8]:
     """The line, upright, from the corner at which it begins."""
     import cv2
 
     across, down = region.sides
-    width, height = max(4, round(across)), max(4, round(down))
+    return _flat(bgr, region, max(4, round(across)), max(4, round(down)), cv2.INTER_CUBIC)
+
+
+def levelled(gray: NDArray[np.uint8], region: Region, height: int) -> NDArray[np.uint8]:
+    """The line in a region of a gray picture, upright and so many pixels high."""
+    import cv2
+
+    across, down = region.sides
+    return _flat(gray, region, max(4, round(across * height / max(1.0, down))), height, cv2.INTER_LINEAR)
+
+
+def _flat(picture: NDArray[np.uint8], region: Region, width: int, height: int, how: int) -> NDArray[np.uint8]:
+    import cv2
+
     target = np.array([[0, 0], [width, 0], [width, height], [0, height]], np.float32)
-    projection = cv2.getPerspectiveTransform(np.ascontiguousarray(region.corners), target)
-    width = min(width, round(height * _MAX_RATIO))
-    crop = cv2.warpPerspective(bgr, projection, (width, height), borderMode=cv2.BORDER_REPLICATE, flags=cv2.INTER_CUBIC)
-    return np.asarray(crop, np.uint8)
+    there = cv2.getPerspectiveTransform(np.ascontiguousarray(region.corners), target)
+    size = min(width, round(height * _MAX_RATIO)), height
+    flat = cv2.warpPerspective(picture, there, size, borderMode=cv2.BORDER_REPLICATE, flags=how)
+    return np.asarray(flat, np.uint8)
 
 
 def _batches(regions: Sequence[Region]) -> Iterator[list[int]]:

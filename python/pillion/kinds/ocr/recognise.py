@@ -22,6 +22,7 @@ from pillion.kinds.ocr import models, pdf, ppocr, tesseract
 from pillion.kinds.ocr.blocks import ocr_page
 from pillion.kinds.ocr.curl import BentSource, bend_of
 from pillion.kinds.ocr.kind import AUTO
+from pillion.kinds.ocr.known import as_text, known_in, words_in
 from pillion.kinds.ocr.layout import (
     SIDEWAYS_TURNS,
     Gray,
@@ -39,7 +40,12 @@ from pillion.kinds.ocr.page import (
     part,
     recognise_page,
 )
-from pillion.kinds.ocr.photograph import recognise_photograph, small_print_in
+from pillion.kinds.ocr.photograph import (
+    level_print,
+    recognise_level_print,
+    recognise_photograph,
+    small_print_in,
+)
 from pillion.kinds.ocr.ppocr import Region
 from pillion.kinds.ocr.result import Direction, Notes, OcrPage, OcrResult, mean_confidence
 from pillion.kinds.ocr.segments import (
@@ -100,6 +106,11 @@ _SLIP = 1.7
 _UNSURE_SLIP = 92.0
 """A picture so many times as long as wide is a slip of a till, faint or of dots, and PP-OCR reads it better where
 Tesseract is not sure. Not pages: PP-OCR reads rows across their columns."""
+_SAMPLE = 24
+_CLEAN = 94.0
+"""So many lines of a slip, and the mean confidence of the core from which it is a page of clean print."""
+_SURE_SLIP = 95.0
+"""Mean confidence from which a slip is not laid out as a page, too."""
 
 
 def _recognise_images(path: Path, recognisers: Recognisers, engine: str) -> OcrResult:
@@ -150,27 +161,61 @@ def _recognise_image(picture: PictureSource, recognisers: Recognisers, engine: s
     has_ppocr = engine == ppocr.NAME or (engine == AUTO and models.has_networks())
     if engine == ppocr.NAME:
         return _by_ppocr(picture)
+    if has_ppocr and _is_slip(picture) and recognisers.languages == _ENGLISH:
+        return _maybe_slip(picture, recognisers)
     return _as_seen(picture, _seen(picture, photographs=has_ppocr), recognisers, has_ppocr=has_ppocr)
 
 
-def _as_seen(picture: PictureSource, seen: _Seen, recognisers: Recognisers, *, has_ppocr: bool) -> OcrResult:
-    """A photograph by PP-OCR, a page by Tesseract, and one of which that makes little sense by PP-OCR, too."""
+def _maybe_slip(picture: PictureSource, recognisers: Recognisers) -> OcrResult:
+    """What has the form of a till's slip. Few of these can Tesseract's layout read, so PP-OCR finds where their lines
+    are, while they are looked at; and it reads what the core is not sure of.
+
+    Clean print is no slip, and is laid out as a page; so is what is in another language, or makes little sense.
+    """
+    with beside(partial(_small_print_in, picture), tesseract.MAX_THREADS) as begun:
+        with part("look"):
+            seen = _shown(ImageSource.of(picture), _PROFILE_SIDE, photographs=True)
+        small_print = begun.result()
+    if seen.sheet is not None:
+        return _as_seen(picture, seen, recognisers, has_ppocr=True)
+    if seen.is_photograph:
+        return _by_ppocr(picture, small_print=small_print)
+    slip = _slip(picture, small_print, recognisers) if small_print else None
+    if slip is not None and (slip.pages[0].confidence or 0.0) >= _SURE_SLIP:
+        return slip
+    return _as_seen(picture, seen, recognisers, has_ppocr=True, slip=slip)
+
+
+def _slip(picture: PictureSource, small_print: Sequence[Region], recognisers: Recognisers) -> OcrResult | None:
+    """The slip by the core where that is sure, else by PP-OCR; None where it is clean print or in another language."""
+    with part("read"):
+        found = level_print(picture, small_print)
+        gray = found.gray()
+        known = known_in(gray, found.regions[:_SAMPLE], recognisers.read)
+        text = as_text(known)
+        if text.confidence >= _CLEAN or recognisers.languages_to_try(text):
+            return None
+        known += known_in(gray, found.regions[_SAMPLE:], recognisers.read)
+        return _result_of(recognise_level_print(found, known, ppocr.loaded()), picture, picture, None)
+
+
+def _as_seen(
+    picture: PictureSource, seen: _Seen, recognisers: Recognisers, *, has_ppocr: bool, slip: OcrResult | None = None
+) -> OcrResult:
+    """A photograph by PP-OCR, a page by Tesseract, and one of which that makes little sense by PP-OCR, too.
+
+    ``slip``: how PP-OCR read it before.
+    """
     if seen.is_photograph and seen.sheet is None:
         return _by_ppocr(picture)
     whole = seen.whole or ImageSource.of(picture)
     alone = whole if seen.sheet is None else SheetSource.of(picture, seen.sheet)
-    small_print = None
-    if has_ppocr and seen.sheet is None and _is_slip(picture) and recognisers.languages == _ENGLISH:
-        # Few slips are sure after the first reading: where their lines are is found meanwhile.
-        with beside(partial(_small_print_in, picture), tesseract.MAX_THREADS) as small_print:
-            only = _read_page(alone, recognisers, picture, seen.begun)
-    else:
-        only = _read_page(alone, recognisers, picture, seen.begun)
+    only = _read_page(alone, recognisers, picture, seen.begun)
     if seen.sheet is not None and (only.confidence or 0.0) < _UNSURE and not seen.is_photograph:
         # What looks like a sheet may be a bright part of something else.
         only = max(only, _read_page(whole, recognisers, picture), key=_score)
     if has_ppocr and (only.confidence or 0.0) < _sure_enough(only):
-        other = _by_ppocr(picture, seen.sheet, only, None if small_print is None else small_print.result())
+        other = slip or _again(picture, seen.sheet, only)
         is_as_long = seen.is_photograph or _letters(other.pages[0]) >= _AS_LONG * _letters(only)
         if _score(other.pages[0]) > _score(only) and is_as_long:
             return other
@@ -310,29 +355,38 @@ def _is_slip(sized: OcrPage | PictureSource) -> bool:
 
 
 def _small_print_in(picture: PictureSource) -> list[Region]:
-    return small_print_in(picture, ppocr.loaded())
+    with part("layout"):
+        return small_print_in(picture, ppocr.loaded())
+
+
+def _again(picture: PictureSource, sheet: Sheet | None, before: OcrPage) -> OcrResult:
+    """By PP-OCR what was read before. What is sure in it is not read again, where it is level print."""
+    is_level = sheet is None and before.rotation == 0 and before.direction is not Direction.DOWN
+    words = [word for line in before.lines for word in line.words] if is_level else []
+    small_print = _small_print_in(picture) if words else []
+    if not small_print:
+        return _by_ppocr(picture, sheet)
+    with part("again"):
+        found = level_print(picture, small_print)
+        page = recognise_level_print(found, words_in(found.places, words), ppocr.loaded())
+        return _result_of(page, picture, picture, None)
 
 
 def _by_ppocr(
-    picture: PictureSource,
-    sheet: Sheet | None = None,
-    before: OcrPage | None = None,
-    small_print: Sequence[Region] | None = None,
+    picture: PictureSource, sheet: Sheet | None = None, small_print: Sequence[Region] | None = None
 ) -> OcrResult:
-    """As a photograph, of a sheet in it alone if there is one. PP-OCR does not say in which language the text is.
-
-    ``before``: how the picture was read before. What is sure in it is not read again, where it is level print.
-    ``small_print``: where its lines are, if that is known.
-    """
-    size = float(picture.width), float(picture.height)
+    """As a photograph, of a sheet in it alone if there is one. ``small_print``: where its lines are, if known."""
     source = picture if sheet is None else SheetPicture(picture, sheet)
-    is_level = before is not None and sheet is None and before.rotation == 0 and before.direction is not Direction.DOWN
-    known = [word for line in before.lines for word in line.words] if before is not None and is_level else []
-    found = recognise_photograph(source, ppocr.loaded(), known, small_print)
+    return _result_of(recognise_photograph(source, ppocr.loaded(), small_print), source, picture, sheet)
+
+
+def _result_of(found: RecognisedPage, source: PictureSource, picture: PictureSource, sheet: Sheet | None) -> OcrResult:
+    """PP-OCR does not say in which language the text is. ``source``: in whose pixels it was found."""
     down = found.rotation == 90 * SIDEWAYS_TURNS and are_unspaced(line.text for line in found.lines)
     rotation = 0 if down else found.rotation
     only = ocr_page(1, (source.width, source.height), "pixel", found.lines, rotation, down=down)
-    only = only if sheet is None else page_in_picture(only, sheet, size)
+    if sheet is not None:
+        only = page_in_picture(only, sheet, (float(picture.width), float(picture.height)))
     return OcrResult(engine=ppocr.NAME, engine_version=ppocr.version(), languages=(), pages=(only,))
 
 
