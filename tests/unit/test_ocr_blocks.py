@@ -336,3 +336,10 @@ def test_what_stands_in_a_column_of_text_is_read_with_it() -> None:
     read, _ = structured([*head, *left, *right, *table, across, *below], SIZE)
     texts = [one.text.replace("\t", " ") for one in [*head, *left, *table, *right, across, *below]]
     assert [one.text.replace("\t", " ") for one in read] == texts
+
+
+def test_headings_of_two_columns_at_the_same_height_stay_with_them() -> None:
+    left = [line(f"the harbour library opens at {n}", 100, 100 + 30 * n) for n in range(8)]
+    right = [line(f"captains wrote the letters of {n}", 560, 100 + 30 * n) for n in range(8)]
+    lines = [line("Harbours", 100, 60), *left, line("Captains", 560, 60), *right]
+    assert [one.text for one in structured(lines, SIZE)[0]] == [one.text for one in lines]

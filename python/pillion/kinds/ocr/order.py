@@ -581,15 +581,21 @@ def _with_band(lines: Sequence[Placed], column: _Column, top: float, bottom: flo
         return list(lines)
     for is_foot in (True, False):
         sides = _without_ends(sides, is_foot=is_foot, far=_HEAD * column.height)
-    first = min(sides)
+    first, second = min(sides), min(place for place, (left, _) in sides.items() if left is None)
+    last = max((place for place in sides if place < second), default=second)
     begin = min(_around(both)[1] for both in sides.values()) + column.height / 2
-    rest = [line for place, line in enumerate(lines) if place > first and place not in sides]
+    rest = [place for place in range(first, len(lines)) if place not in sides]
+    above = [place for place in rest if lines[place].box[3] <= begin]
+    # A heading as high as one on its left, which the engine read with its column, stays there; a table does not.
+    headings = [place for place in above if place > last]
+    headings = headings if len(headings) < _ROWS else []
     return [
         *lines[:first],
-        *(line for line in rest if line.box[3] <= begin),
+        *(lines[place] for place in above if place not in headings),
         *(left for left, _ in sides.values() if left is not None),
+        *(lines[place] for place in headings),
         *(right for _, right in sides.values() if right is not None),
-        *(line for line in rest if line.box[3] > begin),
+        *(lines[place] for place in rest if place not in above),
     ]
 
 
