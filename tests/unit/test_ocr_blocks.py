@@ -338,8 +338,9 @@ def test_what_stands_in_a_column_of_text_is_read_with_it() -> None:
     assert [one.text.replace("\t", " ") for one in read] == texts
 
 
-def test_headings_of_two_columns_at_the_same_height_stay_with_them() -> None:
-    left = [line(f"the harbour library opens at {n}", 100, 100 + 30 * n) for n in range(8)]
-    right = [line(f"captains wrote the letters of {n}", 560, 100 + 30 * n) for n in range(8)]
+@pytest.mark.parametrize("pitch", [30, 90], ids=["close", "far apart"])
+def test_headings_of_two_columns_at_the_same_height_stay_with_them(pitch: int) -> None:
+    left = [line(f"the harbour library opens at {n}", 100, 100 + pitch * n) for n in range(8)]
+    right = [line(f"captains wrote the letters of {n}", 560, 100 + pitch * n) for n in range(8)]
     lines = [line("Harbours", 100, 60), *left, line("Captains", 560, 60), *right]
     assert [one.text for one in structured(lines, SIZE)[0]] == [one.text for one in lines]

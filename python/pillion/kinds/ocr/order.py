@@ -577,10 +577,13 @@ def _with_band(lines: Sequence[Placed], column: _Column, top: float, bottom: flo
     """The lines, those between two heights by column if the engine saw two columns of running text there."""
     places = [place for place, line in enumerate(lines) if top < _middle(line) < bottom]
     sides = {place: both for place in places if (both := column.sides(lines[place])) is not None}
-    if not _are_two_columns([both for place, both in sides.items() if _is_full(lines[place])]):
+    full = {place for place in sides if _is_full(lines[place])}
+    if not _are_two_columns([both for place, both in sides.items() if place in full]):
         return list(lines)
     for is_foot in (True, False):
         sides = _without_ends(sides, is_foot=is_foot, far=_HEAD * column.height)
+    if not _are_two_columns([both for place, both in sides.items() if place in full]):
+        return list(lines)
     first, second = min(sides), min(place for place, (left, _) in sides.items() if left is None)
     last = max((place for place in sides if place < second), default=second)
     begin = min(_around(both)[1] for both in sides.values()) + column.height / 2
