@@ -40,17 +40,17 @@ impl Limits {
                 format!("the header announces an empty picture ({width} x {height} pixels)"),
             ));
         }
-        let pixels = u64::from(width) * u64::from(height);
-        if pixels > self.max_pixels || width > MAX_DIMENSION || height > MAX_DIMENSION {
-            return Err(CoreError::new(
-                ErrorClass::TooLarge,
-                format!(
-                    "the picture has {width} x {height} pixels, more than the limit of {} pixels",
-                    self.max_pixels
-                ),
-            ));
-        }
-        Ok(())
+        let limit = if width > MAX_DIMENSION || height > MAX_DIMENSION {
+            format!("{MAX_DIMENSION} pixels a side")
+        } else if u64::from(width) * u64::from(height) > self.max_pixels {
+            format!("{} pixels", self.max_pixels)
+        } else {
+            return Ok(());
+        };
+        Err(CoreError::new(
+            ErrorClass::TooLarge,
+            format!("the picture has {width} x {height} pixels, more than the limit of {limit}"),
+        ))
     }
 
     /// Check the bytes a decoder is about to hold.
@@ -107,6 +107,10 @@ mod tests {
         assert_eq!(class(u32::MAX, 1), Some(ErrorClass::TooLarge));
         assert_eq!(class(0, 10), Some(ErrorClass::Corrupt));
         assert_eq!(class(16_384, 16_384), None);
+        let wide = limits
+            .check_size(u32::MAX, 1)
+            .expect_err("a line of pixels");
+        assert!(wide.message.ends_with("pixels a side"), "{}", wide.message);
     }
 
     #[test]
