@@ -17,7 +17,7 @@ import pytest
 
 from pillion.errors import ErrorClass, ItemError
 from pillion.model import Allowance
-from pillion.pool.pool import SetAside, Turn, WorkerPool
+from pillion.pool.pool import Batch, Child, SetAside, Turn, WorkerPool
 from pillion.pool.sandbox import Mode, Policy
 from tests.support import tasks
 from tests.support.waiting import wait_until
@@ -116,6 +116,25 @@ def test_a_batch_that_is_being_prepared_can_be_cancelled(tmp_path: Path) -> None
     # The other is run by another child, which has nothing to prepare.
     assert futures[0].result(GENEROUS)[1] == 0.0
     assert pool.submit(tasks.run, ("echo", 1.0)).result(GENEROUS)[1] == 1.0
+    pool.shutdown(cancel_futures=True)
+
+
+def test_an_item_can_be_cancelled_before_its_child_says_that_it_prepares_it(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    give = WorkerPool._give
+
+    def cancelling(pool: WorkerPool, child: Child, batch: Batch) -> None:
+        give(pool, child, batch)
+        for item in tuple(batch.items)[1:]:
+            item.future.cancel()
+
+    monkeypatch.setattr(WorkerPool, "_give", cancelling)
+    pool = WorkerPool("tests.support.tasks:run", size=1, memory_limit=400 * MIB, recycle_bytes=10_000 * MIB)
+    asleep = (f"preparation sleep beside {tmp_path / 'begun'}", 1000.0)
+    futures = pool.submit_batch("lane", [(("mates", 0.0), GENEROUS), (asleep, GENEROUS)])
+    assert futures[0].result(GENEROUS)[1] == 0.0
+    assert futures[1].cancelled()
     pool.shutdown(cancel_futures=True)
 
 

@@ -504,6 +504,9 @@ class WorkerPool(Executor):
         elif sign is Sign.PREPARING and not child.started:
             child.preparing = True
             child.clock.start([item.allowed for item in batch.items], loads=child.loads)
+            if is_unwanted(child):
+                # It was cancelled before the child said that it prepares it.
+                self._take_back(child)
         elif sign is Sign.STARTED and not child.started:
             self._note_start(child, batch)
         elif child.waits_for is not None:
