@@ -113,7 +113,7 @@ def _search(store: Store) -> list[Finding]:
     return [Finding(problem="search", path=path, message=message) for message in problems(store.root)]
 
 
-Listed = Mapping[tuple[SidecarKind, str], ManifestEntry]
+_Listed = Mapping[tuple[SidecarKind, str], ManifestEntry]
 
 
 def _check_content(store: Store, rows: Sequence[SidecarRow]) -> list[tuple[SidecarRow, list[Finding]]]:
@@ -122,7 +122,7 @@ def _check_content(store: Store, rows: Sequence[SidecarRow]) -> list[tuple[Sidec
     return [(row, _check_file(store, row, listed)) for row in rows]
 
 
-def _check_file(store: Store, row: SidecarRow, listed: Callable[[], Listed]) -> list[Finding]:
+def _check_file(store: Store, row: SidecarRow, listed: Callable[[], _Listed]) -> list[Finding]:
     rel_path = row.rel_path or ""
     try:
         path = store.where(rel_path)
