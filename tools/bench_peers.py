@@ -125,6 +125,8 @@ class Measured:
 def ensure_environment(name: str) -> Path:
     """The peer's Python, its environment made if it is not there. Raises SetupError."""
     packages, extra = ENVIRONMENTS[name]
+    if extra and not environments.holds(CACHE / name, packages):
+        native.install_packages(HEADERS)
     hint = f" (it is built from source: apt-get install {' '.join(HEADERS)})" if extra else ""
     return environments.ensure(CACHE / name, packages, extra, hint)
 

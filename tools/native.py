@@ -27,7 +27,7 @@ import subprocess
 import sys
 import sysconfig
 import tempfile
-from collections.abc import Iterator, MutableMapping
+from collections.abc import Iterator, MutableMapping, Sequence
 from pathlib import Path
 
 ROOT = Path(__file__).resolve().parent.parent
@@ -86,6 +86,14 @@ def ensure_program(name: str, package: str | None = None, *, unpack: bool = True
     return found
 
 
+def install_packages(packages: Sequence[str]) -> bool:
+    """Whether apt-get installed these Debian packages; False without it or where the caller is not root."""
+    if os.geteuid() != 0 or shutil.which("apt-get") is None:
+        return False
+    say(f"installing {' '.join(packages)} with apt-get")
+    return _apt_install(*packages)
+
+
 def _quiet(command: list[str], cwd: Path | None = None) -> bool:
     env = {**os.environ, "DEBIAN_FRONTEND": "noninteractive"}
     try:
@@ -97,8 +105,8 @@ def _quiet(command: list[str], cwd: Path | None = None) -> bool:
     return done.returncode == 0
 
 
-def _apt_install(package: str) -> bool:
-    install = ["apt-get", "-o", "DPkg::Lock::Timeout=120", "install", "-y", "--no-install-recommends", package]
+def _apt_install(*packages: str) -> bool:
+    install = ["apt-get", "-o", "DPkg::Lock::Timeout=120", "install", "-y", "--no-install-recommends", *packages]
     # The package lists of a fresh machine may be missing or name a version that the mirror has dropped.
     return _quiet(install) or (_quiet(["apt-get", "update"]) and _quiet(install))
 
