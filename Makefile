@@ -32,6 +32,8 @@ VENV := .venv/bin
 NATIVE := $(VENV)/python tools/native.py run
 
 export DIR
+# Each of the many programs that tests and benchmarks start would compile all of Pillion anew.
+unexport PYTHONDONTWRITEBYTECODE
 SOAK ?=
 
 .PHONY: demo test test-python test-rust lint format bench bench-smoke bench-digests bench-page bench-peers bench-pull bench-queue bench-search bench-serve bench-text gates fuzz fuzz-api fuzz-images fuzz-files soak soak-serve route setup setup-dev wheel clean help

@@ -2,14 +2,17 @@
 
 from __future__ import annotations
 
+import compileall
 import os
 import signal
+import sys
 from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 from hypothesis import settings
 
+import pillion
 from pillion.catalog.database import Database
 from pillion.catalog.opening import open_database
 from pillion.library import library, opening
@@ -22,6 +25,17 @@ signal.signal(signal.SIGINT, signal.default_int_handler)
 # How long an example takes says how busy the machine is.
 settings.register_profile("untimed", deadline=None)
 settings.load_profile("untimed")
+
+
+# Where the environment forbids Python to keep what it compiles, each program that a test starts would compile all anew.
+os.environ.pop("PYTHONDONTWRITEBYTECODE", None)
+sys.dont_write_bytecode = False
+
+
+def pytest_sessionstart(session: pytest.Session) -> None:
+    """Compile Pillion once: confined workers may not keep what they compile."""
+    if not hasattr(session.config, "workerinput"):
+        compileall.compile_dir(Path(pillion.__file__).parent, quiet=2)
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
