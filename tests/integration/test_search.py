@@ -222,6 +222,12 @@ def test_a_file_is_searched_by_type_folder_and_time(library: Library, folder: Pa
     assert sorted(found(library, "marzipan", types=["image"])) == ["a.jpg", "b.jpg"]
     assert found(library, "marzipan", types=["flac"]) == ["c.flac"]
     assert found(library, "marzipan", types=["image/jpeg"], under=folder / "old") == ["a.jpg"]
+    assert found(library, "marzipan", types=["pdf"], under=folder.parent) == []
+    for types in (["nope"], [""], ["image", "nope"]):
+        with pytest.raises(UsageError, match=r"choose from image, pdf, .*, MIME types such as"):
+            library.search("marzipan", types=types)
+    with pytest.raises(UsageError, match="is in no watched folder"):
+        library.search("marzipan", under=folder.parent / "elsewhere")
     assert sorted(found(library, "marzipan", since="2002")) == ["b.jpg", "c.flac"]
     assert found(library, "marzipan", kinds=["transcript"]) == ["c.flac"]
     assert len(found(library, "marzipan", limit=2)) == 2

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import functools
+import os
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from typing import Any
@@ -14,7 +15,7 @@ from pillion.catalog.events import events_after, newest_event
 from pillion.catalog.statements import STREAMED, chunks
 from pillion.catalog.tables import NAMES, ROOT, TAKEN_FOR, contents, entries, events, locations, meta, sidecars
 from pillion.events import Failed, Ready
-from pillion.model import SidecarKind, SidecarStatus
+from pillion.model import UNKNOWN, MediaClass, SidecarKind, SidecarStatus
 
 
 def names_number(connection: sa.Connection) -> int:
@@ -269,6 +270,20 @@ def _of_types(connection: sa.Connection, types: Sequence[str]) -> sa.ColumnEleme
     names = [_name(connection).ilike(f"%.{kind}") for kind in types if kind.isalnum()]
     claimed = entries.c.claimed_mime.is_not(None)
     return sa.or_(contents.c.mime.in_(fitting), claimed, *names)
+
+
+def is_type(connection: sa.Connection, kind: str) -> bool:
+    """Whether files can be of a type: it is a class, a MIME type, the ending of a known one, or of a file here."""
+    if "/" in kind or kind in list(MediaClass) or _core.mime_from_name(b"x." + os.fsencode(kind)) != UNKNOWN:
+        return True
+    named = _name(connection).ilike(f"%.{kind}") if kind.isalnum() else sa.false()
+    return connection.scalar(sa.select(entries.c.id).where(named, entries.c.removed_at.is_(None)).limit(1)) is not None
+
+
+def is_watched(connection: sa.Connection, folder: bytes) -> bool:
+    """Whether a folder is in a Location, or a Location in it."""
+    rows = connection.execute(sa.select(locations.c.id, ROOT))
+    return any(_inside(id, root, folder) is not None for id, root in rows)
 
 
 def _name(connection: sa.Connection) -> sa.ColumnElement[str]:

@@ -17,7 +17,8 @@ from pillion.catalog.database import Database
 from pillion.catalog.search import Choice
 from pillion.errors import ErrorClass, ItemError, LibraryBusyError, LibraryError, UsageError, says_full
 from pillion.kinds.picture.models import FLOOR
-from pillion.model import value
+from pillion.model import MediaClass, value
+from pillion.quoting import quoted
 from pillion.search import index, likeness, update
 from pillion.search.find import LETTERS_OF, Hit, Search, ShownPassage, Wanted, snippet
 from pillion.search.index import Reader
@@ -154,6 +155,7 @@ class Searching:
         """
         parsed = parse(query)
         choice = _choice(types, under, since)
+        self._must_be_possible(choice)
         letters = _letters(kinds)
         self._notes = list(parsed.notes)
         embedded = _embedded(parsed.plain, letters) if meaning and parsed.plain else []
@@ -183,6 +185,21 @@ class Searching:
                 one.end()
         self._notes += [one.problem for one in embedded if one.problem]
         return Found(hits=hits, notes=tuple(dict.fromkeys(self._notes)))
+
+    def _must_be_possible(self, choice: Choice) -> None:
+        """Raises UsageError for a type or a folder that no file can be of: else nothing would be found."""
+        if not (choice.types or choice.under):
+            return
+        with self._database.read() as connection:
+            nothing = [kind for kind in choice.types if not catalog_search.is_type(connection, kind)]
+            nowhere = [folder for folder in choice.under if not catalog_search.is_watched(connection, folder)]
+        if nothing:
+            raise UsageError(
+                f"No file is of a type '{quoted(nothing[0])}': choose from {', '.join(MediaClass)}, MIME types such as"
+                " audio/mpeg, and endings such as docx."
+            )
+        if nowhere:
+            raise UsageError(f"{quoted(nowhere[0])} is in no watched folder; 'pillion locations' lists them.")
 
     def duplicates(self, *, near: bool = False, progress: Progress | None = None) -> list[Group]:
         """Groups of files of the same bytes; with ``near``, then of pictures that look the same."""
@@ -406,7 +423,7 @@ def _choice(
 ) -> Choice:
     folders = [] if under is None else [under] if isinstance(under, (str, os.PathLike)) else list(under)
     return Choice(
-        types=[kind.strip().lower().removeprefix(".") for kind in types or () if kind.strip()],
+        types=[kind.strip().lower().removeprefix(".") for kind in types or ()],
         under=[os.path.realpath(os.path.expanduser(os.fsencode(folder))) for folder in folders],
         since_ns=None if since is None else int(since_seconds(since) * 1e9),
     )
