@@ -6,6 +6,7 @@ Behind ``pillion.export`` and ``pillion export``.
 from __future__ import annotations
 
 import os
+import shlex
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -86,8 +87,12 @@ def from_library(library: Library, what: str, to: str) -> Exported:
     items = _meant(library, what, found[0], to)
     item = next((item for item in items if item.state is SidecarStatus.READY), None)
     path = None if item is None else library.sidecars.file(item)
-    if item is None or path is None:
+    if item is None:
         raise UsageError(_why_not(what, to, items, library))
+    if path is None or not (library.sidecars.are_elsewhere or library.sidecars.is_whole(item.uri)):
+        raise UsageError(
+            f"The sidecar {item.where} is gone or damaged: run 'pillion verify --repair' and then 'pillion work'."
+        )
     try:
         data = path.read_bytes()
     except OSError as error:
@@ -133,9 +138,11 @@ def _why_not(what: str, to: str, items: Sequence[Item], library: Library) -> str
         )
     item = items[0]
     if item.state in (SidecarStatus.PENDING, SidecarStatus.CANCELLED):
-        queue = f"pillion retry '{quoted(what)}' and then " if item.state is SidecarStatus.CANCELLED else ""
+        of = f"--library {shlex.quote(quoted(library.root))}"
+        retry = f"'pillion retry {of} {shlex.quote(quoted(what))}' and then "
+        first = retry if item.state is SidecarStatus.CANCELLED else ""
         return (
-            f"The {item.kind} of '{quoted(what)}' is not made yet: run '{queue}pillion work --library {library.root}', "
+            f"The {item.kind} of '{quoted(what)}' is not made yet: run {first}'pillion work {of}', "
             "or use --now to read the file itself."
         )
     why = (item.error or {}).get("message") or "nothing was found"

@@ -55,6 +55,36 @@ def test_each_mode_answers_what_it_says(library: Library) -> None:
     library.close()
 
 
+def test_a_file_that_was_cut_is_made_again(library: Library) -> None:
+    uri = SidecarUri.parse(f"sidecar://{uuid_of(library)}/thumb/icon")
+    whole = library.resolve(uri, "local_only")
+    assert isinstance(whole, Ready)
+    data = whole.path.read_bytes()
+    whole.path.write_bytes(data[:100])
+    assert isinstance(library.resolve(uri), Pending)
+    library.run()
+    assert isinstance(library.resolve(uri), Ready)
+    assert whole.path.read_bytes() == data
+    library.close()
+
+
+def test_a_file_that_was_written_over_is_no_answer(library: Library, tmp_path: Path) -> None:
+    uri = f"sidecar://{uuid_of(library)}/thumb/icon"
+    there = library.resolve(uri, "local_only")
+    assert isinstance(there, Ready)
+    data = there.path.read_bytes()
+    library.close()
+    there.path.write_bytes(data[::-1])
+    for command in (["cat", uri], ["cp", uri, tmp_path / "copy"]):
+        refused = run(*command, "--library", library.root)
+        assert (refused.returncode, refused.stdout) == (1, "")
+        assert "is damaged: run 'pillion verify --repair'." in refused.stderr
+    assert not (tmp_path / "copy").exists()
+    run("verify", "--repair", "--library", library.root)
+    run("cp", uri, tmp_path / "copy", "--library", library.root)
+    assert (tmp_path / "copy").read_bytes() == data
+
+
 def test_what_is_removed_is_gone_until_it_is_asked_for(library: Library) -> None:
     uuid = uuid_of(library)
     before = {item.variant: item.path for item in library.ls()}

@@ -194,6 +194,23 @@ def test_what_is_not_made_yet_is_said(folder: Path, tmp_path: Path) -> None:
             from_library(library, str(folder / "page.png"), "hocr")
 
 
+@pytest.mark.parametrize("change", ["cut", "edited", "gone"])
+def test_a_sidecar_that_is_not_whole_is_not_exported(tmp_path: Path, change: str) -> None:
+    note = tmp_path / "files/note.txt"
+    note.parent.mkdir()
+    note.write_text("a plum jam recipe\n")
+    with pillion.Library.open(tmp_path / "library") as library:
+        library.index(note.parent, kinds=["text"])
+        library.run()
+        (made,) = (Path(item.path or "") for item in library.ls(kind="text"))
+        text = made.read_text()
+        made.write_text(text[:20] if change == "cut" else text.replace("plum", "pear"))
+        if change == "gone":
+            made.unlink()
+        with pytest.raises(UsageError, match="is gone or damaged: run 'pillion verify --repair'"):
+            from_library(library, str(note), "text")
+
+
 def test_a_file_is_read_where_no_library_knows_it(text_pdf: Path, tmp_path: Path) -> None:
     done = run("export", text_pdf, "--to", "text", env={"XDG_DATA_HOME": str(tmp_path)})
     assert done.returncode == 0, done.stderr

@@ -207,8 +207,9 @@ class Sidecars:
         uuid = content_id(content_uuid)
         row = self._row(uuid, wanted_kind, variant) or self._want(uuid, wanted_kind, variant)
         answer = self._answer(row)
-        if answer is None:
-            self._enqueue(row, lost=row.status is SidecarStatus.READY)
+        lost = row.status is SidecarStatus.READY and (answer is None or self._is_lost(row))
+        if answer is None or lost:
+            self._enqueue(row, lost=lost)
             key = (uuid, wanted_kind, variant)
             pending = Pending(
                 content_uuid=uuid, kind=wanted_kind, variant=variant, future=partial(self._waiting.future, key)
@@ -422,11 +423,30 @@ class Sidecars:
         now = time.time()
         with self._database.write() as connection:
             if lost:
-                catalog_sidecars.mark_lost(connection, [(row.content_uuid, row.kind, row.variant)], now)
+                self._mark_lost(connection, row, now)
             for kind in registry.with_sources((row.kind,)):
                 if catalog_requests.uncancel(connection, kind, [row.content_uuid], now) or kind == row.kind:
                     catalog_queueing.queue_due(connection, kind, Urgency.ON_DEMAND, now, within=_only(row.content_uuid))
                 catalog_requests.raise_to_front(connection, row.content_uuid, kind, now)
+
+    def _is_lost(self, row: SidecarRow) -> bool:
+        """Whether the file of a ready sidecar is gone or has another size; what a store gave was compared already."""
+        return not self.are_elsewhere and (row.rel_path is None or self._store.size_of(row.rel_path) != row.size)
+
+    def _mark_lost(self, connection: sa.Connection, seen: SidecarRow, now: float) -> None:
+        """Make it due again, if its file is still lost under the write lock, under which alone files are replaced."""
+        found = catalog_sidecars.list_sidecars(connection, content_uuids=[seen.content_uuid], kind=seen.kind)
+        for row in list(found):
+            is_ready = (row.variant, row.status) == (seen.variant, SidecarStatus.READY)
+            if is_ready and (self.are_elsewhere or self._is_lost(row)):
+                catalog_sidecars.mark_lost(connection, [(row.content_uuid, row.kind, row.variant)], now)
+
+    def is_whole(self, uri: SidecarUri) -> bool:
+        """Whether the bytes at the address of a ready sidecar are the ones that were written."""
+        row = self._row(uri.content_uuid, SidecarKind(uri.kind), uri.variant)
+        if row is None or row.rel_path is None:
+            return False
+        return self._store.is_whole(row.rel_path, row.size or 0, row.checksum or "")
 
     def presence(
         self, content_uuids: Sequence[ContentId], kind: SidecarKind | str, variants: Sequence[str]
