@@ -85,6 +85,14 @@ def test_show_gives_the_text_of_a_file(folder: Path, library: Path) -> None:
     assert str(folder / "page.png") in run("show", about["content_uuid"][:8], "--library", library).stdout
 
 
+def test_show_gives_the_text_of_a_text_file(tmp_path: Path) -> None:
+    (tmp_path / "files").mkdir()
+    (tmp_path / "files/note.txt").write_text("a plum jam recipe\n")
+    run("index", tmp_path / "files", "--library", tmp_path / "library", "--kinds", "text")
+    about = run_json("show", tmp_path / "files/note.txt", "--library", tmp_path / "library")
+    assert about["texts"] == {"text": "a plum jam recipe"}
+
+
 def test_status_failed_work_and_verify(library: Path) -> None:
     status = run_json("status", "--library", library)
     assert (status["files"], status["sidecars"]["thumb"]["pending"]) == (4, 0)

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import os
 import sys
 from pathlib import Path
@@ -22,11 +21,11 @@ from pillion.cli.output import (
     say,
     sidecar_counts,
 )
-from pillion.errors import UsageError
+from pillion.errors import ItemError, UsageError
 
 if TYPE_CHECKING:
     from pillion.library import Library
-    from pillion.model import SidecarStatus
+    from pillion.model import SidecarKind, SidecarStatus
 
 
 @click.command()
@@ -169,7 +168,7 @@ def _about(library: Library, content_uuid: str) -> dict[str, Any]:
     digest, size, mime = info or (None, 0, "")
     whole, parts = library.parts(content_uuid)
     texts = {
-        item.kind: _text_of(path)
+        item.kind: _text_of(item.kind, path, mime)
         for item in items
         if "text" in registry.spec(item.kind).exports and (path := library.sidecars.file(item)) is not None
     }
@@ -188,13 +187,17 @@ def _about(library: Library, content_uuid: str) -> dict[str, Any]:
     }
 
 
-def _text_of(sidecar: Path) -> str:
-    """The text in an OCR or transcript sidecar; empty if the file is gone or damaged, which ``verify`` finds."""
+def _text_of(kind: SidecarKind, sidecar: Path, mime: str) -> str:
+    """The text in a sidecar; empty if the file is gone or damaged, which ``verify`` finds."""
+    from pillion.kinds import registry
+    from pillion.kinds.spec import Origin
+
+    export = registry.loaded(registry.spec(kind).exports["text"])
     try:
-        data = json.loads(sidecar.read_bytes())
-    except (OSError, ValueError, RecursionError):
+        made: bytes = export(sidecar.read_bytes(), Origin(source=None, mime=mime))
+    except (OSError, ItemError, RecursionError):
         return ""
-    return str(data.get("text", "")) if isinstance(data, dict) else ""
+    return made.decode().rstrip("\n")
 
 
 @click.command()
