@@ -185,7 +185,12 @@ def test_a_read_only_library_is_looked_at_and_never_changed(disk: Path, folder: 
     for command in (["status"], ["ls"], ["verify"], ["failed"], ["usage"]):
         looked = run(*command, "--library", library)
         assert looked.returncode == 0, (command, looked.stderr)
-    for command in (["work"], ["index", folder], ["cleanup"], ["verify", "--repair"], ["retry"], ["pause"]):
+    with Library.open(library) as opened:
+        address = f"sidecar://{next(iter(opened.ls())).content_uuid}/thumb"
+    for command in (
+        *(["work"], ["index", folder], ["cleanup"], ["verify", "--repair"], ["retry"], ["pause"], ["watch"]),
+        *(["peer", "add", "desk", "http://desk:8640"], ["rm", f"{address}/icon"], ["cat", f"{address}/grid@3x"]),
+    ):
         refused = run(*command, "--library", library)
         assert refused.returncode == 1, (command, refused.stdout)
         assert "read-only" in refused.stderr, (command, refused.stderr)

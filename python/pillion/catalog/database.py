@@ -268,6 +268,8 @@ class Database:
             return ItemError(
                 ErrorClass.DISK_FULL, f"No space is left for the catalog {self.path}; free some and run again."
             )
+        if self.is_read_only and name.startswith("SQLITE_READONLY"):
+            return LibraryError(f"The library {self.path.parent} is read-only: it can be read, but not changed.")
         if name.startswith(("SQLITE_READONLY", "SQLITE_CANTOPEN")):
             return CatalogError(
                 f"Cannot write {self.path}: check that the folder is there and that you may write to it."

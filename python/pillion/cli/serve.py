@@ -8,7 +8,7 @@ from pathlib import Path
 import click
 
 from pillion.cli.options import PATH, STAYS, json_option, library_option, open_library, printable
-from pillion.cli.output import print_json, print_table, say, warn
+from pillion.cli.output import note, print_json, print_table, say, warn
 
 
 @click.command()
@@ -69,6 +69,8 @@ def serve(
     )
     _log_changes()
     with open_library(library) as opened:
+        if opened.read_only:
+            note("The library is read-only: what is there is served, and nothing is made.")
         run(opened, options, lambda url, made: _say_ready(opened.root, url, made, as_json))
 
 
