@@ -19,7 +19,7 @@ from pillion.cluster.client import Broken, ClusterAwayError, WorkersDied, check_
 from pillion.cluster.pool import ClusterPool, Roots
 from pillion.cluster.protocol import Answer, Ended, File, Hands, Item, Kept, Order, Progress, packed, unpacked
 from pillion.cluster.worker import Machine
-from pillion.errors import ErrorClass, ItemError, UsageError
+from pillion.errors import ErrorClass, ItemError, UsageError, WorkersNotStartingError
 from pillion.kinds.execute import Execution, ExecutionTask
 from pillion.model import Allowance, SidecarKind
 from pillion.queue.claims import Claims
@@ -264,11 +264,11 @@ def test_what_is_no_answer_is_a_crash(cluster: Cluster, photo: Path, tmp_path: P
     pool.shutdown(cancel_futures=True)
 
 
-def test_workers_without_pillion_hold_the_kind_back(cluster: Cluster, photo: Path, tmp_path: Path) -> None:
+def test_workers_without_pillion_hold_everything_back(cluster: Cluster, photo: Path, tmp_path: Path) -> None:
     cluster.tamper = lambda _: Broken("ModuleNotFoundError: No module named 'pillion'")
     pool = _pool(cluster, ())
     error = _error(pool, _task(photo, tmp_path))
-    assert error.error_class is ErrorClass.MISSING_TOOL
+    assert isinstance(error, WorkersNotStartingError)
     assert "No module named 'pillion'" in error.message
     pool.shutdown(cancel_futures=True)
 

@@ -41,7 +41,7 @@ from pillion.cluster.protocol import (
     packed,
     unpacked,
 )
-from pillion.errors import ErrorClass, ItemError, is_full
+from pillion.errors import ErrorClass, ItemError, WorkersNotStartingError, is_full
 from pillion.kinds import registry
 from pillion.kinds.execute import Execution, ExecutionTask
 from pillion.model import NEVER_SAMPLED, Allowance
@@ -513,8 +513,8 @@ class ClusterPool:
             self._after_deaths(batch)
             return
         except Broken as error:
-            message = f"Workers of the Dask cluster cannot run Pillion ({error})."
-            self._settle_all(batch, ItemError(ErrorClass.MISSING_TOOL, message))
+            message = f"Workers of the Dask cluster cannot run Pillion ({error}); install this version there."
+            self._settle_all(batch, WorkersNotStartingError(ErrorClass.MISSING_TOOL, message))
             return
         if data is None:
             for item in batch.items:
