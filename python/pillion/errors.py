@@ -76,6 +76,12 @@ class FileLacksToolError(ItemError):
     """``missing_tool`` of what only some files of a type need, such as a codec: it says nothing of the others."""
 
 
+def reason(error: BaseException) -> str:
+    """What an error says, for the middle of a sentence: without the system's number, which is nothing to people."""
+    said = error.strerror if isinstance(error, OSError) and error.strerror else str(error)
+    return said.rstrip(".") or type(error).__name__
+
+
 def is_full(error: OSError) -> bool:
     """Whether the system says that a disk, or a quota, is full."""
     return error.errno in (errno.ENOSPC, errno.EDQUOT)

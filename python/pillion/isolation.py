@@ -23,7 +23,7 @@ from typing import TYPE_CHECKING, Any, Self, TypeVar
 import msgspec
 
 from pillion import api, machine
-from pillion.errors import ErrorClass, ItemError, UsageError
+from pillion.errors import ErrorClass, ItemError, UsageError, reason
 from pillion.kinds import registry
 from pillion.kinds.execute import allowance, failure_by
 from pillion.kinds.ocr.kind import OCR
@@ -440,7 +440,7 @@ def _result(future: Future[Answer], path: Path, parse: Callable[[bytes], T], lim
     except ItemError as error:
         return error
     except (msgspec.DecodeError, ValueError, TypeError, KeyError, OSError, RecursionError) as error:
-        return ItemError(ErrorClass.CRASH, f"its worker gave an answer that is none ({error})")
+        return ItemError(ErrorClass.CRASH, f"its worker gave an answer that is none ({reason(error)})")
     finally:
         # What is no file is removed with the folder.
         with suppress(OSError):

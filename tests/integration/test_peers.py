@@ -265,6 +265,14 @@ def test_names_and_addresses_are_checked(phone: Library) -> None:
         phone.peers.add("a/b", "/tmp")
     with pytest.raises(UsageError, match="its own peer"):
         phone.peers.add("me", str(phone.root))
+    for typo in ("not a url", "htp://desk:8640", "desk:8640", str(phone.root.parent)):
+        with pytest.raises(UsageError, match="There is no library in"):
+            phone.peers.add("table", typo)
+    for typo in ("http://", "http://:8640", "https://desk:port"):
+        with pytest.raises(UsageError, match="is no address of a peer"):
+            phone.peers.add("table", typo)
+    with pytest.raises(UsageError, match="is empty"):
+        phone.peers.add("table", "")
     with pytest.raises(UsageError, match="the peers are: desk"):
         phone.peers.pull(["table"])
 

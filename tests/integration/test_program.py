@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import re
+import shlex
 import signal
 import subprocess
 import sys
@@ -22,6 +23,7 @@ from pillion.cli.lines import LineProgress
 from pillion.model import SidecarStatus
 from pillion.queue.work import Workers
 from tests.support import photos
+from tests.support.invariants import check_invariants
 from tests.support.program import COMMAND, run, run_json
 
 
@@ -84,6 +86,16 @@ def test_a_reader_that_has_seen_enough_is_no_error(command: str, tmp_path: Path,
     assert process.wait(60) == 0
     assert process.stderr.read() == b""
     process.stderr.close()
+
+
+@pytest.mark.parametrize("closed", ["<&-", ">&-", "2>&-", "<&- >&- 2>&-"])
+def test_closed_standard_files_are_no_error(closed: str, tmp_path: Path, folder: Path) -> None:
+    library = tmp_path / "library"
+    command = shlex.join([*COMMAND, "index", str(folder), "--library", str(library), "--kinds", "thumb"])
+    done = subprocess.run(["sh", "-c", f"{command} {closed}"], capture_output=True, text=True)
+    assert (done.returncode, done.stderr) == (0, "")
+    check_invariants(library, finished=True)
+    assert subprocess.run(["sh", "-c", f"{shlex.join(COMMAND)} lss {closed}"], capture_output=True).returncode == 2
 
 
 _STOPPED = """
@@ -234,9 +246,11 @@ def test_the_library_may_stand_behind_a_command_of_a_group(tmp_path: Path, folde
     library, other = tmp_path / "library", tmp_path / "other"
     assert run_json("locations", "--library", other, "add", folder, "--library", library) == {"added": str(folder)}
     assert not other.exists()
-    assert run_json("peer", "add", "desk", tmp_path, "-l", library) == {"added": "desk", "url": str(tmp_path)}
+    disk = tmp_path / "disk"
+    run_json("export-library", disk, "-l", library)
+    assert run_json("peer", "add", "desk", disk, "-l", library) == {"added": "desk", "url": str(disk)}
     never = run("peers", "--library", library)
-    assert never.stdout.splitlines()[1].split() == ["desk", "never", "-", "-", str(tmp_path)]
+    assert never.stdout.splitlines()[1].split() == ["desk", "never", "-", "-", str(disk)]
     assert run_json("peer", "--library", library, "remove", "desk") == {"removed": "desk"}
 
 

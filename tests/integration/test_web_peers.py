@@ -276,6 +276,14 @@ def test_an_answer_without_an_end_is_left(monkeypatch: pytest.MonkeyPatch, what:
         peer.close()
 
 
+def test_why_a_peer_cannot_be_reached_is_said_in_words() -> None:
+    with socket.create_server(("127.0.0.1", 0)) as server:
+        port = server.getsockname()[1]
+    peer = WebPeer(f"http://127.0.0.1:{port}")
+    with pytest.raises(PeerError, match=r"cannot be reached \(Connection refused\); is 'pillion serve'"):
+        peer.about()
+
+
 def test_one_that_says_nothing_is_left(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(web, "CONNECT_S", 0.2)
     monkeypatch.setattr(web, "ANSWER_S", 0.2)

@@ -18,7 +18,7 @@ from pillion import __version__
 from pillion.cli import logs
 from pillion.cli.options import FINDS, STAYS
 from pillion.cli.output import say, warn
-from pillion.errors import ItemError, PillionError, full_disk, is_full
+from pillion.errors import ItemError, PillionError, full_disk, is_full, reason
 from pillion.quoting import quoted
 
 EXIT_INTERRUPTED = 130
@@ -148,7 +148,7 @@ def _sentence(error: Exception) -> str:
     """What the system says of a file without its number, which is nothing to people."""
     if isinstance(error, OSError) and error.strerror and error.filename is not None:
         return f"{os.fsdecode(error.filename)}: {error.strerror}."
-    return str(error)
+    return f"{reason(error)}." if isinstance(error, OSError) else str(error)
 
 
 def _print_version(ctx: click.Context, _option: click.Parameter, wanted: bool) -> None:
@@ -209,6 +209,22 @@ def _leave() -> None:
         signal.signal(number, signal.SIG_IGN)
 
 
+def _have_standard_files() -> None:
+    """Open those of stdin, stdout and stderr that are closed (``>&-``).
+
+    The next file that is opened would get their number, and what is printed would be written into it.
+    """
+    for number in range(3):
+        try:
+            os.fstat(number)
+        except OSError:
+            # The lowest number that is free: this one.
+            os.open(os.devnull, os.O_RDWR)
+    sys.stdin = sys.stdin or os.fdopen(0, encoding="utf-8", closefd=False)
+    sys.stdout = sys.stdout or os.fdopen(1, "w", encoding="utf-8", closefd=False)
+    sys.stderr = sys.stderr or os.fdopen(2, "w", encoding="utf-8", closefd=False)
+
+
 def _exit_code() -> int:
     """Run the program on the arguments of this process."""
     try:
@@ -229,6 +245,7 @@ def _exit_code() -> int:
 
 def main() -> None:
     """Entry point. SIGTERM stops as Ctrl-C does, with another exit code."""
+    _have_standard_files()
     tune_collector()
     signal.signal(signal.SIGTERM, _terminate)
     try:

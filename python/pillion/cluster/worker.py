@@ -42,7 +42,7 @@ from pillion.cluster.protocol import (
     packed,
     unpacked,
 )
-from pillion.errors import ErrorClass, ItemError, SandboxError
+from pillion.errors import ErrorClass, ItemError, SandboxError, reason
 from pillion.kinds import registry
 from pillion.kinds.execute import Execution, ExecutionTask
 from pillion.machine import host_name, this_owner
@@ -156,7 +156,7 @@ class Machine:
                 ended = self._ended(order, team, tasks)
         except (ItemError, SandboxError, WireError, OSError) as error:
             # Of OSError: its disk is full, for example. Another machine may have room.
-            ended = [Ended(how="unable", message=str(error)) for _ in order.items]
+            ended = [Ended(how="unable", message=reason(error)) for _ in order.items]
         return Answer(address=self._address, host=_host(), ended=tuple(ended))
 
     def _ended(self, order: Order, team: _Team, tasks: Sequence[ExecutionTask]) -> list[Ended]:

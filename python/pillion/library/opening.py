@@ -16,7 +16,7 @@ from pillion.catalog.copying import is_copying
 from pillion.catalog.database import Database, reconcile_hint, refuse_network_file_system
 from pillion.catalog.opening import open_database
 from pillion.catalog.rebuilding import read_library_id, register_device, this_device, write_library_id
-from pillion.errors import CatalogError, LibraryError, UsageError
+from pillion.errors import CatalogError, LibraryError, UsageError, reason
 from pillion.failpoints import reach
 from pillion.index.wants import named_policy
 from pillion.machine import data_folder, device_name, device_uuid
@@ -183,7 +183,7 @@ def read_id(root: Path) -> str | None:
     except FileNotFoundError:
         return None
     except (OSError, ValueError) as error:
-        raise LibraryError(f"Cannot read {root / LIBRARY_ID}: {error}.") from error
+        raise LibraryError(f"Cannot read {root / LIBRARY_ID}: {reason(error)}.") from error
 
 
 def pair(root: Path, database: Database) -> None:

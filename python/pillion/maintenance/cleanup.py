@@ -21,7 +21,7 @@ from pillion.catalog.contents import Orphan, delete_contents, list_orphans, note
 from pillion.catalog.database import Database
 from pillion.catalog.sidecars import UsageRow, has_rows
 from pillion.catalog.sidecars import usage as usage_rows
-from pillion.errors import StoreError
+from pillion.errors import StoreError, reason
 from pillion.failpoints import reach
 from pillion.queue.checkpoints import FOLDER, Checkpoints
 from pillion.store import Store
@@ -153,4 +153,4 @@ def _remove_files(store: Store, report: CleanupReport, content_uuid: str) -> Non
         store.remove_content(content_uuid)
         reach("cleanup.removed")
     except (OSError, ValueError, StoreError) as error:
-        report.problems.append((store.where(folder_of(content_uuid)), str(error)))
+        report.problems.append((store.where(folder_of(content_uuid)), f"{reason(error)}."))

@@ -28,7 +28,7 @@ from pillion.catalog.sidecars import (
     mark_lost,
 )
 from pillion.catalog.statements import chunks
-from pillion.errors import LibraryBusyError
+from pillion.errors import LibraryBusyError, reason
 from pillion.failpoints import reach
 from pillion.job import Urgency
 from pillion.kinds import registry
@@ -105,7 +105,7 @@ def _drop_index(run: _Repair, finding: Finding) -> None:
         index.remove(run.store.root)
         run.note(finding, "removed")
     except (LibraryBusyError, OSError) as error:
-        run.note(finding, None, str(error))
+        run.note(finding, None, f"{reason(error)}.")
 
 
 def _is_manifest(finding: Finding) -> bool:
@@ -155,7 +155,7 @@ def _repair_strays(run: _Repair, findings: Sequence[Finding]) -> None:
             try:
                 run.note(finding, _repair_stray(run, connection, finding.place))
             except (OSError, ValueError) as error:
-                run.note(finding, None, f"It cannot be removed: {error}.")
+                run.note(finding, None, f"It cannot be removed: {reason(error)}.")
 
 
 def _repair_stray(run: _Repair, connection: sa.Connection, rel_path: str) -> str:

@@ -17,7 +17,18 @@ from dataclasses import dataclass
 from functools import partial
 from typing import Any
 
+from pillion.errors import reason
+
 _SLOW = "the whole answer took too long"
+
+
+def unreachable(url: str, error: BaseException) -> str:
+    """Why there was no answer from an address, and what to do, in one sentence."""
+    if isinstance(error, ssl.SSLCertVerificationError):
+        return f"{url} has a certificate that this device does not trust: {error.verify_message}."
+    if isinstance(error, ssl.SSLError):
+        return f"{url} does not answer as https does ({(error.reason or 'no TLS').lower()}); try http://."
+    return f"{url} cannot be reached ({reason(error)}); is 'pillion serve' running there?"
 
 
 class TooSlow(TimeoutError):

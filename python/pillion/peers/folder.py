@@ -21,6 +21,11 @@ T = TypeVar("T")
 CATALOG = "catalog.sqlite"
 
 
+def has_library(root: Path) -> bool:
+    """Whether a folder is that of a library with its catalog in it."""
+    return (root / CATALOG).is_file()
+
+
 class FolderPeer:
     """The library in a folder, read and never written. Raises PeerError if there is none, or it cannot be opened."""
 
@@ -28,7 +33,7 @@ class FolderPeer:
         self.received = 0
         self._root = root
         self._store = open_store(root)
-        if not (root / CATALOG).is_file():
+        if not has_library(root):
             raise PeerError(f"There is no library at {root} now.")
         try:
             refuse_network_file_system(root)

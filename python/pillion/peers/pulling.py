@@ -32,12 +32,13 @@ from pillion.kinds import registry
 from pillion.model import SidecarKind, SidecarStatus
 from pillion.peers.answering import Answering
 from pillion.peers.compare import Differences, compare, compare_bucket
-from pillion.peers.folder import FolderPeer
+from pillion.peers.folder import FolderPeer, has_library
 from pillion.peers.peer import Peer, PeerError, PeerLied
 from pillion.peers.racing import Holding, Making, Pace, TimedPeer, portions, worth_fetching
 from pillion.peers.taking import Batch, Taking
-from pillion.peers.web import WebPeer
+from pillion.peers.web import Address, WebPeer
 from pillion.pool.sandbox import Mode
+from pillion.quoting import quoted
 from pillion.recording import record_fetched, record_told
 from pillion.store import Store
 
@@ -111,13 +112,18 @@ class Peers:
         """Add a peer, by the folder of its library or its web address, or give one another address.
 
         ``token_file``: the file with the token that its server asks for; it is read when it is needed. Raises
-        UsageError for a name that is none, or this library itself.
+        UsageError for a name or an address that is none, a folder without a library, or this library itself.
         """
         if not _NAME.fullmatch(name):
             raise UsageError(f"'{name[:80]}' cannot name a peer: use letters, digits, '.', '-' and '_'.")
         address = _address(url)
         if address == str(self._store.root):
             raise UsageError("This library cannot be its own peer.")
+        if not _is_web(address) and not has_library(Path(address)):
+            raise UsageError(
+                f"There is no library in {quoted(address)}: mount its disk first, or give an address such as"
+                " http://host:8640."
+            )
         token = None if token_file is None else os.fsencode(os.path.abspath(os.path.expanduser(token_file)))
         with self._database.write() as connection:
             catalog_peers.add_peer(connection, name, address, token, time.time())
@@ -404,15 +410,22 @@ class Peers:
 
 
 def _address(url: str) -> str:
-    """A web address, or the absolute path of a folder."""
-    if url.startswith(("http://", "https://")):
+    """A web address, or the absolute path of a folder. Raises UsageError for a web address that is none."""
+    if not url:
+        raise UsageError("The address of the peer is empty.")
+    if _is_web(url):
+        Address.of(url, "peer")
         return url.rstrip("/")
     return os.path.abspath(os.path.expanduser(url))
 
 
+def _is_web(address: str) -> bool:
+    return address.startswith(("http://", "https://"))
+
+
 def connect(row: PeerRow) -> Peer:
     """The peer at its address. Raises PeerError if it cannot be reached."""
-    if row.url.startswith(("http://", "https://")):
+    if _is_web(row.url):
         return WebPeer(row.url, None if row.token_file is None else Path(os.fsdecode(row.token_file)))
     return FolderPeer(Path(row.url))
 

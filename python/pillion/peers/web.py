@@ -19,8 +19,8 @@ import msgspec
 
 from pillion import __version__
 from pillion.catalog.peers import Offer
-from pillion.errors import UsageError
-from pillion.peers.connection import Connection, SecureConnection, TooSlow
+from pillion.errors import UsageError, reason
+from pillion.peers.connection import Connection, SecureConnection, TooSlow, unreachable
 from pillion.peers.inventory import SHORT
 from pillion.peers.peer import (
     MOST_READ,
@@ -221,10 +221,10 @@ class WebPeer:
                 # A server ends connections that were idle.
                 self._connection.close()
                 if last:
-                    raise PeerError(f"{self._url} ends each connection: {error}.") from error
+                    raise PeerError(unreachable(self._url, error)) from error
             except (OSError, http.client.HTTPException) as error:
                 self._connection.close()
-                raise PeerError(f"{self._url} cannot be reached: {str(error) or type(error).__name__}.") from error
+                raise PeerError(unreachable(self._url, error)) from error
         raise AssertionError
 
     def _read(self, limit: int) -> tuple[int, bytes]:
@@ -270,7 +270,7 @@ def read_token(path: Path) -> str:
         with path.open("rb") as file:
             text = file.read(_MOST_TOKEN).decode("ascii").strip()
     except (OSError, UnicodeDecodeError) as error:
-        raise PeerError(f"The token in {path} cannot be read: {error}.") from error
+        raise PeerError(f"The token in {path} cannot be read: {reason(error)}.") from error
     if not text.isprintable() or not text or " " in text:
         raise PeerError(f"{path} holds no token.")
     return text

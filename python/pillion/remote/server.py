@@ -17,7 +17,7 @@ import msgspec
 
 from pillion import __version__
 from pillion.errors import ErrorClass, ItemError, PillionError, is_full
-from pillion.peers.connection import Connection, TooSlow
+from pillion.peers.connection import Connection, TooSlow, unreachable
 from pillion.peers.web import Address, read_token
 from pillion.remote.protocol import PROTOCOL, Claimed, DeskError, Held, Lied, Opened, Over, Returned, Taken
 
@@ -157,7 +157,7 @@ class Server:
         except (OSError, http.client.HTTPException) as error:
             if isinstance(error, OSError) and is_full(error):
                 raise ItemError(ErrorClass.DISK_FULL, "This machine has no room for its file.") from error
-            raise ServerAway(f"{self.url} cannot be reached: {str(error) or type(error).__name__}.") from error
+            raise ServerAway(unreachable(self.url, error)) from error
         finally:
             connection.close()
 
@@ -196,7 +196,7 @@ class Server:
             except (OSError, http.client.HTTPException) as error:
                 connection.close()
                 if last or isinstance(error, TooSlow):
-                    raise ServerAway(f"{self.url} cannot be reached: {str(error) or type(error).__name__}.") from error
+                    raise ServerAway(unreachable(self.url, error)) from error
         raise AssertionError
 
     def _checked(self, status: int, data: bytes) -> bytes:

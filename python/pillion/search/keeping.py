@@ -8,7 +8,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 
 from pillion.catalog.database import Database
-from pillion.errors import ItemError, PillionError
+from pillion.errors import ItemError, PillionError, reason
 from pillion.search import update
 from pillion.search.index import Reader, State
 from pillion.store import Store
@@ -35,7 +35,7 @@ def keep_up(database: Database, store: Store) -> str | None:
     except (PillionError, OSError) as error:
         # Work goes on without an index: it is derived, and what it lacks stays known.
         _logger.warning("the search index of %s is behind: %s", store.root, error)
-        message = error.message if isinstance(error, ItemError) else str(error)
+        message = error.message if isinstance(error, ItemError) else reason(error)
         return f"the search index is behind ({message}); it catches up later."
     return None
 

@@ -16,7 +16,7 @@ from pathlib import Path
 from typing import Self
 
 from pillion import _core
-from pillion.errors import CatalogError, LibraryError
+from pillion.errors import CatalogError, LibraryError, reason
 from pillion.failpoints import reach
 from pillion.store.base import FILE, FOLDER, PRIVATE, Placement, Store, folder_of, hash_of, parts_of
 
@@ -99,7 +99,7 @@ class LocalStore(Store):
                 try:
                     _place_file(placement, staging, sidecars)
                 except (FileNotFoundError, NotADirectoryError) as error:
-                    message = f"A folder of the library {self.root} was removed or replaced: {error}."
+                    message = f"A folder of the library {self.root} was removed or replaced: {reason(error)}."
                     raise LibraryError(message) from error
                 reach("store.renamed")
 

@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Any
 
 import msgspec
 
-from pillion.errors import LibraryError, UsageError
+from pillion.errors import LibraryError, UsageError, reason
 from pillion.store.base import PRIVATE, Store
 from pillion.store.local import LocalStore
 
@@ -107,4 +107,4 @@ def _read(root: Path) -> tuple[_Kept, dict[str, Any]]:
     except NotADirectoryError:
         return _Kept(), {}
     except (OSError, msgspec.DecodeError, UnicodeDecodeError) as error:
-        raise LibraryError(f"{path} cannot be read: {error}.") from error
+        raise LibraryError(f"{path} cannot be read: {reason(error)}.") from error

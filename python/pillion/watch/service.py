@@ -9,7 +9,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from pillion.errors import PillionError
+from pillion.errors import PillionError, reason
 
 NAME = "pillion.service"
 
@@ -141,4 +141,4 @@ def _run(*arguments: str) -> subprocess.CompletedProcess[str] | str:
             stdin=subprocess.DEVNULL,
         )
     except (OSError, subprocess.TimeoutExpired) as error:
-        return f"systemctl does not answer ({error})"
+        return f"systemctl does not answer ({reason(error)})"

@@ -13,7 +13,7 @@ from typing import Protocol, Self
 
 from pillion import _core
 from pillion.catalog.locations import Location
-from pillion.errors import ItemError, PillionError
+from pillion.errors import ItemError, PillionError, reason
 from pillion.index.indexer import IndexReport, PhaseProgress
 from pillion.index.links import FoundFile
 from pillion.library import Library
@@ -363,7 +363,7 @@ class Watching:
         try:
             report = self._library.index_changed(changed, progress=self._show, postpone=self._postpone)
         except (PillionError, OSError, ValueError) as error:
-            self._set_notice("index", f"Cannot index what changed; it is tried again: {error}")
+            self._set_notice("index", f"Cannot index what changed; it is tried again: {reason(error)}.")
             return False
         finally:
             self._taking = frozenset()
