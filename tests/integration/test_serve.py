@@ -455,6 +455,23 @@ def test_a_body_that_is_no_request_is_a_problem(served: Served) -> None:
         assert is_problem(served.ask("sign", "POST", body=b" " * size, content_type="application/json"), 413)
 
 
+ENDLESS = {
+    "address": ("GET /", "x"),
+    "header": ("GET / HTTP/1.1\r\nHost: localhost\r\nX: ", "x"),
+    "headers": ("GET / HTTP/1.1\r\nHost: localhost\r\n", "X: y\r\n"),
+    "trailer": ("POST /x HTTP/1.1\r\nHost: localhost\r\nTransfer-Encoding: chunked\r\n\r\n2\r\n{}\r\n0\r\nX: ", "x"),
+}
+
+
+@pytest.mark.parametrize("what", ENDLESS)
+def test_what_has_no_end_and_is_no_body_is_not_kept(served: Served, what: str) -> None:
+    begun, more = (text.encode() for text in ENDLESS[what])
+    ends = pytest.raises((ConnectionResetError, BrokenPipeError))
+    with socket.create_connection((served.host, served.port), 30) as client, ends:
+        client.sendall(begun + more * (60_000_000 // len(more)))
+    assert served.ask("/api/v1/status").status == 200
+
+
 def test_a_signed_address_opens_one_sidecar_until_it_expires(home: Path) -> None:
     token = run_json("token", "create", "signer", "--library", home / "library")["token"]
     with serving(home / "library", "--no-work", "--require-token") as server:

@@ -52,6 +52,8 @@ INTERNALS = {
         "uvicorn:Server.handle_exit",
         "uvicorn.protocols.http.httptools_impl:HttpToolsProtocol.connection_made",
         "uvicorn.protocols.http.httptools_impl:HttpToolsProtocol.connection_lost",
+        "uvicorn.protocols.http.httptools_impl:HttpToolsProtocol.data_received",
+        "uvicorn.protocols.http.httptools_impl:HttpToolsProtocol.on_body",
         "uvicorn.protocols.http.httptools_impl:HttpToolsProtocol.on_message_begin",
         "uvicorn.protocols.http.httptools_impl:HttpToolsProtocol.on_headers_complete",
     ),

@@ -1,4 +1,4 @@
-"""uvicorn, but a request's head must come in time, and those who wait for an answer are told when the server ends."""
+"""uvicorn, but a request's head must come in time and be short, and those who wait are told when the server ends."""
 
 from __future__ import annotations
 
@@ -8,10 +8,16 @@ from types import FrameType
 from typing import cast
 
 import uvicorn
-from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol
+from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol, RequestResponseCycle
 
 HEAD_S = 15.0
 """A client that has not sent the head of a request after so long is sent away."""
+
+HEAD_BYTES = 64 << 10
+"""So is one that has sent more than this and a piece of a head, or of what follows a body. The parser keeps it all,
+and takes the longer for a piece, the more there is."""
+
+_TOO_LONG = b"HTTP/1.1 431 Request Header Fields Too Large\r\nconnection: close\r\ncontent-length: 0\r\n\r\n"
 
 
 class Server(uvicorn.Server):
@@ -35,11 +41,29 @@ class Protocol(HttpToolsProtocol):
     """A connection that ends if no request comes over it."""
 
     _head: asyncio.TimerHandle | None = None
+    _used = False
+    _unused_bytes = 0
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
         """The client is there: from now on it has to ask."""
         super().connection_made(cast("asyncio.Transport", transport))
         self._begin_head()
+
+    def data_received(self, data: bytes) -> None:
+        """A piece has come."""
+        self._used = False
+        super().data_received(data)
+        self._unused_bytes = 0 if self._used else self._unused_bytes + len(data)
+        if self._unused_bytes > HEAD_BYTES and not self.transport.is_closing():
+            cycle = cast("RequestResponseCycle | None", self.cycle)
+            if cycle is None or cycle.response_complete:
+                self.transport.write(_TOO_LONG)
+            self.transport.close()
+
+    def on_body(self, body: bytes) -> None:
+        """A part of a body is there."""
+        self._used = True
+        super().on_body(body)
 
     def on_message_begin(self) -> None:
         """A request begins."""
@@ -48,6 +72,7 @@ class Protocol(HttpToolsProtocol):
 
     def on_headers_complete(self) -> None:
         """The head is there."""
+        self._used = True
         self._end_head()
         super().on_headers_complete()
 
