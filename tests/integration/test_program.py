@@ -8,6 +8,7 @@ import shlex
 import signal
 import subprocess
 import sys
+import time
 from collections import Counter
 from collections.abc import Mapping
 from pathlib import Path
@@ -17,10 +18,11 @@ from typing import Any, cast
 import click
 import pytest
 
-from pillion import machine
+from pillion import Library, machine
+from pillion.catalog import queue as catalog_queue
 from pillion.cli.app import COMMANDS, program
 from pillion.cli.lines import LineProgress
-from pillion.model import SidecarStatus
+from pillion.model import SidecarKind, SidecarStatus
 from pillion.queue.work import Workers
 from tests.support import photos
 from tests.support.invariants import check_invariants
@@ -69,6 +71,19 @@ def test_verbose_and_quiet(tmp_path: Path, folder: Path) -> None:
     assert "There is no library" in wrong.stderr
     traced = run("-vv", "ls", "--library", tmp_path / "none")
     assert "Traceback" in traced.stderr
+
+
+def test_what_another_process_does_is_said_and_not_waited_for(tmp_path: Path, folder: Path) -> None:
+    with Library.open(tmp_path / "library", policy="mobile") as library:
+        library.index(folder, kinds=["thumb"])
+        with library._database.write() as connection:
+            taken = catalog_queue.claim(
+                connection, SidecarKind("thumb"), owner=machine.this_owner(), token="t", now=time.time(), limit=100
+            )
+        for command in (["work"], ["index", folder, "--kinds", "thumb"]):
+            done = run(*command, "--library", tmp_path / "library")
+            assert (done.returncode, len(taken)) == (0, 4)
+            assert "4 more jobs are being done by another process." in done.stderr
 
 
 # pipes and signals ----------------------------------------------------------------------------------------------------

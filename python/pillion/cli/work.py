@@ -31,10 +31,11 @@ from pillion.cli.output import (
     sidecar_counts,
 )
 from pillion.errors import UsageError
+from pillion.job import JobState
 
 if TYPE_CHECKING:
     from pillion.library import Library
-    from pillion.library.status import WorkReport
+    from pillion.library.status import Status, WorkReport
     from pillion.model import SidecarKind
 
 
@@ -124,6 +125,8 @@ def index(
         note_offline(report, library)
         _print_notices(worked)
         now = opened.status()
+        if worked is not None:
+            _note_others(now)
         failed = bool(now.kept) or any(row["failed"] for row in sidecar_counts(now.sidecars).values())
     _fail_if_stopped(worked)
     if strict and failed:
@@ -188,6 +191,7 @@ def work(
         live.stop()
         _print_worked(opened, worked, as_json)
         _print_notices(worked)
+        _note_others(opened.status())
     _fail_if_stopped(worked)
 
 
@@ -230,6 +234,14 @@ def _print_worked(library: Library, worked: WorkReport, as_json: bool) -> None:
 def _print_notices(worked: WorkReport | None) -> None:
     for lane, text in (worked.notices if worked else {}).items():
         note(f"{'All work' if lane == '*' else lane} is paused: {text}")
+
+
+def _note_others(status: Status) -> None:
+    """What this run has not waited for: it has claimed nothing by now."""
+    running = sum(line.counts.get(JobState.RUNNING, 0) for line in status.queue.values())
+    if running:
+        jobs, are = ("job", "is") if running == 1 else ("jobs", "are")
+        note(f"{running:,} more {jobs} {are} being done by another process.")
 
 
 def _fail_if_stopped(worked: WorkReport | None) -> None:
