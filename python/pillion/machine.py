@@ -5,6 +5,7 @@ Knows nothing of libraries or media: of Pillion it imports only :mod:`pillion.er
 
 from __future__ import annotations
 
+import errno
 import fcntl
 import functools
 import json
@@ -39,28 +40,61 @@ def data_folder() -> Path:
 
 
 def device_uuid() -> str:
-    """This device's uuid, made at the first call. Two processes that make it at the same time get the same one."""
+    """This device's uuid, made at the first call. Two processes that make it at the same time get the same one.
+
+    A user who has no folder for it, as that of a service, has one that follows from the machine's.
+    """
     path = data_folder() / "device-uuid"
     try:
+        return _read_uuid(path) or _make_uuid(path)
+    except OSError as error:
+        if error.errno not in _NO_FOLDER:
+            raise
+        return _uuid_of_machine()
+
+
+_NO_FOLDER = (errno.EACCES, errno.EPERM, errno.EROFS, errno.ENOENT, errno.ENOTDIR)
+_MACHINE_ID = Path("/etc/machine-id")
+
+
+def _read_uuid(path: Path) -> str | None:
+    """None if it is not there, or damaged."""
+    try:
         return str(uuid.UUID(path.read_text(encoding="ascii").strip()))
-    except (OSError, ValueError):
-        return _make(path)
+    except (FileNotFoundError, ValueError):
+        return None
 
 
-def _make(path: Path) -> str:
+def _make_uuid(path: Path) -> str:
     import tempfile
 
+    made = str(uuid.uuid4())
     path.parent.mkdir(parents=True, exist_ok=True)
     handle, name = tempfile.mkstemp(dir=path.parent)
-    with os.fdopen(handle, "w", encoding="ascii") as file:
-        file.write(str(uuid.uuid4()) + "\n")
     try:
-        os.link(name, path)
-    except FileExistsError:
-        pass
+        with os.fdopen(handle, "w", encoding="ascii") as file:
+            file.write(made + "\n")
+            file.flush()
+            os.fsync(file.fileno())
+        try:
+            os.link(name, path)
+        except FileExistsError:
+            there = _read_uuid(path)
+            if there is not None:
+                return there
+            os.replace(name, path)
     finally:
-        os.unlink(name)
-    return path.read_text(encoding="ascii").strip()
+        with suppress(FileNotFoundError):
+            os.unlink(name)
+    return _read_uuid(path) or made
+
+
+def _uuid_of_machine() -> str:
+    try:
+        machine = _MACHINE_ID.read_text(encoding="ascii").strip()
+    except (OSError, ValueError):
+        machine = str(uuid.getnode())
+    return str(uuid.uuid5(uuid.NAMESPACE_OID, f"pillion {machine} {socket.gethostname()} {os.getuid()}"))
 
 
 HOST_VARIABLE = "PILLION_HOST"

@@ -293,6 +293,16 @@ def test_the_whisper_model_is_missing(machine: Machine, sources: Path) -> None:
     machine.mended()
 
 
+def test_a_cache_of_models_that_cannot_be_written_is_no_fault_of_the_files(machine: Machine, sources: Path) -> None:
+    files = copied(sources, machine.root / "files", ("note.txt",))
+    (machine.root / "no folder").write_bytes(b"")
+    machine.env["PILLION_CACHE"] = str(machine.root / "no folder")
+    machine.run("index", files)
+    check_waiting(machine, frozenset({("note.txt", "embeddings")}), "set PILLION_CACHE")
+    machine.env["PILLION_CACHE"] = str(machine.root / "cache")
+    machine.mended()
+
+
 def test_the_data_of_a_language_is_missing(machine: Machine, sources: Path) -> None:
     files = copied(sources, machine.root / "files", ("page.png", "text.pdf", "note.txt"))
     machine.run("index", files, "--no-wait", "--policy", "mobile")

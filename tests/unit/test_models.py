@@ -215,8 +215,9 @@ def test_a_cache_that_cannot_be_written_costs_only_the_memory(tmp_path: Path, mo
     path = tmp_path / "weights"
     path.write_bytes(WEIGHTS)
     assert cache.sha256_of(path) == DIGEST
-    with pytest.raises(ItemError, match="set PILLION_CACHE"):
+    with pytest.raises(ItemError, match="set PILLION_CACHE") as raised:
         cache.filled_folder("x", lambda folder: None)
+    assert raised.value.error_class is ErrorClass.MISSING_TOOL, "it is no fault of a file"
 
 
 def test_a_folder_is_filled_once() -> None:

@@ -64,7 +64,7 @@ def filled_folder(name: str, fill: Callable[[Path], None]) -> Path:
 
     ``fill`` works in a temporary folder that is renamed when complete, so no reader sees a partial one, and what a
     killed process leaves is removed later. One process fills, others wait.
-    Raises ItemError (disk_full, io_transient) if the cache cannot be written, and ElsewhereError in a worker: mark
+    Raises ItemError (disk_full, missing_tool) if the cache cannot be written, and ElsewhereError in a worker: mark
     what calls it by :func:`pillion.weights.outside.made_outside`.
     """
     final = cache_folder() / "models" / name
@@ -140,6 +140,6 @@ def _cache_error(error: OSError) -> ItemError:
         message = f"no space left for models in {cache_folder()}: free some, or set PILLION_CACHE"
         return ItemError(ErrorClass.DISK_FULL, message)
     return ItemError(
-        ErrorClass.IO_TRANSIENT,
+        ErrorClass.MISSING_TOOL,
         f"cannot write models to {cache_folder()} ({error.strerror}): make it writable, or set PILLION_CACHE",
     )
