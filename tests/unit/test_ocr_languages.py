@@ -4,8 +4,11 @@ from __future__ import annotations
 
 from pathlib import Path
 
+import click
 import pytest
 
+from pillion.cli.options import ocr_languages
+from pillion.errors import UsageError
 from pillion.kinds.ocr import models
 from pillion.kinds.ocr.generator import OcrGenerator
 from pillion.kinds.ocr.models import LANGUAGES, identifiable_languages, identify_language
@@ -134,3 +137,23 @@ def test_iso_codes_are_those_that_can_be_told_apart() -> None:
         "ar",
         "he",
     } <= identifiable_languages()
+
+
+@pytest.mark.parametrize(
+    ("named", "codes"),
+    [
+        ((), ()),
+        (("eng",), ("eng",)),
+        (("en", "de"), ("eng", "deu")),
+        (("deu+en", "auto"), ("deu", "eng", "auto")),
+        (("script/Latin",), ("script/Latin",)),
+    ],
+)
+def test_a_language_may_be_named_by_its_iso_code(named: tuple[str, ...], codes: tuple[str, ...]) -> None:
+    command = click.Command("ocr")
+    assert ocr_languages(click.Context(command), click.Option(["--language"]), named) == codes
+
+
+def test_what_is_no_language_is_not_said_to_be_installable() -> None:
+    with pytest.raises(UsageError, match=r"no language 'english'; did you mean 'eng'\? 'pillion languages --all'"):
+        ocr_languages(click.Context(click.Command("ocr")), click.Option(["--language"]), ("english",))

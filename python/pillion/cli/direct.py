@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any, TypeVar
 
 import click
 
-from pillion.cli.options import FILE, PATH, json_option, library_folder, library_option, printable
+from pillion.cli.options import FILE, PATH, json_option, library_folder, library_option, ocr_languages, printable
 from pillion.cli.output import note, print_json, print_table, say, warn
 from pillion.errors import ErrorClass, ItemError
 
@@ -29,7 +29,8 @@ def _sources(text: str) -> Callable[[_Command], _Command]:
 _language_option = click.option(
     *("--language", "-L"),
     multiple=True,
-    help="Tesseract language code, e.g. eng; may be repeated (default: detected).",
+    callback=ocr_languages,
+    help="A language, by Tesseract's code or ISO's: eng or en; may be repeated (default: detected).",
 )
 
 

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 
 import click
 
-from pillion.cli.options import PATH, default_library, json_option, library_option, open_library
+from pillion.cli.options import PATH, default_library, json_option, library_option, ocr_languages, open_library
 from pillion.cli.output import print_json, written_whole
 from pillion.errors import LibraryError, UsageError
 from pillion.quoting import quoted
@@ -27,7 +27,8 @@ if TYPE_CHECKING:
 @click.option(
     *("--language", "-L"),
     multiple=True,
-    help="If the file is processed now: OCR language, e.g. eng; may be repeated (default: detected).",
+    callback=ocr_languages,
+    help="If the file is processed now: OCR language, eng or en; may be repeated (default: detected).",
 )
 @click.option("--model", default="base", help="If the file is processed now: the Whisper model.")
 @json_option

@@ -133,6 +133,28 @@ kind_option = click.option("--kind", "-k", help="Only this kind, such as thumb o
 kinds_option = click.option("--kinds", help="Only these kinds, separated by commas, such as thumb,ocr.")
 
 
+def ocr_languages(_ctx: click.Context, _param: click.Parameter, named: tuple[str, ...]) -> tuple[str, ...]:
+    """Tesseract's codes for what was named: a code, an ISO code such as ``en``, or several as ``eng+deu``.
+
+    Raises UsageError for what is no language.
+    """
+    if not named:
+        return ()
+    from pillion import api
+    from pillion.kinds.settings import nearest
+
+    rows = api.languages()
+    # Of several with one ISO code, the one that is installed comes first.
+    codes = {row.iso: row.code for row in reversed(rows) if row.iso}
+    codes.update({row.code: row.code for row in rows}, auto="auto")
+    parts = [part for name in named for part in name.split("+")]
+    for part in parts:
+        if part not in codes and "/" not in part:
+            known = nearest(part, list(codes)) or ":"
+            raise UsageError(f"There is no language '{quoted(part)}'{known} 'pillion languages --all' lists them.")
+    return tuple(codes.get(part, part) for part in parts)
+
+
 def sidecars_for(library: Path | str | None) -> str | None:
     """Where the options say that sidecars are; the environment says so for catalogs on PostgreSQL only."""
     from pillion.model import is_catalog_url
