@@ -218,7 +218,12 @@ def test_the_program_says_what_to_do(disk: Path, tmp_path: Path) -> None:
     assert f"{disk} is offline: the folder is empty, and 12 files were in it" in done.stderr
     assert f"pillion index {disk} --accept-removals --library {library}" in done.stderr
     assert "offline: the folder is empty" in run("status", "--library", library).stdout
+    disk.rmdir()
+    done = run("index", "--library", library)
+    remove = ("locations", "remove", disk, "--library", library)
+    assert f"pillion {' '.join(map(str, remove))}" in done.stderr
+    assert run("pause", "--location", disk, "--library", library).returncode == 0
     listed = run("locations", "--library", library)
     assert "offline" in listed.stdout
-    assert run("locations", "--library", library, "remove", disk).returncode == 0
+    assert run(*remove).returncode == 0
     assert run("index", "", "--library", library).returncode == 2

@@ -179,9 +179,11 @@ def note_offline(report: IndexReport, library: Path | str | None) -> None:
     named = "" if library is None else f" --library {shlex.quote(printable(library))}"
     for path, why in report.offline:
         shown = printable(path)
+        # What is not there cannot be looked through for what is missing in it.
+        command = "index {} --accept-removals" if os.path.isdir(path) else "locations remove {}"
         note(
             f"Warning: {shown} is offline: {why}. Is its disk mounted? Its entries and sidecars are kept as they are. "
-            f"If the files are really gone: pillion index {shlex.quote(shown)} --accept-removals{named}"
+            f"If the files are really gone: pillion {command.format(shlex.quote(shown))}{named}"
         )
 
 

@@ -161,4 +161,5 @@ def resume(library: Path | None, kind: str | None, location: Path | None, as_jso
     if as_json:
         print_json({"resumed": number})
     else:
-        say(f"{number} pauses ended; run 'pillion work' to go on." if number else "Nothing was paused.")
+        ended = "1 pause" if number == 1 else f"{number:,} pauses"
+        say(f"{ended} ended; run 'pillion work' to go on." if number else "Nothing was paused.")

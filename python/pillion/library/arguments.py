@@ -43,7 +43,7 @@ def location_id(connection: sa.Connection, path: str | os.PathLike[str] | None) 
     """The id of the Location at a path; None stays None. Raises UsageError if there is no Location."""
     if path is None:
         return None
-    folder = existing_folder(path)
+    folder = absolute_folder(path)
     for location in list_locations(connection):
         if location.path == folder:
             return location.id
