@@ -206,10 +206,9 @@ class Sidecars:
         wanted_kind = self._check(kind, variant)
         uuid = content_id(content_uuid)
         row = self._row(uuid, wanted_kind, variant) or self._want(uuid, wanted_kind, variant)
-        answer = self._answer(row)
-        lost = row.status is SidecarStatus.READY and (answer is None or self._is_lost(row))
-        if answer is None or lost:
-            self._enqueue(row, lost=lost)
+        answer = self._answer(row, whole=True)
+        if answer is None:
+            self._enqueue(row, lost=row.status is SidecarStatus.READY)
             key = (uuid, wanted_kind, variant)
             pending = Pending(
                 content_uuid=uuid, kind=wanted_kind, variant=variant, future=partial(self._waiting.future, key)
@@ -326,10 +325,14 @@ class Sidecars:
                 remove(self._database, self._store, row)
         return gone
 
-    def _answer(self, row: SidecarRow) -> Ready | Failed | None:
-        """What the row says, and the disk; None if the sidecar is still to be made."""
+    def _answer(self, row: SidecarRow, *, whole: bool = False) -> Ready | Failed | None:
+        """What the row says, and the disk; None if the sidecar is still to be made.
+
+        ``whole``: also if its file has another size, as one that was cut, or is being replaced now.
+        """
         if row.status is SidecarStatus.READY and row.rel_path is not None:
-            path = self._store.local(row.rel_path, row.size, row.checksum)
+            look = self._store.of_size if whole else self._store.local
+            path = look(row.rel_path, row.size, row.checksum)
             if path is None:
                 return None
             return Ready(path=path, stale=row.stale, error_class=row.error_class, message=row.error_message)
@@ -429,16 +432,12 @@ class Sidecars:
                     catalog_queueing.queue_due(connection, kind, Urgency.ON_DEMAND, now, within=_only(row.content_uuid))
                 catalog_requests.raise_to_front(connection, row.content_uuid, kind, now)
 
-    def _is_lost(self, row: SidecarRow) -> bool:
-        """Whether the file of a ready sidecar is gone or has another size; what a store gave was compared already."""
-        return not self.are_elsewhere and (row.rel_path is None or self._store.size_of(row.rel_path) != row.size)
-
     def _mark_lost(self, connection: sa.Connection, seen: SidecarRow, now: float) -> None:
         """Make it due again, if its file is still lost under the write lock, under which alone files are replaced."""
         found = catalog_sidecars.list_sidecars(connection, content_uuids=[seen.content_uuid], kind=seen.kind)
         for row in list(found):
             is_ready = (row.variant, row.status) == (seen.variant, SidecarStatus.READY)
-            if is_ready and (self.are_elsewhere or self._is_lost(row)):
+            if is_ready and (self.are_elsewhere or self._answer(row, whole=True) is None):
                 catalog_sidecars.mark_lost(connection, [(row.content_uuid, row.kind, row.variant)], now)
 
     def is_whole(self, uri: SidecarUri) -> bool:

@@ -161,6 +161,10 @@ class Store(ABC):
         What is elsewhere is fetched, and compared with its checksum. Raises CatalogError as :meth:`where`.
         """
 
+    def of_size(self, rel_path: str, size: int | None, checksum: str | None) -> Path | None:
+        """The same; None also for a file of another size, as one that was cut, or is being replaced now."""
+        return self.local(rel_path, size, checksum)
+
     @abstractmethod
     def source(self, content_uuid: str, rel_path: str) -> Path:
         """The file that a worker reads where a sidecar is made from another, which is ready."""

@@ -54,6 +54,11 @@ class LocalStore(Store):
         path = self.absolute(rel_path)
         return path if self.size_of(rel_path) is not None else None
 
+    def of_size(self, rel_path: str, size: int | None, checksum: str | None) -> Path | None:
+        """The same, if the file has this size."""
+        path = self.absolute(rel_path)
+        return path if size is not None and self.size_of(rel_path) == size else None
+
     def source(self, content_uuid: str, rel_path: str) -> Path:
         """The absolute path; a worker tells if nothing is there."""
         return self.absolute(rel_path)
