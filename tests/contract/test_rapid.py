@@ -96,3 +96,18 @@ def test_a_model_that_is_lost_or_damaged_is_named(monkeypatch: pytest.MonkeyPatc
     monkeypatch.setattr(models, "network_files", list)
     assert not models.has_networks()
     assert "pillion[photos]" in (models.networks_problem() or "")
+
+
+def test_a_line_is_read_quickly_too(sign: NDArray[np.uint8]) -> None:
+    engine = ppocr.loaded()
+    texts = engine.recognise_quickly(sign, engine.detect(sign))
+    assert [text.text for text in texts] == ["Harbour Shed", "open 9-17"]
+    assert min(text.confidence for text in texts) > 0.9
+
+
+def test_the_quick_network_comes_along_and_knows_latin_letters_alone() -> None:
+    quick = models.verified_networks().quick
+    assert quick.parent == Path(models.__file__).parent
+    characters = ppocr.loaded()._quick.session.get_character_list()
+    assert {"a", "Z", "9", "€", "ß"} <= set(characters)
+    assert all(ord(character[0]) < 0x2200 for character in characters)

@@ -126,3 +126,40 @@ def test_other_letters_are_not_parted(text: str) -> None:
     words = [word("SANYU", 0, 0.4), word("SHOP", 0.5, 1)]
     assert known.respaced(said(text, "12"), words).text == f"{text} 12"
     assert known.respaced(said(text), ()).text == text
+
+
+def quick(said: str, confidence: float = 0.9) -> RegionText:
+    words = said.split()
+    spans = [(number / len(words), (number + 0.9) / len(words)) for number in range(len(words))]
+    read = tuple(word(text, *span, confidence) for text, span in zip(words, spans, strict=True))
+    return RegionText(region(0, 0, 100, 20).corners, 0.8, confidence, read)
+
+
+@pytest.mark.parametrize(
+    ("said", "sure", "core", "text"),
+    [
+        ("Total: 9.90", 0.8, "Total : 9.90", "Total : 9.90"),
+        ("Total: 9.90", 0.8, "Total: 9,90", None),
+        ("GST Sumary", 0.99, "GST Summary", "GST Sumary"),
+        ("GST Sumary", 0.9, "GST Summary", None),
+        ("Ne Total", 0.99, "Nett Total", None),
+        ("5 30", 0.99, "5.30", None),
+        ("Cashier", 0.98, "", "Cashier"),
+        ("CASH", 0.9, "CASH", "CASH"),
+        ("CASH", 0.9, "", None),
+    ],
+)
+def test_a_quick_reading_is_believed_where_the_core_read_the_same(
+    said: str, sure: float, core: str, text: str | None
+) -> None:
+    words = core.split()
+    spans = [(number / len(words), (number + 0.9) / len(words)) for number in range(len(words))]
+    read = [word(one, *span, 0.7) for one, span in zip(words, spans, strict=True)]
+    found = known.confirmed(quick(said, sure), read)
+    assert (found.text if found else None) == text
+    if found is not None and said == core:
+        assert min(one.confidence for one in found.words) >= 0.97
+
+
+def test_nothing_confirms_nothing() -> None:
+    assert known.confirmed(RegionText(region(0, 0, 100, 20).corners, 0.8, 0.0, ()), [word("Total")]) is None

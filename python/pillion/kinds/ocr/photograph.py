@@ -14,11 +14,11 @@ in company: losing a house number that stands alone does less harm than noise in
 from __future__ import annotations
 
 import math
-from collections.abc import Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Protocol
 
-from pillion.kinds.ocr.known import respaced, sure_text
+from pillion.kinds.ocr.known import confirmed, respaced, sure_text
 from pillion.kinds.ocr.layout import dark_on_light, gray_of
 from pillion.kinds.ocr.page import PictureSource, RecognisedPage
 from pillion.kinds.ocr.ppocr import Region, RegionText, Word, shared, sized, touching, upright_boxes, word_corners
@@ -62,6 +62,12 @@ class PhotographEngine(Protocol):
         """The text in each region, in their order. ``room``: above and below, of their height."""
         ...
 
+    def recognise_quickly(
+        self, picture: NDArray[np.uint8], regions: Sequence[Region], *, room: float = 0.0
+    ) -> list[RegionText]:
+        """The same of upright lines in Latin letters, less surely."""
+        ...
+
 
 def recognise_photograph(
     source: PictureSource, engine: PhotographEngine, small_print: Sequence[Region] | None = None
@@ -101,13 +107,22 @@ def recognise_level_print(
 ) -> RecognisedPage:
     """Its believable lines, in pixels of the source.
 
-    ``known``: the words that were read in each region before. Where these are sure it is not read again.
+    ``known``: the words that were read in each region before. Where these are sure it is not read again, and else
+    quickly; where that is not sure either, slowly.
     """
-    sure = [sure_text(place, words) for place, words in zip(found.places, known, strict=True)]
-    unread = [number for number, text in enumerate(sure) if text is None]
-    texts = engine.recognise(found.picture, [found.regions[number] for number in unread], room=_ROOM)
-    read = [_unscaled(respaced(text, known[number]), found.factor) for number, text in zip(unread, texts, strict=True)]
-    return _page_of([*filter(None, sure), *read])
+    texts = {
+        number: sure_text(place, words) for number, (place, words) in enumerate(zip(found.places, known, strict=True))
+    }
+
+    def read(how: Callable[..., list[RegionText]]) -> Iterator[tuple[int, RegionText]]:
+        unread = [number for number, text in texts.items() if text is None]
+        said = how(found.picture, [found.regions[number] for number in unread], room=_ROOM)
+        for number, text in zip(unread, said, strict=True):
+            yield number, _unscaled(text, found.factor)
+
+    texts |= {number: confirmed(text, known[number]) for number, text in read(engine.recognise_quickly)}
+    texts |= {number: respaced(text, known[number]) for number, text in read(engine.recognise)}
+    return _page_of([text for text in texts.values() if text is not None])
 
 
 def _page_of(found: Sequence[RegionText]) -> RecognisedPage:

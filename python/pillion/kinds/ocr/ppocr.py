@@ -1,8 +1,9 @@
 """PP-OCR through rapidocr and onnxruntime: detects and recognises text in photographs. The only importer of rapidocr.
 
-Two networks. The detector says for each pixel whether text covers it; around the marked ones, turned rectangles are
+Three networks. The detector says for each pixel whether text covers it; around the marked ones, turned rectangles are
 laid: regions. The recogniser takes what lies in a region as one line, with the characters of all Latin languages,
-Chinese and Japanese, by connectionist temporal classification: for each column the likeliest character, or none.
+Chinese and Japanese, by connectionist temporal classification: for each column the likeliest character, or none. A
+small one does the same with Latin letters alone.
 
 rapidocr downloads models that are missing; here its classes are given sessions made from the files in its package, so
 nothing is downloaded, and its messages are not shown.
@@ -127,9 +128,10 @@ def loaded() -> PpOcr:
     why = problem()
     if why is not None:
         raise ItemError(ErrorClass.MISSING_TOOL, why)
-    detector, recogniser = models.verified_networks()
+    files = models.verified_networks()
     try:
-        return PpOcr(_detector(str(detector)), _recogniser(str(recogniser)))
+        recognisers = [_recogniser(str(file)) for file in (files.recogniser, files.quick)]
+        return PpOcr(_detector(str(files.detector)), *recognisers)
     except ImportError as error:
         message = f"rapidocr cannot be loaded ({error}): run pip install --force-reinstall 'pillion[photos]'"
         raise ItemError(ErrorClass.MISSING_TOOL, message) from error
@@ -189,11 +191,12 @@ def _recogniser(path: str) -> Any:
 
 
 class PpOcr:
-    """The two networks. Not for several threads at once."""
+    """The networks. Not for several threads at once."""
 
-    def __init__(self, detector: Any, recogniser: Any) -> None:
+    def __init__(self, detector: Any, recogniser: Any, quick: Any) -> None:
         self._detector = detector
         self._recogniser = recogniser
+        self._quick = quick
 
     def detect(self, picture: NDArray[np.uint8]) -> list[Region]:
         """Where there may be text in an RGB picture, shape (H, W, 3), top to bottom. About 0.5 s per million pixels."""
@@ -216,27 +219,36 @@ class PpOcr:
         """
         bgr = _bgr(picture)
         first = [_from_corner(region, 1 if _is_tall(region) else 0) for region in regions]
-        texts = self._recognise(bgr, first, room)
+        texts = self._recognise(self._recogniser, bgr, first, room)
         doubtful = [number for number, text in enumerate(texts) if text.confidence < _DOUBTFUL]
-        other = self._recognise(bgr, [_from_corner(first[number], 2) for number in doubtful], room)
+        other = self._recognise(self._recogniser, bgr, [_from_corner(first[number], 2) for number in doubtful], room)
         for number, text in zip(doubtful, other, strict=True):
             if text.confidence > texts[number].confidence:
                 texts[number] = text
         return texts
 
-    def _recognise(self, bgr: NDArray[np.uint8], regions: Sequence[Region], room: float) -> list[RegionText]:
+    def recognise_quickly(
+        self, picture: NDArray[np.uint8], regions: Sequence[Region], *, room: float = 0.0
+    ) -> list[RegionText]:
+        """The same of upright lines in Latin letters, less surely, in a seventh of the time."""
+        return self._recognise(self._quick, _bgr(picture), regions, room)
+
+    def _recognise(
+        self, recogniser: Any, bgr: NDArray[np.uint8], regions: Sequence[Region], room: float
+    ) -> list[RegionText]:
         batches = list(_batches([_with_room(region, room) for region in regions]))
-        tasks = (partial(self._read, bgr, [regions[number] for number in batch], room) for batch in batches)
+        tasks = (partial(self._read, recogniser, bgr, [regions[number] for number in batch], room) for batch in batches)
         texts: dict[int, RegionText] = {}
         for batch, read in zip(batches, spread(tasks, _MAX_THREADS), strict=True):
             texts.update(zip(batch, read, strict=True))
         return [texts[number] for number in range(len(regions))]
 
-    def _read(self, bgr: NDArray[np.uint8], regions: Sequence[Region], room: float) -> list[RegionText]:
+    @staticmethod
+    def _read(recogniser: Any, bgr: NDArray[np.uint8], regions: Sequence[Region], room: float) -> list[RegionText]:
         from rapidocr.ch_ppocr_rec import TextRecInput
 
         crops = [_crop(bgr, _with_room(region, room)) for region in regions]
-        found = self._recogniser(TextRecInput(img=crops, return_word_box=True))
+        found = recogniser(TextRecInput(img=crops, return_word_box=True))
         said = [tuple(_words(text, marks)) for text, marks in zip(found.txts, found.word_results, strict=True)]
         return [
             RegionText(region.corners, region.score, _mean(words), words)
