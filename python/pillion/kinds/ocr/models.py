@@ -457,11 +457,12 @@ def _row_of_language(language: str) -> ModelRow:
 
 
 def _row_of_network(name: str) -> ModelRow:
+    is_there = "installed" if network_files() else "not installed"
     return _model_row(
         name.removesuffix(".onnx"),
         "package",
         next((file for file in network_files() if file.name == name and file.is_file()), None),
-        looked_in=(f"package: rapidocr ({'installed' if network_files() else 'not installed'})",),
+        looked_in=("package: pillion" if name == _OURS else f"package: rapidocr ({is_there})",),
         online=INSTALL_NETWORKS,
         offline="pip download rapidocr elsewhere, then pip install --no-index --find-links FOLDER rapidocr",
     )
