@@ -72,7 +72,6 @@ def test_words_in_doubt_are_read_in_wider_windows(clips: Sequence[Path], monkeyp
     monkeypatch.setattr(clips_module, "_DOUBTFUL_LOG_PROBABILITY", 0.0)
     clips_module.recognise([clip], model="base")
     assert frames[2:] == [1500]
-    monkeypatch.setattr(clips_module, "_DOUBTFUL_WIDE_LOG_PROBABILITY", 0.0)
     monkeypatch.setattr(readings, "says_the_same", lambda one, other: False)
     (heard,) = clips_module.recognise([clip], model="base")
     assert frames[4:] == [1500, 3000]

@@ -1,8 +1,11 @@
 """Short clips transcribed in batches, in windows that fit them instead of Whisper's 30 seconds.
 
-The encoder's work grows with its window, and most of a short clip's window would be silence. A clip's result does not
-depend on the others: its window depends on its own length, and every clip in a batch is computed by itself.
-A clip with a doubtful result is read again in a wider window, and then in the full one.
+The encoder's work grows with its window, and most of a short clip's window would be silence. The decoder looks for
+that silence, though: without it, it says a sentence twice, or mishears the last words. So it is given what the encoder
+made of the silence after the clip again and again, which costs next to nothing.
+
+A clip's result does not depend on the others: its window depends on its own length, and every clip in a batch is
+computed by itself. A clip with a doubtful result is read again in a wider window, and then in the full one.
 """
 
 from __future__ import annotations
@@ -29,20 +32,20 @@ MAX_SECONDS = 10.0
 
 _FITTING_FRAMES = (700, 900, 1100)
 """The windows: 100 frames are a second. More sizes would make smaller batches."""
-_FITTING_LANGUAGES = frozenset({"en"})
-"""Those that the model understands so well that a fitting window is enough. In others it loses words there."""
 _WIDE_FRAMES = 1500
-"""The window of other languages and of a clip in doubt: nearly as good as the full one."""
+"""The window of a clip in doubt, nearly as good as the full one; a shorter one is lengthened with silence to this."""
 _TAIL_FRAMES = 80
 """The least silence after the clip in its window. Without it the last words are often wrong."""
+_EDGE_FRAMES = 20
+"""So soon after the clip the encoder's output is silence."""
+_FRAMES_EACH = 2
+"""Frames of the spectrogram for each row of the encoder's output."""
 _BATCH_FRAMES = 12_000
 """Total length of the windows of a batch: 17 of the smallest, 4 of the full ones."""
 
 _DOUBTFUL_LANGUAGE = 0.25
-_DOUBTFUL_LOG_PROBABILITY = -0.5
-"""Below this a clip gets the wide window."""
-_DOUBTFUL_WIDE_LOG_PROBABILITY = -0.6
-"""Below this it gets the full window."""
+_DOUBTFUL_LOG_PROBABILITY = -0.6
+"""Below this a clip gets the next wider window."""
 _HOPELESS_LOG_PROBABILITY = -0.9
 """Below this it gets the full window at once."""
 _UNREAD_SECONDS = 0.25
@@ -77,28 +80,23 @@ def recognise(clips: Sequence[Clip], *, model: str, share: float = 1.0) -> list[
     for clip in clips:
         whisper.check_language(loaded, clip.language)
     found: dict[int, Reading] = {}
-    doubts: dict[int, Reading | None] = {}
+    doubts: dict[int, Reading] = {}
     decode = functools.partial(_decode_all, loaded, clips, share, found, doubts)
     for frames in _FITTING_FRAMES:
         decode([index for index, clip in enumerate(clips) if _frames_of(clip) == frames], frames)
-    wide = [index for index, clip in enumerate(clips) if _frames_of(clip) == _WIDE_FRAMES]
-    wide += [index for index, reading in doubts.items() if reading is None or _has_hope(reading)]
-    decode(sorted(wide), _WIDE_FRAMES)
+    decode(sorted(index for index, reading in doubts.items() if _has_hope(reading)), _WIDE_FRAMES)
     decode([index for index in range(len(clips)) if index not in found], FULL_FRAMES)
     return [_recognised(found[index], clip) for index, clip in enumerate(clips)]
 
 
 def _frames_of(clip: Clip) -> int:
-    if clip.language is not None and clip.language not in _FITTING_LANGUAGES:
-        return _WIDE_FRAMES
     needed = len(clip.samples) // HOP + _TAIL_FRAMES
     return next(frames for frames in _FITTING_FRAMES if needed <= frames)
 
 
-def _is_doubtful(reading: Reading, frames: int) -> bool:
+def _is_doubtful(reading: Reading) -> bool:
     """Whether a reading in a window that is not the full one is to be done again, as far as its text says."""
-    least = _DOUBTFUL_LOG_PROBABILITY if frames < _WIDE_FRAMES else _DOUBTFUL_WIDE_LOG_PROBABILITY
-    return reading.log_probability < least or _looks_invented(reading)
+    return reading.log_probability < _DOUBTFUL_LOG_PROBABILITY or _looks_invented(reading)
 
 
 def _has_hope(reading: Reading) -> bool:
@@ -134,34 +132,27 @@ def _decode_all(
     clips: Sequence[Clip],
     share: float,
     found: dict[int, Reading],
-    doubts: dict[int, Reading | None],
+    doubts: dict[int, Reading],
     members: Sequence[int],
     frames: int,
 ) -> None:
     """Read the clips ``members`` (indices) in windows of ``frames`` frames, batch by batch, into ``found``.
 
-    Doubtful readings go into ``doubts``, unless the window is the full one, or an earlier doubtful one is the same;
-    None for a clip whose language needs a wider window.
+    Doubtful readings go into ``doubts``, unless the window is the full one, or an earlier doubtful one is the same.
     """
     size = max(1, int(_BATCH_FRAMES * share) // frames)
     for start in range(0, len(members), size):
         batch = members[start : start + size]
         earlier = [doubts.get(index) for index in batch]
         for place, reading, is_sure in _decode(loaded, [clips[index] for index in batch], earlier, frames):
-            if reading is not None and is_sure:
-                found[batch[place]] = reading
-            else:
-                doubts[batch[place]] = reading
+            (found if is_sure else doubts)[batch[place]] = reading
         keepalive.beat()
 
 
 def _decode(
     loaded: WhisperModel, clips: Sequence[Clip], earlier: Sequence[Reading | None], frames: int
-) -> list[tuple[int, Reading | None, bool]]:
-    """(Index in ``clips``, reading, whether it counts). Without those whose language is in doubt in a short window.
-
-    Where the language needs a wider window, the clip is not read.
-    """
+) -> list[tuple[int, Reading, bool]]:
+    """(Index in ``clips``, reading, whether it counts). Without those whose language is in doubt in a short window."""
     encoded = readings.encoded(loaded, [clip.samples for clip in clips], frames)
     languages = _languages(loaded, encoded, clips)
     sure = [
@@ -169,16 +160,23 @@ def _decode(
         for place, (_, probability) in enumerate(languages)
         if frames == FULL_FRAMES or probability >= _DOUBTFUL_LANGUAGE
     ]
-    fit = [place for place in sure if frames >= _WIDE_FRAMES or languages[place][0] in _FITTING_LANGUAGES]
-    done: list[tuple[int, Reading | None, bool]] = [(place, None, False) for place in sure if place not in fit]
-    if not fit:
-        return done
-    each = np.asarray(encoded)[fit]
-    found = readings.read(loaded, readings.storage(each), [languages[place][0] for place in fit], frames)
-    for place, reading, part in zip(fit, found, each, strict=True):
+    if not sure:
+        return []
+    each = np.asarray(encoded)[sure]
+    heard = np.stack([_lengthened(part, clips[place]) for place, part in zip(sure, each, strict=True)])
+    found = readings.read(loaded, readings.storage(heard), [languages[place][0] for place in sure], frames)
+    done: list[tuple[int, Reading, bool]] = []
+    for place, reading, part in zip(sure, found, each, strict=True):
         sized = replace(reading, language_probability=languages[place][1])
         done.append((place, *_settled(loaded, sized, part, clips[place], earlier[place], frames)))
     return done
+
+
+def _lengthened(part: NDArray[np.floating[Any]], clip: Clip) -> NDArray[np.floating[Any]]:
+    """What the encoder made of a clip, with its silence after the clip repeated up to the wide window."""
+    missing = max(0, _WIDE_FRAMES // _FRAMES_EACH - len(part))
+    silence = part[(len(clip.samples) // HOP + _EDGE_FRAMES) // _FRAMES_EACH :]
+    return np.concatenate([part, np.tile(silence, (-(-missing // len(silence)), 1))[:missing]])
 
 
 def _settled(
@@ -194,7 +192,7 @@ def _settled(
     if frames == FULL_FRAMES:
         return readings.best(loaded, part, size, readings.with_words(loaded, reading, part, size)), True
     agreed = earlier is not None and _agree(earlier, reading)
-    if not agreed and _is_doubtful(reading, frames):
+    if not agreed and _is_doubtful(reading):
         return reading, False
     timed = readings.with_words(loaded, reading, part, size)
     sure = agreed or timed.log_probability >= _SURE_LOG_PROBABILITY

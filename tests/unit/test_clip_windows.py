@@ -1,0 +1,96 @@
+"""Clips in their windows, without a model: what of the encoder's output the decoder is given."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from types import SimpleNamespace
+from typing import Any
+
+import numpy as np
+import pytest
+from numpy.typing import NDArray
+
+from pillion.kinds.transcript import clips, readings, whisper
+from pillion.kinds.transcript.readings import FULL_FRAMES, HOP, Reading
+
+Array = NDArray[np.float32]
+SURE = Reading("it", 1.0, (1,), " Pronto.", -0.1, 0.0)
+
+
+class Heard:
+    """What the stand-ins were asked for, and what they are to say."""
+
+    def __init__(self) -> None:
+        self.windows: list[int] = []
+        self.decoded: list[Array] = []
+        self.timed: list[Array] = []
+        self.to_say: list[Reading] = []
+
+
+@pytest.fixture
+def heard(monkeypatch: pytest.MonkeyPatch) -> Heard:
+    """A model whose encoder numbers the rows of its output."""
+    heard = Heard()
+
+    def encoded(_model: Any, sounds: Sequence[Array], frames: int) -> Array:
+        heard.windows.append(frames)
+        rows = np.arange(frames // 2, dtype=np.float32)[np.newaxis, :, np.newaxis]
+        return np.repeat(rows, len(sounds), axis=0)
+
+    def read(_model: Any, parts: Array, languages: Sequence[str], _frames: int) -> list[Reading]:
+        heard.decoded += [part[:, 0] for part in parts]
+        return [heard.to_say.pop(0) if heard.to_say else SURE for _ in languages]
+
+    def with_words(_model: Any, reading: Reading, part: Array, _size: int) -> Reading:
+        heard.timed.append(part[:, 0])
+        return reading
+
+    inner = SimpleNamespace(is_multilingual=True)
+    loaded = SimpleNamespace(model=inner, supported_languages=["it"])
+    monkeypatch.setattr(whisper, "loaded", lambda _model: loaded)
+    monkeypatch.setattr(readings, "encoded", encoded)
+    monkeypatch.setattr(readings, "storage", lambda array: array)
+    monkeypatch.setattr(readings, "read", read)
+    monkeypatch.setattr(readings, "with_words", with_words)
+    monkeypatch.setattr(clips, "_UNREAD_SECONDS_IF_SURE", 60.0)
+    return heard
+
+
+def clip(seconds: float) -> clips.Clip:
+    return clips.Clip(np.zeros(round(seconds * whisper.SAMPLE_RATE), np.float32), "it")
+
+
+@pytest.mark.parametrize(("seconds", "frames"), [(0.5, 700), (6.2, 700), (6.3, 900), (8.2, 900), (10.0, 1100)])
+def test_the_silence_after_a_clip_is_repeated_up_to_the_wide_window(heard: Heard, seconds: float, frames: int) -> None:
+    clips.recognise([clip(seconds)], model="base")
+    assert heard.windows == [frames]
+    (decoded,) = heard.decoded
+    assert len(decoded) == 750
+    rows = frames // 2
+    assert decoded[:rows].tolist() == list(range(rows))
+    first_silent = (round(seconds * whisper.SAMPLE_RATE) // HOP + 20) // 2
+    assert set(decoded[rows:]) == set(range(first_silent, rows))
+
+
+def test_words_are_timed_by_the_window_itself(heard: Heard) -> None:
+    clips.recognise([clip(3.0)], model="base")
+    assert [len(part) for part in heard.timed] == [350]
+
+
+def test_a_clip_in_doubt_gets_wider_windows_as_they_are(heard: Heard) -> None:
+    unsure = Reading("it", 1.0, (1,), " Forse.", -0.7, 0.0)
+    other = Reading("it", 1.0, (1,), " Mai.", -0.7, 0.0)
+    heard.to_say = [unsure, other, SURE]
+    (found,) = clips.recognise([clip(3.0)], model="base")
+    assert found.segments[0].text == SURE.text
+    assert heard.windows == [700, 1500, FULL_FRAMES]
+    assert [len(part) for part in heard.decoded] == [750, 750, 1500]
+    assert all(part.tolist() == list(range(len(part))) for part in heard.decoded[1:])
+
+
+def test_what_repeats_itself_is_in_doubt_however_sure(heard: Heard) -> None:
+    twice = Reading("it", 1.0, (1,), " La conferenza inizia la conferenza inizia", -0.1, 0.0)
+    heard.to_say = [twice]
+    (found,) = clips.recognise([clip(3.0)], model="base")
+    assert found.segments[0].text == SURE.text
+    assert heard.windows == [700, 1500]
